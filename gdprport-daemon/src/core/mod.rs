@@ -1,0 +1,3 @@
+//! The pure core: no I/O, no clock (time is an argument), no tokio, no aya.
+
+pub mod model;

@@ -1,0 +1,253 @@
+//! The words of the product as types: directions, endpoints, processes and how they are known.
+//!
+//! Belongs here: plain values that more than one layer speaks of, with their text and JSON forms.
+//! Does not belong here: anything that decides (`policy`), remembers (`flow`) or reads the machine (`host`).
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Which end of the connection this host's socket is, seen from the local end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Accepted here: the GDPR port is the local one.
+    In,
+    /// Connected from here: the GDPR port is the peer's.
+    Out,
+}
+
+impl Direction {
+    /// The word used in policies, events and tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Out => "out",
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// An address and a TCP port, both in host terms; IPv4-mapped IPv6 addresses are already plain IPv4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Endpoint {
+    /// The address, never `::ffff:a.b.c.d`.
+    pub ip: IpAddr,
+    /// The TCP port in host byte order.
+    pub port: u16,
+}
+
+impl Endpoint {
+    /// Makes an endpoint, turning an IPv4-mapped address into the IPv4 address that it stands for
+    /// (RFC 4291 §2.5.5.2): a dual-stack listener must not need rules of its own.
+    #[must_use]
+    pub fn new(ip: IpAddr, port: u16) -> Self {
+        Self { ip: ip.to_canonical(), port }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&SocketAddr::new(self.ip, self.port), f)
+    }
+}
+
+/// How the owner of a flow is known. Ordered from weakest to strongest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Attribution {
+    /// Nothing is known.
+    Unknown,
+    /// Found by scanning `/proc` for the socket's inode.
+    Snapshot,
+    /// Inherited from whoever bound the listener.
+    Listener,
+    /// Seen in the context of the process that called connect or accept.
+    Exact,
+}
+
+impl Attribution {
+    /// The word used in events and tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Snapshot => "snapshot",
+            Self::Listener => "listener",
+            Self::Exact => "exact",
+        }
+    }
+}
+
+impl fmt::Display for Attribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The container a process runs in, read from its cgroup path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Container {
+    /// The runtime's full container id (64 hexadecimal digits for docker, containerd, cri-o and podman).
+    pub id: Arc<str>,
+    /// `docker`, `containerd`, `cri-o`, `podman`, …; `null` where the path does not tell.
+    pub runtime: Option<Arc<str>>,
+    /// The Kubernetes pod's uid, with dashes, where the path names one.
+    pub pod: Option<Arc<str>>,
+}
+
+/// Where a cgroup path places a process.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Placement {
+    /// The path below the cgroup root, with a leading `/`.
+    pub cgroup: Option<Arc<str>>,
+    /// The systemd unit: the innermost `*.service`, `*.scope`, `*.socket`, `*.mount` or `*.swap`.
+    pub unit: Option<Arc<str>>,
+    /// The innermost systemd slice above the unit.
+    pub slice: Option<Arc<str>>,
+    /// The container, if the path names one.
+    pub container: Option<Container>,
+}
+
+/// The process that started another one, as far as it is still known.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Parent {
+    /// Its process id (tgid) in the initial pid namespace.
+    pub pid: u32,
+    /// Its executable, `null` if it could not be read.
+    pub exe: Option<Arc<str>>,
+}
+
+/// The process at the local end of a flow.
+///
+/// Command-line arguments and environment are never part of it: they carry secrets and personal data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Process {
+    /// Process id (tgid) in the initial pid namespace.
+    pub pid: u32,
+    /// When the process was started (by fork), `null` if not known.
+    #[schemars(with = "Option<String>")]
+    pub started: Option<Timestamp>,
+    /// Absolute path of the executable file; for a script, the interpreter. `null` if not known.
+    pub exe: Option<Arc<str>>,
+    /// Absolute path of the script, when the executable is an interpreter started through `#!`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<Arc<str>>,
+    /// The thread's command name at the time of the call (at most 15 bytes; a process may change it).
+    pub comm: Option<Arc<str>>,
+    /// User id at the time of the call, in the initial user namespace.
+    pub uid: u32,
+    /// The user's name, `null` if the id has none on this host.
+    pub user: Option<Arc<str>>,
+    /// Group id at the time of the call, in the initial user namespace.
+    pub gid: u32,
+    /// The group's name, `null` if the id has none on this host.
+    #[serde(default)]
+    pub group: Option<Arc<str>>,
+    /// systemd unit.
+    pub unit: Option<Arc<str>>,
+    /// systemd slice.
+    pub slice: Option<Arc<str>>,
+    /// Container, `null` outside of one.
+    pub container: Option<Container>,
+    /// Path below the cgroup root.
+    pub cgroup: Option<Arc<str>>,
+    /// Inode number of the network namespace of the socket, `null` if not known.
+    #[serde(default)]
+    pub netns: Option<u64>,
+    /// The parent process.
+    pub parent: Option<Parent>,
+    /// How the process is known to be the owner.
+    pub attribution: Attribution,
+}
+
+/// How a connection began or ended, as far as it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The handshake was completed; the flow is open.
+    Established,
+    /// Closed in an orderly way (FIN).
+    Closed,
+    /// Closed by a reset after it was established.
+    Reset,
+    /// The connect was refused (RST to our SYN, or ICMP port unreachable).
+    Refused,
+    /// The connect was never answered.
+    TimedOut,
+    /// The connect was forbidden on this host before a packet left.
+    Denied,
+    /// The connect was given up by the caller, or no route led there.
+    Aborted,
+    /// The flow is gone and its end was not seen (counted as lost).
+    Lost,
+}
+
+impl Outcome {
+    /// The word used in events and tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Established => "established",
+            Self::Closed => "closed",
+            Self::Reset => "reset",
+            Self::Refused => "refused",
+            Self::TimedOut => "timed-out",
+            Self::Denied => "denied",
+            Self::Aborted => "aborted",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What was seen of the encryption of a flow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Posture {
+    /// The state; `unknown` is never compliant.
+    pub state: PostureState,
+    /// What it is based on, in words.
+    pub evidence: String,
+}
+
+/// The states of a posture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PostureState {
+    /// Nothing was seen that decides it.
+    Unknown,
+}
+
+impl Posture {
+    /// The posture of a flow that nothing is known of, with the reason why.
+    #[must_use]
+    pub fn unknown(why: &str) -> Self {
+        Self { state: PostureState::Unknown, evidence: why.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ipv4_mapped_addresses_become_plain_ipv4() {
+        let mapped = Endpoint::new("::ffff:192.0.2.7".parse().expect("address"), 5432);
+        assert_eq!(mapped.to_string(), "192.0.2.7:5432");
+    }
+}

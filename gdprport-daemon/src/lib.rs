@@ -1,0 +1,3 @@
+//! The library behind the one binary, `gdprport`. Layers and what each may use: `ARCHITECTURE.md`.
+
+pub mod core;
