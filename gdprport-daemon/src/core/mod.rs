@@ -1,3 +1,4 @@
 //! The pure core: no I/O, no clock (time is an argument), no tokio, no aya.
 
 pub mod model;
+pub mod verdict;

@@ -1,0 +1,114 @@
+//! What the policy says of a flow or a listener: the outcome, every reason, and the rule that decided.
+//!
+//! Belongs here: the result types. How they are reached is `policy`'s.
+
+use std::fmt;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Why a flow or a listener violates the policy. The identifiers are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReasonId {
+    /// The port carries personal data by the catalog and no declaration names it.
+    UndeclaredPort,
+    /// No rule allows this peer.
+    UndeclaredPeer,
+    /// No rule allows this process.
+    UndeclaredProcess,
+    /// No rule allows connections in this direction.
+    UndeclaredDirection,
+    /// The rule that would have allowed it is past its `until`.
+    RuleExpired,
+    /// The listener is bound to an address that `listen` does not name.
+    ExposedListener,
+    /// A listener on a port that is not declared to be served here.
+    UndeclaredListener,
+}
+
+impl ReasonId {
+    /// The stable identifier used in events, tables and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UndeclaredPort => "undeclared-port",
+            Self::UndeclaredPeer => "undeclared-peer",
+            Self::UndeclaredProcess => "undeclared-process",
+            Self::UndeclaredDirection => "undeclared-direction",
+            Self::RuleExpired => "rule-expired",
+            Self::ExposedListener => "exposed-listener",
+            Self::UndeclaredListener => "undeclared-listener",
+        }
+    }
+}
+
+impl fmt::Display for ReasonId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One reason of a violation, or one piece of evidence that is still missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reason {
+    /// The stable identifier.
+    pub id: ReasonId,
+    /// The same in words, with the values that were compared.
+    pub detail: String,
+}
+
+/// The rule that came closest to allowing a flow, and which of its keys failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Nearest {
+    /// The rule's role.
+    pub role: Arc<str>,
+    /// The keys that failed: `direction`, `peers`, `exe`, `user`, `group`, `unit`, `container`, `cgroup`, `until`.
+    pub failed: Vec<String>,
+}
+
+/// What the policy says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// A rule allows it; the rule is named.
+    Declared {
+        /// The role of the rule that allowed it.
+        rule: Arc<str>,
+    },
+    /// No rule allows it.
+    Violation {
+        /// Every reason, never empty, ordered by identifier.
+        reasons: Vec<Reason>,
+        /// The rule that came closest, if the port has any.
+        nearest: Option<Nearest>,
+    },
+    /// Evidence is missing that would decide it; never counted as declared.
+    Undecided {
+        /// What is missing, in words, never empty.
+        missing: Vec<String>,
+        /// The rule that would allow it, if the evidence were as it demands.
+        nearest: Option<Nearest>,
+    },
+}
+
+impl Verdict {
+    /// `declared`, `violation` or `undecided`.
+    #[must_use]
+    pub const fn outcome(&self) -> &'static str {
+        match self {
+            Self::Declared { .. } => "declared",
+            Self::Violation { .. } => "violation",
+            Self::Undecided { .. } => "undecided",
+        }
+    }
+
+    /// The reasons of a violation; empty for the other outcomes.
+    #[must_use]
+    pub fn reasons(&self) -> &[Reason] {
+        match self {
+            Self::Violation { reasons, .. } => reasons,
+            Self::Declared { .. } | Self::Undecided { .. } => &[],
+        }
+    }
+}
