@@ -16,15 +16,17 @@ pub enum Hook {
     Exec = 4,
     /// `tracepoint/cgroup/cgroup_mkdir`.
     Cgroup = 5,
+    /// `cgroup/sock_release`: connects that never left this host.
+    Denied = 6,
 }
 
 /// Number of [`Hook`]s.
-pub const HOOKS: usize = 6;
+pub const HOOKS: usize = 7;
 
 impl Hook {
     /// All of them, in the order of their numbers.
     pub const ALL: [Self; HOOKS] =
-        [Self::Established, Self::Accept, Self::Close, Self::Listen, Self::Exec, Self::Cgroup];
+        [Self::Established, Self::Accept, Self::Close, Self::Listen, Self::Exec, Self::Cgroup, Self::Denied];
 
     /// The name used in status, events and metrics.
     #[must_use]
@@ -36,6 +38,7 @@ impl Hook {
             Self::Listen => "listen",
             Self::Exec => "exec",
             Self::Cgroup => "cgroup",
+            Self::Denied => "denied",
         }
     }
 }

@@ -17,7 +17,7 @@ pub use record::{
     CgroupRecord, CloseTail, ExecRecord, FLAG_ANSWERED, FlowRecord, FlowTail, OpenTail, PATH_CAP, RECORD_CAP,
     RecordKind,
 };
-pub use storage::{ExecValue, PortFlags, SocketOwner, SocketRole, TaskIdentity};
+pub use storage::{PortFlags, SocketOwner, SocketRole, TaskIdentity};
 
 /// Version of this ABI. Pinned maps of another version are never reused.
 pub const ABI_VERSION: u32 = 1;

@@ -4,7 +4,7 @@
 pub const PATH_CAP: usize = 240;
 
 /// Size of the largest record, in bytes.
-pub const RECORD_CAP: usize = 16 + 16 + PATH_CAP;
+pub const RECORD_CAP: usize = 32 + PATH_CAP;
 
 /// What a record is.
 #[repr(u8)]
@@ -18,6 +18,8 @@ pub enum RecordKind {
     Accepted = 3,
     /// A socket was closed that was connected or tried to ([`FlowRecord`] with [`CloseTail`]).
     Closed = 4,
+    /// A socket was closed whose connect never left this host ([`FlowRecord`] with [`CloseTail`]).
+    Denied = 9,
     /// A socket began to listen ([`FlowRecord`] with [`OpenTail`], no peer).
     Listening = 5,
     /// A listening socket was closed ([`FlowRecord`] with [`CloseTail`], no peer).
@@ -41,6 +43,7 @@ impl RecordKind {
             6 => Self::ListenerClosed,
             7 => Self::Exec,
             8 => Self::Cgroup,
+            9 => Self::Denied,
             _ => return None,
         })
     }
@@ -129,10 +132,9 @@ pub struct CloseTail {
     pub srtt_us_x8: u32,
     /// Segments sent again over the whole life.
     pub retransmits: u32,
-    /// Segments received, any kind.
-    pub segs_in: u32,
-    /// Segments sent, any kind.
-    pub segs_out: u32,
+    /// When the connection was established or, if it never was, connect was called; nanoseconds of
+    /// `CLOCK_BOOTTIME`, 0 if that was not seen.
+    pub since_ns: u64,
 }
 
 impl FlowTail {
@@ -151,7 +153,7 @@ impl FlowTail {
             t.bytes_acked,
             t.bytes_received,
             (t.retransmits as u64) << 32 | t.srtt_us_x8 as u64,
-            (t.segs_out as u64) << 32 | t.segs_in as u64,
+            t.since_ns,
         ])
     }
 
@@ -165,19 +167,19 @@ impl FlowTail {
     /// Reads it as the tail of a socket that ended.
     #[must_use]
     pub const fn as_close(self) -> CloseTail {
-        let [bytes_acked, bytes_received, quality, segs] = self.0;
+        let [bytes_acked, bytes_received, quality, since_ns] = self.0;
         CloseTail {
             bytes_acked,
             bytes_received,
             srtt_us_x8: quality as u32,
             retransmits: (quality >> 32) as u32,
-            segs_in: segs as u32,
-            segs_out: (segs >> 32) as u32,
+            since_ns,
         }
     }
 }
 
-/// An executable, sent once, before the first flow whose owner runs it.
+/// An executable: the value of the executable map, keyed by exec id, and, sent once before the first flow
+/// whose owner runs it, a record.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
@@ -187,9 +189,9 @@ impl FlowTail {
 pub struct ExecRecord {
     /// [`RecordKind::Exec`].
     pub kind: u8,
-    /// Always 0.
-    pub reserved: u8,
-    /// Bytes of `path` in use; 0 if the name could not be read.
+    /// In the map: 1 once it has been handed to the ring buffer. In a record: without meaning.
+    pub shipped: u8,
+    /// Bytes of `path` in use, without the NUL; 0 if the name could not be read.
     pub path_len: u16,
     /// Process (thread group id) that executed it.
     pub tgid: u32,
@@ -198,8 +200,8 @@ pub struct ExecRecord {
     /// When it was executed, nanoseconds of `CLOCK_BOOTTIME`.
     pub time_ns: u64,
     /// Always 0.
-    pub reserved2: u64,
-    /// The name that `execve` was given.
+    pub reserved: u64,
+    /// The name as `execve` was given it: maybe relative, maybe a symbolic link, maybe a script.
     pub path: [u8; PATH_CAP],
 }
 
@@ -227,6 +229,12 @@ pub struct CgroupRecord {
     pub reserved3: u64,
     /// Path below the cgroup2 root, with a leading `/`.
     pub path: [u8; PATH_CAP],
+}
+
+#[cfg(feature = "user")]
+mod user {
+    // SAFETY: repr(C) of integers without padding (its size is asserted below), every bit pattern valid.
+    unsafe impl aya::Pod for super::ExecRecord {}
 }
 
 const _: () = {

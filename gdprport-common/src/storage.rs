@@ -72,12 +72,21 @@ pub struct SocketOwner {
     pub uid: u32,
     /// Group id in the initial user namespace.
     pub gid: u32,
-    /// Command name of the calling thread, NUL-terminated.
+    /// Command name of the calling thread, NUL-terminated, as two words in memory order.
     pub comm: [u64; 2],
+    /// When connect was called or, later, when the connection was established; nanoseconds of
+    /// `CLOCK_BOOTTIME`.
+    pub since_ns: u64,
+    /// Where connect was called to, network byte order, IPv4 in the first word; 0 in other roles.
+    pub peer: [u32; 4],
+    /// The TCP port that connect was called to, host byte order; 0 in other roles.
+    pub peer_port: u16,
+    /// 4 or 6: the family of `peer`; 0 in other roles.
+    pub peer_family: u8,
     /// A [`SocketRole`].
-    pub role: u32,
-    /// Always 0.
-    pub reserved: u32,
+    pub role: u8,
+    /// 1 once TCP has taken the connection over; a connect that ends with 0 was stopped on this host.
+    pub started: u32,
 }
 
 /// Value of the task map, keyed by thread group id.
@@ -94,34 +103,15 @@ pub struct TaskIdentity {
     pub reserved: u32,
 }
 
-/// Value of the executable map, keyed by exec id: what `execve` was called with.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExecValue {
-    /// When it was executed, nanoseconds of `CLOCK_BOOTTIME`.
-    pub time_ns: u64,
-    /// The process (thread group id) that executed it.
-    pub tgid: u32,
-    /// Bytes of `path` in use, without the NUL; 0 if the name could not be read.
-    pub path_len: u16,
-    /// Not 0 once an [`crate::ExecRecord`] with this id has been handed to the daemon.
-    pub shipped: u16,
-    /// The name as `execve` was given it: maybe relative, maybe a symbolic link, maybe a script.
-    pub path: [u8; crate::PATH_CAP],
-}
-
 #[cfg(feature = "user")]
 mod user {
     // SAFETY: repr(C) structs of integers, sized without padding (asserted below), every bit pattern valid.
     unsafe impl aya::Pod for super::SocketOwner {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::TaskIdentity {}
-    // SAFETY: as above.
-    unsafe impl aya::Pod for super::ExecValue {}
 }
 
 const _: () = {
-    assert!(size_of::<SocketOwner>() == 72);
+    assert!(size_of::<SocketOwner>() == 96);
     assert!(size_of::<TaskIdentity>() == 24);
-    assert!(size_of::<ExecValue>() == 16 + crate::PATH_CAP);
 };
