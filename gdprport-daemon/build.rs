@@ -70,7 +70,8 @@ fn build(toolchain: &Toolchain, linker: &Linker) -> Result<(), String> {
 fn cargo(toolchain: &Toolchain, linker: &Linker, target_dir: &Path) -> Command {
     let arch = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
     // BTF is made out of debug information; aya refuses an object without it.
-    let flags = [&*format!("--cfg=bpf_target_arch=\"{arch}\""), "-Cdebuginfo=2", "-Clink-arg=--btf"].join("\x1f");
+    let flags =
+        [&*format!("--cfg=bpf_target_arch=\"{arch}\""), "-Cdebuginfo=2", "-Clink-arg=--btf"].join("\x1f");
     let mut cargo = Command::new(&toolchain.cargo);
     cargo
         .args(["build", "--release", "--package", PACKAGE, "--bin", PROBES, "--target", TARGET])
