@@ -19,7 +19,7 @@ impl PortFlags {
 
 /// How the owner in a socket's storage got there.
 #[repr(u8)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SocketRole {
     /// No owner is stored.
     None = 0,

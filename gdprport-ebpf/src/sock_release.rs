@@ -2,8 +2,6 @@
 //!
 //! TCP never took such a connect over, so `sock_ops` is silent about it.
 
-use core::ptr::read_volatile;
-
 use aya_ebpf::bindings::bpf_sock;
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::cgroup_sock;
@@ -51,7 +49,8 @@ fn released(sk: *mut bpf_sock) {
             cgroup_id: caller.cgroup_id,
             local: [0; 4],
             peer: caller.peer,
-            local_port: read_volatile(&raw const (*sk).src_port) as u16,
+            // The kernel lets this hook read no port of the socket; nothing was sent from one.
+            local_port: 0,
             peer_port: caller.peer_port,
             tgid: caller.tgid,
             uid: caller.uid,
