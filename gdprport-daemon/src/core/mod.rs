@@ -1,4 +1,7 @@
 //! The pure core: no I/O, no clock (time is an argument), no tokio, no aya.
 
+pub mod community_id;
+
+pub mod event;
 pub mod model;
 pub mod verdict;
