@@ -2,6 +2,7 @@
 
 pub mod community_id;
 
+pub mod emit;
 pub mod event;
 pub mod model;
 pub mod verdict;
