@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use toolchain::{Linker, Toolchain};
+use toolchain::{Candidate, Lack, Linker, Toolchain};
 
 const TARGET: &str = "bpfel-unknown-none";
 const PACKAGE: &str = "gdprport-ebpf";
@@ -32,12 +32,33 @@ fn main() {
         println!("cargo::rerun-if-changed={input}");
     }
     println!("cargo::rerun-if-env-changed={}", toolchain::OVERRIDE);
-    if let Err(sentence) = toolchain::find()
+    if let Err(sentence) = find()
         .map_err(|lack| format!("the kernel programs cannot be built: {lack}; run `cargo xtask setup`"))
         .and_then(|(toolchain, linker)| build(&toolchain, &linker))
     {
         println!("cargo::error={sentence}");
     }
+}
+
+/// The first toolchain that is complete, with a linker that fits it.
+fn find() -> Result<(Toolchain, Linker), String> {
+    let linker = Linker::find().ok_or("`bpf-linker` is not installed")?;
+    let mut lacks = Vec::new();
+    for candidate in Candidate::all() {
+        match candidate.inspect() {
+            Ok(toolchain) if linker.reads(&toolchain) => return Ok((toolchain, linker)),
+            Ok(toolchain) => {
+                let built = linker.llvm.unwrap_or_default();
+                lacks.push(format!(
+                    "{candidate} writes LLVM {} and `bpf-linker` reads up to {built}",
+                    toolchain.llvm
+                ));
+            }
+            Err(Lack::Absent) => lacks.push(format!("{candidate}: not installed")),
+            Err(lack) => lacks.push(format!("{candidate} {lack}")),
+        }
+    }
+    Err(lacks.join("; "))
 }
 
 fn build(toolchain: &Toolchain, linker: &Linker) -> Result<(), String> {

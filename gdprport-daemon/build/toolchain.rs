@@ -107,7 +107,7 @@ impl Toolchain {
         let (Some(release), Some(llvm)) = (field("release:"), field("LLVM version:")) else {
             return Err(Lack::Broken("`rustc -vV` names no release and LLVM version".into()));
         };
-        if major_minor(release) < major_minor(MIN_RUSTC) {
+        if !is_new_enough(release) {
             return Err(Lack::TooOld(release.into()));
         }
         let sysroot = stdout_of(Command::new(&rustc).args(["--print", "sysroot"]))?;
@@ -146,30 +146,6 @@ impl Linker {
     }
 }
 
-/// The first toolchain that is complete, with a linker that fits it.
-///
-/// # Errors
-/// One sentence that says what is missing.
-pub fn find() -> Result<(Toolchain, Linker), String> {
-    let linker = Linker::find().ok_or("`bpf-linker` is not installed")?;
-    let mut lacks = Vec::new();
-    for candidate in Candidate::all() {
-        match candidate.inspect() {
-            Ok(toolchain) if linker.reads(&toolchain) => return Ok((toolchain, linker)),
-            Ok(toolchain) => {
-                let built = linker.llvm.unwrap_or_default();
-                lacks.push(format!(
-                    "{candidate} writes LLVM {} and `bpf-linker` reads up to {built}",
-                    toolchain.llvm
-                ));
-            }
-            Err(Lack::Absent) => lacks.push(format!("{candidate}: not installed")),
-            Err(lack) => lacks.push(format!("{candidate} {lack}")),
-        }
-    }
-    Err(lacks.join("; "))
-}
-
 /// Where cargo keeps what it installs.
 fn cargo_home() -> Option<PathBuf> {
     env::var_os("CARGO_HOME")
@@ -198,6 +174,11 @@ fn stdout_of(command: &mut Command) -> Result<String, Lack> {
         return Err(broken(&stderr.lines().next().unwrap_or("failed without a word")));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Whether a rustc of this version builds the kernel crate.
+pub fn is_new_enough(version: &str) -> bool {
+    major_minor(version) >= major_minor(MIN_RUSTC)
 }
 
 /// `1.96.0-nightly` → `(1, 96)`; what is no number counts as zero.

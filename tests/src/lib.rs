@@ -1,1 +1,23 @@
-//! .
+//! The harness of the end-to-end promises: guards that make a piece of the world and take it away again.
+//!
+//! Belongs here: what more than one promise needs (processes, cgroups, network namespaces, servers, the
+//! daemon itself, its events). Does not belong here: the promises; they stand in `tests/tests/`.
+//!
+//! Every guard cleans up in `Drop`, so that a failed promise leaves nothing behind either. The guards panic
+//! with a sentence instead of returning errors: a promise whose world cannot be made has failed.
+
+pub mod bpf;
+pub mod cgroup;
+pub mod child;
+pub mod daemon;
+pub mod event;
+pub mod log;
+pub mod netns;
+pub mod ports;
+pub mod puppet;
+pub mod schema;
+pub mod servers;
+pub mod skip;
+pub mod temp;
+pub mod truth;
+pub mod wait;

@@ -1,0 +1,152 @@
+//! Many connections and many processes.
+
+use std::fmt::Write as _;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::net::SocketFlags;
+
+use crate::{Answer, Puppet, socket};
+
+/// Forked clients that may be alive at the same time.
+const ALIVE: usize = 16;
+
+/// How many connections the serving thread has finished with.
+#[derive(Clone, Default)]
+pub(crate) struct Served(Arc<AtomicU64>);
+
+impl Served {
+    /// The number so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Puppet {
+    /// Lets a thread accept from a duplicate of the listener: each connection is read to its end and closed.
+    pub(crate) fn serve(&mut self) -> Answer {
+        let listener = self.listener()?.try_clone()?;
+        let served = self.served.clone();
+        std::thread::spawn(move || {
+            while let Ok((socket, _)) = rustix::net::acceptfrom_with(&listener, SocketFlags::CLOEXEC) {
+                // A client that resets is served as well.
+                let _ = io::copy(&mut TcpStream::from(socket), &mut io::sink());
+                served.0.fetch_add(1, Ordering::Release);
+            }
+        });
+        Ok(String::new())
+    }
+}
+
+/// Makes `total` connections, `ways` at a time, each closed by both ends before its thread makes the next one.
+pub(crate) fn burst(to: &str, total: u64, ways: u64) -> Answer {
+    let to = socket::parse(to)?;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..ways)
+            .map(|way| {
+                let share = total / ways + u64::from(way < total % ways);
+                scope.spawn(move || -> io::Result<()> {
+                    for _ in 0..share {
+                        let mut stream = TcpStream::connect(to)?;
+                        stream.shutdown(Shutdown::Write)?;
+                        stream.read_to_end(&mut Vec::new())?;
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().map_err(|_| io::Error::other("a client panicked"))??;
+        }
+        Ok(total.to_string())
+    })
+}
+
+/// Forks `n` children that each connect, say who they are and exit, without any exec.
+/// Answers with `PID:PORT` of each.
+pub(crate) fn fork_storm(to: &str, n: usize) -> Answer {
+    let to = socket::parse(to)?;
+    let (from, into) = io::pipe()?;
+    let mut alive = 0;
+    let mut answer = String::new();
+    // All answers together fit the pipe's 64 KiB, so that nobody waits for a reader.
+    for _ in 0..n.min(2000) {
+        if alive == ALIVE {
+            reap()?;
+            alive -= 1;
+        }
+        if fork()? == 0 {
+            exit_child(&storm_child(to, &into));
+        }
+        alive += 1;
+    }
+    for _ in 0..alive {
+        reap()?;
+    }
+    drop(into);
+    let mut said = String::new();
+    { from }.read_to_string(&mut said)?;
+    for word in said.split_whitespace() {
+        let _ = write!(answer, "{word} ");
+    }
+    Ok(answer)
+}
+
+fn storm_child(to: std::net::SocketAddr, mut into: &io::PipeWriter) -> io::Result<()> {
+    let stream = TcpStream::connect(to)?;
+    let said = format!("{}:{}\n", std::process::id(), stream.local_addr()?.port());
+    // One write of less than PIPE_BUF bytes is never torn.
+    into.write_all(said.as_bytes())
+}
+
+/// Forks `n` workers that accept from the listener, tell each client their pid (`PID\n`) and wait for its end.
+/// Answers with the workers' pids. The workers die with the master.
+pub(crate) fn prefork(listener: &OwnedFd, n: usize) -> Answer {
+    let mut answer = String::new();
+    for _ in 0..n {
+        match fork()? {
+            0 => exit_child(&worker(listener)),
+            pid => {
+                let _ = write!(answer, "{pid} ");
+            }
+        }
+    }
+    Ok(answer)
+}
+
+fn worker(listener: &OwnedFd) -> io::Result<()> {
+    // SAFETY: plain system call.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong) };
+    loop {
+        let (socket, _) = rustix::net::acceptfrom_with(listener, SocketFlags::CLOEXEC)?;
+        let mut stream = TcpStream::from(socket);
+        stream.write_all(format!("{}\n", std::process::id()).as_bytes())?;
+        io::copy(&mut stream, &mut io::sink())?;
+    }
+}
+
+/// Forks; the child gets 0.
+fn fork() -> io::Result<libc::pid_t> {
+    // SAFETY: commands that fork are given to puppets that serve with no thread, so no lock is held by another.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        pid => Ok(pid),
+    }
+}
+
+fn exit_child(result: &io::Result<()>) -> ! {
+    // SAFETY: ends the child without running the parent's exit handlers.
+    unsafe { libc::_exit(i32::from(result.is_err())) }
+}
+
+fn reap() -> io::Result<()> {
+    let mut status = 0;
+    // SAFETY: waits for any child of ours; the pointer is to a live int.
+    if unsafe { libc::waitpid(-1, &mut status, 0) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if status == 0 { Ok(()) } else { Err(io::Error::other("a child could not connect")) }
+}

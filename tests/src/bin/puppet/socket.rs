@@ -1,0 +1,107 @@
+//! Making, accepting and ending connections.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+
+use crate::{Answer, Puppet, uring};
+
+/// Fits every accept queue that the promises fill; the kernel caps it at `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+
+impl Puppet {
+    /// Listens at an address, replacing the listener if there was one.
+    pub(crate) fn listen(&mut self, at: &str, shared: bool) -> Answer {
+        let address = parse(at)?;
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+        if shared {
+            sockopt::set_socket_reuseport(&socket, true)?;
+        }
+        if address.is_ipv6() {
+            sockopt::set_ipv6_v6only(&socket, false)?;
+        }
+        rustix::net::bind(&socket, &address)?;
+        rustix::net::listen(&socket, BACKLOG)?;
+        self.listener = Some(socket);
+        Ok(address.to_string())
+    }
+
+    /// Closes the listener.
+    pub(crate) fn unlisten(&mut self) -> Answer {
+        self.listener.take().map(|_| String::new()).ok_or_else(|| io::Error::other("nothing listens"))
+    }
+
+    /// Connects; answers with the stream's number and the local address.
+    pub(crate) fn connect(&mut self, to: &str) -> Answer {
+        let stream = TcpStream::connect(parse(to)?)?;
+        let local = stream.local_addr()?;
+        Ok(self.keep(stream, local))
+    }
+
+    /// `accept4` with room for the peer's address.
+    pub(crate) fn accept(&mut self) -> Answer {
+        let (socket, _) = rustix::net::acceptfrom_with(self.listener()?, SocketFlags::CLOEXEC)?;
+        self.accepted(socket)
+    }
+
+    /// `accept4(fd, NULL, NULL)`: the address is not asked for.
+    pub(crate) fn accept_null(&mut self) -> Answer {
+        let socket = rustix::net::accept_with(self.listener()?, SocketFlags::CLOEXEC)?;
+        self.accepted(socket)
+    }
+
+    /// An accept through io_uring, without the address.
+    pub(crate) fn accept_uring(&mut self) -> Answer {
+        let socket = uring::accept(self.listener()?)?;
+        self.accepted(socket)
+    }
+
+    fn accepted(&mut self, socket: OwnedFd) -> Answer {
+        let stream = TcpStream::from(socket);
+        let peer = stream.peer_addr()?;
+        Ok(self.keep(stream, peer))
+    }
+
+    /// Ends a stream by a reset: no linger time means RST instead of FIN.
+    pub(crate) fn reset(&mut self, id: u32) -> Answer {
+        let stream = self.drop_stream(id)?;
+        sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
+        Ok(String::new())
+    }
+
+    /// Ends our direction; the other one stays open.
+    pub(crate) fn shutdown(&mut self, id: u32) -> Answer {
+        self.stream(id)?.shutdown(std::net::Shutdown::Write).map(|()| String::new())
+    }
+}
+
+/// Connects where that must fail; answers with the kind of error.
+pub(crate) fn connect_fail(to: &str) -> Answer {
+    match TcpStream::connect(parse(to)?) {
+        Ok(_) => Err(io::Error::other("the connection was made")),
+        Err(failure) => Ok(format!("{:?}", failure.kind())),
+    }
+}
+
+/// Begins to connect where nobody answers and gives up at once.
+pub(crate) fn connect_abandon(to: &str) -> Answer {
+    let address = parse(to)?;
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    match rustix::net::connect(&socket, &address) {
+        Err(rustix::io::Errno::INPROGRESS) => Ok(String::new()),
+        Ok(()) => Err(io::Error::other("the connection was made at once")),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// Reads an address and port.
+pub(crate) fn parse(text: &str) -> io::Result<SocketAddr> {
+    text.parse().map_err(|_| io::Error::other(format!("not an address and port: {text}")))
+}

@@ -1,0 +1,232 @@
+//! Processes that end with their guard, placed in a cgroup, a network namespace and under a user.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use crate::cgroup::Cgroup;
+use crate::netns::Netns;
+use crate::skip::Missing;
+
+/// A user of this host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Login name.
+    pub name: String,
+    /// User id.
+    pub uid: u32,
+    /// Primary group's id.
+    pub gid: u32,
+    /// Primary group's name.
+    pub group: String,
+}
+
+impl User {
+    /// Looks `name` up in `/etc/passwd`.
+    ///
+    /// # Errors
+    /// [`Missing`] when the host has no such user.
+    pub fn named(name: &str) -> Result<Self, Missing> {
+        let find = |file: &str, matches: &dyn Fn(&[&str]) -> bool| {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            text.lines()
+                .map(|line| line.split(':').map(str::to_owned).collect::<Vec<_>>())
+                .find(|f| f.len() > 3 && matches(&f.iter().map(String::as_str).collect::<Vec<_>>()))
+        };
+        let missing = || Missing { what: format!("this host has no user {name}") };
+        let entry = find("/etc/passwd", &|f| f[0] == name).ok_or_else(missing)?;
+        let (uid, gid) = (entry[2].parse().map_err(|_| missing())?, entry[3].parse().map_err(|_| missing())?);
+        let group = find("/etc/group", &|f| f[2] == entry[3]).map_or_else(String::new, |f| f[0].clone());
+        Ok(Self { name: name.to_owned(), uid, gid, group })
+    }
+
+    /// A user that every Debian has and that no server of the tests runs as.
+    ///
+    /// # Panics
+    /// When `/etc/passwd` lacks it.
+    #[must_use]
+    pub fn games() -> Self {
+        Self::named("games").expect("every Debian has the user games")
+    }
+
+    /// Another such user.
+    ///
+    /// # Panics
+    /// When `/etc/passwd` lacks it.
+    #[must_use]
+    pub fn backup() -> Self {
+        Self::named("backup").expect("every Debian has the user backup")
+    }
+
+    /// The user that owns nothing.
+    ///
+    /// # Panics
+    /// When `/etc/passwd` lacks it.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self::named("nobody").expect("every Debian has the user nobody")
+    }
+}
+
+/// Where and as whom a process runs. The default: here, as ourselves.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Place<'a> {
+    cgroup: Option<&'a Cgroup>,
+    netns: Option<&'a Netns>,
+    user: Option<&'a User>,
+}
+
+impl<'a> Place<'a> {
+    /// In this cgroup.
+    #[must_use]
+    pub fn cgroup(mut self, cgroup: &'a Cgroup) -> Self {
+        self.cgroup = Some(cgroup);
+        self
+    }
+
+    /// In this network namespace.
+    #[must_use]
+    pub fn netns(mut self, netns: &'a Netns) -> Self {
+        self.netns = Some(netns);
+        self
+    }
+
+    /// As this user, with no supplementary groups.
+    #[must_use]
+    pub fn user(mut self, user: &'a User) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// Makes `command` start its process here, in a process group of its own, and die with this thread.
+    ///
+    /// # Panics
+    /// When the namespace's descriptor cannot be duplicated.
+    pub fn apply(self, command: &mut Command) {
+        let entrance = self.cgroup.map(Cgroup::entrance);
+        let netns = self.netns.map(|n| n.handle().try_clone().expect("a descriptor can be duplicated"));
+        let ids = self.user.map(|u| (u.uid, u.gid));
+        command.process_group(0);
+        // SAFETY: the closure runs between fork and exec and makes async-signal-safe system calls only; what it
+        // captured was allocated before the fork.
+        unsafe { command.pre_exec(move || enter(entrance.as_ref(), netns.as_ref(), ids)) };
+    }
+}
+
+/// The part of [`Place::apply`] that runs in the child. The user comes last: the other steps need root.
+fn enter(entrance: Option<&File>, netns: Option<&File>, ids: Option<(u32, u32)>) -> io::Result<()> {
+    let check = |done: i64| if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
+    if let Some(file) = entrance {
+        // SAFETY: writes one byte from a static buffer to an open descriptor.
+        check(unsafe { libc::write(file.as_raw_fd(), c"0".as_ptr().cast(), 1) } as i64)?;
+    }
+    if let Some(file) = netns {
+        // SAFETY: plain system call on an open descriptor.
+        check(unsafe { libc::setns(file.as_raw_fd(), libc::CLONE_NEWNET) }.into())?;
+    }
+    if let Some((uid, gid)) = ids {
+        // SAFETY: plain system calls; an empty list needs no pointer.
+        check(unsafe { libc::setgroups(0, std::ptr::null()) }.into())?;
+        // SAFETY: plain system call.
+        check(unsafe { libc::setgid(gid) }.into())?;
+        // SAFETY: plain system call.
+        check(unsafe { libc::setuid(uid) }.into())?;
+    }
+    // After the change of user, which clears it.
+    // SAFETY: plain system call.
+    check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong) }.into())
+}
+
+/// A started process; killed with its whole process group, and waited for, on drop.
+#[derive(Debug)]
+pub struct Child {
+    inner: std::process::Child,
+    name: String,
+    ended: Option<ExitStatus>,
+}
+
+impl Child {
+    /// Starts `command` at `place`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start(mut command: Command, place: Place<'_>) -> Self {
+        place.apply(&mut command);
+        let name = command.get_program().to_string_lossy().into_owned();
+        let inner = command.spawn().unwrap_or_else(|e| panic!("cannot start {name}: {e}"));
+        Self { inner, name, ended: None }
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.inner.id()
+    }
+
+    /// The pipes, as far as the command asked for them.
+    pub fn pipes(&mut self) -> &mut std::process::Child {
+        &mut self.inner
+    }
+
+    /// Sends a signal to it alone.
+    ///
+    /// # Panics
+    /// When it has ended and was waited for: its pid may be somebody else's by now.
+    pub fn signal(&self, signal: i32) {
+        assert!(self.ended.is_none(), "{} has ended already", self.name);
+        // SAFETY: plain system call on a child that was not waited for, so the pid is still its own.
+        unsafe { libc::kill(self.raw_pid(), signal) };
+    }
+
+    /// Its exit status if it has ended.
+    ///
+    /// # Panics
+    /// When the kernel does not tell.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            self.ended = self.inner.try_wait().expect("a child of ours can be waited for");
+        }
+        self.ended
+    }
+
+    /// Waits for its end, at most `limit`.
+    ///
+    /// # Panics
+    /// When it still runs then.
+    #[track_caller]
+    pub fn wait(&mut self, limit: Duration) -> ExitStatus {
+        let what = format!("the end of {}", self.name);
+        crate::wait::within(limit, &what, || self.ended())
+    }
+
+    /// Asks it to end with `signal` and waits a while; what is left after that is killed on drop.
+    pub fn end(&mut self, signal: i32) {
+        if self.ended().is_some() {
+            return;
+        }
+        self.signal(signal);
+        let start = Instant::now();
+        while self.ended().is_none() && start.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn raw_pid(&self) -> libc::pid_t {
+        libc::pid_t::try_from(self.inner.id()).expect("a pid fits pid_t")
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if self.ended.is_none() {
+            // SAFETY: the process was started as the leader of its own group and was not waited for, so the
+            // group is ours.
+            unsafe { libc::kill(-self.raw_pid(), libc::SIGKILL) };
+            let _ = self.inner.wait();
+        }
+    }
+}

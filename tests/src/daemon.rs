@@ -1,0 +1,250 @@
+//! The daemon itself, with a policy, a socket and an event file of its own.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output};
+
+use serde_json::Value;
+
+use crate::child::{Child, Place};
+use crate::event::Event;
+use crate::log::EventLog;
+use crate::puppet::built;
+use crate::temp::TempDir;
+use crate::wait::{self, PATIENCE};
+
+/// The program under test: `GDPRPORT_BIN`, or the one that cargo built beside the tests.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn program() -> PathBuf {
+    std::env::var_os("GDPRPORT_BIN").map_or_else(|| built("gdprport"), PathBuf::from)
+}
+
+/// Where a daemon writes its events.
+#[derive(Debug, Clone)]
+enum Events {
+    Own,
+    File(PathBuf),
+}
+
+/// What a daemon is started with.
+#[derive(Debug, Clone)]
+pub struct Start {
+    policy: Option<String>,
+    events: Events,
+    arguments: Vec<String>,
+}
+
+impl Start {
+    /// With this policy.
+    #[must_use]
+    pub fn with(policy: impl Into<String>) -> Self {
+        Self { policy: Some(policy.into()), events: Events::Own, arguments: Vec::new() }
+    }
+
+    /// Without a policy: the built-in catalog applies. Only right where the host has no policy either.
+    #[must_use]
+    pub fn without_policy() -> Self {
+        Self { policy: None, events: Events::Own, arguments: Vec::new() }
+    }
+
+    /// Writes the events there instead of into a file of its own.
+    #[must_use]
+    pub fn events_to(mut self, path: &Path) -> Self {
+        self.events = Events::File(path.to_owned());
+        self
+    }
+
+    /// With one more argument of `daemon run`.
+    #[must_use]
+    pub fn argument(mut self, word: &str) -> Self {
+        self.arguments.push(word.to_owned());
+        self
+    }
+
+    /// Starts it and waits until it watches.
+    ///
+    /// # Panics
+    /// When it ends instead, or is not ready in time; with what it said.
+    #[must_use]
+    #[track_caller]
+    pub fn go(self) -> Daemon {
+        assert!(is_root(), "the end-to-end promises need root; run `cargo xtask test`, which asks sudo");
+        let dir = TempDir::new();
+        let (socket, stderr) = (dir.join("control.sock"), dir.join("stderr"));
+        let events = match self.events {
+            Events::Own => dir.join("events.ndjson"),
+            Events::File(path) => path,
+        };
+        let mut command = Command::new(program());
+        command.args(["daemon", "run"]).arg("--events").arg(&events).arg("--socket").arg(&socket);
+        if let Some(text) = &self.policy {
+            command.arg("--policy").arg(dir.write("policy.toml", text));
+        }
+        command.args(self.arguments);
+        command.stdout(File::create(dir.join("stdout")).expect("a fresh file"));
+        command.stderr(File::create(&stderr).expect("a fresh file"));
+        let child = Child::start(command, Place::default());
+        let mut daemon = Daemon { child, log: EventLog::at(&events), socket, dir };
+        daemon.wait_until_ready();
+        daemon
+    }
+}
+
+/// A running daemon. Dropping it kills it; [`Daemon::stop`] ends it in order and checks what it wrote.
+#[derive(Debug)]
+pub struct Daemon {
+    child: Child,
+    /// Its events.
+    pub log: EventLog,
+    socket: PathBuf,
+    dir: TempDir,
+}
+
+impl Daemon {
+    /// Starts one with `policy`.
+    #[must_use]
+    #[track_caller]
+    pub fn with(policy: impl Into<String>) -> Self {
+        Start::with(policy).go()
+    }
+
+    #[track_caller]
+    fn wait_until_ready(&mut self) {
+        let start = std::time::Instant::now();
+        while !(self.has_started() && self.ask(["daemon", "status", "--json"]).status.success()) {
+            if let Some(status) = self.child.ended() {
+                panic!("the daemon ended ({status}) instead of starting; it said:\n{}", self.said());
+            }
+            assert!(
+                start.elapsed() < PATIENCE,
+                "the daemon was not ready in time; it said:\n{}",
+                self.said()
+            );
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+
+    fn has_started(&mut self) -> bool {
+        self.log.refresh().iter().any(|event| event.kind() == "daemon.start")
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
+    /// Its control socket.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Its policy file.
+    #[must_use]
+    pub fn policy(&self) -> PathBuf {
+        self.dir.join("policy.toml")
+    }
+
+    /// Replaces the text of its policy file; it takes effect with a reload.
+    pub fn rewrite_policy(&self, text: &str) {
+        self.dir.write("policy.toml", text);
+    }
+
+    /// What it said on standard error so far.
+    #[must_use]
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(self.dir.join("stderr")).unwrap_or_default()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: i32) {
+        self.child.signal(signal);
+    }
+
+    /// Whether it still runs.
+    pub fn lives(&mut self) -> bool {
+        self.child.ended().is_none()
+    }
+
+    /// Runs a command of the program against this daemon's socket.
+    pub fn ask<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Output {
+        ask(&self.socket, words)
+    }
+
+    /// What `daemon status --json` answers.
+    ///
+    /// # Panics
+    /// When it does not answer with JSON.
+    #[track_caller]
+    pub fn status(&self) -> Value {
+        let output = self.ask(["daemon", "status", "--json"]);
+        assert!(output.status.success(), "status failed: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("the status is JSON")
+    }
+
+    /// What the status says of one port; `null` if nothing.
+    #[track_caller]
+    pub fn port_status(&self, port: u16) -> Value {
+        let status = self.status();
+        let ports = status["ports"].as_array().map(Vec::as_slice).unwrap_or_default();
+        ports.iter().find(|entry| entry["number"] == port).cloned().unwrap_or_default()
+    }
+
+    /// Ends it by SIGTERM and checks what is true of every run: it exits with 0, its last event is
+    /// `daemon.stop`, the stream is whole and fits the schema, and nothing of its BPF stays behind.
+    ///
+    /// # Panics
+    /// When one of these is not so.
+    #[track_caller]
+    pub fn stop(mut self) -> EventLog {
+        let held = crate::bpf::Held::by(self.pid());
+        let status = self.terminate();
+        assert_eq!(status.code(), Some(0), "the daemon ended with {status}; it said:\n{}", self.said());
+        assert_eq!(self.log.seen().last().map(Event::kind), Some("daemon.stop"), "the last event");
+        self.log.check();
+        wait::until("nothing of the daemon stays in the kernel", || held.is_gone());
+        std::mem::replace(&mut self.log, EventLog::at(Path::new("/dev/null")))
+    }
+
+    /// Ends it by SIGTERM, reads the rest of its events and checks nothing.
+    #[track_caller]
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal(libc::SIGTERM);
+        let status = self.child.wait(PATIENCE);
+        self.log.refresh();
+        status
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the daemon said:\n{}", tail(&self.said()));
+        }
+    }
+}
+
+/// Runs the program with `words` and `--socket`.
+///
+/// # Panics
+/// When it cannot be run.
+pub fn ask<S: AsRef<OsStr>>(socket: &Path, words: impl IntoIterator<Item = S>) -> Output {
+    Command::new(program()).args(words).arg("--socket").arg(socket).output().expect("the program can be run")
+}
+
+/// Whether this process may do everything.
+#[must_use]
+pub fn is_root() -> bool {
+    // SAFETY: plain system call that cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
+fn tail(text: &str) -> &str {
+    let from = text.len().saturating_sub(4096);
+    (from..text.len()).find_map(|at| text.get(at..)).unwrap_or_default()
+}

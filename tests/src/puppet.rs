@@ -1,0 +1,216 @@
+//! Holding the strings of the `puppet` program: a real process, with an executable, user, cgroup and network
+//! namespace of the test's choice, that does with sockets what it is told.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+use crate::child::{Child, Place};
+use crate::temp::{TempDir, set_mode};
+use crate::wait::PATIENCE;
+
+/// A program of this package, in a directory of its own under a name of the test's choice.
+#[derive(Debug)]
+pub struct Copy {
+    dir: TempDir,
+    name: String,
+}
+
+impl Copy {
+    /// Copies the program `of` of this package as `name`.
+    ///
+    /// # Panics
+    /// When it was not built or cannot be copied.
+    #[must_use]
+    pub fn new(of: &str, name: &str) -> Self {
+        let dir = TempDir::new();
+        let to = dir.join(name);
+        // By another process: a descriptor open for writing, inherited by a fork of a parallel test, would make
+        // exec fail with ETXTBSY.
+        let done = Command::new("cp").arg(built(of)).arg(&to).status().expect("cp can be run");
+        assert!(done.success(), "cannot copy {of}");
+        set_mode(&to, 0o755);
+        Self { dir, name: name.to_owned() }
+    }
+
+    /// Its absolute path, free of symbolic links: what events have to say.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        real(&self.dir.join(&self.name))
+    }
+}
+
+/// The path without symbolic links.
+///
+/// # Panics
+/// When nothing is there.
+#[must_use]
+pub fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|e| panic!("cannot resolve {}: {e}", path.display()))
+}
+
+/// Where cargo put the program `name` of this workspace: beside the directory of the test's own binary.
+///
+/// # Panics
+/// When it is not there.
+#[must_use]
+pub fn built(name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("a test knows its own path");
+    let path = own.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps").join(name);
+    assert!(path.exists(), "{} was not built; run `cargo xtask test`, which builds it", path.display());
+    path
+}
+
+/// A connection that a puppet holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// The puppet's number for it.
+    pub id: u32,
+    /// The local address after a connect or take, the peer's after an accept.
+    pub address: SocketAddr,
+}
+
+/// A running puppet.
+#[derive(Debug)]
+pub struct Puppet {
+    child: Child,
+    strings: ChildStdin,
+    answers: Receiver<String>,
+    exe: PathBuf,
+    _copy: Option<Copy>,
+}
+
+impl Puppet {
+    /// Starts one here, as ourselves.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::at(Place::default())
+    }
+
+    /// Starts one at `place`, as a copy of its own, which any user may execute.
+    #[must_use]
+    pub fn at(place: Place<'_>) -> Self {
+        let copy = Copy::new("puppet", "puppet");
+        let mut new = Self::run(&copy.path(), place);
+        new._copy = Some(copy);
+        new
+    }
+
+    /// Starts the program at `exe`, a copy of the puppet, at `place`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn run(exe: &Path, place: Place<'_>) -> Self {
+        let mut command = Command::new(exe);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = Child::start(command, place);
+        let strings = child.pipes().stdin.take().expect("stdin is piped");
+        let stdout = child.pipes().stdout.take().expect("stdout is piped");
+        let (sender, answers) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, strings, answers, exe: exe.to_owned(), _copy: None }
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
+    /// Its executable's absolute path.
+    #[must_use]
+    pub fn exe(&self) -> &Path {
+        &self.exe
+    }
+
+    /// Gives a command without waiting for the answer.
+    ///
+    /// # Panics
+    /// When the puppet has ended.
+    #[track_caller]
+    pub fn tell(&mut self, command: &str) {
+        self.strings
+            .write_all(format!("{command}\n").as_bytes())
+            .expect("the puppet still reads its strings");
+    }
+
+    /// Waits for the answer to the oldest unanswered command.
+    ///
+    /// # Panics
+    /// When it is an error or does not come.
+    #[track_caller]
+    pub fn answer(&mut self) -> String {
+        let line = self.answers.recv_timeout(PATIENCE).expect("the puppet answers");
+        match line.strip_prefix("ok") {
+            Some(said) => said.trim().to_owned(),
+            None => panic!("the puppet says: {line}"),
+        }
+    }
+
+    /// Gives a command and returns its answer.
+    #[track_caller]
+    pub fn ask(&mut self, command: &str) -> String {
+        self.tell(command);
+        self.answer()
+    }
+
+    /// Listens at `at`, for example `127.0.0.1:10000` or `[::]:10000`.
+    #[track_caller]
+    pub fn listen(&mut self, at: impl std::fmt::Display) {
+        self.ask(&format!("listen {at}"));
+    }
+
+    /// Connects to `to`.
+    #[track_caller]
+    pub fn connect(&mut self, to: impl std::fmt::Display) -> Held {
+        held(&self.ask(&format!("connect {to}")))
+    }
+
+    /// Accepts one connection, asking for the peer's address.
+    #[track_caller]
+    pub fn accept(&mut self) -> Held {
+        held(&self.ask("accept"))
+    }
+
+    /// Accepts by `how`: `accept`, `accept-null`, `accept-uring`, or takes a descriptor by `take PATH`.
+    #[track_caller]
+    pub fn hold(&mut self, how: &str) -> Held {
+        held(&self.ask(how))
+    }
+
+    /// Closes a connection.
+    #[track_caller]
+    pub fn close(&mut self, held: Held) {
+        self.ask(&format!("close {}", held.id));
+    }
+
+    /// Kills it now, whatever it holds.
+    pub fn kill(self) {
+        drop(self);
+    }
+}
+
+impl Default for Puppet {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Reads the answer to a command that made a connection.
+///
+/// # Panics
+/// When it is not one.
+#[must_use]
+pub fn held(answer: &str) -> Held {
+    let (id, address) = answer.split_once(' ').expect("a number and an address");
+    Held { id: id.parse().expect("a number"), address: address.parse().expect("an address") }
+}

@@ -1,0 +1,241 @@
+//! PostgreSQL, MariaDB and Redis.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Server, into_log, run};
+use crate::cgroup::Cgroup;
+use crate::child::{Child, Place, User};
+use crate::ports::Port;
+use crate::puppet::real;
+use crate::skip::{Missing, installed};
+use crate::temp::TempDir;
+
+/// A PostgreSQL cluster of its own; anyone may log in as `postgres`.
+#[derive(Debug)]
+pub struct Postgres {
+    /// The running server.
+    pub server: Server,
+    bin: PathBuf,
+}
+
+impl Postgres {
+    /// Makes the cluster and starts it.
+    ///
+    /// # Errors
+    /// [`Missing`] when PostgreSQL is not installed.
+    ///
+    /// # Panics
+    /// When it is and does not start.
+    pub fn start() -> Result<Self, Missing> {
+        let bin = newest_postgres()?;
+        let user = User::named("postgres")?;
+        let (dir, cgroup, port) = (TempDir::new(), Cgroup::service(), Port::free());
+        let place = Place::default().cgroup(&cgroup).user(&user);
+        let data = dir.dir_for("data", &user);
+        let mut init = Command::new(bin.join("initdb"));
+        init.args([
+            "--no-sync",
+            "--auth=trust",
+            "--username=postgres",
+            "--locale=C",
+            "--encoding=UTF8",
+            "-D",
+        ]);
+        run(
+            {
+                init.arg(&data).current_dir(dir.path());
+                init
+            },
+            place,
+        );
+
+        let mut command = Command::new(bin.join("postgres"));
+        command.arg("-D").arg(&data).args(["-p", &port.to_string()]).current_dir(dir.path());
+        for setting in ["listen_addresses=127.0.0.1,::1", "unix_socket_directories=", "fsync=off", "jit=off"]
+        {
+            command.args(["-c", setting]);
+        }
+        into_log(&mut command, &dir);
+        let child = Child::start(command, place);
+        let exe = real(&bin.join("postgres"));
+        let mut server = Server { child, cgroup, port, exe, user, dir, end_signal: libc::SIGINT };
+        // The eighth line of the lock file is the state of the postmaster.
+        server.wait_until(|server| {
+            let lock = std::fs::read_to_string(server.dir.join("data/postmaster.pid")).unwrap_or_default();
+            lock.lines().nth(7).is_some_and(|state| state.trim() == "ready")
+        });
+        Ok(Self { server, bin })
+    }
+
+    /// The client's executable (not the wrapper in `/usr/bin`).
+    #[must_use]
+    pub fn client_exe(&self) -> PathBuf {
+        real(&self.bin.join("psql"))
+    }
+
+    /// A client that runs `sql` over TCP at `host` and prints bare values.
+    #[must_use]
+    pub fn client(&self, host: &str, sql: &str) -> Command {
+        let mut command = Command::new(self.client_exe());
+        command.args(["-X", "-At", "-U", "postgres", "-h", host, "-p", &self.server.port.to_string()]);
+        command.args(["-d", "postgres", "-c", sql]);
+        // Encryption is another promise; here the connection must not be tried twice.
+        command.env("PGSSLMODE", "disable").env("PGGSSENCMODE", "disable");
+        command
+    }
+
+    /// What makes the client print its own port as the server sees it.
+    pub const PORT_QUERY: &str = "select inet_client_port()";
+}
+
+fn newest_postgres() -> Result<PathBuf, Missing> {
+    let missing = || Missing::program("/usr/lib/postgresql/*/bin/postgres", "postgresql");
+    let versions = std::fs::read_dir("/usr/lib/postgresql").map_err(|_| missing())?;
+    versions
+        .flatten()
+        .map(|entry| entry.path().join("bin"))
+        .filter(|bin| bin.join("postgres").exists() && bin.join("psql").exists())
+        .max_by_key(|bin| version_of(bin))
+        .ok_or_else(missing)
+}
+
+fn version_of(bin: &Path) -> u32 {
+    bin.parent().and_then(Path::file_name).and_then(|name| name.to_str()?.parse().ok()).unwrap_or(0)
+}
+
+/// A MariaDB of its own, without passwords.
+#[derive(Debug)]
+pub struct MariaDb {
+    /// The running server.
+    pub server: Server,
+    client: PathBuf,
+}
+
+impl MariaDb {
+    /// Makes the data directory and starts it.
+    ///
+    /// # Errors
+    /// [`Missing`] when MariaDB is not installed.
+    ///
+    /// # Panics
+    /// When it is and does not start.
+    pub fn start() -> Result<Self, Missing> {
+        let program = installed(&["/usr/sbin/mariadbd"], "mariadb-server")?;
+        let install = installed(&["/usr/bin/mariadb-install-db"], "mariadb-server")?;
+        let client = installed(&["/usr/bin/mariadb"], "mariadb-client")?;
+        let user = User::named("mysql")?;
+        let (dir, cgroup, port) = (TempDir::new(), Cgroup::service(), Port::free());
+        let place = Place::default().cgroup(&cgroup).user(&user);
+        let data = dir.dir_for("data", &user);
+        let at = |option: &str, name: &str| format!("--{option}={}", data.join(name).display());
+        let data_option = format!("--datadir={}", data.display());
+        // Small, so that a machine with little memory and disk can run it: it holds no tables of ours.
+        let small = ["--innodb-log-file-size=4M", "--innodb-buffer-pool-size=8M", "--aria-log-file-size=8M"];
+        let mut init = Command::new(install);
+        init.args([
+            "--no-defaults",
+            "--skip-test-db",
+            "--auth-root-authentication-method=normal",
+            &data_option,
+        ]);
+        run(
+            {
+                init.args(small).current_dir(dir.path());
+                init
+            },
+            place,
+        );
+
+        let mut command = Command::new(&program);
+        command.args(["--no-defaults", "--skip-grant-tables", "--skip-name-resolve", "--skip-log-bin"]);
+        command.args(["--bind-address=127.0.0.1,::1", &format!("--port={port}"), &data_option]).args(small);
+        command.args([at("socket", "socket"), at("pid-file", "pid")]).current_dir(dir.path());
+        into_log(&mut command, &dir);
+        let child = Child::start(command, place);
+        let exe = real(&program);
+        let mut server = Server { child, cgroup, port, exe, user, dir, end_signal: libc::SIGTERM };
+        server.wait_until(|server| server.said().contains("ready for connections"));
+        Ok(Self { server, client: real(&client) })
+    }
+
+    /// The client's executable.
+    #[must_use]
+    pub fn client_exe(&self) -> &Path {
+        &self.client
+    }
+
+    /// A client that runs `sql` over TCP at `host` and prints bare values.
+    #[must_use]
+    pub fn client(&self, host: &str, sql: &str) -> Command {
+        let mut command = Command::new(&self.client);
+        command.args(["--no-defaults", "--protocol=tcp", "--skip-ssl", "-N", "-B", "-u", "root"]);
+        command.args(["-h", host, "-P", &self.server.port.to_string(), "-e", sql]);
+        command
+    }
+
+    /// What makes the client print its own port as the server sees it.
+    pub const PORT_QUERY: &str = "select substring_index(host, ':', -1) from information_schema.processlist where id = connection_id()";
+}
+
+/// A Redis of its own that keeps nothing.
+#[derive(Debug)]
+pub struct Redis {
+    /// The running server.
+    pub server: Server,
+    client: PathBuf,
+}
+
+impl Redis {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// [`Missing`] when Redis is not installed.
+    ///
+    /// # Panics
+    /// When it is and does not start.
+    pub fn start() -> Result<Self, Missing> {
+        let program = installed(&["/usr/bin/redis-server"], "redis-server")?;
+        let client = installed(&["/usr/bin/redis-cli"], "redis-tools")?;
+        let user = User::named("redis")?;
+        let (dir, cgroup, port) = (TempDir::new(), Cgroup::service(), Port::free());
+        let data = dir.dir_for("data", &user);
+        let mut command = Command::new(&program);
+        command.args(["--port", &port.to_string(), "--save", "", "--daemonize", "no", "--dir"]).arg(&data);
+        command.args(["--bind", "127.0.0.1", "::1", "--protected-mode", "no"]);
+        into_log(&mut command, &dir);
+        let child = Child::start(command, Place::default().cgroup(&cgroup).user(&user));
+        let exe = real(&program);
+        let mut server = Server { child, cgroup, port, exe, user, dir, end_signal: libc::SIGTERM };
+        server.wait_until(|server| server.said().contains("eady to accept connections"));
+        Ok(Self { server, client: real(&client) })
+    }
+
+    /// The client's executable.
+    #[must_use]
+    pub fn client_exe(&self) -> &Path {
+        &self.client
+    }
+
+    /// A client that gives `words` over TCP at `host`.
+    #[must_use]
+    pub fn client(&self, host: &str, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.client);
+        command.args(["-h", host, "-p", &self.server.port.to_string()]).args(words);
+        command
+    }
+
+    /// The client's own port, from what `CLIENT INFO` (or `CLIENT LIST`) answers.
+    ///
+    /// # Panics
+    /// When the answer names none.
+    #[must_use]
+    pub fn port_in(answer: &str) -> u16 {
+        answer
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix("addr="))
+            .and_then(|address| address.rsplit(':').next())
+            .and_then(|port| port.parse().ok())
+            .expect("the client's address")
+    }
+}

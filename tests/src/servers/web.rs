@@ -1,0 +1,189 @@
+//! nginx, Python and Node. Each answers an HTTP request with the pid of the process that answers.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Server, into_log};
+use crate::cgroup::Cgroup;
+use crate::child::{Child, Place, User};
+use crate::ports::{Port, is_listening};
+use crate::puppet::real;
+use crate::skip::{Missing, installed};
+use crate::temp::TempDir;
+
+/// An nginx with three workers.
+#[derive(Debug)]
+pub struct Nginx {
+    /// The running server; its `pid` is the master's, its `user` the workers'.
+    pub server: Server,
+}
+
+impl Nginx {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// [`Missing`] when nginx is not installed.
+    ///
+    /// # Panics
+    /// When it is and does not start.
+    pub fn start() -> Result<Self, Missing> {
+        let program = installed(&["/usr/sbin/nginx"], "nginx-light")?;
+        let user = User::named("www-data")?;
+        let (dir, cgroup, port) = (TempDir::new(), Cgroup::service(), Port::free());
+        let scratch = dir.dir_for("scratch", &user);
+        let temp: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .iter()
+            .map(|what| format!("{what}_temp_path {};\n", scratch.join(what).display()))
+            .collect();
+        let configuration = dir.write(
+            "nginx.conf",
+            &format!(
+                "daemon off; user www-data; worker_processes 3; pid {pid}; error_log {log};\n\
+                 events {{ worker_connections 64; accept_mutex off; }}\n\
+                 http {{ access_log off; {temp}\n\
+                 server {{ listen 127.0.0.1:{port}; listen [::1]:{port};\n\
+                 location / {{ return 200 \"$pid $remote_port\\n\"; }} }} }}\n",
+                pid = dir.join("pid").display(),
+                log = dir.join("error.log").display(),
+            ),
+        );
+        let mut command = Command::new(&program);
+        command.arg("-e").arg(dir.join("error.log")).arg("-c").arg(configuration);
+        into_log(&mut command, &dir);
+        let child = Child::start(command, Place::default().cgroup(&cgroup));
+        let exe = real(&program);
+        let mut server = Server { child, cgroup, port, exe, user, dir, end_signal: libc::SIGTERM };
+        server.wait_until(|server| is_listening(server.port.number()));
+        Ok(Self { server })
+    }
+}
+
+/// The host's Python, never one that a user's `PATH` puts before it.
+fn python() -> Result<PathBuf, Missing> {
+    installed(&["/usr/bin/python3"], "python3")
+}
+
+/// A server in Python: a script, run by its interpreter.
+#[derive(Debug)]
+pub struct Python {
+    /// The running server; its `exe` is the interpreter.
+    pub server: Server,
+}
+
+const PYTHON_SERVER: &str = r#"
+import http.server, os, socket, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = f"{os.getpid()} {self.client_address[1]}\n".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *words):
+        pass
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"#;
+
+impl Python {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// [`Missing`] when Python is not installed.
+    ///
+    /// # Panics
+    /// When it is and does not start.
+    pub fn start() -> Result<Self, Missing> {
+        let server = interpreted(&python()?, "server.py", PYTHON_SERVER, &User::named("www-data")?);
+        Ok(Self { server })
+    }
+}
+
+/// A server in Node.
+#[derive(Debug)]
+pub struct Node {
+    /// The running server; its `exe` is the interpreter.
+    pub server: Server,
+}
+
+const NODE_SERVER: &str = r#"
+require("http")
+  .createServer((request, response) => response.end(`${process.pid} ${request.socket.remotePort}\n`))
+  .listen(Number(process.argv[2]), "127.0.0.1");
+"#;
+
+const NODE_CLIENT: &str = r#"
+const socket = require("net").connect(Number(process.argv[2]), "127.0.0.1", () => {
+  console.log(`${process.pid} ${socket.localPort}`);
+  socket.end();
+});
+"#;
+
+impl Node {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// [`Missing`] when Node is not installed.
+    ///
+    /// # Panics
+    /// When it is and does not start.
+    pub fn start() -> Result<Self, Missing> {
+        let server = interpreted(&Self::program()?, "server.js", NODE_SERVER, &User::named("www-data")?);
+        Ok(Self { server })
+    }
+
+    /// The interpreter.
+    ///
+    /// # Errors
+    /// [`Missing`] when Node is not installed.
+    pub fn program() -> Result<PathBuf, Missing> {
+        installed(&["/usr/bin/node"], "nodejs")
+    }
+
+    /// A client in Node that connects to `port`, prints `PID PORT` and leaves; the script lies in `dir`.
+    ///
+    /// # Errors
+    /// [`Missing`] when Node is not installed.
+    pub fn client(dir: &TempDir, port: u16) -> Result<Command, Missing> {
+        let mut command = Command::new(Self::program()?);
+        command.arg(dir.write("client.js", NODE_CLIENT)).arg(port.to_string());
+        Ok(command)
+    }
+}
+
+fn interpreted(interpreter: &Path, name: &str, script: &str, user: &User) -> Server {
+    let (dir, cgroup, port) = (TempDir::new(), Cgroup::service(), Port::free());
+    let mut command = Command::new(interpreter);
+    command.arg(dir.write(name, script)).arg(port.to_string());
+    into_log(&mut command, &dir);
+    let child = Child::start(command, Place::default().cgroup(&cgroup).user(user));
+    let (exe, user) = (real(interpreter), user.clone());
+    let mut server = Server { child, cgroup, port, exe, user, dir, end_signal: libc::SIGTERM };
+    server.wait_until(|server| is_listening(server.port.number()));
+    server
+}
+
+const PYTHON_CLIENT: &str = r#"
+import os, socket, sys
+
+connection = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+answer = b""
+while part := connection.recv(4096):
+    answer += part
+print(os.getpid(), connection.getsockname()[1])
+print(answer.split(b"\r\n\r\n")[-1].decode().strip())
+"#;
+
+/// Writes an HTTP client in Python into `dir`, executable through its first line, `#!/usr/bin/python3`. Its
+/// arguments are host and port; it prints `PID PORT`, its own, and then what the server answered.
+///
+/// # Errors
+/// [`Missing`] when Python is not installed.
+pub fn client_script(dir: &TempDir) -> Result<PathBuf, Missing> {
+    let path = dir.write("client.py", &format!("#!{}\n{PYTHON_CLIENT}", python()?.display()));
+    crate::temp::set_mode(&path, 0o755);
+    Ok(path)
+}
