@@ -142,9 +142,20 @@ fn type_commands(root: &Path) -> Result<()> {
     };
     let logs = sh::target_dir().join("fresh");
     fs::create_dir_all(&logs)?;
-    let runs = watch(root, typed("cargo xtask run")?, &logs.join("run.log"));
-    let tests = finish(root, typed("cargo xtask test")?, &logs.join("test.log"));
-    runs.and(tests)
+    let run = typed("cargo xtask run")?;
+    let test = typed("cargo xtask test")?;
+    // The second is worth typing when the first has failed, too.
+    let results = [watch(root, run, &logs.join("run.log")), finish(root, test, &logs.join("test.log"))];
+    let mut failed = false;
+    for error in results.iter().filter_map(|result| result.as_ref().err()) {
+        eprintln!("{error:#}");
+        failed = true;
+    }
+    if failed {
+        Err(anyhow!("the README's commands do not do what it says on a fresh machine"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Types the command that runs the daemon, connects until it names the connection, and stops it by Ctrl-C's signal.
