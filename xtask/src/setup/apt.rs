@@ -59,13 +59,16 @@ pub fn update() -> Result<()> {
 /// apt's own words, after the command that would mend it by hand.
 pub fn install(packages: &[&str]) -> Result<()> {
     step::note(format_args!("apt-get install {}", packages.join(" ")));
-    let _unstarted = NoServices::hold()?;
-    let mut apt = sh::as_root("env")?;
-    apt.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", "--quiet"])
-        .args(["--no-install-recommends", "--no-remove", "-o", "Dpkg::Use-Pty=0"])
-        .args(packages);
-    sh::quiet(&mut apt).map(drop).with_context(|| {
-        format!("packages are missing; mend it with `sudo apt-get install {}`", packages.join(" "))
+    let install = || {
+        let mut apt = sh::as_root("env")?;
+        apt.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", "--quiet"])
+            .args(["--no-install-recommends", "--no-remove", "-o", "Dpkg::Use-Pty=0"])
+            .args(packages);
+        let _unstarted = NoServices::hold()?;
+        sh::quiet(&mut apt).map(drop)
+    };
+    install().with_context(|| {
+        format!("packages are missing; mend it as root with `apt-get install {}`", packages.join(" "))
     })
 }
 
