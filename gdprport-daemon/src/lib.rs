@@ -4,3 +4,4 @@ pub mod control;
 pub mod core;
 pub mod host;
 pub mod out;
+pub mod ui;
