@@ -1,1 +1,30 @@
-//! .
+//! The ABI between gdprport's kernel programs and its daemon.
+//!
+//! Belongs here: the layout of ring-buffer records, map values and counters, with the numbers that both
+//! sides must agree on. Everything is `repr(C)`, made of integers, without padding, in the byte order of
+//! the host. Does not belong here: logic; decoding with its checks is `gdprport_daemon::core::decode`.
+//!
+//! Change anything here and [`ABI_VERSION`] must change too.
+
+#![no_std]
+
+mod counters;
+mod record;
+mod storage;
+
+pub use counters::{Counters, HOOKS, Hook, HookCounters};
+pub use record::{
+    CgroupRecord, CloseTail, ExecRecord, FLAG_ANSWERED, FlowRecord, FlowTail, OpenTail, PATH_CAP, RECORD_CAP,
+    RecordKind,
+};
+pub use storage::{PortFlags, SocketOwner, SocketRole, TaskIdentity};
+
+/// Version of this ABI. Pinned maps of another version are never reused.
+pub const ABI_VERSION: u32 = 1;
+
+/// Exec ids at or above this bit were given by the daemon to processes that it found at start;
+/// ids below were given by the kernel side.
+pub const EXEC_ID_SEEDED: u64 = 1 << 63;
+
+/// Number of TCP ports, and of entries of the port switch map.
+pub const PORTS: u32 = 65_536;

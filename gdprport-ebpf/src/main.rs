@@ -1,3 +1,28 @@
+//! gdprport's kernel programs: who talks through the watched ports, from connect to close.
+//!
+//! One file per hook family; only stable interfaces (no struct offset of the kernel is baked in, see
+//! `docs/adr/0001`). Belongs in this file: the list of modules, the licence, and nothing that runs.
+
 #![no_std]
 #![no_main]
-#[panic_handler] fn panic(_: &core::panic::PanicInfo<'_>) -> ! { loop {} }
+
+mod cgroup;
+mod count;
+mod emit;
+mod maps;
+mod owner;
+mod sched;
+mod sock_addr;
+mod sock_ops;
+mod sock_release;
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // The verifier refuses a program from which this could be reached.
+    loop {}
+}
+
+/// The kernel lets only GPL-compatible programs call the helpers used here.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,1 +1,84 @@
-fn main() {}
+//! gdprport's developer commands: what a newcomer types from the README, and what the project's own checks type.
+//! Each command is a module; nothing but the command line is decided here.
+
+mod build;
+mod fresh;
+mod lint;
+mod run;
+mod setup;
+mod sh;
+mod step;
+mod suite;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// gdprport's developer commands.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install what building needs and is missing; safe to repeat
+    Setup {
+        /// Also the servers and tools that the end-to-end tests talk to
+        #[arg(long)]
+        test_servers: bool,
+    },
+    /// Build the kernel programs and the daemon
+    Build {
+        /// With optimisation
+        #[arg(long)]
+        release: bool,
+    },
+    /// Set up, build and run the daemon in the foreground
+    Run {
+        /// Passed on to `gdprport daemon run`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Set up, build and run every test; CI=true makes a skipped case a failure
+    Test {
+        /// Only the tests whose name contains this
+        filter: Option<String>,
+        /// Passed on to the test programs
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Check format, lints, documentation, house rules and dependencies
+    Lint,
+    /// Bootstrap a bare Debian 12 in a folder and type the README's commands in it, as a newcomer would
+    Fresh {
+        /// Where the root is made; a new folder under the system's temporary one when left out
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// Leave the root in place afterwards
+        #[arg(long)]
+        keep: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Setup { test_servers } => setup::run(setup::Scope { test_servers }),
+        Command::Build { release } => build::run(release),
+        Command::Run { args } => run::run(&args),
+        Command::Test { filter, args } => suite::run(filter.as_deref(), &args),
+        Command::Lint => lint::run(),
+        Command::Fresh { dir, keep } => fresh::run(dir, keep),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,4 +1,9 @@
 //! The pure core: no I/O, no clock (time is an argument), no tokio, no aya.
 
+pub mod community_id;
+pub mod decode;
+pub mod emit;
+pub mod event;
+pub mod flow;
 pub mod model;
 pub mod verdict;

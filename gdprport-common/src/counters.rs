@@ -1,0 +1,72 @@
+//! Per-CPU counters of the kernel side: the law `seen = emitted + filtered + dropped` for every hook.
+
+/// The places where the kernel side decides about a record.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// `sock_ops` established callbacks.
+    Established = 0,
+    /// `cgroup/getpeername`: acceptors.
+    Accept = 1,
+    /// `sock_ops` state callbacks of connected sockets.
+    Close = 2,
+    /// `sock_ops` listen callbacks and their end.
+    Listen = 3,
+    /// Executables shipped before a flow.
+    Exec = 4,
+    /// `tracepoint/cgroup/cgroup_mkdir`.
+    Cgroup = 5,
+    /// `cgroup/sock_release`: connects that never left this host.
+    Denied = 6,
+}
+
+/// Number of [`Hook`]s.
+pub const HOOKS: usize = 7;
+
+impl Hook {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; HOOKS] =
+        [Self::Established, Self::Accept, Self::Close, Self::Listen, Self::Exec, Self::Cgroup, Self::Denied];
+
+    /// The name used in status, events and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Established => "established",
+            Self::Accept => "accept",
+            Self::Close => "close",
+            Self::Listen => "listen",
+            Self::Exec => "exec",
+            Self::Cgroup => "cgroup",
+            Self::Denied => "denied",
+        }
+    }
+}
+
+/// What became of the occasions of one hook. `seen = emitted + filtered + dropped_ring_full`, always.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HookCounters {
+    /// Occasions on which a record could have been due.
+    pub seen: u64,
+    /// Records handed to the ring buffer.
+    pub emitted: u64,
+    /// Occasions without a record on purpose: the port is not watched, or nothing new is known.
+    pub filtered: u64,
+    /// Records lost because the ring buffer was full.
+    pub dropped_ring_full: u64,
+}
+
+/// One CPU's counters, by [`Hook`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Indexed by [`Hook`].
+    pub hooks: [HookCounters; HOOKS],
+}
+
+#[cfg(feature = "user")]
+mod user {
+    // SAFETY: repr(C) of u64 only, no padding, every bit pattern valid.
+    unsafe impl aya::Pod for super::Counters {}
+}

@@ -1,0 +1,244 @@
+//! Records of the ring buffer. Each starts with one byte that names its [`RecordKind`].
+
+/// Longest executable or cgroup path in a record, in bytes. Longer ones are cut, which their length shows.
+pub const PATH_CAP: usize = 240;
+
+/// Size of the largest record, in bytes.
+pub const RECORD_CAP: usize = 32 + PATH_CAP;
+
+/// What a record is.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordKind {
+    /// A connect from here was completed ([`FlowRecord`] with [`OpenTail`]).
+    ActiveEstablished = 1,
+    /// A connect from elsewhere was completed ([`FlowRecord`] with [`OpenTail`]).
+    PassiveEstablished = 2,
+    /// The passive socket's acceptor became known ([`FlowRecord`] with [`OpenTail`]).
+    Accepted = 3,
+    /// A socket was closed that was connected or tried to ([`FlowRecord`] with [`CloseTail`]).
+    Closed = 4,
+    /// A socket was closed whose connect never left this host ([`FlowRecord`] with [`CloseTail`]).
+    Denied = 9,
+    /// A socket began to listen ([`FlowRecord`] with [`OpenTail`], no peer).
+    Listening = 5,
+    /// A listening socket was closed ([`FlowRecord`] with [`CloseTail`], no peer).
+    ListenerClosed = 6,
+    /// An executable that owns a flow ([`ExecRecord`]); comes before the first flow that names it.
+    Exec = 7,
+    /// A cgroup2 directory was made ([`CgroupRecord`]).
+    Cgroup = 8,
+}
+
+impl RecordKind {
+    /// The kind that a first byte stands for, `None` if it stands for none.
+    #[must_use]
+    pub const fn from_raw(raw: u8) -> Option<Self> {
+        Some(match raw {
+            1 => Self::ActiveEstablished,
+            2 => Self::PassiveEstablished,
+            3 => Self::Accepted,
+            4 => Self::Closed,
+            5 => Self::Listening,
+            6 => Self::ListenerClosed,
+            7 => Self::Exec,
+            8 => Self::Cgroup,
+            9 => Self::Denied,
+            _ => return None,
+        })
+    }
+}
+
+/// A flag of [`FlowRecord`]: at least one segment was received before the socket closed. A connect that
+/// failed with it was refused, without it nobody answered.
+pub const FLAG_ANSWERED: u8 = 1;
+
+/// A moment in the life of a socket on a watched port; 128 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct FlowRecord {
+    /// A [`RecordKind`].
+    pub kind: u8,
+    /// 4 or 6: the address family of the socket, hence of both addresses.
+    pub family: u8,
+    /// A [`crate::SocketRole`]: where the owner below comes from.
+    pub role: u8,
+    /// Kind Closed: the TCP state that was left (include/net/tcp_states.h); else 0.
+    pub old_state: u8,
+    /// FLAG_* bits.
+    pub flags: u8,
+    /// Always 0.
+    pub reserved: [u8; 3],
+    /// When, nanoseconds of `CLOCK_BOOTTIME`.
+    pub time_ns: u64,
+    /// Socket cookie, unique until reboot.
+    pub cookie: u64,
+    /// Network namespace cookie, 0 where the kernel has none or the owner is not known.
+    pub netns_cookie: u64,
+    /// Exec id of the owner's executable, 0 if not known.
+    pub exec_id: u64,
+    /// cgroup id of the owner, 0 if not known.
+    pub cgroup_id: u64,
+    /// Local address in network byte order; IPv4 in the first word.
+    pub local: [u32; 4],
+    /// Peer's address in network byte order; IPv4 in the first word.
+    pub peer: [u32; 4],
+    /// Local TCP port, host byte order.
+    pub local_port: u16,
+    /// Peer's TCP port, host byte order.
+    pub peer_port: u16,
+    /// Process id (thread group id) of the owner, 0 if not known.
+    pub tgid: u32,
+    /// User id of the owner.
+    pub uid: u32,
+    /// Group id of the owner.
+    pub gid: u32,
+    /// [`OpenTail`] or [`CloseTail`], by kind.
+    pub tail: FlowTail,
+}
+
+/// The last 32 bytes of a [`FlowRecord`], uninterpreted.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct FlowTail(pub [u64; 4]);
+
+/// Tail of records about a socket that lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenTail {
+    /// Command name of the owner's thread, NUL-terminated, as two words in memory order.
+    pub comm: [u64; 2],
+    /// When the owner was forked, nanoseconds of `CLOCK_BOOTTIME`, 0 if that was not seen.
+    pub start_ns: u64,
+    /// The owner's parent at fork, 0 if that was not seen.
+    pub parent_tgid: u32,
+}
+
+/// Tail of records about a socket that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloseTail {
+    /// `bytes_acked` of the kernel: payload that the peer acknowledged, plus SYN and FIN where they were.
+    pub bytes_acked: u64,
+    /// `bytes_received` of the kernel: payload in order, plus the peer's FIN where it arrived.
+    pub bytes_received: u64,
+    /// Smoothed round-trip time in microseconds, times 8, as the kernel keeps it; 0 if none was measured.
+    pub srtt_us_x8: u32,
+    /// Segments sent again over the whole life.
+    pub retransmits: u32,
+    /// When the connection was established or, if it never was, connect was called; nanoseconds of
+    /// `CLOCK_BOOTTIME`, 0 if that was not seen.
+    pub since_ns: u64,
+}
+
+impl FlowTail {
+    /// Packs a tail of a socket that lives.
+    #[inline(always)]
+    #[must_use]
+    pub const fn open(t: OpenTail) -> Self {
+        Self([t.comm[0], t.comm[1], t.start_ns, t.parent_tgid as u64])
+    }
+
+    /// Packs a tail of a socket that ended.
+    #[inline(always)]
+    #[must_use]
+    pub const fn close(t: CloseTail) -> Self {
+        Self([
+            t.bytes_acked,
+            t.bytes_received,
+            (t.retransmits as u64) << 32 | t.srtt_us_x8 as u64,
+            t.since_ns,
+        ])
+    }
+
+    /// Reads it as the tail of a socket that lives.
+    #[must_use]
+    pub const fn as_open(self) -> OpenTail {
+        let [c0, c1, start_ns, parent] = self.0;
+        OpenTail { comm: [c0, c1], start_ns, parent_tgid: parent as u32 }
+    }
+
+    /// Reads it as the tail of a socket that ended.
+    #[must_use]
+    pub const fn as_close(self) -> CloseTail {
+        let [bytes_acked, bytes_received, quality, since_ns] = self.0;
+        CloseTail {
+            bytes_acked,
+            bytes_received,
+            srtt_us_x8: quality as u32,
+            retransmits: (quality >> 32) as u32,
+            since_ns,
+        }
+    }
+}
+
+/// An executable: the value of the executable map, keyed by exec id, and, sent once before the first flow
+/// whose owner runs it, a record.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct ExecRecord {
+    /// [`RecordKind::Exec`].
+    pub kind: u8,
+    /// In the map: 1 once it has been handed to the ring buffer. In a record: without meaning.
+    pub shipped: u8,
+    /// Bytes of `path` in use, without the NUL; 0 if the name could not be read.
+    pub path_len: u16,
+    /// Process (thread group id) that executed it.
+    pub tgid: u32,
+    /// The exec id.
+    pub exec_id: u64,
+    /// When it was executed, nanoseconds of `CLOCK_BOOTTIME`.
+    pub time_ns: u64,
+    /// Always 0.
+    pub reserved: u64,
+    /// The name as `execve` was given it: maybe relative, maybe a symbolic link, maybe a script.
+    pub path: [u8; PATH_CAP],
+}
+
+/// A cgroup2 directory that was made.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct CgroupRecord {
+    /// [`RecordKind::Cgroup`].
+    pub kind: u8,
+    /// Always 0.
+    pub reserved: u8,
+    /// Bytes of `path` in use; 0 if the name could not be read.
+    pub path_len: u16,
+    /// Always 0.
+    pub reserved2: u32,
+    /// cgroup id (inode of the directory).
+    pub cgroup_id: u64,
+    /// When, nanoseconds of `CLOCK_BOOTTIME`.
+    pub time_ns: u64,
+    /// Always 0.
+    pub reserved3: u64,
+    /// Path below the cgroup2 root, with a leading `/`.
+    pub path: [u8; PATH_CAP],
+}
+
+#[cfg(feature = "user")]
+mod user {
+    // SAFETY: repr(C) of integers without padding (its size is asserted below), every bit pattern valid.
+    unsafe impl aya::Pod for super::ExecRecord {}
+}
+
+const _: () = {
+    assert!(size_of::<FlowRecord>() == 128);
+    assert!(size_of::<ExecRecord>() == RECORD_CAP);
+    assert!(size_of::<CgroupRecord>() == RECORD_CAP);
+};

@@ -1,0 +1,117 @@
+//! Values of the maps that kernel programs keep per socket, per task and per executable.
+
+/// What a port is watched for: the value of the port switch map, indexed by TCP port in host byte order.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PortFlags(pub u8);
+
+impl PortFlags {
+    /// Flows of this port are reported; every other port leaves after one look-up.
+    pub const WATCHED: Self = Self(1);
+
+    /// True if flows of this port are reported.
+    #[must_use]
+    #[inline(always)]
+    pub const fn watched(self) -> bool {
+        self.0 & Self::WATCHED.0 != 0
+    }
+}
+
+/// How the owner in a socket's storage got there.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SocketRole {
+    /// No owner is stored.
+    None = 0,
+    /// The process called bind on this socket; a child of the socket inherits it.
+    Bound = 1,
+    /// The process called connect on this socket.
+    Connected = 2,
+    /// The process accepted this socket (it asked for the peer's address of a passive socket).
+    Accepted = 3,
+    /// Found by the daemon in `/proc` and written from userspace.
+    Seeded = 4,
+}
+
+impl SocketRole {
+    /// The role that a stored number stands for, `None` if it stands for no role.
+    #[must_use]
+    pub const fn from_raw(raw: u8) -> Option<Self> {
+        Some(match raw {
+            0 => Self::None,
+            1 => Self::Bound,
+            2 => Self::Connected,
+            3 => Self::Accepted,
+            4 => Self::Seeded,
+            _ => return None,
+        })
+    }
+}
+
+/// Value of the socket storage: the process that stands for this end of the connection.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct SocketOwner {
+    /// Exec id of the process's executable, 0 if not known.
+    pub exec_id: u64,
+    /// cgroup id (inode of the cgroup2 directory) at the time of the call.
+    pub cgroup_id: u64,
+    /// Network namespace cookie of the socket, 0 where the kernel has none (before 5.14).
+    pub netns_cookie: u64,
+    /// When the process was forked, nanoseconds of `CLOCK_BOOTTIME`, 0 if that was not seen.
+    pub start_ns: u64,
+    /// Process id (thread group id) in the initial pid namespace.
+    pub tgid: u32,
+    /// The parent's process id at fork, 0 if that was not seen.
+    pub parent_tgid: u32,
+    /// User id in the initial user namespace.
+    pub uid: u32,
+    /// Group id in the initial user namespace.
+    pub gid: u32,
+    /// Command name of the calling thread, NUL-terminated, as two words in memory order.
+    pub comm: [u64; 2],
+    /// When connect was called or, later, when the connection was established; nanoseconds of
+    /// `CLOCK_BOOTTIME`.
+    pub since_ns: u64,
+    /// Where connect was called to, network byte order, IPv4 in the first word; 0 in other roles.
+    pub peer: [u32; 4],
+    /// The TCP port that connect was called to, host byte order; 0 in other roles.
+    pub peer_port: u16,
+    /// 4 or 6: the family of `peer`; 0 in other roles.
+    pub peer_family: u8,
+    /// A [`SocketRole`].
+    pub role: u8,
+    /// 1 once TCP has taken the connection over; a connect that ends with 0 was stopped on this host.
+    pub started: u32,
+}
+
+/// Value of the task map, keyed by thread group id.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TaskIdentity {
+    /// The executable it runs, as an exec id, 0 if not known.
+    pub exec_id: u64,
+    /// When it was forked, nanoseconds of `CLOCK_BOOTTIME`, 0 if that was not seen.
+    pub start_ns: u64,
+    /// The process that forked it, 0 if that was not seen.
+    pub parent_tgid: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+#[cfg(feature = "user")]
+mod user {
+    // SAFETY: repr(C) structs of integers, sized without padding (asserted below), every bit pattern valid.
+    unsafe impl aya::Pod for super::SocketOwner {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::TaskIdentity {}
+}
+
+const _: () = {
+    assert!(size_of::<SocketOwner>() == 96);
+    assert!(size_of::<TaskIdentity>() == 24);
+};

@@ -1,0 +1,200 @@
+//! What the kernel programs need to be built, found by looking at the machine as it is: a Rust toolchain with
+//! the sources of `core`, and `bpf-linker`. No installing (that is `cargo xtask setup`) and no state of its own:
+//! the daemon's build script and `xtask` both include this file, so that they can never disagree.
+
+use std::env;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Names the toolchain to use instead of the ones looked for: a rustup toolchain's name, or the path of a sysroot.
+pub const OVERRIDE: &str = "GDPRPORT_EBPF_TOOLCHAIN";
+
+/// The oldest rustc that the kernel crate's dependencies accept.
+const MIN_RUSTC: &str = env!("CARGO_PKG_RUST_VERSION");
+
+/// A place where a toolchain may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Candidate {
+    /// What [`OVERRIDE`] names. When it is set, nothing else is considered.
+    Override(String),
+    /// rustup's `nightly`.
+    Nightly,
+    /// The distribution's own packages, under `/usr`.
+    Distribution,
+}
+
+impl Candidate {
+    /// The candidates in the order in which they are preferred.
+    pub fn all() -> Vec<Self> {
+        match env::var(OVERRIDE) {
+            Ok(name) if !name.is_empty() => vec![Self::Override(name)],
+            _ => vec![Self::Nightly, Self::Distribution],
+        }
+    }
+
+    /// Looks whether the toolchain is there and complete.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn inspect(&self) -> Result<Toolchain, Lack> {
+        let bin = match self {
+            Self::Override(name) if name.contains('/') => Path::new(name).join("bin"),
+            Self::Override(name) => rustup_bin(name)?,
+            Self::Nightly => rustup_bin("nightly")?,
+            Self::Distribution => PathBuf::from("/usr/bin"),
+        };
+        Toolchain::inspect(&bin)
+    }
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Override(name) => write!(f, "the toolchain `{name}` ({OVERRIDE})"),
+            Self::Nightly => f.write_str("rustup's nightly"),
+            Self::Distribution => f.write_str("the distribution's Rust packages"),
+        }
+    }
+}
+
+/// Why a candidate cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lack {
+    /// There is no such toolchain.
+    Absent,
+    /// It has no sources of the standard library, from which `core` is built for the kernel.
+    Sources,
+    /// Its compiler is older than [`MIN_RUSTC`]; holds its version.
+    TooOld(String),
+    /// It is there but does not run; holds what it said.
+    Broken(String),
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("not installed"),
+            Self::Sources => f.write_str("has no rust-src"),
+            Self::TooOld(version) => write!(f, "is rustc {version}, and {MIN_RUSTC} is needed"),
+            Self::Broken(said) => write!(f, "does not run: {said}"),
+        }
+    }
+}
+
+/// A toolchain that can build `core` for the kernel.
+#[derive(Debug, Clone)]
+pub struct Toolchain {
+    /// Its `cargo`.
+    pub cargo: PathBuf,
+    /// Its `rustc`.
+    pub rustc: PathBuf,
+    /// Its release, as `rustc -vV` says it.
+    pub release: String,
+    /// Major version of the LLVM whose bitcode it writes.
+    pub llvm: u32,
+}
+
+impl Toolchain {
+    fn inspect(bin: &Path) -> Result<Self, Lack> {
+        let (cargo, rustc) = (bin.join("cargo"), bin.join("rustc"));
+        if !rustc.is_file() || !cargo.is_file() {
+            return Err(Lack::Absent);
+        }
+        let about = stdout_of(Command::new(&rustc).arg("-vV"))?;
+        let field = |key: &str| about.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
+        let (Some(release), Some(llvm)) = (field("release:"), field("LLVM version:")) else {
+            return Err(Lack::Broken("`rustc -vV` names no release and LLVM version".into()));
+        };
+        if !is_new_enough(release) {
+            return Err(Lack::TooOld(release.into()));
+        }
+        let sysroot = stdout_of(Command::new(&rustc).args(["--print", "sysroot"]))?;
+        if !Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/core/Cargo.toml").is_file() {
+            return Err(Lack::Sources);
+        }
+        Ok(Self { llvm: major_minor(llvm).0, release: release.into(), cargo, rustc })
+    }
+}
+
+/// The linker that makes a kernel object out of LLVM bitcode.
+#[derive(Debug, Clone)]
+pub struct Linker {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Major version of the LLVM it was built with; none when that is linked in and cannot be told.
+    pub llvm: Option<u32>,
+}
+
+impl Linker {
+    /// Finds `bpf-linker` in the `PATH` and where cargo installs (which `sudo` takes out of the `PATH`).
+    pub fn find() -> Option<Self> {
+        let dirs = env::var_os("PATH").unwrap_or_default();
+        let path = env::split_paths(&dirs)
+            .chain(cargo_home().map(|home| home.join("bin")))
+            .map(|dir| dir.join("bpf-linker"))
+            .find(|path| path.is_file())?;
+        stdout_of(Command::new(&path).arg("--version")).ok()?;
+        let llvm = linked_llvm(&fs::read(&path).ok()?);
+        Some(Self { path, llvm })
+    }
+
+    /// Whether it reads what this compiler writes: bitcode is read by the same LLVM and by younger ones.
+    pub fn reads(&self, toolchain: &Toolchain) -> bool {
+        self.llvm.is_none_or(|llvm| llvm >= toolchain.llvm)
+    }
+}
+
+/// Where cargo keeps what it installs.
+fn cargo_home() -> Option<PathBuf> {
+    env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")))
+}
+
+/// The folder of a rustup toolchain's programs. Asked in a way that never makes rustup install it.
+fn rustup_bin(name: &str) -> Result<PathBuf, Lack> {
+    let mut rustup = Command::new("rustup");
+    rustup.args(["which", "--toolchain", name, "rustc"]).env("RUSTUP_AUTO_INSTALL", "0");
+    let path = stdout_of(&mut rustup).map_err(|_| Lack::Absent)?;
+    Path::new(path.trim()).parent().map(Path::to_path_buf).ok_or(Lack::Absent)
+}
+
+/// Runs a program for its standard output, without the caller's own cargo leaking into it.
+fn stdout_of(command: &mut Command) -> Result<String, Lack> {
+    let name = command.get_program().to_owned();
+    for key in ["RUSTUP_TOOLCHAIN", "LD_LIBRARY_PATH"] {
+        command.env_remove(key);
+    }
+    let broken = |said: &dyn fmt::Display| Lack::Broken(format!("{}: {said}", name.display()));
+    let output = command.output().map_err(|error| broken(&error))?;
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return Err(broken(&stderr.lines().next().unwrap_or("failed without a word")));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Whether a rustc of this version builds the kernel crate.
+pub fn is_new_enough(version: &str) -> bool {
+    major_minor(version) >= major_minor(MIN_RUSTC)
+}
+
+/// `1.96.0-nightly` → `(1, 96)`; what is no number counts as zero.
+fn major_minor(version: &str) -> (u32, u32) {
+    let mut parts = version.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+/// The LLVM that an executable asks the dynamic loader for: `libLLVM.so.22.1` or `libLLVM-16.so.1`.
+fn linked_llvm(elf: &[u8]) -> Option<u32> {
+    const NAMES: [&[u8]; 2] = [b"libLLVM.so.", b"libLLVM-"];
+    let digits = NAMES.iter().find_map(|name| {
+        let at = elf.windows(name.len()).position(|window| window == *name)?;
+        let rest = elf.get(at + name.len()..)?;
+        let end = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+        rest.get(..end).filter(|digits| !digits.is_empty())
+    })?;
+    str::from_utf8(digits).ok()?.parse().ok()
+}

@@ -1,0 +1,49 @@
+//! What this kernel and these privileges allow.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Hook, Kernel};
+
+/// The answer of `GET /v1/doctor`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoctorReport {
+    /// The running kernel.
+    pub kernel: Kernel,
+    /// Each thing looked at, in the order in which one would mend them.
+    pub checks: Vec<Check>,
+    /// Every hook the daemon knows, in use or not.
+    pub hooks: Vec<Hook>,
+}
+
+/// One thing looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// A stable identifier, such as `cgroup2`.
+    pub id: String,
+    /// How it stands.
+    pub result: CheckResult,
+    /// What was found, in one sentence.
+    pub found: String,
+    /// What to do about it; `null` when nothing needs doing.
+    pub remedy: Option<String>,
+}
+
+/// How a check came out, ordered from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckResult {
+    /// As it should be.
+    Ok,
+    /// The daemon runs and knows less.
+    Degraded,
+    /// The daemon cannot run.
+    Failed,
+}
+
+impl DoctorReport {
+    /// The worst result of all checks; `Ok` if there are none.
+    #[must_use]
+    pub fn worst(&self) -> CheckResult {
+        self.checks.iter().map(|check| check.result).max().unwrap_or(CheckResult::Ok)
+    }
+}

@@ -1,0 +1,111 @@
+//! What to think of a status: one word and the reasons, the worst first.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Counts, HookState, Status};
+
+/// A loss within this many seconds counts as going on.
+const RECENT_S: i64 = 60;
+
+/// Whether the daemon does all that it should.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// In one word.
+    pub state: HealthState,
+    /// Why, one short clause each; empty when healthy.
+    pub reasons: Vec<String>,
+}
+
+/// How well the daemon does, ordered from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HealthState {
+    /// All hooks, no loss, policy in force as written.
+    Healthy,
+    /// Something is missing, or was lost before.
+    Degraded,
+    /// Events are being lost now.
+    Losing,
+}
+
+impl HealthState {
+    /// The words of the status line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::Losing => "losing events",
+        }
+    }
+}
+
+impl Status {
+    /// Judges the status. The moment it is judged at is `started` + `uptime_s`.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let mut reasons = self.losses();
+        let losing = !reasons.is_empty() && self.loss_is_recent();
+        reasons.extend(self.defects());
+        let state = match (losing, reasons.is_empty()) {
+            (true, _) => HealthState::Losing,
+            (false, false) => HealthState::Degraded,
+            (false, true) => HealthState::Healthy,
+        };
+        Health { state, reasons }
+    }
+
+    fn losses(&self) -> Vec<String> {
+        let lost = |n: u64, what: &str, of: &Counts| {
+            (n > 0).then(|| {
+                let by = of.iter().map(|(reason, n)| format!("{reason} {n}")).collect::<Vec<_>>().join(", ");
+                format!("{n} {what} ({by})")
+            })
+        };
+        let coverage = &self.coverage;
+        let sum = |counts: &Counts| counts.values().sum::<u64>();
+        [
+            lost(sum(&coverage.kernel.dropped), "lost in the kernel", &coverage.kernel.dropped),
+            lost(sum(&coverage.dropped), "lost in the daemon", &coverage.dropped),
+            (coverage.evicted > 0).then(|| format!("{} flows evicted from the full table", coverage.evicted)),
+        ]
+        .into_iter()
+        .flatten()
+        .chain(self.sinks.iter().filter_map(|sink| {
+            lost(sum(&sink.dropped), &format!("lost by sink {}", sink.name), &sink.dropped)
+        }))
+        .collect()
+    }
+
+    fn loss_is_recent(&self) -> bool {
+        let started = self.started.as_second();
+        let now = started.saturating_add(i64::try_from(self.uptime_s).unwrap_or(i64::MAX));
+        // A loss without a time is taken for recent: the worse of the two, as nothing proves the better.
+        self.coverage.last_loss.map_or(now, Timestamp::as_second) >= now.saturating_sub(RECENT_S)
+    }
+
+    fn defects(&self) -> Vec<String> {
+        let absent = self.hooks.iter().filter(|hook| hook.state != HookState::Attached).count();
+        let reload_refused = self.policy.last_reload.as_ref().is_some_and(|reload| !reload.ok);
+        let unresolved = self.policy.unresolved.len();
+        [
+            (absent > 0).then(|| format!("{absent} {} missing", plural(absent, "hook"))),
+            reload_refused.then(|| "the last reload was refused".to_owned()),
+            (unresolved > 0).then(|| format!("{unresolved} {} unresolved", plural(unresolved, "name"))),
+        ]
+        .into_iter()
+        .flatten()
+        .chain(
+            self.sinks
+                .iter()
+                .filter(|sink| sink.last_error.is_some())
+                .map(|sink| format!("sink {} fails", sink.name)),
+        )
+        .collect()
+    }
+}
+
+fn plural(n: usize, word: &str) -> String {
+    format!("{word}{}", if n == 1 { "" } else { "s" })
+}

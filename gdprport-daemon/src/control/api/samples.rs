@@ -1,0 +1,366 @@
+//! Answers as a busy host gives them, for the tests of server, client and tables.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::core::model::{Attribution, Container, Direction, Endpoint as Socket, Process};
+use crate::core::verdict::{Nearest, Reason, ReasonId, Verdict};
+
+const DIGEST: &str = "sha256:3f1c9b7e5a2d4c8f0e6b1a3d5f7092846b8cade0f1325476980badcfe1023547";
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a timestamp")
+}
+
+fn counts<const N: usize>(of: [(&str, u64); N]) -> Counts {
+    of.into_iter().map(|(reason, n)| (Arc::from(reason), n)).collect()
+}
+
+fn kernel() -> Kernel {
+    Kernel {
+        release: "6.1.0-42-amd64".to_owned(),
+        boot_id: "5c2b9c0e-6d0f-4b1c-9f0a-8a1d2f3b4c5d".to_owned(),
+    }
+}
+
+fn hook(name: &str, gives: &str, since: &str, cost: &str, error: Option<(HookState, &str)>) -> Hook {
+    Hook {
+        name: name.to_owned(),
+        state: error.map_or(HookState::Attached, |(state, _)| state),
+        gives: gives.to_owned(),
+        since: since.to_owned(),
+        cost: cost.to_owned(),
+        error: error.map(|(_, why)| why.to_owned()),
+    }
+}
+
+fn hooks() -> Vec<Hook> {
+    vec![
+        hook(
+            "cgroup/connect4",
+            "the owner of outgoing IPv4 flows",
+            "4.17",
+            "owners of outgoing flows are unknown",
+            None,
+        ),
+        hook(
+            "cgroup/connect6",
+            "the owner of outgoing IPv6 flows",
+            "4.17",
+            "owners of outgoing flows are unknown",
+            None,
+        ),
+        hook(
+            "cgroup/getpeername4",
+            "the accepting process",
+            "5.8",
+            "accepted flows show their listener",
+            None,
+        ),
+        hook("sock_ops", "begin and end of flows", "4.13", "nothing is seen", None),
+        hook(
+            "tracepoint/sched/exec",
+            "race-free executables",
+            "4.7",
+            "short-lived executables are unknown",
+            None,
+        ),
+        hook(
+            "fexit/inet_csk_accept",
+            "the accepting process where no peer address was asked for",
+            "5.5",
+            "flows accepted without asking for the peer show their listener, not the worker",
+            Some((HookState::Missing, "this kernel has no BPF trampolines for it (EINVAL)")),
+        ),
+        hook(
+            "tracepoint/cgroup/mkdir",
+            "paths of short-lived cgroups",
+            "5.0",
+            "units that end within milliseconds are shown without their name",
+            Some((HookState::Failed, "tracefs is not mounted: mount -t tracefs none /sys/kernel/tracing")),
+        ),
+    ]
+}
+
+/// A port on which nothing happened.
+fn idle(name: &str, number: u16, protocol: Option<&str>, declared: bool) -> PortStatus {
+    PortStatus {
+        name: Arc::from(name),
+        number,
+        protocol: protocol.map(Arc::from),
+        declared,
+        open: 0,
+        opened: 0,
+        closed: 0,
+        failed: 0,
+        declared_flows: 0,
+        undecided: 0,
+        violations_total: 0,
+        violations: [].into(),
+    }
+}
+
+pub(crate) fn status() -> Status {
+    Status {
+        version: "0.1.0".to_owned(),
+        pid: 812,
+        started: at("2026-11-20T08:15:00Z"),
+        uptime_s: 277_503,
+        kernel: kernel(),
+        hooks: hooks(),
+        policy: PolicyStatus {
+            source: PolicySource::Files(vec![
+                "/etc/gdprport/policy.toml".to_owned(),
+                "/etc/gdprport/policy.d/orders.toml".to_owned(),
+            ]),
+            digest: DIGEST.to_owned(),
+            applied: at("2026-11-22T09:00:00Z"),
+            age_s: 102_003,
+            last_reload: Some(Reload {
+                at: at("2026-11-23T13:00:00Z"),
+                ok: false,
+                problems: reload_refused().problems,
+            }),
+            ports: 3,
+            rules: 7,
+            unresolved: vec![Unresolved {
+                name: "backup-1.internal".to_owned(),
+                error: "no such name".to_owned(),
+            }],
+        },
+        ports: vec![
+            PortStatus {
+                open: 212,
+                opened: 1_482_113,
+                closed: 1_481_901,
+                failed: 37,
+                declared_flows: 1_482_096,
+                undecided: 2,
+                violations_total: 15,
+                violations: [(ReasonId::UndeclaredPeer, 12), (ReasonId::UndeclaredProcess, 5)].into(),
+                ..idle("customers-db", 5_432, Some("postgresql"), true)
+            },
+            PortStatus {
+                open: 4,
+                opened: 90_210,
+                closed: 90_206,
+                declared_flows: 90_210,
+                ..idle("sessions", 6_379, Some("redis"), true)
+            },
+            idle("hr-directory", 636, Some("ldaps"), true),
+            PortStatus {
+                open: 1,
+                opened: 3,
+                closed: 2,
+                violations_total: 3,
+                violations: [(ReasonId::UndeclaredPort, 3)].into(),
+                ..idle("mongodb", 27_017, Some("mongodb"), false)
+            },
+        ],
+        coverage: Coverage {
+            since: at("2026-11-20T08:15:00Z"),
+            kernel: KernelCounts {
+                seen: 23_120_441,
+                emitted: 4_717_290,
+                filtered: 18_403_139,
+                dropped: counts([("ring-full", 12)]),
+            },
+            received: 4_717_290,
+            delivered: 3_144_655,
+            suppressed: 1_572_635,
+            dropped: counts([]),
+            evicted: 0,
+            flows_open: 217,
+            flows_cap: 65_536,
+            last_loss: Some(at("2026-11-22T17:40:11Z")),
+        },
+        sinks: vec![
+            SinkStatus {
+                name: "file:/var/log/gdprport/events.ndjson".to_owned(),
+                received: 3_144_655,
+                delivered: 3_144_655,
+                queued: 0,
+                dropped: counts([]),
+                last_error: None,
+            },
+            SinkStatus {
+                name: "journald".to_owned(),
+                received: 3_144_655,
+                delivered: 3_144_637,
+                queued: 3,
+                dropped: counts([("queue-full", 15)]),
+                last_error: Some("No space left on device".to_owned()),
+            },
+        ],
+        control: ControlStatus {
+            connections: 1,
+            connections_cap: 64,
+            accepted: 40,
+            ..ControlStatus::default()
+        },
+        memory: Memory { rss_kib: 19_884 },
+    }
+}
+
+/// The same host on a good day.
+pub(crate) fn healthy() -> Status {
+    let mut status = status();
+    status.hooks.retain(|hook| hook.state == HookState::Attached);
+    status.policy.last_reload = None;
+    status.policy.unresolved.clear();
+    status.coverage.kernel.dropped.clear();
+    status.coverage.last_loss = None;
+    status.sinks.truncate(1);
+    status
+}
+
+fn process(pid: u32, exe: &str, user: &str, unit: Option<&str>, attribution: Attribution) -> Process {
+    Process {
+        pid,
+        started: None,
+        exe: Some(Arc::from(exe)),
+        script: None,
+        comm: exe.rsplit('/').next().map(Arc::from),
+        uid: 1_001,
+        user: Some(Arc::from(user)),
+        gid: 1_001,
+        group: None,
+        unit: unit.map(Arc::from),
+        slice: None,
+        container: None,
+        cgroup: None,
+        netns: None,
+        parent: None,
+        attribution,
+    }
+}
+
+fn row(
+    direction: Direction,
+    local: &str,
+    peer: &str,
+    process: Option<Process>,
+    verdict: &Verdict,
+) -> FlowRow {
+    let socket = |text: &str| {
+        let address: std::net::SocketAddr = text.parse().expect("an address");
+        Socket::new(address.ip(), address.port())
+    };
+    FlowRow {
+        id: "1:kyaC+DSFrgYS21zQB11Bsi1b5bM=".to_owned(),
+        cookie: "9f3".to_owned(),
+        port: Arc::from("customers-db"),
+        number: 5_432,
+        direction,
+        local: socket(local),
+        peer: socket(peer),
+        process: process.map(Arc::new),
+        verdict: verdict.into(),
+        opened: at("2026-11-23T13:19:59.9Z"),
+        bytes_sent: Some(412),
+        bytes_received: Some(1_503_238_553),
+        state: FlowState::Established,
+    }
+}
+
+pub(crate) fn flows() -> Vec<FlowRow> {
+    let declared = Verdict::Declared { rule: Arc::from("orders-api") };
+    let violation = Verdict::Violation {
+        reasons: vec![
+            Reason {
+                id: ReasonId::UndeclaredPeer,
+                detail: "203.0.113.7 is in no peer group of a rule".to_owned(),
+            },
+            Reason {
+                id: ReasonId::UndeclaredProcess,
+                detail: "no rule allows /usr/bin/python3.11".to_owned(),
+            },
+        ],
+        nearest: Some(Nearest {
+            role: Arc::from("nightly-backup"),
+            failed: vec!["peers".into(), "unit".into()],
+        }),
+    };
+    let undecided =
+        Verdict::Undecided { missing: vec!["backup-1.internal does not resolve".into()], nearest: None };
+    let postgres = "/usr/lib/postgresql/15/bin/postgres";
+    let mut contained =
+        process(48_120, "/usr/local/bin/node", "node", Some("docker-4f1d.scope"), Attribution::Exact);
+    contained.container = Some(Container {
+        id: Arc::from("4f1d0c2b3a49586776859493a2b1c0dfeeddccbbaa99887766554433221100ff"),
+        runtime: Some(Arc::from("docker")),
+        pod: None,
+    });
+    let hostile = process(666, "/tmp/\u{1b}[2J\u{7}evil\n", "etl", None, Attribution::Snapshot);
+    let unit = Some("postgresql@15-main.service");
+    vec![
+        row(
+            Direction::In,
+            "10.0.2.15:5432",
+            "10.0.2.77:48212",
+            Some(process(1_203, postgres, "postgres", unit, Attribution::Exact)),
+            &declared,
+        ),
+        row(
+            Direction::Out,
+            "10.1.2.3:48212",
+            "203.0.113.7:5432",
+            Some(process(812, "/usr/bin/python3.11", "etl", Some("etl.service"), Attribution::Exact)),
+            &violation,
+        ),
+        row(Direction::Out, "10.1.2.3:50113", "10.0.2.15:5432", Some(contained), &declared),
+        row(
+            Direction::Out,
+            "[fd00:2::aaaa:bbbb:cccc:1]:50999",
+            "[fd00:2::1]:5432",
+            Some(hostile),
+            &undecided,
+        ),
+        FlowRow {
+            bytes_sent: None,
+            bytes_received: None,
+            state: FlowState::Connecting,
+            ..row(Direction::In, "127.0.0.1:5432", "127.0.0.1:35512", None, &violation)
+        },
+    ]
+}
+
+pub(crate) fn reload_refused() -> ReloadReply {
+    ReloadReply {
+        applied: false,
+        digest: DIGEST.to_owned(),
+        problems: "/etc/gdprport/policy.toml:14:9: unknown key `prot`\n   14 | prot = 5432\n      | ^^^^ did you mean `port`?\n".to_owned(),
+        warnings: String::new(),
+    }
+}
+
+pub(crate) fn doctor() -> DoctorReport {
+    let check = |id: &str, result, found: &str, remedy: Option<&str>| Check {
+        id: id.to_owned(),
+        result,
+        found: found.to_owned(),
+        remedy: remedy.map(ToOwned::to_owned),
+    };
+    DoctorReport {
+        kernel: kernel(),
+        checks: vec![
+            check("privileges", CheckResult::Ok, "root, with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", None),
+            check("cgroup2", CheckResult::Ok, "mounted at /sys/fs/cgroup", None),
+            check(
+                "tracefs",
+                CheckResult::Degraded,
+                "not mounted: units that end within milliseconds are shown without their name",
+                Some("mount -t tracefs none /sys/kernel/tracing"),
+            ),
+            check(
+                "btf",
+                CheckResult::Failed,
+                "/sys/kernel/btf/vmlinux is missing: socket storage cannot be created",
+                Some("boot a kernel built with CONFIG_DEBUG_INFO_BTF=y"),
+            ),
+        ],
+        hooks: hooks(),
+    }
+}

@@ -1,0 +1,247 @@
+//! What the daemon says of itself: hooks, policy, ports, coverage, sinks.
+//!
+//! Belongs here: the facts. What to think of them is `health`'s.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Counts;
+use crate::core::verdict::ReasonId;
+
+/// The state of the daemon at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The daemon's version.
+    pub version: String,
+    /// The daemon's process id, in its own pid namespace.
+    pub pid: u32,
+    /// When the daemon began to watch.
+    pub started: Timestamp,
+    /// Seconds since `started`, by the monotonic clock.
+    pub uptime_s: u64,
+    /// The running kernel.
+    pub kernel: Kernel,
+    /// Every hook the daemon knows, in use or not.
+    pub hooks: Vec<Hook>,
+    /// The policy in force.
+    pub policy: PolicyStatus,
+    /// Every watched port, by number.
+    pub ports: Vec<PortStatus>,
+    /// What was seen, handed on and lost, since `coverage.since`.
+    pub coverage: Coverage,
+    /// Where events go.
+    pub sinks: Vec<SinkStatus>,
+    /// The control socket's own account.
+    pub control: ControlStatus,
+    /// Memory in use.
+    pub memory: Memory,
+}
+
+/// The running kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kernel {
+    /// As `uname -r` prints it.
+    pub release: String,
+    /// Identifies the boot; from `/proc/sys/kernel/random/boot_id`.
+    pub boot_id: String,
+}
+
+/// One kernel hook and what depends on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    /// The attach point, such as `cgroup/connect4`.
+    pub name: String,
+    /// Whether it is in use.
+    pub state: HookState,
+    /// What the daemon learns through it.
+    pub gives: String,
+    /// The first kernel release that offers it, such as `5.8`.
+    pub since: String,
+    /// What is lost while it is not attached.
+    pub cost: String,
+    /// Why it is not attached; `null` while it is.
+    pub error: Option<String>,
+}
+
+/// Whether a hook is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HookState {
+    /// Loaded and attached.
+    Attached,
+    /// This kernel does not offer it.
+    Missing,
+    /// The kernel offers it, and loading or attaching was refused.
+    Failed,
+}
+
+/// The policy in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyStatus {
+    /// Where it was read from.
+    pub source: PolicySource,
+    /// `sha256:` and 64 hexadecimal digits.
+    pub digest: String,
+    /// When it came into force.
+    pub applied: Timestamp,
+    /// Seconds since `applied`.
+    pub age_s: u64,
+    /// The last attempt to reload; `null` if there was none.
+    pub last_reload: Option<Reload>,
+    /// Number of declared TCP ports.
+    pub ports: u32,
+    /// Number of rules (`[[port.allow]]`).
+    pub rules: u32,
+    /// Names of peers that do not resolve now; flows that only they could allow are `undecided`.
+    pub unresolved: Vec<Unresolved>,
+}
+
+/// Where a policy was read from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PolicySource {
+    /// These files, in the order in which they were read.
+    Files(Vec<String>),
+    /// No file: the built-in catalog, observing.
+    Catalog,
+}
+
+/// One attempt to reload the policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reload {
+    /// When.
+    pub at: Timestamp,
+    /// Whether it came into force; if not, the policy before it stayed.
+    pub ok: bool,
+    /// Every problem with file, line and column, as text of several lines; empty when `ok`.
+    pub problems: String,
+}
+
+/// A name that the policy uses and that does not resolve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unresolved {
+    /// The name as the policy writes it.
+    pub name: String,
+    /// Why, in the resolver's words.
+    pub error: String,
+}
+
+/// What happened on one watched port, since `coverage.since`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortStatus {
+    /// The declaration's name, or the catalog's.
+    pub name: Arc<str>,
+    /// The TCP port.
+    pub number: u16,
+    /// The protocol by declaration or catalog, such as `postgresql`; `null` if neither says.
+    pub protocol: Option<Arc<str>>,
+    /// Whether the policy declares it; if not, it is watched because the catalog knows it.
+    pub declared: bool,
+    /// Flows open now.
+    pub open: u64,
+    /// Flows that were established.
+    pub opened: u64,
+    /// Flows that were established and have ended.
+    pub closed: u64,
+    /// Connects that did not lead to a flow: refused, timed out, denied, aborted.
+    pub failed: u64,
+    /// Flows that a rule allowed.
+    pub declared_flows: u64,
+    /// Flows for which evidence is missing; never counted as declared.
+    pub undecided: u64,
+    /// Flows and listeners in violation, each counted once.
+    pub violations_total: u64,
+    /// The same by reason; one violation may have several.
+    pub violations: BTreeMap<ReasonId, u64>,
+}
+
+/// What was seen, handed on and lost. All are counts of events, but for the flows.
+///
+/// `kernel.seen = kernel.emitted + kernel.filtered + Σ kernel.dropped` and
+/// `received = delivered + suppressed + Σ dropped` hold whenever nothing is under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// From when the counts run.
+    pub since: Timestamp,
+    /// What the kernel programs count.
+    pub kernel: KernelCounts,
+    /// Records read from the kernel.
+    pub received: u64,
+    /// Events handed to every sink that wanted them.
+    pub delivered: u64,
+    /// Events that the policy asked not to have one by one (`emit`); their sums are reported.
+    pub suppressed: u64,
+    /// Events lost in the daemon, by reason.
+    pub dropped: Counts,
+    /// Flows forgotten because the flow table was full.
+    pub evicted: u64,
+    /// Flows in the table now.
+    pub flows_open: u64,
+    /// Flows the table can hold.
+    pub flows_cap: u64,
+    /// When something was last lost, in the kernel or the daemon; `null` if nothing ever was.
+    pub last_loss: Option<Timestamp>,
+}
+
+/// What the kernel programs count, summed over the CPUs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelCounts {
+    /// Occurrences that a program looked at.
+    pub seen: u64,
+    /// Records written to the ring buffer.
+    pub emitted: u64,
+    /// Occurrences that concern no watched port.
+    pub filtered: u64,
+    /// Records lost in the kernel, by reason.
+    pub dropped: Counts,
+}
+
+/// One place events go to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SinkStatus {
+    /// Kind and target, such as `file:/var/log/gdprport/events.ndjson`.
+    pub name: String,
+    /// Events handed to it.
+    pub received: u64,
+    /// Events it took.
+    pub delivered: u64,
+    /// Events waiting now.
+    pub queued: u64,
+    /// Events it lost, by reason.
+    pub dropped: Counts,
+    /// The last error, `null` if there was none since the last success.
+    pub last_error: Option<String>,
+}
+
+/// The control socket's own account, since the start of the daemon.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlStatus {
+    /// Connections open now.
+    pub connections: u64,
+    /// Connections there may be at once.
+    pub connections_cap: u64,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections refused because too many were open.
+    pub refused: u64,
+    /// Connections ended by the server: malformed, oversized, or too slow in asking or in reading.
+    pub broken: u64,
+    /// Requests turned away because the daemon's loop had no room for them or did not answer in time.
+    pub busy: u64,
+    /// Requests turned away because the caller may not do this.
+    pub forbidden: u64,
+    /// Clients that follow the events now.
+    pub followers: u64,
+    /// Events not sent to a follower that reads too slowly; each gap is marked in its stream.
+    pub follower_lost: u64,
+}
+
+/// Memory in use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Resident set in KiB.
+    pub rss_kib: u64,
+}

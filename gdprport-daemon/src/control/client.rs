@@ -1,0 +1,290 @@
+//! The client of the control socket: typed questions, one sentence for every way they can fail.
+//!
+//! Belongs here: connecting, asking, reading answers within bounds. How answers look to people is `ui`'s.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::GROUP;
+use super::api::{DoctorReport, ErrorReply, FlowQuery, FlowsReply, ReloadReply, StatusReply};
+
+/// How long one question may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Bytes of one answer: several times the largest that the server gives.
+const MAX_ANSWER: usize = 64 << 20;
+
+/// Bytes of one line of the event stream: an event is about 1.5 KB.
+const MAX_LINE: usize = 1 << 20;
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens.
+    #[error(
+        "no daemon answers on {}: start it with `systemctl start gdprport` or `sudo gdprport daemon run`, or name its socket with --socket",
+        .0.display()
+    )]
+    NoDaemon(PathBuf),
+    /// Somebody listens, but not for us.
+    #[error(
+        "permission denied on {}: join the group `{group}` (`sudo usermod -aG {group} $USER`, then log in again), or use sudo",
+        socket.display()
+    )]
+    Denied {
+        /// The socket.
+        socket: PathBuf,
+        /// The group that may use it.
+        group: String,
+    },
+    /// The daemon took the question and is silent.
+    #[error("the daemon on {} did not answer within {} s: it may be overloaded or stopped", .0.display(), PATIENCE.as_secs())]
+    Silent(PathBuf),
+    /// What came back is not what a gdprport daemon says.
+    #[error("what answers on {} does not speak as a gdprport daemon of this version does: {why}", socket.display())]
+    Garbled {
+        /// The socket.
+        socket: PathBuf,
+        /// What was wrong.
+        why: String,
+    },
+    /// The daemon refused, in its own words.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// An answer, typed and as it came.
+#[derive(Debug, Clone)]
+pub struct Answer<T> {
+    /// The answer.
+    pub value: T,
+    /// Its JSON.
+    pub json: Bytes,
+}
+
+/// A daemon's socket. Every question opens a connection of its own.
+#[derive(Debug, Clone)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+impl Client {
+    /// Names the socket; connects to nothing yet.
+    #[must_use]
+    pub fn new(socket: &Path) -> Self {
+        Self { socket: socket.to_owned() }
+    }
+
+    /// `GET /v1/status`.
+    ///
+    /// # Errors
+    /// `ClientError`, as for all questions.
+    pub async fn status(&self) -> Result<Answer<StatusReply>, ClientError> {
+        self.ask(Method::GET, "/v1/status").await
+    }
+
+    /// `GET /v1/flows`.
+    ///
+    /// # Errors
+    /// `ClientError`.
+    pub async fn flows(&self, query: &FlowQuery) -> Result<Answer<FlowsReply>, ClientError> {
+        let mut path = format!("/v1/flows?violations={}&limit={}", query.violations, query.limit);
+        if let Some(port) = &query.port {
+            path.push_str("&port=");
+            percent_encode(port, &mut path);
+        }
+        self.ask(Method::GET, &path).await
+    }
+
+    /// `GET /v1/doctor`.
+    ///
+    /// # Errors
+    /// `ClientError`.
+    pub async fn doctor(&self) -> Result<Answer<DoctorReport>, ClientError> {
+        self.ask(Method::GET, "/v1/doctor").await
+    }
+
+    /// `POST /v1/reload`. A policy with problems is an answer, not an error.
+    ///
+    /// # Errors
+    /// `ClientError`.
+    pub async fn reload(&self) -> Result<Answer<ReloadReply>, ClientError> {
+        self.ask(Method::POST, "/v1/reload").await
+    }
+
+    /// `GET /v1/events`: every event from when this returns.
+    ///
+    /// # Errors
+    /// `ClientError`.
+    pub async fn events(&self) -> Result<EventLines, ClientError> {
+        let begun = async {
+            let (response, connection) = self.send(Method::GET, "/v1/events").await?;
+            if response.status() == StatusCode::OK {
+                return Ok((response.into_body(), connection));
+            }
+            let (status, json) = (response.status(), self.read(response.into_body()).await?);
+            Err(self.refusal(status, &json))
+        };
+        let (body, connection) = self.within(begun).await?;
+        Ok(EventLines { socket: self.socket.clone(), body, buffer: Vec::new(), _connection: connection })
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<Answer<T>, ClientError> {
+        self.within(async {
+            let (response, _connection) = self.send(method, path).await?;
+            let (status, json) = (response.status(), self.read(response.into_body()).await?);
+            if !status.is_success() && status != StatusCode::UNPROCESSABLE_ENTITY {
+                return Err(self.refusal(status, &json));
+            }
+            let value = serde_json::from_slice(&json).map_err(|error| self.garbled(&error))?;
+            Ok(Answer { value, json })
+        })
+        .await
+    }
+
+    async fn within<T>(
+        &self,
+        question: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        timeout(PATIENCE, question).await.unwrap_or_else(|_| Err(ClientError::Silent(self.socket.clone())))
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+    ) -> Result<(Response<Incoming>, Connection), ClientError> {
+        let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.unreachable(&error))?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.garbled(&error))?;
+        let connection = Connection(tokio::spawn(async move {
+            // Its failures reach the one who waits for the answer.
+            let _ = connection.await;
+        }));
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(hyper::header::HOST, "gdprport")
+            .body(Empty::<Bytes>::new())
+            .map_err(|error| self.garbled(&error))?;
+        let response = sender.send_request(request).await.map_err(|error| self.garbled(&error))?;
+        Ok((response, connection))
+    }
+
+    async fn read(&self, body: Incoming) -> Result<Bytes, ClientError> {
+        let collected =
+            Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| self.garbled(&error))?;
+        Ok(collected.to_bytes())
+    }
+
+    fn refusal(&self, status: StatusCode, json: &[u8]) -> ClientError {
+        match serde_json::from_slice::<ErrorReply>(json) {
+            Ok(reply) => ClientError::Refused(reply.error),
+            Err(_) => self.garbled(&format!("status {status} without a reason")),
+        }
+    }
+
+    fn garbled(&self, why: &impl ToString) -> ClientError {
+        ClientError::Garbled { socket: self.socket.clone(), why: why.to_string() }
+    }
+
+    fn unreachable(&self, error: &io::Error) -> ClientError {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                ClientError::Denied { socket: self.socket.clone(), group: self.group() }
+            }
+            // The backlog is full: somebody is there and does not accept.
+            io::ErrorKind::WouldBlock => ClientError::Silent(self.socket.clone()),
+            _ => ClientError::NoDaemon(self.socket.clone()),
+        }
+    }
+
+    /// The group that may use the socket: the file's own, or the one it would have.
+    fn group(&self) -> String {
+        fs::metadata(&self.socket)
+            .ok()
+            .filter(|meta| meta.gid() != 0)
+            .and_then(|meta| uzers::get_group_by_gid(meta.gid()))
+            .map_or_else(|| GROUP.to_owned(), |group| group.name().to_string_lossy().into_owned())
+    }
+}
+
+/// The task that moves bytes; ends with whoever holds it.
+#[derive(Debug)]
+struct Connection(JoinHandle<()>);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The events of a daemon, line by line.
+#[derive(Debug)]
+pub struct EventLines {
+    socket: PathBuf,
+    body: Incoming,
+    buffer: Vec<u8>,
+    _connection: Connection,
+}
+
+impl EventLines {
+    /// The next line without its newline; `None` when the daemon has stopped. Waits as long as it takes.
+    ///
+    /// # Errors
+    /// `ClientError::Garbled` if the stream breaks off or a line is no text or over 1 MiB.
+    pub async fn next(&mut self) -> Result<Option<String>, ClientError> {
+        let mut searched = 0;
+        loop {
+            if let Some(end) = self.buffer[searched..].iter().position(|byte| *byte == b'\n') {
+                let mut line: Vec<u8> = self.buffer.drain(..=searched + end).collect();
+                line.pop();
+                return String::from_utf8(line).map(Some).map_err(|error| self.garbled(&error));
+            }
+            searched = self.buffer.len();
+            if searched > MAX_LINE {
+                return Err(self.garbled(&"a line without an end"));
+            }
+            match self.body.frame().await {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(self.garbled(&error)),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.buffer.extend_from_slice(&data);
+                    }
+                }
+            }
+        }
+    }
+
+    fn garbled(&self, why: &impl ToString) -> ClientError {
+        ClientError::Garbled { socket: self.socket.clone(), why: why.to_string() }
+    }
+}
+
+/// Keeps what RFC 3986 §2.3 calls unreserved, encodes every other byte.
+fn percent_encode(text: &str, into: &mut String) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            into.push(char::from(byte));
+        } else {
+            let digit = |nibble: u8| char::from(HEX[usize::from(nibble)]);
+            into.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The server of the control socket: accepts, bounds, and lets go.
+//!
+//! Belongs here: the accept loop and every limit. Does not belong here: endpoints (`routes`), the path (`bind`).
+
+mod bind;
+mod io;
+mod peer;
+mod routes;
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::future::Future;
+use std::io as std_io;
+use std::path::Path;
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+pub use bind::BindError;
+pub use peer::Peer;
+
+use self::io::Patient;
+use super::GROUP;
+use super::handle::{Gauge, Handle};
+
+/// Connections there may be at once. Each costs a task and at most `MAX_HEAD` twice: some 3 MB in all.
+pub const MAX_CONNECTIONS: usize = 64;
+
+/// Places among them that only root may take: members of the group cannot lock root out.
+const ROOT_RESERVE: u64 = 8;
+
+/// Clients that may follow the events at once: each may hold a queue of events.
+const MAX_FOLLOWERS: u64 = 16;
+
+/// Bytes that a request's head may have; also hyper's buffer each way.
+const MAX_HEAD: usize = 16 * 1_024;
+
+/// Header fields that a request may have.
+const MAX_HEADERS: usize = 64;
+
+/// How long open connections have to finish once the daemon stops.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// What a connection that finds no place is told.
+const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
+content-length: 66\r\nconnection: close\r\n\r\n\
+{\"error\":\"too many connections to the control socket; try again\"}\n";
+
+/// Times and the source of credentials; the defaults are the product's.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// For a request's head to arrive, also counted while a kept connection is idle.
+    pub head_within: Duration,
+    /// For a request to be answered, but for following the events. Less than the client's own patience, so
+    /// that it is the server's sentence that arrives.
+    pub answer_within: Duration,
+    /// For a client that reads to make any progress.
+    pub stall: Duration,
+    /// Who the client is.
+    pub peer: fn(&UnixStream) -> std_io::Result<Peer>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            head_within: Duration::from_secs(5),
+            answer_within: Duration::from_secs(4),
+            stall: Duration::from_secs(10),
+            peer: |stream| Peer::of(stream),
+        }
+    }
+}
+
+/// The control socket, taken and listening; clients wait until it is served.
+#[derive(Debug)]
+pub struct Server {
+    listener: std::os::unix::net::UnixListener,
+    place: bind::Place,
+    options: Options,
+}
+
+impl Server {
+    /// Takes the path and listens with mode 0660 and group `gdprport`, if this host has that group.
+    ///
+    /// # Errors
+    /// `BindError`: another daemon serves it, something else stands there, or the system refuses.
+    pub fn bind(path: &Path, options: Options) -> Result<Self, BindError> {
+        let group = uzers::get_group_by_name(GROUP).map(|group| group.gid());
+        let (listener, place) = bind::take(path, group)?;
+        Ok(Self { listener, place, options })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.place.path()
+    }
+
+    /// Serves until `stop` completes, then gives open connections a second, and the path back.
+    ///
+    /// # Errors
+    /// Only at the start, if the runtime refuses the listener; what goes wrong later is counted and survived.
+    pub async fn serve(self, handle: Handle, stop: impl Future<Output = ()>) -> std_io::Result<()> {
+        let listener = UnixListener::from_std(self.listener)?;
+        let router = routes::router(handle.clone(), self.options.answer_within);
+        let (stopping, stopped) = watch::channel(());
+        let mut connections = JoinSet::new();
+        let mut stop = pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                Some(_) = connections.join_next() => {}
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        if let Some((stream, peer, place)) = admit(stream, &handle, &self.options) {
+                            let connection = converse(stream, peer, router.clone(), self.options, stopped.clone());
+                            let handle = handle.clone();
+                            connections.spawn(async move {
+                                let _place = place;
+                                if connection.await.is_err_and(|error| is_breach(&error)) {
+                                    handle.counters().broken.fetch_add(1, Ordering::Relaxed);
+                                }
+                            });
+                        }
+                    }
+                    Err(error) => {
+                        // Out of descriptors or memory: without a pause this would spin until some are freed.
+                        tracing::warn!(%error, "cannot accept on the control socket");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                },
+            }
+        }
+        drop(listener);
+        drop(self.place);
+        drop(stopping);
+        let drained = async { while connections.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(DRAIN, drained).await;
+        Ok(())
+    }
+}
+
+/// Finds a place for a new connection or turns it away.
+fn admit(stream: UnixStream, handle: &Handle, options: &Options) -> Option<(UnixStream, Peer, Gauge)> {
+    let counters = handle.counters();
+    let peer = (options.peer)(&stream).ok()?;
+    let reserved = if peer.uid == 0 { 0 } else { ROOT_RESERVE };
+    match Gauge::take(counters, |counters| &counters.connections, MAX_CONNECTIONS as u64 - reserved) {
+        Some(place) => {
+            counters.accepted.fetch_add(1, Ordering::Relaxed);
+            Some((stream, peer, place))
+        }
+        None => {
+            counters.refused.fetch_add(1, Ordering::Relaxed);
+            // A fresh socket's buffer has room for this; if not, closing says enough.
+            let _ = stream.try_write(NO_PLACE);
+            None
+        }
+    }
+}
+
+async fn converse(
+    stream: UnixStream,
+    peer: Peer,
+    router: Router,
+    options: Options,
+    mut stopped: watch::Receiver<()>,
+) -> hyper::Result<()> {
+    let routes = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        let answer = routes.call(request);
+        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+    });
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(options.head_within)
+            .max_buf_size(MAX_HEAD)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(TokioIo::new(Patient::new(stream, options.stall)), service)
+    );
+    tokio::select! {
+        result = connection.as_mut() => result,
+        // Only ever an error, "closed": the sender says nothing, it goes.
+        _ = stopped.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    }
+}
+
+/// Whether the client broke the protocol or a time limit, rather than just hung up.
+fn is_breach(error: &hyper::Error) -> bool {
+    let timed_out = error
+        .source()
+        .and_then(|source| source.downcast_ref::<std_io::Error>())
+        .is_some_and(|error| error.kind() == std_io::ErrorKind::TimedOut);
+    error.is_parse() || error.is_timeout() || timed_out
+}

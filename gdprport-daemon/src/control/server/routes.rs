@@ -1,0 +1,208 @@
+//! The endpoints: who may do what, and which answer becomes which status code.
+//!
+//! Belongs here: HTTP. The answers themselves are the loop's.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use futures_util::stream;
+use tokio::time::timeout;
+
+use super::{MAX_FOLLOWERS, Peer};
+use crate::control::api::{Endpoint, ErrorReply, FlowQuery, FlowsReply, Index, StatusReply};
+use crate::control::handle::{AskError, Counters, Gauge, Handle};
+
+/// Bytes that a request's body may have.
+const MAX_BODY: usize = 64 * 1_024;
+
+/// What `GET /` lists; a test holds it against the router.
+const ENDPOINTS: [(&str, &str, &str); 6] = [
+    ("GET", "/", "this list"),
+    ("GET", "/v1/status", "health, hooks in use, policy, ports, coverage, sinks"),
+    ("GET", "/v1/flows?port=&violations=&limit=", "the open flows, oldest first"),
+    ("GET", "/v1/events", "every event from now on, one JSON object a line, until the client hangs up"),
+    ("GET", "/v1/doctor", "what this kernel and these privileges allow"),
+    ("POST", "/v1/reload", "read the policy anew; for root only"),
+];
+
+#[derive(Debug, Clone)]
+struct Context {
+    handle: Handle,
+    /// How long one request may take, but for following the events.
+    within: Duration,
+}
+
+pub(super) fn router(handle: Handle, within: Duration) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/v1/status", get(status))
+        .route("/v1/flows", get(flows))
+        .route("/v1/events", get(events))
+        .route("/v1/doctor", get(doctor))
+        .route("/v1/reload", post(reload))
+        .fallback(async || {
+            refuse(StatusCode::NOT_FOUND, "there is nothing at this path; GET / lists what there is")
+        })
+        .method_not_allowed_fallback(async || {
+            refuse(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method; GET / lists which")
+        })
+        .with_state(Context { handle, within })
+}
+
+/// A refusal: a status code and one sentence.
+#[derive(Debug)]
+struct Refusal(StatusCode, String);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.0, Json(ErrorReply { error: self.1 })).into_response()
+    }
+}
+
+fn refuse(code: StatusCode, sentence: impl Into<String>) -> Refusal {
+    Refusal(code, sentence.into())
+}
+
+impl Context {
+    fn busy(&self, error: AskError) -> Refusal {
+        self.counters().busy.fetch_add(1, Ordering::Relaxed);
+        refuse(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+    }
+
+    fn counters(&self) -> &Arc<Counters> {
+        self.handle.counters()
+    }
+}
+
+async fn index() -> Json<Index> {
+    let endpoints = ENDPOINTS.map(|(method, path, does)| Endpoint {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        does: does.to_owned(),
+    });
+    Json(Index { version: env!("CARGO_PKG_VERSION").to_owned(), endpoints: endpoints.to_vec() })
+}
+
+async fn status(State(context): State<Context>) -> Result<Json<StatusReply>, Refusal> {
+    let status = context.handle.status(context.within).await.map_err(|error| context.busy(error))?;
+    Ok(Json(StatusReply { health: status.health(), status }))
+}
+
+async fn flows(
+    State(context): State<Context>,
+    query: Result<Query<FlowQuery>, QueryRejection>,
+) -> Result<Json<FlowsReply>, Refusal> {
+    let Query(query) = query.map_err(|rejection| {
+        refuse(
+            StatusCode::BAD_REQUEST,
+            format!(
+                "{}; known are port=NAME|NUMBER, violations=true|false and limit=N",
+                rejection.body_text()
+            ),
+        )
+    })?;
+    if !(1..=FlowQuery::MAX_LIMIT).contains(&query.limit) {
+        return Err(refuse(
+            StatusCode::BAD_REQUEST,
+            format!("limit={} is out of range: it goes from 1 to {}", query.limit, FlowQuery::MAX_LIMIT),
+        ));
+    }
+    context.handle.flows(query, context.within).await.map(Json).map_err(|error| context.busy(error))
+}
+
+async fn events(State(context): State<Context>) -> Result<Response, Refusal> {
+    let place =
+        Gauge::take(context.counters(), |counters| &counters.followers, MAX_FOLLOWERS).ok_or_else(|| {
+            context.counters().refused.fetch_add(1, Ordering::Relaxed);
+            refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("{MAX_FOLLOWERS} clients follow the events already, which is the most there may be"),
+            )
+        })?;
+    let lines = context.handle.follow(context.within).await.map_err(|error| context.busy(error))?;
+    let lines = stream::unfold((lines, place), |(mut lines, place)| async move {
+        let line = lines.recv().await?;
+        Some((Ok::<_, Infallible>(line), (lines, place)))
+    });
+    let mut response = Body::from_stream(lines).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    Ok(response)
+}
+
+async fn doctor(State(context): State<Context>) -> Result<Response, Refusal> {
+    let report = context.handle.doctor(context.within).await.map_err(|error| context.busy(error))?;
+    Ok(Json(report).into_response())
+}
+
+async fn reload(
+    State(context): State<Context>,
+    Extension(peer): Extension<Peer>,
+    body: Body,
+) -> Result<Response, Refusal> {
+    if peer.uid != 0 {
+        context.counters().forbidden.fetch_add(1, Ordering::Relaxed);
+        return Err(refuse(
+            StatusCode::FORBIDDEN,
+            format!(
+                "only root may reload the policy and this is uid {}: use `sudo gdprport daemon reload`",
+                peer.uid
+            ),
+        ));
+    }
+    // Nothing is expected in the body; what comes is read within bounds, so that the connection stays usable.
+    match timeout(context.within, axum::body::to_bytes(body, MAX_BODY)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(_)) => {
+            return Err(refuse(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the body is incomplete or over {MAX_BODY} bytes; a reload needs none"),
+            ));
+        }
+        Err(_) => {
+            return Err(refuse(
+                StatusCode::REQUEST_TIMEOUT,
+                format!("the body did not arrive within {} s; a reload needs none", context.within.as_secs()),
+            ));
+        }
+    }
+    let reply = context.handle.reload(context.within).await.map_err(|error| context.busy(error))?;
+    let code = if reply.applied { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    Ok((code, Json(reply)).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+    use hyper::service::Service;
+    use hyper_util::service::TowerToHyperService;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_listed_endpoint_exists() {
+        let (handle, inbox) = crate::control::handle::channel();
+        drop(inbox);
+        let service = TowerToHyperService::new(router(handle, Duration::from_secs(5)));
+        for (method, path, _) in ENDPOINTS {
+            let path = path.split('?').next().expect("a path");
+            let request = Request::builder()
+                .method(method)
+                .uri(path)
+                .extension(Peer { pid: None, uid: 0 })
+                .body(Body::empty())
+                .expect("request");
+            let code = service.call(request).await.expect("infallible").status();
+            let expected = if path == "/" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            assert_eq!(code, expected, "{method} {path}");
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Which events a port sends one by one, and which it only counts, so that a busy pool does not flood a SIEM.
+//!
+//! Belongs here: the decision, the counts that make it add up, and the summaries. Does not belong here: where
+//! events go (`out`).
+//!
+//! Left out can be only `flow.open`, `flow.fail`, `flow.close` and `flow.update`, and of these only what the
+//! policy allows or cannot yet decide: an event with a violation verdict always passes. Decide before the
+//! envelope is put around (`event::Stamper`), so that what is left out leaves no gap in `seq`.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::event::{Body, FlowEvent, FlowSummary, Group, Kind, PolicyRef, Port, Summary};
+use super::verdict::Verdict;
+
+/// Groups kept per port and policy: a pool of a hundred peers and a few programs fits; an address scan does
+/// not, and is counted in the one group for the rest.
+pub const MAX_GROUPS_PER_PORT: usize = 256;
+
+/// Groups kept over all ports: about 200 bytes each, hence below 1 MB however many ports are declared.
+pub const MAX_GROUPS: usize = 4096;
+
+/// What a port sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Every event.
+    Every,
+    /// Only events with a violation verdict.
+    Violations,
+    /// Events with a violation verdict, and the others as counts.
+    Summary {
+        /// The period of the counts.
+        every: Duration,
+    },
+}
+
+/// What to do with an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Decision {
+    /// Send it.
+    Pass,
+    /// Do not: it is counted as suppressed, and in a summary where the mode asks for one.
+    Suppress,
+}
+
+/// The books of the emitter: `offered = passed + suppressed`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Events offered.
+    pub offered: u64,
+    /// Of these, sent.
+    pub passed: u64,
+    /// Of these, left out.
+    pub suppressed: u64,
+}
+
+impl Counts {
+    const fn add(&mut self, decision: Decision) {
+        self.offered += 1;
+        match decision {
+            Decision::Pass => self.passed += 1,
+            Decision::Suppress => self.suppressed += 1,
+        }
+    }
+}
+
+/// Decides event by event and keeps the counts.
+#[derive(Debug, Default)]
+pub struct Emitter {
+    windows: BTreeMap<WindowKey, Window>,
+    groups: usize,
+    total: Counts,
+    ports: BTreeMap<u16, Counts>,
+}
+
+/// Verdicts of different policies are not added up.
+type WindowKey = (u16, Option<PolicyRef>);
+
+#[derive(Debug)]
+struct Window {
+    port: Arc<Port>,
+    from: Timestamp,
+    every: SignedDuration,
+    groups: BTreeMap<Group, Tally>,
+    rest: Option<Tally>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Tally {
+    opened: u64,
+    closed: u64,
+    failed: u64,
+    updated: u64,
+    bytes_sent: u64,
+    bytes_received: u64,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl Emitter {
+    /// Decides about an event that happened at `time` on a port with this mode, and counts it.
+    pub fn offer(&mut self, body: &Body, mode: Mode, time: Timestamp) -> Decision {
+        let decision = match (quiet_flow(body), mode) {
+            (None, _) | (Some(_), Mode::Every) => Decision::Pass,
+            (Some(_), Mode::Violations) => Decision::Suppress,
+            (Some(flow), Mode::Summary { every }) => {
+                self.sum_up(body.kind(), flow, every, time);
+                Decision::Suppress
+            }
+        };
+        self.total.add(decision);
+        if let Some(port) = body.port() {
+            self.ports.entry(port.number).or_default().add(decision);
+        }
+        decision
+    }
+
+    /// The summaries whose period is over at `now`, each exactly once. Send them as they are: they are not to
+    /// be offered.
+    pub fn due(&mut self, now: Timestamp) -> Vec<Body> {
+        let due: Vec<WindowKey> = self
+            .windows
+            .iter()
+            .filter(|(_, window)| {
+                let elapsed = now.duration_since(window.from);
+                // A clock that was set back by more than a period must not hold the counts until it is there again.
+                elapsed >= window.every || elapsed < -window.every
+            })
+            .map(|(key, _)| key.clone())
+            .collect();
+        self.close(&due, now)
+    }
+
+    /// All summaries, whether their period is over or not: at the end of the daemon.
+    pub fn flush(&mut self, now: Timestamp) -> Vec<Body> {
+        let all: Vec<WindowKey> = self.windows.keys().cloned().collect();
+        self.close(&all, now)
+    }
+
+    /// When the next summary is due; `None` while there is nothing to sum up.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.windows
+            .values()
+            .map(|window| window.from.checked_add(window.every).unwrap_or(Timestamp::MAX))
+            .min()
+    }
+
+    /// The books of everything that was offered.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.total
+    }
+
+    /// The books by port number, for the events that are about a port, in order of the number.
+    pub fn counts_by_port(&self) -> impl Iterator<Item = (u16, Counts)> + '_ {
+        self.ports.iter().map(|(&port, &counts)| (port, counts))
+    }
+
+    fn sum_up(&mut self, kind: Kind, flow: &FlowEvent, every: Duration, time: Timestamp) {
+        let window = self.windows.entry((flow.port.number, flow.policy.clone())).or_insert_with(|| Window {
+            port: Arc::clone(&flow.port),
+            from: time,
+            every: SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX),
+            groups: BTreeMap::new(),
+            rest: None,
+        });
+        let room = self.groups < MAX_GROUPS && window.groups.len() < MAX_GROUPS_PER_PORT;
+        let tally = match window.groups.entry(group(flow)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) if room => {
+                self.groups += 1;
+                new.insert(Tally::new(time))
+            }
+            Entry::Vacant(_) => window.rest.get_or_insert_with(|| Tally::new(time)),
+        };
+        tally.add(kind, flow, time);
+    }
+
+    fn close(&mut self, keys: &[WindowKey], now: Timestamp) -> Vec<Body> {
+        let mut summaries = Vec::new();
+        for key in keys {
+            let Some(window) = self.windows.remove(key) else { continue };
+            self.groups -= window.groups.len();
+            let groups = window.groups.into_iter().map(|(group, tally)| (Some(group), tally));
+            for (group, tally) in groups.chain(window.rest.map(|tally| (None, tally))) {
+                summaries.push(Body::FlowSummary(Box::new(FlowSummary {
+                    port: Arc::clone(&window.port),
+                    summary: tally.summary(group, window.from, now),
+                    policy: key.1.clone(),
+                })));
+            }
+        }
+        summaries
+    }
+}
+
+/// The flow of an event that a port may leave out.
+fn quiet_flow(body: &Body) -> Option<&FlowEvent> {
+    let (Body::FlowOpen(flow) | Body::FlowFail(flow) | Body::FlowClose(flow) | Body::FlowUpdate(flow)) = body
+    else {
+        return None;
+    };
+    match flow.verdict {
+        Verdict::Violation { .. } => None,
+        Verdict::Declared { .. } | Verdict::Undecided { .. } => Some(flow),
+    }
+}
+
+fn group(event: &FlowEvent) -> Group {
+    let process = event.process.as_deref();
+    Group {
+        direction: event.flow.direction,
+        rule: match &event.verdict {
+            Verdict::Declared { rule } => Some(Arc::clone(rule)),
+            Verdict::Undecided { .. } | Verdict::Violation { .. } => None,
+        },
+        peer_ip: event.flow.peer.ip,
+        exe: process.and_then(|process| process.exe.clone()),
+        unit: process.and_then(|process| process.unit.clone()),
+        user: process.and_then(|process| process.user.clone()),
+    }
+}
+
+impl Tally {
+    const fn new(time: Timestamp) -> Self {
+        Self {
+            opened: 0,
+            closed: 0,
+            failed: 0,
+            updated: 0,
+            bytes_sent: 0,
+            bytes_received: 0,
+            first: time,
+            last: time,
+        }
+    }
+
+    fn add(&mut self, kind: Kind, event: &FlowEvent, time: Timestamp) {
+        match kind {
+            Kind::FlowOpen => self.opened += 1,
+            Kind::FlowFail => self.failed += 1,
+            Kind::FlowClose => {
+                self.closed += 1;
+                // Only here: the counts of an update are those of the flow so far and would be added twice.
+                self.bytes_sent = self.bytes_sent.saturating_add(event.flow.bytes_sent.unwrap_or(0));
+                self.bytes_received =
+                    self.bytes_received.saturating_add(event.flow.bytes_received.unwrap_or(0));
+            }
+            _ => self.updated += 1,
+        }
+        self.first = self.first.min(time);
+        self.last = self.last.max(time);
+    }
+
+    const fn summary(&self, group: Option<Group>, from: Timestamp, to: Timestamp) -> Summary {
+        Summary {
+            from,
+            to,
+            group,
+            events: self.opened + self.closed + self.failed + self.updated,
+            opened: self.opened,
+            closed: self.closed,
+            failed: self.failed,
+            updated: self.updated,
+            bytes_sent: self.bytes_sent,
+            bytes_received: self.bytes_received,
+            first: self.first,
+            last: self.last,
+        }
+    }
+}

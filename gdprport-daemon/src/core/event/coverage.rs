@@ -1,0 +1,104 @@
+//! The `coverage` object: what was watched, delivered and lost in a period, and where.
+//!
+//! Belongs here: the books as they are sent. Who keeps them: the kernel programs (`kernel`), the emitter
+//! (`suppressed`) and every sink for itself.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::time;
+
+/// Counts by stable identifier of the reason; a reason that never happened may be absent.
+pub type ByReason = BTreeMap<Cow<'static, str>, u64>;
+
+/// What was watched, delivered and lost from one time to another.
+///
+/// `received = delivered + suppressed + Σ dropped` holds for the daemon, and
+/// `seen = emitted + filtered + Σ dropped` for the kernel programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Coverage {
+    /// Begin of the period.
+    #[serde(with = "time")]
+    #[schemars(schema_with = "time::schema")]
+    pub from: Timestamp,
+    /// End of the period.
+    #[serde(with = "time")]
+    #[schemars(schema_with = "time::schema")]
+    pub to: Timestamp,
+    /// Occurrences that the daemon took in.
+    pub received: u64,
+    /// Of these, sent on as events of their own.
+    pub delivered: u64,
+    /// Of these, left out because the port's `emit` asks for it; a summary counts them where it is asked for.
+    pub suppressed: u64,
+    /// Of these, lost in the daemon.
+    pub dropped: ByReason,
+    /// The books of the kernel programs; `null` where they are not kept by port.
+    pub kernel: Option<KernelCounts>,
+    /// The books of every way out; empty where they are not kept by port.
+    pub sinks: Vec<SinkCounts>,
+    /// Periods in which something was lost, oldest first.
+    pub gaps: Vec<Gap>,
+}
+
+impl Coverage {
+    /// How many occurrences and deliveries were lost, all together.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        let kernel = self.kernel.as_ref().map(|kernel| &kernel.dropped);
+        std::iter::once(&self.dropped)
+            .chain(kernel)
+            .chain(self.sinks.iter().map(|sink| &sink.dropped))
+            .flat_map(BTreeMap::values)
+            .fold(0, |sum, &count| sum.saturating_add(count))
+    }
+}
+
+/// The books of the kernel programs: `seen = emitted + filtered + Σ dropped`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KernelCounts {
+    /// Occurrences on watched ports that a hook ran for.
+    pub seen: u64,
+    /// Of these, handed to the daemon.
+    pub emitted: u64,
+    /// Of these, of no interest.
+    pub filtered: u64,
+    /// Of these, lost before the daemon could read them.
+    pub dropped: ByReason,
+}
+
+/// The books of one way out: `received = delivered + queued + Σ dropped`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SinkCounts {
+    /// The sink's name.
+    pub name: Cow<'static, str>,
+    /// Events handed to it.
+    pub received: u64,
+    /// Of these, written out whole.
+    pub delivered: u64,
+    /// Of these, still waiting.
+    pub queued: u64,
+    /// Of these, lost: `queue-full`, `io-error`, `closed`, `deadline`.
+    pub dropped: ByReason,
+}
+
+/// A period in which something was lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Gap {
+    /// The last time at which the books were still whole.
+    #[serde(with = "time")]
+    #[schemars(schema_with = "time::schema")]
+    pub from: Timestamp,
+    /// When the loss was noticed.
+    #[serde(with = "time")]
+    #[schemars(schema_with = "time::schema")]
+    pub to: Timestamp,
+    /// How many occurrences were lost.
+    pub lost: u64,
+    /// The identifier of the reason.
+    pub reason: Cow<'static, str>,
+}

@@ -1,0 +1,75 @@
+//! The objects of `policy.applied`, `daemon.start` and `daemon.stop`: what is in force and who watches.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::PolicyRef;
+
+/// A policy that came into force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AppliedPolicy {
+    /// `sha256:` and the digest of the policy as it was read.
+    pub digest: Arc<str>,
+    /// The digest of the policy that was in force before; `null` at start.
+    pub previous: Option<Arc<str>>,
+    /// The files it was read from, in the order they were read.
+    pub files: Vec<String>,
+    /// Declarations in it.
+    pub ports: u32,
+    /// Rules in it.
+    pub rules: u32,
+    /// Problems that do not keep it from being in force, in words.
+    pub warnings: Vec<String>,
+}
+
+/// The daemon began to watch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DaemonStart {
+    /// The daemon and what it watches with.
+    pub daemon: DaemonInfo,
+    /// The policy in force; `null` if there is none and the catalog applies.
+    pub policy: Option<PolicyRef>,
+}
+
+/// The daemon and what it watches with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DaemonInfo {
+    /// Its process id.
+    pub pid: u32,
+    /// Release of the running kernel, as `uname -r` prints it.
+    pub kernel: Arc<str>,
+    /// The kernel hooks it can use.
+    pub hooks: Vec<Hook>,
+}
+
+/// One kernel hook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Hook {
+    /// Its name, as `cgroup/connect4`.
+    pub name: Arc<str>,
+    /// Whether it is in use.
+    pub attached: bool,
+    /// For a missing hook: why, and what cannot be seen without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+}
+
+/// The daemon stopped to watch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DaemonStop {
+    /// How it ended.
+    pub daemon: DaemonEnd,
+}
+
+/// How a daemon ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DaemonEnd {
+    /// Its process id.
+    pub pid: u32,
+    /// Why, in words: the signal, or the error.
+    pub reason: String,
+    /// Milliseconds since its start.
+    pub uptime_ms: u64,
+}

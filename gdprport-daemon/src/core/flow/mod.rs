@@ -1,0 +1,108 @@
+//! Flows: what is remembered of every connection on a watched port, from its first record to its end.
+//!
+//! Belongs here: the table and its rules of time. It asks a [`Context`] who a process is and what the
+//! policy says, and answers with [`Change`]s; it reads no clock and writes nothing. Times are nanoseconds
+//! of `CLOCK_BOOTTIME`, as the kernel side stamps them.
+
+mod pairs;
+mod progress;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use super::decode::OwnerRef;
+use super::model::{Direction, Endpoint, Outcome, Process};
+use super::verdict::Verdict;
+
+pub use progress::{Found, Progress};
+pub use table::{Limits, Table, TableCounters};
+
+/// What the table needs to know from outside while it takes a record in.
+pub trait Context {
+    /// The process behind an owner; always an answer, if need be with attribution `unknown`.
+    fn who(&mut self, owner: &OwnerRef) -> Option<Arc<Process>>;
+    /// What the policy says of a flow now.
+    fn judge(
+        &mut self,
+        direction: Direction,
+        local: Endpoint,
+        peer: Endpoint,
+        process: Option<&Process>,
+    ) -> Verdict;
+    /// True if flows of this port are reported.
+    fn is_watched(&self, port: u16) -> bool;
+}
+
+/// What is known of one connection, seen from its local end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flow {
+    /// Socket cookie.
+    pub cookie: u64,
+    /// Which end this is.
+    pub direction: Direction,
+    /// The end on this host.
+    pub local: Endpoint,
+    /// The other end.
+    pub peer: Endpoint,
+    /// When it was established or, if never, tried; boottime ns, `None` if that was not seen.
+    pub opened_ns: Option<u64>,
+    /// When it ended; boottime ns.
+    pub ended_ns: Option<u64>,
+    /// The process at this end.
+    pub process: Option<Arc<Process>>,
+    /// The process at the other end, where that is on this host too.
+    pub peer_process: Option<Arc<Process>>,
+    /// What the policy says of it.
+    pub verdict: Arc<Verdict>,
+    /// Where its life stands.
+    pub outcome: Outcome,
+    /// Application bytes sent and acknowledged; `None` until they were read.
+    pub bytes_sent: Option<u64>,
+    /// Application bytes received; `None` until they were read.
+    pub bytes_received: Option<u64>,
+    /// Smoothed round-trip time in microseconds.
+    pub rtt_us: Option<u32>,
+    /// Segments sent again.
+    pub retransmits: Option<u32>,
+    /// Network namespace cookie of the socket; 0 if not known.
+    pub netns_cookie: u64,
+    /// True if the flow was there before the daemon looked.
+    pub found: bool,
+}
+
+impl Flow {
+    /// The port that carries the personal data: the local one of an accepted flow, else the peer's.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        match self.direction {
+            Direction::In => self.local.port,
+            Direction::Out => self.peer.port,
+        }
+    }
+}
+
+/// What happened to a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It is open, and its owner is as well known as it will be soon.
+    Opened,
+    /// It goes on: bytes were read, the owner became better known, or the verdict changed.
+    Updated,
+    /// The connect failed; it never was open.
+    Failed,
+    /// It ended.
+    Closed,
+}
+
+/// A change, with all that is known of the flow after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What happened.
+    pub kind: ChangeKind,
+    /// The flow.
+    pub flow: Flow,
+    /// True if the verdict is a violation that was not reported for this flow before.
+    pub new_violation: bool,
+}

@@ -1,0 +1,37 @@
+//! What is learned of flows by looking at the sockets of the host instead of by records.
+
+use std::sync::Arc;
+
+use crate::core::model::{Direction, Endpoint, Process};
+
+/// A connection found on the host that no record told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Socket cookie.
+    pub cookie: u64,
+    /// Which end this is.
+    pub direction: Direction,
+    /// The end on this host.
+    pub local: Endpoint,
+    /// The other end.
+    pub peer: Endpoint,
+    /// The process that holds it, found in `/proc`.
+    pub process: Option<Arc<Process>>,
+    /// Network namespace cookie; 0 if not known.
+    pub netns_cookie: u64,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+/// How far a living flow has come, read from the socket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Application bytes sent and acknowledged.
+    pub bytes_sent: Option<u64>,
+    /// Application bytes received.
+    pub bytes_received: Option<u64>,
+    /// Smoothed round-trip time in microseconds.
+    pub rtt_us: Option<u32>,
+    /// Segments sent again.
+    pub retransmits: Option<u32>,
+}

@@ -1,0 +1,301 @@
+//! The table's promises, on made-up records.
+
+use gdprport_common::SocketRole;
+
+use super::*;
+use crate::core::decode::{Ending, Record, SocketEvent};
+use crate::core::model::Attribution;
+use crate::core::verdict::{Reason, ReasonId};
+
+const SETTLE: u64 = 50;
+const UPDATE: u64 = 1_000;
+
+/// Knows processes by pid, allows pid 1 and 2, watches port 5432.
+struct World {
+    strict: bool,
+}
+
+impl Context for World {
+    fn who(&mut self, owner: &OwnerRef) -> Option<Arc<Process>> {
+        let attribution = match owner.role {
+            SocketRole::Connected | SocketRole::Accepted => Attribution::Exact,
+            SocketRole::Bound => Attribution::Listener,
+            SocketRole::Seeded => Attribution::Snapshot,
+            SocketRole::None => return None,
+        };
+        Some(Arc::new(process(owner.tgid, attribution)))
+    }
+
+    fn judge(&mut self, _: Direction, _: Endpoint, _: Endpoint, process: Option<&Process>) -> Verdict {
+        match process {
+            Some(process) if process.pid <= 2 && !self.strict => Verdict::Declared { rule: "app".into() },
+            Some(_) => Verdict::Violation {
+                reasons: vec![Reason { id: ReasonId::UndeclaredProcess, detail: "x".into() }],
+                nearest: None,
+            },
+            None => Verdict::Undecided { missing: vec!["process".into()], nearest: None },
+        }
+    }
+
+    fn is_watched(&self, port: u16) -> bool {
+        port == 5432
+    }
+}
+
+fn process(pid: u32, attribution: Attribution) -> Process {
+    Process {
+        pid,
+        started: None,
+        exe: None,
+        script: None,
+        comm: None,
+        uid: 0,
+        user: None,
+        gid: 0,
+        group: None,
+        unit: None,
+        slice: None,
+        container: None,
+        cgroup: None,
+        netns: None,
+        parent: None,
+        attribution,
+    }
+}
+
+fn endpoint(text: &str) -> Endpoint {
+    let address: std::net::SocketAddr = text.parse().expect("address");
+    Endpoint::new(address.ip(), address.port())
+}
+
+fn event(cookie: u64, time_ns: u64, role: SocketRole, tgid: u32, local: &str, peer: &str) -> SocketEvent {
+    SocketEvent {
+        time_ns,
+        cookie,
+        local: endpoint(local),
+        peer: endpoint(peer),
+        owner: OwnerRef {
+            role,
+            tgid,
+            parent_tgid: 0,
+            uid: 0,
+            gid: 0,
+            exec_id: 0,
+            cgroup_id: 0,
+            netns_cookie: 1,
+            start_ns: 0,
+            time_ns,
+            comm: [0; 16],
+        },
+    }
+}
+
+fn ending(outcome: Outcome) -> Ending {
+    Ending { bytes_sent: 10, bytes_received: 20, rtt_us: Some(5), retransmits: 0, since_ns: 3, outcome }
+}
+
+const CLIENT: &str = "127.0.0.1:40000";
+const SERVER: &str = "127.0.0.1:5432";
+const FAR: &str = "192.0.2.9:40000";
+const NEAR: &str = "10.0.0.1:5432";
+
+struct Bench {
+    table: Table,
+    world: World,
+    out: Vec<Change>,
+}
+
+impl Bench {
+    fn new(flows: usize) -> Self {
+        let limits = Limits { flows, settle_ns: SETTLE, update_ns: UPDATE };
+        Self { table: Table::new(limits), world: World { strict: false }, out: Vec::new() }
+    }
+
+    fn take(&mut self, record: Record<'_>) -> Vec<Change> {
+        self.table.ingest(&record, &mut self.world, &mut self.out);
+        std::mem::take(&mut self.out)
+    }
+
+    fn settle(&mut self, now: u64) -> Vec<Change> {
+        self.table.settle(now, &mut self.out);
+        std::mem::take(&mut self.out)
+    }
+}
+
+fn kinds(changes: &[Change]) -> Vec<ChangeKind> {
+    changes.iter().map(|change| change.kind).collect()
+}
+
+fn pid(process: Option<&Arc<Process>>) -> Option<(u32, Attribution)> {
+    process.map(|process| (process.pid, process.attribution))
+}
+
+#[test]
+fn a_flow_to_elsewhere_is_reported_at_once() {
+    let mut bench = Bench::new(8);
+    let out =
+        bench.take(Record::Connected(event(1, 10, SocketRole::Connected, 1, "10.0.0.1:40000", "192.0.2.9:5432")));
+    assert_eq!(kinds(&out), [ChangeKind::Opened]);
+    assert_eq!(out[0].flow.port(), 5432);
+}
+
+#[test]
+fn prefork_worker_is_the_owner_not_the_master() {
+    let mut bench = Bench::new(8);
+    assert!(bench.take(Record::Arrived(event(1, 10, SocketRole::Bound, 1, NEAR, FAR))).is_empty());
+    let out = bench.take(Record::Accepted(event(1, 11, SocketRole::Accepted, 2, NEAR, FAR)));
+    assert_eq!(kinds(&out), [ChangeKind::Opened]);
+    assert_eq!(pid(out[0].flow.process.as_ref()), Some((2, Attribution::Exact)));
+}
+
+#[test]
+fn an_accept_that_does_not_show_leaves_the_listener_named_as_such() {
+    let mut bench = Bench::new(8);
+    bench.take(Record::Arrived(event(1, 10, SocketRole::Bound, 1, NEAR, FAR)));
+    assert!(bench.settle(10 + SETTLE - 1).is_empty());
+    assert_eq!(bench.table.next_settle(), Some(10 + SETTLE));
+    let out = bench.settle(10 + SETTLE);
+    assert_eq!(kinds(&out), [ChangeKind::Opened]);
+    assert_eq!(pid(out[0].flow.process.as_ref()), Some((1, Attribution::Listener)));
+}
+
+#[test]
+fn a_late_acceptor_is_reported_as_an_update_and_judged_anew() {
+    let mut bench = Bench::new(8);
+    bench.take(Record::Arrived(event(1, 10, SocketRole::Bound, 1, NEAR, FAR)));
+    bench.settle(10 + SETTLE);
+    let out = bench.take(Record::Accepted(event(1, 500, SocketRole::Accepted, 7, NEAR, FAR)));
+    assert_eq!(kinds(&out), [ChangeKind::Updated]);
+    assert_eq!(pid(out[0].flow.process.as_ref()), Some((7, Attribution::Exact)));
+    assert!(out[0].new_violation);
+}
+
+#[test]
+fn both_ends_of_a_loopback_flow_know_each_other() {
+    let mut bench = Bench::new(8);
+    assert!(bench.take(Record::Connected(event(1, 10, SocketRole::Connected, 1, CLIENT, SERVER))).is_empty());
+    assert!(bench.take(Record::Arrived(event(2, 11, SocketRole::Bound, 9, SERVER, CLIENT))).is_empty());
+    let out = bench.take(Record::Accepted(event(2, 12, SocketRole::Accepted, 2, SERVER, CLIENT)));
+    assert_eq!(kinds(&out), [ChangeKind::Opened, ChangeKind::Opened]);
+    assert_eq!(pid(out[0].flow.peer_process.as_ref()), Some((1, Attribution::Exact)));
+    assert_eq!(pid(out[1].flow.peer_process.as_ref()), Some((2, Attribution::Exact)));
+}
+
+#[test]
+fn a_flow_that_ends_before_it_settled_is_opened_and_closed() {
+    let mut bench = Bench::new(8);
+    bench.take(Record::Arrived(event(1, 10, SocketRole::Bound, 1, NEAR, FAR)));
+    let out =
+        bench.take(Record::Ended(event(1, 20, SocketRole::Bound, 1, NEAR, FAR), ending(Outcome::Closed)));
+    assert_eq!(kinds(&out), [ChangeKind::Opened, ChangeKind::Closed]);
+    assert_eq!((out[1].flow.bytes_sent, out[1].flow.bytes_received), (Some(10), Some(20)));
+    assert!(bench.table.is_empty());
+    assert!(bench.settle(u64::MAX).is_empty());
+}
+
+#[test]
+fn an_end_without_a_beginning_is_still_told_in_full() {
+    let mut bench = Bench::new(8);
+    let out =
+        bench.take(Record::Ended(event(1, 20, SocketRole::Accepted, 2, NEAR, FAR), ending(Outcome::Closed)));
+    assert_eq!(kinds(&out), [ChangeKind::Closed]);
+    assert_eq!(pid(out[0].flow.process.as_ref()), Some((2, Attribution::Exact)));
+    assert_eq!((out[0].flow.opened_ns, out[0].flow.direction), (Some(3), Direction::In));
+    assert_eq!(bench.table.counters().opening_missed, 1);
+}
+
+#[test]
+fn a_failed_connect_is_a_failure_and_not_a_flow() {
+    let mut bench = Bench::new(8);
+    let refused = event(1, 20, SocketRole::Connected, 7, "10.0.0.1:40000", "192.0.2.9:5432");
+    let out = bench.take(Record::Ended(refused, ending(Outcome::Refused)));
+    assert_eq!(kinds(&out), [ChangeKind::Failed]);
+    assert!(out[0].new_violation);
+    assert_eq!((out[0].flow.direction, out[0].flow.outcome), (Direction::Out, Outcome::Refused));
+    assert_eq!(bench.table.counters().opening_missed, 0);
+}
+
+#[test]
+fn a_violation_is_new_only_once() {
+    let mut bench = Bench::new(8);
+    let to = "192.0.2.9:5432";
+    let out = bench.take(Record::Connected(event(1, 10, SocketRole::Connected, 7, "10.0.0.1:40000", to)));
+    assert!(out[0].new_violation);
+    bench.table.progress(1, Progress::default(), &mut bench.world, &mut bench.out);
+    assert!(!bench.out[0].new_violation);
+}
+
+#[test]
+fn the_table_is_bounded_and_what_goes_is_the_oldest_and_counted() {
+    let mut bench = Bench::new(2);
+    for cookie in 1..=3 {
+        let local = format!("10.0.0.1:{}", 40_000 + cookie);
+        let record = event(cookie, cookie, SocketRole::Connected, 1, &local, "192.0.2.9:5432");
+        bench.take(Record::Connected(record));
+    }
+    assert_eq!((bench.table.len(), bench.table.counters().evicted), (2, 1));
+    assert!(bench.table.get(1).is_none() && bench.table.get(3).is_some());
+}
+
+#[test]
+fn queues_do_not_grow_with_flows_that_ended() {
+    let mut bench = Bench::new(100);
+    for cookie in 1..20_000 {
+        bench.take(Record::Arrived(event(cookie, cookie, SocketRole::Bound, 1, NEAR, FAR)));
+        bench.take(Record::Ended(
+            event(cookie, cookie, SocketRole::Bound, 1, NEAR, FAR),
+            ending(Outcome::Closed),
+        ));
+    }
+    let mut due = bench.table.due_updates(u64::MAX);
+    assert!(due.is_empty(), "{due:?}");
+    bench.take(Record::Arrived(event(30_000, 1, SocketRole::Bound, 1, NEAR, FAR)));
+    due = bench.table.due_updates(UPDATE + 1);
+    assert_eq!(due, [30_000]);
+}
+
+#[test]
+fn long_lived_flows_come_up_again_and_again() {
+    let mut bench = Bench::new(8);
+    let record = event(1, 10, SocketRole::Connected, 1, "10.0.0.1:40000", "192.0.2.9:5432");
+    bench.take(Record::Connected(record));
+    assert!(bench.table.due_updates(10 + UPDATE - 1).is_empty());
+    assert_eq!(bench.table.due_updates(10 + UPDATE), [1]);
+    assert_eq!(bench.table.due_updates(10 + 2 * UPDATE), [1]);
+}
+
+#[test]
+fn a_change_of_policy_reports_only_what_it_changed() {
+    let mut bench = Bench::new(8);
+    let to = "192.0.2.9:5432";
+    bench.take(Record::Connected(event(1, 10, SocketRole::Connected, 1, "10.0.0.1:40000", to)));
+    bench.take(Record::Connected(event(2, 10, SocketRole::Connected, 7, "10.0.0.1:40001", to)));
+    bench.world.strict = true;
+    bench.table.rejudge(&mut bench.world, &mut bench.out);
+    assert_eq!(kinds(&bench.out), [ChangeKind::Updated]);
+    assert!(bench.out[0].new_violation && bench.out[0].flow.cookie == 1);
+}
+
+#[test]
+fn a_found_flow_is_adopted_once_and_its_end_is_marked_as_not_seen() {
+    let mut bench = Bench::new(8);
+    let found = Found {
+        cookie: 5,
+        direction: Direction::In,
+        local: endpoint(NEAR),
+        peer: endpoint(FAR),
+        process: Some(Arc::new(process(1, Attribution::Snapshot))),
+        netns_cookie: 1,
+        progress: Progress { bytes_sent: Some(3), ..Progress::default() },
+    };
+    for _ in 0..2 {
+        bench.table.adopt(found.clone(), 10, &mut bench.world, &mut bench.out);
+    }
+    assert_eq!(kinds(&bench.out), [ChangeKind::Opened]);
+    assert!(bench.out[0].flow.found);
+    bench.out.clear();
+    bench.table.vanished(5, 99, &mut bench.out);
+    assert_eq!((bench.out[0].kind, bench.out[0].flow.outcome), (ChangeKind::Closed, Outcome::Lost));
+    assert_eq!(bench.out[0].flow.bytes_sent, Some(3));
+    assert_eq!(bench.table.counters().end_missed, 1);
+}

@@ -1,0 +1,3 @@
+//! Reads the machine: kernel programs, `/proc`, cgroups, sockets, clocks.
+
+pub mod probes;

@@ -1,0 +1,146 @@
+//! The catalog of hooks: what each gives, since which kernel, and what is lost without it.
+
+/// How a hook is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attach {
+    /// `BPF_PROG_TYPE_CGROUP_SOCK_ADDR` at the cgroup2 root.
+    SockAddr,
+    /// `BPF_PROG_TYPE_CGROUP_SOCK` at the cgroup2 root.
+    Sock,
+    /// `BPF_PROG_TYPE_SOCK_OPS` at the cgroup2 root.
+    SockOps,
+    /// A tracepoint, `category/name`.
+    Tracepoint(&'static str, &'static str),
+}
+
+/// One hook of the kernel side.
+#[derive(Debug, Clone, Copy)]
+pub struct HookSpec {
+    /// The program's name in the object file.
+    pub program: &'static str,
+    /// The name shown to people.
+    pub name: &'static str,
+    /// How it is attached.
+    pub attach: Attach,
+    /// True if the daemon cannot do its work without it.
+    pub required: bool,
+    /// The first kernel release that has it.
+    pub since: &'static str,
+    /// What it gives.
+    pub gives: &'static str,
+    /// What is lost without it.
+    pub cost: &'static str,
+}
+
+/// All hooks, in the order in which they are attached: who a process is, who owns a socket, and only then
+/// the lives of sockets, so that no flow is seen whose owner could not have been.
+pub const HOOKS: &[HookSpec] = &[
+    HookSpec {
+        program: "gp_sched_exec",
+        name: "tracepoint/sched_process_exec",
+        attach: Attach::Tracepoint("sched", "sched_process_exec"),
+        required: false,
+        since: "5.8",
+        gives: "the executable of every process, without a race",
+        cost: "executables of processes that end at once are unknown",
+    },
+    HookSpec {
+        program: "gp_sched_fork",
+        name: "tracepoint/sched_process_fork",
+        attach: Attach::Tracepoint("sched", "sched_process_fork"),
+        required: false,
+        since: "5.8",
+        gives: "parent, start time and executable of forked children",
+        cost: "forked children that end at once have no executable",
+    },
+    HookSpec {
+        program: "gp_sched_exit",
+        name: "tracepoint/sched_process_exit",
+        attach: Attach::Tracepoint("sched", "sched_process_exit"),
+        required: false,
+        since: "5.8",
+        gives: "forgets ended processes, so that a reused pid is never mistaken",
+        cost: "executables come from /proc only",
+    },
+    HookSpec {
+        program: "gp_cgroup_mkdir",
+        name: "tracepoint/cgroup_mkdir",
+        attach: Attach::Tracepoint("cgroup", "cgroup_mkdir"),
+        required: false,
+        since: "5.8",
+        gives: "names of short-lived units and containers",
+        cost: "units that end at once may be unnamed",
+    },
+    HookSpec {
+        program: "gp_bind4",
+        name: "cgroup/bind4",
+        attach: Attach::SockAddr,
+        required: false,
+        since: "5.8",
+        gives: "the process that opened an IPv4 listener",
+        cost: "owners of new listeners come from /proc",
+    },
+    HookSpec {
+        program: "gp_bind6",
+        name: "cgroup/bind6",
+        attach: Attach::SockAddr,
+        required: false,
+        since: "5.8",
+        gives: "the process that opened an IPv6 listener",
+        cost: "owners of new listeners come from /proc",
+    },
+    HookSpec {
+        program: "gp_connect4",
+        name: "cgroup/connect4",
+        attach: Attach::SockAddr,
+        required: true,
+        since: "5.8",
+        gives: "the process that connects over IPv4",
+        cost: "no client can be named",
+    },
+    HookSpec {
+        program: "gp_connect6",
+        name: "cgroup/connect6",
+        attach: Attach::SockAddr,
+        required: true,
+        since: "5.8",
+        gives: "the process that connects over IPv6",
+        cost: "no client can be named",
+    },
+    HookSpec {
+        program: "gp_getpeername4",
+        name: "cgroup/getpeername4",
+        attach: Attach::SockAddr,
+        required: false,
+        since: "5.8",
+        gives: "the process that accepts over IPv4, where it asks for the peer's address",
+        cost: "accepted flows are attributed to the process that opened the listener",
+    },
+    HookSpec {
+        program: "gp_getpeername6",
+        name: "cgroup/getpeername6",
+        attach: Attach::SockAddr,
+        required: false,
+        since: "5.8",
+        gives: "the process that accepts over IPv6, where it asks for the peer's address",
+        cost: "accepted flows are attributed to the process that opened the listener",
+    },
+    HookSpec {
+        program: "gp_sock_release",
+        name: "cgroup/sock_release",
+        attach: Attach::Sock,
+        required: false,
+        since: "5.9",
+        gives: "connects that were stopped on this host",
+        cost: "connects without a route, or denied on this host, are not reported",
+    },
+    HookSpec {
+        program: "gp_sock_ops",
+        name: "sock_ops",
+        attach: Attach::SockOps,
+        required: true,
+        since: "5.8",
+        gives: "establishment, listeners, close, bytes, round-trip time",
+        cost: "no flow can be seen",
+    },
+];

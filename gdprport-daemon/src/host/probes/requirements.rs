@@ -1,0 +1,163 @@
+//! What the kernel programs need of the machine, each lack as one sentence with its remedy.
+
+use std::path::{Path, PathBuf};
+
+/// Why the kernel programs cannot run here. Each message is one sentence: what, where, what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A capability is missing.
+    #[error(
+        "loading kernel programs needs {needed}, and this process lacks {missing}: run it as root \
+         (`sudo gdprport daemon run`) or through its systemd unit"
+    )]
+    Capabilities {
+        /// All that are needed.
+        needed: &'static str,
+        /// Those that are missing.
+        missing: String,
+    },
+    /// The kernel is older than anything that works.
+    #[error("Linux {release} is too old: gdprport needs Linux 5.10 or newer; upgrade this host's kernel")]
+    TooOld {
+        /// The running release.
+        release: String,
+    },
+    /// There is no cgroup2 hierarchy.
+    #[error(
+        "no cgroup2 hierarchy is mounted, and the kernel programs attach to its root: mount it with \
+         `mount -t cgroup2 none /sys/fs/cgroup` (or boot with `systemd.unified_cgroup_hierarchy=1`)"
+    )]
+    NoCgroup2,
+    /// The cgroup2 root cannot be opened.
+    #[error("cannot open the cgroup2 root {}: {source}; run it as root", path.display())]
+    Cgroup2 {
+        /// Where it is.
+        path: PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// The kernel has no type information.
+    #[error(
+        "this kernel has no type information (/sys/kernel/btf/vmlinux), which the socket storage needs: \
+         use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as all distribution kernels since 2020 are"
+    )]
+    NoBtf,
+    /// A required program was refused.
+    #[error(
+        "the kernel ({release}) refused the required hook {hook}: {reason}; `gdprport doctor` shows all hooks"
+    )]
+    Refused {
+        /// The hook.
+        hook: &'static str,
+        /// The running release.
+        release: String,
+        /// What the kernel said, shortened.
+        reason: String,
+    },
+    /// The object or its maps could not be loaded.
+    #[error("the kernel ({release}) refused the maps of the kernel programs: {reason}")]
+    Object {
+        /// The running release.
+        release: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A map was used that does not fit.
+    #[error("cannot use the kernel programs' map {map}: {reason}")]
+    Map {
+        /// The map.
+        map: &'static str,
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+/// Capabilities by number (include/uapi/linux/capability.h), all of which `CAP_SYS_ADMIN` stands for.
+const NEEDED: [(u32, &str); 3] = [(39, "CAP_BPF"), (12, "CAP_NET_ADMIN"), (38, "CAP_PERFMON")];
+const SYS_ADMIN: u32 = 21;
+
+/// The oldest release on which the programs were measured to work.
+const OLDEST: (u32, u32) = (5, 10);
+
+/// Checks that this process may load programs at all.
+///
+/// # Errors
+/// [`LoadError::Capabilities`] names every missing one.
+pub fn check_capabilities() -> Result<(), LoadError> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = effective_capabilities(&status).unwrap_or(0);
+    missing_capabilities(effective)
+}
+
+fn effective_capabilities(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+    u64::from_str_radix(line.trim(), 16).ok()
+}
+
+fn missing_capabilities(effective: u64) -> Result<(), LoadError> {
+    let has = |number: u32| effective >> number & 1 == 1;
+    let missing: Vec<_> = NEEDED.iter().filter(|(number, _)| !has(*number)).map(|(_, name)| *name).collect();
+    let net_admin = NEEDED[1].1;
+    if missing.is_empty() || (has(SYS_ADMIN) && !missing.contains(&net_admin)) {
+        return Ok(());
+    }
+    Err(LoadError::Capabilities {
+        needed: "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
+        missing: missing.join(", "),
+    })
+}
+
+/// Checks the kernel's release, as `uname -r` gives it.
+///
+/// # Errors
+/// [`LoadError::TooOld`]. A release that cannot be read is let through: the kernel itself will tell.
+pub fn check_release(release: &str) -> Result<(), LoadError> {
+    let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) if (major, minor) < OLDEST => {
+            Err(LoadError::TooOld { release: release.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks that the kernel describes its own types.
+///
+/// # Errors
+/// [`LoadError::NoBtf`].
+pub fn check_btf() -> Result<(), LoadError> {
+    if Path::new("/sys/kernel/btf/vmlinux").exists() { Ok(()) } else { Err(LoadError::NoBtf) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_missing_capability_is_named() {
+        let error = missing_capabilities(1 << 12).expect_err("two are missing").to_string();
+        assert!(error.contains("lacks CAP_BPF, CAP_PERFMON"), "{error}");
+        assert!(missing_capabilities(0).is_err());
+    }
+
+    #[test]
+    fn cap_sys_admin_stands_for_bpf_and_perfmon_but_not_for_net_admin() {
+        assert!(missing_capabilities(1 << 21 | 1 << 12).is_ok());
+        assert!(missing_capabilities(1 << 21).is_err());
+    }
+
+    #[test]
+    fn kernels_before_5_10_are_refused_by_name() {
+        let error = check_release("5.4.0-42-generic").expect_err("too old").to_string();
+        assert!(error.contains("Linux 5.4.0-42-generic is too old"), "{error}");
+        for release in ["5.10.0-28-cloud-amd64", "6.1.0", "6.18.44-fc", "7.3-rc1", "weird"] {
+            assert!(check_release(release).is_ok(), "{release}");
+        }
+    }
+
+    #[test]
+    fn the_effective_set_is_read_from_status() {
+        assert_eq!(effective_capabilities("Name:\tx\nCapEff:\t00000000a80425fb\n"), Some(0xa804_25fb));
+        assert_eq!(effective_capabilities("nothing"), None);
+    }
+}

@@ -1,0 +1,72 @@
+//! Tracepoint formats: where their fields lie differs between kernels, and tracefs tells.
+
+use std::path::{Path, PathBuf};
+
+use rustix::mount::{MountFlags, mount};
+
+/// Where the kernel documents that tracefs is mounted (Documentation/trace/ftrace.rst).
+const MOUNT_POINTS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+
+/// Finds tracefs, mounting it at its usual place if nobody has: minimal systems and containers leave it
+/// out, and without it no tracepoint can be attached.
+#[must_use]
+pub fn find_or_mount() -> Option<PathBuf> {
+    let mounted = || MOUNT_POINTS.iter().map(Path::new).find(|dir| dir.join("events").is_dir());
+    if mounted().is_none() {
+        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+        match mount("tracefs", MOUNT_POINTS[0], "tracefs", flags, None) {
+            Ok(()) => tracing::info!(place = MOUNT_POINTS[0], "mounted tracefs"),
+            Err(error) => tracing::debug!(%error, "tracefs is not mounted and cannot be"),
+        }
+    }
+    mounted().map(Path::to_owned)
+}
+
+/// Byte offset of `field` in the record of tracepoint `category/name`, `None` if there is no such.
+#[must_use]
+pub fn offset(tracefs: &Path, category: &str, name: &str, field: &str) -> Option<u32> {
+    let format = std::fs::read_to_string(tracefs.join("events").join(category).join(name).join("format"));
+    parse_offset(&format.ok()?, field)
+}
+
+/// The lines read `field:TYPE NAME;	offset:N;	size:N;	signed:N;`, an array's name followed by `[N]`.
+fn parse_offset(format: &str, field: &str) -> Option<u32> {
+    format.lines().find_map(|line| {
+        let mut parts = line.trim().strip_prefix("field:")?.split(';');
+        let name = parts.next()?.rsplit(' ').next()?;
+        if name.split('[').next() != Some(field) {
+            return None;
+        }
+        parts.next()?.trim().strip_prefix("offset:")?.parse().ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_offset;
+
+    const FORK_5_10: &str = "name: sched_process_fork\nID: 316\nformat:\n\
+        \tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n\n\
+        \tfield:char parent_comm[16];\toffset:8;\tsize:16;\tsigned:1;\n\
+        \tfield:pid_t parent_pid;\toffset:24;\tsize:4;\tsigned:1;\n\
+        \tfield:char child_comm[16];\toffset:28;\tsize:16;\tsigned:1;\n\
+        \tfield:pid_t child_pid;\toffset:44;\tsize:4;\tsigned:1;\n";
+
+    const FORK_6_18: &str = "format:\n\tfield:__data_loc char[] parent_comm;\toffset:8;\tsize:4;\tsigned:0;\n\
+        \tfield:pid_t child_pid;\toffset:20;\tsize:4;\tsigned:1;\n";
+
+    #[test]
+    fn fields_are_found_where_each_kernel_has_them() {
+        assert_eq!(parse_offset(FORK_5_10, "child_pid"), Some(44));
+        assert_eq!(parse_offset(FORK_6_18, "child_pid"), Some(20));
+        assert_eq!(parse_offset(FORK_5_10, "parent_comm"), Some(8));
+        assert_eq!(parse_offset(FORK_6_18, "parent_comm"), Some(8));
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_found() {
+        assert_eq!(parse_offset(FORK_5_10, "child"), None);
+        assert_eq!(parse_offset("field:;offset", "child"), None);
+        assert_eq!(parse_offset("", "child"), None);
+    }
+}

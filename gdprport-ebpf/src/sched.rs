@@ -1,0 +1,100 @@
+//! Processes: each `execve` gets an exec id, a fork points the child at its parent's, an exit forgets.
+//!
+//! So the executable of a flow is known even if its process ended before anyone could look.
+
+use core::ptr::read_volatile;
+
+use aya_ebpf::EbpfContext as _;
+use aya_ebpf::bindings::BPF_ANY;
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_pid_tgid, bpf_get_smp_processor_id, bpf_ktime_get_boot_ns, bpf_probe_read_kernel_str,
+};
+use aya_ebpf::macros::tracepoint;
+use aya_ebpf::programs::TracePointContext;
+use gdprport_common::{PATH_CAP, RecordKind, TaskIdentity};
+
+use crate::maps::{EXEC_SCRATCH, EXEC_SEQUENCE, EXECS, TASKS};
+use crate::owner::current_tgid;
+
+/// Offset of `filename` in `sched_process_exec`; the daemon sets it from tracefs.
+#[unsafe(no_mangle)]
+static EXEC_FILENAME_OFFSET: u32 = 8;
+
+/// Offset of `child_pid` in `sched_process_fork`; the daemon sets it from tracefs, for it differs: 44 on
+/// kernels where the command names are arrays, 20 where they are dynamic strings.
+#[unsafe(no_mangle)]
+static FORK_CHILD_PID_OFFSET: u32 = 44;
+
+/// Where in an exec id the CPU begins; below it is that CPU's count, above it nothing, so that the bit
+/// `EXEC_ID_SEEDED` stays free.
+const EXEC_ID_CPU_SHIFT: u32 = 40;
+
+#[tracepoint]
+fn gp_sched_exec(ctx: TracePointContext) -> u32 {
+    // A failed read leaves the process without an executable, which the daemon then looks up in /proc.
+    let _ = exec(&ctx);
+    0
+}
+
+#[inline(always)]
+fn exec(ctx: &TracePointContext) -> Option<()> {
+    let tgid = current_tgid();
+    let sequence = EXEC_SEQUENCE.get_ptr_mut(0)?;
+    let record = EXEC_SCRATCH.get_ptr_mut(0)?;
+    // SAFETY: both are this CPU's own map values, and tracepoint programs are not preempted by each
+    // other. The offset is a constant to the verifier; the helpers check every address.
+    unsafe {
+        *sequence += 1;
+        let exec_id = (u64::from(bpf_get_smp_processor_id()) + 1) << EXEC_ID_CPU_SHIFT | *sequence;
+        (*record).kind = RecordKind::Exec as u8;
+        (*record).shipped = 0;
+        (*record).tgid = tgid;
+        (*record).exec_id = exec_id;
+        (*record).time_ns = bpf_ktime_get_boot_ns();
+        (*record).reserved = 0;
+        (*record).path_len = 0;
+        let location = ctx.read_at::<u32>(read_volatile(&raw const EXEC_FILENAME_OFFSET) as usize).ok()?;
+        let name = ctx.as_ptr().cast::<u8>().add((location & 0xffff) as usize);
+        let read = bpf_probe_read_kernel_str((&raw mut (*record).path).cast(), PATH_CAP as u32, name.cast());
+        // The helper counts the NUL. A name that fills the field was cut, which its length shows.
+        if read > 0 {
+            (*record).path_len = (read - 1) as u16;
+        }
+        EXECS.insert(&exec_id, &*record, u64::from(BPF_ANY)).ok()?;
+        match TASKS.get_ptr_mut(&tgid) {
+            Some(task) => (*task).exec_id = exec_id,
+            None => {
+                let task = TaskIdentity { exec_id, start_ns: 0, parent_tgid: 0, reserved: 0 };
+                TASKS.insert(&tgid, &task, u64::from(BPF_ANY)).ok()?;
+            }
+        }
+    }
+    Some(())
+}
+
+#[tracepoint]
+fn gp_sched_fork(ctx: TracePointContext) -> u32 {
+    let parent_tgid = current_tgid();
+    // SAFETY: the helpers check every address; the parent's entry is read at once and it is alive, being
+    // the caller. A thread's entry is never looked up: no thread id is a thread group id while it lives.
+    unsafe {
+        let Ok(child) = ctx.read_at::<u32>(read_volatile(&raw const FORK_CHILD_PID_OFFSET) as usize) else {
+            return 0;
+        };
+        let exec_id = match TASKS.get(&parent_tgid) {
+            Some(parent) => parent.exec_id,
+            None => 0,
+        };
+        let task = TaskIdentity { exec_id, start_ns: bpf_ktime_get_boot_ns(), parent_tgid, reserved: 0 };
+        let _ = TASKS.insert(&child, &task, u64::from(BPF_ANY));
+    }
+    0
+}
+
+#[tracepoint]
+fn gp_sched_exit(_ctx: TracePointContext) -> u32 {
+    // SAFETY: takes no argument and cannot fail. The lower half is the thread's own id.
+    let tid = unsafe { bpf_get_current_pid_tgid() } as u32;
+    let _ = TASKS.remove(&tid);
+    0
+}

@@ -1,0 +1,219 @@
+//! connect, bind and getpeername: the moments at which a process stands for a socket, in its own context.
+//!
+//! `getpeername` also runs inside `accept(fd, &addr)`, on the new socket, in the acceptor's context.
+
+use core::ptr::read_volatile;
+
+use aya_ebpf::bindings::{bpf_sock, bpf_sock_addr};
+use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
+use aya_ebpf::macros::cgroup_sock_addr;
+use aya_ebpf::programs::SockAddrContext;
+use gdprport_common::{FlowRecord, FlowTail, Hook, OpenTail, RecordKind, SocketOwner, SocketRole};
+
+use crate::count::Occasion;
+use crate::maps::{OWNERS, watched};
+use crate::{emit, owner};
+
+/// The verdict of a hook that only watches.
+const PROCEED: i32 = 1;
+/// `IPPROTO_TCP`.
+const TCP: u32 = 6;
+
+#[cgroup_sock_addr(connect4)]
+fn gp_connect4(ctx: SockAddrContext) -> i32 {
+    connect(ctx.sock_addr, 4);
+    PROCEED
+}
+
+#[cgroup_sock_addr(connect6)]
+fn gp_connect6(ctx: SockAddrContext) -> i32 {
+    connect(ctx.sock_addr, 6);
+    PROCEED
+}
+
+#[cgroup_sock_addr(bind4)]
+fn gp_bind4(ctx: SockAddrContext) -> i32 {
+    bind(ctx.sock_addr);
+    PROCEED
+}
+
+#[cgroup_sock_addr(bind6)]
+fn gp_bind6(ctx: SockAddrContext) -> i32 {
+    bind(ctx.sock_addr);
+    PROCEED
+}
+
+#[cgroup_sock_addr(getpeername4)]
+fn gp_getpeername4(ctx: SockAddrContext) -> i32 {
+    acceptor(ctx.sock_addr, 4);
+    PROCEED
+}
+
+#[cgroup_sock_addr(getpeername6)]
+fn gp_getpeername6(ctx: SockAddrContext) -> i32 {
+    acceptor(ctx.sock_addr, 6);
+    PROCEED
+}
+
+/// The port of the address in the call, host byte order.
+///
+/// # Safety
+/// `ctx` is the program's context.
+#[inline(always)]
+unsafe fn user_port(ctx: *mut bpf_sock_addr) -> u32 {
+    // SAFETY: the caller's promise. The field holds a 16-bit port in network byte order.
+    u32::from(u16::from_be(unsafe { read_volatile(&raw const (*ctx).user_port) } as u16))
+}
+
+/// # Safety
+/// `ctx` is the program's context.
+#[inline(always)]
+unsafe fn socket(ctx: *mut bpf_sock_addr) -> *mut bpf_sock {
+    // SAFETY: the caller's promise.
+    unsafe { read_volatile(&raw const (*ctx).__bindgen_anon_1.sk) }
+}
+
+/// The address in the call, network byte order.
+///
+/// # Safety
+/// `ctx` is the context of a program whose family is `family`.
+#[inline(always)]
+unsafe fn user_address(ctx: *mut bpf_sock_addr, family: u8) -> [u32; 4] {
+    // SAFETY: the caller's promise; each field belongs to one family and is read only there.
+    unsafe {
+        if family == 4 {
+            [read_volatile(&raw const (*ctx).user_ip4), 0, 0, 0]
+        } else {
+            [
+                read_volatile(&raw const (*ctx).user_ip6[0]),
+                read_volatile(&raw const (*ctx).user_ip6[1]),
+                read_volatile(&raw const (*ctx).user_ip6[2]),
+                read_volatile(&raw const (*ctx).user_ip6[3]),
+            ]
+        }
+    }
+}
+
+#[inline(always)]
+fn connect(ctx: *mut bpf_sock_addr, family: u8) {
+    // SAFETY: `ctx` is the program's context, and `sk` is checked before its use.
+    unsafe {
+        let port = user_port(ctx);
+        let sk = socket(ctx);
+        if sk.is_null() {
+            return;
+        }
+        // A socket bound to a watched port is remembered as a listener until here; it is a client.
+        if !watched(port) && !watched(read_volatile(&raw const (*sk).src_port)) {
+            return;
+        }
+        if read_volatile(&raw const (*ctx).protocol) != TCP {
+            return;
+        }
+        let mut caller = owner::current(SocketRole::Connected, bpf_get_netns_cookie(ctx.cast()));
+        caller.peer = user_address(ctx, family);
+        caller.peer_port = port as u16;
+        caller.peer_family = family;
+        remember(sk, &mut caller);
+    }
+}
+
+#[inline(always)]
+fn bind(ctx: *mut bpf_sock_addr) {
+    // SAFETY: `ctx` is the program's context, and `sk` is checked before its use.
+    unsafe {
+        if !watched(user_port(ctx)) || read_volatile(&raw const (*ctx).protocol) != TCP {
+            return;
+        }
+        let sk = socket(ctx);
+        if sk.is_null() {
+            return;
+        }
+        let mut caller = owner::current(SocketRole::Bound, bpf_get_netns_cookie(ctx.cast()));
+        remember(sk, &mut caller);
+    }
+}
+
+/// Stores `caller` as the socket's owner, over any earlier one.
+///
+/// # Safety
+/// `sk` is the context's socket and not null.
+#[inline(always)]
+unsafe fn remember(sk: *mut bpf_sock, caller: &mut SocketOwner) {
+    // SAFETY: the caller's promise; the stored value is this socket's, in the hands of its own process.
+    unsafe {
+        let stored = OWNERS.get_or_insert(sk, caller);
+        // A value that existed is not replaced by the helper.
+        if !stored.is_null() {
+            *stored = *caller;
+        }
+    }
+}
+
+#[inline(always)]
+fn acceptor(ctx: *mut bpf_sock_addr, family: u8) {
+    // SAFETY: `ctx` is the program's context; `sk` and `stored` are checked before their use.
+    unsafe {
+        let Some(occasion) = Occasion::seen(Hook::Accept) else { return };
+        let sk = socket(ctx);
+        if sk.is_null() {
+            return occasion.filtered();
+        }
+        let local_port = read_volatile(&raw const (*sk).src_port);
+        if !watched(local_port) || read_volatile(&raw const (*ctx).protocol) != TCP {
+            return occasion.filtered();
+        }
+        let stored = OWNERS.get(sk);
+        if stored.is_null() {
+            return occasion.filtered();
+        }
+        // A client asks for its peer's name, or a server asks again: nothing new.
+        let role = (*stored).role;
+        if role == SocketRole::Connected as u8 || role == SocketRole::Accepted as u8 {
+            return occasion.filtered();
+        }
+        let since_ns = (*stored).since_ns;
+        let mut caller = owner::current(SocketRole::Accepted, bpf_get_netns_cookie(ctx.cast()));
+        caller.since_ns = since_ns;
+        caller.started = 1;
+        *stored = caller;
+
+        let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
+        let local = if family == 4 {
+            [read_volatile(&raw const (*sk).src_ip4), 0, 0, 0]
+        } else {
+            [
+                read_volatile(&raw const (*sk).src_ip6[0]),
+                read_volatile(&raw const (*sk).src_ip6[1]),
+                read_volatile(&raw const (*sk).src_ip6[2]),
+                read_volatile(&raw const (*sk).src_ip6[3]),
+            ]
+        };
+        entry.write(FlowRecord {
+            kind: RecordKind::Accepted as u8,
+            family,
+            role: caller.role,
+            old_state: 0,
+            flags: 0,
+            reserved: [0; 3],
+            time_ns: bpf_ktime_get_boot_ns(),
+            cookie: bpf_get_socket_cookie(ctx.cast()),
+            netns_cookie: caller.netns_cookie,
+            exec_id: caller.exec_id,
+            cgroup_id: caller.cgroup_id,
+            local,
+            peer: user_address(ctx, family),
+            local_port: local_port as u16,
+            peer_port: user_port(ctx) as u16,
+            tgid: caller.tgid,
+            uid: caller.uid,
+            gid: caller.gid,
+            tail: FlowTail::open(OpenTail {
+                comm: caller.comm,
+                start_ns: caller.start_ns,
+                parent_tgid: caller.parent_tgid,
+            }),
+        });
+        emit::submit(entry, occasion);
+    }
+}

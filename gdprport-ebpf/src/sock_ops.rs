@@ -1,0 +1,267 @@
+//! The life of a TCP socket: connecting, established, listening, closed.
+//!
+//! These programs run in any context (often the network's), so they read the owner from the socket's
+//! storage and call no helper about the current task.
+
+use core::ptr::read_volatile;
+
+use aya_ebpf::bindings::{
+    BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, BPF_SOCK_OPS_STATE_CB,
+    BPF_SOCK_OPS_STATE_CB_FLAG, BPF_SOCK_OPS_TCP_CONNECT_CB, BPF_SOCK_OPS_TCP_LISTEN_CB, BPF_TCP_CLOSE,
+    BPF_TCP_LISTEN, bpf_sock, bpf_sock_ops,
+};
+use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns, bpf_sock_ops_cb_flags_set};
+use aya_ebpf::macros::sock_ops;
+use aya_ebpf::programs::SockOpsContext;
+use gdprport_common::{
+    CloseTail, FLAG_ANSWERED, FlowRecord, FlowTail, Hook, OpenTail, RecordKind, SocketOwner, SocketRole,
+};
+
+use crate::count::Occasion;
+use crate::emit;
+use crate::maps::{OWNERS, watched};
+
+/// `AF_INET6`.
+const INET6: u32 = 10;
+
+#[sock_ops]
+fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
+    let ops = ctx.ops;
+    // SAFETY: `ops` is the program's context.
+    let op = unsafe { read_volatile(&raw const (*ops).op) };
+    match op {
+        BPF_SOCK_OPS_TCP_CONNECT_CB => connecting(ops),
+        BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB => established(ops, RecordKind::ActiveEstablished),
+        BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => established(ops, RecordKind::PassiveEstablished),
+        BPF_SOCK_OPS_TCP_LISTEN_CB => established(ops, RecordKind::Listening),
+        BPF_SOCK_OPS_STATE_CB => state_changed(ops),
+        _ => {}
+    }
+    1
+}
+
+/// Addresses and ports of a socket; the ports in host byte order.
+struct Tuple {
+    family: u8,
+    local: [u32; 4],
+    peer: [u32; 4],
+    local_port: u32,
+    peer_port: u32,
+}
+
+/// # Safety
+/// `ops` is the program's context.
+#[inline(always)]
+unsafe fn ports(ops: *mut bpf_sock_ops) -> (u32, u32) {
+    // SAFETY: the caller's promise. The peer's port is in network byte order, in the upper half.
+    unsafe {
+        (
+            read_volatile(&raw const (*ops).local_port),
+            u32::from_be(read_volatile(&raw const (*ops).remote_port)),
+        )
+    }
+}
+
+/// # Safety
+/// `ops` is the program's context.
+#[inline(always)]
+unsafe fn tuple(ops: *mut bpf_sock_ops) -> Tuple {
+    // SAFETY: the caller's promise. All fields are read before the family decides: reads inside of the
+    // branches would be merged into one at a computed offset, which the verifier refuses.
+    unsafe {
+        let (local_port, peer_port) = ports(ops);
+        let family = read_volatile(&raw const (*ops).family);
+        let local4 = read_volatile(&raw const (*ops).local_ip4);
+        let peer4 = read_volatile(&raw const (*ops).remote_ip4);
+        let l0 = read_volatile(&raw const (*ops).local_ip6[0]);
+        let l1 = read_volatile(&raw const (*ops).local_ip6[1]);
+        let l2 = read_volatile(&raw const (*ops).local_ip6[2]);
+        let l3 = read_volatile(&raw const (*ops).local_ip6[3]);
+        let p0 = read_volatile(&raw const (*ops).remote_ip6[0]);
+        let p1 = read_volatile(&raw const (*ops).remote_ip6[1]);
+        let p2 = read_volatile(&raw const (*ops).remote_ip6[2]);
+        let p3 = read_volatile(&raw const (*ops).remote_ip6[3]);
+        if family == INET6 {
+            Tuple { family: 6, local: [l0, l1, l2, l3], peer: [p0, p1, p2, p3], local_port, peer_port }
+        } else {
+            Tuple { family: 4, local: [local4, 0, 0, 0], peer: [peer4, 0, 0, 0], local_port, peer_port }
+        }
+    }
+}
+
+/// Asks for the callbacks on state changes, by which the close is seen.
+///
+/// # Safety
+/// `ops` is the program's context.
+#[inline(always)]
+unsafe fn follow(ops: *mut bpf_sock_ops) {
+    // SAFETY: the caller's promise. Other programs' flags are kept.
+    unsafe {
+        let flags = read_volatile(&raw const (*ops).bpf_sock_ops_cb_flags);
+        bpf_sock_ops_cb_flags_set(ops, (flags | BPF_SOCK_OPS_STATE_CB_FLAG) as i32);
+    }
+}
+
+/// An owner of whom nothing is known.
+#[inline(always)]
+fn nobody() -> SocketOwner {
+    SocketOwner {
+        exec_id: 0,
+        cgroup_id: 0,
+        netns_cookie: 0,
+        start_ns: 0,
+        tgid: 0,
+        parent_tgid: 0,
+        uid: 0,
+        gid: 0,
+        comm: [0; 2],
+        since_ns: 0,
+        peer: [0; 4],
+        peer_port: 0,
+        peer_family: 0,
+        role: SocketRole::None as u8,
+        started: 0,
+    }
+}
+
+/// The SYN is about to leave: from here on TCP tells how the connect ends.
+#[inline(never)]
+fn connecting(ops: *mut bpf_sock_ops) {
+    // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
+    unsafe {
+        let (_, peer_port) = ports(ops);
+        if !watched(peer_port) {
+            return;
+        }
+        let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
+        if sk.is_null() {
+            return;
+        }
+        let stored = OWNERS.get(sk);
+        if !stored.is_null() {
+            (*stored).started = 1;
+        }
+        follow(ops);
+    }
+}
+
+/// A handshake was completed, or a socket began to listen.
+#[inline(never)]
+fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
+    // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
+    unsafe {
+        let hook = if kind as u8 == RecordKind::Listening as u8 { Hook::Listen } else { Hook::Established };
+        let Some(occasion) = Occasion::seen(hook) else { return };
+        let (local_port, peer_port) = ports(ops);
+        let port = if kind as u8 == RecordKind::ActiveEstablished as u8 { peer_port } else { local_port };
+        if !watched(port) {
+            return occasion.filtered();
+        }
+        let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
+        if sk.is_null() {
+            return occasion.filtered();
+        }
+        let now = bpf_ktime_get_boot_ns();
+        let mut owner = nobody();
+        let stored = OWNERS.get_or_insert(sk, &mut owner);
+        if !stored.is_null() {
+            (*stored).since_ns = now;
+            (*stored).started = 1;
+            owner = *stored;
+        }
+        follow(ops);
+        let t = tuple(ops);
+        let cookie = bpf_get_socket_cookie(ops.cast());
+        let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
+        entry.write(FlowRecord {
+            kind: kind as u8,
+            family: t.family,
+            role: owner.role,
+            old_state: 0,
+            flags: 0,
+            reserved: [0; 3],
+            time_ns: now,
+            cookie,
+            netns_cookie: owner.netns_cookie,
+            exec_id: owner.exec_id,
+            cgroup_id: owner.cgroup_id,
+            local: t.local,
+            peer: t.peer,
+            local_port: t.local_port as u16,
+            peer_port: t.peer_port as u16,
+            tgid: owner.tgid,
+            uid: owner.uid,
+            gid: owner.gid,
+            tail: FlowTail::open(OpenTail {
+                comm: owner.comm,
+                start_ns: owner.start_ns,
+                parent_tgid: owner.parent_tgid,
+            }),
+        });
+        emit::submit(entry, occasion);
+    }
+}
+
+/// A socket that is followed changed its state; only its end is of interest.
+#[inline(never)]
+fn state_changed(ops: *mut bpf_sock_ops) {
+    // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
+    unsafe {
+        let old = read_volatile(&raw const (*ops).__bindgen_anon_1.args[0]);
+        let new = read_volatile(&raw const (*ops).__bindgen_anon_1.args[1]);
+        if new != BPF_TCP_CLOSE {
+            return;
+        }
+        let listener = old == BPF_TCP_LISTEN;
+        let Some(occasion) = Occasion::seen(if listener { Hook::Listen } else { Hook::Close }) else {
+            return;
+        };
+        let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
+        if sk.is_null() {
+            return occasion.filtered();
+        }
+        // Another agent on this host may have asked for this callback; our sockets have an owner.
+        let stored = OWNERS.get(sk);
+        if stored.is_null() {
+            return occasion.filtered();
+        }
+        let owner = *stored;
+        let acked = read_volatile(&raw const (*ops).bytes_acked);
+        let received = read_volatile(&raw const (*ops).bytes_received);
+        let srtt = read_volatile(&raw const (*ops).srtt_us);
+        let retransmits = read_volatile(&raw const (*ops).total_retrans);
+        let segs_in = read_volatile(&raw const (*ops).segs_in);
+        let t = tuple(ops);
+        let cookie = bpf_get_socket_cookie(ops.cast());
+        let now = bpf_ktime_get_boot_ns();
+        let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
+        entry.write(FlowRecord {
+            kind: if listener { RecordKind::ListenerClosed } else { RecordKind::Closed } as u8,
+            family: t.family,
+            role: owner.role,
+            old_state: old as u8,
+            flags: if segs_in == 0 { 0 } else { FLAG_ANSWERED },
+            reserved: [0; 3],
+            time_ns: now,
+            cookie,
+            netns_cookie: owner.netns_cookie,
+            exec_id: owner.exec_id,
+            cgroup_id: owner.cgroup_id,
+            local: t.local,
+            peer: t.peer,
+            local_port: t.local_port as u16,
+            peer_port: t.peer_port as u16,
+            tgid: owner.tgid,
+            uid: owner.uid,
+            gid: owner.gid,
+            tail: FlowTail::close(CloseTail {
+                bytes_acked: acked,
+                bytes_received: received,
+                srtt_us_x8: srtt,
+                retransmits,
+                since_ns: owner.since_ns,
+            }),
+        });
+        emit::submit(entry, occasion);
+    }
+}

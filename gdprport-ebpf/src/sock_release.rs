@@ -1,0 +1,68 @@
+//! The end of a socket whose connect never left this host: no route, a firewall, another program's refusal.
+//!
+//! TCP never took such a connect over, so `sock_ops` is silent about it.
+
+use aya_ebpf::bindings::bpf_sock;
+use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
+use aya_ebpf::macros::cgroup_sock;
+use aya_ebpf::programs::SockContext;
+use gdprport_common::{CloseTail, FlowRecord, FlowTail, Hook, RecordKind, SocketRole};
+
+use crate::count::Occasion;
+use crate::emit;
+use crate::maps::{OWNERS, watched};
+
+#[cgroup_sock(sock_release)]
+fn gp_sock_release(ctx: SockContext) -> i32 {
+    released(ctx.sock);
+    1
+}
+
+#[inline(always)]
+fn released(sk: *mut bpf_sock) {
+    // SAFETY: `sk` is the program's context, a full socket; `stored` is checked before its use.
+    unsafe {
+        let stored = OWNERS.get(sk);
+        if stored.is_null() {
+            return;
+        }
+        let Some(occasion) = Occasion::seen(Hook::Denied) else { return };
+        let caller = *stored;
+        if caller.role != SocketRole::Connected as u8
+            || caller.started != 0
+            || !watched(u32::from(caller.peer_port))
+        {
+            return occasion.filtered();
+        }
+        let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
+        entry.write(FlowRecord {
+            kind: RecordKind::Denied as u8,
+            family: caller.peer_family,
+            role: caller.role,
+            old_state: 0,
+            flags: 0,
+            reserved: [0; 3],
+            time_ns: bpf_ktime_get_boot_ns(),
+            cookie: bpf_get_socket_cookie(sk.cast()),
+            netns_cookie: caller.netns_cookie,
+            exec_id: caller.exec_id,
+            cgroup_id: caller.cgroup_id,
+            local: [0; 4],
+            peer: caller.peer,
+            // The kernel lets this hook read no port of the socket; nothing was sent from one.
+            local_port: 0,
+            peer_port: caller.peer_port,
+            tgid: caller.tgid,
+            uid: caller.uid,
+            gid: caller.gid,
+            tail: FlowTail::close(CloseTail {
+                bytes_acked: 0,
+                bytes_received: 0,
+                srtt_us_x8: 0,
+                retransmits: 0,
+                since_ns: caller.since_ns,
+            }),
+        });
+        emit::submit(entry, occasion);
+    }
+}

@@ -1,0 +1,37 @@
+//! `build`: the daemon with its kernel programs. The daemon's build script does the kernel's part.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::setup;
+use crate::sh;
+use crate::step::step;
+
+/// Builds, after making sure that everything needed is there.
+///
+/// # Errors
+/// Set-up or compilation failed.
+pub fn run(release: bool) -> Result<()> {
+    setup::run(setup::Scope { test_servers: false })?;
+    daemon(release).map(drop)
+}
+
+/// Builds the daemon and returns where it is.
+///
+/// # Errors
+/// It does not compile; cargo has said why.
+pub fn daemon(release: bool) -> Result<PathBuf> {
+    let profile = if release { "release" } else { "debug" };
+    step(&format!("building gdprport ({profile}; the first time takes minutes)"), || {
+        let mut cargo = sh::cargo();
+        cargo.args(["build", "--package", "gdprport-daemon"]);
+        if release {
+            cargo.arg("--release");
+        }
+        sh::loud(&mut cargo)?;
+        let binary = sh::target_dir().join(profile).join("gdprport");
+        let place = binary.display().to_string();
+        Ok((binary, place))
+    })
+}

@@ -1,0 +1,102 @@
+//! Debian's packages: what is installed, what can be had, and installing without removing or starting anything.
+
+use std::fs;
+use std::process::{self, Command};
+
+use anyhow::{Context as _, Result};
+
+use crate::{sh, step};
+
+/// Debian asks this script before a package may start its service; its absence means yes.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// How our own script is known again.
+const MARK: &str = "# Temporary: no service starts while the set-up of gdprport installs packages.";
+
+/// Whether this machine has Debian's package manager.
+pub fn exists() -> bool {
+    sh::find("apt-get").is_some()
+}
+
+/// Those of the packages that are not installed.
+///
+/// # Errors
+/// `dpkg-query` does not run.
+pub fn missing<'a>(packages: &[&'a str]) -> Result<Vec<&'a str>> {
+    // Fails for unknown names, yet lists the known ones: the list is the answer, not the status.
+    let output = Command::new("dpkg-query")
+        .args(["--show", "--showformat=${Package} ${db:Status-Status}\n"])
+        .args(packages)
+        .output()
+        .context("cannot run dpkg-query")?;
+    let listed = String::from_utf8_lossy(&output.stdout);
+    let installed = |name: &str| listed.lines().any(|line| line.split_once(' ') == Some((name, "installed")));
+    Ok(packages.iter().copied().filter(|name| !installed(name)).collect())
+}
+
+/// The version that apt would install, none when no source offers the package.
+///
+/// # Errors
+/// `apt-cache` does not run.
+pub fn candidate(package: &str) -> Result<Option<String>> {
+    let policy = sh::quiet(Command::new("apt-cache").args(["policy", package]).env("LC_ALL", "C"))?;
+    let version = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate:")).map(str::trim);
+    Ok(version.filter(|version| *version != "(none)").map(str::to_owned))
+}
+
+/// Reads the package lists anew: a fresh machine has none.
+///
+/// # Errors
+/// No source can be reached.
+pub fn update() -> Result<()> {
+    step::note("apt-get update");
+    sh::quiet(sh::as_root("apt-get")?.args(["update", "--quiet"])).map(drop)
+}
+
+/// Installs packages; nothing is removed for them and no service is started.
+///
+/// # Errors
+/// apt's own words, after the command that would mend it by hand.
+pub fn install(packages: &[&str]) -> Result<()> {
+    step::note(format_args!("apt-get install {}", packages.join(" ")));
+    let _unstarted = NoServices::hold()?;
+    let mut apt = sh::as_root("env")?;
+    apt.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", "--quiet"])
+        .args(["--no-install-recommends", "--no-remove", "-o", "Dpkg::Use-Pty=0"])
+        .args(packages);
+    sh::quiet(&mut apt).map(drop).with_context(|| {
+        format!("packages are missing; mend it with `sudo apt-get install {}`", packages.join(" "))
+    })
+}
+
+/// While held, no package's installation starts a service: the tests start their own, on their own ports, and
+/// nobody who tests gdprport has asked for a database server that runs from now on.
+struct NoServices {
+    ours: bool,
+}
+
+impl NoServices {
+    fn hold() -> Result<Self> {
+        if fs::read_to_string(POLICY).is_ok_and(|script| !script.contains(MARK)) {
+            return Ok(Self { ours: false });
+        }
+        // Says no only as long as this process lives: left behind by a kill, it forbids nothing.
+        let script = format!("#!/bin/sh\n{MARK}\n[ -d /proc/{} ] || exit 0\nexit 101\n", process::id());
+        let mut install = sh::as_root("install")?;
+        install.args(["-m", "755", "/dev/stdin", POLICY]);
+        sh::feed(&mut install, &script)?;
+        Ok(Self { ours: true })
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if !self.ours {
+            return;
+        }
+        let removed = sh::as_root("rm").and_then(|mut rm| sh::quiet(rm.arg("-f").arg(POLICY)));
+        if let Err(error) = removed {
+            step::note(format_args!("{POLICY} could not be removed and is of no use any more: {error:#}"));
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The programs that the end-to-end tests talk to and through, from the distribution's packages.
+
+use anyhow::{Result, bail};
+
+use super::apt;
+
+const PACKAGES: [&str; 10] = [
+    "iproute2",
+    "jq",
+    "mariadb-server",
+    "nginx-light",
+    "nodejs",
+    "postgresql",
+    "python3",
+    "redis-server",
+    "socat",
+    // `systemd-analyze` checks the unit; transient units need a machine that systemd runs.
+    "systemd",
+];
+
+/// Installs those that are missing, without starting any; says what came of it.
+///
+/// # Errors
+/// No apt, or apt's own words.
+pub fn provide() -> Result<String> {
+    if !apt::exists() {
+        bail!(
+            "the servers come from Debian's packages, and there is no apt-get here: {}",
+            PACKAGES.join(", ")
+        );
+    }
+    let missing = apt::missing(&PACKAGES)?;
+    if missing.is_empty() {
+        return Ok(format!("all {} packages are here", PACKAGES.len()));
+    }
+    apt::update()?;
+    apt::install(&missing)?;
+    Ok(format!("installed {}; none of them was started", missing.join(", ")))
+}

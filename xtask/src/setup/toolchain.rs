@@ -1,0 +1,82 @@
+//! The toolchain that builds `core` for the kernel's machine. What a usable one is stands in the daemon's build
+//! folder, shared with its build script; here stands what to do about one that is not.
+
+#[path = "../../../gdprport-daemon/build/toolchain.rs"]
+mod shared;
+
+use std::process::Command;
+
+use anyhow::{Result, anyhow, bail};
+
+use shared::{Candidate, Lack, OVERRIDE};
+pub use shared::{Linker, Toolchain};
+
+use super::{apt, linker};
+use crate::sh;
+use crate::step::note;
+
+/// Debian names the packages of the Rust that its browsers need apart from those of its own release.
+const FAMILIES: [[&str; 3]; 2] = [["rustc-web", "cargo-web", "rust-web-src"], ["rustc", "cargo", "rust-src"]];
+
+/// The first candidate that is complete, or can be completed, and whose bitcode a linker can be had for.
+///
+/// # Errors
+/// None is usable: says what would make one so.
+pub fn provide() -> Result<(Toolchain, Candidate)> {
+    for candidate in Candidate::all() {
+        match candidate.inspect().or_else(|lack| mend(&candidate, lack)) {
+            Ok(toolchain) if linker::obtainable(&toolchain)? => return Ok((toolchain, candidate)),
+            Ok(toolchain) => note(format_args!(
+                "{candidate} writes LLVM {} and no linker for that can be had here",
+                toolchain.llvm
+            )),
+            Err(error) => note(format_args!("{candidate}: {error:#}")),
+        }
+    }
+    bail!(
+        "no Rust toolchain here can build the kernel programs; mend it with \
+         `rustup toolchain install nightly --component rust-src`, or name a toolchain that has rust-src in {OVERRIDE}"
+    )
+}
+
+/// Completes what is incomplete, where that does not touch a toolchain that the user has picked by name.
+fn mend(candidate: &Candidate, lack: Lack) -> Result<Toolchain> {
+    match (candidate, lack) {
+        (Candidate::Nightly, Lack::Sources) => {
+            note(format_args!("{candidate} has no rust-src; adding it"));
+            let mut rustup = Command::new("rustup");
+            rustup.args(["component", "add", "rust-src", "--toolchain", "nightly"]);
+            // Where the component cannot be fetched, say so soon.
+            rustup.env("RUSTUP_MAX_RETRIES", "1");
+            sh::quiet(&mut rustup)
+                .map_err(|_| anyhow!("has no rust-src and it cannot be fetched; going on without"))?;
+        }
+        (Candidate::Distribution, Lack::Absent | Lack::Sources | Lack::TooOld(_)) if apt::exists() => {
+            apt::install(&packages()?)?;
+        }
+        (_, lack) => bail!("{lack}"),
+    }
+    candidate.inspect().map_err(|lack| anyhow!("still {lack}"))
+}
+
+/// The distribution's packages that hold a Rust new enough.
+fn packages() -> Result<[&'static str; 3]> {
+    let offered = || -> Result<Option<[&'static str; 3]>> {
+        for family in FAMILIES {
+            if apt::candidate(family[0])?.is_some_and(|version| shared::is_new_enough(&version)) {
+                return Ok(Some(family));
+            }
+        }
+        Ok(None)
+    };
+    if let Some(family) = offered()? {
+        return Ok(family);
+    }
+    apt::update()?;
+    offered()?.ok_or_else(|| {
+        anyhow!(
+            "apt's sources offer no Rust that is new enough; on Debian 12 it is in the suite bookworm-security, \
+             to be added to /etc/apt/sources.list"
+        )
+    })
+}

@@ -1,0 +1,189 @@
+//! `test`: every test of the project from a bare checkout, with one line at the end that counts them all.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{self, Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::step::{note, step};
+use crate::{build, setup, sh};
+
+/// What the test programs have counted.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+    /// Each with the reason, where one was given.
+    skipped: Vec<String>,
+}
+
+/// Sets up, builds, and runs the unit tests and then the end-to-end promises as root.
+///
+/// # Errors
+/// A test failed, did not compile or, in CI, was skipped.
+pub fn run(filter: Option<&str>, args: &[String]) -> Result<()> {
+    note("`test` also installs the servers it talks to (`cargo xtask setup --test-servers`)");
+    setup::run(setup::Scope { test_servers: true })?;
+    let binary = build::daemon(true)?;
+
+    let mut tally = Tally::default();
+    let mut units = sh::cargo();
+    units.args(["test", "--workspace", "--exclude", "gdprport-ebpf", "--exclude", "gdprport-tests"]);
+    let units = step("unit tests", || phase(&mut units, filter, args, &mut tally));
+
+    let skips = Skips::new();
+    let mut promises = sh::cargo();
+    promises.args(["test", "--package", "gdprport-tests"]);
+    promises.env("GDPRPORT_BIN", &binary).env("GDPRPORT_SKIPS", &skips.file);
+    if !sh::is_root() {
+        let runner =
+            r#"target."cfg(all())".runner=["sudo","--preserve-env=GDPRPORT_BIN,GDPRPORT_SKIPS","--"]"#;
+        promises.args(["--config", runner]);
+    }
+    let promises = step("end-to-end promises, as root", || phase(&mut promises, filter, args, &mut tally));
+    tally.move_skips(skips.read()?);
+
+    for case in &tally.skipped {
+        eprintln!("skipped: {case}");
+    }
+    println!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped.len());
+    units.and(promises)?;
+    tally.judge(filter, env::var("CI").is_ok_and(|ci| ci == "true"))
+}
+
+/// One run of `cargo test`: shown as it comes, and counted.
+fn phase(
+    cargo: &mut Command,
+    filter: Option<&str>,
+    args: &[String],
+    tally: &mut Tally,
+) -> Result<((), String)> {
+    cargo.arg("--no-fail-fast").args(filter).arg("--").args(args).stdout(Stdio::piped());
+    let (passed, failed) = (tally.passed, tally.failed);
+    let mut child = cargo.spawn().with_context(|| format!("cannot run `{}`", sh::shown(cargo)))?;
+    let stdout = child.stdout.take().expect("is piped");
+    for line in BufReader::new(stdout).lines() {
+        let line = line.context("cannot read what the tests print")?;
+        println!("{line}");
+        tally.read(&line);
+    }
+    let status = child.wait().context("cannot wait for the tests")?;
+    let (passed, failed) = (tally.passed - passed, tally.failed - failed);
+    if !status.success() && failed == 0 {
+        bail!("`{}` failed: {status}", sh::shown(cargo));
+    }
+    Ok(((), format!("{passed} passed, {failed} failed")))
+}
+
+impl Tally {
+    /// Takes in one line of a test program; others than results mean nothing.
+    fn read(&mut self, line: &str) {
+        if let Some((name, why)) = line
+            .strip_prefix("test ")
+            .and_then(|test| test.split_once(" ... ignored"))
+            .filter(|(_, why)| why.is_empty() || why.starts_with(','))
+        {
+            self.skipped.push(format!("{name}{}", why.replacen(',', ":", 1)));
+        }
+        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|line| line.split_once(". "))
+        else {
+            return;
+        };
+        for (number, what) in counts.split("; ").filter_map(|count| count.split_once(' ')) {
+            let number = number.parse::<u64>().unwrap_or(0);
+            match what {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                _ => {}
+            }
+        }
+    }
+
+    /// A case that found its server missing ended without failing, so it was counted as passed.
+    fn move_skips(&mut self, skips: Vec<String>) {
+        self.passed = self.passed.saturating_sub(skips.len() as u64);
+        self.skipped.extend(skips);
+    }
+
+    fn judge(&self, filter: Option<&str>, ci: bool) -> Result<()> {
+        if self.failed > 0 {
+            bail!("{} tests failed", self.failed);
+        }
+        if self.passed == 0 && self.skipped.is_empty() {
+            bail!(
+                "no test ran{}",
+                filter.map(|name| format!(": none has `{name}` in its name")).unwrap_or_default()
+            );
+        }
+        if ci && !self.skipped.is_empty() {
+            bail!("{} tests were skipped, and CI accepts no skip", self.skipped.len());
+        }
+        Ok(())
+    }
+}
+
+/// The file in which the end-to-end tests name what they skip: a test program has no status for it.
+struct Skips {
+    file: PathBuf,
+}
+
+impl Skips {
+    fn new() -> Self {
+        Self { file: env::temp_dir().join(format!("gdprport-skips.{}", process::id())) }
+    }
+
+    fn read(&self) -> Result<Vec<String>> {
+        if !self.file.exists() {
+            return Ok(Vec::new());
+        }
+        let text =
+            fs::read_to_string(&self.file).with_context(|| format!("cannot read {}", self.file.display()))?;
+        Ok(text.lines().map(|line| line.trim_start_matches("SKIPPED ").to_owned()).collect())
+    }
+}
+
+impl Drop for Skips {
+    fn drop(&mut self) {
+        // Without a skip there is no file; one written by root goes with the temporary folder.
+        let _gone = fs::remove_file(&self.file);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(lines: &[&str]) -> Tally {
+        let mut tally = Tally::default();
+        lines.iter().for_each(|line| tally.read(line));
+        tally
+    }
+
+    #[test]
+    fn counts_of_all_programs_add_up_and_skips_have_names() {
+        let mut counted = tally(&[
+            "test core::a ... ok",
+            "test core::b ... ignored, needs an hour",
+            "test core::c ... ignored",
+            "test result: ok. 5 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+            "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+            "a test result: is not a result. 9 passed",
+        ]);
+        counted.move_skips(vec!["postgres: not installed".into()]);
+        assert_eq!((counted.passed, counted.failed), (7, 2));
+        assert_eq!(counted.skipped, ["core::b: needs an hour", "core::c", "postgres: not installed"]);
+    }
+
+    #[test]
+    fn a_skip_fails_only_in_ci_and_no_test_at_all_fails_everywhere() {
+        let ran = "test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured";
+        let skipped = tally(&["test a ... ignored", ran]);
+        assert!(skipped.judge(None, false).is_ok());
+        assert!(skipped.judge(None, true).is_err());
+        assert!(tally(&[]).judge(Some("typo"), false).is_err());
+        assert!(tally(&[ran]).judge(None, true).is_ok());
+    }
+}
