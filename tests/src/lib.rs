@@ -13,6 +13,8 @@ pub mod daemon;
 pub mod event;
 pub mod log;
 pub mod netns;
+pub mod pair;
+pub mod policy;
 pub mod ports;
 pub mod puppet;
 pub mod schema;

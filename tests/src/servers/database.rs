@@ -148,7 +148,7 @@ impl MariaDb {
         );
 
         let mut command = Command::new(&program);
-        command.args(["--no-defaults", "--skip-grant-tables", "--skip-name-resolve", "--skip-log-bin"]);
+        command.args(["--no-defaults", "--skip-name-resolve", "--skip-log-bin"]);
         command.args(["--bind-address=127.0.0.1,::1", &format!("--port={port}"), &data_option]).args(small);
         command.args([at("socket", "socket"), at("pid-file", "pid")]).current_dir(dir.path());
         into_log(&mut command, &dir);

@@ -1,0 +1,172 @@
+//! Nothing is lost silently: what was made is what was told, or what was lost was counted.
+//!
+//! The promises here compare counters of the whole host, so they run one after another.
+
+use std::sync::{Mutex, MutexGuard};
+
+use serde_json::Value;
+
+use gdprport_tests::daemon::{Daemon, Start};
+use gdprport_tests::event::{Event, at};
+use gdprport_tests::policy::open;
+use gdprport_tests::ports::Port;
+use gdprport_tests::puppet::Puppet;
+use gdprport_tests::wait;
+
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    // A promise that failed says nothing about the next one.
+    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A daemon, a serving puppet and a client on one watched port.
+struct World {
+    daemon: Daemon,
+    server: Puppet,
+    client: Puppet,
+    port: Port,
+    made: u64,
+}
+
+impl World {
+    #[track_caller]
+    fn new() -> Self {
+        let port = Port::free();
+        let daemon = Start::with(open(port.number()).alone()).go();
+        let (mut server, client) = (Puppet::new(), Puppet::new());
+        server.listen(format!("127.0.0.1:{port}"));
+        server.ask("serve");
+        Self { daemon, server, client, port, made: 0 }
+    }
+
+    /// Makes connections and waits until both ends of each are closed.
+    #[track_caller]
+    fn burst(&mut self, total: u64, ways: u64) {
+        let to = format!("burst 127.0.0.1:{} {total} {ways}", self.port);
+        assert_eq!(self.client.ask(&to), total.to_string());
+        self.made += total;
+        let made = self.made.to_string();
+        wait::until("all are served", || self.server.ask("served") == made);
+    }
+
+    /// Waits until the daemon has read all that the kernel programs gave it, and returns its status.
+    #[track_caller]
+    fn settled(&self) -> Value {
+        let mut last = Value::Null;
+        wait::within(wait::PATIENCE, "the daemon has caught up", || {
+            let now = self.daemon.status();
+            let quiet = count(&now, "coverage.kernel.seen") == count(&last, "coverage.kernel.seen");
+            let caught_up = count(&now, "coverage.received") == count(&now, "coverage.kernel.emitted");
+            last = now.clone();
+            (quiet && caught_up).then_some(now)
+        })
+    }
+}
+
+fn count(status: &Value, path: &str) -> u64 {
+    at(status, path).as_u64().unwrap_or_default()
+}
+
+/// The sum over all reasons.
+fn sum(status: &Value, path: &str) -> u64 {
+    at(status, path).as_object().map_or(0, |reasons| reasons.values().filter_map(Value::as_u64).sum())
+}
+
+/// The two laws of the books, as the status shows them.
+#[track_caller]
+fn books_balance(status: &Value) {
+    let (seen, emitted, filtered) = (
+        count(status, "coverage.kernel.seen"),
+        count(status, "coverage.kernel.emitted"),
+        count(status, "coverage.kernel.filtered"),
+    );
+    assert_eq!(seen, emitted + filtered + sum(status, "coverage.kernel.dropped"), "{}", status["coverage"]);
+    let (received, delivered, suppressed) = (
+        count(status, "coverage.received"),
+        count(status, "coverage.delivered"),
+        count(status, "coverage.suppressed"),
+    );
+    assert_eq!(received, delivered + suppressed + sum(status, "coverage.dropped"), "{}", status["coverage"]);
+}
+
+/// Opened = closed = made on both ends, nothing lost, by the events and by the status.
+#[track_caller]
+fn nothing_lost(ways: u64) {
+    const TOTAL: u64 = 10_000;
+    let _alone = alone();
+    let mut world = World::new();
+    world.burst(TOTAL, ways);
+    let port = world.port.number();
+    for kind in ["flow.open", "flow.close"] {
+        for direction in ["out", "in"] {
+            let what = format!("{kind} {direction}");
+            let wanted = |event: &Event| event.is(kind, port) && event.ends(direction).is_some();
+            let found = world.daemon.log.wait_count(&what, 10_000, wanted);
+            assert_eq!(found, 10_000, "{what}");
+        }
+    }
+    let status = world.settled();
+    books_balance(&status);
+    assert_eq!(sum(&status, "coverage.kernel.dropped"), 0, "{}", status["coverage"]);
+    assert_eq!(sum(&status, "coverage.dropped"), 0, "{}", status["coverage"]);
+    let entry = world.daemon.port_status(port);
+    for (key, expected) in [("open", 0), ("opened", 2 * TOTAL), ("closed", 2 * TOTAL), ("failed", 0)] {
+        assert_eq!(entry[key], expected, "{key}: {entry}");
+    }
+    let log = world.daemon.stop();
+    for kind in ["flow.open", "flow.close"] {
+        assert_eq!(log.count(|event| event.is(kind, port)), 20_000, "{kind}: none came twice");
+    }
+}
+
+#[test]
+fn ten_thousand_connections_one_after_another_are_all_opened_and_closed() {
+    nothing_lost(1);
+}
+
+#[test]
+fn ten_thousand_connections_eight_at_a_time_are_all_opened_and_closed() {
+    nothing_lost(8);
+}
+
+#[test]
+fn what_is_lost_while_the_reader_stands_still_is_counted_exactly_and_told() {
+    let _alone = alone();
+    let mut world = World::new();
+    // What one connection costs in records, while nothing is lost.
+    let before = world.settled();
+    world.burst(500, 4);
+    let after = world.settled();
+    let records = count(&after, "coverage.kernel.emitted") - count(&before, "coverage.kernel.emitted");
+    assert_eq!(sum(&after, "coverage.kernel.dropped"), 0);
+    assert_eq!(records % 500, 0, "every connection yields the same records");
+
+    world.daemon.signal(libc::SIGSTOP);
+    let mut burst = 0;
+    for _ in 0..4 {
+        world.burst(10_000, 8);
+        burst += 10_000;
+    }
+    world.daemon.signal(libc::SIGCONT);
+    let last = world.settled();
+    books_balance(&last);
+    let emitted = count(&last, "coverage.kernel.emitted") - count(&after, "coverage.kernel.emitted");
+    let dropped = sum(&last, "coverage.kernel.dropped");
+    assert!(dropped > 0, "a ring buffer that holds the records of {burst} connections is too large");
+    assert_eq!(emitted + dropped, records / 500 * burst, "every record was handed over or counted as lost");
+
+    // After the loss the stream is whole again.
+    world.burst(100, 1);
+    let whole = world.settled();
+    assert_eq!(sum(&whole, "coverage.kernel.dropped"), dropped);
+    let log = world.daemon.stop();
+    let told: u64 = log
+        .seen()
+        .iter()
+        .filter(|event| event.kind() == "coverage" && event.port().is_none())
+        .map(|event| sum(event.json(), "coverage.kernel.dropped"))
+        .sum();
+    assert_eq!(told, dropped, "the coverage events tell of every loss once");
+    let gap = log.seen().iter().find(|event| !event.at("coverage.gaps.0").is_null());
+    assert!(gap.is_some(), "a coverage event names the period of the loss");
+}

@@ -1,0 +1,113 @@
+//! Processes that live for a moment are named all the same: by the right executable, every one.
+
+use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::path::PathBuf;
+use std::process::Command;
+
+use gdprport_tests::daemon::Daemon;
+use gdprport_tests::event::Event;
+use gdprport_tests::policy::open;
+use gdprport_tests::ports::Port;
+use gdprport_tests::puppet::{Copy, Puppet};
+use gdprport_tests::temp::TempDir;
+use gdprport_tests::wait;
+
+/// Who connected, as the clients themselves said: port → (pid, executable).
+type Truth = HashMap<u16, (u64, String)>;
+
+/// Waits for the close of every connection and holds both ends of each against the truth.
+#[track_caller]
+fn all_named(daemon: &mut Daemon, server: &Puppet, port: u16, truth: &Truth) {
+    for direction in ["out", "in"] {
+        daemon.log.wait_count(&format!("flow.close {direction}"), truth.len(), |event| {
+            event.is("flow.close", port) && event.ends(direction).is_some()
+        });
+    }
+    let closed: Vec<&Event> = daemon.log.seen().iter().filter(|event| event.is("flow.close", port)).collect();
+    let mut marked = 0;
+    for event in closed {
+        if let Some((local, _)) = event.ends("out") {
+            let (pid, exe) =
+                truth.get(&local).unwrap_or_else(|| panic!("nobody had {local}: {}", event.line()));
+            assert_eq!(event.text("process.exe"), exe, "{}", event.line());
+            assert_eq!(event.number("process.pid"), Some(*pid), "{}", event.line());
+            assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
+        } else {
+            assert_eq!(event.number("process.pid"), Some(server.pid().into()), "{}", event.line());
+            assert_eq!(event.text("process.exe"), server.exe().to_string_lossy(), "{}", event.line());
+            marked += usize::from(event.text("process.attribution") != "exact");
+        }
+    }
+    // A client that has gone before the accept leaves nothing to ask the address of; that must be rare.
+    assert!(marked * 1000 <= truth.len(), "{marked} of {} accepted ends were not exact", truth.len());
+}
+
+#[track_caller]
+fn serving() -> (Daemon, Puppet, Port) {
+    let port = Port::free();
+    let daemon = Daemon::with(open(port.number()).alone());
+    let mut server = Puppet::new();
+    server.listen(format!("127.0.0.1:{port}"));
+    server.ask("serve");
+    (daemon, server, port)
+}
+
+#[test]
+fn two_thousand_clients_that_exec_connect_and_exit_all_have_the_right_exe() {
+    const CLIENTS: usize = 2000;
+    let (mut daemon, server, port) = serving();
+    let copies: Vec<Copy> = (0..20).map(|n| Copy::new("client-once", &format!("client-{n}"))).collect();
+    let paths: Vec<PathBuf> = copies.iter().map(Copy::path).collect();
+    let dir = TempDir::new();
+    let said = dir.write("said", "");
+    let mut exe_of = HashMap::new();
+    let mut alive = Vec::new();
+    for n in 0..CLIENTS {
+        let exe = &paths[n % paths.len()];
+        let out = OpenOptions::new().append(true).open(&said).expect("a fresh file");
+        let child =
+            Command::new(exe).arg(format!("127.0.0.1:{port}")).stdout(out).spawn().expect("it can start");
+        exe_of.insert(u64::from(child.id()), exe.to_string_lossy().into_owned());
+        alive.push(child);
+        if alive.len() == 4 {
+            let mut oldest = alive.remove(0);
+            assert!(oldest.wait().expect("a child of ours").success());
+        }
+    }
+    for mut child in alive {
+        assert!(child.wait().expect("a child of ours").success());
+    }
+    let text = std::fs::read_to_string(&said).expect("all clients wrote");
+    let truth: Truth = text
+        .lines()
+        .map(|line| {
+            let (pid, port) = line.split_once(' ').expect("pid and port");
+            let pid = pid.parse().expect("a pid");
+            (port.parse().expect("a port"), (pid, exe_of[&pid].clone()))
+        })
+        .collect();
+    assert_eq!(truth.len(), CLIENTS);
+    all_named(&mut daemon, &server, port.number(), &truth);
+    daemon.stop();
+}
+
+#[test]
+fn five_hundred_children_that_fork_without_exec_all_have_their_parents_exe_and_their_own_pid() {
+    const CHILDREN: usize = 500;
+    let (mut daemon, mut server, port) = serving();
+    let mut parent = Puppet::new();
+    let said = parent.ask(&format!("fork-storm 127.0.0.1:{port} {CHILDREN}"));
+    let exe = parent.exe().to_string_lossy().into_owned();
+    let truth: Truth = said
+        .split(' ')
+        .map(|word| {
+            let (pid, port) = word.split_once(':').expect("pid and port");
+            (port.parse().expect("a port"), (pid.parse().expect("a pid"), exe.clone()))
+        })
+        .collect();
+    assert_eq!(truth.len(), CHILDREN);
+    wait::until("all are served", || server.ask("served") == CHILDREN.to_string());
+    all_named(&mut daemon, &server, port.number(), &truth);
+    daemon.stop();
+}
