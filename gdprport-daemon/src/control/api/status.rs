@@ -229,7 +229,7 @@ pub struct ControlStatus {
     pub refused: u64,
     /// Connections ended by the server: malformed, oversized, or too slow in asking or in reading.
     pub broken: u64,
-    /// Requests turned away because the daemon's loop had no room for them or did not answer in time.
+    /// Requests turned away because there was no room for them or the daemon's loop did not answer in time.
     pub busy: u64,
     /// Requests turned away because the caller may not do this.
     pub forbidden: u64,
