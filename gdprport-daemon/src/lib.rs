@@ -1,3 +1,4 @@
 //! The library behind the one binary, `gdprport`. Layers and what each may use: `ARCHITECTURE.md`.
 
 pub mod core;
+pub mod host;
