@@ -8,4 +8,7 @@ pub mod flow;
 pub mod catalog;
 pub mod model;
 pub mod policy;
+pub mod identity;
+pub mod model;
+pub mod placement;
 pub mod verdict;
