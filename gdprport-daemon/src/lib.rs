@@ -3,3 +3,5 @@
 pub mod control;
 pub mod core;
 pub mod host;
+pub mod out;
+pub mod ui;

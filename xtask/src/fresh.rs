@@ -52,7 +52,13 @@ pub fn run(dir: Option<PathBuf>, keep: bool) -> Result<()> {
         let mut inside = Command::new("unshare");
         inside.args(["--mount", "--propagation", "slave", "--"]);
         inside.arg(env::current_exe().context("cannot find this program")?).arg("fresh").env(INSIDE, &root);
-        sh::loud(&mut inside)
+        let status = inside.status().context("cannot run unshare")?;
+        // It has said what.
+        if status.success() {
+            Ok(())
+        } else {
+            Err(anyhow!("the README does not keep its word on a fresh machine"))
+        }
     });
     if keep {
         note(format_args!("kept: {}", root.display()));
@@ -142,9 +148,20 @@ fn type_commands(root: &Path) -> Result<()> {
     };
     let logs = sh::target_dir().join("fresh");
     fs::create_dir_all(&logs)?;
-    let runs = watch(root, typed("cargo xtask run")?, &logs.join("run.log"));
-    let tests = finish(root, typed("cargo xtask test")?, &logs.join("test.log"));
-    runs.and(tests)
+    let run = typed("cargo xtask run")?;
+    let test = typed("cargo xtask test")?;
+    // The second is worth typing when the first has failed, too.
+    let results = [watch(root, run, &logs.join("run.log")), finish(root, test, &logs.join("test.log"))];
+    let mut failed = false;
+    for error in results.iter().filter_map(|result| result.as_ref().err()) {
+        eprintln!("{error:#}");
+        failed = true;
+    }
+    if failed {
+        Err(anyhow!("the README's commands do not do what it says on a fresh machine"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Types the command that runs the daemon, connects until it names the connection, and stops it by Ctrl-C's signal.

@@ -5,5 +5,7 @@ pub mod decode;
 pub mod emit;
 pub mod event;
 pub mod flow;
+pub mod catalog;
 pub mod model;
+pub mod policy;
 pub mod verdict;

@@ -39,12 +39,21 @@ pub fn missing<'a>(packages: &[&'a str]) -> Result<Vec<&'a str>> {
 /// # Errors
 /// `apt-cache` does not run.
 pub fn candidate(package: &str) -> Result<Option<String>> {
+    if !has_lists() {
+        update()?;
+    }
     let policy = sh::quiet(Command::new("apt-cache").args(["policy", package]).env("LC_ALL", "C"))?;
     let version = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate:")).map(str::trim);
     Ok(version.filter(|version| *version != "(none)").map(str::to_owned))
 }
 
-/// Reads the package lists anew: a fresh machine has none.
+/// Whether apt knows any package that is not installed: a fresh machine or a container has no lists at all.
+fn has_lists() -> bool {
+    let lists = fs::read_dir("/var/lib/apt/lists").into_iter().flatten().flatten();
+    lists.into_iter().any(|file| file.file_name().to_string_lossy().contains("_Packages"))
+}
+
+/// Reads the package lists anew.
 ///
 /// # Errors
 /// No source can be reached.
@@ -59,13 +68,19 @@ pub fn update() -> Result<()> {
 /// apt's own words, after the command that would mend it by hand.
 pub fn install(packages: &[&str]) -> Result<()> {
     step::note(format_args!("apt-get install {}", packages.join(" ")));
-    let _unstarted = NoServices::hold()?;
-    let mut apt = sh::as_root("env")?;
-    apt.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", "--quiet"])
-        .args(["--no-install-recommends", "--no-remove", "-o", "Dpkg::Use-Pty=0"])
-        .args(packages);
-    sh::quiet(&mut apt).map(drop).with_context(|| {
-        format!("packages are missing; mend it with `sudo apt-get install {}`", packages.join(" "))
+    let install = || {
+        let mut apt = sh::as_root("env")?;
+        apt.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", "--quiet"])
+            .args(["--no-install-recommends", "--no-remove", "-o", "Dpkg::Use-Pty=0"])
+            // Another apt may be at work, such as the one that installs security updates.
+            .args(["-o", "DPkg::Lock::Timeout=300"])
+            .args(packages);
+        let _unstarted = NoServices::hold()?;
+        sh::quiet(&mut apt).map(drop)
+    };
+    // Old lists name versions that are gone.
+    install().or_else(|_| update().and_then(|()| install())).with_context(|| {
+        format!("packages are missing; mend it as root with `apt-get install {}`", packages.join(" "))
     })
 }
 

@@ -53,10 +53,8 @@ pub fn provide(toolchain: &Toolchain) -> Result<Linker> {
         .env("LLVM_PREFIX", &prefix);
     sh::quiet(&mut cargo).with_context(|| {
         format!(
-            "bpf-linker is missing and does not build; once its complaint below is mended, \
-             `LLVM_PREFIX={} {}` installs it",
-            prefix.display(),
-            sh::shown(&cargo)
+            "bpf-linker is missing and could not be built; to mend it by hand, set LLVM_PREFIX={} and repeat this",
+            prefix.display()
         )
     })?;
     Linker::find().filter(|linker| linker.reads(toolchain)).ok_or_else(|| {

@@ -33,7 +33,6 @@ pub fn provide() -> Result<String> {
     if missing.is_empty() {
         return Ok(format!("all {} packages are here", PACKAGES.len()));
     }
-    apt::update()?;
     apt::install(&missing)?;
     Ok(format!("installed {}; none of them was started", missing.join(", ")))
 }

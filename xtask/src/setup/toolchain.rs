@@ -23,20 +23,26 @@ const FAMILIES: [[&str; 3]; 2] = [["rustc-web", "cargo-web", "rust-web-src"], ["
 /// # Errors
 /// None is usable: says what would make one so.
 pub fn provide() -> Result<(Toolchain, Candidate)> {
+    let mut remedy = match Candidate::all().as_slice() {
+        [Candidate::Override(_)] => format!("name another toolchain in {OVERRIDE}, or unset it"),
+        _ => format!(
+            "mend it with `rustup toolchain install nightly --component rust-src`, or name a toolchain that has \
+             rust-src in {OVERRIDE}"
+        ),
+    };
     for candidate in Candidate::all() {
         match candidate.inspect().or_else(|lack| mend(&candidate, lack)) {
             Ok(toolchain) if linker::obtainable(&toolchain)? => return Ok((toolchain, candidate)),
-            Ok(toolchain) => note(format_args!(
-                "{candidate} writes LLVM {} and no linker for that can be had here",
-                toolchain.llvm
-            )),
+            Ok(Toolchain { llvm, .. }) => {
+                note(format_args!(
+                    "{candidate}: no linker for the bitcode of its LLVM {llvm} can be had here"
+                ));
+                remedy = format!("install the development files of LLVM {llvm} (Debian: llvm-{llvm}-dev)");
+            }
             Err(error) => note(format_args!("{candidate}: {error:#}")),
         }
     }
-    bail!(
-        "no Rust toolchain here can build the kernel programs; mend it with \
-         `rustup toolchain install nightly --component rust-src`, or name a toolchain that has rust-src in {OVERRIDE}"
-    )
+    bail!("no Rust toolchain here can build the kernel programs, for the reasons above; {remedy}")
 }
 
 /// Completes what is incomplete, where that does not touch a toolchain that the user has picked by name.

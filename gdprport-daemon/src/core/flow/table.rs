@@ -131,10 +131,8 @@ impl Table {
             Record::Arrived(event) => self.begin(event, Direction::In, cx, out),
             Record::Accepted(event) => self.accepted(event, cx, out),
             Record::Ended(event, ending) => self.ended(event, ending, cx, out),
-            Record::Listening(_)
-            | Record::ListenerEnded(_)
-            | Record::Exec { .. }
-            | Record::Cgroup { .. } => {}
+            Record::Listening(_) | Record::ListenerEnded(_) | Record::Exec { .. } | Record::Cgroup { .. } => {
+            }
         }
     }
 
@@ -174,7 +172,13 @@ impl Table {
     }
 
     /// Notes how far a flow has come, judges it anew and reports it.
-    pub fn progress(&mut self, cookie: u64, progress: Progress, cx: &mut impl Context, out: &mut Vec<Change>) {
+    pub fn progress(
+        &mut self,
+        cookie: u64,
+        progress: Progress,
+        cx: &mut impl Context,
+        out: &mut Vec<Change>,
+    ) {
         self.note(cookie, progress);
         self.report_opening(cookie, out);
         let Some(entry) = self.flows.get_mut(&cookie) else { return };
@@ -251,7 +255,13 @@ impl Table {
         gone.len()
     }
 
-    fn begin(&mut self, event: &SocketEvent, direction: Direction, cx: &mut impl Context, out: &mut Vec<Change>) {
+    fn begin(
+        &mut self,
+        event: &SocketEvent,
+        direction: Direction,
+        cx: &mut impl Context,
+        out: &mut Vec<Change>,
+    ) {
         let flow = Flow {
             opened_ns: Some(event.time_ns),
             process: cx.who(&event.owner),

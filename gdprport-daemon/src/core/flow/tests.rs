@@ -133,8 +133,14 @@ fn pid(process: Option<&Arc<Process>>) -> Option<(u32, Attribution)> {
 #[test]
 fn a_flow_to_elsewhere_is_reported_at_once() {
     let mut bench = Bench::new(8);
-    let out =
-        bench.take(Record::Connected(event(1, 10, SocketRole::Connected, 1, "10.0.0.1:40000", "192.0.2.9:5432")));
+    let out = bench.take(Record::Connected(event(
+        1,
+        10,
+        SocketRole::Connected,
+        1,
+        "10.0.0.1:40000",
+        "192.0.2.9:5432",
+    )));
     assert_eq!(kinds(&out), [ChangeKind::Opened]);
     assert_eq!(out[0].flow.port(), 5432);
 }

@@ -1,0 +1,174 @@
+//! The daemon's books: what happened on each port, and whether every occurrence is accounted for.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gdprport_common::{Counters, Hook};
+use jiff::Timestamp;
+
+use crate::core::event::{ByReason, Gap, KernelCounts};
+use crate::core::flow::{Change, ChangeKind};
+use crate::core::verdict::{ReasonId, Verdict};
+
+/// What happened on one port since the daemon started.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PortBooks {
+    /// Flows that were established, or found open.
+    pub opened: u64,
+    /// Of these, ended.
+    pub closed: u64,
+    /// Connects that failed.
+    pub failed: u64,
+    /// Flows that a rule allowed when they were first judged.
+    pub declared: u64,
+    /// Flows that could not be decided then.
+    pub undecided: u64,
+    /// Flows, connects and listeners in violation, each once.
+    pub violations: u64,
+    /// The same by reason.
+    pub by_reason: BTreeMap<ReasonId, u64>,
+}
+
+/// Books by name of declaration and number.
+#[derive(Debug, Default)]
+pub struct Books {
+    ports: BTreeMap<(u16, Arc<str>), PortBooks>,
+    /// Records that could not be read.
+    pub undecodable: u64,
+    /// Records read.
+    pub records: u64,
+}
+
+impl Books {
+    /// The books of one port.
+    pub fn port(&mut self, number: u16, name: &Arc<str>) -> &mut PortBooks {
+        self.ports.entry((number, Arc::clone(name))).or_default()
+    }
+
+    /// The books of one port, if anything ever happened there.
+    #[must_use]
+    pub fn get(&self, number: u16, name: &Arc<str>) -> Option<&PortBooks> {
+        self.ports.get(&(number, Arc::clone(name)))
+    }
+}
+
+impl PortBooks {
+    /// Counts a change of a flow.
+    pub fn flow(&mut self, change: &Change) {
+        match change.kind {
+            ChangeKind::Opened => self.opened += 1,
+            ChangeKind::Closed => self.closed += 1,
+            ChangeKind::Failed => self.failed += 1,
+            ChangeKind::Updated => {}
+        }
+        if matches!(change.kind, ChangeKind::Opened | ChangeKind::Failed) {
+            match *change.flow.verdict {
+                Verdict::Declared { .. } => self.declared += 1,
+                Verdict::Undecided { .. } => self.undecided += 1,
+                Verdict::Violation { .. } => {}
+            }
+        }
+        if change.new_violation {
+            self.violation(&change.flow.verdict);
+        }
+    }
+
+    /// Counts a violation that is reported for the first time.
+    pub fn violation(&mut self, verdict: &Verdict) {
+        self.violations += 1;
+        for reason in verdict.reasons() {
+            *self.by_reason.entry(reason.id).or_default() += 1;
+        }
+    }
+}
+
+/// The identifier under which records are counted that found the ring buffer full.
+pub const RING_FULL: &str = "ring-full";
+/// The identifier under which records are counted that could not be read.
+pub const UNDECODABLE: &str = "undecodable";
+
+/// The kernel side's counters as one sum over all hooks.
+#[must_use]
+pub fn kernel_counts(counters: &Counters) -> KernelCounts {
+    let sum = |field: fn(&gdprport_common::HookCounters) -> u64| counters.hooks.iter().map(field).sum();
+    let dropped = sum(|hook| hook.dropped_ring_full);
+    KernelCounts {
+        seen: sum(|hook| hook.seen),
+        emitted: sum(|hook| hook.emitted),
+        filtered: sum(|hook| hook.filtered),
+        dropped: if dropped == 0 { ByReason::new() } else { [(RING_FULL.into(), dropped)].into() },
+    }
+}
+
+/// Notices losses between two readings of the kernel's counters.
+#[derive(Debug)]
+pub struct LossWatch {
+    last: Counters,
+    at: Timestamp,
+    /// When something was last lost.
+    pub last_loss: Option<Timestamp>,
+}
+
+impl LossWatch {
+    /// Starts with everything whole.
+    #[must_use]
+    pub fn new(at: Timestamp) -> Self {
+        Self { last: Counters::default(), at, last_loss: None }
+    }
+
+    /// Compares with the reading before; one gap for each hook that lost records.
+    pub fn check(&mut self, counters: &Counters, now: Timestamp) -> Vec<Gap> {
+        let gaps: Vec<Gap> = Hook::ALL
+            .into_iter()
+            .filter_map(|hook| {
+                let lost = counters.hooks[hook as usize]
+                    .dropped_ring_full
+                    .saturating_sub(self.last.hooks[hook as usize].dropped_ring_full);
+                (lost > 0).then(|| Gap {
+                    from: self.at,
+                    to: now,
+                    lost,
+                    reason: Cow::Owned(format!("{RING_FULL}:{}", hook.name())),
+                })
+            })
+            .collect();
+        if !gaps.is_empty() {
+            self.last_loss = Some(now);
+        }
+        self.last = *counters;
+        self.at = now;
+        gaps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_is_a_gap_from_the_last_time_all_was_whole() {
+        let at = |second: i64| Timestamp::from_second(second).expect("time");
+        let mut watch = LossWatch::new(at(1));
+        let mut counters = Counters::default();
+        assert!(watch.check(&counters, at(2)).is_empty());
+        counters.hooks[Hook::Close as usize].dropped_ring_full = 5;
+        let gaps = watch.check(&counters, at(3));
+        assert_eq!(gaps.len(), 1);
+        assert_eq!((gaps[0].from, gaps[0].to, gaps[0].lost), (at(2), at(3), 5));
+        assert_eq!(gaps[0].reason, "ring-full:close");
+        assert!(watch.check(&counters, at(4)).is_empty());
+        assert_eq!(watch.last_loss, Some(at(3)));
+    }
+
+    #[test]
+    fn the_kernels_books_are_summed_over_hooks() {
+        let mut counters = Counters::default();
+        for hook in &mut counters.hooks {
+            (hook.seen, hook.emitted, hook.filtered, hook.dropped_ring_full) = (10, 6, 3, 1);
+        }
+        let sum = kernel_counts(&counters);
+        let dropped: u64 = sum.dropped.values().sum();
+        assert_eq!(sum.seen, sum.emitted + sum.filtered + dropped);
+    }
+}

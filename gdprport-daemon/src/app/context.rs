@@ -1,0 +1,61 @@
+//! What the flow table asks of the rest: who a process is, what the policy says.
+
+use std::sync::Arc;
+
+use gdprport_common::TaskIdentity;
+use jiff::Timestamp;
+
+use crate::core::decode::OwnerRef;
+use crate::core::flow::Context;
+use crate::core::model::{Direction, Endpoint, Process};
+use crate::core::policy::{Facts, Names, Policy};
+use crate::core::verdict::Verdict;
+use crate::host::probes::Probes;
+use crate::host::process::{Resolver, TaskLookup};
+
+/// Everything a record is judged by, borrowed for as long as a batch of records takes.
+pub struct Judge<'a> {
+    /// Resolves owners.
+    pub resolver: &'a mut Resolver,
+    /// The kernel side's maps.
+    pub probes: &'a Probes,
+    /// The policy in force.
+    pub policy: &'a Policy,
+    /// What its names resolve to.
+    pub names: &'a Names,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Context for Judge<'_> {
+    fn who(&mut self, owner: &OwnerRef) -> Option<Arc<Process>> {
+        Some(self.resolver.resolve(owner, &Kernel(self.probes))).filter(|process| process.pid != 0)
+    }
+
+    fn judge(
+        &mut self,
+        direction: Direction,
+        local: Endpoint,
+        peer: Endpoint,
+        process: Option<&Process>,
+    ) -> Verdict {
+        self.policy.evaluate(&Facts { direction, local, peer, process }, self.names, self.now)
+    }
+
+    fn is_watched(&self, port: u16) -> bool {
+        self.policy.port(port).is_some()
+    }
+}
+
+/// The kernel side's maps as the resolver wants them.
+pub struct Kernel<'a>(pub &'a Probes);
+
+impl TaskLookup for Kernel<'_> {
+    fn identity(&self, tgid: u32) -> Option<TaskIdentity> {
+        self.0.task(tgid)
+    }
+
+    fn exec(&self, exec_id: u64) -> Option<gdprport_common::ExecRecord> {
+        self.0.exec(exec_id)
+    }
+}

@@ -1,0 +1,70 @@
+//! Listening sockets on watched ports: remembered from listen to close.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::core::model::{Endpoint, Process};
+use crate::core::verdict::Verdict;
+
+/// Listeners remembered at once; a host has a few hundred. What exceeds it is reported and not remembered.
+const CAP: usize = 16_384;
+
+/// A listening socket.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Socket cookie.
+    pub cookie: u64,
+    /// Where it is bound.
+    pub local: Endpoint,
+    /// Who opened it.
+    pub process: Option<Arc<Process>>,
+    /// What the policy says of it.
+    pub verdict: Verdict,
+    /// True if it was there before the daemon looked, so that no record will tell of its end.
+    pub found: bool,
+}
+
+/// All listeners that are open, by cookie.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    open: HashMap<u64, Listener>,
+}
+
+impl Listeners {
+    /// Remembers one; false if it is known already.
+    pub fn insert(&mut self, listener: Listener) -> bool {
+        if self.open.contains_key(&listener.cookie) {
+            return false;
+        }
+        if self.open.len() < CAP {
+            self.open.insert(listener.cookie, listener);
+        }
+        true
+    }
+
+    /// Forgets one.
+    pub fn remove(&mut self, cookie: u64) -> Option<Listener> {
+        self.open.remove(&cookie)
+    }
+
+    /// True if it is remembered.
+    #[must_use]
+    pub fn contains(&self, cookie: u64) -> bool {
+        self.open.contains_key(&cookie)
+    }
+
+    /// All of them.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Listener> {
+        self.open.values_mut()
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Listener> {
+        self.open.values()
+    }
+
+    /// Forgets those that `keep` does not want.
+    pub fn retain(&mut self, keep: impl Fn(&Listener) -> bool) {
+        self.open.retain(|_, listener| keep(listener));
+    }
+}

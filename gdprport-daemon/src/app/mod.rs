@@ -1,0 +1,23 @@
+//! Wires the parts into the daemon: one loop, one closed set of inputs.
+//!
+//! Belongs here: what needs more than one layer. Does not belong here: decisions (`core`), reading the
+//! machine (`host`), writing outward (`out`), the protocol of the control socket (`control`).
+
+mod account;
+mod config;
+mod context;
+mod daemon;
+mod doctor;
+mod files;
+mod listeners;
+mod names;
+mod notify;
+mod publish;
+mod run;
+mod snapshot;
+mod status;
+
+pub use config::{Config, ConfigError};
+pub use doctor::examine;
+pub use files::{Loaded, PolicyError, PolicyFiles};
+pub use run::{RunError, RunOptions, run};

@@ -1,0 +1,425 @@
+//! What the policy means: the sources merged, every reference resolved, every contradiction reported.
+//!
+//! Belongs here: the merged model and the checks across tables and files (clashes, references, overlaps). What one
+//! rule means is `rule`'s, how the model answers for a flow is `compiled`'s.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::pattern::Interner;
+use super::peers::{Peer, is_set_name, loopback_nets};
+use super::problem::{At, Loc, Report, quoted};
+use super::raw::{RawController, RawPolicy, RawPort, RawRecord};
+use super::read::{OneOrMany, Text};
+use super::rule::{self, Rule};
+use super::values::{Numbers, RawService};
+use super::{Controller, Emit, Record};
+use crate::core::catalog;
+use crate::core::model::Direction;
+
+/// How many named sets of peers a policy may have; an address is looked up among those that contain it.
+const SETS_MAX: usize = 4096;
+/// How many different host names a policy may have; the daemon resolves and refreshes each.
+const HOSTS_MAX: usize = 4096;
+
+/// The merged policy.
+#[derive(Default)]
+pub(super) struct Model {
+    pub controller: Option<Controller>,
+    pub sets: HashMap<String, Vec<Peer>>,
+    pub declarations: Vec<Declaration>,
+}
+
+/// One `[[port]]`.
+pub(super) struct Declaration {
+    pub name: Arc<str>,
+    pub loc: Loc,
+    pub numbers: Vec<At<Numbers>>,
+    pub service: Service,
+    pub protocol: Option<&'static catalog::Service>,
+    pub emit: Emit,
+    pub record: Option<Arc<Record>>,
+    pub rules: Vec<Rule>,
+}
+
+/// Where the service runs.
+pub(super) enum Service {
+    /// On this host; `None`: it may be bound anywhere.
+    Local(Option<Vec<Peer>>),
+    /// Elsewhere; sets are already replaced by their members.
+    Remote(Vec<At<Peer>>),
+}
+
+impl Model {
+    pub const fn members<'m>(sets: &'m HashMap<String, Vec<Peer>>) -> impl Fn(&str) -> &'m [Peer] {
+        move |name| sets.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Merges the sources. The result means something only if the report has no errors.
+    pub fn build(raw: Vec<RawPolicy>, report: &mut Report<'_>) -> Self {
+        let mut model = Self::default();
+        let mut merge = Merge {
+            interner: Interner::default(),
+            ports: HashMap::new(),
+            roles: Vec::new(),
+            controller: None,
+        };
+        let mut ports = Vec::new();
+        let mut added = Vec::new();
+        let mut sets = HashMap::new();
+        for policy in raw {
+            if let Some(controller) = policy.controller {
+                merge.controller(&mut model, controller, report);
+            }
+            for (name, members) in policy.peers.into_iter().flat_map(|peers| peers.value.0) {
+                set(&mut model, &mut sets, name, members, report);
+            }
+            ports.extend(policy.port.into_iter().flat_map(|ports| ports.value));
+            added.extend(policy.allow.into_iter().flat_map(|rules| rules.value));
+        }
+        for port in ports {
+            merge.port(&mut model, port, report);
+        }
+        for rule in added {
+            merge.added(&mut model, rule, report);
+        }
+        overlaps(&model, report);
+        host_bound(&model, report);
+        for declaration in model.declarations.iter().filter(|declaration| declaration.rules.is_empty()) {
+            let message =
+                format!("port {} has no rule, so nothing is declared on it", quoted(&declaration.name));
+            report.warning(declaration.loc, message, "add a `[[port.allow]]`".to_owned());
+        }
+        model
+    }
+}
+
+struct Merge {
+    interner: Interner,
+    /// Declarations by name: index and where the name stands.
+    ports: HashMap<Arc<str>, (usize, Loc)>,
+    /// By declaration: where each role stands.
+    roles: Vec<HashMap<Arc<str>, Loc>>,
+    controller: Option<Loc>,
+}
+
+impl Merge {
+    fn controller(&mut self, model: &mut Model, raw: At<RawController>, report: &mut Report<'_>) {
+        if let Some(first) = self.controller {
+            let message = format!("the controller is named twice: first at {}", report.place(first));
+            report.error(raw.loc, message, "keep one `[controller]`".to_owned());
+            return;
+        }
+        self.controller = Some(raw.loc);
+        let mut text = |text: Option<At<Text>>| text.map(|text| self.interner.text(&text.value));
+        let (name, contact, dpo) = (text(raw.value.name), text(raw.value.contact), text(raw.value.dpo));
+        if contact.is_none() {
+            let help = "Art. 30(1)(a) GDPR asks for name and contact details: add `contact = …`".to_owned();
+            report.warning(raw.loc, "the controller has no `contact`", help);
+        }
+        model.controller = name.map(|name| Controller { name, contact, dpo });
+    }
+
+    fn port(&mut self, model: &mut Model, raw: At<RawPort>, report: &mut Report<'_>) {
+        let loc = raw.loc;
+        let raw = raw.value;
+        let service = service(model, raw.service, raw.listen, loc, report);
+        let rules = raw.allow.into_iter().flat_map(|rules| rules.value);
+        let rules: Vec<_> = rules
+            .filter_map(|raw| {
+                if let Some(port) = &raw.value.port {
+                    let help = "remove the key, or move the rule to a top-level `[[allow]]`".to_owned();
+                    report.error(port.loc, "a rule in `[[port.allow]]` belongs to its port", help);
+                }
+                rule::parse(raw, &model.sets, &mut self.interner, report)
+            })
+            .collect();
+        let record = raw.record.map(|raw| Arc::new(self.record(raw, report)));
+        let (Some(name), Some(numbers)) = (raw.name, raw.port) else { return };
+        if record.is_none() {
+            let message = format!("port {} has no record of processing", quoted(&name.value));
+            report.warning(name.loc, message, "Art. 30 GDPR asks for one: add `[port.record]`".to_owned());
+        }
+        let key = self.interner.text(&name.value);
+        if let Some((_, first)) = self.ports.get(&key) {
+            let message =
+                format!("port {} is declared twice: first at {}", quoted(&key), report.place(*first));
+            report.error(
+                name.loc,
+                message,
+                "use another name, or add rules to it with `[[allow]]`".to_owned(),
+            );
+            return;
+        }
+        self.ports.insert(Arc::clone(&key), (model.declarations.len(), name.loc));
+        let mut declaration = Declaration {
+            name: key,
+            loc: name.loc,
+            numbers: numbers.value.0,
+            service,
+            protocol: raw.protocol.map(|protocol| protocol.value.0),
+            emit: raw.emit.map_or(Emit::Every, |emit| emit.value),
+            record,
+            rules: Vec::with_capacity(rules.len()),
+        };
+        let mut roles = HashMap::with_capacity(rules.len());
+        for rule in rules {
+            add(&mut declaration, &mut roles, rule, report);
+        }
+        self.roles.push(roles);
+        model.declarations.push(declaration);
+    }
+
+    /// A top-level `[[allow]]`.
+    fn added(&mut self, model: &mut Model, raw: At<super::raw::RawRule>, report: &mut Report<'_>) {
+        let Some(port) = &raw.value.port else {
+            let help = "add `port = …` with the name of a declared port".to_owned();
+            report.missing(raw.loc, "a rule in a top-level `[[allow]]` has no `port`", help);
+            return;
+        };
+        let Some((index, _)) = self.ports.get(&*port.value.0) else {
+            let known = self.ports.keys().map(AsRef::as_ref);
+            let help = report.did_you_mean(&port.value, known);
+            report.missing(port.loc, format!("no port is named {}", quoted(&port.value)), help);
+            return;
+        };
+        if let Some(rule) = rule::parse(raw, &model.sets, &mut self.interner, report) {
+            add(&mut model.declarations[*index], &mut self.roles[*index], rule, report);
+        }
+    }
+
+    fn record(&mut self, raw: At<RawRecord>, report: &mut Report<'_>) -> Record {
+        let At { value: raw, loc } = raw;
+        let interner = &mut self.interner;
+        let mut text = |text: Option<At<Text>>| text.map(|text| interner.text(&text.value));
+        let list = |list: Vec<At<Text>>| list.into_iter().map(|text| text.value.0.into()).collect();
+        let record = Record {
+            purpose: text(raw.purpose),
+            basis: text(raw.basis),
+            retention: text(raw.retention),
+            owner: text(raw.owner),
+            subjects: raw.subjects.map(|many| list(many.value.0)),
+            data: raw.data.map(|many| list(many.value.0)),
+            special_category: raw.special_category.map(|flag| flag.value),
+            recipients: raw.recipients.map(|many| list(many.value)),
+            transfers: raw.transfers.map(|many| list(many.value)),
+            measures: raw.measures.map(|many| list(many.value)),
+        };
+        let missing = record.missing();
+        if !missing.is_empty() {
+            let message = format!("the record of processing has no `{}`", missing.join("`, `"));
+            let help = "Art. 30(1) GDPR asks for them; an empty list says that there are none".to_owned();
+            report.warning(loc, message, help);
+        }
+        record
+    }
+}
+
+fn add(
+    declaration: &mut Declaration,
+    roles: &mut HashMap<Arc<str>, Loc>,
+    rule: Rule,
+    report: &mut Report<'_>,
+) {
+    if let Some(first) = roles.get(&rule.role) {
+        let place = report.place(*first);
+        let message = format!("role {} is given twice on this port: first at {place}", quoted(&rule.role));
+        report.error(rule.loc, message, "a role names one rule: use another".to_owned());
+        return;
+    }
+    if matches!(declaration.service, Service::Remote(_)) && rule.direction == Direction::In {
+        let help = "write \"out\", or `service = \"local\"` if it is served here".to_owned();
+        report.error(rule.loc, "nothing is accepted here for a remote service", help);
+        return;
+    }
+    roles.insert(Arc::clone(&rule.role), rule.loc);
+    declaration.rules.push(rule);
+}
+
+fn set(
+    model: &mut Model,
+    places: &mut HashMap<String, Loc>,
+    name: At<String>,
+    members: OneOrMany<Text>,
+    report: &mut Report<'_>,
+) {
+    if !is_set_name(&name.value) {
+        let help = "use letters, digits, `-` and `_`, at most 64, and none of the words any, loopback, local";
+        report.error(name.loc, format!("{} cannot name peers", quoted(&name.value)), help.to_owned());
+        return;
+    }
+    if let Some(first) = places.get(&name.value) {
+        let message =
+            format!("the peers {} are named twice: first at {}", quoted(&name.value), report.place(*first));
+        report.error(name.loc, message, "use another name".to_owned());
+        return;
+    }
+    if model.sets.len() >= SETS_MAX {
+        report.error(name.loc, format!("the policy names more than {SETS_MAX} sets of peers"), None);
+        return;
+    }
+    let mut peers = Vec::with_capacity(members.0.len());
+    for member in members.0 {
+        match rule::peer(&member, report) {
+            Some(Peer::Any) => {
+                let help = "write \"any\" in the rule, where it is seen".to_owned();
+                report.error(member.loc, "a set of peers cannot be anyone", help);
+            }
+            Some(Peer::Set(other)) => {
+                let help = "list its members; for a host name without a dot, add one at its end".to_owned();
+                report.error(
+                    member.loc,
+                    format!("{} is no network, address or host name", quoted(&other)),
+                    help,
+                );
+            }
+            Some(peer) => peers.push(peer),
+            None => {}
+        }
+    }
+    places.insert(name.value.clone(), name.loc);
+    model.sets.insert(name.value, peers);
+}
+
+fn service(
+    model: &Model,
+    service: Option<At<RawService>>,
+    listen: Option<At<OneOrMany<Text>>>,
+    loc: Loc,
+    report: &mut Report<'_>,
+) -> Service {
+    let Some(At { value: RawService::Remote(remote), .. }) = service else {
+        let Some(listen) = listen else {
+            let help = "add `listen = …`, or `listen = [\"any\"]` to say so".to_owned();
+            report.warning(loc, "the port has no `listen`, so it may be bound to any address", help);
+            return Service::Local(None);
+        };
+        return Service::Local(Some(listen.value.0.iter().filter_map(|at| bound(at, report)).collect()));
+    };
+    if let Some(listen) = listen {
+        let help = "remove `listen`, or write `service = \"local\"`".to_owned();
+        report.error(listen.loc, "a remote service is not bound here", help);
+    }
+    let peers = rule::peers(&remote, &model.sets, report);
+    let members = Model::members(&model.sets);
+    let expanded = peers.into_iter().flat_map(|At { value, loc }| {
+        let members = match &value {
+            Peer::Set(name) => members(name).to_vec(),
+            _ => vec![value],
+        };
+        members.into_iter().map(move |value| At { value, loc })
+    });
+    Service::Remote(expanded.collect())
+}
+
+/// One entry of `listen`.
+fn bound(text: &At<Text>, report: &mut Report<'_>) -> Option<Peer> {
+    match Peer::parse(&text.value) {
+        Ok(peer @ (Peer::Any | Peer::Loopback | Peer::Net(_))) => return Some(peer),
+        Ok(Peer::Host(_) | Peer::Set(_)) => {
+            let help = "write an address, a network, \"loopback\" or \"any\"".to_owned();
+            report.error(text.loc, format!("{} is no address to listen on", quoted(&text.value)), help);
+        }
+        Err((message, help)) => report.error(text.loc, message, help),
+    }
+    None
+}
+
+/// Two declarations may share a number only if it is always clear which of them a flow belongs to.
+fn overlaps(model: &Model, report: &mut Report<'_>) {
+    let mut claims: BTreeMap<u16, Vec<(usize, Loc)>> = BTreeMap::new();
+    for (index, declaration) in model.declarations.iter().enumerate() {
+        for numbers in &declaration.numbers {
+            for number in numbers.value.first..=numbers.value.last {
+                claims.entry(number).or_default().push((index, numbers.loc));
+            }
+        }
+    }
+    let mut told = std::collections::HashSet::new();
+    for (number, claims) in claims.into_iter().filter(|(_, claims)| claims.len() > 1) {
+        let mut nets: Vec<(IpNet, usize, Loc)> = Vec::new();
+        let mut hosts: HashMap<&str, (usize, Loc)> = HashMap::new();
+        let mut clash = |first: (usize, Loc), second: (usize, Loc), report: &mut Report<'_>| {
+            if !told.insert((first.0, second.0)) {
+                return;
+            }
+            let name = quoted(&model.declarations[first.0].name);
+            let message = format!("port {number} is already claimed by {name} at {}", report.place(first.1));
+            let help = "keep both in one declaration with a role each; remote services may share a number if \
+                        their networks do not overlap";
+            report.error(second.1, message, help.to_owned());
+        };
+        let mut local: Option<(usize, Loc)> = None;
+        for claim in claims {
+            let peers = match &model.declarations[claim.0].service {
+                Service::Local(_) => match local {
+                    Some(first) => {
+                        clash(first, claim, report);
+                        continue;
+                    }
+                    None => {
+                        local = Some(claim);
+                        continue;
+                    }
+                },
+                Service::Remote(peers) => peers,
+            };
+            for peer in peers {
+                match &peer.value {
+                    Peer::Any => nets.extend(everything().map(|net| (net, claim.0, claim.1))),
+                    Peer::Loopback => nets.extend(loopback_nets().map(|net| (net, claim.0, claim.1))),
+                    Peer::Net(net) => nets.push((*net, claim.0, claim.1)),
+                    Peer::Host(name) => {
+                        let first = *hosts.entry(&**name).or_insert(claim);
+                        if first.0 != claim.0 {
+                            clash(first, claim, report);
+                        }
+                    }
+                    Peer::Set(_) => {}
+                }
+            }
+        }
+        // Networks nest or are apart: in order of address, a network overlaps at most with the last widest one.
+        nets.sort_unstable_by_key(|(net, index, _)| (net.network(), net.prefix_len(), *index));
+        let mut open: Option<(IpNet, usize, Loc)> = None;
+        for (net, index, loc) in nets {
+            match open {
+                Some((widest, first, at)) if widest.contains(&net) => {
+                    if first != index {
+                        let (a, b) = if first < index {
+                            ((first, at), (index, loc))
+                        } else {
+                            ((index, loc), (first, at))
+                        };
+                        clash(a, b, report);
+                    }
+                }
+                _ => open = Some((net, index, loc)),
+            }
+        }
+    }
+}
+
+fn everything() -> [IpNet; 2] {
+    [IpNet::V4(ipnet::Ipv4Net::default()), IpNet::V6(ipnet::Ipv6Net::default())]
+}
+
+fn host_bound(model: &Model, report: &mut Report<'_>) {
+    let mut hosts = std::collections::HashSet::new();
+    let of_sets = model.sets.values().flatten();
+    let of_rules =
+        model.declarations.iter().flat_map(|declaration| &declaration.rules).flat_map(|rule| &rule.peers);
+    for peer in of_sets.chain(of_rules) {
+        if let Peer::Host(name) = peer {
+            hosts.insert(name);
+        }
+    }
+    if hosts.len() > HOSTS_MAX
+        && let Some(declaration) = model.declarations.first()
+    {
+        let message = format!("the policy has {} host names, more than {HOSTS_MAX}", hosts.len());
+        report.error(declaration.loc, message, "write networks instead".to_owned());
+    }
+}

@@ -1,0 +1,258 @@
+//! What the policy says of flows.
+
+use super::*;
+
+const NOW: &str = "2026-11-23T13:20:00Z";
+
+/// The reference policy of the product, as far as this version has it.
+pub(super) const EXAMPLE: &str = r#"
+version = 1
+
+[controller]
+name = "Example GmbH"
+contact = "privacy@example.org"
+dpo = "dpo@example.org"
+
+[peers]
+app-servers = ["10.0.2.0/24", "fd00:2::/64"]
+backup-host = ["backup-1.internal"]
+
+[[port]]
+name = "customers-db"
+port = 5432
+service = "local"
+listen = ["10.0.2.15", "loopback"]
+protocol = "postgresql"
+mode = "observe"
+emit = "every"
+
+[port.record]
+purpose = "order fulfilment"
+basis = "contract"
+subjects = ["customers"]
+data = ["identity", "contact", "payment"]
+special_category = false
+recipients = ["payment processor"]
+transfers = []
+retention = "6 years"
+owner = "team-orders"
+
+[[port.allow]]
+role = "orders-api"
+direction = "in"
+peers = ["app-servers"]
+process = { unit = "postgresql@*.service", user = "postgres", exe = "/usr/lib/postgresql/*/bin/postgres" }
+
+[[port.allow]]
+role = "nightly-backup"
+direction = "out"
+peers = ["backup-host"]
+process = { unit = "backup.service", container = "*" }
+until = 2027-01-31
+"#;
+
+fn ask(policy: &Policy, facts: &Facts<'_>) -> String {
+    line(&policy.evaluate(facts, &Names::default(), time(NOW)))
+}
+
+/// One port, one rule with these keys.
+fn one_rule(keys: &str) -> Policy {
+    policy(&format!(
+        "version = 1\n[[port]]\nname = \"db\"\nport = 5432\n[[port.allow]]\nrole = \"r\"\n{keys}\n"
+    ))
+}
+
+#[test]
+fn the_reference_policy_has_no_warnings() {
+    assert_eq!(policy(EXAMPLE).warnings(), []);
+}
+
+#[test]
+fn a_declared_peer_and_process_are_declared_with_their_role() {
+    let policy = policy(EXAMPLE);
+    let owner = postgres();
+    assert_eq!(ask(&policy, &accepted(5432, "10.0.2.77", Some(&owner))), "declared orders-api");
+    assert_eq!(ask(&policy, &accepted(5432, "fd00:2::9", Some(&owner))), "declared orders-api");
+}
+
+#[test]
+fn every_undeclared_thing_is_named_with_the_nearest_rule() {
+    let policy = policy(EXAMPLE);
+    let owner = postgres();
+    assert_eq!(
+        ask(&policy, &accepted(5432, "203.0.113.7", Some(&owner))),
+        "violation undeclared-peer nearest orders-api(peers)"
+    );
+    let thief =
+        Process { user: Some("etl".into()), uid: 1001, exe: Some("/usr/bin/nc".into()), ..postgres() };
+    let verdict = policy.evaluate(&accepted(5432, "10.0.2.77", Some(&thief)), &Names::default(), time(NOW));
+    assert_eq!(line(&verdict), "violation undeclared-process nearest orders-api(exe,user)");
+    assert_eq!(
+        verdict.reasons()[0].detail,
+        "exe is /usr/bin/nc, orders-api allows /usr/lib/postgresql/*/bin/postgres; \
+         user is etl, orders-api allows postgres"
+    );
+    assert_eq!(
+        ask(&policy, &accepted(5432, "203.0.113.7", Some(&thief))),
+        "violation undeclared-peer,undeclared-process nearest orders-api(peers,exe,user)"
+    );
+    assert_eq!(
+        ask(&policy, &connected(5432, "10.0.2.77", Some(&owner))),
+        "violation undeclared-direction nearest orders-api(direction)"
+    );
+}
+
+#[test]
+fn a_rule_is_valid_through_the_end_of_its_last_day_in_utc() {
+    let policy = one_rule("direction = \"in\"\npeers = [\"any\"]\nuntil = 2027-01-31");
+    let owner = postgres();
+    let ask = |now| {
+        line(&policy.evaluate(&accepted(5432, "192.0.2.1", Some(&owner)), &Names::default(), time(now)))
+    };
+    assert_eq!(ask("2027-01-31T23:59:59.999999999Z"), "declared r");
+    assert_eq!(ask("2027-02-01T00:00:00Z"), "violation rule-expired nearest r(until)");
+}
+
+#[test]
+fn a_rule_until_a_moment_is_valid_up_to_and_at_it() {
+    let policy = one_rule("direction = \"in\"\npeers = [\"any\"]\nuntil = 2027-01-31T12:00:00+02:00");
+    let ask = |now| line(&policy.evaluate(&accepted(5432, "192.0.2.1", None), &Names::default(), time(now)));
+    assert_eq!(ask("2027-01-31T10:00:00Z"), "declared r");
+    assert_eq!(ask("2027-01-31T10:00:00.000000001Z"), "violation rule-expired nearest r(until)");
+}
+
+#[test]
+fn missing_evidence_is_undecided_and_named() {
+    let policy = policy(EXAMPLE);
+    assert_eq!(
+        ask(&policy, &accepted(5432, "10.0.2.77", None)),
+        "undecided the process is not known, and the rule asks for exe, user, unit nearest orders-api"
+    );
+    let unattributed = Process { attribution: Attribution::Unknown, ..postgres() };
+    assert_eq!(
+        ask(&policy, &accepted(5432, "10.0.2.77", Some(&unattributed))),
+        ask(&policy, &accepted(5432, "10.0.2.77", None)),
+        "an owner of unknown attribution is no evidence"
+    );
+    let vanished = Process { exe: None, ..postgres() };
+    assert_eq!(
+        ask(&policy, &accepted(5432, "10.0.2.77", Some(&vanished))),
+        "undecided exe of process 812 is not known nearest orders-api"
+    );
+    let stranger = Process { exe: None, user: Some("etl".into()), ..postgres() };
+    assert_eq!(
+        ask(&policy, &accepted(5432, "10.0.2.77", Some(&stranger))),
+        "violation undeclared-process nearest orders-api(user)",
+        "what is known suffices to tell"
+    );
+}
+
+#[test]
+fn no_unit_in_a_known_cgroup_is_known_to_be_none() {
+    let policy = one_rule("direction = \"in\"\npeers = [\"any\"]\nprocess = { unit = \"*\" }");
+    let outside = Process { unit: None, cgroup: Some("/user.slice".into()), ..postgres() };
+    assert_eq!(
+        ask(&policy, &accepted(5432, "192.0.2.1", Some(&outside))),
+        "violation undeclared-process nearest r(unit)"
+    );
+    let unseen = Process { unit: None, cgroup: None, ..postgres() };
+    assert_eq!(
+        ask(&policy, &accepted(5432, "192.0.2.1", Some(&unseen))),
+        "undecided unit of process 812 is not known nearest r"
+    );
+}
+
+#[test]
+fn an_unresolved_host_name_is_undecided_until_it_is_resolved() {
+    let policy = policy(EXAMPLE);
+    let job = Process {
+        unit: Some("backup.service".into()),
+        container: Some(container("3f1c", None)),
+        ..postgres()
+    };
+    let facts = connected(5432, "10.9.9.9", Some(&job));
+    let ask = |names: &Names| line(&policy.evaluate(&facts, names, time(NOW)));
+    assert_eq!(
+        ask(&Names::default()),
+        "undecided the host name backup-1.internal is not resolved yet nearest nightly-backup"
+    );
+    let failed =
+        Names::new([("backup-1.internal".into(), Resolution::Unresolved("no such host".to_owned()))]);
+    assert_eq!(
+        ask(&failed),
+        "undecided the host name backup-1.internal is not resolved: no such host nearest nightly-backup"
+    );
+    assert_eq!(ask(&resolved(&[("backup-1.internal", &["10.9.9.9"])])), "declared nightly-backup");
+    assert_eq!(
+        ask(&resolved(&[("backup-1.internal", &["10.9.9.8"])])),
+        "violation undeclared-peer nearest nightly-backup(peers)"
+    );
+    assert_eq!(policy.host_names().collect::<Vec<_>>(), ["backup-1.internal"]);
+}
+
+#[test]
+fn a_container_is_known_by_its_id_or_its_pod() {
+    let policy =
+        one_rule("direction = \"in\"\npeers = [\"any\"]\nprocess = { container = [\"3f1c*\", \"0bc2-*\"] }");
+    let within = |id, pod| Process { container: Some(container(id, pod)), ..postgres() };
+    let ask = |process: &Process| ask(&policy, &accepted(5432, "192.0.2.1", Some(process)));
+    assert_eq!(ask(&within("3f1c99", None)), "declared r");
+    assert_eq!(ask(&within("aaaa", Some("0bc2-11"))), "declared r");
+    assert_eq!(ask(&within("aaaa", Some("ffff-11"))), "violation undeclared-process nearest r(container)");
+    assert_eq!(ask(&postgres()), "violation undeclared-process nearest r(container)");
+}
+
+#[test]
+fn the_first_written_rule_that_allows_is_named() {
+    let policy = policy(
+        "version = 1\n[[port]]\nname = \"db\"\nport = 5432\n\
+         [[port.allow]]\nrole = \"wide\"\ndirection = \"in\"\npeers = [\"10.0.0.0/8\"]\nuntil = 2020-01-01\n\
+         [[port.allow]]\nrole = \"narrow\"\ndirection = \"in\"\npeers = [\"10.0.2.77\"]\n\
+         [[port.allow]]\nrole = \"any\"\ndirection = \"in\"\npeers = [\"any\"]\n",
+    );
+    assert_eq!(ask(&policy, &accepted(5432, "10.0.2.77", None)), "declared narrow");
+    assert_eq!(ask(&policy, &accepted(5432, "10.0.2.78", None)), "declared any");
+}
+
+#[test]
+fn ports_of_the_catalog_are_watched_and_undeclared() {
+    let policy = policy(EXAMPLE);
+    assert_eq!(ask(&policy, &accepted(3306, "10.0.2.77", None)), "violation undeclared-port nearest -");
+    assert_eq!(ask(&policy, &connected(6379, "10.0.2.77", None)), "violation undeclared-port nearest -");
+    let info = policy.port(3306).expect("the catalog has MySQL");
+    assert_eq!((info.declared, info.protocol.as_deref()), (false, Some("mysql")));
+}
+
+#[test]
+fn without_a_policy_every_flow_on_the_catalog_is_an_undeclared_port() {
+    let policy = super::super::catalog_only();
+    assert!(policy.is_catalog_only());
+    assert!(policy.watched().all(|info| !info.declared));
+    assert_eq!(
+        ask(&policy, &accepted(5432, "10.0.2.77", Some(&postgres()))),
+        "violation undeclared-port nearest -"
+    );
+    assert_eq!(policy.digest(), super::super::catalog_only().digest());
+    assert_eq!(policy.port(8080).map(|info| info.number), None);
+}
+
+#[test]
+fn a_connection_accepted_on_the_port_of_a_remote_service_is_an_undeclared_direction() {
+    let policy = policy(
+        "version = 1\n[[port]]\nname = \"crm\"\nport = 5432\nservice = [\"10.7.0.0/16\"]\n\
+         [[port.allow]]\nrole = \"sync\"\ndirection = \"out\"\npeers = [\"10.7.0.0/16\"]\n",
+    );
+    assert_eq!(ask(&policy, &accepted(5432, "10.7.0.1", None)), "violation undeclared-direction nearest -");
+    assert_eq!(ask(&policy, &connected(5432, "10.7.0.1", None)), "declared sync");
+    assert_eq!(
+        ask(&policy, &connected(5432, "10.8.0.1", None)),
+        "violation undeclared-peer nearest sync(peers)",
+        "a peer outside of the service still needs a rule"
+    );
+}
+
+#[test]
+fn a_port_without_rules_declares_nothing() {
+    let policy = policy("version = 1\n[[port]]\nname = \"db\"\nport = 5432\n");
+    assert_eq!(ask(&policy, &accepted(5432, "10.7.0.1", None)), "violation undeclared-direction nearest -");
+}

@@ -1,0 +1,72 @@
+//! What the policy says of listeners.
+
+use rstest::rstest;
+
+use super::*;
+
+fn listening(listen: &str) -> Policy {
+    policy(&format!("version = 1\n[[port]]\nname = \"db\"\nport = 5432\nlisten = {listen}\n"))
+}
+
+fn ask(policy: &Policy, address: &str, port: u16) -> String {
+    line(&policy.evaluate_listener(Endpoint::new(ip(address), port), Some(&postgres())))
+}
+
+#[rstest]
+#[case::named_address("[\"10.0.2.15\"]", "10.0.2.15", true)]
+#[case::other_address("[\"10.0.2.15\"]", "10.0.2.16", false)]
+#[case::network("[\"10.0.2.0/24\"]", "10.0.2.16", true)]
+#[case::loopback("[\"loopback\"]", "127.0.0.53", true)]
+#[case::loopback6("[\"loopback\"]", "::1", true)]
+#[case::loopback_is_not_everything("[\"loopback\"]", "0.0.0.0", false)]
+#[case::loopback_is_not_everything6("[\"loopback\"]", "::", false)]
+#[case::any("[\"any\"]", "0.0.0.0", true)]
+#[case::any6("[\"any\"]", "::", true)]
+#[case::wildcard("[\"0.0.0.0\"]", "0.0.0.0", true)]
+#[case::wildcard_takes_every_ipv4("[\"0.0.0.0\"]", "192.0.2.1", true)]
+#[case::wildcard_of_ipv4_takes_no_ipv6("[\"0.0.0.0\"]", "::", false)]
+#[case::wildcard_of_ipv6_takes_both("[\"::\"]", "0.0.0.0", true)]
+#[case::network_around_the_wildcard("[\"0.0.0.0/8\"]", "0.0.0.0", false)]
+fn a_listener_may_be_bound_where_it_is_declared_only(
+    #[case] listen: &str,
+    #[case] address: &str,
+    #[case] allowed: bool,
+) {
+    let expected = if allowed { "declared listen" } else { "violation exposed-listener nearest -" };
+    assert_eq!(ask(&listening(listen), address, 5432), expected);
+}
+
+#[test]
+fn an_exposed_listener_is_told_who_bound_it_and_where_it_might_be() {
+    let verdict = listening("[\"10.0.2.15\", \"loopback\"]")
+        .evaluate_listener(Endpoint::new(ip("::"), 5432), Some(&postgres()));
+    assert_eq!(
+        verdict.reasons()[0].detail,
+        "/usr/lib/postgresql/15/bin/postgres (pid 812) listens on [::]:5432, \
+         and db may be bound to 10.0.2.15, loopback only"
+    );
+}
+
+#[test]
+fn a_listener_on_a_port_that_is_not_served_here_is_undeclared() {
+    let remote = policy("version = 1\n[[port]]\nname = \"crm\"\nport = 3306\nservice = [\"10.7.0.0/16\"]\n");
+    assert_eq!(ask(&remote, "10.0.2.15", 3306), "violation undeclared-listener nearest -");
+    assert_eq!(
+        ask(&remote, "10.0.2.15", 5432),
+        "violation undeclared-listener nearest -",
+        "known to the catalog"
+    );
+}
+
+#[test]
+fn without_a_policy_a_listener_is_on_an_undeclared_port() {
+    let policy = super::super::catalog_only();
+    assert_eq!(ask(&policy, "127.0.0.1", 5432), "violation undeclared-port nearest -");
+}
+
+#[test]
+fn without_listen_a_port_may_be_bound_anywhere_and_that_is_warned_of() {
+    let policy = policy("version = 1\n[[port]]\nname = \"db\"\nport = 5432\n");
+    assert_eq!(ask(&policy, "0.0.0.0", 5432), "declared listen");
+    assert!(policy.warnings().iter().any(|warning| warning.message.contains("no `listen`")));
+}

@@ -1,0 +1,31 @@
+//! Writes outward: every destination of events, each behind its own bounded queue and on its own thread.
+//!
+//! Belongs here: sinks and their books. Does not belong here: which events there are (`core::event`), which a
+//! port wants (`core::emit`), what a human wants to read (`ui`; a sink is handed a [`Render`]).
+//!
+//! Nothing in here blocks who publishes. `received = delivered + queued + Σ dropped` holds for every sink in
+//! every snapshot of its books.
+
+mod error;
+mod fanout;
+mod file;
+mod format;
+mod journald;
+mod lines;
+mod published;
+mod queue;
+mod sink;
+mod stats;
+mod stdout;
+mod tap;
+#[cfg(test)]
+mod testing;
+
+pub use error::SinkError;
+pub use fanout::Fanout;
+pub use format::{Format, Render};
+pub use journald::JOURNALD_SOCKET;
+pub use published::Published;
+pub use sink::{DEFAULT_CAPACITY, Sink};
+pub use stats::{DropReason, SinkStats};
+pub use tap::{MAX_CLIENTS, Tap, TapClient, TooManyClients};

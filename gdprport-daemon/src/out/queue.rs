@@ -1,0 +1,282 @@
+//! The bounded queue between who publishes and a sink's thread, and the sink's books.
+//!
+//! Belongs here: waiting, waking and counting, all behind one lock, so that the books add up in every snapshot.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Published;
+use super::stats::{Books, DropReason, SinkStats};
+
+/// How long a thread that was woken lets more events come before it writes: one wake-up and one write for all
+/// of them, instead of one each. Short enough that nobody who watches a terminal notices.
+const LINGER: Duration = Duration::from_millis(5);
+
+/// What became of the events that a target was asked to write.
+#[derive(Debug)]
+pub(super) struct Report {
+    /// How many were written out whole; the others are lost.
+    pub(super) delivered: usize,
+    /// Their bytes.
+    pub(super) bytes: usize,
+    /// Why the others were not.
+    pub(super) failure: Option<Failure>,
+}
+
+/// Why events were not written.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It may work again later.
+    Io(String),
+    /// It never will.
+    Closed(String),
+}
+
+/// What a sink's thread is to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// Write the events that were taken.
+    Events,
+    /// Open the destination anew.
+    Reopen,
+    /// End.
+    End,
+}
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    name: Cow<'static, str>,
+    capacity: u64,
+    state: Mutex<State>,
+    /// For the thread: there is work.
+    work: Condvar,
+    /// For who ends the sink: the thread has ended.
+    ended: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    waiting: Vec<Arc<Published>>,
+    books: Books,
+    phase: Phase,
+    thread: Thread,
+    reopen: bool,
+    /// Whether the last thing said of the queue was that it is full.
+    full: bool,
+    /// Whether the last thing said of the destination was that it fails.
+    failing: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// What is queued is still written; nothing new is taken.
+    Draining,
+    /// Nothing is written any more.
+    Ended,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Thread {
+    Busy,
+    Idle,
+    Lingering,
+}
+
+impl Queue {
+    pub(super) fn new(name: Cow<'static, str>, capacity: usize) -> Self {
+        Self {
+            name,
+            capacity: capacity as u64,
+            state: Mutex::new(State {
+                waiting: Vec::new(),
+                books: Books::default(),
+                phase: Phase::Open,
+                thread: Thread::Busy,
+                reopen: false,
+                full: false,
+                failing: false,
+            }),
+            work: Condvar::new(),
+            ended: Condvar::new(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Takes an event in or counts why not. Never waits for the destination.
+    ///
+    /// The bound holds for what waits and what is being written together.
+    pub(super) fn push(&self, event: Arc<Published>) {
+        let mut state = self.lock();
+        let queued = state.books.queued();
+        state.books.received += 1;
+        if state.phase != Phase::Open {
+            state.books.drop(DropReason::Closed, 1);
+            return;
+        }
+        if queued >= self.capacity {
+            state.books.drop(DropReason::QueueFull, 1);
+            let first = !std::mem::replace(&mut state.full, true);
+            drop(state);
+            if first {
+                tracing::warn!(sink = %self.name, "events are lost: the queue is full, the destination is too slow");
+            }
+            return;
+        }
+        state.waiting.push(event);
+        let wake = match state.thread {
+            Thread::Busy => false,
+            Thread::Idle => true,
+            Thread::Lingering => state.waiting.len() as u64 > self.capacity / 2,
+        };
+        drop(state);
+        if wake {
+            self.work.notify_one();
+        }
+    }
+
+    /// Waits for work. With [`Work::Events`], `batch` (which must be empty) holds all that was waiting.
+    pub(super) fn take(&self, batch: &mut Vec<Arc<Published>>) -> Work {
+        let mut state = self.lock();
+        let mut since: Option<Instant> = None;
+        let work = loop {
+            if state.phase == Phase::Ended {
+                break Work::End;
+            }
+            if std::mem::take(&mut state.reopen) {
+                break Work::Reopen;
+            }
+            if state.waiting.is_empty() {
+                if state.phase == Phase::Draining {
+                    break Work::End;
+                }
+                state.thread = Thread::Idle;
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let left = LINGER.saturating_sub(since.get_or_insert_with(Instant::now).elapsed());
+            let enough = state.waiting.len() as u64 > self.capacity / 2;
+            if left.is_zero() || enough || state.phase == Phase::Draining {
+                std::mem::swap(&mut state.waiting, batch);
+                break Work::Events;
+            }
+            state.thread = Thread::Lingering;
+            state = self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        };
+        state.thread = Thread::Busy;
+        work
+    }
+
+    /// Enters what became of `offered` events into the books. Returns whether to go on.
+    pub(super) fn settle(&self, offered: usize, report: Report) -> bool {
+        let mut state = self.lock();
+        if state.phase == Phase::Ended {
+            return false;
+        }
+        state.books.delivered += report.delivered as u64;
+        state.books.bytes += report.bytes as u64;
+        let lost = (offered - report.delivered) as u64;
+        let closed = matches!(report.failure, Some(Failure::Closed(_)));
+        state.books.drop(if closed { DropReason::Closed } else { DropReason::IoError }, lost);
+        if state.books.queued() == 0 {
+            state.full = false;
+        }
+        if closed {
+            end(&mut state, DropReason::Closed);
+        }
+        let said = note(&mut state, report.failure);
+        drop(state);
+        self.say(said);
+        !closed
+    }
+
+    /// Asks the thread to open the destination anew.
+    pub(super) fn request_reopen(&self) {
+        self.lock().reopen = true;
+        self.work.notify_one();
+    }
+
+    /// Notes that opening anew failed.
+    pub(super) fn reopen_failed(&self, error: String) {
+        tracing::warn!(sink = %self.name, %error, "the destination could not be opened anew");
+        self.lock().books.last_error = Some(error);
+    }
+
+    /// Takes nothing new in; what is queued is still written.
+    pub(super) fn drain(&self) {
+        let mut state = self.lock();
+        if state.phase == Phase::Open {
+            state.phase = Phase::Draining;
+        }
+        drop(state);
+        self.work.notify_one();
+    }
+
+    /// Called by the thread when it ends, for whatever reason.
+    pub(super) fn thread_ended(&self) {
+        end(&mut self.lock(), DropReason::Closed);
+        self.ended.notify_all();
+    }
+
+    /// Waits until the thread has written all and ended. At the deadline it counts the rest as lost and returns
+    /// `false`: then the thread is still in the middle of a write that may never return.
+    pub(super) fn wait_for_end(&self, deadline: Instant) -> bool {
+        let mut state = self.lock();
+        while state.phase != Phase::Ended {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                end(&mut state, DropReason::Deadline);
+                return false;
+            }
+            state = self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    pub(super) fn stats(&self) -> SinkStats {
+        let state = self.lock();
+        state.books.snapshot(self.name.clone(), state.phase == Phase::Ended)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock, and the counts are whole after every statement.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn say(&self, said: Option<Said>) {
+        match said {
+            Some(Said::Lost(error)) => tracing::warn!(sink = %self.name, %error, "events are lost"),
+            Some(Said::Works) => tracing::info!(sink = %self.name, "events are delivered again"),
+            None => {}
+        }
+    }
+}
+
+enum Said {
+    Lost(String),
+    Works,
+}
+
+/// Remembers a failure; says only what is new, so that a full disk does not fill the log too.
+fn note(state: &mut State, failure: Option<Failure>) -> Option<Said> {
+    match failure {
+        Some(Failure::Io(error) | Failure::Closed(error)) => {
+            let said = (!state.failing).then(|| Said::Lost(error.clone()));
+            state.failing = true;
+            state.books.last_error = Some(error);
+            said
+        }
+        None => std::mem::replace(&mut state.failing, false).then_some(Said::Works),
+    }
+}
+
+fn end(state: &mut State, reason: DropReason) {
+    state.phase = Phase::Ended;
+    let queued = state.books.queued();
+    state.books.drop(reason, queued);
+    state.waiting = Vec::new();
+}

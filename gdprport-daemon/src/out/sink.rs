@@ -1,0 +1,124 @@
+//! One destination: a queue and the thread that empties it.
+
+use std::borrow::Cow;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use super::queue::{Queue, Report, Work};
+use super::{Published, SinkError, SinkStats};
+
+/// Events a sink holds while its destination does not take them: about a second of a busy host. At below 1 KB
+/// each (processes and ports are shared, lines are made when written) a stuck sink costs at most 16 MB.
+pub const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
+
+/// Events written at once: about 90 KB, more than a pipe holds.
+const CHUNK: usize = 64;
+
+/// A place where events are written to. Called only on the sink's own thread: it may block.
+pub(super) trait Target: Send + 'static {
+    /// Writes some events, in order.
+    fn write(&mut self, events: &[Arc<Published>]) -> Report;
+
+    /// Opens the destination anew, where that means something. On an error the old one stays in use.
+    fn reopen(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+/// One destination of events, with a bounded queue and a thread of its own.
+#[derive(Debug)]
+pub struct Sink {
+    queue: Arc<Queue>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sink {
+    /// Starts the thread of a sink.
+    pub(super) fn spawn(
+        name: impl Into<Cow<'static, str>>,
+        capacity: NonZeroUsize,
+        target: impl Target,
+    ) -> Result<Self, SinkError> {
+        let queue = Arc::new(Queue::new(name.into(), capacity.get()));
+        let of_thread = Arc::clone(&queue);
+        let thread = thread::Builder::new()
+            .name("sink".to_owned())
+            .spawn(move || run(&of_thread, target))
+            .map_err(|source| SinkError::Thread { name: queue.name().to_owned(), source })?;
+        Ok(Self { queue, thread: Some(thread) })
+    }
+
+    /// Hands an event over. Returns at once; if there is no room, the event is counted as lost.
+    pub(super) fn push(&self, event: Arc<Published>) {
+        self.queue.push(event);
+    }
+
+    /// Asks the thread to open its destination anew, and returns at once.
+    pub(super) fn reopen(&self) {
+        self.queue.request_reopen();
+    }
+
+    /// A snapshot of the books.
+    pub(super) fn stats(&self) -> SinkStats {
+        self.queue.stats()
+    }
+
+    /// Takes nothing more in; what is queued is still written.
+    pub(super) fn drain(&self) {
+        self.queue.drain();
+    }
+
+    /// Waits until all that is queued is written, at most until the deadline. After it the rest is counted as
+    /// lost, and the thread, which is stuck in a write, is left to the end of the process.
+    pub(super) fn finish(mut self, deadline: Instant) -> SinkStats {
+        self.queue.drain();
+        if self.queue.wait_for_end(deadline)
+            && let Some(thread) = self.thread.take()
+        {
+            // A thread that panicked has counted what it left behind; there is nothing to add here.
+            let _ = thread.join();
+        }
+        self.queue.stats()
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.queue.drain();
+    }
+}
+
+/// Tells the queue that its thread is gone, even if the target panicked: later events are then counted as lost
+/// instead of waiting for ever.
+struct Ending<'a>(&'a Queue);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.thread_ended();
+    }
+}
+
+fn run(queue: &Queue, mut target: impl Target) {
+    let _ending = Ending(queue);
+    let mut batch = Vec::new();
+    loop {
+        match queue.take(&mut batch) {
+            Work::Events => {
+                for events in batch.chunks(CHUNK) {
+                    if !queue.settle(events.len(), target.write(events)) {
+                        return;
+                    }
+                }
+                batch.clear();
+            }
+            Work::Reopen => {
+                if let Err(error) = target.reopen() {
+                    queue.reopen_failed(error.to_string());
+                }
+            }
+            Work::End => return,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The command line: what can be typed, and how it is explained.
+//!
+//! Belongs here: clap definitions only. What commands do is `commands`'.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::control::DEFAULT_SOCKET;
+use crate::control::api::FlowQuery;
+
+/// Watches the TCP ports through which personal data travels, and proves what it saw.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gdprport",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "\
+Examples:
+  sudo gdprport daemon run                 watch this host, the catalog as policy, events on the terminal
+  gdprport daemon status                   is it healthy, what did it see, what did it lose
+  gdprport flows --violations              who talks now and should not
+  gdprport events --follow | jq .kind      every event as it happens, as JSON
+
+Exit status: 0 fine; 1 failed, or findings where they were asked for; 2 wrong usage or an invalid policy;
+3 the daemon cannot be reached."
+)]
+pub struct Cli {
+    /// The daemon's control socket.
+    #[arg(long, global = true, value_name = "PATH", env = "GDPRPORT_SOCKET", default_value = DEFAULT_SOCKET)]
+    pub socket: PathBuf,
+    /// Print JSON for programs instead of tables for people.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to use colour.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Also into pipes and files.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon, or ask it how it does.
+    #[command(subcommand)]
+    Daemon(DaemonCommand),
+    /// List the open flows: who talks, with whom, and whether the policy allows it.
+    #[command(after_help = "\
+Examples:
+  gdprport flows --port customers-db       one port, by the policy's name or by number
+  gdprport flows --violations              only what no rule allows
+  gdprport flows --follow --json | jq .    flows as they open and close
+
+PROCESS shows `name pid`, and in parentheses how it is known when that is not `exact`.")]
+    Flows(FlowsArgs),
+    /// Print every event as it happens, one JSON object a line.
+    #[command(after_help = "\
+Examples:
+  gdprport events --follow | jq 'select(.kind == \"violation\")'")]
+    Events(EventsArgs),
+    /// Say what this kernel and these privileges allow, and how to mend what is missing.
+    Doctor,
+    /// Work with policy files; needs no daemon.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+}
+
+/// `gdprport daemon …`
+#[derive(Debug, Subcommand)]
+pub enum DaemonCommand {
+    /// Watch this host, in the foreground, until SIGTERM or SIGINT.
+    #[command(after_help = "\
+Examples:
+  sudo gdprport daemon run
+  sudo gdprport daemon run --policy policy.toml --events - | jq .
+  sudo gdprport daemon run --events /var/log/gdprport/events.ndjson --journald
+
+Without --policy, /etc/gdprport/policy.toml and /etc/gdprport/policy.d/*.toml are read; where there are none,
+the built-in catalog applies and every flow on its ports is reported as undeclared.
+SIGHUP reads the policy anew and reopens the events file.")]
+    Run(RunArgs),
+    /// Show health, hooks in use, policy, ports, coverage and sinks.
+    Status,
+    /// Read the policy anew: it is applied whole, or every problem is shown and nothing changes. For root.
+    Reload,
+}
+
+/// `gdprport daemon run …`
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Policy file to read instead of those in /etc/gdprport; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Vec<PathBuf>,
+    /// Read no policy file: the built-in catalog applies.
+    #[arg(long, conflicts_with = "policy")]
+    pub no_policy: bool,
+    /// Write events as JSON lines to this file, or to standard output with `-`.
+    #[arg(long, value_name = "FILE|-")]
+    pub events: Option<EventsTarget>,
+    /// Write events to the systemd journal too, with native fields.
+    #[arg(long)]
+    pub journald: bool,
+    /// How the daemon runs; every key has a default, no file is needed.
+    #[arg(long, value_name = "FILE", default_value = "/etc/gdprport/gdprport.toml")]
+    pub config: PathBuf,
+}
+
+/// Where `--events` points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventsTarget {
+    /// `-`: standard output.
+    Stdout,
+    /// A file, appended to.
+    File(PathBuf),
+}
+
+impl From<&str> for EventsTarget {
+    fn from(text: &str) -> Self {
+        if text == "-" { Self::Stdout } else { Self::File(text.into()) }
+    }
+}
+
+/// `gdprport flows …`
+#[derive(Debug, Clone, Args)]
+pub struct FlowsArgs {
+    /// Only this port, by its name in the policy or catalog, or by its number.
+    #[arg(long, value_name = "NAME|NUMBER")]
+    pub port: Option<String>,
+    /// Only what no rule allows.
+    #[arg(long)]
+    pub violations: bool,
+    /// Instead of what is open now, print what opens, fails and closes from now on.
+    #[arg(long, conflicts_with = "limit")]
+    pub follow: bool,
+    /// At most this many, the oldest first.
+    #[arg(long, value_name = "N", default_value_t = FlowQuery::DEFAULT_LIMIT, value_parser = limit)]
+    pub limit: usize,
+}
+
+fn limit(text: &str) -> Result<usize, String> {
+    let range = 1..=FlowQuery::MAX_LIMIT;
+    text.parse()
+        .ok()
+        .filter(|limit| range.contains(limit))
+        .ok_or_else(|| format!("a number from 1 to {}", range.end()))
+}
+
+/// `gdprport events …`
+#[derive(Debug, Clone, Args)]
+pub struct EventsArgs {
+    /// Print events from now on, until interrupted. Past events are in the daemon's sinks.
+    #[arg(long, required = true)]
+    pub follow: bool,
+}
+
+/// `gdprport policy …`
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Check policy files as the daemon would: every problem, with line and column.
+    #[command(after_help = "\
+Examples:
+  gdprport policy check policy.toml
+  gdprport policy check /etc/gdprport/policy.toml /etc/gdprport/policy.d/*.toml
+
+Exit status: 0 valid, 2 problems.")]
+    Check {
+        /// The files, read together as one policy.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Print the JSON Schema of the policy file, for editors.
+    Schema,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_mean_what_they_say() {
+        let cli = Cli::try_parse_from([
+            "gdprport", "daemon", "run", "--policy", "a", "--policy", "b", "--events", "-",
+        ])
+        .expect("a valid command line");
+        let Command::Daemon(DaemonCommand::Run(args)) = cli.command else { panic!("daemon run") };
+        assert_eq!(args.policy, [PathBuf::from("a"), PathBuf::from("b")]);
+        assert_eq!(args.events, Some(EventsTarget::Stdout));
+        let cli = Cli::try_parse_from(["gdprport", "flows", "--socket", "/s", "--json"])
+            .expect("global after command");
+        assert_eq!((cli.socket, cli.json), (PathBuf::from("/s"), true));
+        for wrong in
+            [&["gdprport", "flows", "--limit", "0"][..], &["gdprport", "events"], &["gdprport", "scan"]]
+        {
+            assert_eq!(Cli::try_parse_from(wrong).expect_err("wrong usage").exit_code(), 2);
+        }
+    }
+}

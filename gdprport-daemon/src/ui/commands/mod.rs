@@ -1,0 +1,78 @@
+//! What each command does: ask, show, end.
+
+mod events;
+
+use anyhow::Context;
+use tokio::runtime::{self, Runtime};
+
+use super::cli::{Cli, Command, DaemonCommand, FlowsArgs};
+use super::{Exit, Out, doctor, flows, status};
+use crate::control::api::FlowQuery;
+use crate::control::client::Client;
+
+pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
+    let mut out = Out::new(cli.color);
+    let client = Client::new(&cli.socket);
+    match cli.command {
+        Command::Daemon(DaemonCommand::Status) => {
+            let answer = runtime()?.block_on(client.status())?;
+            if cli.json {
+                out.json(&answer.json)?;
+            } else {
+                let screen = out.screen();
+                out.text(&status::show(&answer.value, &screen))?;
+            }
+            Ok(Exit::Fine)
+        }
+        Command::Daemon(DaemonCommand::Reload) => reload(&client, cli.json, &mut out),
+        Command::Flows(args) if args.follow => {
+            let wanted = events::Wanted { port: args.port, violations: args.violations, flows: true };
+            runtime()?.block_on(events::follow(&client, &wanted, &mut out))
+        }
+        Command::Flows(args) => list(&client, args, cli.json, &mut out),
+        Command::Events(_) => {
+            runtime()?.block_on(events::follow(&client, &events::Wanted::default(), &mut out))
+        }
+        Command::Doctor => {
+            let answer = runtime()?.block_on(client.doctor())?;
+            if cli.json {
+                out.json(&answer.json)?;
+            } else {
+                let screen = out.screen();
+                out.text(&doctor::show(&answer.value, &screen))?;
+            }
+            Ok(Exit::Fine)
+        }
+        Command::Daemon(DaemonCommand::Run(_)) | Command::Policy(_) => {
+            anyhow::bail!("this command is not part of this build")
+        }
+    }
+}
+
+/// A client has one thing to wait for at a time: one thread is enough.
+fn runtime() -> anyhow::Result<Runtime> {
+    runtime::Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")
+}
+
+fn reload(client: &Client, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
+    let answer = runtime()?.block_on(client.reload())?;
+    let reply = &answer.value;
+    if json {
+        out.json(&answer.json)?;
+    } else {
+        out.text(&status::reload(reply))?;
+    }
+    Ok(if reply.applied { Exit::Fine } else { Exit::Invalid })
+}
+
+fn list(client: &Client, args: FlowsArgs, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
+    let query = FlowQuery { port: args.port, violations: args.violations, limit: args.limit };
+    let answer = runtime()?.block_on(client.flows(&query))?;
+    if json {
+        out.json(&answer.json)?;
+    } else {
+        let screen = out.screen();
+        out.text(&flows::show(&answer.value, &screen))?;
+    }
+    Ok(Exit::Fine)
+}

@@ -1,0 +1,132 @@
+//! The open flows as a table.
+
+use super::Screen;
+use super::format::{bytes, duration, process, thousands};
+use super::table::{Cell, Column, Tone, table};
+use crate::control::api::{FlowRow, FlowState, FlowsReply, VerdictOutcome, VerdictRow};
+
+/// Screens at least this wide show the peer's port too; it is mostly an ephemeral one.
+const WIDE: u16 = 120;
+
+const fn columns(wide: bool) -> [Column; 12] {
+    [
+        Column::text("VERDICT"),
+        Column::elastic("PORT", 12),
+        Column::text("DIR").spare(1),
+        Column::elastic("PEER", 15),
+        Column::elastic("PROCESS", 14),
+        Column::text("USER").spare(3),
+        Column::elastic("UNIT", 15).spare(4),
+        Column::elastic("LOCAL", 15).spare(7),
+        Column::number("SENT").spare(5),
+        Column::number("RECEIVED").spare(6),
+        Column::number("AGE").spare(2),
+        Column::elastic("WHY", if wide { 36 } else { 20 }),
+    ]
+}
+
+/// The table and how many there are.
+pub(super) fn show(reply: &FlowsReply, screen: &Screen) -> String {
+    let listed = reply.flows.len() as u64;
+    if listed == 0 {
+        return Tone::Dim.paint("no open flow matches") + "\n";
+    }
+    let rows: Vec<_> = reply.flows.iter().map(|flow| row(flow, screen)).collect();
+    let violations =
+        reply.flows.iter().filter(|flow| flow.verdict.outcome == VerdictOutcome::Violation).count();
+    let more = if reply.matching > listed {
+        format!("{} of {} flows, the oldest; more with --limit", thousands(listed), thousands(reply.matching))
+    } else {
+        format!("{} {}", thousands(listed), if listed == 1 { "flow" } else { "flows" })
+    };
+    let remark = format!("{more}, {} in violation", thousands(violations as u64));
+    format!("{}\n{}\n", table(&columns(screen.width >= WIDE), &rows, screen.width), Tone::Dim.paint(&remark))
+}
+
+fn row(flow: &FlowRow, screen: &Screen) -> Vec<Cell> {
+    let owner = flow.process.as_deref();
+    let known = |text: Option<&str>| text.map_or_else(|| Cell::new(Tone::Dim, "-"), Cell::plain);
+    let unit = owner.and_then(|owner| match &owner.container {
+        Some(container) => {
+            let id = container.id.get(..12).unwrap_or(&container.id);
+            Some(format!("{} {id}", container.runtime.as_deref().unwrap_or("container")))
+        }
+        None => owner.unit.as_deref().map(ToOwned::to_owned),
+    });
+    let user =
+        owner.map(|owner| owner.user.as_deref().map_or_else(|| owner.uid.to_string(), ToOwned::to_owned));
+    let count = |n: Option<u64>| n.map_or_else(|| Cell::new(Tone::Dim, "-"), |n| Cell::plain(bytes(n)));
+    let age = match flow.state {
+        FlowState::Connecting => Cell::new(Tone::Dim, "connecting"),
+        FlowState::Established => {
+            let seconds = screen.now.as_second().saturating_sub(flow.opened.as_second());
+            Cell::plain(duration(u64::try_from(seconds).unwrap_or(0)))
+        }
+    };
+    vec![
+        Cell::new(tone(flow.verdict.outcome), flow.verdict.outcome.as_str()),
+        Cell::plain(&flow.port),
+        Cell::plain(flow.direction.as_str()),
+        Cell::plain(if screen.width < WIDE { flow.peer.ip.to_string() } else { flow.peer.to_string() }),
+        Cell::new(if owner.is_some() { Tone::Plain } else { Tone::Warn }, process(owner)),
+        known(user.as_deref()),
+        known(unit.as_deref()),
+        Cell::plain(flow.local.to_string()),
+        count(flow.bytes_sent),
+        count(flow.bytes_received),
+        age,
+        Cell::plain(why(&flow.verdict)),
+    ]
+}
+
+const fn tone(outcome: VerdictOutcome) -> Tone {
+    match outcome {
+        VerdictOutcome::Declared => Tone::Good,
+        VerdictOutcome::Violation => Tone::Bad,
+        VerdictOutcome::Undecided => Tone::Warn,
+    }
+}
+
+/// The rule that allows it, or every reason and the nearest rule, or what is missing.
+fn why(verdict: &VerdictRow) -> String {
+    match (verdict.outcome, &verdict.rule, &verdict.nearest) {
+        (VerdictOutcome::Declared, rule, _) => rule.as_deref().unwrap_or_default().to_owned(),
+        (VerdictOutcome::Undecided, ..) => verdict.missing.join("; "),
+        (VerdictOutcome::Violation, _, nearest) => {
+            let reasons =
+                verdict.reasons.iter().map(|reason| reason.id.as_str()).collect::<Vec<_>>().join(", ");
+            nearest.as_ref().map_or(reasons.clone(), |nearest| {
+                format!("{reasons}; nearest {} fails by {}", nearest.role, nearest.failed.join(", "))
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::api::samples;
+
+    fn shown(width: u16) -> String {
+        let reply = FlowsReply { matching: 5, flows: samples::flows() };
+        let screen = Screen { width, now: "2026-11-23T13:24:05Z".parse().expect("a timestamp") };
+        anstream::adapter::strip_str(&show(&reply, &screen)).to_string()
+    }
+
+    #[test]
+    fn flows_on_a_narrow_screen() {
+        insta::assert_snapshot!(shown(80));
+    }
+
+    #[test]
+    fn flows_on_a_wide_screen() {
+        insta::assert_snapshot!(shown(160));
+    }
+
+    #[test]
+    fn nothing_open_is_said_in_words() {
+        let screen = Screen { width: 80, now: jiff::Timestamp::UNIX_EPOCH };
+        let text = show(&FlowsReply { matching: 0, flows: Vec::new() }, &screen);
+        assert_eq!(anstream::adapter::strip_str(&text).to_string(), "no open flow matches\n");
+    }
+}

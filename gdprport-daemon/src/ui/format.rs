@@ -1,0 +1,111 @@
+//! Numbers, times and hostile text as people can read them.
+//!
+//! Belongs here: values to text, without colour or layout (those are `table`'s).
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use crate::core::model::{Attribution, Process};
+
+/// `1482113` → `1,482,113`.
+pub(super) fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes in binary units with one decimal: `412 B`, `1.4 GiB`. Rounded down, so that a bound never seems passed.
+pub(super) fn bytes(n: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if n < 1_024 {
+        return format!("{n} B");
+    }
+    let power = n.ilog2() / 10;
+    let unit = 1_u128 << (10 * power);
+    let tenths = u128::from(n) * 10 / unit;
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[power as usize - 1])
+}
+
+/// Seconds in the two largest units: `4s`, `2m 5s`, `3d 5h`.
+pub(super) fn duration(seconds: u64) -> String {
+    let (d, h, m, s) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    let two =
+        |a: u64, x: &str, b: u64, y: &str| if b == 0 { format!("{a}{x}") } else { format!("{a}{x} {b}{y}") };
+    match (d, h, m) {
+        (0, 0, 0) => format!("{s}s"),
+        (0, 0, _) => two(m, "m", s, "s"),
+        (0, _, _) => two(h, "h", m, "m"),
+        _ => two(d, "d", h, "h"),
+    }
+}
+
+/// `2026-11-23 13:00:00 UTC`: to the second, in the time zone that events have too.
+pub(super) fn moment(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// Counts by name: `undeclared-peer 12, undeclared-process 5`.
+pub(super) fn counts<K: AsRef<str>>(of: impl IntoIterator<Item = (K, u64)>) -> String {
+    let mut text = String::new();
+    for (name, n) in of {
+        let comma = if text.is_empty() { "" } else { ", " };
+        let _ = write!(text, "{comma}{} {}", name.as_ref(), thousands(n));
+    }
+    text
+}
+
+/// The process in a few words: `postgres 1203`; marked when it is not known exactly.
+pub(super) fn process(process: Option<&Process>) -> String {
+    let Some(process) = process else { return "unknown".to_owned() };
+    let path = process.script.as_deref().or(process.exe.as_deref());
+    let name = path.and_then(|path| path.rsplit('/').next()).or(process.comm.as_deref()).unwrap_or("?");
+    match process.attribution {
+        Attribution::Exact => format!("{name} {}", process.pid),
+        other => format!("{name} {} ({other})", process.pid),
+    }
+}
+
+/// Text from outside, made harmless for a terminal: control characters (which move the cursor, recolour or
+/// retitle) and the invisible ones that reorder text (Unicode's bidirectional controls) become `�`.
+pub(super) fn clean(text: &str) -> Cow<'_, str> {
+    let harmful = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if text.contains(harmful) { Cow::Owned(text.replace(harmful, "\u{fffd}")) } else { Cow::Borrowed(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        let shown = [0, 999, 1_000, 12_345, 1_234_567, u64::MAX].map(thousands);
+        assert_eq!(shown, ["0", "999", "1,000", "12,345", "1,234,567", "18,446,744,073,709,551,615"]);
+    }
+
+    #[test]
+    fn bytes_have_a_unit_and_are_never_rounded_up() {
+        let shown = [0, 1_023, 1_024, 1_048_575, 1_503_238_553, u64::MAX].map(bytes);
+        assert_eq!(shown, ["0 B", "1023 B", "1.0 KiB", "1023.9 KiB", "1.3 GiB", "15.9 EiB"]);
+    }
+
+    #[test]
+    fn durations_show_the_two_largest_units() {
+        let shown = [0, 59, 60, 125, 3_600, 7_260, 86_400, 277_503].map(duration);
+        assert_eq!(shown, ["0s", "59s", "1m", "2m 5s", "1h", "2h 1m", "1d", "3d 5h"]);
+    }
+
+    #[test]
+    fn text_from_outside_cannot_drive_the_terminal() {
+        assert_eq!(clean("a\u{1b}[2Jb\u{9b}c\u{202e}d\ne"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}e");
+        assert!(matches!(clean("plain é 漢"), Cow::Borrowed(_)));
+    }
+}

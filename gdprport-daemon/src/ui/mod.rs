@@ -1,0 +1,122 @@
+//! What people type and see: the command line, tables and exit codes.
+//!
+//! Belongs here: presentation. Everything shown comes from `control`, or from what a command calls in `app`.
+
+pub mod cli;
+mod commands;
+mod doctor;
+mod flows;
+mod format;
+mod status;
+mod table;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, StdoutLock, Write};
+use std::process::ExitCode;
+
+use anstream::{AutoStream, ColorChoice};
+use clap::Parser;
+
+use self::cli::{Cli, Color};
+use crate::control::client::ClientError;
+
+/// Columns where no terminal says how many there are.
+const WIDTH_OF_A_PIPE: u16 = 120;
+
+/// What tables have to fit, and the time they count from.
+#[derive(Debug, Clone, Copy)]
+struct Screen {
+    /// Columns.
+    width: u16,
+    /// Ages are counted up to here.
+    now: jiff::Timestamp,
+}
+
+/// How a command ends; the numbers are part of the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Exit {
+    /// As asked.
+    Fine = 0,
+    /// It failed.
+    Failed = 1,
+    /// Wrong usage, or a policy with problems.
+    Invalid = 2,
+    /// The daemon cannot be reached.
+    Unreachable = 3,
+}
+
+/// Where a command writes.
+struct Out {
+    stream: AutoStream<StdoutLock<'static>>,
+    terminal: bool,
+}
+
+impl Out {
+    fn new(color: Color) -> Self {
+        let stdout = io::stdout();
+        let terminal = stdout.is_terminal();
+        let choice = match color {
+            Color::Auto => AutoStream::choice(&stdout),
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        Self { stream: AutoStream::new(stdout.lock(), choice), terminal }
+    }
+
+    fn screen(&self) -> Screen {
+        let size = if self.terminal { rustix::termios::tcgetwinsize(io::stdout()).ok() } else { None };
+        // Some terminals (serial lines) report no columns at all.
+        let width = size.map(|size| size.ws_col).filter(|columns| *columns > 0).unwrap_or(WIDTH_OF_A_PIPE);
+        Screen { width, now: jiff::Timestamp::now() }
+    }
+
+    /// Writes text that may be coloured.
+    fn text(&mut self, text: &str) -> io::Result<()> {
+        self.stream.write_all(text.as_bytes())?;
+        self.stream.flush()
+    }
+
+    /// Writes one JSON value as it came, with its newline.
+    fn json(&mut self, json: &[u8]) -> io::Result<()> {
+        self.stream.write_all(json)?;
+        self.stream.write_all(b"\n")?;
+        self.stream.flush()
+    }
+}
+
+/// Runs the command line and says how it ended.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help into a closed pipe is no failure.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Invalid as u8));
+        }
+    };
+    let exit = commands::run(cli).unwrap_or_else(|error| {
+        let exit = exit_of(&error);
+        if exit != Exit::Fine {
+            let _ = writeln!(io::stderr(), "gdprport: {}", format::clean(&format!("{error:#}")));
+        }
+        exit
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn exit_of(error: &anyhow::Error) -> Exit {
+    // A reader that has seen enough (`| head`) ends the command, not in failure.
+    if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+        return Exit::Fine;
+    }
+    match error.downcast_ref::<ClientError>() {
+        None | Some(ClientError::Refused(_)) => Exit::Failed,
+        Some(
+            ClientError::NoDaemon(_)
+            | ClientError::Denied { .. }
+            | ClientError::Silent(_)
+            | ClientError::Garbled { .. },
+        ) => Exit::Unreachable,
+    }
+}

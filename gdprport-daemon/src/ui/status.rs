@@ -1,0 +1,283 @@
+//! The daemon's status: one line of health, then what stands behind it.
+
+use super::Screen;
+use super::doctor::hooks;
+use super::format::{bytes, clean, counts, duration, moment, thousands};
+use super::table::{Cell, Column, Tone, fact, table, title, wrap};
+use crate::control::api::{
+    Counts, Health, HealthState, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus, Status,
+    StatusReply,
+};
+
+const PORTS: [Column; 11] = [
+    Column::elastic("PORT", 12),
+    Column::number("NUMBER"),
+    Column::text("PROTOCOL").spare(4),
+    Column::number("OPEN"),
+    Column::number("OPENED"),
+    Column::number("CLOSED").spare(5),
+    Column::number("FAILED").spare(3),
+    Column::number("DECLARED").spare(1),
+    Column::number("UNDECIDED").spare(2),
+    Column::number("VIOLATIONS"),
+    Column::elastic("WHY", 22),
+];
+
+const SINKS: [Column; 6] = [
+    Column::elastic("SINK", 36),
+    Column::number("RECEIVED").spare(1),
+    Column::number("DELIVERED"),
+    Column::number("QUEUED").spare(2),
+    Column::number("LOST"),
+    Column::elastic("LAST ERROR", 15),
+];
+
+/// Screens at least this wide show the policy's digest whole.
+const WHOLE_DIGEST: u16 = 100;
+
+/// The whole status.
+pub(super) fn show(reply: &StatusReply, screen: &Screen) -> String {
+    let status = &reply.status;
+    let mut text = health(&reply.health, screen);
+    let about = format!(
+        "gdprport {}, pid {}, up {}, kernel {}, {} resident",
+        status.version,
+        status.pid,
+        duration(status.uptime_s),
+        status.kernel.release,
+        bytes(status.memory.rss_kib.saturating_mul(1_024)),
+    );
+    for line in wrap(&about, usize::from(screen.width).saturating_sub(2)) {
+        text.push_str(&format!("  {}\n", Tone::Dim.paint(&line)));
+    }
+    text.push_str(&policy(&status.policy, screen));
+    text.push_str(&hooks(&status.hooks, screen));
+    text.push_str(&ports(&status.ports, screen));
+    text.push_str(&coverage(status, screen));
+    text.push_str(&sinks(&status.sinks, screen));
+    text
+}
+
+fn health(health: &Health, screen: &Screen) -> String {
+    let tone = match health.state {
+        HealthState::Healthy => Tone::Good,
+        HealthState::Degraded => Tone::Warn,
+        HealthState::Losing => Tone::Bad,
+    };
+    let state = health.state.as_str();
+    let line = match health.reasons.as_slice() {
+        [] => state.to_owned(),
+        reasons => format!("{state}: {}", reasons.join(", ")),
+    };
+    let mut text = String::new();
+    for (i, line) in wrap(&line, usize::from(screen.width).saturating_sub(2)).iter().enumerate() {
+        text.push_str(&format!("{}\n", tone.paint(&format!("{} {line}", if i == 0 { "●" } else { " " }))));
+    }
+    text
+}
+
+fn policy(policy: &PolicyStatus, screen: &Screen) -> String {
+    let mut text = title("POLICY", &format!("in force for {}", duration(policy.age_s)));
+    let digest = match policy.digest.get(..23) {
+        Some(begin) if screen.width < WHOLE_DIGEST => format!("{begin}…"),
+        _ => policy.digest.clone(),
+    };
+    let mut add = |name, tone, value: &str| text.push_str(&fact(name, tone, value, screen.width));
+    match &policy.source {
+        PolicySource::Files(files) => add("files", Tone::Plain, &files.join(", ")),
+        PolicySource::Catalog => {
+            add("files", Tone::Warn, "none: the built-in catalog, observing; every flow is undeclared");
+        }
+    }
+    add("declares", Tone::Plain, &format!("{} ports, {} rules", policy.ports, policy.rules));
+    add("digest", Tone::Plain, &digest);
+    if let Some(reload) = &policy.last_reload {
+        if reload.ok {
+            add("reload", Tone::Plain, &format!("applied {}", moment(reload.at)));
+        } else {
+            let refused = format!("refused {}; the policy before it stays in force", moment(reload.at));
+            add("reload", Tone::Bad, &refused);
+            add("", Tone::Plain, &reload.problems);
+        }
+    }
+    for name in &policy.unresolved {
+        let unresolved = format!("{} ({}): what only it would allow is undecided", name.name, name.error);
+        add("unresolved", Tone::Warn, &unresolved);
+    }
+    text
+}
+
+fn ports(ports: &[PortStatus], screen: &Screen) -> String {
+    let undeclared = ports.iter().filter(|port| !port.declared).count();
+    let remark = match (ports.len(), undeclared) {
+        (0, _) => "none is watched".to_owned(),
+        (all, 0) => format!("{all} watched, all declared"),
+        (all, undeclared) => format!("{all} watched, {undeclared} only known to the catalog"),
+    };
+    let mut text = title("PORTS", &remark);
+    if ports.is_empty() {
+        return text;
+    }
+    let rows: Vec<_> = ports
+        .iter()
+        .map(|port| {
+            let reasons = counts(port.violations.iter().map(|(reason, n)| (reason.as_str(), *n)));
+            vec![
+                Cell::new(if port.declared { Tone::Plain } else { Tone::Warn }, &port.name),
+                Cell::plain(port.number.to_string()),
+                Cell::plain(port.protocol.as_deref().unwrap_or("-")),
+                Cell::count(Tone::Plain, port.open),
+                Cell::count(Tone::Plain, port.opened),
+                Cell::count(Tone::Plain, port.closed),
+                Cell::count(Tone::Plain, port.failed),
+                Cell::count(Tone::Good, port.declared_flows),
+                Cell::count(Tone::Warn, port.undecided),
+                Cell::count(Tone::Bad, port.violations_total),
+                Cell::plain(reasons),
+            ]
+        })
+        .collect();
+    text.push_str(&indent(&table(&PORTS, &rows, screen.width.saturating_sub(2))));
+    text
+}
+
+fn coverage(status: &Status, screen: &Screen) -> String {
+    let coverage = &status.coverage;
+    let mut text = title("COVERAGE", &format!("since {}", moment(coverage.since)));
+    let mut add = |name, tone, value: &str| text.push_str(&fact(name, tone, value, screen.width));
+    let (kernel, n) = (&coverage.kernel, thousands);
+    let seen =
+        format!("{} seen = {} emitted + {} filtered", n(kernel.seen), n(kernel.emitted), n(kernel.filtered));
+    add("kernel", tone_of(&kernel.dropped), &format!("{seen} + {}", lost(&kernel.dropped)));
+    let received = format!(
+        "{} received = {} delivered + {} suppressed",
+        n(coverage.received),
+        n(coverage.delivered),
+        n(coverage.suppressed)
+    );
+    add("daemon", tone_of(&coverage.dropped), &format!("{received} + {}", lost(&coverage.dropped)));
+    if let Some(at) = coverage.last_loss {
+        add("last loss", Tone::Warn, &moment(at));
+    }
+    let table = format!("{} of {} in the table", n(coverage.flows_open), n(coverage.flows_cap));
+    if coverage.evicted == 0 {
+        add("flows", Tone::Plain, &table);
+    } else {
+        add("flows", Tone::Bad, &format!("{table}, {} evicted", n(coverage.evicted)));
+    }
+    let control = &status.control;
+    let turned_away = control.refused + control.broken + control.busy + control.forbidden;
+    let control = format!(
+        "{} of {} connections, {} following the events, {} turned away, {} events lost by slow followers",
+        n(control.connections),
+        n(control.connections_cap),
+        n(control.followers),
+        n(turned_away),
+        n(control.follower_lost)
+    );
+    add("control", Tone::Plain, &control);
+    text
+}
+
+fn tone_of(dropped: &Counts) -> Tone {
+    if dropped.values().any(|n| *n > 0) { Tone::Bad } else { Tone::Plain }
+}
+
+fn lost(dropped: &Counts) -> String {
+    let sum = thousands(dropped.values().sum());
+    if sum == "0" {
+        return "0 lost".to_owned();
+    }
+    format!("{sum} lost ({})", counts(dropped.iter().map(|(reason, n)| (reason, *n))))
+}
+
+fn sinks(sinks: &[SinkStatus], screen: &Screen) -> String {
+    let failing = sinks.iter().filter(|sink| sink.last_error.is_some()).count();
+    let remark = match (sinks.len(), failing) {
+        (0, _) => "none: events are counted and go nowhere".to_owned(),
+        (all, 0) => format!("{all} in use"),
+        (all, failing) => format!("{all} in use, {failing} failing"),
+    };
+    let mut text = title("SINKS", &remark);
+    if sinks.is_empty() {
+        return text;
+    }
+    let rows: Vec<_> = sinks
+        .iter()
+        .map(|sink| {
+            vec![
+                Cell::plain(&sink.name),
+                Cell::count(Tone::Plain, sink.received),
+                Cell::count(Tone::Plain, sink.delivered),
+                Cell::count(Tone::Plain, sink.queued),
+                Cell::count(Tone::Bad, sink.dropped.values().sum()),
+                sink.last_error.as_ref().map_or_else(|| Cell::plain(""), |error| Cell::new(Tone::Bad, error)),
+            ]
+        })
+        .collect();
+    text.push_str(&indent(&table(&SINKS, &rows, screen.width.saturating_sub(2))));
+    text
+}
+
+/// What came of a reload: every problem, or that it is applied.
+pub(super) fn reload(reply: &ReloadReply) -> String {
+    let mut text = String::new();
+    for line in reply.problems.lines().chain(reply.warnings.lines()) {
+        text.push_str(&format!("{}\n", clean(line)));
+    }
+    let (tone, outcome) =
+        if reply.applied { (Tone::Good, "applied") } else { (Tone::Bad, "refused; still in force is") };
+    text.push_str(&format!("{} {}\n", tone.paint(outcome), clean(&reply.digest)));
+    text
+}
+
+fn indent(table: &str) -> String {
+    table.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::api::samples;
+
+    fn shown(status: Status, width: u16) -> String {
+        let reply = StatusReply { health: status.health(), status };
+        let screen = Screen { width, now: jiff::Timestamp::UNIX_EPOCH };
+        let text = anstream::adapter::strip_str(&show(&reply, &screen)).to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= usize::from(width)), "{text}");
+        text
+    }
+
+    #[test]
+    fn status_of_a_bad_day_on_a_narrow_screen() {
+        insta::assert_snapshot!(shown(samples::status(), 80));
+    }
+
+    #[test]
+    fn status_of_a_bad_day_on_a_wide_screen() {
+        insta::assert_snapshot!(shown(samples::status(), 160));
+    }
+
+    #[test]
+    fn status_of_a_good_day_leads_with_one_word() {
+        let text = shown(samples::healthy(), 120);
+        assert_eq!(text.lines().next(), Some("● healthy"));
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn status_without_a_policy_or_sinks_says_what_that_means() {
+        let mut status = samples::healthy();
+        status.policy.source = PolicySource::Catalog;
+        status.ports.clear();
+        status.sinks.clear();
+        insta::assert_snapshot!(shown(status, 120));
+    }
+
+    #[test]
+    fn a_loss_a_moment_ago_is_losing_events() {
+        let mut status = samples::healthy();
+        status.coverage.kernel.dropped = [("ring-full".into(), 12)].into();
+        assert!(shown(status, 120).starts_with("● losing events: 12 lost in the kernel (ring-full 12)\n"));
+    }
+}

@@ -1,0 +1,269 @@
+//! Layout: tables without borders that fit their screen, titles, facts and wrapped sentences, in colour.
+//!
+//! Belongs here: where text goes and its tone. Colour is always written; the stream takes it out where none is
+//! wanted. Does not belong here: what is shown (`status`, `flows`, `doctor`).
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::presets::NOTHING;
+use comfy_table::{Attribute, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table, Width};
+
+use super::format::clean;
+
+/// Columns of space between two columns of a table.
+const GAP: u16 = 2;
+
+/// Lines that one row may take; what is longer still ends in `…`.
+const ROW_LINES: usize = 6;
+
+/// The least room for wrapped text, whatever the screen.
+const LEAST_ROOM: usize = 12;
+
+/// How a piece of text is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    Plain,
+    Strong,
+    Good,
+    Warn,
+    Bad,
+    Dim,
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        match self {
+            Self::Plain => Style::new(),
+            Self::Strong => Style::new().bold(),
+            Self::Good => AnsiColor::Green.on_default(),
+            Self::Warn => AnsiColor::Yellow.on_default(),
+            Self::Bad => AnsiColor::Red.on_default().bold(),
+            Self::Dim => Style::new().dimmed(),
+        }
+    }
+
+    /// The text in this tone.
+    pub(super) fn paint(self, text: &str) -> String {
+        let style = self.style();
+        format!("{style}{text}{style:#}")
+    }
+}
+
+/// One cell: text that is made harmless, and its tone.
+#[derive(Debug, Clone)]
+pub(super) struct Cell {
+    text: String,
+    tone: Tone,
+}
+
+impl Cell {
+    pub(super) fn new(tone: Tone, text: impl AsRef<str>) -> Self {
+        Self { text: clean(text.as_ref()).into_owned(), tone }
+    }
+
+    pub(super) fn plain(text: impl AsRef<str>) -> Self {
+        Self::new(Tone::Plain, text)
+    }
+
+    /// A count; zero is dimmed so that the others stand out.
+    pub(super) fn count(tone: Tone, n: u64) -> Self {
+        Self::new(if n == 0 { Tone::Dim } else { tone }, super::format::thousands(n))
+    }
+
+    fn styled(&self) -> comfy_table::Cell {
+        let cell = comfy_table::Cell::new(&self.text);
+        match self.tone {
+            Tone::Plain => cell,
+            Tone::Strong => cell.add_attribute(Attribute::Bold),
+            Tone::Good => cell.fg(Color::DarkGreen),
+            Tone::Warn => cell.fg(Color::DarkYellow),
+            Tone::Bad => cell.fg(Color::DarkRed).add_attribute(Attribute::Bold),
+            Tone::Dim => cell.add_attribute(Attribute::Dim),
+        }
+    }
+}
+
+/// One column of a table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Column {
+    title: &'static str,
+    numeric: bool,
+    /// May be narrowed to this width, its text wrapped; `None`: always as wide as its widest cell.
+    least: Option<u16>,
+    /// Left out on narrow screens, the highest first; 0: never.
+    spare: u8,
+}
+
+impl Column {
+    pub(super) const fn text(title: &'static str) -> Self {
+        Self { title, numeric: false, least: None, spare: 0 }
+    }
+
+    pub(super) const fn number(title: &'static str) -> Self {
+        Self { title, numeric: true, least: None, spare: 0 }
+    }
+
+    pub(super) const fn elastic(title: &'static str, least: u16) -> Self {
+        Self { title, numeric: false, least: Some(least), spare: 0 }
+    }
+
+    pub(super) const fn spare(mut self, rank: u8) -> Self {
+        self.spare = rank;
+        self
+    }
+}
+
+/// Lays out a table on lines of at most `width` columns: where it does not fit, elastic columns are narrowed
+/// and wrap, then spare ones are left out. So are columns without any text.
+pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: u16) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).enforce_styling().style_text_only();
+    table.set_header(
+        columns.iter().map(|column| Cell::new(Tone::Dim, column.title).styled()).collect::<Vec<_>>(),
+    );
+    for cells in rows {
+        let mut row = Row::from(cells.iter().map(Cell::styled).collect::<Vec<_>>());
+        row.max_height(ROW_LINES);
+        table.add_row(row);
+    }
+    let natural = table.column_max_content_widths();
+    for ((column, fit), spec) in table.column_iter_mut().zip(fit(columns, rows, &natural, width)).zip(columns)
+    {
+        column.set_padding((0, GAP));
+        column.set_constraint(match fit {
+            Some(width) => ColumnConstraint::Absolute(Width::Fixed(width + GAP)),
+            None => ColumnConstraint::Hidden,
+        });
+        if spec.numeric {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(u16::MAX);
+    let mut text = String::new();
+    for line in table.lines() {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// The width of each column, `None` for those left out.
+fn fit(columns: &[Column], rows: &[Vec<Cell>], natural: &[u16], width: u16) -> Vec<Option<u16>> {
+    // The last column's gap may hang over the edge: it is trimmed.
+    let room = width.saturating_add(GAP);
+    let taken = |widths: &[Option<u16>]| {
+        widths.iter().flatten().fold(0_u16, |sum, width| sum.saturating_add(*width).saturating_add(GAP))
+    };
+    let mut widths: Vec<Option<u16>> = columns
+        .iter()
+        .zip(natural)
+        .enumerate()
+        .map(|(i, (column, natural))| {
+            let empty = rows.iter().all(|row| row.get(i).is_none_or(|cell| cell.text.is_empty()));
+            (!empty).then_some(column.least.map_or(*natural, |least| least.min(*natural)))
+        })
+        .collect();
+    let mut ranks: Vec<u8> = columns.iter().map(|column| column.spare).filter(|rank| *rank > 0).collect();
+    ranks.sort_unstable();
+    while taken(&widths) > room {
+        let Some(rank) = ranks.pop() else { break };
+        for (column, width) in columns.iter().zip(&mut widths) {
+            if column.spare == rank {
+                *width = None;
+            }
+        }
+    }
+    // What is left goes to the elastic columns, from left to right.
+    let mut left = room.saturating_sub(taken(&widths));
+    for (width, natural) in widths.iter_mut().zip(natural) {
+        if let Some(width) = width {
+            let more = natural.saturating_sub(*width).min(left);
+            *width += more;
+            left -= more;
+        }
+    }
+    widths
+}
+
+/// A section's title, with a remark.
+pub(super) fn title(text: &str, remark: &str) -> String {
+    format!("\n{}  {}\n", Tone::Strong.paint(text), Tone::Dim.paint(&clean(remark)))
+}
+
+/// A named fact, its text wrapped under itself.
+pub(super) fn fact(name: &str, tone: Tone, text: &str, width: u16) -> String {
+    const NAME: usize = 13;
+    let room = usize::from(width).saturating_sub(NAME + 2);
+    let mut shown = String::new();
+    for (i, line) in wrap(text, room).iter().enumerate() {
+        let name = if i == 0 { name } else { "" };
+        shown.push_str(&format!("  {}{}\n", Tone::Dim.paint(&format!("{name:NAME$}")), tone.paint(line)));
+    }
+    shown
+}
+
+/// Breaks text from outside into lines of at most `room` characters: at line ends, else at spaces, else
+/// within a word.
+pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
+    let room = room.max(LEAST_ROOM);
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let line = clean(line);
+        let mut rest = line.trim_end();
+        while rest.chars().count() > room {
+            let end = rest.char_indices().nth(room).map_or(rest.len(), |(at, _)| at);
+            // A space just after the last column still ends the line; leading space is indentation.
+            let space = rest[..end + usize::from(rest[end..].starts_with(' '))].rfind(' ');
+            let cut = space.filter(|at| !rest[..*at].trim().is_empty()).unwrap_or(end);
+            lines.push(rest[..cut].trim_end().to_owned());
+            rest = rest[cut..].trim_start();
+        }
+        lines.push(rest.to_owned());
+    }
+    if lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_is_wider_than_its_room_and_no_word_is_lost() {
+        let text = "flows accepted without asking for the peer show their listener, not the worker";
+        for room in 12..100 {
+            let lines = wrap(text, room);
+            assert!(lines.iter().all(|line| line.chars().count() <= room), "{room}: {lines:?}");
+            assert_eq!(lines.join(" "), text);
+        }
+        assert_eq!(wrap("aaaaaaaaaaaaaaaaaa", 12), ["aaaaaaaaaaaa", "aaaaaa"]);
+    }
+
+    #[test]
+    fn narrow_screens_lose_spare_columns_and_wrap_elastic_ones() {
+        let columns = [
+            Column::text("A"),
+            Column::number("B").spare(1),
+            Column::elastic("C", 12),
+            Column::text("D").spare(2),
+        ];
+        let rows = [vec![
+            Cell::plain("aaaaaaaaaa"),
+            Cell::plain("1"),
+            Cell::plain("one two three four five six"),
+            Cell::plain("dddd"),
+        ]];
+        let at = |width| anstream::adapter::strip_str(&table(&columns, &rows, width)).to_string();
+        assert!(at(60).contains("six") && at(60).contains("dddd"));
+        assert!(!at(32).contains("dddd") && at(32).contains(" 1 "));
+        assert!(at(24).contains("aaaaaaaaaa  one two") && at(24).contains("five six"));
+        for width in 24..80 {
+            assert!(
+                at(width).lines().all(|line| line.chars().count() <= usize::from(width)),
+                "{}",
+                at(width)
+            );
+        }
+    }
+}
