@@ -1,0 +1,141 @@
+//! A daemon that cannot start says in one sentence why and what to do, and leaves nothing behind.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use gdprport_tests::cgroup;
+use gdprport_tests::child::{Place, User};
+use gdprport_tests::daemon::program;
+use gdprport_tests::policy::open;
+use gdprport_tests::ports::Port;
+use gdprport_tests::temp::{TempDir, set_mode};
+
+/// A copy of the program that every user may run, with a policy and a place for a socket.
+struct Ground {
+    dir: TempDir,
+    program: PathBuf,
+    policy: PathBuf,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let dir = TempDir::new();
+        let copy = dir.join("gdprport");
+        let done = Command::new("cp").arg(program()).arg(&copy).status().expect("cp can be run");
+        assert!(done.success());
+        set_mode(&copy, 0o755);
+        set_mode(dir.path(), 0o777);
+        let policy = dir.write("policy.toml", &open(Port::free().number()).alone());
+        Self { dir, program: copy, policy }
+    }
+
+    /// `daemon run` with this policy, started by `prefix` (a program and its arguments, maybe none).
+    fn run(&self, prefix: &[&str], place: Place<'_>) -> Output {
+        let mut words = prefix.iter().map(|word| (*word).into()).collect::<Vec<std::ffi::OsString>>();
+        words.push(self.program.clone().into());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).args(["daemon", "run", "--policy"]).arg(&self.policy);
+        command.arg("--events").arg(self.dir.join("events")).arg("--socket").arg(self.dir.join("socket"));
+        place.apply(&mut command);
+        command.output().expect("the program can be run")
+    }
+}
+
+/// Exit code 1 and one sentence that has all of these words.
+#[track_caller]
+fn one_sentence(output: &Output, words: &[&str]) {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.trim().lines().count(), 1, "one sentence: {said}");
+    for word in words {
+        assert!(said.to_lowercase().contains(&word.to_lowercase()), "no word of {word}: {said}");
+    }
+}
+
+#[test]
+fn whoever_is_not_root_is_told_so_in_one_sentence() {
+    let ground = Ground::new();
+    one_sentence(&ground.run(&[], Place::default().user(&User::nobody())), &["root"]);
+}
+
+#[test]
+fn root_without_the_capabilities_is_told_which_one_is_missing() {
+    let ground = Ground::new();
+    let prefix = ["setpriv", "--bounding-set=-bpf,-sys_admin", "--inh-caps=-bpf,-sys_admin"];
+    one_sentence(&ground.run(&prefix, Place::default()), &["CAP_"]);
+}
+
+#[test]
+fn a_host_without_cgroup2_is_told_how_to_mount_it() {
+    let ground = Ground::new();
+    let script = format!("umount -l '{}' && exec \"$0\" \"$@\"", cgroup::mount().display());
+    let prefix = ["unshare", "--mount", "sh", "-c", &script];
+    one_sentence(&ground.run(&prefix, Place::default()), &["cgroup2", "mount"]);
+}
+
+#[test]
+fn an_invalid_policy_stops_the_start_with_all_problems_and_their_places() {
+    let ground = Ground::new();
+    let text = "version = 1\n\n[[port]]\nname = \"a\"\nport = 99999\nmode = \"enforce\"\n\n\
+                [[port.allow]]\nrole = \"x\"\ndirection = \"sideways\"\npeers = [\"300.1.2.3\"]\nvolume = { max = \"1GiB\" }\n";
+    ground.dir.write("policy.toml", text);
+    for check in [false, true] {
+        let output = if check {
+            let mut command = Command::new(&ground.program);
+            command.args(["policy", "check"]).arg(&ground.policy);
+            Place::default().user(&User::nobody()).apply(&mut command);
+            command.output().expect("the program can be run")
+        } else {
+            ground.run(&[], Place::default())
+        };
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        for line in [5, 6, 10, 11, 12] {
+            assert!(said.contains(&format!("policy.toml:{line}:")), "line {line} is not told: {said}");
+        }
+    }
+    assert!(!ground.dir.join("events").exists() && !ground.dir.join("socket").exists(), "nothing was begun");
+}
+
+#[test]
+fn a_valid_policy_is_found_valid_without_a_daemon_and_without_root() {
+    let ground = Ground::new();
+    let mut command = Command::new(&ground.program);
+    command.args(["policy", "check"]).arg(&ground.policy);
+    Place::default().user(&User::nobody()).apply(&mut command);
+    let output = command.output().expect("the program can be run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_policys_schema_is_printed_without_a_daemon() {
+    let output = Command::new(program()).args(["policy", "schema"]).output().expect("the program can be run");
+    assert!(output.status.success());
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).expect("the schema is JSON");
+    jsonschema::meta::validate(&schema).expect("the schema is a schema");
+}
+
+#[test]
+fn a_policy_file_that_is_named_and_not_there_stops_the_start() {
+    let ground = Ground::new();
+    std::fs::remove_file(&ground.policy).expect("it was written");
+    let output = ground.run(&[], Place::default());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    assert!(said.contains("policy.toml"), "{said}");
+}
+
+#[test]
+fn a_place_for_events_that_cannot_be_written_stops_the_start() {
+    let ground = Ground::new();
+    std::fs::create_dir(ground.dir.join("events")).expect("a fresh directory");
+    one_sentence(&ground.run(&[], Place::default()), &["events"]);
+}
+
+#[test]
+fn usage_errors_exit_with_two() {
+    for words in [&["daemon", "jump"][..], &["daemon", "run", "--no-such-option"], &["policy"]] {
+        let output = Command::new(program()).args(words).output().expect("the program can be run");
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+    }
+}
