@@ -161,9 +161,11 @@ impl Stream for TapClient {
         }
         let Some(item) = client.queue.pop_front() else { return Poll::Ready(None) };
         books.delivered += 1;
-        books.bytes += item.event.native().len() as u64;
         drop(state);
-        Poll::Ready(Some(item.event.native().clone()))
+        // The line may have to be made first, which must not hold up who publishes.
+        let line = item.event.native().clone();
+        self.shared.lock().books.bytes += line.len() as u64;
+        Poll::Ready(Some(line))
     }
 }
 

@@ -120,3 +120,6 @@ fn exit_of(error: &anyhow::Error) -> Exit {
         ) => Exit::Unreachable,
     }
 }
+//! What people see: the command line and what it prints.
+
+pub mod lines;
