@@ -239,8 +239,15 @@ impl Daemon {
         );
         let verdict =
             self.in_force.policy.evaluate_listener(event.local, process.as_deref());
-        let cookie = event.cookie;
-        self.listener_opened(Listener { cookie, local: event.local, process, verdict, found: false }, now);
+        let listener = Listener {
+            cookie: event.cookie,
+            local: event.local,
+            process,
+            verdict,
+            opened_ns: Some(event.time_ns),
+            found: false,
+        };
+        self.listener_opened(listener, now);
     }
 
     /// Reports and remembers a listener, unless it is known.

@@ -10,6 +10,7 @@ use gdprport_common::{
 };
 use zerocopy::FromBytes as _;
 
+use super::identity::OwnerRef;
 use super::model::{Endpoint, Outcome};
 
 /// Why a record could not be read.
@@ -34,33 +35,6 @@ pub enum DecodeError {
         /// The field.
         field: &'static str,
     },
-}
-
-/// The owner of a socket, as the kernel side saw it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct OwnerRef {
-    /// How it was seen.
-    pub role: SocketRole,
-    /// Thread group id in the initial pid namespace; 0 if not known.
-    pub tgid: u32,
-    /// The parent's thread group id at fork; 0 if not known.
-    pub parent_tgid: u32,
-    /// User id at the time of the call.
-    pub uid: u32,
-    /// Group id at the time of the call.
-    pub gid: u32,
-    /// Exec id; 0 if not known.
-    pub exec_id: u64,
-    /// cgroup id; 0 if not known.
-    pub cgroup_id: u64,
-    /// Network namespace cookie; 0 if not known.
-    pub netns_cookie: u64,
-    /// Fork time, nanoseconds of `CLOCK_BOOTTIME`; 0 if not known.
-    pub start_ns: u64,
-    /// When the record was made, nanoseconds of `CLOCK_BOOTTIME`.
-    pub time_ns: u64,
-    /// Command name, NUL-padded; empty where the record has none.
-    pub comm: [u8; 16],
 }
 
 /// What all records about a socket have.

@@ -1,7 +1,5 @@
-//! Reads the machine: kernel programs, `/proc`, cgroups, sockets, clocks.
-
-pub mod probes;
-//! The host: what this machine tells about processes, sockets, namespaces, cgroups and time.
+//! The host: what this machine tells about processes, sockets, namespaces, cgroups and time, and the kernel
+//! programs that tell the rest.
 //!
 //! Belongs here: reading the machine. What the readings prove is decided in `core`.
 
@@ -12,6 +10,7 @@ mod file;
 mod names;
 pub mod netns;
 mod pid;
+pub mod probes;
 pub mod process;
 pub mod snapshot;
 pub mod sockets;

@@ -57,6 +57,18 @@ impl ProcDir {
         Some(buffer[..len].strip_suffix(b"\n").unwrap_or(&buffer[..len]).to_vec())
     }
 
+    /// The real user and group id, in the initial user namespace.
+    pub(super) fn ids(&self) -> Option<(u32, u32)> {
+        let mut text = vec![0; TEXT_CAP];
+        let len = self.read_all(c"status", &mut text)?;
+        let text = String::from_utf8_lossy(&text[..len]);
+        let first = |key: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+            line.split_ascii_whitespace().next()?.parse().ok()
+        };
+        Some((first("Uid:")?, first("Gid:")?))
+    }
+
     /// The executable's path without ` (deleted)`, and the file itself. `None` for kernel threads, for
     /// processes that may not be read, and for paths that are no UTF-8.
     ///

@@ -8,6 +8,7 @@
 //! gone, stays `null`: never another process's.
 
 mod evidence;
+mod holder;
 mod seed;
 
 use std::io;
@@ -15,7 +16,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gdprport_common::{ExecValue, SocketRole, TaskIdentity};
+use gdprport_common::{ExecRecord, SocketRole, TaskIdentity};
 
 use crate::core::identity::{ExecName, OwnerRef, attribution, comm_text};
 use crate::core::model::{Attribution, Parent, Placement, Process};
@@ -47,7 +48,7 @@ pub trait TaskLookup {
     /// What is known of the process that has this tgid now.
     fn identity(&self, tgid: u32) -> Option<TaskIdentity>;
     /// What an exec id stands for.
-    fn exec(&self, exec_id: u64) -> Option<ExecValue>;
+    fn exec(&self, exec_id: u64) -> Option<ExecRecord>;
 }
 
 /// Where the machine is read.
@@ -97,6 +98,7 @@ pub struct ResolverStats {
 pub struct Resolver {
     proc_path: PathBuf,
     proc: OwnedFd,
+    cgroup2: Option<PathBuf>,
     host_root: Option<Root>,
     clock: BootClock,
     cgroups: Cgroups,
@@ -172,6 +174,7 @@ impl Resolver {
         Ok(Self {
             proc_path: roots.proc.clone(),
             proc: pid::open_proc(&roots.proc)?,
+            cgroup2: roots.cgroups.cgroup2.clone(),
             host_root: Root::open(&roots.host_root),
             clock,
             cgroups: Cgroups::new(&roots.cgroups),

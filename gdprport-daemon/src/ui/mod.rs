@@ -7,6 +7,7 @@ mod commands;
 mod doctor;
 mod flows;
 mod format;
+mod lines;
 mod status;
 mod table;
 
@@ -122,4 +123,3 @@ fn exit_of(error: &anyhow::Error) -> Exit {
 }
 //! What people see: the command line and what it prints.
 
-pub mod lines;

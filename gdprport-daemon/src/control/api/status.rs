@@ -168,7 +168,9 @@ pub struct Coverage {
     pub since: Timestamp,
     /// What the kernel programs count.
     pub kernel: KernelCounts,
-    /// Records read from the kernel.
+    /// Records read from the kernel programs; all that were emitted once nothing is under way.
+    pub records: u64,
+    /// Occurrences that became an event, or would have.
     pub received: u64,
     /// Events handed to every sink that wanted them.
     pub delivered: u64,
@@ -178,6 +180,10 @@ pub struct Coverage {
     pub dropped: Counts,
     /// Flows forgotten because the flow table was full.
     pub evicted: u64,
+    /// Ends reported of flows whose beginning was lost.
+    pub opening_missed: u64,
+    /// Flows whose end was lost, or was not to be seen because they are older than the daemon.
+    pub end_missed: u64,
     /// Flows in the table now.
     pub flows_open: u64,
     /// Flows the table can hold.

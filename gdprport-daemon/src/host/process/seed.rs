@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use gdprport_common::{EXEC_ID_SEEDED, ExecValue, PATH_CAP, TaskIdentity};
+use gdprport_common::{EXEC_ID_SEEDED, ExecRecord, PATH_CAP, RecordKind, TaskIdentity};
 
 use super::{Exec, Resolver};
 use crate::core::identity::{ExecName, NS_PER_TICK};
@@ -21,7 +21,7 @@ pub struct Seed {
     pub identity: TaskIdentity,
     /// Value of the executable map under that exec id: the path of the executable, marked as shipped. A path
     /// too long for it is left out; the resolver knows it nevertheless.
-    pub exec: ExecValue,
+    pub exec: ExecRecord,
 }
 
 impl Resolver {
@@ -44,8 +44,16 @@ impl Resolver {
         let exec_id = EXEC_ID_SEEDED | self.seeded;
         self.seeded += 1;
 
-        let mut exec =
-            ExecValue { time_ns: boottime_ns(), tgid, path_len: 0, shipped: 1, path: [0; PATH_CAP] };
+        let mut exec = ExecRecord {
+            kind: RecordKind::Exec as u8,
+            shipped: 1,
+            path_len: 0,
+            tgid,
+            exec_id,
+            time_ns: boottime_ns(),
+            reserved: 0,
+            path: [0; PATH_CAP],
+        };
         // The last byte stays NUL: a path that fills the array would read as one that was cut.
         if exe.len() < PATH_CAP - 1 {
             exec.path[..exe.len()].copy_from_slice(exe.as_bytes());

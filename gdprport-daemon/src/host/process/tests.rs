@@ -18,7 +18,7 @@ use crate::host::pid::ProcDir;
 #[derive(Default)]
 struct Maps {
     tasks: HashMap<u32, TaskIdentity>,
-    execs: HashMap<u64, ExecValue>,
+    execs: HashMap<u64, ExecRecord>,
     asked: Cell<u32>,
 }
 
@@ -28,7 +28,7 @@ impl TaskLookup for Maps {
         self.tasks.get(&tgid).copied()
     }
 
-    fn exec(&self, exec_id: u64) -> Option<ExecValue> {
+    fn exec(&self, exec_id: u64) -> Option<ExecRecord> {
         self.asked.set(self.asked.get() + 1);
         self.execs.get(&exec_id).copied()
     }

@@ -101,7 +101,17 @@ fn an_exec_id_whose_record_was_forgotten_is_asked_for() {
     let mut maps = Maps::default();
     let mut path = [0; PATH_CAP];
     path[..10].copy_from_slice(b"/bin/sleep");
-    maps.execs.insert(5, ExecValue { time_ns: 1, tgid: 900, path_len: 10, shipped: 1, path });
+    let exec = ExecRecord {
+        kind: 7,
+        shipped: 1,
+        path_len: 10,
+        tgid: 900,
+        exec_id: 5,
+        time_ns: 1,
+        reserved: 0,
+        path,
+    };
+    maps.execs.insert(5, exec);
     let mut resolver = real();
     resolver.learn_cgroup(77, b"/system.slice/x.service");
     let gone = OwnerRef { cgroup_id: 77, ..owner(4_000_003, 5, 1_000) };
