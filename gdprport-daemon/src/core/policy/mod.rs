@@ -12,6 +12,7 @@ mod index;
 mod listener;
 mod model;
 mod names;
+mod overlap;
 mod pattern;
 mod peers;
 mod problem;

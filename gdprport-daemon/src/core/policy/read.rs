@@ -58,7 +58,7 @@ impl<'v> Node<'v> {
 
 /// A type that a TOML value can be read into.
 pub(super) trait Read: Sized {
-    /// Reads the value; on `None` at least one problem was reported.
+    /// Reads the value; on `None` a problem was reported.
     fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self>;
 }
 
@@ -150,7 +150,7 @@ impl<T: Read> Read for Vec<At<T>> {
     }
 }
 
-/// One value, or a list of them that is not empty.
+/// One value, or a list of them that is not empty; empty only after a problem was reported.
 #[derive(Debug)]
 pub(super) struct OneOrMany<T>(pub Vec<At<T>>);
 
@@ -160,10 +160,10 @@ impl<T: Read> Read for OneOrMany<T> {
             DeValue::Array(items) if items.is_empty() => {
                 let help = "name at least one, or leave the key out where it is optional".to_owned();
                 report.error(node.loc, "the list is empty", help);
-                None
+                Some(Self(Vec::new()))
             }
             DeValue::Array(_) => Vec::read(node, report).map(Self),
-            _ => At::read(node, report).map(|one| Self(vec![one])),
+            _ => Some(Self(At::read(node, report).into_iter().collect())),
         }
     }
 }
