@@ -35,20 +35,20 @@ enum Events {
 pub struct Start {
     policy: Option<String>,
     events: Events,
-    arguments: Vec<String>,
+    config: Option<String>,
 }
 
 impl Start {
     /// With this policy.
     #[must_use]
     pub fn with(policy: impl Into<String>) -> Self {
-        Self { policy: Some(policy.into()), events: Events::Own, arguments: Vec::new() }
+        Self { policy: Some(policy.into()), events: Events::Own, config: None }
     }
 
-    /// Without a policy: the built-in catalog applies. Only right where the host has no policy either.
+    /// Without a policy: the built-in catalog applies.
     #[must_use]
     pub fn without_policy() -> Self {
-        Self { policy: None, events: Events::Own, arguments: Vec::new() }
+        Self { policy: None, events: Events::Own, config: None }
     }
 
     /// Writes the events there instead of into a file of its own.
@@ -58,10 +58,10 @@ impl Start {
         self
     }
 
-    /// With one more argument of `daemon run`.
+    /// With a `gdprport.toml` of this text instead of the host's.
     #[must_use]
-    pub fn argument(mut self, word: &str) -> Self {
-        self.arguments.push(word.to_owned());
+    pub fn config(mut self, text: &str) -> Self {
+        self.config = Some(text.to_owned());
         self
     }
 
@@ -81,10 +81,12 @@ impl Start {
         };
         let mut command = Command::new(program());
         command.args(["daemon", "run"]).arg("--events").arg(&events).arg("--socket").arg(&socket);
-        if let Some(text) = &self.policy {
-            command.arg("--policy").arg(dir.write("policy.toml", text));
-        }
-        command.args(self.arguments);
+        match &self.policy {
+            Some(text) => command.arg("--policy").arg(dir.write("policy.toml", text)),
+            None => command.arg("--no-policy"),
+        };
+        // Never the host's own: what a promise says must not depend on it.
+        command.arg("--config").arg(dir.write("gdprport.toml", &self.config.unwrap_or_default()));
         command.stdout(File::create(dir.join("stdout")).expect("a fresh file"));
         command.stderr(File::create(&stderr).expect("a fresh file"));
         let child = Child::start(command, Place::default());

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Start};
 use crate::policy::open;
 use crate::ports::Port;
 use crate::puppet::{Held, Puppet};
@@ -46,8 +46,20 @@ impl Pair {
     #[must_use]
     #[track_caller]
     pub fn listening_on(address: impl Display) -> Self {
+        Self::made(address, "")
+    }
+
+    /// The same as [`Pair::new`] with a configuration of the daemon.
+    #[must_use]
+    #[track_caller]
+    pub fn with(config: &str) -> Self {
+        Self::made("127.0.0.1", config)
+    }
+
+    #[track_caller]
+    fn made(address: impl Display, config: &str) -> Self {
         let port = Port::free();
-        let daemon = Daemon::with(open(port.number()).alone());
+        let daemon = Start::with(open(port.number()).alone()).config(config).go();
         let (mut server, client) = (Puppet::new(), Puppet::new());
         server.listen(format!("{address}:{port}"));
         Self { server, client, port, daemon }
