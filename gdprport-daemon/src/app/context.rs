@@ -5,8 +5,8 @@ use std::sync::Arc;
 use gdprport_common::{ExecRecord, TaskIdentity};
 use jiff::Timestamp;
 
-use crate::core::identity::OwnerRef;
 use crate::core::flow::Context;
+use crate::core::identity::OwnerRef;
 use crate::core::model::{Direction, Endpoint, Process};
 use crate::core::policy::{Facts, Names, Policy};
 use crate::core::verdict::Verdict;

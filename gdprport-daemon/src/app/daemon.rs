@@ -237,8 +237,7 @@ impl Daemon {
             },
             &event.owner,
         );
-        let verdict =
-            self.in_force.policy.evaluate_listener(event.local, process.as_deref());
+        let verdict = self.in_force.policy.evaluate_listener(event.local, process.as_deref());
         let listener = Listener {
             cookie: event.cookie,
             local: event.local,

@@ -57,10 +57,8 @@ impl Publisher {
 
     /// Takes over the ports of a policy.
     pub fn apply(&mut self, policy: &Policy) {
-        self.ports = policy
-            .watched()
-            .map(|info| ((info.number, Arc::clone(&info.name)), watched(info)))
-            .collect();
+        self.ports =
+            policy.watched().map(|info| ((info.number, Arc::clone(&info.name)), watched(info))).collect();
         self.policy = reference(policy);
     }
 

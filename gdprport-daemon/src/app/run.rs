@@ -22,9 +22,7 @@ use super::{doctor, notify};
 use crate::control::api::ReloadReply;
 use crate::control::handle::{Inbox, Request, channel};
 use crate::control::server::{BindError, Options, Server};
-use crate::core::event::{
-    Agent, Body, DaemonEnd, DaemonInfo, DaemonStart, DaemonStop, Hook, Host, Stamper,
-};
+use crate::core::event::{Agent, Body, DaemonEnd, DaemonInfo, DaemonStart, DaemonStop, Hook, Host, Stamper};
 use crate::core::flow::Table;
 use crate::core::policy::Names;
 use crate::host::clock::{BootClock, HostId, boottime_ns};

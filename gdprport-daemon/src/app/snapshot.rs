@@ -205,9 +205,8 @@ impl Daemon {
         let owner = self.holder(socket.owner, netns_cookie);
         if let (Some(owner), Some(Holder { tgid, fd })) = (owner, socket.owner) {
             // Sockets accepted from now on inherit the owner from the listener's storage.
-            let stored = sockets::fetch(tgid, fd, socket.cookie)
-                .map_err(|error| error.to_string())
-                .and_then(|fd| {
+            let stored =
+                sockets::fetch(tgid, fd, socket.cookie).map_err(|error| error.to_string()).and_then(|fd| {
                     self.probes.seed_socket(&fd, storage(&owner)).map_err(|error| error.to_string())
                 });
             if let Err(error) = stored {

@@ -45,9 +45,7 @@ impl Daemon {
             Some(Resolution::Unresolved(error)) => {
                 Some(Unresolved { name: name.to_owned(), error: error.clone() })
             }
-            None => {
-                Some(Unresolved { name: name.to_owned(), error: "it is being asked for".to_owned() })
-            }
+            None => Some(Unresolved { name: name.to_owned(), error: "it is being asked for".to_owned() }),
         });
         PolicyStatus {
             source: if force.policy.is_catalog_only() {

@@ -179,6 +179,12 @@ impl Policy {
         &self.warnings
     }
 
+    /// How many rules (`[[port.allow]]`) there are.
+    #[must_use]
+    pub fn rules(&self) -> usize {
+        self.declarations.iter().map(|declaration| declaration.rules.len()).sum()
+    }
+
     /// Every watched port, ascending by number: declared ones, and those of the catalog that are not. A number that
     /// several declarations share (one local, others remote) comes once for each.
     pub fn watched(&self) -> impl Iterator<Item = &PortInfo> {

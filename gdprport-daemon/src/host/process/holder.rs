@@ -1,7 +1,7 @@
 //! The process that was found to hold a socket, as an owner like those that records name.
 
-use rustix::fs::{CWD, statat};
 use rustix::fs::AtFlags;
+use rustix::fs::{CWD, statat};
 
 use gdprport_common::SocketRole;
 
