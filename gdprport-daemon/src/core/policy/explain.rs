@@ -124,14 +124,9 @@ impl Question<'_> {
         let index = self.declaration.index(self.facts.direction);
         let incomplete = self.process.is_none_or(|process| process.exe.is_none() || process.cgroup.is_none());
         let inside = peer.inside.iter().filter(|_| incomplete);
-        let candidates = inside.chain(&peer.unresolved).flat_map(|item| index.rules(*item));
+        let mut candidates = inside.chain(&peer.unresolved).flat_map(|item| index.rules(*item));
         let mut best: Option<(usize, u32, Assessment)> = None;
-        let mut compared = 0;
-        for number in candidates {
-            if compared == COMPARED {
-                break;
-            }
-            compared += 1;
+        for number in candidates.by_ref().take(COMPARED) {
             let assessment = self.assess(&self.declaration.rules[*number as usize], peer);
             if assessment.failed() > 0 || assessment.unknown() == 0 {
                 continue;
@@ -149,7 +144,7 @@ impl Question<'_> {
                 nearest: Some(Nearest { role: Arc::clone(&rule.role), failed }),
             });
         }
-        (compared == COMPARED).then(|| Verdict::Undecided {
+        candidates.next().map(|_| Verdict::Undecided {
             missing: vec![format!("more than {COMPARED} rules depend on evidence that is missing")],
             nearest: None,
         })

@@ -8,8 +8,8 @@
 //! 2. **Process → candidates.** A bucket of more than [`SMALL`] rules is searched by tuple space: its rules are
 //!    grouped by *which* keys they fix to a plain text (at most 64 combinations, in practice a handful), and each
 //!    group is a hash table over the values of those keys. Rules that fix no key are grouped by the literal text
-//!    that one of their patterns starts with. Only rules whose every pattern starts with a wildcard are compared one
-//!    by one.
+//!    that their pattern of `exe`, `unit` or `cgroup` starts with. Only the remaining rules, told apart by nothing
+//!    but containers, users or groups with wildcards, or patterns that start with one, are compared one by one.
 //!
 //! Every candidate is compared in full, so that a hash collision costs time and never a wrong verdict. A rule that an
 //! earlier one of the same bucket makes unreachable (same process, valid at least as long) is left out.

@@ -15,7 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use toml::value::{Datetime, Offset};
 
-use super::problem::{At, Loc, Report, quoted};
+use super::problem::{At, Loc, Report, is_steering, quoted};
 
 /// How many bytes a text in a policy may have.
 pub(super) const TEXT_MAX: usize = 1024;
@@ -90,7 +90,7 @@ impl Read for bool {
     }
 }
 
-/// A text that is not blank, has no control characters and at most [`TEXT_MAX`] bytes.
+/// A text that is not blank, has no steering characters and at most [`TEXT_MAX`] bytes.
 #[derive(Debug, Clone)]
 pub(super) struct Text(pub String);
 
@@ -112,8 +112,8 @@ impl Read for Text {
             "the text is empty".to_owned()
         } else if text.len() > TEXT_MAX {
             format!("the text has {} bytes, more than the {TEXT_MAX} allowed", text.len())
-        } else if text.chars().any(char::is_control) {
-            "the text has control characters (such as a line break)".to_owned()
+        } else if text.chars().any(is_steering) {
+            "the text has control characters (such as a line break or a change of direction)".to_owned()
         } else {
             return Some(Self(text.to_string()));
         };

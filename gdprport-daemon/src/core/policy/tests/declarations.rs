@@ -186,6 +186,34 @@ fn the_digest_tells_texts_apart_and_not_paths() {
 }
 
 #[test]
+fn a_policy_and_its_names_are_shared_between_threads() {
+    const fn shared<T: Send + Sync>() {}
+    shared::<Policy>();
+    shared::<Names>();
+}
+
+#[test]
+fn no_file_at_all_is_the_catalog() {
+    let policy = compile(&[]).expect("nothing is wrong with nothing");
+    assert!(policy.is_catalog_only());
+    assert_eq!(policy.digest(), super::super::catalog_only().digest());
+    assert!(
+        !super::policy("version = 1\n").is_catalog_only(),
+        "a file that declares nothing is still a policy"
+    );
+}
+
+#[test]
+fn claiming_every_port_over_and_over_is_refused() {
+    let port = |name: usize| {
+        format!("[[port]]\nname = \"p{name}\"\nport = \"1-65535\"\nservice = [\"10.0.0.{name}\"]\n")
+    };
+    let text = |count: usize| format!("version = 1\n{}", (1..=count).map(port).collect::<String>());
+    assert_eq!(policy(&text(4)).watched().count(), 4 * 65535);
+    assert!(problems(&text(5)).to_string().contains("claims more than 262140 numbers"));
+}
+
+#[test]
 fn sizes_are_bounded() {
     let large = "#".repeat(super::super::FILE_BYTES_MAX + 1);
     let problems = compile(&[source("a.toml", &large)]).expect_err("too large");

@@ -274,7 +274,7 @@ fn compiled(policy: &Policy, asked: &Asked) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_compiled_policy_agrees_with_a_naive_reading(rules in rules(), questions in vec(asked(), 1..8)) {
