@@ -4,10 +4,13 @@
 //! Sockets opened before the kernel side was attached fire no hook, or not all. They are listed once at
 //! start and asked about from time to time after; their owners are found once, through `/proc`.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io;
+use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use rustix::fs::{Mode, OFlags, RawDir, openat, readlinkat_raw};
 use thiserror::Error;
@@ -16,6 +19,9 @@ use crate::core::model::Endpoint;
 use crate::host::netns::{self, EnterError, OpenNs};
 use crate::host::pid::{self, ProcDir};
 use crate::host::sockets::{self, DumpError, PortSet, TcpCounts, TcpSocket};
+
+/// Threads that search for owners at most: start-up must not take a whole large host for itself.
+const SEARCHERS_CAP: usize = 4;
 
 /// A descriptor of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,14 +161,16 @@ pub enum PollError {
     Dump(#[from] DumpError),
 }
 
-/// Finds who holds the sockets with these inode numbers. Processes are searched from the oldest on, so that
-/// the first one found is the oldest holder, and the search ends when all are found.
+/// Finds who holds the sockets with these inode numbers.
+///
+/// Processes are searched from the oldest on, by a few threads that take one after the other, until all
+/// sockets are found; nearly all of the time is the kernel's, for one link per descriptor. A process that
+/// was taken is searched to its end: every process older than a finder has then been searched, so that the
+/// oldest finder is the oldest holder.
 fn find_owners(proc: &Path, inodes: &[u32]) -> io::Result<(HashMap<u32, Holder>, u64)> {
-    let mut wanted: HashMap<u32, Option<Holder>> =
-        inodes.iter().filter(|inode| **inode != 0).map(|inode| (*inode, None)).collect();
-    let mut missing = wanted.len();
-    let mut not_allowed = 0;
-    if missing == 0 {
+    let wanted: HashMap<u32, AtomicBool> =
+        inodes.iter().filter(|inode| **inode != 0).map(|inode| (*inode, AtomicBool::new(false))).collect();
+    if wanted.is_empty() {
         return Ok((HashMap::new(), 0));
     }
     let proc_fd = pid::open_proc(proc)?;
@@ -173,43 +181,81 @@ fn find_owners(proc: &Path, inodes: &[u32]) -> io::Result<(HashMap<u32, Holder>,
         })
         .collect();
     processes.sort_unstable();
-    let mut buffer = Vec::with_capacity(32 * 1024);
-    for (_, tgid) in processes {
-        if missing == 0 {
-            break;
+    let search = Search {
+        proc: &proc_fd,
+        missing: AtomicUsize::new(wanted.len()),
+        wanted: &wanted,
+        processes: &processes,
+        next: AtomicUsize::new(0),
+        not_allowed: AtomicU64::new(0),
+    };
+    let mut finds = std::thread::scope(|scope| {
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(SEARCHERS_CAP);
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(|| search.run())).collect();
+        let mut finds = search.run();
+        for other in others {
+            finds.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fds = match openat(&proc_fd, format!("{tgid}/fd"), flags, Mode::empty()) {
-            Ok(fds) => fds,
-            Err(error) => {
-                not_allowed +=
-                    u64::from(matches!(error, rustix::io::Errno::ACCESS | rustix::io::Errno::PERM));
-                continue;
-            }
-        };
-        each_socket(&fds, &mut buffer, |fd, inode| {
-            if let Some(holder @ None) = wanted.get_mut(&inode) {
-                *holder = Some(Holder { tgid, fd });
-                missing -= 1;
-            }
-            missing > 0
-        });
-    }
-    let found = wanted.into_iter().filter_map(|(inode, holder)| Some((inode, holder?))).collect();
-    Ok((found, not_allowed))
+        finds
+    });
+    finds.sort_unstable_by_key(|find| Reverse(find.age));
+    let holder = |find: Find| (find.inode, Holder { tgid: processes[find.age].1, fd: find.fd });
+    Ok((finds.into_iter().map(holder).collect(), search.not_allowed.into_inner()))
 }
 
-/// Calls `each` with every socket of a `/proc/PID/fd`, until it says that it has enough.
-fn each_socket(fds: &OwnedFd, buffer: &mut Vec<u8>, mut each: impl FnMut(i32, u32) -> bool) {
-    let mut entries = RawDir::new(fds, buffer.spare_capacity_mut());
-    while let Some(Ok(entry)) = entries.next() {
-        let Some(fd) = entry.file_name().to_str().ok().and_then(|name| name.parse().ok()) else { continue };
-        let mut target = [0; 32];
-        let Ok(len) = readlinkat_raw(fds, entry.file_name(), &mut target[..]) else { continue };
-        if let Some(inode) = socket_inode(&target[..len])
-            && !each(fd, inode)
-        {
-            return;
+/// What the searching threads share.
+struct Search<'a> {
+    proc: &'a OwnedFd,
+    /// Inode numbers, each with whether it was found.
+    wanted: &'a HashMap<u32, AtomicBool>,
+    missing: AtomicUsize,
+    /// Start time and process id, the oldest first.
+    processes: &'a [(u64, u32)],
+    next: AtomicUsize,
+    not_allowed: AtomicU64,
+}
+
+/// A wanted socket at a process, by the process's place in the order of age.
+struct Find {
+    inode: u32,
+    age: usize,
+    fd: i32,
+}
+
+impl Search<'_> {
+    fn run(&self) -> Vec<Find> {
+        let mut finds = Vec::new();
+        let mut buffer = Vec::with_capacity(32 * 1024);
+        while self.missing.load(Ordering::Relaxed) > 0 {
+            let age = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some((_, tgid)) = self.processes.get(age) else { break };
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            match openat(self.proc, format!("{tgid}/fd"), flags, Mode::empty()) {
+                Ok(fds) => self.search(&fds, &mut buffer, age, &mut finds),
+                Err(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => {
+                    self.not_allowed.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(_) => {}
+            }
+        }
+        finds
+    }
+
+    /// Notes the wanted sockets of one `/proc/PID/fd`.
+    fn search(&self, fds: &OwnedFd, buffer: &mut Vec<u8>, age: usize, finds: &mut Vec<Find>) {
+        let mut entries = RawDir::new(fds, buffer.spare_capacity_mut());
+        while let Some(Ok(entry)) = entries.next() {
+            let mut target = [0; 32];
+            let Ok(len) = readlinkat_raw(fds, entry.file_name(), &mut target[..]) else { continue };
+            let Some(inode) = socket_inode(&target[..len]) else { continue };
+            let Some(found) = self.wanted.get(&inode) else { continue };
+            let Some(fd) = entry.file_name().to_str().ok().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            if !found.swap(true, Ordering::Relaxed) {
+                self.missing.fetch_sub(1, Ordering::Relaxed);
+            }
+            finds.push(Find { inode, age, fd });
         }
     }
 }

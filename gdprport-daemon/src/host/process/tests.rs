@@ -44,9 +44,20 @@ impl Maps {
 struct Running(Child);
 
 impl Running {
+    /// A file that was just written is busy for as long as a child of another test, between its fork and its
+    /// exec, still has the descriptor it was written through.
     fn start(command: &mut Command) -> Self {
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it can be started");
-        Self(child)
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
+        for _ in 0..1000 {
+            match command.spawn() {
+                Ok(child) => return Self(child),
+                Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+                Err(error) => panic!("it cannot be started: {error}"),
+            }
+        }
+        panic!("it stays busy");
     }
 
     fn tgid(&self) -> u32 {
