@@ -8,6 +8,7 @@ use gdprport_tests::policy::open;
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::Puppet;
 use gdprport_tests::truth::End;
+use gdprport_tests::wait;
 
 /// Checks that an owner that could only be found by looking is named rightly, and never called exact.
 #[track_caller]
@@ -31,7 +32,7 @@ fn a_connection_from_before_the_start_is_named_and_counted_to_the_byte() {
     server.ask(&format!("recv {} 234", here.id));
     server.ask(&format!("send {} 55", here.id));
     client.ask(&format!("recv {} 55", there.id));
-    assert_eq!(daemon.port_status(port.number())["open"], 2, "both ends are in the flow table");
+    wait::until("both ends are in the flow table", || daemon.port_status(port.number())["open"] == 2);
     client.close(there);
     server.close(here);
 
