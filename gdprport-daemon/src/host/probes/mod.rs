@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage};
 use aya::programs::{CgroupAttachMode, CgroupSock, CgroupSockAddr, ProgramError, SockOps, TracePoint};
-use aya::{Btf, Ebpf, EbpfLoader};
+use aya::{Ebpf, EbpfLoader};
 use gdprport_common::{Counters, ExecRecord, HOOKS, PortFlags, SocketOwner, TaskIdentity};
 
 use catalog::{Attach, HookSpec};
@@ -228,10 +228,11 @@ fn load_object(sizes: Sizes, release: &str, tracefs: Option<&Path>) -> Result<Eb
             Some((*global, tracefs::offset(tracefs?, category, name, field)?))
         })
         .collect();
-    let btf = Btf::from_sys_fs().ok();
     let mut loader = EbpfLoader::new();
+    // No program reads a struct of the kernel, so the kernel's own types are not needed for relocation;
+    // parsing them would cost 12 MB that the heap does not give back.
     loader
-        .btf(btf.as_ref())
+        .btf(None)
         .map_max_entries("EVENTS", sizes.ring_bytes)
         .map_max_entries("TASKS", sizes.tasks)
         .map_max_entries("EXECS", sizes.execs);
