@@ -3,7 +3,6 @@
 //! Belongs here: the state. The loop that feeds it is `run`'s; it never waits in here.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,16 +10,16 @@ use tokio::sync::mpsc;
 
 use super::account::{Books, LossWatch, UNDECODABLE, kernel_counts};
 use super::context::Judge;
-use super::files::{Loaded, PolicyError, PolicyFiles};
-use super::listeners::{Listener, Listeners};
+use super::files::{Loaded, PolicyFiles};
+use super::listeners::Listeners;
 use super::names::Refresher;
+use super::policy::refresher;
 use super::publish::Publisher;
 use crate::control::api::Reload;
-use crate::core::decode::{Record, SocketEvent, decode};
-use crate::core::event::{AppliedPolicy, Body, ByReason, Coverage, CoverageEvent, Gap, PolicyEvent};
+use crate::core::decode::{Record, decode};
+use crate::core::event::{Body, ByReason, Coverage, CoverageEvent, Gap};
 use crate::core::flow::{Change, Table};
 use crate::core::policy::{Names, Policy};
-use crate::core::verdict::Verdict;
 use crate::host::clock::{BootClock, HostId, boottime_ns};
 use crate::host::probes::{LoadError, Probes};
 use crate::host::process::Resolver;
@@ -61,10 +60,10 @@ pub struct Daemon {
     pub(super) ended: Option<HashSet<u64>>,
     /// Set when records were lost, so that the table has to be compared with the host.
     pub(super) must_reconcile: bool,
-    files: PolicyFiles,
-    names_period: Duration,
-    names_to: mpsc::Sender<Names>,
-    refresher: Refresher,
+    pub(super) files: PolicyFiles,
+    pub(super) names_period: Duration,
+    pub(super) names_to: mpsc::Sender<Names>,
+    pub(super) refresher: Refresher,
     coverage_period: Duration,
     last_coverage: Timestamp,
 }
@@ -175,15 +174,18 @@ impl Daemon {
     }
 
     fn flow(&mut self, record: &Record<'_>, now: Timestamp) {
-        let mut judge = Judge {
+        self.with_table(now, |table, judge, out| table.ingest(record, judge, out));
+    }
+
+    /// What owners and flows are judged by, now.
+    pub(super) fn judge(&mut self, now: Timestamp) -> Judge<'_> {
+        Judge {
             resolver: &mut self.resolver,
             probes: &self.probes,
             policy: &self.in_force.policy,
             names: &self.names,
             now,
-        };
-        self.table.ingest(record, &mut judge, &mut self.changes);
-        self.publish(now);
+        }
     }
 
     fn note_end(&mut self, cookie: u64) {
@@ -224,128 +226,6 @@ impl Daemon {
             self.books.port(port.port.number, &port.port.name).flow(&change);
             self.publisher.flow(change, &port, &self.clock, now);
         }
-    }
-
-    fn listening(&mut self, event: &SocketEvent, now: Timestamp) {
-        let process = crate::core::flow::Context::who(
-            &mut Judge {
-                resolver: &mut self.resolver,
-                probes: &self.probes,
-                policy: &self.in_force.policy,
-                names: &self.names,
-                now,
-            },
-            &event.owner,
-        );
-        let verdict = self.in_force.policy.evaluate_listener(event.local, process.as_deref());
-        let listener = Listener {
-            cookie: event.cookie,
-            local: event.local,
-            process,
-            verdict,
-            opened_ns: Some(event.time_ns),
-            found: false,
-        };
-        self.listener_opened(listener, now);
-    }
-
-    /// Reports and remembers a listener, unless it is known.
-    pub(super) fn listener_opened(&mut self, listener: Listener, now: Timestamp) {
-        let Some(port) = self.publisher.port_numbered(listener.local.port, &self.in_force.policy) else {
-            return;
-        };
-        if self.listeners.contains(listener.cookie) {
-            return;
-        }
-        if matches!(listener.verdict, Verdict::Violation { .. }) {
-            self.books.port(port.port.number, &port.port.name).violation(&listener.verdict);
-        }
-        self.publisher.listener_opened(&listener, &port, now);
-        self.listeners.insert(listener);
-    }
-
-    /// Reports that a listener is gone, if it was known.
-    pub(super) fn listener_ended(&mut self, cookie: u64, now: Timestamp) {
-        let Some(listener) = self.listeners.remove(cookie) else { return };
-        if let Some(port) = self.publisher.port_numbered(listener.local.port, &self.in_force.policy) {
-            self.publisher.listener_closed(&listener, &port, now);
-        }
-    }
-
-    /// Takes newly resolved names, and judges anew what hung on them.
-    pub fn names_resolved(&mut self, names: Names, now: Timestamp) {
-        self.names = names;
-        self.rejudge(now);
-    }
-
-    fn rejudge(&mut self, now: Timestamp) {
-        self.with_table(now, |table, judge, out| table.rejudge(judge, out));
-        let policy = &self.in_force.policy;
-        let mut changed = Vec::new();
-        for listener in self.listeners.iter_mut() {
-            let verdict = policy.evaluate_listener(listener.local, listener.process.as_deref());
-            if listener.verdict != verdict {
-                listener.verdict = verdict;
-                changed.push(listener.clone());
-            }
-        }
-        for listener in changed {
-            if let Some(port) = self.publisher.port_numbered(listener.local.port, policy)
-                && matches!(listener.verdict, Verdict::Violation { .. })
-            {
-                self.books.port(port.port.number, &port.port.name).violation(&listener.verdict);
-                self.publisher.listener_violates(&listener, &port, now);
-            }
-        }
-    }
-
-    /// Reads the policy anew: applied whole, or not at all.
-    ///
-    /// # Errors
-    /// What is wrong with the new one; the old one stays in force.
-    pub fn reload(&mut self, now: Timestamp) -> Result<(), PolicyError> {
-        let outcome = self.files.load();
-        self.in_force.last_reload = Some(Reload {
-            at: now,
-            ok: outcome.is_ok(),
-            problems: outcome.as_ref().err().map(ToString::to_string).unwrap_or_default(),
-        });
-        let loaded = outcome?;
-        let previous: Arc<str> = self.in_force.policy.digest().into();
-        self.in_force.policy = loaded.policy;
-        self.in_force.files = loaded.files;
-        self.in_force.applied = now;
-        let policy = &self.in_force.policy;
-        self.publisher.apply(policy);
-        if let Err(error) = self.probes.watch(policy.watched().map(|port| port.number)) {
-            tracing::error!(%error, "the kernel side was not told all ports of the new policy");
-        }
-        let forgotten = self.table.retain(|flow| policy.port(flow.port()).is_some());
-        self.listeners.retain(|listener| policy.port(listener.local.port).is_some());
-        tracing::info!(digest = policy.digest(), forgotten, "the policy was applied");
-        self.refresher = refresher(policy, self.names_period, &self.names_to);
-        self.announce_policy(Some(previous), now);
-        self.rejudge(now);
-        // Ports that were not watched before have flows and listeners of which nothing is known yet.
-        self.must_reconcile = true;
-        Ok(())
-    }
-
-    /// Sends which policy is in force.
-    pub fn announce_policy(&mut self, previous: Option<Arc<str>>, now: Timestamp) {
-        let policy = &self.in_force.policy;
-        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let body = Body::PolicyApplied(Box::new(PolicyEvent {
-            policy: AppliedPolicy {
-                digest: policy.digest().into(),
-                previous,
-                files: self.in_force.files.clone(),
-                ports: count(policy.watched().filter(|port| port.declared).count()),
-                rules: count(policy.rules()),
-                warnings: policy.warnings().iter().map(|warning| one_line(warning)).collect(),
-            },
-        }));
-        self.publisher.send(body, now);
     }
 
     /// What is done every second: losses, coverage, summaries.
@@ -409,14 +289,4 @@ impl Daemon {
             gaps,
         }
     }
-}
-
-fn refresher(policy: &Policy, period: Duration, to: &mpsc::Sender<Names>) -> Refresher {
-    let names = policy.host_names().map(Arc::from).collect();
-    Refresher::start(names, period, to.clone())
-}
-
-/// A problem of a policy as one line, for an event.
-fn one_line(problem: &crate::core::policy::Problem) -> String {
-    format!("{}:{}:{}: {}", problem.source, problem.line, problem.column, problem.message)
 }

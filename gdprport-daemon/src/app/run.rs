@@ -111,7 +111,7 @@ pub fn run(mut options: RunOptions) -> Result<(), RunError> {
             coverage_period: config.intervals.coverage,
         })?;
         daemon.number_processes();
-        serve(daemon, ring, server, names).await
+        Box::pin(serve(daemon, ring, server, names)).await
     })
 }
 
@@ -162,7 +162,7 @@ async fn serve(
     daemon.announce_start();
     daemon.begin_survey();
     start_whole(daemon.port_set(), surveys_to.clone());
-    notify::ready();
+    notify::ready(&daemon.watching());
 
     let mut every_second = interval(Duration::from_secs(1));
     every_second.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -208,7 +208,7 @@ async fn serve(
                     notify::alive();
                 }
             }
-            _ = asking.tick() => if !ask_under_way && let Some((asked, due)) = daemon.to_ask(boottime_ns()) {
+            _ = asking.tick() => if !ask_under_way && let Some((asked, due)) = daemon.ask(boottime_ns()) {
                 ask_under_way = true;
                 start_known(asked, due, surveys_to.clone());
             },
@@ -321,6 +321,13 @@ impl Daemon {
         let now = self.now();
         self.publisher.send(body, now);
         self.announce_policy(None, now);
+    }
+
+    /// What is watched, in one line.
+    fn watching(&self) -> String {
+        let policy = &self.in_force.policy;
+        let declared = policy.watched().filter(|port| port.declared).count();
+        format!("watching {} ports, {declared} of them declared", policy.watched().count())
     }
 
     /// When settling is next due, on the clock that the runtime sleeps by.

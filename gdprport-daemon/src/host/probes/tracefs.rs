@@ -35,7 +35,7 @@ pub fn offset(tracefs: &Path, category: &str, name: &str, field: &str) -> Option
     parse_offset(&format.ok()?, field)
 }
 
-/// The lines read `field:TYPE NAME;	offset:N;	size:N;	signed:N;`, an array's name followed by `[N]`.
+/// The lines read `field:TYPE NAME; offset:N; size:N; signed:N;`, with tabs, an array's name followed by `[N]`.
 fn parse_offset(format: &str, field: &str) -> Option<u32> {
     format.lines().find_map(|line| {
         let mut parts = line.trim().strip_prefix("field:")?.split(';');

@@ -43,7 +43,7 @@ pub(super) fn daemon(args: RunArgs, socket: PathBuf, color: Color) -> anyhow::Re
         Err(RunError::Policy(PolicyError::Problems(found))) => {
             let mut stderr = AutoStream::new(io::stderr().lock(), choice(color, &io::stderr()));
             for problem in &found.list {
-                write!(stderr, "{}\n", problems::show(problem))?;
+                writeln!(stderr, "{}", problems::show(problem))?;
             }
             if found.omitted > 0 {
                 writeln!(stderr, "and {} more", found.omitted)?;
