@@ -245,8 +245,8 @@ pub struct ExecRecord {
     pub exec_id: u64,
     /// When it was executed, nanoseconds of `CLOCK_BOOTTIME`.
     pub time_ns: u64,
-    /// Always 0.
-    pub reserved: u64,
+    /// The exec id that the process had before, 0 if not known: `#!/usr/bin/env NAME` takes two steps.
+    pub previous: u64,
     /// The name as `execve` was given it: maybe relative, maybe a symbolic link, maybe a script.
     pub path: [u8; PATH_CAP],
 }

@@ -51,7 +51,11 @@ fn exec(ctx: &TracePointContext) -> Option<()> {
         (*record).tgid = tgid;
         (*record).exec_id = exec_id;
         (*record).time_ns = bpf_ktime_get_boot_ns();
-        (*record).reserved = 0;
+        let task = TASKS.get_ptr_mut(&tgid);
+        (*record).previous = match task {
+            Some(task) => (*task).exec_id,
+            None => 0,
+        };
         (*record).path_len = 0;
         let location = ctx.read_at::<u32>(read_volatile(&raw const EXEC_FILENAME_OFFSET) as usize).ok()?;
         let name = ctx.as_ptr().cast::<u8>().add((location & 0xffff) as usize);
@@ -61,7 +65,7 @@ fn exec(ctx: &TracePointContext) -> Option<()> {
             (*record).path_len = (read - 1) as u16;
         }
         EXECS.insert(&exec_id, &*record, u64::from(BPF_ANY)).ok()?;
-        match TASKS.get_ptr_mut(&tgid) {
+        match task {
             Some(task) => (*task).exec_id = exec_id,
             None => {
                 let task = TaskIdentity { exec_id, start_ns: 0, parent_tgid: 0, reserved: 0 };

@@ -155,8 +155,8 @@ impl Daemon {
             }
         };
         match &record {
-            Record::Exec { exec_id, tgid, path, .. } => {
-                self.resolver.learn_exec(*exec_id, *tgid, path.unwrap_or_default());
+            Record::Exec { exec_id, tgid, previous, path } => {
+                self.resolver.learn_exec(*exec_id, *tgid, *previous, path.unwrap_or_default());
             }
             Record::Cgroup { cgroup_id, path: Some(path) } => self.resolver.learn_cgroup(*cgroup_id, path),
             Record::Cgroup { path: None, .. } => {}

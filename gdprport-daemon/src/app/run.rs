@@ -268,11 +268,22 @@ fn answer(daemon: &mut Daemon, request: Request, inbox: &Inbox) {
     }
 }
 
+/// Waits until the sinks have written what is queued, so that the last events, which tell what was lost, are
+/// not lost themselves; a sink that is stuck is not waited for longer than [`DRAIN`].
+async fn make_room(daemon: &Daemon) {
+    let until = Instant::now() + DRAIN;
+    let queued = || daemon.publisher.fanout().stats().iter().any(|sink| sink.counts.queued > 0);
+    while queued() && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// Detaches the hooks, takes in what is left, and says farewell.
 async fn end(mut daemon: Daemon, mut ring: Ring, reason: &str) {
     daemon.unwatch();
     while take_records(&mut daemon, &mut ring) > 0 {}
     daemon.settle(u64::MAX);
+    make_room(&daemon).await;
     let now = daemon.now();
     daemon.finish(reason, now);
     let (fanout, probes) = daemon.into_outputs();

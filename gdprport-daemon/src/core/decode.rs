@@ -90,8 +90,8 @@ pub enum Record<'a> {
         exec_id: u64,
         /// The process that executed it.
         tgid: u32,
-        /// When, nanoseconds of `CLOCK_BOOTTIME`.
-        time_ns: u64,
+        /// The exec id that the process had before; 0 if not known.
+        previous: u64,
         /// What `execve` was given; `None` if it could not be read or was cut.
         path: Option<&'a [u8]>,
     },
@@ -128,7 +128,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
             Ok(Record::Exec {
                 exec_id: record.exec_id,
                 tgid: record.tgid,
-                time_ns: record.time_ns,
+                previous: record.previous,
                 path: path(kind, &record.path, record.path_len)?,
             })
         }
@@ -374,7 +374,7 @@ mod tests {
             tgid: 1,
             exec_id: 2,
             time_ns: 3,
-            reserved: 0,
+            previous: 0,
             path: [b'x'; PATH_CAP],
         };
         let path_of = |exec: &ExecRecord| match decode(exec.as_bytes()) {

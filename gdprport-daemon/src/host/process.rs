@@ -118,6 +118,8 @@ struct Exec {
     name: ExecName,
     /// Who executed it; every other process with this exec id was forked by one that had it.
     tgid: u32,
+    /// The exec id that the process had before; 0 if not known.
+    previous: u64,
     shown: Option<Shown>,
 }
 
@@ -194,10 +196,11 @@ impl Resolver {
         self.clock = clock;
     }
 
-    /// Takes an exec record: the name that `execve` was given. What a live process has shown stays.
-    pub fn learn_exec(&mut self, exec_id: u64, tgid: u32, path: &[u8]) {
+    /// Takes an exec record: the name that `execve` was given, and the exec id that the process had before (0
+    /// if not known). What a live process has shown stays.
+    pub fn learn_exec(&mut self, exec_id: u64, tgid: u32, previous: u64, path: &[u8]) {
         if self.execs.get(&exec_id).is_none() {
-            self.execs.insert(exec_id, Exec { name: ExecName::parse(path), tgid, shown: None });
+            self.execs.insert(exec_id, Exec { name: ExecName::parse(path), tgid, previous, shown: None });
         }
     }
 

@@ -85,7 +85,7 @@ impl Resolver {
         }
         if let Some(value) = tasks.exec(exec_id) {
             let len = usize::from(value.path_len).min(value.path.len());
-            self.learn_exec(exec_id, value.tgid, &value.path[..len]);
+            self.learn_exec(exec_id, value.tgid, value.previous, &value.path[..len]);
         }
     }
 
@@ -103,7 +103,10 @@ impl Resolver {
         let name = self.execs.get(&owner.exec_id).map_or(&unnamed, |exec| &exec.name);
         let named = find_named(name, dir);
         let comm_len = owner.comm.iter().position(|b| *b == 0).unwrap_or(owner.comm.len());
-        let exe = live_exe(&live, name, named.as_ref(), &owner.comm[..comm_len]);
+        let mut exe = live_exe(&live, name, named.as_ref(), &owner.comm[..comm_len]);
+        if exe.script.is_none() {
+            exe.script = dir.root().and_then(|root| self.script_before(owner.exec_id, &root, tasks));
+        }
         let shown = shown(exe, true)?;
         self.stats.exe_live += 1;
         Some(shown)
@@ -122,18 +125,31 @@ impl Resolver {
         tasks: &dyn TaskLookup,
     ) -> Option<Shown> {
         let ExecName::Absolute(text) = name else { return None };
-        let named = match place {
-            Some(Placement { container: None, .. }) => {
-                self.host_root.as_ref().and_then(|root| root.lookup(text))
-            }
+        let before = self.execs.get(&owner.exec_id).map_or(0, |exec| exec.previous);
+        let of_parent;
+        let root = match place {
+            Some(Placement { container: None, .. }) => self.host_root.as_ref(),
             Some(Placement { container: Some(inside), .. }) => {
-                self.parent_root(owner, Some(inside), tasks).and_then(|root| root.lookup(text))
+                of_parent = self.parent_root(owner, Some(inside), tasks);
+                of_parent.as_ref()
             }
-            None => self.parent_root(owner, None, tasks).and_then(|root| root.lookup(text)),
+            None => {
+                of_parent = self.parent_root(owner, None, tasks);
+                of_parent.as_ref()
+            }
         };
-        let shown = shown(gone_exe(name, named.as_ref()), false)?;
+        let mut exe = gone_exe(name, root.and_then(|root| root.lookup(text)).as_ref());
+        if exe.script.is_none() {
+            exe.script = root.and_then(|root| script_named(before, root, tasks));
+        }
+        let shown = shown(exe, false)?;
         self.stats.exe_named += 1;
         Some(shown)
+    }
+
+    /// The script that led to an exec id in two steps, through `#!/usr/bin/env`.
+    fn script_before(&mut self, exec_id: u64, root: &Root, tasks: &dyn TaskLookup) -> Option<String> {
+        script_named(self.execs.get(&exec_id)?.previous, root, tasks)
     }
 
     /// The root directory of the parent at fork, if it lives and is in the wanted container.
@@ -224,6 +240,15 @@ fn shown(exe: Exe, live: bool) -> Option<Shown> {
     Some(Shown { exe: Arc::from(exe.exe?), script: exe.script.map(Arc::from), live })
 }
 
+/// The name of the exec id if it is a script that `env` interprets: such a process executes just once more,
+/// the program that the script names to `env`.
+fn script_named(exec_id: u64, root: &Root, tasks: &dyn TaskLookup) -> Option<String> {
+    let value = tasks.exec(exec_id).filter(|_| exec_id != 0)?;
+    let len = usize::from(value.path_len).min(value.path.len());
+    let ExecName::Absolute(text) = ExecName::parse(&value.path[..len]) else { return None };
+    root.lookup(&text)?.interpreter?.program().path.ends_with("/env").then_some(text)
+}
+
 fn own_place(dir: &ProcDir) -> Option<Arc<Placement>> {
     dir.cgroup().as_deref().and_then(choose_path).map(|path| Arc::new(placement(path)))
 }
@@ -257,6 +282,6 @@ fn as_owner(tgid: u32, identity: &TaskIdentity) -> OwnerRef {
 
 impl Exec {
     pub(super) const fn shown_live(tgid: u32, name: ExecName, exe: Arc<str>) -> Self {
-        Self { name, tgid, shown: Some(Shown { exe, script: None, live: true }) }
+        Self { name, tgid, previous: 0, shown: Some(Shown { exe, script: None, live: true }) }
     }
 }

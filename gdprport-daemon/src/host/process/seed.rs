@@ -51,7 +51,7 @@ impl Resolver {
             tgid,
             exec_id,
             time_ns: boottime_ns(),
-            reserved: 0,
+            previous: 0,
             path: [0; PATH_CAP],
         };
         // The last byte stays NUL: a path that fills the array would read as one that was cut.

@@ -35,6 +35,15 @@ impl TaskLookup for Maps {
 }
 
 impl Maps {
+    fn named(&mut self, exec_id: u64, tgid: u32, name: &str) {
+        let mut path = [0; PATH_CAP];
+        path[..name.len()].copy_from_slice(name.as_bytes());
+        let path_len = u16::try_from(name.len()).expect("short");
+        let record =
+            ExecRecord { kind: 7, shipped: 0, path_len, tgid, exec_id, time_ns: 1, previous: 0, path };
+        self.execs.insert(exec_id, record);
+    }
+
     fn task(&mut self, tgid: u32, exec_id: u64, start_ns: u64) {
         self.tasks.insert(tgid, TaskIdentity { exec_id, start_ns, parent_tgid: 1, reserved: 0 });
     }
@@ -69,6 +78,12 @@ impl Running {
         let proc = pid::open_proc(Path::new("/proc")).expect("/proc");
         let stat = ProcDir::open(&proc, self.tgid()).and_then(|dir| dir.stat()).expect("it lives");
         stat.start_ticks * 10_000_000 + 1
+    }
+
+    /// What `/proc` shows as its executable now.
+    fn exe(&self) -> String {
+        let link = fs::read_link(format!("/proc/{}/exe", self.tgid())).unwrap_or_default();
+        link.to_string_lossy().into_owned()
     }
 
     fn end(mut self) {
@@ -126,7 +141,7 @@ fn a_live_process_shows_its_executable_through_a_link() {
     let mut maps = Maps::default();
     maps.task(child.tgid(), 5, start_ns);
     let mut resolver = real();
-    resolver.learn_exec(5, child.tgid(), link.to_str().expect("utf-8").as_bytes());
+    resolver.learn_exec(5, child.tgid(), 0, link.to_str().expect("utf-8").as_bytes());
     let process = resolver.resolve(&owner(child.tgid(), 5, start_ns), &maps);
     assert_eq!(process.exe, Some(program("sleep").into()));
     assert_eq!(process.script, None);
@@ -143,7 +158,7 @@ fn a_known_owner_costs_no_further_question() {
     let mut maps = Maps::default();
     maps.task(child.tgid(), 5, start_ns);
     let mut resolver = real();
-    resolver.learn_exec(5, child.tgid(), b"/bin/sleep");
+    resolver.learn_exec(5, child.tgid(), 0, b"/bin/sleep");
     let asked = owner(child.tgid(), 5, start_ns);
     let first = resolver.resolve(&asked, &maps);
     child.end();
@@ -169,7 +184,7 @@ fn a_script_shows_interpreter_and_script_alive_and_gone() {
     maps.task(child.tgid(), 5, start_ns);
     maps.task(std::process::id(), 9, 1);
     let mut resolver = real();
-    resolver.learn_exec(5, child.tgid(), name.as_bytes());
+    resolver.learn_exec(5, child.tgid(), 0, name.as_bytes());
     // spawn() returns once execve has happened, so that the executable is the interpreter already.
     let alive = resolver.resolve(&owner(child.tgid(), 5, start_ns), &maps);
     assert_eq!((alive.exe.as_deref(), alive.script.as_deref()), (Some(&*program("sh")), Some(&*name)));
@@ -177,13 +192,47 @@ fn a_script_shows_interpreter_and_script_alive_and_gone() {
     let tgid = child.tgid();
     child.end();
     let mut later = real();
-    later.learn_exec(5, tgid, name.as_bytes());
+    later.learn_exec(5, tgid, 0, name.as_bytes());
     later.learn_cgroup(77, b"/system.slice/job.service");
     let gone = OwnerRef { cgroup_id: 77, ..owner(tgid, 5, start_ns) };
     let gone = later.resolve(&gone, &maps);
     assert_eq!((gone.exe.as_deref(), gone.script.as_deref()), (Some(&*program("sh")), Some(&*name)));
     assert_eq!(gone.unit.as_deref(), Some("job.service"));
     assert_eq!(later.stats().exe_named, 1);
+}
+
+#[test]
+fn a_script_that_env_interprets_is_shown_too() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("job");
+    executable(&path, "#!/usr/bin/env sh\nread line\n");
+    let name = path.to_str().expect("utf-8").to_owned();
+    let child = Running::start(&mut Command::new(&path));
+    let (tgid, start_ns) = (child.tgid(), child.start_ns());
+    let mut maps = Maps::default();
+    maps.task(tgid, 5, start_ns);
+    maps.named(4, tgid, &name);
+    let resolve = |resolver: &mut Resolver, maps: &Maps, owner: &OwnerRef| {
+        resolver.learn_exec(5, tgid, 4, b"/usr/bin/sh");
+        let process = resolver.resolve(owner, maps);
+        (process.exe.clone(), process.script.clone())
+    };
+    let expected = (Some(program("sh").into()), Some(name.as_str().into()));
+    // spawn() returns once the first execve has happened; env's own comes a moment later.
+    while child.exe() != program("sh") {
+        std::thread::yield_now();
+    }
+    assert_eq!(resolve(&mut real(), &maps, &owner(tgid, 5, start_ns)), expected);
+
+    child.end();
+    let mut later = real();
+    later.learn_cgroup(77, b"/system.slice/job.service");
+    let gone = OwnerRef { cgroup_id: 77, ..owner(tgid, 5, start_ns) };
+    assert_eq!(resolve(&mut later, &maps, &gone), expected);
+    maps.named(4, tgid, "/bin/sleep");
+    let mut other = real();
+    other.learn_cgroup(77, b"/system.slice/job.service");
+    assert_eq!(resolve(&mut other, &maps, &gone).1, None, "a program that executes another is no script");
 }
 
 #[test]
@@ -198,7 +247,7 @@ fn a_deleted_executable_keeps_its_name() {
     maps.task(child.tgid(), 5, start_ns);
     let mut resolver = real();
     let name = path.to_str().expect("utf-8");
-    resolver.learn_exec(5, child.tgid(), name.as_bytes());
+    resolver.learn_exec(5, child.tgid(), 0, name.as_bytes());
     let process = resolver.resolve(&owner(child.tgid(), 5, start_ns), &maps);
     assert_eq!(process.exe.as_deref(), Some(name));
 }
@@ -210,7 +259,7 @@ fn a_process_that_executed_something_else_is_not_read() {
     let mut maps = Maps::default();
     maps.task(child.tgid(), 6, start_ns);
     let mut resolver = real();
-    resolver.learn_exec(5, child.tgid(), b"./relative");
+    resolver.learn_exec(5, child.tgid(), 0, b"./relative");
     let process = resolver.resolve(&owner(child.tgid(), 5, start_ns), &maps);
     assert_eq!(process.exe, None, "what it runs now says nothing of what it ran then");
     assert!(process.started.is_some());
@@ -223,7 +272,7 @@ fn another_process_with_the_number_is_not_the_owner() {
     let mut maps = Maps::default();
     maps.task(child.tgid(), 5, child.start_ns());
     let mut resolver = real();
-    resolver.learn_exec(5, child.tgid(), b"./gone");
+    resolver.learn_exec(5, child.tgid(), 0, b"./gone");
     let process = resolver.resolve(&owner(child.tgid(), 5, long_ago), &maps);
     assert_eq!(process.exe, None);
     let started = process.started.expect("the record told");
@@ -236,7 +285,7 @@ fn forked_workers_share_what_one_of_them_shows() {
     let start_ns = child.start_ns();
     let mut maps = Maps::default();
     let mut resolver = real();
-    resolver.learn_exec(5, 4_000_000, b"./sleep");
+    resolver.learn_exec(5, 4_000_000, 0, b"./sleep");
     // A worker that is gone: nothing is known of a relative name.
     let worker = OwnerRef { parent_tgid: 4_000_000, ..owner(4_000_001, 5, start_ns + 50) };
     assert_eq!(resolver.resolve(&worker, &maps).exe, None);
@@ -253,7 +302,7 @@ fn forked_workers_share_what_one_of_them_shows() {
 #[test]
 fn a_forked_worker_names_its_master_as_parent() {
     let mut resolver = real();
-    resolver.learn_exec(5, 4_000_000, b"/bin/sleep");
+    resolver.learn_exec(5, 4_000_000, 0, b"/bin/sleep");
     resolver.learn_cgroup(77, b"/system.slice/x.service");
     let worker = OwnerRef { parent_tgid: 4_000_000, cgroup_id: 77, ..owner(4_000_001, 5, 1_000) };
     let process = resolver.resolve(&worker, &Maps::default());

@@ -45,7 +45,7 @@ fn a_process_in_v1_hierarchies_only_is_placed_by_proc() {
     let mut maps = Maps::default();
     maps.task(700, 5, 50_000_000_000);
     let mut resolver = fixture.resolver();
-    resolver.learn_exec(5, 700, b"/server");
+    resolver.learn_exec(5, 700, 0, b"/server");
     let caller = OwnerRef { cgroup_id: fixture.root_cgroup(), ..owner(700, 5, 50_000_000_000) };
     let process = resolver.resolve(&caller, &maps);
     assert_eq!(process.container.as_ref().map(|container| &*container.id), Some(id));
@@ -84,8 +84,8 @@ fn a_gone_process_in_a_container_keeps_the_name_it_was_given() {
     let id = "3fa94ac1bd2d4c1f8ee46e0ad3a5b1f0c0ffee00deadbeef0123456789abcdef";
     resolver.learn_cgroup(77, format!("/system.slice/docker-{id}.scope").as_bytes());
     resolver.learn_cgroup(78, b"/system.slice/plain.service");
-    resolver.learn_exec(5, 900, b"/server");
-    resolver.learn_exec(6, 900, b"/server");
+    resolver.learn_exec(5, 900, 0, b"/server");
+    resolver.learn_exec(6, 900, 0, b"/server");
     let inside = OwnerRef { cgroup_id: 77, ..owner(900, 5, 1_000) };
     assert_eq!(resolver.resolve(&inside, &Maps::default()).exe.as_deref(), Some("/server"));
     let outside = OwnerRef { cgroup_id: 78, ..owner(900, 6, 1_000) };
@@ -108,7 +108,7 @@ fn an_exec_id_whose_record_was_forgotten_is_asked_for() {
         tgid: 900,
         exec_id: 5,
         time_ns: 1,
-        reserved: 0,
+        previous: 0,
         path,
     };
     maps.execs.insert(5, exec);
