@@ -16,10 +16,12 @@ pub enum RecordKind {
     PassiveEstablished = 2,
     /// The passive socket's acceptor became known ([`FlowRecord`] with [`OpenTail`]).
     Accepted = 3,
-    /// A socket was closed that was connected or tried to ([`FlowRecord`] with [`CloseTail`]).
+    /// A connected socket was closed ([`FlowRecord`] with [`CloseTail`]).
     Closed = 4,
-    /// A socket was closed whose connect never left this host ([`FlowRecord`] with [`CloseTail`]).
+    /// A connect that never left this host was given up ([`FlowRecord`] with [`FailTail`]).
     Denied = 9,
+    /// A connect failed ([`FlowRecord`] with [`FailTail`]).
+    Failed = 10,
     /// A socket began to listen ([`FlowRecord`] with [`OpenTail`], no peer).
     Listening = 5,
     /// A listening socket was closed ([`FlowRecord`] with [`CloseTail`], no peer).
@@ -44,6 +46,7 @@ impl RecordKind {
             7 => Self::Exec,
             8 => Self::Cgroup,
             9 => Self::Denied,
+            10 => Self::Failed,
             _ => return None,
         })
     }
@@ -67,7 +70,7 @@ pub struct FlowRecord {
     pub family: u8,
     /// A [`crate::SocketRole`]: where the owner below comes from.
     pub role: u8,
-    /// Kind Closed: the TCP state that was left (include/net/tcp_states.h); else 0.
+    /// Kinds Closed and Failed: the TCP state that was left (include/net/tcp_states.h); else 0.
     pub old_state: u8,
     /// FLAG_* bits.
     pub flags: u8,
@@ -97,7 +100,7 @@ pub struct FlowRecord {
     pub uid: u32,
     /// Group id of the owner.
     pub gid: u32,
-    /// [`OpenTail`] or [`CloseTail`], by kind.
+    /// [`OpenTail`], [`CloseTail`] or [`FailTail`], by kind.
     pub tail: FlowTail,
 }
 
@@ -137,7 +140,50 @@ pub struct CloseTail {
     pub since_ns: u64,
 }
 
+/// Tail of records about a connect that did not lead to a connection. It is the only record of its socket,
+/// so it names the owner as fully as the record of a socket that lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailTail {
+    /// Command name of the owner's thread, NUL-terminated, as two words in memory order.
+    pub comm: [u64; 2],
+    /// When the owner was forked, nanoseconds of `CLOCK_BOOTTIME`, 0 if that was not seen.
+    pub start_ns: u64,
+    /// The owner's parent at fork, 0 if that was not seen.
+    pub parent_tgid: u32,
+    /// Milliseconds since connect was called, at most [`FailTail::ELAPSED_MAX`] (4.6 hours).
+    pub elapsed_ms: u32,
+    /// SYNs sent again, at most 255 (the kernel's own bound is 127).
+    pub retransmits: u8,
+}
+
+impl FailTail {
+    /// The largest `elapsed_ms`: 24 bits.
+    pub const ELAPSED_MAX: u32 = (1 << 24) - 1;
+}
+
 impl FlowTail {
+    /// Packs a tail of a connect that failed; `elapsed_ms` beyond its bound is cut to it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn fail(t: FailTail) -> Self {
+        let elapsed = if t.elapsed_ms > FailTail::ELAPSED_MAX { FailTail::ELAPSED_MAX } else { t.elapsed_ms };
+        let last = (t.retransmits as u64) << 56 | (elapsed as u64) << 32 | t.parent_tgid as u64;
+        Self([t.comm[0], t.comm[1], t.start_ns, last])
+    }
+
+    /// Reads it as the tail of a connect that failed.
+    #[must_use]
+    pub const fn as_fail(self) -> FailTail {
+        let [c0, c1, start_ns, last] = self.0;
+        FailTail {
+            comm: [c0, c1],
+            start_ns,
+            parent_tgid: last as u32,
+            elapsed_ms: (last >> 32) as u32 & FailTail::ELAPSED_MAX,
+            retransmits: (last >> 56) as u8,
+        }
+    }
+
     /// Packs a tail of a socket that lives.
     #[inline(always)]
     #[must_use]

@@ -198,3 +198,24 @@ fn linked_llvm(elf: &[u8]) -> Option<u32> {
     })?;
     str::from_utf8(digits).ok()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{is_new_enough, linked_llvm, major_minor};
+
+    #[test]
+    fn versions_are_read_whoever_writes_them() {
+        assert_eq!(major_minor("1.97.0-nightly"), (1, 97));
+        assert_eq!(major_minor("1.96.0+dfsg1-1~deb12u2"), (1, 96));
+        assert_eq!(major_minor("22.1.8"), (22, 1));
+        assert!(is_new_enough("1.100.0"));
+        assert!(!is_new_enough("1.63.0"));
+    }
+
+    #[test]
+    fn the_linkers_llvm_is_found_among_its_libraries() {
+        assert_eq!(linked_llvm(b"\0libc.so.6\0libLLVM.so.22.1\0"), Some(22));
+        assert_eq!(linked_llvm(b"\0libLLVM-16.so.1\0"), Some(16));
+        assert_eq!(linked_llvm(b"\0libc.so.6\0"), None);
+    }
+}

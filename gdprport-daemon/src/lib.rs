@@ -1,5 +1,6 @@
 //! The library behind the one binary, `gdprport`. Layers and what each may use: `ARCHITECTURE.md`.
 
+pub mod app;
 pub mod control;
 pub mod core;
 pub mod host;

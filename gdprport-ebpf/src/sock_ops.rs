@@ -8,13 +8,14 @@ use core::ptr::read_volatile;
 use aya_ebpf::bindings::{
     BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, BPF_SOCK_OPS_STATE_CB,
     BPF_SOCK_OPS_STATE_CB_FLAG, BPF_SOCK_OPS_TCP_CONNECT_CB, BPF_SOCK_OPS_TCP_LISTEN_CB, BPF_TCP_CLOSE,
-    BPF_TCP_LISTEN, bpf_sock, bpf_sock_ops,
+    BPF_TCP_LISTEN, BPF_TCP_SYN_SENT, bpf_sock, bpf_sock_ops,
 };
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns, bpf_sock_ops_cb_flags_set};
 use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
 use gdprport_common::{
-    CloseTail, FLAG_ANSWERED, FlowRecord, FlowTail, Hook, OpenTail, RecordKind, SocketOwner, SocketRole,
+    CloseTail, FLAG_ANSWERED, FailTail, FlowRecord, FlowTail, Hook, OpenTail, RecordKind, SocketOwner,
+    SocketRole,
 };
 
 use crate::count::Occasion;
@@ -234,9 +235,32 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         let t = tuple(ops);
         let cookie = bpf_get_socket_cookie(ops.cast());
         let now = bpf_ktime_get_boot_ns();
+        let tail = if old == BPF_TCP_SYN_SENT {
+            FlowTail::fail(FailTail {
+                comm: owner.comm,
+                start_ns: owner.start_ns,
+                parent_tgid: owner.parent_tgid,
+                elapsed_ms: ((now - owner.since_ns) / 1_000_000) as u32,
+                retransmits: if retransmits > 255 { 255 } else { retransmits as u8 },
+            })
+        } else {
+            FlowTail::close(CloseTail {
+                bytes_acked: acked,
+                bytes_received: received,
+                srtt_us_x8: srtt,
+                retransmits,
+                since_ns: owner.since_ns,
+            })
+        };
         let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
         entry.write(FlowRecord {
-            kind: if listener { RecordKind::ListenerClosed } else { RecordKind::Closed } as u8,
+            kind: if listener {
+                RecordKind::ListenerClosed
+            } else if old == BPF_TCP_SYN_SENT {
+                RecordKind::Failed
+            } else {
+                RecordKind::Closed
+            } as u8,
             family: t.family,
             role: owner.role,
             old_state: old as u8,
@@ -254,13 +278,7 @@ fn state_changed(ops: *mut bpf_sock_ops) {
             tgid: owner.tgid,
             uid: owner.uid,
             gid: owner.gid,
-            tail: FlowTail::close(CloseTail {
-                bytes_acked: acked,
-                bytes_received: received,
-                srtt_us_x8: srtt,
-                retransmits,
-                since_ns: owner.since_ns,
-            }),
+            tail,
         });
         emit::submit(entry, occasion);
     }

@@ -6,7 +6,7 @@ use aya_ebpf::bindings::bpf_sock;
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::cgroup_sock;
 use aya_ebpf::programs::SockContext;
-use gdprport_common::{CloseTail, FlowRecord, FlowTail, Hook, RecordKind, SocketRole};
+use gdprport_common::{FailTail, FlowRecord, FlowTail, Hook, RecordKind, SocketRole};
 
 use crate::count::Occasion;
 use crate::emit;
@@ -34,6 +34,7 @@ fn released(sk: *mut bpf_sock) {
         {
             return occasion.filtered();
         }
+        let now = bpf_ktime_get_boot_ns();
         let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
         entry.write(FlowRecord {
             kind: RecordKind::Denied as u8,
@@ -42,7 +43,7 @@ fn released(sk: *mut bpf_sock) {
             old_state: 0,
             flags: 0,
             reserved: [0; 3],
-            time_ns: bpf_ktime_get_boot_ns(),
+            time_ns: now,
             cookie: bpf_get_socket_cookie(sk.cast()),
             netns_cookie: caller.netns_cookie,
             exec_id: caller.exec_id,
@@ -55,12 +56,12 @@ fn released(sk: *mut bpf_sock) {
             tgid: caller.tgid,
             uid: caller.uid,
             gid: caller.gid,
-            tail: FlowTail::close(CloseTail {
-                bytes_acked: 0,
-                bytes_received: 0,
-                srtt_us_x8: 0,
+            tail: FlowTail::fail(FailTail {
+                comm: caller.comm,
+                start_ns: caller.start_ns,
+                parent_tgid: caller.parent_tgid,
+                elapsed_ms: ((now - caller.since_ns) / 1_000_000) as u32,
                 retransmits: 0,
-                since_ns: caller.since_ns,
             }),
         });
         emit::submit(entry, occasion);

@@ -140,9 +140,12 @@ impl Config {
         if !limits.ring_bytes.is_power_of_two() || !(1 << 16..=1 << 28).contains(&limits.ring_bytes) {
             return Err("limits.ring_bytes must be a power of two from 65536 to 268435456".to_owned());
         }
-        for (name, value) in
-            [("flows", limits.flows), ("tasks", limits.tasks), ("execs", limits.execs), ("queue", config.events.queue)]
-        {
+        for (name, value) in [
+            ("flows", limits.flows),
+            ("tasks", limits.tasks),
+            ("execs", limits.execs),
+            ("queue", config.events.queue),
+        ] {
             if !(64..=1 << 22).contains(&value) {
                 return Err(format!("{name} must be from 64 to 4194304"));
             }

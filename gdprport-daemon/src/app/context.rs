@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use gdprport_common::TaskIdentity;
+use gdprport_common::{ExecRecord, TaskIdentity};
 use jiff::Timestamp;
 
-use crate::core::decode::OwnerRef;
 use crate::core::flow::Context;
+use crate::core::identity::OwnerRef;
 use crate::core::model::{Direction, Endpoint, Process};
 use crate::core::policy::{Facts, Names, Policy};
 use crate::core::verdict::Verdict;
@@ -55,7 +55,7 @@ impl TaskLookup for Kernel<'_> {
         self.0.task(tgid)
     }
 
-    fn exec(&self, exec_id: u64) -> Option<gdprport_common::ExecRecord> {
+    fn exec(&self, exec_id: u64) -> Option<ExecRecord> {
         self.0.exec(exec_id)
     }
 }

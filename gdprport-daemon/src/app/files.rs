@@ -121,8 +121,7 @@ mod tests {
             std::fs::write(dir.path().join(name), "version = 1\n").expect("file");
         }
         let paths = present(dir.path()).expect("readable");
-        let names: Vec<_> =
-            paths.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+        let names: Vec<_> = paths.iter().filter_map(|path| path.file_name()?.to_str()).collect();
         assert_eq!(names, ["policy.toml", "10-a.toml", "20-b.toml"]);
     }
 

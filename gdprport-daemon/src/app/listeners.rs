@@ -20,6 +20,8 @@ pub struct Listener {
     pub process: Option<Arc<Process>>,
     /// What the policy says of it.
     pub verdict: Verdict,
+    /// When it began to listen, boottime ns; `None` if that was not seen.
+    pub opened_ns: Option<u64>,
     /// True if it was there before the daemon looked, so that no record will tell of its end.
     pub found: bool,
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-/// Ready to watch.
-pub fn ready() {
-    tell(&[NotifyState::Ready]);
+/// Ready to watch; `what` is the line that `systemctl status` shows.
+pub fn ready(what: &str) {
+    tell(&[NotifyState::Ready, NotifyState::Status(what)]);
 }
 
 /// Alive; to be sent more often than [`watchdog_period`].
@@ -17,11 +17,6 @@ pub fn alive() {
 /// About to end.
 pub fn stopping() {
     tell(&[NotifyState::Stopping]);
-}
-
-/// One line for `systemctl status`.
-pub fn status(text: &str) {
-    tell(&[NotifyState::Status(text)]);
 }
 
 /// How often the service manager wants to hear that the daemon is alive; `None` if it does not care.

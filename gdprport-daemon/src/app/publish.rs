@@ -17,6 +17,7 @@ use crate::core::event::{
 };
 use crate::core::flow::{Change, ChangeKind, Flow};
 use crate::core::policy::{Emit, Facts, Names, Policy, PortInfo};
+use crate::core::verdict::Verdict;
 use crate::host::clock::BootClock;
 use crate::out::Fanout;
 
@@ -56,10 +57,8 @@ impl Publisher {
 
     /// Takes over the ports of a policy.
     pub fn apply(&mut self, policy: &Policy) {
-        self.ports = policy
-            .watched()
-            .map(|info| ((info.number, Arc::clone(&info.name)), watched(info)))
-            .collect();
+        self.ports =
+            policy.watched().map(|info| ((info.number, Arc::clone(&info.name)), watched(info))).collect();
         self.policy = reference(policy);
     }
 
@@ -108,27 +107,36 @@ impl Publisher {
         }
     }
 
-    /// Sends that a listener opened or, if `open` is false, closed; and the violation if `violates`.
-    pub fn listener(
-        &mut self,
-        listener: &Listener,
-        open: bool,
-        violates: bool,
-        port: &Watched,
-        now: Timestamp,
-    ) {
-        let event = ListenerEvent {
+    /// Sends that a listener opened.
+    pub fn listener_opened(&mut self, listener: &Listener, port: &Watched, now: Timestamp) {
+        let event = self.listener_event(listener, port);
+        self.offer(Body::ListenerOpen(Box::new(event)), port.mode, now);
+        if matches!(listener.verdict, Verdict::Violation { .. }) {
+            self.listener_violates(listener, port, now);
+        }
+    }
+
+    /// Sends that a listener closed.
+    pub fn listener_closed(&mut self, listener: &Listener, port: &Watched, now: Timestamp) {
+        let event = self.listener_event(listener, port);
+        self.offer(Body::ListenerClose(Box::new(event)), port.mode, now);
+    }
+
+    /// Sends that a listener that was open violates the policy now.
+    pub fn listener_violates(&mut self, listener: &Listener, port: &Watched, now: Timestamp) {
+        if self.policy.is_some() {
+            let event = self.listener_event(listener, port);
+            self.offer(Body::Violation(Box::new(Violation::Listener(event))), port.mode, now);
+        }
+    }
+
+    fn listener_event(&self, listener: &Listener, port: &Watched) -> ListenerEvent {
+        ListenerEvent {
             port: Arc::clone(&port.port),
             listener: ListenerObject { local: listener.local, cookie: Cookie(listener.cookie) },
             process: listener.process.clone(),
             verdict: listener.verdict.clone(),
             policy: self.policy.clone(),
-        };
-        let violation = (violates && self.policy.is_some()).then(|| event.clone());
-        let body = Box::new(event);
-        self.offer(if open { Body::ListenerOpen(body) } else { Body::ListenerClose(body) }, port.mode, now);
-        if let Some(event) = violation {
-            self.offer(Body::Violation(Box::new(Violation::Listener(event))), port.mode, now);
         }
     }
 

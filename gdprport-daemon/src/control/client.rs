@@ -288,3 +288,25 @@ fn percent_encode(text: &str, into: &mut String) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_may_not_is_told_which_group_to_join() {
+        let client = Client::new(Path::new("/nonexistent/control.sock"));
+        assert_eq!(
+            client.unreachable(&io::ErrorKind::PermissionDenied.into()).to_string(),
+            "permission denied on /nonexistent/control.sock: join the group `gdprport` \
+             (`sudo usermod -aG gdprport $USER`, then log in again), or use sudo"
+        );
+    }
+
+    #[test]
+    fn a_value_cannot_leave_its_place_in_the_query() {
+        let mut text = String::new();
+        percent_encode("a b&limit=1#é~-._9", &mut text);
+        assert_eq!(text, "a%20b%26limit%3D1%23%C3%A9~-._9");
+    }
+}

@@ -207,6 +207,8 @@ pub(super) struct Counters {
     pub(super) broken: AtomicU64,
     pub(super) busy: AtomicU64,
     pub(super) forbidden: AtomicU64,
+    /// Lists of flows on their way; bounds memory, of no interest outside.
+    pub(super) lists: AtomicU64,
     pub(super) followers: AtomicU64,
     pub(super) follower_lost: AtomicU64,
 }

@@ -6,10 +6,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gdprport_common::{
-    CgroupRecord, ExecRecord, FLAG_ANSWERED, FlowRecord, PATH_CAP, RecordKind, SocketRole,
+    CgroupRecord, ExecRecord, FLAG_ANSWERED, FailTail, FlowRecord, PATH_CAP, RecordKind, SocketRole,
 };
 use zerocopy::FromBytes as _;
 
+use super::identity::OwnerRef;
 use super::model::{Endpoint, Outcome};
 
 /// Why a record could not be read.
@@ -34,33 +35,6 @@ pub enum DecodeError {
         /// The field.
         field: &'static str,
     },
-}
-
-/// The owner of a socket, as the kernel side saw it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct OwnerRef {
-    /// How it was seen.
-    pub role: SocketRole,
-    /// Thread group id in the initial pid namespace; 0 if not known.
-    pub tgid: u32,
-    /// The parent's thread group id at fork; 0 if not known.
-    pub parent_tgid: u32,
-    /// User id at the time of the call.
-    pub uid: u32,
-    /// Group id at the time of the call.
-    pub gid: u32,
-    /// Exec id; 0 if not known.
-    pub exec_id: u64,
-    /// cgroup id; 0 if not known.
-    pub cgroup_id: u64,
-    /// Network namespace cookie; 0 if not known.
-    pub netns_cookie: u64,
-    /// Fork time, nanoseconds of `CLOCK_BOOTTIME`; 0 if not known.
-    pub start_ns: u64,
-    /// When the record was made, nanoseconds of `CLOCK_BOOTTIME`.
-    pub time_ns: u64,
-    /// Command name, NUL-padded; empty where the record has none.
-    pub comm: [u8; 16],
 }
 
 /// What all records about a socket have.
@@ -132,8 +106,6 @@ pub enum Record<'a> {
 
 /// States of include/net/tcp_states.h that tell how a connection ended.
 mod tcp {
-    pub(super) const SYN_SENT: u8 = 2;
-    pub(super) const SYN_RECV: u8 = 3;
     pub(super) const FIN_WAIT2: u8 = 5;
     pub(super) const CLOSE_WAIT: u8 = 8;
     pub(super) const LAST_ACK: u8 = 9;
@@ -171,7 +143,14 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
         RecordKind::PassiveEstablished => Ok(Record::Arrived(living(kind, bytes, length)?)),
         RecordKind::Accepted => Ok(Record::Accepted(living(kind, bytes, length)?)),
         RecordKind::Listening => Ok(Record::Listening(living(kind, bytes, length)?)),
-        RecordKind::Closed | RecordKind::Denied | RecordKind::ListenerClosed => {
+        RecordKind::Failed | RecordKind::Denied => {
+            let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;
+            let mut event = socket(kind, record)?;
+            let tail = record.tail.as_fail();
+            born(&mut event.owner, tail.comm, tail.start_ns, tail.parent_tgid);
+            Ok(Record::Ended(event, failure(kind, record, &tail)))
+        }
+        RecordKind::Closed | RecordKind::ListenerClosed => {
             let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;
             let socket = socket(kind, record)?;
             if record.old_state > tcp::LAST {
@@ -180,7 +159,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
             if kind == RecordKind::ListenerClosed || record.old_state == tcp::LISTEN {
                 return Ok(Record::ListenerEnded(socket));
             }
-            Ok(Record::Ended(socket, ending(kind, record)))
+            Ok(Record::Ended(socket, ending(record)))
         }
     }
 }
@@ -195,11 +174,15 @@ fn living(kind: RecordKind, bytes: &[u8], length: DecodeError) -> Result<SocketE
     let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;
     let mut event = socket(kind, record)?;
     let tail = record.tail.as_open();
-    event.owner.comm[..8].copy_from_slice(&tail.comm[0].to_ne_bytes());
-    event.owner.comm[8..].copy_from_slice(&tail.comm[1].to_ne_bytes());
-    event.owner.start_ns = tail.start_ns;
-    event.owner.parent_tgid = tail.parent_tgid;
+    born(&mut event.owner, tail.comm, tail.start_ns, tail.parent_tgid);
     Ok(event)
+}
+
+fn born(owner: &mut OwnerRef, comm: [u64; 2], start_ns: u64, parent_tgid: u32) {
+    owner.comm[..8].copy_from_slice(&comm[0].to_ne_bytes());
+    owner.comm[8..].copy_from_slice(&comm[1].to_ne_bytes());
+    owner.start_ns = start_ns;
+    owner.parent_tgid = parent_tgid;
 }
 
 fn socket(kind: RecordKind, record: &FlowRecord) -> Result<SocketEvent, DecodeError> {
@@ -236,45 +219,40 @@ fn socket(kind: RecordKind, record: &FlowRecord) -> Result<SocketEvent, DecodeEr
     })
 }
 
+/// A connect that failed: refused if anything was answered, else given up with or without having waited.
+fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> Ending {
+    let outcome = match (kind, record.flags & FLAG_ANSWERED != 0, tail.retransmits) {
+        (RecordKind::Denied, ..) => Outcome::Denied,
+        (_, true, _) => Outcome::Refused,
+        (_, false, 0) => Outcome::Aborted,
+        (_, false, _) => Outcome::TimedOut,
+    };
+    Ending {
+        bytes_sent: 0,
+        bytes_received: 0,
+        rtt_us: None,
+        retransmits: u32::from(tail.retransmits),
+        since_ns: record.time_ns.saturating_sub(u64::from(tail.elapsed_ms) * 1_000_000),
+        outcome,
+    }
+}
+
 /// The kernel counts a SYN or FIN as a byte of the stream. Ours is in `bytes_acked` at the active end
 /// once the SYN was answered, and at either end once the FIN was acknowledged; the peer's FIN is in
 /// `bytes_received`.
-fn ending(kind: RecordKind, record: &FlowRecord) -> Ending {
+fn ending(record: &FlowRecord) -> Ending {
     let tail = record.tail.as_close();
-    let answered = record.flags & FLAG_ANSWERED != 0;
     let state = record.old_state;
-    let connected = !matches!(state, tcp::SYN_SENT | tcp::SYN_RECV) && kind != RecordKind::Denied;
     let active = record.role == SocketRole::Connected as u8;
     let our_fin_acked = matches!(state, tcp::FIN_WAIT2 | tcp::CLOSING | tcp::LAST_ACK);
     let their_fin_came = matches!(state, tcp::FIN_WAIT2 | tcp::CLOSING | tcp::LAST_ACK | tcp::CLOSE_WAIT);
-    let (sent, received) = if connected {
-        (
-            tail.bytes_acked.saturating_sub(u64::from(active) + u64::from(our_fin_acked)),
-            tail.bytes_received.saturating_sub(u64::from(their_fin_came)),
-        )
-    } else {
-        (0, 0)
-    };
-    let outcome = if kind == RecordKind::Denied {
-        Outcome::Denied
-    } else if !connected {
-        match (answered, tail.retransmits) {
-            (true, _) => Outcome::Refused,
-            (false, 0) => Outcome::Aborted,
-            (false, _) => Outcome::TimedOut,
-        }
-    } else if our_fin_acked {
-        Outcome::Closed
-    } else {
-        Outcome::Reset
-    };
     Ending {
-        bytes_sent: sent,
-        bytes_received: received,
+        bytes_sent: tail.bytes_acked.saturating_sub(u64::from(active) + u64::from(our_fin_acked)),
+        bytes_received: tail.bytes_received.saturating_sub(u64::from(their_fin_came)),
         rtt_us: (tail.srtt_us_x8 != 0).then_some(tail.srtt_us_x8 >> 3),
         retransmits: tail.retransmits,
         since_ns: tail.since_ns,
-        outcome,
+        outcome: if our_fin_acked { Outcome::Closed } else { Outcome::Reset },
     }
 }
 
@@ -364,19 +342,27 @@ mod tests {
     #[test]
     fn failed_connects_are_told_apart() {
         let fail = |flags, retransmits, kind| {
-            let tail =
-                CloseTail { bytes_acked: 1, bytes_received: 0, srtt_us_x8: 0, retransmits, since_ns: 0 };
-            let raw =
-                FlowRecord { old_state: tcp::SYN_SENT, flags, tail: FlowTail::close(tail), ..record(kind) };
+            let tail = FailTail {
+                comm: [u64::from_ne_bytes(*b"psql\0\0\0\0"), 0],
+                start_ns: 5,
+                parent_tgid: 6,
+                elapsed_ms: u32::MAX,
+                retransmits,
+            };
+            let raw = FlowRecord { flags, tail: FlowTail::fail(tail), ..record(kind) };
             match decode(raw.as_bytes()) {
-                Ok(Record::Ended(_, ending)) => (ending.outcome, ending.bytes_sent),
+                Ok(Record::Ended(event, ending)) => {
+                    assert_eq!((event.owner.parent_tgid, event.owner.start_ns), (6, 5));
+                    assert_eq!(&event.owner.comm[..5], b"psql\0");
+                    ending.outcome
+                }
                 other => panic!("not an ending: {other:?}"),
             }
         };
-        assert_eq!(fail(FLAG_ANSWERED, 0, RecordKind::Closed), (Outcome::Refused, 0));
-        assert_eq!(fail(0, 6, RecordKind::Closed), (Outcome::TimedOut, 0));
-        assert_eq!(fail(0, 0, RecordKind::Closed), (Outcome::Aborted, 0));
-        assert_eq!(fail(0, 0, RecordKind::Denied), (Outcome::Denied, 0));
+        assert_eq!(fail(FLAG_ANSWERED, 0, RecordKind::Failed), Outcome::Refused);
+        assert_eq!(fail(0, 6, RecordKind::Failed), Outcome::TimedOut);
+        assert_eq!(fail(0, 0, RecordKind::Failed), Outcome::Aborted);
+        assert_eq!(fail(0, 0, RecordKind::Denied), Outcome::Denied);
     }
 
     #[test]

@@ -17,7 +17,6 @@ mod queue;
 mod sink;
 mod stats;
 mod stdout;
-mod tap;
 #[cfg(test)]
 mod testing;
 
@@ -28,4 +27,3 @@ pub use journald::JOURNALD_SOCKET;
 pub use published::Published;
 pub use sink::{DEFAULT_CAPACITY, Sink};
 pub use stats::{DropReason, SinkStats};
-pub use tap::{MAX_CLIENTS, Tap, TapClient, TooManyClients};

@@ -18,23 +18,41 @@ use crate::control::api::FlowQuery;
     disable_help_subcommand = true,
     after_help = "\
 Examples:
-  sudo gdprport daemon run                 watch this host, the catalog as policy, events on the terminal
-  gdprport daemon status                   is it healthy, what did it see, what did it lose
-  gdprport flows --violations              who talks now and should not
-  gdprport events --follow | jq .kind      every event as it happens, as JSON
+  sudo gdprport daemon run             watch this host
+  gdprport daemon status               is it healthy, what did it see and lose
+  gdprport flows --violations          who talks now and should not
+  gdprport events --follow | jq .kind  every event as it happens, as JSON
 
-Exit status: 0 fine; 1 failed, or findings where they were asked for; 2 wrong usage or an invalid policy;
-3 the daemon cannot be reached."
+Exit status:
+  0  fine
+  1  failed, or findings where they were asked for
+  2  wrong usage, or an invalid policy
+  3  the daemon cannot be reached"
 )]
 pub struct Cli {
     /// The daemon's control socket.
-    #[arg(long, global = true, value_name = "PATH", env = "GDPRPORT_SOCKET", default_value = DEFAULT_SOCKET)]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Global options",
+        value_name = "PATH",
+        env = "GDPRPORT_SOCKET",
+        hide_env_values = true,
+        default_value = DEFAULT_SOCKET
+    )]
     pub socket: PathBuf,
     /// Print JSON for programs instead of tables for people.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Global options")]
     pub json: bool,
-    /// When to use colour.
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// When to use colour: auto, always or never.
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Global options",
+        value_name = "WHEN",
+        hide_possible_values = true,
+        default_value = "auto"
+    )]
     pub color: Color,
     /// What to do.
     #[command(subcommand)]
@@ -61,11 +79,11 @@ pub enum Command {
     /// List the open flows: who talks, with whom, and whether the policy allows it.
     #[command(after_help = "\
 Examples:
-  gdprport flows --port customers-db       one port, by the policy's name or by number
-  gdprport flows --violations              only what no rule allows
-  gdprport flows --follow --json | jq .    flows as they open and close
+  gdprport flows --port customers-db  one port, by name or by number
+  gdprport flows --violations         only what no rule allows
+  gdprport flows --follow | jq .kind  what opens, fails and closes from now on
 
-PROCESS shows `name pid`, and in parentheses how it is known when that is not `exact`.")]
+PROCESS is `name pid`, with how it is known where that is not `exact`.")]
     Flows(FlowsArgs),
     /// Print every event as it happens, one JSON object a line.
     #[command(after_help = "\
@@ -89,9 +107,10 @@ Examples:
   sudo gdprport daemon run --policy policy.toml --events - | jq .
   sudo gdprport daemon run --events /var/log/gdprport/events.ndjson --journald
 
-Without --policy, /etc/gdprport/policy.toml and /etc/gdprport/policy.d/*.toml are read; where there are none,
-the built-in catalog applies and every flow on its ports is reported as undeclared.
-SIGHUP reads the policy anew and reopens the events file.")]
+Without --policy, /etc/gdprport/policy.toml and policy.d/*.toml beside it apply.
+Where there are none, the built-in catalog does: every flow on its ports is
+reported, as undeclared. SIGHUP reads the policy anew and reopens the events
+file.")]
     Run(RunArgs),
     /// Show health, hooks in use, policy, ports, coverage and sinks.
     Status,
@@ -174,7 +193,7 @@ pub enum PolicyCommand {
     #[command(after_help = "\
 Examples:
   gdprport policy check policy.toml
-  gdprport policy check /etc/gdprport/policy.toml /etc/gdprport/policy.d/*.toml
+  gdprport policy check policy.toml policy.d/*.toml
 
 Exit status: 0 valid, 2 problems.")]
     Check {

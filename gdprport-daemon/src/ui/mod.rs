@@ -7,6 +7,8 @@ mod commands;
 mod doctor;
 mod flows;
 mod format;
+mod lines;
+mod problems;
 mod status;
 mod table;
 
@@ -18,6 +20,7 @@ use anstream::{AutoStream, ColorChoice};
 use clap::Parser;
 
 use self::cli::{Cli, Color};
+use crate::app::{ConfigError, PolicyError, RunError};
 use crate::control::client::ClientError;
 
 /// Columns where no terminal says how many there are.
@@ -111,6 +114,10 @@ fn exit_of(error: &anyhow::Error) -> Exit {
         return Exit::Fine;
     }
     match error.downcast_ref::<ClientError>() {
+        None if error.is::<ConfigError>() || error.is::<PolicyError>() => Exit::Invalid,
+        None if error.downcast_ref::<RunError>().is_some_and(|e| matches!(e, RunError::Policy(_))) => {
+            Exit::Invalid
+        }
         None | Some(ClientError::Refused(_)) => Exit::Failed,
         Some(
             ClientError::NoDaemon(_)

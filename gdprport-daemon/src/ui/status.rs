@@ -89,7 +89,11 @@ fn policy(policy: &PolicyStatus, screen: &Screen) -> String {
             add("files", Tone::Warn, "none: the built-in catalog, observing; every flow is undeclared");
         }
     }
-    add("declares", Tone::Plain, &format!("{} ports, {} rules", policy.ports, policy.rules));
+    add(
+        "declares",
+        Tone::Plain,
+        &format!("{}, {}", counted(policy.ports, "port"), counted(policy.rules, "rule")),
+    );
     add("digest", Tone::Plain, &digest);
     if let Some(reload) = &policy.last_reload {
         if reload.ok {
@@ -108,18 +112,24 @@ fn policy(policy: &PolicyStatus, screen: &Screen) -> String {
 }
 
 fn ports(ports: &[PortStatus], screen: &Screen) -> String {
-    let undeclared = ports.iter().filter(|port| !port.declared).count();
-    let remark = match (ports.len(), undeclared) {
-        (0, _) => "none is watched".to_owned(),
-        (all, 0) => format!("{all} watched, all declared"),
-        (all, undeclared) => format!("{all} watched, {undeclared} only known to the catalog"),
+    let declared = ports.iter().filter(|port| port.declared).count();
+    let quiet = ports.iter().filter(|port| is_quiet(port)).count();
+    let remark = match (declared, ports.len() - declared) {
+        (0, 0) => "none is watched".to_owned(),
+        (declared, 0) => format!("{declared} watched, all declared"),
+        (declared, catalog) => {
+            let hidden =
+                if quiet == 0 { String::new() } else { format!(", {quiet} of them unused and not shown") };
+            format!("{declared} declared, {catalog} known to the catalog{hidden}")
+        }
     };
     let mut text = title("PORTS", &remark);
-    if ports.is_empty() {
+    if ports.len() == quiet {
         return text;
     }
     let rows: Vec<_> = ports
         .iter()
+        .filter(|port| !is_quiet(port))
         .map(|port| {
             let reasons = counts(port.violations.iter().map(|(reason, n)| (reason.as_str(), *n)));
             vec![
@@ -139,6 +149,16 @@ fn ports(ports: &[PortStatus], screen: &Screen) -> String {
         .collect();
     text.push_str(&indent(&table(&PORTS, &rows, screen.width.saturating_sub(2))));
     text
+}
+
+fn counted(count: u32, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", thousands(u64::from(count)))
+}
+
+/// A port of the catalog on which nothing ever happened: there are dozens, and they say nothing.
+fn is_quiet(port: &PortStatus) -> bool {
+    !port.declared && port.open + port.opened + port.failed + port.violations_total == 0
 }
 
 fn coverage(status: &Status, screen: &Screen) -> String {

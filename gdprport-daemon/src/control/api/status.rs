@@ -168,7 +168,9 @@ pub struct Coverage {
     pub since: Timestamp,
     /// What the kernel programs count.
     pub kernel: KernelCounts,
-    /// Records read from the kernel.
+    /// Records read from the kernel programs; all that were emitted once nothing is under way.
+    pub records: u64,
+    /// Occurrences that became an event, or would have.
     pub received: u64,
     /// Events handed to every sink that wanted them.
     pub delivered: u64,
@@ -178,6 +180,10 @@ pub struct Coverage {
     pub dropped: Counts,
     /// Flows forgotten because the flow table was full.
     pub evicted: u64,
+    /// Ends reported of flows whose beginning was lost.
+    pub opening_missed: u64,
+    /// Flows whose end was lost, or was not to be seen because they are older than the daemon.
+    pub end_missed: u64,
     /// Flows in the table now.
     pub flows_open: u64,
     /// Flows the table can hold.
@@ -229,7 +235,7 @@ pub struct ControlStatus {
     pub refused: u64,
     /// Connections ended by the server: malformed, oversized, or too slow in asking or in reading.
     pub broken: u64,
-    /// Requests turned away because the daemon's loop had no room for them or did not answer in time.
+    /// Requests turned away because there was no room for them or the daemon's loop did not answer in time.
     pub busy: u64,
     /// Requests turned away because the caller may not do this.
     pub forbidden: u64,

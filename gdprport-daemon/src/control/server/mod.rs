@@ -11,11 +11,12 @@ mod tests;
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io as std_io;
 use std::path::Path;
 use std::pin::pin;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -27,6 +28,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 pub use bind::BindError;
 pub use peer::Peer;
@@ -50,6 +52,9 @@ const MAX_HEAD: usize = 16 * 1_024;
 /// Header fields that a request may have.
 const MAX_HEADERS: usize = 64;
 
+/// Lists of flows that may be on their way at once, each up to 10 MB, and as many again for root.
+const MAX_LISTS: u64 = 4;
+
 /// How long open connections have to finish once the daemon stops.
 const DRAIN: Duration = Duration::from_secs(1);
 
@@ -68,6 +73,8 @@ pub struct Options {
     pub answer_within: Duration,
     /// For a client that reads to make any progress.
     pub stall: Duration,
+    /// For a connection as a whole, unless it follows the events; an answer under way then has `stall` more.
+    pub life: Duration,
     /// Who the client is.
     pub peer: fn(&UnixStream) -> std_io::Result<Peer>,
 }
@@ -78,6 +85,7 @@ impl Default for Options {
             head_within: Duration::from_secs(5),
             answer_within: Duration::from_secs(4),
             stall: Duration::from_secs(10),
+            life: Duration::from_secs(60),
             peer: |stream| Peer::of(stream),
         }
     }
@@ -129,7 +137,7 @@ impl Server {
                             let handle = handle.clone();
                             connections.spawn(async move {
                                 let _place = place;
-                                if connection.await.is_err_and(|error| is_breach(&error)) {
+                                if connection.await == Ended::Breach {
                                     handle.counters().broken.fetch_add(1, Ordering::Relaxed);
                                 }
                             });
@@ -138,7 +146,7 @@ impl Server {
                     Err(error) => {
                         // Out of descriptors or memory: without a pause this would spin until some are freed.
                         tracing::warn!(%error, "cannot accept on the control socket");
-                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        sleep(Duration::from_millis(100)).await;
                     }
                 },
             }
@@ -147,9 +155,16 @@ impl Server {
         drop(self.place);
         drop(stopping);
         let drained = async { while connections.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(DRAIN, drained).await;
+        let _ = timeout(DRAIN, drained).await;
         Ok(())
     }
+}
+
+/// Who asks, and whether the connection has become a stream of events.
+#[derive(Debug, Clone)]
+struct Caller {
+    peer: Peer,
+    following: Arc<AtomicBool>,
 }
 
 /// Finds a place for a new connection or turns it away.
@@ -177,10 +192,12 @@ async fn converse(
     router: Router,
     options: Options,
     mut stopped: watch::Receiver<()>,
-) -> hyper::Result<()> {
+) -> Ended {
     let routes = TowerToHyperService::new(router);
+    let caller = Caller { peer, following: Arc::default() };
+    let following = Arc::clone(&caller.following);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(caller.clone());
         let answer = routes.call(request);
         async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
     });
@@ -192,21 +209,38 @@ async fn converse(
             .max_headers(MAX_HEADERS)
             .serve_connection(TokioIo::new(Patient::new(stream, options.stall)), service)
     );
-    tokio::select! {
-        result = connection.as_mut() => result,
-        // Only ever an error, "closed": the sender says nothing, it goes.
-        _ = stopped.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let end_of_life = async {
+        sleep(options.life).await;
+        if following.load(Ordering::Relaxed) {
+            pending::<()>().await;
         }
+    };
+    tokio::select! {
+        result = connection.as_mut() => return Ended::of(result),
+        () = end_of_life => {}
+        // Only ever an error, "closed": the sender says nothing, it goes.
+        _ = stopped.changed() => {}
     }
+    connection.as_mut().graceful_shutdown();
+    timeout(options.stall, connection).await.map_or(Ended::Breach, Ended::of)
 }
 
-/// Whether the client broke the protocol or a time limit, rather than just hung up.
-fn is_breach(error: &hyper::Error) -> bool {
-    let timed_out = error
-        .source()
-        .and_then(|source| source.downcast_ref::<std_io::Error>())
-        .is_some_and(|error| error.kind() == std_io::ErrorKind::TimedOut);
-    error.is_parse() || error.is_timeout() || timed_out
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// As it should, or because the client hung up.
+    Well,
+    /// The client broke the protocol or a time limit.
+    Breach,
+}
+
+impl Ended {
+    fn of(result: hyper::Result<()>) -> Self {
+        let Err(error) = result else { return Self::Well };
+        let timed_out = error
+            .source()
+            .and_then(|source| source.downcast_ref::<std_io::Error>())
+            .is_some_and(|error| error.kind() == std_io::ErrorKind::TimedOut);
+        if error.is_parse() || error.is_timeout() || timed_out { Self::Breach } else { Self::Well }
+    }
 }

@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -17,8 +17,8 @@ use axum::{Extension, Json, Router};
 use futures_util::stream;
 use tokio::time::timeout;
 
-use super::{MAX_FOLLOWERS, Peer};
-use crate::control::api::{Endpoint, ErrorReply, FlowQuery, FlowsReply, Index, StatusReply};
+use super::{Caller, MAX_FOLLOWERS, MAX_LISTS};
+use crate::control::api::{Endpoint, ErrorReply, FlowQuery, Index, StatusReply};
 use crate::control::handle::{AskError, Counters, Gauge, Handle};
 
 /// Bytes that a request's body may have.
@@ -78,6 +78,17 @@ impl Context {
         refuse(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
     }
 
+    /// Takes one of the places for something costly, until it is dropped.
+    fn place(&self, which: fn(&Counters) -> &AtomicU64, cap: u64, taken: &str) -> Result<Gauge, Refusal> {
+        Gauge::take(self.counters(), which, cap).ok_or_else(|| {
+            self.counters().busy.fetch_add(1, Ordering::Relaxed);
+            refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("{cap} {taken}, the most there may be; try again"),
+            )
+        })
+    }
+
     fn counters(&self) -> &Arc<Counters> {
         self.handle.counters()
     }
@@ -99,8 +110,9 @@ async fn status(State(context): State<Context>) -> Result<Json<StatusReply>, Ref
 
 async fn flows(
     State(context): State<Context>,
+    Extension(caller): Extension<Caller>,
     query: Result<Query<FlowQuery>, QueryRejection>,
-) -> Result<Json<FlowsReply>, Refusal> {
+) -> Result<Response, Refusal> {
     let Query(query) = query.map_err(|rejection| {
         refuse(
             StatusCode::BAD_REQUEST,
@@ -116,26 +128,38 @@ async fn flows(
             format!("limit={} is out of range: it goes from 1 to {}", query.limit, FlowQuery::MAX_LIMIT),
         ));
     }
-    context.handle.flows(query, context.within).await.map(Json).map_err(|error| context.busy(error))
+    let cap = if caller.peer.uid == 0 { 2 * MAX_LISTS } else { MAX_LISTS };
+    let place = context.place(|counters| &counters.lists, cap, "lists of flows are on their way")?;
+    let reply = context.handle.flows(query, context.within).await.map_err(|error| context.busy(error))?;
+    let json = serde_json::to_vec(&reply).map_err(|error| {
+        refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot write the answer: {error}"))
+    })?;
+    // The place is kept until the client has taken nearly all of it: hyper asks for more only then.
+    let parts = stream::unfold((Some(json), place), |(json, place)| async move {
+        json.map(|json| (Ok::<_, Infallible>(json), (None, place)))
+    });
+    Ok(body("application/json", Body::from_stream(parts)))
 }
 
-async fn events(State(context): State<Context>) -> Result<Response, Refusal> {
+async fn events(
+    State(context): State<Context>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, Refusal> {
     let place =
-        Gauge::take(context.counters(), |counters| &counters.followers, MAX_FOLLOWERS).ok_or_else(|| {
-            context.counters().refused.fetch_add(1, Ordering::Relaxed);
-            refuse(
-                StatusCode::SERVICE_UNAVAILABLE,
-                format!("{MAX_FOLLOWERS} clients follow the events already, which is the most there may be"),
-            )
-        })?;
+        context.place(|counters| &counters.followers, MAX_FOLLOWERS, "clients follow the events already")?;
     let lines = context.handle.follow(context.within).await.map_err(|error| context.busy(error))?;
+    caller.following.store(true, Ordering::Relaxed);
     let lines = stream::unfold((lines, place), |(mut lines, place)| async move {
         let line = lines.recv().await?;
         Some((Ok::<_, Infallible>(line), (lines, place)))
     });
-    let mut response = Body::from_stream(lines).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-    Ok(response)
+    Ok(body("application/x-ndjson", Body::from_stream(lines)))
+}
+
+fn body(content_type: &'static str, body: Body) -> Response {
+    let mut response = body.into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
 }
 
 async fn doctor(State(context): State<Context>) -> Result<Response, Refusal> {
@@ -145,16 +169,16 @@ async fn doctor(State(context): State<Context>) -> Result<Response, Refusal> {
 
 async fn reload(
     State(context): State<Context>,
-    Extension(peer): Extension<Peer>,
+    Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    if peer.uid != 0 {
+    if caller.peer.uid != 0 {
         context.counters().forbidden.fetch_add(1, Ordering::Relaxed);
         return Err(refuse(
             StatusCode::FORBIDDEN,
             format!(
                 "only root may reload the policy and this is uid {}: use `sudo gdprport daemon reload`",
-                peer.uid
+                caller.peer.uid
             ),
         ));
     }
@@ -185,6 +209,7 @@ mod tests {
     use hyper::service::Service;
     use hyper_util::service::TowerToHyperService;
 
+    use super::super::Peer;
     use super::*;
 
     #[tokio::test]
@@ -197,7 +222,7 @@ mod tests {
             let request = Request::builder()
                 .method(method)
                 .uri(path)
-                .extension(Peer { pid: None, uid: 0 })
+                .extension(Caller { peer: Peer { pid: None, uid: 0 }, following: Arc::default() })
                 .body(Body::empty())
                 .expect("request");
             let code = service.call(request).await.expect("infallible").status();

@@ -60,6 +60,7 @@ pub fn json_schema() -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::fs;
     use std::path::Path;
 
@@ -126,5 +127,37 @@ mod tests {
         assert!(!validator.is_valid(&stop));
         stop["kind"] = "no.such.kind".into();
         assert!(!validator.is_valid(&stop));
+    }
+
+    /// Adds the names of all fields and the values of all enumerations and constants.
+    fn words(schema: &serde_json::Value, found: &mut BTreeSet<String>) {
+        match schema {
+            serde_json::Value::Object(map) => {
+                if let Some(properties) = map.get("properties").and_then(serde_json::Value::as_object) {
+                    found.extend(properties.keys().cloned());
+                }
+                let values = map.get("enum").and_then(serde_json::Value::as_array).into_iter().flatten();
+                let texts = values.chain(map.get("const")).filter_map(serde_json::Value::as_str);
+                found.extend(texts.map(str::to_owned));
+                map.values().for_each(|value| words(value, found));
+            }
+            serde_json::Value::Array(values) => values.iter().for_each(|value| words(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_reference_names_every_field_kind_and_identifier() {
+        let reference = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/events.md"));
+        let mut expected = BTreeSet::new();
+        words(&json_schema(), &mut expected);
+        assert!(expected.contains("flow.summary") && expected.contains("undeclared-peer"), "{expected:?}");
+        let named = |word: &str| {
+            [format!("`{word}`"), format!(".{word}`"), format!("`{word}.")]
+                .iter()
+                .any(|form| reference.contains(form))
+        };
+        let missing: Vec<&String> = expected.iter().filter(|word| !named(word)).collect();
+        assert!(missing.is_empty(), "docs/events.md does not name {missing:?}");
     }
 }

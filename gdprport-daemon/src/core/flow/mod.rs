@@ -12,7 +12,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use super::decode::OwnerRef;
+use super::identity::OwnerRef;
 use super::model::{Direction, Endpoint, Outcome, Process};
 use super::verdict::Verdict;
 

@@ -14,7 +14,8 @@ use gdprport_common::SocketRole;
 
 use super::pairs::Pairs;
 use super::{Change, ChangeKind, Context, Flow, Found, Progress};
-use crate::core::decode::{Ending, OwnerRef, Record, SocketEvent};
+use crate::core::decode::{Ending, Record, SocketEvent};
+use crate::core::identity::OwnerRef;
 use crate::core::model::{Direction, Outcome};
 use crate::core::verdict::Verdict;
 

@@ -43,13 +43,15 @@ pub(super) struct Declaration {
     pub rules: Vec<Rule>,
     pub accepted: RuleIndex,
     pub connected: RuleIndex,
+    /// The items of its rules with host names, ascending: what may be unresolved.
+    pub hosts: Vec<ItemId>,
     pub service: Where,
 }
 
 /// Where a declared service runs.
 #[derive(Debug)]
 pub(super) enum Where {
-    Here(Listen),
+    Here(Box<Listen>),
     /// Elsewhere: the item of its networks and names, if it shares a number with another declaration.
     Elsewhere(Option<ItemId>),
 }
@@ -109,7 +111,7 @@ impl Policy {
                     let peers = items.into_boxed_slice();
                     Rule {
                         role: rule.role,
-                        direction: rule.direction,
+                        direction: rule.direction.value,
                         peers,
                         process: rule.process,
                         until: rule.until,
@@ -117,7 +119,7 @@ impl Policy {
                 })
                 .collect();
             let service = match declared.service {
-                Service::Local(listen) => Where::Here(Listen::new(listen.as_deref())),
+                Service::Local(listen) => Where::Here(Box::new(Listen::new(listen.as_deref()))),
                 Service::Remote(remote) => Where::Elsewhere(shared.contains(&index).then(|| {
                     let remote: Vec<_> = remote.into_iter().map(|peer| peer.value).collect();
                     services.add(Arc::clone(&declared.name), &remote)
@@ -128,8 +130,9 @@ impl Policy {
         catalog_ports(&mut ports);
         let peers = peers.build();
         let declarations = compiled.into_iter().map(|(name, rules, service)| Declaration {
-            accepted: RuleIndex::build(&rules, Direction::In, &peers.items),
-            connected: RuleIndex::build(&rules, Direction::Out, &peers.items),
+            accepted: RuleIndex::build(&rules, Direction::In),
+            connected: RuleIndex::build(&rules, Direction::Out),
+            hosts: with_hosts(&rules, &peers),
             name,
             rules,
             service,
@@ -174,6 +177,12 @@ impl Policy {
     #[must_use]
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
+    }
+
+    /// How many rules (`[[port.allow]]`) there are.
+    #[must_use]
+    pub fn rules(&self) -> usize {
+        self.declarations.iter().map(|declaration| declaration.rules.len()).sum()
     }
 
     /// Every watched port, ascending by number: declared ones, and those of the catalog that are not. A number that
@@ -247,15 +256,16 @@ pub fn catalog_only() -> Policy {
 }
 
 fn claim(ports: &mut BTreeMap<u16, Port>, index: usize, declared: &Declared) {
+    let protocol: Option<Arc<str>> = declared.protocol.map(|service| service.id.into());
     for numbers in &declared.numbers {
         for number in numbers.value.first..=numbers.value.last {
             let port =
                 ports.entry(number).or_insert_with(|| Port { number, here: None, elsewhere: Vec::new() });
-            let protocol = declared.protocol.or_else(|| catalog::by_port(number));
+            let known = || catalog::by_port(number).map(|service| service.id.into());
             let info = PortInfo {
                 number,
                 name: Arc::clone(&declared.name),
-                protocol: protocol.map(|service| service.id.into()),
+                protocol: protocol.clone().or_else(known),
                 declared: true,
                 emit: declared.emit,
                 record: declared.record.clone(),
@@ -278,6 +288,14 @@ fn shared(ports: &BTreeMap<u16, Port>) -> HashSet<usize> {
         .flat_map(|port| port.here.iter().chain(&port.elsewhere))
         .filter_map(|claim| claim.declaration)
         .collect()
+}
+
+fn with_hosts(rules: &[Rule], peers: &PeerIndex) -> Vec<ItemId> {
+    let items = rules.iter().flat_map(|rule| rule.peers.iter().copied());
+    let mut items: Vec<_> = items.filter(|item| !peers.items[*item as usize].hosts.is_empty()).collect();
+    items.sort_unstable();
+    items.dedup();
+    items
 }
 
 fn catalog_ports(ports: &mut BTreeMap<u16, Port>) {

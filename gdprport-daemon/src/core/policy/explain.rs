@@ -75,7 +75,7 @@ impl Assessment {
 struct PeerFacts {
     /// The items that contain it, ascending.
     inside: Vec<ItemId>,
-    /// The items of this declaration and direction with a name that is not resolved, ascending.
+    /// The items of this declaration with a name that is not resolved, ascending.
     unresolved: Vec<ItemId>,
 }
 
@@ -90,9 +90,9 @@ impl Question<'_> {
         self.policy.peers.each(self.facts.peer.ip, self.names, |item| inside.push(item));
         inside.sort_unstable();
         inside.dedup();
-        let hosts = &self.declaration.index(self.facts.direction).hosts;
-        let unresolved = hosts.iter().copied().filter(|item| self.unresolved_hosts(*item).next().is_some());
-        PeerFacts { inside, unresolved: unresolved.collect() }
+        let hosts = self.declaration.hosts.iter().copied();
+        let unresolved = hosts.filter(|item| self.unresolved_hosts(*item).next().is_some()).collect();
+        PeerFacts { inside, unresolved }
     }
 
     fn unresolved_hosts(&self, item: ItemId) -> impl Iterator<Item = &Arc<str>> {
@@ -101,10 +101,9 @@ impl Question<'_> {
     }
 
     fn assess(&self, rule: &Rule, peer: &PeerFacts) -> Assessment {
-        let has = |items: &[ItemId]| rule.peers.iter().any(|item| items.binary_search(item).is_ok());
-        let peers = if has(&peer.inside) {
+        let peers = if intersect(&rule.peers, &peer.inside) {
             Answer::Matches
-        } else if has(&peer.unresolved) {
+        } else if intersect(&rule.peers, &peer.unresolved) {
             Answer::Unknown
         } else {
             Answer::Fails
@@ -125,14 +124,9 @@ impl Question<'_> {
         let index = self.declaration.index(self.facts.direction);
         let incomplete = self.process.is_none_or(|process| process.exe.is_none() || process.cgroup.is_none());
         let inside = peer.inside.iter().filter(|_| incomplete);
-        let candidates = inside.chain(&peer.unresolved).flat_map(|item| index.rules(*item));
+        let mut candidates = inside.chain(&peer.unresolved).flat_map(|item| index.rules(*item));
         let mut best: Option<(usize, u32, Assessment)> = None;
-        let mut compared = 0;
-        for number in candidates {
-            if compared == COMPARED {
-                break;
-            }
-            compared += 1;
+        for number in candidates.by_ref().take(COMPARED) {
             let assessment = self.assess(&self.declaration.rules[*number as usize], peer);
             if assessment.failed() > 0 || assessment.unknown() == 0 {
                 continue;
@@ -150,7 +144,7 @@ impl Question<'_> {
                 nearest: Some(Nearest { role: Arc::clone(&rule.role), failed }),
             });
         }
-        (compared == COMPARED).then(|| Verdict::Undecided {
+        candidates.next().map(|_| Verdict::Undecided {
             missing: vec![format!("more than {COMPARED} rules depend on evidence that is missing")],
             nearest: None,
         })
@@ -241,6 +235,12 @@ impl Question<'_> {
         }
         reasons
     }
+}
+
+/// Whether two ascending lists have an item in common: the shorter one is looked up in the longer.
+fn intersect(a: &[ItemId], b: &[ItemId]) -> bool {
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    short.iter().any(|item| long.binary_search(item).is_ok())
 }
 
 /// The value that a process has for a key.

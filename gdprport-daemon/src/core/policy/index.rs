@@ -8,8 +8,8 @@
 //! 2. **Process → candidates.** A bucket of more than [`SMALL`] rules is searched by tuple space: its rules are
 //!    grouped by *which* keys they fix to a plain text (at most 64 combinations, in practice a handful), and each
 //!    group is a hash table over the values of those keys. Rules that fix no key are grouped by the literal text
-//!    that one of their patterns starts with. Only rules whose every pattern starts with a wildcard are compared one
-//!    by one.
+//!    that their pattern of `exe`, `unit` or `cgroup` starts with. Only the remaining rules, told apart by nothing
+//!    but containers, users or groups with wildcards, or patterns that start with one, are compared one by one.
 //!
 //! Every candidate is compared in full, so that a hash collision costs time and never a wrong verdict. A rule that an
 //! earlier one of the same bucket makes unreachable (same process, valid at least as long) is left out.
@@ -22,13 +22,19 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::pattern::{Key, Pattern, ProcessSpec};
-use super::peers::{Item, ItemId};
+use super::peers::ItemId;
 use crate::core::model::{Direction, Process};
 
 /// Up to this many rules are compared one by one.
 const SMALL: usize = 8;
 /// How many hash entries one rule with lists may take.
 const ENTRIES_MAX: usize = 16;
+
+#[cfg(test)]
+thread_local! {
+    /// How many rules were compared: what the cost of a verdict is measured by, as time would tell of the machine.
+    pub(super) static COMPARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
 
 /// One rule, ready to be compared.
 #[derive(Debug)]
@@ -44,6 +50,8 @@ pub(super) struct Rule {
 
 impl Rule {
     fn allows(&self, process: Option<&Process>, now: Timestamp) -> bool {
+        #[cfg(test)]
+        COMPARED.set(COMPARED.get() + 1);
         self.until.is_none_or(|until| now <= until)
             && match (&self.process, process) {
                 (None, _) => true,
@@ -57,8 +65,6 @@ impl Rule {
 #[derive(Debug, Default)]
 pub(super) struct RuleIndex {
     buckets: HashMap<ItemId, Bucket>,
-    /// The items with host names: what may be unresolved.
-    pub hosts: Vec<ItemId>,
 }
 
 /// The rules that one item reaches, in the order written.
@@ -251,11 +257,12 @@ impl Tuples {
 
 impl Bucket {
     fn build(numbers: &[u32], rules: &[Rule]) -> Self {
-        // How long the longest-lived rule so far allows each process; `None` lasts for ever.
-        let mut reach: HashMap<Option<&ProcessSpec>, Option<Timestamp>> = HashMap::new();
+        // How long the longest-lived rule so far allows each process; `None` lasts for ever. Specs are interned, so that
+        // equal ones are the same.
+        let mut reach: HashMap<Option<*const ProcessSpec>, Option<Timestamp>> = HashMap::new();
         let useful = |number: &&u32| {
             let rule = &rules[**number as usize];
-            match reach.entry(rule.process.as_deref()) {
+            match reach.entry(rule.process.as_ref().map(Arc::as_ptr)) {
                 Entry::Vacant(vacant) => {
                     vacant.insert(rule.until);
                     true
@@ -299,19 +306,16 @@ impl Bucket {
 }
 
 impl RuleIndex {
-    /// Indexes the rules of one direction. `items` says which host names an item has.
-    pub fn build(rules: &[Rule], direction: Direction, items: &[Item]) -> Self {
+    /// Indexes the rules of one direction.
+    pub fn build(rules: &[Rule], direction: Direction) -> Self {
         let mut numbers: HashMap<ItemId, Vec<u32>> = HashMap::new();
         for (number, rule) in (0..).zip(rules).filter(|(_, rule)| rule.direction == direction) {
             for item in &rule.peers {
                 numbers.entry(*item).or_default().push(number);
             }
         }
-        let hosts = numbers.keys().copied().filter(|item| !items[*item as usize].hosts.is_empty());
-        let mut hosts: Vec<ItemId> = hosts.collect();
-        hosts.sort_unstable();
         let buckets = numbers.into_iter().map(|(item, numbers)| (item, Bucket::build(&numbers, rules)));
-        Self { buckets: buckets.collect(), hosts }
+        Self { buckets: buckets.collect() }
     }
 
     /// Lowers `best` to the first rule before it that this item reaches and that allows the process now.

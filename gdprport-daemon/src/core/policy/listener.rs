@@ -62,7 +62,7 @@ impl Listen {
         let unspecified = net.addr().is_unspecified();
         match net {
             IpNet::V6(_) if unspecified && (net.prefix_len() == 0 || net.prefix_len() == 128) => {
-                self.any = true
+                self.any = true;
             }
             IpNet::V4(_) if unspecified && (net.prefix_len() == 0 || net.prefix_len() == 32) => {
                 self.nets.insert(IpNet::V4(ipnet::Ipv4Net::default()));

@@ -12,6 +12,7 @@ mod index;
 mod listener;
 mod model;
 mod names;
+mod overlap;
 mod pattern;
 mod peers;
 mod problem;
@@ -160,12 +161,15 @@ impl Record {
     }
 }
 
-/// Compiles the files of a policy, merged in the order given.
+/// Compiles the files of a policy, merged in the order given. No file at all is [`catalog_only`].
 ///
 /// # Errors
 /// Every problem of every file, with its place and what would be right, if one of them is an error. Warnings alone
 /// do not fail: see [`Policy::warnings`].
 pub fn compile(sources: &[Source]) -> Result<Policy, Problems> {
+    if sources.is_empty() {
+        return Ok(catalog_only());
+    }
     let mut report = problem::Report::new(sources);
     if !sizes_are_bounded(sources, &mut report) {
         let (list, omitted) = report.finish();

@@ -3,13 +3,12 @@
 //! Belongs here: the merged model and the checks across tables and files (clashes, references, overlaps). What one
 //! rule means is `rule`'s, how the model answers for a flow is `compiled`'s.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ipnet::IpNet;
-
+use super::overlap;
 use super::pattern::Interner;
-use super::peers::{Peer, is_set_name, loopback_nets};
+use super::peers::{Peer, is_set_name};
 use super::problem::{At, Loc, Report, quoted};
 use super::raw::{RawController, RawPolicy, RawPort, RawRecord};
 use super::read::{OneOrMany, Text};
@@ -23,6 +22,9 @@ use crate::core::model::Direction;
 const SETS_MAX: usize = 4096;
 /// How many different host names a policy may have; the daemon resolves and refreshes each.
 const HOSTS_MAX: usize = 4096;
+
+/// How many port numbers all declarations together may claim: four times all there are.
+const CLAIMS_MAX: usize = 4 * 65535;
 
 /// The merged policy.
 #[derive(Default)]
@@ -85,7 +87,13 @@ impl Model {
         for rule in added {
             merge.added(&mut model, rule, report);
         }
-        overlaps(&model, report);
+        if merge.controller.is_none() {
+            let help = "Art. 30(1)(a) GDPR asks for one: add `[controller]`".to_owned();
+            report.warning(Loc { source: 0, start: 0, end: 0 }, "the policy names no controller", help);
+        }
+        if claims_are_bounded(&model, report) {
+            overlap::check(&model, report);
+        }
         host_bound(&model, report);
         for declaration in model.declarations.iter().filter(|declaration| declaration.rules.is_empty()) {
             let message =
@@ -229,9 +237,9 @@ fn add(
         report.error(rule.loc, message, "a role names one rule: use another".to_owned());
         return;
     }
-    if matches!(declaration.service, Service::Remote(_)) && rule.direction == Direction::In {
+    if matches!(declaration.service, Service::Remote(_)) && rule.direction.value == Direction::In {
         let help = "write \"out\", or `service = \"local\"` if it is served here".to_owned();
-        report.error(rule.loc, "nothing is accepted here for a remote service", help);
+        report.error(rule.direction.loc, "nothing is accepted here for a remote service", help);
         return;
     }
     roles.insert(Arc::clone(&rule.role), rule.loc);
@@ -327,87 +335,23 @@ fn bound(text: &At<Text>, report: &mut Report<'_>) -> Option<Peer> {
     None
 }
 
-/// Two declarations may share a number only if it is always clear which of them a flow belongs to.
-fn overlaps(model: &Model, report: &mut Report<'_>) {
-    let mut claims: BTreeMap<u16, Vec<(usize, Loc)>> = BTreeMap::new();
-    for (index, declaration) in model.declarations.iter().enumerate() {
-        for numbers in &declaration.numbers {
-            for number in numbers.value.first..=numbers.value.last {
-                claims.entry(number).or_default().push((index, numbers.loc));
-            }
+fn claims_are_bounded(model: &Model, report: &mut Report<'_>) -> bool {
+    let mut claims = 0;
+    for declaration in &model.declarations {
+        let numbers = declaration.numbers.iter();
+        claims +=
+            numbers.map(|numbers| usize::from(numbers.value.last - numbers.value.first) + 1).sum::<usize>();
+        if claims > CLAIMS_MAX {
+            let message = format!("with this port the policy claims more than {CLAIMS_MAX} numbers");
+            report.error(declaration.loc, message, "declare the ports that are in use".to_owned());
+            return false;
         }
     }
-    let mut told = std::collections::HashSet::new();
-    for (number, claims) in claims.into_iter().filter(|(_, claims)| claims.len() > 1) {
-        let mut nets: Vec<(IpNet, usize, Loc)> = Vec::new();
-        let mut hosts: HashMap<&str, (usize, Loc)> = HashMap::new();
-        let mut clash = |first: (usize, Loc), second: (usize, Loc), report: &mut Report<'_>| {
-            if !told.insert((first.0, second.0)) {
-                return;
-            }
-            let name = quoted(&model.declarations[first.0].name);
-            let message = format!("port {number} is already claimed by {name} at {}", report.place(first.1));
-            let help = "keep both in one declaration with a role each; remote services may share a number if \
-                        their networks do not overlap";
-            report.error(second.1, message, help.to_owned());
-        };
-        let mut local: Option<(usize, Loc)> = None;
-        for claim in claims {
-            let peers = match &model.declarations[claim.0].service {
-                Service::Local(_) => match local {
-                    Some(first) => {
-                        clash(first, claim, report);
-                        continue;
-                    }
-                    None => {
-                        local = Some(claim);
-                        continue;
-                    }
-                },
-                Service::Remote(peers) => peers,
-            };
-            for peer in peers {
-                match &peer.value {
-                    Peer::Any => nets.extend(everything().map(|net| (net, claim.0, claim.1))),
-                    Peer::Loopback => nets.extend(loopback_nets().map(|net| (net, claim.0, claim.1))),
-                    Peer::Net(net) => nets.push((*net, claim.0, claim.1)),
-                    Peer::Host(name) => {
-                        let first = *hosts.entry(&**name).or_insert(claim);
-                        if first.0 != claim.0 {
-                            clash(first, claim, report);
-                        }
-                    }
-                    Peer::Set(_) => {}
-                }
-            }
-        }
-        // Networks nest or are apart: in order of address, a network overlaps at most with the last widest one.
-        nets.sort_unstable_by_key(|(net, index, _)| (net.network(), net.prefix_len(), *index));
-        let mut open: Option<(IpNet, usize, Loc)> = None;
-        for (net, index, loc) in nets {
-            match open {
-                Some((widest, first, at)) if widest.contains(&net) => {
-                    if first != index {
-                        let (a, b) = if first < index {
-                            ((first, at), (index, loc))
-                        } else {
-                            ((index, loc), (first, at))
-                        };
-                        clash(a, b, report);
-                    }
-                }
-                _ => open = Some((net, index, loc)),
-            }
-        }
-    }
-}
-
-fn everything() -> [IpNet; 2] {
-    [IpNet::V4(ipnet::Ipv4Net::default()), IpNet::V6(ipnet::Ipv6Net::default())]
+    true
 }
 
 fn host_bound(model: &Model, report: &mut Report<'_>) {
-    let mut hosts = std::collections::HashSet::new();
+    let mut hosts = HashSet::new();
     let of_sets = model.sets.values().flatten();
     let of_rules =
         model.declarations.iter().flat_map(|declaration| &declaration.rules).flat_map(|rule| &rule.peers);

@@ -4,6 +4,7 @@
 //! Bounded: at most [`SHOWN`] problems of a severity are kept (the rest are counted) and an excerpt is at most
 //! [`EXCERPT`] characters, so that a hostile file cannot make its own error report large.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Range;
 
@@ -51,7 +52,7 @@ pub struct Problem {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// The source line (a window of it where it is long), control characters replaced by spaces.
+    /// The source line (a window of it where it is long), steering characters replaced by spaces.
     pub excerpt: String,
     /// Where the underline starts within `excerpt`, in characters from 0.
     pub underline: usize,
@@ -137,8 +138,8 @@ struct Found {
 /// Collects problems while sources are read.
 pub(super) struct Report<'s> {
     sources: &'s [Source],
-    /// Byte offset of every line's start, by source.
-    lines: Vec<Vec<usize>>,
+    /// Byte offset of every line's start, by source; made when a source has its first problem.
+    lines: Vec<OnceCell<Vec<usize>>>,
     /// Lines that are not TOML, by source: what stands there is a consequence, not a problem of its own.
     broken: Vec<Vec<usize>>,
     found: Vec<Found>,
@@ -149,12 +150,9 @@ pub(super) struct Report<'s> {
 
 impl<'s> Report<'s> {
     pub fn new(sources: &'s [Source]) -> Self {
-        let starts = |source: &Source| {
-            std::iter::once(0).chain(source.text.match_indices('\n').map(|(at, _)| at + 1)).collect()
-        };
         Self {
             sources,
-            lines: sources.iter().map(starts).collect(),
+            lines: sources.iter().map(|_| OnceCell::new()).collect(),
             broken: vec![Vec::new(); sources.len()],
             found: Vec::new(),
             omitted: 0,
@@ -189,7 +187,8 @@ impl<'s> Report<'s> {
     }
 
     pub fn error(&mut self, loc: Loc, message: impl Into<String>, help: impl Into<Option<String>>) {
-        if !self.broken[loc.source].contains(&self.line_index(loc)) {
+        let broken = &self.broken[loc.source];
+        if broken.is_empty() || !broken.contains(&self.line_index(loc)) {
             self.push(Severity::Error, loc, message.into(), help.into());
         }
     }
@@ -234,14 +233,21 @@ impl<'s> Report<'s> {
         (found.into_iter().map(|found| self.render(found)).collect(), self.omitted)
     }
 
+    fn lines(&self, source: usize) -> &[usize] {
+        self.lines[source].get_or_init(|| {
+            let ends = self.sources[source].text.match_indices('\n');
+            std::iter::once(0).chain(ends.map(|(end, _)| end + 1)).collect()
+        })
+    }
+
     fn line_index(&self, loc: Loc) -> usize {
-        self.lines[loc.source].partition_point(|start| *start <= loc.start).saturating_sub(1)
+        self.lines(loc.source).partition_point(|start| *start <= loc.start).saturating_sub(1)
     }
 
     fn position(&self, loc: Loc) -> (usize, usize) {
         let line = self.line_index(loc);
         let text = &self.sources[loc.source].text;
-        let before = text.get(self.lines[loc.source][line]..loc.start).unwrap_or("");
+        let before = text.get(self.lines(loc.source)[line]..loc.start).unwrap_or("");
         (line + 1, before.chars().count() + 1)
     }
 
@@ -249,7 +255,7 @@ impl<'s> Report<'s> {
         let Found { severity, loc, message, help } = found;
         let source = &self.sources[loc.source];
         let (line, column) = self.position(loc);
-        let start = self.lines[loc.source][line - 1];
+        let start = self.lines(loc.source)[line - 1];
         let full = source.text[start..].lines().next().unwrap_or("");
         let spanned = source.text.get(loc.start..loc.end).unwrap_or("");
         let mut width = spanned.lines().next().unwrap_or("").chars().count().max(1);
@@ -272,9 +278,14 @@ impl<'s> Report<'s> {
     }
 }
 
+/// Characters that steer a terminal or turn the direction of the text around them (Unicode UAX 9).
+pub(super) fn is_steering(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Keeps a hostile file from steering the reader's terminal, and tabs from moving the underline.
 fn printable(c: char) -> char {
-    if c.is_control() { ' ' } else { c }
+    if is_steering(c) { ' ' } else { c }
 }
 
 /// A value of the file in quotes, escaped and of bounded length.

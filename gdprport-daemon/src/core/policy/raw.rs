@@ -13,12 +13,12 @@ use super::values::{Account, Mode, Numbers, Protocol, RawService, Version};
 use super::{Emit, Source};
 use crate::core::model::Direction;
 
-/// Declares tables: required keys (with what to write in the message that misses them), optional keys, and keys
+/// Declares tables, each with its name in messages and in the schema: required keys (with what to write in the message that misses them), optional keys, and keys
 /// that only a later version will have (with why).
 macro_rules! tables {
     ($(
         $(#[doc = $doc:literal])*
-        $what:literal => struct $name:ident {
+        $what:literal => struct $name:ident as $title:literal {
             required { $($(#[$required_meta:meta])* $required:ident: $required_type:ty = $hint:literal,)* }
             optional { $($(#[$optional_meta:meta])* $optional:ident: $optional_type:ty,)* }
             later { $($later:ident = $why:literal,)* }
@@ -26,7 +26,7 @@ macro_rules! tables {
     )*) => {$(
         $(#[doc = $doc])*
         #[derive(Debug, JsonSchema)]
-        #[schemars(deny_unknown_fields)]
+        #[schemars(deny_unknown_fields, rename = $title)]
         pub(super) struct $name {
             $($(#[$required_meta])* #[schemars(required)] pub $required: Option<At<$required_type>>,)*
             $($(#[$optional_meta])* pub $optional: Option<At<$optional_type>>,)*
@@ -54,7 +54,7 @@ macro_rules! tables {
 
 tables! {
     /// A gdprport policy: which TCP ports carry personal data, and who may talk through them.
-    "the policy" => struct RawPolicy {
+    "the policy" => struct RawPolicy as "Policy" {
         required {
             /// The version of this format.
             #[expect(dead_code, reason = "there is one version only, and reading it is the check")]
@@ -74,7 +74,7 @@ tables! {
     }
 
     /// Who answers for the data (Art. 30(1)(a) GDPR).
-    "the controller" => struct RawController {
+    "the controller" => struct RawController as "Controller" {
         required {
             /// Name of the controller.
             name: Text = "\"Example GmbH\"",
@@ -89,7 +89,7 @@ tables! {
     }
 
     /// A declaration: one service that carries personal data.
-    "a port" => struct RawPort {
+    "a port" => struct RawPort as "Port" {
         required {
             /// The declaration's name, unique in the policy.
             name: Text = "\"customers-db\"",
@@ -120,7 +120,7 @@ tables! {
     }
 
     /// The record of processing (Art. 30(1)(b)–(g) GDPR): declared, never inferred.
-    "a record" => struct RawRecord {
+    "a record" => struct RawRecord as "Record" {
         required {}
         optional {
             /// The purposes of the processing (Art. 30(1)(b)).
@@ -148,7 +148,7 @@ tables! {
     }
 
     /// A rule: who may talk, with whom, in which direction.
-    "a rule" => struct RawRule {
+    "a rule" => struct RawRule as "Rule" {
         required {
             /// Why this one may talk; unique for its port and named in every event.
             role: Text = "\"orders-api\"",
@@ -171,7 +171,7 @@ tables! {
     }
 
     /// One event for many flows.
-    "`emit`" => struct RawSummary {
+    "`emit`" => struct RawSummary as "Summary" {
         required {
             /// How often, such as "60s".
             summary: Text = "\"60s\"",
@@ -181,7 +181,7 @@ tables! {
     }
 
     /// What a process must be. Patterns may use `*` (not across `/`), `**`, `?`, `[…]` and `{…}`.
-    "`process`" => struct RawProcess {
+    "`process`" => struct RawProcess as "Process" {
         required {}
         optional {
             /// Path of the executable file.

@@ -15,7 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use toml::value::{Datetime, Offset};
 
-use super::problem::{At, Loc, Report, quoted};
+use super::problem::{At, Loc, Report, is_steering, quoted};
 
 /// How many bytes a text in a policy may have.
 pub(super) const TEXT_MAX: usize = 1024;
@@ -58,7 +58,7 @@ impl<'v> Node<'v> {
 
 /// A type that a TOML value can be read into.
 pub(super) trait Read: Sized {
-    /// Reads the value; on `None` at least one problem was reported.
+    /// Reads the value; on `None` a problem was reported.
     fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self>;
 }
 
@@ -90,7 +90,7 @@ impl Read for bool {
     }
 }
 
-/// A text that is not blank, has no control characters and at most [`TEXT_MAX`] bytes.
+/// A text that is not blank, has no steering characters and at most [`TEXT_MAX`] bytes.
 #[derive(Debug, Clone)]
 pub(super) struct Text(pub String);
 
@@ -112,8 +112,8 @@ impl Read for Text {
             "the text is empty".to_owned()
         } else if text.len() > TEXT_MAX {
             format!("the text has {} bytes, more than the {TEXT_MAX} allowed", text.len())
-        } else if text.chars().any(char::is_control) {
-            "the text has control characters (such as a line break)".to_owned()
+        } else if text.chars().any(is_steering) {
+            "the text has control characters (such as a line break or a change of direction)".to_owned()
         } else {
             return Some(Self(text.to_string()));
         };
@@ -150,7 +150,7 @@ impl<T: Read> Read for Vec<At<T>> {
     }
 }
 
-/// One value, or a list of them that is not empty.
+/// One value, or a list of them that is not empty; empty only after a problem was reported.
 #[derive(Debug)]
 pub(super) struct OneOrMany<T>(pub Vec<At<T>>);
 
@@ -160,10 +160,10 @@ impl<T: Read> Read for OneOrMany<T> {
             DeValue::Array(items) if items.is_empty() => {
                 let help = "name at least one, or leave the key out where it is optional".to_owned();
                 report.error(node.loc, "the list is empty", help);
-                None
+                Some(Self(Vec::new()))
             }
             DeValue::Array(_) => Vec::read(node, report).map(Self),
-            _ => At::read(node, report).map(|one| Self(vec![one])),
+            _ => Some(Self(At::read(node, report).into_iter().collect())),
         }
     }
 }

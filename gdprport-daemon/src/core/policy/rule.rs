@@ -18,7 +18,7 @@ use crate::core::model::Direction;
 pub(super) struct Rule {
     pub role: Arc<str>,
     pub loc: Loc,
-    pub direction: Direction,
+    pub direction: At<Direction>,
     /// Not empty; sets are known.
     pub peers: Vec<Peer>,
     /// `None`: any process.
@@ -49,7 +49,7 @@ pub(super) fn parse(
     Some(Rule {
         role: interner.text(&role.value),
         loc: role.loc,
-        direction: raw.direction?.value,
+        direction: raw.direction?,
         peers: peers?.into_iter().map(|peer| peer.value).collect(),
         process,
         until: raw.until.map(|until| until.value.0),
@@ -116,6 +116,7 @@ fn spec(raw: At<RawProcess>, interner: &mut Interner, report: &mut Report<'_>) -
         return None;
     }
     let mut wanted = ProcessSpec::default();
+    let mut usable = true;
     for (key, written) in keys {
         let Some(written) = written else { continue };
         let mut patterns = Vec::with_capacity(written.len());
@@ -137,10 +138,8 @@ fn spec(raw: At<RawProcess>, interner: &mut Interner, report: &mut Report<'_>) -
                 }
             }
         }
-        if patterns.is_empty() {
-            return None;
-        }
+        usable &= !patterns.is_empty();
         wanted.set(key, patterns);
     }
-    Some(interner.spec(wanted))
+    usable.then(|| interner.spec(wanted))
 }

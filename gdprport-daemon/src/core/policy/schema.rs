@@ -30,6 +30,9 @@ fn without_null(schema: &mut Schema) {
     if let Some(one) = only {
         schema.insert("type".to_owned(), one);
     }
+    if let Some(Value::Array(values)) = schema.get_mut("enum") {
+        values.retain(|value| !value.is_null());
+    }
     let mut only = None;
     if let Some(Value::Array(any)) = schema.get_mut("anyOf") {
         any.retain(|one| one.get("type") != Some(&null));

@@ -14,12 +14,13 @@ use std::path::{Path, PathBuf};
 
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage};
 use aya::programs::{CgroupAttachMode, CgroupSock, CgroupSockAddr, ProgramError, SockOps, TracePoint};
-use aya::{Btf, Ebpf, EbpfLoader};
+use aya::{Ebpf, EbpfLoader};
 use gdprport_common::{Counters, ExecRecord, HOOKS, PortFlags, SocketOwner, TaskIdentity};
 
 use catalog::{Attach, HookSpec};
-pub use requirements::LoadError;
+pub use requirements::{LoadError, check_btf, check_capabilities, check_release};
 pub use ring::Ring;
+pub use tracefs::place as tracefs_place;
 
 /// `BPF_NOEXIST`: insert only what is not there.
 const NOEXIST: u64 = 1;
@@ -181,11 +182,13 @@ impl Probes {
         self.execs.get(&exec_id, 0).ok()
     }
 
-    /// Tells the kernel side about a process that existed before it, unless it knows the process by now.
+    /// Tells the kernel side about a process that existed before it and what it runs, unless the kernel side
+    /// knows the process by now.
     ///
     /// # Errors
-    /// If the map cannot be written.
-    pub fn seed_task(&mut self, tgid: u32, identity: TaskIdentity) -> Result<(), LoadError> {
+    /// If a map cannot be written.
+    pub fn seed(&mut self, tgid: u32, identity: TaskIdentity, exec: &ExecRecord) -> Result<(), LoadError> {
+        self.execs.insert(identity.exec_id, exec, NOEXIST).map_err(|e| map_error("EXECS", &e))?;
         match self.tasks.insert(tgid, identity, NOEXIST) {
             Ok(()) => Ok(()),
             Err(MapError::SyscallError(error))
@@ -225,10 +228,11 @@ fn load_object(sizes: Sizes, release: &str, tracefs: Option<&Path>) -> Result<Eb
             Some((*global, tracefs::offset(tracefs?, category, name, field)?))
         })
         .collect();
-    let btf = Btf::from_sys_fs().ok();
     let mut loader = EbpfLoader::new();
+    // No program reads a struct of the kernel, so the kernel's own types are not needed for relocation;
+    // parsing them would cost 12 MB that the heap does not give back.
     loader
-        .btf(btf.as_ref())
+        .btf(None)
         .map_max_entries("EVENTS", sizes.ring_bytes)
         .map_max_entries("TASKS", sizes.tasks)
         .map_max_entries("EXECS", sizes.execs);

@@ -7,19 +7,25 @@ use rustix::mount::{MountFlags, mount};
 /// Where the kernel documents that tracefs is mounted (Documentation/trace/ftrace.rst).
 const MOUNT_POINTS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
+/// Where tracefs is mounted, `None` if it is not.
+#[must_use]
+pub fn place() -> Option<PathBuf> {
+    MOUNT_POINTS.iter().map(Path::new).find(|dir| dir.join("events").is_dir()).map(Path::to_owned)
+}
+
 /// Finds tracefs, mounting it at its usual place if nobody has: minimal systems and containers leave it
 /// out, and without it no tracepoint can be attached.
 #[must_use]
 pub fn find_or_mount() -> Option<PathBuf> {
-    let mounted = || MOUNT_POINTS.iter().map(Path::new).find(|dir| dir.join("events").is_dir());
-    if mounted().is_none() {
-        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-        match mount("tracefs", MOUNT_POINTS[0], "tracefs", flags, None) {
-            Ok(()) => tracing::info!(place = MOUNT_POINTS[0], "mounted tracefs"),
-            Err(error) => tracing::debug!(%error, "tracefs is not mounted and cannot be"),
-        }
+    if let Some(place) = place() {
+        return Some(place);
     }
-    mounted().map(Path::to_owned)
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    match mount("tracefs", MOUNT_POINTS[0], "tracefs", flags, None) {
+        Ok(()) => tracing::info!(place = MOUNT_POINTS[0], "mounted tracefs"),
+        Err(error) => tracing::debug!(%error, "tracefs is not mounted and cannot be"),
+    }
+    place()
 }
 
 /// Byte offset of `field` in the record of tracepoint `category/name`, `None` if there is no such.
@@ -29,7 +35,7 @@ pub fn offset(tracefs: &Path, category: &str, name: &str, field: &str) -> Option
     parse_offset(&format.ok()?, field)
 }
 
-/// The lines read `field:TYPE NAME;	offset:N;	size:N;	signed:N;`, an array's name followed by `[N]`.
+/// The lines read `field:TYPE NAME; offset:N; size:N; signed:N;`, with tabs, an array's name followed by `[N]`.
 fn parse_offset(format: &str, field: &str) -> Option<u32> {
     format.lines().find_map(|line| {
         let mut parts = line.trim().strip_prefix("field:")?.split(';');

@@ -30,14 +30,10 @@ fn gated(name: &'static str, room: usize) -> (Sender<()>, Sink) {
     (gate, Sink::spawn(name, capacity(room), Gated(closed)).expect("a thread"))
 }
 
-fn no_clients() -> Tap {
-    Tap::new(capacity(1))
-}
-
 #[test]
 fn a_full_queue_loses_exactly_what_exceeds_it() {
     let (gate, sink) = gated("slow", 100);
-    let fanout = Fanout::new(vec![sink], no_clients());
+    let fanout = Fanout::new(vec![sink]);
     let mut stamper = samples::stamper();
     for _ in 0..137 {
         fanout.publish(stamper.stamp(samples::now(), samples::body(Kind::FlowOpen)));
@@ -55,7 +51,7 @@ fn a_stuck_sink_holds_up_no_other() {
     let (gate, stuck) = gated("stuck", 10);
     let (open, quick) = gated("quick", 1_000);
     drop(open);
-    let fanout = Fanout::new(vec![stuck, quick], no_clients());
+    let fanout = Fanout::new(vec![stuck, quick]);
     let mut stamper = samples::stamper();
     for _ in 0..500 {
         fanout.publish(stamper.stamp(samples::now(), samples::body(Kind::FlowOpen)));

@@ -1,10 +1,15 @@
 //! Following the events: all of them, or those of flows.
 
+use std::num::NonZeroU16;
+
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::super::format::clean;
+use super::super::lines::Lines;
 use super::super::{Exit, Out};
 use crate::control::client::Client;
+use crate::core::event::Event;
 
 /// Which events to print.
 #[derive(Debug, Default)]
@@ -55,17 +60,34 @@ impl Wanted {
     }
 }
 
-/// Prints events until interrupted; the daemon's end is its own exit code.
-pub(super) async fn follow(client: &Client, wanted: &Wanted, out: &mut Out) -> anyhow::Result<Exit> {
+/// Prints events until interrupted, as lines for people on a terminal, else as JSON; the daemon's end is its
+/// own exit code.
+pub(super) async fn follow(
+    client: &Client,
+    wanted: &Wanted,
+    json: bool,
+    out: &mut Out,
+) -> anyhow::Result<Exit> {
     let mut events = client.events().await?;
+    let lines = (out.terminal && !json).then(|| {
+        // The stream takes colours out again where they are not wanted.
+        Lines::new(true, NonZeroU16::new(out.screen().width), TimeZone::system())
+    });
     while let Some(line) = events.next().await? {
         if !wanted.takes(&line) {
             continue;
         }
-        if out.terminal {
-            out.json(clean(&line).as_bytes())?;
-        } else {
-            out.json(line.as_bytes())?;
+        let event =
+            lines.as_ref().and_then(|lines| Some((lines, serde_json::from_str::<Event>(&line).ok()?)));
+        match event {
+            Some((lines, event)) => {
+                let mut text = Vec::new();
+                lines.render(&event, &mut text);
+                text.push(b'\n');
+                out.text(&String::from_utf8_lossy(&text))?;
+            }
+            None if out.terminal => out.json(clean(&line).as_bytes())?,
+            None => out.json(line.as_bytes())?,
         }
     }
     eprintln!("gdprport: the daemon has stopped");

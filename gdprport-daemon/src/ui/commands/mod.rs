@@ -1,19 +1,27 @@
 //! What each command does: ask, show, end.
 
 mod events;
+mod policy;
+mod run;
 
 use anyhow::Context;
 use tokio::runtime::{self, Runtime};
 
-use super::cli::{Cli, Command, DaemonCommand, FlowsArgs};
+use super::cli::{Cli, Command, DaemonCommand, FlowsArgs, PolicyCommand};
 use super::{Exit, Out, doctor, flows, status};
-use crate::control::api::FlowQuery;
-use crate::control::client::Client;
+use crate::app;
+use crate::control::api::{CheckResult, FlowQuery};
+use crate::control::client::{Client, ClientError};
 
 pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
+    // The daemon's own sink writes to standard output, which `Out` would lock.
+    if let Command::Daemon(DaemonCommand::Run(args)) = cli.command {
+        return run::daemon(args, cli.socket, cli.color);
+    }
     let mut out = Out::new(cli.color);
     let client = Client::new(&cli.socket);
     match cli.command {
+        Command::Daemon(DaemonCommand::Run(_)) => unreachable!("handled above"),
         Command::Daemon(DaemonCommand::Status) => {
             let answer = runtime()?.block_on(client.status())?;
             if cli.json {
@@ -27,25 +35,28 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Daemon(DaemonCommand::Reload) => reload(&client, cli.json, &mut out),
         Command::Flows(args) if args.follow => {
             let wanted = events::Wanted { port: args.port, violations: args.violations, flows: true };
-            runtime()?.block_on(events::follow(&client, &wanted, &mut out))
+            runtime()?.block_on(events::follow(&client, &wanted, cli.json, &mut out))
         }
         Command::Flows(args) => list(&client, args, cli.json, &mut out),
         Command::Events(_) => {
-            runtime()?.block_on(events::follow(&client, &events::Wanted::default(), &mut out))
+            runtime()?.block_on(events::follow(&client, &events::Wanted::default(), cli.json, &mut out))
         }
         Command::Doctor => {
-            let answer = runtime()?.block_on(client.doctor())?;
+            let report = match runtime()?.block_on(client.doctor()) {
+                Ok(answer) => answer.value,
+                Err(ClientError::NoDaemon(_)) => app::examine(None),
+                Err(error) => return Err(error.into()),
+            };
             if cli.json {
-                out.json(&answer.json)?;
+                out.json(&serde_json::to_vec(&report)?)?;
             } else {
                 let screen = out.screen();
-                out.text(&doctor::show(&answer.value, &screen))?;
+                out.text(&doctor::show(&report, &screen))?;
             }
-            Ok(Exit::Fine)
+            Ok(if report.worst() == CheckResult::Failed { Exit::Failed } else { Exit::Fine })
         }
-        Command::Daemon(DaemonCommand::Run(_)) | Command::Policy(_) => {
-            anyhow::bail!("this command is not part of this build")
-        }
+        Command::Policy(PolicyCommand::Check { files }) => policy::check(files, cli.json, &mut out),
+        Command::Policy(PolicyCommand::Schema) => policy::schema(&mut out),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Belongs here: what several test files need to write a policy and ask it.
 
 mod declarations;
+mod documented;
 mod flows;
 mod listeners;
 mod mistakes;

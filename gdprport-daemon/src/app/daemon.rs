@@ -1,0 +1,292 @@
+//! The daemon's state and what each input does to it.
+//!
+//! Belongs here: the state. The loop that feeds it is `run`'s; it never waits in here.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use super::account::{Books, LossWatch, UNDECODABLE, kernel_counts};
+use super::context::Judge;
+use super::files::{Loaded, PolicyFiles};
+use super::listeners::Listeners;
+use super::names::Refresher;
+use super::policy::refresher;
+use super::publish::Publisher;
+use crate::control::api::Reload;
+use crate::core::decode::{Record, decode};
+use crate::core::event::{Body, ByReason, Coverage, CoverageEvent, Gap};
+use crate::core::flow::{Change, Table};
+use crate::core::policy::{Names, Policy};
+use crate::host::clock::{BootClock, HostId, boottime_ns};
+use crate::host::probes::{LoadError, Probes};
+use crate::host::process::Resolver;
+
+/// The policy in force and what is known about it.
+#[derive(Debug)]
+pub struct InForce {
+    /// The compiled policy.
+    pub policy: Policy,
+    /// Its files; empty for the catalog.
+    pub files: Vec<String>,
+    /// Since when.
+    pub applied: Timestamp,
+    /// The last attempt to reload, whatever came of it.
+    pub last_reload: Option<Reload>,
+}
+
+/// Everything that the daemon knows.
+pub struct Daemon {
+    /// Who this host is.
+    pub host: HostId,
+    /// When the daemon began to watch.
+    pub started: Timestamp,
+    /// The same on the clock of records.
+    pub started_ns: u64,
+    pub(super) clock: BootClock,
+    pub(super) probes: Probes,
+    pub(super) resolver: Resolver,
+    pub(super) table: Table,
+    pub(super) listeners: Listeners,
+    pub(super) publisher: Publisher,
+    pub(super) books: Books,
+    pub(super) losses: LossWatch,
+    pub(super) in_force: InForce,
+    pub(super) names: Names,
+    pub(super) changes: Vec<Change>,
+    /// Ends seen while the host's sockets are being listed: what the list still shows of them is old.
+    pub(super) ended: Option<HashSet<u64>>,
+    /// Set when records were lost, so that the table has to be compared with the host.
+    pub(super) must_reconcile: bool,
+    pub(super) files: PolicyFiles,
+    pub(super) names_period: Duration,
+    pub(super) names_to: mpsc::Sender<Names>,
+    pub(super) refresher: Refresher,
+    coverage_period: Duration,
+    last_coverage: Timestamp,
+}
+
+/// What [`Daemon::new`] is made of.
+pub struct Parts {
+    /// Who this host is.
+    pub host: HostId,
+    /// The clock of records.
+    pub clock: BootClock,
+    /// The kernel side.
+    pub probes: Probes,
+    /// Who a process is.
+    pub resolver: Resolver,
+    /// The empty table.
+    pub table: Table,
+    /// The way out.
+    pub publisher: Publisher,
+    /// Where the policy is read from.
+    pub files: PolicyFiles,
+    /// The policy to begin with.
+    pub loaded: Loaded,
+    /// Between two rounds of resolving names.
+    pub names_period: Duration,
+    /// Where resolved names are sent.
+    pub names_to: mpsc::Sender<Names>,
+    /// Between two `coverage` events.
+    pub coverage_period: Duration,
+}
+
+impl Daemon {
+    /// Puts it together and watches the policy's ports.
+    ///
+    /// # Errors
+    /// If the kernel side cannot be told the ports.
+    pub fn new(parts: Parts) -> Result<Self, LoadError> {
+        let started_ns = boottime_ns();
+        let started = parts.clock.timestamp(started_ns);
+        let refresher = refresher(&parts.loaded.policy, parts.names_period, &parts.names_to);
+        let mut daemon = Self {
+            host: parts.host,
+            started,
+            started_ns,
+            clock: parts.clock,
+            probes: parts.probes,
+            resolver: parts.resolver,
+            table: parts.table,
+            listeners: Listeners::default(),
+            publisher: parts.publisher,
+            books: Books::default(),
+            losses: LossWatch::new(started),
+            in_force: InForce {
+                policy: parts.loaded.policy,
+                files: parts.loaded.files,
+                applied: started,
+                last_reload: None,
+            },
+            names: Names::default(),
+            changes: Vec::new(),
+            ended: None,
+            must_reconcile: false,
+            files: parts.files,
+            names_period: parts.names_period,
+            names_to: parts.names_to,
+            refresher,
+            coverage_period: parts.coverage_period,
+            last_coverage: started,
+        };
+        daemon.publisher.apply(&daemon.in_force.policy);
+        daemon.probes.watch(daemon.in_force.policy.watched().map(|port| port.number))?;
+        Ok(daemon)
+    }
+
+    /// Now, as events say it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.timestamp(boottime_ns())
+    }
+
+    /// Takes in one record of the ring buffer.
+    pub fn record(&mut self, bytes: &[u8], now: Timestamp) {
+        self.books.records += 1;
+        let record = match decode(bytes) {
+            Ok(record) => record,
+            Err(error) => {
+                self.books.undecodable += 1;
+                tracing::warn!(%error, "a record of the kernel side cannot be read");
+                return;
+            }
+        };
+        match &record {
+            Record::Exec { exec_id, tgid, path, .. } => {
+                self.resolver.learn_exec(*exec_id, *tgid, path.unwrap_or_default());
+            }
+            Record::Cgroup { cgroup_id, path: Some(path) } => self.resolver.learn_cgroup(*cgroup_id, path),
+            Record::Cgroup { path: None, .. } => {}
+            Record::Listening(event) => self.listening(event, now),
+            Record::ListenerEnded(event) => {
+                self.note_end(event.cookie);
+                self.listener_ended(event.cookie, now);
+            }
+            Record::Connected(_) | Record::Arrived(_) | Record::Accepted(_) => self.flow(&record, now),
+            Record::Ended(event, _) => {
+                self.note_end(event.cookie);
+                self.flow(&record, now);
+            }
+        }
+    }
+
+    fn flow(&mut self, record: &Record<'_>, now: Timestamp) {
+        self.with_table(now, |table, judge, out| table.ingest(record, judge, out));
+    }
+
+    /// What owners and flows are judged by, now.
+    pub(super) fn judge(&mut self, now: Timestamp) -> Judge<'_> {
+        Judge {
+            resolver: &mut self.resolver,
+            probes: &self.probes,
+            policy: &self.in_force.policy,
+            names: &self.names,
+            now,
+        }
+    }
+
+    fn note_end(&mut self, cookie: u64) {
+        if let Some(ended) = &mut self.ended {
+            ended.insert(cookie);
+        }
+    }
+
+    /// Runs `work` on the table with everything it needs, and publishes what came of it.
+    pub(super) fn with_table(
+        &mut self,
+        now: Timestamp,
+        work: impl FnOnce(&mut Table, &mut Judge<'_>, &mut Vec<Change>),
+    ) {
+        let mut judge = Judge {
+            resolver: &mut self.resolver,
+            probes: &self.probes,
+            policy: &self.in_force.policy,
+            names: &self.names,
+            now,
+        };
+        work(&mut self.table, &mut judge, &mut self.changes);
+        self.publish(now);
+    }
+
+    /// Reports flows that have waited long enough to become known better.
+    pub fn settle(&mut self, now_ns: u64) {
+        let now = self.clock.timestamp(now_ns);
+        self.table.settle(now_ns, &mut self.changes);
+        self.publish(now);
+    }
+
+    fn publish(&mut self, now: Timestamp) {
+        for change in self.changes.drain(..) {
+            let port = self.publisher.port_of(&change.flow, &self.in_force.policy, &self.names);
+            // A port that is watched no more: its last records come a moment later.
+            let Some(port) = port else { continue };
+            self.books.port(port.port.number, &port.port.name).flow(&change);
+            self.publisher.flow(change, &port, &self.clock, now);
+        }
+    }
+
+    /// What is done every second: losses, coverage, summaries.
+    pub fn housekeeping(&mut self, now: Timestamp) {
+        self.follow_clock();
+        self.publisher.forget_gone();
+        match self.probes.counters() {
+            Ok(counters) => {
+                let gaps = self.losses.check(&counters, now);
+                if gaps.is_empty() {
+                    let age = now.duration_since(self.last_coverage);
+                    if age.unsigned_abs() >= self.coverage_period {
+                        self.send_coverage(Vec::new(), now);
+                    }
+                } else {
+                    let lost: u64 = gaps.iter().map(|gap| gap.lost).sum();
+                    tracing::warn!(lost, "the ring buffer was full");
+                    self.must_reconcile = true;
+                    self.send_coverage(gaps, now);
+                }
+            }
+            Err(error) => tracing::error!(%error, "the kernel side's counters cannot be read"),
+        }
+        self.publisher.summaries(now);
+    }
+
+    /// A wall clock that was set shows in events from the next one on.
+    fn follow_clock(&mut self) {
+        let clock = BootClock::measure();
+        if let Some(moved) = self.clock.jumped(&clock) {
+            tracing::warn!(moved = %moved, "the wall clock was set");
+        }
+        self.clock = clock;
+        self.resolver.set_clock(clock);
+    }
+
+    /// Sends the books since the last time.
+    pub fn send_coverage(&mut self, gaps: Vec<Gap>, now: Timestamp) {
+        let coverage = self.coverage(gaps, now);
+        self.last_coverage = now;
+        self.publisher.send(Body::Coverage(Box::new(CoverageEvent { port: None, coverage })), now);
+    }
+
+    /// The books from the start until now.
+    pub(super) fn coverage(&self, gaps: Vec<Gap>, now: Timestamp) -> Coverage {
+        let counts = self.publisher.counts();
+        let undecodable = self.books.undecodable;
+        let mut dropped = ByReason::new();
+        if undecodable > 0 {
+            dropped.insert(UNDECODABLE.into(), undecodable);
+        }
+        Coverage {
+            from: self.started,
+            to: now,
+            received: counts.offered + undecodable,
+            delivered: counts.passed,
+            suppressed: counts.suppressed,
+            dropped,
+            kernel: self.probes.counters().ok().map(|counters| kernel_counts(&counters)),
+            sinks: self.publisher.fanout().stats().into_iter().map(|stats| stats.counts).collect(),
+            gaps,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The policy in force: applying another one, and judging anew what is open.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use super::daemon::Daemon;
+use super::files::PolicyError;
+use super::names::Refresher;
+use crate::control::api::Reload;
+use crate::core::event::{AppliedPolicy, Body, PolicyEvent};
+use crate::core::policy::{Names, Policy, Problem};
+
+impl Daemon {
+    /// Takes newly resolved names, and judges anew what hung on them.
+    pub fn names_resolved(&mut self, names: Names, now: Timestamp) {
+        self.names = names;
+        self.rejudge(now);
+    }
+
+    fn rejudge(&mut self, now: Timestamp) {
+        self.with_table(now, |table, judge, out| table.rejudge(judge, out));
+        self.rejudge_listeners(now);
+    }
+
+    /// Reads the policy anew: applied whole, or not at all.
+    ///
+    /// # Errors
+    /// What is wrong with the new one; the old one stays in force.
+    pub fn reload(&mut self, now: Timestamp) -> Result<(), PolicyError> {
+        let outcome = self.files.load();
+        self.in_force.last_reload = Some(Reload {
+            at: now,
+            ok: outcome.is_ok(),
+            problems: outcome.as_ref().err().map(ToString::to_string).unwrap_or_default(),
+        });
+        let loaded = outcome?;
+        let previous: Arc<str> = self.in_force.policy.digest().into();
+        self.in_force.policy = loaded.policy;
+        self.in_force.files = loaded.files;
+        self.in_force.applied = now;
+        let policy = &self.in_force.policy;
+        self.publisher.apply(policy);
+        if let Err(error) = self.probes.watch(policy.watched().map(|port| port.number)) {
+            tracing::error!(%error, "the kernel side was not told all ports of the new policy");
+        }
+        let forgotten = self.table.retain(|flow| policy.port(flow.port()).is_some());
+        self.listeners.retain(|listener| policy.port(listener.local.port).is_some());
+        tracing::info!(digest = policy.digest(), forgotten, "the policy was applied");
+        self.refresher = refresher(policy, self.names_period, &self.names_to);
+        self.announce_policy(Some(previous), now);
+        self.rejudge(now);
+        // Ports that were not watched before have flows and listeners of which nothing is known yet.
+        self.must_reconcile = true;
+        Ok(())
+    }
+
+    /// Sends which policy is in force.
+    pub fn announce_policy(&mut self, previous: Option<Arc<str>>, now: Timestamp) {
+        let policy = &self.in_force.policy;
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let body = Body::PolicyApplied(Box::new(PolicyEvent {
+            policy: AppliedPolicy {
+                digest: policy.digest().into(),
+                previous,
+                files: self.in_force.files.clone(),
+                ports: count(policy.watched().filter(|port| port.declared).count()),
+                rules: count(policy.rules()),
+                warnings: policy.warnings().iter().map(one_line).collect(),
+            },
+        }));
+        self.publisher.send(body, now);
+    }
+}
+
+/// Asks for a policy's host names until it is dropped.
+pub(super) fn refresher(policy: &Policy, period: Duration, to: &mpsc::Sender<Names>) -> Refresher {
+    let names = policy.host_names().map(Arc::from).collect();
+    Refresher::start(names, period, to.clone())
+}
+
+/// A problem of a policy as one line, for an event.
+fn one_line(problem: &Problem) -> String {
+    format!("{}:{}:{}: {}", problem.source, problem.line, problem.column, problem.message)
+}

@@ -1,0 +1,369 @@
+//! The daemon's one loop: from the first check to the last event.
+//!
+//! Order of the start, so that nothing is missed and nothing half-done: the policy is read and the control
+//! socket taken before anything touches the kernel; hooks are attached before existing processes are
+//! numbered, and ports are watched before existing sockets are listed.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use uuid::Uuid;
+
+use super::config::Config;
+use super::daemon::{Daemon, Parts};
+use super::files::{PolicyError, PolicyFiles};
+use super::publish::Publisher;
+use super::snapshot::{Survey, start_known, start_whole};
+use super::{doctor, notify};
+use crate::control::api::ReloadReply;
+use crate::control::handle::{Inbox, Request, channel};
+use crate::control::server::{BindError, Options, Server};
+use crate::core::event::{Agent, Body, DaemonEnd, DaemonInfo, DaemonStart, DaemonStop, Hook, Host, Stamper};
+use crate::core::flow::Table;
+use crate::core::policy::Names;
+use crate::host::clock::{BootClock, HostId, boottime_ns};
+use crate::host::probes::{LoadError, Probes, Ring};
+use crate::host::process::{Resolver, Roots};
+use crate::out::{Fanout, Format, JOURNALD_SOCKET, Render, Sink, SinkError};
+
+/// Records taken in before the loop looks at anything else: some milliseconds of work.
+const BATCH: usize = 1_024;
+
+/// How often flows from before, and those whose update is due, are asked about.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+
+/// How long the sinks may take to write what is queued when the daemon ends.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// How the daemon is to run.
+pub struct RunOptions {
+    /// Where the policy is.
+    pub policy: PolicyFiles,
+    /// Sizes and intervals.
+    pub config: Config,
+    /// The control socket.
+    pub socket: PathBuf,
+    /// What to write to standard output, if anything.
+    pub stdout: Option<Format>,
+    /// A file for JSON lines.
+    pub file: Option<PathBuf>,
+    /// The message of a journal entry, if the journal is wanted.
+    pub journald: Option<Render>,
+}
+
+/// Why the daemon did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The policy cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The control socket cannot be taken.
+    #[error(transparent)]
+    Control(#[from] BindError),
+    /// The kernel programs cannot run.
+    #[error(transparent)]
+    Kernel(#[from] LoadError),
+    /// A sink cannot be opened.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// `/proc` is not as it should be.
+    #[error("cannot read /proc: {0}; mount it (`mount -t proc proc /proc`)")]
+    Proc(std::io::Error),
+    /// The process lacks something every process has.
+    #[error("cannot start: {0}")]
+    System(std::io::Error),
+}
+
+/// Runs the daemon until SIGTERM or SIGINT.
+///
+/// # Errors
+/// Why it could not start; once it runs it does not fail, it reports.
+pub fn run(mut options: RunOptions) -> Result<(), RunError> {
+    let loaded = options.policy.load()?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::System)?;
+    let server = Server::bind(&options.socket, Options::default())?;
+    runtime.block_on(async {
+        let host = HostId::read().map_err(RunError::Proc)?;
+        let roots = Roots::discover().map_err(RunError::Proc)?;
+        let clock = BootClock::measure();
+        let (probes, ring) =
+            Probes::load(options.config.sizes(), &host.kernel, roots.cgroups.cgroup2.clone())?;
+        let resolver = Resolver::new(&roots, clock).map_err(RunError::Proc)?;
+        let publisher = publisher(&mut options, &host)?;
+        let (names_to, names) = mpsc::channel(1);
+        let config = &options.config;
+        let mut daemon = Daemon::new(Parts {
+            host,
+            clock,
+            probes,
+            resolver,
+            table: Table::new(config.flow_limits()),
+            publisher,
+            files: options.policy.clone(),
+            loaded,
+            names_period: config.intervals.names,
+            names_to,
+            coverage_period: config.intervals.coverage,
+        })?;
+        daemon.number_processes();
+        Box::pin(serve(daemon, ring, server, names)).await
+    })
+}
+
+fn publisher(options: &mut RunOptions, host: &HostId) -> Result<Publisher, RunError> {
+    let capacity = NonZeroUsize::new(options.config.events.queue as usize).unwrap_or(NonZeroUsize::MIN);
+    let mut sinks = Vec::new();
+    if let Some(format) = options.stdout.take() {
+        sinks.push(Sink::stdout(capacity, format)?);
+    }
+    if let Some(file) = &options.file {
+        sinks.push(Sink::file(file, capacity)?);
+    }
+    if let Some(render) = options.journald.take() {
+        sinks.push(Sink::journald(std::path::Path::new(JOURNALD_SOCKET), capacity, render)?);
+    }
+    let origin = Host { name: host.name.as_str().into(), boot_id: host.boot_id.as_str().into() };
+    let agent = Agent { version: env!("CARGO_PKG_VERSION").into(), run: Uuid::now_v7() };
+    Ok(Publisher::new(Fanout::new(sinks), Stamper::new(origin, agent)))
+}
+
+/// Why the loop ended.
+fn reason(signal: SignalKind) -> &'static str {
+    if signal == SignalKind::terminate() { "SIGTERM" } else { "SIGINT" }
+}
+
+async fn serve(
+    mut daemon: Daemon,
+    mut ring: Ring,
+    server: Server,
+    mut names: mpsc::Receiver<Names>,
+) -> Result<(), RunError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::System)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::System)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(RunError::System)?;
+    let (handle, mut inbox) = channel();
+    let (stop_control, stopped) = oneshot::channel::<()>();
+    // A thread of its own: a long list of flows must not hold up the reading of records.
+    let control = std::thread::Builder::new()
+        .name("control".to_owned())
+        .spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(server.serve(handle, async {
+                let _ = stopped.await;
+            }))
+        })
+        .map_err(RunError::System)?;
+    let (surveys_to, mut surveys) = mpsc::channel::<Survey>(2);
+    daemon.announce_start();
+    daemon.begin_survey();
+    start_whole(daemon.port_set(), surveys_to.clone());
+    notify::ready(&daemon.watching());
+
+    let mut every_second = interval(Duration::from_secs(1));
+    every_second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut asking = interval(ASK_EVERY);
+    asking.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ask_under_way = false;
+    let watchdog = notify::watchdog_period();
+
+    let ended_by = loop {
+        let full = take_records(&mut daemon, &mut ring) == BATCH;
+        let settle_at = daemon.next_settle().map(Instant::from_std);
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => break SignalKind::terminate(),
+            _ = interrupt.recv() => break SignalKind::interrupt(),
+            _ = hangup.recv() => {
+                daemon.reopen();
+                let now = daemon.now();
+                if let Err(error) = daemon.reload(now) {
+                    tracing::error!("the policy was not applied, the old one stays in force\n{error}");
+                }
+            }
+            request = inbox.recv() => if let Some(request) = request { answer(&mut daemon, request, &inbox) },
+            resolved = names.recv() => if let Some(resolved) = resolved {
+                let now = daemon.now();
+                daemon.names_resolved(resolved, now);
+            },
+            survey = surveys.recv() => if let Some(survey) = survey {
+                ask_under_way &= matches!(survey, Survey::Whole(..));
+                // What the list shows is compared with the table, so every record from before it counts.
+                while take_records(&mut daemon, &mut ring) > 0 {}
+                let now = daemon.now();
+                daemon.survey(survey, now);
+            },
+            _ = every_second.tick() => {
+                let now = daemon.now();
+                daemon.housekeeping(now);
+                if daemon.wants_survey() {
+                    daemon.begin_survey();
+                    start_whole(daemon.port_set(), surveys_to.clone());
+                }
+                if watchdog.is_some() {
+                    notify::alive();
+                }
+            }
+            _ = asking.tick() => if !ask_under_way && let Some((asked, due)) = daemon.ask(boottime_ns()) {
+                ask_under_way = true;
+                start_known(asked, due, surveys_to.clone());
+            },
+            () = async { match settle_at {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            } } => {}
+            waited = async { if full { Ok(()) } else { ring.wait().await } } => if let Err(error) = waited {
+                tracing::error!(%error, "the ring buffer cannot be waited for; it is polled");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            },
+        }
+    };
+    notify::stopping();
+    end(daemon, ring, reason(ended_by)).await;
+    let _ = stop_control.send(());
+    let _ = tokio::task::spawn_blocking(move || control.join()).await;
+    Ok(())
+}
+
+/// Takes in what is in the ring, at most a batch; says how much it was.
+fn take_records(daemon: &mut Daemon, ring: &mut Ring) -> usize {
+    let now = daemon.now();
+    let taken = ring.drain(BATCH, |record| daemon.record(record, now));
+    daemon.settle(boottime_ns());
+    taken
+}
+
+fn answer(daemon: &mut Daemon, request: Request, inbox: &Inbox) {
+    // A client that no longer waits is no error.
+    match request {
+        Request::Status(reply) => {
+            let _ = reply.send(daemon.status(inbox.counters()));
+        }
+        Request::Flows(query, reply) => {
+            let _ = reply.send(daemon.flows(&query));
+        }
+        Request::Follow(follower, reply) => {
+            daemon.follow(follower);
+            let _ = reply.send(());
+        }
+        Request::Reload(reply) => {
+            let now = daemon.now();
+            let outcome = daemon.reload(now);
+            let warnings: Vec<String> =
+                daemon.in_force.policy.warnings().iter().map(ToString::to_string).collect();
+            let _ = reply.send(ReloadReply {
+                applied: outcome.is_ok(),
+                digest: daemon.in_force.policy.digest().to_owned(),
+                problems: outcome.err().map(|error| error.to_string()).unwrap_or_default(),
+                warnings: warnings.join("\n\n"),
+            });
+        }
+        Request::Doctor(reply) => {
+            let _ = reply.send(doctor::examine(Some(daemon.probes.hooks())));
+        }
+    }
+}
+
+/// Detaches the hooks, takes in what is left, and says farewell.
+async fn end(mut daemon: Daemon, mut ring: Ring, reason: &str) {
+    daemon.unwatch();
+    while take_records(&mut daemon, &mut ring) > 0 {}
+    daemon.settle(u64::MAX);
+    let now = daemon.now();
+    daemon.finish(reason, now);
+    let (fanout, probes) = daemon.into_outputs();
+    drop(ring);
+    drop(probes);
+    let books = tokio::task::spawn_blocking(move || fanout.shutdown(DRAIN)).await.unwrap_or_default();
+    for sink in books {
+        let lost: u64 = sink.counts.dropped.values().sum();
+        if lost > 0 {
+            tracing::warn!(sink = %sink.counts.name, lost, "events were not written");
+        }
+    }
+}
+
+impl Daemon {
+    /// Gives every process that is there an exec id, so that children forked from now on inherit it.
+    fn number_processes(&mut self) {
+        match self.resolver.seed_all() {
+            Ok(seeds) => {
+                let mut failed = 0_u64;
+                for seed in seeds {
+                    failed += u64::from(self.probes.seed(seed.tgid, seed.identity, &seed.exec).is_err());
+                }
+                if failed > 0 {
+                    tracing::warn!(failed, "processes from before are not known to the kernel side");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "processes from before cannot be read"),
+        }
+    }
+
+    fn announce_start(&mut self) {
+        let hooks = self.probes.hooks().iter().map(|hook| Hook {
+            name: hook.spec.name.into(),
+            attached: hook.missing.is_none(),
+            missing: hook.missing.clone(),
+        });
+        let body = Body::DaemonStart(Box::new(DaemonStart {
+            daemon: DaemonInfo {
+                pid: std::process::id(),
+                kernel: self.host.kernel.as_str().into(),
+                hooks: hooks.collect(),
+            },
+            policy: self.publisher.policy(),
+        }));
+        let now = self.now();
+        self.publisher.send(body, now);
+        self.announce_policy(None, now);
+    }
+
+    /// What is watched, in one line.
+    fn watching(&self) -> String {
+        let policy = &self.in_force.policy;
+        let declared = policy.watched().filter(|port| port.declared).count();
+        format!("watching {} ports, {declared} of them declared", policy.watched().count())
+    }
+
+    /// When settling is next due, on the clock that the runtime sleeps by.
+    fn next_settle(&self) -> Option<std::time::Instant> {
+        let wait = self.table.next_settle()?.saturating_sub(boottime_ns());
+        // At least a millisecond: the runtime's clock has no finer grain.
+        Some(std::time::Instant::now() + Duration::from_nanos(wait).max(Duration::from_millis(1)))
+    }
+
+    fn reopen(&self) {
+        self.publisher.fanout().reopen();
+    }
+
+    fn follow(&mut self, follower: crate::control::handle::Follower) {
+        self.publisher.follow(follower);
+    }
+
+    fn unwatch(&mut self) {
+        if let Err(error) = self.probes.watch([]) {
+            tracing::warn!(%error, "the kernel side was not told to stop");
+        }
+    }
+
+    fn finish(&mut self, reason: &str, now: jiff::Timestamp) {
+        self.publisher.flush(now);
+        let gaps = match self.probes.counters() {
+            Ok(counters) => self.losses.check(&counters, now),
+            Err(_) => Vec::new(),
+        };
+        self.send_coverage(gaps, now);
+        let uptime_ms = boottime_ns().saturating_sub(self.started_ns) / 1_000_000;
+        let daemon = DaemonEnd { pid: std::process::id(), reason: reason.to_owned(), uptime_ms };
+        self.publisher.send(Body::DaemonStop(Box::new(DaemonStop { daemon })), now);
+    }
+
+    fn into_outputs(self) -> (Fanout, Probes) {
+        (self.publisher.into_fanout(), self.probes)
+    }
+}

@@ -1,0 +1,318 @@
+//! What was on the host before the daemon, and comparing the table with the host after records were lost.
+//!
+//! The sockets are listed on a thread of their own while records go on; ends that are seen meanwhile are
+//! remembered, so that a socket that the list still shows is not taken for a living one.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use gdprport_common::{SocketOwner, SocketRole};
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use super::context::Kernel;
+use super::daemon::Daemon;
+use super::listeners::Listener;
+use crate::core::flow::{Found, Progress};
+use crate::core::identity::OwnerRef;
+use crate::core::model::Direction;
+use crate::host::clock::boottime_ns;
+use crate::host::snapshot::{FoundSocket, Holder, Snapshot, snapshot};
+use crate::host::sockets::{self, PortSet, TcpCounts, TcpSocket};
+use crate::host::{netns, process::Resolver};
+
+/// A flow that began less than this before the sockets were listed may be missing from the list; ns.
+const FRESH_NS: u64 = 1_000_000_000;
+
+/// What was found on the host, on its way to the loop.
+#[derive(Debug)]
+pub enum Survey {
+    /// All sockets on watched ports with their owners, and when the listing began; boottime ns.
+    Whole(Box<Snapshot>, u64),
+    /// How known flows stand; those of a namespace that was listed and not answered are gone.
+    Known(Known),
+}
+
+/// How known flows stand.
+#[derive(Debug, Default)]
+pub struct Known {
+    sockets: HashMap<u64, TcpSocket>,
+    /// True if some namespace could not be looked into: then absence proves nothing.
+    partial: bool,
+    asked: HashSet<u64>,
+    due: Vec<u64>,
+}
+
+/// Starts listing everything on these ports; the answer comes as [`Survey::Whole`].
+pub fn start_whole(ports: PortSet, to: mpsc::Sender<Survey>) {
+    tokio::task::spawn_blocking(move || {
+        let began_ns = boottime_ns();
+        match snapshot(Path::new("/proc"), &ports) {
+            Ok(found) => {
+                let _ = to.blocking_send(Survey::Whole(Box::new(found), began_ns));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "sockets from before cannot be found");
+                let _ = to.blocking_send(Survey::Whole(Box::default(), began_ns));
+            }
+        }
+    });
+}
+
+/// Starts asking how these flows stand; the answer comes as [`Survey::Known`]. Those in `due` are to be
+/// reported.
+pub fn start_known(asked: HashSet<u64>, due: Vec<u64>, to: mpsc::Sender<Survey>) {
+    tokio::task::spawn_blocking(move || {
+        let mut known = Known { due, ..Known::default() };
+        match netns::enumerate(Path::new("/proc")) {
+            Ok(namespaces) => {
+                known.partial = namespaces.not_allowed > 0 || namespaces.over_cap > 0;
+                for namespace in namespaces.found {
+                    let listed = namespace
+                        .open()
+                        .and_then(|ns| ns.run(|| sockets::list_cookies(|cookie| asked.contains(&cookie))));
+                    match listed {
+                        Ok(Ok(found)) => {
+                            known.sockets.extend(found.into_iter().map(|socket| (socket.cookie, socket)));
+                        }
+                        Ok(Err(error)) => {
+                            tracing::debug!(%error, "sockets of a namespace were not listed");
+                            known.partial = true;
+                        }
+                        // One that ended meanwhile has no sockets left.
+                        Err(netns::EnterError::Gone { .. }) => {}
+                        Err(error) => {
+                            tracing::debug!(%error, "a namespace was not entered");
+                            known.partial = true;
+                        }
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "network namespaces cannot be listed");
+                known.partial = true;
+            }
+        }
+        known.asked = asked;
+        let _ = to.blocking_send(Survey::Known(known));
+    });
+}
+
+/// The kernel's counts as application bytes of an open connection: its SYN, if this end sent it, counts.
+fn progress(counts: &TcpCounts, direction: Direction) -> Progress {
+    let syn = u64::from(direction == Direction::Out);
+    Progress {
+        bytes_sent: Some(counts.bytes_acked.saturating_sub(syn)),
+        bytes_received: Some(counts.bytes_received),
+        rtt_us: (counts.rtt_us != 0).then_some(counts.rtt_us),
+        retransmits: Some(counts.retransmits),
+    }
+}
+
+impl Daemon {
+    /// The ports to list.
+    #[must_use]
+    pub fn port_set(&self) -> PortSet {
+        self.in_force.policy.watched().map(|port| port.number).collect()
+    }
+
+    /// From now on ends are remembered, until the listing is taken in.
+    pub fn begin_survey(&mut self) {
+        self.ended = Some(HashSet::new());
+        self.must_reconcile = false;
+    }
+
+    /// True if a whole listing is wanted and none is under way.
+    #[must_use]
+    pub fn wants_survey(&self) -> bool {
+        self.must_reconcile && self.ended.is_none()
+    }
+
+    /// Takes a listing in. All records from before its end must have been taken in already.
+    pub fn survey(&mut self, survey: Survey, now: Timestamp) {
+        match survey {
+            Survey::Whole(found, began_ns) => self.whole(*found, began_ns, now),
+            Survey::Known(known) => self.known(&known, now),
+        }
+    }
+
+    fn whole(&mut self, found: Snapshot, began_ns: u64, now: Timestamp) {
+        for error in &found.not_entered {
+            tracing::warn!(%error, "sockets from before in this network namespace are not known");
+        }
+        for error in &found.not_listed {
+            tracing::warn!(%error, "sockets from before are not known");
+        }
+        let partial = !found.not_entered.is_empty()
+            || !found.not_listed.is_empty()
+            || found.namespaces_not_allowed > 0
+            || found.namespaces_over_cap > 0;
+        let ended = self.ended.take().unwrap_or_default();
+        let cookies: HashMap<u64, u64> = found
+            .namespaces
+            .iter()
+            .filter_map(|namespace| Some((namespace.ns.inode(), namespace.cookie?)))
+            .collect();
+        for (inode, cookie) in &cookies {
+            self.resolver.learn_netns(*cookie, *inode);
+        }
+        let present: HashSet<u64> = found.sockets.iter().map(|socket| socket.cookie).collect();
+        let mut fresh: Vec<FoundSocket> =
+            found.sockets.into_iter().filter(|socket| !ended.contains(&socket.cookie)).collect();
+        // Listeners first: whether a connection was accepted shows by them.
+        fresh.sort_by_key(|socket| socket.peer.is_some());
+        for socket in fresh {
+            let netns_cookie = cookies.get(&socket.netns).copied().unwrap_or(0);
+            if socket.peer.is_some() {
+                self.adopt(&socket, netns_cookie, now);
+            } else {
+                self.adopt_listener(&socket, netns_cookie, now);
+            }
+        }
+        if !partial {
+            self.forget_absent(&present, began_ns, now);
+        }
+    }
+
+    fn adopt(&mut self, socket: &FoundSocket, netns_cookie: u64, now: Timestamp) {
+        let Some(peer) = socket.peer else { return };
+        if self.table.get(socket.cookie).is_some() {
+            return;
+        }
+        let local_watched = self.in_force.policy.port(socket.local.port).is_some();
+        let peer_watched = self.in_force.policy.port(peer.port).is_some();
+        let served = self.listeners.iter().any(|listener| listener.local.port == socket.local.port);
+        let direction =
+            if local_watched && (served || !peer_watched) { Direction::In } else { Direction::Out };
+        let owner = self.holder(socket.owner, netns_cookie);
+        let found = Found {
+            cookie: socket.cookie,
+            direction,
+            local: socket.local,
+            peer,
+            process: owner.map(|owner| self.resolver.resolve(&owner, &Kernel(&self.probes))),
+            netns_cookie,
+            progress: progress(&socket.counts, direction),
+        };
+        let now_ns = boottime_ns();
+        self.with_table(now, |table, judge, out| table.adopt(found, now_ns, judge, out));
+    }
+
+    fn adopt_listener(&mut self, socket: &FoundSocket, netns_cookie: u64, now: Timestamp) {
+        if self.listeners.contains(socket.cookie) {
+            return;
+        }
+        let owner = self.holder(socket.owner, netns_cookie);
+        if let (Some(owner), Some(Holder { tgid, fd })) = (owner, socket.owner) {
+            // Sockets accepted from now on inherit the owner from the listener's storage.
+            let stored =
+                sockets::fetch(tgid, fd, socket.cookie).map_err(|error| error.to_string()).and_then(|fd| {
+                    self.probes.seed_socket(&fd, storage(&owner)).map_err(|error| error.to_string())
+                });
+            if let Err(error) = stored {
+                tracing::debug!(%error, "a listener from before keeps no owner");
+            }
+        }
+        let process = owner.map(|owner| self.resolver.resolve(&owner, &Kernel(&self.probes)));
+        let verdict = self.in_force.policy.evaluate_listener(socket.local, process.as_deref());
+        let listener = Listener {
+            cookie: socket.cookie,
+            local: socket.local,
+            process,
+            verdict,
+            opened_ns: None,
+            found: true,
+        };
+        self.listener_opened(listener, now);
+    }
+
+    fn holder(&self, holder: Option<Holder>, netns_cookie: u64) -> Option<OwnerRef> {
+        let resolver: &Resolver = &self.resolver;
+        resolver.holder(holder?.tgid, netns_cookie, &Kernel(&self.probes))
+    }
+
+    /// Ends what the table holds and the host does not: the record of its end was lost.
+    fn forget_absent(&mut self, present: &HashSet<u64>, began_ns: u64, now: Timestamp) {
+        let old = |opened: Option<u64>| opened.is_none_or(|ns| ns + FRESH_NS < began_ns);
+        let gone: Vec<u64> = self
+            .table
+            .iter()
+            .filter(|flow| !present.contains(&flow.cookie) && old(flow.opened_ns))
+            .map(|flow| flow.cookie)
+            .collect();
+        let now_ns = boottime_ns();
+        self.with_table(now, |table, _, out| {
+            for cookie in gone {
+                table.vanished(cookie, now_ns, out);
+            }
+        });
+        let listeners: Vec<u64> = self
+            .listeners
+            .iter()
+            .filter(|listener| !present.contains(&listener.cookie) && old(listener.opened_ns))
+            .map(|listener| listener.cookie)
+            .collect();
+        for cookie in listeners {
+            self.listener_ended(cookie, now);
+        }
+    }
+
+    fn known(&mut self, known: &Known, now: Timestamp) {
+        let now_ns = boottime_ns();
+        let gone: Vec<u64> = if known.partial {
+            Vec::new()
+        } else {
+            known.asked.iter().copied().filter(|cookie| !known.sockets.contains_key(cookie)).collect()
+        };
+        for cookie in &gone {
+            self.listener_ended(*cookie, now);
+        }
+        self.with_table(now, |table, judge, out| {
+            for cookie in gone {
+                // A flow whose end the kernel side tells is not ended here: its record is on the way.
+                if table.get(cookie).is_some_and(|flow| flow.found) {
+                    table.vanished(cookie, now_ns, out);
+                }
+            }
+            for (cookie, socket) in &known.sockets {
+                let Some(flow) = table.get(*cookie) else { continue };
+                let progress = progress(&socket.counts, flow.direction);
+                table.note(*cookie, progress);
+            }
+            for cookie in &known.due {
+                table.progress(*cookie, Progress::default(), judge, out);
+            }
+        });
+    }
+
+    /// What has to be asked about: flows and listeners of whose end no record will tell, and flows whose
+    /// update is due. `None` if there is nothing to ask.
+    #[must_use]
+    pub fn ask(&mut self, now_ns: u64) -> Option<(HashSet<u64>, Vec<u64>)> {
+        let due = self.table.due_updates(now_ns);
+        let found = self.table.iter().filter(|flow| flow.found).map(|flow| flow.cookie);
+        let listeners = self.listeners.iter().filter(|listener| listener.found).map(|l| l.cookie);
+        let asked: HashSet<u64> = found.chain(listeners).chain(due.iter().copied()).collect();
+        (!asked.is_empty()).then_some((asked, due))
+    }
+}
+
+/// An owner found in `/proc` as the value of a listener's storage.
+fn storage(owner: &OwnerRef) -> SocketOwner {
+    let [a, b] = [&owner.comm[..8], &owner.comm[8..]]
+        .map(|half| u64::from_ne_bytes(half.try_into().expect("half of sixteen bytes is eight")));
+    SocketOwner {
+        exec_id: owner.exec_id,
+        cgroup_id: owner.cgroup_id,
+        netns_cookie: owner.netns_cookie,
+        start_ns: owner.start_ns,
+        tgid: owner.tgid,
+        parent_tgid: owner.parent_tgid,
+        uid: owner.uid,
+        gid: owner.gid,
+        comm: [a, b],
+        role: SocketRole::Seeded as u8,
+        started: 1,
+        ..SocketOwner::default()
+    }
+}

@@ -1,0 +1,200 @@
+//! The answers of the control socket, made from the daemon's state.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::account::kernel_counts;
+use super::daemon::Daemon;
+use super::publish::object;
+use crate::control::api::{
+    ControlStatus, Counts, Coverage, FlowQuery, FlowRow, FlowState, FlowsReply, Hook, HookState, Kernel,
+    KernelCounts, Memory, PolicySource, PolicyStatus, PortStatus, SinkStatus, Status, Unresolved, VerdictRow,
+};
+use crate::core::event::ByReason;
+use crate::core::flow::Flow;
+use crate::core::policy::Resolution;
+use crate::host::clock::boottime_ns;
+use crate::host::probes::HookState as Attached;
+
+impl Daemon {
+    /// The state of the daemon now.
+    #[must_use]
+    pub fn status(&self, control: ControlStatus) -> Status {
+        let now = self.now();
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            started: self.started,
+            uptime_s: boottime_ns().saturating_sub(self.started_ns) / 1_000_000_000,
+            kernel: Kernel { release: self.host.kernel.clone(), boot_id: self.host.boot_id.clone() },
+            hooks: self.probes.hooks().iter().map(hook).collect(),
+            policy: self.policy_status(now),
+            ports: self.ports(),
+            coverage: self.coverage_status(),
+            sinks: self.sinks(),
+            control,
+            memory: Memory { rss_kib: rss_kib() },
+        }
+    }
+
+    fn policy_status(&self, now: jiff::Timestamp) -> PolicyStatus {
+        let force = &self.in_force;
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let unresolved = force.policy.host_names().filter_map(|name| match self.names.get(name) {
+            Some(Resolution::Resolved(..)) => None,
+            Some(Resolution::Unresolved(error)) => {
+                Some(Unresolved { name: name.to_owned(), error: error.clone() })
+            }
+            None => Some(Unresolved { name: name.to_owned(), error: "it is being asked for".to_owned() }),
+        });
+        PolicyStatus {
+            source: if force.policy.is_catalog_only() {
+                PolicySource::Catalog
+            } else {
+                PolicySource::Files(force.files.clone())
+            },
+            digest: force.policy.digest().to_owned(),
+            applied: force.applied,
+            age_s: u64::try_from(now.duration_since(force.applied).as_secs()).unwrap_or(0),
+            last_reload: force.last_reload.clone(),
+            ports: count(force.policy.watched().filter(|port| port.declared).count()),
+            rules: count(force.policy.rules()),
+            unresolved: unresolved.collect(),
+        }
+    }
+
+    fn ports(&self) -> Vec<PortStatus> {
+        let mut open: HashMap<(u16, Arc<str>), u64> = HashMap::new();
+        for flow in self.table.iter() {
+            if let Some(port) = self.publisher.port_of(flow, &self.in_force.policy, &self.names) {
+                *open.entry((port.port.number, Arc::clone(&port.port.name))).or_default() += 1;
+            }
+        }
+        let books = |number, name: &Arc<str>| self.books.get(number, name).cloned().unwrap_or_default();
+        self.in_force
+            .policy
+            .watched()
+            .map(|info| {
+                let books = books(info.number, &info.name);
+                PortStatus {
+                    name: Arc::clone(&info.name),
+                    number: info.number,
+                    protocol: info.protocol.clone(),
+                    declared: info.declared,
+                    open: open.get(&(info.number, Arc::clone(&info.name))).copied().unwrap_or(0),
+                    opened: books.opened,
+                    closed: books.closed,
+                    failed: books.failed,
+                    declared_flows: books.declared,
+                    undecided: books.undecided,
+                    violations_total: books.violations,
+                    violations: books.by_reason,
+                }
+            })
+            .collect()
+    }
+
+    fn coverage_status(&self) -> Coverage {
+        let counted = self.coverage(Vec::new(), self.now());
+        let kernel = self.probes.counters().map(|counters| kernel_counts(&counters));
+        let kernel = kernel.map_or_else(
+            |_| KernelCounts { seen: 0, emitted: 0, filtered: 0, dropped: Counts::new() },
+            |kernel| KernelCounts {
+                seen: kernel.seen,
+                emitted: kernel.emitted,
+                filtered: kernel.filtered,
+                dropped: counts(kernel.dropped),
+            },
+        );
+        Coverage {
+            since: self.started,
+            kernel,
+            records: self.books.records,
+            received: counted.received,
+            delivered: counted.delivered,
+            suppressed: counted.suppressed,
+            dropped: counts(counted.dropped),
+            evicted: self.table.counters().evicted,
+            opening_missed: self.table.counters().opening_missed,
+            end_missed: self.table.counters().end_missed,
+            flows_open: self.table.len() as u64,
+            flows_cap: self.table.capacity() as u64,
+            last_loss: self.losses.last_loss,
+        }
+    }
+
+    fn sinks(&self) -> Vec<SinkStatus> {
+        let stats = self.publisher.fanout().stats();
+        stats
+            .into_iter()
+            .map(|stats| SinkStatus {
+                name: stats.counts.name.into_owned(),
+                received: stats.counts.received,
+                delivered: stats.counts.delivered,
+                queued: stats.counts.queued,
+                dropped: counts(stats.counts.dropped),
+                last_error: stats.last_error,
+            })
+            .collect()
+    }
+
+    /// The open flows that match.
+    #[must_use]
+    pub fn flows(&self, query: &FlowQuery) -> FlowsReply {
+        let mut matching: Vec<(&Flow, Arc<str>, u16)> = self
+            .table
+            .iter()
+            .filter_map(|flow| {
+                let port = self.publisher.port_of(flow, &self.in_force.policy, &self.names)?.port;
+                let wanted = query.wants(&port.name, port.number, &flow.verdict);
+                wanted.then(|| (flow, Arc::clone(&port.name), port.number))
+            })
+            .collect();
+        matching.sort_by_key(|(flow, ..)| (flow.opened_ns.unwrap_or(self.started_ns), flow.cookie));
+        let total = matching.len() as u64;
+        let rows = matching.into_iter().take(query.limit).map(|(flow, name, number)| {
+            let shown = object(flow, &self.clock);
+            FlowRow {
+                id: shown.id.to_string(),
+                cookie: shown.cookie.to_string(),
+                port: name,
+                number,
+                direction: flow.direction,
+                local: flow.local,
+                peer: flow.peer,
+                process: flow.process.clone(),
+                verdict: VerdictRow::from(&*flow.verdict),
+                opened: shown.opened.unwrap_or(self.started),
+                bytes_sent: flow.bytes_sent,
+                bytes_received: flow.bytes_received,
+                state: FlowState::Established,
+            }
+        });
+        FlowsReply { matching: total, flows: rows.collect() }
+    }
+}
+
+/// A hook as the control socket shows it.
+#[must_use]
+pub fn hook(hook: &Attached) -> Hook {
+    Hook {
+        name: hook.spec.name.to_owned(),
+        state: if hook.missing.is_none() { HookState::Attached } else { HookState::Failed },
+        gives: hook.spec.gives.to_owned(),
+        since: hook.spec.since.to_owned(),
+        cost: hook.spec.cost.to_owned(),
+        error: hook.missing.clone(),
+    }
+}
+
+fn counts(by_reason: ByReason) -> Counts {
+    by_reason.into_iter().map(|(reason, count)| (Arc::from(reason.as_ref()), count)).collect()
+}
+
+/// This process's resident memory; 0 if `/proc` does not tell.
+fn rss_kib() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|text| text.split_ascii_whitespace().nth(1)?.parse::<u64>().ok());
+    pages.unwrap_or(0) * (rustix::param::page_size() as u64 / 1024)
+}

@@ -1,0 +1,104 @@
+//! What the server and the client promise to those who ask well.
+
+use super::*;
+
+#[tokio::test]
+async fn one_who_follows_and_reads_gets_whole_lines() {
+    let served = Served::start(Options::default());
+    let mut events = served.client().events().await.expect("the daemon answers");
+    for _ in 0..100 {
+        let line = events.next().await.expect("a whole stream").expect("a line");
+        serde_json::from_str::<serde_json::Value>(&line).expect("JSON");
+    }
+    drop(events);
+    served.until(|counters| counters.followers == 0).await;
+}
+
+#[tokio::test]
+async fn whoever_is_not_root_may_read_and_not_reload() {
+    let served = Served::start(Options { peer: SOMEONE, ..Options::default() });
+    let refused = served.client().reload().await.expect_err("not root").to_string();
+    assert_eq!(
+        refused,
+        "only root may reload the policy and this is uid 1001: use `sudo gdprport daemon reload`"
+    );
+    assert_eq!(served.counters().await.forbidden, 1);
+}
+
+#[tokio::test]
+async fn a_policy_with_problems_is_an_answer_with_all_of_them() {
+    let served = Served::start(Options { peer: ROOT, ..Options::default() });
+    let answer = served.client().reload().await.expect("an answer").value;
+    assert_eq!(answer, samples::reload_refused());
+    assert!(!ReloadReply::clone(&answer).applied);
+}
+
+#[tokio::test]
+async fn every_answer_survives_the_way() {
+    let served = Served::start(Options::default());
+    let client = served.client();
+    assert_eq!(client.doctor().await.expect("an answer").value, samples::doctor());
+    let query = FlowQuery { port: Some("a port & more/é".to_owned()), violations: true, limit: 7 };
+    let flows = client.flows(&query).await.expect("an answer").value;
+    assert_eq!(&*flows.flows[0].port, "a port & more/é");
+    assert_eq!((flows.matching, &flows.flows[1..]), (7, &samples::flows()[1..]));
+    let status = client.status().await.expect("an answer").value.status;
+    assert_eq!(status, crate::control::api::Status { control: status.control.clone(), ..samples::status() });
+}
+
+#[tokio::test]
+async fn questions_that_make_no_sense_are_refused_in_words() {
+    let served = Served::start(Options::default());
+    for (path, code, word) in [
+        ("/v1/flows?limit=0", 400, "from 1 to"),
+        ("/v1/flows?limit=999999999", 400, "from 1 to"),
+        ("/v1/flows?colour=red", 400, "unknown field"),
+        ("/nothing", 404, "GET / lists"),
+        ("/v1/reload", 405, "another method"),
+    ] {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let answer = raw(&served.path(), request.as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {code} ")), "{path}: {answer}");
+        assert!(answer.contains("{\"error\":") && answer.contains(word), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_daemon_is_refused_and_the_first_lives_on() {
+    let served = Served::start(Options::default());
+    let second = Server::bind(&served.path(), Options::default()).expect_err("taken").to_string();
+    assert!(second.contains(&format!("(pid {}) already answers on", std::process::id())), "{second}");
+    served.client().status().await.expect("the first answers");
+}
+
+#[tokio::test]
+async fn after_the_end_the_path_is_free_and_the_client_says_how_to_start() {
+    let mut served = Served::start(Options::default());
+    served.stop.take().expect("running").send(()).expect("running");
+    (&mut served.server).await.expect("no panic");
+    assert_eq!(std::fs::read_dir(served.dir.path()).expect("directory").count(), 0);
+    let error = served.client().status().await.expect_err("nobody").to_string();
+    assert_eq!(
+        error,
+        format!(
+            "no daemon answers on {}: start it with `systemctl start gdprport` or `sudo gdprport daemon run`, \
+             or name its socket with --socket",
+            served.path().display()
+        )
+    );
+}
+
+#[tokio::test]
+async fn something_else_that_listens_is_not_taken_for_a_daemon() {
+    let dir = tempfile::tempdir().expect("directory");
+    let path = dir.path().join("control.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&path).expect("a free path");
+    let other = std::thread::spawn(move || {
+        let (mut stream, _): (Blocking, _) = listener.accept().expect("a client");
+        let _ = stream.read(&mut [0; 512]);
+        let _ = stream.write_all(b"SSH-2.0-OpenSSH\r\n");
+    });
+    let error = Client::new(&path).status().await.expect_err("not a daemon");
+    assert!(matches!(error, ClientError::Garbled { .. }), "{error}");
+    other.join().expect("no panic");
+}

@@ -1,0 +1,34 @@
+//! What `docs/policy.md` tells people is so.
+
+use super::super::super::catalog;
+use super::*;
+
+const PAGE: &str = include_str!("../../../../../docs/policy.md");
+
+/// The page's TOML examples, in order.
+fn examples() -> Vec<Source> {
+    let blocks = PAGE.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.enumerate().map(|(number, text)| source(&format!("example-{number}.toml"), text)).collect()
+}
+
+#[test]
+fn the_examples_are_a_policy_without_warnings() {
+    let examples = examples();
+    assert_eq!(examples.len(), 2);
+    let policy = compile(&examples).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(policy.warnings(), []);
+    let facts = accepted(5432, "10.0.9.3", None);
+    let verdict = policy.evaluate(&facts, &Names::default(), Timestamp::UNIX_EPOCH);
+    assert!(line(&verdict).ends_with("nearest reporting"), "{verdict:?}");
+}
+
+#[test]
+fn the_catalog_is_listed_in_full() {
+    let listed: Vec<&str> = PAGE.lines().skip_while(|line| *line != "## The catalog").collect();
+    let rows = listed.iter().filter(|line| line.starts_with("| `"));
+    let known = catalog::SERVICES.iter().map(|service| {
+        let ports: Vec<String> = service.ports.iter().map(ToString::to_string).collect();
+        format!("| `{}` | {} | {} |", service.id, service.name, ports.join(", "))
+    });
+    assert_eq!(rows.map(ToString::to_string).collect::<Vec<_>>(), known.collect::<Vec<_>>());
+}

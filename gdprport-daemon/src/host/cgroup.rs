@@ -1,0 +1,241 @@
+//! From a cgroup id, or a process, to the place of the process.
+//!
+//! Belongs here: finding the cgroup2 mount, learning the paths of cgroup ids, choosing a path from
+//! `/proc/PID/cgroup`. Does not belong here: what a path means (`core::placement`).
+//!
+//! A cgroup id is the inode number of a cgroup2 directory; the kernel never gives it twice between boots,
+//! so what was learned stays true. Paths come, in this order, from records of the kernel side (the only
+//! source for cgroups that are gone), from the kernel by handle, and from one walk over the hierarchy where
+//! handles are refused (they need `CAP_DAC_READ_SEARCH`).
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gdprport_common::PATH_CAP;
+use rustix::fs::{Mode, OFlags, open};
+
+use crate::core::model::Placement;
+use crate::core::placement::placement;
+use crate::host::cache::Generations;
+
+/// Paths kept: a busy Kubernetes node has about 1,500 cgroups, short-lived units come on top; about 400
+/// bytes each.
+const CAP: usize = 8192;
+
+/// Directories looked at in one walk: four times the cache; beyond it a host has more cgroups than memory
+/// is allowed for.
+const WALK_CAP: usize = 4 * CAP;
+
+/// Time between two walks: a walk costs about 10 µs per directory.
+const WALK_EVERY_NS: u64 = 1_000_000_000;
+
+/// Type of a file handle of kernfs: eight bytes, the node's id (include/linux/exportfs.h, since 5.5).
+const FILEID_KERNFS: i32 = 0xfe;
+
+/// Hierarchies of cgroup v1 in the order in which they say most about where a process belongs.
+const V1_ORDER: [&str; 6] = ["name=systemd", "memory", "pids", "cpu", "cpuacct", "devices"];
+
+/// Where cgroup hierarchies are mounted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mounts {
+    /// Mount point of cgroup2; `None` if it is not mounted.
+    pub cgroup2: Option<PathBuf>,
+    /// True if cgroup v1 hierarchies are mounted too: processes may then be placed in those only.
+    pub v1: bool,
+}
+
+impl Mounts {
+    /// Reads the text of a `mountinfo` file (proc_pid_mountinfo(5)). The mount of the hierarchy's root is
+    /// preferred to one of a part of it. Total: lines that make no sense are skipped.
+    #[must_use]
+    pub fn parse(mountinfo: &str) -> Self {
+        let mut mounts = Self::default();
+        let mut whole = false;
+        for line in mountinfo.lines() {
+            let Some((head, tail)) = line.split_once(" - ") else { continue };
+            let mut fields = head.split(' ').skip(3);
+            let (Some(root), Some(point)) = (fields.next(), fields.next()) else { continue };
+            match tail.split(' ').next() {
+                Some("cgroup2") if mounts.cgroup2.is_none() || (root == "/" && !whole) => {
+                    mounts.cgroup2 = Some(PathBuf::from(unescape_octal(point)));
+                    whole = root == "/";
+                }
+                Some("cgroup") => mounts.v1 = true,
+                _ => {}
+            }
+        }
+        mounts
+    }
+
+    /// Reads this process's mounts.
+    ///
+    /// # Errors
+    /// If `/proc/self/mountinfo` cannot be read, which means that `/proc` is not mounted.
+    pub fn read() -> io::Result<Self> {
+        Ok(Self::parse(&String::from_utf8_lossy(&std::fs::read("/proc/self/mountinfo")?)))
+    }
+}
+
+/// `mountinfo` writes blanks and backslashes as three octal digits.
+fn unescape_octal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        let code = rest.get(at + 1..at + 4).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        let (byte, taken) = code.filter(u8::is_ascii).map_or((b'\\', 1), |byte| (byte, 4));
+        out.push(char::from(byte));
+        rest = &rest[at + taken..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// What a cgroup id says of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The process is in this cgroup.
+    Known(Arc<Placement>),
+    /// The id is the cgroup2 root's and v1 hierarchies exist: only `/proc/PID/cgroup` can tell.
+    OnlyInV1,
+    /// Nothing is known.
+    Unknown,
+}
+
+/// The paths of cgroup ids.
+#[derive(Debug)]
+pub(super) struct Cgroups {
+    mount: Option<(OwnedFd, PathBuf)>,
+    root_id: u64,
+    v1: bool,
+    known: Generations<u64, Arc<Placement>>,
+    walked_ns: Option<u64>,
+}
+
+impl Cgroups {
+    pub(super) fn new(mounts: &Mounts) -> Self {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let mount = mounts.cgroup2.as_ref().and_then(|path| {
+            let fd = open(path, flags, Mode::empty()).ok()?;
+            Some((fd, path.clone()))
+        });
+        let root_id = mount.as_ref().and_then(|(_, path)| Some(std::fs::metadata(path).ok()?.ino()));
+        Self {
+            mount,
+            root_id: root_id.unwrap_or(0),
+            v1: mounts.v1,
+            known: Generations::new(CAP),
+            walked_ns: None,
+        }
+    }
+
+    /// Takes a path from a record of the kernel side. Paths that were cut or are no UTF-8 are not taken:
+    /// a part of a path names another cgroup.
+    pub(super) fn learn(&mut self, id: u64, path: &[u8]) {
+        if path.len() >= PATH_CAP - 1 || !path.starts_with(b"/") {
+            return;
+        }
+        if let Ok(path) = std::str::from_utf8(path) {
+            self.known.insert(id, Arc::new(placement(path)));
+        }
+    }
+
+    /// Where the id places a process. Asks the kernel only about ids that were never answered.
+    pub(super) fn place(&mut self, id: u64, now_ns: u64) -> Place {
+        if id == 0 {
+            return Place::Unknown;
+        }
+        if id == self.root_id {
+            return if self.v1 { Place::OnlyInV1 } else { Place::Known(Arc::new(placement("/"))) };
+        }
+        if let Some(known) = self.known.get(&id) {
+            return Place::Known(Arc::clone(known));
+        }
+        if let Some(path) = self.by_handle(id) {
+            let found = Arc::new(placement(&path));
+            self.known.insert(id, Arc::clone(&found));
+            return Place::Known(found);
+        }
+        self.walk(now_ns);
+        self.known.get(&id).map_or(Place::Unknown, |known| Place::Known(Arc::clone(known)))
+    }
+
+    fn by_handle(&self, id: u64) -> Option<String> {
+        /// `struct file_handle` (open_by_handle_at(2)) with room for the eight bytes of kernfs.
+        #[repr(C)]
+        struct Handle {
+            bytes: u32,
+            kind: i32,
+            id: [u8; 8],
+        }
+        let (mount, point) = self.mount.as_ref()?;
+        let mut handle = Handle { bytes: 8, kind: FILEID_KERNFS, id: id.to_ne_bytes() };
+        let flags = libc::O_PATH | libc::O_CLOEXEC;
+        // SAFETY: `Handle` has the layout of `struct file_handle` followed by `bytes` bytes, and lives until
+        // the call returns; the descriptor is open; a result ≥ 0 is a new descriptor that nobody else owns.
+        let dir = unsafe {
+            let fd = libc::open_by_handle_at(mount.as_raw_fd(), (&raw mut handle).cast(), flags);
+            if fd < 0 {
+                return None;
+            }
+            OwnedFd::from_raw_fd(fd)
+        };
+        let path = std::fs::read_link(format!("/proc/self/fd/{}", dir.as_raw_fd())).ok()?;
+        let below = path.strip_prefix(point).ok()?.to_str()?;
+        (!below.ends_with(" (deleted)")).then(|| format!("/{below}"))
+    }
+
+    /// Learns every directory of the hierarchy, unless that was done just now.
+    fn walk(&mut self, now_ns: u64) {
+        let Some((_, point)) = &self.mount else { return };
+        if self.walked_ns.is_some_and(|last| now_ns.saturating_sub(last) < WALK_EVERY_NS) {
+            return;
+        }
+        self.walked_ns = Some(now_ns);
+        let mut open = vec![point.clone()];
+        let mut seen = 0;
+        while let Some(dir) = open.pop() {
+            let Ok(entries) = std::fs::read_dir(&dir) else { continue };
+            for entry in entries.flatten().filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir())) {
+                seen += 1;
+                if seen > WALK_CAP {
+                    return;
+                }
+                let path = entry.path();
+                if let Some(below) = path.strip_prefix(point).ok().and_then(Path::to_str) {
+                    let id = entry.ino();
+                    if self.known.get(&id).is_none() {
+                        self.known.insert(id, Arc::new(placement(&format!("/{below}"))));
+                    }
+                }
+                open.push(path);
+            }
+        }
+    }
+
+    /// How many paths were forgotten because the cache was full.
+    pub(super) const fn forgotten(&self) -> u64 {
+        self.known.forgotten()
+    }
+}
+
+/// Chooses, from the text of `/proc/PID/cgroup`, the path that says most: cgroup2's unless that is the root,
+/// else the first v1 hierarchy of [`V1_ORDER`] in which the process is not at the root, else `/`. `None` if
+/// the text holds no path.
+pub(super) fn choose_path(text: &str) -> Option<&str> {
+    let line = |wanted: &str| {
+        text.lines().find_map(|line| {
+            let (_, rest) = line.split_once(':')?;
+            let (controllers, path) = rest.split_once(':')?;
+            (controllers.split(',').any(|c| c == wanted) && path.starts_with('/')).then_some(path)
+        })
+    };
+    let hierarchies = || std::iter::once("").chain(V1_ORDER);
+    hierarchies().find_map(|h| line(h).filter(|path| *path != "/")).or_else(|| hierarchies().find_map(line))
+}
+
+#[cfg(test)]
+mod tests;

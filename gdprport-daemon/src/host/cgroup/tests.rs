@@ -1,0 +1,104 @@
+//! Mounts and paths as text, and real directories below this host's cgroup2 mount.
+
+use super::*;
+
+const HYBRID: &str = "\
+31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
+40 31 0:37 / /sys/fs/cgroup/systemd rw,relatime - cgroup cgroup rw,name=systemd
+41 31 0:38 / /sys/fs/cgroup/uni\\040fied rw,relatime - cgroup2 cgroup2 rw
+42 31 0:38 /part /elsewhere rw,relatime - cgroup2 cgroup2 rw
+";
+
+#[test]
+fn the_cgroup2_mount_is_found_on_hybrid_and_unified_hosts() {
+    let hybrid = Mounts::parse(HYBRID);
+    assert_eq!(hybrid, Mounts { cgroup2: Some("/sys/fs/cgroup/uni fied".into()), v1: true });
+    let unified = Mounts::parse(
+        "9 8 0:4 /part /x rw - cgroup2 none rw\n7 1 0:5 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw\n",
+    );
+    assert_eq!(unified, Mounts { cgroup2: Some("/sys/fs/cgroup".into()), v1: false });
+    assert_eq!(Mounts::parse("nonsense\n - \n1 2 - cgroup2\n"), Mounts::default());
+    assert_eq!(unescape_octal("a\\040b\\134c\\9\\"), "a b\\c\\9\\");
+}
+
+#[test]
+fn the_path_that_says_most_is_chosen() {
+    let cases = [
+        ("0::/system.slice/a.service\n", Some("/system.slice/a.service")),
+        ("9:name=systemd:/system.slice/a.service\n4:memory:/x\n0::/\n", Some("/system.slice/a.service")),
+        ("9:name=systemd:/\n4:memory:/docker/1\n0::/\n", Some("/docker/1")),
+        ("1:cpu,cpuacct:/only\n", Some("/only")),
+        ("9:name=systemd:/\n0::/\n", Some("/")),
+        ("0::/a:b\n", Some("/a:b")),
+        ("", None),
+        ("nonsense", None),
+    ];
+    for (text, wanted) in cases {
+        assert_eq!(choose_path(text), wanted, "{text}");
+    }
+}
+
+/// A cgroup of this test, removed with it.
+struct Dir(PathBuf);
+
+impl Dir {
+    fn make(name: &str) -> Option<(Mounts, Self)> {
+        let mounts = Mounts::read().expect("/proc is mounted");
+        let path = mounts.cgroup2.clone()?.join(format!("{name}-{}.scope", std::process::id()));
+        std::fs::create_dir(&path).ok()?;
+        Some((mounts, Self(path)))
+    }
+
+    fn id(&self) -> u64 {
+        std::fs::metadata(&self.0).expect("it exists").ino()
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn an_id_leads_to_its_path_by_handle_and_by_walk() {
+    let Some((mounts, dir)) = Dir::make("gdprport-test-id") else {
+        eprintln!("skipped: needs root and cgroup2");
+        return;
+    };
+    let name = dir.0.file_name().and_then(|n| n.to_str()).expect("utf-8").to_owned();
+    let mut cgroups = Cgroups::new(&mounts);
+    assert_eq!(cgroups.by_handle(dir.id()), Some(format!("/{name}")));
+    cgroups.walk(1);
+    let Place::Known(found) = cgroups.place(dir.id(), 1) else { panic!("not found by walking") };
+    assert_eq!(found.unit.as_deref(), Some(name.as_str()));
+}
+
+#[test]
+fn a_cgroup_that_is_gone_is_known_by_its_record_only() {
+    let Some((mounts, dir)) = Dir::make("gdprport-test-gone") else {
+        eprintln!("skipped: needs root and cgroup2");
+        return;
+    };
+    let id = dir.id();
+    drop(dir);
+    let mut cgroups = Cgroups::new(&mounts);
+    assert_eq!(cgroups.place(id, 1), Place::Unknown);
+    cgroups.learn(id, &[b'/'; PATH_CAP]);
+    assert_eq!(cgroups.place(id, 2), Place::Unknown, "a cut path is not taken");
+    cgroups.learn(id, b"/system.slice/gone.service");
+    let Place::Known(found) = cgroups.place(id, 3) else { panic!("the record was not taken") };
+    assert_eq!(found.unit.as_deref(), Some("gone.service"));
+}
+
+#[test]
+fn the_root_says_nothing_where_v1_hierarchies_exist() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let id = std::fs::metadata(dir.path()).expect("it exists").ino();
+    let mounts = |v1| Mounts { cgroup2: Some(dir.path().to_owned()), v1 };
+    assert_eq!(Cgroups::new(&mounts(true)).place(id, 0), Place::OnlyInV1);
+    assert!(
+        matches!(Cgroups::new(&mounts(false)).place(id, 0), Place::Known(p) if p.cgroup.as_deref() == Some("/"))
+    );
+    assert_eq!(Cgroups::new(&Mounts::default()).place(0, 0), Place::Unknown);
+}

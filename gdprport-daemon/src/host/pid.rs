@@ -1,0 +1,219 @@
+//! Reading `/proc/PID` of one process, pinned.
+//!
+//! [`ProcDir`] holds the directory open. The kernel ties it to the process, not to the number: once the
+//! process is gone, every read through it fails with `ESRCH`, even when another process has got the same
+//! number. All that is read through one `ProcDir` therefore belongs to one process, and its start time has
+//! to be read only once. What may change between two reads is the program (`execve`), the working directory
+//! and the command name.
+//!
+//! Arguments and environment are never read: they carry secrets and personal data.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat_raw, statat};
+use rustix::io::read;
+
+use crate::core::identity::FileId;
+use crate::host::file::Root;
+
+/// Longest text read of one file below `/proc/PID`: `cgroup` on a host with all v1 hierarchies and deep
+/// paths stays well below; anything longer is cut, and a cut path is dropped with its line.
+const TEXT_CAP: usize = 32 * 1024;
+
+/// A process's directory, pinned.
+#[derive(Debug)]
+pub(super) struct ProcDir(OwnedFd);
+
+/// What `/proc/PID/stat` tells that never changes, and the current parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stat {
+    /// The current parent, which is not the one at fork once that one is gone.
+    pub(super) ppid: u32,
+    /// Start time in ticks (10 ms) of `CLOCK_BOOTTIME`.
+    pub(super) start_ticks: u64,
+}
+
+impl ProcDir {
+    /// Pins the process that has the number now; `None` if none has, or it may not be read.
+    pub(super) fn open(proc: &OwnedFd, pid: u32) -> Option<Self> {
+        let name = pid_path(pid);
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(proc, name.as_c_str(), flags, Mode::empty()).ok().map(Self)
+    }
+
+    pub(super) fn stat(&self) -> Option<Stat> {
+        let mut buffer = [0; 1024];
+        let len = self.read_some(c"stat", &mut buffer)?;
+        parse_stat(&buffer[..len])
+    }
+
+    /// The main thread's command name without the newline.
+    pub(super) fn comm(&self) -> Option<Vec<u8>> {
+        let mut buffer = [0; 64];
+        let len = self.read_some(c"comm", &mut buffer)?;
+        Some(buffer[..len].strip_suffix(b"\n").unwrap_or(&buffer[..len]).to_vec())
+    }
+
+    /// The real user and group id, in the initial user namespace.
+    pub(super) fn ids(&self) -> Option<(u32, u32)> {
+        let mut text = vec![0; TEXT_CAP];
+        let len = self.read_all(c"status", &mut text)?;
+        let text = String::from_utf8_lossy(&text[..len]);
+        let first = |key: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+            line.split_ascii_whitespace().next()?.parse().ok()
+        };
+        Some((first("Uid:")?, first("Gid:")?))
+    }
+
+    /// The executable's path without ` (deleted)`, and the file itself. `None` for kernel threads, for
+    /// processes that may not be read, and for paths that are no UTF-8.
+    ///
+    /// The path is the one in the process's own mount namespace. The kernel appends ` (deleted)` to the path
+    /// of a file that was unlinked; a file that is really called so keeps its name, because that name still
+    /// leads to it.
+    pub(super) fn exe(&self) -> Option<(String, Option<FileId>)> {
+        let path = self.link(c"exe")?;
+        let id = self.followed(c"exe");
+        let Some(stripped) = path.strip_suffix(" (deleted)") else { return Some((path, id)) };
+        let literal = self.root().and_then(|root| root.lookup(&path)).map(|file| file.id);
+        if literal.is_some() && literal == id { Some((path, id)) } else { Some((stripped.to_owned(), id)) }
+    }
+
+    /// The working directory, unless it was deleted or lies outside of the process's root.
+    pub(super) fn cwd(&self) -> Option<String> {
+        self.link(c"cwd").filter(|path| path.starts_with('/') && !path.ends_with(" (deleted)"))
+    }
+
+    pub(super) fn root(&self) -> Option<Root> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(&self.0, c"root", flags, Mode::empty()).ok().map(Root::from_fd)
+    }
+
+    /// The text of `/proc/PID/cgroup`.
+    pub(super) fn cgroup(&self) -> Option<String> {
+        let mut text = vec![0; TEXT_CAP];
+        let len = self.read_all(c"cgroup", &mut text)?;
+        text.truncate(len);
+        if len == TEXT_CAP {
+            text.truncate(text.iter().rposition(|b| *b == b'\n').unwrap_or(0));
+        }
+        String::from_utf8(text).ok()
+    }
+
+    /// The network namespace, open, to be entered.
+    pub(super) fn netns(&self) -> Option<OwnedFd> {
+        openat(&self.0, c"ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()
+    }
+
+    fn link(&self, name: &CStr) -> Option<String> {
+        read_link(&self.0, name).and_then(|bytes| String::from_utf8(bytes).ok())
+    }
+
+    fn followed(&self, name: &CStr) -> Option<FileId> {
+        let stat = statat(&self.0, name, AtFlags::empty()).ok()?;
+        Some(FileId { dev: stat.st_dev, ino: stat.st_ino })
+    }
+
+    fn read_some(&self, name: &CStr, buffer: &mut [u8]) -> Option<usize> {
+        let file = openat(&self.0, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        read(&file, buffer).ok()
+    }
+
+    fn read_all(&self, name: &CStr, buffer: &mut [u8]) -> Option<usize> {
+        let file = openat(&self.0, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        let mut len = 0;
+        while len < buffer.len() {
+            match read(&file, &mut buffer[len..]).ok()? {
+                0 => break,
+                n => len += n,
+            }
+        }
+        Some(len)
+    }
+}
+
+/// Opens a `/proc` (or a copy of one) to pin processes of.
+pub(super) fn open_proc(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?)
+}
+
+/// The process ids that a `/proc` lists now.
+pub(super) fn list(proc: &Path) -> io::Result<impl Iterator<Item = u32> + use<>> {
+    let entries = std::fs::read_dir(proc)?;
+    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
+}
+
+/// The target of a symbolic link, up to 4096 bytes.
+pub(super) fn read_link(dir: &OwnedFd, name: &CStr) -> Option<Vec<u8>> {
+    let mut buffer = [0; 4096];
+    let len = readlinkat_raw(dir, name, &mut buffer[..]).ok()?;
+    Some(buffer[..len].to_vec())
+}
+
+/// A process id as a path component without allocation.
+struct PidPath([u8; 11]);
+
+impl PidPath {
+    fn as_c_str(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.0).expect("ten digits at most, then a NUL")
+    }
+}
+
+fn pid_path(pid: u32) -> PidPath {
+    let mut out = [0; 11];
+    let digits = pid.checked_ilog10().unwrap_or(0) as usize + 1;
+    let mut rest = pid;
+    for slot in out[..digits].iter_mut().rev() {
+        *slot = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    PidPath(out)
+}
+
+/// Fields 4 and 22 of `/proc/PID/stat` (proc_pid_stat(5)). The command name in field 2 may hold anything,
+/// so that counting starts after its last parenthesis.
+fn parse_stat(text: &[u8]) -> Option<Stat> {
+    let close = text.iter().rposition(|b| *b == b')')?;
+    let rest = std::str::from_utf8(&text[close + 1..]).ok()?;
+    let mut fields = rest.split_ascii_whitespace();
+    let ppid = fields.nth(1)?.parse().ok()?;
+    let start_ticks = fields.nth(17)?.parse().ok()?;
+    Some(Stat { ppid, start_ticks })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_name_cannot_forge_the_start_time() {
+        let line = b"7 (a) S 1 1 1 (x) R 42 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 8912 0 0\n";
+        assert_eq!(parse_stat(line), Some(Stat { ppid: 42, start_ticks: 8912 }));
+        assert_eq!(parse_stat(b"7 (a) S"), None);
+        assert_eq!(parse_stat(b""), None);
+    }
+
+    #[test]
+    fn process_ids_become_paths() {
+        for pid in [0, 1, 9, 10, 4711, 4_194_304, u32::MAX] {
+            assert_eq!(pid_path(pid).as_c_str().to_str(), Ok(pid.to_string().as_str()));
+        }
+    }
+
+    #[test]
+    fn reads_this_process() {
+        let proc = open_proc(Path::new("/proc")).expect("/proc is mounted");
+        let me = ProcDir::open(&proc, std::process::id()).expect("this process lives");
+        let stat = me.stat().expect("its stat can be read");
+        assert_eq!(stat.ppid, std::os::unix::process::parent_id());
+        let exe = std::env::current_exe().expect("the exe link can be read");
+        assert_eq!(me.exe().map(|(path, _)| path).as_deref(), exe.to_str());
+        assert!(me.cgroup().expect("its cgroups can be read").contains(':'));
+        assert!(ProcDir::open(&proc, u32::MAX).is_none());
+    }
+}

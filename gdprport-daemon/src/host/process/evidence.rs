@@ -1,0 +1,262 @@
+//! What is looked at for a process that is not known yet.
+//!
+//! Order: what the record and the caches say already, then `/proc/PID` if something is missing, then the
+//! name that `execve` was given. Nothing read from a live process counts before it is proven to be the one
+//! of the record (`core::identity::is_owner`), nor its executable before the task map has said, before and
+//! after, that it still runs the record's.
+
+use std::sync::Arc;
+
+use gdprport_common::{SocketRole, TaskIdentity};
+
+use super::{Exec, Facts, Resolver, Shown, TaskLookup};
+use crate::core::identity::{
+    Exe, ExecName, LiveExe, NS_PER_TICK, NamedFile, OwnerRef, gone_exe, is_owner, is_parent, is_same_task,
+    live_exe,
+};
+use crate::core::model::{Container, Parent, Placement};
+use crate::core::placement::placement;
+use crate::host::cgroup::{Place, choose_path};
+use crate::host::file::Root;
+use crate::host::netns::{self, OpenNs};
+use crate::host::pid::{ProcDir, Stat};
+
+impl Resolver {
+    pub(super) fn gather(&mut self, owner: &OwnerRef, tasks: &dyn TaskLookup) -> Facts {
+        self.load_exec(owner.exec_id, tasks);
+        let place = self.cgroups.place(owner.cgroup_id, owner.time_ns);
+        let live = if self.needs_proc(owner, &place) { self.live(owner) } else { None };
+        let dir = live.as_ref().map(|(dir, _)| dir);
+
+        let v1 = (place == Place::OnlyInV1).then(|| dir.and_then(own_place)).flatten();
+        let place = match place {
+            Place::Known(place) => Some(place),
+            Place::OnlyInV1 => v1.clone(),
+            Place::Unknown => None,
+        };
+        if let Some(dir) = dir {
+            self.learn_netns_of(owner.netns_cookie, dir);
+        }
+
+        let mut own = None;
+        if self
+            .execs
+            .get(&owner.exec_id)
+            .is_none_or(|exec| exec.shown.as_ref().is_none_or(|shown| !shown.live))
+        {
+            let found = dir.and_then(|dir| self.live_exe(owner, dir, tasks)).or_else(|| {
+                let named = self.execs.get(&owner.exec_id).filter(|exec| exec.shown.is_none())?.name.clone();
+                self.gone_exe(owner, &named, place.as_deref(), tasks)
+            });
+            own = self.remember(owner.exec_id, found);
+        }
+
+        let started_ns = match (owner.start_ns, &live) {
+            (0, None) => None,
+            (0, Some((_, stat))) => Some(stat.start_ticks * NS_PER_TICK),
+            (start_ns, _) => Some(start_ns),
+        };
+        let ppid = live.as_ref().map(|(_, stat)| stat.ppid);
+        let parent = self.parent(owner, ppid, started_ns, tasks);
+        Facts { started_ns, parent, v1, own }
+    }
+
+    fn needs_proc(&mut self, owner: &OwnerRef, place: &Place) -> bool {
+        let exe = self.execs.get(&owner.exec_id).and_then(|exec| exec.shown.as_ref());
+        let netns = owner.netns_cookie == 0 || self.netns.get(&owner.netns_cookie).is_some();
+        owner.start_ns == 0
+            || owner.parent_tgid == 0
+            || *place == Place::OnlyInV1
+            || !netns
+            || !exe.is_some_and(|shown| shown.live)
+    }
+
+    /// The owner's process, if it lives and is proven to be the owner's.
+    fn live(&self, owner: &OwnerRef) -> Option<(ProcDir, Stat)> {
+        let dir = ProcDir::open(&self.proc, owner.tgid)?;
+        let stat = dir.stat()?;
+        is_owner(owner, stat.start_ticks).then_some((dir, stat))
+    }
+
+    /// Takes what the kernel side knows of an exec id whose record was forgotten or has not come.
+    fn load_exec(&mut self, exec_id: u64, tasks: &dyn TaskLookup) {
+        if exec_id == 0 || self.execs.get(&exec_id).is_some() {
+            return;
+        }
+        if let Some(value) = tasks.exec(exec_id) {
+            let len = usize::from(value.path_len).min(value.path.len());
+            self.learn_exec(exec_id, value.tgid, &value.path[..len]);
+        }
+    }
+
+    fn live_exe(&mut self, owner: &OwnerRef, dir: &ProcDir, tasks: &dyn TaskLookup) -> Option<Shown> {
+        let still = || tasks.identity(owner.tgid).is_some_and(|now| is_same_task(owner, &now));
+        if !still() {
+            return None;
+        }
+        let (path, id) = dir.exe()?;
+        let live = LiveExe { path, id, comm: dir.comm()? };
+        if !still() {
+            return None;
+        }
+        let unnamed = ExecName::Opaque;
+        let name = self.execs.get(&owner.exec_id).map_or(&unnamed, |exec| &exec.name);
+        let named = find_named(name, dir);
+        let comm_len = owner.comm.iter().position(|b| *b == 0).unwrap_or(owner.comm.len());
+        let exe = live_exe(&live, name, named.as_ref(), &owner.comm[..comm_len]);
+        let shown = shown(exe, true)?;
+        self.stats.exe_live += 1;
+        Some(shown)
+    }
+
+    /// The executable of a process that is gone, by the name that `execve` was given.
+    ///
+    /// Links and `#!` are followed in the host's root if the process was in no container. If it was in one,
+    /// or where it was is not known, they are followed in the root of its parent, if that lives in the same
+    /// place; else the name stands as it was given.
+    fn gone_exe(
+        &mut self,
+        owner: &OwnerRef,
+        name: &ExecName,
+        place: Option<&Placement>,
+        tasks: &dyn TaskLookup,
+    ) -> Option<Shown> {
+        let ExecName::Absolute(text) = name else { return None };
+        let named = match place {
+            Some(Placement { container: None, .. }) => {
+                self.host_root.as_ref().and_then(|root| root.lookup(text))
+            }
+            Some(Placement { container: Some(inside), .. }) => {
+                self.parent_root(owner, Some(inside), tasks).and_then(|root| root.lookup(text))
+            }
+            None => self.parent_root(owner, None, tasks).and_then(|root| root.lookup(text)),
+        };
+        let shown = shown(gone_exe(name, named.as_ref()), false)?;
+        self.stats.exe_named += 1;
+        Some(shown)
+    }
+
+    /// The root directory of the parent at fork, if it lives and is in the wanted container.
+    fn parent_root(
+        &self,
+        owner: &OwnerRef,
+        inside: Option<&Container>,
+        tasks: &dyn TaskLookup,
+    ) -> Option<Root> {
+        let (dir, _) = self.live_parent(owner.parent_tgid, owner.start_ns, tasks)?;
+        if inside.is_some() && own_place(&dir)?.container.as_ref() != inside {
+            return None;
+        }
+        dir.root()
+    }
+
+    /// The parent as it lives, if it is proven to have forked a child at that time.
+    fn live_parent(
+        &self,
+        tgid: u32,
+        child_ns: u64,
+        tasks: &dyn TaskLookup,
+    ) -> Option<(ProcDir, TaskIdentity)> {
+        let identity = tasks.identity(tgid).filter(|now| is_parent(now.start_ns, child_ns))?;
+        let dir = ProcDir::open(&self.proc, tgid)?;
+        is_owner(&as_owner(tgid, &identity), dir.stat()?.start_ticks).then_some((dir, identity))
+    }
+
+    fn parent(
+        &mut self,
+        owner: &OwnerRef,
+        ppid: Option<u32>,
+        started_ns: Option<u64>,
+        tasks: &dyn TaskLookup,
+    ) -> Option<Parent> {
+        let pid = if owner.parent_tgid != 0 { owner.parent_tgid } else { ppid.filter(|ppid| *ppid != 0)? };
+        // A process that did not execute its program itself was forked by one that ran it.
+        if owner.parent_tgid != 0
+            && let Some(exec) = self.execs.get(&owner.exec_id).filter(|exec| exec.tgid != owner.tgid)
+        {
+            return Some(Parent { pid, exe: exec.shown.as_ref().map(|shown| Arc::clone(&shown.exe)) });
+        }
+        let exe = started_ns.and_then(|child_ns| self.parent_exe(pid, child_ns, tasks));
+        Some(Parent { pid, exe })
+    }
+
+    fn parent_exe(&mut self, tgid: u32, child_ns: u64, tasks: &dyn TaskLookup) -> Option<Arc<str>> {
+        let identity = tasks.identity(tgid).filter(|now| is_parent(now.start_ns, child_ns))?;
+        self.load_exec(identity.exec_id, tasks);
+        if let Some(shown) = self.execs.get(&identity.exec_id).and_then(|exec| exec.shown.as_ref()) {
+            return Some(Arc::clone(&shown.exe));
+        }
+        let (dir, identity) = self.live_parent(tgid, child_ns, tasks)?;
+        let found = self.live_exe(&as_owner(tgid, &identity), &dir, tasks)?;
+        let exe = Arc::clone(&found.exe);
+        self.remember(identity.exec_id, Some(found));
+        Some(exe)
+    }
+
+    /// Keeps what was found with its exec id, for every process forked with it; gives it back if there is no
+    /// exec id to keep it with.
+    fn remember(&mut self, exec_id: u64, found: Option<Shown>) -> Option<Shown> {
+        match self.execs.get(&exec_id) {
+            Some(exec) => {
+                if found.is_some() {
+                    exec.shown = found;
+                }
+                None
+            }
+            None => found,
+        }
+    }
+
+    /// Learns the inode number of the namespace that a live process is in. Its socket may have been made in
+    /// another one: the cookie read inside of the namespace decides.
+    fn learn_netns_of(&mut self, cookie: u64, dir: &ProcDir) {
+        if cookie == 0 || self.netns.get(&cookie).is_some() {
+            return;
+        }
+        let Some(ns) = dir.netns().and_then(OpenNs::from_fd) else { return };
+        if let Ok(Some(inside)) = ns.run(netns::current_cookie) {
+            self.netns.insert(inside, ns.inode());
+        }
+    }
+}
+
+fn shown(exe: Exe, live: bool) -> Option<Shown> {
+    Some(Shown { exe: Arc::from(exe.exe?), script: exe.script.map(Arc::from), live })
+}
+
+fn own_place(dir: &ProcDir) -> Option<Arc<Placement>> {
+    dir.cgroup().as_deref().and_then(choose_path).map(|path| Arc::new(placement(path)))
+}
+
+/// The file that an exec name leads to for a live process. A relative name is looked up where the process
+/// is now; it may have moved, so that the caller must find the file to be the one that runs.
+fn find_named(name: &ExecName, dir: &ProcDir) -> Option<NamedFile> {
+    match name {
+        ExecName::Absolute(text) => dir.root()?.lookup(text),
+        ExecName::Relative(text) => dir.root()?.lookup(&format!("{}/{text}", dir.cwd()?)),
+        ExecName::Opaque => None,
+    }
+}
+
+/// What the task map says of a process, as an owner to be proven.
+fn as_owner(tgid: u32, identity: &TaskIdentity) -> OwnerRef {
+    OwnerRef {
+        tgid,
+        parent_tgid: identity.parent_tgid,
+        uid: 0,
+        gid: 0,
+        exec_id: identity.exec_id,
+        cgroup_id: 0,
+        netns_cookie: 0,
+        start_ns: identity.start_ns,
+        time_ns: 0,
+        comm: [0; 16],
+        role: SocketRole::None,
+    }
+}
+
+impl Exec {
+    pub(super) const fn shown_live(tgid: u32, name: ExecName, exe: Arc<str>) -> Self {
+        Self { name, tgid, shown: Some(Shown { exe, script: None, live: true }) }
+    }
+}

@@ -1,0 +1,309 @@
+//! The resolver against real processes; `made_up` against processes that cannot be had at will.
+
+mod made_up;
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::process::{Child, Command, Stdio};
+
+use gdprport_common::PATH_CAP;
+
+use super::*;
+use crate::host::clock::boottime_ns;
+use crate::host::pid::ProcDir;
+
+/// The kernel side's maps, by hand. Counts what is asked.
+#[derive(Default)]
+struct Maps {
+    tasks: HashMap<u32, TaskIdentity>,
+    execs: HashMap<u64, ExecRecord>,
+    asked: Cell<u32>,
+}
+
+impl TaskLookup for Maps {
+    fn identity(&self, tgid: u32) -> Option<TaskIdentity> {
+        self.asked.set(self.asked.get() + 1);
+        self.tasks.get(&tgid).copied()
+    }
+
+    fn exec(&self, exec_id: u64) -> Option<ExecRecord> {
+        self.asked.set(self.asked.get() + 1);
+        self.execs.get(&exec_id).copied()
+    }
+}
+
+impl Maps {
+    fn task(&mut self, tgid: u32, exec_id: u64, start_ns: u64) {
+        self.tasks.insert(tgid, TaskIdentity { exec_id, start_ns, parent_tgid: 1, reserved: 0 });
+    }
+}
+
+/// A process that ends with the test.
+struct Running(Child);
+
+impl Running {
+    /// A file that was just written is busy for as long as a child of another test, between its fork and its
+    /// exec, still has the descriptor it was written through.
+    fn start(command: &mut Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
+        for _ in 0..1000 {
+            match command.spawn() {
+                Ok(child) => return Self(child),
+                Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+                Err(error) => panic!("it cannot be started: {error}"),
+            }
+        }
+        panic!("it stays busy");
+    }
+
+    fn tgid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Fork time as the kernel side would have it: within the tick that `/proc` shows.
+    fn start_ns(&self) -> u64 {
+        let proc = pid::open_proc(Path::new("/proc")).expect("/proc");
+        let stat = ProcDir::open(&proc, self.tgid()).and_then(|dir| dir.stat()).expect("it lives");
+        stat.start_ticks * 10_000_000 + 1
+    }
+
+    fn end(mut self) {
+        self.0.kill().expect("it can be ended");
+        self.0.wait().expect("it ended");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn real() -> Resolver {
+    let roots = Roots::discover().expect("/proc is mounted");
+    Resolver::new(&roots, BootClock::measure()).expect("/proc can be opened")
+}
+
+fn owner(tgid: u32, exec_id: u64, start_ns: u64) -> OwnerRef {
+    OwnerRef {
+        tgid,
+        parent_tgid: std::process::id(),
+        uid: 0,
+        gid: 0,
+        exec_id,
+        cgroup_id: 0,
+        netns_cookie: 0,
+        start_ns,
+        time_ns: boottime_ns(),
+        comm: [0; 16],
+        role: SocketRole::Connected,
+    }
+}
+
+fn program(name: &str) -> String {
+    let path =
+        fs::canonicalize(format!("/usr/bin/{name}")).or_else(|_| fs::canonicalize(format!("/bin/{name}")));
+    path.expect("it is installed").to_str().expect("utf-8").to_owned()
+}
+
+fn executable(path: &Path, text: &str) {
+    fs::write(path, text).expect("it can be written");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("mode can be set");
+}
+
+#[test]
+fn a_live_process_shows_its_executable_through_a_link() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let link = dir.path().join("nap");
+    symlink(program("sleep"), &link).expect("link");
+    let child = Running::start(Command::new(&link).arg("60"));
+    let start_ns = child.start_ns();
+    let mut maps = Maps::default();
+    maps.task(child.tgid(), 5, start_ns);
+    let mut resolver = real();
+    resolver.learn_exec(5, child.tgid(), link.to_str().expect("utf-8").as_bytes());
+    let process = resolver.resolve(&owner(child.tgid(), 5, start_ns), &maps);
+    assert_eq!(process.exe, Some(program("sleep").into()));
+    assert_eq!(process.script, None);
+    assert_eq!(process.user.as_deref(), Some("root"));
+    assert_eq!(process.attribution, Attribution::Exact);
+    assert_eq!(process.parent.as_ref().map(|parent| parent.pid), Some(std::process::id()));
+    assert_eq!(resolver.stats().exe_live, 1);
+}
+
+#[test]
+fn a_known_owner_costs_no_further_question() {
+    let child = Running::start(Command::new("/bin/sleep").arg("60"));
+    let start_ns = child.start_ns();
+    let mut maps = Maps::default();
+    maps.task(child.tgid(), 5, start_ns);
+    let mut resolver = real();
+    resolver.learn_exec(5, child.tgid(), b"/bin/sleep");
+    let asked = owner(child.tgid(), 5, start_ns);
+    let first = resolver.resolve(&asked, &maps);
+    child.end();
+    let before = maps.asked.get();
+    let again = resolver.resolve(&asked, &maps);
+    assert_eq!(maps.asked.get(), before);
+    assert_eq!(again, first);
+    let other_comm = OwnerRef { comm: *b"thread-2\0\0\0\0\0\0\0\0", ..asked };
+    assert_eq!(resolver.resolve(&other_comm, &maps).exe, first.exe);
+    assert_eq!(maps.asked.get(), before, "another thread of it costs none either");
+}
+
+#[test]
+fn a_script_shows_interpreter_and_script_alive_and_gone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("job");
+    // `read` waits on the pipe without starting another process.
+    executable(&path, "#!/bin/sh\nread line\n");
+    let name = path.to_str().expect("utf-8").to_owned();
+    let child = Running::start(&mut Command::new(&path));
+    let start_ns = child.start_ns();
+    let mut maps = Maps::default();
+    maps.task(child.tgid(), 5, start_ns);
+    maps.task(std::process::id(), 9, 1);
+    let mut resolver = real();
+    resolver.learn_exec(5, child.tgid(), name.as_bytes());
+    // spawn() returns once execve has happened, so that the executable is the interpreter already.
+    let alive = resolver.resolve(&owner(child.tgid(), 5, start_ns), &maps);
+    assert_eq!((alive.exe.as_deref(), alive.script.as_deref()), (Some(&*program("sh")), Some(&*name)));
+
+    let tgid = child.tgid();
+    child.end();
+    let mut later = real();
+    later.learn_exec(5, tgid, name.as_bytes());
+    later.learn_cgroup(77, b"/system.slice/job.service");
+    let gone = OwnerRef { cgroup_id: 77, ..owner(tgid, 5, start_ns) };
+    let gone = later.resolve(&gone, &maps);
+    assert_eq!((gone.exe.as_deref(), gone.script.as_deref()), (Some(&*program("sh")), Some(&*name)));
+    assert_eq!(gone.unit.as_deref(), Some("job.service"));
+    assert_eq!(later.stats().exe_named, 1);
+}
+
+#[test]
+fn a_deleted_executable_keeps_its_name() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("brief");
+    fs::copy(program("sleep"), &path).expect("copy");
+    let child = Running::start(Command::new(&path).arg("60"));
+    fs::remove_file(&path).expect("remove");
+    let start_ns = child.start_ns();
+    let mut maps = Maps::default();
+    maps.task(child.tgid(), 5, start_ns);
+    let mut resolver = real();
+    let name = path.to_str().expect("utf-8");
+    resolver.learn_exec(5, child.tgid(), name.as_bytes());
+    let process = resolver.resolve(&owner(child.tgid(), 5, start_ns), &maps);
+    assert_eq!(process.exe.as_deref(), Some(name));
+}
+
+#[test]
+fn a_process_that_executed_something_else_is_not_read() {
+    let child = Running::start(Command::new("/bin/sleep").arg("60"));
+    let start_ns = child.start_ns();
+    let mut maps = Maps::default();
+    maps.task(child.tgid(), 6, start_ns);
+    let mut resolver = real();
+    resolver.learn_exec(5, child.tgid(), b"./relative");
+    let process = resolver.resolve(&owner(child.tgid(), 5, start_ns), &maps);
+    assert_eq!(process.exe, None, "what it runs now says nothing of what it ran then");
+    assert!(process.started.is_some());
+}
+
+#[test]
+fn another_process_with_the_number_is_not_the_owner() {
+    let child = Running::start(Command::new("/bin/sleep").arg("60"));
+    let long_ago = child.start_ns() / 2;
+    let mut maps = Maps::default();
+    maps.task(child.tgid(), 5, child.start_ns());
+    let mut resolver = real();
+    resolver.learn_exec(5, child.tgid(), b"./gone");
+    let process = resolver.resolve(&owner(child.tgid(), 5, long_ago), &maps);
+    assert_eq!(process.exe, None);
+    let started = process.started.expect("the record told");
+    assert_eq!(started, resolver.clock.timestamp(long_ago));
+}
+
+#[test]
+fn forked_workers_share_what_one_of_them_shows() {
+    let child = Running::start(Command::new("sleep").arg("60").current_dir("/usr/bin"));
+    let start_ns = child.start_ns();
+    let mut maps = Maps::default();
+    let mut resolver = real();
+    resolver.learn_exec(5, 4_000_000, b"./sleep");
+    // A worker that is gone: nothing is known of a relative name.
+    let worker = OwnerRef { parent_tgid: 4_000_000, ..owner(4_000_001, 5, start_ns + 50) };
+    assert_eq!(resolver.resolve(&worker, &maps).exe, None);
+    // Another worker lives and shows the executable.
+    maps.task(child.tgid(), 5, start_ns);
+    let sibling = owner(child.tgid(), 5, start_ns);
+    assert_eq!(resolver.resolve(&sibling, &maps).exe, Some(program("sleep").into()));
+    let later = OwnerRef { time_ns: worker.time_ns + INCOMPLETE_NS, ..worker };
+    let process = resolver.resolve(&later, &maps);
+    assert_eq!(process.exe, Some(program("sleep").into()));
+    assert_eq!(process.pid, 4_000_001);
+}
+
+#[test]
+fn a_forked_worker_names_its_master_as_parent() {
+    let mut resolver = real();
+    resolver.learn_exec(5, 4_000_000, b"/bin/sleep");
+    resolver.learn_cgroup(77, b"/system.slice/x.service");
+    let worker = OwnerRef { parent_tgid: 4_000_000, cgroup_id: 77, ..owner(4_000_001, 5, 1_000) };
+    let process = resolver.resolve(&worker, &Maps::default());
+    let parent = process.parent.as_ref().expect("known by the record");
+    assert_eq!((parent.pid, parent.exe.clone()), (4_000_000, Some(program("sleep").into())));
+}
+
+#[test]
+fn the_unknown_owner_is_nobody_and_not_root() {
+    let mut resolver = real();
+    let process = resolver.resolve(&owner(0, 0, 0), &Maps::default());
+    assert_eq!((process.pid, process.uid, process.gid), (0, u32::MAX, u32::MAX));
+    assert_eq!(process.attribution, Attribution::Unknown);
+    let roleless = OwnerRef { role: SocketRole::None, ..owner(std::process::id(), 0, 0) };
+    assert_eq!(resolver.resolve(&roleless, &Maps::default()).pid, 0);
+}
+
+#[test]
+fn every_process_is_seeded_with_what_it_runs_and_its_children_inherit_it() {
+    let child = Running::start(Command::new("/bin/sleep").arg("60"));
+    let mut resolver = real();
+    let seeds: Vec<_> = resolver.seed_all().expect("/proc can be listed").collect();
+    let seed = seeds.iter().find(|seed| seed.tgid == child.tgid()).expect("it was there");
+    assert_eq!(seed.identity.parent_tgid, std::process::id());
+    assert!(seed.identity.exec_id >= gdprport_common::EXEC_ID_SEEDED);
+    let mut ids: Vec<_> = seeds.iter().map(|seed| seed.identity.exec_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), seeds.len());
+    assert_eq!(&seed.exec.path[..usize::from(seed.exec.path_len)], program("sleep").as_bytes());
+
+    let heir =
+        OwnerRef { parent_tgid: child.tgid(), ..owner(4_000_002, seed.identity.exec_id, boottime_ns()) };
+    let process = resolver.resolve(&heir, &Maps::default());
+    assert_eq!(process.exe, Some(program("sleep").into()));
+    assert_eq!(process.parent.as_ref().and_then(|parent| parent.exe.clone()), process.exe);
+}
+
+#[test]
+fn the_namespace_of_the_socket_is_named_by_its_inode() {
+    let Some(cookie) = crate::host::netns::current_cookie() else {
+        eprintln!("skipped: the kernel has no network namespace cookies");
+        return;
+    };
+    let child = Running::start(Command::new("/bin/sleep").arg("60"));
+    let start_ns = child.start_ns();
+    let mut resolver = real();
+    let at_home = OwnerRef { netns_cookie: cookie, ..owner(child.tgid(), 0, start_ns) };
+    let inode = fs::metadata("/proc/self/ns/net").expect("readable").ino();
+    assert_eq!(resolver.resolve(&at_home, &Maps::default()).netns, Some(inode));
+    let elsewhere = OwnerRef { netns_cookie: u64::MAX, ..at_home };
+    assert_eq!(resolver.resolve(&elsewhere, &Maps::default()).netns, None, "not the namespace of its socket");
+}

@@ -1,0 +1,119 @@
+//! The resolver against a `/proc` of one process, made up in a directory.
+
+use super::*;
+
+/// A `/proc` with one process, in a directory.
+struct Fixture {
+    dir: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn new(tgid: u32, start_ticks: u64, cgroup: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let process = dir.path().join("proc").join(tgid.to_string());
+        let root = dir.path().join("root");
+        fs::create_dir_all(&process).expect("directory");
+        fs::create_dir_all(&root).expect("directory");
+        executable(&root.join("server"), "\x7fELF");
+        symlink(&root, process.join("root")).expect("link");
+        symlink(root.join("server").canonicalize().expect("exists"), process.join("exe")).expect("link");
+        let rest = "0 ".repeat(17);
+        fs::write(process.join("stat"), format!("{tgid} (server) S 1 {rest}{start_ticks} 0 0\n"))
+            .expect("stat");
+        fs::write(process.join("comm"), "server\n").expect("comm");
+        fs::write(process.join("cgroup"), cgroup).expect("cgroup");
+        Self { dir }
+    }
+
+    fn resolver(&self) -> Resolver {
+        let cgroups = Mounts { cgroup2: Some(self.dir.path().to_owned()), v1: true };
+        let roots =
+            Roots { proc: self.dir.path().join("proc"), host_root: self.dir.path().join("root"), cgroups };
+        Resolver::new(&roots, BootClock::booted_at("2026-01-01T00:00:00Z".parse().expect("time")))
+            .expect("opens")
+    }
+
+    fn root_cgroup(&self) -> u64 {
+        fs::metadata(self.dir.path()).expect("exists").ino()
+    }
+}
+
+#[test]
+fn a_process_in_v1_hierarchies_only_is_placed_by_proc() {
+    let id = "3fa94ac1bd2d4c1f8ee46e0ad3a5b1f0c0ffee00deadbeef0123456789abcdef";
+    let fixture = Fixture::new(700, 5_000, &format!("4:memory:/docker/{id}\n0::/\n"));
+    let mut maps = Maps::default();
+    maps.task(700, 5, 50_000_000_000);
+    let mut resolver = fixture.resolver();
+    resolver.learn_exec(5, 700, b"/server");
+    let caller = OwnerRef { cgroup_id: fixture.root_cgroup(), ..owner(700, 5, 50_000_000_000) };
+    let process = resolver.resolve(&caller, &maps);
+    assert_eq!(process.container.as_ref().map(|container| &*container.id), Some(id));
+    assert!(process.exe.as_deref().is_some_and(|exe| exe.ends_with("/root/server")));
+    assert_eq!(process.started.map(|t| t.to_string()).as_deref(), Some("2026-01-01T00:00:50Z"));
+
+    let reused = OwnerRef { start_ns: 40_000_000_000, ..caller };
+    let process = resolver.resolve(&reused, &maps);
+    assert_eq!(process.container, None, "that is another process's place");
+    assert_eq!(process.cgroup, None);
+}
+
+#[test]
+fn a_caller_without_a_known_fork_is_proven_by_its_start_or_not_at_all() {
+    let fixture = Fixture::new(700, 5_000, "0::/\n");
+    let mut maps = Maps::default();
+    maps.task(700, 0, 0);
+    let mut resolver = fixture.resolver();
+    let caller =
+        OwnerRef { comm: *b"server\0\0\0\0\0\0\0\0\0\0", time_ns: 50_020_000_000, ..owner(700, 0, 0) };
+    let process = resolver.resolve(&caller, &maps);
+    assert!(process.exe.is_some(), "no exec since, by the task map");
+    assert!(process.started.is_some());
+    let same_tick = OwnerRef { time_ns: 50_005_000_000, ..caller };
+    let process = resolver.resolve(&same_tick, &maps);
+    assert_eq!((process.exe.clone(), process.started), (None, None));
+    let inherited = OwnerRef { role: SocketRole::Bound, ..caller };
+    assert_eq!(resolver.resolve(&inherited, &maps).started, None);
+    assert_eq!(resolver.resolve(&caller, &Maps::default()).exe, None, "the task map does not know it");
+}
+
+#[test]
+fn a_gone_process_in_a_container_keeps_the_name_it_was_given() {
+    let fixture = Fixture::new(700, 5_000, "0::/\n");
+    let mut resolver = fixture.resolver();
+    let id = "3fa94ac1bd2d4c1f8ee46e0ad3a5b1f0c0ffee00deadbeef0123456789abcdef";
+    resolver.learn_cgroup(77, format!("/system.slice/docker-{id}.scope").as_bytes());
+    resolver.learn_cgroup(78, b"/system.slice/plain.service");
+    resolver.learn_exec(5, 900, b"/server");
+    resolver.learn_exec(6, 900, b"/server");
+    let inside = OwnerRef { cgroup_id: 77, ..owner(900, 5, 1_000) };
+    assert_eq!(resolver.resolve(&inside, &Maps::default()).exe.as_deref(), Some("/server"));
+    let outside = OwnerRef { cgroup_id: 78, ..owner(900, 6, 1_000) };
+    let exe = resolver.resolve(&outside, &Maps::default()).exe.clone().expect("known by name");
+    assert!(
+        exe.len() > "/server".len() && exe.ends_with("/root/server"),
+        "resolved in the host's root: {exe}"
+    );
+}
+
+#[test]
+fn an_exec_id_whose_record_was_forgotten_is_asked_for() {
+    let mut maps = Maps::default();
+    let mut path = [0; PATH_CAP];
+    path[..10].copy_from_slice(b"/bin/sleep");
+    let exec = ExecRecord {
+        kind: 7,
+        shipped: 1,
+        path_len: 10,
+        tgid: 900,
+        exec_id: 5,
+        time_ns: 1,
+        reserved: 0,
+        path,
+    };
+    maps.execs.insert(5, exec);
+    let mut resolver = real();
+    resolver.learn_cgroup(77, b"/system.slice/x.service");
+    let gone = OwnerRef { cgroup_id: 77, ..owner(4_000_003, 5, 1_000) };
+    assert_eq!(resolver.resolve(&gone, &maps).exe, Some(program("sleep").into()));
+}

@@ -1,0 +1,270 @@
+//! What was there before the daemon: sockets on watched ports in every network namespace, and who holds
+//! them; and what became of them since.
+//!
+//! Sockets opened before the kernel side was attached fire no hook, or not all. They are listed once at
+//! start and asked about from time to time after; their owners are found once, through `/proc`.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::io;
+use std::num::NonZero;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use rustix::fs::{Mode, OFlags, RawDir, openat, readlinkat_raw};
+use thiserror::Error;
+
+use crate::core::model::Endpoint;
+use crate::host::netns::{self, EnterError, OpenNs};
+use crate::host::pid::{self, ProcDir};
+use crate::host::sockets::{self, DumpError, PortSet, TcpCounts, TcpSocket};
+
+/// Threads that search for owners at most: start-up must not take a whole large host for itself.
+const SEARCHERS_CAP: usize = 4;
+
+/// A descriptor of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// Process id (tgid).
+    pub tgid: u32,
+    /// Descriptor in that process.
+    pub fd: i32,
+}
+
+/// A socket on a watched port that was there at start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoundSocket {
+    /// Socket cookie.
+    pub cookie: u64,
+    /// Inode number of its network namespace.
+    pub netns: u64,
+    /// Local end.
+    pub local: Endpoint,
+    /// The other end; `None` for a listener.
+    pub peer: Option<Endpoint>,
+    /// TCP state (include/net/tcp_states.h).
+    pub state: u8,
+    /// User that made the socket.
+    pub uid: u32,
+    /// Of the processes that hold it the one that started first (lowest process id among equals): a master
+    /// rather than its workers, the opener rather than a child that inherited it. `None` if none was found.
+    pub owner: Option<Holder>,
+    /// What the kernel counted so far.
+    pub counts: TcpCounts,
+}
+
+/// A network namespace with sockets on watched ports.
+#[derive(Debug)]
+pub struct FoundNs {
+    /// The namespace, held open so that [`poll`] can enter it. To be dropped when none of its sockets is
+    /// tracked any more.
+    pub ns: OpenNs,
+    /// Its cookie; `None` before Linux 5.14.
+    pub cookie: Option<u64>,
+}
+
+/// What was there at start.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// The sockets.
+    pub sockets: Vec<FoundSocket>,
+    /// The namespaces they are in.
+    pub namespaces: Vec<FoundNs>,
+    /// Namespaces that could not be looked into, each with the reason: their sockets are missing.
+    pub not_entered: Vec<EnterError>,
+    /// Namespaces in which the kernel did not list its sockets, each with the reason.
+    pub not_listed: Vec<DumpError>,
+    /// Processes whose namespace may not be read.
+    pub namespaces_not_allowed: u64,
+    /// Namespaces beyond the cap of 4096 that were left out.
+    pub namespaces_over_cap: u64,
+    /// Processes whose descriptors may not be read.
+    pub processes_not_allowed: u64,
+}
+
+/// Why there is no snapshot at all.
+#[derive(Debug, Error)]
+#[error("cannot list processes in {proc}: {source}; gdprport needs the proc file system")]
+pub struct SnapshotError {
+    proc: String,
+    source: io::Error,
+}
+
+/// Finds the sockets on watched ports in every network namespace, and their owners.
+///
+/// Takes time in proportion to all sockets and all descriptors of the host; to be run off the event loop.
+///
+/// # Errors
+/// If `proc` cannot be listed. What else is missing is named in the snapshot.
+pub fn snapshot(proc: &Path, ports: &PortSet) -> Result<Snapshot, SnapshotError> {
+    let failed = |source| SnapshotError { proc: proc.display().to_string(), source };
+    let namespaces = netns::enumerate(proc).map_err(failed)?;
+    let mut out = Snapshot {
+        namespaces_not_allowed: namespaces.not_allowed,
+        namespaces_over_cap: namespaces.over_cap,
+        ..Snapshot::default()
+    };
+    let mut inodes = Vec::new();
+    for namespace in namespaces.found {
+        let looked = namespace.open().and_then(|ns| {
+            let listed = ns.run(|| (sockets::list(ports), netns::current_cookie()))?;
+            Ok((ns, listed))
+        });
+        match looked {
+            Ok((ns, (Ok(found), cookie))) if !found.is_empty() => {
+                inodes.extend(found.iter().map(|socket| socket.inode));
+                out.sockets.extend(found.into_iter().map(|socket| found_socket(socket, ns.inode())));
+                out.namespaces.push(FoundNs { ns, cookie });
+            }
+            Ok((_, (Ok(_), _))) => {}
+            Ok((_, (Err(error), _))) => out.not_listed.push(error),
+            Err(error) => out.not_entered.push(error),
+        }
+    }
+    let (owners, not_allowed) = find_owners(proc, &inodes).map_err(failed)?;
+    out.processes_not_allowed = not_allowed;
+    for (socket, inode) in out.sockets.iter_mut().zip(&inodes) {
+        socket.owner = owners.get(inode).copied();
+    }
+    Ok(out)
+}
+
+const fn found_socket(socket: TcpSocket, netns: u64) -> FoundSocket {
+    FoundSocket {
+        cookie: socket.cookie,
+        netns,
+        local: socket.local,
+        peer: socket.peer,
+        state: socket.state,
+        uid: socket.uid,
+        owner: None,
+        counts: socket.counts,
+    }
+}
+
+/// Asks what became of sockets of one namespace. Those not in the answer are gone.
+///
+/// # Errors
+/// [`PollError`]; nothing is known then of any of them.
+pub fn poll(ns: &OpenNs, wanted: impl Fn(u64) -> bool + Send) -> Result<Vec<TcpSocket>, PollError> {
+    Ok(ns.run(|| sockets::list_cookies(wanted))??)
+}
+
+/// Why sockets could not be asked about.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub enum PollError {
+    /// The namespace was not entered.
+    Enter(#[from] EnterError),
+    /// The kernel did not list its sockets.
+    Dump(#[from] DumpError),
+}
+
+/// Finds who holds the sockets with these inode numbers.
+///
+/// Processes are searched from the oldest on, by a few threads that take one after the other, until all
+/// sockets are found; nearly all of the time is the kernel's, for one link per descriptor. A process that
+/// was taken is searched to its end: every process older than a finder has then been searched, so that the
+/// oldest finder is the oldest holder.
+fn find_owners(proc: &Path, inodes: &[u32]) -> io::Result<(HashMap<u32, Holder>, u64)> {
+    let wanted: HashMap<u32, AtomicBool> =
+        inodes.iter().filter(|inode| **inode != 0).map(|inode| (*inode, AtomicBool::new(false))).collect();
+    if wanted.is_empty() {
+        return Ok((HashMap::new(), 0));
+    }
+    let proc_fd = pid::open_proc(proc)?;
+    let mut processes: Vec<_> = pid::list(proc)?
+        .filter_map(|tgid| {
+            let dir = ProcDir::open(&proc_fd, tgid)?;
+            Some((dir.stat()?.start_ticks, tgid))
+        })
+        .collect();
+    processes.sort_unstable();
+    let search = Search {
+        proc: &proc_fd,
+        missing: AtomicUsize::new(wanted.len()),
+        wanted: &wanted,
+        processes: &processes,
+        next: AtomicUsize::new(0),
+        not_allowed: AtomicU64::new(0),
+    };
+    let mut finds = std::thread::scope(|scope| {
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(SEARCHERS_CAP);
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(|| search.run())).collect();
+        let mut finds = search.run();
+        for other in others {
+            finds.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        finds
+    });
+    finds.sort_unstable_by_key(|find| Reverse(find.age));
+    let holder = |find: Find| (find.inode, Holder { tgid: processes[find.age].1, fd: find.fd });
+    Ok((finds.into_iter().map(holder).collect(), search.not_allowed.into_inner()))
+}
+
+/// What the searching threads share.
+struct Search<'a> {
+    proc: &'a OwnedFd,
+    /// Inode numbers, each with whether it was found.
+    wanted: &'a HashMap<u32, AtomicBool>,
+    missing: AtomicUsize,
+    /// Start time and process id, the oldest first.
+    processes: &'a [(u64, u32)],
+    next: AtomicUsize,
+    not_allowed: AtomicU64,
+}
+
+/// A wanted socket at a process, by the process's place in the order of age.
+struct Find {
+    inode: u32,
+    age: usize,
+    fd: i32,
+}
+
+impl Search<'_> {
+    fn run(&self) -> Vec<Find> {
+        let mut finds = Vec::new();
+        let mut buffer = Vec::with_capacity(32 * 1024);
+        while self.missing.load(Ordering::Relaxed) > 0 {
+            let age = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some((_, tgid)) = self.processes.get(age) else { break };
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            match openat(self.proc, format!("{tgid}/fd"), flags, Mode::empty()) {
+                Ok(fds) => self.search(&fds, &mut buffer, age, &mut finds),
+                Err(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => {
+                    self.not_allowed.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(_) => {}
+            }
+        }
+        finds
+    }
+
+    /// Notes the wanted sockets of one `/proc/PID/fd`.
+    fn search(&self, fds: &OwnedFd, buffer: &mut Vec<u8>, age: usize, finds: &mut Vec<Find>) {
+        let mut entries = RawDir::new(fds, buffer.spare_capacity_mut());
+        while let Some(Ok(entry)) = entries.next() {
+            let mut target = [0; 32];
+            let Ok(len) = readlinkat_raw(fds, entry.file_name(), &mut target[..]) else { continue };
+            let Some(inode) = socket_inode(&target[..len]) else { continue };
+            let Some(found) = self.wanted.get(&inode) else { continue };
+            let Some(fd) = entry.file_name().to_str().ok().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            if !found.swap(true, Ordering::Relaxed) {
+                self.missing.fetch_sub(1, Ordering::Relaxed);
+            }
+            finds.push(Find { inode, age, fd });
+        }
+    }
+}
+
+/// The inode number in `socket:[N]`.
+fn socket_inode(target: &[u8]) -> Option<u32> {
+    let number = target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
+    std::str::from_utf8(number).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

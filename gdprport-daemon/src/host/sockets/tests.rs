@@ -1,0 +1,120 @@
+//! Real sockets on loopback, and answers that no kernel would give.
+
+use std::io::{Read, Write};
+use std::net::{Ipv6Addr, TcpListener, TcpStream};
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A connection through a listener, both ends.
+fn connection(listener: &TcpListener) -> (TcpStream, TcpStream) {
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connects");
+    (client, listener.accept().expect("accepts").0)
+}
+
+fn cookie(socket: &impl std::os::fd::AsFd) -> u64 {
+    rustix::net::sockopt::socket_cookie(socket).expect("a socket has one")
+}
+
+/// Waits until it is so, five seconds at most: a child of another test, between its fork and its exec, holds
+/// on to every socket of this process.
+fn eventually(so: impl Fn() -> bool) -> bool {
+    (0..1000).any(|_| {
+        so() || {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            false
+        }
+    })
+}
+
+#[test]
+fn listeners_and_both_ends_are_listed_with_their_exact_bytes() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let port = listener.local_addr().expect("bound").port();
+    let (mut client, mut server) = connection(&listener);
+    client.write_all(&[7; 1000]).expect("writes");
+    server.read_exact(&mut [0; 1000]).expect("reads");
+    server.write_all(&[7; 10]).expect("writes");
+    client.read_exact(&mut [0; 10]).expect("reads");
+
+    let found = list(&PortSet::from_iter([port])).expect("the kernel lists");
+    assert_eq!(found.len(), 3);
+    let of = |wanted| found.iter().find(|socket| socket.cookie == wanted).expect("listed");
+    let (listening, client, server) = (of(cookie(&listener)), of(cookie(&client)), of(cookie(&server)));
+    assert_eq!((listening.peer, listening.state, listening.local.port), (None, LISTEN, port));
+    assert_eq!((client.peer, server.peer), (Some(server.local), Some(client.local)));
+    assert_eq!(server.local, listening.local);
+    // The active end's SYN was acknowledged and counts one.
+    assert_eq!((client.counts.bytes_acked, client.counts.bytes_received), (1001, 10));
+    assert_eq!(server.counts.bytes_received, 1000);
+    assert!(client.counts.rtt_us > 0 && client.counts.segs_out > 0 && client.counts.segs_in > 0);
+    assert!(client.inode > 0);
+}
+
+#[test]
+fn an_ipv4_peer_of_a_dual_stack_listener_is_plain_ipv4() {
+    let Ok(listener) = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)) else {
+        eprintln!("skipped: no IPv6");
+        return;
+    };
+    let port = listener.local_addr().expect("bound").port();
+    let _client = TcpStream::connect(("127.0.0.1", port)).expect("connects");
+    let (server, _) = listener.accept().expect("accepts");
+    let found = list(&PortSet::from_iter([port])).expect("the kernel lists");
+    let server = found.iter().find(|socket| socket.cookie == cookie(&server)).expect("listed");
+    assert_eq!(server.local.to_string(), format!("127.0.0.1:{port}"));
+    assert!(server.peer.is_some_and(|peer| peer.ip.is_ipv4()));
+}
+
+#[test]
+fn a_connection_that_was_closed_is_not_answered() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let (client, server) = connection(&listener);
+    let (open, closed) = (cookie(&listener), cookie(&client));
+    drop(server);
+    drop(client);
+    let left = || list_cookies(|cookie| cookie == open || cookie == closed).expect("the kernel lists");
+    assert!(eventually(|| left().iter().map(|socket| socket.cookie).eq([open])), "{:?}", left());
+}
+
+#[test]
+fn ports_that_are_not_watched_are_left_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let (client, _server) = connection(&listener);
+    let ephemeral = client.local_addr().expect("bound").port();
+    let found = list(&PortSet::from_iter([ephemeral])).expect("the kernel lists");
+    assert_eq!(found.len(), 2, "both ends, and not the listener: {found:?}");
+    assert!(list(&PortSet::from_iter([])).expect("the kernel lists").is_empty());
+}
+
+#[test]
+fn port_sets_hold_what_was_put_in() {
+    let set = PortSet::from_iter([0, 63, 64, 5432, 65535]);
+    let held: Vec<u16> = (0..=u16::MAX).filter(|port| set.contains(*port)).collect();
+    assert_eq!(held, [0, 63, 64, 5432, 65535]);
+}
+
+#[test]
+fn a_socket_is_fetched_only_if_it_is_the_one_that_was_meant() {
+    use std::os::fd::AsRawFd;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let (me, fd, wanted) = (std::process::id(), listener.as_raw_fd(), cookie(&listener));
+    let fetched = fetch(me, fd, wanted).expect("one's own may be fetched");
+    assert_eq!(cookie(&fetched), wanted);
+    for (tgid, fd, cookie) in [(me, fd, wanted + 1), (me, 1_000_000, wanted), (0, fd, wanted)] {
+        let error = fetch(tgid, fd, cookie).expect_err("not that socket");
+        assert!(matches!(error, FetchError::Gone { .. }), "{error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_answer_is_read_or_refused(mut bytes in proptest::collection::vec(any::<u8>(), 0..300), family in 0u8..12) {
+        if let Some(first) = bytes.first_mut() {
+            *first = family;
+        }
+        let _ = read_socket(&bytes, |_, _, _| true, |_| true);
+        let _ = TcpCounts::parse(&bytes);
+    }
+}

@@ -1,0 +1,92 @@
+//! `daemon run`: from arguments and configuration to a running daemon.
+
+use std::io::{self, IsTerminal, Write as _};
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use anstream::{AutoStream, ColorChoice};
+use jiff::tz::TimeZone;
+use tracing_subscriber::EnvFilter;
+
+use super::super::cli::{Color, EventsTarget, RunArgs};
+use super::super::lines::Lines;
+use super::super::{Exit, problems};
+use crate::app::{self, Config, PolicyError, PolicyFiles, RunError, RunOptions};
+use crate::out::{Format, Render};
+
+/// Where the policy is unless it is named.
+const ETC: &str = "/etc/gdprport";
+
+/// Runs the daemon in the foreground until it is told to stop.
+pub(super) fn daemon(args: RunArgs, socket: PathBuf, color: Color) -> anyhow::Result<Exit> {
+    log_to_stderr();
+    let config = Config::load(&args.config)?;
+    let policy = match (args.no_policy, args.policy) {
+        (true, _) => PolicyFiles::Catalog,
+        (false, files) if files.is_empty() => PolicyFiles::Directory(ETC.into()),
+        (false, files) => PolicyFiles::Named(files),
+    };
+    let (to_stdout, file) = match args.events {
+        Some(EventsTarget::Stdout) => (Some(Format::Native), config.events.file.clone()),
+        Some(EventsTarget::File(file)) => (lines_if_terminal(color), Some(file)),
+        None if io::stdout().is_terminal() => (lines_if_terminal(color), config.events.file.clone()),
+        // Without a terminal and without a place in the configuration, the events go where the output goes.
+        None if config.events.file.is_none() && !config.events.journald && !args.journald => {
+            (Some(Format::Native), None)
+        }
+        None => (None, config.events.file.clone()),
+    };
+    let journald = (args.journald || config.events.journald).then(|| render(false, None));
+    let options = RunOptions { policy, config, socket, stdout: to_stdout, file, journald };
+    match app::run(options) {
+        Ok(()) => Ok(Exit::Fine),
+        Err(RunError::Policy(PolicyError::Problems(found))) => {
+            let mut stderr = AutoStream::new(io::stderr().lock(), choice(color, &io::stderr()));
+            for problem in &found.list {
+                writeln!(stderr, "{}", problems::show(problem))?;
+            }
+            if found.omitted > 0 {
+                writeln!(stderr, "and {} more", found.omitted)?;
+            }
+            writeln!(stderr, "gdprport: the policy is invalid; nothing was started")?;
+            Ok(Exit::Invalid)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn lines_if_terminal(color: Color) -> Option<Format> {
+    let stdout = io::stdout();
+    stdout.is_terminal().then(|| {
+        let color = choice(color, &stdout) != ColorChoice::Never;
+        let columns = rustix::termios::tcgetwinsize(&stdout).ok().map(|size| size.ws_col);
+        Format::Human(render(color, columns.and_then(NonZeroU16::new)))
+    })
+}
+
+fn render(color: bool, width: Option<NonZeroU16>) -> Render {
+    let lines = Lines::new(color, width, TimeZone::system());
+    Box::new(move |event, out| lines.render(event, out))
+}
+
+fn choice(color: Color, stream: &impl anstream::stream::RawStream) -> ColorChoice {
+    match color {
+        Color::Auto => AutoStream::choice(stream),
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    }
+}
+
+/// The daemon's own words, not events: to standard error, from level `info` or what `GDPRPORT_LOG` says.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("GDPRPORT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let terminal = io::stderr().is_terminal();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(false)
+        .with_ansi(terminal);
+    // Whoever collects the output of a service adds the time.
+    let outcome = if terminal { subscriber.try_init() } else { subscriber.without_time().try_init() };
+    outcome.expect("no other subscriber was set");
+}

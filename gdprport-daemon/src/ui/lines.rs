@@ -1,0 +1,331 @@
+//! One line per event for a person at a terminal.
+//!
+//! Belongs here: which parts of an event are shown, where and in which colour. The full event is in the JSON.
+//!
+//! Calm by default: what is declared is quiet, what is not stands out. A line reads: when, what, which port,
+//! which way, who, with whom, and what the policy says. `~` before a process: its attribution is not exact.
+
+mod paint;
+
+use std::fmt::Write as _;
+use std::num::NonZeroU16;
+
+use anstyle::{AnsiColor, Style};
+use jiff::tz::TimeZone;
+
+use crate::core::event::{
+    Body, CoverageEvent, DaemonStart, Event, FlowEvent, FlowSummary, Kind, ListenerEvent, PolicyEvent,
+    Violation,
+};
+use crate::core::model::{Attribution, Direction, Outcome, Process};
+use crate::core::verdict::Verdict;
+use paint::{Painter, Piece, bytes, duration, list};
+
+const PLAIN: Style = Style::new();
+const DIM: Style = Style::new().dimmed();
+const BOLD: Style = Style::new().bold();
+const GOOD: Style = AnsiColor::Green.on_default();
+const UNSURE: Style = AnsiColor::Yellow.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const OWN: Style = AnsiColor::Cyan.on_default();
+
+/// The narrowest room for the end of a line: below it, the terminal may break the line.
+const MIN_TAIL: usize = 14;
+
+/// Writes events as lines.
+#[derive(Debug, Clone)]
+pub struct Lines {
+    color: bool,
+    width: Option<usize>,
+    zone: TimeZone,
+    cells: Cells,
+}
+
+/// Widths of the columns, in characters.
+#[derive(Debug, Clone, Copy)]
+struct Cells {
+    /// `%H:%M:%S` with or without milliseconds.
+    time: &'static str,
+    /// 1: only the sign of the kind.
+    head: usize,
+    port: usize,
+    process: usize,
+    peer: usize,
+    /// Blanks between columns.
+    gap: usize,
+}
+
+impl Cells {
+    const fn of(width: Option<usize>) -> Self {
+        match width {
+            Some(..100) => Self { time: "%H:%M:%S", head: 1, port: 12, process: 18, peer: 20, gap: 1 },
+            Some(100..150) => Self { time: "%H:%M:%S", head: 11, port: 13, process: 26, peer: 21, gap: 1 },
+            Some(150..) | None => {
+                Self { time: "%H:%M:%S%.3f", head: 11, port: 18, process: 42, peer: 30, gap: 2 }
+            }
+        }
+    }
+}
+
+impl Lines {
+    /// Lines for a terminal of this many columns (`None`: nothing is cut at the end), with times in this zone.
+    #[must_use]
+    pub fn new(color: bool, width: Option<NonZeroU16>, zone: TimeZone) -> Self {
+        let width = width.map(|width| usize::from(width.get()));
+        let cells = Cells::of(width);
+        Self { color, width, zone, cells }
+    }
+
+    /// Appends one line, without a line feed.
+    pub fn render(&self, event: &Event, out: &mut Vec<u8>) {
+        let mut painter = Painter { out, color: self.color, gap: self.cells.gap, column: 0 };
+        let time = self.zone.to_datetime(event.time).strftime(self.cells.time).to_string();
+        painter.cell(time.len(), &[(DIM, time)]);
+        let (style, sign, word) = head(&event.body);
+        let kind = if self.cells.head == 1 { sign.to_owned() } else { format!("{sign} {word}") };
+        painter.cell(self.cells.head, &[(style, kind)]);
+        match &event.body {
+            Body::FlowOpen(flow) | Body::FlowFail(flow) | Body::FlowClose(flow) | Body::FlowUpdate(flow) => {
+                self.flow(&mut painter, flow);
+            }
+            Body::Violation(violation) => match &**violation {
+                Violation::Flow(flow) => self.flow(&mut painter, flow),
+                Violation::Listener(listener) => self.listener(&mut painter, listener),
+            },
+            Body::ListenerOpen(listener) | Body::ListenerClose(listener) => {
+                self.listener(&mut painter, listener);
+            }
+            Body::FlowSummary(summary) => self.summary(&mut painter, summary),
+            Body::Coverage(event) => self.tail(&mut painter, true, &coverage(event)),
+            Body::PolicyApplied(event) => self.tail(&mut painter, true, &policy(event)),
+            Body::DaemonStart(event) => self.tail(&mut painter, true, &start(event)),
+            Body::DaemonStop(event) => {
+                let text = format!("{} after {}", event.daemon.reason, duration(event.daemon.uptime_ms));
+                self.tail(&mut painter, true, &[(PLAIN, text)]);
+            }
+        }
+    }
+
+    fn flow(&self, painter: &mut Painter<'_>, event: &FlowEvent) {
+        self.columns(painter, &event.port.name, arrow(event.flow.direction), &who(event.process.as_deref()));
+        let mut peer = vec![(
+            PLAIN,
+            crate::core::model::Endpoint::new(event.flow.peer.ip, event.flow.peer.port).to_string(),
+        )];
+        if let Some(name) = &event.flow.peer.name {
+            peer.push((DIM, format!(" {name}")));
+        }
+        if let Some(process) = &event.peer_process {
+            peer.push((DIM, format!(" {}", program(process))));
+        }
+        painter.cell(self.cells.peer, &peer);
+        let (mut tail, keep) = judged(&event.verdict);
+        let mut counts = Vec::new();
+        match event.flow.outcome {
+            Outcome::Established | Outcome::Closed => {}
+            bad @ (Outcome::Reset
+            | Outcome::Refused
+            | Outcome::TimedOut
+            | Outcome::Denied
+            | Outcome::Aborted
+            | Outcome::Lost) => {
+                counts.push(bad.to_string());
+            }
+        }
+        counts.extend(event.flow.duration_ms.filter(|&ms| ms > 0).map(duration));
+        counts.extend(event.flow.bytes_sent.map(|count| format!("↑{}", bytes(count))));
+        counts.extend(event.flow.bytes_received.map(|count| format!("↓{}", bytes(count))));
+        if !counts.is_empty() {
+            tail.push((DIM, format!(" · {}", counts.join(" "))));
+        }
+        self.tail(painter, keep, &tail);
+    }
+
+    fn listener(&self, painter: &mut Painter<'_>, event: &ListenerEvent) {
+        self.columns(painter, &event.port.name, "◦", &who(event.process.as_deref()));
+        painter.cell(self.cells.peer, &[(PLAIN, event.listener.local.to_string())]);
+        let (tail, keep) = judged(&event.verdict);
+        self.tail(painter, keep, &tail);
+    }
+
+    fn summary(&self, painter: &mut Painter<'_>, event: &FlowSummary) {
+        let counts = &event.summary;
+        let (way, process, peer, says) = match &event.summary.group {
+            Some(group) => {
+                let exe = group.exe.as_deref().map_or("unknown process", basename);
+                let mut process = vec![(BOLD, exe.to_owned())];
+                process.extend(group.user.iter().map(|user| (PLAIN, format!(" {user}"))));
+                process.extend(group.unit.iter().map(|unit| (DIM, format!(" {}", short(unit)))));
+                let says = match &group.rule {
+                    Some(rule) => (GOOD, format!("✓ {rule}")),
+                    None => (UNSURE, "? undecided".to_owned()),
+                };
+                (arrow(group.direction), process, group.peer_ip.to_string(), says)
+            }
+            None => (
+                "↔",
+                vec![(DIM, "many processes".to_owned())],
+                "many peers".to_owned(),
+                (DIM, "the rest".to_owned()),
+            ),
+        };
+        self.columns(painter, &event.port.name, way, &process);
+        painter.cell(self.cells.peer, &[(PLAIN, peer)]);
+        let mut text = String::from(" ·");
+        for (count, word) in [
+            (counts.opened, "opened"),
+            (counts.closed, "closed"),
+            (counts.failed, "failed"),
+            (counts.updated, "still open"),
+        ] {
+            if count > 0 {
+                write!(text, " {count} {word}").expect("writing to memory cannot fail");
+            }
+        }
+        write!(text, " ↑{} ↓{}", bytes(counts.bytes_sent), bytes(counts.bytes_received))
+            .expect("writing to memory cannot fail");
+        self.tail(painter, false, &[says, (DIM, text)]);
+    }
+
+    fn columns(&self, painter: &mut Painter<'_>, port: &str, way: &str, process: &[Piece]) {
+        painter.cell(self.cells.port, &[(BOLD, port.to_owned())]);
+        painter.cell(1, &[(DIM, way.to_owned())]);
+        painter.cell(self.cells.process, process);
+    }
+
+    /// The end of the line: cut to the terminal, unless it must be read whole.
+    fn tail(&self, painter: &mut Painter<'_>, keep: bool, pieces: &[Piece]) {
+        let room = self.width.map(|width| width.saturating_sub(painter.column).max(MIN_TAIL));
+        painter.text(room.filter(|_| !keep), pieces);
+    }
+}
+
+/// Style, sign and word of a kind.
+fn head(body: &Body) -> (Style, &'static str, &'static str) {
+    match body.kind() {
+        Kind::FlowOpen => (PLAIN, "●", "open"),
+        Kind::FlowFail => (UNSURE, "✕", "fail"),
+        Kind::FlowClose => (DIM, "○", "close"),
+        Kind::FlowUpdate => (DIM, "·", "update"),
+        Kind::FlowSummary => (PLAIN, "Σ", "summary"),
+        Kind::Violation => (BAD, "▲", "VIOLATION"),
+        Kind::ListenerOpen => (PLAIN, "◆", "listen"),
+        Kind::ListenerClose => (DIM, "◇", "unlisten"),
+        Kind::Coverage => (OWN, "≡", "coverage"),
+        Kind::PolicyApplied => (OWN, "§", "policy"),
+        Kind::DaemonStart => (OWN, "▶", "start"),
+        Kind::DaemonStop => (OWN, "■", "stop"),
+    }
+}
+
+const fn arrow(direction: Direction) -> &'static str {
+    match direction {
+        Direction::In => "←",
+        Direction::Out => "→",
+    }
+}
+
+fn basename(path: &str) -> &str {
+    path.rsplit('/').find(|part| !part.is_empty()).unwrap_or(path)
+}
+
+/// `postgres[4242]`; a script by its own name; what is not known exactly with a `~`.
+fn program(process: &Process) -> String {
+    let path = process.script.as_deref().or(process.exe.as_deref());
+    let name = path.map(basename).or(process.comm.as_deref()).unwrap_or("?");
+    let mark = if process.attribution == Attribution::Exact { "" } else { "~" };
+    format!("{mark}{name}[{}]", process.pid)
+}
+
+fn who(process: Option<&Process>) -> Vec<Piece> {
+    let Some(process) = process else { return vec![(UNSURE, "unknown process".to_owned())] };
+    let user =
+        process.user.as_ref().map_or_else(|| format!(" uid {}", process.uid), |user| format!(" {user}"));
+    let mut pieces = vec![(BOLD, program(process)), (PLAIN, user)];
+    if let Some(container) = &process.container {
+        // Twelve digits, as container tools show it.
+        pieces.push((DIM, format!(" {}", container.id.get(..12).unwrap_or(&container.id))));
+    } else if let Some(unit) = &process.unit {
+        pieces.push((DIM, format!(" {}", short(unit))));
+    }
+    pieces
+}
+
+/// Most units are services: that need not be said.
+fn short(unit: &str) -> &str {
+    unit.strip_suffix(".service").unwrap_or(unit)
+}
+
+/// What the policy says, and whether it must be read whole.
+fn judged(verdict: &Verdict) -> (Vec<Piece>, bool) {
+    match verdict {
+        Verdict::Declared { rule } => (vec![(GOOD, format!("✓ {rule}"))], false),
+        Verdict::Undecided { missing, .. } => {
+            (vec![(UNSURE, format!("? undecided: {}", list(missing)))], false)
+        }
+        Verdict::Violation { reasons, nearest } => {
+            let mut pieces = vec![(BAD, format!("✗ {}", list(reasons.iter().map(|reason| reason.id))))];
+            if let Some(nearest) = nearest {
+                pieces.push((DIM, format!(" · nearest {} fails {}", nearest.role, list(&nearest.failed))));
+            }
+            (pieces, true)
+        }
+    }
+}
+
+fn coverage(event: &CoverageEvent) -> Vec<Piece> {
+    let books = &event.coverage;
+    let of = event.port.as_ref().map_or("all ports", |port| &port.name);
+    let mut pieces = vec![
+        (BOLD, of.to_owned()),
+        (
+            PLAIN,
+            format!(
+                " · {} received, {} delivered, {} suppressed, ",
+                books.received, books.delivered, books.suppressed
+            ),
+        ),
+    ];
+    if books.lost() == 0 {
+        pieces.push((GOOD, "none lost".to_owned()));
+        return pieces;
+    }
+    let kernel = books.kernel.iter().flat_map(|kernel| &kernel.dropped).map(|(why, n)| format!("{n} {why}"));
+    let own = books.dropped.iter().map(|(why, n)| format!("{n} {why}"));
+    let sinks = books
+        .sinks
+        .iter()
+        .flat_map(|sink| sink.dropped.iter().map(move |(why, n)| format!("{n} {why} ({})", sink.name)));
+    pieces.push((BAD, format!("{} LOST", books.lost())));
+    pieces.push((PLAIN, format!(": {}", list(kernel.chain(own).chain(sinks)))));
+    pieces
+}
+
+fn policy(event: &PolicyEvent) -> Vec<Piece> {
+    let policy = &event.policy;
+    let mut pieces =
+        vec![(PLAIN, format!("{} ports, {} rules from {}", policy.ports, policy.rules, list(&policy.files)))];
+    pieces.extend(policy.warnings.iter().map(|warning| (UNSURE, format!(" · {warning}"))));
+    pieces
+}
+
+fn start(event: &DaemonStart) -> Vec<Piece> {
+    let daemon = &event.daemon;
+    let missing: Vec<&str> =
+        daemon.hooks.iter().filter(|hook| !hook.attached).map(|hook| &*hook.name).collect();
+    let in_use = daemon.hooks.len() - missing.len();
+    let mut pieces = vec![(
+        PLAIN,
+        format!("watching with {in_use} of {} hooks on Linux {}", daemon.hooks.len(), daemon.kernel),
+    )];
+    if !missing.is_empty() {
+        pieces.push((UNSURE, format!(" · without {}", list(missing))));
+    }
+    if event.policy.is_none() {
+        pieces.push((UNSURE, " · no policy: the catalog applies".to_owned()));
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests;
