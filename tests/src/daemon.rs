@@ -207,19 +207,18 @@ impl Daemon {
         let held = crate::bpf::Held::by(self.pid());
         let status = self.terminate();
         assert_eq!(status.code(), Some(0), "the daemon ended with {status}; it said:\n{}", self.said());
+        self.log.refresh();
         assert_eq!(self.log.seen().last().map(Event::kind), Some("daemon.stop"), "the last event");
         self.log.check();
         wait::until("nothing of the daemon stays in the kernel", || held.is_gone());
         std::mem::replace(&mut self.log, EventLog::at(Path::new("/dev/null")))
     }
 
-    /// Ends it by SIGTERM, reads the rest of its events and checks nothing.
+    /// Ends it by SIGTERM and neither reads nor checks its events.
     #[track_caller]
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal(libc::SIGTERM);
-        let status = self.child.wait(PATIENCE);
-        self.log.refresh();
-        status
+        self.child.wait(PATIENCE)
     }
 }
 

@@ -160,6 +160,7 @@ fn a_rotated_file_is_reopened_on_sighup_without_a_gap() {
     fresh.wait_count("flow.close", 10, |event| event.is("flow.close", port.number()));
     assert!(daemon.terminate().success());
 
+    daemon.log.refresh();
     fresh.refresh();
     fresh.check();
     daemon.log.check();
