@@ -4,7 +4,6 @@
 //! socket taken before anything touches the kernel; hooks are attached before existing processes are
 //! numbered, and ports are watched before existing sockets are listed.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -116,7 +115,7 @@ pub fn run(mut options: RunOptions) -> Result<(), RunError> {
 }
 
 fn publisher(options: &mut RunOptions, host: &HostId) -> Result<Publisher, RunError> {
-    let capacity = NonZeroUsize::new(options.config.events.queue as usize).unwrap_or(NonZeroUsize::MIN);
+    let capacity = options.config.events.queue;
     let mut sinks = Vec::new();
     if let Some(format) = options.stdout.take() {
         sinks.push(Sink::stdout(capacity, format)?);

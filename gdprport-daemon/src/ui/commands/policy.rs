@@ -24,11 +24,14 @@ pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Out) -> anyhow::R
             let policy = &loaded.policy;
             let warnings = policy.warnings().to_vec();
             let ports = policy.watched().filter(|port| port.declared).count();
+            let warned = match warnings.len() {
+                0 => String::new(),
+                warnings => format!(", {}", counted(warnings, "warning")),
+            };
             let summary = format!(
-                "valid: {}, {}, {} in {}\n{}\n",
+                "valid: {}, {}{warned} in {}\n{}\n",
                 counted(ports, "declared port"),
                 counted(policy.rules(), "rule"),
-                counted(warnings.len(), "warning"),
                 counted(count, "file"),
                 policy.digest(),
             );
