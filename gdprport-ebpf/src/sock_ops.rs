@@ -20,7 +20,7 @@ use gdprport_common::{
 
 use crate::count::Occasion;
 use crate::emit;
-use crate::maps::{OWNERS, watched};
+use crate::maps::{OWNERS, port_flags, watched};
 
 /// `AF_INET6`.
 const INET6: u32 = 10;
@@ -122,6 +122,11 @@ fn nobody() -> SocketOwner {
         peer_family: 0,
         role: SocketRole::None as u8,
         started: 0,
+        wants_payload: 0,
+        segments_out: 0,
+        segments_in: 0,
+        out_base: 0,
+        in_base: 0,
     }
 }
 
@@ -155,9 +160,12 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
         let Some(occasion) = Occasion::seen(hook) else { return };
         let (local_port, peer_port) = ports(ops);
         let port = if kind as u8 == RecordKind::ActiveEstablished as u8 { peer_port } else { local_port };
-        if !watched(port) {
+        let flags = port_flags(port);
+        if !flags.watched() {
             return occasion.filtered();
         }
+        let out_base = read_volatile(&raw const (*ops).snd_nxt);
+        let in_base = read_volatile(&raw const (*ops).rcv_nxt);
         let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
         if sk.is_null() {
             return occasion.filtered();
@@ -168,6 +176,12 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
         if !stored.is_null() {
             (*stored).since_ns = now;
             (*stored).started = 1;
+            (*stored).out_base = out_base;
+            (*stored).in_base = in_base;
+            (*stored).segments_out = 0;
+            (*stored).segments_in = 0;
+            let live = kind as u8 != RecordKind::Listening as u8;
+            (*stored).wants_payload = (live && flags.posture()) as u8;
             owner = *stored;
         }
         follow(ops);

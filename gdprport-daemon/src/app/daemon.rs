@@ -159,6 +159,9 @@ impl Daemon {
                 self.resolver.learn_exec(*exec_id, *tgid, *previous, path.unwrap_or_default());
             }
             Record::Cgroup { cgroup_id, path: Some(path) } => self.resolver.learn_cgroup(*cgroup_id, path),
+            Record::Payload { cookie, sent, offset, bytes } => {
+                tracing::info!(cookie, sent, offset, len = bytes.len(), head = ?&bytes[..bytes.len().min(8)], "PAYLOAD")
+            }
             Record::Cgroup { path: None, .. } => {}
             Record::Listening(event) => self.listening(event, now),
             Record::ListenerEnded(event) => {

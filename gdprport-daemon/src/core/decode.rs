@@ -6,7 +6,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gdprport_common::{
-    CgroupRecord, ExecRecord, FLAG_ANSWERED, FailTail, FlowRecord, PATH_CAP, RecordKind, SocketRole,
+    CgroupRecord, ExecRecord, FLAG_ANSWERED, FailTail, FlowRecord, PATH_CAP, PAYLOAD_CAP, PayloadHeader,
+    RecordKind, SocketRole,
 };
 use zerocopy::FromBytes as _;
 
@@ -95,6 +96,17 @@ pub enum Record<'a> {
         /// What `execve` was given; `None` if it could not be read or was cut.
         path: Option<&'a [u8]>,
     },
+    /// The beginning of a payload segment of a flow.
+    Payload {
+        /// Socket cookie of the flow.
+        cookie: u64,
+        /// True if this end sent it.
+        sent: bool,
+        /// Where in the stream of this direction it begins, modulo 2^32.
+        offset: u32,
+        /// Its first bytes.
+        bytes: &'a [u8],
+    },
     /// A cgroup2 directory was made.
     Cgroup {
         /// Its id.
@@ -138,6 +150,15 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
                 cgroup_id: record.cgroup_id,
                 path: path(kind, &record.path, record.path_len)?,
             })
+        }
+        RecordKind::Payload => {
+            let (header, rest) = PayloadHeader::ref_from_prefix(bytes).map_err(|_| length)?;
+            let bytes = rest
+                .get(..usize::from(header.len))
+                .filter(|bytes| bytes.len() <= PAYLOAD_CAP)
+                .ok_or(DecodeError::Field { kind, field: "payload length" })?;
+            let (cookie, sent, offset) = (header.cookie, header.sent != 0, header.offset);
+            Ok(Record::Payload { cookie, sent, offset, bytes })
         }
         RecordKind::ActiveEstablished => Ok(Record::Connected(living(kind, bytes, length)?)),
         RecordKind::PassiveEstablished => Ok(Record::Arrived(living(kind, bytes, length)?)),

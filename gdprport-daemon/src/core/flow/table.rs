@@ -132,7 +132,7 @@ impl Table {
             Record::Arrived(event) => self.begin(event, Direction::In, cx, out),
             Record::Accepted(event) => self.accepted(event, cx, out),
             Record::Ended(event, ending) => self.ended(event, ending, cx, out),
-            Record::Listening(_) | Record::ListenerEnded(_) | Record::Exec { .. } | Record::Cgroup { .. } => {
+            Record::Payload { .. } | Record::Listening(_) | Record::ListenerEnded(_) | Record::Exec { .. } | Record::Cgroup { .. } => {
             }
         }
     }

@@ -13,7 +13,9 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage};
-use aya::programs::{CgroupAttachMode, CgroupSock, CgroupSockAddr, ProgramError, SockOps, TracePoint};
+use aya::programs::{
+    CgroupAttachMode, CgroupSkb, CgroupSock, CgroupSockAddr, ProgramError, SockOps, TracePoint,
+};
 use aya::{Ebpf, EbpfLoader};
 use gdprport_common::{Counters, ExecRecord, HOOKS, PortFlags, SocketOwner, TaskIdentity};
 
@@ -143,7 +145,7 @@ impl Probes {
         let on = wanted.iter().filter(|port| self.watched.binary_search(port).is_err());
         let changes: Vec<(u16, PortFlags)> = off
             .map(|port| (*port, PortFlags::default()))
-            .chain(on.map(|port| (*port, PortFlags::WATCHED)))
+            .chain(on.map(|port| (*port, PortFlags::WATCHED.with(PortFlags::POSTURE))))
             .collect();
         for (port, flags) in changes {
             self.ports.set(u32::from(port), flags.0, 0).map_err(|e| map_error("PORTS", &e))?;
@@ -263,6 +265,11 @@ fn attach(object: &mut Ebpf, spec: &HookSpec, cgroup: &File) -> Result<(), Progr
             let program: &mut SockOps = program.try_into()?;
             program.load()?;
             program.attach(cgroup, mode)?;
+        }
+        Attach::Skb(direction) => {
+            let program: &mut CgroupSkb = program.try_into()?;
+            program.load()?;
+            program.attach(cgroup, direction, mode)?;
         }
         Attach::Tracepoint(category, name) => {
             let program: &mut TracePoint = program.try_into()?;
