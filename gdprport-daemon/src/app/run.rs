@@ -26,6 +26,7 @@ use crate::core::event::{Agent, Body, DaemonEnd, DaemonInfo, DaemonStart, Daemon
 use crate::core::flow::Table;
 use crate::core::policy::Names;
 use crate::host::clock::{BootClock, HostId, boottime_ns};
+use crate::host::farewell::Farewells;
 use crate::host::probes::{LoadError, Probes, Ring};
 use crate::host::process::{Resolver, Roots};
 use crate::out::{Fanout, Format, JOURNALD_SOCKET, Render, Sink, SinkError};
@@ -159,6 +160,9 @@ async fn serve(
         })
         .map_err(RunError::System)?;
     let (surveys_to, mut surveys) = mpsc::channel::<Survey>(2);
+    let farewells_to = surveys_to.clone();
+    let mut farewells =
+        Farewells::new(move |heard| farewells_to.blocking_send(Survey::Farewells(heard)).is_ok());
     daemon.announce_start();
     daemon.begin_survey();
     start_whole(daemon.port_set(), surveys_to.clone());
@@ -191,11 +195,11 @@ async fn serve(
                 daemon.names_resolved(resolved, now);
             },
             survey = surveys.recv() => if let Some(survey) = survey {
-                ask_under_way &= matches!(survey, Survey::Whole(..));
+                ask_under_way &= !matches!(survey, Survey::Known(_));
                 // What the list shows is compared with the table, so every record from before it counts.
                 while take_records(&mut daemon, &mut ring) > 0 {}
                 let now = daemon.now();
-                daemon.survey(survey, now);
+                daemon.survey(survey, &mut farewells, now);
             },
             _ = every_second.tick() => {
                 let now = daemon.now();
@@ -208,9 +212,13 @@ async fn serve(
                     notify::alive();
                 }
             }
-            _ = asking.tick() => if !ask_under_way && let Some((asked, due)) = daemon.to_ask(boottime_ns()) {
-                ask_under_way = true;
-                start_known(asked, due, surveys_to.clone());
+            _ = asking.tick() => if !ask_under_way {
+                let (asked, due) = daemon.to_ask(boottime_ns());
+                farewells.keep(&asked);
+                if !asked.is_empty() {
+                    ask_under_way = true;
+                    start_known(asked, due, surveys_to.clone());
+                }
             },
             () = async { match settle_at {
                 Some(at) => tokio::time::sleep_until(at).await,
