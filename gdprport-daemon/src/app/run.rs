@@ -13,11 +13,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use uuid::Uuid;
 
+use super::before::{Before, start_known};
 use super::config::Config;
 use super::daemon::{Daemon, Parts};
 use super::files::{PolicyError, PolicyFiles};
 use super::publish::Publisher;
-use super::snapshot::{Survey, start_known, start_whole};
+use super::snapshot::{Survey, start_whole};
 use super::{doctor, notify};
 use crate::control::api::ReloadReply;
 use crate::control::handle::{Inbox, Request, channel};
@@ -26,7 +27,6 @@ use crate::core::event::{Agent, Body, DaemonEnd, DaemonInfo, DaemonStart, Daemon
 use crate::core::flow::Table;
 use crate::core::policy::Names;
 use crate::host::clock::{BootClock, HostId, boottime_ns};
-use crate::host::farewell::Farewells;
 use crate::host::probes::{LoadError, Probes, Ring};
 use crate::host::process::{Resolver, Roots};
 use crate::out::{Fanout, Format, JOURNALD_SOCKET, Render, Sink, SinkError};
@@ -160,9 +160,7 @@ async fn serve(
         })
         .map_err(RunError::System)?;
     let (surveys_to, mut surveys) = mpsc::channel::<Survey>(2);
-    let farewells_to = surveys_to.clone();
-    let mut farewells =
-        Farewells::new(move |heard| farewells_to.blocking_send(Survey::Farewells(heard)).is_ok());
+    let mut before = Before::new(surveys_to.clone());
     daemon.announce_start();
     daemon.begin_survey();
     start_whole(daemon.port_set(), surveys_to.clone());
@@ -199,7 +197,7 @@ async fn serve(
                 // What the list shows is compared with the table, so every record from before it counts.
                 while take_records(&mut daemon, &mut ring) > 0 {}
                 let now = daemon.now();
-                daemon.survey(survey, &mut farewells, now);
+                daemon.survey(survey, &mut before, now);
             },
             _ = every_second.tick() => {
                 let now = daemon.now();
@@ -212,13 +210,11 @@ async fn serve(
                     notify::alive();
                 }
             }
-            _ = asking.tick() => if !ask_under_way {
-                let (asked, due) = daemon.to_ask(boottime_ns());
-                farewells.keep(&asked);
-                if !asked.is_empty() {
-                    ask_under_way = true;
-                    start_known(asked, due, surveys_to.clone());
-                }
+            _ = asking.tick() => if !ask_under_way
+                && let Some(asked) = daemon.to_ask(&mut before, boottime_ns())
+            {
+                ask_under_way = true;
+                start_known(asked, surveys_to.clone());
             },
             () = async { match settle_at {
                 Some(at) => tokio::time::sleep_until(at).await,

@@ -5,13 +5,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 use gdprport_common::{SocketOwner, SocketRole};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use super::before::{Before, Known};
 use super::context::Kernel;
 use super::daemon::Daemon;
 use super::listeners::Listener;
@@ -19,37 +18,23 @@ use crate::core::flow::{Found, Progress};
 use crate::core::identity::OwnerRef;
 use crate::core::model::Direction;
 use crate::host::clock::boottime_ns;
-use crate::host::farewell::{Farewell, Farewells, Wanted};
+use crate::host::farewell::{Farewell, Wanted};
+use crate::host::process::Resolver;
 use crate::host::snapshot::{FoundSocket, Holder, Snapshot, snapshot};
-use crate::host::sockets::{self, PortSet, TcpCounts, TcpSocket};
-use crate::host::{netns, process::Resolver};
+use crate::host::sockets::{self, PortSet, TcpCounts};
 
 /// A flow that began less than this before the sockets were listed may be missing from the list; ns.
 const FRESH_NS: u64 = 1_000_000_000;
-
-/// How long after a socket was found missing its farewell may still come: on an idle host that takes some
-/// ten milliseconds.
-const FAREWELL_GRACE: Duration = Duration::from_secs(1);
 
 /// What was found on the host, on its way to the loop.
 #[derive(Debug)]
 pub enum Survey {
     /// All sockets on watched ports with their owners, and when the listing began; boottime ns.
     Whole(Box<Snapshot>, u64),
-    /// How known flows stand; those of a namespace that was listed and not answered are gone.
+    /// How known flows stand.
     Known(Known),
     /// Sockets from before that ended.
     Farewells(Vec<Farewell>),
-}
-
-/// How known flows stand.
-#[derive(Debug, Default)]
-pub struct Known {
-    sockets: HashMap<u64, TcpSocket>,
-    /// True if some namespace could not be looked into: then absence proves nothing.
-    partial: bool,
-    asked: Arc<HashSet<u64>>,
-    due: Vec<u64>,
 }
 
 /// Starts listing everything on these ports; the answer comes as [`Survey::Whole`].
@@ -68,66 +53,8 @@ pub fn start_whole(ports: PortSet, to: mpsc::Sender<Survey>) {
     });
 }
 
-/// Starts asking how these flows stand; the answer comes as [`Survey::Known`], after the farewells of those
-/// that are gone. Those in `due` are to be reported.
-pub fn start_known(asked: Arc<HashSet<u64>>, due: Vec<u64>, to: mpsc::Sender<Survey>) {
-    tokio::spawn(async move {
-        let asking = tokio::task::spawn_blocking(move || ask(asked, due));
-        let known = asking.await.unwrap_or_else(|error| {
-            tracing::error!(%error, "flows from before were not asked about");
-            Known { partial: true, ..Known::default() }
-        });
-        if known.gone().next().is_some() {
-            tokio::time::sleep(FAREWELL_GRACE).await;
-        }
-        let _ = to.send(Survey::Known(known)).await;
-    });
-}
-
-fn ask(asked: Arc<HashSet<u64>>, due: Vec<u64>) -> Known {
-    let mut known = Known { asked, due, ..Known::default() };
-    match netns::enumerate(Path::new("/proc")) {
-        Ok(namespaces) => {
-            known.partial = namespaces.not_allowed > 0 || namespaces.over_cap > 0;
-            for namespace in namespaces.found {
-                let listed = namespace
-                    .open()
-                    .and_then(|ns| ns.run(|| sockets::list_cookies(|cookie| known.asked.contains(&cookie))));
-                match listed {
-                    Ok(Ok(found)) => {
-                        known.sockets.extend(found.into_iter().map(|socket| (socket.cookie, socket)));
-                    }
-                    Ok(Err(error)) => {
-                        tracing::debug!(%error, "sockets of a namespace were not listed");
-                        known.partial = true;
-                    }
-                    // One that ended meanwhile has no sockets left.
-                    Err(netns::EnterError::Gone { .. }) => {}
-                    Err(error) => {
-                        tracing::debug!(%error, "a namespace was not entered");
-                        known.partial = true;
-                    }
-                }
-            }
-        }
-        Err(error) => {
-            tracing::warn!(%error, "network namespaces cannot be listed");
-            known.partial = true;
-        }
-    }
-    known
-}
-
-impl Known {
-    /// What was asked about and is not there.
-    fn gone(&self) -> impl Iterator<Item = u64> {
-        let missing = |cookie: &u64| !self.partial && !self.sockets.contains_key(cookie);
-        self.asked.iter().copied().filter(missing)
-    }
-}
-
 /// The kernel's counts as application bytes of an open connection: its SYN, if this end sent it, counts.
-fn progress(counts: &TcpCounts, direction: Direction) -> Progress {
+pub(super) fn progress(counts: &TcpCounts, direction: Direction) -> Progress {
     let syn = u64::from(direction == Direction::Out);
     Progress {
         bytes_sent: Some(counts.bytes_acked.saturating_sub(syn)),
@@ -157,15 +84,15 @@ impl Daemon {
     }
 
     /// Takes a listing in. All records from before its end must have been taken in already.
-    pub fn survey(&mut self, survey: Survey, farewells: &mut Farewells, now: Timestamp) {
+    pub fn survey(&mut self, survey: Survey, before: &mut Before, now: Timestamp) {
         match survey {
-            Survey::Whole(found, began_ns) => self.whole(*found, began_ns, farewells, now),
+            Survey::Whole(found, began_ns) => self.whole(*found, began_ns, before, now),
             Survey::Known(known) => self.known(&known, now),
             Survey::Farewells(heard) => self.farewells(&heard, now),
         }
     }
 
-    fn whole(&mut self, found: Snapshot, began_ns: u64, farewells: &mut Farewells, now: Timestamp) {
+    fn whole(&mut self, found: Snapshot, began_ns: u64, before: &mut Before, now: Timestamp) {
         for error in &found.not_entered {
             tracing::warn!(%error, "sockets from before in this network namespace are not known");
         }
@@ -191,6 +118,7 @@ impl Daemon {
         // Listeners first: whether a connection was accepted shows by them.
         fresh.sort_by_key(|socket| socket.peer.is_some());
         let mut wanted: HashMap<u64, Wanted> = HashMap::new();
+        before.found_in(fresh.iter().map(|socket| (socket.cookie, socket.netns)));
         for socket in fresh {
             let netns_cookie = cookies.get(&socket.netns).copied().unwrap_or(0);
             if socket.peer.is_some() {
@@ -206,7 +134,7 @@ impl Daemon {
         for namespace in found.namespaces {
             let inode = namespace.ns.inode();
             if let (Some(subscription), Some(wanted)) = (namespace.farewells, wanted.remove(&inode)) {
-                farewells.watch(inode, subscription, wanted);
+                before.farewells.watch(inode, subscription, wanted);
             }
         }
         if !partial {
@@ -297,53 +225,6 @@ impl Daemon {
         for cookie in listeners {
             self.listener_ended(cookie, now);
         }
-    }
-
-    fn known(&mut self, known: &Known, now: Timestamp) {
-        let now_ns = boottime_ns();
-        for cookie in known.gone() {
-            self.listener_ended(cookie, now);
-        }
-        self.with_table(now, |table, judge, out| {
-            for cookie in known.gone() {
-                // A flow whose end the kernel side tells is not ended here: its record is on the way.
-                if table.get(cookie).is_some_and(|flow| flow.found) {
-                    table.vanished(cookie, now_ns, out);
-                }
-            }
-            for (cookie, socket) in &known.sockets {
-                let Some(flow) = table.get(*cookie) else { continue };
-                let progress = progress(&socket.counts, flow.direction);
-                table.note(*cookie, progress);
-            }
-            for cookie in &known.due {
-                table.progress(*cookie, Progress::default(), judge, out);
-            }
-        });
-    }
-
-    fn farewells(&mut self, heard: &[Farewell], now: Timestamp) {
-        for farewell in heard {
-            self.listener_ended(farewell.cookie, now);
-        }
-        self.with_table(now, |table, _, out| {
-            for Farewell { cookie, time_ns, last } in heard {
-                // Its record, if there was one, has been taken in before.
-                let Some(flow) = table.get(*cookie).filter(|flow| flow.found) else { continue };
-                table.farewell(*cookie, last.ending(flow.direction), *time_ns, out);
-            }
-        });
-    }
-
-    /// What has to be asked about: flows and listeners of whose end no record will tell, and flows whose
-    /// update is due.
-    #[must_use]
-    pub fn to_ask(&mut self, now_ns: u64) -> (Arc<HashSet<u64>>, Vec<u64>) {
-        let due = self.table.due_updates(now_ns);
-        let found = self.table.iter().filter(|flow| flow.found).map(|flow| flow.cookie);
-        let listeners = self.listeners.iter().filter(|listener| listener.found).map(|l| l.cookie);
-        let asked: HashSet<u64> = found.chain(listeners).chain(due.iter().copied()).collect();
-        (Arc::new(asked), due)
     }
 }
 
