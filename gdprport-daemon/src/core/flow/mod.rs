@@ -4,6 +4,7 @@
 //! policy says, and answers with [`Change`]s; it reads no clock and writes nothing. Times are nanoseconds
 //! of `CLOCK_BOOTTIME`, as the kernel side stamps them.
 
+mod farewell;
 mod pairs;
 mod progress;
 mod table;
@@ -16,6 +17,7 @@ use super::identity::OwnerRef;
 use super::model::{Direction, Endpoint, Outcome, Process};
 use super::verdict::Verdict;
 
+pub use farewell::LastCounts;
 pub use progress::{Found, Progress};
 pub use table::{Limits, Table, TableCounters};
 

@@ -229,11 +229,23 @@ impl Table {
 
     /// Reports a flow as ended that is gone from the host without a record of its end.
     pub fn vanished(&mut self, cookie: u64, now_ns: u64, out: &mut Vec<Change>) {
+        self.counters.end_missed += u64::from(self.flows.contains_key(&cookie));
+        self.farewell(cookie, (Progress::default(), Outcome::Lost), now_ns, out);
+    }
+
+    /// Reports a flow as ended of whose end no record tells, with what its socket took along.
+    pub fn farewell(
+        &mut self,
+        cookie: u64,
+        (last, outcome): (Progress, Outcome),
+        ended_ns: u64,
+        out: &mut Vec<Change>,
+    ) {
         self.report_opening(cookie, out);
+        self.note(cookie, last);
         let Some(mut entry) = self.remove(cookie) else { return };
-        self.counters.end_missed += 1;
-        entry.flow.ended_ns = Some(now_ns);
-        entry.flow.outcome = Outcome::Lost;
+        entry.flow.ended_ns = Some(ended_ns);
+        entry.flow.outcome = outcome;
         out.push(change(ChangeKind::Closed, &mut entry));
     }
 
