@@ -211,7 +211,7 @@ async fn serve(
                 }
             }
             _ = asking.tick() => if !ask_under_way
-                && let Some(asked) = daemon.to_ask(&mut before, boottime_ns())
+                && let Some(asked) = daemon.take_questions(&mut before, boottime_ns())
             {
                 ask_under_way = true;
                 start_known(asked, surveys_to.clone());
