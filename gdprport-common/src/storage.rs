@@ -87,6 +87,11 @@ pub struct SocketOwner {
     pub role: u8,
     /// 1 once TCP has taken the connection over; a connect that ends with 0 was stopped on this host.
     pub started: u32,
+    /// Low half of the kernel's `bytes_received` when our FIN was acknowledged before the peer's came: if it
+    /// grew until the end, the peer's FIN came too.
+    pub fin_wait2_received: u32,
+    /// Always 0.
+    pub reserved: u32,
 }
 
 /// Value of the task map, keyed by thread group id.
@@ -112,6 +117,6 @@ mod user {
 }
 
 const _: () = {
-    assert!(size_of::<SocketOwner>() == 96);
+    assert!(size_of::<SocketOwner>() == 104);
     assert!(size_of::<TaskIdentity>() == 24);
 };

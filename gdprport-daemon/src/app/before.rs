@@ -130,10 +130,10 @@ impl Known {
 }
 
 impl Daemon {
-    /// What has to be asked about: flows and listeners of whose end no record will tell, and flows whose
+    /// Takes what has to be asked about: flows and listeners of whose end no record will tell, and flows whose
     /// update is due. `None` if there is nothing to ask.
     #[must_use]
-    pub fn ask(&mut self, before: &mut Before, now_ns: u64) -> Option<Asked> {
+    pub fn take_questions(&mut self, before: &mut Before, now_ns: u64) -> Option<Asked> {
         let due = self.table.due_updates(now_ns);
         let found = self.table.iter().filter(|flow| flow.found).map(|flow| flow.cookie);
         let listeners = self.listeners.iter().filter(|listener| listener.found).map(|l| l.cookie);

@@ -26,7 +26,7 @@ use crate::core::event::{Agent, Body, DaemonEnd, DaemonInfo, DaemonStart, Daemon
 use crate::core::flow::Table;
 use crate::core::policy::Names;
 use crate::host::clock::{BootClock, HostId, boottime_ns};
-use crate::host::probes::{LoadError, Probes, Ring};
+use crate::host::probes::{self, LoadError, Probes, Ring};
 use crate::host::process::{Resolver, Roots};
 use crate::out::{Fanout, Format, JOURNALD_SOCKET, Render, Sink, SinkError};
 
@@ -86,10 +86,12 @@ pub fn run(mut options: RunOptions) -> Result<(), RunError> {
     let loaded = options.policy.load()?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::System)?;
+    let host = HostId::read().map_err(RunError::Proc)?;
+    let roots = Roots::discover().map_err(RunError::Proc)?;
+    // Whoever lacks privileges is told of those, not of the directory that they cannot make.
+    probes::check(&host.kernel, roots.cgroups.cgroup2.as_deref())?;
     let server = Server::bind(&options.socket, Options::default())?;
     runtime.block_on(async {
-        let host = HostId::read().map_err(RunError::Proc)?;
-        let roots = Roots::discover().map_err(RunError::Proc)?;
         let clock = BootClock::measure();
         let (probes, ring) =
             Probes::load(options.config.sizes(), &host.kernel, roots.cgroups.cgroup2.clone())?;
@@ -210,7 +212,7 @@ async fn serve(
                 }
             }
             _ = asking.tick() => if !ask_under_way
-                && let Some(asked) = daemon.ask(&mut before, boottime_ns())
+                && let Some(asked) = daemon.take_questions(&mut before, boottime_ns())
             {
                 ask_under_way = true;
                 start_known(asked, surveys_to.clone());

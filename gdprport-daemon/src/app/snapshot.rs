@@ -103,6 +103,7 @@ impl Daemon {
             || !found.not_listed.is_empty()
             || found.namespaces_not_allowed > 0
             || found.namespaces_over_cap > 0;
+        let listed = found.listed;
         let ended = self.ended.take().unwrap_or_default();
         let cookies: HashMap<u64, u64> = found
             .namespaces
@@ -137,9 +138,9 @@ impl Daemon {
                 before.farewells.watch(inode, subscription, wanted);
             }
         }
-        if !partial {
-            self.forget_absent(&present, began_ns, now);
-        }
+        // Absence proves an end only where it was looked.
+        let looked_at = |netns_cookie: u64| !partial || listed.contains(&netns_cookie);
+        self.forget_absent(&present, looked_at, began_ns, now);
     }
 
     fn adopt(&mut self, socket: &FoundSocket, netns_cookie: u64, now: Timestamp) {
@@ -189,6 +190,7 @@ impl Daemon {
             process,
             verdict,
             opened_ns: None,
+            netns_cookie,
             found: true,
         };
         self.listener_opened(listener, now);
@@ -201,12 +203,19 @@ impl Daemon {
 
     /// Ends what the table holds and the host does not: the record of its end was lost. What was there before
     /// the daemon is asked about by itself.
-    fn forget_absent(&mut self, present: &HashSet<u64>, began_ns: u64, now: Timestamp) {
+    fn forget_absent(
+        &mut self,
+        present: &HashSet<u64>,
+        looked_at: impl Fn(u64) -> bool,
+        began_ns: u64,
+        now: Timestamp,
+    ) {
         let old = |opened: Option<u64>| opened.is_none_or(|ns| ns + FRESH_NS < began_ns);
         let gone: Vec<u64> = self
             .table
             .iter()
             .filter(|flow| !flow.found && !present.contains(&flow.cookie) && old(flow.opened_ns))
+            .filter(|flow| looked_at(flow.netns_cookie))
             .map(|flow| flow.cookie)
             .collect();
         let now_ns = boottime_ns();
@@ -219,7 +228,7 @@ impl Daemon {
             .listeners
             .iter()
             .filter(|listener| !listener.found && !present.contains(&listener.cookie))
-            .filter(|listener| old(listener.opened_ns))
+            .filter(|listener| old(listener.opened_ns) && looked_at(listener.netns_cookie))
             .map(|listener| listener.cookie)
             .collect();
         for cookie in listeners {

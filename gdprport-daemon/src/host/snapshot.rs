@@ -5,7 +5,7 @@
 //! start and asked about from time to time after; their owners are found once, through `/proc`.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::num::NonZero;
 use std::os::fd::OwnedFd;
@@ -77,6 +77,8 @@ pub struct Snapshot {
     pub namespaces: Vec<FoundNs>,
     /// Namespaces that could not be looked into, each with the reason: their sockets are missing.
     pub not_entered: Vec<EnterError>,
+    /// Cookies of the namespaces whose sockets were listed, also those that have none on watched ports.
+    pub listed: HashSet<u64>,
     /// Namespaces in which the kernel did not list its sockets, each with the reason.
     pub not_listed: Vec<DumpError>,
     /// Processes whose namespace may not be read.
@@ -117,6 +119,9 @@ pub fn snapshot(proc: &Path, ports: &PortSet) -> Result<Snapshot, SnapshotError>
             let listed = ns.run(look)?;
             Ok((ns, listed))
         });
+        if let Ok((_, (_, Ok(_), Some(cookie)))) = &looked {
+            out.listed.insert(*cookie);
+        }
         match looked {
             Ok((ns, (farewells, Ok(found), cookie))) if !found.is_empty() => {
                 let connected = found.iter().any(|socket| socket.peer.is_some());

@@ -5,6 +5,8 @@
 //! of `CLOCK_BOOTTIME`, as the kernel side stamps them.
 
 mod farewell;
+mod intake;
+mod known;
 mod pairs;
 mod progress;
 mod table;
