@@ -14,8 +14,9 @@ mod storage;
 
 pub use counters::{Counters, HOOKS, Hook, HookCounters};
 pub use record::{
-    CgroupRecord, CloseTail, ExecRecord, FLAG_ANSWERED, FailTail, FlowRecord, FlowTail, OpenTail, PATH_CAP,
-    PAYLOAD_CAP, PAYLOAD_SEGMENTS, PAYLOAD_SMALL, PayloadHeader, PayloadRecord, RECORD_CAP, RecordKind,
+    CgroupRecord, CloseTail, ExecRecord, FLAG_ANSWERED, FLAG_PEER_FIN, FailTail, FlowRecord, FlowTail,
+    OpenTail, PATH_CAP, PAYLOAD_CAP, PAYLOAD_SEGMENTS, PAYLOAD_SMALL, PayloadHeader, PayloadRecord,
+    RECORD_CAP, RecordKind,
 };
 pub use storage::{PortFlags, SocketOwner, SocketRole, TaskIdentity};
 

@@ -68,6 +68,9 @@ pub const PAYLOAD_SEGMENTS: u8 = 3;
 /// failed with it was refused, without it nobody answered.
 pub const FLAG_ANSWERED: u8 = 1;
 
+/// A flag of [`FlowRecord`] of kind Closed: the peer's FIN arrived, and is counted in `bytes_received`.
+pub const FLAG_PEER_FIN: u8 = 2;
+
 /// A moment in the life of a socket on a watched port; 128 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -113,6 +113,11 @@ pub struct SocketOwner {
     pub out_base: u32,
     /// TCP sequence number of the first byte this end receives.
     pub in_base: u32,
+    /// Low half of the kernel's `bytes_received` when our FIN was acknowledged before the peer's came: if it
+    /// grew until the end, the peer's FIN came too.
+    pub fin_wait2_received: u32,
+    /// Always 0.
+    pub reserved: u32,
 }
 
 /// Value of the task map, keyed by thread group id.
@@ -138,6 +143,6 @@ mod user {
 }
 
 const _: () = {
-    assert!(size_of::<SocketOwner>() == 104);
+    assert!(size_of::<SocketOwner>() == 112);
     assert!(size_of::<TaskIdentity>() == 24);
 };

@@ -8,14 +8,15 @@ use core::ptr::read_volatile;
 use aya_ebpf::bindings::{
     BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, BPF_SOCK_OPS_STATE_CB,
     BPF_SOCK_OPS_STATE_CB_FLAG, BPF_SOCK_OPS_TCP_CONNECT_CB, BPF_SOCK_OPS_TCP_LISTEN_CB, BPF_TCP_CLOSE,
-    BPF_TCP_LISTEN, BPF_TCP_SYN_SENT, bpf_sock, bpf_sock_ops,
+    BPF_TCP_CLOSE_WAIT, BPF_TCP_CLOSING, BPF_TCP_FIN_WAIT2, BPF_TCP_LAST_ACK, BPF_TCP_LISTEN,
+    BPF_TCP_SYN_SENT, bpf_sock, bpf_sock_ops,
 };
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns, bpf_sock_ops_cb_flags_set};
 use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
 use gdprport_common::{
-    CloseTail, FLAG_ANSWERED, FailTail, FlowRecord, FlowTail, Hook, OpenTail, RecordKind, SocketOwner,
-    SocketRole,
+    CloseTail, FLAG_ANSWERED, FLAG_PEER_FIN, FailTail, FlowRecord, FlowTail, Hook, OpenTail, RecordKind,
+    SocketOwner, SocketRole,
 };
 
 use crate::count::Occasion;
@@ -127,6 +128,8 @@ fn nobody() -> SocketOwner {
         segments_in: 0,
         out_base: 0,
         in_base: 0,
+        fin_wait2_received: 0,
+        reserved: 0,
     }
 }
 
@@ -217,6 +220,23 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
     }
 }
 
+/// Our FIN was acknowledged: remembers how much had come by then.
+#[inline(always)]
+fn our_fin_acknowledged(ops: *mut bpf_sock_ops) {
+    // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
+    unsafe {
+        let received = read_volatile(&raw const (*ops).bytes_received);
+        let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
+        if sk.is_null() {
+            return;
+        }
+        let stored = OWNERS.get(sk);
+        if !stored.is_null() {
+            (*stored).fin_wait2_received = received as u32;
+        }
+    }
+}
+
 /// A socket that is followed changed its state; only its end is of interest.
 #[inline(never)]
 fn state_changed(ops: *mut bpf_sock_ops) {
@@ -224,6 +244,9 @@ fn state_changed(ops: *mut bpf_sock_ops) {
     unsafe {
         let old = read_volatile(&raw const (*ops).__bindgen_anon_1.args[0]);
         let new = read_volatile(&raw const (*ops).__bindgen_anon_1.args[1]);
+        if new == BPF_TCP_FIN_WAIT2 {
+            return our_fin_acknowledged(ops);
+        }
         if new != BPF_TCP_CLOSE {
             return;
         }
@@ -249,6 +272,14 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         let t = tuple(ops);
         let cookie = bpf_get_socket_cookie(ops.cast());
         let now = bpf_ktime_get_boot_ns();
+        let their_fin_came = match old {
+            BPF_TCP_CLOSE_WAIT | BPF_TCP_LAST_ACK | BPF_TCP_CLOSING => true,
+            // A socket whose process has closed it leaves this state at once, before the peer's FIN comes.
+            BPF_TCP_FIN_WAIT2 => received as u32 != owner.fin_wait2_received,
+            _ => false,
+        };
+        let flags = if segs_in == 0 { 0 } else { FLAG_ANSWERED };
+        let flags = if their_fin_came { flags | FLAG_PEER_FIN } else { flags };
         let tail = if old == BPF_TCP_SYN_SENT {
             FlowTail::fail(FailTail {
                 comm: owner.comm,
@@ -278,7 +309,7 @@ fn state_changed(ops: *mut bpf_sock_ops) {
             family: t.family,
             role: owner.role,
             old_state: old as u8,
-            flags: if segs_in == 0 { 0 } else { FLAG_ANSWERED },
+            flags,
             reserved: [0; 3],
             time_ns: now,
             cookie,

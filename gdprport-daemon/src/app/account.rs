@@ -60,7 +60,7 @@ impl PortBooks {
             ChangeKind::Opened => self.opened += 1,
             ChangeKind::Closed => self.closed += 1,
             ChangeKind::Failed => self.failed += 1,
-            ChangeKind::Updated => {}
+            ChangeKind::Updated | ChangeKind::PostureKnown => {}
         }
         if matches!(change.kind, ChangeKind::Opened | ChangeKind::Failed) {
             match *change.flow.verdict {

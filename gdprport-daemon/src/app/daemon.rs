@@ -159,16 +159,15 @@ impl Daemon {
                 self.resolver.learn_exec(*exec_id, *tgid, *previous, path.unwrap_or_default());
             }
             Record::Cgroup { cgroup_id, path: Some(path) } => self.resolver.learn_cgroup(*cgroup_id, path),
-            Record::Payload { cookie, sent, offset, bytes } => {
-                tracing::info!(cookie, sent, offset, len = bytes.len(), head = ?&bytes[..bytes.len().min(8)], "PAYLOAD")
-            }
             Record::Cgroup { path: None, .. } => {}
             Record::Listening(event) => self.listening(event, now),
             Record::ListenerEnded(event) => {
                 self.note_end(event.cookie);
                 self.listener_ended(event.cookie, now);
             }
-            Record::Connected(_) | Record::Arrived(_) | Record::Accepted(_) => self.flow(&record, now),
+            Record::Connected(_) | Record::Arrived(_) | Record::Accepted(_) | Record::Payload { .. } => {
+                self.flow(&record, now);
+            }
             Record::Ended(event, _) => {
                 self.note_end(event.cookie);
                 self.flow(&record, now);

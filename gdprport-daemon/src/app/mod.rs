@@ -4,6 +4,7 @@
 //! machine (`host`), writing outward (`out`), the protocol of the control socket (`control`).
 
 mod account;
+mod before;
 mod config;
 mod context;
 mod daemon;

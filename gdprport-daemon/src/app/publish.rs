@@ -16,7 +16,7 @@ use crate::core::event::{
     Port, Stamper, Violation,
 };
 use crate::core::flow::{Change, ChangeKind, Flow};
-use crate::core::policy::{Emit, Facts, Names, Policy, PortInfo};
+use crate::core::policy::{Emit, Names, Policy, PortInfo};
 use crate::core::verdict::Verdict;
 use crate::host::clock::BootClock;
 use crate::out::Fanout;
@@ -64,13 +64,7 @@ impl Publisher {
 
     /// The port that a flow belongs to.
     pub fn port_of(&self, flow: &Flow, policy: &Policy, names: &Names) -> Option<Watched> {
-        let facts = Facts {
-            direction: flow.direction,
-            local: flow.local,
-            peer: flow.peer,
-            process: flow.process.as_deref(),
-        };
-        let info = policy.port_of(&facts, names)?;
+        let info = policy.port_of(&flow.facts(), names)?;
         self.ports.get(&(info.number, Arc::clone(&info.name))).cloned()
     }
 
@@ -88,7 +82,7 @@ impl Publisher {
             flow: object(&flow, clock),
             process: flow.process,
             peer_process: flow.peer_process,
-            posture: None,
+            posture: flow.posture.as_deref().cloned(),
             verdict: (*flow.verdict).clone(),
             policy: self.policy.clone(),
         };
@@ -98,6 +92,7 @@ impl Publisher {
         let body = match kind {
             ChangeKind::Opened => Body::FlowOpen(body),
             ChangeKind::Updated => Body::FlowUpdate(body),
+            ChangeKind::PostureKnown => Body::FlowPosture(body),
             ChangeKind::Failed => Body::FlowFail(body),
             ChangeKind::Closed => Body::FlowClose(body),
         };

@@ -12,11 +12,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use uuid::Uuid;
 
+use super::before::{Before, start_known};
 use super::config::Config;
 use super::daemon::{Daemon, Parts};
 use super::files::{PolicyError, PolicyFiles};
 use super::publish::Publisher;
-use super::snapshot::{Survey, start_known, start_whole};
+use super::snapshot::{Survey, start_whole};
 use super::{doctor, notify};
 use crate::control::api::ReloadReply;
 use crate::control::handle::{Inbox, Request, channel};
@@ -25,7 +26,7 @@ use crate::core::event::{Agent, Body, DaemonEnd, DaemonInfo, DaemonStart, Daemon
 use crate::core::flow::Table;
 use crate::core::policy::Names;
 use crate::host::clock::{BootClock, HostId, boottime_ns};
-use crate::host::probes::{LoadError, Probes, Ring};
+use crate::host::probes::{self, LoadError, Probes, Ring};
 use crate::host::process::{Resolver, Roots};
 use crate::out::{Fanout, Format, JOURNALD_SOCKET, Render, Sink, SinkError};
 
@@ -85,10 +86,12 @@ pub fn run(mut options: RunOptions) -> Result<(), RunError> {
     let loaded = options.policy.load()?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::System)?;
+    let host = HostId::read().map_err(RunError::Proc)?;
+    let roots = Roots::discover().map_err(RunError::Proc)?;
+    // Whoever lacks privileges is told of those, not of the directory that they cannot make.
+    probes::check(&host.kernel, roots.cgroups.cgroup2.as_deref())?;
     let server = Server::bind(&options.socket, Options::default())?;
     runtime.block_on(async {
-        let host = HostId::read().map_err(RunError::Proc)?;
-        let roots = Roots::discover().map_err(RunError::Proc)?;
         let clock = BootClock::measure();
         let (probes, ring) =
             Probes::load(options.config.sizes(), &host.kernel, roots.cgroups.cgroup2.clone())?;
@@ -158,6 +161,7 @@ async fn serve(
         })
         .map_err(RunError::System)?;
     let (surveys_to, mut surveys) = mpsc::channel::<Survey>(2);
+    let mut before = Before::new(surveys_to.clone());
     daemon.announce_start();
     daemon.begin_survey();
     start_whole(daemon.port_set(), surveys_to.clone());
@@ -190,11 +194,11 @@ async fn serve(
                 daemon.names_resolved(resolved, now);
             },
             survey = surveys.recv() => if let Some(survey) = survey {
-                ask_under_way &= matches!(survey, Survey::Whole(..));
+                ask_under_way &= !matches!(survey, Survey::Known(_));
                 // What the list shows is compared with the table, so every record from before it counts.
                 while take_records(&mut daemon, &mut ring) > 0 {}
                 let now = daemon.now();
-                daemon.survey(survey, now);
+                daemon.survey(survey, &mut before, now);
             },
             _ = every_second.tick() => {
                 let now = daemon.now();
@@ -207,9 +211,11 @@ async fn serve(
                     notify::alive();
                 }
             }
-            _ = asking.tick() => if !ask_under_way && let Some((asked, due)) = daemon.ask(boottime_ns()) {
+            _ = asking.tick() => if !ask_under_way
+                && let Some(asked) = daemon.take_questions(&mut before, boottime_ns())
+            {
                 ask_under_way = true;
-                start_known(asked, due, surveys_to.clone());
+                start_known(asked, surveys_to.clone());
             },
             () = async { match settle_at {
                 Some(at) => tokio::time::sleep_until(at).await,

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gdprport_common::{
-    CgroupRecord, ExecRecord, FLAG_ANSWERED, FailTail, FlowRecord, PATH_CAP, PAYLOAD_CAP, PayloadHeader,
+    CgroupRecord, ExecRecord, FLAG_ANSWERED, FLAG_PEER_FIN, FailTail, FlowRecord, PATH_CAP, PAYLOAD_CAP, PayloadHeader,
     RecordKind, SocketRole,
 };
 use zerocopy::FromBytes as _;
@@ -119,7 +119,6 @@ pub enum Record<'a> {
 /// States of include/net/tcp_states.h that tell how a connection ended.
 mod tcp {
     pub(super) const FIN_WAIT2: u8 = 5;
-    pub(super) const CLOSE_WAIT: u8 = 8;
     pub(super) const LAST_ACK: u8 = 9;
     pub(super) const LISTEN: u8 = 10;
     pub(super) const CLOSING: u8 = 11;
@@ -266,7 +265,7 @@ fn ending(record: &FlowRecord) -> Ending {
     let state = record.old_state;
     let active = record.role == SocketRole::Connected as u8;
     let our_fin_acked = matches!(state, tcp::FIN_WAIT2 | tcp::CLOSING | tcp::LAST_ACK);
-    let their_fin_came = matches!(state, tcp::FIN_WAIT2 | tcp::CLOSING | tcp::LAST_ACK | tcp::CLOSE_WAIT);
+    let their_fin_came = record.flags & FLAG_PEER_FIN != 0;
     Ending {
         bytes_sent: tail.bytes_acked.saturating_sub(u64::from(active) + u64::from(our_fin_acked)),
         bytes_received: tail.bytes_received.saturating_sub(u64::from(their_fin_came)),
@@ -313,7 +312,7 @@ mod tests {
         }
     }
 
-    fn ended(state: u8, role: SocketRole, acked: u64, received: u64) -> Ending {
+    fn ended(state: u8, flags: u8, role: SocketRole, acked: u64, received: u64) -> Ending {
         let tail = CloseTail {
             bytes_acked: acked,
             bytes_received: received,
@@ -324,7 +323,7 @@ mod tests {
         let raw = FlowRecord {
             old_state: state,
             role: role as u8,
-            flags: FLAG_ANSWERED,
+            flags: FLAG_ANSWERED | flags,
             tail: FlowTail::close(tail),
             ..record(RecordKind::Closed)
         };
@@ -347,16 +346,22 @@ mod tests {
 
     #[test]
     fn syn_and_fin_are_not_application_bytes() {
-        let active = ended(tcp::FIN_WAIT2, SocketRole::Connected, 102, 201);
+        let active = ended(tcp::FIN_WAIT2, FLAG_PEER_FIN, SocketRole::Connected, 102, 201);
         assert_eq!((active.bytes_sent, active.bytes_received), (100, 200));
-        let passive = ended(tcp::LAST_ACK, SocketRole::Accepted, 201, 101);
+        let passive = ended(tcp::LAST_ACK, FLAG_PEER_FIN, SocketRole::Accepted, 201, 101);
         assert_eq!((passive.bytes_sent, passive.bytes_received), (200, 100));
         assert_eq!((active.outcome, active.rtt_us), (Outcome::Closed, Some(100)));
     }
 
     #[test]
+    fn an_end_that_does_not_wait_for_the_peers_fin_has_none_to_subtract() {
+        let ending = ended(tcp::FIN_WAIT2, 0, SocketRole::Connected, 102, 200);
+        assert_eq!((ending.bytes_sent, ending.bytes_received), (100, 200));
+    }
+
+    #[test]
     fn a_reset_connection_has_no_fin_to_subtract() {
-        let ending = ended(1, SocketRole::Accepted, 50, 60);
+        let ending = ended(1, 0, SocketRole::Accepted, 50, 60);
         assert_eq!((ending.bytes_sent, ending.bytes_received, ending.outcome), (50, 60, Outcome::Reset));
     }
 

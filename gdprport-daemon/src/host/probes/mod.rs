@@ -71,6 +71,17 @@ pub struct Probes {
     owners: SkStorage<MapData, SocketOwner>,
 }
 
+/// Checks what the kernel programs need of the machine, without touching anything.
+///
+/// # Errors
+/// The first thing that is missing and how to mend it.
+pub fn check(release: &str, cgroup_root: Option<&Path>) -> Result<(), LoadError> {
+    requirements::check_release(release)?;
+    requirements::check_capabilities()?;
+    requirements::check_btf()?;
+    cgroup_root.map(|_| ()).ok_or(LoadError::NoCgroup2)
+}
+
 impl Probes {
     /// Checks the machine, loads the programs and attaches every hook that the kernel offers. No port is
     /// watched yet. Must be called inside of a tokio runtime.
@@ -82,9 +93,7 @@ impl Probes {
         release: &str,
         cgroup_root: Option<PathBuf>,
     ) -> Result<(Self, Ring), LoadError> {
-        requirements::check_release(release)?;
-        requirements::check_capabilities()?;
-        requirements::check_btf()?;
+        check(release, cgroup_root.as_deref())?;
         let cgroup_root = cgroup_root.ok_or(LoadError::NoCgroup2)?;
         let cgroup = File::open(&cgroup_root)
             .map_err(|source| LoadError::Cgroup2 { path: cgroup_root.clone(), source })?;
