@@ -39,7 +39,7 @@ impl Context for Judge<'_> {
         peer: Endpoint,
         process: Option<&Process>,
     ) -> Verdict {
-        self.policy.evaluate(&Facts { direction, local, peer, process }, self.names, self.now)
+        self.policy.evaluate(&Facts { direction, local, peer, process, posture: None }, self.names, self.now)
     }
 
     fn is_watched(&self, port: u16) -> bool {

@@ -69,6 +69,7 @@ impl Publisher {
             local: flow.local,
             peer: flow.peer,
             process: flow.process.as_deref(),
+            posture: None,
         };
         let info = policy.port_of(&facts, names)?;
         self.ports.get(&(info.number, Arc::clone(&info.name))).cloned()
