@@ -82,7 +82,7 @@ impl Publisher {
             flow: object(&flow, clock),
             process: flow.process,
             peer_process: flow.peer_process,
-            posture: flow.posture.as_deref().cloned(),
+            posture: flow.posture.clone(),
             verdict: (*flow.verdict).clone(),
             policy: self.policy.clone(),
         };

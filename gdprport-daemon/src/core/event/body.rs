@@ -44,7 +44,7 @@ pub struct FlowEvent {
     pub peer_process: Option<Arc<Process>>,
     /// What was seen of the encryption; absent while it is not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub posture: Option<Posture>,
+    pub posture: Option<Arc<Posture>>,
     /// What the policy says.
     #[serde(with = "wire_verdict")]
     #[schemars(with = "wire_verdict::Wire")]
@@ -240,7 +240,7 @@ impl Body {
     ///
     /// | severity | when |
     /// |---|---|
-    /// | `high` | a violation with reason `undeclared-peer`, `undeclared-process` or `exposed-listener` |
+    /// | `high` | a violation with reason `undeclared-peer`, `undeclared-process`, `plaintext`, `tls-refused` or `exposed-listener` |
     /// | `medium` | a violation with any other reason; a `coverage` event that tells of a loss |
     /// | `low` | a violation while no policy is in force (the catalog only suspects); an undecided verdict; a `policy.applied` with warnings; a `daemon.start` with missing hooks; `daemon.stop` |
     /// | `info` | everything else |
@@ -281,9 +281,14 @@ fn judge(verdict: &Verdict, catalog_only: bool) -> Severity {
 
 const fn weight(reason: ReasonId) -> Severity {
     match reason {
-        ReasonId::UndeclaredPeer | ReasonId::UndeclaredProcess | ReasonId::ExposedListener => Severity::High,
+        ReasonId::UndeclaredPeer
+        | ReasonId::UndeclaredProcess
+        | ReasonId::Plaintext
+        | ReasonId::TlsRefused
+        | ReasonId::ExposedListener => Severity::High,
         ReasonId::UndeclaredPort
         | ReasonId::UndeclaredDirection
+        | ReasonId::WeakTls
         | ReasonId::RuleExpired
         | ReasonId::UndeclaredListener => Severity::Medium,
     }

@@ -14,7 +14,7 @@ use super::raw::{RawController, RawPolicy, RawPort, RawRecord};
 use super::read::{OneOrMany, Text};
 use super::rule::{self, Rule};
 use super::values::{Numbers, RawService};
-use super::{Controller, Emit, Record};
+use super::{Controller, Emit, Record, TlsDemand};
 use crate::core::catalog;
 use crate::core::model::Direction;
 
@@ -41,6 +41,7 @@ pub(super) struct Declaration {
     pub numbers: Vec<At<Numbers>>,
     pub service: Service,
     pub protocol: Option<&'static catalog::Service>,
+    pub tls: TlsDemand,
     pub emit: Emit,
     pub record: Option<Arc<Record>>,
     pub rules: Vec<Rule>,
@@ -150,6 +151,12 @@ impl Merge {
             let message = format!("port {} has no record of processing", quoted(&name.value));
             report.warning(name.loc, message, "Art. 30 GDPR asks for one: add `[port.record]`".to_owned());
         }
+        if raw.tls.is_none() {
+            let message =
+                format!("port {} has no tls demand, so it may talk in plaintext", quoted(&name.value));
+            let help = "add `tls = { min = \"1.3\" }`, or `tls = { required = false, why = … }` to say so";
+            report.warning(name.loc, message, help.to_owned());
+        }
         let key = self.interner.text(&name.value);
         if let Some((_, first)) = self.ports.get(&key) {
             let message =
@@ -168,6 +175,7 @@ impl Merge {
             numbers: numbers.value.0,
             service,
             protocol: raw.protocol.map(|protocol| protocol.value.0),
+            tls: raw.tls.map_or(TlsDemand::None, |tls| tls.value),
             emit: raw.emit.map_or(Emit::Every, |emit| emit.value),
             record,
             rules: Vec::with_capacity(rules.len()),

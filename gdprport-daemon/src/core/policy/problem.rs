@@ -165,6 +165,11 @@ impl<'s> Report<'s> {
         self.errors > 0
     }
 
+    /// How many errors there are so far, for a caller that has nothing to add to those of its parts.
+    pub const fn errors(&self) -> usize {
+        self.errors
+    }
+
     /// Finds what a mistyped word was meant to be; not looked for once no further error would be shown.
     pub fn did_you_mean<'a>(&self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
         if self.errors >= SHOWN {

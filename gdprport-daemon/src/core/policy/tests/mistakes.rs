@@ -57,7 +57,7 @@ fn another_version_is_refused() {
 #[test]
 fn keys_that_this_version_does_not_have_yet_are_refused_one_by_one() {
     assert_snapshot!(errors(&port(
-        "name = \"db\"\nport = 5432\nmode = \"enforce\"\ntls = { min = \"1.3\" }\n[[port.allow]]\nrole = \"r\"\n\
+        "name = \"db\"\nport = 5432\nmode = \"enforce\"\n[[port.allow]]\nrole = \"r\"\n\
          direction = \"in\"\npeers = [\"any\"]\nvolume = { per = \"1d\", max = \"50GiB\" }"
     )), @r#"
     policy.toml:8:8: error: this version does not have `mode = "enforce"` yet
@@ -65,13 +65,8 @@ fn keys_that_this_version_does_not_have_yet_are_refused_one_by_one() {
        |        ^^^^^^^^^
        = help: violations are told, not prevented; write "observe" or remove the key
 
-    policy.toml:9:1: error: this version does not have `tls` yet
-     9 | tls = { min = "1.3" }
-       | ^^^
-       = help: what a connection negotiates is not looked at; remove the key
-
-    policy.toml:14:1: error: this version does not have `volume` yet
-     14 | volume = { per = "1d", max = "50GiB" }
+    policy.toml:13:1: error: this version does not have `volume` yet
+     13 | volume = { per = "1d", max = "50GiB" }
         | ^^^^^^
         = help: bytes are counted but not limited; remove the key
     "#);
