@@ -6,8 +6,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gdprport_common::{
-    CgroupRecord, ExecRecord, FLAG_ANSWERED, FLAG_PEER_FIN, FailTail, FlowRecord, PATH_CAP, PAYLOAD_CAP, PayloadHeader,
-    RecordKind, SocketRole,
+    CgroupRecord, ExecRecord, FLAG_ANSWERED, FLAG_PEER_FIN, FailTail, FlowRecord, PATH_CAP, PAYLOAD_CAP,
+    PayloadHeader, RecordKind, SocketRole,
 };
 use zerocopy::FromBytes as _;
 

@@ -205,7 +205,11 @@ impl Emitter {
 
 /// The flow of an event that a port may leave out.
 fn quiet_flow(body: &Body) -> Option<&FlowEvent> {
-    let (Body::FlowOpen(flow) | Body::FlowFail(flow) | Body::FlowClose(flow) | Body::FlowUpdate(flow)) = body
+    let (Body::FlowOpen(flow)
+    | Body::FlowFail(flow)
+    | Body::FlowClose(flow)
+    | Body::FlowUpdate(flow)
+    | Body::FlowPosture(flow)) = body
     else {
         return None;
     };

@@ -85,9 +85,12 @@ impl Lines {
         let kind = if self.cells.head == 1 { sign.to_owned() } else { format!("{sign} {word}") };
         painter.cell(self.cells.head, &[(style, kind)]);
         match &event.body {
-            Body::FlowOpen(flow) | Body::FlowFail(flow) | Body::FlowClose(flow) | Body::FlowUpdate(flow) => {
-                self.flow(&mut painter, flow);
-            }
+            Body::FlowOpen(flow)
+            | Body::FlowFail(flow)
+            | Body::FlowClose(flow)
+            | Body::FlowUpdate(flow)
+            | Body::FlowPosture(flow) => self.flow(&mut painter, flow),
+            Body::Finding(finding) => self.flow(&mut painter, &finding.flow),
             Body::Violation(violation) => match &**violation {
                 Violation::Flow(flow) => self.flow(&mut painter, flow),
                 Violation::Listener(listener) => self.listener(&mut painter, listener),
@@ -207,6 +210,8 @@ fn head(body: &Body) -> (Style, &'static str, &'static str) {
         Kind::FlowFail => (UNSURE, "✕", "fail"),
         Kind::FlowClose => (DIM, "○", "close"),
         Kind::FlowUpdate => (DIM, "·", "update"),
+        Kind::FlowPosture => (PLAIN, "⛨", "posture"),
+        Kind::Finding => (UNSURE, "?", "finding"),
         Kind::FlowSummary => (PLAIN, "Σ", "summary"),
         Kind::Violation => (BAD, "▲", "VIOLATION"),
         Kind::ListenerOpen => (PLAIN, "◆", "listen"),

@@ -26,7 +26,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 pub use body::{
-    Body, CoverageEvent, FlowEvent, Kind, Listener, ListenerEvent, PolicyEvent, PolicyRef, Port, Violation,
+    Body, CoverageEvent, Finding, FindingEvent, FindingId, FlowEvent, Kind, Listener, ListenerEvent,
+    PolicyEvent, PolicyRef, Port, Violation,
 };
 pub use coverage::{ByReason, Coverage, Gap, KernelCounts, SinkCounts};
 pub use flow::{Cookie, Flow, Peer};

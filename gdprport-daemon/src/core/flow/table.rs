@@ -177,7 +177,11 @@ impl Table {
         gone.len()
     }
 
-    pub(super) fn insert(&mut self, mut flow: Flow, tracker: Option<Box<Tracker>>, now_ns: u64,
+    pub(super) fn insert(
+        &mut self,
+        mut flow: Flow,
+        tracker: Option<Box<Tracker>>,
+        now_ns: u64,
         cx: &mut impl Context,
         out: &mut Vec<Change>,
     ) {
@@ -195,7 +199,8 @@ impl Table {
         self.pairs.insert(flow.local, flow.peer, flow.netns_cookie, cookie);
         self.updates.push_back((now_ns + self.limits.update_ns, cookie, generation));
         self.ages.push_back((cookie, generation));
-        self.flows.insert(cookie, Entry { flow, tracker, pending: true, violation_reported: false, generation });
+        self.flows
+            .insert(cookie, Entry { flow, tracker, pending: true, violation_reported: false, generation });
         self.trim_queues();
     }
 
