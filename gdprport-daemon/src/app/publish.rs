@@ -79,7 +79,7 @@ impl Publisher {
 
     /// Sends what happened to a flow, and the violation if it is a new one.
     pub fn flow(&mut self, change: Change, port: &Watched, clock: &BootClock, now: Timestamp) {
-        let Change { kind, flow, new_violation } = change;
+        let Change { kind, flow, new_violation, .. } = change;
         let event = FlowEvent {
             port: Arc::clone(&port.port),
             flow: object(&flow, clock),

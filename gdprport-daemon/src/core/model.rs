@@ -242,7 +242,7 @@ pub struct Posture {
 }
 
 /// The states of a posture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PostureState {
     /// TLS 1.3 from the first byte.
@@ -263,6 +263,23 @@ pub enum PostureState {
     EncryptedOther,
     /// Nothing was seen that decides it.
     Unknown,
+}
+
+impl PostureState {
+    /// The word used in events and tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tls13 => "tls1.3",
+            Self::Tls12 => "tls1.2",
+            Self::WeakTls => "weak-tls",
+            Self::StarttlsUpgraded => "starttls-upgraded",
+            Self::StarttlsRefused => "starttls-refused",
+            Self::Plaintext => "plaintext",
+            Self::EncryptedOther => "encrypted-other",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// The versions of TLS and its predecessors, from oldest to newest.

@@ -9,7 +9,7 @@ use crate::control::api::{
     StatusReply,
 };
 
-const PORTS: [Column; 11] = [
+const PORTS: [Column; 12] = [
     Column::elastic("PORT", 12),
     Column::number("NUMBER"),
     Column::text("PROTOCOL").spare(4),
@@ -20,6 +20,7 @@ const PORTS: [Column; 11] = [
     Column::number("DECLARED").spare(1),
     Column::number("UNDECIDED").spare(2),
     Column::number("VIOLATIONS"),
+    Column::elastic("ENCRYPTION", 14).spare(6),
     Column::elastic("WHY", 22),
 ];
 
@@ -143,6 +144,7 @@ fn ports(ports: &[PortStatus], screen: &Screen) -> String {
                 Cell::count(Tone::Good, port.declared_flows),
                 Cell::count(Tone::Warn, port.undecided),
                 Cell::count(Tone::Bad, port.violations_total),
+                Cell::plain(counts(port.posture.iter().map(|(state, n)| (state.as_str(), *n)))),
                 Cell::plain(reasons),
             ]
         })

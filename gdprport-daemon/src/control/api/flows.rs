@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::core::model::{Attribution, Direction, Endpoint, Process};
+use crate::core::model::{Attribution, Direction, Endpoint, Posture, Process};
 use crate::core::verdict::{Nearest, Reason, Verdict};
 
 /// Which flows to list: the query of `GET /v1/flows`.
@@ -75,6 +75,9 @@ pub struct FlowRow {
     pub peer: Endpoint,
     /// The owner, with how it is known; `null` if nothing is known.
     pub process: Option<Arc<Process>>,
+    /// How it is encrypted; `null` while nothing decides it.
+    #[serde(default)]
+    pub posture: Option<Arc<Posture>>,
     /// What the policy says.
     pub verdict: VerdictRow,
     /// When it was established, or first seen if it is older than the daemon.

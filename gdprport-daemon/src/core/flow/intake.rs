@@ -100,7 +100,7 @@ impl Table {
                 let mut flow =
                     Flow { process: cx.who(&event.owner), ..bare(event, direction, ending.outcome) };
                 judge(&mut flow, cx);
-                Entry { flow, tracker: None, pending: false, violation_reported: false, generation: 0 }
+                Entry { flow, tracker: None, pending: false, reported: None, generation: 0 }
             }
         };
         if !failed {

@@ -124,4 +124,27 @@ pub struct Change {
     pub flow: Flow,
     /// True if the verdict is a violation that was not reported for this flow before.
     pub new_violation: bool,
+    /// What the verdict was when the flow was last reported; `None` if it is reported for the first time.
+    pub was: Option<Standing>,
+}
+
+/// A verdict without its reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// A rule allows it.
+    Declared,
+    /// Evidence is missing.
+    Undecided,
+    /// No rule allows it, or a demand is not met.
+    Violation,
+}
+
+impl From<&Verdict> for Standing {
+    fn from(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Declared { .. } => Self::Declared,
+            Verdict::Undecided { .. } => Self::Undecided,
+            Verdict::Violation { .. } => Self::Violation,
+        }
+    }
 }

@@ -11,9 +11,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::pairs::Pairs;
-use super::{Change, ChangeKind, Context, Flow};
+use super::{Change, ChangeKind, Context, Flow, Standing};
 use crate::core::posture::Tracker;
-use crate::core::verdict::Verdict;
 
 /// Bounds of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +50,8 @@ pub(super) struct Entry {
     pub(super) tracker: Option<Box<Tracker>>,
     /// Not reported yet: waits to settle.
     pub(super) pending: bool,
-    pub(super) violation_reported: bool,
+    /// The verdict as it was last reported.
+    pub(super) reported: Option<Standing>,
     /// Tells this use of a cookie in the queues from an earlier one.
     pub(super) generation: u64,
 }
@@ -199,8 +199,7 @@ impl Table {
         self.pairs.insert(flow.local, flow.peer, flow.netns_cookie, cookie);
         self.updates.push_back((now_ns + self.limits.update_ns, cookie, generation));
         self.ages.push_back((cookie, generation));
-        self.flows
-            .insert(cookie, Entry { flow, tracker, pending: true, violation_reported: false, generation });
+        self.flows.insert(cookie, Entry { flow, tracker, pending: true, reported: None, generation });
         self.trim_queues();
     }
 
@@ -273,8 +272,8 @@ pub(super) fn judge(flow: &mut Flow, cx: &mut impl Context) -> bool {
 }
 
 pub(super) fn change(kind: ChangeKind, entry: &mut Entry) -> Change {
-    let violation = matches!(*entry.flow.verdict, Verdict::Violation { .. });
-    let new_violation = violation && !entry.violation_reported;
-    entry.violation_reported = violation;
-    Change { kind, flow: entry.flow.clone(), new_violation }
+    let standing = Standing::from(&*entry.flow.verdict);
+    let was = entry.reported.replace(standing);
+    let new_violation = standing == Standing::Violation && was != Some(Standing::Violation);
+    Change { kind, flow: entry.flow.clone(), new_violation, was }
 }
