@@ -118,6 +118,8 @@ pub struct Reload {
     pub ok: bool,
     /// Every problem with file, line and column, as text of several lines; empty when `ok`.
     pub problems: String,
+    /// How many problems these are; 0 when `ok`.
+    pub problem_count: u64,
 }
 
 /// A name that the policy uses and that does not resolve.
