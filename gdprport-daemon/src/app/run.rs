@@ -65,7 +65,7 @@ pub enum RunError {
     #[error(transparent)]
     Control(#[from] BindError),
     /// The kernel programs cannot run.
-    #[error(transparent)]
+    #[error("{}", with_remedy(.0))]
     Kernel(#[from] LoadError),
     /// A sink cannot be opened.
     #[error(transparent)]
@@ -76,6 +76,11 @@ pub enum RunError {
     /// The process lacks something every process has.
     #[error("cannot start: {0}")]
     System(std::io::Error),
+}
+
+fn with_remedy(error: &LoadError) -> String {
+    let remedy = error.remedy().unwrap_or("`gdprport doctor` shows what works here");
+    format!("{error}: {remedy}")
 }
 
 /// Runs the daemon until SIGTERM or SIGINT.

@@ -76,6 +76,8 @@ pub enum HookState {
     Missing,
     /// The kernel offers it, and loading or attaching was refused.
     Failed,
+    /// It was not tried, as `error` says: only where no daemon runs.
+    Untried,
 }
 
 /// The policy in force.

@@ -10,6 +10,7 @@ use anyhow::anyhow;
 use tokio::runtime::{self, Runtime};
 
 use super::cli::{Cli, Command, DaemonCommand, FlowsArgs, PolicyCommand};
+use super::format::clean_lines;
 use super::{Exit, Out, doctor, flows, status};
 use crate::app::{self, PolicyFiles};
 use crate::control::api::{CheckResult, FlowQuery};
@@ -55,6 +56,14 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
             let report = match runtime()?.block_on(client.doctor()) {
                 Ok(answer) => answer.value,
                 Err(ClientError::NoDaemon(_)) => app::examine(None),
+                // The host can be examined by anybody; that a daemon could not be asked has to be said.
+                Err(error @ ClientError::Denied { .. }) => {
+                    eprintln!(
+                        "gdprport: {}; the host was examined without its daemon",
+                        clean_lines(&error.to_string())
+                    );
+                    app::examine(None)
+                }
                 Err(error) => return Err(error.into()),
             };
             if cli.json {
