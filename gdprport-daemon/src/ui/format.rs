@@ -66,11 +66,29 @@ pub(super) fn counts<K: AsRef<str>>(of: impl IntoIterator<Item = (K, u64)>) -> S
     text
 }
 
+/// The last part of a path.
+pub(super) fn basename(path: &str) -> &str {
+    path.rsplit('/').find(|part| !part.is_empty()).unwrap_or(path)
+}
+
+/// The name of what runs: a script's own, or the executable's. Where the process goes by a name that this does
+/// not begin with (one executable for many programs, a named thread), both: `redis-server (redis-check-rdb)`. The
+/// executable stays in sight, as a process may choose its name.
+pub(super) fn program(process: &Process) -> String {
+    let file = process.script.as_deref().or(process.exe.as_deref()).map(basename);
+    match (file, process.comm.as_deref()) {
+        (Some(file), Some(comm)) if process.script.is_none() && !file.starts_with(comm) => {
+            format!("{comm} ({file})")
+        }
+        (Some(name), _) | (None, Some(name)) => name.to_owned(),
+        (None, None) => "?".to_owned(),
+    }
+}
+
 /// The process in a few words: `postgres 1203`; marked when it is not known exactly.
 pub(super) fn process(process: Option<&Process>) -> String {
     let Some(process) = process else { return "unknown".to_owned() };
-    let path = process.script.as_deref().or(process.exe.as_deref());
-    let name = path.and_then(|path| path.rsplit('/').next()).or(process.comm.as_deref()).unwrap_or("?");
+    let name = program(process);
     match process.attribution {
         Attribution::Exact => format!("{name} {}", process.pid),
         other => format!("{name} {} ({other})", process.pid),
