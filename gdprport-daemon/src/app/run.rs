@@ -65,7 +65,7 @@ pub enum RunError {
     #[error(transparent)]
     Control(#[from] BindError),
     /// The kernel programs cannot run.
-    #[error(transparent)]
+    #[error("{}", with_remedy(.0))]
     Kernel(#[from] LoadError),
     /// A sink cannot be opened.
     #[error(transparent)]
@@ -76,6 +76,11 @@ pub enum RunError {
     /// The process lacks something every process has.
     #[error("cannot start: {0}")]
     System(std::io::Error),
+}
+
+fn with_remedy(error: &LoadError) -> String {
+    let remedy = error.remedy().unwrap_or("`gdprport doctor` shows what works here");
+    format!("{error}: {remedy}")
 }
 
 /// Runs the daemon until SIGTERM or SIGINT.
@@ -258,11 +263,15 @@ fn answer(daemon: &mut Daemon, request: Request, inbox: &Inbox) {
         Request::Reload(reply) => {
             let now = daemon.now();
             let outcome = daemon.reload(now);
-            let warnings: Vec<String> =
-                daemon.in_force.policy.warnings().iter().map(ToString::to_string).collect();
+            let policy = &daemon.in_force.policy;
+            // Those of a policy that stays in force are no news, and would seem to be about the refused one.
+            let warnings: Vec<String> = match outcome {
+                Ok(()) => policy.warnings().iter().map(ToString::to_string).collect(),
+                Err(_) => Vec::new(),
+            };
             let _ = reply.send(ReloadReply {
                 applied: outcome.is_ok(),
-                digest: daemon.in_force.policy.digest().to_owned(),
+                digest: policy.digest().to_owned(),
                 problems: outcome.err().map(|error| error.to_string()).unwrap_or_default(),
                 warnings: warnings.join("\n\n"),
             });

@@ -181,7 +181,9 @@ impl Daemon {
                 state: FlowState::Established,
             }
         });
-        FlowsReply { matching: total, flows: rows.collect() }
+        let watched = query.port.is_none()
+            || self.in_force.policy.watched().any(|port| query.wants_port(&port.name, port.number));
+        FlowsReply { watched, matching: total, flows: rows.collect() }
     }
 }
 

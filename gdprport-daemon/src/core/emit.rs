@@ -4,8 +4,9 @@
 //! events go (`out`).
 //!
 //! Left out can be only `flow.open`, `flow.fail`, `flow.close` and `flow.update`, and of these only what the
-//! policy allows or cannot yet decide: an event with a violation verdict always passes. Decide before the
-//! envelope is put around (`event::Stamper`), so that what is left out leaves no gap in `seq`.
+//! policy allows, or cannot yet decide where a summary says so: an event with a violation verdict always passes,
+//! and what is undecided never goes unmentioned. Decide before the envelope is put around (`event::Stamper`), so
+//! that what is left out leaves no gap in `seq`.
 
 #[cfg(test)]
 mod tests;
@@ -32,9 +33,9 @@ pub const MAX_GROUPS: usize = 4096;
 pub enum Mode {
     /// Every event.
     Every,
-    /// Only events with a violation verdict.
+    /// Only events whose verdict is a violation or undecided.
     Violations,
-    /// Events with a violation verdict, and the others as counts.
+    /// Events with a violation verdict, and the others as counts: the undecided in groups of their own.
     Summary {
         /// The period of the counts.
         every: Duration,
@@ -110,7 +111,11 @@ impl Emitter {
     pub fn offer(&mut self, body: &Body, mode: Mode, time: Timestamp) -> Decision {
         let decision = match (quiet_flow(body), mode) {
             (None, _) | (Some(_), Mode::Every) => Decision::Pass,
-            (Some(_), Mode::Violations) => Decision::Suppress,
+            (Some(flow), Mode::Violations) => match flow.verdict {
+                Verdict::Declared { .. } => Decision::Suppress,
+                // Unknown is never compliant: it must not look like silence about what is declared.
+                Verdict::Undecided { .. } | Verdict::Violation { .. } => Decision::Pass,
+            },
             (Some(flow), Mode::Summary { every }) => {
                 self.sum_up(body.kind(), flow, every, time);
                 Decision::Suppress

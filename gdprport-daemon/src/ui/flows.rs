@@ -29,6 +29,11 @@ const fn columns(wide: bool) -> [Column; 13] {
 
 /// The table and how many there are.
 pub(super) fn show(reply: &FlowsReply, screen: &Screen) -> String {
+    if !reply.watched {
+        let text =
+            "this port is not watched: the policy does not declare it and the catalog does not know it";
+        return Tone::Warn.paint(text) + "\n";
+    }
     let listed = reply.flows.len() as u64;
     if listed == 0 {
         return Tone::Dim.paint("no open flow matches") + "\n";
@@ -122,7 +127,7 @@ mod tests {
     use crate::control::api::samples;
 
     fn shown(width: u16) -> String {
-        let reply = FlowsReply { matching: 5, flows: samples::flows() };
+        let reply = FlowsReply { watched: true, matching: 5, flows: samples::flows() };
         let screen = Screen { width, now: "2026-11-23T13:24:05Z".parse().expect("a timestamp") };
         anstream::adapter::strip_str(&show(&reply, &screen)).to_string()
     }
@@ -140,7 +145,11 @@ mod tests {
     #[test]
     fn nothing_open_is_said_in_words() {
         let screen = Screen { width: 80, now: jiff::Timestamp::UNIX_EPOCH };
-        let text = show(&FlowsReply { matching: 0, flows: Vec::new() }, &screen);
-        assert_eq!(anstream::adapter::strip_str(&text).to_string(), "no open flow matches\n");
+        let shown = |watched| {
+            let text = show(&FlowsReply { watched, matching: 0, flows: Vec::new() }, &screen);
+            anstream::adapter::strip_str(&text).to_string()
+        };
+        assert_eq!(shown(true), "no open flow matches\n");
+        assert!(shown(false).starts_with("this port is not watched: "), "{}", shown(false));
     }
 }

@@ -42,14 +42,21 @@ impl FlowQuery {
     /// Whether a flow on this port with this verdict is asked for.
     #[must_use]
     pub fn wants(&self, name: &str, number: u16, verdict: &Verdict) -> bool {
-        (!self.violations || matches!(verdict, Verdict::Violation { .. }))
-            && self.port.as_deref().is_none_or(|port| port == name || port.parse() == Ok(number))
+        (!self.violations || matches!(verdict, Verdict::Violation { .. })) && self.wants_port(name, number)
+    }
+
+    /// Whether this port is asked for.
+    #[must_use]
+    pub fn wants_port(&self, name: &str, number: u16) -> bool {
+        self.port.as_deref().is_none_or(|port| port == name || port.parse() == Ok(number))
     }
 }
 
 /// The answer of `GET /v1/flows`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowsReply {
+    /// Whether the port asked for is watched; true if none was asked for.
+    pub watched: bool,
     /// Flows that match, listed or not.
     pub matching: u64,
     /// The first `limit` of them, oldest first.

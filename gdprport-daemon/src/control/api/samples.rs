@@ -125,6 +125,7 @@ pub(crate) fn status() -> Status {
                 at: at("2026-11-23T13:00:00Z"),
                 ok: false,
                 problems: reload_refused().problems,
+                problem_count: 2,
             }),
             ports: 3,
             rules: 7,
@@ -339,7 +340,9 @@ pub(crate) fn reload_refused() -> ReloadReply {
     ReloadReply {
         applied: false,
         digest: DIGEST.to_owned(),
-        problems: "/etc/gdprport/policy.toml:14:9: unknown key `prot`\n   14 | prot = 5432\n      | ^^^^ did you mean `port`?\n".to_owned(),
+        problems: "/etc/gdprport/policy.toml:14:1: error: a port has no key `prot`\n 14 | prot = 5432\n    | ^^^^\n    = help: did you mean `port`?\n\n\
+            /etc/gdprport/policy.toml:16:1: error: a port has no key `lisen`\n 16 | lisen = \"any\"\n    | ^^^^^\n    = help: did you mean `listen`?"
+            .to_owned(),
         warnings: String::new(),
     }
 }

@@ -77,6 +77,8 @@ pub enum HookState {
     Missing,
     /// The kernel offers it, and loading or attaching was refused.
     Failed,
+    /// It was not tried, as `error` says: only where no daemon runs.
+    Untried,
 }
 
 /// The policy in force.
@@ -119,6 +121,8 @@ pub struct Reload {
     pub ok: bool,
     /// Every problem with file, line and column, as text of several lines; empty when `ok`.
     pub problems: String,
+    /// How many problems these are; 0 when `ok`.
+    pub problem_count: u64,
 }
 
 /// A name that the policy uses and that does not resolve.

@@ -23,7 +23,7 @@ use gdprport_common::{Counters, ExecRecord, HOOKS, PortFlags, SocketOwner, TaskI
 use catalog::{Attach, HookSpec};
 pub use requirements::{LoadError, check_btf, check_capabilities, check_release};
 pub use ring::Ring;
-pub use tracefs::place as tracefs_place;
+pub use tracefs::{Tracefs, look as look_for_tracefs};
 
 /// `BPF_NOEXIST`: insert only what is not there.
 const NOEXIST: u64 = 1;

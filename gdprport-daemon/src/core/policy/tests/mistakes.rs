@@ -35,6 +35,42 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
 }
 
 #[test]
+fn a_slip_is_told_once_and_not_as_a_lack_too() {
+    let text = format!(
+        "{}\n[port.record]\npurpose = \"orders\"\nsubject = [\"customers\"]\ndata = 5\nrecipients = []\n\
+         transfers = []\nretention = \"1 year\"\n[[port.allow]]\nrole = \"r\"\ndirection = \"in\"\n\
+         peer = [\"any\"]\nproces = {{ unit = \"x\" }}",
+        port("name = \"db\"\nport = 5432\nlistens = [\"any\"]\ntls = { min = \"1.3\" }")
+    );
+    assert_snapshot!(problems(&text), @r#"
+    policy.toml:8:1: error: a port has no key `listens`
+     8 | listens = ["any"]
+       | ^^^^^^^
+       = help: did you mean `listen`?
+
+    policy.toml:13:1: error: a record has no key `subject`
+     13 | subject = ["customers"]
+        | ^^^^^^^
+        = help: did you mean `subjects`?
+
+    policy.toml:14:8: error: expected a text, found the number `5`
+     14 | data = 5
+        |        ^
+        = help: write it in quotes
+
+    policy.toml:21:1: error: a rule has no key `peer`
+     21 | peer = ["any"]
+        | ^^^^
+        = help: did you mean `peers`?
+
+    policy.toml:22:1: error: a rule has no key `proces`
+     22 | proces = { unit = "x" }
+        | ^^^^^^
+        = help: did you mean `process`?
+    "#);
+}
+
+#[test]
 fn a_missing_version_is_asked_for() {
     assert_snapshot!(errors("[[port]]\nname = \"db\"\nport = 5432\n"), @r"
     policy.toml:1:1: error: the policy has no `version`
