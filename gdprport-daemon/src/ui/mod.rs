@@ -144,10 +144,9 @@ mod tests {
     fn a_cause_is_told_once() {
         let cause = || io::Error::from(io::ErrorKind::PermissionDenied);
         let path = || PathBuf::from("/etc/gdprport/some.toml");
-        let errors: [anyhow::Error; 3] = [
+        let errors: [anyhow::Error; 2] = [
             ConfigError::Read { path: path(), source: cause() }.into(),
             RunError::from(PolicyError::Read { path: path(), source: cause() }).into(),
-            RunError::from(crate::out::SinkError::Open { path: path(), source: cause() }).into(),
         ];
         for error in errors {
             let text = said(&error);
