@@ -24,3 +24,6 @@ pub use config::{Config, ConfigError};
 pub use doctor::examine;
 pub use files::{Loaded, PolicyError, PolicyFiles};
 pub use run::{RunError, RunOptions, run};
+
+// What `RunOptions` is made of.
+pub use crate::out::{Format, Render};

@@ -65,7 +65,7 @@ impl Daemon {
     }
 
     fn ports(&self) -> Vec<PortStatus> {
-        let mut open: HashMap<(u16, Arc<str>), (u64, BTreeMap<PostureState, u64>)> = HashMap::new();
+        let mut open: HashMap<_, (u64, BTreeMap<PostureState, u64>)> = HashMap::new();
         for flow in self.table.iter() {
             if let Some(port) = self.publisher.port_of(flow, &self.in_force.policy, &self.names) {
                 let (count, posture) =

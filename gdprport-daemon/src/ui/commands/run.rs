@@ -11,8 +11,7 @@ use tracing_subscriber::EnvFilter;
 use super::super::cli::{Color, EventsTarget, RunArgs};
 use super::super::lines::Lines;
 use super::super::{Exit, problems};
-use crate::app::{self, Config, PolicyError, PolicyFiles, RunError, RunOptions};
-use crate::out::{Format, Render};
+use crate::app::{self, Config, Format, PolicyError, PolicyFiles, Render, RunError, RunOptions};
 
 /// Runs the daemon in the foreground until it is told to stop.
 pub(super) fn daemon(args: RunArgs, socket: PathBuf, color: Color) -> anyhow::Result<Exit> {
