@@ -3,10 +3,10 @@
 //! Belongs here: the decision, the counts that make it add up, and the summaries. Does not belong here: where
 //! events go (`out`).
 //!
-//! Left out can be only `flow.open`, `flow.fail`, `flow.close` and `flow.update`, and of these only what the
-//! policy allows, or cannot yet decide where a summary says so: an event with a violation verdict always passes,
-//! and what is undecided never goes unmentioned. Decide before the envelope is put around (`event::Stamper`), so
-//! that what is left out leaves no gap in `seq`.
+//! Left out can be only `flow.open`, `flow.fail`, `flow.close`, `flow.update` and `flow.posture`, and of these only
+//! what the policy allows, or cannot yet decide where a summary says so: an event with a violation verdict always
+//! passes, and what is undecided never goes unmentioned. Decide before the envelope is put around
+//! (`event::Stamper`), so that what is left out leaves no gap in `seq`.
 
 #[cfg(test)]
 mod tests;

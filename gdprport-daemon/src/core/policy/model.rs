@@ -155,7 +155,7 @@ impl Merge {
             let message = format!("port {} has no record of processing", quoted(&name.value));
             report.warning(name.loc, message, "Art. 30 GDPR asks for one: add `[port.record]`".to_owned());
         }
-        if raw.tls.is_none() {
+        if raw.tls.is_none() && !report.is_amiss(loc, "tls") {
             let message =
                 format!("port {} has no tls demand, so it may talk in plaintext", quoted(&name.value));
             let help = "add `tls = { min = \"1.3\" }`, or `tls = { required = false, why = … }` to say so";

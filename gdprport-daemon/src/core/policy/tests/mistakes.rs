@@ -40,13 +40,17 @@ fn a_slip_is_told_once_and_not_as_a_lack_too() {
         "{}\n[port.record]\npurpose = \"orders\"\nsubject = [\"customers\"]\ndata = 5\nrecipients = []\n\
          transfers = []\nretention = \"1 year\"\n[[port.allow]]\nrole = \"r\"\ndirection = \"in\"\n\
          peer = [\"any\"]\nproces = {{ unit = \"x\" }}",
-        port("name = \"db\"\nport = 5432\nlistens = [\"any\"]\ntls = { min = \"1.3\" }")
+        port("name = \"db\"\nport = 5432\nlistens = [\"any\"]\ntls = 1")
     );
     assert_snapshot!(problems(&text), @r#"
     policy.toml:8:1: error: a port has no key `listens`
      8 | listens = ["any"]
        | ^^^^^^^
        = help: did you mean `listen`?
+
+    policy.toml:9:7: error: expected { min = "1.3" }, { min = "1.2" } or { required = false, why = … }, found the number `1`
+     9 | tls = 1
+       |       ^
 
     policy.toml:13:1: error: a record has no key `subject`
      13 | subject = ["customers"]
