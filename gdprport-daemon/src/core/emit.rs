@@ -113,6 +113,10 @@ impl Emitter {
             (None, _) | (Some(_), Mode::Every) => Decision::Pass,
             (Some(flow), Mode::Violations) => match flow.verdict {
                 Verdict::Declared { .. } => Decision::Suppress,
+                // A flow has no known encryption when it opens; what it comes to, a later event tells.
+                Verdict::Undecided { .. } if body.kind() == Kind::FlowOpen && flow.posture.is_none() => {
+                    Decision::Suppress
+                }
                 // Unknown is never compliant: it must not look like silence about what is declared.
                 Verdict::Undecided { .. } | Verdict::Violation { .. } => Decision::Pass,
             },
