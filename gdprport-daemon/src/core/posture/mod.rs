@@ -63,7 +63,7 @@ impl Tracker {
     /// anywhere, come twice, out of order, or not at all.
     ///
     /// Gives the posture when it is decided, and again when more is known of it (a certificate, the version behind an
-    /// upgrade). It is `unknown` only to take back an upgrade whose handshake was refused.
+    /// upgrade). It is `unknown` only to take back an upgrade whose handshake was refused or came to nothing.
     pub fn segment(&mut self, from: Side, offset: u64, bytes: &[u8]) -> Option<Posture> {
         let Streams { client, server } = self.streams.as_mut()?;
         let stream = match from {
@@ -73,12 +73,15 @@ impl Tracker {
         if !stream.write(offset, bytes) {
             return None;
         }
-        let told = self.posture.is_some();
         let posture = match assess::assess(self.declared, client, server) {
-            Reading::Foreign | Reading::Open(_) => return None,
+            // What was told of an upgrade is taken back if its handshake comes to nothing.
+            Reading::Foreign => return self.take_back("the first bytes match no known protocol"),
+            Reading::Open(why) => return self.take_back(&why),
             Reading::Never(why) => {
                 self.streams = None;
-                Posture::unknown(&why)
+                let taken_back = self.take_back(&why);
+                self.posture = Some(Posture::unknown(&why));
+                return taken_back;
             }
             Reading::Seen { posture, settled } => {
                 if settled {
@@ -90,9 +93,12 @@ impl Tracker {
         if self.posture.as_ref() == Some(&posture) {
             return None;
         }
-        let news = told || posture.state != super::model::PostureState::Unknown;
-        self.posture = Some(posture);
-        self.posture.clone().filter(|_| news)
+        self.posture = Some(posture.clone());
+        Some(posture)
+    }
+
+    fn take_back(&mut self, why: &str) -> Option<Posture> {
+        self.posture.take().map(|_| Posture::unknown(why))
     }
 
     /// Whether further segments can add anything. Once not, none ever can.

@@ -110,7 +110,7 @@ fn follow(dialogue: &Dialogue<'_>, dialect: &Dialect) -> Reading {
             Command::Foreign => return Reading::Foreign,
         }
     }
-    if !is_text(rest) || rest.len() >= MAX_LINE || lines.is_empty() && !rest.is_ascii() {
+    if !is_text(rest) || rest.len() >= MAX_LINE || lines.is_empty() && !word(rest).0.is_ascii() {
         return Reading::Foreign;
     }
     Reading::Open(

@@ -7,6 +7,7 @@ mod captures;
 mod dialogues;
 mod pieces;
 mod totality;
+mod written;
 
 use super::{Protocol, Side, Tracker};
 use crate::core::model::{Posture, PostureState, TlsVersion};
@@ -65,10 +66,21 @@ pub(super) fn play<'a>(declared: Option<&str>, segments: impl IntoIterator<Item 
     }
     let concluded = tracker.conclude();
     match told {
+        Some(told) if told.state == PostureState::Unknown => {
+            assert_eq!(concluded.state, PostureState::Unknown)
+        }
         Some(told) => assert_eq!(told, concluded, "what was told last is concluded"),
         None => assert_eq!(concluded.state, PostureState::Unknown, "what was decided is told"),
     }
     concluded
+}
+
+/// The same segments, each byte one of its own.
+pub(super) fn bytes_apart(segments: &[Segment]) -> Vec<Segment> {
+    let apart = |(side, offset, bytes): &Segment| -> Vec<Segment> {
+        (*offset..).zip(bytes).map(|(offset, byte)| (*side, offset, vec![*byte])).collect()
+    };
+    segments.iter().flat_map(apart).collect()
 }
 
 /// What must not depend on the order in which segments are read.

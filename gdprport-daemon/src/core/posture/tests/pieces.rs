@@ -22,13 +22,6 @@ fn cut(segments: &[Segment], at: usize) -> Option<Vec<Segment>> {
     None
 }
 
-fn bytes_apart(segments: &[Segment]) -> Vec<Segment> {
-    let apart = |(side, offset, bytes): &Segment| -> Vec<Segment> {
-        (*offset..).zip(bytes).map(|(offset, byte)| (*side, offset, vec![*byte])).collect()
-    };
-    segments.iter().flat_map(apart).collect()
-}
-
 #[test]
 fn a_capture_cut_at_any_byte_reads_the_same() {
     for case in CASES {
