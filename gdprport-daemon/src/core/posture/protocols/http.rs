@@ -56,12 +56,13 @@ pub(in crate::core::posture) fn preface(client: &[u8], _declared: bool) -> Optio
 }
 
 fn line_ends_with_version(client: &[u8]) -> Option<bool> {
-    match split(client) {
+    let beginning = &client[..client.len().min(LONG)];
+    match split(beginning) {
         Some((line, _)) => {
             let version = line.len().checked_sub(9).map(|at| &line[at..]);
             Some(is_text(line) && matches!(version, Some(b" HTTP/1.0" | b" HTTP/1.1")))
         }
-        None if !is_text(client) => Some(false),
-        None => (client.len() >= LONG).then_some(true),
+        None if !is_text(beginning) => Some(false),
+        None => (beginning.len() == LONG).then_some(true),
     }
 }

@@ -117,47 +117,11 @@ pub(in crate::core::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
 }
 
 fn asks(operation: &Element<'_>) -> Asks {
-    let mut rest = Cursor(operation.body);
-    let mut next = || match element(&mut rest) {
-        Some(Some(element)) if element.complete => Ok(element),
-        Some(Some(element)) => Err((Asks::Cut, element.tag)),
-        Some(None) => Err((Asks::Foreign, 0)),
-        None if operation.complete => Err((Asks::Foreign, 0)),
-        None => Err((Asks::Cut, 0)),
-    };
+    let mut fields = Fields { rest: Cursor(operation.body), complete: operation.complete };
     let asks = match operation.tag {
-        0x60 => (|| {
-            let version = next()?;
-            let name = next()?;
-            let credentials = next();
-            let fits = version.tag == 2 && matches!(version.body, [2..=3]) && name.tag == 4;
-            Ok(match credentials {
-                _ if !fits => Asks::Foreign,
-                Ok(empty) if empty.tag == 0x80 && empty.body.is_empty() && name.body.is_empty() => {
-                    Asks::Harmless
-                }
-                Ok(simple) if simple.tag == 0x80 => Asks::Substance("simple bind"),
-                Err((Asks::Cut, 0x80)) => Asks::Substance("simple bind"),
-                Ok(sasl) if sasl.tag == 0xA3 => mechanism(sasl.body),
-                Err((Asks::Cut, 0xA3)) | Ok(_) => Asks::Sasl,
-                Err((asks, _)) => asks,
-            })
-        })(),
-        0x63 => (|| {
-            let base = next()?;
-            let scope = next()?;
-            // The root of the tree tells what a server can do, StartTLS among it.
-            let root = base.body.is_empty() && scope.body == [0];
-            let fits = base.tag == 4 && scope.tag == 0x0A;
-            Ok(if !fits {
-                Asks::Foreign
-            } else if root {
-                Asks::Harmless
-            } else {
-                Asks::Substance("search")
-            })
-        })(),
-        0x77 => next().map(|oid| match (oid.tag, oid.body) {
+        0x60 => bind(&mut fields),
+        0x63 => search(&mut fields),
+        0x77 => fields.whole().map(|oid| match (oid.tag, oid.body) {
             (0x80, START_TLS) => Asks::StartTls,
             (0x80, b"1.3.6.1.4.1.4203.1.11.1") => Asks::Substance("password change"),
             (0x80, _) => Asks::Harmless,
@@ -168,16 +132,62 @@ fn asks(operation: &Element<'_>) -> Asks {
         0x6E => Ok(Asks::Substance("comparison")),
         _ => Ok(Asks::Foreign),
     };
-    asks.unwrap_or_else(|(asks, _): (Asks, u8)| asks)
+    asks.unwrap_or_else(|unread| unread)
 }
 
-fn mechanism(credentials: &[u8]) -> Asks {
-    match element(&mut Cursor(credentials)) {
-        Some(Some(name)) if matches!(name.body, b"PLAIN" | b"EXTERNAL" | b"CRAM-MD5" | b"LOGIN") => {
-            Asks::Substance("SASL bind")
+/// The fields of an operation, one after the other. What cannot be read is an answer of its own.
+struct Fields<'a> {
+    rest: Cursor<'a>,
+    /// Whether all of them were captured.
+    complete: bool,
+}
+
+impl<'a> Fields<'a> {
+    fn next(&mut self) -> Result<Element<'a>, Asks> {
+        match element(&mut self.rest) {
+            Some(Some(element)) => Ok(element),
+            Some(None) => Err(Asks::Foreign),
+            None if self.complete => Err(Asks::Foreign),
+            None => Err(Asks::Cut),
         }
-        _ => Asks::Sasl,
     }
+
+    fn whole(&mut self) -> Result<Element<'a>, Asks> {
+        self.next().and_then(|element| if element.complete { Ok(element) } else { Err(Asks::Cut) })
+    }
+}
+
+/// A bind: version, name, and credentials, simple (0x80) or of SASL (0xA3). Without any of both it is harmless.
+fn bind(fields: &mut Fields<'_>) -> Result<Asks, Asks> {
+    let version = fields.whole()?;
+    let name = fields.whole()?;
+    if version.tag != 0x02 || !matches!(version.body, [2..=3]) || name.tag != 0x04 {
+        return Err(Asks::Foreign);
+    }
+    let credentials = fields.next()?;
+    let anonymous = name.body.is_empty() && credentials.body.is_empty() && credentials.complete;
+    match credentials.tag {
+        0x80 if anonymous => Ok(Asks::Harmless),
+        0x80 if name.body.is_empty() && credentials.body.is_empty() => Err(Asks::Cut),
+        0x80 => Ok(Asks::Substance("simple bind")),
+        0xA3 => {
+            let mut inner = Fields { rest: Cursor(credentials.body), complete: credentials.complete };
+            let plain = matches!(inner.whole()?.body, b"PLAIN" | b"EXTERNAL" | b"CRAM-MD5" | b"LOGIN");
+            Ok(if plain { Asks::Substance("SASL bind") } else { Asks::Sasl })
+        }
+        _ => Ok(Asks::Sasl),
+    }
+}
+
+/// A search: base and scope. Of the root of the tree alone it tells what a server can do, StartTLS among it.
+fn search(fields: &mut Fields<'_>) -> Result<Asks, Asks> {
+    let base = fields.whole()?;
+    let scope = fields.whole()?;
+    if base.tag != 0x04 || scope.tag != 0x0A {
+        return Err(Asks::Foreign);
+    }
+    let root = base.body.is_empty() && scope.body == [0];
+    Ok(if root { Asks::Harmless } else { Asks::Substance("search") })
 }
 
 /// Finds the response to the operation of this number: its result code tells (0 is success).

@@ -36,8 +36,8 @@ pub(super) struct Dialect {
     pub reply: for<'a> fn(server: &'a [u8], lines: &[&[u8]]) -> Option<(bool, &'a [u8])>,
 }
 
-/// The longest line that is waited for.
-const MAX_LINE: usize = 1024;
+/// The longest line that is waited for, with its end.
+pub(super) const MAX_LINE: usize = 1024;
 
 /// The most lines before the upgrade.
 const MAX_LINES: usize = 16;
@@ -47,6 +47,15 @@ pub(super) fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = bytes.iter().take(MAX_LINE).position(|byte| *byte == b'\n')?;
     let line = &bytes[..end];
     Some((line.strip_suffix(b"\r").unwrap_or(line), &bytes[end + 1..]))
+}
+
+/// The first line if it is text; `Some(None)` if it is not, or too long, `None` while its end is not there.
+pub(super) fn text(bytes: &[u8]) -> Option<Option<(&[u8], &[u8])>> {
+    match split(bytes) {
+        Some((line, rest)) => Some(is_text(line).then_some((line, rest))),
+        None if bytes.len() >= MAX_LINE || !is_text(bytes) => Some(None),
+        None => None,
+    }
 }
 
 /// The first word of a line and the rest behind the blank.
@@ -84,10 +93,8 @@ pub(super) fn read(dialogue: &Dialogue<'_>, dialect: &Dialect) -> Reading {
 fn follow(dialogue: &Dialogue<'_>, dialect: &Dialect) -> Reading {
     let mut lines = Vec::new();
     let mut rest = dialogue.client;
-    while let Some((line, behind)) = split(rest) {
-        if !is_text(line) {
-            return Reading::Foreign;
-        }
+    while let Some(next) = text(rest) {
+        let Some((line, behind)) = next else { return Reading::Foreign };
         let command = match (dialect.command)(line) {
             // Extensions abound: only the first command must be a known one.
             Command::Foreign if !lines.is_empty() => Command::Harmless,
@@ -110,7 +117,7 @@ fn follow(dialogue: &Dialogue<'_>, dialect: &Dialect) -> Reading {
             Command::Foreign => return Reading::Foreign,
         }
     }
-    if !is_text(rest) || rest.len() >= MAX_LINE || lines.is_empty() && !word(rest).0.is_ascii() {
+    if lines.is_empty() && !word(rest).0.is_ascii() {
         return Reading::Foreign;
     }
     Reading::Open(

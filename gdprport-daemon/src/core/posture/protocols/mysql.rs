@@ -75,13 +75,17 @@ enum Greeting<'a> {
 /// The server's first packet: version 10 of the handshake, the server's version, a connection id, 8 bytes of salt, a
 /// zero, capabilities.
 fn greeting(server: &[u8]) -> Greeting<'_> {
-    let Some((sequence, payload, _, rest)) = packet(server) else {
-        return if server.get(2).is_some_and(|byte| *byte != 0) { Greeting::Foreign } else { Greeting::Cut };
-    };
-    match (sequence, payload.first()) {
-        (0, Some(10)) => {}
-        (0, Some(0xFF)) => return Greeting::Error,
-        (0, None) => return Greeting::Cut,
+    // No greeting is as long as 64 KiB.
+    if server.get(2).is_some_and(|byte| *byte != 0) {
+        return Greeting::Foreign;
+    }
+    let Some((sequence, payload, _, rest)) = packet(server) else { return Greeting::Cut };
+    match (sequence, payload) {
+        (0, [10, ..]) => {}
+        (0, [0xFF, low, high, ..]) if (1000..5000).contains(&u16::from_le_bytes([*low, *high])) => {
+            return Greeting::Error;
+        }
+        (0, [] | [0xFF] | [0xFF, _]) => return Greeting::Cut,
         _ => return Greeting::Foreign,
     }
     let behind = &payload[1..];

@@ -28,8 +28,8 @@ pub(in crate::core::posture) fn kafka(client: &[u8], declared: bool) -> Option<b
     match rest.u16()? {
         0xFFFF => Some(true),
         name @ 0..=255 => {
-            let name = rest.take_up_to(name.into());
-            Some(is_text(name) && length >= 10)
+            let part = rest.take_up_to(name.into());
+            if part.len() < name.into() && is_text(part) { None } else { Some(is_text(part)) }
         }
         _ => Some(false),
     }

@@ -4,7 +4,7 @@
 //! Belongs here: by which first bytes a client of each is known. Each answers whether a client begins so; `None`
 //! while too few bytes tell. `declared`: the port is declared to be of the protocol, so that less is enough.
 
-use super::line::{is_text, one_of, split, word};
+use super::line::{is_text, one_of, split, text, word};
 use crate::core::posture::cursor::{Cursor, starts};
 
 /// Redis' RESP: an array of bulk strings, and where it is declared a command in one line.
@@ -25,10 +25,11 @@ pub(in crate::core::posture) fn redis(client: &[u8], declared: bool) -> Option<b
     ];
     let digits = |bytes: &[u8]| (1..=10).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_digit);
     if starts(client, b"*") != Some(true) {
-        let Some((line, _)) = split(client) else {
-            return if declared && client.len() < 512 && is_text(client) { None } else { Some(false) };
-        };
-        return Some(declared && one_of(word(line).0, &COMMANDS).is_some());
+        if !declared {
+            return if client.is_empty() { None } else { Some(false) };
+        }
+        return text(client)
+            .map(|line| line.is_some_and(|(line, _)| one_of(word(line).0, &COMMANDS).is_some()));
     }
     let short =
         |rest: &[u8]| rest.len() <= 11 && rest.iter().all(|byte| byte.is_ascii_digit() || *byte == b'\r');
@@ -81,16 +82,8 @@ pub(in crate::core::posture) fn memcached_text(client: &[u8], _declared: bool) -
     if !client.first().is_none_or(u8::is_ascii_lowercase) {
         return Some(false);
     }
-    match split(client) {
-        Some((line, _)) => Some(COMMANDS.iter().any(|known| known.as_bytes() == word(line).0)),
-        None => {
-            if client.len() < 256 && is_text(client) {
-                None
-            } else {
-                Some(false)
-            }
-        }
-    }
+    let known = |line| COMMANDS.iter().any(|known| known.as_bytes() == word(line).0);
+    text(client).map(|line| line.is_some_and(|(line, _)| known(line)))
 }
 
 /// The binary protocol of memcached and Couchbase: a request's magic byte, and lengths that agree.

@@ -41,8 +41,13 @@ fn opening(bytes: &[u8]) -> Option<bool> {
         Some(true) => {}
         other => return other,
     }
-    let Some((_, rest)) = tag(bytes) else { return None };
-    starts(rest.trim_ascii_start(), b"<stream:stream")
+    match tag(bytes) {
+        Some((_, rest)) if is_text(&bytes[..bytes.len() - rest.len()]) => {
+            starts(rest.trim_ascii_start(), b"<stream:stream")
+        }
+        Some(_) => Some(false),
+        None => None,
+    }
 }
 
 /// XMPP between client and server, and between servers.
