@@ -44,7 +44,7 @@ pub struct FlowEvent {
     pub peer_process: Option<Arc<Process>>,
     /// What was seen of the encryption; absent while it is not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub posture: Option<Posture>,
+    pub posture: Option<Box<Posture>>,
     /// What the policy says.
     #[serde(with = "wire_verdict")]
     #[schemars(with = "wire_verdict::Wire")]

@@ -47,7 +47,7 @@ pub(crate) fn events() -> Vec<Event> {
     bodies.push(Body::FlowOpen(Box::new(FlowEvent {
         process: Some(Arc::new(contained())),
         peer_process: Some(Arc::new(postgres())),
-        posture: Some(Posture::unknown("not looked at")),
+        posture: Some(Box::new(Posture::unknown("not looked at"))),
         ..forbidden()
     })));
     bodies.push(Body::Coverage(Box::new(loss())));
