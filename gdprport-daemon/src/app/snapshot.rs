@@ -214,13 +214,14 @@ impl Daemon {
         now: Timestamp,
     ) {
         let old = |opened: Option<u64>| opened.is_none_or(|ns| ns + FRESH_NS < began_ns);
-        let gone: Vec<u64> = self
+        let (gone, fresh): (Vec<_>, Vec<_>) = self
             .table
             .iter()
-            .filter(|flow| !flow.found && !present.contains(&flow.cookie) && old(flow.opened_ns))
-            .filter(|flow| looked_at(flow.netns_cookie))
-            .map(|flow| flow.cookie)
-            .collect();
+            .filter(|flow| !flow.found && !present.contains(&flow.cookie) && looked_at(flow.netns_cookie))
+            .partition(|flow| old(flow.opened_ns));
+        let gone: Vec<u64> = gone.iter().map(|flow| flow.cookie).collect();
+        // Those may have begun after the listing, or have lost their end: the next listing will tell.
+        self.must_reconcile |= !fresh.is_empty();
         let now_ns = boottime_ns();
         self.with_table(now, |table, _, out| {
             for cookie in gone {

@@ -41,7 +41,8 @@ fn read(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
         Handshake::Answered(answer) => {
             return Reading::Seen { posture: answer.posture(None), settled: answer.settled };
         }
-        Handshake::Refused(words) => return Reading::Never(words.into()),
+        Handshake::Refused { words, settled: true } => return Reading::Never(words.into()),
+        Handshake::Refused { words, settled: false } => return Reading::Open(words.into()),
         Handshake::Offered(words) => {
             return Reading::Open(format!("{words}; the server's answer was not seen").into());
         }

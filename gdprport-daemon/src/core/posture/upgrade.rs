@@ -17,7 +17,8 @@ pub(super) fn after(how: &str, dialogue: &Dialogue<'_>, client: &[u8], server: &
         Handshake::Offered(words) => {
             Reading::so_far(Posture::new(PostureState::StarttlsUpgraded, format!("{how}, then {words}")))
         }
-        Handshake::Refused(words) => Reading::Never(format!("{how}, then {words}").into()),
+        Handshake::Refused { words, settled: true } => Reading::Never(format!("{how}, then {words}").into()),
+        Handshake::Refused { words, settled: false } => Reading::Open(format!("{how}, then {words}").into()),
         Handshake::Answered(answer) => {
             Reading::Seen { posture: answer.posture(Some(how)), settled: answer.settled }
         }

@@ -1,6 +1,6 @@
 //! SMTP (RFC 5321, RFC 3207), IMAP (RFC 9051 §6.2.1) and POP3 (RFC 1939, RFC 2595 §4).
 
-use super::line::{self, Command, Dialect, one_of, split, word};
+use super::line::{self, Command, Dialect, Reply, one_of, split, word};
 use crate::core::posture::cursor::starts;
 use crate::core::posture::reading::{Dialogue, Reading};
 
@@ -72,7 +72,7 @@ pub(super) fn numbered_greeting(server: &[u8], codes: &[&str]) -> Option<bool> {
 
 /// The reply to the last line, where every reply ends with a line of three digits and a blank (RFC 5321 §4.2,
 /// RFC 959 §4.2), and the greeting is one too.
-pub(super) fn numbered_reply<'a>(server: &'a [u8], lines: &[&[u8]]) -> Option<(bool, &'a [u8])> {
+pub(super) fn numbered_reply<'a>(server: &'a [u8], lines: &[&[u8]]) -> Option<Reply<'a>> {
     let mut rest = server;
     let mut agrees = false;
     for _greeting_or_line in 0..=lines.len() {
@@ -125,7 +125,7 @@ fn imap_command(line: &[u8]) -> Command {
 }
 
 /// The line that begins with the tag of the last command. Some clients use one tag for all of them.
-fn imap_reply<'a>(server: &'a [u8], lines: &[&[u8]]) -> Option<(bool, &'a [u8])> {
+fn imap_reply<'a>(server: &'a [u8], lines: &[&[u8]]) -> Option<Reply<'a>> {
     let (tag, _) = word(lines.last()?);
     let mut before = lines.iter().filter(|line| word(line).0 == tag).count();
     let mut rest = server;
@@ -156,7 +156,7 @@ fn pop3_command(line: &[u8]) -> Command {
 }
 
 /// The reply to the last line. Those to CAPA and AUTH go on up to a line with a dot, if they agree.
-fn pop3_reply<'a>(server: &'a [u8], lines: &[&[u8]]) -> Option<(bool, &'a [u8])> {
+fn pop3_reply<'a>(server: &'a [u8], lines: &[&[u8]]) -> Option<Reply<'a>> {
     let (_greeting, mut rest) = split(server)?;
     let mut agrees = false;
     for line in lines {

@@ -124,3 +124,12 @@ fn a_beginning_that_was_not_captured_is_unknown_and_says_so() {
     assert_eq!(posture.state, PostureState::Unknown);
     assert!(posture.evidence.ends_with("a part was not captured"), "{}", posture.evidence);
 }
+
+#[test]
+fn an_alert_does_not_hide_the_plaintext_that_it_answers() {
+    let alert = (Side::Server, 0, b"\x15\x03\x01\0\x02\x02\x46".to_vec());
+    let request = (Side::Client, 0, b"GET / HTTP/1.1\r\n".to_vec());
+    for order in [[&alert, &request], [&request, &alert]] {
+        assert_eq!(play(None, order).state, PostureState::Plaintext);
+    }
+}

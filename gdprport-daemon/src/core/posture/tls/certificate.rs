@@ -36,8 +36,6 @@ pub(super) fn read(message: &Message<'_>) -> Option<Option<Certificate>> {
 }
 
 fn certificate(bytes: &[u8]) -> Option<Certificate> {
-    let sequence =
-        |rest: &mut Cursor<'_>| der::next(rest).filter(|element| element.tag == SEQUENCE).is_some();
     let outer = der::next(&mut Cursor(bytes)).filter(|element| element.tag == SEQUENCE)?;
     let inner = der::next(&mut Cursor(outer.body)).filter(|element| element.tag == SEQUENCE)?;
     let mut rest = Cursor(inner.body);
@@ -46,9 +44,7 @@ fn certificate(bytes: &[u8]) -> Option<Certificate> {
         der::next(&mut rest)?;
     }
     let _serial = der::whole(&mut rest, 0x02)?;
-    if !sequence(&mut rest) {
-        return None;
-    }
+    let _algorithm = der::whole(&mut rest, SEQUENCE)?;
     let issuer = name(der::whole(&mut rest, SEQUENCE)?);
     let mut validity = Cursor(der::whole(&mut rest, SEQUENCE)?);
     let _not_before = der::next(&mut validity)?;

@@ -29,8 +29,13 @@ pub(super) enum Handshake {
     Contradicted,
     /// The client made an offer. Words for it.
     Offered(String),
-    /// The server refused by an alert. Words for it.
-    Refused(String),
+    /// The server refused by an alert.
+    Refused {
+        /// Words for it.
+        words: String,
+        /// The client's offer was seen, so that it is known to be what was refused.
+        settled: bool,
+    },
     /// The server chose.
     Answered(Answer),
 }
@@ -93,9 +98,10 @@ pub(super) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> Handshake {
             })
         }
         (Server::Alert(description), offer) => {
-            let offer =
-                offer.map(|offer| format!(", to a ClientHello {}", offer.offer())).unwrap_or_default();
-            Handshake::Refused(format!("TLS alert {} by the server{offer}", alert::name(description)))
+            let settled = offer.is_some();
+            let to = offer.map(|offer| format!(", to a ClientHello {}", offer.offer())).unwrap_or_default();
+            let words = format!("TLS alert {} by the server{to}", alert::name(description));
+            Handshake::Refused { words, settled }
         }
         (Server::Not, None) if client.is_empty() => Handshake::Not,
         (Server::Not, Some(_)) => Handshake::Contradicted,
