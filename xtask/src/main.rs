@@ -10,6 +10,7 @@ mod sh;
 mod step;
 mod suite;
 mod tidy;
+mod vm;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,6 +55,8 @@ enum Command {
     },
     /// Check format, lints, documentation, house rules and dependencies
     Lint,
+    /// Run the end-to-end promises, or a command, on the kernels of Debian's releases in virtual machines
+    Vm(vm::Options),
     /// Bootstrap a bare Debian 12 in a folder and type the README's commands in it, as a newcomer would
     Fresh {
         /// Where the root is made; a new folder under the system's temporary one when left out
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Run { args } => run::run(&args),
         Command::Test { filter, args } => suite::run(filter.as_deref(), &args),
         Command::Lint => lint::run(),
+        Command::Vm(options) => vm::run(&options),
         Command::Fresh { dir, keep } => fresh::run(dir, keep),
     };
     match done {

@@ -1,6 +1,7 @@
 //! Debian's packages: what is installed, what can be had, and installing without removing or starting anything.
 
 use std::fs;
+use std::path::Path;
 use std::process::{self, Command};
 
 use anyhow::{Context as _, Result};
@@ -82,6 +83,27 @@ pub fn install(packages: &[&str]) -> Result<()> {
     install().or_else(|_| update().and_then(|()| install())).with_context(|| {
         format!("packages are missing; mend it as root with `apt-get install {}`", packages.join(" "))
     })
+}
+
+/// Fetches packages, and what they need and this machine lacks, into a new folder, and installs nothing. What they
+/// would conflict with is not asked.
+///
+/// # Errors
+/// apt's own words.
+pub fn download(packages: &[&str], folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder.join("partial"))
+        .with_context(|| format!("cannot make {}", folder.display()))?;
+    let fetch = || {
+        let mut apt = Command::new("apt-get");
+        apt.args(["install", "--download-only", "--yes", "--quiet", "--no-install-recommends"])
+            // Nothing of the machine is changed, so no lock and no other user is needed.
+            .args(["-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root"])
+            .args(["-o", &format!("Dir::Cache::archives={}/", folder.display())])
+            .args(packages);
+        sh::quiet(&mut apt).map(drop)
+    };
+    // Old lists name versions that are gone.
+    fetch().or_else(|_| update().and_then(|()| fetch()))
 }
 
 /// While held, no package's installation starts a service: the tests start their own, on their own ports, and

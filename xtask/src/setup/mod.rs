@@ -1,7 +1,7 @@
 //! `setup`: makes a machine able to build gdprport and, if asked, to test it. Every step first looks at the machine
 //! as it is, so that repeating it costs a second and changes nothing; no stamp is kept, for a stamp can be wrong.
 
-mod apt;
+pub mod apt;
 mod linker;
 mod servers;
 mod toolchain;

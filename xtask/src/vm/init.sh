@@ -1,0 +1,14 @@
+#!/bin/busybox sh
+# The first program of a machine: the host's root, read-only, under a layer of memory.
+/bin/busybox --install /bin
+export PATH=/bin
+while read -r module; do insmod "/modules/$module"; done </modules.list
+mkdir /lower /layer /new
+mount -t virtiofs -o ro host /lower
+mount -t tmpfs layer /layer
+mkdir /layer/upper /layer/work
+mount -t overlay -o lowerdir=/lower,upperdir=/layer/upper,workdir=/layer/work root /new
+mount -t devtmpfs dev /new/dev
+mount -t tmpfs run /new/run
+cp /start /settings /command /new/run
+exec switch_root /new /bin/sh /run/start

@@ -1,0 +1,187 @@
+//! `vm`: the end-to-end promises on the kernels that distributions ship, in virtual machines by software emulation.
+//!
+//! Belongs here: what the command does, in order. The packages are in `packages`, what is made of a kernel's in
+//! `kernel`, one run of a machine in `machine`, which promises are kept and how in `promises`, the table in `table`.
+
+mod cpio;
+mod kernel;
+mod machine;
+mod packages;
+mod promises;
+mod table;
+mod tools;
+
+use std::env;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::step::{note, short, step};
+use crate::{build, sh};
+use kernel::Kernel;
+use machine::{Ended, Machine, Run};
+use promises::Promise;
+use table::{Column, Table};
+use tools::Tools;
+
+/// The series that are tried when `all` is asked for, and when nothing is.
+const ALL: [&str; 4] = ["5.10", "6.1", "6.12", NEWEST];
+
+/// Whichever is the newest that Debian offers in any suite.
+const NEWEST: &str = "newest";
+
+/// What `cargo xtask vm` was told.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// A series such as 6.1, `newest`, or `all` (5.10, 6.1, 6.12 and the newest that Debian offers)
+    #[arg(long, value_name = "SERIES", default_value = "all")]
+    kernel: Vec<String>,
+    /// Seconds that one machine may run
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    time_limit: u64,
+    /// Run this in each machine, as root and in this directory, instead of the promises
+    #[arg(last = true)]
+    command: Vec<String>,
+}
+
+/// Runs the promises, or a command, on each kernel; says at the end what held where.
+///
+/// # Errors
+/// A promise or the command failed on a kernel, or nothing could be run at all. A kernel that cannot be had is
+/// skipped by name; in CI that is an error too.
+pub fn run(options: &Options) -> Result<()> {
+    let limit = Duration::from_secs(options.time_limit);
+    let home = sh::target_dir().join("vm");
+    let tools =
+        step("the emulator and its companions, unpacked and not installed", || Tools::provide(&home))?;
+    let archive = step("Debian's kernel packages, by a package manager of their own", || {
+        let archive = packages::Archive::open(&home)?;
+        let offered = archive.offered();
+        Ok((archive, offered))
+    })?;
+    if options.command.is_empty() {
+        keep_promises(options, limit, &tools, &archive)
+    } else {
+        run_command(options, limit, &tools, &archive)
+    }
+}
+
+/// The series asked for, each once, in the order asked.
+fn series(asked: &[String]) -> Vec<String> {
+    let mut series: Vec<String> = Vec::new();
+    for one in asked {
+        let more: Vec<String> =
+            if one == "all" { ALL.map(str::to_owned).to_vec() } else { vec![one.to_owned()] };
+        series.extend(more.into_iter().filter(|one| !series.contains(one)).collect::<Vec<_>>());
+    }
+    series
+}
+
+fn keep_promises(
+    options: &Options,
+    limit: Duration,
+    tools: &Tools,
+    archive: &packages::Archive,
+) -> Result<()> {
+    let binary = build::daemon(true)?;
+    let promises = step("the promises that hold on every kernel", || {
+        let promises = promises::build()?;
+        let count = promises.len();
+        Ok((promises, format!("{count} promises")))
+    })?;
+    let mut table = Table::new(&promises);
+    for series in series(&options.kernel) {
+        let column = match provide(archive, tools, &series) {
+            Ok(kernel) => on_kernel(&kernel, &binary, &promises, limit, tools)?,
+            Err(error) => {
+                note(format_args!("skipped: kernel {series}: {error:#}"));
+                Column::skipped(&series, &format!("{error:#}"))
+            }
+        };
+        table.push(column);
+    }
+    table.print();
+    table.judge(env::var("CI").is_ok_and(|ci| ci == "true"))
+}
+
+fn provide(archive: &packages::Archive, tools: &Tools, series: &str) -> Result<Kernel> {
+    step(&format!("kernel {series}"), || {
+        let unpacked = archive.fetch(series)?;
+        let kernel = Kernel::prepare(series, unpacked, tools)?;
+        let release = kernel.release.clone();
+        Ok((kernel, release))
+    })
+}
+
+fn on_kernel(
+    kernel: &Kernel,
+    binary: &std::path::Path,
+    promises: &[Promise],
+    limit: Duration,
+    tools: &Tools,
+) -> Result<Column> {
+    let begun = Instant::now();
+    let mut column = Column::of(kernel);
+    step(&format!("promises on Linux {}", kernel.release), || {
+        let script = promises::script(binary, promises);
+        let run = Run { script, directory: sh::workspace().join("tests"), limit };
+        let mut reading = promises::Reading::default();
+        let ended = Machine::new(kernel, tools).run(&run, |line| {
+            println!("{:>6} │ {line}", kernel.series);
+            reading.take(line);
+        })?;
+        column.boots = ended.boots;
+        column.read(promises, &reading, &ended);
+        column.time = begun.elapsed();
+        Ok(((), column.outcome()))
+    })?;
+    Ok(column)
+}
+
+fn run_command(options: &Options, limit: Duration, tools: &Tools, archive: &packages::Archive) -> Result<()> {
+    let directory: PathBuf = env::current_dir()?;
+    let (mut passed, mut failed, mut skipped) = (0, Vec::new(), 0);
+    for series in series(&options.kernel) {
+        let kernel = match provide(archive, tools, &series) {
+            Ok(kernel) => kernel,
+            Err(error) => {
+                note(format_args!("skipped: kernel {series}: {error:#}"));
+                skipped += 1;
+                continue;
+            }
+        };
+        let script = machine::quoted(&options.command);
+        let run = Run { script, directory: directory.clone(), limit };
+        let begun = Instant::now();
+        let Ended { status, boots } =
+            Machine::new(&kernel, tools).run(&run, |line| println!("{:>6} │ {line}", kernel.series))?;
+        note(format_args!(
+            "Linux {}: {status} ({}{})",
+            kernel.release,
+            short(begun.elapsed()),
+            machine::retries(boots)
+        ));
+        if status.is_success() { passed += 1 } else { failed.push(kernel.release) }
+    }
+    println!("{passed} passed, {} failed, {skipped} skipped", failed.len());
+    if !failed.is_empty() {
+        bail!("the command failed on {}", failed.join(", "));
+    }
+    if passed == 0 {
+        bail!("no kernel could be run");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::series;
+
+    #[test]
+    fn all_stands_for_four_series_and_none_is_run_twice() {
+        let asked = |words: &[&str]| series(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert_eq!(asked(&["all"]), ["5.10", "6.1", "6.12", "newest"]);
+        assert_eq!(asked(&["6.12", "all", "6.12"]), ["6.12", "5.10", "6.1", "newest"]);
+    }
+}

@@ -1,0 +1,255 @@
+//! Which end-to-end promises are kept on every kernel, how a machine is told to keep them, and what it answers.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::machine::quoted;
+use crate::sh;
+
+/// By file of `tests/tests`. What depends on the kernel is here: who connects, binds and accepts, executables of
+/// processes that are gone, failed connects, bytes at the close, what was there before the start, the kernel's own
+/// books. What does not (policies, sinks, servers), or is too slow for an emulator (tens of thousands of
+/// connections), is tested on the host alone.
+const PROMISES: &[(&str, &[&str])] = &[
+    (
+        "ownership",
+        &[
+            "every_property_of_a_process_is_reported_as_it_was_at_the_time_of_the_call",
+            "each_end_of_a_loopback_connection_names_the_other_ends_process",
+            "the_user_is_the_one_at_the_time_of_the_call",
+            "a_container_is_told_from_the_cgroup_alone",
+            "a_process_that_moves_to_another_unit_is_told_where_it_was_when_it_called",
+            "a_prefork_worker_is_the_owner_not_the_master",
+            "listeners_that_share_a_port_each_own_what_they_accept",
+            "an_accept_with_a_null_address_is_named_by_its_listener_or_exactly",
+            "an_accept_through_io_uring_is_named_by_its_listener_or_exactly",
+            "an_accept_with_a_null_address_in_a_forked_worker_is_never_wrong_and_exact",
+            "a_listener_that_was_handed_over_belongs_to_whoever_accepts",
+            "a_connection_that_was_handed_over_still_belongs_to_who_made_it",
+            "a_child_that_uses_its_parents_connection_does_not_become_its_owner",
+            "an_owner_that_was_killed_is_still_named",
+            "a_script_is_told_with_its_interpreter",
+        ],
+    ),
+    (
+        "short_lived",
+        &["five_hundred_children_that_fork_without_exec_all_have_their_parents_exe_and_their_own_pid"],
+    ),
+    (
+        "addresses",
+        &[
+            "ipv6_connections_are_named_at_both_ends",
+            "an_ipv4_client_of_a_dual_stack_listener_is_an_ipv4_peer",
+            "an_ipv4_mapped_destination_is_an_ipv4_peer",
+            "a_refused_connect_is_told_with_its_owner",
+            "a_connect_that_nobody_answers_is_told_as_timed_out",
+            "a_connect_that_its_caller_gives_up_is_told_as_aborted",
+            "a_connect_that_no_route_leads_to_is_told_as_a_failure",
+            "two_namespaces_joined_by_veth_are_both_seen_each_under_its_own_number",
+            "the_same_addresses_in_two_namespaces_are_not_mistaken_for_each_other",
+            "a_port_that_is_not_watched_leaves_no_trace",
+        ],
+    ),
+    (
+        "bytes",
+        &[
+            "known_sizes_in_both_directions_are_counted_to_the_byte",
+            "it_does_not_matter_which_end_closes_first",
+            "full_duplex_is_counted_to_the_byte",
+            "sendfile_and_splice_are_counted_to_the_byte",
+            "bytes_after_a_half_close_are_counted_to_the_byte",
+            "bytes_before_a_reset_are_counted_to_the_byte_and_the_reset_is_told",
+        ],
+    ),
+    (
+        "before_start",
+        &[
+            "a_listener_from_before_the_start_is_named_and_what_it_accepts_is_right_or_marked",
+            "listeners_and_connections_in_other_network_namespaces_are_found_too",
+            "a_connection_outlives_one_daemon_and_is_found_by_the_next",
+        ],
+    ),
+    (
+        "conservation",
+        &[
+            "what_is_lost_while_the_reader_stands_still_is_counted_exactly_and_told",
+            "a_long_lived_flow_reports_its_progress",
+        ],
+    ),
+    (
+        "control",
+        &["status_tells_hooks_policy_ports_and_coverage", "nothing_stays_attached_after_sigterm_or_sigkill"],
+    ),
+];
+
+/// Seconds that one promise may take in a machine; it has limits of its own, which tell more.
+const LIMIT: u64 = 150;
+
+/// What a machine's answer about one promise begins with.
+const ANSWER: &str = "promise ";
+
+/// The shell function that keeps one promise. A program that ran no test has kept none.
+const KEEP: &str = r#"keep() {
+    rm -f "$GDPRPORT_SKIPS"
+    local begun=${EPOCHREALTIME/./} outcome=failed
+    if timeout --kill-after=5 "$LIMIT" "$2" --exact "$3" >/run/told 2>&1 && grep -q '^test result: ok. 1 passed' /run/told
+    then outcome=passed; [ ! -s "$GDPRPORT_SKIPS" ] || outcome=skipped; fi
+    [ $outcome = passed ] || cat /run/told
+    echo "promise $1::$3 $outcome $(((${EPOCHREALTIME/./} - begun) / 1000)) ms"
+}
+"#;
+
+/// A promise and the program that keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promise {
+    file: &'static str,
+    test: &'static str,
+    program: PathBuf,
+}
+
+impl Promise {
+    /// As people name it: file and test.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}::{}", self.file, self.test)
+    }
+}
+
+/// What became of a promise in a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Kept, in so many milliseconds.
+    Passed(u64),
+    /// Broken.
+    Failed,
+    /// Something that is not the kernel's was missing; the machine has said what.
+    Skipped,
+}
+
+/// Builds the test programs and finds each promise in them.
+///
+/// # Errors
+/// They do not compile, or a promise has got another name.
+pub fn build() -> Result<Vec<Promise>> {
+    let mut cargo = sh::cargo();
+    cargo.args([
+        "test",
+        "--package",
+        "gdprport-tests",
+        "--no-run",
+        "--message-format=json-render-diagnostics",
+    ]);
+    let output = cargo.stderr(Stdio::inherit()).output().context("cannot run cargo")?;
+    if !output.status.success() {
+        bail!("the end-to-end tests do not compile");
+    }
+    let programs = programs(&String::from_utf8_lossy(&output.stdout));
+    let mut promises = Vec::new();
+    for (file, tests) in PROMISES {
+        let Some(program) = programs.get(*file) else { bail!("there is no test program {file}") };
+        let listed = sh::quiet(std::process::Command::new(program).arg("--list"))?;
+        for test in *tests {
+            if !listed.lines().any(|line| line.strip_suffix(": test") == Some(*test)) {
+                bail!("{file} makes no promise {test}: it was renamed or removed");
+            }
+            promises.push(Promise { file, test, program: program.clone() });
+        }
+    }
+    Ok(promises)
+}
+
+/// Programs of tests by name, from cargo's messages.
+fn programs(messages: &str) -> HashMap<String, PathBuf> {
+    let message = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    message
+        .filter(|message| message["target"]["kind"][0] == "test")
+        .filter_map(|message| {
+            let name = message["target"]["name"].as_str()?.to_owned();
+            Some((name, PathBuf::from(message["executable"].as_str()?)))
+        })
+        .collect()
+}
+
+/// What a machine is to do.
+#[must_use]
+pub fn script(binary: &Path, promises: &[Promise]) -> String {
+    let binary = quoted(&[binary.display().to_string()]);
+    let mut script = format!(
+        "export GDPRPORT_BIN={binary} GDPRPORT_SKIPS=/run/skips RUST_BACKTRACE=0\nLIMIT={LIMIT}\n{KEEP}"
+    );
+    for Promise { file, test, program } in promises {
+        let words = [(*file).to_owned(), program.display().to_string(), (*test).to_owned()];
+        script.push_str(&format!("keep {}\n", quoted(&words)));
+    }
+    script
+}
+
+/// What a machine has answered so far.
+#[derive(Debug, Default)]
+pub struct Reading {
+    outcomes: HashMap<String, Outcome>,
+}
+
+impl Reading {
+    /// Takes in one line; others than answers mean nothing.
+    pub fn take(&mut self, line: &str) {
+        let Some(answer) = line.strip_prefix(ANSWER) else { return };
+        let words: Vec<&str> = answer.split(' ').collect();
+        let [name, outcome, time, "ms"] = words[..] else { return };
+        let outcome = match (outcome, time.parse()) {
+            ("passed", Ok(time)) => Outcome::Passed(time),
+            ("failed", Ok(_)) => Outcome::Failed,
+            ("skipped", Ok(_)) => Outcome::Skipped,
+            _ => return,
+        };
+        self.outcomes.insert(name.to_owned(), outcome);
+    }
+
+    /// What became of a promise; one without an answer is broken, for the machine ended before it.
+    #[must_use]
+    pub fn of(&self, promise: &Promise) -> Outcome {
+        self.outcomes.get(&promise.name()).copied().unwrap_or(Outcome::Failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn promise(test: &'static str) -> Promise {
+        Promise { file: "bytes", test, program: "/p".into() }
+    }
+
+    #[test]
+    fn only_an_answer_keeps_a_promise() {
+        let mut reading = Reading::default();
+        for line in [
+            "promise bytes::a passed 1234 ms",
+            "promise bytes::b failed 5 ms",
+            "promise bytes::c skipped 5 ms",
+            "promise bytes::d passed",
+            "test bytes::e ... ok",
+        ] {
+            reading.take(line);
+        }
+        let outcomes = ["a", "b", "c", "d", "e"].map(|test| reading.of(&promise(test)));
+        assert_eq!(
+            outcomes,
+            [Outcome::Passed(1234), Outcome::Failed, Outcome::Skipped, Outcome::Failed, Outcome::Failed]
+        );
+    }
+
+    #[test]
+    fn test_programs_are_found_in_cargos_messages() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"kind":["test"],"name":"bytes"},"executable":"/t/bytes-1"}
+{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"gdprport_tests"},"executable":"/t/lib-1"}
+{"reason":"build-finished","success":true}
+not a message"#;
+        let found = programs(messages);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found["bytes"], Path::new("/t/bytes-1"));
+    }
+}
