@@ -81,6 +81,7 @@ fn uncompressed(image: &[u8], tools: &Tools) -> Result<Vec<u8>> {
         [0x1f, 0x8b, ..] => tools.command("gzip")?,
         [0xfd, b'7', b'z', ..] => tools.command("xz")?,
         [0x28, 0xb5, 0x2f, 0xfd, ..] => tools.command("zstd")?,
+        [0x02, 0x21, 0x4c, 0x18, ..] => tools.command("lz4")?,
         _ => bail!("the image is compressed in a way that is not known here"),
     };
     let kernel = through(unpack.args(["--decompress", "--stdout", "--quiet"]), payload)?;

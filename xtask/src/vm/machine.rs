@@ -205,7 +205,8 @@ impl<'a> Machine<'a> {
             .args(["-object", "memory-backend-memfd,id=memory,size=2048M,share=on"])
             .args(["-chardev", &format!("socket,id=share,path={}", at("share"))])
             .args(["-device", "vhost-user-fs-pci,chardev=share,tag=host"])
-            .args(["-device", "virtio-serial", "-chardev", "stdio,id=said,signal=off"])
+            // Not `stdio`: at the end of its input that closes the port.
+            .args(["-device", "virtio-serial", "-chardev", "file,id=said,path=/dev/stdout,append=on"])
             .args(["-device", "virtserialport,chardev=said,nr=1"])
             .args(["-chardev", &format!("file,id=status,path={}", at("status"))])
             .args(["-device", "virtserialport,chardev=status,nr=2"])

@@ -14,7 +14,7 @@ use crate::sh;
 use crate::step::note;
 
 /// Suites of the main archive: those of the long-lived series, and where the newest kernels appear first.
-const SUITES: [&str; 5] = ["bullseye", "bookworm", "trixie", "stable-backports", "sid"];
+const SUITES: [&str; 5] = ["bullseye", "bookworm", "trixie", "trixie-backports", "sid"];
 
 /// Suites of the security archive, which is ahead of the other.
 const SECURITY: [&str; 3] = ["bullseye-security", "bookworm-security", "trixie-security"];
@@ -256,7 +256,7 @@ mod tests {
 
     const MADISON: &str = "\
         linux-image-cloud-amd64 | 6.1.176-1 | http://mirror/debian bookworm/main amd64 Packages\n\
-        linux-image-cloud-amd64 | 7.3.4-1~bpo13+1 | http://mirror/debian stable-backports/main amd64 Packages\n\
+        linux-image-cloud-amd64 | 7.3.4-1~bpo13+1 | http://mirror/debian trixie-backports/main amd64 Packages\n\
         linux-image-cloud-amd64 | 7.4~rc2-1 | http://mirror/debian sid/main amd64 Packages\n\
         linux-image-cloud-amd64 | 6.12.117-1 | http://mirror/debian trixie/main amd64 Packages\n\
         linux-image-cloud-amd64 | 6.1.192-2 | http://mirror/security bookworm-security/main amd64 Packages\n\

@@ -208,8 +208,8 @@ mod tests {
         assert!(table.judge(false).is_ok());
         assert!(table.judge(true).is_err());
         let text = table.render();
-        assert!(text.contains("| bytes::a | passed 1.5 s   | skipped       |"), "{text}");
-        assert!(text.contains("| in all   | 90 s, 2 boots  |               |"), "{text}");
+        assert!(text.contains("| bytes::a | passed 1.5 s  | skipped       |"), "{text}");
+        assert!(text.contains("| in all   | 90 s, 2 boots |               |"), "{text}");
     }
 
     #[test]

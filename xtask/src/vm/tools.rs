@@ -13,8 +13,8 @@ use crate::setup::apt;
 use crate::sh;
 use crate::step::note;
 
-/// What is needed: the emulator, the first programs of the machine, its modules' index, and two unpackers.
-const PACKAGES: [&str; 5] = ["qemu-system-x86", "busybox-static", "kmod", "xz-utils", "zstd"];
+/// What is needed: the emulator, the first programs of the machine, its modules' index, and unpackers.
+const PACKAGES: [&str; 6] = ["qemu-system-x86", "busybox-static", "kmod", "lz4", "xz-utils", "zstd"];
 
 /// The server of shared folders, where it is a package of its own (from Debian 13 on).
 const SHARE_PACKAGE: &str = "virtiofsd";
@@ -67,7 +67,7 @@ impl Tools {
             .find(|path| path.is_file())
             .ok_or_else(|| anyhow!("virtiofsd is in none of the packages"))?;
         let tools = Self { root, share };
-        for program in ["qemu-system-x86_64", "busybox", "kmod", "xz", "zstd"] {
+        for program in ["qemu-system-x86_64", "busybox", "kmod", "lz4", "xz", "zstd"] {
             tools.find(program)?;
         }
         Ok(tools)
