@@ -14,8 +14,8 @@ mod storage;
 
 pub use counters::{Counters, HOOKS, Hook, HookCounters};
 pub use record::{
-    CgroupRecord, CloseTail, ExecRecord, FLAG_ANSWERED, FailTail, FlowRecord, FlowTail, OpenTail, PATH_CAP,
-    RECORD_CAP, RecordKind,
+    CgroupRecord, CloseTail, ExecRecord, FLAG_ANSWERED, FLAG_RECEIVED_LAST, FailTail, FlowRecord, FlowTail,
+    OpenTail, PATH_CAP, RECORD_CAP, RecordKind,
 };
 pub use storage::{PortFlags, SocketOwner, SocketRole, TaskIdentity};
 

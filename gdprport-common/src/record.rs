@@ -56,6 +56,10 @@ impl RecordKind {
 /// failed with it was refused, without it nobody answered.
 pub const FLAG_ANSWERED: u8 = 1;
 
+/// A flag of [`FlowRecord`]: something was received after the peer had acknowledged our FIN, hence (unless the
+/// connection was given up half-way) also the peer's own FIN.
+pub const FLAG_RECEIVED_LAST: u8 = 2;
+
 /// A moment in the life of a socket on a watched port; 128 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -87,6 +87,8 @@ pub struct SocketOwner {
     pub role: u8,
     /// 1 once TCP has taken the connection over; a connect that ends with 0 was stopped on this host.
     pub started: u32,
+    /// `bytes_received` of the kernel when the peer had acknowledged our FIN, 0 before.
+    pub received_before_last: u64,
 }
 
 /// Value of the task map, keyed by thread group id.
@@ -112,6 +114,6 @@ mod user {
 }
 
 const _: () = {
-    assert!(size_of::<SocketOwner>() == 96);
+    assert!(size_of::<SocketOwner>() == 104);
     assert!(size_of::<TaskIdentity>() == 24);
 };

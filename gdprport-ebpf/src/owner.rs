@@ -40,6 +40,7 @@ pub fn current(role: SocketRole, netns_cookie: u64) -> SocketOwner {
         peer_family: 0,
         role: role as u8,
         started: 0,
+        received_before_last: 0,
     };
     // SAFETY: writes at most the 16 bytes it is given.
     unsafe { bpf_get_current_comm((&raw mut owner.comm).cast(), 16) };

@@ -8,14 +8,14 @@ use core::ptr::read_volatile;
 use aya_ebpf::bindings::{
     BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, BPF_SOCK_OPS_STATE_CB,
     BPF_SOCK_OPS_STATE_CB_FLAG, BPF_SOCK_OPS_TCP_CONNECT_CB, BPF_SOCK_OPS_TCP_LISTEN_CB, BPF_TCP_CLOSE,
-    BPF_TCP_LISTEN, BPF_TCP_SYN_SENT, bpf_sock, bpf_sock_ops,
+    BPF_TCP_FIN_WAIT2, BPF_TCP_LISTEN, BPF_TCP_SYN_SENT, bpf_sock, bpf_sock_ops,
 };
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns, bpf_sock_ops_cb_flags_set};
 use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
 use gdprport_common::{
-    CloseTail, FLAG_ANSWERED, FailTail, FlowRecord, FlowTail, Hook, OpenTail, RecordKind, SocketOwner,
-    SocketRole,
+    CloseTail, FLAG_ANSWERED, FLAG_RECEIVED_LAST, FailTail, FlowRecord, FlowTail, Hook, OpenTail, RecordKind,
+    SocketOwner, SocketRole,
 };
 
 use crate::count::Occasion;
@@ -122,6 +122,7 @@ fn nobody() -> SocketOwner {
         peer_family: 0,
         role: SocketRole::None as u8,
         started: 0,
+        received_before_last: 0,
     }
 }
 
@@ -203,13 +204,37 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
     }
 }
 
-/// A socket that is followed changed its state; only its end is of interest.
+/// Our FIN was acknowledged. A socket that nobody holds any more may be closed right now, without the peer's FIN,
+/// or by that FIN, which the kernel counts as a byte: what was received until now tells the two apart.
+///
+/// # Safety
+/// `sk` is the context's socket.
+#[inline(always)]
+unsafe fn before_last(sk: *mut bpf_sock, received: u64) {
+    if sk.is_null() {
+        return;
+    }
+    // SAFETY: the caller's promise; `sk` is not null, and `stored` is checked before its use.
+    unsafe {
+        let stored = OWNERS.get(sk);
+        if !stored.is_null() {
+            (*stored).received_before_last = received;
+        }
+    }
+}
+
+/// A socket that is followed changed its state; its end is of interest, and what was received before it.
 #[inline(never)]
 fn state_changed(ops: *mut bpf_sock_ops) {
     // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
     unsafe {
         let old = read_volatile(&raw const (*ops).__bindgen_anon_1.args[0]);
         let new = read_volatile(&raw const (*ops).__bindgen_anon_1.args[1]);
+        let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
+        let received = read_volatile(&raw const (*ops).bytes_received);
+        if new == BPF_TCP_FIN_WAIT2 {
+            return before_last(sk, received);
+        }
         if new != BPF_TCP_CLOSE {
             return;
         }
@@ -217,7 +242,6 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         let Some(occasion) = Occasion::seen(if listener { Hook::Listen } else { Hook::Close }) else {
             return;
         };
-        let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
         if sk.is_null() {
             return occasion.filtered();
         }
@@ -228,7 +252,6 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         }
         let owner = *stored;
         let acked = read_volatile(&raw const (*ops).bytes_acked);
-        let received = read_volatile(&raw const (*ops).bytes_received);
         let srtt = read_volatile(&raw const (*ops).srtt_us);
         let retransmits = read_volatile(&raw const (*ops).total_retrans);
         let segs_in = read_volatile(&raw const (*ops).segs_in);
@@ -264,7 +287,12 @@ fn state_changed(ops: *mut bpf_sock_ops) {
             family: t.family,
             role: owner.role,
             old_state: old as u8,
-            flags: if segs_in == 0 { 0 } else { FLAG_ANSWERED },
+            flags: if segs_in == 0 { 0 } else { FLAG_ANSWERED }
+                | if old == BPF_TCP_FIN_WAIT2 && received > owner.received_before_last {
+                    FLAG_RECEIVED_LAST
+                } else {
+                    0
+                },
             reserved: [0; 3],
             time_ns: now,
             cookie,

@@ -313,6 +313,7 @@ fn storage(owner: &OwnerRef) -> SocketOwner {
         comm: [a, b],
         role: SocketRole::Seeded as u8,
         started: 1,
+        received_before_last: 0,
         ..SocketOwner::default()
     }
 }

@@ -6,7 +6,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gdprport_common::{
-    CgroupRecord, ExecRecord, FLAG_ANSWERED, FailTail, FlowRecord, PATH_CAP, RecordKind, SocketRole,
+    CgroupRecord, ExecRecord, FLAG_ANSWERED, FLAG_RECEIVED_LAST, FailTail, FlowRecord, PATH_CAP, RecordKind,
+    SocketRole,
 };
 use zerocopy::FromBytes as _;
 
@@ -239,13 +240,17 @@ fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> Ending {
 
 /// The kernel counts a SYN or FIN as a byte of the stream. Ours is in `bytes_acked` at the active end
 /// once the SYN was answered, and at either end once the FIN was acknowledged; the peer's FIN is in
-/// `bytes_received`.
+/// `bytes_received`, if it came: a socket that nobody holds any more is closed as soon as its own is acknowledged.
 fn ending(record: &FlowRecord) -> Ending {
     let tail = record.tail.as_close();
     let state = record.old_state;
     let active = record.role == SocketRole::Connected as u8;
     let our_fin_acked = matches!(state, tcp::FIN_WAIT2 | tcp::CLOSING | tcp::LAST_ACK);
-    let their_fin_came = matches!(state, tcp::FIN_WAIT2 | tcp::CLOSING | tcp::LAST_ACK | tcp::CLOSE_WAIT);
+    let their_fin_came = match state {
+        tcp::FIN_WAIT2 => record.flags & FLAG_RECEIVED_LAST != 0,
+        tcp::CLOSING | tcp::LAST_ACK | tcp::CLOSE_WAIT => true,
+        _ => false,
+    };
     Ending {
         bytes_sent: tail.bytes_acked.saturating_sub(u64::from(active) + u64::from(our_fin_acked)),
         bytes_received: tail.bytes_received.saturating_sub(u64::from(their_fin_came)),
@@ -292,7 +297,7 @@ mod tests {
         }
     }
 
-    fn ended(state: u8, role: SocketRole, acked: u64, received: u64) -> Ending {
+    fn ended(state: u8, last: u8, role: SocketRole, acked: u64, received: u64) -> Ending {
         let tail = CloseTail {
             bytes_acked: acked,
             bytes_received: received,
@@ -303,7 +308,7 @@ mod tests {
         let raw = FlowRecord {
             old_state: state,
             role: role as u8,
-            flags: FLAG_ANSWERED,
+            flags: FLAG_ANSWERED | last,
             tail: FlowTail::close(tail),
             ..record(RecordKind::Closed)
         };
@@ -326,16 +331,22 @@ mod tests {
 
     #[test]
     fn syn_and_fin_are_not_application_bytes() {
-        let active = ended(tcp::FIN_WAIT2, SocketRole::Connected, 102, 201);
+        let active = ended(tcp::FIN_WAIT2, FLAG_RECEIVED_LAST, SocketRole::Connected, 102, 201);
         assert_eq!((active.bytes_sent, active.bytes_received), (100, 200));
-        let passive = ended(tcp::LAST_ACK, SocketRole::Accepted, 201, 101);
+        let passive = ended(tcp::LAST_ACK, 0, SocketRole::Accepted, 201, 101);
         assert_eq!((passive.bytes_sent, passive.bytes_received), (200, 100));
         assert_eq!((active.outcome, active.rtt_us), (Outcome::Closed, Some(100)));
     }
 
     #[test]
+    fn a_fin_that_had_not_come_before_the_end_is_not_subtracted() {
+        let orphan = ended(tcp::FIN_WAIT2, 0, SocketRole::Accepted, 1, 1234);
+        assert_eq!((orphan.bytes_sent, orphan.bytes_received, orphan.outcome), (0, 1234, Outcome::Closed));
+    }
+
+    #[test]
     fn a_reset_connection_has_no_fin_to_subtract() {
-        let ending = ended(1, SocketRole::Accepted, 50, 60);
+        let ending = ended(1, 0, SocketRole::Accepted, 50, 60);
         assert_eq!((ending.bytes_sent, ending.bytes_received, ending.outcome), (50, 60, Outcome::Reset));
     }
 
