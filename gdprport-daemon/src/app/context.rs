@@ -58,4 +58,8 @@ impl TaskLookup for Kernel<'_> {
     fn exec(&self, exec_id: u64) -> Option<ExecRecord> {
         self.0.exec(exec_id)
     }
+
+    fn netns_cookie(&self) -> Option<u64> {
+        self.0.netns_cookie()
+    }
 }

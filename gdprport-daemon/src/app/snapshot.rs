@@ -151,7 +151,10 @@ impl Daemon {
         let cookies: HashMap<u64, u64> = found
             .namespaces
             .iter()
-            .filter_map(|namespace| Some((namespace.ns.inode(), namespace.cookie?)))
+            .filter_map(|namespace| {
+                let ask = || namespace.ns.run(|| self.probes.netns_cookie()).ok().flatten();
+                Some((namespace.ns.inode(), namespace.cookie.or_else(ask)?))
+            })
             .collect();
         for (inode, cookie) in &cookies {
             self.resolver.learn_netns(*cookie, *inode);

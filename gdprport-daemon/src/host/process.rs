@@ -44,11 +44,15 @@ const INCOMPLETE_NS: u64 = 1_000_000_000;
 const INVALID_ID: u32 = u32::MAX;
 
 /// The kernel side's maps of tasks and executables.
-pub trait TaskLookup {
+pub trait TaskLookup: Sync {
     /// What is known of the process that has this tgid now.
     fn identity(&self, tgid: u32) -> Option<TaskIdentity>;
     /// What an exec id stands for.
     fn exec(&self, exec_id: u64) -> Option<ExecRecord>;
+    /// The cookie of the network namespace that the calling thread is in, where only kernel programs learn it.
+    fn netns_cookie(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Where the machine is read.

@@ -4,6 +4,7 @@
 //! to the value.
 
 pub mod catalog;
+mod netns;
 mod requirements;
 mod ring;
 mod tracefs;

@@ -35,7 +35,7 @@ impl Resolver {
             Place::Unknown => None,
         };
         if let Some(dir) = dir {
-            self.learn_netns_of(owner.netns_cookie, dir);
+            self.learn_netns_of(owner.netns_cookie, dir, tasks);
         }
 
         let mut own = None;
@@ -225,12 +225,12 @@ impl Resolver {
 
     /// Learns the inode number of the namespace that a live process is in. Its socket may have been made in
     /// another one: the cookie read inside of the namespace decides.
-    fn learn_netns_of(&mut self, cookie: u64, dir: &ProcDir) {
+    fn learn_netns_of(&mut self, cookie: u64, dir: &ProcDir, tasks: &dyn TaskLookup) {
         if cookie == 0 || self.netns.get(&cookie).is_some() {
             return;
         }
         let Some(ns) = dir.netns().and_then(OpenNs::from_fd) else { return };
-        if let Ok(Some(inside)) = ns.run(netns::current_cookie) {
+        if let Ok(Some(inside)) = ns.run(|| netns::current_cookie().or_else(|| tasks.netns_cookie())) {
             self.netns.insert(inside, ns.inode());
         }
     }
