@@ -96,7 +96,7 @@ impl Tools {
         Ok(command)
     }
 
-    /// The same as root, ended with its children after so many seconds.
+    /// The same as root, ended after so many seconds, and by Ctrl-C as everything else in this terminal.
     ///
     /// # Errors
     /// As [`Self::find`]; neither root nor sudo.
@@ -104,7 +104,10 @@ impl Tools {
         let mut libraries = OsString::from("LD_LIBRARY_PATH=");
         libraries.push(self.libraries());
         let mut command = sh::as_root("env")?;
-        command.arg(libraries).args(["timeout", "--kill-after=5", &seconds.to_string()]).arg(program);
+        command
+            .arg(libraries)
+            .args(["timeout", "--foreground", "--kill-after=5", &seconds.to_string()])
+            .arg(program);
         Ok(command)
     }
 

@@ -2,11 +2,11 @@
 
 mod made_up;
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use gdprport_common::PATH_CAP;
 
@@ -19,17 +19,17 @@ use crate::host::pid::ProcDir;
 struct Maps {
     tasks: HashMap<u32, TaskIdentity>,
     execs: HashMap<u64, ExecRecord>,
-    asked: Cell<u32>,
+    asked: AtomicU32,
 }
 
 impl TaskLookup for Maps {
     fn identity(&self, tgid: u32) -> Option<TaskIdentity> {
-        self.asked.set(self.asked.get() + 1);
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.tasks.get(&tgid).copied()
     }
 
     fn exec(&self, exec_id: u64) -> Option<ExecRecord> {
-        self.asked.set(self.asked.get() + 1);
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.execs.get(&exec_id).copied()
     }
 }
@@ -162,13 +162,13 @@ fn a_known_owner_costs_no_further_question() {
     let asked = owner(child.tgid(), 5, start_ns);
     let first = resolver.resolve(&asked, &maps);
     child.end();
-    let before = maps.asked.get();
+    let before = maps.asked.load(Ordering::Relaxed);
     let again = resolver.resolve(&asked, &maps);
-    assert_eq!(maps.asked.get(), before);
+    assert_eq!(maps.asked.load(Ordering::Relaxed), before);
     assert_eq!(again, first);
     let other_comm = OwnerRef { comm: *b"thread-2\0\0\0\0\0\0\0\0", ..asked };
     assert_eq!(resolver.resolve(&other_comm, &maps).exe, first.exe);
-    assert_eq!(maps.asked.get(), before, "another thread of it costs none either");
+    assert_eq!(maps.asked.load(Ordering::Relaxed), before, "another thread of it costs none either");
 }
 
 #[test]
