@@ -18,15 +18,25 @@ pub enum Hook {
     Cgroup = 5,
     /// `cgroup/sock_release`: connects that never left this host.
     Denied = 6,
+    /// `cgroup_skb`: payload segments of flows whose encryption is not told yet.
+    Payload = 7,
 }
 
 /// Number of [`Hook`]s.
-pub const HOOKS: usize = 7;
+pub const HOOKS: usize = 8;
 
 impl Hook {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; HOOKS] =
-        [Self::Established, Self::Accept, Self::Close, Self::Listen, Self::Exec, Self::Cgroup, Self::Denied];
+    pub const ALL: [Self; HOOKS] = [
+        Self::Established,
+        Self::Accept,
+        Self::Close,
+        Self::Listen,
+        Self::Exec,
+        Self::Cgroup,
+        Self::Denied,
+        Self::Payload,
+    ];
 
     /// The name used in status, events and metrics.
     #[must_use]
@@ -39,6 +49,7 @@ impl Hook {
             Self::Exec => "exec",
             Self::Cgroup => "cgroup",
             Self::Denied => "denied",
+            Self::Payload => "payload",
         }
     }
 }

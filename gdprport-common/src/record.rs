@@ -3,7 +3,7 @@
 /// Longest executable or cgroup path in a record, in bytes. Longer ones are cut, which their length shows.
 pub const PATH_CAP: usize = 240;
 
-/// Size of the largest record, in bytes.
+/// Size of the records that carry a path, in bytes.
 pub const RECORD_CAP: usize = 32 + PATH_CAP;
 
 /// What a record is.
@@ -22,6 +22,8 @@ pub enum RecordKind {
     Denied = 9,
     /// A connect failed ([`FlowRecord`] with [`FailTail`]).
     Failed = 10,
+    /// The beginning of a payload segment ([`PayloadHeader`] and up to [`PAYLOAD_CAP`] bytes).
+    Payload = 11,
     /// A socket began to listen ([`FlowRecord`] with [`OpenTail`], no peer).
     Listening = 5,
     /// A listening socket was closed ([`FlowRecord`] with [`CloseTail`], no peer).
@@ -47,18 +49,27 @@ impl RecordKind {
             8 => Self::Cgroup,
             9 => Self::Denied,
             10 => Self::Failed,
+            11 => Self::Payload,
             _ => return None,
         })
     }
 }
 
+/// Most bytes of one payload segment that are handed over.
+pub const PAYLOAD_CAP: usize = 512;
+
+/// Payload bytes of the smaller of the two sizes of payload records: a database's greeting fits.
+pub const PAYLOAD_SMALL: usize = 128;
+
+/// Payload segments that are handed over in each direction of a flow.
+pub const PAYLOAD_SEGMENTS: u8 = 3;
+
 /// A flag of [`FlowRecord`]: at least one segment was received before the socket closed. A connect that
 /// failed with it was refused, without it nobody answered.
 pub const FLAG_ANSWERED: u8 = 1;
 
-/// A flag of [`FlowRecord`]: something was received after the peer had acknowledged our FIN, hence (unless the
-/// connection was given up half-way) also the peer's own FIN.
-pub const FLAG_RECEIVED_LAST: u8 = 2;
+/// A flag of [`FlowRecord`] of kind Closed: the peer's FIN arrived, and is counted in `bytes_received`.
+pub const FLAG_PEER_FIN: u8 = 2;
 
 /// A moment in the life of a socket on a watched port; 128 bytes.
 #[repr(C)]
@@ -255,6 +266,39 @@ pub struct ExecRecord {
     pub path: [u8; PATH_CAP],
 }
 
+/// The beginning of a payload segment; that many of [`PAYLOAD_SMALL`] or [`PAYLOAD_CAP`] bytes follow as
+/// `len` says, the rest of the record is without meaning.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct PayloadHeader {
+    /// [`RecordKind::Payload`].
+    pub kind: u8,
+    /// 1 if this end sent the segment, 0 if it received it.
+    pub sent: u8,
+    /// Bytes of payload that follow.
+    pub len: u16,
+    /// Where in the stream of this direction they begin, modulo 2^32.
+    pub offset: u32,
+    /// When, nanoseconds of `CLOCK_BOOTTIME`.
+    pub time_ns: u64,
+    /// Socket cookie.
+    pub cookie: u64,
+}
+
+/// A payload record as the kernel side reserves it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct PayloadRecord<const N: usize> {
+    /// What follows.
+    pub header: PayloadHeader,
+    /// The bytes.
+    pub bytes: [u8; N],
+}
+
 /// A cgroup2 directory that was made.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -289,6 +333,8 @@ mod user {
 
 const _: () = {
     assert!(size_of::<FlowRecord>() == 128);
+    assert!(size_of::<PayloadHeader>() == 24);
+    assert!(size_of::<PayloadRecord<PAYLOAD_CAP>>() == 24 + PAYLOAD_CAP);
     assert!(size_of::<ExecRecord>() == RECORD_CAP);
     assert!(size_of::<CgroupRecord>() == RECORD_CAP);
 };

@@ -9,11 +9,27 @@ impl PortFlags {
     /// Flows of this port are reported; every other port leaves after one look-up.
     pub const WATCHED: Self = Self(1);
 
+    /// The first payload segments of its flows are handed over, so that their encryption can be told.
+    pub const POSTURE: Self = Self(2);
+
     /// True if flows of this port are reported.
     #[must_use]
     #[inline(always)]
     pub const fn watched(self) -> bool {
         self.0 & Self::WATCHED.0 != 0
+    }
+
+    /// True if the first payload segments of this port's flows are handed over.
+    #[must_use]
+    #[inline(always)]
+    pub const fn posture(self) -> bool {
+        self.0 & Self::POSTURE.0 != 0
+    }
+
+    /// Both.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }
 
@@ -86,9 +102,22 @@ pub struct SocketOwner {
     /// A [`SocketRole`].
     pub role: u8,
     /// 1 once TCP has taken the connection over; a connect that ends with 0 was stopped on this host.
-    pub started: u32,
-    /// `bytes_received` of the kernel when the peer had acknowledged our FIN, 0 before.
-    pub received_before_last: u64,
+    pub started: u8,
+    /// 1 while payload segments are still wanted.
+    pub wants_payload: u8,
+    /// Payload segments handed over that this end sent.
+    pub segments_out: u8,
+    /// Payload segments handed over that this end received.
+    pub segments_in: u8,
+    /// TCP sequence number of the first byte this end sends.
+    pub out_base: u32,
+    /// TCP sequence number of the first byte this end receives.
+    pub in_base: u32,
+    /// Low half of the kernel's `bytes_received` when our FIN was acknowledged before the peer's came: if it
+    /// grew until the end, the peer's FIN came too.
+    pub fin_wait2_received: u32,
+    /// Always 0.
+    pub reserved: u32,
 }
 
 /// Value of the task map, keyed by thread group id.
@@ -114,6 +143,6 @@ mod user {
 }
 
 const _: () = {
-    assert!(size_of::<SocketOwner>() == 104);
+    assert!(size_of::<SocketOwner>() == 112);
     assert!(size_of::<TaskIdentity>() == 24);
 };

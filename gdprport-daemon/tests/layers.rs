@@ -90,7 +90,7 @@ fn offences_in(file: &str, text: &str) -> Vec<String> {
     let module = module_of(file);
     let layer = module.first().copied().unwrap_or_default();
     // The core's tests may read the checkout: what they prove stands in files there.
-    let tests = tests_begin(text);
+    let tests = if is_test_file(file) { 0 } else { tests_begin(text) };
     for (line, path) in paths(text) {
         let absolute = resolve(&module, &path);
         if let Some(used) = absolute.strip_prefix("crate::")
@@ -163,6 +163,11 @@ fn resolve(module: &[&str], path: &str) -> String {
 
 fn begins_with(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// `tests.rs` and everything below a folder `tests` is compiled for tests only.
+fn is_test_file(file: &str) -> bool {
+    Path::new(file).components().any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "tests.rs")))
 }
 
 /// The line on which a file's module of tests begins; past the end when it has none.

@@ -32,6 +32,13 @@ pub fn submit<T: 'static>(entry: RingBufEntry<T>, occasion: Occasion) {
     wake_if_sleeping();
 }
 
+/// Gives the room back: there is nothing to report after all.
+#[inline(always)]
+pub fn discard<T: 'static>(entry: RingBufEntry<T>, occasion: Occasion) {
+    entry.discard(u64::from(BPF_RB_NO_WAKEUP));
+    occasion.filtered();
+}
+
 /// Wakes the daemon if it sleeps. An empty entry is discarded for it, as only the end of an entry can wake;
 /// were the ring full, the daemon would have seen records at its last look and not sleep.
 #[inline(always)]

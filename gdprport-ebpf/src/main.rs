@@ -16,6 +16,7 @@ mod count;
 mod emit;
 mod maps;
 mod owner;
+mod payload;
 mod sched;
 mod sock_addr;
 mod sock_ops;

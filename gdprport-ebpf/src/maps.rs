@@ -104,11 +104,17 @@ impl<T> SocketStorage<T> {
     }
 }
 
+/// What a port is watched for.
+#[inline(always)]
+pub fn port_flags(port: u32) -> PortFlags {
+    match PORTS.get(port & 0xffff) {
+        Some(flags) => PortFlags(*flags),
+        None => PortFlags(0),
+    }
+}
+
 /// True if flows of this port are reported.
 #[inline(always)]
 pub fn watched(port: u32) -> bool {
-    match PORTS.get(port & 0xffff) {
-        Some(flags) => PortFlags(*flags).watched(),
-        None => false,
-    }
+    port_flags(port).watched()
 }

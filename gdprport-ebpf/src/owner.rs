@@ -40,7 +40,13 @@ pub fn current(role: SocketRole, netns_cookie: u64) -> SocketOwner {
         peer_family: 0,
         role: role as u8,
         started: 0,
-        received_before_last: 0,
+        wants_payload: 0,
+        segments_out: 0,
+        segments_in: 0,
+        out_base: 0,
+        in_base: 0,
+        fin_wait2_received: 0,
+        reserved: 0,
     };
     // SAFETY: writes at most the 16 bytes it is given.
     unsafe { bpf_get_current_comm((&raw mut owner.comm).cast(), 16) };

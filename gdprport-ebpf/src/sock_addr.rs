@@ -172,10 +172,17 @@ fn acceptor(ctx: *mut bpf_sock_addr, family: u8) {
         if role == SocketRole::Connected as u8 || role == SocketRole::Accepted as u8 {
             return occasion.filtered();
         }
-        let since_ns = (*stored).since_ns;
+        let before = *stored;
         let mut caller = owner::current(SocketRole::Accepted, bpf_get_netns_cookie(ctx.cast()));
-        caller.since_ns = since_ns;
+        caller.since_ns = before.since_ns;
         caller.started = 1;
+        caller.out_base = before.out_base;
+        caller.in_base = before.in_base;
+        // Segments may pass on another CPU while this runs; at worst one is counted twice or not at all,
+        // which shifts the end of the capture by one.
+        caller.wants_payload = before.wants_payload;
+        caller.segments_out = before.segments_out;
+        caller.segments_in = before.segments_in;
         *stored = caller;
 
         let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };

@@ -8,19 +8,20 @@ use core::ptr::read_volatile;
 use aya_ebpf::bindings::{
     BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, BPF_SOCK_OPS_STATE_CB,
     BPF_SOCK_OPS_STATE_CB_FLAG, BPF_SOCK_OPS_TCP_CONNECT_CB, BPF_SOCK_OPS_TCP_LISTEN_CB, BPF_TCP_CLOSE,
-    BPF_TCP_FIN_WAIT2, BPF_TCP_LISTEN, BPF_TCP_SYN_SENT, bpf_sock, bpf_sock_ops,
+    BPF_TCP_CLOSE_WAIT, BPF_TCP_CLOSING, BPF_TCP_FIN_WAIT2, BPF_TCP_LAST_ACK, BPF_TCP_LISTEN,
+    BPF_TCP_SYN_SENT, bpf_sock, bpf_sock_ops,
 };
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns, bpf_sock_ops_cb_flags_set};
 use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
 use gdprport_common::{
-    CloseTail, FLAG_ANSWERED, FLAG_RECEIVED_LAST, FailTail, FlowRecord, FlowTail, Hook, OpenTail, RecordKind,
+    CloseTail, FLAG_ANSWERED, FLAG_PEER_FIN, FailTail, FlowRecord, FlowTail, Hook, OpenTail, RecordKind,
     SocketOwner, SocketRole,
 };
 
 use crate::count::Occasion;
 use crate::emit;
-use crate::maps::{OWNERS, watched};
+use crate::maps::{OWNERS, port_flags, watched};
 
 /// `AF_INET6`.
 const INET6: u32 = 10;
@@ -122,7 +123,13 @@ fn nobody() -> SocketOwner {
         peer_family: 0,
         role: SocketRole::None as u8,
         started: 0,
-        received_before_last: 0,
+        wants_payload: 0,
+        segments_out: 0,
+        segments_in: 0,
+        out_base: 0,
+        in_base: 0,
+        fin_wait2_received: 0,
+        reserved: 0,
     }
 }
 
@@ -156,9 +163,12 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
         let Some(occasion) = Occasion::seen(hook) else { return };
         let (local_port, peer_port) = ports(ops);
         let port = if kind as u8 == RecordKind::ActiveEstablished as u8 { peer_port } else { local_port };
-        if !watched(port) {
+        let flags = port_flags(port);
+        if !flags.watched() {
             return occasion.filtered();
         }
+        let out_base = read_volatile(&raw const (*ops).snd_nxt);
+        let in_base = read_volatile(&raw const (*ops).rcv_nxt);
         let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
         if sk.is_null() {
             return occasion.filtered();
@@ -169,6 +179,12 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
         if !stored.is_null() {
             (*stored).since_ns = now;
             (*stored).started = 1;
+            (*stored).out_base = out_base;
+            (*stored).in_base = in_base;
+            (*stored).segments_out = 0;
+            (*stored).segments_in = 0;
+            let live = kind as u8 != RecordKind::Listening as u8;
+            (*stored).wants_payload = (live && flags.posture()) as u8;
             owner = *stored;
         }
         follow(ops);
@@ -204,36 +220,32 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
     }
 }
 
-/// Our FIN was acknowledged. A socket that nobody holds any more may be closed right now, without the peer's FIN,
-/// or by that FIN, which the kernel counts as a byte: what was received until now tells the two apart.
-///
-/// # Safety
-/// `sk` is the context's socket.
+/// Our FIN was acknowledged: remembers how much had come by then.
 #[inline(always)]
-unsafe fn before_last(sk: *mut bpf_sock, received: u64) {
-    if sk.is_null() {
-        return;
-    }
-    // SAFETY: the caller's promise; `sk` is not null, and `stored` is checked before its use.
+fn our_fin_acknowledged(ops: *mut bpf_sock_ops) {
+    // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
     unsafe {
+        let received = read_volatile(&raw const (*ops).bytes_received);
+        let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
+        if sk.is_null() {
+            return;
+        }
         let stored = OWNERS.get(sk);
         if !stored.is_null() {
-            (*stored).received_before_last = received;
+            (*stored).fin_wait2_received = received as u32;
         }
     }
 }
 
-/// A socket that is followed changed its state; its end is of interest, and what was received before it.
+/// A socket that is followed changed its state; only its end is of interest.
 #[inline(never)]
 fn state_changed(ops: *mut bpf_sock_ops) {
     // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
     unsafe {
         let old = read_volatile(&raw const (*ops).__bindgen_anon_1.args[0]);
         let new = read_volatile(&raw const (*ops).__bindgen_anon_1.args[1]);
-        let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
-        let received = read_volatile(&raw const (*ops).bytes_received);
         if new == BPF_TCP_FIN_WAIT2 {
-            return before_last(sk, received);
+            return our_fin_acknowledged(ops);
         }
         if new != BPF_TCP_CLOSE {
             return;
@@ -242,6 +254,7 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         let Some(occasion) = Occasion::seen(if listener { Hook::Listen } else { Hook::Close }) else {
             return;
         };
+        let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
         if sk.is_null() {
             return occasion.filtered();
         }
@@ -252,12 +265,21 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         }
         let owner = *stored;
         let acked = read_volatile(&raw const (*ops).bytes_acked);
+        let received = read_volatile(&raw const (*ops).bytes_received);
         let srtt = read_volatile(&raw const (*ops).srtt_us);
         let retransmits = read_volatile(&raw const (*ops).total_retrans);
         let segs_in = read_volatile(&raw const (*ops).segs_in);
         let t = tuple(ops);
         let cookie = bpf_get_socket_cookie(ops.cast());
         let now = bpf_ktime_get_boot_ns();
+        let their_fin_came = match old {
+            BPF_TCP_CLOSE_WAIT | BPF_TCP_LAST_ACK | BPF_TCP_CLOSING => true,
+            // A socket whose process has closed it leaves this state at once, before the peer's FIN comes.
+            BPF_TCP_FIN_WAIT2 => received as u32 != owner.fin_wait2_received,
+            _ => false,
+        };
+        let flags = if segs_in == 0 { 0 } else { FLAG_ANSWERED };
+        let flags = if their_fin_came { flags | FLAG_PEER_FIN } else { flags };
         let tail = if old == BPF_TCP_SYN_SENT {
             FlowTail::fail(FailTail {
                 comm: owner.comm,
@@ -287,12 +309,7 @@ fn state_changed(ops: *mut bpf_sock_ops) {
             family: t.family,
             role: owner.role,
             old_state: old as u8,
-            flags: if segs_in == 0 { 0 } else { FLAG_ANSWERED }
-                | if old == BPF_TCP_FIN_WAIT2 && received > owner.received_before_last {
-                    FLAG_RECEIVED_LAST
-                } else {
-                    0
-                },
+            flags,
             reserved: [0; 3],
             time_ns: now,
             cookie,

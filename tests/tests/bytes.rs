@@ -56,6 +56,28 @@ fn it_does_not_matter_which_end_closes_first() {
 }
 
 #[test]
+fn an_end_that_closes_long_before_the_other_is_counted_to_the_byte() {
+    let mut pair = Pair::new();
+    for client_first in [true, false] {
+        let connection = pair.connect();
+        client_sends(&mut pair, &connection, "send", "recv", 1234);
+        server_sends(&mut pair, &connection, "send", "recv", 55);
+        // The first end's socket leaves FIN_WAIT2 before the other end's FIN comes.
+        if client_first {
+            pair.client.close(connection.there);
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            pair.server.close(connection.here);
+        } else {
+            pair.server.close(connection.here);
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            pair.client.close(connection.there);
+        }
+        counted(&mut pair, &connection, 1234, 55, "closed");
+    }
+    pair.daemon.stop();
+}
+
+#[test]
 fn full_duplex_is_counted_to_the_byte() {
     let mut pair = Pair::new();
     let connection = pair.connect();

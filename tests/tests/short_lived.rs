@@ -5,12 +5,14 @@ use std::fs::OpenOptions;
 use std::path::PathBuf;
 use std::process::Command;
 
+use gdprport_tests::child::Place;
 use gdprport_tests::daemon::Daemon;
 use gdprport_tests::event::Event;
 use gdprport_tests::policy::open;
 use gdprport_tests::ports::Port;
-use gdprport_tests::puppet::{Copy, Puppet};
-use gdprport_tests::temp::TempDir;
+use gdprport_tests::puppet::{Copy, Puppet, real};
+use gdprport_tests::servers::run;
+use gdprport_tests::temp::{TempDir, set_mode};
 use gdprport_tests::wait;
 
 /// Who connected, as the clients themselves said: pid and port → executable. Not by port alone: on loopback the
@@ -109,5 +111,66 @@ fn five_hundred_children_that_fork_without_exec_all_have_their_parents_exe_and_t
     assert_eq!(truth.len(), CHILDREN);
     wait::until("all are served", || server.ask("served") == CHILDREN.to_string());
     all_named(&mut daemon, &server, port.number(), &truth);
+    daemon.stop();
+}
+
+/// Runs `command` to its end while the daemon stands still, so that nothing of the process can be looked up any
+/// more when the daemon hears of it; returns the `flow.close` of its connection.
+#[track_caller]
+fn gone_before_it_is_known(daemon: &mut Daemon, port: u16, command: Command) -> Event {
+    daemon.signal(libc::SIGSTOP);
+    let ran = run(command, Place::default());
+    daemon.signal(libc::SIGCONT);
+    daemon.log.wait("the flow.close of a process that has gone", |event| {
+        event.is("flow.close", port)
+            && event.ends("out").is_some()
+            && event.number("process.pid") == Some(ran.pid.into())
+    })
+}
+
+#[test]
+fn a_process_that_has_gone_before_the_daemon_hears_of_it_has_the_right_exe() {
+    let (mut daemon, _server, port) = serving();
+    let copy = Copy::new("client-once", "client");
+    let to = format!("127.0.0.1:{port}");
+    let dir = TempDir::new();
+    let link = dir.join("link");
+    std::os::unix::fs::symlink(copy.path(), &link).expect("a fresh name");
+    for name in [copy.path(), link] {
+        let mut command = Command::new(&name);
+        command.arg(&to);
+        let event = gone_before_it_is_known(&mut daemon, port.number(), command);
+        assert_eq!(event.text("process.exe"), copy.path().to_string_lossy(), "{}", event.line());
+        assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
+    }
+    daemon.stop();
+}
+
+#[test]
+fn a_script_that_has_gone_before_the_daemon_hears_of_it_is_told_with_its_interpreter() {
+    let (mut daemon, _server, port) = serving();
+    let dir = TempDir::new();
+    let script = dir.write("client.sh", "#!/bin/bash\nexec 3<>/dev/tcp/$1/$2\n");
+    set_mode(&script, 0o755);
+    let mut command = Command::new(&script);
+    command.args(["127.0.0.1", &port.to_string()]);
+    let event = gone_before_it_is_known(&mut daemon, port.number(), command);
+    assert_eq!(event.text("process.exe"), real("/bin/bash".as_ref()).to_string_lossy(), "{}", event.line());
+    assert_eq!(event.text("process.script"), real(&script).to_string_lossy(), "{}", event.line());
+    daemon.stop();
+}
+
+#[test]
+fn a_relative_name_of_a_process_that_has_gone_is_never_turned_into_a_wrong_path() {
+    let (mut daemon, _server, port) = serving();
+    let copy = Copy::new("client-once", "client");
+    let right = copy.path();
+    let mut command = Command::new("sh");
+    // The shell leads the way into the directory; the client replaces it by a relative name.
+    command.args(["-c", "cd \"$0\" && exec ./client \"$1\""]);
+    command.arg(right.parent().expect("a directory")).arg(format!("127.0.0.1:{port}"));
+    let event = gone_before_it_is_known(&mut daemon, port.number(), command);
+    let exe = event.at("process.exe");
+    assert!(exe.is_null() || *exe == *right.to_string_lossy(), "{}", event.line());
     daemon.stop();
 }

@@ -1,9 +1,12 @@
 //! Where events go: a pipe, a file that is rotated, a disk that is full, a reader that has gone; and which
 //! of them a port sends.
 
-use std::io::{BufRead as _, BufReader};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::fd::FromRawFd as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
 
 use serde_json::Value;
 
@@ -33,7 +36,7 @@ impl Piped {
         let mut command = Command::new(program());
         command.args(["daemon", "run", "--events", "-", "--policy"]).arg(dir.write("policy.toml", policy));
         command.arg("--socket").arg(&socket).stdout(Stdio::piped());
-        command.stderr(std::fs::File::create(dir.join("stderr")).expect("a fresh file"));
+        command.stderr(File::create(dir.join("stderr")).expect("a fresh file"));
         Self { child: Child::start(command, Place::default()), socket }
     }
 
@@ -74,7 +77,7 @@ fn events_on_standard_output_can_be_piped_into_jq() {
     let mut command = Command::new(jq);
     command.args(["-c", "--unbuffered", "select(.kind | startswith(\"flow.\"))"]);
     command.stdin(daemon.child.pipes().stdout.take().expect("stdout is piped"));
-    command.stdout(std::fs::File::create(&filtered).expect("a fresh file"));
+    command.stdout(File::create(&filtered).expect("a fresh file"));
     let mut jq = Child::start(command, Place::default());
     daemon.wait_until_ready();
     let (_server, mut client) = puppets(&port);
@@ -228,7 +231,7 @@ fn a_follower_sees_the_same_events_as_the_file() {
     let path = dir.join("followed");
     let mut command = Command::new(program());
     command.args(["events", "--follow", "--socket"]).arg(pair.daemon.socket());
-    command.stdout(std::fs::File::create(&path).expect("a fresh file")).stderr(Stdio::null());
+    command.stdout(File::create(&path).expect("a fresh file")).stderr(Stdio::null());
     let _follower = Child::start(command, Place::default());
     wait::until("the follower is there", || pair.daemon.status()["control"]["followers"] == 1);
     let connection = pair.connect();
@@ -240,4 +243,50 @@ fn a_follower_sees_the_same_events_as_the_file() {
         assert_eq!(here.json(), there.json());
     }
     pair.daemon.stop();
+}
+
+/// A new pseudo-terminal: the side that a person sits at, and the side that a program writes to.
+fn terminal() -> (File, File) {
+    let (mut person, mut program) = (-1, -1);
+    let none = std::ptr::null_mut();
+    // SAFETY: both pointers are to live integers; the others may be NULL.
+    let done = unsafe { libc::openpty(&mut person, &mut program, none, none.cast(), none.cast()) };
+    assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
+    // SAFETY: both are fresh descriptors that nobody else owns.
+    unsafe { (File::from_raw_fd(person), File::from_raw_fd(program)) }
+}
+
+#[test]
+fn on_a_terminal_people_read_lines_in_colour_instead_of_json() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let (mut person, screen) = terminal();
+    let socket = dir.join("control.sock");
+    let mut command = Command::new(program());
+    let policy = declare("customers-db", port.number()).allow("serving", "in", "any", "").alone();
+    command.args(["daemon", "run", "--policy"]).arg(dir.write("policy.toml", &policy));
+    command.arg("--socket").arg(&socket).stdout(screen).env_remove("NO_COLOR").env("TERM", "xterm-256color");
+    command.stderr(File::create(dir.join("stderr")).expect("a fresh file"));
+    let child = Child::start(command, Place::default());
+    let mut daemon = Piped { child, socket };
+    let (seen, shown) = channel();
+    std::thread::spawn(move || {
+        let mut part = [0; 4096];
+        // The terminal answers with an error once nobody holds its other side.
+        while let Ok(n) = person.read(&mut part) {
+            if n == 0 || seen.send(String::from_utf8_lossy(&part[..n]).into_owned()).is_err() {
+                break;
+            }
+        }
+    });
+    daemon.wait_until_ready();
+    let (_server, mut client) = puppets(&port);
+    client.ask(&format!("burst 127.0.0.1:{port} 1 1"));
+    let mut text = String::new();
+    wait::until("the violation is on the screen", || {
+        text.extend(shown.try_iter());
+        text.contains("undeclared-direction") && text.contains("customers-db") && text.contains("puppet")
+    });
+    assert!(text.contains("\u{1b}["), "in colour: {text}");
+    assert!(!text.contains("\"schema\""), "no JSON: {text}");
+    daemon.stop();
 }

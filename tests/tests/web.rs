@@ -12,10 +12,10 @@ use gdprport_tests::temp::TempDir;
 use gdprport_tests::truth::End;
 
 /// Runs the Python client `times` times and returns both ends of each connection; the server's end has the pid
-/// that the server itself answered with.
-fn browse(server: &Server, times: usize) -> Result<Vec<(End, End)>, Missing> {
-    let dir = TempDir::new();
-    let script = client_script(&dir)?;
+/// that the server itself answered with. The client lies in `dir`, which has to outlive the daemon: of a process
+/// that has gone only its file tells that it was a script.
+fn browse(dir: &TempDir, server: &Server, times: usize) -> Result<Vec<(End, End)>, Missing> {
+    let script = client_script(dir)?;
     let interpreter = gdprport_tests::puppet::real("/usr/bin/python3".as_ref());
     let port = server.port.number();
     let connections = (0..times).map(|_| {
@@ -36,9 +36,9 @@ fn browse(server: &Server, times: usize) -> Result<Vec<(End, End)>, Missing> {
 
 #[test]
 fn an_nginx_worker_is_the_owner_not_the_master() {
-    let nginx = need!(Nginx::start());
+    let (dir, nginx) = (TempDir::new(), need!(Nginx::start()));
     let mut daemon = Daemon::with(open(nginx.server.port.number()).alone());
-    for (client, server) in need!(browse(&nginx.server, 8)) {
+    for (client, server) in need!(browse(&dir, &nginx.server, 8)) {
         assert_ne!(server.pid, nginx.server.pid(), "a worker answers");
         client.named_exactly(&mut daemon.log, "flow.close");
         let event = server.named_exactly(&mut daemon.log, "flow.close");
@@ -50,9 +50,9 @@ fn an_nginx_worker_is_the_owner_not_the_master() {
 
 #[test]
 fn a_python_server_and_its_client_are_named_at_both_ends() {
-    let python = need!(Python::start());
+    let (dir, python) = (TempDir::new(), need!(Python::start()));
     let mut daemon = Daemon::with(open(python.server.port.number()).alone());
-    for (client, server) in need!(browse(&python.server, 2)) {
+    for (client, server) in need!(browse(&dir, &python.server, 2)) {
         client.named_exactly(&mut daemon.log, "flow.close");
         server.named_exactly(&mut daemon.log, "flow.close");
     }
@@ -61,9 +61,9 @@ fn a_python_server_and_its_client_are_named_at_both_ends() {
 
 #[test]
 fn a_node_server_which_accepts_without_the_address_is_right_or_marked() {
-    let node = need!(Node::start());
+    let (dir, node) = (TempDir::new(), need!(Node::start()));
     let mut daemon = Daemon::with(open(node.server.port.number()).alone());
-    for (client, server) in need!(browse(&node.server, 2)) {
+    for (client, server) in need!(browse(&dir, &node.server, 2)) {
         client.named_exactly(&mut daemon.log, "flow.close");
         let event = server.event(&mut daemon.log, "flow.close");
         server.check_owner(&event);

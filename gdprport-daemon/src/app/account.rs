@@ -8,7 +8,8 @@ use gdprport_common::{Counters, Hook};
 use jiff::Timestamp;
 
 use crate::core::event::{ByReason, Gap, KernelCounts};
-use crate::core::flow::{Change, ChangeKind};
+use crate::core::flow::{Change, ChangeKind, Standing};
+use crate::core::model::PostureState;
 use crate::core::verdict::{ReasonId, Verdict};
 
 /// What happened on one port since the daemon started.
@@ -20,14 +21,16 @@ pub struct PortBooks {
     pub closed: u64,
     /// Connects that failed.
     pub failed: u64,
-    /// Flows that a rule allowed when they were first judged.
+    /// Flows that a rule allows, by their last verdict.
     pub declared: u64,
-    /// Flows that could not be decided then.
+    /// Flows that cannot be decided, by their last verdict.
     pub undecided: u64,
     /// Flows, connects and listeners in violation, each once.
     pub violations: u64,
     /// The same by reason.
     pub by_reason: BTreeMap<ReasonId, u64>,
+    /// Flows that ended, by how they were encrypted.
+    pub posture: BTreeMap<PostureState, u64>,
 }
 
 /// Books by name of declaration and number.
@@ -60,14 +63,22 @@ impl PortBooks {
             ChangeKind::Opened => self.opened += 1,
             ChangeKind::Closed => self.closed += 1,
             ChangeKind::Failed => self.failed += 1,
-            ChangeKind::Updated => {}
+            ChangeKind::Updated | ChangeKind::PostureKnown => {}
         }
-        if matches!(change.kind, ChangeKind::Opened | ChangeKind::Failed) {
-            match *change.flow.verdict {
-                Verdict::Declared { .. } => self.declared += 1,
-                Verdict::Undecided { .. } => self.undecided += 1,
-                Verdict::Violation { .. } => {}
-            }
+        // A flow stands where its last verdict puts it: undecided until its encryption is told, for example.
+        match change.was {
+            Some(Standing::Declared) => self.declared = self.declared.saturating_sub(1),
+            Some(Standing::Undecided) => self.undecided = self.undecided.saturating_sub(1),
+            Some(Standing::Violation) | None => {}
+        }
+        match Standing::from(&*change.flow.verdict) {
+            Standing::Declared => self.declared += 1,
+            Standing::Undecided => self.undecided += 1,
+            Standing::Violation => {}
+        }
+        if change.kind == ChangeKind::Closed {
+            let state = change.flow.posture.as_ref().map_or(PostureState::Unknown, |posture| posture.state);
+            *self.posture.entry(state).or_default() += 1;
         }
         if change.new_violation {
             self.violation(&change.flow.verdict);

@@ -2,6 +2,7 @@
 //!
 //! What the policy is about (ports, peers, records) does not belong here.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::core::flow::Limits;
 use crate::host::probes::Sizes;
+use crate::out::DEFAULT_CAPACITY;
 
 /// The file as it is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -31,13 +33,12 @@ pub struct Events {
     /// The systemd journal.
     pub journald: bool,
     /// Events that may wait for each way out; beyond it they are dropped and counted.
-    pub queue: u32,
+    pub queue: NonZeroUsize,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        // A second of 8,000 events/s, each about 1.5 kB as a line: 12 MB at the worst.
-        Self { file: None, journald: false, queue: 8_192 }
+        Self { file: None, journald: false, queue: DEFAULT_CAPACITY }
     }
 }
 
@@ -144,7 +145,7 @@ impl Config {
             ("flows", limits.flows),
             ("tasks", limits.tasks),
             ("execs", limits.execs),
-            ("queue", config.events.queue),
+            ("queue", u32::try_from(config.events.queue.get()).unwrap_or(u32::MAX)),
         ] {
             if !(64..=1 << 22).contains(&value) {
                 return Err(format!("{name} must be from 64 to 4194304"));

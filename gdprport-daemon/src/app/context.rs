@@ -5,10 +5,11 @@ use std::sync::Arc;
 use gdprport_common::{ExecRecord, TaskIdentity};
 use jiff::Timestamp;
 
-use crate::core::flow::Context;
+use crate::core::flow::{Context, Flow};
 use crate::core::identity::OwnerRef;
-use crate::core::model::{Direction, Endpoint, Process};
+use crate::core::model::Process;
 use crate::core::policy::{Facts, Names, Policy};
+use crate::core::posture::{Protocol, Tracker};
 use crate::core::verdict::Verdict;
 use crate::host::probes::Probes;
 use crate::host::process::{Resolver, TaskLookup};
@@ -32,14 +33,13 @@ impl Context for Judge<'_> {
         Some(self.resolver.resolve(owner, &Kernel(self.probes))).filter(|process| process.pid != 0)
     }
 
-    fn judge(
-        &mut self,
-        direction: Direction,
-        local: Endpoint,
-        peer: Endpoint,
-        process: Option<&Process>,
-    ) -> Verdict {
-        self.policy.evaluate(&Facts { direction, local, peer, process }, self.names, self.now)
+    fn judge(&mut self, facts: &Facts<'_>) -> Verdict {
+        self.policy.evaluate(facts, self.names, self.now)
+    }
+
+    fn tracker(&self, flow: &Flow) -> Tracker {
+        let port = self.policy.port_of(&flow.facts(), self.names);
+        Tracker::new(port.and_then(|port| Protocol::by_id(port.protocol.as_deref()?)))
     }
 
     fn is_watched(&self, port: u16) -> bool {

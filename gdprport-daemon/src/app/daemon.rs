@@ -165,7 +165,9 @@ impl Daemon {
                 self.note_end(event.cookie);
                 self.listener_ended(event.cookie, now);
             }
-            Record::Connected(_) | Record::Arrived(_) | Record::Accepted(_) => self.flow(&record, now),
+            Record::Connected(_) | Record::Arrived(_) | Record::Accepted(_) | Record::Payload { .. } => {
+                self.flow(&record, now);
+            }
             Record::Ended(event, _) => {
                 self.note_end(event.cookie);
                 self.flow(&record, now);

@@ -4,7 +4,7 @@ use crate::control::api::{Check, CheckResult, DoctorReport, Hook, HookState, Ker
 use crate::host::cgroup::Mounts;
 use crate::host::clock::HostId;
 use crate::host::probes::catalog::HOOKS;
-use crate::host::probes::{self, HookState as Attached, Sizes};
+use crate::host::probes::{self, HookState as Attached, LoadError, Sizes, Tracefs};
 
 use super::status::hook;
 
@@ -16,33 +16,19 @@ pub fn examine(running: Option<&[Attached]>) -> DoctorReport {
     let release = host.as_ref().map_or_else(|_| String::new(), |host| host.kernel.clone());
     let cgroup2 = Mounts::read().ok().and_then(|mounts| mounts.cgroup2);
     let mut checks = vec![
-        check(
-            "kernel",
-            probes::check_release(&release).map_err(|error| error.to_string()),
-            || format!("Linux {release}; 5.10 or newer is needed"),
-            "upgrade this host's kernel",
-        ),
-        check(
-            "privileges",
-            probes::check_capabilities().map_err(|error| error.to_string()),
-            || "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON are there".to_owned(),
-            "run it as root (sudo gdprport …) or through its systemd unit",
-        ),
-        check(
-            "btf",
-            probes::check_btf().map_err(|error| error.to_string()),
-            || "the kernel describes its types (/sys/kernel/btf/vmlinux)".to_owned(),
-            "use a kernel built with CONFIG_DEBUG_INFO_BTF=y",
-        ),
-        check(
-            "cgroup2",
-            cgroup2.as_ref().map(|_| ()).ok_or_else(|| "no cgroup2 hierarchy is mounted".to_owned()),
-            || {
-                let place = cgroup2.as_ref().map(|place| place.display().to_string());
-                format!("mounted at {}", place.unwrap_or_default())
-            },
-            "mount -t cgroup2 none /sys/fs/cgroup",
-        ),
+        check("kernel", probes::check_release(&release), || {
+            format!("Linux {release}; 5.10 or newer is needed")
+        }),
+        check("privileges", probes::check_capabilities(), || {
+            "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON are there".to_owned()
+        }),
+        check("btf", probes::check_btf(), || {
+            "the kernel describes its types (/sys/kernel/btf/vmlinux)".to_owned()
+        }),
+        check("cgroup2", cgroup2.as_ref().map(|_| ()).ok_or(LoadError::NoCgroup2), || {
+            let place = cgroup2.as_ref().map(|place| place.display().to_string());
+            format!("mounted at {}", place.unwrap_or_default())
+        }),
     ];
     checks.push(tracefs_check());
     let failed = checks.iter().any(|check| check.result == CheckResult::Failed);
@@ -66,25 +52,30 @@ pub fn examine(running: Option<&[Attached]>) -> DoctorReport {
     DoctorReport { kernel: Kernel { release, boot_id }, checks, hooks }
 }
 
-fn check(id: &str, outcome: Result<(), String>, fine: impl FnOnce() -> String, remedy: &str) -> Check {
+fn check(id: &str, outcome: Result<(), LoadError>, fine: impl FnOnce() -> String) -> Check {
     let (result, found, remedy) = match outcome {
         Ok(()) => (CheckResult::Ok, fine(), None),
-        Err(error) => (CheckResult::Failed, error, Some(remedy.to_owned())),
+        Err(error) => (CheckResult::Failed, error.to_string(), error.remedy().map(ToOwned::to_owned)),
     };
     Check { id: id.to_owned(), result, found, remedy }
 }
 
 fn tracefs_check() -> Check {
-    let place = probes::tracefs_place();
-    Check {
-        id: "tracefs".to_owned(),
-        result: if place.is_some() { CheckResult::Ok } else { CheckResult::Degraded },
-        found: place.as_ref().map_or_else(
-            || "not mounted: processes and units that end at once may be shown without their name".to_owned(),
-            |place| format!("mounted at {}", place.display()),
+    const COST: &str = "without it processes and units that end at once may be shown without their name";
+    let (result, found, remedy) = match probes::look_for_tracefs() {
+        Tracefs::At(place) => (CheckResult::Ok, format!("mounted at {}", place.display()), None),
+        Tracefs::Hidden(place) => (
+            CheckResult::Degraded,
+            format!("this process may not look into {}; {COST}", place.display()),
+            Some("run it as root (`sudo gdprport …`)"),
         ),
-        remedy: place.is_none().then(|| "mount -t tracefs none /sys/kernel/tracing".to_owned()),
-    }
+        Tracefs::Absent => (
+            CheckResult::Degraded,
+            format!("not mounted; {COST}"),
+            Some("mount -t tracefs none /sys/kernel/tracing"),
+        ),
+    };
+    Check { id: "tracefs".to_owned(), result, found, remedy: remedy.map(ToOwned::to_owned) }
 }
 
 /// Loads and attaches everything for an instant; it is gone when this returns.
@@ -103,8 +94,8 @@ fn try_hooks(release: &str, cgroup2: Option<std::path::PathBuf>) -> Result<Vec<H
 
 fn not_tried(why: &str) -> Vec<Hook> {
     let of_catalog = HOOKS.iter().map(|spec| Hook {
-        state: HookState::Missing,
-        ..hook(&Attached { spec, missing: Some(format!("not tried: {why}")) })
+        state: HookState::Untried,
+        ..hook(&Attached { spec, missing: Some(why.to_owned()) })
     });
     of_catalog.collect()
 }

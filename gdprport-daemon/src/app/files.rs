@@ -34,6 +34,17 @@ pub enum PolicyError {
     Problems(#[from] Problems),
 }
 
+impl PolicyError {
+    /// How many problems it tells of.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        match self {
+            Self::Read { .. } => 1,
+            Self::Problems(problems) => (problems.list.len() + problems.omitted) as u64,
+        }
+    }
+}
+
 /// A policy and the files it came from.
 #[derive(Debug)]
 pub struct Loaded {

@@ -19,6 +19,7 @@ impl Daemon {
             process,
             verdict,
             opened_ns: Some(event.time_ns),
+            netns_cookie: event.owner.netns_cookie,
             found: false,
         };
         self.listener_opened(listener, now);

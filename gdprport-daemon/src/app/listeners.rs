@@ -22,6 +22,8 @@ pub struct Listener {
     pub verdict: Verdict,
     /// When it began to listen, boottime ns; `None` if that was not seen.
     pub opened_ns: Option<u64>,
+    /// Network namespace cookie of the socket; 0 if not known.
+    pub netns_cookie: u64,
     /// True if it was there before the daemon looked, so that no record will tell of its end.
     pub found: bool,
 }

@@ -4,6 +4,7 @@
 //! machine (`host`), writing outward (`out`), the protocol of the control socket (`control`).
 
 mod account;
+mod before;
 mod config;
 mod context;
 mod daemon;
@@ -23,3 +24,6 @@ pub use config::{Config, ConfigError};
 pub use doctor::examine;
 pub use files::{Loaded, PolicyError, PolicyFiles};
 pub use run::{RunError, RunOptions, run};
+
+// What `RunOptions` is made of.
+pub use crate::out::{Format, Render};

@@ -35,6 +35,7 @@ impl Daemon {
             at: now,
             ok: outcome.is_ok(),
             problems: outcome.as_ref().err().map(ToString::to_string).unwrap_or_default(),
+            problem_count: outcome.as_ref().err().map_or(0, PolicyError::count),
         });
         let loaded = outcome?;
         let previous: Arc<str> = self.in_force.policy.digest().into();

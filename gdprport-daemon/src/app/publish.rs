@@ -12,11 +12,12 @@ use crate::control::handle::Follower;
 use crate::core::community_id::CommunityId;
 use crate::core::emit::{Decision, Emitter, Mode};
 use crate::core::event::{
-    Body, Cookie, Flow as FlowObject, FlowEvent, Listener as ListenerObject, ListenerEvent, Peer, PolicyRef,
-    Port, Stamper, Violation,
+    Body, Cookie, Finding, FindingEvent, FindingId, Flow as FlowObject, FlowEvent,
+    Listener as ListenerObject, ListenerEvent, Peer, PolicyRef, Port, Stamper, Violation,
 };
 use crate::core::flow::{Change, ChangeKind, Flow};
-use crate::core::policy::{Emit, Facts, Names, Policy, PortInfo};
+use crate::core::model::PostureState;
+use crate::core::policy::{Emit, Names, Policy, PortInfo, TlsDemand};
 use crate::core::verdict::Verdict;
 use crate::host::clock::BootClock;
 use crate::out::Fanout;
@@ -28,6 +29,8 @@ pub struct Watched {
     pub port: Arc<Port>,
     /// What it sends.
     pub mode: Mode,
+    /// True if its flows have to be encrypted by TLS.
+    pub demands_tls: bool,
 }
 
 /// The way out of everything that happened.
@@ -64,13 +67,7 @@ impl Publisher {
 
     /// The port that a flow belongs to.
     pub fn port_of(&self, flow: &Flow, policy: &Policy, names: &Names) -> Option<Watched> {
-        let facts = Facts {
-            direction: flow.direction,
-            local: flow.local,
-            peer: flow.peer,
-            process: flow.process.as_deref(),
-        };
-        let info = policy.port_of(&facts, names)?;
+        let info = policy.port_of(&flow.facts(), names)?;
         self.ports.get(&(info.number, Arc::clone(&info.name))).cloned()
     }
 
@@ -82,28 +79,33 @@ impl Publisher {
 
     /// Sends what happened to a flow, and the violation if it is a new one.
     pub fn flow(&mut self, change: Change, port: &Watched, clock: &BootClock, now: Timestamp) {
-        let Change { kind, flow, new_violation } = change;
+        let Change { kind, flow, new_violation, .. } = change;
         let event = FlowEvent {
             port: Arc::clone(&port.port),
             flow: object(&flow, clock),
             process: flow.process,
             peer_process: flow.peer_process,
-            posture: None,
+            posture: flow.posture.clone(),
             verdict: (*flow.verdict).clone(),
             policy: self.policy.clone(),
         };
         // Without a policy nothing is declared, and a violation for every flow would only say so again.
         let violation = (new_violation && self.policy.is_some()).then(|| event.clone());
+        let finding = if kind == ChangeKind::Closed && port.demands_tls { unproven(&event) } else { None };
         let body = Box::new(event);
         let body = match kind {
             ChangeKind::Opened => Body::FlowOpen(body),
             ChangeKind::Updated => Body::FlowUpdate(body),
+            ChangeKind::PostureKnown => Body::FlowPosture(body),
             ChangeKind::Failed => Body::FlowFail(body),
             ChangeKind::Closed => Body::FlowClose(body),
         };
         self.offer(body, port.mode, now);
         if let Some(event) = violation {
             self.offer(Body::Violation(Box::new(Violation::Flow(event))), port.mode, now);
+        }
+        if let Some(finding) = finding {
+            self.offer(Body::Finding(Box::new(finding)), port.mode, now);
         }
     }
 
@@ -209,6 +211,19 @@ impl Publisher {
     }
 }
 
+/// What is left to find when a flow has ended whose encryption the policy demands and nobody saw: unknown is
+/// not compliant.
+fn unproven(event: &FlowEvent) -> Option<FindingEvent> {
+    let posture = event.posture.as_ref().filter(|posture| posture.state == PostureState::Unknown)?;
+    matches!(event.verdict, Verdict::Undecided { .. }).then(|| FindingEvent {
+        finding: Finding {
+            id: FindingId::PostureUnknown,
+            detail: format!("the flow ended and how it was encrypted is not known: {}", posture.evidence),
+        },
+        flow: event.clone(),
+    })
+}
+
 fn reference(policy: &Policy) -> Option<PolicyRef> {
     (!policy.is_catalog_only()).then(|| PolicyRef { digest: policy.digest().into() })
 }
@@ -220,6 +235,7 @@ fn watched(info: &PortInfo) -> Watched {
             number: info.number,
             protocol: info.protocol.clone(),
         }),
+        demands_tls: matches!(info.tls, TlsDemand::AtLeast(_)),
         mode: match info.emit {
             Emit::Every => Mode::Every,
             Emit::Violations => Mode::Violations,

@@ -4,7 +4,6 @@
 //! socket taken before anything touches the kernel; hooks are attached before existing processes are
 //! numbered, and ports are watched before existing sockets are listed.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,11 +12,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use uuid::Uuid;
 
+use super::before::{Before, start_known};
 use super::config::Config;
 use super::daemon::{Daemon, Parts};
 use super::files::{PolicyError, PolicyFiles};
 use super::publish::Publisher;
-use super::snapshot::{Survey, start_known, start_whole};
+use super::snapshot::{Survey, start_whole};
 use super::{doctor, notify};
 use crate::control::api::ReloadReply;
 use crate::control::handle::{Inbox, Request, channel};
@@ -26,7 +26,7 @@ use crate::core::event::{Agent, Body, DaemonEnd, DaemonInfo, DaemonStart, Daemon
 use crate::core::flow::Table;
 use crate::core::policy::Names;
 use crate::host::clock::{BootClock, HostId, boottime_ns};
-use crate::host::probes::{LoadError, Probes, Ring};
+use crate::host::probes::{self, LoadError, Probes, Ring};
 use crate::host::process::{Resolver, Roots};
 use crate::out::{Fanout, Format, JOURNALD_SOCKET, Render, Sink, SinkError};
 
@@ -65,7 +65,7 @@ pub enum RunError {
     #[error(transparent)]
     Control(#[from] BindError),
     /// The kernel programs cannot run.
-    #[error(transparent)]
+    #[error("{}", with_remedy(.0))]
     Kernel(#[from] LoadError),
     /// A sink cannot be opened.
     #[error(transparent)]
@@ -78,6 +78,11 @@ pub enum RunError {
     System(std::io::Error),
 }
 
+fn with_remedy(error: &LoadError) -> String {
+    let remedy = error.remedy().unwrap_or("`gdprport doctor` shows what works here");
+    format!("{error}: {remedy}")
+}
+
 /// Runs the daemon until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -86,10 +91,12 @@ pub fn run(mut options: RunOptions) -> Result<(), RunError> {
     let loaded = options.policy.load()?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::System)?;
+    let host = HostId::read().map_err(RunError::Proc)?;
+    let roots = Roots::discover().map_err(RunError::Proc)?;
+    // Whoever lacks privileges is told of those, not of the directory that they cannot make.
+    probes::check(&host.kernel, roots.cgroups.cgroup2.as_deref())?;
     let server = Server::bind(&options.socket, Options::default())?;
     runtime.block_on(async {
-        let host = HostId::read().map_err(RunError::Proc)?;
-        let roots = Roots::discover().map_err(RunError::Proc)?;
         let clock = BootClock::measure();
         let (probes, ring) =
             Probes::load(options.config.sizes(), &host.kernel, roots.cgroups.cgroup2.clone())?;
@@ -116,7 +123,7 @@ pub fn run(mut options: RunOptions) -> Result<(), RunError> {
 }
 
 fn publisher(options: &mut RunOptions, host: &HostId) -> Result<Publisher, RunError> {
-    let capacity = NonZeroUsize::new(options.config.events.queue as usize).unwrap_or(NonZeroUsize::MIN);
+    let capacity = options.config.events.queue;
     let mut sinks = Vec::new();
     if let Some(format) = options.stdout.take() {
         sinks.push(Sink::stdout(capacity, format)?);
@@ -159,6 +166,7 @@ async fn serve(
         })
         .map_err(RunError::System)?;
     let (surveys_to, mut surveys) = mpsc::channel::<Survey>(2);
+    let mut before = Before::new(surveys_to.clone());
     daemon.announce_start();
     daemon.begin_survey();
     start_whole(daemon.port_set(), surveys_to.clone());
@@ -191,11 +199,11 @@ async fn serve(
                 daemon.names_resolved(resolved, now);
             },
             survey = surveys.recv() => if let Some(survey) = survey {
-                ask_under_way &= matches!(survey, Survey::Whole(..));
+                ask_under_way &= !matches!(survey, Survey::Known(_));
                 // What the list shows is compared with the table, so every record from before it counts.
                 while take_records(&mut daemon, &mut ring) > 0 {}
                 let now = daemon.now();
-                daemon.survey(survey, now);
+                daemon.survey(survey, &mut before, now);
             },
             _ = every_second.tick() => {
                 let now = daemon.now();
@@ -208,9 +216,11 @@ async fn serve(
                     notify::alive();
                 }
             }
-            _ = asking.tick() => if !ask_under_way && let Some((asked, due)) = daemon.ask(boottime_ns()) {
+            _ = asking.tick() => if !ask_under_way
+                && let Some(asked) = daemon.take_questions(&mut before, boottime_ns())
+            {
                 ask_under_way = true;
-                start_known(asked, due, surveys_to.clone());
+                start_known(asked, surveys_to.clone());
             },
             () = async { match settle_at {
                 Some(at) => tokio::time::sleep_until(at).await,
@@ -253,11 +263,15 @@ fn answer(daemon: &mut Daemon, request: Request, inbox: &Inbox) {
         Request::Reload(reply) => {
             let now = daemon.now();
             let outcome = daemon.reload(now);
-            let warnings: Vec<String> =
-                daemon.in_force.policy.warnings().iter().map(ToString::to_string).collect();
+            let policy = &daemon.in_force.policy;
+            // Those of a policy that stays in force are no news, and would seem to be about the refused one.
+            let warnings: Vec<String> = match outcome {
+                Ok(()) => policy.warnings().iter().map(ToString::to_string).collect(),
+                Err(_) => Vec::new(),
+            };
             let _ = reply.send(ReloadReply {
                 applied: outcome.is_ok(),
-                digest: daemon.in_force.policy.digest().to_owned(),
+                digest: policy.digest().to_owned(),
                 problems: outcome.err().map(|error| error.to_string()).unwrap_or_default(),
                 warnings: warnings.join("\n\n"),
             });

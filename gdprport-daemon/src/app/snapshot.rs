@@ -10,6 +10,7 @@ use gdprport_common::{SocketOwner, SocketRole};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use super::before::{Before, Known};
 use super::context::Kernel;
 use super::daemon::Daemon;
 use super::listeners::Listener;
@@ -17,9 +18,10 @@ use crate::core::flow::{Found, Progress};
 use crate::core::identity::OwnerRef;
 use crate::core::model::Direction;
 use crate::host::clock::boottime_ns;
+use crate::host::farewell::{Farewell, Wanted};
+use crate::host::process::Resolver;
 use crate::host::snapshot::{FoundSocket, Holder, Snapshot, snapshot};
-use crate::host::sockets::{self, PortSet, TcpCounts, TcpSocket};
-use crate::host::{netns, process::Resolver};
+use crate::host::sockets::{self, PortSet, TcpCounts};
 
 /// A flow that began less than this before the sockets were listed may be missing from the list; ns.
 const FRESH_NS: u64 = 1_000_000_000;
@@ -29,18 +31,10 @@ const FRESH_NS: u64 = 1_000_000_000;
 pub enum Survey {
     /// All sockets on watched ports with their owners, and when the listing began; boottime ns.
     Whole(Box<Snapshot>, u64),
-    /// How known flows stand; those of a namespace that was listed and not answered are gone.
+    /// How known flows stand.
     Known(Known),
-}
-
-/// How known flows stand.
-#[derive(Debug, Default)]
-pub struct Known {
-    sockets: HashMap<u64, TcpSocket>,
-    /// True if some namespace could not be looked into: then absence proves nothing.
-    partial: bool,
-    asked: HashSet<u64>,
-    due: Vec<u64>,
+    /// Sockets from before that ended.
+    Farewells(Vec<Farewell>),
 }
 
 /// Starts listing everything on these ports; the answer comes as [`Survey::Whole`].
@@ -59,47 +53,8 @@ pub fn start_whole(ports: PortSet, to: mpsc::Sender<Survey>) {
     });
 }
 
-/// Starts asking how these flows stand; the answer comes as [`Survey::Known`]. Those in `due` are to be
-/// reported.
-pub fn start_known(asked: HashSet<u64>, due: Vec<u64>, to: mpsc::Sender<Survey>) {
-    tokio::task::spawn_blocking(move || {
-        let mut known = Known { due, ..Known::default() };
-        match netns::enumerate(Path::new("/proc")) {
-            Ok(namespaces) => {
-                known.partial = namespaces.not_allowed > 0 || namespaces.over_cap > 0;
-                for namespace in namespaces.found {
-                    let listed = namespace
-                        .open()
-                        .and_then(|ns| ns.run(|| sockets::list_cookies(|cookie| asked.contains(&cookie))));
-                    match listed {
-                        Ok(Ok(found)) => {
-                            known.sockets.extend(found.into_iter().map(|socket| (socket.cookie, socket)));
-                        }
-                        Ok(Err(error)) => {
-                            tracing::debug!(%error, "sockets of a namespace were not listed");
-                            known.partial = true;
-                        }
-                        // One that ended meanwhile has no sockets left.
-                        Err(netns::EnterError::Gone { .. }) => {}
-                        Err(error) => {
-                            tracing::debug!(%error, "a namespace was not entered");
-                            known.partial = true;
-                        }
-                    }
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "network namespaces cannot be listed");
-                known.partial = true;
-            }
-        }
-        known.asked = asked;
-        let _ = to.blocking_send(Survey::Known(known));
-    });
-}
-
 /// The kernel's counts as application bytes of an open connection: its SYN, if this end sent it, counts.
-fn progress(counts: &TcpCounts, direction: Direction) -> Progress {
+pub(super) fn progress(counts: &TcpCounts, direction: Direction) -> Progress {
     let syn = u64::from(direction == Direction::Out);
     Progress {
         bytes_sent: Some(counts.bytes_acked.saturating_sub(syn)),
@@ -129,14 +84,15 @@ impl Daemon {
     }
 
     /// Takes a listing in. All records from before its end must have been taken in already.
-    pub fn survey(&mut self, survey: Survey, now: Timestamp) {
+    pub fn survey(&mut self, survey: Survey, before: &mut Before, now: Timestamp) {
         match survey {
-            Survey::Whole(found, began_ns) => self.whole(*found, began_ns, now),
+            Survey::Whole(found, began_ns) => self.whole(*found, began_ns, before, now),
             Survey::Known(known) => self.known(&known, now),
+            Survey::Farewells(heard) => self.farewells(&heard, now),
         }
     }
 
-    fn whole(&mut self, found: Snapshot, began_ns: u64, now: Timestamp) {
+    fn whole(&mut self, found: Snapshot, began_ns: u64, before: &mut Before, now: Timestamp) {
         for error in &found.not_entered {
             tracing::warn!(%error, "sockets from before in this network namespace are not known");
         }
@@ -147,6 +103,7 @@ impl Daemon {
             || !found.not_listed.is_empty()
             || found.namespaces_not_allowed > 0
             || found.namespaces_over_cap > 0;
+        let listed = found.listed;
         let ended = self.ended.take().unwrap_or_default();
         let cookies: HashMap<u64, u64> = found
             .namespaces
@@ -164,17 +121,29 @@ impl Daemon {
             found.sockets.into_iter().filter(|socket| !ended.contains(&socket.cookie)).collect();
         // Listeners first: whether a connection was accepted shows by them.
         fresh.sort_by_key(|socket| socket.peer.is_some());
+        let mut wanted: HashMap<u64, Wanted> = HashMap::new();
+        before.found_in(fresh.iter().map(|socket| (socket.cookie, socket.netns)));
         for socket in fresh {
             let netns_cookie = cookies.get(&socket.netns).copied().unwrap_or(0);
             if socket.peer.is_some() {
                 self.adopt(&socket, netns_cookie, now);
+                if self.table.get(socket.cookie).is_some_and(|flow| flow.found) {
+                    wanted.entry(socket.netns).or_default().flows.insert(socket.cookie);
+                }
             } else {
                 self.adopt_listener(&socket, netns_cookie, now);
+                wanted.entry(socket.netns).or_default().listeners.insert(socket.cookie);
             }
         }
-        if !partial {
-            self.forget_absent(&present, began_ns, now);
+        for namespace in found.namespaces {
+            let inode = namespace.ns.inode();
+            if let (Some(subscription), Some(wanted)) = (namespace.farewells, wanted.remove(&inode)) {
+                before.farewells.watch(inode, subscription, wanted);
+            }
         }
+        // Absence proves an end only where it was looked.
+        let looked_at = |netns_cookie: u64| !partial || listed.contains(&netns_cookie);
+        self.forget_absent(&present, looked_at, began_ns, now);
     }
 
     fn adopt(&mut self, socket: &FoundSocket, netns_cookie: u64, now: Timestamp) {
@@ -224,6 +193,7 @@ impl Daemon {
             process,
             verdict,
             opened_ns: None,
+            netns_cookie,
             found: true,
         };
         self.listener_opened(listener, now);
@@ -234,13 +204,21 @@ impl Daemon {
         resolver.holder(holder?.tgid, netns_cookie, &Kernel(&self.probes))
     }
 
-    /// Ends what the table holds and the host does not: the record of its end was lost.
-    fn forget_absent(&mut self, present: &HashSet<u64>, began_ns: u64, now: Timestamp) {
+    /// Ends what the table holds and the host does not: the record of its end was lost. What was there before
+    /// the daemon is asked about by itself.
+    fn forget_absent(
+        &mut self,
+        present: &HashSet<u64>,
+        looked_at: impl Fn(u64) -> bool,
+        began_ns: u64,
+        now: Timestamp,
+    ) {
         let old = |opened: Option<u64>| opened.is_none_or(|ns| ns + FRESH_NS < began_ns);
         let gone: Vec<u64> = self
             .table
             .iter()
-            .filter(|flow| !present.contains(&flow.cookie) && old(flow.opened_ns))
+            .filter(|flow| !flow.found && !present.contains(&flow.cookie) && old(flow.opened_ns))
+            .filter(|flow| looked_at(flow.netns_cookie))
             .map(|flow| flow.cookie)
             .collect();
         let now_ns = boottime_ns();
@@ -252,51 +230,13 @@ impl Daemon {
         let listeners: Vec<u64> = self
             .listeners
             .iter()
-            .filter(|listener| !present.contains(&listener.cookie) && old(listener.opened_ns))
+            .filter(|listener| !listener.found && !present.contains(&listener.cookie))
+            .filter(|listener| old(listener.opened_ns) && looked_at(listener.netns_cookie))
             .map(|listener| listener.cookie)
             .collect();
         for cookie in listeners {
             self.listener_ended(cookie, now);
         }
-    }
-
-    fn known(&mut self, known: &Known, now: Timestamp) {
-        let now_ns = boottime_ns();
-        let gone: Vec<u64> = if known.partial {
-            Vec::new()
-        } else {
-            known.asked.iter().copied().filter(|cookie| !known.sockets.contains_key(cookie)).collect()
-        };
-        for cookie in &gone {
-            self.listener_ended(*cookie, now);
-        }
-        self.with_table(now, |table, judge, out| {
-            for cookie in gone {
-                // A flow whose end the kernel side tells is not ended here: its record is on the way.
-                if table.get(cookie).is_some_and(|flow| flow.found) {
-                    table.vanished(cookie, now_ns, out);
-                }
-            }
-            for (cookie, socket) in &known.sockets {
-                let Some(flow) = table.get(*cookie) else { continue };
-                let progress = progress(&socket.counts, flow.direction);
-                table.note(*cookie, progress);
-            }
-            for cookie in &known.due {
-                table.progress(*cookie, Progress::default(), judge, out);
-            }
-        });
-    }
-
-    /// What has to be asked about: flows and listeners of whose end no record will tell, and flows whose
-    /// update is due. `None` if there is nothing to ask.
-    #[must_use]
-    pub fn ask(&mut self, now_ns: u64) -> Option<(HashSet<u64>, Vec<u64>)> {
-        let due = self.table.due_updates(now_ns);
-        let found = self.table.iter().filter(|flow| flow.found).map(|flow| flow.cookie);
-        let listeners = self.listeners.iter().filter(|listener| listener.found).map(|l| l.cookie);
-        let asked: HashSet<u64> = found.chain(listeners).chain(due.iter().copied()).collect();
-        (!asked.is_empty()).then_some((asked, due))
     }
 }
 
@@ -316,7 +256,6 @@ fn storage(owner: &OwnerRef) -> SocketOwner {
         comm: [a, b],
         role: SocketRole::Seeded as u8,
         started: 1,
-        received_before_last: 0,
         ..SocketOwner::default()
     }
 }

@@ -1,6 +1,6 @@
 //! The answers of the control socket, made from the daemon's state.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::account::kernel_counts;
@@ -12,6 +12,7 @@ use crate::control::api::{
 };
 use crate::core::event::ByReason;
 use crate::core::flow::Flow;
+use crate::core::model::PostureState;
 use crate::core::policy::Resolution;
 use crate::host::clock::boottime_ns;
 use crate::host::probes::HookState as Attached;
@@ -64,10 +65,14 @@ impl Daemon {
     }
 
     fn ports(&self) -> Vec<PortStatus> {
-        let mut open: HashMap<(u16, Arc<str>), u64> = HashMap::new();
+        let mut open: HashMap<_, (u64, BTreeMap<PostureState, u64>)> = HashMap::new();
         for flow in self.table.iter() {
             if let Some(port) = self.publisher.port_of(flow, &self.in_force.policy, &self.names) {
-                *open.entry((port.port.number, Arc::clone(&port.port.name))).or_default() += 1;
+                let (count, posture) =
+                    open.entry((port.port.number, Arc::clone(&port.port.name))).or_default();
+                let state = flow.posture.as_ref().map_or(PostureState::Unknown, |posture| posture.state);
+                *count += 1;
+                *posture.entry(state).or_default() += 1;
             }
         }
         let books = |number, name: &Arc<str>| self.books.get(number, name).cloned().unwrap_or_default();
@@ -75,13 +80,17 @@ impl Daemon {
             .policy
             .watched()
             .map(|info| {
-                let books = books(info.number, &info.name);
+                let mut books = books(info.number, &info.name);
+                let now = open.remove(&(info.number, Arc::clone(&info.name))).unwrap_or_default();
+                for (state, count) in now.1 {
+                    *books.posture.entry(state).or_default() += count;
+                }
                 PortStatus {
                     name: Arc::clone(&info.name),
                     number: info.number,
                     protocol: info.protocol.clone(),
                     declared: info.declared,
-                    open: open.get(&(info.number, Arc::clone(&info.name))).copied().unwrap_or(0),
+                    open: now.0,
                     opened: books.opened,
                     closed: books.closed,
                     failed: books.failed,
@@ -89,6 +98,7 @@ impl Daemon {
                     undecided: books.undecided,
                     violations_total: books.violations,
                     violations: books.by_reason,
+                    posture: books.posture,
                 }
             })
             .collect()
@@ -163,6 +173,7 @@ impl Daemon {
                 local: flow.local,
                 peer: flow.peer,
                 process: flow.process.clone(),
+                posture: flow.posture.clone(),
                 verdict: VerdictRow::from(&*flow.verdict),
                 opened: shown.opened.unwrap_or(self.started),
                 bytes_sent: flow.bytes_sent,
@@ -170,7 +181,9 @@ impl Daemon {
                 state: FlowState::Established,
             }
         });
-        FlowsReply { matching: total, flows: rows.collect() }
+        let watched = query.port.is_none()
+            || self.in_force.policy.watched().any(|port| query.wants_port(&port.name, port.number));
+        FlowsReply { watched, matching: total, flows: rows.collect() }
     }
 }
 

@@ -6,8 +6,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gdprport_common::{
-    CgroupRecord, ExecRecord, FLAG_ANSWERED, FLAG_RECEIVED_LAST, FailTail, FlowRecord, PATH_CAP, RecordKind,
-    SocketRole,
+    CgroupRecord, ExecRecord, FLAG_ANSWERED, FLAG_PEER_FIN, FailTail, FlowRecord, PATH_CAP, PAYLOAD_CAP,
+    PayloadHeader, RecordKind, SocketRole,
 };
 use zerocopy::FromBytes as _;
 
@@ -96,6 +96,17 @@ pub enum Record<'a> {
         /// What `execve` was given; `None` if it could not be read or was cut.
         path: Option<&'a [u8]>,
     },
+    /// The beginning of a payload segment of a flow.
+    Payload {
+        /// Socket cookie of the flow.
+        cookie: u64,
+        /// True if this end sent it.
+        sent: bool,
+        /// Where in the stream of this direction it begins, modulo 2^32.
+        offset: u32,
+        /// Its first bytes.
+        bytes: &'a [u8],
+    },
     /// A cgroup2 directory was made.
     Cgroup {
         /// Its id.
@@ -108,7 +119,6 @@ pub enum Record<'a> {
 /// States of include/net/tcp_states.h that tell how a connection ended.
 mod tcp {
     pub(super) const FIN_WAIT2: u8 = 5;
-    pub(super) const CLOSE_WAIT: u8 = 8;
     pub(super) const LAST_ACK: u8 = 9;
     pub(super) const LISTEN: u8 = 10;
     pub(super) const CLOSING: u8 = 11;
@@ -139,6 +149,15 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
                 cgroup_id: record.cgroup_id,
                 path: path(kind, &record.path, record.path_len)?,
             })
+        }
+        RecordKind::Payload => {
+            let (header, rest) = PayloadHeader::ref_from_prefix(bytes).map_err(|_| length)?;
+            let bytes = rest
+                .get(..usize::from(header.len))
+                .filter(|bytes| bytes.len() <= PAYLOAD_CAP)
+                .ok_or(DecodeError::Field { kind, field: "payload length" })?;
+            let (cookie, sent, offset) = (header.cookie, header.sent != 0, header.offset);
+            Ok(Record::Payload { cookie, sent, offset, bytes })
         }
         RecordKind::ActiveEstablished => Ok(Record::Connected(living(kind, bytes, length)?)),
         RecordKind::PassiveEstablished => Ok(Record::Arrived(living(kind, bytes, length)?)),
@@ -240,17 +259,13 @@ fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> Ending {
 
 /// The kernel counts a SYN or FIN as a byte of the stream. Ours is in `bytes_acked` at the active end
 /// once the SYN was answered, and at either end once the FIN was acknowledged; the peer's FIN is in
-/// `bytes_received`, if it came: a socket that nobody holds any more is closed as soon as its own is acknowledged.
+/// `bytes_received`.
 fn ending(record: &FlowRecord) -> Ending {
     let tail = record.tail.as_close();
     let state = record.old_state;
     let active = record.role == SocketRole::Connected as u8;
     let our_fin_acked = matches!(state, tcp::FIN_WAIT2 | tcp::CLOSING | tcp::LAST_ACK);
-    let their_fin_came = match state {
-        tcp::FIN_WAIT2 => record.flags & FLAG_RECEIVED_LAST != 0,
-        tcp::CLOSING | tcp::LAST_ACK | tcp::CLOSE_WAIT => true,
-        _ => false,
-    };
+    let their_fin_came = record.flags & FLAG_PEER_FIN != 0;
     Ending {
         bytes_sent: tail.bytes_acked.saturating_sub(u64::from(active) + u64::from(our_fin_acked)),
         bytes_received: tail.bytes_received.saturating_sub(u64::from(their_fin_came)),
@@ -262,155 +277,4 @@ fn ending(record: &FlowRecord) -> Ending {
 }
 
 #[cfg(test)]
-mod tests {
-    use gdprport_common::{CloseTail, FlowTail, OpenTail};
-    use proptest::prelude::*;
-    use zerocopy::IntoBytes as _;
-
-    use super::*;
-
-    fn record(kind: RecordKind) -> FlowRecord {
-        FlowRecord {
-            kind: kind as u8,
-            family: 4,
-            role: SocketRole::Connected as u8,
-            old_state: 0,
-            flags: 0,
-            reserved: [0; 3],
-            time_ns: 7,
-            cookie: 9,
-            netns_cookie: 0,
-            exec_id: 3,
-            cgroup_id: 4,
-            local: [u32::from_ne_bytes([10, 0, 0, 1]), 0, 0, 0],
-            peer: [u32::from_ne_bytes([10, 0, 0, 2]), 0, 0, 0],
-            local_port: 40_000,
-            peer_port: 5432,
-            tgid: 12,
-            uid: 1,
-            gid: 2,
-            tail: FlowTail::open(OpenTail {
-                comm: [u64::from_ne_bytes(*b"psql\0\0\0\0"), 0],
-                start_ns: 5,
-                parent_tgid: 6,
-            }),
-        }
-    }
-
-    fn ended(state: u8, last: u8, role: SocketRole, acked: u64, received: u64) -> Ending {
-        let tail = CloseTail {
-            bytes_acked: acked,
-            bytes_received: received,
-            srtt_us_x8: 800,
-            retransmits: 0,
-            since_ns: 1,
-        };
-        let raw = FlowRecord {
-            old_state: state,
-            role: role as u8,
-            flags: FLAG_ANSWERED | last,
-            tail: FlowTail::close(tail),
-            ..record(RecordKind::Closed)
-        };
-        match decode(raw.as_bytes()) {
-            Ok(Record::Ended(_, ending)) => ending,
-            other => panic!("not an ending: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_living_record_carries_its_owner() {
-        let Ok(Record::Connected(event)) = decode(record(RecordKind::ActiveEstablished).as_bytes()) else {
-            panic!("not decoded");
-        };
-        assert_eq!(event.local.to_string(), "10.0.0.1:40000");
-        assert_eq!(event.peer.to_string(), "10.0.0.2:5432");
-        assert_eq!((event.owner.tgid, event.owner.parent_tgid, event.owner.start_ns), (12, 6, 5));
-        assert_eq!(&event.owner.comm, b"psql\0\0\0\0\0\0\0\0\0\0\0\0");
-    }
-
-    #[test]
-    fn syn_and_fin_are_not_application_bytes() {
-        let active = ended(tcp::FIN_WAIT2, FLAG_RECEIVED_LAST, SocketRole::Connected, 102, 201);
-        assert_eq!((active.bytes_sent, active.bytes_received), (100, 200));
-        let passive = ended(tcp::LAST_ACK, 0, SocketRole::Accepted, 201, 101);
-        assert_eq!((passive.bytes_sent, passive.bytes_received), (200, 100));
-        assert_eq!((active.outcome, active.rtt_us), (Outcome::Closed, Some(100)));
-    }
-
-    #[test]
-    fn a_fin_that_had_not_come_before_the_end_is_not_subtracted() {
-        let orphan = ended(tcp::FIN_WAIT2, 0, SocketRole::Accepted, 1, 1234);
-        assert_eq!((orphan.bytes_sent, orphan.bytes_received, orphan.outcome), (0, 1234, Outcome::Closed));
-    }
-
-    #[test]
-    fn a_reset_connection_has_no_fin_to_subtract() {
-        let ending = ended(1, 0, SocketRole::Accepted, 50, 60);
-        assert_eq!((ending.bytes_sent, ending.bytes_received, ending.outcome), (50, 60, Outcome::Reset));
-    }
-
-    #[test]
-    fn failed_connects_are_told_apart() {
-        let fail = |flags, retransmits, kind| {
-            let tail = FailTail {
-                comm: [u64::from_ne_bytes(*b"psql\0\0\0\0"), 0],
-                start_ns: 5,
-                parent_tgid: 6,
-                elapsed_ms: u32::MAX,
-                retransmits,
-            };
-            let raw = FlowRecord { flags, tail: FlowTail::fail(tail), ..record(kind) };
-            match decode(raw.as_bytes()) {
-                Ok(Record::Ended(event, ending)) => {
-                    assert_eq!((event.owner.parent_tgid, event.owner.start_ns), (6, 5));
-                    assert_eq!(&event.owner.comm[..5], b"psql\0");
-                    ending.outcome
-                }
-                other => panic!("not an ending: {other:?}"),
-            }
-        };
-        assert_eq!(fail(FLAG_ANSWERED, 0, RecordKind::Failed), Outcome::Refused);
-        assert_eq!(fail(0, 6, RecordKind::Failed), Outcome::TimedOut);
-        assert_eq!(fail(0, 0, RecordKind::Failed), Outcome::Aborted);
-        assert_eq!(fail(0, 0, RecordKind::Denied), Outcome::Denied);
-    }
-
-    #[test]
-    fn a_name_that_may_have_been_cut_is_not_a_name() {
-        let mut exec = ExecRecord {
-            kind: RecordKind::Exec as u8,
-            shipped: 0,
-            path_len: 9,
-            tgid: 1,
-            exec_id: 2,
-            time_ns: 3,
-            previous: 0,
-            path: [b'x'; PATH_CAP],
-        };
-        let path_of = |exec: &ExecRecord| match decode(exec.as_bytes()) {
-            Ok(Record::Exec { path, .. }) => path.map(<[u8]>::len),
-            other => panic!("not an executable: {other:?}"),
-        };
-        assert_eq!(path_of(&exec), Some(9));
-        exec.path_len = PATH_CAP as u16 - 1;
-        assert_eq!(path_of(&exec), None);
-        exec.path_len = PATH_CAP as u16 + 1;
-        assert!(matches!(decode(exec.as_bytes()), Err(DecodeError::Field { .. })));
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_decode_or_err(mut bytes in prop::collection::vec(any::<u8>(), 0..300), kind in 0u8..12) {
-            let _ = decode(&bytes);
-            if let Some(first) = bytes.first_mut() {
-                *first = kind;
-            }
-            let _ = decode(&bytes);
-            bytes.resize(128, 0);
-            let _ = decode(&bytes);
-            bytes.resize(272, 0);
-            let _ = decode(&bytes);
-        }
-    }
-}
+mod tests;

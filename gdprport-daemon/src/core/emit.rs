@@ -3,9 +3,10 @@
 //! Belongs here: the decision, the counts that make it add up, and the summaries. Does not belong here: where
 //! events go (`out`).
 //!
-//! Left out can be only `flow.open`, `flow.fail`, `flow.close` and `flow.update`, and of these only what the
-//! policy allows or cannot yet decide: an event with a violation verdict always passes. Decide before the
-//! envelope is put around (`event::Stamper`), so that what is left out leaves no gap in `seq`.
+//! Left out can be only `flow.open`, `flow.fail`, `flow.close`, `flow.update` and `flow.posture`, and of these only
+//! what the policy allows, or cannot yet decide where a summary says so: an event with a violation verdict always
+//! passes, and what is undecided never goes unmentioned. Decide before the envelope is put around
+//! (`event::Stamper`), so that what is left out leaves no gap in `seq`.
 
 #[cfg(test)]
 mod tests;
@@ -32,9 +33,9 @@ pub const MAX_GROUPS: usize = 4096;
 pub enum Mode {
     /// Every event.
     Every,
-    /// Only events with a violation verdict.
+    /// Only events whose verdict is a violation or undecided.
     Violations,
-    /// Events with a violation verdict, and the others as counts.
+    /// Events with a violation verdict, and the others as counts: the undecided in groups of their own.
     Summary {
         /// The period of the counts.
         every: Duration,
@@ -110,7 +111,15 @@ impl Emitter {
     pub fn offer(&mut self, body: &Body, mode: Mode, time: Timestamp) -> Decision {
         let decision = match (quiet_flow(body), mode) {
             (None, _) | (Some(_), Mode::Every) => Decision::Pass,
-            (Some(_), Mode::Violations) => Decision::Suppress,
+            (Some(flow), Mode::Violations) => match flow.verdict {
+                Verdict::Declared { .. } => Decision::Suppress,
+                // A flow has no known encryption when it opens; what it comes to, a later event tells.
+                Verdict::Undecided { .. } if body.kind() == Kind::FlowOpen && flow.posture.is_none() => {
+                    Decision::Suppress
+                }
+                // Unknown is never compliant: it must not look like silence about what is declared.
+                Verdict::Undecided { .. } | Verdict::Violation { .. } => Decision::Pass,
+            },
             (Some(flow), Mode::Summary { every }) => {
                 self.sum_up(body.kind(), flow, every, time);
                 Decision::Suppress
@@ -205,7 +214,11 @@ impl Emitter {
 
 /// The flow of an event that a port may leave out.
 fn quiet_flow(body: &Body) -> Option<&FlowEvent> {
-    let (Body::FlowOpen(flow) | Body::FlowFail(flow) | Body::FlowClose(flow) | Body::FlowUpdate(flow)) = body
+    let (Body::FlowOpen(flow)
+    | Body::FlowFail(flow)
+    | Body::FlowClose(flow)
+    | Body::FlowUpdate(flow)
+    | Body::FlowPosture(flow)) = body
     else {
         return None;
     };

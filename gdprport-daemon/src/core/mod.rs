@@ -10,4 +10,5 @@ pub mod identity;
 pub mod model;
 pub mod placement;
 pub mod policy;
+pub mod posture;
 pub mod verdict;

@@ -20,6 +20,12 @@ pub enum ReasonId {
     UndeclaredProcess,
     /// No rule allows connections in this direction.
     UndeclaredDirection,
+    /// The port demands TLS, and the connection is not encrypted.
+    Plaintext,
+    /// The port demands a newer version of TLS than was negotiated, or what was negotiated is weak.
+    WeakTls,
+    /// The port demands TLS, and the server refused to upgrade the connection.
+    TlsRefused,
     /// The rule that would have allowed it is past its `until`.
     RuleExpired,
     /// The listener is bound to an address that `listen` does not name.
@@ -37,6 +43,9 @@ impl ReasonId {
             Self::UndeclaredPeer => "undeclared-peer",
             Self::UndeclaredProcess => "undeclared-process",
             Self::UndeclaredDirection => "undeclared-direction",
+            Self::Plaintext => "plaintext",
+            Self::WeakTls => "weak-tls",
+            Self::TlsRefused => "tls-refused",
             Self::RuleExpired => "rule-expired",
             Self::ExposedListener => "exposed-listener",
             Self::UndeclaredListener => "undeclared-listener",
@@ -64,7 +73,8 @@ pub struct Reason {
 pub struct Nearest {
     /// The rule's role.
     pub role: Arc<str>,
-    /// The keys that failed: `direction`, `peers`, `exe`, `user`, `group`, `unit`, `container`, `cgroup`, `until`.
+    /// The keys that failed: `direction`, `peers`, `exe`, `user`, `group`, `unit`, `container`, `cgroup`, `until`,
+    /// and `tls`, which is its port's.
     pub failed: Vec<String>,
 }
 

@@ -6,6 +6,7 @@
 mod cache;
 pub mod cgroup;
 pub mod clock;
+pub mod farewell;
 mod file;
 mod names;
 pub mod netns;

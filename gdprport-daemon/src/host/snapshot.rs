@@ -5,7 +5,7 @@
 //! start and asked about from time to time after; their owners are found once, through `/proc`.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::num::NonZero;
 use std::os::fd::OwnedFd;
@@ -16,6 +16,7 @@ use rustix::fs::{Mode, OFlags, RawDir, openat, readlinkat_raw};
 use thiserror::Error;
 
 use crate::core::model::Endpoint;
+use crate::host::farewell::Subscription;
 use crate::host::netns::{self, EnterError, OpenNs};
 use crate::host::pid::{self, ProcDir};
 use crate::host::sockets::{self, DumpError, PortSet, TcpCounts, TcpSocket};
@@ -62,6 +63,9 @@ pub struct FoundNs {
     pub ns: OpenNs,
     /// Its cookie; `None` before Linux 5.14.
     pub cookie: Option<u64>,
+    /// Tells of all sockets in it that ended after they were listed; `None` where there is no connection, or
+    /// the kernel does not tell.
+    pub farewells: Option<Subscription>,
 }
 
 /// What was there at start.
@@ -73,6 +77,8 @@ pub struct Snapshot {
     pub namespaces: Vec<FoundNs>,
     /// Namespaces that could not be looked into, each with the reason: their sockets are missing.
     pub not_entered: Vec<EnterError>,
+    /// Cookies of the namespaces whose sockets were listed, also those that have none on watched ports.
+    pub listed: HashSet<u64>,
     /// Namespaces in which the kernel did not list its sockets, each with the reason.
     pub not_listed: Vec<DumpError>,
     /// Processes whose namespace may not be read.
@@ -108,17 +114,27 @@ pub fn snapshot(proc: &Path, ports: &PortSet) -> Result<Snapshot, SnapshotError>
     let mut inodes = Vec::new();
     for namespace in namespaces.found {
         let looked = namespace.open().and_then(|ns| {
-            let listed = ns.run(|| (sockets::list(ports), netns::current_cookie()))?;
+            // Subscribed first, so that no end falls between.
+            let look = || (Subscription::open(), sockets::list(ports), netns::current_cookie());
+            let listed = ns.run(look)?;
             Ok((ns, listed))
         });
+        if let Ok((_, (_, Ok(_), Some(cookie)))) = &looked {
+            out.listed.insert(*cookie);
+        }
         match looked {
-            Ok((ns, (Ok(found), cookie))) if !found.is_empty() => {
+            Ok((ns, (farewells, Ok(found), cookie))) if !found.is_empty() => {
+                let connected = found.iter().any(|socket| socket.peer.is_some());
                 inodes.extend(found.iter().map(|socket| socket.inode));
                 out.sockets.extend(found.into_iter().map(|socket| found_socket(socket, ns.inode())));
-                out.namespaces.push(FoundNs { ns, cookie });
+                let farewells = farewells
+                    .inspect_err(|error| tracing::debug!(%error, "ends are only found by asking"))
+                    .ok()
+                    .filter(|_| connected);
+                out.namespaces.push(FoundNs { ns, cookie, farewells });
             }
-            Ok((_, (Ok(_), _))) => {}
-            Ok((_, (Err(error), _))) => out.not_listed.push(error),
+            Ok((_, (_, Ok(_), _))) => {}
+            Ok((_, (_, Err(error), _))) => out.not_listed.push(error),
             Err(error) => out.not_entered.push(error),
         }
     }

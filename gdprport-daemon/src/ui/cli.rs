@@ -21,7 +21,7 @@ Examples:
   sudo gdprport daemon run             watch this host
   gdprport daemon status               is it healthy, what did it see and lose
   gdprport flows --violations          who talks now and should not
-  gdprport events --follow | jq .kind  every event as it happens, as JSON
+  gdprport events | jq .kind  every event as it happens, as JSON
 
 Exit status:
   0  fine
@@ -77,18 +77,21 @@ pub enum Command {
     #[command(subcommand)]
     Daemon(DaemonCommand),
     /// List the open flows: who talks, with whom, and whether the policy allows it.
-    #[command(after_help = "\
+    #[command(
+        override_usage = "gdprport flows [OPTIONS]",
+        after_help = "\
 Examples:
   gdprport flows --port customers-db  one port, by name or by number
   gdprport flows --violations         only what no rule allows
   gdprport flows --follow | jq .kind  what opens, fails and closes from now on
 
-PROCESS is `name pid`, with how it is known where that is not `exact`.")]
+PROCESS is `name pid`, with how it is known where that is not `exact`."
+    )]
     Flows(FlowsArgs),
     /// Print every event as it happens, one JSON object a line.
     #[command(after_help = "\
 Examples:
-  gdprport events --follow | jq 'select(.kind == \"violation\")'")]
+  gdprport events | jq 'select(.kind == \"violation\")'")]
     Events(EventsArgs),
     /// Say what this kernel and these privileges allow, and how to mend what is missing.
     Doctor,
@@ -101,7 +104,9 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum DaemonCommand {
     /// Watch this host, in the foreground, until SIGTERM or SIGINT.
-    #[command(after_help = "\
+    #[command(
+        override_usage = "gdprport daemon run [OPTIONS]",
+        after_help = "\
 Examples:
   sudo gdprport daemon run
   sudo gdprport daemon run --policy policy.toml --events - | jq .
@@ -110,7 +115,8 @@ Examples:
 Without --policy, /etc/gdprport/policy.toml and policy.d/*.toml beside it apply.
 Where there are none, the built-in catalog does: every flow on its ports is
 reported, as undeclared. SIGHUP reads the policy anew and reopens the events
-file.")]
+file."
+    )]
     Run(RunArgs),
     /// Show health, hooks in use, policy, ports, coverage and sinks.
     Status,
@@ -181,8 +187,9 @@ fn limit(text: &str) -> Result<usize, String> {
 /// `gdprport events …`
 #[derive(Debug, Clone, Args)]
 pub struct EventsArgs {
-    /// Print events from now on, until interrupted. Past events are in the daemon's sinks.
-    #[arg(long, required = true)]
+    /// Print events from now on, until interrupted: it is what happens without this option too, as past events
+    /// are in the daemon's sinks.
+    #[arg(long)]
     pub follow: bool,
 }
 
@@ -192,13 +199,13 @@ pub enum PolicyCommand {
     /// Check policy files as the daemon would: every problem, with line and column.
     #[command(after_help = "\
 Examples:
-  gdprport policy check policy.toml
+  gdprport policy check                             the host's own policy
   gdprport policy check policy.toml policy.d/*.toml
 
 Exit status: 0 valid, 2 problems.")]
     Check {
-        /// The files, read together as one policy.
-        #[arg(required = true, value_name = "FILE")]
+        /// The files, read together as one policy; without any, those in /etc/gdprport.
+        #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
     },
     /// Print the JSON Schema of the policy file, for editors.
@@ -217,6 +224,29 @@ mod tests {
     }
 
     #[test]
+    fn wrong_usage_is_answered_with_the_whole_usage() {
+        for (wrong, usage) in [
+            (
+                &["daemon", "run", "--policy", "a", "--no-policy"][..],
+                "Usage: gdprport daemon run [OPTIONS]\n",
+            ),
+            (&["flows", "--follow", "--limit", "3"], "Usage: gdprport flows [OPTIONS]\n"),
+        ] {
+            let words = std::iter::once(&"gdprport").chain(wrong);
+            let error = Cli::try_parse_from(words).expect_err("wrong usage").to_string();
+            assert!(error.contains(usage), "{error}");
+        }
+    }
+
+    #[test]
+    fn events_are_followed_with_and_without_the_word() {
+        for words in [&["gdprport", "events"][..], &["gdprport", "events", "--follow"]] {
+            let cli = Cli::try_parse_from(words).expect("a valid command line");
+            assert!(matches!(cli.command, Command::Events(_)));
+        }
+    }
+
+    #[test]
     fn options_mean_what_they_say() {
         let cli = Cli::try_parse_from([
             "gdprport", "daemon", "run", "--policy", "a", "--policy", "b", "--events", "-",
@@ -229,7 +259,7 @@ mod tests {
             .expect("global after command");
         assert_eq!((cli.socket, cli.json), (PathBuf::from("/s"), true));
         for wrong in
-            [&["gdprport", "flows", "--limit", "0"][..], &["gdprport", "events"], &["gdprport", "scan"]]
+            [&["gdprport", "flows", "--limit", "0"][..], &["gdprport", "policy"], &["gdprport", "scan"]]
         {
             assert_eq!(Cli::try_parse_from(wrong).expect_err("wrong usage").exit_code(), 2);
         }

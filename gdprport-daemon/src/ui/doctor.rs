@@ -45,6 +45,10 @@ fn item(tone: Tone, mark: &str, name: &str, found: &str, screen: &Screen) -> Str
 
 /// The hooks in use in one line each, and what the others cost. Shared with the status.
 pub(super) fn hooks(hooks: &[Hook], screen: &Screen) -> String {
+    if let Some(hook) = hooks.iter().find(|hook| hook.state == HookState::Untried) {
+        let why = hook.error.as_deref().unwrap_or_default();
+        return title("HOOKS", &format!("were not tried: {why}"));
+    }
     let used: Vec<_> = hooks
         .iter()
         .filter(|hook| hook.state == HookState::Attached)
@@ -56,7 +60,7 @@ pub(super) fn hooks(hooks: &[Hook], screen: &Screen) -> String {
     }
     for hook in hooks {
         let (name, tone) = match hook.state {
-            HookState::Attached => continue,
+            HookState::Attached | HookState::Untried => continue,
             HookState::Missing => ("missing", Tone::Warn),
             HookState::Failed => ("failed", Tone::Bad),
         };
@@ -87,6 +91,18 @@ mod tests {
     #[test]
     fn doctor_on_a_narrow_screen() {
         insta::assert_snapshot!(shown(80));
+    }
+
+    #[test]
+    fn hooks_that_were_not_tried_take_one_line() {
+        let mut report = samples::doctor();
+        for hook in &mut report.hooks {
+            hook.state = HookState::Untried;
+            hook.error = Some("something above is missing".to_owned());
+        }
+        let screen = Screen { width: 80, now: jiff::Timestamp::UNIX_EPOCH };
+        let text = anstream::adapter::strip_str(&show(&report, &screen)).to_string();
+        assert!(text.ends_with("\n\nHOOKS  were not tried: something above is missing\n"), "{text}");
     }
 
     #[test]

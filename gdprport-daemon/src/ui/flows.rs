@@ -4,11 +4,12 @@ use super::Screen;
 use super::format::{bytes, duration, process, thousands};
 use super::table::{Cell, Column, Tone, table};
 use crate::control::api::{FlowRow, FlowState, FlowsReply, VerdictOutcome, VerdictRow};
+use crate::core::model::PostureState;
 
 /// Screens at least this wide show the peer's port too; it is mostly an ephemeral one.
 const WIDE: u16 = 120;
 
-const fn columns(wide: bool) -> [Column; 12] {
+const fn columns(wide: bool) -> [Column; 13] {
     [
         Column::text("VERDICT"),
         Column::elastic("PORT", 12),
@@ -18,6 +19,7 @@ const fn columns(wide: bool) -> [Column; 12] {
         Column::text("USER").spare(3),
         Column::elastic("UNIT", 15).spare(4),
         Column::elastic("LOCAL", 15).spare(7),
+        Column::text("ENCRYPTION").spare(8),
         Column::number("SENT").spare(5),
         Column::number("RECEIVED").spare(6),
         Column::number("AGE").spare(2),
@@ -27,6 +29,11 @@ const fn columns(wide: bool) -> [Column; 12] {
 
 /// The table and how many there are.
 pub(super) fn show(reply: &FlowsReply, screen: &Screen) -> String {
+    if !reply.watched {
+        let text =
+            "this port is not watched: the policy does not declare it and the catalog does not know it";
+        return Tone::Warn.paint(text) + "\n";
+    }
     let listed = reply.flows.len() as u64;
     if listed == 0 {
         return Tone::Dim.paint("no open flow matches") + "\n";
@@ -41,6 +48,17 @@ pub(super) fn show(reply: &FlowsReply, screen: &Screen) -> String {
     };
     let remark = format!("{more}, {} in violation", thousands(violations as u64));
     format!("{}\n{}\n", table(&columns(screen.width >= WIDE), &rows, screen.width), Tone::Dim.paint(&remark))
+}
+
+fn encryption(flow: &FlowRow) -> Cell {
+    let state = flow.posture.as_ref().map_or(PostureState::Unknown, |posture| posture.state);
+    let tone = match state {
+        PostureState::Tls13 | PostureState::Tls12 | PostureState::StarttlsUpgraded => Tone::Good,
+        PostureState::EncryptedOther => Tone::Plain,
+        PostureState::WeakTls | PostureState::StarttlsRefused | PostureState::Plaintext => Tone::Warn,
+        PostureState::Unknown => Tone::Dim,
+    };
+    Cell::new(tone, state.as_str())
 }
 
 fn row(flow: &FlowRow, screen: &Screen) -> Vec<Cell> {
@@ -72,6 +90,7 @@ fn row(flow: &FlowRow, screen: &Screen) -> Vec<Cell> {
         known(user.as_deref()),
         known(unit.as_deref()),
         Cell::plain(flow.local.to_string()),
+        encryption(flow),
         count(flow.bytes_sent),
         count(flow.bytes_received),
         age,
@@ -108,7 +127,7 @@ mod tests {
     use crate::control::api::samples;
 
     fn shown(width: u16) -> String {
-        let reply = FlowsReply { matching: 5, flows: samples::flows() };
+        let reply = FlowsReply { watched: true, matching: 5, flows: samples::flows() };
         let screen = Screen { width, now: "2026-11-23T13:24:05Z".parse().expect("a timestamp") };
         anstream::adapter::strip_str(&show(&reply, &screen)).to_string()
     }
@@ -126,7 +145,11 @@ mod tests {
     #[test]
     fn nothing_open_is_said_in_words() {
         let screen = Screen { width: 80, now: jiff::Timestamp::UNIX_EPOCH };
-        let text = show(&FlowsReply { matching: 0, flows: Vec::new() }, &screen);
-        assert_eq!(anstream::adapter::strip_str(&text).to_string(), "no open flow matches\n");
+        let shown = |watched| {
+            let text = show(&FlowsReply { watched, matching: 0, flows: Vec::new() }, &screen);
+            anstream::adapter::strip_str(&text).to_string()
+        };
+        assert_eq!(shown(true), "no open flow matches\n");
+        assert!(shown(false).starts_with("this port is not watched: "), "{}", shown(false));
     }
 }

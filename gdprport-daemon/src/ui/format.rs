@@ -20,6 +20,12 @@ pub(super) fn thousands(n: u64) -> String {
     text
 }
 
+/// `1 port`, `7 rules`.
+pub(super) fn counted(n: u64, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", thousands(n))
+}
+
 /// Bytes in binary units with one decimal: `412 B`, `1.4 GiB`. Rounded down, so that a bound never seems passed.
 pub(super) fn bytes(n: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
@@ -60,11 +66,29 @@ pub(super) fn counts<K: AsRef<str>>(of: impl IntoIterator<Item = (K, u64)>) -> S
     text
 }
 
+/// The last part of a path.
+pub(super) fn basename(path: &str) -> &str {
+    path.rsplit('/').find(|part| !part.is_empty()).unwrap_or(path)
+}
+
+/// The name of what runs: a script's own, or the executable's. Where the process goes by a name that this does
+/// not begin with (one executable for many programs, a named thread), both: `redis-server (redis-check-rdb)`. The
+/// executable stays in sight, as a process may choose its name.
+pub(super) fn program(process: &Process) -> String {
+    let file = process.script.as_deref().or(process.exe.as_deref()).map(basename);
+    match (file, process.comm.as_deref()) {
+        (Some(file), Some(comm)) if process.script.is_none() && !file.starts_with(comm) => {
+            format!("{comm} ({file})")
+        }
+        (Some(name), _) | (None, Some(name)) => name.to_owned(),
+        (None, None) => "?".to_owned(),
+    }
+}
+
 /// The process in a few words: `postgres 1203`; marked when it is not known exactly.
 pub(super) fn process(process: Option<&Process>) -> String {
     let Some(process) = process else { return "unknown".to_owned() };
-    let path = process.script.as_deref().or(process.exe.as_deref());
-    let name = path.and_then(|path| path.rsplit('/').next()).or(process.comm.as_deref()).unwrap_or("?");
+    let name = program(process);
     match process.attribution {
         Attribution::Exact => format!("{name} {}", process.pid),
         other => format!("{name} {} ({other})", process.pid),
@@ -79,6 +103,11 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     if text.contains(harmful) { Cow::Owned(text.replace(harmful, "\u{fffd}")) } else { Cow::Borrowed(text) }
+}
+
+/// The same for text of several lines, which stay lines.
+pub(super) fn clean_lines(text: &str) -> String {
+    text.lines().map(clean).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //! Belongs here: which parts of an event are shown, where and in which colour. The full event is in the JSON.
 //!
 //! Calm by default: what is declared is quiet, what is not stands out. A line reads: when, what, which port,
-//! which way, who, with whom, and what the policy says. `~` before a process: its attribution is not exact.
+//! which way, who, with whom, and what the policy says. `~` before a process: its attribution is not exact. Why
+//! something is a violation is said once, by the `violation` beside the event of the flow or listener.
 
 mod paint;
 
@@ -13,11 +14,12 @@ use std::num::NonZeroU16;
 use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 
+use super::format::{basename, counted, program};
 use crate::core::event::{
-    Body, CoverageEvent, DaemonStart, Event, FlowEvent, FlowSummary, Kind, ListenerEvent, PolicyEvent,
+    Body, CoverageEvent, DaemonStart, Event, Flow, FlowEvent, FlowSummary, Kind, ListenerEvent, PolicyEvent,
     Violation,
 };
-use crate::core::model::{Attribution, Direction, Outcome, Process};
+use crate::core::model::{Attribution, Direction, Endpoint, Outcome, PostureState, Process};
 use crate::core::verdict::Verdict;
 use paint::{Painter, Piece, bytes, duration, list};
 
@@ -85,15 +87,48 @@ impl Lines {
         let kind = if self.cells.head == 1 { sign.to_owned() } else { format!("{sign} {word}") };
         painter.cell(self.cells.head, &[(style, kind)]);
         match &event.body {
-            Body::FlowOpen(flow) | Body::FlowFail(flow) | Body::FlowClose(flow) | Body::FlowUpdate(flow) => {
-                self.flow(&mut painter, flow);
+            Body::FlowOpen(flow) | Body::FlowUpdate(flow) => {
+                let mut tail = vec![judged(&flow.verdict, flow.policy.is_some())];
+                tail.extend(counts(&flow.flow));
+                self.flow(&mut painter, flow, false, &tail);
+            }
+            Body::FlowPosture(flow) => {
+                let mut tail = encryption(flow);
+                tail.push(judged(&flow.verdict, flow.policy.is_some()));
+                self.flow(&mut painter, flow, false, &tail);
+            }
+            Body::Finding(finding) => {
+                self.flow(&mut painter, &finding.flow, true, &[(UNSURE, finding.finding.detail.clone())]);
+            }
+            Body::FlowClose(flow) => {
+                let mut tail = vec![match &flow.verdict {
+                    Verdict::Undecided { .. } => (UNSURE, "? undecided".to_owned()),
+                    verdict => judged(verdict, flow.policy.is_some()),
+                }];
+                tail.extend(counts(&flow.flow));
+                self.flow(&mut painter, flow, false, &tail);
+            }
+            Body::FlowFail(flow) => {
+                let outcome = (UNSURE, format!("{} ", flow.flow.outcome));
+                self.flow(
+                    &mut painter,
+                    flow,
+                    false,
+                    &[outcome, judged(&flow.verdict, flow.policy.is_some())],
+                );
             }
             Body::Violation(violation) => match &**violation {
-                Violation::Flow(flow) => self.flow(&mut painter, flow),
-                Violation::Listener(listener) => self.listener(&mut painter, listener),
+                Violation::Flow(flow) => self.flow(&mut painter, flow, true, &reasons(&flow.verdict)),
+                Violation::Listener(listener) => {
+                    self.listener(&mut painter, listener, true, &reasons(&listener.verdict));
+                }
             },
             Body::ListenerOpen(listener) | Body::ListenerClose(listener) => {
-                self.listener(&mut painter, listener);
+                let says = match &listener.verdict {
+                    Verdict::Declared { .. } => (GOOD, "✓ as declared".to_owned()),
+                    verdict => judged(verdict, listener.policy.is_some()),
+                };
+                self.listener(&mut painter, listener, false, &[says]);
             }
             Body::FlowSummary(summary) => self.summary(&mut painter, summary),
             Body::Coverage(event) => self.tail(&mut painter, true, &coverage(event)),
@@ -106,46 +141,26 @@ impl Lines {
         }
     }
 
-    fn flow(&self, painter: &mut Painter<'_>, event: &FlowEvent) {
-        self.columns(painter, &event.port.name, arrow(event.flow.direction), &who(event.process.as_deref()));
-        let mut peer = vec![(
-            PLAIN,
-            crate::core::model::Endpoint::new(event.flow.peer.ip, event.flow.peer.port).to_string(),
-        )];
+    fn flow(&self, painter: &mut Painter<'_>, event: &FlowEvent, keep: bool, tail: &[Piece]) {
+        let process = who(event.process.as_deref(), self.cells.process);
+        self.columns(painter, &event.port.name, arrow(event.flow.direction), &process);
+        let mut peer = vec![(PLAIN, Endpoint::new(event.flow.peer.ip, event.flow.peer.port).to_string())];
         if let Some(name) = &event.flow.peer.name {
             peer.push((DIM, format!(" {name}")));
         }
         if let Some(process) = &event.peer_process {
-            peer.push((DIM, format!(" {}", program(process))));
+            let used: usize = peer.iter().map(|(_, text)| text.chars().count() + 1).sum();
+            peer.push((DIM, format!(" {}", short_program(process, self.cells.peer.saturating_sub(used)))));
         }
         painter.cell(self.cells.peer, &peer);
-        let (mut tail, keep) = judged(&event.verdict);
-        let mut counts = Vec::new();
-        match event.flow.outcome {
-            Outcome::Established | Outcome::Closed => {}
-            bad @ (Outcome::Reset
-            | Outcome::Refused
-            | Outcome::TimedOut
-            | Outcome::Denied
-            | Outcome::Aborted
-            | Outcome::Lost) => {
-                counts.push(bad.to_string());
-            }
-        }
-        counts.extend(event.flow.duration_ms.filter(|&ms| ms > 0).map(duration));
-        counts.extend(event.flow.bytes_sent.map(|count| format!("↑{}", bytes(count))));
-        counts.extend(event.flow.bytes_received.map(|count| format!("↓{}", bytes(count))));
-        if !counts.is_empty() {
-            tail.push((DIM, format!(" · {}", counts.join(" "))));
-        }
-        self.tail(painter, keep, &tail);
+        self.tail(painter, keep, tail);
     }
 
-    fn listener(&self, painter: &mut Painter<'_>, event: &ListenerEvent) {
-        self.columns(painter, &event.port.name, "◦", &who(event.process.as_deref()));
+    fn listener(&self, painter: &mut Painter<'_>, event: &ListenerEvent, keep: bool, tail: &[Piece]) {
+        let process = who(event.process.as_deref(), self.cells.process);
+        self.columns(painter, &event.port.name, "◦", &process);
         painter.cell(self.cells.peer, &[(PLAIN, event.listener.local.to_string())]);
-        let (tail, keep) = judged(&event.verdict);
-        self.tail(painter, keep, &tail);
+        self.tail(painter, keep, tail);
     }
 
     fn summary(&self, painter: &mut Painter<'_>, event: &FlowSummary) {
@@ -200,6 +215,22 @@ impl Lines {
     }
 }
 
+/// How a flow is encrypted, and a blank.
+fn encryption(event: &FlowEvent) -> Vec<Piece> {
+    let Some(posture) = &event.posture else { return Vec::new() };
+    let style = match posture.state {
+        PostureState::Tls13 | PostureState::Tls12 | PostureState::StarttlsUpgraded => GOOD,
+        PostureState::EncryptedOther => PLAIN,
+        PostureState::WeakTls | PostureState::StarttlsRefused | PostureState::Plaintext => BAD,
+        PostureState::Unknown => UNSURE,
+    };
+    let version = match (posture.state, posture.version) {
+        (PostureState::StarttlsUpgraded | PostureState::WeakTls, Some(version)) => format!(" {version}"),
+        _ => String::new(),
+    };
+    vec![(style, format!("{}{version} ", posture.state.as_str()))]
+}
+
 /// Style, sign and word of a kind.
 fn head(body: &Body) -> (Style, &'static str, &'static str) {
     match body.kind() {
@@ -207,6 +238,8 @@ fn head(body: &Body) -> (Style, &'static str, &'static str) {
         Kind::FlowFail => (UNSURE, "✕", "fail"),
         Kind::FlowClose => (DIM, "○", "close"),
         Kind::FlowUpdate => (DIM, "·", "update"),
+        Kind::FlowPosture => (PLAIN, "◈", "posture"),
+        Kind::Finding => (UNSURE, "?", "finding"),
         Kind::FlowSummary => (PLAIN, "Σ", "summary"),
         Kind::Violation => (BAD, "▲", "VIOLATION"),
         Kind::ListenerOpen => (PLAIN, "◆", "listen"),
@@ -225,23 +258,45 @@ const fn arrow(direction: Direction) -> &'static str {
     }
 }
 
-fn basename(path: &str) -> &str {
-    path.rsplit('/').find(|part| !part.is_empty()).unwrap_or(path)
-}
-
-/// `postgres[4242]`; a script by its own name; what is not known exactly with a `~`.
-fn program(process: &Process) -> String {
-    let path = process.script.as_deref().or(process.exe.as_deref());
-    let name = path.map(basename).or(process.comm.as_deref()).unwrap_or("?");
+/// `postgres[4242]`; what is not known exactly with a `~`. In less room the name is cut, not the number.
+fn short_program(process: &Process, room: usize) -> String {
     let mark = if process.attribution == Attribution::Exact { "" } else { "~" };
-    format!("{mark}{name}[{}]", process.pid)
+    let (name, pid) = (format!("{mark}{}", program(process)), format!("[{}]", process.pid));
+    match room.checked_sub(pid.len()) {
+        Some(left @ 3..) if name.chars().count() > left => {
+            let begin: String = name.chars().take(left - 1).collect();
+            format!("{begin}…{pid}")
+        }
+        _ => name + &pid,
+    }
 }
 
-fn who(process: Option<&Process>) -> Vec<Piece> {
+/// How a flow went so far, behind what the policy says.
+fn counts(flow: &Flow) -> Option<Piece> {
+    let mut counts = Vec::new();
+    match flow.outcome {
+        Outcome::Established | Outcome::Closed => {}
+        bad @ (Outcome::Reset
+        | Outcome::Refused
+        | Outcome::TimedOut
+        | Outcome::Denied
+        | Outcome::Aborted
+        | Outcome::Lost) => {
+            counts.push(bad.to_string());
+        }
+    }
+    counts.extend(flow.duration_ms.filter(|&ms| ms > 0).map(duration));
+    counts.extend(flow.bytes_sent.map(|count| format!("↑{}", bytes(count))));
+    counts.extend(flow.bytes_received.map(|count| format!("↓{}", bytes(count))));
+    (!counts.is_empty()).then(|| (DIM, format!(" · {}", counts.join(" "))))
+}
+
+fn who(process: Option<&Process>, room: usize) -> Vec<Piece> {
     let Some(process) = process else { return vec![(UNSURE, "unknown process".to_owned())] };
     let user =
         process.user.as_ref().map_or_else(|| format!(" uid {}", process.uid), |user| format!(" {user}"));
-    let mut pieces = vec![(BOLD, program(process)), (PLAIN, user)];
+    // One character is kept for the `…` of what does not fit after it.
+    let mut pieces = vec![(BOLD, short_program(process, room.saturating_sub(1))), (PLAIN, user)];
     if let Some(container) = &process.container {
         // Twelve digits, as container tools show it.
         pieces.push((DIM, format!(" {}", container.id.get(..12).unwrap_or(&container.id))));
@@ -256,21 +311,24 @@ fn short(unit: &str) -> &str {
     unit.strip_suffix(".service").unwrap_or(unit)
 }
 
-/// What the policy says, and whether it must be read whole.
-fn judged(verdict: &Verdict) -> (Vec<Piece>, bool) {
+/// What the policy says; without one, the catalog can only say that nothing is declared.
+fn judged(verdict: &Verdict, policy: bool) -> Piece {
     match verdict {
-        Verdict::Declared { rule } => (vec![(GOOD, format!("✓ {rule}"))], false),
-        Verdict::Undecided { missing, .. } => {
-            (vec![(UNSURE, format!("? undecided: {}", list(missing)))], false)
-        }
-        Verdict::Violation { reasons, nearest } => {
-            let mut pieces = vec![(BAD, format!("✗ {}", list(reasons.iter().map(|reason| reason.id))))];
-            if let Some(nearest) = nearest {
-                pieces.push((DIM, format!(" · nearest {} fails {}", nearest.role, list(&nearest.failed))));
-            }
-            (pieces, true)
-        }
+        Verdict::Declared { rule } => (GOOD, format!("✓ {rule}")),
+        Verdict::Undecided { missing, .. } => (UNSURE, format!("? undecided: {}", list(missing))),
+        Verdict::Violation { .. } if policy => (BAD, "✗ violation".to_owned()),
+        Verdict::Violation { .. } => (UNSURE, "✗ undeclared".to_owned()),
     }
+}
+
+/// Why it is a violation.
+fn reasons(verdict: &Verdict) -> Vec<Piece> {
+    let Verdict::Violation { reasons, nearest } = verdict else { return Vec::new() };
+    let mut pieces = vec![(BAD, format!("✗ {}", list(reasons.iter().map(|reason| reason.id))))];
+    if let Some(nearest) = nearest {
+        pieces.push((DIM, format!(" · nearest {} fails {}", nearest.role, list(&nearest.failed))));
+    }
+    pieces
 }
 
 fn coverage(event: &CoverageEvent) -> Vec<Piece> {
@@ -303,9 +361,15 @@ fn coverage(event: &CoverageEvent) -> Vec<Piece> {
 
 fn policy(event: &PolicyEvent) -> Vec<Piece> {
     let policy = &event.policy;
-    let mut pieces =
-        vec![(PLAIN, format!("{} ports, {} rules from {}", policy.ports, policy.rules, list(&policy.files)))];
-    pieces.extend(policy.warnings.iter().map(|warning| (UNSURE, format!(" · {warning}"))));
+    if policy.files.is_empty() {
+        return vec![(UNSURE, "built-in catalog".to_owned())];
+    }
+    let (ports, rules) = (counted(policy.ports.into(), "port"), counted(policy.rules.into(), "rule"));
+    let mut pieces = vec![(PLAIN, format!("{ports}, {rules} from {}", list(&policy.files)))];
+    if !policy.warnings.is_empty() {
+        let warnings = counted(policy.warnings.len() as u64, "warning");
+        pieces.push((UNSURE, format!(" · {warnings}: see `gdprport policy check`")));
+    }
     pieces
 }
 

@@ -101,11 +101,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let exit = commands::run(cli).unwrap_or_else(|error| {
         let exit = exit_of(&error);
         if exit != Exit::Fine {
-            let _ = writeln!(io::stderr(), "gdprport: {}", format::clean(&format!("{error:#}")));
+            let _ = writeln!(io::stderr(), "gdprport: {}", said(&error));
         }
         exit
     });
     ExitCode::from(exit as u8)
+}
+
+/// What an error says. Each message tells its cause itself, with what to do after it: the chain of causes is not
+/// printed, it would say everything twice.
+fn said(error: &anyhow::Error) -> String {
+    format::clean_lines(&error.to_string())
 }
 
 fn exit_of(error: &anyhow::Error) -> Exit {
@@ -125,5 +131,32 @@ fn exit_of(error: &anyhow::Error) -> Exit {
             | ClientError::Silent(_)
             | ClientError::Garbled { .. },
         ) => Exit::Unreachable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let path = || PathBuf::from("/etc/gdprport/some.toml");
+        let errors: [anyhow::Error; 2] = [
+            ConfigError::Read { path: path(), source: cause() }.into(),
+            RunError::from(PolicyError::Read { path: path(), source: cause() }).into(),
+        ];
+        for error in errors {
+            let text = said(&error);
+            assert_eq!(text.matches("permission denied").count(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_several_lines_keeps_them_and_cannot_drive_the_terminal() {
+        let error = anyhow::anyhow!("line 2\n  |\n2 | a\u{1b}[2Jb = 1\n  | ^");
+        assert_eq!(said(&error), "line 2\n  |\n2 | a\u{fffd}[2Jb = 1\n  | ^");
     }
 }

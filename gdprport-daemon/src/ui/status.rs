@@ -2,26 +2,33 @@
 
 use super::Screen;
 use super::doctor::hooks;
-use super::format::{bytes, clean, counts, duration, moment, thousands};
+use super::format::{bytes, clean, counted, counts, duration, moment, thousands};
 use super::table::{Cell, Column, Tone, fact, table, title, wrap};
 use crate::control::api::{
     Counts, Health, HealthState, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus, Status,
     StatusReply,
 };
 
-const PORTS: [Column; 11] = [
-    Column::elastic("PORT", 12),
-    Column::number("NUMBER"),
-    Column::text("PROTOCOL").spare(4),
-    Column::number("OPEN"),
-    Column::number("OPENED"),
-    Column::number("CLOSED").spare(5),
-    Column::number("FAILED").spare(3),
-    Column::number("DECLARED").spare(1),
-    Column::number("UNDECIDED").spare(2),
-    Column::number("VIOLATIONS"),
-    Column::elastic("WHY", 22),
-];
+const fn ports_columns(source: &PolicySource) -> [Column; 12] {
+    let against = match source {
+        PolicySource::Files(_) => "VIOLATIONS",
+        PolicySource::Catalog => "UNDECLARED",
+    };
+    [
+        Column::elastic("PORT", 12),
+        Column::number("NUMBER"),
+        Column::text("PROTOCOL").spare(4),
+        Column::number("OPEN"),
+        Column::number("OPENED"),
+        Column::number("CLOSED").spare(5),
+        Column::number("FAILED").spare(3),
+        Column::number("DECLARED").spare(1),
+        Column::number("UNDECIDED").spare(2),
+        Column::number(against),
+        Column::elastic("ENCRYPTION", 14).spare(6),
+        Column::elastic("WHY", 22),
+    ]
+}
 
 const SINKS: [Column; 6] = [
     Column::elastic("SINK", 36),
@@ -52,7 +59,7 @@ pub(super) fn show(reply: &StatusReply, screen: &Screen) -> String {
     }
     text.push_str(&policy(&status.policy, screen));
     text.push_str(&hooks(&status.hooks, screen));
-    text.push_str(&ports(&status.ports, screen));
+    text.push_str(&ports(&status.ports, &status.policy.source, screen));
     text.push_str(&coverage(status, screen));
     text.push_str(&sinks(&status.sinks, screen));
     text
@@ -92,7 +99,7 @@ fn policy(policy: &PolicyStatus, screen: &Screen) -> String {
     add(
         "declares",
         Tone::Plain,
-        &format!("{}, {}", counted(policy.ports, "port"), counted(policy.rules, "rule")),
+        &format!("{}, {}", counted(policy.ports.into(), "port"), counted(policy.rules.into(), "rule")),
     );
     add("digest", Tone::Plain, &digest);
     if let Some(reload) = &policy.last_reload {
@@ -101,7 +108,12 @@ fn policy(policy: &PolicyStatus, screen: &Screen) -> String {
         } else {
             let refused = format!("refused {}; the policy before it stays in force", moment(reload.at));
             add("reload", Tone::Bad, &refused);
-            add("", Tone::Plain, &reload.problems);
+            let first = reload.problems.lines().next().unwrap_or_default();
+            match reload.problem_count {
+                0 | 1 => add("", Tone::Plain, first),
+                n => add("", Tone::Plain, &format!("{}, the first: {first}", counted(n, "problem"))),
+            }
+            add("", Tone::Plain, "see `gdprport policy check`");
         }
     }
     for name in &policy.unresolved {
@@ -111,7 +123,7 @@ fn policy(policy: &PolicyStatus, screen: &Screen) -> String {
     text
 }
 
-fn ports(ports: &[PortStatus], screen: &Screen) -> String {
+fn ports(ports: &[PortStatus], source: &PolicySource, screen: &Screen) -> String {
     let declared = ports.iter().filter(|port| port.declared).count();
     let quiet = ports.iter().filter(|port| is_quiet(port)).count();
     let remark = match (declared, ports.len() - declared) {
@@ -143,17 +155,13 @@ fn ports(ports: &[PortStatus], screen: &Screen) -> String {
                 Cell::count(Tone::Good, port.declared_flows),
                 Cell::count(Tone::Warn, port.undecided),
                 Cell::count(Tone::Bad, port.violations_total),
+                Cell::plain(counts(port.posture.iter().map(|(state, n)| (state.as_str(), *n)))),
                 Cell::plain(reasons),
             ]
         })
         .collect();
-    text.push_str(&indent(&table(&PORTS, &rows, screen.width.saturating_sub(2))));
+    text.push_str(&indent(&table(&ports_columns(source), &rows, screen.width.saturating_sub(2))));
     text
-}
-
-fn counted(count: u32, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", thousands(u64::from(count)))
 }
 
 /// A port of the catalog on which nothing ever happened: there are dozens, and they say nothing.
@@ -289,9 +297,16 @@ mod tests {
     fn status_without_a_policy_or_sinks_says_what_that_means() {
         let mut status = samples::healthy();
         status.policy.source = PolicySource::Catalog;
-        status.ports.clear();
+        status.ports.retain(|port| !port.declared);
         status.sinks.clear();
         insta::assert_snapshot!(shown(status, 120));
+    }
+
+    #[test]
+    fn a_host_where_no_port_is_watched_says_so() {
+        let mut status = samples::healthy();
+        status.ports.clear();
+        assert!(shown(status, 120).contains("\nPORTS  none is watched\n"));
     }
 
     #[test]

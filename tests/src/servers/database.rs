@@ -10,6 +10,7 @@ use crate::ports::Port;
 use crate::puppet::real;
 use crate::skip::{Missing, installed};
 use crate::temp::TempDir;
+use crate::tls::{self, Identity};
 
 /// A PostgreSQL cluster of its own; anyone may log in as `postgres`.
 #[derive(Debug)]
@@ -28,6 +29,21 @@ impl Postgres {
     /// # Panics
     /// When it is and does not start.
     pub fn start() -> Result<Self, Missing> {
+        Self::made(None)
+    }
+
+    /// The same, offering TLS.
+    ///
+    /// # Errors
+    /// [`Missing`] when PostgreSQL or openssl is not installed.
+    ///
+    /// # Panics
+    /// When it is and does not start.
+    pub fn with_tls() -> Result<Self, Missing> {
+        Self::made(Some(tls::identity()?))
+    }
+
+    fn made(identity: Option<&Identity>) -> Result<Self, Missing> {
         let bin = newest_postgres()?;
         let user = User::named("postgres")?;
         let (dir, cgroup, port) = (TempDir::new(), Cgroup::service(), Port::free());
@@ -56,6 +72,13 @@ impl Postgres {
         {
             command.args(["-c", setting]);
         }
+        if let Some(identity) = identity {
+            let files = identity.write_into(&dir, &user);
+            for (setting, file) in [("ssl_cert_file", &files.certificate), ("ssl_key_file", &files.key)] {
+                command.arg("-c").arg(format!("{setting}={}", file.display()));
+            }
+            command.args(["-c", "ssl=on"]);
+        }
         into_log(&mut command, &dir);
         let child = Child::start(command, place);
         let exe = real(&bin.join("postgres"));
@@ -83,6 +106,12 @@ impl Postgres {
         // Encryption is another promise; here the connection must not be tried twice.
         command.env("PGSSLMODE", "disable").env("PGGSSENCMODE", "disable");
         command
+    }
+
+    /// The major version.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        version_of(&self.bin)
     }
 
     /// What makes the client print its own port as the server sees it.
@@ -121,6 +150,21 @@ impl MariaDb {
     /// # Panics
     /// When it is and does not start.
     pub fn start() -> Result<Self, Missing> {
+        Self::made(None)
+    }
+
+    /// The same, offering TLS.
+    ///
+    /// # Errors
+    /// [`Missing`] when MariaDB or openssl is not installed.
+    ///
+    /// # Panics
+    /// When it is and does not start.
+    pub fn with_tls() -> Result<Self, Missing> {
+        Self::made(Some(tls::identity()?))
+    }
+
+    fn made(identity: Option<&Identity>) -> Result<Self, Missing> {
         let program = installed(&["/usr/sbin/mariadbd"], "mariadb-server")?;
         let install = installed(&["/usr/bin/mariadb-install-db"], "mariadb-server")?;
         let client = installed(&["/usr/bin/mariadb"], "mariadb-client")?;
@@ -151,6 +195,11 @@ impl MariaDb {
         command.args(["--no-defaults", "--skip-name-resolve", "--skip-log-bin"]);
         command.args(["--bind-address=127.0.0.1,::1", &format!("--port={port}"), &data_option]).args(small);
         command.args([at("socket", "socket"), at("pid-file", "pid")]).current_dir(dir.path());
+        if let Some(identity) = identity {
+            let files = identity.write_into(&dir, &user);
+            command.arg(format!("--ssl-cert={}", files.certificate.display()));
+            command.arg(format!("--ssl-key={}", files.key.display()));
+        }
         into_log(&mut command, &dir);
         let child = Child::start(command, place);
         let exe = real(&program);
@@ -168,8 +217,14 @@ impl MariaDb {
     /// A client that runs `sql` over TCP at `host` and prints bare values.
     #[must_use]
     pub fn client(&self, host: &str, sql: &str) -> Command {
+        self.client_with(&["--skip-ssl"], host, sql)
+    }
+
+    /// The same with these options about TLS.
+    #[must_use]
+    pub fn client_with(&self, tls: &[&str], host: &str, sql: &str) -> Command {
         let mut command = Command::new(&self.client);
-        command.args(["--no-defaults", "--protocol=tcp", "--skip-ssl", "-N", "-B", "-u", "root"]);
+        command.args(["--no-defaults", "--protocol=tcp", "-N", "-B", "-u", "root"]).args(tls);
         command.args(["-h", host, "-P", &self.server.port.to_string(), "-e", sql]);
         command
     }
@@ -195,14 +250,38 @@ impl Redis {
     /// # Panics
     /// When it is and does not start.
     pub fn start() -> Result<Self, Missing> {
+        Self::made(None)
+    }
+
+    /// The same, speaking nothing but TLS 1.3.
+    ///
+    /// # Errors
+    /// [`Missing`] when Redis or openssl is not installed.
+    ///
+    /// # Panics
+    /// When it is and does not start.
+    pub fn with_tls() -> Result<Self, Missing> {
+        Self::made(Some(tls::identity()?))
+    }
+
+    fn made(identity: Option<&Identity>) -> Result<Self, Missing> {
         let program = installed(&["/usr/bin/redis-server"], "redis-server")?;
         let client = installed(&["/usr/bin/redis-cli"], "redis-tools")?;
         let user = User::named("redis")?;
         let (dir, cgroup, port) = (TempDir::new(), Cgroup::service(), Port::free());
         let data = dir.dir_for("data", &user);
         let mut command = Command::new(&program);
-        command.args(["--port", &port.to_string(), "--save", "", "--daemonize", "no", "--dir"]).arg(&data);
+        command.args(["--save", "", "--daemonize", "no", "--dir"]).arg(&data);
         command.args(["--bind", "127.0.0.1", "::1", "--protected-mode", "no"]);
+        match identity {
+            None => command.args(["--port", &port.to_string()]),
+            Some(identity) => {
+                let files = identity.write_into(&dir, &user);
+                command.args(["--port", "0", "--tls-port", &port.to_string(), "--tls-auth-clients", "no"]);
+                command.args(["--tls-protocols", "TLSv1.3", "--tls-cert-file"]).arg(files.certificate);
+                command.arg("--tls-key-file").arg(files.key).arg("--tls-ca-cert-file").arg(files.authority)
+            }
+        };
         into_log(&mut command, &dir);
         let child = Child::start(command, Place::default().cgroup(&cgroup).user(&user));
         let exe = real(&program);

@@ -4,13 +4,19 @@
 //! would be a flow that the daemon has to report). Does not belong here: what is promised about them.
 
 mod database;
+mod directory;
+mod mail;
+mod secure;
 mod web;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 pub use database::{MariaDb, Postgres, Redis};
-pub use web::{Nginx, Node, Python, client_script};
+pub use directory::OpenLdap;
+pub use mail::{Dovecot, Postfix};
+pub use secure::OpenSsl;
+pub use web::{Nginx, Node, Python, client_script, python};
 
 use crate::cgroup::Cgroup;
 use crate::child::{Child, Place, User};

@@ -10,6 +10,7 @@ use crate::ports::{Port, is_listening};
 use crate::puppet::real;
 use crate::skip::{Missing, installed};
 use crate::temp::TempDir;
+use crate::tls;
 
 /// An nginx with three workers.
 #[derive(Debug)]
@@ -27,9 +28,42 @@ impl Nginx {
     /// # Panics
     /// When it is and does not start.
     pub fn start() -> Result<Self, Missing> {
+        Self::made("", |_, _| String::new())
+    }
+
+    /// The same, speaking nothing but TLS of this `version`, as nginx writes it (`TLSv1.3`).
+    ///
+    /// # Errors
+    /// [`Missing`] when nginx or openssl is not installed.
+    ///
+    /// # Panics
+    /// When it is and does not start.
+    pub fn with_tls(version: &str) -> Result<Self, Missing> {
+        let identity = tls::identity()?;
+        Self::made(" ssl", |dir, user| {
+            let files = identity.write_into(dir, user);
+            let (certificate, key) = (files.certificate.display(), files.key.display());
+            format!("ssl_protocols {version}; ssl_certificate {certificate}; ssl_certificate_key {key};")
+        })
+    }
+
+    /// The same as [`Nginx::start`], speaking HTTP/2 in cleartext.
+    ///
+    /// # Errors
+    /// [`Missing`] when nginx is not installed.
+    ///
+    /// # Panics
+    /// When it is and does not start.
+    pub fn with_http2() -> Result<Self, Missing> {
+        Self::made(" http2", |_, _| String::new())
+    }
+
+    /// `listen`: what follows the address of each listener; `more`: further directives of the server.
+    fn made(listen: &str, more: impl Fn(&TempDir, &User) -> String) -> Result<Self, Missing> {
         let program = installed(&["/usr/sbin/nginx"], "nginx-light")?;
         let user = User::named("www-data")?;
         let (dir, cgroup, port) = (TempDir::new(), Cgroup::service(), Port::free());
+        let more = more(&dir, &user);
         let scratch = dir.dir_for("scratch", &user);
         let temp: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .iter()
@@ -41,7 +75,7 @@ impl Nginx {
                 "daemon off; user www-data; worker_processes 3; pid {pid}; error_log {log};\n\
                  events {{ worker_connections 64; accept_mutex off; }}\n\
                  http {{ access_log off; {temp}\n\
-                 server {{ listen 127.0.0.1:{port}; listen [::1]:{port};\n\
+                 server {{ listen 127.0.0.1:{port}{listen}; listen [::1]:{port}{listen}; {more}\n\
                  location / {{ return 200 \"$pid $remote_port\\n\"; }} }} }}\n",
                 pid = dir.join("pid").display(),
                 log = dir.join("error.log").display(),
@@ -59,7 +93,10 @@ impl Nginx {
 }
 
 /// The host's Python, never one that a user's `PATH` puts before it.
-fn python() -> Result<PathBuf, Missing> {
+///
+/// # Errors
+/// [`Missing`] when it is not installed.
+pub fn python() -> Result<PathBuf, Missing> {
     installed(&["/usr/bin/python3"], "python3")
 }
 

@@ -4,15 +4,23 @@ use anyhow::{Result, bail};
 
 use super::apt;
 
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 16] = [
+    "curl",
+    "dovecot-imapd",
     "iproute2",
     "jq",
+    // The client of slapd.
+    "ldap-utils",
     "mariadb-server",
     "nginx-light",
     "nodejs",
+    // Also makes the certificates of all servers.
+    "openssl",
+    "postfix",
     "postgresql",
     "python3",
     "redis-server",
+    "slapd",
     "socat",
     // `systemd-analyze` checks the unit; transient units need a machine that systemd runs.
     "systemd",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::core::model::{Attribution, Direction, Endpoint, Process};
+use crate::core::model::{Attribution, Direction, Endpoint, Posture, Process};
 use crate::core::verdict::{Nearest, Reason, Verdict};
 
 /// Which flows to list: the query of `GET /v1/flows`.
@@ -42,14 +42,21 @@ impl FlowQuery {
     /// Whether a flow on this port with this verdict is asked for.
     #[must_use]
     pub fn wants(&self, name: &str, number: u16, verdict: &Verdict) -> bool {
-        (!self.violations || matches!(verdict, Verdict::Violation { .. }))
-            && self.port.as_deref().is_none_or(|port| port == name || port.parse() == Ok(number))
+        (!self.violations || matches!(verdict, Verdict::Violation { .. })) && self.wants_port(name, number)
+    }
+
+    /// Whether this port is asked for.
+    #[must_use]
+    pub fn wants_port(&self, name: &str, number: u16) -> bool {
+        self.port.as_deref().is_none_or(|port| port == name || port.parse() == Ok(number))
     }
 }
 
 /// The answer of `GET /v1/flows`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowsReply {
+    /// Whether the port asked for is watched; true if none was asked for.
+    pub watched: bool,
     /// Flows that match, listed or not.
     pub matching: u64,
     /// The first `limit` of them, oldest first.
@@ -75,6 +82,9 @@ pub struct FlowRow {
     pub peer: Endpoint,
     /// The owner, with how it is known; `null` if nothing is known.
     pub process: Option<Arc<Process>>,
+    /// How it is encrypted; `null` while nothing decides it.
+    #[serde(default)]
+    pub posture: Option<Arc<Posture>>,
     /// What the policy says.
     pub verdict: VerdictRow,
     /// When it was established, or first seen if it is older than the daemon.

@@ -45,7 +45,7 @@ pub struct ReloadReply {
     pub digest: String,
     /// Every problem with file, line and column, as text of several lines; empty when applied.
     pub problems: String,
-    /// What is accepted and yet suspicious, as text of several lines; empty if nothing is.
+    /// What is accepted and yet suspicious, as text of several lines; empty if nothing is, or not applied.
     pub warnings: String,
 }
 

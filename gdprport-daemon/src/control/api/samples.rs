@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::*;
-use crate::core::model::{Attribution, Container, Direction, Endpoint as Socket, Process};
+use crate::core::model::{
+    Attribution, Container, Direction, Endpoint as Socket, Posture, PostureState, Process,
+};
 use crate::core::verdict::{Nearest, Reason, ReasonId, Verdict};
 
 const DIGEST: &str = "sha256:3f1c9b7e5a2d4c8f0e6b1a3d5f7092846b8cade0f1325476980badcfe1023547";
@@ -99,6 +101,7 @@ fn idle(name: &str, number: u16, protocol: Option<&str>, declared: bool) -> Port
         undecided: 0,
         violations_total: 0,
         violations: [].into(),
+        posture: [].into(),
     }
 }
 
@@ -122,6 +125,7 @@ pub(crate) fn status() -> Status {
                 at: at("2026-11-23T13:00:00Z"),
                 ok: false,
                 problems: reload_refused().problems,
+                problem_count: 2,
             }),
             ports: 3,
             rules: 7,
@@ -140,6 +144,7 @@ pub(crate) fn status() -> Status {
                 undecided: 2,
                 violations_total: 15,
                 violations: [(ReasonId::UndeclaredPeer, 12), (ReasonId::UndeclaredProcess, 5)].into(),
+                posture: [(PostureState::Tls13, 1_204), (PostureState::Unknown, 2)].into(),
                 ..idle("customers-db", 5_432, Some("postgresql"), true)
             },
             PortStatus {
@@ -260,6 +265,7 @@ fn row(
         local: socket(local),
         peer: socket(peer),
         process: process.map(Arc::new),
+        posture: Some(Arc::new(Posture::new(PostureState::Tls13, "ServerHello: TLS 1.3"))),
         verdict: verdict.into(),
         opened: at("2026-11-23T13:19:59.9Z"),
         bytes_sent: Some(412),
@@ -334,7 +340,9 @@ pub(crate) fn reload_refused() -> ReloadReply {
     ReloadReply {
         applied: false,
         digest: DIGEST.to_owned(),
-        problems: "/etc/gdprport/policy.toml:14:9: unknown key `prot`\n   14 | prot = 5432\n      | ^^^^ did you mean `port`?\n".to_owned(),
+        problems: "/etc/gdprport/policy.toml:14:1: error: a port has no key `prot`\n 14 | prot = 5432\n    | ^^^^\n    = help: did you mean `port`?\n\n\
+            /etc/gdprport/policy.toml:16:1: error: a port has no key `lisen`\n 16 | lisen = \"any\"\n    | ^^^^^\n    = help: did you mean `listen`?"
+            .to_owned(),
         warnings: String::new(),
     }
 }

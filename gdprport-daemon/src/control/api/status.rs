@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Counts;
+use crate::core::model::PostureState;
 use crate::core::verdict::ReasonId;
 
 /// The state of the daemon at one moment.
@@ -76,6 +77,8 @@ pub enum HookState {
     Missing,
     /// The kernel offers it, and loading or attaching was refused.
     Failed,
+    /// It was not tried, as `error` says: only where no daemon runs.
+    Untried,
 }
 
 /// The policy in force.
@@ -118,6 +121,8 @@ pub struct Reload {
     pub ok: bool,
     /// Every problem with file, line and column, as text of several lines; empty when `ok`.
     pub problems: String,
+    /// How many problems these are; 0 when `ok`.
+    pub problem_count: u64,
 }
 
 /// A name that the policy uses and that does not resolve.
@@ -148,7 +153,7 @@ pub struct PortStatus {
     pub closed: u64,
     /// Connects that did not lead to a flow: refused, timed out, denied, aborted.
     pub failed: u64,
-    /// Flows that a rule allowed.
+    /// Flows that a rule allows, by their last verdict.
     pub declared_flows: u64,
     /// Flows for which evidence is missing; never counted as declared.
     pub undecided: u64,
@@ -156,6 +161,10 @@ pub struct PortStatus {
     pub violations_total: u64,
     /// The same by reason; one violation may have several.
     pub violations: BTreeMap<ReasonId, u64>,
+    /// Flows open now and flows that ended, by how they are or were encrypted. An open flow of which nothing
+    /// was told yet counts as unknown.
+    #[serde(default)]
+    pub posture: BTreeMap<PostureState, u64>,
 }
 
 /// What was seen, handed on and lost. All are counts of events, but for the flows.

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
 
 use super::peer::Peer;
+use crate::control::DEFAULT_SOCKET;
 
 /// Connections that may wait to be accepted: a burst of this size is answered, if only by a refusal.
 const BACKLOG: i32 = 1_024;
@@ -40,6 +41,14 @@ pub enum BindError {
     /// The path cannot name a socket.
     #[error("{} cannot be a socket's path: it needs a file name and at most 107 bytes; choose another with --socket", .0.display())]
     BadPath(PathBuf),
+    /// The directory of a path that was chosen does not exist.
+    #[error("cannot listen on {}: the directory {} does not exist: create it or choose another path with --socket", path.display(), directory.display())]
+    NoDirectory {
+        /// The socket.
+        path: PathBuf,
+        /// The directory that is missing.
+        directory: PathBuf,
+    },
     /// The system refused.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {
@@ -78,19 +87,19 @@ impl Drop for Place {
     }
 }
 
-/// Takes `path`: creates its directory (0755) if missing, removes the socket of a dead daemon, listens with
-/// mode 0660 and the given group where one is given and may be set.
+/// Takes `path`: creates its directory (0755) if missing and the default's, removes the socket of a dead daemon,
+/// listens with mode 0660 and the given group where one is given and may be set.
 pub(super) fn take(path: &Path, group: Option<u32>) -> Result<(UnixListener, Place), BindError> {
     let address = SocketAddrUnix::new(path).map_err(|_| BindError::BadPath(path.to_owned()))?;
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(BindError::BadPath(path.to_owned()));
     };
-    if !parent.as_os_str().is_empty() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(parent)
-            .map_err(failed("create the directory", parent))?;
+    if !parent.as_os_str().is_empty() && !parent.exists() {
+        // A mistyped path must not leave directories behind.
+        if path != Path::new(DEFAULT_SOCKET) {
+            return Err(BindError::NoDirectory { path: path.to_owned(), directory: parent.to_owned() });
+        }
+        create_directory(parent)?;
     }
     let mut lock_name = name.to_owned();
     lock_name.push(".lock");
@@ -101,6 +110,15 @@ pub(super) fn take(path: &Path, group: Option<u32>) -> Result<(UnixListener, Pla
     let meta = fs::symlink_metadata(path).map_err(failed("look at", path))?;
     let place = Place { path: path.to_owned(), socket: (meta.dev(), meta.ino()), lock_path, _lock: lock };
     Ok((listener, place))
+}
+
+/// Creates `/run/gdprport`, which systemd would have made; not what should be above it.
+fn create_directory(path: &Path) -> Result<(), BindError> {
+    match fs::DirBuilder::new().mode(0o755).create(path) {
+        // Another daemon was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        created => created.map_err(failed("create the directory", path)),
+    }
 }
 
 /// Two daemons that start at once must not both find the path free.
@@ -194,11 +212,22 @@ mod tests {
     #[test]
     fn the_socket_is_readable_for_owner_and_group_only_and_gone_afterwards() {
         let dir = tempfile::tempdir().expect("directory");
-        let path = dir.path().join("run/gdprport/control.sock");
+        let path = dir.path().join("control.sock");
         let (_listener, place) = take(&path, None).expect("free path");
         assert_eq!(fs::metadata(&path).expect("socket").permissions().mode() & 0o777, 0o660);
         drop(place);
-        assert_eq!(fs::read_dir(path.parent().expect("parent")).expect("directory").count(), 0);
+        assert_eq!(fs::read_dir(dir.path()).expect("directory").count(), 0);
+    }
+
+    #[test]
+    fn a_directory_that_is_missing_is_named_and_not_created() {
+        let dir = tempfile::tempdir().expect("directory");
+        let path = dir.path().join("run/gdprport/control.sock");
+        let error = take(&path, None).expect_err("no directory").to_string();
+        let expected =
+            format!("the directory {} does not exist: ", dir.path().join("run/gdprport").display());
+        assert!(error.contains(&expected), "{error}");
+        assert_eq!(fs::read_dir(dir.path()).expect("directory").count(), 0);
     }
 
     #[test]

@@ -44,13 +44,40 @@ pub struct FlowEvent {
     pub peer_process: Option<Arc<Process>>,
     /// What was seen of the encryption; absent while it is not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub posture: Option<Posture>,
+    pub posture: Option<Arc<Posture>>,
     /// What the policy says.
     #[serde(with = "wire_verdict")]
     #[schemars(with = "wire_verdict::Wire")]
     pub verdict: Verdict,
     /// The policy in force; `null` if there is none and the catalog applies.
     pub policy: Option<PolicyRef>,
+}
+
+/// Why something that should be proven is not. The identifiers are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingId {
+    /// A flow ended on a port whose policy demands TLS, and its encryption was never told.
+    PostureUnknown,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// The stable identifier.
+    pub id: FindingId,
+    /// The same in words.
+    pub detail: String,
+}
+
+/// A finding about a flow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FindingEvent {
+    /// What was found.
+    pub finding: Finding,
+    /// The flow it is about.
+    #[serde(flatten)]
+    pub flow: FlowEvent,
 }
 
 /// A listening socket.
@@ -158,10 +185,14 @@ kinds! {
     FlowClose(FlowEvent) = "flow.close",
     /// A long-lived connection is still open; its counts so far.
     FlowUpdate(FlowEvent) = "flow.update",
+    /// The encryption of a connection was told, or more of it.
+    FlowPosture(FlowEvent) = "flow.posture",
     /// Flow events that were counted instead of sent.
     FlowSummary(FlowSummary) = "flow.summary",
     /// Something is not as declared.
     Violation(Violation) = "violation",
+    /// Something that could not be proven, and should be.
+    Finding(FindingEvent) = "finding",
     /// A socket began to listen.
     ListenerOpen(ListenerEvent) = "listener.open",
     /// A listening socket was closed.
@@ -187,9 +218,12 @@ impl Body {
     #[must_use]
     pub fn flow(&self) -> Option<&FlowEvent> {
         match self {
-            Self::FlowOpen(flow) | Self::FlowFail(flow) | Self::FlowClose(flow) | Self::FlowUpdate(flow) => {
-                Some(flow)
-            }
+            Self::FlowOpen(flow)
+            | Self::FlowFail(flow)
+            | Self::FlowClose(flow)
+            | Self::FlowUpdate(flow)
+            | Self::FlowPosture(flow) => Some(flow),
+            Self::Finding(finding) => Some(&finding.flow),
             Self::Violation(violation) => match &**violation {
                 Violation::Flow(flow) => Some(flow),
                 Violation::Listener(_) => None,
@@ -240,7 +274,7 @@ impl Body {
     ///
     /// | severity | when |
     /// |---|---|
-    /// | `high` | a violation with reason `undeclared-peer`, `undeclared-process` or `exposed-listener` |
+    /// | `high` | a violation with reason `undeclared-peer`, `undeclared-process`, `plaintext`, `tls-refused` or `exposed-listener` |
     /// | `medium` | a violation with any other reason; a `coverage` event that tells of a loss |
     /// | `low` | a violation while no policy is in force (the catalog only suspects); an undecided verdict; a `policy.applied` with warnings; a `daemon.start` with missing hooks; `daemon.stop` |
     /// | `info` | everything else |
@@ -251,6 +285,7 @@ impl Body {
     pub fn severity(&self) -> Severity {
         match self {
             Self::FlowSummary(_) => Severity::Info,
+            Self::Finding(_) => Severity::Medium,
             Self::Coverage(event) if event.coverage.lost() > 0 => Severity::Medium,
             Self::Coverage(_) => Severity::Info,
             Self::PolicyApplied(event) if !event.policy.warnings.is_empty() => Severity::Low,
@@ -281,9 +316,14 @@ fn judge(verdict: &Verdict, catalog_only: bool) -> Severity {
 
 const fn weight(reason: ReasonId) -> Severity {
     match reason {
-        ReasonId::UndeclaredPeer | ReasonId::UndeclaredProcess | ReasonId::ExposedListener => Severity::High,
+        ReasonId::UndeclaredPeer
+        | ReasonId::UndeclaredProcess
+        | ReasonId::Plaintext
+        | ReasonId::TlsRefused
+        | ReasonId::ExposedListener => Severity::High,
         ReasonId::UndeclaredPort
         | ReasonId::UndeclaredDirection
+        | ReasonId::WeakTls
         | ReasonId::RuleExpired
         | ReasonId::UndeclaredListener => Severity::Medium,
     }

@@ -26,7 +26,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 pub use body::{
-    Body, CoverageEvent, FlowEvent, Kind, Listener, ListenerEvent, PolicyEvent, PolicyRef, Port, Violation,
+    Body, CoverageEvent, Finding, FindingEvent, FindingId, FlowEvent, Kind, Listener, ListenerEvent,
+    PolicyEvent, PolicyRef, Port, Violation,
 };
 pub use coverage::{ByReason, Coverage, Gap, KernelCounts, SinkCounts};
 pub use flow::{Cookie, Flow, Peer};
@@ -67,7 +68,7 @@ pub struct Event {
     pub id: Uuid,
     /// Counts the events of one run from 1, without a gap: a gap at a receiver is a loss on the way there.
     pub seq: u64,
-    /// When it happened.
+    /// When the daemon took it in.
     #[serde(with = "time")]
     #[schemars(schema_with = "time::schema")]
     pub time: Timestamp,

@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::core::community_id::CommunityId;
-use crate::core::model::{Attribution, Container, Direction, Endpoint, Outcome, Parent, Posture, Process};
+use crate::core::model::{
+    Attribution, Container, Direction, Endpoint, Outcome, Parent, Posture, PostureState, Process, TlsVersion,
+};
 use crate::core::verdict::{Nearest, Reason, ReasonId, Verdict};
 
 pub(crate) fn time(text: &str) -> Timestamp {
@@ -47,7 +49,7 @@ pub(crate) fn events() -> Vec<Event> {
     bodies.push(Body::FlowOpen(Box::new(FlowEvent {
         process: Some(Arc::new(contained())),
         peer_process: Some(Arc::new(postgres())),
-        posture: Some(Posture::unknown("not looked at")),
+        posture: Some(Arc::new(Posture::unknown("not looked at"))),
         ..forbidden()
     })));
     bodies.push(Body::Coverage(Box::new(loss())));
@@ -80,6 +82,27 @@ pub(crate) fn body(kind: Kind) -> Body {
             update.flow.bytes_received = Some(20);
             Body::FlowUpdate(Box::new(update))
         }
+        Kind::FlowPosture => Body::FlowPosture(Box::new(FlowEvent {
+            posture: Some(Arc::new(Posture {
+                version: Some(TlsVersion::Tls13),
+                ..Posture::new(PostureState::Tls13, "the server chose TLS 1.3")
+            })),
+            ..declared(Outcome::Established)
+        })),
+        Kind::Finding => Body::Finding(Box::new(FindingEvent {
+            finding: Finding {
+                id: FindingId::PostureUnknown,
+                detail: "the flow ended and its encryption was never told".to_owned(),
+            },
+            flow: FlowEvent {
+                posture: Some(Arc::new(Posture::unknown("nothing was sent"))),
+                verdict: Verdict::Undecided {
+                    missing: vec!["the encryption is not known".to_owned()],
+                    nearest: None,
+                },
+                ..declared(Outcome::Closed)
+            },
+        })),
         Kind::FlowSummary => Body::FlowSummary(Box::new(FlowSummary {
             port: port(),
             summary: Summary {

@@ -4,7 +4,11 @@
 //! policy says, and answers with [`Change`]s; it reads no clock and writes nothing. Times are nanoseconds
 //! of `CLOCK_BOOTTIME`, as the kernel side stamps them.
 
+mod farewell;
+mod intake;
+mod known;
 mod pairs;
+mod posture;
 mod progress;
 mod table;
 #[cfg(test)]
@@ -13,9 +17,12 @@ mod tests;
 use std::sync::Arc;
 
 use super::identity::OwnerRef;
-use super::model::{Direction, Endpoint, Outcome, Process};
+use super::model::{Direction, Endpoint, Outcome, Posture, Process};
+use super::policy::Facts;
+use super::posture::Tracker;
 use super::verdict::Verdict;
 
+pub use farewell::LastCounts;
 pub use progress::{Found, Progress};
 pub use table::{Limits, Table, TableCounters};
 
@@ -24,13 +31,9 @@ pub trait Context {
     /// The process behind an owner; always an answer, if need be with attribution `unknown`.
     fn who(&mut self, owner: &OwnerRef) -> Option<Arc<Process>>;
     /// What the policy says of a flow now.
-    fn judge(
-        &mut self,
-        direction: Direction,
-        local: Endpoint,
-        peer: Endpoint,
-        process: Option<&Process>,
-    ) -> Verdict;
+    fn judge(&mut self, facts: &Facts<'_>) -> Verdict;
+    /// Follows the encryption of a flow from its first bytes on.
+    fn tracker(&self, flow: &Flow) -> Tracker;
     /// True if flows of this port are reported.
     fn is_watched(&self, port: u16) -> bool;
 }
@@ -54,6 +57,8 @@ pub struct Flow {
     pub process: Option<Arc<Process>>,
     /// The process at the other end, where that is on this host too.
     pub peer_process: Option<Arc<Process>>,
+    /// What was seen of its encryption; `None` while nothing decides it.
+    pub posture: Option<Arc<Posture>>,
     /// What the policy says of it.
     pub verdict: Arc<Verdict>,
     /// Where its life stands.
@@ -81,6 +86,18 @@ impl Flow {
             Direction::Out => self.peer.port,
         }
     }
+
+    /// What the policy judges it by.
+    #[must_use]
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            direction: self.direction,
+            local: self.local,
+            peer: self.peer,
+            process: self.process.as_deref(),
+            posture: self.posture.as_deref(),
+        }
+    }
 }
 
 /// What happened to a flow.
@@ -90,6 +107,8 @@ pub enum ChangeKind {
     Opened,
     /// It goes on: bytes were read, the owner became better known, or the verdict changed.
     Updated,
+    /// Its encryption was told, or more of it.
+    PostureKnown,
     /// The connect failed; it never was open.
     Failed,
     /// It ended.
@@ -105,4 +124,27 @@ pub struct Change {
     pub flow: Flow,
     /// True if the verdict is a violation that was not reported for this flow before.
     pub new_violation: bool,
+    /// What the verdict was when the flow was last reported; `None` if it is reported for the first time.
+    pub was: Option<Standing>,
+}
+
+/// A verdict without its reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// A rule allows it.
+    Declared,
+    /// Evidence is missing.
+    Undecided,
+    /// No rule allows it, or a demand is not met.
+    Violation,
+}
+
+impl From<&Verdict> for Standing {
+    fn from(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Declared { .. } => Self::Declared,
+            Verdict::Undecided { .. } => Self::Undecided,
+            Verdict::Violation { .. } => Self::Violation,
+        }
+    }
 }

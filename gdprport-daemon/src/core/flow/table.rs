@@ -10,14 +10,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use gdprport_common::SocketRole;
-
 use super::pairs::Pairs;
-use super::{Change, ChangeKind, Context, Flow, Found, Progress};
-use crate::core::decode::{Ending, Record, SocketEvent};
-use crate::core::identity::OwnerRef;
-use crate::core::model::{Direction, Outcome};
-use crate::core::verdict::Verdict;
+use super::{Change, ChangeKind, Context, Flow, Standing};
+use crate::core::posture::Tracker;
 
 /// Bounds of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,29 +44,32 @@ pub struct TableCounters {
 }
 
 #[derive(Debug)]
-struct Entry {
-    flow: Flow,
+pub(super) struct Entry {
+    pub(super) flow: Flow,
+    /// While the first bytes may still tell how it is encrypted.
+    pub(super) tracker: Option<Box<Tracker>>,
     /// Not reported yet: waits to settle.
-    pending: bool,
-    violation_reported: bool,
+    pub(super) pending: bool,
+    /// The verdict as it was last reported.
+    pub(super) reported: Option<Standing>,
     /// Tells this use of a cookie in the queues from an earlier one.
-    generation: u64,
+    pub(super) generation: u64,
 }
 
 /// All flows that are open, and the queues of what is due when.
 #[derive(Debug)]
 pub struct Table {
-    limits: Limits,
-    flows: HashMap<u64, Entry>,
-    pairs: Pairs,
+    pub(super) limits: Limits,
+    pub(super) flows: HashMap<u64, Entry>,
+    pub(super) pairs: Pairs,
     /// Flows that wait to settle. The delay is constant, so the queue is in order of time.
-    settling: VecDeque<(u64, u64, u64)>,
+    pub(super) settling: VecDeque<(u64, u64, u64)>,
     /// Flows by when they are next looked at, in order for the same reason.
     updates: VecDeque<(u64, u64, u64)>,
     /// Flows by age.
     ages: VecDeque<(u64, u64)>,
     generations: u64,
-    counters: TableCounters,
+    pub(super) counters: TableCounters,
 }
 
 impl Table {
@@ -125,18 +123,6 @@ impl Table {
         self.flows.get(&cookie).map(|entry| &entry.flow)
     }
 
-    /// Takes a record in. Records about listeners, executables and cgroups are not flows and are ignored.
-    pub fn ingest(&mut self, record: &Record<'_>, cx: &mut impl Context, out: &mut Vec<Change>) {
-        match record {
-            Record::Connected(event) => self.begin(event, Direction::Out, cx, out),
-            Record::Arrived(event) => self.begin(event, Direction::In, cx, out),
-            Record::Accepted(event) => self.accepted(event, cx, out),
-            Record::Ended(event, ending) => self.ended(event, ending, cx, out),
-            Record::Listening(_) | Record::ListenerEnded(_) | Record::Exec { .. } | Record::Cgroup { .. } => {
-            }
-        }
-    }
-
     /// Reports what has waited long enough at `now_ns`.
     pub fn settle(&mut self, now_ns: u64, out: &mut Vec<Change>) {
         while let Some(&(due, cookie, generation)) = self.settling.front() {
@@ -172,71 +158,6 @@ impl Table {
         due
     }
 
-    /// Notes how far a flow has come, judges it anew and reports it.
-    pub fn progress(
-        &mut self,
-        cookie: u64,
-        progress: Progress,
-        cx: &mut impl Context,
-        out: &mut Vec<Change>,
-    ) {
-        self.note(cookie, progress);
-        self.report_opening(cookie, out);
-        let Some(entry) = self.flows.get_mut(&cookie) else { return };
-        judge(&mut entry.flow, cx);
-        out.push(change(ChangeKind::Updated, entry));
-    }
-
-    /// Notes how far a flow has come, without a report.
-    pub fn note(&mut self, cookie: u64, progress: Progress) {
-        let Some(entry) = self.flows.get_mut(&cookie) else { return };
-        let flow = &mut entry.flow;
-        flow.bytes_sent = progress.bytes_sent.or(flow.bytes_sent);
-        flow.bytes_received = progress.bytes_received.or(flow.bytes_received);
-        flow.rtt_us = progress.rtt_us.or(flow.rtt_us);
-        flow.retransmits = progress.retransmits.or(flow.retransmits);
-    }
-
-    /// Takes in a connection that was found on the host; does nothing if it is known.
-    pub fn adopt(&mut self, found: Found, now_ns: u64, cx: &mut impl Context, out: &mut Vec<Change>) {
-        if self.flows.contains_key(&found.cookie) {
-            return;
-        }
-        let cookie = found.cookie;
-        let flow = Flow {
-            cookie,
-            direction: found.direction,
-            local: found.local,
-            peer: found.peer,
-            opened_ns: None,
-            ended_ns: None,
-            process: found.process,
-            peer_process: None,
-            verdict: Arc::new(Verdict::Undecided { missing: Vec::new(), nearest: None }),
-            outcome: Outcome::Established,
-            bytes_sent: None,
-            bytes_received: None,
-            rtt_us: None,
-            retransmits: None,
-            netns_cookie: found.netns_cookie,
-            found: true,
-        };
-        self.insert(flow, now_ns, cx, out);
-        self.note(cookie, found.progress);
-        self.pair(cookie);
-        self.report_opening(cookie, out);
-    }
-
-    /// Reports a flow as ended that is gone from the host without a record of its end.
-    pub fn vanished(&mut self, cookie: u64, now_ns: u64, out: &mut Vec<Change>) {
-        self.report_opening(cookie, out);
-        let Some(mut entry) = self.remove(cookie) else { return };
-        self.counters.end_missed += 1;
-        entry.flow.ended_ns = Some(now_ns);
-        entry.flow.outcome = Outcome::Lost;
-        out.push(change(ChangeKind::Closed, &mut entry));
-    }
-
     /// Judges every flow anew, as after a change of the policy; reports those whose verdict changed.
     pub fn rejudge(&mut self, cx: &mut impl Context, out: &mut Vec<Change>) {
         for entry in self.flows.values_mut() {
@@ -256,93 +177,14 @@ impl Table {
         gone.len()
     }
 
-    fn begin(
+    pub(super) fn insert(
         &mut self,
-        event: &SocketEvent,
-        direction: Direction,
+        mut flow: Flow,
+        tracker: Option<Box<Tracker>>,
+        now_ns: u64,
         cx: &mut impl Context,
         out: &mut Vec<Change>,
     ) {
-        let flow = Flow {
-            opened_ns: Some(event.time_ns),
-            process: cx.who(&event.owner),
-            ..bare(event, direction, Outcome::Established)
-        };
-        self.insert(flow, event.time_ns, cx, out);
-        self.pair(event.cookie);
-        let known = match direction {
-            Direction::In => false,
-            // The other end of a connection within this host arrives a moment later.
-            Direction::Out => !is_local(event),
-        };
-        if known {
-            self.report_opening(event.cookie, out);
-        } else if let Some(entry) = self.flows.get(&event.cookie) {
-            let due = event.time_ns + self.limits.settle_ns;
-            self.settling.push_back((due, event.cookie, entry.generation));
-        }
-    }
-
-    fn accepted(&mut self, event: &SocketEvent, cx: &mut impl Context, out: &mut Vec<Change>) {
-        if !self.flows.contains_key(&event.cookie) {
-            // Its beginning was lost, evicted, or before our time.
-            let flow = Flow { found: true, ..bare(event, Direction::In, Outcome::Established) };
-            self.insert(flow, event.time_ns, cx, out);
-            self.pair(event.cookie);
-        }
-        let Some(entry) = self.flows.get_mut(&event.cookie) else { return };
-        entry.flow.process = cx.who(&event.owner);
-        let was_pending = entry.pending;
-        judge(&mut entry.flow, cx);
-        if !was_pending {
-            out.push(change(ChangeKind::Updated, entry));
-        }
-        let process = entry.flow.process.clone();
-        let (local, peer, netns) = (entry.flow.local, entry.flow.peer, entry.flow.netns_cookie);
-        let other = self.pairs.other_end(local, peer, netns);
-        if let Some(other) = other
-            && let Some(entry) = self.flows.get_mut(&other)
-        {
-            entry.flow.peer_process = process;
-        }
-        self.report_opening(event.cookie, out);
-        if let Some(other) = other {
-            self.report_opening(other, out);
-        }
-    }
-
-    fn ended(&mut self, event: &SocketEvent, ending: &Ending, cx: &mut impl Context, out: &mut Vec<Change>) {
-        let failed = !matches!(ending.outcome, Outcome::Closed | Outcome::Reset);
-        if !failed {
-            self.report_opening(event.cookie, out);
-        }
-        let mut entry = match self.remove(event.cookie) {
-            Some(entry) => entry,
-            None => {
-                if !failed {
-                    self.counters.opening_missed += 1;
-                }
-                let direction = direction_of(event, cx);
-                let mut flow =
-                    Flow { process: cx.who(&event.owner), ..bare(event, direction, ending.outcome) };
-                judge(&mut flow, cx);
-                Entry { flow, pending: false, violation_reported: false, generation: 0 }
-            }
-        };
-        let flow = &mut entry.flow;
-        if flow.opened_ns.is_none() && ending.since_ns != 0 {
-            flow.opened_ns = Some(ending.since_ns);
-        }
-        flow.ended_ns = Some(event.time_ns);
-        flow.outcome = ending.outcome;
-        flow.bytes_sent = Some(ending.bytes_sent);
-        flow.bytes_received = Some(ending.bytes_received);
-        flow.rtt_us = ending.rtt_us;
-        flow.retransmits = Some(ending.retransmits);
-        out.push(change(if failed { ChangeKind::Failed } else { ChangeKind::Closed }, &mut entry));
-    }
-
-    fn insert(&mut self, mut flow: Flow, now_ns: u64, cx: &mut impl Context, out: &mut Vec<Change>) {
         // A cookie that is still here was reused after its end was lost.
         if self.flows.contains_key(&flow.cookie) {
             self.vanished(flow.cookie, now_ns, out);
@@ -357,7 +199,7 @@ impl Table {
         self.pairs.insert(flow.local, flow.peer, flow.netns_cookie, cookie);
         self.updates.push_back((now_ns + self.limits.update_ns, cookie, generation));
         self.ages.push_back((cookie, generation));
-        self.flows.insert(cookie, Entry { flow, pending: true, violation_reported: false, generation });
+        self.flows.insert(cookie, Entry { flow, tracker, pending: true, reported: None, generation });
         self.trim_queues();
     }
 
@@ -389,14 +231,14 @@ impl Table {
         }
     }
 
-    fn remove(&mut self, cookie: u64) -> Option<Entry> {
+    pub(super) fn remove(&mut self, cookie: u64) -> Option<Entry> {
         let entry = self.flows.remove(&cookie)?;
         self.pairs.remove(entry.flow.local, entry.flow.peer, entry.flow.netns_cookie, cookie);
         Some(entry)
     }
 
     /// Makes each end of a connection within this host know the other's process.
-    fn pair(&mut self, cookie: u64) {
+    pub(super) fn pair(&mut self, cookie: u64) {
         let Some(entry) = self.flows.get(&cookie) else { return };
         let flow = &entry.flow;
         let Some(other) = self.pairs.other_end(flow.local, flow.peer, flow.netns_cookie) else { return };
@@ -409,7 +251,7 @@ impl Table {
         }
     }
 
-    fn report_opening(&mut self, cookie: u64, out: &mut Vec<Change>) {
+    pub(super) fn report_opening(&mut self, cookie: u64, out: &mut Vec<Change>) {
         if let Some(entry) = self.flows.get_mut(&cookie)
             && entry.pending
         {
@@ -419,31 +261,9 @@ impl Table {
     }
 }
 
-/// A flow with what every record tells.
-fn bare(event: &SocketEvent, direction: Direction, outcome: Outcome) -> Flow {
-    Flow {
-        cookie: event.cookie,
-        direction,
-        local: event.local,
-        peer: event.peer,
-        opened_ns: None,
-        ended_ns: None,
-        process: None,
-        peer_process: None,
-        verdict: Arc::new(Verdict::Undecided { missing: Vec::new(), nearest: None }),
-        outcome,
-        bytes_sent: None,
-        bytes_received: None,
-        rtt_us: None,
-        retransmits: None,
-        netns_cookie: event.owner.netns_cookie,
-        found: false,
-    }
-}
-
 /// Judges a flow; true if the verdict is another one than before.
-fn judge(flow: &mut Flow, cx: &mut impl Context) -> bool {
-    let verdict = cx.judge(flow.direction, flow.local, flow.peer, flow.process.as_deref());
+pub(super) fn judge(flow: &mut Flow, cx: &mut impl Context) -> bool {
+    let verdict = cx.judge(&flow.facts());
     if *flow.verdict == verdict {
         return false;
     }
@@ -451,22 +271,9 @@ fn judge(flow: &mut Flow, cx: &mut impl Context) -> bool {
     true
 }
 
-fn change(kind: ChangeKind, entry: &mut Entry) -> Change {
-    let violation = matches!(*entry.flow.verdict, Verdict::Violation { .. });
-    let new_violation = violation && !entry.violation_reported;
-    entry.violation_reported = violation;
-    Change { kind, flow: entry.flow.clone(), new_violation }
-}
-
-fn is_local(event: &SocketEvent) -> bool {
-    event.peer.ip.is_loopback() || event.peer.ip == event.local.ip
-}
-
-/// Which end the socket was, told by its role and, where that is not known, by which port is watched.
-fn direction_of(event: &SocketEvent, cx: &impl Context) -> Direction {
-    match event.owner {
-        OwnerRef { role: SocketRole::Connected, .. } => Direction::Out,
-        OwnerRef { role: SocketRole::None, .. } if !cx.is_watched(event.local.port) => Direction::Out,
-        OwnerRef { .. } => Direction::In,
-    }
+pub(super) fn change(kind: ChangeKind, entry: &mut Entry) -> Change {
+    let standing = Standing::from(&*entry.flow.verdict);
+    let was = entry.reported.replace(standing);
+    let new_violation = standing == Standing::Violation && was != Some(Standing::Violation);
+    Change { kind, flow: entry.flow.clone(), new_violation, was }
 }

@@ -26,8 +26,12 @@ impl Context for World {
         Some(Arc::new(process(owner.tgid, attribution)))
     }
 
-    fn judge(&mut self, _: Direction, _: Endpoint, _: Endpoint, process: Option<&Process>) -> Verdict {
-        match process {
+    fn tracker(&self, _: &Flow) -> Tracker {
+        Tracker::new(None)
+    }
+
+    fn judge(&mut self, facts: &Facts<'_>) -> Verdict {
+        match facts.process {
             Some(process) if process.pid <= 2 && !self.strict => Verdict::Declared { rule: "app".into() },
             Some(_) => Verdict::Violation {
                 reasons: vec![Reason { id: ReasonId::UndeclaredProcess, detail: "x".into() }],
@@ -282,20 +286,24 @@ fn a_change_of_policy_reports_only_what_it_changed() {
     assert!(bench.out[0].new_violation && bench.out[0].flow.cookie == 1);
 }
 
-#[test]
-fn a_found_flow_is_adopted_once_and_its_end_is_marked_as_not_seen() {
-    let mut bench = Bench::new(8);
-    let found = Found {
-        cookie: 5,
+/// A flow that was there before.
+fn found(cookie: u64) -> Found {
+    Found {
+        cookie,
         direction: Direction::In,
         local: endpoint(NEAR),
         peer: endpoint(FAR),
         process: Some(Arc::new(process(1, Attribution::Snapshot))),
         netns_cookie: 1,
         progress: Progress { bytes_sent: Some(3), ..Progress::default() },
-    };
+    }
+}
+
+#[test]
+fn a_found_flow_is_adopted_once_and_its_end_is_marked_as_not_seen() {
+    let mut bench = Bench::new(8);
     for _ in 0..2 {
-        bench.table.adopt(found.clone(), 10, &mut bench.world, &mut bench.out);
+        bench.table.adopt(found(5), 10, &mut bench.world, &mut bench.out);
     }
     assert_eq!(kinds(&bench.out), [ChangeKind::Opened]);
     assert!(bench.out[0].flow.found);
@@ -304,4 +312,20 @@ fn a_found_flow_is_adopted_once_and_its_end_is_marked_as_not_seen() {
     assert_eq!((bench.out[0].kind, bench.out[0].flow.outcome), (ChangeKind::Closed, Outcome::Lost));
     assert_eq!(bench.out[0].flow.bytes_sent, Some(3));
     assert_eq!(bench.table.counters().end_missed, 1);
+}
+
+#[test]
+fn a_farewell_ends_a_found_flow_once_with_its_last_bytes() {
+    let mut bench = Bench::new(8);
+    bench.table.adopt(found(5), 10, &mut bench.world, &mut bench.out);
+    bench.out.clear();
+    let last = Progress { bytes_received: Some(7), ..Progress::default() };
+    for _ in 0..2 {
+        bench.table.farewell(5, (last, Outcome::Closed), 99, &mut bench.out);
+    }
+    assert_eq!(kinds(&bench.out), [ChangeKind::Closed]);
+    let flow = &bench.out[0].flow;
+    assert_eq!((flow.outcome, flow.ended_ns), (Outcome::Closed, Some(99)));
+    assert_eq!((flow.bytes_sent, flow.bytes_received), (Some(3), Some(7)));
+    assert_eq!(bench.table.counters().end_missed, 0);
 }

@@ -14,7 +14,7 @@ use super::model::{Declaration as Declared, Model, Service};
 use super::names::Names;
 use super::peers::{ItemId, PeerIndex, PeerIndexBuilder};
 use super::problem::Problem;
-use super::{Controller, Emit, Facts, PortInfo, Source};
+use super::{Controller, Emit, Facts, PortInfo, Source, TlsDemand};
 use crate::core::catalog;
 use crate::core::model::Direction;
 
@@ -267,6 +267,7 @@ fn claim(ports: &mut BTreeMap<u16, Port>, index: usize, declared: &Declared) {
                 name: Arc::clone(&declared.name),
                 protocol: protocol.clone().or_else(known),
                 declared: true,
+                tls: declared.tls.clone(),
                 emit: declared.emit,
                 record: declared.record.clone(),
             };
@@ -308,6 +309,7 @@ fn catalog_ports(ports: &mut BTreeMap<u16, Port>) {
                     name: Arc::clone(&id),
                     protocol: Some(Arc::clone(&id)),
                     declared: false,
+                    tls: TlsDemand::None,
                     emit: Emit::Every,
                     record: None,
                 };

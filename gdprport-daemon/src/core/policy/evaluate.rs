@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::compiled::{Declaration, Where};
+use super::compiled::{Claim, Declaration, Where};
 use super::explain::{self, Question};
 use super::index::RuleIndex;
 use super::names::Names;
@@ -27,23 +27,26 @@ impl Declaration {
 impl Policy {
     /// What the policy says of a flow at this moment: `Declared` by the first written rule that allows it;
     /// `Undecided` if none does and one would, were evidence not missing; otherwise `Violation` with every reason
-    /// why the nearest rule (fewest failed keys, then first written) does not allow it.
+    /// why the nearest rule (fewest failed keys, then first written) does not allow it. What the port demands of the
+    /// encryption counts as one more key of every rule.
     ///
     /// The cost of `Declared` grows with the logarithm of the number of rules and peers; otherwise a bounded number of
     /// rules is compared to explain it.
     #[must_use]
     pub fn evaluate(&self, facts: &Facts<'_>, names: &Names, now: Timestamp) -> Verdict {
-        let violation =
-            |id, detail| Verdict::Violation { reasons: vec![Reason { id, detail }], nearest: None };
+        let Some(claim) = self.claim(facts, names) else {
+            let detail = format!("port {} is neither declared nor in the catalog", facts.number());
+            return violation(ReasonId::UndeclaredPort, detail);
+        };
+        claim.info.tls.weigh(facts.posture, self.by_rules(claim, facts, names, now))
+    }
+
+    /// The same, whatever was seen of the encryption.
+    fn by_rules(&self, claim: &Claim, facts: &Facts<'_>, names: &Names, now: Timestamp) -> Verdict {
         let number = facts.number();
-        let claim = self.claim(facts, names);
-        let Some(declaration) = claim.and_then(|claim| claim.declaration) else {
-            let detail = match claim {
-                Some(claim) => {
-                    format!("port {number} is {} by the catalog and is not declared", claim.info.name)
-                }
-                None => format!("port {number} is neither declared nor in the catalog"),
-            };
+        let Some(declaration) = claim.declaration else {
+            let name = &claim.info.name;
+            let detail = format!("port {number} is {name} by the catalog and is not declared");
             return violation(ReasonId::UndeclaredPort, detail);
         };
         let declaration = &self.declarations[declaration];
@@ -63,4 +66,8 @@ impl Policy {
         }
         explain::verdict(&Question { policy: self, declaration, facts, process, names, now })
     }
+}
+
+fn violation(id: ReasonId, detail: String) -> Verdict {
+    Verdict::Violation { reasons: vec![Reason { id, detail }], nearest: None }
 }

@@ -2,10 +2,11 @@
 //!
 //! Belongs here: the public face. Inside, in the order of the way a policy takes: `read`, `values` and `raw` (TOML to
 //! typed tables with places), `peers`, `pattern`, `rule` and `model` (what they mean together), `compiled`, `index`
-//! and `evaluate` (fast answers), `explain` (answers in words when nothing allows). `problem` holds what is wrong
+//! and `evaluate` (fast answers), `explain` (answers in words when nothing allows), `demand` (encryption). `problem` holds what is wrong
 //! with a file, `names` what the daemon knows of host names, `schema` the JSON Schema.
 
 mod compiled;
+mod demand;
 mod evaluate;
 mod explain;
 mod index;
@@ -29,9 +30,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{Direction, Endpoint, Process};
+use super::model::{Direction, Endpoint, Posture, Process};
 
 pub use compiled::{Policy, catalog_only};
+pub use demand::TlsDemand;
 pub use names::{Names, Resolution};
 pub use problem::{Problem, Problems, Severity};
 pub use schema::json_schema;
@@ -63,6 +65,8 @@ pub struct Facts<'a> {
     pub peer: Endpoint,
     /// The owner of the local end; `None` (or one whose attribution is `unknown`): not known.
     pub process: Option<&'a Process>,
+    /// What was seen of its encryption; `None`: nothing yet.
+    pub posture: Option<&'a Posture>,
 }
 
 impl Facts<'_> {
@@ -101,6 +105,8 @@ pub struct PortInfo {
     pub protocol: Option<Arc<str>>,
     /// `false`: watched because the catalog knows the number, not because a policy declares it.
     pub declared: bool,
+    /// What its declaration demands of the encryption of its flows.
+    pub tls: TlsDemand,
     /// Which events its flows produce.
     pub emit: Emit,
     /// The declared record of processing.

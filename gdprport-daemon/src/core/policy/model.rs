@@ -14,7 +14,7 @@ use super::raw::{RawController, RawPolicy, RawPort, RawRecord};
 use super::read::{OneOrMany, Text};
 use super::rule::{self, Rule};
 use super::values::{Numbers, RawService};
-use super::{Controller, Emit, Record};
+use super::{Controller, Emit, Record, TlsDemand};
 use crate::core::catalog;
 use crate::core::model::Direction;
 
@@ -41,8 +41,11 @@ pub(super) struct Declaration {
     pub numbers: Vec<At<Numbers>>,
     pub service: Service,
     pub protocol: Option<&'static catalog::Service>,
+    pub tls: TlsDemand,
     pub emit: Emit,
     pub record: Option<Arc<Record>>,
+    /// Whether a rule is written for it, usable or not.
+    pub ruled: bool,
     pub rules: Vec<Rule>,
 }
 
@@ -95,7 +98,7 @@ impl Model {
             overlap::check(&model, report);
         }
         host_bound(&model, report);
-        for declaration in model.declarations.iter().filter(|declaration| declaration.rules.is_empty()) {
+        for declaration in model.declarations.iter().filter(|declaration| !declaration.ruled) {
             let message =
                 format!("port {} has no rule, so nothing is declared on it", quoted(&declaration.name));
             report.warning(declaration.loc, message, "add a `[[port.allow]]`".to_owned());
@@ -123,7 +126,7 @@ impl Merge {
         self.controller = Some(raw.loc);
         let mut text = |text: Option<At<Text>>| text.map(|text| self.interner.text(&text.value));
         let (name, contact, dpo) = (text(raw.value.name), text(raw.value.contact), text(raw.value.dpo));
-        if contact.is_none() {
+        if contact.is_none() && !report.is_amiss(raw.loc, "contact") {
             let help = "Art. 30(1)(a) GDPR asks for name and contact details: add `contact = …`".to_owned();
             report.warning(raw.loc, "the controller has no `contact`", help);
         }
@@ -134,8 +137,10 @@ impl Merge {
         let loc = raw.loc;
         let raw = raw.value;
         let service = service(model, raw.service, raw.listen, loc, report);
-        let rules = raw.allow.into_iter().flat_map(|rules| rules.value);
-        let rules: Vec<_> = rules
+        let written = raw.allow.map_or_else(Vec::new, |rules| rules.value);
+        let ruled = !written.is_empty() || report.is_amiss(loc, "allow");
+        let rules: Vec<_> = written
+            .into_iter()
             .filter_map(|raw| {
                 if let Some(port) = &raw.value.port {
                     let help = "remove the key, or move the rule to a top-level `[[allow]]`".to_owned();
@@ -146,9 +151,15 @@ impl Merge {
             .collect();
         let record = raw.record.map(|raw| Arc::new(self.record(raw, report)));
         let (Some(name), Some(numbers)) = (raw.name, raw.port) else { return };
-        if record.is_none() {
+        if record.is_none() && !report.is_amiss(loc, "record") {
             let message = format!("port {} has no record of processing", quoted(&name.value));
             report.warning(name.loc, message, "Art. 30 GDPR asks for one: add `[port.record]`".to_owned());
+        }
+        if raw.tls.is_none() && !report.is_amiss(loc, "tls") {
+            let message =
+                format!("port {} has no tls demand, so it may talk in plaintext", quoted(&name.value));
+            let help = "add `tls = { min = \"1.3\" }`, or `tls = { required = false, why = … }` to say so";
+            report.warning(name.loc, message, help.to_owned());
         }
         let key = self.interner.text(&name.value);
         if let Some((_, first)) = self.ports.get(&key) {
@@ -168,8 +179,10 @@ impl Merge {
             numbers: numbers.value.0,
             service,
             protocol: raw.protocol.map(|protocol| protocol.value.0),
+            tls: raw.tls.map_or(TlsDemand::None, |tls| tls.value),
             emit: raw.emit.map_or(Emit::Every, |emit| emit.value),
             record,
+            ruled,
             rules: Vec::with_capacity(rules.len()),
         };
         let mut roles = HashMap::with_capacity(rules.len());
@@ -193,8 +206,10 @@ impl Merge {
             report.missing(port.loc, format!("no port is named {}", quoted(&port.value)), help);
             return;
         };
+        let declaration = &mut model.declarations[*index];
+        declaration.ruled = true;
         if let Some(rule) = rule::parse(raw, &model.sets, &mut self.interner, report) {
-            add(&mut model.declarations[*index], &mut self.roles[*index], rule, report);
+            add(declaration, &mut self.roles[*index], rule, report);
         }
     }
 
@@ -215,7 +230,8 @@ impl Merge {
             transfers: raw.transfers.map(|many| list(many.value)),
             measures: raw.measures.map(|many| list(many.value)),
         };
-        let missing = record.missing();
+        let mut missing = record.missing();
+        missing.retain(|key| !report.is_amiss(loc, key));
         if !missing.is_empty() {
             let message = format!("the record of processing has no `{}`", missing.join("`, `"));
             let help = "Art. 30(1) GDPR asks for them; an empty list says that there are none".to_owned();
@@ -300,8 +316,10 @@ fn service(
 ) -> Service {
     let Some(At { value: RawService::Remote(remote), .. }) = service else {
         let Some(listen) = listen else {
-            let help = "add `listen = …`, or `listen = [\"any\"]` to say so".to_owned();
-            report.warning(loc, "the port has no `listen`, so it may be bound to any address", help);
+            if !report.is_amiss(loc, "listen") {
+                let help = "add `listen = …`, or `listen = [\"any\"]` to say so".to_owned();
+                report.warning(loc, "the port has no `listen`, so it may be bound to any address", help);
+            }
             return Service::Local(None);
         };
         return Service::Local(Some(listen.value.0.iter().filter_map(|at| bound(at, report)).collect()));

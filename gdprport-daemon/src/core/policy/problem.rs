@@ -5,6 +5,7 @@
 //! [`EXCERPT`] characters, so that a hostile file cannot make its own error report large.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 
@@ -142,6 +143,8 @@ pub(super) struct Report<'s> {
     lines: Vec<OnceCell<Vec<usize>>>,
     /// Lines that are not TOML, by source: what stands there is a consequence, not a problem of its own.
     broken: Vec<Vec<usize>>,
+    /// Keys that are there and amiss, with the place of their table.
+    amiss: HashSet<(Loc, &'static str)>,
     found: Vec<Found>,
     omitted: usize,
     errors: usize,
@@ -154,6 +157,7 @@ impl<'s> Report<'s> {
             sources,
             lines: sources.iter().map(|_| OnceCell::new()).collect(),
             broken: vec![Vec::new(); sources.len()],
+            amiss: HashSet::new(),
             found: Vec::new(),
             omitted: 0,
             errors: 0,
@@ -165,12 +169,31 @@ impl<'s> Report<'s> {
         self.errors > 0
     }
 
+    /// How many errors there are so far, for a caller that has nothing to add to those of its parts.
+    pub const fn errors(&self) -> usize {
+        self.errors
+    }
+
     /// Finds what a mistyped word was meant to be; not looked for once no further error would be shown.
+    pub fn meant<'a>(&self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+        if self.errors >= SHOWN { None } else { nearest_word(word, known) }
+    }
+
+    /// The same as help.
     pub fn did_you_mean<'a>(&self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-        if self.errors >= SHOWN {
-            return None;
+        self.meant(word, known).map(did_you_mean)
+    }
+
+    /// This key of the table at this place is there, with a slip in its name or in its value that is reported: that
+    /// it is missing is no problem of its own.
+    pub fn amiss(&mut self, table: Loc, key: &'static str) {
+        if self.errors <= SHOWN {
+            self.amiss.insert((table, key));
         }
-        nearest_word(word, known).map(|near| format!("did you mean `{near}`?"))
+    }
+
+    pub fn is_amiss(&self, table: Loc, key: &'static str) -> bool {
+        self.amiss.contains(&(table, key))
     }
 
     /// Something that is not TOML.
@@ -293,6 +316,10 @@ pub(super) fn quoted(text: &str) -> String {
     let shown: String = text.chars().take(QUOTED).collect();
     let more = if shown.len() < text.len() { "…" } else { "" };
     format!("`{}{more}`", shown.escape_debug())
+}
+
+pub(super) fn did_you_mean(near: &str) -> String {
+    format!("did you mean `{near}`?")
 }
 
 /// The nearest of the known words, if one is near enough to be a slip.

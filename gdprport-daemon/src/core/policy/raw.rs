@@ -10,7 +10,7 @@ use toml::de::DeTable;
 use super::problem::{At, Loc, Report};
 use super::read::{Fields, Named, Node, OneOrMany, Read, Text, Until};
 use super::values::{Account, Mode, Numbers, Protocol, RawService, Version};
-use super::{Emit, Source};
+use super::{Emit, Source, TlsDemand};
 use crate::core::model::Direction;
 
 /// Declares tables, each with its name in messages and in the schema: required keys (with what to write in the message that misses them), optional keys, and keys
@@ -104,6 +104,8 @@ tables! {
             listen: OneOrMany<Text>,
             /// The protocol, from the catalog.
             protocol: Protocol,
+            /// What is demanded of the encryption: a least version, or that none is required and why.
+            tls: TlsDemand,
             /// What is done about violations.
             #[expect(dead_code, reason = "there is one mode only, and reading it is the check")]
             mode: Mode,
@@ -114,9 +116,7 @@ tables! {
             /// The rules: who may talk, with whom, in which direction.
             allow: Vec<At<RawRule>>,
         }
-        later {
-            tls = "what a connection negotiates is not looked at",
-        }
+        later {}
     }
 
     /// The record of processing (Art. 30(1)(b)–(g) GDPR): declared, never inferred.
@@ -168,6 +168,20 @@ tables! {
         later {
             volume = "bytes are counted but not limited",
         }
+    }
+
+    /// What is demanded of the encryption: either `min`, or the other two.
+    "`tls`" => struct RawTls as "Tls" {
+        required {}
+        optional {
+            /// The least version.
+            min: Text,
+            /// `false`: TLS is not required.
+            required: bool,
+            /// Why not.
+            why: Text,
+        }
+        later {}
     }
 
     /// One event for many flows.

@@ -15,7 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use toml::value::{Datetime, Offset};
 
-use super::problem::{At, Loc, Report, is_steering, quoted};
+use super::problem::{At, Loc, Report, did_you_mean, is_steering, quoted};
 
 /// How many bytes a text in a policy may have.
 pub(super) const TEXT_MAX: usize = 1024;
@@ -287,6 +287,8 @@ pub(super) struct Fields<'v, 'r, 's> {
     table: &'v DeTable<'v>,
     taken: Vec<&'static str>,
     refused: Vec<&'static str>,
+    /// Required keys that are not there, with what to write.
+    missing: Vec<(&'static str, &'static str)>,
     report: &'r mut Report<'s>,
 }
 
@@ -307,7 +309,7 @@ impl<'v, 'r, 's> Fields<'v, 'r, 's> {
         what: &'static str,
         report: &'r mut Report<'s>,
     ) -> Self {
-        Self { what, loc, table, taken: Vec::new(), refused: Vec::new(), report }
+        Self { what, loc, table, taken: Vec::new(), refused: Vec::new(), missing: Vec::new(), report }
     }
 
     fn entry(&self, key: &'static str) -> Option<(Loc, Node<'v>)> {
@@ -318,16 +320,19 @@ impl<'v, 'r, 's> Fields<'v, 'r, 's> {
     pub fn optional<T: Read>(&mut self, key: &'static str) -> Option<At<T>> {
         self.taken.push(key);
         let (_, node) = self.entry(key)?;
-        At::read(node, self.report)
+        let value = At::read(node, self.report);
+        if value.is_none() {
+            self.report.amiss(self.loc, key);
+        }
+        value
     }
 
-    pub fn required<T: Read>(&mut self, key: &'static str, hint: &str) -> Option<At<T>> {
+    pub fn required<T: Read>(&mut self, key: &'static str, hint: &'static str) -> Option<At<T>> {
         self.taken.push(key);
         if let Some((_, node)) = self.entry(key) {
             return At::read(node, self.report);
         }
-        let help = format!("add `{key} = {hint}`");
-        self.report.missing(self.loc, format!("{} has no `{key}`", self.what), help);
+        self.missing.push((key, hint));
         None
     }
 
@@ -340,7 +345,8 @@ impl<'v, 'r, 's> Fields<'v, 'r, 's> {
         }
     }
 
-    /// Reports every key that nobody asked for.
+    /// Reports every key that nobody asked for, and every required one that is not there: unless one of the
+    /// others is a slip of it.
     pub fn close(self) {
         for (name, _) in self.table {
             let key = name.get_ref().as_ref();
@@ -348,12 +354,21 @@ impl<'v, 'r, 's> Fields<'v, 'r, 's> {
                 continue;
             }
             let known = || self.taken.join("`, `");
-            let help = self
-                .report
-                .did_you_mean(key, self.taken.iter().copied())
-                .unwrap_or_else(|| format!("the keys here are `{}`", known()));
+            let help = match self.report.meant(key, self.taken.iter().copied()) {
+                Some(meant) => {
+                    self.report.amiss(self.loc, meant);
+                    did_you_mean(meant)
+                }
+                None => format!("the keys here are `{}`", known()),
+            };
             let message = format!("{} has no key {}", self.what, quoted(key));
             self.report.error(Loc::new(self.loc.source, &name.span()), message, help);
+        }
+        for (key, hint) in self.missing {
+            if !self.report.is_amiss(self.loc, key) {
+                let help = format!("add `{key} = {hint}`");
+                self.report.missing(self.loc, format!("{} has no `{key}`", self.what), help);
+            }
         }
     }
 }

@@ -9,12 +9,12 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::de::DeValue;
 
-use super::Emit;
-use super::problem::{Report, quoted};
-use super::raw::RawSummary;
-use super::read::{Node, OneOrMany, Read, Text};
+use super::problem::{At, Report, quoted};
+use super::raw::{RawSummary, RawTls};
+use super::read::{Node, OneOrMany, Read, TEXT_MAX, Text};
+use super::{Emit, TlsDemand};
 use crate::core::catalog;
-use crate::core::model::Direction;
+use crate::core::model::{Direction, TlsVersion};
 
 /// Implements `JsonSchema` for a type whose schema is written out.
 macro_rules! schema {
@@ -263,5 +263,72 @@ impl Read for Emit {
                 None
             }
         }
+    }
+}
+
+schema!(
+    TlsDemand,
+    json_schema!({ "anyOf": [
+        {
+            "type": "object",
+            "properties": { "min": { "enum": ["1.2", "1.3"] } },
+            "required": ["min"],
+            "additionalProperties": false,
+        },
+        {
+            "type": "object",
+            "properties": {
+                "required": { "const": false },
+                "why": { "type": "string", "minLength": 1, "maxLength": TEXT_MAX },
+            },
+            "required": ["required", "why"],
+            "additionalProperties": false,
+        },
+    ]})
+);
+
+/// Never `None`: a port whose demand was refused is not told that it has none as well.
+impl Read for TlsDemand {
+    fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
+        const HELP: &str = "write { min = \"1.3\" }, { min = \"1.2\" } or { required = false, why = … }";
+        let DeValue::Table(_) = node.value else {
+            node.refuse(HELP.trim_start_matches("write "), report);
+            return Some(Self::None);
+        };
+        let before = report.errors();
+        let raw = RawTls::read(node, report).filter(|_| report.errors() == before);
+        let Some(RawTls { min, required, why }) = raw else { return Some(Self::None) };
+        match (min, required, why) {
+            (Some(min), None, None) => match &*min.value.0 {
+                "1.2" => return Some(Self::AtLeast(TlsVersion::Tls12)),
+                "1.3" => return Some(Self::AtLeast(TlsVersion::Tls13)),
+                other => {
+                    let message = format!("{} is no version of TLS that can be demanded", quoted(other));
+                    report.error(min.loc, message, "write \"1.2\" or \"1.3\"".to_owned());
+                }
+            },
+            (None, Some(At { value: false, .. }), Some(why)) => {
+                return Some(Self::NotRequired { why: why.value.0.into() });
+            }
+            (None, Some(At { value: false, loc }), None) => {
+                let help = "add `why = \"…\"`".to_owned();
+                report.missing(loc, "`tls` does not say why none is required", help);
+            }
+            (None, Some(At { value: true, loc }), _) => {
+                report.missing(loc, "`tls` does not say which version is required", HELP.to_owned());
+            }
+            (Some(_), Some(At { value: false, loc }), _) => {
+                report.error(loc, "`required = false` contradicts `min`", HELP.to_owned());
+            }
+            (Some(_), Some(At { value: true, loc }), _) => {
+                let help = "remove it: `min` says so".to_owned();
+                report.error(loc, "`required = true` adds nothing to `min`", help);
+            }
+            (_, None, Some(why)) => {
+                report.error(why.loc, "`why` belongs to `required = false`", HELP.to_owned());
+            }
+            (None, None, None) => report.missing(node.loc, "`tls` demands nothing", HELP.to_owned()),
+        }
+        Some(Self::None)
     }
 }

@@ -1,7 +1,9 @@
 //! The catalog of hooks: what each gives, since which kernel, and what is lost without it.
 
+use aya::programs::CgroupSkbAttachType;
+
 /// How a hook is attached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Attach {
     /// `BPF_PROG_TYPE_CGROUP_SOCK_ADDR` at the cgroup2 root.
     SockAddr,
@@ -9,6 +11,8 @@ pub enum Attach {
     Sock,
     /// `BPF_PROG_TYPE_SOCK_OPS` at the cgroup2 root.
     SockOps,
+    /// `BPF_PROG_TYPE_CGROUP_SKB` at the cgroup2 root, for packets that leave or arrive.
+    Skb(CgroupSkbAttachType),
     /// A tracepoint, `category/name`.
     Tracepoint(&'static str, &'static str),
 }
@@ -142,5 +146,23 @@ pub const HOOKS: &[HookSpec] = &[
         since: "5.8",
         gives: "establishment, listeners, close, bytes, round-trip time",
         cost: "no flow can be seen",
+    },
+    HookSpec {
+        program: "gp_egress",
+        name: "cgroup_skb/egress",
+        attach: Attach::Skb(CgroupSkbAttachType::Egress),
+        required: false,
+        since: "5.10",
+        gives: "how a flow is encrypted, from what this end sends first",
+        cost: "the encryption of flows is unknown, or known from one direction only",
+    },
+    HookSpec {
+        program: "gp_ingress",
+        name: "cgroup_skb/ingress",
+        attach: Attach::Skb(CgroupSkbAttachType::Ingress),
+        required: false,
+        since: "5.10",
+        gives: "how a flow is encrypted, from what this end receives first",
+        cost: "the encryption of flows is unknown, or known from one direction only",
     },
 ];

@@ -14,14 +14,16 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage};
-use aya::programs::{CgroupAttachMode, CgroupSock, CgroupSockAddr, ProgramError, SockOps, TracePoint};
+use aya::programs::{
+    CgroupAttachMode, CgroupSkb, CgroupSock, CgroupSockAddr, ProgramError, SockOps, TracePoint,
+};
 use aya::{Ebpf, EbpfLoader};
 use gdprport_common::{Counters, ExecRecord, HOOKS, PortFlags, SocketOwner, TaskIdentity};
 
 use catalog::{Attach, HookSpec};
 pub use requirements::{LoadError, check_btf, check_capabilities, check_release};
 pub use ring::Ring;
-pub use tracefs::place as tracefs_place;
+pub use tracefs::{Tracefs, look as look_for_tracefs};
 
 /// `BPF_NOEXIST`: insert only what is not there.
 const NOEXIST: u64 = 1;
@@ -70,6 +72,17 @@ pub struct Probes {
     owners: SkStorage<MapData, SocketOwner>,
 }
 
+/// Checks what the kernel programs need of the machine, without touching anything.
+///
+/// # Errors
+/// The first thing that is missing and how to mend it.
+pub fn check(release: &str, cgroup_root: Option<&Path>) -> Result<(), LoadError> {
+    requirements::check_release(release)?;
+    requirements::check_capabilities()?;
+    requirements::check_btf()?;
+    cgroup_root.map(|_| ()).ok_or(LoadError::NoCgroup2)
+}
+
 impl Probes {
     /// Checks the machine, loads the programs and attaches every hook that the kernel offers. No port is
     /// watched yet. Must be called inside of a tokio runtime.
@@ -81,9 +94,7 @@ impl Probes {
         release: &str,
         cgroup_root: Option<PathBuf>,
     ) -> Result<(Self, Ring), LoadError> {
-        requirements::check_release(release)?;
-        requirements::check_capabilities()?;
-        requirements::check_btf()?;
+        check(release, cgroup_root.as_deref())?;
         let cgroup_root = cgroup_root.ok_or(LoadError::NoCgroup2)?;
         let cgroup = File::open(&cgroup_root)
             .map_err(|source| LoadError::Cgroup2 { path: cgroup_root.clone(), source })?;
@@ -144,7 +155,7 @@ impl Probes {
         let on = wanted.iter().filter(|port| self.watched.binary_search(port).is_err());
         let changes: Vec<(u16, PortFlags)> = off
             .map(|port| (*port, PortFlags::default()))
-            .chain(on.map(|port| (*port, PortFlags::WATCHED)))
+            .chain(on.map(|port| (*port, PortFlags::WATCHED.with(PortFlags::POSTURE))))
             .collect();
         for (port, flags) in changes {
             self.ports.set(u32::from(port), flags.0, 0).map_err(|e| map_error("PORTS", &e))?;
@@ -264,6 +275,11 @@ fn attach(object: &mut Ebpf, spec: &HookSpec, cgroup: &File) -> Result<(), Progr
             let program: &mut SockOps = program.try_into()?;
             program.load()?;
             program.attach(cgroup, mode)?;
+        }
+        Attach::Skb(direction) => {
+            let program: &mut CgroupSkb = program.try_into()?;
+            program.load()?;
+            program.attach(cgroup, direction, mode)?;
         }
         Attach::Tracepoint(category, name) => {
             let program: &mut TracePoint = program.try_into()?;

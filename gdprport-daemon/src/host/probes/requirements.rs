@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-/// Why the kernel programs cannot run here. Each message is one sentence: what, where, what to do.
+/// Why the kernel programs cannot run here. Each message says what and where; what to do is the [`remedy`]
+/// beside it.
+///
+/// [`remedy`]: LoadError::remedy
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A capability is missing.
-    #[error(
-        "loading kernel programs needs {needed}, and this process lacks {missing}: run it as root \
-         (`sudo gdprport daemon run`) or through its systemd unit"
-    )]
+    #[error("loading kernel programs needs {needed}, and this process lacks {missing}")]
     Capabilities {
         /// All that are needed.
         needed: &'static str,
@@ -17,19 +17,16 @@ pub enum LoadError {
         missing: String,
     },
     /// The kernel is older than anything that works.
-    #[error("Linux {release} is too old: gdprport needs Linux 5.10 or newer; upgrade this host's kernel")]
+    #[error("Linux {release} is too old: gdprport needs Linux 5.10 or newer")]
     TooOld {
         /// The running release.
         release: String,
     },
     /// There is no cgroup2 hierarchy.
-    #[error(
-        "no cgroup2 hierarchy is mounted, and the kernel programs attach to its root: mount it with \
-         `mount -t cgroup2 none /sys/fs/cgroup` (or boot with `systemd.unified_cgroup_hierarchy=1`)"
-    )]
+    #[error("no cgroup2 hierarchy is mounted, and the kernel programs attach to its root")]
     NoCgroup2,
     /// The cgroup2 root cannot be opened.
-    #[error("cannot open the cgroup2 root {}: {source}; run it as root", path.display())]
+    #[error("cannot open the cgroup2 root {}: {source}", path.display())]
     Cgroup2 {
         /// Where it is.
         path: PathBuf,
@@ -37,15 +34,10 @@ pub enum LoadError {
         source: std::io::Error,
     },
     /// The kernel has no type information.
-    #[error(
-        "this kernel has no type information (/sys/kernel/btf/vmlinux), which the socket storage needs: \
-         use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as all distribution kernels since 2020 are"
-    )]
+    #[error("this kernel has no type information (/sys/kernel/btf/vmlinux), which the socket storage needs")]
     NoBtf,
     /// A required program was refused.
-    #[error(
-        "the kernel ({release}) refused the required hook {hook}: {reason}; `gdprport doctor` shows all hooks"
-    )]
+    #[error("the kernel ({release}) refused the required hook {hook}: {reason}")]
     Refused {
         /// The hook.
         hook: &'static str,
@@ -70,6 +62,27 @@ pub enum LoadError {
         /// What went wrong.
         reason: String,
     },
+}
+
+impl LoadError {
+    /// What to do about it, where something can be done.
+    #[must_use]
+    pub const fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Capabilities { .. } | Self::Cgroup2 { .. } => {
+                Some("run it as root (`sudo gdprport …`) or through its systemd unit")
+            }
+            Self::TooOld { .. } => Some("upgrade this host's kernel"),
+            Self::NoCgroup2 => Some(
+                "mount it with `mount -t cgroup2 none /sys/fs/cgroup` (or boot with \
+                 `systemd.unified_cgroup_hierarchy=1`)",
+            ),
+            Self::NoBtf => Some(
+                "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as all distribution kernels since 2020 are",
+            ),
+            Self::Refused { .. } | Self::Object { .. } | Self::Map { .. } => None,
+        }
+    }
 }
 
 /// Capabilities by number (include/uapi/linux/capability.h), all of which `CAP_SYS_ADMIN` stands for.

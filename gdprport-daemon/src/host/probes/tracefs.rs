@@ -1,5 +1,6 @@
 //! Tracepoint formats: where their fields lie differs between kernels, and tracefs tells.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rustix::mount::{MountFlags, mount};
@@ -7,10 +8,42 @@ use rustix::mount::{MountFlags, mount};
 /// Where the kernel documents that tracefs is mounted (Documentation/trace/ftrace.rst).
 const MOUNT_POINTS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
-/// Where tracefs is mounted, `None` if it is not.
+/// What can be seen of tracefs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tracefs {
+    /// It is mounted here.
+    At(PathBuf),
+    /// Only root may look into this directory, so it may be mounted there.
+    Hidden(PathBuf),
+    /// It is not mounted.
+    Absent,
+}
+
+/// Looks for tracefs at its usual places.
 #[must_use]
-pub fn place() -> Option<PathBuf> {
-    MOUNT_POINTS.iter().map(Path::new).find(|dir| dir.join("events").is_dir()).map(Path::to_owned)
+pub fn look() -> Tracefs {
+    look_in(&MOUNT_POINTS.map(Path::new))
+}
+
+fn look_in(places: &[&Path]) -> Tracefs {
+    let mut seen = Tracefs::Absent;
+    for place in places {
+        match std::fs::metadata(place.join("events")) {
+            Ok(events) if events.is_dir() => return Tracefs::At((*place).to_owned()),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied && seen == Tracefs::Absent => {
+                seen = Tracefs::Hidden((*place).to_owned());
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    seen
+}
+
+fn place() -> Option<PathBuf> {
+    match look() {
+        Tracefs::At(place) => Some(place),
+        Tracefs::Hidden(_) | Tracefs::Absent => None,
+    }
 }
 
 /// Finds tracefs, mounting it at its usual place if nobody has: minimal systems and containers leave it
@@ -49,7 +82,7 @@ fn parse_offset(format: &str, field: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_offset;
+    use super::*;
 
     const FORK_5_10: &str = "name: sched_process_fork\nID: 316\nformat:\n\
         \tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n\n\
@@ -67,6 +100,16 @@ mod tests {
         assert_eq!(parse_offset(FORK_6_18, "child_pid"), Some(20));
         assert_eq!(parse_offset(FORK_5_10, "parent_comm"), Some(8));
         assert_eq!(parse_offset(FORK_6_18, "parent_comm"), Some(8));
+    }
+
+    #[test]
+    fn tracefs_is_the_first_place_that_has_events() {
+        let dir = tempfile::tempdir().expect("directory");
+        let (first, second) = (dir.path().join("tracing"), dir.path().join("debug"));
+        let places = [first.as_path(), second.as_path()];
+        assert_eq!(look_in(&places), Tracefs::Absent);
+        std::fs::create_dir_all(second.join("events")).expect("directory");
+        assert_eq!(look_in(&places), Tracefs::At(second.clone()));
     }
 
     #[test]

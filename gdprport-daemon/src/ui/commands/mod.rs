@@ -4,14 +4,25 @@ mod events;
 mod policy;
 mod run;
 
-use anyhow::Context;
+use std::path::PathBuf;
+
+use anyhow::anyhow;
 use tokio::runtime::{self, Runtime};
 
 use super::cli::{Cli, Command, DaemonCommand, FlowsArgs, PolicyCommand};
+use super::format::clean_lines;
 use super::{Exit, Out, doctor, flows, status};
-use crate::app;
+use crate::app::{self, PolicyFiles};
 use crate::control::api::{CheckResult, FlowQuery};
 use crate::control::client::{Client, ClientError};
+
+/// Where the policy is unless it is named.
+const ETC: &str = "/etc/gdprport";
+
+/// The files named, or those of the host.
+fn policy_files(named: Vec<PathBuf>) -> PolicyFiles {
+    if named.is_empty() { PolicyFiles::Directory(ETC.into()) } else { PolicyFiles::Named(named) }
+}
 
 pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
     // The daemon's own sink writes to standard output, which `Out` would lock.
@@ -45,6 +56,14 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
             let report = match runtime()?.block_on(client.doctor()) {
                 Ok(answer) => answer.value,
                 Err(ClientError::NoDaemon(_)) => app::examine(None),
+                // The host can be examined by anybody; that a daemon could not be asked has to be said.
+                Err(error @ ClientError::Denied { .. }) => {
+                    eprintln!(
+                        "gdprport: {}; the host was examined without its daemon",
+                        clean_lines(&error.to_string())
+                    );
+                    app::examine(None)
+                }
                 Err(error) => return Err(error.into()),
             };
             if cli.json {
@@ -62,7 +81,10 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
 
 /// A client has one thing to wait for at a time: one thread is enough.
 fn runtime() -> anyhow::Result<Runtime> {
-    runtime::Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")
+    runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| anyhow!("cannot start the async runtime: {error}"))
 }
 
 fn reload(client: &Client, json: bool, out: &mut Out) -> anyhow::Result<Exit> {

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::super::format;
 use super::super::{Exit, Out, problems};
-use crate::app::{PolicyError, PolicyFiles};
+use crate::app::PolicyError;
 use crate::core::policy::{self, Problem, Severity};
 
 /// The answer of `policy check --json`.
@@ -18,18 +19,24 @@ struct Checked {
 
 /// Reads the files as the daemon would and shows every problem.
 pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
-    let count = files.len();
-    let (checked, summary) = match PolicyFiles::Named(files).load() {
+    let (checked, summary) = match super::policy_files(files).load() {
+        Ok(loaded) if loaded.files.is_empty() => {
+            let summary = format!("valid: no file in {}, so the built-in catalog applies\n", super::ETC);
+            (Checked { valid: true, digest: None, problems: Vec::new() }, summary)
+        }
         Ok(loaded) => {
             let policy = &loaded.policy;
             let warnings = policy.warnings().to_vec();
             let ports = policy.watched().filter(|port| port.declared).count();
+            let warned = match warnings.len() {
+                0 => String::new(),
+                warnings => format!(", {}", counted(warnings, "warning")),
+            };
             let summary = format!(
-                "valid: {}, {}, {} in {}\n{}\n",
+                "valid: {}, {}{warned} in {}\n{}\n",
                 counted(ports, "declared port"),
                 counted(policy.rules(), "rule"),
-                counted(warnings.len(), "warning"),
-                counted(count, "file"),
+                counted(loaded.files.len(), "file"),
                 policy.digest(),
             );
             let digest = Some(policy.digest().to_owned());
@@ -69,6 +76,5 @@ pub(super) fn schema(out: &mut Out) -> anyhow::Result<Exit> {
 }
 
 fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
+    format::counted(count as u64, what)
 }

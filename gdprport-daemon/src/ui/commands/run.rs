@@ -11,21 +11,13 @@ use tracing_subscriber::EnvFilter;
 use super::super::cli::{Color, EventsTarget, RunArgs};
 use super::super::lines::Lines;
 use super::super::{Exit, problems};
-use crate::app::{self, Config, PolicyError, PolicyFiles, RunError, RunOptions};
-use crate::out::{Format, Render};
-
-/// Where the policy is unless it is named.
-const ETC: &str = "/etc/gdprport";
+use crate::app::{self, Config, Format, PolicyError, PolicyFiles, Render, RunError, RunOptions};
 
 /// Runs the daemon in the foreground until it is told to stop.
 pub(super) fn daemon(args: RunArgs, socket: PathBuf, color: Color) -> anyhow::Result<Exit> {
     log_to_stderr();
     let config = Config::load(&args.config)?;
-    let policy = match (args.no_policy, args.policy) {
-        (true, _) => PolicyFiles::Catalog,
-        (false, files) if files.is_empty() => PolicyFiles::Directory(ETC.into()),
-        (false, files) => PolicyFiles::Named(files),
-    };
+    let policy = if args.no_policy { PolicyFiles::Catalog } else { super::policy_files(args.policy) };
     let (to_stdout, file) = match args.events {
         Some(EventsTarget::Stdout) => (Some(Format::Native), config.events.file.clone()),
         Some(EventsTarget::File(file)) => (lines_if_terminal(color), Some(file)),

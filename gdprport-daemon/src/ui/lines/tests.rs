@@ -62,8 +62,8 @@ fn lines_are_no_wider_than_the_terminal_unless_something_is_wrong() {
         let lines = Lines::new(false, width(columns), TimeZone::UTC);
         for event in samples::events() {
             let line = render(&lines, std::slice::from_ref(&event));
-            let keep =
-                !matches!(event.body.verdict(), Some(Verdict::Declared { .. } | Verdict::Undecided { .. }));
+            let wrong = matches!(event.body.kind(), Kind::Violation | Kind::Finding);
+            let keep = event.body.verdict().is_none() || wrong;
             assert!(keep || line.trim_end().chars().count() <= usize::from(columns), "{columns}: {line}");
         }
     }
@@ -78,6 +78,43 @@ fn names_from_outside_are_cut_and_cannot_command_the_terminal() {
     let line = render(&Lines::new(false, width(120), TimeZone::UTC), &[event]);
     assert!(!line.contains(['\u{1b}', '\u{202e}']) && line.contains('…'), "{line}");
     assert!(line.contains("✓ orders-api"), "the verdict is still there: {line}");
+}
+
+#[test]
+fn a_long_name_is_cut_and_its_number_is_not() {
+    let mut event = samples::event(Kind::FlowOpen);
+    let Body::FlowOpen(flow) = &mut event.body else { panic!("asked for a flow.open") };
+    let process = Arc::make_mut(flow.process.as_mut().expect("the sample has an owner"));
+    process.exe = Some("/usr/bin/redis-check-rdb".into());
+    process.comm = Some("redis-server".into());
+    let shown =
+        |columns| render(&Lines::new(false, width(columns), TimeZone::UTC), std::slice::from_ref(&event));
+    assert!(shown(80).contains(" redis-serv…[4242]… 10.0.2.7"), "{}", shown(80));
+    assert!(shown(200).contains(" redis-server (redis-check-rdb)[4242] post"), "{}", shown(200));
+}
+
+#[test]
+fn a_reason_is_said_by_the_violation_and_by_nothing_else() {
+    let lines = Lines::new(false, width(200), TimeZone::UTC);
+    for event in samples::events() {
+        let line = render(&lines, std::slice::from_ref(&event));
+        let reason = line.contains("undeclared-peer") || line.contains("exposed-listener");
+        assert_eq!(reason, event.body.kind() == Kind::Violation, "{line}");
+    }
+}
+
+#[test]
+fn without_a_policy_nothing_is_called_a_violation() {
+    let mut event = samples::event(Kind::FlowFail);
+    let Body::FlowFail(flow) = &mut event.body else { panic!("asked for a flow.fail") };
+    flow.policy = None;
+    let line = render(&Lines::new(false, None, TimeZone::UTC), &[event]);
+    assert!(line.ends_with("  refused ✗ undeclared\n"), "{line}");
+    let mut event = samples::event(Kind::PolicyApplied);
+    let Body::PolicyApplied(applied) = &mut event.body else { panic!("asked for a policy.applied") };
+    applied.policy.files.clear();
+    let line = render(&Lines::new(false, None, TimeZone::UTC), &[event]);
+    assert!(line.ends_with("§ policy     built-in catalog\n"), "{line}");
 }
 
 #[test]

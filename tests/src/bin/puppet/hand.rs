@@ -63,7 +63,7 @@ pub(crate) fn setuid(uid: u32) -> Answer {
 
 /// Gives a descriptor to whoever takes it at `path` (the taker listens there).
 pub(crate) fn give(path: &str, what: &impl AsFd) -> Answer {
-    let to = UnixStream::connect(path)?;
+    let to = connect(path)?;
     let fds = [what.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
@@ -72,6 +72,19 @@ pub(crate) fn give(path: &str, what: &impl AsFd) -> Answer {
     }
     rustix::net::sendmsg(&to, &[IoSlice::new(b"!")], &mut control, SendFlags::empty())?;
     Ok(String::new())
+}
+
+/// The path is there from bind on, and answers from listen on, a moment later.
+fn connect(path: &str) -> io::Result<UnixStream> {
+    for _ in 0..500 {
+        match UnixStream::connect(path) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            other => return other,
+        }
+    }
+    UnixStream::connect(path)
 }
 
 /// Receives one descriptor at `path`.

@@ -60,7 +60,7 @@ impl Served {
                                     flows[0].port = port.into();
                                 }
                                 let matching = query.limit as u64;
-                                let _ = reply.send(FlowsReply { matching, flows });
+                                let _ = reply.send(FlowsReply { watched: true, matching, flows });
                             }
                             Some(Request::Follow(follower, reply)) => {
                                 followers.push(follower);

@@ -133,7 +133,8 @@ fn a_port_tells_what_was_declared_of_it() {
 #[test]
 fn what_art_30_asks_for_and_is_not_declared_is_a_warning() {
     let policy = policy(
-        "version = 1\n[[port]]\nname = \"db\"\nport = 5432\nlisten = \"any\"\n[port.record]\nowner = \"x\"\n",
+        "version = 1\n[[port]]\nname = \"db\"\nport = 5432\nlisten = \"any\"\n\
+         tls = { min = \"1.3\" }\n[port.record]\nowner = \"x\"\n",
     );
     let warnings: Vec<String> = policy.warnings().iter().map(ToString::to_string).collect();
     assert_snapshot!(warnings.join("\n\n"), @r#"
@@ -147,8 +148,8 @@ fn what_art_30_asks_for_and_is_not_declared_is_a_warning() {
        |        ^^^^
        = help: add a `[[port.allow]]`
 
-    policy.toml:6:1: warning: the record of processing has no `purpose`, `subjects`, `data`, `recipients`, `transfers`, `retention`
-     6 | [port.record]
+    policy.toml:7:1: warning: the record of processing has no `purpose`, `subjects`, `data`, `recipients`, `transfers`, `retention`
+     7 | [port.record]
        | ^^^^^^^^^^^^^
        = help: Art. 30(1) GDPR asks for them; an empty list says that there are none
     "#);

@@ -23,6 +23,7 @@ port = 5432
 service = "local"
 listen = ["10.0.2.15", "loopback"]
 protocol = "postgresql"
+tls = { min = "1.3" }
 mode = "observe"
 emit = "every"
 
@@ -51,8 +52,14 @@ process = { unit = "backup.service", container = "*" }
 until = 2027-01-31
 "#;
 
+/// The verdict on a flow that is encrypted as well as can be.
+fn encrypted(policy: &Policy, facts: &Facts<'_>, names: &Names) -> Verdict {
+    let posture = Posture::new(PostureState::Tls13, "ServerHello");
+    policy.evaluate(&Facts { posture: Some(&posture), ..*facts }, names, time(NOW))
+}
+
 fn ask(policy: &Policy, facts: &Facts<'_>) -> String {
-    line(&policy.evaluate(facts, &Names::default(), time(NOW)))
+    line(&encrypted(policy, facts, &Names::default()))
 }
 
 /// One port, one rule with these keys.
@@ -85,7 +92,7 @@ fn every_undeclared_thing_is_named_with_the_nearest_rule() {
     );
     let thief =
         Process { user: Some("etl".into()), uid: 1001, exe: Some("/usr/bin/nc".into()), ..postgres() };
-    let verdict = policy.evaluate(&accepted(5432, "10.0.2.77", Some(&thief)), &Names::default(), time(NOW));
+    let verdict = encrypted(&policy, &accepted(5432, "10.0.2.77", Some(&thief)), &Names::default());
     assert_eq!(line(&verdict), "violation undeclared-process nearest orders-api(exe,user)");
     assert_eq!(
         verdict.reasons()[0].detail,
@@ -171,7 +178,7 @@ fn an_unresolved_host_name_is_undecided_until_it_is_resolved() {
         ..postgres()
     };
     let facts = connected(5432, "10.9.9.9", Some(&job));
-    let ask = |names: &Names| line(&policy.evaluate(&facts, names, time(NOW)));
+    let ask = |names: &Names| line(&encrypted(&policy, &facts, names));
     assert_eq!(
         ask(&Names::default()),
         "undecided the host name backup-1.internal is not resolved yet nearest nightly-backup"

@@ -35,6 +35,46 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
 }
 
 #[test]
+fn a_slip_is_told_once_and_not_as_a_lack_too() {
+    let text = format!(
+        "{}\n[port.record]\npurpose = \"orders\"\nsubject = [\"customers\"]\ndata = 5\nrecipients = []\n\
+         transfers = []\nretention = \"1 year\"\n[[port.allow]]\nrole = \"r\"\ndirection = \"in\"\n\
+         peer = [\"any\"]\nproces = {{ unit = \"x\" }}",
+        port("name = \"db\"\nport = 5432\nlistens = [\"any\"]\ntls = 1")
+    );
+    assert_snapshot!(problems(&text), @r#"
+    policy.toml:8:1: error: a port has no key `listens`
+     8 | listens = ["any"]
+       | ^^^^^^^
+       = help: did you mean `listen`?
+
+    policy.toml:9:7: error: expected { min = "1.3" }, { min = "1.2" } or { required = false, why = … }, found the number `1`
+     9 | tls = 1
+       |       ^
+
+    policy.toml:13:1: error: a record has no key `subject`
+     13 | subject = ["customers"]
+        | ^^^^^^^
+        = help: did you mean `subjects`?
+
+    policy.toml:14:8: error: expected a text, found the number `5`
+     14 | data = 5
+        |        ^
+        = help: write it in quotes
+
+    policy.toml:21:1: error: a rule has no key `peer`
+     21 | peer = ["any"]
+        | ^^^^
+        = help: did you mean `peers`?
+
+    policy.toml:22:1: error: a rule has no key `proces`
+     22 | proces = { unit = "x" }
+        | ^^^^^^
+        = help: did you mean `process`?
+    "#);
+}
+
+#[test]
 fn a_missing_version_is_asked_for() {
     assert_snapshot!(errors("[[port]]\nname = \"db\"\nport = 5432\n"), @r"
     policy.toml:1:1: error: the policy has no `version`
@@ -57,7 +97,7 @@ fn another_version_is_refused() {
 #[test]
 fn keys_that_this_version_does_not_have_yet_are_refused_one_by_one() {
     assert_snapshot!(errors(&port(
-        "name = \"db\"\nport = 5432\nmode = \"enforce\"\ntls = { min = \"1.3\" }\n[[port.allow]]\nrole = \"r\"\n\
+        "name = \"db\"\nport = 5432\nmode = \"enforce\"\n[[port.allow]]\nrole = \"r\"\n\
          direction = \"in\"\npeers = [\"any\"]\nvolume = { per = \"1d\", max = \"50GiB\" }"
     )), @r#"
     policy.toml:8:8: error: this version does not have `mode = "enforce"` yet
@@ -65,13 +105,8 @@ fn keys_that_this_version_does_not_have_yet_are_refused_one_by_one() {
        |        ^^^^^^^^^
        = help: violations are told, not prevented; write "observe" or remove the key
 
-    policy.toml:9:1: error: this version does not have `tls` yet
-     9 | tls = { min = "1.3" }
-       | ^^^
-       = help: what a connection negotiates is not looked at; remove the key
-
-    policy.toml:14:1: error: this version does not have `volume` yet
-     14 | volume = { per = "1d", max = "50GiB" }
+    policy.toml:13:1: error: this version does not have `volume` yet
+     13 | volume = { per = "1d", max = "50GiB" }
         | ^^^^^^
         = help: bytes are counted but not limited; remove the key
     "#);

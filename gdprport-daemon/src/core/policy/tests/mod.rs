@@ -10,6 +10,7 @@ mod mistakes;
 mod reference;
 mod scale;
 mod schema;
+mod tls;
 mod totality;
 
 use std::net::IpAddr;
@@ -17,7 +18,9 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::{Facts, Names, Policy, Problems, Resolution, Source, compile};
-use crate::core::model::{Attribution, Container, Direction, Endpoint, Process};
+use crate::core::model::{
+    Attribution, Container, Direction, Endpoint, Posture, PostureState, Process, TlsVersion,
+};
 use crate::core::verdict::Verdict;
 
 fn source(name: &str, text: &str) -> Source {
@@ -73,6 +76,7 @@ fn accepted<'a>(port: u16, peer: &str, process: Option<&'a Process>) -> Facts<'a
         local: Endpoint::new(ip("10.0.2.15"), port),
         peer: Endpoint::new(ip(peer), 50123),
         process,
+        posture: None,
     }
 }
 
@@ -83,6 +87,7 @@ fn connected<'a>(port: u16, peer: &str, process: Option<&'a Process>) -> Facts<'
         local: Endpoint::new(ip("10.0.2.15"), 50123),
         peer: Endpoint::new(ip(peer), port),
         process,
+        posture: None,
     }
 }
 

@@ -9,6 +9,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
+use crate::core::model::PostureState::{
+    EncryptedOther, Plaintext, StarttlsRefused, StarttlsUpgraded, Tls12, Tls13, WeakTls,
+};
 
 const ADDRESSES: [&str; 8] =
     ["10.0.2.7", "10.0.2.8", "10.9.9.9", "127.0.0.1", "::1", "fd00::5", "192.0.2.1", "::ffff:10.0.2.7"];
@@ -46,6 +49,30 @@ const UNTIL: [(&str, bool); 5] = [
     ("2026-06-15T14:00:00+02:00", false),
 ];
 
+/// What a port may demand of TLS, and which of `POSTURES`' answers is right for it.
+const DEMANDS: [(&str, Option<usize>); 4] = [
+    ("", None),
+    ("tls = { required = false, why = \"a test\" }\n", None),
+    ("tls = { min = \"1.2\" }\n", Some(0)),
+    ("tls = { min = \"1.3\" }\n", Some(1)),
+];
+/// What was seen, whether that is at least TLS 1.2 and at least 1.3 (`None`: not known), and what it is called if not.
+type Seen = (PostureState, Option<TlsVersion>, [Option<bool>; 2], &'static str);
+const POSTURES: [Seen; 12] = [
+    (Tls13, Some(TlsVersion::Tls13), [Some(true), Some(true)], ""),
+    (Tls12, Some(TlsVersion::Tls12), [Some(true), Some(false)], "weak-tls"),
+    (StarttlsUpgraded, Some(TlsVersion::Tls13), [Some(true), Some(true)], ""),
+    (StarttlsUpgraded, Some(TlsVersion::Tls12), [Some(true), Some(false)], "weak-tls"),
+    (StarttlsUpgraded, None, [None, None], ""),
+    (WeakTls, Some(TlsVersion::Tls11), [Some(false), Some(false)], "weak-tls"),
+    (WeakTls, Some(TlsVersion::Tls12), [Some(false), Some(false)], "weak-tls"),
+    (Plaintext, Some(TlsVersion::Tls12), [Some(false), Some(false)], "plaintext"),
+    (Plaintext, None, [Some(false), Some(false)], "plaintext"),
+    (StarttlsRefused, None, [Some(false), Some(false)], "tls-refused"),
+    (EncryptedOther, None, [None, None], ""),
+    (PostureState::Unknown, None, [None, None], ""),
+];
+
 #[derive(Debug, Clone)]
 struct Rule {
     inward: bool,
@@ -60,6 +87,8 @@ struct Asked {
     inward: bool,
     peer: &'static str,
     process: Option<Process>,
+    /// An index into `POSTURES`; `None`: nothing was seen yet.
+    posture: Option<usize>,
     /// By host: `None` never resolved, `Some(None)` failed, or the addresses.
     hosts: [Option<Option<Vec<&'static str>>>; 2],
 }
@@ -100,12 +129,14 @@ fn asked() -> impl Strategy<Value = Asked> {
             ..postgres()
         });
     let host = || option::weighted(0.8, option::weighted(0.8, vec(select(ADDRESSES.to_vec()), 0..3)));
-    (any::<bool>(), select(ADDRESSES.to_vec()), option::weighted(0.9, process), [host(), host()])
-        .prop_map(|(inward, peer, process, hosts)| Asked { inward, peer, process, hosts })
+    let posture = option::weighted(0.9, 0..POSTURES.len());
+    (any::<bool>(), select(ADDRESSES.to_vec()), option::weighted(0.9, process), posture, [host(), host()])
+        .prop_map(|(inward, peer, process, posture, hosts)| Asked { inward, peer, process, posture, hosts })
 }
 
-fn written(rules: &[Rule]) -> String {
-    let mut text = format!("version = 1\n{SETS}[[port]]\nname = \"db\"\nport = 5432\n");
+fn written(demand: usize, rules: &[Rule]) -> String {
+    let demand = DEMANDS[demand].0;
+    let mut text = format!("version = 1\n{SETS}[[port]]\nname = \"db\"\nport = 5432\n{demand}");
     for (number, rule) in rules.iter().enumerate() {
         let list = |values: Vec<&str>| format!("[\"{}\"]", values.join("\", \""));
         let direction = if rule.inward { "in" } else { "out" };
@@ -198,8 +229,16 @@ fn naive_peers(rule: &Rule, asked: &Asked) -> Option<bool> {
     if unknown { None } else { Some(false) }
 }
 
-/// The verdict on one line, as `line` writes it but for what is missing.
-fn naive(rules: &[Rule], asked: &Asked) -> String {
+/// Whether the demand is met, and what it is called if not.
+fn naive_tls(demand: usize, asked: &Asked) -> (Option<bool>, &'static str) {
+    let Some(column) = DEMANDS[demand].1 else { return (Some(true), "") };
+    asked.posture.map_or((None, ""), |posture| (POSTURES[posture].2[column], POSTURES[posture].3))
+}
+
+/// The verdict on one line, as `line` writes it but for what is missing. What the port demands of TLS is read as one
+/// more key of every rule.
+fn naive(demand: usize, rules: &[Rule], asked: &Asked) -> String {
+    let (tls, called) = naive_tls(demand, asked);
     let process = asked.process.as_ref().filter(|process| process.attribution != Attribution::Unknown);
     let mut undecided: Option<(usize, usize)> = None;
     let mut nearest: Option<(usize, usize, usize, Vec<&str>)> = None;
@@ -217,6 +256,7 @@ fn naive(rules: &[Rule], asked: &Asked) -> String {
             note(naive_key(key, patterns, process), KEYS[key]);
         }
         note(Some(rule.until.is_none_or(|until| !UNTIL[until].1)), "until");
+        note(tls, "tls");
         if failed.is_empty() && unknown == 0 {
             return format!("declared r{number}");
         }
@@ -231,7 +271,8 @@ fn naive(rules: &[Rule], asked: &Asked) -> String {
         return format!("undecided nearest r{number}");
     }
     let Some((_, _, number, failed)) = nearest else {
-        return "violation undeclared-direction nearest -".to_owned();
+        let tls = if tls == Some(false) { format!(",{called}") } else { String::new() };
+        return format!("violation undeclared-direction{tls} nearest -");
     };
     let mut reasons = Vec::new();
     if failed.contains(&"peers") {
@@ -242,6 +283,9 @@ fn naive(rules: &[Rule], asked: &Asked) -> String {
     }
     if failed.contains(&"direction") {
         reasons.push("undeclared-direction");
+    }
+    if failed.contains(&"tls") {
+        reasons.push(called);
     }
     if failed.contains(&"until") {
         reasons.push("rule-expired");
@@ -261,6 +305,11 @@ fn compiled(policy: &Policy, asked: &Asked) -> String {
     let process = asked.process.as_ref();
     let facts =
         if asked.inward { accepted(5432, asked.peer, process) } else { connected(5432, asked.peer, process) };
+    let posture = asked.posture.map(|posture| {
+        let (state, version, ..) = POSTURES[posture];
+        Posture { version, ..Posture::new(state, "seen") }
+    });
+    let facts = Facts { posture: posture.as_ref(), ..facts };
     match policy.evaluate(&facts, &names, time(NOW)) {
         Verdict::Undecided { missing, nearest } => {
             assert!(
@@ -277,13 +326,17 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_compiled_policy_agrees_with_a_naive_reading(rules in rules(), questions in vec(asked(), 1..8)) {
-        let text = written(&rules);
+    fn the_compiled_policy_agrees_with_a_naive_reading(
+        demand in 0..DEMANDS.len(),
+        rules in rules(),
+        questions in vec(asked(), 1..8),
+    ) {
+        let text = written(demand, &rules);
         let policy = compile(&[source("policy.toml", &text)]).map_err(|problems| {
             TestCaseError::fail(format!("{problems}\n{text}"))
         })?;
         for asked in &questions {
-            prop_assert_eq!(compiled(&policy, asked), naive(&rules, asked), "{:?}\n{}", asked, text);
+            prop_assert_eq!(compiled(&policy, asked), naive(demand, &rules, asked), "{:?}\n{}", asked, text);
         }
     }
 }
@@ -297,10 +350,20 @@ fn the_generators_reach_every_outcome() {
     for _ in 0..400 {
         let rules = rules().new_tree(&mut runner).expect("rules").current();
         let asked = asked().new_tree(&mut runner).expect("a question").current();
-        let verdict = naive(&rules, &asked);
-        *seen.entry(verdict.split(' ').next().unwrap_or("").to_owned()).or_default() += 1;
+        for demand in [0, 3] {
+            let verdict = naive(demand, &rules, &asked);
+            let words = verdict.split([' ', ',']).filter(|word| !word.starts_with('r'));
+            words.for_each(|word| *seen.entry(word.to_owned()).or_default() += 1);
+        }
     }
-    for outcome in ["declared", "violation", "undecided"] {
-        assert!(seen.get(outcome).is_some_and(|count| *count >= 40), "{seen:?}");
+    for (word, least) in [
+        ("declared", 40),
+        ("violation", 40),
+        ("undecided", 40),
+        ("plaintext", 20),
+        ("weak-tls", 20),
+        ("tls-refused", 10),
+    ] {
+        assert!(seen.get(word).is_some_and(|count| *count >= least), "{word}: {seen:?}");
     }
 }

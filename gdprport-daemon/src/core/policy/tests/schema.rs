@@ -58,7 +58,21 @@ fn the_reference_policy_fits_the_schema() {
 #[case::port_as_text("version = 1\n[[port]]\nname = \"x\"\nport = \"http\"")]
 #[case::service("version = 1\n[[port]]\nname = \"x\"\nport = 1\nservice = \"remote\"")]
 #[case::enforce("version = 1\n[[port]]\nname = \"x\"\nport = 1\nmode = \"enforce\"")]
-#[case::tls("version = 1\n[[port]]\nname = \"x\"\nport = 1\ntls = { min = \"1.3\" }")]
+#[case::tls_weak("version = 1\n[[port]]\nname = \"x\"\nport = 1\ntls = { min = \"1.1\" }")]
+#[case::tls_number("version = 1\n[[port]]\nname = \"x\"\nport = 1\ntls = { min = 1.3 }")]
+#[case::tls_empty("version = 1\n[[port]]\nname = \"x\"\nport = 1\ntls = {}")]
+#[case::tls_text("version = 1\n[[port]]\nname = \"x\"\nport = 1\ntls = \"1.3\"")]
+#[case::tls_required("version = 1\n[[port]]\nname = \"x\"\nport = 1\ntls = { required = true }")]
+#[case::tls_contradiction(
+    "version = 1\n[[port]]\nname = \"x\"\nport = 1\ntls = { min = \"1.2\", required = false }"
+)]
+#[case::tls_without_why("version = 1\n[[port]]\nname = \"x\"\nport = 1\ntls = { required = false }")]
+#[case::tls_without_words(
+    "version = 1\n[[port]]\nname = \"x\"\nport = 1\ntls = { required = false, why = \"\" }"
+)]
+#[case::tls_why_of_nothing("version = 1\n[[port]]\nname = \"x\"\nport = 1\ntls = { why = \"x\" }")]
+#[case::tls_why_of_min("version = 1\n[[port]]\nname = \"x\"\nport = 1\ntls = { min = \"1.2\", why = \"x\" }")]
+#[case::tls_unknown_key("version = 1\n[[port]]\nname = \"x\"\nport = 1\ntls = { max = \"1.3\" }")]
 #[case::protocol("version = 1\n[[port]]\nname = \"x\"\nport = 1\nprotocol = \"http\"")]
 #[case::emit("version = 1\n[[port]]\nname = \"x\"\nport = 1\nemit = { every = \"1s\" }")]
 #[case::empty_listen("version = 1\n[[port]]\nname = \"x\"\nport = 1\nlisten = []")]

@@ -6,7 +6,7 @@ use proptest::sample::select;
 use super::*;
 
 /// Pieces that parse now and then, so that the deeper layers see something.
-const PIECES: [&str; 48] = [
+const PIECES: [&str; 50] = [
     "version = 1\n",
     "version = 2\n",
     "[controller]\n",
@@ -27,6 +27,8 @@ const PIECES: [&str; 48] = [
     "protocol = \"redis\"\n",
     "mode = \"enforce\"\n",
     "tls = 1\n",
+    "tls = { min = \"1.3\" }\n",
+    "tls = { required = false, min = 1, why = \"\" }\n",
     "emit = { summary = \"5m\" }\n",
     "emit = {}\n",
     "[port.record]\n",

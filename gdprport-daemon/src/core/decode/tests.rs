@@ -1,0 +1,152 @@
+//! What decoding promises, on made-up records.
+
+use gdprport_common::{CloseTail, FlowTail, OpenTail};
+use proptest::prelude::*;
+use zerocopy::IntoBytes as _;
+
+use super::*;
+
+fn record(kind: RecordKind) -> FlowRecord {
+    FlowRecord {
+        kind: kind as u8,
+        family: 4,
+        role: SocketRole::Connected as u8,
+        old_state: 0,
+        flags: 0,
+        reserved: [0; 3],
+        time_ns: 7,
+        cookie: 9,
+        netns_cookie: 0,
+        exec_id: 3,
+        cgroup_id: 4,
+        local: [u32::from_ne_bytes([10, 0, 0, 1]), 0, 0, 0],
+        peer: [u32::from_ne_bytes([10, 0, 0, 2]), 0, 0, 0],
+        local_port: 40_000,
+        peer_port: 5432,
+        tgid: 12,
+        uid: 1,
+        gid: 2,
+        tail: FlowTail::open(OpenTail {
+            comm: [u64::from_ne_bytes(*b"psql\0\0\0\0"), 0],
+            start_ns: 5,
+            parent_tgid: 6,
+        }),
+    }
+}
+
+fn ended(state: u8, flags: u8, role: SocketRole, acked: u64, received: u64) -> Ending {
+    let tail = CloseTail {
+        bytes_acked: acked,
+        bytes_received: received,
+        srtt_us_x8: 800,
+        retransmits: 0,
+        since_ns: 1,
+    };
+    let raw = FlowRecord {
+        old_state: state,
+        role: role as u8,
+        flags: FLAG_ANSWERED | flags,
+        tail: FlowTail::close(tail),
+        ..record(RecordKind::Closed)
+    };
+    match decode(raw.as_bytes()) {
+        Ok(Record::Ended(_, ending)) => ending,
+        other => panic!("not an ending: {other:?}"),
+    }
+}
+
+#[test]
+fn a_living_record_carries_its_owner() {
+    let Ok(Record::Connected(event)) = decode(record(RecordKind::ActiveEstablished).as_bytes()) else {
+        panic!("not decoded");
+    };
+    assert_eq!(event.local.to_string(), "10.0.0.1:40000");
+    assert_eq!(event.peer.to_string(), "10.0.0.2:5432");
+    assert_eq!((event.owner.tgid, event.owner.parent_tgid, event.owner.start_ns), (12, 6, 5));
+    assert_eq!(&event.owner.comm, b"psql\0\0\0\0\0\0\0\0\0\0\0\0");
+}
+
+#[test]
+fn syn_and_fin_are_not_application_bytes() {
+    let active = ended(tcp::FIN_WAIT2, FLAG_PEER_FIN, SocketRole::Connected, 102, 201);
+    assert_eq!((active.bytes_sent, active.bytes_received), (100, 200));
+    let passive = ended(tcp::LAST_ACK, FLAG_PEER_FIN, SocketRole::Accepted, 201, 101);
+    assert_eq!((passive.bytes_sent, passive.bytes_received), (200, 100));
+    assert_eq!((active.outcome, active.rtt_us), (Outcome::Closed, Some(100)));
+}
+
+#[test]
+fn an_end_that_does_not_wait_for_the_peers_fin_has_none_to_subtract() {
+    let ending = ended(tcp::FIN_WAIT2, 0, SocketRole::Connected, 102, 200);
+    assert_eq!((ending.bytes_sent, ending.bytes_received), (100, 200));
+}
+
+#[test]
+fn a_reset_connection_has_no_fin_to_subtract() {
+    let ending = ended(1, 0, SocketRole::Accepted, 50, 60);
+    assert_eq!((ending.bytes_sent, ending.bytes_received, ending.outcome), (50, 60, Outcome::Reset));
+}
+
+#[test]
+fn failed_connects_are_told_apart() {
+    let fail = |flags, retransmits, kind| {
+        let tail = FailTail {
+            comm: [u64::from_ne_bytes(*b"psql\0\0\0\0"), 0],
+            start_ns: 5,
+            parent_tgid: 6,
+            elapsed_ms: u32::MAX,
+            retransmits,
+        };
+        let raw = FlowRecord { flags, tail: FlowTail::fail(tail), ..record(kind) };
+        match decode(raw.as_bytes()) {
+            Ok(Record::Ended(event, ending)) => {
+                assert_eq!((event.owner.parent_tgid, event.owner.start_ns), (6, 5));
+                assert_eq!(&event.owner.comm[..5], b"psql\0");
+                ending.outcome
+            }
+            other => panic!("not an ending: {other:?}"),
+        }
+    };
+    assert_eq!(fail(FLAG_ANSWERED, 0, RecordKind::Failed), Outcome::Refused);
+    assert_eq!(fail(0, 6, RecordKind::Failed), Outcome::TimedOut);
+    assert_eq!(fail(0, 0, RecordKind::Failed), Outcome::Aborted);
+    assert_eq!(fail(0, 0, RecordKind::Denied), Outcome::Denied);
+}
+
+#[test]
+fn a_name_that_may_have_been_cut_is_not_a_name() {
+    let mut exec = ExecRecord {
+        kind: RecordKind::Exec as u8,
+        shipped: 0,
+        path_len: 9,
+        tgid: 1,
+        exec_id: 2,
+        time_ns: 3,
+        previous: 0,
+        path: [b'x'; PATH_CAP],
+    };
+    let path_of = |exec: &ExecRecord| match decode(exec.as_bytes()) {
+        Ok(Record::Exec { path, .. }) => path.map(<[u8]>::len),
+        other => panic!("not an executable: {other:?}"),
+    };
+    assert_eq!(path_of(&exec), Some(9));
+    exec.path_len = PATH_CAP as u16 - 1;
+    assert_eq!(path_of(&exec), None);
+    exec.path_len = PATH_CAP as u16 + 1;
+    assert!(matches!(decode(exec.as_bytes()), Err(DecodeError::Field { .. })));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_decode_or_err(mut bytes in prop::collection::vec(any::<u8>(), 0..300), kind in 0u8..12) {
+        let _ = decode(&bytes);
+        if let Some(first) = bytes.first_mut() {
+            *first = kind;
+        }
+        let _ = decode(&bytes);
+        bytes.resize(128, 0);
+        let _ = decode(&bytes);
+        bytes.resize(272, 0);
+        let _ = decode(&bytes);
+    }
+}

@@ -1,0 +1,157 @@
+//! Taking records in: how a flow begins, becomes known better, and ends.
+
+use std::sync::Arc;
+
+use gdprport_common::SocketRole;
+
+use super::posture::BEFORE;
+use super::table::{Entry, Table, change, judge};
+use super::{Change, ChangeKind, Context, Flow};
+use crate::core::decode::{Ending, Record, SocketEvent};
+use crate::core::identity::OwnerRef;
+use crate::core::model::{Direction, Outcome, Posture};
+use crate::core::verdict::Verdict;
+
+impl Table {
+    /// Takes a record in. Records about listeners, executables and cgroups are not flows and are ignored.
+    pub fn ingest(&mut self, record: &Record<'_>, cx: &mut impl Context, out: &mut Vec<Change>) {
+        match record {
+            Record::Connected(event) => self.begin(event, Direction::Out, cx, out),
+            Record::Arrived(event) => self.begin(event, Direction::In, cx, out),
+            Record::Accepted(event) => self.accepted(event, cx, out),
+            Record::Ended(event, ending) => self.ended(event, ending, cx, out),
+            Record::Payload { cookie, sent, offset, bytes } => {
+                self.payload((*cookie, *sent, *offset), bytes, cx, out);
+            }
+            Record::Listening(_) | Record::ListenerEnded(_) | Record::Exec { .. } | Record::Cgroup { .. } => {
+            }
+        }
+    }
+
+    fn begin(
+        &mut self,
+        event: &SocketEvent,
+        direction: Direction,
+        cx: &mut impl Context,
+        out: &mut Vec<Change>,
+    ) {
+        let flow = Flow {
+            opened_ns: Some(event.time_ns),
+            process: cx.who(&event.owner),
+            ..bare(event, direction, Outcome::Established)
+        };
+        let tracker = cx.tracker(&flow);
+        self.insert(flow, Some(Box::new(tracker)), event.time_ns, cx, out);
+        self.pair(event.cookie);
+        let known = match direction {
+            Direction::In => false,
+            // The other end of a connection within this host arrives a moment later.
+            Direction::Out => !is_local(event),
+        };
+        if known {
+            self.report_opening(event.cookie, out);
+        } else if let Some(entry) = self.flows.get(&event.cookie) {
+            let due = event.time_ns + self.limits.settle_ns;
+            self.settling.push_back((due, event.cookie, entry.generation));
+        }
+    }
+
+    fn accepted(&mut self, event: &SocketEvent, cx: &mut impl Context, out: &mut Vec<Change>) {
+        if !self.flows.contains_key(&event.cookie) {
+            // Its beginning was lost, evicted, or before our time.
+            let posture = Some(Arc::new(Posture::unknown(BEFORE)));
+            let flow = Flow { found: true, posture, ..bare(event, Direction::In, Outcome::Established) };
+            self.insert(flow, None, event.time_ns, cx, out);
+            self.pair(event.cookie);
+        }
+        let Some(entry) = self.flows.get_mut(&event.cookie) else { return };
+        entry.flow.process = cx.who(&event.owner);
+        let was_pending = entry.pending;
+        judge(&mut entry.flow, cx);
+        if !was_pending {
+            out.push(change(ChangeKind::Updated, entry));
+        }
+        let process = entry.flow.process.clone();
+        let (local, peer, netns) = (entry.flow.local, entry.flow.peer, entry.flow.netns_cookie);
+        let other = self.pairs.other_end(local, peer, netns);
+        if let Some(other) = other
+            && let Some(entry) = self.flows.get_mut(&other)
+        {
+            entry.flow.peer_process = process;
+        }
+        self.report_opening(event.cookie, out);
+        if let Some(other) = other {
+            self.report_opening(other, out);
+        }
+    }
+
+    fn ended(&mut self, event: &SocketEvent, ending: &Ending, cx: &mut impl Context, out: &mut Vec<Change>) {
+        let failed = !matches!(ending.outcome, Outcome::Closed | Outcome::Reset);
+        if !failed {
+            self.report_opening(event.cookie, out);
+        }
+        let mut entry = match self.remove(event.cookie) {
+            Some(entry) => entry,
+            None => {
+                if !failed {
+                    self.counters.opening_missed += 1;
+                }
+                let direction = direction_of(event, cx);
+                let mut flow =
+                    Flow { process: cx.who(&event.owner), ..bare(event, direction, ending.outcome) };
+                judge(&mut flow, cx);
+                Entry { flow, tracker: None, pending: false, reported: None, generation: 0 }
+            }
+        };
+        if !failed {
+            entry.conclude_posture(cx);
+        }
+        let flow = &mut entry.flow;
+        if flow.opened_ns.is_none() && ending.since_ns != 0 {
+            flow.opened_ns = Some(ending.since_ns);
+        }
+        flow.ended_ns = Some(event.time_ns);
+        flow.outcome = ending.outcome;
+        flow.bytes_sent = Some(ending.bytes_sent);
+        flow.bytes_received = Some(ending.bytes_received);
+        flow.rtt_us = ending.rtt_us;
+        flow.retransmits = Some(ending.retransmits);
+        out.push(change(if failed { ChangeKind::Failed } else { ChangeKind::Closed }, &mut entry));
+    }
+}
+
+/// A flow with what every record tells.
+fn bare(event: &SocketEvent, direction: Direction, outcome: Outcome) -> Flow {
+    Flow {
+        cookie: event.cookie,
+        direction,
+        local: event.local,
+        peer: event.peer,
+        opened_ns: None,
+        ended_ns: None,
+        process: None,
+        peer_process: None,
+        posture: None,
+        verdict: Arc::new(Verdict::Undecided { missing: Vec::new(), nearest: None }),
+        outcome,
+        bytes_sent: None,
+        bytes_received: None,
+        rtt_us: None,
+        retransmits: None,
+        netns_cookie: event.owner.netns_cookie,
+        found: false,
+    }
+}
+
+fn is_local(event: &SocketEvent) -> bool {
+    event.peer.ip.is_loopback() || event.peer.ip == event.local.ip
+}
+
+/// Which end the socket was, told by its role and, where that is not known, by which port is watched.
+fn direction_of(event: &SocketEvent, cx: &impl Context) -> Direction {
+    match event.owner {
+        OwnerRef { role: SocketRole::Connected, .. } => Direction::Out,
+        OwnerRef { role: SocketRole::None, .. } if !cx.is_watched(event.local.port) => Direction::Out,
+        OwnerRef { .. } => Direction::In,
+    }
+}

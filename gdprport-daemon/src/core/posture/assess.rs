@@ -1,0 +1,141 @@
+//! From the bytes of both directions to a reading: TLS first, then the declared protocol, then any other.
+//!
+//! Belongs here: the order of the questions. It is a function of the bytes alone, without memory, so that a flow reads
+//! the same however it was cut into segments.
+
+use super::proxy;
+use super::reading::{Dialogue, Reading};
+use super::stream::Stream;
+use super::table::{Protocol, ROWS};
+use super::tls::{self, Handshake};
+use crate::core::model::PostureState;
+
+/// What the bytes of both directions amount to.
+pub(super) fn assess(declared: Option<Protocol>, client: &Stream, server: &Stream) -> Reading {
+    if client.is_empty() && server.is_empty() {
+        return Reading::open("no payload was captured");
+    }
+    let Some(client_head) = proxy::strip(client.head()) else {
+        return Reading::open("only a PROXY protocol header was seen");
+    };
+    let cut = [client.is_cut(), server.is_cut()];
+    let dialogue = Dialogue { client: client_head, server: server.head(), declared: true, cut };
+    let reading = read(declared, &dialogue);
+    let behind_a_gap = match &reading {
+        Reading::Foreign | Reading::Open(_) => resynchronised(unread(&dialogue), server),
+        Reading::Seen { posture, .. }
+            if posture.state == PostureState::StarttlsUpgraded && posture.version.is_none() =>
+        {
+            resynchronised(Some(&posture.evidence), server)
+        }
+        Reading::Seen { .. } | Reading::Never(_) => None,
+    };
+    match behind_a_gap.unwrap_or(reading) {
+        Reading::Foreign => unrecognised(declared, &dialogue),
+        reading => reading,
+    }
+}
+
+fn read(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
+    let offer = match tls::read(dialogue.client, dialogue.server, dialogue.cut) {
+        Handshake::Answered(answer) => {
+            return Reading::Seen { posture: answer.posture(None), settled: answer.settled };
+        }
+        Handshake::Refused(words) => return Reading::Never(words.into()),
+        Handshake::Offered(words) => {
+            return Reading::Open(format!("{words}; the server's answer was not seen").into());
+        }
+        Handshake::Open if !dialogue.client.is_empty() => {
+            return Reading::open("too few bytes of what may be a TLS ClientHello");
+        }
+        Handshake::Contradicted => true,
+        Handshake::Open | Handshake::Not => false,
+    };
+    match recognise(declared, dialogue) {
+        Reading::Foreign if offer => {
+            Reading::Never("TLS ClientHello, which the server did not answer with TLS".into())
+        }
+        reading => reading,
+    }
+}
+
+/// Asks the declared protocol, then all others. A declared protocol is not trusted over bytes that contradict it.
+fn recognise(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
+    let mut open = None;
+    if let Some(protocol) = declared {
+        for row in ROWS.iter().filter(|row| row.serves(protocol.id())) {
+            match row.read(dialogue) {
+                Reading::Foreign => {}
+                Reading::Open(why) => open = open.or(Some(why)),
+                decided => return decided,
+            }
+        }
+        if let Some(why) = open {
+            return Reading::Open(why);
+        }
+    }
+    let undeclared = Dialogue { declared: false, ..*dialogue };
+    let mut waiting = 0;
+    for row in ROWS.iter().filter(|row| declared.is_none_or(|protocol| !row.serves(protocol.id()))) {
+        match row.read(&undeclared) {
+            Reading::Foreign => {}
+            Reading::Open(why) => {
+                waiting += 1;
+                open = open.or(Some(why));
+            }
+            decided => return with_contradiction(decided, declared),
+        }
+    }
+    match open {
+        None => Reading::Foreign,
+        Some(_) if dialogue.client.is_empty() => Reading::open("nothing of the client was seen"),
+        Some(why) if waiting == 1 => Reading::Open(why),
+        Some(_) => Reading::open("too few bytes to tell the protocol"),
+    }
+}
+
+/// Says in the evidence that the port is declared to carry something else.
+fn with_contradiction(reading: Reading, declared: Option<Protocol>) -> Reading {
+    let Some(protocol) = declared else { return reading };
+    match reading {
+        Reading::Seen { mut posture, settled } => {
+            posture.evidence += &format!(" (declared: {})", protocol.id());
+            Reading::Seen { posture, settled }
+        }
+        Reading::Never(why) => Reading::Never(format!("{why} (declared: {})", protocol.id()).into()),
+        other => other,
+    }
+}
+
+/// What came before a ServerHello that is found without its beginning, if it was not the beginning of TLS.
+fn unread(dialogue: &Dialogue<'_>) -> Option<&'static str> {
+    let starts = |client, server| {
+        client == b"" && server == b"" || tls::read(client, server, [true; 2]) != Handshake::Not
+    };
+    let tls = starts(dialogue.client, b"") && starts(b"", dialogue.server);
+    if tls { None } else { Some("a beginning that was not read") }
+}
+
+/// Looks for a ServerHello where it is not expected: at the start of a segment behind a gap, or as the answer to bytes
+/// of a client that nobody knows. For dialogues longer than what is captured of them, and unknown ones. `how` says
+/// what came before.
+fn resynchronised(how: Option<&str>, server: &Stream) -> Option<Reading> {
+    let hello = std::iter::once(server.head()).chain(server.islands()).find_map(|bytes| {
+        match tls::read(&[], bytes, [true, true]) {
+            Handshake::Answered(answer) => Some(answer),
+            _ => None,
+        }
+    })?;
+    Some(Reading::so_far(hello.posture(how)))
+}
+
+/// No protocol is known that begins so.
+fn unrecognised(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
+    let what = match declared {
+        Some(protocol) => {
+            format!("the first bytes are neither TLS nor {} nor another known protocol", protocol.id())
+        }
+        None => "the first bytes match no known protocol".to_owned(),
+    };
+    if dialogue.client.is_empty() { Reading::Open(what.into()) } else { Reading::Never(what.into()) }
+}

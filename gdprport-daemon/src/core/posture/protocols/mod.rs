@@ -1,0 +1,18 @@
+//! The protocols that are known by their first bytes, one file per family.
+//!
+//! Belongs here: parsers. Which exist, and for which services, is in the table (`table.rs`).
+
+pub(super) mod amqp;
+pub(super) mod ftp;
+pub(super) mod http;
+pub(super) mod ldap;
+mod line;
+pub(super) mod mail;
+pub(super) mod mssql;
+pub(super) mod mysql;
+pub(super) mod nats;
+pub(super) mod other;
+pub(super) mod postgresql;
+pub(super) mod queue;
+pub(super) mod store;
+pub(super) mod xmpp;

@@ -1,0 +1,26 @@
+//! NATS (its client protocol): the server begins with INFO, the client goes on with TLS or with CONNECT.
+
+use super::line::{is_text, split};
+use crate::core::posture::cursor::starts;
+use crate::core::posture::reading::{Dialogue, Reading};
+use crate::core::posture::upgrade::{self, plaintext};
+
+/// NATS, clients and routes. A server that expects TLS before INFO is seen as direct TLS.
+pub(in crate::core::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
+    if starts(dialogue.server, b"INFO {") == Some(false) {
+        return Reading::Foreign;
+    }
+    let client = dialogue.client;
+    match (starts(client, b"CONNECT {"), starts(client, b"INFO {")) {
+        (Some(true), _) | (_, Some(true)) => return plaintext("NATS CONNECT in plaintext"),
+        (None, _) | (_, None) => return Reading::open("NATS: the client's first message was not seen"),
+        (Some(false), Some(false)) => {}
+    }
+    // An INFO longer than what was captured has no end to look behind.
+    let server = match split(dialogue.server) {
+        Some((_, rest)) => rest,
+        None if dialogue.server.len() > b"INFO {".len() && is_text(dialogue.server) => &[],
+        None => return Reading::Foreign,
+    };
+    upgrade::after("NATS INFO", dialogue, client, server).unwrap_or(Reading::Foreign)
+}

@@ -1,0 +1,202 @@
+//! One direction of a flow: captured pieces put in order, within a bound.
+//!
+//! Belongs here: overlaps, repetitions, gaps, order. What the bytes mean is not known here.
+
+/// The most that is kept of the beginning of a direction: four segments of 512 bytes.
+pub(super) const HEAD_BYTES: usize = 2048;
+
+/// The most that is kept of pieces behind a gap.
+pub(super) const ISLAND_BYTES: usize = 1024;
+
+/// The most pieces kept behind gaps.
+const ISLANDS: usize = 4;
+
+/// The bytes of one direction, as far as they were captured. Where two pieces overlap, the byte that came first
+/// stays, as with most receivers.
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    /// From the first byte of the direction, without a gap.
+    head: Vec<u8>,
+    /// Pieces behind a gap, ascending, neither overlapping nor touching.
+    islands: Vec<Island>,
+}
+
+#[derive(Debug)]
+struct Island {
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+impl Island {
+    fn end(&self) -> u64 {
+        self.offset.saturating_add(self.bytes.len() as u64)
+    }
+}
+
+impl Stream {
+    /// Adds a piece that begins `offset` bytes after the start of the direction. Says whether that made a
+    /// difference. What does not fit within the bounds is left out.
+    pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> bool {
+        let end = self.head.len() as u64;
+        if offset <= end {
+            let known = usize::try_from(end - offset).unwrap_or(usize::MAX);
+            self.grow(bytes.get(known..).unwrap_or_default())
+        } else {
+            self.land(offset, bytes)
+        }
+    }
+
+    /// The bytes from the start of the direction up to the first gap.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// The pieces behind gaps.
+    pub(super) fn islands(&self) -> impl Iterator<Item = &[u8]> {
+        self.islands.iter().map(|island| island.bytes.as_slice())
+    }
+
+    /// Whether bytes are known to be missing behind the head.
+    pub(super) fn is_cut(&self) -> bool {
+        !self.islands.is_empty() || self.head.len() == HEAD_BYTES
+    }
+
+    /// Whether nothing at all was captured.
+    pub(super) fn is_empty(&self) -> bool {
+        self.head.is_empty() && self.islands.is_empty()
+    }
+
+    /// How many bytes are held, allocated ones counted.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.head.capacity() + self.islands.iter().map(|island| island.bytes.capacity()).sum::<usize>()
+    }
+
+    fn grow(&mut self, bytes: &[u8]) -> bool {
+        let before = self.head.len();
+        append(&mut self.head, bytes, HEAD_BYTES);
+        while let Some(island) = self.islands.first() {
+            let end = self.head.len() as u64;
+            if island.offset > end {
+                break;
+            }
+            let island = self.islands.remove(0);
+            let known = usize::try_from(end - island.offset).unwrap_or(usize::MAX);
+            append(&mut self.head, island.bytes.get(known..).unwrap_or_default(), HEAD_BYTES);
+        }
+        self.head.len() != before
+    }
+
+    fn land(&mut self, offset: u64, bytes: &[u8]) -> bool {
+        let kept: usize = self.islands.iter().map(|island| island.bytes.len()).sum();
+        let bytes = &bytes[..bytes.len().min(ISLAND_BYTES.saturating_sub(kept))];
+        if bytes.is_empty() {
+            return false;
+        }
+        let mut new = Island { offset, bytes: Vec::with_capacity(bytes.len()) };
+        new.bytes.extend_from_slice(bytes);
+        let touches =
+            |island: &Island, new: &Island| island.offset <= new.end() && new.offset <= island.end();
+        while let Some(at) = self.islands.iter().position(|island| touches(island, &new)) {
+            let known = self.islands.remove(at);
+            if known.offset <= new.offset && new.end() <= known.end() {
+                self.islands.insert(at, known);
+                return false;
+            }
+            new = union(known, &new);
+        }
+        if self.islands.len() == ISLANDS {
+            return false;
+        }
+        let at = self.islands.partition_point(|island| island.offset < new.offset);
+        self.islands.insert(at, new);
+        true
+    }
+}
+
+/// Both pieces, which overlap or touch, as one; `known` wins where they overlap.
+fn union(known: Island, new: &Island) -> Island {
+    let mut bytes = Vec::new();
+    let before = usize::try_from(known.offset.saturating_sub(new.offset)).unwrap_or(usize::MAX);
+    append(&mut bytes, &new.bytes[..before.min(new.bytes.len())], usize::MAX);
+    append(&mut bytes, &known.bytes, usize::MAX);
+    let behind = usize::try_from(known.end().saturating_sub(new.offset)).unwrap_or(usize::MAX);
+    append(&mut bytes, new.bytes.get(behind..).unwrap_or_default(), usize::MAX);
+    Island { offset: known.offset.min(new.offset), bytes }
+}
+
+/// Appends what fits within `limit`, without the spare room that doubling would take.
+fn append(to: &mut Vec<u8>, bytes: &[u8], limit: usize) {
+    let bytes = &bytes[..bytes.len().min(limit.saturating_sub(to.len()))];
+    to.reserve_exact(bytes.len());
+    to.extend_from_slice(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn source(length: usize) -> Vec<u8> {
+        (0..length).map(|index| u8::try_from(index % 251).expect("below 251")).collect()
+    }
+
+    #[test]
+    fn pieces_in_any_order_with_overlaps_are_one_stream() {
+        let bytes = source(60);
+        let mut stream = Stream::default();
+        for range in [40..60, 10..20, 15..30, 30..41, 12..18, 0..10] {
+            stream.write(range.start as u64, &bytes[range]);
+        }
+        assert_eq!(stream.head(), bytes);
+        assert!(!stream.is_cut());
+    }
+
+    #[test]
+    fn a_repetition_makes_no_difference() {
+        let mut stream = Stream::default();
+        assert!(stream.write(0, b"abc"));
+        assert!(!stream.write(0, b"abc"));
+        assert!(!stream.write(1, b"b"));
+        assert!(stream.write(9, b"xy"));
+        assert!(!stream.write(9, b"xy"));
+        assert!(stream.write(2, b"cde"));
+        assert_eq!(stream.head(), b"abcde");
+        assert_eq!(stream.islands().collect::<Vec<_>>(), [b"xy"]);
+    }
+
+    #[test]
+    fn offsets_at_the_end_of_the_range_do_no_harm() {
+        let mut stream = Stream::default();
+        stream.write(u64::MAX, b"abc");
+        stream.write(u64::MAX - 1, b"abc");
+        stream.write(0, b"x");
+        assert_eq!(stream.head(), b"x");
+    }
+
+    proptest! {
+        #[test]
+        fn any_pieces_of_one_source_stay_within_the_bounds_and_true_to_it(
+            pieces in prop::collection::vec((0_usize..4000, 0_usize..700), 0..40)
+        ) {
+            let bytes = source(5000);
+            let mut stream = Stream::default();
+            for (start, length) in pieces {
+                stream.write(start as u64, &bytes[start..start + length]);
+                prop_assert!(stream.head.capacity() <= HEAD_BYTES);
+                prop_assert!(stream.islands.len() <= ISLANDS);
+                let kept: usize = stream.islands.iter().map(|island| island.bytes.capacity()).sum();
+                prop_assert!(kept <= ISLAND_BYTES, "{kept}");
+            }
+            prop_assert_eq!(stream.head(), &bytes[..stream.head.len()]);
+            let mut end = stream.head.len() as u64;
+            for island in &stream.islands {
+                prop_assert!(island.offset > end, "a gap lies before every island");
+                let start = usize::try_from(island.offset).expect("small");
+                prop_assert_eq!(&island.bytes[..], &bytes[start..start + island.bytes.len()]);
+                end = island.end();
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The written dialogues, read.
+
+use super::written::{ASK, ON, Part, WRITTEN};
+use super::*;
+use Part::{C, ClientHello, S, ServerHello};
+use PostureState::{Plaintext, StarttlsUpgraded, Unknown};
+
+/// A dialogue's segments.
+pub(super) fn pieces(parts: &[Part]) -> Vec<Segment> {
+    let (client, server) = tls13();
+    let script = parts.iter().map(|part| match part {
+        C(bytes) => (Side::Client, bytes.to_vec()),
+        S(bytes) => (Side::Server, bytes.to_vec()),
+        ClientHello => (Side::Client, client.clone()),
+        ServerHello => (Side::Server, server.clone()),
+    });
+    segments(&script.collect())
+}
+
+#[test]
+fn every_written_dialogue_is_read_as_it_says() {
+    let mut wrong = Vec::new();
+    for (declared, parts, state, words) in WRITTEN {
+        let posture = play(*declared, &pieces(parts));
+        if posture.state != *state || !posture.evidence.contains(words) {
+            wrong.push(format!("expected {state:?} ({words}), read {posture:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_written_dialogue_byte_by_byte_reads_the_same() {
+    for (declared, parts, _, words) in WRITTEN {
+        let whole = pieces(parts);
+        assert_eq!(play(*declared, &bytes_apart(&whole)), play(*declared, &whole), "{words}");
+    }
+}
+
+#[test]
+fn the_handshake_inside_tds_packets_is_read() {
+    let (client, server) = tls13();
+    let wrap = |bytes: &[u8]| {
+        let length = u16::try_from(bytes.len() + 8).expect("short").to_be_bytes();
+        [&[0x12, 1, length[0], length[1], 0, 0, 0, 0], bytes].concat()
+    };
+    let script = vec![
+        (Side::Client, ASK.to_vec()),
+        (Side::Server, ON.to_vec()),
+        (Side::Client, wrap(&client)),
+        (Side::Server, wrap(&server[..100])),
+    ];
+    let posture = play(None, &segments(&script));
+    assert_eq!((posture.state, posture.version), (StarttlsUpgraded, Some(TlsVersion::Tls13)));
+}
+
+#[test]
+fn no_evidence_repeats_what_a_user_sent() {
+    let secrets: [&[Part]; 5] = [
+        &[C(b"\0\0\0\x20\0\x03\0\0user\0secretname\0\0")],
+        &[S(b"220 mx\r\n"), C(b"EHLO secretname\r\n"), C(b"MAIL FROM:<secretname>\r\n")],
+        &[S(b"* OK\r\n"), C(b"secretname LOGIN secretname secretname\r\n")],
+        &[C(b"GET /secretname HTTP/1.1\r\n")],
+        &[C(b"CONNECT\nlogin:secretname\n")],
+    ];
+    for parts in secrets {
+        let posture = play(None, &pieces(parts));
+        assert_eq!(posture.state, Plaintext);
+        assert!(!format!("{posture:?}").contains("secretname"), "{posture:?}");
+    }
+}
+
+#[test]
+fn an_upgrade_that_comes_to_nothing_is_taken_back() {
+    for answer in [&b"\x15\x03\x03\0\x02\x02\x28"[..], b"Internal error\n"] {
+        let parts = [C(b"\0\0\0\x08\x04\xd2\x16\x2f"), S(b"S"), ClientHello];
+        let mut dialogue = pieces(&parts);
+        dialogue.push((Side::Server, 1, answer.to_vec()));
+        let mut tracker = Tracker::new(None);
+        let told: Vec<_> = dialogue
+            .iter()
+            .filter_map(|(side, offset, bytes)| tracker.segment(*side, *offset, bytes))
+            .map(|posture| posture.state)
+            .collect();
+        assert_eq!(told, [StarttlsUpgraded, Unknown]);
+        assert_eq!(tracker.conclude().state, Unknown);
+    }
+}

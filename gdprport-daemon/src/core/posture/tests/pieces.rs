@@ -1,0 +1,126 @@
+//! The same bytes, cut and ordered differently, read the same.
+
+use super::captures::CASES;
+use super::*;
+
+/// Cuts one segment in two at `at` bytes into the whole script; `None` at a boundary.
+fn cut(segments: &[Segment], at: usize) -> Option<Vec<Segment>> {
+    let mut before = 0;
+    for (index, (side, offset, bytes)) in segments.iter().enumerate() {
+        if at < before + bytes.len() {
+            let (first, second) = bytes.split_at(at - before);
+            if first.is_empty() {
+                return None;
+            }
+            let mut pieces = segments.to_vec();
+            pieces[index].2 = first.to_vec();
+            pieces.insert(index + 1, (*side, offset + first.len() as u64, second.to_vec()));
+            return Some(pieces);
+        }
+        before += bytes.len();
+    }
+    None
+}
+
+#[test]
+fn a_capture_cut_at_any_byte_reads_the_same() {
+    for case in CASES {
+        let whole = segments(&script(case.capture.1));
+        let expected = play(case.declared, &whole);
+        let length: usize = whole.iter().map(|(_, _, bytes)| bytes.len()).sum();
+        for at in 0..length {
+            if let Some(pieces) = cut(&whole, at) {
+                assert_eq!(play(case.declared, &pieces), expected, "{} cut at {at}", case.capture.0);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_capture_byte_by_byte_reads_the_same() {
+    for case in CASES {
+        let whole = segments(&script(case.capture.1));
+        for declared in [case.declared, None] {
+            let expected = play(declared, &whole);
+            assert_eq!(play(declared, &bytes_apart(&whole)), expected, "{}", case.capture.0);
+        }
+    }
+}
+
+#[test]
+fn both_directions_interleaved_byte_by_byte_read_the_same() {
+    for case in CASES {
+        let whole = segments(&script(case.capture.1));
+        let apart = bytes_apart(&whole);
+        let of = |wanted: Side| apart.iter().filter(move |(side, _, _)| *side == wanted).cloned();
+        let (mut client, mut server) = (of(Side::Client), of(Side::Server));
+        let mut mixed = Vec::new();
+        loop {
+            let pair = [server.next(), client.next()];
+            if pair == [None, None] {
+                break;
+            }
+            mixed.extend(pair.into_iter().flatten());
+        }
+        for order in [mixed, of(Side::Client).chain(of(Side::Server)).collect(), {
+            of(Side::Server).chain(of(Side::Client)).collect::<Vec<_>>()
+        }] {
+            let posture = play(case.declared, &order);
+            assert_eq!(core(&posture), core(&play(case.declared, &whole)), "{}", case.capture.0);
+        }
+    }
+}
+
+#[test]
+fn repeated_and_reordered_segments_read_the_same() {
+    for case in CASES {
+        let whole = segments(&script(case.capture.1));
+        let expected = play(case.declared, &whole);
+        let twice: Vec<_> = whole.iter().flat_map(|segment| [segment.clone(), segment.clone()]).collect();
+        assert_eq!(play(case.declared, &twice), expected, "{}", case.capture.0);
+        for swapped in 1..whole.len() {
+            let mut order = whole.clone();
+            order.swap(swapped - 1, swapped);
+            let posture = play(case.declared, &order);
+            assert_eq!(core(&posture), core(&expected), "{} swapped at {swapped}", case.capture.0);
+        }
+    }
+}
+
+#[test]
+fn a_server_hello_alone_is_enough() {
+    let (client, server) = tls13();
+    let posture = play(None, &[(Side::Server, 0, server.clone())]);
+    assert_eq!(posture.state, PostureState::Tls13);
+    // One byte at a time, of which the kernel ships three.
+    let shipped = [0, 1, 2].map(|at: u8| (Side::Client, u64::from(at), vec![client[usize::from(at)]]));
+    let posture = play(None, shipped.iter().chain([&(Side::Server, 0, server)]));
+    assert_eq!(posture.state, PostureState::Tls13);
+}
+
+#[test]
+fn a_client_hello_alone_decides_nothing() {
+    let (client, _) = tls13();
+    let posture = play(None, &[(Side::Client, 0, client)]);
+    assert_eq!(posture.state, PostureState::Unknown);
+    assert_eq!(posture.evidence, "TLS ClientHello offering only TLS 1.3; the server's answer was not seen");
+}
+
+#[test]
+fn a_server_hello_behind_a_gap_is_found() {
+    let (client, server) = tls13();
+    let info = b"INFO {\"server_id\":\"N\",\"connect_urls\":[\"".to_vec();
+    let posture = play(
+        Some("nats"),
+        &[(Side::Server, 0, info), (Side::Client, 0, client), (Side::Server, 900, server)],
+    );
+    assert_eq!((posture.state, posture.version), (PostureState::StarttlsUpgraded, Some(TlsVersion::Tls13)));
+    assert!(posture.evidence.starts_with("NATS INFO, then TLS ClientHello"), "{}", posture.evidence);
+}
+
+#[test]
+fn a_beginning_that_was_not_captured_is_unknown_and_says_so() {
+    let posture = play(Some("postgresql"), &[(Side::Client, 700, b"Q\0\0\0\x0dselect 1".to_vec())]);
+    assert_eq!(posture.state, PostureState::Unknown);
+    assert!(posture.evidence.ends_with("a part was not captured"), "{}", posture.evidence);
+}

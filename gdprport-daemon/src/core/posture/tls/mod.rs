@@ -1,0 +1,227 @@
+//! TLS from both sides' first bytes: what was offered, what was chosen, or that it was refused.
+//!
+//! Belongs here: one reading of a handshake and its words. Sources: RFC 8446 (1.3), RFC 5246 (1.2), RFC 6101 (SSL 3).
+//! Everything after a ServerHello of 1.3 is encrypted, its certificate too; up to 1.2 the certificate is visible.
+
+mod alert;
+mod certificate;
+mod client_hello;
+mod der;
+mod record;
+mod server_hello;
+mod sslv2;
+mod suites;
+
+use client_hello::ClientHello;
+use server_hello::ServerHello;
+use suites::Worth;
+
+use crate::core::model::{Certificate, Posture, PostureState, TlsVersion};
+
+/// What the bytes of both sides amount to, read as TLS from their first byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Handshake {
+    /// The client's bytes are not TLS; or there are none, and the server's are not.
+    Not,
+    /// Too few bytes; what there is may be TLS.
+    Open,
+    /// The client made an offer; the server's bytes are not TLS.
+    Contradicted,
+    /// The client made an offer. Words for it.
+    Offered(String),
+    /// The server refused by an alert. Words for it.
+    Refused(String),
+    /// The server chose.
+    Answered(Answer),
+}
+
+/// A server's choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    version: TlsVersion,
+    /// None for SSL 2, whose suites have other numbers.
+    suite: Option<u16>,
+    retry: bool,
+    client: ClientHello,
+    certificate: Option<Certificate>,
+    /// Nothing more can be learned of the handshake.
+    pub settled: bool,
+}
+
+/// One side's first bytes.
+enum Client {
+    Open,
+    Not,
+    Hello(ClientHello),
+    /// A hello in the form of SSL 2, with the newest version it offers.
+    Old(TlsVersion),
+}
+
+enum Server {
+    Open,
+    Not,
+    Alert(u8),
+    Hello { hello: ServerHello, certificate: Option<Certificate>, settled: bool },
+}
+
+/// Reads the first bytes of both sides. A server's hello is enough: it answers a client's that was not captured.
+/// `cut`: bytes are missing behind what is there of the client and of the server, so that waiting for more is vain.
+pub(super) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> Handshake {
+    let offer = match read_client(client) {
+        Client::Not => return Handshake::Not,
+        Client::Open => None,
+        Client::Hello(hello) => Some(hello),
+        Client::Old(newest) => {
+            let offer = ClientHello { versions: (None, Some(newest)), complete: true, ..Default::default() };
+            match sslv2::server_hello(server) {
+                Some(true) => return Handshake::Answered(Answer::ssl2()),
+                Some(false) => Some(offer),
+                None => return Handshake::Offered(format!("SSL 2 ClientHello {}", offer.offer())),
+            }
+        }
+    };
+    match (read_server(server, cut[1]), offer) {
+        (Server::Hello { hello, certificate, settled }, offer) => {
+            let client_settled = cut[0] || offer.as_ref().is_some_and(|offer| offer.complete);
+            Handshake::Answered(Answer {
+                version: hello.version,
+                suite: Some(hello.suite),
+                retry: hello.retry,
+                client: offer.unwrap_or_default(),
+                certificate,
+                settled: client_settled && settled,
+            })
+        }
+        (Server::Alert(description), offer) => {
+            let offer =
+                offer.map(|offer| format!(", to a ClientHello {}", offer.offer())).unwrap_or_default();
+            Handshake::Refused(format!("TLS alert {} by the server{offer}", alert::name(description)))
+        }
+        (Server::Not, None) if client.is_empty() => Handshake::Not,
+        (Server::Not, Some(_)) => Handshake::Contradicted,
+        (Server::Open, Some(offer)) => Handshake::Offered(format!("TLS ClientHello {}", offer.offer())),
+        (_, None) => Handshake::Open,
+    }
+}
+
+impl Answer {
+    fn ssl2() -> Self {
+        let client = ClientHello::default();
+        Self {
+            version: TlsVersion::Ssl2,
+            suite: None,
+            retry: false,
+            client,
+            certificate: None,
+            settled: true,
+        }
+    }
+
+    /// The posture of a connection that is TLS from its first byte, or that was `upgraded`, in the words given.
+    pub(super) fn posture(&self, upgraded: Option<&str>) -> Posture {
+        let worth = self.suite.map_or(Worth::Weak, suites::worth);
+        let outdated = self.version < TlsVersion::Tls12;
+        let state = match worth {
+            Worth::Null => PostureState::Plaintext,
+            Worth::Weak => PostureState::WeakTls,
+            Worth::Fair if outdated => PostureState::WeakTls,
+            Worth::Fair if upgraded.is_some() => PostureState::StarttlsUpgraded,
+            Worth::Fair if self.version == TlsVersion::Tls12 => PostureState::Tls12,
+            Worth::Fair => PostureState::Tls13,
+        };
+        let cipher = self.suite.map(suites::name);
+        let mut evidence = upgraded.map(|how| format!("{how}, then ")).unwrap_or_default();
+        evidence += if self.retry { "HelloRetryRequest: " } else { "ServerHello: " };
+        evidence += &self.version.to_string();
+        if let Some(cipher) = &cipher {
+            evidence += " with ";
+            evidence += cipher;
+        }
+        evidence += match worth {
+            Worth::Null => ", which does not encrypt",
+            _ if outdated => ", an outdated version",
+            Worth::Weak => ", a weak cipher suite",
+            Worth::Fair => "",
+        };
+        Posture {
+            version: Some(self.version),
+            cipher: cipher.map(|cipher| cipher.as_ref().into()),
+            sni: self.client.sni.clone(),
+            alpn: self.client.alpn.clone(),
+            certificate: self.certificate.clone().map(Box::new),
+            ..Posture::new(state, evidence)
+        }
+    }
+}
+
+/// The version of this number on the wire, from SSL 3 on.
+fn version(number: u16) -> Option<TlsVersion> {
+    Some(match number {
+        0x0300 => TlsVersion::Ssl3,
+        0x0301 => TlsVersion::Tls10,
+        0x0302 => TlsVersion::Tls11,
+        0x0303 => TlsVersion::Tls12,
+        0x0304 => TlsVersion::Tls13,
+        _ => return None,
+    })
+}
+
+fn read_client(bytes: &[u8]) -> Client {
+    match record::begins(bytes, record::HANDSHAKE) {
+        None => return Client::Open,
+        Some(true) => {}
+        Some(false) => {
+            return match sslv2::client_hello(bytes) {
+                None => Client::Open,
+                Some(None) => Client::Not,
+                Some(Some(newest)) => Client::Old(newest),
+            };
+        }
+    }
+    let handshake = record::handshake(bytes);
+    let first = handshake.messages.first();
+    if first.is_some_and(|kind| *kind != 1) {
+        return Client::Not;
+    }
+    match record::message(&handshake.messages).and_then(|message| client_hello::read(&message)) {
+        Some(Some(hello)) => Client::Hello(hello),
+        Some(None) => Client::Not,
+        None if handshake.ended => Client::Not,
+        None => Client::Open,
+    }
+}
+
+fn read_server(bytes: &[u8], cut: bool) -> Server {
+    match record::begins(bytes, record::HANDSHAKE) {
+        None => return Server::Open,
+        Some(true) => {}
+        Some(false) => {
+            return match alert::read(bytes) {
+                None => Server::Open,
+                Some(None) => Server::Not,
+                Some(Some(description)) => Server::Alert(description),
+            };
+        }
+    }
+    let handshake = record::handshake(bytes);
+    if handshake.messages.first().is_some_and(|kind| *kind != 2) {
+        return Server::Not;
+    }
+    let Some(message) = record::message(&handshake.messages) else {
+        return if handshake.ended { Server::Not } else { Server::Open };
+    };
+    let hello = match server_hello::read(&message) {
+        None if handshake.ended || message.complete => return Server::Not,
+        None => return Server::Open,
+        Some(None) => return Server::Not,
+        Some(Some(hello)) => hello,
+    };
+    if hello.version == TlsVersion::Tls13 {
+        return Server::Hello { hello, certificate: None, settled: true };
+    }
+    let next = record::message(message.rest);
+    let certificate =
+        next.as_ref().map(|next| if next.kind == 11 { certificate::read(next) } else { Some(None) });
+    let settled = cut || handshake.ended || matches!(certificate, Some(Some(_)));
+    Server::Hello { hello, certificate: certificate.flatten().flatten(), settled }
+}

@@ -1,0 +1,334 @@
+//! How connections are encrypted, as seen at both their ends: real servers and clients, and some that misbehave.
+//!
+//! Each promise prints its part of a table: case, end, what is expected, what was seen, and the evidence.
+
+use std::process::Command;
+
+use gdprport_tests::child::Place;
+use gdprport_tests::need;
+use gdprport_tests::ports::Port;
+use gdprport_tests::posture::{Demand, Expected, Table, USER_DATA};
+use gdprport_tests::puppet::Puppet;
+use gdprport_tests::servers::{
+    Dovecot, MariaDb, Nginx, OpenLdap, OpenSsl, Postfix, Postgres, Redis, Server, python, run,
+};
+use gdprport_tests::skip::Missing;
+use gdprport_tests::temp::TempDir;
+use gdprport_tests::{tls, wait};
+
+const PLAIN: Expected = Expected::violation("plaintext", "", "plaintext");
+const REFUSED: Expected = Expected::violation("starttls-refused", "", "tls-refused");
+const UPGRADED_12: Expected = Expected::declared("starttls-upgraded", "1.2");
+const UPGRADED_13: Expected = Expected::declared("starttls-upgraded", "1.3");
+const TLS_12: Expected = Expected::declared("tls1.2", "1.2");
+const TLS_13: Expected = Expected::declared("tls1.3", "1.3");
+
+fn demand(server: &Server, protocol: &'static str, min: &'static str) -> Demand {
+    Demand { port: server.port.number(), protocol, min }
+}
+
+/// The Python script with these arguments.
+fn script(dir: &TempDir, text: &str, arguments: &[&str]) -> Result<Command, Missing> {
+    let mut command = Command::new(python()?);
+    command.arg(dir.write("client.py", text)).args(arguments);
+    Ok(command)
+}
+
+#[test]
+fn postgres_is_seen_in_plaintext_refusing_and_upgraded() {
+    let (bare, secure) = (need!(Postgres::start()), need!(Postgres::with_tls()));
+    let (refusing, offering) = (bare.server.port.number(), secure.server.port.number());
+    let mut table =
+        Table::new(&[demand(&bare.server, "postgresql", "1.2"), demand(&secure.server, "postgresql", "1.3")]);
+    let query = format!("select '{USER_DATA}'");
+    let call = |postgres: &Postgres, settings: &[(&str, &str)]| {
+        let mut command = postgres.client("127.0.0.1", &query);
+        command.envs(settings.iter().copied());
+        run(command, Place::default());
+    };
+
+    call(&bare, &[("PGSSLMODE", "disable")]);
+    let without_asking = PLAIN.because("StartupMessage without SSLRequest");
+    table.row("PostgreSQL without TLS, sslmode=disable", refusing, without_asking);
+    call(&bare, &[("PGSSLMODE", "prefer")]);
+    let went_on = REFUSED.because("SSLRequest refused by the server, the client went on in plaintext");
+    table.row("PostgreSQL without TLS, sslmode=prefer", refusing, went_on);
+
+    call(&secure, &[("PGSSLMODE", "disable")]);
+    table.row("PostgreSQL with TLS, sslmode=disable", offering, without_asking);
+    call(&secure, &[("PGSSLMODE", "require"), ("PGSSLMINPROTOCOLVERSION", "TLSv1.3")]);
+    table.row(
+        "PostgreSQL sslmode=require, at least 1.3",
+        offering,
+        UPGRADED_13.because("SSLRequest accepted"),
+    );
+    call(&secure, &[("PGSSLMODE", "require"), ("PGSSLMAXPROTOCOLVERSION", "TLSv1.2")]);
+    let too_old = Expected::violation("starttls-upgraded", "1.2", "weak-tls");
+    table.row("PostgreSQL sslmode=require, at most 1.2", offering, too_old.because("SSLRequest accepted"));
+    // Direct TLS came with PostgreSQL 17; an older one has nothing to be tried.
+    if secure.version() >= 17 {
+        call(&secure, &[("PGSSLMODE", "require"), ("PGSSLNEGOTIATION", "direct")]);
+        table.row("PostgreSQL sslnegotiation=direct", offering, TLS_13);
+    }
+    table.finish();
+}
+
+#[test]
+fn mariadb_is_seen_in_plaintext_and_upgraded() {
+    let mariadb = need!(MariaDb::with_tls());
+    let port = mariadb.server.port.number();
+    let mut table = Table::new(&[demand(&mariadb.server, "mysql", "1.2")]);
+    let query = format!("select '{USER_DATA}'");
+    let call = |options: &[&str]| {
+        run(mariadb.client_with(options, "127.0.0.1", &query), Place::default());
+    };
+    call(&["--skip-ssl"]);
+    table.row("MariaDB --skip-ssl", port, PLAIN.because("without CLIENT_SSL, which the server offers"));
+    call(&["--ssl", "--tls-version=TLSv1.2"]);
+    table.row("MariaDB --ssl, 1.2", port, UPGRADED_12.because("CLIENT_SSL, then ServerHello: TLS 1.2"));
+    call(&["--ssl", "--tls-version=TLSv1.3"]);
+    table.row("MariaDB --ssl, 1.3", port, UPGRADED_13.because("CLIENT_SSL, then ServerHello: TLS 1.3"));
+    table.finish();
+}
+
+#[test]
+fn redis_is_seen_in_plaintext_and_in_tls() {
+    let (bare, secure) = (need!(Redis::start()), need!(Redis::with_tls()));
+    let dir = TempDir::new();
+    let authority = need!(tls::identity()).write_authority(&dir);
+    let mut table =
+        Table::new(&[demand(&bare.server, "redis", "1.3"), demand(&secure.server, "redis", "1.3")]);
+    run(bare.client("127.0.0.1", &["set", "key", USER_DATA]), Place::default());
+    table.row("Redis", bare.server.port.number(), PLAIN.because("Redis command without TLS"));
+    let authority = authority.to_string_lossy();
+    let words = ["--tls", "--cacert", &authority, "set", "key", USER_DATA];
+    run(secure.client("127.0.0.1", &words), Place::default());
+    table.row("Redis --tls", secure.server.port.number(), TLS_13);
+    table.finish();
+}
+
+/// curl, which asks for [`tls::NAME`] by its own name.
+fn curl(dir: &TempDir, server: &Server, scheme: &str, options: &[&str]) -> Result<Command, Missing> {
+    let authority = tls::identity()?.write_authority(dir);
+    let mut command = Command::new(gdprport_tests::skip::installed(&["/usr/bin/curl"], "curl")?);
+    command.args(["-q", "-sS", "--noproxy", "*", "--cacert"]).arg(authority).args(options);
+    command.args(["--resolve", &format!("{}:{}:127.0.0.1", tls::NAME, server.port)]);
+    command.arg(format!("{scheme}://{}:{}/{USER_DATA}", tls::NAME, server.port));
+    Ok(command)
+}
+
+#[test]
+fn nginx_is_seen_with_its_version_of_tls_and_what_is_visible_of_it() {
+    let (old, new) = (need!(Nginx::with_tls("TLSv1.2")), need!(Nginx::with_tls("TLSv1.3")));
+    let (dir, http2) = (TempDir::new(), need!(Nginx::with_http2()));
+    let mut table = Table::new(&[
+        demand(&old.server, "", "1.2"),
+        demand(&new.server, "", "1.3"),
+        demand(&http2.server, "", "1.2"),
+    ]);
+
+    run(need!(curl(&dir, &old.server, "https", &[])), Place::default());
+    table.row("nginx, 1.2 only", old.server.port.number(), TLS_12.because("ServerHello: TLS 1.2"));
+    for direction in ["out", "in"] {
+        let event = table.last("flow.close", direction);
+        assert_eq!(event.text("posture.sni"), tls::NAME, "{}", event.line());
+        assert_eq!(event.text("posture.certificate.subject"), tls::SUBJECT, "{}", event.line());
+        assert_eq!(event.text("posture.certificate.issuer"), tls::ISSUER, "{}", event.line());
+    }
+    run(need!(curl(&dir, &new.server, "https", &[])), Place::default());
+    table.row("nginx, 1.3 only", new.server.port.number(), TLS_13.because("ServerHello: TLS 1.3"));
+    for direction in ["out", "in"] {
+        let event = table.last("flow.close", direction);
+        assert_eq!(event.text("posture.sni"), tls::NAME, "{}", event.line());
+        assert!(event.at("posture.certificate").is_null(), "1.3 encrypts it: {}", event.line());
+    }
+    run(need!(curl(&dir, &http2.server, "http", &["--http2-prior-knowledge"])), Place::default());
+    table.row("HTTP/2 in cleartext", http2.server.port.number(), PLAIN.because("HTTP/2 preface without TLS"));
+    table.finish();
+}
+
+#[test]
+fn a_retried_handshake_and_an_outdated_one_are_told() {
+    let retrying = need!(OpenSsl::start(&["-groups", "P-256"]));
+    let outdated = need!(OpenSsl::start(&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"]));
+    let mut table = Table::new(&[demand(&retrying.server, "", "1.3"), demand(&outdated.server, "", "1.2")]);
+    // The client guesses that the server takes the first of its groups.
+    run(need!(retrying.client(&["-groups", "X25519:P-256"])), Place::default());
+    let retried = TLS_13.because("HelloRetryRequest: TLS 1.3");
+    table.row("s_server -groups P-256, guessed X25519", retrying.server.port.number(), retried);
+    run(need!(outdated.client(&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"])), Place::default());
+    let weak = Expected::violation("weak-tls", "1.1", "weak-tls").because("an outdated version");
+    table.row("s_server -tls1_1", outdated.server.port.number(), weak);
+    table.finish();
+}
+
+#[test]
+fn openldap_is_seen_in_plaintext_refusing_and_upgraded() {
+    let (bare, secure) = (need!(OpenLdap::start(USER_DATA)), need!(OpenLdap::with_tls(USER_DATA)));
+    let (dir, port) = (TempDir::new(), secure.server.port.number());
+    let mut table = Table::new(&[demand(&bare.server, "ldap", "1.2"), demand(&secure.server, "ldap", "1.3")]);
+    run(secure.client(&dir, &[]), Place::default());
+    table.row("OpenLDAP", port, PLAIN.because("LDAP simple bind without StartTLS"));
+    run(secure.client(&dir, &["-ZZ"]), Place::default());
+    table.row("OpenLDAP -ZZ", port, UPGRADED_13.because("LDAP StartTLS, then ServerHello: TLS 1.3"));
+    run(bare.client(&dir, &["-Z"]), Place::default());
+    let went_on = REFUSED.because("LDAP StartTLS refused by the server, the client went on in plaintext");
+    table.row("OpenLDAP without TLS, -Z", bare.server.port.number(), went_on);
+    table.finish();
+}
+
+const SMTP_CLIENT: &str = r#"
+import smtplib, ssl, sys
+_, port, authority, sender = sys.argv
+session = smtplib.SMTP("127.0.0.1", int(port), local_hostname="client.gdprport.test")
+session.ehlo()
+if authority:
+    session.starttls(context=ssl.create_default_context(cafile=authority))
+    session.ehlo()
+assert session.mail(sender)[0] == 250
+session.quit()
+"#;
+
+#[test]
+fn postfix_is_seen_in_plaintext_and_upgraded() {
+    let (dir, postfix) = (TempDir::new(), need!(Postfix::start()));
+    let (port, authority) = (postfix.server.port.number(), need!(tls::identity()).write_authority(&dir));
+    let mut table = Table::new(&[demand(&postfix.server, "smtp", "1.3")]);
+    let sender = format!("{USER_DATA}@gdprport.test");
+    let call = |authority: &str| script(&dir, SMTP_CLIENT, &[&port.to_string(), authority, &sender]);
+    run(need!(call("")), Place::default());
+    table.row("Postfix", port, PLAIN.because("SMTP MAIL without STARTTLS"));
+    run(need!(call(&authority.to_string_lossy())), Place::default());
+    table.row("Postfix STARTTLS", port, UPGRADED_13.because("SMTP STARTTLS, then ServerHello: TLS 1.3"));
+    table.finish();
+}
+
+const IMAP_CLIENT: &str = r#"
+import imaplib, ssl, sys
+_, port, authority, secret = sys.argv
+session = imaplib.IMAP4("127.0.0.1", int(port))
+if authority:
+    session.starttls(ssl_context=ssl.create_default_context(cafile=authority))
+try:
+    session.login("alice", secret)
+    raise SystemExit("the login was accepted")
+except imaplib.IMAP4.error:
+    session.logout()
+"#;
+
+#[test]
+fn dovecot_is_seen_in_plaintext_and_upgraded() {
+    let (dir, dovecot) = (TempDir::new(), need!(Dovecot::start()));
+    let (port, authority) = (dovecot.server.port.number(), need!(tls::identity()).write_authority(&dir));
+    let mut table = Table::new(&[demand(&dovecot.server, "imap", "1.3")]);
+    let call = |authority: &str| script(&dir, IMAP_CLIENT, &[&port.to_string(), authority, USER_DATA]);
+    run(need!(call("")), Place::default());
+    table.row("Dovecot", port, PLAIN.because("IMAP LOGIN without STARTTLS"));
+    run(need!(call(&authority.to_string_lossy())), Place::default());
+    table.row("Dovecot STARTTLS", port, UPGRADED_13.because("IMAP STARTTLS, then ServerHello: TLS 1.3"));
+    table.finish();
+}
+
+const DRIPPING_CLIENT: &str = r#"
+import socket, ssl, sys
+_, port, authority, name, data = sys.argv
+context = ssl.create_default_context(cafile=authority)
+incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+session = context.wrap_bio(incoming, outgoing, server_hostname=name)
+connection = socket.create_connection(("127.0.0.1", int(port)))
+connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+def drip():
+    for byte in outgoing.read():
+        connection.sendall(bytes([byte]))
+
+while True:
+    try:
+        session.do_handshake()
+        break
+    except ssl.SSLWantReadError:
+        drip()
+        part = connection.recv(65536)
+        assert part, "the server ended the handshake"
+        incoming.write(part)
+session.write(f"GET /{data} HTTP/1.0\r\n\r\n".encode())
+drip()
+assert connection.recv(1)
+connection.close()
+"#;
+
+#[test]
+fn a_client_hello_that_comes_byte_by_byte_is_tls() {
+    let (dir, nginx) = (TempDir::new(), need!(Nginx::with_tls("TLSv1.3")));
+    let port = nginx.server.port.number();
+    let authority = need!(tls::identity()).write_authority(&dir);
+    let mut table = Table::new(&[demand(&nginx.server, "", "1.3")]);
+    let arguments = [&port.to_string(), &*authority.to_string_lossy(), tls::NAME, USER_DATA];
+    run(need!(script(&dir, DRIPPING_CLIENT, &arguments)), Place::default());
+    table.row("ClientHello, one byte at a time", port, TLS_13);
+    table.finish();
+}
+
+const RAW_CLIENT: &str = r#"
+import random, socket, sys
+_, port, seed = sys.argv
+connection = socket.create_connection(("127.0.0.1", int(port)))
+connection.sendall(random.Random(int(seed)).randbytes(600))
+connection.close()
+"#;
+
+/// A port that a puppet serves, under a demand.
+fn puppet_port() -> (Port, Puppet, Demand) {
+    let (port, mut server) = (Port::free(), Puppet::new());
+    server.listen(format!("127.0.0.1:{port}"));
+    let demand = Demand { port: port.number(), protocol: "postgresql", min: "1.2" };
+    (port, server, demand)
+}
+
+#[test]
+fn random_bytes_are_unknown_and_a_finding() {
+    let (port, mut server, demand) = puppet_port();
+    let dir = TempDir::new();
+    let mut table = Table::new(&[demand]);
+    for seed in 1..=4 {
+        let arguments = [port.to_string(), seed.to_string()];
+        run(need!(script(&dir, RAW_CLIENT, &arguments.each_ref().map(String::as_str))), Place::default());
+        let held = server.accept();
+        assert_eq!(server.ask(&format!("recv-end {}", held.id)), "600 eof");
+        server.close(held);
+        let case = format!("random bytes, seed {seed}");
+        let nothing_known =
+            Expected::unknown().because("neither TLS nor postgresql nor another known protocol");
+        table.row(&case, port.number(), nothing_known);
+    }
+    table.finish();
+}
+
+#[test]
+fn a_flow_that_sends_nothing_is_unknown_and_a_finding() {
+    let (port, mut server, demand) = puppet_port();
+    let mut client = Puppet::new();
+    let mut table = Table::new(&[demand]);
+    let there = client.connect(format!("127.0.0.1:{port}"));
+    let here = server.accept();
+    client.close(there);
+    server.close(here);
+    table.row("nothing was sent", port.number(), Expected::unknown().because("no payload was captured"));
+    table.finish();
+}
+
+#[test]
+fn a_flow_from_before_the_daemon_is_unknown_whatever_it_sends_later() {
+    let (port, mut server, demand) = puppet_port();
+    let mut client = Puppet::new();
+    let there = client.connect(format!("127.0.0.1:{port}"));
+    let here = server.accept();
+    let mut table = Table::new(&[demand]);
+    wait::until("both ends are in the flow table", || table.daemon.port_status(port.number())["open"] == 2);
+    client.ask(&format!("send {} 1000", there.id));
+    server.ask(&format!("recv {} 1000", here.id));
+    client.close(there);
+    server.close(here);
+    table.row("open before the daemon", port.number(), Expected::unknown().because("opened before watching"));
+    table.finish();
+}
