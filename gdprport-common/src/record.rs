@@ -61,8 +61,9 @@ pub const PAYLOAD_CAP: usize = 512;
 /// Payload bytes of the smaller of the two sizes of payload records: a database's greeting fits.
 pub const PAYLOAD_SMALL: usize = 128;
 
-/// Payload segments that are handed over in each direction of a flow.
-pub const PAYLOAD_SEGMENTS: u8 = 3;
+/// Payload segments that are handed over in each direction of a flow: a mail server that upgrades (greeting,
+/// capabilities, go-ahead) sends its ServerHello as the fourth.
+pub const PAYLOAD_SEGMENTS: u8 = 4;
 
 /// A flag of [`FlowRecord`]: at least one segment was received before the socket closed. A connect that
 /// failed with it was refused, without it nobody answered.

@@ -109,9 +109,15 @@ impl Table {
     /// ends.
     #[track_caller]
     pub fn row(&mut self, case: &str, port: u16, expected: Expected) {
+        self.row_by_end(case, port, [expected; 2]);
+    }
+
+    /// The same, with what is expected at the client's end and at the server's.
+    #[track_caller]
+    pub fn row_by_end(&mut self, case: &str, port: u16, expected: [Expected; 2]) {
         let taken = self.taken.entry(port).or_default();
         *taken += 1;
-        for (direction, end) in ENDS {
+        for ((direction, end), expected) in ENDS.into_iter().zip(expected) {
             let closed = |event: &Event| event.is("flow.close", port) && event.ends(direction).is_some();
             let what = format!("flow.close of {case} at the {end}");
             let count = self.daemon.log.wait_count(&what, *taken, closed);

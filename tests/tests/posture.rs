@@ -148,6 +148,20 @@ fn nginx_is_seen_with_its_version_of_tls_and_what_is_visible_of_it() {
 }
 
 #[test]
+fn a_deferred_accept_hides_the_request_from_the_server_s_end_and_never_the_answer() {
+    let (dir, [plain, secure]) = (TempDir::new(), need!(Nginx::deferring()));
+    let mut table = Table::new(&[demand(&plain.server, "", "1.2"), demand(&secure.server, "", "1.3")]);
+    run(need!(curl(&dir, &secure.server, "https", &[])), Place::default());
+    table.row("nginx 1.3, deferred accept", secure.server.port.number(), TLS_13);
+    run(need!(curl(&dir, &plain.server, "http", &[])), Place::default());
+    // The first segment belongs to no connection yet when it passes the server's end.
+    let unseen = Expected::unknown().because("nothing of the client was seen");
+    let ends = [PLAIN.because("HTTP/1 request without TLS"), unseen];
+    table.row_by_end("HTTP/1, deferred accept", plain.server.port.number(), ends);
+    table.finish();
+}
+
+#[test]
 fn a_retried_handshake_and_an_outdated_one_are_told() {
     let retrying = need!(OpenSsl::start(&["-groups", "P-256"]));
     let outdated = need!(OpenSsl::start(&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"]));
@@ -229,6 +243,17 @@ fn dovecot_is_seen_in_plaintext_and_upgraded() {
     table.finish();
 }
 
+const PLAIN_DRIPPING_CLIENT: &str = r#"
+import socket, sys
+_, port = sys.argv
+connection = socket.create_connection(("127.0.0.1", int(port)))
+connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+for byte in b"GET / HTTP/1.0\r\n\r\n":
+    connection.sendall(bytes([byte]))
+assert connection.recv(1)
+connection.close()
+"#;
+
 const DRIPPING_CLIENT: &str = r#"
 import socket, ssl, sys
 _, port, authority, name, data = sys.argv
@@ -266,6 +291,17 @@ fn a_client_hello_that_comes_byte_by_byte_is_tls() {
     let arguments = [&port.to_string(), &*authority.to_string_lossy(), tls::NAME, USER_DATA];
     run(need!(script(&dir, DRIPPING_CLIENT, &arguments)), Place::default());
     table.row("ClientHello, one byte at a time", port, TLS_13);
+    table.finish();
+}
+
+#[test]
+fn a_request_that_comes_byte_by_byte_is_not_guessed() {
+    let (dir, nginx) = (TempDir::new(), need!(Nginx::start()));
+    let port = nginx.server.port.number();
+    let mut table = Table::new(&[demand(&nginx.server, "", "1.3")]);
+    run(need!(script(&dir, PLAIN_DRIPPING_CLIENT, &[&port.to_string()])), Place::default());
+    let too_few = Expected::unknown().because("too few bytes");
+    table.row("HTTP/1, one byte at a time", port, too_few);
     table.finish();
 }
 

@@ -214,7 +214,12 @@ impl Publisher {
 /// What is left to find when a flow has ended whose encryption the policy demands and nobody saw: unknown is
 /// not compliant.
 fn unproven(event: &FlowEvent) -> Option<FindingEvent> {
-    let posture = event.posture.as_ref().filter(|posture| posture.state == PostureState::Unknown)?;
+    let posture = event.posture.as_ref().filter(|posture| match posture.state {
+        PostureState::Unknown => true,
+        // Upgraded to some TLS: whether to the one demanded was not seen.
+        PostureState::StarttlsUpgraded => posture.version.is_none(),
+        _ => false,
+    })?;
     matches!(event.verdict, Verdict::Undecided { .. }).then(|| FindingEvent {
         finding: Finding {
             id: FindingId::PostureUnknown,

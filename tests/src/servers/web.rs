@@ -39,12 +39,28 @@ impl Nginx {
     /// # Panics
     /// When it is and does not start.
     pub fn with_tls(version: &str) -> Result<Self, Missing> {
+        Self::secure(" ssl", version)
+    }
+
+    fn secure(listen: &str, version: &str) -> Result<Self, Missing> {
         let identity = tls::identity()?;
-        Self::made(" ssl", |dir, user| {
+        Self::made(listen, |dir, user| {
             let files = identity.write_into(dir, user);
             let (certificate, key) = (files.certificate.display(), files.key.display());
             format!("ssl_protocols {version}; ssl_certificate {certificate}; ssl_certificate_key {key};")
         })
+    }
+
+    /// The same as [`Nginx::start`] and as [`Nginx::with_tls`], where only the client's first bytes make a connection
+    /// (`TCP_DEFER_ACCEPT`).
+    ///
+    /// # Errors
+    /// [`Missing`] when nginx or openssl is not installed.
+    ///
+    /// # Panics
+    /// When it is and does not start.
+    pub fn deferring() -> Result<[Self; 2], Missing> {
+        Ok([Self::made(" deferred", |_, _| String::new())?, Self::secure(" ssl deferred", "TLSv1.3")?])
     }
 
     /// The same as [`Nginx::start`], speaking HTTP/2 in cleartext.

@@ -103,7 +103,7 @@ impl Stream {
                 self.islands.insert(at, known);
                 return false;
             }
-            new = union(known, &new);
+            new = union(&known, &new);
         }
         if self.islands.len() == ISLANDS {
             return false;
@@ -115,7 +115,7 @@ impl Stream {
 }
 
 /// Both pieces, which overlap or touch, as one; `known` wins where they overlap.
-fn union(known: Island, new: &Island) -> Island {
+fn union(known: &Island, new: &Island) -> Island {
     let mut bytes = Vec::new();
     let before = usize::try_from(known.offset.saturating_sub(new.offset)).unwrap_or(usize::MAX);
     append(&mut bytes, &new.bytes[..before.min(new.bytes.len())], usize::MAX);

@@ -33,8 +33,11 @@ pub(super) struct Dialect {
     pub command: fn(&[u8]) -> Command,
     /// Finds in all of the server's bytes the reply to the last of these lines of the client: whether it agrees, and
     /// what stands behind the reply.
-    pub reply: for<'a> fn(server: &'a [u8], lines: &[&[u8]]) -> Option<(bool, &'a [u8])>,
+    pub reply: FindReply,
 }
+
+/// `(all of the server's bytes, the client's lines) -> (whether it agrees, what stands behind the reply)`.
+type FindReply = for<'a> fn(&'a [u8], &[&[u8]]) -> Option<(bool, &'a [u8])>;
 
 /// The longest line that is waited for, with its end.
 pub(super) const MAX_LINE: usize = 1024;

@@ -25,7 +25,7 @@ fn tag(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
         None => *byte == b'>',
     })?;
     let inner = &bytes[start..start + length];
-    let end = inner.iter().position(|byte| byte.is_ascii_whitespace()).unwrap_or(inner.len());
+    let end = inner.iter().position(u8::is_ascii_whitespace).unwrap_or(inner.len());
     let name = &inner[..end];
     Some((name.strip_suffix(b"/").unwrap_or(name), &bytes[start + length + 1..]))
 }

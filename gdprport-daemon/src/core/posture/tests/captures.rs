@@ -91,7 +91,7 @@ fn a_wrong_declaration_is_not_trusted_over_the_bytes() {
     }
 }
 
-/// Segments as the kernel's programs ship them: the first 512 bytes of the first three of each direction.
+/// Segments as the kernel's programs ship them: the first 512 bytes of the first few of each direction.
 fn as_shipped(script: &Script) -> Vec<Segment> {
     let mut shipped = [0; 2];
     let mut segments = segments(script);

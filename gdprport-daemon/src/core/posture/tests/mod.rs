@@ -67,7 +67,7 @@ pub(super) fn play<'a>(declared: Option<&str>, segments: impl IntoIterator<Item 
     let concluded = tracker.conclude();
     match told {
         Some(told) if told.state == PostureState::Unknown => {
-            assert_eq!(concluded.state, PostureState::Unknown)
+            assert_eq!(concluded.state, PostureState::Unknown);
         }
         Some(told) => assert_eq!(told, concluded, "what was told last is concluded"),
         None => assert_eq!(concluded.state, PostureState::Unknown, "what was decided is told"),

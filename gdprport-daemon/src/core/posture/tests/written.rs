@@ -138,7 +138,7 @@ pub(super) const WRITTEN: &[Written] = &[
     (None, &[C(SSL2), S(b"\x84\x0b\x04\0\x01\0\x02\x03\xe8\0\x03\0\x10")], WeakTls, "ServerHello: SSL 2, an outdated version"),
     (None, &[C(SSL2), Answer], Tls13, "ServerHello: TLS 1.3"),
     (None, &[C(SSL2)], Unknown, "SSL 2 ClientHello"),
-    (None, &[S(b"\x16\x03\0\0\x2a\x02\0\0\x26\x03\00123456789abcdef0123456789abcdef\0\0\x0a\0")], WeakTls, "SSL 3 with TLS_RSA_WITH_3DES_EDE_CBC_SHA"),
+    (None, &[S(b"\x16\x03\0\0\x2a\x02\0\0\x26\x03\x000123456789abcdef0123456789abcdef\0\0\x0a\0")], WeakTls, "SSL 3 with TLS_RSA_WITH_3DES_EDE_CBC_SHA"),
     (None, &[S(b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\0\x05\0")], WeakTls, "TLS_RSA_WITH_RC4_128_SHA, a weak cipher suite"),
     (None, &[S(b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\xc0\xb4\0")], Plaintext, "TLS_SHA256_SHA256, which does not encrypt"),
 ];

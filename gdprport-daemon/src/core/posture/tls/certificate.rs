@@ -46,7 +46,9 @@ fn certificate(bytes: &[u8]) -> Option<Certificate> {
         der::next(&mut rest)?;
     }
     let _serial = der::whole(&mut rest, 0x02)?;
-    let _algorithm = sequence(&mut rest).then_some(())?;
+    if !sequence(&mut rest) {
+        return None;
+    }
     let issuer = name(der::whole(&mut rest, SEQUENCE)?);
     let mut validity = Cursor(der::whole(&mut rest, SEQUENCE)?);
     let _not_before = der::next(&mut validity)?;
