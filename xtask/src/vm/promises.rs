@@ -91,13 +91,20 @@ const LIMIT: u64 = 150;
 /// What a machine's answer about one promise begins with.
 const ANSWER: &str = "promise ";
 
+/// Files whose promises are kept one at a time: they load the machine themselves.
+const ALONE: [&str; 2] = ["conservation", "short_lived"];
+
+/// How many others are kept at a time: as many as a machine has processors.
+const WORKERS: usize = 2;
+
 /// The shell function that keeps one promise. A program that ran no test has kept none.
 const KEEP: &str = r#"keep() {
+    local begun=${EPOCHREALTIME/./} outcome=failed told=/run/told.$BASHPID
+    export GDPRPORT_SKIPS=/run/skips.$BASHPID
     rm -f "$GDPRPORT_SKIPS"
-    local begun=${EPOCHREALTIME/./} outcome=failed
-    if timeout --kill-after=5 "$LIMIT" "$2" --exact "$3" >/run/told 2>&1 && grep -q '^test result: ok. 1 passed' /run/told
+    if timeout --kill-after=5 "$LIMIT" "$2" --exact "$3" >"$told" 2>&1 && grep -q '^test result: ok. 1 passed' "$told"
     then outcome=passed; [ ! -s "$GDPRPORT_SKIPS" ] || outcome=skipped; fi
-    [ $outcome = passed ] || cat /run/told
+    [ $outcome = passed ] || cat "$told"
     echo "promise $1::$3 $outcome $(((${EPOCHREALTIME/./} - begun) / 1000)) ms"
 }
 "#;
@@ -177,13 +184,21 @@ fn programs(messages: &str) -> HashMap<String, PathBuf> {
 #[must_use]
 pub fn script(binary: &Path, promises: &[Promise]) -> String {
     let binary = quoted(&[binary.display().to_string()]);
-    let mut script = format!(
-        "export GDPRPORT_BIN={binary} GDPRPORT_SKIPS=/run/skips RUST_BACKTRACE=0\nLIMIT={LIMIT}\n{KEEP}"
-    );
-    for Promise { file, test, program } in promises {
+    let mut script = format!("export GDPRPORT_BIN={binary} RUST_BACKTRACE=0\nLIMIT={LIMIT}\n{KEEP}");
+    let (alone, others): (Vec<&Promise>, Vec<&Promise>) =
+        promises.iter().partition(|promise| ALONE.contains(&promise.file));
+    let keep = |Promise { file, test, program }: &Promise| {
         let words = [(*file).to_owned(), program.display().to_string(), (*test).to_owned()];
-        script.push_str(&format!("keep {}\n", quoted(&words)));
+        format!("keep {}\n", quoted(&words))
+    };
+    for worker in 0..WORKERS {
+        let share: String =
+            others.iter().skip(worker).step_by(WORKERS).map(|promise| keep(promise)).collect();
+        // A worker without a share would be an empty list, which bash refuses.
+        script.push_str(&format!("{{ :\n{share}}} &\n"));
     }
+    script.push_str("wait\n");
+    script.extend(alone.into_iter().map(keep));
     script
 }
 
@@ -240,6 +255,15 @@ mod tests {
             outcomes,
             [Outcome::Passed(1234), Outcome::Failed, Outcome::Skipped, Outcome::Failed, Outcome::Failed]
         );
+    }
+
+    #[test]
+    fn every_promise_is_kept_once_and_those_that_load_the_machine_come_last() {
+        let alone = Promise { file: "conservation", test: "z", program: "/p".into() };
+        let promises = [alone, promise("a"), promise("b"), promise("c")];
+        let script = script(Path::new("/gdprport"), &promises);
+        let told: Vec<&str> = script.lines().filter_map(|line| line.strip_prefix("keep '")).collect();
+        assert_eq!(told, ["bytes' '/p' 'a'", "bytes' '/p' 'c'", "bytes' '/p' 'b'", "conservation' '/p' 'z'"]);
     }
 
     #[test]
