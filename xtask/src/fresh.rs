@@ -130,6 +130,8 @@ fn bootstrap(root: &Path) -> Result<()> {
 
 /// The second half: mounts, and the README's commands one after the other.
 fn type_commands(root: &Path) -> Result<()> {
+    // On a machine `/` is a mount, which programs that make namespaces of their own rely on.
+    mount(&["--bind", &root.display().to_string()], root)?;
     mount(&["-t", "proc", "proc"], &root.join("proc"))?;
     for shared in ["sys", "dev"] {
         mount(&["--rbind", &format!("/{shared}")], &root.join(shared))?;

@@ -214,14 +214,19 @@ impl Daemon {
         now: Timestamp,
     ) {
         let old = |opened: Option<u64>| opened.is_none_or(|ns| ns + FRESH_NS < began_ns);
-        let (gone, fresh): (Vec<_>, Vec<_>) = self
-            .table
-            .iter()
-            .filter(|flow| !flow.found && !present.contains(&flow.cookie) && looked_at(flow.netns_cookie))
-            .partition(|flow| old(flow.opened_ns));
-        let gone: Vec<u64> = gone.iter().map(|flow| flow.cookie).collect();
-        // Those may have begun after the listing, or have lost their end: the next listing will tell.
-        self.must_reconcile |= !fresh.is_empty();
+        let (mut gone, mut too_fresh) = (Vec::new(), false);
+        for flow in self.table.iter() {
+            if flow.found || present.contains(&flow.cookie) || !looked_at(flow.netns_cookie) {
+                continue;
+            }
+            if old(flow.opened_ns) {
+                gone.push(flow.cookie);
+            } else {
+                too_fresh |= flow.opened_ns.is_some_and(|ns| ns < began_ns);
+            }
+        }
+        // Nothing else would ever look at those again; what began after the listing is not missing from it.
+        self.must_reconcile |= too_fresh;
         let now_ns = boottime_ns();
         self.with_table(now, |table, _, out| {
             for cookie in gone {
