@@ -10,9 +10,9 @@ use super::machine::quoted;
 use crate::sh;
 
 /// By file of `tests/tests`. What depends on the kernel is here: who connects, binds and accepts, executables of
-/// processes that are gone, failed connects, bytes at the close, what was there before the start, the kernel's own
-/// books. What does not (policies, sinks, servers), or is too slow for an emulator (tens of thousands of
-/// connections), is tested on the host alone.
+/// processes that are gone, failed connects, bytes at the close, the first bytes of the payload, what was there
+/// before the start, the kernel's own books. What does not (policies, sinks, most servers), or is too slow for an
+/// emulator (tens of thousands of connections), is tested on the host alone.
 const PROMISES: &[(&str, &[&str])] = &[
     (
         "ownership",
@@ -58,6 +58,7 @@ const PROMISES: &[(&str, &[&str])] = &[
         &[
             "known_sizes_in_both_directions_are_counted_to_the_byte",
             "it_does_not_matter_which_end_closes_first",
+            "an_end_that_closes_long_before_the_other_is_counted_to_the_byte",
             "full_duplex_is_counted_to_the_byte",
             "sendfile_and_splice_are_counted_to_the_byte",
             "bytes_after_a_half_close_are_counted_to_the_byte",
@@ -65,8 +66,19 @@ const PROMISES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "posture",
+        &[
+            "redis_is_seen_in_plaintext_and_in_tls",
+            "a_deferred_accept_hides_the_request_from_the_server_s_end_and_never_the_answer",
+            "a_client_hello_that_comes_byte_by_byte_is_tls",
+            "random_bytes_are_unknown_and_a_finding",
+            "a_flow_from_before_the_daemon_is_unknown_whatever_it_sends_later",
+        ],
+    ),
+    (
         "before_start",
         &[
+            "a_connection_from_before_the_start_is_named_and_counted_to_the_byte",
             "a_listener_from_before_the_start_is_named_and_what_it_accepts_is_right_or_marked",
             "listeners_and_connections_in_other_network_namespaces_are_found_too",
             "a_connection_outlives_one_daemon_and_is_found_by_the_next",
