@@ -17,7 +17,8 @@ use crate::core::flow::Progress;
 use crate::host::clock::boottime_ns;
 use crate::host::farewell::{Farewell, Farewells};
 use crate::host::netns;
-use crate::host::sockets::{self, TcpSocket};
+use crate::host::snapshot::{PollError, poll};
+use crate::host::sockets::TcpSocket;
 
 /// How long after a socket was found missing its farewell may still come: on an idle host that takes some
 /// ten milliseconds.
@@ -93,20 +94,17 @@ fn ask(asked: Asked) -> Known {
         let cookies = &known.asked.cookies;
         let listed = namespace
             .open()
-            .and_then(|ns| ns.run(|| sockets::list_cookies(|cookie| cookies.contains(&cookie))));
+            .map_err(PollError::from)
+            .and_then(|ns| poll(&ns, |cookie| cookies.contains(&cookie)));
         let answered = match listed {
-            Ok(Ok(found)) => {
+            Ok(found) => {
                 known.sockets.extend(found.into_iter().map(|socket| (socket.cookie, socket)));
                 true
             }
             // One that ended meanwhile has no sockets left.
-            Err(netns::EnterError::Gone { .. }) => true,
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "sockets of a namespace were not listed");
-                false
-            }
+            Err(PollError::Enter(netns::EnterError::Gone { .. })) => true,
             Err(error) => {
-                tracing::debug!(%error, "a namespace was not entered");
+                tracing::debug!(%error, "sockets of a namespace are not known");
                 false
             }
         };

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::account::kernel_counts;
 use super::daemon::Daemon;
 use super::publish::object;
 use crate::control::api::{
@@ -106,9 +105,8 @@ impl Daemon {
 
     fn coverage_status(&self) -> Coverage {
         let counted = self.coverage(Vec::new(), self.now());
-        let kernel = self.probes.counters().map(|counters| kernel_counts(&counters));
-        let kernel = kernel.map_or_else(
-            |_| KernelCounts { seen: 0, emitted: 0, filtered: 0, dropped: Counts::new() },
+        let kernel = counted.kernel.map_or_else(
+            || KernelCounts { seen: 0, emitted: 0, filtered: 0, dropped: Counts::new() },
             |kernel| KernelCounts {
                 seen: kernel.seen,
                 emitted: kernel.emitted,

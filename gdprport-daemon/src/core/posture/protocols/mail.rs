@@ -47,18 +47,23 @@ pub(in crate::core::posture) fn pop3(dialogue: &Dialogue<'_>) -> Reading {
     line::read(dialogue, &DIALECT)
 }
 
+/// STARTTLS, or what the word is among those that a dialect knows.
+fn upgrade_or(first: &[u8], harmless: &[&'static str], substance: &[&'static str]) -> Command {
+    if first.eq_ignore_ascii_case(b"STARTTLS") {
+        Command::Upgrade
+    } else if one_of(first, harmless).is_some() {
+        Command::Harmless
+    } else {
+        one_of(first, substance).map_or(Command::Foreign, Command::Substance)
+    }
+}
+
 fn smtp_command(line: &[u8]) -> Command {
     const HARMLESS: [&str; 7] = ["EHLO", "HELO", "LHLO", "NOOP", "RSET", "HELP", "QUIT"];
     const SUBSTANCE: [&str; 11] =
         ["MAIL", "RCPT", "DATA", "BDAT", "AUTH", "VRFY", "EXPN", "ETRN", "BURL", "XCLIENT", "XFORWARD"];
     let (first, _) = word(line);
-    if first.eq_ignore_ascii_case(b"STARTTLS") {
-        Command::Upgrade
-    } else if one_of(first, &HARMLESS).is_some() {
-        Command::Harmless
-    } else {
-        one_of(first, &SUBSTANCE).map_or(Command::Foreign, Command::Substance)
-    }
+    upgrade_or(first, &HARMLESS, &SUBSTANCE)
 }
 
 /// Whether a server begins with one of these codes.
@@ -115,13 +120,7 @@ fn imap_command(line: &[u8]) -> Command {
         return Command::Foreign;
     }
     let (first, _) = word(rest);
-    if first.eq_ignore_ascii_case(b"STARTTLS") {
-        Command::Upgrade
-    } else if one_of(first, &HARMLESS).is_some() {
-        Command::Harmless
-    } else {
-        one_of(first, &SUBSTANCE).map_or(Command::Foreign, Command::Substance)
-    }
+    upgrade_or(first, &HARMLESS, &SUBSTANCE)
 }
 
 /// The line that begins with the tag of the last command. Some clients use one tag for all of them.
