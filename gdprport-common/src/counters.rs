@@ -74,6 +74,9 @@ pub struct HookCounters {
 pub struct Counters {
     /// Indexed by [`Hook`].
     pub hooks: [HookCounters; HOOKS],
+    /// Times the owner of a socket could not be kept, because the socket's or the host's memory for such
+    /// things was used up (`net.core.optmem_max`): its flow is told, with an owner that is unknown.
+    pub unkept: u64,
 }
 
 #[cfg(feature = "user")]

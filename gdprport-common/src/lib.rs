@@ -15,13 +15,13 @@ mod storage;
 pub use counters::{Counters, HOOKS, Hook, HookCounters};
 pub use record::{
     CgroupRecord, CloseTail, ExecRecord, FLAG_ANSWERED, FLAG_PEER_FIN, FailTail, FlowRecord, FlowTail,
-    OpenTail, PATH_CAP, PAYLOAD_CAP, PAYLOAD_SEGMENTS, PAYLOAD_SMALL, PayloadHeader, PayloadRecord,
-    RECORD_CAP, RecordKind,
+    OpenTail, PATH_CAP, PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_SMALL, PAYLOAD_TINY,
+    PayloadHeader, PayloadRecord, RECORD_CAP, RecordKind,
 };
 pub use storage::{PortFlags, SocketOwner, SocketRole, TaskIdentity};
 
 /// Version of this ABI. Pinned maps of another version are never reused.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Exec ids at or above this bit were given by the daemon to processes that it found at start;
 /// ids below were given by the kernel side.

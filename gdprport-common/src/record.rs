@@ -61,9 +61,16 @@ pub const PAYLOAD_CAP: usize = 512;
 /// Payload bytes of the smaller of the two sizes of payload records: a database's greeting fits.
 pub const PAYLOAD_SMALL: usize = 128;
 
-/// Payload segments that are handed over in each direction of a flow: a mail server that upgrades (greeting,
-/// capabilities, go-ahead) sends its ServerHello as the fourth.
-pub const PAYLOAD_SEGMENTS: u8 = 4;
+/// What may be spent on the payload segments of each direction of a flow. It pays for four segments: a mail
+/// server that upgrades (greeting, capabilities, go-ahead) sends its ServerHello as the fourth. Or for as many
+/// [`PAYLOAD_TINY`] ones as this number says: a request that is written byte by byte is still recognised.
+pub const PAYLOAD_BUDGET: u8 = 32;
+
+/// What a segment costs of [`PAYLOAD_BUDGET`]; one of at most [`PAYLOAD_TINY`] bytes costs 1.
+pub const PAYLOAD_COST: u8 = 8;
+
+/// The most payload bytes of a segment that costs 1.
+pub const PAYLOAD_TINY: usize = 8;
 
 /// A flag of [`FlowRecord`]: at least one segment was received before the socket closed. A connect that
 /// failed with it was refused, without it nobody answered.

@@ -105,10 +105,10 @@ pub struct SocketOwner {
     pub started: u8,
     /// 1 while payload segments are still wanted.
     pub wants_payload: u8,
-    /// Payload segments handed over that this end sent.
-    pub segments_out: u8,
-    /// Payload segments handed over that this end received.
-    pub segments_in: u8,
+    /// How much of [`crate::PAYLOAD_BUDGET`] was spent on segments that this end sent.
+    pub spent_out: u8,
+    /// How much of it was spent on segments that this end received.
+    pub spent_in: u8,
     /// TCP sequence number of the first byte this end sends.
     pub out_base: u32,
     /// TCP sequence number of the first byte this end receives.
@@ -116,8 +116,39 @@ pub struct SocketOwner {
     /// Low half of the kernel's `bytes_received` when our FIN was acknowledged before the peer's came: if it
     /// grew until the end, the peer's FIN came too.
     pub fin_wait2_received: u32,
+    /// 1 once `out_base` was read off the SYN itself, which with TCP Fast Open (RFC 7413) may carry data.
+    pub syn_seen: u8,
     /// Always 0.
-    pub reserved: u32,
+    pub reserved: [u8; 3],
+}
+
+impl SocketOwner {
+    /// An owner of whom nothing is known.
+    pub const NOBODY: Self = Self {
+        exec_id: 0,
+        cgroup_id: 0,
+        netns_cookie: 0,
+        start_ns: 0,
+        tgid: 0,
+        parent_tgid: 0,
+        uid: 0,
+        gid: 0,
+        comm: [0; 2],
+        since_ns: 0,
+        peer: [0; 4],
+        peer_port: 0,
+        peer_family: 0,
+        role: SocketRole::None as u8,
+        started: 0,
+        wants_payload: 0,
+        spent_out: 0,
+        spent_in: 0,
+        out_base: 0,
+        in_base: 0,
+        fin_wait2_received: 0,
+        syn_seen: 0,
+        reserved: [0; 3],
+    };
 }
 
 /// Value of the task map, keyed by thread group id.

@@ -5,6 +5,7 @@
 
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
 #![expect(
     clippy::needless_borrows_for_generic_args,
     reason = "a key or value by value would be copied to the stack once more"
@@ -13,7 +14,9 @@
 
 mod cgroup;
 mod count;
+mod diagnose;
 mod emit;
+mod flow;
 mod maps;
 mod owner;
 mod payload;

@@ -25,28 +25,14 @@ pub fn current(role: SocketRole, netns_cookie: u64) -> SocketOwner {
     let (ids, cgroup_id, since_ns) =
         unsafe { (bpf_get_current_uid_gid(), bpf_get_current_cgroup_id(), bpf_ktime_get_boot_ns()) };
     let mut owner = SocketOwner {
-        exec_id: 0,
         cgroup_id,
         netns_cookie,
-        start_ns: 0,
         tgid,
-        parent_tgid: 0,
         uid: ids as u32,
         gid: (ids >> 32) as u32,
-        comm: [0; 2],
         since_ns,
-        peer: [0; 4],
-        peer_port: 0,
-        peer_family: 0,
         role: role as u8,
-        started: 0,
-        wants_payload: 0,
-        segments_out: 0,
-        segments_in: 0,
-        out_base: 0,
-        in_base: 0,
-        fin_wait2_received: 0,
-        reserved: 0,
+        ..SocketOwner::NOBODY
     };
     // SAFETY: writes at most the 16 bytes it is given.
     unsafe { bpf_get_current_comm((&raw mut owner.comm).cast(), 16) };

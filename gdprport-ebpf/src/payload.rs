@@ -1,8 +1,8 @@
 //! The first payload segments of flows whose encryption is to be told, and of nothing else.
 //!
 //! These programs run for every packet of the host, so the way out comes first: a socket that has no owner
-//! in storage, or wants nothing more, leaves after one look-up. At most `PAYLOAD_SEGMENTS` segments in each
-//! direction, the first `PAYLOAD_CAP` bytes of each; what they mean is decided by the daemon, which forgets
+//! in storage, or wants nothing more, leaves after one look-up. In each direction at most as many
+//! segments as `PAYLOAD_BUDGET` pays for, the first `PAYLOAD_CAP` bytes of each; what they mean is decided by the daemon, which forgets
 //! them at once.
 //!
 //! A segment that completes a handshake deferred by `TCP_DEFER_ACCEPT` is seen on the listener's socket and
@@ -19,7 +19,8 @@ use aya_ebpf::helpers::generated::{
 use aya_ebpf::macros::cgroup_skb;
 use aya_ebpf::programs::SkBuffContext;
 use gdprport_common::{
-    Hook, PAYLOAD_CAP, PAYLOAD_SEGMENTS, PAYLOAD_SMALL, PayloadHeader, PayloadRecord, RecordKind,
+    Hook, PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_SMALL, PAYLOAD_TINY, PayloadHeader,
+    PayloadRecord, RecordKind,
 };
 
 use crate::count::Occasion;
@@ -102,22 +103,31 @@ fn segment(skb: *mut __sk_buff, sent: bool) {
         if stored.is_null() || (*stored).wants_payload == 0 {
             return;
         }
-        let so_far = if sent { (*stored).segments_out } else { (*stored).segments_in };
-        if so_far >= PAYLOAD_SEGMENTS {
+        let spent = if sent { (*stored).spent_out } else { (*stored).spent_in };
+        if spent >= PAYLOAD_BUDGET {
             return;
         }
         let Some((start, sequence, flags)) = tcp(skb) else { return };
+        // A SYN has a number of its own, before that of the first byte (RFC 9293 3.4).
+        let syn = flags & SYN != 0;
+        let sequence = if syn { sequence.wrapping_add(1) } else { sequence };
+        if syn && sent {
+            (*stored).out_base = sequence;
+            (*stored).syn_seen = 1;
+        }
         let len = read_volatile(&raw const (*skb).len);
-        if len <= start || flags & SYN != 0 {
+        // What comes with a SYN is not this socket's yet.
+        if len <= start || (syn && !sent) {
             return;
         }
         let Some(occasion) = Occasion::seen(Hook::Payload) else { return };
+        let cost = if len - start <= PAYLOAD_TINY as u32 { 1 } else { PAYLOAD_COST };
         if sent {
-            (*stored).segments_out = so_far + 1;
+            (*stored).spent_out = spent + cost;
         } else {
-            (*stored).segments_in = so_far + 1;
+            (*stored).spent_in = spent + cost;
         }
-        if (*stored).segments_out >= PAYLOAD_SEGMENTS && (*stored).segments_in >= PAYLOAD_SEGMENTS {
+        if (*stored).spent_out >= PAYLOAD_BUDGET && (*stored).spent_in >= PAYLOAD_BUDGET {
             (*stored).wants_payload = 0;
         }
         let base = if sent { (*stored).out_base } else { (*stored).in_base };

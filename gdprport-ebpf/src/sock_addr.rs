@@ -8,11 +8,12 @@ use aya_ebpf::bindings::{bpf_sock, bpf_sock_addr};
 use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::cgroup_sock_addr;
 use aya_ebpf::programs::SockAddrContext;
-use gdprport_common::{FlowRecord, FlowTail, Hook, OpenTail, RecordKind, SocketOwner, SocketRole};
+use gdprport_common::{FlowRecord, Hook, RecordKind, SocketOwner, SocketRole};
 
 use crate::count::Occasion;
+use crate::flow::{Ends, Moment};
 use crate::maps::{OWNERS, watched};
-use crate::{emit, owner};
+use crate::{diagnose, emit, flow, owner};
 
 /// The verdict of a hook that only watches.
 const PROCEED: i32 = 1;
@@ -143,8 +144,10 @@ unsafe fn remember(sk: *mut bpf_sock, caller: &mut SocketOwner) {
     // SAFETY: the caller's promise; the stored value is this socket's, in the hands of its own process.
     unsafe {
         let stored = OWNERS.get_or_insert(sk, caller);
-        // A value that existed is not replaced by the helper.
-        if !stored.is_null() {
+        if stored.is_null() {
+            diagnose::unkept(sk);
+        } else {
+            // A value that existed is not replaced by the helper.
             *stored = *caller;
         }
     }
@@ -178,11 +181,12 @@ fn acceptor(ctx: *mut bpf_sock_addr, family: u8) {
         caller.started = 1;
         caller.out_base = before.out_base;
         caller.in_base = before.in_base;
-        // Segments may pass on another CPU while this runs; at worst one is counted twice or not at all,
+        // Segments may pass on another CPU while this runs; at worst one is paid for twice or not at all,
         // which shifts the end of the capture by one.
         caller.wants_payload = before.wants_payload;
-        caller.segments_out = before.segments_out;
-        caller.segments_in = before.segments_in;
+        caller.spent_out = before.spent_out;
+        caller.spent_in = before.spent_in;
+        caller.syn_seen = before.syn_seen;
         *stored = caller;
 
         let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
@@ -196,31 +200,16 @@ fn acceptor(ctx: *mut bpf_sock_addr, family: u8) {
                 read_volatile(&raw const (*sk).src_ip6[3]),
             ]
         };
-        entry.write(FlowRecord {
-            kind: RecordKind::Accepted as u8,
+        let ends = Ends {
             family,
-            role: caller.role,
-            old_state: 0,
-            flags: 0,
-            reserved: [0; 3],
-            time_ns: bpf_ktime_get_boot_ns(),
-            cookie: bpf_get_socket_cookie(ctx.cast()),
-            netns_cookie: caller.netns_cookie,
-            exec_id: caller.exec_id,
-            cgroup_id: caller.cgroup_id,
             local,
             peer: user_address(ctx, family),
             local_port: local_port as u16,
             peer_port: user_port(ctx) as u16,
-            tgid: caller.tgid,
-            uid: caller.uid,
-            gid: caller.gid,
-            tail: FlowTail::open(OpenTail {
-                comm: caller.comm,
-                start_ns: caller.start_ns,
-                parent_tgid: caller.parent_tgid,
-            }),
-        });
+        };
+        let moment = Moment { cookie: bpf_get_socket_cookie(ctx.cast()), time_ns: bpf_ktime_get_boot_ns() };
+        let tail = flow::open_tail(&caller);
+        entry.write(flow::record(RecordKind::Accepted, &ends, &caller, &moment, tail));
         emit::submit(entry, occasion);
     }
 }

@@ -15,13 +15,13 @@ use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns,
 use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
 use gdprport_common::{
-    CloseTail, FLAG_ANSWERED, FLAG_PEER_FIN, FailTail, FlowRecord, FlowTail, Hook, OpenTail, RecordKind,
-    SocketOwner, SocketRole,
+    CloseTail, FLAG_ANSWERED, FLAG_PEER_FIN, FlowRecord, FlowTail, Hook, RecordKind, SocketOwner,
 };
 
 use crate::count::Occasion;
-use crate::emit;
+use crate::flow::{Ends, Moment};
 use crate::maps::{OWNERS, port_flags, watched};
+use crate::{diagnose, emit, flow};
 
 /// `AF_INET6`.
 const INET6: u32 = 10;
@@ -42,15 +42,6 @@ fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
     1
 }
 
-/// Addresses and ports of a socket; the ports in host byte order.
-struct Tuple {
-    family: u8,
-    local: [u32; 4],
-    peer: [u32; 4],
-    local_port: u32,
-    peer_port: u32,
-}
-
 /// # Safety
 /// `ops` is the program's context.
 #[inline(always)]
@@ -67,11 +58,12 @@ unsafe fn ports(ops: *mut bpf_sock_ops) -> (u32, u32) {
 /// # Safety
 /// `ops` is the program's context.
 #[inline(always)]
-unsafe fn tuple(ops: *mut bpf_sock_ops) -> Tuple {
+unsafe fn ends(ops: *mut bpf_sock_ops) -> Ends {
     // SAFETY: the caller's promise. All fields are read before the family decides: reads inside of the
     // branches would be merged into one at a computed offset, which the verifier refuses.
     unsafe {
         let (local_port, peer_port) = ports(ops);
+        let (local_port, peer_port) = (local_port as u16, peer_port as u16);
         let family = read_volatile(&raw const (*ops).family);
         let local4 = read_volatile(&raw const (*ops).local_ip4);
         let peer4 = read_volatile(&raw const (*ops).remote_ip4);
@@ -84,9 +76,9 @@ unsafe fn tuple(ops: *mut bpf_sock_ops) -> Tuple {
         let p2 = read_volatile(&raw const (*ops).remote_ip6[2]);
         let p3 = read_volatile(&raw const (*ops).remote_ip6[3]);
         if family == INET6 {
-            Tuple { family: 6, local: [l0, l1, l2, l3], peer: [p0, p1, p2, p3], local_port, peer_port }
+            Ends { family: 6, local: [l0, l1, l2, l3], peer: [p0, p1, p2, p3], local_port, peer_port }
         } else {
-            Tuple { family: 4, local: [local4, 0, 0, 0], peer: [peer4, 0, 0, 0], local_port, peer_port }
+            Ends { family: 4, local: [local4, 0, 0, 0], peer: [peer4, 0, 0, 0], local_port, peer_port }
         }
     }
 }
@@ -104,42 +96,14 @@ unsafe fn follow(ops: *mut bpf_sock_ops) {
     }
 }
 
-/// An owner of whom nothing is known.
-#[inline(always)]
-fn nobody() -> SocketOwner {
-    SocketOwner {
-        exec_id: 0,
-        cgroup_id: 0,
-        netns_cookie: 0,
-        start_ns: 0,
-        tgid: 0,
-        parent_tgid: 0,
-        uid: 0,
-        gid: 0,
-        comm: [0; 2],
-        since_ns: 0,
-        peer: [0; 4],
-        peer_port: 0,
-        peer_family: 0,
-        role: SocketRole::None as u8,
-        started: 0,
-        wants_payload: 0,
-        segments_out: 0,
-        segments_in: 0,
-        out_base: 0,
-        in_base: 0,
-        fin_wait2_received: 0,
-        reserved: 0,
-    }
-}
-
 /// The SYN is about to leave: from here on TCP tells how the connect ends.
 #[inline(never)]
 fn connecting(ops: *mut bpf_sock_ops) {
     // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
     unsafe {
         let (_, peer_port) = ports(ops);
-        if !watched(peer_port) {
+        let flags = port_flags(peer_port);
+        if !flags.watched() {
             return;
         }
         let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
@@ -149,6 +113,8 @@ fn connecting(ops: *mut bpf_sock_ops) {
         let stored = OWNERS.get(sk);
         if !stored.is_null() {
             (*stored).started = 1;
+            // With TCP Fast Open the SYN itself carries the first payload.
+            (*stored).wants_payload = flags.posture() as u8;
         }
         follow(ops);
     }
@@ -174,48 +140,27 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
             return occasion.filtered();
         }
         let now = bpf_ktime_get_boot_ns();
-        let mut owner = nobody();
+        let mut owner = SocketOwner::NOBODY;
         let stored = OWNERS.get_or_insert(sk, &mut owner);
-        if !stored.is_null() {
+        if stored.is_null() {
+            diagnose::unkept(ops);
+        } else {
             (*stored).since_ns = now;
             (*stored).started = 1;
-            (*stored).out_base = out_base;
             (*stored).in_base = in_base;
-            (*stored).segments_out = 0;
-            (*stored).segments_in = 0;
+            if (*stored).syn_seen == 0 {
+                (*stored).out_base = out_base;
+            }
             let live = kind as u8 != RecordKind::Listening as u8;
             (*stored).wants_payload = (live && flags.posture()) as u8;
             owner = *stored;
         }
         follow(ops);
-        let t = tuple(ops);
-        let cookie = bpf_get_socket_cookie(ops.cast());
+        let ends = ends(ops);
+        let moment = Moment { cookie: bpf_get_socket_cookie(ops.cast()), time_ns: now };
         let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
-        entry.write(FlowRecord {
-            kind: kind as u8,
-            family: t.family,
-            role: owner.role,
-            old_state: 0,
-            flags: 0,
-            reserved: [0; 3],
-            time_ns: now,
-            cookie,
-            netns_cookie: owner.netns_cookie,
-            exec_id: owner.exec_id,
-            cgroup_id: owner.cgroup_id,
-            local: t.local,
-            peer: t.peer,
-            local_port: t.local_port as u16,
-            peer_port: t.peer_port as u16,
-            tgid: owner.tgid,
-            uid: owner.uid,
-            gid: owner.gid,
-            tail: FlowTail::open(OpenTail {
-                comm: owner.comm,
-                start_ns: owner.start_ns,
-                parent_tgid: owner.parent_tgid,
-            }),
-        });
+        let tail = flow::open_tail(&owner);
+        entry.write(flow::record(kind, &ends, &owner, &moment, tail));
         emit::submit(entry, occasion);
     }
 }
@@ -258,20 +203,26 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         if sk.is_null() {
             return occasion.filtered();
         }
-        // Another agent on this host may have asked for this callback; our sockets have an owner.
         let stored = OWNERS.get(sk);
-        if stored.is_null() {
-            return occasion.filtered();
-        }
-        let owner = *stored;
+        let owner = if !stored.is_null() {
+            *stored
+        } else {
+            // Another agent on this host may have asked for this callback, or our socket's owner could not
+            // be kept; then its end is told all the same.
+            let (local_port, peer_port) = ports(ops);
+            if !watched(local_port) && !watched(peer_port) {
+                return occasion.filtered();
+            }
+            SocketOwner::NOBODY
+        };
         let acked = read_volatile(&raw const (*ops).bytes_acked);
         let received = read_volatile(&raw const (*ops).bytes_received);
         let srtt = read_volatile(&raw const (*ops).srtt_us);
         let retransmits = read_volatile(&raw const (*ops).total_retrans);
         let segs_in = read_volatile(&raw const (*ops).segs_in);
-        let t = tuple(ops);
-        let cookie = bpf_get_socket_cookie(ops.cast());
+        let ends = ends(ops);
         let now = bpf_ktime_get_boot_ns();
+        let moment = Moment { cookie: bpf_get_socket_cookie(ops.cast()), time_ns: now };
         let their_fin_came = match old {
             BPF_TCP_CLOSE_WAIT | BPF_TCP_LAST_ACK | BPF_TCP_CLOSING => true,
             // A socket whose process has closed it leaves this state at once, before the peer's FIN comes.
@@ -280,14 +231,15 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         };
         let flags = if segs_in == 0 { 0 } else { FLAG_ANSWERED };
         let flags = if their_fin_came { flags | FLAG_PEER_FIN } else { flags };
+        let kind = if listener {
+            RecordKind::ListenerClosed
+        } else if old == BPF_TCP_SYN_SENT {
+            RecordKind::Failed
+        } else {
+            RecordKind::Closed
+        };
         let tail = if old == BPF_TCP_SYN_SENT {
-            FlowTail::fail(FailTail {
-                comm: owner.comm,
-                start_ns: owner.start_ns,
-                parent_tgid: owner.parent_tgid,
-                elapsed_ms: ((now - owner.since_ns) / 1_000_000) as u32,
-                retransmits: if retransmits > 255 { 255 } else { retransmits as u8 },
-            })
+            flow::fail_tail(&owner, now, if retransmits > 255 { 255 } else { retransmits as u8 })
         } else {
             FlowTail::close(CloseTail {
                 bytes_acked: acked,
@@ -298,33 +250,8 @@ fn state_changed(ops: *mut bpf_sock_ops) {
             })
         };
         let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
-        entry.write(FlowRecord {
-            kind: if listener {
-                RecordKind::ListenerClosed
-            } else if old == BPF_TCP_SYN_SENT {
-                RecordKind::Failed
-            } else {
-                RecordKind::Closed
-            } as u8,
-            family: t.family,
-            role: owner.role,
-            old_state: old as u8,
-            flags,
-            reserved: [0; 3],
-            time_ns: now,
-            cookie,
-            netns_cookie: owner.netns_cookie,
-            exec_id: owner.exec_id,
-            cgroup_id: owner.cgroup_id,
-            local: t.local,
-            peer: t.peer,
-            local_port: t.local_port as u16,
-            peer_port: t.peer_port as u16,
-            tgid: owner.tgid,
-            uid: owner.uid,
-            gid: owner.gid,
-            tail,
-        });
+        let record = flow::record(kind, &ends, &owner, &moment, tail);
+        entry.write(FlowRecord { old_state: old as u8, flags, ..record });
         emit::submit(entry, occasion);
     }
 }

@@ -6,11 +6,12 @@ use aya_ebpf::bindings::bpf_sock;
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::cgroup_sock;
 use aya_ebpf::programs::SockContext;
-use gdprport_common::{FailTail, FlowRecord, FlowTail, Hook, RecordKind, SocketRole};
+use gdprport_common::{FlowRecord, Hook, RecordKind, SocketRole};
 
 use crate::count::Occasion;
-use crate::emit;
+use crate::flow::{Ends, Moment};
 use crate::maps::{OWNERS, watched};
+use crate::{emit, flow};
 
 #[cgroup_sock(sock_release)]
 fn gp_sock_release(ctx: SockContext) -> i32 {
@@ -36,34 +37,17 @@ fn released(sk: *mut bpf_sock) {
         }
         let now = bpf_ktime_get_boot_ns();
         let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
-        entry.write(FlowRecord {
-            kind: RecordKind::Denied as u8,
+        let ends = Ends {
             family: caller.peer_family,
-            role: caller.role,
-            old_state: 0,
-            flags: 0,
-            reserved: [0; 3],
-            time_ns: now,
-            cookie: bpf_get_socket_cookie(sk.cast()),
-            netns_cookie: caller.netns_cookie,
-            exec_id: caller.exec_id,
-            cgroup_id: caller.cgroup_id,
             local: [0; 4],
             peer: caller.peer,
             // The kernel lets this hook read no port of the socket; nothing was sent from one.
             local_port: 0,
             peer_port: caller.peer_port,
-            tgid: caller.tgid,
-            uid: caller.uid,
-            gid: caller.gid,
-            tail: FlowTail::fail(FailTail {
-                comm: caller.comm,
-                start_ns: caller.start_ns,
-                parent_tgid: caller.parent_tgid,
-                elapsed_ms: ((now - caller.since_ns) / 1_000_000) as u32,
-                retransmits: 0,
-            }),
-        });
+        };
+        let moment = Moment { cookie: bpf_get_socket_cookie(sk.cast()), time_ns: now };
+        let tail = flow::fail_tail(&caller, now, 0);
+        entry.write(flow::record(RecordKind::Denied, &ends, &caller, &moment, tail));
         emit::submit(entry, occasion);
     }
 }

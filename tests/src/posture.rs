@@ -6,11 +6,16 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::process::Command;
 
 use crate::daemon::Daemon;
 use crate::event::Event;
 use crate::log::EventLog;
 use crate::policy::{Declaration, open, policy};
+use crate::servers::{Server, python};
+use crate::skip::{Missing, installed};
+use crate::temp::TempDir;
+use crate::tls;
 
 /// A text that clients send as data and that no event may contain.
 pub const USER_DATA: &str = "never-in-an-event";
@@ -24,6 +29,35 @@ pub struct Demand {
     pub protocol: &'static str,
     /// The least version of TLS.
     pub min: &'static str,
+}
+
+/// A demand of TLS on a server's port.
+#[must_use]
+pub fn demand(server: &Server, protocol: &'static str, min: &'static str) -> Demand {
+    Demand { port: server.port.number(), protocol, min }
+}
+
+/// A Python script with these arguments.
+///
+/// # Errors
+/// If Python is missing.
+pub fn script(dir: &TempDir, text: &str, arguments: &[&str]) -> Result<Command, Missing> {
+    let mut command = Command::new(python()?);
+    command.arg(dir.write("client.py", text)).args(arguments);
+    Ok(command)
+}
+
+/// curl, which asks for [`tls::NAME`] and a page named [`USER_DATA`].
+///
+/// # Errors
+/// If curl is missing, or no certificate can be made.
+pub fn curl(dir: &TempDir, server: &Server, scheme: &str, options: &[&str]) -> Result<Command, Missing> {
+    let authority = tls::identity()?.write_authority(dir);
+    let mut command = Command::new(installed(&["/usr/bin/curl"], "curl")?);
+    command.args(["-q", "-sS", "--noproxy", "*", "--cacert"]).arg(authority).args(options);
+    command.args(["--resolve", &format!("{}:{}:127.0.0.1", tls::NAME, server.port)]);
+    command.arg(format!("{scheme}://{}:{}/{USER_DATA}", tls::NAME, server.port));
+    Ok(command)
 }
 
 impl Demand {

@@ -1,20 +1,14 @@
-//! How connections are encrypted, as seen at both their ends: real servers and clients, and some that misbehave.
+//! How connections are encrypted, as seen at both their ends, between real servers and clients. What goes over the wire
+//! in unusual ways is in `posture_edges`.
 //!
 //! Each promise prints its part of a table: case, end, what is expected, what was seen, and the evidence.
 
-use std::process::Command;
-
 use gdprport_tests::child::Place;
 use gdprport_tests::need;
-use gdprport_tests::ports::Port;
-use gdprport_tests::posture::{Demand, Expected, Table, USER_DATA};
-use gdprport_tests::puppet::Puppet;
-use gdprport_tests::servers::{
-    Dovecot, MariaDb, Nginx, OpenLdap, OpenSsl, Postfix, Postgres, Redis, Server, python, run,
-};
-use gdprport_tests::skip::Missing;
+use gdprport_tests::posture::{Expected, Table, USER_DATA, curl, demand, script};
+use gdprport_tests::servers::{Dovecot, MariaDb, Nginx, OpenLdap, OpenSsl, Postfix, Postgres, Redis, run};
 use gdprport_tests::temp::TempDir;
-use gdprport_tests::{tls, wait};
+use gdprport_tests::tls;
 
 const PLAIN: Expected = Expected::violation("plaintext", "", "plaintext");
 const REFUSED: Expected = Expected::violation("starttls-refused", "", "tls-refused");
@@ -22,17 +16,6 @@ const UPGRADED_12: Expected = Expected::declared("starttls-upgraded", "1.2");
 const UPGRADED_13: Expected = Expected::declared("starttls-upgraded", "1.3");
 const TLS_12: Expected = Expected::declared("tls1.2", "1.2");
 const TLS_13: Expected = Expected::declared("tls1.3", "1.3");
-
-fn demand(server: &Server, protocol: &'static str, min: &'static str) -> Demand {
-    Demand { port: server.port.number(), protocol, min }
-}
-
-/// The Python script with these arguments.
-fn script(dir: &TempDir, text: &str, arguments: &[&str]) -> Result<Command, Missing> {
-    let mut command = Command::new(python()?);
-    command.arg(dir.write("client.py", text)).args(arguments);
-    Ok(command)
-}
 
 #[test]
 fn postgres_is_seen_in_plaintext_refusing_and_upgraded() {
@@ -107,16 +90,6 @@ fn redis_is_seen_in_plaintext_and_in_tls() {
     table.finish();
 }
 
-/// curl, which asks for [`tls::NAME`] by its own name.
-fn curl(dir: &TempDir, server: &Server, scheme: &str, options: &[&str]) -> Result<Command, Missing> {
-    let authority = tls::identity()?.write_authority(dir);
-    let mut command = Command::new(gdprport_tests::skip::installed(&["/usr/bin/curl"], "curl")?);
-    command.args(["-q", "-sS", "--noproxy", "*", "--cacert"]).arg(authority).args(options);
-    command.args(["--resolve", &format!("{}:{}:127.0.0.1", tls::NAME, server.port)]);
-    command.arg(format!("{scheme}://{}:{}/{USER_DATA}", tls::NAME, server.port));
-    Ok(command)
-}
-
 #[test]
 fn nginx_is_seen_with_its_version_of_tls_and_what_is_visible_of_it() {
     let (old, new) = (need!(Nginx::with_tls("TLSv1.2")), need!(Nginx::with_tls("TLSv1.3")));
@@ -148,20 +121,6 @@ fn nginx_is_seen_with_its_version_of_tls_and_what_is_visible_of_it() {
 }
 
 #[test]
-fn a_deferred_accept_hides_the_request_from_the_server_s_end_and_never_the_answer() {
-    let (dir, [plain, secure]) = (TempDir::new(), need!(Nginx::deferring()));
-    let mut table = Table::new(&[demand(&plain.server, "", "1.2"), demand(&secure.server, "", "1.3")]);
-    run(need!(curl(&dir, &secure.server, "https", &[])), Place::default());
-    table.row("nginx 1.3, deferred accept", secure.server.port.number(), TLS_13);
-    run(need!(curl(&dir, &plain.server, "http", &[])), Place::default());
-    // The first segment belongs to no connection yet when it passes the server's end.
-    let unseen = Expected::unknown().because("nothing of the client was seen");
-    let ends = [PLAIN.because("HTTP/1 request without TLS"), unseen];
-    table.row_by_end("HTTP/1, deferred accept", plain.server.port.number(), ends);
-    table.finish();
-}
-
-#[test]
 fn a_retried_handshake_and_an_outdated_one_are_told() {
     let retrying = need!(OpenSsl::start(&["-groups", "P-256"]));
     let outdated = need!(OpenSsl::start(&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"]));
@@ -173,6 +132,18 @@ fn a_retried_handshake_and_an_outdated_one_are_told() {
     run(need!(outdated.client(&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"])), Place::default());
     let weak = Expected::violation("weak-tls", "1.1", "weak-tls").because("an outdated version");
     table.row("s_server -tls1_1", outdated.server.port.number(), weak);
+    table.finish();
+}
+
+/// As PostgreSQL does from version 17 on (`sslnegotiation=direct`): no request comes before the ClientHello.
+#[test]
+fn a_database_session_that_begins_with_tls_is_told() {
+    let direct = need!(OpenSsl::start(&["-alpn", "postgresql"]));
+    let mut table = Table::new(&[demand(&direct.server, "postgresql", "1.3")]);
+    run(need!(direct.client(&["-alpn", "postgresql"])), Place::default());
+    table.row("direct TLS on PostgreSQL's port", direct.server.port.number(), TLS_13);
+    let event = table.last("flow.close", "in");
+    assert_eq!(*event.at("posture.alpn"), serde_json::json!(["postgresql"]), "{}", event.line());
     table.finish();
 }
 
@@ -240,131 +211,5 @@ fn dovecot_is_seen_in_plaintext_and_upgraded() {
     table.row("Dovecot", port, PLAIN.because("IMAP LOGIN without STARTTLS"));
     run(need!(call(&authority.to_string_lossy())), Place::default());
     table.row("Dovecot STARTTLS", port, UPGRADED_13.because("IMAP STARTTLS, then ServerHello: TLS 1.3"));
-    table.finish();
-}
-
-const PLAIN_DRIPPING_CLIENT: &str = r#"
-import socket, sys
-_, port = sys.argv
-connection = socket.create_connection(("127.0.0.1", int(port)))
-connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-for byte in b"GET / HTTP/1.0\r\n\r\n":
-    connection.sendall(bytes([byte]))
-assert connection.recv(1)
-connection.close()
-"#;
-
-const DRIPPING_CLIENT: &str = r#"
-import socket, ssl, sys
-_, port, authority, name, data = sys.argv
-context = ssl.create_default_context(cafile=authority)
-incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-session = context.wrap_bio(incoming, outgoing, server_hostname=name)
-connection = socket.create_connection(("127.0.0.1", int(port)))
-connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-def drip():
-    for byte in outgoing.read():
-        connection.sendall(bytes([byte]))
-
-while True:
-    try:
-        session.do_handshake()
-        break
-    except ssl.SSLWantReadError:
-        drip()
-        part = connection.recv(65536)
-        assert part, "the server ended the handshake"
-        incoming.write(part)
-session.write(f"GET /{data} HTTP/1.0\r\n\r\n".encode())
-drip()
-assert connection.recv(1)
-connection.close()
-"#;
-
-#[test]
-fn a_client_hello_that_comes_byte_by_byte_is_tls() {
-    let (dir, nginx) = (TempDir::new(), need!(Nginx::with_tls("TLSv1.3")));
-    let port = nginx.server.port.number();
-    let authority = need!(tls::identity()).write_authority(&dir);
-    let mut table = Table::new(&[demand(&nginx.server, "", "1.3")]);
-    let arguments = [&port.to_string(), &*authority.to_string_lossy(), tls::NAME, USER_DATA];
-    run(need!(script(&dir, DRIPPING_CLIENT, &arguments)), Place::default());
-    table.row("ClientHello, one byte at a time", port, TLS_13);
-    table.finish();
-}
-
-#[test]
-fn a_request_that_comes_byte_by_byte_is_not_guessed() {
-    let (dir, nginx) = (TempDir::new(), need!(Nginx::start()));
-    let port = nginx.server.port.number();
-    let mut table = Table::new(&[demand(&nginx.server, "", "1.3")]);
-    run(need!(script(&dir, PLAIN_DRIPPING_CLIENT, &[&port.to_string()])), Place::default());
-    let too_few = Expected::unknown().because("too few bytes");
-    table.row("HTTP/1, one byte at a time", port, too_few);
-    table.finish();
-}
-
-const RAW_CLIENT: &str = r#"
-import random, socket, sys
-_, port, seed = sys.argv
-connection = socket.create_connection(("127.0.0.1", int(port)))
-connection.sendall(random.Random(int(seed)).randbytes(600))
-connection.close()
-"#;
-
-/// A port that a puppet serves, under a demand.
-fn puppet_port() -> (Port, Puppet, Demand) {
-    let (port, mut server) = (Port::free(), Puppet::new());
-    server.listen(format!("127.0.0.1:{port}"));
-    let demand = Demand { port: port.number(), protocol: "postgresql", min: "1.2" };
-    (port, server, demand)
-}
-
-#[test]
-fn random_bytes_are_unknown_and_a_finding() {
-    let (port, mut server, demand) = puppet_port();
-    let dir = TempDir::new();
-    let mut table = Table::new(&[demand]);
-    for seed in 1..=4 {
-        let arguments = [port.to_string(), seed.to_string()];
-        run(need!(script(&dir, RAW_CLIENT, &arguments.each_ref().map(String::as_str))), Place::default());
-        let held = server.accept();
-        assert_eq!(server.ask(&format!("recv-end {}", held.id)), "600 eof");
-        server.close(held);
-        let case = format!("random bytes, seed {seed}");
-        let nothing_known =
-            Expected::unknown().because("neither TLS nor postgresql nor another known protocol");
-        table.row(&case, port.number(), nothing_known);
-    }
-    table.finish();
-}
-
-#[test]
-fn a_flow_that_sends_nothing_is_unknown_and_a_finding() {
-    let (port, mut server, demand) = puppet_port();
-    let mut client = Puppet::new();
-    let mut table = Table::new(&[demand]);
-    let there = client.connect(format!("127.0.0.1:{port}"));
-    let here = server.accept();
-    client.close(there);
-    server.close(here);
-    table.row("nothing was sent", port.number(), Expected::unknown().because("no payload was captured"));
-    table.finish();
-}
-
-#[test]
-fn a_flow_from_before_the_daemon_is_unknown_whatever_it_sends_later() {
-    let (port, mut server, demand) = puppet_port();
-    let mut client = Puppet::new();
-    let there = client.connect(format!("127.0.0.1:{port}"));
-    let here = server.accept();
-    let mut table = Table::new(&[demand]);
-    wait::until("both ends are in the flow table", || table.daemon.port_status(port.number())["open"] == 2);
-    client.ask(&format!("send {} 1000", there.id));
-    server.ask(&format!("recv {} 1000", here.id));
-    client.close(there);
-    server.close(here);
-    table.row("open before the daemon", port.number(), Expected::unknown().because("opened before watching"));
     table.finish();
 }

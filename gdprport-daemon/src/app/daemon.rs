@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use gdprport_common::Counters;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -234,6 +235,7 @@ impl Daemon {
     pub fn housekeeping(&mut self, now: Timestamp) {
         self.follow_clock();
         self.publisher.forget_gone();
+        self.probes.relay_log();
         match self.probes.counters() {
             Ok(counters) => {
                 let gaps = self.losses.check(&counters, now);
@@ -266,13 +268,18 @@ impl Daemon {
 
     /// Sends the books since the last time.
     pub fn send_coverage(&mut self, gaps: Vec<Gap>, now: Timestamp) {
-        let coverage = self.coverage(gaps, now);
+        let coverage = self.coverage(gaps, now, self.kernel_counters().as_ref());
         self.last_coverage = now;
         self.publisher.send(Body::Coverage(Box::new(CoverageEvent { port: None, coverage })), now);
     }
 
+    /// The kernel side's counters, if they can be read.
+    pub(super) fn kernel_counters(&self) -> Option<Counters> {
+        self.probes.counters().ok()
+    }
+
     /// The books from the start until now.
-    pub(super) fn coverage(&self, gaps: Vec<Gap>, now: Timestamp) -> Coverage {
+    pub(super) fn coverage(&self, gaps: Vec<Gap>, now: Timestamp, kernel: Option<&Counters>) -> Coverage {
         let counts = self.publisher.counts();
         let undecodable = self.books.undecodable;
         let mut dropped = ByReason::new();
@@ -286,7 +293,7 @@ impl Daemon {
             delivered: counts.passed,
             suppressed: counts.suppressed,
             dropped,
-            kernel: self.probes.counters().ok().map(|counters| kernel_counts(&counters)),
+            kernel: kernel.map(kernel_counts),
             sinks: self.publisher.fanout().stats().into_iter().map(|stats| stats.counts).collect(),
             gaps,
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::account::kernel_counts;
 use super::daemon::Daemon;
 use super::publish::object;
 use crate::control::api::{
@@ -104,16 +105,16 @@ impl Daemon {
     }
 
     fn coverage_status(&self) -> Coverage {
-        let counted = self.coverage(Vec::new(), self.now());
-        let kernel = counted.kernel.map_or_else(
-            || KernelCounts { seen: 0, emitted: 0, filtered: 0, dropped: Counts::new() },
-            |kernel| KernelCounts {
-                seen: kernel.seen,
-                emitted: kernel.emitted,
-                filtered: kernel.filtered,
-                dropped: counts(kernel.dropped),
-            },
-        );
+        let counters = self.kernel_counters().unwrap_or_default();
+        let counted = self.coverage(Vec::new(), self.now(), Some(&counters));
+        let kernel = kernel_counts(&counters);
+        let kernel = KernelCounts {
+            seen: kernel.seen,
+            emitted: kernel.emitted,
+            filtered: kernel.filtered,
+            dropped: counts(kernel.dropped),
+            owners_unkept: counters.unkept,
+        };
         Coverage {
             since: self.started,
             kernel,

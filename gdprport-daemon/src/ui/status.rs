@@ -177,6 +177,10 @@ fn coverage(status: &Status, screen: &Screen) -> String {
     let seen =
         format!("{} seen = {} emitted + {} filtered", n(kernel.seen), n(kernel.emitted), n(kernel.filtered));
     add("kernel", tone_of(&kernel.dropped), &format!("{seen} + {}", lost(&kernel.dropped)));
+    if kernel.owners_unkept > 0 {
+        let times = n(kernel.owners_unkept);
+        add("owners", Tone::Bad, &format!("{times} not kept for want of memory: raise net.core.optmem_max"));
+    }
     let received = format!(
         "{} received = {} delivered + {} suppressed",
         n(coverage.received),

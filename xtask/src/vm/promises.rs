@@ -65,12 +65,14 @@ const PROMISES: &[(&str, &[&str])] = &[
             "bytes_before_a_reset_are_counted_to_the_byte_and_the_reset_is_told",
         ],
     ),
+    ("posture", &["redis_is_seen_in_plaintext_and_in_tls"]),
     (
-        "posture",
+        "posture_edges",
         &[
-            "redis_is_seen_in_plaintext_and_in_tls",
-            "a_deferred_accept_hides_the_request_from_the_server_s_end_and_never_the_answer",
+            "a_request_that_a_deferred_accept_hides_from_the_server_s_end_is_told_by_the_answer",
             "a_client_hello_that_comes_byte_by_byte_is_tls",
+            "a_request_that_comes_byte_by_byte_is_plaintext",
+            "a_request_in_the_syn_of_a_fast_open_is_told_at_both_ends",
             "random_bytes_are_unknown_and_a_finding",
             "a_flow_from_before_the_daemon_is_unknown_whatever_it_sends_later",
         ],
@@ -92,6 +94,10 @@ const PROMISES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "short_memory",
+        &["an_owner_that_the_kernel_cannot_keep_is_unknown_and_counted_and_the_connection_stands"],
+    ),
+    (
         "control",
         &["status_tells_hooks_policy_ports_and_coverage", "nothing_stays_attached_after_sigterm_or_sigkill"],
     ),
@@ -103,8 +109,8 @@ const LIMIT: u64 = 150;
 /// What a machine's answer about one promise begins with.
 const ANSWER: &str = "promise ";
 
-/// Files whose promises are kept one at a time: they load the machine themselves.
-const ALONE: [&str; 2] = ["conservation", "short_lived"];
+/// Files whose promises are kept one at a time: they load the machine themselves, or change a setting of it.
+const ALONE: [&str; 3] = ["conservation", "short_lived", "short_memory"];
 
 /// How many others are kept at a time: as many as a machine has processors.
 const WORKERS: usize = 2;

@@ -171,6 +171,7 @@ pub(crate) fn status() -> Status {
                 emitted: 4_717_290,
                 filtered: 18_403_139,
                 dropped: counts([("ring-full", 12)]),
+                owners_unkept: 0,
             },
             records: 4_720_002,
             received: 4_717_290,

@@ -212,6 +212,8 @@ pub struct KernelCounts {
     pub filtered: u64,
     /// Records lost in the kernel, by reason.
     pub dropped: Counts,
+    /// Times the kernel had no memory to keep a socket's owner, whose flow is then told as unknown.
+    pub owners_unkept: u64,
 }
 
 /// One place events go to.

@@ -42,6 +42,9 @@ impl Table {
         };
         let tracker = cx.tracker(&flow);
         self.insert(flow, Some(Box::new(tracker)), event.time_ns, cx, out);
+        if let Some(bytes) = self.early.take(event.cookie) {
+            self.payload((event.cookie, true, 0), &bytes, cx, out);
+        }
         self.pair(event.cookie);
         let known = match direction {
             Direction::In => false,

@@ -19,7 +19,12 @@ impl Table {
         cx: &mut impl Context,
         out: &mut Vec<Change>,
     ) {
-        let Some(entry) = self.flows.get_mut(&cookie) else { return };
+        let Some(entry) = self.flows.get_mut(&cookie) else {
+            if sent && offset == 0 {
+                self.early.keep(cookie, bytes);
+            }
+            return;
+        };
         let Some(tracker) = &mut entry.tracker else { return };
         let from = match (entry.flow.direction, sent) {
             (Direction::Out, true) | (Direction::In, false) => Side::Client,

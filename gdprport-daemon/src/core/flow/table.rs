@@ -10,6 +10,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::early::Early;
 use super::pairs::Pairs;
 use super::{Change, ChangeKind, Context, Flow, Standing};
 use crate::core::posture::Tracker;
@@ -62,6 +63,7 @@ pub struct Table {
     pub(super) limits: Limits,
     pub(super) flows: HashMap<u64, Entry>,
     pub(super) pairs: Pairs,
+    pub(super) early: Early,
     /// Flows that wait to settle. The delay is constant, so the queue is in order of time.
     pub(super) settling: VecDeque<(u64, u64, u64)>,
     /// Flows by when they are next looked at, in order for the same reason.
@@ -80,6 +82,7 @@ impl Table {
             limits,
             flows: HashMap::new(),
             pairs: Pairs::default(),
+            early: Early::default(),
             settling: VecDeque::new(),
             updates: VecDeque::new(),
             ages: VecDeque::new(),
@@ -144,6 +147,7 @@ impl Table {
 
     /// Takes the cookies of flows that are due to be looked at; each comes again after `update_ns`.
     pub fn due_updates(&mut self, now_ns: u64) -> Vec<u64> {
+        self.early.look();
         let mut due = Vec::new();
         while let Some(&(at, cookie, generation)) = self.updates.front() {
             if at > now_ns {

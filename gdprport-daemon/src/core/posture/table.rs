@@ -85,7 +85,7 @@ pub(super) const ROWS: &[Row] = &[
     dialogue(&["nats"], nats::read),
     dialogue(&["amqp", "amqps"], amqp::read),
     dialogue(&[], other::ssh),
-    plain(WEB, http::request, "HTTP/1 request"),
+    dialogue(WEB, http::http1),
     plain(WEB, http::preface, "HTTP/2 preface"),
     opaque(&[], http::tunnel, "HTTP CONNECT: what travels through the tunnel is not read"),
     plain(&["redis"], store::redis, "Redis command"),

@@ -4,6 +4,7 @@
 //! to the value.
 
 pub mod catalog;
+mod log;
 mod netns;
 mod requirements;
 mod ring;
@@ -70,6 +71,7 @@ pub struct Probes {
     tasks: HashMap<MapData, u32, TaskIdentity>,
     execs: HashMap<MapData, u64, ExecRecord>,
     owners: SkStorage<MapData, SocketOwner>,
+    log: log::KernelLog,
 }
 
 /// Checks what the kernel programs need of the machine, without touching anything.
@@ -123,6 +125,7 @@ impl Probes {
             tasks: HashMap::try_from(take(&mut object, "TASKS")?).map_err(|e| map_error("TASKS", &e))?,
             execs: HashMap::try_from(take(&mut object, "EXECS")?).map_err(|e| map_error("EXECS", &e))?,
             owners: SkStorage::try_from(take(&mut object, "OWNERS")?).map_err(|e| map_error("OWNERS", &e))?,
+            log: log::KernelLog::new(&mut object)?,
             _object: object,
             hooks,
             cgroup_root,
@@ -178,8 +181,14 @@ impl Probes {
                 sum.hooks[hook].filtered += cpu.hooks[hook].filtered;
                 sum.hooks[hook].dropped_ring_full += cpu.hooks[hook].dropped_ring_full;
             }
+            sum.unkept += cpu.unkept;
         }
         Ok(sum)
+    }
+
+    /// Writes what the kernel programs have to say to the daemon's log.
+    pub fn relay_log(&mut self) {
+        self.log.relay();
     }
 
     /// Who the kernel side thinks a process is, right now.
@@ -245,6 +254,7 @@ fn load_object(sizes: Sizes, release: &str, tracefs: Option<&Path>) -> Result<Eb
     // parsing them would cost 12 MB that the heap does not give back.
     loader
         .btf(None)
+        .map_max_entries("AYA_LOGS", log::RING_BYTES)
         .map_max_entries("EVENTS", sizes.ring_bytes)
         .map_max_entries("TASKS", sizes.tasks)
         .map_max_entries("EXECS", sizes.execs);

@@ -4,7 +4,9 @@
 //! 1. While records arrive the reader looks by itself, every [`POLL`]; no connection pays for a wake-up.
 //! 2. It blocks only after it has set the `READER` flag and then looked once more. The kernel side reads
 //!    the flag after a record is visible, so either that look finds the record or the flag is seen and a
-//!    wake-up sent. No record waits for another one to be noticed.
+//!    wake-up sent. No record waits for another one to be noticed. The kernel side takes the flag back with
+//!    each wake-up, and a look may consume what the wake-up was about: so the flag is set anew each time
+//!    before it blocks, also when it was only interrupted.
 //! 3. What is not read stays in the ring; what did not fit is counted by the kernel side, never here.
 
 use std::sync::atomic::{Ordering, fence};
@@ -28,7 +30,8 @@ pub struct Ring {
     ring: AsyncFd<RingBuf<MapData>>,
     reader: Array<MapData, u32>,
     empty_looks: u32,
-    flag_set: bool,
+    /// The flag was set, and nothing but one look has happened since.
+    armed: bool,
 }
 
 impl Ring {
@@ -40,7 +43,7 @@ impl Ring {
         // SAFETY: the ring owns its descriptor, which stays open and the same until the `AsyncFd` is dropped.
         let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }
             .map_err(|error| LoadError::Map { map: "EVENTS", reason: error.to_string() })?;
-        Ok(Self { ring, reader, empty_looks: 0, flag_set: false })
+        Ok(Self { ring, reader, empty_looks: 0, armed: false })
     }
 
     /// Hands at most `max` records to `take`, oldest first, and says how many there were.
@@ -63,32 +66,30 @@ impl Ring {
     /// If the runtime can no longer watch the ring, or the flag cannot be written.
     pub async fn wait(&mut self) -> std::io::Result<()> {
         if self.empty_looks < EMPTY_LOOKS {
-            self.set_flag(false)?;
+            if self.armed {
+                self.armed = false;
+                self.sleeping(false)?;
+            }
             tokio::time::sleep(POLL).await;
             return Ok(());
         }
-        if !self.flag_set {
-            self.set_flag(true)?;
+        if !self.armed {
+            self.armed = true;
+            self.sleeping(true)?;
             // Pairs with the exchange by which the kernel makes a record visible: the flag is written
             // before the ring is looked at again.
             fence(Ordering::SeqCst);
             // The caller's next drain is the look that invariant 2 demands; only after it do we block.
             return Ok(());
         }
-        let mut ready = self.ring.readable().await?;
-        ready.clear_ready();
-        drop(ready);
-        // The kernel side took the flag back when it woke us.
-        self.flag_set = false;
+        // Before the wait, which may be dropped: whatever happens next, the flag no longer can be relied on.
+        self.armed = false;
+        self.ring.readable().await?.clear_ready();
         self.empty_looks = 0;
         Ok(())
     }
 
-    fn set_flag(&mut self, sleeping: bool) -> std::io::Result<()> {
-        if self.flag_set != sleeping {
-            self.reader.set(0, u32::from(sleeping), 0).map_err(std::io::Error::other)?;
-            self.flag_set = sleeping;
-        }
-        Ok(())
+    fn sleeping(&mut self, sleeping: bool) -> std::io::Result<()> {
+        self.reader.set(0, u32::from(sleeping), 0).map_err(std::io::Error::other)
     }
 }

@@ -2,12 +2,44 @@
 
 use super::line::{is_text, one_of, split};
 use crate::core::posture::cursor::starts;
+use crate::core::posture::reading::{Dialogue, Reading};
+use crate::core::posture::upgrade;
 
 /// How long a request line is waited for: from here on its beginning is likeness enough.
 const LONG: usize = 256;
 
+/// HTTP/1: by the client's request or, where that was not captured (it came with the handshake: a deferred accept,
+/// TCP Fast Open), by the server's answer.
+pub(in crate::core::posture) fn http1(dialogue: &Dialogue<'_>) -> Reading {
+    if dialogue.client.is_empty() && answer(dialogue.server) == Some(true) {
+        return match upgrade::plaintext("HTTP/1 response without TLS, to a request that was not captured") {
+            // The request may still come, out of order.
+            Reading::Seen { posture, .. } => Reading::so_far(posture),
+            other => other,
+        };
+    }
+    match request(dialogue.client) {
+        Some(true) => upgrade::plaintext("HTTP/1 request without TLS"),
+        Some(false) => Reading::Foreign,
+        None => Reading::open("too few bytes of the client to tell the protocol"),
+    }
+}
+
+/// Whether a server begins with a status line of HTTP/1. One that opens a tunnel (RFC 9110 9.3.6) does not count: what
+/// travels through it is another protocol's.
+fn answer(server: &[u8]) -> Option<bool> {
+    let (line, _) = split(server)?;
+    let [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0' | b'1', b' ', status @ ..] = line else {
+        return Some(false);
+    };
+    let code = status.first_chunk::<3>().is_some_and(|code| code.iter().all(u8::is_ascii_digit));
+    let ends = matches!(status.get(3), None | Some(b' '));
+    let tunnel = status.to_ascii_lowercase().windows(11).any(|words| words == b"established");
+    Some(code && ends && !tunnel && is_text(line))
+}
+
 /// Whether a client begins with a request of HTTP/1. A CONNECT is left to [`tunnel`].
-pub(in crate::core::posture) fn request(client: &[u8], _declared: bool) -> Option<bool> {
+fn request(client: &[u8]) -> Option<bool> {
     const METHODS: [&str; 17] = [
         "GET",
         "POST",
@@ -64,5 +96,22 @@ fn line_ends_with_version(client: &[u8]) -> Option<bool> {
         }
         None if !is_text(beginning) => Some(false),
         None => (beginning.len() == LONG).then_some(true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::answer;
+
+    #[test]
+    fn a_status_line_is_an_answer_and_one_that_opens_a_tunnel_is_none() {
+        assert_eq!(answer(b"HTTP/1.1 200 OK\r\n"), Some(true));
+        assert_eq!(answer(b"HTTP/1.0 404\r\n"), Some(true));
+        assert_eq!(answer(b"HTTP/1.1 200 Connection established\r\n"), Some(false));
+        assert_eq!(answer(b"HTTP/1.1 2OO OK\r\n"), Some(false));
+        assert_eq!(answer(b"HTTP/1.1 2000\r\n"), Some(false));
+        assert_eq!(answer(b"HTTP/2 200\r\n"), Some(false));
+        assert_eq!(answer(b"+OK\r\n"), Some(false));
+        assert_eq!(answer(b"HTTP/1.1 20"), None);
     }
 }

@@ -1,0 +1,72 @@
+//! Putting a flow's record together, in one place for all hooks.
+
+use gdprport_common::{FailTail, FlowRecord, FlowTail, OpenTail, RecordKind, SocketOwner};
+
+/// Addresses (network byte order, IPv4 in the first word) and ports (host byte order) of a socket.
+pub struct Ends {
+    /// 4 or 6.
+    pub family: u8,
+    pub local: [u32; 4],
+    pub peer: [u32; 4],
+    pub local_port: u16,
+    pub peer_port: u16,
+}
+
+/// Which socket, and when.
+pub struct Moment {
+    pub cookie: u64,
+    /// Nanoseconds of `CLOCK_BOOTTIME`.
+    pub time_ns: u64,
+}
+
+/// A record of `kind`, with neither an old state nor flags.
+#[inline(always)]
+pub fn record(
+    kind: RecordKind,
+    ends: &Ends,
+    owner: &SocketOwner,
+    moment: &Moment,
+    tail: FlowTail,
+) -> FlowRecord {
+    FlowRecord {
+        kind: kind as u8,
+        family: ends.family,
+        role: owner.role,
+        old_state: 0,
+        flags: 0,
+        reserved: [0; 3],
+        time_ns: moment.time_ns,
+        cookie: moment.cookie,
+        netns_cookie: owner.netns_cookie,
+        exec_id: owner.exec_id,
+        cgroup_id: owner.cgroup_id,
+        local: ends.local,
+        peer: ends.peer,
+        local_port: ends.local_port,
+        peer_port: ends.peer_port,
+        tgid: owner.tgid,
+        uid: owner.uid,
+        gid: owner.gid,
+        tail,
+    }
+}
+
+/// The tail of a record about a socket that lives.
+#[inline(always)]
+pub fn open_tail(owner: &SocketOwner) -> FlowTail {
+    FlowTail::open(OpenTail { comm: owner.comm, start_ns: owner.start_ns, parent_tgid: owner.parent_tgid })
+}
+
+/// The tail of a record about a connect that did not lead to a connection; a beginning that was not seen
+/// took no time.
+#[inline(always)]
+pub fn fail_tail(owner: &SocketOwner, now: u64, retransmits: u8) -> FlowTail {
+    let elapsed_ns = if owner.since_ns == 0 { 0 } else { now - owner.since_ns };
+    FlowTail::fail(FailTail {
+        comm: owner.comm,
+        start_ns: owner.start_ns,
+        parent_tgid: owner.parent_tgid,
+        elapsed_ms: (elapsed_ns / 1_000_000) as u32,
+        retransmits,
+    })
+}

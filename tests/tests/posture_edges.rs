@@ -1,0 +1,205 @@
+//! How connections are encrypted whose bytes go over the wire in unusual ways: with the handshake, one at a time, none,
+//! random ones, before the daemon.
+//!
+//! Each promise prints its part of a table: case, end, what is expected, what was seen, and the evidence.
+
+use gdprport_tests::child::Place;
+use gdprport_tests::netns::Netns;
+use gdprport_tests::ports::Port;
+use gdprport_tests::posture::{Demand, Expected, Table, USER_DATA, curl, demand, script};
+use gdprport_tests::puppet::Puppet;
+use gdprport_tests::servers::{Nginx, run};
+use gdprport_tests::temp::TempDir;
+use gdprport_tests::{need, tls, wait};
+
+const PLAIN: Expected = Expected::violation("plaintext", "", "plaintext");
+const TLS_13: Expected = Expected::declared("tls1.3", "1.3");
+
+/// The request is seen where it was sent; where it came it was part of the handshake.
+const REQUEST_AND_RESPONSE: [Expected; 2] = [
+    PLAIN.because("HTTP/1 request without TLS"),
+    PLAIN.because("HTTP/1 response without TLS, to a request that was not captured"),
+];
+
+#[test]
+fn a_request_that_a_deferred_accept_hides_from_the_server_s_end_is_told_by_the_answer() {
+    let (dir, [plain, secure]) = (TempDir::new(), need!(Nginx::deferring()));
+    let mut table = Table::new(&[demand(&plain.server, "", "1.2"), demand(&secure.server, "", "1.3")]);
+    run(need!(curl(&dir, &secure.server, "https", &[])), Place::default());
+    table.row("nginx 1.3, deferred accept", secure.server.port.number(), TLS_13);
+    run(need!(curl(&dir, &plain.server, "http", &[])), Place::default());
+    // The first segment belongs to no connection yet when it passes the server's end.
+    table.row_by_end("HTTP/1, deferred accept", plain.server.port.number(), REQUEST_AND_RESPONSE);
+    table.finish();
+}
+
+const PLAIN_DRIPPING_CLIENT: &str = r#"
+import socket, sys
+_, port = sys.argv
+connection = socket.create_connection(("127.0.0.1", int(port)))
+connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+for byte in b"GET / HTTP/1.0\r\n\r\n":
+    connection.sendall(bytes([byte]))
+assert connection.recv(1)
+connection.close()
+"#;
+
+const DRIPPING_CLIENT: &str = r#"
+import socket, ssl, sys
+_, port, authority, name, data = sys.argv
+context = ssl.create_default_context(cafile=authority)
+incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+session = context.wrap_bio(incoming, outgoing, server_hostname=name)
+connection = socket.create_connection(("127.0.0.1", int(port)))
+connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+def drip():
+    for byte in outgoing.read():
+        connection.sendall(bytes([byte]))
+
+while True:
+    try:
+        session.do_handshake()
+        break
+    except ssl.SSLWantReadError:
+        drip()
+        part = connection.recv(65536)
+        assert part, "the server ended the handshake"
+        incoming.write(part)
+session.write(f"GET /{data} HTTP/1.0\r\n\r\n".encode())
+drip()
+assert connection.recv(1)
+connection.close()
+"#;
+
+#[test]
+fn a_client_hello_that_comes_byte_by_byte_is_tls() {
+    let (dir, nginx) = (TempDir::new(), need!(Nginx::with_tls("TLSv1.3")));
+    let port = nginx.server.port.number();
+    let authority = need!(tls::identity()).write_authority(&dir);
+    let mut table = Table::new(&[demand(&nginx.server, "", "1.3")]);
+    let arguments = [&port.to_string(), &*authority.to_string_lossy(), tls::NAME, USER_DATA];
+    run(need!(script(&dir, DRIPPING_CLIENT, &arguments)), Place::default());
+    table.row("ClientHello, one byte at a time", port, TLS_13);
+    table.finish();
+}
+
+#[test]
+fn a_request_that_comes_byte_by_byte_is_plaintext() {
+    let (dir, nginx) = (TempDir::new(), need!(Nginx::start()));
+    let port = nginx.server.port.number();
+    let mut table = Table::new(&[demand(&nginx.server, "", "1.3")]);
+    run(need!(script(&dir, PLAIN_DRIPPING_CLIENT, &[&port.to_string()])), Place::default());
+    table.row("HTTP/1, one byte at a time", port, PLAIN.because("HTTP/1 request without TLS"));
+    table.finish();
+}
+
+/// A server and one client that asks for fast open. Says whether there was data in its SYN (`TCPI_OPT_SYN_DATA` of
+/// `TCP_INFO`): the first connection only fetches the cookie that allows the second to.
+const FAST_OPEN: &str = r#"
+import socket, sys, threading
+_, port, fast = sys.argv
+open("/proc/sys/net/ipv4/tcp_fastopen", "w").write("3")
+server = socket.socket()
+server.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 8)
+server.bind(("127.0.0.1", int(port)))
+server.listen()
+
+def serve():
+    connection, _ = server.accept()
+    assert connection.recv(1000).startswith(b"GET / HTTP/1.1\r\n")
+    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    while connection.recv(1000): pass
+    connection.close()
+
+serving = threading.Thread(target=serve)
+serving.start()
+expected = bool(int(fast))
+client = socket.socket()
+client.sendto(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n", socket.MSG_FASTOPEN, ("127.0.0.1", int(port)))
+assert client.recv(1000).startswith(b"HTTP/1.1 200")
+options = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[5]
+assert bool(options & 32) is expected, f"data in the SYN: {bool(options & 32)}, expected: {expected}"
+client.close()
+serving.join()
+"#;
+
+#[test]
+fn a_request_in_the_syn_of_a_fast_open_is_told_at_both_ends() {
+    let (dir, netns, port) = (TempDir::new(), Netns::new(), Port::free());
+    let mut table = Table::new(&[Demand { port: port.number(), protocol: "", min: "1.2" }]);
+    let call = |fast: &str| {
+        let both = need!(script(&dir, FAST_OPEN, &[&port.to_string(), fast]));
+        run(both, Place::default().netns(&netns));
+    };
+    // Without a cookie the request comes with the last segment of the handshake, with one in the first.
+    call("0");
+    table.row_by_end("HTTP/1, fast open without a cookie", port.number(), REQUEST_AND_RESPONSE);
+    call("1");
+    table.row_by_end("HTTP/1, fast open", port.number(), REQUEST_AND_RESPONSE);
+    table.finish();
+}
+
+const RAW_CLIENT: &str = r#"
+import random, socket, sys
+_, port, seed = sys.argv
+connection = socket.create_connection(("127.0.0.1", int(port)))
+connection.sendall(random.Random(int(seed)).randbytes(600))
+connection.close()
+"#;
+
+/// A port that a puppet serves, under a demand.
+fn puppet_port() -> (Port, Puppet, Demand) {
+    let (port, mut server) = (Port::free(), Puppet::new());
+    server.listen(format!("127.0.0.1:{port}"));
+    let demand = Demand { port: port.number(), protocol: "postgresql", min: "1.2" };
+    (port, server, demand)
+}
+
+#[test]
+fn random_bytes_are_unknown_and_a_finding() {
+    let (port, mut server, demand) = puppet_port();
+    let dir = TempDir::new();
+    let mut table = Table::new(&[demand]);
+    for seed in 1..=4 {
+        let arguments = [port.to_string(), seed.to_string()];
+        run(need!(script(&dir, RAW_CLIENT, &arguments.each_ref().map(String::as_str))), Place::default());
+        let held = server.accept();
+        assert_eq!(server.ask(&format!("recv-end {}", held.id)), "600 eof");
+        server.close(held);
+        let case = format!("random bytes, seed {seed}");
+        let nothing_known =
+            Expected::unknown().because("neither TLS nor postgresql nor another known protocol");
+        table.row(&case, port.number(), nothing_known);
+    }
+    table.finish();
+}
+
+#[test]
+fn a_flow_that_sends_nothing_is_unknown_and_a_finding() {
+    let (port, mut server, demand) = puppet_port();
+    let mut client = Puppet::new();
+    let mut table = Table::new(&[demand]);
+    let there = client.connect(format!("127.0.0.1:{port}"));
+    let here = server.accept();
+    client.close(there);
+    server.close(here);
+    table.row("nothing was sent", port.number(), Expected::unknown().because("no payload was captured"));
+    table.finish();
+}
+
+#[test]
+fn a_flow_from_before_the_daemon_is_unknown_whatever_it_sends_later() {
+    let (port, mut server, demand) = puppet_port();
+    let mut client = Puppet::new();
+    let there = client.connect(format!("127.0.0.1:{port}"));
+    let here = server.accept();
+    let mut table = Table::new(&[demand]);
+    wait::until("both ends are in the flow table", || table.daemon.port_status(port.number())["open"] == 2);
+    client.ask(&format!("send {} 1000", there.id));
+    server.ask(&format!("recv {} 1000", here.id));
+    client.close(there);
+    server.close(here);
+    table.row("open before the daemon", port.number(), Expected::unknown().because("opened before watching"));
+    table.finish();
+}
