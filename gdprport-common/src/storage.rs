@@ -116,6 +116,10 @@ pub struct SocketOwner {
     /// Low half of the kernel's `bytes_received` when our FIN was acknowledged before the peer's came: if it
     /// grew until the end, the peer's FIN came too.
     pub fin_wait2_received: u32,
+    /// TCP sequence number of the last segment handed over that this end sent: the same again is a retransmission.
+    pub last_out: u32,
+    /// The same of what this end received.
+    pub last_in: u32,
     /// 1 once `out_base` was read off the SYN itself, which with TCP Fast Open (RFC 7413) may carry data.
     pub syn_seen: u8,
     /// Always 0.
@@ -146,6 +150,8 @@ impl SocketOwner {
         out_base: 0,
         in_base: 0,
         fin_wait2_received: 0,
+        last_out: 0,
+        last_in: 0,
         syn_seen: 0,
         reserved: [0; 3],
     };
@@ -174,6 +180,6 @@ mod user {
 }
 
 const _: () = {
-    assert!(size_of::<SocketOwner>() == 112);
+    assert!(size_of::<SocketOwner>() == 120);
     assert!(size_of::<TaskIdentity>() == 24);
 };

@@ -120,12 +120,20 @@ fn segment(skb: *mut __sk_buff, sent: bool) {
         if len <= start || (syn && !sent) {
             return;
         }
+        // Sent again: the bytes are known and cost nothing. The first segment may have any number, so that what was
+        // never handed over cannot look like it.
+        let last = if sent { (*stored).last_out } else { (*stored).last_in };
+        if spent != 0 && sequence == last {
+            return;
+        }
         let Some(occasion) = Occasion::seen(Hook::Payload) else { return };
         let cost = if len - start <= PAYLOAD_TINY as u32 { 1 } else { PAYLOAD_COST };
         if sent {
             (*stored).spent_out = spent + cost;
+            (*stored).last_out = sequence;
         } else {
             (*stored).spent_in = spent + cost;
+            (*stored).last_in = sequence;
         }
         if (*stored).spent_out >= PAYLOAD_BUDGET && (*stored).spent_in >= PAYLOAD_BUDGET {
             (*stored).wants_payload = 0;

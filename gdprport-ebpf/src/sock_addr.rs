@@ -186,6 +186,8 @@ fn acceptor(ctx: *mut bpf_sock_addr, family: u8) {
         caller.wants_payload = before.wants_payload;
         caller.spent_out = before.spent_out;
         caller.spent_in = before.spent_in;
+        caller.last_out = before.last_out;
+        caller.last_in = before.last_in;
         caller.syn_seen = before.syn_seen;
         *stored = caller;
 

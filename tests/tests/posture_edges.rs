@@ -3,12 +3,15 @@
 //!
 //! Each promise prints its part of a table: case, end, what is expected, what was seen, and the evidence.
 
+use std::process::Command;
+
 use gdprport_tests::child::Place;
 use gdprport_tests::netns::Netns;
 use gdprport_tests::ports::Port;
 use gdprport_tests::posture::{Demand, Expected, Table, USER_DATA, curl, demand, script};
 use gdprport_tests::puppet::Puppet;
 use gdprport_tests::servers::{Nginx, run};
+use gdprport_tests::skip::installed;
 use gdprport_tests::temp::TempDir;
 use gdprport_tests::{need, tls, wait};
 
@@ -137,6 +140,56 @@ fn a_request_in_the_syn_of_a_fast_open_is_told_at_both_ends() {
     table.row_by_end("HTTP/1, fast open without a cookie", port.number(), REQUEST_AND_RESPONSE);
     call("1");
     table.row_by_end("HTTP/1, fast open", port.number(), REQUEST_AND_RESPONSE);
+    table.finish();
+}
+
+/// A mail server and a client that says hello and then what it wants, each in a segment of its own.
+const MAIL: &str = r#"
+import socket, sys, threading
+_, port = sys.argv
+server = socket.create_server(("127.0.0.1", int(port)))
+
+def serve():
+    connection, _ = server.accept()
+    lines = connection.makefile("rwb", buffering=0)
+    lines.write(b"220 mail.gdprport.test ESMTP\r\n")
+    assert lines.readline().startswith(b"EHLO")
+    lines.write(b"250-mail.gdprport.test\r\n250 STARTTLS\r\n")
+    assert lines.readline().startswith(b"MAIL")
+    lines.write(b"250 Ok\r\n")
+    assert not lines.readline()
+
+serving = threading.Thread(target=serve)
+serving.start()
+client = socket.create_connection(("127.0.0.1", int(port)))
+lines = client.makefile("rwb", buffering=0)
+assert lines.readline().startswith(b"220")
+lines.write(b"EHLO client.gdprport.test\r\n")
+assert lines.readline().startswith(b"250-") and lines.readline().startswith(b"250 ")
+lines.write(b"MAIL FROM:<never-in-an-event@gdprport.test>\r\n")
+assert lines.readline().startswith(b"250")
+lines.close()
+client.close()
+serving.join()
+"#;
+
+/// What is sent again was seen already, and leaves room for what comes next.
+#[test]
+fn segments_that_are_lost_and_sent_again_hide_nothing() {
+    let (dir, netns, port) = (TempDir::new(), Netns::new(), Port::free());
+    let nft = need!(installed(&["/usr/sbin/nft"], "nftables"));
+    let mut rules = Command::new(nft);
+    rules.arg(format!(
+        "add table inet loss
+         add chain inet loss input {{ type filter hook input priority 0; }}
+         add rule inet loss input tcp dport {port} tcp flags & psh == psh numgen inc mod 5 < 4 drop"
+    ));
+    run(rules, Place::default().netns(&netns));
+    let mut table = Table::new(&[Demand { port: port.number(), protocol: "smtp", min: "1.2" }]);
+    run(need!(script(&dir, MAIL, &[&port.to_string()])), Place::default().netns(&netns));
+    table.row("SMTP, each client segment lost four times", port.number(), PLAIN);
+    let retransmits = table.last("flow.close", "out").number("flow.retransmits");
+    assert!(retransmits.is_some_and(|lost| lost >= 8), "{retransmits:?}");
     table.finish();
 }
 

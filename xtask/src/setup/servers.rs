@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::apt;
 
-const PACKAGES: [&str; 16] = [
+const PACKAGES: [&str; 17] = [
     "curl",
     "dovecot-imapd",
     "iproute2",
@@ -12,6 +12,8 @@ const PACKAGES: [&str; 16] = [
     // The client of slapd.
     "ldap-utils",
     "mariadb-server",
+    // Loses segments.
+    "nftables",
     "nginx-light",
     "nodejs",
     // Also makes the certificates of all servers.
