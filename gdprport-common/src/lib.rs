@@ -21,7 +21,7 @@ pub use record::{
 pub use storage::{PortFlags, SocketOwner, SocketRole, TaskIdentity};
 
 /// Version of this ABI. Pinned maps of another version are never reused.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Exec ids at or above this bit were given by the daemon to processes that it found at start;
 /// ids below were given by the kernel side.

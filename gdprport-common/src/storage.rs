@@ -116,8 +116,10 @@ pub struct SocketOwner {
     /// Low half of the kernel's `bytes_received` when our FIN was acknowledged before the peer's came: if it
     /// grew until the end, the peer's FIN came too.
     pub fin_wait2_received: u32,
+    /// The watched TCP port that the socket was bound to, host byte order; 0 in role [`SocketRole::Connected`].
+    pub local_port: u16,
     /// Always 0.
-    pub reserved: u32,
+    pub reserved: u16,
 }
 
 /// Value of the task map, keyed by thread group id.

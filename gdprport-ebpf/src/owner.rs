@@ -46,6 +46,7 @@ pub fn current(role: SocketRole, netns_cookie: u64) -> SocketOwner {
         out_base: 0,
         in_base: 0,
         fin_wait2_received: 0,
+        local_port: 0,
         reserved: 0,
     };
     // SAFETY: writes at most the 16 bytes it is given.

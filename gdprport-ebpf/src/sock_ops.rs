@@ -129,6 +129,7 @@ fn nobody() -> SocketOwner {
         out_base: 0,
         in_base: 0,
         fin_wait2_received: 0,
+        local_port: 0,
         reserved: 0,
     }
 }

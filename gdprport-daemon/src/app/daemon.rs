@@ -165,9 +165,11 @@ impl Daemon {
                 self.note_end(event.cookie);
                 self.listener_ended(event.cookie, now);
             }
-            Record::Connected(_) | Record::Arrived(_) | Record::Accepted(_) | Record::Payload { .. } => {
-                self.flow(&record, now);
-            }
+            Record::Connected(_)
+            | Record::Arrived(_)
+            | Record::Accepted(_)
+            | Record::Acceptor { .. }
+            | Record::Payload { .. } => self.flow(&record, now),
             Record::Ended(event, _) => {
                 self.note_end(event.cookie);
                 self.flow(&record, now);

@@ -3,6 +3,7 @@
 //! Nothing stays attached when [`Probes`] is dropped, nor when loading fails half-way: every link belongs
 //! to the value.
 
+mod btf;
 pub mod catalog;
 mod netns;
 mod requirements;
@@ -15,12 +16,12 @@ use std::path::{Path, PathBuf};
 
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage};
 use aya::programs::{
-    CgroupAttachMode, CgroupSkb, CgroupSock, CgroupSockAddr, ProgramError, SockOps, TracePoint,
+    CgroupAttachMode, CgroupSkb, CgroupSock, CgroupSockAddr, FExit, ProgramError, SockOps, TracePoint,
 };
 use aya::{Ebpf, EbpfLoader};
 use gdprport_common::{Counters, ExecRecord, HOOKS, PortFlags, SocketOwner, TaskIdentity};
 
-use catalog::{Attach, HookSpec};
+use catalog::{Attach, HookSpec, Need};
 pub use requirements::{LoadError, check_btf, check_capabilities, check_release};
 pub use ring::Ring;
 pub use tracefs::{Tracefs, look as look_for_tracefs};
@@ -102,8 +103,8 @@ impl Probes {
         let mut object = load_object(sizes, release, tracefs.as_deref())?;
         let mut hooks = Vec::with_capacity(catalog::HOOKS.len());
         for spec in catalog::HOOKS {
-            let missing = attach(&mut object, spec, &cgroup).err().map(|error| reason(&error));
-            if let (true, Some(reason)) = (spec.required, &missing) {
+            let missing = attach(&mut object, spec, &cgroup).err().map(|refused| refused.0);
+            if let (Need::Required, Some(reason)) = (spec.need, &missing) {
                 return Err(LoadError::Refused {
                     hook: spec.name,
                     release: release.to_owned(),
@@ -256,7 +257,31 @@ fn load_object(sizes: Sizes, release: &str, tracefs: Option<&Path>) -> Result<Eb
         .map_err(|error| LoadError::Object { release: release.to_owned(), reason: chain(&error) })
 }
 
-fn attach(object: &mut Ebpf, spec: &HookSpec, cgroup: &File) -> Result<(), ProgramError> {
+/// Why a hook is missing, in one line.
+struct Refused(String);
+
+impl From<ProgramError> for Refused {
+    fn from(error: ProgramError) -> Self {
+        Self(reason(&error))
+    }
+}
+
+/// Attaches the first of `programs` that fits the function as this kernel has it.
+fn attach_to_return(object: &mut Ebpf, function: &str, programs: &[&str]) -> Result<(), Refused> {
+    let types = btf::of_function(function).map_err(Refused)?;
+    let mut refused = Refused(format!("no program for {function}"));
+    for name in programs {
+        let program = object.program_mut(name).expect("the catalog names the object's programs");
+        let program: &mut FExit = program.try_into()?;
+        match program.load(function, &types).and_then(|()| program.attach()) {
+            Ok(_) => return Ok(()),
+            Err(error) => refused = error.into(),
+        }
+    }
+    Err(refused)
+}
+
+fn attach(object: &mut Ebpf, spec: &HookSpec, cgroup: &File) -> Result<(), Refused> {
     let program = object.program_mut(spec.program).expect("the catalog names the object's programs");
     // Links are always multi; asking for it by name is refused (EINVAL).
     let mode = CgroupAttachMode::Single;
@@ -286,6 +311,7 @@ fn attach(object: &mut Ebpf, spec: &HookSpec, cgroup: &File) -> Result<(), Progr
             program.load()?;
             program.attach(category, name)?;
         }
+        Attach::Return(function, programs) => attach_to_return(object, function, programs)?,
     }
     Ok(())
 }
