@@ -150,7 +150,7 @@ pub const HOOKS: &[HookSpec] = &[
         need: Need::Optional,
         since: "5.12",
         gives: "the process that accepts, also where it does not ask for the peer's address",
-        cost: "without that question (io_uring, accept with NULL) accepted flows are attributed to the listener's opener",
+        cost: "who accepts through io_uring or without an address is shown as who opened the listener",
     },
     HookSpec {
         program: "gp_sock_release",

@@ -347,6 +347,7 @@ fn reason(error: &ProgramError) -> String {
             let cause = log.lines().rev().find(|line| {
                 !line.trim().is_empty()
                     && !line.starts_with("processed")
+                    && !line.starts_with("stack depth")
                     && !line.contains("verification time")
             });
             format!("{io_error}: {}", cause.unwrap_or("the verifier said nothing"))
