@@ -122,6 +122,9 @@ pub struct SocketOwner {
     pub reserved: u16,
 }
 
+/// In [`TaskIdentity::threads`]: the process's first thread has ended, others go on.
+pub const TASK_HEADLESS: u32 = 1 << 31;
+
 /// Value of the task map, keyed by thread group id.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -132,8 +135,8 @@ pub struct TaskIdentity {
     pub start_ns: u64,
     /// The process that forked it, 0 if that was not seen.
     pub parent_tgid: u32,
-    /// Always 0.
-    pub reserved: u32,
+    /// Its threads besides one, and [`TASK_HEADLESS`]: it is forgotten when the last one ends.
+    pub threads: u32,
 }
 
 #[cfg(feature = "user")]

@@ -179,7 +179,9 @@ impl Daemon {
             // Sockets accepted from now on inherit the owner from the listener's storage.
             let stored =
                 sockets::fetch(tgid, fd, socket.cookie).map_err(|error| error.to_string()).and_then(|fd| {
-                    self.probes.seed_socket(&fd, storage(&owner, socket.local.port)).map_err(|error| error.to_string())
+                    self.probes
+                        .seed_socket(&fd, storage(&owner, socket.local.port))
+                        .map_err(|error| error.to_string())
                 });
             if let Err(error) = stored {
                 tracing::debug!(%error, "a listener from before keeps no owner");

@@ -63,9 +63,9 @@ pub const HOOKS: &[HookSpec] = &[
         cost: "executables of processes that end at once are unknown",
     },
     HookSpec {
-        program: "gp_sched_fork",
-        name: "tracepoint/sched_process_fork",
-        attach: Attach::Tracepoint("sched", "sched_process_fork"),
+        program: "gp_task_newtask",
+        name: "tracepoint/task_newtask",
+        attach: Attach::Tracepoint("task", "task_newtask"),
         need: Need::Expected,
         since: "5.8",
         gives: "parent, start time and executable of forked children",

@@ -230,7 +230,8 @@ fn load_object(sizes: Sizes, release: &str, tracefs: Option<&Path>) -> Result<Eb
     }
     let fields = [
         ("EXEC_FILENAME_OFFSET", "sched", "sched_process_exec", "filename"),
-        ("FORK_CHILD_PID_OFFSET", "sched", "sched_process_fork", "child_pid"),
+        ("NEWTASK_PID_OFFSET", "task", "task_newtask", "pid"),
+        ("NEWTASK_FLAGS_OFFSET", "task", "task_newtask", "clone_flags"),
         ("CGROUP_ROOT_OFFSET", "cgroup", "cgroup_mkdir", "root"),
         ("CGROUP_ID_OFFSET", "cgroup", "cgroup_mkdir", "id"),
         ("CGROUP_PATH_OFFSET", "cgroup", "cgroup_mkdir", "path"),

@@ -75,7 +75,7 @@ impl Resolver {
     fn live(&self, owner: &OwnerRef) -> Option<(ProcDir, Stat)> {
         let dir = ProcDir::open(&self.proc, owner.tgid)?;
         let stat = dir.stat()?;
-        is_owner(owner, stat.start_ticks).then_some((dir, stat))
+        is_owner(owner, stat.start_ticks).then(|| (dir.living(&stat), stat))
     }
 
     /// Takes what the kernel side knows of an exec id whose record was forgotten or has not come.
@@ -175,7 +175,8 @@ impl Resolver {
     ) -> Option<(ProcDir, TaskIdentity)> {
         let identity = tasks.identity(tgid).filter(|now| is_parent(now.start_ns, child_ns))?;
         let dir = ProcDir::open(&self.proc, tgid)?;
-        is_owner(&as_owner(tgid, &identity), dir.stat()?.start_ticks).then_some((dir, identity))
+        let stat = dir.stat()?;
+        is_owner(&as_owner(tgid, &identity), stat.start_ticks).then(|| (dir.living(&stat), identity))
     }
 
     fn parent(

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use gdprport_common::{EXEC_ID_SEEDED, ExecRecord, PATH_CAP, RecordKind, TaskIdentity};
+use gdprport_common::{EXEC_ID_SEEDED, ExecRecord, PATH_CAP, RecordKind, TASK_HEADLESS, TaskIdentity};
 
 use super::{Exec, Resolver};
 use crate::core::identity::{ExecName, NS_PER_TICK};
@@ -40,6 +40,7 @@ impl Resolver {
     fn seed(&mut self, tgid: u32) -> Option<Seed> {
         let dir = ProcDir::open(&self.proc, tgid)?;
         let stat = dir.stat()?;
+        let dir = dir.living(&stat);
         let (exe, _) = dir.exe()?;
         let exec_id = EXEC_ID_SEEDED | self.seeded;
         self.seeded += 1;
@@ -65,7 +66,7 @@ impl Resolver {
             exec_id,
             start_ns: stat.start_ticks * NS_PER_TICK,
             parent_tgid: stat.ppid,
-            reserved: 0,
+            threads: stat.threads | if stat.headless { TASK_HEADLESS } else { 0 },
         };
         Some(Seed { tgid, identity, exec })
     }
