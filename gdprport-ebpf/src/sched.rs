@@ -6,8 +6,10 @@ use core::ptr::read_volatile;
 
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::bindings::BPF_ANY;
+use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::helpers::generated::{
-    bpf_get_current_pid_tgid, bpf_get_smp_processor_id, bpf_ktime_get_boot_ns, bpf_probe_read_kernel_str,
+    bpf_get_current_pid_tgid, bpf_get_current_task, bpf_get_smp_processor_id, bpf_ktime_get_boot_ns,
+    bpf_probe_read_kernel_str,
 };
 use aya_ebpf::macros::tracepoint;
 use aya_ebpf::programs::TracePointContext;
@@ -31,9 +33,42 @@ static NEWTASK_FLAGS_OFFSET: u32 = 32;
 /// The new task is a thread of its maker's process (include/uapi/linux/sched.h).
 const CLONE_THREAD: u64 = 0x1_0000;
 
+/// Offset of `cred` in `task_struct`. This and the next two are not known here: the daemon sets them from the type
+/// information of the running kernel, all or none.
+#[unsafe(no_mangle)]
+static TASK_CRED_OFFSET: u32 = 0;
+/// Offset of `user_ns` in `cred`.
+#[unsafe(no_mangle)]
+static CRED_USER_NS_OFFSET: u32 = 0;
+/// Offset of the inode number in `user_namespace`.
+#[unsafe(no_mangle)]
+static USER_NS_INUM_OFFSET: u32 = 0;
+
+/// Inode number of the initial user namespace (`PROC_USER_INIT_INO`, include/linux/proc_ns.h).
+const INITIAL_USER_NS: u32 = 0xefff_fffd;
+
 /// Where in an exec id the CPU begins; below it is that CPU's count, above it nothing, so that the bit
 /// `EXEC_ID_SEEDED` stays free.
 const EXEC_ID_CPU_SHIFT: u32 = 40;
+
+/// Whether the caller is in a user namespace of somebody's own, where its mounts and its root may be of its own
+/// making; false if that cannot be read.
+#[inline(always)]
+fn in_user_ns() -> bool {
+    // SAFETY: the offsets are the running kernel's own, or 0; the helper checks every address.
+    unsafe {
+        let cred_offset = read_volatile(&raw const TASK_CRED_OFFSET) as u64;
+        if cred_offset == 0 {
+            return false;
+        }
+        let cred = bpf_probe_read_kernel((bpf_get_current_task() + cred_offset) as *const u64);
+        let Ok(cred) = cred else { return false };
+        let user_ns_offset = read_volatile(&raw const CRED_USER_NS_OFFSET) as u64;
+        let Ok(user_ns) = bpf_probe_read_kernel((cred + user_ns_offset) as *const u64) else { return false };
+        let inum_offset = read_volatile(&raw const USER_NS_INUM_OFFSET) as u64;
+        bpf_probe_read_kernel((user_ns + inum_offset) as *const u32).is_ok_and(|inum| inum != INITIAL_USER_NS)
+    }
+}
 
 #[tracepoint]
 fn gp_sched_exec(ctx: TracePointContext) -> u32 {
@@ -55,6 +90,7 @@ fn exec(ctx: &TracePointContext) -> Option<()> {
         (*record).kind = RecordKind::Exec as u8;
         (*record).shipped = 0;
         (*record).tgid = tgid;
+        (*record).in_user_ns = u8::from(in_user_ns());
         (*record).exec_id = exec_id;
         (*record).time_ns = bpf_ktime_get_boot_ns();
         let task = TASKS.get_ptr_mut(&tgid);
@@ -68,7 +104,7 @@ fn exec(ctx: &TracePointContext) -> Option<()> {
         let read = bpf_probe_read_kernel_str((&raw mut (*record).path).cast(), PATH_CAP as u32, name.cast());
         // The helper counts the NUL. A name that fills the field was cut, which its length shows.
         if read > 0 {
-            (*record).path_len = (read - 1) as u16;
+            (*record).path_len = (read - 1) as u8;
         }
         EXECS.insert(&exec_id, &*record, u64::from(BPF_ANY)).ok()?;
         match task {

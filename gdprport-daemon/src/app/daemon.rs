@@ -155,8 +155,11 @@ impl Daemon {
             }
         };
         match &record {
-            Record::Exec { exec_id, tgid, previous, path } => {
+            Record::Exec { exec_id, tgid, previous, path, in_user_ns } => {
                 self.resolver.learn_exec(*exec_id, *tgid, *previous, path.unwrap_or_default());
+                if *in_user_ns {
+                    self.resolver.doubt_exec(*exec_id);
+                }
             }
             Record::Cgroup { cgroup_id, path: Some(path) } => self.resolver.learn_cgroup(*cgroup_id, path),
             Record::Cgroup { path: None, .. } => {}

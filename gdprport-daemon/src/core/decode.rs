@@ -102,6 +102,8 @@ pub enum Record<'a> {
         previous: u64,
         /// What `execve` was given; `None` if it could not be read or was cut.
         path: Option<&'a [u8]>,
+        /// True if it was executed in a user namespace that is not the initial one.
+        in_user_ns: bool,
     },
     /// The beginning of a payload segment of a flow.
     Payload {
@@ -147,7 +149,8 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
                 exec_id: record.exec_id,
                 tgid: record.tgid,
                 previous: record.previous,
-                path: path(kind, &record.path, record.path_len)?,
+                path: path(kind, &record.path, u16::from(record.path_len))?,
+                in_user_ns: record.in_user_ns != 0,
             })
         }
         RecordKind::Cgroup => {

@@ -77,6 +77,14 @@ pub fn placement(path: &str) -> Placement {
     }
 }
 
+/// True for a container outside of users' own slices: who runs in it is in a root directory and mounts that root, or
+/// a manager of root's, has made. Below `user.slice` anybody may name a cgroup like a container's.
+#[must_use]
+pub fn is_made_by_root(place: &Placement) -> bool {
+    let by_user = place.cgroup.as_deref().is_some_and(|path| path.starts_with("/user.slice/"));
+    place.container.is_some() && !by_user
+}
+
 /// systemd puts `_` before directory names that would clash with a file of the kernel (`cg_escape`).
 fn unescape_directory(segment: &str) -> &str {
     segment.strip_prefix('_').unwrap_or(segment)

@@ -14,7 +14,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
 use rustix::io::read;
 
 use crate::core::identity::FileId;
@@ -112,6 +112,13 @@ impl ProcDir {
         let Some(stripped) = path.strip_suffix(" (deleted)") else { return Some((path, id)) };
         let literal = self.root().and_then(|root| root.lookup(&path)).map(|file| file.id);
         if literal.is_some() && literal == id { Some((path, id)) } else { Some((stripped.to_owned(), id)) }
+    }
+
+    /// True if it is proven to be in this daemon's own user namespace: the initial one, for in no other may kernel
+    /// programs be loaded.
+    pub(super) fn in_our_user_ns(&self) -> bool {
+        let (its, ours) = (self.followed(c"ns/user"), statat(CWD, c"/proc/self/ns/user", AtFlags::empty()));
+        its.is_some_and(|its| ours.is_ok_and(|ours| its == FileId { dev: ours.st_dev, ino: ours.st_ino }))
     }
 
     /// The working directory, unless it was deleted or lies outside of the process's root.

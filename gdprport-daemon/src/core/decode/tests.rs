@@ -131,6 +131,7 @@ fn a_name_that_may_have_been_cut_is_not_a_name() {
         kind: RecordKind::Exec as u8,
         shipped: 0,
         path_len: 9,
+        in_user_ns: 0,
         tgid: 1,
         exec_id: 2,
         time_ns: 3,
@@ -142,9 +143,9 @@ fn a_name_that_may_have_been_cut_is_not_a_name() {
         other => panic!("not an executable: {other:?}"),
     };
     assert_eq!(path_of(&exec), Some(9));
-    exec.path_len = PATH_CAP as u16 - 1;
+    exec.path_len = PATH_CAP as u8 - 1;
     assert_eq!(path_of(&exec), None);
-    exec.path_len = PATH_CAP as u16 + 1;
+    exec.path_len = PATH_CAP as u8 + 1;
     assert!(matches!(decode(exec.as_bytes()), Err(DecodeError::Field { .. })));
 }
 

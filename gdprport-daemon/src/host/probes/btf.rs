@@ -1,9 +1,12 @@
-//! The number that the kernel's type information gives a function.
+//! What the kernel's type information says of the running kernel: the number of a function, the place of a member.
 //!
-//! A program that sees a function return is loaded with that number. aya would parse all types of the kernel to find
-//! it, which costs 12 MB that the heap does not give back. This walks over them once and keeps nothing.
+//! A program that sees a function return is loaded with the function's number, and what no stable interface tells is
+//! read where this kernel has it. aya would parse all types of the kernel to find either, which costs 12 MB that the
+//! heap does not give back. This walks over them and keeps nothing.
 //!
 //! Format: Documentation/bpf/btf.rst of the kernel.
+
+use std::ops::Range;
 
 use aya::{Btf, Endianness};
 
@@ -11,58 +14,115 @@ use aya::{Btf, Endianness};
 const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 /// `BTF_MAGIC` in the byte order of this host.
 const MAGIC: u16 = 0xeb9f;
-/// Bytes of the fixed part of a type.
+/// Bytes of the fixed part of a type, and of a member of a structure.
 const TYPE: usize = 12;
+/// `BTF_KIND_STRUCT`.
+const STRUCT: u32 = 4;
 /// `BTF_KIND_FUNC`.
 const FUNC: u32 = 12;
 /// A type without name or content (`BTF_KIND_FWD`).
 const FORWARD: u32 = 7 << 24;
 
-/// Type information that knows nothing but `function`, under the number that the running kernel gives it.
-///
-/// # Errors
-/// One clause: the kernel's types cannot be read, are of a form not known here, or have no such function.
-pub(super) fn of_function(function: &str) -> Result<Btf, String> {
-    let types = std::fs::read(KERNEL).map_err(|error| format!("cannot read {KERNEL}: {error}"))?;
-    let (id, info) = find(&types, function)?;
-    let alone = only(function, id, info);
-    Btf::parse(&alone, Endianness::default()).map_err(|error| error.to_string())
+/// The types of a kernel, as bytes.
+pub(super) struct Types {
+    data: Vec<u8>,
+    types: Range<usize>,
+    names: Range<usize>,
 }
 
-/// The number of a function and the word that says what kind of type it is.
-fn find(data: &[u8], function: &str) -> Result<(u32, u32), String> {
-    let unknown = || "the kernel's type information is of a form not known here".to_owned();
-    let word = |at: usize| {
-        let bytes = data.get(at..at.checked_add(4)?)?;
-        Some(u32::from_ne_bytes(bytes.try_into().ok()?))
-    };
-    let magic = data.get(..2).and_then(|bytes| bytes.try_into().ok()).map(u16::from_ne_bytes);
-    if magic != Some(MAGIC) {
-        return Err(unknown());
+/// One type: its number, the word that says of what kind it is, and what follows.
+struct Type<'a> {
+    id: u32,
+    info: u32,
+    content: &'a [u8],
+}
+
+impl Types {
+    /// Those of the running kernel.
+    ///
+    /// # Errors
+    /// One clause: they cannot be read, or are of a form not known here.
+    pub(super) fn of_kernel() -> Result<Self, String> {
+        let data = std::fs::read(KERNEL).map_err(|error| format!("cannot read {KERNEL}: {error}"))?;
+        Self::parse(data)
+            .ok_or_else(|| "the kernel's type information is of a form not known here".to_owned())
     }
-    let header = |field: usize| word(field).map(|value| value as usize).ok_or_else(unknown);
-    let (start, type_off, type_len, name_off) = (header(4)?, header(8)?, header(12)?, header(16)?);
-    let section = |off: usize| start.checked_add(off).and_then(|at| data.get(at..)).ok_or_else(unknown);
-    let (names, mut types) = (section(name_off)?, section(type_off)?.get(..type_len).ok_or_else(unknown)?);
-    let field = |types: &[u8], at: usize| {
-        types.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_ne_bytes)
-    };
-    let mut id = 0;
-    while !types.is_empty() {
-        id += 1;
-        let (Some(name), Some(info)) = (field(types, 0), field(types, 4)) else { return Err(unknown()) };
-        let kind = info >> 24 & 0x1f;
-        let is_named = || {
-            let name = names.get(name as usize..)?.strip_prefix(function.as_bytes())?;
-            (name.first() == Some(&0)).then_some(())
-        };
-        if kind == FUNC && is_named().is_some() {
-            return Ok((id, info));
+
+    fn parse(data: Vec<u8>) -> Option<Self> {
+        if u16::from_ne_bytes(data.get(..2)?.try_into().ok()?) != MAGIC {
+            return None;
         }
-        let content = content(kind, (info & 0xffff) as usize).ok_or_else(unknown)?;
-        types = types.get(TYPE + content..).ok_or_else(unknown)?;
+        let field = |at| word(&data, at).map(|value| value as usize);
+        let section = |off: usize, len: usize| {
+            let start = field(4)?.checked_add(off)?;
+            let section = start..start.checked_add(len)?;
+            data.get(section.clone()).map(|_| section)
+        };
+        let types = section(field(8)?, field(12)?)?;
+        let names = section(field(16)?, field(20)?)?;
+        Some(Self { data, types, names })
     }
-    Err(format!("this kernel has no function {function}"))
+
+    /// Type information that knows nothing but `function`, under the number that the kernel gives it.
+    ///
+    /// # Errors
+    /// One clause: there is no such function.
+    pub(super) fn function(&self, function: &str) -> Result<Btf, String> {
+        let found =
+            self.find(FUNC, function).ok_or_else(|| format!("this kernel has no function {function}"))?;
+        let alone = only(function, found.id, found.info);
+        Btf::parse(&alone, Endianness::default()).map_err(|error| error.to_string())
+    }
+
+    /// Where a member lies in a structure, in bytes; `None` if there is no such, or it is a bit field.
+    pub(super) fn offset(&self, structure: &str, member: &str) -> Option<u32> {
+        let found = self.find(STRUCT, structure)?;
+        // With this bit set the upper byte of an offset is the width of a bit field.
+        let bit_fields = found.info >> 31 == 1;
+        let members = found.content.chunks_exact(TYPE);
+        let at = members.filter(|entry| self.is_named(entry, member)).find_map(|entry| word(entry, 8))?;
+        let (width, bits) = if bit_fields { (at >> 24, at & 0xff_ffff) } else { (0, at) };
+        (width == 0 && bits % 8 == 0).then_some(bits / 8)
+    }
+
+    fn find(&self, kind: u32, name: &str) -> Option<Type<'_>> {
+        let mut rest = &self.data[self.types.clone()];
+        let mut id = 0;
+        while !rest.is_empty() {
+            id += 1;
+            let info = word(rest, 4)?;
+            let length = content(info >> 24 & 0x1f, (info & 0xffff) as usize)?;
+            let content = rest.get(TYPE..TYPE + length)?;
+            if info >> 24 & 0x1f == kind && self.is_named(rest, name) {
+                return Some(Type { id, info, content });
+            }
+            rest = rest.get(TYPE + length..)?;
+        }
+        None
+    }
+
+    /// Whether the type or member that begins here has this name.
+    fn is_named(&self, at: &[u8], name: &str) -> bool {
+        let names = &self.data[self.names.clone()];
+        let found = word(at, 0).and_then(|off| names.get(off as usize..)?.strip_prefix(name.as_bytes()));
+        found.is_some_and(|rest| rest.first() == Some(&0))
+    }
+}
+
+/// Where this kernel keeps the user namespace of a process, for which there is no stable interface; `None` if its type
+/// information does not tell all of it.
+pub(super) fn user_ns_offsets() -> Option<[(&'static str, u32); 3]> {
+    let types = Types::of_kernel().ok()?;
+    let inum = types.offset("user_namespace", "ns")? + types.offset("ns_common", "inum")?;
+    Some([
+        ("TASK_CRED_OFFSET", types.offset("task_struct", "cred")?),
+        ("CRED_USER_NS_OFFSET", types.offset("cred", "user_ns")?),
+        ("USER_NS_INUM_OFFSET", inum),
+    ])
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
 /// Bytes that follow the fixed part of a type of this kind with `count` members; `None` for a kind not known here.
@@ -109,27 +169,40 @@ mod tests {
 
     #[test]
     fn the_function_keeps_its_number_and_nothing_else_is_kept() {
-        let types = std::fs::read(KERNEL).expect("the kernel shows its types");
-        let (id, info) = find(&types, "inet_csk_accept").expect("every kernel with TCP has it");
-        let alone = only("inet_csk_accept", id, info);
-        assert_eq!(find(&alone, "inet_csk_accept"), Ok((id, info)));
-        assert!(alone.len() < types.len());
-        let btf = Btf::parse(&alone, Endianness::default()).expect("aya takes it");
+        let types = Types::of_kernel().expect("the kernel shows its types");
+        let found = types.find(FUNC, "inet_csk_accept").expect("every kernel with TCP has it");
+        let alone = only("inet_csk_accept", found.id, found.info);
+        let again = Types::parse(alone.clone()).expect("well-formed");
+        assert_eq!(again.find(FUNC, "inet_csk_accept").map(|f| (f.id, f.info)), Some((found.id, found.info)));
+        let btf = types.function("inet_csk_accept").expect("aya takes it");
         assert_eq!(btf.to_bytes().len(), alone.len(), "aya sees the same types");
+    }
+
+    #[test]
+    fn a_member_is_where_the_kernel_has_it() {
+        let types = Types::of_kernel().expect("the kernel shows its types");
+        // Fixed by the user interface: struct sockaddr_in of include/uapi/linux/in.h.
+        assert_eq!(types.offset("sockaddr_in", "sin_port"), Some(2));
+        assert_eq!(types.offset("sockaddr_in", "sin_addr"), Some(4));
+        assert_eq!(types.offset("sockaddr_in", "sin"), None);
+        assert_eq!(types.offset("tcphdr", "syn"), None, "a bit field");
+        assert!(types.offset("task_struct", "cred").is_some());
     }
 
     #[test]
     fn what_is_not_there_is_not_found_and_no_bytes_panic() {
         let alone = only("a_function", 3, FUNC << 24);
-        assert_eq!(find(&alone, "a_function"), Ok((3, FUNC << 24)));
+        let types = Types::parse(alone.clone()).expect("well-formed");
+        assert!(types.find(FUNC, "a_function").is_some());
         for other in ["a_functio", "a_function_", "b_function"] {
-            assert_eq!(find(&alone, other), Err(format!("this kernel has no function {other}")));
+            assert_eq!(types.function(other).err(), Some(format!("this kernel has no function {other}")));
         }
         for cut in 0..alone.len() {
-            let _ = find(&alone[..cut], "a_function");
+            let _ = Types::parse(alone[..cut].to_vec())
+                .and_then(|types| types.find(FUNC, "a_function").map(|f| f.id));
         }
         let mut strange = alone;
         strange[24 + 7] = 31;
-        assert!(find(&strange, "a_function").expect_err("an unknown kind").contains("not known here"));
+        assert!(Types::parse(strange).is_some_and(|types| types.find(FUNC, "a_function").is_none()));
     }
 }

@@ -21,6 +21,7 @@ use aya::programs::{
 use aya::{Ebpf, EbpfLoader};
 use gdprport_common::{Counters, ExecRecord, HOOKS, PortFlags, SocketOwner, TaskIdentity};
 
+use btf::Types;
 use catalog::{Attach, HookSpec, Need};
 pub use requirements::{LoadError, check_btf, check_capabilities, check_release};
 pub use ring::Ring;
@@ -242,6 +243,7 @@ fn load_object(sizes: Sizes, release: &str, tracefs: Option<&Path>) -> Result<Eb
             Some((*global, tracefs::offset(tracefs?, category, name, field)?))
         })
         .collect();
+    let user_ns = btf::user_ns_offsets();
     let mut loader = EbpfLoader::new();
     // No program reads a struct of the kernel, so the kernel's own types are not needed for relocation;
     // parsing them would cost 12 MB that the heap does not give back.
@@ -250,7 +252,7 @@ fn load_object(sizes: Sizes, release: &str, tracefs: Option<&Path>) -> Result<Eb
         .map_max_entries("EVENTS", sizes.ring_bytes)
         .map_max_entries("TASKS", sizes.tasks)
         .map_max_entries("EXECS", sizes.execs);
-    for (global, offset) in &offsets {
+    for (global, offset) in offsets.iter().chain(user_ns.iter().flatten()) {
         loader.override_global(global, offset, true);
     }
     loader
@@ -269,7 +271,7 @@ impl From<ProgramError> for Refused {
 
 /// Attaches the first of `programs` that fits the function as this kernel has it.
 fn attach_to_return(object: &mut Ebpf, function: &str, programs: &[&str]) -> Result<(), Refused> {
-    let types = btf::of_function(function).map_err(Refused)?;
+    let types = Types::of_kernel().and_then(|types| types.function(function)).map_err(Refused)?;
     let mut refused = Refused(format!("no program for {function}"));
     for name in programs {
         let program = object.program_mut(name).expect("the catalog names the object's programs");

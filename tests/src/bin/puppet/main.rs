@@ -90,6 +90,7 @@ impl Puppet {
             ["churn", n] => mask::churn(number(n)?),
             ["chroot", dir] => mask::chroot(dir),
             ["unshare-user"] => mask::unshare_user(),
+            ["run", path, word] => mask::run(path, word),
             ["cover", with, what] => mask::cover(with, what),
             ["sleepers", n] => mask::sleepers(number(n)?),
             ["connect-from-child", to] => mask::connect_from_child(to),

@@ -6,7 +6,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rustix::fs::MemfdFlags;
 
@@ -108,6 +108,13 @@ pub(crate) fn leave_leader(rest: impl FnOnce() -> io::Result<()> + Send + 'stati
     // SAFETY: ends this thread alone, which holds nothing that anybody waits for.
     unsafe { libc::syscall(libc::SYS_exit, 0) };
     unreachable!("a thread that has ended does not go on")
+}
+
+/// Runs the program at `path` to its end; answers with what it said.
+pub(crate) fn run(path: &str, word: &str) -> Answer {
+    let output = Command::new(path).arg(word).stdin(Stdio::null()).output()?;
+    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() { Ok(said) } else { Err(io::Error::other(format!("{path} failed"))) }
 }
 
 /// Takes another directory for the root.
