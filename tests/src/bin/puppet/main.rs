@@ -55,6 +55,7 @@ impl Puppet {
             ["unlisten"] => self.unlisten(),
             ["connect", to] => self.connect(to),
             ["connect-fail", to] => socket::connect_fail(to),
+            ["connect-denied", to] => socket::connect_denied(to),
             ["connect-abandon", to] => socket::connect_abandon(to),
             ["accept"] => self.accept(),
             ["accept-null"] => self.accept_null(),

@@ -94,6 +94,14 @@ pub(crate) fn connect_fail(to: &str) -> Answer {
     }
 }
 
+/// Connects where the kernel must refuse it with a code of its own; answers with the code.
+pub(crate) fn connect_denied(to: &str) -> Answer {
+    match TcpStream::connect(parse(to)?) {
+        Ok(_) => Err(io::Error::other("the connection was made")),
+        Err(failure) => Ok(format!("{}", failure.raw_os_error().unwrap_or_default())),
+    }
+}
+
 /// Begins to connect where nobody answers and gives up at once.
 pub(crate) fn connect_abandon(to: &str) -> Answer {
     let address = parse(to)?;
