@@ -261,7 +261,9 @@ pub struct ExecRecord {
     /// In the map: 1 once it has been handed to the ring buffer. In a record: without meaning.
     pub shipped: u8,
     /// Bytes of `path` in use, without the NUL; 0 if the name could not be read.
-    pub path_len: u16,
+    pub path_len: u8,
+    /// 1 if it was executed in another user namespace than the initial one, 0 if not, or if that is not known.
+    pub in_user_ns: u8,
     /// Process (thread group id) that executed it.
     pub tgid: u32,
     /// The exec id.

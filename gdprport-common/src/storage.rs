@@ -123,7 +123,9 @@ pub struct SocketOwner {
     /// 1 once `out_base` was read off the SYN itself, which with TCP Fast Open (RFC 7413) may carry data.
     pub syn_seen: u8,
     /// Always 0.
-    pub reserved: [u8; 3],
+    pub reserved: u8,
+    /// The watched TCP port that the socket was bound to, host byte order; 0 in role [`SocketRole::Connected`].
+    pub local_port: u16,
 }
 
 impl SocketOwner {
@@ -153,9 +155,13 @@ impl SocketOwner {
         last_out: 0,
         last_in: 0,
         syn_seen: 0,
-        reserved: [0; 3],
+        reserved: 0,
+        local_port: 0,
     };
 }
+
+/// In [`TaskIdentity::threads`]: the process's first thread has ended, others go on.
+pub const TASK_HEADLESS: u32 = 1 << 31;
 
 /// Value of the task map, keyed by thread group id.
 #[repr(C)]
@@ -167,8 +173,8 @@ pub struct TaskIdentity {
     pub start_ns: u64,
     /// The process that forked it, 0 if that was not seen.
     pub parent_tgid: u32,
-    /// Always 0.
-    pub reserved: u32,
+    /// Its threads besides one, and [`TASK_HEADLESS`]: it is forgotten when the last one ends.
+    pub threads: u32,
 }
 
 #[cfg(feature = "user")]

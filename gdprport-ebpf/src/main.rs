@@ -12,6 +12,7 @@
 )]
 #![expect(clippy::needless_pass_by_value, reason = "aya's program macros hand contexts over by value")]
 
+mod accept;
 mod cgroup;
 mod count;
 mod diagnose;

@@ -6,12 +6,14 @@ use core::ptr::read_volatile;
 
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::bindings::BPF_ANY;
+use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::helpers::generated::{
-    bpf_get_current_pid_tgid, bpf_get_smp_processor_id, bpf_ktime_get_boot_ns, bpf_probe_read_kernel_str,
+    bpf_get_current_pid_tgid, bpf_get_current_task, bpf_get_smp_processor_id, bpf_ktime_get_boot_ns,
+    bpf_probe_read_kernel_str,
 };
 use aya_ebpf::macros::tracepoint;
 use aya_ebpf::programs::TracePointContext;
-use gdprport_common::{PATH_CAP, RecordKind, TaskIdentity};
+use gdprport_common::{PATH_CAP, RecordKind, TASK_HEADLESS, TaskIdentity};
 
 use crate::maps::{EXEC_SCRATCH, EXEC_SEQUENCE, EXECS, TASKS};
 use crate::owner::current_tgid;
@@ -20,14 +22,53 @@ use crate::owner::current_tgid;
 #[unsafe(no_mangle)]
 static EXEC_FILENAME_OFFSET: u32 = 8;
 
-/// Offset of `child_pid` in `sched_process_fork`; the daemon sets it from tracefs, for it differs: 44 on
-/// kernels where the command names are arrays, 20 where they are dynamic strings.
+/// Offset of `pid` in `task_newtask`; the daemon sets it from tracefs.
 #[unsafe(no_mangle)]
-static FORK_CHILD_PID_OFFSET: u32 = 44;
+static NEWTASK_PID_OFFSET: u32 = 8;
+
+/// Offset of `clone_flags` in `task_newtask`; the daemon sets it from tracefs.
+#[unsafe(no_mangle)]
+static NEWTASK_FLAGS_OFFSET: u32 = 32;
+
+/// The new task is a thread of its maker's process (include/uapi/linux/sched.h).
+const CLONE_THREAD: u64 = 0x1_0000;
+
+/// Offset of `cred` in `task_struct`. This and the next two are not known here: the daemon sets them from the type
+/// information of the running kernel, all or none.
+#[unsafe(no_mangle)]
+static TASK_CRED_OFFSET: u32 = 0;
+/// Offset of `user_ns` in `cred`.
+#[unsafe(no_mangle)]
+static CRED_USER_NS_OFFSET: u32 = 0;
+/// Offset of the inode number in `user_namespace`.
+#[unsafe(no_mangle)]
+static USER_NS_INUM_OFFSET: u32 = 0;
+
+/// Inode number of the initial user namespace (`PROC_USER_INIT_INO`, include/linux/proc_ns.h).
+const INITIAL_USER_NS: u32 = 0xefff_fffd;
 
 /// Where in an exec id the CPU begins; below it is that CPU's count, above it nothing, so that the bit
 /// `EXEC_ID_SEEDED` stays free.
 const EXEC_ID_CPU_SHIFT: u32 = 40;
+
+/// Whether the caller is in a user namespace of somebody's own, where its mounts and its root may be of its own
+/// making; false if that cannot be read.
+#[inline(always)]
+fn in_user_ns() -> bool {
+    // SAFETY: the offsets are the running kernel's own, or 0; the helper checks every address.
+    unsafe {
+        let cred_offset = read_volatile(&raw const TASK_CRED_OFFSET) as u64;
+        if cred_offset == 0 {
+            return false;
+        }
+        let cred = bpf_probe_read_kernel((bpf_get_current_task() + cred_offset) as *const u64);
+        let Ok(cred) = cred else { return false };
+        let user_ns_offset = read_volatile(&raw const CRED_USER_NS_OFFSET) as u64;
+        let Ok(user_ns) = bpf_probe_read_kernel((cred + user_ns_offset) as *const u64) else { return false };
+        let inum_offset = read_volatile(&raw const USER_NS_INUM_OFFSET) as u64;
+        bpf_probe_read_kernel((user_ns + inum_offset) as *const u32).is_ok_and(|inum| inum != INITIAL_USER_NS)
+    }
+}
 
 #[tracepoint]
 fn gp_sched_exec(ctx: TracePointContext) -> u32 {
@@ -49,6 +90,7 @@ fn exec(ctx: &TracePointContext) -> Option<()> {
         (*record).kind = RecordKind::Exec as u8;
         (*record).shipped = 0;
         (*record).tgid = tgid;
+        (*record).in_user_ns = u8::from(in_user_ns());
         (*record).exec_id = exec_id;
         (*record).time_ns = bpf_ktime_get_boot_ns();
         let task = TASKS.get_ptr_mut(&tgid);
@@ -62,13 +104,17 @@ fn exec(ctx: &TracePointContext) -> Option<()> {
         let read = bpf_probe_read_kernel_str((&raw mut (*record).path).cast(), PATH_CAP as u32, name.cast());
         // The helper counts the NUL. A name that fills the field was cut, which its length shows.
         if read > 0 {
-            (*record).path_len = (read - 1) as u16;
+            (*record).path_len = (read - 1) as u8;
         }
         EXECS.insert(&exec_id, &*record, u64::from(BPF_ANY)).ok()?;
         match task {
-            Some(task) => (*task).exec_id = exec_id,
+            Some(task) => {
+                (*task).exec_id = exec_id;
+                // All other threads are gone by now, and this one is the first.
+                (*task).threads = 0;
+            }
             None => {
-                let task = TaskIdentity { exec_id, start_ns: 0, parent_tgid: 0, reserved: 0 };
+                let task = TaskIdentity { exec_id, start_ns: 0, parent_tgid: 0, threads: 0 };
                 TASKS.insert(&tgid, &task, u64::from(BPF_ANY)).ok()?;
             }
         }
@@ -76,29 +122,53 @@ fn exec(ctx: &TracePointContext) -> Option<()> {
     Some(())
 }
 
+/// A new thread or process, seen by the one that makes it, before it runs.
 #[tracepoint]
-fn gp_sched_fork(ctx: TracePointContext) -> u32 {
+fn gp_task_newtask(ctx: TracePointContext) -> u32 {
     let parent_tgid = current_tgid();
-    // SAFETY: the helpers check every address; the parent's entry is read at once and it is alive, being
-    // the caller. A thread's entry is never looked up: no thread id is a thread group id while it lives.
+    // SAFETY: the helpers check every address; the maker's entry is used at once and it is alive, being the caller.
     unsafe {
-        let Ok(child) = ctx.read_at::<u32>(read_volatile(&raw const FORK_CHILD_PID_OFFSET) as usize) else {
+        let pid = ctx.read_at::<u32>(read_volatile(&raw const NEWTASK_PID_OFFSET) as usize);
+        let flags = ctx.read_at::<u64>(read_volatile(&raw const NEWTASK_FLAGS_OFFSET) as usize);
+        let (Ok(child), Ok(flags)) = (pid, flags) else { return 0 };
+        let parent = TASKS.get_ptr_mut(&parent_tgid);
+        if flags & CLONE_THREAD != 0 {
+            if let Some(task) = parent {
+                (*task).threads += 1;
+            }
             return 0;
-        };
-        let exec_id = match TASKS.get(&parent_tgid) {
-            Some(parent) => parent.exec_id,
+        }
+        let exec_id = match parent {
+            Some(parent) => (*parent).exec_id,
             None => 0,
         };
-        let task = TaskIdentity { exec_id, start_ns: bpf_ktime_get_boot_ns(), parent_tgid, reserved: 0 };
+        let task = TaskIdentity { exec_id, start_ns: bpf_ktime_get_boot_ns(), parent_tgid, threads: 0 };
         let _ = TASKS.insert(&child, &task, u64::from(BPF_ANY));
     }
     0
 }
 
+/// A thread ends. Its process is forgotten with its last one, which need not be its first: that one may end before
+/// the others, or be replaced by one that executes.
 #[tracepoint]
 fn gp_sched_exit(_ctx: TracePointContext) -> u32 {
     // SAFETY: takes no argument and cannot fail. The lower half is the thread's own id.
     let tid = unsafe { bpf_get_current_pid_tgid() } as u32;
-    let _ = TASKS.remove(&tid);
+    let tgid = current_tgid();
+    let is_first = tid == tgid;
+    let Some(task) = TASKS.get_ptr_mut(&tgid) else { return 0 };
+    // SAFETY: the entry is the caller's own. Threads that begin or end at once on two CPUs may be counted as one; then
+    // the entry outlives its process, until whoever gets the number writes over it, or goes with the first thread.
+    unsafe {
+        let threads = (*task).threads;
+        if threads & !TASK_HEADLESS != 0 {
+            (*task).threads = (threads - 1) | if is_first { TASK_HEADLESS } else { 0 };
+            return 0;
+        }
+        if !is_first && threads & TASK_HEADLESS == 0 {
+            return 0;
+        }
+    }
+    let _ = TASKS.remove(&tgid);
     0
 }

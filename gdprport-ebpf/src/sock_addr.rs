@@ -131,6 +131,7 @@ fn bind(ctx: *mut bpf_sock_addr) {
             return;
         }
         let mut caller = owner::current(SocketRole::Bound, bpf_get_netns_cookie(ctx.cast()));
+        caller.local_port = user_port(ctx) as u16;
         remember(sk, &mut caller);
     }
 }

@@ -1,10 +1,15 @@
-//! What of BPF is loaded and attached, asked of the kernel itself.
+//! What of BPF is loaded and attached, asked of the kernel itself; and programs of others that refuse.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io;
-use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+
+use crate::cgroup::Cgroup;
 
 /// Commands of bpf(2), `enum bpf_cmd` in `include/uapi/linux/bpf.h`.
+const BPF_PROG_LOAD: libc::c_long = 5;
+const BPF_LINK_CREATE: libc::c_long = 28;
 const BPF_PROG_GET_FD_BY_ID: libc::c_long = 13;
 const BPF_LINK_GET_FD_BY_ID: libc::c_long = 30;
 
@@ -65,4 +70,76 @@ fn exists(command: libc::c_long, id: u32) -> bool {
     // SAFETY: a non-negative result is a fresh descriptor that nobody else owns.
     drop(unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).expect("a descriptor is an int")) });
     true
+}
+
+/// What a program refuses: `enum bpf_prog_type` and `enum bpf_attach_type` of `include/uapi/linux/bpf.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refuses {
+    /// Every connect over IPv4.
+    Connect4,
+    /// Every packet that leaves.
+    Egress,
+}
+
+/// Another program than ours that refuses something to a cgroup; taken away on drop.
+#[derive(Debug)]
+pub struct Refusal {
+    _link: OwnedFd,
+}
+
+impl Refusal {
+    /// Attaches a program of two instructions: `return 0`.
+    ///
+    /// # Panics
+    /// When the kernel does not take it.
+    #[must_use]
+    pub fn of(what: Refuses, cgroup: &Cgroup) -> Self {
+        let (program_type, attach_type) = match what {
+            Refuses::Connect4 => (18, 10),
+            Refuses::Egress => (8, 1),
+        };
+        // BPF_ALU64 | BPF_MOV | BPF_K of register 0, and BPF_JMP | BPF_EXIT; each is one word of 64 bits.
+        let program = [0xb7_u64, 0x95_u64].map(u64::to_le);
+        let license = c"GPL";
+        let mut load = Attributes::default();
+        load.half(0, program_type);
+        load.half(4, 2);
+        load.word(8, program.as_ptr() as u64);
+        load.word(16, license.as_ptr() as u64);
+        load.half(68, attach_type);
+        let program = bpf(BPF_PROG_LOAD, &load);
+        let place = File::open(cgroup.path()).expect("the cgroup is there");
+        let mut attach = Attributes::default();
+        attach.half(0, program.as_raw_fd() as u32);
+        attach.half(4, place.as_raw_fd() as u32);
+        attach.half(8, attach_type);
+        Self { _link: bpf(BPF_LINK_CREATE, &attach) }
+    }
+}
+
+/// `union bpf_attr`, as far as these commands use it.
+#[derive(Default)]
+#[repr(align(8))]
+struct Attributes([[u8; 8]; 9]);
+
+impl Attributes {
+    fn half(&mut self, at: usize, value: u32) {
+        self.0.as_flattened_mut()[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+    }
+
+    fn word(&mut self, at: usize, value: u64) {
+        self.0.as_flattened_mut()[at..at + 8].copy_from_slice(&value.to_ne_bytes());
+    }
+}
+
+/// A command that makes a descriptor.
+fn bpf(command: libc::c_long, attributes: &Attributes) -> OwnedFd {
+    // SAFETY: the kernel reads the given size from the pointer, which is to a live value of that size; pointers in it
+    // are to values that live until it returns.
+    let fd = unsafe {
+        libc::syscall(libc::SYS_bpf, command, attributes.0.as_ptr(), std::mem::size_of_val(&attributes.0))
+    };
+    assert!(fd >= 0, "the kernel refused BPF command {command}: {}", io::Error::last_os_error());
+    // SAFETY: a non-negative result is a fresh descriptor that nobody else owns.
+    unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).expect("a descriptor is an int")) }
 }

@@ -193,6 +193,13 @@ impl Puppet {
         self.ask(&format!("close {}", held.id));
     }
 
+    /// Becomes, by `how`, the program at `exe`, a copy of the puppet, that goes on on the same strings.
+    #[track_caller]
+    pub fn become_program(&mut self, how: &str, exe: &Path) {
+        self.ask(&format!("{how} {}", exe.display()));
+        self.exe = exe.to_owned();
+    }
+
     /// Kills it now, whatever it holds.
     pub fn kill(self) {
         drop(self);

@@ -156,8 +156,11 @@ impl Daemon {
             }
         };
         match &record {
-            Record::Exec { exec_id, tgid, previous, path } => {
+            Record::Exec { exec_id, tgid, previous, path, in_user_ns } => {
                 self.resolver.learn_exec(*exec_id, *tgid, *previous, path.unwrap_or_default());
+                if *in_user_ns {
+                    self.resolver.doubt_exec(*exec_id);
+                }
             }
             Record::Cgroup { cgroup_id, path: Some(path) } => self.resolver.learn_cgroup(*cgroup_id, path),
             Record::Cgroup { path: None, .. } => {}
@@ -166,9 +169,11 @@ impl Daemon {
                 self.note_end(event.cookie);
                 self.listener_ended(event.cookie, now);
             }
-            Record::Connected(_) | Record::Arrived(_) | Record::Accepted(_) | Record::Payload { .. } => {
-                self.flow(&record, now);
-            }
+            Record::Connected(_)
+            | Record::Arrived(_)
+            | Record::Accepted(_)
+            | Record::Acceptor { .. }
+            | Record::Payload { .. } => self.flow(&record, now),
             Record::Ended(event, _) => {
                 self.note_end(event.cookie);
                 self.flow(&record, now);

@@ -179,7 +179,9 @@ impl Daemon {
             // Sockets accepted from now on inherit the owner from the listener's storage.
             let stored =
                 sockets::fetch(tgid, fd, socket.cookie).map_err(|error| error.to_string()).and_then(|fd| {
-                    self.probes.seed_socket(&fd, storage(&owner)).map_err(|error| error.to_string())
+                    self.probes
+                        .seed_socket(&fd, storage(&owner, socket.local.port))
+                        .map_err(|error| error.to_string())
                 });
             if let Err(error) = stored {
                 tracing::debug!(%error, "a listener from before keeps no owner");
@@ -246,8 +248,8 @@ impl Daemon {
     }
 }
 
-/// An owner found in `/proc` as the value of a listener's storage.
-fn storage(owner: &OwnerRef) -> SocketOwner {
+/// An owner found in `/proc` as the value of the storage of a listener on `local_port`.
+fn storage(owner: &OwnerRef, local_port: u16) -> SocketOwner {
     let [a, b] = [&owner.comm[..8], &owner.comm[8..]]
         .map(|half| u64::from_ne_bytes(half.try_into().expect("half of sixteen bytes is eight")));
     SocketOwner {
@@ -262,6 +264,7 @@ fn storage(owner: &OwnerRef) -> SocketOwner {
         comm: [a, b],
         role: SocketRole::Seeded as u8,
         started: 1,
+        local_port,
         ..SocketOwner::default()
     }
 }

@@ -16,6 +16,7 @@ use crate::core::model::PostureState;
 use crate::core::policy::Resolution;
 use crate::host::clock::boottime_ns;
 use crate::host::probes::HookState as Attached;
+use crate::host::probes::catalog::Need;
 
 impl Daemon {
     /// The state of the daemon now.
@@ -191,7 +192,11 @@ impl Daemon {
 pub fn hook(hook: &Attached) -> Hook {
     Hook {
         name: hook.spec.name.to_owned(),
-        state: if hook.missing.is_none() { HookState::Attached } else { HookState::Failed },
+        state: match (&hook.missing, hook.spec.need) {
+            (None, _) => HookState::Attached,
+            (Some(_), Need::Optional) => HookState::Missing,
+            (Some(_), Need::Expected | Need::Required) => HookState::Failed,
+        },
         gives: hook.spec.gives.to_owned(),
         since: hook.spec.since.to_owned(),
         cost: hook.spec.cost.to_owned(),

@@ -79,6 +79,13 @@ pub enum Record<'a> {
     Arrived(SocketEvent),
     /// The acceptor of an earlier arrival.
     Accepted(SocketEvent),
+    /// The same from a hook that sees the socket and none of its addresses.
+    Acceptor {
+        /// Socket cookie of the arrival.
+        cookie: u64,
+        /// Who accepted it.
+        owner: OwnerRef,
+    },
     /// A connection ended, or a connect failed.
     Ended(SocketEvent, Ending),
     /// A socket began to listen.
@@ -95,6 +102,8 @@ pub enum Record<'a> {
         previous: u64,
         /// What `execve` was given; `None` if it could not be read or was cut.
         path: Option<&'a [u8]>,
+        /// True if it was executed in a user namespace that is not the initial one.
+        in_user_ns: bool,
     },
     /// The beginning of a payload segment of a flow.
     Payload {
@@ -140,7 +149,8 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
                 exec_id: record.exec_id,
                 tgid: record.tgid,
                 previous: record.previous,
-                path: path(kind, &record.path, record.path_len)?,
+                path: path(kind, &record.path, u16::from(record.path_len))?,
+                in_user_ns: record.in_user_ns != 0,
             })
         }
         RecordKind::Cgroup => {
@@ -161,7 +171,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
         }
         RecordKind::ActiveEstablished => Ok(Record::Connected(living(kind, bytes, length)?)),
         RecordKind::PassiveEstablished => Ok(Record::Arrived(living(kind, bytes, length)?)),
-        RecordKind::Accepted => Ok(Record::Accepted(living(kind, bytes, length)?)),
+        RecordKind::Accepted => accepted(kind, bytes, length),
         RecordKind::Listening => Ok(Record::Listening(living(kind, bytes, length)?)),
         RecordKind::Failed | RecordKind::Denied => {
             let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;
@@ -193,9 +203,23 @@ fn path(kind: RecordKind, field: &[u8; PATH_CAP], len: u16) -> Result<Option<&[u
 fn living(kind: RecordKind, bytes: &[u8], length: DecodeError) -> Result<SocketEvent, DecodeError> {
     let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;
     let mut event = socket(kind, record)?;
-    let tail = record.tail.as_open();
-    born(&mut event.owner, tail.comm, tail.start_ns, tail.parent_tgid);
+    event.owner = alive(event.owner, record);
     Ok(event)
+}
+
+fn accepted(kind: RecordKind, bytes: &[u8], length: DecodeError) -> Result<Record<'static>, DecodeError> {
+    let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;
+    if record.family == 0 {
+        let owner = alive(owner(kind, record)?, record);
+        return Ok(Record::Acceptor { cookie: record.cookie, owner });
+    }
+    living(kind, bytes, length).map(Record::Accepted)
+}
+
+fn alive(mut owner: OwnerRef, record: &FlowRecord) -> OwnerRef {
+    let tail = record.tail.as_open();
+    born(&mut owner, tail.comm, tail.start_ns, tail.parent_tgid);
+    owner
 }
 
 fn born(owner: &mut OwnerRef, comm: [u64; 2], start_ns: u64, parent_tgid: u32) {
@@ -206,7 +230,6 @@ fn born(owner: &mut OwnerRef, comm: [u64; 2], start_ns: u64, parent_tgid: u32) {
 }
 
 fn socket(kind: RecordKind, record: &FlowRecord) -> Result<SocketEvent, DecodeError> {
-    let role = SocketRole::from_raw(record.role).ok_or(DecodeError::Field { kind, field: "role" })?;
     let address = |words: [u32; 4]| match record.family {
         4 => Ok(IpAddr::V4(Ipv4Addr::from(words[0].to_ne_bytes()))),
         6 => {
@@ -223,19 +246,25 @@ fn socket(kind: RecordKind, record: &FlowRecord) -> Result<SocketEvent, DecodeEr
         cookie: record.cookie,
         local: Endpoint::new(address(record.local)?, record.local_port),
         peer: Endpoint::new(address(record.peer)?, record.peer_port),
-        owner: OwnerRef {
-            role,
-            tgid: record.tgid,
-            parent_tgid: 0,
-            uid: record.uid,
-            gid: record.gid,
-            exec_id: record.exec_id,
-            cgroup_id: record.cgroup_id,
-            netns_cookie: record.netns_cookie,
-            start_ns: 0,
-            time_ns: record.time_ns,
-            comm: [0; 16],
-        },
+        owner: owner(kind, record)?,
+    })
+}
+
+/// Who owns the socket, without what only the tail tells.
+fn owner(kind: RecordKind, record: &FlowRecord) -> Result<OwnerRef, DecodeError> {
+    let role = SocketRole::from_raw(record.role).ok_or(DecodeError::Field { kind, field: "role" })?;
+    Ok(OwnerRef {
+        role,
+        tgid: record.tgid,
+        parent_tgid: 0,
+        uid: record.uid,
+        gid: record.gid,
+        exec_id: record.exec_id,
+        cgroup_id: record.cgroup_id,
+        netns_cookie: record.netns_cookie,
+        start_ns: 0,
+        time_ns: record.time_ns,
+        comm: [0; 16],
     })
 }
 

@@ -204,8 +204,9 @@ pub struct Exe {
 ///
 /// An `execve` shows its new program in `/proc/PID/exe` shortly before the tracepoint gives the process a
 /// new exec id. The link alone therefore proves nothing; one of these must agree with it: the file that the
-/// exec name leads to, the text of the exec name (the file may be deleted), or the command name, which
-/// `execve` replaces together with the program and which must still be the record's or the exec name's.
+/// exec name leads to, the text of the exec name (the file may be deleted) or, where the name is not absolute, the
+/// command name, which `execve` replaces together with the program and which must still be the record's or the
+/// exec name's. An absolute name needs no such witness, which anybody can prompt (`PR_SET_NAME`, a link).
 #[must_use]
 pub fn live_exe(live: &LiveExe, name: &ExecName, named: Option<&NamedFile>, record_comm: &[u8]) -> Exe {
     let exe = Some(live.path.clone());
@@ -221,7 +222,8 @@ pub fn live_exe(live: &LiveExe, name: &ExecName, named: Option<&NamedFile>, reco
         }
     }
     let same_text = matches!(name, ExecName::Absolute(text) if *text == live.path);
-    let same_comm = name.comm() == Some(&live.comm) || (!record_comm.is_empty() && record_comm == live.comm);
+    let same_comm = !matches!(name, ExecName::Absolute(_))
+        && (name.comm() == Some(&live.comm) || (!record_comm.is_empty() && record_comm == live.comm));
     if same_text || same_comm { Exe { exe, script: None } } else { Exe::default() }
 }
 
@@ -237,8 +239,11 @@ pub fn gone_exe(name: &ExecName, named: Option<&NamedFile>) -> Exe {
             exe: Some(named.program().path.clone()),
             script: named.interpreter.as_ref().map(|_| text.clone()),
         },
-        (ExecName::Absolute(text), None) => Exe { exe: Some(text.clone()), script: None },
-        (ExecName::Relative(_) | ExecName::Opaque, _) => Exe::default(),
+        // `..` leads on from wherever a link led to.
+        (ExecName::Absolute(text), None) if text.split('/').all(|step| step != "..") => {
+            Exe { exe: Some(text.clone()), script: None }
+        }
+        (ExecName::Absolute(_) | ExecName::Relative(_) | ExecName::Opaque, _) => Exe::default(),
     }
 }
 

@@ -38,7 +38,9 @@ const PARENTS: [(&str, &str); 5] = [
 /// Reads a cgroup path, which starts with `/` below the root of its hierarchy.
 ///
 /// The innermost unit and the innermost container win: in a container inside of a container that is where
-/// the process runs. Unit and slice names stay escaped as systemd shows them (`\x2d`).
+/// the process runs. Below a user's manager (`user@1000.service`) units are named by the user, who may call one like
+/// a unit of the system's: there the manager is the unit. Unit and slice names stay escaped as systemd shows them
+/// (`\x2d`).
 #[must_use]
 pub fn placement(path: &str) -> Placement {
     let mut unit = None;
@@ -50,7 +52,9 @@ pub fn placement(path: &str) -> Placement {
 
     for segment in path.split('/').filter(|s| !s.is_empty()) {
         let name = unescape_directory(segment);
-        if is_unit(name) {
+        if unit.is_some_and(is_user_manager) {
+            // Whatever follows is the user's own.
+        } else if is_unit(name) {
             unit = Some(name);
             slice_of_unit = last_slice;
         } else if is_slice(name) {
@@ -77,6 +81,14 @@ pub fn placement(path: &str) -> Placement {
     }
 }
 
+/// True for a container outside of users' own slices: who runs in it is in a root directory and mounts that root, or
+/// a manager of root's, has made. Below `user.slice` anybody may name a cgroup like a container's.
+#[must_use]
+pub fn is_made_by_root(place: &Placement) -> bool {
+    let by_user = place.cgroup.as_deref().is_some_and(|path| path.starts_with("/user.slice/"));
+    place.container.is_some() && !by_user
+}
+
 /// systemd puts `_` before directory names that would clash with a file of the kernel (`cg_escape`).
 fn unescape_directory(segment: &str) -> &str {
     segment.strip_prefix('_').unwrap_or(segment)
@@ -84,6 +96,10 @@ fn unescape_directory(segment: &str) -> &str {
 
 fn is_unit(name: &str) -> bool {
     UNIT_SUFFIXES.iter().any(|suffix| name.len() > suffix.len() && name.ends_with(suffix))
+}
+
+fn is_user_manager(unit: &str) -> bool {
+    unit.strip_prefix("user@").is_some_and(|rest| rest.ends_with(".service"))
 }
 
 fn is_slice(name: &str) -> bool {

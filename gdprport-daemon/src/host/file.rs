@@ -6,13 +6,22 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, open, openat, openat2};
 use rustix::io::pread;
 
 use crate::core::identity::{FileId, NamedFile, SHEBANG_CAP, shebang};
+use crate::host::pid::read_link;
 
 /// How many `#!` lines in a row the kernel follows (`exec_binprm`, fs/exec.c).
 const INTERPRETER_DEPTH: u32 = 5;
+
+/// Links that the kernel follows on one path (`MAXSYMLINKS`, include/linux/namei.h).
+const LINKS_CAP: u32 = 40;
+
+/// Mode bits: others than the owner may write.
+const OTHERS_WRITE: u32 = 0o022;
+/// Mode bit: only the owner of an entry, or of the directory, removes or replaces it.
+const STICKY: u32 = 0o1000;
 
 /// A root directory under which names are looked up.
 #[derive(Debug)]
@@ -32,6 +41,76 @@ impl Root {
     /// interpreter if it is a script. `None` if there is none, or if its interpreter cannot be found.
     pub(super) fn lookup(&self, path: &str) -> Option<NamedFile> {
         self.lookup_nested(path, 0)
+    }
+
+    /// The same, if nobody but root can have changed since when what the path leads to: `None` if others may write to a
+    /// directory on the way or own a link. The interpreter of a file that others may write to is left out.
+    pub(super) fn lookup_settled(&self, path: &str) -> Option<NamedFile> {
+        self.settled_nested(path, 0)
+    }
+
+    fn settled_nested(&self, path: &str, depth: u32) -> Option<NamedFile> {
+        if depth > INTERPRETER_DEPTH || !path.starts_with('/') {
+            return None;
+        }
+        let (file, stat) = self.walk(path)?;
+        let resolved = std::fs::read_link(own_path(&file)).ok()?.into_os_string().into_string().ok()?;
+        let mut interpreter = None;
+        if stat.st_uid == 0 && stat.st_mode & OTHERS_WRITE == 0 {
+            let mut head = [0; SHEBANG_CAP];
+            let len = read_head(&own_path(&file), &mut head)?;
+            if let Some(name) = shebang(&head[..len]) {
+                interpreter = Some(Box::new(self.settled_nested(name, depth + 1)?));
+            }
+        }
+        let id = FileId { dev: stat.st_dev, ino: stat.st_ino };
+        Some(NamedFile { path: resolved, id, interpreter })
+    }
+
+    /// Goes to a regular file step by step, through directories and links that only root can change.
+    fn walk(&self, path: &str) -> Option<(OwnedFd, Stat)> {
+        let mut way = vec![self.0.try_clone().ok()?];
+        let mut steps: Vec<String> = path.rsplit('/').map(str::to_owned).collect();
+        let mut links = 0;
+        while let Some(step) = steps.pop() {
+            match step.as_str() {
+                "" | "." => continue,
+                ".." => {
+                    way.truncate(way.len().max(2) - 1);
+                    continue;
+                }
+                _ => {}
+            }
+            let here = way.last()?;
+            let settled = fstat(here).ok()?;
+            let sticky = settled.st_mode & STICKY != 0;
+            if settled.st_uid != 0 || (settled.st_mode & OTHERS_WRITE != 0 && !sticky) {
+                return None;
+            }
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let entry = openat(here, step.as_str(), flags, Mode::empty()).ok()?;
+            let stat = fstat(&entry).ok()?;
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory => way.push(entry),
+                // In a sticky directory nobody removes what is root's; a second name may have been put there.
+                FileType::Symlink if stat.st_uid == 0 && stat.st_nlink == 1 && links < LINKS_CAP => {
+                    links += 1;
+                    let target = read_link(&entry, c"")?;
+                    let target = String::from_utf8(target).ok()?;
+                    if target.starts_with('/') {
+                        way.truncate(1);
+                    }
+                    steps.extend(target.rsplit('/').map(str::to_owned));
+                }
+                FileType::RegularFile
+                    if steps.iter().all(String::is_empty) && (stat.st_uid == 0 || !sticky) =>
+                {
+                    return Some((entry, stat));
+                }
+                _ => return None,
+            }
+        }
+        None
     }
 
     fn lookup_nested(&self, path: &str, depth: u32) -> Option<NamedFile> {
@@ -104,6 +183,49 @@ mod tests {
         for name in ["/out", "/magic", "/folder", "/none", "run.py", ""] {
             assert_eq!(root.lookup(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn what_others_than_root_can_change_is_not_settled() {
+        if rustix::process::geteuid() != rustix::process::Uid::ROOT {
+            println!("SKIPPED: giving files away needs root");
+            return;
+        }
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| dir.path().join(name);
+        let mode =
+            |name: &str, bits| fs::set_permissions(at(name), fs::Permissions::from_mode(bits)).expect("mode");
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("mode");
+        script(&at("program"), "\x7fELF");
+        script(&at("script"), "#!/program\n");
+        for name in ["open", "sticky", "theirs"] {
+            fs::create_dir(at(name)).expect("folder");
+            symlink("/program", at(name).join("link")).expect("link");
+        }
+        mode("open", 0o777);
+        mode("sticky", 0o1777);
+        std::os::unix::fs::chown(at("theirs"), Some(5), None).expect("given away");
+        symlink("/program", at("sticky/foreign")).expect("link");
+        std::os::unix::fs::lchown(at("sticky/foreign"), Some(5), None).expect("given away");
+        fs::hard_link(at("sticky/link"), at("sticky/second")).expect("link");
+        fs::hard_link(at("sticky/link"), at("second")).expect("link");
+        symlink("../sticky/../program", at("theirs-not")).expect("link");
+
+        let root = Root::open(dir.path()).expect("root");
+        let program = root.lookup("/program").expect("found");
+        for name in ["/program", "/theirs-not", "/./sticky/..//program"] {
+            assert_eq!(root.lookup_settled(name).as_ref(), Some(&program), "{name}");
+        }
+        let found = root.lookup_settled("/script").expect("found");
+        assert_eq!(found.program(), &program);
+        for name in
+            ["/open/link", "/theirs/link", "/sticky/foreign", "/sticky/second", "/second", "/none", "program"]
+        {
+            assert_eq!(root.lookup_settled(name), None, "{name}");
+        }
+        mode("script", 0o777);
+        let found = root.lookup_settled("/script").expect("the path is settled");
+        assert_eq!(found.interpreter, None, "what the file says is not");
     }
 
     #[test]

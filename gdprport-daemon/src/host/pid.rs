@@ -10,10 +10,11 @@
 
 use std::ffi::CStr;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat_raw, statat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
 use rustix::io::read;
 
 use crate::core::identity::FileId;
@@ -23,17 +24,24 @@ use crate::host::file::Root;
 /// paths stays well below; anything longer is cut, and a cut path is dropped with its line.
 const TEXT_CAP: usize = 32 * 1024;
 
+/// Threads looked at to find one that lives: all but the first few of a process live, unless it is ending.
+const THREADS_CAP: usize = 64;
+
 /// A process's directory, pinned.
 #[derive(Debug)]
 pub(super) struct ProcDir(OwnedFd);
 
-/// What `/proc/PID/stat` tells that never changes, and the current parent.
+/// What `/proc/PID/stat` tells that never changes, the current parent, and how many threads there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stat {
     /// The current parent, which is not the one at fork once that one is gone.
     pub(super) ppid: u32,
     /// Start time in ticks (10 ms) of `CLOCK_BOOTTIME`.
     pub(super) start_ticks: u64,
+    /// Threads that live besides one.
+    pub(super) threads: u32,
+    /// Its first thread has ended; others may go on.
+    pub(super) headless: bool,
 }
 
 impl ProcDir {
@@ -48,6 +56,29 @@ impl ProcDir {
         let mut buffer = [0; 1024];
         let len = self.read_some(c"stat", &mut buffer)?;
         parse_stat(&buffer[..len])
+    }
+
+    /// The directory through which the process can be read: once its first thread has ended, that one has no program,
+    /// no cgroup and no namespaces any more, and another thread shows them.
+    pub(super) fn living(self, stat: &Stat) -> Self {
+        if !stat.headless {
+            return self;
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let Ok(tasks) = openat(&self.0, c"task", flags, Mode::empty()) else { return self };
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut entries = RawDir::new(&tasks, &mut buffer);
+        for _ in 0..THREADS_CAP {
+            let Some(Ok(entry)) = entries.next() else { break };
+            let Some(tid) = entry.file_name().to_str().ok().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            let Some(thread) = Self::open(&tasks, tid) else { continue };
+            if thread.stat().is_some_and(|stat| !stat.headless) {
+                return thread;
+            }
+        }
+        self
     }
 
     /// The main thread's command name without the newline.
@@ -81,6 +112,13 @@ impl ProcDir {
         let Some(stripped) = path.strip_suffix(" (deleted)") else { return Some((path, id)) };
         let literal = self.root().and_then(|root| root.lookup(&path)).map(|file| file.id);
         if literal.is_some() && literal == id { Some((path, id)) } else { Some((stripped.to_owned(), id)) }
+    }
+
+    /// True if it is proven to be in this daemon's own user namespace: the initial one, for in no other may kernel
+    /// programs be loaded.
+    pub(super) fn in_our_user_ns(&self) -> bool {
+        let (its, ours) = (self.followed(c"ns/user"), statat(CWD, c"/proc/self/ns/user", AtFlags::empty()));
+        its.is_some_and(|its| ours.is_ok_and(|ours| its == FileId { dev: ours.st_dev, ino: ours.st_ino }))
     }
 
     /// The working directory, unless it was deleted or lies outside of the process's root.
@@ -175,15 +213,18 @@ fn pid_path(pid: u32) -> PidPath {
     PidPath(out)
 }
 
-/// Fields 4 and 22 of `/proc/PID/stat` (proc_pid_stat(5)). The command name in field 2 may hold anything,
+/// Fields 3, 4, 20 and 22 of `/proc/PID/stat` (proc_pid_stat(5)). The command name in field 2 may hold anything,
 /// so that counting starts after its last parenthesis.
 fn parse_stat(text: &[u8]) -> Option<Stat> {
     let close = text.iter().rposition(|b| *b == b')')?;
     let rest = std::str::from_utf8(&text[close + 1..]).ok()?;
     let mut fields = rest.split_ascii_whitespace();
-    let ppid = fields.nth(1)?.parse().ok()?;
-    let start_ticks = fields.nth(17)?.parse().ok()?;
-    Some(Stat { ppid, start_ticks })
+    let headless = matches!(fields.next()?, "Z" | "X");
+    let ppid = fields.next()?.parse().ok()?;
+    let threads: u32 = fields.nth(15)?.parse().ok()?;
+    let start_ticks = fields.nth(1)?.parse().ok()?;
+    let threads = threads.saturating_sub(1 + u32::from(headless));
+    Some(Stat { ppid, start_ticks, threads, headless })
 }
 
 #[cfg(test)]
@@ -193,7 +234,11 @@ mod tests {
     #[test]
     fn a_command_name_cannot_forge_the_start_time() {
         let line = b"7 (a) S 1 1 1 (x) R 42 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 8912 0 0\n";
-        assert_eq!(parse_stat(line), Some(Stat { ppid: 42, start_ticks: 8912 }));
+        let stat = Stat { ppid: 42, start_ticks: 8912, threads: 0, headless: false };
+        assert_eq!(parse_stat(line), Some(stat));
+        let line = b"7 (a) Z 1 1 1 1 -1 0 0 0 0 0 0 0 0 0 20 0 4 0 8912 0 0\n";
+        let stat = Stat { ppid: 1, start_ticks: 8912, threads: 2, headless: true };
+        assert_eq!(parse_stat(line), Some(stat), "the first of four threads has ended, two live besides one");
         assert_eq!(parse_stat(b"7 (a) S"), None);
         assert_eq!(parse_stat(b""), None);
     }

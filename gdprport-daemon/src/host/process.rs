@@ -124,6 +124,8 @@ struct Exec {
     tgid: u32,
     /// The exec id that the process had before; 0 if not known.
     previous: u64,
+    /// It was executed in a user namespace of somebody's own: the name says nothing about the host's files.
+    in_user_ns: bool,
     shown: Option<Shown>,
 }
 
@@ -204,7 +206,15 @@ impl Resolver {
     /// if not known). What a live process has shown stays.
     pub fn learn_exec(&mut self, exec_id: u64, tgid: u32, previous: u64, path: &[u8]) {
         if self.execs.get(&exec_id).is_none() {
-            self.execs.insert(exec_id, Exec { name: ExecName::parse(path), tgid, previous, shown: None });
+            let name = ExecName::parse(path);
+            self.execs.insert(exec_id, Exec { name, tgid, previous, in_user_ns: false, shown: None });
+        }
+    }
+
+    /// Takes that an exec id was given in a user namespace that is not the initial one.
+    pub fn doubt_exec(&mut self, exec_id: u64) {
+        if let Some(exec) = self.execs.get(&exec_id) {
+            exec.in_user_ns = true;
         }
     }
 

@@ -86,7 +86,12 @@ impl Status {
     }
 
     fn defects(&self) -> Vec<String> {
-        let absent = self.hooks.iter().filter(|hook| hook.state != HookState::Attached).count();
+        // What this kernel does not offer is no defect: another hook stands in for it.
+        let absent = self
+            .hooks
+            .iter()
+            .filter(|hook| !matches!(hook.state, HookState::Attached | HookState::Missing))
+            .count();
         let reload_refused = self.policy.last_reload.as_ref().is_some_and(|reload| !reload.ok);
         let unresolved = self.policy.unresolved.len();
         [

@@ -73,7 +73,7 @@ pub struct Hook {
 pub enum HookState {
     /// Loaded and attached.
     Attached,
-    /// This kernel does not offer it.
+    /// This kernel does not offer it, and another hook stands in: no defect.
     Missing,
     /// The kernel offers it, and loading or attaching was refused.
     Failed,

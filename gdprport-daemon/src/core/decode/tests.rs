@@ -67,6 +67,18 @@ fn a_living_record_carries_its_owner() {
 }
 
 #[test]
+fn an_acceptor_without_addresses_is_known_by_the_cookie_and_no_other_record_may_lack_them() {
+    let bare = |kind| FlowRecord { family: 0, role: SocketRole::Accepted as u8, ..record(kind) };
+    let raw = bare(RecordKind::Accepted);
+    let Ok(Record::Acceptor { cookie, owner }) = decode(raw.as_bytes()) else { panic!("not decoded") };
+    assert_eq!((cookie, owner.tgid, owner.start_ns), (9, 12, 5));
+    assert_eq!((owner.role, owner.time_ns), (SocketRole::Accepted, 7));
+    for kind in [RecordKind::ActiveEstablished, RecordKind::PassiveEstablished, RecordKind::Listening] {
+        assert!(decode(bare(kind).as_bytes()).is_err(), "{kind:?}");
+    }
+}
+
+#[test]
 fn syn_and_fin_are_not_application_bytes() {
     let active = ended(tcp::FIN_WAIT2, FLAG_PEER_FIN, SocketRole::Connected, 102, 201);
     assert_eq!((active.bytes_sent, active.bytes_received), (100, 200));
@@ -119,6 +131,7 @@ fn a_name_that_may_have_been_cut_is_not_a_name() {
         kind: RecordKind::Exec as u8,
         shipped: 0,
         path_len: 9,
+        in_user_ns: 0,
         tgid: 1,
         exec_id: 2,
         time_ns: 3,
@@ -130,9 +143,9 @@ fn a_name_that_may_have_been_cut_is_not_a_name() {
         other => panic!("not an executable: {other:?}"),
     };
     assert_eq!(path_of(&exec), Some(9));
-    exec.path_len = PATH_CAP as u16 - 1;
+    exec.path_len = PATH_CAP as u8 - 1;
     assert_eq!(path_of(&exec), None);
-    exec.path_len = PATH_CAP as u16 + 1;
+    exec.path_len = PATH_CAP as u8 + 1;
     assert!(matches!(decode(exec.as_bytes()), Err(DecodeError::Field { .. })));
 }
 

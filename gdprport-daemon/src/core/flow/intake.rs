@@ -19,6 +19,7 @@ impl Table {
             Record::Connected(event) => self.begin(event, Direction::Out, cx, out),
             Record::Arrived(event) => self.begin(event, Direction::In, cx, out),
             Record::Accepted(event) => self.accepted(event, cx, out),
+            Record::Acceptor { cookie, owner } => self.acceptor(*cookie, owner, cx, out),
             Record::Ended(event, ending) => self.ended(event, ending, cx, out),
             Record::Payload { cookie, sent, offset, bytes } => {
                 self.payload((*cookie, *sent, *offset), bytes, cx, out);
@@ -67,8 +68,13 @@ impl Table {
             self.insert(flow, None, event.time_ns, cx, out);
             self.pair(event.cookie);
         }
-        let Some(entry) = self.flows.get_mut(&event.cookie) else { return };
-        entry.flow.process = cx.who(&event.owner);
+        self.acceptor(event.cookie, &event.owner, cx, out);
+    }
+
+    /// The flow's own process is known. A flow that is not in the table is not made up: its end will tell.
+    fn acceptor(&mut self, cookie: u64, owner: &OwnerRef, cx: &mut impl Context, out: &mut Vec<Change>) {
+        let Some(entry) = self.flows.get_mut(&cookie) else { return };
+        entry.flow.process = cx.who(owner);
         let was_pending = entry.pending;
         judge(&mut entry.flow, cx);
         if !was_pending {
@@ -82,7 +88,7 @@ impl Table {
         {
             entry.flow.peer_process = process;
         }
-        self.report_opening(event.cookie, out);
+        self.report_opening(cookie, out);
         if let Some(other) = other {
             self.report_opening(other, out);
         }

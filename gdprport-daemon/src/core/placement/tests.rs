@@ -60,11 +60,23 @@ fn cases() -> Vec<Case> {
         case("/user.slice/user-1000.slice/session-3.scope", "session-3.scope", "user-1000.slice", ""),
         case(
             "/user.slice/user-1000.slice/user@1000.service/app.slice/app-firefox-4711.scope",
-            "app-firefox-4711.scope",
-            "app.slice",
+            "user@1000.service",
+            "user-1000.slice",
             "",
         ),
-        case("/user.slice/user-1000.slice/user@1000.service/init.scope", "init.scope", "user-1000.slice", ""),
+        case(
+            "/user.slice/user-1000.slice/user@1000.service/init.scope",
+            "user@1000.service",
+            "user-1000.slice",
+            "",
+        ),
+        // A user calls a unit of his own like one of the system's.
+        case(
+            "/user.slice/user-1000.slice/user@1000.service/app.slice/postgresql@15-main.service",
+            "user@1000.service",
+            "user-1000.slice",
+            "",
+        ),
         case("/system.slice/gitlab.service/worker", "gitlab.service", "system.slice", ""),
         case("/system.slice", "", "system.slice", ""),
         case("/../../system.slice/x.service", "x.service", "system.slice", ""),
@@ -80,8 +92,8 @@ fn cases() -> Vec<Case> {
         ),
         case(
             "/user.slice/user-1000.slice/user@1000.service/user.slice/docker-{ID}.scope",
-            "docker-{ID}.scope",
-            "user.slice",
+            "user@1000.service",
+            "user-1000.slice",
             "docker {ID}",
         ),
         case("/ecs/0123456789abcdef0123456789abcdef/{ID}", "", "", "? {ID}"),
@@ -132,8 +144,8 @@ fn cases() -> Vec<Case> {
         ),
         case(
             "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{ID}.scope/container",
-            "libpod-{ID}.scope",
-            "user.slice",
+            "user@1000.service",
+            "user-1000.slice",
             "podman {ID}",
         ),
         case("/system.slice/web.service/libpod-payload-{ID}", "web.service", "system.slice", "podman {ID}"),

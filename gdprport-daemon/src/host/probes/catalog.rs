@@ -15,6 +15,20 @@ pub enum Attach {
     Skb(CgroupSkbAttachType),
     /// A tracepoint, `category/name`.
     Tracepoint(&'static str, &'static str),
+    /// The return of a function of the kernel. Its signature differs between kernels: the programs for each, of which
+    /// the verifier takes one.
+    Return(&'static str, &'static [&'static str]),
+}
+
+/// What it means that a hook is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// The daemon cannot do its work.
+    Required,
+    /// Something is lost: the daemon is degraded.
+    Expected,
+    /// Another hook stands in where the kernel does not offer it.
+    Optional,
 }
 
 /// One hook of the kernel side.
@@ -26,8 +40,8 @@ pub struct HookSpec {
     pub name: &'static str,
     /// How it is attached.
     pub attach: Attach,
-    /// True if the daemon cannot do its work without it.
-    pub required: bool,
+    /// What it means that it is missing.
+    pub need: Need,
     /// The first kernel release that has it.
     pub since: &'static str,
     /// What it gives.
@@ -43,16 +57,16 @@ pub const HOOKS: &[HookSpec] = &[
         program: "gp_sched_exec",
         name: "tracepoint/sched_process_exec",
         attach: Attach::Tracepoint("sched", "sched_process_exec"),
-        required: false,
+        need: Need::Expected,
         since: "5.8",
         gives: "the executable of every process, without a race",
         cost: "executables of processes that end at once are unknown",
     },
     HookSpec {
-        program: "gp_sched_fork",
-        name: "tracepoint/sched_process_fork",
-        attach: Attach::Tracepoint("sched", "sched_process_fork"),
-        required: false,
+        program: "gp_task_newtask",
+        name: "tracepoint/task_newtask",
+        attach: Attach::Tracepoint("task", "task_newtask"),
+        need: Need::Expected,
         since: "5.8",
         gives: "parent, start time and executable of forked children",
         cost: "forked children that end at once have no executable",
@@ -61,7 +75,7 @@ pub const HOOKS: &[HookSpec] = &[
         program: "gp_sched_exit",
         name: "tracepoint/sched_process_exit",
         attach: Attach::Tracepoint("sched", "sched_process_exit"),
-        required: false,
+        need: Need::Expected,
         since: "5.8",
         gives: "forgets ended processes, so that a reused pid is never mistaken",
         cost: "executables come from /proc only",
@@ -70,7 +84,7 @@ pub const HOOKS: &[HookSpec] = &[
         program: "gp_cgroup_mkdir",
         name: "tracepoint/cgroup_mkdir",
         attach: Attach::Tracepoint("cgroup", "cgroup_mkdir"),
-        required: false,
+        need: Need::Expected,
         since: "5.8",
         gives: "names of short-lived units and containers",
         cost: "units that end at once may be unnamed",
@@ -79,7 +93,7 @@ pub const HOOKS: &[HookSpec] = &[
         program: "gp_bind4",
         name: "cgroup/bind4",
         attach: Attach::SockAddr,
-        required: false,
+        need: Need::Expected,
         since: "5.8",
         gives: "the process that opened an IPv4 listener",
         cost: "owners of new listeners come from /proc",
@@ -88,7 +102,7 @@ pub const HOOKS: &[HookSpec] = &[
         program: "gp_bind6",
         name: "cgroup/bind6",
         attach: Attach::SockAddr,
-        required: false,
+        need: Need::Expected,
         since: "5.8",
         gives: "the process that opened an IPv6 listener",
         cost: "owners of new listeners come from /proc",
@@ -97,7 +111,7 @@ pub const HOOKS: &[HookSpec] = &[
         program: "gp_connect4",
         name: "cgroup/connect4",
         attach: Attach::SockAddr,
-        required: true,
+        need: Need::Required,
         since: "5.8",
         gives: "the process that connects over IPv4",
         cost: "no client can be named",
@@ -106,7 +120,7 @@ pub const HOOKS: &[HookSpec] = &[
         program: "gp_connect6",
         name: "cgroup/connect6",
         attach: Attach::SockAddr,
-        required: true,
+        need: Need::Required,
         since: "5.8",
         gives: "the process that connects over IPv6",
         cost: "no client can be named",
@@ -115,7 +129,7 @@ pub const HOOKS: &[HookSpec] = &[
         program: "gp_getpeername4",
         name: "cgroup/getpeername4",
         attach: Attach::SockAddr,
-        required: false,
+        need: Need::Expected,
         since: "5.8",
         gives: "the process that accepts over IPv4, where it asks for the peer's address",
         cost: "accepted flows are attributed to the process that opened the listener",
@@ -124,16 +138,25 @@ pub const HOOKS: &[HookSpec] = &[
         program: "gp_getpeername6",
         name: "cgroup/getpeername6",
         attach: Attach::SockAddr,
-        required: false,
+        need: Need::Expected,
         since: "5.8",
         gives: "the process that accepts over IPv6, where it asks for the peer's address",
         cost: "accepted flows are attributed to the process that opened the listener",
     },
     HookSpec {
+        program: "gp_accept_of_two",
+        name: "fexit/inet_csk_accept",
+        attach: Attach::Return("inet_csk_accept", &["gp_accept_of_two", "gp_accept_of_four"]),
+        need: Need::Optional,
+        since: "5.12",
+        gives: "the process that accepts, also where it does not ask for the peer's address",
+        cost: "who accepts through io_uring or without an address is shown as who opened the listener",
+    },
+    HookSpec {
         program: "gp_sock_release",
         name: "cgroup/sock_release",
         attach: Attach::Sock,
-        required: false,
+        need: Need::Expected,
         since: "5.9",
         gives: "connects that were stopped on this host",
         cost: "connects without a route, or denied on this host, are not reported",
@@ -142,7 +165,7 @@ pub const HOOKS: &[HookSpec] = &[
         program: "gp_sock_ops",
         name: "sock_ops",
         attach: Attach::SockOps,
-        required: true,
+        need: Need::Required,
         since: "5.8",
         gives: "establishment, listeners, close, bytes, round-trip time",
         cost: "no flow can be seen",
@@ -151,7 +174,7 @@ pub const HOOKS: &[HookSpec] = &[
         program: "gp_egress",
         name: "cgroup_skb/egress",
         attach: Attach::Skb(CgroupSkbAttachType::Egress),
-        required: false,
+        need: Need::Expected,
         since: "5.10",
         gives: "how a flow is encrypted, from what this end sends first",
         cost: "the encryption of flows is unknown, or known from one direction only",
@@ -160,7 +183,7 @@ pub const HOOKS: &[HookSpec] = &[
         program: "gp_ingress",
         name: "cgroup_skb/ingress",
         attach: Attach::Skb(CgroupSkbAttachType::Ingress),
-        required: false,
+        need: Need::Expected,
         since: "5.10",
         gives: "how a flow is encrypted, from what this end receives first",
         cost: "the encryption of flows is unknown, or known from one direction only",

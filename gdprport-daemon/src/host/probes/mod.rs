@@ -3,6 +3,7 @@
 //! Nothing stays attached when [`Probes`] is dropped, nor when loading fails half-way: every link belongs
 //! to the value.
 
+mod btf;
 pub mod catalog;
 mod log;
 mod netns;
@@ -16,12 +17,13 @@ use std::path::{Path, PathBuf};
 
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage};
 use aya::programs::{
-    CgroupAttachMode, CgroupSkb, CgroupSock, CgroupSockAddr, ProgramError, SockOps, TracePoint,
+    CgroupAttachMode, CgroupSkb, CgroupSock, CgroupSockAddr, FExit, ProgramError, SockOps, TracePoint,
 };
 use aya::{Ebpf, EbpfLoader};
 use gdprport_common::{Counters, ExecRecord, HOOKS, PortFlags, SocketOwner, TaskIdentity};
 
-use catalog::{Attach, HookSpec};
+use btf::Types;
+use catalog::{Attach, HookSpec, Need};
 pub use requirements::{LoadError, check_btf, check_capabilities, check_release};
 pub use ring::Ring;
 pub use tracefs::{Tracefs, look as look_for_tracefs};
@@ -104,8 +106,8 @@ impl Probes {
         let mut object = load_object(sizes, release, tracefs.as_deref())?;
         let mut hooks = Vec::with_capacity(catalog::HOOKS.len());
         for spec in catalog::HOOKS {
-            let missing = attach(&mut object, spec, &cgroup).err().map(|error| reason(&error));
-            if let (true, Some(reason)) = (spec.required, &missing) {
+            let missing = attach(&mut object, spec, &cgroup).err().map(|refused| refused.0);
+            if let (Need::Required, Some(reason)) = (spec.need, &missing) {
                 return Err(LoadError::Refused {
                     hook: spec.name,
                     release: release.to_owned(),
@@ -238,7 +240,8 @@ fn load_object(sizes: Sizes, release: &str, tracefs: Option<&Path>) -> Result<Eb
     }
     let fields = [
         ("EXEC_FILENAME_OFFSET", "sched", "sched_process_exec", "filename"),
-        ("FORK_CHILD_PID_OFFSET", "sched", "sched_process_fork", "child_pid"),
+        ("NEWTASK_PID_OFFSET", "task", "task_newtask", "pid"),
+        ("NEWTASK_FLAGS_OFFSET", "task", "task_newtask", "clone_flags"),
         ("CGROUP_ROOT_OFFSET", "cgroup", "cgroup_mkdir", "root"),
         ("CGROUP_ID_OFFSET", "cgroup", "cgroup_mkdir", "id"),
         ("CGROUP_PATH_OFFSET", "cgroup", "cgroup_mkdir", "path"),
@@ -249,6 +252,7 @@ fn load_object(sizes: Sizes, release: &str, tracefs: Option<&Path>) -> Result<Eb
             Some((*global, tracefs::offset(tracefs?, category, name, field)?))
         })
         .collect();
+    let user_ns = btf::user_ns_offsets();
     let mut loader = EbpfLoader::new();
     // No program reads a struct of the kernel, so the kernel's own types are not needed for relocation;
     // parsing them would cost 12 MB that the heap does not give back.
@@ -258,7 +262,7 @@ fn load_object(sizes: Sizes, release: &str, tracefs: Option<&Path>) -> Result<Eb
         .map_max_entries("EVENTS", sizes.ring_bytes)
         .map_max_entries("TASKS", sizes.tasks)
         .map_max_entries("EXECS", sizes.execs);
-    for (global, offset) in &offsets {
+    for (global, offset) in offsets.iter().chain(user_ns.iter().flatten()) {
         loader.override_global(global, offset, true);
     }
     loader
@@ -266,7 +270,31 @@ fn load_object(sizes: Sizes, release: &str, tracefs: Option<&Path>) -> Result<Eb
         .map_err(|error| LoadError::Object { release: release.to_owned(), reason: chain(&error) })
 }
 
-fn attach(object: &mut Ebpf, spec: &HookSpec, cgroup: &File) -> Result<(), ProgramError> {
+/// Why a hook is missing, in one line.
+struct Refused(String);
+
+impl From<ProgramError> for Refused {
+    fn from(error: ProgramError) -> Self {
+        Self(reason(&error))
+    }
+}
+
+/// Attaches the first of `programs` that fits the function as this kernel has it.
+fn attach_to_return(object: &mut Ebpf, function: &str, programs: &[&str]) -> Result<(), Refused> {
+    let types = Types::of_kernel().and_then(|types| types.function(function)).map_err(Refused)?;
+    let mut refused = Refused(format!("no program for {function}"));
+    for name in programs {
+        let program = object.program_mut(name).expect("the catalog names the object's programs");
+        let program: &mut FExit = program.try_into()?;
+        match program.load(function, &types).and_then(|()| program.attach()) {
+            Ok(_) => return Ok(()),
+            Err(error) => refused = error.into(),
+        }
+    }
+    Err(refused)
+}
+
+fn attach(object: &mut Ebpf, spec: &HookSpec, cgroup: &File) -> Result<(), Refused> {
     let program = object.program_mut(spec.program).expect("the catalog names the object's programs");
     // Links are always multi; asking for it by name is refused (EINVAL).
     let mode = CgroupAttachMode::Single;
@@ -296,6 +324,7 @@ fn attach(object: &mut Ebpf, spec: &HookSpec, cgroup: &File) -> Result<(), Progr
             program.load()?;
             program.attach(category, name)?;
         }
+        Attach::Return(function, programs) => attach_to_return(object, function, programs)?,
     }
     Ok(())
 }
@@ -331,6 +360,7 @@ fn reason(error: &ProgramError) -> String {
             let cause = log.lines().rev().find(|line| {
                 !line.trim().is_empty()
                     && !line.starts_with("processed")
+                    && !line.starts_with("stack depth")
                     && !line.contains("verification time")
             });
             format!("{io_error}: {}", cause.unwrap_or("the verifier said nothing"))

@@ -11,11 +11,11 @@ use gdprport_common::{SocketRole, TaskIdentity};
 
 use super::{Exec, Facts, Resolver, Shown, TaskLookup};
 use crate::core::identity::{
-    Exe, ExecName, LiveExe, NS_PER_TICK, NamedFile, OwnerRef, gone_exe, is_owner, is_parent, is_same_task,
-    live_exe,
+    Exe, ExecName, FileId, LiveExe, NS_PER_TICK, NamedFile, OwnerRef, gone_exe, is_owner, is_parent,
+    is_same_task, live_exe,
 };
 use crate::core::model::{Container, Parent, Placement};
-use crate::core::placement::placement;
+use crate::core::placement::{is_made_by_root, placement};
 use crate::host::cgroup::{Place, choose_path};
 use crate::host::file::Root;
 use crate::host::netns::{self, OpenNs};
@@ -75,7 +75,7 @@ impl Resolver {
     fn live(&self, owner: &OwnerRef) -> Option<(ProcDir, Stat)> {
         let dir = ProcDir::open(&self.proc, owner.tgid)?;
         let stat = dir.stat()?;
-        is_owner(owner, stat.start_ticks).then_some((dir, stat))
+        is_owner(owner, stat.start_ticks).then(|| (dir.living(&stat), stat))
     }
 
     /// Takes what the kernel side knows of an exec id whose record was forgotten or has not come.
@@ -86,6 +86,9 @@ impl Resolver {
         if let Some(value) = tasks.exec(exec_id) {
             let len = usize::from(value.path_len).min(value.path.len());
             self.learn_exec(exec_id, value.tgid, value.previous, &value.path[..len]);
+            if value.in_user_ns != 0 {
+                self.doubt_exec(exec_id);
+            }
         }
     }
 
@@ -94,7 +97,7 @@ impl Resolver {
         if !still() {
             return None;
         }
-        let (path, id) = dir.exe()?;
+        let (path, id) = self.proven_exe(dir)?;
         let live = LiveExe { path, id, comm: dir.comm()? };
         if !still() {
             return None;
@@ -112,11 +115,28 @@ impl Resolver {
         Some(shown)
     }
 
+    /// The path and the file that a live process runs, if the path means that file to everybody.
+    ///
+    /// Who has a user namespace of his own lays any file under any path of his own mounts. There the path counts if
+    /// it leads to the same file on the host, or if root has made the container that it is a path of.
+    pub(super) fn proven_exe(&self, dir: &ProcDir) -> Option<(String, Option<FileId>)> {
+        let (path, id) = dir.exe()?;
+        let proven = dir.in_our_user_ns()
+            || self
+                .host_root
+                .as_ref()
+                .and_then(|root| root.lookup(&path))
+                .is_some_and(|file| Some(file.id) == id)
+            || own_place(dir).is_some_and(|place| is_made_by_root(&place));
+        proven.then_some((path, id))
+    }
+
     /// The executable of a process that is gone, by the name that `execve` was given.
     ///
     /// Links and `#!` are followed in the host's root if the process was in no container. If it was in one,
     /// or where it was is not known, they are followed in the root of its parent, if that lives in the same
-    /// place; else the name stands as it was given.
+    /// place; else the name stands as it was given. So it does if others than root can change what it leads to, for
+    /// they may have done so since.
     fn gone_exe(
         &mut self,
         owner: &OwnerRef,
@@ -125,7 +145,11 @@ impl Resolver {
         tasks: &dyn TaskLookup,
     ) -> Option<Shown> {
         let ExecName::Absolute(text) = name else { return None };
-        let before = self.execs.get(&owner.exec_id).map_or(0, |exec| exec.previous);
+        let exec = self.execs.get(&owner.exec_id);
+        let (before, in_user_ns) = exec.map_or((0, false), |exec| (exec.previous, exec.in_user_ns));
+        if in_user_ns && !place.is_some_and(is_made_by_root) {
+            return None;
+        }
         let of_parent;
         let root = match place {
             Some(Placement { container: None, .. }) => self.host_root.as_ref(),
@@ -138,7 +162,7 @@ impl Resolver {
                 of_parent.as_ref()
             }
         };
-        let mut exe = gone_exe(name, root.and_then(|root| root.lookup(text)).as_ref());
+        let mut exe = gone_exe(name, root.and_then(|root| root.lookup_settled(text)).as_ref());
         if exe.script.is_none() {
             exe.script = root.and_then(|root| script_named(before, root, tasks));
         }
@@ -175,7 +199,8 @@ impl Resolver {
     ) -> Option<(ProcDir, TaskIdentity)> {
         let identity = tasks.identity(tgid).filter(|now| is_parent(now.start_ns, child_ns))?;
         let dir = ProcDir::open(&self.proc, tgid)?;
-        is_owner(&as_owner(tgid, &identity), dir.stat()?.start_ticks).then_some((dir, identity))
+        let stat = dir.stat()?;
+        is_owner(&as_owner(tgid, &identity), stat.start_ticks).then(|| (dir.living(&stat), identity))
     }
 
     fn parent(
@@ -282,6 +307,11 @@ fn as_owner(tgid: u32, identity: &TaskIdentity) -> OwnerRef {
 
 impl Exec {
     pub(super) const fn shown_live(tgid: u32, name: ExecName, exe: Arc<str>) -> Self {
-        Self { name, tgid, previous: 0, shown: Some(Shown { exe, script: None, live: true }) }
+        let shown = Some(Shown { exe, script: None, live: true });
+        Self { name, tgid, previous: 0, in_user_ns: false, shown }
+    }
+    /// An executable of which nothing is proven.
+    pub(super) const fn unknown(tgid: u32) -> Self {
+        Self { name: ExecName::Opaque, tgid, previous: 0, in_user_ns: true, shown: None }
     }
 }

@@ -17,6 +17,7 @@ impl Resolver {
     pub fn holder(&self, tgid: u32, netns_cookie: u64, tasks: &dyn TaskLookup) -> Option<OwnerRef> {
         let dir = ProcDir::open(&self.proc, tgid)?;
         let stat = dir.stat()?;
+        let dir = dir.living(&stat);
         let (uid, gid) = dir.ids()?;
         let identity = tasks.identity(tgid).unwrap_or_default();
         let mut comm = [0; 16];

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use gdprport_common::{EXEC_ID_SEEDED, ExecRecord, PATH_CAP, RecordKind, TaskIdentity};
+use gdprport_common::{EXEC_ID_SEEDED, ExecRecord, PATH_CAP, RecordKind, TASK_HEADLESS, TaskIdentity};
 
 use super::{Exec, Resolver};
 use crate::core::identity::{ExecName, NS_PER_TICK};
@@ -40,7 +40,9 @@ impl Resolver {
     fn seed(&mut self, tgid: u32) -> Option<Seed> {
         let dir = ProcDir::open(&self.proc, tgid)?;
         let stat = dir.stat()?;
-        let (exe, _) = dir.exe()?;
+        let dir = dir.living(&stat);
+        let _ = dir.exe()?;
+        let exe = self.proven_exe(&dir).map(|(exe, _)| exe);
         let exec_id = EXEC_ID_SEEDED | self.seeded;
         self.seeded += 1;
 
@@ -48,24 +50,31 @@ impl Resolver {
             kind: RecordKind::Exec as u8,
             shipped: 1,
             path_len: 0,
+            in_user_ns: 0,
             tgid,
             exec_id,
             time_ns: boottime_ns(),
             previous: 0,
             path: [0; PATH_CAP],
         };
-        // The last byte stays NUL: a path that fills the array would read as one that was cut.
-        if exe.len() < PATH_CAP - 1 {
-            exec.path[..exe.len()].copy_from_slice(exe.as_bytes());
-            exec.path_len = exe.len() as u16;
-        }
-        let name = ExecName::parse(&exec.path[..usize::from(exec.path_len)]);
-        self.execs.insert(exec_id, Exec::shown_live(tgid, name, Arc::from(exe)));
+        let proven = match exe {
+            Some(exe) => {
+                // The last byte stays NUL: a path that fills the array would read as one that was cut.
+                if exe.len() < PATH_CAP - 1 {
+                    exec.path[..exe.len()].copy_from_slice(exe.as_bytes());
+                    exec.path_len = exe.len() as u8;
+                }
+                let name = ExecName::parse(&exec.path[..usize::from(exec.path_len)]);
+                Exec::shown_live(tgid, name, Arc::from(exe))
+            }
+            None => Exec::unknown(tgid),
+        };
+        self.execs.insert(exec_id, proven);
         let identity = TaskIdentity {
             exec_id,
             start_ns: stat.start_ticks * NS_PER_TICK,
             parent_tgid: stat.ppid,
-            reserved: 0,
+            threads: stat.threads | if stat.headless { TASK_HEADLESS } else { 0 },
         };
         Some(Seed { tgid, identity, exec })
     }

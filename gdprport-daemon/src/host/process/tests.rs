@@ -38,14 +38,23 @@ impl Maps {
     fn named(&mut self, exec_id: u64, tgid: u32, name: &str) {
         let mut path = [0; PATH_CAP];
         path[..name.len()].copy_from_slice(name.as_bytes());
-        let path_len = u16::try_from(name.len()).expect("short");
-        let record =
-            ExecRecord { kind: 7, shipped: 0, path_len, tgid, exec_id, time_ns: 1, previous: 0, path };
+        let path_len = u8::try_from(name.len()).expect("short");
+        let record = ExecRecord {
+            kind: 7,
+            shipped: 0,
+            path_len,
+            in_user_ns: 0,
+            tgid,
+            exec_id,
+            time_ns: 1,
+            previous: 0,
+            path,
+        };
         self.execs.insert(exec_id, record);
     }
 
     fn task(&mut self, tgid: u32, exec_id: u64, start_ns: u64) {
-        self.tasks.insert(tgid, TaskIdentity { exec_id, start_ns, parent_tgid: 1, reserved: 0 });
+        self.tasks.insert(tgid, TaskIdentity { exec_id, start_ns, parent_tgid: 1, threads: 0 });
     }
 }
 

@@ -103,12 +103,12 @@ fn storm_child(to: std::net::SocketAddr, mut into: &io::PipeWriter) -> io::Resul
 }
 
 /// Forks `n` workers that accept from the listener, tell each client their pid (`PID\n`) and wait for its end.
-/// Answers with the workers' pids. The workers die with the master.
-pub(crate) fn prefork(listener: &OwnedFd, n: usize) -> Answer {
+/// Workers that accept `blindly` ask for no address. Answers with the workers' pids. The workers die with the master.
+pub(crate) fn prefork(listener: &OwnedFd, n: usize, blindly: bool) -> Answer {
     let mut answer = String::new();
     for _ in 0..n {
         match fork()? {
-            0 => exit_child(&worker(listener)),
+            0 => exit_child(&worker(listener, blindly)),
             pid => {
                 let _ = write!(answer, "{pid} ");
             }
@@ -117,11 +117,15 @@ pub(crate) fn prefork(listener: &OwnedFd, n: usize) -> Answer {
     Ok(answer)
 }
 
-fn worker(listener: &OwnedFd) -> io::Result<()> {
+fn worker(listener: &OwnedFd, blindly: bool) -> io::Result<()> {
     // SAFETY: plain system call.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong) };
     loop {
-        let (socket, _) = rustix::net::acceptfrom_with(listener, SocketFlags::CLOEXEC)?;
+        let socket = if blindly {
+            rustix::net::accept_with(listener, SocketFlags::CLOEXEC)?
+        } else {
+            rustix::net::acceptfrom_with(listener, SocketFlags::CLOEXEC)?.0
+        };
         let mut stream = TcpStream::from(socket);
         stream.write_all(format!("{}\n", std::process::id()).as_bytes())?;
         io::copy(&mut stream, &mut io::sink())?;

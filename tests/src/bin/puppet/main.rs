@@ -6,13 +6,15 @@
 mod crowd;
 mod data;
 mod hand;
+mod mask;
 mod socket;
 mod uring;
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead as _, Write as _};
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 
 /// What a command answers: the words after `ok`.
 type Answer = io::Result<String>;
@@ -53,9 +55,11 @@ impl Puppet {
             ["unlisten"] => self.unlisten(),
             ["connect", to] => self.connect(to),
             ["connect-fail", to] => socket::connect_fail(to),
+            ["connect-denied", to] => socket::connect_denied(to),
             ["connect-abandon", to] => socket::connect_abandon(to),
             ["accept"] => self.accept(),
             ["accept-null"] => self.accept_null(),
+            ["accept-blind"] => self.accept_blind(),
             ["accept-uring"] => self.accept_uring(),
             ["close", id] => self.drop_stream(number(id)?).map(|_| String::new()),
             ["reset", id] => self.reset(number(id)?),
@@ -75,8 +79,22 @@ impl Puppet {
             ["take-listener", path] => self.take_listener(path),
             ["take", path] => self.take(path),
             ["fork-send", id, n] => self.fork_send(number(id)?, number(n)?),
-            ["prefork", n] => crowd::prefork(self.listener()?, number(n)?),
+            ["prefork", n] => crowd::prefork(self.listener()?, number(n)?, false),
+            ["prefork-blind", n] => crowd::prefork(self.listener()?, number(n)?, true),
             ["fork-storm", to, n] => crowd::fork_storm(to, number(n)?),
+            ["holds", id] => Ok(self.stream(number(id)?)?.as_raw_fd().to_string()),
+            ["steal", pid, fd] => self.steal(number(pid)?, number(fd)?),
+            ["name", name] => mask::rename(name),
+            ["exec", path] => mask::exec(path),
+            ["exec-from-thread", path] => mask::exec_from_thread(path),
+            ["exec-memory", name] => mask::exec_memory(name),
+            ["churn", n] => mask::churn(number(n)?),
+            ["chroot", dir] => mask::chroot(dir),
+            ["unshare-user"] => mask::unshare_user(),
+            ["run", path, word] => mask::run(path, word),
+            ["cover", with, what] => mask::cover(with, what),
+            ["sleepers", n] => mask::sleepers(number(n)?),
+            ["connect-from-child", to] => mask::connect_from_child(to),
             ["serve"] => self.serve(),
             ["served"] => Ok(self.served.count().to_string()),
             ["burst", to, total, ways] => crowd::burst(to, number(total)?, number(ways)?),
@@ -91,17 +109,32 @@ fn number<T: std::str::FromStr>(word: &str) -> io::Result<T> {
 }
 
 fn main() -> io::Result<()> {
-    let mut puppet = Puppet::default();
-    let mut out = io::stdout();
-    for line in io::stdin().lock().lines() {
-        let line = line?;
+    // One that was executed by another says that it is there.
+    if std::env::args().nth(1).is_some() {
+        println!("ok");
+    }
+    // SAFETY: standard input is open, and nobody else of this program reads it.
+    let input = BufReader::new(unsafe { File::from_raw_fd(0) });
+    serve(Puppet::default(), input)
+}
+
+/// Obeys until the input ends. What is special about `leave-leader`: another thread goes on, and this one, the
+/// process's first, ends.
+fn serve(mut puppet: Puppet, mut input: BufReader<File>) -> io::Result<()> {
+    let mut line = String::new();
+    while input.read_line(&mut line)? > 0 {
         let words: Vec<&str> = line.split_whitespace().collect();
+        if words == ["leave-leader"] {
+            mask::leave_leader(move || serve(puppet, input));
+        }
         let answer = match puppet.obey(&words) {
             Ok(said) => format!("ok {said}\n"),
             Err(problem) => format!("err {problem}\n"),
         };
+        let mut out = io::stdout();
         out.write_all(answer.as_bytes())?;
         out.flush()?;
+        line.clear();
     }
     Ok(())
 }

@@ -55,6 +55,12 @@ impl Puppet {
         self.accepted(socket)
     }
 
+    /// The same, and nobody asks later either; answers with an address that says nothing.
+    pub(crate) fn accept_blind(&mut self) -> Answer {
+        let socket = rustix::net::accept_with(self.listener()?, SocketFlags::CLOEXEC)?;
+        Ok(self.keep(TcpStream::from(socket), SocketAddr::from(([0, 0, 0, 0], 0))))
+    }
+
     /// An accept through io_uring, without the address.
     pub(crate) fn accept_uring(&mut self) -> Answer {
         let socket = uring::accept(self.listener()?)?;
@@ -85,6 +91,14 @@ pub(crate) fn connect_fail(to: &str) -> Answer {
     match TcpStream::connect(parse(to)?) {
         Ok(_) => Err(io::Error::other("the connection was made")),
         Err(failure) => Ok(format!("{:?}", failure.kind())),
+    }
+}
+
+/// Connects where the kernel must refuse it with a code of its own; answers with the code.
+pub(crate) fn connect_denied(to: &str) -> Answer {
+    match TcpStream::connect(parse(to)?) {
+        Ok(_) => Err(io::Error::other("the connection was made")),
+        Err(failure) => Ok(format!("{}", failure.raw_os_error().unwrap_or_default())),
     }
 }
 

@@ -17,6 +17,8 @@ impl Fixture {
         executable(&root.join("server"), "\x7fELF");
         symlink(&root, process.join("root")).expect("link");
         symlink(root.join("server").canonicalize().expect("exists"), process.join("exe")).expect("link");
+        fs::create_dir(process.join("ns")).expect("directory");
+        symlink("/proc/self/ns/user", process.join("ns/user")).expect("link");
         let rest = "0 ".repeat(17);
         fs::write(process.join("stat"), format!("{tgid} (server) S 1 {rest}{start_ticks} 0 0\n"))
             .expect("stat");
@@ -31,6 +33,13 @@ impl Fixture {
             Roots { proc: self.dir.path().join("proc"), host_root: self.dir.path().join("root"), cgroups };
         Resolver::new(&roots, BootClock::booted_at("2026-01-01T00:00:00Z".parse().expect("time")))
             .expect("opens")
+    }
+
+    /// Puts the process into a user namespace of its own.
+    fn in_user_ns(&self) {
+        let place = self.dir.path().join("proc/700/ns/user");
+        fs::remove_file(&place).expect("it is there");
+        symlink("/proc/self/ns/net", place).expect("link");
     }
 
     fn root_cgroup(&self) -> u64 {
@@ -78,6 +87,32 @@ fn a_caller_without_a_known_fork_is_proven_by_its_start_or_not_at_all() {
 }
 
 #[test]
+fn a_path_of_ones_own_mounts_counts_where_the_host_or_root_stands_behind_it() {
+    let id = "3fa94ac1bd2d4c1f8ee46e0ad3a5b1f0c0ffee00deadbeef0123456789abcdef";
+    let exe_in = |cgroup: &str, host_has_it: bool| {
+        let fixture = Fixture::new(700, 5_000, cgroup);
+        fixture.in_user_ns();
+        let program = fixture.dir.path().join("root/server").canonicalize().expect("exists");
+        if host_has_it {
+            let there = fixture.dir.path().join("root").join(program.strip_prefix("/").expect("absolute"));
+            fs::create_dir_all(there.parent().expect("a directory")).expect("directory");
+            fs::hard_link(&program, there).expect("link");
+        }
+        let mut maps = Maps::default();
+        maps.task(700, 5, 50_000_000_000);
+        let mut resolver = fixture.resolver();
+        resolver.learn_exec(5, 700, 0, b"/server");
+        resolver.doubt_exec(5);
+        resolver.resolve(&owner(700, 5, 50_000_000_000), &maps).exe.is_some()
+    };
+    assert!(!exe_in("0::/user.slice/session-1.scope\n", false));
+    assert!(exe_in("0::/user.slice/session-1.scope\n", true), "the host has this very file under this path");
+    assert!(exe_in(&format!("0::/docker/{id}\n"), false), "a container of root's");
+    let own = format!("0::/user.slice/user-5.slice/user@5.service/app.slice/docker-{id}.scope\n");
+    assert!(!exe_in(&own, false), "a user may name a cgroup of his own as he likes");
+}
+
+#[test]
 fn a_gone_process_in_a_container_keeps_the_name_it_was_given() {
     let fixture = Fixture::new(700, 5_000, "0::/\n");
     let mut resolver = fixture.resolver();
@@ -105,6 +140,7 @@ fn an_exec_id_whose_record_was_forgotten_is_asked_for() {
         kind: 7,
         shipped: 1,
         path_len: 10,
+        in_user_ns: 0,
         tgid: 900,
         exec_id: 5,
         time_ns: 1,

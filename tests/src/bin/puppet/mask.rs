@@ -1,0 +1,197 @@
+//! Disguises: what a process can do so that it is taken for another one.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+
+use rustix::fs::MemfdFlags;
+
+use crate::{Answer, Puppet, socket};
+
+/// Calls that return a negative number when they fail.
+fn done(result: libc::c_long) -> io::Result<libc::c_long> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+fn c_string(text: &str) -> io::Result<CString> {
+    CString::new(text).map_err(io::Error::other)
+}
+
+impl Puppet {
+    /// Takes a stream out of another process, without asking it (`pidfd_getfd`).
+    pub(crate) fn steal(&mut self, pid: u32, fd: i32) -> Answer {
+        // SAFETY: plain system call.
+        let process = done(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+        let process = owned(process)?;
+        // SAFETY: plain system call on an open descriptor.
+        let taken = done(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0) })?;
+        let stream = TcpStream::from(owned(taken)?);
+        let peer = stream.peer_addr()?;
+        Ok(self.keep(stream, peer))
+    }
+}
+
+fn owned(fd: libc::c_long) -> io::Result<OwnedFd> {
+    let fd = i32::try_from(fd).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just given this descriptor to us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Gives the calling thread another command name.
+pub(crate) fn rename(name: &str) -> Answer {
+    let name = c_string(name)?;
+    // SAFETY: the kernel reads a NUL-terminated string.
+    done(unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) }.into())?;
+    Ok(String::new())
+}
+
+/// Becomes the program at `path`, a puppet that then answers.
+pub(crate) fn exec(path: &str) -> Answer {
+    Err(Command::new(path).arg("executed").exec())
+}
+
+/// The same from a thread that is not the process's first.
+pub(crate) fn exec_from_thread(path: &str) -> Answer {
+    let path = path.to_owned();
+    std::thread::spawn(move || exec(&path)).join().map_err(|_| io::Error::other("the thread panicked"))?
+}
+
+/// Becomes a copy of itself that lies in memory only, under a name of the caller's choice.
+pub(crate) fn exec_memory(name: &str) -> Answer {
+    let own = std::fs::read("/proc/self/exe")?;
+    let mut file = File::from(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?);
+    file.write_all(&own)?;
+    let program = c_string(name)?;
+    let words = [program.as_ptr(), c"executed".as_ptr(), std::ptr::null()];
+    let environment = [std::ptr::null()];
+    // SAFETY: both arrays are NULL-terminated and their strings live; on success nothing returns.
+    unsafe { libc::fexecve(file.as_raw_fd(), words.as_ptr(), environment.as_ptr()) };
+    Err(io::Error::last_os_error())
+}
+
+/// Forks `n` children, one after the other, that do nothing and end.
+pub(crate) fn churn(n: u32) -> Answer {
+    for _ in 0..n {
+        // SAFETY: as in `sleepers`.
+        match done(unsafe { libc::fork() }.into())? {
+            // SAFETY: ends the child without running the parent's exit handlers.
+            0 => unsafe { libc::_exit(0) },
+            // SAFETY: waits for our own child; a null pointer asks for no status.
+            child => done(unsafe { libc::waitpid(child as libc::pid_t, std::ptr::null_mut(), 0) }.into())?,
+        };
+    }
+    Ok(String::new())
+}
+
+/// Ends the process's first thread; another goes on with `rest`.
+pub(crate) fn leave_leader(rest: impl FnOnce() -> io::Result<()> + Send + 'static) -> ! {
+    std::thread::spawn(move || {
+        // Only once the first thread is a zombie is the process what it is to be.
+        let leader = format!("/proc/self/task/{}/stat", std::process::id());
+        let gone = || {
+            let stat = std::fs::read_to_string(&leader);
+            stat.is_ok_and(|stat| {
+                stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'))
+            })
+        };
+        while !gone() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        println!("ok");
+        let code = i32::from(rest().is_err());
+        std::process::exit(code);
+    });
+    // SAFETY: ends this thread alone, which holds nothing that anybody waits for.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
+    unreachable!("a thread that has ended does not go on")
+}
+
+/// Runs the program at `path` to its end; answers with what it said.
+pub(crate) fn run(path: &str, word: &str) -> Answer {
+    let output = Command::new(path).arg(word).stdin(Stdio::null()).output()?;
+    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() { Ok(said) } else { Err(io::Error::other(format!("{path} failed"))) }
+}
+
+/// Takes another directory for the root.
+pub(crate) fn chroot(dir: &str) -> Answer {
+    std::os::unix::fs::chroot(dir)?;
+    std::env::set_current_dir("/")?;
+    Ok(String::new())
+}
+
+/// Moves into a user namespace of its own, in which it is root, and a mount namespace.
+pub(crate) fn unshare_user() -> Answer {
+    // SAFETY: plain system calls that cannot fail.
+    let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
+    // SAFETY: plain system call; no other thread runs in this program.
+    done(unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) }.into())?;
+    std::fs::write("/proc/self/setgroups", "deny")?;
+    std::fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
+    std::fs::write("/proc/self/gid_map", format!("0 {gid} 1"))?;
+    Ok(String::new())
+}
+
+/// Lays the file `with` over the file `what`, in its own mount namespace.
+pub(crate) fn cover(with: &str, what: &str) -> Answer {
+    let (with, what) = (c_string(with)?, c_string(what)?);
+    let none = std::ptr::null();
+    let private = libc::MS_REC | libc::MS_PRIVATE;
+    // SAFETY: the kernel reads NUL-terminated strings.
+    done(unsafe { libc::mount(none, c"/".as_ptr(), none, private, none.cast()) }.into())?;
+    // SAFETY: as above.
+    done(unsafe { libc::mount(with.as_ptr(), what.as_ptr(), none, libc::MS_BIND, none.cast()) }.into())?;
+    Ok(String::new())
+}
+
+/// Forks `n` children that wait until this process ends.
+pub(crate) fn sleepers(n: u32) -> Answer {
+    for _ in 0..n {
+        // SAFETY: only the main thread runs in this program when commands fork, so no lock is held by another.
+        match done(unsafe { libc::fork() }.into())? {
+            0 => {
+                // SAFETY: plain system calls; the child does nothing else until it is killed.
+                unsafe {
+                    libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong);
+                    loop {
+                        libc::pause();
+                    }
+                }
+            }
+            _child => {}
+        }
+    }
+    Ok(String::new())
+}
+
+/// Lets a forked child connect and exit; answers with its process id and local port.
+pub(crate) fn connect_from_child(to: &str) -> Answer {
+    let to = socket::parse(to)?;
+    let (mut from, mut into) = io::pipe()?;
+    // SAFETY: as in `sleepers`.
+    match done(unsafe { libc::fork() }.into())? {
+        0 => {
+            let said = TcpStream::connect(to).and_then(|stream| stream.local_addr()).map(|at| at.port());
+            let failed = said.and_then(|port| write!(into, "{port}")).is_err();
+            // SAFETY: ends the child without running the parent's exit handlers.
+            unsafe { libc::_exit(i32::from(failed)) }
+        }
+        child => {
+            drop(into);
+            let mut said = String::new();
+            from.read_to_string(&mut said)?;
+            let mut status = 0;
+            // SAFETY: waits for our own child; the pointer is to a live int.
+            done(unsafe { libc::waitpid(child as libc::pid_t, &mut status, 0) }.into())?;
+            if status == 0 {
+                Ok(format!("{child} {said}"))
+            } else {
+                Err(io::Error::other("the child could not connect"))
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Attribution under attack, the executable: a path is what really runs, or nothing; never a program that somebody
+//! would like to be taken for.
+
+use std::os::unix::fs::{lchown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use gdprport_tests::child::{Place, User};
+use gdprport_tests::event::Event;
+use gdprport_tests::pair::{Connection, Pair};
+use gdprport_tests::puppet::{Copy, Puppet, built};
+use gdprport_tests::servers::run;
+use gdprport_tests::temp::{TempDir, set_mode};
+
+/// A program of root's that an attacker would like to be.
+const HONEST: &str = "/usr/bin/env";
+
+/// Copies one of our programs, by another process: see [`Copy::new`].
+fn copy(of: &str, to: &Path) {
+    let done = Command::new("cp").arg(built(of)).arg(to).status().expect("cp can be run");
+    assert!(done.success());
+    set_mode(to, 0o755);
+}
+
+/// Connects and closes, and returns what the client's end said at the close.
+#[track_caller]
+fn client_closed(pair: &mut Pair) -> (Connection, Event) {
+    let connection = pair.connect();
+    pair.close(&connection);
+    let event = connection.client.event(&mut pair.daemon.log, "flow.close");
+    assert_eq!(event.number("process.pid"), Some(connection.client.pid.into()), "{}", event.line());
+    (connection, event)
+}
+
+#[test]
+fn a_deleted_executable_is_told_by_the_path_that_was_executed() {
+    let (dir, mut pair) = (TempDir::new(), Pair::new());
+    let path = dir.join("deleted");
+    copy("puppet", &path);
+    pair.client = Puppet::run(&path, Place::default());
+    std::fs::remove_file(&path).expect("it is there");
+    let (connection, event) = client_closed(&mut pair);
+    connection.client.check_owner(&event);
+    pair.daemon.stop();
+}
+
+#[test]
+fn a_replaced_executable_is_told_by_the_path_that_was_executed() {
+    let (dir, mut pair) = (TempDir::new(), Pair::new());
+    let (path, newer) = (dir.join("program"), dir.join("newer"));
+    copy("puppet", &path);
+    pair.client = Puppet::run(&path, Place::default());
+    copy("client-once", &newer);
+    std::fs::rename(&newer, &path).expect("it is there");
+    let (connection, event) = client_closed(&mut pair);
+    connection.client.check_owner(&event);
+    pair.daemon.stop();
+}
+
+#[test]
+fn an_executable_that_was_reached_by_links_is_told_by_its_own_path() {
+    let (dir, mut pair) = (TempDir::new(), Pair::new());
+    let program = Copy::new("puppet", "program");
+    symlink(program.path(), dir.join("first")).expect("a fresh name");
+    symlink("first", dir.join("second")).expect("a fresh name");
+    pair.client = Puppet::run(&dir.join("second"), Place::default());
+    let (_, event) = client_closed(&mut pair);
+    assert_eq!(event.text("process.exe"), program.path().to_string_lossy(), "{}", event.line());
+    assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
+    pair.daemon.stop();
+}
+
+/// A directory to be the root of a copy of the puppet, with the libraries it needs.
+fn jail() -> (TempDir, PathBuf) {
+    let dir = TempDir::new();
+    let program = dir.join("usr/bin/env");
+    std::fs::create_dir_all(dir.join("usr/bin")).expect("a fresh directory");
+    copy("puppet", &program);
+    let needs = Command::new("ldd").arg(built("puppet")).output().expect("ldd can be run (package libc-bin)");
+    for word in String::from_utf8_lossy(&needs.stdout).split_whitespace().filter(|word| word.starts_with('/'))
+    {
+        let to = dir.join(word.trim_start_matches('/'));
+        std::fs::create_dir_all(to.parent().expect("a directory")).expect("a fresh directory");
+        std::fs::copy(word, to).expect("libraries can be read");
+    }
+    (dir, program)
+}
+
+#[test]
+fn an_executable_behind_a_changed_root_is_told_by_its_path_from_the_real_one() {
+    let ((dir, program), mut pair) = (jail(), Pair::new());
+    pair.client.ask(&format!("chroot {}", dir.path().display()));
+    pair.client.ask(&format!("exec {HONEST}"));
+    let (_, event) = client_closed(&mut pair);
+    let real = program.canonicalize().expect("it is there");
+    assert_eq!(event.text("process.exe"), real.to_string_lossy(), "{}", event.line());
+    pair.daemon.stop();
+}
+
+#[test]
+fn an_executable_in_memory_is_told_as_such_whatever_it_calls_itself() {
+    let mut pair = Pair::new();
+    pair.client.ask(&format!("exec-memory {HONEST}"));
+    let (_, event) = client_closed(&mut pair);
+    let exe = event.at("process.exe");
+    assert!(exe.is_null() || *exe == *format!("/memfd:{HONEST}"), "{}", event.line());
+    pair.daemon.stop();
+}
+
+#[test]
+fn a_program_that_covers_another_in_its_own_mounts_is_not_taken_for_it() {
+    let (user, mut pair) = (User::games(), Pair::new());
+    let evil = Copy::new("puppet", "evil");
+    pair.client = Puppet::at(Place::default().user(&user));
+    pair.client.ask("unshare-user");
+    pair.client.ask(&format!("cover {} {HONEST}", evil.path().display()));
+    pair.client.ask(&format!("exec {HONEST}"));
+    let (_, event) = client_closed(&mut pair);
+    assert!(event.at("process.exe").is_null(), "{}", event.line());
+    assert_eq!(event.text("process.user"), user.name, "{}", event.line());
+    pair.daemon.stop();
+}
+
+#[test]
+fn a_process_in_a_user_namespace_that_runs_the_hosts_program_is_named_by_it() {
+    let (user, mut pair) = (User::games(), Pair::new());
+    let plain = Copy::new("puppet", "plain");
+    pair.client = Puppet::at(Place::default().user(&user));
+    pair.client.ask("unshare-user");
+    pair.client.become_program("exec", &plain.path());
+    let (_, event) = client_closed(&mut pair);
+    assert_eq!(event.text("process.exe"), plain.path().to_string_lossy(), "{}", event.line());
+    pair.daemon.stop();
+}
+
+/// Lets `attack` run a client to its end while the daemon stands still, and returns the executable that the daemon
+/// then told of it. `attack` is given the address and answers with what the client said: process id and port.
+#[track_caller]
+fn told_of_the_gone(attack: impl FnOnce(&str) -> String) -> Event {
+    let mut pair = Pair::new();
+    pair.server.ask("serve");
+    pair.daemon.signal(libc::SIGSTOP);
+    let said = attack(&format!("127.0.0.1:{}", pair.port));
+    pair.daemon.signal(libc::SIGCONT);
+    let (pid, local) = said.split_once(' ').expect("pid and port");
+    let local = local.parse().expect("a port");
+    let event = pair.daemon.log.flow("flow.close", "out", local, pair.port.number());
+    assert_eq!(event.number("process.pid"), pid.parse().ok(), "{}", event.line());
+    pair.daemon.stop();
+    event
+}
+
+#[test]
+fn a_gone_program_that_covered_another_in_its_own_mounts_is_not_taken_for_it() {
+    let evil = Copy::new("client-once", "evil");
+    let mut attacker = Puppet::at(Place::default().user(&User::games()));
+    attacker.ask("unshare-user");
+    attacker.ask(&format!("cover {} {HONEST}", evil.path().display()));
+    let event = told_of_the_gone(|to| attacker.ask(&format!("run {HONEST} {to}")));
+    assert_ne!(event.text("process.exe"), HONEST, "{}", event.line());
+}
+
+#[test]
+fn a_link_that_was_turned_after_the_execution_does_not_lend_its_new_target() {
+    let (dir, user) = (TempDir::new(), User::games());
+    let own = dir.dir_for("own", &user);
+    let (evil, link) = (Copy::new("client-once", "evil"), own.join("link"));
+    let turn = |to: &Path| {
+        let _ = std::fs::remove_file(&link);
+        symlink(to, &link).expect("a fresh name");
+        lchown(&link, Some(user.uid), Some(user.gid)).expect("root may give away");
+    };
+    turn(&evil.path());
+    let event = told_of_the_gone(|to| {
+        let mut command = Command::new(&link);
+        command.arg(to);
+        let ran = run(command, Place::default().user(&user));
+        turn(HONEST.as_ref());
+        ran.said
+    });
+    let exe = event.at("process.exe");
+    let named = link.to_string_lossy();
+    assert!(exe.is_null() || *exe == *named || *exe == *evil.path().to_string_lossy(), "{}", event.line());
+}
+
+#[test]
+fn a_program_that_was_turned_into_a_script_after_the_execution_does_not_lend_its_interpreter() {
+    let (dir, user) = (TempDir::new(), User::games());
+    let own = dir.dir_for("own", &user);
+    let program = own.join("program");
+    copy("client-once", &program);
+    let event = told_of_the_gone(|to| {
+        let mut command = Command::new(&program);
+        command.arg(to);
+        let ran = run(command, Place::default().user(&user));
+        std::fs::remove_file(&program).expect("it is there");
+        std::fs::write(&program, format!("#!{HONEST}\n")).expect("a fresh file");
+        std::os::unix::fs::chown(&program, Some(user.uid), Some(user.gid)).expect("root may give away");
+        ran.said
+    });
+    let exe = event.at("process.exe");
+    assert!(exe.is_null() || *exe == *program.to_string_lossy(), "{}", event.line());
+}

@@ -1,0 +1,212 @@
+//! Attribution under attack, the process: a process that steals, renames, executes or changes its shape is named as
+//! what it is, or not at all.
+
+use gdprport_tests::child::{Place, User};
+use gdprport_tests::daemon::Daemon;
+use gdprport_tests::pair::Pair;
+use gdprport_tests::puppet::{Copy, Puppet};
+use gdprport_tests::truth::End;
+use gdprport_tests::wait;
+
+/// Whether the daemon uses this hook.
+fn uses(daemon: &Daemon, hook: &str) -> bool {
+    let status = daemon.status();
+    let hooks = status["hooks"].as_array().map(Vec::as_slice).unwrap_or_default();
+    hooks.iter().any(|entry| entry["name"] == hook && entry["state"] == "attached")
+}
+
+const IN_ACCEPT: &str = "fexit/inet_csk_accept";
+
+#[test]
+fn a_connection_that_is_stolen_out_of_a_process_stays_its_owners() {
+    let (mut pair, mut thief) = (Pair::new(), Puppet::new());
+    let connection = pair.connect();
+    for (owner, held) in [(&mut pair.server, connection.here), (&mut pair.client, connection.there)] {
+        let fd = owner.ask(&format!("holds {}", held.id));
+        // The thief asks for the peer's address, as an accept does.
+        let stolen = thief.hold(&format!("steal {} {fd}", owner.pid()));
+        thief.ask(&format!("send {} 7", stolen.id));
+        thief.close(stolen);
+    }
+    pair.close(&connection);
+    let server = connection.server.named_exactly(&mut pair.daemon.log, "flow.close");
+    connection.client.named_exactly(&mut pair.daemon.log, "flow.close");
+    assert_eq!(server.number("flow.bytes_sent"), Some(7), "{}", server.line());
+    pair.daemon.stop();
+}
+
+#[test]
+fn a_connection_that_was_accepted_blindly_is_its_acceptors_or_the_first_ones_who_asked_for_its_peer() {
+    let (mut pair, mut thief) = (Pair::new(), Puppet::new());
+    let there = pair.client.connect(format!("127.0.0.1:{}", pair.port));
+    let here = pair.server.hold("accept-blind");
+    let fd = pair.server.ask(&format!("holds {}", here.id));
+    let stolen = thief.hold(&format!("steal {} {fd}", pair.server.pid()));
+    thief.close(stolen);
+    pair.server.close(here);
+    pair.client.close(there);
+    let port = pair.port.number();
+    let event = pair.daemon.log.flow("flow.close", "in", port, there.address.port());
+    let acceptor = End::of_server(&pair.server, port, there.address.port());
+    if uses(&pair.daemon, IN_ACCEPT) {
+        acceptor.check_owner(&event);
+        assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
+    } else if event.number("process.pid") == Some(pair.server.pid().into()) {
+        acceptor.check_owner(&event);
+    } else {
+        End::of_server(&thief, port, there.address.port()).check_owner(&event);
+    }
+    pair.daemon.stop();
+}
+
+#[test]
+fn an_accept_that_asks_for_no_address_is_exact_where_the_kernel_shows_it_and_the_listeners_elsewhere() {
+    let mut pair = Pair::new();
+    let expected = if uses(&pair.daemon, IN_ACCEPT) { "exact" } else { "listener" };
+    let worker: u64 = {
+        // The acceptor is not the process that opened the listener.
+        let said = pair.server.ask("prefork-blind 1");
+        said.trim().parse().expect("a pid")
+    };
+    for _ in 0..3 {
+        let there = pair.client.connect(format!("127.0.0.1:{}", pair.port));
+        pair.client.ask(&format!("recv-line {}", there.id));
+        pair.client.close(there);
+        let event = pair.daemon.log.flow("flow.close", "in", pair.port.number(), there.address.port());
+        let owner = if expected == "exact" { worker } else { pair.server.pid().into() };
+        assert_eq!(event.number("process.pid"), Some(owner), "{}", event.line());
+        assert_eq!(event.text("process.attribution"), expected, "{}", event.line());
+    }
+    pair.daemon.stop();
+}
+
+#[test]
+fn a_hook_that_this_kernel_does_not_offer_is_named_and_is_no_defect() {
+    let pair = Pair::new();
+    let status = pair.daemon.status();
+    let hooks = status["hooks"].as_array().expect("a list");
+    let hook = hooks.iter().find(|hook| hook["name"] == IN_ACCEPT).expect("it is in the catalog");
+    match hook["state"].as_str() {
+        Some("attached") => assert!(hook["error"].is_null(), "{hook}"),
+        Some("missing") => assert!(hook["error"].is_string(), "{hook}"),
+        _ => panic!("{hook}"),
+    }
+    assert_eq!(status["health"]["state"], "healthy", "{}", status["health"]);
+    pair.daemon.stop();
+}
+
+#[test]
+fn a_process_that_executes_from_a_second_thread_is_the_new_program_under_the_old_number() {
+    let mut pair = Pair::new();
+    let before = pair.connect();
+    let other = Copy::new("puppet", "other");
+    pair.client.become_program("exec-from-thread", &other.path());
+    let after = pair.connect();
+    pair.close(&after);
+    pair.server.close(before.here);
+    let first = before.client.named_exactly(&mut pair.daemon.log, "flow.open");
+    let second = after.client.named_exactly(&mut pair.daemon.log, "flow.close");
+    assert_eq!(after.client.pid, before.client.pid);
+    for key in ["process.started", "process.parent.pid", "process.parent.exe"] {
+        assert_eq!(first.at(key), second.at(key), "{key}: {} {}", first.line(), second.line());
+        assert!(!first.at(key).is_null(), "{key}: {}", first.line());
+    }
+    pair.daemon.stop();
+}
+
+#[test]
+fn a_process_whose_first_thread_has_ended_is_still_named() {
+    let mut pair = Pair::new();
+    pair.client.ask("leave-leader");
+    pair.server.ask("leave-leader");
+    let connection = pair.connect();
+    pair.close(&connection);
+    for end in [&connection.client, &connection.server] {
+        let event = end.named_exactly(&mut pair.daemon.log, "flow.close");
+        assert_eq!(event.number("process.parent.pid"), Some(std::process::id().into()), "{}", event.line());
+        assert!(!event.at("process.started").is_null(), "{}", event.line());
+    }
+    pair.daemon.stop();
+}
+
+#[test]
+fn a_borrowed_command_name_changes_nothing_but_the_command_name() {
+    let mut pair = Pair::new();
+    pair.client.ask("name postgres");
+    let connection = pair.connect();
+    pair.close(&connection);
+    let event = connection.client.named_exactly(&mut pair.daemon.log, "flow.close");
+    assert_eq!(event.text("process.comm"), "postgres", "{}", event.line());
+    pair.daemon.stop();
+}
+
+#[test]
+fn root_in_a_user_namespace_is_told_as_the_user_outside_of_it() {
+    let user = User::games();
+    let mut pair = Pair::new();
+    pair.client = Puppet::at(Place::default().user(&user));
+    pair.client.ask("unshare-user");
+    let mut connection = pair.connect();
+    pair.close(&connection);
+    connection.client.user.clone_from(&user.name);
+    let event = connection.client.named_exactly(&mut pair.daemon.log, "flow.close");
+    assert_eq!(event.number("process.uid"), Some(user.uid.into()), "{}", event.line());
+    assert_eq!(event.number("process.gid"), Some(user.gid.into()), "{}", event.line());
+    pair.daemon.stop();
+}
+
+/// A crowd that is larger than what the kernel side remembers of processes and executables.
+#[track_caller]
+fn crowded() -> (Pair, Puppet, Vec<Copy>) {
+    let pair = Pair::with("limits.tasks = 64\nlimits.execs = 64\n");
+    let mut crowd = Puppet::new();
+    crowd.ask("sleepers 300");
+    crowd.ask("churn 10000");
+    // Each copy executes once; the directory of each goes with it.
+    let copies: Vec<Copy> = (0..3).map(|n| Copy::new("client-once", &format!("passer-by-{n}"))).collect();
+    for _ in 0..100 {
+        for copy in &copies {
+            // Without an address it ends at once, with an error of its own.
+            let status = std::process::Command::new(copy.path()).stderr(std::process::Stdio::null()).status();
+            status.expect("it can start");
+        }
+    }
+    (pair, crowd, copies)
+}
+
+#[test]
+fn a_process_that_the_kernel_side_has_forgotten_is_looked_up_or_unknown_and_never_another() {
+    let (mut pair, _crowd, _copies) = crowded();
+    let mut connections = Vec::new();
+    for _ in 0..5 {
+        let connection = pair.connect();
+        pair.close(&connection);
+        connections.push(connection);
+    }
+    for connection in &connections {
+        for end in [&connection.client, &connection.server] {
+            end.named_exactly(&mut pair.daemon.log, "flow.close");
+        }
+    }
+    pair.daemon.stop();
+}
+
+#[test]
+fn a_child_of_a_forgotten_process_that_is_gone_is_looked_up_or_unknown_and_never_another() {
+    let (mut pair, _crowd, _copies) = crowded();
+    pair.server.ask("serve");
+    let exe = pair.client.exe().to_string_lossy().into_owned();
+    for n in 1..=5 {
+        pair.daemon.signal(libc::SIGSTOP);
+        let said = pair.client.ask(&format!("connect-from-child 127.0.0.1:{}", pair.port));
+        wait::until("it is served", || pair.server.ask("served") == n.to_string());
+        pair.daemon.signal(libc::SIGCONT);
+        let (pid, local) = said.split_once(' ').expect("pid and port");
+        let local = local.parse().expect("a port");
+        let event = pair.daemon.log.flow("flow.close", "out", local, pair.port.number());
+        assert_eq!(event.number("process.pid"), pid.parse().ok(), "{}", event.line());
+        let shown = event.at("process.exe");
+        assert!(shown.is_null() || *shown == *exe, "{}", event.line());
+    }
+    pair.daemon.stop();
+}

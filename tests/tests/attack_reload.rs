@@ -1,0 +1,140 @@
+//! The books balance while the policy is changed under full load, and no flow of a port that stays watched is lost or
+//! told twice.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use gdprport_tests::daemon::{Daemon, Start};
+use gdprport_tests::event::{Event, at};
+use gdprport_tests::policy::{open, policy};
+use gdprport_tests::ports::Port;
+use gdprport_tests::puppet::Puppet;
+use gdprport_tests::wait;
+
+const CONNECTIONS: u64 = 4_000;
+/// Reloads at least, so that every change of the policy meets connections at work many times.
+const RELOADS: u64 = 30;
+
+fn count(status: &Value, path: &str) -> u64 {
+    at(status, path).as_u64().unwrap_or_default()
+}
+
+fn sum(status: &Value, path: &str) -> u64 {
+    at(status, path).as_object().map_or(0, |reasons| reasons.values().filter_map(Value::as_u64).sum())
+}
+
+/// A server on a port and a client that is to load it.
+struct Side {
+    port: Port,
+    server: Puppet,
+    client: Puppet,
+}
+
+impl Side {
+    fn new() -> Self {
+        let (port, mut server) = (Port::free(), Puppet::new());
+        server.listen(format!("127.0.0.1:{port}"));
+        server.ask("serve");
+        Self { port, server, client: Puppet::new() }
+    }
+
+    /// Begins connections that go on until the answer.
+    fn load(&mut self, total: u64) {
+        self.client.tell(&format!("burst 127.0.0.1:{} {total} 4", self.port));
+    }
+}
+
+/// Waits until the daemon has read all that the kernel programs gave it.
+#[track_caller]
+fn settled(daemon: &Daemon) -> Value {
+    let mut last = Value::Null;
+    wait::within(wait::PATIENCE, "the daemon has caught up", || {
+        let now = daemon.status();
+        let quiet = count(&now, "coverage.kernel.seen") == count(&last, "coverage.kernel.seen");
+        let caught_up = count(&now, "coverage.records") == count(&now, "coverage.kernel.emitted");
+        last = now.clone();
+        (quiet && caught_up).then_some(now)
+    })
+}
+
+/// Checks both laws and says the sums.
+#[track_caller]
+fn books_balance(status: &Value) {
+    let [seen, emitted, filtered] =
+        ["seen", "emitted", "filtered"].map(|key| count(status, &format!("coverage.kernel.{key}")));
+    let lost = sum(status, "coverage.kernel.dropped");
+    println!("kernel: {seen} seen = {emitted} emitted + {filtered} filtered + {lost} dropped");
+    let [received, delivered, suppressed] =
+        ["received", "delivered", "suppressed"].map(|key| count(status, &format!("coverage.{key}")));
+    let dropped = sum(status, "coverage.dropped");
+    println!(
+        "daemon: {received} received = {delivered} delivered + {suppressed} suppressed + {dropped} dropped"
+    );
+    assert_eq!(seen, emitted + filtered + lost, "{}", status["coverage"]);
+    assert_eq!(received, delivered + suppressed + dropped, "{}", status["coverage"]);
+    assert_eq!((lost, dropped), (0, 0), "there is room for everything: {}", status["coverage"]);
+}
+
+#[test]
+fn books_balance_and_every_flow_is_told_once_while_the_policy_changes_under_load() {
+    let (mut always, mut sometimes) = (Side::new(), Side::new());
+    let (kept, other) = (always.port.number(), sometimes.port.number());
+    let both = policy([open(kept), open(other)]);
+    let one = open(kept).alone();
+    // The same ports, another verdict: what is watched does not change.
+    let stricter = policy([
+        open(kept).key("tls = { min = \"1.3\" }"),
+        open(other).allow("nobody", "in", "192.0.2.1", ""),
+    ]);
+    // Room for everything at once: what is promised here must not depend on how fast this machine reads.
+    let room = "limits.ring_bytes = 67108864\nevents.queue = 262144\n";
+    let mut daemon = Start::with(both.clone()).config(room).go();
+    always.load(CONNECTIONS);
+    sometimes.load(CONNECTIONS);
+
+    let texts = [&one, &stricter, &both];
+    let served = |side: &mut Side| side.server.ask("served").parse::<u64>().expect("a number");
+    let mut reloads = 0;
+    while reloads < RELOADS || served(&mut always) < CONNECTIONS || served(&mut sometimes) < CONNECTIONS {
+        let text = texts[(reloads % 3) as usize];
+        daemon.rewrite_policy(text);
+        let output = daemon.ask(["daemon", "reload"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        reloads += 1;
+    }
+    for side in [&mut always, &mut sometimes] {
+        assert_eq!(side.client.answer(), CONNECTIONS.to_string());
+    }
+    let status = settled(&daemon);
+    println!("{reloads} reloads during {} connections", 2 * CONNECTIONS);
+    books_balance(&status);
+
+    for kind in ["flow.open", "flow.close"] {
+        for direction in ["out", "in"] {
+            let what = format!("{kind} {direction} of the port that stays watched");
+            let wanted = |event: &Event| event.is(kind, kept) && event.ends(direction).is_some();
+            daemon.log.wait_count(&what, CONNECTIONS as usize, wanted);
+        }
+    }
+    let log = daemon.stop();
+    let mut told: HashMap<(String, String, u16), u64> = HashMap::new();
+    for event in log.seen().iter().filter(|event| ["flow.open", "flow.close"].contains(&event.kind())) {
+        let key =
+            (event.kind().to_owned(), event.text("flow.cookie").to_owned(), event.port().unwrap_or_default());
+        *told.entry(key).or_default() += 1;
+    }
+    assert!(told.values().all(|times| *times == 1), "a flow was told twice");
+    for (kind, other) in [("flow.open", "flow.close"), ("flow.close", "flow.open")] {
+        for event in log.seen().iter().filter(|event| event.is(kind, kept)) {
+            let counterpart = (other.to_owned(), event.text("flow.cookie").to_owned(), kept);
+            assert!(told.contains_key(&counterpart), "{kind} without {other}: {}", event.line());
+        }
+    }
+    for kind in ["flow.open", "flow.close"] {
+        let of = |port| told.keys().filter(|key| key.0 == kind && key.2 == port).count() as u64;
+        assert_eq!(of(kept), 2 * CONNECTIONS, "{kind} of the port that stays watched");
+        assert!(of(other) <= 2 * CONNECTIONS, "{kind} of the port that is watched now and then");
+        println!("{kind}: {} of the port that stays watched, {} of the other", of(kept), of(other));
+    }
+}
