@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use gdprport_common::Counters;
+use gdprport_common::{Counters, SocketRole};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -175,7 +175,10 @@ impl Daemon {
             | Record::Acceptor { .. }
             | Record::Payload { .. } => self.flow(&record, now),
             Record::Ended(event, _) => {
-                self.note_end(event.cookie);
+                // One without an owner is of a socket from before, whose end the survey under way tells with its owner.
+                if event.owner.role != SocketRole::None {
+                    self.note_end(event.cookie);
+                }
                 self.flow(&record, now);
             }
         }

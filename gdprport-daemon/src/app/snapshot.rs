@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use gdprport_common::{SocketOwner, SocketRole};
+use gdprport_common::{Caller, SocketOwner, SocketRole};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -252,7 +252,7 @@ impl Daemon {
 fn storage(owner: &OwnerRef, local_port: u16) -> SocketOwner {
     let [a, b] = [&owner.comm[..8], &owner.comm[8..]]
         .map(|half| u64::from_ne_bytes(half.try_into().expect("half of sixteen bytes is eight")));
-    SocketOwner {
+    let caller = Caller {
         exec_id: owner.exec_id,
         cgroup_id: owner.cgroup_id,
         netns_cookie: owner.netns_cookie,
@@ -262,9 +262,6 @@ fn storage(owner: &OwnerRef, local_port: u16) -> SocketOwner {
         uid: owner.uid,
         gid: owner.gid,
         comm: [a, b],
-        role: SocketRole::Seeded as u8,
-        started: 1,
-        local_port,
-        ..SocketOwner::default()
-    }
+    };
+    SocketOwner { caller, role: SocketRole::Seeded as u8, started: 1, local_port, ..SocketOwner::default() }
 }

@@ -101,6 +101,8 @@ impl Table {
         }
         let mut entry = match self.remove(event.cookie) {
             Some(entry) => entry,
+            // A socket from before the daemon, whose end was told already by the kernel's notice of it.
+            None if !failed && event.owner.role == SocketRole::None => return,
             None => {
                 if !failed {
                     self.counters.opening_missed += 1;

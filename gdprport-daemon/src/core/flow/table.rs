@@ -5,7 +5,8 @@
 //! 2. A passive flow is reported once its acceptor is known, and at the latest after [`Limits::settle_ns`]
 //!    with the listener's owner; so a prefork worker is named, not its master.
 //! 3. The table holds at most [`Limits::flows`]; what has to go is the oldest, and counted.
-//! 4. A record of an end carries enough to report it even if everything before was lost.
+//! 4. A record of an end carries enough to report it even if everything before was lost. Only one without an owner is
+//!    not reported: it is of a socket from before the daemon, of whose end the kernel gives notice in another way too.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
