@@ -30,7 +30,8 @@ impl Stage {
         let address = SocketAddr::from_abstract_name(&name).expect("a short name");
         let listener = UnixListener::bind_addr(&address).expect("a name of one's own");
         listener.set_nonblocking(true).expect("a socket can be so");
-        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime needs few descriptors");
+        let runtime =
+            Builder::new_current_thread().enable_all().build().expect("a runtime needs few descriptors");
         let entered = runtime.enter();
         let listener = tokio::net::UnixListener::from_std(listener).expect("the runtime takes it");
         drop(entered);
@@ -76,7 +77,10 @@ pub fn answer(bytes: &[u8]) {
 async fn ask(client: &Client, what: u8) -> Result<(), ClientError> {
     match what % 5 {
         0 => client.status().await.map(drop),
-        1 => client.flows(&FlowQuery { port: Some("a b&c=d#\u{e9}".to_owned()), ..FlowQuery::default() }).await.map(drop),
+        1 => client
+            .flows(&FlowQuery { port: Some("a b&c=d#\u{e9}".to_owned()), ..FlowQuery::default() })
+            .await
+            .map(drop),
         2 => client.doctor().await.map(drop),
         3 => client.reload().await.map(drop),
         _ => {
@@ -98,10 +102,24 @@ mod tests {
 
     /// Pieces that are answers now and then.
     const PIECES: [&str; 18] = [
-        "HTTP/1.1 200 OK\r\n", "HTTP/1.1 422 \r\n", "HTTP/1.1 503 No\r\n", "HTTP/1.1 100 Continue\r\n\r\n",
-        "HTTP/1.1 204 None\r\n", "HTTP/0.9", "content-length: 2\r\n", "content-length: 99\r\n",
-        "content-length: 99999999999999999999\r\n", "transfer-encoding: chunked\r\n", "\r\n", "2\r\n{}\r\n0\r\n\r\n",
-        "ffffffffffffffff\r\n", "{}", "{\"error\":\"no\"}", "null\n", "\n\n", "\u{e9}",
+        "HTTP/1.1 200 OK\r\n",
+        "HTTP/1.1 422 \r\n",
+        "HTTP/1.1 503 No\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 204 None\r\n",
+        "HTTP/0.9",
+        "content-length: 2\r\n",
+        "content-length: 99\r\n",
+        "content-length: 99999999999999999999\r\n",
+        "transfer-encoding: chunked\r\n",
+        "\r\n",
+        "2\r\n{}\r\n0\r\n\r\n",
+        "ffffffffffffffff\r\n",
+        "{}",
+        "{\"error\":\"no\"}",
+        "null\n",
+        "\n\n",
+        "\u{e9}",
     ];
 
     proptest! {

@@ -53,7 +53,11 @@ pub fn request(bytes: &[u8]) {
             is_http(&told);
             assert!(root || reloads == 0, "the policy was reloaded for a member of the group");
             let counters = inbox.counters();
-            assert_eq!((counters.connections, counters.followers), (0, 0), "places are given back: {counters:?}");
+            assert_eq!(
+                (counters.connections, counters.followers),
+                (0, 0),
+                "places are given back: {counters:?}"
+            );
             assert_eq!(handle.counters().lists.load(std::sync::atomic::Ordering::Relaxed), 0, "lists too");
         });
     });
@@ -119,11 +123,34 @@ mod tests {
 
     /// Pieces that are requests now and then.
     const PIECES: [&str; 28] = [
-        "GET ", "POST ", "HEAD ", "DELETE ", "PRI * HTTP/2.0", "/", "/v1/status", "/v1/flows", "/v1/events",
-        "/v1/doctor", "/v1/reload", "?port=", "?limit=0&limit=1", "?limit=99999", "?violations=x", "%00%ff", "//../",
-        " HTTP/1.1\r\n", " HTTP/1.0\r\n", " HTTP/9.9\r\n", "host: x\r\n", "connection: close\r\n",
-        "content-length: 3\r\n", "content-length: 99999\r\n", "transfer-encoding: chunked\r\n",
-        "expect: 100-continue\r\n", "\r\n", "3\r\nabc\r\n0\r\n\r\n",
+        "GET ",
+        "POST ",
+        "HEAD ",
+        "DELETE ",
+        "PRI * HTTP/2.0",
+        "/",
+        "/v1/status",
+        "/v1/flows",
+        "/v1/events",
+        "/v1/doctor",
+        "/v1/reload",
+        "?port=",
+        "?limit=0&limit=1",
+        "?limit=99999",
+        "?violations=x",
+        "%00%ff",
+        "//../",
+        " HTTP/1.1\r\n",
+        " HTTP/1.0\r\n",
+        " HTTP/9.9\r\n",
+        "host: x\r\n",
+        "connection: close\r\n",
+        "content-length: 3\r\n",
+        "content-length: 99999\r\n",
+        "transfer-encoding: chunked\r\n",
+        "expect: 100-continue\r\n",
+        "\r\n",
+        "3\r\nabc\r\n0\r\n\r\n",
     ];
 
     proptest! {

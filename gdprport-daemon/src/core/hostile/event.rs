@@ -45,7 +45,11 @@ pub fn event(bytes: &[u8]) -> Event {
     encode::native(&event, &mut line);
     let (last, text) = line.split_last().expect("a line");
     assert_eq!(*last, b'\n');
-    assert!(text.iter().all(|byte| *byte >= 0x20), "a control character left a string: {:?}", line.escape_ascii());
+    assert!(
+        text.iter().all(|byte| *byte >= 0x20),
+        "a control character left a string: {:?}",
+        line.escape_ascii()
+    );
     let back: Event = serde_json::from_slice(text).expect("its own JSON");
     assert_eq!(back, event, "what was written is what is read");
     event
@@ -99,9 +103,8 @@ fn posture(input: &mut Input<'_>) -> Posture {
 }
 
 fn verdict(input: &mut Input<'_>) -> Verdict {
-    let nearest = |input: &mut Input<'_>| {
-        optional(input).map(|role| Nearest { role, failed: vec![input.text()] })
-    };
+    let nearest =
+        |input: &mut Input<'_>| optional(input).map(|role| Nearest { role, failed: vec![input.text()] });
     match input.u8() % 3 {
         0 => Verdict::Declared { rule: input.text().into() },
         1 => Verdict::Undecided { missing: vec![input.text()], nearest: nearest(input) },

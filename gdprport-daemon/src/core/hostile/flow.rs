@@ -93,7 +93,8 @@ pub fn flow(bytes: &[u8]) {
             books.enter(&change);
         }
         let counters = table.counters();
-        let may_lack_an_end = table.len() + books.forgotten + usize::try_from(counters.evicted).unwrap_or(usize::MAX);
+        let may_lack_an_end =
+            table.len() + books.forgotten + usize::try_from(counters.evicted).unwrap_or(usize::MAX);
         assert!(books.open.len() <= may_lack_an_end, "{:?} were never closed: {counters:?}", books.open);
     }
 }
@@ -127,7 +128,8 @@ fn event(time_ns: u64, whose: u8) -> SocketEvent {
     // Few cookies, addresses and ports: the ends of one connection find each other, and numbers come again.
     let cookie = u64::from(whose & 15);
     let address = |bit: u8| IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1 + (whose >> bit & 1)));
-    let (near, far) = (Endpoint::new(address(4), 5432), Endpoint::new(address(5), 40_000 + u16::from(whose >> 6)));
+    let (near, far) =
+        (Endpoint::new(address(4), 5432), Endpoint::new(address(5), 40_000 + u16::from(whose >> 6)));
     let (local, peer) = if whose & 1 == 0 { (near, far) } else { (far, near) };
     let role = SocketRole::from_raw(whose % 5).unwrap_or(SocketRole::None);
     let owner = OwnerRef {

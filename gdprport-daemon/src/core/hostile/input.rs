@@ -47,9 +47,11 @@ pub(super) struct Dice(u64);
 impl Dice {
     pub(super) fn new(bytes: &[u8]) -> Self {
         // FNV-1a; a state of zero would stay zero.
-        Self(bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        }) | 1)
+        Self(
+            bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+                (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+            }) | 1,
+        )
     }
 
     /// A number below `bound`, which is not 0.

@@ -70,8 +70,12 @@ pub fn tls(bytes: &[u8]) {
     assert_eq!(decided(&turned), decided(&posture), "whoever is heard first");
 
     const ASK: &[u8] = b"\0\0\0\x08\x04\xd2\x16\x2f";
-    let upgraded =
-        [(Side::Client, 0, ASK), (Side::Server, 0, &b"S"[..]), (Side::Client, 8, client), (Side::Server, 1, &server)];
+    let upgraded = [
+        (Side::Client, 0, ASK),
+        (Side::Server, 0, &b"S"[..]),
+        (Side::Client, 8, client),
+        (Side::Server, 1, &server),
+    ];
     let upgrade = play(Protocol::by_id("postgresql"), &upgraded, true);
     however_cut(Protocol::by_id("postgresql"), &upgraded, &upgrade, &mut dice);
     if upgrade.version.is_some() && posture.version.is_some() && !client.is_empty() {
@@ -145,13 +149,16 @@ fn may_follow(told: &Posture, next: &Posture, one_sided: bool) -> bool {
     let same = told.version == next.version && told.cipher == next.cipher;
     match (told.state, next.state) {
         // The handshake behind the upgrade has yet to tell what it is worth, and may come to nothing.
-        (StarttlsUpgraded, StarttlsUpgraded | WeakTls | Plaintext | Unknown) if told.version.is_none() => true,
+        (StarttlsUpgraded, StarttlsUpgraded | WeakTls | Plaintext | Unknown) if told.version.is_none() => {
+            true
+        }
         // Taken back; then as if nothing had been told.
         (Unknown, _) => true,
         // A refusal is one, and stays one: only its words grow when the client goes on.
         (StarttlsRefused, StarttlsRefused) => true,
         // What the server's hello was the answer to is known once the client is heard: it need not be TLS.
-        (Tls12 | Tls13, StarttlsUpgraded) if one_sided && same => true,
+        (Tls12 | Tls13, StarttlsUpgraded) if one_sided => same,
+        (Tls12 | Tls13, Plaintext | StarttlsRefused | Unknown) if one_sided => true,
         // Otherwise only more of the same: the name that was asked for, the certificate.
         (before, after) => before == after && same,
     }

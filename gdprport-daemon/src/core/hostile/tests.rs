@@ -9,7 +9,7 @@ use super::*;
 use crate::core::event::json_schema;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_record_keeps_its_promises(kind in 0_u8..16, mut bytes in prop::collection::vec(any::<u8>(), 0..300)) {

@@ -51,7 +51,7 @@ fn compliant(state: PostureState) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_segments_give_one_answer_and_stay_within_the_bound(declared in declared(), segments in any_segments()) {
