@@ -92,6 +92,7 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
+    use crate::core::hostile::tests::seeds;
 
     /// Pieces of what the kernel writes.
     const PIECES: [&str; 34] = [
@@ -130,6 +131,12 @@ mod tests {
         "\u{0}",
         "\u{e9}",
     ];
+
+    #[test]
+    fn every_seed_of_the_host_keeps_its_promises() {
+        seeds("netlink", netlink);
+        seeds("proc", proc);
+    }
 
     proptest! {
         #[test]

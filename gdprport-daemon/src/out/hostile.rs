@@ -56,6 +56,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::core::hostile::tests::seeds;
+
+    #[test]
+    fn every_seed_of_events_keeps_its_promises() {
+        seeds("event", event);
+    }
 
     proptest! {
         #[test]

@@ -99,6 +99,7 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
+    use crate::core::hostile::tests::seeds;
 
     /// Pieces that are answers now and then.
     const PIECES: [&str; 18] = [
@@ -121,6 +122,11 @@ mod tests {
         "\n\n",
         "\u{e9}",
     ];
+
+    #[test]
+    fn every_seed_of_answers_keeps_its_promises() {
+        seeds("answer", answer);
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]

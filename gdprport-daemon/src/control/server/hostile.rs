@@ -120,6 +120,7 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
+    use crate::core::hostile::tests::seeds;
 
     /// Pieces that are requests now and then.
     const PIECES: [&str; 28] = [
@@ -152,6 +153,11 @@ mod tests {
         "\r\n",
         "3\r\nabc\r\n0\r\n\r\n",
     ];
+
+    #[test]
+    fn every_seed_of_requests_keeps_its_promises() {
+        seeds("request", request);
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]

@@ -10,7 +10,7 @@ mod policy;
 mod posture;
 mod record;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use event::event;
 pub use flow::flow;

@@ -53,8 +53,8 @@ fn events_with_text_from_outside_are_as_the_schema_says() {
     }
 }
 
-/// What the fuzzer starts from, and what it has ever found.
-fn seeds(target: &str, holds: fn(&[u8])) {
+/// What a target of the fuzzer starts from, and what it has ever found, holds.
+pub(crate) fn seeds(target: &str, holds: impl Fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
     let mut seen = 0;
     for seed in fs::read_dir(&folder).expect("a folder of the fuzzer").flatten() {
