@@ -104,8 +104,9 @@ fn build(toolchain: &Toolchain, sanitizer: &Sanitizer, machine: &str) -> Result<
     let place = sh::target_dir().join("fuzz");
     let mut cargo = Command::new(&toolchain.cargo);
     cargo
-        // Told the target, cargo keeps these flags from build scripts and macros.
-        .args(["build", "--release", "--bins", "--locked", "--quiet", "--target", machine])
+        // Told the target, cargo keeps these flags from build scripts and macros. Not locked: what the daemon has newly
+        // come to depend on is added to the fuzzer's own lock file on the way.
+        .args(["build", "--release", "--bins", "--quiet", "--target", machine])
         .arg("--target-dir")
         .arg(&place)
         .current_dir(folder())
