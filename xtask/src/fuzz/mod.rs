@@ -175,7 +175,7 @@ fn run_all(targets: &[String], binaries: &Path, seconds: u32) -> Result<Vec<Outc
     Ok(outcomes)
 }
 
-/// Runs one target. What it learns stays in `target/`, so that a later run goes on from there.
+/// Runs one target. What it learns stays in `target/`.
 fn run_one(target: &str, binaries: &Path, seconds: u32) -> Result<Outcome> {
     let work = sh::target_dir().join("fuzz/work").join(target);
     let (learnt, log) = (work.join("corpus"), work.join("log"));

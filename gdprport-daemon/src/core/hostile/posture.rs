@@ -158,7 +158,7 @@ fn may_follow(told: &Posture, next: &Posture, one_sided: bool) -> bool {
         (StarttlsRefused, StarttlsRefused) => true,
         // What the server's hello was the answer to is known once the client is heard: it need not be TLS.
         (Tls12 | Tls13, StarttlsUpgraded) if one_sided => same,
-        (Tls12 | Tls13, Plaintext | StarttlsRefused | Unknown) if one_sided => true,
+        (_, Plaintext | StarttlsRefused | Unknown) if one_sided => true,
         // Otherwise only more of the same: the name that was asked for, the certificate.
         (before, after) => before == after && same,
     }
