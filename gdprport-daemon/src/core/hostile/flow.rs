@@ -63,6 +63,10 @@ pub fn flow(bytes: &[u8]) {
         match what & 15 {
             0 | 1 => table.ingest(&Record::Connected(event), &mut World, &mut out),
             2 | 3 => table.ingest(&Record::Arrived(event), &mut World, &mut out),
+            4 if what & 16 != 0 => {
+                let acceptor = Record::Acceptor { cookie: event.cookie, owner: event.owner };
+                table.ingest(&acceptor, &mut World, &mut out);
+            }
             4 => table.ingest(&Record::Accepted(event), &mut World, &mut out),
             5..=7 => {
                 let outcome = [Outcome::Closed, Outcome::Reset, Outcome::Refused][usize::from(what & 15) - 5];
