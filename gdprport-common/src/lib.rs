@@ -11,6 +11,8 @@
 mod counters;
 mod record;
 mod storage;
+#[cfg(test)]
+mod tests;
 
 pub use counters::{Counters, HOOKS, Hook, HookCounters};
 pub use record::{

@@ -8,6 +8,8 @@ pub mod cgroup;
 pub mod clock;
 pub mod farewell;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 mod names;
 pub mod netns;
 mod pid;

@@ -199,13 +199,20 @@ fn ask(socket: &Socket, seq: u32, family: u8, states: StateFlags) -> io::Result<
 fn receive(
     socket: &Socket,
     buffer: &mut [u8],
-    mut each: impl FnMut(&[u8]) -> Result<(), DumpError>,
+    each: impl FnMut(&[u8]) -> Result<(), DumpError>,
 ) -> Result<bool, DumpError> {
     let len = match socket.recv(&mut &mut buffer[..], 0) {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(true),
         len => len?,
     };
-    let mut rest = buffer.get(..len).ok_or_else(|| DumpError::Answer("too long".to_owned()))?;
+    read_messages(buffer.get(..len).ok_or_else(|| DumpError::Answer("too long".to_owned()))?, each)
+}
+
+/// Reads what was received at once; false when the dump is done.
+pub(super) fn read_messages(
+    mut rest: &[u8],
+    mut each: impl FnMut(&[u8]) -> Result<(), DumpError>,
+) -> Result<bool, DumpError> {
     while !rest.is_empty() {
         let message = NetlinkBuffer::new_checked(rest).map_err(|e| DumpError::Answer(e.to_string()))?;
         match message.message_type() {
@@ -227,7 +234,7 @@ fn errno(payload: &[u8]) -> io::Error {
 
 /// Reads one answer (`struct inet_diag_msg`, include/uapi/linux/inet_diag.h) if it is wanted. The ports are
 /// looked at first: on most hosts nearly all sockets end there.
-fn read_socket(
+pub(super) fn read_socket(
     payload: &[u8],
     ports: impl Fn(u16, u16, u8) -> bool,
     cookies: impl Fn(u64) -> bool,

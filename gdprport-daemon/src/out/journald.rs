@@ -117,7 +117,7 @@ impl Journald {
 }
 
 /// Appends all fields of one journal record.
-fn append_record(published: &Published, words: &[u8], record: &mut Vec<u8>) {
+pub(super) fn append_record(published: &Published, words: &[u8], record: &mut Vec<u8>) {
     let event: &Event = published.event();
     let body = &event.body;
     append(record, "MESSAGE", words);

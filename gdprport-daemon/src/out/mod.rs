@@ -10,6 +10,8 @@ mod error;
 mod fanout;
 mod file;
 mod format;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 mod journald;
 mod lines;
 mod published;

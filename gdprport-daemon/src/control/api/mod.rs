@@ -6,7 +6,7 @@
 mod doctor;
 mod flows;
 mod health;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod samples;
 mod status;
 

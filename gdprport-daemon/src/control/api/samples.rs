@@ -214,6 +214,7 @@ pub(crate) fn status() -> Status {
 }
 
 /// The same host on a good day.
+#[cfg(test)]
 pub(crate) fn healthy() -> Status {
     let mut status = status();
     status.hooks.retain(|hook| hook.state == HookState::Attached);

@@ -3,6 +3,8 @@
 //! Belongs here: the accept loop and every limit. Does not belong here: endpoints (`routes`), the path (`bind`).
 
 mod bind;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 mod io;
 mod peer;
 mod routes;

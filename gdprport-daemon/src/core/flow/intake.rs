@@ -55,7 +55,7 @@ impl Table {
         if known {
             self.report_opening(event.cookie, out);
         } else if let Some(entry) = self.flows.get(&event.cookie) {
-            let due = event.time_ns + self.limits.settle_ns;
+            let due = event.time_ns.saturating_add(self.limits.settle_ns);
             self.settling.push_back((due, event.cookie, entry.generation));
         }
     }

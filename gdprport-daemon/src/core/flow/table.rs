@@ -150,13 +150,14 @@ impl Table {
     pub fn due_updates(&mut self, now_ns: u64) -> Vec<u64> {
         self.early.look();
         let mut due = Vec::new();
-        while let Some(&(at, cookie, generation)) = self.updates.front() {
-            if at > now_ns {
+        // Each at most once, even if it is due again at once.
+        for _ in 0..self.updates.len() {
+            let Some(&(_, cookie, generation)) = self.updates.front().filter(|(at, ..)| *at <= now_ns) else {
                 break;
-            }
+            };
             self.updates.pop_front();
             if self.flows.get(&cookie).is_some_and(|entry| entry.generation == generation) {
-                self.updates.push_back((now_ns + self.limits.update_ns, cookie, generation));
+                self.updates.push_back((now_ns.saturating_add(self.limits.update_ns), cookie, generation));
                 due.push(cookie);
             }
         }
@@ -202,7 +203,7 @@ impl Table {
         self.generations += 1;
         let generation = self.generations;
         self.pairs.insert(flow.local, flow.peer, flow.netns_cookie, cookie);
-        self.updates.push_back((now_ns + self.limits.update_ns, cookie, generation));
+        self.updates.push_back((now_ns.saturating_add(self.limits.update_ns), cookie, generation));
         self.ages.push_back((cookie, generation));
         self.flows.insert(cookie, Entry { flow, tracker, pending: true, reported: None, generation });
         self.trim_queues();

@@ -329,3 +329,11 @@ fn a_farewell_ends_a_found_flow_once_with_its_last_bytes() {
     assert_eq!((flow.bytes_sent, flow.bytes_received), (Some(3), Some(7)));
     assert_eq!(bench.table.counters().end_missed, 0);
 }
+
+#[test]
+fn a_time_at_the_end_of_all_times_does_no_harm() {
+    let mut bench = Bench::new(4);
+    bench.take(Record::Arrived(event(1, u64::MAX, SocketRole::Bound, 1, NEAR, FAR)));
+    assert_eq!(bench.table.next_settle(), Some(u64::MAX));
+    assert_eq!(bench.table.due_updates(u64::MAX), [1]);
+}
