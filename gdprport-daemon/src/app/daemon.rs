@@ -241,6 +241,9 @@ impl Daemon {
         self.follow_clock();
         self.publisher.forget_gone();
         self.probes.relay_log();
+        if self.resolver.names_have_come() {
+            self.with_table(now, |table, judge, out| table.name_again(judge, out));
+        }
         match self.probes.counters() {
             Ok(counters) => {
                 let gaps = self.losses.check(&counters, now);

@@ -15,3 +15,5 @@ pub mod probes;
 pub mod process;
 pub mod snapshot;
 pub mod sockets;
+#[cfg(test)]
+mod testing;
