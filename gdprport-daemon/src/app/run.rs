@@ -7,7 +7,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use uuid::Uuid;
@@ -17,6 +16,7 @@ use super::config::Config;
 use super::daemon::{Daemon, Parts};
 use super::files::{PolicyError, PolicyFiles};
 use super::publish::Publisher;
+use super::signals::{Signals, Told};
 use super::snapshot::{Survey, start_whole};
 use super::{doctor, notify};
 use crate::control::api::ReloadReply;
@@ -97,6 +97,8 @@ pub fn run(mut options: RunOptions) -> Result<(), RunError> {
     probes::check(&host.kernel, roots.cgroups.cgroup2.as_deref())?;
     let server = Server::bind(&options.socket, Options::default())?;
     runtime.block_on(async {
+        // Before anything that takes long: a log that is rotated meanwhile must not kill the daemon.
+        let signals = Signals::listen().map_err(RunError::System)?;
         let clock = BootClock::measure();
         let (probes, ring) =
             Probes::load(options.config.sizes(), &host.kernel, roots.cgroups.cgroup2.clone())?;
@@ -118,7 +120,7 @@ pub fn run(mut options: RunOptions) -> Result<(), RunError> {
             coverage_period: config.intervals.coverage,
         })?;
         daemon.number_processes();
-        Box::pin(serve(daemon, ring, server, names)).await
+        Box::pin(serve(daemon, ring, server, names, signals)).await
     })
 }
 
@@ -139,20 +141,13 @@ fn publisher(options: &mut RunOptions, host: &HostId) -> Result<Publisher, RunEr
     Ok(Publisher::new(Fanout::new(sinks), Stamper::new(origin, agent)))
 }
 
-/// Why the loop ended.
-fn reason(signal: SignalKind) -> &'static str {
-    if signal == SignalKind::terminate() { "SIGTERM" } else { "SIGINT" }
-}
-
 async fn serve(
     mut daemon: Daemon,
     mut ring: Ring,
     server: Server,
     mut names: mpsc::Receiver<Names>,
+    mut signals: Signals,
 ) -> Result<(), RunError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::System)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::System)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(RunError::System)?;
     let (handle, mut inbox) = channel();
     let (stop_control, stopped) = oneshot::channel::<()>();
     // A thread of its own: a long list of flows must not hold up the reading of records.
@@ -184,15 +179,17 @@ async fn serve(
         let settle_at = daemon.next_settle().map(Instant::from_std);
         tokio::select! {
             biased;
-            _ = terminate.recv() => break SignalKind::terminate(),
-            _ = interrupt.recv() => break SignalKind::interrupt(),
-            _ = hangup.recv() => {
-                daemon.reopen();
-                let now = daemon.now();
-                if let Err(error) = daemon.reload(now) {
-                    tracing::error!("the policy was not applied, the old one stays in force\n{error}");
+            told = signals.next() => match told {
+                Told::End(signal) => break signal,
+                Told::Reload => {
+                    daemon.reopen();
+                    let now = daemon.now();
+                    if let Err(error) = daemon.reload(now) {
+                        tracing::error!("the policy was not applied, the old one stays in force\n{error}");
+                    }
                 }
-            }
+                Told::Reopen => daemon.reopen(),
+            },
             request = inbox.recv() => if let Some(request) = request { answer(&mut daemon, request, &inbox) },
             resolved = names.recv() => if let Some(resolved) = resolved {
                 let now = daemon.now();
@@ -233,7 +230,7 @@ async fn serve(
         }
     };
     notify::stopping();
-    end(daemon, ring, reason(ended_by)).await;
+    end(daemon, ring, ended_by).await;
     let _ = stop_control.send(());
     let _ = tokio::task::spawn_blocking(move || control.join()).await;
     Ok(())

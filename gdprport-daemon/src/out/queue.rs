@@ -206,6 +206,14 @@ impl Queue {
         self.lock().books.last_error = Some(error);
     }
 
+    /// Notes that it was opened anew: an earlier failure to do so is over.
+    pub(super) fn reopened(&self) {
+        let mut state = self.lock();
+        if !state.failing {
+            state.books.last_error = None;
+        }
+    }
+
     /// Takes nothing new in; what is queued is still written.
     pub(super) fn drain(&self) {
         let mut state = self.lock();
@@ -270,7 +278,10 @@ fn note(state: &mut State, failure: Option<Failure>) -> Option<Said> {
             state.books.last_error = Some(error);
             said
         }
-        None => std::mem::replace(&mut state.failing, false).then_some(Said::Works),
+        None => std::mem::replace(&mut state.failing, false).then(|| {
+            state.books.last_error = None;
+            Said::Works
+        }),
     }
 }
 

@@ -104,21 +104,28 @@ impl Drop for Ending<'_> {
 fn run(queue: &Queue, mut target: impl Target) {
     let _ending = Ending(queue);
     let mut batch = Vec::new();
+    let mut events = Vec::with_capacity(CHUNK);
     loop {
         match queue.take(&mut batch) {
             Work::Events => {
-                for events in batch.chunks(CHUNK) {
-                    if !queue.settle(events.len(), target.write(events)) {
+                // What is written is given back at once, with its line: a whole queue of both would take twice the
+                // memory that a queue is allowed.
+                let mut rest = batch.drain(..);
+                loop {
+                    events.clear();
+                    events.extend(rest.by_ref().take(CHUNK));
+                    if events.is_empty() {
+                        break;
+                    }
+                    if !queue.settle(events.len(), target.write(&events)) {
                         return;
                     }
                 }
-                batch.clear();
             }
-            Work::Reopen => {
-                if let Err(error) = target.reopen() {
-                    queue.reopen_failed(error.to_string());
-                }
-            }
+            Work::Reopen => match target.reopen() {
+                Ok(()) => queue.reopened(),
+                Err(error) => queue.reopen_failed(error.to_string()),
+            },
             Work::End => return,
         }
     }
