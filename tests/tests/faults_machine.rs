@@ -172,7 +172,7 @@ fn as_a_service_of_systemd_it_starts_reports_reloads_is_watched_and_leaves_nothi
     assert_eq!(now["pid"], pid());
     let group = fs::metadata("/run/gdprport/control.sock").expect("the control socket").gid();
     let named = fs::read_to_string("/etc/group").unwrap_or_default();
-    assert!(named.lines().any(|line| line.starts_with(&"gdprport:") && line.contains(&format!(":{group}:"))));
+    assert!(named.lines().any(|line| line.starts_with("gdprport:") && line.contains(&format!(":{group}:"))));
     for (path, mode) in [(EVENTS, 0o640), ("/run/gdprport/control.sock", 0o660)] {
         let meta = fs::metadata(path).expect("it is there");
         assert_eq!((meta.permissions().mode() & 0o777, meta.uid(), meta.gid()), (mode, 0, group), "{path}");

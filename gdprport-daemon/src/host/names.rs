@@ -28,11 +28,12 @@ const CAP: usize = 4096;
 const ASKED_CAP: usize = 1024;
 
 /// How long one answer is waited for: files answer in well under a millisecond, a directory service's cache in a
-/// few. Meanwhile the ring buffer takes in what happens; it holds some hundred milliseconds of full load.
-const PATIENCE: Duration = Duration::from_millis(25);
+/// few; the rest is for a machine that is too busy to let the thread run. Meanwhile the ring buffer takes in what
+/// happens; it holds some hundred milliseconds of full load.
+const PATIENCE: Duration = Duration::from_millis(100);
 
-/// How much is waited within [`WINDOW_NS`] at most: one percent of the loop's time.
-const BUDGET: Duration = Duration::from_millis(100);
+/// How much is waited within [`WINDOW_NS`] at most: three percent of the loop's time.
+const BUDGET: Duration = Duration::from_millis(300);
 
 /// See [`BUDGET`].
 const WINDOW_NS: u64 = 10_000_000_000;
@@ -91,10 +92,14 @@ pub(super) struct Names {
 impl Names {
     /// Names as this host's NSS has them.
     pub(super) fn new() -> Self {
-        Self::asking(|account| match account {
+        let mut names = Self::asking(|account| match account {
             Account::User(uid) => uzers::get_user_by_uid(uid).map(|user| text(user.name())),
             Account::Group(gid) => uzers::get_group_by_gid(gid).map(|group| text(group.name())),
-        })
+        });
+        // The first question takes longest, as the C library then loads what it asks; root is asked for anyway.
+        names.ask(Account::User(0));
+        names.ask(Account::Group(0));
+        names
     }
 
     /// Names as `ask` tells them, which may take as long as it likes.
@@ -134,11 +139,7 @@ impl Names {
             return name;
         }
         let thread_is_free = self.asked.is_empty();
-        if self.asked.len() < ASKED_CAP && !self.asked.contains_key(&account) {
-            self.asked.insert(account, false);
-            // Without a thread the account stays among those that were asked for, and late.
-            let _ = self.questions.send(account);
-        }
+        self.ask(account);
         let name = match known {
             Some((old, _)) => old,
             None if thread_is_free => self.wait(account, now_ns),
@@ -161,6 +162,14 @@ impl Names {
     pub(super) fn late_ones_came(&mut self, now_ns: u64) -> bool {
         self.collect(now_ns);
         std::mem::take(&mut self.came)
+    }
+
+    fn ask(&mut self, account: Account) {
+        if self.asked.len() < ASKED_CAP && !self.asked.contains_key(&account) {
+            self.asked.insert(account, false);
+            // Without a thread the account stays among those that were asked for, and late.
+            let _ = self.questions.send(account);
+        }
     }
 
     fn wait(&mut self, account: Account, now_ns: u64) -> Name {
