@@ -280,9 +280,17 @@ fn little_memory(connections: u32) {
             + sum(&status, "coverage.dropped");
     assert!(laws, "{}", status["coverage"]);
     daemon.log.wait("the loss, told", |event| {
-        event.kind() == "coverage" && event.at("coverage.gaps").as_array().is_some_and(|gaps| !gaps.is_empty())
+        event.kind() == "coverage"
+            && event.at("coverage.gaps").as_array().is_some_and(|gaps| !gaps.is_empty())
     });
-    println!("lost by the file, as its queue was full: {}", sum(&status["sinks"][0], "dropped"));
+    let cap = count(&status, "coverage.flows_cap");
+    assert!(cap < 30_000, "what was not configured fits the limit: {cap} flows");
+    println!(
+        "gave way: {} records of the ring, {} flows of {cap}, {} events of the file's queue",
+        sum(&status, "coverage.kernel.dropped"),
+        count(&status, "coverage.evicted"),
+        sum(&status["sinks"][0], "dropped"),
+    );
     assert!(daemon.terminate().success());
 }
 

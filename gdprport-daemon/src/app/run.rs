@@ -4,6 +4,7 @@
 //! socket taken before anything touches the kernel; hooks are attached before existing processes are
 //! numbered, and ports are watched before existing sockets are listed.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use crate::core::event::{Agent, Body, DaemonEnd, DaemonInfo, DaemonStart, Daemon
 use crate::core::flow::Table;
 use crate::core::policy::Names;
 use crate::host::clock::{BootClock, HostId, boottime_ns};
+use crate::host::memory;
 use crate::host::probes::{self, LoadError, Probes, Ring};
 use crate::host::process::{Resolver, Roots};
 use crate::out::{Fanout, Format, JOURNALD_SOCKET, Render, Sink, SinkError};
@@ -103,7 +105,9 @@ pub fn run(mut options: RunOptions) -> Result<(), RunError> {
         let (probes, ring) =
             Probes::load(options.config.sizes(), &host.kernel, roots.cgroups.cgroup2.clone())?;
         let resolver = Resolver::new(&roots, clock).map_err(RunError::Proc)?;
-        let publisher = publisher(&mut options, &host)?;
+        let memory = memory::limit();
+        let capacity = options.config.queue(memory);
+        let publisher = publisher(&mut options, &host, capacity)?;
         let (names_to, names) = mpsc::channel(1);
         let config = &options.config;
         let mut daemon = Daemon::new(Parts {
@@ -111,7 +115,7 @@ pub fn run(mut options: RunOptions) -> Result<(), RunError> {
             clock,
             probes,
             resolver,
-            table: Table::new(config.flow_limits()),
+            table: Table::new(config.flow_limits(memory)),
             publisher,
             files: options.policy.clone(),
             loaded,
@@ -124,8 +128,7 @@ pub fn run(mut options: RunOptions) -> Result<(), RunError> {
     })
 }
 
-fn publisher(options: &mut RunOptions, host: &HostId) -> Result<Publisher, RunError> {
-    let capacity = options.config.events.queue;
+fn publisher(options: &mut RunOptions, host: &HostId, capacity: NonZeroUsize) -> Result<Publisher, RunError> {
     let mut sinks = Vec::new();
     if let Some(format) = options.stdout.take() {
         sinks.push(Sink::stdout(capacity, format)?);

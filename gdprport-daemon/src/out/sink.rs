@@ -9,10 +9,10 @@ use std::time::Instant;
 use super::queue::{Queue, Report, Work};
 use super::{Published, SinkError, SinkStats};
 
-/// Events a sink holds while its destination does not take them: a burst of 4,000 connections with both ends
+/// Events a sink holds while its destination does not take them: a burst of 8,000 connections with both ends
 /// on this host. At about 500 bytes each (processes and ports are shared, lines are made when written) a stuck sink
-/// costs 8 MB, so that two of them and tens of thousands of flows fit in a service of 64 MiB.
-pub const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
+/// costs 16 MB; where the memory is limited the queue is shorter (`app::config`).
+pub const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(32_768).expect("not zero");
 
 /// Events written at once: about 90 KB, more than a pipe holds.
 const CHUNK: usize = 64;
