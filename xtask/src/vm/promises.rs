@@ -120,9 +120,7 @@ const LIMIT: u64 = 150;
 const ANSWER: &str = "promise ";
 
 /// Files whose promises are kept one at a time: they load the machine themselves, or change a setting of it.
-const ALONE: [&str; 3] = ["conservation", "short_lived", "short_memory"];
-/// Files whose promises are kept one at a time: they load the machine themselves.
-const ALONE: [&str; 3] = ["conservation", "short_lived", MACHINE];
+const ALONE: [&str; 4] = ["conservation", "short_lived", "short_memory", MACHINE];
 
 /// How many others are kept at a time: as many as a machine has processors.
 const WORKERS: usize = 2;
