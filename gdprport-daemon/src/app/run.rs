@@ -179,6 +179,7 @@ async fn serve(
 
     let ended_by = loop {
         let full = take_records(&mut daemon, &mut ring) == BATCH;
+        let adopting = daemon.adopt_some(&mut before);
         let settle_at = daemon.next_settle().map(Instant::from_std);
         tokio::select! {
             biased;
@@ -226,7 +227,10 @@ async fn serve(
                 Some(at) => tokio::time::sleep_until(at).await,
                 None => std::future::pending().await,
             } } => {}
-            waited = async { if full { Ok(()) } else { ring.wait().await } } => if let Err(error) = waited {
+            // The next portion of a listing comes at once, or almost.
+            () = tokio::time::sleep(Duration::from_millis(1)), if adopting && !full => {}
+            waited = async { if full { Ok(()) } else { ring.wait().await } }, if !adopting || full
+                => if let Err(error) = waited {
                 tracing::error!(%error, "the ring buffer cannot be waited for; it is polled");
                 tokio::time::sleep(Duration::from_millis(10)).await;
             },

@@ -251,6 +251,12 @@ impl Queue {
         true
     }
 
+    /// Whether half of it is free. A sink that has ended wants nothing and holds nobody up.
+    pub(super) fn has_room(&self) -> bool {
+        let state = self.lock();
+        state.phase != Phase::Open || state.books.queued() * 2 <= self.capacity
+    }
+
     pub(super) fn stats(&self) -> SinkStats {
         let state = self.lock();
         state.books.snapshot(self.name.clone(), state.phase == Phase::Ended)

@@ -61,6 +61,11 @@ impl Sink {
         self.queue.request_reopen();
     }
 
+    /// Whether half of the queue is free.
+    pub(super) fn has_room(&self) -> bool {
+        self.queue.has_room()
+    }
+
     /// A snapshot of the books.
     pub(super) fn stats(&self) -> SinkStats {
         self.queue.stats()
