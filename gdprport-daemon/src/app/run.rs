@@ -90,6 +90,7 @@ fn with_remedy(error: &LoadError) -> String {
 /// # Errors
 /// Why it could not start; once it runs it does not fail, it reports.
 pub fn run(mut options: RunOptions) -> Result<(), RunError> {
+    memory::give_back_large_blocks();
     let loaded = options.policy.load()?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::System)?;

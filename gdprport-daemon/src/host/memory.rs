@@ -1,6 +1,7 @@
-//! How much memory this process may use: the limits of its cgroup and of those above it.
+//! How much memory this process may use, the limits of its cgroup and of those above it; and giving back what it does
+//! not use.
 //!
-//! Belongs here: finding the limit. What is made of it is `app::config`'s.
+//! Belongs here: finding the limit, setting the allocator up. What is made of the limit is `app::config`'s.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,20 @@ pub fn limit() -> Option<u64> {
     let (top, own, file) = place(&cgroups, &mounts)?;
     let own = top.join(own.trim_start_matches('/'));
     own.ancestors().take_while(|dir| dir.starts_with(&top)).filter_map(|dir| read(&dir.join(file))).min()
+}
+
+/// Blocks of this size or more go back to the kernel as soon as they are freed. glibc's own threshold is the same at
+/// first, but grows with the largest block ever freed: after one of 6 MB, such as the kernel's type information, no such
+/// block would ever be given back.
+const LARGE: libc::c_int = 128 << 10;
+
+/// Makes the allocator give large blocks back. To be called before there are other threads.
+pub fn give_back_large_blocks() {
+    // SAFETY: plain call that sets numbers of the allocator; a value that it does not take changes nothing.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE);
+    }
 }
 
 /// The mount point of the hierarchy with the memory controller, this process's path in it, and the file of a limit.

@@ -30,10 +30,10 @@ const ASKED_CAP: usize = 1024;
 /// How long one answer is waited for: files answer in well under a millisecond, a directory service's cache in a
 /// few; the rest is for a machine that is too busy to let the thread run. Meanwhile the ring buffer takes in what
 /// happens; it holds some hundred milliseconds of full load.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(250);
 
-/// How much is waited within [`WINDOW_NS`] at most: three percent of the loop's time.
-const BUDGET: Duration = Duration::from_millis(300);
+/// How much is waited within [`WINDOW_NS`] at most: five percent of the loop's time.
+const BUDGET: Duration = Duration::from_millis(500);
 
 /// See [`BUDGET`].
 const WINDOW_NS: u64 = 10_000_000_000;

@@ -110,7 +110,14 @@ impl Drop for Running {
 
 fn real() -> Resolver {
     let roots = Roots::discover().expect("/proc is mounted");
-    Resolver::new(&roots, BootClock::measure()).expect("/proc can be opened")
+    let mut resolver = Resolver::new(&roots, BootClock::measure()).expect("/proc can be opened");
+    // However busy the machine is.
+    for account in [Account::User(0), Account::Group(0)] {
+        while resolver.names.name(account, boottime_ns()) == Name::Late {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+    resolver
 }
 
 fn owner(tgid: u32, exec_id: u64, start_ns: u64) -> OwnerRef {
