@@ -33,6 +33,10 @@ impl Context for Judge<'_> {
         Some(self.resolver.resolve(owner, &Kernel(self.probes))).filter(|process| process.pid != 0)
     }
 
+    fn named(&mut self, process: &Process) -> Option<Arc<Process>> {
+        self.resolver.named(process)
+    }
+
     fn judge(&mut self, facts: &Facts<'_>) -> Verdict {
         self.policy.evaluate(facts, self.names, self.now)
     }

@@ -16,6 +16,7 @@ use super::listeners::Listeners;
 use super::names::Refresher;
 use super::policy::refresher;
 use super::publish::Publisher;
+use super::snapshot::Adopting;
 use crate::control::api::Reload;
 use crate::core::decode::{Record, decode};
 use crate::core::event::{Body, ByReason, Coverage, CoverageEvent, Gap};
@@ -59,6 +60,8 @@ pub struct Daemon {
     pub(super) changes: Vec<Change>,
     /// Ends seen while the host's sockets are being listed: what the list still shows of them is old.
     pub(super) ended: Option<HashSet<u64>>,
+    /// A listing that is being taken in.
+    pub(super) adopting: Option<Box<Adopting>>,
     /// Set when records were lost, so that the table has to be compared with the host.
     pub(super) must_reconcile: bool,
     pub(super) files: PolicyFiles,
@@ -125,6 +128,7 @@ impl Daemon {
             names: Names::default(),
             changes: Vec::new(),
             ended: None,
+            adopting: None,
             must_reconcile: false,
             files: parts.files,
             names_period: parts.names_period,
@@ -244,6 +248,9 @@ impl Daemon {
         self.follow_clock();
         self.publisher.forget_gone();
         self.probes.relay_log();
+        if self.resolver.names_have_come() {
+            self.with_table(now, |table, judge, out| table.name_again(judge, out));
+        }
         match self.probes.counters() {
             Ok(counters) => {
                 let gaps = self.losses.check(&counters, now);

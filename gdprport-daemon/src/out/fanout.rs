@@ -37,6 +37,12 @@ impl Fanout {
         }
     }
 
+    /// Whether every sink has half of its queue free, so that a portion of events that can wait fits in.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.sinks.iter().all(Sink::has_room)
+    }
+
     /// Snapshots of all books.
     #[must_use]
     pub fn stats(&self) -> Vec<SinkStats> {

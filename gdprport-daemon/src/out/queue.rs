@@ -8,10 +8,14 @@ use std::time::{Duration, Instant};
 
 use super::Published;
 use super::stats::{Books, DropReason, SinkStats};
+use crate::core::event::Kind;
 
 /// How long a thread that was woken lets more events come before it writes: one wake-up and one write for all
 /// of them, instead of one each. Short enough that nobody who watches a terminal notices.
 const LINGER: Duration = Duration::from_millis(5);
+
+/// Places that a full queue has for `coverage` events alone: there is one a second while something is lost.
+const COVERAGE_RESERVE: u64 = 16;
 
 /// What became of the events that a target was asked to write.
 #[derive(Debug)]
@@ -109,7 +113,8 @@ impl Queue {
 
     /// Takes an event in or counts why not. Never waits for the destination.
     ///
-    /// The bound holds for what waits and what is being written together.
+    /// The bound holds for what waits and what is being written together. Those that tell of losses have a few
+    /// places of their own, so that what is lost is told where it is missing.
     pub(super) fn push(&self, event: Arc<Published>) {
         let mut state = self.lock();
         let queued = state.books.queued();
@@ -118,7 +123,8 @@ impl Queue {
             state.books.drop(DropReason::Closed, 1);
             return;
         }
-        if queued >= self.capacity {
+        let reserve = if event.event().body.kind() == Kind::Coverage { COVERAGE_RESERVE } else { 0 };
+        if queued >= self.capacity + reserve {
             state.books.drop(DropReason::QueueFull, 1);
             let first = !std::mem::replace(&mut state.full, true);
             drop(state);
@@ -206,6 +212,14 @@ impl Queue {
         self.lock().books.last_error = Some(error);
     }
 
+    /// Notes that it was opened anew: an earlier failure to do so is over.
+    pub(super) fn reopened(&self) {
+        let mut state = self.lock();
+        if !state.failing {
+            state.books.last_error = None;
+        }
+    }
+
     /// Takes nothing new in; what is queued is still written.
     pub(super) fn drain(&self) {
         let mut state = self.lock();
@@ -235,6 +249,12 @@ impl Queue {
             state = self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
+    }
+
+    /// Whether half of it is free. A sink that has ended wants nothing and holds nobody up.
+    pub(super) fn has_room(&self) -> bool {
+        let state = self.lock();
+        state.phase != Phase::Open || state.books.queued() * 2 <= self.capacity
     }
 
     pub(super) fn stats(&self) -> SinkStats {
@@ -270,7 +290,10 @@ fn note(state: &mut State, failure: Option<Failure>) -> Option<Said> {
             state.books.last_error = Some(error);
             said
         }
-        None => std::mem::replace(&mut state.failing, false).then_some(Said::Works),
+        None => std::mem::replace(&mut state.failing, false).then(|| {
+            state.books.last_error = None;
+            Said::Works
+        }),
     }
 }
 

@@ -10,8 +10,8 @@ use super::queue::{Queue, Report, Work};
 use super::{Published, SinkError, SinkStats};
 
 /// Events a sink holds while its destination does not take them: a burst of 8,000 connections with both ends
-/// on this host. At about 1 KB each (processes and ports are shared, lines are made when written) a stuck sink
-/// costs at most 32 MB.
+/// on this host. At about 500 bytes each (processes and ports are shared, lines are made when written) a stuck sink
+/// costs 16 MB; where the memory is limited the queue is shorter (`app::config`).
 pub const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(32_768).expect("not zero");
 
 /// Events written at once: about 90 KB, more than a pipe holds.
@@ -61,6 +61,11 @@ impl Sink {
         self.queue.request_reopen();
     }
 
+    /// Whether half of the queue is free.
+    pub(super) fn has_room(&self) -> bool {
+        self.queue.has_room()
+    }
+
     /// A snapshot of the books.
     pub(super) fn stats(&self) -> SinkStats {
         self.queue.stats()
@@ -104,21 +109,28 @@ impl Drop for Ending<'_> {
 fn run(queue: &Queue, mut target: impl Target) {
     let _ending = Ending(queue);
     let mut batch = Vec::new();
+    let mut events = Vec::with_capacity(CHUNK);
     loop {
         match queue.take(&mut batch) {
             Work::Events => {
-                for events in batch.chunks(CHUNK) {
-                    if !queue.settle(events.len(), target.write(events)) {
+                // What is written is given back at once, with its line: a whole queue of both would take twice the
+                // memory that a queue is allowed.
+                let mut rest = batch.drain(..);
+                loop {
+                    events.clear();
+                    events.extend(rest.by_ref().take(CHUNK));
+                    if events.is_empty() {
+                        break;
+                    }
+                    if !queue.settle(events.len(), target.write(&events)) {
                         return;
                     }
                 }
-                batch.clear();
             }
-            Work::Reopen => {
-                if let Err(error) = target.reopen() {
-                    queue.reopen_failed(error.to_string());
-                }
-            }
+            Work::Reopen => match target.reopen() {
+                Ok(()) => queue.reopened(),
+                Err(error) => queue.reopen_failed(error.to_string()),
+            },
             Work::End => return,
         }
     }

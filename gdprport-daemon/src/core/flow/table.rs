@@ -14,6 +14,7 @@ use std::sync::Arc;
 use super::early::Early;
 use super::pairs::Pairs;
 use super::{Change, ChangeKind, Context, Flow, Standing};
+use crate::core::model::Process;
 use crate::core::posture::Tracker;
 
 /// Bounds of the table.
@@ -169,6 +170,26 @@ impl Table {
         for entry in self.flows.values_mut() {
             if judge(&mut entry.flow, cx) && !entry.pending {
                 out.push(change(ChangeKind::Updated, entry));
+            }
+        }
+    }
+
+    /// Gives processes the names that they had to go without, and judges their flows anew; reports these.
+    pub fn name_again(&mut self, cx: &mut impl Context, out: &mut Vec<Change>) {
+        // Flows share their processes, and shall go on doing so.
+        let mut named: HashMap<*const Process, Option<Arc<Process>>> = HashMap::new();
+        let mut again = |process: &mut Option<Arc<Process>>, cx: &mut _| {
+            let Some(old) = process.as_ref().filter(|process| process.names_pending) else { return false };
+            let new = named.entry(Arc::as_ptr(old)).or_insert_with(|| Context::named(cx, old));
+            new.as_ref().map(|new| *process = Some(Arc::clone(new))).is_some()
+        };
+        for entry in self.flows.values_mut() {
+            again(&mut entry.flow.peer_process, cx);
+            if again(&mut entry.flow.process, cx) {
+                judge(&mut entry.flow, cx);
+                if !entry.pending {
+                    out.push(change(ChangeKind::Updated, entry));
+                }
             }
         }
     }
