@@ -165,6 +165,21 @@ fn prefork_worker_is_the_owner_not_the_master() {
 }
 
 #[test]
+fn an_acceptor_without_addresses_is_joined_by_the_cookie_and_makes_no_flow_up() {
+    let mut bench = Bench::new(8);
+    bench.take(Record::Arrived(event(1, 10, SocketRole::Bound, 1, NEAR, FAR)));
+    let acceptor = |cookie| Record::Acceptor {
+        cookie,
+        owner: event(cookie, 11, SocketRole::Accepted, 2, NEAR, FAR).owner,
+    };
+    let out = bench.take(acceptor(1));
+    assert_eq!(kinds(&out), [ChangeKind::Opened]);
+    assert_eq!(pid(out[0].flow.process.as_ref()), Some((2, Attribution::Exact)));
+    assert!(bench.take(acceptor(9)).is_empty());
+    assert!(bench.table.get(9).is_none());
+}
+
+#[test]
 fn an_accept_that_does_not_show_leaves_the_listener_named_as_such() {
     let mut bench = Bench::new(8);
     bench.take(Record::Arrived(event(1, 10, SocketRole::Bound, 1, NEAR, FAR)));
