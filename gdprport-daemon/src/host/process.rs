@@ -22,7 +22,7 @@ use crate::core::identity::{ExecName, OwnerRef, attribution, comm_text};
 use crate::core::model::{Attribution, Parent, Placement, Process};
 use crate::host::cache::Generations;
 use crate::host::cgroup::{Cgroups, Mounts, Place};
-use crate::host::clock::BootClock;
+use crate::host::clock::{BootClock, boottime_ns};
 use crate::host::file::Root;
 use crate::host::names::Names;
 use crate::host::pid;
@@ -192,7 +192,9 @@ impl Resolver {
             processes: Generations::new(CAP),
             netns: Generations::new(CAP),
             unknown: Arc::new(unknown()),
-            seeded: 0,
+            // Unlike any given by a daemon before, which the kernel side may still know: it gave fewer than
+            // nanoseconds have passed since.
+            seeded: boottime_ns(),
             stats: ResolverStats::default(),
         })
     }

@@ -1,39 +1,51 @@
-//! Loading the kernel programs, attaching their hooks, and the maps the daemon reads and writes.
+//! The kernel side as the daemon holds it: its hooks, and the maps that it reads and writes.
 //!
-//! Nothing stays attached when [`Probes`] is dropped, nor when loading fails half-way: every link belongs
-//! to the value.
+//! Without a [`PinDirectory`] nothing stays attached when [`Probes`] is dropped, nor when loading fails
+//! half-way: every link belongs to the value. With one, everything stays for the next daemon until
+//! [`Probes::unpin`].
 
 mod btf;
 pub mod catalog;
 mod log;
+mod inherit;
+mod load;
 mod netns;
+mod pins;
+mod position;
 mod requirements;
 mod ring;
+mod sys;
 mod tracefs;
 
-use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
+use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage};
 use aya::programs::{
     CgroupAttachMode, CgroupSkb, CgroupSock, CgroupSockAddr, FExit, ProgramError, SockOps, TracePoint,
+use gdprport_common::{
+    Counters, ExecRecord, HOOKS, Handover, HookCounters, PortFlags, SocketOwner,
+    SocketRole, TaskIdentity,
 };
-use aya::{Ebpf, EbpfLoader};
-use gdprport_common::{Counters, ExecRecord, HOOKS, PortFlags, SocketOwner, TaskIdentity};
 
 use btf::Types;
 use catalog::{Attach, HookSpec, Need};
+use catalog::HookSpec;
+pub use inherit::{Adopted, Legacy, Previous, Unfit};
+use load::{Source, chain};
+pub use pins::{PinDirectory, PinError};
+use position::Position;
 pub use requirements::{LoadError, check_btf, check_capabilities, check_release};
 pub use ring::Ring;
 pub use tracefs::{Tracefs, look as look_for_tracefs};
 
+use crate::host::clock::boottime_ns;
+
 /// `BPF_NOEXIST`: insert only what is not there.
 const NOEXIST: u64 = 1;
-/// Longest part of the verifier's words that is worth showing to a person.
-const REASON_CAP: usize = 300;
-
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/gdprport"));
+/// The least that a record takes in the ring buffer: its header and the smallest kind, a flow's.
+const RECORD_LEAST: u64 = 8 + size_of::<gdprport_common::FlowRecord>() as u64;
 
 /// Sizes of the kernel side's maps, fixed while it is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +86,18 @@ pub struct Probes {
     execs: HashMap<MapData, u64, ExecRecord>,
     owners: SkStorage<MapData, SocketOwner>,
     log: log::KernelLog,
+    /// The books as an earlier daemon told them; its share is not this one's.
+    told_before: Counters,
+    previous: Option<Previous>,
+    pinned: Option<Pinned>,
+}
+
+/// What only a daemon has whose kernel side outlives it.
+struct Pinned {
+    directory: PinDirectory,
+    hooks: usize,
+    note: Array<MapData, Handover>,
+    position: Position,
 }
 
 /// Checks what the kernel programs need of the machine, without touching anything.
@@ -91,12 +115,16 @@ impl Probes {
     /// Checks the machine, loads the programs and attaches every hook that the kernel offers. No port is
     /// watched yet. Must be called inside of a tokio runtime.
     ///
+    /// With `pins`, what an earlier daemon left there is taken over if it fits, with the ports that it watched
+    /// and the records that nobody has read; else it is removed, and what is loaded anew is pinned there.
+    ///
     /// # Errors
-    /// What is missing and how to mend it; then nothing is attached.
+    /// What is missing and how to mend it; then nothing that was attached by this call stays so.
     pub fn load(
         sizes: Sizes,
         release: &str,
         cgroup_root: Option<PathBuf>,
+        pins: Option<PinDirectory>,
     ) -> Result<(Self, Ring), LoadError> {
         check(release, cgroup_root.as_deref())?;
         let cgroup_root = cgroup_root.ok_or(LoadError::NoCgroup2)?;
@@ -130,10 +158,55 @@ impl Probes {
             log: log::KernelLog::new(&mut object)?,
             _object: object,
             hooks,
+        let source = Source::new(sizes, release, &cgroup_root)?;
+        let mut side = inherit::begin(&source, pins.as_ref())?;
+        let object = &mut side.object;
+        let records = RingBuf::try_from(take(object, "EVENTS")?).map_err(|e| map_error("EVENTS", &e))?;
+        let position = Position::of(&records)
+            .map_err(|error| LoadError::Map { map: "EVENTS", reason: error.to_string() })?;
+        let reader = Array::try_from(take(object, "READER")?).map_err(|e| map_error("READER", &e))?;
+        let note = Array::try_from(take(object, inherit::HANDOVER)?)
+            .map_err(|e| map_error(inherit::HANDOVER, &e))?;
+        let mut probes = Self {
+            ports: Array::try_from(take(object, "PORTS")?).map_err(|e| map_error("PORTS", &e))?,
+            counters: PerCpuArray::try_from(take(object, "COUNTERS")?)
+                .map_err(|e| map_error("COUNTERS", &e))?,
+            tasks: HashMap::try_from(take(object, "TASKS")?).map_err(|e| map_error("TASKS", &e))?,
+            execs: HashMap::try_from(take(object, "EXECS")?).map_err(|e| map_error("EXECS", &e))?,
+            owners: SkStorage::try_from(take(object, "OWNERS")?).map_err(|e| map_error("OWNERS", &e))?,
+            hooks: side.hooks,
             cgroup_root,
             watched: Vec::new(),
+            told_before: Counters::default(),
+            previous: side.previous,
+            pinned: pins.map(|directory| Pinned { directory, hooks: side.pinned_hooks, note, position }),
+            _object: side.object,
         };
-        Ok((probes, ring))
+        probes.continue_previous()?;
+        Ok((probes, Ring::new(records, reader)?))
+    }
+
+    /// Takes over the ports and the books of the daemon before, or begins with none, and says that everything
+    /// is pinned.
+    fn continue_previous(&mut self) -> Result<(), LoadError> {
+        let mut written = 0;
+        if let Some(Previous { legacy: Legacy::Adopted(adopted), .. }) = &self.previous {
+            self.told_before = adopted.counters;
+            written = adopted.written;
+            for (port, flags) in (0..=u16::MAX).zip(self.ports.iter()) {
+                if flags.map_err(|e| map_error("PORTS", &e))? != 0 {
+                    self.watched.push(port);
+                }
+            }
+        }
+        // The books and the position are still the earlier daemon's: should this one end before it has told
+        // what it found, the next one tells it.
+        match &self.previous {
+            Some(Previous { noted_ns, legacy: Legacy::Adopted(_), .. }) => {
+                self.note(&Counters::default(), *noted_ns, written)
+            }
+            _ => self.note(&Counters::default(), boottime_ns(), written),
+        }
     }
 
     /// Every hook of the catalog and whether it is in use.
@@ -169,7 +242,7 @@ impl Probes {
         Ok(())
     }
 
-    /// The kernel side's counters, summed over all CPUs.
+    /// The kernel side's counters, summed over all CPUs, less what an earlier daemon has told.
     ///
     /// # Errors
     /// If the map cannot be read.
@@ -186,6 +259,8 @@ impl Probes {
             sum.unkept += cpu.unkept;
         }
         Ok(sum)
+        let sum = per_cpu.iter().fold(Counters::default(), |sum, cpu| combine(&sum, cpu, u64::wrapping_add));
+        Ok(combine(&sum, &self.told_before, u64::saturating_sub))
     }
 
     /// Writes what the kernel programs have to say to the daemon's log.
@@ -223,20 +298,91 @@ impl Probes {
         }
     }
 
-    /// Gives a listener that existed before its owner, which accepted sockets inherit.
+    /// Gives a listener that existed before its owner, which accepted sockets inherit; one that the kernel side
+    /// knows already keeps what it has.
     ///
     /// # Errors
     /// If the socket is gone or storage is refused.
     pub fn seed_socket(&mut self, socket: &impl AsRawFd, owner: SocketOwner) -> Result<(), LoadError> {
+        if self.owners.get(socket, 0).is_ok_and(|known| known.role != SocketRole::None as u8) {
+            return Ok(());
+        }
         self.owners.insert(socket, owner, 0).map_err(|e| map_error("OWNERS", &e))
+    }
+
+    /// Where the kernel side is pinned and how many of its hooks are, if it is.
+    #[must_use]
+    pub fn pins(&self) -> Option<(&Path, usize)> {
+        self.pinned.as_ref().map(|pinned| (pinned.directory.path(), pinned.hooks))
+    }
+
+    /// The daemon that pinned before this one, if there was one.
+    #[must_use]
+    pub const fn previous(&self) -> Option<&Previous> {
+        self.previous.as_ref()
+    }
+
+    /// Position in the ring buffer up to which it was read, in bytes; `None` if nothing is pinned, for then
+    /// nobody will ask.
+    #[must_use]
+    pub fn position(&self) -> Option<u64> {
+        self.pinned.as_ref().map(|pinned| pinned.position.read())
+    }
+
+    /// The most records that the daemon before has read and perhaps not written; to be asked before anything
+    /// is read.
+    #[must_use]
+    pub fn unwritten(&self) -> u64 {
+        match (&self.previous, self.position()) {
+            (Some(Previous { legacy: Legacy::Adopted(adopted), .. }), Some(position)) => {
+                position.saturating_sub(adopted.written) / RECORD_LEAST
+            }
+            _ => 0,
+        }
+    }
+
+    /// Notes for the next daemon what was told: the books as [`Self::counters`] gave them, when, and the
+    /// position up to which everything was written. Does nothing if nothing is pinned.
+    ///
+    /// # Errors
+    /// If the map cannot be written.
+    pub fn note(&mut self, told: &Counters, now_ns: u64, written: u64) -> Result<(), LoadError> {
+        let Some(pinned) = &mut self.pinned else { return Ok(()) };
+        let mut version = [0; 32];
+        for (to, from) in version.iter_mut().zip(env!("CARGO_PKG_VERSION").bytes()) {
+            *to = from;
+        }
+        let note = Handover {
+            whole: 1,
+            noted_ns: now_ns,
+            written,
+            version,
+            counters: combine(told, &self.told_before, u64::wrapping_add),
+            ..Handover::default()
+        };
+        pinned.note.set(0, note, 0).map_err(|e| map_error(inherit::HANDOVER, &e))
+    }
+
+    /// Leaves nothing to a next daemon: what was pinned ends with this value.
+    ///
+    /// # Errors
+    /// If something cannot be unpinned; it is then still attached.
+    pub fn unpin(&mut self) -> Result<(), PinError> {
+        self.pinned.take().map_or(Ok(()), |pinned| pinned.directory.remove())
     }
 }
 
-fn load_object(sizes: Sizes, release: &str, tracefs: Option<&Path>) -> Result<Ebpf, LoadError> {
-    // Until 5.11 maps are charged against this limit, whose default of 64 KiB holds none of ours.
-    let unlimited = rustix::process::Rlimit { current: None, maximum: None };
-    if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Memlock, unlimited) {
-        tracing::debug!(%error, "cannot raise the limit of locked memory");
+/// Two books as one, count by count.
+fn combine(a: &Counters, b: &Counters, with: impl Fn(u64, u64) -> u64) -> Counters {
+    let mut both = Counters::default();
+    for hook in 0..HOOKS {
+        let (a, b) = (&a.hooks[hook], &b.hooks[hook]);
+        both.hooks[hook] = HookCounters {
+            seen: with(a.seen, b.seen),
+            emitted: with(a.emitted, b.emitted),
+            filtered: with(a.filtered, b.filtered),
+            dropped_ring_full: with(a.dropped_ring_full, b.dropped_ring_full),
+        };
     }
     let fields = [
         ("EXEC_FILENAME_OFFSET", "sched", "sched_process_exec", "filename"),
@@ -327,6 +473,7 @@ fn attach(object: &mut Ebpf, spec: &HookSpec, cgroup: &File) -> Result<(), Refus
         Attach::Return(function, programs) => attach_to_return(object, function, programs)?,
     }
     Ok(())
+    both
 }
 
 fn take(object: &mut Ebpf, map: &'static str) -> Result<Map, LoadError> {
