@@ -14,6 +14,7 @@ pub mod event;
 pub mod log;
 pub mod netns;
 pub mod pair;
+pub mod pins;
 pub mod policy;
 pub mod ports;
 pub mod posture;

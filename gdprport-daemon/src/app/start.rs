@@ -72,7 +72,9 @@ impl Daemon {
         let away_ms = boottime_ns().saturating_sub(previous.noted_ns) / 1_000_000;
         match &refused {
             None => tracing::info!(away_ms, "took over what the daemon before had pinned"),
-            Some(why) => tracing::warn!(away_ms, why, "begun anew: what the daemon before had pinned is of no use"),
+            Some(why) => {
+                tracing::warn!(away_ms, why, "begun anew: what the daemon before had pinned is of no use")
+            }
         }
         PreviousDaemon {
             version: (!previous.version.is_empty()).then(|| previous.version.as_str().into()),
@@ -86,13 +88,18 @@ impl Daemon {
     /// among it: the kernel side has counted that, and `losses` tells it.
     fn gaps_since(&self, previous: &Previous, now: Timestamp) -> Vec<Gap> {
         let from = self.clock.timestamp(previous.noted_ns);
-        let gap = |lost, bound, reason: String| Gap { from, to: now, lost, bound: Some(bound), reason: reason.into() };
+        let gap = |lost, bound, reason: String| Gap {
+            from,
+            to: now,
+            lost,
+            bound: Some(bound),
+            reason: reason.into(),
+        };
         match &previous.legacy {
             Legacy::Refused(unfit) => vec![gap(0, Bound::AtLeast, format!("{NOT_ADOPTED}:{}", unfit.id()))],
             Legacy::Adopted(adopted) => {
                 let unwritten = self.probes.unwritten();
-                let unwritten =
-                    (unwritten > 0).then(|| gap(unwritten, Bound::AtMost, UNWRITTEN.to_owned()));
+                let unwritten = (unwritten > 0).then(|| gap(unwritten, Bound::AtMost, UNWRITTEN.to_owned()));
                 let away = adopted.away.iter().map(|hook| gap(0, Bound::AtLeast, format!("{AWAY}:{hook}")));
                 unwritten.into_iter().chain(away).collect()
             }

@@ -354,7 +354,8 @@ fn take_over(
         }
         pins.unlink(spec.program)?;
     }
-    let link = attach(object, spec, &source.cgroup, true).map_err(|error| Refused::Program(reason(&error)))?;
+    let link =
+        attach(object, spec, &source.cgroup, true).map_err(|error| Refused::Program(reason(&error)))?;
     pins.unlink(spec.program)?;
     let pinned = link.is_some();
     if let Some(link) = link {

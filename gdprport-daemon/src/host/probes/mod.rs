@@ -25,8 +25,7 @@ use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, Sk
 use aya::programs::{
     CgroupAttachMode, CgroupSkb, CgroupSock, CgroupSockAddr, FExit, ProgramError, SockOps, TracePoint,
 use gdprport_common::{
-    Counters, ExecRecord, HOOKS, Handover, HookCounters, PortFlags, SocketOwner,
-    SocketRole, TaskIdentity,
+    Counters, ExecRecord, HOOKS, Handover, HookCounters, PortFlags, SocketOwner, SocketRole, TaskIdentity,
 };
 
 use btf::Types;

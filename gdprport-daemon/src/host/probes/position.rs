@@ -24,9 +24,8 @@ impl Position {
     /// What the kernel said.
     pub fn of(ring: impl AsFd) -> std::io::Result<Self> {
         // SAFETY: a new mapping at an address of the kernel's choice touches no memory of this process.
-        let page = unsafe {
-            mmap(std::ptr::null_mut(), page_size(), ProtFlags::READ, MapFlags::SHARED, ring, 0)
-        }?;
+        let page =
+            unsafe { mmap(std::ptr::null_mut(), page_size(), ProtFlags::READ, MapFlags::SHARED, ring, 0) }?;
         NonNull::new(page.cast()).map(Self).ok_or_else(|| std::io::Error::other("no page was mapped"))
     }
 
