@@ -188,6 +188,44 @@ fn a_daemon_that_is_replaced_in_order_leaves_no_gap() {
     third.interrupt();
 }
 
+#[test]
+fn connections_made_while_one_daemon_takes_over_from_another_are_each_told_once() {
+    const EACH: usize = 1_000;
+    let (mut world, mut daemon) = World::new("");
+    let port = world.port.number();
+    world.server.ask("serve");
+    let mut client = Puppet::new();
+    let (mut daemons, mut made) = (Vec::new(), 0);
+    for takeover in 1..=3 {
+        client.tell(&format!("burst 127.0.0.1:{port} {EACH} 2"));
+        made += EACH;
+        // Somewhere in the burst, wherever that is by now.
+        daemon.log.wait_count("some ends", 50, |event| event.is("flow.close", port));
+        assert_eq!(daemon.terminate().code(), Some(0), "{}", daemon.said());
+        let next = world.daemon();
+        assert_eq!(start(&next.log).at("daemon.previous.adopted"), true, "takeover {takeover}");
+        daemons.push(std::mem::replace(&mut daemon, next));
+        assert_eq!(client.answer(), EACH.to_string());
+    }
+    wait::until("all are served", || world.server.ask("served") == made.to_string());
+    wait::until("the last daemon has read everything", || daemon.port_status(port)["open"] == 0);
+    let mut logs = vec![daemon.interrupt()];
+    for mut daemon in daemons {
+        daemon.log.refresh();
+        logs.push(std::mem::replace(&mut daemon.log, EventLog::at(std::path::Path::new("/dev/null"))));
+    }
+    let mut ends = std::collections::HashSet::new();
+    let closes = logs.iter().flat_map(EventLog::seen).filter(|event| event.is("flow.close", port));
+    for event in closes {
+        assert!(ends.insert(event.text("flow.cookie").to_owned()), "told twice: {}", event.line());
+        assert_ne!(event.text("flow.outcome"), "lost", "{}", event.line());
+    }
+    assert_eq!(ends.len(), 2 * made);
+    for log in &logs {
+        assert!(only_tracepoints_were_away(&reasons(log)) && !reasons(log).contains(&"unwritten".to_owned()));
+    }
+}
+
 fn gapless(event: &Event) -> bool {
     let gaps = event.at("coverage.gaps").as_array().map(Vec::as_slice).unwrap_or_default();
     let told: Vec<String> = gaps.iter().filter_map(|gap| gap["reason"].as_str().map(str::to_owned)).collect();

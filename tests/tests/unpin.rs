@@ -114,6 +114,29 @@ fn pins_are_used_by_one_daemon_at_a_time() {
 }
 
 #[test]
+fn a_start_that_fails_leaves_nothing_of_its_own_and_everything_of_the_daemon_before() {
+    let fs = BpfFs::new();
+    let fails = || {
+        let dir = TempDir::new();
+        let mut command = Command::new(program());
+        command.args(["daemon", "run", "--no-policy", "--events", "/nonexistent/events"]);
+        command.arg("--config").arg(dir.write("gdprport.toml", ""));
+        command.arg("--socket").arg(dir.join("socket")).arg("--pin").arg(fs.pins());
+        let output = command.output().expect("the program can be run");
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    };
+    fails();
+    assert!(!fs.pins().exists());
+    let mut first = pinning(&fs);
+    first.kill();
+    fails();
+    let second = pinning(&fs);
+    let start = second.log.seen().first().expect("its start");
+    assert_eq!(start.at("daemon.previous.adopted"), true, "{}", start.line());
+    second.interrupt();
+}
+
+#[test]
 fn a_directory_that_others_could_have_filled_is_not_trusted() {
     let fs = BpfFs::new();
     std::fs::create_dir(fs.pins()).expect("a directory");

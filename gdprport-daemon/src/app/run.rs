@@ -179,6 +179,7 @@ async fn serve(
     daemon.begin_survey();
     take_backlog(&mut daemon, &mut ring).await;
     start_whole(daemon.port_set(), surveys_to.clone());
+    daemon.probes.leave(true);
     notify::ready(&daemon.watching());
 
     let mut every_second = interval(Duration::from_secs(1));
@@ -263,7 +264,11 @@ async fn take_backlog(daemon: &mut Daemon, ring: &mut Ring) {
         return;
     }
     let now = daemon.now();
-    while ring.drain(BATCH, |record| daemon.record(record, now)) == BATCH {
+    // What is more than a ring holds came meanwhile.
+    for _ in 0..=daemon.probes.most_unread() / BATCH {
+        if ring.drain(BATCH, |record| daemon.record(record, now)) < BATCH {
+            break;
+        }
         make_room(daemon).await;
     }
     daemon.settle(boottime_ns());
@@ -330,9 +335,13 @@ async fn end(mut daemon: Daemon, mut ring: Ring, signal: SignalKind) {
     daemon.finish(reason(signal), kept, told.as_ref(), now);
     let (fanout, mut probes) = daemon.into_outputs();
     drop(ring);
-    if !kept && let Err(error) = probes.unpin() {
-        tracing::error!(%error, "something of the kernel side stays behind");
-    }
+    probes.leave(kept);
+    let probes = if kept {
+        Some(probes)
+    } else {
+        drop(probes);
+        None
+    };
     let books = tokio::task::spawn_blocking(move || fanout.shutdown(DRAIN)).await.unwrap_or_default();
     let mut all_written = true;
     for sink in books {
@@ -342,9 +351,9 @@ async fn end(mut daemon: Daemon, mut ring: Ring, signal: SignalKind) {
             all_written = false;
         }
     }
-    if kept
-        && all_written
-        && let (Some(told), Some(position)) = (told, probes.position())
+    if all_written
+        && let (Some(mut probes), Some(told)) = (probes, told)
+        && let Some(position) = probes.position()
         && let Err(error) = probes.note(&told, boottime_ns(), position)
     {
         tracing::warn!(%error, "nothing was noted for the next daemon");

@@ -99,7 +99,7 @@ impl Unfit {
 ///
 /// # Errors
 /// What is missing or was refused; then nothing that was attached by this call stays so.
-pub fn begin(source: &Source, pins: Option<&PinDirectory>) -> Result<Side, LoadError> {
+pub fn begin(source: &Source, pins: Option<&mut PinDirectory>) -> Result<Side, LoadError> {
     let Some(pins) = pins else { return fresh(source, None) };
     if !pins.holds_something()? {
         return fresh(source, Some(pins));
@@ -244,13 +244,8 @@ fn fresh(source: &Source, pins: Option<&PinDirectory>) -> Result<Side, LoadError
         hooks.push(HookState { spec, missing: None });
     }
     let pinned_hooks = links.len();
-    if let Some(pins) = pins
-        && let Err(error) = pin_all(pins, &object, links)
-    {
-        if let Err(error) = pins.clear() {
-            tracing::warn!(%error, "what was pinned is not removed");
-        }
-        return Err(error);
+    if let Some(pins) = pins {
+        pin_all(pins, &object, links)?;
     }
     Ok(Side { object, hooks, pinned_hooks, previous: None })
 }

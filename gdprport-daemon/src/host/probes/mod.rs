@@ -33,7 +33,7 @@ use catalog::{Attach, HookSpec, Need};
 use catalog::HookSpec;
 pub use inherit::{Adopted, Legacy, Previous, Unfit};
 use load::{Source, chain};
-pub use pins::{PinDirectory, PinError};
+pub use pins::{PinDirectory, PinError, is_bpffs};
 use position::Position;
 pub use requirements::{LoadError, check_btf, check_capabilities, check_release};
 pub use ring::Ring;
@@ -80,6 +80,7 @@ pub struct Probes {
     cgroup_root: PathBuf,
     ports: Array<MapData, u8>,
     watched: Vec<u16>,
+    ring_bytes: u32,
     counters: PerCpuArray<MapData, Counters>,
     tasks: HashMap<MapData, u32, TaskIdentity>,
     execs: HashMap<MapData, u64, ExecRecord>,
@@ -123,7 +124,7 @@ impl Probes {
         sizes: Sizes,
         release: &str,
         cgroup_root: Option<PathBuf>,
-        pins: Option<PinDirectory>,
+        mut pins: Option<PinDirectory>,
     ) -> Result<(Self, Ring), LoadError> {
         check(release, cgroup_root.as_deref())?;
         let cgroup_root = cgroup_root.ok_or(LoadError::NoCgroup2)?;
@@ -158,7 +159,7 @@ impl Probes {
             _object: object,
             hooks,
         let source = Source::new(sizes, release, &cgroup_root)?;
-        let mut side = inherit::begin(&source, pins.as_ref())?;
+        let mut side = inherit::begin(&source, pins.as_mut())?;
         let object = &mut side.object;
         let records = RingBuf::try_from(take(object, "EVENTS")?).map_err(|e| map_error("EVENTS", &e))?;
         let position = Position::of(&records)
@@ -176,6 +177,7 @@ impl Probes {
             hooks: side.hooks,
             cgroup_root,
             watched: Vec::new(),
+            ring_bytes: sizes.ring_bytes,
             told_before: Counters::default(),
             previous: side.previous,
             pinned: pins.map(|directory| Pinned { directory, hooks: side.pinned_hooks, note, position }),
@@ -328,6 +330,12 @@ impl Probes {
         self.pinned.as_ref().map(|pinned| pinned.position.read())
     }
 
+    /// The most records that can wait to be read.
+    #[must_use]
+    pub const fn most_unread(&self) -> usize {
+        self.ring_bytes as usize / RECORD_LEAST as usize
+    }
+
     /// The most records that the daemon before has read and perhaps not written; to be asked before anything
     /// is read.
     #[must_use]
@@ -362,12 +370,12 @@ impl Probes {
         pinned.note.set(0, note, 0).map_err(|e| map_error(inherit::HANDOVER, &e))
     }
 
-    /// Leaves nothing to a next daemon: what was pinned ends with this value.
-    ///
-    /// # Errors
-    /// If something cannot be unpinned; it is then still attached.
-    pub fn unpin(&mut self) -> Result<(), PinError> {
-        self.pinned.take().map_or(Ok(()), |pinned| pinned.directory.remove())
+    /// Whether what is pinned is left to a next daemon when this value is dropped. What was pinned anew is not,
+    /// until this says so: a start that fails half-way leaves nothing. What was taken over is.
+    pub const fn leave(&mut self, pinned: bool) {
+        if let Some(to) = &mut self.pinned {
+            to.directory.leave(pinned);
+        }
     }
 }
 

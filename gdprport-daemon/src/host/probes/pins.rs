@@ -77,29 +77,43 @@ fn failed<E: Into<io::Error>>(doing: &'static str, path: &Path) -> impl FnOnce(E
 pub struct PinDirectory {
     path: PathBuf,
     _lock: File,
+    /// Whether it stays as it is when this value is dropped.
+    left: bool,
+}
+
+impl Drop for PinDirectory {
+    fn drop(&mut self) {
+        if !self.left
+            && let Err(error) = self.empty().and_then(|()| remove_dir(&self.path))
+        {
+            tracing::error!(%error, "something of the kernel side stays behind");
+        }
+    }
 }
 
 impl PinDirectory {
-    /// Takes the directory, made with mode 0700 where it is missing.
+    /// Takes the directory, made with mode 0700 where it is missing. When the value is dropped, the directory
+    /// stays if something was in it; [`Self::leave`] changes that.
     ///
     /// # Errors
     /// If it is not on a bpffs, another user's, open to others, or in use.
     pub fn take(path: &Path) -> Result<Self, PinError> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let kind = statfs(parent).map_err(failed("look at", parent))?;
-        if kind.f_type as u32 != BPF_FS {
+        statfs(parent).map_err(failed("look at", parent))?;
+        if !is_bpffs(parent) {
             return Err(PinError::NotBpffs(path.to_owned()));
         }
         for _ in 0..TRIES {
             make(path)?;
-            if let Some(taken) = Self::lock(path)? {
+            if let Some(mut taken) = Self::lock(path)? {
+                taken.left = taken.holds_something()?;
                 return Ok(taken);
             }
         }
         Err(PinError::InUse(path.to_owned()))
     }
 
-    /// Takes the directory if it is there.
+    /// Takes the directory if it is there. It stays when the value is dropped.
     ///
     /// # Errors
     /// As for [`Self::take`].
@@ -134,7 +148,7 @@ impl PinDirectory {
         }
         let same = |now: fs::Metadata| (now.dev(), now.ino()) == (found.dev(), found.ino());
         let still_there = fs::symlink_metadata(path).is_ok_and(same);
-        Ok(still_there.then(|| Self { path: path.to_owned(), _lock: dir }))
+        Ok(still_there.then(|| Self { path: path.to_owned(), _lock: dir, left: true }))
     }
 
     /// Where it is.
@@ -196,11 +210,23 @@ impl PinDirectory {
         remove_file(&self.link(program))
     }
 
-    /// Unpins everything: first the links, so that no program runs without its maps' owner.
+    /// Whether everything stays when this value is dropped; else it is unpinned and the directory removed.
+    pub const fn leave(&mut self, everything: bool) {
+        self.left = everything;
+    }
+
+    /// Unpins everything, and leaves nothing that is pinned from now on unless [`Self::leave`] says so.
     ///
     /// # Errors
     /// If something cannot be removed.
-    pub fn clear(&self) -> Result<(), PinError> {
+    pub fn clear(&mut self) -> Result<(), PinError> {
+        self.empty()?;
+        self.left = false;
+        Ok(())
+    }
+
+    /// First the links, so that no program runs without whoever reads its maps.
+    fn empty(&self) -> Result<(), PinError> {
         for part in [LINKS, MAPS] {
             let part = self.path.join(part);
             for name in list(&part)? {
@@ -209,8 +235,7 @@ impl PinDirectory {
         }
         for name in list(&self.path)? {
             let path = self.path.join(name);
-            let removed = if path.is_dir() { fs::remove_dir(&path) } else { fs::remove_file(&path) };
-            removed.map_err(failed("remove", &path))?;
+            if path.is_dir() { remove_dir(&path) } else { remove_file(&path) }?;
         }
         Ok(())
     }
@@ -220,9 +245,15 @@ impl PinDirectory {
     /// # Errors
     /// If something cannot be removed.
     pub fn remove(self) -> Result<(), PinError> {
-        self.clear()?;
-        fs::remove_dir(&self.path).map_err(failed("remove", &self.path))
+        self.empty()?;
+        remove_dir(&self.path)
     }
+}
+
+/// Whether a path is on a bpffs.
+#[must_use]
+pub fn is_bpffs(path: &Path) -> bool {
+    statfs(path).is_ok_and(|kind| kind.f_type as u32 == BPF_FS)
 }
 
 fn make(path: &Path) -> Result<(), PinError> {
@@ -230,6 +261,10 @@ fn make(path: &Path) -> Result<(), PinError> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made.map_err(failed("create the directory", path)),
     }
+}
+
+fn remove_dir(path: &Path) -> Result<(), PinError> {
+    fs::remove_dir(path).map_err(failed("remove", path))
 }
 
 fn remove_file(path: &Path) -> Result<(), PinError> {
