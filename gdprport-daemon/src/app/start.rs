@@ -73,7 +73,7 @@ impl Daemon {
         match &refused {
             None => tracing::info!(away_ms, "took over what the daemon before had pinned"),
             Some(why) => {
-                tracing::warn!(away_ms, why, "begun anew: what the daemon before had pinned is of no use")
+                tracing::warn!(away_ms, why, "begun anew: what the daemon before had pinned is of no use");
             }
         }
         PreviousDaemon {

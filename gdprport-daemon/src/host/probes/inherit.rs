@@ -50,7 +50,7 @@ pub struct Previous {
 #[derive(Debug, Clone)]
 pub enum Legacy {
     /// It was taken over.
-    Adopted(Adopted),
+    Adopted(Box<Adopted>),
     /// It was removed, and everything begun anew.
     Refused(Unfit),
 }
@@ -112,7 +112,8 @@ pub fn begin(source: &Source, pins: Option<&mut PinDirectory>) -> Result<Side, L
         Ok(note) => match adopt(source, pins) {
             Ok((mut side, away)) => {
                 let adopted = Adopted { counters: note.counters, written: note.written, away };
-                side.previous = Some(Previous { noted_ns, version, legacy: Legacy::Adopted(adopted) });
+                side.previous =
+                    Some(Previous { noted_ns, version, legacy: Legacy::Adopted(Box::new(adopted)) });
                 return Ok(side);
             }
             Err(error) => Unfit::Damaged(chain(&error)),
@@ -137,7 +138,7 @@ fn read_note(path: &Path) -> Option<Handover> {
 
 fn version_of(note: &Handover) -> String {
     let text = note.version.split(|byte| *byte == 0).next().unwrap_or_default();
-    String::from_utf8_lossy(text).chars().filter(|c| c.is_ascii_graphic()).collect()
+    String::from_utf8_lossy(text).chars().filter(char::is_ascii_graphic).collect()
 }
 
 /// When a directory was last changed, on the clock of records; 0 if that is not known.
