@@ -289,13 +289,22 @@ pub(crate) fn loss() -> CoverageEvent {
                 queued: 10,
                 dropped: BTreeMap::new(),
             }],
-            gaps: vec![Gap {
-                from: time("2026-11-23T13:19:10Z"),
-                to: time("2026-11-23T13:19:11Z"),
-                lost: 9,
-                bound: Some(Bound::AtMost),
-                reason: "ring-full".into(),
-            }],
+            gaps: vec![
+                Gap {
+                    from: time("2026-11-23T13:19:10Z"),
+                    to: time("2026-11-23T13:19:11Z"),
+                    lost: 9,
+                    bound: None,
+                    reason: "ring-full".into(),
+                },
+                Gap {
+                    from: time("2026-11-23T13:19:10Z"),
+                    to: time("2026-11-23T13:19:11Z"),
+                    lost: 3,
+                    bound: Some(Bound::AtMost),
+                    reason: "unwritten".into(),
+                },
+            ],
         },
     }
 }
