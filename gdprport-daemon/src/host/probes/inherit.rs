@@ -1,8 +1,8 @@
 //! What an earlier daemon left pinned: whether it fits, and taking it over without a moment in between.
 //!
 //! Order of a takeover: the maps first, so that the new programs use them; then each hook. A link at a cgroup
-//! gets the new program in place of the old one in one step. A tracepoint cannot, so the new link is made before
-//! the old one goes: for that moment both run, and what they write is the same. What was not pinned (tracepoints
+//! gets the new program in place of the old one in one step. Others cannot, so the new link is made before the old
+//! one goes: for that moment both run, and what they write is the same. What was not pinned (tracepoints
 //! before Linux 5.15) is attached anew and named as away.
 //!
 //! Invariant: what is pinned is whole, or it says that it is not (`Handover::whole`), and then is never used.
@@ -16,8 +16,8 @@ use aya::maps::{Array, HashMap, Map, MapData, MapInfo};
 use aya::programs::links::{FdLink, LinkType, PinnedLink};
 use gdprport_common::{ABI_VERSION, Counters, HANDOVER_MAGIC, Handover, TaskIdentity};
 
-use super::catalog::{Attach, HOOKS, HookSpec};
-use super::load::{Source, attach, chain, load_program, reason};
+use super::catalog::{Attach, HOOKS, HookSpec, Need};
+use super::load::{self, Source, attach, chain, load_program};
 use super::pins::{PinDirectory, PinError};
 use super::requirements::LoadError;
 use super::{HookState, sys};
@@ -236,9 +236,9 @@ fn fresh(source: &Source, pins: Option<&PinDirectory>) -> Result<Side, LoadError
             .and_then(|()| attach(&mut object, spec, &source.cgroup, pins.is_some()));
         match attached {
             Ok(link) => links.extend(link.map(|link| (spec, link))),
-            Err(error) if spec.required => return Err(source.refused(spec, reason(&error))),
-            Err(error) => {
-                hooks.push(HookState { spec, missing: Some(reason(&error)) });
+            Err(refused) if spec.need == Need::Required => return Err(source.refused(spec, refused)),
+            Err(refused) => {
+                hooks.push(HookState { spec, missing: Some(refused.0) });
                 continue;
             }
         }
@@ -283,7 +283,7 @@ fn adopt(source: &Source, pins: &PinDirectory) -> Result<(Side, Vec<&'static str
         pins.unlink(unknown)?;
     }
     let intact = |spec: &HookSpec| pinned.iter().any(|name| name == spec.program) && is_link(pins, spec);
-    let tracks_tasks = |spec: &&HookSpec| matches!(spec.attach, Attach::Tracepoint("sched", _));
+    let tracks_tasks = |spec: &&HookSpec| matches!(spec.attach, Attach::Tracepoint("sched" | "task", _));
     if HOOKS.iter().filter(tracks_tasks).any(|spec| !intact(spec)) {
         // Whoever ended in between is still in there, and its number may be another process's by now.
         forget_tasks(&mut object)?;
@@ -299,13 +299,13 @@ fn adopt(source: &Source, pins: &PinDirectory) -> Result<(Side, Vec<&'static str
                 }
                 hooks.push(HookState { spec, missing: None });
             }
-            Err(Refused::Program(error)) => {
-                if spec.required {
-                    return Err(source.refused(spec, error));
-                }
+            Err(Refused::Program(refused)) if spec.need == Need::Required => {
+                return Err(source.refused(spec, refused));
+            }
+            Err(Refused::Program(refused)) => {
                 // The old program would go on unknown to the hooks that are named.
                 pins.unlink(spec.program)?;
-                hooks.push(HookState { spec, missing: Some(error) });
+                hooks.push(HookState { spec, missing: Some(refused.0) });
             }
             Err(Refused::Pin(error)) => return Err(error),
         }
@@ -319,7 +319,7 @@ struct Takeover {
 }
 
 enum Refused {
-    Program(String),
+    Program(load::Refused),
     Pin(LoadError),
 }
 
@@ -336,9 +336,10 @@ fn take_over(
     spec: &HookSpec,
     was_pinned: bool,
 ) -> Result<Takeover, Refused> {
-    load_program(object, spec).map_err(|error| Refused::Program(reason(&error)))?;
-    let is_tracepoint = matches!(spec.attach, Attach::Tracepoint(..));
-    if was_pinned && !is_tracepoint {
+    load_program(object, spec).map_err(Refused::Program)?;
+    // The kernel can put another program into a link at a cgroup, and into no other.
+    let replaceable = !matches!(spec.attach, Attach::Tracepoint(..) | Attach::Return(..));
+    if was_pinned && replaceable {
         let program = object.program(spec.program).and_then(|program| program.fd().ok());
         let replaced = program.map(|program| {
             sys::open_pinned(&pins.link(spec.program)).and_then(|link| sys::replace_program(link, program))
@@ -350,14 +351,13 @@ fn take_over(
         }
         pins.unlink(spec.program)?;
     }
-    let link =
-        attach(object, spec, &source.cgroup, true).map_err(|error| Refused::Program(reason(&error)))?;
+    let link = attach(object, spec, &source.cgroup, true).map_err(Refused::Program)?;
     pins.unlink(spec.program)?;
     let pinned = link.is_some();
     if let Some(link) = link {
         pin(pins, spec, link)?;
     }
-    Ok(Takeover { pinned, was_away: !(was_pinned && is_tracepoint) })
+    Ok(Takeover { pinned, was_away: !was_pinned || replaceable })
 }
 
 /// Whether a link of the hook's kind is pinned under its name.
@@ -367,6 +367,7 @@ fn is_link(pins: &PinDirectory, spec: &HookSpec) -> bool {
         .and_then(|info| info.link_type());
     let wanted = match spec.attach {
         Attach::Tracepoint(..) => LinkType::PerfEvent,
+        Attach::Return(..) => LinkType::Tracing,
         Attach::SockAddr | Attach::Sock | Attach::SockOps | Attach::Skb(_) => LinkType::Cgroup,
     };
     kind.is_ok_and(|kind| kind == wanted)

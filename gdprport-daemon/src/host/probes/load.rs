@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use aya::programs::links::FdLink;
 use aya::programs::{
-    CgroupAttachMode, CgroupSkb, CgroupSock, CgroupSockAddr, ProgramError, SockOps, TracePoint,
+    CgroupAttachMode, CgroupSkb, CgroupSock, CgroupSockAddr, FExit, ProgramError, SockOps, TracePoint,
 };
 use aya::{Ebpf, EbpfLoader};
 
+use super::btf::{self, Types};
 use super::catalog::{Attach, HookSpec};
 use super::requirements::LoadError;
-use super::{Sizes, tracefs};
+use super::{Sizes, log, tracefs};
 
 /// Longest part of the verifier's words that is worth showing to a person.
 const REASON_CAP: usize = 300;
@@ -50,7 +51,8 @@ impl Source {
         }
         let fields = [
             ("EXEC_FILENAME_OFFSET", "sched", "sched_process_exec", "filename"),
-            ("FORK_CHILD_PID_OFFSET", "sched", "sched_process_fork", "child_pid"),
+            ("NEWTASK_PID_OFFSET", "task", "task_newtask", "pid"),
+            ("NEWTASK_FLAGS_OFFSET", "task", "task_newtask", "clone_flags"),
             ("CGROUP_ROOT_OFFSET", "cgroup", "cgroup_mkdir", "root"),
             ("CGROUP_ID_OFFSET", "cgroup", "cgroup_mkdir", "id"),
             ("CGROUP_PATH_OFFSET", "cgroup", "cgroup_mkdir", "path"),
@@ -61,15 +63,17 @@ impl Source {
                 Some((*global, tracefs::offset(self.tracefs.as_deref()?, category, name, field)?))
             })
             .collect();
+        let user_ns = btf::user_ns_offsets();
         let mut loader = EbpfLoader::new();
         // No program reads a struct of the kernel, so the kernel's own types are not needed for relocation;
         // parsing them would cost 12 MB that the heap does not give back.
         loader
             .btf(None)
+            .map_max_entries("AYA_LOGS", log::RING_BYTES)
             .map_max_entries("EVENTS", self.sizes.ring_bytes)
             .map_max_entries("TASKS", self.sizes.tasks)
             .map_max_entries("EXECS", self.sizes.execs);
-        for (global, offset) in &offsets {
+        for (global, offset) in offsets.iter().chain(user_ns.iter().flatten()) {
             loader.override_global(global, offset, true);
         }
         for (name, path) in pinned {
@@ -81,13 +85,23 @@ impl Source {
     }
 
     /// Why the daemon cannot do without a hook that the kernel refused.
-    pub fn refused(&self, spec: &HookSpec, reason: String) -> LoadError {
-        LoadError::Refused { hook: spec.name, release: self.release.clone(), reason }
+    pub fn refused(&self, spec: &HookSpec, refused: Refused) -> LoadError {
+        LoadError::Refused { hook: spec.name, release: self.release.clone(), reason: refused.0 }
     }
 }
 
-/// Hands a hook's program to the kernel's verifier.
-pub fn load_program(object: &mut Ebpf, spec: &HookSpec) -> Result<(), ProgramError> {
+/// Why a hook is missing, in one line.
+pub struct Refused(pub String);
+
+impl From<ProgramError> for Refused {
+    fn from(error: ProgramError) -> Self {
+        Self(reason(&error))
+    }
+}
+
+/// Hands a hook's program to the kernel's verifier. Which program fits the return of a function shows only when
+/// it is attached.
+pub fn load_program(object: &mut Ebpf, spec: &HookSpec) -> Result<(), Refused> {
     let program = object.program_mut(spec.program).expect("the catalog names the object's programs");
     match spec.attach {
         Attach::SockAddr => TryInto::<&mut CgroupSockAddr>::try_into(program)?.load(),
@@ -95,7 +109,30 @@ pub fn load_program(object: &mut Ebpf, spec: &HookSpec) -> Result<(), ProgramErr
         Attach::SockOps => TryInto::<&mut SockOps>::try_into(program)?.load(),
         Attach::Skb(_) => TryInto::<&mut CgroupSkb>::try_into(program)?.load(),
         Attach::Tracepoint(..) => TryInto::<&mut TracePoint>::try_into(program)?.load(),
+        Attach::Return(..) => Ok(()),
     }
+    .map_err(Refused::from)
+}
+
+/// Attaches the first of `programs` that fits the function as this kernel has it.
+fn attach_to_return(
+    object: &mut Ebpf,
+    function: &str,
+    programs: &[&str],
+    wanted: bool,
+) -> Result<Option<FdLink>, Refused> {
+    let types = Types::of_kernel().and_then(|types| types.function(function)).map_err(Refused)?;
+    let mut refused = Refused(format!("no program for {function}"));
+    for name in programs {
+        let program = object.program_mut(name).expect("the catalog names the object's programs");
+        let program: &mut FExit = program.try_into()?;
+        match program.load(function, &types).and_then(|()| program.attach()) {
+            Ok(link) if wanted => return Ok(Some(program.take_link(link)?.into())),
+            Ok(_) => return Ok(None),
+            Err(error) => refused = error.into(),
+        }
+    }
+    Err(refused)
 }
 
 /// Attaches a program that was loaded. The link is handed out if it is wanted and the kernel has one that can
@@ -105,7 +142,7 @@ pub fn attach(
     spec: &HookSpec,
     cgroup: &File,
     wanted: bool,
-) -> Result<Option<FdLink>, ProgramError> {
+) -> Result<Option<FdLink>, Refused> {
     macro_rules! attach {
         ($program:ident: $kind:ty, $($argument:expr),+) => {{
             let program: &mut $kind = $program.try_into()?;
@@ -130,6 +167,7 @@ pub fn attach(
         Attach::SockOps => attach!(program: SockOps, cgroup, mode),
         Attach::Skb(direction) => attach!(program: CgroupSkb, cgroup, direction, mode),
         Attach::Tracepoint(category, name) => attach!(program: TracePoint, category, name),
+        Attach::Return(function, programs) => attach_to_return(object, function, programs, wanted),
     }
 }
 
@@ -148,7 +186,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// What the kernel said, without pages of verifier log: its last lines hold the cause.
-pub fn reason(error: &ProgramError) -> String {
+fn reason(error: &ProgramError) -> String {
     tracing::debug!(error = %chain(error), "the kernel refused a hook");
     let text = match error {
         ProgramError::LoadError { io_error, verifier_log } => {
@@ -156,6 +194,7 @@ pub fn reason(error: &ProgramError) -> String {
             let cause = log.lines().rev().find(|line| {
                 !line.trim().is_empty()
                     && !line.starts_with("processed")
+                    && !line.starts_with("stack depth")
                     && !line.contains("verification time")
             });
             format!("{io_error}: {}", cause.unwrap_or("the verifier said nothing"))

@@ -2,13 +2,13 @@
 //!
 //! Without a [`PinDirectory`] nothing stays attached when [`Probes`] is dropped, nor when loading fails
 //! half-way: every link belongs to the value. With one, everything stays for the next daemon until
-//! [`Probes::unpin`].
+//! [`Probes::leave`] says otherwise.
 
 mod btf;
 pub mod catalog;
-mod log;
 mod inherit;
 mod load;
+mod log;
 mod netns;
 mod pins;
 mod position;
@@ -22,14 +22,10 @@ use std::path::{Path, PathBuf};
 
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage};
-use aya::programs::{
-    CgroupAttachMode, CgroupSkb, CgroupSock, CgroupSockAddr, FExit, ProgramError, SockOps, TracePoint,
 use gdprport_common::{
     Counters, ExecRecord, HOOKS, Handover, HookCounters, PortFlags, SocketOwner, SocketRole, TaskIdentity,
 };
 
-use btf::Types;
-use catalog::{Attach, HookSpec, Need};
 use catalog::HookSpec;
 pub use inherit::{Adopted, Legacy, Previous, Unfit};
 use load::{Source, chain};
@@ -128,36 +124,6 @@ impl Probes {
     ) -> Result<(Self, Ring), LoadError> {
         check(release, cgroup_root.as_deref())?;
         let cgroup_root = cgroup_root.ok_or(LoadError::NoCgroup2)?;
-        let cgroup = File::open(&cgroup_root)
-            .map_err(|source| LoadError::Cgroup2 { path: cgroup_root.clone(), source })?;
-        let tracefs = tracefs::find_or_mount();
-        let mut object = load_object(sizes, release, tracefs.as_deref())?;
-        let mut hooks = Vec::with_capacity(catalog::HOOKS.len());
-        for spec in catalog::HOOKS {
-            let missing = attach(&mut object, spec, &cgroup).err().map(|refused| refused.0);
-            if let (Need::Required, Some(reason)) = (spec.need, &missing) {
-                return Err(LoadError::Refused {
-                    hook: spec.name,
-                    release: release.to_owned(),
-                    reason: reason.clone(),
-                });
-            }
-            hooks.push(HookState { spec, missing });
-        }
-        let ring = Ring::new(
-            RingBuf::try_from(take(&mut object, "EVENTS")?).map_err(|e| map_error("EVENTS", &e))?,
-            Array::try_from(take(&mut object, "READER")?).map_err(|e| map_error("READER", &e))?,
-        )?;
-        let probes = Self {
-            ports: Array::try_from(take(&mut object, "PORTS")?).map_err(|e| map_error("PORTS", &e))?,
-            counters: PerCpuArray::try_from(take(&mut object, "COUNTERS")?)
-                .map_err(|e| map_error("COUNTERS", &e))?,
-            tasks: HashMap::try_from(take(&mut object, "TASKS")?).map_err(|e| map_error("TASKS", &e))?,
-            execs: HashMap::try_from(take(&mut object, "EXECS")?).map_err(|e| map_error("EXECS", &e))?,
-            owners: SkStorage::try_from(take(&mut object, "OWNERS")?).map_err(|e| map_error("OWNERS", &e))?,
-            log: log::KernelLog::new(&mut object)?,
-            _object: object,
-            hooks,
         let source = Source::new(sizes, release, &cgroup_root)?;
         let mut side = inherit::begin(&source, pins.as_mut())?;
         let object = &mut side.object;
@@ -174,6 +140,7 @@ impl Probes {
             tasks: HashMap::try_from(take(object, "TASKS")?).map_err(|e| map_error("TASKS", &e))?,
             execs: HashMap::try_from(take(object, "EXECS")?).map_err(|e| map_error("EXECS", &e))?,
             owners: SkStorage::try_from(take(object, "OWNERS")?).map_err(|e| map_error("OWNERS", &e))?,
+            log: log::KernelLog::new(object)?,
             hooks: side.hooks,
             cgroup_root,
             watched: Vec::new(),
@@ -249,17 +216,6 @@ impl Probes {
     /// If the map cannot be read.
     pub fn counters(&self) -> Result<Counters, LoadError> {
         let per_cpu = self.counters.get(&0, 0).map_err(|e| map_error("COUNTERS", &e))?;
-        let mut sum = Counters::default();
-        for cpu in per_cpu.iter() {
-            for hook in 0..HOOKS {
-                sum.hooks[hook].seen += cpu.hooks[hook].seen;
-                sum.hooks[hook].emitted += cpu.hooks[hook].emitted;
-                sum.hooks[hook].filtered += cpu.hooks[hook].filtered;
-                sum.hooks[hook].dropped_ring_full += cpu.hooks[hook].dropped_ring_full;
-            }
-            sum.unkept += cpu.unkept;
-        }
-        Ok(sum)
         let sum = per_cpu.iter().fold(Counters::default(), |sum, cpu| combine(&sum, cpu, u64::wrapping_add));
         Ok(combine(&sum, &self.told_before, u64::saturating_sub))
     }
@@ -381,7 +337,7 @@ impl Probes {
 
 /// Two books as one, count by count.
 fn combine(a: &Counters, b: &Counters, with: impl Fn(u64, u64) -> u64) -> Counters {
-    let mut both = Counters::default();
+    let mut both = Counters { unkept: with(a.unkept, b.unkept), ..Counters::default() };
     for hook in 0..HOOKS {
         let (a, b) = (&a.hooks[hook], &b.hooks[hook]);
         both.hooks[hook] = HookCounters {
@@ -391,95 +347,6 @@ fn combine(a: &Counters, b: &Counters, with: impl Fn(u64, u64) -> u64) -> Counte
             dropped_ring_full: with(a.dropped_ring_full, b.dropped_ring_full),
         };
     }
-    let fields = [
-        ("EXEC_FILENAME_OFFSET", "sched", "sched_process_exec", "filename"),
-        ("NEWTASK_PID_OFFSET", "task", "task_newtask", "pid"),
-        ("NEWTASK_FLAGS_OFFSET", "task", "task_newtask", "clone_flags"),
-        ("CGROUP_ROOT_OFFSET", "cgroup", "cgroup_mkdir", "root"),
-        ("CGROUP_ID_OFFSET", "cgroup", "cgroup_mkdir", "id"),
-        ("CGROUP_PATH_OFFSET", "cgroup", "cgroup_mkdir", "path"),
-    ];
-    let offsets: Vec<(&str, u32)> = fields
-        .iter()
-        .filter_map(|(global, category, name, field)| {
-            Some((*global, tracefs::offset(tracefs?, category, name, field)?))
-        })
-        .collect();
-    let user_ns = btf::user_ns_offsets();
-    let mut loader = EbpfLoader::new();
-    // No program reads a struct of the kernel, so the kernel's own types are not needed for relocation;
-    // parsing them would cost 12 MB that the heap does not give back.
-    loader
-        .btf(None)
-        .map_max_entries("AYA_LOGS", log::RING_BYTES)
-        .map_max_entries("EVENTS", sizes.ring_bytes)
-        .map_max_entries("TASKS", sizes.tasks)
-        .map_max_entries("EXECS", sizes.execs);
-    for (global, offset) in offsets.iter().chain(user_ns.iter().flatten()) {
-        loader.override_global(global, offset, true);
-    }
-    loader
-        .load(OBJECT)
-        .map_err(|error| LoadError::Object { release: release.to_owned(), reason: chain(&error) })
-}
-
-/// Why a hook is missing, in one line.
-struct Refused(String);
-
-impl From<ProgramError> for Refused {
-    fn from(error: ProgramError) -> Self {
-        Self(reason(&error))
-    }
-}
-
-/// Attaches the first of `programs` that fits the function as this kernel has it.
-fn attach_to_return(object: &mut Ebpf, function: &str, programs: &[&str]) -> Result<(), Refused> {
-    let types = Types::of_kernel().and_then(|types| types.function(function)).map_err(Refused)?;
-    let mut refused = Refused(format!("no program for {function}"));
-    for name in programs {
-        let program = object.program_mut(name).expect("the catalog names the object's programs");
-        let program: &mut FExit = program.try_into()?;
-        match program.load(function, &types).and_then(|()| program.attach()) {
-            Ok(_) => return Ok(()),
-            Err(error) => refused = error.into(),
-        }
-    }
-    Err(refused)
-}
-
-fn attach(object: &mut Ebpf, spec: &HookSpec, cgroup: &File) -> Result<(), Refused> {
-    let program = object.program_mut(spec.program).expect("the catalog names the object's programs");
-    // Links are always multi; asking for it by name is refused (EINVAL).
-    let mode = CgroupAttachMode::Single;
-    match spec.attach {
-        Attach::SockAddr => {
-            let program: &mut CgroupSockAddr = program.try_into()?;
-            program.load()?;
-            program.attach(cgroup, mode)?;
-        }
-        Attach::Sock => {
-            let program: &mut CgroupSock = program.try_into()?;
-            program.load()?;
-            program.attach(cgroup, mode)?;
-        }
-        Attach::SockOps => {
-            let program: &mut SockOps = program.try_into()?;
-            program.load()?;
-            program.attach(cgroup, mode)?;
-        }
-        Attach::Skb(direction) => {
-            let program: &mut CgroupSkb = program.try_into()?;
-            program.load()?;
-            program.attach(cgroup, direction, mode)?;
-        }
-        Attach::Tracepoint(category, name) => {
-            let program: &mut TracePoint = program.try_into()?;
-            program.load()?;
-            program.attach(category, name)?;
-        }
-        Attach::Return(function, programs) => attach_to_return(object, function, programs)?,
-    }
-    Ok(())
     both
 }
 
@@ -489,37 +356,4 @@ fn take(object: &mut Ebpf, map: &'static str) -> Result<Map, LoadError> {
 
 fn map_error(map: &'static str, error: &MapError) -> LoadError {
     LoadError::Map { map, reason: chain(error) }
-}
-
-/// An error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
-/// What the kernel said, without pages of verifier log: its last lines hold the cause.
-fn reason(error: &ProgramError) -> String {
-    tracing::debug!(error = %chain(error), "the kernel refused a hook");
-    let text = match error {
-        ProgramError::LoadError { io_error, verifier_log } => {
-            let log = verifier_log.to_string();
-            let cause = log.lines().rev().find(|line| {
-                !line.trim().is_empty()
-                    && !line.starts_with("processed")
-                    && !line.starts_with("stack depth")
-                    && !line.contains("verification time")
-            });
-            format!("{io_error}: {}", cause.unwrap_or("the verifier said nothing"))
-        }
-        other => chain(other),
-    };
-    text.chars().take(REASON_CAP).collect()
 }
