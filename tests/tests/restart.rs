@@ -334,6 +334,9 @@ fn begun_anew(world: &mut World, why: &str, words: &str) {
     assert_eq!(&gap["from"], first_event.at("daemon.previous.noted"), "{gap}");
     assert!(at(&gap, "from").as_str() < at(&gap, "to").as_str(), "{gap}");
     assert!(second.said().contains("begun anew"), "{}", second.said());
+    // Until the listener is found, nothing but accept tells who stands behind it.
+    let port = world.port.number();
+    second.log.wait("listener.open", |event| event.is("listener.open", port));
     // Were hooks of the first daemon still attached, they would write into a ring that nobody reads.
     let ends = world.short_connection();
     told_whole(&mut second.log, &[ends]);
