@@ -16,6 +16,7 @@ pub mod log;
 pub mod memory;
 pub mod netns;
 pub mod pair;
+pub mod pins;
 pub mod policy;
 pub mod ports;
 pub mod posture;

@@ -7,12 +7,32 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
-    /// To end; with the signal's name.
-    End(&'static str),
+    /// To end.
+    End(Stop),
     /// To read the policy anew, and to open the events file anew as well.
     Reload,
     /// To open the events file anew, and nothing else: logs were rotated.
     Reopen,
+}
+
+/// What ends the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// SIGTERM: whoever runs it as a service stops it, or starts the next one after it.
+    Terminated,
+    /// SIGINT: whoever started it by hand is done.
+    Interrupted,
+}
+
+impl Stop {
+    /// The signal's name.
+    #[must_use]
+    pub const fn signal(self) -> &'static str {
+        match self {
+            Self::Terminated => "SIGTERM",
+            Self::Interrupted => "SIGINT",
+        }
+    }
 }
 
 /// The signals that are listened to. From the moment this is made none of them kills the process.
@@ -42,8 +62,8 @@ impl Signals {
     pub async fn next(&mut self) -> Told {
         tokio::select! {
             biased;
-            _ = self.terminate.recv() => Told::End("SIGTERM"),
-            _ = self.interrupt.recv() => Told::End("SIGINT"),
+            _ = self.terminate.recv() => Told::End(Stop::Terminated),
+            _ = self.interrupt.recv() => Told::End(Stop::Interrupted),
             _ = self.hangup.recv() => Told::Reload,
             _ = self.user1.recv() => Told::Reopen,
         }

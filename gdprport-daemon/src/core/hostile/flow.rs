@@ -26,6 +26,10 @@ impl Context for World {
         None
     }
 
+    fn named(&mut self, _: &Process) -> Option<Arc<Process>> {
+        None
+    }
+
     fn judge(&mut self, facts: &Facts<'_>) -> Verdict {
         match facts.posture {
             Some(_) => Verdict::Declared { rule: "any".into() },

@@ -140,6 +140,7 @@ fn process(dice: &mut Dice) -> Option<Process> {
         netns: None,
         parent: None,
         attribution: Attribution::Exact,
+        names_pending: false,
     })
 }
 
