@@ -18,8 +18,8 @@ use crate::host::process::{Resolver, TaskLookup};
 pub struct Judge<'a> {
     /// Resolves owners.
     pub resolver: &'a mut Resolver,
-    /// The kernel side's maps.
-    pub probes: &'a Probes,
+    /// The kernel side's maps of tasks and executables.
+    pub tasks: &'a dyn TaskLookup,
     /// The policy in force.
     pub policy: &'a Policy,
     /// What its names resolve to.
@@ -30,7 +30,7 @@ pub struct Judge<'a> {
 
 impl Context for Judge<'_> {
     fn who(&mut self, owner: &OwnerRef) -> Option<Arc<Process>> {
-        Some(self.resolver.resolve(owner, &Kernel(self.probes))).filter(|process| process.pid != 0)
+        Some(self.resolver.resolve(owner, self.tasks)).filter(|process| process.pid != 0)
     }
 
     fn judge(&mut self, facts: &Facts<'_>) -> Verdict {
@@ -47,19 +47,16 @@ impl Context for Judge<'_> {
     }
 }
 
-/// The kernel side's maps as the resolver wants them.
-pub struct Kernel<'a>(pub &'a Probes);
-
-impl TaskLookup for Kernel<'_> {
+impl TaskLookup for Probes {
     fn identity(&self, tgid: u32) -> Option<TaskIdentity> {
-        self.0.task(tgid)
+        self.task(tgid)
     }
 
     fn exec(&self, exec_id: u64) -> Option<ExecRecord> {
-        self.0.exec(exec_id)
+        Self::exec(self, exec_id)
     }
 
     fn netns_cookie(&self) -> Option<u64> {
-        self.0.netns_cookie()
+        Self::netns_cookie(self)
     }
 }

@@ -189,7 +189,7 @@ impl Daemon {
     pub(super) fn judge(&mut self, now: Timestamp) -> Judge<'_> {
         Judge {
             resolver: &mut self.resolver,
-            probes: &self.probes,
+            tasks: &self.probes,
             policy: &self.in_force.policy,
             names: &self.names,
             now,
@@ -210,7 +210,7 @@ impl Daemon {
     ) {
         let mut judge = Judge {
             resolver: &mut self.resolver,
-            probes: &self.probes,
+            tasks: &self.probes,
             policy: &self.in_force.policy,
             names: &self.names,
             now,
@@ -273,6 +273,8 @@ impl Daemon {
 
     /// Sends the books since the last time.
     pub fn send_coverage(&mut self, gaps: Vec<Gap>, now: Timestamp) {
+        // What the sinks were given is in their books.
+        self.publisher.deliver();
         let coverage = self.coverage(gaps, now, self.kernel_counters().as_ref());
         self.last_coverage = now;
         self.publisher.send(Body::Coverage(Box::new(CoverageEvent { port: None, coverage })), now);

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::listeners::Listener;
@@ -85,8 +86,8 @@ impl Publisher {
             flow: object(&flow, clock),
             process: flow.process,
             peer_process: flow.peer_process,
-            posture: flow.posture.clone(),
-            verdict: (*flow.verdict).clone(),
+            posture: flow.posture,
+            verdict: flow.verdict,
             policy: self.policy.clone(),
         };
         // Without a policy nothing is declared, and a violation for every flow would only say so again.
@@ -203,11 +204,16 @@ impl Publisher {
     }
 
     fn stamp(&mut self, body: Body, now: Timestamp) {
-        let published = self.fanout.publish(self.stamper.stamp(now, body));
+        let line = self.fanout.publish(self.stamper.stamp(now, body));
         if !self.followers.is_empty() {
-            let line = published.native();
-            self.followers.retain_mut(|follower| follower.offer(line));
+            let line = Bytes::copy_from_slice(line);
+            self.followers.retain_mut(|follower| follower.offer(&line));
         }
+    }
+
+    /// Hands what was published to the sinks: once for all that the loop found to do.
+    pub fn deliver(&mut self) {
+        self.fanout.deliver();
     }
 }
 
@@ -220,7 +226,7 @@ fn unproven(event: &FlowEvent) -> Option<FindingEvent> {
         PostureState::StarttlsUpgraded => posture.version.is_none(),
         _ => false,
     })?;
-    matches!(event.verdict, Verdict::Undecided { .. }).then(|| FindingEvent {
+    matches!(*event.verdict, Verdict::Undecided { .. }).then(|| FindingEvent {
         finding: Finding {
             id: FindingId::PostureUnknown,
             detail: format!("the flow ended and how it was encrypted is not known: {}", posture.evidence),

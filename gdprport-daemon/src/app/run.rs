@@ -244,6 +244,7 @@ fn take_records(daemon: &mut Daemon, ring: &mut Ring) -> usize {
     let now = daemon.now();
     let taken = ring.drain(BATCH, |record| daemon.record(record, now));
     daemon.settle(boottime_ns());
+    daemon.publisher.deliver();
     taken
 }
 
@@ -297,6 +298,7 @@ async fn end(mut daemon: Daemon, mut ring: Ring, reason: &str) {
     daemon.unwatch();
     while take_records(&mut daemon, &mut ring) > 0 {}
     daemon.settle(u64::MAX);
+    daemon.publisher.deliver();
     make_room(&daemon).await;
     let now = daemon.now();
     daemon.finish(reason, now);

@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::before::{Before, Known};
-use super::context::Kernel;
 use super::daemon::Daemon;
 use super::listeners::Listener;
 use crate::core::flow::{Found, Progress};
@@ -162,7 +161,7 @@ impl Daemon {
             direction,
             local: socket.local,
             peer,
-            process: owner.map(|owner| self.resolver.resolve(&owner, &Kernel(&self.probes))),
+            process: owner.map(|owner| self.resolver.resolve(&owner, &self.probes)),
             netns_cookie,
             progress: progress(&socket.counts, direction),
         };
@@ -187,7 +186,7 @@ impl Daemon {
                 tracing::debug!(%error, "a listener from before keeps no owner");
             }
         }
-        let process = owner.map(|owner| self.resolver.resolve(&owner, &Kernel(&self.probes)));
+        let process = owner.map(|owner| self.resolver.resolve(&owner, &self.probes));
         let verdict = self.in_force.policy.evaluate_listener(socket.local, process.as_deref());
         let listener = Listener {
             cookie: socket.cookie,
@@ -203,7 +202,7 @@ impl Daemon {
 
     fn holder(&self, holder: Option<Holder>, netns_cookie: u64) -> Option<OwnerRef> {
         let resolver: &Resolver = &self.resolver;
-        resolver.holder(holder?.tgid, netns_cookie, &Kernel(&self.probes))
+        resolver.holder(holder?.tgid, netns_cookie, &self.probes)
     }
 
     /// Ends what the table holds and the host does not: the record of its end was lost. What was there before

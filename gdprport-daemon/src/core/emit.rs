@@ -111,7 +111,7 @@ impl Emitter {
     pub fn offer(&mut self, body: &Body, mode: Mode, time: Timestamp) -> Decision {
         let decision = match (quiet_flow(body), mode) {
             (None, _) | (Some(_), Mode::Every) => Decision::Pass,
-            (Some(flow), Mode::Violations) => match flow.verdict {
+            (Some(flow), Mode::Violations) => match *flow.verdict {
                 Verdict::Declared { .. } => Decision::Suppress,
                 // A flow has no known encryption when it opens; what it comes to, a later event tells.
                 Verdict::Undecided { .. } if body.kind() == Kind::FlowOpen && flow.posture.is_none() => {
@@ -222,7 +222,7 @@ fn quiet_flow(body: &Body) -> Option<&FlowEvent> {
     else {
         return None;
     };
-    match flow.verdict {
+    match *flow.verdict {
         Verdict::Violation { .. } => None,
         Verdict::Declared { .. } | Verdict::Undecided { .. } => Some(flow),
     }
@@ -232,7 +232,7 @@ fn group(event: &FlowEvent) -> Group {
     let process = event.process.as_deref();
     Group {
         direction: event.flow.direction,
-        rule: match &event.verdict {
+        rule: match &*event.verdict {
             Verdict::Declared { rule } => Some(Arc::clone(rule)),
             Verdict::Undecided { .. } | Verdict::Violation { .. } => None,
         },

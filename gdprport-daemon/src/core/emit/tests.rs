@@ -88,7 +88,7 @@ fn violations_mode_leaves_out_what_is_declared_and_counts_it_by_port() {
 
 fn undecided() -> FlowEvent {
     FlowEvent {
-        verdict: Verdict::Undecided { missing: vec!["the owner".to_owned()], nearest: None },
+        verdict: Arc::new(Verdict::Undecided { missing: vec!["the owner".to_owned()], nearest: None }),
         process: None,
         ..samples::declared(Outcome::Established)
     }
@@ -131,7 +131,7 @@ fn a_summary_comes_once_when_its_period_is_over() {
 fn groups_differ_by_peer_rule_and_process() {
     let mut emitter = Emitter::default();
     let base = || samples::declared(Outcome::Established);
-    let other_rule = FlowEvent { verdict: Verdict::Declared { rule: "reports".into() }, ..base() };
+    let other_rule = FlowEvent { verdict: Arc::new(Verdict::Declared { rule: "reports".into() }), ..base() };
     for flow in [base(), base(), from_peer(base(), 9), other_rule, undecided()] {
         let _ = emitter.offer(&Body::FlowOpen(Box::new(flow)), MINUTE, at(0));
     }

@@ -48,7 +48,7 @@ pub struct FlowEvent {
     /// What the policy says.
     #[serde(with = "wire_verdict")]
     #[schemars(with = "wire_verdict::Wire")]
-    pub verdict: Verdict,
+    pub verdict: Arc<Verdict>,
     /// The policy in force; `null` if there is none and the catalog applies.
     pub policy: Option<PolicyRef>,
 }
@@ -267,7 +267,7 @@ impl Body {
     /// What the policy says of the flow or listener that it is about.
     #[must_use]
     pub fn verdict(&self) -> Option<&Verdict> {
-        self.flow().map(|flow| &flow.verdict).or_else(|| self.listener().map(|listener| &listener.verdict))
+        self.flow().map(|flow| &*flow.verdict).or_else(|| self.listener().map(|listener| &listener.verdict))
     }
 
     /// How much it matters. The one place that decides it:
@@ -298,7 +298,7 @@ impl Body {
     }
 
     fn judged(&self) -> Option<(&Verdict, Option<&PolicyRef>)> {
-        let flow = self.flow().map(|flow| (&flow.verdict, flow.policy.as_ref()));
+        let flow = self.flow().map(|flow| (&*flow.verdict, flow.policy.as_ref()));
         flow.or_else(|| self.listener().map(|listener| (&listener.verdict, listener.policy.as_ref())))
     }
 }

@@ -30,6 +30,7 @@ pub use body::{
     PolicyEvent, PolicyRef, Port, Violation,
 };
 pub use coverage::{ByReason, Coverage, Gap, KernelCounts, SinkCounts};
+pub use encode::Encoder;
 pub use flow::{Cookie, Flow, Peer};
 pub use lifecycle::{AppliedPolicy, DaemonEnd, DaemonInfo, DaemonStart, DaemonStop, Hook};
 pub use schema::{SCHEMA, json_schema};

@@ -55,15 +55,20 @@ pub(super) fn serialize<S: Serializer>(verdict: &Verdict, serializer: S) -> Resu
         .serialize(serializer)
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Verdict, D::Error> {
-    let wire = Wire::deserialize(deserializer)?;
+pub(super) fn deserialize<'de, D: Deserializer<'de>, T: From<Verdict>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    read(Wire::deserialize(deserializer)?).map(T::from)
+}
+
+fn read<E: de::Error>(wire: Wire) -> Result<Verdict, E> {
     match wire.outcome {
         WireOutcome::Declared => {
-            let rule = wire.rule.ok_or_else(|| de::Error::missing_field("rule"))?;
+            let rule = wire.rule.ok_or_else(|| E::missing_field("rule"))?;
             Ok(Verdict::Declared { rule })
         }
         WireOutcome::Violation if wire.reasons.is_empty() => {
-            Err(de::Error::custom("a violation needs at least one reason"))
+            Err(E::custom("a violation needs at least one reason"))
         }
         WireOutcome::Violation => Ok(Verdict::Violation { reasons: wire.reasons, nearest: wire.nearest }),
         WireOutcome::Undecided => Ok(Verdict::Undecided { missing: wire.missing, nearest: wire.nearest }),

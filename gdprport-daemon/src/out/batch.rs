@@ -1,0 +1,86 @@
+//! Events on their way out together, shared by all sinks.
+
+use crate::core::event::{Encoder, Event};
+
+/// Lines of NDJSON, each one event, and the events themselves where a sink wants those.
+#[derive(Debug, Default)]
+pub struct Batch {
+    lines: Vec<u8>,
+    /// Where each line ends.
+    ends: Vec<usize>,
+    /// As many as lines, or none.
+    events: Vec<Event>,
+}
+
+impl Batch {
+    /// Adds an event; returns its line.
+    pub(super) fn add(&mut self, event: Event, encoder: &mut Encoder, keep: bool) -> &[u8] {
+        let begin = self.lines.len();
+        encoder.native(&event, &mut self.lines);
+        self.ends.push(self.lines.len());
+        if keep {
+            self.events.push(event);
+        }
+        &self.lines[begin..]
+    }
+
+    /// Forgets its events and keeps its memory.
+    pub(super) fn clear(&mut self) {
+        self.lines.clear();
+        self.ends.clear();
+        self.events.clear();
+    }
+
+    /// Takes the events out into memory of just their size.
+    pub(super) fn take_small(&mut self) -> Self {
+        let small = Self {
+            lines: self.lines.as_slice().into(),
+            ends: self.ends.as_slice().into(),
+            events: std::mem::take(&mut self.events),
+        };
+        self.clear();
+        small
+    }
+
+    /// Number of events.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Bytes of all lines.
+    pub(super) const fn bytes(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// The first lines, each ended by a line feed.
+    #[must_use]
+    pub fn lines(&self, count: usize) -> &[u8] {
+        let end = count.checked_sub(1).map_or(0, |last| self.ends[last]);
+        &self.lines[..end]
+    }
+
+    /// Where the lines end.
+    #[must_use]
+    pub fn ends(&self) -> &[usize] {
+        &self.ends
+    }
+
+    /// One line, ended by a line feed.
+    #[must_use]
+    pub fn line(&self, index: usize) -> &[u8] {
+        &self.lines(index + 1)[self.lines(index).len()..]
+    }
+
+    /// The events; none unless a sink of the fanout wants them.
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+}
