@@ -1,6 +1,7 @@
 //! gdprport's developer commands: what a newcomer types from the README, and what the project's own checks type.
 //! Each command is a module; nothing but the command line is decided here.
 
+mod bench;
 mod build;
 mod fresh;
 mod lint;
@@ -55,6 +56,8 @@ enum Command {
     },
     /// Check format, lints, documentation, house rules and dependencies
     Lint,
+    /// Measure the budgets side by side with nothing, a floor and the peers; needs root and a quiet machine
+    Bench(bench::Options),
     /// Run the end-to-end promises, or a command, on the kernels of Debian's releases in virtual machines
     Vm(vm::Options),
     /// Bootstrap a bare Debian 12 in a folder and type the README's commands in it, as a newcomer would
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Run { args } => run::run(&args),
         Command::Test { filter, args } => suite::run(filter.as_deref(), &args),
         Command::Lint => lint::run(),
+        Command::Bench(options) => bench::run(&options),
         Command::Vm(options) => vm::run(&options),
         Command::Fresh { dir, keep } => fresh::run(dir, keep),
     };
