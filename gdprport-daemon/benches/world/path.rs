@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gdprport_common::{ExecRecord, FlowRecord, TaskIdentity};
 use gdprport_daemon::app::account::Books;
-use gdprport_daemon::app::context::Judge;
+use gdprport_daemon::app::context::{Judge, Verdicts};
 use gdprport_daemon::app::publish::Publisher;
 use gdprport_daemon::core::decode::decode;
 use gdprport_daemon::core::event::{Agent, Host, Stamper};
@@ -159,6 +159,7 @@ struct Way {
     publisher: Publisher,
     books: Books,
     clock: BootClock,
+    verdicts: Verdicts,
     changes: Vec<Change>,
 }
 
@@ -179,6 +180,7 @@ impl Way {
             publisher,
             books: Books::default(),
             clock: BootClock::booted_at("2026-11-23T11:20:00Z".parse().expect("a time")),
+            verdicts: Verdicts::default(),
             changes: Vec::new(),
         }
     }
@@ -195,6 +197,7 @@ impl Way {
             tasks: &NoMaps,
             policy: &self.policy,
             names: &self.names,
+            verdicts: &mut self.verdicts,
             now,
         };
         self.table.ingest(&record, &mut judge, &mut self.changes);
@@ -202,7 +205,7 @@ impl Way {
             let port = self.publisher.port_of(&change.flow, &self.policy, &self.names);
             let Some(port) = port else { continue };
             self.books.port(port.port.number, &port.port.name).flow(&change);
-            self.publisher.flow(change, &port, &self.clock, now);
+            self.publisher.flow(change, port, &self.clock, now);
         }
     }
 

@@ -30,7 +30,8 @@ pub fn segments(capture: &str) -> Vec<Segment> {
     let mut segments = Vec::new();
     for line in capture.lines().filter(|line| !line.starts_with('#')) {
         let (side, digits) = line.split_once(' ').expect("a side and bytes");
-        let byte = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).expect("digits"), 16).expect("digits");
+        let byte =
+            |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).expect("digits"), 16).expect("digits");
         let bytes: Vec<u8> = digits.as_bytes().chunks_exact(2).map(byte).collect();
         let from = if side == "C" { Side::Client } else { Side::Server };
         let (offset, count) = &mut sent[usize::from(from == Side::Server)];

@@ -22,7 +22,8 @@ pub const SERVER: Owner = Owner { tgid: 812, exec_id: 5, cgroup_id: 61, comm: b"
 /// The client: connects.
 pub const CLIENT: Owner = Owner { tgid: 4_711, exec_id: 6, cgroup_id: 62, comm: b"orders-api\0\0\0\0\0\0" };
 /// One that no rule allows.
-pub const STRANGER: Owner = Owner { tgid: 4_712, exec_id: 7, cgroup_id: 63, comm: b"bash\0\0\0\0\0\0\0\0\0\0\0\0" };
+pub const STRANGER: Owner =
+    Owner { tgid: 4_712, exec_id: 7, cgroup_id: 63, comm: b"bash\0\0\0\0\0\0\0\0\0\0\0\0" };
 
 /// One end of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -37,11 +38,9 @@ pub struct End {
 /// Both ends of connection `number`: the client's, then the server's.
 pub fn ends(number: u64, client: Owner) -> [End; 2] {
     let port = 32_768 + (number % 28_000) as u16;
-    let end = |cookie, owner, local_port, peer_port, active| End { cookie, owner, local_port, peer_port, active };
-    [
-        end(2 * number + 4_096, client, port, PORT, true),
-        end(2 * number + 4_097, SERVER, PORT, port, false),
-    ]
+    let end =
+        |cookie, owner, local_port, peer_port, active| End { cookie, owner, local_port, peer_port, active };
+    [end(2 * number + 4_096, client, port, PORT, true), end(2 * number + 4_097, SERVER, PORT, port, false)]
 }
 
 /// When connection `number` begins, nanoseconds of `CLOCK_BOOTTIME`: one every 50 µs.
@@ -98,13 +97,8 @@ impl End {
 
     /// It is closed; the client closes first.
     pub fn closed(&self, time_ns: u64, since_ns: u64) -> FlowRecord {
-        let tail = CloseTail {
-            bytes_acked: 1_840,
-            bytes_received: 412,
-            srtt_us_x8: 240,
-            retransmits: 0,
-            since_ns,
-        };
+        let tail =
+            CloseTail { bytes_acked: 1_840, bytes_received: 412, srtt_us_x8: 240, retransmits: 0, since_ns };
         let role = if self.active { SocketRole::Connected } else { SocketRole::Accepted };
         let mut record = self.record(RecordKind::Closed, role, time_ns, FlowTail::close(tail));
         record.old_state = if self.active { 5 } else { 9 };

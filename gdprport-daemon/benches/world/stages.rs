@@ -8,7 +8,7 @@ use std::sync::Arc;
 use gdprport_daemon::core::community_id::CommunityId;
 use gdprport_daemon::core::decode::{self, Record};
 use gdprport_daemon::core::event::{
-    Body, Cookie, Encoder, Flow as FlowObject, FlowEvent, Peer, PolicyRef, Port,
+    Cookie, Encoder, Flow as FlowObject, FlowEvent, FlowKind, Peer, PolicyRef, Port,
 };
 use gdprport_daemon::core::flow::{Context, Flow, Limits, Table};
 use gdprport_daemon::core::identity::OwnerRef;
@@ -16,13 +16,14 @@ use gdprport_daemon::core::model::{Direction, Endpoint, Outcome, Process};
 use gdprport_daemon::core::policy::{Facts, Names, Source, compile};
 use gdprport_daemon::core::posture::{Protocol, Tracker};
 use gdprport_daemon::core::verdict::Verdict;
+use gdprport_daemon::host::sockets::{self, PortSet};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use zerocopy::IntoBytes as _;
 
 use super::Item;
 use super::path::{NoMaps, resolver, stamper};
-use super::records::{CLIENT, SERVER, begins, ends};
+use super::records::{CLIENT, PORT, SERVER, begins, ends};
 
 fn now() -> Timestamp {
     "2026-11-23T13:20:00.123456789Z".parse().expect("a time")
@@ -69,7 +70,7 @@ pub fn identity() -> Item {
 /// Knows two processes and allows both.
 struct Known {
     processes: [Arc<Process>; 2],
-    rule: Arc<str>,
+    verdict: Arc<Verdict>,
 }
 
 impl Context for Known {
@@ -77,17 +78,25 @@ impl Context for Known {
         Some(Arc::clone(&self.processes[usize::from(owner.tgid == SERVER.tgid)]))
     }
 
-    fn judge(&mut self, _: &Facts<'_>) -> Verdict {
-        Verdict::Declared { rule: Arc::clone(&self.rule) }
+    fn judge(&mut self, _: &Flow) -> Arc<Verdict> {
+        Arc::clone(&self.verdict)
     }
 
-    fn tracker(&self, _: &Flow) -> Tracker {
+    fn weighs_posture(&self, _: &Facts<'_>) -> bool {
+        false
+    }
+
+    fn tracker(&self, _: &Facts<'_>) -> Tracker {
         Tracker::new(Protocol::by_id("postgresql"))
     }
 
     fn is_watched(&self, _: u16) -> bool {
         true
     }
+}
+
+fn declared() -> Arc<Verdict> {
+    Arc::new(Verdict::Declared { rule: "orders-api".into() })
 }
 
 fn processes() -> [Arc<Process>; 2] {
@@ -100,7 +109,7 @@ fn processes() -> [Arc<Process>; 2] {
 /// One item: both ends of a connection, from their opening to their end.
 pub fn flow() -> Item {
     let mut table = Table::new(Limits::default());
-    let mut known = Known { processes: processes(), rule: "orders-api".into() };
+    let mut known = Known { processes: processes(), verdict: declared() };
     let mut out = Vec::new();
     Box::new(move |number| {
         let since = begins(number);
@@ -177,9 +186,10 @@ fn split(text: &str) -> Vec<String> {
 /// One item: a `flow.close`, stamped and as a line of JSON.
 pub fn event() -> Item {
     let [client, server] = processes();
-    let port = Arc::new(Port { name: "customers-db".into(), number: 5432, protocol: Some("postgresql".into()) });
+    let port =
+        Arc::new(Port { name: "customers-db".into(), number: 5432, protocol: Some("postgresql".into()) });
     let policy = Some(PolicyRef { digest: "sha256:".to_owned().repeat(10).into() });
-    let verdict = Arc::new(Verdict::Declared { rule: "orders-api".into() });
+    let verdict = declared();
     let mut stamper = stamper();
     let mut encoder = Encoder::default();
     let mut line = Vec::new();
@@ -210,12 +220,46 @@ pub fn event() -> Item {
             policy: policy.clone(),
         };
         line.clear();
-        encoder.native(&stamper.stamp(now, Body::FlowClose(Box::new(event))), &mut line);
+        encoder.flow(stamper.head(now), FlowKind::Close, &event, &mut line);
         black_box(&line);
     })
 }
 
-/// One item: a socket of the host's list, as the kernel writes it.
+/// One item: a socket of the host's list, as the kernel writes it; every other one is on the watched port.
 pub fn snapshot() -> Item {
-    Box::new(|_| {})
+    let datagrams = [PORT, PORT + 1].map(diag_message);
+    let wanted: PortSet = [PORT].into_iter().collect();
+    let mut found = Vec::new();
+    Box::new(move |number| {
+        let datagram = &datagrams[number as usize % 2];
+        let ports = |local, peer, _| wanted.contains(local) || wanted.contains(peer);
+        black_box(sockets::answers(black_box(datagram), ports, |_| true, &mut found)).expect("a list");
+        found.clear();
+    })
+}
+
+/// A `struct inet_diag_msg` with a `struct tcp_info`, in its netlink message.
+fn diag_message(port: u16) -> Vec<u8> {
+    const INFO: usize = 232;
+    let mut message = Vec::new();
+    let length = 16 + 72 + 4 + INFO;
+    message.extend((length as u32).to_ne_bytes());
+    message.extend(20_u16.to_ne_bytes());
+    message.extend([0; 10]);
+    message.extend([2, 1, 0, 0]);
+    message.extend(port.to_be_bytes());
+    message.extend(40_000_u16.to_be_bytes());
+    for address in [[10, 0, 2, 15], [10, 0, 2, 7]] {
+        message.extend(address);
+        message.extend([0; 12]);
+    }
+    message.extend([0; 4]);
+    message.extend(77_u64.to_ne_bytes());
+    message.extend([0; 12]);
+    message.extend(1_001_u32.to_ne_bytes());
+    message.extend(4_242_u32.to_ne_bytes());
+    message.extend((4 + INFO as u16).to_ne_bytes());
+    message.extend(2_u16.to_ne_bytes());
+    message.extend([1; INFO]);
+    message
 }

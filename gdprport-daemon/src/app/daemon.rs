@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::account::{Books, LossWatch, UNDECODABLE, kernel_counts};
-use super::context::Judge;
+use super::context::{Judge, Verdicts};
 use super::files::{Loaded, PolicyFiles};
 use super::listeners::Listeners;
 use super::names::Refresher;
@@ -56,6 +56,7 @@ pub struct Daemon {
     pub(super) losses: LossWatch,
     pub(super) in_force: InForce,
     pub(super) names: Names,
+    pub(super) verdicts: Verdicts,
     pub(super) changes: Vec<Change>,
     /// Ends seen while the host's sockets are being listed: what the list still shows of them is old.
     pub(super) ended: Option<HashSet<u64>>,
@@ -123,6 +124,7 @@ impl Daemon {
                 last_reload: None,
             },
             names: Names::default(),
+            verdicts: Verdicts::default(),
             changes: Vec::new(),
             ended: None,
             must_reconcile: false,
@@ -192,6 +194,7 @@ impl Daemon {
             tasks: &self.probes,
             policy: &self.in_force.policy,
             names: &self.names,
+            verdicts: &mut self.verdicts,
             now,
         }
     }
@@ -213,6 +216,7 @@ impl Daemon {
             tasks: &self.probes,
             policy: &self.in_force.policy,
             names: &self.names,
+            verdicts: &mut self.verdicts,
             now,
         };
         work(&mut self.table, &mut judge, &mut self.changes);
@@ -232,7 +236,7 @@ impl Daemon {
             // A port that is watched no more: its last records come a moment later.
             let Some(port) = port else { continue };
             self.books.port(port.port.number, &port.port.name).flow(&change);
-            self.publisher.flow(change, &port, &self.clock, now);
+            self.publisher.flow(change, port, &self.clock, now);
         }
     }
 

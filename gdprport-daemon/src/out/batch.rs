@@ -1,6 +1,6 @@
 //! Events on their way out together, shared by all sinks.
 
-use crate::core::event::{Encoder, Event};
+use crate::core::event::Event;
 
 /// Lines of NDJSON, each one event, and the events themselves where a sink wants those.
 #[derive(Debug, Default)]
@@ -13,14 +13,24 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Adds an event; returns its line.
-    pub(super) fn add(&mut self, event: Event, encoder: &mut Encoder, keep: bool) -> &[u8] {
-        let begin = self.lines.len();
-        encoder.native(&event, &mut self.lines);
+    /// An empty one with room for as many bytes of lines.
+    pub(super) fn with_room(bytes: usize) -> Self {
+        Self { lines: Vec::with_capacity(bytes), ..Self::default() }
+    }
+
+    /// Adds a line, ended by a line feed.
+    pub(super) fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.lines);
         self.ends.push(self.lines.len());
-        if keep {
-            self.events.push(event);
-        }
+    }
+
+    /// Keeps the event of the line that was added last.
+    pub(super) fn keep(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// What was added since it had so many bytes.
+    pub(super) fn since(&self, begin: usize) -> &[u8] {
         &self.lines[begin..]
     }
 

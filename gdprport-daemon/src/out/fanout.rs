@@ -4,12 +4,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use super::{Batch, Sink, SinkStats};
-use crate::core::event::{Encoder, Event};
+use crate::core::event::{Encoder, Event, FlowEvent, FlowKind, Stamper};
 
 /// A batch that has grown to this is handed to the sinks at once: as much as a pipe holds, and enough for a write to
 /// cost little for each event.
 const FULL: usize = 64 * 1024;
+
+/// Room of a large batch: for the last line too.
+const ROOM: usize = FULL + 4 * 1024;
 
 /// Batches remembered after they were handed out, so that their memory is used again: one waiting in a queue, one
 /// being written, one to spare.
@@ -33,16 +38,44 @@ impl Fanout {
     #[must_use]
     pub fn new(sinks: Vec<Sink>) -> Self {
         let keep = sinks.iter().any(Sink::wants_events);
-        Self { sinks, encoder: Encoder::default(), open: Batch::default(), out: VecDeque::new(), keep }
+        Self { sinks, encoder: Encoder::default(), open: Batch::with_room(ROOM), out: VecDeque::new(), keep }
     }
 
     /// Takes an event for every sink, and returns its line for whoever else wants it. It is handed to the sinks with
     /// the next [`deliver`](Self::deliver), or before, once there is much.
     pub fn publish(&mut self, event: Event) -> &[u8] {
+        self.make_room();
+        let begin = self.open.bytes();
+        let encoder = &mut self.encoder;
+        self.open.add(|lines| encoder.native(&event, lines));
+        if self.keep {
+            self.open.keep(event);
+        }
+        self.open.since(begin)
+    }
+
+    /// The same for what is known of a flow, without an [`Event`] made of it unless a sink wants that.
+    pub fn publish_flow(
+        &mut self,
+        stamper: &mut Stamper,
+        now: Timestamp,
+        kind: FlowKind,
+        flow: &FlowEvent,
+    ) -> &[u8] {
+        if self.keep {
+            return self.publish(stamper.stamp(now, kind.body(flow.clone())));
+        }
+        self.make_room();
+        let begin = self.open.bytes();
+        let encoder = &mut self.encoder;
+        self.open.add(|lines| encoder.flow(stamper.head(now), kind, flow, lines));
+        self.open.since(begin)
+    }
+
+    fn make_room(&mut self) {
         if self.open.bytes() >= FULL {
             self.deliver();
         }
-        self.open.add(event, &mut self.encoder, self.keep)
     }
 
     /// Hands what was published to every sink. Returns at once: a sink that has no room for an event counts it as
@@ -70,7 +103,7 @@ impl Fanout {
     /// An empty batch, with the memory of one that every sink is done with, if there is one.
     fn spare(&mut self) -> Batch {
         let oldest = if self.out.len() >= SPARE { self.out.pop_front() } else { None };
-        let mut batch = oldest.and_then(Arc::into_inner).unwrap_or_default();
+        let mut batch = oldest.and_then(Arc::into_inner).unwrap_or_else(|| Batch::with_room(ROOM));
         batch.clear();
         batch
     }

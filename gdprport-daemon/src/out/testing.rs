@@ -24,7 +24,8 @@ pub(super) fn together(count: usize) -> Arc<Batch> {
 pub(super) fn batch(events: impl IntoIterator<Item = Event>) -> Arc<Batch> {
     let (mut batch, mut encoder) = (Batch::default(), Encoder::default());
     for event in events {
-        batch.add(event, &mut encoder, true);
+        batch.add(|lines| encoder.native(&event, lines));
+        batch.keep(event);
     }
     Arc::new(batch)
 }

@@ -3,6 +3,10 @@
 //! Belongs here: what the command line says and which part does it. Times are measured here and nowhere else; a
 //! test never depends on one.
 
+mod baseline;
+mod check;
+mod check_kernel;
+
 use anyhow::Result;
 
 /// What `cargo xtask bench` was told.
@@ -18,6 +22,8 @@ pub struct Options {
 /// A part of the bench that is run by itself.
 #[derive(Debug, clap::Subcommand)]
 enum Part {
+    /// Instructions that each stage takes, against the checked-in baseline
+    Check(check::Options),
     /// Many ports, rules, flows and connections: what grows with them, and what gives way first
     Scale,
 }
@@ -49,6 +55,7 @@ struct Budgets {
 pub fn run(options: &Options) -> Result<()> {
     match &options.part {
         None => anyhow::bail!("the budgets are not measured yet: {:?}", options.budgets),
+        Some(Part::Check(options)) => check::run(options),
         Some(Part::Scale) => anyhow::bail!("scale is not measured yet"),
     }
 }

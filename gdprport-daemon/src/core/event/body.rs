@@ -213,6 +213,59 @@ impl fmt::Display for Kind {
     }
 }
 
+/// The kinds that tell of a single flow what is known of it, and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlowKind {
+    /// `flow.open`
+    Open,
+    /// `flow.fail`
+    Fail,
+    /// `flow.close`
+    Close,
+    /// `flow.update`
+    Update,
+    /// `flow.posture`
+    Posture,
+    /// `violation` of a flow.
+    Violation,
+}
+
+impl FlowKind {
+    /// Which kind it is among all.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Open => Kind::FlowOpen,
+            Self::Fail => Kind::FlowFail,
+            Self::Close => Kind::FlowClose,
+            Self::Update => Kind::FlowUpdate,
+            Self::Posture => Kind::FlowPosture,
+            Self::Violation => Kind::Violation,
+        }
+    }
+
+    /// A body of this kind.
+    #[must_use]
+    pub fn body(self, flow: FlowEvent) -> Body {
+        match self {
+            Self::Open => Body::FlowOpen(Box::new(flow)),
+            Self::Fail => Body::FlowFail(Box::new(flow)),
+            Self::Close => Body::FlowClose(Box::new(flow)),
+            Self::Update => Body::FlowUpdate(Box::new(flow)),
+            Self::Posture => Body::FlowPosture(Box::new(flow)),
+            Self::Violation => Body::Violation(Box::new(Violation::Flow(flow))),
+        }
+    }
+}
+
+impl FlowEvent {
+    /// How much an event about it matters, as [`Body::severity`] says.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        judge(&self.verdict, self.policy.is_none())
+    }
+}
+
 impl Body {
     /// The flow and what is known of it, for the kinds that are about one.
     #[must_use]

@@ -9,8 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::core::verdict::{Nearest, Reason, Verdict};
 
+/// A verdict as it is written.
 #[derive(Serialize)]
-struct Out<'a> {
+pub(super) struct Out<'a> {
     outcome: &'static str,
     reasons: &'a [Reason],
     rule: Option<&'a str>,
@@ -46,13 +47,18 @@ enum WireOutcome {
 }
 
 pub(super) fn serialize<S: Serializer>(verdict: &Verdict, serializer: S) -> Result<S::Ok, S::Error> {
-    let (rule, nearest, missing) = match verdict {
-        Verdict::Declared { rule } => (Some(&**rule), None, &[][..]),
-        Verdict::Violation { nearest, .. } => (None, nearest.as_ref(), &[][..]),
-        Verdict::Undecided { missing, nearest } => (None, nearest.as_ref(), &missing[..]),
-    };
-    Out { outcome: verdict.outcome(), reasons: verdict.reasons(), rule, nearest, missing }
-        .serialize(serializer)
+    Out::from(verdict).serialize(serializer)
+}
+
+impl<'a> From<&'a Verdict> for Out<'a> {
+    fn from(verdict: &'a Verdict) -> Self {
+        let (rule, nearest, missing) = match verdict {
+            Verdict::Declared { rule } => (Some(&**rule), None, &[][..]),
+            Verdict::Violation { nearest, .. } => (None, nearest.as_ref(), &[][..]),
+            Verdict::Undecided { missing, nearest } => (None, nearest.as_ref(), &missing[..]),
+        };
+        Out { outcome: verdict.outcome(), reasons: verdict.reasons(), rule, nearest, missing }
+    }
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>, T: From<Verdict>>(

@@ -9,14 +9,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::memo::{Memo, json};
 use super::native;
 use crate::core::event::{
-    Agent, Body, Event, Flow, FlowEvent, Host, PolicyRef, Port, Violation, time, wire_verdict,
+    Agent, Body, Event, Flow, FlowEvent, FlowKind, Head, Host, PolicyRef, Port, Violation, time, wire_verdict,
 };
-use crate::core::model::Process;
+use crate::core::model::{Posture, Process};
 use crate::core::verdict::Verdict;
 
 /// Processes whose JSON is remembered: those of a busy server and its clients; about 800 bytes each.
@@ -25,6 +24,13 @@ const PROCESSES: usize = 256;
 /// Ports whose JSON is remembered; about 100 bytes each.
 const PORTS: usize = 64;
 
+/// Verdicts whose JSON is remembered: a rule's is shared by the flows of a moment, a violation's by the events of its
+/// flow; some 300 bytes each.
+const VERDICTS: usize = 256;
+
+/// Postures whose JSON is remembered: each is a flow's own and stands in two or three of its events; some 300 bytes.
+const POSTURES: usize = 256;
+
 /// Room for most lines of a flow: 1.1 to 1.6 KB.
 const LINE: usize = 2_048;
 
@@ -32,9 +38,11 @@ const LINE: usize = 2_048;
 #[derive(Debug)]
 pub struct Encoder {
     origin: Option<Origin>,
-    policy: Option<(PolicyRef, Box<[u8]>)>,
+    policy: Option<(PolicyRef, Vec<u8>)>,
     ports: Memo<Port>,
     processes: Memo<Process>,
+    postures: Memo<Posture>,
+    verdicts: Memo<Verdict>,
     now: Second,
     opened: Second,
 }
@@ -52,8 +60,10 @@ impl Default for Encoder {
         Self {
             origin: None,
             policy: None,
-            ports: Memo::new(PORTS),
-            processes: Memo::new(PROCESSES),
+            ports: Memo::new(PORTS, json),
+            processes: Memo::new(PROCESSES, json),
+            postures: Memo::new(POSTURES, json),
+            verdicts: Memo::new(VERDICTS, |verdict, to| json(&wire_verdict::Out::from(verdict), to)),
             now: Second::default(),
             opened: Second::default(),
         }
@@ -64,36 +74,37 @@ impl Encoder {
     /// Appends the event as [`native`] does.
     pub fn native(&mut self, event: &Event, line: &mut Vec<u8>) {
         match &event.body {
-            Body::FlowOpen(flow)
-            | Body::FlowFail(flow)
-            | Body::FlowClose(flow)
-            | Body::FlowUpdate(flow)
-            | Body::FlowPosture(flow) => self.line(event, flow, line),
+            Body::FlowOpen(flow) => self.flow(head(event), FlowKind::Open, flow, line),
+            Body::FlowFail(flow) => self.flow(head(event), FlowKind::Fail, flow, line),
+            Body::FlowClose(flow) => self.flow(head(event), FlowKind::Close, flow, line),
+            Body::FlowUpdate(flow) => self.flow(head(event), FlowKind::Update, flow, line),
+            Body::FlowPosture(flow) => self.flow(head(event), FlowKind::Posture, flow, line),
             Body::Violation(violation) => match &**violation {
-                Violation::Flow(flow) => self.line(event, flow, line),
+                Violation::Flow(flow) => self.flow(head(event), FlowKind::Violation, flow, line),
                 Violation::Listener(_) => native(event, line),
             },
             _ => native(event, line),
         }
     }
 
-    fn line(&mut self, event: &Event, about: &FlowEvent, line: &mut Vec<u8>) {
+    /// Appends an event about a flow as [`native`] appends an [`Event`] with this head and body.
+    pub fn flow(&mut self, head: Head<'_>, kind: FlowKind, about: &FlowEvent, line: &mut Vec<u8>) {
         line.reserve(LINE);
         line.extend_from_slice(br#"{"schema":"gdprport.event/1","id":""#);
-        line.extend_from_slice(event.id.hyphenated().encode_lower(&mut [0; 36]).as_bytes());
+        line.extend_from_slice(head.id.hyphenated().encode_lower(&mut [0; 36]).as_bytes());
         line.extend_from_slice(br#"","seq":"#);
-        number(event.seq, line);
+        number(head.seq, line);
         line.extend_from_slice(br#","time":"#);
-        self.now.write(event.time, line);
+        self.now.write(head.time, line);
         line.extend_from_slice(br#","kind":""#);
-        line.extend_from_slice(event.body.kind().as_str().as_bytes());
+        line.extend_from_slice(kind.kind().as_str().as_bytes());
         line.extend_from_slice(br#"","severity":""#);
-        line.extend_from_slice(event.severity().as_str().as_bytes());
+        line.extend_from_slice(about.severity().as_str().as_bytes());
         line.push(b'"');
-        self.origin(event, line);
+        self.origin(head, line);
         line.extend_from_slice(br#","port":"#);
         line.extend_from_slice(self.ports.json(&about.port));
-        self.flow(&about.flow, line);
+        self.connection(&about.flow, line);
         line.extend_from_slice(br#","process":"#);
         match &about.process {
             Some(process) => line.extend_from_slice(self.processes.json(process)),
@@ -105,28 +116,28 @@ impl Encoder {
         }
         if let Some(posture) = &about.posture {
             line.extend_from_slice(br#","posture":"#);
-            value(posture, line);
+            line.extend_from_slice(self.postures.json(posture));
         }
         line.extend_from_slice(br#","verdict":"#);
-        verdict(&about.verdict, line);
+        line.extend_from_slice(self.verdicts.json(&about.verdict));
         line.extend_from_slice(br#","policy":"#);
         self.policy(about.policy.as_ref(), line);
         line.extend_from_slice(b"}\n");
     }
 
-    fn origin(&mut self, event: &Event, line: &mut Vec<u8>) {
+    fn origin(&mut self, head: Head<'_>, line: &mut Vec<u8>) {
         let known = self.origin.as_ref().is_some_and(|known| {
-            Arc::ptr_eq(&known.host, &event.host) && Arc::ptr_eq(&known.agent, &event.agent)
+            Arc::ptr_eq(&known.host, head.host) && Arc::ptr_eq(&known.agent, head.agent)
         });
         if !known {
             self.origin = None;
         }
         let origin = self.origin.get_or_insert_with(|| {
             let mut text = br#","host":"#.to_vec();
-            value(&event.host, &mut text);
+            json(head.host, &mut text);
             text.extend_from_slice(br#","agent":"#);
-            value(&event.agent, &mut text);
-            Origin { host: Arc::clone(&event.host), agent: Arc::clone(&event.agent), json: text }
+            json(head.agent, &mut text);
+            Origin { host: Arc::clone(head.host), agent: Arc::clone(head.agent), json: text }
         });
         line.extend_from_slice(&origin.json);
     }
@@ -136,11 +147,15 @@ impl Encoder {
         if !self.policy.as_ref().is_some_and(|(known, _)| Arc::ptr_eq(&known.digest, &policy.digest)) {
             self.policy = None;
         }
-        let (_, json) = self.policy.get_or_insert_with(|| (policy.clone(), json(policy)));
-        line.extend_from_slice(json);
+        let (_, text) = self.policy.get_or_insert_with(|| {
+            let mut text = Vec::new();
+            json(policy, &mut text);
+            (policy.clone(), text)
+        });
+        line.extend_from_slice(text);
     }
 
-    fn flow(&mut self, flow: &Flow, line: &mut Vec<u8>) {
+    fn connection(&mut self, flow: &Flow, line: &mut Vec<u8>) {
         line.extend_from_slice(br#","flow":{"id":""#);
         flow.id.append(line);
         line.extend_from_slice(br#"","cookie":""#);
@@ -157,7 +172,7 @@ impl Encoder {
         number(flow.peer.port.into(), line);
         if let Some(name) = &flow.peer.name {
             line.extend_from_slice(br#","name":"#);
-            value(name, line);
+            json(name, line);
         }
         line.extend_from_slice(br#"},"opened":"#);
         match flow.opened {
@@ -183,49 +198,42 @@ impl Encoder {
     }
 }
 
-fn verdict(verdict: &Verdict, line: &mut Vec<u8>) {
-    if let Verdict::Declared { rule } = verdict {
-        line.extend_from_slice(br#"{"outcome":"declared","reasons":[],"rule":"#);
-        value(rule, line);
-        line.extend_from_slice(br#","nearest":null}"#);
-    } else {
-        wire_verdict::serialize(verdict, &mut serde_json::Serializer::new(line))
-            .expect("writing to memory cannot fail and every key is a string");
-    }
-}
-
-/// Appends any value as serde writes it.
-fn value(value: &(impl Serialize + ?Sized), line: &mut Vec<u8>) {
-    serde_json::to_writer(line, value).expect("writing to memory cannot fail and every key is a string");
+fn head(event: &Event) -> Head<'_> {
+    Head { id: event.id, seq: event.seq, time: event.time, host: &event.host, agent: &event.agent }
 }
 
 fn number(number: u64, line: &mut Vec<u8>) {
-    value(&number, line);
+    json(&number, line);
 }
 
 fn hexadecimal(number: u64, line: &mut Vec<u8>) {
-    let digits = (64 - number.leading_zeros()).div_ceil(4).max(1);
-    for digit in (0..digits).rev() {
-        line.push(b"0123456789abcdef"[(number >> (4 * digit)) as usize & 15]);
+    let (mut text, mut begin, mut rest) = ([b'0'; 16], 15, number);
+    while rest > 15 {
+        text[begin] = b"0123456789abcdef"[rest as usize & 15];
+        rest >>= 4;
+        begin -= 1;
     }
+    text[begin] = b"0123456789abcdef"[rest as usize];
+    line.extend_from_slice(&text[begin..]);
 }
 
 fn address(ip: IpAddr, line: &mut Vec<u8>) {
     match ip {
         IpAddr::V4(ip) => {
-            let [a, b, c, d] = ip.octets();
-            for (octet, behind) in [(a, true), (b, true), (c, true), (d, false)] {
+            let (mut text, mut end) = ([b'.'; 16], 0);
+            for octet in ip.octets() {
                 if octet >= 100 {
-                    line.push(b'0' + octet / 100);
+                    text[end] = b'0' + octet / 100;
+                    end += 1;
                 }
                 if octet >= 10 {
-                    line.push(b'0' + octet / 10 % 10);
+                    text[end] = b'0' + octet / 10 % 10;
+                    end += 1;
                 }
-                line.push(b'0' + octet % 10);
-                if behind {
-                    line.push(b'.');
-                }
+                text[end] = b'0' + octet % 10;
+                end += 2;
             }
+            line.extend_from_slice(&text[..end - 1]);
         }
         IpAddr::V6(ip) => write!(line, "{ip}").expect("writing to memory cannot fail"),
     }
@@ -245,12 +253,12 @@ impl Second {
         let (second, nanosecond) = (time.as_second(), time.subsec_nanosecond());
         let Ok(mut micros) = u32::try_from(nanosecond / 1_000) else {
             // Before 1970 the fraction counts the other way.
-            return value(&time::Micros(time), line);
+            return json(&time::Micros(time), line);
         };
         if second != self.second || self.text.is_empty() {
             self.second = second;
             self.text.clear();
-            value(&time::Micros(time), &mut self.text);
+            json(&time::Micros(time), &mut self.text);
             // `123456Z` and a quote stand behind the point.
             self.text.truncate(self.text.len() - 8);
         }

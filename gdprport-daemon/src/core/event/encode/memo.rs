@@ -8,14 +8,22 @@ use serde::Serialize;
 /// one can take its place in memory; a slot that two values want is the last one's.
 #[derive(Debug)]
 pub(super) struct Memo<T> {
-    slots: Box<[Option<(Arc<T>, Box<[u8]>)>]>,
+    slots: Box<[Slot<T>]>,
+    write: fn(&T, &mut Vec<u8>),
 }
 
-impl<T: Serialize> Memo<T> {
-    /// Room for as many values; a power of two.
-    pub(super) fn new(slots: usize) -> Self {
+#[derive(Debug)]
+struct Slot<T> {
+    value: Option<Arc<T>>,
+    /// Its memory is used again for the next value.
+    json: Vec<u8>,
+}
+
+impl<T> Memo<T> {
+    /// Room for as many values, a power of two, written by `write`.
+    pub(super) fn new(slots: usize, write: fn(&T, &mut Vec<u8>)) -> Self {
         assert!(slots.is_power_of_two(), "so that the hash fits");
-        Self { slots: (0..slots).map(|_| None).collect() }
+        Self { slots: (0..slots).map(|_| Slot { value: None, json: Vec::new() }).collect(), write }
     }
 
     /// The JSON of a value.
@@ -24,15 +32,16 @@ impl<T: Serialize> Memo<T> {
         let hash = (Arc::as_ptr(value).addr() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let slot = (hash >> 32) as usize & (self.slots.len() - 1);
         let slot = &mut self.slots[slot];
-        if !slot.as_ref().is_some_and(|(known, _)| Arc::ptr_eq(known, value)) {
-            *slot = None;
+        if !slot.value.as_ref().is_some_and(|known| Arc::ptr_eq(known, value)) {
+            slot.json.clear();
+            (self.write)(value, &mut slot.json);
+            slot.value = Some(Arc::clone(value));
         }
-        let (_, json) = slot.get_or_insert_with(|| (Arc::clone(value), json(&**value)));
-        json
+        &slot.json
     }
 }
 
-/// A value as JSON.
-pub(super) fn json(value: &impl Serialize) -> Box<[u8]> {
-    serde_json::to_vec(value).expect("every key is a string").into()
+/// Appends any value as serde writes it.
+pub(super) fn json(value: &(impl Serialize + ?Sized), to: &mut Vec<u8>) {
+    serde_json::to_writer(to, value).expect("writing to memory cannot fail and every key is a string");
 }
