@@ -16,6 +16,10 @@ const FULL: usize = 64 * 1024;
 /// Room of a large batch: for the last line too.
 const ROOM: usize = FULL + 4 * 1024;
 
+/// A batch that has grown to this is handed over with its memory; a smaller one is copied into memory of its size, so
+/// that events that wait in a queue hold at most half as much again as they need.
+const LARGE: usize = FULL / 4 * 3;
+
 /// Batches remembered after they were handed out, so that their memory is used again: one waiting in a queue, one
 /// being written, one to spare.
 const SPARE: usize = 3;
@@ -84,8 +88,7 @@ impl Fanout {
         if self.open.is_empty() {
             return;
         }
-        // What waits in a queue must not hold a large batch's memory for a few events.
-        let batch = if self.open.bytes() < FULL / 2 {
+        let batch = if self.open.bytes() < LARGE {
             self.open.take_small()
         } else {
             let spare = self.spare();
@@ -95,7 +98,7 @@ impl Fanout {
         for sink in &self.sinks {
             sink.push(&batch);
         }
-        if batch.bytes() >= FULL / 2 {
+        if batch.bytes() >= LARGE {
             self.out.push_back(batch);
         }
     }

@@ -10,7 +10,8 @@ use super::queue::{Queue, Report, Work};
 use super::{Batch, SinkError, SinkStats};
 
 /// Events a sink holds while its destination does not take them: a burst of 8,000 connections with both ends
-/// on this host. At 1.1 to 1.6 KB each a stuck sink costs at most 52 MB; all sinks share them.
+/// on this host. At 1.1 to 1.6 KB each, in batches that all sinks share, stuck sinks cost 52 MB, at
+/// most 75 MB.
 pub const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(32_768).expect("not zero");
 
 /// A place where events are written to. Called only on the sink's own thread: it may block.
