@@ -22,6 +22,7 @@ use crate::core::event::{Body, ByReason, Coverage, CoverageEvent, Gap};
 use crate::core::flow::{Change, Table};
 use crate::core::policy::{Names, Policy};
 use crate::host::clock::{BootClock, HostId, boottime_ns};
+use crate::host::memory::give_back;
 use crate::host::probes::{LoadError, Probes};
 use crate::host::process::Resolver;
 
@@ -281,6 +282,8 @@ impl Daemon {
         self.publisher.deliver();
         let coverage = self.coverage(gaps, now, self.kernel_counters().as_ref());
         self.last_coverage = now;
+        // As often as this is said, memory of a burst that has passed is given back.
+        give_back();
         self.publisher.send(Body::Coverage(Box::new(CoverageEvent { port: None, coverage })), now);
     }
 

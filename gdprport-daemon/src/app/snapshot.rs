@@ -18,6 +18,7 @@ use crate::core::identity::OwnerRef;
 use crate::core::model::Direction;
 use crate::host::clock::boottime_ns;
 use crate::host::farewell::{Farewell, Wanted};
+use crate::host::memory::give_back;
 use crate::host::process::Resolver;
 use crate::host::snapshot::{FoundSocket, Holder, Snapshot, snapshot};
 use crate::host::sockets::{self, PortSet, TcpCounts};
@@ -85,7 +86,11 @@ impl Daemon {
     /// Takes a listing in. All records from before its end must have been taken in already.
     pub fn survey(&mut self, survey: Survey, before: &mut Before, now: Timestamp) {
         match survey {
-            Survey::Whole(found, began_ns) => self.whole(*found, began_ns, before, now),
+            Survey::Whole(found, began_ns) => {
+                self.whole(*found, began_ns, before, now);
+                // Starting has needed much that is free again.
+                give_back();
+            }
             Survey::Known(known) => self.known(&known, now),
             Survey::Farewells(heard) => self.farewells(&heard, now),
         }

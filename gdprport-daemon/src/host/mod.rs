@@ -8,6 +8,7 @@ pub mod cgroup;
 pub mod clock;
 pub mod farewell;
 mod file;
+pub mod memory;
 mod names;
 pub mod netns;
 mod pid;
