@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::account::{Books, LossWatch, UNDECODABLE, kernel_counts};
-use super::context::Judge;
+use super::context::{Judge, Verdicts};
 use super::files::{Loaded, PolicyFiles};
 use super::handover::Written;
 use super::listeners::Listeners;
@@ -24,6 +24,7 @@ use crate::core::event::{Body, ByReason, Coverage, CoverageEvent, Gap};
 use crate::core::flow::{Change, Table};
 use crate::core::policy::{Names, Policy};
 use crate::host::clock::{BootClock, HostId, boottime_ns};
+use crate::host::memory::give_back;
 use crate::host::probes::{Legacy, LoadError, Previous, Probes};
 use crate::host::process::Resolver;
 
@@ -60,6 +61,7 @@ pub struct Daemon {
     pub(super) written: Written,
     pub(super) in_force: InForce,
     pub(super) names: Names,
+    pub(super) verdicts: Verdicts,
     pub(super) changes: Vec<Change>,
     /// Ends seen while the host's sockets are being listed: what the list still shows of them is old.
     pub(super) ended: Option<HashSet<u64>>,
@@ -137,6 +139,7 @@ impl Daemon {
                 last_reload: None,
             },
             names: Names::default(),
+            verdicts: Verdicts::default(),
             changes: Vec::new(),
             ended: None,
             adopting: None,
@@ -207,9 +210,10 @@ impl Daemon {
     pub(super) fn judge(&mut self, now: Timestamp) -> Judge<'_> {
         Judge {
             resolver: &mut self.resolver,
-            probes: &self.probes,
+            tasks: &self.probes,
             policy: &self.in_force.policy,
             names: &self.names,
+            verdicts: &mut self.verdicts,
             now,
         }
     }
@@ -228,9 +232,10 @@ impl Daemon {
     ) {
         let mut judge = Judge {
             resolver: &mut self.resolver,
-            probes: &self.probes,
+            tasks: &self.probes,
             policy: &self.in_force.policy,
             names: &self.names,
+            verdicts: &mut self.verdicts,
             now,
         };
         work(&mut self.table, &mut judge, &mut self.changes);
@@ -250,7 +255,7 @@ impl Daemon {
             // A port that is watched no more: its last records come a moment later.
             let Some(port) = port else { continue };
             self.books.port(port.port.number, &port.port.name).flow(&change);
-            self.publisher.flow(change, &port, &self.clock, now);
+            self.publisher.flow(change, port, &self.clock, now);
         }
     }
 
@@ -295,8 +300,12 @@ impl Daemon {
 
     /// Sends the books since the last time.
     pub fn send_coverage(&mut self, gaps: Vec<Gap>, now: Timestamp) {
+        // What the sinks were given is in their books.
+        self.publisher.deliver();
         let coverage = self.coverage(gaps, now, self.kernel_counters().as_ref());
         self.last_coverage = now;
+        // As often as this is said, memory of a burst that has passed is given back.
+        give_back();
         self.publisher.send(Body::Coverage(Box::new(CoverageEvent { port: None, coverage })), now);
     }
 

@@ -3,10 +3,10 @@
 //! Belongs here: what needs more than one layer. Does not belong here: decisions (`core`), reading the
 //! machine (`host`), writing outward (`out`), the protocol of the control socket (`control`).
 
-mod account;
+pub mod account;
 mod before;
 mod config;
-mod context;
+pub mod context;
 mod daemon;
 mod doctor;
 mod files;
@@ -16,7 +16,7 @@ mod listeners;
 mod names;
 mod notify;
 mod policy;
-mod publish;
+pub mod publish;
 mod run;
 mod signals;
 mod snapshot;

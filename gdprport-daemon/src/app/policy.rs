@@ -17,6 +17,7 @@ impl Daemon {
     /// Takes newly resolved names, and judges anew what hung on them.
     pub fn names_resolved(&mut self, names: Names, now: Timestamp) {
         self.names = names;
+        self.verdicts.clear();
         self.rejudge(now);
     }
 
@@ -40,6 +41,7 @@ impl Daemon {
         let loaded = outcome?;
         let previous: Arc<str> = self.in_force.policy.digest().into();
         self.in_force.policy = loaded.policy;
+        self.verdicts.clear();
         self.in_force.files = loaded.files;
         self.in_force.applied = now;
         let policy = &self.in_force.policy;

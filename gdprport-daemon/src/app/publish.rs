@@ -2,17 +2,16 @@
 //!
 //! Belongs here: the mapping of changes to event bodies, the port's `emit`, the envelope, the followers.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::listeners::Listener;
 use crate::control::handle::Follower;
-use crate::core::community_id::CommunityId;
 use crate::core::emit::{Decision, Emitter, Mode};
 use crate::core::event::{
-    Body, Cookie, Finding, FindingEvent, FindingId, Flow as FlowObject, FlowEvent,
+    Body, Cookie, Finding, FindingEvent, FindingId, Flow as FlowObject, FlowEvent, FlowKind,
     Listener as ListenerObject, ListenerEvent, Peer, PolicyRef, Port, Stamper, Violation,
 };
 use crate::core::flow::{Change, ChangeKind, Flow};
@@ -40,7 +39,8 @@ pub struct Publisher {
     stamper: Stamper,
     emitter: Emitter,
     followers: Vec<Follower>,
-    ports: HashMap<(u16, Arc<str>), Watched>,
+    /// In the order of [`Policy::watched`].
+    ports: Vec<Watched>,
     policy: Option<PolicyRef>,
 }
 
@@ -53,66 +53,66 @@ impl Publisher {
             stamper,
             emitter: Emitter::default(),
             followers: Vec::new(),
-            ports: HashMap::new(),
+            ports: Vec::new(),
             policy: None,
         }
     }
 
     /// Takes over the ports of a policy.
     pub fn apply(&mut self, policy: &Policy) {
-        self.ports =
-            policy.watched().map(|info| ((info.number, Arc::clone(&info.name)), watched(info))).collect();
+        self.ports = policy.watched().map(watched).collect();
         self.policy = reference(policy);
     }
 
     /// The port that a flow belongs to.
     pub fn port_of(&self, flow: &Flow, policy: &Policy, names: &Names) -> Option<Watched> {
         let info = policy.port_of(&flow.facts(), names)?;
-        self.ports.get(&(info.number, Arc::clone(&info.name))).cloned()
+        self.ports.get(info.index).cloned()
     }
 
     /// The port that a listener belongs to.
     pub fn port_numbered(&self, number: u16, policy: &Policy) -> Option<Watched> {
         let info = policy.port(number)?;
-        self.ports.get(&(info.number, Arc::clone(&info.name))).cloned()
+        self.ports.get(info.index).cloned()
     }
 
     /// Sends what happened to a flow, and the violation if it is a new one.
-    pub fn flow(&mut self, change: Change, port: &Watched, clock: &BootClock, now: Timestamp) {
+    pub fn flow(&mut self, change: Change, port: Watched, clock: &BootClock, now: Timestamp) {
         let Change { kind, flow, new_violation, .. } = change;
+        let Watched { port, mode, demands_tls } = port;
         let event = FlowEvent {
-            port: Arc::clone(&port.port),
+            port,
             flow: object(&flow, clock),
             process: flow.process,
             peer_process: flow.peer_process,
-            posture: flow.posture.clone(),
-            verdict: (*flow.verdict).clone(),
+            posture: flow.posture,
+            verdict: flow.verdict,
             policy: self.policy.clone(),
         };
-        // Without a policy nothing is declared, and a violation for every flow would only say so again.
-        let violation = (new_violation && self.policy.is_some()).then(|| event.clone());
-        let finding = if kind == ChangeKind::Closed && port.demands_tls { unproven(&event) } else { None };
-        let body = Box::new(event);
-        let body = match kind {
-            ChangeKind::Opened => Body::FlowOpen(body),
-            ChangeKind::Updated => Body::FlowUpdate(body),
-            ChangeKind::PostureKnown => Body::FlowPosture(body),
-            ChangeKind::Failed => Body::FlowFail(body),
-            ChangeKind::Closed => Body::FlowClose(body),
+        let of = match kind {
+            ChangeKind::Opened => FlowKind::Open,
+            ChangeKind::Updated => FlowKind::Update,
+            ChangeKind::PostureKnown => FlowKind::Posture,
+            ChangeKind::Failed => FlowKind::Fail,
+            ChangeKind::Closed => FlowKind::Close,
         };
-        self.offer(body, port.mode, now);
-        if let Some(event) = violation {
-            self.offer(Body::Violation(Box::new(Violation::Flow(event))), port.mode, now);
+        self.offer(of, &event, mode, now);
+        // Without a policy nothing is declared, and a violation for every flow would only say so again.
+        if new_violation && self.policy.is_some() {
+            self.offer(FlowKind::Violation, &event, mode, now);
         }
-        if let Some(finding) = finding {
-            self.offer(Body::Finding(Box::new(finding)), port.mode, now);
+        if kind == ChangeKind::Closed
+            && demands_tls
+            && let Some(finding) = unproven(event)
+        {
+            self.send(Body::Finding(Box::new(finding)), now);
         }
     }
 
     /// Sends that a listener opened.
     pub fn listener_opened(&mut self, listener: &Listener, port: &Watched, now: Timestamp) {
         let event = self.listener_event(listener, port);
-        self.offer(Body::ListenerOpen(Box::new(event)), port.mode, now);
+        self.send(Body::ListenerOpen(Box::new(event)), now);
         if matches!(listener.verdict, Verdict::Violation { .. }) {
             self.listener_violates(listener, port, now);
         }
@@ -121,14 +121,14 @@ impl Publisher {
     /// Sends that a listener closed.
     pub fn listener_closed(&mut self, listener: &Listener, port: &Watched, now: Timestamp) {
         let event = self.listener_event(listener, port);
-        self.offer(Body::ListenerClose(Box::new(event)), port.mode, now);
+        self.send(Body::ListenerClose(Box::new(event)), now);
     }
 
     /// Sends that a listener that was open violates the policy now.
     pub fn listener_violates(&mut self, listener: &Listener, port: &Watched, now: Timestamp) {
         if self.policy.is_some() {
             let event = self.listener_event(listener, port);
-            self.offer(Body::Violation(Box::new(Violation::Listener(event))), port.mode, now);
+            self.send(Body::Violation(Box::new(Violation::Listener(event))), now);
         }
     }
 
@@ -144,7 +144,8 @@ impl Publisher {
 
     /// Sends an event that is not about a single flow.
     pub fn send(&mut self, body: Body, now: Timestamp) {
-        self.offer(body, Mode::Every, now);
+        self.emitter.pass();
+        self.stamp(body, now);
     }
 
     /// Sends the summaries whose period is over.
@@ -201,38 +202,47 @@ impl Publisher {
         self.policy.clone()
     }
 
-    fn offer(&mut self, body: Body, mode: Mode, now: Timestamp) {
-        match self.emitter.offer(&body, mode, now) {
-            Decision::Pass => self.stamp(body, now),
+    fn offer(&mut self, kind: FlowKind, event: &FlowEvent, mode: Mode, now: Timestamp) {
+        match self.emitter.offer(kind, event, mode, now) {
+            Decision::Pass => {
+                let line = self.fanout.publish_flow(&mut self.stamper, now, kind, event);
+                follow(&mut self.followers, line);
+            }
             Decision::Suppress => {}
         }
     }
 
     fn stamp(&mut self, body: Body, now: Timestamp) {
-        let published = self.fanout.publish(self.stamper.stamp(now, body));
-        if !self.followers.is_empty() {
-            let line = published.native();
-            self.followers.retain_mut(|follower| follower.offer(line));
-        }
+        let line = self.fanout.publish(self.stamper.stamp(now, body));
+        follow(&mut self.followers, line);
+    }
+
+    /// Hands what was published to the sinks: once for all that the loop found to do.
+    pub fn deliver(&mut self) {
+        self.fanout.deliver();
+    }
+}
+
+/// Offers a line to everybody who follows, and forgets who is gone.
+fn follow(followers: &mut Vec<Follower>, line: &[u8]) {
+    if !followers.is_empty() {
+        let line = Bytes::copy_from_slice(line);
+        followers.retain_mut(|follower| follower.offer(&line));
     }
 }
 
 /// What is left to find when a flow has ended whose encryption the policy demands and nobody saw: unknown is
 /// not compliant.
-fn unproven(event: &FlowEvent) -> Option<FindingEvent> {
+fn unproven(event: FlowEvent) -> Option<FindingEvent> {
     let posture = event.posture.as_ref().filter(|posture| match posture.state {
         PostureState::Unknown => true,
         // Upgraded to some TLS: whether to the one demanded was not seen.
         PostureState::StarttlsUpgraded => posture.version.is_none(),
         _ => false,
     })?;
-    matches!(event.verdict, Verdict::Undecided { .. }).then(|| FindingEvent {
-        finding: Finding {
-            id: FindingId::PostureUnknown,
-            detail: format!("the flow ended and how it was encrypted is not known: {}", posture.evidence),
-        },
-        flow: event.clone(),
-    })
+    let detail = format!("the flow ended and how it was encrypted is not known: {}", posture.evidence);
+    let finding = Finding { id: FindingId::PostureUnknown, detail };
+    matches!(*event.verdict, Verdict::Undecided { .. }).then_some(FindingEvent { finding, flow: event })
 }
 
 fn reference(policy: &Policy) -> Option<PolicyRef> {
@@ -260,7 +270,7 @@ fn watched(info: &PortInfo) -> Watched {
 pub fn object(flow: &Flow, clock: &BootClock) -> FlowObject {
     let duration_ns = flow.opened_ns.zip(flow.ended_ns).map(|(from, to)| to.saturating_sub(from));
     FlowObject {
-        id: CommunityId::tcp(flow.local, flow.peer),
+        id: flow.id,
         cookie: Cookie(flow.cookie),
         direction: flow.direction,
         local: flow.local,

@@ -248,7 +248,7 @@ async fn serve(
         }
     };
     notify::stopping();
-    end(daemon, ring, ended_by).await;
+    Box::pin(end(daemon, ring, ended_by)).await;
     let _ = stop_control.send(());
     let _ = tokio::task::spawn_blocking(move || control.join()).await;
     Ok(())
@@ -259,6 +259,7 @@ fn take_records(daemon: &mut Daemon, ring: &mut Ring) -> usize {
     let now = daemon.now();
     let taken = ring.drain(BATCH, |record| daemon.record(record, now));
     daemon.settle(boottime_ns());
+    daemon.publisher.deliver();
     taken
 }
 
@@ -334,6 +335,7 @@ async fn end(mut daemon: Daemon, mut ring: Ring, stop: Stop) {
     let told = if kept { daemon.probes.counters().ok() } else { None };
     while take_records(&mut daemon, &mut ring) > 0 {}
     daemon.settle(u64::MAX);
+    daemon.publisher.deliver();
     make_room(&daemon).await;
     let told = told.or_else(|| daemon.probes.counters().ok());
     let now = daemon.now();

@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::before::{Before, Known};
-use super::context::Kernel;
 use super::daemon::Daemon;
 use super::listeners::Listener;
 use crate::core::flow::{Found, Progress};
@@ -19,6 +18,7 @@ use crate::core::identity::OwnerRef;
 use crate::core::model::Direction;
 use crate::host::clock::boottime_ns;
 use crate::host::farewell::{Farewell, Wanted};
+use crate::host::memory::give_back;
 use crate::host::process::Resolver;
 use crate::host::snapshot::{FoundNs, FoundSocket, Holder, Snapshot, snapshot};
 use crate::host::sockets::{self, PortSet, TcpCounts};
@@ -204,6 +204,8 @@ impl Daemon {
         let looked_at =
             |netns_cookie: u64| listed.as_ref().is_none_or(|listed| listed.contains(&netns_cookie));
         self.forget_absent(&present, looked_at, began_ns, now);
+        // Starting has needed much that is free again.
+        give_back();
         false
     }
 
@@ -227,7 +229,7 @@ impl Daemon {
             direction,
             local: socket.local,
             peer,
-            process: owner.map(|owner| self.resolver.resolve(&owner, &Kernel(&self.probes))),
+            process: owner.map(|owner| self.resolver.resolve(&owner, &self.probes)),
             netns_cookie,
             progress: progress(&socket.counts, direction),
         };
@@ -258,7 +260,7 @@ impl Daemon {
                 tracing::debug!(%error, "a listener from before keeps no owner");
             }
         }
-        let process = owner.map(|owner| self.resolver.resolve(&owner, &Kernel(&self.probes)));
+        let process = owner.map(|owner| self.resolver.resolve(&owner, &self.probes));
         let verdict = self.in_force.policy.evaluate_listener(socket.local, process.as_deref());
         let listener = Listener {
             cookie: socket.cookie,
@@ -277,7 +279,7 @@ impl Daemon {
     fn holder(&self, holder: Option<Holder>, netns_cookie: u64, holders: &mut Holders) -> Option<OwnerRef> {
         let resolver: &Resolver = &self.resolver;
         let tgid = holder?.tgid;
-        let read = || resolver.holder(tgid, netns_cookie, &Kernel(&self.probes));
+        let read = || resolver.holder(tgid, netns_cookie, &self.probes);
         *holders.entry((tgid, netns_cookie)).or_insert_with(read)
     }
 

@@ -7,9 +7,9 @@ use super::account::kernel_counts;
 use super::daemon::Daemon;
 use super::publish::object;
 use crate::control::api::{
-    ControlStatus, Counts, Coverage, FlowQuery, FlowRow, FlowState, FlowsReply, Hook, HookState, Kernel,
-    KernelCounts, Memory, OwnerStatus, Pins, PolicySource, PolicyStatus, PortStatus, SinkStatus, Status,
-    Unresolved, VerdictRow,
+    ControlStatus, Counts, Coverage, FlowQuery, FlowRow, FlowsReply, Hook, HookState, Kernel, KernelCounts,
+    Memory, OwnerStatus, Pins, PolicySource, PolicyStatus, PortStatus, SinkStatus, Status, Unresolved,
+    VerdictRow,
 };
 use crate::core::event::ByReason;
 use crate::core::flow::Flow;
@@ -197,7 +197,6 @@ impl Daemon {
                 opened: shown.opened.unwrap_or(self.started),
                 bytes_sent: flow.bytes_sent,
                 bytes_received: flow.bytes_received,
-                state: FlowState::Established,
             }
         });
         let watched = query.port.is_none()

@@ -50,6 +50,14 @@ impl CommunityId {
         hash.update(high.port.to_be_bytes());
         Self(hash.finalize().into())
     }
+
+    /// Appends the text form.
+    pub fn append(&self, text: &mut Vec<u8>) {
+        let mut encoded = [0; 28];
+        STANDARD.encode_slice(self.0, &mut encoded).expect("28 characters stand for 20 bytes");
+        text.extend_from_slice(PREFIX.as_bytes());
+        text.extend_from_slice(&encoded);
+    }
 }
 
 impl fmt::Display for CommunityId {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::event::{Body, FlowEvent, FlowSummary, Group, Kind, PolicyRef, Port, Summary};
+use super::event::{Body, FlowEvent, FlowKind, FlowSummary, Group, PolicyRef, Port, Summary};
 use super::verdict::Verdict;
 
 /// Groups kept per port and policy: a pool of a hundred peers and a few programs fits; an address scan does
@@ -79,7 +79,6 @@ pub struct Emitter {
     windows: BTreeMap<WindowKey, Window>,
     groups: usize,
     total: Counts,
-    ports: BTreeMap<u16, Counts>,
 }
 
 /// Verdicts of different policies are not added up.
@@ -107,28 +106,32 @@ struct Tally {
 }
 
 impl Emitter {
-    /// Decides about an event that happened at `time` on a port with this mode, and counts it.
-    pub fn offer(&mut self, body: &Body, mode: Mode, time: Timestamp) -> Decision {
-        let decision = match (quiet_flow(body), mode) {
-            (None, _) | (Some(_), Mode::Every) => Decision::Pass,
-            (Some(flow), Mode::Violations) => match flow.verdict {
+    /// Counts an event that no port may leave out: every kind that is not about a single flow.
+    pub const fn pass(&mut self) {
+        self.total.add(Decision::Pass);
+    }
+
+    /// Decides about an event of a flow that happened at `time` on a port with this mode, and counts it.
+    pub fn offer(&mut self, kind: FlowKind, flow: &FlowEvent, mode: Mode, time: Timestamp) -> Decision {
+        let loud = kind == FlowKind::Violation || matches!(*flow.verdict, Verdict::Violation { .. });
+        let decision = match mode {
+            _ if loud => Decision::Pass,
+            Mode::Every => Decision::Pass,
+            Mode::Violations => match *flow.verdict {
                 Verdict::Declared { .. } => Decision::Suppress,
                 // A flow has no known encryption when it opens; what it comes to, a later event tells.
-                Verdict::Undecided { .. } if body.kind() == Kind::FlowOpen && flow.posture.is_none() => {
+                Verdict::Undecided { .. } if kind == FlowKind::Open && flow.posture.is_none() => {
                     Decision::Suppress
                 }
                 // Unknown is never compliant: it must not look like silence about what is declared.
                 Verdict::Undecided { .. } | Verdict::Violation { .. } => Decision::Pass,
             },
-            (Some(flow), Mode::Summary { every }) => {
-                self.sum_up(body.kind(), flow, every, time);
+            Mode::Summary { every } => {
+                self.sum_up(kind, flow, every, time);
                 Decision::Suppress
             }
         };
         self.total.add(decision);
-        if let Some(port) = body.port() {
-            self.ports.entry(port.number).or_default().add(decision);
-        }
         decision
     }
 
@@ -175,12 +178,7 @@ impl Emitter {
         self.total
     }
 
-    /// The books by port number, for the events that are about a port, in order of the number.
-    pub fn counts_by_port(&self) -> impl Iterator<Item = (u16, Counts)> + '_ {
-        self.ports.iter().map(|(&port, &counts)| (port, counts))
-    }
-
-    fn sum_up(&mut self, kind: Kind, flow: &FlowEvent, every: Duration, time: Timestamp) {
+    fn sum_up(&mut self, kind: FlowKind, flow: &FlowEvent, every: Duration, time: Timestamp) {
         let window = self.windows.entry((flow.port.number, flow.policy.clone())).or_insert_with(|| Window {
             port: Arc::clone(&flow.port),
             from: time,
@@ -218,27 +216,11 @@ impl Emitter {
     }
 }
 
-/// The flow of an event that a port may leave out.
-fn quiet_flow(body: &Body) -> Option<&FlowEvent> {
-    let (Body::FlowOpen(flow)
-    | Body::FlowFail(flow)
-    | Body::FlowClose(flow)
-    | Body::FlowUpdate(flow)
-    | Body::FlowPosture(flow)) = body
-    else {
-        return None;
-    };
-    match flow.verdict {
-        Verdict::Violation { .. } => None,
-        Verdict::Declared { .. } | Verdict::Undecided { .. } => Some(flow),
-    }
-}
-
 fn group(event: &FlowEvent) -> Group {
     let process = event.process.as_deref();
     Group {
         direction: event.flow.direction,
-        rule: match &event.verdict {
+        rule: match &*event.verdict {
             Verdict::Declared { rule } => Some(Arc::clone(rule)),
             Verdict::Undecided { .. } | Verdict::Violation { .. } => None,
         },
@@ -263,18 +245,18 @@ impl Tally {
         }
     }
 
-    fn add(&mut self, kind: Kind, event: &FlowEvent, time: Timestamp) {
+    fn add(&mut self, kind: FlowKind, event: &FlowEvent, time: Timestamp) {
         match kind {
-            Kind::FlowOpen => self.opened += 1,
-            Kind::FlowFail => self.failed += 1,
-            Kind::FlowClose => {
+            FlowKind::Open => self.opened += 1,
+            FlowKind::Fail => self.failed += 1,
+            FlowKind::Close => {
                 self.closed += 1;
                 // Only here: the counts of an update are those of the flow so far and would be added twice.
                 self.bytes_sent = self.bytes_sent.saturating_add(event.flow.bytes_sent.unwrap_or(0));
                 self.bytes_received =
                     self.bytes_received.saturating_add(event.flow.bytes_received.unwrap_or(0));
             }
-            _ => self.updated += 1,
+            FlowKind::Update | FlowKind::Posture | FlowKind::Violation => self.updated += 1,
         }
         self.first = self.first.min(time);
         self.last = self.last.max(time);

@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use foldhash::fast::RandomState;
+
 /// A map in two generations: when the young one is full it becomes the old one, and the old one is
 /// forgotten. An old entry that is asked for becomes young again. Every operation is O(1) (amortised), and
 /// between `cap / 2` and `cap` of the entries last used are kept.
 #[derive(Debug)]
 pub(super) struct Generations<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+    young: HashMap<K, V, RandomState>,
+    old: HashMap<K, V, RandomState>,
     half: usize,
     forgotten: u64,
 }
@@ -17,7 +19,7 @@ pub(super) struct Generations<K, V> {
 impl<K: Hash + Eq, V> Generations<K, V> {
     /// A map that never holds more than `cap` entries.
     pub(super) fn new(cap: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), half: (cap / 2).max(1), forgotten: 0 }
+        Self { young: HashMap::default(), old: HashMap::default(), half: (cap / 2).max(1), forgotten: 0 }
     }
 
     pub(super) fn insert(&mut self, key: K, value: V) {

@@ -30,6 +30,16 @@ pub fn give_back_large_blocks() {
     }
 }
 
+/// Gives back what is free, also between blocks that are in use: starting and a burst leave much of it. Takes a
+/// millisecond for every few ten megabytes, so: rarely.
+pub fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the function takes no pointer, and may be called by any thread at any time (malloc_trim(3)).
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// The mount point of the hierarchy with the memory controller, this process's path in it, and the file of a limit.
 /// Version 1 where it has the controller, as then version 2 has not.
 fn place(cgroups: &str, mounts: &str) -> Option<(PathBuf, String, &'static str)> {

@@ -166,12 +166,7 @@ fn dump(
     let mut buffer = vec![0; BUFFER];
     for (seq, family) in [(1, AF_INET), (2, AF_INET6)] {
         ask(&socket, seq, family, states.clone())?;
-        while receive(&socket, &mut buffer, |payload| {
-            if let Some(found) = read_socket(payload, &ports, &cookies)? {
-                out.push(found);
-            }
-            Ok(())
-        })? {}
+        while answers(receive(&socket, &mut buffer)?, &ports, &cookies, &mut out)? {}
     }
     Ok(out)
 }
@@ -195,28 +190,30 @@ fn ask(socket: &Socket, seq: u32, family: u8, states: StateFlags) -> io::Result<
     socket.send(&bytes, 0).map(|_| ())
 }
 
-/// Receives once; false when the dump is done.
-fn receive(
-    socket: &Socket,
-    buffer: &mut [u8],
-    each: impl FnMut(&[u8]) -> Result<(), DumpError>,
-) -> Result<bool, DumpError> {
+fn receive<'a>(socket: &Socket, buffer: &'a mut [u8]) -> Result<&'a [u8], DumpError> {
     let len = match socket.recv(&mut &mut buffer[..], 0) {
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
         len => len?,
     };
-    read_messages(buffer.get(..len).ok_or_else(|| DumpError::Answer("too long".to_owned()))?, each)
+    buffer.get(..len).ok_or_else(|| DumpError::Answer("too long".to_owned()))
 }
 
-/// Reads what was received at once; false when the dump is done.
-pub(super) fn read_messages(
-    mut rest: &[u8],
-    mut each: impl FnMut(&[u8]) -> Result<(), DumpError>,
+/// Reads a datagram of a list of sockets: those with wanted ports (local, peer's, TCP state) and cookies. False: it was
+/// the last one.
+///
+/// # Errors
+/// [`DumpError`]: the datagram makes no sense, or says that the kernel cannot answer.
+pub fn answers(
+    datagram: &[u8],
+    ports: impl Fn(u16, u16, u8) -> bool,
+    cookies: impl Fn(u64) -> bool,
+    out: &mut Vec<TcpSocket>,
 ) -> Result<bool, DumpError> {
+    let mut rest = datagram;
     while !rest.is_empty() {
         let message = NetlinkBuffer::new_checked(rest).map_err(|e| DumpError::Answer(e.to_string()))?;
         match message.message_type() {
-            SOCK_DIAG_BY_FAMILY => each(message.payload())?,
+            SOCK_DIAG_BY_FAMILY => out.extend(read_socket(message.payload(), &ports, &cookies)?),
             NLMSG_DONE => return Ok(false),
             NLMSG_ERROR => return Err(errno(message.payload()).into()),
             _ => {}

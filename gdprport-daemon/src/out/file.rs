@@ -13,13 +13,12 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::lines::Lines;
 use super::queue::{Failure, Report};
 use super::sink::Target;
-use super::{Format, Published, Sink, SinkError};
+use super::{Batch, Format, Sink, SinkError};
 
 /// How often the path is compared with the open file, at most.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
@@ -82,12 +81,12 @@ impl EventsFile {
 }
 
 impl Target for EventsFile {
-    fn write(&mut self, events: &[Arc<Published>]) -> Report {
+    fn write(&mut self, batch: &Batch, count: usize) -> Report {
         self.follow_path();
         let Some(file) = &mut self.file else {
             return Report { delivered: 0, bytes: 0, failure: Some(Failure::Io(self.problem.clone())) };
         };
-        let outcome = self.lines.write(file, events);
+        let outcome = self.lines.write(file, batch, count);
         let failure = outcome.error.map(|error| Failure::Io(format!("{}: {error}", self.path.display())));
         Report { delivered: outcome.delivered, bytes: outcome.bytes, failure }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Published;
+use super::Batch;
 use crate::core::event::Event;
 
 /// Appends an event in words: one line without a line feed.
@@ -17,15 +17,33 @@ pub enum Format {
 }
 
 impl Format {
-    /// Appends one line, ended by a line feed.
-    pub(super) fn append(&mut self, event: &Published, buffer: &mut Vec<u8>) {
+    /// The first lines of a batch, each ended by a line feed: the batch's own, or made into `buffer`, with where they
+    /// end in `ends`.
+    pub(super) fn lines<'a>(
+        &mut self,
+        batch: &'a Batch,
+        count: usize,
+        buffer: &'a mut Vec<u8>,
+        ends: &'a mut Vec<usize>,
+    ) -> (&'a [u8], &'a [usize]) {
         match self {
-            Self::Native => buffer.extend_from_slice(event.native()),
+            Self::Native => (batch.lines(count), &batch.ends()[..count]),
             Self::Human(render) => {
-                render(event.event(), buffer);
-                buffer.push(b'\n');
+                buffer.clear();
+                ends.clear();
+                for event in batch.events().iter().take(count) {
+                    render(event, buffer);
+                    buffer.push(b'\n');
+                    ends.push(buffer.len());
+                }
+                (buffer, ends)
             }
         }
+    }
+
+    /// Whether it is made from the events themselves.
+    pub(super) const fn wants_events(&self) -> bool {
+        matches!(self, Self::Human(_))
     }
 }
 

@@ -1,19 +1,19 @@
 //! What must hold of a journal record whatever text is in its event, as assertions that any bytes can be put to: used
 //! by the fuzzer (`fuzz/`) and by the property tests below. Compiled for those two only.
 
-use super::Published;
 use super::journald::append_record;
-use crate::core::event::Event;
+use crate::core::event::{Encoder, Event};
 use crate::core::hostile::{self, Input};
 
 /// Any text in an event and in its message ends up within its own field: the record has the fields that it should, and
 /// what journald keeps of the event is the event.
 pub fn event(bytes: &[u8]) {
     let event = hostile::event(bytes);
-    let published = Published::new(event);
+    let mut line = Vec::new();
+    Encoder::default().native(&event, &mut line);
     let words = Input(bytes).text();
     let mut record = Vec::new();
-    append_record(&published, words.as_bytes(), &mut record);
+    append_record(&event, &line, words.as_bytes(), &mut record);
     let fields = fields(&record).expect("a record as systemd's protocol has it");
     let of = |name: &str| {
         let values = fields.iter().filter(|(field, _)| *field == name.as_bytes());
@@ -22,8 +22,7 @@ pub fn event(bytes: &[u8]) {
     assert_eq!(of("MESSAGE"), [words.as_bytes()]);
     let [whole] = of("GDPRPORT_EVENT")[..] else { panic!("one event is one field: {fields:?}") };
     let back: Event = serde_json::from_slice(whole).expect("the event's own JSON");
-    assert_eq!(&back, published.event());
-    let event = published.event();
+    assert_eq!(back, event);
     let exe = event.body.process().and_then(|process| process.exe.as_deref());
     assert_eq!(of("GDPRPORT_EXE"), exe.iter().map(|exe| exe.as_bytes()).collect::<Vec<_>>());
     let valid = |name: &[u8]| name.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_');

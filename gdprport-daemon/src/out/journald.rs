@@ -9,7 +9,6 @@ use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
@@ -17,7 +16,7 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAd
 
 use super::queue::{Failure, Report};
 use super::sink::Target;
-use super::{Published, Render, Sink, SinkError};
+use super::{Batch, Render, Sink, SinkError};
 use crate::core::event::{Event, Severity};
 
 /// Where journald listens.
@@ -55,13 +54,13 @@ struct Journald {
 }
 
 impl Target for Journald {
-    fn write(&mut self, events: &[Arc<Published>]) -> Report {
+    fn write(&mut self, batch: &Batch, count: usize) -> Report {
         let mut report = Report { delivered: 0, bytes: 0, failure: None };
-        for event in events {
+        for (index, event) in batch.events().iter().take(count).enumerate() {
             self.words.clear();
-            (self.message)(event.event(), &mut self.words);
+            (self.message)(event, &mut self.words);
             self.record.clear();
-            append_record(event, &self.words, &mut self.record);
+            append_record(event, batch.line(index), &self.words, &mut self.record);
             match self.send() {
                 Ok(()) => {
                     report.delivered += 1;
@@ -74,6 +73,10 @@ impl Target for Journald {
             }
         }
         report
+    }
+
+    fn wants_events(&self) -> bool {
+        true
     }
 }
 
@@ -117,8 +120,7 @@ impl Journald {
 }
 
 /// Appends all fields of one journal record.
-pub(super) fn append_record(published: &Published, words: &[u8], record: &mut Vec<u8>) {
-    let event: &Event = published.event();
+pub(super) fn append_record(event: &Event, line: &[u8], words: &[u8], record: &mut Vec<u8>) {
     let body = &event.body;
     append(record, "MESSAGE", words);
     append(record, "PRIORITY", priority(event.severity()).as_bytes());
@@ -155,7 +157,7 @@ pub(super) fn append_record(published: &Published, words: &[u8], record: &mut Ve
             }
         }
     }
-    append(record, "GDPRPORT_EVENT", published.native().trim_ascii_end());
+    append(record, "GDPRPORT_EVENT", line.trim_ascii_end());
 }
 
 /// Appends one field: as `NAME=value`, or with its length before it if it has a line feed in it.

@@ -7,9 +7,8 @@
 //! is not JSON, and then whole events again.
 
 use std::io::{self, ErrorKind, Write};
-use std::sync::Arc;
 
-use super::{Format, Published};
+use super::{Batch, Format};
 
 /// Larger buffers than this are given back after use: a rare long line must not cost memory for ever.
 const KEEP: usize = 256 * 1024;
@@ -42,29 +41,29 @@ impl Lines {
         self.torn = torn;
     }
 
-    /// Writes one line per event.
-    pub(super) fn write(&mut self, out: &mut impl Write, events: &[Arc<Published>]) -> Outcome {
-        self.buffer.clear();
-        self.ends.clear();
-        if self.torn {
-            self.buffer.push(b'\n');
+    /// Whether lines are made from the events themselves.
+    pub(super) const fn wants_events(&self) -> bool {
+        self.format.wants_events()
+    }
+
+    /// Writes one line per event, for the first `count` of a batch.
+    pub(super) fn write(&mut self, out: &mut impl Write, batch: &Batch, count: usize) -> Outcome {
+        if self.torn
+            && let (_, Some(error)) = pour(out, b"\n")
+        {
+            return Outcome { delivered: 0, bytes: 0, error: Some(error) };
         }
-        let begin = self.buffer.len();
-        for event in events {
-            self.format.append(event, &mut self.buffer);
-            self.ends.push(self.buffer.len());
-        }
-        let (written, error) = pour(out, &self.buffer);
+        self.torn = false;
+        let (lines, ends) = self.format.lines(batch, count, &mut self.buffer, &mut self.ends);
+        let (written, error) = pour(out, lines);
         // Only the line feed missing, the event is there, and the next write brings it.
-        let delivered = self.ends.partition_point(|&end| end - 1 <= written);
-        let whole = if delivered == 0 { begin } else { self.ends[delivered - 1] };
-        if written > 0 {
-            self.torn = written != whole;
-        }
+        let delivered = ends.partition_point(|&end| end - 1 <= written);
+        let bytes = if delivered == 0 { 0 } else { ends[delivered - 1] };
+        self.torn = written != bytes;
         if self.buffer.capacity() > KEEP {
             self.buffer = Vec::new();
         }
-        Outcome { delivered, bytes: whole - begin, error }
+        Outcome { delivered, bytes, error }
     }
 }
 
@@ -85,7 +84,7 @@ fn pour(out: &mut impl Write, bytes: &[u8]) -> (usize, Option<io::Error>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::out::testing::{NumberedLines, published};
+    use crate::out::testing::{NumberedLines, together};
 
     /// A disk with some room.
     struct Disk {
@@ -110,18 +109,22 @@ mod tests {
         }
     }
 
+    fn write(lines: &mut Lines, disk: &mut Disk, events: &Batch) -> Outcome {
+        lines.write(disk, events, events.len())
+    }
+
     #[test]
     fn wherever_the_disk_fills_up_no_two_events_share_a_line_and_the_count_is_exact() {
-        let events = published(4);
-        let lengths: Vec<usize> = events.iter().map(|event| event.native().len()).collect();
+        let events = together(4);
+        let lengths: Vec<usize> = (0..4).map(|index| events.line(index).len()).collect();
         let all: usize = lengths.iter().sum();
         for room in (0..=all).step_by(7).chain([lengths[0] - 1, lengths[0], lengths[0] + 1, all]) {
             let mut lines = Lines::new(Format::Native);
             let mut disk = Disk { content: Vec::new(), room, step: 100 };
-            let before = lines.write(&mut disk, &events);
+            let before = write(&mut lines, &mut disk, &events);
             assert_eq!(before.error.is_some(), before.delivered < 4);
             disk.room = usize::MAX;
-            let after = lines.write(&mut disk, &events);
+            let after = write(&mut lines, &mut disk, &events);
             assert_eq!((after.delivered, after.bytes), (4, all), "room {room}");
             let read = NumberedLines::read(&disk.content);
             assert_eq!(read.whole, before.delivered + 4, "room {room}");
@@ -131,14 +134,14 @@ mod tests {
 
     #[test]
     fn a_disk_with_room_for_only_the_line_feed_is_no_longer_torn() {
-        let events = published(1);
+        let events = together(1);
         let mut lines = Lines::new(Format::Native);
         let mut disk = Disk { content: Vec::new(), room: 5, step: 100 };
-        lines.write(&mut disk, &events);
+        write(&mut lines, &mut disk, &events);
         disk.room = 1;
-        assert_eq!(lines.write(&mut disk, &events).delivered, 0);
+        assert_eq!(write(&mut lines, &mut disk, &events).delivered, 0);
         disk.room = usize::MAX;
-        lines.write(&mut disk, &events);
+        write(&mut lines, &mut disk, &events);
         assert_eq!(disk.content[5], b'\n');
         assert_eq!(disk.content[6], b'{', "only one line feed");
     }

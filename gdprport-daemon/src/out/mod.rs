@@ -6,6 +6,7 @@
 //! Nothing in here blocks who publishes. `received = delivered + queued + Σ dropped` holds for every sink in
 //! every snapshot of its books.
 
+mod batch;
 mod error;
 mod fanout;
 mod file;
@@ -14,7 +15,6 @@ mod format;
 pub mod hostile;
 mod journald;
 mod lines;
-mod published;
 mod queue;
 mod sink;
 mod stats;
@@ -22,10 +22,10 @@ mod stdout;
 #[cfg(test)]
 mod testing;
 
+pub use batch::Batch;
 pub use error::SinkError;
 pub use fanout::Fanout;
 pub use format::{Format, Render};
 pub use journald::JOURNALD_SOCKET;
-pub use published::Published;
 pub use sink::{DEFAULT_CAPACITY, Sink};
 pub use stats::{DropReason, SinkStats};

@@ -6,9 +6,8 @@ use std::borrow::Cow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Published;
+use super::Batch;
 use super::stats::{Books, DropReason, SinkStats};
-use crate::core::event::Kind;
 
 /// How long a thread that was woken lets more events come before it writes: one wake-up and one write for all
 /// of them, instead of one each. Short enough that nobody who watches a terminal notices.
@@ -61,7 +60,10 @@ pub(super) struct Queue {
 
 #[derive(Debug)]
 struct State {
-    waiting: Vec<Arc<Published>>,
+    /// Batches, and how many events of each were taken in.
+    waiting: Vec<(Arc<Batch>, usize)>,
+    /// The events in there.
+    events: u64,
     books: Books,
     phase: Phase,
     thread: Thread,
@@ -95,6 +97,7 @@ impl Queue {
             capacity: capacity as u64,
             state: Mutex::new(State {
                 waiting: Vec::new(),
+                events: 0,
                 books: Books::default(),
                 phase: Phase::Open,
                 thread: Thread::Busy,
@@ -111,45 +114,50 @@ impl Queue {
         &self.name
     }
 
-    /// Takes an event in or counts why not. Never waits for the destination.
+    /// Takes events in or counts why not. Never waits for the destination.
     ///
     /// The bound holds for what waits and what is being written together. Those that tell of losses have a few
     /// places of their own, so that what is lost is told where it is missing.
-    pub(super) fn push(&self, event: Arc<Published>) {
+    pub(super) fn push(&self, batch: &Arc<Batch>) {
+        let offered = batch.len() as u64;
+        let reserve = if batch.tells_losses() { COVERAGE_RESERVE } else { 0 };
         let mut state = self.lock();
-        let queued = state.books.queued();
-        state.books.received += 1;
+        let room = (self.capacity + reserve).saturating_sub(state.books.queued());
+        state.books.received += offered;
         if state.phase != Phase::Open {
-            state.books.drop(DropReason::Closed, 1);
+            state.books.drop(DropReason::Closed, offered);
             return;
         }
-        let reserve = if event.event().body.kind() == Kind::Coverage { COVERAGE_RESERVE } else { 0 };
-        if queued >= self.capacity + reserve {
-            state.books.drop(DropReason::QueueFull, 1);
-            let first = !std::mem::replace(&mut state.full, true);
-            drop(state);
-            if first {
-                tracing::warn!(sink = %self.name, "events are lost: the queue is full, the destination is too slow");
-            }
-            return;
+        let taken = offered.min(room);
+        let mut first = false;
+        if taken < offered {
+            state.books.drop(DropReason::QueueFull, offered - taken);
+            first = !std::mem::replace(&mut state.full, true);
         }
-        state.waiting.push(event);
-        let wake = match state.thread {
-            Thread::Busy => false,
-            Thread::Idle => true,
-            Thread::Lingering => state.waiting.len() as u64 > self.capacity / 2,
-        };
+        let mut wake = false;
+        if taken > 0 {
+            state.waiting.push((Arc::clone(batch), usize::try_from(taken).unwrap_or(usize::MAX)));
+            state.events += taken;
+            wake = match state.thread {
+                Thread::Busy => false,
+                Thread::Idle => true,
+                Thread::Lingering => state.events > self.capacity / 2,
+            };
+        }
         drop(state);
         if wake {
             self.work.notify_one();
         }
+        if first {
+            tracing::warn!(sink = %self.name, "events are lost: the queue is full, the destination is too slow");
+        }
     }
 
-    /// Waits for work. With [`Work::Events`], `batch` (which must be empty) holds all that was waiting.
-    pub(super) fn take(&self, batch: &mut Vec<Arc<Published>>) -> Work {
+    /// Waits for work. With [`Work::Events`], `work` (which must be empty) holds all that was waiting.
+    pub(super) fn take(&self, work: &mut Vec<(Arc<Batch>, usize)>) -> Work {
         let mut state = self.lock();
         let mut since: Option<Instant> = None;
-        let work = loop {
+        let next = loop {
             if state.phase == Phase::Ended {
                 break Work::End;
             }
@@ -165,16 +173,17 @@ impl Queue {
                 continue;
             }
             let left = LINGER.saturating_sub(since.get_or_insert_with(Instant::now).elapsed());
-            let enough = state.waiting.len() as u64 > self.capacity / 2;
+            let enough = state.events > self.capacity / 2;
             if left.is_zero() || enough || state.phase == Phase::Draining {
-                std::mem::swap(&mut state.waiting, batch);
+                std::mem::swap(&mut state.waiting, work);
+                state.events = 0;
                 break Work::Events;
             }
             state.thread = Thread::Lingering;
             state = self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         };
         state.thread = Thread::Busy;
-        work
+        next
     }
 
     /// Enters what became of `offered` events into the books. Returns whether to go on.
@@ -302,4 +311,5 @@ fn end(state: &mut State, reason: DropReason) {
     let queued = state.books.queued();
     state.books.drop(reason, queued);
     state.waiting = Vec::new();
+    state.events = 0;
 }

@@ -8,14 +8,13 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::lines::Lines;
 use super::queue::{Failure, Report};
 use super::sink::Target;
-use super::{Format, Published, Sink, SinkError};
+use super::{Batch, Format, Sink, SinkError};
 
 impl Sink {
     /// A sink on this process's standard output.
@@ -44,13 +43,17 @@ struct Stream {
 }
 
 impl Target for Stream {
-    fn write(&mut self, events: &[Arc<Published>]) -> Report {
-        let outcome = self.lines.write(&mut self.out, events);
+    fn write(&mut self, batch: &Batch, count: usize) -> Report {
+        let outcome = self.lines.write(&mut self.out, batch, count);
         let failure = outcome.error.map(|error| match error.kind() {
             ErrorKind::BrokenPipe => Failure::Closed("the reader of standard output is gone".to_owned()),
             _ => Failure::Io(format!("standard output: {error}")),
         });
         Report { delivered: outcome.delivered, bytes: outcome.bytes, failure }
+    }
+
+    fn wants_events(&self) -> bool {
+        self.lines.wants_events()
     }
 }
 
@@ -96,7 +99,7 @@ mod tests {
         let (mut reader, writer) = io::pipe().expect("a pipe");
         let sink = Sink::stream("stdout", CAPACITY, writer.into(), Format::Native).expect("a thread");
         for event in published(1_000) {
-            sink.push(event);
+            sink.push(&event);
         }
         let reading = std::thread::spawn(move || {
             let mut content = Vec::new();
@@ -117,7 +120,7 @@ mod tests {
         rustix::io::ioctl_fionbio(&writer, true).expect("a pipe can be non-blocking");
         let sink = Sink::stream("stdout", CAPACITY, writer.into(), Format::Native).expect("a thread");
         for event in published(1_000) {
-            sink.push(event);
+            sink.push(&event);
         }
         sink.drain();
         let mut content = Vec::new();
@@ -136,11 +139,11 @@ mod tests {
         let sink = Sink::stream("stdout", CAPACITY, writer.into(), Format::Native).expect("a thread");
         drop(reader);
         for event in published(10) {
-            sink.push(event);
+            sink.push(&event);
         }
         wait_until(|| sink.stats().closed);
         for event in published(5) {
-            sink.push(event);
+            sink.push(&event);
         }
         let stats = sink.finish(soon());
         assert_eq!(dropped(&stats), [("closed", 15)]);
@@ -153,7 +156,7 @@ mod tests {
         let full = File::options().write(true).open("/dev/full").expect("every Linux has /dev/full");
         let sink = Sink::stream("stdout", CAPACITY, full.into(), Format::Native).expect("a thread");
         for event in published(10) {
-            sink.push(event);
+            sink.push(&event);
         }
         let stats = sink.finish(soon());
         assert_eq!(dropped(&stats), [("io-error", 10)]);
@@ -165,7 +168,7 @@ mod tests {
         let (reader, writer) = io::pipe().expect("a pipe");
         let sink = Sink::stream("stdout", CAPACITY, writer.into(), Format::Native).expect("a thread");
         for event in published(1_000) {
-            sink.push(event);
+            sink.push(&event);
         }
         let stats = sink.finish(Instant::now() + Duration::from_millis(50));
         let counts = &stats.counts;
@@ -182,7 +185,7 @@ mod tests {
         });
         let sink = Sink::stream("stdout", CAPACITY, writer.into(), Format::Human(render)).expect("a thread");
         for event in published(3) {
-            sink.push(event);
+            sink.push(&event);
         }
         sink.finish(soon());
         let mut content = String::new();

@@ -4,15 +4,30 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Published, SinkStats};
-use crate::core::event::{Event, Kind, samples};
+use super::{Batch, SinkStats};
+use crate::core::event::{Encoder, Event, Kind, samples};
 
-/// Events with `seq` from 1.
-pub(super) fn published(count: usize) -> Vec<Arc<Published>> {
+/// Events with `seq` from 1, each in a batch of its own.
+pub(super) fn published(count: usize) -> Vec<Arc<Batch>> {
     let mut stamper = samples::stamper();
-    (0..count)
-        .map(|_| Arc::new(Published::new(stamper.stamp(samples::now(), samples::body(Kind::FlowOpen)))))
-        .collect()
+    let events = (0..count).map(|_| stamper.stamp(samples::now(), samples::body(Kind::FlowOpen)));
+    events.map(|event| batch([event])).collect()
+}
+
+/// The same in one batch.
+pub(super) fn together(count: usize) -> Arc<Batch> {
+    let mut stamper = samples::stamper();
+    batch((0..count).map(|_| stamper.stamp(samples::now(), samples::body(Kind::FlowOpen))))
+}
+
+/// These events in one batch.
+pub(super) fn batch(events: impl IntoIterator<Item = Event>) -> Arc<Batch> {
+    let (mut batch, mut encoder) = (Batch::default(), Encoder::default());
+    for event in events {
+        batch.add(|lines| encoder.native(&event, lines));
+        batch.keep(event);
+    }
+    Arc::new(batch)
 }
 
 /// The losses that were counted.

@@ -3,7 +3,7 @@
 use super::Screen;
 use super::format::{bytes, duration, process, thousands};
 use super::table::{Cell, Column, Tone, table};
-use crate::control::api::{FlowRow, FlowState, FlowsReply, VerdictOutcome, VerdictRow};
+use crate::control::api::{FlowRow, FlowsReply, VerdictOutcome, VerdictRow};
 use crate::core::model::PostureState;
 
 /// Screens at least this wide show the peer's port too; it is mostly an ephemeral one.
@@ -74,13 +74,8 @@ fn row(flow: &FlowRow, screen: &Screen) -> Vec<Cell> {
     let user =
         owner.map(|owner| owner.user.as_deref().map_or_else(|| owner.uid.to_string(), ToOwned::to_owned));
     let count = |n: Option<u64>| n.map_or_else(|| Cell::new(Tone::Dim, "-"), |n| Cell::plain(bytes(n)));
-    let age = match flow.state {
-        FlowState::Connecting => Cell::new(Tone::Dim, "connecting"),
-        FlowState::Established => {
-            let seconds = screen.now.as_second().saturating_sub(flow.opened.as_second());
-            Cell::plain(duration(u64::try_from(seconds).unwrap_or(0)))
-        }
-    };
+    let seconds = screen.now.as_second().saturating_sub(flow.opened.as_second());
+    let age = Cell::plain(duration(u64::try_from(seconds).unwrap_or(0)));
     vec![
         Cell::new(tone(flow.verdict.outcome), flow.verdict.outcome.as_str()),
         Cell::plain(&flow.port),

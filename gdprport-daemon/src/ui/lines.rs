@@ -100,7 +100,7 @@ impl Lines {
                 self.flow(&mut painter, &finding.flow, true, &[(UNSURE, finding.finding.detail.clone())]);
             }
             Body::FlowClose(flow) => {
-                let mut tail = vec![match &flow.verdict {
+                let mut tail = vec![match &*flow.verdict {
                     Verdict::Undecided { .. } => (UNSURE, "? undecided".to_owned()),
                     verdict => judged(verdict, flow.policy.is_some()),
                 }];

@@ -47,6 +47,26 @@ pub struct Run {
     pub limit: Duration,
     /// Whether systemd is the first process, with the command as its only service.
     pub systemd: bool,
+    /// How its time passes.
+    pub pace: Pace,
+}
+
+/// How a machine's time passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As the host's, on two processors, so that races between them can show.
+    Real,
+    /// A nanosecond an instruction, on one processor, so that time is a count of instructions.
+    Counted,
+}
+
+impl Pace {
+    const fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Real => &["-accel", "tcg,thread=multi", "-smp", "2"],
+            Self::Counted => &["-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=0,sleep=off"],
+        }
+    }
 }
 
 /// The first process of a machine where that is asked for: this host's, from the package systemd.
@@ -142,7 +162,7 @@ impl<'a> Machine<'a> {
         let seconds = (BOOT_LIMIT + run.limit + GRACE).as_secs();
         let mut share = Started::new(&mut self.share(&place, seconds)?)?;
         wait_for(&place.join("share"), &mut share)?;
-        let mut emulator = Started::new(self.emulator(&place, seconds)?.stdout(Stdio::piped()))?;
+        let mut emulator = Started::new(self.emulator(&place, seconds, run.pace)?.stdout(Stdio::piped()))?;
         let lines = read_lines(&mut emulator.child);
 
         let begun = Instant::now();
@@ -198,16 +218,17 @@ impl<'a> Machine<'a> {
         Ok(share)
     }
 
-    fn emulator(&self, place: &Place, seconds: u64) -> Result<Command> {
+    fn emulator(&self, place: &Place, seconds: u64, pace: Pace) -> Result<Command> {
         let at = |name: &str| place.join(name).display().to_string();
         let mut qemu = self.tools.as_root_for(seconds, &self.tools.find("qemu-system-x86_64")?)?;
         for dir in self.tools.firmware() {
             qemu.arg("-L").arg(dir);
         }
         qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
-            .args(["-machine", "q35,memory-backend=memory", "-accel", "tcg,thread=multi", "-cpu", "max"])
-            // Two processors, so that races between them can show; the layer of memory holds the tests' files.
-            .args(["-smp", "2", "-m", "2048"])
+            .args(["-machine", "q35,memory-backend=memory", "-cpu", "max"])
+            .args(pace.arguments())
+            // The layer of memory holds the tests' files.
+            .args(["-m", "2048"])
             .args(["-object", "memory-backend-memfd,id=memory,size=2048M,share=on"])
             .args(["-chardev", &format!("socket,id=share,path={}", at("share"))])
             .args(["-device", "vhost-user-fs-pci,chardev=share,tag=host"])

@@ -12,7 +12,7 @@ mod table;
 mod tools;
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -20,7 +20,8 @@ use anyhow::{Result, bail};
 use crate::step::{note, short, step};
 use crate::{build, sh};
 use kernel::Kernel;
-use machine::{Ended, Machine, Run};
+pub use machine::{Ended, Pace};
+use machine::{Machine, Run};
 use promises::Promise;
 use table::{Column, Table};
 use tools::Tools;
@@ -81,6 +82,31 @@ fn series(asked: &[String]) -> Vec<String> {
     series
 }
 
+/// Runs a text for bash, as root, in a machine with a kernel of this series, and hands out each line that it says.
+///
+/// # Errors
+/// The emulator or the kernel cannot be had, or it does not boot.
+pub fn run_script(
+    series: &str,
+    script: String,
+    limit: Duration,
+    pace: Pace,
+    line: impl FnMut(&str),
+) -> Result<Ended> {
+    let home = sh::target_dir().join("vm");
+    let (tools, _) = Tools::provide(&home)?;
+    let archive = packages::Archive::open(&home)?;
+    let kernel = provide(&archive, &tools, series)?;
+    let run = Run { script, directory: sh::workspace().to_owned(), limit, pace, systemd: false };
+    Machine::new(&kernel, &tools).run(&run, line)
+}
+
+/// A path as bash reads it back.
+#[must_use]
+pub fn quoted(path: &Path) -> String {
+    machine::quoted(&[path.display().to_string()])
+}
+
 fn keep_promises(
     options: &Options,
     limit: Duration,
@@ -119,7 +145,7 @@ fn provide(archive: &packages::Archive, tools: &Tools, series: &str) -> Result<K
 
 fn on_kernel(
     kernel: &Kernel,
-    binary: &std::path::Path,
+    binary: &Path,
     promises: &[Promise],
     limit: Duration,
     tools: &Tools,
@@ -132,7 +158,8 @@ fn on_kernel(
             let share: Vec<Promise> =
                 promises.iter().filter(|promise| promise.needs_systemd() == systemd).cloned().collect();
             let script = promises::script(binary, &share);
-            let run = Run { script, directory: sh::workspace().join("tests"), limit, systemd };
+            let run =
+                Run { script, directory: sh::workspace().join("tests"), limit, pace: Pace::Real, systemd };
             let ended = Machine::new(kernel, tools).run(&run, |line| {
                 println!("{:>6} │ {line}", kernel.series);
                 reading.take(line);
@@ -160,7 +187,8 @@ fn run_command(options: &Options, limit: Duration, tools: &Tools, archive: &pack
             }
         };
         let script = machine::quoted(&options.command);
-        let run = Run { script, directory: directory.clone(), limit, systemd: options.systemd };
+        let systemd = options.systemd;
+        let run = Run { script, directory: directory.clone(), limit, pace: Pace::Real, systemd };
         let begun = Instant::now();
         let Ended { status, boots } =
             Machine::new(&kernel, tools).run(&run, |line| println!("{:>6} │ {line}", kernel.series))?;

@@ -93,8 +93,6 @@ pub struct FlowRow {
     pub bytes_sent: Option<u64>,
     /// Application bytes received so far; `null` before the first count.
     pub bytes_received: Option<u64>,
-    /// Where it stands.
-    pub state: FlowState,
 }
 
 impl FlowRow {
@@ -103,16 +101,6 @@ impl FlowRow {
     pub fn attribution(&self) -> Attribution {
         self.process.as_ref().map_or(Attribution::Unknown, |process| process.attribution)
     }
-}
-
-/// Where a flow stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FlowState {
-    /// The connect is under way.
-    Connecting,
-    /// The handshake is complete.
-    Established,
 }
 
 /// A verdict in the form that events have too.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use doctor::{Check, CheckResult, DoctorReport};
-pub use flows::{FlowQuery, FlowRow, FlowState, FlowsReply, VerdictOutcome, VerdictRow};
+pub use flows::{FlowQuery, FlowRow, FlowsReply, VerdictOutcome, VerdictRow};
 pub use health::{Health, HealthState};
 pub use status::{
     ControlStatus, Coverage, Hook, HookState, Kernel, KernelCounts, Memory, OwnerStatus, Pins, PolicySource,

@@ -290,7 +290,6 @@ fn row(
         opened: at("2026-11-23T13:19:59.9Z"),
         bytes_sent: Some(412),
         bytes_received: Some(1_503_238_553),
-        state: FlowState::Established,
     }
 }
 
@@ -350,7 +349,6 @@ pub(crate) fn flows() -> Vec<FlowRow> {
         FlowRow {
             bytes_sent: None,
             bytes_received: None,
-            state: FlowState::Connecting,
             ..row(Direction::In, "127.0.0.1:5432", "127.0.0.1:35512", None, &violation)
         },
     ]

@@ -48,7 +48,7 @@ pub struct FlowEvent {
     /// What the policy says.
     #[serde(with = "wire_verdict")]
     #[schemars(with = "wire_verdict::Wire")]
-    pub verdict: Verdict,
+    pub verdict: Arc<Verdict>,
     /// The policy in force; `null` if there is none and the catalog applies.
     pub policy: Option<PolicyRef>,
 }
@@ -213,6 +213,59 @@ impl fmt::Display for Kind {
     }
 }
 
+/// The kinds that tell of a single flow what is known of it, and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlowKind {
+    /// `flow.open`
+    Open,
+    /// `flow.fail`
+    Fail,
+    /// `flow.close`
+    Close,
+    /// `flow.update`
+    Update,
+    /// `flow.posture`
+    Posture,
+    /// `violation` of a flow.
+    Violation,
+}
+
+impl FlowKind {
+    /// Which kind it is among all.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Open => Kind::FlowOpen,
+            Self::Fail => Kind::FlowFail,
+            Self::Close => Kind::FlowClose,
+            Self::Update => Kind::FlowUpdate,
+            Self::Posture => Kind::FlowPosture,
+            Self::Violation => Kind::Violation,
+        }
+    }
+
+    /// A body of this kind.
+    #[must_use]
+    pub fn body(self, flow: FlowEvent) -> Body {
+        match self {
+            Self::Open => Body::FlowOpen(Box::new(flow)),
+            Self::Fail => Body::FlowFail(Box::new(flow)),
+            Self::Close => Body::FlowClose(Box::new(flow)),
+            Self::Update => Body::FlowUpdate(Box::new(flow)),
+            Self::Posture => Body::FlowPosture(Box::new(flow)),
+            Self::Violation => Body::Violation(Box::new(Violation::Flow(flow))),
+        }
+    }
+}
+
+impl FlowEvent {
+    /// How much an event about it matters, as [`Body::severity`] says.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        judge(&self.verdict, self.policy.is_none())
+    }
+}
+
 impl Body {
     /// The flow and what is known of it, for the kinds that are about one.
     #[must_use]
@@ -267,7 +320,7 @@ impl Body {
     /// What the policy says of the flow or listener that it is about.
     #[must_use]
     pub fn verdict(&self) -> Option<&Verdict> {
-        self.flow().map(|flow| &flow.verdict).or_else(|| self.listener().map(|listener| &listener.verdict))
+        self.flow().map(|flow| &*flow.verdict).or_else(|| self.listener().map(|listener| &listener.verdict))
     }
 
     /// How much it matters. The one place that decides it:
@@ -300,7 +353,7 @@ impl Body {
     }
 
     fn judged(&self) -> Option<(&Verdict, Option<&PolicyRef>)> {
-        let flow = self.flow().map(|flow| (&flow.verdict, flow.policy.as_ref()));
+        let flow = self.flow().map(|flow| (&*flow.verdict, flow.policy.as_ref()));
         flow.or_else(|| self.listener().map(|listener| (&listener.verdict, listener.policy.as_ref())))
     }
 }

@@ -14,7 +14,6 @@ mod schema;
 mod severity;
 mod stamp;
 mod summary;
-pub mod text;
 mod time;
 mod wire_verdict;
 
@@ -26,15 +25,16 @@ use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 pub use body::{
-    Body, CoverageEvent, Finding, FindingEvent, FindingId, FlowEvent, Kind, Listener, ListenerEvent,
-    PolicyEvent, PolicyRef, Port, Violation,
+    Body, CoverageEvent, Finding, FindingEvent, FindingId, FlowEvent, FlowKind, Kind, Listener,
+    ListenerEvent, PolicyEvent, PolicyRef, Port, Violation,
 };
 pub use coverage::{Bound, ByReason, Coverage, Gap, KernelCounts, SinkCounts};
+pub use encode::Encoder;
 pub use flow::{Cookie, Flow, Peer};
 pub use lifecycle::{AppliedPolicy, DaemonEnd, DaemonInfo, DaemonStart, DaemonStop, Hook, PreviousDaemon};
 pub use schema::{SCHEMA, json_schema};
 pub use severity::Severity;
-pub use stamp::Stamper;
+pub use stamp::{Head, Stamper};
 pub use summary::{FlowSummary, Group, Summary};
 
 use schema::SchemaName;

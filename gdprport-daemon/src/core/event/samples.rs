@@ -45,7 +45,10 @@ pub(crate) fn events() -> Vec<Event> {
     bodies.push(Body::FlowUpdate(Box::new(FlowEvent {
         process: None,
         policy: None,
-        verdict: Verdict::Undecided { missing: vec!["the owner of the socket".to_owned()], nearest: None },
+        verdict: Arc::new(Verdict::Undecided {
+            missing: vec!["the owner of the socket".to_owned()],
+            nearest: None,
+        }),
         ..declared(Outcome::Established)
     })));
     bodies.push(Body::FlowOpen(Box::new(FlowEvent {
@@ -98,10 +101,10 @@ pub(crate) fn body(kind: Kind) -> Body {
             },
             flow: FlowEvent {
                 posture: Some(Arc::new(Posture::unknown("nothing was sent"))),
-                verdict: Verdict::Undecided {
+                verdict: Arc::new(Verdict::Undecided {
                     missing: vec!["the encryption is not known".to_owned()],
                     nearest: None,
-                },
+                }),
                 ..declared(Outcome::Closed)
             },
         })),
@@ -205,7 +208,7 @@ pub(crate) fn declared(outcome: Outcome) -> FlowEvent {
         process: Some(Arc::new(postgres())),
         peer_process: None,
         posture: None,
-        verdict: Verdict::Declared { rule: "orders-api".into() },
+        verdict: Arc::new(Verdict::Declared { rule: "orders-api".into() }),
         policy: policy(),
     }
 }
@@ -218,7 +221,7 @@ pub(crate) fn forbidden() -> FlowEvent {
         process: Some(Arc::new(python())),
         peer_process: None,
         posture: None,
-        verdict: Verdict::Violation {
+        verdict: Arc::new(Verdict::Violation {
             reasons: vec![Reason {
                 id: ReasonId::UndeclaredPeer,
                 detail: "203.0.113.7 is in none of the peers that orders-api and nightly-backup allow"
@@ -228,7 +231,7 @@ pub(crate) fn forbidden() -> FlowEvent {
                 role: "nightly-backup".into(),
                 failed: vec!["peers".to_owned(), "unit".to_owned()],
             }),
-        },
+        }),
         policy: policy(),
     }
 }

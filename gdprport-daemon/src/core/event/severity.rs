@@ -40,6 +40,8 @@ impl fmt::Display for Severity {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use rstest::rstest;
 
     use super::*;
@@ -50,7 +52,7 @@ mod tests {
     fn flow(reasons: &[ReasonId], policy: bool) -> FlowEvent {
         let reasons = reasons.iter().map(|&id| Reason { id, detail: String::new() }).collect();
         let mut flow = samples::forbidden();
-        flow.verdict = Verdict::Violation { reasons, nearest: None };
+        flow.verdict = Arc::new(Verdict::Violation { reasons, nearest: None });
         flow.policy = flow.policy.filter(|_| policy);
         flow
     }
@@ -81,7 +83,7 @@ mod tests {
     #[test]
     fn what_is_undecided_or_lost_is_never_info() {
         let undecided = Verdict::Undecided { missing: vec!["the owner".to_owned()], nearest: None };
-        let open = FlowEvent { verdict: undecided, ..samples::declared(Outcome::Established) };
+        let open = FlowEvent { verdict: Arc::new(undecided), ..samples::declared(Outcome::Established) };
         assert_eq!(Body::FlowOpen(Box::new(open)).severity(), Severity::Low);
         assert_eq!(Body::Coverage(Box::new(samples::loss())).severity(), Severity::Medium);
         assert_eq!(samples::body(Kind::Coverage).severity(), Severity::Info);

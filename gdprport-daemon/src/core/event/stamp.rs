@@ -8,6 +8,21 @@ use uuid::{Builder, Uuid};
 use super::schema::SchemaName;
 use super::{Agent, Body, Event, Host};
 
+/// What the envelope of an event says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head<'a> {
+    /// UUIDv7, unique.
+    pub id: Uuid,
+    /// Counts the events of a run.
+    pub seq: u64,
+    /// When the daemon took it in.
+    pub time: Timestamp,
+    /// The host it happened on.
+    pub host: &'a Arc<Host>,
+    /// The program that made it.
+    pub agent: &'a Arc<Agent>,
+}
+
 /// Puts envelopes around bodies. One per run of the daemon, so that `seq` has no gap and `id` no double.
 #[derive(Debug)]
 pub struct Stamper {
@@ -27,17 +42,23 @@ impl Stamper {
 
     /// The next event of this run, which happened at `time`.
     pub fn stamp(&mut self, time: Timestamp, body: Body) -> Event {
-        self.seq += 1;
+        let head = self.head(time);
         Event {
             schema: SchemaName,
-            id: self.next_id(time),
-            seq: self.seq,
+            id: head.id,
+            seq: head.seq,
             time,
             severity: body.severity(),
-            host: Arc::clone(&self.host),
-            agent: Arc::clone(&self.agent),
+            host: Arc::clone(head.host),
+            agent: Arc::clone(head.agent),
             body,
         }
+    }
+
+    /// The head of the next event of this run, for who writes it without making an [`Event`] of it.
+    pub fn head(&mut self, time: Timestamp) -> Head<'_> {
+        self.seq += 1;
+        Head { id: self.next_id(time), seq: self.seq, time, host: &self.host, agent: &self.agent }
     }
 
     /// The `seq` of the last event, 0 before the first.

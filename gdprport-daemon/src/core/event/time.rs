@@ -9,11 +9,18 @@ use jiff::Timestamp;
 use jiff::fmt::StdFmtWrite;
 use jiff::fmt::temporal::DateTimePrinter;
 use schemars::{Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 
-struct Micros(Timestamp);
+/// A time as it stands in an event.
+pub(super) struct Micros(pub(super) Timestamp);
+
+impl Serialize for Micros {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,7 +29,7 @@ impl fmt::Display for Micros {
 }
 
 pub(super) fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&Micros(*time))
+    Micros(*time).serialize(serializer)
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
@@ -36,7 +43,8 @@ pub(super) fn schema(_: &mut SchemaGenerator) -> Schema {
 /// The same for a time that may be unknown (`null`).
 pub(super) mod option {
     use super::{
-        Deserialize, Deserializer, Micros, Schema, SchemaGenerator, Serializer, Timestamp, json_schema,
+        Deserialize, Deserializer, Micros, Schema, SchemaGenerator, Serialize, Serializer, Timestamp,
+        json_schema,
     };
 
     #[expect(clippy::ref_option, reason = "the signature that serde's `with` calls")]
@@ -45,7 +53,7 @@ pub(super) mod option {
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         match time {
-            Some(time) => serializer.collect_str(&Micros(*time)),
+            Some(time) => Micros(*time).serialize(serializer),
             None => serializer.serialize_none(),
         }
     }

@@ -9,8 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::core::verdict::{Nearest, Reason, Verdict};
 
+/// A verdict as it is written.
 #[derive(Serialize)]
-struct Out<'a> {
+pub(super) struct Out<'a> {
     outcome: &'static str,
     reasons: &'a [Reason],
     rule: Option<&'a str>,
@@ -46,24 +47,34 @@ enum WireOutcome {
 }
 
 pub(super) fn serialize<S: Serializer>(verdict: &Verdict, serializer: S) -> Result<S::Ok, S::Error> {
-    let (rule, nearest, missing) = match verdict {
-        Verdict::Declared { rule } => (Some(&**rule), None, &[][..]),
-        Verdict::Violation { nearest, .. } => (None, nearest.as_ref(), &[][..]),
-        Verdict::Undecided { missing, nearest } => (None, nearest.as_ref(), &missing[..]),
-    };
-    Out { outcome: verdict.outcome(), reasons: verdict.reasons(), rule, nearest, missing }
-        .serialize(serializer)
+    Out::from(verdict).serialize(serializer)
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Verdict, D::Error> {
-    let wire = Wire::deserialize(deserializer)?;
+impl<'a> From<&'a Verdict> for Out<'a> {
+    fn from(verdict: &'a Verdict) -> Self {
+        let (rule, nearest, missing) = match verdict {
+            Verdict::Declared { rule } => (Some(&**rule), None, &[][..]),
+            Verdict::Violation { nearest, .. } => (None, nearest.as_ref(), &[][..]),
+            Verdict::Undecided { missing, nearest } => (None, nearest.as_ref(), &missing[..]),
+        };
+        Out { outcome: verdict.outcome(), reasons: verdict.reasons(), rule, nearest, missing }
+    }
+}
+
+pub(super) fn deserialize<'de, D: Deserializer<'de>, T: From<Verdict>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    read(Wire::deserialize(deserializer)?).map(T::from)
+}
+
+fn read<E: de::Error>(wire: Wire) -> Result<Verdict, E> {
     match wire.outcome {
         WireOutcome::Declared => {
-            let rule = wire.rule.ok_or_else(|| de::Error::missing_field("rule"))?;
+            let rule = wire.rule.ok_or_else(|| E::missing_field("rule"))?;
             Ok(Verdict::Declared { rule })
         }
         WireOutcome::Violation if wire.reasons.is_empty() => {
-            Err(de::Error::custom("a violation needs at least one reason"))
+            Err(E::custom("a violation needs at least one reason"))
         }
         WireOutcome::Violation => Ok(Verdict::Violation { reasons: wire.reasons, nearest: wire.nearest }),
         WireOutcome::Undecided => Ok(Verdict::Undecided { missing: wire.missing, nearest: wire.nearest }),

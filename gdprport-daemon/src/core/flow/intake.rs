@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use gdprport_common::SocketRole;
 
-use super::posture::BEFORE;
-use super::table::{Entry, Table, change, judge};
-use super::{Change, ChangeKind, Context, Flow};
+use super::posture::{BEFORE, Watch};
+use super::table::{Entry, Table, change, judge, last_change};
+use super::{Change, ChangeKind, Context, Flow, UNJUDGED};
+use crate::core::community_id::CommunityId;
 use crate::core::decode::{Ending, Record, SocketEvent};
 use crate::core::identity::OwnerRef;
 use crate::core::model::{Direction, Outcome, Posture};
-use crate::core::verdict::Verdict;
 
 impl Table {
     /// Takes a record in. Records about listeners, executables and cgroups are not flows and are ignored.
@@ -41,8 +41,7 @@ impl Table {
             process: cx.who(&event.owner),
             ..bare(event, direction, Outcome::Established)
         };
-        let tracker = cx.tracker(&flow);
-        self.insert(flow, Some(Box::new(tracker)), event.time_ns, cx, out);
+        self.insert(flow, Watch::Silent, event.time_ns, cx, out);
         if let Some(bytes) = self.early.take(event.cookie) {
             self.payload((event.cookie, true, 0), &bytes, cx, out);
         }
@@ -65,7 +64,7 @@ impl Table {
             // Its beginning was lost, evicted, or before our time.
             let posture = Some(Arc::new(Posture::unknown(BEFORE)));
             let flow = Flow { found: true, posture, ..bare(event, Direction::In, Outcome::Established) };
-            self.insert(flow, None, event.time_ns, cx, out);
+            self.insert(flow, Watch::Over, event.time_ns, cx, out);
             self.pair(event.cookie);
         }
         self.acceptor(event.cookie, &event.owner, cx, out);
@@ -111,11 +110,11 @@ impl Table {
                 let mut flow =
                     Flow { process: cx.who(&event.owner), ..bare(event, direction, ending.outcome) };
                 judge(&mut flow, cx);
-                Entry { flow, tracker: None, pending: false, reported: None, generation: 0 }
+                Entry { flow, watch: Watch::Over, pending: false, reported: None, generation: 0 }
             }
         };
         if !failed {
-            entry.conclude_posture(cx);
+            entry.conclude_posture(&mut self.postures, cx);
         }
         let flow = &mut entry.flow;
         if flow.opened_ns.is_none() && ending.since_ns != 0 {
@@ -127,13 +126,14 @@ impl Table {
         flow.bytes_received = Some(ending.bytes_received);
         flow.rtt_us = ending.rtt_us;
         flow.retransmits = Some(ending.retransmits);
-        out.push(change(if failed { ChangeKind::Failed } else { ChangeKind::Closed }, &mut entry));
+        out.push(last_change(if failed { ChangeKind::Failed } else { ChangeKind::Closed }, entry));
     }
 }
 
 /// A flow with what every record tells.
 fn bare(event: &SocketEvent, direction: Direction, outcome: Outcome) -> Flow {
     Flow {
+        id: CommunityId::tcp(event.local, event.peer),
         cookie: event.cookie,
         direction,
         local: event.local,
@@ -143,7 +143,7 @@ fn bare(event: &SocketEvent, direction: Direction, outcome: Outcome) -> Flow {
         process: None,
         peer_process: None,
         posture: None,
-        verdict: Arc::new(Verdict::Undecided { missing: Vec::new(), nearest: None }),
+        verdict: Arc::clone(&UNJUDGED),
         outcome,
         bytes_sent: None,
         bytes_received: None,

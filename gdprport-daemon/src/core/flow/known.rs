@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::posture::BEFORE;
-use super::table::{Table, change, judge};
-use super::{Change, ChangeKind, Context, Flow, Found, Progress};
+use super::posture::{BEFORE, Watch};
+use super::table::{Table, change, judge, last_change};
+use super::{Change, ChangeKind, Context, Flow, Found, Progress, UNJUDGED};
+use crate::core::community_id::CommunityId;
 use crate::core::model::{Outcome, Posture};
-use crate::core::verdict::Verdict;
 
 impl Table {
     /// Notes how far a flow has come, judges it anew and reports it.
@@ -41,6 +41,7 @@ impl Table {
         }
         let cookie = found.cookie;
         let flow = Flow {
+            id: CommunityId::tcp(found.local, found.peer),
             cookie,
             direction: found.direction,
             local: found.local,
@@ -50,7 +51,7 @@ impl Table {
             process: found.process,
             peer_process: None,
             posture: Some(Arc::new(Posture::unknown(BEFORE))),
-            verdict: Arc::new(Verdict::Undecided { missing: Vec::new(), nearest: None }),
+            verdict: Arc::clone(&UNJUDGED),
             outcome: Outcome::Established,
             bytes_sent: None,
             bytes_received: None,
@@ -59,7 +60,7 @@ impl Table {
             netns_cookie: found.netns_cookie,
             found: true,
         };
-        self.insert(flow, None, now_ns, cx, out);
+        self.insert(flow, Watch::Over, now_ns, cx, out);
         self.note(cookie, found.progress);
         self.pair(cookie);
         self.report_opening(cookie, out);
@@ -84,6 +85,6 @@ impl Table {
         let Some(mut entry) = self.remove(cookie) else { return };
         entry.flow.ended_ns = Some(ended_ns);
         entry.flow.outcome = outcome;
-        out.push(change(ChangeKind::Closed, &mut entry));
+        out.push(last_change(ChangeKind::Closed, entry));
     }
 }

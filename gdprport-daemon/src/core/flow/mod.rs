@@ -15,8 +15,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use super::community_id::CommunityId;
 use super::identity::OwnerRef;
 use super::model::{Direction, Endpoint, Outcome, Posture, Process};
 use super::policy::Facts;
@@ -34,9 +35,11 @@ pub trait Context {
     /// The process with the names of its user and group, if it had to go without and they are known by now.
     fn named(&mut self, process: &Process) -> Option<Arc<Process>>;
     /// What the policy says of a flow now.
-    fn judge(&mut self, facts: &Facts<'_>) -> Verdict;
+    fn judge(&mut self, flow: &Flow) -> Arc<Verdict>;
+    /// Whether what the policy says of a flow hangs on how it is encrypted.
+    fn weighs_posture(&self, facts: &Facts<'_>) -> bool;
     /// Follows the encryption of a flow from its first bytes on.
-    fn tracker(&self, flow: &Flow) -> Tracker;
+    fn tracker(&self, facts: &Facts<'_>) -> Tracker;
     /// True if flows of this port are reported.
     fn is_watched(&self, port: u16) -> bool;
 }
@@ -44,6 +47,8 @@ pub trait Context {
 /// What is known of one connection, seen from its local end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flow {
+    /// Community ID of the connection.
+    pub id: CommunityId,
     /// Socket cookie.
     pub cookie: u64,
     /// Which end this is.
@@ -79,6 +84,10 @@ pub struct Flow {
     /// True if the flow was there before the daemon looked.
     pub found: bool,
 }
+
+/// The verdict on a flow that is about to be judged.
+static UNJUDGED: LazyLock<Arc<Verdict>> =
+    LazyLock::new(|| Arc::new(Verdict::Undecided { missing: Vec::new(), nearest: None }));
 
 impl Flow {
     /// The port that carries the personal data: the local one of an accepted flow, else the peer's.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use foldhash::fast::RandomState;
+
 use crate::core::model::Endpoint;
 
 /// A connection as one of its ends names it.
@@ -37,7 +39,8 @@ enum End {
 /// Cookies by addresses.
 #[derive(Debug, Default)]
 pub struct Pairs {
-    ends: HashMap<Key, End>,
+    /// Seeded at random, so that a peer cannot choose addresses that meet in one place.
+    ends: HashMap<Key, End, RandomState>,
 }
 
 impl Pairs {

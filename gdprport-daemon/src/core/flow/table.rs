@@ -11,11 +11,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::early::Early;
 use super::pairs::Pairs;
+use super::posture::{Postures, Watch};
 use super::{Change, ChangeKind, Context, Flow, Standing};
 use crate::core::model::Process;
-use crate::core::posture::Tracker;
 
 /// Bounds of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +51,8 @@ pub struct TableCounters {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) flow: Flow,
-    /// While the first bytes may still tell how it is encrypted.
-    pub(super) tracker: Option<Box<Tracker>>,
+    /// What is made of its first bytes.
+    pub(super) watch: Watch,
     /// Not reported yet: waits to settle.
     pub(super) pending: bool,
     /// The verdict as it was last reported.
@@ -63,7 +65,7 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub struct Table {
     pub(super) limits: Limits,
-    pub(super) flows: HashMap<u64, Entry>,
+    pub(super) flows: HashMap<u64, Entry, RandomState>,
     pub(super) pairs: Pairs,
     pub(super) early: Early,
     /// Flows that wait to settle. The delay is constant, so the queue is in order of time.
@@ -74,6 +76,8 @@ pub struct Table {
     ages: VecDeque<(u64, u64)>,
     generations: u64,
     pub(super) counters: TableCounters,
+    /// What flows say of their encryption, shared.
+    pub(super) postures: Postures,
 }
 
 impl Table {
@@ -82,7 +86,7 @@ impl Table {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            flows: HashMap::new(),
+            flows: HashMap::default(),
             pairs: Pairs::default(),
             early: Early::default(),
             settling: VecDeque::new(),
@@ -90,6 +94,7 @@ impl Table {
             ages: VecDeque::new(),
             generations: 0,
             counters: TableCounters::default(),
+            postures: Postures::default(),
         }
     }
 
@@ -207,7 +212,7 @@ impl Table {
     pub(super) fn insert(
         &mut self,
         mut flow: Flow,
-        tracker: Option<Box<Tracker>>,
+        watch: Watch,
         now_ns: u64,
         cx: &mut impl Context,
         out: &mut Vec<Change>,
@@ -217,7 +222,7 @@ impl Table {
             self.vanished(flow.cookie, now_ns, out);
         }
         while self.flows.len() >= self.limits.flows {
-            self.evict_oldest();
+            self.evict_oldest(out);
         }
         judge(&mut flow, cx);
         let cookie = flow.cookie;
@@ -226,7 +231,7 @@ impl Table {
         self.pairs.insert(flow.local, flow.peer, flow.netns_cookie, cookie);
         self.updates.push_back((now_ns.saturating_add(self.limits.update_ns), cookie, generation));
         self.ages.push_back((cookie, generation));
-        self.flows.insert(cookie, Entry { flow, tracker, pending: true, reported: None, generation });
+        self.flows.insert(cookie, Entry { flow, watch, pending: true, reported: None, generation });
         self.trim_queues();
     }
 
@@ -248,9 +253,11 @@ impl Table {
         }
     }
 
-    fn evict_oldest(&mut self) {
+    /// Lets the oldest flow go; one that was not reported yet is, so that nothing that was seen stays unsaid.
+    fn evict_oldest(&mut self, out: &mut Vec<Change>) {
         while let Some((cookie, generation)) = self.ages.pop_front() {
             if self.flows.get(&cookie).is_some_and(|entry| entry.generation == generation) {
+                self.report_opening(cookie, out);
                 self.remove(cookie);
                 self.counters.evicted += 1;
                 return;
@@ -290,17 +297,26 @@ impl Table {
 
 /// Judges a flow; true if the verdict is another one than before.
 pub(super) fn judge(flow: &mut Flow, cx: &mut impl Context) -> bool {
-    let verdict = cx.judge(&flow.facts());
-    if *flow.verdict == verdict {
-        return false;
+    let verdict = cx.judge(flow);
+    let another = !Arc::ptr_eq(&flow.verdict, &verdict) && flow.verdict != verdict;
+    if another {
+        flow.verdict = verdict;
     }
-    flow.verdict = Arc::new(verdict);
-    true
+    another
 }
 
+/// What is reported of a flow that goes on.
 pub(super) fn change(kind: ChangeKind, entry: &mut Entry) -> Change {
-    let standing = Standing::from(&*entry.flow.verdict);
-    let was = entry.reported.replace(standing);
-    let new_violation = standing == Standing::Violation && was != Some(Standing::Violation);
-    Change { kind, flow: entry.flow.clone(), new_violation, was }
+    let was = entry.reported.replace(Standing::from(&*entry.flow.verdict));
+    made(kind, entry.flow.clone(), was)
+}
+
+/// What is reported of a flow that left the table.
+pub(super) fn last_change(kind: ChangeKind, entry: Entry) -> Change {
+    made(kind, entry.flow, entry.reported)
+}
+
+fn made(kind: ChangeKind, flow: Flow, was: Option<Standing>) -> Change {
+    let violates = Standing::from(&*flow.verdict) == Standing::Violation;
+    Change { kind, flow, new_violation: violates && was != Some(Standing::Violation), was }
 }

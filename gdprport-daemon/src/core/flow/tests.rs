@@ -31,19 +31,23 @@ impl Context for World {
         known.then(|| Arc::new(Process { user: Some("etl".into()), names_pending: false, ..process.clone() }))
     }
 
-    fn tracker(&self, _: &Flow) -> Tracker {
+    fn weighs_posture(&self, _: &Facts<'_>) -> bool {
+        true
+    }
+
+    fn tracker(&self, _: &Facts<'_>) -> Tracker {
         Tracker::new(None)
     }
 
-    fn judge(&mut self, facts: &Facts<'_>) -> Verdict {
-        match facts.process {
+    fn judge(&mut self, flow: &Flow) -> Arc<Verdict> {
+        Arc::new(match &flow.process {
             Some(process) if process.pid <= 2 && !self.strict => Verdict::Declared { rule: "app".into() },
             Some(_) => Verdict::Violation {
                 reasons: vec![Reason { id: ReasonId::UndeclaredProcess, detail: "x".into() }],
                 nearest: None,
             },
             None => Verdict::Undecided { missing: vec!["process".into()], nearest: None },
-        }
+        })
     }
 
     fn is_watched(&self, port: u16) -> bool {
@@ -290,6 +294,15 @@ fn the_table_is_bounded_and_what_goes_is_the_oldest_and_counted() {
     }
     assert_eq!((bench.table.len(), bench.table.counters().evicted), (2, 1));
     assert!(bench.table.get(1).is_none() && bench.table.get(3).is_some());
+}
+
+#[test]
+fn a_flow_that_has_to_go_before_it_settled_is_told_first() {
+    let mut bench = Bench::new(1);
+    assert!(bench.take(Record::Arrived(event(1, 1, SocketRole::Bound, 1, NEAR, FAR))).is_empty());
+    let out = bench.take(Record::Arrived(event(2, 2, SocketRole::Bound, 1, NEAR, "192.0.2.9:40001")));
+    assert_eq!(kinds(&out), [ChangeKind::Opened]);
+    assert_eq!((out[0].flow.cookie, bench.table.counters().evicted), (1, 1));
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn fill(flow: &mut FlowEvent, input: &mut Input<'_>) {
     flow.flow.bytes_sent = Some(input.u64());
     flow.flow.duration_ms = Some(input.u64());
     flow.posture = (input.u8() & 1 == 1).then(|| Arc::new(posture(input)));
-    flow.verdict = verdict(input);
+    flow.verdict = Arc::new(verdict(input));
 }
 
 fn optional(input: &mut Input<'_>) -> Option<Arc<str>> {

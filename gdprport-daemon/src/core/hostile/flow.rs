@@ -30,14 +30,18 @@ impl Context for World {
         None
     }
 
-    fn judge(&mut self, facts: &Facts<'_>) -> Verdict {
-        match facts.posture {
+    fn judge(&mut self, flow: &Flow) -> Arc<Verdict> {
+        Arc::new(match flow.posture {
             Some(_) => Verdict::Declared { rule: "any".into() },
             None => Verdict::Undecided { missing: vec!["the encryption".to_owned()], nearest: None },
-        }
+        })
     }
 
-    fn tracker(&self, _: &Flow) -> Tracker {
+    fn weighs_posture(&self, _: &Facts<'_>) -> bool {
+        true
+    }
+
+    fn tracker(&self, _: &Facts<'_>) -> Tracker {
         Tracker::new(None)
     }
 

@@ -128,6 +128,9 @@ impl Policy {
             compiled.push((declared.name, rules, service));
         }
         catalog_ports(&mut ports);
+        let mut ports: Vec<Port> = ports.into_values().collect();
+        let claims = ports.iter_mut().flat_map(|port| port.here.iter_mut().chain(&mut port.elsewhere));
+        claims.enumerate().for_each(|(index, claim)| claim.info.index = index);
         let peers = peers.build();
         let declarations = compiled.into_iter().map(|(name, rules, service)| Declaration {
             accepted: RuleIndex::build(&rules, Direction::In),
@@ -149,7 +152,7 @@ impl Policy {
             declarations: declarations.collect(),
             peers,
             services: services.build(),
-            ports: ports.into_values().collect(),
+            ports,
             listen_rule: "listen".into(),
         }
     }
@@ -263,6 +266,7 @@ fn claim(ports: &mut BTreeMap<u16, Port>, index: usize, declared: &Declared) {
                 ports.entry(number).or_insert_with(|| Port { number, here: None, elsewhere: Vec::new() });
             let known = || catalog::by_port(number).map(|service| service.id.into());
             let info = PortInfo {
+                index: 0,
                 number,
                 name: Arc::clone(&declared.name),
                 protocol: protocol.clone().or_else(known),
@@ -305,6 +309,7 @@ fn catalog_ports(ports: &mut BTreeMap<u16, Port>) {
         for number in service.ports.iter().copied() {
             ports.entry(number).or_insert_with(|| {
                 let info = PortInfo {
+                    index: 0,
                     number,
                     name: Arc::clone(&id),
                     protocol: Some(Arc::clone(&id)),

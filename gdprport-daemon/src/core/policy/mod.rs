@@ -97,6 +97,8 @@ pub enum Emit {
 /// One watched port number.
 #[derive(Debug, Clone)]
 pub struct PortInfo {
+    /// Its place in [`Policy::watched`].
+    pub index: usize,
     /// The TCP port.
     pub number: u16,
     /// The name of its declaration, or the catalog's identifier of the service.

@@ -33,7 +33,7 @@ fn watchful(path: &Path) -> Sink {
 fn write(sink: &Sink, count: usize) {
     let settled = sink.stats().counts.received + count as u64;
     for event in published(count) {
-        sink.push(event);
+        sink.push(&event);
     }
     wait_until(|| {
         let counts = sink.stats().counts;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{IoSliceMut, Read, Seek};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
@@ -12,7 +13,7 @@ use crate::core::event::{Body, Kind, Violation, samples};
 use crate::core::model::Outcome;
 use crate::core::verdict::Verdict;
 use crate::out::sink::DEFAULT_CAPACITY;
-use crate::out::testing::{dropped, wait_until};
+use crate::out::testing::{batch, dropped, wait_until};
 
 struct FakeJournald {
     socket: UnixDatagram,
@@ -91,7 +92,7 @@ fn text<'a>(record: &'a [(String, Vec<u8>)], name: &str) -> Vec<&'a str> {
 }
 
 fn publish(sink: &Sink, body: Body) {
-    sink.push(Arc::new(Published::new(samples::stamper().stamp(samples::now(), body))));
+    sink.push(&batch([samples::stamper().stamp(samples::now(), body)]));
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn every_kind_is_a_valid_record() {
     let sink = journald.sink();
     for event in samples::events() {
         let kind = event.body.kind();
-        sink.push(Arc::new(Published::new(event)));
+        sink.push(&batch([event]));
         let record = journald.record();
         assert_eq!(text(&record, "GDPRPORT_KIND"), [kind.as_str()]);
         let valid = |name: &str| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
@@ -141,7 +142,7 @@ fn a_record_too_large_for_a_datagram_arrives_whole() {
     let sink = journald.sink();
     let mut flow = samples::declared(Outcome::Established);
     let missing = vec!["x".repeat(4_000_000)];
-    flow.verdict = Verdict::Undecided { missing: missing.clone(), nearest: None };
+    flow.verdict = Arc::new(Verdict::Undecided { missing: missing.clone(), nearest: None });
     publish(&sink, Body::Violation(Box::new(Violation::Flow(flow))));
     let record = journald.record();
     let event: Event = serde_json::from_str(text(&record, "GDPRPORT_EVENT")[0]).expect("the native event");

@@ -1,0 +1,40 @@
+//! What the benches measure: each stage of the way from a record to a line of an events file, and the whole way,
+//! on inputs as a database server sees them.
+//!
+//! Belongs here: the inputs and the list of cases. Everything is fixed, ids and times too, so that an instruction
+//! counter counts the same in every run. Does not belong here: how a case is measured.
+
+mod path;
+mod posture;
+mod records;
+mod stages;
+
+/// Something to measure, item by item.
+pub struct Case {
+    /// Its name, in baselines too.
+    pub name: &'static str,
+    /// Sets up, and gives what treats the item with this number.
+    pub make: fn() -> Item,
+}
+
+/// Treats the item with this number; numbers come in order.
+pub type Item = Box<dyn FnMut(u64)>;
+
+/// Every case.
+pub const CASES: &[Case] = &[
+    Case { name: "connection", make: || path::connections(path::Kind::Silent) },
+    Case { name: "connection-tls", make: || path::connections(path::Kind::Tls) },
+    Case { name: "connection-violation", make: || path::connections(path::Kind::Violation) },
+    Case { name: "decode-record", make: stages::decode },
+    Case { name: "identity-known", make: stages::identity },
+    Case { name: "flow-open-close", make: stages::flow },
+    Case { name: "policy-10-rules", make: || stages::policy(10) },
+    Case { name: "policy-1000-rules", make: || stages::policy(1_000) },
+    Case { name: "policy-100000-rules", make: || stages::policy(100_000) },
+    Case { name: "event-encode", make: stages::event },
+    Case { name: "snapshot-socket", make: stages::snapshot },
+    Case { name: "posture-tls13", make: || posture::dialogue("postgresql", posture::TLS13) },
+    Case { name: "posture-pg-upgraded", make: || posture::dialogue("postgresql", posture::PG_TLS) },
+    Case { name: "posture-pg-plain", make: || posture::dialogue("postgresql", posture::PG_PLAIN) },
+    Case { name: "posture-http", make: || posture::dialogue("elasticsearch", posture::HTTP) },
+];

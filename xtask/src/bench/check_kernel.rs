@@ -1,0 +1,140 @@
+//! `bench check --kernel`: how many instructions the kernel programs take for one connection, against the baseline.
+//!
+//! Belongs here: the machine, what runs in it, and what its answer means. The machine has one processor that is emulated
+//! instruction by instruction and whose clock is the count of them (one a nanosecond), so that what the kernel counts as
+//! a program's run time (`bpf_stats_enabled`) is a number of instructions, whatever else the host does.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+
+use crate::sh;
+use crate::step::step;
+use crate::vm::{self, Pace};
+
+/// A kernel that supports every program; the others differ in few of them.
+const KERNEL: &str = "6.1";
+
+/// Connections that are counted: each end opened, accepted and closed on a watched port.
+const CONNECTIONS: u64 = 500;
+
+/// Longest time for the machine: three minutes are usual.
+const LIMIT: Duration = Duration::from_secs(420);
+
+/// How the machine's answer begins.
+const MARK: &str = "counted: ";
+
+/// Program types (`enum bpf_prog_type`, include/uapi/linux/bpf.h) by the names of their cases.
+const TYPES: [(u32, &str); 5] = [
+    (5, "kernel-tracepoint"),
+    (8, "kernel-cgroup-skb"),
+    (9, "kernel-cgroup-sock"),
+    (13, "kernel-sock-ops"),
+    (18, "kernel-cgroup-sock-addr"),
+];
+
+/// Instructions for one connection, all programs together and by type.
+///
+/// # Errors
+/// No machine could be run, or it did not answer.
+pub fn count(driver: &Path, daemon: &Path) -> Result<Vec<(String, u64)>> {
+    step(&format!("instructions of the kernel programs for one connection, on Linux {KERNEL}"), || {
+        let mut counts = Vec::new();
+        let ended = vm::run_script(KERNEL, script(driver, daemon), LIMIT, Pace::Counted, |line| {
+            counts.extend(line.strip_prefix(MARK).map(str::to_owned));
+        })?;
+        if !ended.status.is_success() {
+            bail!("the machine's command ended with {}", ended.status);
+        }
+        let [before, after] = counts.as_slice() else {
+            bail!("the machine gave {} answers, not 2", counts.len())
+        };
+        let cases = cases(before, after)?;
+        let count = cases.len();
+        Ok((cases, format!("{count} cases")))
+    })
+}
+
+/// The types of programs with their run times and runs, in the kernel's own words in `fdinfo`.
+fn script(driver: &Path, daemon: &Path) -> String {
+    let (driver, daemon) = (vm::quoted(driver), vm::quoted(daemon));
+    let policy = vm::quoted(&sh::workspace().join("xtask/baselines/policy.toml"));
+    format!(
+        r#"set -eu
+echo 1 >/proc/sys/kernel/bpf_stats_enabled
+{daemon} daemon run --policy {policy} --events /dev/null --socket /run/gdprport.sock >/run/said-by-daemon 2>&1 &
+daemon=$!
+for try in $(seq 600); do {daemon} --socket /run/gdprport.sock daemon status >/dev/null 2>&1 && break; sleep 0.1; done
+told() {{
+    printf '{MARK}'
+    cat /proc/$daemon/fdinfo/* | awk '
+        /^prog_type:/ {{ type = $2 }}
+        /^prog_id:/ {{ id = $2 }}
+        /^run_time_ns:/ {{ time = $2 }}
+        /^run_cnt:/ {{ if (!seen[id]++) {{ times[type] += time; runs[type] += $2 }} }}
+        END {{ for (type in times) printf "%d:%d:%d ", type, times[type], runs[type]; print "" }}'
+}}
+{driver} --loopback 15432 50
+told
+{driver} --loopback 15432 {CONNECTIONS}
+told
+kill $daemon
+wait $daemon || true
+"#
+    )
+}
+
+/// What grew between two answers, for one connection.
+fn cases(before: &str, after: &str) -> Result<Vec<(String, u64)>> {
+    let (before, after) = (read(before)?, read(after)?);
+    let mut cases = Vec::new();
+    let (mut all, mut runs) = (0, 0);
+    for (kind, time, count) in after {
+        let (then, then_count) = before
+            .iter()
+            .find(|(other, ..)| *other == kind)
+            .map(|(_, time, count)| (*time, *count))
+            .ok_or_else(|| anyhow!("programs of type {kind} came up while they were counted"))?;
+        let name = TYPES.iter().find(|(number, _)| *number == kind).map(|(_, name)| *name);
+        let name = name.ok_or_else(|| anyhow!("programs of type {kind} have no name here"))?;
+        all += time - then;
+        runs += count - then_count;
+        cases.push((name.to_owned(), (time - then) / CONNECTIONS));
+    }
+    if runs < CONNECTIONS {
+        bail!("{runs} runs for {CONNECTIONS} connections: the port was not watched");
+    }
+    cases.sort();
+    cases.insert(0, ("kernel".to_owned(), all / CONNECTIONS));
+    Ok(cases)
+}
+
+/// `type:time:runs` words.
+fn read(answer: &str) -> Result<Vec<(u32, u64, u64)>> {
+    let word = |word: &str| {
+        let mut numbers = word.split(':');
+        let kind = numbers.next()?.parse().ok()?;
+        Some((kind, numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+    };
+    let words = answer.split_whitespace().map(word);
+    words.collect::<Option<_>>().with_context(|| format!("`{answer}` is no answer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_grew_is_counted_for_each_connection_and_in_all() {
+        let grown = cases("13:1000:10 5:70:7 ", "5:570:12 13:1501000:8510 ").expect("answers");
+        let expected = [("kernel", 3_001), ("kernel-sock-ops", 3_000), ("kernel-tracepoint", 1)];
+        assert_eq!(grown, expected.map(|(name, count)| (name.to_owned(), count)));
+    }
+
+    #[test]
+    fn programs_that_did_not_run_are_no_count() {
+        assert!(cases("13:1000:10", "13:1000:10").is_err());
+        assert!(cases("13:1000", "13:1000:10").is_err());
+    }
+}
