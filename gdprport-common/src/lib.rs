@@ -11,6 +11,8 @@
 mod counters;
 mod record;
 mod storage;
+#[cfg(test)]
+mod tests;
 
 pub use counters::{Counters, HOOKS, Hook, HookCounters};
 pub use record::{
@@ -18,7 +20,7 @@ pub use record::{
     OpenTail, PATH_CAP, PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_SMALL, PAYLOAD_TINY,
     PayloadHeader, PayloadRecord, RECORD_CAP, RecordKind,
 };
-pub use storage::{PortFlags, SocketOwner, SocketRole, TASK_HEADLESS, TaskIdentity};
+pub use storage::{Caller, PortFlags, SocketOwner, SocketRole, TASK_HEADLESS, TaskIdentity};
 
 /// Version of this ABI. Pinned maps of another version are never reused.
 pub const ABI_VERSION: u32 = 3;

@@ -64,14 +64,14 @@ impl SocketRole {
     }
 }
 
-/// Value of the socket storage: the process that stands for this end of the connection.
+/// A process as it was at the moment of a call.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "user",
     derive(zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout)
 )]
-pub struct SocketOwner {
+pub struct Caller {
     /// Exec id of the process's executable, 0 if not known.
     pub exec_id: u64,
     /// cgroup id (inode of the cgroup2 directory) at the time of the call.
@@ -90,25 +90,38 @@ pub struct SocketOwner {
     pub gid: u32,
     /// Command name of the calling thread, NUL-terminated, as two words in memory order.
     pub comm: [u64; 2],
+}
+
+impl Caller {
+    /// A process of which nothing is known.
+    pub const NOBODY: Self = Self {
+        exec_id: 0,
+        cgroup_id: 0,
+        netns_cookie: 0,
+        start_ns: 0,
+        tgid: 0,
+        parent_tgid: 0,
+        uid: 0,
+        gid: 0,
+        comm: [0; 2],
+    };
+}
+
+/// Value of the socket storage: the process that stands for this end of the connection, and what the kernel side
+/// has to remember of the connection itself. In this order what is 0 at first lies together, on whole words: the
+/// kernel programs clear memory by words or byte by byte.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct SocketOwner {
+    /// The owner.
+    pub caller: Caller,
     /// When connect was called or, later, when the connection was established; nanoseconds of
     /// `CLOCK_BOOTTIME`.
     pub since_ns: u64,
-    /// Where connect was called to, network byte order, IPv4 in the first word; 0 in other roles.
-    pub peer: [u32; 4],
-    /// The TCP port that connect was called to, host byte order; 0 in other roles.
-    pub peer_port: u16,
-    /// 4 or 6: the family of `peer`; 0 in other roles.
-    pub peer_family: u8,
-    /// A [`SocketRole`].
-    pub role: u8,
-    /// 1 once TCP has taken the connection over; a connect that ends with 0 was stopped on this host.
-    pub started: u8,
-    /// 1 while payload segments are still wanted.
-    pub wants_payload: u8,
-    /// How much of [`crate::PAYLOAD_BUDGET`] was spent on segments that this end sent.
-    pub spent_out: u8,
-    /// How much of it was spent on segments that this end received.
-    pub spent_in: u8,
     /// TCP sequence number of the first byte this end sends.
     pub out_base: u32,
     /// TCP sequence number of the first byte this end receives.
@@ -120,43 +133,51 @@ pub struct SocketOwner {
     pub last_out: u32,
     /// The same of what this end received.
     pub last_in: u32,
+    /// 1 once TCP has taken the connection over; a connect that ends with 0 was stopped on this host.
+    pub started: u8,
+    /// 1 while payload segments are still wanted; the socket is then counted among those that want some.
+    pub wants_payload: u8,
+    /// How much of [`crate::PAYLOAD_BUDGET`] was spent on segments that this end sent.
+    pub spent_out: u8,
+    /// How much of it was spent on segments that this end received.
+    pub spent_in: u8,
+    /// Where connect was called to, network byte order, IPv4 in the first word; 0 in other roles.
+    pub peer: [u32; 4],
+    /// The TCP port that connect was called to, host byte order; 0 in other roles.
+    pub peer_port: u16,
+    /// The watched TCP port that the socket was bound to, host byte order; 0 in role [`SocketRole::Connected`].
+    pub local_port: u16,
+    /// 4 or 6: the family of `peer`; 0 in other roles.
+    pub peer_family: u8,
+    /// A [`SocketRole`].
+    pub role: u8,
     /// 1 once `out_base` was read off the SYN itself, which with TCP Fast Open (RFC 7413) may carry data.
     pub syn_seen: u8,
     /// Always 0.
     pub reserved: u8,
-    /// The watched TCP port that the socket was bound to, host byte order; 0 in role [`SocketRole::Connected`].
-    pub local_port: u16,
 }
 
 impl SocketOwner {
-    /// An owner of whom nothing is known.
+    /// A socket of which nothing is known.
     pub const NOBODY: Self = Self {
-        exec_id: 0,
-        cgroup_id: 0,
-        netns_cookie: 0,
-        start_ns: 0,
-        tgid: 0,
-        parent_tgid: 0,
-        uid: 0,
-        gid: 0,
-        comm: [0; 2],
+        caller: Caller::NOBODY,
         since_ns: 0,
-        peer: [0; 4],
-        peer_port: 0,
-        peer_family: 0,
-        role: SocketRole::None as u8,
-        started: 0,
-        wants_payload: 0,
-        spent_out: 0,
-        spent_in: 0,
         out_base: 0,
         in_base: 0,
         fin_wait2_received: 0,
         last_out: 0,
         last_in: 0,
+        started: 0,
+        wants_payload: 0,
+        spent_out: 0,
+        spent_in: 0,
+        peer: [0; 4],
+        peer_port: 0,
+        local_port: 0,
+        peer_family: 0,
+        role: SocketRole::None as u8,
         syn_seen: 0,
         reserved: 0,
-        local_port: 0,
     };
 }
 
@@ -175,6 +196,8 @@ pub struct TaskIdentity {
     pub parent_tgid: u32,
     /// Its threads besides one, and [`TASK_HEADLESS`]: it is forgotten when the last one ends.
     pub threads: u32,
+    /// The last of its executables that is known to have been handed to the daemon, as an exec id.
+    pub shipped: u64,
 }
 
 #[cfg(feature = "user")]
@@ -186,6 +209,7 @@ mod user {
 }
 
 const _: () = {
+    assert!(size_of::<Caller>() == 64);
     assert!(size_of::<SocketOwner>() == 120);
-    assert!(size_of::<TaskIdentity>() == 24);
+    assert!(size_of::<TaskIdentity>() == 32);
 };

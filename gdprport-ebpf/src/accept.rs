@@ -53,28 +53,16 @@ fn accepted(sk: *mut bpf_sock) {
             return;
         }
         let Some(occasion) = Occasion::seen(Hook::Accept) else { return };
-        let before = *stored;
-        if before.role == SocketRole::Accepted as u8 || !watched(u32::from(before.local_port)) {
+        if (*stored).role == SocketRole::Accepted as u8 || !watched(u32::from((*stored).local_port)) {
             return occasion.filtered();
         }
-        let mut caller = owner::current(SocketRole::Accepted, before.netns_cookie);
-        caller.since_ns = before.since_ns;
-        caller.started = 1;
-        caller.local_port = before.local_port;
-        caller.out_base = before.out_base;
-        caller.in_base = before.in_base;
-        caller.wants_payload = before.wants_payload;
-        caller.spent_out = before.spent_out;
-        caller.spent_in = before.spent_in;
-        caller.last_out = before.last_out;
-        caller.last_in = before.last_in;
-        *stored = caller;
+        let owner = owner::accepted(stored, (*stored).caller.netns_cookie);
 
         let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
         let ends = Ends { family: 0, local: [0; 4], peer: [0; 4], local_port: 0, peer_port: 0 };
         let moment = Moment { cookie: bpf_get_socket_cookie(sk.cast()), time_ns: bpf_ktime_get_boot_ns() };
-        let tail = flow::open_tail(&caller);
-        entry.write(flow::record(RecordKind::Accepted, &ends, &caller, &moment, tail));
+        let tail = flow::open_tail(&owner);
+        entry.write(flow::record(RecordKind::Accepted, &ends, &owner, &moment, tail));
         emit::submit(entry, occasion);
     }
 }

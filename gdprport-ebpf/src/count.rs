@@ -7,19 +7,19 @@ use gdprport_common::{Hook, HookCounters};
 
 use crate::maps::COUNTERS;
 
-/// Adds 1, and returns nothing: what was there before would take an instruction that 5.10 does not have.
+/// Adds, modulo 2^64, and returns nothing: what was there before would take an instruction that 5.10 does not have.
 ///
-/// Atomic although the counter is this CPU's own: a program in a process's context is interrupted by those
-/// that the network's soft interrupts run, and on kernels that preempt, by others.
+/// Counters of one CPU need it too: a program in a process's context is interrupted by those that the network's soft
+/// interrupts run, and on kernels that preempt, by others.
 ///
 /// # Safety
 /// `counter` points into a map value, aligned.
 #[inline(always)]
-unsafe fn add(counter: *mut u64) {
+pub unsafe fn add(counter: *mut u64, number: u64) {
     // SAFETY: the caller's promise. `core` offers no atomic addition for this target, as it has no compare and
     // swap before 5.12; the instruction is BPF_STX | BPF_XADD | BPF_DW, which every kernel has.
     unsafe {
-        asm!("lock *(u64 *)({counter} + 0) += {one}", counter = in(reg) counter, one = in(reg) 1_u64,
+        asm!("lock *(u64 *)({counter} + 0) += {number}", counter = in(reg) counter, number = in(reg) number,
             options(nostack, preserves_flags));
     }
 }
@@ -32,7 +32,7 @@ pub fn unkept() -> Option<u64> {
     // SAFETY: the map's value. A number read a moment later may have grown; it is only for people to read.
     let so_far = unsafe {
         let counter = &raw mut (*counters).unkept;
-        add(counter);
+        add(counter, 1);
         counter.read_volatile()
     };
     (so_far & so_far.wrapping_sub(1) == 0).then_some(so_far)
@@ -51,7 +51,7 @@ impl Occasion {
         // SAFETY: the map's value; `hook` is below the array's length by its type.
         unsafe {
             let hook = &raw mut (*counters).hooks[hook as usize];
-            add(&raw mut (*hook).seen);
+            add(&raw mut (*hook).seen, 1);
             Some(Self(hook))
         }
     }
@@ -60,20 +60,20 @@ impl Occasion {
     #[inline(always)]
     pub fn filtered(self) {
         // SAFETY: as in `seen`.
-        unsafe { add(&raw mut (*self.0).filtered) }
+        unsafe { add(&raw mut (*self.0).filtered, 1) }
     }
 
     /// The record is in the ring buffer.
     #[inline(always)]
     pub fn emitted(self) {
         // SAFETY: as in `seen`.
-        unsafe { add(&raw mut (*self.0).emitted) }
+        unsafe { add(&raw mut (*self.0).emitted, 1) }
     }
 
     /// The ring buffer was full.
     #[inline(always)]
     pub fn dropped(self) {
         // SAFETY: as in `seen`.
-        unsafe { add(&raw mut (*self.0).dropped_ring_full) }
+        unsafe { add(&raw mut (*self.0).dropped_ring_full, 1) }
     }
 }

@@ -1,6 +1,6 @@
 //! Putting a flow's record together, in one place for all hooks.
 
-use gdprport_common::{FailTail, FlowRecord, FlowTail, OpenTail, RecordKind, SocketOwner};
+use gdprport_common::{Caller, FailTail, FlowRecord, FlowTail, OpenTail, RecordKind, SocketOwner};
 
 /// Addresses (network byte order, IPv4 in the first word) and ports (host byte order) of a socket.
 pub struct Ends {
@@ -37,16 +37,16 @@ pub fn record(
         reserved: [0; 3],
         time_ns: moment.time_ns,
         cookie: moment.cookie,
-        netns_cookie: owner.netns_cookie,
-        exec_id: owner.exec_id,
-        cgroup_id: owner.cgroup_id,
+        netns_cookie: owner.caller.netns_cookie,
+        exec_id: owner.caller.exec_id,
+        cgroup_id: owner.caller.cgroup_id,
         local: ends.local,
         peer: ends.peer,
         local_port: ends.local_port,
         peer_port: ends.peer_port,
-        tgid: owner.tgid,
-        uid: owner.uid,
-        gid: owner.gid,
+        tgid: owner.caller.tgid,
+        uid: owner.caller.uid,
+        gid: owner.caller.gid,
         tail,
     }
 }
@@ -54,7 +54,11 @@ pub fn record(
 /// The tail of a record about a socket that lives.
 #[inline(always)]
 pub fn open_tail(owner: &SocketOwner) -> FlowTail {
-    FlowTail::open(OpenTail { comm: owner.comm, start_ns: owner.start_ns, parent_tgid: owner.parent_tgid })
+    FlowTail::open(OpenTail {
+        comm: owner.caller.comm,
+        start_ns: owner.caller.start_ns,
+        parent_tgid: owner.caller.parent_tgid,
+    })
 }
 
 /// The tail of a record about a connect that did not lead to a connection; a beginning that was not seen
@@ -62,11 +66,7 @@ pub fn open_tail(owner: &SocketOwner) -> FlowTail {
 #[inline(always)]
 pub fn fail_tail(owner: &SocketOwner, now: u64, retransmits: u8) -> FlowTail {
     let elapsed_ns = if owner.since_ns == 0 { 0 } else { now - owner.since_ns };
-    FlowTail::fail(FailTail {
-        comm: owner.comm,
-        start_ns: owner.start_ns,
-        parent_tgid: owner.parent_tgid,
-        elapsed_ms: (elapsed_ns / 1_000_000) as u32,
-        retransmits,
-    })
+    let Caller { comm, start_ns, parent_tgid, .. } = owner.caller;
+    let elapsed_ms = (elapsed_ns / 1_000_000) as u32;
+    FlowTail::fail(FailTail { comm, start_ns, parent_tgid, elapsed_ms, retransmits })
 }

@@ -27,6 +27,11 @@ pub static PORTS: Array<u8> = Array::with_max_entries(PORT_COUNT, 0);
 #[map]
 pub static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
 
+/// How many sockets want payload segments. While it is 0, which is nearly always where connections live long, no packet
+/// costs more than this look.
+#[map]
+pub static WANTING: Array<u64> = Array::with_max_entries(1, 0);
+
 /// Who each process is, by thread group id. An evicted process is looked up in `/proc` by the daemon.
 #[map]
 pub static TASKS: LruHashMap<u32, TaskIdentity> = LruHashMap::with_max_entries(32_768, 0);

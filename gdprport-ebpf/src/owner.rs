@@ -3,9 +3,8 @@
 use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
 use aya_ebpf::helpers::generated::{
     bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_uid_gid,
-    bpf_ktime_get_boot_ns,
 };
-use gdprport_common::{ExecRecord, Hook, SocketOwner, SocketRole};
+use gdprport_common::{Caller, ExecRecord, Hook, SocketOwner, SocketRole};
 
 use crate::count::Occasion;
 use crate::maps::{EVENTS, EXECS, TASKS};
@@ -17,55 +16,67 @@ pub fn current_tgid() -> u32 {
     (unsafe { bpf_get_current_pid_tgid() } >> 32) as u32
 }
 
-/// The caller as an owner in `role`, without a peer. Its executable is shipped to the daemon if it was not.
+/// Who calls. Its executable is shipped to the daemon if it was not.
 #[inline(always)]
-pub fn current(role: SocketRole, netns_cookie: u64) -> SocketOwner {
+pub fn current(netns_cookie: u64) -> Caller {
     let tgid = current_tgid();
     // SAFETY: the helpers take no argument and cannot fail.
-    let (ids, cgroup_id, since_ns) =
-        unsafe { (bpf_get_current_uid_gid(), bpf_get_current_cgroup_id(), bpf_ktime_get_boot_ns()) };
-    let mut owner = SocketOwner {
-        cgroup_id,
-        netns_cookie,
-        tgid,
-        uid: ids as u32,
-        gid: (ids >> 32) as u32,
-        since_ns,
-        role: role as u8,
-        ..SocketOwner::NOBODY
-    };
+    let (ids, cgroup_id) = unsafe { (bpf_get_current_uid_gid(), bpf_get_current_cgroup_id()) };
+    let mut caller =
+        Caller { cgroup_id, netns_cookie, tgid, uid: ids as u32, gid: (ids >> 32) as u32, ..Caller::NOBODY };
     // SAFETY: writes at most the 16 bytes it is given.
-    unsafe { bpf_get_current_comm((&raw mut owner.comm).cast(), 16) };
-    // SAFETY: the value is read at once; an entry that is replaced meanwhile belongs to the same live
-    // process, which is the caller.
-    if let Some(task) = unsafe { TASKS.get(&tgid) } {
-        owner.exec_id = task.exec_id;
-        owner.start_ns = task.start_ns;
-        owner.parent_tgid = task.parent_tgid;
+    unsafe { bpf_get_current_comm((&raw mut caller.comm).cast(), 16) };
+    if let Some(task) = TASKS.get_ptr_mut(&tgid) {
+        // SAFETY: a map value that this program holds; an entry that is replaced meanwhile belongs to the same
+        // live process, which is the caller. Two of its threads that race here ship it twice, with no harm.
+        unsafe {
+            caller.exec_id = (*task).exec_id;
+            caller.start_ns = (*task).start_ns;
+            caller.parent_tgid = (*task).parent_tgid;
+            // The look-up of the executable is saved for all calls of a process but its first.
+            if (*task).shipped != caller.exec_id && ship_executable(caller.exec_id) {
+                (*task).shipped = caller.exec_id;
+            }
+        }
     }
-    ship_executable(owner.exec_id);
-    owner
+    caller
 }
 
-/// Hands the executable to the daemon, once, ahead of every flow that names it.
+/// Hands the executable to the daemon, once, ahead of every flow that names it. Says whether the daemon has it, or
+/// nobody has.
 #[inline(always)]
-fn ship_executable(exec_id: u64) {
-    if exec_id == 0 {
-        return;
-    }
-    let Some(exec) = EXECS.get_ptr_mut(&exec_id) else { return };
+fn ship_executable(exec_id: u64) -> bool {
+    let Some(exec) = EXECS.get_ptr_mut(&exec_id) else { return true };
     // SAFETY: a map value that this program holds; two CPUs that race here ship it twice, with no harm.
     if unsafe { (*exec).shipped } != 0 {
-        return;
+        return true;
     }
-    let Some(occasion) = Occasion::seen(Hook::Exec) else { return };
+    let Some(occasion) = Occasion::seen(Hook::Exec) else { return false };
     // SAFETY: as above; the record is as large as the map's value.
     let record: &ExecRecord = unsafe { &*exec };
     if EVENTS.output::<ExecRecord>(record, u64::from(BPF_RB_NO_WAKEUP)).is_ok() {
         // SAFETY: as above.
         unsafe { (*exec).shipped = 1 };
         occasion.emitted();
+        true
     } else {
         occasion.dropped();
+        false
+    }
+}
+
+/// The caller accepted this socket, which had an owner: it becomes its owner, and what else is remembered of the
+/// connection stays.
+///
+/// # Safety
+/// `stored` is the socket's storage.
+#[inline(always)]
+pub unsafe fn accepted(stored: *mut SocketOwner, netns_cookie: u64) -> SocketOwner {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*stored).caller = current(netns_cookie);
+        (*stored).role = SocketRole::Accepted as u8;
+        (*stored).started = 1;
+        *stored
     }
 }

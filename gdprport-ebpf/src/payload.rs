@@ -1,7 +1,7 @@
 //! The first payload segments of flows whose encryption is to be told, and of nothing else.
 //!
-//! These programs run for every packet of the host, so the way out comes first: a socket that has no owner
-//! in storage, or wants nothing more, leaves after one look-up. In each direction at most as many
+//! These programs run for every packet of the host, so the way out comes first: while no socket wants anything, a packet
+//! leaves at once; else if its own has no owner in storage, or wants nothing more, after one look-up. In each direction at most as many
 //! segments as `PAYLOAD_BUDGET` pays for, the first `PAYLOAD_CAP` bytes of each; what they mean is decided by the daemon, which forgets
 //! them at once.
 //!
@@ -20,12 +20,12 @@ use aya_ebpf::macros::cgroup_skb;
 use aya_ebpf::programs::SkBuffContext;
 use gdprport_common::{
     Hook, PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_SMALL, PAYLOAD_TINY, PayloadHeader,
-    PayloadRecord, RecordKind,
+    PayloadRecord, RecordKind, SocketOwner,
 };
 
 use crate::count::Occasion;
-use crate::emit;
-use crate::maps::OWNERS;
+use crate::maps::{OWNERS, WANTING};
+use crate::{count, emit};
 
 /// The verdict that lets a packet pass.
 const PASS: i32 = 1;
@@ -35,6 +35,11 @@ const TCP: u8 = 6;
 const IPV6_HEADER: u32 = 40;
 /// The flag of the first segment of a connection (RFC 9293 3.1).
 const SYN: u8 = 2;
+/// What a direction has spent when, its budget gone, some 200 large packets more went by: a transfer in one direction.
+/// No protocol of the catalog begins to encrypt that late, so the other direction is waited for no longer.
+const FAR: u8 = u8::MAX;
+/// Bytes of a packet of a transfer, at least.
+const LARGE: u32 = 1024;
 
 #[cgroup_skb(egress)]
 fn gp_egress(ctx: SkBuffContext) -> i32 {
@@ -46,6 +51,41 @@ fn gp_egress(ctx: SkBuffContext) -> i32 {
 fn gp_ingress(ctx: SkBuffContext) -> i32 {
     segment(ctx.skb.skb, false);
     PASS
+}
+
+/// From here on the socket's payload is wanted, and packets are looked at.
+///
+/// # Safety
+/// `stored` is the storage of a socket that this program holds; the socket is locked, as in all callbacks of `sock_ops`.
+#[inline(always)]
+pub unsafe fn wanted(stored: *mut SocketOwner) {
+    // SAFETY: the caller's promise; so no other program changes this at the same time.
+    unsafe {
+        if (*stored).wants_payload == 0
+            && let Some(wanting) = WANTING.get_ptr_mut(0)
+        {
+            (*stored).wants_payload = 1;
+            count::add(wanting, 1);
+        }
+    }
+}
+
+/// No more of the socket's payload is wanted.
+///
+/// # Safety
+/// As for [`wanted`]. What a socket sends passes `cgroup_skb` with the socket locked; what it receives does not, and
+/// must not call this.
+#[inline(always)]
+pub unsafe fn unwanted(stored: *mut SocketOwner) {
+    // SAFETY: as in `wanted`.
+    unsafe {
+        if (*stored).wants_payload != 0
+            && let Some(wanting) = WANTING.get_ptr_mut(0)
+        {
+            (*stored).wants_payload = 0;
+            count::add(wanting, u64::MAX);
+        }
+    }
 }
 
 /// Reads `T` at an offset into the packet.
@@ -67,23 +107,24 @@ unsafe fn load<T: Copy>(skb: *mut __sk_buff, offset: u32, zero: T) -> Option<T> 
 /// `skb` is the program's context.
 #[inline(always)]
 unsafe fn tcp(skb: *mut __sk_buff) -> Option<(u32, u32, u8)> {
-    // SAFETY: the caller's promise; all values are plain bytes.
+    // SAFETY: the caller's promise; all values are plain bytes. An IPv4 and a TCP header have 20 bytes each at least.
     unsafe {
-        let version = load::<u8>(skb, 0, 0)?;
+        let ip = load::<[u32; 5]>(skb, 0, [0; 5])?;
+        let version = ip[0].to_le_bytes()[0];
         let header = if version >> 4 == 4 {
-            if load::<u8>(skb, 9, 0)? != TCP {
+            if ip[2].to_le_bytes()[1] != TCP {
                 return None;
             }
             u32::from(version & 15) * 4
         } else {
-            if load::<u8>(skb, 6, 0)? != TCP {
+            if ip[1].to_le_bytes()[2] != TCP {
                 return None;
             }
             IPV6_HEADER
         };
-        let sequence = u32::from_be(load::<u32>(skb, header + 4, 0)?);
-        let [length, flags] = load::<[u8; 2]>(skb, header + 12, [0; 2])?;
-        Some((header + u32::from(length >> 4) * 4, sequence, flags))
+        let tcp = load::<[u32; 4]>(skb, header, [0; 4])?;
+        let [length, flags, ..] = tcp[3].to_le_bytes();
+        Some((header + u32::from(length >> 4) * 4, u32::from_be(tcp[1]), flags))
     }
 }
 
@@ -91,6 +132,10 @@ unsafe fn tcp(skb: *mut __sk_buff) -> Option<(u32, u32, u8)> {
 fn segment(skb: *mut __sk_buff, sent: bool) {
     // SAFETY: `skb` is the program's context; `sk` and `stored` are checked before their use.
     unsafe {
+        let Some(wanting) = WANTING.get_ptr_mut(0) else { return };
+        if read_volatile(wanting) == 0 {
+            return;
+        }
         let sk = read_volatile(&raw const (*skb).__bindgen_anon_2.sk);
         if sk.is_null() {
             return;
@@ -103,8 +148,23 @@ fn segment(skb: *mut __sk_buff, sent: bool) {
         if stored.is_null() || (*stored).wants_payload == 0 {
             return;
         }
-        let spent = if sent { (*stored).spent_out } else { (*stored).spent_in };
+        let (out, into) = ((*stored).spent_out, (*stored).spent_in);
+        let all_spent = out >= PAYLOAD_BUDGET && into >= PAYLOAD_BUDGET;
+        if sent && (all_spent || out == FAR || into == FAR) {
+            return unwanted(stored);
+        }
+        let spent = if sent { out } else { into };
         if spent >= PAYLOAD_BUDGET {
+            // A peer that drips its request sends as many packets, and is answered in the end.
+            if spent == FAR || read_volatile(&raw const (*skb).len) < LARGE {
+                return;
+            }
+            let spent = spent + 1;
+            if sent {
+                (*stored).spent_out = spent;
+            } else {
+                (*stored).spent_in = spent;
+            }
             return;
         }
         let Some((start, sequence, flags)) = tcp(skb) else { return };
@@ -134,9 +194,6 @@ fn segment(skb: *mut __sk_buff, sent: bool) {
         } else {
             (*stored).spent_in = spent + cost;
             (*stored).last_in = sequence;
-        }
-        if (*stored).spent_out >= PAYLOAD_BUDGET && (*stored).spent_in >= PAYLOAD_BUDGET {
-            (*stored).wants_payload = 0;
         }
         let base = if sent { (*stored).out_base } else { (*stored).in_base };
         let header = PayloadHeader {

@@ -114,7 +114,7 @@ fn exec(ctx: &TracePointContext) -> Option<()> {
                 (*task).threads = 0;
             }
             None => {
-                let task = TaskIdentity { exec_id, start_ns: 0, parent_tgid: 0, threads: 0 };
+                let task = TaskIdentity { exec_id, start_ns: 0, parent_tgid: 0, threads: 0, shipped: 0 };
                 TASKS.insert(&tgid, &task, u64::from(BPF_ANY)).ok()?;
             }
         }
@@ -138,11 +138,12 @@ fn gp_task_newtask(ctx: TracePointContext) -> u32 {
             }
             return 0;
         }
-        let exec_id = match parent {
-            Some(parent) => (*parent).exec_id,
-            None => 0,
+        let (exec_id, shipped) = match parent {
+            Some(parent) => ((*parent).exec_id, (*parent).shipped),
+            None => (0, 0),
         };
-        let task = TaskIdentity { exec_id, start_ns: bpf_ktime_get_boot_ns(), parent_tgid, threads: 0 };
+        let start_ns = bpf_ktime_get_boot_ns();
+        let task = TaskIdentity { exec_id, start_ns, parent_tgid, threads: 0, shipped };
         let _ = TASKS.insert(&child, &task, u64::from(BPF_ANY));
     }
     0

@@ -13,7 +13,7 @@ use gdprport_common::{FlowRecord, Hook, RecordKind, SocketOwner, SocketRole};
 use crate::count::Occasion;
 use crate::flow::{Ends, Moment};
 use crate::maps::{OWNERS, watched};
-use crate::{diagnose, emit, flow, owner};
+use crate::{diagnose, emit, flow, owner, payload};
 
 /// The verdict of a hook that only watches.
 const PROCEED: i32 = 1;
@@ -111,11 +111,16 @@ fn connect(ctx: *mut bpf_sock_addr, family: u8) {
         if read_volatile(&raw const (*ctx).protocol) != TCP {
             return;
         }
-        let mut caller = owner::current(SocketRole::Connected, bpf_get_netns_cookie(ctx.cast()));
-        caller.peer = user_address(ctx, family);
-        caller.peer_port = port as u16;
-        caller.peer_family = family;
-        remember(sk, &mut caller);
+        let mut owner = SocketOwner {
+            caller: owner::current(bpf_get_netns_cookie(ctx.cast())),
+            role: SocketRole::Connected as u8,
+            since_ns: bpf_ktime_get_boot_ns(),
+            peer: user_address(ctx, family),
+            peer_port: port as u16,
+            peer_family: family,
+            ..SocketOwner::NOBODY
+        };
+        remember(sk, &mut owner);
     }
 }
 
@@ -130,26 +135,32 @@ fn bind(ctx: *mut bpf_sock_addr) {
         if sk.is_null() {
             return;
         }
-        let mut caller = owner::current(SocketRole::Bound, bpf_get_netns_cookie(ctx.cast()));
-        caller.local_port = user_port(ctx) as u16;
-        remember(sk, &mut caller);
+        let mut owner = SocketOwner {
+            caller: owner::current(bpf_get_netns_cookie(ctx.cast())),
+            role: SocketRole::Bound as u8,
+            since_ns: bpf_ktime_get_boot_ns(),
+            local_port: user_port(ctx) as u16,
+            ..SocketOwner::NOBODY
+        };
+        remember(sk, &mut owner);
     }
 }
 
-/// Stores `caller` as the socket's owner, over any earlier one.
+/// Stores `owner` as the socket's, over any earlier one.
 ///
 /// # Safety
 /// `sk` is the context's socket and not null.
 #[inline(always)]
-unsafe fn remember(sk: *mut bpf_sock, caller: &mut SocketOwner) {
+unsafe fn remember(sk: *mut bpf_sock, owner: &mut SocketOwner) {
     // SAFETY: the caller's promise; the stored value is this socket's, in the hands of its own process.
     unsafe {
-        let stored = OWNERS.get_or_insert(sk, caller);
+        let stored = OWNERS.get_or_insert(sk, owner);
         if stored.is_null() {
             diagnose::unkept(sk);
         } else {
             // A value that existed is not replaced by the helper.
-            *stored = *caller;
+            payload::unwanted(stored);
+            *stored = *owner;
         }
     }
 }
@@ -158,39 +169,25 @@ unsafe fn remember(sk: *mut bpf_sock, caller: &mut SocketOwner) {
 fn acceptor(ctx: *mut bpf_sock_addr, family: u8) {
     // SAFETY: `ctx` is the program's context; `sk` and `stored` are checked before their use.
     unsafe {
-        let Some(occasion) = Occasion::seen(Hook::Accept) else { return };
         let sk = socket(ctx);
         if sk.is_null() {
-            return occasion.filtered();
+            return;
         }
         let local_port = read_volatile(&raw const (*sk).src_port);
         if !watched(local_port) || read_volatile(&raw const (*ctx).protocol) != TCP {
-            return occasion.filtered();
+            return;
         }
         let stored = OWNERS.get(sk);
         if stored.is_null() {
-            return occasion.filtered();
+            return;
         }
+        let Some(occasion) = Occasion::seen(Hook::Accept) else { return };
         // A client asks for its peer's name, or a server asks again: nothing new.
         let role = (*stored).role;
         if role == SocketRole::Connected as u8 || role == SocketRole::Accepted as u8 {
             return occasion.filtered();
         }
-        let before = *stored;
-        let mut caller = owner::current(SocketRole::Accepted, bpf_get_netns_cookie(ctx.cast()));
-        caller.since_ns = before.since_ns;
-        caller.started = 1;
-        caller.out_base = before.out_base;
-        caller.in_base = before.in_base;
-        // Segments may pass on another CPU while this runs; at worst one is paid for twice or not at all,
-        // which shifts the end of the capture by one.
-        caller.wants_payload = before.wants_payload;
-        caller.spent_out = before.spent_out;
-        caller.spent_in = before.spent_in;
-        caller.last_out = before.last_out;
-        caller.last_in = before.last_in;
-        caller.syn_seen = before.syn_seen;
-        *stored = caller;
+        let owner = owner::accepted(stored, bpf_get_netns_cookie(ctx.cast()));
 
         let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
         let local = if family == 4 {
@@ -211,8 +208,8 @@ fn acceptor(ctx: *mut bpf_sock_addr, family: u8) {
             peer_port: user_port(ctx) as u16,
         };
         let moment = Moment { cookie: bpf_get_socket_cookie(ctx.cast()), time_ns: bpf_ktime_get_boot_ns() };
-        let tail = flow::open_tail(&caller);
-        entry.write(flow::record(RecordKind::Accepted, &ends, &caller, &moment, tail));
+        let tail = flow::open_tail(&owner);
+        entry.write(flow::record(RecordKind::Accepted, &ends, &owner, &moment, tail));
         emit::submit(entry, occasion);
     }
 }

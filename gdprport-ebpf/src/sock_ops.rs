@@ -21,7 +21,7 @@ use gdprport_common::{
 use crate::count::Occasion;
 use crate::flow::{Ends, Moment};
 use crate::maps::{OWNERS, port_flags, watched};
-use crate::{diagnose, emit, flow};
+use crate::{diagnose, emit, flow, payload};
 
 /// `AF_INET6`.
 const INET6: u32 = 10;
@@ -114,7 +114,9 @@ fn connecting(ops: *mut bpf_sock_ops) {
         if !stored.is_null() {
             (*stored).started = 1;
             // With TCP Fast Open the SYN itself carries the first payload.
-            (*stored).wants_payload = flags.posture() as u8;
+            if flags.posture() {
+                payload::wanted(stored);
+            }
         }
         follow(ops);
     }
@@ -126,13 +128,13 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
     // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
     unsafe {
         let hook = if kind as u8 == RecordKind::Listening as u8 { Hook::Listen } else { Hook::Established };
-        let Some(occasion) = Occasion::seen(hook) else { return };
         let (local_port, peer_port) = ports(ops);
         let port = if kind as u8 == RecordKind::ActiveEstablished as u8 { peer_port } else { local_port };
         let flags = port_flags(port);
         if !flags.watched() {
-            return occasion.filtered();
+            return;
         }
+        let Some(occasion) = Occasion::seen(hook) else { return };
         let out_base = read_volatile(&raw const (*ops).snd_nxt);
         let in_base = read_volatile(&raw const (*ops).rcv_nxt);
         let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
@@ -151,8 +153,9 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
             if (*stored).syn_seen == 0 {
                 (*stored).out_base = out_base;
             }
-            let live = kind as u8 != RecordKind::Listening as u8;
-            (*stored).wants_payload = (live && flags.posture()) as u8;
+            if kind as u8 != RecordKind::Listening as u8 && flags.posture() {
+                payload::wanted(stored);
+            }
             owner = *stored;
         }
         follow(ops);
@@ -205,6 +208,7 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         }
         let stored = OWNERS.get(sk);
         let owner = if !stored.is_null() {
+            payload::unwanted(stored);
             *stored
         } else {
             // Another agent on this host may have asked for this callback, or our socket's owner could not

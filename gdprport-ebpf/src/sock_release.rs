@@ -27,27 +27,28 @@ fn released(sk: *mut bpf_sock) {
         if stored.is_null() {
             return;
         }
-        let Some(occasion) = Occasion::seen(Hook::Denied) else { return };
-        let caller = *stored;
-        if caller.role != SocketRole::Connected as u8
-            || caller.started != 0
-            || !watched(u32::from(caller.peer_port))
-        {
-            return occasion.filtered();
+        // Nearly every socket leaves here: it was taken over by TCP, which tells its end.
+        if (*stored).started != 0 || (*stored).role != SocketRole::Connected as u8 {
+            return;
         }
+        let owner = *stored;
+        if !watched(u32::from(owner.peer_port)) {
+            return;
+        }
+        let Some(occasion) = Occasion::seen(Hook::Denied) else { return };
         let now = bpf_ktime_get_boot_ns();
         let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
         let ends = Ends {
-            family: caller.peer_family,
+            family: owner.peer_family,
             local: [0; 4],
-            peer: caller.peer,
+            peer: owner.peer,
             // The kernel lets this hook read no port of the socket; nothing was sent from one.
             local_port: 0,
-            peer_port: caller.peer_port,
+            peer_port: owner.peer_port,
         };
         let moment = Moment { cookie: bpf_get_socket_cookie(sk.cast()), time_ns: now };
-        let tail = flow::fail_tail(&caller, now, 0);
-        entry.write(flow::record(RecordKind::Denied, &ends, &caller, &moment, tail));
+        let tail = flow::fail_tail(&owner, now, 0);
+        entry.write(flow::record(RecordKind::Denied, &ends, &owner, &moment, tail));
         emit::submit(entry, occasion);
     }
 }

@@ -36,19 +36,20 @@ pub struct Start {
     policy: Option<String>,
     events: Events,
     config: Option<String>,
+    prepare: Option<String>,
 }
 
 impl Start {
     /// With this policy.
     #[must_use]
     pub fn with(policy: impl Into<String>) -> Self {
-        Self { policy: Some(policy.into()), events: Events::Own, config: None }
+        Self { policy: Some(policy.into()), events: Events::Own, config: None, prepare: None }
     }
 
     /// Without a policy: the built-in catalog applies.
     #[must_use]
     pub fn without_policy() -> Self {
-        Self { policy: None, events: Events::Own, config: None }
+        Self { policy: None, events: Events::Own, config: None, prepare: None }
     }
 
     /// Writes the events there instead of into a file of its own.
@@ -62,6 +63,13 @@ impl Start {
     #[must_use]
     pub fn config(mut self, text: &str) -> Self {
         self.config = Some(text.to_owned());
+        self
+    }
+
+    /// In a mount namespace of its own, after these lines of shell in it: mounts, limits, a cgroup.
+    #[must_use]
+    pub fn after(mut self, script: &str) -> Self {
+        self.prepare = Some(script.to_owned());
         self
     }
 
@@ -79,7 +87,7 @@ impl Start {
             Events::Own => dir.join("events.ndjson"),
             Events::File(path) => path,
         };
-        let mut command = Command::new(program());
+        let mut command = prepared(self.prepare.as_deref());
         command.args(["daemon", "run"]).arg("--events").arg(&events).arg("--socket").arg(&socket);
         match &self.policy {
             Some(text) => command.arg("--policy").arg(dir.write("policy.toml", text)),
@@ -168,6 +176,25 @@ impl Daemon {
         self.child.signal(signal);
     }
 
+    /// A line of `/proc/PID/status` that counts kibibytes, for example `VmHWM`.
+    ///
+    /// # Panics
+    /// When there is no such line.
+    #[must_use]
+    #[track_caller]
+    pub fn memory_kib(&self, key: &str) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+        let words = line.and_then(|line| line.split_whitespace().next());
+        words.and_then(|number| number.parse().ok()).expect("the kernel counts it")
+    }
+
+    /// How many descriptors it has.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).map_or(0, Iterator::count)
+    }
+
     /// Whether it still runs.
     pub fn lives(&mut self) -> bool {
         self.child.ended().is_none()
@@ -228,6 +255,14 @@ impl Drop for Daemon {
             eprintln!("the daemon said:\n{}", tail(&self.said()));
         }
     }
+}
+
+/// The program, after these lines of shell in a mount namespace of its own, if any. Its pid is the daemon's.
+fn prepared(script: Option<&str>) -> Command {
+    let Some(script) = script else { return Command::new(program()) };
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-ec", &format!("{script}\nexec \"$0\" \"$@\"")]).arg(program());
+    command
 }
 
 /// Runs the program with `words` and `--socket`.

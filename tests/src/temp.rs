@@ -109,6 +109,18 @@ impl SmallDisk {
     pub fn path(&self) -> &Path {
         self.dir.path()
     }
+
+    /// Makes it read-only, or writable again.
+    ///
+    /// # Panics
+    /// When that is not allowed: also while a file is open for writing in it.
+    pub fn writable(&self, writable: bool) {
+        let flags = libc::MS_REMOUNT | if writable { 0 } else { libc::MS_RDONLY };
+        let none = std::ptr::null();
+        // SAFETY: the target is a NUL-terminated string that outlives the call; the rest may be NULL.
+        let done = unsafe { libc::mount(none, self.target.as_ptr(), none, flags, none.cast()) };
+        assert_eq!(done, 0, "cannot remount: {}", std::io::Error::last_os_error());
+    }
 }
 
 impl Drop for SmallDisk {

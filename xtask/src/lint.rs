@@ -19,7 +19,10 @@ type Check<'a> = (&'a str, &'a dyn Fn() -> Result<String>);
 pub fn run() -> Result<()> {
     let toolchain = setup::build_tools()?;
     let checks: [Check<'_>; 6] = [
-        ("format", &|| ok(sh::cargo().args(["fmt", "--all", "--check"]))),
+        ("format", &|| {
+            ok(sh::cargo().args(["fmt", "--all", "--check"]))?;
+            ok(sh::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
+        }),
         ("house rules", &tidy::check),
         ("lints of the kernel programs", &|| kernel_clippy(&toolchain)),
         ("lints", &|| {
@@ -77,10 +80,12 @@ fn dependencies() -> Result<String> {
     if sh::find("cargo-deny").is_some() {
         return ok(sh::cargo().args(["deny", "check", "licenses", "bans", "sources"]));
     }
-    let lock = read(&sh::workspace().join("Cargo.lock"))?;
-    let foreign: Vec<&str> = foreign_sources(&lock).collect();
-    if !foreign.is_empty() {
-        bail!("Cargo.lock takes dependencies from elsewhere than the registry: {}", foreign.join(", "));
+    for name in ["Cargo.lock", "fuzz/Cargo.lock"] {
+        let lock = read(&sh::workspace().join(name))?;
+        let foreign: Vec<&str> = foreign_sources(&lock).collect();
+        if !foreign.is_empty() {
+            bail!("{name} takes dependencies from elsewhere than the registry: {}", foreign.join(", "));
+        }
     }
     note("licences and bans not checked: cargo-deny is not installed (`cargo install cargo-deny --locked`)");
     Ok("all from the registry".into())

@@ -4,7 +4,9 @@
 mod bench;
 mod build;
 mod fresh;
+mod fuzz;
 mod lint;
+mod miri;
 mod run;
 mod setup;
 mod sh;
@@ -58,6 +60,10 @@ enum Command {
     Lint,
     /// Measure the budgets side by side with nothing, a floor and the peers; needs root and a quiet machine
     Bench(bench::Options),
+    /// Feed hostile bytes to everything that reads bytes from outside; a find is a failure
+    Fuzz(fuzz::Options),
+    /// Interpret the tests of the parsers, so that every access to memory is checked; needs rustup
+    Miri,
     /// Run the end-to-end promises, or a command, on the kernels of Debian's releases in virtual machines
     Vm(vm::Options),
     /// Bootstrap a bare Debian 12 in a folder and type the README's commands in it, as a newcomer would
@@ -79,6 +85,8 @@ fn main() -> ExitCode {
         Command::Test { filter, args } => suite::run(filter.as_deref(), &args),
         Command::Lint => lint::run(),
         Command::Bench(options) => bench::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
+        Command::Miri => miri::run(),
         Command::Vm(options) => vm::run(&options),
         Command::Fresh { dir, keep } => fresh::run(dir, keep),
     };

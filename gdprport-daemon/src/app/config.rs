@@ -25,29 +25,47 @@ pub struct Config {
 }
 
 /// Where events go, unless the command line says otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Events {
     /// A file of JSON lines.
     pub file: Option<PathBuf>,
     /// The systemd journal.
     pub journald: bool,
-    /// Events that may wait for each way out; beyond it they are dropped and counted.
-    pub queue: NonZeroUsize,
+    /// Events that may wait for each way out; beyond it they are dropped and counted. Not given: as many as the
+    /// memory allows.
+    queue: Option<NonZeroUsize>,
 }
 
-impl Default for Events {
-    fn default() -> Self {
-        Self { file: None, journald: false, queue: DEFAULT_CAPACITY }
-    }
+/// What the daemon needs before the first flow, in bytes: its own pages, the kernel side's maps (which are charged to
+/// it) and room for listing the host's sockets.
+const BASE_BYTES: u64 = 24 << 20;
+
+/// What an open flow costs: its place in the table, the storage of its socket in the kernel.
+const FLOW_BYTES: u64 = 1_024;
+
+/// What an event costs that waits for a way out.
+const QUEUED_BYTES: u64 = 512;
+
+/// Of what is left of the memory, the flow table may take one part in so many.
+const FLOWS_SHARE: u64 = 2;
+
+/// And the queue of each way out.
+const QUEUE_SHARE: u64 = 4;
+
+/// How many things of a size fit into a share of the memory; at least a thousand.
+fn share(memory: Option<u64>, parts: u64, bytes: u64) -> usize {
+    let Some(memory) = memory else { return usize::MAX };
+    let fitting = memory.saturating_sub(BASE_BYTES) / parts / bytes;
+    usize::try_from(fitting.max(1_000)).unwrap_or(usize::MAX)
 }
 
 /// How much is remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Capacities {
-    /// Open flows.
-    pub flows: u32,
+    /// Open flows. Not given: as many as the memory allows.
+    flows: Option<u32>,
     /// Bytes of the ring buffer between kernel and daemon; a power of two.
     pub ring_bytes: u32,
     /// Processes whose identity the kernel side keeps.
@@ -59,8 +77,7 @@ pub struct Capacities {
 impl Default for Capacities {
     fn default() -> Self {
         let sizes = Sizes::default();
-        let flows = u32::try_from(Limits::default().flows).unwrap_or(u32::MAX);
-        Self { flows, ring_bytes: sizes.ring_bytes, tasks: sizes.tasks, execs: sizes.execs }
+        Self { flows: None, ring_bytes: sizes.ring_bytes, tasks: sizes.tasks, execs: sizes.execs }
     }
 }
 
@@ -141,13 +158,14 @@ impl Config {
         if !limits.ring_bytes.is_power_of_two() || !(1 << 16..=1 << 28).contains(&limits.ring_bytes) {
             return Err("limits.ring_bytes must be a power of two from 65536 to 268435456".to_owned());
         }
+        let queue = config.events.queue.map(|queue| u32::try_from(queue.get()).unwrap_or(u32::MAX));
         for (name, value) in [
             ("flows", limits.flows),
-            ("tasks", limits.tasks),
-            ("execs", limits.execs),
-            ("queue", u32::try_from(config.events.queue.get()).unwrap_or(u32::MAX)),
+            ("tasks", Some(limits.tasks)),
+            ("execs", Some(limits.execs)),
+            ("queue", queue),
         ] {
-            if !(64..=1 << 22).contains(&value) {
+            if value.is_some_and(|value| !(64..=1 << 22).contains(&value)) {
                 return Err(format!("{name} must be from 64 to 4194304"));
             }
         }
@@ -160,11 +178,21 @@ impl Config {
         Sizes { ring_bytes: self.limits.ring_bytes, tasks: self.limits.tasks, execs: self.limits.execs }
     }
 
-    /// Bounds of the flow table.
+    /// Events that may wait for each way out, in a service that may use so many bytes of memory (`None`: as many as
+    /// there are).
     #[must_use]
-    pub fn flow_limits(&self) -> Limits {
+    pub fn queue(&self, memory: Option<u64>) -> NonZeroUsize {
+        let fitting = NonZeroUsize::new(share(memory, QUEUE_SHARE, QUEUED_BYTES));
+        let most = fitting.map_or(DEFAULT_CAPACITY, |fitting| fitting.min(DEFAULT_CAPACITY));
+        self.events.queue.unwrap_or(most)
+    }
+
+    /// Bounds of the flow table, in a service that may use so many bytes of memory.
+    #[must_use]
+    pub fn flow_limits(&self, memory: Option<u64>) -> Limits {
+        let most = Limits::default().flows.min(share(memory, FLOWS_SHARE, FLOW_BYTES));
         Limits {
-            flows: self.limits.flows as usize,
+            flows: self.limits.flows.map_or(most, |flows| flows as usize),
             update_ns: u64::try_from(self.intervals.flow_update.as_nanos()).unwrap_or(u64::MAX),
             ..Limits::default()
         }
@@ -189,8 +217,27 @@ mod tests {
         )
         .expect("valid");
         assert_eq!(config.sizes(), Sizes { ring_bytes: 65_536, tasks: 1_000, execs: 100 });
-        assert_eq!(config.flow_limits().update_ns, 10_000_000_000);
+        assert_eq!(config.flow_limits(None).update_ns, 10_000_000_000);
+        let little = Some(1 << 20);
+        assert_eq!(
+            (config.flow_limits(little).flows, config.queue(little).get()),
+            (1_000, 100),
+            "as written"
+        );
         assert_eq!(config.intervals.coverage, Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn what_is_not_written_fits_the_memory() {
+        let config = Config::default();
+        let of = |mebibytes: u64| {
+            let memory = Some(mebibytes << 20);
+            (config.flow_limits(memory).flows, config.queue(memory).get())
+        };
+        assert_eq!(of(64), (20_480, 20_480));
+        assert_eq!(of(16), (1_000, 1_000), "too little is no reason to hold nothing");
+        assert_eq!(of(1_024), (131_072, 32_768), "much is no reason to hold more");
+        assert_eq!((config.flow_limits(None).flows, config.queue(None).get()), (131_072, 32_768));
     }
 
     #[test]

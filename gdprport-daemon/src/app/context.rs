@@ -101,6 +101,10 @@ impl Context for Judge<'_> {
         Some(self.resolver.resolve(owner, self.tasks)).filter(|process| process.pid != 0)
     }
 
+    fn named(&mut self, process: &Process) -> Option<Arc<Process>> {
+        self.resolver.named(process)
+    }
+
     fn judge(&mut self, flow: &Flow) -> Arc<Verdict> {
         let evaluate = || self.policy.evaluate(&flow.facts(), self.names, self.now);
         self.verdicts.get(flow, self.now, evaluate)

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use gdprport_common::Counters;
+use gdprport_common::{Counters, SocketRole};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -16,6 +16,7 @@ use super::listeners::Listeners;
 use super::names::Refresher;
 use super::policy::refresher;
 use super::publish::Publisher;
+use super::snapshot::Adopting;
 use crate::control::api::Reload;
 use crate::core::decode::{Record, decode};
 use crate::core::event::{Body, ByReason, Coverage, CoverageEvent, Gap};
@@ -60,6 +61,8 @@ pub struct Daemon {
     pub(super) changes: Vec<Change>,
     /// Ends seen while the host's sockets are being listed: what the list still shows of them is old.
     pub(super) ended: Option<HashSet<u64>>,
+    /// A listing that is being taken in.
+    pub(super) adopting: Option<Box<Adopting>>,
     /// Set when records were lost, so that the table has to be compared with the host.
     pub(super) must_reconcile: bool,
     pub(super) files: PolicyFiles,
@@ -127,6 +130,7 @@ impl Daemon {
             verdicts: Verdicts::default(),
             changes: Vec::new(),
             ended: None,
+            adopting: None,
             must_reconcile: false,
             files: parts.files,
             names_period: parts.names_period,
@@ -177,7 +181,10 @@ impl Daemon {
             | Record::Acceptor { .. }
             | Record::Payload { .. } => self.flow(&record, now),
             Record::Ended(event, _) => {
-                self.note_end(event.cookie);
+                // One without an owner is of a socket from before, whose end the survey under way tells with its owner.
+                if event.owner.role != SocketRole::None {
+                    self.note_end(event.cookie);
+                }
                 self.flow(&record, now);
             }
         }
@@ -245,6 +252,9 @@ impl Daemon {
         self.follow_clock();
         self.publisher.forget_gone();
         self.probes.relay_log();
+        if self.resolver.names_have_come() {
+            self.with_table(now, |table, judge, out| table.name_again(judge, out));
+        }
         match self.probes.counters() {
             Ok(counters) => {
                 let gaps = self.losses.check(&counters, now);

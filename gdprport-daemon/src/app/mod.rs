@@ -17,6 +17,7 @@ mod notify;
 mod policy;
 pub mod publish;
 mod run;
+mod signals;
 mod snapshot;
 mod status;
 

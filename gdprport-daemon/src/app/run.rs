@@ -4,10 +4,10 @@
 //! socket taken before anything touches the kernel; hooks are attached before existing processes are
 //! numbered, and ports are watched before existing sockets are listed.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use uuid::Uuid;
@@ -17,6 +17,7 @@ use super::config::Config;
 use super::daemon::{Daemon, Parts};
 use super::files::{PolicyError, PolicyFiles};
 use super::publish::Publisher;
+use super::signals::{Signals, Told};
 use super::snapshot::{Survey, start_whole};
 use super::{doctor, notify};
 use crate::control::api::ReloadReply;
@@ -26,6 +27,7 @@ use crate::core::event::{Agent, Body, DaemonEnd, DaemonInfo, DaemonStart, Daemon
 use crate::core::flow::Table;
 use crate::core::policy::Names;
 use crate::host::clock::{BootClock, HostId, boottime_ns};
+use crate::host::memory;
 use crate::host::probes::{self, LoadError, Probes, Ring};
 use crate::host::process::{Resolver, Roots};
 use crate::out::{Fanout, Format, JOURNALD_SOCKET, Render, Sink, SinkError};
@@ -88,6 +90,7 @@ fn with_remedy(error: &LoadError) -> String {
 /// # Errors
 /// Why it could not start; once it runs it does not fail, it reports.
 pub fn run(mut options: RunOptions) -> Result<(), RunError> {
+    memory::give_back_large_blocks();
     let loaded = options.policy.load()?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::System)?;
@@ -97,11 +100,15 @@ pub fn run(mut options: RunOptions) -> Result<(), RunError> {
     probes::check(&host.kernel, roots.cgroups.cgroup2.as_deref())?;
     let server = Server::bind(&options.socket, Options::default())?;
     runtime.block_on(async {
+        // Before anything that takes long: a log that is rotated meanwhile must not kill the daemon.
+        let signals = Signals::listen().map_err(RunError::System)?;
         let clock = BootClock::measure();
         let (probes, ring) =
             Probes::load(options.config.sizes(), &host.kernel, roots.cgroups.cgroup2.clone())?;
         let resolver = Resolver::new(&roots, clock).map_err(RunError::Proc)?;
-        let publisher = publisher(&mut options, &host)?;
+        let memory = memory::limit();
+        let capacity = options.config.queue(memory);
+        let publisher = publisher(&mut options, &host, capacity)?;
         let (names_to, names) = mpsc::channel(1);
         let config = &options.config;
         let mut daemon = Daemon::new(Parts {
@@ -109,7 +116,7 @@ pub fn run(mut options: RunOptions) -> Result<(), RunError> {
             clock,
             probes,
             resolver,
-            table: Table::new(config.flow_limits()),
+            table: Table::new(config.flow_limits(memory)),
             publisher,
             files: options.policy.clone(),
             loaded,
@@ -118,12 +125,11 @@ pub fn run(mut options: RunOptions) -> Result<(), RunError> {
             coverage_period: config.intervals.coverage,
         })?;
         daemon.number_processes();
-        Box::pin(serve(daemon, ring, server, names)).await
+        Box::pin(serve(daemon, ring, server, names, signals)).await
     })
 }
 
-fn publisher(options: &mut RunOptions, host: &HostId) -> Result<Publisher, RunError> {
-    let capacity = options.config.events.queue;
+fn publisher(options: &mut RunOptions, host: &HostId, capacity: NonZeroUsize) -> Result<Publisher, RunError> {
     let mut sinks = Vec::new();
     if let Some(format) = options.stdout.take() {
         sinks.push(Sink::stdout(capacity, format)?);
@@ -139,20 +145,13 @@ fn publisher(options: &mut RunOptions, host: &HostId) -> Result<Publisher, RunEr
     Ok(Publisher::new(Fanout::new(sinks), Stamper::new(origin, agent)))
 }
 
-/// Why the loop ended.
-fn reason(signal: SignalKind) -> &'static str {
-    if signal == SignalKind::terminate() { "SIGTERM" } else { "SIGINT" }
-}
-
 async fn serve(
     mut daemon: Daemon,
     mut ring: Ring,
     server: Server,
     mut names: mpsc::Receiver<Names>,
+    mut signals: Signals,
 ) -> Result<(), RunError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::System)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::System)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(RunError::System)?;
     let (handle, mut inbox) = channel();
     let (stop_control, stopped) = oneshot::channel::<()>();
     // A thread of its own: a long list of flows must not hold up the reading of records.
@@ -181,18 +180,21 @@ async fn serve(
 
     let ended_by = loop {
         let full = take_records(&mut daemon, &mut ring) == BATCH;
+        let adopting = daemon.adopt_some(&mut before);
         let settle_at = daemon.next_settle().map(Instant::from_std);
         tokio::select! {
             biased;
-            _ = terminate.recv() => break SignalKind::terminate(),
-            _ = interrupt.recv() => break SignalKind::interrupt(),
-            _ = hangup.recv() => {
-                daemon.reopen();
-                let now = daemon.now();
-                if let Err(error) = daemon.reload(now) {
-                    tracing::error!("the policy was not applied, the old one stays in force\n{error}");
+            told = signals.next() => match told {
+                Told::End(signal) => break signal,
+                Told::Reload => {
+                    daemon.reopen();
+                    let now = daemon.now();
+                    if let Err(error) = daemon.reload(now) {
+                        tracing::error!("the policy was not applied, the old one stays in force\n{error}");
+                    }
                 }
-            }
+                Told::Reopen => daemon.reopen(),
+            },
             request = inbox.recv() => if let Some(request) = request { answer(&mut daemon, request, &inbox) },
             resolved = names.recv() => if let Some(resolved) = resolved {
                 let now = daemon.now();
@@ -226,14 +228,17 @@ async fn serve(
                 Some(at) => tokio::time::sleep_until(at).await,
                 None => std::future::pending().await,
             } } => {}
-            waited = async { if full { Ok(()) } else { ring.wait().await } } => if let Err(error) = waited {
+            // The next portion of a listing comes at once, or almost.
+            () = tokio::time::sleep(Duration::from_millis(1)), if adopting && !full => {}
+            waited = async { if full { Ok(()) } else { ring.wait().await } }, if !adopting || full
+                => if let Err(error) = waited {
                 tracing::error!(%error, "the ring buffer cannot be waited for; it is polled");
                 tokio::time::sleep(Duration::from_millis(10)).await;
             },
         }
     };
     notify::stopping();
-    end(daemon, ring, reason(ended_by)).await;
+    end(daemon, ring, ended_by).await;
     let _ = stop_control.send(());
     let _ = tokio::task::spawn_blocking(move || control.join()).await;
     Ok(())

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use gdprport_common::{SocketOwner, SocketRole};
+use gdprport_common::{Caller, SocketOwner, SocketRole};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -19,11 +19,39 @@ use crate::core::model::Direction;
 use crate::host::clock::boottime_ns;
 use crate::host::farewell::{Farewell, Wanted};
 use crate::host::process::Resolver;
-use crate::host::snapshot::{FoundSocket, Holder, Snapshot, snapshot};
+use crate::host::snapshot::{FoundNs, FoundSocket, Holder, Snapshot, snapshot};
 use crate::host::sockets::{self, PortSet, TcpCounts};
 
 /// A flow that began less than this before the sockets were listed may be missing from the list; ns.
 const FRESH_NS: u64 = 1_000_000_000;
+
+/// Processes that were read, by process id and the cookie of the socket's network namespace.
+type Holders = HashMap<(u32, u64), Option<OwnerRef>>;
+
+/// Sockets taken in at once: some five milliseconds of work.
+const PORTION: usize = 512;
+
+/// How often the next portion waits for the sinks, a millisecond or two each time.
+const PATIENCE: u32 = 2_000;
+
+/// A listing that is being taken in.
+pub(super) struct Adopting {
+    /// What is left, listeners first.
+    sockets: std::vec::IntoIter<FoundSocket>,
+    namespaces: Vec<FoundNs>,
+    /// Of network namespaces, by inode number.
+    cookies: HashMap<u64, u64>,
+    /// Cookies of all sockets that were there.
+    present: HashSet<u64>,
+    /// Cookies of the namespaces that were looked into; `None`: all.
+    listed: Option<HashSet<u64>>,
+    /// When the listing began; boottime ns.
+    began_ns: u64,
+    /// Of whose ends to hear, by inode number of the namespace.
+    wanted: HashMap<u64, Wanted>,
+    holders: Holders,
+    patience: u32,
+}
 
 /// What was found on the host, on its way to the loop.
 #[derive(Debug)]
@@ -46,7 +74,9 @@ pub fn start_whole(ports: PortSet, to: mpsc::Sender<Survey>) {
             }
             Err(error) => {
                 tracing::warn!(%error, "sockets from before cannot be found");
-                let _ = to.blocking_send(Survey::Whole(Box::default(), began_ns));
+                // Nothing was looked at, so that nothing counts as gone.
+                let nothing = Snapshot { namespaces_not_allowed: 1, ..Snapshot::default() };
+                let _ = to.blocking_send(Survey::Whole(Box::new(nothing), began_ns));
             }
         }
     });
@@ -85,13 +115,13 @@ impl Daemon {
     /// Takes a listing in. All records from before its end must have been taken in already.
     pub fn survey(&mut self, survey: Survey, before: &mut Before, now: Timestamp) {
         match survey {
-            Survey::Whole(found, began_ns) => self.whole(*found, began_ns, before, now),
+            Survey::Whole(found, began_ns) => self.whole(*found, began_ns, before),
             Survey::Known(known) => self.known(&known, now),
             Survey::Farewells(heard) => self.farewells(&heard, now),
         }
     }
 
-    fn whole(&mut self, found: Snapshot, began_ns: u64, before: &mut Before, now: Timestamp) {
+    fn whole(&mut self, found: Snapshot, began_ns: u64, before: &mut Before) {
         for error in &found.not_entered {
             tracing::warn!(%error, "sockets from before in this network namespace are not known");
         }
@@ -102,8 +132,6 @@ impl Daemon {
             || !found.not_listed.is_empty()
             || found.namespaces_not_allowed > 0
             || found.namespaces_over_cap > 0;
-        let listed = found.listed;
-        let ended = self.ended.take().unwrap_or_default();
         let cookies: HashMap<u64, u64> = found
             .namespaces
             .iter()
@@ -116,46 +144,83 @@ impl Daemon {
             self.resolver.learn_netns(*cookie, *inode);
         }
         let present: HashSet<u64> = found.sockets.iter().map(|socket| socket.cookie).collect();
-        let mut fresh: Vec<FoundSocket> =
-            found.sockets.into_iter().filter(|socket| !ended.contains(&socket.cookie)).collect();
+        let mut sockets = found.sockets;
         // Listeners first: whether a connection was accepted shows by them.
-        fresh.sort_by_key(|socket| socket.peer.is_some());
-        let mut wanted: HashMap<u64, Wanted> = HashMap::new();
-        before.found_in(fresh.iter().map(|socket| (socket.cookie, socket.netns)));
-        for socket in fresh {
+        sockets.sort_by_key(|socket| socket.peer.is_some());
+        before.found_in(sockets.iter().map(|socket| (socket.cookie, socket.netns)));
+        self.adopting = Some(Box::new(Adopting {
+            sockets: sockets.into_iter(),
+            namespaces: found.namespaces,
+            cookies,
+            present,
+            listed: partial.then_some(found.listed),
+            began_ns,
+            wanted: HashMap::new(),
+            holders: Holders::new(),
+            patience: PATIENCE,
+        }));
+    }
+
+    /// Takes in a portion of what was found; true if there is more. Waits a while for sinks that lag behind: what
+    /// was there before has time, and tens of thousands of events at once would not fit in their queues.
+    pub fn adopt_some(&mut self, before: &mut Before) -> bool {
+        let Some(mut adopting) = self.adopting.take() else { return false };
+        if adopting.patience > 0 && !self.publisher.fanout().has_room() {
+            adopting.patience -= 1;
+            self.adopting = Some(adopting);
+            return true;
+        }
+        let now = self.now();
+        let Adopting { sockets, cookies, wanted, holders, .. } = &mut *adopting;
+        for socket in sockets.by_ref().take(PORTION) {
+            if self.ended.as_ref().is_some_and(|ended| ended.contains(&socket.cookie)) {
+                continue;
+            }
             let netns_cookie = cookies.get(&socket.netns).copied().unwrap_or(0);
             if socket.peer.is_some() {
-                self.adopt(&socket, netns_cookie, now);
+                self.adopt(&socket, netns_cookie, holders, now);
                 if self.table.get(socket.cookie).is_some_and(|flow| flow.found) {
                     wanted.entry(socket.netns).or_default().flows.insert(socket.cookie);
                 }
             } else {
-                self.adopt_listener(&socket, netns_cookie, now);
+                self.adopt_listener(&socket, netns_cookie, holders, now);
                 wanted.entry(socket.netns).or_default().listeners.insert(socket.cookie);
             }
         }
-        for namespace in found.namespaces {
+        if adopting.sockets.len() > 0 {
+            self.adopting = Some(adopting);
+            return true;
+        }
+        self.ended = None;
+        let Adopting { namespaces, mut wanted, present, listed, began_ns, .. } = *adopting;
+        for namespace in namespaces {
             let inode = namespace.ns.inode();
             if let (Some(subscription), Some(wanted)) = (namespace.farewells, wanted.remove(&inode)) {
                 before.farewells.watch(inode, subscription, wanted);
             }
         }
         // Absence proves an end only where it was looked.
-        let looked_at = |netns_cookie: u64| !partial || listed.contains(&netns_cookie);
+        let looked_at =
+            |netns_cookie: u64| listed.as_ref().is_none_or(|listed| listed.contains(&netns_cookie));
         self.forget_absent(&present, looked_at, began_ns, now);
+        false
     }
 
-    fn adopt(&mut self, socket: &FoundSocket, netns_cookie: u64, now: Timestamp) {
+    fn adopt(&mut self, socket: &FoundSocket, netns_cookie: u64, holders: &mut Holders, now: Timestamp) {
         let Some(peer) = socket.peer else { return };
         if self.table.get(socket.cookie).is_some() {
             return;
         }
         let local_watched = self.in_force.policy.port(socket.local.port).is_some();
         let peer_watched = self.in_force.policy.port(peer.port).is_some();
+        if !local_watched && !peer_watched {
+            // The policy has changed since it was listed.
+            return;
+        }
         let served = self.listeners.iter().any(|listener| listener.local.port == socket.local.port);
         let direction =
             if local_watched && (served || !peer_watched) { Direction::In } else { Direction::Out };
-        let owner = self.holder(socket.owner, netns_cookie);
+        let owner = self.holder(socket.owner, netns_cookie, holders);
         let found = Found {
             cookie: socket.cookie,
             direction,
@@ -169,11 +234,17 @@ impl Daemon {
         self.with_table(now, |table, judge, out| table.adopt(found, now_ns, judge, out));
     }
 
-    fn adopt_listener(&mut self, socket: &FoundSocket, netns_cookie: u64, now: Timestamp) {
-        if self.listeners.contains(socket.cookie) {
+    fn adopt_listener(
+        &mut self,
+        socket: &FoundSocket,
+        netns_cookie: u64,
+        holders: &mut Holders,
+        now: Timestamp,
+    ) {
+        if self.listeners.contains(socket.cookie) || self.in_force.policy.port(socket.local.port).is_none() {
             return;
         }
-        let owner = self.holder(socket.owner, netns_cookie);
+        let owner = self.holder(socket.owner, netns_cookie, holders);
         if let (Some(owner), Some(Holder { tgid, fd })) = (owner, socket.owner) {
             // Sockets accepted from now on inherit the owner from the listener's storage.
             let stored =
@@ -200,9 +271,13 @@ impl Daemon {
         self.listener_opened(listener, now);
     }
 
-    fn holder(&self, holder: Option<Holder>, netns_cookie: u64) -> Option<OwnerRef> {
+    /// Who holds a socket. Reading that takes a dozen system calls, and a server holds thousands of sockets: each
+    /// process is read once for one listing.
+    fn holder(&self, holder: Option<Holder>, netns_cookie: u64, holders: &mut Holders) -> Option<OwnerRef> {
         let resolver: &Resolver = &self.resolver;
-        resolver.holder(holder?.tgid, netns_cookie, &self.probes)
+        let tgid = holder?.tgid;
+        let read = || resolver.holder(tgid, netns_cookie, &self.probes);
+        *holders.entry((tgid, netns_cookie)).or_insert_with(read)
     }
 
     /// Ends what the table holds and the host does not: the record of its end was lost. What was there before
@@ -251,7 +326,7 @@ impl Daemon {
 fn storage(owner: &OwnerRef, local_port: u16) -> SocketOwner {
     let [a, b] = [&owner.comm[..8], &owner.comm[8..]]
         .map(|half| u64::from_ne_bytes(half.try_into().expect("half of sixteen bytes is eight")));
-    SocketOwner {
+    let caller = Caller {
         exec_id: owner.exec_id,
         cgroup_id: owner.cgroup_id,
         netns_cookie: owner.netns_cookie,
@@ -261,9 +336,6 @@ fn storage(owner: &OwnerRef, local_port: u16) -> SocketOwner {
         uid: owner.uid,
         gid: owner.gid,
         comm: [a, b],
-        role: SocketRole::Seeded as u8,
-        started: 1,
-        local_port,
-        ..SocketOwner::default()
-    }
+    };
+    SocketOwner { caller, role: SocketRole::Seeded as u8, started: 1, local_port, ..SocketOwner::default() }
 }

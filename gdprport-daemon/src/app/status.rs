@@ -8,7 +8,7 @@ use super::daemon::Daemon;
 use super::publish::object;
 use crate::control::api::{
     ControlStatus, Counts, Coverage, FlowQuery, FlowRow, FlowsReply, Hook, HookState, Kernel, KernelCounts,
-    Memory, PolicySource, PolicyStatus, PortStatus, SinkStatus, Status, Unresolved, VerdictRow,
+    Memory, OwnerStatus, PolicySource, PolicyStatus, PortStatus, SinkStatus, Status, Unresolved, VerdictRow,
 };
 use crate::core::event::ByReason;
 use crate::core::flow::Flow;
@@ -17,6 +17,7 @@ use crate::core::policy::Resolution;
 use crate::host::clock::boottime_ns;
 use crate::host::probes::HookState as Attached;
 use crate::host::probes::catalog::Need;
+use crate::host::process::ResolverStats;
 
 impl Daemon {
     /// The state of the daemon now.
@@ -33,6 +34,7 @@ impl Daemon {
             policy: self.policy_status(now),
             ports: self.ports(),
             coverage: self.coverage_status(),
+            owners: owners(self.resolver.stats()),
             sinks: self.sinks(),
             control,
             memory: Memory { rss_kib: rss_kib() },
@@ -200,6 +202,19 @@ pub fn hook(hook: &Attached) -> Hook {
         since: hook.spec.since.to_owned(),
         cost: hook.spec.cost.to_owned(),
         error: hook.missing.clone(),
+    }
+}
+
+const fn owners(stats: ResolverStats) -> OwnerStatus {
+    OwnerStatus {
+        asked: stats.asked,
+        remembered: stats.remembered,
+        exe_live: stats.exe_live,
+        exe_named: stats.exe_named,
+        exe_unknown: stats.exe_unknown,
+        forgotten: stats.forgotten,
+        names_late: stats.names_late,
+        names_awaited: stats.names_awaited,
     }
 }
 

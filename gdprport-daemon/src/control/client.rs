@@ -2,6 +2,9 @@
 //!
 //! Belongs here: connecting, asking, reading answers within bounds. How answers look to people is `ui`'s.
 
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;

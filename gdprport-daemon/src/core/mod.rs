@@ -6,6 +6,8 @@ pub mod decode;
 pub mod emit;
 pub mod event;
 pub mod flow;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 pub mod identity;
 pub mod model;
 pub mod placement;

@@ -147,13 +147,16 @@ pub struct Process {
     pub comm: Option<Arc<str>>,
     /// User id at the time of the call, in the initial user namespace.
     pub uid: u32,
-    /// The user's name, `null` if the id has none on this host.
+    /// The user's name, `null` if the id has none on this host, or if the host could not tell in time.
     pub user: Option<Arc<str>>,
     /// Group id at the time of the call, in the initial user namespace.
     pub gid: u32,
-    /// The group's name, `null` if the id has none on this host.
+    /// The group's name, `null` if the id has none on this host, or if the host could not tell in time.
     #[serde(default)]
     pub group: Option<Arc<str>>,
+    /// True while the host has not told whether `user` or `group` has a name: then a missing one proves nothing.
+    #[serde(skip)]
+    pub names_pending: bool,
     /// systemd unit.
     pub unit: Option<Arc<str>>,
     /// systemd slice.

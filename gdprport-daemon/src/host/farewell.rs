@@ -29,6 +29,8 @@ use thiserror::Error;
 
 use crate::core::flow::LastCounts;
 
+#[cfg(any(test, fuzzing))]
+pub(super) use subscription::hostile;
 pub use subscription::{Subscription, SubscriptionError};
 
 /// How long the reader waits for more before it reads: the latency added to an end.

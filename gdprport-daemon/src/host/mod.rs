@@ -8,6 +8,9 @@ pub mod cgroup;
 pub mod clock;
 pub mod farewell;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
+pub mod memory;
 mod names;
 pub mod netns;
 mod pid;
@@ -15,3 +18,5 @@ pub mod probes;
 pub mod process;
 pub mod snapshot;
 pub mod sockets;
+#[cfg(test)]
+mod testing;

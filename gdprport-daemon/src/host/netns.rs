@@ -130,7 +130,7 @@ fn inode_of(way: &Path) -> io::Result<Option<u64>> {
     }
 }
 
-fn parse_link(target: &str) -> Option<u64> {
+pub(super) fn parse_link(target: &str) -> Option<u64> {
     target.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
 }
 

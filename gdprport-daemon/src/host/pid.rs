@@ -92,12 +92,7 @@ impl ProcDir {
     pub(super) fn ids(&self) -> Option<(u32, u32)> {
         let mut text = vec![0; TEXT_CAP];
         let len = self.read_all(c"status", &mut text)?;
-        let text = String::from_utf8_lossy(&text[..len]);
-        let first = |key: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-            line.split_ascii_whitespace().next()?.parse().ok()
-        };
-        Some((first("Uid:")?, first("Gid:")?))
+        parse_ids(&text[..len])
     }
 
     /// The executable's path without ` (deleted)`, and the file itself. `None` for kernel threads, for
@@ -136,10 +131,7 @@ impl ProcDir {
         let mut text = vec![0; TEXT_CAP];
         let len = self.read_all(c"cgroup", &mut text)?;
         text.truncate(len);
-        if len == TEXT_CAP {
-            text.truncate(text.iter().rposition(|b| *b == b'\n').unwrap_or(0));
-        }
-        String::from_utf8(text).ok()
+        whole_lines(text)
     }
 
     /// The network namespace, open, to be entered.
@@ -215,7 +207,7 @@ fn pid_path(pid: u32) -> PidPath {
 
 /// Fields 3, 4, 20 and 22 of `/proc/PID/stat` (proc_pid_stat(5)). The command name in field 2 may hold anything,
 /// so that counting starts after its last parenthesis.
-fn parse_stat(text: &[u8]) -> Option<Stat> {
+pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
     let close = text.iter().rposition(|b| *b == b')')?;
     let rest = std::str::from_utf8(&text[close + 1..]).ok()?;
     let mut fields = rest.split_ascii_whitespace();
@@ -225,6 +217,25 @@ fn parse_stat(text: &[u8]) -> Option<Stat> {
     let start_ticks = fields.nth(1)?.parse().ok()?;
     let threads = threads.saturating_sub(1 + u32::from(headless));
     Some(Stat { ppid, start_ticks, threads, headless })
+}
+
+/// The first number of the lines `Uid:` and `Gid:` of `/proc/PID/status` (proc_pid_status(5)): the real ids. A command
+/// name cannot forge them, as the kernel escapes line feeds in its own line, `Name:`.
+pub(super) fn parse_ids(text: &[u8]) -> Option<(u32, u32)> {
+    let text = String::from_utf8_lossy(text);
+    let first = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+        line.split_ascii_whitespace().next()?.parse().ok()
+    };
+    Some((first("Uid:")?, first("Gid:")?))
+}
+
+/// A text of at most [`TEXT_CAP`] bytes as it is; what fills the cap was cut, and loses its last line.
+pub(super) fn whole_lines(mut text: Vec<u8>) -> Option<String> {
+    if text.len() >= TEXT_CAP {
+        text.truncate(text.iter().rposition(|b| *b == b'\n').unwrap_or(0));
+    }
+    String::from_utf8(text).ok()
 }
 
 #[cfg(test)]

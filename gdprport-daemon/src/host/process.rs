@@ -22,9 +22,9 @@ use crate::core::identity::{ExecName, OwnerRef, attribution, comm_text};
 use crate::core::model::{Attribution, Parent, Placement, Process};
 use crate::host::cache::Generations;
 use crate::host::cgroup::{Cgroups, Mounts, Place};
-use crate::host::clock::BootClock;
+use crate::host::clock::{BootClock, boottime_ns};
 use crate::host::file::Root;
-use crate::host::names::Names;
+use crate::host::names::{Account, Name, Names};
 use crate::host::pid;
 
 pub use seed::Seed;
@@ -94,10 +94,14 @@ pub struct ResolverStats {
     pub exe_unknown: u64,
     /// Entries that were forgotten because a cache was full.
     pub forgotten: u64,
+    /// Answers that went without the name of a user or a group, because the host had not told it yet.
+    pub names_late: u64,
+    /// Users and groups whose names are waited for now.
+    pub names_awaited: u64,
 }
 
-/// Resolves owners. One per daemon; synchronous; every call is bounded, and waits for NSS at most (users and
-/// groups, remembered for five minutes).
+/// Resolves owners. One per daemon; synchronous; every call is bounded, and so is what all of them together wait
+/// for names of users and groups (`host::names`).
 #[derive(Debug)]
 pub struct Resolver {
     proc_path: PathBuf,
@@ -258,7 +262,7 @@ impl Resolver {
         let process = Arc::new(self.put_together(owner, &facts));
         self.stats.exe_unknown += u64::from(process.exe.is_none());
         if owner.start_ns != 0 {
-            let complete = process.exe.is_some() && process.cgroup.is_some();
+            let complete = process.exe.is_some() && process.cgroup.is_some() && !process.names_pending;
             let life_ns = if complete { COMPLETE_NS } else { INCOMPLETE_NS };
             let until_ns = owner.time_ns.saturating_add(life_ns);
             self.processes.insert(key, Answer { until_ns, process: Arc::clone(&process) });
@@ -268,14 +272,33 @@ impl Resolver {
 
     /// How owners were resolved so far.
     #[must_use]
-    pub const fn stats(&self) -> ResolverStats {
+    pub fn stats(&self) -> ResolverStats {
         ResolverStats {
             forgotten: self.execs.forgotten()
                 + self.facts.forgotten()
                 + self.processes.forgotten()
                 + self.cgroups.forgotten(),
+            names_awaited: self.names.late() as u64,
             ..self.stats
         }
+    }
+
+    /// True if names have come, since this was last asked, that an answer had to go without.
+    pub fn names_have_come(&mut self) -> bool {
+        self.names.late_ones_came(boottime_ns())
+    }
+
+    /// The process with the names that it had to go without; `None` while one of them is not known.
+    #[must_use]
+    pub fn named(&mut self, process: &Process) -> Option<Arc<Process>> {
+        let now_ns = boottime_ns();
+        let user = self.names.name(Account::User(process.uid), now_ns);
+        let group = self.names.name(Account::Group(process.gid), now_ns);
+        let known = user != Name::Late && group != Name::Late;
+        known.then(|| {
+            let (user, group) = (user.known(), group.known());
+            Arc::new(Process { user, group, names_pending: false, ..process.clone() })
+        })
     }
 
     fn put_together(&mut self, owner: &OwnerRef, facts: &Facts) -> Process {
@@ -289,6 +312,10 @@ impl Resolver {
             Place::Unknown => None,
         };
         let place = place.as_deref();
+        let user = self.names.name(Account::User(owner.uid), owner.time_ns);
+        let group = self.names.name(Account::Group(owner.gid), owner.time_ns);
+        let names_pending = user == Name::Late || group == Name::Late;
+        self.stats.names_late += u64::from(names_pending);
         Process {
             pid: owner.tgid,
             started: facts.started_ns.map(|ns| self.clock.timestamp(ns)),
@@ -296,9 +323,10 @@ impl Resolver {
             script: shown.and_then(|shown| shown.script),
             comm: comm_text(&owner.comm).map(Arc::from),
             uid: owner.uid,
-            user: self.names.user(owner.uid, owner.time_ns),
+            user: user.known(),
             gid: owner.gid,
-            group: self.names.group(owner.gid, owner.time_ns),
+            group: group.known(),
+            names_pending,
             unit: place.and_then(|place| place.unit.clone()),
             slice: place.and_then(|place| place.slice.clone()),
             container: place.and_then(|place| place.container.clone()),
@@ -341,6 +369,7 @@ fn unknown() -> Process {
         user: None,
         gid: INVALID_ID,
         group: None,
+        names_pending: false,
         unit: None,
         slice: None,
         container: None,

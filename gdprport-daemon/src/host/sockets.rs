@@ -209,11 +209,21 @@ pub fn answers(
     cookies: impl Fn(u64) -> bool,
     out: &mut Vec<TcpSocket>,
 ) -> Result<bool, DumpError> {
-    let mut rest = datagram;
+    read_messages(datagram, |payload| {
+        out.extend(read_socket(payload, &ports, &cookies)?);
+        Ok(())
+    })
+}
+
+/// Reads what was received at once; false when the dump is done.
+pub(super) fn read_messages(
+    mut rest: &[u8],
+    mut each: impl FnMut(&[u8]) -> Result<(), DumpError>,
+) -> Result<bool, DumpError> {
     while !rest.is_empty() {
         let message = NetlinkBuffer::new_checked(rest).map_err(|e| DumpError::Answer(e.to_string()))?;
         match message.message_type() {
-            SOCK_DIAG_BY_FAMILY => out.extend(read_socket(message.payload(), &ports, &cookies)?),
+            SOCK_DIAG_BY_FAMILY => each(message.payload())?,
             NLMSG_DONE => return Ok(false),
             NLMSG_ERROR => return Err(errno(message.payload()).into()),
             _ => {}
@@ -231,7 +241,7 @@ fn errno(payload: &[u8]) -> io::Error {
 
 /// Reads one answer (`struct inet_diag_msg`, include/uapi/linux/inet_diag.h) if it is wanted. The ports are
 /// looked at first: on most hosts nearly all sockets end there.
-fn read_socket(
+pub(super) fn read_socket(
     payload: &[u8],
     ports: impl Fn(u16, u16, u8) -> bool,
     cookies: impl Fn(u64) -> bool,

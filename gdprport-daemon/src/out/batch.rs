@@ -10,6 +10,8 @@ pub struct Batch {
     ends: Vec<usize>,
     /// As many as lines, or none.
     events: Vec<Event>,
+    /// Its one event tells of losses.
+    coverage: bool,
 }
 
 impl Batch {
@@ -29,6 +31,17 @@ impl Batch {
         self.events.push(event);
     }
 
+    /// Notes that its one event tells of losses.
+    pub(super) const fn mark_coverage(&mut self) {
+        self.coverage = true;
+    }
+
+    /// Whether its one event tells of losses.
+    #[must_use]
+    pub const fn is_coverage(&self) -> bool {
+        self.coverage
+    }
+
     /// What was added since it had so many bytes.
     pub(super) fn since(&self, begin: usize) -> &[u8] {
         &self.lines[begin..]
@@ -39,6 +52,7 @@ impl Batch {
         self.lines.clear();
         self.ends.clear();
         self.events.clear();
+        self.coverage = false;
     }
 
     /// Takes the events out into memory of just their size.
@@ -47,6 +61,7 @@ impl Batch {
             lines: self.lines.as_slice().into(),
             ends: self.ends.as_slice().into(),
             events: std::mem::take(&mut self.events),
+            coverage: self.coverage,
         };
         self.clear();
         small

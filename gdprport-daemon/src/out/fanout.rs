@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::{Batch, Sink, SinkStats};
-use crate::core::event::{Encoder, Event, FlowEvent, FlowKind, Stamper};
+use crate::core::event::{Encoder, Event, FlowEvent, FlowKind, Kind, Stamper};
 
 /// A batch that has grown to this is handed to the sinks at once: as much as a pipe holds, and enough for a write to
 /// cost little for each event.
@@ -49,6 +49,11 @@ impl Fanout {
     /// the next [`deliver`](Self::deliver), or before, once there is much.
     pub fn publish(&mut self, event: Event) -> &[u8] {
         self.make_room();
+        // In a batch of its own, for which the queues keep places.
+        if event.body.kind() == Kind::Coverage {
+            self.deliver();
+            self.open.mark_coverage();
+        }
         let begin = self.open.bytes();
         let encoder = &mut self.encoder;
         self.open.add(|lines| encoder.native(&event, lines));
@@ -77,7 +82,7 @@ impl Fanout {
     }
 
     fn make_room(&mut self) {
-        if self.open.bytes() >= FULL {
+        if self.open.bytes() >= FULL || self.open.is_coverage() {
             self.deliver();
         }
     }
@@ -117,6 +122,12 @@ impl Fanout {
         for sink in &self.sinks {
             sink.reopen();
         }
+    }
+
+    /// Whether every sink has half of its queue free, so that a portion of events that can wait fits in.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.sinks.iter().all(Sink::has_room)
     }
 
     /// Snapshots of all books.

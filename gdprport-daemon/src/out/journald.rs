@@ -120,7 +120,7 @@ impl Journald {
 }
 
 /// Appends all fields of one journal record.
-fn append_record(event: &Event, line: &[u8], words: &[u8], record: &mut Vec<u8>) {
+pub(super) fn append_record(event: &Event, line: &[u8], words: &[u8], record: &mut Vec<u8>) {
     let body = &event.body;
     append(record, "MESSAGE", words);
     append(record, "PRIORITY", priority(event.severity()).as_bytes());

@@ -11,6 +11,8 @@ mod error;
 mod fanout;
 mod file;
 mod format;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 mod journald;
 mod lines;
 mod queue;

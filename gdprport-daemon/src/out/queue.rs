@@ -13,6 +13,9 @@ use super::stats::{Books, DropReason, SinkStats};
 /// of them, instead of one each. Short enough that nobody who watches a terminal notices.
 const LINGER: Duration = Duration::from_millis(5);
 
+/// Places that a full queue has for `coverage` events alone: there is one a second while something is lost.
+const COVERAGE_RESERVE: u64 = 16;
+
 /// What became of the events that a target was asked to write.
 #[derive(Debug)]
 pub(super) struct Report {
@@ -113,11 +116,13 @@ impl Queue {
 
     /// Takes events in or counts why not. Never waits for the destination.
     ///
-    /// The bound holds for what waits and what is being written together.
+    /// The bound holds for what waits and what is being written together. Those that tell of losses have a few
+    /// places of their own, so that what is lost is told where it is missing.
     pub(super) fn push(&self, batch: &Arc<Batch>) {
         let offered = batch.len() as u64;
         let mut state = self.lock();
-        let room = self.capacity.saturating_sub(state.books.queued());
+        let reserve = if batch.is_coverage() { COVERAGE_RESERVE } else { 0 };
+        let room = (self.capacity + reserve).saturating_sub(state.books.queued());
         state.books.received += offered;
         if state.phase != Phase::Open {
             state.books.drop(DropReason::Closed, offered);
@@ -216,6 +221,14 @@ impl Queue {
         self.lock().books.last_error = Some(error);
     }
 
+    /// Notes that it was opened anew: an earlier failure to do so is over.
+    pub(super) fn reopened(&self) {
+        let mut state = self.lock();
+        if !state.failing {
+            state.books.last_error = None;
+        }
+    }
+
     /// Takes nothing new in; what is queued is still written.
     pub(super) fn drain(&self) {
         let mut state = self.lock();
@@ -245,6 +258,12 @@ impl Queue {
             state = self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
+    }
+
+    /// Whether half of it is free. A sink that has ended wants nothing and holds nobody up.
+    pub(super) fn has_room(&self) -> bool {
+        let state = self.lock();
+        state.phase != Phase::Open || state.books.queued() * 2 <= self.capacity
     }
 
     pub(super) fn stats(&self) -> SinkStats {
@@ -280,7 +299,10 @@ fn note(state: &mut State, failure: Option<Failure>) -> Option<Said> {
             state.books.last_error = Some(error);
             said
         }
-        None => std::mem::replace(&mut state.failing, false).then_some(Said::Works),
+        None => std::mem::replace(&mut state.failing, false).then(|| {
+            state.books.last_error = None;
+            Said::Works
+        }),
     }
 }
 

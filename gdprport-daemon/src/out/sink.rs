@@ -10,8 +10,8 @@ use super::queue::{Queue, Report, Work};
 use super::{Batch, SinkError, SinkStats};
 
 /// Events a sink holds while its destination does not take them: a burst of 8,000 connections with both ends
-/// on this host. At 1.1 to 1.6 KB each, in batches that all sinks share, stuck sinks cost 52 MB, at
-/// most 75 MB.
+/// on this host. At 1.1 to 1.6 KB each, in batches that all sinks share, stuck sinks cost 52 MB, at most
+/// 75 MB; where the memory is limited the queue is shorter (`app::config`).
 pub const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(32_768).expect("not zero");
 
 /// A place where events are written to. Called only on the sink's own thread: it may block.
@@ -70,6 +70,11 @@ impl Sink {
         self.queue.request_reopen();
     }
 
+    /// Whether half of the queue is free.
+    pub(super) fn has_room(&self) -> bool {
+        self.queue.has_room()
+    }
+
     /// A snapshot of the books.
     pub(super) fn stats(&self) -> SinkStats {
         self.queue.stats()
@@ -116,17 +121,17 @@ fn run(queue: &Queue, mut target: impl Target) {
     loop {
         match queue.take(&mut work) {
             Work::Events => {
+                // What is written is given back at once: work is drained, not kept until all is written.
                 for (batch, count) in work.drain(..) {
                     if !queue.settle(count, target.write(&batch, count)) {
                         return;
                     }
                 }
             }
-            Work::Reopen => {
-                if let Err(error) = target.reopen() {
-                    queue.reopen_failed(error.to_string());
-                }
-            }
+            Work::Reopen => match target.reopen() {
+                Ok(()) => queue.reopened(),
+                Err(error) => queue.reopen_failed(error.to_string()),
+            },
             Work::End => return,
         }
     }

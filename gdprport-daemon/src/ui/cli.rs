@@ -115,7 +115,7 @@ Examples:
 Without --policy, /etc/gdprport/policy.toml and policy.d/*.toml beside it apply.
 Where there are none, the built-in catalog does: every flow on its ports is
 reported, as undeclared. SIGHUP reads the policy anew and reopens the events
-file."
+file; SIGUSR1 only reopens the file."
     )]
     Run(RunArgs),
     /// Show health, hooks in use, policy, ports, coverage and sinks.

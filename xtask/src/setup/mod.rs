@@ -2,6 +2,7 @@
 //! as it is, so that repeating it costs a second and changes nothing; no stamp is kept, for a stamp can be wrong.
 
 pub mod apt;
+pub mod fuzzer;
 mod linker;
 mod servers;
 mod toolchain;

@@ -10,5 +10,5 @@ mkdir /layer/upper /layer/work
 mount -t overlay -o lowerdir=/lower,upperdir=/layer/upper,workdir=/layer/work root /new
 mount -t devtmpfs dev /new/dev
 mount -t tmpfs run /new/run
-cp /start /settings /command /new/run
+cp /start /work /settings /command /new/run
 exec switch_root /new /bin/sh /run/start

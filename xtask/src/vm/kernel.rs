@@ -25,6 +25,9 @@ const INIT: &str = include_str!("init.sh");
 /// The second, once this host's root is the machine's.
 const START: &str = include_str!("start.sh");
 
+/// The third, the only one that differs in nothing whoever is the first process.
+const WORK: &str = include_str!("work.sh");
+
 /// A kernel that can be booted.
 #[derive(Debug)]
 pub struct Kernel {
@@ -158,6 +161,7 @@ fn initial(modules: &Path, tools: &Tools) -> Result<Vec<u8>> {
     archive.file("modules.list", list.as_bytes());
     archive.file("init", INIT.as_bytes());
     archive.file("start", START.as_bytes());
+    archive.file("work", WORK.as_bytes());
     Ok(archive.finish())
 }
 

@@ -45,6 +45,8 @@ pub struct Run {
     pub directory: PathBuf,
     /// How long it may take.
     pub limit: Duration,
+    /// Whether systemd is the first process, with the command as its only service.
+    pub systemd: bool,
     /// How its time passes.
     pub pace: Pace,
 }
@@ -66,6 +68,9 @@ impl Pace {
         }
     }
 }
+
+/// The first process of a machine where that is asked for: this host's, from the package systemd.
+const SYSTEMD: &str = "/usr/lib/systemd/systemd";
 
 /// How a run ended.
 #[derive(Debug)]
@@ -187,10 +192,11 @@ impl<'a> Machine<'a> {
         let mut archive = cpio::Archive::default();
         let words = |path: &Path| quoted(&[path.display().to_string()]);
         let settings = format!(
-            "MODULES={}\nLIBRARIES={}\nKMOD={}\n",
+            "MODULES={}\nLIBRARIES={}\nKMOD={}\nSYSTEMD={}\n",
             words(&self.kernel.modules),
             words(Path::new(&self.tools.libraries())),
             words(&self.tools.find("kmod")?),
+            if run.systemd { SYSTEMD } else { "" },
         );
         archive.file("settings", settings.as_bytes());
         archive.file("command", format!("cd {}\n{}\n", words(&run.directory), run.script).as_bytes());

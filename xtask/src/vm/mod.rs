@@ -41,6 +41,9 @@ pub struct Options {
     /// Seconds that one machine may run
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     time_limit: u64,
+    /// Make systemd the first process of the machine, with the command as its only service
+    #[arg(long, requires = "command")]
+    systemd: bool,
     /// Run this in each machine, as root and in this directory, instead of the promises
     #[arg(last = true)]
     command: Vec<String>,
@@ -94,7 +97,7 @@ pub fn run_script(
     let (tools, _) = Tools::provide(&home)?;
     let archive = packages::Archive::open(&home)?;
     let kernel = provide(&archive, &tools, series)?;
-    let run = Run { script, directory: sh::workspace().to_owned(), limit, pace };
+    let run = Run { script, directory: sh::workspace().to_owned(), limit, pace, systemd: false };
     Machine::new(&kernel, &tools).run(&run, line)
 }
 
@@ -150,15 +153,20 @@ fn on_kernel(
     let begun = Instant::now();
     let mut column = Column::of(kernel);
     step(&format!("promises on Linux {}", kernel.release), || {
-        let script = promises::script(binary, promises);
-        let run = Run { script, directory: sh::workspace().join("tests"), limit, pace: Pace::Real };
         let mut reading = promises::Reading::default();
-        let ended = Machine::new(kernel, tools).run(&run, |line| {
-            println!("{:>6} │ {line}", kernel.series);
-            reading.take(line);
-        })?;
-        column.boots = ended.boots;
-        column.read(promises, &reading, &ended);
+        for systemd in [false, true] {
+            let share: Vec<Promise> =
+                promises.iter().filter(|promise| promise.needs_systemd() == systemd).cloned().collect();
+            let script = promises::script(binary, &share);
+            let run = Run { script, directory: sh::workspace().join("tests"), limit, systemd, pace: Pace::Real };
+            let ended = Machine::new(kernel, tools).run(&run, |line| {
+                println!("{:>6} │ {line}", kernel.series);
+                reading.take(line);
+            })?;
+            column.boots = column.boots.max(ended.boots);
+            column.note(&ended);
+        }
+        column.read(promises, &reading);
         column.time = begun.elapsed();
         Ok(((), column.outcome()))
     })?;
@@ -178,7 +186,7 @@ fn run_command(options: &Options, limit: Duration, tools: &Tools, archive: &pack
             }
         };
         let script = machine::quoted(&options.command);
-        let run = Run { script, directory: directory.clone(), limit, pace: Pace::Real };
+        let run = Run { script, directory: directory.clone(), limit, systemd: options.systemd, pace: Pace::Real };
         let begun = Instant::now();
         let Ended { status, boots } =
             Machine::new(&kernel, tools).run(&run, |line| println!("{:>6} │ {line}", kernel.series))?;

@@ -1,5 +1,5 @@
-# The second program of a machine: what every program expects of a Linux, then the command. Port 1 carries what the
-# command says, port 2 its status.
+# The second program of a machine: what every program expects of a Linux, then the command, by itself or as the only
+# service of systemd.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 mount -t proc proc /proc
 mount -t sysfs sys /sys
@@ -24,17 +24,12 @@ printf '#!/bin/bash\nexport LD_LIBRARY_PATH=%s\nexec -a modprobe %s "$@"\n' "$LI
 chmod +x /run/modprobe
 echo /run/modprobe >/proc/sys/kernel/modprobe
 
-# The name of a port's node depends on the kernel.
-port=$(ls /dev/vport*p1)
-echo 'gdprport-vm: up' >"$port"
-mkfifo /run/said
-cat /run/said >"$port" &
-carrier=$!
-/bin/bash /run/command </dev/null >/run/said 2>&1
-status=$?
-# Whatever the command left behind may hold the pipe open.
-timeout 5 tail --pid=$carrier -f /dev/null
-echo $status >"${port%1}2"
-sleep 0.2
-echo o >/proc/sysrq-trigger
-sleep 60
+if [ -n "$SYSTEMD" ]; then
+    # Nothing of the host is to be started: a target of its own, with the command alone.
+    mkdir -p /run/systemd/system
+    printf '[Unit]\nDefaultDependencies=no\nRequires=machine.service\n' >/run/systemd/system/machine.target
+    printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=exec\nEnvironment=HOME=/root\nExecStart=/bin/sh /run/work\n' \
+        >/run/systemd/system/machine.service
+    exec "$SYSTEMD" --unit=machine.target --show-status=no --log-target=kmsg
+fi
+exec /bin/sh /run/work

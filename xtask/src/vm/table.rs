@@ -48,8 +48,12 @@ impl Column {
     }
 
     /// Takes in what its machine has answered.
-    pub fn read(&mut self, promises: &[Promise], reading: &Reading, ended: &Ended) {
+    pub fn read(&mut self, promises: &[Promise], reading: &Reading) {
         self.outcomes = promises.iter().map(|promise| reading.of(promise)).collect();
+    }
+
+    /// Tells of a machine that did not end as it should.
+    pub fn note(&self, ended: &Ended) {
         if !matches!(ended.status, Status::Exited(_)) {
             note(format_args!("{}: {}", self.series, ended.status));
         }

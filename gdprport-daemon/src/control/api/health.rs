@@ -97,6 +97,9 @@ impl Status {
         [
             (absent > 0).then(|| format!("{absent} {} missing", plural(absent, "hook"))),
             reload_refused.then(|| "the last reload was refused".to_owned()),
+            (self.owners.names_awaited > 0).then(|| {
+                format!("the host does not tell the names of {} users or groups", self.owners.names_awaited)
+            }),
             (unresolved > 0).then(|| format!("{unresolved} {} unresolved", plural(unresolved, "name"))),
         ]
         .into_iter()

@@ -6,7 +6,7 @@
 mod doctor;
 mod flows;
 mod health;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod samples;
 mod status;
 
@@ -19,8 +19,8 @@ pub use doctor::{Check, CheckResult, DoctorReport};
 pub use flows::{FlowQuery, FlowRow, FlowsReply, VerdictOutcome, VerdictRow};
 pub use health::{Health, HealthState};
 pub use status::{
-    ControlStatus, Coverage, Hook, HookState, Kernel, KernelCounts, Memory, PolicySource, PolicyStatus,
-    PortStatus, Reload, SinkStatus, Status, Unresolved,
+    ControlStatus, Coverage, Hook, HookState, Kernel, KernelCounts, Memory, OwnerStatus, PolicySource,
+    PolicyStatus, PortStatus, Reload, SinkStatus, Status, Unresolved,
 };
 
 /// How many, by reason. The reasons are stable identifiers such as `ring-full`.

@@ -185,6 +185,16 @@ pub(crate) fn status() -> Status {
             flows_cap: 65_536,
             last_loss: Some(at("2026-11-22T17:40:11Z")),
         },
+        owners: OwnerStatus {
+            asked: 1_572_410,
+            remembered: 1_560_021,
+            exe_live: 12_380,
+            exe_named: 9,
+            exe_unknown: 0,
+            forgotten: 0,
+            names_late: 0,
+            names_awaited: 0,
+        },
         sinks: vec![
             SinkStatus {
                 name: "file:/var/log/gdprport/events.ndjson".to_owned(),
@@ -214,6 +224,7 @@ pub(crate) fn status() -> Status {
 }
 
 /// The same host on a good day.
+#[cfg(test)]
 pub(crate) fn healthy() -> Status {
     let mut status = status();
     status.hooks.retain(|hook| hook.state == HookState::Attached);
@@ -236,6 +247,7 @@ fn process(pid: u32, exe: &str, user: &str, unit: Option<&str>, attribution: Att
         user: Some(Arc::from(user)),
         gid: 1_001,
         group: None,
+        names_pending: false,
         unit: unit.map(Arc::from),
         slice: None,
         container: None,

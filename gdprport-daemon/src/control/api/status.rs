@@ -33,6 +33,9 @@ pub struct Status {
     pub ports: Vec<PortStatus>,
     /// What was seen, handed on and lost, since `coverage.since`.
     pub coverage: Coverage,
+    /// How processes were found out about.
+    #[serde(default)]
+    pub owners: OwnerStatus,
     /// Where events go.
     pub sinks: Vec<SinkStatus>,
     /// The control socket's own account.
@@ -214,6 +217,28 @@ pub struct KernelCounts {
     pub dropped: Counts,
     /// Times the kernel had no memory to keep a socket's owner, whose flow is then told as unknown.
     pub owners_unkept: u64,
+}
+
+/// How the processes behind sockets were found out about, since the start of the daemon.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OwnerStatus {
+    /// Owners that were asked for.
+    pub asked: u64,
+    /// Of these, answered from memory.
+    pub remembered: u64,
+    /// Executables shown by a live process.
+    pub exe_live: u64,
+    /// Executables of processes that were gone: known by the name that `execve` was given.
+    pub exe_named: u64,
+    /// Answers without an executable.
+    pub exe_unknown: u64,
+    /// Entries that were forgotten because a cache was full.
+    pub forgotten: u64,
+    /// Answers that went without the name of a user or a group, because the host's name service was late.
+    pub names_late: u64,
+    /// Users and groups whose names are waited for now.
+    pub names_awaited: u64,
 }
 
 /// One place events go to.

@@ -3,6 +3,8 @@
 //! Belongs here: the accept loop and every limit. Does not belong here: endpoints (`routes`), the path (`bind`).
 
 mod bind;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 mod io;
 mod peer;
 mod routes;
@@ -17,6 +19,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use axum::Router;
@@ -57,6 +60,9 @@ const MAX_LISTS: u64 = 4;
 
 /// How long open connections have to finish once the daemon stops.
 const DRAIN: Duration = Duration::from_secs(1);
+
+/// How long the start waits for the number of the socket's group; files answer in well under a millisecond.
+const GROUP_WITHIN: Duration = Duration::from_secs(2);
 
 /// What a connection that finds no place is told.
 const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
@@ -105,7 +111,7 @@ impl Server {
     /// # Errors
     /// `BindError`: another daemon serves it, something else stands there, or the system refuses.
     pub fn bind(path: &Path, options: Options) -> Result<Self, BindError> {
-        let group = uzers::get_group_by_name(GROUP).map(|group| group.gid());
+        let group = group(GROUP, |name| uzers::get_group_by_name(name).map(|group| group.gid()));
         let (listener, place) = bind::take(path, group)?;
         Ok(Self { listener, place, options })
     }
@@ -157,6 +163,24 @@ impl Server {
         let drained = async { while connections.join_next().await.is_some() {} };
         let _ = timeout(DRAIN, drained).await;
         Ok(())
+    }
+}
+
+/// The group's number, if the host has it and says so in time: a directory service that hangs must not keep the
+/// daemon from watching.
+fn group(name: &'static str, ask: impl FnOnce(&str) -> Option<u32> + Send + 'static) -> Option<u32> {
+    let (to, answer) = channel();
+    // Left to itself if it is stuck; then nobody listens, and it ends with the process.
+    let asking = std::thread::Builder::new().name("group".to_owned()).spawn(move || to.send(ask(name)));
+    match asking.map(|_| answer.recv_timeout(GROUP_WITHIN)) {
+        Ok(Ok(group)) => group,
+        Ok(Err(_)) | Err(_) => {
+            tracing::warn!(
+                group = name,
+                "the host does not tell the group: the control socket keeps this process's own"
+            );
+            None
+        }
     }
 }
 

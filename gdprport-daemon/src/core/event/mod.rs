@@ -8,7 +8,7 @@ mod coverage;
 pub mod encode;
 mod flow;
 mod lifecycle;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod samples;
 mod schema;
 mod severity;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::*;
 use crate::core::community_id::CommunityId;
 use crate::core::model::{
-    Attribution, Container, Direction, Endpoint, Outcome, Parent, Posture, PostureState, Process, TlsVersion,
+    Attribution, Direction, Endpoint, Outcome, Parent, Posture, PostureState, Process, TlsVersion,
 };
 use crate::core::verdict::{Nearest, Reason, ReasonId, Verdict};
 
@@ -31,11 +31,13 @@ pub(crate) fn stamper() -> Stamper {
     )
 }
 
+#[cfg(test)]
 pub(crate) fn event(kind: Kind) -> Event {
     stamper().stamp(now(), body(kind))
 }
 
 /// One event of every kind, and the second form of those that have two.
+#[cfg(test)]
 pub(crate) fn events() -> Vec<Event> {
     let mut stamper = stamper();
     let mut bodies: Vec<Body> = Kind::ALL.iter().map(|&kind| body(kind)).collect();
@@ -313,6 +315,7 @@ fn postgres() -> Process {
         user: Some("postgres".into()),
         gid: 118,
         group: Some("postgres".into()),
+        names_pending: false,
         unit: Some("postgresql@15-main.service".into()),
         slice: Some("system-postgresql.slice".into()),
         cgroup: Some("/system.slice/system-postgresql.slice/postgresql@15-main.service".into()),
@@ -331,6 +334,7 @@ fn python() -> Process {
         user: Some("etl".into()),
         gid: 1001,
         group: Some("etl".into()),
+        names_pending: false,
         unit: Some("etl.service".into()),
         slice: Some("system.slice".into()),
         container: None,
@@ -342,10 +346,11 @@ fn python() -> Process {
 }
 
 /// The same process in a container.
+#[cfg(test)]
 fn contained() -> Process {
     Process {
         unit: None,
-        container: Some(Container {
+        container: Some(crate::core::model::Container {
             id: "4f1c".repeat(16).into(),
             runtime: Some("containerd".into()),
             pod: Some("0d3f6f3e-8a8e-4a9e-9d2a-5a4a0b6c7d8e".into()),

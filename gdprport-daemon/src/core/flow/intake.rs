@@ -54,7 +54,7 @@ impl Table {
         if known {
             self.report_opening(event.cookie, out);
         } else if let Some(entry) = self.flows.get(&event.cookie) {
-            let due = event.time_ns + self.limits.settle_ns;
+            let due = event.time_ns.saturating_add(self.limits.settle_ns);
             self.settling.push_back((due, event.cookie, entry.generation));
         }
     }
@@ -100,6 +100,8 @@ impl Table {
         }
         let mut entry = match self.remove(event.cookie) {
             Some(entry) => entry,
+            // A socket from before the daemon, whose end was told already by the kernel's notice of it.
+            None if !failed && event.owner.role == SocketRole::None => return,
             None => {
                 if !failed {
                     self.counters.opening_missed += 1;

@@ -32,6 +32,8 @@ pub use table::{Limits, Table, TableCounters};
 pub trait Context {
     /// The process behind an owner; always an answer, if need be with attribution `unknown`.
     fn who(&mut self, owner: &OwnerRef) -> Option<Arc<Process>>;
+    /// The process with the names of its user and group, if it had to go without and they are known by now.
+    fn named(&mut self, process: &Process) -> Option<Arc<Process>>;
     /// What the policy says of a flow now.
     fn judge(&mut self, flow: &Flow) -> Arc<Verdict>;
     /// Whether what the policy says of a flow hangs on how it is encrypted.

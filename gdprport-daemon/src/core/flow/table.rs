@@ -5,7 +5,8 @@
 //! 2. A passive flow is reported once its acceptor is known, and at the latest after [`Limits::settle_ns`]
 //!    with the listener's owner; so a prefork worker is named, not its master.
 //! 3. The table holds at most [`Limits::flows`]; what has to go is the oldest, and counted.
-//! 4. A record of an end carries enough to report it even if everything before was lost.
+//! 4. A record of an end carries enough to report it even if everything before was lost. Only one without an owner is
+//!    not reported: it is of a socket from before the daemon, of whose end the kernel gives notice in another way too.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use super::early::Early;
 use super::pairs::Pairs;
 use super::posture::{Postures, Watch};
 use super::{Change, ChangeKind, Context, Flow, Standing};
+use crate::core::model::Process;
 
 /// Bounds of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,13 +156,14 @@ impl Table {
     pub fn due_updates(&mut self, now_ns: u64) -> Vec<u64> {
         self.early.look();
         let mut due = Vec::new();
-        while let Some(&(at, cookie, generation)) = self.updates.front() {
-            if at > now_ns {
+        // Each at most once, even if it is due again at once.
+        for _ in 0..self.updates.len() {
+            let Some(&(_, cookie, generation)) = self.updates.front().filter(|(at, ..)| *at <= now_ns) else {
                 break;
-            }
+            };
             self.updates.pop_front();
             if self.flows.get(&cookie).is_some_and(|entry| entry.generation == generation) {
-                self.updates.push_back((now_ns + self.limits.update_ns, cookie, generation));
+                self.updates.push_back((now_ns.saturating_add(self.limits.update_ns), cookie, generation));
                 due.push(cookie);
             }
         }
@@ -172,6 +175,26 @@ impl Table {
         for entry in self.flows.values_mut() {
             if judge(&mut entry.flow, cx) && !entry.pending {
                 out.push(change(ChangeKind::Updated, entry));
+            }
+        }
+    }
+
+    /// Gives processes the names that they had to go without, and judges their flows anew; reports these.
+    pub fn name_again(&mut self, cx: &mut impl Context, out: &mut Vec<Change>) {
+        // Flows share their processes, and shall go on doing so.
+        let mut named: HashMap<*const Process, Option<Arc<Process>>> = HashMap::new();
+        let mut again = |process: &mut Option<Arc<Process>>, cx: &mut _| {
+            let Some(old) = process.as_ref().filter(|process| process.names_pending) else { return false };
+            let new = named.entry(Arc::as_ptr(old)).or_insert_with(|| Context::named(cx, old));
+            new.as_ref().map(|new| *process = Some(Arc::clone(new))).is_some()
+        };
+        for entry in self.flows.values_mut() {
+            again(&mut entry.flow.peer_process, cx);
+            if again(&mut entry.flow.process, cx) {
+                judge(&mut entry.flow, cx);
+                if !entry.pending {
+                    out.push(change(ChangeKind::Updated, entry));
+                }
             }
         }
     }
@@ -206,7 +229,7 @@ impl Table {
         self.generations += 1;
         let generation = self.generations;
         self.pairs.insert(flow.local, flow.peer, flow.netns_cookie, cookie);
-        self.updates.push_back((now_ns + self.limits.update_ns, cookie, generation));
+        self.updates.push_back((now_ns.saturating_add(self.limits.update_ns), cookie, generation));
         self.ages.push_back((cookie, generation));
         self.flows.insert(cookie, Entry { flow, watch, pending: true, reported: None, generation });
         self.trim_queues();

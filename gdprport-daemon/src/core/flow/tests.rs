@@ -26,6 +26,11 @@ impl Context for World {
         Some(Arc::new(process(owner.tgid, attribution)))
     }
 
+    fn named(&mut self, process: &Process) -> Option<Arc<Process>> {
+        let known = !self.strict;
+        known.then(|| Arc::new(Process { user: Some("etl".into()), names_pending: false, ..process.clone() }))
+    }
+
     fn weighs_posture(&self, _: &Facts<'_>) -> bool {
         true
     }
@@ -61,6 +66,7 @@ fn process(pid: u32, attribution: Attribution) -> Process {
         user: None,
         gid: 0,
         group: None,
+        names_pending: false,
         unit: None,
         slice: None,
         container: None,
@@ -163,6 +169,21 @@ fn prefork_worker_is_the_owner_not_the_master() {
 }
 
 #[test]
+fn an_acceptor_without_addresses_is_joined_by_the_cookie_and_makes_no_flow_up() {
+    let mut bench = Bench::new(8);
+    bench.take(Record::Arrived(event(1, 10, SocketRole::Bound, 1, NEAR, FAR)));
+    let acceptor = |cookie| Record::Acceptor {
+        cookie,
+        owner: event(cookie, 11, SocketRole::Accepted, 2, NEAR, FAR).owner,
+    };
+    let out = bench.take(acceptor(1));
+    assert_eq!(kinds(&out), [ChangeKind::Opened]);
+    assert_eq!(pid(out[0].flow.process.as_ref()), Some((2, Attribution::Exact)));
+    assert!(bench.take(acceptor(9)).is_empty());
+    assert!(bench.table.get(9).is_none());
+}
+
+#[test]
 fn an_accept_that_does_not_show_leaves_the_listener_named_as_such() {
     let mut bench = Bench::new(8);
     bench.take(Record::Arrived(event(1, 10, SocketRole::Bound, 1, NEAR, FAR)));
@@ -182,6 +203,30 @@ fn a_late_acceptor_is_reported_as_an_update_and_judged_anew() {
     assert_eq!(kinds(&out), [ChangeKind::Updated]);
     assert_eq!(pid(out[0].flow.process.as_ref()), Some((7, Attribution::Exact)));
     assert!(out[0].new_violation);
+}
+
+#[test]
+fn names_that_come_late_are_put_in_once_and_the_flow_is_judged_anew() {
+    let mut bench = Bench::new(8);
+    for cookie in [1, 2] {
+        bench.take(Record::Arrived(event(cookie, 10, SocketRole::Bound, 1, NEAR, FAR)));
+        let late = Arc::new(Process { names_pending: true, ..process(7, Attribution::Exact) });
+        bench.table.flows.get_mut(&cookie).expect("it is there").flow.process = Some(late);
+    }
+    bench.take(Record::Accepted(event(1, 11, SocketRole::Accepted, 2, NEAR, FAR)));
+    bench.settle(10 + SETTLE);
+    bench.world.strict = true;
+    bench.table.name_again(&mut bench.world, &mut bench.out);
+    assert!(bench.out.is_empty(), "still not told");
+    bench.world.strict = false;
+    bench.table.name_again(&mut bench.world, &mut bench.out);
+    let out = std::mem::take(&mut bench.out);
+    assert_eq!(kinds(&out), [ChangeKind::Updated]);
+    assert_eq!(out[0].flow.cookie, 2);
+    let named = out[0].flow.process.as_ref().expect("a process");
+    assert_eq!((named.user.as_deref(), named.names_pending), (Some("etl"), false));
+    bench.table.name_again(&mut bench.world, &mut bench.out);
+    assert!(bench.out.is_empty(), "once is enough");
 }
 
 #[test]
@@ -341,4 +386,12 @@ fn a_farewell_ends_a_found_flow_once_with_its_last_bytes() {
     assert_eq!((flow.outcome, flow.ended_ns), (Outcome::Closed, Some(99)));
     assert_eq!((flow.bytes_sent, flow.bytes_received), (Some(3), Some(7)));
     assert_eq!(bench.table.counters().end_missed, 0);
+}
+
+#[test]
+fn a_time_at_the_end_of_all_times_does_no_harm() {
+    let mut bench = Bench::new(4);
+    bench.take(Record::Arrived(event(1, u64::MAX, SocketRole::Bound, 1, NEAR, FAR)));
+    assert_eq!(bench.table.next_settle(), Some(u64::MAX));
+    assert_eq!(bench.table.due_updates(u64::MAX), [1]);
 }

@@ -46,7 +46,7 @@ fn without_a_fork_time_only_a_caller_that_started_before_its_call_is_the_owner()
 #[test]
 fn a_task_is_the_same_only_with_the_same_fork_and_the_same_executable() {
     let known = owner(SocketRole::Connected, 42, 100);
-    let now = |exec_id, start_ns| TaskIdentity { exec_id, start_ns, parent_tgid: 1, threads: 0 };
+    let now = |exec_id, start_ns| TaskIdentity { exec_id, start_ns, parent_tgid: 1, threads: 0, shipped: 0 };
     assert!(is_same_task(&known, &now(5, 42)));
     assert!(!is_same_task(&known, &now(6, 42)), "it executed something else");
     assert!(!is_same_task(&known, &now(5, 43)), "another process forked from the same executable");

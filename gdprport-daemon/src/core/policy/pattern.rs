@@ -176,10 +176,10 @@ impl ProcessSpec {
                 None => return Answer::Unknown,
             },
             Key::User => {
-                patterns.iter().any(|pattern| pattern.account_matches(process.uid, process.user.as_deref()))
+                return account(patterns, process.uid, process.user.as_deref(), process.names_pending);
             }
             Key::Group => {
-                patterns.iter().any(|pattern| pattern.account_matches(process.gid, process.group.as_deref()))
+                return account(patterns, process.gid, process.group.as_deref(), process.names_pending);
             }
             Key::Unit => match &process.unit {
                 Some(unit) => any(unit),
@@ -195,6 +195,20 @@ impl ProcessSpec {
             },
         };
         if matches { Answer::Matches } else { Answer::Fails }
+    }
+}
+
+/// How a user or group compares. One whose name the host has not told yet is known by its number alone.
+fn account(patterns: &[Pattern], id: u32, name: Option<&str>, pending: bool) -> Answer {
+    let unnamed = pending && name.is_none();
+    let by_number = |pattern: &Pattern| matches!(pattern, Pattern::Number(_));
+    let comparable = |pattern: &&Pattern| !unnamed || by_number(pattern);
+    if patterns.iter().filter(comparable).any(|pattern| pattern.account_matches(id, name)) {
+        Answer::Matches
+    } else if patterns.iter().all(|pattern| comparable(&pattern)) {
+        Answer::Fails
+    } else {
+        Answer::Unknown
     }
 }
 

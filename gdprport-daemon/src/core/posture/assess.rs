@@ -138,5 +138,11 @@ fn unrecognised(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading 
         }
         None => "the first bytes match no known protocol".to_owned(),
     };
-    if dialogue.client.is_empty() { Reading::Open(what.into()) } else { Reading::Never(what.into()) }
+    // A ServerHello would tell that such bytes were answered with TLS: until the server is heard, nothing is settled.
+    let unheard = matches!(tls::read(&[], dialogue.server, dialogue.cut), Handshake::Open);
+    if dialogue.client.is_empty() || unheard {
+        Reading::Open(what.into())
+    } else {
+        Reading::Never(what.into())
+    }
 }

@@ -107,6 +107,12 @@ impl Tracker {
         self.streams.is_some()
     }
 
+    /// How many bytes it has allocated for payload.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn held(&self) -> usize {
+        self.streams.as_ref().map_or(0, |streams| streams.client.held() + streams.server.held())
+    }
+
     /// What is known at the end of the flow: what was decided, or `unknown` with the reason.
     #[must_use]
     pub fn conclude(&self) -> Posture {

@@ -210,6 +210,17 @@ fn answer(message: &[u8]) -> Option<bool> {
     }
 }
 
+/// Any bytes as a notice, or as the answer to a question about one, are read or refused.
+#[cfg(any(test, fuzzing))]
+pub(in crate::host) fn hostile(bytes: &[u8]) {
+    let _ = answer(bytes);
+    for notice in [Some(bytes), payload(bytes)].into_iter().flatten() {
+        let (cookie, counts, question) = (cookie(notice), last_counts(notice), question(notice));
+        assert!(counts.is_none() || cookie.is_some(), "who has counts has a cookie");
+        assert!(question.is_none_or(|question| question.len() == 72));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -275,10 +286,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_notice_is_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let _ = (payload(&bytes), cookie(&bytes), last_counts(&bytes), answer(&bytes));
-            if let Some(question) = question(&bytes) {
-                prop_assert_eq!(question.len(), 72);
-            }
+            hostile(&bytes);
         }
 
         #[test]

@@ -9,21 +9,17 @@ use rustix::net::sockopt;
 
 use super::*;
 use crate::core::model::{Direction, Outcome};
+use crate::host::testing::{connection, cookie};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Longer than an acknowledgement may be delayed.
 const APART: Duration = Duration::from_millis(100);
 
-fn cookie(socket: &impl AsFd) -> u64 {
-    sockopt::socket_cookie(socket).expect("a socket has one")
-}
-
 /// Both ends of a connection over which the client has sent 1234 bytes and the server 55.
-fn connection(at: &str) -> (TcpStream, TcpStream, TcpListener) {
+fn conversation(at: &str) -> (TcpStream, TcpStream, TcpListener) {
     let listener = TcpListener::bind(at).expect("binds");
-    let mut client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connects");
-    let (mut server, _) = listener.accept().expect("accepts");
+    let (mut client, mut server) = connection(&listener);
     client.write_all(&[1; 1234]).expect("writes");
     server.read_exact(&mut [0; 1234]).expect("reads");
     server.write_all(&[1; 55]).expect("writes");
@@ -52,7 +48,7 @@ fn hear(subscription: Subscription, cookies: &[u64]) -> Vec<Farewell> {
 /// Closes a connection and checks what is heard of it: bytes sent and received, outcome of client and server.
 #[track_caller]
 fn closing(at: &str, close: impl FnOnce(TcpStream, TcpStream), expected: [(Option<[u64; 2]>, Outcome); 2]) {
-    let (client, server, _listener) = connection(at);
+    let (client, server, _listener) = conversation(at);
     let cookies = [cookie(&client), cookie(&server)];
     let subscription = Subscription::open().expect("the kernel tells of ends");
     close(client, server);
@@ -170,8 +166,8 @@ fn an_end_that_leaves_bytes_unread_resets_and_has_received_them() {
 
 #[test]
 fn listeners_are_heard_of_while_connections_are_left_and_only_what_is_wanted_is_handed_on() {
-    let (client, server, listener) = connection("127.0.0.1:0");
-    let (other, _keep, _) = connection("127.0.0.1:0");
+    let (client, server, listener) = conversation("127.0.0.1:0");
+    let (other, _keep, _) = conversation("127.0.0.1:0");
     let (to, heard) = channel();
     let mut farewells = Farewells::new(move |some| to.send(some).is_ok());
     let wanted = Wanted { flows: [cookie(&client)].into(), listeners: [cookie(&listener)].into() };
@@ -244,7 +240,7 @@ fn a_queue_that_ran_over_is_given_up_with_its_namespace() {
     let (mut reader, _commands) = reader(1, flows(&[u64::MAX]));
     let subscription = &reader.watched[0].subscription;
     sockopt::set_socket_recv_buffer_size(subscription, 1).expect("the kernel takes its least");
-    let ends: Vec<_> = (0..64).map(|_| connection("127.0.0.1:0")).collect();
+    let ends: Vec<_> = (0..64).map(|_| conversation("127.0.0.1:0")).collect();
     drop(ends);
     let start = Instant::now();
     while !reader.watched.is_empty() {

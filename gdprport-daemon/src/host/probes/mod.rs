@@ -7,9 +7,9 @@ mod btf;
 pub mod catalog;
 mod log;
 mod netns;
-mod requirements;
+pub(super) mod requirements;
 mod ring;
-mod tracefs;
+pub(super) mod tracefs;
 
 use std::fs::File;
 use std::os::fd::AsRawFd;

@@ -22,6 +22,6 @@ impl Probes {
         let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, Some(ipproto::TCP)).ok()?;
         let _refused = bind(&socket, &SocketAddrV4::new(NOWHERE, port));
         let noted = self.owners.get(&socket, 0).ok()?;
-        (noted.netns_cookie != 0).then_some(noted.netns_cookie)
+        (noted.caller.netns_cookie != 0).then_some(noted.caller.netns_cookie)
     }
 }

@@ -102,7 +102,7 @@ pub fn check_capabilities() -> Result<(), LoadError> {
     missing_capabilities(effective)
 }
 
-fn effective_capabilities(status: &str) -> Option<u64> {
+pub(in crate::host) fn effective_capabilities(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
     u64::from_str_radix(line.trim(), 16).ok()
 }

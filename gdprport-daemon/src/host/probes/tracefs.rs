@@ -69,7 +69,7 @@ pub fn offset(tracefs: &Path, category: &str, name: &str, field: &str) -> Option
 }
 
 /// The lines read `field:TYPE NAME; offset:N; size:N; signed:N;`, with tabs, an array's name followed by `[N]`.
-fn parse_offset(format: &str, field: &str) -> Option<u32> {
+pub(in crate::host) fn parse_offset(format: &str, field: &str) -> Option<u32> {
     format.lines().find_map(|line| {
         let mut parts = line.trim().strip_prefix("field:")?.split(';');
         let name = parts.next()?.rsplit(' ').next()?;

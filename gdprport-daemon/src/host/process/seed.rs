@@ -75,6 +75,7 @@ impl Resolver {
             start_ns: stat.start_ticks * NS_PER_TICK,
             parent_tgid: stat.ppid,
             threads: stat.threads | if stat.headless { TASK_HEADLESS } else { 0 },
+            shipped: 0,
         };
         Some(Seed { tgid, identity, exec })
     }

@@ -54,7 +54,7 @@ impl Maps {
     }
 
     fn task(&mut self, tgid: u32, exec_id: u64, start_ns: u64) {
-        self.tasks.insert(tgid, TaskIdentity { exec_id, start_ns, parent_tgid: 1, threads: 0 });
+        self.tasks.insert(tgid, TaskIdentity { exec_id, start_ns, parent_tgid: 1, threads: 0, shipped: 0 });
     }
 }
 
@@ -110,7 +110,14 @@ impl Drop for Running {
 
 fn real() -> Resolver {
     let roots = Roots::discover().expect("/proc is mounted");
-    Resolver::new(&roots, BootClock::measure()).expect("/proc can be opened")
+    let mut resolver = Resolver::new(&roots, BootClock::measure()).expect("/proc can be opened");
+    // However busy the machine is.
+    for account in [Account::User(0), Account::Group(0)] {
+        while resolver.names.name(account, boottime_ns()) == Name::Late {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+    resolver
 }
 
 fn owner(tgid: u32, exec_id: u64, start_ns: u64) -> OwnerRef {
@@ -138,6 +145,33 @@ fn program(name: &str) -> String {
 fn executable(path: &Path, text: &str) {
     fs::write(path, text).expect("it can be written");
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("mode can be set");
+}
+
+#[test]
+fn a_process_whose_user_the_host_does_not_tell_is_told_without_and_named_later() {
+    let (release, hang) = std::sync::mpsc::channel::<()>();
+    let mut resolver = real();
+    resolver.names = Names::asking(move |_| {
+        // Ends when the other side is dropped.
+        let _ = hang.recv();
+        Some("etl".into())
+    });
+    let me = owner(std::process::id(), 5, 1);
+    let process = resolver.resolve(&me, &Maps::default());
+    assert_eq!((process.user.as_deref(), process.names_pending), (None, true));
+    assert_eq!(resolver.named(&process), None);
+    assert!(!resolver.names_have_come());
+    assert_eq!((resolver.stats().names_late, resolver.stats().names_awaited), (1, 2));
+    drop(release);
+    let named = (0..2_000).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        resolver.named(&process)
+    });
+    let named = named.expect("the answers have come");
+    assert_eq!((named.user.as_deref(), named.group.as_deref()), (Some("etl"), Some("etl")));
+    assert!(resolver.names_have_come());
+    let later = OwnerRef { time_ns: me.time_ns + INCOMPLETE_NS, ..me };
+    assert_eq!(resolver.resolve(&later, &Maps::default()).user.as_deref(), Some("etl"));
 }
 
 #[test]

@@ -1,14 +1,11 @@
 //! Real sockets, in this namespace and in one of the test's own, and who holds them.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 use std::process::{Child, Command, Stdio};
 
 use super::*;
-
-fn cookie(socket: &impl std::os::fd::AsFd) -> u64 {
-    rustix::net::sockopt::socket_cookie(socket).expect("a socket has one")
-}
+use crate::host::testing::{connection, cookie, eventually};
 
 fn take(ports: &[u16]) -> Snapshot {
     snapshot(Path::new("/proc"), &ports.iter().copied().collect()).expect("/proc is mounted")
@@ -24,23 +21,11 @@ impl Drop for Running {
     }
 }
 
-/// Waits until it is so, five seconds at most: a child of another test, between its fork and its exec, holds
-/// on to every socket of this process.
-fn eventually(so: impl Fn() -> bool) -> bool {
-    (0..1000).any(|_| {
-        so() || {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-            false
-        }
-    })
-}
-
 #[test]
 fn sockets_from_before_are_found_with_their_owner_and_can_be_fetched() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     let port = listener.local_addr().expect("bound").port();
-    let client = TcpStream::connect(("127.0.0.1", port)).expect("connects");
-    let (server, _) = listener.accept().expect("accepts");
+    let (client, server) = connection(&listener);
     let found = take(&[port]);
     assert_eq!(found.sockets.len(), 3);
     assert_eq!(found.namespaces.len(), 1);

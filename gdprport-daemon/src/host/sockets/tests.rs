@@ -6,27 +6,7 @@ use std::net::{Ipv6Addr, TcpListener, TcpStream};
 use proptest::prelude::*;
 
 use super::*;
-
-/// A connection through a listener, both ends.
-fn connection(listener: &TcpListener) -> (TcpStream, TcpStream) {
-    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connects");
-    (client, listener.accept().expect("accepts").0)
-}
-
-fn cookie(socket: &impl std::os::fd::AsFd) -> u64 {
-    rustix::net::sockopt::socket_cookie(socket).expect("a socket has one")
-}
-
-/// Waits until it is so, five seconds at most: a child of another test, between its fork and its exec, holds
-/// on to every socket of this process.
-fn eventually(so: impl Fn() -> bool) -> bool {
-    (0..1000).any(|_| {
-        so() || {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-            false
-        }
-    })
-}
+use crate::host::testing::{connection, cookie, eventually};
 
 #[test]
 fn listeners_and_both_ends_are_listed_with_their_exact_bytes() {

@@ -48,6 +48,23 @@ fn a_full_queue_loses_exactly_what_exceeds_it() {
 }
 
 #[test]
+fn what_is_lost_is_told_even_when_the_queue_is_full() {
+    let (gate, sink) = gated("slow", 100);
+    let fanout = Fanout::new(vec![sink]);
+    let mut stamper = samples::stamper();
+    for _ in 0..120 {
+        fanout.publish(stamper.stamp(samples::now(), samples::body(Kind::FlowOpen)));
+    }
+    for _ in 0..20 {
+        fanout.publish(stamper.stamp(samples::now(), samples::body(Kind::Coverage)));
+    }
+    assert_eq!(fanout.stats()[0].counts.queued, 116, "few places, so that these are bounded too");
+    assert_eq!(dropped(&fanout.stats()[0]), [("queue-full", 24)]);
+    drop(gate);
+    assert!(fanout.shutdown(Duration::from_secs(30)).iter().all(adds_up));
+}
+
+#[test]
 fn a_stuck_sink_holds_up_no_other() {
     let (gate, stuck) = gated("stuck", 10);
     let (open, quick) = gated("quick", 1_000);

@@ -41,6 +41,26 @@ impl Puppet {
     }
 }
 
+impl Puppet {
+    /// Makes `n` connections and holds them.
+    pub(crate) fn connect_many(&mut self, to: &str, n: u32) -> Answer {
+        let to = socket::parse(to)?;
+        for _ in 0..n {
+            self.crowd.push(TcpStream::connect(to)?.into());
+        }
+        Ok(n.to_string())
+    }
+
+    /// Accepts `n` connections and holds them.
+    pub(crate) fn accept_many(&mut self, n: u32) -> Answer {
+        for _ in 0..n {
+            let (socket, _) = rustix::net::acceptfrom_with(self.listener()?, SocketFlags::CLOEXEC)?;
+            self.crowd.push(socket);
+        }
+        Ok(n.to_string())
+    }
+}
+
 /// Makes `total` connections, `ways` at a time, each closed by both ends before its thread makes the next one.
 pub(crate) fn burst(to: &str, total: u64, ways: u64) -> Answer {
     let to = socket::parse(to)?;

@@ -24,6 +24,8 @@ type Answer = io::Result<String>;
 struct Puppet {
     listener: Option<OwnedFd>,
     streams: BTreeMap<u32, TcpStream>,
+    /// Held without a number.
+    crowd: Vec<OwnedFd>,
     next: u32,
     served: crowd::Served,
 }
@@ -61,6 +63,9 @@ impl Puppet {
             ["accept-null"] => self.accept_null(),
             ["accept-blind"] => self.accept_blind(),
             ["accept-uring"] => self.accept_uring(),
+            ["connect-many", to, n] => self.connect_many(to, number(n)?),
+            ["accept-many", n] => self.accept_many(number(n)?),
+            ["close-many"] => Ok(self.crowd.drain(..).count().to_string()),
             ["close", id] => self.drop_stream(number(id)?).map(|_| String::new()),
             ["reset", id] => self.reset(number(id)?),
             ["shutdown", id] => self.shutdown(number(id)?),

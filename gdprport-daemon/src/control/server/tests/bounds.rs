@@ -185,3 +185,15 @@ async fn a_loop_that_hangs_costs_its_askers_a_sentence_and_nobody_else_anything(
     assert_eq!(inbox.counters().busy, 1);
     serving.abort();
 }
+
+#[test]
+fn a_group_that_the_host_does_not_tell_costs_the_start_two_seconds_and_no_more() {
+    assert_eq!(group("daemon", |name| (name == "daemon").then_some(1)), Some(1));
+    let (release, hang) = std::sync::mpsc::channel::<()>();
+    let asked = group("daemon", move |_| {
+        let _ = hang.recv();
+        Some(1)
+    });
+    assert_eq!(asked, None);
+    drop(release);
+}

@@ -155,6 +155,25 @@ fn missing_evidence_is_undecided_and_named() {
 }
 
 #[test]
+fn a_name_that_the_host_has_not_told_yet_is_missing_and_not_wrong() {
+    let policy = policy(EXAMPLE);
+    let late = Process { user: None, names_pending: true, ..postgres() };
+    assert_eq!(
+        ask(&policy, &accepted(5432, "10.0.2.77", Some(&late))),
+        "undecided user of process 812 is not known nearest orders-api"
+    );
+    let nameless = Process { user: None, ..postgres() };
+    assert_eq!(
+        ask(&policy, &accepted(5432, "10.0.2.77", Some(&nameless))),
+        "violation undeclared-process nearest orders-api(user)",
+        "an id without a name is known to be nobody's"
+    );
+    let by_number =
+        one_rule(&format!("direction = \"in\"\npeers = [\"any\"]\nprocess = {{ user = {} }}", late.uid));
+    assert_eq!(ask(&by_number, &accepted(5432, "192.0.2.1", Some(&late))), "declared r");
+}
+
+#[test]
 fn no_unit_in_a_known_cgroup_is_known_to_be_none() {
     let policy = one_rule("direction = \"in\"\npeers = [\"any\"]\nprocess = { unit = \"*\" }");
     let outside = Process { unit: None, cgroup: Some("/user.slice".into()), ..postgres() };

@@ -55,6 +55,7 @@ fn postgres() -> Process {
         user: Some("postgres".into()),
         gid: 115,
         group: Some("postgres".into()),
+        names_pending: false,
         unit: Some("postgresql@15-main.service".into()),
         slice: None,
         container: None,

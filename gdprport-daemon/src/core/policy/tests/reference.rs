@@ -115,8 +115,9 @@ fn asked() -> impl Strategy<Value = Asked> {
         held,
         text(&["/s/a.service", "/"]),
         prop_oneof![9 => Just(Attribution::Exact), 1 => Just(Attribution::Unknown)],
+        proptest::bool::weighted(0.2),
     )
-        .prop_map(|(exe, user, group, unit, held, cgroup, attribution)| Process {
+        .prop_map(|(exe, user, group, unit, held, cgroup, attribution, names_pending)| Process {
             exe: exe.map(Into::into),
             uid: user.0,
             user: user.1.map(Into::into),
@@ -126,6 +127,7 @@ fn asked() -> impl Strategy<Value = Asked> {
             container: held.map(|(id, pod)| container(id, pod)),
             cgroup: cgroup.map(Into::into),
             attribution,
+            names_pending,
             ..postgres()
         });
     let host = || option::weighted(0.8, option::weighted(0.8, vec(select(ADDRESSES.to_vec()), 0..3)));
@@ -186,18 +188,25 @@ fn naive_key(key: usize, patterns: &[usize], process: Option<&Process>) -> Optio
         })
     };
     let account = |id: u32, name: &Option<std::sync::Arc<str>>| {
-        patterns.iter().any(|index| {
-            let pattern = PATTERNS[key][*index];
-            match pattern.parse::<u32>() {
-                Ok(number) => number == id,
-                Err(_) => wild(pattern.as_bytes(), name.as_deref().unwrap_or(&id.to_string()).as_bytes()),
+        let mut unknown = false;
+        for pattern in patterns.iter().map(|index| PATTERNS[key][*index]) {
+            let matches = match (pattern.parse::<u32>(), name) {
+                (Ok(number), _) => Some(number == id),
+                (Err(_), None) if process.names_pending => None,
+                (Err(_), None) => Some(wild(pattern.as_bytes(), id.to_string().as_bytes())),
+                (Err(_), Some(name)) => Some(wild(pattern.as_bytes(), name.as_bytes())),
+            };
+            if matches == Some(true) {
+                return Some(true);
             }
-        })
+            unknown |= matches.is_none();
+        }
+        if unknown { None } else { Some(false) }
     };
     match key {
         0 => process.exe.as_deref().map(matches),
-        1 => Some(account(process.uid, &process.user)),
-        2 => Some(account(process.gid, &process.group)),
+        1 => account(process.uid, &process.user),
+        2 => account(process.gid, &process.group),
         3 if process.unit.is_none() => (!absent).then_some(false),
         3 => process.unit.as_deref().map(matches),
         4 => match &process.container {

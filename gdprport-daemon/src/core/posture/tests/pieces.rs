@@ -133,3 +133,21 @@ fn an_alert_does_not_hide_the_plaintext_that_it_answers() {
         assert_eq!(play(None, order).state, PostureState::Plaintext);
     }
 }
+
+#[test]
+fn a_server_hello_after_bytes_that_nobody_knows_reads_the_same_whoever_is_heard_first() {
+    let (_, server) = tls13();
+    let unknown = (Side::Client, 0, b"\x01\x02 a protocol of one's own".to_vec());
+    let hello = (Side::Server, 0, server);
+    let expected = play(None, [&hello, &unknown]);
+    assert_eq!(expected.state, PostureState::StarttlsUpgraded);
+    assert_eq!(core(&play(None, [&unknown, &hello])), core(&expected));
+    let pieces = bytes_apart(&[unknown.clone(), hello]);
+    assert_eq!(core(&play(None, &pieces)), core(&expected));
+    // What is no TLS settles it.
+    let mut tracker = Tracker::new(None);
+    assert_eq!(tracker.segment(Side::Client, 0, &unknown.2), None);
+    assert!(tracker.wants_more());
+    assert_eq!(tracker.segment(Side::Server, 0, b"hello"), None);
+    assert!(!tracker.wants_more());
+}

@@ -72,10 +72,10 @@ fn name(sequence: &[u8]) -> String {
     }
     parts.reverse();
     let name = parts.join(",");
-    match name.char_indices().nth(MAX_NAME) {
-        Some((end, _)) => format!("{}…", &name[..end]),
-        None => name,
+    if name.chars().nth(MAX_NAME).is_none() {
+        return name;
     }
+    name.chars().take(MAX_NAME - 1).chain(['…']).collect()
 }
 
 fn attribute_name(oid: &[u8]) -> Option<&'static str> {

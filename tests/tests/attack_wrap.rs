@@ -1,0 +1,63 @@
+//! Process ids that go round: a number that another process had does not lend that process's name.
+//!
+//! The counter of process ids is the whole machine's, so this is built for machines of its own only (`cargo xtask vm`).
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use gdprport_tests::pair::Pair;
+use gdprport_tests::puppet::Copy;
+use gdprport_tests::wait;
+
+/// Where the kernel takes the next process id from: the number given out last.
+const LAST: &str = "/proc/sys/kernel/ns_last_pid";
+
+#[test]
+fn pid_wrap_never_lends_a_process_the_name_of_another() {
+    let mut pair = Pair::new();
+    pair.server.ask("serve");
+    let copies: Vec<Copy> = (0..7).map(|n| Copy::new("client-once", &format!("client-{n}"))).collect();
+    let paths: Vec<PathBuf> = copies.iter().map(Copy::path).collect();
+    let to = format!("127.0.0.1:{}", pair.port);
+    let mut truth: HashMap<(u64, u16), PathBuf> = HashMap::new();
+    let (mut number, mut again, mut served) = (None, 0, 0);
+    // Once while the daemon looks at each, and once while it looks at none before the number is the last one's.
+    for stands_still in [false, true] {
+        if stands_still {
+            pair.daemon.signal(libc::SIGSTOP);
+        }
+        for n in 0..30 {
+            let exe = &paths[n % paths.len()];
+            if let Some(number) = number {
+                std::fs::write(LAST, format!("{}", number - 1)).expect("root may set it");
+            }
+            let output = Command::new(exe).arg(&to).stdin(Stdio::null()).output().expect("it can start");
+            let said = String::from_utf8_lossy(&output.stdout);
+            let (pid, port) = said.trim().split_once(' ').expect("pid and port");
+            let key: (u64, u16) = (pid.parse().expect("a pid"), port.parse().expect("a port"));
+            again += usize::from(*number.get_or_insert(key.0) == key.0);
+            assert_eq!(truth.insert(key, exe.clone()), None, "a port that was given out twice tells nothing");
+            served += 1;
+        }
+        wait::until("all are served", || pair.server.ask("served") == served.to_string());
+        if stands_still {
+            pair.daemon.signal(libc::SIGCONT);
+        }
+    }
+    // Another process of the machine may take the number now and then.
+    assert!(again > truth.len() / 2, "{again} of {} had the number of the first", truth.len());
+    let port = pair.port.number();
+    let closed =
+        |event: &gdprport_tests::event::Event| event.is("flow.close", port) && event.ends("out").is_some();
+    pair.daemon.log.wait_count("flow.close out", truth.len(), closed);
+    for event in pair.daemon.log.seen().iter().filter(|event| closed(event)) {
+        let (local, _) = event.ends("out").expect("an end");
+        let pid = event.number("process.pid").unwrap_or_default();
+        let exe = truth.get(&(pid, local)).unwrap_or_else(|| panic!("nobody was that: {}", event.line()));
+        assert_eq!(event.text("process.exe"), exe.to_string_lossy(), "{}", event.line());
+        assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
+        assert_eq!(event.number("process.parent.pid"), Some(std::process::id().into()), "{}", event.line());
+    }
+    pair.daemon.stop();
+}

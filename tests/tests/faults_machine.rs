@@ -1,0 +1,265 @@
+//! Bad days that need a machine of their own, because they set its clock or need systemd as its first process:
+//! `cargo xtask vm` boots one for them. Elsewhere they are not run.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard};
+
+use gdprport_tests::bpf::Held;
+use gdprport_tests::child::User;
+use gdprport_tests::daemon::program;
+use gdprport_tests::event::{Event, at};
+use gdprport_tests::log::EventLog;
+use gdprport_tests::pair::Pair;
+use gdprport_tests::policy::{declare, open};
+use gdprport_tests::ports::Port;
+use gdprport_tests::puppet::Puppet;
+use gdprport_tests::truth::End;
+use gdprport_tests::wait;
+use serde_json::Value;
+
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    // A promise that failed says nothing about the next one.
+    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Sets the wall clock forward, or back, by so many seconds.
+fn move_clock(seconds: i64) {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a live value, which the first call fills and the second reads.
+    let done = unsafe {
+        libc::clock_gettime(libc::CLOCK_REALTIME, &mut now);
+        now.tv_sec += seconds;
+        libc::clock_settime(libc::CLOCK_REALTIME, &now)
+    };
+    assert_eq!(done, 0, "cannot set the clock: {}", std::io::Error::last_os_error());
+}
+
+fn time(event: &Event, path: &str) -> jiff::Timestamp {
+    event.text(path).parse().unwrap_or_else(|e| panic!("{path} is no time ({e}): {}", event.line()))
+}
+
+#[test]
+#[ignore = "kept by `cargo xtask vm`: it sets the clock"]
+fn a_clock_that_is_set_shows_in_the_times_of_events_and_in_no_duration() {
+    let _alone = alone();
+    let mut pair = Pair::new();
+    let mut moved = 0;
+    for step in [3_600, -7_200, 86_400 * 400, -86_400 * 400] {
+        let connection = pair.connect();
+        connection.client.event(&mut pair.daemon.log, "flow.open");
+        let before = pair.daemon.log.refresh().len();
+        move_clock(step);
+        moved += step;
+        wait::until("the daemon has noticed", || {
+            pair.daemon.said().matches("the wall clock was set").count() >= 1
+        });
+        wait::until("the next second has begun, in which it looks", || {
+            let other = pair.connect();
+            pair.close(&other);
+            let event = other.client.event(&mut pair.daemon.log, "flow.close");
+            time(&event, "time").duration_since(jiff::Timestamp::now()).unsigned_abs().as_secs() < 30
+        });
+        pair.close(&connection);
+        for end in [&connection.client, &connection.server] {
+            let event = end.event(&mut pair.daemon.log, "flow.close");
+            let duration = event.number("flow.duration_ms").expect("it was seen from its beginning");
+            assert!(duration < 120_000, "{step}: a duration of {duration} ms: {}", event.line());
+            let apart = time(&event, "time").duration_since(time(&event, "flow.opened")).as_millis();
+            let apart = u64::try_from(apart).expect("it was opened before it was closed");
+            assert!(apart.abs_diff(duration) < 5_000, "{apart} and {duration} ms: {}", event.line());
+        }
+        let made = pair.daemon.log.refresh().len() - before;
+        assert!(made < 2_000, "no flood: {made} events");
+    }
+    move_clock(-moved);
+    let coverage = pair.daemon.log.count(|event| event.kind() == "coverage");
+    assert!(coverage <= 10, "a jump by a year is no reason to report {coverage} times");
+    assert!(pair.daemon.lives());
+    let status = pair.daemon.status();
+    assert!(status["uptime_s"].as_u64().is_some_and(|up| up < 600), "{}", status["uptime_s"]);
+    pair.daemon.stop();
+}
+
+/// Runs a program that must succeed and returns what it said.
+#[track_caller]
+fn said(words: &[&str]) -> String {
+    let output = Command::new(words[0]).args(&words[1..]).output().expect("the program is there");
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{words:?}: {}\n{text}\n{}", output.status, journal());
+    text
+}
+
+/// The last words of the service.
+fn journal() -> String {
+    let output = Command::new("journalctl").args(["-u", "gdprport", "-n", "50", "--no-pager"]).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+}
+
+/// A property of the service as systemd has it.
+fn property(name: &str) -> String {
+    said(&["systemctl", "show", "-P", name, "gdprport.service"]).trim().to_owned()
+}
+
+fn pid() -> u32 {
+    property("MainPID").parse().expect("a number")
+}
+
+fn status() -> Value {
+    serde_json::from_str(&said(&["/usr/bin/gdprport", "daemon", "status", "--json"])).expect("JSON")
+}
+
+const EVENTS: &str = "/var/log/gdprport/events.ndjson";
+
+/// Installs the service as `packaging/README.md` says, and takes it away again.
+struct Installed;
+
+impl Installed {
+    fn new(policy: &str) -> Self {
+        let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging");
+        for (from, to, mode) in [
+            (program(), "/usr/bin/gdprport", 0o755),
+            (packaging.join("gdprport.service"), "/usr/lib/systemd/system/gdprport.service", 0o644),
+            (packaging.join("gdprport.sysusers"), "/usr/lib/sysusers.d/gdprport.conf", 0o644),
+            (packaging.join("gdprport.tmpfiles"), "/usr/lib/tmpfiles.d/gdprport.conf", 0o644),
+        ] {
+            let to = PathBuf::from(to);
+            fs::create_dir_all(to.parent().expect("a place")).expect("root may");
+            fs::copy(&from, &to).expect("root may install");
+            fs::set_permissions(&to, fs::Permissions::from_mode(mode)).expect("root may");
+        }
+        // It would empty /tmp, where the programs of this test may lie.
+        said(&["systemctl", "mask", "--runtime", "systemd-tmpfiles-setup.service"]);
+        said(&["systemd-sysusers", "gdprport.conf"]);
+        said(&["systemd-tmpfiles", "--create", "gdprport.conf"]);
+        fs::write("/etc/gdprport/policy.toml", policy).expect("root may");
+        said(&["systemctl", "daemon-reload"]);
+        Self
+    }
+}
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        let _ = Command::new("systemctl").args(["stop", "gdprport.service"]).status();
+    }
+}
+
+#[test]
+#[ignore = "kept by `cargo xtask vm`: it needs systemd as the first process"]
+fn as_a_service_of_systemd_it_starts_reports_reloads_is_watched_and_leaves_nothing_behind() {
+    let _alone = alone();
+    assert_eq!(
+        fs::read_to_string("/proc/1/comm").unwrap_or_default().trim(),
+        "systemd",
+        "run with --systemd"
+    );
+    let port = Port::free();
+    let _installed = Installed::new(&open(port.number()).alone());
+    said(&["systemctl", "start", "gdprport.service"]);
+    assert_eq!((property("ActiveState"), property("SubState")), ("active".into(), "running".into()));
+    assert!(property("StatusText").starts_with("watching "), "{}", property("StatusText"));
+
+    // Within all the walls of the unit every hook is in use, and nothing is amiss.
+    let now = status();
+    let missing: Vec<&Value> =
+        now["hooks"].as_array().expect("hooks").iter().filter(|hook| hook["state"] != "attached").collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert_eq!(now["health"]["state"], "healthy", "{}", now["health"]);
+    assert_eq!(now["pid"], pid());
+    let group = fs::metadata("/run/gdprport/control.sock").expect("the control socket").gid();
+    let named = fs::read_to_string("/etc/group").unwrap_or_default();
+    assert!(named.lines().any(|line| line.starts_with("gdprport:") && line.contains(&format!(":{group}:"))));
+    for (path, mode) in [(EVENTS, 0o640), ("/run/gdprport/control.sock", 0o660)] {
+        let meta = fs::metadata(path).expect("it is there");
+        assert_eq!((meta.permissions().mode() & 0o777, meta.uid(), meta.gid()), (mode, 0, group), "{path}");
+    }
+
+    // Flows of before and of now, of this test's own unit and of a user.
+    let (mut server, mut client) =
+        (Puppet::new(), Puppet::at(gdprport_tests::child::Place::default().user(&User::games())));
+    server.listen(format!("127.0.0.1:{port}"));
+    let there = client.connect(format!("127.0.0.1:{port}"));
+    let here = server.accept();
+    let mut log = EventLog::at(Path::new(EVENTS));
+    let end = End::client(client.pid(), client.exe(), "games", there.address.port(), port.number());
+    let event = end.named_exactly(&mut log, "flow.open");
+    assert_eq!(event.text("process.unit"), "machine.service", "{}", event.line());
+
+    // systemd hears from it, every second.
+    let first = property("WatchdogTimestampMonotonic");
+    wait::until("it says that it is alive", || property("WatchdogTimestampMonotonic") != first);
+
+    fs::write(
+        "/etc/gdprport/policy.toml",
+        declare("x", port.number()).allow("serving", "in", "any", "").alone(),
+    )
+    .expect("root may");
+    said(&["systemctl", "kill", "--signal=USR1", "gdprport.service"]);
+    let digest = status()["policy"]["digest"].clone();
+    assert_eq!(digest, now["policy"]["digest"], "a rotation reloads nothing");
+    said(&["systemctl", "reload", "gdprport.service"]);
+    wait::until("the other policy is in force", || status()["policy"]["digest"] != digest);
+    log.wait("the open flow, judged anew", |event| {
+        event.kind() == "violation" && event.ends("out") == Some((end.local, end.peer))
+    });
+    client.close(there);
+    server.close(here);
+    end.event(&mut log, "flow.close");
+
+    let held = Held::by(pid());
+    assert!(!held.programs.is_empty() && !held.links.is_empty());
+    said(&["systemctl", "stop", "gdprport.service"]);
+    assert_eq!((property("ActiveState"), property("Result")), ("inactive".into(), "success".into()));
+    wait::until("nothing stays in the kernel", || held.is_gone());
+    log.refresh();
+    log.check();
+    assert_eq!(log.seen().last().map(Event::kind), Some("daemon.stop"));
+    assert!(!Path::new("/run/gdprport/control.sock").exists());
+
+    drop((server, client));
+    an_invalid_policy_is_not_tried_again(port.number());
+    one_that_stands_still_is_restarted(port.number());
+}
+
+/// The exit status 2 ends the service for good: a restart would read the same file.
+fn an_invalid_policy_is_not_tried_again(port: u16) {
+    fs::write("/etc/gdprport/policy.toml", "version = 1\nnonsense = true\n").expect("root may");
+    let output =
+        Command::new("systemctl").args(["start", "gdprport.service"]).output().expect("systemctl runs");
+    assert!(!output.status.success(), "an invalid policy is no start");
+    assert_eq!((property("ExecMainStatus"), property("NRestarts")), ("2".into(), "0".into()));
+    fs::write("/etc/gdprport/policy.toml", open(port).alone()).expect("root may");
+    said(&["systemctl", "reset-failed", "gdprport.service"]);
+}
+
+/// A daemon that does not answer the watchdog is killed and started anew; the next one finds what is open.
+fn one_that_stands_still_is_restarted(port: u16) {
+    fs::create_dir_all("/run/systemd/system/gdprport.service.d").expect("root may");
+    // As in the unit, only sooner.
+    fs::write(
+        "/run/systemd/system/gdprport.service.d/soon.conf",
+        "[Service]\nWatchdogSec=4\nTimeoutAbortSec=4\n",
+    )
+    .expect("root may");
+    said(&["systemctl", "daemon-reload"]);
+    said(&["systemctl", "start", "gdprport.service"]);
+    let (mut server, mut client) = (Puppet::new(), Puppet::new());
+    server.listen(format!("127.0.0.1:{port}"));
+    let _there = client.connect(format!("127.0.0.1:{port}"));
+    let _here = server.accept();
+    let first = pid();
+    let held = Held::by(first);
+    // SAFETY: plain system call; the service is this test's own.
+    unsafe { libc::kill(i32::try_from(first).expect("a pid"), libc::SIGSTOP) };
+    wait::until("systemd has started another one", || pid() != first && property("ActiveState") == "active");
+    assert_eq!(property("NRestarts"), "1");
+    wait::until("nothing of the first stays in the kernel", || held.is_gone());
+    wait::until("the open flow is found again, at both ends", || {
+        at(&status(), "coverage.flows_open").as_u64() == Some(2)
+    });
+    said(&["systemctl", "stop", "gdprport.service"]);
+}

@@ -1,0 +1,337 @@
+//! Bad days of the ways out: the events file, its directory and its disk; the journal. Whatever happens there, the
+//! daemon lives, the other ways get everything, and what is lost is counted and told.
+//!
+//! A full disk, a pipe whose reader has gone, and rotation by SIGHUP are promised in `sinks`.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use gdprport_tests::daemon::{Daemon, Start, program};
+use gdprport_tests::event::Event;
+use gdprport_tests::journal::{self, Journal};
+use gdprport_tests::log::EventLog;
+use gdprport_tests::need;
+use gdprport_tests::policy::{declare, open, policy};
+use gdprport_tests::ports::Port;
+use gdprport_tests::puppet::Puppet;
+use gdprport_tests::temp::{SmallDisk, TempDir};
+use gdprport_tests::wait;
+
+/// A server that serves on the port, and a client that makes connections to it.
+struct Traffic {
+    _server: Puppet,
+    client: Puppet,
+    port: u16,
+}
+
+impl Traffic {
+    fn on(port: &Port) -> Self {
+        let (mut server, client) = (Puppet::new(), Puppet::new());
+        server.listen(format!("127.0.0.1:{port}"));
+        server.ask("serve");
+        Self { _server: server, client, port: port.number() }
+    }
+
+    #[track_caller]
+    fn burst(&mut self, n: u64) {
+        self.client.ask(&format!("burst 127.0.0.1:{} {n} 1", self.port));
+    }
+}
+
+/// What the status says of the sink whose name begins so.
+fn sink(daemon: &Daemon, name: &str) -> Value {
+    let status = daemon.status();
+    let sinks = status["sinks"].as_array().cloned().unwrap_or_default();
+    sinks
+        .into_iter()
+        .find(|sink| sink["name"].as_str().is_some_and(|n| n.starts_with(name)))
+        .unwrap_or_default()
+}
+
+fn lost(sink: &Value, reason: &str) -> u64 {
+    sink["dropped"][reason].as_u64().unwrap_or_default()
+}
+
+#[track_caller]
+fn balances(sink: &Value) {
+    let number = |key: &str| sink[key].as_u64().unwrap_or_default();
+    let dropped =
+        sink["dropped"].as_object().expect("reasons").values().filter_map(Value::as_u64).sum::<u64>();
+    assert_eq!(number("received"), number("delivered") + number("queued") + dropped, "{sink}");
+}
+
+/// Makes connections until the path has a file with an event of one; returns its events.
+#[track_caller]
+fn told_again(traffic: &mut Traffic, path: &Path) -> EventLog {
+    let port = traffic.port;
+    let mut log = EventLog::at(path);
+    wait::until("connections are told again", || {
+        traffic.burst(1);
+        log.refresh().iter().any(|event| event.is("flow.close", port))
+    });
+    log
+}
+
+/// The loss that the last `coverage` event of the stream tells of, for the file.
+fn last_coverage(log: &EventLog) -> u64 {
+    let coverage = log.seen().iter().rev().find(|event| event.kind() == "coverage").expect("a last one");
+    let sinks = coverage.at("coverage.sinks").as_array().cloned().unwrap_or_default();
+    sinks.iter().map(|sink| lost(sink, "io-error")).sum()
+}
+
+#[test]
+fn a_deleted_events_file_is_made_anew_and_only_what_was_written_to_it_meanwhile_is_gone_with_it() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let path = dir.join("events.ndjson");
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut traffic = Traffic::on(&port);
+    traffic.burst(1);
+    daemon.log.wait_count("flow.close", 2, |event| event.is("flow.close", port.number()));
+    std::fs::remove_file(&path).expect("root may");
+    let mut fresh = told_again(&mut traffic, &path);
+    assert_eq!(lost(&sink(&daemon, "file:"), "io-error"), 0, "no write failed");
+    assert!(daemon.terminate().success());
+    // Held open by this test, the deleted file can still be read: between the two nothing is missing.
+    daemon.log.refresh();
+    fresh.refresh();
+    let (old, new) = (daemon.log.seen(), fresh.seen());
+    assert_eq!(old.last().map(|event| event.seq() + 1), new.first().map(Event::seq));
+    assert_eq!(new.last().map(Event::kind), Some("daemon.stop"));
+    fresh.check();
+}
+
+#[test]
+fn an_events_file_that_was_moved_away_is_followed_by_a_new_one_without_a_gap() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let path = dir.join("events.ndjson");
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut traffic = Traffic::on(&port);
+    std::fs::rename(&path, dir.join("moved")).expect("root may");
+    let mut fresh = told_again(&mut traffic, &path);
+    assert!(daemon.terminate().success());
+    daemon.log.refresh();
+    fresh.refresh();
+    let (old, new) = (daemon.log.seen(), fresh.seen());
+    assert_eq!(old.last().map(|event| event.seq() + 1), new.first().map(Event::seq), "no event fell between");
+}
+
+#[test]
+fn while_the_directory_of_the_events_file_is_gone_events_are_counted_as_lost_and_told_once_it_is_back() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let place = dir.join("log");
+    std::fs::create_dir(&place).expect("a fresh directory");
+    let path = place.join("events.ndjson");
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut traffic = Traffic::on(&port);
+    std::fs::remove_dir_all(&place).expect("root may");
+    wait::until("the loss is counted", || {
+        traffic.burst(5);
+        lost(&sink(&daemon, "file:"), "io-error") > 0
+    });
+    let said = sink(&daemon, "file:");
+    assert!(said["last_error"].as_str().is_some_and(|error| error.contains("does not exist")), "{said}");
+    assert_ne!(daemon.status()["health"]["state"], "healthy");
+
+    std::fs::create_dir(&place).expect("it was removed");
+    let mut fresh = told_again(&mut traffic, &path);
+    let said = sink(&daemon, "file:");
+    balances(&said);
+    assert_eq!(said["last_error"], Value::Null, "what works again is no error any more");
+    assert!(daemon.terminate().success());
+    fresh.refresh();
+    fresh.check();
+    assert_eq!(
+        last_coverage(&fresh),
+        lost(&said, "io-error"),
+        "the stream itself tells what is missing in it"
+    );
+}
+
+#[test]
+fn while_the_file_system_is_read_only_events_are_counted_as_lost_and_written_once_it_is_writable() {
+    let (disk, port) = (SmallDisk::new(16 << 20), Port::free());
+    let place = disk.path().join("log");
+    std::fs::create_dir(&place).expect("a fresh directory");
+    let path = place.join("events.ndjson");
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut traffic = Traffic::on(&port);
+    // A file system with a file open for writing cannot be made read-only from outside, so the daemon first has to
+    // lose its file, and must not find the directory again before it is read-only.
+    std::fs::remove_dir_all(&place).expect("root may");
+    wait::until("the file is given up", || {
+        traffic.burst(5);
+        lost(&sink(&daemon, "file:"), "io-error") > 0
+    });
+    // Nor one that has a deleted file which somebody still reads.
+    daemon.log = EventLog::at(&path);
+    daemon.signal(libc::SIGSTOP);
+    std::fs::create_dir(&place).expect("it was removed");
+    disk.writable(false);
+    daemon.signal(libc::SIGCONT);
+    wait::until("the reason is told", || {
+        traffic.burst(1);
+        let said = sink(&daemon, "file:");
+        said["last_error"].as_str().is_some_and(|error| error.to_lowercase().contains("read-only"))
+    });
+    assert!(daemon.lives());
+    disk.writable(true);
+    let mut fresh = told_again(&mut traffic, &path);
+    balances(&sink(&daemon, "file:"));
+    assert!(daemon.terminate().success());
+    fresh.refresh();
+    fresh.check();
+}
+
+#[test]
+fn a_rotation_leaves_the_policy_alone_until_somebody_asks_for_it() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let path = dir.join("events.ndjson");
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let digest = daemon.status()["policy"]["digest"].clone();
+    let other = declare("other", port.number()).allow("serving", "in", "any", "").alone();
+    daemon.rewrite_policy(&other);
+    std::fs::rename(&path, dir.join("events.ndjson.1")).expect("logrotate may rename");
+    daemon.signal(libc::SIGUSR1);
+    wait::until("the file is there again", || path.exists());
+    let status = daemon.status();
+    assert_eq!((&status["policy"]["digest"], &status["policy"]["last_reload"]), (&digest, &Value::Null));
+    daemon.signal(libc::SIGHUP);
+    let mut fresh = EventLog::at(&path);
+    fresh.wait("policy.applied", |event| event.kind() == "policy.applied");
+    assert_ne!(daemon.status()["policy"]["digest"], digest);
+    assert!(daemon.terminate().success());
+}
+
+const JOURNALD: &str = "[events]\njournald = true\n";
+
+#[test]
+fn the_real_journald_has_every_event_with_the_fields_that_are_documented() {
+    let journal = need!(Journal::start());
+    let (good, bad) = (Port::free(), Port::free());
+    let text = policy([open(good.number()), declare("bad", bad.number()).allow("serving", "in", "any", "")]);
+    let mut daemon = Start::with(text).config(JOURNALD).after(&journal.mounts()).go();
+    for port in [&good, &bad] {
+        Traffic::on(port).burst(2);
+        daemon.log.wait_count("flow.close", 4, |event| event.is("flow.close", port.number()));
+    }
+    let log = daemon.stop();
+    let field = |entry: &Value, name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+    wait::until("journald has written all", || journal.entries().len() >= log.seen().len());
+    let entries = journal.entries();
+    assert_eq!(entries.len(), log.seen().len());
+    for (entry, event) in entries.iter().zip(log.seen()) {
+        let whole: Value = serde_json::from_str(&field(entry, "GDPRPORT_EVENT")).expect("the event is JSON");
+        assert_eq!(&whole, event.json());
+        let priority = match event.text("severity") {
+            "high" => "3",
+            "medium" => "4",
+            "low" => "5",
+            _ => "6",
+        };
+        let expected = [
+            ("PRIORITY", priority),
+            ("GDPRPORT_ID", event.id()),
+            ("GDPRPORT_KIND", event.kind()),
+            ("GDPRPORT_SEVERITY", event.text("severity")),
+            ("GDPRPORT_FLOW_ID", event.text("flow.id")),
+            ("GDPRPORT_PORT", event.text("port.name")),
+            ("GDPRPORT_VERDICT", event.text("verdict.outcome")),
+            ("GDPRPORT_EXE", event.text("process.exe")),
+            ("GDPRPORT_USER", event.text("process.user")),
+            ("GDPRPORT_UNIT", event.text("process.unit")),
+        ];
+        for (name, value) in expected {
+            assert_eq!(field(entry, name), value, "{name}: {entry}");
+        }
+        let reasons = event.reasons();
+        if let [reason] = reasons[..] {
+            assert_eq!(field(entry, "GDPRPORT_REASON"), reason, "{entry}");
+        }
+        assert!(!field(entry, "MESSAGE").is_empty(), "{entry}");
+    }
+    let of_kind = |kind| entries.iter().filter(|entry| field(entry, "GDPRPORT_KIND") == kind).count();
+    assert_eq!((of_kind("flow.close"), of_kind("violation")), (8, 2));
+}
+
+#[test]
+fn while_journald_is_gone_events_are_counted_as_lost_and_it_is_found_again_when_it_is_back() {
+    let mut journal = need!(Journal::start());
+    let port = Port::free();
+    let mut daemon = Start::with(open(port.number()).alone()).config(JOURNALD).after(&journal.mounts()).go();
+    let mut traffic = Traffic::on(&port);
+    daemon.log.wait("listener.open", |event| event.is("listener.open", port.number()));
+    // What journald was given and has not read yet would end with it.
+    wait::until("journald has read all so far", || journal.entries().len() >= daemon.log.seen().len());
+    journal.stop();
+    traffic.burst(50);
+    wait::until("the loss is counted", || lost(&sink(&daemon, "journald"), "io-error") >= 200);
+    let said = sink(&daemon, "journald");
+    balances(&said);
+    assert!(said["last_error"].as_str().is_some_and(|error| error.contains("journald at")), "{said}");
+
+    journal.begin();
+    let before = journal.entries().len();
+    wait::until("connections are in the journal again", || {
+        traffic.burst(1);
+        journal.entries().len() > before
+    });
+    assert_eq!(sink(&daemon, "journald")["last_error"], Value::Null);
+    let lost = lost(&sink(&daemon, "journald"), "io-error");
+    let mut warned = daemon.said();
+    warned.retain(|c| c == '\n');
+    assert!(warned.len() < 20, "it is said once, not once for each event: {}", daemon.said());
+    // `stop` also checks that the file has everything.
+    let log = daemon.stop();
+    let told = log.seen().iter().rev().find(|event| event.kind() == "coverage").expect("a last one");
+    let sinks = told.at("coverage.sinks").as_array().cloned().unwrap_or_default();
+    let journald = sinks.iter().find(|sink| sink["name"] == "journald").expect("it is told of");
+    assert_eq!(journald["dropped"]["io-error"].as_u64(), Some(lost));
+    wait::until("journald has written the rest", || {
+        journal.entries().len() as u64 + lost >= log.seen().len() as u64
+    });
+    assert_eq!(journal.entries().len() as u64 + lost, log.seen().len() as u64, "delivered and lost are all");
+}
+
+#[test]
+fn a_journald_that_stands_still_fills_its_own_queue_and_hinders_nobody() {
+    let journal = need!(Journal::start());
+    let port = Port::free();
+    let config = format!("{JOURNALD}queue = 256\n");
+    let mut daemon = Start::with(open(port.number()).alone()).config(&config).after(&journal.mounts()).go();
+    let mut traffic = Traffic::on(&port);
+    journal.signal(libc::SIGSTOP);
+    let mut made = 0;
+    wait::until("the queue is full", || {
+        traffic.burst(10);
+        made += 20;
+        // The file has the same small queue: it must have caught up before the next few come.
+        daemon.log.wait_count("flow.close", made, |event| event.is("flow.close", port.number()));
+        lost(&sink(&daemon, "journald"), "queue-full") > 0
+    });
+    let said = sink(&daemon, "journald");
+    balances(&said);
+    assert!(said["queued"].as_u64().is_some_and(|queued| queued <= 256 + 16), "bounded: {said}");
+    journal.signal(libc::SIGCONT);
+    wait::until("what was queued is written", || sink(&daemon, "journald")["queued"] == 0);
+    let log = daemon.stop();
+    let told = log.seen().iter().rev().find(|event| event.kind() == "coverage").expect("a last one");
+    assert!(!told.at("coverage.sinks").is_null());
+}
+
+#[test]
+fn a_journal_that_is_wanted_and_not_there_stops_the_start_in_one_sentence() {
+    let (dir, sockets) = (TempDir::new(), TempDir::new());
+    let policy = dir.write("policy.toml", &open(Port::free().number()).alone());
+    let script = format!("{}\nexec \"$0\" \"$@\"", journal::mounts(&sockets));
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-ec", &script]).arg(program());
+    command.args(["daemon", "run", "--journald", "--policy"]).arg(policy);
+    command.arg("--events").arg(dir.join("events")).arg("--socket").arg(dir.join("socket"));
+    let output = command.output().expect("the program can be run");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.trim().lines().count(), 1, "{said}");
+    assert!(said.contains("journald") && said.contains("running"), "{said}");
+}
