@@ -82,6 +82,10 @@ impl Context for Known {
         Arc::clone(&self.verdict)
     }
 
+    fn named(&mut self, _: &Process) -> Option<Arc<Process>> {
+        None
+    }
+
     fn weighs_posture(&self, _: &Facts<'_>) -> bool {
         false
     }

@@ -26,12 +26,13 @@ const LIMIT: Duration = Duration::from_secs(420);
 const MARK: &str = "counted: ";
 
 /// Program types (`enum bpf_prog_type`, include/uapi/linux/bpf.h) by the names of their cases.
-const TYPES: [(u32, &str); 5] = [
+const TYPES: [(u32, &str); 6] = [
     (5, "kernel-tracepoint"),
     (8, "kernel-cgroup-skb"),
     (9, "kernel-cgroup-sock"),
     (13, "kernel-sock-ops"),
     (18, "kernel-cgroup-sock-addr"),
+    (26, "kernel-tracing"),
 ];
 
 /// Instructions for one connection, all programs together and by type.

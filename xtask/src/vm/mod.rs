@@ -158,7 +158,8 @@ fn on_kernel(
             let share: Vec<Promise> =
                 promises.iter().filter(|promise| promise.needs_systemd() == systemd).cloned().collect();
             let script = promises::script(binary, &share);
-            let run = Run { script, directory: sh::workspace().join("tests"), limit, systemd, pace: Pace::Real };
+            let run =
+                Run { script, directory: sh::workspace().join("tests"), limit, systemd, pace: Pace::Real };
             let ended = Machine::new(kernel, tools).run(&run, |line| {
                 println!("{:>6} │ {line}", kernel.series);
                 reading.take(line);
@@ -186,7 +187,8 @@ fn run_command(options: &Options, limit: Duration, tools: &Tools, archive: &pack
             }
         };
         let script = machine::quoted(&options.command);
-        let run = Run { script, directory: directory.clone(), limit, systemd: options.systemd, pace: Pace::Real };
+        let run =
+            Run { script, directory: directory.clone(), limit, systemd: options.systemd, pace: Pace::Real };
         let begun = Instant::now();
         let Ended { status, boots } =
             Machine::new(&kernel, tools).run(&run, |line| println!("{:>6} │ {line}", kernel.series))?;

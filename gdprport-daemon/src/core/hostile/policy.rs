@@ -139,6 +139,7 @@ fn process(dice: &mut Dice) -> Option<Process> {
         cgroup: text(&["/system.slice/backup.service", "/"]),
         netns: None,
         parent: None,
+        names_pending: false,
         attribution: Attribution::Exact,
     })
 }

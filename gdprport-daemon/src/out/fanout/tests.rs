@@ -50,7 +50,7 @@ fn a_full_queue_loses_exactly_what_exceeds_it() {
 #[test]
 fn what_is_lost_is_told_even_when_the_queue_is_full() {
     let (gate, sink) = gated("slow", 100);
-    let fanout = Fanout::new(vec![sink]);
+    let mut fanout = Fanout::new(vec![sink]);
     let mut stamper = samples::stamper();
     for _ in 0..120 {
         fanout.publish(stamper.stamp(samples::now(), samples::body(Kind::FlowOpen)));
@@ -58,6 +58,7 @@ fn what_is_lost_is_told_even_when_the_queue_is_full() {
     for _ in 0..20 {
         fanout.publish(stamper.stamp(samples::now(), samples::body(Kind::Coverage)));
     }
+    fanout.deliver();
     assert_eq!(fanout.stats()[0].counts.queued, 116, "few places, so that these are bounded too");
     assert_eq!(dropped(&fanout.stats()[0]), [("queue-full", 24)]);
     drop(gate);
