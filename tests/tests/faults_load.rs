@@ -118,7 +118,7 @@ fn start_with(connections: u32) -> u64 {
 
 /// What one flow that was there before the start may cost at the peak: 500 bytes in the table, the listing and the
 /// search for owners beside it, its event in the queue of a sink.
-const KIB_PER_FLOW: u64 = 3;
+const KIB_PER_FLOW: u64 = 2;
 
 #[track_caller]
 fn memory_grows_with_the_flows_only(few: u32, many: u32) {
