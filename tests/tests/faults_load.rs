@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use gdprport_tests::child::Place;
 use gdprport_tests::daemon::{Daemon, Start};
-use gdprport_tests::event::at;
+use gdprport_tests::event::{Event, at};
 use gdprport_tests::memory::MemoryLimit;
 use gdprport_tests::need;
 use gdprport_tests::policy::open;
@@ -99,7 +99,7 @@ fn start_with(connections: u32) -> u64 {
     let peak = daemon.memory_kib("VmHWM");
     println!("{flows} flows at the start: known after {:?}, high-water mark {peak} KiB", begun.elapsed());
     let entry = daemon.port_status(port.number());
-    assert_eq!((&entry["declared_flows"], &entry["violations_total"]), (&flows.into(), &0.into()), "{entry}");
+    assert!(entry["declared_flows"].as_u64() >= Some(flows) && entry["violations_total"] == 0, "{entry}");
     crowd.close();
     wait::until("the end of each is told", || daemon.port_status(port.number())["closed"] == flows);
     let status = daemon.status();
@@ -108,7 +108,7 @@ fn start_with(connections: u32) -> u64 {
         daemon.memory_kib("VmHWM"),
         status["coverage"]["end_missed"]
     );
-    assert_eq!(count(&status, "coverage.flows_open"), 0);
+    assert_eq!(daemon.port_status(port.number())["open"], 0);
     assert!(
         status["sinks"].as_array().is_some_and(|sinks| sinks.iter().all(|sink| sum(sink, "dropped") == 0))
     );
@@ -118,7 +118,7 @@ fn start_with(connections: u32) -> u64 {
 
 /// What one flow that was there before the start may cost at the peak: 500 bytes in the table, the listing and the
 /// search for owners beside it, its event in the queue of a sink.
-const KIB_PER_FLOW: u64 = 3;
+const KIB_PER_FLOW: u64 = 2;
 
 #[track_caller]
 fn memory_grows_with_the_flows_only(few: u32, many: u32) {
@@ -211,7 +211,12 @@ fn of_a_thousand_clients_at_once_each_is_served_or_turned_away_and_no_event_is_l
 
     for (kind, number) in [("flow.open", 2 * CONNECTIONS), ("flow.close", 2 * CONNECTIONS)] {
         let number = usize::try_from(number).expect("small");
-        assert_eq!(daemon.log.wait_count(kind, number, |event| event.is(kind, port.number())), number);
+        let ours = [client.pid(), server.pid()].map(u64::from);
+        let told = |event: &Event| {
+            let pid = event.number("process.pid");
+            event.is(kind, port.number()) && pid.is_some_and(|pid| ours.contains(&pid))
+        };
+        assert_eq!(daemon.log.wait_count(kind, number, told), number, "{kind}");
     }
     let status = daemon.status();
     assert_eq!(sum(&status, "coverage.kernel.dropped") + sum(&status, "coverage.dropped"), 0);
