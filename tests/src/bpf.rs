@@ -94,6 +94,14 @@ impl Refusal {
     /// When the kernel does not take it.
     #[must_use]
     pub fn of(what: Refuses, cgroup: &Cgroup) -> Self {
+        // Until 5.11 programs are charged against this limit, whose default is small.
+        let unlimited = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: the pointer is to a live value.
+        assert_eq!(
+            unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const unlimited) },
+            0,
+            "root may raise it"
+        );
         let (program_type, attach_type) = match what {
             Refuses::Connect4 => (18, 10),
             Refuses::Egress => (8, 1),

@@ -248,7 +248,11 @@ async fn serve(
 fn take_records(daemon: &mut Daemon, ring: &mut Ring) -> usize {
     let now = daemon.now();
     let taken = ring.drain(BATCH, |record| daemon.record(record, now));
-    daemon.settle(boottime_ns());
+    if taken == BATCH {
+        daemon.settle_as_heard()
+    } else {
+        daemon.settle(boottime_ns())
+    }
     taken
 }
 
