@@ -128,12 +128,13 @@ fn books_balance_and_every_flow_is_told_once_while_the_policy_changes_under_load
     }
     // Of our own processes: others on this host may use the same number in network namespaces of their own.
     let pids = [always.client.pid(), always.server.pid()].map(u64::from);
+    let is_ours = |event: &&Event| event.number("process.pid").is_some_and(|pid| pids.contains(&pid));
     let mut ours = 0;
-    for event in log.seen().iter().filter(|event| event.is("flow.close", kept)) {
+    for event in log.seen().iter().filter(|event| event.is("flow.close", kept)).filter(is_ours) {
         assert!(told.contains_key(&("flow.open", event.text("flow.cookie"))), "not opened: {}", event.line());
-        ours += u64::from(event.number("process.pid").is_some_and(|pid| pids.contains(&pid)));
+        ours += 1;
     }
-    for event in log.seen().iter().filter(|event| event.is("flow.open", kept)) {
+    for event in log.seen().iter().filter(|event| event.is("flow.open", kept)).filter(is_ours) {
         assert!(
             told.contains_key(&("flow.close", event.text("flow.cookie"))),
             "not closed: {}",
