@@ -230,10 +230,10 @@ impl Daemon {
         self.publish(now);
     }
 
-    /// Reports flows that had waited long enough when the last record was made: what would tell more of the others may
-    /// lie in the ring still.
-    pub fn settle_as_heard(&mut self) {
-        self.settle(self.heard_ns);
+    /// Reports what has settled. If `more` may lie in the ring, that is what had when the last record was made: what
+    /// would tell more of the others may be among it.
+    pub fn settle_after_reading(&mut self, more: bool) {
+        self.settle(if more { self.heard_ns } else { boottime_ns() });
     }
 
     /// Reports flows that have waited long enough to become known better.
