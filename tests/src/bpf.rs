@@ -11,6 +11,7 @@ use crate::cgroup::Cgroup;
 const BPF_PROG_LOAD: libc::c_long = 5;
 const BPF_LINK_CREATE: libc::c_long = 28;
 const BPF_PROG_GET_FD_BY_ID: libc::c_long = 13;
+const BPF_LINK_DETACH: libc::c_long = 34;
 const BPF_LINK_GET_FD_BY_ID: libc::c_long = 30;
 
 /// Programs and links by their kernel-wide ids.
@@ -84,7 +85,7 @@ pub enum Refuses {
 /// Another program than ours that refuses something to a cgroup; taken away on drop.
 #[derive(Debug)]
 pub struct Refusal {
-    _link: OwnedFd,
+    link: OwnedFd,
 }
 
 impl Refusal {
@@ -94,6 +95,11 @@ impl Refusal {
     /// When the kernel does not take it.
     #[must_use]
     pub fn of(what: Refuses, cgroup: &Cgroup) -> Self {
+        // Until 5.11 programs are charged against this limit, whose default is small. Where it may not be raised and
+        // would matter, the load fails.
+        let unlimited = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: the pointer is to a live value.
+        let _ = unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const unlimited) };
         let (program_type, attach_type) = match what {
             Refuses::Connect4 => (18, 10),
             Refuses::Egress => (8, 1),
@@ -113,7 +119,19 @@ impl Refusal {
         attach.half(0, program.as_raw_fd() as u32);
         attach.half(4, place.as_raw_fd() as u32);
         attach.half(8, attach_type);
-        Self { _link: bpf(BPF_LINK_CREATE, &attach) }
+        Self { link: bpf(BPF_LINK_CREATE, &attach) }
+    }
+}
+
+impl Drop for Refusal {
+    fn drop(&mut self) {
+        // Closing alone would not do: a child that another thread is just starting may hold the descriptor for a moment.
+        let mut detach = Attributes::default();
+        detach.half(0, self.link.as_raw_fd() as u32);
+        // SAFETY: the kernel reads the given size from the pointer, which is to a live value of that size.
+        unsafe {
+            libc::syscall(libc::SYS_bpf, BPF_LINK_DETACH, detach.0.as_ptr(), std::mem::size_of_val(&detach.0))
+        };
     }
 }
 

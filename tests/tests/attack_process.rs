@@ -195,7 +195,11 @@ fn a_process_that_the_kernel_side_has_forgotten_is_looked_up_or_unknown_and_neve
     }
     for connection in &connections {
         for end in [&connection.client, &connection.server] {
-            end.named_exactly(&mut pair.daemon.log, "flow.close");
+            let event = end.event(&mut pair.daemon.log, "flow.close");
+            assert_eq!(event.number("process.pid"), Some(end.pid.into()), "{}", event.line());
+            assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
+            let shown = event.at("process.exe");
+            assert!(shown.is_null() || *shown == *end.exe.to_string_lossy(), "{}", event.line());
         }
     }
     pair.daemon.stop();

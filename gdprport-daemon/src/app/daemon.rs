@@ -75,6 +75,8 @@ pub struct Daemon {
     pub(super) refresher: Refresher,
     coverage_period: Duration,
     last_coverage: Timestamp,
+    /// When the last record was made that carries a time.
+    heard_ns: u64,
 }
 
 /// What [`Daemon::new`] is made of.
@@ -150,6 +152,7 @@ impl Daemon {
             refresher,
             coverage_period: parts.coverage_period,
             last_coverage: started,
+            heard_ns: started_ns,
         };
         daemon.publisher.apply(&daemon.in_force.policy);
         daemon.probes.watch(daemon.in_force.policy.watched().map(|port| port.number))?;
@@ -173,6 +176,7 @@ impl Daemon {
                 return;
             }
         };
+        self.heard_ns = record.time_ns().unwrap_or(self.heard_ns);
         match &record {
             Record::Exec { exec_id, tgid, previous, path, in_user_ns } => {
                 self.resolver.learn_exec(*exec_id, *tgid, *previous, path.unwrap_or_default());
@@ -240,6 +244,12 @@ impl Daemon {
         };
         work(&mut self.table, &mut judge, &mut self.changes);
         self.publish(now);
+    }
+
+    /// Reports what has settled. If `more` may lie in the ring, that is what had when the last record was made: what
+    /// would tell more of the others may be among it.
+    pub fn settle_after_reading(&mut self, more: bool) {
+        self.settle(if more { self.heard_ns } else { boottime_ns() });
     }
 
     /// Reports flows that have waited long enough to become known better.

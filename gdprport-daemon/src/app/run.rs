@@ -258,7 +258,7 @@ async fn serve(
 fn take_records(daemon: &mut Daemon, ring: &mut Ring) -> usize {
     let now = daemon.now();
     let taken = ring.drain(BATCH, |record| daemon.record(record, now));
-    daemon.settle(boottime_ns());
+    daemon.settle_after_reading(taken == BATCH);
     daemon.publisher.deliver();
     taken
 }

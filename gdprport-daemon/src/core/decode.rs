@@ -125,6 +125,21 @@ pub enum Record<'a> {
     },
 }
 
+impl Record<'_> {
+    /// When it was made, nanoseconds of `CLOCK_BOOTTIME`; `None` for records that carry no time.
+    #[must_use]
+    pub const fn time_ns(&self) -> Option<u64> {
+        match self {
+            Self::Connected(event) | Self::Arrived(event) | Self::Accepted(event) => Some(event.time_ns),
+            Self::Listening(event) | Self::ListenerEnded(event) | Self::Ended(event, _) => {
+                Some(event.time_ns)
+            }
+            Self::Acceptor { owner, .. } => Some(owner.time_ns),
+            Self::Exec { .. } | Self::Payload { .. } | Self::Cgroup { .. } => None,
+        }
+    }
+}
+
 /// States of include/net/tcp_states.h that tell how a connection ended.
 mod tcp {
     pub(super) const FIN_WAIT2: u8 = 5;
