@@ -9,12 +9,14 @@
 #![no_std]
 
 mod counters;
+mod handover;
 mod record;
 mod storage;
 #[cfg(test)]
 mod tests;
 
 pub use counters::{Counters, HOOKS, Hook, HookCounters};
+pub use handover::{HANDOVER_MAGIC, HANDOVER_SIZE, Handover};
 pub use record::{
     CgroupRecord, CloseTail, ExecRecord, FLAG_ANSWERED, FLAG_PEER_FIN, FailTail, FlowRecord, FlowTail,
     OpenTail, PATH_CAP, PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_SMALL, PAYLOAD_TINY,

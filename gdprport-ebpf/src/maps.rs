@@ -9,7 +9,9 @@ use aya_ebpf::bindings::{BPF_SK_STORAGE_GET_F_CREATE, bpf_sock};
 use aya_ebpf::helpers::generated::bpf_sk_storage_get;
 use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, RingBuf};
-use gdprport_common::{Counters, ExecRecord, PORTS as PORT_COUNT, PortFlags, SocketOwner, TaskIdentity};
+use gdprport_common::{
+    Counters, ExecRecord, Handover, PORTS as PORT_COUNT, PortFlags, SocketOwner, TaskIdentity,
+};
 
 /// Records on their way to the daemon. 4 MiB hold 30,000 flow records: 0.6 s of 10,000 connections/s.
 #[map]
@@ -47,6 +49,10 @@ pub static EXEC_SEQUENCE: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0)
 /// Where an executable's record is put together: it is too large for the stack.
 #[map]
 pub static EXEC_SCRATCH: PerCpuArray<ExecRecord> = PerCpuArray::with_max_entries(1, 0);
+
+/// What one daemon notes for the next; no program here looks at it.
+#[map]
+pub static HANDOVER: Array<Handover> = Array::with_max_entries(1, 0);
 
 /// The owner of each socket of a watched port.
 #[btf_map]

@@ -37,19 +37,20 @@ pub struct Start {
     events: Events,
     config: Option<String>,
     prepare: Option<String>,
+    pins: Option<PathBuf>,
 }
 
 impl Start {
     /// With this policy.
     #[must_use]
     pub fn with(policy: impl Into<String>) -> Self {
-        Self { policy: Some(policy.into()), events: Events::Own, config: None, prepare: None }
+        Self { policy: Some(policy.into()), events: Events::Own, config: None, prepare: None, pins: None }
     }
 
     /// Without a policy: the built-in catalog applies.
     #[must_use]
     pub fn without_policy() -> Self {
-        Self { policy: None, events: Events::Own, config: None, prepare: None }
+        Self { policy: None, events: Events::Own, config: None, prepare: None, pins: None }
     }
 
     /// Writes the events there instead of into a file of its own.
@@ -73,6 +74,13 @@ impl Start {
         self
     }
 
+    /// Pins what it attaches in this directory.
+    #[must_use]
+    pub fn pins(mut self, directory: &Path) -> Self {
+        self.pins = Some(directory.to_owned());
+        self
+    }
+
     /// Starts it and waits until it watches.
     ///
     /// # Panics
@@ -93,6 +101,9 @@ impl Start {
             Some(text) => command.arg("--policy").arg(dir.write("policy.toml", text)),
             None => command.arg("--no-policy"),
         };
+        if let Some(directory) = &self.pins {
+            command.arg("--pin").arg(directory);
+        }
         // Never the host's own: what a promise says must not depend on it.
         command.arg("--config").arg(dir.write("gdprport.toml", &self.config.unwrap_or_default()));
         command.stdout(File::create(dir.join("stdout")).expect("a fresh file"));
@@ -224,6 +235,46 @@ impl Daemon {
         ports.iter().find(|entry| entry["number"] == port).cloned().unwrap_or_default()
     }
 
+    /// Kills it, so that it can say and do nothing more.
+    #[track_caller]
+    pub fn kill(&mut self) {
+        self.signal(libc::SIGKILL);
+        self.child.wait(PATIENCE);
+    }
+
+    /// Ends a daemon with pins by SIGTERM and checks the same as [`Daemon::stop`], except that its BPF stays.
+    ///
+    /// # Panics
+    /// When one of these is not so.
+    #[track_caller]
+    pub fn hand_over(mut self) -> EventLog {
+        self.signal(libc::SIGTERM);
+        self.ends_in_order();
+        std::mem::replace(&mut self.log, EventLog::at(Path::new("/dev/null")))
+    }
+
+    /// Ends it by SIGINT, and checks the same as [`Daemon::stop`].
+    ///
+    /// # Panics
+    /// When one of these is not so.
+    #[track_caller]
+    pub fn interrupt(mut self) -> EventLog {
+        let held = crate::bpf::Held::by(self.pid());
+        self.signal(libc::SIGINT);
+        self.ends_in_order();
+        wait::until("nothing of the daemon stays in the kernel", || held.is_gone());
+        std::mem::replace(&mut self.log, EventLog::at(Path::new("/dev/null")))
+    }
+
+    #[track_caller]
+    fn ends_in_order(&mut self) {
+        let status = self.child.wait(PATIENCE);
+        assert_eq!(status.code(), Some(0), "the daemon ended with {status}; it said:\n{}", self.said());
+        self.log.refresh();
+        assert_eq!(self.log.seen().last().map(Event::kind), Some("daemon.stop"), "the last event");
+        self.log.check();
+    }
+
     /// Ends it by SIGTERM and checks what is true of every run: it exits with 0, its last event is
     /// `daemon.stop`, the stream is whole and fits the schema, and nothing of its BPF stays behind.
     ///
@@ -232,11 +283,8 @@ impl Daemon {
     #[track_caller]
     pub fn stop(mut self) -> EventLog {
         let held = crate::bpf::Held::by(self.pid());
-        let status = self.terminate();
-        assert_eq!(status.code(), Some(0), "the daemon ended with {status}; it said:\n{}", self.said());
-        self.log.refresh();
-        assert_eq!(self.log.seen().last().map(Event::kind), Some("daemon.stop"), "the last event");
-        self.log.check();
+        self.signal(libc::SIGTERM);
+        self.ends_in_order();
         wait::until("nothing of the daemon stays in the kernel", || held.is_gone());
         std::mem::replace(&mut self.log, EventLog::at(Path::new("/dev/null")))
     }

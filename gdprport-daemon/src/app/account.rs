@@ -140,6 +140,7 @@ impl LossWatch {
                     from: self.at,
                     to: now,
                     lost,
+                    bound: None,
                     reason: Cow::Owned(format!("{RING_FULL}:{}", hook.name())),
                 })
             })

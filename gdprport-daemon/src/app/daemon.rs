@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use super::account::{Books, LossWatch, UNDECODABLE, kernel_counts};
 use super::context::Judge;
 use super::files::{Loaded, PolicyFiles};
+use super::handover::Written;
 use super::listeners::Listeners;
 use super::names::Refresher;
 use super::policy::refresher;
@@ -23,7 +24,7 @@ use crate::core::event::{Body, ByReason, Coverage, CoverageEvent, Gap};
 use crate::core::flow::{Change, Table};
 use crate::core::policy::{Names, Policy};
 use crate::host::clock::{BootClock, HostId, boottime_ns};
-use crate::host::probes::{LoadError, Probes};
+use crate::host::probes::{Legacy, LoadError, Previous, Probes};
 use crate::host::process::Resolver;
 
 /// The policy in force and what is known about it.
@@ -55,6 +56,8 @@ pub struct Daemon {
     pub(super) publisher: Publisher,
     pub(super) books: Books,
     pub(super) losses: LossWatch,
+    /// How far what was read is written.
+    pub(super) written: Written,
     pub(super) in_force: InForce,
     pub(super) names: Names,
     pub(super) changes: Vec<Change>,
@@ -106,6 +109,13 @@ impl Daemon {
     pub fn new(parts: Parts) -> Result<Self, LoadError> {
         let started_ns = boottime_ns();
         let started = parts.clock.timestamp(started_ns);
+        // What the kernel side counted as lost since the daemon before noted its books is a gap from then on.
+        let (whole_at, written) = match parts.probes.previous() {
+            Some(Previous { noted_ns, legacy: Legacy::Adopted(adopted), .. }) => {
+                (parts.clock.timestamp(*noted_ns), adopted.written)
+            }
+            _ => (started, 0),
+        };
         let refresher = refresher(&parts.loaded.policy, parts.names_period, &parts.names_to);
         let mut daemon = Self {
             host: parts.host,
@@ -118,7 +128,8 @@ impl Daemon {
             listeners: Listeners::default(),
             publisher: parts.publisher,
             books: Books::default(),
-            losses: LossWatch::new(started),
+            losses: LossWatch::new(whole_at),
+            written: Written::from(written),
             in_force: InForce {
                 policy: parts.loaded.policy,
                 files: parts.loaded.files,
@@ -265,6 +276,7 @@ impl Daemon {
                     self.must_reconcile = true;
                     self.send_coverage(gaps, now);
                 }
+                self.note(&counters, now);
             }
             Err(error) => tracing::error!(%error, "the kernel side's counters cannot be read"),
         }

@@ -1,5 +1,7 @@
 //! What this kernel and these privileges allow, and how to mend what is missing.
 
+use std::path::Path;
+
 use crate::control::api::{Check, CheckResult, DoctorReport, Hook, HookState, Kernel};
 use crate::host::cgroup::Mounts;
 use crate::host::clock::HostId;
@@ -7,6 +9,9 @@ use crate::host::probes::catalog::HOOKS;
 use crate::host::probes::{self, HookState as Attached, LoadError, Sizes, Tracefs};
 
 use super::status::hook;
+
+/// Where systemd mounts it.
+const BPFFS: &str = "/sys/fs/bpf";
 
 /// Examines this host. `running` are the hooks of a daemon that runs in this process; without one they are
 /// tried: loaded, attached for an instant and taken back.
@@ -31,6 +36,7 @@ pub fn examine(running: Option<&[Attached]>) -> DoctorReport {
         }),
     ];
     checks.push(tracefs_check());
+    checks.push(bpffs_check());
     let failed = checks.iter().any(|check| check.result == CheckResult::Failed);
     let hooks = match running {
         Some(hooks) => hooks.iter().map(hook).collect(),
@@ -78,6 +84,16 @@ fn tracefs_check() -> Check {
     Check { id: "tracefs".to_owned(), result, found, remedy: remedy.map(ToOwned::to_owned) }
 }
 
+/// Only `--pin` needs it, so that it is missing is no defect.
+fn bpffs_check() -> Check {
+    let found = if probes::is_bpffs(Path::new(BPFFS)) {
+        format!("mounted at {BPFFS}; with --pin a restart misses nothing")
+    } else {
+        format!("not mounted at {BPFFS}; only --pin needs it, which lets a restart miss nothing")
+    };
+    Check { id: "bpffs".to_owned(), result: CheckResult::Ok, found, remedy: None }
+}
+
 /// Loads and attaches everything for an instant; it is gone when this returns.
 fn try_hooks(release: &str, cgroup2: Option<std::path::PathBuf>) -> Result<Vec<Hook>, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -87,7 +103,7 @@ fn try_hooks(release: &str, cgroup2: Option<std::path::PathBuf>) -> Result<Vec<H
     runtime.block_on(async {
         let small = Sizes { ring_bytes: 1 << 16, tasks: 64, execs: 64 };
         let (probes, _ring) =
-            probes::Probes::load(small, release, cgroup2).map_err(|error| error.to_string())?;
+            probes::Probes::load(small, release, cgroup2, None).map_err(|error| error.to_string())?;
         Ok(probes.hooks().iter().map(hook).collect())
     })
 }

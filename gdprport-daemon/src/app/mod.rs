@@ -10,6 +10,7 @@ mod context;
 mod daemon;
 mod doctor;
 mod files;
+mod handover;
 mod listen;
 mod listeners;
 mod names;
@@ -19,12 +20,15 @@ mod publish;
 mod run;
 mod signals;
 mod snapshot;
+mod start;
 mod status;
+mod unpin;
 
 pub use config::{Config, ConfigError};
 pub use doctor::examine;
 pub use files::{Loaded, PolicyError, PolicyFiles};
 pub use run::{RunError, RunOptions, run};
+pub use unpin::{DEFAULT_PINS, Ending, Unpinned, unpin};
 
 // What `RunOptions` is made of.
 pub use crate::out::{Format, Render};

@@ -161,6 +161,12 @@ impl Publisher {
         }
     }
 
+    /// Since when the oldest summary is being counted.
+    #[must_use]
+    pub fn counting_since(&self) -> Option<Timestamp> {
+        self.emitter.counting_since()
+    }
+
     /// From now on this follower gets every event.
     pub fn follow(&mut self, follower: Follower) {
         self.followers.push(follower);

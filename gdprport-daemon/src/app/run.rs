@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gdprport_common::Counters;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use uuid::Uuid;
@@ -23,12 +24,12 @@ use super::{doctor, notify};
 use crate::control::api::ReloadReply;
 use crate::control::handle::{Inbox, Request, channel};
 use crate::control::server::{BindError, Options, Server};
-use crate::core::event::{Agent, Body, DaemonEnd, DaemonInfo, DaemonStart, DaemonStop, Hook, Host, Stamper};
+use crate::core::event::{Agent, Body, DaemonEnd, DaemonStop, Host, Stamper};
 use crate::core::flow::Table;
 use crate::core::policy::Names;
 use crate::host::clock::{BootClock, HostId, boottime_ns};
 use crate::host::memory;
-use crate::host::probes::{self, LoadError, Probes, Ring};
+use crate::host::probes::{self, LoadError, PinDirectory, Probes, Ring};
 use crate::host::process::{Resolver, Roots};
 use crate::out::{Fanout, Format, JOURNALD_SOCKET, Render, Sink, SinkError};
 
@@ -55,6 +56,8 @@ pub struct RunOptions {
     pub file: Option<PathBuf>,
     /// The message of a journal entry, if the journal is wanted.
     pub journald: Option<Render>,
+    /// A directory on a bpffs in which the kernel side outlives the daemon.
+    pub pins: Option<PathBuf>,
 }
 
 /// Why the daemon did not run.
@@ -81,11 +84,15 @@ pub enum RunError {
 }
 
 fn with_remedy(error: &LoadError) -> String {
-    let remedy = error.remedy().unwrap_or("`gdprport doctor` shows what works here");
-    format!("{error}: {remedy}")
+    match error {
+        // It says itself what to do.
+        LoadError::Pins(_) => error.to_string(),
+        _ => format!("{error}: {}", error.remedy().unwrap_or("`gdprport doctor` shows what works here")),
+    }
 }
 
-/// Runs the daemon until SIGTERM or SIGINT.
+/// Runs the daemon until SIGTERM or SIGINT. With pins, SIGTERM leaves the hooks to the next daemon; SIGINT, which
+/// a person sends, leaves nothing.
 ///
 /// # Errors
 /// Why it could not start; once it runs it does not fail, it reports.
@@ -99,12 +106,13 @@ pub fn run(mut options: RunOptions) -> Result<(), RunError> {
     // Whoever lacks privileges is told of those, not of the directory that they cannot make.
     probes::check(&host.kernel, roots.cgroups.cgroup2.as_deref())?;
     let server = Server::bind(&options.socket, Options::default())?;
+    let pins = options.pins.as_deref().map(PinDirectory::take).transpose().map_err(LoadError::from)?;
     runtime.block_on(async {
         // Before anything that takes long: a log that is rotated meanwhile must not kill the daemon.
         let signals = Signals::listen().map_err(RunError::System)?;
         let clock = BootClock::measure();
         let (probes, ring) =
-            Probes::load(options.config.sizes(), &host.kernel, roots.cgroups.cgroup2.clone())?;
+            Probes::load(options.config.sizes(), &host.kernel, roots.cgroups.cgroup2.clone(), pins)?;
         let resolver = Resolver::new(&roots, clock).map_err(RunError::Proc)?;
         let memory = memory::limit();
         let capacity = options.config.queue(memory);
@@ -168,7 +176,9 @@ async fn serve(
     let mut before = Before::new(surveys_to.clone());
     daemon.announce_start();
     daemon.begin_survey();
+    take_backlog(&mut daemon, &mut ring).await;
     start_whole(daemon.port_set(), surveys_to.clone());
+    daemon.probes.leave(true);
     notify::ready(&daemon.watching());
 
     let mut every_second = interval(Duration::from_secs(1));
@@ -252,6 +262,23 @@ fn take_records(daemon: &mut Daemon, ring: &mut Ring) -> usize {
     taken
 }
 
+/// Takes in all that was written while no daemon read. Nothing settles before it all is in, or a connection whose
+/// acceptor is told a batch later would be told without; and no sink is given more than it has room for.
+async fn take_backlog(daemon: &mut Daemon, ring: &mut Ring) {
+    if daemon.probes.previous().is_none() {
+        return;
+    }
+    let now = daemon.now();
+    // What is more than a ring holds came meanwhile.
+    for _ in 0..=daemon.probes.most_unread() / BATCH {
+        if ring.drain(BATCH, |record| daemon.record(record, now)) < BATCH {
+            break;
+        }
+        make_room(daemon).await;
+    }
+    daemon.settle(boottime_ns());
+}
+
 fn answer(daemon: &mut Daemon, request: Request, inbox: &Inbox) {
     // A client that no longer waits is no error.
     match request {
@@ -297,62 +324,48 @@ async fn make_room(daemon: &Daemon) {
     }
 }
 
-/// Detaches the hooks, takes in what is left, and says farewell.
-async fn end(mut daemon: Daemon, mut ring: Ring, reason: &str) {
-    daemon.unwatch();
+/// Detaches the hooks, unless they are kept for the next daemon, takes in what is left, and says farewell.
+async fn end(mut daemon: Daemon, mut ring: Ring, signal: &'static str) {
+    let kept = daemon.probes.pins().is_some() && signal == "SIGTERM";
+    if !kept {
+        daemon.unwatch();
+    }
+    // Hooks that go on are counted before the ring is read: what comes later is the next daemon's.
+    let told = if kept { daemon.probes.counters().ok() } else { None };
     while take_records(&mut daemon, &mut ring) > 0 {}
     daemon.settle(u64::MAX);
     make_room(&daemon).await;
+    let told = told.or_else(|| daemon.probes.counters().ok());
     let now = daemon.now();
-    daemon.finish(reason, now);
-    let (fanout, probes) = daemon.into_outputs();
+    daemon.finish(signal, kept, told.as_ref(), now);
+    let (fanout, mut probes) = daemon.into_outputs();
     drop(ring);
-    drop(probes);
+    probes.leave(kept);
+    let probes = if kept {
+        Some(probes)
+    } else {
+        drop(probes);
+        None
+    };
     let books = tokio::task::spawn_blocking(move || fanout.shutdown(DRAIN)).await.unwrap_or_default();
+    let mut all_written = true;
     for sink in books {
         let lost: u64 = sink.counts.dropped.values().sum();
         if lost > 0 {
             tracing::warn!(sink = %sink.counts.name, lost, "events were not written");
+            all_written = false;
         }
+    }
+    if all_written
+        && let (Some(mut probes), Some(told)) = (probes, told)
+        && let Some(position) = probes.position()
+        && let Err(error) = probes.note(&told, boottime_ns(), position)
+    {
+        tracing::warn!(%error, "nothing was noted for the next daemon");
     }
 }
 
 impl Daemon {
-    /// Gives every process that is there an exec id, so that children forked from now on inherit it.
-    fn number_processes(&mut self) {
-        match self.resolver.seed_all() {
-            Ok(seeds) => {
-                let mut failed = 0_u64;
-                for seed in seeds {
-                    failed += u64::from(self.probes.seed(seed.tgid, seed.identity, &seed.exec).is_err());
-                }
-                if failed > 0 {
-                    tracing::warn!(failed, "processes from before are not known to the kernel side");
-                }
-            }
-            Err(error) => tracing::warn!(%error, "processes from before cannot be read"),
-        }
-    }
-
-    fn announce_start(&mut self) {
-        let hooks = self.probes.hooks().iter().map(|hook| Hook {
-            name: hook.spec.name.into(),
-            attached: hook.missing.is_none(),
-            missing: hook.missing.clone(),
-        });
-        let body = Body::DaemonStart(Box::new(DaemonStart {
-            daemon: DaemonInfo {
-                pid: std::process::id(),
-                kernel: self.host.kernel.as_str().into(),
-                hooks: hooks.collect(),
-            },
-            policy: self.publisher.policy(),
-        }));
-        let now = self.now();
-        self.publisher.send(body, now);
-        self.announce_policy(None, now);
-    }
-
     /// What is watched, in one line.
     fn watching(&self) -> String {
         let policy = &self.in_force.policy;
@@ -381,15 +394,12 @@ impl Daemon {
         }
     }
 
-    fn finish(&mut self, reason: &str, now: jiff::Timestamp) {
+    fn finish(&mut self, reason: &str, kept: bool, told: Option<&Counters>, now: jiff::Timestamp) {
         self.publisher.flush(now);
-        let gaps = match self.probes.counters() {
-            Ok(counters) => self.losses.check(&counters, now),
-            Err(_) => Vec::new(),
-        };
+        let gaps = told.map(|told| self.losses.check(told, now)).unwrap_or_default();
         self.send_coverage(gaps, now);
         let uptime_ms = boottime_ns().saturating_sub(self.started_ns) / 1_000_000;
-        let daemon = DaemonEnd { pid: std::process::id(), reason: reason.to_owned(), uptime_ms };
+        let daemon = DaemonEnd { pid: std::process::id(), reason: reason.to_owned(), uptime_ms, kept };
         self.publisher.send(Body::DaemonStop(Box::new(DaemonStop { daemon })), now);
     }
 

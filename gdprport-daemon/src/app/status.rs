@@ -8,7 +8,7 @@ use super::daemon::Daemon;
 use super::publish::object;
 use crate::control::api::{
     ControlStatus, Counts, Coverage, FlowQuery, FlowRow, FlowState, FlowsReply, Hook, HookState, Kernel,
-    KernelCounts, Memory, OwnerStatus, PolicySource, PolicyStatus, PortStatus, SinkStatus, Status,
+    KernelCounts, Memory, OwnerStatus, Pins, PolicySource, PolicyStatus, PortStatus, SinkStatus, Status,
     Unresolved, VerdictRow,
 };
 use crate::core::event::ByReason;
@@ -16,8 +16,8 @@ use crate::core::flow::Flow;
 use crate::core::model::PostureState;
 use crate::core::policy::Resolution;
 use crate::host::clock::boottime_ns;
-use crate::host::probes::HookState as Attached;
 use crate::host::probes::catalog::Need;
+use crate::host::probes::{HookState as Attached, Legacy};
 use crate::host::process::ResolverStats;
 
 impl Daemon {
@@ -32,6 +32,7 @@ impl Daemon {
             uptime_s: boottime_ns().saturating_sub(self.started_ns) / 1_000_000_000,
             kernel: Kernel { release: self.host.kernel.clone(), boot_id: self.host.boot_id.clone() },
             hooks: self.probes.hooks().iter().map(hook).collect(),
+            pins: self.pins(),
             policy: self.policy_status(now),
             ports: self.ports(),
             coverage: self.coverage_status(),
@@ -40,6 +41,21 @@ impl Daemon {
             control,
             memory: Memory { rss_kib: rss_kib() },
         }
+    }
+
+    fn pins(&self) -> Option<Pins> {
+        let (directory, hooks) = self.probes.pins()?;
+        let previous = self.probes.previous();
+        Some(Pins {
+            directory: directory.display().to_string(),
+            hooks: u32::try_from(hooks).unwrap_or(u32::MAX),
+            adopted: previous.map(|previous| matches!(previous.legacy, Legacy::Adopted(_))),
+            noted: previous.map(|previous| self.clock.timestamp(previous.noted_ns)),
+            refused: previous.and_then(|previous| match &previous.legacy {
+                Legacy::Adopted(_) => None,
+                Legacy::Refused(unfit) => Some(unfit.to_string()),
+            }),
+        })
     }
 
     fn policy_status(&self, now: jiff::Timestamp) -> PolicyStatus {

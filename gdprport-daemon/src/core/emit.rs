@@ -154,6 +154,12 @@ impl Emitter {
         self.close(&all, now)
     }
 
+    /// Since when the oldest summary is being counted; `None` while there is nothing to sum up.
+    #[must_use]
+    pub fn counting_since(&self) -> Option<Timestamp> {
+        self.windows.values().map(|window| window.from).min()
+    }
+
     /// When the next summary is due; `None` while there is nothing to sum up.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {

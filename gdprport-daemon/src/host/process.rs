@@ -196,7 +196,9 @@ impl Resolver {
             processes: Generations::new(CAP),
             netns: Generations::new(CAP),
             unknown: Arc::new(unknown()),
-            seeded: 0,
+            // Unlike any given by a daemon before, which the kernel side may still know: it gave fewer than
+            // nanoseconds have passed since.
+            seeded: boottime_ns(),
             stats: ResolverStats::default(),
         })
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::app::DEFAULT_PINS;
 use crate::control::DEFAULT_SOCKET;
 use crate::control::api::FlowQuery;
 
@@ -118,6 +119,16 @@ reported, as undeclared. SIGHUP reads the policy anew and reopens the events
 file; SIGUSR1 only reopens the file."
     )]
     Run(RunArgs),
+    /// Remove what a daemon with --pin has left attached. For root, and only while no daemon uses it.
+    #[command(
+        long_flag = "unpin",
+        override_usage = "gdprport daemon unpin [OPTIONS]",
+        after_help = "\
+A daemon with --pin leaves its hooks attached when it ends by SIGTERM or is
+killed, so that the next one misses nothing. Until then nobody reads what they
+write. This removes them; it is no error if there are none."
+    )]
+    Unpin(UnpinArgs),
     /// Show health, hooks in use, policy, ports, coverage and sinks.
     Status,
     /// Read the policy anew: it is applied whole, or every problem is shown and nothing changes. For root.
@@ -142,6 +153,22 @@ pub struct RunArgs {
     /// How the daemon runs; every key has a default, no file is needed.
     #[arg(long, value_name = "FILE", default_value = "/etc/gdprport/gdprport.toml")]
     pub config: PathBuf,
+    /// Pin hooks and maps in this directory of a bpffs, such as /sys/fs/bpf/gdprport: the next daemon that is
+    /// given it goes on where this one ended, and misses nothing in between. SIGTERM leaves them there, SIGINT
+    /// and `gdprport daemon unpin` do not.
+    #[arg(long, value_name = "DIR")]
+    pub pin: Option<PathBuf>,
+}
+
+/// `gdprport daemon unpin …`
+#[derive(Debug, Clone, Args)]
+pub struct UnpinArgs {
+    /// The directory that the daemon was given.
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PINS)]
+    pub pin: PathBuf,
+    /// For ExecStopPost of a systemd unit: keep what is pinned if this unit is about to start again.
+    #[arg(long, value_name = "UNIT")]
+    pub unless_restarting: Option<String>,
 }
 
 /// Where `--events` points.

@@ -6,6 +6,7 @@
 //! which way, who, with whom, and what the policy says. `~` before a process: its attribution is not exact. Why
 //! something is a violation is said once, by the `violation` beside the event of the flow or listener.
 
+mod own;
 mod paint;
 
 use std::fmt::Write as _;
@@ -14,13 +15,11 @@ use std::num::NonZeroU16;
 use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 
-use super::format::{basename, counted, program};
-use crate::core::event::{
-    Body, CoverageEvent, DaemonStart, Event, Flow, FlowEvent, FlowSummary, Kind, ListenerEvent, PolicyEvent,
-    Violation,
-};
+use super::format::{basename, program};
+use crate::core::event::{Body, Event, Flow, FlowEvent, FlowSummary, Kind, ListenerEvent, Violation};
 use crate::core::model::{Attribution, Direction, Endpoint, Outcome, PostureState, Process};
 use crate::core::verdict::Verdict;
+use own::{coverage, policy, start};
 use paint::{Painter, Piece, bytes, duration, list};
 
 const PLAIN: Style = Style::new();
@@ -327,66 +326,6 @@ fn reasons(verdict: &Verdict) -> Vec<Piece> {
     let mut pieces = vec![(BAD, format!("✗ {}", list(reasons.iter().map(|reason| reason.id))))];
     if let Some(nearest) = nearest {
         pieces.push((DIM, format!(" · nearest {} fails {}", nearest.role, list(&nearest.failed))));
-    }
-    pieces
-}
-
-fn coverage(event: &CoverageEvent) -> Vec<Piece> {
-    let books = &event.coverage;
-    let of = event.port.as_ref().map_or("all ports", |port| &port.name);
-    let mut pieces = vec![
-        (BOLD, of.to_owned()),
-        (
-            PLAIN,
-            format!(
-                " · {} received, {} delivered, {} suppressed, ",
-                books.received, books.delivered, books.suppressed
-            ),
-        ),
-    ];
-    if books.lost() == 0 {
-        pieces.push((GOOD, "none lost".to_owned()));
-        return pieces;
-    }
-    let kernel = books.kernel.iter().flat_map(|kernel| &kernel.dropped).map(|(why, n)| format!("{n} {why}"));
-    let own = books.dropped.iter().map(|(why, n)| format!("{n} {why}"));
-    let sinks = books
-        .sinks
-        .iter()
-        .flat_map(|sink| sink.dropped.iter().map(move |(why, n)| format!("{n} {why} ({})", sink.name)));
-    pieces.push((BAD, format!("{} LOST", books.lost())));
-    pieces.push((PLAIN, format!(": {}", list(kernel.chain(own).chain(sinks)))));
-    pieces
-}
-
-fn policy(event: &PolicyEvent) -> Vec<Piece> {
-    let policy = &event.policy;
-    if policy.files.is_empty() {
-        return vec![(UNSURE, "built-in catalog".to_owned())];
-    }
-    let (ports, rules) = (counted(policy.ports.into(), "port"), counted(policy.rules.into(), "rule"));
-    let mut pieces = vec![(PLAIN, format!("{ports}, {rules} from {}", list(&policy.files)))];
-    if !policy.warnings.is_empty() {
-        let warnings = counted(policy.warnings.len() as u64, "warning");
-        pieces.push((UNSURE, format!(" · {warnings}: see `gdprport policy check`")));
-    }
-    pieces
-}
-
-fn start(event: &DaemonStart) -> Vec<Piece> {
-    let daemon = &event.daemon;
-    let missing: Vec<&str> =
-        daemon.hooks.iter().filter(|hook| !hook.attached).map(|hook| &*hook.name).collect();
-    let in_use = daemon.hooks.len() - missing.len();
-    let mut pieces = vec![(
-        PLAIN,
-        format!("watching with {in_use} of {} hooks on Linux {}", daemon.hooks.len(), daemon.kernel),
-    )];
-    if !missing.is_empty() {
-        pieces.push((UNSURE, format!(" · without {}", list(missing))));
-    }
-    if event.policy.is_none() {
-        pieces.push((UNSURE, " · no policy: the catalog applies".to_owned()));
     }
     pieces
 }

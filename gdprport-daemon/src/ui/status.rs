@@ -5,8 +5,8 @@ use super::doctor::hooks;
 use super::format::{bytes, clean, counted, counts, duration, moment, thousands};
 use super::table::{Cell, Column, Tone, fact, table, title, wrap};
 use crate::control::api::{
-    Counts, Health, HealthState, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus, Status,
-    StatusReply,
+    Counts, Health, HealthState, Pins, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus,
+    Status, StatusReply,
 };
 
 const fn ports_columns(source: &PolicySource) -> [Column; 12] {
@@ -59,6 +59,7 @@ pub(super) fn show(reply: &StatusReply, screen: &Screen) -> String {
     }
     text.push_str(&policy(&status.policy, screen));
     text.push_str(&hooks(&status.hooks, screen));
+    text.push_str(&status.pins.as_ref().map(|pins| show_pins(pins, screen)).unwrap_or_default());
     text.push_str(&ports(&status.ports, &status.policy.source, screen));
     text.push_str(&coverage(status, screen));
     text.push_str(&sinks(&status.sinks, screen));
@@ -120,6 +121,23 @@ fn policy(policy: &PolicyStatus, screen: &Screen) -> String {
         let unresolved = format!("{} ({}): what only it would allow is undecided", name.name, name.error);
         add("unresolved", Tone::Warn, &unresolved);
     }
+    text
+}
+
+fn show_pins(pins: &Pins, screen: &Screen) -> String {
+    let mut text =
+        title("PINS", &format!("{} stay when the daemon ends", counted(pins.hooks.into(), "hook")));
+    text.push_str(&fact("directory", Tone::Plain, &pins.directory, screen.width));
+    let noted = pins.noted.map(moment).unwrap_or_default();
+    let (tone, before) = match (pins.adopted, &pins.refused) {
+        (Some(true), _) => (Tone::Good, format!("taken over from a daemon that was last there {noted}")),
+        (Some(false), why) => {
+            let why = why.as_deref().unwrap_or("no reason is known");
+            (Tone::Warn, format!("not taken over, a gap from {noted}: {why}"))
+        }
+        (None, _) => (Tone::Plain, "nothing was there".to_owned()),
+    };
+    text.push_str(&fact("before", tone, &before, screen.width));
     text
 }
 

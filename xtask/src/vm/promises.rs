@@ -134,6 +134,19 @@ const PROMISES: &[(&str, &[&str])] = &[
         &["an_owner_that_the_kernel_cannot_keep_is_unknown_and_counted_and_the_connection_stands"],
     ),
     (
+        "restart",
+        &[
+            "a_killed_daemon_loses_no_connection_made_while_it_was_away",
+            "a_daemon_that_is_replaced_in_order_leaves_no_gap",
+            "connections_made_while_one_daemon_takes_over_from_another_are_each_told_once",
+            "processes_that_came_and_went_while_nobody_watched_are_named",
+            "what_did_not_fit_into_the_ring_while_nobody_read_is_counted_exactly",
+            "a_hook_whose_pin_is_gone_is_attached_anew_and_named",
+        ],
+    ),
+    ("begun_anew", &["another_abi_is_not_adopted_and_the_gap_is_told"]),
+    ("unpin", &["unpin_leaves_nothing", "a_daemon_that_a_person_interrupts_leaves_nothing"]),
+    (
         "control",
         &["status_tells_hooks_policy_ports_and_coverage", "nothing_stays_attached_after_sigterm_or_sigkill"],
     ),

@@ -19,7 +19,7 @@ pub use doctor::{Check, CheckResult, DoctorReport};
 pub use flows::{FlowQuery, FlowRow, FlowState, FlowsReply, VerdictOutcome, VerdictRow};
 pub use health::{Health, HealthState};
 pub use status::{
-    ControlStatus, Coverage, Hook, HookState, Kernel, KernelCounts, Memory, OwnerStatus, PolicySource,
+    ControlStatus, Coverage, Hook, HookState, Kernel, KernelCounts, Memory, OwnerStatus, Pins, PolicySource,
     PolicyStatus, PortStatus, Reload, SinkStatus, Status, Unresolved,
 };
 

@@ -113,6 +113,13 @@ pub(crate) fn status() -> Status {
         uptime_s: 277_503,
         kernel: kernel(),
         hooks: hooks(),
+        pins: Some(Pins {
+            directory: "/sys/fs/bpf/gdprport".to_owned(),
+            hooks: 13,
+            adopted: Some(true),
+            noted: Some(at("2026-11-23T05:59:58Z")),
+            refused: None,
+        }),
         policy: PolicyStatus {
             source: PolicySource::Files(vec![
                 "/etc/gdprport/policy.toml".to_owned(),

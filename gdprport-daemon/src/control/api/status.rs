@@ -27,6 +27,9 @@ pub struct Status {
     pub kernel: Kernel,
     /// Every hook the daemon knows, in use or not.
     pub hooks: Vec<Hook>,
+    /// Where hooks and maps outlive the daemon; `null` if they end with it.
+    #[serde(default)]
+    pub pins: Option<Pins>,
     /// The policy in force.
     pub policy: PolicyStatus,
     /// Every watched port, by number.
@@ -42,6 +45,21 @@ pub struct Status {
     pub control: ControlStatus,
     /// Memory in use.
     pub memory: Memory,
+}
+
+/// Where hooks and maps outlive the daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pins {
+    /// The directory on a bpffs.
+    pub directory: String,
+    /// How many hooks are pinned; the others are away between two daemons.
+    pub hooks: u32,
+    /// Whether this daemon took over what another one had pinned there; `null` if nothing was pinned.
+    pub adopted: Option<bool>,
+    /// When that one last noted its state.
+    pub noted: Option<Timestamp>,
+    /// Why it was not taken over.
+    pub refused: Option<String>,
 }
 
 /// The running kernel.

@@ -286,7 +286,9 @@ impl Body {
         match self {
             Self::FlowSummary(_) => Severity::Info,
             Self::Finding(_) => Severity::Medium,
-            Self::Coverage(event) if event.coverage.lost() > 0 => Severity::Medium,
+            Self::Coverage(event) if event.coverage.lost() > 0 || !event.coverage.gaps.is_empty() => {
+                Severity::Medium
+            }
             Self::Coverage(_) => Severity::Info,
             Self::PolicyApplied(event) if !event.policy.warnings.is_empty() => Severity::Low,
             Self::PolicyApplied(_) => Severity::Info,

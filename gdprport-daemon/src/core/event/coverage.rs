@@ -99,6 +99,19 @@ pub struct Gap {
     pub to: Timestamp,
     /// How many occurrences were lost.
     pub lost: u64,
+    /// How exact `lost` is; absent if it is the count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Bound>,
     /// The identifier of the reason.
     pub reason: Cow<'static, str>,
+}
+
+/// How exact a count of losses is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bound {
+    /// Nobody could count: as many, or more.
+    AtLeast,
+    /// As many, or fewer: some of it may have been delivered.
+    AtMost,
 }

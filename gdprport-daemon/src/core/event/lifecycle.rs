@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::PolicyRef;
+use super::{PolicyRef, time};
 
 /// A policy that came into force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -42,6 +43,25 @@ pub struct DaemonInfo {
     pub kernel: Arc<str>,
     /// The kernel hooks it can use.
     pub hooks: Vec<Hook>,
+    /// The daemon that had pinned its hooks before this one; absent if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<PreviousDaemon>,
+}
+
+/// A daemon that had pinned its hooks before this one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PreviousDaemon {
+    /// Its version; `null` if that is not known.
+    pub version: Option<Arc<str>>,
+    /// The last time at which it noted that all was told: every second, and at its end.
+    #[serde(with = "time")]
+    #[schemars(schema_with = "time::schema")]
+    pub noted: Timestamp,
+    /// Whether its hooks went on until now, and what they wrote was taken over.
+    pub adopted: bool,
+    /// Why it was not taken over, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// One kernel hook.
@@ -72,4 +92,7 @@ pub struct DaemonEnd {
     pub reason: String,
     /// Milliseconds since its start.
     pub uptime_ms: u64,
+    /// Whether its hooks go on, for the next daemon to take over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
 }

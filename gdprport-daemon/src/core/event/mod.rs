@@ -29,9 +29,9 @@ pub use body::{
     Body, CoverageEvent, Finding, FindingEvent, FindingId, FlowEvent, Kind, Listener, ListenerEvent,
     PolicyEvent, PolicyRef, Port, Violation,
 };
-pub use coverage::{ByReason, Coverage, Gap, KernelCounts, SinkCounts};
+pub use coverage::{Bound, ByReason, Coverage, Gap, KernelCounts, SinkCounts};
 pub use flow::{Cookie, Flow, Peer};
-pub use lifecycle::{AppliedPolicy, DaemonEnd, DaemonInfo, DaemonStart, DaemonStop, Hook};
+pub use lifecycle::{AppliedPolicy, DaemonEnd, DaemonInfo, DaemonStart, DaemonStop, Hook, PreviousDaemon};
 pub use schema::{SCHEMA, json_schema};
 pub use severity::Severity;
 pub use stamp::Stamper;

@@ -168,11 +168,17 @@ pub(crate) fn body(kind: Kind) -> Body {
                         missing: Some("this kernel offers no fexit".to_owned()),
                     },
                 ],
+                previous: Some(PreviousDaemon {
+                    version: Some("0.0.9".into()),
+                    noted: time("2026-11-23T13:19:59Z"),
+                    adopted: false,
+                    refused: Some("its ABI is version 1, this one's 2".to_owned()),
+                }),
             },
             policy: policy(),
         })),
         Kind::DaemonStop => Body::DaemonStop(Box::new(DaemonStop {
-            daemon: DaemonEnd { pid: 311, reason: "SIGTERM".to_owned(), uptime_ms: 86_400_000 },
+            daemon: DaemonEnd { pid: 311, reason: "SIGTERM".to_owned(), uptime_ms: 86_400_000, kept: true },
         })),
     }
 }
@@ -285,12 +291,22 @@ pub(crate) fn loss() -> CoverageEvent {
                 queued: 10,
                 dropped: BTreeMap::new(),
             }],
-            gaps: vec![Gap {
-                from: time("2026-11-23T13:19:10Z"),
-                to: time("2026-11-23T13:19:11Z"),
-                lost: 9,
-                reason: "ring-full".into(),
-            }],
+            gaps: vec![
+                Gap {
+                    from: time("2026-11-23T13:19:10Z"),
+                    to: time("2026-11-23T13:19:11Z"),
+                    lost: 9,
+                    bound: None,
+                    reason: "ring-full".into(),
+                },
+                Gap {
+                    from: time("2026-11-23T13:19:10Z"),
+                    to: time("2026-11-23T13:19:11Z"),
+                    lost: 3,
+                    bound: Some(Bound::AtMost),
+                    reason: "unwritten".into(),
+                },
+            ],
         },
     }
 }

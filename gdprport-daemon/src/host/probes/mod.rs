@@ -1,39 +1,46 @@
-//! Loading the kernel programs, attaching their hooks, and the maps the daemon reads and writes.
+//! The kernel side as the daemon holds it: its hooks, and the maps that it reads and writes.
 //!
-//! Nothing stays attached when [`Probes`] is dropped, nor when loading fails half-way: every link belongs
-//! to the value.
+//! Without a [`PinDirectory`] nothing stays attached when [`Probes`] is dropped, nor when loading fails
+//! half-way: every link belongs to the value. With one, everything stays for the next daemon until
+//! [`Probes::leave`] says otherwise.
 
 mod btf;
 pub mod catalog;
+mod inherit;
+mod load;
 mod log;
 mod netns;
+mod pins;
+mod position;
 pub(super) mod requirements;
 mod ring;
+mod sys;
 pub(super) mod tracefs;
 
-use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
+use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage};
-use aya::programs::{
-    CgroupAttachMode, CgroupSkb, CgroupSock, CgroupSockAddr, FExit, ProgramError, SockOps, TracePoint,
+use gdprport_common::{
+    Counters, ExecRecord, HOOKS, Handover, HookCounters, PortFlags, SocketOwner, SocketRole, TaskIdentity,
 };
-use aya::{Ebpf, EbpfLoader};
-use gdprport_common::{Counters, ExecRecord, HOOKS, PortFlags, SocketOwner, TaskIdentity};
 
-use btf::Types;
-use catalog::{Attach, HookSpec, Need};
+use catalog::HookSpec;
+pub use inherit::{Adopted, Legacy, Previous, Unfit};
+use load::{Source, chain};
+pub use pins::{PinDirectory, PinError, is_bpffs};
+use position::Position;
 pub use requirements::{LoadError, check_btf, check_capabilities, check_release};
 pub use ring::Ring;
 pub use tracefs::{Tracefs, look as look_for_tracefs};
 
+use crate::host::clock::boottime_ns;
+
 /// `BPF_NOEXIST`: insert only what is not there.
 const NOEXIST: u64 = 1;
-/// Longest part of the verifier's words that is worth showing to a person.
-const REASON_CAP: usize = 300;
-
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/gdprport"));
+/// The least that a record takes in the ring buffer: its header and the smallest kind, a flow's.
+const RECORD_LEAST: u64 = 8 + size_of::<gdprport_common::FlowRecord>() as u64;
 
 /// Sizes of the kernel side's maps, fixed while it is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,11 +76,24 @@ pub struct Probes {
     cgroup_root: PathBuf,
     ports: Array<MapData, u8>,
     watched: Vec<u16>,
+    ring_bytes: u32,
     counters: PerCpuArray<MapData, Counters>,
     tasks: HashMap<MapData, u32, TaskIdentity>,
     execs: HashMap<MapData, u64, ExecRecord>,
     owners: SkStorage<MapData, SocketOwner>,
     log: log::KernelLog,
+    /// The books as an earlier daemon told them; its share is not this one's.
+    told_before: Counters,
+    previous: Option<Previous>,
+    pinned: Option<Pinned>,
+}
+
+/// What only a daemon has whose kernel side outlives it.
+struct Pinned {
+    directory: PinDirectory,
+    hooks: usize,
+    note: Array<MapData, Handover>,
+    position: Position,
 }
 
 /// Checks what the kernel programs need of the machine, without touching anything.
@@ -91,49 +111,70 @@ impl Probes {
     /// Checks the machine, loads the programs and attaches every hook that the kernel offers. No port is
     /// watched yet. Must be called inside of a tokio runtime.
     ///
+    /// With `pins`, what an earlier daemon left there is taken over if it fits, with the ports that it watched
+    /// and the records that nobody has read; else it is removed, and what is loaded anew is pinned there.
+    ///
     /// # Errors
-    /// What is missing and how to mend it; then nothing is attached.
+    /// What is missing and how to mend it; then nothing that was attached by this call stays so.
     pub fn load(
         sizes: Sizes,
         release: &str,
         cgroup_root: Option<PathBuf>,
+        mut pins: Option<PinDirectory>,
     ) -> Result<(Self, Ring), LoadError> {
         check(release, cgroup_root.as_deref())?;
         let cgroup_root = cgroup_root.ok_or(LoadError::NoCgroup2)?;
-        let cgroup = File::open(&cgroup_root)
-            .map_err(|source| LoadError::Cgroup2 { path: cgroup_root.clone(), source })?;
-        let tracefs = tracefs::find_or_mount();
-        let mut object = load_object(sizes, release, tracefs.as_deref())?;
-        let mut hooks = Vec::with_capacity(catalog::HOOKS.len());
-        for spec in catalog::HOOKS {
-            let missing = attach(&mut object, spec, &cgroup).err().map(|refused| refused.0);
-            if let (Need::Required, Some(reason)) = (spec.need, &missing) {
-                return Err(LoadError::Refused {
-                    hook: spec.name,
-                    release: release.to_owned(),
-                    reason: reason.clone(),
-                });
-            }
-            hooks.push(HookState { spec, missing });
-        }
-        let ring = Ring::new(
-            RingBuf::try_from(take(&mut object, "EVENTS")?).map_err(|e| map_error("EVENTS", &e))?,
-            Array::try_from(take(&mut object, "READER")?).map_err(|e| map_error("READER", &e))?,
-        )?;
-        let probes = Self {
-            ports: Array::try_from(take(&mut object, "PORTS")?).map_err(|e| map_error("PORTS", &e))?,
-            counters: PerCpuArray::try_from(take(&mut object, "COUNTERS")?)
+        let source = Source::new(sizes, release, &cgroup_root)?;
+        let mut side = inherit::begin(&source, pins.as_mut())?;
+        let object = &mut side.object;
+        let records = RingBuf::try_from(take(object, "EVENTS")?).map_err(|e| map_error("EVENTS", &e))?;
+        let position = Position::of(&records)
+            .map_err(|error| LoadError::Map { map: "EVENTS", reason: error.to_string() })?;
+        let reader = Array::try_from(take(object, "READER")?).map_err(|e| map_error("READER", &e))?;
+        let note = Array::try_from(take(object, inherit::HANDOVER)?)
+            .map_err(|e| map_error(inherit::HANDOVER, &e))?;
+        let mut probes = Self {
+            ports: Array::try_from(take(object, "PORTS")?).map_err(|e| map_error("PORTS", &e))?,
+            counters: PerCpuArray::try_from(take(object, "COUNTERS")?)
                 .map_err(|e| map_error("COUNTERS", &e))?,
-            tasks: HashMap::try_from(take(&mut object, "TASKS")?).map_err(|e| map_error("TASKS", &e))?,
-            execs: HashMap::try_from(take(&mut object, "EXECS")?).map_err(|e| map_error("EXECS", &e))?,
-            owners: SkStorage::try_from(take(&mut object, "OWNERS")?).map_err(|e| map_error("OWNERS", &e))?,
-            log: log::KernelLog::new(&mut object)?,
-            _object: object,
-            hooks,
+            tasks: HashMap::try_from(take(object, "TASKS")?).map_err(|e| map_error("TASKS", &e))?,
+            execs: HashMap::try_from(take(object, "EXECS")?).map_err(|e| map_error("EXECS", &e))?,
+            owners: SkStorage::try_from(take(object, "OWNERS")?).map_err(|e| map_error("OWNERS", &e))?,
+            log: log::KernelLog::new(object)?,
+            hooks: side.hooks,
             cgroup_root,
             watched: Vec::new(),
+            ring_bytes: sizes.ring_bytes,
+            told_before: Counters::default(),
+            previous: side.previous,
+            pinned: pins.map(|directory| Pinned { directory, hooks: side.pinned_hooks, note, position }),
+            _object: side.object,
         };
-        Ok((probes, ring))
+        probes.continue_previous()?;
+        Ok((probes, Ring::new(records, reader)?))
+    }
+
+    /// Takes over the ports and the books of the daemon before, or begins with none, and says that everything
+    /// is pinned.
+    fn continue_previous(&mut self) -> Result<(), LoadError> {
+        let mut written = 0;
+        if let Some(Previous { legacy: Legacy::Adopted(adopted), .. }) = &self.previous {
+            self.told_before = adopted.counters;
+            written = adopted.written;
+            for (port, flags) in (0..=u16::MAX).zip(self.ports.iter()) {
+                if flags.map_err(|e| map_error("PORTS", &e))? != 0 {
+                    self.watched.push(port);
+                }
+            }
+        }
+        // The books and the position are still the earlier daemon's: should this one end before it has told
+        // what it found, the next one tells it.
+        match &self.previous {
+            Some(Previous { noted_ns, legacy: Legacy::Adopted(_), .. }) => {
+                self.note(&Counters::default(), *noted_ns, written)
+            }
+            _ => self.note(&Counters::default(), boottime_ns(), written),
+        }
     }
 
     /// Every hook of the catalog and whether it is in use.
@@ -169,23 +210,14 @@ impl Probes {
         Ok(())
     }
 
-    /// The kernel side's counters, summed over all CPUs.
+    /// The kernel side's counters, summed over all CPUs, less what an earlier daemon has told.
     ///
     /// # Errors
     /// If the map cannot be read.
     pub fn counters(&self) -> Result<Counters, LoadError> {
         let per_cpu = self.counters.get(&0, 0).map_err(|e| map_error("COUNTERS", &e))?;
-        let mut sum = Counters::default();
-        for cpu in per_cpu.iter() {
-            for hook in 0..HOOKS {
-                sum.hooks[hook].seen += cpu.hooks[hook].seen;
-                sum.hooks[hook].emitted += cpu.hooks[hook].emitted;
-                sum.hooks[hook].filtered += cpu.hooks[hook].filtered;
-                sum.hooks[hook].dropped_ring_full += cpu.hooks[hook].dropped_ring_full;
-            }
-            sum.unkept += cpu.unkept;
-        }
-        Ok(sum)
+        let sum = per_cpu.iter().fold(Counters::default(), |sum, cpu| combine(&sum, cpu, u64::wrapping_add));
+        Ok(combine(&sum, &self.told_before, u64::saturating_sub))
     }
 
     /// Writes what the kernel programs have to say to the daemon's log.
@@ -223,110 +255,99 @@ impl Probes {
         }
     }
 
-    /// Gives a listener that existed before its owner, which accepted sockets inherit.
+    /// Gives a listener that existed before its owner, which accepted sockets inherit; one that the kernel side
+    /// knows already keeps what it has.
     ///
     /// # Errors
     /// If the socket is gone or storage is refused.
     pub fn seed_socket(&mut self, socket: &impl AsRawFd, owner: SocketOwner) -> Result<(), LoadError> {
+        if self.owners.get(socket, 0).is_ok_and(|known| known.role != SocketRole::None as u8) {
+            return Ok(());
+        }
         self.owners.insert(socket, owner, 0).map_err(|e| map_error("OWNERS", &e))
     }
+
+    /// Where the kernel side is pinned and how many of its hooks are, if it is.
+    #[must_use]
+    pub fn pins(&self) -> Option<(&Path, usize)> {
+        self.pinned.as_ref().map(|pinned| (pinned.directory.path(), pinned.hooks))
+    }
+
+    /// The daemon that pinned before this one, if there was one.
+    #[must_use]
+    pub const fn previous(&self) -> Option<&Previous> {
+        self.previous.as_ref()
+    }
+
+    /// Position in the ring buffer up to which it was read, in bytes; `None` if nothing is pinned, for then
+    /// nobody will ask.
+    #[must_use]
+    pub fn position(&self) -> Option<u64> {
+        self.pinned.as_ref().map(|pinned| pinned.position.read())
+    }
+
+    /// The most records that can wait to be read.
+    #[must_use]
+    pub const fn most_unread(&self) -> usize {
+        self.ring_bytes as usize / RECORD_LEAST as usize
+    }
+
+    /// The most records that the daemon before has read and perhaps not written; to be asked before anything
+    /// is read.
+    #[must_use]
+    pub fn unwritten(&self) -> u64 {
+        match (&self.previous, self.position()) {
+            (Some(Previous { legacy: Legacy::Adopted(adopted), .. }), Some(position)) => {
+                position.saturating_sub(adopted.written) / RECORD_LEAST
+            }
+            _ => 0,
+        }
+    }
+
+    /// Notes for the next daemon what was told: the books as [`Self::counters`] gave them, when, and the
+    /// position up to which everything was written. Does nothing if nothing is pinned.
+    ///
+    /// # Errors
+    /// If the map cannot be written.
+    pub fn note(&mut self, told: &Counters, now_ns: u64, written: u64) -> Result<(), LoadError> {
+        let Some(pinned) = &mut self.pinned else { return Ok(()) };
+        let mut version = [0; 32];
+        for (to, from) in version.iter_mut().zip(env!("CARGO_PKG_VERSION").bytes()) {
+            *to = from;
+        }
+        let note = Handover {
+            whole: 1,
+            noted_ns: now_ns,
+            written,
+            version,
+            counters: combine(told, &self.told_before, u64::wrapping_add),
+            ..Handover::default()
+        };
+        pinned.note.set(0, note, 0).map_err(|e| map_error(inherit::HANDOVER, &e))
+    }
+
+    /// Whether what is pinned is left to a next daemon when this value is dropped. What was pinned anew is not,
+    /// until this says so: a start that fails half-way leaves nothing. What was taken over is.
+    pub const fn leave(&mut self, pinned: bool) {
+        if let Some(to) = &mut self.pinned {
+            to.directory.leave(pinned);
+        }
+    }
 }
 
-fn load_object(sizes: Sizes, release: &str, tracefs: Option<&Path>) -> Result<Ebpf, LoadError> {
-    // Until 5.11 maps are charged against this limit, whose default of 64 KiB holds none of ours.
-    let unlimited = rustix::process::Rlimit { current: None, maximum: None };
-    if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Memlock, unlimited) {
-        tracing::debug!(%error, "cannot raise the limit of locked memory");
+/// Two books as one, count by count.
+fn combine(a: &Counters, b: &Counters, with: impl Fn(u64, u64) -> u64) -> Counters {
+    let mut both = Counters { unkept: with(a.unkept, b.unkept), ..Counters::default() };
+    for hook in 0..HOOKS {
+        let (a, b) = (&a.hooks[hook], &b.hooks[hook]);
+        both.hooks[hook] = HookCounters {
+            seen: with(a.seen, b.seen),
+            emitted: with(a.emitted, b.emitted),
+            filtered: with(a.filtered, b.filtered),
+            dropped_ring_full: with(a.dropped_ring_full, b.dropped_ring_full),
+        };
     }
-    let fields = [
-        ("EXEC_FILENAME_OFFSET", "sched", "sched_process_exec", "filename"),
-        ("NEWTASK_PID_OFFSET", "task", "task_newtask", "pid"),
-        ("NEWTASK_FLAGS_OFFSET", "task", "task_newtask", "clone_flags"),
-        ("CGROUP_ROOT_OFFSET", "cgroup", "cgroup_mkdir", "root"),
-        ("CGROUP_ID_OFFSET", "cgroup", "cgroup_mkdir", "id"),
-        ("CGROUP_PATH_OFFSET", "cgroup", "cgroup_mkdir", "path"),
-    ];
-    let offsets: Vec<(&str, u32)> = fields
-        .iter()
-        .filter_map(|(global, category, name, field)| {
-            Some((*global, tracefs::offset(tracefs?, category, name, field)?))
-        })
-        .collect();
-    let user_ns = btf::user_ns_offsets();
-    let mut loader = EbpfLoader::new();
-    // No program reads a struct of the kernel, so the kernel's own types are not needed for relocation;
-    // parsing them would cost 12 MB that the heap does not give back.
-    loader
-        .btf(None)
-        .map_max_entries("AYA_LOGS", log::RING_BYTES)
-        .map_max_entries("EVENTS", sizes.ring_bytes)
-        .map_max_entries("TASKS", sizes.tasks)
-        .map_max_entries("EXECS", sizes.execs);
-    for (global, offset) in offsets.iter().chain(user_ns.iter().flatten()) {
-        loader.override_global(global, offset, true);
-    }
-    loader
-        .load(OBJECT)
-        .map_err(|error| LoadError::Object { release: release.to_owned(), reason: chain(&error) })
-}
-
-/// Why a hook is missing, in one line.
-struct Refused(String);
-
-impl From<ProgramError> for Refused {
-    fn from(error: ProgramError) -> Self {
-        Self(reason(&error))
-    }
-}
-
-/// Attaches the first of `programs` that fits the function as this kernel has it.
-fn attach_to_return(object: &mut Ebpf, function: &str, programs: &[&str]) -> Result<(), Refused> {
-    let types = Types::of_kernel().and_then(|types| types.function(function)).map_err(Refused)?;
-    let mut refused = Refused(format!("no program for {function}"));
-    for name in programs {
-        let program = object.program_mut(name).expect("the catalog names the object's programs");
-        let program: &mut FExit = program.try_into()?;
-        match program.load(function, &types).and_then(|()| program.attach()) {
-            Ok(_) => return Ok(()),
-            Err(error) => refused = error.into(),
-        }
-    }
-    Err(refused)
-}
-
-fn attach(object: &mut Ebpf, spec: &HookSpec, cgroup: &File) -> Result<(), Refused> {
-    let program = object.program_mut(spec.program).expect("the catalog names the object's programs");
-    // Links are always multi; asking for it by name is refused (EINVAL).
-    let mode = CgroupAttachMode::Single;
-    match spec.attach {
-        Attach::SockAddr => {
-            let program: &mut CgroupSockAddr = program.try_into()?;
-            program.load()?;
-            program.attach(cgroup, mode)?;
-        }
-        Attach::Sock => {
-            let program: &mut CgroupSock = program.try_into()?;
-            program.load()?;
-            program.attach(cgroup, mode)?;
-        }
-        Attach::SockOps => {
-            let program: &mut SockOps = program.try_into()?;
-            program.load()?;
-            program.attach(cgroup, mode)?;
-        }
-        Attach::Skb(direction) => {
-            let program: &mut CgroupSkb = program.try_into()?;
-            program.load()?;
-            program.attach(cgroup, direction, mode)?;
-        }
-        Attach::Tracepoint(category, name) => {
-            let program: &mut TracePoint = program.try_into()?;
-            program.load()?;
-            program.attach(category, name)?;
-        }
-        Attach::Return(function, programs) => attach_to_return(object, function, programs)?,
-    }
-    Ok(())
+    both
 }
 
 fn take(object: &mut Ebpf, map: &'static str) -> Result<Map, LoadError> {
@@ -335,37 +356,4 @@ fn take(object: &mut Ebpf, map: &'static str) -> Result<Map, LoadError> {
 
 fn map_error(map: &'static str, error: &MapError) -> LoadError {
     LoadError::Map { map, reason: chain(error) }
-}
-
-/// An error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
-/// What the kernel said, without pages of verifier log: its last lines hold the cause.
-fn reason(error: &ProgramError) -> String {
-    tracing::debug!(error = %chain(error), "the kernel refused a hook");
-    let text = match error {
-        ProgramError::LoadError { io_error, verifier_log } => {
-            let log = verifier_log.to_string();
-            let cause = log.lines().rev().find(|line| {
-                !line.trim().is_empty()
-                    && !line.starts_with("processed")
-                    && !line.starts_with("stack depth")
-                    && !line.contains("verification time")
-            });
-            format!("{io_error}: {}", cause.unwrap_or("the verifier said nothing"))
-        }
-        other => chain(other),
-    };
-    text.chars().take(REASON_CAP).collect()
 }

@@ -62,6 +62,9 @@ pub enum LoadError {
         /// What went wrong.
         reason: String,
     },
+    /// The place for pins cannot be used; the message says what to do.
+    #[error(transparent)]
+    Pins(#[from] super::PinError),
 }
 
 impl LoadError {
@@ -80,7 +83,7 @@ impl LoadError {
             Self::NoBtf => Some(
                 "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as all distribution kernels since 2020 are",
             ),
-            Self::Refused { .. } | Self::Object { .. } | Self::Map { .. } => None,
+            Self::Refused { .. } | Self::Object { .. } | Self::Map { .. } | Self::Pins(_) => None,
         }
     }
 }

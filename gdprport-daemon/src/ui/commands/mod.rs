@@ -3,6 +3,7 @@
 mod events;
 mod policy;
 mod run;
+mod unpin;
 
 use std::path::PathBuf;
 
@@ -33,6 +34,7 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
     let client = Client::new(&cli.socket);
     match cli.command {
         Command::Daemon(DaemonCommand::Run(_)) => unreachable!("handled above"),
+        Command::Daemon(DaemonCommand::Unpin(args)) => unpin::run(&args, &mut out),
         Command::Daemon(DaemonCommand::Status) => {
             let answer = runtime()?.block_on(client.status())?;
             if cli.json {

@@ -29,7 +29,7 @@ pub(super) fn daemon(args: RunArgs, socket: PathBuf, color: Color) -> anyhow::Re
         None => (None, config.events.file.clone()),
     };
     let journald = (args.journald || config.events.journald).then(|| render(false, None));
-    let options = RunOptions { policy, config, socket, stdout: to_stdout, file, journald };
+    let options = RunOptions { policy, config, socket, stdout: to_stdout, file, journald, pins: args.pin };
     match app::run(options) {
         Ok(()) => Ok(Exit::Fine),
         Err(RunError::Policy(PolicyError::Problems(found))) => {

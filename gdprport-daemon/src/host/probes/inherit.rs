@@ -1,0 +1,386 @@
+//! What an earlier daemon left pinned: whether it fits, and taking it over without a moment in between.
+//!
+//! Order of a takeover: the maps first, so that the new programs use them; then each hook. A link at a cgroup
+//! gets the new program in place of the old one in one step. Others cannot, so the new link is made before the old
+//! one goes: for that moment both run, and what they write is the same. What was not pinned (tracepoints
+//! before Linux 5.15) is attached anew and named as away.
+//!
+//! Invariant: what is pinned is whole, or it says that it is not (`Handover::whole`), and then is never used.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aya::Ebpf;
+use aya::maps::{Array, HashMap, Map, MapData, MapInfo};
+use aya::programs::links::{FdLink, LinkType, PinnedLink};
+use gdprport_common::{ABI_VERSION, Counters, HANDOVER_MAGIC, Handover, TaskIdentity};
+
+use super::catalog::{Attach, HOOKS, HookSpec, Need};
+use super::load::{self, Source, attach, chain, load_program};
+use super::pins::{PinDirectory, PinError};
+use super::requirements::LoadError;
+use super::{HookState, sys};
+use crate::host::clock::boottime_ns;
+
+/// The name of the map of [`Handover`].
+pub const HANDOVER: &str = "HANDOVER";
+
+/// The kernel side: loaded, attached and, where that is wanted, pinned.
+pub struct Side {
+    pub object: Ebpf,
+    pub hooks: Vec<HookState>,
+    /// How many hooks are pinned.
+    pub pinned_hooks: usize,
+    pub previous: Option<Previous>,
+}
+
+/// A daemon that pinned before this one.
+#[derive(Debug, Clone)]
+pub struct Previous {
+    /// When it last noted its state; boottime ns. Where its note cannot be read: when it began to pin.
+    pub noted_ns: u64,
+    /// Its version, empty where it is not known.
+    pub version: String,
+    /// What became of what it left.
+    pub legacy: Legacy,
+}
+
+/// What became of what an earlier daemon left.
+#[derive(Debug, Clone)]
+pub enum Legacy {
+    /// It was taken over.
+    Adopted(Box<Adopted>),
+    /// It was removed, and everything begun anew.
+    Refused(Unfit),
+}
+
+/// What was taken over.
+#[derive(Debug, Clone)]
+pub struct Adopted {
+    /// The kernel side's books when they were last told.
+    pub counters: Counters,
+    /// Position in the ring buffer up to which what was read had been written; bytes.
+    pub written: u64,
+    /// Hooks that were not pinned, and so saw nothing in between.
+    pub away: Vec<&'static str>,
+}
+
+/// Why what an earlier daemon left is of no use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// Its records or maps mean something else.
+    #[error("its ABI is version {was}, this one's {ABI_VERSION}")]
+    Abi {
+        /// The other version.
+        was: u32,
+    },
+    /// A map is there, or as large, in only one of the two.
+    #[error("{0}")]
+    Layout(String),
+    /// It is not whole.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+impl Unfit {
+    /// A stable identifier.
+    #[must_use]
+    pub const fn id(&self) -> &'static str {
+        match self {
+            Self::Abi { .. } => "abi",
+            Self::Layout(_) => "layout",
+            Self::Damaged(_) => "damaged",
+        }
+    }
+}
+
+/// Brings the kernel side up: with what is pinned in `pins`, if it fits; else anew, and pinned there.
+///
+/// # Errors
+/// What is missing or was refused; then nothing that was attached by this call stays so.
+pub fn begin(source: &Source, pins: Option<&mut PinDirectory>) -> Result<Side, LoadError> {
+    let Some(pins) = pins else { return fresh(source, None) };
+    if !pins.holds_something()? {
+        return fresh(source, Some(pins));
+    }
+    let note = read_note(&pins.map(HANDOVER));
+    let version = note.as_ref().map_or_else(String::new, version_of);
+    // Nobody changes the directory after the pins are made, so its time is not later than the last note.
+    let noted_ns = note.as_ref().map_or_else(|| changed_ns(pins.path()), |note| note.noted_ns);
+    let unfit = match note.map_or_else(|| Err(no_note()), |note| fits(source, pins, &note).map(|()| note)) {
+        Ok(note) => match adopt(source, pins) {
+            Ok((mut side, away)) => {
+                let adopted = Adopted { counters: note.counters, written: note.written, away };
+                side.previous =
+                    Some(Previous { noted_ns, version, legacy: Legacy::Adopted(Box::new(adopted)) });
+                return Ok(side);
+            }
+            Err(error) => Unfit::Damaged(chain(&error)),
+        },
+        Err(unfit) => unfit,
+    };
+    pins.clear()?;
+    let mut side = fresh(source, Some(pins))?;
+    side.previous = Some(Previous { noted_ns, version, legacy: Legacy::Refused(unfit) });
+    Ok(side)
+}
+
+fn no_note() -> Unfit {
+    Unfit::Damaged("what it noted about itself is missing or cannot be read".to_owned())
+}
+
+fn read_note(path: &Path) -> Option<Handover> {
+    let map = Map::from_map_data(MapData::from_pin(path).ok()?).ok()?;
+    let note = Array::<MapData, Handover>::try_from(map).ok()?.get(&0, 0).ok()?;
+    (note.magic == HANDOVER_MAGIC).then_some(note)
+}
+
+fn version_of(note: &Handover) -> String {
+    let text = note.version.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(text).chars().filter(char::is_ascii_graphic).collect()
+}
+
+/// When a directory was last changed, on the clock of records; 0 if that is not known.
+fn changed_ns(path: &Path) -> u64 {
+    let changed = std::fs::metadata(path).and_then(|meta| meta.modified());
+    let age = changed.ok().and_then(|time| time.elapsed().ok()).unwrap_or(Duration::MAX);
+    boottime_ns().saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// Compares every pinned map with the one that this version would make.
+fn fits(source: &Source, pins: &PinDirectory, note: &Handover) -> Result<(), Unfit> {
+    if note.abi != ABI_VERSION {
+        return Err(Unfit::Abi { was: note.abi });
+    }
+    let damaged = |error: &dyn std::error::Error| Unfit::Damaged(chain(error));
+    if note.whole != 1 {
+        return Err(Unfit::Damaged("it was stopped before everything was pinned".to_owned()));
+    }
+    let object = source.load(&[]).map_err(|error| damaged(&error))?;
+    let mut wanted = BTreeMap::new();
+    for (name, map) in shared(&object) {
+        wanted.insert(name.to_owned(), shape(&data(map).info().map_err(|error| damaged(&error))?));
+    }
+    for name in pins.maps().map_err(|error| damaged(&error))? {
+        let there = MapInfo::from_pin(pins.map(&name)).map_err(|error| damaged(&error))?;
+        let there = shape(&there);
+        match wanted.remove(&name) {
+            Some(here) if here == there => {}
+            Some(here) => return Err(Unfit::Layout(format!("its map {name} is {there}, this one's {here}"))),
+            None => return Err(Unfit::Layout(format!("its map {name} is not known here"))),
+        }
+    }
+    match wanted.into_keys().next() {
+        Some(name) => Err(Unfit::Layout(format!("it had no map {name}"))),
+        None => Ok(()),
+    }
+}
+
+/// What two maps must have in common to hold the same, in words.
+fn shape(info: &MapInfo) -> String {
+    let kind = info.map_type().map_or_else(|_| "of another kind".to_owned(), |kind| format!("{kind:?}"));
+    let (key, value, count, flags) =
+        (info.key_size(), info.value_size(), info.max_entries(), info.map_flags());
+    format!("{kind}({count} x {key}+{value} bytes, flags {flags:#x})")
+}
+
+/// The maps that are shared between programs and daemon; the constants of the programs, whose names begin
+/// with a dot, are each version's own.
+fn shared(object: &Ebpf) -> impl Iterator<Item = (&str, &Map)> {
+    object.maps().filter(|(name, _)| !name.starts_with('.'))
+}
+
+fn data(map: &Map) -> &MapData {
+    match map {
+        Map::Array(data)
+        | Map::ArrayOfMaps(data)
+        | Map::BloomFilter(data)
+        | Map::CgroupArray(data)
+        | Map::CgroupStorage(data)
+        | Map::CgrpStorage(data)
+        | Map::CpuMap(data)
+        | Map::DevMap(data)
+        | Map::DevMapHash(data)
+        | Map::HashMap(data)
+        | Map::HashOfMaps(data)
+        | Map::InodeStorage(data)
+        | Map::LpmTrie(data)
+        | Map::LruHashMap(data)
+        | Map::PerCpuArray(data)
+        | Map::PerCpuCgroupStorage(data)
+        | Map::PerCpuHashMap(data)
+        | Map::PerCpuLruHashMap(data)
+        | Map::PerfEventArray(data)
+        | Map::ProgramArray(data)
+        | Map::Queue(data)
+        | Map::ReusePortSockArray(data)
+        | Map::RingBuf(data)
+        | Map::SockHash(data)
+        | Map::SockMap(data)
+        | Map::SkStorage(data)
+        | Map::Stack(data)
+        | Map::StackTraceMap(data)
+        | Map::Unsupported(data)
+        | Map::XskMap(data) => data,
+    }
+}
+
+/// Loads and attaches everything anew, and pins it if there is a place for it.
+fn fresh(source: &Source, pins: Option<&PinDirectory>) -> Result<Side, LoadError> {
+    let mut object = source.load(&[])?;
+    let mut hooks = Vec::with_capacity(HOOKS.len());
+    let mut links = Vec::new();
+    for spec in HOOKS {
+        let attached = load_program(&mut object, spec)
+            .and_then(|()| attach(&mut object, spec, &source.cgroup, pins.is_some()));
+        match attached {
+            Ok(link) => links.extend(link.map(|link| (spec, link))),
+            Err(refused) if spec.need == Need::Required => return Err(source.refused(spec, refused)),
+            Err(refused) => {
+                hooks.push(HookState { spec, missing: Some(refused.0) });
+                continue;
+            }
+        }
+        hooks.push(HookState { spec, missing: None });
+    }
+    let pinned_hooks = links.len();
+    if let Some(pins) = pins {
+        pin_all(pins, &object, links)?;
+    }
+    Ok(Side { object, hooks, pinned_hooks, previous: None })
+}
+
+fn pin_all(pins: &PinDirectory, object: &Ebpf, links: Vec<(&HookSpec, FdLink)>) -> Result<(), LoadError> {
+    pins.prepare()?;
+    for (name, map) in shared(object) {
+        let path = pins.map(name);
+        map.pin(&path).map_err(|error| not_pinned(path, &error))?;
+    }
+    for (spec, link) in links {
+        pin(pins, spec, link)?;
+    }
+    Ok(())
+}
+
+fn pin(pins: &PinDirectory, spec: &HookSpec, link: FdLink) -> Result<(), LoadError> {
+    let path = pins.link(spec.program);
+    link.pin(&path).map(|_| ()).map_err(|error| not_pinned(path, &error))
+}
+
+fn not_pinned(path: PathBuf, error: &dyn std::error::Error) -> LoadError {
+    let source = std::io::Error::other(chain(error));
+    PinError::Io { doing: "pin", path, source }.into()
+}
+
+/// Takes everything over; also names the hooks that were away.
+fn adopt(source: &Source, pins: &PinDirectory) -> Result<(Side, Vec<&'static str>), LoadError> {
+    let maps: Vec<(String, PathBuf)> =
+        pins.maps()?.into_iter().map(|name| (name.clone(), pins.map(&name))).collect();
+    let mut object = source.load(&maps)?;
+    let pinned: Vec<String> = pins.links()?;
+    for unknown in pinned.iter().filter(|name| HOOKS.iter().all(|spec| spec.program != **name)) {
+        pins.unlink(unknown)?;
+    }
+    let intact = |spec: &HookSpec| pinned.iter().any(|name| name == spec.program) && is_link(pins, spec);
+    let tracks_tasks = |spec: &&HookSpec| matches!(spec.attach, Attach::Tracepoint("sched" | "task", _));
+    if HOOKS.iter().filter(tracks_tasks).any(|spec| !intact(spec)) {
+        // Whoever ended in between is still in there, and its number may be another process's by now.
+        forget_tasks(&mut object)?;
+    }
+    let (mut hooks, mut away, mut pinned_hooks) = (Vec::with_capacity(HOOKS.len()), Vec::new(), 0);
+    for spec in HOOKS {
+        let was_pinned = intact(spec);
+        match take_over(source, pins, &mut object, spec, was_pinned) {
+            Ok(Takeover { pinned, was_away }) => {
+                pinned_hooks += usize::from(pinned);
+                if was_away {
+                    away.push(spec.name);
+                }
+                hooks.push(HookState { spec, missing: None });
+            }
+            Err(Refused::Program(refused)) if spec.need == Need::Required => {
+                return Err(source.refused(spec, refused));
+            }
+            Err(Refused::Program(refused)) => {
+                // The old program would go on unknown to the hooks that are named.
+                pins.unlink(spec.program)?;
+                hooks.push(HookState { spec, missing: Some(refused.0) });
+            }
+            Err(Refused::Pin(error)) => return Err(error),
+        }
+    }
+    Ok((Side { object, hooks, pinned_hooks, previous: None }, away))
+}
+
+struct Takeover {
+    pinned: bool,
+    was_away: bool,
+}
+
+enum Refused {
+    Program(load::Refused),
+    Pin(LoadError),
+}
+
+impl<E: Into<LoadError>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self::Pin(error.into())
+    }
+}
+
+fn take_over(
+    source: &Source,
+    pins: &PinDirectory,
+    object: &mut Ebpf,
+    spec: &HookSpec,
+    was_pinned: bool,
+) -> Result<Takeover, Refused> {
+    load_program(object, spec).map_err(Refused::Program)?;
+    // The kernel can put another program into a link at a cgroup, and into no other.
+    let replaceable = !matches!(spec.attach, Attach::Tracepoint(..) | Attach::Return(..));
+    if was_pinned && replaceable {
+        let program = object.program(spec.program).and_then(|program| program.fd().ok());
+        let replaced = program.map(|program| {
+            sys::open_pinned(&pins.link(spec.program)).and_then(|link| sys::replace_program(link, program))
+        });
+        match replaced {
+            Some(Ok(())) => return Ok(Takeover { pinned: true, was_away: false }),
+            Some(Err(error)) => tracing::warn!(hook = spec.name, %error, "a pinned hook is attached anew"),
+            None => {}
+        }
+        pins.unlink(spec.program)?;
+    }
+    let link = attach(object, spec, &source.cgroup, true).map_err(Refused::Program)?;
+    pins.unlink(spec.program)?;
+    let pinned = link.is_some();
+    if let Some(link) = link {
+        pin(pins, spec, link)?;
+    }
+    Ok(Takeover { pinned, was_away: !was_pinned || replaceable })
+}
+
+/// Whether a link of the hook's kind is pinned under its name.
+fn is_link(pins: &PinDirectory, spec: &HookSpec) -> bool {
+    let kind = PinnedLink::from_pin(pins.link(spec.program))
+        .and_then(|link| FdLink::from(link).info())
+        .and_then(|info| info.link_type());
+    let wanted = match spec.attach {
+        Attach::Tracepoint(..) => LinkType::PerfEvent,
+        Attach::Return(..) => LinkType::Tracing,
+        Attach::SockAddr | Attach::Sock | Attach::SockOps | Attach::Skb(_) => LinkType::Cgroup,
+    };
+    kind.is_ok_and(|kind| kind == wanted)
+}
+
+fn forget_tasks(object: &mut Ebpf) -> Result<(), LoadError> {
+    let error = |error: &dyn std::error::Error| LoadError::Map { map: "TASKS", reason: chain(error) };
+    let map = object.map_mut("TASKS").ok_or_else(|| error(&std::fmt::Error))?;
+    let mut tasks = HashMap::<_, u32, TaskIdentity>::try_from(map).map_err(|e| error(&e))?;
+    let known: Vec<u32> = tasks.keys().filter_map(Result::ok).collect();
+    for tgid in known {
+        // One that ends at this moment is gone by itself.
+        let _ = tasks.remove(&tgid);
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! Loading the object and attaching one hook. What is pinned and what is taken over is `inherit`'s.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use aya::programs::links::FdLink;
+use aya::programs::{
+    CgroupAttachMode, CgroupSkb, CgroupSock, CgroupSockAddr, FExit, ProgramError, SockOps, TracePoint,
+};
+use aya::{Ebpf, EbpfLoader};
+
+use super::btf::{self, Types};
+use super::catalog::{Attach, HookSpec};
+use super::requirements::LoadError;
+use super::{Sizes, log, tracefs};
+
+/// Longest part of the verifier's words that is worth showing to a person.
+const REASON_CAP: usize = 300;
+
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/gdprport"));
+
+/// Everything that the kernel programs are loaded from and attached to.
+pub struct Source {
+    sizes: Sizes,
+    pub release: String,
+    tracefs: Option<PathBuf>,
+    pub cgroup: File,
+}
+
+impl Source {
+    /// Opens the cgroup2 root and looks for tracefs.
+    ///
+    /// # Errors
+    /// If the root cannot be opened.
+    pub fn new(sizes: Sizes, release: &str, cgroup_root: &Path) -> Result<Self, LoadError> {
+        let cgroup = File::open(cgroup_root)
+            .map_err(|source| LoadError::Cgroup2 { path: cgroup_root.to_owned(), source })?;
+        Ok(Self { sizes, release: release.to_owned(), tracefs: tracefs::find_or_mount(), cgroup })
+    }
+
+    /// Loads the object: its maps are made, except those of `pinned` (name and path), which are taken over as
+    /// they are. No program is in the kernel yet.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn load(&self, pinned: &[(String, PathBuf)]) -> Result<Ebpf, LoadError> {
+        // Until 5.11 maps are charged against this limit, whose default of 64 KiB holds none of ours.
+        let unlimited = rustix::process::Rlimit { current: None, maximum: None };
+        if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Memlock, unlimited) {
+            tracing::debug!(%error, "cannot raise the limit of locked memory");
+        }
+        let fields = [
+            ("EXEC_FILENAME_OFFSET", "sched", "sched_process_exec", "filename"),
+            ("NEWTASK_PID_OFFSET", "task", "task_newtask", "pid"),
+            ("NEWTASK_FLAGS_OFFSET", "task", "task_newtask", "clone_flags"),
+            ("CGROUP_ROOT_OFFSET", "cgroup", "cgroup_mkdir", "root"),
+            ("CGROUP_ID_OFFSET", "cgroup", "cgroup_mkdir", "id"),
+            ("CGROUP_PATH_OFFSET", "cgroup", "cgroup_mkdir", "path"),
+        ];
+        let offsets: Vec<(&str, u32)> = fields
+            .iter()
+            .filter_map(|(global, category, name, field)| {
+                Some((*global, tracefs::offset(self.tracefs.as_deref()?, category, name, field)?))
+            })
+            .collect();
+        let user_ns = btf::user_ns_offsets();
+        let mut loader = EbpfLoader::new();
+        // No program reads a struct of the kernel, so the kernel's own types are not needed for relocation;
+        // parsing them would cost 12 MB that the heap does not give back.
+        loader
+            .btf(None)
+            .map_max_entries("AYA_LOGS", log::RING_BYTES)
+            .map_max_entries("EVENTS", self.sizes.ring_bytes)
+            .map_max_entries("TASKS", self.sizes.tasks)
+            .map_max_entries("EXECS", self.sizes.execs);
+        for (global, offset) in offsets.iter().chain(user_ns.iter().flatten()) {
+            loader.override_global(global, offset, true);
+        }
+        for (name, path) in pinned {
+            loader.map_pin_path(name, path);
+        }
+        loader
+            .load(OBJECT)
+            .map_err(|error| LoadError::Object { release: self.release.clone(), reason: chain(&error) })
+    }
+
+    /// Why the daemon cannot do without a hook that the kernel refused.
+    pub fn refused(&self, spec: &HookSpec, refused: Refused) -> LoadError {
+        LoadError::Refused { hook: spec.name, release: self.release.clone(), reason: refused.0 }
+    }
+}
+
+/// Why a hook is missing, in one line.
+pub struct Refused(pub String);
+
+impl From<ProgramError> for Refused {
+    fn from(error: ProgramError) -> Self {
+        Self(reason(&error))
+    }
+}
+
+/// Hands a hook's program to the kernel's verifier. Which program fits the return of a function shows only when
+/// it is attached.
+pub fn load_program(object: &mut Ebpf, spec: &HookSpec) -> Result<(), Refused> {
+    let program = object.program_mut(spec.program).expect("the catalog names the object's programs");
+    match spec.attach {
+        Attach::SockAddr => TryInto::<&mut CgroupSockAddr>::try_into(program)?.load(),
+        Attach::Sock => TryInto::<&mut CgroupSock>::try_into(program)?.load(),
+        Attach::SockOps => TryInto::<&mut SockOps>::try_into(program)?.load(),
+        Attach::Skb(_) => TryInto::<&mut CgroupSkb>::try_into(program)?.load(),
+        Attach::Tracepoint(..) => TryInto::<&mut TracePoint>::try_into(program)?.load(),
+        Attach::Return(..) => Ok(()),
+    }
+    .map_err(Refused::from)
+}
+
+/// Attaches the first of `programs` that fits the function as this kernel has it.
+fn attach_to_return(
+    object: &mut Ebpf,
+    function: &str,
+    programs: &[&str],
+    wanted: bool,
+) -> Result<Option<FdLink>, Refused> {
+    let types = Types::of_kernel().and_then(|types| types.function(function)).map_err(Refused)?;
+    let mut refused = Refused(format!("no program for {function}"));
+    for name in programs {
+        let program = object.program_mut(name).expect("the catalog names the object's programs");
+        let program: &mut FExit = program.try_into()?;
+        match program.load(function, &types).and_then(|()| program.attach()) {
+            Ok(link) if wanted => return Ok(Some(program.take_link(link)?.into())),
+            Ok(_) => return Ok(None),
+            Err(error) => refused = error.into(),
+        }
+    }
+    Err(refused)
+}
+
+/// Attaches a program that was loaded. The link is handed out if it is wanted and the kernel has one that can
+/// be pinned (tracepoints: since 5.15); else it stays with the object and ends with it.
+pub fn attach(
+    object: &mut Ebpf,
+    spec: &HookSpec,
+    cgroup: &File,
+    wanted: bool,
+) -> Result<Option<FdLink>, Refused> {
+    macro_rules! attach {
+        ($program:ident: $kind:ty, $($argument:expr),+) => {{
+            let program: &mut $kind = $program.try_into()?;
+            let link = program.attach($($argument),+)?;
+            if !wanted {
+                return Ok(None);
+            }
+            if let Ok(link) = FdLink::try_from(program.take_link(link)?) {
+                return Ok(Some(link));
+            }
+            // Asking has detached it.
+            program.attach($($argument),+)?;
+            Ok(None)
+        }};
+    }
+    let program = object.program_mut(spec.program).expect("the catalog names the object's programs");
+    // Links are always multi; asking for it by name is refused (EINVAL).
+    let mode = CgroupAttachMode::Single;
+    match spec.attach {
+        Attach::SockAddr => attach!(program: CgroupSockAddr, cgroup, mode),
+        Attach::Sock => attach!(program: CgroupSock, cgroup, mode),
+        Attach::SockOps => attach!(program: SockOps, cgroup, mode),
+        Attach::Skb(direction) => attach!(program: CgroupSkb, cgroup, direction, mode),
+        Attach::Tracepoint(category, name) => attach!(program: TracePoint, category, name),
+        Attach::Return(function, programs) => attach_to_return(object, function, programs, wanted),
+    }
+}
+
+/// An error with its causes in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// What the kernel said, without pages of verifier log: its last lines hold the cause.
+fn reason(error: &ProgramError) -> String {
+    tracing::debug!(error = %chain(error), "the kernel refused a hook");
+    let text = match error {
+        ProgramError::LoadError { io_error, verifier_log } => {
+            let log = verifier_log.to_string();
+            let cause = log.lines().rev().find(|line| {
+                !line.trim().is_empty()
+                    && !line.starts_with("processed")
+                    && !line.starts_with("stack depth")
+                    && !line.contains("verification time")
+            });
+            format!("{io_error}: {}", cause.unwrap_or("the verifier said nothing"))
+        }
+        other => chain(other),
+    };
+    text.chars().take(REASON_CAP).collect()
+}

@@ -1,0 +1,301 @@
+//! The directory on a bpffs in which maps and links outlive the daemon: whose it is, and emptying it.
+//!
+//! ```text
+//! DIR/maps/EVENTS …         every map of the kernel programs, by name
+//! DIR/links/gp_connect4 …   every hook that the kernel can pin, by the name of its program
+//! ```
+//!
+//! Does not belong here: what the pinned things mean (`inherit`).
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstatfs, open, statfs};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+/// What `statfs` says of a bpffs (`BPF_FS_MAGIC`, include/uapi/linux/magic.h).
+const BPF_FS: u32 = 0xcafe_4a11;
+
+/// Tries at the lock, for the case that the directory is replaced between opening and locking it.
+const TRIES: u32 = 8;
+
+const MAPS: &str = "maps";
+const LINKS: &str = "links";
+
+/// Why nothing can be pinned at a place.
+#[derive(Debug, thiserror::Error)]
+pub enum PinError {
+    /// The place is on another kind of file system.
+    #[error(
+        "{} is not on a bpffs, the only file system that keeps kernel programs: mount one \
+         (`mount -t bpf bpf /sys/fs/bpf`) and choose a directory below it, or leave --pin out",
+        .0.display()
+    )]
+    NotBpffs(PathBuf),
+    /// Somebody else could have put something there.
+    #[error(
+        "{} belongs to user {owner} with mode {mode:04o}, so what is pinned there cannot be trusted: remove it, or choose \
+         another directory with --pin",
+        path.display()
+    )]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// Its owner's user id.
+        owner: u32,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A daemon that lives uses it.
+    #[error(
+        "another gdprport daemon uses the pins in {}: stop it, or choose another directory with --pin",
+        .0.display()
+    )]
+    InUse(PathBuf),
+    /// The system refused.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+/// Turns an I/O error into one that says what was tried.
+fn failed<E: Into<io::Error>>(doing: &'static str, path: &Path) -> impl FnOnce(E) -> PinError {
+    move |source| PinError::Io { doing, path: path.to_owned(), source: source.into() }
+}
+
+/// The directory, locked: while this value lives, no other daemon takes it.
+#[derive(Debug)]
+pub struct PinDirectory {
+    path: PathBuf,
+    _lock: File,
+    /// Whether it stays as it is when this value is dropped.
+    left: bool,
+}
+
+impl Drop for PinDirectory {
+    fn drop(&mut self) {
+        if !self.left
+            && let Err(error) = self.empty().and_then(|()| remove_dir(&self.path))
+        {
+            tracing::error!(%error, "something of the kernel side stays behind");
+        }
+    }
+}
+
+impl PinDirectory {
+    /// Takes the directory, made with mode 0700 where it is missing. When the value is dropped, the directory
+    /// stays if something was in it; [`Self::leave`] changes that.
+    ///
+    /// # Errors
+    /// If it is not on a bpffs, another user's, open to others, or in use.
+    pub fn take(path: &Path) -> Result<Self, PinError> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        statfs(parent).map_err(failed("look at", parent))?;
+        if !is_bpffs(parent) {
+            return Err(PinError::NotBpffs(path.to_owned()));
+        }
+        for _ in 0..TRIES {
+            make(path)?;
+            if let Some(mut taken) = Self::lock(path)? {
+                taken.left = taken.holds_something()?;
+                return Ok(taken);
+            }
+        }
+        Err(PinError::InUse(path.to_owned()))
+    }
+
+    /// Takes the directory if it is there. It stays when the value is dropped.
+    ///
+    /// # Errors
+    /// As for [`Self::take`].
+    pub fn take_existing(path: &Path) -> Result<Option<Self>, PinError> {
+        match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(failed("look at", path)(source)),
+            Ok(_) => Self::lock(path),
+        }
+    }
+
+    /// Opens and locks what is at `path` now; `None` if it was replaced or removed meanwhile.
+    fn lock(path: &Path) -> Result<Option<Self>, PinError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let dir = match open(path, flags, Mode::empty()) {
+            Ok(dir) => File::from(dir),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(failed("open", path)(error)),
+        };
+        if fstatfs(&dir).map_err(failed("look at", path))?.f_type as u32 != BPF_FS {
+            return Err(PinError::NotBpffs(path.to_owned()));
+        }
+        let found = dir.metadata().map_err(failed("look at", path))?;
+        let (owner, mode) = (found.uid(), found.mode() & 0o7777);
+        if owner != geteuid().as_raw() || mode & 0o077 != 0 {
+            return Err(PinError::Foreign { path: path.to_owned(), owner, mode });
+        }
+        match flock(&dir, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(PinError::InUse(path.to_owned())),
+            Err(error) => return Err(failed("lock", path)(error)),
+        }
+        let same = |now: fs::Metadata| (now.dev(), now.ino()) == (found.dev(), found.ino());
+        let still_there = fs::symlink_metadata(path).is_ok_and(same);
+        Ok(still_there.then(|| Self { path: path.to_owned(), _lock: dir, left: true }))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the map `name` is pinned.
+    #[must_use]
+    pub fn map(&self, name: &str) -> PathBuf {
+        self.path.join(MAPS).join(name)
+    }
+
+    /// Where the link of `program` is pinned.
+    #[must_use]
+    pub fn link(&self, program: &str) -> PathBuf {
+        self.path.join(LINKS).join(program)
+    }
+
+    /// Names of the pinned maps; none where nothing was pinned.
+    ///
+    /// # Errors
+    /// If the directory cannot be listed.
+    pub fn maps(&self) -> Result<Vec<String>, PinError> {
+        list(&self.path.join(MAPS))
+    }
+
+    /// Names of the programs whose links are pinned.
+    ///
+    /// # Errors
+    /// If the directory cannot be listed.
+    pub fn links(&self) -> Result<Vec<String>, PinError> {
+        list(&self.path.join(LINKS))
+    }
+
+    /// True if something was left here, whole or not.
+    ///
+    /// # Errors
+    /// If the directory cannot be listed.
+    pub fn holds_something(&self) -> Result<bool, PinError> {
+        Ok(!list(&self.path)?.is_empty())
+    }
+
+    /// Makes the two directories that pins are put in.
+    ///
+    /// # Errors
+    /// If they cannot be made.
+    pub fn prepare(&self) -> Result<(), PinError> {
+        make(&self.path.join(MAPS))?;
+        make(&self.path.join(LINKS))
+    }
+
+    /// Unpins one link, which detaches its hook unless somebody holds it otherwise; no error if it is not there.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub fn unlink(&self, program: &str) -> Result<(), PinError> {
+        remove_file(&self.link(program))
+    }
+
+    /// Whether everything stays when this value is dropped; else it is unpinned and the directory removed.
+    pub const fn leave(&mut self, everything: bool) {
+        self.left = everything;
+    }
+
+    /// Unpins everything, and leaves nothing that is pinned from now on unless [`Self::leave`] says so.
+    ///
+    /// # Errors
+    /// If something cannot be removed.
+    pub fn clear(&mut self) -> Result<(), PinError> {
+        self.empty()?;
+        self.left = false;
+        Ok(())
+    }
+
+    /// First the links, so that no program runs without whoever reads its maps.
+    fn empty(&self) -> Result<(), PinError> {
+        for part in [LINKS, MAPS] {
+            let part = self.path.join(part);
+            for name in list(&part)? {
+                remove_file(&part.join(name))?;
+            }
+        }
+        for name in list(&self.path)? {
+            let path = self.path.join(name);
+            if path.is_dir() { remove_dir(&path) } else { remove_file(&path) }?;
+        }
+        Ok(())
+    }
+
+    /// Unpins everything and removes the directory.
+    ///
+    /// # Errors
+    /// If something cannot be removed.
+    pub fn remove(self) -> Result<(), PinError> {
+        self.empty()?;
+        remove_dir(&self.path)
+    }
+}
+
+/// Whether a path is on a bpffs.
+#[must_use]
+pub fn is_bpffs(path: &Path) -> bool {
+    statfs(path).is_ok_and(|kind| kind.f_type as u32 == BPF_FS)
+}
+
+fn make(path: &Path) -> Result<(), PinError> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map_err(failed("create the directory", path)),
+    }
+}
+
+fn remove_dir(path: &Path) -> Result<(), PinError> {
+    fs::remove_dir(path).map_err(failed("remove", path))
+}
+
+fn remove_file(path: &Path) -> Result<(), PinError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(failed("unpin", path)),
+    }
+}
+
+/// Names in a directory; none if it is not there. Names that are not UTF-8 are nobody's pins and are shown
+/// with their replacement characters, so that removing them fails by name.
+fn list(path: &Path) -> Result<Vec<String>, PinError> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(failed("list", path)(source)),
+    };
+    let name = |entry: io::Result<fs::DirEntry>| entry.map(|e| e.file_name().to_string_lossy().into_owned());
+    entries.map(name).collect::<io::Result<_>>().map_err(failed("list", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_on_another_file_system_is_refused_with_its_remedy() {
+        let dir = tempfile::tempdir().expect("directory");
+        let error = PinDirectory::take(&dir.path().join("pins")).expect_err("no bpffs").to_string();
+        assert!(error.contains("is not on a bpffs") && error.contains("mount -t bpf"), "{error}");
+        assert!(!dir.path().join("pins").exists(), "nothing is left behind");
+        assert!(PinDirectory::take_existing(&dir.path().join("pins")).expect("not there").is_none());
+    }
+}

@@ -1,0 +1,20 @@
+//! `daemon unpin`: what a daemon left attached is removed, unless its service is about to start again.
+
+use super::super::cli::UnpinArgs;
+use super::super::{Exit, Out};
+use crate::app::{Ending, Unpinned, unpin};
+
+pub(super) fn run(args: &UnpinArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    if let Some(unit) = &args.unless_restarting
+        && Ending::of(unit).starts_again()
+    {
+        out.text(&format!("{unit} starts again: what is pinned in {} stays\n", args.pin.display()))?;
+        return Ok(Exit::Fine);
+    }
+    let text = match unpin(&args.pin)? {
+        Unpinned::Removed => format!("removed what was pinned in {}\n", args.pin.display()),
+        Unpinned::NothingThere => format!("nothing is pinned in {}\n", args.pin.display()),
+    };
+    out.text(&text)?;
+    Ok(Exit::Fine)
+}

@@ -1,0 +1,160 @@
+//! What a daemon with pins leaves is removed when it should be, and used by nobody who should not.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use gdprport_tests::bpf::Held;
+use gdprport_tests::child::User;
+use gdprport_tests::daemon::{Daemon, Start, program};
+use gdprport_tests::pins::BpfFs;
+use gdprport_tests::temp::{TempDir, set_mode};
+use gdprport_tests::wait;
+
+#[track_caller]
+fn pinning(fs: &BpfFs) -> Daemon {
+    Start::without_policy().pins(&fs.pins()).go()
+}
+
+/// Runs `gdprport daemon WORDS --pin DIRECTORY`, with a service manager that answers `jobs` and what it tells of
+/// how the service ended.
+fn unpin(words: &[&str], pins: &Path, jobs: &str, result: &str, status: &str) -> Output {
+    let dir = TempDir::new();
+    let systemctl = dir.write("systemctl", &format!("#!/bin/sh\necho '{jobs}'\n"));
+    set_mode(&systemctl, 0o755);
+    let mut command = Command::new(program());
+    command.arg("daemon").args(words).arg("--pin").arg(pins);
+    command.env("PATH", format!("{}:/usr/bin:/bin", dir.path().display()));
+    command.env("SERVICE_RESULT", result).env("EXIT_STATUS", status);
+    command.output().expect("the program can be run")
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn unpin_leaves_nothing() {
+    for words in [&["unpin"][..], &["--unpin"]] {
+        let fs = BpfFs::new();
+        let mut daemon = pinning(&fs);
+        let held = Held::by(daemon.pid());
+        assert!(!held.programs.is_empty());
+        daemon.kill();
+        assert!(!held.is_gone(), "a killed daemon with pins leaves its hooks");
+        let output = unpin(words, &fs.pins(), "", "", "");
+        assert!(
+            output.status.success() && text(&output).contains("removed what was pinned"),
+            "{}",
+            text(&output)
+        );
+        assert!(!fs.pins().exists());
+        wait::until("nothing of the daemon stays in the kernel", || held.is_gone());
+        let output = unpin(words, &fs.pins(), "", "", "");
+        assert!(output.status.success() && text(&output).contains("nothing is pinned"), "{}", text(&output));
+    }
+}
+
+#[test]
+fn a_daemon_that_a_person_interrupts_leaves_nothing() {
+    let fs = BpfFs::new();
+    let log = pinning(&fs).interrupt();
+    assert!(log.seen().last().expect("the last event").at("daemon.kept").is_null());
+    assert!(!fs.pins().exists());
+    let next = pinning(&fs);
+    assert!(next.log.seen().first().expect("its start").at("daemon.previous").is_null());
+    next.interrupt();
+}
+
+#[test]
+fn after_a_stop_nothing_is_left_and_in_a_restart_everything() {
+    let fs = BpfFs::new();
+    let mut daemon = pinning(&fs);
+    let held = Held::by(daemon.pid());
+    daemon.terminate();
+    let words = ["unpin", "--unless-restarting", "gdprport.service"];
+    for (jobs, result, status) in [
+        ("7 gdprport.service restart running", "success", "0"),
+        ("7 other.service stop running", "signal", "KILL"),
+        ("", "watchdog", "ABRT"),
+    ] {
+        let output = unpin(&words, &fs.pins(), jobs, result, status);
+        assert!(output.status.success() && text(&output).contains("stays"), "{jobs}: {}", text(&output));
+        assert!(fs.pins().exists() && !held.is_gone(), "{jobs}");
+    }
+    let output = unpin(&words, &fs.pins(), "7 gdprport.service stop running", "success", "0");
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(!fs.pins().exists());
+    wait::until("nothing of the daemon stays in the kernel", || held.is_gone());
+}
+
+/// What a daemon says that cannot pin in `pins`.
+#[track_caller]
+fn refused(pins: &Path) -> String {
+    let dir = TempDir::new();
+    let mut command = Command::new(program());
+    command.args(["daemon", "run", "--no-policy", "--events"]).arg(dir.join("events"));
+    command.arg("--config").arg(dir.write("gdprport.toml", ""));
+    command.arg("--socket").arg(dir.join("socket")).arg("--pin").arg(pins);
+    let output = command.output().expect("the program can be run");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    text(&output)
+}
+
+#[test]
+fn pins_are_used_by_one_daemon_at_a_time() {
+    let fs = BpfFs::new();
+    let mut first = pinning(&fs);
+    let said = refused(&fs.pins());
+    assert!(said.contains("another gdprport daemon uses the pins in"), "{said}");
+    let output = unpin(&["unpin"], &fs.pins(), "", "", "");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("another gdprport daemon uses the pins in"), "{}", text(&output));
+    assert!(first.lives() && fs.pins().exists());
+    first.interrupt();
+}
+
+#[test]
+fn a_start_that_fails_leaves_nothing_of_its_own_and_everything_of_the_daemon_before() {
+    let fs = BpfFs::new();
+    let fails = || {
+        let dir = TempDir::new();
+        let mut command = Command::new(program());
+        command.args(["daemon", "run", "--no-policy", "--events", "/nonexistent/events"]);
+        command.arg("--config").arg(dir.write("gdprport.toml", ""));
+        command.arg("--socket").arg(dir.join("socket")).arg("--pin").arg(fs.pins());
+        let output = command.output().expect("the program can be run");
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    };
+    fails();
+    assert!(!fs.pins().exists());
+    let mut first = pinning(&fs);
+    first.kill();
+    fails();
+    let second = pinning(&fs);
+    let start = second.log.seen().first().expect("its start");
+    assert_eq!(start.at("daemon.previous.adopted"), true, "{}", start.line());
+    second.interrupt();
+}
+
+#[test]
+fn a_directory_that_others_could_have_filled_is_not_trusted() {
+    let fs = BpfFs::new();
+    std::fs::create_dir(fs.pins()).expect("a directory");
+    set_mode(&fs.pins(), 0o755);
+    let said = refused(&fs.pins());
+    assert!(said.contains("mode 0755") && said.contains("cannot be trusted"), "{said}");
+    set_mode(&fs.pins(), 0o700);
+    let games = User::games();
+    std::os::unix::fs::chown(fs.pins(), Some(games.uid), Some(games.gid)).expect("root may");
+    let said = refused(&fs.pins());
+    assert!(said.contains(&format!("belongs to user {}", games.uid)), "{said}");
+    assert!(fs.pins().exists(), "it was left alone");
+}
+
+#[test]
+fn a_place_that_cannot_hold_pins_is_refused_with_its_remedy() {
+    let dir = TempDir::new();
+    let said = refused(&dir.join("pins"));
+    assert!(said.contains("is not on a bpffs") && said.contains("mount -t bpf"), "{said}");
+    assert!(!dir.join("pins").exists());
+}
