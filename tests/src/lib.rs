@@ -24,6 +24,7 @@ pub mod puppet;
 pub mod schema;
 pub mod servers;
 pub mod skip;
+pub mod succession;
 pub mod temp;
 pub mod tls;
 pub mod truth;

@@ -1,131 +1,19 @@
 //! A daemon with pins and the one after it: nothing is missed in between, or it is told what and when.
 //!
-//! What there is to remove, and who may not take it over, is promised in `unpin.rs`.
+//! What cannot be taken over is promised in `begun_anew.rs`; what there is to remove, and who may not take it over,
+//! in `unpin.rs`.
 
 use gdprport_tests::child::Place;
-use gdprport_tests::daemon::{Daemon, Start};
+use gdprport_tests::daemon::Start;
 use gdprport_tests::event::{Event, at};
 use gdprport_tests::log::EventLog;
-use gdprport_tests::pins::BpfFs;
-use gdprport_tests::policy::open;
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::{Copy, Puppet};
+use gdprport_tests::succession::{
+    World, gapless, gaps, named, only_tracepoints_were_away, reasons, start, times, told_whole,
+};
 use gdprport_tests::truth::End;
 use gdprport_tests::wait;
-
-/// A port, a bpffs and a daemon that pins there.
-struct World {
-    fs: BpfFs,
-    port: Port,
-    config: String,
-    server: Puppet,
-    /// What short-lived clients run; it outlives them, or the name of one that is gone would prove nothing.
-    program: Copy,
-}
-
-impl World {
-    /// The first daemon watches before the server listens.
-    #[track_caller]
-    fn new(config: &str) -> (Self, Daemon) {
-        let mut world = Self {
-            fs: BpfFs::new(),
-            port: Port::free(),
-            config: config.to_owned(),
-            server: Puppet::new(),
-            program: Copy::new("puppet", "short-lived"),
-        };
-        let daemon = world.daemon();
-        world.server.listen(format!("127.0.0.1:{}", world.port));
-        (world, daemon)
-    }
-
-    /// Starts a daemon on the same pins.
-    #[track_caller]
-    fn daemon(&self) -> Daemon {
-        let policy = open(self.port.number()).alone();
-        Start::with(policy).config(&self.config).pins(&self.fs.pins()).go()
-    }
-
-    /// Makes a connection, opens and closes it with a client of its own, which is gone after that.
-    #[track_caller]
-    fn short_connection(&mut self) -> [End; 2] {
-        let mut client = Puppet::run(&self.program.path(), Place::default());
-        let there = client.connect(format!("127.0.0.1:{}", self.port));
-        let here = self.server.accept();
-        let ends = self.ends(&client, there.address.port());
-        client.ask(&format!("send {} 300", there.id));
-        self.server.ask(&format!("recv {} 300", here.id));
-        client.close(there);
-        self.server.close(here);
-        client.kill();
-        ends
-    }
-
-    fn ends(&self, client: &Puppet, local: u16) -> [End; 2] {
-        let port = self.port.number();
-        [End::of_client(client, local, port), End::of_server(&self.server, port, local)]
-    }
-}
-
-/// All periods in which something may have been lost, as `coverage` events tell them.
-fn gaps(log: &EventLog) -> Vec<serde_json::Value> {
-    let coverage = log.seen().iter().filter(|event| event.kind() == "coverage");
-    coverage.flat_map(|event| event.at("coverage.gaps").as_array().cloned().unwrap_or_default()).collect()
-}
-
-/// The reasons of the gaps that were told.
-fn reasons(log: &EventLog) -> Vec<String> {
-    gaps(log).iter().map(|gap| at(gap, "reason").as_str().unwrap_or_default().to_owned()).collect()
-}
-
-/// The first event of a log: who watches.
-#[track_caller]
-fn start(log: &EventLog) -> &Event {
-    let first = log.seen().first().expect("a daemon that is ready has told its start");
-    assert_eq!(first.kind(), "daemon.start");
-    first
-}
-
-/// How often an event of this kind about this end was told.
-fn times(log: &EventLog, kind: &str, end: &End) -> usize {
-    log.count(|event| event.kind() == kind && event.ends(end.direction) == Some((end.local, end.peer)))
-}
-
-/// Checks that an event names its process rightly. On a kernel that cannot pin the hooks that see a process begin,
-/// one that came and went meanwhile has no executable; that is a gap, and told.
-#[track_caller]
-fn named(log: &EventLog, end: &End, event: &Event) {
-    let tracepoints_were_away = reasons(log).iter().any(|reason| reason.starts_with("hook-away:tracepoint/"));
-    if tracepoints_were_away && event.at("process.exe").is_null() {
-        assert_eq!(event.number("process.pid"), Some(u64::from(end.pid)), "{}", event.line());
-        assert_eq!(event.text("process.user"), end.user, "{}", event.line());
-    } else {
-        end.check_owner(event);
-    }
-}
-
-/// Checks that each of these connections was told from its begin to its end, once, by its own process.
-#[track_caller]
-fn told_whole(log: &mut EventLog, ends: &[[End; 2]]) {
-    for end in ends.iter().flatten() {
-        // On a busy host an opening may be told before its acceptor is known.
-        let open = end.event(log, "flow.open");
-        named(log, end, &open);
-        let close = end.event(log, "flow.close");
-        named(log, end, &close);
-        assert_eq!(close.text("process.attribution"), "exact", "{}", close.line());
-        assert_eq!((times(log, "flow.open", end), times(log, "flow.close", end)), (1, 1), "{end:?}");
-        let bytes = if end.direction == "out" { "flow.bytes_sent" } else { "flow.bytes_received" };
-        assert_eq!(close.number(bytes), Some(300), "{}", close.line());
-        assert!(close.number("flow.duration_ms").is_some(), "{}", close.line());
-    }
-}
-
-/// What could not be pinned on this kernel: tracepoints have links since Linux 5.15.
-fn only_tracepoints_were_away(reasons: &[String]) -> bool {
-    let away = |reason: &String| reason.starts_with("hook-away:tracepoint/");
-    reasons.iter().all(|reason| away(reason) || reason == "unwritten")
-}
 
 #[test]
 fn a_killed_daemon_loses_no_connection_made_while_it_was_away() {
@@ -243,12 +131,6 @@ fn connections_made_while_one_daemon_takes_over_from_another_are_each_told_once(
     assert_eq!(ends.len(), 2 * made);
 }
 
-fn gapless(event: &Event) -> bool {
-    let gaps = event.at("coverage.gaps").as_array().map(Vec::as_slice).unwrap_or_default();
-    let told: Vec<String> = gaps.iter().filter_map(|gap| gap["reason"].as_str().map(str::to_owned)).collect();
-    only_tracepoints_were_away(&told)
-}
-
 #[test]
 fn processes_that_came_and_went_while_nobody_watched_are_named() {
     let (mut world, mut first) = World::new("");
@@ -316,69 +198,6 @@ fn what_did_not_fit_into_the_ring_while_nobody_read_is_counted_exactly() {
         .sum();
     assert_eq!(dropped, told, "{kernel}");
     second.interrupt();
-}
-
-/// Starts a second daemon that cannot use what the first one left; its gap is told with begin and end, and it
-/// watches alone.
-#[track_caller]
-fn begun_anew(world: &mut World, why: &str, words: &str) {
-    let mut second = world.daemon();
-    let first_event = start(&second.log).clone();
-    assert_eq!(first_event.at("daemon.previous.adopted"), false, "{}", first_event.line());
-    let refused = first_event.text("daemon.previous.refused");
-    assert!(refused.contains(words), "{refused}");
-    let reason = format!("not-adopted:{why}");
-    let gap = second.log.wait("the gap", |event| event.kind() == "coverage" && !gapless(event));
-    let gap = gap.at("coverage.gaps").as_array().and_then(|gaps| gaps.first()).cloned().expect("a gap");
-    assert_eq!((&gap["reason"], &gap["bound"]), (&reason.into(), &"at-least".into()), "{gap}");
-    assert_eq!(&gap["from"], first_event.at("daemon.previous.noted"), "{gap}");
-    assert!(at(&gap, "from").as_str() < at(&gap, "to").as_str(), "{gap}");
-    assert!(second.said().contains("begun anew"), "{}", second.said());
-    // Until the listener is found, nothing but accept tells who stands behind it.
-    let port = world.port.number();
-    second.log.wait("listener.open", |event| event.is("listener.open", port));
-    // Were hooks of the first daemon still attached, they would write into a ring that nobody reads.
-    let ends = world.short_connection();
-    told_whole(&mut second.log, &[ends]);
-    second.interrupt();
-    assert!(!world.fs.pins().exists());
-}
-
-#[test]
-fn another_abi_is_not_adopted_and_the_gap_is_told() {
-    let (mut world, mut first) = World::new("");
-    first.kill();
-    world.fs.change_note(4, 1);
-    begun_anew(&mut world, "abi", "its ABI is version 1");
-}
-
-#[test]
-fn maps_of_another_size_are_not_adopted_and_the_gap_is_told() {
-    let (mut world, mut first) = World::new("");
-    first.kill();
-    "[limits]\ntasks = 1000\n".clone_into(&mut world.config);
-    begun_anew(&mut world, "layout", "its map TASKS is");
-}
-
-#[test]
-fn damaged_pins_are_not_adopted_and_the_gap_is_told() {
-    for (damage, why, words) in [
-        ("maps/HANDOVER", "damaged", "what it noted about itself is missing"),
-        ("maps/OWNERS", "layout", "it had no map OWNERS"),
-    ] {
-        let (mut world, mut first) = World::new("");
-        first.kill();
-        std::fs::remove_file(world.fs.pins().join(damage)).expect("a pin is a file");
-        begun_anew(&mut world, why, words);
-    }
-    let (mut world, mut first) = World::new("");
-    first.kill();
-    world.fs.change_note(8, 0);
-    begun_anew(&mut world, "damaged", "stopped before everything was pinned");
-    std::fs::create_dir(world.fs.pins()).expect("a directory");
-    gdprport_tests::temp::set_mode(&world.fs.pins(), 0o700);
-    std::fs::create_dir(world.fs.pins().join("something")).expect("a directory");
-    begun_anew(&mut world, "damaged", "what it noted about itself is missing");
 }
 
 #[test]

@@ -20,6 +20,7 @@ use super::files::{PolicyError, PolicyFiles};
 use super::publish::Publisher;
 use super::signals::{Signals, Stop, Told};
 use super::snapshot::{Survey, start_whole};
+use super::start::take_backlog;
 use super::{doctor, notify};
 use crate::control::api::ReloadReply;
 use crate::control::handle::{Inbox, Request, channel};
@@ -34,7 +35,7 @@ use crate::host::process::{Resolver, Roots};
 use crate::out::{Fanout, Format, JOURNALD_SOCKET, Render, Sink, SinkError};
 
 /// Records taken in before the loop looks at anything else: some milliseconds of work.
-const BATCH: usize = 1_024;
+pub(super) const BATCH: usize = 1_024;
 
 /// How often flows from before, and those whose update is due, are asked about.
 const ASK_EVERY: Duration = Duration::from_secs(5);
@@ -263,23 +264,6 @@ fn take_records(daemon: &mut Daemon, ring: &mut Ring) -> usize {
     taken
 }
 
-/// Takes in all that was written while no daemon read. Nothing settles before it all is in, or a connection whose
-/// acceptor is told a batch later would be told without; and no sink is given more than it has room for.
-async fn take_backlog(daemon: &mut Daemon, ring: &mut Ring) {
-    if daemon.probes.previous().is_none() {
-        return;
-    }
-    let now = daemon.now();
-    // What is more than a ring holds came meanwhile.
-    for _ in 0..=daemon.probes.most_unread() / BATCH {
-        if ring.drain(BATCH, |record| daemon.record(record, now)) < BATCH {
-            break;
-        }
-        make_room(daemon).await;
-    }
-    daemon.settle(boottime_ns());
-}
-
 fn answer(daemon: &mut Daemon, request: Request, inbox: &Inbox) {
     // A client that no longer waits is no error.
     match request {
@@ -317,7 +301,7 @@ fn answer(daemon: &mut Daemon, request: Request, inbox: &Inbox) {
 
 /// Waits until the sinks have written what is queued, so that the last events, which tell what was lost, are
 /// not lost themselves; a sink that is stuck is not waited for longer than [`DRAIN`].
-async fn make_room(daemon: &Daemon) {
+pub(super) async fn make_room(daemon: &Daemon) {
     let until = Instant::now() + DRAIN;
     let queued = || daemon.publisher.fanout().stats().iter().any(|sink| sink.counts.queued > 0);
     while queued() && Instant::now() < until {

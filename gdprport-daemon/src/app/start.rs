@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use super::daemon::Daemon;
+use super::run::{BATCH, make_room};
 use crate::core::event::{Body, Bound, DaemonInfo, DaemonStart, Gap, Hook, PreviousDaemon};
 use crate::host::clock::boottime_ns;
-use crate::host::probes::{Legacy, Previous};
+use crate::host::probes::{Legacy, Previous, Ring};
 
 /// The identifier under which records are told that were read and perhaps not written.
 const UNWRITTEN: &str = "unwritten";
@@ -105,4 +106,22 @@ impl Daemon {
             }
         }
     }
+}
+
+/// Takes in all that was written while no daemon read. Nothing settles before it all is in, or a connection whose
+/// acceptor is told a batch later would be told without; and no sink is given more than it has room for.
+pub async fn take_backlog(daemon: &mut Daemon, ring: &mut Ring) {
+    if daemon.probes.previous().is_none() {
+        return;
+    }
+    let now = daemon.now();
+    // What is more than a ring holds came meanwhile.
+    for _ in 0..=daemon.probes.most_unread() / BATCH {
+        if ring.drain(BATCH, |record| daemon.record(record, now)) < BATCH {
+            break;
+        }
+        daemon.publisher.deliver();
+        make_room(daemon).await;
+    }
+    daemon.settle(boottime_ns());
 }

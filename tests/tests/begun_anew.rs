@@ -1,0 +1,67 @@
+//! What an earlier daemon left and is of no use is removed, everything begun anew, and the time in between told.
+
+use gdprport_tests::event::at;
+use gdprport_tests::succession::{World, gapless, start, told_whole};
+
+/// Starts a second daemon that cannot use what the first one left; its gap is told with begin and end, and it
+/// watches alone.
+#[track_caller]
+fn begun_anew(world: &mut World, why: &str, words: &str) {
+    let mut second = world.daemon();
+    let first_event = start(&second.log).clone();
+    assert_eq!(first_event.at("daemon.previous.adopted"), false, "{}", first_event.line());
+    let refused = first_event.text("daemon.previous.refused");
+    assert!(refused.contains(words), "{refused}");
+    let reason = format!("not-adopted:{why}");
+    let gap = second.log.wait("the gap", |event| event.kind() == "coverage" && !gapless(event));
+    let gap = gap.at("coverage.gaps").as_array().and_then(|gaps| gaps.first()).cloned().expect("a gap");
+    assert_eq!((&gap["reason"], &gap["bound"]), (&reason.into(), &"at-least".into()), "{gap}");
+    assert_eq!(&gap["from"], first_event.at("daemon.previous.noted"), "{gap}");
+    assert!(at(&gap, "from").as_str() < at(&gap, "to").as_str(), "{gap}");
+    assert!(second.said().contains("begun anew"), "{}", second.said());
+    // Until the listener is found, nothing but accept tells who stands behind it.
+    let port = world.port.number();
+    second.log.wait("listener.open", |event| event.is("listener.open", port));
+    // Were hooks of the first daemon still attached, they would write into a ring that nobody reads.
+    let ends = world.short_connection();
+    told_whole(&mut second.log, &[ends]);
+    second.interrupt();
+    assert!(!world.fs.pins().exists());
+}
+
+#[test]
+fn another_abi_is_not_adopted_and_the_gap_is_told() {
+    let (mut world, mut first) = World::new("");
+    first.kill();
+    world.fs.change_note(4, 1);
+    begun_anew(&mut world, "abi", "its ABI is version 1");
+}
+
+#[test]
+fn maps_of_another_size_are_not_adopted_and_the_gap_is_told() {
+    let (mut world, mut first) = World::new("");
+    first.kill();
+    "[limits]\ntasks = 1000\n".clone_into(&mut world.config);
+    begun_anew(&mut world, "layout", "its map TASKS is");
+}
+
+#[test]
+fn damaged_pins_are_not_adopted_and_the_gap_is_told() {
+    for (damage, why, words) in [
+        ("maps/HANDOVER", "damaged", "what it noted about itself is missing"),
+        ("maps/OWNERS", "layout", "it had no map OWNERS"),
+    ] {
+        let (mut world, mut first) = World::new("");
+        first.kill();
+        std::fs::remove_file(world.fs.pins().join(damage)).expect("a pin is a file");
+        begun_anew(&mut world, why, words);
+    }
+    let (mut world, mut first) = World::new("");
+    first.kill();
+    world.fs.change_note(8, 0);
+    begun_anew(&mut world, "damaged", "stopped before everything was pinned");
+    std::fs::create_dir(world.fs.pins()).expect("a directory");
+    gdprport_tests::temp::set_mode(&world.fs.pins(), 0o700);
+    std::fs::create_dir(world.fs.pins().join("something")).expect("a directory");
+    begun_anew(&mut world, "damaged", "what it noted about itself is missing");
+}
