@@ -1,6 +1,7 @@
 //! gdprport's developer commands: what a newcomer types from the README, and what the project's own checks type.
 //! Each command is a module; nothing but the command line is decided here.
 
+mod bench;
 mod build;
 mod fresh;
 mod fuzz;
@@ -61,6 +62,8 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Interpret the tests of the parsers, so that every access to memory is checked; needs rustup
     Miri,
+    /// Measure the budgets side by side with nothing, a floor and the peers; needs root and a quiet machine
+    Bench(bench::Options),
     /// Run the end-to-end promises, or a command, on the kernels of Debian's releases in virtual machines
     Vm(vm::Options),
     /// Bootstrap a bare Debian 12 in a folder and type the README's commands in it, as a newcomer would
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Command::Lint => lint::run(),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Miri => miri::run(),
+        Command::Bench(options) => bench::run(&options),
         Command::Vm(options) => vm::run(&options),
         Command::Fresh { dir, keep } => fresh::run(dir, keep),
     };
