@@ -1,18 +1,18 @@
 //! Builds the kernel programs into `OUT_DIR/gdprport`, from where `host::probes` embeds them. It only builds: what
 //! is missing on the machine is named here and installed by `cargo xtask setup`.
 
+#[path = "build/compile.rs"]
+mod compile;
 #[path = "build/toolchain.rs"]
 mod toolchain;
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use compile::TARGET;
 use toolchain::{Candidate, Lack, Linker, Toolchain};
 
-const TARGET: &str = "bpfel-unknown-none";
-const PACKAGE: &str = "gdprport-ebpf";
 const PROBES: &str = "gdprport-probes";
 
 /// What the object is made of; anything else may change without a rebuild.
@@ -68,7 +68,9 @@ fn build(toolchain: &Toolchain, linker: &Linker) -> Result<(), String> {
 
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets no OUT_DIR")?);
     let target_dir = kernel_target_dir(&out_dir);
-    let output = cargo(toolchain, linker, &target_dir)
+    let arch = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
+    let output = compile::cargo(toolchain, linker, &target_dir, &arch, PROBES)
+        .current_dir("..")
         .output()
         .map_err(|error| format!("cannot run {}: {error}", toolchain.cargo.display()))?;
     // From the first diagnostic on; what comes before it, and cargo's last line, is progress.

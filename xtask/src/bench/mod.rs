@@ -1,9 +1,39 @@
 //! `bench`: the budgets of the product, measured side by side with nothing, with a floor and with its peers.
 //!
-//! Belongs here: what the command line says and which part does it. Times are measured here and nowhere else; a
-//! test never depends on one.
+//! Belongs here: what the command line says, which part does it, and what is made ready for it. Times are measured here
+//! and nowhere else; a test never depends on one. The load itself is made by the package `gdprport-bench`.
 
-use anyhow::Result;
+mod audit;
+mod budgets;
+mod bulk;
+mod cycles;
+mod effort;
+mod instrument;
+mod loss;
+mod machine;
+mod output;
+mod report;
+mod startup;
+mod stats;
+mod subject;
+mod table;
+
+use std::env;
+use std::fs;
+use std::process;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+
+use crate::setup::{self, apt};
+use crate::step::{note, step};
+use crate::{build, sh};
+use budgets::Results;
+use effort::Effort;
+use instrument::Instrument;
+use machine::Machine;
+use subject::{Context, Subject};
+use table::{Style, Table};
 
 /// What `cargo xtask bench` was told.
 #[derive(Debug, clap::Args)]
@@ -17,10 +47,7 @@ pub struct Options {
 
 /// A part of the bench that is run by itself.
 #[derive(Debug, clap::Subcommand)]
-enum Part {
-    /// Many ports, rules, flows and connections: what grows with them, and what gives way first
-    Scale,
-}
+enum Part {}
 
 /// How the budgets are measured.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,7 +55,7 @@ struct Budgets {
     /// Fewer rounds, a few minutes in all (the default)
     #[arg(long, conflicts_with = "full")]
     quick: bool,
-    /// More rounds, and the scale runs
+    /// More rounds
     #[arg(long)]
     full: bool,
     /// Install the peers that Debian offers and that are missing
@@ -40,6 +67,9 @@ struct Budgets {
     /// End with status 1 if a budget is missed
     #[arg(long)]
     check_budgets: bool,
+    /// Everything is built; for the part that sudo runs
+    #[arg(long, hide = true)]
+    built: bool,
 }
 
 /// Measures what was asked for.
@@ -48,7 +78,131 @@ struct Budgets {
 /// Something could not be built or measured, or a budget is missed and that was asked about.
 pub fn run(options: &Options) -> Result<()> {
     match &options.part {
-        None => anyhow::bail!("the budgets are not measured yet: {:?}", options.budgets),
-        Some(Part::Scale) => anyhow::bail!("scale is not measured yet"),
+        None => measure_budgets(&options.budgets),
+        Some(part) => match *part {},
     }
+}
+
+fn measure_budgets(options: &Budgets) -> Result<()> {
+    if options.install_peers {
+        step("peers to measure beside", || {
+            let missing = apt::missing(&Subject::packages())?;
+            if !missing.is_empty() {
+                apt::install(&missing)?;
+            }
+            Ok(((), format!("{} of {} were missing", missing.len(), Subject::packages().len())))
+        })?;
+    }
+    if !options.built {
+        build_all()?;
+        if !sh::is_root() {
+            return again_as_root();
+        }
+    }
+    let effort = if options.full { Effort::FULL } else { Effort::QUICK };
+    let machine = Machine::read();
+    note(machine.line());
+    let results = measure(effort)?;
+    let budgets = results.budgets();
+    let tables = [report::budgets(&budgets), report::subjects(&results), report::programs(&results)];
+    show(&machine, &tables, options.markdown);
+    save("budgets", &machine, report::json(&results, &budgets))?;
+    let missed: Vec<&str> =
+        budgets.iter().filter(|budget| budget.met() == Some(false)).map(|budget| budget.what).collect();
+    if options.check_budgets && !missed.is_empty() {
+        bail!("{} of {} budgets are missed: {}", missed.len(), budgets.len(), missed.join("; "));
+    }
+    Ok(())
+}
+
+fn measure(effort: Effort) -> Result<Results> {
+    let (mut instrument, context) = ready()?;
+    let courses = step("pairs: with and without each monitor in turn", || {
+        let courses = cycles::measure(&mut instrument, &context, &effort)?;
+        let told = format!("{} subjects, {} skipped", courses.of.len(), courses.skipped.len());
+        Ok((courses, told))
+    })?;
+    let subjects: Vec<Subject> = courses.of.keys().copied().collect();
+    let bulk = step("bulk transfer", || {
+        let bulk = bulk::measure(&mut instrument, &context, &effort)?;
+        let told = format!("{} pairs", bulk.watched.len());
+        Ok((bulk, told))
+    })?;
+    let startup = step("start among many connections", || {
+        let startup = startup::measure(&mut instrument, &context, &effort)?;
+        let told = format!("{} pairs", startup.ratios.len());
+        Ok((startup, told))
+    })?;
+    let accounts = step("losses, names and memory", || {
+        let accounts = loss::measure(&mut instrument, &context, &effort, &subjects)?;
+        let told = format!("{} subjects", accounts.len());
+        Ok((accounts, told))
+    })?;
+    Ok(Results { effort, courses, accounts, bulk, startup })
+}
+
+/// What is measured and what it is measured with.
+fn build_all() -> Result<()> {
+    build::daemon(true)?;
+    step("building the instrument and the floor", || {
+        let mut cargo = sh::cargo();
+        cargo.args([
+            "build",
+            "--release",
+            "--package",
+            "gdprport-bench",
+            "--package",
+            "gdprport-tests",
+            "--bins",
+        ]);
+        sh::loud(&mut cargo)?;
+        let object = setup::kernel_object(FLOOR)?;
+        Ok(((), object.display().to_string()))
+    })
+}
+
+/// The floor's kernel programs.
+const FLOOR: &str = "gdprport-floor";
+
+/// The same command, by sudo, with what was built.
+fn again_as_root() -> Result<()> {
+    let own = env::current_exe().context("cannot tell where this program is")?;
+    let mut command = sh::as_root(own)?;
+    sh::loud(command.args(env::args_os().skip(1)).arg("--built"))
+}
+
+/// Starts the instrument, with a folder for this run that it removes at the end.
+fn ready() -> Result<(Instrument, Context)> {
+    let target = sh::target_dir();
+    let bin = |name: &str| target.join("release").join(name);
+    let context = Context {
+        gdprport: bin("gdprport"),
+        bench: bin("gdprport-bench"),
+        client: bin("client-once"),
+        floor: target.join("kernel").join(setup::compile::TARGET).join("release").join(FLOOR),
+        dir: env::temp_dir().join(format!("gdprport-bench-{}", process::id())),
+    };
+    fs::create_dir_all(&context.dir).with_context(|| format!("cannot make {}", context.dir.display()))?;
+    let mut instrument = Instrument::start(&context.bench)?;
+    instrument.undo(&["rm", "-rf", &context.dir.display().to_string()])?;
+    Ok((instrument, context))
+}
+
+fn show(machine: &Machine, tables: &[Table], markdown: bool) {
+    let style = if markdown { Style::Markdown } else { Style::Terminal };
+    println!("{}\n", machine.line());
+    for table in tables {
+        print!("{}", table.render(style));
+    }
+}
+
+/// Writes `target/bench/NAME.json`.
+fn save(name: &str, machine: &Machine, results: Value) -> Result<()> {
+    let dir = sh::target_dir().join("bench");
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let path = dir.join(format!("{name}.json"));
+    let text = json!({ "machine": machine.json(), "results": results });
+    fs::write(&path, format!("{text:#}\n")).with_context(|| format!("cannot write {}", path.display()))?;
+    note(format_args!("all values: {}", path.display()));
+    Ok(())
 }
