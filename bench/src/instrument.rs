@@ -67,8 +67,7 @@ impl Instrument {
                 self.netns.inside(|| load::bulk(port, blocks, up)).map_err(text)
             }
             Request::Hold { ports, count } => {
-                let Self { netns, held, .. } = self;
-                netns.inside(|| held.open(&ports, count)).map_err(text)?;
+                self.held.open(&self.netns, &ports, count).map_err(text)?;
                 Ok(Value::Null)
             }
             Request::HangUp {} => {
@@ -112,9 +111,14 @@ impl Instrument {
     }
 }
 
-/// As many descriptors as the kernel allows: both ends of every connection are held here.
+/// As many descriptors as the kernel allows, or as this process may have: both ends of every connection are held here.
 fn allow_descriptors() -> Result<(), Box<dyn Error>> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let most: u64 = std::fs::read_to_string("/proc/sys/fs/nr_open")?.trim().parse()?;
-    let limit = rustix::process::Rlimit { current: Some(most), maximum: Some(most) };
-    Ok(rustix::process::setrlimit(rustix::process::Resource::Nofile, limit)?)
+    let all = Rlimit { current: Some(most), maximum: Some(most) };
+    if setrlimit(Resource::Nofile, all).is_err() {
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+    }
+    Ok(())
 }

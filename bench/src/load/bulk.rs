@@ -2,7 +2,7 @@
 //! threads are scheduled.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::time::Instant;
 
 use rustix::net::SocketFlags;
@@ -23,7 +23,7 @@ const CHUNK: usize = 64 << 10;
 /// The connection fails.
 pub fn bulk(port: u16, blocks: u32, up: bool) -> io::Result<Value> {
     clock::pin()?;
-    let listener = listen(port)?;
+    let listener = listen(Ipv4Addr::UNSPECIFIED, port)?;
     let client = socket()?;
     rustix::net::connect(&client, &next_address(port))?;
     let (server, _) = rustix::net::acceptfrom_with(&listener, SocketFlags::CLOEXEC)?;

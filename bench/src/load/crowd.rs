@@ -2,7 +2,7 @@
 //! threads accept.
 
 use std::io::{self, Read as _};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ const PER_ADDRESS: u64 = 500;
 /// # Errors
 /// The namespace has no room for them.
 pub fn crowd(port: u16, count: u64, ways: u32, seconds: Option<u64>) -> io::Result<Value> {
-    let listener = listen(port)?;
+    let listener = listen(Ipv4Addr::UNSPECIFIED, port)?;
     let (begun, made, over) = (Instant::now(), AtomicU64::new(0), AtomicBool::new(false));
     let limit = seconds.map(Duration::from_secs);
     std::thread::scope(|scope| {

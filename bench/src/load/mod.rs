@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 pub use bulk::bulk;
 pub use crowd::crowd;
-pub use hold::Held;
+pub use hold::{Held, hold};
 pub use processes::processes;
 pub use sequential::sequential;
 
@@ -38,11 +38,11 @@ fn socket() -> io::Result<OwnedFd> {
     Ok(rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?)
 }
 
-/// A listener for every loopback address.
-fn listen(port: u16) -> io::Result<OwnedFd> {
+/// A listener; for every loopback address if `address` is none in particular.
+fn listen(address: Ipv4Addr, port: u16) -> io::Result<OwnedFd> {
     let listener = socket()?;
     sockopt::set_socket_reuseaddr(&listener, true)?;
-    rustix::net::bind(&listener, &SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port))?;
+    rustix::net::bind(&listener, &SocketAddrV4::new(address, port))?;
     rustix::net::listen(&listener, BACKLOG)?;
     Ok(listener)
 }

@@ -1,6 +1,7 @@
 //! Processes that live for one connection.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +15,7 @@ use super::{crowd::accept_until, listen, next_address};
 /// # Errors
 /// The client cannot be started or fails.
 pub fn processes(port: u16, count: u32, client: &str) -> io::Result<Value> {
-    let listener = listen(port)?;
+    let listener = listen(Ipv4Addr::UNSPECIFIED, port)?;
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| accept_until(&listener, &over));

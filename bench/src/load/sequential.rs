@@ -2,6 +2,7 @@
 //! before anyone accepts, so that one thread holds both ends and no time is spent on waking another one.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::time::Instant;
 
 use rustix::net::SocketFlags;
@@ -16,7 +17,7 @@ use crate::clock;
 /// The namespace has no room for them.
 pub fn sequential(port: u16, count: u32) -> io::Result<Value> {
     clock::pin()?;
-    let listener = listen(port)?;
+    let listener = listen(Ipv4Addr::UNSPECIFIED, port)?;
     let mut times = Vec::with_capacity(count as usize);
     let address = next_address(port);
     for _ in 0..count {
