@@ -18,6 +18,18 @@ pub fn cpu_ns(pid: u32) -> io::Result<u64> {
     Ok(u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0))
 }
 
+/// CPU time, user and system, of all children that have ended and were waited for; ns.
+pub fn children_ns() -> u64 {
+    // SAFETY: all zeroes is a valid `rusage`.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes one `rusage` to a live one; with these arguments it cannot fail.
+    unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage) };
+    let ns = |time: libc::timeval| {
+        time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_usec.unsigned_abs() * 1_000
+    };
+    ns(usage.ru_utime) + ns(usage.ru_stime)
+}
+
 /// Keeps the calling thread on the last CPU: the load stays where it is, and the others are left to the monitors.
 ///
 /// # Errors

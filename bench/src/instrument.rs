@@ -83,12 +83,17 @@ impl Instrument {
             Request::Await { path, text, count, seconds } => {
                 Ok(growing::count(&path, text.as_bytes(), count, Duration::from_secs(seconds)).into())
             }
+            Request::Signal { name, signal } => {
+                self.monitors.signal(&name, signal)?;
+                Ok(Value::Null)
+            }
             Request::Alive { name } => Ok(self.monitors.alive(&name).into()),
             Request::Run { argv, inside, keep } => {
-                let begun = Instant::now();
+                let (begun, used) = (Instant::now(), clock::children_ns());
                 let output = monitors::run(&argv, inside.then_some(&self.netns), keep)?;
                 Ok(json!({
                     "ns": u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX),
+                    "cpu_ns": clock::children_ns() - used,
                     "status": output.status.code(),
                     "stdout": String::from_utf8_lossy(&output.stdout),
                     "stderr": String::from_utf8_lossy(&output.stderr),

@@ -50,6 +50,18 @@ impl Monitors {
         Ok(child.ended().is_some())
     }
 
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn signal(&mut self, name: &str, signal: i32) -> Result<(), String> {
+        if !self.alive(name) {
+            return Err(format!("{name} does not run"));
+        }
+        self.running[name].signal(signal);
+        Ok(())
+    }
+
     /// Whether it still runs.
     pub fn alive(&mut self, name: &str) -> bool {
         self.running.get_mut(name).is_some_and(|child| child.ended().is_none())

@@ -24,6 +24,8 @@ pub enum Request {
     Stop { name: String, signal: i32 },
     /// Waits until a text stands in a file as often as `count`, at most `seconds`; answers how often it does.
     Await { path: String, text: String, count: u64, seconds: u64 },
+    /// Sends a signal to what was started.
+    Signal { name: String, signal: i32 },
     /// Whether what was started still runs.
     Alive { name: String },
     /// Runs a program to its end and tells its status, what it printed and how long it took.

@@ -181,6 +181,7 @@ impl Results {
         let (watched, watched_out) = clean(&self.bulk.watched);
         let (unwatched, unwatched_out) = clean(&self.bulk.unwatched);
         let listing = Spread::of(&self.startup.listing).map_or(0.0, |s| s.median / 1e9);
+        let cpu = Spread::of(&self.startup.cpu).map_or(f64::NAN, |s| s.median);
         vec![
             Budget {
                 what: "resident memory after 10,000 connections",
@@ -196,7 +197,7 @@ impl Results {
                 bar: Bar::AtMost(0.25),
                 measured: Spread::of(&self.startup.ratios),
                 left_out: 0,
-                beside: format!("ss -tnap took {listing:.1} s"),
+                beside: format!("CPU time {cpu:.2} ×; ss -tnap took {listing:.1} s"),
             },
             Budget {
                 what: "bulk throughput, watched port",

@@ -33,8 +33,21 @@ pub struct Course {
     pub kernel: Vec<f64>,
     /// CPU time of its processes per connection, of each cycle; ns.
     pub cpu: Vec<f64>,
-    /// The last cycle's programs: name, runs per connection, ns per run.
-    pub programs: Vec<(String, f64, f64)>,
+    /// The last cycle's programs.
+    pub programs: Vec<Program>,
+    /// The same on the unwatched port, of the product.
+    pub programs_unwatched: Vec<Program>,
+}
+
+/// What one BPF program does for a connection.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Its name, at most 15 characters.
+    pub name: String,
+    /// How often it runs.
+    pub runs: f64,
+    /// How long it runs each time.
+    pub ns: f64,
 }
 
 /// All subjects, and those that were skipped and why.
@@ -82,7 +95,16 @@ pub fn measure(instrument: &mut Instrument, context: &Context, effort: &Effort) 
                 };
                 let with = round(instrument, effort, &running.pids)?;
                 let course = courses.of.entry(*subject).or_default();
-                count(instrument, effort, &running, course)?;
+                let cost_watched = cost(instrument, effort, &running, WATCHED)?;
+                course.cpu.push(cost_watched.cpu);
+                // Those without BPF programs are not compared by their time.
+                if cost_watched.kernel > 0.0 {
+                    course.kernel.push(cost_watched.kernel);
+                }
+                course.programs = cost_watched.programs;
+                if *subject == Subject::Gdprport {
+                    course.programs_unwatched = cost(instrument, effort, &running, UNWATCHED)?.programs;
+                }
                 running.stop(instrument)?;
                 let after = round(instrument, effort, &[])?;
                 courses.alone.push(after.watched);
@@ -124,30 +146,35 @@ pub fn alone(instrument: &mut Instrument, own: &[u32], patience: Duration) -> Re
     }
 }
 
-/// What a connection costs in the kernel's BPF programs, and in the monitor's processes.
-fn count(instrument: &mut Instrument, effort: &Effort, running: &Running, course: &mut Course) -> Result<()> {
+/// What a connection costs.
+struct Cost {
+    /// In all BPF programs; ns.
+    kernel: f64,
+    /// In the monitor's processes; ns.
+    cpu: f64,
+    /// By program.
+    programs: Vec<Program>,
+}
+
+/// Has the kernel measure the programs while connections are made to `port`.
+fn cost(instrument: &mut Instrument, effort: &Effort, running: &Running, port: u16) -> Result<Cost> {
     instrument.stats(true)?;
     let programs_before = instrument.programs(&running.pids)?;
     let cpu_before = instrument.cpu(&running.pids)?;
-    instrument.sequential(WATCHED, effort.counted)?;
+    instrument.sequential(port, effort.counted)?;
     let programs_after = instrument.programs(&running.pids)?;
     std::thread::sleep(DRAIN);
     let cpu = instrument.cpu(&running.pids)? - cpu_before;
     instrument.stats(false)?;
     let connections = f64::from(effort.counted);
-    course.cpu.push(cpu / connections);
-    let mut kernel = 0.0;
-    course.programs.clear();
-    for after in programs_after.iter().filter(|program| program.held) {
+    let mut cost = Cost { kernel: 0.0, cpu: cpu / connections, programs: Vec::new() };
+    for after in programs_after.into_iter().filter(|program| program.held) {
         let Some(before) = programs_before.iter().find(|before| before.id == after.id) else { continue };
         let (ns, runs) = (after.run_ns - before.run_ns, after.runs - before.runs);
-        kernel += ns / connections;
+        cost.kernel += ns / connections;
         if runs > 0.0 {
-            course.programs.push((after.name.clone(), runs / connections, ns / runs));
+            cost.programs.push(Program { name: after.name, runs: runs / connections, ns: ns / runs });
         }
     }
-    if kernel > 0.0 {
-        course.kernel.push(kernel);
-    }
-    Ok(())
+    Ok(cost)
 }

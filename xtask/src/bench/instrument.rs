@@ -42,6 +42,8 @@ pub struct Program {
 pub struct Ended {
     /// From start to end; ns.
     pub ns: f64,
+    /// CPU time of it and its children; ns.
+    pub cpu_ns: f64,
     /// Exit status 0.
     pub success: bool,
     /// Standard output, if it was to be kept.
@@ -140,6 +142,7 @@ impl Instrument {
         let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
         Ok(Ended {
             ns: number(&answer, "ns")?,
+            cpu_ns: number(&answer, "cpu_ns")?,
             success: answer["status"] == 0,
             stdout: text("stdout"),
             stderr: text("stderr"),

@@ -7,12 +7,15 @@ mod audit;
 mod budgets;
 mod bulk;
 mod cycles;
+mod daemon;
 mod effort;
 mod instrument;
 mod loss;
 mod machine;
 mod output;
 mod report;
+mod saturation;
+mod scale;
 mod startup;
 mod stats;
 mod subject;
@@ -47,7 +50,21 @@ pub struct Options {
 
 /// A part of the bench that is run by itself.
 #[derive(Debug, clap::Subcommand)]
-enum Part {}
+enum Part {
+    /// Many ports, rules, flows and connections: what grows with them, and what gives way first
+    Scale(Manner),
+}
+
+/// How results are shown and what was done before.
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct Manner {
+    /// Print Markdown, as it stands in docs/performance.md
+    #[arg(long)]
+    markdown: bool,
+    /// Everything is built; for the part that sudo runs
+    #[arg(long, hide = true)]
+    built: bool,
+}
 
 /// How the budgets are measured.
 #[derive(Debug, Clone, clap::Args)]
@@ -55,21 +72,17 @@ struct Budgets {
     /// Fewer rounds, a few minutes in all (the default)
     #[arg(long, conflicts_with = "full")]
     quick: bool,
-    /// More rounds
+    /// More rounds, and the scale runs
     #[arg(long)]
     full: bool,
     /// Install the peers that Debian offers and that are missing
     #[arg(long)]
     install_peers: bool,
-    /// Print Markdown, as it stands in docs/performance.md
-    #[arg(long)]
-    markdown: bool,
     /// End with status 1 if a budget is missed
     #[arg(long)]
     check_budgets: bool,
-    /// Everything is built; for the part that sudo runs
-    #[arg(long, hide = true)]
-    built: bool,
+    #[command(flatten)]
+    manner: Manner,
 }
 
 /// Measures what was asked for.
@@ -79,7 +92,12 @@ struct Budgets {
 pub fn run(options: &Options) -> Result<()> {
     match &options.part {
         None => measure_budgets(&options.budgets),
-        Some(part) => match *part {},
+        Some(Part::Scale(manner)) => {
+            if prepare(*manner)? {
+                measure_scale(*manner)?;
+            }
+            Ok(())
+        }
     }
 }
 
@@ -93,11 +111,8 @@ fn measure_budgets(options: &Budgets) -> Result<()> {
             Ok(((), format!("{} of {} were missing", missing.len(), Subject::packages().len())))
         })?;
     }
-    if !options.built {
-        build_all()?;
-        if !sh::is_root() {
-            return again_as_root();
-        }
+    if !prepare(options.manner)? {
+        return Ok(());
     }
     let effort = if options.full { Effort::FULL } else { Effort::QUICK };
     let machine = Machine::read();
@@ -105,8 +120,11 @@ fn measure_budgets(options: &Budgets) -> Result<()> {
     let results = measure(effort)?;
     let budgets = results.budgets();
     let tables = [report::budgets(&budgets), report::subjects(&results), report::programs(&results)];
-    show(&machine, &tables, options.markdown);
-    save("budgets", &machine, report::json(&results, &budgets))?;
+    show(&machine, &tables, options.manner);
+    save("budgets", &machine, &report::json(&results, &budgets))?;
+    if options.full {
+        measure_scale(options.manner)?;
+    }
     let missed: Vec<&str> =
         budgets.iter().filter(|budget| budget.met() == Some(false)).map(|budget| budget.what).collect();
     if options.check_budgets && !missed.is_empty() {
@@ -139,6 +157,41 @@ fn measure(effort: Effort) -> Result<Results> {
         Ok((accounts, told))
     })?;
     Ok(Results { effort, courses, accounts, bulk, startup })
+}
+
+fn measure_scale(manner: Manner) -> Result<()> {
+    let machine = Machine::read();
+    let (mut instrument, context) = ready()?;
+    let mut all = step("ports, rules and peers", || {
+        let policies = scale::policies(&mut instrument, &context)?;
+        let told = format!("{} curves", policies.len());
+        Ok((policies, told))
+    })?;
+    all.push(step("flows that are open at the same time", || {
+        let flows = scale::flows(&mut instrument, &context, &[5_000, 25_000, 50_000])?;
+        Ok((flows, "up to 100,000 flows".into()))
+    })?);
+    all.push(step("as many connections as the machine offers", || {
+        let saturation = saturation::measure(&mut instrument, &context, 5, 60)?;
+        Ok((saturation, "done".into()))
+    })?);
+    let (tables, values): (Vec<Table>, Vec<Value>) = all.into_iter().unzip();
+    show(&machine, &tables, manner);
+    let named: serde_json::Map<String, Value> =
+        tables.iter().map(|table| table.title.clone()).zip(values).collect();
+    save("scale", &machine, &named.into())
+}
+
+/// Builds what is needed; false if everything else was done by the same command as root.
+fn prepare(manner: Manner) -> Result<bool> {
+    if !manner.built {
+        build_all()?;
+        if !sh::is_root() {
+            again_as_root()?;
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// What is measured and what it is measured with.
@@ -188,8 +241,8 @@ fn ready() -> Result<(Instrument, Context)> {
     Ok((instrument, context))
 }
 
-fn show(machine: &Machine, tables: &[Table], markdown: bool) {
-    let style = if markdown { Style::Markdown } else { Style::Terminal };
+fn show(machine: &Machine, tables: &[Table], manner: Manner) {
+    let style = if manner.markdown { Style::Markdown } else { Style::Terminal };
     println!("{}\n", machine.line());
     for table in tables {
         print!("{}", table.render(style));
@@ -197,7 +250,7 @@ fn show(machine: &Machine, tables: &[Table], markdown: bool) {
 }
 
 /// Writes `target/bench/NAME.json`.
-fn save(name: &str, machine: &Machine, results: Value) -> Result<()> {
+fn save(name: &str, machine: &Machine, results: &Value) -> Result<()> {
     let dir = sh::target_dir().join("bench");
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let path = dir.join(format!("{name}.json"));

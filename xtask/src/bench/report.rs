@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::budgets::{Bar, Budget, Results};
+use super::cycles::Program;
 use super::stats::{Pair, Spread, clean};
 use super::subject::Subject;
 use super::table::Table;
@@ -121,22 +122,29 @@ pub fn subjects(results: &Results) -> Table {
 
 /// Where the kernel time goes, by program.
 pub fn programs(results: &Results) -> Table {
-    let mut table = Table::new("Kernel programs", &["program", "runs per connection", "ns a run", "part"]);
-    for subject in [Subject::Gdprport, Subject::Floor] {
-        let Some(course) = results.courses.of.get(&subject) else { continue };
-        let total: f64 = course.programs.iter().map(|(_, runs, ns)| runs * ns).sum();
-        let mut programs: Vec<_> = course.programs.iter().collect();
-        programs.sort_by(|a, b| (b.1 * b.2).total_cmp(&(a.1 * a.2)));
-        for (name, runs, ns) in programs {
+    let mut table =
+        Table::new("Kernel programs", &["of", "program", "runs per connection", "ns a run", "part"]);
+    let course = |subject: Subject| results.courses.of.get(&subject);
+    let lists = [
+        ("gdprport, watched", course(Subject::Gdprport).map(|course| &course.programs)),
+        ("gdprport, unwatched", course(Subject::Gdprport).map(|course| &course.programs_unwatched)),
+        ("floor", course(Subject::Floor).map(|course| &course.programs)),
+    ];
+    for (of, programs) in lists {
+        let mut programs: Vec<&Program> = programs.into_iter().flatten().collect();
+        let total: f64 = programs.iter().map(|program| program.runs * program.ns).sum();
+        programs.sort_by(|a, b| (b.runs * b.ns).total_cmp(&(a.runs * a.ns)));
+        for program in programs.into_iter().filter(|program| program.runs >= 0.01) {
             table.rows.push(vec![
-                name.clone(),
-                format!("{runs:.2}"),
-                format!("{ns:.0}"),
-                format!("{:.0} % of {}", 100.0 * runs * ns / total, subject.name()),
+                of.to_owned(),
+                program.name.clone(),
+                format!("{:.2}", program.runs),
+                format!("{:.0}", program.ns),
+                format!("{:.0} %", 100.0 * program.runs * program.ns / total),
             ]);
         }
     }
-    table.note = "Of the last cycle; measuring itself costs every run some 20–50 ns.".into();
+    table.note = "Of the last cycle, both ends together; measuring itself is part of every run.".into();
     table
 }
 
@@ -144,6 +152,11 @@ pub fn programs(results: &Results) -> Table {
 pub fn json(results: &Results, budgets: &[Budget]) -> Value {
     let pairs = |pairs: &[Pair]| {
         pairs.iter().map(|p| json!({ "ratio": p.ratio, "clean": p.clean })).collect::<Value>()
+    };
+    let programs = |programs: &[Program]| {
+        let value =
+            |p: &Program| json!({ "name": p.name, "runs_per_connection": p.runs, "ns_per_run": p.ns });
+        programs.iter().map(value).collect::<Value>()
     };
     let budgets: Value = budgets
         .iter()
@@ -168,9 +181,7 @@ pub fn json(results: &Results, budgets: &[Budget]) -> Value {
             let value = json!({
                 "watched": pairs(&course.watched), "unwatched": pairs(&course.unwatched),
                 "kernel_ns": course.kernel, "cpu_ns": course.cpu,
-                "programs": course.programs.iter().map(|(name, runs, ns)| {
-                    json!({ "name": name, "runs_per_connection": runs, "ns_per_run": ns })
-                }).collect::<Value>(),
+                "programs": programs(&course.programs), "programs_unwatched": programs(&course.programs_unwatched),
             });
             (subject.name().to_owned(), value)
         })
@@ -195,7 +206,7 @@ pub fn json(results: &Results, budgets: &[Budget]) -> Value {
         "budgets": budgets, "pairs": courses, "accounts": accounts, "skipped": skipped,
         "alone_ns": results.courses.alone,
         "bulk": { "watched": pairs(&results.bulk.watched), "unwatched": pairs(&results.bulk.unwatched) },
-        "startup": { "ratios": results.startup.ratios, "listing_ns": results.startup.listing,
+        "startup": { "ratios": results.startup.ratios, "cpu_ratios": results.startup.cpu, "listing_ns": results.startup.listing,
                      "resident": results.startup.memory.resident },
     })
 }

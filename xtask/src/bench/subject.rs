@@ -175,7 +175,7 @@ impl Subject {
         Ok(match self {
             Self::Gdprport => {
                 let policy = write(context, "policy.toml", &policy([WATCHED, ONE_BY_ONE, CROWD, PROCESSES]))?;
-                gdprport(context, &policy, output)?
+                gdprport(context, &[policy], output)?
             }
             Self::Floor => {
                 vec![path(&context.bench), "floor".into(), path(&context.floor), WATCHED.to_string()]
@@ -258,6 +258,11 @@ impl Memory {
         Self::read(&fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default())
     }
 
+    /// What is resident, in MiB.
+    pub fn mib(&self) -> f64 {
+        self.resident as f64 / f64::from(1 << 20)
+    }
+
     fn read(status: &str) -> Self {
         let of = |key: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(key));
@@ -271,22 +276,16 @@ impl Memory {
 ///
 /// # Errors
 /// The configuration cannot be written.
-pub fn gdprport(context: &Context, policy: &Path, output: &Path) -> Result<Vec<String>> {
+pub fn gdprport(context: &Context, policy: &[PathBuf], output: &Path) -> Result<Vec<String>> {
     let config = write(context, "gdprport.toml", "")?;
     let path = |path: &Path| path.display().to_string();
-    Ok(vec![
-        path(&context.gdprport),
-        "daemon".into(),
-        "run".into(),
-        "--policy".into(),
-        path(policy),
-        "--config".into(),
-        path(&config),
-        "--events".into(),
-        path(output),
-        "--socket".into(),
-        path(&context.dir.join("control.sock")),
-    ])
+    let mut argv = vec![path(&context.gdprport), "daemon".into(), "run".into()];
+    for file in policy {
+        argv.extend(["--policy".into(), path(file)]);
+    }
+    argv.extend(["--config".into(), path(&config), "--events".into(), path(output)]);
+    argv.extend(["--socket".into(), path(&context.dir.join("control.sock"))]);
+    Ok(argv)
 }
 
 /// Declares ports on which everything is allowed.
