@@ -171,13 +171,13 @@ impl Results {
 
     fn machine(&self) -> Vec<Budget> {
         let own = self.accounts.get(&Subject::Gdprport);
-        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         let resident: Vec<String> = self
             .accounts
             .iter()
             .filter(|(subject, _)| **subject != Subject::Gdprport)
-            .map(|(subject, account)| format!("{} {:.0}", subject.name(), mib(account.memory.resident)))
+            .map(|(subject, account)| format!("{} {:.0}", subject.name(), account.memory.mib()))
             .collect();
+        let peak = own.map_or(f64::NAN, |own| own.peak.mib());
         let (watched, watched_out) = clean(&self.bulk.watched);
         let (unwatched, unwatched_out) = clean(&self.bulk.unwatched);
         let listing = Spread::of(&self.startup.listing).map_or(0.0, |s| s.median / 1e9);
@@ -187,9 +187,9 @@ impl Results {
                 what: "resident memory after 10,000 connections",
                 unit: "MiB",
                 bar: Bar::AtMost(26.0),
-                measured: own.and_then(|own| Spread::of(&[mib(own.memory.resident)])),
+                measured: own.and_then(|own| Spread::of(&[own.memory.mib()])),
                 left_out: 0,
-                beside: resident.join(", "),
+                beside: format!("{peak:.1} after eight at a time; {}", resident.join(", ")),
             },
             Budget {
                 what: "start among 50,000 connections, all reported",

@@ -47,8 +47,10 @@ pub struct Account {
     /// Ends of short-lived connections that were given their own process; the expected number of each is
     /// `processes` of the effort.
     pub named: Named,
-    /// Resident memory after the load, the most of the three.
+    /// Resident memory after the connections one by one.
     pub memory: Memory,
+    /// The most of the three.
+    pub peak: Memory,
 }
 
 /// Measures every subject that works here.
@@ -64,15 +66,20 @@ pub fn measure(
     let mut accounts = BTreeMap::new();
     for subject in subjects.iter().copied().filter(|subject| *subject != Subject::Floor) {
         let mut account = Account::default();
+        let mut load = |port: u16, order: &Value| load(instrument, context, subject, port, order);
         let order = json!({ "do": "crowd", "port": ONE_BY_ONE, "count": effort.many, "ways": 1 });
-        (account.one_by_one, _) =
-            load(instrument, context, subject, ONE_BY_ONE, &order, &mut account.memory)?;
+        (account.one_by_one, account.memory, _) = load(ONE_BY_ONE, &order)?;
         let order = json!({ "do": "crowd", "port": CROWD, "count": effort.many, "ways": WAYS });
-        (account.crowd, _) = load(instrument, context, subject, CROWD, &order, &mut account.memory)?;
+        (account.crowd, account.peak, _) = load(CROWD, &order)?;
         let order = json!({
             "do": "processes", "port": PROCESSES, "count": effort.processes, "client": context.client,
         });
-        let (tally, answer) = load(instrument, context, subject, PROCESSES, &order, &mut account.memory)?;
+        let (tally, memory, answer) = load(PROCESSES, &order)?;
+        for memory in [account.memory, memory] {
+            if memory.resident > account.peak.resident {
+                account.peak = memory;
+            }
+        }
         account.processes = tally;
         let output = fs::read_to_string(subject.output(context)).unwrap_or_default();
         account.named = named(subject, &output, PROCESSES, &truth(context, &answer));
@@ -88,20 +95,16 @@ fn load(
     subject: Subject,
     port: u16,
     order: &Value,
-    memory: &mut Memory,
-) -> Result<(Tally, Value)> {
+) -> Result<(Tally, Memory, Value)> {
     let running = subject.start(instrument, context)?;
     let answer = instrument.ask(order)?;
     let sent = order["count"].as_u64().unwrap_or_default();
     wait_until_still(&running);
-    let now = running.resident();
-    if now.resident > memory.resident {
-        *memory = now;
-    }
+    let memory = running.resident();
     running.stop(instrument)?;
     let text = fs::read(subject.output(context)).unwrap_or_default();
     let reported = reported(subject, &String::from_utf8_lossy(&text), port);
-    Ok((Tally { expected: sent * subject.per_connection(), reported }, answer))
+    Ok((Tally { expected: sent * subject.per_connection(), reported }, memory, answer))
 }
 
 /// Until its output has not grown for a while.

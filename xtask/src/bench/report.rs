@@ -94,9 +94,7 @@ pub fn subjects(results: &Results) -> Table {
             pairs.map_or("–".into(), |spread| format!("{spread:.3}")),
             relation(median(&course.kernel), floor),
             relation(median(&course.cpu), own_cpu),
-            account.map_or("–".into(), |account| {
-                format!("{:.1}", account.memory.resident as f64 / f64::from(1 << 20))
-            }),
+            account.map_or("–".into(), |account| format!("{:.1}", account.memory.mib())),
             account.map_or("–".into(), |account| {
                 [account.one_by_one, account.crowd, account.processes]
                     .map(|tally| percent(tally.lost()))
@@ -195,7 +193,7 @@ pub fn json(results: &Results, budgets: &[Budget]) -> Value {
                 "one_by_one": tally(account.one_by_one), "crowd": tally(account.crowd),
                 "processes": tally(account.processes), "clients_named": account.named.clients,
                 "server_named": account.named.server, "resident": account.memory.resident,
-                "anonymous": account.memory.anonymous, "file": account.memory.file, "shared": account.memory.shared,
+                "peak": account.peak.resident, "anonymous": account.memory.anonymous, "file": account.memory.file, "shared": account.memory.shared,
             });
             (subject.name().to_owned(), value)
         })
