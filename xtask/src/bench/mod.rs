@@ -120,7 +120,7 @@ fn measure_budgets(options: &Budgets) -> Result<()> {
     let results = measure(effort)?;
     let budgets = results.budgets();
     let tables = [report::budgets(&budgets), report::subjects(&results), report::programs(&results)];
-    show(&machine, &tables, options.manner);
+    show("The last run", &machine, &tables, options.manner);
     save("budgets", &machine, &report::json(&results, &budgets))?;
     if options.full {
         measure_scale(options.manner)?;
@@ -176,7 +176,7 @@ fn measure_scale(manner: Manner) -> Result<()> {
         Ok((saturation, "done".into()))
     })?);
     let (tables, values): (Vec<Table>, Vec<Value>) = all.into_iter().unzip();
-    show(&machine, &tables, manner);
+    show("The last run of the scale", &machine, &tables, manner);
     let named: serde_json::Map<String, Value> =
         tables.iter().map(|table| table.title.clone()).zip(values).collect();
     save("scale", &machine, &named.into())
@@ -241,9 +241,12 @@ fn ready() -> Result<(Instrument, Context)> {
     Ok((instrument, context))
 }
 
-fn show(machine: &Machine, tables: &[Table], manner: Manner) {
+fn show(title: &str, machine: &Machine, tables: &[Table], manner: Manner) {
     let style = if manner.markdown { Style::Markdown } else { Style::Terminal };
-    println!("{}\n", machine.line());
+    match style {
+        Style::Markdown => println!("## {title}\n\n{}.\n", machine.line()),
+        Style::Terminal => println!("{}\n", machine.line()),
+    }
     for table in tables {
         print!("{}", table.render(style));
     }

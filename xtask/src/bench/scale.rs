@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -18,6 +19,9 @@ const ROUNDS: usize = 5;
 
 /// Connections of a round.
 const ROUND: u32 = 2_000;
+
+/// How long nothing happens while flows are open: longer than the daemon leaves open flows unasked about.
+const IDLE: Duration = Duration::from_secs(8);
 
 /// Rules in one file: a file may have 4 MiB.
 const RULES_PER_FILE: u32 = 20_000;
@@ -145,10 +149,10 @@ fn figures(
     for _ in 0..ROUNDS {
         let daemon = Daemon::start(instrument, context, files)?;
         ready.push(daemon.ready.as_secs_f64());
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(200));
         let used = instrument.cpu(&[daemon.pid])?;
         let with = instrument.sequential(WATCHED, ROUND)?;
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(200));
         cpu.push((instrument.cpu(&[daemon.pid])? - used) / f64::from(ROUND));
         resident.push(daemon.memory().mib());
         daemon.stop(instrument)?;
@@ -173,7 +177,14 @@ fn figures(
 pub fn flows(instrument: &mut Instrument, context: &Context, connections: &[u32]) -> Result<(Table, Value)> {
     let mut table = Table::new(
         "Flows open at the same time",
-        &["connections", "flows at both ends", "known to the daemon", "resident, MiB", "bytes a flow more"],
+        &[
+            "connections",
+            "flows at both ends",
+            "known to the daemon",
+            "resident, MiB",
+            "bytes a flow more",
+            "CPU while idle",
+        ],
     );
     let file = write(context, "scale.toml", &policy([WATCHED]))?;
     let daemon = Daemon::start(instrument, context, &[file])?;
@@ -186,6 +197,9 @@ pub fn flows(instrument: &mut Instrument, context: &Context, connections: &[u32]
         let status = daemon.settled(instrument)?;
         let known = status["coverage"]["flows_open"].as_u64().unwrap_or_default();
         let (flows, resident) = (2 * u64::from(held), daemon.memory().resident);
+        let used = instrument.cpu(&[daemon.pid])?;
+        std::thread::sleep(IDLE);
+        let idle = (instrument.cpu(&[daemon.pid])? - used) / IDLE.as_nanos() as f64;
         let each = resident.saturating_sub(last.1) as f64 / (flows - last.0).max(1) as f64;
         table.rows.push(vec![
             grouped(u64::from(held)),
@@ -193,8 +207,11 @@ pub fn flows(instrument: &mut Instrument, context: &Context, connections: &[u32]
             format!("{}{}", grouped(known), if known == flows { ", all" } else { "" }),
             format!("{:.1}", resident as f64 / f64::from(1 << 20)),
             format!("{each:.0}"),
+            format!("{:.2} %", 100.0 * idle),
         ]);
-        values.push(json!({ "flows": flows, "known": known, "resident": resident, "bytes_each": each }));
+        values.push(json!({
+            "flows": flows, "known": known, "resident": resident, "bytes_each": each, "idle_cpu": idle,
+        }));
         last = (flows, resident);
     }
     instrument.ask(&json!({ "do": "hang-up" }))?;
@@ -204,6 +221,7 @@ pub fn flows(instrument: &mut Instrument, context: &Context, connections: &[u32]
         "0".into(),
         String::new(),
         format!("{:.1}", daemon.memory().mib()),
+        String::new(),
         String::new(),
     ]);
     daemon.stop(instrument)?;
