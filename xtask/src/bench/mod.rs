@@ -235,9 +235,9 @@ fn ready() -> Result<(Instrument, Context)> {
         floor: target.join("kernel").join(setup::compile::TARGET).join("release").join(FLOOR),
         dir: env::temp_dir().join(format!("gdprport-bench-{}", process::id())),
     };
-    fs::create_dir_all(&context.dir).with_context(|| format!("cannot make {}", context.dir.display()))?;
     let mut instrument = Instrument::start(&context.bench)?;
     instrument.undo(&["rm", "-rf", &context.dir.display().to_string()])?;
+    fs::create_dir_all(&context.dir).with_context(|| format!("cannot make {}", context.dir.display()))?;
     Ok((instrument, context))
 }
 

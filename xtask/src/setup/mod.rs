@@ -2,9 +2,9 @@
 //! as it is, so that repeating it costs a second and changes nothing; no stamp is kept, for a stamp can be wrong.
 
 pub mod apt;
-pub mod fuzzer;
 #[path = "../../../gdprport-daemon/build/compile.rs"]
 pub mod compile;
+pub mod fuzzer;
 mod linker;
 mod servers;
 mod toolchain;
