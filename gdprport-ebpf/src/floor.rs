@@ -5,10 +5,6 @@
 
 #![no_std]
 #![no_main]
-#![expect(
-    clippy::needless_borrows_for_generic_args,
-    reason = "a key or value by value would be copied to the stack once more"
-)]
 #![expect(clippy::needless_pass_by_value, reason = "aya's program macros hand contexts over by value")]
 
 use core::ptr::read_volatile;

@@ -15,6 +15,9 @@ const NAME: &str = "daemon";
 /// By which the events of an opened flow are known.
 pub const OPENED: &str = r#""kind":"flow.open""#;
 
+/// How often in a row its books must be the same, half a second apart.
+const STILL: u32 = 2;
+
 /// A running daemon.
 #[derive(Debug)]
 pub struct Daemon {
@@ -86,17 +89,19 @@ impl Daemon {
         serde_json::from_str(&asked.stdout).with_context(|| format!("no status: {}", asked.stderr))
     }
 
-    /// What it says of itself once its books have stood still for half a second.
+    /// What it says of itself once its books have stood still for a second.
     ///
     /// # Errors
     /// It does not answer.
     pub fn settled(&self, instrument: &mut Instrument) -> Result<Value> {
         let mut status = self.status(instrument)?;
-        let begun = Instant::now();
+        let (begun, mut still) = (Instant::now(), 0);
         while begun.elapsed() < Duration::from_secs(60) {
             std::thread::sleep(Duration::from_millis(500));
             let now = self.status(instrument)?;
-            let same = now["coverage"]["records"] == status["coverage"]["records"];
+            // The kernel side's books too: a busy machine may keep the daemon from reading for that long.
+            let same =
+                ["records", "kernel"].iter().all(|key| now["coverage"][key] == status["coverage"][key]);
             let queued: u64 = now["sinks"]
                 .as_array()
                 .into_iter()
@@ -104,7 +109,8 @@ impl Daemon {
                 .filter_map(|sink| sink["queued"].as_u64())
                 .sum();
             status = now;
-            if same && queued == 0 {
+            still = if same && queued == 0 { still + 1 } else { 0 };
+            if still == STILL {
                 break;
             }
         }
