@@ -1,18 +1,18 @@
 //! Builds the kernel programs into `OUT_DIR/gdprport`, from where `host::probes` embeds them. It only builds: what
 //! is missing on the machine is named here and installed by `cargo xtask setup`.
 
+#[path = "build/compile.rs"]
+mod compile;
 #[path = "build/toolchain.rs"]
 mod toolchain;
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use compile::TARGET;
 use toolchain::{Candidate, Lack, Linker, Toolchain};
 
-const TARGET: &str = "bpfel-unknown-none";
-const PACKAGE: &str = "gdprport-ebpf";
 const PROBES: &str = "gdprport-probes";
 
 /// What the object is made of; anything else may change without a rebuild.
@@ -68,7 +68,9 @@ fn build(toolchain: &Toolchain, linker: &Linker) -> Result<(), String> {
 
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets no OUT_DIR")?);
     let target_dir = kernel_target_dir(&out_dir);
-    let output = cargo(toolchain, linker, &target_dir)
+    let arch = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
+    let output = compile::cargo(toolchain, linker, &target_dir, &arch, PROBES)
+        .current_dir("..")
         .output()
         .map_err(|error| format!("cannot run {}: {error}", toolchain.cargo.display()))?;
     // From the first diagnostic on; what comes before it, and cargo's last line, is progress.
@@ -85,48 +87,6 @@ fn build(toolchain: &Toolchain, linker: &Linker) -> Result<(), String> {
     }
     let object = target_dir.join(TARGET).join("release").join(PROBES);
     install(&object, &out_dir.join("gdprport"))
-}
-
-/// The inner cargo, free of what the outer one set up for the host.
-fn cargo(toolchain: &Toolchain, linker: &Linker, target_dir: &Path) -> Command {
-    let arch = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
-    // BTF is made out of debug information; aya refuses an object without it. Left to its default, the linker turns
-    // copies of more than a few words into loops over bytes: half a microsecond for each connection.
-    let flags = [
-        &*format!("--cfg=bpf_target_arch=\"{arch}\""),
-        "-Cdebuginfo=2",
-        "-Clink-arg=--btf",
-        "-Clink-arg=--disable-expand-memcpy-in-order",
-    ]
-    .join("\x1f");
-    let mut cargo = Command::new(&toolchain.cargo);
-    cargo
-        .args(["build", "--release", "--package", PACKAGE, "--bin", PROBES, "--target", TARGET])
-        .args(["-Z", "build-std=core", "--color", "never", "--target-dir"])
-        .arg(target_dir)
-        .current_dir("..")
-        .env("RUSTC", &toolchain.rustc)
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("CARGO_ENCODED_RUSTFLAGS", flags)
-        .env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", &linker.path)
-        // The workspace's release profile is made for the daemon: here bpf-linker is the one that optimises across
-        // crates, and stripping would take the BTF with it.
-        .env("CARGO_PROFILE_RELEASE_LTO", "off")
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
-        .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
-        .env("CARGO_PROFILE_RELEASE_STRIP", "none");
-    for key in [
-        "LD_LIBRARY_PATH",
-        "RUSTC_WORKSPACE_WRAPPER",
-        "RUSTC_WRAPPER",
-        "RUSTDOC",
-        "RUSTFLAGS",
-        "RUSTUP_TOOLCHAIN",
-        "CARGO_BUILD_TARGET",
-    ] {
-        cargo.env_remove(key);
-    }
-    cargo
 }
 
 /// One folder for every profile, so that `core` is compiled once and not for debug and release each.

@@ -2,6 +2,8 @@
 //! as it is, so that repeating it costs a second and changes nothing; no stamp is kept, for a stamp can be wrong.
 
 pub mod apt;
+#[path = "../../../gdprport-daemon/build/compile.rs"]
+pub mod compile;
 pub mod fuzzer;
 mod linker;
 mod servers;
@@ -11,6 +13,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::sh;
 use crate::step::step;
 pub use toolchain::Toolchain;
 
@@ -48,6 +51,19 @@ pub fn build_tools() -> Result<Toolchain> {
         Ok(((), linker.path.display().to_string()))
     })?;
     Ok(toolchain)
+}
+
+/// Builds the kernel programs of one `[[bin]]` of the kernel crate as the daemon's are built; returns the object.
+///
+/// # Errors
+/// Something to build with is missing, or they do not compile; cargo has said why.
+pub fn kernel_object(program: &str) -> Result<PathBuf> {
+    let toolchain = build_tools()?;
+    let linker = linker::provide(&toolchain)?;
+    let target = sh::target_dir().join("kernel");
+    let mut cargo = compile::cargo(&toolchain, &linker, &target, std::env::consts::ARCH, program);
+    sh::loud(cargo.arg("--quiet").current_dir(sh::workspace()))?;
+    Ok(target.join(compile::TARGET).join("release").join(program))
 }
 
 /// The toolchain's own `cargo-clippy`, none where there is none to be had.

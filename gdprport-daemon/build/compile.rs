@@ -1,0 +1,61 @@
+//! How the kernel programs are compiled, once it is known with what: the daemon's build script and `xtask` both
+//! include this file, so that what is measured beside the product was built as the product is.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::toolchain::{Linker, Toolchain};
+
+/// The target of every kernel program.
+pub const TARGET: &str = "bpfel-unknown-none";
+
+/// The package of the kernel programs.
+pub const PACKAGE: &str = "gdprport-ebpf";
+
+/// A cargo that makes the object of `program`, free of what an outer cargo set up for the host. It stands in
+/// `TARGET/release` below `target_dir`; the command is to be run in a folder of the workspace. `arch` is the
+/// host's architecture, as cargo names it.
+pub fn cargo(
+    toolchain: &Toolchain,
+    linker: &Linker,
+    target_dir: &Path,
+    arch: &str,
+    program: &str,
+) -> Command {
+    let mut cargo = Command::new(&toolchain.cargo);
+    // BTF is made out of debug information; aya refuses an object without it. Left to its default, the linker turns
+    // copies of more than a few words into loops over bytes: half a microsecond for each connection.
+    let flags = [
+        &*format!("--cfg=bpf_target_arch=\"{arch}\""),
+        "-Cdebuginfo=2",
+        "-Clink-arg=--btf",
+        "-Clink-arg=--disable-expand-memcpy-in-order",
+    ]
+    .join("\x1f");
+    cargo
+        .args(["build", "--release", "--package", PACKAGE, "--bin", program, "--target", TARGET])
+        .args(["-Z", "build-std=core", "--color", "never", "--target-dir"])
+        .arg(target_dir)
+        .env("RUSTC", &toolchain.rustc)
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_ENCODED_RUSTFLAGS", flags)
+        .env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", &linker.path)
+        // The workspace's release profile is made for the daemon: here bpf-linker is the one that optimises across
+        // crates, and stripping would take the BTF with it.
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
+        .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
+        .env("CARGO_PROFILE_RELEASE_STRIP", "none");
+    for key in [
+        "LD_LIBRARY_PATH",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTC_WRAPPER",
+        "RUSTDOC",
+        "RUSTFLAGS",
+        "RUSTUP_TOOLCHAIN",
+        "CARGO_BUILD_TARGET",
+    ] {
+        cargo.env_remove(key);
+    }
+    cargo
+}

@@ -1,0 +1,128 @@
+//! The floor that the bench holds the product against: the least that kernel programs of this kind can do and still
+//! tell who connected. One 64-byte record per connection, no wake-ups, nothing about the accepting end.
+//!
+//! Only `cargo xtask bench` builds and loads it; no part of the product does.
+
+#![no_std]
+#![no_main]
+#![expect(clippy::needless_pass_by_value, reason = "aya's program macros hand contexts over by value")]
+
+use core::ptr::read_volatile;
+
+use aya_ebpf::bindings::{
+    BPF_RB_NO_WAKEUP, BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_STATE_CB, BPF_SOCK_OPS_STATE_CB_FLAG,
+    BPF_TCP_CLOSE,
+};
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_get_socket_cookie,
+    bpf_ktime_get_boot_ns, bpf_sock_ops_cb_flags_set,
+};
+use aya_ebpf::macros::{cgroup_sock_addr, map, sock_ops, tracepoint};
+use aya_ebpf::maps::{PerCpuArray, RingBuf};
+use aya_ebpf::programs::{SockAddrContext, SockOpsContext, TracePointContext};
+
+/// The watched port, host byte order; the loader sets it.
+#[unsafe(no_mangle)]
+static FLOOR_PORT: u32 = 0;
+
+/// Records on their way to the reader, which polls.
+#[map]
+static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 22, 0);
+
+/// Connects and closes of the watched port, and executed programs.
+#[map]
+static COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(3, 0);
+
+/// Who connected where; 64 bytes.
+#[repr(C)]
+struct Record {
+    time_ns: u64,
+    cookie: u64,
+    ids: u64,
+    process: u64,
+    comm: [u64; 2],
+    address: u32,
+    port: u32,
+    reserved: u64,
+}
+
+#[inline(always)]
+fn watched(port: u32) -> bool {
+    // SAFETY: a constant of the program, set while it is loaded.
+    port == unsafe { read_volatile(&raw const FLOOR_PORT) }
+}
+
+#[inline(always)]
+fn count(index: u32) {
+    if let Some(counter) = COUNTS.get_ptr_mut(index) {
+        // SAFETY: this CPU's own value of the map.
+        unsafe { *counter += 1 };
+    }
+}
+
+#[cgroup_sock_addr(connect4)]
+fn fl_connect4(ctx: SockAddrContext) -> i32 {
+    let address = ctx.sock_addr;
+    // SAFETY: `address` is the program's context; the helpers write no more than they are given.
+    unsafe {
+        let port = u32::from(u16::from_be(read_volatile(&raw const (*address).user_port) as u16));
+        let peer = read_volatile(&raw const (*address).user_ip4);
+        if !watched(port) {
+            return 1;
+        }
+        if let Some(mut entry) = EVENTS.reserve::<Record>(0) {
+            let mut comm = [0_u64; 2];
+            bpf_get_current_comm((&raw mut comm).cast(), 16);
+            entry.write(Record {
+                time_ns: bpf_ktime_get_boot_ns(),
+                cookie: bpf_get_socket_cookie(address.cast()),
+                ids: bpf_get_current_uid_gid(),
+                process: bpf_get_current_pid_tgid(),
+                comm,
+                address: peer,
+                port,
+                reserved: 0,
+            });
+            entry.submit(u64::from(BPF_RB_NO_WAKEUP));
+        }
+        count(0);
+    }
+    1
+}
+
+#[sock_ops]
+fn fl_sock_ops(ctx: SockOpsContext) -> u32 {
+    let ops = ctx.ops;
+    // SAFETY: `ops` is the program's context.
+    unsafe {
+        let op = read_volatile(&raw const (*ops).op);
+        if op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB {
+            if watched(u32::from_be(read_volatile(&raw const (*ops).remote_port))) {
+                bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG as i32);
+            }
+        } else if op == BPF_SOCK_OPS_STATE_CB {
+            let new_state = read_volatile(&raw const (*ops).__bindgen_anon_1.args[1]);
+            if new_state == BPF_TCP_CLOSE {
+                count(1);
+            }
+        }
+    }
+    1
+}
+
+#[tracepoint]
+fn fl_exec(_: TracePointContext) -> u32 {
+    count(2);
+    0
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // The verifier refuses a program from which this could be reached.
+    loop {}
+}
+
+/// The kernel lets only GPL-compatible programs call the helpers used here.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

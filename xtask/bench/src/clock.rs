@@ -1,0 +1,42 @@
+//! Time and place of processes: the CPU that a process has used, and the CPU that a thread runs on.
+
+use std::io;
+
+/// CPU time, user and system, that a process and its ended threads have used so far; ns. The kernel counts it to the
+/// nanosecond, where `/proc/PID/stat` rounds to hundredths of a second.
+///
+/// # Errors
+/// There is no such process.
+pub fn cpu_ns(pid: u32) -> io::Result<u64> {
+    // `CPUCLOCK_SCHED` of a process, as `clock_getcpuclockid(3)` makes it.
+    let clock = (!(pid.cast_signed()) << 3) | 2;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one timespec to a live one.
+    if unsafe { libc::clock_gettime(clock, &raw mut time) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// CPU time, user and system, of all children that have ended and were waited for; ns.
+pub fn children_ns() -> u64 {
+    // SAFETY: all zeroes is a valid `rusage`.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes one `rusage` to a live one; with these arguments it cannot fail.
+    unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage) };
+    let ns = |time: libc::timeval| {
+        time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_usec.unsigned_abs() * 1_000
+    };
+    ns(usage.ru_utime) + ns(usage.ru_stime)
+}
+
+/// Keeps the calling thread on the last CPU: the load stays where it is, and the others are left to the monitors.
+///
+/// # Errors
+/// The CPU is not this process's to use.
+pub fn pin() -> io::Result<()> {
+    let cpus = std::thread::available_parallelism()?.get();
+    let mut set = rustix::thread::CpuSet::new();
+    set.set(cpus - 1);
+    Ok(rustix::thread::sched_setaffinity(None, &set)?)
+}

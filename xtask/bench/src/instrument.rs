@@ -1,0 +1,129 @@
+//! The instrument: reads orders, one a line, and answers each with one line. At the end of its input, however that
+//! came about, it ends what it started and undoes what it did.
+
+use std::error::Error;
+use std::io::{self, BufRead as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use gdprport_tests::netns::Netns;
+use serde_json::{Value, json};
+
+use crate::load::{self, Held};
+use crate::monitors::{self, Monitors};
+use crate::request::Request;
+use crate::{clock, growing, programs};
+
+/// Settings of the namespace: room for many connections, and none of the clients' ports is one of the watched ones.
+const SYSCTLS: [(&str, &str); 3] = [
+    ("net/ipv4/ip_local_port_range", "2048 45000"),
+    ("net/core/somaxconn", "4096"),
+    ("net/ipv4/tcp_max_syn_backlog", "4096"),
+];
+
+struct Instrument {
+    netns: Netns,
+    held: Held,
+    monitors: Monitors,
+    stats: Option<OwnedFd>,
+}
+
+/// Serves until standard input ends.
+///
+/// # Errors
+/// Standard output is gone.
+pub fn run() -> Result<(), Box<dyn Error>> {
+    allow_descriptors()?;
+    let netns = Netns::new();
+    for (name, value) in SYSCTLS {
+        netns.sysctl(name, value);
+    }
+    let mut instrument =
+        Instrument { netns, held: Held::default(), monitors: Monitors::default(), stats: None };
+    for line in io::stdin().lock().lines() {
+        let answer = serde_json::from_str(&line?)
+            .map_err(|error| error.to_string())
+            .and_then(|request| instrument.answer(request));
+        let answer = answer.unwrap_or_else(|error| json!({ "error": error }));
+        writeln!(io::stdout(), "{answer}")?;
+    }
+    Ok(())
+}
+
+impl Instrument {
+    fn answer(&mut self, request: Request) -> Result<Value, String> {
+        let text = |error: io::Error| error.to_string();
+        match request {
+            Request::Sequential { port, count } => {
+                self.netns.inside(|| load::sequential(port, count)).map_err(text)
+            }
+            Request::Crowd { port, count, ways, seconds } => {
+                self.netns.inside(|| load::crowd(port, count, ways, seconds)).map_err(text)
+            }
+            Request::Processes { port, count, client } => {
+                self.netns.inside(|| load::processes(port, count, &client)).map_err(text)
+            }
+            Request::Bulk { port, blocks, up } => {
+                self.netns.inside(|| load::bulk(port, blocks, up)).map_err(text)
+            }
+            Request::Hold { ports, count } => {
+                self.held.open(&self.netns, &ports, count).map_err(text)?;
+                Ok(Value::Null)
+            }
+            Request::HangUp {} => {
+                self.held = Held::default();
+                Ok(Value::Null)
+            }
+            Request::Start { name, argv, stdout, stderr, inside } => {
+                let netns = inside.then_some(&self.netns);
+                let pid = self.monitors.start(&name, &argv, stdout.as_deref(), stderr.as_deref(), netns)?;
+                Ok(json!({ "pid": pid }))
+            }
+            Request::Stop { name, signal } => self.monitors.stop(&name, signal).map(Value::from),
+            Request::Await { path, text, count, seconds } => {
+                Ok(growing::count(&path, text.as_bytes(), count, Duration::from_secs(seconds)).into())
+            }
+            Request::Signal { name, signal } => {
+                self.monitors.signal(&name, signal)?;
+                Ok(Value::Null)
+            }
+            Request::Alive { name } => Ok(self.monitors.alive(&name).into()),
+            Request::Run { argv, inside, keep } => {
+                let (begun, used) = (Instant::now(), clock::children_ns());
+                let output = monitors::run(&argv, inside.then_some(&self.netns), keep)?;
+                Ok(json!({
+                    "ns": u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX),
+                    "cpu_ns": clock::children_ns() - used,
+                    "status": output.status.code(),
+                    "stdout": String::from_utf8_lossy(&output.stdout),
+                    "stderr": String::from_utf8_lossy(&output.stderr),
+                }))
+            }
+            Request::Undo { argv } => {
+                self.monitors.undo(argv);
+                Ok(Value::Null)
+            }
+            Request::Cpu { pids } => {
+                let times: io::Result<Vec<u64>> = pids.into_iter().map(clock::cpu_ns).collect();
+                Ok(times.map_err(text)?.into_iter().sum::<u64>().into())
+            }
+            Request::Programs { pids } => Ok(programs::list(&pids)),
+            Request::Stats { on } => {
+                self.stats = if on { Some(programs::measure()?) } else { None };
+                Ok(Value::Null)
+            }
+        }
+    }
+}
+
+/// As many descriptors as the kernel allows, or as this process may have: both ends of every connection are held here.
+fn allow_descriptors() -> Result<(), Box<dyn Error>> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let most: u64 = std::fs::read_to_string("/proc/sys/fs/nr_open")?.trim().parse()?;
+    let all = Rlimit { current: Some(most), maximum: Some(most) };
+    if setrlimit(Resource::Nofile, all).is_err() {
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+    }
+    Ok(())
+}

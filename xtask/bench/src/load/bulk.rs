@@ -1,0 +1,57 @@
+//! Bytes through one connection, sent and received in turn by one thread: what a byte costs, and not how well two
+//! threads are scheduled.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Instant;
+
+use rustix::net::SocketFlags;
+use serde_json::Value;
+
+use super::{distribution, listen, next_address, socket};
+use crate::clock;
+
+/// What is measured as one piece.
+const BLOCK: usize = 1 << 20;
+
+/// What is written and read at a time.
+const CHUNK: usize = 64 << 10;
+
+/// Moves `blocks` of 1 MiB and answers with the distribution of the time that one took.
+///
+/// # Errors
+/// The connection fails.
+pub fn bulk(port: u16, blocks: u32, up: bool) -> io::Result<Value> {
+    clock::pin()?;
+    let listener = listen(Ipv4Addr::UNSPECIFIED, port)?;
+    let client = socket()?;
+    rustix::net::connect(&client, &next_address(port))?;
+    let (server, _) = rustix::net::acceptfrom_with(&listener, SocketFlags::CLOEXEC)?;
+    let (client, server) = (TcpStream::from(client), TcpStream::from(server));
+    let (mut from, mut to) = if up { (client, server) } else { (server, client) };
+    from.set_nonblocking(true)?;
+    to.set_nonblocking(true)?;
+    let sent = vec![0x67_u8; CHUNK];
+    let mut received = vec![0_u8; CHUNK];
+    let mut times = Vec::with_capacity(blocks as usize);
+    for _ in 0..blocks {
+        let begun = Instant::now();
+        let (mut out, mut into) = (BLOCK, BLOCK);
+        while into > 0 {
+            if out > 0 {
+                out -= ready(from.write(&sent[..out.min(CHUNK)]))?;
+            }
+            into -= ready(to.read(&mut received[..into.min(CHUNK)]))?;
+        }
+        times.push(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
+    }
+    Ok(distribution(&mut times))
+}
+
+/// What was done now; nothing if the other end's turn has to come first.
+fn ready(done: io::Result<usize>) -> io::Result<usize> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        other => other,
+    }
+}

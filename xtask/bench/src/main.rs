@@ -1,0 +1,40 @@
+//! What `cargo xtask bench` measures with, in one program of three roles: `instrument` does as it is told on standard
+//! input and answers on standard output; `floor OBJECT PORT` is the least possible monitor; `hold NUMBER COUNT PORT…`
+//! holds connections for the instrument.
+//!
+//! Belongs in this package: making load, starting monitors and ending them, reading clocks. Does not belong here: what
+//! is compared with what, and what it means; that is `xtask/src/bench`.
+
+mod clock;
+mod floor;
+mod growing;
+mod instrument;
+mod load;
+mod monitors;
+mod programs;
+mod request;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+fn hold(number: &str, count: &str, ports: &[&str]) -> Result<(), Box<dyn Error>> {
+    let ports = ports.iter().map(|port| port.parse()).collect::<Result<Vec<u16>, _>>()?;
+    Ok(load::hold(number.parse()?, count.parse()?, &ports)?)
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let done = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["instrument"] => instrument::run(),
+        ["floor", object, port] => floor::run(object, port),
+        ["hold", number, count, ports @ ..] => hold(number, count, ports),
+        _ => Err("usage: gdprport-bench instrument | floor OBJECT PORT | hold NUMBER COUNT PORT…".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gdprport-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

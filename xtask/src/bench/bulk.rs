@@ -1,0 +1,57 @@
+//! Bytes: what a MiB through a watched port, and through an unwatched one, takes in relation to no monitor.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::cycles::alone;
+use super::effort::Effort;
+use super::instrument::{Instrument, number};
+use super::stats::Pair;
+use super::subject::{Context, Subject, UNWATCHED, WATCHED};
+
+/// Throughput in relation to no monitor, of each pair; the slower direction of the two.
+#[derive(Debug, Default)]
+pub struct Bulk {
+    /// On the watched port.
+    pub watched: Vec<Pair>,
+    /// On the unwatched one.
+    pub unwatched: Vec<Pair>,
+}
+
+/// Time of one MiB: watched up, watched down, unwatched up, unwatched down; ns.
+type Times = [f64; 4];
+
+/// Measures the product; the others do not look at packets.
+///
+/// # Errors
+/// The instrument is gone or the daemon does not start.
+pub fn measure(instrument: &mut Instrument, context: &Context, effort: &Effort) -> Result<Bulk> {
+    let mut bulk = Bulk::default();
+    let (mut before, mut clean_before) = round(instrument, effort, &[])?;
+    for _ in 0..effort.bulk_pairs {
+        let running = Subject::Gdprport.start(instrument, context)?;
+        let (with, clean_with) = round(instrument, effort, &running.pids)?;
+        running.stop(instrument)?;
+        let (after, clean_after) = round(instrument, effort, &[])?;
+        let clean = clean_before && clean_with && clean_after;
+        let throughput = |at: usize| f64::midpoint(before[at], after[at]) / with[at];
+        bulk.watched.push(Pair { ratio: throughput(0).min(throughput(1)), clean });
+        bulk.unwatched.push(Pair { ratio: throughput(2).min(throughput(3)), clean });
+        (before, clean_before) = (after, clean_after);
+    }
+    Ok(bulk)
+}
+
+fn round(instrument: &mut Instrument, effort: &Effort, own: &[u32]) -> Result<(Times, bool)> {
+    let quiet = alone(instrument, own, Duration::from_secs(2))?;
+    let mut times = [0.0; 4];
+    for (at, (port, up)) in
+        [(WATCHED, true), (WATCHED, false), (UNWATCHED, true), (UNWATCHED, false)].into_iter().enumerate()
+    {
+        let order = json!({ "do": "bulk", "port": port, "blocks": effort.mebibytes, "up": up });
+        times[at] = number(&instrument.ask(&order)?, "p50")?;
+    }
+    Ok((times, quiet && alone(instrument, own, Duration::ZERO)?))
+}

@@ -1,0 +1,151 @@
+//! Nothing may be lost, and nobody mistaken for another: many connections one by one, eight at a time, and by processes
+//! that live for one connection; how many of them each subject reports, and whom it names.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::effort::Effort;
+use super::instrument::Instrument;
+use super::output::{Named, Truth, named, reported};
+use super::subject::{CROWD, Context, Memory, ONE_BY_ONE, PROCESSES, Running, Subject};
+
+/// Connections at a time.
+const WAYS: u32 = 8;
+
+/// How long a monitor may take to report what it has seen.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// What became of the connections of one kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Lines or events that complete reporting would have made.
+    pub expected: u64,
+    /// Those that came.
+    pub reported: u64,
+}
+
+impl Tally {
+    /// The part that is missing, 0 to 1. More than expected is no gain.
+    pub fn lost(&self) -> f64 {
+        self.expected.saturating_sub(self.reported) as f64 / (self.expected as f64).max(1.0)
+    }
+}
+
+/// How a subject did.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Account {
+    /// One by one.
+    pub one_by_one: Tally,
+    /// Eight at a time.
+    pub crowd: Tally,
+    /// A process for each.
+    pub processes: Tally,
+    /// Ends of short-lived connections that were given their own process; the expected number of each is
+    /// `processes` of the effort.
+    pub named: Named,
+    /// Resident memory after the connections one by one.
+    pub memory: Memory,
+    /// The most of the three.
+    pub peak: Memory,
+}
+
+/// Measures every subject that works here.
+///
+/// # Errors
+/// The instrument is gone.
+pub fn measure(
+    instrument: &mut Instrument,
+    context: &Context,
+    effort: &Effort,
+    subjects: &[Subject],
+) -> Result<BTreeMap<Subject, Account>> {
+    let mut accounts = BTreeMap::new();
+    for subject in subjects.iter().copied().filter(|subject| *subject != Subject::Floor) {
+        let mut account = Account::default();
+        let mut load = |port: u16, order: &Value| load(instrument, context, subject, port, order);
+        let order = json!({ "do": "crowd", "port": ONE_BY_ONE, "count": effort.many, "ways": 1 });
+        (account.one_by_one, account.memory, _) = load(ONE_BY_ONE, &order)?;
+        let order = json!({ "do": "crowd", "port": CROWD, "count": effort.many, "ways": WAYS });
+        (account.crowd, account.peak, _) = load(CROWD, &order)?;
+        let order = json!({
+            "do": "processes", "port": PROCESSES, "count": effort.processes, "client": context.client,
+        });
+        let (tally, memory, answer) = load(PROCESSES, &order)?;
+        for memory in [account.memory, memory] {
+            if memory.resident > account.peak.resident {
+                account.peak = memory;
+            }
+        }
+        account.processes = tally;
+        let output = fs::read_to_string(subject.output(context)).unwrap_or_default();
+        account.named = named(subject, &output, PROCESSES, &truth(context, &answer));
+        accounts.insert(subject, account);
+    }
+    Ok(accounts)
+}
+
+/// Starts the subject, makes the load, ends the subject and counts what it has reported.
+fn load(
+    instrument: &mut Instrument,
+    context: &Context,
+    subject: Subject,
+    port: u16,
+    order: &Value,
+) -> Result<(Tally, Memory, Value)> {
+    let running = subject.start(instrument, context)?;
+    let answer = instrument.ask(order)?;
+    let sent = order["count"].as_u64().unwrap_or_default();
+    wait_until_still(&running);
+    let memory = running.resident();
+    running.stop(instrument)?;
+    let text = fs::read(subject.output(context)).unwrap_or_default();
+    let reported = reported(subject, &String::from_utf8_lossy(&text), port);
+    Ok((Tally { expected: sent * subject.per_connection(), reported }, memory, answer))
+}
+
+/// Until its output has not grown for a while.
+fn wait_until_still(running: &Running) {
+    let length = || fs::metadata(&running.output).map_or(0, |file| file.len());
+    let (begun, mut since, mut seen) = (Instant::now(), Instant::now(), length());
+    while begun.elapsed() < SETTLE && since.elapsed() < Duration::from_millis(1_500) {
+        std::thread::sleep(Duration::from_millis(50));
+        if length() != seen {
+            (since, seen) = (Instant::now(), length());
+        }
+    }
+}
+
+/// What the clients said of themselves, `PID PORT` each.
+fn truth(context: &Context, answer: &Value) -> Truth {
+    let mut truth = Truth {
+        client_exe: context.client.display().to_string(),
+        server_exe: context.bench.display().to_string(),
+        server: answer["server"].as_u64().and_then(|pid| u32::try_from(pid).ok()).unwrap_or_default(),
+        ..Truth::default()
+    };
+    for said in answer["clients"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        let mut words = said.split_whitespace();
+        let (Some(pid), Some(port)) = (words.next(), words.next()) else { continue };
+        if let (Ok(pid), Ok(port)) = (pid.parse(), port.parse()) {
+            truth.clients.entry(port).or_default().insert(pid);
+            truth.count += 1;
+        }
+    }
+    truth
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tally;
+
+    #[test]
+    fn more_than_expected_hides_no_loss_and_is_none() {
+        assert_eq!(Tally { expected: 100, reported: 80 }.lost(), 0.2);
+        assert_eq!(Tally { expected: 100, reported: 120 }.lost(), 0.0);
+        assert_eq!(Tally::default().lost(), 0.0);
+    }
+}

@@ -1,0 +1,210 @@
+//! The results as tables for people and as JSON for programs. Pure.
+
+use serde_json::{Value, json};
+
+use super::budgets::{Bar, Budget, Results};
+use super::cycles::Program;
+use super::stats::{Pair, Spread, clean};
+use super::subject::Subject;
+use super::table::Table;
+
+/// Every budget, its bar, what was measured and whether it is met.
+pub fn budgets(budgets: &[Budget]) -> Table {
+    let mut table =
+        Table::new("Budgets", &["budget", "bar", "measured", "quartiles", "verdict", "beside it"]);
+    for budget in budgets {
+        let digits = if budget.unit.starts_with('×') { 3 } else { 1 };
+        let bar = match budget.bar {
+            Bar::AtMost(most) => format!("≤ {}", short(most)),
+            Bar::AtLeast(least) => format!("≥ {}", short(least)),
+        };
+        let (median, quartiles) = match budget.measured {
+            Some(spread) if spread.count > 1 => (
+                format!("{:.digits$}", spread.median),
+                format!(
+                    "{:.digits$}–{:.digits$} of {}{}",
+                    spread.low,
+                    spread.high,
+                    spread.count,
+                    out(budget.left_out)
+                ),
+            ),
+            Some(spread) => (format!("{:.digits$}", spread.median), String::new()),
+            None => ("–".into(), String::new()),
+        };
+        let verdict = match budget.met() {
+            Some(true) => "met",
+            Some(false) => "MISSED",
+            None => "not measured",
+        };
+        table.rows.push(vec![
+            budget.what.to_owned(),
+            format!("{bar} {}", budget.unit),
+            median,
+            quartiles,
+            verdict.to_owned(),
+            budget.beside.clone(),
+        ]);
+    }
+    table
+}
+
+fn out(left_out: usize) -> String {
+    if left_out == 0 { String::new() } else { format!(", {left_out} left out") }
+}
+
+fn short(value: f64) -> String {
+    format!("{value:.3}").trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// All subjects beside each other.
+pub fn subjects(results: &Results) -> Table {
+    let head = [
+        "monitor",
+        "p50 × none",
+        "kernel × floor",
+        "CPU × gdprport",
+        "MiB",
+        "lost: 1 by 1, by 8, processes",
+        "named: clients, server",
+    ];
+    let mut table = Table::new("Side by side", &head);
+    let course = |subject: Subject| results.courses.of.get(&subject);
+    let median = |values: &[f64]| Spread::of(values).map(|spread| spread.median);
+    let floor = course(Subject::Floor).and_then(|course| median(&course.kernel));
+    let own_cpu = course(Subject::Gdprport).and_then(|course| median(&course.cpu));
+    let relation = |value: Option<f64>, to: Option<f64>| match (value, to) {
+        (Some(value), Some(to)) if to > 0.0 => format!("{:.2} ({:.1} µs)", value / to, value / 1e3),
+        _ => "–".into(),
+    };
+    for subject in Subject::ALL {
+        let Some(course) = course(subject) else {
+            let reason = results.courses.skipped.get(&subject).cloned().unwrap_or_default();
+            let mut row = vec![subject.name().to_owned(), format!("skipped: {reason}")];
+            row.resize(table.head.len(), String::new());
+            table.rows.push(row);
+            continue;
+        };
+        let pairs = Spread::of(&clean(&course.watched).0);
+        let account = results.accounts.get(&subject);
+        let percent = |part: f64| format!("{:.1} %", 100.0 * part);
+        let processes = f64::from(results.effort.processes);
+        table.rows.push(vec![
+            subject.name().to_owned(),
+            pairs.map_or("–".into(), |spread| format!("{spread:.3}")),
+            relation(median(&course.kernel), floor),
+            relation(median(&course.cpu), own_cpu),
+            account.map_or("–".into(), |account| format!("{:.1}", account.memory.mib())),
+            account.map_or("–".into(), |account| {
+                [account.one_by_one, account.crowd, account.processes]
+                    .map(|tally| percent(tally.lost()))
+                    .join(", ")
+            }),
+            account.filter(|_| subject.names_processes()).map_or("–".into(), |account| {
+                [account.named.clients, account.named.server]
+                    .map(|named| percent(named as f64 / processes))
+                    .join(", ")
+            }),
+        ]);
+    }
+    table.note = match median(&results.courses.alone) {
+        Some(alone) => format!(
+            "For scale: without any monitor a connection takes {:.1} µs (p50) on this machine. Kernel time is that of BPF \
+             programs, while the kernel measures it; ss, conntrack and auditd have none and work elsewhere in the kernel.",
+            alone / 1e3
+        ),
+        None => String::new(),
+    };
+    table
+}
+
+/// Where the kernel time goes, by program.
+pub fn programs(results: &Results) -> Table {
+    let mut table =
+        Table::new("Kernel programs", &["of", "program", "runs per connection", "ns a run", "part"]);
+    let course = |subject: Subject| results.courses.of.get(&subject);
+    let lists = [
+        ("gdprport, watched", course(Subject::Gdprport).map(|course| &course.programs)),
+        ("gdprport, unwatched", course(Subject::Gdprport).map(|course| &course.programs_unwatched)),
+        ("floor", course(Subject::Floor).map(|course| &course.programs)),
+    ];
+    for (of, programs) in lists {
+        let mut programs: Vec<&Program> = programs.into_iter().flatten().collect();
+        let total: f64 = programs.iter().map(|program| program.runs * program.ns).sum();
+        programs.sort_by(|a, b| (b.runs * b.ns).total_cmp(&(a.runs * a.ns)));
+        for program in programs.into_iter().filter(|program| program.runs >= 0.01) {
+            table.rows.push(vec![
+                of.to_owned(),
+                program.name.clone(),
+                format!("{:.2}", program.runs),
+                format!("{:.0}", program.ns),
+                format!("{:.0} %", 100.0 * program.runs * program.ns / total),
+            ]);
+        }
+    }
+    table.note = "Of the last cycle, both ends together; measuring itself is part of every run.".into();
+    table
+}
+
+/// Everything, raw values included.
+pub fn json(results: &Results, budgets: &[Budget]) -> Value {
+    let pairs = |pairs: &[Pair]| {
+        pairs.iter().map(|p| json!({ "ratio": p.ratio, "clean": p.clean })).collect::<Value>()
+    };
+    let programs = |programs: &[Program]| {
+        let value =
+            |p: &Program| json!({ "name": p.name, "runs_per_connection": p.runs, "ns_per_run": p.ns });
+        programs.iter().map(value).collect::<Value>()
+    };
+    let budgets: Value = budgets
+        .iter()
+        .map(|budget| {
+            let (kind, bar) = match budget.bar {
+                Bar::AtMost(bar) => ("at-most", bar),
+                Bar::AtLeast(bar) => ("at-least", bar),
+            };
+            json!({
+                "what": budget.what, "unit": budget.unit, "bar": { "kind": kind, "value": bar },
+                "median": budget.measured.map(|s| s.median), "low": budget.measured.map(|s| s.low),
+                "high": budget.measured.map(|s| s.high), "count": budget.measured.map(|s| s.count),
+                "left_out": budget.left_out, "met": budget.met(), "beside": budget.beside,
+            })
+        })
+        .collect();
+    let courses: serde_json::Map<String, Value> = results
+        .courses
+        .of
+        .iter()
+        .map(|(subject, course)| {
+            let value = json!({
+                "watched": pairs(&course.watched), "unwatched": pairs(&course.unwatched),
+                "kernel_ns": course.kernel, "cpu_ns": course.cpu,
+                "programs": programs(&course.programs), "programs_unwatched": programs(&course.programs_unwatched),
+            });
+            (subject.name().to_owned(), value)
+        })
+        .collect();
+    let accounts: serde_json::Map<String, Value> = results
+        .accounts
+        .iter()
+        .map(|(subject, account)| {
+            let tally = |tally: super::loss::Tally| json!({ "expected": tally.expected, "reported": tally.reported });
+            let value = json!({
+                "one_by_one": tally(account.one_by_one), "crowd": tally(account.crowd),
+                "processes": tally(account.processes), "clients_named": account.named.clients,
+                "server_named": account.named.server, "resident": account.memory.resident,
+                "peak": account.peak.resident, "anonymous": account.memory.anonymous, "file": account.memory.file, "shared": account.memory.shared,
+            });
+            (subject.name().to_owned(), value)
+        })
+        .collect();
+    let skipped: serde_json::Map<String, Value> =
+        results.courses.skipped.iter().map(|(s, why)| (s.name().to_owned(), why.as_str().into())).collect();
+    json!({
+        "budgets": budgets, "pairs": courses, "accounts": accounts, "skipped": skipped,
+        "alone_ns": results.courses.alone,
+        "bulk": { "watched": pairs(&results.bulk.watched), "unwatched": pairs(&results.bulk.unwatched) },
+        "startup": { "ratios": results.startup.ratios, "cpu_ratios": results.startup.cpu, "listing_ns": results.startup.listing,
+                     "resident": results.startup.memory.resident },
+    })
+}

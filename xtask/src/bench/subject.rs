@@ -1,0 +1,357 @@
+//! What is measured: the product, the floor and the peers; how each is started and ended, and why one is skipped.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::json;
+
+use super::audit;
+use super::instrument::{INT, Instrument, TERM, wait_for};
+use crate::sh;
+
+/// The watched port of the pairs.
+pub const WATCHED: u16 = 47_001;
+/// Nobody watches it.
+pub const UNWATCHED: u16 = 47_002;
+/// Watched; connections one after the other.
+pub const ONE_BY_ONE: u16 = 47_003;
+/// Watched; eight at a time.
+pub const CROWD: u16 = 47_004;
+/// Watched; a process for each.
+pub const PROCESSES: u16 = 47_005;
+
+/// How long a monitor may take until it watches.
+const START: Duration = Duration::from_secs(20);
+
+/// Something that watches connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// The product.
+    Gdprport,
+    /// The least possible monitor (`gdprport-ebpf/src/floor.rs`).
+    Floor,
+    /// libbpf-tools' `tcplife`.
+    Tcplife,
+    /// A script on the tracepoint `inet_sock_set_state`.
+    Bpftrace,
+    /// `ss -E`: what the kernel tells of sockets that end.
+    Ss,
+    /// `conntrack -E`, with connection tracking switched on for it.
+    Conntrack,
+    /// auditd with rules for connect and accept.
+    Auditd,
+}
+
+/// Where the things that a run needs are.
+#[derive(Debug)]
+pub struct Context {
+    /// The daemon.
+    pub gdprport: PathBuf,
+    /// The instrument, which is also the floor's reader.
+    pub bench: PathBuf,
+    /// The floor's kernel programs.
+    pub floor: PathBuf,
+    /// The short-lived client.
+    pub client: PathBuf,
+    /// Files of this run; removed at its end.
+    pub dir: PathBuf,
+}
+
+/// A monitor at work.
+#[derive(Debug)]
+pub struct Running {
+    subject: Subject,
+    /// Its processes, and threads of the kernel that work for it alone.
+    pub pids: Vec<u32>,
+    /// What it reports.
+    pub output: PathBuf,
+}
+
+impl Subject {
+    /// All, in the order in which they are measured. auditd comes last: once auditing was enabled, every process that
+    /// is started later costs a little more, until the next boot.
+    pub const ALL: [Self; 7] =
+        [Self::Gdprport, Self::Floor, Self::Tcplife, Self::Bpftrace, Self::Ss, Self::Conntrack, Self::Auditd];
+
+    /// As it stands in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gdprport => "gdprport",
+            Self::Floor => "floor",
+            Self::Tcplife => "tcplife",
+            Self::Bpftrace => "bpftrace",
+            Self::Ss => "ss -E",
+            Self::Conntrack => "conntrack -E",
+            Self::Auditd => "auditd",
+        }
+    }
+
+    /// The program that must be installed, and Debian's package.
+    fn needs(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Gdprport | Self::Floor => &[],
+            Self::Tcplife => &[("tcplife", "libbpf-tools")],
+            Self::Bpftrace => &[("bpftrace", "bpftrace")],
+            Self::Ss => &[("ss", "iproute2")],
+            Self::Conntrack => &[("conntrack", "conntrack"), ("nft", "nftables")],
+            Self::Auditd => &[("auditd", "auditd"), ("auditctl", "auditd")],
+        }
+    }
+
+    /// Debian's packages for all peers.
+    pub fn packages() -> Vec<&'static str> {
+        let mut packages: Vec<_> =
+            Self::ALL.iter().flat_map(|subject| subject.needs()).map(|(_, package)| *package).collect();
+        packages.sort_unstable();
+        packages.dedup();
+        packages
+    }
+
+    /// Lines, or events, that it reports of one connection within the host.
+    pub fn per_connection(self) -> u64 {
+        match self {
+            // Both ends are told, and each is opened and closed.
+            Self::Gdprport => 4,
+            Self::Floor | Self::Conntrack => 1,
+            Self::Tcplife | Self::Bpftrace | Self::Ss | Self::Auditd => 2,
+        }
+    }
+
+    /// Whether it tells processes.
+    pub fn names_processes(self) -> bool {
+        !matches!(self, Self::Floor | Self::Ss | Self::Conntrack)
+    }
+
+    /// Where it reports to.
+    pub fn output(self, context: &Context) -> PathBuf {
+        context.dir.join(format!("{}.out", self.name().replace(' ', "")))
+    }
+
+    /// Starts it and waits until it watches.
+    ///
+    /// # Errors
+    /// It is not installed, or does not work here: a sentence for the table.
+    pub fn start(self, instrument: &mut Instrument, context: &Context) -> Result<Running> {
+        for (program, package) in self.needs() {
+            if sh::find(program).is_none() {
+                bail!("`{program}` is not installed (Debian: {package})");
+            }
+        }
+        let output = self.output(context);
+        // What an earlier run reported must not be taken for this one's.
+        let _ = fs::remove_file(&output);
+        let argv = self.argv(context, &output)?;
+        match self {
+            Self::Conntrack => track(instrument)?,
+            Self::Auditd => audit::enable(instrument)?,
+            _ => {}
+        }
+        let own_file = matches!(self, Self::Gdprport | Self::Auditd);
+        let stderr = context.dir.join("stderr");
+        let started = instrument.ask(&json!({
+            "do": "start", "name": self.name(), "argv": argv,
+            "stdout": (!own_file).then_some(&output), "stderr": stderr,
+            "inside": matches!(self, Self::Ss | Self::Conntrack),
+        }))?;
+        let pid = started["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).context("no pid")?;
+        let mut running = Running { subject: self, pids: vec![pid], output };
+        if !running.watches(instrument)? {
+            let said = fs::read_to_string(&stderr).unwrap_or_default();
+            running.stop(instrument)?;
+            bail!("does not start here: {}", said.lines().next().unwrap_or("it says nothing"));
+        }
+        if self == Self::Auditd {
+            running.pids.extend(audit::kernel_thread());
+        }
+        Ok(running)
+    }
+
+    fn argv(self, context: &Context, output: &Path) -> Result<Vec<String>> {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let path = |path: &Path| path.display().to_string();
+        Ok(match self {
+            Self::Gdprport => {
+                let policy = write(context, "policy.toml", &policy([WATCHED, ONE_BY_ONE, CROWD, PROCESSES]))?;
+                gdprport(context, &[policy], output)?
+            }
+            Self::Floor => {
+                vec![path(&context.bench), "floor".into(), path(&context.floor), WATCHED.to_string()]
+            }
+            Self::Tcplife => words(&["tcplife"]),
+            Self::Bpftrace => words(&["bpftrace", "-q", "-e", &bpftrace_script()]),
+            Self::Ss => words(&["ss", "-E", "-t", "-n"]),
+            Self::Conntrack => words(&["conntrack", "-E", "-e", "NEW", "-p", "tcp"]),
+            Self::Auditd => audit::argv(context, output)?,
+        })
+    }
+}
+
+impl Running {
+    /// Waits until it watches; false if it ended instead.
+    fn watches(&mut self, instrument: &mut Instrument) -> Result<bool> {
+        let ready = wait_for(START, || {
+            if instrument.ask(&json!({ "do": "alive", "name": self.subject.name() }))? != true {
+                return Ok(true);
+            }
+            Ok(match self.subject {
+                Subject::Gdprport => contains(&self.output, "\"policy.applied\""),
+                Subject::Floor => contains(&self.output, "ready"),
+                Subject::Tcplife | Subject::Bpftrace => {
+                    instrument.programs(&self.pids)?.iter().any(|program| program.held)
+                }
+                Subject::Ss | Subject::Conntrack => true,
+                Subject::Auditd => audit::daemon(instrument)? == self.pids.first().copied(),
+            })
+        })?;
+        // Between loading and attaching, and for what is done once in the beginning.
+        std::thread::sleep(Duration::from_millis(if self.subject == Subject::Bpftrace { 600 } else { 250 }));
+        let alive = instrument.ask(&json!({ "do": "alive", "name": self.subject.name() }))? == true;
+        Ok(ready && alive)
+    }
+
+    /// Memory that is resident; bytes.
+    pub fn resident(&self) -> Memory {
+        self.pids.first().map_or(Memory::default(), |pid| Memory::of((*pid).into()))
+    }
+
+    /// Ends it and takes back what it did to the machine.
+    ///
+    /// # Errors
+    /// The instrument is gone, or the machine could not be put back.
+    pub fn stop(self, instrument: &mut Instrument) -> Result<()> {
+        let signal = match self.subject {
+            Subject::Tcplife | Subject::Bpftrace | Subject::Ss => INT,
+            _ => TERM,
+        };
+        instrument.ask(&json!({ "do": "stop", "name": self.subject.name(), "signal": signal }))?;
+        match self.subject {
+            Subject::Conntrack => {
+                instrument.run(&["nft", "delete", "table", "ip", "gdprport_bench"], true, false)?;
+                instrument.run(&["conntrack", "-F"], true, false)?;
+            }
+            Subject::Auditd => audit::disable(instrument)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Resident memory as `/proc/PID/status` tells it; bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// `VmRSS`.
+    pub resident: u64,
+    /// `RssAnon`: heap and stacks.
+    pub anonymous: u64,
+    /// `RssFile`: code; shared with whoever runs the same file.
+    pub file: u64,
+    /// `RssShmem`.
+    pub shared: u64,
+}
+
+impl Memory {
+    /// Of a process; nothing if it is gone.
+    pub fn of(pid: u64) -> Self {
+        Self::read(&fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default())
+    }
+
+    /// What is resident, in MiB.
+    pub fn mib(&self) -> f64 {
+        self.resident as f64 / f64::from(1 << 20)
+    }
+
+    fn read(status: &str) -> Self {
+        let of = |key: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key));
+            line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) * 1024
+        };
+        Self { resident: of("VmRSS"), anonymous: of("RssAnon"), file: of("RssFile"), shared: of("RssShmem") }
+    }
+}
+
+/// The command line of the daemon with this policy.
+///
+/// # Errors
+/// The configuration cannot be written.
+pub fn gdprport(context: &Context, policy: &[PathBuf], output: &Path) -> Result<Vec<String>> {
+    let config = write(context, "gdprport.toml", "")?;
+    let path = |path: &Path| path.display().to_string();
+    let mut argv = vec![path(&context.gdprport), "daemon".into(), "run".into()];
+    for file in policy {
+        argv.extend(["--policy".into(), path(file)]);
+    }
+    argv.extend(["--config".into(), path(&config), "--events".into(), path(output)]);
+    argv.extend(["--socket".into(), path(&context.dir.join("control.sock"))]);
+    Ok(argv)
+}
+
+/// Declares ports on which everything is allowed.
+pub fn policy(ports: impl IntoIterator<Item = u16>) -> String {
+    let mut text = "version = 1\n".to_owned();
+    for port in ports {
+        let _ = write!(
+            text,
+            "\n[[port]]\nname = \"bench-{port}\"\nport = {port}\n\
+             \n[[port.allow]]\nrole = \"serving\"\ndirection = \"in\"\npeers = [\"any\"]\n\
+             \n[[port.allow]]\nrole = \"calling\"\ndirection = \"out\"\npeers = [\"any\"]\n"
+        );
+    }
+    text
+}
+
+/// Writes a file of this run.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(context: &Context, name: &str, text: &str) -> Result<PathBuf> {
+    let path = context.dir.join(name);
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+/// One line for each end that is established: pid, command, its port and the peer's.
+fn bpftrace_script() -> String {
+    format!(
+        "tracepoint:sock:inet_sock_set_state /args->protocol == 6 && args->newstate == 1 && \
+         ((args->sport >= {WATCHED} && args->sport <= {PROCESSES} && args->sport != {UNWATCHED}) || \
+         (args->dport >= {WATCHED} && args->dport <= {PROCESSES} && args->dport != {UNWATCHED}))/ \
+         {{ printf(\"%d %s %d %d\\n\", pid, comm, args->sport, args->dport); }}"
+    )
+}
+
+/// Switches connection tracking on in the namespace of the load.
+fn track(instrument: &mut Instrument) -> Result<()> {
+    let rules = "add table ip gdprport_bench; \
+                 add chain ip gdprport_bench input { type filter hook input priority 0; }; \
+                 add rule ip gdprport_bench input ct state new counter";
+    let done = instrument.run(&["nft", rules], true, false)?;
+    if !done.success {
+        bail!("this kernel refuses to track connections: {}", done.stderr.lines().next().unwrap_or_default());
+    }
+    Ok(())
+}
+
+fn contains(path: &Path, text: &str) -> bool {
+    fs::read_to_string(path).is_ok_and(|content| content.contains(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_from_what_the_kernel_prints() {
+        let status = "Name:\tx\nVmRSS:\t   20480 kB\nRssAnon:\t    4096 kB\nRssFile:\t    8192 kB\nRssShmem:\t  0 kB\n";
+        let memory = Memory::read(status);
+        assert_eq!((memory.resident, memory.anonymous, memory.file), (20 << 20, 4 << 20, 8 << 20));
+        assert_eq!(Memory::read(""), Memory::default());
+    }
+
+    #[test]
+    fn every_peer_names_a_package() {
+        assert!(Subject::packages().contains(&"libbpf-tools"));
+    }
+}
