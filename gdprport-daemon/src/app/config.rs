@@ -44,8 +44,8 @@ const BASE_BYTES: u64 = 24 << 20;
 /// What an open flow costs: its place in the table, the storage of its socket in the kernel.
 const FLOW_BYTES: u64 = 1_024;
 
-/// What an event costs that waits for a way out.
-const QUEUED_BYTES: u64 = 512;
+/// What an event costs that waits for a way out: its line, of 1.1 to 1.6 KB.
+const QUEUED_BYTES: u64 = 1_600;
 
 /// Of what is left of the memory, the flow table may take one part in so many.
 const FLOWS_SHARE: u64 = 2;
@@ -234,7 +234,7 @@ mod tests {
             let memory = Some(mebibytes << 20);
             (config.flow_limits(memory).flows, config.queue(memory).get())
         };
-        assert_eq!(of(64), (20_480, 20_480));
+        assert_eq!(of(64), (20_480, 6_553));
         assert_eq!(of(16), (1_000, 1_000), "too little is no reason to hold nothing");
         assert_eq!(of(1_024), (131_072, 32_768), "much is no reason to hold more");
         assert_eq!((config.flow_limits(None).flows, config.queue(None).get()), (131_072, 32_768));
