@@ -62,7 +62,7 @@ pub struct HookCounters {
     pub seen: u64,
     /// Records handed to the ring buffer.
     pub emitted: u64,
-    /// Occasions without a record on purpose: the port is not watched, or nothing new is known.
+    /// Occasions without a record on purpose: nothing new is known.
     pub filtered: u64,
     /// Records lost because the ring buffer was full.
     pub dropped_ring_full: u64,

@@ -66,6 +66,9 @@ impl Instrument {
             Request::Bulk { port, blocks, up } => {
                 self.netns.inside(|| load::bulk(port, blocks, up)).map_err(text)
             }
+            Request::Telling { port, count, events } => {
+                self.netns.inside(|| load::telling(port, count, &events)).map_err(text)
+            }
             Request::Hold { ports, count } => {
                 self.held.open(&self.netns, &ports, count).map_err(text)?;
                 Ok(Value::Null)

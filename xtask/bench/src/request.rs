@@ -14,6 +14,8 @@ pub enum Request {
     Processes { port: u16, count: u32, client: String },
     /// `blocks` of 1 MiB through one connection, `up` from client to server or down.
     Bulk { port: u16, blocks: u32, up: bool },
+    /// Connections that send a request in plaintext; how long until `events` tells that of both ends.
+    Telling { port: u16, count: u32, events: String },
     /// Connections, spread over `ports`, that stay until `hang-up`.
     Hold { ports: Vec<u16>, count: u32 },
     /// Ends what `hold` began.

@@ -23,6 +23,7 @@ mod startup;
 mod stats;
 mod subject;
 mod table;
+mod telling;
 
 use std::env;
 use std::fs;
@@ -152,6 +153,10 @@ fn measure(effort: Effort) -> Result<Results> {
         let told = format!("{} pairs", bulk.watched.len());
         Ok((bulk, told))
     })?;
+    let telling = step("from a deciding byte to its event", || {
+        let telling = telling::measure(&mut instrument, &context)?;
+        Ok((telling, "done".into()))
+    })?;
     let startup = step("start among many connections", || {
         let startup = startup::measure(&mut instrument, &context, &effort)?;
         let told = format!("{} pairs", startup.ratios.len());
@@ -162,7 +167,7 @@ fn measure(effort: Effort) -> Result<Results> {
         let told = format!("{} subjects", accounts.len());
         Ok((accounts, told))
     })?;
-    Ok(Results { effort, courses, accounts, bulk, startup })
+    Ok(Results { effort, courses, accounts, bulk, telling: Some(telling), startup })
 }
 
 fn measure_scale(manner: Manner) -> Result<()> {

@@ -204,6 +204,7 @@ pub fn json(results: &Results, budgets: &[Budget]) -> Value {
         "budgets": budgets, "pairs": courses, "accounts": accounts, "skipped": skipped,
         "alone_ns": results.courses.alone,
         "bulk": { "watched": pairs(&results.bulk.watched), "unwatched": pairs(&results.bulk.unwatched) },
+        "telling": results.telling.map(|telling| json!({ "p50_ns": telling.p50, "p99_ns": telling.p99 })),
         "startup": { "ratios": results.startup.ratios, "cpu_ratios": results.startup.cpu, "listing_ns": results.startup.listing,
                      "resident": results.startup.memory.resident },
     })

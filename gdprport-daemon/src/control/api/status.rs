@@ -225,11 +225,11 @@ pub struct Coverage {
 /// What the kernel programs count, summed over the CPUs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KernelCounts {
-    /// Occurrences that a program looked at.
+    /// Occurrences on watched ports, executables and cgroups, of which there could be something to tell.
     pub seen: u64,
     /// Records written to the ring buffer.
     pub emitted: u64,
-    /// Occurrences that concern no watched port.
+    /// Occurrences of which there was nothing new to tell.
     pub filtered: u64,
     /// Records lost in the kernel, by reason.
     pub dropped: Counts,

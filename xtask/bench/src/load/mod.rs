@@ -5,6 +5,7 @@ mod crowd;
 mod hold;
 mod processes;
 mod sequential;
+mod telling;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -19,6 +20,7 @@ pub use crowd::crowd;
 pub use hold::{Held, hold};
 pub use processes::processes;
 pub use sequential::sequential;
+pub use telling::telling;
 
 /// Connections that may wait for their accept.
 const BACKLOG: i32 = 4096;
