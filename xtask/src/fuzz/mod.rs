@@ -38,6 +38,9 @@ pub struct Options {
     /// How long each runs
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: u32,
+    /// Where chance begins: the same number tries the same inputs in the same order, as far as the time goes
+    #[arg(long)]
+    seed: Option<u32>,
 }
 
 /// Sets up, builds and runs.
@@ -58,7 +61,7 @@ pub fn run(options: &Options) -> Result<()> {
     })?;
     let what = format!("fuzzing {} targets, {} s each", targets.len(), options.seconds);
     let outcomes = step(&what, || {
-        let outcomes = run_all(&targets, &binaries, options.seconds)?;
+        let outcomes = run_all(&targets, &binaries, options)?;
         let found = outcomes.iter().filter(|outcome| outcome.failure.is_some()).count();
         Ok((outcomes, format!("{found} found something")))
     })?;
@@ -152,7 +155,7 @@ fn flags(sanitizer: &Sanitizer) -> Vec<String> {
 }
 
 /// Runs every target for its time, as many at once as there are processors, for each keeps one busy.
-fn run_all(targets: &[String], binaries: &Path, seconds: u32) -> Result<Vec<Outcome>> {
+fn run_all(targets: &[String], binaries: &Path, options: &Options) -> Result<Vec<Outcome>> {
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(Vec::new());
     let workers = thread::available_parallelism().map_or(1, usize::from).min(targets.len());
@@ -160,7 +163,7 @@ fn run_all(targets: &[String], binaries: &Path, seconds: u32) -> Result<Vec<Outc
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = run_one(target, binaries, seconds);
+                    let outcome = run_one(target, binaries, options);
                     if let Ok(outcome) = &outcome {
                         note(outcome);
                     }
@@ -176,14 +179,15 @@ fn run_all(targets: &[String], binaries: &Path, seconds: u32) -> Result<Vec<Outc
 }
 
 /// Runs one target. What it learns stays in `target/`.
-fn run_one(target: &str, binaries: &Path, seconds: u32) -> Result<Outcome> {
+fn run_one(target: &str, binaries: &Path, options: &Options) -> Result<Outcome> {
     let work = sh::target_dir().join("fuzz/work").join(target);
     let (learnt, log) = (work.join("corpus"), work.join("log"));
     fs::create_dir_all(&learnt).with_context(|| format!("cannot make {}", learnt.display()))?;
     let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let binary = binaries.join(target);
     let status = Command::new(&binary)
-        .args([format!("-max_total_time={seconds}"), format!("-rss_limit_mb={MEMORY}")])
+        .args([format!("-max_total_time={}", options.seconds), format!("-rss_limit_mb={MEMORY}")])
+        .args(options.seed.map(|seed| format!("-seed={seed}")))
         .args([format!("-timeout={PATIENCE}"), format!("-max_len={LONGEST}")])
         .args(["-print_final_stats=1", "-detect_leaks=0"])
         .arg(format!("-artifact_prefix={}/", work.display()))

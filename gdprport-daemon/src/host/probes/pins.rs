@@ -263,8 +263,13 @@ fn make(path: &Path) -> Result<(), PinError> {
     }
 }
 
+/// Removes an empty directory. One that is mounted by itself stays, empty: so it is for a service that systemd lets
+/// write to nothing else.
 fn remove_dir(path: &Path) -> Result<(), PinError> {
-    fs::remove_dir(path).map_err(failed("remove", path))
+    match fs::remove_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(()),
+        removed => removed.map_err(failed("remove", path)),
+    }
 }
 
 fn remove_file(path: &Path) -> Result<(), PinError> {

@@ -7,14 +7,17 @@ use crate::core::posture::upgrade::{self, plaintext};
 
 /// NATS, clients and routes. A server that expects TLS before INFO is seen as direct TLS.
 pub(in crate::core::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
+    let client = dialogue.client;
+    let known = [starts(client, b"CONNECT {"), starts(client, b"INFO {")];
+    // Whatever the server says: this is readable.
+    if known.contains(&Some(true)) {
+        return plaintext("NATS CONNECT in plaintext");
+    }
     if starts(dialogue.server, b"INFO {") == Some(false) {
         return Reading::Foreign;
     }
-    let client = dialogue.client;
-    match (starts(client, b"CONNECT {"), starts(client, b"INFO {")) {
-        (Some(true), _) | (_, Some(true)) => return plaintext("NATS CONNECT in plaintext"),
-        (None, _) | (_, None) => return Reading::open("NATS: the client's first message was not seen"),
-        (Some(false), Some(false)) => {}
+    if known.contains(&None) {
+        return Reading::open("NATS: the client's first message was not seen");
     }
     // An INFO longer than what was captured has no end to look behind.
     let server = match split(dialogue.server) {
