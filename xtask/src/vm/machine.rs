@@ -54,7 +54,7 @@ pub struct Run {
 /// How a machine's time passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
-    /// As the host's, on two processors, so that races between them can show.
+    /// As the host's, on two processors in turn, so that races between them can show.
     Real,
     /// A nanosecond an instruction, on one processor, so that time is a count of instructions.
     Counted,
@@ -63,7 +63,10 @@ pub enum Pace {
 impl Pace {
     const fn arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Real => &["-accel", "tcg,thread=multi", "-smp", "2"],
+            // Both processors in one thread of the emulator, in turn. With a thread for each it may run an instruction
+            // that the kernel has just replaced (a breakpoint while code is patched, as an fexit program does when it
+            // is attached), and the machine dies of that.
+            Self::Real => &["-accel", "tcg,thread=single", "-smp", "2"],
             Self::Counted => &["-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=0,sleep=off"],
         }
     }

@@ -13,10 +13,12 @@ pub(in crate::core::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
     if known.contains(&Some(true)) {
         return plaintext("NATS CONNECT in plaintext");
     }
-    if starts(dialogue.server, b"INFO {") == Some(false) {
+    // Its first letters may become that.
+    let waiting = known.contains(&None);
+    if starts(dialogue.server, b"INFO {") == Some(false) && (client.is_empty() || !waiting) {
         return Reading::Foreign;
     }
-    if known.contains(&None) {
+    if waiting {
         return Reading::open("NATS: the client's first message was not seen");
     }
     // An INFO longer than what was captured has no end to look behind.
