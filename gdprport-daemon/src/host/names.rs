@@ -84,6 +84,8 @@ pub(super) struct Names {
     came: bool,
     questions: Sender<Account>,
     answers: Receiver<(Account, Option<Arc<str>>)>,
+    /// The last wait came to nothing, and no answer has come since: it would not be the only one.
+    stuck: bool,
     /// How much of [`BUDGET`] is left in the window that began then.
     left: Duration,
     window_ns: u64,
@@ -121,6 +123,7 @@ impl Names {
             known: Generations::new(2 * CAP),
             asked: HashMap::new(),
             came: false,
+            stuck: false,
             questions,
             answers,
             left: BUDGET,
@@ -138,11 +141,10 @@ impl Names {
         if let Some((name, true)) = known {
             return name;
         }
-        let thread_is_free = self.asked.is_empty();
         self.ask(account);
         let name = match known {
             Some((old, _)) => old,
-            None if thread_is_free => self.wait(account, now_ns),
+            None if !self.stuck => self.wait(account, now_ns),
             None => Name::Late,
         };
         if name == Name::Late
@@ -177,16 +179,24 @@ impl Names {
             (self.window_ns, self.left) = (now_ns, BUDGET);
         }
         let begun = Instant::now();
-        let answer = self.answers.recv_timeout(PATIENCE.min(self.left));
-        self.left = self.left.saturating_sub(begun.elapsed());
-        match answer {
-            // Nothing else was asked for, so this is its answer.
-            Ok((of, name)) => {
-                self.take(of, name.clone(), now_ns);
-                if of == account { name.map_or(Name::None, Name::Is) } else { Name::Late }
+        let most = PATIENCE.min(self.left);
+        // What was asked for before is answered before.
+        let name = loop {
+            match self.answers.recv_timeout(most.saturating_sub(begun.elapsed())) {
+                Ok((of, name)) => {
+                    self.take(of, name.clone(), now_ns);
+                    if of == account {
+                        break name.map_or(Name::None, Name::Is);
+                    }
+                }
+                Err(_) => {
+                    self.stuck = true;
+                    break Name::Late;
+                }
             }
-            Err(_) => Name::Late,
-        }
+        };
+        self.left = self.left.saturating_sub(begun.elapsed());
+        name
     }
 
     fn collect(&mut self, now_ns: u64) {
@@ -196,6 +206,7 @@ impl Names {
     }
 
     fn take(&mut self, account: Account, name: Option<Arc<str>>, now_ns: u64) {
+        self.stuck = false;
         self.came |= self.asked.remove(&account) == Some(true);
         self.known.insert(account, Answer { asked_ns: now_ns, name });
     }
