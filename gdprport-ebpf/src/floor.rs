@@ -7,6 +7,8 @@
 #![no_main]
 #![expect(clippy::needless_pass_by_value, reason = "aya's program macros hand contexts over by value")]
 
+mod object;
+
 use core::ptr::read_volatile;
 
 use aya_ebpf::bindings::{
@@ -115,14 +117,3 @@ fn fl_exec(_: TracePointContext) -> u32 {
     count(2);
     0
 }
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    // The verifier refuses a program from which this could be reached.
-    loop {}
-}
-
-/// The kernel lets only GPL-compatible programs call the helpers used here.
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,7 +1,7 @@
 //! gdprport's kernel programs: who talks through the watched ports, from connect to close.
 //!
 //! One file per hook family; only stable interfaces (no struct offset of the kernel is baked in, see
-//! `docs/adr/0001`). Belongs in this file: the list of modules, the licence, and nothing that runs.
+//! `docs/adr/0001`). Belongs in this file: the list of modules, and nothing that runs.
 
 #![no_std]
 #![no_main]
@@ -19,20 +19,10 @@ mod diagnose;
 mod emit;
 mod flow;
 mod maps;
+mod object;
 mod owner;
 mod payload;
 mod sched;
 mod sock_addr;
 mod sock_ops;
 mod sock_release;
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    // The verifier refuses a program from which this could be reached.
-    loop {}
-}
-
-/// The kernel lets only GPL-compatible programs call the helpers used here.
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

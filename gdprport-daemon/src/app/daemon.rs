@@ -283,13 +283,15 @@ impl Daemon {
                 if gaps.is_empty() {
                     let age = now.duration_since(self.last_coverage);
                     if age.unsigned_abs() >= self.coverage_period {
-                        self.send_coverage(Vec::new(), now);
+                        self.send_coverage(Vec::new(), Some(&counters), now);
+                        // As often as nothing is lost: it holds the loop up, and a burst that goes on needs what it has.
+                        give_back();
                     }
                 } else {
                     let lost: u64 = gaps.iter().map(|gap| gap.lost).sum();
                     tracing::warn!(lost, "the ring buffer was full");
                     self.must_reconcile = true;
-                    self.send_coverage(gaps, now);
+                    self.send_coverage(gaps, Some(&counters), now);
                 }
                 self.note(&counters, now);
             }
@@ -308,14 +310,12 @@ impl Daemon {
         self.resolver.set_clock(clock);
     }
 
-    /// Sends the books since the last time.
-    pub fn send_coverage(&mut self, gaps: Vec<Gap>, now: Timestamp) {
+    /// Sends the books; the kernel side's are those that the gaps were found in.
+    pub fn send_coverage(&mut self, gaps: Vec<Gap>, kernel: Option<&Counters>, now: Timestamp) {
         // What the sinks were given is in their books.
         self.publisher.deliver();
-        let coverage = self.coverage(gaps, now, self.kernel_counters().as_ref());
+        let coverage = self.coverage(gaps, now, kernel);
         self.last_coverage = now;
-        // As often as this is said, memory of a burst that has passed is given back.
-        give_back();
         self.publisher.send(Body::Coverage(Box::new(CoverageEvent { port: None, coverage })), now);
     }
 

@@ -316,12 +316,12 @@ async fn end(mut daemon: Daemon, mut ring: Ring, stop: Stop) {
         daemon.unwatch();
     }
     // Hooks that go on are counted before the ring is read: what comes later is the next daemon's.
-    let told = if kept { daemon.probes.counters().ok() } else { None };
+    let told = if kept { daemon.kernel_counters() } else { None };
     while take_records(&mut daemon, &mut ring) > 0 {}
     daemon.settle(u64::MAX);
     daemon.publisher.deliver();
     make_room(&daemon).await;
-    let told = told.or_else(|| daemon.probes.counters().ok());
+    let told = told.or_else(|| daemon.kernel_counters());
     let now = daemon.now();
     daemon.finish(stop.signal(), kept, told.as_ref(), now);
     let (fanout, mut probes) = daemon.into_outputs();
@@ -383,7 +383,7 @@ impl Daemon {
     fn finish(&mut self, reason: &str, kept: bool, told: Option<&Counters>, now: jiff::Timestamp) {
         self.publisher.flush(now);
         let gaps = told.map(|told| self.losses.check(told, now)).unwrap_or_default();
-        self.send_coverage(gaps, now);
+        self.send_coverage(gaps, told, now);
         let uptime_ms = boottime_ns().saturating_sub(self.started_ns) / 1_000_000;
         let daemon = DaemonEnd { pid: std::process::id(), reason: reason.to_owned(), uptime_ms, kept };
         self.publisher.send(Body::DaemonStop(Box::new(DaemonStop { daemon })), now);

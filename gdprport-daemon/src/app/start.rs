@@ -60,7 +60,8 @@ impl Daemon {
             let gaps = self.gaps_since(&previous, now);
             if !gaps.is_empty() {
                 self.losses.last_loss = Some(now);
-                self.send_coverage(gaps, now);
+                let kernel = self.kernel_counters();
+                self.send_coverage(gaps, kernel.as_ref(), now);
             }
         }
     }

@@ -50,6 +50,24 @@ pub struct OwnerRef {
     pub role: SocketRole,
 }
 
+#[cfg(any(test, fuzzing))]
+impl OwnerRef {
+    /// Nobody, for tests and the fuzzer to begin with.
+    pub(crate) const NOBODY: Self = Self {
+        tgid: 0,
+        parent_tgid: 0,
+        uid: 0,
+        gid: 0,
+        exec_id: 0,
+        cgroup_id: 0,
+        netns_cookie: 0,
+        start_ns: 0,
+        time_ns: 0,
+        comm: [0; 16],
+        role: SocketRole::None,
+    };
+}
+
 /// The attribution that a role earns.
 #[must_use]
 pub const fn attribution(role: SocketRole) -> Attribution {

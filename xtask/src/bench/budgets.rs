@@ -90,6 +90,9 @@ impl Results {
         let against = |other: Subject, of: fn(&Course) -> &Vec<f64>| {
             Spread::of(&ratios(of(own?), of(self.courses.of.get(&other)?)))
         };
+        let micros = |of: fn(&Course) -> &Vec<f64>| {
+            self.beside(|course| Spread::of(of(course)).map(|s| format!("{:.1} µs", s.median / 1e3)))
+        };
         let (watched, watched_out) = pairs(|course| &course.watched);
         let (unwatched, unwatched_out) = pairs(|course| &course.unwatched);
         vec![
@@ -117,8 +120,7 @@ impl Results {
                 bar: Bar::AtMost(1.0 / 6.0),
                 measured: against(Subject::Tcplife, |course| &course.kernel),
                 left_out: 0,
-                beside: self
-                    .beside(|course| Spread::of(&course.kernel).map(|s| format!("{:.1} µs", s.median / 1e3))),
+                beside: micros(|course| &course.kernel),
             },
             Budget {
                 what: "the same",
@@ -134,8 +136,7 @@ impl Results {
                 bar: Bar::AtMost(1.0 / 3.0),
                 measured: against(Subject::Bpftrace, |course| &course.cpu),
                 left_out: 0,
-                beside: self
-                    .beside(|course| Spread::of(&course.cpu).map(|s| format!("{:.1} µs", s.median / 1e3))),
+                beside: micros(|course| &course.cpu),
             },
         ]
     }

@@ -88,19 +88,7 @@ fn event(cookie: u64, time_ns: u64, role: SocketRole, tgid: u32, local: &str, pe
         cookie,
         local: endpoint(local),
         peer: endpoint(peer),
-        owner: OwnerRef {
-            role,
-            tgid,
-            parent_tgid: 0,
-            uid: 0,
-            gid: 0,
-            exec_id: 0,
-            cgroup_id: 0,
-            netns_cookie: 1,
-            start_ns: 0,
-            time_ns,
-            comm: [0; 16],
-        },
+        owner: OwnerRef { role, tgid, netns_cookie: 1, time_ns, ..OwnerRef::NOBODY },
     }
 }
 

@@ -144,18 +144,6 @@ fn event(time_ns: u64, whose: u8) -> SocketEvent {
         (Endpoint::new(address(4), 5432), Endpoint::new(address(5), 40_000 + u16::from(whose >> 6)));
     let (local, peer) = if whose & 1 == 0 { (near, far) } else { (far, near) };
     let role = SocketRole::from_raw(whose % 5).unwrap_or(SocketRole::None);
-    let owner = OwnerRef {
-        role,
-        tgid: whose.into(),
-        parent_tgid: 0,
-        uid: 0,
-        gid: 0,
-        exec_id: 0,
-        cgroup_id: 0,
-        netns_cookie: 1,
-        start_ns: 0,
-        time_ns,
-        comm: [0; 16],
-    };
+    let owner = OwnerRef { role, tgid: whose.into(), netns_cookie: 1, time_ns, ..OwnerRef::NOBODY };
     SocketEvent { time_ns, cookie, local, peer, owner }
 }
