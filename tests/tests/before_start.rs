@@ -112,6 +112,8 @@ fn a_connection_outlives_one_daemon_and_is_found_by_the_next() {
     first.stop();
 
     let mut second = Daemon::with(open(port.number()).alone());
+    // Whoever closes while the second one still looks for owners is not found any more, and told as unknown.
+    wait::until("both ends are in the flow table", || second.port_status(port.number())["open"] == 2);
     client.close(there);
     server.close(here);
     found(&end, &end.event(&mut second.log, "flow.close"));
