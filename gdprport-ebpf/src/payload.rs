@@ -1,15 +1,14 @@
 //! The first payload segments of flows whose encryption is to be told, and of nothing else.
 //!
 //! These programs run for every packet of the host, so the way out comes first: while no socket wants anything, a packet
-//! leaves at once; else if its own has no owner in storage, or wants nothing more, after one look-up. In each direction at most as many
-//! segments as `PAYLOAD_BUDGET` pays for, the first `PAYLOAD_CAP` bytes of each; what they mean is decided by the daemon, which forgets
-//! them at once.
+//! leaves at once; one that carries no payload as soon as its headers are read; one whose socket has no owner in storage,
+//! or wants nothing more, after one look-up. In each direction at most as many segments as `PAYLOAD_BUDGET` pays for are
+//! handed over, the first `PAYLOAD_CAP` bytes of each; what they mean is decided by the daemon, which forgets them at once.
 //!
 //! A segment that completes a handshake deferred by `TCP_DEFER_ACCEPT` is seen on the listener's socket and
 //! is left out: taking it there would let anybody who can reach the port fill the ring buffer.
 
 use core::hint::black_box;
-use core::mem::size_of;
 use core::ptr::read_volatile;
 
 use aya_ebpf::bindings::__sk_buff;
@@ -32,13 +31,13 @@ const PASS: i32 = 1;
 /// `IPPROTO_TCP`.
 const TCP: u8 = 6;
 /// Length of an IPv6 header; packets with extension headers are left out.
-const IPV6_HEADER: u32 = 40;
+const IPV6_HEADER: usize = 40;
 /// The flag of the first segment of a connection (RFC 9293 3.1).
 const SYN: u8 = 2;
 /// What a direction has spent when, its budget gone, some 200 large packets more went by: a transfer in one direction.
 /// No protocol of the catalog begins to encrypt that late, so the other direction is waited for no longer.
 const FAR: u8 = u8::MAX;
-/// Bytes of a packet of a transfer, at least.
+/// Bytes of payload in a packet of a transfer, at least.
 const LARGE: u32 = 1024;
 
 #[cgroup_skb(egress)]
@@ -88,43 +87,73 @@ pub unsafe fn unwanted(stored: *mut SocketOwner) {
     }
 }
 
-/// Reads `T` at an offset into the packet.
-///
-/// # Safety
-/// `skb` is the program's context and every bit pattern is a `T`.
-#[inline(always)]
-unsafe fn load<T: Copy>(skb: *mut __sk_buff, offset: u32, zero: T) -> Option<T> {
-    let mut value = zero;
-    // SAFETY: the helper writes as many bytes as it is told, the size of the value, or fails.
-    let failed =
-        unsafe { bpf_skb_load_bytes(skb.cast(), offset, (&raw mut value).cast(), size_of::<T>() as u32) };
-    (failed == 0).then_some(value)
+/// What a TCP packet says of itself; numbers in host byte order.
+struct Segment {
+    /// Where its payload begins in the packet; at most 120.
+    start: u32,
+    /// Bytes of its payload; 0 if it only acknowledges.
+    len: u32,
+    /// Its sequence number.
+    sequence: u32,
+    /// What it acknowledges.
+    acknowledged: u32,
+    /// It is the first segment of its direction.
+    syn: bool,
 }
 
-/// Where the payload begins, its sequence number, and the flags of a TCP packet.
+impl Segment {
+    /// True for one in sixteen, whatever the steps in which the acknowledged number grows: by its upper bits when it is
+    /// multiplied with 2^32 divided by the golden ratio (Knuth, The Art of Computer Programming 3, 6.4).
+    #[inline(always)]
+    fn is_sample(&self) -> bool {
+        self.acknowledged.wrapping_mul(0x9e37_79b1) >> 28 == 0
+    }
+}
+
+/// Reads the headers of a packet; `None` if it is not TCP.
+///
+/// The headers are read where they lie, without a call: the kernel has them in one piece before these hooks run, for it
+/// has pushed them itself (egress) or pulled them to look the socket up (`tcp_v4_rcv`, `tcp_v6_rcv`).
 ///
 /// # Safety
 /// `skb` is the program's context.
 #[inline(always)]
-unsafe fn tcp(skb: *mut __sk_buff) -> Option<(u32, u32, u8)> {
-    // SAFETY: the caller's promise; all values are plain bytes. An IPv4 and a TCP header have 20 bytes each at least.
+unsafe fn headers(skb: *mut __sk_buff) -> Option<Segment> {
+    // SAFETY: the caller's promise; every byte that is read lies before `end`, which the verifier checks.
     unsafe {
-        let ip = load::<[u32; 5]>(skb, 0, [0; 5])?;
-        let version = ip[0].to_le_bytes()[0];
+        let len = read_volatile(&raw const (*skb).len);
+        let data = read_volatile(&raw const (*skb).data) as usize;
+        let end = read_volatile(&raw const (*skb).data_end) as usize;
+        // An IPv4 and a TCP header have 20 bytes each at least (RFC 791 3.1, RFC 9293 3.1).
+        if data + 40 > end {
+            return None;
+        }
+        let ip = data as *const u8;
+        let version = *ip;
         let header = if version >> 4 == 4 {
-            if ip[2].to_le_bytes()[1] != TCP {
+            if *ip.add(9) != TCP {
                 return None;
             }
-            u32::from(version & 15) * 4
+            usize::from(version & 15) * 4
         } else {
-            if ip[1].to_le_bytes()[2] != TCP {
+            if *ip.add(6) != TCP {
                 return None;
             }
             IPV6_HEADER
         };
-        let tcp = load::<[u32; 4]>(skb, header, [0; 4])?;
-        let [length, flags, ..] = tcp[3].to_le_bytes();
-        Some((header + u32::from(length >> 4) * 4, u32::from_be(tcp[1]), flags))
+        let tcp = data + header;
+        if tcp + 20 > end {
+            return None;
+        }
+        let tcp = tcp as *const u8;
+        let start = header as u32 + u32::from(*tcp.add(12) >> 4) * 4;
+        Some(Segment {
+            start,
+            len: len.saturating_sub(start),
+            sequence: u32::from_be(tcp.add(4).cast::<u32>().read_unaligned()),
+            acknowledged: u32::from_be(tcp.add(8).cast::<u32>().read_unaligned()),
+            syn: *tcp.add(13) & SYN != 0,
+        })
     }
 }
 
@@ -140,6 +169,17 @@ fn segment(skb: *mut __sk_buff, sent: bool) {
         if sk.is_null() {
             return;
         }
+        let Some(packet) = headers(skb) else { return };
+        let Segment { start, len, sequence, syn, .. } = packet;
+        // Half of all packets only acknowledge, and leave before anything is looked up: but for a few that are sent, as
+        // whoever only receives sends nothing else, and wants nothing more after a while.
+        if len == 0 && !(sent && packet.is_sample()) {
+            return;
+        }
+        // What comes with a SYN is not this socket's yet.
+        if syn && !sent {
+            return;
+        }
         let sk = bpf_sk_fullsock(sk);
         if sk.is_null() {
             return;
@@ -153,10 +193,13 @@ fn segment(skb: *mut __sk_buff, sent: bool) {
         if sent && (all_spent || out == FAR || into == FAR) {
             return unwanted(stored);
         }
+        if len == 0 {
+            return;
+        }
         let spent = if sent { out } else { into };
         if spent >= PAYLOAD_BUDGET {
             // A peer that drips its request sends as many packets, and is answered in the end.
-            if spent == FAR || read_volatile(&raw const (*skb).len) < LARGE {
+            if spent == FAR || len < LARGE {
                 return;
             }
             let spent = spent + 1;
@@ -167,18 +210,11 @@ fn segment(skb: *mut __sk_buff, sent: bool) {
             }
             return;
         }
-        let Some((start, sequence, flags)) = tcp(skb) else { return };
         // A SYN has a number of its own, before that of the first byte (RFC 9293 3.4).
-        let syn = flags & SYN != 0;
         let sequence = if syn { sequence.wrapping_add(1) } else { sequence };
-        if syn && sent {
+        if syn {
             (*stored).out_base = sequence;
             (*stored).syn_seen = 1;
-        }
-        let len = read_volatile(&raw const (*skb).len);
-        // What comes with a SYN is not this socket's yet.
-        if len <= start || (syn && !sent) {
-            return;
         }
         // Sent again: the bytes are known and cost nothing. The first segment may have any number, so that what was
         // never handed over cannot look like it.
@@ -187,7 +223,7 @@ fn segment(skb: *mut __sk_buff, sent: bool) {
             return;
         }
         let Some(occasion) = Occasion::seen(Hook::Payload) else { return };
-        let cost = if len - start <= PAYLOAD_TINY as u32 { 1 } else { PAYLOAD_COST };
+        let cost = if len <= PAYLOAD_TINY as u32 { 1 } else { PAYLOAD_COST };
         if sent {
             (*stored).spent_out = spent + cost;
             (*stored).last_out = sequence;
@@ -204,10 +240,10 @@ fn segment(skb: *mut __sk_buff, sent: bool) {
             time_ns: bpf_ktime_get_boot_ns(),
             cookie: bpf_get_socket_cookie(skb.cast()),
         };
-        if len - start <= PAYLOAD_SMALL as u32 {
-            take::<PAYLOAD_SMALL>(skb, start, len - start, header, occasion);
+        if len <= PAYLOAD_SMALL as u32 {
+            take::<PAYLOAD_SMALL>(skb, start, len, header, occasion);
         } else {
-            take::<PAYLOAD_CAP>(skb, start, len - start, header, occasion);
+            take::<PAYLOAD_CAP>(skb, start, len, header, occasion);
         }
     }
 }
