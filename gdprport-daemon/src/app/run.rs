@@ -19,7 +19,7 @@ use super::daemon::{Daemon, Parts};
 use super::files::{PolicyError, PolicyFiles};
 use super::publish::Publisher;
 use super::signals::{Signals, Stop, Told};
-use super::snapshot::{Survey, start_whole};
+use super::snapshot::{Adoption, Survey, start_whole};
 use super::start::take_backlog;
 use super::{doctor, notify};
 use crate::control::api::ReloadReply;
@@ -39,6 +39,9 @@ pub(super) const BATCH: usize = 1_024;
 
 /// How often flows from before, and those whose update is due, are asked about.
 const ASK_EVERY: Duration = Duration::from_secs(5);
+
+/// How long sinks that lag behind are left to themselves before the next portion of a listing.
+const SINKS_PAUSE: Duration = Duration::from_millis(1);
 
 /// How long the sinks may take to write what is queued when the daemon ends.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -191,7 +194,7 @@ async fn serve(
 
     let ended_by = loop {
         let full = take_records(&mut daemon, &mut ring) == BATCH;
-        let adopting = daemon.adopt_some(&mut before);
+        let adoption = daemon.adopt_some(&mut before);
         let settle_at = daemon.next_settle().map(Instant::from_std);
         tokio::select! {
             biased;
@@ -239,9 +242,10 @@ async fn serve(
                 Some(at) => tokio::time::sleep_until(at).await,
                 None => std::future::pending().await,
             } } => {}
-            // The next portion of a listing comes at once, or almost.
-            () = tokio::time::sleep(Duration::from_millis(1)), if adopting && !full => {}
-            waited = async { if full { Ok(()) } else { ring.wait().await } }, if !adopting || full
+            // The next portion of a listing comes when the runtime has heard everyone else, or the sinks have had time.
+            () = tokio::task::yield_now(), if adoption == Adoption::More && !full => {}
+            () = tokio::time::sleep(SINKS_PAUSE), if adoption == Adoption::Waiting && !full => {}
+            waited = async { if full { Ok(()) } else { ring.wait().await } }, if adoption == Adoption::Done || full
                 => if let Err(error) = waited {
                 tracing::error!(%error, "the ring buffer cannot be waited for; it is polled");
                 tokio::time::sleep(Duration::from_millis(10)).await;

@@ -35,6 +35,17 @@ const PORTION: usize = 512;
 /// How often the next portion waits for the sinks, a millisecond or two each time.
 const PATIENCE: u32 = 2_000;
 
+/// How far taking in a listing has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Adoption {
+    /// There is nothing to take in, or no more of it.
+    Done,
+    /// There is more.
+    More,
+    /// There is more, but the sinks lag behind.
+    Waiting,
+}
+
 /// A listing that is being taken in.
 pub(super) struct Adopting {
     /// What is left, listeners first.
@@ -162,14 +173,14 @@ impl Daemon {
         }));
     }
 
-    /// Takes in a portion of what was found; true if there is more. Waits a while for sinks that lag behind: what
-    /// was there before has time, and tens of thousands of events at once would not fit in their queues.
-    pub fn adopt_some(&mut self, before: &mut Before) -> bool {
-        let Some(mut adopting) = self.adopting.take() else { return false };
+    /// Takes in a portion of what was found. Waits a while for sinks that lag behind: what was there before has time,
+    /// and tens of thousands of events at once would not fit in their queues.
+    pub(super) fn adopt_some(&mut self, before: &mut Before) -> Adoption {
+        let Some(mut adopting) = self.adopting.take() else { return Adoption::Done };
         if adopting.patience > 0 && !self.publisher.fanout().has_room() {
             adopting.patience -= 1;
             self.adopting = Some(adopting);
-            return true;
+            return Adoption::Waiting;
         }
         let now = self.now();
         let Adopting { sockets, cookies, wanted, holders, .. } = &mut *adopting;
@@ -190,7 +201,7 @@ impl Daemon {
         }
         if adopting.sockets.len() > 0 {
             self.adopting = Some(adopting);
-            return true;
+            return Adoption::More;
         }
         self.ended = None;
         let Adopting { namespaces, mut wanted, present, listed, began_ns, .. } = *adopting;
@@ -206,7 +217,7 @@ impl Daemon {
         self.forget_absent(&present, looked_at, began_ns, now);
         // Starting has needed much that is free again.
         give_back();
-        false
+        Adoption::Done
     }
 
     fn adopt(&mut self, socket: &FoundSocket, netns_cookie: u64, holders: &mut Holders, now: Timestamp) {
