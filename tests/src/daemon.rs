@@ -11,6 +11,7 @@ use crate::child::{Child, Place};
 use crate::event::Event;
 use crate::log::EventLog;
 use crate::puppet::built;
+use crate::schema;
 use crate::temp::TempDir;
 use crate::wait::{self, PATIENCE};
 
@@ -91,9 +92,9 @@ impl Start {
         assert!(is_root(), "the end-to-end promises need root; run `cargo xtask test`, which asks sudo");
         let dir = TempDir::new();
         let (socket, stderr) = (dir.join("control.sock"), dir.join("stderr"));
-        let events = match self.events {
-            Events::Own => dir.join("events.ndjson"),
-            Events::File(path) => path,
+        let (events, owns_events) = match self.events {
+            Events::Own => (dir.join("events.ndjson"), true),
+            Events::File(path) => (path, false),
         };
         let mut command = prepared(self.prepare.as_deref());
         command.args(["daemon", "run"]).arg("--events").arg(&events).arg("--socket").arg(&socket);
@@ -109,18 +110,20 @@ impl Start {
         command.stdout(File::create(dir.join("stdout")).expect("a fresh file"));
         command.stderr(File::create(&stderr).expect("a fresh file"));
         let child = Child::start(command, Place::default());
-        let mut daemon = Daemon { child, log: EventLog::at(&events), socket, dir };
+        let mut daemon = Daemon { child, log: EventLog::at(&events), owns_events, socket, dir };
         daemon.wait_until_ready();
         daemon
     }
 }
 
-/// A running daemon. Dropping it kills it; [`Daemon::stop`] ends it in order and checks what it wrote.
+/// A running daemon. Dropping it kills it, after what it has written so far was held against the schema;
+/// [`Daemon::stop`] ends it in order and checks more.
 #[derive(Debug)]
 pub struct Daemon {
     child: Child,
     /// Its events.
     pub log: EventLog,
+    owns_events: bool,
     socket: PathBuf,
     dir: TempDir,
 }
@@ -301,6 +304,12 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("the daemon said:\n{}", tail(&self.said()));
+            return;
+        }
+        // Also of one that was killed: what it wrote fits the schema. Files of others may have been cut on purpose.
+        if self.owns_events {
+            self.log.refresh();
+            schema::check(self.log.seen());
         }
     }
 }

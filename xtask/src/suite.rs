@@ -3,7 +3,7 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -35,19 +35,15 @@ pub fn run(filter: Option<&str>, args: &[String]) -> Result<()> {
     let binary = build::daemon(true)?;
 
     let mut tally = Tally::default();
+    let skips = Skips::new();
     let mut units = sh::cargo();
     units.args(["test", "--workspace", "--exclude", "gdprport-ebpf", "--exclude", "gdprport-tests"]);
-    let units = step("unit tests", || phase(&mut units, filter, args, &mut tally));
-
-    let skips = Skips::new();
+    // Unit tests too: what reads the machine is tested on namespaces and cgroups of its own.
+    as_root(&mut units, &binary, &skips);
+    let units = step("unit tests, as root", || phase(&mut units, filter, args, &mut tally));
     let mut promises = sh::cargo();
     promises.args(["test", "--package", "gdprport-tests"]);
-    promises.env("GDPRPORT_BIN", &binary).env("GDPRPORT_SKIPS", &skips.file);
-    if !sh::is_root() {
-        let runner =
-            r#"target."cfg(all())".runner=["sudo","--preserve-env=GDPRPORT_BIN,GDPRPORT_SKIPS","--"]"#;
-        promises.args(["--config", runner]);
-    }
+    as_root(&mut promises, &binary, &skips);
     let promises = step("end-to-end promises, as root", || phase(&mut promises, filter, args, &mut tally));
     tally.move_skips(skips.read()?);
 
@@ -60,6 +56,16 @@ pub fn run(filter: Option<&str>, args: &[String]) -> Result<()> {
     println!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped.len());
     units.and(promises)?;
     tally.judge(filter, env::var("CI").is_ok_and(|ci| ci == "true"))
+}
+
+/// Has cargo run the test programs as root, with what they need to know.
+fn as_root(cargo: &mut Command, binary: &Path, skips: &Skips) {
+    cargo.env("GDPRPORT_BIN", binary).env("GDPRPORT_SKIPS", &skips.file);
+    if !sh::is_root() {
+        let runner =
+            r#"target."cfg(all())".runner=["sudo","--preserve-env=GDPRPORT_BIN,GDPRPORT_SKIPS","--"]"#;
+        cargo.args(["--config", runner]);
+    }
 }
 
 /// One run of `cargo test`: shown as it comes, and counted.
@@ -139,7 +145,7 @@ impl Tally {
     }
 }
 
-/// The file in which the end-to-end tests name what they skip: a test program has no status for it.
+/// The file in which tests name what they skip: a test program has no status for it.
 struct Skips {
     file: PathBuf,
 }
