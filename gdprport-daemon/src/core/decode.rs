@@ -283,13 +283,11 @@ fn owner(kind: RecordKind, record: &FlowRecord) -> Result<OwnerRef, DecodeError>
     })
 }
 
-/// A connect that failed: refused if anything was answered, else given up with or without having waited.
+/// A connect that failed.
 fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> Ending {
-    let outcome = match (kind, record.flags & FLAG_ANSWERED != 0, tail.retransmits) {
-        (RecordKind::Denied, ..) => Outcome::Denied,
-        (_, true, _) => Outcome::Refused,
-        (_, false, 0) => Outcome::Aborted,
-        (_, false, _) => Outcome::TimedOut,
+    let outcome = match kind {
+        RecordKind::Denied => Outcome::Denied,
+        _ => Outcome::of_attempt(record.flags & FLAG_ANSWERED != 0, u32::from(tail.retransmits)),
     };
     Ending {
         bytes_sent: 0,

@@ -116,6 +116,8 @@ const PROMISES: &[(&str, &[&str])] = &[
     (
         "before_start",
         &[
+            "a_connect_under_way_at_the_start_is_no_connection_and_its_failure_is_told_once",
+            "a_connect_under_way_at_the_start_that_is_answered_later_is_opened_and_closed_once",
             "a_connection_from_before_the_start_is_named_and_counted_to_the_byte",
             "a_listener_from_before_the_start_is_named_and_what_it_accepts_is_right_or_marked",
             "listeners_and_connections_in_other_network_namespaces_are_found_too",

@@ -36,9 +36,11 @@ impl Table {
         cx: &mut impl Context,
         out: &mut Vec<Change>,
     ) {
+        // Of a connect that was under way before the daemon the record has no owner.
+        let attempt = self.attempts.take(event.cookie);
         let flow = Flow {
             opened_ns: Some(event.time_ns),
-            process: cx.who(&event.owner),
+            process: cx.who(&event.owner).or_else(|| attempt?.process),
             ..bare(event, direction, Outcome::Established)
         };
         self.insert(flow, Watch::Silent, event.time_ns, cx, out);
@@ -100,17 +102,21 @@ impl Table {
         }
         let mut entry = match self.remove(event.cookie) {
             Some(entry) => entry,
-            // A socket from before the daemon, whose end was told already by the kernel's notice of it.
-            None if !failed && event.owner.role == SocketRole::None => return,
             None => {
+                let attempt = self.attempts.take(event.cookie);
                 if !failed {
+                    // A socket from before the daemon, whose end was told already by the kernel's notice of it.
+                    if event.owner.role == SocketRole::None && attempt.is_none() {
+                        return;
+                    }
                     self.counters.opening_missed += 1;
                 }
-                let direction = direction_of(event, cx);
-                let mut flow =
-                    Flow { process: cx.who(&event.owner), ..bare(event, direction, ending.outcome) };
+                let direction =
+                    attempt.as_ref().map_or_else(|| direction_of(event, cx), |flow| flow.direction);
+                let process = cx.who(&event.owner).or_else(|| attempt?.process);
+                let mut flow = Flow { process, ..bare(event, direction, ending.outcome) };
                 judge(&mut flow, cx);
-                Entry { flow, watch: Watch::Over, pending: false, reported: None, generation: 0 }
+                Entry::unreported(flow)
             }
         };
         if !failed {

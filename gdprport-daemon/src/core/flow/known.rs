@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::posture::{BEFORE, Watch};
 use super::table::{Table, change, judge, last_change};
-use super::{Change, ChangeKind, Context, Flow, Found, Progress, UNJUDGED};
-use crate::core::community_id::CommunityId;
+use super::{Change, ChangeKind, Context, Flow, Found, Progress};
 use crate::core::model::{Outcome, Posture};
 
 impl Table {
@@ -39,29 +38,11 @@ impl Table {
         if self.flows.contains_key(&found.cookie) {
             return;
         }
-        let cookie = found.cookie;
-        let flow = Flow {
-            id: CommunityId::tcp(found.local, found.peer),
-            cookie,
-            direction: found.direction,
-            local: found.local,
-            peer: found.peer,
-            opened_ns: None,
-            ended_ns: None,
-            process: found.process,
-            peer_process: None,
-            posture: Some(Arc::new(Posture::unknown(BEFORE))),
-            verdict: Arc::clone(&UNJUDGED),
-            outcome: Outcome::Established,
-            bytes_sent: None,
-            bytes_received: None,
-            rtt_us: None,
-            retransmits: None,
-            netns_cookie: found.netns_cookie,
-            found: true,
-        };
-        self.insert(flow, Watch::Over, now_ns, cx, out);
-        self.note(cookie, found.progress);
+        self.attempts.take(found.cookie);
+        let (cookie, progress) = (found.cookie, found.progress);
+        let posture = Some(Arc::new(Posture::unknown(BEFORE)));
+        self.insert(Flow { posture, ..found.into_flow() }, Watch::Over, now_ns, cx, out);
+        self.note(cookie, progress);
         self.pair(cookie);
         self.report_opening(cookie, out);
     }

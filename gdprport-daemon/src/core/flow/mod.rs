@@ -4,6 +4,7 @@
 //! policy says, and answers with [`Change`]s; it reads no clock and writes nothing. Times are nanoseconds
 //! of `CLOCK_BOOTTIME`, as the kernel side stamps them.
 
+mod attempts;
 mod early;
 mod farewell;
 mod intake;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::attempts::Attempts;
 use super::early::Early;
 use super::pairs::Pairs;
 use super::posture::{Postures, Watch};
@@ -61,6 +62,13 @@ pub(super) struct Entry {
     pub(super) generation: u64,
 }
 
+impl Entry {
+    /// A flow that is not in the table, to be reported once.
+    pub(super) const fn unreported(flow: Flow) -> Self {
+        Self { flow, watch: Watch::Over, pending: false, reported: None, generation: 0 }
+    }
+}
+
 /// All flows that are open, and the queues of what is due when.
 #[derive(Debug)]
 pub struct Table {
@@ -68,6 +76,7 @@ pub struct Table {
     pub(super) flows: HashMap<u64, Entry, RandomState>,
     pub(super) pairs: Pairs,
     pub(super) early: Early,
+    pub(super) attempts: Attempts,
     /// Flows that wait to settle. The delay is constant, so the queue is in order of time.
     pub(super) settling: VecDeque<(u64, u64, u64)>,
     /// Flows by when they are next looked at, in order for the same reason.
@@ -89,6 +98,7 @@ impl Table {
             flows: HashMap::default(),
             pairs: Pairs::default(),
             early: Early::default(),
+            attempts: Attempts::default(),
             settling: VecDeque::new(),
             updates: VecDeque::new(),
             ages: VecDeque::new(),
@@ -206,6 +216,7 @@ impl Table {
         for cookie in &gone {
             self.remove(*cookie);
         }
+        self.attempts.retain(keep);
         gone.len()
     }
 

@@ -383,3 +383,59 @@ fn a_time_at_the_end_of_all_times_does_no_harm() {
     assert_eq!(bench.table.next_settle(), Some(u64::MAX));
     assert_eq!(bench.table.due_updates(u64::MAX), [1]);
 }
+
+/// A connect of process 1 that was under way before.
+fn attempt(cookie: u64) -> Found {
+    Found {
+        direction: Direction::Out,
+        local: endpoint("10.0.0.1:40000"),
+        peer: endpoint("192.0.2.9:5432"),
+        ..found(cookie)
+    }
+}
+
+#[test]
+fn a_connect_under_way_is_no_flow_until_it_is_answered_and_then_has_the_owner_that_was_found() {
+    let mut bench = Bench::new(8);
+    bench.table.attempt(attempt(5));
+    assert!(bench.table.is_empty() && bench.table.is_attempt(5));
+    let to = "192.0.2.9:5432";
+    let out = bench.take(Record::Connected(event(5, 10, SocketRole::None, 0, "10.0.0.1:40000", to)));
+    assert_eq!(kinds(&out), [ChangeKind::Opened]);
+    assert_eq!(pid(out[0].flow.process.as_ref()), Some((1, Attribution::Snapshot)));
+    assert!(!bench.table.is_attempt(5));
+    bench.table.attempt(attempt(5));
+    assert!(!bench.table.is_attempt(5), "it is a flow by now");
+}
+
+#[test]
+fn a_connect_under_way_that_fails_is_told_as_failed_and_only_once() {
+    let mut bench = Bench::new(8);
+    let last = LastCounts { segments: 3, retransmits: 2, ..LastCounts::default() };
+    bench.table.attempt(attempt(5));
+    for _ in 0..2 {
+        bench.table.attempt_ended(5, &last, 99, &mut bench.world, &mut bench.out);
+    }
+    assert_eq!(kinds(&bench.out), [ChangeKind::Failed]);
+    let flow = &bench.out[0].flow;
+    assert_eq!((flow.outcome, flow.ended_ns, flow.opened_ns), (Outcome::TimedOut, Some(99), None));
+    assert_eq!(pid(flow.process.as_ref()), Some((1, Attribution::Snapshot)));
+
+    bench.out.clear();
+    bench.table.attempt(attempt(6));
+    let record = event(6, 20, SocketRole::None, 0, "10.0.0.1:40000", "192.0.2.9:5432");
+    assert_eq!(kinds(&bench.take(Record::Ended(record, ending(Outcome::Refused)))), [ChangeKind::Failed]);
+    bench.table.attempt_ended(6, &last, 99, &mut bench.world, &mut bench.out);
+    assert!(bench.out.is_empty());
+}
+
+#[test]
+fn a_connect_under_way_whose_answer_was_lost_is_opened_and_closed() {
+    let mut bench = Bench::new(8);
+    bench.table.attempt(attempt(5));
+    let last =
+        LastCounts { segments: 9, answered: true, bytes_acked: 9, payload_sent: 7, ..LastCounts::default() };
+    bench.table.attempt_ended(5, &last, 99, &mut bench.world, &mut bench.out);
+    assert_eq!(kinds(&bench.out), [ChangeKind::Opened, ChangeKind::Closed]);
+    assert_eq!(bench.out[1].flow.bytes_sent, Some(7));
+}
