@@ -101,23 +101,51 @@ fn listeners_and_connections_in_other_network_namespaces_are_found_too() {
 
 #[test]
 fn a_connection_outlives_one_daemon_and_is_found_by_the_next() {
+    for client_first in [true, false] {
+        outlives(client_first);
+    }
+}
+
+/// A connection with bytes before, between and after two daemons of which the second finds it.
+fn outlives(client_first: bool) {
     let port = Port::free();
     let (mut server, mut client) = (Puppet::new(), Puppet::new());
-    let first = Daemon::with(open(port.number()).alone());
+    let mut first = Daemon::with(open(port.number()).alone());
     server.listen(format!("127.0.0.1:{port}"));
     let there = client.connect(format!("127.0.0.1:{port}"));
     let here = server.accept();
-    let end = End::of_client(&client, there.address.port(), port.number());
-    let mut first = first;
-    end.event(&mut first.log, "flow.open");
+    let local = there.address.port();
+    let (out, into) =
+        (End::of_client(&client, local, port.number()), End::of_server(&server, port.number(), local));
+    let mut moved = |from_client: u32, from_server: u32| {
+        client.ask(&format!("send {} {from_client}", there.id));
+        server.ask(&format!("recv {} {from_client}", here.id));
+        server.ask(&format!("send {} {from_server}", here.id));
+        client.ask(&format!("recv {} {from_server}", there.id));
+    };
+    moved(1000, 2);
+    out.event(&mut first.log, "flow.open");
     first.stop();
+    moved(200, 30);
 
     let mut second = Daemon::with(open(port.number()).alone());
     // Whoever closes while the second one still looks for owners is not found any more, and told as unknown.
     wait::until("both ends are in the flow table", || second.port_status(port.number())["open"] == 2);
-    client.close(there);
-    server.close(here);
-    found(&end, &end.event(&mut second.log, "flow.close"));
+    moved(34, 400);
+    if client_first {
+        client.close(there);
+        server.close(here);
+    } else {
+        server.close(here);
+        client.close(there);
+    }
+    for (end, sent, received) in [(out, 1234, 432), (into, 432, 1234)] {
+        let event = end.event(&mut second.log, "flow.close");
+        found(&end, &event);
+        assert_eq!(event.number("flow.bytes_sent"), Some(sent), "{}", event.line());
+        assert_eq!(event.number("flow.bytes_received"), Some(received), "{}", event.line());
+        assert_eq!(event.text("flow.outcome"), "closed", "{}", event.line());
+    }
     second.stop();
 }
 
@@ -177,6 +205,8 @@ fn a_connect_under_way_at_the_start_that_is_answered_later_is_opened_and_closed_
     let end = End::of_client(&client, here.address.port(), port.number());
     let event = end.event(&mut daemon.log, "flow.close");
     found(&end, &event);
+    assert_eq!(event.number("flow.bytes_sent"), Some(1234), "{}", event.line());
+    assert_eq!(event.number("flow.bytes_received"), Some(0), "{}", event.line());
     let log = daemon.stop();
     let told = |kind: &str| {
         log.count(|event| event.kind() == kind && event.ends("out") == Some((end.local, end.peer)))

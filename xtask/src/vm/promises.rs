@@ -98,6 +98,8 @@ const PROMISES: &[(&str, &[&str])] = &[
             "full_duplex_is_counted_to_the_byte",
             "sendfile_and_splice_are_counted_to_the_byte",
             "bytes_after_a_half_close_are_counted_to_the_byte",
+            "an_end_that_half_closes_and_leaves_before_the_other_does_has_no_fin_among_its_bytes",
+            "a_reset_of_an_end_that_has_half_closed_is_no_fin_among_its_bytes",
             "bytes_before_a_reset_are_counted_to_the_byte_and_the_reset_is_told",
         ],
     ),

@@ -128,8 +128,10 @@ impl Table {
         }
         flow.ended_ns = Some(event.time_ns);
         flow.outcome = ending.outcome;
-        flow.bytes_sent = Some(ending.bytes_sent);
-        flow.bytes_received = Some(ending.bytes_received);
+        // A socket from before the kernel side has no role; then the table knows better.
+        let end = role_direction(event.owner.role).unwrap_or(flow.direction);
+        flow.bytes_sent = Some(ending.bytes_sent(end));
+        flow.bytes_received = ending.bytes_received;
         flow.rtt_us = ending.rtt_us;
         flow.retransmits = Some(ending.retransmits);
         out.push(last_change(if failed { ChangeKind::Failed } else { ChangeKind::Closed }, entry));
@@ -166,9 +168,15 @@ fn is_local(event: &SocketEvent) -> bool {
 
 /// Which end the socket was, told by its role and, where that is not known, by which port is watched.
 fn direction_of(event: &SocketEvent, cx: &impl Context) -> Direction {
-    match event.owner {
-        OwnerRef { role: SocketRole::Connected, .. } => Direction::Out,
-        OwnerRef { role: SocketRole::None, .. } if !cx.is_watched(event.local.port) => Direction::Out,
-        OwnerRef { .. } => Direction::In,
+    role_direction(event.owner.role)
+        .unwrap_or_else(|| if cx.is_watched(event.local.port) { Direction::In } else { Direction::Out })
+}
+
+/// Which end a socket of this role is.
+const fn role_direction(role: SocketRole) -> Option<Direction> {
+    match role {
+        SocketRole::None => None,
+        SocketRole::Connected => Some(Direction::Out),
+        SocketRole::Bound | SocketRole::Accepted | SocketRole::Seeded => Some(Direction::In),
     }
 }

@@ -93,7 +93,7 @@ fn event(cookie: u64, time_ns: u64, role: SocketRole, tgid: u32, local: &str, pe
 }
 
 fn ending(outcome: Outcome) -> Ending {
-    Ending { bytes_sent: 10, bytes_received: 20, rtt_us: Some(5), retransmits: 0, since_ns: 3, outcome }
+    Ending { acked: 10, bytes_received: Some(20), rtt_us: Some(5), retransmits: 0, since_ns: 3, outcome }
 }
 
 const CLIENT: &str = "127.0.0.1:40000";
@@ -438,4 +438,16 @@ fn a_connect_under_way_whose_answer_was_lost_is_opened_and_closed() {
     bench.table.attempt_ended(5, &last, 99, &mut bench.world, &mut bench.out);
     assert_eq!(kinds(&bench.out), [ChangeKind::Opened, ChangeKind::Closed]);
     assert_eq!(bench.out[1].flow.bytes_sent, Some(7));
+}
+
+#[test]
+fn an_end_without_a_role_is_counted_as_the_end_that_the_table_knows() {
+    for (direction, sent) in [(Direction::Out, 9), (Direction::In, 10)] {
+        let mut bench = Bench::new(8);
+        bench.table.adopt(Found { direction, ..found(5) }, 10, &mut bench.world, &mut bench.out);
+        bench.out.clear();
+        let unknown = Ending { bytes_received: None, ..ending(Outcome::Closed) };
+        let out = bench.take(Record::Ended(event(5, 20, SocketRole::None, 0, NEAR, FAR), unknown));
+        assert_eq!((out[0].flow.bytes_sent, out[0].flow.bytes_received), (Some(sent), None));
+    }
 }
