@@ -155,7 +155,7 @@ impl Daemon {
             for cookie in known.gone() {
                 // A flow whose end the kernel side tells is not ended here: its record is on the way.
                 if table.get(cookie).is_some_and(|flow| flow.found) {
-                    table.vanished(cookie, now_ns, out);
+                    table.vanished(cookie, now_ns, judge, out);
                 }
                 table.attempt_ended(cookie, &LastCounts::default(), now_ns, judge, out);
             }
@@ -179,7 +179,7 @@ impl Daemon {
             for Farewell { cookie, time_ns, last } in heard {
                 table.attempt_ended(*cookie, last, *time_ns, judge, out);
                 let Some(flow) = table.get(*cookie).filter(|flow| flow.found) else { continue };
-                table.farewell(*cookie, last.ending(flow.direction), *time_ns, out);
+                table.farewell(*cookie, last.ending(flow.direction), *time_ns, judge, out);
             }
         });
     }

@@ -78,7 +78,8 @@ impl Publisher {
 
     /// Sends what happened to a flow, and the violation if it is a new one.
     pub fn flow(&mut self, change: Change, port: Watched, clock: &BootClock, now: Timestamp) {
-        let Change { kind, flow, new_violation, .. } = change;
+        let new_violation = change.is_new_violation();
+        let Change { kind, flow, .. } = change;
         let Watched { port, mode, demands_tls } = port;
         let event = FlowEvent {
             port,
@@ -234,13 +235,16 @@ fn follow(followers: &mut Vec<Follower>, line: &[u8]) {
 /// What is left to find when a flow has ended whose encryption the policy demands and nobody saw: unknown is
 /// not compliant.
 fn unproven(event: FlowEvent) -> Option<FindingEvent> {
-    let posture = event.posture.as_ref().filter(|posture| match posture.state {
-        PostureState::Unknown => true,
-        // Upgraded to some TLS: whether to the one demanded was not seen.
-        PostureState::StarttlsUpgraded => posture.version.is_none(),
-        _ => false,
-    })?;
-    let detail = format!("the flow ended and how it was encrypted is not known: {}", posture.evidence);
+    let why = match event.posture.as_deref() {
+        None => "nothing was seen",
+        Some(posture) => match posture.state {
+            PostureState::Unknown => &posture.evidence,
+            // Upgraded to some TLS: whether to the one demanded was not seen.
+            PostureState::StarttlsUpgraded if posture.version.is_none() => &posture.evidence,
+            _ => return None,
+        },
+    };
+    let detail = format!("the flow ended and how it was encrypted is not known: {why}");
     let finding = Finding { id: FindingId::PostureUnknown, detail };
     matches!(*event.verdict, Verdict::Undecided { .. }).then_some(FindingEvent { finding, flow: event })
 }

@@ -315,9 +315,9 @@ impl Daemon {
         // Nothing else would ever look at those again; what began after the listing is not missing from it.
         self.must_reconcile |= too_fresh;
         let now_ns = boottime_ns();
-        self.with_table(now, |table, _, out| {
+        self.with_table(now, |table, judge, out| {
             for cookie in gone {
-                table.vanished(cookie, now_ns, out);
+                table.vanished(cookie, now_ns, judge, out);
             }
         });
         let listeners: Vec<u64> = self

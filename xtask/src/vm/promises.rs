@@ -130,6 +130,7 @@ const PROMISES: &[(&str, &[&str])] = &[
         "conservation",
         &[
             "what_is_lost_while_the_reader_stands_still_is_counted_exactly_and_told",
+            "whatever_was_lost_every_flow_that_ends_on_a_port_that_demands_tls_is_told_or_a_finding",
             "a_long_lived_flow_reports_its_progress",
         ],
     ),

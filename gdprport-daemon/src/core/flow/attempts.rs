@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::posture::{BEFORE, Watch};
+use super::posture::{UNSEEN, Watch};
 use super::table::{Entry, Table, judge, last_change};
 use super::{Change, ChangeKind, Context, Flow, Found, LastCounts};
 use crate::core::model::Posture;
@@ -73,10 +73,10 @@ impl Table {
         let Some(outcome) = last.failure() else {
             // It was answered, and the record that would have told was lost.
             let ending = last.ending(flow.direction);
-            flow.posture = Some(Arc::new(Posture::unknown(BEFORE)));
+            flow.posture = Some(Arc::new(Posture::unknown(UNSEEN)));
             self.insert(flow, Watch::Over, ended_ns, cx, out);
             self.pair(cookie);
-            self.farewell(cookie, ending, ended_ns, out);
+            self.farewell(cookie, ending, ended_ns, cx, out);
             return;
         };
         judge(&mut flow, cx);

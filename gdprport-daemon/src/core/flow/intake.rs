@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gdprport_common::SocketRole;
 
-use super::posture::{BEFORE, Watch};
+use super::posture::{UNSEEN, Watch};
 use super::table::{Entry, Table, change, judge, last_change};
 use super::{Change, ChangeKind, Context, Flow, UNJUDGED};
 use crate::core::community_id::CommunityId;
@@ -64,7 +64,7 @@ impl Table {
     fn accepted(&mut self, event: &SocketEvent, cx: &mut impl Context, out: &mut Vec<Change>) {
         if !self.flows.contains_key(&event.cookie) {
             // Its beginning was lost, evicted, or before our time.
-            let posture = Some(Arc::new(Posture::unknown(BEFORE)));
+            let posture = Some(Arc::new(Posture::unknown(UNSEEN)));
             let flow = Flow { found: true, posture, ..bare(event, Direction::In, Outcome::Established) };
             self.insert(flow, Watch::Over, event.time_ns, cx, out);
             self.pair(event.cookie);
@@ -114,7 +114,8 @@ impl Table {
                 let direction =
                     attempt.as_ref().map_or_else(|| direction_of(event, cx), |flow| flow.direction);
                 let process = cx.who(&event.owner).or_else(|| attempt?.process);
-                let mut flow = Flow { process, ..bare(event, direction, ending.outcome) };
+                let posture = (!failed).then(|| Arc::new(Posture::unknown(UNSEEN)));
+                let mut flow = Flow { process, posture, ..bare(event, direction, ending.outcome) };
                 judge(&mut flow, cx);
                 Entry::unreported(flow)
             }

@@ -1,5 +1,7 @@
 //! The table's promises, on made-up records.
 
+mod found;
+
 use gdprport_common::SocketRole;
 
 use super::*;
@@ -13,6 +15,8 @@ const UPDATE: u64 = 1_000;
 /// Knows processes by pid, allows pid 1 and 2, watches port 5432.
 struct World {
     strict: bool,
+    /// Of a violation.
+    reasons: Vec<ReasonId>,
 }
 
 impl Context for World {
@@ -42,10 +46,11 @@ impl Context for World {
     fn judge(&mut self, flow: &Flow) -> Arc<Verdict> {
         Arc::new(match &flow.process {
             Some(process) if process.pid <= 2 && !self.strict => Verdict::Declared { rule: "app".into() },
-            Some(_) => Verdict::Violation {
-                reasons: vec![Reason { id: ReasonId::UndeclaredProcess, detail: "x".into() }],
+            Some(_) if !self.reasons.is_empty() => Verdict::Violation {
+                reasons: self.reasons.iter().map(|id| Reason { id: *id, detail: "x".into() }).collect(),
                 nearest: None,
             },
+            Some(_) => Verdict::Declared { rule: "anybody".into() },
             None => Verdict::Undecided { missing: vec!["process".into()], nearest: None },
         })
     }
@@ -110,7 +115,11 @@ struct Bench {
 impl Bench {
     fn new(flows: usize) -> Self {
         let limits = Limits { flows, settle_ns: SETTLE, update_ns: UPDATE };
-        Self { table: Table::new(limits), world: World { strict: false }, out: Vec::new() }
+        Self {
+            table: Table::new(limits),
+            world: World { strict: false, reasons: vec![ReasonId::UndeclaredProcess] },
+            out: Vec::new(),
+        }
     }
 
     fn take(&mut self, record: Record<'_>) -> Vec<Change> {
@@ -190,7 +199,7 @@ fn a_late_acceptor_is_reported_as_an_update_and_judged_anew() {
     let out = bench.take(Record::Accepted(event(1, 500, SocketRole::Accepted, 7, NEAR, FAR)));
     assert_eq!(kinds(&out), [ChangeKind::Updated]);
     assert_eq!(pid(out[0].flow.process.as_ref()), Some((7, Attribution::Exact)));
-    assert!(out[0].new_violation);
+    assert!(out[0].is_new_violation());
 }
 
 #[test]
@@ -257,7 +266,7 @@ fn a_failed_connect_is_a_failure_and_not_a_flow() {
     let refused = event(1, 20, SocketRole::Connected, 7, "10.0.0.1:40000", "192.0.2.9:5432");
     let out = bench.take(Record::Ended(refused, ending(Outcome::Refused)));
     assert_eq!(kinds(&out), [ChangeKind::Failed]);
-    assert!(out[0].new_violation);
+    assert!(out[0].is_new_violation());
     assert_eq!((out[0].flow.direction, out[0].flow.outcome), (Direction::Out, Outcome::Refused));
     assert_eq!(bench.table.counters().opening_missed, 0);
 }
@@ -267,9 +276,41 @@ fn a_violation_is_new_only_once() {
     let mut bench = Bench::new(8);
     let to = "192.0.2.9:5432";
     let out = bench.take(Record::Connected(event(1, 10, SocketRole::Connected, 7, "10.0.0.1:40000", to)));
-    assert!(out[0].new_violation);
+    assert!(out[0].is_new_violation());
     bench.table.progress(1, Progress::default(), &mut bench.world, &mut bench.out);
-    assert!(!bench.out[0].new_violation);
+    assert!(!bench.out[0].is_new_violation());
+}
+
+#[test]
+fn a_violation_is_new_again_when_a_reason_is_added_and_only_that_one_is() {
+    let mut bench = Bench::new(8);
+    let mut look = |kinds: &[ReasonId]| {
+        bench.world.reasons = kinds.to_vec();
+        if bench.table.is_empty() {
+            let to = "192.0.2.9:5432";
+            bench.take(Record::Connected(event(1, 10, SocketRole::Connected, 7, "10.0.0.1:40000", to)))
+        } else {
+            bench.table.progress(1, Progress::default(), &mut bench.world, &mut bench.out);
+            std::mem::take(&mut bench.out)
+        }
+        .remove(0)
+        .new_reasons
+    };
+    let set = |ids: &[ReasonId]| {
+        let reasons = ids.iter().map(|id| Reason { id: *id, detail: String::new() }).collect();
+        ReasonSet::from(&Verdict::Violation { reasons, nearest: None })
+    };
+    use ReasonId::{Plaintext, UndeclaredPeer, UndeclaredProcess};
+    for (reasons, new) in [
+        (&[UndeclaredProcess][..], &[UndeclaredProcess][..]),
+        (&[UndeclaredProcess, Plaintext], &[Plaintext]),
+        (&[Plaintext], &[]),
+        (&[UndeclaredPeer, UndeclaredProcess], &[UndeclaredPeer]),
+        (&[], &[]),
+        (&[Plaintext], &[Plaintext]),
+    ] {
+        assert_eq!(look(reasons), set(new), "{reasons:?}");
+    }
 }
 
 #[test]
@@ -329,51 +370,7 @@ fn a_change_of_policy_reports_only_what_it_changed() {
     bench.world.strict = true;
     bench.table.rejudge(&mut bench.world, &mut bench.out);
     assert_eq!(kinds(&bench.out), [ChangeKind::Updated]);
-    assert!(bench.out[0].new_violation && bench.out[0].flow.cookie == 1);
-}
-
-/// A flow that was there before.
-fn found(cookie: u64) -> Found {
-    Found {
-        cookie,
-        direction: Direction::In,
-        local: endpoint(NEAR),
-        peer: endpoint(FAR),
-        process: Some(Arc::new(process(1, Attribution::Snapshot))),
-        netns_cookie: 1,
-        progress: Progress { bytes_sent: Some(3), ..Progress::default() },
-    }
-}
-
-#[test]
-fn a_found_flow_is_adopted_once_and_its_end_is_marked_as_not_seen() {
-    let mut bench = Bench::new(8);
-    for _ in 0..2 {
-        bench.table.adopt(found(5), 10, &mut bench.world, &mut bench.out);
-    }
-    assert_eq!(kinds(&bench.out), [ChangeKind::Opened]);
-    assert!(bench.out[0].flow.found);
-    bench.out.clear();
-    bench.table.vanished(5, 99, &mut bench.out);
-    assert_eq!((bench.out[0].kind, bench.out[0].flow.outcome), (ChangeKind::Closed, Outcome::Lost));
-    assert_eq!(bench.out[0].flow.bytes_sent, Some(3));
-    assert_eq!(bench.table.counters().end_missed, 1);
-}
-
-#[test]
-fn a_farewell_ends_a_found_flow_once_with_its_last_bytes() {
-    let mut bench = Bench::new(8);
-    bench.table.adopt(found(5), 10, &mut bench.world, &mut bench.out);
-    bench.out.clear();
-    let last = Progress { bytes_received: Some(7), ..Progress::default() };
-    for _ in 0..2 {
-        bench.table.farewell(5, (last, Outcome::Closed), 99, &mut bench.out);
-    }
-    assert_eq!(kinds(&bench.out), [ChangeKind::Closed]);
-    let flow = &bench.out[0].flow;
-    assert_eq!((flow.outcome, flow.ended_ns), (Outcome::Closed, Some(99)));
-    assert_eq!((flow.bytes_sent, flow.bytes_received), (Some(3), Some(7)));
-    assert_eq!(bench.table.counters().end_missed, 0);
+    assert!(bench.out[0].is_new_violation() && bench.out[0].flow.cookie == 1);
 }
 
 #[test]
@@ -382,72 +379,4 @@ fn a_time_at_the_end_of_all_times_does_no_harm() {
     bench.take(Record::Arrived(event(1, u64::MAX, SocketRole::Bound, 1, NEAR, FAR)));
     assert_eq!(bench.table.next_settle(), Some(u64::MAX));
     assert_eq!(bench.table.due_updates(u64::MAX), [1]);
-}
-
-/// A connect of process 1 that was under way before.
-fn attempt(cookie: u64) -> Found {
-    Found {
-        direction: Direction::Out,
-        local: endpoint("10.0.0.1:40000"),
-        peer: endpoint("192.0.2.9:5432"),
-        ..found(cookie)
-    }
-}
-
-#[test]
-fn a_connect_under_way_is_no_flow_until_it_is_answered_and_then_has_the_owner_that_was_found() {
-    let mut bench = Bench::new(8);
-    bench.table.attempt(attempt(5));
-    assert!(bench.table.is_empty() && bench.table.is_attempt(5));
-    let to = "192.0.2.9:5432";
-    let out = bench.take(Record::Connected(event(5, 10, SocketRole::None, 0, "10.0.0.1:40000", to)));
-    assert_eq!(kinds(&out), [ChangeKind::Opened]);
-    assert_eq!(pid(out[0].flow.process.as_ref()), Some((1, Attribution::Snapshot)));
-    assert!(!bench.table.is_attempt(5));
-    bench.table.attempt(attempt(5));
-    assert!(!bench.table.is_attempt(5), "it is a flow by now");
-}
-
-#[test]
-fn a_connect_under_way_that_fails_is_told_as_failed_and_only_once() {
-    let mut bench = Bench::new(8);
-    let last = LastCounts { segments: 3, retransmits: 2, ..LastCounts::default() };
-    bench.table.attempt(attempt(5));
-    for _ in 0..2 {
-        bench.table.attempt_ended(5, &last, 99, &mut bench.world, &mut bench.out);
-    }
-    assert_eq!(kinds(&bench.out), [ChangeKind::Failed]);
-    let flow = &bench.out[0].flow;
-    assert_eq!((flow.outcome, flow.ended_ns, flow.opened_ns), (Outcome::TimedOut, Some(99), None));
-    assert_eq!(pid(flow.process.as_ref()), Some((1, Attribution::Snapshot)));
-
-    bench.out.clear();
-    bench.table.attempt(attempt(6));
-    let record = event(6, 20, SocketRole::None, 0, "10.0.0.1:40000", "192.0.2.9:5432");
-    assert_eq!(kinds(&bench.take(Record::Ended(record, ending(Outcome::Refused)))), [ChangeKind::Failed]);
-    bench.table.attempt_ended(6, &last, 99, &mut bench.world, &mut bench.out);
-    assert!(bench.out.is_empty());
-}
-
-#[test]
-fn a_connect_under_way_whose_answer_was_lost_is_opened_and_closed() {
-    let mut bench = Bench::new(8);
-    bench.table.attempt(attempt(5));
-    let last =
-        LastCounts { segments: 9, answered: true, bytes_acked: 9, payload_sent: 7, ..LastCounts::default() };
-    bench.table.attempt_ended(5, &last, 99, &mut bench.world, &mut bench.out);
-    assert_eq!(kinds(&bench.out), [ChangeKind::Opened, ChangeKind::Closed]);
-    assert_eq!(bench.out[1].flow.bytes_sent, Some(7));
-}
-
-#[test]
-fn an_end_without_a_role_is_counted_as_the_end_that_the_table_knows() {
-    for (direction, sent) in [(Direction::Out, 9), (Direction::In, 10)] {
-        let mut bench = Bench::new(8);
-        bench.table.adopt(Found { direction, ..found(5) }, 10, &mut bench.world, &mut bench.out);
-        bench.out.clear();
-        let unknown = Ending { bytes_received: None, ..ending(Outcome::Closed) };
-        let out = bench.take(Record::Ended(event(5, 20, SocketRole::None, 0, NEAR, FAR), unknown));
-        assert_eq!((out[0].flow.bytes_sent, out[0].flow.bytes_received), (Some(sent), None));
-    }
 }
