@@ -18,14 +18,14 @@ mod tests;
 pub use counters::{Counters, HOOKS, Hook, HookCounters};
 pub use handover::{HANDOVER_MAGIC, HANDOVER_SIZE, Handover};
 pub use record::{
-    CgroupRecord, CloseTail, ExecRecord, FLAG_ANSWERED, FLAG_PEER_FIN, FailTail, FlowRecord, FlowTail,
-    OpenTail, PATH_CAP, PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_SMALL, PAYLOAD_TINY,
-    PayloadHeader, PayloadRecord, RECORD_CAP, RecordKind,
+    CgroupRecord, CloseTail, ExecRecord, FLAG_ANSWERED, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FailTail,
+    FlowRecord, FlowTail, OpenTail, PATH_CAP, PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_SMALL,
+    PAYLOAD_TINY, PayloadHeader, PayloadRecord, RECORD_CAP, RecordKind,
 };
-pub use storage::{Caller, PortFlags, SocketOwner, SocketRole, TASK_HEADLESS, TaskIdentity};
+pub use storage::{Caller, Closing, PortFlags, SocketOwner, SocketRole, TASK_HEADLESS, TaskIdentity};
 
 /// Version of this ABI. Pinned maps of another version are never reused.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// Exec ids at or above this bit were given by the daemon to processes that it found at start;
 /// ids below were given by the kernel side.

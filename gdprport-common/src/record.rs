@@ -79,6 +79,9 @@ pub const FLAG_ANSWERED: u8 = 1;
 /// A flag of [`FlowRecord`] of kind Closed: the peer's FIN arrived, and is counted in `bytes_received`.
 pub const FLAG_PEER_FIN: u8 = 2;
 
+/// A flag of [`FlowRecord`] of kind Closed: whether the peer's FIN is among `bytes_received` is not known.
+pub const FLAG_PEER_FIN_UNKNOWN: u8 = 4;
+
 /// A moment in the life of a socket on a watched port; 128 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

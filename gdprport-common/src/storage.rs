@@ -64,6 +64,24 @@ impl SocketRole {
     }
 }
 
+/// How far a socket has come in closing its own side, and by what the peer's FIN is told from then on.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// Not begun, or begun before the kernel side was there.
+    Open = 0,
+    /// The process has closed the socket; only a FIN is taken from the peer once ours was sent.
+    Released = 1,
+    /// Then our FIN was acknowledged, and `fin_mark` is the low half of the kernel's `bytes_received` at that moment: if
+    /// it grows, the peer's FIN came.
+    Counted = 2,
+    /// The process shut its sending side down; each segment is looked at, and none had a FIN so far.
+    Watched = 3,
+    /// Then a segment had a FIN, and `fin_mark` is the TCP sequence number after it: if all until there is received, the
+    /// FIN came.
+    Ending = 4,
+}
+
 /// A process as it was at the moment of a call.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -126,9 +144,8 @@ pub struct SocketOwner {
     pub out_base: u32,
     /// TCP sequence number of the first byte this end receives.
     pub in_base: u32,
-    /// Low half of the kernel's `bytes_received` when our FIN was acknowledged before the peer's came: if it
-    /// grew until the end, the peer's FIN came too.
-    pub fin_wait2_received: u32,
+    /// What tells whether the peer's FIN came, by `closing`.
+    pub fin_mark: u32,
     /// TCP sequence number of the last segment handed over that this end sent: the same again is a retransmission.
     pub last_out: u32,
     /// The same of what this end received.
@@ -153,8 +170,8 @@ pub struct SocketOwner {
     pub role: u8,
     /// 1 once `out_base` was read off the SYN itself, which with TCP Fast Open (RFC 7413) may carry data.
     pub syn_seen: u8,
-    /// Always 0.
-    pub reserved: u8,
+    /// A [`Closing`].
+    pub closing: u8,
 }
 
 impl SocketOwner {
@@ -164,7 +181,7 @@ impl SocketOwner {
         since_ns: 0,
         out_base: 0,
         in_base: 0,
-        fin_wait2_received: 0,
+        fin_mark: 0,
         last_out: 0,
         last_in: 0,
         started: 0,
@@ -177,7 +194,7 @@ impl SocketOwner {
         peer_family: 0,
         role: SocketRole::None as u8,
         syn_seen: 0,
-        reserved: 0,
+        closing: Closing::Open as u8,
     };
 }
 

@@ -17,6 +17,7 @@ mod cgroup;
 mod count;
 mod diagnose;
 mod emit;
+mod fin;
 mod flow;
 mod maps;
 mod object;

@@ -6,10 +6,10 @@
 use core::ptr::read_volatile;
 
 use aya_ebpf::bindings::{
-    BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, BPF_SOCK_OPS_STATE_CB,
-    BPF_SOCK_OPS_STATE_CB_FLAG, BPF_SOCK_OPS_TCP_CONNECT_CB, BPF_SOCK_OPS_TCP_LISTEN_CB, BPF_TCP_CLOSE,
-    BPF_TCP_CLOSE_WAIT, BPF_TCP_CLOSING, BPF_TCP_FIN_WAIT2, BPF_TCP_LAST_ACK, BPF_TCP_LISTEN,
-    BPF_TCP_SYN_SENT, bpf_sock, bpf_sock_ops,
+    BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PARSE_HDR_OPT_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB,
+    BPF_SOCK_OPS_STATE_CB, BPF_SOCK_OPS_STATE_CB_FLAG, BPF_SOCK_OPS_TCP_CONNECT_CB,
+    BPF_SOCK_OPS_TCP_LISTEN_CB, BPF_TCP_CLOSE, BPF_TCP_CLOSE_WAIT, BPF_TCP_CLOSING, BPF_TCP_FIN_WAIT1,
+    BPF_TCP_FIN_WAIT2, BPF_TCP_LAST_ACK, BPF_TCP_LISTEN, BPF_TCP_SYN_SENT, bpf_sock, bpf_sock_ops,
 };
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns, bpf_sock_ops_cb_flags_set};
 use aya_ebpf::macros::sock_ops;
@@ -21,7 +21,7 @@ use gdprport_common::{
 use crate::count::Occasion;
 use crate::flow::{Ends, Moment};
 use crate::maps::{OWNERS, port_flags, watched};
-use crate::{diagnose, emit, flow, payload};
+use crate::{diagnose, emit, fin, flow, payload};
 
 /// `AF_INET6`.
 const INET6: u32 = 10;
@@ -37,6 +37,7 @@ fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
         BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => established(ops, RecordKind::PassiveEstablished),
         BPF_SOCK_OPS_TCP_LISTEN_CB => established(ops, RecordKind::Listening),
         BPF_SOCK_OPS_STATE_CB => state_changed(ops),
+        BPF_SOCK_OPS_PARSE_HDR_OPT_CB => fin::segment(ops),
         _ => {}
     }
     1
@@ -45,7 +46,7 @@ fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
 /// # Safety
 /// `ops` is the program's context.
 #[inline(always)]
-unsafe fn ports(ops: *mut bpf_sock_ops) -> (u32, u32) {
+pub unsafe fn ports(ops: *mut bpf_sock_ops) -> (u32, u32) {
     // SAFETY: the caller's promise. The peer's port is in network byte order, in the upper half.
     unsafe {
         (
@@ -168,23 +169,6 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
     }
 }
 
-/// Our FIN was acknowledged: remembers how much had come by then.
-#[inline(always)]
-fn our_fin_acknowledged(ops: *mut bpf_sock_ops) {
-    // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
-    unsafe {
-        let received = read_volatile(&raw const (*ops).bytes_received);
-        let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
-        if sk.is_null() {
-            return;
-        }
-        let stored = OWNERS.get(sk);
-        if !stored.is_null() {
-            (*stored).fin_wait2_received = received as u32;
-        }
-    }
-}
-
 /// A socket that is followed changed its state; only its end is of interest.
 #[inline(never)]
 fn state_changed(ops: *mut bpf_sock_ops) {
@@ -192,8 +176,11 @@ fn state_changed(ops: *mut bpf_sock_ops) {
     unsafe {
         let old = read_volatile(&raw const (*ops).__bindgen_anon_1.args[0]);
         let new = read_volatile(&raw const (*ops).__bindgen_anon_1.args[1]);
+        if new == BPF_TCP_FIN_WAIT1 {
+            return fin::sent(ops);
+        }
         if new == BPF_TCP_FIN_WAIT2 {
-            return our_fin_acknowledged(ops);
+            return fin::acknowledged(ops);
         }
         if new != BPF_TCP_CLOSE {
             return;
@@ -224,17 +211,16 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         let srtt = read_volatile(&raw const (*ops).srtt_us);
         let retransmits = read_volatile(&raw const (*ops).total_retrans);
         let segs_in = read_volatile(&raw const (*ops).segs_in);
+        let next = read_volatile(&raw const (*ops).rcv_nxt);
         let ends = ends(ops);
         let now = bpf_ktime_get_boot_ns();
         let moment = Moment { cookie: bpf_get_socket_cookie(ops.cast()), time_ns: now };
-        let their_fin_came = match old {
-            BPF_TCP_CLOSE_WAIT | BPF_TCP_LAST_ACK | BPF_TCP_CLOSING => true,
-            // A socket whose process has closed it leaves this state at once, before the peer's FIN comes.
-            BPF_TCP_FIN_WAIT2 => received as u32 != owner.fin_wait2_received,
-            _ => false,
+        let their_fin = match old {
+            BPF_TCP_CLOSE_WAIT | BPF_TCP_LAST_ACK | BPF_TCP_CLOSING => FLAG_PEER_FIN,
+            BPF_TCP_FIN_WAIT2 => fin::theirs(&owner, received, next),
+            _ => 0,
         };
-        let flags = if segs_in == 0 { 0 } else { FLAG_ANSWERED };
-        let flags = if their_fin_came { flags | FLAG_PEER_FIN } else { flags };
+        let flags = if segs_in == 0 { 0 } else { FLAG_ANSWERED } | their_fin;
         let kind = if listener {
             RecordKind::ListenerClosed
         } else if old == BPF_TCP_SYN_SENT {

@@ -1,12 +1,13 @@
 //! The end of a socket whose connect never left this host: no route, a firewall, another program's refusal.
 //!
-//! TCP never took such a connect over, so `sock_ops` is silent about it.
+//! TCP never took such a connect over, so `sock_ops` is silent about it. Of all others it is noted that their process has
+//! closed them (`fin`).
 
 use aya_ebpf::bindings::bpf_sock;
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::cgroup_sock;
 use aya_ebpf::programs::SockContext;
-use gdprport_common::{FlowRecord, Hook, RecordKind, SocketRole};
+use gdprport_common::{Closing, FlowRecord, Hook, RecordKind, SocketRole};
 
 use crate::count::Occasion;
 use crate::flow::{Ends, Moment};
@@ -26,6 +27,9 @@ fn released(sk: *mut bpf_sock) {
         let stored = OWNERS.get(sk);
         if stored.is_null() {
             return;
+        }
+        if (*stored).closing == Closing::Open as u8 {
+            (*stored).closing = Closing::Released as u8;
         }
         // Nearly every socket leaves here: it was taken over by TCP, which tells its end.
         if (*stored).started != 0 || (*stored).role != SocketRole::Connected as u8 {

@@ -3,10 +3,10 @@
 use gdprport_tests::child::Place;
 use gdprport_tests::daemon::Daemon;
 use gdprport_tests::event::Event;
-use gdprport_tests::netns::Netns;
+use gdprport_tests::netns::{Netns, VethPair};
 use gdprport_tests::policy::open;
 use gdprport_tests::ports::Port;
-use gdprport_tests::puppet::Puppet;
+use gdprport_tests::puppet::{Puppet, held};
 use gdprport_tests::truth::End;
 use gdprport_tests::wait;
 
@@ -86,6 +86,7 @@ fn listeners_and_connections_in_other_network_namespaces_are_found_too() {
     let event = daemon.log.wait("listener.open", |event| event.is("listener.open", port.number()));
     found(&End::of_server(&server, port.number(), 0), &event);
     assert_eq!(event.number("process.netns"), Some(netns.inode()), "{}", event.line());
+    wait::until("both ends are in the flow table", || daemon.port_status(port.number())["open"] == 2);
     client.close(there);
     server.close(here);
     let local = there.address.port();
@@ -100,22 +101,115 @@ fn listeners_and_connections_in_other_network_namespaces_are_found_too() {
 
 #[test]
 fn a_connection_outlives_one_daemon_and_is_found_by_the_next() {
+    for client_first in [true, false] {
+        outlives(client_first);
+    }
+}
+
+/// A connection with bytes before, between and after two daemons of which the second finds it.
+fn outlives(client_first: bool) {
     let port = Port::free();
     let (mut server, mut client) = (Puppet::new(), Puppet::new());
-    let first = Daemon::with(open(port.number()).alone());
+    let mut first = Daemon::with(open(port.number()).alone());
     server.listen(format!("127.0.0.1:{port}"));
     let there = client.connect(format!("127.0.0.1:{port}"));
     let here = server.accept();
-    let end = End::of_client(&client, there.address.port(), port.number());
-    let mut first = first;
-    end.event(&mut first.log, "flow.open");
+    let local = there.address.port();
+    let (out, into) =
+        (End::of_client(&client, local, port.number()), End::of_server(&server, port.number(), local));
+    let mut moved = |from_client: u32, from_server: u32| {
+        client.ask(&format!("send {} {from_client}", there.id));
+        server.ask(&format!("recv {} {from_client}", here.id));
+        server.ask(&format!("send {} {from_server}", here.id));
+        client.ask(&format!("recv {} {from_server}", there.id));
+    };
+    moved(1000, 2);
+    out.event(&mut first.log, "flow.open");
     first.stop();
+    moved(200, 30);
 
     let mut second = Daemon::with(open(port.number()).alone());
     // Whoever closes while the second one still looks for owners is not found any more, and told as unknown.
     wait::until("both ends are in the flow table", || second.port_status(port.number())["open"] == 2);
-    client.close(there);
-    server.close(here);
-    found(&end, &end.event(&mut second.log, "flow.close"));
+    moved(34, 400);
+    if client_first {
+        client.close(there);
+        server.close(here);
+    } else {
+        server.close(here);
+        client.close(there);
+    }
+    for (end, sent, received) in [(out, 1234, 432), (into, 432, 1234)] {
+        let event = end.event(&mut second.log, "flow.close");
+        found(&end, &event);
+        assert_eq!(event.number("flow.bytes_sent"), Some(sent), "{}", event.line());
+        assert_eq!(event.number("flow.bytes_received"), Some(received), "{}", event.line());
+        assert_eq!(event.text("flow.outcome"), "closed", "{}", event.line());
+    }
     second.stop();
+}
+
+/// A daemon that started while `client` waits for the answer to `how` an address that answers nothing, and has taken in
+/// what was there: the client's connect, and the listener of `server` in the same namespace.
+fn started_while_connecting(
+    (veth, port): (&VethPair, &Port),
+    server: &mut Puppet,
+    client: &mut Puppet,
+    how: &str,
+) -> Daemon {
+    server.listen(format!("127.0.0.1:{port}"));
+    client.tell(&format!("{how} {}:{port}", VethPair::SILENT));
+    wait::until("the SYN was sent", || {
+        let sockets = veth.left.inside(|| std::fs::read_to_string("/proc/thread-self/net/tcp"));
+        let sockets = sockets.expect("the sockets of a namespace");
+        sockets.lines().any(|line| line.split_whitespace().nth(3) == Some("02"))
+    });
+    let mut daemon = Daemon::with(open(port.number()).alone());
+    daemon.log.wait("listener.open", |event| event.is("listener.open", port.number()));
+    daemon
+}
+
+#[test]
+fn a_connect_under_way_at_the_start_is_no_connection_and_its_failure_is_told_once() {
+    let (veth, port) = (VethPair::new(), Port::free());
+    let mut server = Puppet::at(Place::default().netns(&veth.left));
+    let mut client = Puppet::at(Place::default().netns(&veth.left));
+    let mut daemon = started_while_connecting((&veth, &port), &mut server, &mut client, "connect-fail");
+    assert_eq!(daemon.port_status(port.number())["open"], 0);
+    let end = End::of_client(&client, 0, port.number());
+    client.kill();
+    let event = daemon.log.wait("flow.fail", |event| event.is("flow.fail", port.number()));
+    found(&end, &event);
+    assert!(["aborted", "timed-out"].contains(&event.text("flow.outcome")), "{}", event.line());
+    let log = daemon.stop();
+    let told = |kind| log.count(|event| event.is(kind, port.number()));
+    assert_eq!((told("flow.fail"), told("flow.open"), told("flow.close")), (1, 0, 0));
+}
+
+#[test]
+fn a_connect_under_way_at_the_start_that_is_answered_later_is_opened_and_closed_once() {
+    let (veth, port) = (VethPair::new(), Port::free());
+    let mut server = Puppet::at(Place::default().netns(&veth.left));
+    let mut client = Puppet::at(Place::default().netns(&veth.left));
+    let mut daemon = started_while_connecting((&veth, &port), &mut server, &mut client, "connect");
+    let mut there = Puppet::at(Place::default().netns(&veth.right));
+    there.listen(format!("0.0.0.0:{port}"));
+    // The next SYN finds the address.
+    veth.right.ip(&["addr", "add", &format!("{}/32", VethPair::SILENT), "dev", "lo"]);
+    let here = held(&client.answer());
+    let taken = there.accept();
+    client.ask(&format!("send {} 1234", here.id));
+    there.ask(&format!("recv {} 1234", taken.id));
+    client.close(here);
+    there.close(taken);
+    let end = End::of_client(&client, here.address.port(), port.number());
+    let event = end.event(&mut daemon.log, "flow.close");
+    found(&end, &event);
+    assert_eq!(event.number("flow.bytes_sent"), Some(1234), "{}", event.line());
+    assert_eq!(event.number("flow.bytes_received"), Some(0), "{}", event.line());
+    let log = daemon.stop();
+    let told = |kind: &str| {
+        log.count(|event| event.kind() == kind && event.ends("out") == Some((end.local, end.peer)))
+    };
+    assert_eq!((told("flow.fail"), told("flow.open"), told("flow.close")), (0, 1, 1));
 }

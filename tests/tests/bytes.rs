@@ -118,6 +118,47 @@ fn bytes_after_a_half_close_are_counted_to_the_byte() {
 }
 
 #[test]
+fn an_end_that_half_closes_and_leaves_before_the_other_does_has_no_fin_among_its_bytes() {
+    let mut pair = Pair::new();
+    for (read, leave) in [("all", "close"), ("half", "close"), ("all", "reset")] {
+        let connection = half_closed(&mut pair);
+        pair.server.ask(&format!("send {} 55", connection.here.id));
+        pair.client.ask(&format!("recv {} {}", connection.there.id, if read == "all" { 55 } else { 20 }));
+        pair.server.ask(&format!("drain {}", connection.here.id));
+        pair.client.ask(&format!("{leave} {}", connection.there.id));
+        let event = connection.client.event(&mut pair.daemon.log, "flow.close");
+        assert_eq!(event.number("flow.bytes_sent"), Some(1000), "{read} {leave}: {}", event.line());
+        assert_eq!(event.number("flow.bytes_received"), Some(55), "{read} {leave}: {}", event.line());
+        pair.server.ask(&format!("close {}", connection.here.id));
+    }
+    pair.daemon.stop();
+}
+
+#[test]
+fn a_reset_of_an_end_that_has_half_closed_is_no_fin_among_its_bytes() {
+    let mut pair = Pair::new();
+    let connection = half_closed(&mut pair);
+    server_sends(&mut pair, &connection, "send", "recv", 55);
+    pair.server.ask(&format!("drain {}", connection.here.id));
+    pair.server.ask(&format!("reset {}", connection.here.id));
+    assert_eq!(pair.client.ask(&format!("recv-end {}", connection.there.id)), "0 reset");
+    pair.client.close(connection.there);
+    let event = connection.client.event(&mut pair.daemon.log, "flow.close");
+    assert_eq!(event.number("flow.bytes_sent"), Some(1000), "{}", event.line());
+    assert_eq!(event.number("flow.bytes_received"), Some(55), "{}", event.line());
+    pair.daemon.stop();
+}
+
+/// A connection on which the client has sent 1000 bytes and its FIN, and knows that they were received.
+fn half_closed(pair: &mut Pair) -> Connection {
+    let connection = pair.connect();
+    pair.client.ask(&format!("send {} 1000", connection.there.id));
+    pair.client.ask(&format!("shutdown {}", connection.there.id));
+    assert_eq!(pair.server.ask(&format!("recv-end {}", connection.here.id)), "1000 eof");
+    connection
+}
+
+#[test]
 fn bytes_before_a_reset_are_counted_to_the_byte_and_the_reset_is_told() {
     let mut pair = Pair::new();
     for client_resets in [true, false] {

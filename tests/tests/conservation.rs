@@ -2,6 +2,7 @@
 //!
 //! The promises here compare counters of the whole host, so they run one after another.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard};
 
 use serde_json::Value;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use gdprport_tests::daemon::{Daemon, Start};
 use gdprport_tests::event::{Event, at};
 use gdprport_tests::pair::Pair;
-use gdprport_tests::policy::open;
+use gdprport_tests::policy::{Declaration, open};
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::Puppet;
 use gdprport_tests::wait;
@@ -38,8 +39,14 @@ impl World {
     /// With a configuration of the daemon.
     #[track_caller]
     fn with(config: &str) -> Self {
+        Self::declared(open, config)
+    }
+
+    /// With a declaration of the port, too.
+    #[track_caller]
+    fn declared(declare: impl FnOnce(u16) -> Declaration, config: &str) -> Self {
         let port = Port::free();
-        let daemon = Start::with(open(port.number()).alone()).config(config).go();
+        let daemon = Start::with(declare(port.number()).alone()).config(config).go();
         let (mut server, client) = (Puppet::new(), Puppet::new());
         server.listen(format!("127.0.0.1:{port}"));
         server.ask("serve");
@@ -176,6 +183,34 @@ fn what_is_lost_while_the_reader_stands_still_is_counted_exactly_and_told() {
         .filter_map(|gap| gap["lost"].as_u64())
         .sum();
     assert_eq!(gaps, dropped, "every loss lies in exactly one gap");
+}
+
+#[test]
+fn whatever_was_lost_every_flow_that_ends_on_a_port_that_demands_tls_is_told_or_a_finding() {
+    let _alone = alone();
+    let demanding = |port| open(port).key("tls = { min = \"1.2\" }");
+    let mut world = World::declared(demanding, "limits.ring_bytes = 262144\n");
+    world.daemon.signal(libc::SIGSTOP);
+    world.burst(3000, 8);
+    world.daemon.signal(libc::SIGCONT);
+    assert!(sum(&world.settled(), "coverage.kernel.dropped") > 0, "a small ring buffer cannot hold that");
+    let port = world.port.number();
+    wait::until("no flow stays open whose end was lost", || world.daemon.port_status(port)["open"] == 0);
+    let log = world.daemon.stop();
+    let findings: HashSet<&str> = log
+        .seen()
+        .iter()
+        .filter(|event| event.is("finding", port))
+        .map(|event| event.text("flow.cookie"))
+        .collect();
+    let mut closed = 0;
+    for event in log.seen().iter().filter(|event| event.is("flow.close", port)) {
+        let state = event.at("posture.state").as_str();
+        let known = state.is_some_and(|state| state != "unknown");
+        assert!(known || findings.contains(event.text("flow.cookie")), "passed over: {}", event.line());
+        closed += 1;
+    }
+    assert!(closed > 0, "some flows were told");
 }
 
 #[test]

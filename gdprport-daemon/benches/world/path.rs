@@ -205,7 +205,7 @@ impl Way {
             let port = self.publisher.port_of(&change.flow, &self.policy, &self.names);
             let Some(port) = port else { continue };
             self.books.port(port.port.number, &port.port.name).flow(&change);
-            self.publisher.flow(change, port, &self.clock, now);
+            self.publisher.flow(change, port, &self.names, &self.clock, now);
         }
     }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::core::event::{ByReason, Gap, KernelCounts};
 use crate::core::flow::{Change, ChangeKind, Standing};
 use crate::core::model::PostureState;
-use crate::core::verdict::{ReasonId, Verdict};
+use crate::core::verdict::{ReasonId, ReasonSet, Verdict};
 
 /// What happened on one port since the daemon started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,15 +80,21 @@ impl PortBooks {
             let state = change.flow.posture.as_ref().map_or(PostureState::Unknown, |posture| posture.state);
             *self.posture.entry(state).or_default() += 1;
         }
-        if change.new_violation {
-            self.violation(&change.flow.verdict);
+        if change.is_new_violation() {
+            // Of one that was reported, only the reasons are new.
+            self.violations += u64::from(change.was != Some(Standing::Violation));
+            self.reasons(&change.flow.verdict, change.new_reasons);
         }
     }
 
     /// Counts a violation that is reported for the first time.
     pub fn violation(&mut self, verdict: &Verdict) {
         self.violations += 1;
-        for reason in verdict.reasons() {
+        self.reasons(verdict, ReasonSet::from(verdict));
+    }
+
+    fn reasons(&mut self, verdict: &Verdict, new: ReasonSet) {
+        for reason in verdict.reasons().iter().filter(|reason| new.contains(reason.id)) {
             *self.by_reason.entry(reason.id).or_default() += 1;
         }
     }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::daemon::Daemon;
 use super::snapshot::{Survey, progress};
-use crate::core::flow::Progress;
+use crate::core::flow::{LastCounts, Progress};
 use crate::host::clock::boottime_ns;
 use crate::host::farewell::{Farewell, Farewells};
 use crate::host::netns;
@@ -135,7 +135,9 @@ impl Daemon {
         let due = self.table.due_updates(now_ns);
         let found = self.table.iter().filter(|flow| flow.found).map(|flow| flow.cookie);
         let listeners = self.listeners.iter().filter(|listener| listener.found).map(|l| l.cookie);
-        let cookies: HashSet<u64> = found.chain(listeners).chain(due.iter().copied()).collect();
+        let attempts = self.table.attempts();
+        let cookies: HashSet<u64> =
+            found.chain(attempts).chain(listeners).chain(due.iter().copied()).collect();
         let cookies = Arc::new(cookies);
         before.farewells.keep(&cookies);
         Arc::make_mut(&mut before.homes).retain(|cookie, _| cookies.contains(cookie));
@@ -153,8 +155,9 @@ impl Daemon {
             for cookie in known.gone() {
                 // A flow whose end the kernel side tells is not ended here: its record is on the way.
                 if table.get(cookie).is_some_and(|flow| flow.found) {
-                    table.vanished(cookie, now_ns, out);
+                    table.vanished(cookie, now_ns, judge, out);
                 }
+                table.attempt_ended(cookie, &LastCounts::default(), now_ns, judge, out);
             }
             for (cookie, socket) in &known.sockets {
                 let Some(flow) = table.get(*cookie) else { continue };
@@ -172,10 +175,11 @@ impl Daemon {
         for farewell in heard {
             self.listener_ended(farewell.cookie, now);
         }
-        self.with_table(now, |table, _, out| {
+        self.with_table(now, |table, judge, out| {
             for Farewell { cookie, time_ns, last } in heard {
+                table.attempt_ended(*cookie, last, *time_ns, judge, out);
                 let Some(flow) = table.get(*cookie).filter(|flow| flow.found) else { continue };
-                table.farewell(*cookie, last.ending(flow.direction), *time_ns, out);
+                table.farewell(*cookie, last.ending(flow.direction), *time_ns, judge, out);
             }
         });
     }

@@ -265,7 +265,7 @@ impl Daemon {
             // A port that is watched no more: its last records come a moment later.
             let Some(port) = port else { continue };
             self.books.port(port.port.number, &port.port.name).flow(&change);
-            self.publisher.flow(change, port, &self.clock, now);
+            self.publisher.flow(change, port, &self.names, &self.clock, now);
         }
     }
 

@@ -77,12 +77,13 @@ impl Publisher {
     }
 
     /// Sends what happened to a flow, and the violation if it is a new one.
-    pub fn flow(&mut self, change: Change, port: Watched, clock: &BootClock, now: Timestamp) {
-        let Change { kind, flow, new_violation, .. } = change;
+    pub fn flow(&mut self, change: Change, port: Watched, names: &Names, clock: &BootClock, now: Timestamp) {
+        let new_violation = change.is_new_violation();
+        let Change { kind, flow, .. } = change;
         let Watched { port, mode, demands_tls } = port;
         let event = FlowEvent {
             port,
-            flow: object(&flow, clock),
+            flow: object(&flow, names, clock, now),
             process: flow.process,
             peer_process: flow.peer_process,
             posture: flow.posture,
@@ -234,13 +235,16 @@ fn follow(followers: &mut Vec<Follower>, line: &[u8]) {
 /// What is left to find when a flow has ended whose encryption the policy demands and nobody saw: unknown is
 /// not compliant.
 fn unproven(event: FlowEvent) -> Option<FindingEvent> {
-    let posture = event.posture.as_ref().filter(|posture| match posture.state {
-        PostureState::Unknown => true,
-        // Upgraded to some TLS: whether to the one demanded was not seen.
-        PostureState::StarttlsUpgraded => posture.version.is_none(),
-        _ => false,
-    })?;
-    let detail = format!("the flow ended and how it was encrypted is not known: {}", posture.evidence);
+    let why = match event.posture.as_deref() {
+        None => "nothing was seen",
+        Some(posture) => match posture.state {
+            PostureState::Unknown => &posture.evidence,
+            // Upgraded to some TLS: whether to the one demanded was not seen.
+            PostureState::StarttlsUpgraded if posture.version.is_none() => &posture.evidence,
+            _ => return None,
+        },
+    };
+    let detail = format!("the flow ended and how it was encrypted is not known: {why}");
     let finding = Finding { id: FindingId::PostureUnknown, detail };
     matches!(*event.verdict, Verdict::Undecided { .. }).then_some(FindingEvent { finding, flow: event })
 }
@@ -265,22 +269,102 @@ fn watched(info: &PortInfo) -> Watched {
     }
 }
 
-/// The `flow` object of an event.
-#[must_use]
-pub fn object(flow: &Flow, clock: &BootClock) -> FlowObject {
-    let duration_ns = flow.opened_ns.zip(flow.ended_ns).map(|(from, to)| to.saturating_sub(from));
+/// The `flow` object of an event at `now`.
+fn object(flow: &Flow, names: &Names, clock: &BootClock, now: Timestamp) -> FlowObject {
+    let opened = flow.opened_ns.map(|ns| clock.timestamp(ns));
+    let duration_ms = flow.opened_ns.zip(opened).map(|(from_ns, from)| match flow.ended_ns {
+        Some(to_ns) => to_ns.saturating_sub(from_ns) / 1_000_000,
+        None => u64::try_from(now.duration_since(from).as_millis()).unwrap_or(0),
+    });
     FlowObject {
         id: flow.id,
         cookie: Cookie(flow.cookie),
         direction: flow.direction,
         local: flow.local,
-        peer: Peer { ip: flow.peer.ip, port: flow.peer.port, name: None },
-        opened: flow.opened_ns.map(|ns| clock.timestamp(ns)),
-        duration_ms: duration_ns.map(|ns| ns / 1_000_000),
+        peer: Peer { ip: flow.peer.ip, port: flow.peer.port, name: names.at(flow.peer.ip).first().cloned() },
+        opened,
+        duration_ms,
         bytes_sent: flow.bytes_sent,
         bytes_received: flow.bytes_received,
         rtt_us: flow.rtt_us,
         retransmits: flow.retransmits,
         outcome: flow.outcome,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::community_id::CommunityId;
+    use crate::core::event::samples;
+    use crate::core::model::{Direction, Endpoint, Outcome, Posture};
+    use crate::core::policy::Resolution;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn flow() -> Flow {
+        let endpoint = |ip: &str, port| Endpoint::new(ip.parse().expect("address"), port);
+        let (local, peer) = (endpoint("10.1.2.3", 48_212), endpoint("203.0.113.7", 5432));
+        Flow {
+            id: CommunityId::tcp(local, peer),
+            cookie: 1,
+            direction: Direction::Out,
+            local,
+            peer,
+            opened_ns: Some(10 * SECOND),
+            ended_ns: None,
+            process: None,
+            peer_process: None,
+            posture: None,
+            verdict: Arc::new(Verdict::Declared { rule: "any".into() }),
+            outcome: Outcome::Established,
+            bytes_sent: None,
+            bytes_received: None,
+            rtt_us: None,
+            retransmits: None,
+            netns_cookie: 0,
+            found: false,
+        }
+    }
+
+    #[test]
+    fn a_flow_lasts_until_its_event_or_its_end_and_its_age_is_only_told_where_its_opening_is_known() {
+        let clock = BootClock::booted_at(samples::now());
+        let at = |flow: &Flow, second| {
+            object(flow, &Names::default(), &clock, clock.timestamp(second * SECOND)).duration_ms
+        };
+        assert_eq!(at(&flow(), 12), Some(2_000));
+        assert_eq!(at(&flow(), 9), Some(0), "the time of a batch may be before that of its last record");
+        assert_eq!(at(&Flow { ended_ns: Some(11 * SECOND), ..flow() }, 12), Some(1_000));
+        assert_eq!(at(&Flow { opened_ns: None, ..flow() }, 12), None);
+    }
+
+    #[test]
+    fn a_peer_has_the_name_by_which_the_policy_knows_its_address() {
+        let clock = BootClock::booted_at(samples::now());
+        let resolved = |ip: &str| Resolution::Resolved(vec![ip.parse().expect("address")], samples::now());
+        let names = Names::new([
+            ("other.example".into(), resolved("203.0.113.8")),
+            ("db.example".into(), resolved("203.0.113.7")),
+        ]);
+        let named = |names: &Names| object(&flow(), names, &clock, samples::now()).peer.name;
+        assert_eq!(named(&names).as_deref(), Some("db.example"));
+        assert_eq!(named(&Names::default()), None);
+    }
+
+    #[test]
+    fn whatever_does_not_prove_the_encryption_of_a_flow_that_ended_is_a_finding() {
+        let undecided = Verdict::Undecided { missing: vec!["the encryption".to_owned()], nearest: None };
+        let event = FlowEvent { verdict: Arc::new(undecided), ..samples::declared(Outcome::Closed) };
+        for (posture, why) in [
+            (None, Some("nothing was seen")),
+            (Some(Posture::unknown("no payload was captured")), Some("no payload was captured")),
+            (Some(Posture::new(PostureState::StarttlsUpgraded, "an upgrade")), Some("an upgrade")),
+            (Some(Posture::new(PostureState::Tls13, "the server chose TLS 1.3")), None),
+        ] {
+            let finding = unproven(FlowEvent { posture: posture.map(Arc::new), ..event.clone() });
+            assert_eq!(finding.is_some(), why.is_some(), "{why:?}");
+            assert!(finding.is_none_or(|event| event.finding.detail.ends_with(why.expect("a reason"))));
+        }
     }
 }

@@ -191,7 +191,8 @@ impl Daemon {
             let netns_cookie = cookies.get(&socket.netns).copied().unwrap_or(0);
             if socket.peer.is_some() {
                 self.adopt(&socket, netns_cookie, holders, now);
-                if self.table.get(socket.cookie).is_some_and(|flow| flow.found) {
+                let found = self.table.get(socket.cookie).is_some_and(|flow| flow.found);
+                if found || self.table.is_attempt(socket.cookie) {
                     wanted.entry(socket.netns).or_default().flows.insert(socket.cookie);
                 }
             } else {
@@ -232,8 +233,12 @@ impl Daemon {
             return;
         }
         let served = self.listeners.iter().any(|listener| listener.local.port == socket.local.port);
-        let direction =
-            if local_watched && (served || !peer_watched) { Direction::In } else { Direction::Out };
+        let attempt = socket.is_attempt();
+        if attempt && !peer_watched {
+            return;
+        }
+        let accepted = !attempt && local_watched && (served || !peer_watched);
+        let direction = if accepted { Direction::In } else { Direction::Out };
         let owner = self.holder(socket.owner, netns_cookie, holders);
         let found = Found {
             cookie: socket.cookie,
@@ -244,6 +249,9 @@ impl Daemon {
             netns_cookie,
             progress: progress(&socket.counts, direction),
         };
+        if attempt {
+            return self.table.attempt(found);
+        }
         let now_ns = boottime_ns();
         self.with_table(now, |table, judge, out| table.adopt(found, now_ns, judge, out));
     }
@@ -318,9 +326,9 @@ impl Daemon {
         // Nothing else would ever look at those again; what began after the listing is not missing from it.
         self.must_reconcile |= too_fresh;
         let now_ns = boottime_ns();
-        self.with_table(now, |table, _, out| {
+        self.with_table(now, |table, judge, out| {
             for cookie in gone {
-                table.vanished(cookie, now_ns, out);
+                table.vanished(cookie, now_ns, judge, out);
             }
         });
         let listeners: Vec<u64> = self

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use super::account::kernel_counts;
 use super::daemon::Daemon;
-use super::publish::object;
 use crate::control::api::{
     ControlStatus, Counts, Coverage, FlowQuery, FlowRow, FlowsReply, Hook, HookState, Kernel, KernelCounts,
     Memory, OwnerStatus, Pins, PolicySource, PolicyStatus, PortStatus, SinkStatus, Status, Unresolved,
     VerdictRow,
 };
-use crate::core::event::ByReason;
+use crate::core::event::{ByReason, Cookie};
 use crate::core::flow::Flow;
 use crate::core::model::PostureState;
 use crate::core::policy::Resolution;
@@ -181,23 +180,20 @@ impl Daemon {
             .collect();
         matching.sort_by_key(|(flow, ..)| (flow.opened_ns.unwrap_or(self.started_ns), flow.cookie));
         let total = matching.len() as u64;
-        let rows = matching.into_iter().take(query.limit).map(|(flow, name, number)| {
-            let shown = object(flow, &self.clock);
-            FlowRow {
-                id: shown.id.to_string(),
-                cookie: shown.cookie.to_string(),
-                port: name,
-                number,
-                direction: flow.direction,
-                local: flow.local,
-                peer: flow.peer,
-                process: flow.process.clone(),
-                posture: flow.posture.clone(),
-                verdict: VerdictRow::from(&*flow.verdict),
-                opened: shown.opened.unwrap_or(self.started),
-                bytes_sent: flow.bytes_sent,
-                bytes_received: flow.bytes_received,
-            }
+        let rows = matching.into_iter().take(query.limit).map(|(flow, name, number)| FlowRow {
+            id: flow.id.to_string(),
+            cookie: Cookie(flow.cookie).to_string(),
+            port: name,
+            number,
+            direction: flow.direction,
+            local: flow.local,
+            peer: flow.peer,
+            process: flow.process.clone(),
+            posture: flow.posture.clone(),
+            verdict: VerdictRow::from(&*flow.verdict),
+            opened: flow.opened_ns.map_or(self.started, |ns| self.clock.timestamp(ns)),
+            bytes_sent: flow.bytes_sent,
+            bytes_received: flow.bytes_received,
         });
         let watched = query.port.is_none()
             || self.in_force.policy.watched().any(|port| query.wants_port(&port.name, port.number));

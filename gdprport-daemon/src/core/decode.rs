@@ -6,13 +6,13 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gdprport_common::{
-    CgroupRecord, ExecRecord, FLAG_ANSWERED, FLAG_PEER_FIN, FailTail, FlowRecord, PATH_CAP, PAYLOAD_CAP,
-    PayloadHeader, RecordKind, SocketRole,
+    CgroupRecord, ExecRecord, FLAG_ANSWERED, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FailTail, FlowRecord,
+    PATH_CAP, PAYLOAD_CAP, PayloadHeader, RecordKind, SocketRole,
 };
 use zerocopy::FromBytes as _;
 
 use super::identity::OwnerRef;
-use super::model::{Endpoint, Outcome};
+use super::model::{Direction, Endpoint, Outcome};
 
 /// Why a record could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -56,10 +56,10 @@ pub struct SocketEvent {
 /// How a connection ended, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ending {
-    /// Application bytes that the peer acknowledged.
-    pub bytes_sent: u64,
-    /// Application bytes that arrived in order.
-    pub bytes_received: u64,
+    /// Application bytes that the peer acknowledged and, where this end connected, its SYN: [`Self::bytes_sent`].
+    pub acked: u64,
+    /// Application bytes that arrived in order; `None` if it is not known whether the peer's FIN is among them.
+    pub bytes_received: Option<u64>,
     /// Smoothed round-trip time in microseconds, `None` if none was measured.
     pub rtt_us: Option<u32>,
     /// Segments sent again.
@@ -68,6 +68,14 @@ pub struct Ending {
     pub since_ns: u64,
     /// How it ended.
     pub outcome: Outcome,
+}
+
+impl Ending {
+    /// Application bytes that the peer acknowledged, at this end.
+    #[must_use]
+    pub fn bytes_sent(&self, direction: Direction) -> u64 {
+        self.acked.saturating_sub(u64::from(direction == Direction::Out))
+    }
 }
 
 /// A decoded record.
@@ -283,17 +291,15 @@ fn owner(kind: RecordKind, record: &FlowRecord) -> Result<OwnerRef, DecodeError>
     })
 }
 
-/// A connect that failed: refused if anything was answered, else given up with or without having waited.
+/// A connect that failed.
 fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> Ending {
-    let outcome = match (kind, record.flags & FLAG_ANSWERED != 0, tail.retransmits) {
-        (RecordKind::Denied, ..) => Outcome::Denied,
-        (_, true, _) => Outcome::Refused,
-        (_, false, 0) => Outcome::Aborted,
-        (_, false, _) => Outcome::TimedOut,
+    let outcome = match kind {
+        RecordKind::Denied => Outcome::Denied,
+        _ => Outcome::of_attempt(record.flags & FLAG_ANSWERED != 0, u32::from(tail.retransmits)),
     };
     Ending {
-        bytes_sent: 0,
-        bytes_received: 0,
+        acked: 0,
+        bytes_received: Some(0),
         rtt_us: None,
         retransmits: u32::from(tail.retransmits),
         since_ns: record.time_ns.saturating_sub(u64::from(tail.elapsed_ms) * 1_000_000),
@@ -303,16 +309,16 @@ fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> Ending {
 
 /// The kernel counts a SYN or FIN as a byte of the stream. Ours is in `bytes_acked` at the active end
 /// once the SYN was answered, and at either end once the FIN was acknowledged; the peer's FIN is in
-/// `bytes_received`.
+/// `bytes_received`. Which end it was the record does not always tell.
 fn ending(record: &FlowRecord) -> Ending {
     let tail = record.tail.as_close();
     let state = record.old_state;
-    let active = record.role == SocketRole::Connected as u8;
     let our_fin_acked = matches!(state, tcp::FIN_WAIT2 | tcp::CLOSING | tcp::LAST_ACK);
     let their_fin_came = record.flags & FLAG_PEER_FIN != 0;
     Ending {
-        bytes_sent: tail.bytes_acked.saturating_sub(u64::from(active) + u64::from(our_fin_acked)),
-        bytes_received: tail.bytes_received.saturating_sub(u64::from(their_fin_came)),
+        acked: tail.bytes_acked.saturating_sub(u64::from(our_fin_acked)),
+        bytes_received: (record.flags & FLAG_PEER_FIN_UNKNOWN == 0)
+            .then(|| tail.bytes_received.saturating_sub(u64::from(their_fin_came))),
         rtt_us: (tail.srtt_us_x8 != 0).then_some(tail.srtt_us_x8 >> 3),
         retransmits: tail.retransmits,
         since_ns: tail.since_ns,

@@ -197,6 +197,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What became of a connect that left this host and failed: refused if anything was answered, else given up with
+    /// or without having waited.
+    #[must_use]
+    pub const fn of_attempt(answered: bool, retransmits: u32) -> Self {
+        match (answered, retransmits) {
+            (true, _) => Self::Refused,
+            (false, 0) => Self::Aborted,
+            (false, _) => Self::TimedOut,
+        }
+    }
+
     /// The word used in events and tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

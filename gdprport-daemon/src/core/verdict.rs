@@ -59,6 +59,50 @@ impl fmt::Display for ReasonId {
     }
 }
 
+/// A set of reasons.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReasonSet(u16);
+
+impl ReasonSet {
+    /// No reason.
+    pub const EMPTY: Self = Self(0);
+
+    /// True if there is no reason in it.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// True if this reason is in it.
+    #[must_use]
+    pub const fn contains(self, id: ReasonId) -> bool {
+        self.0 & Self::bit(id) != 0
+    }
+
+    /// Those of either.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those that are not in the other.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    const fn bit(id: ReasonId) -> u16 {
+        1 << id as u16
+    }
+}
+
+impl From<&Verdict> for ReasonSet {
+    /// The reasons of a violation; none for the other outcomes.
+    fn from(verdict: &Verdict) -> Self {
+        Self(verdict.reasons().iter().fold(0, |bits, reason| bits | Self::bit(reason.id)))
+    }
+}
+
 /// One reason of a violation, or one piece of evidence that is still missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {

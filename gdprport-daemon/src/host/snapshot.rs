@@ -55,6 +55,14 @@ pub struct FoundSocket {
     pub counts: TcpCounts,
 }
 
+impl FoundSocket {
+    /// True if it is no connection yet: its connect was not answered.
+    #[must_use]
+    pub const fn is_attempt(&self) -> bool {
+        self.state == sockets::SYN_SENT
+    }
+}
+
 /// A network namespace with sockets on watched ports.
 #[derive(Debug)]
 pub struct FoundNs {

@@ -107,6 +107,9 @@ pub struct TcpSocket {
 /// State of a listening socket (`TCP_LISTEN`).
 const LISTEN: u8 = 10;
 
+/// State of a connect that was not answered yet (`TCP_SYN_SENT`).
+pub(super) const SYN_SENT: u8 = 2;
+
 /// A question to the kernel failed.
 #[derive(Debug, Error)]
 pub enum DumpError {

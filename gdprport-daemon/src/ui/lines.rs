@@ -88,7 +88,8 @@ impl Lines {
         match &event.body {
             Body::FlowOpen(flow) | Body::FlowUpdate(flow) => {
                 let mut tail = vec![judged(&flow.verdict, flow.policy.is_some())];
-                tail.extend(counts(&flow.flow));
+                let opens = matches!(event.body, Body::FlowOpen(_));
+                tail.extend(counts(&flow.flow, flow.flow.duration_ms.filter(|_| !opens)));
                 self.flow(&mut painter, flow, false, &tail);
             }
             Body::FlowPosture(flow) => {
@@ -104,7 +105,7 @@ impl Lines {
                     Verdict::Undecided { .. } => (UNSURE, "? undecided".to_owned()),
                     verdict => judged(verdict, flow.policy.is_some()),
                 }];
-                tail.extend(counts(&flow.flow));
+                tail.extend(counts(&flow.flow, flow.flow.duration_ms));
                 self.flow(&mut painter, flow, false, &tail);
             }
             Body::FlowFail(flow) => {
@@ -271,7 +272,7 @@ fn short_program(process: &Process, room: usize) -> String {
 }
 
 /// How a flow went so far, behind what the policy says.
-fn counts(flow: &Flow) -> Option<Piece> {
+fn counts(flow: &Flow, lasted_ms: Option<u64>) -> Option<Piece> {
     let mut counts = Vec::new();
     match flow.outcome {
         Outcome::Established | Outcome::Closed => {}
@@ -284,7 +285,7 @@ fn counts(flow: &Flow) -> Option<Piece> {
             counts.push(bad.to_string());
         }
     }
-    counts.extend(flow.duration_ms.filter(|&ms| ms > 0).map(duration));
+    counts.extend(lasted_ms.filter(|&ms| ms > 0).map(duration));
     counts.extend(flow.bytes_sent.map(|count| format!("↑{}", bytes(count))));
     counts.extend(flow.bytes_received.map(|count| format!("↓{}", bytes(count))));
     (!counts.is_empty()).then(|| (DIM, format!(" · {}", counts.join(" "))))

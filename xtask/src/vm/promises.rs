@@ -98,6 +98,8 @@ const PROMISES: &[(&str, &[&str])] = &[
             "full_duplex_is_counted_to_the_byte",
             "sendfile_and_splice_are_counted_to_the_byte",
             "bytes_after_a_half_close_are_counted_to_the_byte",
+            "an_end_that_half_closes_and_leaves_before_the_other_does_has_no_fin_among_its_bytes",
+            "a_reset_of_an_end_that_has_half_closed_is_no_fin_among_its_bytes",
             "bytes_before_a_reset_are_counted_to_the_byte_and_the_reset_is_told",
         ],
     ),
@@ -116,6 +118,8 @@ const PROMISES: &[(&str, &[&str])] = &[
     (
         "before_start",
         &[
+            "a_connect_under_way_at_the_start_is_no_connection_and_its_failure_is_told_once",
+            "a_connect_under_way_at_the_start_that_is_answered_later_is_opened_and_closed_once",
             "a_connection_from_before_the_start_is_named_and_counted_to_the_byte",
             "a_listener_from_before_the_start_is_named_and_what_it_accepts_is_right_or_marked",
             "listeners_and_connections_in_other_network_namespaces_are_found_too",
@@ -126,6 +130,7 @@ const PROMISES: &[(&str, &[&str])] = &[
         "conservation",
         &[
             "what_is_lost_while_the_reader_stands_still_is_counted_exactly_and_told",
+            "whatever_was_lost_every_flow_that_ends_on_a_port_that_demands_tls_is_told_or_a_finding",
             "a_long_lived_flow_reports_its_progress",
         ],
     ),

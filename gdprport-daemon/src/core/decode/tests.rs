@@ -81,22 +81,29 @@ fn an_acceptor_without_addresses_is_known_by_the_cookie_and_no_other_record_may_
 #[test]
 fn syn_and_fin_are_not_application_bytes() {
     let active = ended(tcp::FIN_WAIT2, FLAG_PEER_FIN, SocketRole::Connected, 102, 201);
-    assert_eq!((active.bytes_sent, active.bytes_received), (100, 200));
+    assert_eq!((active.bytes_sent(Direction::Out), active.bytes_received), (100, Some(200)));
     let passive = ended(tcp::LAST_ACK, FLAG_PEER_FIN, SocketRole::Accepted, 201, 101);
-    assert_eq!((passive.bytes_sent, passive.bytes_received), (200, 100));
+    assert_eq!((passive.bytes_sent(Direction::In), passive.bytes_received), (200, Some(100)));
     assert_eq!((active.outcome, active.rtt_us), (Outcome::Closed, Some(100)));
 }
 
 #[test]
 fn an_end_that_does_not_wait_for_the_peers_fin_has_none_to_subtract() {
     let ending = ended(tcp::FIN_WAIT2, 0, SocketRole::Connected, 102, 200);
-    assert_eq!((ending.bytes_sent, ending.bytes_received), (100, 200));
+    assert_eq!((ending.bytes_sent(Direction::Out), ending.bytes_received), (100, Some(200)));
+}
+
+#[test]
+fn bytes_received_are_not_known_where_the_peers_fin_is_not() {
+    let ending = ended(tcp::FIN_WAIT2, FLAG_PEER_FIN_UNKNOWN, SocketRole::None, 102, 200);
+    assert_eq!((ending.bytes_sent(Direction::Out), ending.bytes_received), (100, None));
 }
 
 #[test]
 fn a_reset_connection_has_no_fin_to_subtract() {
     let ending = ended(1, 0, SocketRole::Accepted, 50, 60);
-    assert_eq!((ending.bytes_sent, ending.bytes_received, ending.outcome), (50, 60, Outcome::Reset));
+    assert_eq!((ending.bytes_sent(Direction::In), ending.bytes_received), (50, Some(60)));
+    assert_eq!(ending.outcome, Outcome::Reset);
 }
 
 #[test]

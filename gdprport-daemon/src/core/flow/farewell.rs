@@ -32,6 +32,8 @@ pub struct LastCounts {
     pub unread: u32,
     /// Segments received and sent. None at all: the socket was reset from here and forgot its counts.
     pub segments: u64,
+    /// Whether any segment was received.
+    pub answered: bool,
     /// Smoothed round-trip time in microseconds, 0 if none was measured.
     pub rtt_us: u32,
     /// Segments sent again over the whole life.
@@ -62,6 +64,19 @@ impl LastCounts {
             retransmits: Some(self.retransmits),
         };
         (progress, if our_fin_acked { Outcome::Closed } else { Outcome::Reset })
+    }
+
+    /// How a connect ended that was under way; `None` if it was answered, so that a connection has ended. A connect
+    /// whose failure was told to its caller at once, as to a blocking one, has forgotten how it failed.
+    #[must_use]
+    pub const fn failure(&self) -> Option<Outcome> {
+        if self.bytes_acked > 0 {
+            None
+        } else if self.segments == 0 {
+            Some(Outcome::Lost)
+        } else {
+            Some(Outcome::of_attempt(self.answered, self.retransmits))
+        }
     }
 }
 
@@ -113,6 +128,20 @@ mod tests {
     #[test]
     fn a_socket_that_forgot_its_counts_was_reset_and_tells_no_bytes() {
         assert_eq!(LastCounts::default().ending(Direction::In), (Progress::default(), Outcome::Reset));
+    }
+
+    #[test]
+    fn a_connect_tells_how_it_failed_unless_it_has_forgotten_or_was_answered() {
+        let attempt = LastCounts { segments: 3, ..LastCounts::default() };
+        for (counts, outcome) in [
+            (attempt, Some(Outcome::Aborted)),
+            (LastCounts { retransmits: 2, ..attempt }, Some(Outcome::TimedOut)),
+            (LastCounts { answered: true, ..attempt }, Some(Outcome::Refused)),
+            (LastCounts::default(), Some(Outcome::Lost)),
+            (LastCounts { answered: true, bytes_acked: 1, ..attempt }, None),
+        ] {
+            assert_eq!(counts.failure(), outcome, "{counts:?}");
+        }
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gdprport_common::SocketRole;
 
-use super::posture::{BEFORE, Watch};
+use super::posture::{UNSEEN, Watch};
 use super::table::{Entry, Table, change, judge, last_change};
 use super::{Change, ChangeKind, Context, Flow, UNJUDGED};
 use crate::core::community_id::CommunityId;
@@ -36,9 +36,11 @@ impl Table {
         cx: &mut impl Context,
         out: &mut Vec<Change>,
     ) {
+        // Of a connect that was under way before the daemon the record has no owner.
+        let attempt = self.attempts.take(event.cookie);
         let flow = Flow {
             opened_ns: Some(event.time_ns),
-            process: cx.who(&event.owner),
+            process: cx.who(&event.owner).or_else(|| attempt?.process),
             ..bare(event, direction, Outcome::Established)
         };
         self.insert(flow, Watch::Silent, event.time_ns, cx, out);
@@ -62,7 +64,7 @@ impl Table {
     fn accepted(&mut self, event: &SocketEvent, cx: &mut impl Context, out: &mut Vec<Change>) {
         if !self.flows.contains_key(&event.cookie) {
             // Its beginning was lost, evicted, or before our time.
-            let posture = Some(Arc::new(Posture::unknown(BEFORE)));
+            let posture = Some(Arc::new(Posture::unknown(UNSEEN)));
             let flow = Flow { found: true, posture, ..bare(event, Direction::In, Outcome::Established) };
             self.insert(flow, Watch::Over, event.time_ns, cx, out);
             self.pair(event.cookie);
@@ -100,17 +102,22 @@ impl Table {
         }
         let mut entry = match self.remove(event.cookie) {
             Some(entry) => entry,
-            // A socket from before the daemon, whose end was told already by the kernel's notice of it.
-            None if !failed && event.owner.role == SocketRole::None => return,
             None => {
+                let attempt = self.attempts.take(event.cookie);
                 if !failed {
+                    // A socket from before the daemon, whose end was told already by the kernel's notice of it.
+                    if event.owner.role == SocketRole::None && attempt.is_none() {
+                        return;
+                    }
                     self.counters.opening_missed += 1;
                 }
-                let direction = direction_of(event, cx);
-                let mut flow =
-                    Flow { process: cx.who(&event.owner), ..bare(event, direction, ending.outcome) };
+                let direction =
+                    attempt.as_ref().map_or_else(|| direction_of(event, cx), |flow| flow.direction);
+                let process = cx.who(&event.owner).or_else(|| attempt?.process);
+                let posture = (!failed).then(|| Arc::new(Posture::unknown(UNSEEN)));
+                let mut flow = Flow { process, posture, ..bare(event, direction, ending.outcome) };
                 judge(&mut flow, cx);
-                Entry { flow, watch: Watch::Over, pending: false, reported: None, generation: 0 }
+                Entry::unreported(flow)
             }
         };
         if !failed {
@@ -122,8 +129,10 @@ impl Table {
         }
         flow.ended_ns = Some(event.time_ns);
         flow.outcome = ending.outcome;
-        flow.bytes_sent = Some(ending.bytes_sent);
-        flow.bytes_received = Some(ending.bytes_received);
+        // A socket from before the kernel side has no role; then the table knows better.
+        let end = role_direction(event.owner.role).unwrap_or(flow.direction);
+        flow.bytes_sent = Some(ending.bytes_sent(end));
+        flow.bytes_received = ending.bytes_received;
         flow.rtt_us = ending.rtt_us;
         flow.retransmits = Some(ending.retransmits);
         out.push(last_change(if failed { ChangeKind::Failed } else { ChangeKind::Closed }, entry));
@@ -160,9 +169,15 @@ fn is_local(event: &SocketEvent) -> bool {
 
 /// Which end the socket was, told by its role and, where that is not known, by which port is watched.
 fn direction_of(event: &SocketEvent, cx: &impl Context) -> Direction {
-    match event.owner {
-        OwnerRef { role: SocketRole::Connected, .. } => Direction::Out,
-        OwnerRef { role: SocketRole::None, .. } if !cx.is_watched(event.local.port) => Direction::Out,
-        OwnerRef { .. } => Direction::In,
+    role_direction(event.owner.role)
+        .unwrap_or_else(|| if cx.is_watched(event.local.port) { Direction::In } else { Direction::Out })
+}
+
+/// Which end a socket of this role is.
+const fn role_direction(role: SocketRole) -> Option<Direction> {
+    match role {
+        SocketRole::None => None,
+        SocketRole::Connected => Some(Direction::Out),
+        SocketRole::Bound | SocketRole::Accepted | SocketRole::Seeded => Some(Direction::In),
     }
 }

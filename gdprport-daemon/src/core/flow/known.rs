@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::posture::{BEFORE, Watch};
+use super::posture::{UNSEEN, Watch};
 use super::table::{Table, change, judge, last_change};
-use super::{Change, ChangeKind, Context, Flow, Found, Progress, UNJUDGED};
-use crate::core::community_id::CommunityId;
+use super::{Change, ChangeKind, Context, Flow, Found, Progress};
 use crate::core::model::{Outcome, Posture};
 
 impl Table {
@@ -39,37 +38,19 @@ impl Table {
         if self.flows.contains_key(&found.cookie) {
             return;
         }
-        let cookie = found.cookie;
-        let flow = Flow {
-            id: CommunityId::tcp(found.local, found.peer),
-            cookie,
-            direction: found.direction,
-            local: found.local,
-            peer: found.peer,
-            opened_ns: None,
-            ended_ns: None,
-            process: found.process,
-            peer_process: None,
-            posture: Some(Arc::new(Posture::unknown(BEFORE))),
-            verdict: Arc::clone(&UNJUDGED),
-            outcome: Outcome::Established,
-            bytes_sent: None,
-            bytes_received: None,
-            rtt_us: None,
-            retransmits: None,
-            netns_cookie: found.netns_cookie,
-            found: true,
-        };
-        self.insert(flow, Watch::Over, now_ns, cx, out);
-        self.note(cookie, found.progress);
+        self.attempts.take(found.cookie);
+        let (cookie, progress) = (found.cookie, found.progress);
+        let posture = Some(Arc::new(Posture::unknown(UNSEEN)));
+        self.insert(Flow { posture, ..found.into_flow() }, Watch::Over, now_ns, cx, out);
+        self.note(cookie, progress);
         self.pair(cookie);
         self.report_opening(cookie, out);
     }
 
     /// Reports a flow as ended that is gone from the host without a record of its end.
-    pub fn vanished(&mut self, cookie: u64, now_ns: u64, out: &mut Vec<Change>) {
+    pub fn vanished(&mut self, cookie: u64, now_ns: u64, cx: &mut impl Context, out: &mut Vec<Change>) {
         self.counters.end_missed += u64::from(self.flows.contains_key(&cookie));
-        self.farewell(cookie, (Progress::default(), Outcome::Lost), now_ns, out);
+        self.farewell(cookie, (Progress::default(), Outcome::Lost), now_ns, cx, out);
     }
 
     /// Reports a flow as ended of whose end no record tells, with what its socket took along.
@@ -78,11 +59,13 @@ impl Table {
         cookie: u64,
         (last, outcome): (Progress, Outcome),
         ended_ns: u64,
+        cx: &mut impl Context,
         out: &mut Vec<Change>,
     ) {
         self.report_opening(cookie, out);
         self.note(cookie, last);
         let Some(mut entry) = self.remove(cookie) else { return };
+        entry.conclude_posture(&mut self.postures, cx);
         entry.flow.ended_ns = Some(ended_ns);
         entry.flow.outcome = outcome;
         out.push(last_change(ChangeKind::Closed, entry));

@@ -4,6 +4,7 @@
 //! policy says, and answers with [`Change`]s; it reads no clock and writes nothing. Times are nanoseconds
 //! of `CLOCK_BOOTTIME`, as the kernel side stamps them.
 
+mod attempts;
 mod early;
 mod farewell;
 mod intake;
@@ -22,7 +23,7 @@ use super::identity::OwnerRef;
 use super::model::{Direction, Endpoint, Outcome, Posture, Process};
 use super::policy::Facts;
 use super::posture::Tracker;
-use super::verdict::Verdict;
+use super::verdict::{ReasonSet, Verdict};
 
 pub use farewell::LastCounts;
 pub use progress::{Found, Progress};
@@ -134,10 +135,18 @@ pub struct Change {
     pub kind: ChangeKind,
     /// The flow.
     pub flow: Flow,
-    /// True if the verdict is a violation that was not reported for this flow before.
-    pub new_violation: bool,
+    /// Reasons of a violation that were not reported for this flow since it was last found in order.
+    pub new_reasons: ReasonSet,
     /// What the verdict was when the flow was last reported; `None` if it is reported for the first time.
     pub was: Option<Standing>,
+}
+
+impl Change {
+    /// True if a violation is to be reported: the first of the flow, or one for more reasons than before.
+    #[must_use]
+    pub const fn is_new_violation(&self) -> bool {
+        !self.new_reasons.is_empty()
+    }
 }
 
 /// A verdict without its reasons.

@@ -7,8 +7,9 @@ use super::{Change, ChangeKind, Context};
 use crate::core::model::{Direction, Posture};
 use crate::core::posture::{Side, Tracker};
 
-/// Why a flow from before the daemon has no known encryption: its first bytes had passed.
-pub(super) const BEFORE: &str = "opened before watching";
+/// Why a flow from before the daemon, or whose opening was lost or forgotten, has no known encryption: its first bytes
+/// had passed.
+pub(super) const UNSEEN: &str = "its beginning was not seen";
 
 /// What is made of a flow's first bytes.
 #[derive(Debug)]

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::core::model::{Direction, Endpoint, Process};
+use super::{Flow, UNJUDGED};
+use crate::core::community_id::CommunityId;
+use crate::core::model::{Direction, Endpoint, Outcome, Process};
 
 /// A connection found on the host that no record told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,32 @@ pub struct Found {
     pub netns_cookie: u64,
     /// How far it has come.
     pub progress: Progress,
+}
+
+impl Found {
+    /// The flow, before anything is noted of it.
+    pub(super) fn into_flow(self) -> Flow {
+        Flow {
+            id: CommunityId::tcp(self.local, self.peer),
+            cookie: self.cookie,
+            direction: self.direction,
+            local: self.local,
+            peer: self.peer,
+            opened_ns: None,
+            ended_ns: None,
+            process: self.process,
+            peer_process: None,
+            posture: None,
+            verdict: Arc::clone(&UNJUDGED),
+            outcome: Outcome::Established,
+            bytes_sent: None,
+            bytes_received: None,
+            rtt_us: None,
+            retransmits: None,
+            netns_cookie: self.netns_cookie,
+            found: true,
+        }
+    }
 }
 
 /// How far a living flow has come, read from the socket.

@@ -13,11 +13,13 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::attempts::Attempts;
 use super::early::Early;
 use super::pairs::Pairs;
 use super::posture::{Postures, Watch};
 use super::{Change, ChangeKind, Context, Flow, Standing};
 use crate::core::model::Process;
+use crate::core::verdict::ReasonSet;
 
 /// Bounds of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +59,18 @@ pub(super) struct Entry {
     pub(super) pending: bool,
     /// The verdict as it was last reported.
     pub(super) reported: Option<Standing>,
+    /// The reasons that were reported since the flow violates the policy.
+    pub(super) told: ReasonSet,
     /// Tells this use of a cookie in the queues from an earlier one.
     pub(super) generation: u64,
+}
+
+impl Entry {
+    /// A flow that is not in the table, to be reported once.
+    pub(super) const fn unreported(flow: Flow) -> Self {
+        let told = ReasonSet::EMPTY;
+        Self { flow, watch: Watch::Over, pending: false, reported: None, told, generation: 0 }
+    }
 }
 
 /// All flows that are open, and the queues of what is due when.
@@ -68,6 +80,7 @@ pub struct Table {
     pub(super) flows: HashMap<u64, Entry, RandomState>,
     pub(super) pairs: Pairs,
     pub(super) early: Early,
+    pub(super) attempts: Attempts,
     /// Flows that wait to settle. The delay is constant, so the queue is in order of time.
     pub(super) settling: VecDeque<(u64, u64, u64)>,
     /// Flows by when they are next looked at, in order for the same reason.
@@ -89,6 +102,7 @@ impl Table {
             flows: HashMap::default(),
             pairs: Pairs::default(),
             early: Early::default(),
+            attempts: Attempts::default(),
             settling: VecDeque::new(),
             updates: VecDeque::new(),
             ages: VecDeque::new(),
@@ -206,6 +220,7 @@ impl Table {
         for cookie in &gone {
             self.remove(*cookie);
         }
+        self.attempts.retain(keep);
         gone.len()
     }
 
@@ -219,7 +234,7 @@ impl Table {
     ) {
         // A cookie that is still here was reused after its end was lost.
         if self.flows.contains_key(&flow.cookie) {
-            self.vanished(flow.cookie, now_ns, out);
+            self.vanished(flow.cookie, now_ns, cx, out);
         }
         while self.flows.len() >= self.limits.flows {
             self.evict_oldest(out);
@@ -231,7 +246,8 @@ impl Table {
         self.pairs.insert(flow.local, flow.peer, flow.netns_cookie, cookie);
         self.updates.push_back((now_ns.saturating_add(self.limits.update_ns), cookie, generation));
         self.ages.push_back((cookie, generation));
-        self.flows.insert(cookie, Entry { flow, watch, pending: true, reported: None, generation });
+        let told = ReasonSet::EMPTY;
+        self.flows.insert(cookie, Entry { flow, watch, pending: true, reported: None, told, generation });
         self.trim_queues();
     }
 
@@ -308,15 +324,14 @@ pub(super) fn judge(flow: &mut Flow, cx: &mut impl Context) -> bool {
 /// What is reported of a flow that goes on.
 pub(super) fn change(kind: ChangeKind, entry: &mut Entry) -> Change {
     let was = entry.reported.replace(Standing::from(&*entry.flow.verdict));
-    made(kind, entry.flow.clone(), was)
+    let reasons = ReasonSet::from(&*entry.flow.verdict);
+    let new_reasons = reasons.without(entry.told);
+    entry.told = if reasons.is_empty() { reasons } else { entry.told.with(reasons) };
+    Change { kind, flow: entry.flow.clone(), new_reasons, was }
 }
 
 /// What is reported of a flow that left the table.
 pub(super) fn last_change(kind: ChangeKind, entry: Entry) -> Change {
-    made(kind, entry.flow, entry.reported)
-}
-
-fn made(kind: ChangeKind, flow: Flow, was: Option<Standing>) -> Change {
-    let violates = Standing::from(&*flow.verdict) == Standing::Violation;
-    Change { kind, flow, new_violation: violates && was != Some(Standing::Violation), was }
+    let new_reasons = ReasonSet::from(&*entry.flow.verdict).without(entry.told);
+    Change { kind, flow: entry.flow, new_reasons, was: entry.reported }
 }

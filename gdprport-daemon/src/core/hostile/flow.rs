@@ -79,8 +79,8 @@ pub fn flow(bytes: &[u8]) {
             5..=7 => {
                 let outcome = [Outcome::Closed, Outcome::Reset, Outcome::Refused][usize::from(what & 15) - 5];
                 let ending = Ending {
-                    bytes_sent: input.u64(),
-                    bytes_received: 0,
+                    acked: input.u64(),
+                    bytes_received: Some(0),
                     rtt_us: None,
                     retransmits: 0,
                     since_ns: now,

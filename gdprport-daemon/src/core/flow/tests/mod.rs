@@ -1,5 +1,7 @@
 //! The table's promises, on made-up records.
 
+mod found;
+
 use gdprport_common::SocketRole;
 
 use super::*;
@@ -13,6 +15,8 @@ const UPDATE: u64 = 1_000;
 /// Knows processes by pid, allows pid 1 and 2, watches port 5432.
 struct World {
     strict: bool,
+    /// Of a violation.
+    reasons: Vec<ReasonId>,
 }
 
 impl Context for World {
@@ -42,10 +46,11 @@ impl Context for World {
     fn judge(&mut self, flow: &Flow) -> Arc<Verdict> {
         Arc::new(match &flow.process {
             Some(process) if process.pid <= 2 && !self.strict => Verdict::Declared { rule: "app".into() },
-            Some(_) => Verdict::Violation {
-                reasons: vec![Reason { id: ReasonId::UndeclaredProcess, detail: "x".into() }],
+            Some(_) if !self.reasons.is_empty() => Verdict::Violation {
+                reasons: self.reasons.iter().map(|id| Reason { id: *id, detail: "x".into() }).collect(),
                 nearest: None,
             },
+            Some(_) => Verdict::Declared { rule: "anybody".into() },
             None => Verdict::Undecided { missing: vec!["process".into()], nearest: None },
         })
     }
@@ -93,7 +98,7 @@ fn event(cookie: u64, time_ns: u64, role: SocketRole, tgid: u32, local: &str, pe
 }
 
 fn ending(outcome: Outcome) -> Ending {
-    Ending { bytes_sent: 10, bytes_received: 20, rtt_us: Some(5), retransmits: 0, since_ns: 3, outcome }
+    Ending { acked: 10, bytes_received: Some(20), rtt_us: Some(5), retransmits: 0, since_ns: 3, outcome }
 }
 
 const CLIENT: &str = "127.0.0.1:40000";
@@ -110,7 +115,11 @@ struct Bench {
 impl Bench {
     fn new(flows: usize) -> Self {
         let limits = Limits { flows, settle_ns: SETTLE, update_ns: UPDATE };
-        Self { table: Table::new(limits), world: World { strict: false }, out: Vec::new() }
+        Self {
+            table: Table::new(limits),
+            world: World { strict: false, reasons: vec![ReasonId::UndeclaredProcess] },
+            out: Vec::new(),
+        }
     }
 
     fn take(&mut self, record: Record<'_>) -> Vec<Change> {
@@ -190,7 +199,7 @@ fn a_late_acceptor_is_reported_as_an_update_and_judged_anew() {
     let out = bench.take(Record::Accepted(event(1, 500, SocketRole::Accepted, 7, NEAR, FAR)));
     assert_eq!(kinds(&out), [ChangeKind::Updated]);
     assert_eq!(pid(out[0].flow.process.as_ref()), Some((7, Attribution::Exact)));
-    assert!(out[0].new_violation);
+    assert!(out[0].is_new_violation());
 }
 
 #[test]
@@ -257,7 +266,7 @@ fn a_failed_connect_is_a_failure_and_not_a_flow() {
     let refused = event(1, 20, SocketRole::Connected, 7, "10.0.0.1:40000", "192.0.2.9:5432");
     let out = bench.take(Record::Ended(refused, ending(Outcome::Refused)));
     assert_eq!(kinds(&out), [ChangeKind::Failed]);
-    assert!(out[0].new_violation);
+    assert!(out[0].is_new_violation());
     assert_eq!((out[0].flow.direction, out[0].flow.outcome), (Direction::Out, Outcome::Refused));
     assert_eq!(bench.table.counters().opening_missed, 0);
 }
@@ -267,9 +276,41 @@ fn a_violation_is_new_only_once() {
     let mut bench = Bench::new(8);
     let to = "192.0.2.9:5432";
     let out = bench.take(Record::Connected(event(1, 10, SocketRole::Connected, 7, "10.0.0.1:40000", to)));
-    assert!(out[0].new_violation);
+    assert!(out[0].is_new_violation());
     bench.table.progress(1, Progress::default(), &mut bench.world, &mut bench.out);
-    assert!(!bench.out[0].new_violation);
+    assert!(!bench.out[0].is_new_violation());
+}
+
+#[test]
+fn a_violation_is_new_again_when_a_reason_is_added_and_only_that_one_is() {
+    let mut bench = Bench::new(8);
+    let mut look = |kinds: &[ReasonId]| {
+        bench.world.reasons = kinds.to_vec();
+        if bench.table.is_empty() {
+            let to = "192.0.2.9:5432";
+            bench.take(Record::Connected(event(1, 10, SocketRole::Connected, 7, "10.0.0.1:40000", to)))
+        } else {
+            bench.table.progress(1, Progress::default(), &mut bench.world, &mut bench.out);
+            std::mem::take(&mut bench.out)
+        }
+        .remove(0)
+        .new_reasons
+    };
+    let set = |ids: &[ReasonId]| {
+        let reasons = ids.iter().map(|id| Reason { id: *id, detail: String::new() }).collect();
+        ReasonSet::from(&Verdict::Violation { reasons, nearest: None })
+    };
+    use ReasonId::{Plaintext, UndeclaredPeer, UndeclaredProcess};
+    for (reasons, new) in [
+        (&[UndeclaredProcess][..], &[UndeclaredProcess][..]),
+        (&[UndeclaredProcess, Plaintext], &[Plaintext]),
+        (&[Plaintext], &[]),
+        (&[UndeclaredPeer, UndeclaredProcess], &[UndeclaredPeer]),
+        (&[], &[]),
+        (&[Plaintext], &[Plaintext]),
+    ] {
+        assert_eq!(look(reasons), set(new), "{reasons:?}");
+    }
 }
 
 #[test]
@@ -329,51 +370,7 @@ fn a_change_of_policy_reports_only_what_it_changed() {
     bench.world.strict = true;
     bench.table.rejudge(&mut bench.world, &mut bench.out);
     assert_eq!(kinds(&bench.out), [ChangeKind::Updated]);
-    assert!(bench.out[0].new_violation && bench.out[0].flow.cookie == 1);
-}
-
-/// A flow that was there before.
-fn found(cookie: u64) -> Found {
-    Found {
-        cookie,
-        direction: Direction::In,
-        local: endpoint(NEAR),
-        peer: endpoint(FAR),
-        process: Some(Arc::new(process(1, Attribution::Snapshot))),
-        netns_cookie: 1,
-        progress: Progress { bytes_sent: Some(3), ..Progress::default() },
-    }
-}
-
-#[test]
-fn a_found_flow_is_adopted_once_and_its_end_is_marked_as_not_seen() {
-    let mut bench = Bench::new(8);
-    for _ in 0..2 {
-        bench.table.adopt(found(5), 10, &mut bench.world, &mut bench.out);
-    }
-    assert_eq!(kinds(&bench.out), [ChangeKind::Opened]);
-    assert!(bench.out[0].flow.found);
-    bench.out.clear();
-    bench.table.vanished(5, 99, &mut bench.out);
-    assert_eq!((bench.out[0].kind, bench.out[0].flow.outcome), (ChangeKind::Closed, Outcome::Lost));
-    assert_eq!(bench.out[0].flow.bytes_sent, Some(3));
-    assert_eq!(bench.table.counters().end_missed, 1);
-}
-
-#[test]
-fn a_farewell_ends_a_found_flow_once_with_its_last_bytes() {
-    let mut bench = Bench::new(8);
-    bench.table.adopt(found(5), 10, &mut bench.world, &mut bench.out);
-    bench.out.clear();
-    let last = Progress { bytes_received: Some(7), ..Progress::default() };
-    for _ in 0..2 {
-        bench.table.farewell(5, (last, Outcome::Closed), 99, &mut bench.out);
-    }
-    assert_eq!(kinds(&bench.out), [ChangeKind::Closed]);
-    let flow = &bench.out[0].flow;
-    assert_eq!((flow.outcome, flow.ended_ns), (Outcome::Closed, Some(99)));
-    assert_eq!((flow.bytes_sent, flow.bytes_received), (Some(3), Some(7)));
-    assert_eq!(bench.table.counters().end_missed, 0);
+    assert!(bench.out[0].is_new_violation() && bench.out[0].flow.cookie == 1);
 }
 
 #[test]
