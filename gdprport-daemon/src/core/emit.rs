@@ -21,7 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::event::{Body, FlowEvent, FlowKind, FlowSummary, Group, PolicyRef, Port, Summary};
 use super::verdict::Verdict;
 
-/// Groups kept per port and policy: a pool of a hundred peers and a few programs fits; an address scan does
+/// Groups kept per declaration and policy: a pool of a hundred peers and a few programs fits; an address scan does
 /// not, and is counted in the one group for the rest.
 pub const MAX_GROUPS_PER_PORT: usize = 256;
 
@@ -81,8 +81,9 @@ pub struct Emitter {
     total: Counts,
 }
 
-/// Verdicts of different policies are not added up.
-type WindowKey = (u16, Option<PolicyRef>);
+/// A declaration, by number and name: a number may be served here by one declaration and be a remote service by
+/// another, each with a period and roles of its own. Verdicts of different policies are not added up either.
+type WindowKey = (u16, Arc<str>, Option<PolicyRef>);
 
 #[derive(Debug)]
 struct Window {
@@ -179,7 +180,8 @@ impl Emitter {
     }
 
     fn sum_up(&mut self, kind: FlowKind, flow: &FlowEvent, every: Duration, time: Timestamp) {
-        let window = self.windows.entry((flow.port.number, flow.policy.clone())).or_insert_with(|| Window {
+        let key = (flow.port.number, Arc::clone(&flow.port.name), flow.policy.clone());
+        let window = self.windows.entry(key).or_insert_with(|| Window {
             port: Arc::clone(&flow.port),
             from: time,
             every: SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX),
@@ -208,7 +210,7 @@ impl Emitter {
                 summaries.push(Body::FlowSummary(Box::new(FlowSummary {
                     port: Arc::clone(&window.port),
                     summary: tally.summary(group, window.from, now),
-                    policy: key.1.clone(),
+                    policy: key.2.clone(),
                 })));
             }
         }

@@ -182,6 +182,25 @@ fn verdicts_of_two_policies_are_not_added_up() {
 }
 
 #[test]
+fn declarations_that_share_a_number_or_a_role_have_a_summary_each_with_its_own_period() {
+    let mut emitter = Emitter::default();
+    let of = |name: &str| FlowEvent {
+        port: Arc::new(Port { name: name.into(), number: 5432, protocol: None }),
+        ..samples::declared(Outcome::Closed)
+    };
+    let seconds = |seconds| Mode::Summary { every: Duration::from_secs(seconds) };
+    for (name, every) in [("customers-db", 60), ("billing-db", 10), ("billing-db", 10)] {
+        let _ = emitter.offer(FlowKind::Close, &of(name), seconds(every), at(0));
+    }
+    let told = |bodies| -> Vec<(String, u64)> {
+        let summaries = summaries(bodies).into_iter();
+        summaries.map(|it| (it.port.name.to_string(), it.summary.events)).collect()
+    };
+    assert_eq!(told(emitter.due(at(10))), [("billing-db".to_owned(), 2)]);
+    assert_eq!(told(emitter.due(at(60))), [("customers-db".to_owned(), 1)]);
+}
+
+#[test]
 fn a_clock_set_back_does_not_hold_the_counts() {
     let mut emitter = Emitter::default();
     let _ = emitter.offer(FlowKind::Open, &open(1), MINUTE, at(0));
