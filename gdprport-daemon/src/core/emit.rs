@@ -52,33 +52,12 @@ pub enum Decision {
     Suppress,
 }
 
-/// The books of the emitter: `offered = passed + suppressed`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Events offered.
-    pub offered: u64,
-    /// Of these, sent.
-    pub passed: u64,
-    /// Of these, left out.
-    pub suppressed: u64,
-}
-
-impl Counts {
-    const fn add(&mut self, decision: Decision) {
-        self.offered += 1;
-        match decision {
-            Decision::Pass => self.passed += 1,
-            Decision::Suppress => self.suppressed += 1,
-        }
-    }
-}
-
 /// Decides event by event and keeps the counts.
 #[derive(Debug, Default)]
 pub struct Emitter {
     windows: BTreeMap<WindowKey, Window>,
     groups: usize,
-    total: Counts,
+    suppressed: u64,
 }
 
 /// A declaration, by number and name: a number may be served here by one declaration and be a remote service by
@@ -107,12 +86,8 @@ struct Tally {
 }
 
 impl Emitter {
-    /// Counts an event that no port may leave out: every kind that is not about a single flow.
-    pub const fn pass(&mut self) {
-        self.total.add(Decision::Pass);
-    }
-
-    /// Decides about an event of a flow that happened at `time` on a port with this mode, and counts it.
+    /// Decides about an event of a flow that happened at `time` on a port with this mode, and counts it if it is left
+    /// out.
     pub fn offer(&mut self, kind: FlowKind, flow: &FlowEvent, mode: Mode, time: Timestamp) -> Decision {
         let loud = kind == FlowKind::Violation || matches!(*flow.verdict, Verdict::Violation { .. });
         let decision = match mode {
@@ -132,7 +107,7 @@ impl Emitter {
                 Decision::Suppress
             }
         };
-        self.total.add(decision);
+        self.suppressed += u64::from(decision == Decision::Suppress);
         decision
     }
 
@@ -173,10 +148,10 @@ impl Emitter {
             .min()
     }
 
-    /// The books of everything that was offered.
+    /// How many events were left out.
     #[must_use]
-    pub const fn counts(&self) -> Counts {
-        self.total
+    pub const fn suppressed(&self) -> u64 {
+        self.suppressed
     }
 
     fn sum_up(&mut self, kind: FlowKind, flow: &FlowEvent, every: Duration, time: Timestamp) {
