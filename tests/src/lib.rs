@@ -6,6 +6,7 @@
 //! Every guard cleans up in `Drop`, so that a failed promise leaves nothing behind either. The guards panic
 //! with a sentence instead of returning errors: a promise whose world cannot be made has failed.
 
+pub mod books;
 pub mod bpf;
 pub mod cgroup;
 pub mod child;

@@ -5,10 +5,9 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard};
 
-use serde_json::Value;
-
+use gdprport_tests::books::{self, count, settled, sum};
 use gdprport_tests::daemon::{Daemon, Start};
-use gdprport_tests::event::{Event, at};
+use gdprport_tests::event::Event;
 use gdprport_tests::pair::Pair;
 use gdprport_tests::policy::{Declaration, open};
 use gdprport_tests::ports::Port;
@@ -62,45 +61,6 @@ impl World {
         let made = self.made.to_string();
         wait::until("all are served", || self.server.ask("served") == made);
     }
-
-    /// Waits until the daemon has read all that the kernel programs gave it, and returns its status.
-    #[track_caller]
-    fn settled(&self) -> Value {
-        let mut last = Value::Null;
-        wait::within(wait::PATIENCE, "the daemon has caught up", || {
-            let now = self.daemon.status();
-            let quiet = count(&now, "coverage.kernel.seen") == count(&last, "coverage.kernel.seen");
-            let caught_up = count(&now, "coverage.records") == count(&now, "coverage.kernel.emitted");
-            last = now.clone();
-            (quiet && caught_up).then_some(now)
-        })
-    }
-}
-
-fn count(status: &Value, path: &str) -> u64 {
-    at(status, path).as_u64().unwrap_or_default()
-}
-
-/// The sum over all reasons.
-fn sum(status: &Value, path: &str) -> u64 {
-    at(status, path).as_object().map_or(0, |reasons| reasons.values().filter_map(Value::as_u64).sum())
-}
-
-/// The two laws of the books, as the status shows them.
-#[track_caller]
-fn books_balance(status: &Value) {
-    let (seen, emitted, filtered) = (
-        count(status, "coverage.kernel.seen"),
-        count(status, "coverage.kernel.emitted"),
-        count(status, "coverage.kernel.filtered"),
-    );
-    assert_eq!(seen, emitted + filtered + sum(status, "coverage.kernel.dropped"), "{}", status["coverage"]);
-    let (received, delivered, suppressed) = (
-        count(status, "coverage.received"),
-        count(status, "coverage.delivered"),
-        count(status, "coverage.suppressed"),
-    );
-    assert_eq!(received, delivered + suppressed + sum(status, "coverage.dropped"), "{}", status["coverage"]);
 }
 
 /// Opened = closed = made on both ends, nothing lost, by the events and by the status.
@@ -119,11 +79,12 @@ fn nothing_lost(ways: u64) {
             assert_eq!(found, 10_000, "{what}");
         }
     }
-    let status = world.settled();
-    books_balance(&status);
+    let status = settled(&world.daemon);
+    books::balance(&status);
     assert_eq!(sum(&status, "coverage.kernel.dropped"), 0, "{}", status["coverage"]);
     assert_eq!(sum(&status, "coverage.dropped"), 0, "{}", status["coverage"]);
     let entry = world.daemon.port_status(port);
+    books::flows_balance(&entry);
     for (key, expected) in [("open", 0), ("opened", 2 * TOTAL), ("closed", 2 * TOTAL), ("failed", 0)] {
         assert_eq!(entry[key], expected, "{key}: {entry}");
     }
@@ -131,6 +92,14 @@ fn nothing_lost(ways: u64) {
     for kind in ["flow.open", "flow.close"] {
         assert_eq!(log.count(|event| event.is(kind, port)), 20_000, "{kind}: none came twice");
     }
+    // What the books call delivered is what a reader finds.
+    for (lines, event) in (0_u64..).zip(log.seen()).filter(|(_, event)| event.kind() == "coverage") {
+        books::balance(event.json());
+        assert_eq!(event.number("coverage.delivered"), Some(lines), "{}", event.line());
+        let sink = &event.at("coverage.sinks")[0];
+        assert_eq!(count(sink, "delivered") + count(sink, "queued"), lines, "{}", event.line());
+    }
+    assert_eq!(books::told_lost(&log, ""), 0);
 }
 
 #[test]
@@ -151,9 +120,9 @@ fn what_is_lost_while_the_reader_stands_still_is_counted_exactly_and_told() {
     // The first connection also brings what is told once: the executables of both ends.
     world.burst(1, 1);
     // What one connection costs in records, while nothing is lost.
-    let before = world.settled();
+    let before = settled(&world.daemon);
     world.burst(200, 4);
-    let after = world.settled();
+    let after = settled(&world.daemon);
     let records = count(&after, "coverage.kernel.emitted") - count(&before, "coverage.kernel.emitted");
     assert_eq!(sum(&after, "coverage.kernel.dropped"), 0);
     assert_eq!(records % 200, 0, "every connection yields the same records");
@@ -161,8 +130,8 @@ fn what_is_lost_while_the_reader_stands_still_is_counted_exactly_and_told() {
     world.daemon.signal(libc::SIGSTOP);
     world.burst(5000, 8);
     world.daemon.signal(libc::SIGCONT);
-    let last = world.settled();
-    books_balance(&last);
+    let last = settled(&world.daemon);
+    books::balance(&last);
     let emitted = count(&last, "coverage.kernel.emitted") - count(&after, "coverage.kernel.emitted");
     let dropped = sum(&last, "coverage.kernel.dropped");
     assert!(dropped > 0, "a small ring buffer cannot hold the records of 5000 connections");
@@ -172,17 +141,15 @@ fn what_is_lost_while_the_reader_stands_still_is_counted_exactly_and_told() {
     world.burst(100, 1);
     let port = world.port.number();
     wait::until("no flow stays open whose end was lost", || world.daemon.port_status(port)["open"] == 0);
-    assert_eq!(sum(&world.settled(), "coverage.kernel.dropped"), dropped);
+    assert_eq!(sum(&settled(&world.daemon), "coverage.kernel.dropped"), dropped);
     let log = world.daemon.stop();
-    let coverage: Vec<&Event> = log.seen().iter().filter(|event| event.kind() == "coverage").collect();
-    let total = coverage.last().map(|event| sum(event.json(), "coverage.kernel.dropped"));
-    assert_eq!(total, Some(dropped), "the last coverage event has the whole loss");
-    let gaps: u64 = coverage
-        .iter()
-        .flat_map(|event| event.at("coverage.gaps").as_array().map(Vec::as_slice).unwrap_or_default())
-        .filter_map(|gap| gap["lost"].as_u64())
-        .sum();
-    assert_eq!(gaps, dropped, "every loss lies in exactly one gap");
+    let told = books::last_told(&log);
+    assert_eq!(
+        sum(told.json(), "coverage.kernel.dropped"),
+        dropped,
+        "the last coverage event has the whole loss"
+    );
+    assert_eq!(books::told_lost(&log, "ring-full:"), dropped, "every loss lies in exactly one gap");
 }
 
 #[test]
@@ -221,11 +188,22 @@ fn a_full_flow_table_forgets_flows_and_counts_them() {
     for _ in 0..100 {
         world.client.connect(format!("127.0.0.1:{}", world.port));
     }
-    let status = world.settled();
+    let status = settled(&world.daemon);
     assert!(count(&status, "coverage.flows_open") <= FLOWS, "{}", status["coverage"]);
     let open = count(&status, "coverage.flows_open") + count(&status, "coverage.evicted");
     assert_eq!(open, 200, "what is not open was counted as evicted: {}", status["coverage"]);
-    world.daemon.stop();
+    let (port, evicted) = (world.port.number(), count(&status, "coverage.evicted"));
+    wait::until("every flow has settled", || count(&world.daemon.port_status(port), "opened") == 200);
+    books::flows_balance(&world.daemon.port_status(port));
+    world.daemon.log.wait("the flows that were forgotten, told", |event| {
+        event.kind() == "coverage" && event.number("coverage.evicted") == Some(evicted)
+    });
+    let status = world.daemon.status();
+    assert!(status["coverage"]["last_loss"].is_string(), "{}", status["coverage"]);
+    assert_ne!(status["health"]["state"], "healthy", "{}", status["health"]);
+    let log = world.daemon.stop();
+    assert_eq!(books::told_lost(&log, "flow-table-full"), evicted, "every one lies in exactly one gap");
+    assert_eq!(count(books::last_told(&log).json(), "coverage.evicted"), evicted);
 }
 
 #[test]

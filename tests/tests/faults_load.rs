@@ -10,9 +10,10 @@ use std::sync::{Mutex, MutexGuard};
 
 use serde_json::Value;
 
+use gdprport_tests::books::{self, count, sum};
 use gdprport_tests::child::Place;
 use gdprport_tests::daemon::{Daemon, Start};
-use gdprport_tests::event::{Event, at};
+use gdprport_tests::event::Event;
 use gdprport_tests::memory::MemoryLimit;
 use gdprport_tests::need;
 use gdprport_tests::policy::open;
@@ -24,14 +25,6 @@ fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     // A promise that failed says nothing about the next one.
     ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn count(status: &Value, path: &str) -> u64 {
-    at(status, path).as_u64().unwrap_or_default()
-}
-
-fn sum(status: &Value, path: &str) -> u64 {
-    at(status, path).as_object().map_or(0, |reasons| reasons.values().filter_map(Value::as_u64).sum())
 }
 
 /// The sum of one count over all sinks.
@@ -276,11 +269,7 @@ fn little_memory(connections: u32) {
     let peak = limit.peak().map_or_else(|| "not told".to_owned(), |peak| format!("{} KiB", peak / 1024));
     println!("peak: {peak} charged, {} KiB resident", daemon.memory_kib("VmHWM"));
     let status = daemon.status();
-    let laws = count(&status, "coverage.received")
-        == count(&status, "coverage.delivered")
-            + count(&status, "coverage.suppressed")
-            + sum(&status, "coverage.dropped");
-    assert!(laws, "{}", status["coverage"]);
+    books::balance(&status);
     daemon.log.wait("the loss, told", |event| {
         event.kind() == "coverage"
             && event.at("coverage.gaps").as_array().is_some_and(|gaps| !gaps.is_empty())

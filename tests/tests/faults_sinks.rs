@@ -8,6 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use gdprport_tests::books::{self, sink_balances};
 use gdprport_tests::daemon::{Daemon, Start, program};
 use gdprport_tests::event::Event;
 use gdprport_tests::journal::{self, Journal};
@@ -52,14 +53,6 @@ fn sink(daemon: &Daemon, name: &str) -> Value {
 
 fn lost(sink: &Value, reason: &str) -> u64 {
     sink["dropped"][reason].as_u64().unwrap_or_default()
-}
-
-#[track_caller]
-fn balances(sink: &Value) {
-    let number = |key: &str| sink[key].as_u64().unwrap_or_default();
-    let dropped =
-        sink["dropped"].as_object().expect("reasons").values().filter_map(Value::as_u64).sum::<u64>();
-    assert_eq!(number("received"), number("delivered") + number("queued") + dropped, "{sink}");
 }
 
 /// Makes connections until the path has a file with an event of one; returns its events.
@@ -137,7 +130,7 @@ fn while_the_directory_of_the_events_file_is_gone_events_are_counted_as_lost_and
     std::fs::create_dir(&place).expect("it was removed");
     let mut fresh = told_again(&mut traffic, &path);
     let said = sink(&daemon, "file:");
-    balances(&said);
+    sink_balances(&said);
     assert_eq!(said["last_error"], Value::Null, "what works again is no error any more");
     assert!(daemon.terminate().success());
     fresh.refresh();
@@ -146,6 +139,11 @@ fn while_the_directory_of_the_events_file_is_gone_events_are_counted_as_lost_and
         last_coverage(&fresh),
         lost(&said, "io-error"),
         "the stream itself tells what is missing in it"
+    );
+    assert_eq!(
+        books::told_lost(&fresh, "sink:file:io-error"),
+        lost(&said, "io-error"),
+        "and from when to when"
     );
 }
 
@@ -178,7 +176,7 @@ fn while_the_file_system_is_read_only_events_are_counted_as_lost_and_written_onc
     assert!(daemon.lives());
     disk.writable(true);
     let mut fresh = told_again(&mut traffic, &path);
-    balances(&sink(&daemon, "file:"));
+    sink_balances(&sink(&daemon, "file:"));
     assert!(daemon.terminate().success());
     fresh.refresh();
     fresh.check();
@@ -205,6 +203,18 @@ fn a_rotation_leaves_the_policy_alone_until_somebody_asks_for_it() {
 }
 
 const JOURNALD: &str = "[events]\njournald = true\n";
+/// What is told once it is due comes after every promise here: what comes before was told because of a loss.
+const RARELY: &str = "[intervals]\ncoverage = \"1h\"\n";
+
+/// Whether a `coverage` event in the journal tells of a loss for this reason, and of so much.
+fn tells(journal: &Journal, reason: &str, lost: u64) -> bool {
+    journal.entries().iter().any(|entry| {
+        let event = entry["GDPRPORT_EVENT"].as_str().unwrap_or_default();
+        let event: Value = serde_json::from_str(event).unwrap_or_default();
+        let gaps = event["coverage"]["gaps"].as_array().cloned().unwrap_or_default();
+        gaps.iter().any(|gap| gap["reason"] == reason && gap["lost"] == lost)
+    })
+}
 
 #[test]
 fn the_real_journald_has_every_event_with_the_fields_that_are_documented() {
@@ -259,7 +269,8 @@ fn the_real_journald_has_every_event_with_the_fields_that_are_documented() {
 fn while_journald_is_gone_events_are_counted_as_lost_and_it_is_found_again_when_it_is_back() {
     let mut journal = need!(Journal::start());
     let port = Port::free();
-    let mut daemon = Start::with(open(port.number()).alone()).config(JOURNALD).after(&journal.mounts()).go();
+    let config = format!("{JOURNALD}{RARELY}");
+    let mut daemon = Start::with(open(port.number()).alone()).config(&config).after(&journal.mounts()).go();
     let mut traffic = Traffic::on(&port);
     daemon.log.wait("listener.open", |event| event.is("listener.open", port.number()));
     // What journald was given and has not read yet would end with it.
@@ -268,8 +279,12 @@ fn while_journald_is_gone_events_are_counted_as_lost_and_it_is_found_again_when_
     traffic.burst(50);
     wait::until("the loss is counted", || lost(&sink(&daemon, "journald"), "io-error") >= 200);
     let said = sink(&daemon, "journald");
-    balances(&said);
+    sink_balances(&said);
     assert!(said["last_error"].as_str().is_some_and(|error| error.contains("journald at")), "{said}");
+    daemon.log.wait("the loss, told where it can be read", |event| {
+        let gaps = event.at("coverage.gaps").as_array().map(Vec::as_slice).unwrap_or_default();
+        gaps.iter().any(|gap| gap["reason"] == "sink:journald:io-error" && gap["lost"].as_u64() >= Some(200))
+    });
 
     journal.begin();
     let before = journal.entries().len();
@@ -279,6 +294,7 @@ fn while_journald_is_gone_events_are_counted_as_lost_and_it_is_found_again_when_
     });
     assert_eq!(sink(&daemon, "journald")["last_error"], Value::Null);
     let lost = lost(&sink(&daemon, "journald"), "io-error");
+    wait::until("the journal tells of its own loss", || tells(&journal, "sink:journald:io-error", lost));
     let mut warned = daemon.said();
     warned.retain(|c| c == '\n');
     assert!(warned.len() < 20, "it is said once, not once for each event: {}", daemon.said());
@@ -288,6 +304,7 @@ fn while_journald_is_gone_events_are_counted_as_lost_and_it_is_found_again_when_
     let sinks = told.at("coverage.sinks").as_array().cloned().unwrap_or_default();
     let journald = sinks.iter().find(|sink| sink["name"] == "journald").expect("it is told of");
     assert_eq!(journald["dropped"]["io-error"].as_u64(), Some(lost));
+    assert_eq!(books::told_lost(&log, "sink:journald:io-error"), lost, "and from when to when");
     wait::until("journald has written the rest", || {
         journal.entries().len() as u64 + lost >= log.seen().len() as u64
     });
@@ -298,7 +315,7 @@ fn while_journald_is_gone_events_are_counted_as_lost_and_it_is_found_again_when_
 fn a_journald_that_stands_still_fills_its_own_queue_and_hinders_nobody() {
     let journal = need!(Journal::start());
     let port = Port::free();
-    let config = format!("{JOURNALD}queue = 256\n");
+    let config = format!("{JOURNALD}queue = 256\n{RARELY}");
     let mut daemon = Start::with(open(port.number()).alone()).config(&config).after(&journal.mounts()).go();
     let mut traffic = Traffic::on(&port);
     journal.signal(libc::SIGSTOP);
@@ -311,13 +328,19 @@ fn a_journald_that_stands_still_fills_its_own_queue_and_hinders_nobody() {
         lost(&sink(&daemon, "journald"), "queue-full") > 0
     });
     let said = sink(&daemon, "journald");
-    balances(&said);
+    sink_balances(&said);
+    daemon.log.wait("the loss, told where it can be read", |event| {
+        event.at("coverage.gaps").to_string().contains("sink:journald:queue-full")
+    });
     assert!(said["queued"].as_u64().is_some_and(|queued| queued <= 256 + 16), "bounded: {said}");
     journal.signal(libc::SIGCONT);
     wait::until("what was queued is written", || sink(&daemon, "journald")["queued"] == 0);
+    let lost = lost(&sink(&daemon, "journald"), "queue-full");
+    // Once it reads again, it is told itself what it lost, and from when to when.
+    wait::until("the journal tells of its own loss", || tells(&journal, "sink:journald:queue-full", lost));
     let log = daemon.stop();
-    let told = log.seen().iter().rev().find(|event| event.kind() == "coverage").expect("a last one");
-    assert!(!told.at("coverage.sinks").is_null());
+    assert_eq!(books::told_lost(&log, "sink:journald:queue-full"), lost);
+    books::balance(books::last_told(&log).json());
 }
 
 #[test]

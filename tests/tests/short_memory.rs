@@ -1,5 +1,6 @@
 //! A kernel without memory for what the programs keep is told of, and costs no connection.
 
+use gdprport_tests::books;
 use gdprport_tests::child::Place;
 use gdprport_tests::daemon::Daemon;
 use gdprport_tests::netns::Netns;
@@ -76,5 +77,10 @@ fn an_owner_that_the_kernel_cannot_keep_is_unknown_and_counted_and_the_connectio
         let said = daemon.said();
         said.contains("no memory for the owner of a socket") && said.contains("net.core.optmem_max")
     });
-    daemon.stop();
+    let log = daemon.stop();
+    assert_eq!(
+        books::told_lost(&log, "owners-unkept"),
+        unkept,
+        "the stream says how many, and from when to when"
+    );
 }

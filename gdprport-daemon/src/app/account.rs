@@ -1,24 +1,29 @@
 //! The daemon's books: what happened on each port, and whether every occurrence is accounted for.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gdprport_common::{Counters, Hook};
-use jiff::Timestamp;
+use gdprport_common::Counters;
 
-use crate::core::event::{ByReason, Gap, KernelCounts};
-use crate::core::flow::{Change, ChangeKind, Standing};
+use crate::core::event::{ByReason, KernelCounts};
+use crate::core::flow::{Change, ChangeKind, Forgotten, Standing};
 use crate::core::model::PostureState;
 use crate::core::verdict::{ReasonId, ReasonSet, Verdict};
 
-/// What happened on one port since the daemon started.
+/// What happened on one port since the daemon started. Of its flows,
+/// `opened + opening_missed = closed + evicted + unwatched` and those that are open now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PortBooks {
     /// Flows that were established, or found open.
     pub opened: u64,
-    /// Of these, ended.
+    /// Flows that ended.
     pub closed: u64,
+    /// Of these, those whose beginning was not known: lost, forgotten, or from before.
+    pub opening_missed: u64,
+    /// Flows that were forgotten because the table was full.
+    pub evicted: u64,
+    /// Flows that were forgotten because a reload did away with the port.
+    pub unwatched: u64,
     /// Connects that failed.
     pub failed: u64,
     /// Flows that a rule allows, by their last verdict.
@@ -41,6 +46,10 @@ pub struct Books {
     pub undecodable: u64,
     /// Records read.
     pub records: u64,
+    /// Flows and failed connects of which no more is told because their port is not watched any more.
+    pub unwatched: u64,
+    /// Listeners of which no more is told for the same reason.
+    pub unwatched_listeners: u64,
 }
 
 impl Books {
@@ -61,8 +70,13 @@ impl PortBooks {
     pub fn flow(&mut self, change: &Change) {
         match change.kind {
             ChangeKind::Opened => self.opened += 1,
-            ChangeKind::Closed => self.closed += 1,
+            ChangeKind::Closed => {
+                self.closed += 1;
+                self.opening_missed += u64::from(change.was.is_none());
+            }
             ChangeKind::Failed => self.failed += 1,
+            ChangeKind::Forgotten(Forgotten::TableFull) => self.evicted += 1,
+            ChangeKind::Forgotten(Forgotten::Unwatched) => self.unwatched += 1,
             ChangeKind::Updated | ChangeKind::PostureKnown => {}
         }
         // A flow stands where its last verdict puts it: undecided until its encryption is told, for example.
@@ -115,69 +129,13 @@ pub fn kernel_counts(counters: &Counters) -> KernelCounts {
         emitted: sum(|hook| hook.emitted),
         filtered: sum(|hook| hook.filtered),
         dropped: if dropped == 0 { ByReason::new() } else { [(RING_FULL.into(), dropped)].into() },
-    }
-}
-
-/// Notices losses between two readings of the kernel's counters.
-#[derive(Debug)]
-pub struct LossWatch {
-    last: Counters,
-    at: Timestamp,
-    /// When something was last lost.
-    pub last_loss: Option<Timestamp>,
-}
-
-impl LossWatch {
-    /// Starts with everything whole.
-    #[must_use]
-    pub fn new(at: Timestamp) -> Self {
-        Self { last: Counters::default(), at, last_loss: None }
-    }
-
-    /// Compares with the reading before; one gap for each hook that lost records.
-    pub fn check(&mut self, counters: &Counters, now: Timestamp) -> Vec<Gap> {
-        let gaps: Vec<Gap> = Hook::ALL
-            .into_iter()
-            .filter_map(|hook| {
-                let lost = counters.hooks[hook as usize]
-                    .dropped_ring_full
-                    .saturating_sub(self.last.hooks[hook as usize].dropped_ring_full);
-                (lost > 0).then(|| Gap {
-                    from: self.at,
-                    to: now,
-                    lost,
-                    bound: None,
-                    reason: Cow::Owned(format!("{RING_FULL}:{}", hook.name())),
-                })
-            })
-            .collect();
-        if !gaps.is_empty() {
-            self.last_loss = Some(now);
-        }
-        self.last = *counters;
-        self.at = now;
-        gaps
+        owners_unkept: counters.unkept,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_loss_is_a_gap_from_the_last_time_all_was_whole() {
-        let at = |second: i64| Timestamp::from_second(second).expect("time");
-        let mut watch = LossWatch::new(at(1));
-        let mut counters = Counters::default();
-        assert!(watch.check(&counters, at(2)).is_empty());
-        counters.hooks[Hook::Close as usize].dropped_ring_full = 5;
-        let gaps = watch.check(&counters, at(3));
-        assert_eq!(gaps.len(), 1);
-        assert_eq!((gaps[0].from, gaps[0].to, gaps[0].lost), (at(2), at(3), 5));
-        assert_eq!(gaps[0].reason, "ring-full:close");
-        assert!(watch.check(&counters, at(4)).is_empty());
-        assert_eq!(watch.last_loss, Some(at(3)));
-    }
 
     #[test]
     fn the_kernels_books_are_summed_over_hooks() {

@@ -9,11 +9,12 @@ use gdprport_common::{Counters, SocketRole};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::account::{Books, LossWatch, UNDECODABLE, kernel_counts};
+use super::account::{Books, UNDECODABLE, kernel_counts};
 use super::context::{Judge, Verdicts};
 use super::files::{Loaded, PolicyFiles};
 use super::handover::Written;
 use super::listeners::Listeners;
+use super::losses::{LossWatch, Lost, Noticed};
 use super::names::Refresher;
 use super::policy::refresher;
 use super::publish::Publisher;
@@ -21,7 +22,7 @@ use super::snapshot::Adopting;
 use crate::control::api::Reload;
 use crate::core::decode::{Record, decode};
 use crate::core::event::{Body, ByReason, Coverage, CoverageEvent, Gap};
-use crate::core::flow::{Change, Table};
+use crate::core::flow::{Change, ChangeKind, Forgotten, Table};
 use crate::core::policy::{Names, Policy};
 use crate::host::clock::{BootClock, HostId, boottime_ns};
 use crate::host::memory::give_back;
@@ -132,7 +133,7 @@ impl Daemon {
             listeners: Listeners::default(),
             publisher: parts.publisher,
             books: Books::default(),
-            losses: LossWatch::new(whole_at),
+            losses: LossWatch::new(started, whole_at),
             written: Written::from(written),
             in_force: InForce {
                 policy: parts.loaded.policy,
@@ -259,11 +260,19 @@ impl Daemon {
         self.publish(now);
     }
 
-    fn publish(&mut self, now: Timestamp) {
+    pub(super) fn publish(&mut self, now: Timestamp) {
         for change in self.changes.drain(..) {
             let port = self.publisher.port_of(&change.flow, &self.in_force.policy, &self.names);
-            // A port that is watched no more: its last records come a moment later.
-            let Some(port) = port else { continue };
+            let Some(port) = port else {
+                // A port that is watched no more: its last records come a moment later. A flow that began before was
+                // counted when the policy changed, and here what only those records tell of.
+                if matches!(change.kind, ChangeKind::Opened | ChangeKind::Failed) {
+                    self.books.unwatched += 1;
+                    self.table.disown(change.flow.cookie);
+                }
+                continue;
+            };
+            self.books.unwatched += u64::from(change.kind == ChangeKind::Forgotten(Forgotten::Unwatched));
             self.books.port(port.port.number, &port.port.name).flow(&change);
             self.publisher.flow(change, port, &self.names, &self.clock, now);
         }
@@ -277,25 +286,25 @@ impl Daemon {
         if self.resolver.names_have_come() {
             self.with_table(now, |table, judge, out| table.name_again(judge, out));
         }
-        match self.probes.counters() {
-            Ok(counters) => {
-                let gaps = self.losses.check(&counters, now);
-                if gaps.is_empty() {
-                    let age = now.duration_since(self.last_coverage);
-                    if age.unsigned_abs() >= self.coverage_period {
-                        self.send_coverage(Vec::new(), Some(&counters), now);
-                        // As often as nothing is lost: it holds the loop up, and a burst that goes on needs what it has.
-                        give_back();
-                    }
-                } else {
-                    let lost: u64 = gaps.iter().map(|gap| gap.lost).sum();
-                    tracing::warn!(lost, "the ring buffer was full");
-                    self.must_reconcile = true;
-                    self.send_coverage(gaps, Some(&counters), now);
-                }
-                self.note(&counters, now);
-            }
-            Err(error) => tracing::error!(%error, "the kernel side's counters cannot be read"),
+        let kernel = self.probes.counters();
+        if let Err(error) = &kernel {
+            tracing::error!(%error, "the kernel side's counters cannot be read");
+        }
+        let kernel = kernel.ok();
+        let noticed = self.look_for_losses(kernel.as_ref(), now);
+        if noticed.ring_full > 0 {
+            tracing::warn!(lost = noticed.ring_full, "the ring buffer was full");
+            self.must_reconcile = true;
+        }
+        if noticed.urgent {
+            self.send_coverage(Vec::new(), kernel.as_ref(), now);
+        } else if now.duration_since(self.last_coverage).unsigned_abs() >= self.coverage_period {
+            self.send_coverage(Vec::new(), kernel.as_ref(), now);
+            // As often as nothing is lost: it holds the loop up, and a burst that goes on needs what it has.
+            give_back();
+        }
+        if let Some(counters) = kernel {
+            self.note(&counters, now);
         }
         self.publisher.summaries(now);
     }
@@ -310,10 +319,22 @@ impl Daemon {
         self.resolver.set_clock(clock);
     }
 
-    /// Sends the books; the kernel side's are those that the gaps were found in.
-    pub fn send_coverage(&mut self, gaps: Vec<Gap>, kernel: Option<&Counters>, now: Timestamp) {
+    /// Compares the books with those of the look before, for the next [`send_coverage`](Self::send_coverage).
+    pub(super) fn look_for_losses(&mut self, kernel: Option<&Counters>, now: Timestamp) -> Noticed {
+        let lost = Lost {
+            kernel,
+            undecodable: self.books.undecodable,
+            evicted: self.table.counters().evicted,
+            sinks: &self.publisher.fanout().stats(),
+        };
+        self.losses.look(&lost, now)
+    }
+
+    /// Sends the books, with these gaps and those that were noticed; the kernel side's are those of the last look.
+    pub fn send_coverage(&mut self, mut gaps: Vec<Gap>, kernel: Option<&Counters>, now: Timestamp) {
         // What the sinks were given is in their books.
         self.publisher.deliver();
+        gaps.extend(self.losses.tell());
         let coverage = self.coverage(gaps, now, kernel);
         self.last_coverage = now;
         self.publisher.send(Body::Coverage(Box::new(CoverageEvent { port: None, coverage })), now);
@@ -326,7 +347,7 @@ impl Daemon {
 
     /// The books from the start until now.
     pub(super) fn coverage(&self, gaps: Vec<Gap>, now: Timestamp, kernel: Option<&Counters>) -> Coverage {
-        let counts = self.publisher.counts();
+        let flows = self.table.counters();
         let undecodable = self.books.undecodable;
         let mut dropped = ByReason::new();
         if undecodable > 0 {
@@ -335,10 +356,15 @@ impl Daemon {
         Coverage {
             from: self.started,
             to: now,
-            received: counts.offered + undecodable,
-            delivered: counts.passed,
-            suppressed: counts.suppressed,
+            received: self.publisher.received() + undecodable,
+            delivered: self.publisher.fanout().published(),
+            suppressed: self.publisher.suppressed(),
             dropped,
+            evicted: flows.evicted,
+            opening_missed: flows.opening_missed,
+            end_missed: flows.end_missed,
+            unwatched: self.books.unwatched,
+            unwatched_listeners: self.books.unwatched_listeners,
             kernel: kernel.map(kernel_counts),
             sinks: self.publisher.fanout().stats().into_iter().map(|stats| stats.counts).collect(),
             gaps,

@@ -28,6 +28,7 @@ impl Daemon {
     /// Reports and remembers a listener, unless it is known.
     pub(super) fn listener_opened(&mut self, listener: Listener, now: Timestamp) {
         let Some(port) = self.publisher.port_numbered(listener.local.port, &self.in_force.policy) else {
+            self.books.unwatched_listeners += 1;
             return;
         };
         if self.listeners.contains(listener.cookie) {

@@ -67,8 +67,10 @@ impl Listeners {
         self.open.values()
     }
 
-    /// Forgets those that `keep` does not want.
-    pub fn retain(&mut self, keep: impl Fn(&Listener) -> bool) {
+    /// Forgets those that `keep` does not want; says how many.
+    pub fn retain(&mut self, keep: impl Fn(&Listener) -> bool) -> usize {
+        let before = self.open.len();
         self.open.retain(|_, listener| keep(listener));
+        before - self.open.len()
     }
 }

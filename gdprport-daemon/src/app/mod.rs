@@ -13,6 +13,7 @@ mod files;
 mod handover;
 mod listen;
 mod listeners;
+mod losses;
 mod names;
 mod notify;
 mod policy;

@@ -39,6 +39,7 @@ impl Daemon {
             problem_count: outcome.as_ref().err().map_or(0, PolicyError::count),
         });
         let loaded = outcome?;
+        self.forget_unwatched(&loaded.policy, now);
         let previous: Arc<str> = self.in_force.policy.digest().into();
         self.in_force.policy = loaded.policy;
         self.verdicts.clear();
@@ -49,15 +50,30 @@ impl Daemon {
         if let Err(error) = self.probes.watch(policy.watched().map(|port| port.number)) {
             tracing::error!(%error, "the kernel side was not told all ports of the new policy");
         }
-        let forgotten = self.table.retain(|flow| policy.port(flow.port()).is_some());
-        self.listeners.retain(|listener| policy.port(listener.local.port).is_some());
-        tracing::info!(digest = policy.digest(), forgotten, "the policy was applied");
+        tracing::info!(digest = policy.digest(), "the policy was applied");
         self.refresher = refresher(policy, self.names_period, &self.names_to);
         self.announce_policy(Some(previous), now);
         self.rejudge(now);
         // Ports that were not watched before have flows and listeners of which nothing is known yet.
         self.must_reconcile = true;
         Ok(())
+    }
+
+    /// Forgets flows and listeners of ports that the next policy does not watch. They are counted, and what was not told
+    /// of them yet is, by the policy that they were judged by. That they go on is not told one by one: they did not
+    /// close, and of a busy port there would be more events at once than a sink has room for.
+    fn forget_unwatched(&mut self, next: &Policy, now: Timestamp) {
+        let flows = self.table.retain(|flow| next.port(flow.port()).is_some(), &mut self.changes);
+        self.publish(now);
+        let listeners = self.listeners.retain(|listener| next.port(listener.local.port).is_some());
+        self.books.unwatched_listeners += listeners as u64;
+        if flows + listeners > 0 {
+            tracing::info!(
+                flows,
+                listeners,
+                "ports are watched no more, what is open there is no longer told of"
+            );
+        }
     }
 
     /// Sends which policy is in force.

@@ -38,6 +38,8 @@ pub struct Publisher {
     fanout: Fanout,
     stamper: Stamper,
     emitter: Emitter,
+    /// Events that there was an occasion for, counted where it is handed in, before anything decides about it.
+    received: u64,
     followers: Vec<Follower>,
     /// In the order of [`Policy::watched`].
     ports: Vec<Watched>,
@@ -52,6 +54,7 @@ impl Publisher {
             fanout,
             stamper,
             emitter: Emitter::default(),
+            received: 0,
             followers: Vec::new(),
             ports: Vec::new(),
             policy: None,
@@ -80,6 +83,18 @@ impl Publisher {
     pub fn flow(&mut self, change: Change, port: Watched, names: &Names, clock: &BootClock, now: Timestamp) {
         let new_violation = change.is_new_violation();
         let Change { kind, flow, .. } = change;
+        let of = match kind {
+            ChangeKind::Opened => FlowKind::Open,
+            ChangeKind::Updated => FlowKind::Update,
+            ChangeKind::PostureKnown => FlowKind::Posture,
+            ChangeKind::Failed => FlowKind::Fail,
+            ChangeKind::Closed => FlowKind::Close,
+            // Only counted: a table that is full, or a policy without a busy port, would send as many events at once.
+            ChangeKind::Forgotten(_) => return,
+        };
+        // Without a policy nothing is declared, and a violation for every flow would only say so again.
+        let violates = new_violation && self.policy.is_some();
+        self.received += 1 + u64::from(violates);
         let Watched { port, mode, demands_tls } = port;
         let event = FlowEvent {
             port,
@@ -90,16 +105,8 @@ impl Publisher {
             verdict: flow.verdict,
             policy: self.policy.clone(),
         };
-        let of = match kind {
-            ChangeKind::Opened => FlowKind::Open,
-            ChangeKind::Updated => FlowKind::Update,
-            ChangeKind::PostureKnown => FlowKind::Posture,
-            ChangeKind::Failed => FlowKind::Fail,
-            ChangeKind::Closed => FlowKind::Close,
-        };
         self.offer(of, &event, mode, now);
-        // Without a policy nothing is declared, and a violation for every flow would only say so again.
-        if new_violation && self.policy.is_some() {
+        if violates {
             self.offer(FlowKind::Violation, &event, mode, now);
         }
         if kind == ChangeKind::Closed
@@ -145,21 +152,21 @@ impl Publisher {
 
     /// Sends an event that is not about a single flow.
     pub fn send(&mut self, body: Body, now: Timestamp) {
-        self.emitter.pass();
+        self.received += 1;
         self.stamp(body, now);
     }
 
     /// Sends the summaries whose period is over.
     pub fn summaries(&mut self, now: Timestamp) {
         for body in self.emitter.due(now) {
-            self.stamp(body, now);
+            self.send(body, now);
         }
     }
 
     /// Sends all summaries, at the end.
     pub fn flush(&mut self, now: Timestamp) {
         for body in self.emitter.flush(now) {
-            self.stamp(body, now);
+            self.send(body, now);
         }
     }
 
@@ -191,10 +198,17 @@ impl Publisher {
         self.fanout
     }
 
-    /// What was offered, passed and left out.
+    /// How many events there was an occasion for: `received = published + suppressed`, which nothing but the paths
+    /// between the three places makes true.
     #[must_use]
-    pub const fn counts(&self) -> crate::core::emit::Counts {
-        self.emitter.counts()
+    pub const fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// How many events were left out because their port's `emit` asks for it.
+    #[must_use]
+    pub const fn suppressed(&self) -> u64 {
+        self.emitter.suppressed()
     }
 
     /// The policy as events refer to it.

@@ -21,7 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::event::{Body, FlowEvent, FlowKind, FlowSummary, Group, PolicyRef, Port, Summary};
 use super::verdict::Verdict;
 
-/// Groups kept per port and policy: a pool of a hundred peers and a few programs fits; an address scan does
+/// Groups kept per declaration and policy: a pool of a hundred peers and a few programs fits; an address scan does
 /// not, and is counted in the one group for the rest.
 pub const MAX_GROUPS_PER_PORT: usize = 256;
 
@@ -52,37 +52,17 @@ pub enum Decision {
     Suppress,
 }
 
-/// The books of the emitter: `offered = passed + suppressed`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Events offered.
-    pub offered: u64,
-    /// Of these, sent.
-    pub passed: u64,
-    /// Of these, left out.
-    pub suppressed: u64,
-}
-
-impl Counts {
-    const fn add(&mut self, decision: Decision) {
-        self.offered += 1;
-        match decision {
-            Decision::Pass => self.passed += 1,
-            Decision::Suppress => self.suppressed += 1,
-        }
-    }
-}
-
 /// Decides event by event and keeps the counts.
 #[derive(Debug, Default)]
 pub struct Emitter {
     windows: BTreeMap<WindowKey, Window>,
     groups: usize,
-    total: Counts,
+    suppressed: u64,
 }
 
-/// Verdicts of different policies are not added up.
-type WindowKey = (u16, Option<PolicyRef>);
+/// A declaration, by number and name: a number may be served here by one declaration and be a remote service by
+/// another, each with a period and roles of its own. Verdicts of different policies are not added up either.
+type WindowKey = (u16, Arc<str>, Option<PolicyRef>);
 
 #[derive(Debug)]
 struct Window {
@@ -106,12 +86,8 @@ struct Tally {
 }
 
 impl Emitter {
-    /// Counts an event that no port may leave out: every kind that is not about a single flow.
-    pub const fn pass(&mut self) {
-        self.total.add(Decision::Pass);
-    }
-
-    /// Decides about an event of a flow that happened at `time` on a port with this mode, and counts it.
+    /// Decides about an event of a flow that happened at `time` on a port with this mode, and counts it if it is left
+    /// out.
     pub fn offer(&mut self, kind: FlowKind, flow: &FlowEvent, mode: Mode, time: Timestamp) -> Decision {
         let loud = kind == FlowKind::Violation || matches!(*flow.verdict, Verdict::Violation { .. });
         let decision = match mode {
@@ -131,7 +107,7 @@ impl Emitter {
                 Decision::Suppress
             }
         };
-        self.total.add(decision);
+        self.suppressed += u64::from(decision == Decision::Suppress);
         decision
     }
 
@@ -172,14 +148,15 @@ impl Emitter {
             .min()
     }
 
-    /// The books of everything that was offered.
+    /// How many events were left out.
     #[must_use]
-    pub const fn counts(&self) -> Counts {
-        self.total
+    pub const fn suppressed(&self) -> u64 {
+        self.suppressed
     }
 
     fn sum_up(&mut self, kind: FlowKind, flow: &FlowEvent, every: Duration, time: Timestamp) {
-        let window = self.windows.entry((flow.port.number, flow.policy.clone())).or_insert_with(|| Window {
+        let key = (flow.port.number, Arc::clone(&flow.port.name), flow.policy.clone());
+        let window = self.windows.entry(key).or_insert_with(|| Window {
             port: Arc::clone(&flow.port),
             from: time,
             every: SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX),
@@ -208,7 +185,7 @@ impl Emitter {
                 summaries.push(Body::FlowSummary(Box::new(FlowSummary {
                     port: Arc::clone(&window.port),
                     summary: tally.summary(group, window.from, now),
-                    policy: key.1.clone(),
+                    policy: key.2.clone(),
                 })));
             }
         }

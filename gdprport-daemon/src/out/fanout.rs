@@ -35,6 +35,8 @@ pub struct Fanout {
     out: VecDeque<Arc<Batch>>,
     /// Whether a sink wants the events themselves.
     keep: bool,
+    /// Events taken so far.
+    published: u64,
 }
 
 impl Fanout {
@@ -42,7 +44,14 @@ impl Fanout {
     #[must_use]
     pub fn new(sinks: Vec<Sink>) -> Self {
         let keep = sinks.iter().any(Sink::wants_events);
-        Self { sinks, encoder: Encoder::default(), open: Batch::with_room(ROOM), out: VecDeque::new(), keep }
+        Self {
+            sinks,
+            encoder: Encoder::default(),
+            open: Batch::with_room(ROOM),
+            out: VecDeque::new(),
+            keep,
+            published: 0,
+        }
     }
 
     /// Takes an event for every sink, and returns its line for whoever else wants it. It is handed to the sinks with
@@ -64,6 +73,7 @@ impl Fanout {
         if self.keep {
             self.open.keep(event);
         }
+        self.published += 1;
         self.open.since(begin)
     }
 
@@ -82,6 +92,7 @@ impl Fanout {
         let begin = self.open.bytes();
         let encoder = &mut self.encoder;
         self.open.add(|lines| encoder.flow(stamper.head(now), kind, flow, lines));
+        self.published += 1;
         self.open.since(begin)
     }
 
@@ -132,6 +143,13 @@ impl Fanout {
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.sinks.iter().all(Sink::has_room)
+    }
+
+    /// How many events were published: what every sink was given, or will be with the next
+    /// [`deliver`](Self::deliver).
+    #[must_use]
+    pub const fn published(&self) -> u64 {
+        self.published
     }
 
     /// Snapshots of all books.

@@ -64,6 +64,8 @@ struct State {
     waiting: Vec<(Arc<Batch>, usize)>,
     /// The events in there.
     events: u64,
+    /// Those that the thread has taken and said nothing of yet.
+    writing: u64,
     books: Books,
     phase: Phase,
     thread: Thread,
@@ -98,6 +100,7 @@ impl Queue {
             state: Mutex::new(State {
                 waiting: Vec::new(),
                 events: 0,
+                writing: 0,
                 books: Books::default(),
                 phase: Phase::Open,
                 thread: Thread::Busy,
@@ -120,18 +123,19 @@ impl Queue {
     /// places of their own, so that what is lost is told where it is missing.
     pub(super) fn push(&self, batch: &Arc<Batch>) {
         let offered = batch.len() as u64;
-        let reserve = if batch.tells_losses() { COVERAGE_RESERVE } else { 0 };
+        let tells_losses = batch.tells_losses();
+        let reserve = if tells_losses { COVERAGE_RESERVE } else { 0 };
         let mut state = self.lock();
-        let room = (self.capacity + reserve).saturating_sub(state.books.queued());
+        let room = (self.capacity + reserve).saturating_sub(state.queued());
         state.books.received += offered;
         if state.phase != Phase::Open {
-            state.books.drop(DropReason::Closed, offered);
+            state.lose(DropReason::Closed, offered, tells_losses);
             return;
         }
         let taken = offered.min(room);
         let mut first = false;
         if taken < offered {
-            state.books.drop(DropReason::QueueFull, offered - taken);
+            state.lose(DropReason::QueueFull, offered - taken, tells_losses);
             first = !std::mem::replace(&mut state.full, true);
         }
         let mut wake = false;
@@ -176,7 +180,7 @@ impl Queue {
             let enough = state.events > self.capacity / 2;
             if left.is_zero() || enough || state.phase == Phase::Draining {
                 std::mem::swap(&mut state.waiting, work);
-                state.events = 0;
+                state.writing += std::mem::take(&mut state.events);
                 break Work::Events;
             }
             state.thread = Thread::Lingering;
@@ -186,18 +190,20 @@ impl Queue {
         next
     }
 
-    /// Enters what became of `offered` events into the books. Returns whether to go on.
-    pub(super) fn settle(&self, offered: usize, report: Report) -> bool {
+    /// Enters what became of the first `offered` events of a batch into the books. Returns whether to go on.
+    pub(super) fn settle(&self, batch: &Batch, offered: usize, report: Report) -> bool {
         let mut state = self.lock();
         if state.phase == Phase::Ended {
             return false;
         }
+        state.writing = state.writing.saturating_sub(offered as u64);
         state.books.delivered += report.delivered as u64;
         state.books.bytes += report.bytes as u64;
         let lost = (offered - report.delivered) as u64;
         let closed = matches!(report.failure, Some(Failure::Closed(_)));
-        state.books.drop(if closed { DropReason::Closed } else { DropReason::IoError }, lost);
-        if state.books.queued() == 0 {
+        let reason = if closed { DropReason::Closed } else { DropReason::IoError };
+        state.lose(reason, lost, batch.tells_losses());
+        if state.queued() == 0 {
             state.full = false;
         }
         if closed {
@@ -263,12 +269,12 @@ impl Queue {
     /// Whether half of it is free. A sink that has ended wants nothing and holds nobody up.
     pub(super) fn has_room(&self) -> bool {
         let state = self.lock();
-        state.phase != Phase::Open || state.books.queued() * 2 <= self.capacity
+        state.phase != Phase::Open || state.queued() * 2 <= self.capacity
     }
 
     pub(super) fn stats(&self) -> SinkStats {
         let state = self.lock();
-        state.books.snapshot(self.name.clone(), state.phase == Phase::Ended)
+        state.books.snapshot(self.name.clone(), state.queued(), state.phase == Phase::Ended)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -281,6 +287,20 @@ impl Queue {
             Some(Said::Lost(error)) => tracing::warn!(sink = %self.name, %error, "events are lost"),
             Some(Said::Works) => tracing::info!(sink = %self.name, "events are delivered again"),
             None => {}
+        }
+    }
+}
+
+impl State {
+    /// What was taken in and of which nothing is known yet.
+    const fn queued(&self) -> u64 {
+        self.events + self.writing
+    }
+
+    const fn lose(&mut self, reason: DropReason, events: u64, tells_losses: bool) {
+        self.books.drop(reason, events);
+        if tells_losses {
+            self.books.coverage_dropped += events;
         }
     }
 }
@@ -308,8 +328,8 @@ fn note(state: &mut State, failure: Option<Failure>) -> Option<Said> {
 
 fn end(state: &mut State, reason: DropReason) {
     state.phase = Phase::Ended;
-    let queued = state.books.queued();
+    let queued = state.queued();
     state.books.drop(reason, queued);
     state.waiting = Vec::new();
-    state.events = 0;
+    (state.events, state.writing) = (0, 0);
 }

@@ -122,7 +122,7 @@ fn run(queue: &Queue, mut target: impl Target) {
         match queue.take(&mut work) {
             Work::Events => {
                 for (batch, count) in work.drain(..) {
-                    if !queue.settle(count, target.write(&batch, count)) {
+                    if !queue.settle(&batch, count, target.write(&batch, count)) {
                         return;
                     }
                 }

@@ -43,6 +43,8 @@ pub struct SinkStats {
     pub last_error: Option<String>,
     /// Whether the destination is gone for good.
     pub closed: bool,
+    /// Of what was dropped, `coverage` events: what tells of a loss and is lost itself is no news.
+    pub coverage_dropped: u64,
 }
 
 /// The counts themselves; kept behind the lock of what they count, so that every snapshot adds up.
@@ -52,6 +54,7 @@ pub(super) struct Books {
     pub(super) delivered: u64,
     pub(super) bytes: u64,
     pub(super) last_error: Option<String>,
+    pub(super) coverage_dropped: u64,
     dropped: [u64; DropReason::ALL.len()],
 }
 
@@ -60,27 +63,20 @@ impl Books {
         self.dropped[reason as usize] += events;
     }
 
-    pub(super) fn queued(&self) -> u64 {
-        self.received - self.delivered - self.dropped.iter().sum::<u64>()
-    }
-
-    pub(super) fn snapshot(&self, name: Cow<'static, str>, closed: bool) -> SinkStats {
+    /// `queued` is what the queue itself holds, so that the law of the books can be broken by a mistake and hence
+    /// says something.
+    pub(super) fn snapshot(&self, name: Cow<'static, str>, queued: u64, closed: bool) -> SinkStats {
         let dropped = DropReason::ALL
             .into_iter()
             .filter(|&reason| self.dropped[reason as usize] > 0)
             .map(|reason| (Cow::Borrowed(reason.as_str()), self.dropped[reason as usize]))
             .collect();
         SinkStats {
-            counts: SinkCounts {
-                name,
-                received: self.received,
-                delivered: self.delivered,
-                queued: self.queued(),
-                dropped,
-            },
+            counts: SinkCounts { name, received: self.received, delivered: self.delivered, queued, dropped },
             bytes: self.bytes,
             last_error: self.last_error.clone(),
             closed,
+            coverage_dropped: self.coverage_dropped,
         }
     }
 }

@@ -69,6 +69,9 @@ impl Status {
             lost(sum(&coverage.kernel.dropped), "lost in the kernel", &coverage.kernel.dropped),
             lost(sum(&coverage.dropped), "lost in the daemon", &coverage.dropped),
             (coverage.evicted > 0).then(|| format!("{} flows evicted from the full table", coverage.evicted)),
+            (coverage.kernel.owners_unkept > 0).then(|| {
+                format!("{} owners of sockets not kept in the kernel", coverage.kernel.owners_unkept)
+            }),
         ]
         .into_iter()
         .flatten()
@@ -116,4 +119,27 @@ impl Status {
 
 fn plural(n: usize, word: &str) -> String {
     format!("{word}{}", if n == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn whatever_was_lost_is_being_lost_for_a_minute_and_no_longer() {
+        let evicted = |status: &mut Status| status.coverage.evicted = 5;
+        let unkept = |status: &mut Status| status.coverage.kernel.owners_unkept = 5;
+        let by_a_sink = |status: &mut Status| status.sinks[0].dropped = [("io-error".into(), 5)].into();
+        for lose in [evicted, unkept, by_a_sink] {
+            let mut status = samples::healthy();
+            lose(&mut status);
+            status.coverage.last_loss = Some(status.started);
+            for (uptime_s, state) in [(60, HealthState::Losing), (61, HealthState::Degraded)] {
+                status.uptime_s = uptime_s;
+                let health = status.health();
+                assert_eq!((health.state, health.reasons.len()), (state, 1), "{health:?}");
+            }
+        }
+    }
 }

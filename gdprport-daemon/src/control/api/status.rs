@@ -156,6 +156,8 @@ pub struct Unresolved {
 }
 
 /// What happened on one watched port, since `coverage.since`.
+///
+/// `opened + opening_missed = closed + evicted + unwatched + open` holds whenever nothing is under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortStatus {
     /// The declaration's name, or the catalog's.
@@ -170,8 +172,17 @@ pub struct PortStatus {
     pub open: u64,
     /// Flows that were established.
     pub opened: u64,
-    /// Flows that were established and have ended.
+    /// Flows that have ended.
     pub closed: u64,
+    /// Of these, those whose beginning was not known: lost, forgotten, or from before.
+    #[serde(default)]
+    pub opening_missed: u64,
+    /// Flows forgotten because the flow table was full.
+    #[serde(default)]
+    pub evicted: u64,
+    /// Flows forgotten because a reload did away with the port, which has come back since.
+    #[serde(default)]
+    pub unwatched: u64,
     /// Connects that did not lead to a flow: refused, timed out, denied, aborted.
     pub failed: u64,
     /// Flows that a rule allows, by their last verdict.
@@ -214,11 +225,17 @@ pub struct Coverage {
     pub opening_missed: u64,
     /// Flows whose end was lost, or was not to be seen because they are older than the daemon.
     pub end_missed: u64,
+    /// Flows, and failed connects, of which no more is told because a reload did away with their port.
+    #[serde(default)]
+    pub unwatched: u64,
+    /// Listeners of which no more is told for the same reason.
+    #[serde(default)]
+    pub unwatched_listeners: u64,
     /// Flows in the table now.
     pub flows_open: u64,
     /// Flows the table can hold.
     pub flows_cap: u64,
-    /// When something was last lost, in the kernel or the daemon; `null` if nothing ever was.
+    /// When something was last lost, in the kernel, the daemon or a sink; `null` if nothing ever was.
     pub last_loss: Option<Timestamp>,
 }
 

@@ -44,7 +44,7 @@ fn every_passes_everything() {
         assert_eq!(emitter.offer(kind, &open(1), Mode::Every, at(0)), Decision::Pass);
     }
     assert_eq!(emitter.next_due(), None);
-    assert_eq!(emitter.counts().suppressed, 0);
+    assert_eq!(emitter.suppressed(), 0);
 }
 
 #[test]
@@ -65,8 +65,7 @@ fn violations_mode_leaves_out_what_is_declared_and_counts_it() {
         assert_eq!(emitter.offer(FlowKind::Open, &open(peer), Mode::Violations, at(0)), Decision::Suppress);
     }
     assert!(emitter.flush(at(9)).is_empty());
-    let counts = Counts { offered: 3, passed: 0, suppressed: 3 };
-    assert_eq!(emitter.counts(), counts);
+    assert_eq!(emitter.suppressed(), 3);
 }
 
 fn undecided() -> FlowEvent {
@@ -182,6 +181,25 @@ fn verdicts_of_two_policies_are_not_added_up() {
 }
 
 #[test]
+fn declarations_that_share_a_number_or_a_role_have_a_summary_each_with_its_own_period() {
+    let mut emitter = Emitter::default();
+    let of = |name: &str| FlowEvent {
+        port: Arc::new(Port { name: name.into(), number: 5432, protocol: None }),
+        ..samples::declared(Outcome::Closed)
+    };
+    let seconds = |seconds| Mode::Summary { every: Duration::from_secs(seconds) };
+    for (name, every) in [("customers-db", 60), ("billing-db", 10), ("billing-db", 10)] {
+        let _ = emitter.offer(FlowKind::Close, &of(name), seconds(every), at(0));
+    }
+    let told = |bodies| -> Vec<(String, u64)> {
+        let summaries = summaries(bodies).into_iter();
+        summaries.map(|it| (it.port.name.to_string(), it.summary.events)).collect()
+    };
+    assert_eq!(told(emitter.due(at(10))), [("billing-db".to_owned(), 2)]);
+    assert_eq!(told(emitter.due(at(60))), [("customers-db".to_owned(), 1)]);
+}
+
+#[test]
 fn a_clock_set_back_does_not_hold_the_counts() {
     let mut emitter = Emitter::default();
     let _ = emitter.offer(FlowKind::Open, &open(1), MINUTE, at(0));
@@ -218,10 +236,7 @@ proptest! {
         sums.extend(summaries(emitter.flush(at(clock))));
         let summed: u64 = sums.iter().map(|sum| sum.summary.events).sum();
         prop_assert_eq!(passed + silent + summed, steps.len() as u64);
-        prop_assert_eq!(
-            emitter.counts(),
-            Counts { offered: steps.len() as u64, passed, suppressed: silent + summed }
-        );
+        prop_assert_eq!(emitter.suppressed(), silent + summed);
         for FlowSummary { summary, .. } in &sums {
             prop_assert_eq!(summary.events, summary.opened + summary.closed + summary.failed + summary.updated);
             prop_assert!(summary.events > 0 && summary.first <= summary.last);

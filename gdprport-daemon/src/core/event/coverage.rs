@@ -37,6 +37,21 @@ pub struct Coverage {
     pub suppressed: u64,
     /// Of these, lost in the daemon.
     pub dropped: ByReason,
+    /// Flows that were forgotten because the flow table was full.
+    #[serde(default)]
+    pub evicted: u64,
+    /// Ends told of flows whose beginning was not known: lost, forgotten, or from before.
+    #[serde(default)]
+    pub opening_missed: u64,
+    /// Flows that are gone and whose end was not seen; told as closed, with the outcome `lost`.
+    #[serde(default)]
+    pub end_missed: u64,
+    /// Flows, and failed connects, of which no more is told because a reload did away with their port.
+    #[serde(default)]
+    pub unwatched: u64,
+    /// Listeners of which no more is told for the same reason.
+    #[serde(default)]
+    pub unwatched_listeners: u64,
     /// The books of the kernel programs; `null` where they are not kept by port.
     pub kernel: Option<KernelCounts>,
     /// The books of every way out; empty where they are not kept by port.
@@ -46,7 +61,7 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// How many occurrences and deliveries were lost, all together.
+    /// How many occurrences, flows and deliveries were lost, all together.
     #[must_use]
     pub fn lost(&self) -> u64 {
         let kernel = self.kernel.as_ref().map(|kernel| &kernel.dropped);
@@ -54,7 +69,7 @@ impl Coverage {
             .chain(kernel)
             .chain(self.sinks.iter().map(|sink| &sink.dropped))
             .flat_map(BTreeMap::values)
-            .fold(0, |sum, &count| sum.saturating_add(count))
+            .fold(self.evicted, |sum, &count| sum.saturating_add(count))
     }
 }
 
@@ -69,6 +84,9 @@ pub struct KernelCounts {
     pub filtered: u64,
     /// Of these, lost before the daemon could read them.
     pub dropped: ByReason,
+    /// Times there was no memory to keep a socket's owner, whose flow is then told as unknown.
+    #[serde(default)]
+    pub owners_unkept: u64,
 }
 
 /// The books of one way out: `received = delivered + queued + Σ dropped`.
@@ -102,7 +120,8 @@ pub struct Gap {
     /// How exact `lost` is; absent if it is the count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound: Option<Bound>,
-    /// The identifier of the reason.
+    /// The identifier of the reason. What a sink lost is told in a gap that grows: of those with the same reason and the
+    /// same `from` the last one counts.
     pub reason: Cow<'static, str>,
 }
 

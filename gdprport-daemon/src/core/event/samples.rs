@@ -144,6 +144,7 @@ pub(crate) fn body(kind: Kind) -> Body {
             port: None,
             coverage: Coverage {
                 dropped: BTreeMap::new(),
+                evicted: 0,
                 kernel: None,
                 gaps: Vec::new(),
                 ..loss().coverage
@@ -280,12 +281,18 @@ pub(crate) fn loss() -> CoverageEvent {
             received: 4_711,
             delivered: 4_000,
             suppressed: 700,
-            dropped: BTreeMap::from([("flow-table-full".into(), 11)]),
+            dropped: BTreeMap::from([("undecodable".into(), 11)]),
+            evicted: 4,
+            opening_missed: 3,
+            end_missed: 2,
+            unwatched: 5,
+            unwatched_listeners: 1,
             kernel: Some(KernelCounts {
                 seen: 5_000,
                 emitted: 4_711,
                 filtered: 280,
                 dropped: BTreeMap::from([("ring-full".into(), 9)]),
+                owners_unkept: 6,
             }),
             sinks: vec![SinkCounts {
                 name: "file".into(),

@@ -126,6 +126,17 @@ pub enum ChangeKind {
     Failed,
     /// It ended.
     Closed,
+    /// It left the table, and nothing more will be told of it but perhaps its end.
+    Forgotten(Forgotten),
+}
+
+/// Why a flow that may go on left the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgotten {
+    /// The table was full, and it was the oldest.
+    TableFull,
+    /// Its port is not watched any more.
+    Unwatched,
 }
 
 /// A change, with all that is known of the flow after it.

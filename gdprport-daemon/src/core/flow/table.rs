@@ -1,7 +1,7 @@
 //! The table of flows.
 //!
 //! Invariants:
-//! 1. Every flow that was reported as opened is reported as closed exactly once, or counted as evicted.
+//! 1. Every flow that was reported as opened is reported as closed or as forgotten exactly once.
 //! 2. A passive flow is reported once its acceptor is known, and at the latest after [`Limits::settle_ns`]
 //!    with the listener's owner; so a prefork worker is named, not its master.
 //! 3. The table holds at most [`Limits::flows`]; what has to go is the oldest, and counted.
@@ -17,7 +17,7 @@ use super::attempts::Attempts;
 use super::early::Early;
 use super::pairs::Pairs;
 use super::posture::{Postures, Watch};
-use super::{Change, ChangeKind, Context, Flow, Standing};
+use super::{Change, ChangeKind, Context, Flow, Forgotten, Standing};
 use crate::core::model::Process;
 use crate::core::verdict::ReasonSet;
 
@@ -213,15 +213,27 @@ impl Table {
         }
     }
 
-    /// Forgets flows that `keep` does not want, as after a change of the watched ports; says how many.
-    pub fn retain(&mut self, keep: impl Fn(&Flow) -> bool) -> usize {
+    /// Forgets flows that `keep` does not want, as before a change of the watched ports; says how many. One that was
+    /// not reported yet is.
+    pub fn retain(&mut self, keep: impl Fn(&Flow) -> bool, out: &mut Vec<Change>) -> usize {
         let gone: Vec<u64> =
             self.flows.values().filter(|entry| !keep(&entry.flow)).map(|entry| entry.flow.cookie).collect();
         for cookie in &gone {
-            self.remove(*cookie);
+            self.forget(*cookie, Forgotten::Unwatched, out);
         }
         self.attempts.retain(keep);
         gone.len()
+    }
+
+    /// Forgets a flow of a port that is not watched, of which nothing was reported.
+    pub fn disown(&mut self, cookie: u64) {
+        self.remove(cookie);
+    }
+
+    /// Lets a flow go that may go on; nothing that was seen stays unsaid.
+    fn forget(&mut self, cookie: u64, why: Forgotten, out: &mut Vec<Change>) {
+        self.report_opening(cookie, out);
+        out.extend(self.remove(cookie).map(|entry| last_change(ChangeKind::Forgotten(why), entry)));
     }
 
     pub(super) fn insert(
@@ -269,12 +281,11 @@ impl Table {
         }
     }
 
-    /// Lets the oldest flow go; one that was not reported yet is, so that nothing that was seen stays unsaid.
+    /// Lets the oldest flow go.
     fn evict_oldest(&mut self, out: &mut Vec<Change>) {
         while let Some((cookie, generation)) = self.ages.pop_front() {
             if self.flows.get(&cookie).is_some_and(|entry| entry.generation == generation) {
-                self.report_opening(cookie, out);
-                self.remove(cookie);
+                self.forget(cookie, Forgotten::TableFull, out);
                 self.counters.evicted += 1;
                 return;
             }

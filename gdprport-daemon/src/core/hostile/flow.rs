@@ -8,7 +8,7 @@ use gdprport_common::SocketRole;
 
 use super::input::Input;
 use crate::core::decode::{Ending, Record, SocketEvent};
-use crate::core::flow::{Change, ChangeKind, Context, Flow, Limits, Table};
+use crate::core::flow::{Change, ChangeKind, Context, Flow, Forgotten, Limits, Table};
 use crate::core::identity::OwnerRef;
 use crate::core::model::{Endpoint, Outcome, Process};
 use crate::core::policy::Facts;
@@ -97,17 +97,16 @@ pub fn flow(bytes: &[u8]) {
             }
             11 | 12 => table.settle(now, &mut out),
             13 => assert!(table.due_updates(now).iter().all(|cookie| table.get(*cookie).is_some())),
-            14 => books.forgotten += table.retain(|flow| flow.cookie != event.cookie),
+            14 => drop(table.retain(|flow| flow.cookie != event.cookie, &mut out)),
             _ => table.rejudge(&mut World, &mut out),
         }
         assert!(table.len() <= LIMITS.flows, "{} flows", table.len());
         for change in out.drain(..) {
             books.enter(&change);
         }
-        let counters = table.counters();
-        let may_lack_an_end =
-            table.len() + books.forgotten + usize::try_from(counters.evicted).unwrap_or(usize::MAX);
-        assert!(books.open.len() <= may_lack_an_end, "{:?} were never closed: {counters:?}", books.open);
+        let lack_an_end = books.open.iter().filter(|cookie| table.get(**cookie).is_none()).count();
+        assert_eq!(lack_an_end, 0, "{:?} were reported as open, {:?}", books.open, table.counters());
+        assert_eq!(table.counters().evicted, books.evicted);
     }
 }
 
@@ -116,18 +115,21 @@ pub fn flow(bytes: &[u8]) {
 struct Books {
     /// Cookies of flows that were reported as open, and not as closed yet.
     open: HashSet<u64>,
-    forgotten: usize,
+    evicted: u64,
 }
 
 impl Books {
     fn enter(&mut self, change: &Change) {
         let cookie = change.flow.cookie;
         match change.kind {
-            // A cookie that was evicted may come again; then its end is not owed any more.
-            ChangeKind::Opened => drop(self.open.insert(cookie)),
+            ChangeKind::Opened => assert!(self.open.insert(cookie), "it was reported as open"),
             ChangeKind::Closed | ChangeKind::Failed => {
                 assert!(change.flow.ended_ns.is_some());
                 self.open.remove(&cookie);
+            }
+            ChangeKind::Forgotten(why) => {
+                assert!(self.open.remove(&cookie), "it was not reported");
+                self.evicted += u64::from(why == Forgotten::TableFull);
             }
             ChangeKind::Updated | ChangeKind::PostureKnown => {
                 assert!(self.open.contains(&cookie), "{:?} of a flow that was not reported", change.kind);

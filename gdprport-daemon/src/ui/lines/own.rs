@@ -33,12 +33,13 @@ pub(super) fn coverage(event: &CoverageEvent) -> Vec<Piece> {
     }
     let kernel = books.kernel.iter().flat_map(|kernel| &kernel.dropped).map(|(why, n)| format!("{n} {why}"));
     let own = books.dropped.iter().map(|(why, n)| format!("{n} {why}"));
+    let evicted = (books.evicted > 0).then(|| format!("{} flow-table-full", books.evicted));
     let sinks = books
         .sinks
         .iter()
         .flat_map(|sink| sink.dropped.iter().map(move |(why, n)| format!("{n} {why} ({})", sink.name)));
     pieces.push((BAD, format!("{} LOST", books.lost())));
-    pieces.push((PLAIN, format!(": {}", list(kernel.chain(own).chain(sinks)))));
+    pieces.push((PLAIN, format!(": {}", list(kernel.chain(own).chain(evicted).chain(sinks)))));
     pieces
 }
 

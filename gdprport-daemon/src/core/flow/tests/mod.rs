@@ -330,8 +330,19 @@ fn a_flow_that_has_to_go_before_it_settled_is_told_first() {
     let mut bench = Bench::new(1);
     assert!(bench.take(Record::Arrived(event(1, 1, SocketRole::Bound, 1, NEAR, FAR))).is_empty());
     let out = bench.take(Record::Arrived(event(2, 2, SocketRole::Bound, 1, NEAR, "192.0.2.9:40001")));
-    assert_eq!(kinds(&out), [ChangeKind::Opened]);
-    assert_eq!((out[0].flow.cookie, bench.table.counters().evicted), (1, 1));
+    assert_eq!(kinds(&out), [ChangeKind::Opened, ChangeKind::Forgotten(Forgotten::TableFull)]);
+    assert_eq!((out[0].flow.cookie, out[1].flow.cookie), (1, 1));
+    assert_eq!(bench.table.counters().evicted, 1);
+}
+
+#[test]
+fn flows_of_a_port_that_is_no_longer_watched_are_forgotten_aloud() {
+    let mut bench = Bench::new(2);
+    bench.take(Record::Arrived(event(1, 1, SocketRole::Bound, 1, NEAR, FAR)));
+    bench.out.clear();
+    assert_eq!(bench.table.retain(|_| false, &mut bench.out), 1);
+    assert_eq!(kinds(&bench.out), [ChangeKind::Opened, ChangeKind::Forgotten(Forgotten::Unwatched)]);
+    assert!(bench.table.is_empty());
 }
 
 #[test]

@@ -1,0 +1,142 @@
+//! The daemon's books, as its status and its `coverage` events show them: every law, checked and said.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use serde_json::Value;
+
+use crate::daemon::Daemon;
+use crate::event::{Event, at};
+use crate::log::EventLog;
+use crate::wait;
+
+/// The count at a dotted path; 0 where nothing is.
+#[must_use]
+pub fn count(value: &Value, path: &str) -> u64 {
+    at(value, path).as_u64().unwrap_or_default()
+}
+
+/// The sum over all reasons at a dotted path.
+#[must_use]
+pub fn sum(value: &Value, path: &str) -> u64 {
+    at(value, path).as_object().map_or(0, |reasons| reasons.values().filter_map(Value::as_u64).sum())
+}
+
+/// Prints a line, not by `println!`, which the test harness keeps to itself unless a test fails.
+///
+/// # Panics
+/// When standard output cannot be written.
+pub fn say(text: &str) {
+    writeln!(std::io::stdout().lock(), "{text}").expect("standard output can be written");
+}
+
+/// Checks the laws of the kernel side, the daemon and every sink, in a status or a `coverage` event; says the sums.
+///
+/// # Panics
+/// When one does not hold.
+#[track_caller]
+pub fn balance(books: &Value) {
+    let mut said = String::new();
+    let [seen, emitted, filtered] =
+        ["seen", "emitted", "filtered"].map(|key| count(books, &format!("coverage.kernel.{key}")));
+    let lost = sum(books, "coverage.kernel.dropped");
+    let _ =
+        writeln!(said, "\nkernel: {seen} seen = {emitted} emitted + {filtered} filtered + {lost} dropped");
+    let [received, delivered, suppressed] =
+        ["received", "delivered", "suppressed"].map(|key| count(books, &format!("coverage.{key}")));
+    let dropped = sum(books, "coverage.dropped");
+    let _ = write!(
+        said,
+        "daemon: {received} received = {delivered} delivered + {suppressed} suppressed + {dropped} dropped"
+    );
+    let sinks = [&books["coverage"]["sinks"], &books["sinks"]].into_iter().find_map(Value::as_array);
+    let sinks = sinks.map(Vec::as_slice).unwrap_or_default();
+    for sink in sinks {
+        let _ = write!(said, "\n{}", sums(sink));
+    }
+    say(&said);
+    assert_eq!(seen, emitted + filtered + lost, "{}", books["coverage"]);
+    assert_eq!(received, delivered + suppressed + dropped, "{}", books["coverage"]);
+    for sink in sinks {
+        sink_balances(sink);
+    }
+}
+
+fn sums(sink: &Value) -> String {
+    let [received, delivered, queued] = ["received", "delivered", "queued"].map(|key| count(sink, key));
+    let (name, dropped) = (sink["name"].as_str().unwrap_or_default(), sum(sink, "dropped"));
+    format!("{name}: {received} received = {delivered} delivered + {queued} queued + {dropped} dropped")
+}
+
+/// Checks the law of one sink.
+///
+/// # Panics
+/// When it does not hold.
+#[track_caller]
+pub fn sink_balances(sink: &Value) {
+    let [received, delivered, queued] = ["received", "delivered", "queued"].map(|key| count(sink, key));
+    assert_eq!(received, delivered + queued + sum(sink, "dropped"), "{sink}");
+}
+
+/// Checks of one port of a status that every flow that was told of is open or was told of again; says the sums.
+///
+/// # Panics
+/// When it does not hold.
+#[track_caller]
+pub fn flows_balance(port: &Value) {
+    let [opened, missed, closed, open, evicted, unwatched] =
+        ["opened", "opening_missed", "closed", "open", "evicted", "unwatched"].map(|key| count(port, key));
+    say(&format!(
+        "{}: {opened} opened + {missed} whose opening was missed = {closed} closed + {open} open + {evicted} evicted + \
+         {unwatched} unwatched",
+        port["name"].as_str().unwrap_or_default()
+    ));
+    assert_eq!(opened + missed, closed + open + evicted + unwatched, "{port}");
+}
+
+/// Waits until the daemon has read all that the kernel programs gave it, and returns its status.
+///
+/// # Panics
+/// When it does not catch up.
+#[track_caller]
+#[must_use]
+pub fn settled(daemon: &Daemon) -> Value {
+    let mut last = Value::Null;
+    wait::within(wait::PATIENCE, "the daemon has caught up", || {
+        let now = daemon.status();
+        let quiet = count(&now, "coverage.kernel.seen") == count(&last, "coverage.kernel.seen");
+        let caught_up = count(&now, "coverage.records") == count(&now, "coverage.kernel.emitted");
+        last = now.clone();
+        (quiet && caught_up).then_some(now)
+    })
+}
+
+/// What the `coverage` events of a stream say of losses for this reason: of gaps with the same beginning the last one
+/// counts, the others add up.
+///
+/// # Panics
+/// When a gap ends before it begins.
+#[must_use]
+pub fn told_lost(log: &EventLog, reason: &str) -> u64 {
+    let mut gaps = std::collections::BTreeMap::new();
+    for event in log.seen().iter().filter(|event| event.kind() == "coverage") {
+        for gap in event.at("coverage.gaps").as_array().map(Vec::as_slice).unwrap_or_default() {
+            let [name, from, to] = ["reason", "from", "to"].map(|key| gap[key].as_str().unwrap_or_default());
+            if name.starts_with(reason) {
+                assert!(from <= to, "{gap}");
+                gaps.insert((name.to_owned(), from.to_owned()), gap["lost"].as_u64().unwrap_or_default());
+            }
+        }
+    }
+    gaps.values().sum()
+}
+
+/// The last `coverage` event of a stream.
+///
+/// # Panics
+/// When there is none.
+#[track_caller]
+#[must_use]
+pub fn last_told(log: &EventLog) -> &Event {
+    log.seen().iter().rev().find(|event| event.kind() == "coverage").expect("a `coverage` event")
+}
