@@ -149,6 +149,34 @@ fn outlives(client_first: bool) {
     second.stop();
 }
 
+#[test]
+fn what_an_end_received_that_had_half_closed_before_the_daemon_is_not_guessed() {
+    let port = Port::free();
+    let (mut server, mut client) = (Puppet::new(), Puppet::new());
+    let mut first = Daemon::with(open(port.number()).alone());
+    server.listen(format!("127.0.0.1:{port}"));
+    let there = client.connect(format!("127.0.0.1:{port}"));
+    let here = server.accept();
+    let end = End::of_client(&client, there.address.port(), port.number());
+    end.event(&mut first.log, "flow.open");
+    client.ask(&format!("send {} 1000", there.id));
+    client.ask(&format!("shutdown {}", there.id));
+    assert_eq!(server.ask(&format!("recv-end {}", here.id)), "1000 eof");
+    first.stop();
+
+    let mut second = Daemon::with(open(port.number()).alone());
+    wait::until("both ends are in the flow table", || second.port_status(port.number())["open"] == 2);
+    server.ask(&format!("send {} 55", here.id));
+    client.ask(&format!("recv {} 55", there.id));
+    server.close(here);
+    assert_eq!(client.ask(&format!("recv-end {}", there.id)), "0 eof");
+    client.close(there);
+    let event = end.event(&mut second.log, "flow.close");
+    assert_eq!(event.number("flow.bytes_sent"), Some(1000), "{}", event.line());
+    assert!(event.at("flow.bytes_received").is_null(), "{}", event.line());
+    second.stop();
+}
+
 /// A daemon that started while `client` waits for the answer to `how` an address that answers nothing, and has taken in
 /// what was there: the client's connect, and the listener of `server` in the same namespace.
 fn started_while_connecting(

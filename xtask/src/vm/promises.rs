@@ -124,6 +124,7 @@ const PROMISES: &[(&str, &[&str])] = &[
             "a_listener_from_before_the_start_is_named_and_what_it_accepts_is_right_or_marked",
             "listeners_and_connections_in_other_network_namespaces_are_found_too",
             "a_connection_outlives_one_daemon_and_is_found_by_the_next",
+            "what_an_end_received_that_had_half_closed_before_the_daemon_is_not_guessed",
         ],
     ),
     (
