@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use gdprport_tests::cgroup::Cgroup;
 use gdprport_tests::child::{Place, User};
 use gdprport_tests::daemon::Daemon;
 use gdprport_tests::pair::Pair;
@@ -162,6 +163,21 @@ fn root_in_a_user_namespace_is_told_as_the_user_outside_of_it() {
     let event = connection.client.named_exactly(&mut pair.daemon.log, "flow.close");
     assert_eq!(event.number("process.uid"), Some(user.uid.into()), "{}", event.line());
     assert_eq!(event.number("process.gid"), Some(user.gid.into()), "{}", event.line());
+    pair.daemon.stop();
+}
+
+#[test]
+fn a_unit_is_the_one_that_root_has_named_whatever_lies_below_it() {
+    let user = User::games();
+    let service = Cgroup::service();
+    let forged = service.delegated(&user, "postgresql.service");
+    let mut pair = Pair::new();
+    pair.client = Puppet::at(Place::default().cgroup(&forged).user(&user));
+    let connection = pair.connect();
+    pair.close(&connection);
+    let event = connection.client.event(&mut pair.daemon.log, "flow.close");
+    assert_eq!(event.text("process.unit"), service.unit(), "{}", event.line());
+    assert_eq!(event.text("process.cgroup"), forged.name(), "{}", event.line());
     pair.daemon.stop();
 }
 

@@ -255,6 +255,7 @@ fn process(pid: u32, exe: &str, user: &str, unit: Option<&str>, attribution: Att
         gid: 1_001,
         group: None,
         names_pending: false,
+        container_unproven: false,
         unit: unit.map(Arc::from),
         slice: None,
         container: None,

@@ -141,6 +141,7 @@ fn process(dice: &mut Dice) -> Option<Process> {
         parent: None,
         attribution: Attribution::Exact,
         names_pending: false,
+        container_unproven: false,
     })
 }
 

@@ -122,9 +122,12 @@ impl Question<'_> {
 
     fn undecided(&self, peer: &PeerFacts) -> Option<Verdict> {
         let index = self.declaration.index(self.facts.direction);
-        let incomplete = self
-            .process
-            .is_none_or(|process| process.exe.is_none() || process.cgroup.is_none() || process.names_pending);
+        let incomplete = self.process.is_none_or(|process| {
+            process.exe.is_none()
+                || process.cgroup.is_none()
+                || process.names_pending
+                || process.container_unproven
+        });
         let inside = peer.inside.iter().filter(|_| incomplete);
         let mut candidates = inside.chain(&peer.unresolved).flat_map(|item| index.rules(*item));
         let mut best: Option<(usize, u32, Assessment)> = None;

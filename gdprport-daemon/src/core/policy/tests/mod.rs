@@ -56,6 +56,7 @@ fn postgres() -> Process {
         gid: 115,
         group: Some("postgres".into()),
         names_pending: false,
+        container_unproven: false,
         unit: Some("postgresql@15-main.service".into()),
         slice: None,
         container: None,
