@@ -27,7 +27,7 @@ const PROMISES: &[(&str, &[&str])] = &[
             "an_accept_with_a_null_address_is_named_by_its_listener_or_exactly",
             "an_accept_through_io_uring_is_named_by_its_listener_or_exactly",
             "an_accept_with_a_null_address_in_a_forked_worker_is_never_wrong_and_exact",
-            "a_listener_that_was_handed_over_belongs_to_whoever_accepts",
+            "a_listener_that_was_handed_over_is_of_whoever_accepts_where_the_kernel_shows_it_and_marked_elsewhere",
             "a_connection_that_was_handed_over_still_belongs_to_who_made_it",
             "a_child_that_uses_its_parents_connection_does_not_become_its_owner",
             "an_owner_that_was_killed_is_still_named",
@@ -38,7 +38,7 @@ const PROMISES: &[(&str, &[&str])] = &[
         "attack_process",
         &[
             "a_connection_that_is_stolen_out_of_a_process_stays_its_owners",
-            "a_connection_that_was_accepted_blindly_is_its_acceptors_or_the_first_ones_who_asked_for_its_peer",
+            "a_connection_that_was_accepted_blindly_is_never_the_one_who_steals_it_and_asks_for_its_peers",
             "an_accept_that_asks_for_no_address_is_exact_where_the_kernel_shows_it_and_the_listeners_elsewhere",
             "a_hook_that_this_kernel_does_not_offer_is_named_and_is_no_defect",
             "a_process_that_executes_from_a_second_thread_is_the_new_program_under_the_old_number",
