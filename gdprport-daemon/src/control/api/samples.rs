@@ -139,6 +139,7 @@ pub(crate) fn status() -> Status {
             unresolved: vec![Unresolved {
                 name: "backup-1.internal".to_owned(),
                 error: "no such name".to_owned(),
+                undecided: "nightly-backup of customers-db".to_owned(),
             }],
         },
         ports: vec![

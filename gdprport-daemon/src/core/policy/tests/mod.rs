@@ -96,7 +96,7 @@ fn connected<'a>(port: u16, peer: &str, process: Option<&'a Process>) -> Facts<'
 fn resolved(entries: &[(&str, &[&str])]) -> Names {
     let entry = |(name, addresses): &(&str, &[&str])| {
         let addresses = addresses.iter().map(|address| ip(address)).collect();
-        ((*name).into(), Resolution::Resolved(addresses, Timestamp::UNIX_EPOCH))
+        ((*name).into(), Resolution::Resolved(addresses))
     };
     Names::new(entries.iter().map(entry))
 }

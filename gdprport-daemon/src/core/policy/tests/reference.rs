@@ -309,7 +309,7 @@ fn compiled(policy: &Policy, asked: &Asked) -> String {
     let names = HOSTS.iter().zip(&asked.hosts).filter_map(|(host, state)| {
         let resolution = match state.clone()? {
             None => Resolution::Unresolved("no such host".to_owned()),
-            Some(found) => Resolution::Resolved(found.into_iter().map(ip).collect(), Timestamp::UNIX_EPOCH),
+            Some(found) => Resolution::Resolved(found.into_iter().map(ip).collect()),
         };
         Some(((*host).into(), resolution))
     });
