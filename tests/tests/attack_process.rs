@@ -226,3 +226,45 @@ fn a_child_of_a_forgotten_process_that_is_gone_is_looked_up_or_unknown_and_never
     }
     pair.daemon.stop();
 }
+
+#[test]
+#[ignore = "on demand: it starts 110,000 processes"]
+fn in_full_a_hundred_thousand_processes_lend_nobody_a_name() {
+    const ROUNDS: usize = 100;
+    let mut pair = Pair::new();
+    pair.server.ask("serve");
+    let (mut crowd, passer_by) = (Puppet::new(), Copy::new("client-once", "passer-by"));
+    let [client, server] =
+        [&pair.client, &pair.server].map(|puppet| puppet.exe().to_string_lossy().into_owned());
+    let to = format!("127.0.0.1:{}", pair.port);
+    let mut samples = Vec::new();
+    for round in 1..=ROUNDS {
+        crowd.ask("churn 1000");
+        for _ in 0..100 {
+            // Without an address it ends at once, with an error of its own.
+            let status =
+                std::process::Command::new(passer_by.path()).stderr(std::process::Stdio::null()).status();
+            status.expect("it can start");
+        }
+        let said = pair.client.ask(&format!("connect-from-child {to}"));
+        let (pid, local) = said.split_once(' ').expect("pid and port");
+        samples.push((pid.parse::<u64>().expect("a pid"), local.parse::<u16>().expect("a port")));
+        wait::until("it is served", || pair.server.ask("served") == round.to_string());
+    }
+    let mut named = 0;
+    for (pid, local) in samples {
+        let port = pair.port.number();
+        let ends =
+            [("out", local, port, pid, &client), ("in", port, local, pair.server.pid().into(), &server)];
+        for (direction, here, there, number, exe) in ends {
+            let event = pair.daemon.log.flow("flow.close", direction, here, there);
+            assert_eq!(event.number("process.pid"), Some(number), "{}", event.line());
+            assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
+            let shown = event.at("process.exe");
+            assert!(shown.is_null() || *shown == *exe.as_str(), "{}", event.line());
+            named += usize::from(!shown.is_null());
+        }
+    }
+    eprintln!("{named} of {} ends name their executable", 2 * ROUNDS);
+    pair.daemon.stop();
+}

@@ -72,7 +72,13 @@ const PROMISES: &[(&str, &[&str])] = &[
             "a_connect_whose_packets_another_program_drops_is_told_as_aborted_when_it_is_given_up",
         ],
     ),
-    ("attack_wrap", &["pid_wrap_never_lends_a_process_the_name_of_another"]),
+    (
+        "attack_wrap",
+        &[
+            "pid_wrap_never_lends_a_process_the_name_of_another",
+            "a_storm_of_forks_through_less_than_a_thousand_numbers_lends_no_name",
+        ],
+    ),
     (
         "short_lived",
         &["five_hundred_children_that_fork_without_exec_all_have_their_parents_exe_and_their_own_pid"],
