@@ -43,7 +43,8 @@ pub enum SocketRole {
     Bound = 1,
     /// The process called connect on this socket.
     Connected = 2,
-    /// The process accepted this socket (it asked for the peer's address of a passive socket).
+    /// The process accepted this socket: it was seen to, or it asked for the peer's address of a passive socket and is
+    /// or descends from the one that opened the listener.
     Accepted = 3,
     /// Found by the daemon in `/proc` and written from userspace.
     Seeded = 4,

@@ -56,7 +56,8 @@ fn accepted(sk: *mut bpf_sock) {
         if (*stored).role == SocketRole::Accepted as u8 || !watched(u32::from((*stored).local_port)) {
             return occasion.filtered();
         }
-        let owner = owner::accepted(stored, (*stored).caller.netns_cookie);
+        let caller = owner::current((*stored).caller.netns_cookie);
+        let owner = owner::accepted(stored, &caller);
 
         let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
         let ends = Ends { family: 0, local: [0; 4], peer: [0; 4], local_port: 0, peer_port: 0 };

@@ -9,6 +9,10 @@ use gdprport_common::{Caller, ExecRecord, Hook, SocketOwner, SocketRole};
 use crate::count::Occasion;
 use crate::maps::{EVENTS, EXECS, TASKS};
 
+/// How far above an acceptor the process that opened the listener may be: a server that detached itself (its first process
+/// opens, that one's child is the master, whose children accept) under a manager that opened the listener is three.
+const ANCESTORS: usize = 4;
+
 /// Thread group id of the caller, in the initial pid namespace.
 #[inline(always)]
 pub fn current_tgid() -> u32 {
@@ -65,16 +69,45 @@ fn ship_executable(exec_id: u64) -> bool {
     }
 }
 
+/// Whether `caller` is the process `other`, or descends from it within [`ANCESTORS`] steps. False where that is not known.
+///
+/// A process that has ended is still the parent that its children name; a number that was given out again shows by the
+/// time of its fork.
+#[inline(always)]
+pub fn descends(caller: &Caller, other: &Caller) -> bool {
+    let (mut tgid, mut start_ns, mut parent_tgid) = (caller.tgid, caller.start_ns, caller.parent_tgid);
+    for _ in 0..ANCESTORS {
+        if tgid == other.tgid {
+            break;
+        }
+        if parent_tgid == 0 {
+            return false;
+        }
+        tgid = parent_tgid;
+        let child_ns = start_ns;
+        (start_ns, parent_tgid) = match TASKS.get_ptr(&tgid) {
+            // SAFETY: a map value that this program holds. One that changes meanwhile belongs to an ancestor that has
+            // just ended, and then the times do not fit.
+            Some(task) => unsafe { ((*task).start_ns, (*task).parent_tgid) },
+            None => (0, 0),
+        };
+        if start_ns > child_ns {
+            return false;
+        }
+    }
+    tgid == other.tgid && (start_ns == 0 || other.start_ns == 0 || start_ns == other.start_ns)
+}
+
 /// The caller accepted this socket, which had an owner: it becomes its owner, and what else is remembered of the
 /// connection stays.
 ///
 /// # Safety
 /// `stored` is the socket's storage.
 #[inline(always)]
-pub unsafe fn accepted(stored: *mut SocketOwner, netns_cookie: u64) -> SocketOwner {
+pub unsafe fn accepted(stored: *mut SocketOwner, caller: &Caller) -> SocketOwner {
     // SAFETY: the caller's promise.
     unsafe {
-        (*stored).caller = current(netns_cookie);
+        (*stored).caller = *caller;
         (*stored).role = SocketRole::Accepted as u8;
         (*stored).started = 1;
         *stored

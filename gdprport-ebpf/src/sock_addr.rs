@@ -187,7 +187,13 @@ fn acceptor(ctx: *mut bpf_sock_addr, family: u8) {
         if role == SocketRole::Connected as u8 || role == SocketRole::Accepted as u8 {
             return occasion.filtered();
         }
-        let owner = owner::accepted(stored, bpf_get_netns_cookie(ctx.cast()));
+        let caller = owner::current(bpf_get_netns_cookie(ctx.cast()));
+        // Whoever holds the socket can ask, long after an accept that asked for nothing. Only who can have the listener
+        // by its birth is taken for the acceptor; a listener that was handed over is left to `fexit/inet_csk_accept`.
+        if !owner::descends(&caller, &(*stored).caller) {
+            return occasion.filtered();
+        }
+        let owner = owner::accepted(stored, &caller);
 
         let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
         let local = if family == 4 {

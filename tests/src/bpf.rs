@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 
 use crate::cgroup::Cgroup;
+use crate::child::Child;
 
 /// Commands of bpf(2), `enum bpf_cmd` in `include/uapi/linux/bpf.h`.
 const BPF_PROG_LOAD: libc::c_long = 5;
@@ -31,20 +32,35 @@ impl Held {
     #[must_use]
     pub fn by(pid: u32) -> Self {
         let mut held = Self::default();
-        let list = std::fs::read_dir(format!("/proc/{pid}/fdinfo")).expect("root may list descriptors");
-        for entry in list.flatten() {
+        held.add(pid).expect("root may list descriptors");
+        held
+    }
+
+    /// What a process held at any moment until it ended, as far as looking without a pause shows.
+    #[must_use]
+    pub fn until_the_end(child: &mut Child) -> Self {
+        let mut held = Self::default();
+        while child.ended().is_none() {
+            // Of one that has just ended nothing can be listed.
+            let _ = held.add(child.pid());
+        }
+        held
+    }
+
+    fn add(&mut self, pid: u32) -> io::Result<()> {
+        for entry in std::fs::read_dir(format!("/proc/{pid}/fdinfo"))?.flatten() {
             let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
             for line in text.lines() {
                 let Some((key, value)) = line.split_once(':') else { continue };
                 let Ok(id) = value.trim().parse() else { continue };
                 match key {
-                    "prog_id" => held.programs.insert(id),
-                    "link_id" => held.links.insert(id),
+                    "prog_id" => self.programs.insert(id),
+                    "link_id" => self.links.insert(id),
                     _ => continue,
                 };
             }
         }
-        held
+        Ok(())
     }
 
     /// Whether nothing of it exists any more in the kernel.

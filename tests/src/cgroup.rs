@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::child::User;
 use crate::wait;
 
 /// The slice that holds all cgroups of the tests, so that removing them touches nobody else's.
@@ -31,6 +32,23 @@ impl Cgroup {
     #[must_use]
     pub fn docker(id: &str) -> Self {
         Self::at(&format!("docker-{id}.scope"))
+    }
+
+    /// Gives this cgroup to `user`, as systemd does with `Delegate=` and `User=`, and makes another in it as that user
+    /// may: under any name. It is to be dropped before this one.
+    ///
+    /// # Panics
+    /// When that is not permitted.
+    #[must_use]
+    pub fn delegated(&self, user: &User, leaf: &str) -> Self {
+        let path = self.path().join(leaf);
+        std::fs::create_dir(&path).expect("a fresh cgroup");
+        for mine in [self.path(), &path] {
+            for file in [mine.to_owned(), mine.join("cgroup.procs")] {
+                std::os::unix::fs::chown(file, Some(user.uid), Some(user.gid)).expect("root may give away");
+            }
+        }
+        Self { made: vec![path], name: format!("{}/{leaf}", self.name) }
     }
 
     fn at(leaf: &str) -> Self {

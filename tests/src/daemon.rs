@@ -15,6 +15,9 @@ use crate::schema;
 use crate::temp::TempDir;
 use crate::wait::{self, PATIENCE};
 
+/// The hook that sees processes in `accept` itself, where the kernel offers it.
+pub const IN_ACCEPT: &str = "fexit/inet_csk_accept";
+
 /// The program under test: `GDPRPORT_BIN`, or the one that cargo built beside the tests.
 ///
 /// # Panics
@@ -228,6 +231,14 @@ impl Daemon {
         let output = self.ask(["daemon", "status", "--json"]);
         assert!(output.status.success(), "status failed: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).expect("the status is JSON")
+    }
+
+    /// Whether it sees processes in `accept` itself; elsewhere an accept without an address is its listener's.
+    #[track_caller]
+    pub fn sees_accept(&self) -> bool {
+        let status = self.status();
+        let hooks = status["hooks"].as_array().map(Vec::as_slice).unwrap_or_default();
+        hooks.iter().any(|entry| entry["name"] == IN_ACCEPT && entry["state"] == "attached")
     }
 
     /// What the status says of one port; `null` if nothing.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::daemon::Daemon;
 use crate::event::Event;
 use crate::log::EventLog;
 use crate::puppet::Puppet;
@@ -88,4 +89,23 @@ pub fn check_violation(event: &Event, reason: &str, role: &str, failed: &str) {
     assert_eq!(event.reasons(), [reason], "{}", event.line());
     assert_eq!(event.text("verdict.nearest.role"), role, "{}", event.line());
     assert_eq!(event.nearest_failed(), [failed], "{}", event.line());
+}
+
+/// Checks that the event and its `violation` are about the same thing, and that a declared end has none.
+///
+/// # Panics
+/// When they are not, or it has one.
+#[track_caller]
+pub fn violations_of(daemon: &mut Daemon, end: &End, opened: &Event) {
+    let same = |event: &Event| {
+        event.kind() == "violation" && event.ends(end.direction) == opened.ends(end.direction)
+    };
+    if opened.text("verdict.outcome") == "violation" {
+        let violation = daemon.log.wait("the violation", same);
+        end.check_owner(&violation);
+        assert_eq!(violation.at("verdict"), opened.at("verdict"), "{}", violation.line());
+        assert_eq!(violation.text("severity"), "high", "{}", violation.line());
+    } else {
+        assert_eq!(daemon.log.count(same), 0, "a declared flow is no violation");
+    }
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::{lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use gdprport_tests::cgroup::Cgroup;
 use gdprport_tests::child::{Place, User};
 use gdprport_tests::event::Event;
 use gdprport_tests::pair::{Connection, Pair};
@@ -119,6 +120,40 @@ fn a_program_that_covers_another_in_its_own_mounts_is_not_taken_for_it() {
     assert!(event.at("process.exe").is_null(), "{}", event.line());
     assert_eq!(event.text("process.user"), user.name, "{}", event.line());
     pair.daemon.stop();
+}
+
+/// A client in `cgroup` that covers [`HONEST`] in mounts of its own and becomes it, at its close.
+#[track_caller]
+fn covered_in(cgroup: &Cgroup, user: &User) -> Event {
+    let mut pair = Pair::new();
+    let evil = Copy::new("puppet", "evil");
+    pair.client = Puppet::at(Place::default().cgroup(cgroup).user(user));
+    pair.client.ask("unshare-user");
+    pair.client.ask(&format!("cover {} {HONEST}", evil.path().display()));
+    pair.client.ask(&format!("exec {HONEST}"));
+    let (_, event) = client_closed(&mut pair);
+    assert_eq!(event.text("process.cgroup"), cgroup.name(), "{}", event.line());
+    pair.daemon.stop();
+    event
+}
+
+#[test]
+fn a_cgroup_that_a_user_has_called_like_a_container_lends_a_covered_path_no_trust() {
+    let user = User::games();
+    let service = Cgroup::service();
+    let forged = service.delegated(&user, &format!("docker-{}.scope", "ab".repeat(32)));
+    let event = covered_in(&forged, &user);
+    assert!(event.at("process.exe").is_null(), "{}", event.line());
+    assert!(event.at("process.container").is_null(), "{}", event.line());
+    assert_eq!(event.text("process.unit"), service.unit(), "{}", event.line());
+}
+
+#[test]
+fn a_path_in_a_container_that_root_has_made_is_told_with_the_container() {
+    let id = "cd".repeat(32);
+    let event = covered_in(&Cgroup::docker(&id), &User::games());
+    assert_eq!(event.text("process.exe"), HONEST, "{}", event.line());
+    assert_eq!(event.text("process.container.id"), id, "{}", event.line());
 }
 
 #[test]

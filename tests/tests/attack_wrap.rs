@@ -7,11 +7,73 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use gdprport_tests::pair::Pair;
-use gdprport_tests::puppet::Copy;
+use gdprport_tests::puppet::{Copy, Puppet};
 use gdprport_tests::wait;
 
 /// Where the kernel takes the next process id from: the number given out last.
 const LAST: &str = "/proc/sys/kernel/ns_last_pid";
+
+/// One more than the largest process id.
+const MOST: &str = "/proc/sys/kernel/pid_max";
+
+/// Process ids below a thousand alone; as before when dropped.
+struct FewNumbers(String);
+
+impl FewNumbers {
+    fn new() -> Self {
+        let before = std::fs::read_to_string(MOST).expect("/proc is mounted");
+        std::fs::write(MOST, "1000").expect("root may set it");
+        Self(before)
+    }
+}
+
+impl Drop for FewNumbers {
+    fn drop(&mut self) {
+        let _ = std::fs::write(MOST, &self.0);
+    }
+}
+
+#[test]
+fn a_storm_of_forks_through_less_than_a_thousand_numbers_lends_no_name() {
+    let mut pair = Pair::new();
+    pair.server.ask("serve");
+    let mut storms = [Puppet::new(), Puppet::new(), Puppet::new()];
+    let to = format!("127.0.0.1:{}", pair.port);
+    let mut truth: HashMap<(u64, u16), (PathBuf, u32)> = HashMap::new();
+    let mut served = 0;
+    let few = FewNumbers::new();
+    // More than twice as many processes as there are numbers, of three programs in turn.
+    for _ in 0..3 {
+        for puppet in &mut storms {
+            let said = puppet.ask(&format!("fork-storm {to} 250"));
+            for (pid, port) in said.split_whitespace().filter_map(|word| word.split_once(':')) {
+                let key = (pid.parse().expect("a pid"), port.parse().expect("a port"));
+                let owner = (puppet.exe().to_owned(), puppet.pid());
+                assert_eq!(truth.insert(key, owner), None, "a port that was given out twice tells nothing");
+                served += 1;
+            }
+            wait::until("all are served", || pair.server.ask("served") == served.to_string());
+        }
+    }
+    drop(few);
+    assert_eq!(served, 2250);
+    let numbers: std::collections::HashSet<u64> = truth.keys().map(|(pid, _)| *pid).collect();
+    assert!(numbers.len() < 1000, "{} numbers were given out", numbers.len());
+    let port = pair.port.number();
+    let closed =
+        |event: &gdprport_tests::event::Event| event.is("flow.close", port) && event.ends("out").is_some();
+    pair.daemon.log.wait_count("flow.close out", truth.len(), closed);
+    for event in pair.daemon.log.seen().iter().filter(|event| closed(event)) {
+        let (local, _) = event.ends("out").expect("an end");
+        let pid = event.number("process.pid").unwrap_or_default();
+        let (exe, parent) =
+            truth.get(&(pid, local)).unwrap_or_else(|| panic!("nobody was that: {}", event.line()));
+        assert_eq!(event.text("process.exe"), exe.to_string_lossy(), "{}", event.line());
+        assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
+        assert_eq!(event.number("process.parent.pid"), Some(u64::from(*parent)), "{}", event.line());
+    }
+    pair.daemon.stop();
+}
 
 #[test]
 fn pid_wrap_never_lends_a_process_the_name_of_another() {

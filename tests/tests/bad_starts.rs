@@ -1,14 +1,18 @@
 //! A daemon that cannot start says in one sentence why and what to do, and leaves nothing behind.
 
-use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
+use gdprport_tests::bpf::Held;
 use gdprport_tests::cgroup;
-use gdprport_tests::child::{Place, User};
+use gdprport_tests::child::{Child, Place, User};
 use gdprport_tests::daemon::program;
+use gdprport_tests::pins::BpfFs;
 use gdprport_tests::policy::open;
 use gdprport_tests::ports::Port;
 use gdprport_tests::temp::{TempDir, set_mode};
+use gdprport_tests::wait;
 
 /// A copy of the program that every user may run, with a policy and a place for a socket.
 struct Ground {
@@ -31,13 +35,37 @@ impl Ground {
 
     /// `daemon run` with this policy, started by `prefix` (a program and its arguments, maybe none).
     fn run(&self, prefix: &[&str], place: Place<'_>) -> Output {
+        let (output, held) = self.attempt(prefix, place, None);
+        assert_eq!(
+            held,
+            Held::default(),
+            "nothing is brought into the kernel before it is known to be of use"
+        );
+        output
+    }
+
+    /// The same, with pins at this place if any, and what it brought into the kernel meanwhile. Of that nothing stays.
+    fn attempt(&self, prefix: &[&str], place: Place<'_>, pins: Option<&Path>) -> (Output, Held) {
         let mut words = prefix.iter().map(|word| (*word).into()).collect::<Vec<std::ffi::OsString>>();
         words.push(self.program.clone().into());
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).args(["daemon", "run", "--policy"]).arg(&self.policy);
         command.arg("--events").arg(self.dir.join("events")).arg("--socket").arg(self.dir.join("socket"));
-        place.apply(&mut command);
-        command.output().expect("the program can be run")
+        if let Some(pins) = pins {
+            command.arg("--pin").arg(pins);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = Child::start(command, place);
+        let held = Held::until_the_end(&mut child);
+        let status = child.ended().expect("it has ended");
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let pipes = child.pipes();
+        pipes.stdout.take().expect("piped").read_to_end(&mut stdout).expect("what it said");
+        pipes.stderr.take().expect("piped").read_to_end(&mut stderr).expect("what it said");
+        wait::until("nothing of it stays in the kernel", || held.is_gone());
+        assert!(pins.is_none_or(|pins| !pins.exists()), "nothing stays pinned");
+        assert!(!self.dir.join("socket").exists(), "no socket stays");
+        (Output { status, stdout, stderr }, held)
     }
 }
 
@@ -129,7 +157,33 @@ fn a_policy_file_that_is_named_and_not_there_stops_the_start() {
 fn a_place_for_events_that_cannot_be_written_stops_the_start() {
     let ground = Ground::new();
     std::fs::create_dir(ground.dir.join("events")).expect("a fresh directory");
-    one_sentence(&ground.run(&[], Place::default()), &["events"]);
+    let fs = BpfFs::new();
+    for pins in [None, Some(fs.pins())] {
+        // Only the last step fails: everything is in the kernel by then, and must leave it.
+        let (output, held) = ground.attempt(&[], Place::default(), pins.as_deref());
+        one_sentence(&output, &["events"]);
+        assert!(!held.programs.is_empty(), "this is to fail late: {held:?}");
+    }
+}
+
+#[test]
+fn a_kernel_without_type_information_is_told_in_one_sentence_and_nothing_is_attached() {
+    let (ground, fs) = (Ground::new(), BpfFs::new());
+    let script = "mount -t tmpfs none /sys/kernel/btf && exec \"$0\" \"$@\"";
+    for pins in [None, Some(fs.pins())] {
+        let prefix = ["unshare", "--mount", "sh", "-c", script];
+        let (output, held) = ground.attempt(&prefix, Place::default(), pins.as_deref());
+        one_sentence(&output, &["/sys/kernel/btf/vmlinux", "CONFIG_DEBUG_INFO_BTF"]);
+        assert_eq!(held, Held::default());
+    }
+}
+
+#[test]
+fn pins_in_a_place_that_cannot_keep_them_stop_the_start() {
+    let ground = Ground::new();
+    let (output, held) = ground.attempt(&[], Place::default(), Some(&ground.dir.join("pins")));
+    one_sentence(&output, &["bpffs", "mount"]);
+    assert_eq!(held, Held::default());
 }
 
 #[test]

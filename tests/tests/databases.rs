@@ -7,11 +7,10 @@ use std::process::Command;
 use gdprport_tests::cgroup::Cgroup;
 use gdprport_tests::child::{Place, User};
 use gdprport_tests::daemon::Daemon;
-use gdprport_tests::event::Event;
 use gdprport_tests::need;
 use gdprport_tests::policy::declare;
 use gdprport_tests::servers::{MariaDb, Postgres, Redis, Server, run};
-use gdprport_tests::truth::{End, check_declared, check_violation};
+use gdprport_tests::truth::{End, check_declared, check_violation, violations_of};
 
 /// A database, its client program, and how to learn the client's port from what it prints.
 struct Case<'a> {
@@ -39,45 +38,24 @@ impl Case<'_> {
     }
 }
 
-/// Checks that the event and its `violation` are about the same thing, and that a declared end has none.
-#[track_caller]
-fn violations_of(daemon: &mut Daemon, end: &End, opened: &Event) {
-    let same = |event: &Event| {
-        event.kind() == "violation" && event.ends(end.direction) == opened.ends(end.direction)
-    };
-    if opened.text("verdict.outcome") == "violation" {
-        let violation = daemon.log.wait("the violation", same);
-        end.check_owner(&violation);
-        assert_eq!(violation.at("verdict"), opened.at("verdict"), "{}", violation.line());
-        assert_eq!(violation.text("severity"), "high", "{}", violation.line());
-    } else {
-        assert_eq!(daemon.log.count(same), 0, "a declared flow is no violation");
-    }
-}
-
 #[track_caller]
 fn named_and_judged(case: &Case<'_>) {
     let server = case.server;
     let (declared, undeclared) = (User::games(), User::backup());
     let (unit, other_unit) = (Cgroup::service(), Cgroup::service());
-    let serving = format!(
-        r#"exe = "{}", user = "{}", unit = "{}""#,
-        server.exe.display(),
-        server.user.name,
-        server.cgroup.unit()
-    );
     let calling = format!(
         r#"exe = "{}", user = "{}", unit = "{}""#,
         case.client_exe.display(),
         declared.name,
         unit.unit()
     );
-    let mut daemon = Daemon::with(
-        declare("customers-db", server.port.number())
-            .allow("orders-db", "in", "127.0.0.1", &serving)
-            .allow("orders-api", "out", "127.0.0.1", &calling)
-            .alone(),
-    );
+    let watching = |wrong| {
+        let policy = declare("customers-db", server.port.number())
+            .allow("orders-db", "in", "127.0.0.1", &server.demanded(wrong))
+            .allow("orders-api", "out", "127.0.0.1", &calling);
+        Daemon::with(policy.alone())
+    };
+    let mut daemon = watching("nothing");
 
     // The process that makes the call owns the flow: for PostgreSQL that is the postmaster.
     let here = Place::default().cgroup(&unit);
@@ -106,6 +84,16 @@ fn named_and_judged(case: &Case<'_>) {
     check_violation(&verdict(&other_place.client), "undeclared-process", "orders-api", "unit");
     check_declared(&verdict(&other_place.server), "orders-db");
     daemon.stop();
+
+    for wrong in ["exe", "user", "unit"] {
+        let mut daemon = watching(wrong);
+        let tried = case.connect("127.0.0.1", &declared, here);
+        let opened = tried.server.event(&mut daemon.log, "flow.open");
+        check_violation(&opened, "undeclared-process", "orders-db", wrong);
+        violations_of(&mut daemon, &tried.server, &opened);
+        check_declared(&tried.client.event(&mut daemon.log, "flow.open"), "orders-api");
+        daemon.stop();
+    }
 }
 
 #[test]

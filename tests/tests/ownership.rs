@@ -244,7 +244,7 @@ fn give(dir: &TempDir, from: &mut Puppet, what: &str, to: &mut Puppet, how: &str
 }
 
 #[test]
-fn a_listener_that_was_handed_over_belongs_to_whoever_accepts() {
+fn a_listener_that_was_handed_over_is_of_whoever_accepts_where_the_kernel_shows_it_and_marked_elsewhere() {
     let (dir, mut pair) = (TempDir::new(), Pair::new());
     let mut other = Puppet::new();
     give(&dir, &mut pair.server, "listener", &mut other, "take-listener");
@@ -252,8 +252,13 @@ fn a_listener_that_was_handed_over_belongs_to_whoever_accepts() {
     let here = other.accept();
     other.close(here);
     pair.client.close(there);
-    let end = End::of_server(&other, pair.port.number(), there.address.port());
-    end.named_exactly(&mut pair.daemon.log, "flow.close");
+    let seen = pair.daemon.sees_accept();
+    let owner = if seen { &other } else { &pair.server };
+    let end = End::of_server(owner, pair.port.number(), there.address.port());
+    let event = end.event(&mut pair.daemon.log, "flow.close");
+    end.check_owner(&event);
+    let expected = if seen { "exact" } else { "listener" };
+    assert_eq!(event.text("process.attribution"), expected, "{}", event.line());
     pair.daemon.stop();
 }
 

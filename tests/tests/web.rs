@@ -2,36 +2,113 @@
 
 use std::process::Command;
 
-use gdprport_tests::child::Place;
+use gdprport_tests::cgroup::Cgroup;
+use gdprport_tests::child::{Place, User};
 use gdprport_tests::daemon::Daemon;
 use gdprport_tests::need;
-use gdprport_tests::policy::open;
-use gdprport_tests::servers::{Nginx, Node, Python, Server, client_script, run};
+use gdprport_tests::policy::{declare, open};
+use gdprport_tests::servers::{Nginx, Node, Python, Server, client_script, python, run};
 use gdprport_tests::skip::Missing;
 use gdprport_tests::temp::TempDir;
-use gdprport_tests::truth::End;
+use gdprport_tests::truth::{End, check_declared, check_violation, violations_of};
+
+/// Runs the Python client in `dir` once, from the address `source`, and returns both ends.
+fn visit(
+    dir: &TempDir,
+    server: &Server,
+    source: &str,
+    user: &User,
+    place: Place<'_>,
+) -> Result<(End, End), Missing> {
+    let script = client_script(dir)?;
+    let interpreter = gdprport_tests::puppet::real("/usr/bin/python3".as_ref());
+    let port = server.port.number();
+    let mut command = Command::new(&script);
+    command.args(["127.0.0.1", &port.to_string(), source]);
+    let ran = run(command, place.user(user));
+    let words: Vec<&str> = ran.said.split_whitespace().collect();
+    let number = |at: usize| words[at].parse::<u32>().expect("a number");
+    let local = u16::try_from(number(1)).expect("a port");
+    assert_eq!(u16::try_from(number(3)), Ok(local), "the server sees the client's port");
+    Ok((
+        End::client(ran.pid, &interpreter, &user.name, local, port),
+        End::server(number(2), &server.exe, &server.user.name, port, local),
+    ))
+}
 
 /// Runs the Python client `times` times and returns both ends of each connection; the server's end has the pid
 /// that the server itself answered with. The client lies in `dir`, which has to outlive the daemon: of a process
 /// that has gone only its file tells that it was a script.
 fn browse(dir: &TempDir, server: &Server, times: usize) -> Result<Vec<(End, End)>, Missing> {
-    let script = client_script(dir)?;
-    let interpreter = gdprport_tests::puppet::real("/usr/bin/python3".as_ref());
-    let port = server.port.number();
-    let connections = (0..times).map(|_| {
-        let mut command = Command::new(&script);
-        command.args(["127.0.0.1", &port.to_string()]);
-        let ran = run(command, Place::default());
-        let words: Vec<&str> = ran.said.split_whitespace().collect();
-        let number = |at: usize| words[at].parse::<u32>().expect("a number");
-        let local = u16::try_from(number(1)).expect("a port");
-        assert_eq!(u16::try_from(number(3)), Ok(local), "the server sees the client's port");
-        (
-            End::client(ran.pid, &interpreter, "root", local, port),
-            End::server(number(2), &server.exe, &server.user.name, port, local),
-        )
-    });
-    Ok(connections.collect())
+    let root = User::named("root")?;
+    (0..times).map(|_| visit(dir, server, "127.0.0.1", &root, Place::default())).collect()
+}
+
+/// What happens as declared is so at both ends; another peer, and another user or unit at either end, is a violation with
+/// its reason and the rule that came nearest.
+#[track_caller]
+fn judged(server: &Server) -> Result<(), Missing> {
+    let dir = TempDir::new();
+    let (declared, undeclared) = (User::games(), User::backup());
+    let (unit, other_unit) = (Cgroup::service(), Cgroup::service());
+    let python = gdprport_tests::puppet::real(&python()?);
+    let (exe, user, name) = (python.display(), &declared.name, unit.unit());
+    let calling = format!(r#"exe = "{exe}", user = "{user}", unit = "{name}""#);
+    let watching = |wrong| {
+        let policy = declare("shop", server.port.number())
+            .allow("serving", "in", "127.0.0.1", &server.demanded(wrong))
+            .allow("browsing", "out", "127.0.0.1", &calling);
+        Daemon::with(policy.alone())
+    };
+    let here = Place::default().cgroup(&unit);
+
+    let mut daemon = watching("nothing");
+    let as_declared = visit(&dir, server, "127.0.0.1", &declared, here)?;
+    let other_peer = visit(&dir, server, "127.0.0.2", &declared, here)?;
+    let other_user = visit(&dir, server, "127.0.0.1", &undeclared, here)?;
+    let other_place = visit(&dir, server, "127.0.0.1", &declared, Place::default().cgroup(&other_unit))?;
+    let mut verdict = |end: &End| {
+        let opened = end.event(&mut daemon.log, "flow.open");
+        end.check_owner(&opened);
+        violations_of(&mut daemon, end, &opened);
+        opened
+    };
+    check_declared(&verdict(&as_declared.0), "browsing");
+    check_declared(&verdict(&as_declared.1), "serving");
+    check_declared(&verdict(&other_peer.0), "browsing");
+    check_violation(&verdict(&other_peer.1), "undeclared-peer", "serving", "peers");
+    for ((client, server), key) in [(&other_user, "user"), (&other_place, "unit")] {
+        check_violation(&verdict(client), "undeclared-process", "browsing", key);
+        check_declared(&verdict(server), "serving");
+    }
+    daemon.stop();
+
+    for wrong in ["exe", "user", "unit"] {
+        let mut daemon = watching(wrong);
+        let (client, server) = visit(&dir, server, "127.0.0.1", &declared, here)?;
+        let opened = server.event(&mut daemon.log, "flow.open");
+        server.check_owner(&opened);
+        check_violation(&opened, "undeclared-process", "serving", wrong);
+        violations_of(&mut daemon, &server, &opened);
+        check_declared(&client.event(&mut daemon.log, "flow.open"), "browsing");
+        daemon.stop();
+    }
+    Ok(())
+}
+
+#[test]
+fn nginx_is_declared_by_its_workers_and_every_deviation_at_either_end_is_told_with_its_reason() {
+    need!(judged(&need!(Nginx::start()).server));
+}
+
+#[test]
+fn a_python_server_is_declared_and_every_deviation_at_either_end_is_told_with_its_reason() {
+    need!(judged(&need!(Python::start()).server));
+}
+
+#[test]
+fn a_node_server_is_declared_and_every_deviation_at_either_end_is_told_with_its_reason() {
+    need!(judged(&need!(Node::start()).server));
 }
 
 #[test]

@@ -104,7 +104,7 @@ pub fn resolver(folder: &Path) -> Resolver {
     let roots = Roots {
         proc: folder.to_owned(),
         host_root: folder.to_owned(),
-        cgroups: Mounts { cgroup2: Some(folder.to_owned()), v1: false },
+        cgroups: Mounts { cgroup2: Some(folder.to_owned()), v1: Vec::new() },
     };
     let clock = BootClock::booted_at("2026-11-23T11:20:00Z".parse().expect("a time"));
     let mut resolver = Resolver::new(&roots, clock).expect("an empty folder is a /proc");

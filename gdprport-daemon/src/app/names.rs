@@ -1,22 +1,28 @@
 //! Resolving the policy's host names in the background, again and again.
 //!
-//! Belongs here: the asking. What an unresolved name means for a verdict is `core::policy`'s.
+//! Belongs here: the asking, and for how long an answer counts. What an unresolved name means for a verdict is `core::policy`'s.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::core::policy::{Names, Resolution};
+use crate::host::clock::boottime_ns;
 
 /// Names asked for at the same time: the resolver's threads are few, and name servers answer in order.
 const AT_ONCE: usize = 8;
 
 /// How long one name may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// For how many periods after its last answer a name keeps its addresses while asking fails. With the default period
+/// of 60 s that is 5 minutes: longer than a name server takes to restart or to be stood in for, and about as long as
+/// answers are commonly said to hold (a TTL of 300 s), after which the address may be somebody else's.
+const KEPT_PERIODS: u32 = 5;
 
 /// Asks for all of a policy's names until it is dropped.
 #[derive(Debug)]
@@ -25,19 +31,16 @@ pub struct Refresher {
 }
 
 impl Refresher {
-    /// Starts asking for `names`, at once and then every `period`; each round is sent to `to`.
+    /// Starts asking for `names`, at once and then every `period`; what is known is sent to `to` after each round, and
+    /// in one when an answer has become too old.
     #[must_use]
     pub fn start(names: Vec<Arc<str>>, period: Duration, to: mpsc::Sender<Names>) -> Self {
         let task = tokio::spawn(async move {
             if names.is_empty() {
                 return;
             }
-            let mut known = Vec::new();
-            loop {
-                known = round(&names, known).await;
-                if to.send(Names::new(known.iter().cloned())).await.is_err() {
-                    return;
-                }
+            let mut book = Book::new(period);
+            while round(&names, &mut book, &to).await.is_ok() {
                 tokio::time::sleep(period).await;
             }
         });
@@ -51,38 +54,89 @@ impl Drop for Refresher {
     }
 }
 
-type Known = Vec<(Arc<str>, Resolution)>;
-
-async fn round(names: &[Arc<str>], before: Known) -> Known {
-    let mut asked = JoinSet::new();
-    let mut known = Vec::with_capacity(names.len());
-    for name in names {
-        while asked.len() >= AT_ONCE {
-            known.extend(asked.join_next().await.and_then(Result::ok));
-        }
-        let name = Arc::clone(name);
-        asked.spawn(async move {
-            let resolution = ask(&name).await;
-            (name, resolution)
-        });
-    }
-    while let Some(answer) = asked.join_next().await {
-        known.extend(answer.ok());
-    }
-    for (name, resolution) in &mut known {
-        keep_what_was_known(name, resolution, &before);
-    }
-    known
+/// What is known of each name.
+#[derive(Debug)]
+struct Book {
+    kept_ns: u64,
+    known: HashMap<Arc<str>, Known>,
 }
 
-/// A name server that fails for a while does not make a name unknown that was known; the time of the last
-/// answer says how old it is.
-fn keep_what_was_known(name: &str, resolution: &mut Resolution, before: &Known) {
-    if let Resolution::Unresolved(_) = resolution
-        && let Some((_, old @ Resolution::Resolved(..))) = before.iter().find(|(known, _)| **known == *name)
-    {
-        *resolution = old.clone();
+#[derive(Debug)]
+struct Known {
+    resolution: Resolution,
+    /// When the addresses were learnt, nanoseconds of `CLOCK_BOOTTIME`.
+    learnt_ns: u64,
+    /// Why asking has failed since.
+    failed: Option<String>,
+}
+
+impl Book {
+    fn new(period: Duration) -> Self {
+        let kept = u64::try_from(period.saturating_mul(KEPT_PERIODS).as_nanos());
+        Self { kept_ns: kept.unwrap_or(u64::MAX), known: HashMap::new() }
     }
+
+    /// Takes an answer. A name server that fails for a while does not make a name unknown that was known.
+    fn take(&mut self, name: Arc<str>, answer: Resolution, now_ns: u64) {
+        match (answer, self.known.get_mut(&name)) {
+            (Resolution::Unresolved(why), Some(old)) if matches!(old.resolution, Resolution::Resolved(_)) => {
+                old.failed = Some(why);
+            }
+            (resolution, _) => {
+                self.known.insert(name, Known { resolution, learnt_ns: now_ns, failed: None });
+            }
+        }
+    }
+
+    /// Forgets addresses that were learnt too long ago; says whether there were any.
+    fn expire(&mut self, now_ns: u64) -> bool {
+        let mut any = false;
+        for known in self.known.values_mut() {
+            let old = now_ns.saturating_sub(known.learnt_ns) >= self.kept_ns;
+            if old && matches!(known.resolution, Resolution::Resolved(_)) {
+                let why = known.failed.take().unwrap_or_else(|| "no answer for too long".to_owned());
+                known.resolution = Resolution::Unresolved(why);
+                any = true;
+            }
+        }
+        any
+    }
+
+    fn names(&self) -> Names {
+        Names::new(self.known.iter().map(|(name, known)| (Arc::clone(name), known.resolution.clone())))
+    }
+}
+
+/// Nobody wants to know any more.
+struct Unwanted;
+
+/// Asks for every name once.
+async fn round(names: &[Arc<str>], book: &mut Book, to: &mpsc::Sender<Names>) -> Result<(), Unwanted> {
+    let tell = async |book: &Book| to.send(book.names()).await.map_err(|_| Unwanted);
+    let mut asked = JoinSet::new();
+    let mut waiting = names.iter();
+    loop {
+        while asked.len() < AT_ONCE
+            && let Some(name) = waiting.next()
+        {
+            let name = Arc::clone(name);
+            asked.spawn(async move {
+                let resolution = ask(&name).await;
+                (name, resolution)
+            });
+        }
+        let Some(answer) = asked.join_next().await else { break };
+        let now_ns = boottime_ns();
+        if let Ok((name, resolution)) = answer {
+            book.take(name, resolution, now_ns);
+        }
+        // Where nobody answers, a round takes long: so many names, each for as long as there is patience.
+        if asked.len() + waiting.len() > 0 && book.expire(now_ns) {
+            tell(book).await?;
+        }
+    }
+    book.expire(boottime_ns());
+    tell(book).await
 }
 
 async fn ask(name: &str) -> Resolution {
@@ -91,7 +145,7 @@ async fn ask(name: &str) -> Resolution {
             let mut ips: Vec<IpAddr> = addresses.map(|address| address.ip()).collect();
             ips.sort_unstable();
             ips.dedup();
-            Resolution::Resolved(ips, Timestamp::now())
+            Resolution::Resolved(ips)
         }
         Ok(Err(error)) => Resolution::Unresolved(error.to_string()),
         Err(_) => Resolution::Unresolved(format!("no answer within {} s", PATIENCE.as_secs())),
@@ -105,19 +159,41 @@ mod tests {
     #[tokio::test]
     async fn localhost_resolves_and_nonsense_says_why_not() {
         let names: Vec<Arc<str>> = vec!["localhost".into(), "no-such-host.invalid".into()];
-        let known = round(&names, Vec::new()).await;
-        let of = |name: &str| known.iter().find(|(known, _)| **known == *name).map(|(_, r)| r.clone());
-        let Some(Resolution::Resolved(ips, _)) = of("localhost") else { panic!("localhost is unknown") };
+        let (to, mut told) = mpsc::channel(1);
+        assert!(round(&names, &mut Book::new(Duration::from_secs(60)), &to).await.is_ok());
+        let known = told.recv().await.expect("it is told");
+        let Some(Resolution::Resolved(ips)) = known.get("localhost") else { panic!("localhost is unknown") };
         assert!(ips.iter().all(IpAddr::is_loopback) && !ips.is_empty());
-        assert!(matches!(of("no-such-host.invalid"), Some(Resolution::Unresolved(_))));
+        assert!(matches!(known.get("no-such-host.invalid"), Some(Resolution::Unresolved(_))));
     }
 
     #[test]
-    fn a_name_server_that_fails_does_not_unlearn_a_name() {
-        let old = Resolution::Resolved(vec![[192, 0, 2, 1].into()], Timestamp::UNIX_EPOCH);
-        let before = vec![("db".into(), old.clone())];
-        let mut resolution = Resolution::Unresolved("timed out".to_owned());
-        keep_what_was_known("db", &mut resolution, &before);
-        assert_eq!(resolution, old);
+    fn a_name_server_that_fails_unlearns_a_name_after_five_periods_and_not_before() {
+        let mut book = Book::new(Duration::from_nanos(10));
+        let old = Resolution::Resolved(vec![[192, 0, 2, 1].into()]);
+        let failure = || Resolution::Unresolved("timed out".to_owned());
+        let now = |book: &Book| book.names().get("db").cloned();
+        book.take("db".into(), old.clone(), 100);
+        for at in [110, 149] {
+            book.take("db".into(), failure(), at);
+            assert!(!book.expire(at));
+            assert_eq!(now(&book), Some(old.clone()));
+        }
+        assert!(book.expire(150), "also where no answer comes");
+        assert_eq!(now(&book), Some(failure()));
+        book.take("db".into(), failure(), 160);
+        assert!(!book.expire(160), "that is told once");
+        book.take("db".into(), old.clone(), 170);
+        assert_eq!((book.expire(219), now(&book)), (false, Some(old)));
+    }
+
+    #[test]
+    fn a_name_that_changes_has_its_new_addresses_alone() {
+        let mut book = Book::new(Duration::from_secs(60));
+        for last in [1, 2] {
+            let found = Resolution::Resolved(vec![[192, 0, 2, last].into()]);
+            book.take("db".into(), found.clone(), last.into());
+            assert_eq!(book.names().get("db"), Some(&found));
+        }
     }
 }

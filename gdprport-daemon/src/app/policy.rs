@@ -11,11 +11,17 @@ use super::files::PolicyError;
 use super::names::Refresher;
 use crate::control::api::Reload;
 use crate::core::event::{AppliedPolicy, Body, PolicyEvent};
-use crate::core::policy::{Names, Policy, Problem};
+use crate::core::policy::{Names, Policy, Problem, Resolution, Undecidable};
+
+/// How many names one round tells of: beyond, the status has them all.
+const TOLD: usize = 16;
 
 impl Daemon {
-    /// Takes newly resolved names, and judges anew what hung on them.
+    /// Takes newly resolved names, says what that changes, and judges anew what hung on them.
     pub fn names_resolved(&mut self, names: Names, now: Timestamp) {
+        let policy = &self.in_force.policy;
+        let names = policy.prepare(names);
+        tell_changes(policy, &self.names, &names);
         self.names = names;
         self.verdicts.clear();
         self.rejudge(now);
@@ -41,6 +47,7 @@ impl Daemon {
         let loaded = outcome?;
         self.forget_unwatched(&loaded.policy, now);
         let previous: Arc<str> = self.in_force.policy.digest().into();
+        self.names = loaded.policy.prepare(std::mem::take(&mut self.names));
         self.in_force.policy = loaded.policy;
         self.verdicts.clear();
         self.in_force.files = loaded.files;
@@ -92,6 +99,47 @@ impl Daemon {
         }));
         self.publisher.send(body, now);
     }
+}
+
+/// Says once of each name that it does not resolve, with what cannot be decided without it, and that it does again.
+fn tell_changes(policy: &Policy, before: &Names, now: &Names) {
+    let failed = |names: &Names, name: &str| matches!(names.get(name), Some(Resolution::Unresolved(_)));
+    let open = policy.undecidable(now);
+    let new = open.iter().filter(|name| failed(now, name.name) && !failed(before, name.name));
+    let mut untold = 0;
+    for (place, name) in new.enumerate() {
+        if place >= TOLD {
+            untold += 1;
+            continue;
+        }
+        let why = name.why.as_deref().unwrap_or_default();
+        let what = uses(name);
+        tracing::warn!("the host name {} does not resolve ({why}): undecided without it: {what}", name.name);
+    }
+    if untold > 0 {
+        tracing::warn!("{untold} more host names do not resolve; `gdprport daemon status` lists them");
+    }
+    let again = policy
+        .host_names()
+        .filter(|name| failed(before, name) && matches!(now.get(name), Some(Resolution::Resolved(_))));
+    for name in again.take(TOLD) {
+        tracing::info!("the host name {name} resolves again");
+    }
+}
+
+/// What a name that does not resolve is needed by, as one text.
+pub(super) fn uses(name: &Undecidable<'_>) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    for (port, role) in &name.uses {
+        texts.push(match role {
+            Some(role) => format!("{role} of {port}"),
+            None => format!("whether a connection is to {port}"),
+        });
+    }
+    if name.more > 0 {
+        texts.push(format!("{} more", name.more));
+    }
+    texts.join(", ")
 }
 
 /// Asks for a policy's host names until it is dropped.

@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn a_peer_has_the_name_by_which_the_policy_knows_its_address() {
         let clock = BootClock::booted_at(samples::now());
-        let resolved = |ip: &str| Resolution::Resolved(vec![ip.parse().expect("address")], samples::now());
+        let resolved = |ip: &str| Resolution::Resolved(vec![ip.parse().expect("address")]);
         let names = Names::new([
             ("other.example".into(), resolved("203.0.113.8")),
             ("db.example".into(), resolved("203.0.113.7")),

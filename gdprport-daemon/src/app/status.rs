@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::account::kernel_counts;
 use super::daemon::Daemon;
+use super::policy::uses;
 use crate::control::api::{
     ControlStatus, Counts, Coverage, FlowQuery, FlowRow, FlowsReply, Hook, HookState, Kernel, KernelCounts,
     Memory, OwnerStatus, Pins, PolicySource, PolicyStatus, PortStatus, SinkStatus, Status, Unresolved,
@@ -13,7 +14,6 @@ use crate::control::api::{
 use crate::core::event::{ByReason, Cookie};
 use crate::core::flow::Flow;
 use crate::core::model::PostureState;
-use crate::core::policy::Resolution;
 use crate::host::clock::boottime_ns;
 use crate::host::probes::catalog::Need;
 use crate::host::probes::{HookState as Attached, Legacy};
@@ -60,12 +60,10 @@ impl Daemon {
     fn policy_status(&self, now: jiff::Timestamp) -> PolicyStatus {
         let force = &self.in_force;
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let unresolved = force.policy.host_names().filter_map(|name| match self.names.get(name) {
-            Some(Resolution::Resolved(..)) => None,
-            Some(Resolution::Unresolved(error)) => {
-                Some(Unresolved { name: name.to_owned(), error: error.clone() })
-            }
-            None => Some(Unresolved { name: name.to_owned(), error: "it is being asked for".to_owned() }),
+        let unresolved = force.policy.undecidable(&self.names).into_iter().map(|name| Unresolved {
+            name: name.name.to_owned(),
+            error: name.why.clone().unwrap_or_else(|| "it is being asked for".to_owned()),
+            undecided: uses(&name),
         });
         PolicyStatus {
             source: if force.policy.is_catalog_only() {

@@ -111,12 +111,24 @@ pub struct Container {
 pub struct Placement {
     /// The path below the cgroup root, with a leading `/`.
     pub cgroup: Option<Arc<str>>,
-    /// The systemd unit: the innermost `*.service`, `*.scope`, `*.socket`, `*.mount` or `*.swap`.
+    /// The systemd unit: the outermost `*.service`, `*.scope`, `*.socket`, `*.mount` or `*.swap`.
     pub unit: Option<Arc<str>>,
     /// The innermost systemd slice above the unit.
     pub slice: Option<Arc<str>>,
-    /// The container, if the path names one.
-    pub container: Option<Container>,
+    /// Whether that is in a container.
+    pub inside: Inside,
+}
+
+/// Whether a process is in a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub enum Inside {
+    /// In none that root has made.
+    #[default]
+    Host,
+    /// In the outermost one that its cgroup names.
+    Container(Container),
+    /// Its cgroup is called like a container's, and whether root has called it so can no longer be read.
+    Unproven,
 }
 
 /// The process that started another one, as far as it is still known.
@@ -157,6 +169,10 @@ pub struct Process {
     /// True while the host has not told whether `user` or `group` has a name: then a missing one proves nothing.
     #[serde(skip)]
     pub names_pending: bool,
+    /// True if the cgroup is called like a container's and nothing tells any more whether root has called it so: then a
+    /// missing `container` proves nothing.
+    #[serde(skip)]
+    pub container_unproven: bool,
     /// systemd unit.
     pub unit: Option<Arc<str>>,
     /// systemd slice.

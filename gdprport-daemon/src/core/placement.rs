@@ -1,7 +1,7 @@
 //! Where a cgroup path places a process: systemd unit and slice, container, Kubernetes pod.
 //!
 //! Belongs here: reading the path as text, total over every text. Does not belong here: finding the path of
-//! a process (`host::cgroup`).
+//! a process, and whose its directories are (`host::cgroup`).
 //!
 //! Sources: systemd's `docs/CGROUP_DELEGATION.md` and `src/basic/cgroup-util.c` (escaping of directory
 //! names), the kubelet's `pkg/kubelet/cm` (names of pod cgroups), and the directory names that the runtimes
@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use crate::core::model::{Container, Placement};
+use crate::core::model::{Container, Inside, Placement};
 
 /// Endings of systemd units that can hold processes.
 const UNIT_SUFFIXES: [&str; 5] = [".service", ".scope", ".socket", ".mount", ".swap"];
@@ -35,58 +35,65 @@ const PARENTS: [(&str, &str); 5] = [
     ("moby", "docker"),
 ];
 
+/// Who can have made a directory, and so have given it its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Maker {
+    /// Nobody but root.
+    Root,
+    /// A user to whom root has given a directory above it.
+    Anybody,
+    /// That cannot be read, or no longer.
+    Unknown,
+}
+
 /// Reads a cgroup path, which starts with `/` below the root of its hierarchy.
 ///
-/// The innermost unit and the innermost container win: in a container inside of a container that is where
-/// the process runs. Below a user's manager (`user@1000.service`) units are named by the user, who may call one like
-/// a unit of the system's: there the manager is the unit. Unit and slice names stay escaped as systemd shows them
-/// (`\x2d`).
+/// The unit is the first directory below the slices, as for systemd itself (`cg_path_get_unit`): whatever lies deeper
+/// may belong to whom the unit was delegated to, or to a container, and be called like any unit of the system's. Unit
+/// and slice names stay escaped as systemd shows them (`\x2d`).
+///
+/// The container is the outermost one, for the same reason, and counts only if `maker`, which is asked for the
+/// directory that the container's own lies in, says that nobody but root can have made that.
 #[must_use]
-pub fn placement(path: &str) -> Placement {
-    let mut unit = None;
-    let mut last_slice = None;
-    let mut slice_of_unit = None;
-    let mut container: Option<Found<'_>> = None;
+pub fn placement(path: &str, maker: impl FnOnce(&str) -> Maker) -> Placement {
+    let mut placed = Placement { cgroup: Some(Arc::from(path)), ..Placement::default() };
+    let mut in_slices = true;
     let mut pod = None;
     let mut parent = "";
+    let mut begin = 0;
 
-    for segment in path.split('/').filter(|s| !s.is_empty()) {
-        let name = unescape_directory(segment);
-        if unit.is_some_and(is_user_manager) {
-            // Whatever follows is the user's own.
-        } else if is_unit(name) {
-            unit = Some(name);
-            slice_of_unit = last_slice;
-        } else if is_slice(name) {
-            last_slice = Some(name);
+    for segment in path.split('/') {
+        let above = &path[..begin];
+        begin += segment.len() + 1;
+        // `..` leads out of the daemon's own cgroup namespace.
+        if matches!(segment, "" | "..") {
+            continue;
         }
-        if let Some(uid) = pod_uid(segment) {
-            pod = Some(uid);
+        if in_slices {
+            let name = unescape_directory(segment);
+            if is_slice(name) {
+                placed.slice = Some(Arc::from(name));
+            } else {
+                in_slices = false;
+                placed.unit = is_unit(name).then(|| Arc::from(name));
+            }
         }
+        pod = pod_uid(segment).or(pod);
         if let Some(found) = container_segment(segment, parent) {
-            container = Some(found);
+            placed.inside = match maker(above) {
+                Maker::Root => Inside::Container(Container {
+                    id: found.id(),
+                    runtime: found.runtime.map(Arc::from),
+                    pod: pod.map(Arc::from),
+                }),
+                Maker::Anybody => Inside::Host,
+                Maker::Unknown => Inside::Unproven,
+            };
+            break;
         }
         parent = segment;
     }
-
-    Placement {
-        cgroup: Some(Arc::from(path)),
-        slice: unit.map_or(last_slice, |_| slice_of_unit).map(Arc::from),
-        unit: unit.map(Arc::from),
-        container: container.map(|found| Container {
-            id: found.id(),
-            runtime: found.runtime.map(Arc::from),
-            pod: pod.map(Arc::from),
-        }),
-    }
-}
-
-/// True for a container outside of users' own slices: who runs in it is in a root directory and mounts that root, or
-/// a manager of root's, has made. Below `user.slice` anybody may name a cgroup like a container's.
-#[must_use]
-pub fn is_made_by_root(place: &Placement) -> bool {
-    let by_user = place.cgroup.as_deref().is_some_and(|path| path.starts_with("/user.slice/"));
-    place.container.is_some() && !by_user
+    placed
 }
 
 /// systemd puts `_` before directory names that would clash with a file of the kernel (`cg_escape`).
@@ -96,10 +103,6 @@ fn unescape_directory(segment: &str) -> &str {
 
 fn is_unit(name: &str) -> bool {
     UNIT_SUFFIXES.iter().any(|suffix| name.len() > suffix.len() && name.ends_with(suffix))
-}
-
-fn is_user_manager(unit: &str) -> bool {
-    unit.strip_prefix("user@").is_some_and(|rest| rest.ends_with(".service"))
 }
 
 fn is_slice(name: &str) -> bool {

@@ -1,7 +1,7 @@
 //! From a cgroup id, or a process, to the place of the process.
 //!
-//! Belongs here: finding the cgroup2 mount, learning the paths of cgroup ids, choosing a path from
-//! `/proc/PID/cgroup`. Does not belong here: what a path means (`core::placement`).
+//! Belongs here: finding the mounts, learning the paths of cgroup ids, choosing a path from `/proc/PID/cgroup`, whose
+//! the directories of a path are. Does not belong here: what a path means (`core::placement`).
 //!
 //! A cgroup id is the inode number of a cgroup2 directory; the kernel never gives it twice between boots,
 //! so what was learned stays true. Paths come, in this order, from records of the kernel side (the only
@@ -18,7 +18,7 @@ use gdprport_common::PATH_CAP;
 use rustix::fs::{Mode, OFlags, open};
 
 use crate::core::model::Placement;
-use crate::core::placement::placement;
+use crate::core::placement::{Maker, placement};
 use crate::host::cache::Generations;
 
 /// Paths kept: a busy Kubernetes node has about 1,500 cgroups, short-lived units come on top; about 400
@@ -43,8 +43,17 @@ const V1_ORDER: [&str; 6] = ["name=systemd", "memory", "pids", "cpu", "cpuacct",
 pub struct Mounts {
     /// Mount point of cgroup2; `None` if it is not mounted.
     pub cgroup2: Option<PathBuf>,
-    /// True if cgroup v1 hierarchies are mounted too: processes may then be placed in those only.
-    pub v1: bool,
+    /// The mounts of cgroup v1 hierarchies. Where there are any, processes may be placed in those only.
+    pub v1: Vec<V1Mount>,
+}
+
+/// A mounted hierarchy of cgroup v1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct V1Mount {
+    /// Its mount options, separated by commas; controllers, or `name=…`, are among them.
+    pub options: String,
+    /// Its mount point; `None` if only a part of it is mounted there.
+    pub point: Option<PathBuf>,
 }
 
 impl Mounts {
@@ -58,16 +67,37 @@ impl Mounts {
             let Some((head, tail)) = line.split_once(" - ") else { continue };
             let mut fields = head.split(' ').skip(3);
             let (Some(root), Some(point)) = (fields.next(), fields.next()) else { continue };
-            match tail.split(' ').next() {
+            let mut fields = tail.split(' ');
+            match fields.next() {
                 Some("cgroup2") if mounts.cgroup2.is_none() || (root == "/" && !whole) => {
                     mounts.cgroup2 = Some(PathBuf::from(unescape_octal(point)));
                     whole = root == "/";
                 }
-                Some("cgroup") => mounts.v1 = true,
+                Some("cgroup") => mounts.v1.push(V1Mount {
+                    options: fields.next_back().unwrap_or_default().to_owned(),
+                    point: (root == "/").then(|| PathBuf::from(unescape_octal(point))),
+                }),
                 _ => {}
             }
         }
         mounts
+    }
+
+    /// Where a hierarchy is mounted whole; `""` is cgroup2.
+    fn point(&self, hierarchy: &str) -> Option<&Path> {
+        if hierarchy.is_empty() {
+            return self.cgroup2.as_deref();
+        }
+        let is_it = |mount: &&V1Mount| mount.options.split(',').any(|option| option == hierarchy);
+        self.v1.iter().filter(is_it).find_map(|mount| mount.point.as_deref())
+    }
+
+    /// Where the text of `/proc/PID/cgroup` places a process. The text must be read again if that is a container: a
+    /// process that has moved on proves nothing by directories of the same name.
+    pub(super) fn place(&self, text: &str) -> Option<Placement> {
+        let (hierarchy, path) = choose_path(text)?;
+        let maker = |above: &str| self.point(hierarchy).map_or(Maker::Unknown, |root| maker(root, above));
+        Some(placement(path, maker))
     }
 
     /// Reads this process's mounts.
@@ -77,6 +107,24 @@ impl Mounts {
     pub fn read() -> io::Result<Self> {
         Ok(Self::parse(&String::from_utf8_lossy(&std::fs::read("/proc/self/mountinfo")?)))
     }
+}
+
+/// Who can have made a directory in `above`, a path below the root of a hierarchy: root alone, if nobody else may write
+/// to it nor to any directory that it lies in.
+fn maker(root: &Path, above: &str) -> Maker {
+    let mut dir = root.to_owned();
+    for step in std::iter::once("").chain(above.split('/').filter(|step| !step.is_empty())) {
+        if step == ".." {
+            return Maker::Unknown;
+        }
+        dir.push(step);
+        let Ok(found) = std::fs::symlink_metadata(&dir) else { return Maker::Unknown };
+        let by_group = found.mode() & 0o020 != 0 && found.gid() != 0;
+        if found.uid() != 0 || by_group || found.mode() & 0o002 != 0 {
+            return Maker::Anybody;
+        }
+    }
+    Maker::Root
 }
 
 /// `mountinfo` writes blanks and backslashes as three octal digits.
@@ -126,7 +174,7 @@ impl Cgroups {
         Self {
             mount,
             root_id: root_id.unwrap_or(0),
-            v1: mounts.v1,
+            v1: !mounts.v1.is_empty(),
             known: Generations::new(CAP),
             walked_ns: None,
         }
@@ -139,8 +187,20 @@ impl Cgroups {
             return;
         }
         if let Ok(path) = std::str::from_utf8(path) {
-            self.known.insert(id, Arc::new(placement(path)));
+            self.known.insert(id, Arc::new(self.placed(id, path)));
         }
+    }
+
+    /// What a path means that was learnt for an id. The directories above are its own as long as it is there: one that
+    /// holds another cannot be removed.
+    fn placed(&self, id: u64, path: &str) -> Placement {
+        placement(path, |above| {
+            let Some((_, point)) = &self.mount else { return Maker::Unknown };
+            let found = maker(point, above);
+            let whole = point.join(path.trim_start_matches('/'));
+            let is_there = std::fs::symlink_metadata(whole).is_ok_and(|dir| dir.ino() == id);
+            if is_there { found } else { Maker::Unknown }
+        })
     }
 
     /// Where the id places a process. Asks the kernel only about ids that were never answered.
@@ -149,13 +209,17 @@ impl Cgroups {
             return Place::Unknown;
         }
         if id == self.root_id {
-            return if self.v1 { Place::OnlyInV1 } else { Place::Known(Arc::new(placement("/"))) };
+            return if self.v1 {
+                Place::OnlyInV1
+            } else {
+                Place::Known(Arc::new(placement("/", |_| Maker::Unknown)))
+            };
         }
         if let Some(known) = self.known.get(&id) {
             return Place::Known(Arc::clone(known));
         }
         if let Some(path) = self.by_handle(id) {
-            let found = Arc::new(placement(&path));
+            let found = Arc::new(self.placed(id, &path));
             self.known.insert(id, Arc::clone(&found));
             return Place::Known(found);
         }
@@ -208,7 +272,8 @@ impl Cgroups {
                 if let Some(below) = path.strip_prefix(point).ok().and_then(Path::to_str) {
                     let id = entry.ino();
                     if self.known.get(&id).is_none() {
-                        self.known.insert(id, Arc::new(placement(&format!("/{below}"))));
+                        let placed = self.placed(id, &format!("/{below}"));
+                        self.known.insert(id, Arc::new(placed));
                     }
                 }
                 open.push(path);
@@ -222,19 +287,22 @@ impl Cgroups {
     }
 }
 
-/// Chooses, from the text of `/proc/PID/cgroup`, the path that says most: cgroup2's unless that is the root,
-/// else the first v1 hierarchy of [`V1_ORDER`] in which the process is not at the root, else `/`. `None` if
-/// the text holds no path.
-pub(super) fn choose_path(text: &str) -> Option<&str> {
-    let line = |wanted: &str| {
+/// Chooses, from the text of `/proc/PID/cgroup`, the hierarchy (`""` is cgroup2) and the path that say most: cgroup2's
+/// unless that is the root, else the first v1 hierarchy of [`V1_ORDER`] in which the process is not at the root, else
+/// `/`. `None` if the text holds no path.
+pub(super) fn choose_path(text: &str) -> Option<(&'static str, &str)> {
+    let line = |wanted: &'static str| {
         text.lines().find_map(|line| {
             let (_, rest) = line.split_once(':')?;
             let (controllers, path) = rest.split_once(':')?;
-            (controllers.split(',').any(|c| c == wanted) && path.starts_with('/')).then_some(path)
+            let is_it = controllers.split(',').any(|c| c == wanted) && path.starts_with('/');
+            is_it.then_some((wanted, path))
         })
     };
     let hierarchies = || std::iter::once("").chain(V1_ORDER);
-    hierarchies().find_map(|h| line(h).filter(|path| *path != "/")).or_else(|| hierarchies().find_map(line))
+    hierarchies()
+        .find_map(|h| line(h).filter(|(_, path)| *path != "/"))
+        .or_else(|| hierarchies().find_map(line))
 }
 
 #[cfg(test)]

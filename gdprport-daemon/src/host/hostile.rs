@@ -4,7 +4,8 @@
 use super::cgroup::{self, Mounts};
 use super::{farewell, netns, pid, probes, sockets};
 use crate::core::identity::{ExecName, comm_text, shebang};
-use crate::core::placement::placement;
+use crate::core::model::Inside;
+use crate::core::placement::{Maker, placement};
 
 /// Any bytes as an answer of sock_diag(7), or as a notice of a socket that ended, are read or refused.
 pub fn netlink(bytes: &[u8]) {
@@ -38,14 +39,19 @@ pub fn proc(bytes: &[u8]) {
         1 => drop(pid::parse_ids(bytes)),
         2 => {
             let Some(text) = pid::whole_lines(bytes.to_vec()) else { return };
-            let Some(path) = cgroup::choose_path(&text) else { return };
+            let Some((_, path)) = cgroup::choose_path(&text) else { return };
             assert!(path.starts_with('/') && text.contains(path) && !path.contains('\n'), "{path:?}");
-            let placed = placement(path);
+            let placed = placement(path, |above| {
+                assert!(path.starts_with(above), "{above} in {path}");
+                Maker::Root
+            });
             assert_eq!(placed.cgroup.as_deref(), Some(path));
             for part in [&placed.unit, &placed.slice].into_iter().flatten() {
                 assert!(path.contains(&**part) && !part.contains('/'), "{part} in {path}");
             }
-            assert!(placed.container.is_none_or(|of| !of.id.is_empty() && of.id.len() <= path.len()));
+            if let Inside::Container(of) = placed.inside {
+                assert!(!of.id.is_empty() && of.id.len() <= path.len(), "{of:?}");
+            }
         }
         3 => {
             let text = String::from_utf8_lossy(bytes);

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use gdprport_common::{ExecRecord, SocketRole, TaskIdentity};
 
 use crate::core::identity::{ExecName, OwnerRef, attribution, comm_text};
-use crate::core::model::{Attribution, Parent, Placement, Process};
+use crate::core::model::{Attribution, Inside, Parent, Placement, Process};
 use crate::host::cache::Generations;
 use crate::host::cgroup::{Cgroups, Mounts, Place};
 use crate::host::clock::{BootClock, boottime_ns};
@@ -106,7 +106,7 @@ pub struct ResolverStats {
 pub struct Resolver {
     proc_path: PathBuf,
     proc: OwnedFd,
-    cgroup2: Option<PathBuf>,
+    mounts: Mounts,
     host_root: Option<Root>,
     clock: BootClock,
     cgroups: Cgroups,
@@ -186,7 +186,7 @@ impl Resolver {
         Ok(Self {
             proc_path: roots.proc.clone(),
             proc: pid::open_proc(&roots.proc)?,
-            cgroup2: roots.cgroups.cgroup2.clone(),
+            mounts: roots.cgroups.clone(),
             host_root: Root::open(&roots.host_root),
             clock,
             cgroups: Cgroups::new(&roots.cgroups),
@@ -331,7 +331,11 @@ impl Resolver {
             names_pending,
             unit: place.and_then(|place| place.unit.clone()),
             slice: place.and_then(|place| place.slice.clone()),
-            container: place.and_then(|place| place.container.clone()),
+            container: match place.map(|place| &place.inside) {
+                Some(Inside::Container(container)) => Some(container.clone()),
+                Some(Inside::Host | Inside::Unproven) | None => None,
+            },
+            container_unproven: place.is_some_and(|place| place.inside == Inside::Unproven),
             cgroup: place.and_then(|place| place.cgroup.clone()),
             netns: self.netns.get(&owner.netns_cookie).copied(),
             parent: facts.parent.clone(),
@@ -372,6 +376,7 @@ fn unknown() -> Process {
         gid: INVALID_ID,
         group: None,
         names_pending: false,
+        container_unproven: false,
         unit: None,
         slice: None,
         container: None,

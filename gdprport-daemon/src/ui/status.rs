@@ -118,7 +118,7 @@ fn policy(policy: &PolicyStatus, screen: &Screen) -> String {
         }
     }
     for name in &policy.unresolved {
-        let unresolved = format!("{} ({}): what only it would allow is undecided", name.name, name.error);
+        let unresolved = format!("{} ({}): undecided without it: {}", name.name, name.error, name.undecided);
         add("unresolved", Tone::Warn, &unresolved);
     }
     text

@@ -48,6 +48,21 @@ impl Server {
         self.child.pid()
     }
 
+    /// What a rule demands of its processes, all of it true but for the key `wrong`, if that is one.
+    #[must_use]
+    pub fn demanded(&self, wrong: &str) -> String {
+        let right = [
+            ("exe", self.exe.display().to_string()),
+            ("user", self.user.name.clone()),
+            ("unit", self.cgroup.unit().to_owned()),
+        ];
+        let keys = right.map(|(key, value)| {
+            let value = if key == wrong { "/somebody/elses".to_owned() } else { value };
+            format!("{key} = \"{value}\"")
+        });
+        keys.join(", ")
+    }
+
     #[track_caller]
     fn wait_until(&mut self, ready: impl Fn(&Self) -> bool) {
         let start = std::time::Instant::now();

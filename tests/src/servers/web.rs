@@ -221,7 +221,8 @@ fn interpreted(interpreter: &Path, name: &str, script: &str, user: &User) -> Ser
 const PYTHON_CLIENT: &str = r#"
 import os, socket, sys
 
-connection = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+source = (sys.argv[3], 0) if len(sys.argv) > 3 else None
+connection = socket.create_connection((sys.argv[1], int(sys.argv[2])), source_address=source)
 connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
 answer = b""
 while part := connection.recv(4096):
@@ -231,7 +232,7 @@ print(answer.split(b"\r\n\r\n")[-1].decode().strip())
 "#;
 
 /// Writes an HTTP client in Python into `dir`, executable through its first line, `#!/usr/bin/python3`. Its
-/// arguments are host and port; it prints `PID PORT`, its own, and then what the server answered.
+/// arguments are host and port, and the address to come from, if that matters; it prints `PID PORT`, its own, and then what the server answered.
 ///
 /// # Errors
 /// [`Missing`] when Python is not installed.

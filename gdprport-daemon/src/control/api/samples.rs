@@ -142,6 +142,7 @@ pub(crate) fn status() -> Status {
             unresolved: vec![Unresolved {
                 name: "backup-1.internal".to_owned(),
                 error: "no such name".to_owned(),
+                undecided: "nightly-backup of customers-db".to_owned(),
             }],
         },
         ports: vec![
@@ -260,6 +261,7 @@ fn process(pid: u32, exe: &str, user: &str, unit: Option<&str>, attribution: Att
         gid: 1_001,
         group: None,
         names_pending: false,
+        container_unproven: false,
         unit: unit.map(Arc::from),
         slice: None,
         container: None,

@@ -153,6 +153,9 @@ pub struct Unresolved {
     pub name: String,
     /// Why, in the resolver's words.
     pub error: String,
+    /// The rules and ports that cannot be decided on without it.
+    #[serde(default)]
+    pub undecided: String,
 }
 
 /// What happened on one watched port, since `coverage.since`.

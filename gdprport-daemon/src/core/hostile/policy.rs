@@ -67,9 +67,9 @@ fn answers(policy: &Policy, dice: &mut Dice) {
     assert!(policy.digest().len() == "sha256:".len() + 64);
     let hosts = policy.host_names().take(64).enumerate().map(|(index, host)| {
         let resolution = match index % 3 {
-            0 => Resolution::Resolved(vec![address(dice)], Timestamp::UNIX_EPOCH),
+            0 => Resolution::Resolved(vec![address(dice)]),
             1 => Resolution::Unresolved("no such host".to_owned()),
-            _ => Resolution::Resolved(Vec::new(), Timestamp::MAX),
+            _ => Resolution::Resolved(Vec::new()),
         };
         (host.into(), resolution)
     });
@@ -141,6 +141,7 @@ fn process(dice: &mut Dice) -> Option<Process> {
         parent: None,
         attribution: Attribution::Exact,
         names_pending: false,
+        container_unproven: false,
     })
 }
 

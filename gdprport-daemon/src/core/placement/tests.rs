@@ -77,6 +77,10 @@ fn cases() -> Vec<Case> {
             "user-1000.slice",
             "",
         ),
+        // Whom a unit or a directory was delegated to does so too.
+        case("/system.slice/alice.service/postgresql.service", "alice.service", "system.slice", ""),
+        case("/system.slice/alice.service/evil.slice/a.service", "alice.service", "system.slice", ""),
+        case("/alice/system.slice/postgresql.service", "", "", ""),
         case("/system.slice/gitlab.service/worker", "gitlab.service", "system.slice", ""),
         case("/system.slice", "", "system.slice", ""),
         case("/../../system.slice/x.service", "x.service", "system.slice", ""),
@@ -86,7 +90,7 @@ fn cases() -> Vec<Case> {
         case("/actions_job/{ID}", "", "", "docker {ID}"),
         case(
             "/system.slice/docker-{ID}.scope/system.slice/nginx.service",
-            "nginx.service",
+            "docker-{ID}.scope",
             "system.slice",
             "docker {ID}",
         ),
@@ -121,9 +125,9 @@ fn cases() -> Vec<Case> {
         case("/kubepods/burstable/pod{STATIC}/{ID}", "", "", "? {ID} static"),
         case(
             "/docker/{ID}/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod{POD_}.slice/cri-containerd-{ID}.scope",
-            "cri-containerd-{ID}.scope",
-            "kubelet-kubepods-pod{POD_}.slice",
-            "containerd {ID} pod",
+            "",
+            "",
+            "docker {ID}",
         ),
         case(
             "/system.slice/containerd.service/kubepods-burstable-pod{POD_}.slice:cri-containerd:{ID}",
@@ -162,8 +166,8 @@ fn cases() -> Vec<Case> {
         ),
         case(
             "/machine.slice/systemd-nspawn@db.service/payload/system.slice/postgresql.service",
-            "postgresql.service",
-            "system.slice",
+            "systemd-nspawn@db.service",
+            "machine.slice",
             "systemd-nspawn db",
         ),
         case(
@@ -172,8 +176,8 @@ fn cases() -> Vec<Case> {
             "machine.slice",
             "",
         ),
-        case("/lxc/101/ns/system.slice/postfix.service", "postfix.service", "system.slice", "lxc 101"),
-        case("/lxc.payload.mail/system.slice/dovecot.service", "dovecot.service", "system.slice", "lxc mail"),
+        case("/lxc/101/ns/system.slice/postfix.service", "", "", "lxc 101"),
+        case("/lxc.payload.mail/system.slice/dovecot.service", "", "", "lxc mail"),
         case("/lxc.monitor.mail", "", "", ""),
         // Names that only look like one.
         case("/system.slice/docker-builder.service", "docker-builder.service", "system.slice", ""),
@@ -185,21 +189,40 @@ fn cases() -> Vec<Case> {
 #[test]
 fn real_paths_name_unit_slice_container_and_pod() {
     for case in cases() {
-        let got = placement(&case.path);
+        let got = placement(&case.path, |_| Maker::Root);
         assert_eq!(got.cgroup.as_deref(), Some(case.path.as_str()));
         assert_eq!(got.unit.as_deref(), case.unit.as_deref(), "unit of {}", case.path);
         assert_eq!(got.slice.as_deref(), case.slice.as_deref(), "slice of {}", case.path);
-        let container = got.container.map(|c| (c.id.to_string(), c.runtime, c.pod));
+        let Placement { inside, .. } = got;
+        assert_ne!(inside, Inside::Unproven);
+        let container = match inside {
+            Inside::Container(c) => Some((c.id.to_string(), c.runtime, c.pod)),
+            Inside::Host | Inside::Unproven => None,
+        };
         let container = container.as_ref().map(|(i, r, p)| (i.as_str(), r.as_deref(), p.as_deref()));
         let wanted = case.container.as_ref().map(|(i, r, p)| (i.as_str(), *r, *p));
         assert_eq!(container, wanted, "container of {}", case.path);
     }
 }
 
+#[test]
+fn a_container_counts_only_if_nobody_but_root_can_have_called_it_so() {
+    let path = format!("/system.slice/alice.service/sub/docker-{ID}.scope/docker-{ID}.scope");
+    for (maker, wanted) in [(Maker::Anybody, Inside::Host), (Maker::Unknown, Inside::Unproven)] {
+        let mut asked = Vec::new();
+        let got = placement(&path, |above| {
+            asked.push(above.to_owned());
+            maker
+        });
+        assert_eq!(got.inside, wanted);
+        assert_eq!(asked, ["/system.slice/alice.service/sub/"], "the outermost one is asked for");
+    }
+}
+
 proptest! {
     #[test]
     fn every_text_is_placed_and_kept_whole(path in "\\PC{0,300}") {
-        let placed = placement(&path);
+        let placed = placement(&path, |_| Maker::Root);
         prop_assert_eq!(placed.cgroup.as_deref(), Some(path.as_str()));
     }
 
@@ -215,7 +238,7 @@ proptest! {
         )
     ) {
         let path = words.concat();
-        let placed = placement(&path);
+        let placed = placement(&path, |_| Maker::Root);
         prop_assert_eq!(placed.cgroup.as_deref(), Some(path.as_str()));
     }
 }

@@ -27,7 +27,7 @@ pub struct Policy {
     warnings: Vec<Problem>,
     pub(super) peers: PeerIndex,
     /// The networks and names of remote services, of those that share a number with another declaration.
-    services: PeerIndex,
+    pub(super) services: PeerIndex,
     pub(super) declarations: Vec<Declaration>,
     /// Ascending by number.
     ports: Vec<Port>,

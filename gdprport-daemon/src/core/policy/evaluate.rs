@@ -44,12 +44,12 @@ impl Policy {
     /// The same, whatever was seen of the encryption.
     fn by_rules(&self, claim: &Claim, facts: &Facts<'_>, names: &Names, now: Timestamp) -> Verdict {
         let number = facts.number();
-        let Some(declaration) = claim.declaration else {
+        let Some(place) = claim.declaration else {
             let name = &claim.info.name;
             let detail = format!("port {number} is {name} by the catalog and is not declared");
             return violation(ReasonId::UndeclaredPort, detail);
         };
-        let declaration = &self.declarations[declaration];
+        let declaration = &self.declarations[place];
         if facts.direction == Direction::In && matches!(declaration.service, Where::Elsewhere(_)) {
             let detail =
                 format!("{} is a remote service, and port {number} was accepted here", declaration.name);
@@ -64,7 +64,7 @@ impl Policy {
         if let Some(rule) = declaration.rules.get(best as usize) {
             return Verdict::Declared { rule: Arc::clone(&rule.role) };
         }
-        explain::verdict(&Question { policy: self, declaration, facts, process, names, now })
+        explain::verdict(&Question { policy: self, declaration, number: place, facts, process, names, now })
     }
 }
 

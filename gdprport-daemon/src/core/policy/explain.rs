@@ -10,6 +10,7 @@
 //!   [`NEAREST`] candidates: rules that reach the peer first, then the first written ones. The verdict itself
 //!   does not depend on it.
 
+use std::borrow::Cow;
 use std::fmt::{Display, Write};
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ const NAMED: usize = 4;
 pub(super) struct Question<'q> {
     pub policy: &'q Policy,
     pub declaration: &'q Declaration,
+    /// Its place among the policy's.
+    pub number: usize,
     pub facts: &'q Facts<'q>,
     /// The owner, if known.
     pub process: Option<&'q Process>,
@@ -72,11 +75,11 @@ impl Assessment {
 }
 
 /// What is known of the peer: computed once per question.
-struct PeerFacts {
+struct PeerFacts<'q> {
     /// The items that contain it, ascending.
     inside: Vec<ItemId>,
     /// The items of this declaration with a name that is not resolved, ascending.
-    unresolved: Vec<ItemId>,
+    unresolved: Cow<'q, [ItemId]>,
 }
 
 pub(super) fn verdict(question: &Question<'_>) -> Verdict {
@@ -85,22 +88,15 @@ pub(super) fn verdict(question: &Question<'_>) -> Verdict {
 }
 
 impl Question<'_> {
-    fn peer_facts(&self) -> PeerFacts {
+    fn peer_facts(&self) -> PeerFacts<'_> {
         let mut inside = Vec::new();
         self.policy.peers.each(self.facts.peer.ip, self.names, |item| inside.push(item));
         inside.sort_unstable();
         inside.dedup();
-        let hosts = self.declaration.hosts.iter().copied();
-        let unresolved = hosts.filter(|item| self.unresolved_hosts(*item).next().is_some()).collect();
-        PeerFacts { inside, unresolved }
+        PeerFacts { inside, unresolved: self.policy.open_items(self.number, self.names) }
     }
 
-    fn unresolved_hosts(&self, item: ItemId) -> impl Iterator<Item = &Arc<str>> {
-        let hosts = self.policy.peers.items[item as usize].hosts.iter();
-        hosts.filter(|name| !matches!(self.names.get(name), Some(Resolution::Resolved(..))))
-    }
-
-    fn assess(&self, rule: &Rule, peer: &PeerFacts) -> Assessment {
+    fn assess(&self, rule: &Rule, peer: &PeerFacts<'_>) -> Assessment {
         let peers = if intersect(&rule.peers, &peer.inside) {
             Answer::Matches
         } else if intersect(&rule.peers, &peer.unresolved) {
@@ -120,13 +116,16 @@ impl Question<'_> {
         }
     }
 
-    fn undecided(&self, peer: &PeerFacts) -> Option<Verdict> {
+    fn undecided(&self, peer: &PeerFacts<'_>) -> Option<Verdict> {
         let index = self.declaration.index(self.facts.direction);
-        let incomplete = self
-            .process
-            .is_none_or(|process| process.exe.is_none() || process.cgroup.is_none() || process.names_pending);
+        let incomplete = self.process.is_none_or(|process| {
+            process.exe.is_none()
+                || process.cgroup.is_none()
+                || process.names_pending
+                || process.container_unproven
+        });
         let inside = peer.inside.iter().filter(|_| incomplete);
-        let mut candidates = inside.chain(&peer.unresolved).flat_map(|item| index.rules(*item));
+        let mut candidates = inside.chain(&*peer.unresolved).flat_map(|item| index.rules(*item));
         let mut best: Option<(usize, u32, Assessment)> = None;
         for number in candidates.by_ref().take(COMPARED) {
             let assessment = self.assess(&self.declaration.rules[*number as usize], peer);
@@ -155,7 +154,11 @@ impl Question<'_> {
     fn missing(&self, rule: &Rule, assessment: &Assessment) -> Vec<String> {
         let mut missing = Vec::new();
         if assessment.peers == Some(Answer::Unknown) {
-            let names = rule.peers.iter().flat_map(|item| self.unresolved_hosts(*item)).take(NAMED);
+            let names = rule
+                .peers
+                .iter()
+                .flat_map(|item| self.names.open(&self.policy.peers.items[*item as usize].hosts))
+                .take(NAMED);
             missing.extend(names.map(|name| match self.names.get(name) {
                 Some(Resolution::Unresolved(why)) => format!("the host name {name} is not resolved: {why}"),
                 _ => format!("the host name {name} is not resolved yet"),
@@ -173,7 +176,7 @@ impl Question<'_> {
         missing
     }
 
-    fn violation(&self, peer: &PeerFacts) -> Verdict {
+    fn violation(&self, peer: &PeerFacts<'_>) -> Verdict {
         let rules = &self.declaration.rules;
         let index = self.declaration.index(self.facts.direction);
         let near = peer.inside.iter().flat_map(|item| index.rules(*item)).take(NEAREST / 2);

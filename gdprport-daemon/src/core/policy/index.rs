@@ -6,10 +6,10 @@
 //! 1. **Peer → items → buckets.** The policy's `PeerIndex` gives the items (named sets, networks, host names) that
 //!    contain the peer; each item that this declaration uses has a bucket of rules.
 //! 2. **Process → candidates.** A bucket of more than [`SMALL`] rules is searched by tuple space: its rules are
-//!    grouped by *which* keys they fix to a plain text (at most 64 combinations, in practice a handful), and each
+//!    grouped by *which* keys they fix to a plain text (at most some hundred combinations, in practice a handful), and each
 //!    group is a hash table over the values of those keys. Rules that fix no key are grouped by the literal text
-//!    that their pattern of `exe`, `unit` or `cgroup` starts with. Only the remaining rules, told apart by nothing
-//!    but containers, users or groups with wildcards, or patterns that start with one, are compared one by one.
+//!    that their pattern of `exe`, `unit`, `cgroup` or `container` starts with. Only the remaining rules, told apart by
+//!    nothing but users or groups with wildcards, or patterns that start with one, are compared one by one.
 //!
 //! Every candidate is compared in full, so that a hash collision costs time and never a wrong verdict. A rule that an
 //! earlier one of the same bucket makes unreachable (same process, valid at least as long) is left out.
@@ -86,13 +86,13 @@ struct Tuples {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Shape {
     /// The whole values of these dimensions: a bit set.
-    Exact(u8),
+    Exact(u16),
     /// The first bytes of one dimension's value.
     Prefix(Dimension, usize),
 }
 
-/// A value that a rule can fix. Users and groups are fixed by name or by number. A container has two names (its id
-/// and its pod's) and is left to the full comparison.
+/// A value that a rule can fix. Users and groups are fixed by name or by number. A rule for a container stands under its
+/// id and under its pod's, as it means either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Dimension {
     Exe,
@@ -102,9 +102,11 @@ enum Dimension {
     Gid,
     Unit,
     Cgroup,
+    Container,
+    Pod,
 }
 
-const DIMENSIONS: [Dimension; 7] = [
+const DIMENSIONS: [Dimension; 9] = [
     Dimension::Exe,
     Dimension::User,
     Dimension::Uid,
@@ -112,6 +114,8 @@ const DIMENSIONS: [Dimension; 7] = [
     Dimension::Gid,
     Dimension::Unit,
     Dimension::Cgroup,
+    Dimension::Container,
+    Dimension::Pod,
 ];
 
 /// The lengths in bytes that prefixes are cut to, so that a bucket has few shapes.
@@ -124,7 +128,7 @@ enum Value<'a> {
 }
 
 impl Dimension {
-    const fn bit(self) -> u8 {
+    const fn bit(self) -> u16 {
         1 << self as u8
     }
 
@@ -132,6 +136,8 @@ impl Dimension {
         let text = match self {
             Self::Uid => return Some(Value::Number(process.uid)),
             Self::Gid => return Some(Value::Number(process.gid)),
+            Self::Container => return Some(Value::Text(&process.container.as_ref()?.id)),
+            Self::Pod => return process.container.as_ref()?.pod.as_deref().map(Value::Text),
             Self::Exe => &process.exe,
             Self::User => &process.user,
             Self::Group => &process.group,
@@ -141,21 +147,27 @@ impl Dimension {
         text.as_deref().map(Value::Text)
     }
 
-    /// Where a pattern of a key fixes a value, which.
-    fn fixed(key: Key, pattern: &Pattern) -> Option<(Self, Value<'_>)> {
-        let dimension = match (key, pattern) {
-            (Key::User, Pattern::Number(number)) => return Some((Self::Uid, Value::Number(*number))),
-            (Key::Group, Pattern::Number(number)) => return Some((Self::Gid, Value::Number(*number))),
-            (Key::Exe, _) => Self::Exe,
-            (Key::User, _) => Self::User,
-            (Key::Group, _) => Self::Group,
-            (Key::Unit, _) => Self::Unit,
-            (Key::Cgroup, _) => Self::Cgroup,
-            (Key::Container, _) => return None,
-        };
-        match pattern {
-            Pattern::Text(text) => Some((dimension, Value::Text(text))),
-            Pattern::Number(_) | Pattern::Glob(_) => None,
+    /// The values that the texts of a key are compared with.
+    const fn of_texts(key: Key) -> &'static [Self] {
+        match key {
+            Key::Exe => &[Self::Exe],
+            Key::User => &[Self::User],
+            Key::Group => &[Self::Group],
+            Key::Unit => &[Self::Unit],
+            Key::Cgroup => &[Self::Cgroup],
+            Key::Container => &[Self::Container, Self::Pod],
+        }
+    }
+
+    /// The values that a pattern of a key fixes, one of which a process must have; `None` if it fixes none.
+    fn fixed(key: Key, pattern: &Pattern) -> Option<Vec<(Self, Value<'_>)>> {
+        match (key, pattern) {
+            (Key::User, Pattern::Number(number)) => Some(vec![(Self::Uid, Value::Number(*number))]),
+            (Key::Group, Pattern::Number(number)) => Some(vec![(Self::Gid, Value::Number(*number))]),
+            (_, Pattern::Text(text)) => {
+                Some(Self::of_texts(key).iter().map(|dimension| (*dimension, Value::Text(text))).collect())
+            }
+            (_, Pattern::Number(_) | Pattern::Glob(_)) => None,
         }
     }
 }
@@ -199,13 +211,10 @@ impl Shape {
         };
         let mut combinations: Vec<Vec<(Dimension, Value<'_>)>> = vec![Vec::new()];
         for key in Key::ALL {
-            let patterns = spec.patterns(key);
-            let fixed: Vec<_> =
-                patterns.iter().filter_map(|pattern| Dimension::fixed(key, pattern)).collect();
-            let usable = !fixed.is_empty()
-                && fixed.len() == patterns.len()
-                && combinations.len() * fixed.len() <= ENTRIES_MAX;
-            if usable {
+            let fixed: Option<Vec<_>> =
+                spec.patterns(key).iter().map(|pattern| Dimension::fixed(key, pattern)).collect();
+            let fixed = fixed.unwrap_or_default().concat();
+            if !fixed.is_empty() && combinations.len() * fixed.len() <= ENTRIES_MAX {
                 let extend = |known: Vec<_>| fixed.iter().map(move |one| [&known[..], &[*one]].concat());
                 combinations = combinations.into_iter().flat_map(extend).collect();
             }
@@ -218,15 +227,17 @@ impl Shape {
             });
             return exact.collect();
         }
-        let prefixed =
-            [(Key::Exe, Dimension::Exe), (Key::Unit, Dimension::Unit), (Key::Cgroup, Dimension::Cgroup)];
-        for (key, dimension) in prefixed {
+        for key in [Key::Exe, Key::Unit, Key::Cgroup, Key::Container] {
             let [Pattern::Glob(glob)] = spec.patterns(key) else { continue };
             let literal = glob.text.find(['*', '?', '[', '{']).unwrap_or(0);
             let cut = |length: &usize| *length <= literal && glob.text.is_char_boundary(*length);
             if let Some(length) = PREFIXES.into_iter().find(cut) {
-                let shape = Self::Prefix(dimension, length);
-                return vec![(shape, entry(shape, std::iter::once(Value::Text(&glob.text[..length]))))];
+                let begin = Value::Text(&glob.text[..length]);
+                let prefixed = Dimension::of_texts(key).iter().map(|dimension| {
+                    let shape = Self::Prefix(*dimension, length);
+                    (shape, entry(shape, std::iter::once(begin)))
+                });
+                return prefixed.collect();
             }
         }
         Vec::new()

@@ -23,6 +23,7 @@ mod rule;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod unresolved;
 mod values;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use demand::TlsDemand;
 pub use names::{Names, Resolution};
 pub use problem::{Problem, Problems, Severity};
 pub use schema::json_schema;
+pub use unresolved::Undecidable;
 
 /// How many files a policy may consist of.
 pub const FILES_MAX: usize = 1024;

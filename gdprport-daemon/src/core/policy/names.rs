@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use super::unresolved::Open;
 
 /// What became of resolving one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
-    /// The addresses of the name, and when they were learnt. May be empty: then the name is known to have none.
-    Resolved(Vec<IpAddr>, Timestamp),
+    /// The addresses of the name. May be empty: then the name is known to have none.
+    Resolved(Vec<IpAddr>),
     /// Why it could not be resolved, in words.
     Unresolved(String),
 }
@@ -22,6 +22,8 @@ pub enum Resolution {
 pub struct Names {
     by_name: HashMap<Arc<str>, Resolution>,
     by_address: HashMap<IpAddr, Vec<Arc<str>>>,
+    /// What hangs on those that are not resolved, if a policy was asked for that.
+    pub(super) open: Option<Arc<Open>>,
 }
 
 impl Names {
@@ -31,7 +33,7 @@ impl Names {
         let by_name: HashMap<_, _> = entries.into_iter().collect();
         let mut by_address: HashMap<IpAddr, Vec<Arc<str>>> = HashMap::new();
         for (name, resolution) in &by_name {
-            let Resolution::Resolved(addresses, _) = resolution else { continue };
+            let Resolution::Resolved(addresses) = resolution else { continue };
             for address in addresses {
                 let names = by_address.entry(address.to_canonical()).or_default();
                 if !names.contains(name) {
@@ -42,7 +44,7 @@ impl Names {
         for names in by_address.values_mut() {
             names.sort_unstable();
         }
-        Self { by_name, by_address }
+        Self { by_name, by_address, open: None }
     }
 
     /// What is known of a name.
@@ -66,8 +68,8 @@ mod tests {
     fn names_are_found_by_address_even_when_it_was_mapped() {
         let mapped = "::ffff:192.0.2.7".parse().expect("address");
         let names = Names::new([
-            ("b.example".into(), Resolution::Resolved(vec![mapped, mapped], Timestamp::UNIX_EPOCH)),
-            ("a.example".into(), Resolution::Resolved(vec![mapped], Timestamp::UNIX_EPOCH)),
+            ("b.example".into(), Resolution::Resolved(vec![mapped, mapped])),
+            ("a.example".into(), Resolution::Resolved(vec![mapped])),
             ("c.example".into(), Resolution::Unresolved("no such host".to_owned())),
         ]);
         let found: Vec<&str> =

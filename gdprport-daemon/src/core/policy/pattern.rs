@@ -187,6 +187,7 @@ impl ProcessSpec {
             },
             Key::Container => match &process.container {
                 Some(container) => any(&container.id) || container.pod.as_deref().is_some_and(any),
+                None if process.container_unproven => return Answer::Unknown,
                 None => return absent,
             },
             Key::Cgroup => match &process.cgroup {

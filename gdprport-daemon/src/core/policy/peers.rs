@@ -167,6 +167,11 @@ impl PeerIndex {
         self.hosts.keys().map(AsRef::as_ref)
     }
 
+    /// The items that a host name is in.
+    pub fn items_of(&self, name: &str) -> &[ItemId] {
+        self.hosts.get(name).map_or(&[], Vec::as_slice)
+    }
+
     /// Whether a host name is used.
     pub fn has_host(&self, name: &str) -> bool {
         self.hosts.contains_key(name)

@@ -1,6 +1,7 @@
 //! Mounts and paths as text, and real directories below this host's cgroup2 mount.
 
 use super::*;
+use crate::core::model::Inside;
 
 const HYBRID: &str = "\
 31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
@@ -12,11 +13,15 @@ const HYBRID: &str = "\
 #[test]
 fn the_cgroup2_mount_is_found_on_hybrid_and_unified_hosts() {
     let hybrid = Mounts::parse(HYBRID);
-    assert_eq!(hybrid, Mounts { cgroup2: Some("/sys/fs/cgroup/uni fied".into()), v1: true });
+    let systemd =
+        V1Mount { options: "rw,name=systemd".to_owned(), point: Some("/sys/fs/cgroup/systemd".into()) };
+    assert_eq!(hybrid, Mounts { cgroup2: Some("/sys/fs/cgroup/uni fied".into()), v1: vec![systemd] });
+    assert_eq!(hybrid.point("name=systemd"), Some(Path::new("/sys/fs/cgroup/systemd")));
+    assert_eq!(hybrid.point("memory"), None);
     let unified = Mounts::parse(
         "9 8 0:4 /part /x rw - cgroup2 none rw\n7 1 0:5 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw\n",
     );
-    assert_eq!(unified, Mounts { cgroup2: Some("/sys/fs/cgroup".into()), v1: false });
+    assert_eq!(unified, Mounts { cgroup2: Some("/sys/fs/cgroup".into()), v1: vec![] });
     assert_eq!(Mounts::parse("nonsense\n - \n1 2 - cgroup2\n"), Mounts::default());
     assert_eq!(unescape_octal("a\\040b\\134c\\9\\"), "a b\\c\\9\\");
 }
@@ -34,7 +39,7 @@ fn the_path_that_says_most_is_chosen() {
         ("nonsense", None),
     ];
     for (text, wanted) in cases {
-        assert_eq!(choose_path(text), wanted, "{text}");
+        assert_eq!(choose_path(text).map(|(_, path)| path), wanted, "{text}");
     }
 }
 
@@ -75,6 +80,36 @@ fn an_id_leads_to_its_path_by_handle_and_by_walk() {
 }
 
 #[test]
+fn a_containers_name_counts_only_below_directories_that_nobody_but_root_may_write_to() {
+    let Some((mounts, dir)) = Dir::make("gdprport-test-maker") else {
+        eprintln!("skipped: needs root and cgroup2");
+        return;
+    };
+    let container = Dir(dir.0.join(format!("docker-{}.scope", "ab".repeat(32))));
+    std::fs::create_dir(&container.0).expect("a cgroup of our own");
+    let below = container.0.strip_prefix(mounts.cgroup2.as_ref().expect("it is mounted")).expect("below it");
+    let path = format!("/{}", below.to_str().expect("utf-8"));
+    let learnt = |id| {
+        let mut cgroups = Cgroups::new(&mounts);
+        cgroups.learn(id, path.as_bytes());
+        let Place::Known(found) = cgroups.place(id, 1) else { panic!("the record was not taken") };
+        found.inside.clone()
+    };
+    let text = format!("0::{path}\n");
+    let placed = || mounts.place(&text).expect("a path").inside;
+    assert!(matches!(learnt(container.id()), Inside::Container(_)));
+    assert!(matches!(placed(), Inside::Container(_)));
+    // Another one was there under that name, and is gone.
+    assert_eq!(learnt(container.id() - 1), Inside::Unproven);
+    // The runtime may give its container what is below.
+    std::os::unix::fs::chown(&container.0, Some(1000), Some(1000)).expect("root may give away");
+    assert!(matches!(placed(), Inside::Container(_)));
+    std::os::unix::fs::chown(&dir.0, Some(1000), None).expect("root may give away");
+    assert_eq!((learnt(container.id()), placed()), (Inside::Host, Inside::Host));
+    assert_eq!(mounts.place(&format!("0::/..{path}\n")).expect("a path").inside, Inside::Unproven);
+}
+
+#[test]
 fn a_cgroup_that_is_gone_is_known_by_its_record_only() {
     let Some((mounts, dir)) = Dir::make("gdprport-test-gone") else {
         eprintln!("skipped: needs root and cgroup2");
@@ -96,9 +131,10 @@ fn the_root_says_nothing_where_v1_hierarchies_exist() {
     let dir = tempfile::tempdir().expect("a directory");
     let id = std::fs::metadata(dir.path()).expect("it exists").ino();
     let mounts = |v1| Mounts { cgroup2: Some(dir.path().to_owned()), v1 };
-    assert_eq!(Cgroups::new(&mounts(true)).place(id, 0), Place::OnlyInV1);
+    let v1 = V1Mount { options: "rw,memory".to_owned(), point: None };
+    assert_eq!(Cgroups::new(&mounts(vec![v1])).place(id, 0), Place::OnlyInV1);
     assert!(
-        matches!(Cgroups::new(&mounts(false)).place(id, 0), Place::Known(p) if p.cgroup.as_deref() == Some("/"))
+        matches!(Cgroups::new(&mounts(vec![])).place(id, 0), Place::Known(p) if p.cgroup.as_deref() == Some("/"))
     );
     assert_eq!(Cgroups::new(&Mounts::default()).place(0, 0), Place::Unknown);
 }

@@ -14,9 +14,8 @@ use crate::core::identity::{
     Exe, ExecName, FileId, LiveExe, NS_PER_TICK, NamedFile, OwnerRef, gone_exe, is_owner, is_parent,
     is_same_task, live_exe,
 };
-use crate::core::model::{Container, Parent, Placement};
-use crate::core::placement::{is_made_by_root, placement};
-use crate::host::cgroup::{Place, choose_path};
+use crate::core::model::{Container, Inside, Parent, Placement};
+use crate::host::cgroup::Place;
 use crate::host::file::Root;
 use crate::host::netns::{self, OpenNs};
 use crate::host::pid::{ProcDir, Stat};
@@ -28,7 +27,7 @@ impl Resolver {
         let live = if self.needs_proc(owner, &place) { self.live(owner) } else { None };
         let dir = live.as_ref().map(|(dir, _)| dir);
 
-        let v1 = (place == Place::OnlyInV1).then(|| dir.and_then(own_place)).flatten();
+        let v1 = (place == Place::OnlyInV1).then(|| dir.and_then(|dir| self.own_place(dir))).flatten();
         let place = match place {
             Place::Known(place) => Some(place),
             Place::OnlyInV1 => v1.clone(),
@@ -127,7 +126,7 @@ impl Resolver {
                 .as_ref()
                 .and_then(|root| root.lookup(&path))
                 .is_some_and(|file| Some(file.id) == id)
-            || own_place(dir).is_some_and(|place| is_made_by_root(&place));
+            || self.own_place(dir).is_some_and(|place| is_container(&place));
         proven.then_some((path, id))
     }
 
@@ -147,16 +146,17 @@ impl Resolver {
         let ExecName::Absolute(text) = name else { return None };
         let exec = self.execs.get(&owner.exec_id);
         let (before, in_user_ns) = exec.map_or((0, false), |exec| (exec.previous, exec.in_user_ns));
-        if in_user_ns && !place.is_some_and(is_made_by_root) {
+        if in_user_ns && !place.is_some_and(is_container) {
             return None;
         }
         let of_parent;
         let root = match place {
-            Some(Placement { container: None, .. }) => self.host_root.as_ref(),
-            Some(Placement { container: Some(inside), .. }) => {
+            Some(Placement { inside: Inside::Host, .. }) => self.host_root.as_ref(),
+            Some(Placement { inside: Inside::Container(inside), .. }) => {
                 of_parent = self.parent_root(owner, Some(inside), tasks);
                 of_parent.as_ref()
             }
+            Some(Placement { inside: Inside::Unproven, .. }) => None,
             None => {
                 of_parent = self.parent_root(owner, None, tasks);
                 of_parent.as_ref()
@@ -176,6 +176,14 @@ impl Resolver {
         script_named(self.execs.get(&exec_id)?.previous, root, tasks)
     }
 
+    /// Where a live process is now.
+    fn own_place(&self, dir: &ProcDir) -> Option<Arc<Placement>> {
+        let text = dir.cgroup()?;
+        let place = self.mounts.place(&text)?;
+        let still = place.inside == Inside::Host || dir.cgroup()? == text;
+        still.then(|| Arc::new(place))
+    }
+
     /// The root directory of the parent at fork, if it lives and is in the wanted container.
     fn parent_root(
         &self,
@@ -184,7 +192,9 @@ impl Resolver {
         tasks: &dyn TaskLookup,
     ) -> Option<Root> {
         let (dir, _) = self.live_parent(owner.parent_tgid, owner.start_ns, tasks)?;
-        if inside.is_some() && own_place(&dir)?.container.as_ref() != inside {
+        if let Some(inside) = inside
+            && self.own_place(&dir)?.inside != Inside::Container(inside.clone())
+        {
             return None;
         }
         dir.root()
@@ -274,8 +284,10 @@ fn script_named(exec_id: u64, root: &Root, tasks: &dyn TaskLookup) -> Option<Str
     root.lookup(&text)?.interpreter?.program().path.ends_with("/env").then_some(text)
 }
 
-fn own_place(dir: &ProcDir) -> Option<Arc<Placement>> {
-    dir.cgroup().as_deref().and_then(choose_path).map(|path| Arc::new(placement(path)))
+/// Who runs in a container that root has made is in a root directory and mounts that root, or a manager of root's, has
+/// made.
+const fn is_container(place: &Placement) -> bool {
+    matches!(place.inside, Inside::Container(_))
 }
 
 /// The file that an exec name leads to for a live process. A relative name is looked up where the process

@@ -43,7 +43,7 @@ impl Resolver {
     fn cgroup_id(&self, dir: &ProcDir) -> Option<u64> {
         let text = dir.cgroup()?;
         let path = text.lines().find_map(|line| line.strip_prefix("0::/"))?;
-        let place = self.cgroup2.as_ref()?.join(path);
+        let place = self.mounts.cgroup2.as_ref()?.join(path);
         Some(statat(CWD, &place, AtFlags::empty()).ok()?.st_ino)
     }
 }

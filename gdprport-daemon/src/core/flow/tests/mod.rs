@@ -72,6 +72,7 @@ fn process(pid: u32, attribution: Attribution) -> Process {
         gid: 0,
         group: None,
         names_pending: false,
+        container_unproven: false,
         unit: None,
         slice: None,
         container: None,

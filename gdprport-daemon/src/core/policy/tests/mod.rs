@@ -56,6 +56,7 @@ fn postgres() -> Process {
         gid: 115,
         group: Some("postgres".into()),
         names_pending: false,
+        container_unproven: false,
         unit: Some("postgresql@15-main.service".into()),
         slice: None,
         container: None,
@@ -95,7 +96,7 @@ fn connected<'a>(port: u16, peer: &str, process: Option<&'a Process>) -> Facts<'
 fn resolved(entries: &[(&str, &[&str])]) -> Names {
     let entry = |(name, addresses): &(&str, &[&str])| {
         let addresses = addresses.iter().map(|address| ip(address)).collect();
-        ((*name).into(), Resolution::Resolved(addresses, Timestamp::UNIX_EPOCH))
+        ((*name).into(), Resolution::Resolved(addresses))
     };
     Names::new(entries.iter().map(entry))
 }

@@ -106,7 +106,9 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
 fn asked() -> impl Strategy<Value = Asked> {
     let account = || select(vec![(0, Some("root")), (1001, Some("etl")), (1001, None), (7, Some("1001"))]);
     let text = |values: &[&'static str]| option::weighted(0.85, select(values.to_vec()));
-    let held = option::of(select(vec![("3f1c", None), ("9999", Some("pod-1")), ("8888", Some("pod-2"))]));
+    let held = select(vec![("3f1c", None), ("9999", Some("pod-1")), ("8888", Some("pod-2"))]);
+    // In a container, in none, or that cannot be told.
+    let held = prop_oneof![4 => held.prop_map(Ok), 3 => Just(Err(false)), 1 => Just(Err(true))];
     let process = (
         text(&["/usr/bin/a", "/usr/bin/b", "/opt/x/bin/a"]),
         account(),
@@ -124,7 +126,8 @@ fn asked() -> impl Strategy<Value = Asked> {
             gid: group.0,
             group: group.1.map(Into::into),
             unit: unit.map(Into::into),
-            container: held.map(|(id, pod)| container(id, pod)),
+            container: held.ok().map(|(id, pod)| container(id, pod)),
+            container_unproven: held == Err(true),
             cgroup: cgroup.map(Into::into),
             attribution,
             names_pending,
@@ -210,7 +213,7 @@ fn naive_key(key: usize, patterns: &[usize], process: Option<&Process>) -> Optio
         3 if process.unit.is_none() => (!absent).then_some(false),
         3 => process.unit.as_deref().map(matches),
         4 => match &process.container {
-            None => (!absent).then_some(false),
+            None => (!absent && !process.container_unproven).then_some(false),
             Some(held) => Some(matches(&held.id) || held.pod.as_deref().is_some_and(matches)),
         },
         _ => process.cgroup.as_deref().map(matches),
@@ -306,7 +309,7 @@ fn compiled(policy: &Policy, asked: &Asked) -> String {
     let names = HOSTS.iter().zip(&asked.hosts).filter_map(|(host, state)| {
         let resolution = match state.clone()? {
             None => Resolution::Unresolved("no such host".to_owned()),
-            Some(found) => Resolution::Resolved(found.into_iter().map(ip).collect(), Timestamp::UNIX_EPOCH),
+            Some(found) => Resolution::Resolved(found.into_iter().map(ip).collect()),
         };
         Some(((*host).into(), resolution))
     });

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::super::index::COMPARED;
+use super::super::unresolved::LOOKED_AT;
 use super::*;
 
 const MANY: usize = 8_000;
@@ -91,6 +92,64 @@ fn many_patterns_cost_no_more_than_few() {
         ask(&policy, &accepted(5432, "192.0.2.1", Some(&owner("tenant-x@a.service")))),
         "violation undeclared-process",
     );
+}
+
+#[test]
+fn many_containers_and_pods_cost_no_more_than_few() {
+    let policy = large(|number| {
+        // Ids whole and shortened, and pods.
+        let star = if number % 2 == 0 { "" } else { "*" };
+        format!(
+            "direction = \"in\"\npeers = \"any\"\nprocess = {{ container = \"{:012x}{star}\" }}",
+            number % 2000
+        )
+    });
+    let owner = |id: &str, pod: Option<&str>| {
+        let container = Container { id: id.into(), runtime: None, pod: pod.map(Into::into) };
+        Process { container: Some(container), ..postgres() }
+    };
+    let ask = |process| ask(&policy, &accepted(5432, "192.0.2.1", Some(&process)));
+    assert_cheap(ask(owner("0000000007ce", None)), "declared r1998");
+    assert_cheap(ask(owner("0000000007cfabcdef", None)), "declared r1999");
+    assert_cheap(ask(owner("ffff", Some("0000000007ce"))), "declared r1998");
+    assert_cheap(ask(owner("ffff", Some("0000000007cfabcdef"))), "declared r1999");
+    assert_cheap(ask(owner("ffff", Some("eeee"))), "violation undeclared-process");
+    assert_cheap(ask(Process { container: None, ..postgres() }), "violation undeclared-process");
+}
+
+#[test]
+fn many_host_names_are_looked_at_when_they_change_and_not_for_a_verdict() {
+    let name = |number| format!("h{number}.example");
+    let policy = large(|number| format!("direction = \"in\"\npeers = [\"{}\"]", name(number % 4000)));
+    let names = |gone: Option<usize>| {
+        let known = (0..4000).map(|number| {
+            let found = if gone == Some(number) {
+                Resolution::Unresolved("no such host".to_owned())
+            } else {
+                Resolution::Resolved(vec![address(number).parse().expect("an address")])
+            };
+            (name(number).into(), found)
+        });
+        policy.prepare(Names::new(known))
+    };
+    let ask = |names: &Names, peer: &str| {
+        COMPARED.set(0);
+        LOOKED_AT.set(0);
+        let verdict = policy.evaluate(&accepted(5432, peer, None), names, Timestamp::UNIX_EPOCH);
+        (line(&verdict), COMPARED.get() + LOOKED_AT.get())
+    };
+    assert_cheap(ask(&names(None), &address(3999)), "declared r3999");
+    assert_cheap(ask(&names(None), "192.0.2.1"), "violation undeclared-peer");
+    let gone = names(Some(7));
+    assert_cheap(
+        ask(&gone, "192.0.2.1"),
+        "undecided the host name h7.example is not resolved: no such host nearest r7",
+    );
+    assert_cheap(ask(&gone, &address(8)), "declared r8");
+    let other = compile(&[source("policy.toml", "version = 1\n")]).expect("a policy");
+    let of_another = other.prepare(gone);
+    let (verdict, looked_at) = ask(&of_another, "192.0.2.1");
+    assert!(verdict.starts_with("undecided the host name h7.example") && looked_at >= 4000, "{verdict}");
 }
 
 #[test]

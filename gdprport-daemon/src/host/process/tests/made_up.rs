@@ -1,6 +1,9 @@
 //! The resolver against a `/proc` of one process, made up in a directory.
 
+use std::os::unix::fs::chown;
+
 use super::*;
+use crate::host::cgroup::V1Mount;
 
 /// A `/proc` with one process, in a directory.
 struct Fixture {
@@ -28,7 +31,8 @@ impl Fixture {
     }
 
     fn resolver(&self) -> Resolver {
-        let cgroups = Mounts { cgroup2: Some(self.dir.path().to_owned()), v1: true };
+        let v1 = V1Mount { options: "rw,memory".to_owned(), point: Some(self.dir.path().to_owned()) };
+        let cgroups = Mounts { cgroup2: Some(self.dir.path().to_owned()), v1: vec![v1] };
         let roots =
             Roots { proc: self.dir.path().join("proc"), host_root: self.dir.path().join("root"), cgroups };
         Resolver::new(&roots, BootClock::booted_at("2026-01-01T00:00:00Z".parse().expect("time")))
@@ -42,6 +46,18 @@ impl Fixture {
         symlink("/proc/self/ns/net", place).expect("link");
     }
 
+    /// Makes the directory of a cgroup, in every hierarchy, and gives the one above to `owner`. Only root can: says
+    /// whether it could.
+    fn cgroup(&self, path: &str, owner: u32) -> bool {
+        let dir = self.dir.path().join(path);
+        fs::create_dir_all(&dir).expect("directories");
+        let done = chown(dir.parent().expect("a directory"), Some(owner), None).is_ok();
+        if !done {
+            eprintln!("skipped: needs root");
+        }
+        done
+    }
+
     fn root_cgroup(&self) -> u64 {
         fs::metadata(self.dir.path()).expect("exists").ino()
     }
@@ -51,6 +67,9 @@ impl Fixture {
 fn a_process_in_v1_hierarchies_only_is_placed_by_proc() {
     let id = "3fa94ac1bd2d4c1f8ee46e0ad3a5b1f0c0ffee00deadbeef0123456789abcdef";
     let fixture = Fixture::new(700, 5_000, &format!("4:memory:/docker/{id}\n0::/\n"));
+    if !fixture.cgroup(&format!("docker/{id}"), 0) {
+        return;
+    }
     let mut maps = Maps::default();
     maps.task(700, 5, 50_000_000_000);
     let mut resolver = fixture.resolver();
@@ -89,8 +108,11 @@ fn a_caller_without_a_known_fork_is_proven_by_its_start_or_not_at_all() {
 #[test]
 fn a_path_of_ones_own_mounts_counts_where_the_host_or_root_stands_behind_it() {
     let id = "3fa94ac1bd2d4c1f8ee46e0ad3a5b1f0c0ffee00deadbeef0123456789abcdef";
-    let exe_in = |cgroup: &str, host_has_it: bool| {
-        let fixture = Fixture::new(700, 5_000, cgroup);
+    let exe_in = |cgroup: &str, owner_above: u32, host_has_it: bool| {
+        let fixture = Fixture::new(700, 5_000, &format!("0::/{cgroup}\n"));
+        if !fixture.cgroup(cgroup, owner_above) {
+            return None;
+        }
         fixture.in_user_ns();
         let program = fixture.dir.path().join("root/server").canonicalize().expect("exists");
         if host_has_it {
@@ -103,13 +125,16 @@ fn a_path_of_ones_own_mounts_counts_where_the_host_or_root_stands_behind_it() {
         let mut resolver = fixture.resolver();
         resolver.learn_exec(5, 700, 0, b"/server");
         resolver.doubt_exec(5);
-        resolver.resolve(&owner(700, 5, 50_000_000_000), &maps).exe.is_some()
+        Some(resolver.resolve(&owner(700, 5, 50_000_000_000), &maps).exe.is_some())
     };
-    assert!(!exe_in("0::/user.slice/session-1.scope\n", false));
-    assert!(exe_in("0::/user.slice/session-1.scope\n", true), "the host has this very file under this path");
-    assert!(exe_in(&format!("0::/docker/{id}\n"), false), "a container of root's");
-    let own = format!("0::/user.slice/user-5.slice/user@5.service/app.slice/docker-{id}.scope\n");
-    assert!(!exe_in(&own, false), "a user may name a cgroup of his own as he likes");
+    let Some(nobody_behind_it) = exe_in("user.slice/session-1.scope", 0, false) else { return };
+    assert!(!nobody_behind_it);
+    let proven =
+        |cgroup: &str, owner_above, host_has_it| exe_in(cgroup, owner_above, host_has_it) == Some(true);
+    assert!(proven("user.slice/session-1.scope", 0, true), "the host has this very file under this path");
+    assert!(proven(&format!("docker/{id}"), 0, false), "a container of root's");
+    let own = format!("system.slice/alice.service/docker-{id}.scope");
+    assert!(!proven(&own, 5, false), "whose a directory is may name those in it as he likes");
 }
 
 #[test]
