@@ -141,4 +141,10 @@ pub(super) const WRITTEN: &[Written] = &[
     (None, &[S(b"\x16\x03\0\0\x2a\x02\0\0\x26\x03\x000123456789abcdef0123456789abcdef\0\0\x0a\0")], WeakTls, "SSL 3 with TLS_RSA_WITH_3DES_EDE_CBC_SHA"),
     (None, &[S(b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\0\x05\0")], WeakTls, "TLS_RSA_WITH_RC4_128_SHA, a weak cipher suite"),
     (None, &[S(b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\xc0\xb4\0")], Plaintext, "TLS_SHA256_SHA256, which does not encrypt"),
+    (None, &[S(b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\0\x83\0")], Plaintext, "TLS_GOSTR341001_WITH_NULL_GOSTR3411, which does not encrypt"),
+    // A suite that nobody registered may be one without encryption.
+    (None, &[S(b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\xff\xfe\0")], Unknown, "TLS 1.2 with 0xFFFE; this cipher suite is not known"),
+    (None, &[C(b"\0\0\0\x08\x04\xd2\x16\x2f"), S(b"S\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\xff\xfe\0")], Unknown, "SSLRequest accepted, then ServerHello: TLS 1.2 with 0xFFFE; this"),
+    (None, &[S(b"\x16\x03\x01\0\x2a\x02\0\0\x26\x03\x010123456789abcdef0123456789abcdef\0\xff\xfe\0")], WeakTls, "TLS 1.0 with 0xFFFE, an outdated version"),
+    (None, &[S(b"\x16\x03\x03\0\x32\x02\0\0\x2e\x03\x030123456789abcdef0123456789abcdef\0\xff\xfe\0\0\x06\0\x2b\0\x02\x03\x04")], Tls13, "TLS 1.3 with 0xFFFE"),
 ];

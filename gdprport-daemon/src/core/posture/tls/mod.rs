@@ -8,6 +8,7 @@ mod certificate;
 mod client_hello;
 mod der;
 mod record;
+mod registry;
 mod server_hello;
 mod sslv2;
 mod suites;
@@ -130,10 +131,12 @@ impl Answer {
         let state = match worth {
             Worth::Null => PostureState::Plaintext,
             Worth::Weak => PostureState::WeakTls,
-            Worth::Fair if outdated => PostureState::WeakTls,
-            Worth::Fair if upgraded.is_some() => PostureState::StarttlsUpgraded,
-            Worth::Fair if self.version == TlsVersion::Tls12 => PostureState::Tls12,
-            Worth::Fair => PostureState::Tls13,
+            Worth::Fair | Worth::Unlisted if outdated => PostureState::WeakTls,
+            // All suites of 1.3 encrypt (RFC 8446 §B.4) but those of RFC 9150, which are listed.
+            Worth::Unlisted if self.version == TlsVersion::Tls12 => PostureState::Unknown,
+            _ if upgraded.is_some() => PostureState::StarttlsUpgraded,
+            _ if self.version == TlsVersion::Tls12 => PostureState::Tls12,
+            _ => PostureState::Tls13,
         };
         let cipher = self.suite.map(suites::name);
         let mut evidence = upgraded.map(|how| format!("{how}, then ")).unwrap_or_default();
@@ -147,7 +150,8 @@ impl Answer {
             Worth::Null => ", which does not encrypt",
             _ if outdated => ", an outdated version",
             Worth::Weak => ", a weak cipher suite",
-            Worth::Fair => "",
+            Worth::Unlisted if state == PostureState::Unknown => "; this cipher suite is not known",
+            Worth::Fair | Worth::Unlisted => "",
         };
         Posture {
             version: Some(self.version),
