@@ -40,7 +40,13 @@ const SSL2: &[u8] = b"\x80\x1c\x01\0\x02\0\x03\0\0\0\x10\x07\0\xc00123456789abcd
 #[rustfmt::skip]
 pub(super) const WRITTEN: &[Written] = &[
     // Databases that upgrade in band.
-    (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G"), C(b"\0\0\x02\x10token")], EncryptedOther, "GSSENCRequest accepted"),
+    (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G"), C(b"\0\0\x02\x10\x60token"), S(b"\0\0\0\x80\x60token")], EncryptedOther, "GSSENCRequest accepted, GSSAPI packets by both"),
+    (None, &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G"), C(b"\0\0\x02\x10\x60token"), S(b"\0\0\0\x80\xa1token")], EncryptedOther, "GSSAPI packets by both"),
+    (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G"), C(b"\0\0\x02\x10\x60token")], Unknown, "the answer to a GSSAPI packet was not seen"),
+    (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G"), C(b"\0\0\x02\x10\x60token"), S(b"R\0\0\0\x08")], Unknown, "was not answered by one"),
+    (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G"), C(b"\0\0\0\x20\0\x03\0\0user\0secretname\0\0")], Plaintext, "GSSENCRequest accepted by the server, the client went on in plaintext"),
+    (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G"), C(b"\0\0\0\x08\x04\xd2\x16\x2f")], Plaintext, "GSSENCRequest accepted by the server, the client went on in plaintext"),
+    (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G"), C(b"\0\0\x02\x10token"), S(b"\0\0\0\x80\x60token")], Plaintext, "GSSENCRequest accepted by the server, the client went on in plaintext"),
     (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G")], Unknown, "no GSSAPI packet"),
     (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"N"), C(b"\0\0\0\x08\x04\xd2\x16\x2f"), S(b"S"), Hello, Answer], StarttlsUpgraded, "SSLRequest accepted, then ServerHello: TLS 1.3"),
     (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"N"), C(b"\0\0\0\x20\0\x03\0\0user\0secretname\0\0")], StarttlsRefused, "GSSENCRequest refused by the server, the client went on"),
