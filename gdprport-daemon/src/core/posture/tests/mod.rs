@@ -5,6 +5,7 @@
 
 mod captures;
 mod dialogues;
+mod handshakes;
 mod pieces;
 mod totality;
 mod written;

@@ -13,7 +13,7 @@ mod server_hello;
 mod sslv2;
 mod suites;
 
-use client_hello::ClientHello;
+use client_hello::{ClientHello, Offer};
 use server_hello::ServerHello;
 use suites::Worth;
 
@@ -78,7 +78,8 @@ pub(super) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> Handshake {
         Client::Open => None,
         Client::Hello(hello) => Some(hello),
         Client::Old(newest) => {
-            let offer = ClientHello { versions: (None, Some(newest)), complete: true, ..Default::default() };
+            let offer =
+                ClientHello { versions: Offer::AtMost(Some(newest)), complete: true, ..Default::default() };
             match sslv2::server_hello(server) {
                 Some(true) => return Handshake::Answered(Answer::ssl2()),
                 Some(false) => Some(offer),
@@ -202,6 +203,7 @@ fn read_client(bytes: &[u8]) -> Client {
 }
 
 fn read_server(bytes: &[u8], cut: bool) -> Server {
+    let bytes = alert::behind_warnings(bytes);
     match record::begins(bytes, record::HANDSHAKE) {
         None => return Server::Open,
         Some(true) => {}
