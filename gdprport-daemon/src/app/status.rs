@@ -144,6 +144,7 @@ impl Daemon {
             suppressed: counted.suppressed,
             dropped: counts(counted.dropped),
             evicted: self.table.counters().evicted,
+            posture_given_up: self.table.counters().given_up,
             opening_missed: self.table.counters().opening_missed,
             end_missed: self.table.counters().end_missed,
             flows_open: self.table.len() as u64,

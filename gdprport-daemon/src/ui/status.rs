@@ -215,6 +215,10 @@ fn coverage(status: &Status, screen: &Screen) -> String {
     } else {
         add("flows", Tone::Bad, &format!("{table}, {} evicted", n(coverage.evicted)));
     }
+    if coverage.posture_given_up > 0 {
+        let given_up = format!("{} flows unknown: too many undecided at once", n(coverage.posture_given_up));
+        add("encryption", Tone::Bad, &given_up);
+    }
     let control = &status.control;
     let turned_away = control.refused + control.broken + control.busy + control.forbidden;
     let control = format!(

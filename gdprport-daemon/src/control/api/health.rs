@@ -69,6 +69,12 @@ impl Status {
             lost(sum(&coverage.kernel.dropped), "lost in the kernel", &coverage.kernel.dropped),
             lost(sum(&coverage.dropped), "lost in the daemon", &coverage.dropped),
             (coverage.evicted > 0).then(|| format!("{} flows evicted from the full table", coverage.evicted)),
+            (coverage.posture_given_up > 0).then(|| {
+                format!(
+                    "the encryption of {} flows not followed: too many were undecided at once",
+                    coverage.posture_given_up
+                )
+            }),
         ]
         .into_iter()
         .flatten()

@@ -186,6 +186,7 @@ pub(crate) fn status() -> Status {
             suppressed: 1_572_635,
             dropped: counts([]),
             evicted: 0,
+            posture_given_up: 0,
             opening_missed: 0,
             end_missed: 0,
             flows_open: 217,

@@ -1,5 +1,7 @@
 //! The table's promises, on made-up records.
 
+mod undecided;
+
 use gdprport_common::SocketRole;
 
 use super::*;
@@ -109,7 +111,7 @@ struct Bench {
 
 impl Bench {
     fn new(flows: usize) -> Self {
-        let limits = Limits { flows, settle_ns: SETTLE, update_ns: UPDATE };
+        let limits = Limits { flows, settle_ns: SETTLE, update_ns: UPDATE, ..Limits::default() };
         Self { table: Table::new(limits), world: World { strict: false }, out: Vec::new() }
     }
 

@@ -109,9 +109,14 @@ impl Tracker {
     }
 
     /// How many bytes it has allocated for payload.
-    #[cfg(any(test, fuzzing))]
     pub(crate) fn held(&self) -> usize {
         self.streams.as_ref().map_or(0, |streams| streams.client.held() + streams.server.held())
+    }
+
+    /// How many bytes it takes in all.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        size_of::<Self>() + self.held()
     }
 
     /// What is known at the end of the flow: what was decided, or `unknown` with the reason.
