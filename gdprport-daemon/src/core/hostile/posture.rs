@@ -154,6 +154,8 @@ fn may_follow(told: &Posture, next: &Posture, one_sided: bool) -> bool {
         }
         // Taken back; then as if nothing had been told.
         (Unknown, _) => true,
+        // What followed the hellos may turn out not to be TLS.
+        (Tls12 | Tls13 | StarttlsUpgraded, Unknown) => true,
         // A refusal is one, and stays one: only its words grow when the client goes on.
         (StarttlsRefused, StarttlsRefused) => true,
         // What the server's hello was the answer to is known once the client is heard: it need not be TLS.

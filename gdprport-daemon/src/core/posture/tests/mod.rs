@@ -7,6 +7,7 @@ mod captures;
 mod dialogues;
 mod handshakes;
 mod pieces;
+mod pretenders;
 mod totality;
 mod written;
 

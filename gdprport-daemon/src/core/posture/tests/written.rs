@@ -127,7 +127,8 @@ pub(super) const WRITTEN: &[Written] = &[
     (None, &[C(b"\x0bMSH|^~\\&|")], Plaintext, "HL7"),
     (None, &[C(b"\0\xf4\0\0\x01\0\0\0\x01\x3e\x01\x2c\0")], Unknown, "Oracle's own encryption"),
     (None, &[C(b"\0\0\0\x01\0\0\0\x13\0\0\0\x03")], Unknown, "Firebird"),
-    (None, &[S(b"SSH-2.0-OpenSSH_9.2\r\n"), C(b"SSH-2.0-OpenSSH_9.2\r\n")], EncryptedOther, "SSH 2.0 by both sides"),
+    (None, &[S(b"SSH-2.0-OpenSSH_9.2\r\n"), C(b"SSH-2.0-OpenSSH_9.2\r\n\0\0\x05\xdc\x07\x14"), S(b"\0\0\x04\x34\x0a\x14")], EncryptedOther, "SSH 2.0 key exchange by both sides"),
+    (None, &[S(b"SSH-2.0-OpenSSH_9.2\r\n"), C(b"SSH-2.0-OpenSSH_9.2\r\n")], Unknown, "the key exchange was not seen"),
     (None, &[C(b"SSH-2.0-OpenSSH_9.2\r\n")], Unknown, "only one side"),
     (None, &[C(b"SSH-2.0-OpenSSH_9.2\r\n"), S(b"HTTP/1.1 400 Bad\r\n")], Unknown, "match no known protocol"),
     // What is not known is unknown with its reason.
@@ -136,7 +137,9 @@ pub(super) const WRITTEN: &[Written] = &[
     (None, &[C(b"\x99\x98\x97\x96\x95")], Unknown, "match no known protocol"),
     (None, &[S(b"\x99\x98\x97\x96\x95")], Unknown, "nothing of the client was seen"),
     (None, &[Hello, S(b"HTTP/1.1 400 Bad Request\r\n")], Unknown, "which the server did not answer with TLS"),
-    (None, &[C(b"\x99\x98\x97"), Answer], StarttlsUpgraded, "a beginning that was not read, then ServerHello"),
+    // Both hellos are needed: a file or a stored value may begin like a server's.
+    (None, &[C(b"\x99\x98\x97"), Answer], Unknown, "too few bytes to tell the protocol"),
+    (None, &[C(b"\x99\x98\x97"), Hello, Answer], StarttlsUpgraded, "a beginning that was not read, then ServerHello"),
     (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x2f"), S(b"S"), Hello, S(b"\x15\x03\x03\0\x02\x02\x28")], Unknown, "SSLRequest accepted, then TLS alert handshake_failure by the server"),
     (None, &[Hello], Unknown, "the server's answer was not seen"),
     (None, &[C(b"\x16")], Unknown, "too few bytes of what may be a TLS ClientHello"),
@@ -146,7 +149,7 @@ pub(super) const WRITTEN: &[Written] = &[
     (None, &[C(SSL2)], Unknown, "SSL 2 ClientHello"),
     (None, &[S(b"\x16\x03\0\0\x2a\x02\0\0\x26\x03\x000123456789abcdef0123456789abcdef\0\0\x0a\0")], WeakTls, "SSL 3 with TLS_RSA_WITH_3DES_EDE_CBC_SHA"),
     (None, &[S(b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\0\x05\0")], WeakTls, "TLS_RSA_WITH_RC4_128_SHA, a weak cipher suite"),
-    (None, &[S(b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\xc0\xb4\0")], Plaintext, "TLS_SHA256_SHA256, which does not encrypt"),
+    (None, &[S(b"\x16\x03\x03\0\x32\x02\0\0\x2e\x03\x030123456789abcdef0123456789abcdef\0\xc0\xb4\0\0\x06\0\x2b\0\x02\x03\x04")], Plaintext, "TLS_SHA256_SHA256, which does not encrypt"),
     (None, &[S(b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\0\x83\0")], Plaintext, "TLS_GOSTR341001_WITH_NULL_GOSTR3411, which does not encrypt"),
     // A suite that nobody registered may be one without encryption.
     (None, &[S(b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\xff\xfe\0")], Unknown, "TLS 1.2 with 0xFFFE; this cipher suite is not known"),
