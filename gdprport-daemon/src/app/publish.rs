@@ -231,18 +231,24 @@ fn follow(followers: &mut Vec<Follower>, line: &[u8]) {
     }
 }
 
-/// What is left to find when a flow has ended whose encryption the policy demands and nobody saw: unknown is
-/// not compliant.
+/// What is left to find when a flow has ended whose encryption the policy demands and nobody saw, or of which it cannot
+/// be said that it is what is demanded: unknown is not compliant.
 fn unproven(event: FlowEvent) -> Option<FindingEvent> {
-    let posture = event.posture.as_ref().filter(|posture| match posture.state {
-        PostureState::Unknown => true,
+    let Verdict::Undecided { .. } = *event.verdict else { return None };
+    let posture = event.posture.as_ref()?;
+    let (id, what) = match posture.state {
+        PostureState::Unknown => (FindingId::PostureUnknown, "how it was encrypted is not known"),
         // Upgraded to some TLS: whether to the one demanded was not seen.
-        PostureState::StarttlsUpgraded => posture.version.is_none(),
-        _ => false,
-    })?;
-    let detail = format!("the flow ended and how it was encrypted is not known: {}", posture.evidence);
-    let finding = Finding { id: FindingId::PostureUnknown, detail };
-    matches!(*event.verdict, Verdict::Undecided { .. }).then_some(FindingEvent { finding, flow: event })
+        PostureState::StarttlsUpgraded if posture.version.is_none() => {
+            (FindingId::PostureUnknown, "how it was encrypted is not known")
+        }
+        PostureState::EncryptedOther => {
+            (FindingId::PostureNotTls, "it was encrypted by something else than the TLS that is demanded")
+        }
+        _ => return None,
+    };
+    let detail = format!("the flow ended and {what}: {}", posture.evidence);
+    Some(FindingEvent { finding: Finding { id, detail }, flow: event })
 }
 
 fn reference(policy: &Policy) -> Option<PolicyRef> {
@@ -282,5 +288,33 @@ pub fn object(flow: &Flow, clock: &BootClock) -> FlowObject {
         rtt_us: flow.rtt_us,
         retransmits: flow.retransmits,
         outcome: flow.outcome,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::event::samples;
+    use crate::core::model::{Outcome, Posture, TlsVersion};
+
+    fn found(posture: Posture, undecided: bool) -> Option<FindingId> {
+        let mut event = samples::declared(Outcome::Closed);
+        event.posture = Some(Arc::new(posture));
+        if undecided {
+            event.verdict = Arc::new(Verdict::Undecided { missing: Vec::new(), nearest: None });
+        }
+        unproven(event).map(|event| event.finding.id)
+    }
+
+    #[test]
+    fn a_flow_that_ends_undecided_for_its_encryption_is_found_whatever_is_missing() {
+        let of = |state| found(Posture::new(state, "seen"), true);
+        assert_eq!(of(PostureState::Unknown), Some(FindingId::PostureUnknown));
+        assert_eq!(of(PostureState::StarttlsUpgraded), Some(FindingId::PostureUnknown));
+        assert_eq!(of(PostureState::EncryptedOther), Some(FindingId::PostureNotTls));
+        let upgraded = Posture::new(PostureState::StarttlsUpgraded, "seen");
+        assert_eq!(found(Posture { version: Some(TlsVersion::Tls13), ..upgraded }, true), None);
+        assert_eq!(of(PostureState::Tls13), None, "what is undecided is something else");
+        assert_eq!(found(Posture::unknown("seen"), false), None);
     }
 }

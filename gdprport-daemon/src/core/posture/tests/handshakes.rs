@@ -150,3 +150,52 @@ fn the_version_of_a_handshake_with_post_quantum_shares_is_the_servers_at_both_en
         }
     }
 }
+
+/// An element of DER.
+fn der(tag: u8, body: &[u8]) -> Vec<u8> {
+    let [high, low] = u16::try_from(body.len()).expect("short").to_be_bytes();
+    [&[tag, 0x82, high, low][..], body].concat()
+}
+
+fn name(attributes: &[(u8, &str)]) -> Vec<u8> {
+    let attribute = |(kind, value): &(u8, &str)| {
+        let pair = [der(0x06, &[0x55, 4, *kind]), der(0x0C, value.as_bytes())].concat();
+        der(0x31, &der(0x30, &pair))
+    };
+    der(0x30, &attributes.iter().flat_map(attribute).collect::<Vec<u8>>())
+}
+
+#[test]
+fn of_a_certificate_whose_subject_is_cut_the_rest_is_told() {
+    let issuer = name(&[(10, "Example"), (3, "Example CA")]);
+    let validity = der(0x30, &[der(0x17, b"250101000000Z"), der(0x17, b"350101000000Z")].concat());
+    let long = "a department with a very long name ".repeat(8);
+    for (subject, expected) in [
+        (
+            name(&[(6, "DE"), (10, "Example GmbH"), (11, &long), (3, "db.example.org")]),
+            "…,O=Example GmbH,C=DE",
+        ),
+        (name(&[(11, &long), (11, &long), (3, "db.example.org")]), "…"),
+    ] {
+        let key = der(0x30, &[0x77; 600]);
+        let parts =
+            [der(0x02, &[7; 16]), der(0x30, &[1; 12]), issuer.clone(), validity.clone(), subject, key];
+        let certificate = der(0x30, &der(0x30, &parts.concat()));
+        let sized =
+            |bytes: &[u8]| [&u32::try_from(bytes.len()).expect("short").to_be_bytes()[1..], bytes].concat();
+        let server = [server_hello(0xC02F, &[]), message(11, &sized(&sized(&certificate)))].concat();
+        let client = (Side::Client, 0, client_hello(&[]));
+        let shipped = shipped(Side::Server, &server, 1448);
+        // While more may come, nothing of it is told.
+        assert_eq!(play(None, [&client, &shipped[0]]).certificate, None);
+        let behind_a_gap = (Side::Server, 1448, b"\x14\x03\x03".to_vec());
+        let told = play(None, [&client, &shipped[0], &behind_a_gap]).certificate.expect("issuer and end");
+        assert_eq!((told.subject.as_str(), told.issuer.as_str()), (expected, "CN=Example CA,O=Example"));
+        assert_eq!(told.not_after, "2035-01-01T00:00:00Z".parse().expect("a time"));
+        let whole = play(None, [&client, &(Side::Server, 0, server)]).certificate.expect("whole");
+        assert!(
+            whole.subject.starts_with("CN=db.example.org") && !whole.subject.starts_with('…'),
+            "{whole:?}"
+        );
+    }
+}

@@ -264,7 +264,7 @@ fn read_server(bytes: &[u8], cut: bool) -> Server {
     }
     let next = record::message(message.rest);
     let certificate =
-        next.as_ref().map(|next| if next.kind == 11 { certificate::read(next) } else { Some(None) });
+        next.as_ref().map(|next| if next.kind == 11 { certificate::read(next, cut) } else { Some(None) });
     let certificate = certificate.flatten().flatten();
     // Where the certificate is read, TLS went on.
     let goes_on = if certificate.is_some() { Some(true) } else { goes_on };
