@@ -2,7 +2,7 @@
 
 use super::Screen;
 use super::doctor::hooks;
-use super::format::{bytes, clean, counted, counts, duration, moment, thousands};
+use super::format::{bytes, clean, counted, counts, duration, moment, shares, thousands};
 use super::table::{Cell, Column, Tone, fact, table, title, wrap};
 use crate::control::api::{
     Counts, Health, HealthState, Pins, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus,
@@ -173,7 +173,7 @@ fn ports(ports: &[PortStatus], source: &PolicySource, screen: &Screen) -> String
                 Cell::count(Tone::Good, port.declared_flows),
                 Cell::count(Tone::Warn, port.undecided),
                 Cell::count(Tone::Bad, port.violations_total),
-                Cell::plain(counts(port.posture.iter().map(|(state, n)| (state.as_str(), *n)))),
+                Cell::plain(shares(port.posture.iter().map(|(state, n)| (state.as_str(), *n)))),
                 Cell::plain(reasons),
             ]
         })
