@@ -113,7 +113,7 @@ pub(super) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> Handshake {
                 client,
                 certificate,
                 broken,
-                settled: broken.is_some() || client_settled && settled,
+                settled: client_settled && settled,
             })
         }
         (Server::Alert(description), offer) => {
