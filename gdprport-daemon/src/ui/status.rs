@@ -17,15 +17,15 @@ const fn ports_columns(source: &PolicySource) -> [Column; 12] {
     [
         Column::elastic("PORT", 12),
         Column::number("NUMBER"),
-        Column::text("PROTOCOL").spare(4),
+        Column::text("PROTOCOL").spare(5),
         Column::number("OPEN"),
         Column::number("OPENED"),
-        Column::number("CLOSED").spare(5),
+        Column::number("CLOSED").spare(6),
         Column::number("FAILED").spare(3),
         Column::number("DECLARED").spare(1),
         Column::number("UNDECIDED").spare(2),
         Column::number(against),
-        Column::elastic("ENCRYPTION", 14).spare(6),
+        Column::elastic("ENCRYPTION", 14).spare(4),
         Column::elastic("WHY", 22),
     ]
 }
