@@ -16,7 +16,7 @@ use crate::core::posture::Tracker;
 use crate::core::verdict::Verdict;
 
 /// Few, so that the table is full soon.
-const LIMITS: Limits = Limits { flows: 6, settle_ns: 50, update_ns: 1_000, undecided_bytes: 1_024 };
+const LIMITS: Limits = Limits { flows: 6, settle_ns: 50, update_ns: 1_000, undecided_bytes: 512 };
 
 /// A world in which nobody is known and everybody is allowed.
 struct World;

@@ -82,10 +82,8 @@ fn accept(what: &'static str, dialogue: &Dialogue<'_>, client: &[u8], server: &[
             .unwrap_or_else(|| upgrade::ignored("SSLRequest"));
     }
     let nothing = Reading::open("GSSENCRequest accepted, no GSSAPI packet was seen");
-    // A client that goes on as if nothing had been agreed on looks much the same: four bytes of length come first.
-    if matches!(request(client), Some(Some(_))) {
-        return upgrade::ignored("GSSENCRequest");
-    }
+    // A client that goes on as if nothing had been agreed on looks much the same: four bytes of length come first, and
+    // then a version or a request's code, which is no token.
     match (packet(client, &[TOKEN]), packet(server, &[TOKEN, NEGOTIATION])) {
         (Some(false), _) => upgrade::ignored("GSSENCRequest"),
         (None, _) => nothing,
