@@ -69,6 +69,17 @@ impl Crowd {
         Self { pairs }
     }
 
+    /// Lets every connection greet like a mail server and say nothing of substance: what is said decides nothing.
+    #[track_caller]
+    fn dawdle(&mut self) {
+        for _ in 0..3 {
+            for (server, client) in &mut self.pairs {
+                server.ask("say-many 220 500");
+                client.ask("say-many NOOP 500");
+            }
+        }
+    }
+
     #[track_caller]
     fn close(&mut self) {
         for (server, client) in &mut self.pairs {
@@ -227,7 +238,7 @@ fn of_a_thousand_clients_at_once_each_is_served_or_turned_away_and_no_event_is_l
 
 const LIMIT: u64 = 64 << 20;
 
-/// Everything at once within 64 MiB: open flows, a ring buffer that overflows, a burst afterwards, clients that ask
+/// Everything at once within 64 MiB: open flows that say much and nothing that decides, a ring buffer that overflows, a burst afterwards, clients that ask
 /// for all of it.
 #[track_caller]
 fn little_memory(connections: u32) {
@@ -243,6 +254,17 @@ fn little_memory(connections: u32) {
         "{flows} flows: {} KiB charged, {} KiB resident",
         limit.used() / 1024,
         daemon.memory_kib("VmRSS")
+    );
+
+    crowd.dawdle();
+    wait::until("undecided flows give way to the others", || {
+        count(&daemon.status(), "coverage.posture_given_up") > 0
+    });
+    println!(
+        "undecided: {} KiB charged, {} KiB resident, {} of them given up",
+        limit.used() / 1024,
+        daemon.memory_kib("VmRSS"),
+        count(&daemon.status(), "coverage.posture_given_up")
     );
 
     let (mut server, mut client) = (Puppet::new(), Puppet::new());

@@ -53,18 +53,52 @@ fn postgres_is_seen_in_plaintext_refusing_and_upgraded() {
         call(&secure, &[("PGSSLMODE", "require"), ("PGSSLNEGOTIATION", "direct")]);
         table.row("PostgreSQL sslnegotiation=direct", offering, TLS_13);
     }
+
+    // Both ends of the two connections, with their share.
+    let posture = table.daemon.port_status(refusing)["posture"].clone();
+    assert_eq!(posture, serde_json::json!({ "plaintext": 2, "starttls-refused": 2 }));
+    let shown = String::from_utf8_lossy(&table.daemon.ask(["daemon", "status"]).stdout).into_owned();
+    // The cell is wrapped where it has to be.
+    let shown: String = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains("ENCRYPTION") && shown.matches("(50 %)").count() >= 1, "{shown}");
+    table.finish();
+}
+
+#[test]
+fn postgres_is_seen_with_the_version_of_tls_that_the_server_allows() {
+    let (old, new) = (need!(Postgres::with_tls_only("TLSv1.2")), need!(Postgres::with_tls_only("TLSv1.3")));
+    let mut table =
+        Table::new(&[demand(&old.server, "postgresql", "1.2"), demand(&new.server, "postgresql", "1.3")]);
+    for (postgres, expected, case) in [
+        (&old, UPGRADED_12, "PostgreSQL, the server from 1.2 to 1.2"),
+        (&new, UPGRADED_13, "PostgreSQL, the server from 1.3 to 1.3"),
+    ] {
+        let mut command = postgres.client("127.0.0.1", &format!("select '{USER_DATA}'"));
+        run(
+            {
+                command.env("PGSSLMODE", "require");
+                command
+            },
+            Place::default(),
+        );
+        table.row(case, postgres.server.port.number(), expected.because("SSLRequest accepted"));
+    }
     table.finish();
 }
 
 #[test]
 fn mariadb_is_seen_in_plaintext_and_upgraded() {
-    let mariadb = need!(MariaDb::with_tls());
+    let (bare, mariadb) = (need!(MariaDb::start()), need!(MariaDb::with_tls()));
     let port = mariadb.server.port.number();
-    let mut table = Table::new(&[demand(&mariadb.server, "mysql", "1.2")]);
+    let mut table =
+        Table::new(&[demand(&bare.server, "mysql", "1.2"), demand(&mariadb.server, "mysql", "1.2")]);
     let query = format!("select '{USER_DATA}'");
     let call = |options: &[&str]| {
         run(mariadb.client_with(options, "127.0.0.1", &query), Place::default());
     };
+    run(bare.client("127.0.0.1", &query), Place::default());
+    let not_offered = PLAIN.because("without CLIENT_SSL, which the server does not offer");
+    table.row("MariaDB without TLS", bare.server.port.number(), not_offered);
     call(&["--skip-ssl"]);
     table.row("MariaDB --skip-ssl", port, PLAIN.because("without CLIENT_SSL, which the server offers"));
     call(&["--ssl", "--tls-version=TLSv1.2"]);

@@ -44,6 +44,10 @@ const BASE_BYTES: u64 = 24 << 20;
 /// What an open flow costs: its place in the table, the storage of its socket in the kernel.
 const FLOW_BYTES: u64 = 1_024;
 
+/// Of what is left of the memory, the first bytes of undecided flows may take one part in so many. Beside the flow table
+/// and one way out an eighth is what is left for lists of flows and the page cache.
+const UNDECIDED_SHARE: u64 = 8;
+
 /// What an event costs that waits for a way out: its line, of 1.1 to 1.6 KB.
 const QUEUED_BYTES: u64 = 1_600;
 
@@ -66,6 +70,9 @@ fn share(memory: Option<u64>, parts: u64, bytes: u64) -> usize {
 pub struct Capacities {
     /// Open flows. Not given: as many as the memory allows.
     flows: Option<u32>,
+    /// Bytes that the first bytes of flows may take together while it is not decided how they are encrypted. Not given:
+    /// an eighth of the memory, at most 32 MiB.
+    undecided_bytes: Option<u32>,
     /// Bytes of the ring buffer between kernel and daemon; a power of two.
     pub ring_bytes: u32,
     /// Processes whose identity the kernel side keeps.
@@ -77,7 +84,13 @@ pub struct Capacities {
 impl Default for Capacities {
     fn default() -> Self {
         let sizes = Sizes::default();
-        Self { flows: None, ring_bytes: sizes.ring_bytes, tasks: sizes.tasks, execs: sizes.execs }
+        Self {
+            flows: None,
+            undecided_bytes: None,
+            ring_bytes: sizes.ring_bytes,
+            tasks: sizes.tasks,
+            execs: sizes.execs,
+        }
     }
 }
 
@@ -158,6 +171,9 @@ impl Config {
         if !limits.ring_bytes.is_power_of_two() || !(1 << 16..=1 << 28).contains(&limits.ring_bytes) {
             return Err("limits.ring_bytes must be a power of two from 65536 to 268435456".to_owned());
         }
+        if limits.undecided_bytes.is_some_and(|bytes| !(1 << 16..=1 << 30).contains(&bytes)) {
+            return Err("limits.undecided_bytes must be from 65536 to 1073741824".to_owned());
+        }
         let queue = config.events.queue.map(|queue| u32::try_from(queue.get()).unwrap_or(u32::MAX));
         for (name, value) in [
             ("flows", limits.flows),
@@ -191,8 +207,10 @@ impl Config {
     #[must_use]
     pub fn flow_limits(&self, memory: Option<u64>) -> Limits {
         let most = Limits::default().flows.min(share(memory, FLOWS_SHARE, FLOW_BYTES));
+        let undecided = Limits::default().undecided_bytes.min(share(memory, UNDECIDED_SHARE, 1).max(1 << 20));
         Limits {
             flows: self.limits.flows.map_or(most, |flows| flows as usize),
+            undecided_bytes: self.limits.undecided_bytes.map_or(undecided, |bytes| bytes as usize),
             update_ns: u64::try_from(self.intervals.flow_update.as_nanos()).unwrap_or(u64::MAX),
             ..Limits::default()
         }
@@ -212,12 +230,13 @@ mod tests {
     #[test]
     fn every_key_is_taken() {
         let config = Config::parse(
-            "[events]\nfile = \"/e\"\njournald = true\nqueue = 100\n[limits]\nflows = 1000\nring_bytes = 65536\n\
+            "[events]\nfile = \"/e\"\njournald = true\nqueue = 100\n[limits]\nflows = 1000\nundecided_bytes = 70000\nring_bytes = 65536\n\
              tasks = 1000\nexecs = 100\n[intervals]\nflow_update = \"10s\"\nnames = \"5m\"\ncoverage = \"1h\"\n",
         )
         .expect("valid");
         assert_eq!(config.sizes(), Sizes { ring_bytes: 65_536, tasks: 1_000, execs: 100 });
         assert_eq!(config.flow_limits(None).update_ns, 10_000_000_000);
+        assert_eq!(config.flow_limits(None).undecided_bytes, 70_000);
         let little = Some(1 << 20);
         assert_eq!(
             (config.flow_limits(little).flows, config.queue(little).get()),
@@ -232,12 +251,14 @@ mod tests {
         let config = Config::default();
         let of = |mebibytes: u64| {
             let memory = Some(mebibytes << 20);
-            (config.flow_limits(memory).flows, config.queue(memory).get())
+            let limits = config.flow_limits(memory);
+            (limits.flows, config.queue(memory).get(), limits.undecided_bytes)
         };
-        assert_eq!(of(64), (20_480, 6_553));
-        assert_eq!(of(16), (1_000, 1_000), "too little is no reason to hold nothing");
-        assert_eq!(of(1_024), (131_072, 32_768), "much is no reason to hold more");
+        assert_eq!(of(64), (20_480, 6_553, 5 << 20));
+        assert_eq!(of(16), (1_000, 1_000, 1 << 20), "too little is no reason to hold nothing");
+        assert_eq!(of(1_024), (131_072, 32_768, 32 << 20), "much is no reason to hold more");
         assert_eq!((config.flow_limits(None).flows, config.queue(None).get()), (131_072, 32_768));
+        assert_eq!(config.flow_limits(None).undecided_bytes, 32 << 20);
     }
 
     #[test]
@@ -246,6 +267,8 @@ mod tests {
         assert!(error.contains("line 2") && error.contains("flow"), "{error}");
         let error = Config::parse("[limits]\nring_bytes = 100000\n").expect_err("no power of two");
         assert!(error.contains("power of two"), "{error}");
+        let error = Config::parse("[limits]\nundecided_bytes = 1\n").expect_err("too few");
+        assert!(error.contains("undecided_bytes must be from 65536"), "{error}");
         let error = Config::parse("[intervals]\nnames = \"0s\"\n").expect_err("too short");
         assert!(error.contains("from 1s to 1d"), "{error}");
     }

@@ -246,21 +246,29 @@ fn follow(followers: &mut Vec<Follower>, line: &[u8]) {
     }
 }
 
-/// What is left to find when a flow has ended whose encryption the policy demands and nobody saw: unknown is
-/// not compliant.
+/// What is left to find when a flow has ended whose encryption the policy demands and nobody saw, or of which it cannot
+/// be said that it is what is demanded: unknown is not compliant.
 fn unproven(event: FlowEvent) -> Option<FindingEvent> {
-    let why = match event.posture.as_deref() {
-        None => "nothing was seen",
-        Some(posture) => match posture.state {
-            PostureState::Unknown => &posture.evidence,
-            // Upgraded to some TLS: whether to the one demanded was not seen.
-            PostureState::StarttlsUpgraded if posture.version.is_none() => &posture.evidence,
-            _ => return None,
-        },
+    let Verdict::Undecided { .. } = *event.verdict else { return None };
+    const UNKNOWN: (FindingId, &str) = (FindingId::PostureUnknown, "how it was encrypted is not known");
+    let ((id, what), why) = match event.posture.as_deref() {
+        None => (UNKNOWN, "nothing was seen"),
+        Some(posture) => {
+            let found = match posture.state {
+                PostureState::Unknown => UNKNOWN,
+                // Upgraded to some TLS: whether to the one demanded was not seen.
+                PostureState::StarttlsUpgraded if posture.version.is_none() => UNKNOWN,
+                PostureState::EncryptedOther => (
+                    FindingId::PostureNotTls,
+                    "it was encrypted by something else than the TLS that is demanded",
+                ),
+                _ => return None,
+            };
+            (found, &*posture.evidence)
+        }
     };
-    let detail = format!("the flow ended and how it was encrypted is not known: {why}");
-    let finding = Finding { id: FindingId::PostureUnknown, detail };
-    matches!(*event.verdict, Verdict::Undecided { .. }).then_some(FindingEvent { finding, flow: event })
+    let detail = format!("the flow ended and {what}: {why}");
+    Some(FindingEvent { finding: Finding { id, detail }, flow: event })
 }
 
 fn reference(policy: &Policy) -> Option<PolicyRef> {
@@ -311,7 +319,7 @@ mod tests {
     use super::*;
     use crate::core::community_id::CommunityId;
     use crate::core::event::samples;
-    use crate::core::model::{Direction, Endpoint, Outcome, Posture};
+    use crate::core::model::{Direction, Endpoint, Outcome, Posture, TlsVersion};
     use crate::core::policy::Resolution;
 
     const SECOND: u64 = 1_000_000_000;
@@ -366,19 +374,25 @@ mod tests {
         assert_eq!(named(&Names::default()), None);
     }
 
-    #[test]
-    fn whatever_does_not_prove_the_encryption_of_a_flow_that_ended_is_a_finding() {
-        let undecided = Verdict::Undecided { missing: vec!["the encryption".to_owned()], nearest: None };
-        let event = FlowEvent { verdict: Arc::new(undecided), ..samples::declared(Outcome::Closed) };
-        for (posture, why) in [
-            (None, Some("nothing was seen")),
-            (Some(Posture::unknown("no payload was captured")), Some("no payload was captured")),
-            (Some(Posture::new(PostureState::StarttlsUpgraded, "an upgrade")), Some("an upgrade")),
-            (Some(Posture::new(PostureState::Tls13, "the server chose TLS 1.3")), None),
-        ] {
-            let finding = unproven(FlowEvent { posture: posture.map(Arc::new), ..event.clone() });
-            assert_eq!(finding.is_some(), why.is_some(), "{why:?}");
-            assert!(finding.is_none_or(|event| event.finding.detail.ends_with(why.expect("a reason"))));
+    fn found(posture: Option<Posture>, undecided: bool) -> Option<FindingId> {
+        let mut event = samples::declared(Outcome::Closed);
+        event.posture = posture.map(Arc::new);
+        if undecided {
+            event.verdict = Arc::new(Verdict::Undecided { missing: Vec::new(), nearest: None });
         }
+        unproven(event).map(|event| event.finding.id)
+    }
+
+    #[test]
+    fn a_flow_that_ends_undecided_for_its_encryption_is_found_whatever_is_missing() {
+        let of = |state| found(Some(Posture::new(state, "seen")), true);
+        assert_eq!(of(PostureState::Unknown), Some(FindingId::PostureUnknown));
+        assert_eq!(of(PostureState::StarttlsUpgraded), Some(FindingId::PostureUnknown));
+        assert_eq!(of(PostureState::EncryptedOther), Some(FindingId::PostureNotTls));
+        let upgraded = Posture::new(PostureState::StarttlsUpgraded, "seen");
+        assert_eq!(found(Some(Posture { version: Some(TlsVersion::Tls13), ..upgraded }), true), None);
+        assert_eq!(of(PostureState::Tls13), None, "what is undecided is something else");
+        assert_eq!(found(Some(Posture::unknown("seen")), false), None);
+        assert_eq!(found(None, true), Some(FindingId::PostureUnknown), "nothing was seen");
     }
 }

@@ -148,6 +148,7 @@ impl Daemon {
             end_missed: counted.end_missed,
             unwatched: counted.unwatched,
             unwatched_listeners: counted.unwatched_listeners,
+            posture_given_up: self.table.counters().given_up,
             flows_open: self.table.len() as u64,
             flows_cap: self.table.capacity() as u64,
             last_loss: self.losses.last_loss,

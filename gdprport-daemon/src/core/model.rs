@@ -351,7 +351,8 @@ impl fmt::Display for TlsVersion {
 /// What a server's certificate says of itself; whether anybody trusts it is not judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Certificate {
-    /// The subject as in RFC 4514, without attributes of persons, at most 256 characters.
+    /// The subject as in RFC 4514, without attributes of persons, at most 256 characters. It begins with `…` if a part of
+    /// it was not captured.
     pub subject: String,
     /// The issuer, in the same form.
     pub issuer: String,

@@ -66,6 +66,21 @@ pub(super) fn counts<K: AsRef<str>>(of: impl IntoIterator<Item = (K, u64)>) -> S
     text
 }
 
+/// The same, each with its share of all, rounded down: what is not all of them is never 100 %.
+pub(super) fn shares<K: AsRef<str>>(of: impl Iterator<Item = (K, u64)> + Clone) -> String {
+    let all: u64 = of.clone().map(|(_, n)| n).sum();
+    let mut text = String::new();
+    for (name, n) in of {
+        let comma = if text.is_empty() { "" } else { ", " };
+        let share = match u128::from(n) * 100 / u128::from(all.max(1)) {
+            0 if n > 0 => "<1".to_owned(),
+            share => share.to_string(),
+        };
+        let _ = write!(text, "{comma}{} {} ({share} %)", name.as_ref(), thousands(n));
+    }
+    text
+}
+
 /// The last part of a path.
 pub(super) fn basename(path: &str) -> &str {
     path.rsplit('/').find(|part| !part.is_empty()).unwrap_or(path)
@@ -113,6 +128,17 @@ pub(super) fn clean_lines(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_is_never_rounded_to_all_or_nothing() {
+        assert_eq!(
+            shares([("tls1.3", 1_204), ("unknown", 2)].into_iter()),
+            "tls1.3 1,204 (99 %), unknown 2 (<1 %)"
+        );
+        assert_eq!(shares([("plaintext", 3)].into_iter()), "plaintext 3 (100 %)");
+        assert_eq!(shares([("plaintext", 0)].into_iter()), "plaintext 0 (0 %)");
+        assert_eq!(shares(std::iter::empty::<(&str, u64)>()), "");
+    }
 
     #[test]
     fn numbers_are_grouped() {

@@ -2,7 +2,7 @@
 
 use super::Screen;
 use super::doctor::hooks;
-use super::format::{bytes, clean, counted, counts, duration, moment, thousands};
+use super::format::{bytes, clean, counted, counts, duration, moment, shares, thousands};
 use super::table::{Cell, Column, Tone, fact, table, title, wrap};
 use crate::control::api::{
     Counts, Health, HealthState, Pins, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus,
@@ -17,15 +17,15 @@ const fn ports_columns(source: &PolicySource) -> [Column; 12] {
     [
         Column::elastic("PORT", 12),
         Column::number("NUMBER"),
-        Column::text("PROTOCOL").spare(4),
+        Column::text("PROTOCOL").spare(5),
         Column::number("OPEN"),
         Column::number("OPENED"),
-        Column::number("CLOSED").spare(5),
+        Column::number("CLOSED").spare(6),
         Column::number("FAILED").spare(3),
         Column::number("DECLARED").spare(1),
         Column::number("UNDECIDED").spare(2),
         Column::number(against),
-        Column::elastic("ENCRYPTION", 14).spare(6),
+        Column::elastic("ENCRYPTION", 14).spare(4),
         Column::elastic("WHY", 22),
     ]
 }
@@ -173,7 +173,7 @@ fn ports(ports: &[PortStatus], source: &PolicySource, screen: &Screen) -> String
                 Cell::count(Tone::Good, port.declared_flows),
                 Cell::count(Tone::Warn, port.undecided),
                 Cell::count(Tone::Bad, port.violations_total),
-                Cell::plain(counts(port.posture.iter().map(|(state, n)| (state.as_str(), *n)))),
+                Cell::plain(shares(port.posture.iter().map(|(state, n)| (state.as_str(), *n)))),
                 Cell::plain(reasons),
             ]
         })
@@ -214,6 +214,10 @@ fn coverage(status: &Status, screen: &Screen) -> String {
         add("flows", Tone::Plain, &table);
     } else {
         add("flows", Tone::Bad, &format!("{table}, {} evicted", n(coverage.evicted)));
+    }
+    if coverage.posture_given_up > 0 {
+        let given_up = format!("{} flows unknown: too many undecided at once", n(coverage.posture_given_up));
+        add("encryption", Tone::Bad, &given_up);
     }
     let control = &status.control;
     let turned_away = control.refused + control.broken + control.busy + control.forbidden;

@@ -113,7 +113,7 @@ impl Column {
 }
 
 /// Lays out a table on lines of at most `width` columns: where it does not fit, elastic columns are narrowed
-/// and wrap, then spare ones are left out. So are columns without any text.
+/// and wrap, then spare ones are left out, as few as can be. So are columns without any text.
 pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: u16) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).enforce_styling().style_text_only();
@@ -164,12 +164,22 @@ fn fit(columns: &[Column], rows: &[Vec<Cell>], natural: &[u16], width: u16) -> V
         .collect();
     let mut ranks: Vec<u8> = columns.iter().map(|column| column.spare).filter(|rank| *rank > 0).collect();
     ranks.sort_unstable();
+    let wanted = widths.clone();
     while taken(&widths) > room {
         let Some(rank) = ranks.pop() else { break };
         for (column, width) in columns.iter().zip(&mut widths) {
             if column.spare == rank {
                 *width = None;
             }
+        }
+    }
+    // A wide one that had to go may leave room for narrow ones that went before it.
+    let mut out: Vec<usize> = (0..widths.len()).filter(|i| widths[*i] != wanted[*i]).collect();
+    out.sort_by_key(|i| columns[*i].spare);
+    for i in out {
+        widths[i] = wanted[i];
+        if taken(&widths) > room {
+            widths[i] = None;
         }
     }
     // What is left goes to the elastic columns, from left to right.

@@ -29,7 +29,7 @@ impl Postgres {
     /// # Panics
     /// When it is and does not start.
     pub fn start() -> Result<Self, Missing> {
-        Self::made(None)
+        Self::made(None, &[])
     }
 
     /// The same, offering TLS.
@@ -40,10 +40,22 @@ impl Postgres {
     /// # Panics
     /// When it is and does not start.
     pub fn with_tls() -> Result<Self, Missing> {
-        Self::made(Some(tls::identity()?))
+        Self::made(Some(tls::identity()?), &[])
     }
 
-    fn made(identity: Option<&Identity>) -> Result<Self, Missing> {
+    /// The same, offering this version of TLS alone, such as `TLSv1.2`.
+    ///
+    /// # Errors
+    /// [`Missing`] when PostgreSQL or openssl is not installed.
+    ///
+    /// # Panics
+    /// When it is and does not start.
+    pub fn with_tls_only(version: &str) -> Result<Self, Missing> {
+        let bound = |which: &str| format!("ssl_{which}_protocol_version={version}");
+        Self::made(Some(tls::identity()?), &[bound("min"), bound("max")])
+    }
+
+    fn made(identity: Option<&Identity>, settings: &[String]) -> Result<Self, Missing> {
         let bin = newest_postgres()?;
         let user = User::named("postgres")?;
         let (dir, cgroup, port) = (TempDir::new(), Cgroup::service(), Port::free());
@@ -78,6 +90,9 @@ impl Postgres {
                 command.arg("-c").arg(format!("{setting}={}", file.display()));
             }
             command.args(["-c", "ssl=on"]);
+        }
+        for setting in settings {
+            command.args(["-c", setting]);
         }
         into_log(&mut command, &dir);
         let child = Child::start(command, place);

@@ -72,6 +72,12 @@ impl Status {
             (coverage.kernel.owners_unkept > 0).then(|| {
                 format!("{} owners of sockets not kept in the kernel", coverage.kernel.owners_unkept)
             }),
+            (coverage.posture_given_up > 0).then(|| {
+                format!(
+                    "the encryption of {} flows not followed: too many were undecided at once",
+                    coverage.posture_given_up
+                )
+            }),
         ]
         .into_iter()
         .flatten()

@@ -190,6 +190,7 @@ pub(crate) fn status() -> Status {
             suppressed: 1_572_635,
             dropped: counts([]),
             evicted: 0,
+            posture_given_up: 0,
             opening_missed: 0,
             end_missed: 0,
             unwatched: 0,

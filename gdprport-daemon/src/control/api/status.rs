@@ -224,6 +224,9 @@ pub struct Coverage {
     pub dropped: Counts,
     /// Flows forgotten because the flow table was full.
     pub evicted: u64,
+    /// Flows whose encryption was not followed any further because too many were undecided at once.
+    #[serde(default)]
+    pub posture_given_up: u64,
     /// Ends reported of flows whose beginning was lost.
     pub opening_missed: u64,
     /// Flows whose end was lost, or was not to be seen because they are older than the daemon.

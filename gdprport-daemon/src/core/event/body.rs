@@ -59,6 +59,9 @@ pub struct FlowEvent {
 pub enum FindingId {
     /// A flow ended on a port whose policy demands TLS, and its encryption was never told.
     PostureUnknown,
+    /// A flow ended on a port whose policy demands TLS, and it was encrypted by something else, which has no version of
+    /// TLS to compare.
+    PostureNotTls,
 }
 
 /// What was found.

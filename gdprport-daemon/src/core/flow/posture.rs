@@ -1,5 +1,6 @@
 //! The encryption of flows, as their first bytes come in and when they end.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::table::{Entry, Table, change, judge};
@@ -10,6 +11,9 @@ use crate::core::posture::{Side, Tracker};
 /// Why a flow from before the daemon, or whose opening was lost or forgotten, has no known encryption: its first bytes
 /// had passed.
 pub(super) const UNSEEN: &str = "its beginning was not seen";
+
+/// Why a flow has none whose first bytes had to make room.
+const GIVEN_UP: &str = "too many undecided at once";
 
 /// What is made of a flow's first bytes.
 #[derive(Debug)]
@@ -58,6 +62,42 @@ impl Postures {
     }
 }
 
+/// What the first bytes of all undecided flows take together, and whose came first.
+#[derive(Debug, Default)]
+pub(super) struct Undecided {
+    bytes: usize,
+    /// Cookies and generations, oldest first; of flows that are decided or gone too.
+    order: VecDeque<(u64, u64)>,
+}
+
+impl Undecided {
+    /// Books what a flow's tracker took before and takes now.
+    const fn changes(&mut self, before: usize, now: usize) {
+        self.bytes = self.bytes.saturating_sub(before).saturating_add(now);
+    }
+
+    /// A flow leaves the table.
+    pub(super) fn leaves(&mut self, watch: &Watch) {
+        self.changes(watch.footprint(), 0);
+    }
+
+    /// Sweeps what `lives` does not know any more, before it outnumbers the flows.
+    pub(super) fn trim(&mut self, bound: usize, lives: &impl Fn(&u64, &u64) -> bool) {
+        if self.order.len() > bound {
+            self.order.retain(|(cookie, generation)| lives(cookie, generation));
+        }
+    }
+}
+
+impl Watch {
+    fn footprint(&self) -> usize {
+        match self {
+            Self::Tracking(tracker) => tracker.footprint(),
+            Self::Silent | Self::Over => 0,
+        }
+    }
+}
+
 impl Table {
     /// Takes in the beginning of a payload segment. Nothing of it is kept once the encryption is told.
     pub(super) fn payload(
@@ -73,8 +113,10 @@ impl Table {
             }
             return;
         };
+        let before = entry.watch.footprint();
         if matches!(entry.watch, Watch::Silent) {
             entry.watch = Watch::Tracking(Box::new(cx.tracker(&entry.flow.facts())));
+            self.undecided.order.push_back((cookie, entry.generation));
         }
         let Watch::Tracking(tracker) = &mut entry.watch else { return };
         let from = match (entry.flow.direction, sent) {
@@ -86,15 +128,41 @@ impl Table {
             entry.flow.posture.get_or_insert_with(|| self.postures.share(tracker.conclude()));
             entry.watch = Watch::Over;
         }
-        let Some(posture) = told else { return };
-        entry.flow.posture = Some(self.postures.share(posture));
-        if cx.weighs_posture(&entry.flow.facts()) {
-            judge(&mut entry.flow, cx);
+        self.undecided.changes(before, entry.watch.footprint());
+        if let Some(posture) = told {
+            entry.flow.posture = Some(self.postures.share(posture));
+            if cx.weighs_posture(&entry.flow.facts()) {
+                judge(&mut entry.flow, cx);
+            }
+            // Until its owner is settled a flow is not reported; its opening then says this too.
+            if !entry.pending {
+                out.push(change(ChangeKind::PostureKnown, entry));
+            }
         }
-        // Until its owner is settled a flow is not reported; its opening then says this too.
-        if !entry.pending {
-            out.push(change(ChangeKind::PostureKnown, entry));
+        self.keep_within_the_budget();
+    }
+
+    /// Gives up following the flows that are undecided longest, until the others fit. What was told of them stays, and
+    /// what was not is unknown for good.
+    fn keep_within_the_budget(&mut self) {
+        while self.undecided.bytes > self.limits.undecided_bytes {
+            let Some((cookie, generation)) = self.undecided.order.pop_front() else { return };
+            let oldest = self.flows.get_mut(&cookie).filter(|entry| entry.generation == generation);
+            let Some(entry) = oldest.filter(|entry| matches!(entry.watch, Watch::Tracking(_))) else {
+                continue;
+            };
+            self.undecided.leaves(&entry.watch);
+            entry.watch = Watch::Over;
+            entry.flow.posture.get_or_insert_with(|| self.postures.share(Posture::unknown(GIVEN_UP)));
+            self.counters.given_up += 1;
         }
+    }
+
+    /// Whether the books of undecided flows are right.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn undecided_fit(&self) -> bool {
+        let bytes: usize = self.flows.values().map(|entry| entry.watch.footprint()).sum();
+        bytes == self.undecided.bytes && bytes <= self.limits.undecided_bytes
     }
 }
 

@@ -16,7 +16,7 @@ use foldhash::fast::RandomState;
 use super::attempts::Attempts;
 use super::early::Early;
 use super::pairs::Pairs;
-use super::posture::{Postures, Watch};
+use super::posture::{Postures, Undecided, Watch};
 use super::{Change, ChangeKind, Context, Flow, Forgotten, Standing};
 use crate::core::model::Process;
 use crate::core::verdict::ReasonSet;
@@ -31,11 +31,15 @@ pub struct Limits {
     pub settle_ns: u64,
     /// How often an open flow is looked at and reported; ns.
     pub update_ns: u64,
+    /// Bytes that the first bytes of all flows together may take while they are not decided. A handshake holds some
+    /// 1.5 KiB for milliseconds, so that this is for about 20,000 under way at once; only dialogues that decide nothing
+    /// and go on (greetings, no-operations) hold more, up to 6 KiB each, and for as long as their peers like.
+    pub undecided_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { flows: 131_072, settle_ns: 50_000_000, update_ns: 60_000_000_000 }
+        Self { flows: 131_072, settle_ns: 50_000_000, update_ns: 60_000_000_000, undecided_bytes: 32 << 20 }
     }
 }
 
@@ -48,6 +52,8 @@ pub struct TableCounters {
     pub opening_missed: u64,
     /// Flows whose end was not seen.
     pub end_missed: u64,
+    /// Flows whose encryption was not followed any further because too many were undecided at once.
+    pub given_up: u64,
 }
 
 #[derive(Debug)]
@@ -91,6 +97,8 @@ pub struct Table {
     pub(super) counters: TableCounters,
     /// What flows say of their encryption, shared.
     pub(super) postures: Postures,
+    /// Those of which it is not decided.
+    pub(super) undecided: Undecided,
 }
 
 impl Table {
@@ -109,6 +117,7 @@ impl Table {
             generations: 0,
             counters: TableCounters::default(),
             postures: Postures::default(),
+            undecided: Undecided::default(),
         }
     }
 
@@ -279,6 +288,7 @@ impl Table {
         if self.settling.len() > bound {
             self.settling.retain(|(_, cookie, generation)| lives(cookie, generation));
         }
+        self.undecided.trim(bound, &lives);
     }
 
     /// Lets the oldest flow go.
@@ -294,6 +304,7 @@ impl Table {
 
     pub(super) fn remove(&mut self, cookie: u64) -> Option<Entry> {
         let entry = self.flows.remove(&cookie)?;
+        self.undecided.leaves(&entry.watch);
         self.pairs.remove(entry.flow.local, entry.flow.peer, entry.flow.netns_cookie, cookie);
         Some(entry)
     }

@@ -16,7 +16,7 @@ use crate::core::posture::Tracker;
 use crate::core::verdict::Verdict;
 
 /// Few, so that the table is full soon.
-const LIMITS: Limits = Limits { flows: 6, settle_ns: 50, update_ns: 1_000 };
+const LIMITS: Limits = Limits { flows: 6, settle_ns: 50, update_ns: 1_000, undecided_bytes: 512 };
 
 /// A world in which nobody is known and everybody is allowed.
 struct World;
@@ -101,6 +101,7 @@ pub fn flow(bytes: &[u8]) {
             _ => table.rejudge(&mut World, &mut out),
         }
         assert!(table.len() <= LIMITS.flows, "{} flows", table.len());
+        assert!(table.undecided_fit(), "what undecided flows take is booked, and bounded");
         for change in out.drain(..) {
             books.enter(&change);
         }

@@ -79,9 +79,14 @@ pub fn tls(bytes: &[u8]) {
     let upgrade = play(Protocol::by_id("postgresql"), &upgraded, true);
     however_cut(Protocol::by_id("postgresql"), &upgraded, &upgrade, &mut dice);
     if upgrade.version.is_some() && posture.version.is_some() && !client.is_empty() {
+        // Where the head of a direction is full it ends a byte earlier behind the upgrade, maybe within a name.
+        let seen = |posture: &Posture| {
+            let certificate = posture.certificate.clone().filter(|_| server.len() < 2_000);
+            (posture.version, posture.cipher.clone(), certificate)
+        };
         assert_eq!(
-            (upgrade.version, &upgrade.cipher, &upgrade.certificate),
-            (posture.version, &posture.cipher, &posture.certificate),
+            seen(&upgrade),
+            seen(&posture),
             "an upgrade changes nothing of the handshake: {upgrade:?} {posture:?}"
         );
     }
@@ -154,6 +159,8 @@ fn may_follow(told: &Posture, next: &Posture, one_sided: bool) -> bool {
         }
         // Taken back; then as if nothing had been told.
         (Unknown, _) => true,
+        // What followed the hellos may turn out not to be TLS.
+        (Tls12 | Tls13 | StarttlsUpgraded, Unknown) => true,
         // A refusal is one, and stays one: only its words grow when the client goes on.
         (StarttlsRefused, StarttlsRefused) => true,
         // What the server's hello was the answer to is known once the client is heard: it need not be TLS.

@@ -22,16 +22,18 @@ pub(super) fn assess(declared: Option<Protocol>, client: &Stream, server: &Strea
     let dialogue = Dialogue { client: client_head, server: server.head(), declared: true, cut };
     let reading = read(declared, &dialogue);
     let behind_a_gap = match &reading {
-        Reading::Foreign | Reading::Open(_) => resynchronised(unread(&dialogue), server),
+        Reading::Foreign | Reading::Open(_) => {
+            unread(&dialogue).and_then(|how| resynchronised(how, client_head, client, server))
+        }
         Reading::Seen { posture, .. }
             if posture.state == PostureState::StarttlsUpgraded && posture.version.is_none() =>
         {
-            resynchronised(Some(&posture.evidence), server)
+            resynchronised(&posture.evidence, client_head, client, server)
         }
         Reading::Seen { .. } | Reading::Never(_) => None,
     };
     match behind_a_gap.unwrap_or(reading) {
-        Reading::Foreign => unrecognised(declared, &dialogue),
+        Reading::Foreign => unrecognised(declared, &dialogue, server),
         reading => reading,
     }
 }
@@ -117,30 +119,36 @@ fn unread(dialogue: &Dialogue<'_>) -> Option<&'static str> {
     if tls { None } else { Some("a beginning that was not read") }
 }
 
-/// Looks for a ServerHello where it is not expected: at the start of a segment behind a gap, or as the answer to bytes
-/// of a client that nobody knows. For dialogues longer than what is captured of them, and unknown ones. `how` says
-/// what came before.
-fn resynchronised(how: Option<&str>, server: &Stream) -> Option<Reading> {
-    let hello = std::iter::once(server.head()).chain(server.islands()).find_map(|bytes| {
-        match tls::read(&[], bytes, [true, true]) {
-            Handshake::Answered(answer) => Some(answer),
-            _ => None,
-        }
-    })?;
-    Some(Reading::so_far(hello.posture(how)))
+/// Looks for both hellos where they are not expected: the server's at the start of a segment behind a gap, or as its
+/// first bytes, and the client's anywhere. For dialogues longer than what is captured of them, and unknown ones. `how`
+/// says what came before. A ServerHello alone proves nothing here: a file or a stored value may begin like one.
+fn resynchronised(how: &str, client_head: &[u8], client: &Stream, server: &Stream) -> Option<Reading> {
+    let answer = answer(server)?;
+    let offer = std::iter::once(client_head).chain(client.islands()).find_map(tls::client_hello_within)?;
+    match tls::read(offer, answer, [true; 2]) {
+        Handshake::Answered(answer) => Some(Reading::so_far(answer.posture(Some(how)))),
+        _ => None,
+    }
+}
+
+/// The server's bytes from its first ServerHello on that begins what was captured of a segment.
+fn answer(server: &Stream) -> Option<&[u8]> {
+    let hello = |bytes: &&[u8]| matches!(tls::read(&[], bytes, [true; 2]), Handshake::Answered(_));
+    std::iter::once(server.head()).chain(server.islands()).find(hello)
 }
 
 /// No protocol is known that begins so.
-fn unrecognised(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
+fn unrecognised(declared: Option<Protocol>, dialogue: &Dialogue<'_>, server: &Stream) -> Reading {
     let what = match declared {
         Some(protocol) => {
             format!("the first bytes are neither TLS nor {} nor another known protocol", protocol.id())
         }
         None => "the first bytes match no known protocol".to_owned(),
     };
-    // A ServerHello would tell that such bytes were answered with TLS: until the server is heard, nothing is settled.
+    // Both hellos would tell that such bytes led to TLS: until the server is heard, or the client's is there to the
+    // server's, nothing is settled.
     let unheard = matches!(tls::read(&[], dialogue.server, dialogue.cut), Handshake::Open);
-    if dialogue.client.is_empty() || unheard {
+    if dialogue.client.is_empty() || unheard || answer(server).is_some() {
         Reading::Open(what.into())
     } else {
         Reading::Never(what.into())

@@ -63,7 +63,8 @@ impl Tracker {
     /// anywhere, come twice, out of order, or not at all.
     ///
     /// Gives the posture when it is decided, and again when more is known of it (a certificate, the version behind an
-    /// upgrade). It is `unknown` only to take back an upgrade whose handshake was refused or came to nothing.
+    /// upgrade). It is `unknown` only to take back what was told before (an upgrade whose handshake was refused or came
+    /// to nothing), or where the server chose a cipher suite that is not known.
     pub fn segment(&mut self, from: Side, offset: u64, bytes: &[u8]) -> Option<Posture> {
         let Streams { client, server } = self.streams.as_mut()?;
         let stream = match from {
@@ -108,9 +109,14 @@ impl Tracker {
     }
 
     /// How many bytes it has allocated for payload.
-    #[cfg(any(test, fuzzing))]
     pub(crate) fn held(&self) -> usize {
         self.streams.as_ref().map_or(0, |streams| streams.client.held() + streams.server.held())
+    }
+
+    /// How many bytes it takes in all.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        size_of::<Self>() + self.held()
     }
 
     /// What is known at the end of the flow: what was decided, or `unknown` with the reason.

@@ -67,7 +67,6 @@ impl Stream {
     }
 
     /// How many bytes are held, allocated ones counted.
-    #[cfg(any(test, fuzzing))]
     pub(super) fn held(&self) -> usize {
         self.head.capacity() + self.islands.iter().map(|island| island.bytes.capacity()).sum::<usize>()
     }

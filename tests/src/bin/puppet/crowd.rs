@@ -59,6 +59,18 @@ impl Puppet {
         }
         Ok(n.to_string())
     }
+
+    /// Sends one line of so many bytes, which begins with a word, on every connection it holds.
+    pub(crate) fn say_many(&self, word: &str, bytes: usize) -> Answer {
+        let line = format!("{word} {:x<fill$}\r\n", "", fill = bytes.saturating_sub(word.len() + 3));
+        for socket in &self.crowd {
+            let mut left = line.as_bytes();
+            while !left.is_empty() {
+                left = &left[rustix::io::write(socket, left)?..];
+            }
+        }
+        Ok(self.crowd.len().to_string())
+    }
 }
 
 /// Makes `total` connections, `ways` at a time, each closed by both ends before its thread makes the next one.

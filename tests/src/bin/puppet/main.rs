@@ -65,6 +65,7 @@ impl Puppet {
             ["accept-uring"] => self.accept_uring(),
             ["connect-many", to, n] => self.connect_many(to, number(n)?),
             ["accept-many", n] => self.accept_many(number(n)?),
+            ["say-many", word, bytes] => self.say_many(word, number(bytes)?),
             ["close-many"] => Ok(self.crowd.drain(..).count().to_string()),
             ["close", id] => self.drop_stream(number(id)?).map(|_| String::new()),
             ["reset", id] => self.reset(number(id)?),

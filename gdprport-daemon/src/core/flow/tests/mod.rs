@@ -1,6 +1,7 @@
 //! The table's promises, on made-up records.
 
 mod found;
+mod undecided;
 
 use gdprport_common::SocketRole;
 
@@ -115,7 +116,7 @@ struct Bench {
 
 impl Bench {
     fn new(flows: usize) -> Self {
-        let limits = Limits { flows, settle_ns: SETTLE, update_ns: UPDATE };
+        let limits = Limits { flows, settle_ns: SETTLE, update_ns: UPDATE, ..Limits::default() };
         Self {
             table: Table::new(limits),
             world: World { strict: false, reasons: vec![ReasonId::UndeclaredProcess] },

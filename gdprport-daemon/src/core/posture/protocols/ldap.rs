@@ -172,11 +172,19 @@ fn bind(fields: &mut Fields<'_>) -> Result<Asks, Asks> {
         0x80 => Ok(Asks::Substance("simple bind")),
         0xA3 => {
             let mut inner = Fields { rest: Cursor(credentials.body), complete: credentials.complete };
-            let plain = matches!(inner.whole()?.body, b"PLAIN" | b"EXTERNAL" | b"CRAM-MD5" | b"LOGIN");
-            Ok(if plain { Asks::Substance("SASL bind") } else { Asks::Sasl })
+            let mechanism = inner.whole()?.body;
+            Ok(if authenticates_only(mechanism) { Asks::Substance("SASL bind") } else { Asks::Sasl })
         }
         _ => Ok(Asks::Sasl),
     }
+}
+
+/// Whether a SASL mechanism has no security layer, so that what follows it is as it was before.
+fn authenticates_only(mechanism: &[u8]) -> bool {
+    const OTHERS: [&[u8]; 7] =
+        [b"PLAIN", b"EXTERNAL", b"CRAM-MD5", b"LOGIN", b"ANONYMOUS", b"OAUTHBEARER", b"XOAUTH2"];
+    // RFC 5802 §9: SCRAM has none.
+    mechanism.starts_with(b"SCRAM-") || OTHERS.contains(&mechanism)
 }
 
 /// A search: base and scope. Of the root of the tree alone it tells what a server can do, StartTLS among it.

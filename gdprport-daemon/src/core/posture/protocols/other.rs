@@ -2,6 +2,7 @@
 //!
 //! Belongs here: by which first bytes a client of each is known, in the form that `store` explains; for SSH both sides.
 
+use super::line::{MAX_LINE, split};
 use crate::core::model::{Posture, PostureState};
 use crate::core::posture::cursor::{Cursor, starts};
 use crate::core::posture::reading::{Dialogue, Reading};
@@ -60,13 +61,31 @@ pub(in crate::core::posture) fn hl7(client: &[u8], _declared: bool) -> Option<bo
     starts(client, b"\x0BMSH|")
 }
 
-/// SSH (RFC 4253 §4.2): both sides name themselves in plaintext, then encrypt.
+/// SSH (RFC 4253 §4.2, §7.1): both sides name themselves in plaintext, then begin the exchange of keys.
 pub(in crate::core::posture) fn ssh(dialogue: &Dialogue<'_>) -> Reading {
-    match (starts(dialogue.client, b"SSH-2.0-"), starts(dialogue.server, b"SSH-2.0-")) {
+    let named = |bytes| starts(bytes, b"SSH-2.0-");
+    match (named(dialogue.client), named(dialogue.server)) {
+        (Some(true), Some(true)) => {}
+        (Some(false), _) | (_, Some(false)) => return Reading::Foreign,
+        _ => return Reading::open("SSH: only one side named itself"),
+    }
+    match (exchanges_keys(dialogue.client), exchanges_keys(dialogue.server)) {
         (Some(true), Some(true)) => {
-            Reading::settled(Posture::new(PostureState::EncryptedOther, "SSH 2.0 by both sides"))
+            Reading::settled(Posture::new(PostureState::EncryptedOther, "SSH 2.0 key exchange by both sides"))
         }
-        (Some(false), _) | (_, Some(false)) => Reading::Foreign,
-        _ => Reading::open("SSH: only one side named itself"),
+        (Some(false), _) | (_, Some(false)) => {
+            Reading::Never("SSH 2.0 by both sides, what followed is no key exchange".into())
+        }
+        _ => Reading::open("SSH 2.0 by both sides, the key exchange was not seen"),
+    }
+}
+
+/// Whether the packet behind a side's name is SSH_MSG_KEXINIT; `None` while too few bytes tell.
+fn exchanges_keys(bytes: &[u8]) -> Option<bool> {
+    const KEXINIT: u8 = 20;
+    let Some((_name, packet)) = split(bytes) else { return (bytes.len() > MAX_LINE).then_some(false) };
+    match starts(packet, &[0, 0]) {
+        Some(true) => Some(*packet.get(5)? == KEXINIT),
+        other => other,
     }
 }

@@ -15,6 +15,11 @@ const CANCEL: u32 = 80_877_102;
 const SSL: u32 = 80_877_103;
 const GSS: u32 = 80_877_104;
 
+/// What a token of GSSAPI begins with (RFC 2743 §3.1).
+const TOKEN: u8 = 0x60;
+/// What a server's answer begins with where the mechanism is negotiated (RFC 4178 §4.2).
+const NEGOTIATION: u8 = 0xA1;
+
 /// A client's request before the session starts.
 enum Request {
     Start,
@@ -76,15 +81,33 @@ fn accept(what: &'static str, dialogue: &Dialogue<'_>, client: &[u8], server: &[
         return upgrade::after(how, dialogue, client, server)
             .unwrap_or_else(|| upgrade::ignored("SSLRequest"));
     }
-    // GSSAPI packets have their length before them, at most 16 KiB.
-    match client.first_chunk() {
-        Some([0, 0, 0..=0x40, _]) => {
-            let evidence = "GSSENCRequest accepted, a GSSAPI packet followed";
+    let nothing = Reading::open("GSSENCRequest accepted, no GSSAPI packet was seen");
+    // A client that goes on as if nothing had been agreed on looks much the same: four bytes of length come first, and
+    // then a version or a request's code, which is no token.
+    match (packet(client, &[TOKEN]), packet(server, &[TOKEN, NEGOTIATION])) {
+        (Some(false), _) => upgrade::ignored("GSSENCRequest"),
+        (None, _) => nothing,
+        (Some(true), Some(true)) => {
+            let evidence = "GSSENCRequest accepted, GSSAPI packets by both sides followed";
             Reading::settled(Posture::new(PostureState::EncryptedOther, evidence))
         }
-        Some(_) => upgrade::ignored("GSSENCRequest"),
-        None => Reading::open("GSSENCRequest accepted, no GSSAPI packet was seen"),
+        (Some(true), Some(false)) => {
+            Reading::Never("GSSENCRequest accepted, a GSSAPI packet was not answered by one".into())
+        }
+        (Some(true), None) => {
+            Reading::open("GSSENCRequest accepted, the answer to a GSSAPI packet was not seen")
+        }
     }
+}
+
+/// Whether bytes begin with a GSSAPI packet: its length, at most 16 KiB, and a token that begins with one of these
+/// bytes; `None` while too few tell.
+fn packet(bytes: &[u8], tokens: &[u8]) -> Option<bool> {
+    let fits = |at: usize, fits: fn(u8) -> bool| bytes.get(at).is_none_or(|byte| fits(*byte));
+    if !(fits(0, |byte| byte == 0) && fits(1, |byte| byte == 0) && fits(2, |byte| byte <= 0x40)) {
+        return Some(false);
+    }
+    bytes.get(4).map(|token| tokens.contains(token))
 }
 
 /// The answer was not captured: a ClientHello behind the request still tells that there was a good one.

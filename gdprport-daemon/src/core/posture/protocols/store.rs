@@ -9,19 +9,14 @@ use crate::core::posture::cursor::{Cursor, starts};
 
 /// Redis' RESP: an array of bulk strings, and where it is declared a command in one line.
 pub(in crate::core::posture) fn redis(client: &[u8], declared: bool) -> Option<bool> {
-    const COMMANDS: [&str; 12] = [
-        "PING",
-        "AUTH",
-        "HELLO",
-        "GET",
-        "SET",
-        "INFO",
-        "SELECT",
-        "ECHO",
-        "COMMAND",
-        "SUBSCRIBE",
-        "REPLICAOF",
-        "SYNC",
+    #[rustfmt::skip]
+    const COMMANDS: &[&str] = &[
+        "PING", "AUTH", "HELLO", "GET", "SET", "DEL", "EXISTS", "KEYS", "SCAN", "TTL",
+        "EXPIRE", "TYPE", "INCR", "DECR", "APPEND", "MGET", "MSET", "HGET", "HSET", "HGETALL",
+        "LPUSH", "RPUSH", "LPOP", "RPOP", "LRANGE", "SADD", "SMEMBERS", "ZADD", "ZRANGE", "XADD",
+        "XREAD", "PUBLISH", "SUBSCRIBE", "PSUBSCRIBE", "INFO", "CLIENT", "CONFIG", "COMMAND", "CLUSTER", "DBSIZE",
+        "FLUSHALL", "FLUSHDB", "MONITOR", "SLOWLOG", "ROLE", "REPLICAOF", "SYNC", "PSYNC", "REPLCONF", "EVAL",
+        "MULTI", "EXEC", "SELECT", "ECHO", "QUIT", "TIME", "ACL",
     ];
     let digits = |bytes: &[u8]| (1..=10).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_digit);
     if starts(client, b"*") != Some(true) {
@@ -29,7 +24,7 @@ pub(in crate::core::posture) fn redis(client: &[u8], declared: bool) -> Option<b
             return if client.is_empty() { None } else { Some(false) };
         }
         return text(client)
-            .map(|line| line.is_some_and(|(line, _)| one_of(word(line).0, &COMMANDS).is_some()));
+            .map(|line| line.is_some_and(|(line, _)| one_of(word(line).0, COMMANDS).is_some()));
     }
     let short =
         |rest: &[u8]| rest.len() <= 11 && rest.iter().all(|byte| byte.is_ascii_digit() || *byte == b'\r');

@@ -65,7 +65,8 @@ pub(in crate::core::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
         match name {
             b"starttls" => return starttls(dialogue, rest),
             b"?xml" | b"stream:stream" | b"/stream:stream" | b"/starttls" => {}
-            b"auth" => return plaintext("XMPP authentication without starttls"),
+            // As it was first, and with XEP-0388.
+            b"auth" | b"authenticate" => return plaintext("XMPP authentication without starttls"),
             b"iq" | b"message" | b"presence" => return plaintext("XMPP stanza without starttls"),
             b"db:result" | b"db:verify" | b"handshake" => return plaintext("XMPP peer without starttls"),
             _ => return Reading::Never("XMPP: an element that is not known".into()),
@@ -90,7 +91,7 @@ fn starttls(dialogue: &Dialogue<'_>, client: &[u8]) -> Reading {
                 let next = tag(client).map(|(name, _)| name);
                 return upgrade::refused(
                     how,
-                    matches!(next, Some(b"auth" | b"iq" | b"message" | b"presence")),
+                    matches!(next, Some(b"auth" | b"authenticate" | b"iq" | b"message" | b"presence")),
                 );
             }
             _ => {}

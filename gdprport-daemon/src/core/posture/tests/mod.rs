@@ -5,7 +5,9 @@
 
 mod captures;
 mod dialogues;
+mod handshakes;
 mod pieces;
+mod pretenders;
 mod totality;
 mod written;
 

@@ -135,16 +135,21 @@ fn an_alert_does_not_hide_the_plaintext_that_it_answers() {
 }
 
 #[test]
-fn a_server_hello_after_bytes_that_nobody_knows_reads_the_same_whoever_is_heard_first() {
-    let (_, server) = tls13();
-    let unknown = (Side::Client, 0, b"\x01\x02 a protocol of one's own".to_vec());
-    let hello = (Side::Server, 0, server);
-    let expected = play(None, [&hello, &unknown]);
+fn hellos_after_bytes_that_nobody_knows_read_the_same_whoever_is_heard_first() {
+    let (client, server) = tls13();
+    let own = b"\x01\x02 a protocol of one's own".to_vec();
+    let unknown = (Side::Client, 0, own.clone());
+    let offer = (Side::Client, own.len() as u64, client);
+    let answer = (Side::Server, 0, server);
+    let expected = play(None, [&answer, &unknown, &offer]);
     assert_eq!(expected.state, PostureState::StarttlsUpgraded);
-    assert_eq!(core(&play(None, [&unknown, &hello])), core(&expected));
-    let pieces = bytes_apart(&[unknown.clone(), hello]);
+    for order in [[&unknown, &offer, &answer], [&unknown, &answer, &offer]] {
+        assert_eq!(core(&play(None, order)), core(&expected));
+    }
+    let pieces = bytes_apart(&[unknown.clone(), offer, answer.clone()]);
     assert_eq!(core(&play(None, &pieces)), core(&expected));
-    // What is no TLS settles it.
+    // The server's alone proves nothing, and what is no TLS settles it.
+    assert_eq!(play(None, [&answer, &unknown]).state, PostureState::Unknown);
     let mut tracker = Tracker::new(None);
     assert_eq!(tracker.segment(Side::Client, 0, &unknown.2), None);
     assert!(tracker.wants_more());

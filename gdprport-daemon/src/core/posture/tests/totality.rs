@@ -45,7 +45,7 @@ fn any_segments() -> impl Strategy<Value = Vec<Segment>> {
 }
 
 /// What would count as encrypted.
-fn compliant(state: PostureState) -> bool {
+pub(super) fn compliant(state: PostureState) -> bool {
     use PostureState::{EncryptedOther, StarttlsUpgraded, Tls12, Tls13};
     matches!(state, Tls12 | Tls13 | StarttlsUpgraded | EncryptedOther)
 }

@@ -40,7 +40,13 @@ const SSL2: &[u8] = b"\x80\x1c\x01\0\x02\0\x03\0\0\0\x10\x07\0\xc00123456789abcd
 #[rustfmt::skip]
 pub(super) const WRITTEN: &[Written] = &[
     // Databases that upgrade in band.
-    (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G"), C(b"\0\0\x02\x10token")], EncryptedOther, "GSSENCRequest accepted"),
+    (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G"), C(b"\0\0\x02\x10\x60token"), S(b"\0\0\0\x80\x60token")], EncryptedOther, "GSSENCRequest accepted, GSSAPI packets by both"),
+    (None, &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G"), C(b"\0\0\x02\x10\x60token"), S(b"\0\0\0\x80\xa1token")], EncryptedOther, "GSSAPI packets by both"),
+    (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G"), C(b"\0\0\x02\x10\x60token")], Unknown, "the answer to a GSSAPI packet was not seen"),
+    (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G"), C(b"\0\0\x02\x10\x60token"), S(b"R\0\0\0\x08")], Unknown, "was not answered by one"),
+    (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G"), C(b"\0\0\0\x20\0\x03\0\0user\0secretname\0\0")], Plaintext, "GSSENCRequest accepted by the server, the client went on in plaintext"),
+    (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G"), C(b"\0\0\0\x08\x04\xd2\x16\x2f")], Plaintext, "GSSENCRequest accepted by the server, the client went on in plaintext"),
+    (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G"), C(b"\0\0\x02\x10token"), S(b"\0\0\0\x80\x60token")], Plaintext, "GSSENCRequest accepted by the server, the client went on in plaintext"),
     (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"G")], Unknown, "no GSSAPI packet"),
     (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"N"), C(b"\0\0\0\x08\x04\xd2\x16\x2f"), S(b"S"), Hello, Answer], StarttlsUpgraded, "SSLRequest accepted, then ServerHello: TLS 1.3"),
     (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x30"), S(b"N"), C(b"\0\0\0\x20\0\x03\0\0user\0secretname\0\0")], StarttlsRefused, "GSSENCRequest refused by the server, the client went on"),
@@ -82,10 +88,13 @@ pub(super) const WRITTEN: &[Written] = &[
     (None, &[C(START_TLS), S(b"\x30\x0c\x02\x01\x05\x78\x07\x0a\x01\x02\x04\0\x04\0")], StarttlsRefused, "LDAP StartTLS refused"),
     (None, &[C(START_TLS), S(b"\x30\x0c\x02\x01\x05\x78\x07\x0a\x01\x02\x04\0\x04\0"), C(b"\x30\x1e\x02\x01\x06\x60\x19\x02\x01\x03\x04\x0ccn=a,dc=b,dc\x80\x06secret")], StarttlsRefused, "went on in plaintext"),
     (None, &[C(b"\x30\x18\x02\x01\x01\x60\x13\x02\x01\x03\x04\0\xa3\x0c\x04\x0aGSS-SPNEGO")], Unknown, "LDAP SASL bind: it can encrypt"),
+    (Some("ldap"), &[C(b"\x30\x26\x02\x01\x01\x60\x21\x02\x01\x03\x04\0\xa3\x1a\x04\x0dSCRAM-SHA-256\x04\x09n,,n=a,r=")], Plaintext, "LDAP SASL bind without StartTLS"),
+    (None, &[C(b"\x30\x16\x02\x01\x01\x60\x11\x02\x01\x03\x04\0\xa3\x0a\x04\x08GSSAPI-X")], Unknown, "LDAP SASL bind: it can encrypt"),
     (Some("ldap"), &[C(ROOT), S(DONE)], Unknown, "neither StartTLS nor an operation with data"),
     (Some("ldap"), &[C(b"\x30\x84\0\0\0\x20\x02\x01\x02\x63\x84\0\0\0\x17\x04\x05dc=ab\x0a\x01\x02")], Plaintext, "LDAP search without StartTLS"),
     (Some("xmpp"), &[C(XMPP), S(FEATURES), C(STARTTLS), S(b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:stream>")], StarttlsRefused, "XMPP starttls refused"),
     (None, &[C(XMPP), S(FEATURES), C(b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGE=</auth>")], Plaintext, "XMPP authentication without starttls"),
+    (None, &[C(XMPP), S(FEATURES), C(b"<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-256'><initial-response>biws</initial-response></authenticate>")], Plaintext, "XMPP authentication without starttls"),
     (None, &[C(XMPP), S(FEATURES)], Unknown, "neither starttls nor a stanza"),
     // Queues that upgrade in band.
     (Some("nats"), &[S(b"INFO {\"tls_required\":true} \r\n"), Hello, Answer], StarttlsUpgraded, "NATS INFO, then ServerHello: TLS 1.3"),
@@ -99,6 +108,9 @@ pub(super) const WRITTEN: &[Written] = &[
     (None, &[C(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")], Plaintext, "HTTP/2 preface"),
     (None, &[C(b"CONNECT db:443 HTTP/1.1\r\n")], Unknown, "HTTP CONNECT"),
     (Some("redis"), &[C(b"PING\r\n")], Plaintext, "Redis command"),
+    (Some("redis"), &[C(b"client setname app\r\n")], Plaintext, "Redis command"),
+    (Some("redis"), &[C(b"CONFIG GET *\r\n")], Plaintext, "Redis command"),
+    (Some("redis"), &[C(b"DEL customer:1\r\n")], Plaintext, "Redis command"),
     (None, &[C(b"*1\r\n$4\r\nPING\r\n")], Plaintext, "Redis command"),
     (None, &[C(b"get key\r\n")], Plaintext, "memcached command"),
     (None, &[C(b"\x80\x1f\0\0\0\0\0\0\0\0\0\x10")], Plaintext, "memcached or Couchbase request"),
@@ -121,7 +133,8 @@ pub(super) const WRITTEN: &[Written] = &[
     (None, &[C(b"\x0bMSH|^~\\&|")], Plaintext, "HL7"),
     (None, &[C(b"\0\xf4\0\0\x01\0\0\0\x01\x3e\x01\x2c\0")], Unknown, "Oracle's own encryption"),
     (None, &[C(b"\0\0\0\x01\0\0\0\x13\0\0\0\x03")], Unknown, "Firebird"),
-    (None, &[S(b"SSH-2.0-OpenSSH_9.2\r\n"), C(b"SSH-2.0-OpenSSH_9.2\r\n")], EncryptedOther, "SSH 2.0 by both sides"),
+    (None, &[S(b"SSH-2.0-OpenSSH_9.2\r\n"), C(b"SSH-2.0-OpenSSH_9.2\r\n\0\0\x05\xdc\x07\x14"), S(b"\0\0\x04\x34\x0a\x14")], EncryptedOther, "SSH 2.0 key exchange by both sides"),
+    (None, &[S(b"SSH-2.0-OpenSSH_9.2\r\n"), C(b"SSH-2.0-OpenSSH_9.2\r\n")], Unknown, "the key exchange was not seen"),
     (None, &[C(b"SSH-2.0-OpenSSH_9.2\r\n")], Unknown, "only one side"),
     (None, &[C(b"SSH-2.0-OpenSSH_9.2\r\n"), S(b"HTTP/1.1 400 Bad\r\n")], Unknown, "match no known protocol"),
     // What is not known is unknown with its reason.
@@ -130,7 +143,9 @@ pub(super) const WRITTEN: &[Written] = &[
     (None, &[C(b"\x99\x98\x97\x96\x95")], Unknown, "match no known protocol"),
     (None, &[S(b"\x99\x98\x97\x96\x95")], Unknown, "nothing of the client was seen"),
     (None, &[Hello, S(b"HTTP/1.1 400 Bad Request\r\n")], Unknown, "which the server did not answer with TLS"),
-    (None, &[C(b"\x99\x98\x97"), Answer], StarttlsUpgraded, "a beginning that was not read, then ServerHello"),
+    // Both hellos are needed: a file or a stored value may begin like a server's.
+    (None, &[C(b"\x99\x98\x97"), Answer], Unknown, "too few bytes to tell the protocol"),
+    (None, &[C(b"\x99\x98\x97"), Hello, Answer], StarttlsUpgraded, "a beginning that was not read, then ServerHello"),
     (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x2f"), S(b"S"), Hello, S(b"\x15\x03\x03\0\x02\x02\x28")], Unknown, "SSLRequest accepted, then TLS alert handshake_failure by the server"),
     (None, &[Hello], Unknown, "the server's answer was not seen"),
     (None, &[C(b"\x16")], Unknown, "too few bytes of what may be a TLS ClientHello"),
@@ -140,5 +155,11 @@ pub(super) const WRITTEN: &[Written] = &[
     (None, &[C(SSL2)], Unknown, "SSL 2 ClientHello"),
     (None, &[S(b"\x16\x03\0\0\x2a\x02\0\0\x26\x03\x000123456789abcdef0123456789abcdef\0\0\x0a\0")], WeakTls, "SSL 3 with TLS_RSA_WITH_3DES_EDE_CBC_SHA"),
     (None, &[S(b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\0\x05\0")], WeakTls, "TLS_RSA_WITH_RC4_128_SHA, a weak cipher suite"),
-    (None, &[S(b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\xc0\xb4\0")], Plaintext, "TLS_SHA256_SHA256, which does not encrypt"),
+    (None, &[S(b"\x16\x03\x03\0\x32\x02\0\0\x2e\x03\x030123456789abcdef0123456789abcdef\0\xc0\xb4\0\0\x06\0\x2b\0\x02\x03\x04")], Plaintext, "TLS_SHA256_SHA256, which does not encrypt"),
+    (None, &[S(b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\0\x83\0")], Plaintext, "TLS_GOSTR341001_WITH_NULL_GOSTR3411, which does not encrypt"),
+    // A suite that nobody registered may be one without encryption.
+    (None, &[S(b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\xff\xfe\0")], Unknown, "TLS 1.2 with 0xFFFE; this cipher suite is not known"),
+    (None, &[C(b"\0\0\0\x08\x04\xd2\x16\x2f"), S(b"S\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\xff\xfe\0")], Unknown, "SSLRequest accepted, then ServerHello: TLS 1.2 with 0xFFFE; this"),
+    (None, &[S(b"\x16\x03\x01\0\x2a\x02\0\0\x26\x03\x010123456789abcdef0123456789abcdef\0\xff\xfe\0")], WeakTls, "TLS 1.0 with 0xFFFE, an outdated version"),
+    (None, &[S(b"\x16\x03\x03\0\x32\x02\0\0\x2e\x03\x030123456789abcdef0123456789abcdef\0\xff\xfe\0\0\x06\0\x2b\0\x02\x03\x04")], Tls13, "TLS 1.3 with 0xFFFE"),
 ];

@@ -3,8 +3,31 @@
 use super::record::{self, ALERT};
 use crate::core::posture::cursor::Cursor;
 
-/// Whether a direction begins with an alert, and its description; `None` while too few bytes tell.
+/// The length of an alert's record.
+const LENGTH: usize = 7;
+
+/// The description of a server's farewell, which is a warning by its level.
+const CLOSE_NOTIFY: u8 = 0;
+
+/// Whether a direction begins with an alert that ends the handshake, and its description; `None` while too few bytes
+/// tell.
 pub(super) fn read(bytes: &[u8]) -> Option<Option<u8>> {
+    Some(alert(bytes)?.map(|(_, description)| description))
+}
+
+/// What stands behind the warnings at the beginning of a direction: some servers warn that they do not know the name
+/// that was asked for, and go on (RFC 6066 §3).
+pub(super) fn behind_warnings(mut bytes: &[u8]) -> &[u8] {
+    while let Some(Some((1, description))) = alert(bytes)
+        && description != CLOSE_NOTIFY
+    {
+        bytes = &bytes[LENGTH..];
+    }
+    bytes
+}
+
+/// Level and description.
+fn alert(bytes: &[u8]) -> Option<Option<(u8, u8)>> {
     if !record::begins(bytes, ALERT)? {
         return Some(None);
     }
@@ -12,7 +35,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Option<u8>> {
     let length = rest.u16()?;
     let level = rest.u8()?;
     let description = rest.u8()?;
-    Some((length == 2 && (1..=2).contains(&level)).then_some(description))
+    Some((length == 2 && (1..=2).contains(&level)).then_some((level, description)))
 }
 
 /// An alert's name in the registry of RFC 8446 §6, or its number.

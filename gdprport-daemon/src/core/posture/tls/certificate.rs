@@ -19,9 +19,13 @@ const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 
+/// Stands for what of a subject was not captured.
+const CUT: &str = "…";
+
 /// Reads the first certificate of a Certificate message of TLS up to 1.2. `Some(None)` if there is none, `None` while
-/// too little was captured.
-pub(super) fn read(message: &Message<'_>) -> Option<Option<Certificate>> {
+/// too little was captured. `cut`: no more will be, so that a subject of which only the beginning is there is told as
+/// far as it goes.
+pub(super) fn read(message: &Message<'_>, cut: bool) -> Option<Option<Certificate>> {
     let mut rest = Cursor(message.body);
     let first = (|| {
         let _list = rest.u24()?;
@@ -29,13 +33,13 @@ pub(super) fn read(message: &Message<'_>) -> Option<Option<Certificate>> {
         Some((rest.take_up_to(length), length))
     })();
     let Some((bytes, length)) = first else { return message.complete.then_some(None) };
-    match certificate(bytes) {
+    match certificate(bytes, cut && bytes.len() < length) {
         None if bytes.len() < length => None,
         read => Some(read),
     }
 }
 
-fn certificate(bytes: &[u8]) -> Option<Certificate> {
+fn certificate(bytes: &[u8], cut: bool) -> Option<Certificate> {
     let outer = der::next(&mut Cursor(bytes)).filter(|element| element.tag == SEQUENCE)?;
     let inner = der::next(&mut Cursor(outer.body)).filter(|element| element.tag == SEQUENCE)?;
     let mut rest = Cursor(inner.body);
@@ -50,7 +54,17 @@ fn certificate(bytes: &[u8]) -> Option<Certificate> {
     let _not_before = der::next(&mut validity)?;
     let not_after = der::next(&mut validity).filter(|element| element.complete)?;
     let not_after = time(not_after.tag, not_after.body)?;
-    let subject = name(der::whole(&mut rest, SEQUENCE)?);
+    let subject = match der::next(&mut rest) {
+        Some(subject) if subject.tag != SEQUENCE => return None,
+        Some(subject) if subject.complete => name(subject.body),
+        // Names are written from their end: what is missing would stand in front.
+        Some(subject) if cut => match name(subject.body) {
+            none if none.is_empty() => CUT.to_owned(),
+            beginning => shortened(format!("{CUT},{beginning}")),
+        },
+        None if cut => CUT.to_owned(),
+        _ => return None,
+    };
     Some(Certificate { subject, issuer, not_after })
 }
 
@@ -71,7 +85,10 @@ fn name(sequence: &[u8]) -> String {
         }
     }
     parts.reverse();
-    let name = parts.join(",");
+    shortened(parts.join(","))
+}
+
+fn shortened(name: String) -> String {
     if name.chars().nth(MAX_NAME).is_none() {
         return name;
     }

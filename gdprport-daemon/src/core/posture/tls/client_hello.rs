@@ -13,11 +13,23 @@ use crate::core::posture::cursor::Cursor;
 /// The most application protocols that are reported.
 const MAX_ALPN: usize = 8;
 
+/// Which versions a client offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Offer {
+    /// The message is cut before the extension that would tell.
+    #[default]
+    NotCaptured,
+    /// There is no such extension: the version of the message is the newest, if it is a known one.
+    AtMost(Option<TlsVersion>),
+    /// The oldest and the newest in `supported_versions` that are known.
+    Listed(Option<(TlsVersion, TlsVersion)>),
+}
+
 /// What a client offers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct ClientHello {
-    /// The oldest and newest version in `supported_versions`; without that extension, nothing and the newest.
-    pub versions: (Option<TlsVersion>, Option<TlsVersion>),
+    /// Which versions.
+    pub versions: Offer,
     /// The server name, if it is one.
     pub sni: Option<Arc<str>>,
     /// The application protocols.
@@ -30,10 +42,11 @@ impl ClientHello {
     /// What is offered, in words.
     pub(super) fn offer(&self) -> String {
         match self.versions {
-            (Some(oldest), Some(newest)) if oldest == newest => format!("offering only {newest}"),
-            (Some(oldest), Some(newest)) => format!("offering {oldest} to {newest}"),
-            (None, Some(newest)) => format!("offering at most {newest}"),
-            (_, None) => "offering no known version".to_owned(),
+            Offer::NotCaptured => "whose versions were not captured".to_owned(),
+            Offer::Listed(Some((oldest, newest))) if oldest == newest => format!("offering only {newest}"),
+            Offer::Listed(Some((oldest, newest))) => format!("offering {oldest} to {newest}"),
+            Offer::AtMost(Some(newest)) => format!("offering at most {newest}"),
+            Offer::Listed(None) | Offer::AtMost(None) => "offering no known version".to_owned(),
         }
     }
 }
@@ -45,9 +58,10 @@ pub(super) fn read(message: &Message<'_>) -> Option<Option<ClientHello>> {
     if legacy >> 8 != 3 {
         return Some(None);
     }
-    let newest = version(legacy);
-    let mut hello =
-        ClientHello { versions: (None, newest), complete: message.complete, ..Default::default() };
+    let mut hello = ClientHello { complete: message.complete, ..Default::default() };
+    if message.complete {
+        hello.versions = Offer::AtMost(version(legacy));
+    }
     // Without the part before the extensions the message may still grow; with it they are read as far as they go.
     let Some(valid) = skip_to_extensions(&mut rest) else {
         return if message.complete { Some(None) } else { Some(Some(hello)) };
@@ -109,5 +123,5 @@ fn protocols(body: &[u8]) -> Vec<Arc<str>> {
 fn supported_versions(body: &[u8], hello: &mut ClientHello) {
     let Some(list) = Cursor(body).vec8() else { return };
     let known = || list.chunks_exact(2).filter_map(|pair| version(u16::from_be_bytes([pair[0], pair[1]])));
-    hello.versions = (known().min(), known().max());
+    hello.versions = Offer::Listed(known().min().zip(known().max()));
 }

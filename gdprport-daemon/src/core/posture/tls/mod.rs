@@ -8,11 +8,12 @@ mod certificate;
 mod client_hello;
 mod der;
 mod record;
+mod registry;
 mod server_hello;
 mod sslv2;
 mod suites;
 
-use client_hello::ClientHello;
+use client_hello::{ClientHello, Offer};
 use server_hello::ServerHello;
 use suites::Worth;
 
@@ -49,6 +50,8 @@ pub(super) struct Answer {
     retry: bool,
     client: ClientHello,
     certificate: Option<Certificate>,
+    /// The side whose bytes go on behind its hello with something else than TLS.
+    broken: Option<&'static str>,
     /// Nothing more can be learned of the handshake.
     pub settled: bool,
 }
@@ -57,7 +60,8 @@ pub(super) struct Answer {
 enum Client {
     Open,
     Not,
-    Hello(ClientHello),
+    /// And whether TLS goes on behind it, as far as captured.
+    Hello(ClientHello, Option<bool>),
     /// A hello in the form of SSL 2, with the newest version it offers.
     Old(TlsVersion),
 }
@@ -66,7 +70,13 @@ enum Server {
     Open,
     Not,
     Alert(u8),
-    Hello { hello: ServerHello, certificate: Option<Certificate>, settled: bool },
+    /// And whether TLS goes on behind it, as far as captured.
+    Hello {
+        hello: ServerHello,
+        goes_on: Option<bool>,
+        certificate: Option<Certificate>,
+        settled: bool,
+    },
 }
 
 /// Reads the first bytes of both sides. A server's hello is enough: it answers a client's that was not captured.
@@ -75,39 +85,55 @@ pub(super) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> Handshake {
     let offer = match read_client(client) {
         Client::Not => return Handshake::Not,
         Client::Open => None,
-        Client::Hello(hello) => Some(hello),
+        Client::Hello(hello, goes_on) => Some((hello, goes_on)),
         Client::Old(newest) => {
-            let offer = ClientHello { versions: (None, Some(newest)), complete: true, ..Default::default() };
+            let offer =
+                ClientHello { versions: Offer::AtMost(Some(newest)), complete: true, ..Default::default() };
             match sslv2::server_hello(server) {
                 Some(true) => return Handshake::Answered(Answer::ssl2()),
-                Some(false) => Some(offer),
+                Some(false) => Some((offer, Some(true))),
                 None => return Handshake::Offered(format!("SSL 2 ClientHello {}", offer.offer())),
             }
         }
     };
     match (read_server(server, cut[1]), offer) {
-        (Server::Hello { hello, certificate, settled }, offer) => {
-            let client_settled = cut[0] || offer.as_ref().is_some_and(|offer| offer.complete);
+        (Server::Hello { hello, goes_on, certificate, settled }, offer) => {
+            let (client, client_goes_on) = offer.unwrap_or_default();
+            let broken = match (client_goes_on, goes_on) {
+                (Some(false), _) => Some("client"),
+                (_, Some(false)) => Some("server"),
+                _ => None,
+            };
+            // A direction that is cut behind its hello can go on with anything: nobody will see it.
+            let client_settled = cut[0] || client_goes_on.is_some();
             Handshake::Answered(Answer {
                 version: hello.version,
                 suite: Some(hello.suite),
                 retry: hello.retry,
-                client: offer.unwrap_or_default(),
+                client,
                 certificate,
+                broken,
                 settled: client_settled && settled,
             })
         }
         (Server::Alert(description), offer) => {
             let settled = offer.is_some();
-            let to = offer.map(|offer| format!(", to a ClientHello {}", offer.offer())).unwrap_or_default();
+            let to =
+                offer.map(|(offer, _)| format!(", to a ClientHello {}", offer.offer())).unwrap_or_default();
             let words = format!("TLS alert {} by the server{to}", alert::name(description));
             Handshake::Refused { words, settled }
         }
         (Server::Not, None) if client.is_empty() => Handshake::Not,
         (Server::Not, Some(_)) => Handshake::Contradicted,
-        (Server::Open, Some(offer)) => Handshake::Offered(format!("TLS ClientHello {}", offer.offer())),
+        (Server::Open, Some((offer, _))) => Handshake::Offered(format!("TLS ClientHello {}", offer.offer())),
         (_, None) => Handshake::Open,
     }
+}
+
+/// The first ClientHello within bytes that begin with something else, and what follows it.
+pub(super) fn client_hello_within(bytes: &[u8]) -> Option<&[u8]> {
+    let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == record::HANDSHAKE);
+    starts.map(|(at, _)| &bytes[at..]).find(|rest| matches!(read_client(rest), Client::Hello(..)))
 }
 
 impl Answer {
@@ -119,6 +145,7 @@ impl Answer {
             retry: false,
             client,
             certificate: None,
+            broken: None,
             settled: true,
         }
     }
@@ -130,10 +157,13 @@ impl Answer {
         let state = match worth {
             Worth::Null => PostureState::Plaintext,
             Worth::Weak => PostureState::WeakTls,
-            Worth::Fair if outdated => PostureState::WeakTls,
-            Worth::Fair if upgraded.is_some() => PostureState::StarttlsUpgraded,
-            Worth::Fair if self.version == TlsVersion::Tls12 => PostureState::Tls12,
-            Worth::Fair => PostureState::Tls13,
+            Worth::Fair | Worth::Unlisted if outdated => PostureState::WeakTls,
+            // All suites of 1.3 encrypt (RFC 8446 §B.4) but those of RFC 9150, which are listed.
+            Worth::Unlisted if self.version == TlsVersion::Tls12 => PostureState::Unknown,
+            _ if self.broken.is_some() => PostureState::Unknown,
+            _ if upgraded.is_some() => PostureState::StarttlsUpgraded,
+            _ if self.version == TlsVersion::Tls12 => PostureState::Tls12,
+            _ => PostureState::Tls13,
         };
         let cipher = self.suite.map(suites::name);
         let mut evidence = upgraded.map(|how| format!("{how}, then ")).unwrap_or_default();
@@ -147,8 +177,12 @@ impl Answer {
             Worth::Null => ", which does not encrypt",
             _ if outdated => ", an outdated version",
             Worth::Weak => ", a weak cipher suite",
-            Worth::Fair => "",
+            Worth::Unlisted if self.version == TlsVersion::Tls12 => "; this cipher suite is not known",
+            Worth::Fair | Worth::Unlisted => "",
         };
+        if let Some(side) = self.broken {
+            evidence += &format!(", then bytes of the {side} that are not TLS");
+        }
         Posture {
             version: Some(self.version),
             cipher: cipher.map(|cipher| cipher.as_ref().into()),
@@ -189,8 +223,9 @@ fn read_client(bytes: &[u8]) -> Client {
     if first.is_some_and(|kind| *kind != 1) {
         return Client::Not;
     }
-    match record::message(&handshake.messages).and_then(|message| client_hello::read(&message)) {
-        Some(Some(hello)) => Client::Hello(hello),
+    let message = record::message(&handshake.messages);
+    match message.as_ref().and_then(client_hello::read) {
+        Some(Some(hello)) => Client::Hello(hello, message.and_then(|message| message.goes_on(bytes))),
         Some(None) => Client::Not,
         None if handshake.ended => Client::Not,
         None => Client::Open,
@@ -198,6 +233,7 @@ fn read_client(bytes: &[u8]) -> Client {
 }
 
 fn read_server(bytes: &[u8], cut: bool) -> Server {
+    let bytes = alert::behind_warnings(bytes);
     match record::begins(bytes, record::HANDSHAKE) {
         None => return Server::Open,
         Some(true) => {}
@@ -222,12 +258,16 @@ fn read_server(bytes: &[u8], cut: bool) -> Server {
         Some(None) => return Server::Not,
         Some(Some(hello)) => hello,
     };
+    let goes_on = message.goes_on(bytes);
     if hello.version == TlsVersion::Tls13 {
-        return Server::Hello { hello, certificate: None, settled: true };
+        return Server::Hello { hello, goes_on, certificate: None, settled: cut || goes_on.is_some() };
     }
     let next = record::message(message.rest);
     let certificate =
-        next.as_ref().map(|next| if next.kind == 11 { certificate::read(next) } else { Some(None) });
-    let settled = cut || handshake.ended || matches!(certificate, Some(Some(_)));
-    Server::Hello { hello, certificate: certificate.flatten().flatten(), settled }
+        next.as_ref().map(|next| if next.kind == 11 { certificate::read(next, cut) } else { Some(None) });
+    let certificate = certificate.flatten().flatten();
+    // Where the certificate is read, TLS went on.
+    let goes_on = if certificate.is_some() { Some(true) } else { goes_on };
+    let settled = cut || goes_on.is_some() && (handshake.ended || certificate.is_some());
+    Server::Hello { hello, goes_on, certificate, settled }
 }

@@ -38,6 +38,28 @@ pub(super) fn begins(bytes: &[u8], content: u8) -> Option<bool> {
     }
 }
 
+/// Whether a direction can go on with a record of any content type; `None` while too few bytes tell.
+pub(super) fn follows(bytes: &[u8]) -> Option<bool> {
+    match *bytes.first()? {
+        content @ 20..=24 => begins(bytes, content),
+        _ => Some(false),
+    }
+}
+
+/// What stands behind the record in which the first `length` bytes of handshake messages end; `None` while that was
+/// not captured.
+pub(super) fn behind(bytes: &[u8], mut length: usize) -> Option<&[u8]> {
+    let mut rest = bytes;
+    while length > 0 {
+        begins(rest, HANDSHAKE).filter(|begins| *begins)?;
+        let mut record = Cursor(rest);
+        record.take(3)?;
+        length = length.saturating_sub(record.vec16()?.len());
+        rest = record.0;
+    }
+    Some(rest)
+}
+
 /// Puts the handshake messages together that stand at the beginning of `bytes`.
 pub(super) fn handshake(bytes: &[u8]) -> Handshake<'_> {
     let mut messages = Cow::Borrowed(&[][..]);
@@ -71,6 +93,17 @@ pub(super) struct Message<'a> {
     pub complete: bool,
     /// What stands behind it.
     pub rest: &'a [u8],
+}
+
+impl Message<'_> {
+    /// Of the first message of a direction: whether TLS goes on behind it; `None` while that was not captured.
+    pub(super) fn goes_on(&self, direction: &[u8]) -> Option<bool> {
+        const HEADER: usize = 4;
+        if !self.complete {
+            return None;
+        }
+        follows(behind(direction, HEADER + self.body.len())?)
+    }
 }
 
 /// The first message of a row of them; `None` while its header is not complete.

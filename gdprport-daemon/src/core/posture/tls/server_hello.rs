@@ -36,11 +36,14 @@ pub(super) fn read(message: &Message<'_>) -> Option<Option<ServerHello>> {
     else {
         return Some(None);
     };
-    // A number that the table does not know may be of either version: then only the extension tells.
-    let tls13 = match suites::is_tls13(suite) {
-        Some(known) => known,
-        None if chosen < TlsVersion::Tls12 => false,
-        None => selects_tls13(rest, message.complete)?,
+    // A number that the table does not know may be of either version: then only the extension tells. Of a known one it
+    // must not say the contrary: no server chooses a suite of the other version.
+    let tls13 = match (suites::is_tls13(suite), selects_tls13(rest, message.complete)) {
+        (Some(known), _) if chosen < TlsVersion::Tls12 => known,
+        (None, _) if chosen < TlsVersion::Tls12 => false,
+        (Some(known), Some(selected)) if known != selected => return Some(None),
+        (Some(known), _) => known,
+        (None, selected) => selected?,
     };
     if tls13 && chosen != TlsVersion::Tls12 {
         return Some(None);

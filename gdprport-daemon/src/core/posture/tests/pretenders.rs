@@ -1,0 +1,151 @@
+//! Peers that look like TLS and are not, on purpose or by chance: none of them counts as encrypted.
+//!
+//! Belongs here: what one end, or what is stored behind it, can make the other's bytes look like. Two ends that agree to
+//! wrap plaintext in records of TLS cannot be told from its first bytes.
+
+use super::totality::compliant;
+use super::*;
+use Side::{Client, Server};
+
+const QUERY: &[u8] = b"select name, address from customers;";
+
+/// A dialogue, read in any order of its directions and cut into bytes, is never told as encrypted.
+#[track_caller]
+fn is_not_encrypted(declared: Option<&str>, segments: &[Segment], words: &str) {
+    let of = |side: Side| segments.iter().filter(move |segment| segment.0 == side).cloned();
+    let orders: [Vec<Segment>; 3] =
+        [segments.to_vec(), of(Client).chain(of(Server)).collect(), of(Server).chain(of(Client)).collect()];
+    for order in orders {
+        for order in [bytes_apart(&order), order] {
+            let posture = play(declared, &order);
+            assert!(!compliant(posture.state), "{posture:?}");
+            assert!(posture.evidence.contains(words), "{posture:?}");
+        }
+    }
+}
+
+fn dialogue(parts: &[(Side, &[u8])]) -> Vec<Segment> {
+    segments(&parts.iter().map(|(side, bytes)| (*side, bytes.to_vec())).collect())
+}
+
+/// The hello alone, without what follows it.
+fn hellos() -> (Vec<u8>, Vec<u8>) {
+    let (mut client, mut server) = tls13();
+    for bytes in [&mut client, &mut server] {
+        let length = 5 + usize::from(u16::from_be_bytes([bytes[3], bytes[4]]));
+        bytes.truncate(length);
+    }
+    (client, server)
+}
+
+#[test]
+fn a_stored_value_that_begins_like_a_servers_hello_is_no_tls() {
+    let (_, server) = tls13();
+    // A protocol that nobody knows, a file by HTTP/0.9, a value of a store.
+    is_not_encrypted(None, &dialogue(&[(Client, b"\x01\x02 one's own"), (Server, &server)]), "");
+    is_not_encrypted(Some("postgresql"), &dialogue(&[(Client, b"\x01\x02 own"), (Server, &server)]), "");
+    is_not_encrypted(None, &dialogue(&[(Client, b"GET /file\r\n"), (Server, &server)]), "");
+    is_not_encrypted(Some("redis"), &dialogue(&[(Client, b"GET key\r\n"), (Server, &server)]), "");
+}
+
+#[test]
+fn a_servers_hello_behind_a_gap_needs_the_clients() {
+    let (_, server) = tls13();
+    for (declared, greeting, said) in [
+        (None, &b"welcome to a protocol of one's own"[..], QUERY),
+        (Some("smtp"), b"220 mx.example.org\r\n", b"EHLO a\r\n"),
+        (Some("imap"), b"* OK ready\r\n", b"a1 NOOP\r\n"),
+        (Some("nats"), b"INFO {\"server_id\":\"N\"", b"CONNECT {}\r\n"),
+    ] {
+        let mut segments = dialogue(&[(Server, greeting), (Client, said)]);
+        segments.push((Server, 900, server.clone()));
+        let posture = play(declared, &segments);
+        assert!(!compliant(posture.state), "{posture:?}");
+    }
+}
+
+#[test]
+fn plaintext_behind_the_hellos_is_seen() {
+    let (client, server) = hellos();
+    let with = |bytes: &[u8]| [bytes, QUERY].concat();
+    // At once, and as a segment of its own.
+    is_not_encrypted(
+        None,
+        &dialogue(&[(Client, &client), (Server, &with(&server))]),
+        "bytes of the server that are not TLS",
+    );
+    is_not_encrypted(
+        None,
+        &dialogue(&[(Client, &with(&client)), (Server, &server)]),
+        "bytes of the client that are not TLS",
+    );
+    is_not_encrypted(
+        None,
+        &dialogue(&[(Client, &client), (Server, &server), (Client, QUERY)]),
+        "bytes of the client that are not TLS",
+    );
+    is_not_encrypted(
+        None,
+        &dialogue(&[(Client, &client), (Server, &server), (Server, QUERY)]),
+        "bytes of the server that are not TLS",
+    );
+    // Behind an upgrade too.
+    let (ask, agree) = (&b"\0\0\0\x08\x04\xd2\x16\x2f"[..], &b"S"[..]);
+    for (side, words) in [(Client, "bytes of the client that"), (Server, "bytes of the server that")] {
+        let parts = [(Client, ask), (Server, agree), (Client, &client), (Server, &server), (side, QUERY)];
+        is_not_encrypted(Some("postgresql"), &dialogue(&parts), words);
+    }
+}
+
+#[test]
+fn plaintext_behind_the_hello_of_tls_1_2_is_seen() {
+    let (client, _) = hellos();
+    let hello = b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\xc0\x2f\0";
+    is_not_encrypted(
+        None,
+        &dialogue(&[(Client, &client), (Server, hello), (Server, QUERY)]),
+        "ServerHello: TLS 1.2 with TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, then bytes of the server that are not TLS",
+    );
+}
+
+#[test]
+fn a_hello_that_contradicts_itself_is_none() {
+    let (client, _) = hellos();
+    // A suite of TLS 1.3 without its extension, and one of TLS 1.2 with it.
+    let without = b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\x13\x01\0";
+    let with = b"\x16\x03\x03\0\x32\x02\0\0\x2e\x03\x030123456789abcdef0123456789abcdef\0\xc0\x2f\0\0\x06\0\x2b\0\x02\x03\x04";
+    for hello in [&without[..], with] {
+        is_not_encrypted(None, &dialogue(&[(Client, &client), (Server, hello)]), "did not answer with TLS");
+        is_not_encrypted(None, &dialogue(&[(Server, hello)]), "");
+    }
+}
+
+#[test]
+fn an_echo_of_the_clients_hello_is_no_answer() {
+    let (client, _) = tls13();
+    is_not_encrypted(None, &dialogue(&[(Client, &client), (Server, &client)]), "did not answer with TLS");
+    // Nor is what it carries along for the echo.
+    let (hello, server) = hellos();
+    let sent = [b"x".as_slice(), &hello, &server].concat();
+    is_not_encrypted(None, &dialogue(&[(Client, &sent), (Server, &sent)]), "no known protocol");
+}
+
+#[test]
+fn who_agreed_to_tls_and_goes_on_in_plaintext_is_heard() {
+    let (_, server) = tls13();
+    let start = b"\0\0\0\x20\0\x03\0\0user\0secretname\0\0";
+    let parts: [(Side, &[u8]); 4] =
+        [(Client, b"\0\0\0\x08\x04\xd2\x16\x2f"), (Server, b"S"), (Client, start), (Server, &server)];
+    for order in [&parts[..], &[parts[0], parts[1], parts[3], parts[2]]] {
+        let posture = play(Some("postgresql"), &dialogue(order));
+        assert_eq!(posture.state, PostureState::Plaintext, "{posture:?}");
+    }
+}
+
+#[test]
+fn two_names_of_ssh_are_no_encryption_yet() {
+    let name = b"SSH-2.0-OpenSSH_9.2\r\n";
+    is_not_encrypted(None, &dialogue(&[(Client, name), (Server, name)]), "the key exchange was not seen");
+    is_not_encrypted(None, &dialogue(&[(Client, name), (Server, name), (Client, QUERY)]), "no key exchange");
+    is_not_encrypted(None, &dialogue(&[(Client, name), (Server, name), (Server, QUERY)]), "no key exchange");
+}
