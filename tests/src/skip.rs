@@ -1,11 +1,12 @@
-//! Skipping a case by name when a program it needs is not installed.
+//! Skipping a case by name when what it needs is not there. The unit tests of the daemon do it by this too.
 //!
-//! Only a missing program skips. Anything else that a case needs and does not get is a failure.
+//! Only a program that is not installed skips, or a part of the kernel that this machine has not. Anything else that a case
+//! needs and does not get is a failure.
 
 use std::fmt;
 use std::io::Write as _;
 
-/// A program that a case needs and this host does not have.
+/// What a case needs and this host does not have: nearly always a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
     /// What is missing and which package brings it.
@@ -13,6 +14,12 @@ pub struct Missing {
 }
 
 impl Missing {
+    /// What the machine itself lacks.
+    #[must_use]
+    pub fn of(what: &str) -> Self {
+        Self { what: format!("{what} is missing") }
+    }
+
     /// `program` was looked for and not found; `package` would bring it.
     #[must_use]
     pub fn program(program: &str, package: &str) -> Self {

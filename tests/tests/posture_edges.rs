@@ -253,10 +253,6 @@ fn a_flow_from_before_the_daemon_is_unknown_whatever_it_sends_later() {
     server.ask(&format!("recv {} 1000", here.id));
     client.close(there);
     server.close(here);
-    table.row(
-        "open before the daemon",
-        port.number(),
-        Expected::unknown().because("its beginning was not seen"),
-    );
+    table.row("open before the daemon", port.number(), Expected::unknown().because("opened before watching"));
     table.finish();
 }

@@ -70,6 +70,8 @@ pub struct Daemon {
     pub(super) adopting: Option<Box<Adopting>>,
     /// Set when records were lost, so that the table has to be compared with the host.
     pub(super) must_reconcile: bool,
+    /// A record was lost: what is found on the host without one need not be older than the daemon.
+    pub(super) records_lost: bool,
     pub(super) files: PolicyFiles,
     pub(super) names_period: Duration,
     pub(super) names_to: mpsc::Sender<Names>,
@@ -147,6 +149,7 @@ impl Daemon {
             ended: None,
             adopting: None,
             must_reconcile: false,
+            records_lost: false,
             files: parts.files,
             names_period: parts.names_period,
             names_to: parts.names_to,
@@ -295,6 +298,7 @@ impl Daemon {
         if noticed.ring_full > 0 {
             tracing::warn!(lost = noticed.ring_full, "the ring buffer was full");
             self.must_reconcile = true;
+            self.records_lost = true;
         }
         if noticed.urgent {
             self.send_coverage(Vec::new(), kernel.as_ref(), now);

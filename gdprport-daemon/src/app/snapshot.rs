@@ -248,6 +248,7 @@ impl Daemon {
             process: owner.map(|owner| self.resolver.resolve(&owner, &self.probes)),
             netns_cookie,
             progress: progress(&socket.counts, direction),
+            before: !self.records_lost && self.table.counters().evicted == 0,
         };
         if attempt {
             return self.table.attempt(found);

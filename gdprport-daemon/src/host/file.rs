@@ -187,10 +187,8 @@ mod tests {
 
     #[test]
     fn what_others_than_root_can_change_is_not_settled() {
-        if rustix::process::geteuid() != rustix::process::Uid::ROOT {
-            println!("SKIPPED: giving files away needs root");
-            return;
-        }
+        let root = rustix::process::geteuid() == rustix::process::Uid::ROOT;
+        gdprport_tests::need!(root.then_some(()).ok_or_else(|| gdprport_tests::skip::Missing::of("root")));
         let dir = tempfile::tempdir().expect("a directory");
         let at = |name: &str| dir.path().join(name);
         let mode =

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::posture::{UNSEEN, Watch};
+use super::posture::{BEFORE, UNSEEN, Watch};
 use super::table::{Table, change, judge, last_change};
 use super::{Change, ChangeKind, Context, Flow, Found, Progress};
 use crate::core::model::{Outcome, Posture};
@@ -40,7 +40,7 @@ impl Table {
         }
         self.attempts.take(found.cookie);
         let (cookie, progress) = (found.cookie, found.progress);
-        let posture = Some(Arc::new(Posture::unknown(UNSEEN)));
+        let posture = Some(Arc::new(Posture::unknown(if found.before { BEFORE } else { UNSEEN })));
         self.insert(Flow { posture, ..found.into_flow() }, Watch::Over, now_ns, cx, out);
         self.note(cookie, progress);
         self.pair(cookie);

@@ -8,8 +8,9 @@ use super::{Change, ChangeKind, Context};
 use crate::core::model::{Direction, Posture};
 use crate::core::posture::{Side, Tracker};
 
-/// Why a flow from before the daemon, or whose opening was lost or forgotten, has no known encryption: its first bytes
-/// had passed.
+/// Why a flow from before the daemon has no known encryption: its first bytes had passed.
+pub(super) const BEFORE: &str = "opened before watching";
+/// The same of a flow whose opening was lost or forgotten.
 pub(super) const UNSEEN: &str = "its beginning was not seen";
 
 /// Why a flow has none whose first bytes had to make room.

@@ -23,6 +23,8 @@ pub struct Found {
     pub netns_cookie: u64,
     /// How far it has come.
     pub progress: Progress,
+    /// True if it was open before the daemon watched its port; false if its opening may have been lost or forgotten.
+    pub before: bool,
 }
 
 impl Found {

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::core::model::Inside;
+use gdprport_tests::need;
+use gdprport_tests::skip::Missing;
 
 const HYBRID: &str = "\
 31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
@@ -67,10 +69,8 @@ impl Drop for Dir {
 
 #[test]
 fn an_id_leads_to_its_path_by_handle_and_by_walk() {
-    let Some((mounts, dir)) = Dir::make("gdprport-test-id") else {
-        eprintln!("skipped: needs root and cgroup2");
-        return;
-    };
+    let (mounts, dir) =
+        need!(Dir::make("gdprport-test-id").ok_or_else(|| Missing::of("a cgroup2 hierarchy, or root")));
     let name = dir.0.file_name().and_then(|n| n.to_str()).expect("utf-8").to_owned();
     let mut cgroups = Cgroups::new(&mounts);
     assert_eq!(cgroups.by_handle(dir.id()), Some(format!("/{name}")));
@@ -81,10 +81,8 @@ fn an_id_leads_to_its_path_by_handle_and_by_walk() {
 
 #[test]
 fn a_containers_name_counts_only_below_directories_that_nobody_but_root_may_write_to() {
-    let Some((mounts, dir)) = Dir::make("gdprport-test-maker") else {
-        eprintln!("skipped: needs root and cgroup2");
-        return;
-    };
+    let (mounts, dir) =
+        need!(Dir::make("gdprport-test-maker").ok_or_else(|| Missing::of("a cgroup2 hierarchy, or root")));
     let container = Dir(dir.0.join(format!("docker-{}.scope", "ab".repeat(32))));
     std::fs::create_dir(&container.0).expect("a cgroup of our own");
     let below = container.0.strip_prefix(mounts.cgroup2.as_ref().expect("it is mounted")).expect("below it");
@@ -111,10 +109,8 @@ fn a_containers_name_counts_only_below_directories_that_nobody_but_root_may_writ
 
 #[test]
 fn a_cgroup_that_is_gone_is_known_by_its_record_only() {
-    let Some((mounts, dir)) = Dir::make("gdprport-test-gone") else {
-        eprintln!("skipped: needs root and cgroup2");
-        return;
-    };
+    let (mounts, dir) =
+        need!(Dir::make("gdprport-test-gone").ok_or_else(|| Missing::of("a cgroup2 hierarchy, or root")));
     let id = dir.id();
     drop(dir);
     let mut cgroups = Cgroups::new(&mounts);

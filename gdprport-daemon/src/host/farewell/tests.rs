@@ -1,5 +1,7 @@
 //! Real connections on loopback, closed in every order.
 
+use gdprport_tests::need;
+use gdprport_tests::skip::Missing;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -111,10 +113,7 @@ fn both_close_at_once() {
 
 #[test]
 fn ipv6_is_heard_of_too() {
-    if TcpListener::bind("[::1]:0").is_err() {
-        eprintln!("skipped: no IPv6");
-        return;
-    }
+    need!(TcpListener::bind("[::1]:0").map_err(|_| Missing::of("IPv6")));
     closing(
         "[::1]:0",
         |client, server| {

@@ -2,6 +2,8 @@
 
 mod made_up;
 
+use gdprport_tests::need;
+use gdprport_tests::skip::Missing;
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -386,10 +388,10 @@ fn every_process_is_seeded_with_what_it_runs_and_its_children_inherit_it() {
 
 #[test]
 fn the_namespace_of_the_socket_is_named_by_its_inode() {
-    let Some(cookie) = crate::host::netns::current_cookie() else {
-        eprintln!("skipped: the kernel has no network namespace cookies");
-        return;
-    };
+    let cookie = need!(
+        crate::host::netns::current_cookie()
+            .ok_or_else(|| Missing::of("a kernel with cookies of network namespaces"))
+    );
     let child = Running::start(Command::new("/bin/sleep").arg("60"));
     let start_ns = child.start_ns();
     let mut resolver = real();

@@ -1,5 +1,7 @@
 //! Promises of the file sink, on real files.
 
+use gdprport_tests::need;
+use gdprport_tests::skip::Missing;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
@@ -180,10 +182,7 @@ impl Drop for SmallDisk {
 
 #[test]
 fn on_a_disk_that_fills_up_and_gets_room_again_a_reader_finds_exactly_what_was_counted() {
-    let Some(disk) = SmallDisk::new() else {
-        eprintln!("skipped: this host lets the test mount no file system of its own");
-        return;
-    };
+    let disk = need!(SmallDisk::new().ok_or_else(|| Missing::of("leave to mount a file system of its own")));
     fs::write(disk.path("ballast"), [0; 32 * 1024]).expect("there is room for it");
     let path = disk.path("events.ndjson");
     let sink = Sink::file(&path, DEFAULT_CAPACITY).expect("writable");

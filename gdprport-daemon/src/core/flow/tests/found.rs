@@ -12,6 +12,7 @@ fn found(cookie: u64) -> Found {
         process: Some(Arc::new(process(1, Attribution::Snapshot))),
         netns_cookie: 1,
         progress: Progress { bytes_sent: Some(3), ..Progress::default() },
+        before: false,
     }
 }
 
@@ -28,6 +29,16 @@ fn a_found_flow_is_adopted_once_and_its_end_is_marked_as_not_seen() {
     assert_eq!((bench.out[0].kind, bench.out[0].flow.outcome), (ChangeKind::Closed, Outcome::Lost));
     assert_eq!(bench.out[0].flow.bytes_sent, Some(3));
     assert_eq!(bench.table.counters().end_missed, 1);
+}
+
+#[test]
+fn a_found_flow_is_older_than_the_daemon_only_where_no_opening_can_have_been_lost() {
+    for (before, why) in [(true, "opened before watching"), (false, "its beginning was not seen")] {
+        let mut bench = Bench::new(8);
+        let of = Found { before, ..found(5) };
+        bench.table.adopt(of, 10, &mut bench.world, &mut bench.out);
+        assert_eq!(bench.out[0].flow.posture.as_deref(), Some(&Posture::unknown(why)));
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The resolver against a `/proc` of one process, made up in a directory.
 
+use gdprport_tests::need;
+use gdprport_tests::skip::Missing;
 use std::os::unix::fs::chown;
 
 use super::*;
@@ -46,16 +48,11 @@ impl Fixture {
         symlink("/proc/self/ns/net", place).expect("link");
     }
 
-    /// Makes the directory of a cgroup, in every hierarchy, and gives the one above to `owner`. Only root can: says
-    /// whether it could.
-    fn cgroup(&self, path: &str, owner: u32) -> bool {
+    /// Makes the directory of a cgroup, in every hierarchy, and gives the one above to `owner`. Only root can.
+    fn cgroup(&self, path: &str, owner: u32) -> Result<(), Missing> {
         let dir = self.dir.path().join(path);
         fs::create_dir_all(&dir).expect("directories");
-        let done = chown(dir.parent().expect("a directory"), Some(owner), None).is_ok();
-        if !done {
-            eprintln!("skipped: needs root");
-        }
-        done
+        chown(dir.parent().expect("a directory"), Some(owner), None).map_err(|_| Missing::of("root"))
     }
 
     fn root_cgroup(&self) -> u64 {
@@ -67,9 +64,7 @@ impl Fixture {
 fn a_process_in_v1_hierarchies_only_is_placed_by_proc() {
     let id = "3fa94ac1bd2d4c1f8ee46e0ad3a5b1f0c0ffee00deadbeef0123456789abcdef";
     let fixture = Fixture::new(700, 5_000, &format!("4:memory:/docker/{id}\n0::/\n"));
-    if !fixture.cgroup(&format!("docker/{id}"), 0) {
-        return;
-    }
+    need!(fixture.cgroup(&format!("docker/{id}"), 0));
     let mut maps = Maps::default();
     maps.task(700, 5, 50_000_000_000);
     let mut resolver = fixture.resolver();
@@ -110,9 +105,7 @@ fn a_path_of_ones_own_mounts_counts_where_the_host_or_root_stands_behind_it() {
     let id = "3fa94ac1bd2d4c1f8ee46e0ad3a5b1f0c0ffee00deadbeef0123456789abcdef";
     let exe_in = |cgroup: &str, owner_above: u32, host_has_it: bool| {
         let fixture = Fixture::new(700, 5_000, &format!("0::/{cgroup}\n"));
-        if !fixture.cgroup(cgroup, owner_above) {
-            return None;
-        }
+        fixture.cgroup(cgroup, owner_above)?;
         fixture.in_user_ns();
         let program = fixture.dir.path().join("root/server").canonicalize().expect("exists");
         if host_has_it {
@@ -125,12 +118,12 @@ fn a_path_of_ones_own_mounts_counts_where_the_host_or_root_stands_behind_it() {
         let mut resolver = fixture.resolver();
         resolver.learn_exec(5, 700, 0, b"/server");
         resolver.doubt_exec(5);
-        Some(resolver.resolve(&owner(700, 5, 50_000_000_000), &maps).exe.is_some())
+        Ok(resolver.resolve(&owner(700, 5, 50_000_000_000), &maps).exe.is_some())
     };
-    let Some(nobody_behind_it) = exe_in("user.slice/session-1.scope", 0, false) else { return };
-    assert!(!nobody_behind_it);
+    let nobody_behind_it = !need!(exe_in("user.slice/session-1.scope", 0, false));
+    assert!(nobody_behind_it);
     let proven =
-        |cgroup: &str, owner_above, host_has_it| exe_in(cgroup, owner_above, host_has_it) == Some(true);
+        |cgroup: &str, owner_above, host_has_it| exe_in(cgroup, owner_above, host_has_it) == Ok(true);
     assert!(proven("user.slice/session-1.scope", 0, true), "the host has this very file under this path");
     assert!(proven(&format!("docker/{id}"), 0, false), "a container of root's");
     let own = format!("system.slice/alice.service/docker-{id}.scope");
