@@ -160,7 +160,10 @@ fn whatever_was_lost_every_flow_that_ends_on_a_port_that_demands_tls_is_told_or_
     world.daemon.signal(libc::SIGSTOP);
     world.burst(3000, 8);
     world.daemon.signal(libc::SIGCONT);
-    assert!(sum(&settled(&world.daemon), "coverage.kernel.dropped") > 0, "a small ring buffer cannot hold that");
+    assert!(
+        sum(&settled(&world.daemon), "coverage.kernel.dropped") > 0,
+        "a small ring buffer cannot hold that"
+    );
     let port = world.port.number();
     wait::until("no flow stays open whose end was lost", || world.daemon.port_status(port)["open"] == 0);
     let log = world.daemon.stop();
