@@ -41,7 +41,7 @@ pub(super) fn assess(declared: Option<Protocol>, client: &Stream, server: &Strea
 fn read(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
     let offer = match tls::read(dialogue.client, dialogue.server, dialogue.cut) {
         Handshake::Answered(answer) => {
-            return Reading::Seen { posture: answer.posture(None), settled: answer.settled };
+            return Reading::Seen { posture: answer.posture(None), awaits: answer.awaits };
         }
         Handshake::Refused { words, settled: true } => return Reading::Never(words.into()),
         Handshake::Refused { words, settled: false } => return Reading::Open(words.into()),
@@ -101,9 +101,9 @@ fn recognise(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
 fn with_contradiction(reading: Reading, declared: Option<Protocol>) -> Reading {
     let Some(protocol) = declared else { return reading };
     match reading {
-        Reading::Seen { mut posture, settled } => {
+        Reading::Seen { mut posture, awaits } => {
             posture.evidence += &format!(" (declared: {})", protocol.id());
-            Reading::Seen { posture, settled }
+            Reading::Seen { posture, awaits }
         }
         Reading::Never(why) => Reading::Never(format!("{why} (declared: {})", protocol.id()).into()),
         other => other,

@@ -16,7 +16,7 @@ mod tests;
 mod tls;
 mod upgrade;
 
-use reading::Reading;
+use reading::{Awaits, Reading};
 use stream::{HEAD_BYTES, ISLAND_BYTES, Stream};
 
 pub use table::Protocol;
@@ -38,6 +38,8 @@ pub struct Tracker {
     declared: Option<Protocol>,
     /// The bytes; given back once they can tell nothing more.
     streams: Option<Streams>,
+    /// Where in the client's direction the one record begins that is still awaited.
+    awaited: Option<usize>,
     /// What was told last, or what is settled.
     posture: Option<Posture>,
 }
@@ -56,7 +58,7 @@ impl Tracker {
     /// A flow of which nothing was seen, on a port declared (or known by the catalog) to carry this protocol.
     #[must_use]
     pub fn new(protocol: Option<Protocol>) -> Self {
-        Self { declared: protocol, streams: Some(Streams::default()), posture: None }
+        Self { declared: protocol, streams: Some(Streams::default()), awaited: None, posture: None }
     }
 
     /// Takes a captured segment that begins `offset` bytes after the first byte of its direction. Segments may be cut
@@ -74,6 +76,18 @@ impl Tracker {
         if !stream.write(offset, bytes) {
             return None;
         }
+        // Nearly every handshake comes by here with its last segment; the whole need not be read once more for it.
+        if let Some(begin) = self.awaited.filter(|_| !client.is_cut()) {
+            match client.head().get(begin..).and_then(tls::follows) {
+                Some(true) => {
+                    self.streams = None;
+                    return None;
+                }
+                None => return None,
+                Some(false) => {}
+            }
+        }
+        self.awaited = None;
         let posture = match assess::assess(self.declared, client, server) {
             // What was told of an upgrade is taken back if its handshake comes to nothing.
             Reading::Foreign => return self.take_back("the first bytes match no known protocol"),
@@ -84,9 +98,13 @@ impl Tracker {
                 self.posture = Some(Posture::unknown(&why));
                 return taken_back;
             }
-            Reading::Seen { posture, settled } => {
-                if settled {
-                    self.streams = None;
+            Reading::Seen { posture, awaits } => {
+                match awaits {
+                    Awaits::Nothing => self.streams = None,
+                    Awaits::Bytes => {}
+                    Awaits::ClientRecord { captured } => {
+                        self.awaited = client.head().len().checked_sub(captured);
+                    }
                 }
                 posture
             }

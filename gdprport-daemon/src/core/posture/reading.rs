@@ -20,7 +20,7 @@ pub(super) struct Dialogue<'a> {
     pub cut: [bool; 2],
 }
 
-/// What a parser makes of a dialogue. `Foreign`, `Never` and a settled `Seen` stay so whatever bytes follow.
+/// What a parser makes of a dialogue. `Foreign`, `Never` and a `Seen` that awaits nothing stay so whatever bytes follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reading {
     /// The bytes are not of this protocol.
@@ -33,8 +33,23 @@ pub(super) enum Reading {
     Seen {
         /// What was seen.
         posture: Posture,
-        /// No further byte can add to it.
-        settled: bool,
+        /// What could still change it.
+        awaits: Awaits,
+    },
+}
+
+/// Which bytes can still change what was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Awaits {
+    /// None.
+    Nothing,
+    /// Any.
+    Bytes,
+    /// Only those of the client behind its ClientHello, if they are no record of TLS. So many of them are there, at the
+    /// end of what was captured of the client: too few to tell.
+    ClientRecord {
+        /// At most four.
+        captured: usize,
     },
 }
 
@@ -46,11 +61,11 @@ impl Reading {
 
     /// Decided, with nothing more to learn.
     pub(super) const fn settled(posture: Posture) -> Self {
-        Self::Seen { posture, settled: true }
+        Self::Seen { posture, awaits: Awaits::Nothing }
     }
 
     /// Decided, with more to learn.
     pub(super) const fn so_far(posture: Posture) -> Self {
-        Self::Seen { posture, settled: false }
+        Self::Seen { posture, awaits: Awaits::Bytes }
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn after(how: &str, dialogue: &Dialogue<'_>, client: &[u8], server: &
         Handshake::Refused { words, settled: true } => Reading::Never(format!("{how}, then {words}").into()),
         Handshake::Refused { words, settled: false } => Reading::Open(format!("{how}, then {words}").into()),
         Handshake::Answered(answer) => {
-            Reading::Seen { posture: answer.posture(Some(how)), settled: answer.settled }
+            Reading::Seen { posture: answer.posture(Some(how)), awaits: answer.awaits }
         }
     })
 }
@@ -32,7 +32,8 @@ pub(super) fn refused(what: &str, went_on: bool) -> Reading {
     } else {
         format!("{what} refused by the server")
     };
-    Reading::Seen { posture: Posture::new(PostureState::StarttlsRefused, evidence), settled: went_on }
+    let posture = Posture::new(PostureState::StarttlsRefused, evidence);
+    if went_on { Reading::settled(posture) } else { Reading::so_far(posture) }
 }
 
 /// The server agreed to `what`, and what the client sent then is not TLS.

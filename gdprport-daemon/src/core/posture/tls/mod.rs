@@ -14,10 +14,14 @@ mod sslv2;
 mod suites;
 
 use client_hello::{ClientHello, Offer};
+use record::Next;
 use server_hello::ServerHello;
 use suites::Worth;
 
+use super::reading::Awaits;
 use crate::core::model::{Certificate, Posture, PostureState, TlsVersion};
+
+pub(super) use record::follows;
 
 /// What the bytes of both sides amount to, read as TLS from their first byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,16 +56,16 @@ pub(super) struct Answer {
     certificate: Option<Certificate>,
     /// The side whose bytes go on behind its hello with something else than TLS.
     broken: Option<&'static str>,
-    /// Nothing more can be learned of the handshake.
-    pub settled: bool,
+    /// What can still be learned of the handshake.
+    pub awaits: Awaits,
 }
 
 /// One side's first bytes.
 enum Client {
     Open,
     Not,
-    /// And whether TLS goes on behind it, as far as captured.
-    Hello(ClientHello, Option<bool>),
+    /// And what stands behind it.
+    Hello(ClientHello, Next),
     /// A hello in the form of SSL 2, with the newest version it offers.
     Old(TlsVersion),
 }
@@ -70,10 +74,10 @@ enum Server {
     Open,
     Not,
     Alert(u8),
-    /// And whether TLS goes on behind it, as far as captured.
+    /// And what stands behind it.
     Hello {
         hello: ServerHello,
-        goes_on: Option<bool>,
+        next: Next,
         certificate: Option<Certificate>,
         settled: bool,
     },
@@ -85,27 +89,32 @@ pub(super) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> Handshake {
     let offer = match read_client(client) {
         Client::Not => return Handshake::Not,
         Client::Open => None,
-        Client::Hello(hello, goes_on) => Some((hello, goes_on)),
+        Client::Hello(hello, next) => Some((hello, next)),
         Client::Old(newest) => {
             let offer =
                 ClientHello { versions: Offer::AtMost(Some(newest)), complete: true, ..Default::default() };
             match sslv2::server_hello(server) {
                 Some(true) => return Handshake::Answered(Answer::ssl2()),
-                Some(false) => Some((offer, Some(true))),
+                Some(false) => Some((offer, Next::Record)),
                 None => return Handshake::Offered(format!("SSL 2 ClientHello {}", offer.offer())),
             }
         }
     };
     match (read_server(server, cut[1]), offer) {
-        (Server::Hello { hello, goes_on, certificate, settled }, offer) => {
-            let (client, client_goes_on) = offer.unwrap_or_default();
-            let broken = match (client_goes_on, goes_on) {
-                (Some(false), _) => Some("client"),
-                (_, Some(false)) => Some("server"),
+        (Server::Hello { hello, next, certificate, settled }, offer) => {
+            let (client, client_next) = offer.unwrap_or_default();
+            let broken = match (client_next, next) {
+                (Next::Other, _) => Some("client"),
+                (_, Next::Other) => Some("server"),
                 _ => None,
             };
             // A direction that is cut behind its hello can go on with anything: nobody will see it.
-            let client_settled = cut[0] || client_goes_on.is_some();
+            let awaits = match client_next {
+                _ if !settled => Awaits::Bytes,
+                next if cut[0] || next.is_told() => Awaits::Nothing,
+                Next::Open(captured) => Awaits::ClientRecord { captured },
+                _ => Awaits::Bytes,
+            };
             Handshake::Answered(Answer {
                 version: hello.version,
                 suite: Some(hello.suite),
@@ -113,7 +122,7 @@ pub(super) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> Handshake {
                 client,
                 certificate,
                 broken,
-                settled: client_settled && settled,
+                awaits,
             })
         }
         (Server::Alert(description), offer) => {
@@ -146,7 +155,7 @@ impl Answer {
             client,
             certificate: None,
             broken: None,
-            settled: true,
+            awaits: Awaits::Nothing,
         }
     }
 
@@ -225,7 +234,9 @@ fn read_client(bytes: &[u8]) -> Client {
     }
     let message = record::message(&handshake.messages);
     match message.as_ref().and_then(client_hello::read) {
-        Some(Some(hello)) => Client::Hello(hello, message.and_then(|message| message.goes_on(bytes))),
+        Some(Some(hello)) => {
+            Client::Hello(hello, message.map_or(Next::Unreached, |message| message.next(bytes)))
+        }
         Some(None) => Client::Not,
         None if handshake.ended => Client::Not,
         None => Client::Open,
@@ -258,16 +269,17 @@ fn read_server(bytes: &[u8], cut: bool) -> Server {
         Some(None) => return Server::Not,
         Some(Some(hello)) => hello,
     };
-    let goes_on = message.goes_on(bytes);
+    let next = message.next(bytes);
     if hello.version == TlsVersion::Tls13 {
-        return Server::Hello { hello, goes_on, certificate: None, settled: cut || goes_on.is_some() };
+        return Server::Hello { hello, next, certificate: None, settled: cut || next.is_told() };
     }
-    let next = record::message(message.rest);
-    let certificate =
-        next.as_ref().map(|next| if next.kind == 11 { certificate::read(next, cut) } else { Some(None) });
+    let second = record::message(message.rest);
+    let certificate = second
+        .as_ref()
+        .map(|second| if second.kind == 11 { certificate::read(second, cut) } else { Some(None) });
     let certificate = certificate.flatten().flatten();
     // Where the certificate is read, TLS went on.
-    let goes_on = if certificate.is_some() { Some(true) } else { goes_on };
-    let settled = cut || goes_on.is_some() && (handshake.ended || certificate.is_some());
-    Server::Hello { hello, goes_on, certificate, settled }
+    let next = if certificate.is_some() { Next::Record } else { next };
+    let settled = cut || next.is_told() && (handshake.ended || certificate.is_some());
+    Server::Hello { hello, next, certificate, settled }
 }

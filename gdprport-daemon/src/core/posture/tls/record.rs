@@ -39,7 +39,7 @@ pub(super) fn begins(bytes: &[u8], content: u8) -> Option<bool> {
 }
 
 /// Whether a direction can go on with a record of any content type; `None` while too few bytes tell.
-pub(super) fn follows(bytes: &[u8]) -> Option<bool> {
+pub(in crate::core::posture) fn follows(bytes: &[u8]) -> Option<bool> {
     match *bytes.first()? {
         content @ 20..=24 => begins(bytes, content),
         _ => Some(false),
@@ -95,14 +95,38 @@ pub(super) struct Message<'a> {
     pub rest: &'a [u8],
 }
 
+/// What stands behind the first message of a direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Next {
+    /// The message is not there to its end.
+    #[default]
+    Unreached,
+    /// So few bytes that they may be a record of TLS, at the end of what was captured.
+    Open(usize),
+    /// A record: TLS goes on.
+    Record,
+    /// Something else.
+    Other,
+}
+
+impl Next {
+    /// Whether more bytes make no difference.
+    pub(super) const fn is_told(self) -> bool {
+        matches!(self, Self::Record | Self::Other)
+    }
+}
+
 impl Message<'_> {
-    /// Of the first message of a direction: whether TLS goes on behind it; `None` while that was not captured.
-    pub(super) fn goes_on(&self, direction: &[u8]) -> Option<bool> {
+    /// What stands behind it, if it is the first message of this direction.
+    pub(super) fn next(&self, direction: &[u8]) -> Next {
         const HEADER: usize = 4;
-        if !self.complete {
-            return None;
+        let rest = if self.complete { behind(direction, HEADER + self.body.len()) } else { None };
+        match rest.map(|rest| (rest, follows(rest))) {
+            None => Next::Unreached,
+            Some((rest, None)) => Next::Open(rest.len()),
+            Some((_, Some(true))) => Next::Record,
+            Some((_, Some(false))) => Next::Other,
         }
-        follows(behind(direction, HEADER + self.body.len())?)
     }
 }
 
