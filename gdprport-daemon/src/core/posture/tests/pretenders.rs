@@ -149,3 +149,28 @@ fn two_names_of_ssh_are_no_encryption_yet() {
     is_not_encrypted(None, &dialogue(&[(Client, name), (Server, name), (Client, QUERY)]), "no key exchange");
     is_not_encrypted(None, &dialogue(&[(Client, name), (Server, name), (Server, QUERY)]), "no key exchange");
 }
+
+#[test]
+fn a_client_that_goes_on_in_plaintext_behind_a_whole_handshake_of_its_server_is_heard() {
+    let ((hello, _), (_, server)) = (hellos(), tls13());
+    let told = |declared| {
+        let mut tracker = Tracker::new(declared);
+        let mut at = 0;
+        let mut client = |tracker: &mut Tracker, bytes: &[u8]| {
+            let told = tracker.segment(Client, at, bytes);
+            at += bytes.len() as u64;
+            told.map(|posture| posture.state)
+        };
+        assert_eq!(client(&mut tracker, &hello), None);
+        assert_eq!(
+            tracker.segment(Server, 0, &server).map(|posture| posture.state),
+            Some(PostureState::Tls13)
+        );
+        (client(&mut tracker, &QUERY[..1]).or(client(&mut tracker, &QUERY[1..])), tracker.conclude())
+    };
+    for declared in [None, Protocol::by_id("postgresql")] {
+        let (taken_back, posture) = told(declared);
+        assert_eq!((taken_back, posture.state), (Some(PostureState::Unknown), PostureState::Unknown));
+        assert!(posture.evidence.contains("bytes of the client that are not TLS"), "{posture:?}");
+    }
+}
