@@ -10,6 +10,7 @@ mod miri;
 mod run;
 mod setup;
 mod sh;
+mod side_by_side;
 mod step;
 mod suite;
 mod tidy;

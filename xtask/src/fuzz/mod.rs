@@ -7,9 +7,6 @@ use std::env::consts::ARCH;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -17,6 +14,7 @@ use clap::Args;
 use crate::setup::fuzzer::Sanitizer;
 use crate::setup::{self, Toolchain};
 use crate::sh;
+use crate::side_by_side::side_by_side;
 use crate::step::{note, step};
 use outcome::Outcome;
 
@@ -164,24 +162,11 @@ fn flags(sanitizer: &Sanitizer) -> Vec<String> {
 
 /// Runs every target for its time, as many at once as there are processors, for each keeps one busy.
 fn run_all(targets: &[String], binaries: &Path, options: &Options) -> Result<Vec<Outcome>> {
-    let next = AtomicUsize::new(0);
-    let outcomes = Mutex::new(Vec::new());
-    let workers = thread::available_parallelism().map_or(1, usize::from).min(targets.len());
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = run_one(target, binaries, options);
-                    if let Ok(outcome) = &outcome {
-                        note(outcome);
-                    }
-                    outcomes.lock().expect("nobody panics while holding it").push(outcome);
-                }
-            });
-        }
-    });
-    let outcomes = outcomes.into_inner().expect("nobody panics while holding it");
-    let mut outcomes = outcomes.into_iter().collect::<Result<Vec<_>>>()?;
+    let mut outcomes = side_by_side(targets, |target| {
+        let outcome = run_one(target, binaries, options)?;
+        note(&outcome);
+        Ok(outcome)
+    })?;
     outcomes.sort_by(|a, b| a.target.cmp(&b.target));
     Ok(outcomes)
 }

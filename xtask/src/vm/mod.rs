@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use crate::side_by_side::side_by_side;
 use crate::step::{note, short, step};
 use crate::{build, sh};
 use kernel::Kernel;
@@ -39,7 +40,7 @@ pub struct Options {
     #[arg(long, value_name = "SERIES", default_value = "all")]
     kernel: Vec<String>,
     /// Seconds that one machine may run
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 1200)]
     time_limit: u64,
     /// Make systemd the first process of the machine, with the command as its only service
     #[arg(long, requires = "command")]
@@ -119,17 +120,22 @@ fn keep_promises(
         let count = promises.len();
         Ok((promises, format!("{count} promises")))
     })?;
-    let mut table = Table::new(&promises);
-    for series in series(&options.kernel) {
-        let column = match provide(archive, tools, &series) {
-            Ok(kernel) => on_kernel(&kernel, &binary, &promises, limit, tools)?,
-            Err(error) => {
+    let kernels: Vec<_> = series(&options.kernel)
+        .into_iter()
+        .map(|series| {
+            provide(archive, tools, &series).map_err(|error| {
                 note(format_args!("skipped: kernel {series}: {error:#}"));
-                Column::skipped(&series, &format!("{error:#}"))
-            }
-        };
-        table.push(column);
-    }
+                (series, format!("{error:#}"))
+            })
+        })
+        .collect();
+    // The emulator runs all processors of a machine in one thread.
+    let columns = side_by_side(&kernels, |kernel| match kernel {
+        Ok(kernel) => on_kernel(kernel, &binary, &promises, limit, tools),
+        Err((series, why)) => Ok(Column::skipped(series, why)),
+    })?;
+    let mut table = Table::new(&promises);
+    columns.into_iter().for_each(|column| table.push(column));
     table.print();
     table.judge(env::var("CI").is_ok_and(|ci| ci == "true"))
 }
@@ -169,7 +175,7 @@ fn on_kernel(
         }
         column.read(promises, &reading);
         column.time = begun.elapsed();
-        Ok(((), column.outcome()))
+        Ok(((), format!("Linux {}: {}", kernel.release, column.outcome())))
     })?;
     Ok(column)
 }
