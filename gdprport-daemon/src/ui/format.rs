@@ -76,7 +76,7 @@ pub(super) fn shares<K: AsRef<str>>(of: impl Iterator<Item = (K, u64)> + Clone) 
             0 if n > 0 => "<1".to_owned(),
             share => share.to_string(),
         };
-        let _ = write!(text, "{comma}{} {} ({share} %)", name.as_ref(), thousands(n));
+        let _ = write!(text, "{comma}{} {} ({share}%)", name.as_ref(), thousands(n));
     }
     text
 }
@@ -133,10 +133,10 @@ mod tests {
     fn a_share_is_never_rounded_to_all_or_nothing() {
         assert_eq!(
             shares([("tls1.3", 1_204), ("unknown", 2)].into_iter()),
-            "tls1.3 1,204 (99 %), unknown 2 (<1 %)"
+            "tls1.3 1,204 (99%), unknown 2 (<1%)"
         );
-        assert_eq!(shares([("plaintext", 3)].into_iter()), "plaintext 3 (100 %)");
-        assert_eq!(shares([("plaintext", 0)].into_iter()), "plaintext 0 (0 %)");
+        assert_eq!(shares([("plaintext", 3)].into_iter()), "plaintext 3 (100%)");
+        assert_eq!(shares([("plaintext", 0)].into_iter()), "plaintext 0 (0%)");
         assert_eq!(shares(std::iter::empty::<(&str, u64)>()), "");
     }
 

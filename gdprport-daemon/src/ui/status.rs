@@ -3,7 +3,7 @@
 use super::Screen;
 use super::doctor::hooks;
 use super::format::{bytes, clean, counted, counts, duration, moment, shares, thousands};
-use super::table::{Cell, Column, Tone, fact, table, title, wrap};
+use super::table::{Cell, Column, Tone, fact, table, title, whole_items, wrap};
 use crate::control::api::{
     Counts, Health, HealthState, Pins, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus,
     Status, StatusReply,
@@ -173,8 +173,8 @@ fn ports(ports: &[PortStatus], source: &PolicySource, screen: &Screen) -> String
                 Cell::count(Tone::Good, port.declared_flows),
                 Cell::count(Tone::Warn, port.undecided),
                 Cell::count(Tone::Bad, port.violations_total),
-                Cell::plain(shares(port.posture.iter().map(|(state, n)| (state.as_str(), *n)))),
-                Cell::plain(reasons),
+                Cell::plain(whole_items(&shares(port.posture.iter().map(|(state, n)| (state.as_str(), *n))))),
+                Cell::plain(whole_items(&reasons)),
             ]
         })
         .collect();

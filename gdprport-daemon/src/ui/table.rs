@@ -140,10 +140,18 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: u16) -> Strin
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(u16::MAX);
     let mut text = String::new();
     for line in table.lines() {
-        text.push_str(line.trim_end());
+        text.push_str(&line.trim_end().replace(TIE, " "));
         text.push('\n');
     }
     text
+}
+
+/// A space at which [`table`] ends no line; it is an ordinary one in what is printed.
+const TIE: &str = "\u{a0}";
+
+/// A list whose items stay on one line each: `undeclared-peer 12, undeclared-process 5`.
+pub(super) fn whole_items(list: &str) -> String {
+    list.split(", ").map(|item| item.replace(' ', TIE)).collect::<Vec<_>>().join(", ")
 }
 
 /// The width of each column, `None` for those left out.
@@ -248,6 +256,14 @@ mod tests {
             assert_eq!(lines.join(" "), text);
         }
         assert_eq!(wrap("aaaaaaaaaaaaaaaaaa", 12), ["aaaaaaaaaaaa", "aaaaaa"]);
+    }
+
+    #[test]
+    fn no_line_ends_within_an_item_of_a_list_that_is_to_stay_whole() {
+        let rows = [vec![Cell::plain(whole_items("plaintext 4 (100%), undeclared-direction 2, x 1"))]];
+        let text = table(&[Column::elastic("WHY", 22)], &rows, 24);
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        assert_eq!(lines, ["plaintext 4 (100%),", "undeclared-direction 2,", "x 1"]);
     }
 
     #[test]
