@@ -60,7 +60,7 @@ fn postgres_is_seen_in_plaintext_refusing_and_upgraded() {
     let shown = String::from_utf8_lossy(&table.daemon.ask(["daemon", "status"]).stdout).into_owned();
     // The cell is wrapped where it has to be.
     let shown: String = shown.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(shown.contains("ENCRYPTION") && shown.matches("(50 %)").count() >= 1, "{shown}");
+    assert!(shown.contains("ENCRYPTION") && shown.matches("(50%)").count() >= 1, "{shown}");
     table.finish();
 }
 

@@ -42,7 +42,7 @@ pub fn run(dir: Option<PathBuf>, keep: bool) -> Result<()> {
         return type_commands(Path::new(&root));
     }
     if !sh::is_root() {
-        bail!("`fresh` needs root for debootstrap and chroot: run it again as root");
+        bail!("`fresh` needs root for debootstrap and mounts: run it again as root");
     }
     let root = dir.unwrap_or_else(|| env::temp_dir().join(format!("gdprport-fresh.{}", process::id())));
     if root.exists() {
@@ -219,11 +219,16 @@ fn finish(root: &Path, command: &str, log: &Path) -> Result<()> {
     })
 }
 
+/// Makes its working directory the root of its mounts, not only of itself as chroot does: below a changed root nobody may
+/// make user namespaces, which tests do. What is run then keeps the process.
+const ENTER: &str = "mkdir -p .host && pivot_root . .host && cd / && umount -l /.host && rmdir /.host";
+
 /// A command in the clone, with a newcomer's environment and this machine's way to the registries.
 fn typed_in(root: &Path, command: &str, log: &Path) -> Result<Child> {
     let output = fs::File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
-    let mut chroot = Command::new("chroot");
-    chroot.arg(root).args(["sh", "-c", &format!("cd /{CLONE} && exec {command}")]).env_clear();
+    let mut inside = Command::new("unshare");
+    inside.args(["--mount", "--propagation", "private", "sh", "-c"]);
+    inside.arg(format!("{ENTER} && cd /{CLONE} && exec {command}")).current_dir(root).env_clear();
     for (key, value) in env::vars_os() {
         let name = key.to_string_lossy();
         let is_way = name.to_lowercase().ends_with("_proxy")
@@ -232,10 +237,10 @@ fn typed_in(root: &Path, command: &str, log: &Path) -> Result<Child> {
             || name.starts_with("CARGO_REGISTR")
             || name == "CURL_CA_BUNDLE";
         if is_way {
-            chroot.env(key, value);
+            inside.env(key, value);
         }
     }
-    chroot
+    inside
         .env("HOME", "/root")
         .env("LANG", "C.UTF-8")
         .env("PATH", "/root/.cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -243,7 +248,7 @@ fn typed_in(root: &Path, command: &str, log: &Path) -> Result<Child> {
         .stdout(output.try_clone()?)
         .stderr(output)
         .spawn()
-        .context("cannot run chroot")
+        .context("cannot run unshare")
 }
 
 /// A listener on the first port of the catalog that is free here.
