@@ -64,8 +64,8 @@ pub struct Daemon {
     pub(super) names: Names,
     pub(super) verdicts: Verdicts,
     pub(super) changes: Vec<Change>,
-    /// Ends seen while the host's sockets are being listed: what the list still shows of them is old.
-    pub(super) ended: Option<HashSet<u64>>,
+    /// Cookies of what ended or was evicted while the host's sockets are being listed: the list still shows it.
+    pub(super) left: Option<HashSet<u64>>,
     /// A listing that is being taken in.
     pub(super) adopting: Option<Box<Adopting>>,
     /// Set when records were lost, so that the table has to be compared with the host.
@@ -146,7 +146,7 @@ impl Daemon {
             names: Names::default(),
             verdicts: Verdicts::default(),
             changes: Vec::new(),
-            ended: None,
+            left: None,
             adopting: None,
             must_reconcile: false,
             records_lost: false,
@@ -227,8 +227,8 @@ impl Daemon {
     }
 
     fn note_end(&mut self, cookie: u64) {
-        if let Some(ended) = &mut self.ended {
-            ended.insert(cookie);
+        if let Some(left) = &mut self.left {
+            left.insert(cookie);
         }
     }
 
@@ -265,6 +265,9 @@ impl Daemon {
 
     pub(super) fn publish(&mut self, now: Timestamp) {
         for change in self.changes.drain(..) {
+            if let (ChangeKind::Forgotten(_), Some(left)) = (change.kind, &mut self.left) {
+                left.insert(change.flow.cookie);
+            }
             let port = self.publisher.port_of(&change.flow, &self.in_force.policy, &self.names);
             let Some(port) = port else {
                 // A port that is watched no more: its last records come a moment later. A flow that began before was

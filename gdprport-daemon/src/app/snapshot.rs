@@ -1,7 +1,7 @@
 //! What was on the host before the daemon, and comparing the table with the host after records were lost.
 //!
-//! The sockets are listed on a thread of their own while records go on; ends that are seen meanwhile are
-//! remembered, so that a socket that the list still shows is not taken for a living one.
+//! The sockets are listed on a thread of their own while records go on; what ends meanwhile is remembered, so that a
+//! socket that the list still shows is not taken for a living one, and what is evicted, so that it does not come twice.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -112,16 +112,16 @@ impl Daemon {
         self.in_force.policy.watched().map(|port| port.number).collect()
     }
 
-    /// From now on ends are remembered, until the listing is taken in.
+    /// From now on what leaves the table is remembered, until the listing is taken in.
     pub fn begin_survey(&mut self) {
-        self.ended = Some(HashSet::new());
+        self.left = Some(HashSet::new());
         self.must_reconcile = false;
     }
 
     /// True if a whole listing is wanted and none is under way.
     #[must_use]
     pub fn wants_survey(&self) -> bool {
-        self.must_reconcile && self.ended.is_none()
+        self.must_reconcile && self.left.is_none()
     }
 
     /// Takes a listing in. All records from before its end must have been taken in already.
@@ -185,7 +185,7 @@ impl Daemon {
         let now = self.now();
         let Adopting { sockets, cookies, wanted, holders, .. } = &mut *adopting;
         for socket in sockets.by_ref().take(PORTION) {
-            if self.ended.as_ref().is_some_and(|ended| ended.contains(&socket.cookie)) {
+            if self.left.as_ref().is_some_and(|left| left.contains(&socket.cookie)) {
                 continue;
             }
             let netns_cookie = cookies.get(&socket.netns).copied().unwrap_or(0);
@@ -204,7 +204,7 @@ impl Daemon {
             self.adopting = Some(adopting);
             return Adoption::More;
         }
-        self.ended = None;
+        self.left = None;
         let Adopting { namespaces, mut wanted, present, listed, began_ns, .. } = *adopting;
         for namespace in namespaces {
             let inode = namespace.ns.inode();

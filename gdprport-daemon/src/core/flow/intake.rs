@@ -63,7 +63,11 @@ impl Table {
 
     fn accepted(&mut self, event: &SocketEvent, cx: &mut impl Context, out: &mut Vec<Change>) {
         if !self.flows.contains_key(&event.cookie) {
-            // Its beginning was lost, evicted, or before our time.
+            // Its beginning was lost, evicted, or before our time. In a full table it is what was evicted a moment ago,
+            // and would drive out the next one that waits for its acceptor: its end will tell.
+            if self.flows.len() >= self.limits.flows {
+                return;
+            }
             let posture = Some(Arc::new(Posture::unknown(UNSEEN)));
             let flow = Flow { found: true, posture, ..bare(event, Direction::In, Outcome::Established) };
             self.insert(flow, Watch::Over, event.time_ns, cx, out);

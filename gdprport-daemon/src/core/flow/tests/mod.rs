@@ -338,6 +338,16 @@ fn a_flow_that_has_to_go_before_it_settled_is_told_first() {
 }
 
 #[test]
+fn a_flow_that_was_evicted_before_it_was_accepted_drives_out_no_other() {
+    let mut bench = Bench::new(1);
+    bench.take(Record::Arrived(event(1, 1, SocketRole::Bound, 1, NEAR, FAR)));
+    bench.take(Record::Arrived(event(2, 2, SocketRole::Bound, 1, NEAR, "192.0.2.9:40001")));
+    assert!(bench.take(Record::Accepted(event(3, 1, SocketRole::Accepted, 1, NEAR, FAR))).is_empty());
+    assert!(bench.table.get(2).is_some());
+    assert_eq!(bench.table.counters().evicted, 1);
+}
+
+#[test]
 fn flows_of_a_port_that_is_no_longer_watched_are_forgotten_aloud() {
     let mut bench = Bench::new(2);
     bench.take(Record::Arrived(event(1, 1, SocketRole::Bound, 1, NEAR, FAR)));
