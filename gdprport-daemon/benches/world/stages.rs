@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use gdprport_daemon::core::community_id::CommunityId;
 use gdprport_daemon::core::decode::{self, Record};
@@ -106,8 +108,17 @@ fn declared() -> Arc<Verdict> {
 fn processes() -> [Arc<Process>; 2] {
     let folder = TempDir::new().expect("a temporary folder");
     let mut resolver = resolver(folder.path());
-    ends(1, CLIENT)
-        .map(|end| resolver.resolve(&owner(&decode_one(end.opened(begins(1)).as_bytes())), &NoMaps))
+    ends(1, CLIENT).map(|end| {
+        let process = resolver.resolve(&owner(&decode_one(end.opened(begins(1)).as_bytes())), &NoMaps);
+        // The host's name service answers when it likes, and a verdict that waits for a name takes another way.
+        for _ in 0..3_000 {
+            if let Some(process) = resolver.named(&process) {
+                return process;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the name service does not answer")
+    })
 }
 
 /// One item: both ends of a connection, from their opening to their end.
