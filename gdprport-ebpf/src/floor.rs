@@ -1,7 +1,9 @@
-//! The floor that the bench holds the product against: the least that kernel programs of this kind can do and still
-//! tell who connected. One 64-byte record per connection, no wake-ups, nothing about the accepting end.
+//! What the bench holds the product against. The floor (`fl_`) is the least that kernel programs of this kind can do
+//! and still tell who connected: one 64-byte record per connection, no wake-ups, nothing about the accepting end. The
+//! hooks (`hk_`) are the product's own with programs that leave at once: what the kernel takes for calling them, below
+//! which no program of this design can come.
 //!
-//! Only `cargo xtask bench` builds and loads it; no part of the product does.
+//! Only `cargo xtask bench` builds and loads them; no part of the product does.
 
 #![no_std]
 #![no_main]
@@ -12,16 +14,16 @@ mod object;
 use core::ptr::read_volatile;
 
 use aya_ebpf::bindings::{
-    BPF_RB_NO_WAKEUP, BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_STATE_CB, BPF_SOCK_OPS_STATE_CB_FLAG,
-    BPF_TCP_CLOSE,
+    BPF_RB_NO_WAKEUP, BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB,
+    BPF_SOCK_OPS_STATE_CB, BPF_SOCK_OPS_STATE_CB_FLAG, BPF_SOCK_OPS_TCP_CONNECT_CB, BPF_TCP_CLOSE,
 };
 use aya_ebpf::helpers::generated::{
     bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_get_socket_cookie,
     bpf_ktime_get_boot_ns, bpf_sock_ops_cb_flags_set,
 };
-use aya_ebpf::macros::{cgroup_sock_addr, map, sock_ops, tracepoint};
+use aya_ebpf::macros::{cgroup_skb, cgroup_sock, cgroup_sock_addr, map, sock_ops, tracepoint};
 use aya_ebpf::maps::{PerCpuArray, RingBuf};
-use aya_ebpf::programs::{SockAddrContext, SockOpsContext, TracePointContext};
+use aya_ebpf::programs::{SkBuffContext, SockAddrContext, SockContext, SockOpsContext, TracePointContext};
 
 /// The watched port, host byte order; the loader sets it.
 #[unsafe(no_mangle)]
@@ -116,4 +118,47 @@ fn fl_sock_ops(ctx: SockOpsContext) -> u32 {
 fn fl_exec(_: TracePointContext) -> u32 {
     count(2);
     0
+}
+
+#[cgroup_sock_addr(connect4)]
+fn hk_connect4(_: SockAddrContext) -> i32 {
+    1
+}
+
+#[cgroup_sock_addr(getpeername4)]
+fn hk_getpeername4(_: SockAddrContext) -> i32 {
+    1
+}
+
+#[cgroup_sock(sock_release)]
+fn hk_sock_release(_: SockContext) -> i32 {
+    1
+}
+
+#[cgroup_skb(egress)]
+fn hk_egress(_: SkBuffContext) -> i32 {
+    1
+}
+
+#[cgroup_skb(ingress)]
+fn hk_ingress(_: SkBuffContext) -> i32 {
+    1
+}
+
+/// Asks for the changes of state of the watched port's sockets, as the product does, and makes nothing of them.
+#[sock_ops]
+fn hk_sock_ops(ctx: SockOpsContext) -> u32 {
+    let ops = ctx.ops;
+    // SAFETY: `ops` is the program's context.
+    unsafe {
+        let port = match read_volatile(&raw const (*ops).op) {
+            BPF_SOCK_OPS_TCP_CONNECT_CB => u32::from_be(read_volatile(&raw const (*ops).remote_port)),
+            BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => read_volatile(&raw const (*ops).local_port),
+            _ => return 1,
+        };
+        if watched(port) {
+            bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG as i32);
+        }
+    }
+    1
 }

@@ -1,4 +1,5 @@
-//! The least possible monitor: the programs of `gdprport-ebpf/src/floor.rs`, read by looking every 2 ms.
+//! The least possible monitor, read by looking every 2 ms, and the product's hooks with nothing in them: the programs of
+//! `gdprport-ebpf/src/floor.rs`.
 
 use std::error::Error;
 use std::fs::File;
@@ -7,9 +8,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use aya::EbpfLoader;
 use aya::maps::RingBuf;
-use aya::programs::{CgroupAttachMode, CgroupSockAddr, SockOps, TracePoint};
+use aya::programs::{
+    CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, SockOps, TracePoint,
+};
+use aya::{Ebpf, EbpfLoader};
 
 /// How often the reader looks: as often as the product's.
 const POLL: Duration = Duration::from_millis(2);
@@ -20,32 +23,23 @@ extern "C" fn end(_: libc::c_int) {
     ENDING.store(true, Ordering::Relaxed);
 }
 
-/// Runs until SIGTERM or SIGINT, then prints how many records came.
+/// Single: nobody below may replace them, as with the product.
+const MODE: CgroupAttachMode = CgroupAttachMode::Single;
+
+/// Runs the floor until SIGTERM or SIGINT, then prints how many records came.
 ///
 /// # Errors
 /// The kernel refuses the programs.
 pub fn run(object: &str, port: &str) -> Result<(), Box<dyn Error>> {
-    let port: u32 = port.parse()?;
-    for signal in [libc::SIGTERM, libc::SIGINT] {
-        // SAFETY: the handler only stores to an atomic.
-        unsafe { libc::signal(signal, end as extern "C" fn(libc::c_int) as libc::sighandler_t) };
-    }
-    let mut ebpf =
-        EbpfLoader::new().btf(None).override_global("FLOOR_PORT", &port, true).load_file(object)?;
+    let mut ebpf = load(object, port)?;
     let cgroup = File::open(cgroup2()?)?;
     let exec: &mut TracePoint = ebpf.program_mut("fl_exec").ok_or("no fl_exec")?.try_into()?;
     exec.load()?;
     exec.attach("sched", "sched_process_exec")?;
-    let connect: &mut CgroupSockAddr = ebpf.program_mut("fl_connect4").ok_or("no fl_connect4")?.try_into()?;
-    connect.load()?;
-    connect.attach(&cgroup, CgroupAttachMode::Single)?;
-    let ops: &mut SockOps = ebpf.program_mut("fl_sock_ops").ok_or("no fl_sock_ops")?.try_into()?;
-    ops.load()?;
-    ops.attach(&cgroup, CgroupAttachMode::Single)?;
+    sock_addr(&mut ebpf, "fl_connect4", &cgroup)?;
+    sock_ops(&mut ebpf, "fl_sock_ops", &cgroup)?;
     let mut ring = RingBuf::try_from(ebpf.map_mut("EVENTS").ok_or("no EVENTS")?)?;
-    let mut stdout = std::io::stdout();
-    writeln!(stdout, "ready")?;
-    stdout.flush()?;
+    say("ready")?;
     let mut records = 0_u64;
     while !ENDING.load(Ordering::Relaxed) {
         while ring.next().is_some() {
@@ -56,7 +50,68 @@ pub fn run(object: &str, port: &str) -> Result<(), Box<dyn Error>> {
     while ring.next().is_some() {
         records += 1;
     }
-    writeln!(stdout, "records {records}")?;
+    say(&format!("records {records}"))
+}
+
+/// Holds the product's hooks until SIGTERM or SIGINT, with those of packets or without.
+///
+/// # Errors
+/// The kernel refuses the programs.
+pub fn hooks(object: &str, port: &str, packets: bool) -> Result<(), Box<dyn Error>> {
+    let mut ebpf = load(object, port)?;
+    let cgroup = File::open(cgroup2()?)?;
+    sock_addr(&mut ebpf, "hk_connect4", &cgroup)?;
+    sock_addr(&mut ebpf, "hk_getpeername4", &cgroup)?;
+    sock_ops(&mut ebpf, "hk_sock_ops", &cgroup)?;
+    let release: &mut CgroupSock =
+        ebpf.program_mut("hk_sock_release").ok_or("no hk_sock_release")?.try_into()?;
+    release.load()?;
+    release.attach(&cgroup, MODE)?;
+    if packets {
+        for (name, direction) in
+            [("hk_egress", CgroupSkbAttachType::Egress), ("hk_ingress", CgroupSkbAttachType::Ingress)]
+        {
+            let program: &mut CgroupSkb =
+                ebpf.program_mut(name).ok_or_else(|| format!("no {name}"))?.try_into()?;
+            program.load()?;
+            program.attach(&cgroup, direction, MODE)?;
+        }
+    }
+    say("ready")?;
+    while !ENDING.load(Ordering::Relaxed) {
+        std::thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+fn load(object: &str, port: &str) -> Result<Ebpf, Box<dyn Error>> {
+    let port: u32 = port.parse()?;
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        // SAFETY: the handler only stores to an atomic.
+        unsafe { libc::signal(signal, end as extern "C" fn(libc::c_int) as libc::sighandler_t) };
+    }
+    Ok(EbpfLoader::new().btf(None).override_global("FLOOR_PORT", &port, true).load_file(object)?)
+}
+
+fn sock_addr(ebpf: &mut Ebpf, name: &str, cgroup: &File) -> Result<(), Box<dyn Error>> {
+    let program: &mut CgroupSockAddr =
+        ebpf.program_mut(name).ok_or_else(|| format!("no {name}"))?.try_into()?;
+    program.load()?;
+    program.attach(cgroup, MODE)?;
+    Ok(())
+}
+
+fn sock_ops(ebpf: &mut Ebpf, name: &str, cgroup: &File) -> Result<(), Box<dyn Error>> {
+    let program: &mut SockOps = ebpf.program_mut(name).ok_or_else(|| format!("no {name}"))?.try_into()?;
+    program.load()?;
+    program.attach(cgroup, MODE)?;
+    Ok(())
+}
+
+fn say(line: &str) -> Result<(), Box<dyn Error>> {
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{line}")?;
+    stdout.flush()?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
-//! What `cargo xtask bench` measures with, in one program of three roles: `instrument` does as it is told on standard
-//! input and answers on standard output; `floor OBJECT PORT` is the least possible monitor; `hold NUMBER COUNT PORT…`
-//! holds connections for the instrument.
+//! What `cargo xtask bench` measures with, in one program of several roles: `instrument` does as it is told on standard
+//! input and answers on standard output; `floor OBJECT PORT` is the least possible monitor; `hooks` and `hooks-no-skb`
+//! are the product's hooks with nothing in them; `hold NUMBER COUNT PORT…` holds connections for the instrument.
 //!
 //! Belongs in this package: making load, starting monitors and ending them, reading clocks. Does not belong here: what
 //! is compared with what, and what it means; that is `xtask/src/bench`.
@@ -27,8 +27,11 @@ fn main() -> ExitCode {
     let done = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["instrument"] => instrument::run(),
         ["floor", object, port] => floor::run(object, port),
+        ["hooks", object, port] => floor::hooks(object, port, true),
+        ["hooks-no-skb", object, port] => floor::hooks(object, port, false),
         ["hold", number, count, ports @ ..] => hold(number, count, ports),
-        _ => Err("usage: gdprport-bench instrument | floor OBJECT PORT | hold NUMBER COUNT PORT…".into()),
+        _ => Err("usage: gdprport-bench instrument | {floor|hooks|hooks-no-skb} OBJECT PORT | hold NUMBER COUNT PORT…"
+            .into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::bulk::Bulk;
+use super::bulk::{Bulk, Throughput};
 use super::cycles::{Course, Courses};
 use super::effort::Effort;
 use super::loss::Account;
@@ -72,8 +72,18 @@ impl Budget {
 }
 
 /// Peers that are named beside a budget about connections.
-const PEERS: [Subject; 6] =
-    [Subject::Floor, Subject::Tcplife, Subject::Bpftrace, Subject::Ss, Subject::Conntrack, Subject::Auditd];
+const PEERS: [Subject; 7] = [
+    Subject::Hooks,
+    Subject::Floor,
+    Subject::Tcplife,
+    Subject::Bpftrace,
+    Subject::Ss,
+    Subject::Conntrack,
+    Subject::Auditd,
+];
+
+/// What the kernel takes for the product's hooks alone, with those of packets and without.
+const HOOKS: [Subject; 2] = [Subject::Hooks, Subject::HooksNoSkb];
 
 impl Results {
     /// Every budget, in the order of the table.
@@ -91,7 +101,10 @@ impl Results {
             Spread::of(&ratios(of(own?), of(self.courses.of.get(&other)?)))
         };
         let micros = |of: fn(&Course) -> &Vec<f64>| {
-            self.beside(|course| Spread::of(of(course)).map(|s| format!("{:.1} µs", s.median / 1e3)))
+            self.beside(&PEERS, |course| Spread::of(of(course)).map(|s| format!("{:.1} µs", s.median / 1e3)))
+        };
+        let ratio = |of: &[Subject], pairs: fn(&Course) -> &Vec<Pair>| {
+            self.beside(of, |course| Spread::of(&clean(pairs(course)).0).map(|s| format!("{:.2}", s.median)))
         };
         let (watched, watched_out) = pairs(|course| &course.watched);
         let (unwatched, unwatched_out) = pairs(|course| &course.unwatched);
@@ -102,9 +115,7 @@ impl Results {
                 bar: Bar::AtMost(1.10),
                 measured: Spread::of(&watched),
                 left_out: watched_out,
-                beside: self.beside(|course| {
-                    Spread::of(&clean(&course.watched).0).map(|s| format!("{:.2}", s.median))
-                }),
+                beside: ratio(&PEERS, |course| &course.watched),
             },
             Budget {
                 what: "the same, unwatched port",
@@ -112,7 +123,7 @@ impl Results {
                 bar: Bar::AtMost(1.02),
                 measured: Spread::of(&unwatched),
                 left_out: unwatched_out,
-                beside: String::new(),
+                beside: ratio(&HOOKS, |course| &course.unwatched),
             },
             Budget {
                 what: "kernel time of a watched connection",
@@ -182,8 +193,15 @@ impl Results {
             .map(|(subject, account)| format!("{} {:.0}", subject.name(), account.memory.mib()))
             .collect();
         let peak = own.map_or(f64::NAN, |own| own.peak.mib());
-        let (watched, watched_out) = clean(&self.bulk.watched);
-        let (unwatched, unwatched_out) = clean(&self.bulk.unwatched);
+        let bulk = |subject: Subject, of: fn(&Throughput) -> &Vec<Pair>| {
+            self.bulk.get(&subject).map(|bulk| clean(of(bulk))).unwrap_or_default()
+        };
+        let hooks = |of: fn(&Throughput) -> &Vec<Pair>| {
+            let told = Spread::of(&bulk(Subject::Hooks, of).0);
+            told.map_or_else(String::new, |spread| format!("hooks alone {:.3}", spread.median))
+        };
+        let (watched, watched_out) = bulk(Subject::Gdprport, |bulk| &bulk.watched);
+        let (unwatched, unwatched_out) = bulk(Subject::Gdprport, |bulk| &bulk.unwatched);
         let listing = Spread::of(&self.startup.listing).map_or(0.0, |s| s.median / 1e9);
         let cpu = Spread::of(&self.startup.cpu).map_or(f64::NAN, |s| s.median);
         vec![
@@ -219,7 +237,7 @@ impl Results {
                 bar: Bar::AtLeast(0.97),
                 measured: Spread::of(&watched),
                 left_out: watched_out,
-                beside: "the slower of both directions".into(),
+                beside: hooks(|bulk| &bulk.watched),
             },
             Budget {
                 what: "the same, unwatched port",
@@ -227,15 +245,15 @@ impl Results {
                 bar: Bar::AtLeast(0.99),
                 measured: Spread::of(&unwatched),
                 left_out: unwatched_out,
-                beside: String::new(),
+                beside: hooks(|bulk| &bulk.unwatched),
             },
         ]
     }
 
-    fn beside(&self, of: impl Fn(&Course) -> Option<String>) -> String {
-        let told = PEERS.iter().filter_map(|peer| {
-            let value = of(self.courses.of.get(peer)?)?;
-            Some(format!("{} {value}", peer.name()))
+    fn beside(&self, others: &[Subject], of: impl Fn(&Course) -> Option<String>) -> String {
+        let told = others.iter().filter_map(|other| {
+            let value = of(self.courses.of.get(other)?)?;
+            Some(format!("{} {value}", other.name()))
         });
         told.collect::<Vec<_>>().join(", ")
     }

@@ -1,5 +1,6 @@
 //! Bytes: what a MiB through a watched port, and through an unwatched one, takes in relation to no monitor.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -11,9 +12,12 @@ use super::instrument::{Instrument, number};
 use super::stats::Pair;
 use super::subject::{Context, Subject, UNWATCHED, WATCHED};
 
+/// Throughput of those that look at packets.
+pub type Bulk = BTreeMap<Subject, Throughput>;
+
 /// Throughput in relation to no monitor, of each pair; the slower direction of the two.
 #[derive(Debug, Default)]
-pub struct Bulk {
+pub struct Throughput {
     /// On the watched port.
     pub watched: Vec<Pair>,
     /// On the unwatched one.
@@ -23,7 +27,7 @@ pub struct Bulk {
 /// Time of one MiB: watched up, watched down, unwatched up, unwatched down; ns.
 type Times = [f64; 4];
 
-/// Measures the product; the others do not look at packets.
+/// Measures the product and its hooks; the others do not look at packets.
 ///
 /// # Errors
 /// The instrument is gone or the daemon does not start.
@@ -31,15 +35,18 @@ pub fn measure(instrument: &mut Instrument, context: &Context, effort: &Effort) 
     let mut bulk = Bulk::default();
     let (mut before, mut clean_before) = round(instrument, effort, &[])?;
     for _ in 0..effort.bulk_pairs {
-        let running = Subject::Gdprport.start(instrument, context)?;
-        let (with, clean_with) = round(instrument, effort, &running.pids)?;
-        running.stop(instrument)?;
-        let (after, clean_after) = round(instrument, effort, &[])?;
-        let clean = clean_before && clean_with && clean_after;
-        let throughput = |at: usize| f64::midpoint(before[at], after[at]) / with[at];
-        bulk.watched.push(Pair { ratio: throughput(0).min(throughput(1)), clean });
-        bulk.unwatched.push(Pair { ratio: throughput(2).min(throughput(3)), clean });
-        (before, clean_before) = (after, clean_after);
+        for subject in [Subject::Gdprport, Subject::Hooks] {
+            let running = subject.start(instrument, context)?;
+            let (with, clean_with) = round(instrument, effort, &running.pids)?;
+            running.stop(instrument)?;
+            let (after, clean_after) = round(instrument, effort, &[])?;
+            let clean = clean_before && clean_with && clean_after;
+            let throughput = |at: usize| f64::midpoint(before[at], after[at]) / with[at];
+            let told = bulk.entry(subject).or_default();
+            told.watched.push(Pair { ratio: throughput(0).min(throughput(1)), clean });
+            told.unwatched.push(Pair { ratio: throughput(2).min(throughput(3)), clean });
+            (before, clean_before) = (after, clean_after);
+        }
     }
     Ok(bulk)
 }

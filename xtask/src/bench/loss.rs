@@ -64,7 +64,7 @@ pub fn measure(
     subjects: &[Subject],
 ) -> Result<BTreeMap<Subject, Account>> {
     let mut accounts = BTreeMap::new();
-    for subject in subjects.iter().copied().filter(|subject| *subject != Subject::Floor) {
+    for subject in subjects.iter().copied().filter(|subject| subject.per_connection() > 0) {
         let mut account = Account::default();
         let mut load = |port: u16, order: &Value| load(instrument, context, subject, port, order);
         let order = json!({ "do": "crowd", "port": ONE_BY_ONE, "count": effort.many, "ways": 1 });

@@ -150,7 +150,7 @@ fn measure(effort: Effort) -> Result<Results> {
     let subjects: Vec<Subject> = courses.of.keys().copied().collect();
     let bulk = step("bulk transfer", || {
         let bulk = bulk::measure(&mut instrument, &context, &effort)?;
-        let told = format!("{} pairs", bulk.watched.len());
+        let told = format!("{} pairs", bulk.values().map(|bulk| bulk.watched.len()).sum::<usize>());
         Ok((bulk, told))
     })?;
     let telling = step("from a deciding byte to its event", || {

@@ -39,7 +39,7 @@ pub fn reported(subject: Subject, output: &str, port: u16) -> u64 {
             let is_flow = line.contains("\"kind\":\"flow.open\"") || line.contains("\"kind\":\"flow.close\"");
             is_flow && line.contains(&format!("\"number\":{port},"))
         })),
-        Subject::Floor => return 0,
+        Subject::Floor | Subject::Hooks | Subject::HooksNoSkb => return 0,
         Subject::Tcplife | Subject::Bpftrace => {
             Box::new(output.lines().filter(move |line| row(subject, line).is_some_and(|row| row.is_on(port))))
         }
@@ -66,7 +66,7 @@ pub fn named(subject: Subject, output: &str, port: u16, truth: &Truth) -> Named 
             Subject::Gdprport => event(line),
             Subject::Tcplife | Subject::Bpftrace => row(subject, line),
             Subject::Auditd => audit_call(line),
-            Subject::Floor | Subject::Ss | Subject::Conntrack => None,
+            Subject::Floor | Subject::Hooks | Subject::HooksNoSkb | Subject::Ss | Subject::Conntrack => None,
         };
         let Some(row) = row else { continue };
         let is = |exe: &str, comm: &str| {

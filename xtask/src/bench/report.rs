@@ -127,6 +127,7 @@ pub fn programs(results: &Results) -> Table {
         ("gdprport, watched", course(Subject::Gdprport).map(|course| &course.programs)),
         ("gdprport, unwatched", course(Subject::Gdprport).map(|course| &course.programs_unwatched)),
         ("floor", course(Subject::Floor).map(|course| &course.programs)),
+        ("hooks alone", course(Subject::Hooks).map(|course| &course.programs)),
     ];
     for (of, programs) in lists {
         let mut programs: Vec<&Program> = programs.into_iter().flatten().collect();
@@ -184,6 +185,14 @@ pub fn json(results: &Results, budgets: &[Budget]) -> Value {
             (subject.name().to_owned(), value)
         })
         .collect();
+    let bulk: serde_json::Map<String, Value> = results
+        .bulk
+        .iter()
+        .map(|(subject, bulk)| {
+            let value = json!({ "watched": pairs(&bulk.watched), "unwatched": pairs(&bulk.unwatched) });
+            (subject.name().to_owned(), value)
+        })
+        .collect();
     let accounts: serde_json::Map<String, Value> = results
         .accounts
         .iter()
@@ -203,7 +212,7 @@ pub fn json(results: &Results, budgets: &[Budget]) -> Value {
     json!({
         "budgets": budgets, "pairs": courses, "accounts": accounts, "skipped": skipped,
         "alone_ns": results.courses.alone,
-        "bulk": { "watched": pairs(&results.bulk.watched), "unwatched": pairs(&results.bulk.unwatched) },
+        "bulk": bulk,
         "telling": results.telling.map(|telling| json!({ "p50_ns": telling.p50, "p99_ns": telling.p99 })),
         "startup": { "ratios": results.startup.ratios, "cpu_ratios": results.startup.cpu, "listing_ns": results.startup.listing,
                      "resident": results.startup.memory.resident },

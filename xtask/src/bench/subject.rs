@@ -33,6 +33,10 @@ pub enum Subject {
     Gdprport,
     /// The least possible monitor (`gdprport-ebpf/src/floor.rs`).
     Floor,
+    /// The product's hooks, with programs that leave at once.
+    Hooks,
+    /// The same without those of packets, by which encryption is told.
+    HooksNoSkb,
     /// libbpf-tools' `tcplife`.
     Tcplife,
     /// A script on the tracepoint `inet_sock_set_state`.
@@ -50,9 +54,9 @@ pub enum Subject {
 pub struct Context {
     /// The daemon.
     pub gdprport: PathBuf,
-    /// The instrument, which is also the floor's reader.
+    /// The instrument, which also holds the floor and the hooks.
     pub bench: PathBuf,
-    /// The floor's kernel programs.
+    /// Their kernel programs.
     pub floor: PathBuf,
     /// The short-lived client.
     pub client: PathBuf,
@@ -73,14 +77,25 @@ pub struct Running {
 impl Subject {
     /// All, in the order in which they are measured. auditd comes last: once auditing was enabled, every process that
     /// is started later costs a little more, until the next boot.
-    pub const ALL: [Self; 7] =
-        [Self::Gdprport, Self::Floor, Self::Tcplife, Self::Bpftrace, Self::Ss, Self::Conntrack, Self::Auditd];
+    pub const ALL: [Self; 9] = [
+        Self::Gdprport,
+        Self::Floor,
+        Self::Hooks,
+        Self::HooksNoSkb,
+        Self::Tcplife,
+        Self::Bpftrace,
+        Self::Ss,
+        Self::Conntrack,
+        Self::Auditd,
+    ];
 
     /// As it stands in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Gdprport => "gdprport",
             Self::Floor => "floor",
+            Self::Hooks => "hooks alone",
+            Self::HooksNoSkb => "hooks, no skb",
             Self::Tcplife => "tcplife",
             Self::Bpftrace => "bpftrace",
             Self::Ss => "ss -E",
@@ -92,7 +107,7 @@ impl Subject {
     /// The program that must be installed, and Debian's package.
     fn needs(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Gdprport | Self::Floor => &[],
+            Self::Gdprport | Self::Floor | Self::Hooks | Self::HooksNoSkb => &[],
             Self::Tcplife => &[("tcplife", "libbpf-tools")],
             Self::Bpftrace => &[("bpftrace", "bpftrace")],
             Self::Ss => &[("ss", "iproute2")],
@@ -115,14 +130,15 @@ impl Subject {
         match self {
             // Both ends are told, and each is opened and closed.
             Self::Gdprport => 4,
-            Self::Floor | Self::Conntrack => 1,
+            Self::Floor | Self::Hooks | Self::HooksNoSkb => 0,
+            Self::Conntrack => 1,
             Self::Tcplife | Self::Bpftrace | Self::Ss | Self::Auditd => 2,
         }
     }
 
     /// Whether it tells processes.
     pub fn names_processes(self) -> bool {
-        !matches!(self, Self::Floor | Self::Ss | Self::Conntrack)
+        matches!(self, Self::Gdprport | Self::Tcplife | Self::Bpftrace | Self::Auditd)
     }
 
     /// Where it reports to.
@@ -177,8 +193,13 @@ impl Subject {
                 let policy = write(context, "policy.toml", &policy([WATCHED, ONE_BY_ONE, CROWD, PROCESSES]))?;
                 gdprport(context, &[policy], output)?
             }
-            Self::Floor => {
-                vec![path(&context.bench), "floor".into(), path(&context.floor), WATCHED.to_string()]
+            Self::Floor | Self::Hooks | Self::HooksNoSkb => {
+                let role = match self {
+                    Self::Hooks => "hooks",
+                    Self::HooksNoSkb => "hooks-no-skb",
+                    _ => "floor",
+                };
+                vec![path(&context.bench), role.into(), path(&context.floor), WATCHED.to_string()]
             }
             Self::Tcplife => words(&["tcplife"]),
             Self::Bpftrace => words(&["bpftrace", "-q", "-e", &bpftrace_script()]),
@@ -198,7 +219,7 @@ impl Running {
             }
             Ok(match self.subject {
                 Subject::Gdprport => contains(&self.output, "\"policy.applied\""),
-                Subject::Floor => contains(&self.output, "ready"),
+                Subject::Floor | Subject::Hooks | Subject::HooksNoSkb => contains(&self.output, "ready"),
                 Subject::Tcplife | Subject::Bpftrace => {
                     instrument.programs(&self.pids)?.iter().any(|program| program.held)
                 }
