@@ -2,10 +2,11 @@
 //!
 //! The counter of process ids is the whole machine's, so this is built for machines of its own only (`cargo xtask vm`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use gdprport_tests::event::Event;
 use gdprport_tests::pair::Pair;
 use gdprport_tests::puppet::{Copy, Puppet};
 use gdprport_tests::wait;
@@ -33,13 +34,33 @@ impl Drop for FewNumbers {
     }
 }
 
+/// Executable and parent of each client, by its process id and port.
+type Truth = HashMap<(u64, u16), (PathBuf, u32)>;
+
+/// Waits for the ends of all connections, and holds every client's owner against the truth.
+#[track_caller]
+fn everyone_was_named(pair: &Pair, truth: &Truth) {
+    let port = pair.port.number();
+    let closed = |event: &Event| event.is("flow.close", port) && event.ends("out").is_some();
+    pair.daemon.log.wait_count("flow.close out", truth.len(), closed);
+    for event in pair.daemon.log.seen().iter().filter(|event| closed(event)) {
+        let (local, _) = event.ends("out").expect("an end");
+        let pid = event.number("process.pid").unwrap_or_default();
+        let (exe, parent) =
+            truth.get(&(pid, local)).unwrap_or_else(|| panic!("nobody was that: {}", event.line()));
+        assert_eq!(event.text("process.exe"), exe.to_string_lossy(), "{}", event.line());
+        assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
+        assert_eq!(event.number("process.parent.pid"), Some(u64::from(*parent)), "{}", event.line());
+    }
+}
+
 #[test]
 fn a_storm_of_forks_through_less_than_a_thousand_numbers_lends_no_name() {
     let mut pair = Pair::new();
     pair.server.ask("serve");
     let mut storms = [Puppet::new(), Puppet::new(), Puppet::new()];
     let to = format!("127.0.0.1:{}", pair.port);
-    let mut truth: HashMap<(u64, u16), (PathBuf, u32)> = HashMap::new();
+    let mut truth = Truth::new();
     let mut served = 0;
     let few = FewNumbers::new();
     // More than twice as many processes as there are numbers, of three programs in turn.
@@ -57,21 +78,9 @@ fn a_storm_of_forks_through_less_than_a_thousand_numbers_lends_no_name() {
     }
     drop(few);
     assert_eq!(served, 2250);
-    let numbers: std::collections::HashSet<u64> = truth.keys().map(|(pid, _)| *pid).collect();
+    let numbers: HashSet<u64> = truth.keys().map(|(pid, _)| *pid).collect();
     assert!(numbers.len() < 1000, "{} numbers were given out", numbers.len());
-    let port = pair.port.number();
-    let closed =
-        |event: &gdprport_tests::event::Event| event.is("flow.close", port) && event.ends("out").is_some();
-    pair.daemon.log.wait_count("flow.close out", truth.len(), closed);
-    for event in pair.daemon.log.seen().iter().filter(|event| closed(event)) {
-        let (local, _) = event.ends("out").expect("an end");
-        let pid = event.number("process.pid").unwrap_or_default();
-        let (exe, parent) =
-            truth.get(&(pid, local)).unwrap_or_else(|| panic!("nobody was that: {}", event.line()));
-        assert_eq!(event.text("process.exe"), exe.to_string_lossy(), "{}", event.line());
-        assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
-        assert_eq!(event.number("process.parent.pid"), Some(u64::from(*parent)), "{}", event.line());
-    }
+    everyone_was_named(&pair, &truth);
     pair.daemon.stop();
 }
 
@@ -82,7 +91,7 @@ fn pid_wrap_never_lends_a_process_the_name_of_another() {
     let copies: Vec<Copy> = (0..7).map(|n| Copy::new("client-once", &format!("client-{n}"))).collect();
     let paths: Vec<PathBuf> = copies.iter().map(Copy::path).collect();
     let to = format!("127.0.0.1:{}", pair.port);
-    let mut truth: HashMap<(u64, u16), PathBuf> = HashMap::new();
+    let mut truth = Truth::new();
     let (mut number, mut again, mut served) = (None, 0, 0);
     // Once while the daemon looks at each, and once while it looks at none before the number is the last one's.
     for stands_still in [false, true] {
@@ -99,7 +108,8 @@ fn pid_wrap_never_lends_a_process_the_name_of_another() {
             let (pid, port) = said.trim().split_once(' ').expect("pid and port");
             let key: (u64, u16) = (pid.parse().expect("a pid"), port.parse().expect("a port"));
             again += usize::from(*number.get_or_insert(key.0) == key.0);
-            assert_eq!(truth.insert(key, exe.clone()), None, "a port that was given out twice tells nothing");
+            let owner = (exe.clone(), std::process::id());
+            assert_eq!(truth.insert(key, owner), None, "a port that was given out twice tells nothing");
             served += 1;
         }
         wait::until("all are served", || pair.server.ask("served") == served.to_string());
@@ -109,17 +119,6 @@ fn pid_wrap_never_lends_a_process_the_name_of_another() {
     }
     // Another process of the machine may take the number now and then.
     assert!(again > truth.len() / 2, "{again} of {} had the number of the first", truth.len());
-    let port = pair.port.number();
-    let closed =
-        |event: &gdprport_tests::event::Event| event.is("flow.close", port) && event.ends("out").is_some();
-    pair.daemon.log.wait_count("flow.close out", truth.len(), closed);
-    for event in pair.daemon.log.seen().iter().filter(|event| closed(event)) {
-        let (local, _) = event.ends("out").expect("an end");
-        let pid = event.number("process.pid").unwrap_or_default();
-        let exe = truth.get(&(pid, local)).unwrap_or_else(|| panic!("nobody was that: {}", event.line()));
-        assert_eq!(event.text("process.exe"), exe.to_string_lossy(), "{}", event.line());
-        assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
-        assert_eq!(event.number("process.parent.pid"), Some(std::process::id().into()), "{}", event.line());
-    }
+    everyone_was_named(&pair, &truth);
     pair.daemon.stop();
 }

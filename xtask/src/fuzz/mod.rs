@@ -162,13 +162,11 @@ fn flags(sanitizer: &Sanitizer) -> Vec<String> {
 
 /// Runs every target for its time, as many at once as there are processors, for each keeps one busy.
 fn run_all(targets: &[String], binaries: &Path, options: &Options) -> Result<Vec<Outcome>> {
-    let mut outcomes = side_by_side(targets, |target| {
+    side_by_side(targets, |target| {
         let outcome = run_one(target, binaries, options)?;
         note(&outcome);
         Ok(outcome)
-    })?;
-    outcomes.sort_by(|a, b| a.target.cmp(&b.target));
-    Ok(outcomes)
+    })
 }
 
 /// Runs one target. What it learns stays in `target/`.
