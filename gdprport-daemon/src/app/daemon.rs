@@ -303,11 +303,12 @@ impl Daemon {
             self.must_reconcile = true;
             self.records_lost = true;
         }
-        if noticed.urgent {
+        let due = now.duration_since(self.last_coverage).unsigned_abs() >= self.coverage_period;
+        if noticed.urgent || due {
             self.send_coverage(Vec::new(), kernel.as_ref(), now);
-        } else if now.duration_since(self.last_coverage).unsigned_abs() >= self.coverage_period {
-            self.send_coverage(Vec::new(), kernel.as_ref(), now);
-            // As often as nothing is lost: it holds the loop up, and a burst that goes on needs what it has.
+        }
+        if due && !noticed.urgent {
+            // Not while something is lost: it holds the loop up, and a burst that goes on needs what it has.
             give_back();
         }
         if let Some(counters) = kernel {
@@ -332,6 +333,7 @@ impl Daemon {
             kernel,
             undecodable: self.books.undecodable,
             evicted: self.table.counters().evicted,
+            listeners: self.listeners.forgotten(),
             sinks: &self.publisher.fanout().stats(),
         };
         self.losses.look(&lost, now)
@@ -368,6 +370,7 @@ impl Daemon {
             suppressed: self.publisher.suppressed(),
             dropped,
             evicted: flows.evicted,
+            evicted_listeners: self.listeners.forgotten(),
             opening_missed: flows.opening_missed,
             end_missed: flows.end_missed,
             unwatched: self.books.unwatched,

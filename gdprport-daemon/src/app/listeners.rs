@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::core::model::{Endpoint, Process};
 use crate::core::verdict::Verdict;
 
-/// Listeners remembered at once; a host has a few hundred. What exceeds it is reported and not remembered.
+/// Listeners remembered at once; a host has a few hundred. One too many is reported as open, forgotten and counted.
 const CAP: usize = 16_384;
 
 /// A listening socket.
@@ -32,18 +32,23 @@ pub struct Listener {
 #[derive(Debug, Default)]
 pub struct Listeners {
     open: HashMap<u64, Listener>,
+    forgotten: u64,
 }
 
 impl Listeners {
-    /// Remembers one; false if it is known already.
-    pub fn insert(&mut self, listener: Listener) -> bool {
-        if self.open.contains_key(&listener.cookie) {
-            return false;
-        }
+    /// Remembers one that is not known yet, if there is room.
+    pub fn insert(&mut self, listener: Listener) {
         if self.open.len() < CAP {
             self.open.insert(listener.cookie, listener);
+        } else {
+            self.forgotten += 1;
         }
-        true
+    }
+
+    /// How many there was no room for, so that no more is told of them.
+    #[must_use]
+    pub const fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// Forgets one.
@@ -72,5 +77,29 @@ impl Listeners {
         let before = self.open.len();
         self.open.retain(|_, listener| keep(listener));
         before - self.open.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_listener_too_many_is_counted_and_drives_out_no_other() {
+        let listener = |cookie| Listener {
+            cookie,
+            local: Endpoint::new([127, 0, 0, 1].into(), 5432),
+            process: None,
+            verdict: Verdict::Declared { rule: "listen".into() },
+            opened_ns: None,
+            netns_cookie: 0,
+            found: false,
+        };
+        let mut listeners = Listeners::default();
+        for cookie in 0..=CAP as u64 {
+            listeners.insert(listener(cookie));
+        }
+        assert_eq!((listeners.iter().count(), listeners.forgotten()), (CAP, 1));
+        assert!(listeners.contains(0) && !listeners.contains(CAP as u64));
     }
 }

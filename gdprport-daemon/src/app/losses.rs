@@ -20,6 +20,8 @@ use crate::out::SinkStats;
 const OWNERS_UNKEPT: &str = "owners-unkept";
 /// The identifier under which flows are counted that the full table had no room for.
 const TABLE_FULL: &str = "flow-table-full";
+/// The same of listeners.
+const LISTENERS_FULL: &str = "listener-table-full";
 /// Before the name and the reason of what a sink lost.
 const SINK: &str = "sink";
 
@@ -32,6 +34,8 @@ pub struct Lost<'a> {
     pub undecodable: u64,
     /// Flows that the full table had no room for.
     pub evicted: u64,
+    /// Listeners that there was no room for.
+    pub listeners: u64,
     /// The books of every sink, always in the same order.
     pub sinks: &'a [SinkStats],
 }
@@ -52,6 +56,7 @@ pub struct LossWatch {
     kernel: [Watch; Hook::ALL.len() + 1],
     undecodable: Watch,
     evicted: Watch,
+    listeners: Watch,
     sinks: Vec<SinkWatch>,
     started: Timestamp,
     /// When something was last lost.
@@ -166,6 +171,7 @@ impl LossWatch {
             kernel: [Watch::new(kernel_whole); Hook::ALL.len() + 1],
             undecodable: Watch::new(started),
             evicted: Watch::new(started),
+            listeners: Watch::new(started),
             sinks: Vec::new(),
             started,
             last_loss: None,
@@ -182,7 +188,8 @@ impl LossWatch {
             }
             any += noticed.ring_full + owners.look(counters.unkept, now);
         }
-        any += self.undecodable.look(lost.undecodable, now) + self.evicted.look(lost.evicted, now);
+        any += self.undecodable.look(lost.undecodable, now);
+        any += self.evicted.look(lost.evicted, now) + self.listeners.look(lost.listeners, now);
         noticed.urgent = any > 0;
         for (index, stats) in lost.sinks.iter().enumerate() {
             if index == self.sinks.len() {
@@ -206,8 +213,12 @@ impl LossWatch {
             gaps.extend(watch.tell(|| format!("{RING_FULL}:{}", hook.name()).into()));
             watch.gap = None;
         }
-        let others =
-            [(owners, OWNERS_UNKEPT), (&mut self.undecodable, UNDECODABLE), (&mut self.evicted, TABLE_FULL)];
+        let others = [
+            (owners, OWNERS_UNKEPT),
+            (&mut self.undecodable, UNDECODABLE),
+            (&mut self.evicted, TABLE_FULL),
+            (&mut self.listeners, LISTENERS_FULL),
+        ];
         for (watch, reason) in others {
             gaps.extend(watch.tell(|| reason.into()));
             watch.gap = None;
@@ -227,7 +238,7 @@ mod tests {
     }
 
     fn none<'a>() -> Lost<'a> {
-        Lost { kernel: None, undecodable: 0, evicted: 0, sinks: &[] }
+        Lost { kernel: None, undecodable: 0, evicted: 0, listeners: 0, sinks: &[] }
     }
 
     fn told(watch: &mut LossWatch) -> Vec<(String, i64, i64, u64)> {
@@ -244,10 +255,15 @@ mod tests {
         assert_eq!(watch.look(&Lost { kernel: Some(&counters), ..none() }, at(2)), quiet);
         counters.hooks[Hook::Close as usize].dropped_ring_full = 5;
         counters.unkept = 1;
-        let lost = Lost { kernel: Some(&counters), undecodable: 2, evicted: 3, ..none() };
+        let lost = Lost { kernel: Some(&counters), undecodable: 2, evicted: 3, listeners: 4, ..none() };
         assert_eq!(watch.look(&lost, at(3)), Noticed { ring_full: 5, urgent: true });
-        let expected =
-            [("ring-full:close", 5), ("owners-unkept", 1), ("undecodable", 2), ("flow-table-full", 3)];
+        let expected = [
+            ("ring-full:close", 5),
+            ("owners-unkept", 1),
+            ("undecodable", 2),
+            ("flow-table-full", 3),
+            ("listener-table-full", 4),
+        ];
         let expected = expected.map(|(reason, lost)| {
             // What was not looked at before was whole when the daemon started.
             (reason.to_owned(), 2, 3, lost)

@@ -144,6 +144,7 @@ impl Daemon {
             suppressed: counted.suppressed,
             dropped: counts(counted.dropped),
             evicted: counted.evicted,
+            evicted_listeners: counted.evicted_listeners,
             opening_missed: counted.opening_missed,
             end_missed: counted.end_missed,
             unwatched: counted.unwatched,

@@ -215,6 +215,10 @@ fn coverage(status: &Status, screen: &Screen) -> String {
     } else {
         add("flows", Tone::Bad, &format!("{table}, {} evicted", n(coverage.evicted)));
     }
+    if coverage.evicted_listeners > 0 {
+        let forgotten = format!("{} forgotten: there are too many", n(coverage.evicted_listeners));
+        add("listeners", Tone::Bad, &forgotten);
+    }
     if coverage.posture_given_up > 0 {
         let given_up = format!("{} flows unknown: too many undecided at once", n(coverage.posture_given_up));
         add("encryption", Tone::Bad, &given_up);

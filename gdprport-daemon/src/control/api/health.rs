@@ -69,6 +69,8 @@ impl Status {
             lost(sum(&coverage.kernel.dropped), "lost in the kernel", &coverage.kernel.dropped),
             lost(sum(&coverage.dropped), "lost in the daemon", &coverage.dropped),
             (coverage.evicted > 0).then(|| format!("{} flows evicted from the full table", coverage.evicted)),
+            (coverage.evicted_listeners > 0)
+                .then(|| format!("{} listeners forgotten: there are too many", coverage.evicted_listeners)),
             (coverage.kernel.owners_unkept > 0).then(|| {
                 format!("{} owners of sockets not kept in the kernel", coverage.kernel.owners_unkept)
             }),
@@ -135,9 +137,10 @@ mod tests {
     #[test]
     fn whatever_was_lost_is_being_lost_for_a_minute_and_no_longer() {
         let evicted = |status: &mut Status| status.coverage.evicted = 5;
+        let listeners = |status: &mut Status| status.coverage.evicted_listeners = 5;
         let unkept = |status: &mut Status| status.coverage.kernel.owners_unkept = 5;
         let by_a_sink = |status: &mut Status| status.sinks[0].dropped = [("io-error".into(), 5)].into();
-        for lose in [evicted, unkept, by_a_sink] {
+        for lose in [evicted, listeners, unkept, by_a_sink] {
             let mut status = samples::healthy();
             lose(&mut status);
             status.coverage.last_loss = Some(status.started);

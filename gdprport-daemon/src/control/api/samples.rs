@@ -194,6 +194,7 @@ pub(crate) fn status() -> Status {
             opening_missed: 0,
             end_missed: 0,
             unwatched: 0,
+            evicted_listeners: 0,
             unwatched_listeners: 0,
             flows_open: 217,
             flows_cap: 65_536,

@@ -224,6 +224,9 @@ pub struct Coverage {
     pub dropped: Counts,
     /// Flows forgotten because the flow table was full.
     pub evicted: u64,
+    /// Listeners forgotten because there were too many.
+    #[serde(default)]
+    pub evicted_listeners: u64,
     /// Flows whose encryption was not followed any further because too many were undecided at once.
     #[serde(default)]
     pub posture_given_up: u64,

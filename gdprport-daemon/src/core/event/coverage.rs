@@ -40,6 +40,9 @@ pub struct Coverage {
     /// Flows that were forgotten because the flow table was full.
     #[serde(default)]
     pub evicted: u64,
+    /// Listeners that were reported as open and forgotten, because 16,384 were open already.
+    #[serde(default)]
+    pub evicted_listeners: u64,
     /// Ends told of flows whose beginning was not known: lost, forgotten, or from before.
     #[serde(default)]
     pub opening_missed: u64,
@@ -69,7 +72,9 @@ impl Coverage {
             .chain(kernel)
             .chain(self.sinks.iter().map(|sink| &sink.dropped))
             .flat_map(BTreeMap::values)
-            .fold(self.evicted, |sum, &count| sum.saturating_add(count))
+            .fold(self.evicted.saturating_add(self.evicted_listeners), |sum, &count| {
+                sum.saturating_add(count)
+            })
     }
 }
 

@@ -283,6 +283,7 @@ pub(crate) fn loss() -> CoverageEvent {
             suppressed: 700,
             dropped: BTreeMap::from([("undecodable".into(), 11)]),
             evicted: 4,
+            evicted_listeners: 0,
             opening_missed: 3,
             end_missed: 2,
             unwatched: 5,

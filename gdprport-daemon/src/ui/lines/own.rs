@@ -33,7 +33,8 @@ pub(super) fn coverage(event: &CoverageEvent) -> Vec<Piece> {
     }
     let kernel = books.kernel.iter().flat_map(|kernel| &kernel.dropped).map(|(why, n)| format!("{n} {why}"));
     let own = books.dropped.iter().map(|(why, n)| format!("{n} {why}"));
-    let evicted = (books.evicted > 0).then(|| format!("{} flow-table-full", books.evicted));
+    let evicted = [(books.evicted, "flow-table-full"), (books.evicted_listeners, "listener-table-full")];
+    let evicted = evicted.into_iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{n} {why}"));
     let sinks = books
         .sinks
         .iter()
