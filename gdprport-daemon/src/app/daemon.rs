@@ -16,7 +16,7 @@ use super::handover::Written;
 use super::listeners::Listeners;
 use super::losses::{LossWatch, Lost, Noticed};
 use super::names::Refresher;
-use super::policy::refresher;
+use super::policy::host_names;
 use super::publish::Publisher;
 use super::snapshot::Adopting;
 use crate::control::api::Reload;
@@ -123,7 +123,8 @@ impl Daemon {
             }
             _ => (started, 0),
         };
-        let refresher = refresher(&parts.loaded.policy, parts.names_period, &parts.names_to);
+        let refresher =
+            Refresher::start(host_names(&parts.loaded.policy), parts.names_period, parts.names_to.clone());
         let mut daemon = Self {
             host: parts.host,
             started,

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -28,6 +28,7 @@ const KEPT_PERIODS: u32 = 5;
 #[derive(Debug)]
 pub struct Refresher {
     task: JoinHandle<()>,
+    book: Arc<Mutex<Book>>,
 }
 
 impl Refresher {
@@ -35,17 +36,34 @@ impl Refresher {
     /// in one when an answer has become too old.
     #[must_use]
     pub fn start(names: Vec<Arc<str>>, period: Duration, to: mpsc::Sender<Names>) -> Self {
+        Self::from(Book::new(period), names, period, to)
+    }
+
+    /// Ends, and asks for these names from now on, with what was learnt of them: a reload while no name server answers
+    /// makes no name unknown.
+    pub fn ask_for(&mut self, names: Vec<Arc<str>>, period: Duration, to: mpsc::Sender<Names>) {
+        let book = lock(&self.book).handed_over(&names, period);
+        *self = Self::from(book, names, period, to);
+    }
+
+    fn from(book: Book, names: Vec<Arc<str>>, period: Duration, to: mpsc::Sender<Names>) -> Self {
+        let book = Arc::new(Mutex::new(book));
+        let asking = Arc::clone(&book);
         let task = tokio::spawn(async move {
             if names.is_empty() {
                 return;
             }
-            let mut book = Book::new(period);
-            while round(&names, &mut book, &to).await.is_ok() {
+            while round(&names, &asking, &to).await.is_ok() {
                 tokio::time::sleep(period).await;
             }
         });
-        Self { task }
+        Self { task, book }
     }
+}
+
+/// The book is whole between any two of its calls, so one that panicked leaves nothing half done.
+fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
+    book.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Refresher {
@@ -74,6 +92,12 @@ impl Book {
     fn new(period: Duration) -> Self {
         let kept = u64::try_from(period.saturating_mul(KEPT_PERIODS).as_nanos());
         Self { kept_ns: kept.unwrap_or(u64::MAX), known: HashMap::new() }
+    }
+
+    /// What is known of `names`, for who asks for those next.
+    fn handed_over(&mut self, names: &[Arc<str>], period: Duration) -> Self {
+        let known = names.iter().filter_map(|name| self.known.remove_entry(name)).collect();
+        Self { known, ..Self::new(period) }
     }
 
     /// Takes an answer. A name server that fails for a while does not make a name unknown that was known.
@@ -111,8 +135,11 @@ impl Book {
 struct Unwanted;
 
 /// Asks for every name once.
-async fn round(names: &[Arc<str>], book: &mut Book, to: &mpsc::Sender<Names>) -> Result<(), Unwanted> {
-    let tell = async |book: &Book| to.send(book.names()).await.map_err(|_| Unwanted);
+async fn round(names: &[Arc<str>], book: &Mutex<Book>, to: &mpsc::Sender<Names>) -> Result<(), Unwanted> {
+    let tell = async || {
+        let names = lock(book).names();
+        to.send(names).await.map_err(|_| Unwanted)
+    };
     let mut asked = JoinSet::new();
     let mut waiting = names.iter();
     loop {
@@ -128,15 +155,16 @@ async fn round(names: &[Arc<str>], book: &mut Book, to: &mpsc::Sender<Names>) ->
         let Some(answer) = asked.join_next().await else { break };
         let now_ns = boottime_ns();
         if let Ok((name, resolution)) = answer {
-            book.take(name, resolution, now_ns);
+            lock(book).take(name, resolution, now_ns);
         }
         // Where nobody answers, a round takes long: so many names, each for as long as there is patience.
-        if asked.len() + waiting.len() > 0 && book.expire(now_ns) {
-            tell(book).await?;
+        let expired = asked.len() + waiting.len() > 0 && lock(book).expire(now_ns);
+        if expired {
+            tell().await?;
         }
     }
-    book.expire(boottime_ns());
-    tell(book).await
+    lock(book).expire(boottime_ns());
+    tell().await
 }
 
 async fn ask(name: &str) -> Resolution {
@@ -160,7 +188,8 @@ mod tests {
     async fn localhost_resolves_and_nonsense_says_why_not() {
         let names: Vec<Arc<str>> = vec!["localhost".into(), "no-such-host.invalid".into()];
         let (to, mut told) = mpsc::channel(1);
-        assert!(round(&names, &mut Book::new(Duration::from_secs(60)), &to).await.is_ok());
+        let book = Mutex::new(Book::new(Duration::from_secs(60)));
+        assert!(round(&names, &book, &to).await.is_ok());
         let known = told.recv().await.expect("it is told");
         let Some(Resolution::Resolved(ips)) = known.get("localhost") else { panic!("localhost is unknown") };
         assert!(ips.iter().all(IpAddr::is_loopback) && !ips.is_empty());
@@ -185,6 +214,23 @@ mod tests {
         assert!(!book.expire(160), "that is told once");
         book.take("db".into(), old.clone(), 170);
         assert_eq!((book.expire(219), now(&book)), (false, Some(old)));
+    }
+
+    #[tokio::test]
+    async fn a_reload_while_no_name_server_answers_makes_no_name_unknown() {
+        let name = |name: &str| -> Arc<str> { name.into() };
+        let period = Duration::from_secs(60);
+        let (to, mut told) = mpsc::channel(1);
+        let mut refresher = Refresher::start(Vec::new(), period, to.clone());
+        let old = Resolution::Resolved(vec![[192, 0, 2, 1].into()]);
+        for known in ["kept.invalid", "gone.invalid"] {
+            lock(&refresher.book).take(name(known), old.clone(), boottime_ns());
+        }
+        refresher.ask_for(vec![name("kept.invalid"), name("new.invalid")], period, to);
+        let known = told.recv().await.expect("it is told");
+        assert_eq!(known.get("kept.invalid"), Some(&old));
+        assert_eq!(known.get("gone.invalid"), None);
+        assert!(matches!(known.get("new.invalid"), Some(Resolution::Unresolved(_))));
     }
 
     #[test]

@@ -1,14 +1,11 @@
 //! The policy in force: applying another one, and judging anew what is open.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
 
 use super::daemon::Daemon;
 use super::files::PolicyError;
-use super::names::Refresher;
 use crate::control::api::Reload;
 use crate::core::event::{AppliedPolicy, Body, PolicyEvent};
 use crate::core::policy::{Names, Policy, Problem, Resolution, Undecidable};
@@ -58,7 +55,7 @@ impl Daemon {
             tracing::error!(%error, "the kernel side was not told all ports of the new policy");
         }
         tracing::info!(digest = policy.digest(), "the policy was applied");
-        self.refresher = refresher(policy, self.names_period, &self.names_to);
+        self.refresher.ask_for(host_names(policy), self.names_period, self.names_to.clone());
         self.announce_policy(Some(previous), now);
         self.rejudge(now);
         // Ports that were not watched before have flows and listeners of which nothing is known yet.
@@ -142,10 +139,9 @@ pub(super) fn uses(name: &Undecidable<'_>) -> String {
     texts.join(", ")
 }
 
-/// Asks for a policy's host names until it is dropped.
-pub(super) fn refresher(policy: &Policy, period: Duration, to: &mpsc::Sender<Names>) -> Refresher {
-    let names = policy.host_names().map(Arc::from).collect();
-    Refresher::start(names, period, to.clone())
+/// The names that a policy has to be asked for.
+pub(super) fn host_names(policy: &Policy) -> Vec<Arc<str>> {
+    policy.host_names().map(Arc::from).collect()
 }
 
 /// A problem of a policy as one line, for an event.
