@@ -200,13 +200,14 @@ pub enum Outcome {
     Closed,
     /// Closed by a reset after it was established.
     Reset,
-    /// The connect was refused (RST to our SYN, or ICMP port unreachable).
+    /// The connect was answered with a reset (RFC 9293, 3.5.2).
     Refused,
     /// The connect was never answered.
     TimedOut,
-    /// The connect was forbidden on this host before a packet left.
+    /// The connect ended on this host before a packet left: a program or a firewall refused it, or there is no route.
     Denied,
-    /// The connect was given up by the caller, or no route led there.
+    /// The connect was given up unanswered before its SYN was sent again: by the caller, or because an ICMP message said
+    /// that the peer or its port cannot be reached, as a rejecting firewall does. TCP does not show which.
     Aborted,
     /// The flow is gone and its end was not seen (counted as lost).
     Lost,
