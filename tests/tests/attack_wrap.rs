@@ -39,7 +39,7 @@ type Truth = HashMap<(u64, u16), (PathBuf, u32)>;
 
 /// Waits for the ends of all connections, and holds every client's owner against the truth.
 #[track_caller]
-fn everyone_was_named(pair: &Pair, truth: &Truth) {
+fn everyone_was_named(pair: &mut Pair, truth: &Truth) {
     let port = pair.port.number();
     let closed = |event: &Event| event.is("flow.close", port) && event.ends("out").is_some();
     pair.daemon.log.wait_count("flow.close out", truth.len(), closed);
@@ -80,7 +80,7 @@ fn a_storm_of_forks_through_less_than_a_thousand_numbers_lends_no_name() {
     assert_eq!(served, 2250);
     let numbers: HashSet<u64> = truth.keys().map(|(pid, _)| *pid).collect();
     assert!(numbers.len() < 1000, "{} numbers were given out", numbers.len());
-    everyone_was_named(&pair, &truth);
+    everyone_was_named(&mut pair, &truth);
     pair.daemon.stop();
 }
 
@@ -119,6 +119,6 @@ fn pid_wrap_never_lends_a_process_the_name_of_another() {
     }
     // Another process of the machine may take the number now and then.
     assert!(again > truth.len() / 2, "{again} of {} had the number of the first", truth.len());
-    everyone_was_named(&pair, &truth);
+    everyone_was_named(&mut pair, &truth);
     pair.daemon.stop();
 }

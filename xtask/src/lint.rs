@@ -27,7 +27,16 @@ pub fn run() -> Result<()> {
         ("lints of the kernel programs", &|| kernel_clippy(&toolchain)),
         ("lints", &|| {
             let mut cargo = sh::cargo();
-            cargo.args(["clippy", "--workspace", "--exclude", "gdprport-ebpf", "--all-targets", "--quiet"]);
+            // With every feature: what only `vm` builds is checked here first.
+            cargo.args([
+                "clippy",
+                "--workspace",
+                "--exclude",
+                "gdprport-ebpf",
+                "--all-targets",
+                "--all-features",
+            ]);
+            cargo.arg("--quiet");
             ok(cargo.args(["--", "-D", "warnings"]))
         }),
         ("documentation", &|| {
