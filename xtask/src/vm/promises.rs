@@ -92,7 +92,7 @@ const PROMISES: &[(&str, &[&str])] = &[
             "a_refused_connect_is_told_with_its_owner",
             "a_connect_that_nobody_answers_is_told_as_timed_out",
             "a_connect_that_its_caller_gives_up_is_told_as_aborted",
-            "a_connect_that_no_route_leads_to_is_told_as_a_failure",
+            "a_connect_that_no_route_leads_to_is_told_as_denied",
             "two_namespaces_joined_by_veth_are_both_seen_each_under_its_own_number",
             "the_same_addresses_in_two_namespaces_are_not_mistaken_for_each_other",
             "a_port_that_is_not_watched_leaves_no_trace",
@@ -335,6 +335,17 @@ mod tests {
 
     fn promise(test: &'static str) -> Promise {
         Promise { file: "bytes", test, program: "/p".into() }
+    }
+
+    #[test]
+    fn every_promise_is_a_test_of_its_file() {
+        for (file, tests) in PROMISES {
+            let path = sh::workspace().join("tests/tests").join(file).with_extension("rs");
+            let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            for test in *tests {
+                assert!(text.contains(&format!("fn {test}(")), "{file} has no test {test}");
+            }
+        }
     }
 
     #[test]
