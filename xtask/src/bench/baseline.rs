@@ -12,6 +12,14 @@ use anyhow::{Result, anyhow};
 /// code about and cost nothing.
 const TOLERANCE: u64 = 3;
 
+/// The same for one type of the kernel programs. What `connect` takes has the kernel's own work in it, memory for a
+/// socket's storage above all: 2,471 to 2,584 instructions in six machines with the same programs. The sum of all types is
+/// held to [`TOLERANCE`]: it differed by 1 %.
+const TOLERANCE_OF_PARTS: u64 = 6;
+
+/// How the case of one type of the kernel programs begins; that of all together has no more than `kernel`.
+const PART: &str = "kernel-";
+
 /// The same where another compiler made the code than the baseline's: its versions differ by so much on unchanged
 /// sources.
 const TOLERANCE_OF_COMPILERS: u64 = 12;
@@ -117,7 +125,7 @@ pub fn compare(known: &Baseline, counted: &Baseline) -> Vec<Outcome> {
         name: name.clone(),
         counted: *counted,
         known: by_name.get(&**name).copied(),
-        tolerance,
+        tolerance: if name.starts_with(PART) { tolerance.max(TOLERANCE_OF_PARTS) } else { tolerance },
     };
     counted.cases.iter().map(beside).collect()
 }
@@ -154,6 +162,15 @@ mod tests {
         let known = baseline("a", &[("one", 1_000)]);
         assert_eq!(worse(&known, &baseline("b", &[("one", 1_100)])), [false]);
         assert_eq!(worse(&known, &baseline("b", &[("one", 1_130)])), [true]);
+    }
+
+    #[test]
+    fn a_part_of_the_kernel_programs_has_more_room_than_all_of_them() {
+        let known = baseline("a", &[("kernel", 1_000), ("kernel-sock-ops", 1_000)]);
+        for (counted, expected) in [(1_050, [true, false]), (1_061, [true, true])] {
+            let counted = baseline("a", &[("kernel", counted), ("kernel-sock-ops", counted)]);
+            assert_eq!(worse(&known, &counted), expected);
+        }
     }
 
     #[test]
