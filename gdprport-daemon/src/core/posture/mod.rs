@@ -66,7 +66,8 @@ impl Tracker {
     ///
     /// Gives the posture when it is decided, and again when more is known of it (a certificate, the version behind an
     /// upgrade). It is `unknown` only to take back what was told before (an upgrade whose handshake was refused or came
-    /// to nothing), or where the server chose a cipher suite that is not known.
+    /// to nothing, hellos behind a gap that turn out to begin no segment), or where the server chose a cipher suite that
+    /// is not known.
     pub fn segment(&mut self, from: Side, offset: u64, bytes: &[u8]) -> Option<Posture> {
         let Streams { client, server } = self.streams.as_mut()?;
         let stream = match from {

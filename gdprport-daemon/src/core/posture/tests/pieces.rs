@@ -156,3 +156,29 @@ fn hellos_after_bytes_that_nobody_knows_read_the_same_whoever_is_heard_first() {
     assert_eq!(tracker.segment(Side::Server, 0, b"hello"), None);
     assert!(!tracker.wants_more());
 }
+
+#[test]
+fn hellos_that_turn_out_to_begin_no_segment_are_taken_back_whatever_they_chose() {
+    let (client, _) = tls13();
+    let offer = [b"\x01\x02 a protocol of one's own".to_vec(), client].concat();
+    for (suite, state) in
+        [(*b"\0\0", PostureState::Plaintext), (*b"\xC0\x2F", PostureState::StarttlsUpgraded)]
+    {
+        let answer =
+            [&b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0"[..], &suite, b"\0"];
+        let answer = answer.concat();
+        let mut tracker = Tracker::new(None);
+        for (side, offset, bytes) in
+            [(Side::Server, 0, &b"\x03\x04 its greeting"[..]), (Side::Server, 3_000, &answer)]
+        {
+            assert_eq!(tracker.segment(side, offset, bytes), None);
+        }
+        let told = tracker.segment(Side::Client, 0, &offer).expect("both hellos are there");
+        assert_eq!(told.state, state, "{}", told.evidence);
+        // Sent again from a little before: it is the middle of something.
+        let again = [&b"a value: "[..], &answer[..20]].concat();
+        let taken_back = tracker.segment(Side::Server, 2_991, &again).expect("that changes it");
+        assert_eq!(taken_back.state, PostureState::Unknown);
+        assert_eq!(tracker.conclude().state, PostureState::Unknown);
+    }
+}
