@@ -166,12 +166,6 @@ fn may_follow(told: &Posture, next: &Posture, one_sided: bool) -> bool {
         // What the server's hello was the answer to is known once the client is heard: it need not be TLS.
         (Tls12 | Tls13, StarttlsUpgraded) if one_sided => same,
         (_, Plaintext | StarttlsRefused | Unknown) if one_sided => true,
-        // Hellos behind what was not read are looked for where a segment begins. What is sent again from a little before
-        // may show that none does: then as if they had not been found.
-        (_, Unknown) if told.evidence.starts_with("a beginning that was not read, then ") => true,
-        (_, StarttlsUpgraded) if next.version.is_none() => {
-            told.evidence.strip_prefix(&next.evidence).is_some_and(|rest| rest.starts_with(", then "))
-        }
         // Otherwise only more of the same: the name that was asked for, the certificate.
         (before, after) => before == after && same,
     }

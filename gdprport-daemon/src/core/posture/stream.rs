@@ -17,6 +17,9 @@ const ISLANDS: usize = 4;
 pub(super) struct Stream {
     /// From the first byte of the direction, without a gap.
     head: Vec<u8>,
+    /// Up to where the bytes came without a gap, those that the head has no room for included: what joins them begins
+    /// nothing, wherever they were cut.
+    reach: u64,
     /// Pieces behind a gap, ascending, neither overlapping nor touching.
     islands: Vec<Island>,
 }
@@ -37,13 +40,7 @@ impl Stream {
     /// Adds a piece that begins `offset` bytes after the start of the direction. Says whether that made a
     /// difference. What does not fit within the bounds is left out.
     pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> bool {
-        let end = self.head.len() as u64;
-        if offset <= end {
-            let known = usize::try_from(end - offset).unwrap_or(usize::MAX);
-            self.grow(bytes.get(known..).unwrap_or_default())
-        } else {
-            self.land(offset, bytes)
-        }
+        if offset <= self.reach { self.grow(offset, bytes) } else { self.land(offset, bytes) }
     }
 
     /// The bytes from the start of the direction up to the first gap.
@@ -71,19 +68,23 @@ impl Stream {
         self.head.capacity() + self.islands.iter().map(|island| island.bytes.capacity()).sum::<usize>()
     }
 
-    fn grow(&mut self, bytes: &[u8]) -> bool {
-        let before = self.head.len();
-        append(&mut self.head, bytes, HEAD_BYTES);
-        while let Some(island) = self.islands.first() {
-            let end = self.head.len() as u64;
-            if island.offset > end {
-                break;
-            }
+    fn grow(&mut self, offset: u64, bytes: &[u8]) -> bool {
+        let before = (self.head.len(), self.islands.len());
+        self.join(offset, bytes);
+        while self.islands.first().is_some_and(|island| island.offset <= self.reach) {
             let island = self.islands.remove(0);
-            let known = usize::try_from(end - island.offset).unwrap_or(usize::MAX);
-            append(&mut self.head, island.bytes.get(known..).unwrap_or_default(), HEAD_BYTES);
+            self.join(island.offset, &island.bytes);
         }
-        self.head.len() != before
+        (self.head.len(), self.islands.len()) != before
+    }
+
+    /// Adds what joins the bytes that came without a gap, as far as there is room.
+    fn join(&mut self, offset: u64, bytes: &[u8]) {
+        let known = usize::try_from(self.reach - offset).unwrap_or(usize::MAX);
+        let new = bytes.get(known..).unwrap_or_default();
+        // Once it is full, the head ends before the reach.
+        append(&mut self.head, new, HEAD_BYTES);
+        self.reach = self.reach.saturating_add(new.len() as u64);
     }
 
     fn land(&mut self, offset: u64, bytes: &[u8]) -> bool {
