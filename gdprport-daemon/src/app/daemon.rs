@@ -73,8 +73,6 @@ pub struct Daemon {
     /// A record was lost: what is found on the host without one need not be older than the daemon.
     pub(super) records_lost: bool,
     pub(super) files: PolicyFiles,
-    pub(super) names_period: Duration,
-    pub(super) names_to: mpsc::Sender<Names>,
     pub(super) refresher: Refresher,
     coverage_period: Duration,
     last_coverage: Timestamp,
@@ -124,7 +122,7 @@ impl Daemon {
             _ => (started, 0),
         };
         let refresher =
-            Refresher::start(host_names(&parts.loaded.policy), parts.names_period, parts.names_to.clone());
+            Refresher::start(host_names(&parts.loaded.policy), parts.names_period, parts.names_to);
         let mut daemon = Self {
             host: parts.host,
             started,
@@ -152,8 +150,6 @@ impl Daemon {
             must_reconcile: false,
             records_lost: false,
             files: parts.files,
-            names_period: parts.names_period,
-            names_to: parts.names_to,
             refresher,
             coverage_period: parts.coverage_period,
             last_coverage: started,
@@ -307,10 +303,10 @@ impl Daemon {
         let due = now.duration_since(self.last_coverage).unsigned_abs() >= self.coverage_period;
         if noticed.urgent || due {
             self.send_coverage(Vec::new(), kernel.as_ref(), now);
-        }
-        if due && !noticed.urgent {
-            // Not while something is lost: it holds the loop up, and a burst that goes on needs what it has.
-            give_back();
+            if !noticed.urgent {
+                // Not while something is lost: it holds the loop up, and a burst that goes on needs what it has.
+                give_back();
+            }
         }
         if let Some(counters) = kernel {
             self.note(&counters, now);

@@ -29,6 +29,8 @@ const KEPT_PERIODS: u32 = 5;
 pub struct Refresher {
     task: JoinHandle<()>,
     book: Arc<Mutex<Book>>,
+    period: Duration,
+    to: mpsc::Sender<Names>,
 }
 
 impl Refresher {
@@ -41,23 +43,23 @@ impl Refresher {
 
     /// Ends, and asks for these names from now on, with what was learnt of them: a reload while no name server answers
     /// makes no name unknown.
-    pub fn ask_for(&mut self, names: Vec<Arc<str>>, period: Duration, to: mpsc::Sender<Names>) {
-        let book = lock(&self.book).handed_over(&names, period);
-        *self = Self::from(book, names, period, to);
+    pub fn ask_for(&mut self, names: Vec<Arc<str>>) {
+        let book = lock(&self.book).handed_over(&names);
+        *self = Self::from(book, names, self.period, self.to.clone());
     }
 
     fn from(book: Book, names: Vec<Arc<str>>, period: Duration, to: mpsc::Sender<Names>) -> Self {
         let book = Arc::new(Mutex::new(book));
-        let asking = Arc::clone(&book);
+        let (asking, told) = (Arc::clone(&book), to.clone());
         let task = tokio::spawn(async move {
             if names.is_empty() {
                 return;
             }
-            while round(&names, &asking, &to).await.is_ok() {
+            while round(&names, &asking, &told).await.is_ok() {
                 tokio::time::sleep(period).await;
             }
         });
-        Self { task, book }
+        Self { task, book, period, to }
     }
 }
 
@@ -95,9 +97,9 @@ impl Book {
     }
 
     /// What is known of `names`, for who asks for those next.
-    fn handed_over(&mut self, names: &[Arc<str>], period: Duration) -> Self {
+    fn handed_over(&mut self, names: &[Arc<str>]) -> Self {
         let known = names.iter().filter_map(|name| self.known.remove_entry(name)).collect();
-        Self { known, ..Self::new(period) }
+        Self { kept_ns: self.kept_ns, known }
     }
 
     /// Takes an answer. A name server that fails for a while does not make a name unknown that was known.
@@ -221,12 +223,12 @@ mod tests {
         let name = |name: &str| -> Arc<str> { name.into() };
         let period = Duration::from_secs(60);
         let (to, mut told) = mpsc::channel(1);
-        let mut refresher = Refresher::start(Vec::new(), period, to.clone());
+        let mut refresher = Refresher::start(Vec::new(), period, to);
         let old = Resolution::Resolved(vec![[192, 0, 2, 1].into()]);
         for known in ["kept.invalid", "gone.invalid"] {
             lock(&refresher.book).take(name(known), old.clone(), boottime_ns());
         }
-        refresher.ask_for(vec![name("kept.invalid"), name("new.invalid")], period, to);
+        refresher.ask_for(vec![name("kept.invalid"), name("new.invalid")]);
         let known = told.recv().await.expect("it is told");
         assert_eq!(known.get("kept.invalid"), Some(&old));
         assert_eq!(known.get("gone.invalid"), None);

@@ -55,7 +55,7 @@ impl Daemon {
             tracing::error!(%error, "the kernel side was not told all ports of the new policy");
         }
         tracing::info!(digest = policy.digest(), "the policy was applied");
-        self.refresher.ask_for(host_names(policy), self.names_period, self.names_to.clone());
+        self.refresher.ask_for(host_names(policy));
         self.announce_policy(Some(previous), now);
         self.rejudge(now);
         // Ports that were not watched before have flows and listeners of which nothing is known yet.
