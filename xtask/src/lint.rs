@@ -35,8 +35,8 @@ pub fn run() -> Result<()> {
                 "gdprport-ebpf",
                 "--all-targets",
                 "--all-features",
+                "--quiet",
             ]);
-            cargo.arg("--quiet");
             ok(cargo.args(["--", "-D", "warnings"]))
         }),
         ("documentation", &|| {

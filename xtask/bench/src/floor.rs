@@ -10,21 +10,22 @@ use std::time::Duration;
 
 use aya::maps::RingBuf;
 use aya::programs::{
-    CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, SockOps, TracePoint,
+    CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, Program, ProgramError,
+    SockOps, TracePoint,
 };
 use aya::{Ebpf, EbpfLoader};
 
 /// How often the reader looks: as often as the product's.
 const POLL: Duration = Duration::from_millis(2);
 
+/// As the product's.
+const MODE: CgroupAttachMode = CgroupAttachMode::Single;
+
 static ENDING: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn end(_: libc::c_int) {
     ENDING.store(true, Ordering::Relaxed);
 }
-
-/// Single: nobody below may replace them, as with the product.
-const MODE: CgroupAttachMode = CgroupAttachMode::Single;
 
 /// Runs the floor until SIGTERM or SIGINT, then prints how many records came.
 ///
@@ -33,7 +34,7 @@ const MODE: CgroupAttachMode = CgroupAttachMode::Single;
 pub fn run(object: &str, port: &str) -> Result<(), Box<dyn Error>> {
     let mut ebpf = load(object, port)?;
     let cgroup = File::open(cgroup2()?)?;
-    let exec: &mut TracePoint = ebpf.program_mut("fl_exec").ok_or("no fl_exec")?.try_into()?;
+    let exec: &mut TracePoint = program(&mut ebpf, "fl_exec")?;
     exec.load()?;
     exec.attach("sched", "sched_process_exec")?;
     sock_addr(&mut ebpf, "fl_connect4", &cgroup)?;
@@ -63,18 +64,16 @@ pub fn hooks(object: &str, port: &str, packets: bool) -> Result<(), Box<dyn Erro
     sock_addr(&mut ebpf, "hk_connect4", &cgroup)?;
     sock_addr(&mut ebpf, "hk_getpeername4", &cgroup)?;
     sock_ops(&mut ebpf, "hk_sock_ops", &cgroup)?;
-    let release: &mut CgroupSock =
-        ebpf.program_mut("hk_sock_release").ok_or("no hk_sock_release")?.try_into()?;
+    let release: &mut CgroupSock = program(&mut ebpf, "hk_sock_release")?;
     release.load()?;
     release.attach(&cgroup, MODE)?;
     if packets {
         for (name, direction) in
             [("hk_egress", CgroupSkbAttachType::Egress), ("hk_ingress", CgroupSkbAttachType::Ingress)]
         {
-            let program: &mut CgroupSkb =
-                ebpf.program_mut(name).ok_or_else(|| format!("no {name}"))?.try_into()?;
-            program.load()?;
-            program.attach(&cgroup, direction, MODE)?;
+            let packets: &mut CgroupSkb = program(&mut ebpf, name)?;
+            packets.load()?;
+            packets.attach(&cgroup, direction, MODE)?;
         }
     }
     say("ready")?;
@@ -93,16 +92,23 @@ fn load(object: &str, port: &str) -> Result<Ebpf, Box<dyn Error>> {
     Ok(EbpfLoader::new().btf(None).override_global("FLOOR_PORT", &port, true).load_file(object)?)
 }
 
+/// The program of this name, which must be of this type.
+fn program<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, Box<dyn Error>>
+where
+    &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,
+{
+    Ok(ebpf.program_mut(name).ok_or_else(|| format!("no {name}"))?.try_into()?)
+}
+
 fn sock_addr(ebpf: &mut Ebpf, name: &str, cgroup: &File) -> Result<(), Box<dyn Error>> {
-    let program: &mut CgroupSockAddr =
-        ebpf.program_mut(name).ok_or_else(|| format!("no {name}"))?.try_into()?;
+    let program: &mut CgroupSockAddr = program(ebpf, name)?;
     program.load()?;
     program.attach(cgroup, MODE)?;
     Ok(())
 }
 
 fn sock_ops(ebpf: &mut Ebpf, name: &str, cgroup: &File) -> Result<(), Box<dyn Error>> {
-    let program: &mut SockOps = ebpf.program_mut(name).ok_or_else(|| format!("no {name}"))?.try_into()?;
+    let program: &mut SockOps = program(ebpf, name)?;
     program.load()?;
     program.attach(cgroup, MODE)?;
     Ok(())

@@ -188,19 +188,16 @@ impl Subject {
     fn argv(self, context: &Context, output: &Path) -> Result<Vec<String>> {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let path = |path: &Path| path.display().to_string();
+        let held =
+            |role: &str| vec![path(&context.bench), role.into(), path(&context.floor), WATCHED.to_string()];
         Ok(match self {
             Self::Gdprport => {
                 let policy = write(context, "policy.toml", &policy([WATCHED, ONE_BY_ONE, CROWD, PROCESSES]))?;
                 gdprport(context, &[policy], output)?
             }
-            Self::Floor | Self::Hooks | Self::HooksNoSkb => {
-                let role = match self {
-                    Self::Hooks => "hooks",
-                    Self::HooksNoSkb => "hooks-no-skb",
-                    _ => "floor",
-                };
-                vec![path(&context.bench), role.into(), path(&context.floor), WATCHED.to_string()]
-            }
+            Self::Floor => held("floor"),
+            Self::Hooks => held("hooks"),
+            Self::HooksNoSkb => held("hooks-no-skb"),
             Self::Tcplife => words(&["tcplife"]),
             Self::Bpftrace => words(&["bpftrace", "-q", "-e", &bpftrace_script()]),
             Self::Ss => words(&["ss", "-E", "-t", "-n"]),
