@@ -1,6 +1,7 @@
 //! What a daemon leaves for its successor beside the pinned maps: value of the map `HANDOVER`.
 
-use crate::Counters;
+use crate::abi::ABI_VERSION;
+use crate::counters::Counters;
 
 /// What [`Handover::magic`] is.
 pub const HANDOVER_MAGIC: u32 = 0x6770_6431;
@@ -20,7 +21,7 @@ const REST: usize = (HANDOVER_SIZE - 64 - size_of::<Counters>()) / 8;
 pub struct Handover {
     /// [`HANDOVER_MAGIC`].
     pub magic: u32,
-    /// The [`crate::ABI_VERSION`] of the pinned maps.
+    /// The [`ABI_VERSION`] of the pinned maps.
     pub abi: u32,
     /// 1 once everything that belongs together is pinned.
     pub whole: u32,
@@ -43,7 +44,7 @@ impl Default for Handover {
     fn default() -> Self {
         Self {
             magic: HANDOVER_MAGIC,
-            abi: crate::ABI_VERSION,
+            abi: ABI_VERSION,
             whole: 0,
             reserved: 0,
             noted_ns: 0,

@@ -8,6 +8,7 @@
 
 #![no_std]
 
+mod abi;
 mod counters;
 mod handover;
 mod record;
@@ -15,6 +16,7 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
+pub use abi::{ABI_VERSION, EXEC_ID_SEEDED, PORTS};
 pub use counters::{Counters, HOOKS, Hook, HookCounters};
 pub use handover::{HANDOVER_MAGIC, HANDOVER_SIZE, Handover};
 pub use record::{
@@ -23,13 +25,3 @@ pub use record::{
     PAYLOAD_TINY, PayloadHeader, PayloadRecord, RECORD_CAP, RecordKind,
 };
 pub use storage::{Caller, Closing, PortFlags, SocketOwner, SocketRole, TASK_HEADLESS, TaskIdentity};
-
-/// Version of this ABI. Pinned maps of another version are never reused.
-pub const ABI_VERSION: u32 = 4;
-
-/// Exec ids at or above this bit were given by the daemon to processes that it found at start;
-/// ids below were given by the kernel side.
-pub const EXEC_ID_SEEDED: u64 = 1 << 63;
-
-/// Number of TCP ports, and of entries of the port switch map.
-pub const PORTS: u32 = 65_536;

@@ -15,8 +15,8 @@ use aya_ebpf::bindings::{BPF_SOCK_OPS_PARSE_ALL_HDR_OPT_CB_FLAG, bpf_sock, bpf_s
 use aya_ebpf::helpers::generated::bpf_sock_ops_cb_flags_set;
 use gdprport_common::{Closing, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, SocketOwner};
 
+use crate::flow::ports;
 use crate::maps::{OWNERS, watched};
-use crate::sock_ops::ports;
 
 /// The flag of the last segment of a direction (RFC 9293 3.1).
 const FIN: u32 = 1;

@@ -1,5 +1,8 @@
 //! Putting a flow's record together, in one place for all hooks.
 
+use core::ptr::read_volatile;
+
+use aya_ebpf::bindings::bpf_sock_ops;
 use gdprport_common::{Caller, FailTail, FlowRecord, FlowTail, OpenTail, RecordKind, SocketOwner};
 
 /// Addresses (network byte order, IPv4 in the first word) and ports (host byte order) of a socket.
@@ -17,6 +20,21 @@ pub struct Moment {
     pub cookie: u64,
     /// Nanoseconds of `CLOCK_BOOTTIME`.
     pub time_ns: u64,
+}
+
+/// Local port and peer's port, host byte order.
+///
+/// # Safety
+/// `ops` is the program's context.
+#[inline(always)]
+pub unsafe fn ports(ops: *mut bpf_sock_ops) -> (u32, u32) {
+    // SAFETY: the caller's promise. The peer's port is in network byte order, in the upper half.
+    unsafe {
+        (
+            read_volatile(&raw const (*ops).local_port),
+            u32::from_be(read_volatile(&raw const (*ops).remote_port)),
+        )
+    }
 }
 
 /// A record of `kind`, with neither an old state nor flags.

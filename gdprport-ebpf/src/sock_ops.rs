@@ -19,7 +19,7 @@ use gdprport_common::{
 };
 
 use crate::count::Occasion;
-use crate::flow::{Ends, Moment};
+use crate::flow::{Ends, Moment, ports};
 use crate::maps::{OWNERS, port_flags, watched};
 use crate::{diagnose, emit, fin, flow, payload};
 
@@ -41,19 +41,6 @@ fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
         _ => {}
     }
     1
-}
-
-/// # Safety
-/// `ops` is the program's context.
-#[inline(always)]
-pub unsafe fn ports(ops: *mut bpf_sock_ops) -> (u32, u32) {
-    // SAFETY: the caller's promise. The peer's port is in network byte order, in the upper half.
-    unsafe {
-        (
-            read_volatile(&raw const (*ops).local_port),
-            u32::from_be(read_volatile(&raw const (*ops).remote_port)),
-        )
-    }
 }
 
 /// # Safety
