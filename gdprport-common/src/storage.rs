@@ -111,21 +111,6 @@ pub struct Caller {
     pub comm: [u64; 2],
 }
 
-impl Caller {
-    /// A process of which nothing is known.
-    pub const NOBODY: Self = Self {
-        exec_id: 0,
-        cgroup_id: 0,
-        netns_cookie: 0,
-        start_ns: 0,
-        tgid: 0,
-        parent_tgid: 0,
-        uid: 0,
-        gid: 0,
-        comm: [0; 2],
-    };
-}
-
 /// Value of the socket storage: the process that stands for this end of the connection, and what the kernel side
 /// has to remember of the connection itself. In this order what is 0 at first lies together, on whole words: the
 /// kernel programs clear memory by words or byte by byte.
@@ -175,30 +160,6 @@ pub struct SocketOwner {
     pub closing: u8,
 }
 
-impl SocketOwner {
-    /// A socket of which nothing is known.
-    pub const NOBODY: Self = Self {
-        caller: Caller::NOBODY,
-        since_ns: 0,
-        out_base: 0,
-        in_base: 0,
-        fin_mark: 0,
-        last_out: 0,
-        last_in: 0,
-        started: 0,
-        wants_payload: 0,
-        spent_out: 0,
-        spent_in: 0,
-        peer: [0; 4],
-        peer_port: 0,
-        local_port: 0,
-        peer_family: 0,
-        role: SocketRole::None as u8,
-        syn_seen: 0,
-        closing: Closing::Open as u8,
-    };
-}
-
 /// In [`TaskIdentity::threads`]: the process's first thread has ended, others go on.
 pub const TASK_HEADLESS: u32 = 1 << 31;
 
@@ -227,6 +188,8 @@ mod user {
 }
 
 const _: () = {
+    // `SocketOwner::default()` is an empty owner of a socket that did not begin to close.
+    assert!(SocketRole::None as u8 == 0 && Closing::Open as u8 == 0);
     assert!(size_of::<Caller>() == 64);
     assert!(size_of::<SocketOwner>() == 120);
     assert!(size_of::<TaskIdentity>() == 32);

@@ -12,10 +12,10 @@ use aya_ebpf::bindings::bpf_sock;
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::fexit;
 use aya_ebpf::programs::FExitContext;
-use gdprport_common::{FlowRecord, Hook, RecordKind, SocketRole};
+use gdprport_common::{Hook, RecordKind, SocketRole};
 
 use crate::count::Occasion;
-use crate::flow::{Ends, Moment};
+use crate::flow::SocketTuple;
 use crate::maps::{OWNERS, watched};
 use crate::{emit, flow, owner};
 
@@ -58,12 +58,10 @@ fn accepted(sk: *mut bpf_sock) {
         }
         let caller = owner::current((*stored).caller.netns_cookie);
         let owner = owner::accepted(stored, &caller);
-
-        let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
-        let ends = Ends { family: 0, local: [0; 4], peer: [0; 4], local_port: 0, peer_port: 0 };
-        let moment = Moment { cookie: bpf_get_socket_cookie(sk.cast()), time_ns: bpf_ktime_get_boot_ns() };
-        let tail = flow::open_tail(&owner);
-        entry.write(flow::record(RecordKind::Accepted, &ends, &owner, &moment, tail));
-        emit::submit(entry, occasion);
+        emit::emit(occasion, || {
+            let cookie = bpf_get_socket_cookie(sk.cast());
+            let time_ns = bpf_ktime_get_boot_ns();
+            flow::opened(RecordKind::Accepted, cookie, &SocketTuple::default(), &owner, time_ns)
+        });
     }
 }

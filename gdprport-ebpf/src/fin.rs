@@ -39,7 +39,7 @@ pub fn sent(ops: *mut bpf_sock_ops) {
             if !watched(local_port) && !watched(peer_port) {
                 return;
             }
-            let mut nobody = SocketOwner::NOBODY;
+            let mut nobody = SocketOwner::default();
             stored = OWNERS.get_or_insert(sk, &mut nobody);
             if stored.is_null() {
                 return;

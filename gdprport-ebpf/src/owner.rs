@@ -26,8 +26,8 @@ pub fn current(netns_cookie: u64) -> Caller {
     let tgid = current_tgid();
     // SAFETY: the helpers take no argument and cannot fail.
     let (ids, cgroup_id) = unsafe { (bpf_get_current_uid_gid(), bpf_get_current_cgroup_id()) };
-    let mut caller =
-        Caller { cgroup_id, netns_cookie, tgid, uid: ids as u32, gid: (ids >> 32) as u32, ..Caller::NOBODY };
+    let (uid, gid) = (ids as u32, (ids >> 32) as u32);
+    let mut caller = Caller { cgroup_id, netns_cookie, tgid, uid, gid, ..Caller::default() };
     // SAFETY: writes at most the 16 bytes it is given.
     unsafe { bpf_get_current_comm((&raw mut caller.comm).cast(), 16) };
     if let Some(task) = TASKS.get_ptr_mut(&tgid) {

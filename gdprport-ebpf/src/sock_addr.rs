@@ -8,10 +8,10 @@ use aya_ebpf::bindings::{bpf_sock, bpf_sock_addr};
 use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::cgroup_sock_addr;
 use aya_ebpf::programs::SockAddrContext;
-use gdprport_common::{FlowRecord, Hook, RecordKind, SocketOwner, SocketRole};
+use gdprport_common::{Hook, RecordKind, SocketOwner, SocketRole};
 
 use crate::count::Occasion;
-use crate::flow::{Ends, Moment};
+use crate::flow::SocketTuple;
 use crate::maps::{OWNERS, watched};
 use crate::{diagnose, emit, flow, owner, payload};
 
@@ -118,7 +118,7 @@ fn connect(ctx: *mut bpf_sock_addr, family: u8) {
             peer: user_address(ctx, family),
             peer_port: port as u16,
             peer_family: family,
-            ..SocketOwner::NOBODY
+            ..SocketOwner::default()
         };
         remember(sk, &mut owner);
     }
@@ -140,7 +140,7 @@ fn bind(ctx: *mut bpf_sock_addr) {
             role: SocketRole::Bound as u8,
             since_ns: bpf_ktime_get_boot_ns(),
             local_port: user_port(ctx) as u16,
-            ..SocketOwner::NOBODY
+            ..SocketOwner::default()
         };
         remember(sk, &mut owner);
     }
@@ -195,27 +195,26 @@ fn acceptor(ctx: *mut bpf_sock_addr, family: u8) {
         }
         let owner = owner::accepted(stored, &caller);
 
-        let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
-        let local = if family == 4 {
-            [read_volatile(&raw const (*sk).src_ip4), 0, 0, 0]
-        } else {
-            [
-                read_volatile(&raw const (*sk).src_ip6[0]),
-                read_volatile(&raw const (*sk).src_ip6[1]),
-                read_volatile(&raw const (*sk).src_ip6[2]),
-                read_volatile(&raw const (*sk).src_ip6[3]),
-            ]
-        };
-        let ends = Ends {
-            family,
-            local,
-            peer: user_address(ctx, family),
-            local_port: local_port as u16,
-            peer_port: user_port(ctx) as u16,
-        };
-        let moment = Moment { cookie: bpf_get_socket_cookie(ctx.cast()), time_ns: bpf_ktime_get_boot_ns() };
-        let tail = flow::open_tail(&owner);
-        entry.write(flow::record(RecordKind::Accepted, &ends, &owner, &moment, tail));
-        emit::submit(entry, occasion);
+        emit::emit(occasion, || {
+            let local = if family == 4 {
+                [read_volatile(&raw const (*sk).src_ip4), 0, 0, 0]
+            } else {
+                [
+                    read_volatile(&raw const (*sk).src_ip6[0]),
+                    read_volatile(&raw const (*sk).src_ip6[1]),
+                    read_volatile(&raw const (*sk).src_ip6[2]),
+                    read_volatile(&raw const (*sk).src_ip6[3]),
+                ]
+            };
+            let tuple = SocketTuple {
+                family,
+                local,
+                peer: user_address(ctx, family),
+                local_port: local_port as u16,
+                peer_port: user_port(ctx) as u16,
+            };
+            let cookie = bpf_get_socket_cookie(ctx.cast());
+            flow::opened(RecordKind::Accepted, cookie, &tuple, &owner, bpf_ktime_get_boot_ns())
+        });
     }
 }

@@ -19,7 +19,7 @@ use gdprport_common::{
 };
 
 use crate::count::Occasion;
-use crate::flow::{Ends, Moment, ports};
+use crate::flow::{SocketTuple, ports};
 use crate::maps::{OWNERS, port_flags, watched};
 use crate::{diagnose, emit, fin, flow, payload};
 
@@ -46,7 +46,7 @@ fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
 /// # Safety
 /// `ops` is the program's context.
 #[inline(always)]
-unsafe fn ends(ops: *mut bpf_sock_ops) -> Ends {
+unsafe fn tuple(ops: *mut bpf_sock_ops) -> SocketTuple {
     // SAFETY: the caller's promise. All fields are read before the family decides: reads inside of the
     // branches would be merged into one at a computed offset, which the verifier refuses.
     unsafe {
@@ -64,9 +64,9 @@ unsafe fn ends(ops: *mut bpf_sock_ops) -> Ends {
         let p2 = read_volatile(&raw const (*ops).remote_ip6[2]);
         let p3 = read_volatile(&raw const (*ops).remote_ip6[3]);
         if family == INET6 {
-            Ends { family: 6, local: [l0, l1, l2, l3], peer: [p0, p1, p2, p3], local_port, peer_port }
+            SocketTuple { family: 6, local: [l0, l1, l2, l3], peer: [p0, p1, p2, p3], local_port, peer_port }
         } else {
-            Ends { family: 4, local: [local4, 0, 0, 0], peer: [peer4, 0, 0, 0], local_port, peer_port }
+            SocketTuple { family: 4, local: [local4, 0, 0, 0], peer: [peer4, 0, 0, 0], local_port, peer_port }
         }
     }
 }
@@ -130,7 +130,7 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
             return occasion.filtered();
         }
         let now = bpf_ktime_get_boot_ns();
-        let mut owner = SocketOwner::NOBODY;
+        let mut owner = SocketOwner::default();
         let stored = OWNERS.get_or_insert(sk, &mut owner);
         if stored.is_null() {
             diagnose::unkept(ops);
@@ -147,12 +147,9 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
             owner = *stored;
         }
         follow(ops);
-        let ends = ends(ops);
-        let moment = Moment { cookie: bpf_get_socket_cookie(ops.cast()), time_ns: now };
-        let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
-        let tail = flow::open_tail(&owner);
-        entry.write(flow::record(kind, &ends, &owner, &moment, tail));
-        emit::submit(entry, occasion);
+        let tuple = tuple(ops);
+        let cookie = bpf_get_socket_cookie(ops.cast());
+        emit::emit(occasion, || flow::opened(kind, cookie, &tuple, &owner, now));
     }
 }
 
@@ -191,7 +188,7 @@ fn state_changed(ops: *mut bpf_sock_ops) {
             if !watched(local_port) && !watched(peer_port) {
                 return occasion.filtered();
             }
-            SocketOwner::NOBODY
+            SocketOwner::default()
         };
         let acked = read_volatile(&raw const (*ops).bytes_acked);
         let received = read_volatile(&raw const (*ops).bytes_received);
@@ -199,9 +196,9 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         let retransmits = read_volatile(&raw const (*ops).total_retrans);
         let segs_in = read_volatile(&raw const (*ops).segs_in);
         let next = read_volatile(&raw const (*ops).rcv_nxt);
-        let ends = ends(ops);
+        let tuple = tuple(ops);
         let now = bpf_ktime_get_boot_ns();
-        let moment = Moment { cookie: bpf_get_socket_cookie(ops.cast()), time_ns: now };
+        let cookie = bpf_get_socket_cookie(ops.cast());
         let their_fin = match old {
             BPF_TCP_CLOSE_WAIT | BPF_TCP_LAST_ACK | BPF_TCP_CLOSING => FLAG_PEER_FIN,
             BPF_TCP_FIN_WAIT2 => fin::theirs(&owner, received, next),
@@ -226,9 +223,10 @@ fn state_changed(ops: *mut bpf_sock_ops) {
                 since_ns: owner.since_ns,
             })
         };
-        let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
-        let record = flow::record(kind, &ends, &owner, &moment, tail);
-        entry.write(FlowRecord { old_state: old as u8, flags, ..record });
-        emit::submit(entry, occasion);
+        emit::emit(occasion, move || FlowRecord {
+            old_state: old as u8,
+            flags,
+            ..flow::record(kind, cookie, &tuple, &owner, now, tail)
+        });
     }
 }

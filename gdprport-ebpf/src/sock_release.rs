@@ -7,10 +7,10 @@ use aya_ebpf::bindings::bpf_sock;
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::cgroup_sock;
 use aya_ebpf::programs::SockContext;
-use gdprport_common::{Closing, FlowRecord, Hook, RecordKind, SocketRole};
+use gdprport_common::{Closing, Hook, RecordKind, SocketRole};
 
 use crate::count::Occasion;
-use crate::flow::{Ends, Moment};
+use crate::flow::SocketTuple;
 use crate::maps::{OWNERS, watched};
 use crate::{emit, flow};
 
@@ -41,18 +41,16 @@ fn released(sk: *mut bpf_sock) {
         }
         let Some(occasion) = Occasion::seen(Hook::Denied) else { return };
         let now = bpf_ktime_get_boot_ns();
-        let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
-        let ends = Ends {
-            family: owner.peer_family,
-            local: [0; 4],
-            peer: owner.peer,
+        emit::emit(occasion, move || {
             // The kernel lets this hook read no port of the socket; nothing was sent from one.
-            local_port: 0,
-            peer_port: owner.peer_port,
-        };
-        let moment = Moment { cookie: bpf_get_socket_cookie(sk.cast()), time_ns: now };
-        let tail = flow::fail_tail(&owner, now, 0);
-        entry.write(flow::record(RecordKind::Denied, &ends, &owner, &moment, tail));
-        emit::submit(entry, occasion);
+            let tuple = SocketTuple {
+                family: owner.peer_family,
+                peer: owner.peer,
+                peer_port: owner.peer_port,
+                ..SocketTuple::default()
+            };
+            let cookie = bpf_get_socket_cookie(sk.cast());
+            flow::record(RecordKind::Denied, cookie, &tuple, &owner, now, flow::fail_tail(&owner, now, 0))
+        });
     }
 }
