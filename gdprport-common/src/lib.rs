@@ -9,16 +9,16 @@
 #![no_std]
 
 mod abi;
+mod checkpoint;
 mod counters;
-mod handover;
 mod record;
 mod storage;
 #[cfg(test)]
 mod tests;
 
 pub use abi::{ABI_VERSION, EXEC_ID_SEEDED, PORTS};
+pub use checkpoint::{CHECKPOINT_MAGIC, Checkpoint};
 pub use counters::{Counters, HOOKS, Hook, HookCounters};
-pub use handover::{HANDOVER_MAGIC, HANDOVER_SIZE, Handover};
 pub use record::{
     CgroupRecord, CloseTail, ExecRecord, FLAG_ANSWERED, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FailTail,
     FlowRecord, FlowTail, OpenTail, PATH_CAP, PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_SMALL,

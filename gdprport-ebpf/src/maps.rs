@@ -10,7 +10,7 @@ use aya_ebpf::helpers::generated::bpf_sk_storage_get;
 use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, RingBuf};
 use gdprport_common::{
-    Counters, ExecRecord, Handover, PORTS as PORT_COUNT, PortFlags, SocketOwner, TaskIdentity,
+    Checkpoint, Counters, ExecRecord, PORTS as PORT_COUNT, PortFlags, SocketOwner, TaskIdentity,
 };
 
 /// Records on their way to the daemon. 4 MiB hold 30,000 flow records: 0.6 s of 10,000 connections/s.
@@ -52,7 +52,7 @@ pub static EXEC_SCRATCH: PerCpuArray<ExecRecord> = PerCpuArray::with_max_entries
 
 /// What one daemon notes for the next; no program here looks at it.
 #[map]
-pub static HANDOVER: Array<Handover> = Array::with_max_entries(1, 0);
+pub static HANDOVER: Array<Checkpoint> = Array::with_max_entries(1, 0);
 
 /// The owner of each socket of a watched port.
 #[btf_map]

@@ -5,7 +5,7 @@
 //! one goes: for that moment both run, and what they write is the same. What was not pinned (tracepoints
 //! before Linux 5.15) is attached anew and named as away.
 //!
-//! Invariant: what is pinned is whole, or it says that it is not (`Handover::whole`), and then is never used.
+//! Invariant: what is pinned is whole, or it says that it is not (`Checkpoint::complete`), and then is never used.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use std::time::Duration;
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData, MapInfo};
 use aya::programs::links::{FdLink, LinkType, PinnedLink};
-use gdprport_common::{ABI_VERSION, Counters, HANDOVER_MAGIC, Handover, TaskIdentity};
+use gdprport_common::{ABI_VERSION, CHECKPOINT_MAGIC, Checkpoint, Counters, TaskIdentity};
 
 use super::catalog::{Attach, HOOKS, HookSpec, Need};
 use super::load::{self, Source, attach, chain, load_program};
@@ -23,7 +23,7 @@ use super::requirements::LoadError;
 use super::{HookState, sys};
 use crate::host::clock::boottime_ns;
 
-/// The name of the map of [`Handover`].
+/// The name of the map of [`Checkpoint`].
 pub const HANDOVER: &str = "HANDOVER";
 
 /// The kernel side: loaded, attached and, where that is wanted, pinned.
@@ -107,11 +107,11 @@ pub fn begin(source: &Source, pins: Option<&mut PinDirectory>) -> Result<Side, L
     let note = read_note(&pins.map(HANDOVER));
     let version = note.as_ref().map_or_else(String::new, version_of);
     // Nobody changes the directory after the pins are made, so its time is not later than the last note.
-    let noted_ns = note.as_ref().map_or_else(|| changed_ns(pins.path()), |note| note.noted_ns);
+    let noted_ns = note.as_ref().map_or_else(|| changed_ns(pins.path()), |note| note.saved_ns);
     let unfit = match note.map_or_else(|| Err(no_note()), |note| fits(source, pins, &note).map(|()| note)) {
         Ok(note) => match adopt(source, pins) {
             Ok((mut side, away)) => {
-                let adopted = Adopted { counters: note.counters, written: note.written, away };
+                let adopted = Adopted { counters: note.counters, written: note.durable_position, away };
                 side.previous =
                     Some(Previous { noted_ns, version, legacy: Legacy::Adopted(Box::new(adopted)) });
                 return Ok(side);
@@ -130,13 +130,13 @@ fn no_note() -> Unfit {
     Unfit::Damaged("what it noted about itself is missing or cannot be read".to_owned())
 }
 
-fn read_note(path: &Path) -> Option<Handover> {
+fn read_note(path: &Path) -> Option<Checkpoint> {
     let map = Map::from_map_data(MapData::from_pin(path).ok()?).ok()?;
-    let note = Array::<MapData, Handover>::try_from(map).ok()?.get(&0, 0).ok()?;
-    (note.magic == HANDOVER_MAGIC).then_some(note)
+    let note = Array::<MapData, Checkpoint>::try_from(map).ok()?.get(&0, 0).ok()?;
+    (note.magic == CHECKPOINT_MAGIC).then_some(note)
 }
 
-fn version_of(note: &Handover) -> String {
+fn version_of(note: &Checkpoint) -> String {
     let text = note.version.split(|byte| *byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(text).chars().filter(char::is_ascii_graphic).collect()
 }
@@ -149,12 +149,12 @@ fn changed_ns(path: &Path) -> u64 {
 }
 
 /// Compares every pinned map with the one that this version would make.
-fn fits(source: &Source, pins: &PinDirectory, note: &Handover) -> Result<(), Unfit> {
+fn fits(source: &Source, pins: &PinDirectory, note: &Checkpoint) -> Result<(), Unfit> {
     if note.abi != ABI_VERSION {
         return Err(Unfit::Abi { was: note.abi });
     }
     let damaged = |error: &dyn std::error::Error| Unfit::Damaged(chain(error));
-    if note.whole != 1 {
+    if note.complete != 1 {
         return Err(Unfit::Damaged("it was stopped before everything was pinned".to_owned()));
     }
     let object = source.load(&[]).map_err(|error| damaged(&error))?;

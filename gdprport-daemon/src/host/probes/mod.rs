@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage};
 use gdprport_common::{
-    Counters, ExecRecord, HOOKS, Handover, HookCounters, PortFlags, SocketOwner, SocketRole, TaskIdentity,
+    Checkpoint, Counters, ExecRecord, HOOKS, HookCounters, PortFlags, SocketOwner, SocketRole, TaskIdentity,
 };
 
 use catalog::HookSpec;
@@ -92,7 +92,7 @@ pub struct Probes {
 struct Pinned {
     directory: PinDirectory,
     hooks: usize,
-    note: Array<MapData, Handover>,
+    note: Array<MapData, Checkpoint>,
     position: Position,
 }
 
@@ -315,13 +315,13 @@ impl Probes {
         for (to, from) in version.iter_mut().zip(env!("CARGO_PKG_VERSION").bytes()) {
             *to = from;
         }
-        let note = Handover {
-            whole: 1,
-            noted_ns: now_ns,
-            written,
+        let note = Checkpoint {
+            complete: 1,
+            saved_ns: now_ns,
+            durable_position: written,
             version,
             counters: combine(told, &self.told_before, u64::wrapping_add),
-            ..Handover::default()
+            ..Checkpoint::default()
         };
         pinned.note.set(0, note, 0).map_err(|e| map_error(inherit::HANDOVER, &e))
     }
