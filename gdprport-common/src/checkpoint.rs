@@ -14,8 +14,8 @@ const REST: usize = (SIZE - 64 - size_of::<Counters>()) / 8;
 
 /// The state of one daemon, saved every second and when it ends. No kernel program reads or writes it.
 ///
-/// Size and the fields before `counters` are the same in every version, so that each version can read when any other was
-/// last alive.
+/// Size and the fields before `counters` are the same in every version, so that each version can read when any other
+/// was last alive.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {

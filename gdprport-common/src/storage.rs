@@ -73,13 +73,13 @@ pub enum Closing {
     Open = 0,
     /// The process has closed the socket; only a FIN is taken from the peer once ours was sent.
     Released = 1,
-    /// Then our FIN was acknowledged, and `fin_mark` is the low half of the kernel's `bytes_received` at that moment: if
-    /// it grows, the peer's FIN came.
+    /// Then our FIN was acknowledged, and `fin_mark` is the low half of the kernel's `bytes_received` at that moment:
+    /// if it grows, the peer's FIN came.
     Counted = 2,
     /// The process shut its sending side down; each segment is looked at, and none had a FIN so far.
     Watched = 3,
-    /// Then a segment had a FIN, and `fin_mark` is the TCP sequence number after it: if all until there is received, the
-    /// FIN came.
+    /// Then a segment had a FIN, and `fin_mark` is the TCP sequence number after it: if all until there is received,
+    /// the FIN came.
     Ending = 4,
 }
 

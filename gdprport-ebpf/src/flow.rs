@@ -1,4 +1,4 @@
-//! Putting a flow's record together, in one place for all hooks.
+//! Building the record of a flow, for all hooks.
 
 use core::ptr::read_volatile;
 
@@ -16,13 +16,13 @@ pub struct SocketTuple {
     pub peer_port: u16,
 }
 
-/// Local port and peer's port, host byte order.
+/// Returns the local port and the peer's port, host byte order.
 ///
 /// # Safety
 /// `ops` is the program's context.
 #[inline(always)]
 pub unsafe fn ports(ops: *mut bpf_sock_ops) -> (u32, u32) {
-    // SAFETY: the caller's promise. The peer's port is in network byte order, in the upper half.
+    // SAFETY: guaranteed by the caller. The peer's port is in network byte order, in the upper half.
     unsafe {
         (
             read_volatile(&raw const (*ops).local_port),
@@ -31,7 +31,7 @@ pub unsafe fn ports(ops: *mut bpf_sock_ops) -> (u32, u32) {
     }
 }
 
-/// A record of `kind`, with neither an old state nor flags. `time_ns` is on `CLOCK_BOOTTIME`.
+/// Builds a record of `kind` without an old state or flags. `time_ns` is on `CLOCK_BOOTTIME`.
 #[inline(always)]
 pub fn record(
     kind: RecordKind,
@@ -64,7 +64,7 @@ pub fn record(
     }
 }
 
-/// A record about an open socket.
+/// Builds a record about an open socket.
 #[inline(always)]
 pub fn opened(
     kind: RecordKind,
@@ -77,7 +77,7 @@ pub fn opened(
     record(kind, cookie, tuple, owner, time_ns, FlowTail::open(OpenTail { comm, start_ns, parent_tgid }))
 }
 
-/// The tail of a record about a connect that led to no connection; one whose start was not seen took no time.
+/// Packs the tail of a record about a failed connect. One whose start was not seen took no time.
 #[inline(always)]
 pub fn fail_tail(owner: &SocketOwner, now: u64, retransmits: u8) -> FlowTail {
     let elapsed_ns = if owner.since_ns == 0 { 0 } else { now - owner.since_ns };

@@ -1,7 +1,7 @@
 //! The life of a TCP socket: connecting, established, listening, closed.
 //!
-//! These programs run in any context (often the network's), so they read the owner from the socket's
-//! storage and call no helper about the current task.
+//! These callbacks run in any context (often a soft interrupt), so they read the owner from the socket's storage and
+//! call no helper about the current task.
 
 use core::ptr::read_volatile;
 
@@ -37,7 +37,7 @@ fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
         BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => established(ops, RecordKind::PassiveEstablished),
         BPF_SOCK_OPS_TCP_LISTEN_CB => established(ops, RecordKind::Listening),
         BPF_SOCK_OPS_STATE_CB => state_changed(ops),
-        BPF_SOCK_OPS_PARSE_HDR_OPT_CB => fin::segment(ops),
+        BPF_SOCK_OPS_PARSE_HDR_OPT_CB => fin::inspect_segment(ops),
         _ => {}
     }
     1
@@ -47,8 +47,8 @@ fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
 /// `ops` is the program's context.
 #[inline(always)]
 unsafe fn tuple(ops: *mut bpf_sock_ops) -> SocketTuple {
-    // SAFETY: the caller's promise. All fields are read before the family decides: reads inside of the
-    // branches would be merged into one at a computed offset, which the verifier refuses.
+    // SAFETY: guaranteed by the caller. All fields are read before the branch on the family: the compiler would merge
+    // reads inside the branches into one at a computed offset, which the verifier rejects.
     unsafe {
         let (local_port, peer_port) = ports(ops);
         let (local_port, peer_port) = (local_port as u16, peer_port as u16);
@@ -71,20 +71,20 @@ unsafe fn tuple(ops: *mut bpf_sock_ops) -> SocketTuple {
     }
 }
 
-/// Asks for the callbacks on state changes, by which the close is seen.
+/// Requests the callbacks on state changes, which show the close.
 ///
 /// # Safety
 /// `ops` is the program's context.
 #[inline(always)]
-unsafe fn follow(ops: *mut bpf_sock_ops) {
-    // SAFETY: the caller's promise. Other programs' flags are kept.
+unsafe fn request_state_callbacks(ops: *mut bpf_sock_ops) {
+    // SAFETY: guaranteed by the caller. Flags of other programs are kept.
     unsafe {
         let flags = read_volatile(&raw const (*ops).bpf_sock_ops_cb_flags);
         bpf_sock_ops_cb_flags_set(ops, (flags | BPF_SOCK_OPS_STATE_CB_FLAG) as i32);
     }
 }
 
-/// The SYN is about to leave: from here on TCP tells how the connect ends.
+/// The SYN is about to be sent: from here on the state callbacks show how the connect ends.
 #[inline(never)]
 fn connecting(ops: *mut bpf_sock_ops) {
     // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
@@ -103,14 +103,14 @@ fn connecting(ops: *mut bpf_sock_ops) {
             (*stored).started = 1;
             // With TCP Fast Open the SYN itself carries the first payload.
             if flags.posture() {
-                payload::wanted(stored);
+                payload::request(stored);
             }
         }
-        follow(ops);
+        request_state_callbacks(ops);
     }
 }
 
-/// A handshake was completed, or a socket began to listen.
+/// A handshake completed, or a socket started to listen.
 #[inline(never)]
 fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
     // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
@@ -133,7 +133,7 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
         let mut owner = SocketOwner::default();
         let stored = OWNERS.get_or_insert(sk, &mut owner);
         if stored.is_null() {
-            diagnose::unkept(ops);
+            diagnose::owner_unkept(ops);
         } else {
             (*stored).since_ns = now;
             (*stored).started = 1;
@@ -142,18 +142,18 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
                 (*stored).out_base = out_base;
             }
             if kind as u8 != RecordKind::Listening as u8 && flags.posture() {
-                payload::wanted(stored);
+                payload::request(stored);
             }
             owner = *stored;
         }
-        follow(ops);
+        request_state_callbacks(ops);
         let tuple = tuple(ops);
         let cookie = bpf_get_socket_cookie(ops.cast());
         emit::emit(occasion, || flow::opened(kind, cookie, &tuple, &owner, now));
     }
 }
 
-/// A socket that is followed changed its state; only its end is of interest.
+/// A socket changed its state. Only the sending of our FIN, its acknowledgement and the close matter.
 #[inline(never)]
 fn state_changed(ops: *mut bpf_sock_ops) {
     // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
@@ -169,8 +169,8 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         if new != BPF_TCP_CLOSE {
             return;
         }
-        let listener = old == BPF_TCP_LISTEN;
-        let Some(occasion) = Occasion::seen(if listener { Hook::Listen } else { Hook::Close }) else {
+        let is_listener = old == BPF_TCP_LISTEN;
+        let Some(occasion) = Occasion::seen(if is_listener { Hook::Listen } else { Hook::Close }) else {
             return;
         };
         let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
@@ -179,11 +179,11 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         }
         let stored = OWNERS.get(sk);
         let owner = if !stored.is_null() {
-            payload::unwanted(stored);
+            payload::cancel(stored);
             *stored
         } else {
-            // Another agent on this host may have asked for this callback, or our socket's owner could not
-            // be kept; then its end is told all the same.
+            // Another agent on this host may have requested this callback. If our socket's owner could not be stored,
+            // its end is reported all the same.
             let (local_port, peer_port) = ports(ops);
             if !watched(local_port) && !watched(peer_port) {
                 return occasion.filtered();
@@ -195,17 +195,17 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         let srtt = read_volatile(&raw const (*ops).srtt_us);
         let retransmits = read_volatile(&raw const (*ops).total_retrans);
         let segs_in = read_volatile(&raw const (*ops).segs_in);
-        let next = read_volatile(&raw const (*ops).rcv_nxt);
+        let rcv_nxt = read_volatile(&raw const (*ops).rcv_nxt);
         let tuple = tuple(ops);
         let now = bpf_ktime_get_boot_ns();
         let cookie = bpf_get_socket_cookie(ops.cast());
-        let their_fin = match old {
+        let peer_fin = match old {
             BPF_TCP_CLOSE_WAIT | BPF_TCP_LAST_ACK | BPF_TCP_CLOSING => FLAG_PEER_FIN,
-            BPF_TCP_FIN_WAIT2 => fin::theirs(&owner, received, next),
+            BPF_TCP_FIN_WAIT2 => fin::peer_fin_flags(&owner, received, rcv_nxt),
             _ => 0,
         };
-        let flags = if segs_in == 0 { 0 } else { FLAG_ANSWERED } | their_fin;
-        let kind = if listener {
+        let flags = if segs_in == 0 { 0 } else { FLAG_ANSWERED } | peer_fin;
+        let kind = if is_listener {
             RecordKind::ListenerClosed
         } else if old == BPF_TCP_SYN_SENT {
             RecordKind::Failed
