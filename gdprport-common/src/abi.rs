@@ -3,8 +3,8 @@
 /// Version of this ABI. Pinned maps of another version are never reused.
 pub const ABI_VERSION: u32 = 4;
 
-/// Exec ids at or above this bit were given by the daemon to processes that it found at start;
-/// ids below were given by the kernel side.
+/// This bit is set in exec ids that the daemon assigned to processes it found at start, and clear in those that the
+/// kernel side assigned.
 pub const EXEC_ID_SEEDED: u64 = 1 << 63;
 
 /// Number of TCP ports, and of entries of the port switch map.

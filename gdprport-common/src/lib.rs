@@ -4,7 +4,7 @@
 //! sides must agree on. Everything is `repr(C)`, made of integers, without padding, in the byte order of
 //! the host. Does not belong here: logic; decoding with its checks is `gdprport_daemon::core::decode`.
 //!
-//! Change anything here and [`ABI_VERSION`] must change too.
+//! If a layout or a meaning changes, [`ABI_VERSION`] must change too.
 
 #![no_std]
 
