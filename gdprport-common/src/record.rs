@@ -1,6 +1,6 @@
 //! Records of the ring buffer. The first byte of each is its [`RecordKind`].
 
-/// Longest executable or cgroup path in a record, in bytes. A path of this length was cut.
+/// Longest executable or cgroup path in a record, in bytes, with its NUL. A longer path is cut and fills the field.
 pub const PATH_CAP: usize = 240;
 
 /// Size of the records that carry a path, in bytes.
