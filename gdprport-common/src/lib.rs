@@ -20,7 +20,7 @@ pub use abi::{ABI_VERSION, EXEC_ID_SEEDED, PORTS};
 pub use checkpoint::{CHECKPOINT_MAGIC, Checkpoint};
 pub use counters::{Counters, HOOKS, Hook, HookCounters};
 pub use record::{
-    CgroupRecord, CloseTail, ExecRecord, FLAG_ANSWERED, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FailTail,
+    CgroupRecord, CloseTail, ExecRecord, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FLAG_PEER_REPLIED, FailTail,
     FlowRecord, FlowTail, OpenTail, PATH_CAP, PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_SMALL,
     PAYLOAD_TINY, PayloadHeader, PayloadRecord, RECORD_CAP, RecordKind,
 };

@@ -74,7 +74,7 @@ pub const PAYLOAD_TINY: usize = 8;
 
 /// A flag of [`FlowRecord`]: at least one segment was received before the socket closed. A failed connect with this
 /// flag was refused; without it there was no reply.
-pub const FLAG_ANSWERED: u8 = 1;
+pub const FLAG_PEER_REPLIED: u8 = 1;
 
 /// A flag of [`FlowRecord`] of kind Closed: the peer's FIN arrived, and is counted in `bytes_received`.
 pub const FLAG_PEER_FIN: u8 = 2;

@@ -15,7 +15,7 @@ use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns,
 use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
 use gdprport_common::{
-    CloseTail, FLAG_ANSWERED, FLAG_PEER_FIN, FlowRecord, FlowTail, Hook, RecordKind, SocketOwner,
+    CloseTail, FLAG_PEER_FIN, FLAG_PEER_REPLIED, FlowRecord, FlowTail, Hook, RecordKind, SocketOwner,
 };
 
 use crate::count::Occasion;
@@ -204,7 +204,7 @@ fn state_changed(ops: *mut bpf_sock_ops) {
             BPF_TCP_FIN_WAIT2 => fin::peer_fin_flags(&owner, received, rcv_nxt),
             _ => 0,
         };
-        let flags = if segs_in == 0 { 0 } else { FLAG_ANSWERED } | peer_fin;
+        let flags = if segs_in == 0 { 0 } else { FLAG_PEER_REPLIED } | peer_fin;
         let kind = if is_listener {
             RecordKind::ListenerClosed
         } else if old == BPF_TCP_SYN_SENT {

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gdprport_common::{
-    CgroupRecord, ExecRecord, FLAG_ANSWERED, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FailTail, FlowRecord,
+    CgroupRecord, ExecRecord, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FLAG_PEER_REPLIED, FailTail, FlowRecord,
     PATH_CAP, PAYLOAD_CAP, PayloadHeader, RecordKind, SocketRole,
 };
 use zerocopy::FromBytes as _;
@@ -295,7 +295,7 @@ fn owner(kind: RecordKind, record: &FlowRecord) -> Result<OwnerRef, DecodeError>
 fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> Ending {
     let outcome = match kind {
         RecordKind::Denied => Outcome::Denied,
-        _ => Outcome::of_attempt(record.flags & FLAG_ANSWERED != 0, u32::from(tail.retransmits)),
+        _ => Outcome::of_attempt(record.flags & FLAG_PEER_REPLIED != 0, u32::from(tail.retransmits)),
     };
     Ending {
         acked: 0,

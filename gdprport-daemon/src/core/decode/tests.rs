@@ -45,7 +45,7 @@ fn ended(state: u8, flags: u8, role: SocketRole, acked: u64, received: u64) -> E
     let raw = FlowRecord {
         old_state: state,
         role: role as u8,
-        flags: FLAG_ANSWERED | flags,
+        flags: FLAG_PEER_REPLIED | flags,
         tail: FlowTail::close(tail),
         ..record(RecordKind::Closed)
     };
@@ -126,7 +126,7 @@ fn failed_connects_are_told_apart() {
             other => panic!("not an ending: {other:?}"),
         }
     };
-    assert_eq!(fail(FLAG_ANSWERED, 0, RecordKind::Failed), Outcome::Refused);
+    assert_eq!(fail(FLAG_PEER_REPLIED, 0, RecordKind::Failed), Outcome::Refused);
     assert_eq!(fail(0, 6, RecordKind::Failed), Outcome::TimedOut);
     assert_eq!(fail(0, 0, RecordKind::Failed), Outcome::Aborted);
     assert_eq!(fail(0, 0, RecordKind::Denied), Outcome::Denied);
