@@ -11,10 +11,10 @@ const MAX_LINES: usize = 420;
 const LAYERS: [(&str, &[&str]); 6] = [
     ("core", &[]),
     ("host", &["core"]),
-    ("out", &["core"]),
+    ("sink", &["core"]),
     ("control", &["core"]),
-    ("app", &["core", "host", "out", "control"]),
-    ("ui", &["core", "control", "app", "out::ledger"]),
+    ("app", &["core", "host", "sink", "control"]),
+    ("ui", &["core", "control", "app", "sink::ledger"]),
 ];
 
 /// What only `main.rs` may use.
@@ -232,9 +232,9 @@ fn an_upward_path_is_an_offence_however_it_is_written() {
         "use gdprport_daemon::host::process;",
     ] {
         let text = format!("//! A file.\n{line}\n");
-        assert_eq!(offences_in("out/sinks.rs", &text).len(), 1, "{line}\n{:?}", paths(&text));
+        assert_eq!(offences_in("sink/sinks.rs", &text).len(), 1, "{line}\n{:?}", paths(&text));
     }
-    let ledger = "//! A file.\nuse crate::out::ledger::Row;\nuse crate::app;\n";
+    let ledger = "//! A file.\nuse crate::sink::ledger::Row;\nuse crate::app;\n";
     assert_eq!(offences_in("ui/flows.rs", ledger), [""; 0]);
     assert_eq!(offences_in("ui/flows.rs", &ledger.replace("ledger", "sinks")).len(), 1);
     assert_eq!(offences_in("main.rs", "//! M.\nuse gdprport_daemon::app;\n").len(), 1);
