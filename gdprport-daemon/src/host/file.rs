@@ -3,13 +3,13 @@
 //! Names come from processes that may be hostile: look-ups never leave the root, never follow magic links,
 //! never open anything but regular files, and never wait for one.
 
+use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, open, openat, openat2};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, open, openat, openat2, readlinkat_raw};
 use rustix::io::pread;
 
-use crate::host::pid::read_link;
 use gdprport_core::identity::{FileId, NamedFile, SHEBANG_CAP, shebang};
 
 /// How many `#!` lines in a row the kernel follows (`exec_binprm`, fs/exec.c).
@@ -140,6 +140,13 @@ impl Root {
 fn own_path(file: &OwnedFd) -> String {
     use std::os::fd::AsRawFd;
     format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+/// The target of a symbolic link, up to 4096 bytes.
+pub(super) fn read_link(dir: &OwnedFd, name: &CStr) -> Option<Vec<u8>> {
+    let mut buffer = [0; 4096];
+    let len = readlinkat_raw(dir, name, &mut buffer[..]).ok()?;
+    Some(buffer[..len].to_vec())
 }
 
 fn read_head(path: &str, head: &mut [u8]) -> Option<usize> {

@@ -14,10 +14,10 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, openat, statat};
 use rustix::io::read;
 
-use crate::host::file::Root;
+use crate::host::file::{Root, read_link};
 use gdprport_core::identity::FileId;
 
 /// Longest text read of one file below `/proc/PID`: `cgroup` on a host with all v1 hierarchies and deep
@@ -176,13 +176,6 @@ pub(super) fn open_proc(path: &Path) -> io::Result<OwnedFd> {
 pub(super) fn list(proc: &Path) -> io::Result<impl Iterator<Item = u32> + use<>> {
     let entries = std::fs::read_dir(proc)?;
     Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
-}
-
-/// The target of a symbolic link, up to 4096 bytes.
-pub(super) fn read_link(dir: &OwnedFd, name: &CStr) -> Option<Vec<u8>> {
-    let mut buffer = [0; 4096];
-    let len = readlinkat_raw(dir, name, &mut buffer[..]).ok()?;
-    Some(buffer[..len].to_vec())
 }
 
 /// A process id as a path component without allocation.
