@@ -110,7 +110,7 @@ fn processes() -> [Arc<Process>; 2] {
         let process = resolver.resolve(&owner(&decode_one(end.opened(begins(1)).as_bytes())), &NoMaps);
         // The host's name service answers when it likes, and a verdict that waits for a name takes another way.
         for _ in 0..3_000 {
-            if let Some(process) = resolver.named(&process) {
+            if let Some(process) = resolver.with_names(&process) {
                 return process;
             }
             thread::sleep(Duration::from_millis(10));
@@ -246,7 +246,7 @@ pub fn snapshot() -> Item {
     Box::new(move |number| {
         let datagram = &datagrams[number as usize % 2];
         let ports = |local, peer, _| wanted.contains(local) || wanted.contains(peer);
-        black_box(sockets::answers(black_box(datagram), ports, |_| true, &mut found)).expect("a list");
+        black_box(sockets::read_replies(black_box(datagram), ports, |_| true, &mut found)).expect("a list");
         found.clear();
     })
 }

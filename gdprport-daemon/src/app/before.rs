@@ -14,9 +14,9 @@ use tokio::sync::mpsc;
 use super::daemon::Daemon;
 use super::snapshot::{Survey, progress};
 use crate::host::clock::boottime_ns;
-use crate::host::farewell::{Farewell, Farewells};
+use crate::host::destroy::{DestroyNotice, DestroyNotices};
+use crate::host::listing::{PollError, poll};
 use crate::host::netns;
-use crate::host::snapshot::{PollError, poll};
 use crate::host::sockets::TcpSocket;
 use gdprport_core::flow::{LastCounts, Progress};
 
@@ -27,15 +27,15 @@ const FAREWELL_GRACE: Duration = Duration::from_secs(1);
 /// What is kept about sockets from before, besides the flows and listeners themselves.
 pub struct Before {
     /// Where their ends are heard of.
-    pub farewells: Farewells,
+    pub farewells: DestroyNotices,
     /// Inode number of the network namespace by socket cookie.
     homes: Arc<HashMap<u64, u64>>,
 }
 
 impl Before {
-    /// Farewells will be sent as [`Survey::Farewells`].
+    /// Notices are sent as [`Survey::Farewells`].
     pub fn new(to: mpsc::Sender<Survey>) -> Self {
-        let farewells = Farewells::new(move |heard| to.blocking_send(Survey::Farewells(heard)).is_ok());
+        let farewells = DestroyNotices::new(move |heard| to.blocking_send(Survey::Farewells(heard)).is_ok());
         Self { farewells, homes: Arc::default() }
     }
 
@@ -139,7 +139,7 @@ impl Daemon {
         let cookies: HashSet<u64> =
             found.chain(attempts).chain(listeners).chain(due.iter().copied()).collect();
         let cookies = Arc::new(cookies);
-        before.farewells.keep(&cookies);
+        before.farewells.retain(&cookies);
         Arc::make_mut(&mut before.homes).retain(|cookie, _| cookies.contains(cookie));
         let homes = Arc::clone(&before.homes);
         (!cookies.is_empty()).then_some(Asked { cookies, homes, due })
@@ -171,12 +171,12 @@ impl Daemon {
     }
 
     /// Takes in ends of sockets from before. All records from before must have been taken in already.
-    pub(super) fn farewells(&mut self, heard: &[Farewell], now: Timestamp) {
+    pub(super) fn farewells(&mut self, heard: &[DestroyNotice], now: Timestamp) {
         for farewell in heard {
             self.listener_ended(farewell.cookie, now);
         }
         self.with_table(now, |table, judge, out| {
-            for Farewell { cookie, time_ns, last } in heard {
+            for DestroyNotice { cookie, time_ns, last } in heard {
                 table.attempt_ended(*cookie, last, *time_ns, judge, out);
                 let Some(flow) = table.get(*cookie).filter(|flow| flow.found) else { continue };
                 table.farewell(*cookie, last.ending(flow.direction), *time_ns, judge, out);

@@ -102,7 +102,7 @@ impl Context for Judge<'_> {
     }
 
     fn named(&mut self, process: &Process) -> Option<Arc<Process>> {
-        self.resolver.named(process)
+        self.resolver.with_names(process)
     }
 
     fn judge(&mut self, flow: &Flow) -> Arc<Verdict> {

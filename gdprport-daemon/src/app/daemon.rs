@@ -21,8 +21,8 @@ use super::publish::Publisher;
 use super::snapshot::Adopting;
 use crate::control::api::Reload;
 use crate::host::clock::{BootClock, HostId, boottime_ns};
-use crate::host::memory::give_back;
-use crate::host::probes::{Legacy, LoadError, Previous, Probes};
+use crate::host::memory::trim_heap;
+use crate::host::probes::{LoadError, PinsOutcome, PreviousPins, Probes};
 use crate::host::process::Resolver;
 use gdprport_core::decode::{Record, decode};
 use gdprport_core::event::{Body, ByReason, Coverage, CoverageEvent, Gap};
@@ -115,9 +115,9 @@ impl Daemon {
         let started_ns = boottime_ns();
         let started = parts.clock.timestamp(started_ns);
         // What the kernel side counted as lost since the daemon before noted its books is a gap from then on.
-        let (whole_at, written) = match parts.probes.previous() {
-            Some(Previous { noted_ns, legacy: Legacy::Adopted(adopted), .. }) => {
-                (parts.clock.timestamp(*noted_ns), adopted.written)
+        let (whole_at, written) = match parts.probes.previous_pins() {
+            Some(PreviousPins { checkpoint_ns, outcome: PinsOutcome::Adopted(adopted), .. }) => {
+                (parts.clock.timestamp(*checkpoint_ns), adopted.durable_position)
             }
             _ => (started, 0),
         };
@@ -182,7 +182,7 @@ impl Daemon {
             Record::Exec { exec_id, tgid, previous, path, in_user_ns } => {
                 self.resolver.learn_exec(*exec_id, *tgid, *previous, path.unwrap_or_default());
                 if *in_user_ns {
-                    self.resolver.doubt_exec(*exec_id);
+                    self.resolver.mark_exec_in_user_ns(*exec_id);
                 }
             }
             Record::Cgroup { cgroup_id, path: Some(path) } => self.resolver.learn_cgroup(*cgroup_id, path),
@@ -286,7 +286,7 @@ impl Daemon {
         self.follow_clock();
         self.publisher.forget_gone();
         self.probes.relay_log();
-        if self.resolver.names_have_come() {
+        if self.resolver.late_names_arrived() {
             self.with_table(now, |table, judge, out| table.name_again(judge, out));
         }
         let kernel = self.probes.counters();
@@ -305,7 +305,7 @@ impl Daemon {
             self.send_coverage(Vec::new(), kernel.as_ref(), now);
             if !noticed.urgent {
                 // Not while something is lost: it holds the loop up, and a burst that goes on needs what it has.
-                give_back();
+                trim_heap();
             }
         }
         if let Some(counters) = kernel {

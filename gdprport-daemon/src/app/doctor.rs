@@ -6,7 +6,7 @@ use crate::control::api::{Check, CheckResult, DoctorReport, Hook, HookState, Ker
 use crate::host::cgroup::Mounts;
 use crate::host::clock::HostId;
 use crate::host::probes::catalog::HOOKS;
-use crate::host::probes::{self, HookState as Attached, LoadError, Sizes, Tracefs};
+use crate::host::probes::{self, HookStatus as Attached, LoadError, Sizes, Tracefs};
 
 use super::status::hook;
 
@@ -68,7 +68,7 @@ fn check(id: &str, outcome: Result<(), LoadError>, fine: impl FnOnce() -> String
 
 fn tracefs_check() -> Check {
     const COST: &str = "without it processes and units that end at once may be shown without their name";
-    let (result, found, remedy) = match probes::look_for_tracefs() {
+    let (result, found, remedy) = match probes::find_tracefs() {
         Tracefs::At(place) => (CheckResult::Ok, format!("mounted at {}", place.display()), None),
         Tracefs::Hidden(place) => (
             CheckResult::Degraded,

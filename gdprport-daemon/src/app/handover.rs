@@ -79,10 +79,10 @@ impl Written {
 impl Daemon {
     /// Notes for the next daemon that everything up to these books was told.
     pub(super) fn note(&mut self, told: &Counters, now: Timestamp) {
-        let Some(position) = self.probes.position() else { return };
+        let Some(position) = self.probes.ring_position() else { return };
         let sinks = self.sink_books();
         let written = self.written.look(position, &sinks, self.publisher.counting_since(), now);
-        if let Err(error) = self.probes.note(told, boottime_ns(), written) {
+        if let Err(error) = self.probes.write_checkpoint(told, boottime_ns(), written) {
             tracing::warn!(%error, "nothing was noted for the next daemon");
         }
     }

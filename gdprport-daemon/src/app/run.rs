@@ -101,7 +101,7 @@ fn with_remedy(error: &LoadError) -> String {
 /// # Errors
 /// Why it could not start; once it runs it does not fail, it reports.
 pub fn run(mut options: RunOptions) -> Result<(), RunError> {
-    memory::give_back_large_blocks();
+    memory::return_large_blocks();
     let loaded = options.policy.load()?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::System)?;
@@ -182,7 +182,7 @@ async fn serve(
     daemon.begin_survey();
     take_backlog(&mut daemon, &mut ring).await;
     start_whole(daemon.port_set(), surveys_to.clone());
-    daemon.probes.leave(true);
+    daemon.probes.keep_pins(true);
     notify::ready(&daemon.watching());
 
     let mut every_second = interval(Duration::from_secs(1));
@@ -330,7 +330,7 @@ async fn end(mut daemon: Daemon, mut ring: Ring, stop: Stop) {
     daemon.finish(stop.signal(), kept, told.as_ref(), now);
     let (fanout, mut probes) = daemon.into_outputs();
     drop(ring);
-    probes.leave(kept);
+    probes.keep_pins(kept);
     let probes = if kept {
         Some(probes)
     } else {
@@ -348,8 +348,8 @@ async fn end(mut daemon: Daemon, mut ring: Ring, stop: Stop) {
     }
     if all_written
         && let (Some(mut probes), Some(told)) = (probes, told)
-        && let Some(position) = probes.position()
-        && let Err(error) = probes.note(&told, boottime_ns(), position)
+        && let Some(position) = probes.ring_position()
+        && let Err(error) = probes.write_checkpoint(&told, boottime_ns(), position)
     {
         tracing::warn!(%error, "nothing was noted for the next daemon");
     }

@@ -14,10 +14,10 @@ use super::before::{Before, Known};
 use super::daemon::Daemon;
 use super::listeners::Listener;
 use crate::host::clock::boottime_ns;
-use crate::host::farewell::{Farewell, Wanted};
-use crate::host::memory::give_back;
+use crate::host::destroy::{DestroyNotice, WantedSockets};
+use crate::host::listing::{ListedNetns, ListedSocket, Listing, ProcessFd};
+use crate::host::memory::trim_heap;
 use crate::host::process::Resolver;
-use crate::host::snapshot::{FoundNs, FoundSocket, Holder, Snapshot, snapshot};
 use crate::host::sockets::{self, PortSet, TcpCounts};
 use gdprport_core::flow::{Found, Progress};
 use gdprport_core::identity::OwnerRef;
@@ -49,8 +49,8 @@ pub(super) enum Adoption {
 /// A listing that is being taken in.
 pub(super) struct Adopting {
     /// What is left, listeners first.
-    sockets: std::vec::IntoIter<FoundSocket>,
-    namespaces: Vec<FoundNs>,
+    sockets: std::vec::IntoIter<ListedSocket>,
+    namespaces: Vec<ListedNetns>,
     /// Of network namespaces, by inode number.
     cookies: HashMap<u64, u64>,
     /// Cookies of all sockets that were there.
@@ -60,7 +60,7 @@ pub(super) struct Adopting {
     /// When the listing began; boottime ns.
     began_ns: u64,
     /// Of whose ends to hear, by inode number of the namespace.
-    wanted: HashMap<u64, Wanted>,
+    wanted: HashMap<u64, WantedSockets>,
     holders: Holders,
     patience: u32,
 }
@@ -69,25 +69,25 @@ pub(super) struct Adopting {
 #[derive(Debug)]
 pub enum Survey {
     /// All sockets on watched ports with their owners, and when the listing began; boottime ns.
-    Whole(Box<Snapshot>, u64),
+    Whole(Box<Listing>, u64),
     /// How known flows stand.
     Known(Known),
     /// Sockets from before that ended.
-    Farewells(Vec<Farewell>),
+    Farewells(Vec<DestroyNotice>),
 }
 
 /// Starts listing everything on these ports; the answer comes as [`Survey::Whole`].
 pub fn start_whole(ports: PortSet, to: mpsc::Sender<Survey>) {
     tokio::task::spawn_blocking(move || {
         let began_ns = boottime_ns();
-        match snapshot(Path::new("/proc"), &ports) {
+        match Listing::take(Path::new("/proc"), &ports) {
             Ok(found) => {
                 let _ = to.blocking_send(Survey::Whole(Box::new(found), began_ns));
             }
             Err(error) => {
                 tracing::warn!(%error, "sockets from before cannot be found");
                 // Nothing was looked at, so that nothing counts as gone.
-                let nothing = Snapshot { namespaces_not_allowed: 1, ..Snapshot::default() };
+                let nothing = Listing { namespaces_not_allowed: 1, ..Listing::default() };
                 let _ = to.blocking_send(Survey::Whole(Box::new(nothing), began_ns));
             }
         }
@@ -133,7 +133,7 @@ impl Daemon {
         }
     }
 
-    fn whole(&mut self, found: Snapshot, began_ns: u64, before: &mut Before) {
+    fn whole(&mut self, found: Listing, began_ns: u64, before: &mut Before) {
         for error in &found.not_entered {
             tracing::warn!(%error, "sockets from before in this network namespace are not known");
         }
@@ -208,7 +208,7 @@ impl Daemon {
         let Adopting { namespaces, mut wanted, present, listed, began_ns, .. } = *adopting;
         for namespace in namespaces {
             let inode = namespace.ns.inode();
-            if let (Some(subscription), Some(wanted)) = (namespace.farewells, wanted.remove(&inode)) {
+            if let (Some(subscription), Some(wanted)) = (namespace.destroy_notices, wanted.remove(&inode)) {
                 before.farewells.watch(inode, subscription, wanted);
             }
         }
@@ -217,11 +217,11 @@ impl Daemon {
             |netns_cookie: u64| listed.as_ref().is_none_or(|listed| listed.contains(&netns_cookie));
         self.forget_absent(&present, looked_at, began_ns, now);
         // Starting has needed much that is free again.
-        give_back();
+        trim_heap();
         Adoption::Done
     }
 
-    fn adopt(&mut self, socket: &FoundSocket, netns_cookie: u64, holders: &mut Holders, now: Timestamp) {
+    fn adopt(&mut self, socket: &ListedSocket, netns_cookie: u64, holders: &mut Holders, now: Timestamp) {
         let Some(peer) = socket.peer else { return };
         if self.table.get(socket.cookie).is_some() {
             return;
@@ -259,7 +259,7 @@ impl Daemon {
 
     fn adopt_listener(
         &mut self,
-        socket: &FoundSocket,
+        socket: &ListedSocket,
         netns_cookie: u64,
         holders: &mut Holders,
         now: Timestamp,
@@ -268,7 +268,7 @@ impl Daemon {
             return;
         }
         let owner = self.holder(socket.owner, netns_cookie, holders);
-        if let (Some(owner), Some(Holder { tgid, fd })) = (owner, socket.owner) {
+        if let (Some(owner), Some(ProcessFd { tgid, fd })) = (owner, socket.owner) {
             // Sockets accepted from now on inherit the owner from the listener's storage.
             let stored =
                 sockets::fetch(tgid, fd, socket.cookie).map_err(|error| error.to_string()).and_then(|fd| {
@@ -296,10 +296,15 @@ impl Daemon {
 
     /// Who holds a socket. Reading that takes a dozen system calls, and a server holds thousands of sockets: each
     /// process is read once for one listing.
-    fn holder(&self, holder: Option<Holder>, netns_cookie: u64, holders: &mut Holders) -> Option<OwnerRef> {
+    fn holder(
+        &self,
+        holder: Option<ProcessFd>,
+        netns_cookie: u64,
+        holders: &mut Holders,
+    ) -> Option<OwnerRef> {
         let resolver: &Resolver = &self.resolver;
         let tgid = holder?.tgid;
-        let read = || resolver.holder(tgid, netns_cookie, &self.probes);
+        let read = || resolver.owner_of_process(tgid, netns_cookie, &self.probes);
         *holders.entry((tgid, netns_cookie)).or_insert_with(read)
     }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::daemon::Daemon;
 use super::run::{BATCH, make_room};
 use crate::host::clock::boottime_ns;
-use crate::host::probes::{Legacy, Previous, Ring};
+use crate::host::probes::{PinsOutcome, PreviousPins, Ring};
 use gdprport_core::event::{Body, Bound, DaemonInfo, DaemonStart, Gap, Hook, PreviousDaemon};
 
 /// The identifier under which records are told that were read and perhaps not written.
@@ -19,12 +19,13 @@ impl Daemon {
     /// Gives every process that is there an exec id, so that children forked from now on inherit it. Those that
     /// the kernel side knows keep theirs.
     pub(super) fn number_processes(&mut self) {
-        match self.resolver.seed_all() {
+        match self.resolver.existing_processes() {
             Ok(seeds) => {
                 let mut failed = 0_u64;
                 for seed in seeds {
                     if self.probes.task(seed.tgid).is_none() {
-                        failed += u64::from(self.probes.seed(seed.tgid, seed.identity, &seed.exec).is_err());
+                        failed +=
+                            u64::from(self.probes.seed_task(seed.tgid, seed.identity, &seed.exec).is_err());
                     }
                 }
                 if failed > 0 {
@@ -43,7 +44,7 @@ impl Daemon {
             attached: hook.missing.is_none(),
             missing: hook.missing.clone(),
         });
-        let previous = self.probes.previous().cloned();
+        let previous = self.probes.previous_pins().cloned();
         let body = Body::DaemonStart(Box::new(DaemonStart {
             daemon: DaemonInfo {
                 pid: std::process::id(),
@@ -66,12 +67,12 @@ impl Daemon {
         }
     }
 
-    fn introduce(&self, previous: &Previous) -> PreviousDaemon {
-        let refused = match &previous.legacy {
-            Legacy::Adopted(_) => None,
-            Legacy::Refused(unfit) => Some(unfit.to_string()),
+    fn introduce(&self, previous: &PreviousPins) -> PreviousDaemon {
+        let refused = match &previous.outcome {
+            PinsOutcome::Adopted(_) => None,
+            PinsOutcome::Discarded(unfit) => Some(unfit.to_string()),
         };
-        let away_ms = boottime_ns().saturating_sub(previous.noted_ns) / 1_000_000;
+        let away_ms = boottime_ns().saturating_sub(previous.checkpoint_ns) / 1_000_000;
         match &refused {
             None => tracing::info!(away_ms, "took over what the daemon before had pinned"),
             Some(why) => {
@@ -80,7 +81,7 @@ impl Daemon {
         }
         PreviousDaemon {
             version: (!previous.version.is_empty()).then(|| previous.version.as_str().into()),
-            noted: self.clock.timestamp(previous.noted_ns),
+            noted: self.clock.timestamp(previous.checkpoint_ns),
             adopted: refused.is_none(),
             refused,
         }
@@ -88,8 +89,8 @@ impl Daemon {
 
     /// What may be missing between the daemon before and this one. What did not fit into the ring buffer is not
     /// among it: the kernel side has counted that, and `losses` tells it.
-    fn gaps_since(&self, previous: &Previous, now: Timestamp) -> Vec<Gap> {
-        let from = self.clock.timestamp(previous.noted_ns);
+    fn gaps_since(&self, previous: &PreviousPins, now: Timestamp) -> Vec<Gap> {
+        let from = self.clock.timestamp(previous.checkpoint_ns);
         let gap = |lost, bound, reason: String| Gap {
             from,
             to: now,
@@ -97,12 +98,15 @@ impl Daemon {
             bound: Some(bound),
             reason: reason.into(),
         };
-        match &previous.legacy {
-            Legacy::Refused(unfit) => vec![gap(0, Bound::AtLeast, format!("{NOT_ADOPTED}:{}", unfit.id()))],
-            Legacy::Adopted(adopted) => {
-                let unwritten = self.probes.unwritten();
+        match &previous.outcome {
+            PinsOutcome::Discarded(unfit) => {
+                vec![gap(0, Bound::AtLeast, format!("{NOT_ADOPTED}:{}", unfit.id()))]
+            }
+            PinsOutcome::Adopted(adopted) => {
+                let unwritten = self.probes.max_unwritten();
                 let unwritten = (unwritten > 0).then(|| gap(unwritten, Bound::AtMost, UNWRITTEN.to_owned()));
-                let away = adopted.away.iter().map(|hook| gap(0, Bound::AtLeast, format!("{AWAY}:{hook}")));
+                let away =
+                    adopted.detached.iter().map(|hook| gap(0, Bound::AtLeast, format!("{AWAY}:{hook}")));
                 unwritten.into_iter().chain(away).collect()
             }
         }
@@ -112,12 +116,12 @@ impl Daemon {
 /// Takes in all that was written while no daemon read. Nothing settles before it all is in, or a connection whose
 /// acceptor is told a batch later would be told without; and no sink is given more than it has room for.
 pub async fn take_backlog(daemon: &mut Daemon, ring: &mut Ring) {
-    if daemon.probes.previous().is_none() {
+    if daemon.probes.previous_pins().is_none() {
         return;
     }
     let now = daemon.now();
     // What is more than a ring holds came meanwhile.
-    for _ in 0..=daemon.probes.most_unread() / BATCH {
+    for _ in 0..=daemon.probes.max_unread() / BATCH {
         if ring.drain(BATCH, |record| daemon.record(record, now)) < BATCH {
             break;
         }

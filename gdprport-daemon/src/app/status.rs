@@ -13,7 +13,7 @@ use crate::control::api::{
 };
 use crate::host::clock::boottime_ns;
 use crate::host::probes::catalog::Need;
-use crate::host::probes::{HookState as Attached, Legacy};
+use crate::host::probes::{HookStatus as Attached, PinsOutcome};
 use crate::host::process::ResolverStats;
 use gdprport_core::event::{ByReason, Cookie};
 use gdprport_core::flow::Flow;
@@ -44,15 +44,15 @@ impl Daemon {
 
     fn pins(&self) -> Option<Pins> {
         let (directory, hooks) = self.probes.pins()?;
-        let previous = self.probes.previous();
+        let previous = self.probes.previous_pins();
         Some(Pins {
             directory: directory.display().to_string(),
             hooks: u32::try_from(hooks).unwrap_or(u32::MAX),
-            adopted: previous.map(|previous| matches!(previous.legacy, Legacy::Adopted(_))),
-            noted: previous.map(|previous| self.clock.timestamp(previous.noted_ns)),
-            refused: previous.and_then(|previous| match &previous.legacy {
-                Legacy::Adopted(_) => None,
-                Legacy::Refused(unfit) => Some(unfit.to_string()),
+            adopted: previous.map(|previous| matches!(previous.outcome, PinsOutcome::Adopted(_))),
+            noted: previous.map(|previous| self.clock.timestamp(previous.checkpoint_ns)),
+            refused: previous.and_then(|previous| match &previous.outcome {
+                PinsOutcome::Adopted(_) => None,
+                PinsOutcome::Discarded(unfit) => Some(unfit.to_string()),
             }),
         })
     }

@@ -2,7 +2,7 @@
 //! to: used by the fuzzer (`fuzz/`) and by the property tests below. Compiled for those two only.
 
 use super::cgroup::{self, Mounts};
-use super::{farewell, netns, pid, probes, sockets};
+use super::{destroy, netns, pid, probes, sockets};
 use gdprport_core::identity::{ExecName, comm_text, shebang};
 use gdprport_core::model::Inside;
 use gdprport_core::placement::{Maker, placement};
@@ -10,7 +10,7 @@ use gdprport_core::placement::{Maker, placement};
 /// Any bytes as an answer of sock_diag(7), or as a notice of a socket that ended, are read or refused.
 pub fn netlink(bytes: &[u8]) {
     let mut found = Vec::new();
-    let done = sockets::answers(bytes, |_, _, _| true, |_| true, &mut found);
+    let done = sockets::read_replies(bytes, |_, _, _| true, |_| true, &mut found);
     // A message has a header of 16 bytes: what is found cannot outgrow what was received.
     assert!(found.len() <= bytes.len() / 16, "{} sockets in {} bytes", found.len(), bytes.len());
     if let Err(error) = done {
@@ -20,7 +20,7 @@ pub fn netlink(bytes: &[u8]) {
         assert_eq!(socket.local.ip, socket.local.ip.to_canonical());
         assert!(socket.peer.is_none_or(|peer| peer.ip == peer.ip.to_canonical()));
     }
-    farewell::hostile(bytes);
+    destroy::hostile(bytes);
 }
 
 /// Any bytes as a file of `/proc`, `/sys` or as the first line of a script are read or refused. The first byte chooses

@@ -22,7 +22,7 @@ pub fn limit() -> Option<u64> {
 const LARGE: libc::c_int = 128 << 10;
 
 /// Makes the allocator give large blocks back. To be called before there are other threads.
-pub fn give_back_large_blocks() {
+pub fn return_large_blocks() {
     // SAFETY: plain call that sets numbers of the allocator; a value that it does not take changes nothing.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
@@ -32,7 +32,7 @@ pub fn give_back_large_blocks() {
 
 /// Gives back what is free, also between blocks that are in use: starting and a burst leave much of it. Takes a
 /// millisecond for every few ten megabytes, so: rarely.
-pub fn give_back() {
+pub fn trim_heap() {
     #[cfg(target_env = "gnu")]
     // SAFETY: the function takes no pointer, and may be called by any thread at any time (malloc_trim(3)).
     unsafe {

@@ -3,20 +3,20 @@
 //!
 //! Belongs here: reading the machine. What the readings prove is decided in `core`.
 
+mod accounts;
 mod cache;
 pub mod cgroup;
 pub mod clock;
-pub mod farewell;
+pub mod destroy;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub mod hostile;
+pub mod listing;
 pub mod memory;
-mod names;
 pub mod netns;
 mod pid;
 pub mod probes;
 pub mod process;
-pub mod snapshot;
 pub mod sockets;
 #[cfg(test)]
 mod testing;

@@ -8,8 +8,8 @@
 //! gone, stays `null`: never another process's.
 
 mod evidence;
-mod holder;
-mod seed;
+mod existing;
+mod proc_owner;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -18,16 +18,16 @@ use std::sync::Arc;
 
 use gdprport_common::{ExecRecord, SocketRole, TaskIdentity};
 
+use crate::host::accounts::{Account, AccountName, AccountNames};
 use crate::host::cache::Generations;
 use crate::host::cgroup::{Cgroups, Mounts, Place};
 use crate::host::clock::{BootClock, boottime_ns};
 use crate::host::file::Root;
-use crate::host::names::{Account, Name, Names};
 use crate::host::pid;
 use gdprport_core::identity::{ExecName, OwnerRef, attribution, comm_text};
 use gdprport_core::model::{Attribution, Inside, Parent, Placement, Process};
 
-pub use seed::Seed;
+pub use existing::ExistingProcess;
 
 /// Owners and executables remembered: twice the processes of a large host, so that bursts of short-lived
 /// ones do not push out those that stay. About 6 MB when full.
@@ -101,7 +101,7 @@ pub struct ResolverStats {
 }
 
 /// Resolves owners. One per daemon; synchronous; every call is bounded, and so is what all of them together wait
-/// for names of users and groups (`host::names`).
+/// for names of users and groups (`host::accounts`).
 #[derive(Debug)]
 pub struct Resolver {
     proc_path: PathBuf,
@@ -110,10 +110,10 @@ pub struct Resolver {
     host_root: Option<Root>,
     clock: BootClock,
     cgroups: Cgroups,
-    names: Names,
+    names: AccountNames,
     execs: Generations<u64, Exec>,
     facts: Generations<FactsKey, Arc<Facts>>,
-    processes: Generations<ProcessKey, Answer>,
+    processes: Generations<ProcessKey, CachedProcess>,
     netns: Generations<u64, u64>,
     unknown: Arc<Process>,
     seeded: u64,
@@ -172,7 +172,7 @@ struct ProcessKey {
 }
 
 #[derive(Debug)]
-struct Answer {
+struct CachedProcess {
     until_ns: u64,
     process: Arc<Process>,
 }
@@ -190,7 +190,7 @@ impl Resolver {
             host_root: Root::open(&roots.host_root),
             clock,
             cgroups: Cgroups::new(&roots.cgroups),
-            names: Names::new(),
+            names: AccountNames::new(),
             execs: Generations::new(CAP),
             facts: Generations::new(CAP),
             processes: Generations::new(CAP),
@@ -218,7 +218,7 @@ impl Resolver {
     }
 
     /// Takes that an exec id was given in a user namespace that is not the initial one.
-    pub fn doubt_exec(&mut self, exec_id: u64) {
+    pub fn mark_exec_in_user_ns(&mut self, exec_id: u64) {
         if let Some(exec) = self.execs.get(&exec_id) {
             exec.in_user_ns = true;
         }
@@ -267,7 +267,7 @@ impl Resolver {
             let complete = process.exe.is_some() && process.cgroup.is_some() && !process.names_pending;
             let life_ns = if complete { COMPLETE_NS } else { INCOMPLETE_NS };
             let until_ns = owner.time_ns.saturating_add(life_ns);
-            self.processes.insert(key, Answer { until_ns, process: Arc::clone(&process) });
+            self.processes.insert(key, CachedProcess { until_ns, process: Arc::clone(&process) });
         }
         process
     }
@@ -286,17 +286,17 @@ impl Resolver {
     }
 
     /// True if names have come, since this was last asked, that an answer had to go without.
-    pub fn names_have_come(&mut self) -> bool {
+    pub fn late_names_arrived(&mut self) -> bool {
         self.names.late_ones_came(boottime_ns())
     }
 
     /// The process with the names that it had to go without; `None` while one of them is not known.
     #[must_use]
-    pub fn named(&mut self, process: &Process) -> Option<Arc<Process>> {
+    pub fn with_names(&mut self, process: &Process) -> Option<Arc<Process>> {
         let now_ns = boottime_ns();
         let user = self.names.name(Account::User(process.uid), now_ns);
         let group = self.names.name(Account::Group(process.gid), now_ns);
-        let known = user != Name::Late && group != Name::Late;
+        let known = user != AccountName::Pending && group != AccountName::Pending;
         known.then(|| {
             let (user, group) = (user.known(), group.known());
             Arc::new(Process { user, group, names_pending: false, ..process.clone() })
@@ -316,7 +316,7 @@ impl Resolver {
         let place = place.as_deref();
         let user = self.names.name(Account::User(owner.uid), owner.time_ns);
         let group = self.names.name(Account::Group(owner.gid), owner.time_ns);
-        let names_pending = user == Name::Late || group == Name::Late;
+        let names_pending = user == AccountName::Pending || group == AccountName::Pending;
         self.stats.names_late += u64::from(names_pending);
         Process {
             pid: owner.tgid,

@@ -118,7 +118,7 @@ pub enum DumpError {
     Netlink(#[from] io::Error),
     /// The answer makes no sense.
     #[error("cannot list TCP sockets: the kernel's answer cannot be read ({0})")]
-    Answer(String),
+    Reply(String),
 }
 
 /// Lists the TCP sockets (IPv4 and IPv6) of the caller's network namespace that listen on one of the ports
@@ -169,7 +169,7 @@ fn dump(
     let mut buffer = vec![0; BUFFER];
     for (seq, family) in [(1, AF_INET), (2, AF_INET6)] {
         ask(&socket, seq, family, states.clone())?;
-        while answers(receive(&socket, &mut buffer)?, &ports, &cookies, &mut out)? {}
+        while read_replies(receive(&socket, &mut buffer)?, &ports, &cookies, &mut out)? {}
     }
     Ok(out)
 }
@@ -198,7 +198,7 @@ fn receive<'a>(socket: &Socket, buffer: &'a mut [u8]) -> Result<&'a [u8], DumpEr
         Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
         len => len?,
     };
-    buffer.get(..len).ok_or_else(|| DumpError::Answer("too long".to_owned()))
+    buffer.get(..len).ok_or_else(|| DumpError::Reply("too long".to_owned()))
 }
 
 /// Reads a datagram of a list of sockets: those with wanted ports (local, peer's, TCP state) and cookies. False: it was
@@ -206,7 +206,7 @@ fn receive<'a>(socket: &Socket, buffer: &'a mut [u8]) -> Result<&'a [u8], DumpEr
 ///
 /// # Errors
 /// [`DumpError`]: the datagram makes no sense, or says that the kernel cannot answer.
-pub fn answers(
+pub fn read_replies(
     datagram: &[u8],
     ports: impl Fn(u16, u16, u8) -> bool,
     cookies: impl Fn(u64) -> bool,
@@ -214,7 +214,7 @@ pub fn answers(
 ) -> Result<bool, DumpError> {
     let mut rest = datagram;
     while !rest.is_empty() {
-        let message = NetlinkBuffer::new_checked(rest).map_err(|e| DumpError::Answer(e.to_string()))?;
+        let message = NetlinkBuffer::new_checked(rest).map_err(|e| DumpError::Reply(e.to_string()))?;
         match message.message_type() {
             SOCK_DIAG_BY_FAMILY => out.extend(read_socket(message.payload(), &ports, &cookies)?),
             NLMSG_DONE => return Ok(false),
@@ -240,7 +240,7 @@ pub(super) fn read_socket(
     cookies: impl Fn(u64) -> bool,
 ) -> Result<Option<TcpSocket>, DumpError> {
     const HEADER: usize = 72;
-    let unreadable = |what: String| DumpError::Answer(what);
+    let unreadable = |what: String| DumpError::Reply(what);
     let (Some(&[_, state, _, _, l0, l1, p0, p1]), Some(attributes)) =
         (payload.first_chunk::<8>(), payload.get(HEADER..))
     else {

@@ -1,4 +1,4 @@
-//! Loading the object and attaching one hook. What is pinned and what is taken over is `inherit`'s.
+//! Loading the object and attaching one hook. What is pinned and what is taken over is `takeover`'s.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -6,15 +6,15 @@
 
 mod btf;
 pub mod catalog;
-mod inherit;
 mod load;
 mod log;
 mod netns;
 mod pins;
-mod position;
 pub(super) mod requirements;
 mod ring;
+mod ring_position;
 mod sys;
+mod takeover;
 pub(super) mod tracefs;
 
 use std::os::fd::AsRawFd;
@@ -27,13 +27,13 @@ use gdprport_common::{
 };
 
 use catalog::HookSpec;
-pub use inherit::{Adopted, Legacy, Previous, Unfit};
 use load::{Source, chain};
 pub use pins::{PinDirectory, PinError, is_bpffs};
-use position::Position;
 pub use requirements::{LoadError, check_btf, check_capabilities, check_release};
 pub use ring::Ring;
-pub use tracefs::{Tracefs, look as look_for_tracefs};
+use ring_position::RingPosition;
+pub use takeover::{AdoptedPins, Incompatibility, PinsOutcome, PreviousPins};
+pub use tracefs::{Tracefs, find as find_tracefs};
 
 use crate::host::clock::boottime_ns;
 
@@ -61,7 +61,7 @@ impl Default for Sizes {
 
 /// Whether a hook is in use.
 #[derive(Debug, Clone)]
-pub struct HookState {
+pub struct HookStatus {
     /// Which hook.
     pub spec: &'static HookSpec,
     /// `None` if it is attached; else why not.
@@ -72,7 +72,7 @@ pub struct HookState {
 pub struct Probes {
     /// Keeps programs and links alive.
     _object: Ebpf,
-    hooks: Vec<HookState>,
+    hooks: Vec<HookStatus>,
     cgroup_root: PathBuf,
     ports: Array<MapData, u8>,
     watched: Vec<u16>,
@@ -84,7 +84,7 @@ pub struct Probes {
     log: log::KernelLog,
     /// The books as an earlier daemon told them; its share is not this one's.
     told_before: Counters,
-    previous: Option<Previous>,
+    previous: Option<PreviousPins>,
     pinned: Option<Pinned>,
 }
 
@@ -93,7 +93,7 @@ struct Pinned {
     directory: PinDirectory,
     hooks: usize,
     note: Array<MapData, Handover>,
-    position: Position,
+    position: RingPosition,
 }
 
 /// Checks what the kernel programs need of the machine, without touching anything.
@@ -125,14 +125,14 @@ impl Probes {
         check(release, cgroup_root.as_deref())?;
         let cgroup_root = cgroup_root.ok_or(LoadError::NoCgroup2)?;
         let source = Source::new(sizes, release, &cgroup_root)?;
-        let mut side = inherit::begin(&source, pins.as_mut())?;
+        let mut side = takeover::begin(&source, pins.as_mut())?;
         let object = &mut side.object;
         let records = RingBuf::try_from(take(object, "EVENTS")?).map_err(|e| map_error("EVENTS", &e))?;
-        let position = Position::of(&records)
+        let position = RingPosition::of(&records)
             .map_err(|error| LoadError::Map { map: "EVENTS", reason: error.to_string() })?;
         let reader = Array::try_from(take(object, "READER")?).map_err(|e| map_error("READER", &e))?;
-        let note = Array::try_from(take(object, inherit::HANDOVER)?)
-            .map_err(|e| map_error(inherit::HANDOVER, &e))?;
+        let note = Array::try_from(take(object, takeover::HANDOVER)?)
+            .map_err(|e| map_error(takeover::HANDOVER, &e))?;
         let mut probes = Self {
             ports: Array::try_from(take(object, "PORTS")?).map_err(|e| map_error("PORTS", &e))?,
             counters: PerCpuArray::try_from(take(object, "COUNTERS")?)
@@ -158,9 +158,9 @@ impl Probes {
     /// is pinned.
     fn continue_previous(&mut self) -> Result<(), LoadError> {
         let mut written = 0;
-        if let Some(Previous { legacy: Legacy::Adopted(adopted), .. }) = &self.previous {
+        if let Some(PreviousPins { outcome: PinsOutcome::Adopted(adopted), .. }) = &self.previous {
             self.told_before = adopted.counters;
-            written = adopted.written;
+            written = adopted.durable_position;
             for (port, flags) in (0..=u16::MAX).zip(self.ports.iter()) {
                 if flags.map_err(|e| map_error("PORTS", &e))? != 0 {
                     self.watched.push(port);
@@ -170,16 +170,16 @@ impl Probes {
         // The books and the position are still the earlier daemon's: should this one end before it has told
         // what it found, the next one tells it.
         match &self.previous {
-            Some(Previous { noted_ns, legacy: Legacy::Adopted(_), .. }) => {
-                self.note(&Counters::default(), *noted_ns, written)
+            Some(PreviousPins { checkpoint_ns, outcome: PinsOutcome::Adopted(_), .. }) => {
+                self.write_checkpoint(&Counters::default(), *checkpoint_ns, written)
             }
-            _ => self.note(&Counters::default(), boottime_ns(), written),
+            _ => self.write_checkpoint(&Counters::default(), boottime_ns(), written),
         }
     }
 
     /// Every hook of the catalog and whether it is in use.
     #[must_use]
-    pub fn hooks(&self) -> &[HookState] {
+    pub fn hooks(&self) -> &[HookStatus] {
         &self.hooks
     }
 
@@ -242,7 +242,12 @@ impl Probes {
     ///
     /// # Errors
     /// If a map cannot be written.
-    pub fn seed(&mut self, tgid: u32, identity: TaskIdentity, exec: &ExecRecord) -> Result<(), LoadError> {
+    pub fn seed_task(
+        &mut self,
+        tgid: u32,
+        identity: TaskIdentity,
+        exec: &ExecRecord,
+    ) -> Result<(), LoadError> {
         self.execs.insert(identity.exec_id, exec, NOEXIST).map_err(|e| map_error("EXECS", &e))?;
         match self.tasks.insert(tgid, identity, NOEXIST) {
             Ok(()) => Ok(()),
@@ -255,7 +260,7 @@ impl Probes {
         }
     }
 
-    /// Gives a listener that existed before its owner, which accepted sockets inherit; one that the kernel side
+    /// Gives a listener that existed before its owner, which accepted sockets takeover; one that the kernel side
     /// knows already keeps what it has.
     ///
     /// # Errors
@@ -275,30 +280,30 @@ impl Probes {
 
     /// The daemon that pinned before this one, if there was one.
     #[must_use]
-    pub const fn previous(&self) -> Option<&Previous> {
+    pub const fn previous_pins(&self) -> Option<&PreviousPins> {
         self.previous.as_ref()
     }
 
-    /// Position in the ring buffer up to which it was read, in bytes; `None` if nothing is pinned, for then
+    /// RingPosition in the ring buffer up to which it was read, in bytes; `None` if nothing is pinned, for then
     /// nobody will ask.
     #[must_use]
-    pub fn position(&self) -> Option<u64> {
+    pub fn ring_position(&self) -> Option<u64> {
         self.pinned.as_ref().map(|pinned| pinned.position.read())
     }
 
     /// The most records that can wait to be read.
     #[must_use]
-    pub const fn most_unread(&self) -> usize {
+    pub const fn max_unread(&self) -> usize {
         self.ring_bytes as usize / RECORD_LEAST as usize
     }
 
     /// The most records that the daemon before has read and perhaps not written; to be asked before anything
     /// is read.
     #[must_use]
-    pub fn unwritten(&self) -> u64 {
-        match (&self.previous, self.position()) {
-            (Some(Previous { legacy: Legacy::Adopted(adopted), .. }), Some(position)) => {
-                position.saturating_sub(adopted.written) / RECORD_LEAST
+    pub fn max_unwritten(&self) -> u64 {
+        match (&self.previous, self.ring_position()) {
+            (Some(PreviousPins { outcome: PinsOutcome::Adopted(adopted), .. }), Some(position)) => {
+                position.saturating_sub(adopted.durable_position) / RECORD_LEAST
             }
             _ => 0,
         }
@@ -309,7 +314,7 @@ impl Probes {
     ///
     /// # Errors
     /// If the map cannot be written.
-    pub fn note(&mut self, told: &Counters, now_ns: u64, written: u64) -> Result<(), LoadError> {
+    pub fn write_checkpoint(&mut self, told: &Counters, now_ns: u64, written: u64) -> Result<(), LoadError> {
         let Some(pinned) = &mut self.pinned else { return Ok(()) };
         let mut version = [0; 32];
         for (to, from) in version.iter_mut().zip(env!("CARGO_PKG_VERSION").bytes()) {
@@ -323,14 +328,14 @@ impl Probes {
             counters: combine(told, &self.told_before, u64::wrapping_add),
             ..Handover::default()
         };
-        pinned.note.set(0, note, 0).map_err(|e| map_error(inherit::HANDOVER, &e))
+        pinned.note.set(0, note, 0).map_err(|e| map_error(takeover::HANDOVER, &e))
     }
 
     /// Whether what is pinned is left to a next daemon when this value is dropped. What was pinned anew is not,
     /// until this says so: a start that fails half-way leaves nothing. What was taken over is.
-    pub const fn leave(&mut self, pinned: bool) {
+    pub const fn keep_pins(&mut self, pinned: bool) {
         if let Some(to) = &mut self.pinned {
-            to.directory.leave(pinned);
+            to.directory.keep(pinned);
         }
     }
 }

@@ -5,7 +5,7 @@
 //! DIR/links/gp_connect4 …   every hook that the kernel can pin, by the name of its program
 //! ```
 //!
-//! Does not belong here: what the pinned things mean (`inherit`).
+//! Does not belong here: what the pinned things mean (`takeover`).
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -211,7 +211,7 @@ impl PinDirectory {
     }
 
     /// Whether everything stays when this value is dropped; else it is unpinned and the directory removed.
-    pub const fn leave(&mut self, everything: bool) {
+    pub const fn keep(&mut self, everything: bool) {
         self.left = everything;
     }
 

@@ -21,11 +21,11 @@ pub enum Tracefs {
 
 /// Looks for tracefs at its usual places.
 #[must_use]
-pub fn look() -> Tracefs {
-    look_in(&MOUNT_POINTS.map(Path::new))
+pub fn find() -> Tracefs {
+    find_in(&MOUNT_POINTS.map(Path::new))
 }
 
-fn look_in(places: &[&Path]) -> Tracefs {
+fn find_in(places: &[&Path]) -> Tracefs {
     let mut seen = Tracefs::Absent;
     for place in places {
         match std::fs::metadata(place.join("events")) {
@@ -40,7 +40,7 @@ fn look_in(places: &[&Path]) -> Tracefs {
 }
 
 fn place() -> Option<PathBuf> {
-    match look() {
+    match find() {
         Tracefs::At(place) => Some(place),
         Tracefs::Hidden(_) | Tracefs::Absent => None,
     }
@@ -107,9 +107,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("directory");
         let (first, second) = (dir.path().join("tracing"), dir.path().join("debug"));
         let places = [first.as_path(), second.as_path()];
-        assert_eq!(look_in(&places), Tracefs::Absent);
+        assert_eq!(find_in(&places), Tracefs::Absent);
         std::fs::create_dir_all(second.join("events")).expect("directory");
-        assert_eq!(look_in(&places), Tracefs::At(second.clone()));
+        assert_eq!(find_in(&places), Tracefs::At(second.clone()));
     }
 
     #[test]

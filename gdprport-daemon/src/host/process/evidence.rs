@@ -86,7 +86,7 @@ impl Resolver {
             let len = usize::from(value.path_len).min(value.path.len());
             self.learn_exec(exec_id, value.tgid, value.previous, &value.path[..len]);
             if value.in_user_ns != 0 {
-                self.doubt_exec(exec_id);
+                self.mark_exec_in_user_ns(exec_id);
             }
         }
     }

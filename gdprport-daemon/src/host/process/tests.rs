@@ -115,7 +115,7 @@ fn real() -> Resolver {
     let mut resolver = Resolver::new(&roots, BootClock::measure()).expect("/proc can be opened");
     // However busy the machine is.
     for account in [Account::User(0), Account::Group(0)] {
-        while resolver.names.name(account, boottime_ns()) == Name::Late {
+        while resolver.names.name(account, boottime_ns()) == AccountName::Pending {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
     }
@@ -153,7 +153,7 @@ fn executable(path: &Path, text: &str) {
 fn a_process_whose_user_the_host_does_not_tell_is_told_without_and_named_later() {
     let (release, hang) = std::sync::mpsc::channel::<()>();
     let mut resolver = real();
-    resolver.names = Names::asking(move |_| {
+    resolver.names = AccountNames::with_lookup(move |_| {
         // Ends when the other side is dropped.
         let _ = hang.recv();
         Some("etl".into())
@@ -161,17 +161,17 @@ fn a_process_whose_user_the_host_does_not_tell_is_told_without_and_named_later()
     let me = owner(std::process::id(), 5, 1);
     let process = resolver.resolve(&me, &Maps::default());
     assert_eq!((process.user.as_deref(), process.names_pending), (None, true));
-    assert_eq!(resolver.named(&process), None);
-    assert!(!resolver.names_have_come());
+    assert_eq!(resolver.with_names(&process), None);
+    assert!(!resolver.late_names_arrived());
     assert_eq!((resolver.stats().names_late, resolver.stats().names_awaited), (1, 2));
     drop(release);
     let named = (0..2_000).find_map(|_| {
         std::thread::sleep(std::time::Duration::from_millis(5));
-        resolver.named(&process)
+        resolver.with_names(&process)
     });
     let named = named.expect("the answers have come");
     assert_eq!((named.user.as_deref(), named.group.as_deref()), (Some("etl"), Some("etl")));
-    assert!(resolver.names_have_come());
+    assert!(resolver.late_names_arrived());
     let later = OwnerRef { time_ns: me.time_ns + INCOMPLETE_NS, ..me };
     assert_eq!(resolver.resolve(&later, &Maps::default()).user.as_deref(), Some("etl"));
 }
@@ -369,7 +369,7 @@ fn the_unknown_owner_is_nobody_and_not_root() {
 fn every_process_is_seeded_with_what_it_runs_and_its_children_inherit_it() {
     let child = Running::start(Command::new("/bin/sleep").arg("60"));
     let mut resolver = real();
-    let seeds: Vec<_> = resolver.seed_all().expect("/proc can be listed").collect();
+    let seeds: Vec<_> = resolver.existing_processes().expect("/proc can be listed").collect();
     let seed = seeds.iter().find(|seed| seed.tgid == child.tgid()).expect("it was there");
     assert_eq!(seed.identity.parent_tgid, std::process::id());
     assert!(seed.identity.exec_id >= gdprport_common::EXEC_ID_SEEDED);

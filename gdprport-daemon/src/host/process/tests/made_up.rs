@@ -117,7 +117,7 @@ fn a_path_of_ones_own_mounts_counts_where_the_host_or_root_stands_behind_it() {
         maps.task(700, 5, 50_000_000_000);
         let mut resolver = fixture.resolver();
         resolver.learn_exec(5, 700, 0, b"/server");
-        resolver.doubt_exec(5);
+        resolver.mark_exec_in_user_ns(5);
         Ok(resolver.resolve(&owner(700, 5, 50_000_000_000), &maps).exe.is_some())
     };
     let nobody_behind_it = !need!(exe_in("user.slice/session-1.scope", 0, false));

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use super::*;
 use crate::host::testing::{connection, cookie, eventually};
 
-fn take(ports: &[u16]) -> Snapshot {
-    snapshot(Path::new("/proc"), &ports.iter().copied().collect()).expect("/proc is mounted")
+fn take(ports: &[u16]) -> Listing {
+    Listing::take(Path::new("/proc"), &ports.iter().copied().collect()).expect("/proc is mounted")
 }
 
 /// A process that ends with the test.
@@ -35,7 +35,7 @@ fn sockets_from_before_are_found_with_their_owner_and_can_be_fetched() {
         (cookie(&server), server.as_raw_fd()),
     ] {
         let socket = found.sockets.iter().find(|socket| socket.cookie == cookie).expect("found");
-        assert_eq!(socket.owner, Some(Holder { tgid: std::process::id(), fd }));
+        assert_eq!(socket.owner, Some(ProcessFd { tgid: std::process::id(), fd }));
         assert_eq!(socket.netns, found.namespaces[0].ns.inode());
         sockets::fetch(std::process::id(), fd, cookie).expect("it can be fetched");
     }
@@ -51,7 +51,7 @@ fn of_several_holders_the_oldest_is_the_owner() {
     let child = Running(Command::new("/bin/sleep").arg("60").stdin(stdin).spawn().expect("starts"));
     assert_eq!(take(&[port]).sockets[0].owner.map(|owner| owner.tgid), Some(std::process::id()));
     drop(listener);
-    let heir = Holder { tgid: child.0.id(), fd: 0 };
+    let heir = ProcessFd { tgid: child.0.id(), fd: 0 };
     assert!(eventually(|| take(&[port]).sockets[0].owner == Some(heir)), "{:?}", take(&[port]));
 }
 
@@ -79,7 +79,7 @@ fn a_namespace_of_its_own_is_looked_into_and_polled() {
     let found = take(&[port(&first), port(&second)]);
     let inside = found.sockets.iter().find(|socket| socket.cookie == cookie(&first)).expect("found");
     assert_eq!((inside.netns, inside.peer), (ns.inode(), None));
-    assert_eq!(inside.owner, Some(Holder { tgid: std::process::id(), fd: first.as_raw_fd() }));
+    assert_eq!(inside.owner, Some(ProcessFd { tgid: std::process::id(), fd: first.as_raw_fd() }));
     let looked_into =
         found.namespaces.iter().find(|found| found.ns.inode() == ns.inode()).expect("kept open");
 

@@ -10,14 +10,14 @@ use rustix::param::page_size;
 
 /// The first page of the ring buffer's map, read-only. It begins with the consumer's position
 /// (`struct bpf_ringbuf`, documented in Documentation/bpf/ringbuf.rst).
-pub struct Position(NonNull<AtomicU64>);
+pub struct RingPosition(NonNull<AtomicU64>);
 
 // SAFETY: the page is shared memory that is read atomically; it stays mapped until the value is dropped.
-unsafe impl Send for Position {}
+unsafe impl Send for RingPosition {}
 // SAFETY: as above.
-unsafe impl Sync for Position {}
+unsafe impl Sync for RingPosition {}
 
-impl Position {
+impl RingPosition {
     /// Maps the page.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ impl Position {
     }
 }
 
-impl Drop for Position {
+impl Drop for RingPosition {
     fn drop(&mut self) {
         // SAFETY: mapped by `of` with this size, and nothing borrows from it any more.
         let _ = unsafe { munmap(self.0.as_ptr().cast(), page_size()) };

@@ -20,55 +20,55 @@ use super::catalog::{Attach, HOOKS, HookSpec, Need};
 use super::load::{self, Source, attach, chain, load_program};
 use super::pins::{PinDirectory, PinError};
 use super::requirements::LoadError;
-use super::{HookState, sys};
+use super::{HookStatus, sys};
 use crate::host::clock::boottime_ns;
 
 /// The name of the map of [`Handover`].
 pub const HANDOVER: &str = "HANDOVER";
 
 /// The kernel side: loaded, attached and, where that is wanted, pinned.
-pub struct Side {
+pub struct KernelSide {
     pub object: Ebpf,
-    pub hooks: Vec<HookState>,
+    pub hooks: Vec<HookStatus>,
     /// How many hooks are pinned.
     pub pinned_hooks: usize,
-    pub previous: Option<Previous>,
+    pub previous: Option<PreviousPins>,
 }
 
 /// A daemon that pinned before this one.
 #[derive(Debug, Clone)]
-pub struct Previous {
+pub struct PreviousPins {
     /// When it last noted its state; boottime ns. Where its note cannot be read: when it began to pin.
-    pub noted_ns: u64,
+    pub checkpoint_ns: u64,
     /// Its version, empty where it is not known.
     pub version: String,
     /// What became of what it left.
-    pub legacy: Legacy,
+    pub outcome: PinsOutcome,
 }
 
 /// What became of what an earlier daemon left.
 #[derive(Debug, Clone)]
-pub enum Legacy {
+pub enum PinsOutcome {
     /// It was taken over.
-    Adopted(Box<Adopted>),
+    Adopted(Box<AdoptedPins>),
     /// It was removed, and everything begun anew.
-    Refused(Unfit),
+    Discarded(Incompatibility),
 }
 
 /// What was taken over.
 #[derive(Debug, Clone)]
-pub struct Adopted {
+pub struct AdoptedPins {
     /// The kernel side's books when they were last told.
     pub counters: Counters,
-    /// Position in the ring buffer up to which what was read had been written; bytes.
-    pub written: u64,
+    /// RingPosition in the ring buffer up to which what was read had been written; bytes.
+    pub durable_position: u64,
     /// Hooks that were not pinned, and so saw nothing in between.
-    pub away: Vec<&'static str>,
+    pub detached: Vec<&'static str>,
 }
 
 /// Why what an earlier daemon left is of no use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
+pub enum Incompatibility {
     /// Its records or maps mean something else.
     #[error("its ABI is version {was}, this one's {ABI_VERSION}")]
     Abi {
@@ -83,7 +83,7 @@ pub enum Unfit {
     Damaged(String),
 }
 
-impl Unfit {
+impl Incompatibility {
     /// A stable identifier.
     #[must_use]
     pub const fn id(&self) -> &'static str {
@@ -99,7 +99,7 @@ impl Unfit {
 ///
 /// # Errors
 /// What is missing or was refused; then nothing that was attached by this call stays so.
-pub fn begin(source: &Source, pins: Option<&mut PinDirectory>) -> Result<Side, LoadError> {
+pub fn begin(source: &Source, pins: Option<&mut PinDirectory>) -> Result<KernelSide, LoadError> {
     let Some(pins) = pins else { return fresh(source, None) };
     if !pins.holds_something()? {
         return fresh(source, Some(pins));
@@ -107,27 +107,31 @@ pub fn begin(source: &Source, pins: Option<&mut PinDirectory>) -> Result<Side, L
     let note = read_note(&pins.map(HANDOVER));
     let version = note.as_ref().map_or_else(String::new, version_of);
     // Nobody changes the directory after the pins are made, so its time is not later than the last note.
-    let noted_ns = note.as_ref().map_or_else(|| changed_ns(pins.path()), |note| note.noted_ns);
+    let checkpoint_ns = note.as_ref().map_or_else(|| changed_ns(pins.path()), |note| note.noted_ns);
     let unfit = match note.map_or_else(|| Err(no_note()), |note| fits(source, pins, &note).map(|()| note)) {
         Ok(note) => match adopt(source, pins) {
-            Ok((mut side, away)) => {
-                let adopted = Adopted { counters: note.counters, written: note.written, away };
-                side.previous =
-                    Some(Previous { noted_ns, version, legacy: Legacy::Adopted(Box::new(adopted)) });
+            Ok((mut side, detached)) => {
+                let adopted =
+                    AdoptedPins { counters: note.counters, durable_position: note.written, detached };
+                side.previous = Some(PreviousPins {
+                    checkpoint_ns,
+                    version,
+                    outcome: PinsOutcome::Adopted(Box::new(adopted)),
+                });
                 return Ok(side);
             }
-            Err(error) => Unfit::Damaged(chain(&error)),
+            Err(error) => Incompatibility::Damaged(chain(&error)),
         },
         Err(unfit) => unfit,
     };
     pins.clear()?;
     let mut side = fresh(source, Some(pins))?;
-    side.previous = Some(Previous { noted_ns, version, legacy: Legacy::Refused(unfit) });
+    side.previous = Some(PreviousPins { checkpoint_ns, version, outcome: PinsOutcome::Discarded(unfit) });
     Ok(side)
 }
 
-fn no_note() -> Unfit {
-    Unfit::Damaged("what it noted about itself is missing or cannot be read".to_owned())
+fn no_note() -> Incompatibility {
+    Incompatibility::Damaged("what it noted about itself is missing or cannot be read".to_owned())
 }
 
 fn read_note(path: &Path) -> Option<Handover> {
@@ -149,13 +153,13 @@ fn changed_ns(path: &Path) -> u64 {
 }
 
 /// Compares every pinned map with the one that this version would make.
-fn fits(source: &Source, pins: &PinDirectory, note: &Handover) -> Result<(), Unfit> {
+fn fits(source: &Source, pins: &PinDirectory, note: &Handover) -> Result<(), Incompatibility> {
     if note.abi != ABI_VERSION {
-        return Err(Unfit::Abi { was: note.abi });
+        return Err(Incompatibility::Abi { was: note.abi });
     }
-    let damaged = |error: &dyn std::error::Error| Unfit::Damaged(chain(error));
+    let damaged = |error: &dyn std::error::Error| Incompatibility::Damaged(chain(error));
     if note.whole != 1 {
-        return Err(Unfit::Damaged("it was stopped before everything was pinned".to_owned()));
+        return Err(Incompatibility::Damaged("it was stopped before everything was pinned".to_owned()));
     }
     let object = source.load(&[]).map_err(|error| damaged(&error))?;
     let mut wanted = BTreeMap::new();
@@ -167,12 +171,14 @@ fn fits(source: &Source, pins: &PinDirectory, note: &Handover) -> Result<(), Unf
         let there = shape(&there);
         match wanted.remove(&name) {
             Some(here) if here == there => {}
-            Some(here) => return Err(Unfit::Layout(format!("its map {name} is {there}, this one's {here}"))),
-            None => return Err(Unfit::Layout(format!("its map {name} is not known here"))),
+            Some(here) => {
+                return Err(Incompatibility::Layout(format!("its map {name} is {there}, this one's {here}")));
+            }
+            None => return Err(Incompatibility::Layout(format!("its map {name} is not known here"))),
         }
     }
     match wanted.into_keys().next() {
-        Some(name) => Err(Unfit::Layout(format!("it had no map {name}"))),
+        Some(name) => Err(Incompatibility::Layout(format!("it had no map {name}"))),
         None => Ok(()),
     }
 }
@@ -227,7 +233,7 @@ fn data(map: &Map) -> &MapData {
 }
 
 /// Loads and attaches everything anew, and pins it if there is a place for it.
-fn fresh(source: &Source, pins: Option<&PinDirectory>) -> Result<Side, LoadError> {
+fn fresh(source: &Source, pins: Option<&PinDirectory>) -> Result<KernelSide, LoadError> {
     let mut object = source.load(&[])?;
     let mut hooks = Vec::with_capacity(HOOKS.len());
     let mut links = Vec::new();
@@ -238,17 +244,17 @@ fn fresh(source: &Source, pins: Option<&PinDirectory>) -> Result<Side, LoadError
             Ok(link) => links.extend(link.map(|link| (spec, link))),
             Err(refused) if spec.need == Need::Required => return Err(source.refused(spec, refused)),
             Err(refused) => {
-                hooks.push(HookState { spec, missing: Some(refused.0) });
+                hooks.push(HookStatus { spec, missing: Some(refused.0) });
                 continue;
             }
         }
-        hooks.push(HookState { spec, missing: None });
+        hooks.push(HookStatus { spec, missing: None });
     }
     let pinned_hooks = links.len();
     if let Some(pins) = pins {
         pin_all(pins, &object, links)?;
     }
-    Ok(Side { object, hooks, pinned_hooks, previous: None })
+    Ok(KernelSide { object, hooks, pinned_hooks, previous: None })
 }
 
 fn pin_all(pins: &PinDirectory, object: &Ebpf, links: Vec<(&HookSpec, FdLink)>) -> Result<(), LoadError> {
@@ -274,7 +280,7 @@ fn not_pinned(path: PathBuf, error: &dyn std::error::Error) -> LoadError {
 }
 
 /// Takes everything over; also names the hooks that were away.
-fn adopt(source: &Source, pins: &PinDirectory) -> Result<(Side, Vec<&'static str>), LoadError> {
+fn adopt(source: &Source, pins: &PinDirectory) -> Result<(KernelSide, Vec<&'static str>), LoadError> {
     let maps: Vec<(String, PathBuf)> =
         pins.maps()?.into_iter().map(|name| (name.clone(), pins.map(&name))).collect();
     let mut object = source.load(&maps)?;
@@ -288,16 +294,16 @@ fn adopt(source: &Source, pins: &PinDirectory) -> Result<(Side, Vec<&'static str
         // Whoever ended in between is still in there, and its number may be another process's by now.
         forget_tasks(&mut object)?;
     }
-    let (mut hooks, mut away, mut pinned_hooks) = (Vec::with_capacity(HOOKS.len()), Vec::new(), 0);
+    let (mut hooks, mut detached, mut pinned_hooks) = (Vec::with_capacity(HOOKS.len()), Vec::new(), 0);
     for spec in HOOKS {
         let was_pinned = intact(spec);
         match take_over(source, pins, &mut object, spec, was_pinned) {
-            Ok(Takeover { pinned, was_away }) => {
+            Ok(Takeover { pinned, was_detached }) => {
                 pinned_hooks += usize::from(pinned);
-                if was_away {
-                    away.push(spec.name);
+                if was_detached {
+                    detached.push(spec.name);
                 }
-                hooks.push(HookState { spec, missing: None });
+                hooks.push(HookStatus { spec, missing: None });
             }
             Err(Refused::Program(refused)) if spec.need == Need::Required => {
                 return Err(source.refused(spec, refused));
@@ -305,17 +311,17 @@ fn adopt(source: &Source, pins: &PinDirectory) -> Result<(Side, Vec<&'static str
             Err(Refused::Program(refused)) => {
                 // The old program would go on unknown to the hooks that are named.
                 pins.unlink(spec.program)?;
-                hooks.push(HookState { spec, missing: Some(refused.0) });
+                hooks.push(HookStatus { spec, missing: Some(refused.0) });
             }
             Err(Refused::Pin(error)) => return Err(error),
         }
     }
-    Ok((Side { object, hooks, pinned_hooks, previous: None }, away))
+    Ok((KernelSide { object, hooks, pinned_hooks, previous: None }, detached))
 }
 
 struct Takeover {
     pinned: bool,
-    was_away: bool,
+    was_detached: bool,
 }
 
 enum Refused {
@@ -345,7 +351,7 @@ fn take_over(
             sys::open_pinned(&pins.link(spec.program)).and_then(|link| sys::replace_program(link, program))
         });
         match replaced {
-            Some(Ok(())) => return Ok(Takeover { pinned: true, was_away: false }),
+            Some(Ok(())) => return Ok(Takeover { pinned: true, was_detached: false }),
             Some(Err(error)) => tracing::warn!(hook = spec.name, %error, "a pinned hook is attached anew"),
             None => {}
         }
@@ -357,7 +363,7 @@ fn take_over(
     if let Some(link) = link {
         pin(pins, spec, link)?;
     }
-    Ok(Takeover { pinned, was_away: !was_pinned || replaceable })
+    Ok(Takeover { pinned, was_detached: !was_pinned || replaceable })
 }
 
 /// Whether a link of the hook's kind is pinned under its name.

@@ -47,7 +47,7 @@ const BATCH: usize = 4_096;
 
 /// The end of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Farewell {
+pub struct DestroyNotice {
     /// Socket cookie.
     pub cookie: u64,
     /// When it was heard of, at most some ten milliseconds after it happened; boottime ns.
@@ -58,7 +58,7 @@ pub struct Farewell {
 
 /// Of which sockets of a network namespace to hear.
 #[derive(Debug, Default)]
-pub struct Wanted {
+pub struct WantedSockets {
     /// Cookies of connections; once the last one is gone, the namespace is left.
     pub flows: HashSet<u64>,
     /// Cookies of listeners.
@@ -76,30 +76,30 @@ enum GivenUp {
     Failed(SubscriptionError),
 }
 
-type Deliver = Arc<dyn Fn(Vec<Farewell>) -> bool + Send + Sync>;
+type Deliver = Arc<dyn Fn(Vec<DestroyNotice>) -> bool + Send + Sync>;
 
 /// The loop's handle on the reading thread, which is started when first needed.
-pub struct Farewells {
+pub struct DestroyNotices {
     deliver: Deliver,
-    ear: Option<Ear>,
+    reader: Option<ReaderHandle>,
 }
 
-impl Farewells {
+impl DestroyNotices {
     /// Will hand what is heard to `deliver`, on the reading thread, until that answers false. It may block:
     /// notices wait in the kernel meanwhile.
-    pub fn new(deliver: impl Fn(Vec<Farewell>) -> bool + Send + Sync + 'static) -> Self {
-        Self { deliver: Arc::new(deliver), ear: None }
+    pub fn new(deliver: impl Fn(Vec<DestroyNotice>) -> bool + Send + Sync + 'static) -> Self {
+        Self { deliver: Arc::new(deliver), reader: None }
     }
 
     /// From now on hears of these sockets; also of those that ended after `subscription` was opened.
     /// Does nothing if no connection is wanted.
-    pub fn watch(&mut self, netns: u64, subscription: Subscription, wanted: Wanted) {
+    pub fn watch(&mut self, netns: u64, subscription: Subscription, wanted: WantedSockets) {
         if wanted.flows.is_empty() {
             return;
         }
-        if self.ear.is_none() {
-            match Ear::start(Arc::clone(&self.deliver)) {
-                Ok(ear) => self.ear = Some(ear),
+        if self.reader.is_none() {
+            match ReaderHandle::start(Arc::clone(&self.deliver)) {
+                Ok(reader) => self.reader = Some(reader),
                 Err(error) => {
                     tracing::warn!(%error, "ends of connections from before are only found by asking");
                     return;
@@ -107,34 +107,40 @@ impl Farewells {
             }
         }
         let since = Instant::now();
-        self.tell(Command::Watch(Box::new(Watched { netns, subscription, wanted, uninteresting: 0, since })));
+        self.tell(ReaderCommand::Watch(Box::new(Watched {
+            netns,
+            subscription,
+            wanted,
+            uninteresting: 0,
+            since,
+        })));
     }
 
     /// Forgets connections that are not among these, and leaves namespaces in which none is left.
-    pub fn keep(&self, flows: &Arc<HashSet<u64>>) {
-        self.tell(Command::Keep(Arc::clone(flows)));
+    pub fn retain(&self, flows: &Arc<HashSet<u64>>) {
+        self.tell(ReaderCommand::Retain(Arc::clone(flows)));
     }
 
-    fn tell(&self, command: Command) {
-        if let Some(ear) = &self.ear {
-            ear.tell(command);
+    fn tell(&self, command: ReaderCommand) {
+        if let Some(reader) = &self.reader {
+            reader.tell(command);
         }
     }
 }
 
-enum Command {
+enum ReaderCommand {
     Watch(Box<Watched>),
-    Keep(Arc<HashSet<u64>>),
+    Retain(Arc<HashSet<u64>>),
     End,
 }
 
 /// The loop's end of the thread; dropping it ends the thread.
-struct Ear {
-    commands: Sender<Command>,
+struct ReaderHandle {
+    commands: Sender<ReaderCommand>,
     wake: Arc<OwnedFd>,
 }
 
-impl Ear {
+impl ReaderHandle {
     fn start(deliver: Deliver) -> std::io::Result<Self> {
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let (commands, inbox) = channel();
@@ -144,16 +150,16 @@ impl Ear {
         Ok(Self { commands, wake })
     }
 
-    fn tell(&self, command: Command) {
+    fn tell(&self, command: ReaderCommand) {
         // A reader that is gone has given up everything; a counter that is full wakes as well.
         let _ = self.commands.send(command);
         let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
     }
 }
 
-impl Drop for Ear {
+impl Drop for ReaderHandle {
     fn drop(&mut self) {
-        self.tell(Command::End);
+        self.tell(ReaderCommand::End);
     }
 }
 
@@ -161,7 +167,7 @@ impl Drop for Ear {
 struct Watched {
     netns: u64,
     subscription: Subscription,
-    wanted: Wanted,
+    wanted: WantedSockets,
     /// Notices of no interest since `since`.
     uninteresting: u64,
     since: Instant,
@@ -169,8 +175,8 @@ struct Watched {
 
 impl Watched {
     /// Reads what is there.
-    fn read(&mut self, buffer: &mut Vec<u8>, out: &mut Vec<Farewell>) -> Result<(), GivenUp> {
-        let Wanted { flows, listeners } = &mut self.wanted;
+    fn read(&mut self, buffer: &mut Vec<u8>, out: &mut Vec<DestroyNotice>) -> Result<(), GivenUp> {
+        let WantedSockets { flows, listeners } = &mut self.wanted;
         let mut uninteresting = 0;
         let taken = self.subscription.read(
             buffer,
@@ -201,7 +207,7 @@ impl Watched {
 }
 
 struct Reader {
-    inbox: Receiver<Command>,
+    inbox: Receiver<ReaderCommand>,
     wake: Arc<OwnedFd>,
     watched: Vec<Watched>,
     buffer: Vec<u8>,
@@ -247,12 +253,12 @@ impl Reader {
     }
 
     /// Does what was told; false if that is to end.
-    fn obey(&mut self, heard: &mut Vec<Farewell>) -> bool {
+    fn obey(&mut self, heard: &mut Vec<DestroyNotice>) -> bool {
         // Taken back before the commands are looked at, so that none is overlooked.
         let _ = rustix::io::read(&self.wake, &mut [0_u8; 8]);
         while let Ok(command) = self.inbox.try_recv() {
             match command {
-                Command::Watch(mut new) => {
+                ReaderCommand::Watch(mut new) => {
                     // Only the new one has all notices since its sockets were listed. What the old one has
                     // read may be missing there.
                     if let Some(at) = self.watched.iter().position(|old| old.netns == new.netns)
@@ -264,11 +270,11 @@ impl Reader {
                     }
                     self.watched.push(*new);
                 }
-                Command::Keep(flows) => self.watched.retain_mut(|watched| {
+                ReaderCommand::Retain(flows) => self.watched.retain_mut(|watched| {
                     watched.wanted.flows.retain(|cookie| flows.contains(cookie));
                     !watched.wanted.flows.is_empty()
                 }),
-                Command::End => return false,
+                ReaderCommand::End => return false,
             }
         }
         true
@@ -276,7 +282,7 @@ impl Reader {
 
     /// Reads from one namespace, and leaves it if there is nothing left to hear or it is given up; true if it
     /// is still listened to.
-    fn read(&mut self, at: usize, heard: &mut Vec<Farewell>) -> bool {
+    fn read(&mut self, at: usize, heard: &mut Vec<DestroyNotice>) -> bool {
         let watched = &mut self.watched[at];
         let read = watched.read(&mut self.buffer, heard);
         if !watched.wanted.flows.is_empty() {

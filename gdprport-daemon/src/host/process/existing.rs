@@ -13,7 +13,7 @@ use gdprport_core::identity::{ExecName, NS_PER_TICK};
 /// A process found at start, for the kernel side's maps. To be inserted only where the kernel side has no
 /// entry yet (`BPF_NOEXIST`): an entry there is newer than this reading.
 #[derive(Debug, Clone)]
-pub struct Seed {
+pub struct ExistingProcess {
     /// Process id (tgid).
     pub tgid: u32,
     /// Value of the task map: an exec id with [`EXEC_ID_SEEDED`], the start time to the tick (10 ms), and
@@ -32,12 +32,12 @@ impl Resolver {
     ///
     /// # Errors
     /// If `proc` cannot be listed.
-    pub fn seed_all(&mut self) -> io::Result<impl Iterator<Item = Seed> + '_> {
+    pub fn existing_processes(&mut self) -> io::Result<impl Iterator<Item = ExistingProcess> + '_> {
         let pids = pid::list(&self.proc_path)?;
         Ok(pids.filter_map(|tgid| self.seed(tgid)))
     }
 
-    fn seed(&mut self, tgid: u32) -> Option<Seed> {
+    fn seed(&mut self, tgid: u32) -> Option<ExistingProcess> {
         let dir = ProcDir::open(&self.proc, tgid)?;
         let stat = dir.stat()?;
         let dir = dir.living(&stat);
@@ -77,6 +77,6 @@ impl Resolver {
             threads: stat.threads | if stat.headless { TASK_HEADLESS } else { 0 },
             shipped: 0,
         };
-        Some(Seed { tgid, identity, exec })
+        Some(ExistingProcess { tgid, identity, exec })
     }
 }

@@ -1,13 +1,13 @@
-//! Names of users and groups: asked for on a thread of their own, remembered, waited for briefly.
+//! AccountNames of users and groups: asked for on a thread of their own, remembered, waited for briefly.
 //!
 //! The C library's look-up (NSS) reads files or asks a directory service, and makes its caller wait for as long
 //! as that takes: microseconds for `/etc/passwd`, for ever if the service hangs. So that nothing stands still
 //! behind it:
 //!
 //! - One thread asks, one id after the other. What it is stuck in holds up names and nothing else.
-//! - Whoever wants a name that is not known waits for it at most [`PATIENCE`], only while the thread has nothing
+//! - Whoever wants a name that is not known waits for it at most [`TIMEOUT`], only while the thread has nothing
 //!   else to do, and all together at most [`BUDGET`] in [`WINDOW_NS`]. Without an answer by then the name is
-//!   [`Name::Late`]: another thing than an id without a name, and not to be judged by.
+//!   [`AccountName::Pending`]: another thing than an id without a name, and not to be judged by.
 //! - Every answer is kept, "no such id" too. An old one stays good while it is asked for anew.
 
 use std::collections::HashMap;
@@ -30,7 +30,7 @@ const ASKED_CAP: usize = 1024;
 /// How long one answer is waited for: files answer in well under a millisecond, a directory service's cache in a
 /// few; the rest is for a machine that is too busy to let the thread run. Meanwhile the ring buffer takes in what
 /// happens; it holds some hundred milliseconds of full load.
-const PATIENCE: Duration = Duration::from_millis(250);
+const TIMEOUT: Duration = Duration::from_millis(250);
 
 /// How much is waited within [`WINDOW_NS`] at most: five percent of the loop's time.
 const BUDGET: Duration = Duration::from_millis(500);
@@ -49,35 +49,35 @@ pub enum Account {
 
 /// What is known of an account's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Name {
+pub(super) enum AccountName {
     /// It has this one.
-    Is(Arc<str>),
+    Known(Arc<str>),
     /// It has none on this host.
-    None,
+    Unnamed,
     /// The host has not answered yet.
-    Late,
+    Pending,
 }
 
-impl Name {
+impl AccountName {
     /// The name, if there is one and it is known.
     pub(super) fn known(self) -> Option<Arc<str>> {
         match self {
-            Self::Is(name) => Some(name),
-            Self::None | Self::Late => None,
+            Self::Known(name) => Some(name),
+            Self::Unnamed | Self::Pending => None,
         }
     }
 }
 
 #[derive(Debug)]
-struct Answer {
+struct CachedName {
     asked_ns: u64,
     name: Option<Arc<str>>,
 }
 
 /// The names that are known, and the thread that asks for more.
 #[derive(Debug)]
-pub(super) struct Names {
-    known: Generations<Account, Answer>,
+pub(super) struct AccountNames {
+    known: Generations<Account, CachedName>,
     /// Asked for and not answered, each with whether somebody had to go without.
     asked: HashMap<Account, bool>,
     /// Whether an answer has come that somebody had to go without.
@@ -91,10 +91,10 @@ pub(super) struct Names {
     window_ns: u64,
 }
 
-impl Names {
-    /// Names as this host's NSS has them.
+impl AccountNames {
+    /// AccountNames as this host's NSS has them.
     pub(super) fn new() -> Self {
-        let mut names = Self::asking(|account| match account {
+        let mut names = Self::with_lookup(|account| match account {
             Account::User(uid) => uzers::get_user_by_uid(uid).map(|user| text(user.name())),
             Account::Group(gid) => uzers::get_group_by_gid(gid).map(|group| text(group.name())),
         });
@@ -104,8 +104,8 @@ impl Names {
         names
     }
 
-    /// Names as `ask` tells them, which may take as long as it likes.
-    pub(super) fn asking(ask: impl Fn(Account) -> Option<Arc<str>> + Send + 'static) -> Self {
+    /// AccountNames as `ask` tells them, which may take as long as it likes.
+    pub(super) fn with_lookup(ask: impl Fn(Account) -> Option<Arc<str>> + Send + 'static) -> Self {
         let (questions, asked) = channel();
         let (to, answers) = channel();
         let work = move || {
@@ -131,11 +131,11 @@ impl Names {
         }
     }
 
-    /// The account's name at `now_ns` (boottime). Waits at most [`PATIENCE`], and mostly not at all.
-    pub(super) fn name(&mut self, account: Account, now_ns: u64) -> Name {
+    /// The account's name at `now_ns` (boottime). Waits at most [`TIMEOUT`], and mostly not at all.
+    pub(super) fn name(&mut self, account: Account, now_ns: u64) -> AccountName {
         self.collect(now_ns);
         let known = self.known.get(&account).map(|answer| {
-            let name = answer.name.clone().map_or(Name::None, Name::Is);
+            let name = answer.name.clone().map_or(AccountName::Unnamed, AccountName::Known);
             (name, now_ns.saturating_sub(answer.asked_ns) < LIFE_NS)
         });
         if let Some((name, true)) = known {
@@ -145,9 +145,9 @@ impl Names {
         let name = match known {
             Some((old, _)) => old,
             None if !self.stuck => self.wait(account, now_ns),
-            None => Name::Late,
+            None => AccountName::Pending,
         };
-        if name == Name::Late
+        if name == AccountName::Pending
             && let Some(missed) = self.asked.get_mut(&account)
         {
             *missed = true;
@@ -174,24 +174,24 @@ impl Names {
         }
     }
 
-    fn wait(&mut self, account: Account, now_ns: u64) -> Name {
+    fn wait(&mut self, account: Account, now_ns: u64) -> AccountName {
         if now_ns.saturating_sub(self.window_ns) >= WINDOW_NS {
             (self.window_ns, self.left) = (now_ns, BUDGET);
         }
         let begun = Instant::now();
-        let most = PATIENCE.min(self.left);
+        let most = TIMEOUT.min(self.left);
         // What was asked for before is answered before.
         let name = loop {
             match self.answers.recv_timeout(most.saturating_sub(begun.elapsed())) {
                 Ok((of, name)) => {
                     self.take(of, name.clone(), now_ns);
                     if of == account {
-                        break name.map_or(Name::None, Name::Is);
+                        break name.map_or(AccountName::Unnamed, AccountName::Known);
                     }
                 }
                 Err(_) => {
                     self.stuck = true;
-                    break Name::Late;
+                    break AccountName::Pending;
                 }
             }
         };
@@ -208,7 +208,7 @@ impl Names {
     fn take(&mut self, account: Account, name: Option<Arc<str>>, now_ns: u64) {
         self.stuck = false;
         self.came |= self.asked.remove(&account) == Some(true);
-        self.known.insert(account, Answer { asked_ns: now_ns, name });
+        self.known.insert(account, CachedName { asked_ns: now_ns, name });
     }
 }
 
@@ -224,10 +224,10 @@ mod tests {
     use super::*;
 
     /// Asks until the answer has come.
-    fn eventually(names: &mut Names, account: Account, now_ns: u64) -> Name {
+    fn eventually(names: &mut AccountNames, account: Account, now_ns: u64) -> AccountName {
         for _ in 0..2_000 {
             match names.name(account, now_ns) {
-                Name::Late => std::thread::sleep(Duration::from_millis(5)),
+                AccountName::Pending => std::thread::sleep(Duration::from_millis(5)),
                 known => return known,
             }
         }
@@ -235,7 +235,7 @@ mod tests {
     }
 
     /// Waits until all that was asked is answered.
-    fn idle(names: &mut Names, now_ns: u64) {
+    fn idle(names: &mut AccountNames, now_ns: u64) {
         for _ in 0..2_000 {
             names.collect(now_ns);
             if names.asked.is_empty() {
@@ -248,26 +248,30 @@ mod tests {
 
     #[test]
     fn root_has_a_name_and_the_invalid_id_has_none() {
-        let mut names = Names::new();
-        assert_eq!(eventually(&mut names, Account::User(0), 0), Name::Is("root".into()));
-        assert_eq!(eventually(&mut names, Account::Group(0), 0), Name::Is("root".into()));
-        assert_eq!(eventually(&mut names, Account::User(u32::MAX), 0), Name::None);
+        let mut names = AccountNames::new();
+        assert_eq!(eventually(&mut names, Account::User(0), 0), AccountName::Known("root".into()));
+        assert_eq!(eventually(&mut names, Account::Group(0), 0), AccountName::Known("root".into()));
+        assert_eq!(eventually(&mut names, Account::User(u32::MAX), 0), AccountName::Unnamed);
     }
 
     #[test]
     fn an_id_is_asked_for_once_per_lifetime_even_without_a_name() {
         static ASKED: AtomicU32 = AtomicU32::new(0);
-        let mut names = Names::asking(|_| {
+        let mut names = AccountNames::with_lookup(|_| {
             ASKED.fetch_add(1, Ordering::Relaxed);
             None
         });
         for now_ns in [0, 1, LIFE_NS - 1] {
-            assert_eq!(eventually(&mut names, Account::User(7), now_ns), Name::None);
+            assert_eq!(eventually(&mut names, Account::User(7), now_ns), AccountName::Unnamed);
         }
         assert_eq!(ASKED.load(Ordering::Relaxed), 1);
-        assert_eq!(names.name(Account::User(7), LIFE_NS), Name::None, "the old answer is good meanwhile");
+        assert_eq!(
+            names.name(Account::User(7), LIFE_NS),
+            AccountName::Unnamed,
+            "the old answer is good meanwhile"
+        );
         idle(&mut names, LIFE_NS);
-        assert_eq!(names.name(Account::User(7), LIFE_NS + 1), Name::None);
+        assert_eq!(names.name(Account::User(7), LIFE_NS + 1), AccountName::Unnamed);
         assert_eq!(ASKED.load(Ordering::Relaxed), 2);
         assert!(!names.late_ones_came(LIFE_NS + 1), "nobody went without");
     }
@@ -276,32 +280,32 @@ mod tests {
     fn a_directory_service_that_hangs_is_waited_for_once_and_its_answer_taken_when_it_comes() {
         let (release, hang) = channel::<()>();
         let hang = Mutex::new(hang);
-        let mut names = Names::asking(move |account| {
+        let mut names = AccountNames::with_lookup(move |account| {
             // Ends when the other side is dropped.
             let _ = hang.lock().expect("nobody panics with it").recv();
             Some(format!("{account:?}").into())
         });
-        assert_eq!(names.name(Account::User(1), 0), Name::Late);
+        assert_eq!(names.name(Account::User(1), 0), AccountName::Pending);
         let after_the_first = names.left;
         assert!(after_the_first < BUDGET, "the first one was waited for");
         for uid in 0..10_000 {
-            assert_eq!(names.name(Account::User(uid), 1), Name::Late);
+            assert_eq!(names.name(Account::User(uid), 1), AccountName::Pending);
         }
         assert_eq!(names.left, after_the_first, "nobody waits behind a thread that is stuck");
         assert_eq!(names.late(), ASKED_CAP, "what waits is bounded");
         assert!(!names.late_ones_came(2));
         drop(release);
-        assert_eq!(eventually(&mut names, Account::User(1), 3), Name::Is("User(1)".into()));
+        assert_eq!(eventually(&mut names, Account::User(1), 3), AccountName::Known("User(1)".into()));
         assert!(names.late_ones_came(3));
-        assert_eq!(eventually(&mut names, Account::User(9_999), 3), Name::Is("User(9999)".into()));
+        assert_eq!(eventually(&mut names, Account::User(9_999), 3), AccountName::Known("User(9999)".into()));
         idle(&mut names, 3);
         assert_eq!(names.late(), 0);
     }
 
     #[test]
     fn answers_that_are_merely_slow_cost_no_more_than_the_budget() {
-        let mut names = Names::asking(|_| {
-            std::thread::sleep(PATIENCE / 2);
+        let mut names = AccountNames::with_lookup(|_| {
+            std::thread::sleep(TIMEOUT / 2);
             None
         });
         for uid in 0..20 {

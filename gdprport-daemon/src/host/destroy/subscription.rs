@@ -13,7 +13,7 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 use rustix::net::sockopt;
 use thiserror::Error;
 
-use super::Farewell;
+use super::DestroyNotice;
 use crate::host::clock::boottime_ns;
 use gdprport_core::flow::LastCounts;
 
@@ -109,7 +109,7 @@ impl Subscription {
         buffer: &mut Vec<u8>,
         max: usize,
         mut wanted: impl FnMut(u64) -> bool,
-        out: &mut Vec<Farewell>,
+        out: &mut Vec<DestroyNotice>,
     ) -> Result<(), SubscriptionError> {
         buffer.resize(BUFFER, 0);
         for _ in 0..max {
@@ -129,7 +129,11 @@ impl Subscription {
             if wanted(cookie) {
                 let last = last_counts(notice).ok_or(SubscriptionError::Notice(len))?;
                 let time_wait = question(notice).and_then(|question| self.time_wait(&question));
-                out.push(Farewell { cookie, time_ns: boottime_ns(), last: LastCounts { time_wait, ..last } });
+                out.push(DestroyNotice {
+                    cookie,
+                    time_ns: boottime_ns(),
+                    last: LastCounts { time_wait, ..last },
+                });
             }
         }
         Ok(())

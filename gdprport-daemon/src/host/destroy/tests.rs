@@ -34,10 +34,10 @@ fn read_end(mut stream: &TcpStream) {
 }
 
 /// Hears of these sockets until all have ended; in the order of `cookies`.
-fn hear(subscription: Subscription, cookies: &[u64]) -> Vec<Farewell> {
+fn hear(subscription: Subscription, cookies: &[u64]) -> Vec<DestroyNotice> {
     let (to, heard) = channel();
-    let mut farewells = Farewells::new(move |some| to.send(some).is_ok());
-    let wanted = Wanted { flows: cookies.iter().copied().collect(), ..Wanted::default() };
+    let mut farewells = DestroyNotices::new(move |some| to.send(some).is_ok());
+    let wanted = WantedSockets { flows: cookies.iter().copied().collect(), ..WantedSockets::default() };
     farewells.watch(1, subscription, wanted);
     let mut all = Vec::new();
     while all.len() < cookies.len() {
@@ -168,8 +168,8 @@ fn listeners_are_heard_of_while_connections_are_left_and_only_what_is_wanted_is_
     let (client, server, listener) = conversation("127.0.0.1:0");
     let (other, _keep, _) = conversation("127.0.0.1:0");
     let (to, heard) = channel();
-    let mut farewells = Farewells::new(move |some| to.send(some).is_ok());
-    let wanted = Wanted { flows: [cookie(&client)].into(), listeners: [cookie(&listener)].into() };
+    let mut farewells = DestroyNotices::new(move |some| to.send(some).is_ok());
+    let wanted = WantedSockets { flows: [cookie(&client)].into(), listeners: [cookie(&listener)].into() };
     let cookies = [cookie(&listener), cookie(&client)];
     farewells.watch(1, Subscription::open().expect("the kernel tells of ends"), wanted);
     drop((other, server));
@@ -182,7 +182,7 @@ fn listeners_are_heard_of_while_connections_are_left_and_only_what_is_wanted_is_
 }
 
 /// A reader without a thread.
-fn reader(netns: u64, wanted: Wanted) -> (Reader, Sender<Command>) {
+fn reader(netns: u64, wanted: WantedSockets) -> (Reader, Sender<ReaderCommand>) {
     let (commands, inbox) = channel();
     let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK).expect("a counter"));
     let reader =
@@ -190,20 +190,20 @@ fn reader(netns: u64, wanted: Wanted) -> (Reader, Sender<Command>) {
     (reader, commands)
 }
 
-fn watched(netns: u64, wanted: Wanted) -> Watched {
+fn watched(netns: u64, wanted: WantedSockets) -> Watched {
     let subscription = Subscription::open().expect("the kernel tells of ends");
     Watched { netns, subscription, wanted, uninteresting: 0, since: Instant::now() }
 }
 
-fn flows(cookies: &[u64]) -> Wanted {
-    Wanted { flows: cookies.iter().copied().collect(), ..Wanted::default() }
+fn flows(cookies: &[u64]) -> WantedSockets {
+    WantedSockets { flows: cookies.iter().copied().collect(), ..WantedSockets::default() }
 }
 
 #[test]
 fn a_namespace_is_left_once_none_of_its_connections_is_tracked() {
-    let (mut reader, commands) = reader(1, Wanted { listeners: [3].into(), ..flows(&[1, 2]) });
+    let (mut reader, commands) = reader(1, WantedSockets { listeners: [3].into(), ..flows(&[1, 2]) });
     for (kept, left) in [(&[2, 9][..], 1), (&[9], 0)] {
-        commands.send(Command::Keep(Arc::new(kept.iter().copied().collect()))).expect("it is read");
+        commands.send(ReaderCommand::Retain(Arc::new(kept.iter().copied().collect()))).expect("it is read");
         assert!(reader.obey(&mut Vec::new()));
         assert_eq!(reader.watched.len(), left);
     }
@@ -214,7 +214,7 @@ fn a_second_listing_of_a_namespace_adds_to_the_first() {
     let (mut reader, commands) = reader(1, flows(&[u64::MAX]));
     for netns in [1, 2] {
         let new = Box::new(watched(netns, flows(&[u64::MAX - 1])));
-        commands.send(Command::Watch(new)).expect("it is read");
+        commands.send(ReaderCommand::Watch(new)).expect("it is read");
     }
     assert!(reader.obey(&mut Vec::new()));
     let counts: Vec<_> = reader.watched.iter().map(|old| (old.netns, old.wanted.flows.len())).collect();
@@ -253,7 +253,7 @@ fn a_queue_that_ran_over_is_given_up_with_its_namespace() {
 #[test]
 fn the_thread_ends_with_its_handle() {
     let (to, heard) = channel();
-    let mut farewells = Farewells::new(move |some| to.send(some).is_ok());
+    let mut farewells = DestroyNotices::new(move |some| to.send(some).is_ok());
     farewells.watch(1, Subscription::open().expect("the kernel tells of ends"), flows(&[u64::MAX]));
     drop(farewells);
     assert_eq!(heard.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));

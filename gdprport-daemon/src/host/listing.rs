@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use rustix::fs::{Mode, OFlags, RawDir, openat, readlinkat_raw};
 use thiserror::Error;
 
-use crate::host::farewell::Subscription;
+use crate::host::destroy::Subscription;
 use crate::host::netns::{self, EnterError, OpenNs};
 use crate::host::pid::{self, ProcDir};
 use crate::host::sockets::{self, DumpError, PortSet, TcpCounts, TcpSocket};
@@ -26,7 +26,7 @@ const SEARCHERS_CAP: usize = 4;
 
 /// A descriptor of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Holder {
+pub struct ProcessFd {
     /// Process id (tgid).
     pub tgid: u32,
     /// Descriptor in that process.
@@ -35,7 +35,7 @@ pub struct Holder {
 
 /// A socket on a watched port that was there at start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FoundSocket {
+pub struct ListedSocket {
     /// Socket cookie.
     pub cookie: u64,
     /// Inode number of its network namespace.
@@ -50,12 +50,12 @@ pub struct FoundSocket {
     pub uid: u32,
     /// Of the processes that hold it the one that started first (lowest process id among equals): a master
     /// rather than its workers, the opener rather than a child that inherited it. `None` if none was found.
-    pub owner: Option<Holder>,
+    pub owner: Option<ProcessFd>,
     /// What the kernel counted so far.
     pub counts: TcpCounts,
 }
 
-impl FoundSocket {
+impl ListedSocket {
     /// True if it is no connection yet: its connect was not answered.
     #[must_use]
     pub const fn is_attempt(&self) -> bool {
@@ -65,7 +65,7 @@ impl FoundSocket {
 
 /// A network namespace with sockets on watched ports.
 #[derive(Debug)]
-pub struct FoundNs {
+pub struct ListedNetns {
     /// The namespace, held open so that [`poll`] can enter it. To be dropped when none of its sockets is
     /// tracked any more.
     pub ns: OpenNs,
@@ -73,16 +73,16 @@ pub struct FoundNs {
     pub cookie: Option<u64>,
     /// Tells of all sockets in it that ended after they were listed; `None` where there is no connection, or
     /// the kernel does not tell.
-    pub farewells: Option<Subscription>,
+    pub destroy_notices: Option<Subscription>,
 }
 
 /// What was there at start.
 #[derive(Debug, Default)]
-pub struct Snapshot {
+pub struct Listing {
     /// The sockets.
-    pub sockets: Vec<FoundSocket>,
+    pub sockets: Vec<ListedSocket>,
     /// The namespaces they are in.
-    pub namespaces: Vec<FoundNs>,
+    pub namespaces: Vec<ListedNetns>,
     /// Namespaces that could not be looked into, each with the reason: their sockets are missing.
     pub not_entered: Vec<EnterError>,
     /// Cookies of the namespaces whose sockets were listed, also those that have none on watched ports.
@@ -100,62 +100,64 @@ pub struct Snapshot {
 /// Why there is no snapshot at all.
 #[derive(Debug, Error)]
 #[error("cannot list processes in {proc}: {source}; gdprport needs the proc file system")]
-pub struct SnapshotError {
+pub struct ListingError {
     proc: String,
     source: io::Error,
 }
 
-/// Finds the sockets on watched ports in every network namespace, and their owners.
-///
-/// Takes time in proportion to all sockets and all descriptors of the host; to be run off the event loop.
-///
-/// # Errors
-/// If `proc` cannot be listed. What else is missing is named in the snapshot.
-pub fn snapshot(proc: &Path, ports: &PortSet) -> Result<Snapshot, SnapshotError> {
-    let failed = |source| SnapshotError { proc: proc.display().to_string(), source };
-    let namespaces = netns::enumerate(proc).map_err(failed)?;
-    let mut out = Snapshot {
-        namespaces_not_allowed: namespaces.not_allowed,
-        namespaces_over_cap: namespaces.over_cap,
-        ..Snapshot::default()
-    };
-    let mut inodes = Vec::new();
-    for namespace in namespaces.found {
-        let looked = namespace.open().and_then(|ns| {
-            // Subscribed first, so that no end falls between.
-            let look = || (Subscription::open(), sockets::list(ports), netns::current_cookie());
-            let listed = ns.run(look)?;
-            Ok((ns, listed))
-        });
-        if let Ok((_, (_, Ok(_), Some(cookie)))) = &looked {
-            out.listed.insert(*cookie);
-        }
-        match looked {
-            Ok((ns, (farewells, Ok(found), cookie))) if !found.is_empty() => {
-                let connected = found.iter().any(|socket| socket.peer.is_some());
-                inodes.extend(found.iter().map(|socket| socket.inode));
-                out.sockets.extend(found.into_iter().map(|socket| found_socket(socket, ns.inode())));
-                let farewells = farewells
-                    .inspect_err(|error| tracing::debug!(%error, "ends are only found by asking"))
-                    .ok()
-                    .filter(|_| connected);
-                out.namespaces.push(FoundNs { ns, cookie, farewells });
+impl Listing {
+    /// Finds the sockets on watched ports in every network namespace, and their owners.
+    ///
+    /// Takes time in proportion to all sockets and all descriptors of the host; to be run off the event loop.
+    ///
+    /// # Errors
+    /// If `proc` cannot be listed. What else is missing is named in the snapshot.
+    pub fn take(proc: &Path, ports: &PortSet) -> Result<Self, ListingError> {
+        let failed = |source| ListingError { proc: proc.display().to_string(), source };
+        let namespaces = netns::enumerate(proc).map_err(failed)?;
+        let mut out = Self {
+            namespaces_not_allowed: namespaces.not_allowed,
+            namespaces_over_cap: namespaces.over_cap,
+            ..Self::default()
+        };
+        let mut inodes = Vec::new();
+        for namespace in namespaces.found {
+            let looked = namespace.open().and_then(|ns| {
+                // Subscribed first, so that no end falls between.
+                let look = || (Subscription::open(), sockets::list(ports), netns::current_cookie());
+                let listed = ns.run(look)?;
+                Ok((ns, listed))
+            });
+            if let Ok((_, (_, Ok(_), Some(cookie)))) = &looked {
+                out.listed.insert(*cookie);
             }
-            Ok((_, (_, Ok(_), _))) => {}
-            Ok((_, (_, Err(error), _))) => out.not_listed.push(error),
-            Err(error) => out.not_entered.push(error),
+            match looked {
+                Ok((ns, (destroy_notices, Ok(found), cookie))) if !found.is_empty() => {
+                    let connected = found.iter().any(|socket| socket.peer.is_some());
+                    inodes.extend(found.iter().map(|socket| socket.inode));
+                    out.sockets.extend(found.into_iter().map(|socket| found_socket(socket, ns.inode())));
+                    let destroy_notices = destroy_notices
+                        .inspect_err(|error| tracing::debug!(%error, "ends are only found by asking"))
+                        .ok()
+                        .filter(|_| connected);
+                    out.namespaces.push(ListedNetns { ns, cookie, destroy_notices });
+                }
+                Ok((_, (_, Ok(_), _))) => {}
+                Ok((_, (_, Err(error), _))) => out.not_listed.push(error),
+                Err(error) => out.not_entered.push(error),
+            }
         }
+        let (owners, not_allowed) = find_owners(proc, &inodes).map_err(failed)?;
+        out.processes_not_allowed = not_allowed;
+        for (socket, inode) in out.sockets.iter_mut().zip(&inodes) {
+            socket.owner = owners.get(inode).copied();
+        }
+        Ok(out)
     }
-    let (owners, not_allowed) = find_owners(proc, &inodes).map_err(failed)?;
-    out.processes_not_allowed = not_allowed;
-    for (socket, inode) in out.sockets.iter_mut().zip(&inodes) {
-        socket.owner = owners.get(inode).copied();
-    }
-    Ok(out)
 }
 
-const fn found_socket(socket: TcpSocket, netns: u64) -> FoundSocket {
-    FoundSocket {
+const fn found_socket(socket: TcpSocket, netns: u64) -> ListedSocket {
+    ListedSocket {
         cookie: socket.cookie,
         netns,
         local: socket.local,
@@ -191,7 +193,7 @@ pub enum PollError {
 /// sockets are found; nearly all of the time is the kernel's, for one link per descriptor. A process that
 /// was taken is searched to its end: every process older than a finder has then been searched, so that the
 /// oldest finder is the oldest holder.
-fn find_owners(proc: &Path, inodes: &[u32]) -> io::Result<(HashMap<u32, Holder>, u64)> {
+fn find_owners(proc: &Path, inodes: &[u32]) -> io::Result<(HashMap<u32, ProcessFd>, u64)> {
     let wanted: HashMap<u32, AtomicBool> =
         inodes.iter().filter(|inode| **inode != 0).map(|inode| (*inode, AtomicBool::new(false))).collect();
     if wanted.is_empty() {
@@ -223,7 +225,7 @@ fn find_owners(proc: &Path, inodes: &[u32]) -> io::Result<(HashMap<u32, Holder>,
         finds
     });
     finds.sort_unstable_by_key(|find| Reverse(find.age));
-    let holder = |find: Find| (find.inode, Holder { tgid: processes[find.age].1, fd: find.fd });
+    let holder = |find: Find| (find.inode, ProcessFd { tgid: processes[find.age].1, fd: find.fd });
     Ok((finds.into_iter().map(holder).collect(), search.not_allowed.into_inner()))
 }
 

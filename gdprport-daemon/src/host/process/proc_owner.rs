@@ -14,7 +14,7 @@ impl Resolver {
     /// Reads who a process is that holds a socket now; `None` if it is gone. The owner has role `Seeded`, so
     /// that its attribution is `snapshot`: who holds a socket need not be who opened it.
     #[must_use]
-    pub fn holder(&self, tgid: u32, netns_cookie: u64, tasks: &dyn TaskLookup) -> Option<OwnerRef> {
+    pub fn owner_of_process(&self, tgid: u32, netns_cookie: u64, tasks: &dyn TaskLookup) -> Option<OwnerRef> {
         let dir = ProcDir::open(&self.proc, tgid)?;
         let stat = dir.stat()?;
         let dir = dir.living(&stat);
