@@ -4,16 +4,20 @@ use gdprport_tests::need;
 use gdprport_tests::skip::Missing;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
 
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::net::sockopt;
 
+use super::reader::{Reader, ReaderCommand};
+use super::watched::{GivenUp, RATE, WatchedNetns};
 use super::*;
 use crate::host::testing::{connection, cookie};
 use gdprport_core::model::{Direction, Outcome};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Longer than an acknowledgement may be delayed.
 const APART: Duration = Duration::from_millis(100);
@@ -33,34 +37,34 @@ fn read_end(mut stream: &TcpStream) {
     assert_eq!(stream.read(&mut [0]).expect("the peer closed"), 0);
 }
 
-/// Hears of these sockets until all have ended; in the order of `cookies`.
-fn hear(subscription: Subscription, cookies: &[u64]) -> Vec<DestroyNotice> {
-    let (to, heard) = channel();
-    let mut farewells = DestroyNotices::new(move |some| to.send(some).is_ok());
+/// Receives notices until these sockets have all ended; in the order of `cookies`.
+fn receive(subscription: Subscription, cookies: &[u64]) -> Vec<DestroyNotice> {
+    let (to, received) = channel();
+    let mut notices = DestroyNotices::new(move |some| to.send(some).is_ok());
     let wanted = WantedSockets { flows: cookies.iter().copied().collect(), ..WantedSockets::default() };
-    farewells.watch(1, subscription, wanted);
+    notices.watch(1, subscription, wanted);
     let mut all = Vec::new();
     while all.len() < cookies.len() {
-        all.extend(heard.recv_timeout(PATIENCE).expect("the kernel tells of every end"));
+        all.extend(received.recv_timeout(TIMEOUT).expect("the kernel reports every end"));
     }
-    let of = |wanted| *all.iter().find(|farewell| farewell.cookie == wanted).expect("each once");
+    let of = |wanted| *all.iter().find(|notice| notice.cookie == wanted).expect("each once");
     cookies.iter().map(|cookie| of(*cookie)).collect()
 }
 
-/// Closes a connection and checks what is heard of it: bytes sent and received, outcome of client and server.
+/// Closes a connection and checks its notices: bytes sent and received, outcome of client and server.
 #[track_caller]
 fn closing(at: &str, close: impl FnOnce(TcpStream, TcpStream), expected: [(Option<[u64; 2]>, Outcome); 2]) {
     let (client, server, _listener) = conversation(at);
     let cookies = [cookie(&client), cookie(&server)];
-    let subscription = Subscription::open().expect("the kernel tells of ends");
+    let subscription = Subscription::open().expect("the kernel has the broadcast");
     close(client, server);
-    let heard = hear(subscription, &cookies);
-    for (farewell, direction, expected) in
-        [(heard[0], Direction::Out, expected[0]), (heard[1], Direction::In, expected[1])]
+    let notices = receive(subscription, &cookies);
+    for (notice, direction, expected) in
+        [(notices[0], Direction::Out, expected[0]), (notices[1], Direction::In, expected[1])]
     {
-        let (progress, outcome) = farewell.last.ending(direction);
+        let (progress, outcome) = notice.last.ending(direction);
         let bytes = progress.bytes_sent.zip(progress.bytes_received).map(|(sent, received)| [sent, received]);
-        assert_eq!((bytes, outcome), expected, "{direction:?}: {farewell:?}");
+        assert_eq!((bytes, outcome), expected, "{direction:?}: {notice:?}");
     }
 }
 
@@ -81,7 +85,7 @@ fn the_client_closes_first() {
 }
 
 #[test]
-fn the_client_closes_first_and_the_server_does_not_look() {
+fn the_client_closes_first_and_the_server_does_not_read() {
     closing(
         "127.0.0.1:0",
         |client, server| {
@@ -112,7 +116,7 @@ fn both_close_at_once() {
 }
 
 #[test]
-fn ipv6_is_heard_of_too() {
+fn ipv6_sockets_are_reported_too() {
     need!(TcpListener::bind("[::1]:0").map_err(|_| Missing::of("IPv6")));
     closing(
         "[::1]:0",
@@ -125,7 +129,7 @@ fn ipv6_is_heard_of_too() {
 }
 
 #[test]
-fn one_direction_is_shut_down_first_and_the_other_one_read_by_nobody() {
+fn one_direction_is_shut_down_and_the_other_never_read() {
     closing(
         "127.0.0.1:0",
         |client, server| {
@@ -139,7 +143,7 @@ fn one_direction_is_shut_down_first_and_the_other_one_read_by_nobody() {
 }
 
 #[test]
-fn a_reset_from_here_tells_no_bytes_and_its_peer_tells_them_all() {
+fn a_reset_from_here_has_no_bytes_and_its_peer_has_all() {
     closing(
         "127.0.0.1:0",
         |client, _server| {
@@ -151,7 +155,7 @@ fn a_reset_from_here_tells_no_bytes_and_its_peer_tells_them_all() {
 }
 
 #[test]
-fn an_end_that_leaves_bytes_unread_resets_and_has_received_them() {
+fn an_end_with_unread_bytes_resets_and_has_received_them() {
     closing(
         "127.0.0.1:0",
         |client, mut server| {
@@ -163,36 +167,37 @@ fn an_end_that_leaves_bytes_unread_resets_and_has_received_them() {
     );
 }
 
+/// Listeners are reported while connections remain.
 #[test]
-fn listeners_are_heard_of_while_connections_are_left_and_only_what_is_wanted_is_handed_on() {
+fn only_wanted_sockets_are_reported_listeners_included() {
     let (client, server, listener) = conversation("127.0.0.1:0");
     let (other, _keep, _) = conversation("127.0.0.1:0");
-    let (to, heard) = channel();
-    let mut farewells = DestroyNotices::new(move |some| to.send(some).is_ok());
+    let (to, received) = channel();
+    let mut notices = DestroyNotices::new(move |some| to.send(some).is_ok());
     let wanted = WantedSockets { flows: [cookie(&client)].into(), listeners: [cookie(&listener)].into() };
     let cookies = [cookie(&listener), cookie(&client)];
-    farewells.watch(1, Subscription::open().expect("the kernel tells of ends"), wanted);
+    notices.watch(1, Subscription::open().expect("the kernel has the broadcast"), wanted);
     drop((other, server));
     drop(listener);
-    let first = heard.recv_timeout(PATIENCE).expect("the listener ended");
-    assert_eq!(first.iter().map(|farewell| farewell.cookie).collect::<Vec<_>>(), cookies[..1]);
+    let first = received.recv_timeout(TIMEOUT).expect("the listener ended");
+    assert_eq!(first.iter().map(|notice| notice.cookie).collect::<Vec<_>>(), cookies[..1]);
     drop(client);
-    let then = heard.recv_timeout(PATIENCE).expect("the connection ended");
-    assert_eq!(then.iter().map(|farewell| farewell.cookie).collect::<Vec<_>>(), cookies[1..]);
+    let then = received.recv_timeout(TIMEOUT).expect("the connection ended");
+    assert_eq!(then.iter().map(|notice| notice.cookie).collect::<Vec<_>>(), cookies[1..]);
 }
 
 /// A reader without a thread.
 fn reader(netns: u64, wanted: WantedSockets) -> (Reader, Sender<ReaderCommand>) {
     let (commands, inbox) = channel();
     let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK).expect("a counter"));
-    let reader =
-        Reader { inbox, wake, watched: vec![watched(netns, wanted)], buffer: Vec::new(), given_up: 0 };
+    let mut reader = Reader::new(inbox, wake);
+    reader.watched.push(watched(netns, wanted));
     (reader, commands)
 }
 
-fn watched(netns: u64, wanted: WantedSockets) -> Watched {
-    let subscription = Subscription::open().expect("the kernel tells of ends");
-    Watched { netns, subscription, wanted, uninteresting: 0, since: Instant::now() }
+fn watched(netns: u64, wanted: WantedSockets) -> WatchedNetns {
+    let subscription = Subscription::open().expect("the kernel has the broadcast");
+    WatchedNetns::new(netns, subscription, wanted)
 }
 
 fn flows(cookies: &[u64]) -> WantedSockets {
@@ -200,11 +205,11 @@ fn flows(cookies: &[u64]) -> WantedSockets {
 }
 
 #[test]
-fn a_namespace_is_left_once_none_of_its_connections_is_tracked() {
+fn a_namespace_is_left_with_its_last_tracked_connection() {
     let (mut reader, commands) = reader(1, WantedSockets { listeners: [3].into(), ..flows(&[1, 2]) });
     for (kept, left) in [(&[2, 9][..], 1), (&[9], 0)] {
         commands.send(ReaderCommand::Retain(Arc::new(kept.iter().copied().collect()))).expect("it is read");
-        assert!(reader.obey(&mut Vec::new()));
+        assert!(reader.execute_commands(&mut Vec::new()));
         assert_eq!(reader.watched.len(), left);
     }
 }
@@ -216,7 +221,7 @@ fn a_second_listing_of_a_namespace_adds_to_the_first() {
         let new = Box::new(watched(netns, flows(&[u64::MAX - 1])));
         commands.send(ReaderCommand::Watch(new)).expect("it is read");
     }
-    assert!(reader.obey(&mut Vec::new()));
+    assert!(reader.execute_commands(&mut Vec::new()));
     let counts: Vec<_> = reader.watched.iter().map(|old| (old.netns, old.wanted.flows.len())).collect();
     assert_eq!(counts, [(1, 2), (2, 1)]);
 }
@@ -227,15 +232,15 @@ fn a_flood_is_given_up_and_a_burst_is_not() {
     let start = watched.since;
     let after = |seconds| start + Duration::from_secs(seconds);
     watched.uninteresting = 100 * RATE;
-    assert!(watched.weigh(after(2)).is_ok(), "too early to tell");
+    assert!(watched.check_rate(after(2)).is_ok(), "too early to decide");
     watched.uninteresting = 4 * RATE;
-    assert!(watched.weigh(after(4)).is_ok());
+    assert!(watched.check_rate(after(4)).is_ok());
     watched.uninteresting = 3 * RATE + 1;
-    assert!(matches!(watched.weigh(after(7)), Err(GivenUp::Flood(..))));
+    assert!(matches!(watched.check_rate(after(7)), Err(GivenUp::Flood(..))));
 }
 
 #[test]
-fn a_queue_that_ran_over_is_given_up_with_its_namespace() {
+fn a_queue_that_overflowed_is_given_up_with_its_namespace() {
     let (mut reader, _commands) = reader(1, flows(&[u64::MAX]));
     let subscription = &reader.watched[0].subscription;
     sockopt::set_socket_recv_buffer_size(subscription, 1).expect("the kernel takes its least");
@@ -243,7 +248,7 @@ fn a_queue_that_ran_over_is_given_up_with_its_namespace() {
     drop(ends);
     let start = Instant::now();
     while !reader.watched.is_empty() {
-        assert!(start.elapsed() < PATIENCE, "the kernel tells what it could not queue");
+        assert!(start.elapsed() < TIMEOUT, "the kernel reports what it could not queue");
         std::thread::sleep(Duration::from_millis(20));
         let _ = reader.read(0, &mut Vec::new());
     }
@@ -252,9 +257,9 @@ fn a_queue_that_ran_over_is_given_up_with_its_namespace() {
 
 #[test]
 fn the_thread_ends_with_its_handle() {
-    let (to, heard) = channel();
-    let mut farewells = DestroyNotices::new(move |some| to.send(some).is_ok());
-    farewells.watch(1, Subscription::open().expect("the kernel tells of ends"), flows(&[u64::MAX]));
-    drop(farewells);
-    assert_eq!(heard.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
+    let (to, received) = channel();
+    let mut notices = DestroyNotices::new(move |some| to.send(some).is_ok());
+    notices.watch(1, Subscription::open().expect("the kernel has the broadcast"), flows(&[u64::MAX]));
+    drop(notices);
+    assert_eq!(received.recv_timeout(TIMEOUT), Err(RecvTimeoutError::Disconnected));
 }
