@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use gdprport_common::{SocketRole, TaskIdentity};
 
-use super::{Exec, Facts, Resolver, Shown, TaskLookup};
+use super::entries::{KnownExe, ProcessFacts};
+use super::resolver::Resolver;
+use super::sources::TaskLookup;
 use crate::host::cgroup::Place;
 use crate::host::file::Root;
 use crate::host::netns::{self, OpenNs};
@@ -21,7 +23,7 @@ use gdprport_core::identity::{
 use gdprport_core::model::{Container, Inside, Parent, Placement};
 
 impl Resolver {
-    pub(super) fn gather(&mut self, owner: &OwnerRef, tasks: &dyn TaskLookup) -> Facts {
+    pub(super) fn gather(&mut self, owner: &OwnerRef, tasks: &dyn TaskLookup) -> ProcessFacts {
         self.load_exec(owner.exec_id, tasks);
         let place = self.cgroups.place(owner.cgroup_id, owner.time_ns);
         let live = if self.needs_proc(owner, &place) { self.live(owner) } else { None };
@@ -57,7 +59,7 @@ impl Resolver {
         };
         let ppid = live.as_ref().map(|(_, stat)| stat.ppid);
         let parent = self.parent(owner, ppid, started_ns, tasks);
-        Facts { started_ns, parent, v1, own }
+        ProcessFacts { started_ns, parent, v1, own }
     }
 
     fn needs_proc(&mut self, owner: &OwnerRef, place: &Place) -> bool {
@@ -91,7 +93,7 @@ impl Resolver {
         }
     }
 
-    fn live_exe(&mut self, owner: &OwnerRef, dir: &ProcDir, tasks: &dyn TaskLookup) -> Option<Shown> {
+    fn live_exe(&mut self, owner: &OwnerRef, dir: &ProcDir, tasks: &dyn TaskLookup) -> Option<KnownExe> {
         let still = || tasks.identity(owner.tgid).is_some_and(|now| is_same_task(owner, &now));
         if !still() {
             return None;
@@ -142,7 +144,7 @@ impl Resolver {
         name: &ExecName,
         place: Option<&Placement>,
         tasks: &dyn TaskLookup,
-    ) -> Option<Shown> {
+    ) -> Option<KnownExe> {
         let ExecName::Absolute(text) = name else { return None };
         let exec = self.execs.get(&owner.exec_id);
         let (before, in_user_ns) = exec.map_or((0, false), |exec| (exec.previous, exec.in_user_ns));
@@ -246,7 +248,7 @@ impl Resolver {
 
     /// Keeps what was found with its exec id, for every process forked with it; gives it back if there is no
     /// exec id to keep it with.
-    fn remember(&mut self, exec_id: u64, found: Option<Shown>) -> Option<Shown> {
+    fn remember(&mut self, exec_id: u64, found: Option<KnownExe>) -> Option<KnownExe> {
         match self.execs.get(&exec_id) {
             Some(exec) => {
                 if found.is_some() {
@@ -271,8 +273,8 @@ impl Resolver {
     }
 }
 
-fn shown(exe: Exe, live: bool) -> Option<Shown> {
-    Some(Shown { exe: Arc::from(exe.exe?), script: exe.script.map(Arc::from), live })
+fn shown(exe: Exe, live: bool) -> Option<KnownExe> {
+    Some(KnownExe { exe: Arc::from(exe.exe?), script: exe.script.map(Arc::from), live })
 }
 
 /// The name of the exec id if it is a script that `env` interprets: such a process executes just once more,
@@ -314,16 +316,5 @@ fn as_owner(tgid: u32, identity: &TaskIdentity) -> OwnerRef {
         time_ns: 0,
         comm: [0; 16],
         role: SocketRole::None,
-    }
-}
-
-impl Exec {
-    pub(super) const fn shown_live(tgid: u32, name: ExecName, exe: Arc<str>) -> Self {
-        let shown = Some(Shown { exe, script: None, live: true });
-        Self { name, tgid, previous: 0, in_user_ns: false, shown }
-    }
-    /// An executable of which nothing is proven.
-    pub(super) const fn unknown(tgid: u32) -> Self {
-        Self { name: ExecName::Opaque, tgid, previous: 0, in_user_ns: true, shown: None }
     }
 }

@@ -1,11 +1,12 @@
-//! Exec ids for the processes that ran before the kernel side watched.
+//! ExecEntry ids for the processes that ran before the kernel side watched.
 
 use std::io;
 use std::sync::Arc;
 
 use gdprport_common::{EXEC_ID_SEEDED, ExecRecord, PATH_CAP, RecordKind, TASK_HEADLESS, TaskIdentity};
 
-use super::{Exec, Resolver};
+use super::entries::ExecEntry;
+use super::resolver::Resolver;
 use crate::host::clock::boottime_ns;
 use crate::host::pid::{self, ProcDir};
 use gdprport_core::identity::{ExecName, NS_PER_TICK};
@@ -65,9 +66,9 @@ impl Resolver {
                     exec.path_len = exe.len() as u8;
                 }
                 let name = ExecName::parse(&exec.path[..usize::from(exec.path_len)]);
-                Exec::shown_live(tgid, name, Arc::from(exe))
+                ExecEntry::shown_live(tgid, name, Arc::from(exe))
             }
-            None => Exec::unknown(tgid),
+            None => ExecEntry::unknown(tgid),
         };
         self.execs.insert(exec_id, proven);
         let identity = TaskIdentity {

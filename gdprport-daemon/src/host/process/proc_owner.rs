@@ -5,7 +5,8 @@ use rustix::fs::{CWD, statat};
 
 use gdprport_common::SocketRole;
 
-use super::{Resolver, TaskLookup};
+use super::resolver::Resolver;
+use super::sources::TaskLookup;
 use crate::host::clock::boottime_ns;
 use crate::host::pid::ProcDir;
 use gdprport_core::identity::{NS_PER_TICK, OwnerRef};

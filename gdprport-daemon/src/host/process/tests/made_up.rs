@@ -1,11 +1,17 @@
 //! The resolver against a `/proc` of one process, made up in a directory.
 
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown, symlink};
+
+use gdprport_common::{ExecRecord, PATH_CAP, SocketRole};
+use gdprport_core::identity::OwnerRef;
 use gdprport_tests::need;
 use gdprport_tests::skip::Missing;
-use std::os::unix::fs::chown;
 
-use super::*;
-use crate::host::cgroup::V1Mount;
+use super::super::*;
+use super::helpers::{Maps, executable, owner, program, real};
+use crate::host::cgroup::{Mounts, V1Mount};
+use crate::host::clock::BootClock;
 
 /// A `/proc` with one process, in a directory.
 struct Fixture {

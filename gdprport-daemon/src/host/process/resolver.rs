@@ -1,0 +1,136 @@
+//! The resolver's state: what the kernel side has reported and what was found, in bounded caches.
+//!
+//! A known owner costs one look-up and no system call. Every cache forgets what was least recently used; a forgotten
+//! entry is found again or, if the process is gone, stays `null`: it is never another process's.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::entries::{CachedProcess, ExecEntry, FactsKey, ProcessFacts, ProcessKey, unknown_process};
+use super::sources::Roots;
+use crate::host::accounts::AccountNames;
+use crate::host::cache::Generations;
+use crate::host::cgroup::{Cgroups, Mounts};
+use crate::host::clock::{BootClock, boottime_ns};
+use crate::host::file::Root;
+use crate::host::pid;
+use gdprport_core::identity::ExecName;
+use gdprport_core::model::Process;
+
+/// Owners and executables remembered: twice the processes of a large host, so that bursts of short-lived
+/// ones do not push out those that stay. About 6 MB when full.
+const CAP: usize = 8192;
+
+/// How owners were resolved, since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ResolverStats {
+    /// Owners asked for.
+    pub asked: u64,
+    /// Of these, answered from memory.
+    pub remembered: u64,
+    /// Executables shown by a live process.
+    pub exe_live: u64,
+    /// Executables known by the name that `execve` was given only.
+    pub exe_named: u64,
+    /// Answers without an executable.
+    pub exe_unknown: u64,
+    /// Entries that were forgotten because a cache was full.
+    pub forgotten: u64,
+    /// Answers that went without the name of a user or a group, because the host had not told it yet.
+    pub names_late: u64,
+    /// Users and groups whose names are waited for now.
+    pub names_awaited: u64,
+}
+
+/// Resolves owners. One per daemon; synchronous; every call is bounded, and so is what all of them together wait
+/// for names of users and groups (`host::accounts`).
+#[derive(Debug)]
+pub struct Resolver {
+    pub(super) proc_path: PathBuf,
+    pub(super) proc: OwnedFd,
+    pub(super) mounts: Mounts,
+    pub(super) host_root: Option<Root>,
+    pub(super) clock: BootClock,
+    pub(super) cgroups: Cgroups,
+    pub(super) names: AccountNames,
+    pub(super) execs: Generations<u64, ExecEntry>,
+    pub(super) facts: Generations<FactsKey, Arc<ProcessFacts>>,
+    pub(super) processes: Generations<ProcessKey, CachedProcess>,
+    pub(super) netns: Generations<u64, u64>,
+    pub(super) unknown: Arc<Process>,
+    pub(super) seeded: u64,
+    pub(super) stats: ResolverStats,
+}
+
+impl Resolver {
+    /// A resolver that knows nothing yet.
+    ///
+    /// # Errors
+    /// If `proc` cannot be opened.
+    pub fn new(roots: &Roots, clock: BootClock) -> io::Result<Self> {
+        Ok(Self {
+            proc_path: roots.proc.clone(),
+            proc: pid::open_proc(&roots.proc)?,
+            mounts: roots.cgroups.clone(),
+            host_root: Root::open(&roots.host_root),
+            clock,
+            cgroups: Cgroups::new(&roots.cgroups),
+            names: AccountNames::new(),
+            execs: Generations::new(CAP),
+            facts: Generations::new(CAP),
+            processes: Generations::new(CAP),
+            netns: Generations::new(CAP),
+            unknown: Arc::new(unknown_process()),
+            // Unlike any given by a daemon before, which the kernel side may still know: it gave fewer than
+            // nanoseconds have passed since.
+            seeded: boottime_ns(),
+            stats: ResolverStats::default(),
+        })
+    }
+
+    /// Takes a new measurement of the wall clock for start times found from now on.
+    pub const fn set_clock(&mut self, clock: BootClock) {
+        self.clock = clock;
+    }
+
+    /// Takes an exec record: the name that `execve` was given, and the exec id that the process had before (0
+    /// if not known). What a live process has shown stays.
+    pub fn learn_exec(&mut self, exec_id: u64, tgid: u32, previous: u64, path: &[u8]) {
+        if self.execs.get(&exec_id).is_none() {
+            let name = ExecName::parse(path);
+            self.execs.insert(exec_id, ExecEntry { name, tgid, previous, in_user_ns: false, shown: None });
+        }
+    }
+
+    /// Takes that an exec id was given in a user namespace that is not the initial one.
+    pub fn mark_exec_in_user_ns(&mut self, exec_id: u64) {
+        if let Some(exec) = self.execs.get(&exec_id) {
+            exec.in_user_ns = true;
+        }
+    }
+
+    /// Takes a cgroup record: the path of a cgroup2 directory below the root of its hierarchy.
+    pub fn learn_cgroup(&mut self, id: u64, path: &[u8]) {
+        self.cgroups.learn(id, path);
+    }
+
+    /// Takes the inode number of the network namespace that a cookie stands for.
+    pub fn learn_netns(&mut self, cookie: u64, inode: u64) {
+        self.netns.insert(cookie, inode);
+    }
+
+    /// How owners were resolved so far.
+    #[must_use]
+    pub fn stats(&self) -> ResolverStats {
+        ResolverStats {
+            forgotten: self.execs.forgotten()
+                + self.facts.forgotten()
+                + self.processes.forgotten()
+                + self.cgroups.forgotten(),
+            names_awaited: self.names.late() as u64,
+            ..self.stats
+        }
+    }
+}
