@@ -11,13 +11,39 @@ use aya::{Ebpf, EbpfLoader};
 
 use super::btf::{self, Types};
 use super::catalog::{Attach, HookSpec};
-use super::requirements::LoadError;
-use super::{Sizes, log, tracefs};
+use super::error::{LoadError, chain};
+use super::{log, tracefs};
 
 /// Longest part of the verifier's words that is worth showing to a person.
 const REASON_CAP: usize = 300;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/gdprport"));
+
+/// Sizes of the kernel side's maps, fixed while it is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Bytes of the ring buffer; rounded up to a power of two of pages.
+    pub ring_bytes: u32,
+    /// Processes whose identity is kept.
+    pub tasks: u32,
+    /// Executables whose name is kept.
+    pub execs: u32,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { ring_bytes: 4 << 20, tasks: 32_768, execs: 8_192 }
+    }
+}
+
+/// Whether a hook is in use.
+#[derive(Debug, Clone)]
+pub struct HookStatus {
+    /// Which hook.
+    pub spec: &'static HookSpec,
+    /// `None` if it is attached; else why not.
+    pub missing: Option<String>,
+}
 
 /// Everything that the kernel programs are loaded from and attached to.
 pub struct Source {
@@ -85,15 +111,15 @@ impl Source {
     }
 
     /// Why the daemon cannot do without a hook that the kernel refused.
-    pub fn refused(&self, spec: &HookSpec, refused: Refused) -> LoadError {
+    pub fn refused(&self, spec: &HookSpec, refused: HookError) -> LoadError {
         LoadError::Refused { hook: spec.name, release: self.release.clone(), reason: refused.0 }
     }
 }
 
 /// Why a hook is missing, in one line.
-pub struct Refused(pub String);
+pub struct HookError(pub String);
 
-impl From<ProgramError> for Refused {
+impl From<ProgramError> for HookError {
     fn from(error: ProgramError) -> Self {
         Self(reason(&error))
     }
@@ -101,7 +127,7 @@ impl From<ProgramError> for Refused {
 
 /// Hands a hook's program to the kernel's verifier. Which program fits the return of a function shows only when
 /// it is attached.
-pub fn load_program(object: &mut Ebpf, spec: &HookSpec) -> Result<(), Refused> {
+pub fn load_program(object: &mut Ebpf, spec: &HookSpec) -> Result<(), HookError> {
     let program = object.program_mut(spec.program).expect("the catalog names the object's programs");
     match spec.attach {
         Attach::SockAddr => TryInto::<&mut CgroupSockAddr>::try_into(program)?.load(),
@@ -111,7 +137,7 @@ pub fn load_program(object: &mut Ebpf, spec: &HookSpec) -> Result<(), Refused> {
         Attach::Tracepoint(..) => TryInto::<&mut TracePoint>::try_into(program)?.load(),
         Attach::Return(..) => Ok(()),
     }
-    .map_err(Refused::from)
+    .map_err(HookError::from)
 }
 
 /// Attaches the first of `programs` that fits the function as this kernel has it.
@@ -120,9 +146,9 @@ fn attach_to_return(
     function: &str,
     programs: &[&str],
     wanted: bool,
-) -> Result<Option<FdLink>, Refused> {
-    let types = Types::of_kernel().and_then(|types| types.function(function)).map_err(Refused)?;
-    let mut refused = Refused(format!("no program for {function}"));
+) -> Result<Option<FdLink>, HookError> {
+    let types = Types::of_kernel().and_then(|types| types.function(function)).map_err(HookError)?;
+    let mut refused = HookError(format!("no program for {function}"));
     for name in programs {
         let program = object.program_mut(name).expect("the catalog names the object's programs");
         let program: &mut FExit = program.try_into()?;
@@ -142,7 +168,7 @@ pub fn attach(
     spec: &HookSpec,
     cgroup: &File,
     wanted: bool,
-) -> Result<Option<FdLink>, Refused> {
+) -> Result<Option<FdLink>, HookError> {
     macro_rules! attach {
         ($program:ident: $kind:ty, $($argument:expr),+) => {{
             let program: &mut $kind = $program.try_into()?;
@@ -169,20 +195,6 @@ pub fn attach(
         Attach::Tracepoint(category, name) => attach!(program: TracePoint, category, name),
         Attach::Return(function, programs) => attach_to_return(object, function, programs, wanted),
     }
-}
-
-/// An error with its causes in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// What the kernel said, without pages of verifier log: its last lines hold the cause.

@@ -7,7 +7,7 @@ use aya::Ebpf;
 use aya_log::EbpfLogger;
 use log::{Level, Log, Metadata, Record};
 
-use super::requirements::LoadError;
+use super::error::{LoadError, chain};
 
 /// Bytes of the ring in which the programs' words wait: some fifty of them. One that finds it full is not
 /// written; the counters know of what it would have told.
@@ -24,7 +24,7 @@ impl KernelLog {
     pub(super) fn new(object: &mut Ebpf) -> Result<Self, LoadError> {
         EbpfLogger::init_with_logger(object, Relay)
             .map(Self)
-            .map_err(|error| LoadError::Map { map: "AYA_LOGS", reason: super::chain(&error) })
+            .map_err(|error| LoadError::Map { map: "AYA_LOGS", reason: chain(&error) })
     }
 
     /// Writes what has come since the last time.

@@ -16,7 +16,7 @@ use aya::maps::{Array, MapData, RingBuf};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::requirements::LoadError;
+use super::error::LoadError;
 
 /// How often the reader looks while records arrive: the latency added to an event, against the CPU time
 /// of an empty look (about a microsecond).

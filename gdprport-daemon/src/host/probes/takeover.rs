@@ -7,20 +7,20 @@
 //!
 //! Invariant: what is pinned is whole, or it says that it is not (`Handover::whole`), and then is never used.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aya::Ebpf;
-use aya::maps::{Array, HashMap, Map, MapData, MapInfo};
+use aya::maps::{Array, HashMap, Map, MapData};
 use aya::programs::links::{FdLink, LinkType, PinnedLink};
-use gdprport_common::{ABI_VERSION, Counters, HANDOVER_MAGIC, Handover, TaskIdentity};
+use gdprport_common::{Counters, HANDOVER_MAGIC, Handover, TaskIdentity};
 
 use super::catalog::{Attach, HOOKS, HookSpec, Need};
-use super::load::{self, Source, attach, chain, load_program};
+use super::compatibility::{Incompatibility, fits, shared};
+use super::error::{LoadError, chain};
+use super::load::{HookError, HookStatus, Source, attach, load_program};
 use super::pins::{PinDirectory, PinError};
-use super::requirements::LoadError;
-use super::{HookStatus, sys};
+use super::sys;
 use crate::host::clock::boottime_ns;
 
 /// The name of the map of [`Handover`].
@@ -64,35 +64,6 @@ pub struct AdoptedPins {
     pub durable_position: u64,
     /// Hooks that were not pinned, and so saw nothing in between.
     pub detached: Vec<&'static str>,
-}
-
-/// Why what an earlier daemon left is of no use.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Incompatibility {
-    /// Its records or maps mean something else.
-    #[error("its ABI is version {was}, this one's {ABI_VERSION}")]
-    Abi {
-        /// The other version.
-        was: u32,
-    },
-    /// A map is there, or as large, in only one of the two.
-    #[error("{0}")]
-    Layout(String),
-    /// It is not whole.
-    #[error("{0}")]
-    Damaged(String),
-}
-
-impl Incompatibility {
-    /// A stable identifier.
-    #[must_use]
-    pub const fn id(&self) -> &'static str {
-        match self {
-            Self::Abi { .. } => "abi",
-            Self::Layout(_) => "layout",
-            Self::Damaged(_) => "damaged",
-        }
-    }
 }
 
 /// Brings the kernel side up: with what is pinned in `pins`, if it fits; else anew, and pinned there.
@@ -150,86 +121,6 @@ fn changed_ns(path: &Path) -> u64 {
     let changed = std::fs::metadata(path).and_then(|meta| meta.modified());
     let age = changed.ok().and_then(|time| time.elapsed().ok()).unwrap_or(Duration::MAX);
     boottime_ns().saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX))
-}
-
-/// Compares every pinned map with the one that this version would make.
-fn fits(source: &Source, pins: &PinDirectory, note: &Handover) -> Result<(), Incompatibility> {
-    if note.abi != ABI_VERSION {
-        return Err(Incompatibility::Abi { was: note.abi });
-    }
-    let damaged = |error: &dyn std::error::Error| Incompatibility::Damaged(chain(error));
-    if note.whole != 1 {
-        return Err(Incompatibility::Damaged("it was stopped before everything was pinned".to_owned()));
-    }
-    let object = source.load(&[]).map_err(|error| damaged(&error))?;
-    let mut wanted = BTreeMap::new();
-    for (name, map) in shared(&object) {
-        wanted.insert(name.to_owned(), shape(&data(map).info().map_err(|error| damaged(&error))?));
-    }
-    for name in pins.maps().map_err(|error| damaged(&error))? {
-        let there = MapInfo::from_pin(pins.map(&name)).map_err(|error| damaged(&error))?;
-        let there = shape(&there);
-        match wanted.remove(&name) {
-            Some(here) if here == there => {}
-            Some(here) => {
-                return Err(Incompatibility::Layout(format!("its map {name} is {there}, this one's {here}")));
-            }
-            None => return Err(Incompatibility::Layout(format!("its map {name} is not known here"))),
-        }
-    }
-    match wanted.into_keys().next() {
-        Some(name) => Err(Incompatibility::Layout(format!("it had no map {name}"))),
-        None => Ok(()),
-    }
-}
-
-/// What two maps must have in common to hold the same, in words.
-fn shape(info: &MapInfo) -> String {
-    let kind = info.map_type().map_or_else(|_| "of another kind".to_owned(), |kind| format!("{kind:?}"));
-    let (key, value, count, flags) =
-        (info.key_size(), info.value_size(), info.max_entries(), info.map_flags());
-    format!("{kind}({count} x {key}+{value} bytes, flags {flags:#x})")
-}
-
-/// The maps that are shared between programs and daemon; the constants of the programs, whose names begin
-/// with a dot, are each version's own.
-fn shared(object: &Ebpf) -> impl Iterator<Item = (&str, &Map)> {
-    object.maps().filter(|(name, _)| !name.starts_with('.'))
-}
-
-fn data(map: &Map) -> &MapData {
-    match map {
-        Map::Array(data)
-        | Map::ArrayOfMaps(data)
-        | Map::BloomFilter(data)
-        | Map::CgroupArray(data)
-        | Map::CgroupStorage(data)
-        | Map::CgrpStorage(data)
-        | Map::CpuMap(data)
-        | Map::DevMap(data)
-        | Map::DevMapHash(data)
-        | Map::HashMap(data)
-        | Map::HashOfMaps(data)
-        | Map::InodeStorage(data)
-        | Map::LpmTrie(data)
-        | Map::LruHashMap(data)
-        | Map::PerCpuArray(data)
-        | Map::PerCpuCgroupStorage(data)
-        | Map::PerCpuHashMap(data)
-        | Map::PerCpuLruHashMap(data)
-        | Map::PerfEventArray(data)
-        | Map::ProgramArray(data)
-        | Map::Queue(data)
-        | Map::ReusePortSockArray(data)
-        | Map::RingBuf(data)
-        | Map::SockHash(data)
-        | Map::SockMap(data)
-        | Map::SkStorage(data)
-        | Map::Stack(data)
-        | Map::StackTraceMap(data)
-        | Map::Unsupported(data)
-        | Map::XskMap(data) => data,
-    }
 }
 
 /// Loads and attaches everything anew, and pins it if there is a place for it.
@@ -305,15 +196,15 @@ fn adopt(source: &Source, pins: &PinDirectory) -> Result<(KernelSide, Vec<&'stat
                 }
                 hooks.push(HookStatus { spec, missing: None });
             }
-            Err(Refused::Program(refused)) if spec.need == Need::Required => {
+            Err(TakeoverError::Hook(refused)) if spec.need == Need::Required => {
                 return Err(source.refused(spec, refused));
             }
-            Err(Refused::Program(refused)) => {
+            Err(TakeoverError::Hook(refused)) => {
                 // The old program would go on unknown to the hooks that are named.
                 pins.unlink(spec.program)?;
                 hooks.push(HookStatus { spec, missing: Some(refused.0) });
             }
-            Err(Refused::Pin(error)) => return Err(error),
+            Err(TakeoverError::Pin(error)) => return Err(error),
         }
     }
     Ok((KernelSide { object, hooks, pinned_hooks, previous: None }, detached))
@@ -324,12 +215,12 @@ struct Takeover {
     was_detached: bool,
 }
 
-enum Refused {
-    Program(load::Refused),
+enum TakeoverError {
+    Hook(HookError),
     Pin(LoadError),
 }
 
-impl<E: Into<LoadError>> From<E> for Refused {
+impl<E: Into<LoadError>> From<E> for TakeoverError {
     fn from(error: E) -> Self {
         Self::Pin(error.into())
     }
@@ -341,8 +232,8 @@ fn take_over(
     object: &mut Ebpf,
     spec: &HookSpec,
     was_pinned: bool,
-) -> Result<Takeover, Refused> {
-    load_program(object, spec).map_err(Refused::Program)?;
+) -> Result<Takeover, TakeoverError> {
+    load_program(object, spec).map_err(TakeoverError::Hook)?;
     // The kernel can put another program into a link at a cgroup, and into no other.
     let replaceable = !matches!(spec.attach, Attach::Tracepoint(..) | Attach::Return(..));
     if was_pinned && replaceable {
@@ -357,7 +248,7 @@ fn take_over(
         }
         pins.unlink(spec.program)?;
     }
-    let link = attach(object, spec, &source.cgroup, true).map_err(Refused::Program)?;
+    let link = attach(object, spec, &source.cgroup, true).map_err(TakeoverError::Hook)?;
     pins.unlink(spec.program)?;
     let pinned = link.is_some();
     if let Some(link) = link {

@@ -1,0 +1,308 @@
+//! The kernel side as the daemon holds it: its hooks, and the maps that it reads and writes.
+//!
+//! Without a [`PinDirectory`] nothing stays attached when [`Probes`] is dropped, nor when loading fails
+//! half-way: every link belongs to the value. With one, everything stays for the next daemon until
+//! [`Probes::keep_pins`] says otherwise.
+
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use aya::Ebpf;
+use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage};
+use gdprport_common::{
+    Counters, ExecRecord, HOOKS, Handover, HookCounters, PortFlags, SocketOwner, SocketRole, TaskIdentity,
+};
+
+use super::error::{LoadError, map_error};
+use super::load::{HookStatus, Sizes, Source};
+use super::log::KernelLog;
+use super::pins::PinDirectory;
+use super::requirements::check;
+use super::ring::Ring;
+use super::ring_position::RingPosition;
+use super::takeover::{self, HANDOVER, PinsOutcome, PreviousPins};
+use crate::host::clock::boottime_ns;
+
+/// `BPF_NOEXIST`: insert only what is not there.
+const NOEXIST: u64 = 1;
+/// The least that a record takes in the ring buffer: its header and the smallest kind, a flow's.
+const RECORD_LEAST: u64 = 8 + size_of::<gdprport_common::FlowRecord>() as u64;
+
+/// The loaded kernel side.
+pub struct Probes {
+    /// Keeps programs and links alive.
+    _object: Ebpf,
+    hooks: Vec<HookStatus>,
+    cgroup_root: PathBuf,
+    ports: Array<MapData, u8>,
+    pub(super) watched: Vec<u16>,
+    ring_bytes: u32,
+    counters: PerCpuArray<MapData, Counters>,
+    tasks: HashMap<MapData, u32, TaskIdentity>,
+    execs: HashMap<MapData, u64, ExecRecord>,
+    pub(super) owners: SkStorage<MapData, SocketOwner>,
+    log: KernelLog,
+    /// The books as an earlier daemon told them; its share is not this one's.
+    told_before: Counters,
+    previous: Option<PreviousPins>,
+    pinned: Option<Pinned>,
+}
+
+/// What only a daemon has whose kernel side outlives it.
+struct Pinned {
+    directory: PinDirectory,
+    hooks: usize,
+    note: Array<MapData, Handover>,
+    position: RingPosition,
+}
+
+impl Probes {
+    /// Checks the machine, loads the programs and attaches every hook that the kernel offers. No port is
+    /// watched yet. Must be called inside of a tokio runtime.
+    ///
+    /// With `pins`, what an earlier daemon left there is taken over if it fits, with the ports that it watched
+    /// and the records that nobody has read; else it is removed, and what is loaded anew is pinned there.
+    ///
+    /// # Errors
+    /// What is missing and how to mend it; then nothing that was attached by this call stays so.
+    pub fn load(
+        sizes: Sizes,
+        release: &str,
+        cgroup_root: Option<PathBuf>,
+        mut pins: Option<PinDirectory>,
+    ) -> Result<(Self, Ring), LoadError> {
+        check(release, cgroup_root.as_deref())?;
+        let cgroup_root = cgroup_root.ok_or(LoadError::NoCgroup2)?;
+        let source = Source::new(sizes, release, &cgroup_root)?;
+        let mut side = takeover::begin(&source, pins.as_mut())?;
+        let object = &mut side.object;
+        let records = RingBuf::try_from(take(object, "EVENTS")?).map_err(|e| map_error("EVENTS", &e))?;
+        let position = RingPosition::of(&records)
+            .map_err(|error| LoadError::Map { map: "EVENTS", reason: error.to_string() })?;
+        let reader = Array::try_from(take(object, "READER")?).map_err(|e| map_error("READER", &e))?;
+        let note = Array::try_from(take(object, HANDOVER)?).map_err(|e| map_error(HANDOVER, &e))?;
+        let mut probes = Self {
+            ports: Array::try_from(take(object, "PORTS")?).map_err(|e| map_error("PORTS", &e))?,
+            counters: PerCpuArray::try_from(take(object, "COUNTERS")?)
+                .map_err(|e| map_error("COUNTERS", &e))?,
+            tasks: HashMap::try_from(take(object, "TASKS")?).map_err(|e| map_error("TASKS", &e))?,
+            execs: HashMap::try_from(take(object, "EXECS")?).map_err(|e| map_error("EXECS", &e))?,
+            owners: SkStorage::try_from(take(object, "OWNERS")?).map_err(|e| map_error("OWNERS", &e))?,
+            log: KernelLog::new(object)?,
+            hooks: side.hooks,
+            cgroup_root,
+            watched: Vec::new(),
+            ring_bytes: sizes.ring_bytes,
+            told_before: Counters::default(),
+            previous: side.previous,
+            pinned: pins.map(|directory| Pinned { directory, hooks: side.pinned_hooks, note, position }),
+            _object: side.object,
+        };
+        probes.continue_previous()?;
+        Ok((probes, Ring::new(records, reader)?))
+    }
+
+    /// Takes over the ports and the books of the daemon before, or begins with none, and says that everything
+    /// is pinned.
+    fn continue_previous(&mut self) -> Result<(), LoadError> {
+        let mut written = 0;
+        if let Some(PreviousPins { outcome: PinsOutcome::Adopted(adopted), .. }) = &self.previous {
+            self.told_before = adopted.counters;
+            written = adopted.durable_position;
+            for (port, flags) in (0..=u16::MAX).zip(self.ports.iter()) {
+                if flags.map_err(|e| map_error("PORTS", &e))? != 0 {
+                    self.watched.push(port);
+                }
+            }
+        }
+        // The books and the position are still the earlier daemon's: should this one end before it has told
+        // what it found, the next one tells it.
+        match &self.previous {
+            Some(PreviousPins { checkpoint_ns, outcome: PinsOutcome::Adopted(_), .. }) => {
+                self.write_checkpoint(&Counters::default(), *checkpoint_ns, written)
+            }
+            _ => self.write_checkpoint(&Counters::default(), boottime_ns(), written),
+        }
+    }
+
+    /// Every hook of the catalog and whether it is in use.
+    #[must_use]
+    pub fn hooks(&self) -> &[HookStatus] {
+        &self.hooks
+    }
+
+    /// The cgroup2 root that the programs are attached to.
+    #[must_use]
+    pub fn cgroup_root(&self) -> &Path {
+        &self.cgroup_root
+    }
+
+    /// Watches exactly these ports from now on.
+    ///
+    /// # Errors
+    /// If the switch map cannot be written; the ports before the failure are switched.
+    pub fn watch(&mut self, ports: impl IntoIterator<Item = u16>) -> Result<(), LoadError> {
+        let mut wanted: Vec<u16> = ports.into_iter().collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let off = self.watched.iter().filter(|port| wanted.binary_search(port).is_err());
+        let on = wanted.iter().filter(|port| self.watched.binary_search(port).is_err());
+        let changes: Vec<(u16, PortFlags)> = off
+            .map(|port| (*port, PortFlags::default()))
+            .chain(on.map(|port| (*port, PortFlags::WATCHED.with(PortFlags::POSTURE))))
+            .collect();
+        for (port, flags) in changes {
+            self.ports.set(u32::from(port), flags.0, 0).map_err(|e| map_error("PORTS", &e))?;
+        }
+        self.watched = wanted;
+        Ok(())
+    }
+
+    /// The kernel side's counters, summed over all CPUs, less what an earlier daemon has told.
+    ///
+    /// # Errors
+    /// If the map cannot be read.
+    pub fn counters(&self) -> Result<Counters, LoadError> {
+        let per_cpu = self.counters.get(&0, 0).map_err(|e| map_error("COUNTERS", &e))?;
+        let sum = per_cpu.iter().fold(Counters::default(), |sum, cpu| combine(&sum, cpu, u64::wrapping_add));
+        Ok(combine(&sum, &self.told_before, u64::saturating_sub))
+    }
+
+    /// Writes what the kernel programs have to say to the daemon's log.
+    pub fn relay_log(&mut self) {
+        self.log.relay();
+    }
+
+    /// Who the kernel side thinks a process is, right now.
+    #[must_use]
+    pub fn task(&self, tgid: u32) -> Option<TaskIdentity> {
+        self.tasks.get(&tgid, 0).ok()
+    }
+
+    /// What an exec id executed, if it was not evicted.
+    #[must_use]
+    pub fn exec(&self, exec_id: u64) -> Option<ExecRecord> {
+        self.execs.get(&exec_id, 0).ok()
+    }
+
+    /// Tells the kernel side about a process that existed before it and what it runs, unless the kernel side
+    /// knows the process by now.
+    ///
+    /// # Errors
+    /// If a map cannot be written.
+    pub fn seed_task(
+        &mut self,
+        tgid: u32,
+        identity: TaskIdentity,
+        exec: &ExecRecord,
+    ) -> Result<(), LoadError> {
+        self.execs.insert(identity.exec_id, exec, NOEXIST).map_err(|e| map_error("EXECS", &e))?;
+        match self.tasks.insert(tgid, identity, NOEXIST) {
+            Ok(()) => Ok(()),
+            Err(MapError::SyscallError(error))
+                if error.io_error.kind() == std::io::ErrorKind::AlreadyExists =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(map_error("TASKS", &error)),
+        }
+    }
+
+    /// Gives a listener that existed before its owner, which accepted sockets takeover; one that the kernel side
+    /// knows already keeps what it has.
+    ///
+    /// # Errors
+    /// If the socket is gone or storage is refused.
+    pub fn seed_socket(&mut self, socket: &impl AsRawFd, owner: SocketOwner) -> Result<(), LoadError> {
+        if self.owners.get(socket, 0).is_ok_and(|known| known.role != SocketRole::None as u8) {
+            return Ok(());
+        }
+        self.owners.insert(socket, owner, 0).map_err(|e| map_error("OWNERS", &e))
+    }
+
+    /// Where the kernel side is pinned and how many of its hooks are, if it is.
+    #[must_use]
+    pub fn pins(&self) -> Option<(&Path, usize)> {
+        self.pinned.as_ref().map(|pinned| (pinned.directory.path(), pinned.hooks))
+    }
+
+    /// The daemon that pinned before this one, if there was one.
+    #[must_use]
+    pub const fn previous_pins(&self) -> Option<&PreviousPins> {
+        self.previous.as_ref()
+    }
+
+    /// RingPosition in the ring buffer up to which it was read, in bytes; `None` if nothing is pinned, for then
+    /// nobody will ask.
+    #[must_use]
+    pub fn ring_position(&self) -> Option<u64> {
+        self.pinned.as_ref().map(|pinned| pinned.position.read())
+    }
+
+    /// The most records that can wait to be read.
+    #[must_use]
+    pub const fn max_unread(&self) -> usize {
+        self.ring_bytes as usize / RECORD_LEAST as usize
+    }
+
+    /// The most records that the daemon before has read and perhaps not written; to be asked before anything
+    /// is read.
+    #[must_use]
+    pub fn max_unwritten(&self) -> u64 {
+        match (&self.previous, self.ring_position()) {
+            (Some(PreviousPins { outcome: PinsOutcome::Adopted(adopted), .. }), Some(position)) => {
+                position.saturating_sub(adopted.durable_position) / RECORD_LEAST
+            }
+            _ => 0,
+        }
+    }
+
+    /// Notes for the next daemon what was told: the books as [`Self::counters`] gave them, when, and the
+    /// position up to which everything was written. Does nothing if nothing is pinned.
+    ///
+    /// # Errors
+    /// If the map cannot be written.
+    pub fn write_checkpoint(&mut self, told: &Counters, now_ns: u64, written: u64) -> Result<(), LoadError> {
+        let Some(pinned) = &mut self.pinned else { return Ok(()) };
+        let mut version = [0; 32];
+        for (to, from) in version.iter_mut().zip(env!("CARGO_PKG_VERSION").bytes()) {
+            *to = from;
+        }
+        let note = Handover {
+            whole: 1,
+            noted_ns: now_ns,
+            written,
+            version,
+            counters: combine(told, &self.told_before, u64::wrapping_add),
+            ..Handover::default()
+        };
+        pinned.note.set(0, note, 0).map_err(|e| map_error(HANDOVER, &e))
+    }
+
+    /// Whether what is pinned is left to a next daemon when this value is dropped. What was pinned anew is not,
+    /// until this says so: a start that fails half-way leaves nothing. What was taken over is.
+    pub const fn keep_pins(&mut self, pinned: bool) {
+        if let Some(to) = &mut self.pinned {
+            to.directory.keep(pinned);
+        }
+    }
+}
+
+/// Two books as one, count by count.
+fn combine(a: &Counters, b: &Counters, with: impl Fn(u64, u64) -> u64) -> Counters {
+    let mut both = Counters { unkept: with(a.unkept, b.unkept), ..Counters::default() };
+    for hook in 0..HOOKS {
+        let (a, b) = (&a.hooks[hook], &b.hooks[hook]);
+        both.hooks[hook] = HookCounters {
+            seen: with(a.seen, b.seen),
+            emitted: with(a.emitted, b.emitted),
+            filtered: with(a.filtered, b.filtered),
+            dropped_ring_full: with(a.dropped_ring_full, b.dropped_ring_full),
+        };
+    }
+    both
+}
+
+fn take(object: &mut Ebpf, map: &'static str) -> Result<Map, LoadError> {
+    object.take_map(map).ok_or(LoadError::Map { map, reason: "the object has none of this name".to_owned() })
+}
