@@ -1,14 +1,13 @@
-//! AccountNames of users and groups: asked for on a thread of their own, remembered, waited for briefly.
+//! Names of users and groups: looked up on a thread of their own, cached, waited for briefly.
 //!
-//! The C library's look-up (NSS) reads files or asks a directory service, and makes its caller wait for as long
-//! as that takes: microseconds for `/etc/passwd`, for ever if the service hangs. So that nothing stands still
-//! behind it:
+//! The C library's look-up (NSS) reads files or queries a directory service, and blocks its caller meanwhile:
+//! microseconds for `/etc/passwd`, for ever if the service hangs. So that nothing blocks behind it:
 //!
-//! - One thread asks, one id after the other. What it is stuck in holds up names and nothing else.
-//! - Whoever wants a name that is not known waits for it at most [`TIMEOUT`], only while the thread has nothing
-//!   else to do, and all together at most [`BUDGET`] in [`WINDOW_NS`]. Without an answer by then the name is
-//!   [`AccountName::Pending`]: another thing than an id without a name, and not to be judged by.
-//! - Every answer is kept, "no such id" too. An old one stays good while it is asked for anew.
+//! - One thread looks up one id after the other. If it hangs, only names are delayed.
+//! - A caller waits for an unknown name at most [`TIMEOUT`], only while the thread is not stuck, and all callers
+//!   together at most [`BUDGET`] in [`WINDOW_NS`]. After that the name is [`AccountName::Pending`], which differs
+//!   from an id without a name: nothing may be decided by it.
+//! - Every result is cached, "no such id" too. An expired one stays valid while it is looked up again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,22 +16,22 @@ use std::time::{Duration, Instant};
 
 use crate::host::cache::Generations;
 
-/// How long an answer is good before the id is asked for again: renaming users is rare, and a name that is
-/// minutes old still tells whose id it was; a directory service is asked at most 12 times an hour for each id.
+/// How long a result is valid before the id is looked up again: renaming users is rare, and a name that is minutes
+/// old still shows whose id it was; a directory service is queried at most 12 times an hour for each id.
 const LIFE_NS: u64 = 300_000_000_000;
 
-/// Answers kept: more ids than a host's services and users have, about 100 bytes each.
+/// Results kept: more ids than a host's services and users have, about 100 bytes each.
 const CAP: usize = 4096;
 
-/// Ids that may wait for their answer: what exceeds it is asked for when there is room.
-const ASKED_CAP: usize = 1024;
+/// Ids that may wait for their result: what exceeds it is looked up when there is room.
+const REQUESTED_CAP: usize = 1024;
 
-/// How long one answer is waited for: files answer in well under a millisecond, a directory service's cache in a
-/// few; the rest is for a machine that is too busy to let the thread run. Meanwhile the ring buffer takes in what
-/// happens; it holds some hundred milliseconds of full load.
+/// How long to wait for one result: files take well under a millisecond, a directory service's cache a few; the
+/// rest is for a machine that is too busy to let the thread run. Records wait in the ring buffer meanwhile; it
+/// holds some hundred milliseconds of full load.
 const TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How much is waited within [`WINDOW_NS`] at most: five percent of the loop's time.
+/// The longest wait within [`WINDOW_NS`]: five percent of the event loop's time.
 const BUDGET: Duration = Duration::from_millis(500);
 
 /// See [`BUDGET`].
@@ -50,17 +49,15 @@ pub enum Account {
 /// What is known of an account's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum AccountName {
-    /// It has this one.
     Known(Arc<str>),
-    /// It has none on this host.
+    /// This host has no name for it.
     Unnamed,
-    /// The host has not answered yet.
+    /// The look-up has not finished.
     Pending,
 }
 
 impl AccountName {
-    /// The name, if there is one and it is known.
-    pub(super) fn known(self) -> Option<Arc<str>> {
+    pub(super) fn into_name(self) -> Option<Arc<str>> {
         match self {
             Self::Known(name) => Some(name),
             Self::Unnamed | Self::Pending => None,
@@ -70,121 +67,121 @@ impl AccountName {
 
 #[derive(Debug)]
 struct CachedName {
-    asked_ns: u64,
+    requested_ns: u64,
     name: Option<Arc<str>>,
 }
 
-/// The names that are known, and the thread that asks for more.
+/// The known names, and the channels to the thread that looks up more.
 #[derive(Debug)]
 pub(super) struct AccountNames {
     known: Generations<Account, CachedName>,
-    /// Asked for and not answered, each with whether somebody had to go without.
-    asked: HashMap<Account, bool>,
-    /// Whether an answer has come that somebody had to go without.
-    came: bool,
-    questions: Sender<Account>,
-    answers: Receiver<(Account, Option<Arc<str>>)>,
-    /// The last wait came to nothing, and no answer has come since: it would not be the only one.
+    /// Requested and not finished, each with whether a caller got [`AccountName::Pending`].
+    requested: HashMap<Account, bool>,
+    /// Whether a result has come for which a caller got [`AccountName::Pending`].
+    late_arrived: bool,
+    requests: Sender<Account>,
+    results: Receiver<(Account, Option<Arc<str>>)>,
+    /// The last wait timed out, and no result has come since: the next wait would time out too.
     stuck: bool,
-    /// How much of [`BUDGET`] is left in the window that began then.
-    left: Duration,
+    /// What remains of [`BUDGET`] in the window that began at `window_ns`.
+    budget_left: Duration,
     window_ns: u64,
 }
 
 impl AccountNames {
-    /// AccountNames as this host's NSS has them.
+    /// Names from this host's NSS.
     pub(super) fn new() -> Self {
         let mut names = Self::with_lookup(|account| match account {
             Account::User(uid) => uzers::get_user_by_uid(uid).map(|user| text(user.name())),
             Account::Group(gid) => uzers::get_group_by_gid(gid).map(|group| text(group.name())),
         });
-        // The first question takes longest, as the C library then loads what it asks; root is asked for anyway.
-        names.ask(Account::User(0));
-        names.ask(Account::Group(0));
+        // The first look-up takes longest, because the C library then loads its NSS modules; root is needed anyway.
+        names.request(Account::User(0));
+        names.request(Account::Group(0));
         names
     }
 
-    /// AccountNames as `ask` tells them, which may take as long as it likes.
-    pub(super) fn with_lookup(ask: impl Fn(Account) -> Option<Arc<str>> + Send + 'static) -> Self {
-        let (questions, asked) = channel();
-        let (to, answers) = channel();
+    /// Names from `look_up`, which may block.
+    pub(super) fn with_lookup(look_up: impl Fn(Account) -> Option<Arc<str>> + Send + 'static) -> Self {
+        let (requests, requested) = channel();
+        let (to, results) = channel();
         let work = move || {
-            for account in asked {
-                if to.send((account, ask(account))).is_err() {
+            for account in requested {
+                if to.send((account, look_up(account))).is_err() {
                     return;
                 }
             }
         };
-        // Never joined: it may be stuck, and ends with the process. Without it every name is late, as said.
-        if let Err(error) = std::thread::Builder::new().name("names".to_owned()).spawn(work) {
+        // Never joined: it may be stuck, and ends with the process. Without it every name stays pending.
+        if let Err(error) = std::thread::Builder::new().name("accounts".to_owned()).spawn(work) {
             tracing::warn!(%error, "users and groups stay without names: their thread cannot be started");
         }
         Self {
             known: Generations::new(2 * CAP),
-            asked: HashMap::new(),
-            came: false,
+            requested: HashMap::new(),
+            late_arrived: false,
             stuck: false,
-            questions,
-            answers,
-            left: BUDGET,
+            requests,
+            results,
+            budget_left: BUDGET,
             window_ns: 0,
         }
     }
 
-    /// The account's name at `now_ns` (boottime). Waits at most [`TIMEOUT`], and mostly not at all.
+    /// The account's name at `now_ns` (boottime). Waits at most [`TIMEOUT`], and usually not at all.
     pub(super) fn name(&mut self, account: Account, now_ns: u64) -> AccountName {
         self.collect(now_ns);
-        let known = self.known.get(&account).map(|answer| {
-            let name = answer.name.clone().map_or(AccountName::Unnamed, AccountName::Known);
-            (name, now_ns.saturating_sub(answer.asked_ns) < LIFE_NS)
+        let known = self.known.get(&account).map(|cached| {
+            let name = cached.name.clone().map_or(AccountName::Unnamed, AccountName::Known);
+            (name, now_ns.saturating_sub(cached.requested_ns) < LIFE_NS)
         });
         if let Some((name, true)) = known {
             return name;
         }
-        self.ask(account);
+        self.request(account);
         let name = match known {
             Some((old, _)) => old,
             None if !self.stuck => self.wait(account, now_ns),
             None => AccountName::Pending,
         };
         if name == AccountName::Pending
-            && let Some(missed) = self.asked.get_mut(&account)
+            && let Some(missed) = self.requested.get_mut(&account)
         {
             *missed = true;
         }
         name
     }
 
-    /// How many accounts somebody had to go without the name of, and has to still.
-    pub(super) fn late(&self) -> usize {
-        self.asked.values().filter(|missed| **missed).count()
+    /// How many accounts a caller got [`AccountName::Pending`] for that are still pending.
+    pub(super) fn pending(&self) -> usize {
+        self.requested.values().filter(|missed| **missed).count()
     }
 
-    /// True if answers have come, since this was last asked, that somebody had to go without.
-    pub(super) fn late_ones_came(&mut self, now_ns: u64) -> bool {
+    /// True if results have come, since the last call, for which a caller got [`AccountName::Pending`].
+    pub(super) fn late_names_arrived(&mut self, now_ns: u64) -> bool {
         self.collect(now_ns);
-        std::mem::take(&mut self.came)
+        std::mem::take(&mut self.late_arrived)
     }
 
-    fn ask(&mut self, account: Account) {
-        if self.asked.len() < ASKED_CAP && !self.asked.contains_key(&account) {
-            self.asked.insert(account, false);
-            // Without a thread the account stays among those that were asked for, and late.
-            let _ = self.questions.send(account);
+    fn request(&mut self, account: Account) {
+        if self.requested.len() < REQUESTED_CAP && !self.requested.contains_key(&account) {
+            self.requested.insert(account, false);
+            // Without a thread the account stays requested, and its name pending.
+            let _ = self.requests.send(account);
         }
     }
 
     fn wait(&mut self, account: Account, now_ns: u64) -> AccountName {
         if now_ns.saturating_sub(self.window_ns) >= WINDOW_NS {
-            (self.window_ns, self.left) = (now_ns, BUDGET);
+            (self.window_ns, self.budget_left) = (now_ns, BUDGET);
         }
         let begun = Instant::now();
-        let most = TIMEOUT.min(self.left);
-        // What was asked for before is answered before.
+        let most = TIMEOUT.min(self.budget_left);
+        // Earlier requests finish first.
         let name = loop {
-            match self.answers.recv_timeout(most.saturating_sub(begun.elapsed())) {
+            match self.results.recv_timeout(most.saturating_sub(begun.elapsed())) {
                 Ok((of, name)) => {
-                    self.take(of, name.clone(), now_ns);
+                    self.store(of, name.clone(), now_ns);
                     if of == account {
                         break name.map_or(AccountName::Unnamed, AccountName::Known);
                     }
@@ -195,20 +192,20 @@ impl AccountNames {
                 }
             }
         };
-        self.left = self.left.saturating_sub(begun.elapsed());
+        self.budget_left = self.budget_left.saturating_sub(begun.elapsed());
         name
     }
 
     fn collect(&mut self, now_ns: u64) {
-        while let Ok((account, name)) = self.answers.try_recv() {
-            self.take(account, name, now_ns);
+        while let Ok((account, name)) = self.results.try_recv() {
+            self.store(account, name, now_ns);
         }
     }
 
-    fn take(&mut self, account: Account, name: Option<Arc<str>>, now_ns: u64) {
+    fn store(&mut self, account: Account, name: Option<Arc<str>>, now_ns: u64) {
         self.stuck = false;
-        self.came |= self.asked.remove(&account) == Some(true);
-        self.known.insert(account, CachedName { asked_ns: now_ns, name });
+        self.late_arrived |= self.requested.remove(&account) == Some(true);
+        self.known.insert(account, CachedName { requested_ns: now_ns, name });
     }
 }
 
@@ -223,7 +220,7 @@ mod tests {
 
     use super::*;
 
-    /// Asks until the answer has come.
+    /// Repeats the look-up until the result has come.
     fn eventually(names: &mut AccountNames, account: Account, now_ns: u64) -> AccountName {
         for _ in 0..2_000 {
             match names.name(account, now_ns) {
@@ -231,19 +228,19 @@ mod tests {
                 known => return known,
             }
         }
-        panic!("{account:?} stays without an answer");
+        panic!("{account:?} stays pending");
     }
 
-    /// Waits until all that was asked is answered.
+    /// Waits until every request has finished.
     fn idle(names: &mut AccountNames, now_ns: u64) {
         for _ in 0..2_000 {
             names.collect(now_ns);
-            if names.asked.is_empty() {
+            if names.requested.is_empty() {
                 return;
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        panic!("not all is answered");
+        panic!("some requests do not finish");
     }
 
     #[test]
@@ -255,29 +252,30 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_asked_for_once_per_lifetime_even_without_a_name() {
-        static ASKED: AtomicU32 = AtomicU32::new(0);
+    fn an_id_is_looked_up_once_per_lifetime_even_if_unnamed() {
+        static LOOK_UPS: AtomicU32 = AtomicU32::new(0);
         let mut names = AccountNames::with_lookup(|_| {
-            ASKED.fetch_add(1, Ordering::Relaxed);
+            LOOK_UPS.fetch_add(1, Ordering::Relaxed);
             None
         });
         for now_ns in [0, 1, LIFE_NS - 1] {
             assert_eq!(eventually(&mut names, Account::User(7), now_ns), AccountName::Unnamed);
         }
-        assert_eq!(ASKED.load(Ordering::Relaxed), 1);
+        assert_eq!(LOOK_UPS.load(Ordering::Relaxed), 1);
         assert_eq!(
             names.name(Account::User(7), LIFE_NS),
             AccountName::Unnamed,
-            "the old answer is good meanwhile"
+            "the expired result is valid meanwhile"
         );
         idle(&mut names, LIFE_NS);
         assert_eq!(names.name(Account::User(7), LIFE_NS + 1), AccountName::Unnamed);
-        assert_eq!(ASKED.load(Ordering::Relaxed), 2);
-        assert!(!names.late_ones_came(LIFE_NS + 1), "nobody went without");
+        assert_eq!(LOOK_UPS.load(Ordering::Relaxed), 2);
+        assert!(!names.late_names_arrived(LIFE_NS + 1), "no caller got a pending name");
     }
 
+    /// Its results are stored when they come.
     #[test]
-    fn a_directory_service_that_hangs_is_waited_for_once_and_its_answer_taken_when_it_comes() {
+    fn a_directory_service_that_hangs_is_waited_for_once() {
         let (release, hang) = channel::<()>();
         let hang = Mutex::new(hang);
         let mut names = AccountNames::with_lookup(move |account| {
@@ -286,24 +284,24 @@ mod tests {
             Some(format!("{account:?}").into())
         });
         assert_eq!(names.name(Account::User(1), 0), AccountName::Pending);
-        let after_the_first = names.left;
+        let after_the_first = names.budget_left;
         assert!(after_the_first < BUDGET, "the first one was waited for");
         for uid in 0..10_000 {
             assert_eq!(names.name(Account::User(uid), 1), AccountName::Pending);
         }
-        assert_eq!(names.left, after_the_first, "nobody waits behind a thread that is stuck");
-        assert_eq!(names.late(), ASKED_CAP, "what waits is bounded");
-        assert!(!names.late_ones_came(2));
+        assert_eq!(names.budget_left, after_the_first, "nobody waits behind a thread that is stuck");
+        assert_eq!(names.pending(), REQUESTED_CAP, "requests are bounded");
+        assert!(!names.late_names_arrived(2));
         drop(release);
         assert_eq!(eventually(&mut names, Account::User(1), 3), AccountName::Known("User(1)".into()));
-        assert!(names.late_ones_came(3));
+        assert!(names.late_names_arrived(3));
         assert_eq!(eventually(&mut names, Account::User(9_999), 3), AccountName::Known("User(9999)".into()));
         idle(&mut names, 3);
-        assert_eq!(names.late(), 0);
+        assert_eq!(names.pending(), 0);
     }
 
     #[test]
-    fn answers_that_are_merely_slow_cost_no_more_than_the_budget() {
+    fn slow_results_cost_at_most_the_budget() {
         let mut names = AccountNames::with_lookup(|_| {
             std::thread::sleep(TIMEOUT / 2);
             None
@@ -312,11 +310,11 @@ mod tests {
             names.name(Account::User(uid), 0);
             idle(&mut names, 0);
         }
-        assert_eq!(names.left, Duration::ZERO, "all of it was used");
+        assert_eq!(names.budget_left, Duration::ZERO, "all of it was used");
         names.name(Account::User(100), WINDOW_NS - 1);
-        assert_eq!(names.left, Duration::ZERO);
+        assert_eq!(names.budget_left, Duration::ZERO);
         idle(&mut names, 0);
         names.name(Account::User(101), WINDOW_NS);
-        assert!(names.left > Duration::ZERO, "another window, another budget");
+        assert!(names.budget_left > Duration::ZERO, "a new window has a new budget");
     }
 }

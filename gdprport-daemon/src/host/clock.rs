@@ -1,4 +1,4 @@
-//! The kernel's clock of records against the wall clock, and who this host is.
+//! The clock of the kernel's records against the wall clock, and the identity of this host.
 
 use std::io;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 
-/// Turns `CLOCK_BOOTTIME` nanoseconds into wall-clock time. A value: holds what the wall clock said at one
+/// Turns `CLOCK_BOOTTIME` nanoseconds into wall-clock time. A value: what the wall clock showed at one
 /// moment, until it is measured again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BootClock {
@@ -14,7 +14,7 @@ pub struct BootClock {
 }
 
 /// How far two measurements of the boot time may differ before the wall clock counts as having jumped. A
-/// clock under NTP drifts by at most 500 ppm, 30 ms a minute; less than that is measured anew, not a jump.
+/// clock under NTP drifts by at most 500 ppm, 30 ms a minute; less than that is no jump.
 pub const JUMP: Duration = Duration::from_millis(100);
 
 impl BootClock {
@@ -73,7 +73,7 @@ fn wall_ns() -> i128 {
     i128::from(t.tv_sec) * 1_000_000_000 + i128::from(t.tv_nsec)
 }
 
-/// Who this host is.
+/// The identity of this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostId {
     /// Host name, as the kernel has it.

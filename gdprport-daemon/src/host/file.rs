@@ -43,8 +43,8 @@ impl Root {
         self.lookup_nested(path, 0)
     }
 
-    /// The same, if nobody but root can have changed since when what the path leads to: `None` if others may write to a
-    /// directory on the way or own a link. The interpreter of a file that others may write to is left out.
+    /// The same, if only root can have changed what the path leads to: `None` if others may write to a directory on
+    /// the path or own a link. The interpreter of a file that others may write to is left out.
     pub(super) fn lookup_settled(&self, path: &str) -> Option<NamedFile> {
         self.settled_nested(path, 0)
     }
@@ -67,21 +67,21 @@ impl Root {
         Some(NamedFile { path: resolved, id, interpreter })
     }
 
-    /// Goes to a regular file step by step, through directories and links that only root can change.
+    /// Walks to a regular file step by step, through directories and links that only root can change.
     fn walk(&self, path: &str) -> Option<(OwnedFd, Stat)> {
-        let mut way = vec![self.0.try_clone().ok()?];
+        let mut trail = vec![self.0.try_clone().ok()?];
         let mut steps: Vec<String> = path.rsplit('/').map(str::to_owned).collect();
         let mut links = 0;
         while let Some(step) = steps.pop() {
             match step.as_str() {
                 "" | "." => continue,
                 ".." => {
-                    way.truncate(way.len().max(2) - 1);
+                    trail.truncate(trail.len().max(2) - 1);
                     continue;
                 }
                 _ => {}
             }
-            let here = way.last()?;
+            let here = trail.last()?;
             let settled = fstat(here).ok()?;
             let sticky = settled.st_mode & STICKY != 0;
             if settled.st_uid != 0 || (settled.st_mode & OTHERS_WRITE != 0 && !sticky) {
@@ -91,14 +91,14 @@ impl Root {
             let entry = openat(here, step.as_str(), flags, Mode::empty()).ok()?;
             let stat = fstat(&entry).ok()?;
             match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Directory => way.push(entry),
-                // In a sticky directory nobody removes what is root's; a second name may have been put there.
+                FileType::Directory => trail.push(entry),
+                // In a sticky directory nobody can remove root's entries, but anyone can add a hard link.
                 FileType::Symlink if stat.st_uid == 0 && stat.st_nlink == 1 && links < LINKS_CAP => {
                     links += 1;
                     let target = read_link(&entry, c"")?;
                     let target = String::from_utf8(target).ok()?;
                     if target.starts_with('/') {
-                        way.truncate(1);
+                        trail.truncate(1);
                     }
                     steps.extend(target.rsplit('/').map(str::to_owned));
                 }
@@ -150,7 +150,7 @@ pub(super) fn read_link(dir: &OwnedFd, name: &CStr) -> Option<Vec<u8>> {
 }
 
 fn read_head(path: &str, head: &mut [u8]) -> Option<usize> {
-    // Known to be a regular file; O_NONBLOCK still keeps a lease of somebody else from making this wait.
+    // Known to be a regular file; O_NONBLOCK still keeps another process's lease from making this wait.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = open(path, flags, Mode::empty()).ok()?;
     pread(&file, head, 0).ok()
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_than_root_can_change_is_not_settled() {
+    fn a_path_that_others_can_change_is_not_settled() {
         let root = rustix::process::geteuid() == rustix::process::Uid::ROOT;
         gdprport_tests::need!(root.then_some(()).ok_or_else(|| gdprport_tests::skip::Missing::of("root")));
         let dir = tempfile::tempdir().expect("a directory");
@@ -209,9 +209,9 @@ mod tests {
         }
         mode("open", 0o777);
         mode("sticky", 0o1777);
-        std::os::unix::fs::chown(at("theirs"), Some(5), None).expect("given away");
+        std::os::unix::fs::chown(at("theirs"), Some(5), None).expect("owner can be set");
         symlink("/program", at("sticky/foreign")).expect("link");
-        std::os::unix::fs::lchown(at("sticky/foreign"), Some(5), None).expect("given away");
+        std::os::unix::fs::lchown(at("sticky/foreign"), Some(5), None).expect("owner can be set");
         fs::hard_link(at("sticky/link"), at("sticky/second")).expect("link");
         fs::hard_link(at("sticky/link"), at("second")).expect("link");
         symlink("../sticky/../program", at("theirs-not")).expect("link");
@@ -230,11 +230,11 @@ mod tests {
         }
         mode("script", 0o777);
         let found = root.lookup_settled("/script").expect("the path is settled");
-        assert_eq!(found.interpreter, None, "what the file says is not");
+        assert_eq!(found.interpreter, None, "its first line is not");
     }
 
     #[test]
-    fn interpreters_that_call_themselves_end() {
+    fn an_interpreter_that_names_itself_is_not_found() {
         let dir = tempfile::tempdir().expect("a directory");
         script(&dir.path().join("loop"), "#!/loop\n");
         assert_eq!(Root::open(dir.path()).expect("root").lookup("/loop"), None);

@@ -1,5 +1,5 @@
-//! The host: what this machine tells about processes, sockets, namespaces, cgroups and time, and the kernel
-//! programs that tell the rest.
+//! The host: what this machine shows of processes, sockets, namespaces, cgroups and time, and the kernel programs
+//! that report the rest.
 //!
 //! Belongs here: reading the machine. What the readings prove is decided in `core`.
 

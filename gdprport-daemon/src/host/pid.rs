@@ -24,23 +24,23 @@ use gdprport_core::identity::FileId;
 /// paths stays well below; anything longer is cut, and a cut path is dropped with its line.
 const TEXT_CAP: usize = 32 * 1024;
 
-/// Threads looked at to find one that lives: all but the first few of a process live, unless it is ending.
+/// Threads checked to find a live one: all but the first few of a process are alive, unless it is exiting.
 const THREADS_CAP: usize = 64;
 
 /// A process's directory, pinned.
 #[derive(Debug)]
 pub(super) struct ProcDir(OwnedFd);
 
-/// What `/proc/PID/stat` tells that never changes, the current parent, and how many threads there are.
+/// Fields of `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stat {
-    /// The current parent, which is not the one at fork once that one is gone.
+    /// The current parent, which differs from the one at fork once that has exited.
     pub(super) ppid: u32,
     /// Start time in ticks (10 ms) of `CLOCK_BOOTTIME`.
     pub(super) start_ticks: u64,
-    /// Threads that live besides one.
+    /// Live threads besides one.
     pub(super) threads: u32,
-    /// Its first thread has ended; others may go on.
+    /// Its first thread has ended; others may still run.
     pub(super) headless: bool,
 }
 
@@ -59,7 +59,7 @@ impl ProcDir {
     }
 
     /// The directory through which the process can be read: once its first thread has ended, that one has no program,
-    /// no cgroup and no namespaces any more, and another thread shows them.
+    /// cgroup or namespaces, but another thread does.
     pub(super) fn living(self, stat: &Stat) -> Self {
         if !stat.headless {
             return self;
@@ -99,8 +99,8 @@ impl ProcDir {
     /// processes that may not be read, and for paths that are no UTF-8.
     ///
     /// The path is the one in the process's own mount namespace. The kernel appends ` (deleted)` to the path
-    /// of a file that was unlinked; a file that is really called so keeps its name, because that name still
-    /// leads to it.
+    /// of a file that was unlinked; a file that really has such a name keeps it, because that name still leads
+    /// to it.
     pub(super) fn exe(&self) -> Option<(String, Option<FileId>)> {
         let path = self.link(c"exe")?;
         let id = self.followed(c"exe");
@@ -223,7 +223,7 @@ pub(super) fn parse_ids(text: &[u8]) -> Option<(u32, u32)> {
     Some((first("Uid:")?, first("Gid:")?))
 }
 
-/// A text of at most [`TEXT_CAP`] bytes as it is; what fills the cap was cut, and loses its last line.
+/// A text that fills [`TEXT_CAP`] was cut, and loses its last line.
 pub(super) fn whole_lines(mut text: Vec<u8>) -> Option<String> {
     if text.len() >= TEXT_CAP {
         text.truncate(text.iter().rposition(|b| *b == b'\n').unwrap_or(0));
@@ -242,7 +242,11 @@ mod tests {
         assert_eq!(parse_stat(line), Some(stat));
         let line = b"7 (a) Z 1 1 1 1 -1 0 0 0 0 0 0 0 0 0 20 0 4 0 8912 0 0\n";
         let stat = Stat { ppid: 1, start_ticks: 8912, threads: 2, headless: true };
-        assert_eq!(parse_stat(line), Some(stat), "the first of four threads has ended, two live besides one");
+        assert_eq!(
+            parse_stat(line),
+            Some(stat),
+            "the first of four threads has ended, two are alive besides one"
+        );
         assert_eq!(parse_stat(b"7 (a) S"), None);
         assert_eq!(parse_stat(b""), None);
     }
@@ -257,7 +261,7 @@ mod tests {
     #[test]
     fn reads_this_process() {
         let proc = open_proc(Path::new("/proc")).expect("/proc is mounted");
-        let me = ProcDir::open(&proc, std::process::id()).expect("this process lives");
+        let me = ProcDir::open(&proc, std::process::id()).expect("this process is alive");
         let stat = me.stat().expect("its stat can be read");
         assert_eq!(stat.ppid, std::os::unix::process::parent_id());
         let exe = std::env::current_exe().expect("the exe link can be read");

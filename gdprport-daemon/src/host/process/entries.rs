@@ -8,7 +8,7 @@ use gdprport_core::model::{Attribution, Parent, Placement, Process};
 /// The user and group id of an owner that is not known: the kernel's invalid id, never 0, which is root.
 const INVALID_ID: u32 = u32::MAX;
 
-/// An exec id.
+/// What an exec id stands for.
 #[derive(Debug)]
 pub(super) struct ExecEntry {
     pub(super) name: ExecName,
@@ -16,12 +16,12 @@ pub(super) struct ExecEntry {
     pub(super) tgid: u32,
     /// The exec id that the process had before; 0 if not known.
     pub(super) previous: u64,
-    /// It was executed in a user namespace of somebody's own: the name says nothing about the host's files.
+    /// It was executed in a user namespace other than the initial one: the name proves nothing about the host's files.
     pub(super) in_user_ns: bool,
     pub(super) shown: Option<KnownExe>,
 }
 
-/// An executable that is known.
+/// A known executable.
 #[derive(Debug, Clone)]
 pub(super) struct KnownExe {
     pub(super) exe: Arc<str>,
@@ -42,7 +42,7 @@ pub(super) struct FactsKey {
 pub(super) struct ProcessFacts {
     pub(super) started_ns: Option<u64>,
     pub(super) parent: Option<Parent>,
-    /// Its place, if it is in cgroup v1 hierarchies only.
+    /// Its cgroup, if it is in v1 hierarchies only.
     pub(super) v1: Option<Arc<Placement>>,
     /// Its executable, if it has no exec id.
     pub(super) own: Option<KnownExe>,
@@ -71,7 +71,7 @@ impl ExecEntry {
         Self { name, tgid, previous: 0, in_user_ns: false, shown }
     }
 
-    /// An executable of which nothing is proven.
+    /// An executable about which nothing is proven.
     pub(super) const fn unknown(tgid: u32) -> Self {
         Self { name: ExecName::Opaque, tgid, previous: 0, in_user_ns: true, shown: None }
     }

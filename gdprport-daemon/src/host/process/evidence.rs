@@ -1,9 +1,9 @@
-//! What is looked at for a process that is not known yet.
+//! What is read for a process that is not known yet.
 //!
-//! Order: what the record and the caches say already, then `/proc/PID` if something is missing, then the
-//! name that `execve` was given. Nothing read from a live process counts before it is proven to be the one
-//! of the record (`core::identity::is_owner`), nor its executable before the task map has said, before and
-//! after, that it still runs the record's.
+//! Order: the record and the caches, then `/proc/PID` if something is missing, then the name that `execve` was
+//! given. Nothing read from a live process counts before it is proven to be the one of the record
+//! (`core::identity::is_owner`), nor its executable unless the task map shows, before and after reading, that it
+//! still runs the record's.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use gdprport_common::{SocketRole, TaskIdentity};
 use super::entries::{KnownExe, ProcessFacts};
 use super::resolver::Resolver;
 use super::sources::TaskLookup;
-use crate::host::cgroup::Place;
+use crate::host::cgroup::CgroupLookup;
 use crate::host::file::Root;
 use crate::host::netns::{self, OpenNs};
 use crate::host::pid::{ProcDir, Stat};
@@ -29,11 +29,11 @@ impl Resolver {
         let live = if self.needs_proc(owner, &place) { self.live(owner) } else { None };
         let dir = live.as_ref().map(|(dir, _)| dir);
 
-        let v1 = (place == Place::OnlyInV1).then(|| dir.and_then(|dir| self.own_place(dir))).flatten();
+        let v1 = (place == CgroupLookup::OnlyInV1).then(|| dir.and_then(|dir| self.own_place(dir))).flatten();
         let place = match place {
-            Place::Known(place) => Some(place),
-            Place::OnlyInV1 => v1.clone(),
-            Place::Unknown => None,
+            CgroupLookup::Known(place) => Some(place),
+            CgroupLookup::OnlyInV1 => v1.clone(),
+            CgroupLookup::Unknown => None,
         };
         if let Some(dir) = dir {
             self.learn_netns_of(owner.netns_cookie, dir, tasks);
@@ -62,24 +62,24 @@ impl Resolver {
         ProcessFacts { started_ns, parent, v1, own }
     }
 
-    fn needs_proc(&mut self, owner: &OwnerRef, place: &Place) -> bool {
+    fn needs_proc(&mut self, owner: &OwnerRef, place: &CgroupLookup) -> bool {
         let exe = self.execs.get(&owner.exec_id).and_then(|exec| exec.shown.as_ref());
         let netns = owner.netns_cookie == 0 || self.netns.get(&owner.netns_cookie).is_some();
         owner.start_ns == 0
             || owner.parent_tgid == 0
-            || *place == Place::OnlyInV1
+            || *place == CgroupLookup::OnlyInV1
             || !netns
             || !exe.is_some_and(|shown| shown.live)
     }
 
-    /// The owner's process, if it lives and is proven to be the owner's.
+    /// The owner's process, if it is alive and proven to be the owner's.
     fn live(&self, owner: &OwnerRef) -> Option<(ProcDir, Stat)> {
         let dir = ProcDir::open(&self.proc, owner.tgid)?;
         let stat = dir.stat()?;
         is_owner(owner, stat.start_ticks).then(|| (dir.living(&stat), stat))
     }
 
-    /// Takes what the kernel side knows of an exec id whose record was forgotten or has not come.
+    /// Looks up in the kernel side an exec id whose record was forgotten or has not come.
     fn load_exec(&mut self, exec_id: u64, tasks: &dyn TaskLookup) {
         if exec_id == 0 || self.execs.get(&exec_id).is_some() {
             return;
@@ -116,10 +116,10 @@ impl Resolver {
         Some(shown)
     }
 
-    /// The path and the file that a live process runs, if the path means that file to everybody.
+    /// The path and the file that a live process runs, if the path names that file outside its mounts too.
     ///
-    /// Who has a user namespace of his own lays any file under any path of his own mounts. There the path counts if
-    /// it leads to the same file on the host, or if root has made the container that it is a path of.
+    /// A process with its own user namespace can mount any file at any path. Its path counts if it leads to the same
+    /// file on the host, or if root made the container in which it is a path.
     pub(super) fn proven_exe(&self, dir: &ProcDir) -> Option<(String, Option<FileId>)> {
         let (path, id) = dir.exe()?;
         let proven = dir.in_our_user_ns()
@@ -135,9 +135,9 @@ impl Resolver {
     /// The executable of a process that is gone, by the name that `execve` was given.
     ///
     /// Links and `#!` are followed in the host's root if the process was in no container. If it was in one,
-    /// or where it was is not known, they are followed in the root of its parent, if that lives in the same
-    /// place; else the name stands as it was given. So it does if others than root can change what it leads to, for
-    /// they may have done so since.
+    /// or its cgroup is not known, they are followed in the root of its parent, if that is alive in the same
+    /// container; else the name stays as it was given. It also stays if users other than root can change what it
+    /// leads to, because they may have done so since.
     fn gone_exe(
         &mut self,
         owner: &OwnerRef,
@@ -178,7 +178,7 @@ impl Resolver {
         script_named(self.execs.get(&exec_id)?.previous, root, tasks)
     }
 
-    /// Where a live process is now.
+    /// The current cgroup of a live process.
     fn own_place(&self, dir: &ProcDir) -> Option<Arc<Placement>> {
         let text = dir.cgroup()?;
         let place = self.mounts.place(&text)?;
@@ -186,7 +186,7 @@ impl Resolver {
         still.then(|| Arc::new(place))
     }
 
-    /// The root directory of the parent at fork, if it lives and is in the wanted container.
+    /// The root directory of the parent at fork, if it is alive and in the wanted container.
     fn parent_root(
         &self,
         owner: &OwnerRef,
@@ -202,7 +202,7 @@ impl Resolver {
         dir.root()
     }
 
-    /// The parent as it lives, if it is proven to have forked a child at that time.
+    /// The live parent, if it is proven to have forked a child at that time.
     fn live_parent(
         &self,
         tgid: u32,
@@ -223,7 +223,7 @@ impl Resolver {
         tasks: &dyn TaskLookup,
     ) -> Option<Parent> {
         let pid = if owner.parent_tgid != 0 { owner.parent_tgid } else { ppid.filter(|ppid| *ppid != 0)? };
-        // A process that did not execute its program itself was forked by one that ran it.
+        // A process that did not execute its program itself was forked by a process that ran it.
         if owner.parent_tgid != 0
             && let Some(exec) = self.execs.get(&owner.exec_id).filter(|exec| exec.tgid != owner.tgid)
         {
@@ -246,8 +246,7 @@ impl Resolver {
         Some(exe)
     }
 
-    /// Keeps what was found with its exec id, for every process forked with it; gives it back if there is no
-    /// exec id to keep it with.
+    /// Stores what was found under its exec id, for every process forked with it; returns it if there is no exec id.
     fn remember(&mut self, exec_id: u64, found: Option<KnownExe>) -> Option<KnownExe> {
         match self.execs.get(&exec_id) {
             Some(exec) => {
@@ -261,7 +260,7 @@ impl Resolver {
     }
 
     /// Learns the inode number of the namespace that a live process is in. Its socket may have been made in
-    /// another one: the cookie read inside of the namespace decides.
+    /// another one: the cookie read inside the namespace decides.
     fn learn_netns_of(&mut self, cookie: u64, dir: &ProcDir, tasks: &dyn TaskLookup) {
         if cookie == 0 || self.netns.get(&cookie).is_some() {
             return;
@@ -286,14 +285,13 @@ fn script_named(exec_id: u64, root: &Root, tasks: &dyn TaskLookup) -> Option<Str
     root.lookup(&text)?.interpreter?.program().path.ends_with("/env").then_some(text)
 }
 
-/// Who runs in a container that root has made is in a root directory and mounts that root, or a manager of root's, has
-/// made.
+/// A process in a container that root made sees a root directory and mounts made by root or by a manager that root runs.
 const fn is_container(place: &Placement) -> bool {
     matches!(place.inside, Inside::Container(_))
 }
 
 /// The file that an exec name leads to for a live process. A relative name is looked up where the process
-/// is now; it may have moved, so that the caller must find the file to be the one that runs.
+/// is now; it may have moved, so the caller must check that the file is the one that runs.
 fn find_named(name: &ExecName, dir: &ProcDir) -> Option<NamedFile> {
     match name {
         ExecName::Absolute(text) => dir.root()?.lookup(text),
@@ -302,7 +300,7 @@ fn find_named(name: &ExecName, dir: &ProcDir) -> Option<NamedFile> {
     }
 }
 
-/// What the task map says of a process, as an owner to be proven.
+/// A process of the task map as an owner to be proven.
 fn as_owner(tgid: u32, identity: &TaskIdentity) -> OwnerRef {
     OwnerRef {
         tgid,

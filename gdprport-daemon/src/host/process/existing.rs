@@ -11,8 +11,7 @@ use crate::host::clock::boottime_ns;
 use crate::host::pid::{self, ProcDir};
 use gdprport_core::identity::{ExecName, NS_PER_TICK};
 
-/// A process found at start, for the kernel side's maps. To be inserted only where the kernel side has no
-/// entry yet (`BPF_NOEXIST`): an entry there is newer than this reading.
+/// A process found at start, for the kernel side's maps. Insert it only where the kernel side has no entry yet (`BPF_NOEXIST`): an entry there is newer than this reading.
 #[derive(Debug, Clone)]
 pub struct ExistingProcess {
     /// Process id (tgid).
@@ -26,19 +25,19 @@ pub struct ExistingProcess {
 }
 
 impl Resolver {
-    /// Reads every process that has an executable, gives it an exec id and remembers what it runs, so that
+    /// Reads every process that has an executable, gives it an exec id and remembers its executable, so that
     /// children it forks later inherit it. Kernel threads have none and are left out, as are processes that
-    /// may not be read. The hooks must be attached before: what is executed meanwhile then has an entry of
-    /// the kernel side's own.
+    /// may not be read. Attach the hooks first: what is executed meanwhile then has the kernel side's own
+    /// entry.
     ///
     /// # Errors
     /// If `proc` cannot be listed.
     pub fn existing_processes(&mut self) -> io::Result<impl Iterator<Item = ExistingProcess> + '_> {
         let pids = pid::list(&self.proc_path)?;
-        Ok(pids.filter_map(|tgid| self.seed(tgid)))
+        Ok(pids.filter_map(|tgid| self.existing(tgid)))
     }
 
-    fn seed(&mut self, tgid: u32) -> Option<ExistingProcess> {
+    fn existing(&mut self, tgid: u32) -> Option<ExistingProcess> {
         let dir = ProcDir::open(&self.proc, tgid)?;
         let stat = dir.stat()?;
         let dir = dir.living(&stat);
@@ -60,7 +59,7 @@ impl Resolver {
         };
         let proven = match exe {
             Some(exe) => {
-                // The last byte stays NUL: a path that fills the array would read as one that was cut.
+                // The last byte stays NUL: a path that fills the array would count as cut.
                 if exe.len() < PATH_CAP - 1 {
                     exec.path[..exe.len()].copy_from_slice(exe.as_bytes());
                     exec.path_len = exe.len() as u8;

@@ -1,4 +1,4 @@
-//! The process that was found to hold a socket, as an owner like those that records name.
+//! A process that was found in `/proc` as the holder of a socket, as an owner like those in records.
 
 use rustix::fs::AtFlags;
 use rustix::fs::{CWD, statat};
@@ -12,8 +12,8 @@ use crate::host::pid::ProcDir;
 use gdprport_core::identity::{NS_PER_TICK, OwnerRef};
 
 impl Resolver {
-    /// Reads who a process is that holds a socket now; `None` if it is gone. The owner has role `Seeded`, so
-    /// that its attribution is `snapshot`: who holds a socket need not be who opened it.
+    /// The owner that a live process with a socket is; `None` if it is gone. It has role `Seeded`, so that its
+    /// attribution is `snapshot`: the holder of a socket need not be the one that opened it.
     #[must_use]
     pub fn owner_of_process(&self, tgid: u32, netns_cookie: u64, tasks: &dyn TaskLookup) -> Option<OwnerRef> {
         let dir = ProcDir::open(&self.proc, tgid)?;

@@ -8,16 +8,16 @@ use super::entries::{CachedProcess, FactsKey, ProcessFacts, ProcessKey};
 use super::resolver::Resolver;
 use super::sources::TaskLookup;
 use crate::host::accounts::{Account, AccountName};
-use crate::host::cgroup::Place;
+use crate::host::cgroup::CgroupLookup;
 use crate::host::clock::boottime_ns;
 use gdprport_core::identity::{OwnerRef, attribution, comm_text};
 use gdprport_core::model::{Inside, Process};
 
-/// How long a complete answer is kept before names are asked for again.
+/// How long a complete result is kept before names are looked up again.
 const COMPLETE_NS: u64 = 600_000_000_000;
 
-/// How long an answer without an executable or a place is kept: by then another process of the same
-/// executable may have shown it.
+/// How long a result without an executable or a cgroup is kept: by then another process of the same executable may
+/// have shown it.
 pub(super) const INCOMPLETE_NS: u64 = 1_000_000_000;
 
 impl Resolver {
@@ -26,17 +26,17 @@ impl Resolver {
     /// What is not proven is `null`. An owner of role `None` or without a tgid is the unknown process: pid
     /// 0, user and group 4294967295 (the kernel's invalid id), attribution `unknown`.
     ///
-    /// A process that has no exec id and no known fork time is read again each time: nothing would tell it
-    /// from a later one with the same number.
+    /// A process that has no exec id and no known fork time is read again each time: nothing distinguishes
+    /// it from a later one with the same number.
     pub fn resolve(&mut self, owner: &OwnerRef, tasks: &dyn TaskLookup) -> Arc<Process> {
         self.stats.asked += 1;
         if owner.tgid == 0 || owner.role == SocketRole::None {
             return Arc::clone(&self.unknown);
         }
         let key = ProcessKey::of(owner);
-        if let Some(answer) = self.processes.get(&key).filter(|a| owner.time_ns < a.until_ns) {
+        if let Some(cached) = self.processes.get(&key).filter(|cached| owner.time_ns < cached.until_ns) {
             self.stats.remembered += 1;
-            return Arc::clone(&answer.process);
+            return Arc::clone(&cached.process);
         }
         let facts = match self.facts.get(&FactsKey::of(owner)) {
             Some(facts) => Arc::clone(facts),
@@ -48,7 +48,7 @@ impl Resolver {
                 facts
             }
         };
-        let process = Arc::new(self.put_together(owner, &facts));
+        let process = Arc::new(self.assemble(owner, &facts));
         self.stats.exe_unknown += u64::from(process.exe.is_none());
         if owner.start_ns != 0 {
             let complete = process.exe.is_some() && process.cgroup.is_some() && !process.names_pending;
@@ -59,12 +59,12 @@ impl Resolver {
         process
     }
 
-    /// True if names have come, since this was last asked, that an answer had to go without.
+    /// True if names have arrived, since the last call, that a result had to go without.
     pub fn late_names_arrived(&mut self) -> bool {
-        self.names.late_ones_came(boottime_ns())
+        self.names.late_names_arrived(boottime_ns())
     }
 
-    /// The process with the names that it had to go without; `None` while one of them is not known.
+    /// The process with the names that it had to go without; `None` while one of them is pending.
     #[must_use]
     pub fn with_names(&mut self, process: &Process) -> Option<Arc<Process>> {
         let now_ns = boottime_ns();
@@ -72,20 +72,20 @@ impl Resolver {
         let group = self.names.name(Account::Group(process.gid), now_ns);
         let known = user != AccountName::Pending && group != AccountName::Pending;
         known.then(|| {
-            let (user, group) = (user.known(), group.known());
+            let (user, group) = (user.into_name(), group.into_name());
             Arc::new(Process { user, group, names_pending: false, ..process.clone() })
         })
     }
 
-    fn put_together(&mut self, owner: &OwnerRef, facts: &ProcessFacts) -> Process {
+    fn assemble(&mut self, owner: &OwnerRef, facts: &ProcessFacts) -> Process {
         let shown = match self.execs.get(&owner.exec_id) {
             Some(exec) => exec.shown.clone(),
             None => facts.own.clone(),
         };
         let place = match self.cgroups.place(owner.cgroup_id, owner.time_ns) {
-            Place::Known(place) => Some(place),
-            Place::OnlyInV1 => facts.v1.clone(),
-            Place::Unknown => None,
+            CgroupLookup::Known(place) => Some(place),
+            CgroupLookup::OnlyInV1 => facts.v1.clone(),
+            CgroupLookup::Unknown => None,
         };
         let place = place.as_deref();
         let user = self.names.name(Account::User(owner.uid), owner.time_ns);
@@ -99,9 +99,9 @@ impl Resolver {
             script: shown.and_then(|shown| shown.script),
             comm: comm_text(&owner.comm).map(Arc::from),
             uid: owner.uid,
-            user: user.known(),
+            user: user.into_name(),
             gid: owner.gid,
-            group: group.known(),
+            group: group.into_name(),
             names_pending,
             unit: place.and_then(|place| place.unit.clone()),
             slice: place.and_then(|place| place.slice.clone()),

@@ -23,29 +23,29 @@ use gdprport_core::model::Process;
 /// ones do not push out those that stay. About 6 MB when full.
 const CAP: usize = 8192;
 
-/// How owners were resolved, since the start.
+/// How owners were resolved since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ResolverStats {
-    /// Owners asked for.
+    /// Owners to resolve.
     pub asked: u64,
-    /// Of these, answered from memory.
+    /// Of these, found in the cache.
     pub remembered: u64,
     /// Executables shown by a live process.
     pub exe_live: u64,
     /// Executables known by the name that `execve` was given only.
     pub exe_named: u64,
-    /// Answers without an executable.
+    /// Results without an executable.
     pub exe_unknown: u64,
     /// Entries that were forgotten because a cache was full.
     pub forgotten: u64,
-    /// Answers that went without the name of a user or a group, because the host had not told it yet.
+    /// Results without the name of a user or a group, because its look-up had not finished.
     pub names_late: u64,
-    /// Users and groups whose names are waited for now.
+    /// Users and groups whose look-up has not finished.
     pub names_awaited: u64,
 }
 
-/// Resolves owners. One per daemon; synchronous; every call is bounded, and so is what all of them together wait
-/// for names of users and groups (`host::accounts`).
+/// Resolves owners. One per daemon. Synchronous, but every call is bounded, and so is the time that all calls together
+/// wait for names of users and groups (`host::accounts`).
 #[derive(Debug)]
 pub struct Resolver {
     pub(super) proc_path: PathBuf,
@@ -65,7 +65,7 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// A resolver that knows nothing yet.
+    /// A resolver with empty caches.
     ///
     /// # Errors
     /// If `proc` cannot be opened.
@@ -83,8 +83,8 @@ impl Resolver {
             processes: Generations::new(CAP),
             netns: Generations::new(CAP),
             unknown: Arc::new(unknown_process()),
-            // Unlike any given by a daemon before, which the kernel side may still know: it gave fewer than
-            // nanoseconds have passed since.
+            // Differs from any id that a previous daemon gave, which the kernel side may still know: it gave fewer
+            // ids than nanoseconds have passed since.
             seeded: boottime_ns(),
             stats: ResolverStats::default(),
         })
@@ -95,7 +95,7 @@ impl Resolver {
         self.clock = clock;
     }
 
-    /// Takes an exec record: the name that `execve` was given, and the exec id that the process had before (0
+    /// Learns an exec record: the name that `execve` was given, and the exec id that the process had before (0
     /// if not known). What a live process has shown stays.
     pub fn learn_exec(&mut self, exec_id: u64, tgid: u32, previous: u64, path: &[u8]) {
         if self.execs.get(&exec_id).is_none() {
@@ -104,19 +104,19 @@ impl Resolver {
         }
     }
 
-    /// Takes that an exec id was given in a user namespace that is not the initial one.
+    /// Learns that an exec id was given outside the initial user namespace.
     pub fn mark_exec_in_user_ns(&mut self, exec_id: u64) {
         if let Some(exec) = self.execs.get(&exec_id) {
             exec.in_user_ns = true;
         }
     }
 
-    /// Takes a cgroup record: the path of a cgroup2 directory below the root of its hierarchy.
+    /// Learns a cgroup record: the path of a cgroup2 directory below the root of its hierarchy.
     pub fn learn_cgroup(&mut self, id: u64, path: &[u8]) {
         self.cgroups.learn(id, path);
     }
 
-    /// Takes the inode number of the network namespace that a cookie stands for.
+    /// Learns the inode number of the network namespace that a cookie stands for.
     pub fn learn_netns(&mut self, cookie: u64, inode: u64) {
         self.netns.insert(cookie, inode);
     }
@@ -129,7 +129,7 @@ impl Resolver {
                 + self.facts.forgotten()
                 + self.processes.forgotten()
                 + self.cgroups.forgotten(),
-            names_awaited: self.names.late() as u64,
+            names_awaited: self.names.pending() as u64,
             ..self.stats
         }
     }

@@ -10,7 +10,7 @@ use crate::host::file::Root;
 
 /// The kernel side's maps of tasks and executables.
 pub trait TaskLookup: Sync {
-    /// What is known of the process that has this tgid now.
+    /// The process that has this tgid now.
     fn identity(&self, tgid: u32) -> Option<TaskIdentity>;
     /// What an exec id stands for.
     fn exec(&self, exec_id: u64) -> Option<ExecRecord>;
@@ -32,7 +32,7 @@ pub struct Roots {
 }
 
 impl Roots {
-    /// This machine: `/proc`, init's root directory (this daemon's own if that may not be opened: its view
+    /// This machine: `/proc`, init's root directory (this daemon's own if that may not be opened, which
     /// may lack directories), and the cgroups of `/proc/self/mountinfo`.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The resolver against real processes; `made_up` against processes that cannot be had at will.
+//! The resolver against real processes; `made_up` against processes that cannot be produced at will.
 
 mod helpers;
 mod made_up;
@@ -20,8 +20,9 @@ use super::resolve::INCOMPLETE_NS;
 use crate::host::accounts::AccountNames;
 use crate::host::clock::boottime_ns;
 
+/// It is resolved without names until then.
 #[test]
-fn a_process_whose_user_the_host_does_not_tell_is_told_without_and_named_later() {
+fn a_process_with_pending_names_gets_them_later() {
     let (release, hang) = std::sync::mpsc::channel::<()>();
     let mut resolver = real();
     resolver.names = AccountNames::with_lookup(move |_| {
@@ -40,7 +41,7 @@ fn a_process_whose_user_the_host_does_not_tell_is_told_without_and_named_later()
         std::thread::sleep(std::time::Duration::from_millis(5));
         resolver.with_names(&process)
     });
-    let named = named.expect("the answers have come");
+    let named = named.expect("the results have come");
     assert_eq!((named.user.as_deref(), named.group.as_deref()), (Some("etl"), Some("etl")));
     assert!(resolver.late_names_arrived());
     let later = OwnerRef { time_ns: me.time_ns + INCOMPLETE_NS, ..me };
@@ -68,7 +69,7 @@ fn a_live_process_shows_its_executable_through_a_link() {
 }
 
 #[test]
-fn a_known_owner_costs_no_further_question() {
+fn a_known_owner_costs_no_further_look_up() {
     let child = Running::start(Command::new("/bin/sleep").arg("60"));
     let start_ns = child.start_ns();
     let mut maps = Maps::default();
@@ -78,13 +79,13 @@ fn a_known_owner_costs_no_further_question() {
     let asked = owner(child.tgid(), 5, start_ns);
     let first = resolver.resolve(&asked, &maps);
     child.end();
-    let before = maps.asked.load(Ordering::Relaxed);
+    let before = maps.look_ups.load(Ordering::Relaxed);
     let again = resolver.resolve(&asked, &maps);
-    assert_eq!(maps.asked.load(Ordering::Relaxed), before);
+    assert_eq!(maps.look_ups.load(Ordering::Relaxed), before);
     assert_eq!(again, first);
     let other_comm = OwnerRef { comm: *b"thread-2\0\0\0\0\0\0\0\0", ..asked };
     assert_eq!(resolver.resolve(&other_comm, &maps).exe, first.exe);
-    assert_eq!(maps.asked.load(Ordering::Relaxed), before, "another thread of it costs none either");
+    assert_eq!(maps.look_ups.load(Ordering::Relaxed), before, "another thread of it costs none either");
 }
 
 #[test]
@@ -177,12 +178,12 @@ fn a_process_that_executed_something_else_is_not_read() {
     let mut resolver = real();
     resolver.learn_exec(5, child.tgid(), 0, b"./relative");
     let process = resolver.resolve(&owner(child.tgid(), 5, start_ns), &maps);
-    assert_eq!(process.exe, None, "what it runs now says nothing of what it ran then");
+    assert_eq!(process.exe, None, "what it runs now proves nothing about what it ran then");
     assert!(process.started.is_some());
 }
 
 #[test]
-fn another_process_with_the_number_is_not_the_owner() {
+fn another_process_with_the_same_pid_is_not_the_owner() {
     let child = Running::start(Command::new("/bin/sleep").arg("60"));
     let long_ago = child.start_ns() / 2;
     let mut maps = Maps::default();
@@ -191,7 +192,7 @@ fn another_process_with_the_number_is_not_the_owner() {
     resolver.learn_exec(5, child.tgid(), 0, b"./gone");
     let process = resolver.resolve(&owner(child.tgid(), 5, long_ago), &maps);
     assert_eq!(process.exe, None);
-    let started = process.started.expect("the record told");
+    let started = process.started.expect("the record has it");
     assert_eq!(started, resolver.clock.timestamp(long_ago));
 }
 
@@ -236,23 +237,24 @@ fn the_unknown_owner_is_nobody_and_not_root() {
     assert_eq!(resolver.resolve(&roleless, &Maps::default()).pid, 0);
 }
 
+/// Its children inherit the executable.
 #[test]
-fn every_process_is_seeded_with_what_it_runs_and_its_children_inherit_it() {
+fn every_existing_process_is_seeded_with_its_executable() {
     let child = Running::start(Command::new("/bin/sleep").arg("60"));
     let mut resolver = real();
-    let seeds: Vec<_> = resolver.existing_processes().expect("/proc can be listed").collect();
-    let seed = seeds.iter().find(|seed| seed.tgid == child.tgid()).expect("it was there");
+    let existing: Vec<_> = resolver.existing_processes().expect("/proc can be listed").collect();
+    let seed = existing.iter().find(|process| process.tgid == child.tgid()).expect("it was there");
     assert_eq!(seed.identity.parent_tgid, std::process::id());
     assert!(seed.identity.exec_id >= gdprport_common::EXEC_ID_SEEDED);
-    let mut ids: Vec<_> = seeds.iter().map(|seed| seed.identity.exec_id).collect();
+    let mut ids: Vec<_> = existing.iter().map(|process| process.identity.exec_id).collect();
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!(ids.len(), seeds.len());
+    assert_eq!(ids.len(), existing.len());
     assert_eq!(&seed.exec.path[..usize::from(seed.exec.path_len)], program("sleep").as_bytes());
 
-    let heir =
+    let child_of_it =
         OwnerRef { parent_tgid: child.tgid(), ..owner(4_000_002, seed.identity.exec_id, boottime_ns()) };
-    let process = resolver.resolve(&heir, &Maps::default());
+    let process = resolver.resolve(&child_of_it, &Maps::default());
     assert_eq!(process.exe, Some(program("sleep").into()));
     assert_eq!(process.parent.as_ref().and_then(|parent| parent.exe.clone()), process.exe);
 }

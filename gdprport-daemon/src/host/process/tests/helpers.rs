@@ -15,22 +15,22 @@ use crate::host::clock::{BootClock, boottime_ns};
 use crate::host::pid::{self, ProcDir};
 use gdprport_core::identity::OwnerRef;
 
-/// The kernel side's maps, by hand. Counts what is asked.
+/// The kernel side's maps as values. Counts look-ups.
 #[derive(Default)]
 pub(super) struct Maps {
     pub(super) tasks: HashMap<u32, TaskIdentity>,
     pub(super) execs: HashMap<u64, ExecRecord>,
-    pub(super) asked: AtomicU32,
+    pub(super) look_ups: AtomicU32,
 }
 
 impl TaskLookup for Maps {
     fn identity(&self, tgid: u32) -> Option<TaskIdentity> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.look_ups.fetch_add(1, Ordering::Relaxed);
         self.tasks.get(&tgid).copied()
     }
 
     fn exec(&self, exec_id: u64) -> Option<ExecRecord> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.look_ups.fetch_add(1, Ordering::Relaxed);
         self.execs.get(&exec_id).copied()
     }
 }
@@ -86,7 +86,7 @@ impl Running {
     /// Fork time as the kernel side would have it: within the tick that `/proc` shows.
     pub(super) fn start_ns(&self) -> u64 {
         let proc = pid::open_proc(Path::new("/proc")).expect("/proc");
-        let stat = ProcDir::open(&proc, self.tgid()).and_then(|dir| dir.stat()).expect("it lives");
+        let stat = ProcDir::open(&proc, self.tgid()).and_then(|dir| dir.stat()).expect("it is alive");
         stat.start_ticks * 10_000_000 + 1
     }
 
