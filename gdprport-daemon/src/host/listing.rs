@@ -1,8 +1,8 @@
-//! What was there before the daemon: sockets on watched ports in every network namespace, and who holds
-//! them; and what became of them since.
+//! Listing the host's sockets on watched ports in every network namespace, with the processes that hold them; and
+//! polling them later.
 //!
-//! Sockets opened before the kernel side was attached fire no hook, or not all. They are listed once at
-//! start and asked about from time to time after; their owners are found once, through `/proc`.
+//! Sockets opened before the kernel side was attached fire no hook, or not all. They are listed once at start and
+//! polled periodically; their owners are found once, through `/proc`.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -21,7 +21,7 @@ use crate::host::pid::{self, ProcDir};
 use crate::host::sockets::{self, DumpError, PortSet, TcpCounts, TcpSocket};
 use gdprport_core::model::Endpoint;
 
-/// Threads that search for owners at most: start-up must not take a whole large host for itself.
+/// Maximum of threads that search for owners: start-up must not use all CPUs of a large host.
 const SEARCHERS_CAP: usize = 4;
 
 /// A descriptor of a process.
@@ -33,7 +33,7 @@ pub struct ProcessFd {
     pub fd: i32,
 }
 
-/// A socket on a watched port that was there at start.
+/// A listed socket on a watched port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListedSocket {
     /// Socket cookie.
@@ -48,15 +48,15 @@ pub struct ListedSocket {
     pub state: u8,
     /// User that made the socket.
     pub uid: u32,
-    /// Of the processes that hold it the one that started first (lowest process id among equals): a master
-    /// rather than its workers, the opener rather than a child that inherited it. `None` if none was found.
+    /// The process holding it that started first (lowest process id among equals): a master rather than its
+    /// workers, the opener rather than a child that inherited it. `None` if none was found.
     pub owner: Option<ProcessFd>,
     /// What the kernel counted so far.
     pub counts: TcpCounts,
 }
 
 impl ListedSocket {
-    /// True if it is no connection yet: its connect was not answered.
+    /// True if it is no connection yet: the peer has not replied to its connect.
     #[must_use]
     pub const fn is_attempt(&self) -> bool {
         self.state == sockets::SYN_SENT
@@ -66,28 +66,28 @@ impl ListedSocket {
 /// A network namespace with sockets on watched ports.
 #[derive(Debug)]
 pub struct ListedNetns {
-    /// The namespace, held open so that [`poll`] can enter it. To be dropped when none of its sockets is
-    /// tracked any more.
+    /// The namespace, held open so that [`poll`] can enter it. Drop it when none of its sockets is tracked any
+    /// more.
     pub ns: OpenNs,
     /// Its cookie; `None` before Linux 5.14.
     pub cookie: Option<u64>,
-    /// Tells of all sockets in it that ended after they were listed; `None` where there is no connection, or
-    /// the kernel does not tell.
+    /// Receives the ends of all its sockets after they were listed; `None` where there is no connection, or the
+    /// kernel has no such broadcast.
     pub destroy_notices: Option<Subscription>,
 }
 
-/// What was there at start.
+/// The sockets of the host.
 #[derive(Debug, Default)]
 pub struct Listing {
     /// The sockets.
     pub sockets: Vec<ListedSocket>,
     /// The namespaces they are in.
     pub namespaces: Vec<ListedNetns>,
-    /// Namespaces that could not be looked into, each with the reason: their sockets are missing.
+    /// Why each namespace that could not be entered was not: their sockets are missing.
     pub not_entered: Vec<EnterError>,
-    /// Cookies of the namespaces whose sockets were listed, also those that have none on watched ports.
+    /// Cookies of the namespaces whose sockets were listed, including those with none on watched ports.
     pub listed: HashSet<u64>,
-    /// Namespaces in which the kernel did not list its sockets, each with the reason.
+    /// Why the kernel did not list the sockets of other namespaces.
     pub not_listed: Vec<DumpError>,
     /// Processes whose namespace may not be read.
     pub namespaces_not_allowed: u64,
@@ -97,7 +97,7 @@ pub struct Listing {
     pub processes_not_allowed: u64,
 }
 
-/// Why there is no snapshot at all.
+/// Why there is no listing at all.
 #[derive(Debug, Error)]
 #[error("cannot list processes in {proc}: {source}; gdprport needs the proc file system")]
 pub struct ListingError {
@@ -108,10 +108,10 @@ pub struct ListingError {
 impl Listing {
     /// Finds the sockets on watched ports in every network namespace, and their owners.
     ///
-    /// Takes time in proportion to all sockets and all descriptors of the host; to be run off the event loop.
+    /// Takes time in proportion to all sockets and all descriptors of the host; run it off the event loop.
     ///
     /// # Errors
-    /// If `proc` cannot be listed. What else is missing is named in the snapshot.
+    /// If `proc` cannot be listed. What else is missing is named in the listing.
     pub fn take(proc: &Path, ports: &PortSet) -> Result<Self, ListingError> {
         let failed = |source| ListingError { proc: proc.display().to_string(), source };
         let namespaces = netns::enumerate(proc).map_err(failed)?;
@@ -122,22 +122,22 @@ impl Listing {
         };
         let mut inodes = Vec::new();
         for namespace in namespaces.found {
-            let looked = namespace.open().and_then(|ns| {
-                // Subscribed first, so that no end falls between.
-                let look = || (Subscription::open(), sockets::list(ports), netns::current_cookie());
-                let listed = ns.run(look)?;
+            let scanned = namespace.open().and_then(|ns| {
+                // Subscribed first, so that no end is missed.
+                let scan = || (Subscription::open(), sockets::list(ports), netns::current_cookie());
+                let listed = ns.run(scan)?;
                 Ok((ns, listed))
             });
-            if let Ok((_, (_, Ok(_), Some(cookie)))) = &looked {
+            if let Ok((_, (_, Ok(_), Some(cookie)))) = &scanned {
                 out.listed.insert(*cookie);
             }
-            match looked {
+            match scanned {
                 Ok((ns, (destroy_notices, Ok(found), cookie))) if !found.is_empty() => {
                     let connected = found.iter().any(|socket| socket.peer.is_some());
                     inodes.extend(found.iter().map(|socket| socket.inode));
                     out.sockets.extend(found.into_iter().map(|socket| found_socket(socket, ns.inode())));
                     let destroy_notices = destroy_notices
-                        .inspect_err(|error| tracing::debug!(%error, "ends are only found by asking"))
+                        .inspect_err(|error| tracing::debug!(%error, "ends are only found by polling"))
                         .ok()
                         .filter(|_| connected);
                     out.namespaces.push(ListedNetns { ns, cookie, destroy_notices });
@@ -169,15 +169,15 @@ const fn found_socket(socket: TcpSocket, netns: u64) -> ListedSocket {
     }
 }
 
-/// Asks what became of sockets of one namespace. Those not in the answer are gone.
+/// The current state of sockets of one namespace. Those not in the result are gone.
 ///
 /// # Errors
-/// [`PollError`]; nothing is known then of any of them.
+/// [`PollError`]; then nothing is known about any of them.
 pub fn poll(ns: &OpenNs, wanted: impl Fn(u64) -> bool + Send) -> Result<Vec<TcpSocket>, PollError> {
     Ok(ns.run(|| sockets::list_cookies(wanted))??)
 }
 
-/// Why sockets could not be asked about.
+/// Why sockets could not be polled.
 #[derive(Debug, Error)]
 #[error(transparent)]
 pub enum PollError {
@@ -187,12 +187,12 @@ pub enum PollError {
     Dump(#[from] DumpError),
 }
 
-/// Finds who holds the sockets with these inode numbers.
+/// Finds the processes that hold the sockets with these inode numbers.
 ///
-/// Processes are searched from the oldest on, by a few threads that take one after the other, until all
-/// sockets are found; nearly all of the time is the kernel's, for one link per descriptor. A process that
-/// was taken is searched to its end: every process older than a finder has then been searched, so that the
-/// oldest finder is the oldest holder.
+/// Processes are searched from the oldest on, by a few threads that take one after the other, until all sockets are
+/// found; nearly all of the time is spent in the kernel, for one link per descriptor. A thread searches its process
+/// completely: every process older than a holder that was found has then been searched, so the oldest such holder
+/// is the oldest of all.
 fn find_owners(proc: &Path, inodes: &[u32]) -> io::Result<(HashMap<u32, ProcessFd>, u64)> {
     let wanted: HashMap<u32, AtomicBool> =
         inodes.iter().filter(|inode| **inode != 0).map(|inode| (*inode, AtomicBool::new(false))).collect();
@@ -207,7 +207,7 @@ fn find_owners(proc: &Path, inodes: &[u32]) -> io::Result<(HashMap<u32, ProcessF
         })
         .collect();
     processes.sort_unstable();
-    let search = Search {
+    let search = OwnerSearch {
         proc: &proc_fd,
         missing: AtomicUsize::new(wanted.len()),
         wanted: &wanted,
@@ -225,12 +225,12 @@ fn find_owners(proc: &Path, inodes: &[u32]) -> io::Result<(HashMap<u32, ProcessF
         finds
     });
     finds.sort_unstable_by_key(|find| Reverse(find.age));
-    let holder = |find: Find| (find.inode, ProcessFd { tgid: processes[find.age].1, fd: find.fd });
+    let holder = |find: FoundFd| (find.inode, ProcessFd { tgid: processes[find.age].1, fd: find.fd });
     Ok((finds.into_iter().map(holder).collect(), search.not_allowed.into_inner()))
 }
 
 /// What the searching threads share.
-struct Search<'a> {
+struct OwnerSearch<'a> {
     proc: &'a OwnedFd,
     /// Inode numbers, each with whether it was found.
     wanted: &'a HashMap<u32, AtomicBool>,
@@ -241,15 +241,15 @@ struct Search<'a> {
     not_allowed: AtomicU64,
 }
 
-/// A wanted socket at a process, by the process's place in the order of age.
-struct Find {
+/// A wanted socket in a process, which is named by its index in the order of age.
+struct FoundFd {
     inode: u32,
     age: usize,
     fd: i32,
 }
 
-impl Search<'_> {
-    fn run(&self) -> Vec<Find> {
+impl OwnerSearch<'_> {
+    fn run(&self) -> Vec<FoundFd> {
         let mut finds = Vec::new();
         let mut buffer = Vec::with_capacity(32 * 1024);
         while self.missing.load(Ordering::Relaxed) > 0 {
@@ -267,8 +267,8 @@ impl Search<'_> {
         finds
     }
 
-    /// Notes the wanted sockets of one `/proc/PID/fd`.
-    fn search(&self, fds: &OwnedFd, buffer: &mut Vec<u8>, age: usize, finds: &mut Vec<Find>) {
+    /// Adds the wanted sockets of one `/proc/PID/fd`.
+    fn search(&self, fds: &OwnedFd, buffer: &mut Vec<u8>, age: usize, finds: &mut Vec<FoundFd>) {
         let mut entries = RawDir::new(fds, buffer.spare_capacity_mut());
         while let Some(Ok(entry)) = entries.next() {
             let mut target = [0; 32];
@@ -281,7 +281,7 @@ impl Search<'_> {
             if !found.swap(true, Ordering::Relaxed) {
                 self.missing.fetch_sub(1, Ordering::Relaxed);
             }
-            finds.push(Find { inode, age, fd });
+            finds.push(FoundFd { inode, age, fd });
         }
     }
 }

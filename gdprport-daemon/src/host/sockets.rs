@@ -1,8 +1,7 @@
 //! TCP sockets as the kernel lists them (`sock_diag`, sock_diag(7)) in the caller's network namespace, and
 //! one socket of another process, fetched.
 //!
-//! Belongs here: asking and reading the answers. Does not belong here: namespaces (`netns`), owners
-//! (`snapshot`).
+//! Belongs here: requests and reading the replies. Does not belong here: namespaces (`netns`), owners (`listing`).
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -20,7 +19,7 @@ use thiserror::Error;
 
 use gdprport_core::model::Endpoint;
 
-/// Receive buffer: the kernel fills at most 32 KiB per answer of a dump (net/netlink/af_netlink.c).
+/// Receive buffer: the kernel fills at most 32 KiB per reply of a dump (net/netlink/af_netlink.c).
 const BUFFER: usize = 64 * 1024;
 
 /// Number of TCP ports.
@@ -30,7 +29,7 @@ const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 
-/// A set of TCP ports; asking costs one look-up.
+/// A set of TCP ports with constant-time membership.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PortSet(Box<[u64; PORTS / 64]>);
 
@@ -55,13 +54,13 @@ impl FromIterator<u16> for PortSet {
 /// What the kernel counted on a connection (`struct tcp_info`, include/uapi/linux/tcp.h).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TcpCounts {
-    /// Payload that the peer acknowledged, plus one each for SYN and FIN where they were.
+    /// Payload that the peer acknowledged, plus one each for an acknowledged SYN and FIN.
     pub bytes_acked: u64,
-    /// Payload received in order, plus one for the peer's FIN where it arrived.
+    /// Payload received in order, plus one for the peer's FIN if it arrived.
     pub bytes_received: u64,
     /// Smoothed round-trip time in microseconds, 0 if none was measured.
     pub rtt_us: u32,
-    /// Segments sent again over the whole life.
+    /// Retransmitted segments over the whole life.
     pub retransmits: u32,
     /// Segments received.
     pub segs_in: u32,
@@ -107,23 +106,23 @@ pub struct TcpSocket {
 /// State of a listening socket (`TCP_LISTEN`).
 const LISTEN: u8 = 10;
 
-/// State of a connect that was not answered yet (`TCP_SYN_SENT`).
+/// State of a connect without a reply yet (`TCP_SYN_SENT`).
 pub(super) const SYN_SENT: u8 = 2;
 
-/// A question to the kernel failed.
+/// Why sockets could not be listed.
 #[derive(Debug, Error)]
 pub enum DumpError {
     /// The netlink socket failed.
     #[error("cannot list TCP sockets: {0}; the kernel needs CONFIG_INET_DIAG (module tcp_diag)")]
     Netlink(#[from] io::Error),
-    /// The answer makes no sense.
+    /// The reply is malformed.
     #[error("cannot list TCP sockets: the kernel's answer cannot be read ({0})")]
     Reply(String),
 }
 
 /// Lists the TCP sockets (IPv4 and IPv6) of the caller's network namespace that listen on one of the ports
-/// or are connected from or to one; each once. Connections that have no process any more because they only
-/// wait for old segments (`TIME_WAIT`) are left out, and so are those that are not accepted by TCP yet.
+/// or are connected from or to one; each once. Connections without a process that only wait for old segments
+/// (`TIME_WAIT`) are left out, and so are those whose handshake is not complete on the accepting side.
 ///
 /// Sockets opened or closed meanwhile may be missing.
 ///
@@ -138,8 +137,8 @@ pub fn list(ports: &PortSet) -> Result<Vec<TcpSocket>, DumpError> {
     Ok(found)
 }
 
-/// Lists those of the connected TCP sockets of the caller's network namespace whose cookie is wanted. A
-/// cookie that is not answered stands for a connection that is gone.
+/// Lists those of the connected TCP sockets of the caller's network namespace whose cookie is wanted. The
+/// connection of a cookie that is missing in the result is gone.
 ///
 /// # Errors
 /// [`DumpError`].
@@ -168,13 +167,13 @@ fn dump(
     let mut out = Vec::new();
     let mut buffer = vec![0; BUFFER];
     for (seq, family) in [(1, AF_INET), (2, AF_INET6)] {
-        ask(&socket, seq, family, states.clone())?;
+        request(&socket, seq, family, states.clone())?;
         while read_replies(receive(&socket, &mut buffer)?, &ports, &cookies, &mut out)? {}
     }
     Ok(out)
 }
 
-fn ask(socket: &Socket, seq: u32, family: u8, states: StateFlags) -> io::Result<()> {
+fn request(socket: &Socket, seq: u32, family: u8, states: StateFlags) -> io::Result<()> {
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST | NLM_F_DUMP;
     header.sequence_number = seq;
@@ -201,11 +200,11 @@ fn receive<'a>(socket: &Socket, buffer: &'a mut [u8]) -> Result<&'a [u8], DumpEr
     buffer.get(..len).ok_or_else(|| DumpError::Reply("too long".to_owned()))
 }
 
-/// Reads a datagram of a list of sockets: those with wanted ports (local, peer's, TCP state) and cookies. False: it was
-/// the last one.
+/// Reads a datagram of a list of sockets: those with wanted ports (local, peer's, TCP state) and cookies. Returns false
+/// for the last one.
 ///
 /// # Errors
-/// [`DumpError`]: the datagram makes no sense, or says that the kernel cannot answer.
+/// [`DumpError`]: the datagram is malformed, or carries an error of the kernel.
 pub fn read_replies(
     datagram: &[u8],
     ports: impl Fn(u16, u16, u8) -> bool,
@@ -232,8 +231,8 @@ fn errno(payload: &[u8]) -> io::Error {
     io::Error::from_raw_os_error(code.saturating_neg())
 }
 
-/// Reads one answer (`struct inet_diag_msg`, include/uapi/linux/inet_diag.h) if it is wanted. The ports are
-/// looked at first: on most hosts nearly all sockets end there.
+/// Reads one reply (`struct inet_diag_msg`, include/uapi/linux/inet_diag.h) if it is wanted. The ports are
+/// checked first: on most hosts that rules out nearly all sockets.
 pub(super) fn read_socket(
     payload: &[u8],
     ports: impl Fn(u16, u16, u8) -> bool,
@@ -261,7 +260,7 @@ pub(super) fn read_socket(
         .flatten()
         .find(|attribute| attribute.kind() == INET_DIAG_INFO)
         .and_then(|attribute| TcpCounts::parse(attribute.value()));
-    // What is left of a connection after its socket (a `FIN_WAIT2` without a process) has no tcp_info.
+    // What remains of a connection after its socket (a `FIN_WAIT2` without a process) has no tcp_info.
     let Some(counts) = info else { return Ok(None) };
     Ok(Some(TcpSocket {
         cookie,
@@ -277,7 +276,7 @@ pub(super) fn read_socket(
 /// Why another process's socket could not be fetched.
 #[derive(Debug, Error)]
 pub enum FetchError {
-    /// The process or its descriptor is gone, or stands for another socket now.
+    /// The process or its descriptor is gone, or is another socket now.
     #[error("process {tgid} no longer holds the socket as descriptor {fd}")]
     Gone {
         /// Process id.
@@ -292,13 +291,13 @@ pub enum FetchError {
         tgid: u32,
         /// Descriptor in that process.
         fd: i32,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
 }
 
-/// Fetches another process's socket, so that its storage can be written. It is proven to be the socket that
-/// was meant by its cookie. To be dropped at once: while it is open, the socket does not close.
+/// Fetches another process's socket, so that its storage can be written. The cookie proves that it is the intended
+/// socket. Drop it at once: while it is open, the socket does not close.
 ///
 /// # Errors
 /// [`FetchError`].

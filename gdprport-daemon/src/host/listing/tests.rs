@@ -22,7 +22,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn sockets_from_before_are_found_with_their_owner_and_can_be_fetched() {
+fn existing_sockets_are_listed_with_owner_and_can_be_fetched() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     let port = listener.local_addr().expect("bound").port();
     let (client, server) = connection(&listener);
@@ -42,21 +42,21 @@ fn sockets_from_before_are_found_with_their_owner_and_can_be_fetched() {
 }
 
 #[test]
-fn of_several_holders_the_oldest_is_the_owner() {
+fn the_oldest_of_several_holders_is_the_owner() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     let port = listener.local_addr().expect("bound").port();
     // The child gets the listener as its standard input.
-    let heir = listener.try_clone().expect("duplicates");
-    let stdin = Stdio::from(OwnedFd::from(heir));
+    let duplicate = listener.try_clone().expect("duplicates");
+    let stdin = Stdio::from(OwnedFd::from(duplicate));
     let child = Running(Command::new("/bin/sleep").arg("60").stdin(stdin).spawn().expect("starts"));
     assert_eq!(take(&[port]).sockets[0].owner.map(|owner| owner.tgid), Some(std::process::id()));
     drop(listener);
-    let heir = ProcessFd { tgid: child.0.id(), fd: 0 };
-    assert!(eventually(|| take(&[port]).sockets[0].owner == Some(heir)), "{:?}", take(&[port]));
+    let inherited = ProcessFd { tgid: child.0.id(), fd: 0 };
+    assert!(eventually(|| take(&[port]).sockets[0].owner == Some(inherited)), "{:?}", take(&[port]));
 }
 
 #[test]
-fn a_namespace_of_its_own_is_looked_into_and_polled() {
+fn a_separate_namespace_is_listed_and_polled() {
     // The child holds the namespace and shows that it is ready by a line.
     let script = "echo ready; read line";
     let mut child = Command::new("unshare")
@@ -69,8 +69,8 @@ fn a_namespace_of_its_own_is_looked_into_and_polled() {
     let mut line = String::new();
     let stdout = child.0.stdout.take().expect("piped");
     std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("ready");
-    let way = format!("/proc/{}/ns/net", child.0.id());
-    let fd = rustix::fs::open(way, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).expect("opens");
+    let path = format!("/proc/{}/ns/net", child.0.id());
+    let fd = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).expect("opens");
     let ns = OpenNs::from_fd(fd).expect("it has an inode");
     // Made inside, held by this process outside. Loopback is down there, so that nothing can connect.
     let listen = || TcpListener::bind("127.0.0.1:0").expect("binds");
@@ -80,14 +80,13 @@ fn a_namespace_of_its_own_is_looked_into_and_polled() {
     let inside = found.sockets.iter().find(|socket| socket.cookie == cookie(&first)).expect("found");
     assert_eq!((inside.netns, inside.peer), (ns.inode(), None));
     assert_eq!(inside.owner, Some(ProcessFd { tgid: std::process::id(), fd: first.as_raw_fd() }));
-    let looked_into =
-        found.namespaces.iter().find(|found| found.ns.inode() == ns.inode()).expect("kept open");
+    let listed = found.namespaces.iter().find(|found| found.ns.inode() == ns.inode()).expect("kept open");
 
     let (stays, goes) = (cookie(&first), cookie(&second));
     let known = |cookie| cookie == stays || cookie == goes;
-    assert_eq!(poll(&looked_into.ns, known).expect("listed").len(), 2);
+    assert_eq!(poll(&listed.ns, known).expect("listed").len(), 2);
     drop(second);
-    let left = || poll(&looked_into.ns, known).expect("listed");
+    let left = || poll(&listed.ns, known).expect("listed");
     assert!(eventually(|| left().iter().map(|socket| socket.cookie).eq([stays])), "{:?}", left());
 }
 

@@ -232,7 +232,7 @@ impl Probes {
         self.previous.as_ref()
     }
 
-    /// RingPosition in the ring buffer up to which it was read, in bytes; `None` if nothing is pinned, for then
+    /// Position in the ring buffer up to which it was read, in bytes; `None` if nothing is pinned, for then
     /// nobody will ask.
     #[must_use]
     pub fn ring_position(&self) -> Option<u64> {

@@ -60,7 +60,7 @@ pub enum PinsOutcome {
 pub struct AdoptedPins {
     /// The kernel side's books when they were last told.
     pub counters: Counters,
-    /// RingPosition in the ring buffer up to which what was read had been written; bytes.
+    /// Position in the ring buffer up to which what was read had been written; bytes.
     pub durable_position: u64,
     /// Hooks that were not pinned, and so saw nothing in between.
     pub detached: Vec<&'static str>,

@@ -26,7 +26,7 @@ pub(super) struct ExecEntry {
 pub(super) struct KnownExe {
     pub(super) exe: Arc<str>,
     pub(super) script: Option<Arc<str>>,
-    /// KnownExe by a live process, not concluded from the name.
+    /// Shown by a live process, not concluded from the name.
     pub(super) live: bool,
 }
 

@@ -1,4 +1,4 @@
-//! ExecEntry ids for the processes that ran before the kernel side watched.
+//! Exec ids for the processes that predate the kernel side.
 
 use std::io;
 use std::sync::Arc;

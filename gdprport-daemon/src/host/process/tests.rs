@@ -243,17 +243,17 @@ fn every_existing_process_is_seeded_with_its_executable() {
     let child = Running::start(Command::new("/bin/sleep").arg("60"));
     let mut resolver = real();
     let existing: Vec<_> = resolver.existing_processes().expect("/proc can be listed").collect();
-    let seed = existing.iter().find(|process| process.tgid == child.tgid()).expect("it was there");
-    assert_eq!(seed.identity.parent_tgid, std::process::id());
-    assert!(seed.identity.exec_id >= gdprport_common::EXEC_ID_SEEDED);
+    let found = existing.iter().find(|process| process.tgid == child.tgid()).expect("it was there");
+    assert_eq!(found.identity.parent_tgid, std::process::id());
+    assert!(found.identity.exec_id >= gdprport_common::EXEC_ID_SEEDED);
     let mut ids: Vec<_> = existing.iter().map(|process| process.identity.exec_id).collect();
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), existing.len());
-    assert_eq!(&seed.exec.path[..usize::from(seed.exec.path_len)], program("sleep").as_bytes());
+    assert_eq!(&found.exec.path[..usize::from(found.exec.path_len)], program("sleep").as_bytes());
 
     let child_of_it =
-        OwnerRef { parent_tgid: child.tgid(), ..owner(4_000_002, seed.identity.exec_id, boottime_ns()) };
+        OwnerRef { parent_tgid: child.tgid(), ..owner(4_000_002, found.identity.exec_id, boottime_ns()) };
     let process = resolver.resolve(&child_of_it, &Maps::default());
     assert_eq!(process.exe, Some(program("sleep").into()));
     assert_eq!(process.parent.as_ref().and_then(|parent| parent.exe.clone()), process.exe);
