@@ -1,4 +1,4 @@
-//! The catalog of hooks: what each gives, since which kernel, and what is lost without it.
+//! The catalog of hooks: what each provides, since which kernel, and what is lost without it.
 
 use aya::programs::CgroupSkbAttachType;
 
@@ -23,11 +23,11 @@ pub enum Attach {
 /// What it means that a hook is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// The daemon cannot do its work.
+    /// The daemon cannot run without it.
     Required,
     /// Something is lost: the daemon is degraded.
     Expected,
-    /// Another hook stands in where the kernel does not offer it.
+    /// Another hook replaces it where the kernel does not offer it.
     Optional,
 }
 
@@ -36,7 +36,7 @@ pub enum Need {
 pub struct HookSpec {
     /// The program's name in the object file.
     pub program: &'static str,
-    /// The name shown to people.
+    /// The name shown to users.
     pub name: &'static str,
     /// How it is attached.
     pub attach: Attach,
@@ -44,14 +44,14 @@ pub struct HookSpec {
     pub need: Need,
     /// The first kernel release that has it.
     pub since: &'static str,
-    /// What it gives.
+    /// What it provides.
     pub gives: &'static str,
     /// What is lost without it.
     pub cost: &'static str,
 }
 
 /// All hooks, in the order in which they are attached: who a process is, who owns a socket, and only then
-/// the lives of sockets, so that no flow is seen whose owner could not have been.
+/// the life of sockets, so that no flow is seen whose owner could not have been seen.
 pub const HOOKS: &[HookSpec] = &[
     HookSpec {
         program: "gp_sched_exec",

@@ -7,22 +7,22 @@ use aya::maps::{Map, MapData, MapInfo};
 use gdprport_common::{ABI_VERSION, Handover};
 
 use super::error::chain;
-use super::load::Source;
+use super::load::LoadSource;
 use super::pins::PinDirectory;
 
-/// Why what an earlier daemon left is of no use.
+/// Why pins of a previous daemon cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Incompatibility {
-    /// Its records or maps mean something else.
+    /// Its records or maps have another meaning.
     #[error("its ABI is version {was}, this one's {ABI_VERSION}")]
     Abi {
         /// The other version.
         was: u32,
     },
-    /// A map is there, or as large, in only one of the two.
+    /// A map exists in only one of the two, or differs in shape.
     #[error("{0}")]
     Layout(String),
-    /// It is not whole.
+    /// They are incomplete.
     #[error("{0}")]
     Damaged(String),
 }
@@ -39,8 +39,12 @@ impl Incompatibility {
     }
 }
 
-/// Compares every pinned map with the one that this version would make.
-pub(super) fn fits(source: &Source, pins: &PinDirectory, note: &Handover) -> Result<(), Incompatibility> {
+/// Compares every pinned map with the one that this version would create.
+pub(super) fn check_pins(
+    source: &LoadSource,
+    pins: &PinDirectory,
+    note: &Handover,
+) -> Result<(), Incompatibility> {
     if note.abi != ABI_VERSION {
         return Err(Incompatibility::Abi { was: note.abi });
     }
@@ -70,7 +74,7 @@ pub(super) fn fits(source: &Source, pins: &PinDirectory, note: &Handover) -> Res
     }
 }
 
-/// What two maps must have in common to hold the same, in words.
+/// What two maps must have in common to hold the same, as text.
 fn shape(info: &MapInfo) -> String {
     let kind = info.map_type().map_or_else(|_| "of another kind".to_owned(), |kind| format!("{kind:?}"));
     let (key, value, count, flags) =
@@ -78,8 +82,8 @@ fn shape(info: &MapInfo) -> String {
     format!("{kind}({count} x {key}+{value} bytes, flags {flags:#x})")
 }
 
-/// The maps that are shared between programs and daemon; the constants of the programs, whose names begin
-/// with a dot, are each version's own.
+/// The maps that are shared between programs and daemon; not the constants of the programs, whose
+/// names begin with a dot.
 pub(super) fn shared(object: &Ebpf) -> impl Iterator<Item = (&str, &Map)> {
     object.maps().filter(|(name, _)| !name.starts_with('.'))
 }

@@ -7,8 +7,7 @@ use aya::maps::MapError;
 
 use super::pins::PinError;
 
-/// Why the kernel programs cannot run here. Each message says what and where; what to do is the [`remedy`]
-/// beside it.
+/// Why the kernel programs cannot run here. Each message states what and where; what to do is the [`remedy`].
 ///
 /// [`remedy`]: LoadError::remedy
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +34,7 @@ pub enum LoadError {
     Cgroup2 {
         /// Where it is.
         path: PathBuf,
-        /// What the kernel said.
+        /// The kernel's error.
         source: std::io::Error,
     },
     /// The kernel has no type information.
@@ -48,7 +47,7 @@ pub enum LoadError {
         hook: &'static str,
         /// The running release.
         release: String,
-        /// What the kernel said, shortened.
+        /// The kernel's reason, shortened.
         reason: String,
     },
     /// The object or its maps could not be loaded.
@@ -67,7 +66,7 @@ pub enum LoadError {
         /// What went wrong.
         reason: String,
     },
-    /// The place for pins cannot be used; the message says what to do.
+    /// The directory for pins cannot be used; the message states what to do.
     #[error(transparent)]
     Pins(#[from] PinError),
 }

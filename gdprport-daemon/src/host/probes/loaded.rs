@@ -14,7 +14,7 @@ use gdprport_common::{
 };
 
 use super::error::{LoadError, map_error};
-use super::load::{HookStatus, Sizes, Source};
+use super::load::{HookStatus, LoadSource, Sizes};
 use super::log::KernelLog;
 use super::pins::PinDirectory;
 use super::requirements::check;
@@ -25,8 +25,8 @@ use crate::host::clock::boottime_ns;
 
 /// `BPF_NOEXIST`: insert only what is not there.
 const NOEXIST: u64 = 1;
-/// The least that a record takes in the ring buffer: its header and the smallest kind, a flow's.
-const RECORD_LEAST: u64 = 8 + size_of::<gdprport_common::FlowRecord>() as u64;
+/// The minimum that a record takes in the ring buffer: its header and the smallest kind, a flow's.
+const RECORD_MIN: u64 = 8 + size_of::<gdprport_common::FlowRecord>() as u64;
 
 /// The loaded kernel side.
 pub struct Probes {
@@ -42,29 +42,29 @@ pub struct Probes {
     execs: HashMap<MapData, u64, ExecRecord>,
     pub(super) owners: SkStorage<MapData, SocketOwner>,
     log: KernelLog,
-    /// The books as an earlier daemon told them; its share is not this one's.
-    told_before: Counters,
+    /// The counters that a previous daemon reported; they are not this one's.
+    reported_before: Counters,
     previous: Option<PreviousPins>,
     pinned: Option<Pinned>,
 }
 
-/// What only a daemon has whose kernel side outlives it.
+/// State of a kernel side that outlives the daemon.
 struct Pinned {
     directory: PinDirectory,
     hooks: usize,
-    note: Array<MapData, Handover>,
-    position: RingPosition,
+    checkpoint: Array<MapData, Handover>,
+    ring_position: RingPosition,
 }
 
 impl Probes {
-    /// Checks the machine, loads the programs and attaches every hook that the kernel offers. No port is
-    /// watched yet. Must be called inside of a tokio runtime.
+    /// Checks the machine, loads the programs and attaches every hook that the kernel offers. No port is watched
+    /// yet. Must be called inside a tokio runtime.
     ///
-    /// With `pins`, what an earlier daemon left there is taken over if it fits, with the ports that it watched
-    /// and the records that nobody has read; else it is removed, and what is loaded anew is pinned there.
+    /// With `pins`, the state of a previous daemon there is taken over if it fits, with the ports that it watched
+    /// and the unread records; else it is removed, and what is loaded from scratch is pinned there.
     ///
     /// # Errors
-    /// What is missing and how to mend it; then nothing that was attached by this call stays so.
+    /// What is missing and how to fix it; then nothing that was attached by this call stays so.
     pub fn load(
         sizes: Sizes,
         release: &str,
@@ -73,14 +73,14 @@ impl Probes {
     ) -> Result<(Self, Ring), LoadError> {
         check(release, cgroup_root.as_deref())?;
         let cgroup_root = cgroup_root.ok_or(LoadError::NoCgroup2)?;
-        let source = Source::new(sizes, release, &cgroup_root)?;
+        let source = LoadSource::new(sizes, release, &cgroup_root)?;
         let mut side = takeover::begin(&source, pins.as_mut())?;
         let object = &mut side.object;
         let records = RingBuf::try_from(take(object, "EVENTS")?).map_err(|e| map_error("EVENTS", &e))?;
-        let position = RingPosition::of(&records)
+        let ring_position = RingPosition::of(&records)
             .map_err(|error| LoadError::Map { map: "EVENTS", reason: error.to_string() })?;
         let reader = Array::try_from(take(object, "READER")?).map_err(|e| map_error("READER", &e))?;
-        let note = Array::try_from(take(object, HANDOVER)?).map_err(|e| map_error(HANDOVER, &e))?;
+        let checkpoint = Array::try_from(take(object, HANDOVER)?).map_err(|e| map_error(HANDOVER, &e))?;
         let mut probes = Self {
             ports: Array::try_from(take(object, "PORTS")?).map_err(|e| map_error("PORTS", &e))?,
             counters: PerCpuArray::try_from(take(object, "COUNTERS")?)
@@ -93,35 +93,40 @@ impl Probes {
             cgroup_root,
             watched: Vec::new(),
             ring_bytes: sizes.ring_bytes,
-            told_before: Counters::default(),
+            reported_before: Counters::default(),
             previous: side.previous,
-            pinned: pins.map(|directory| Pinned { directory, hooks: side.pinned_hooks, note, position }),
+            pinned: pins.map(|directory| Pinned {
+                directory,
+                hooks: side.pinned_hooks,
+                checkpoint,
+                ring_position,
+            }),
             _object: side.object,
         };
         probes.continue_previous()?;
         Ok((probes, Ring::new(records, reader)?))
     }
 
-    /// Takes over the ports and the books of the daemon before, or begins with none, and says that everything
-    /// is pinned.
+    /// Takes over the ports and the counters of the previous daemon, if there was one, and marks the pins as
+    /// complete.
     fn continue_previous(&mut self) -> Result<(), LoadError> {
-        let mut written = 0;
+        let mut durable = 0;
         if let Some(PreviousPins { outcome: PinsOutcome::Adopted(adopted), .. }) = &self.previous {
-            self.told_before = adopted.counters;
-            written = adopted.durable_position;
+            self.reported_before = adopted.counters;
+            durable = adopted.durable_position;
             for (port, flags) in (0..=u16::MAX).zip(self.ports.iter()) {
                 if flags.map_err(|e| map_error("PORTS", &e))? != 0 {
                     self.watched.push(port);
                 }
             }
         }
-        // The books and the position are still the earlier daemon's: should this one end before it has told
-        // what it found, the next one tells it.
+        // Counters and position are still the previous daemon's: if this one ends before it has reported what it
+        // found, the next one reports it.
         match &self.previous {
             Some(PreviousPins { checkpoint_ns, outcome: PinsOutcome::Adopted(_), .. }) => {
-                self.write_checkpoint(&Counters::default(), *checkpoint_ns, written)
+                self.write_checkpoint(&Counters::default(), *checkpoint_ns, durable)
             }
-            _ => self.write_checkpoint(&Counters::default(), boottime_ns(), written),
+            _ => self.write_checkpoint(&Counters::default(), boottime_ns(), durable),
         }
     }
 
@@ -158,35 +163,35 @@ impl Probes {
         Ok(())
     }
 
-    /// The kernel side's counters, summed over all CPUs, less what an earlier daemon has told.
+    /// The kernel side's counters, summed over all CPUs, minus what a previous daemon has reported.
     ///
     /// # Errors
     /// If the map cannot be read.
     pub fn counters(&self) -> Result<Counters, LoadError> {
         let per_cpu = self.counters.get(&0, 0).map_err(|e| map_error("COUNTERS", &e))?;
         let sum = per_cpu.iter().fold(Counters::default(), |sum, cpu| combine(&sum, cpu, u64::wrapping_add));
-        Ok(combine(&sum, &self.told_before, u64::saturating_sub))
+        Ok(combine(&sum, &self.reported_before, u64::saturating_sub))
     }
 
-    /// Writes what the kernel programs have to say to the daemon's log.
+    /// Writes the log messages of the kernel programs to the daemon's log.
     pub fn relay_log(&mut self) {
         self.log.relay();
     }
 
-    /// Who the kernel side thinks a process is, right now.
+    /// The current identity of a process in the kernel side's map.
     #[must_use]
     pub fn task(&self, tgid: u32) -> Option<TaskIdentity> {
         self.tasks.get(&tgid, 0).ok()
     }
 
-    /// What an exec id executed, if it was not evicted.
+    /// The record of an exec id, if it was not evicted.
     #[must_use]
     pub fn exec(&self, exec_id: u64) -> Option<ExecRecord> {
         self.execs.get(&exec_id, 0).ok()
     }
 
-    /// Tells the kernel side about a process that existed before it and what it runs, unless the kernel side
-    /// knows the process by now.
+    /// Inserts a process that predates the kernel side and its executable, unless the kernel side knows the process
+    /// by now.
     ///
     /// # Errors
     /// If a map cannot be written.
@@ -208,8 +213,8 @@ impl Probes {
         }
     }
 
-    /// Gives a listener that existed before its owner, which accepted sockets takeover; one that the kernel side
-    /// knows already keeps what it has.
+    /// Stores the owner of a listener that predates the kernel side; accepted sockets inherit it. A known owner
+    /// stays.
     ///
     /// # Errors
     /// If the socket is gone or storage is refused.
@@ -226,61 +231,65 @@ impl Probes {
         self.pinned.as_ref().map(|pinned| (pinned.directory.path(), pinned.hooks))
     }
 
-    /// The daemon that pinned before this one, if there was one.
+    /// What a previous daemon left pinned, if there was one.
     #[must_use]
     pub const fn previous_pins(&self) -> Option<&PreviousPins> {
         self.previous.as_ref()
     }
 
-    /// Position in the ring buffer up to which it was read, in bytes; `None` if nothing is pinned, for then
-    /// nobody will ask.
+    /// Position in the ring buffer up to which it was read, in bytes; `None` if nothing is pinned.
     #[must_use]
     pub fn ring_position(&self) -> Option<u64> {
-        self.pinned.as_ref().map(|pinned| pinned.position.read())
+        self.pinned.as_ref().map(|pinned| pinned.ring_position.read())
     }
 
-    /// The most records that can wait to be read.
+    /// Maximum of records that can wait to be read.
     #[must_use]
     pub const fn max_unread(&self) -> usize {
-        self.ring_bytes as usize / RECORD_LEAST as usize
+        self.ring_bytes as usize / RECORD_MIN as usize
     }
 
-    /// The most records that the daemon before has read and perhaps not written; to be asked before anything
-    /// is read.
+    /// Maximum of records that the previous daemon has read and perhaps not written. Call this before anything is
+    /// read.
     #[must_use]
     pub fn max_unwritten(&self) -> u64 {
         match (&self.previous, self.ring_position()) {
             (Some(PreviousPins { outcome: PinsOutcome::Adopted(adopted), .. }), Some(position)) => {
-                position.saturating_sub(adopted.durable_position) / RECORD_LEAST
+                position.saturating_sub(adopted.durable_position) / RECORD_MIN
             }
             _ => 0,
         }
     }
 
-    /// Notes for the next daemon what was told: the books as [`Self::counters`] gave them, when, and the
-    /// position up to which everything was written. Does nothing if nothing is pinned.
+    /// Stores the checkpoint for the next daemon: the counters from [`Self::counters`] that were reported, when, and
+    /// the position up to which everything is durable. Does nothing if nothing is pinned.
     ///
     /// # Errors
     /// If the map cannot be written.
-    pub fn write_checkpoint(&mut self, told: &Counters, now_ns: u64, written: u64) -> Result<(), LoadError> {
+    pub fn write_checkpoint(
+        &mut self,
+        reported: &Counters,
+        now_ns: u64,
+        durable: u64,
+    ) -> Result<(), LoadError> {
         let Some(pinned) = &mut self.pinned else { return Ok(()) };
         let mut version = [0; 32];
         for (to, from) in version.iter_mut().zip(env!("CARGO_PKG_VERSION").bytes()) {
             *to = from;
         }
-        let note = Handover {
+        let checkpoint = Handover {
             whole: 1,
             noted_ns: now_ns,
-            written,
+            written: durable,
             version,
-            counters: combine(told, &self.told_before, u64::wrapping_add),
+            counters: combine(reported, &self.reported_before, u64::wrapping_add),
             ..Handover::default()
         };
-        pinned.note.set(0, note, 0).map_err(|e| map_error(HANDOVER, &e))
+        pinned.checkpoint.set(0, checkpoint, 0).map_err(|e| map_error(HANDOVER, &e))
     }
 
-    /// Whether what is pinned is left to a next daemon when this value is dropped. What was pinned anew is not,
-    /// until this says so: a start that fails half-way leaves nothing. What was taken over is.
+    /// Whether the pins stay for the next daemon when this value is dropped. New pins do not until this is called, so
+    /// that a start that fails half-way leaves nothing; pins that were taken over do.
     pub const fn keep_pins(&mut self, pinned: bool) {
         if let Some(to) = &mut self.pinned {
             to.directory.keep(pinned);
@@ -288,7 +297,7 @@ impl Probes {
     }
 }
 
-/// Two books as one, count by count.
+/// Combines two sets of counters, count by count.
 fn combine(a: &Counters, b: &Counters, with: impl Fn(u64, u64) -> u64) -> Counters {
     let mut both = Counters { unkept: with(a.unkept, b.unkept), ..Counters::default() };
     for hook in 0..HOOKS {

@@ -7,7 +7,7 @@ use super::error::LoadError;
 /// Checks what the kernel programs need of the machine, without touching anything.
 ///
 /// # Errors
-/// The first thing that is missing and how to mend it.
+/// The first thing that is missing and how to fix it.
 pub fn check(release: &str, cgroup_root: Option<&Path>) -> Result<(), LoadError> {
     check_release(release)?;
     check_capabilities()?;
@@ -15,7 +15,7 @@ pub fn check(release: &str, cgroup_root: Option<&Path>) -> Result<(), LoadError>
     cgroup_root.map(|_| ()).ok_or(LoadError::NoCgroup2)
 }
 
-/// Capabilities by number (include/uapi/linux/capability.h), all of which `CAP_SYS_ADMIN` stands for.
+/// Capabilities by number (include/uapi/linux/capability.h), of which `CAP_SYS_ADMIN` includes BPF and PERFMON.
 const NEEDED: [(u32, &str); 3] = [(39, "CAP_BPF"), (12, "CAP_NET_ADMIN"), (38, "CAP_PERFMON")];
 const SYS_ADMIN: u32 = 21;
 
@@ -53,7 +53,7 @@ fn missing_capabilities(effective: u64) -> Result<(), LoadError> {
 /// Checks the kernel's release, as `uname -r` gives it.
 ///
 /// # Errors
-/// [`LoadError::TooOld`]. A release that cannot be read is let through: the kernel itself will tell.
+/// [`LoadError::TooOld`]. A release that cannot be parsed passes: the kernel itself will refuse.
 pub fn check_release(release: &str) -> Result<(), LoadError> {
     let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
     match (numbers.next(), numbers.next()) {
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn cap_sys_admin_stands_for_bpf_and_perfmon_but_not_for_net_admin() {
+    fn cap_sys_admin_includes_bpf_and_perfmon_but_not_net_admin() {
         assert!(missing_capabilities(1 << 21 | 1 << 12).is_ok());
         assert!(missing_capabilities(1 << 21).is_err());
     }

@@ -1,11 +1,11 @@
-//! What an earlier daemon left pinned: whether it fits, and taking it over without a moment in between.
+//! Taking over the pinned state of the previous daemon, without a moment in which nothing is attached.
 //!
 //! Order of a takeover: the maps first, so that the new programs use them; then each hook. A link at a cgroup
-//! gets the new program in place of the old one in one step. Others cannot, so the new link is made before the old
-//! one goes: for that moment both run, and what they write is the same. What was not pinned (tracepoints
-//! before Linux 5.15) is attached anew and named as away.
+//! gets the new program in place of the old one in one step. Others cannot, so the new link is created before the old
+//! one is removed: for that moment both run, and write the same. What was not pinned (tracepoints before Linux 5.15)
+//! is attached again and named as detached.
 //!
-//! Invariant: what is pinned is whole, or it says that it is not (`Handover::whole`), and then is never used.
+//! Invariant: pins that are incomplete are marked so (`Handover::whole`), and then never used.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,61 +16,60 @@ use aya::programs::links::{FdLink, LinkType, PinnedLink};
 use gdprport_common::{Counters, HANDOVER_MAGIC, Handover, TaskIdentity};
 
 use super::catalog::{Attach, HOOKS, HookSpec, Need};
-use super::compatibility::{Incompatibility, fits, shared};
+use super::compatibility::{Incompatibility, check_pins, shared};
 use super::error::{LoadError, chain};
-use super::load::{HookError, HookStatus, Source, attach, load_program};
+use super::load::{HookError, HookStatus, LoadSource, attach, load_program};
 use super::pins::{PinDirectory, PinError};
 use super::sys;
 use crate::host::clock::boottime_ns;
 
 /// The name of the map of [`Handover`].
-pub const HANDOVER: &str = "HANDOVER";
+pub(super) const HANDOVER: &str = "HANDOVER";
 
-/// The kernel side: loaded, attached and, where that is wanted, pinned.
-pub struct KernelSide {
-    pub object: Ebpf,
-    pub hooks: Vec<HookStatus>,
-    /// How many hooks are pinned.
-    pub pinned_hooks: usize,
-    pub previous: Option<PreviousPins>,
+/// The kernel side: loaded, attached and, if wanted, pinned.
+pub(super) struct KernelSide {
+    pub(super) object: Ebpf,
+    pub(super) hooks: Vec<HookStatus>,
+    pub(super) pinned_hooks: usize,
+    pub(super) previous: Option<PreviousPins>,
 }
 
-/// A daemon that pinned before this one.
+/// What a previous daemon left pinned.
 #[derive(Debug, Clone)]
 pub struct PreviousPins {
-    /// When it last noted its state; boottime ns. Where its note cannot be read: when it began to pin.
+    /// When it last wrote its checkpoint; boottime ns. If that cannot be read: when it began to pin.
     pub checkpoint_ns: u64,
-    /// Its version, empty where it is not known.
+    /// Version of the daemon, empty if not known.
     pub version: String,
-    /// What became of what it left.
+    /// What became of the pins.
     pub outcome: PinsOutcome,
 }
 
-/// What became of what an earlier daemon left.
+/// What became of the pins of a previous daemon.
 #[derive(Debug, Clone)]
 pub enum PinsOutcome {
-    /// It was taken over.
+    /// They were taken over.
     Adopted(Box<AdoptedPins>),
-    /// It was removed, and everything begun anew.
+    /// They were removed, for a fresh start.
     Discarded(Incompatibility),
 }
 
 /// What was taken over.
 #[derive(Debug, Clone)]
 pub struct AdoptedPins {
-    /// The kernel side's books when they were last told.
+    /// The kernel side's counters as last reported.
     pub counters: Counters,
-    /// Position in the ring buffer up to which what was read had been written; bytes.
+    /// Position in the ring buffer up to which the sinks had written everything; bytes.
     pub durable_position: u64,
     /// Hooks that were not pinned, and so saw nothing in between.
     pub detached: Vec<&'static str>,
 }
 
-/// Brings the kernel side up: with what is pinned in `pins`, if it fits; else anew, and pinned there.
+/// Brings the kernel side up: with what is pinned in `pins`, if it fits; else from scratch, and pinned there.
 ///
 /// # Errors
 /// What is missing or was refused; then nothing that was attached by this call stays so.
-pub fn begin(source: &Source, pins: Option<&mut PinDirectory>) -> Result<KernelSide, LoadError> {
+pub(super) fn begin(source: &LoadSource, pins: Option<&mut PinDirectory>) -> Result<KernelSide, LoadError> {
     let Some(pins) = pins else { return fresh(source, None) };
     if !pins.holds_something()? {
         return fresh(source, Some(pins));
@@ -79,22 +78,23 @@ pub fn begin(source: &Source, pins: Option<&mut PinDirectory>) -> Result<KernelS
     let version = note.as_ref().map_or_else(String::new, version_of);
     // Nobody changes the directory after the pins are made, so its time is not later than the last note.
     let checkpoint_ns = note.as_ref().map_or_else(|| changed_ns(pins.path()), |note| note.noted_ns);
-    let unfit = match note.map_or_else(|| Err(no_note()), |note| fits(source, pins, &note).map(|()| note)) {
-        Ok(note) => match adopt(source, pins) {
-            Ok((mut side, detached)) => {
-                let adopted =
-                    AdoptedPins { counters: note.counters, durable_position: note.written, detached };
-                side.previous = Some(PreviousPins {
-                    checkpoint_ns,
-                    version,
-                    outcome: PinsOutcome::Adopted(Box::new(adopted)),
-                });
-                return Ok(side);
-            }
-            Err(error) => Incompatibility::Damaged(chain(&error)),
-        },
-        Err(unfit) => unfit,
-    };
+    let unfit =
+        match note.map_or_else(|| Err(no_note()), |note| check_pins(source, pins, &note).map(|()| note)) {
+            Ok(note) => match adopt(source, pins) {
+                Ok((mut side, detached)) => {
+                    let adopted =
+                        AdoptedPins { counters: note.counters, durable_position: note.written, detached };
+                    side.previous = Some(PreviousPins {
+                        checkpoint_ns,
+                        version,
+                        outcome: PinsOutcome::Adopted(Box::new(adopted)),
+                    });
+                    return Ok(side);
+                }
+                Err(error) => Incompatibility::Damaged(chain(&error)),
+            },
+            Err(unfit) => unfit,
+        };
     pins.clear()?;
     let mut side = fresh(source, Some(pins))?;
     side.previous = Some(PreviousPins { checkpoint_ns, version, outcome: PinsOutcome::Discarded(unfit) });
@@ -123,8 +123,8 @@ fn changed_ns(path: &Path) -> u64 {
     boottime_ns().saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX))
 }
 
-/// Loads and attaches everything anew, and pins it if there is a place for it.
-fn fresh(source: &Source, pins: Option<&PinDirectory>) -> Result<KernelSide, LoadError> {
+/// Loads and attaches everything from scratch, and pins it if there is a directory for it.
+fn fresh(source: &LoadSource, pins: Option<&PinDirectory>) -> Result<KernelSide, LoadError> {
     let mut object = source.load(&[])?;
     let mut hooks = Vec::with_capacity(HOOKS.len());
     let mut links = Vec::new();
@@ -170,8 +170,8 @@ fn not_pinned(path: PathBuf, error: &dyn std::error::Error) -> LoadError {
     PinError::Io { doing: "pin", path, source }.into()
 }
 
-/// Takes everything over; also names the hooks that were away.
-fn adopt(source: &Source, pins: &PinDirectory) -> Result<(KernelSide, Vec<&'static str>), LoadError> {
+/// Takes everything over; also names the hooks that were detached.
+fn adopt(source: &LoadSource, pins: &PinDirectory) -> Result<(KernelSide, Vec<&'static str>), LoadError> {
     let maps: Vec<(String, PathBuf)> =
         pins.maps()?.into_iter().map(|name| (name.clone(), pins.map(&name))).collect();
     let mut object = source.load(&maps)?;
@@ -182,7 +182,7 @@ fn adopt(source: &Source, pins: &PinDirectory) -> Result<(KernelSide, Vec<&'stat
     let intact = |spec: &HookSpec| pinned.iter().any(|name| name == spec.program) && is_link(pins, spec);
     let tracks_tasks = |spec: &&HookSpec| matches!(spec.attach, Attach::Tracepoint("sched" | "task", _));
     if HOOKS.iter().filter(tracks_tasks).any(|spec| !intact(spec)) {
-        // Whoever ended in between is still in there, and its number may be another process's by now.
+        // Processes that ended in between are still in there, and their pids may have been reused.
         forget_tasks(&mut object)?;
     }
     let (mut hooks, mut detached, mut pinned_hooks) = (Vec::with_capacity(HOOKS.len()), Vec::new(), 0);
@@ -200,7 +200,7 @@ fn adopt(source: &Source, pins: &PinDirectory) -> Result<(KernelSide, Vec<&'stat
                 return Err(source.refused(spec, refused));
             }
             Err(TakeoverError::Hook(refused)) => {
-                // The old program would go on unknown to the hooks that are named.
+                // The old program would go on running while the hook is shown as missing.
                 pins.unlink(spec.program)?;
                 hooks.push(HookStatus { spec, missing: Some(refused.0) });
             }
@@ -227,14 +227,14 @@ impl<E: Into<LoadError>> From<E> for TakeoverError {
 }
 
 fn take_over(
-    source: &Source,
+    source: &LoadSource,
     pins: &PinDirectory,
     object: &mut Ebpf,
     spec: &HookSpec,
     was_pinned: bool,
 ) -> Result<Takeover, TakeoverError> {
     load_program(object, spec).map_err(TakeoverError::Hook)?;
-    // The kernel can put another program into a link at a cgroup, and into no other.
+    // The kernel can replace the program of a link at a cgroup, and of no other.
     let replaceable = !matches!(spec.attach, Attach::Tracepoint(..) | Attach::Return(..));
     if was_pinned && replaceable {
         let program = object.program(spec.program).and_then(|program| program.fd().ok());
@@ -243,7 +243,7 @@ fn take_over(
         });
         match replaced {
             Some(Ok(())) => return Ok(Takeover { pinned: true, was_detached: false }),
-            Some(Err(error)) => tracing::warn!(hook = spec.name, %error, "a pinned hook is attached anew"),
+            Some(Err(error)) => tracing::warn!(hook = spec.name, %error, "a pinned hook is attached again"),
             None => {}
         }
         pins.unlink(spec.program)?;
