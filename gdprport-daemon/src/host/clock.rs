@@ -15,7 +15,7 @@ pub struct BootClock {
 
 /// How far two measurements of the boot time may differ before the wall clock counts as having jumped. A
 /// clock under NTP drifts by at most 500 ppm, 30 ms a minute; less than that is no jump.
-pub const JUMP: Duration = Duration::from_millis(100);
+const JUMP: Duration = Duration::from_millis(100);
 
 impl BootClock {
     /// Measures both clocks. Several readings are taken and the closest pair counts, so that being
@@ -46,14 +46,8 @@ impl BootClock {
         self.booted.checked_add(since).unwrap_or(Timestamp::MAX)
     }
 
-    /// The `CLOCK_BOOTTIME` nanoseconds of a wall-clock time; 0 for what was before boot.
-    #[must_use]
-    pub fn boot_ns(&self, time: Timestamp) -> u64 {
-        u64::try_from(time.duration_since(self.booted).as_nanos()).unwrap_or(0)
-    }
-
-    /// How far the wall clock was set since `self` was measured, if by [`JUMP`] or more. The caller takes
-    /// `now` from then on, in either case.
+    /// How far the wall clock was set since `self` was measured, if by 100 ms or more. The caller uses
+    /// `now` from then on in either case.
     #[must_use]
     pub fn jumped(&self, now: &Self) -> Option<SignedDuration> {
         let moved = now.booted.duration_since(self.booted);
@@ -104,11 +98,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_go_there_and_back() {
+    fn a_boot_time_becomes_a_wall_clock_time() {
         let clock = BootClock::booted_at("2026-11-23T13:00:00Z".parse().expect("time"));
         assert_eq!(clock.timestamp(1_500_000_000).to_string(), "2026-11-23T13:00:01.5Z");
-        assert_eq!(clock.boot_ns(clock.timestamp(123_456_789)), 123_456_789);
-        assert_eq!(clock.boot_ns("2020-01-01T00:00:00Z".parse().expect("time")), 0);
         assert_eq!(clock.timestamp(u64::MAX).to_string(), clock.timestamp(i64::MAX as u64).to_string());
     }
 

@@ -204,8 +204,7 @@ fn refused(inode: u64, error: rustix::io::Errno) -> EnterError {
 }
 
 /// The cookie of the network namespace that the calling thread is in; `None` before Linux 5.14.
-#[must_use]
-pub fn current_cookie() -> Option<u64> {
+pub(super) fn current_cookie() -> Option<u64> {
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
     let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()?;
     let mut cookie = 0_u64;

@@ -142,7 +142,7 @@ pub fn list(ports: &PortSet) -> Result<Vec<TcpSocket>, DumpError> {
 ///
 /// # Errors
 /// [`DumpError`].
-pub fn list_cookies(wanted: impl Fn(u64) -> bool) -> Result<Vec<TcpSocket>, DumpError> {
+pub(super) fn list_cookies(wanted: impl Fn(u64) -> bool) -> Result<Vec<TcpSocket>, DumpError> {
     dump(&(connected() | StateFlags::LISTEN), |_, _, _| true, wanted)
 }
 

@@ -33,7 +33,6 @@ pub struct Probes {
     /// Keeps programs and links alive.
     _object: Ebpf,
     hooks: Vec<HookStatus>,
-    cgroup_root: PathBuf,
     ports: Array<MapData, u8>,
     pub(super) watched: Vec<u16>,
     ring_bytes: u32,
@@ -90,7 +89,6 @@ impl Probes {
             owners: SkStorage::try_from(take(object, "OWNERS")?).map_err(|e| map_error("OWNERS", &e))?,
             log: KernelLog::new(object)?,
             hooks: side.hooks,
-            cgroup_root,
             watched: Vec::new(),
             ring_bytes: sizes.ring_bytes,
             reported_before: Counters::default(),
@@ -134,12 +132,6 @@ impl Probes {
     #[must_use]
     pub fn hooks(&self) -> &[HookStatus] {
         &self.hooks
-    }
-
-    /// The cgroup2 root that the programs are attached to.
-    #[must_use]
-    pub fn cgroup_root(&self) -> &Path {
-        &self.cgroup_root
     }
 
     /// Watches exactly these ports from now on.

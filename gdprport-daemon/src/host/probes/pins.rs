@@ -93,7 +93,7 @@ impl Drop for PinDirectory {
 
 impl PinDirectory {
     /// Takes the directory, created with mode 0700 if it is missing. When the value is dropped, the directory stays
-    /// if something was in it; [`Self::keep`] changes that.
+    /// if something was in it.
     ///
     /// # Errors
     /// If it is not on a bpffs, belongs to another user, is open to others, or in use.
@@ -151,21 +151,17 @@ impl PinDirectory {
         Ok(still_there.then(|| Self { path: path.to_owned(), _lock: dir, kept: true }))
     }
 
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Where the map `name` is pinned.
-    #[must_use]
-    pub fn map(&self, name: &str) -> PathBuf {
+    pub(super) fn map(&self, name: &str) -> PathBuf {
         self.path.join(MAPS).join(name)
     }
 
     /// Where the link of `program` is pinned.
-    #[must_use]
-    pub fn link(&self, program: &str) -> PathBuf {
+    pub(super) fn link(&self, program: &str) -> PathBuf {
         self.path.join(LINKS).join(program)
     }
 
@@ -173,7 +169,7 @@ impl PinDirectory {
     ///
     /// # Errors
     /// If the directory cannot be listed.
-    pub fn maps(&self) -> Result<Vec<String>, PinError> {
+    pub(super) fn maps(&self) -> Result<Vec<String>, PinError> {
         list(&self.path.join(MAPS))
     }
 
@@ -181,7 +177,7 @@ impl PinDirectory {
     ///
     /// # Errors
     /// If the directory cannot be listed.
-    pub fn links(&self) -> Result<Vec<String>, PinError> {
+    pub(super) fn links(&self) -> Result<Vec<String>, PinError> {
         list(&self.path.join(LINKS))
     }
 
@@ -189,7 +185,7 @@ impl PinDirectory {
     ///
     /// # Errors
     /// If the directory cannot be listed.
-    pub fn holds_something(&self) -> Result<bool, PinError> {
+    pub(super) fn holds_something(&self) -> Result<bool, PinError> {
         Ok(!list(&self.path)?.is_empty())
     }
 
@@ -197,7 +193,7 @@ impl PinDirectory {
     ///
     /// # Errors
     /// If they cannot be created.
-    pub fn prepare(&self) -> Result<(), PinError> {
+    pub(super) fn prepare(&self) -> Result<(), PinError> {
         make(&self.path.join(MAPS))?;
         make(&self.path.join(LINKS))
     }
@@ -206,12 +202,12 @@ impl PinDirectory {
     ///
     /// # Errors
     /// If it cannot be removed.
-    pub fn unlink(&self, program: &str) -> Result<(), PinError> {
+    pub(super) fn unlink(&self, program: &str) -> Result<(), PinError> {
         remove_file(&self.link(program))
     }
 
     /// Whether everything stays when this value is dropped; otherwise it is unpinned and the directory removed.
-    pub const fn keep(&mut self, everything: bool) {
+    pub(super) const fn keep(&mut self, everything: bool) {
         self.kept = everything;
     }
 
@@ -219,7 +215,7 @@ impl PinDirectory {
     ///
     /// # Errors
     /// If something cannot be removed.
-    pub fn clear(&mut self) -> Result<(), PinError> {
+    pub(super) fn clear(&mut self) -> Result<(), PinError> {
         self.empty()?;
         self.kept = false;
         Ok(())
