@@ -13,7 +13,6 @@
 //! 3. One thread reads for all namespaces, and naps after each wake-up: notices that come together cost one
 //!    wake-up.
 
-mod handle;
 mod notice;
 mod reader;
 mod subscription;
@@ -21,9 +20,9 @@ mod subscription;
 mod tests;
 mod watched;
 
-pub use handle::DestroyNotices;
 pub use notice::DestroyNotice;
 #[cfg(any(test, fuzzing))]
 pub(super) use notice::hostile;
+pub use reader::DestroyNotices;
 pub use subscription::{Subscription, SubscriptionError};
 pub use watched::WantedSockets;

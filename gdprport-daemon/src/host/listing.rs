@@ -12,6 +12,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use netlink_packet_sock_diag::constants::TCP_SYN_SENT;
 use rustix::fs::{Mode, OFlags, RawDir, openat, readlinkat_raw};
 use thiserror::Error;
 
@@ -59,7 +60,7 @@ impl ListedSocket {
     /// True if it is no connection yet: the peer has not replied to its connect.
     #[must_use]
     pub const fn is_attempt(&self) -> bool {
-        self.state == sockets::SYN_SENT
+        self.state == TCP_SYN_SENT
     }
 }
 

@@ -11,10 +11,8 @@ mod existing;
 mod proc_owner;
 mod resolve;
 mod resolver;
-mod sources;
 #[cfg(test)]
 mod tests;
 
 pub use existing::ExistingProcess;
-pub use resolver::{Resolver, ResolverStats};
-pub use sources::{Roots, TaskLookup};
+pub use resolver::{Resolver, ResolverStats, Roots, TaskLookup};

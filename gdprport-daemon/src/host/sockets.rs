@@ -7,11 +7,13 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NetlinkPayload, NlasIterator,
-    Parseable,
+    NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
+    NetlinkPayload, NlasIterator, Parseable,
 };
 use netlink_packet_sock_diag::SockDiagMessage;
-use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, INET_DIAG_INFO, IPPROTO_TCP};
+use netlink_packet_sock_diag::constants::{
+    AF_INET, AF_INET6, INET_DIAG_INFO, IPPROTO_TCP, SOCK_DIAG_BY_FAMILY, TCP_LISTEN,
+};
 use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, InetResponseHeader, SocketId, StateFlags};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
@@ -24,10 +26,6 @@ const BUFFER: usize = 64 * 1024;
 
 /// Number of TCP ports.
 const PORTS: usize = 65_536;
-
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
 
 /// A set of TCP ports with constant-time membership.
 #[derive(Clone, PartialEq, Eq)]
@@ -103,12 +101,6 @@ pub struct TcpSocket {
     pub counts: TcpCounts,
 }
 
-/// State of a listening socket (`TCP_LISTEN`).
-const LISTEN: u8 = 10;
-
-/// State of a connect without a reply yet (`TCP_SYN_SENT`).
-pub(super) const SYN_SENT: u8 = 2;
-
 /// Why sockets could not be listed.
 #[derive(Debug, Error)]
 pub enum DumpError {
@@ -130,7 +122,7 @@ pub enum DumpError {
 /// [`DumpError`].
 pub fn list(ports: &PortSet) -> Result<Vec<TcpSocket>, DumpError> {
     let states = connected() | StateFlags::LISTEN;
-    let wanted = |local, peer, state| ports.contains(local) || (state != LISTEN && ports.contains(peer));
+    let wanted = |local, peer, state| ports.contains(local) || (state != TCP_LISTEN && ports.contains(peer));
     let mut found = dump(&states, wanted, |_| true)?;
     found.sort_unstable_by_key(|socket| socket.cookie);
     found.dedup_by_key(|socket| socket.cookie);
@@ -266,7 +258,7 @@ pub(super) fn read_socket(
         cookie,
         inode: header.inode,
         local: Endpoint::new(id.source_address, id.source_port),
-        peer: (state != LISTEN).then(|| Endpoint::new(id.destination_address, id.destination_port)),
+        peer: (state != TCP_LISTEN).then(|| Endpoint::new(id.destination_address, id.destination_port)),
         state,
         uid: header.uid,
         counts,

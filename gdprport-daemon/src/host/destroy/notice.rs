@@ -3,24 +3,18 @@
 //! A notice is a `struct inet_diag_msg` with a `tcp_info`, as in a reply of sock_diag(7). Does not belong here:
 //! receiving them (`subscription`), what the counts mean (`core::flow`).
 
-use netlink_packet_core::{NetlinkBuffer, NlasIterator};
-use netlink_packet_sock_diag::constants::{INET_DIAG_INFO, IPPROTO_TCP};
+use netlink_packet_core::{NLM_F_REQUEST, NLMSG_ERROR, NetlinkBuffer, NlasIterator};
+use netlink_packet_sock_diag::constants::{
+    INET_DIAG_INFO, IPPROTO_TCP, SOCK_DIAG_BY_FAMILY, TCP_FIN_WAIT2, TCP_TIME_WAIT,
+};
 
 use gdprport_core::flow::LastCounts;
-
-const NLMSG_ERROR: u16 = 2;
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
-const NLM_F_REQUEST: u16 = 1;
 
 /// `struct inet_diag_msg` (include/uapi/linux/inet_diag.h): its length, and where its fields are.
 const HEADER: usize = 72;
 const SOCKET_ID: std::ops::Range<usize> = 4..44;
 const COOKIE: usize = 44;
 const UNREAD: usize = 56;
-
-/// States of include/net/tcp_states.h of what stays of a connection that this end closed first.
-const FIN_WAIT2: u8 = 5;
-const TIME_WAIT: u8 = 6;
 
 /// The end of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +87,7 @@ pub(super) fn query(notice: &[u8]) -> Option<Vec<u8>> {
 pub(super) fn read_reply(message: &[u8]) -> Option<bool> {
     let message = NetlinkBuffer::new_checked(message).ok()?;
     match message.message_type() {
-        SOCK_DIAG_BY_FAMILY => Some(matches!(*message.payload().get(1)?, FIN_WAIT2 | TIME_WAIT)),
+        SOCK_DIAG_BY_FAMILY => Some(matches!(*message.payload().get(1)?, TCP_FIN_WAIT2 | TCP_TIME_WAIT)),
         NLMSG_ERROR => (word(message.payload(), 0)? as i32 == -libc::ENOENT).then_some(false),
         _ => None,
     }
@@ -168,8 +162,8 @@ mod tests {
         let socket = |state: u8| message(SOCK_DIAG_BY_FAMILY, &[&[2, state][..], &[0; 70]].concat());
         assert_eq!(read_reply(&error(libc::ENOENT)), Some(false));
         assert_eq!(read_reply(&error(libc::EPERM)), None);
-        assert_eq!(read_reply(&socket(TIME_WAIT)), Some(true));
-        assert_eq!(read_reply(&socket(FIN_WAIT2)), Some(true));
+        assert_eq!(read_reply(&socket(TCP_TIME_WAIT)), Some(true));
+        assert_eq!(read_reply(&socket(TCP_FIN_WAIT2)), Some(true));
         assert_eq!(read_reply(&socket(10)), Some(false), "a listener");
     }
 

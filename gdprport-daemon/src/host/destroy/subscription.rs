@@ -51,15 +51,10 @@ impl SubscriptionError {
 
 /// A subscription to one network namespace, which it keeps alive. Nothing is missed from its opening on:
 /// what is not read yet waits in the kernel.
+#[derive(Debug)]
 pub struct Subscription {
     notices: Socket,
     queries: Socket,
-}
-
-impl std::fmt::Debug for Subscription {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Subscription")
-    }
 }
 
 impl AsFd for Subscription {

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use gdprport_common::{SocketRole, TaskIdentity};
 
 use super::entries::{KnownExe, ProcessFacts};
-use super::resolver::Resolver;
-use super::sources::TaskLookup;
+use super::resolver::{Resolver, TaskLookup};
 use crate::host::cgroup::CgroupLookup;
 use crate::host::file::Root;
 use crate::host::netns::{self, OpenNs};

@@ -5,8 +5,7 @@ use rustix::fs::{CWD, statat};
 
 use gdprport_common::SocketRole;
 
-use super::resolver::Resolver;
-use super::sources::TaskLookup;
+use super::resolver::{Resolver, TaskLookup};
 use crate::host::clock::boottime_ns;
 use crate::host::pid::ProcDir;
 use gdprport_core::identity::{NS_PER_TICK, OwnerRef};

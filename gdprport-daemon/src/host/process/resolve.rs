@@ -5,8 +5,7 @@ use std::sync::Arc;
 use gdprport_common::SocketRole;
 
 use super::entries::{CachedProcess, FactsKey, ProcessFacts, ProcessKey};
-use super::resolver::Resolver;
-use super::sources::TaskLookup;
+use super::resolver::{Resolver, TaskLookup};
 use crate::host::accounts::{Account, AccountName};
 use crate::host::cgroup::CgroupLookup;
 use crate::host::clock::boottime_ns;

@@ -1,15 +1,16 @@
-//! The resolver's state: what the kernel side has reported and what was found, in bounded caches.
+//! The resolver's state: what it reads, and what was reported and found, in bounded caches.
 //!
 //! A known owner costs one look-up and no system call. Every cache forgets what was least recently used; a forgotten
 //! entry is found again or, if the process is gone, stays `null`: it is never another process's.
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gdprport_common::{ExecRecord, TaskIdentity};
+
 use super::entries::{CachedProcess, ExecEntry, FactsKey, ProcessFacts, ProcessKey, unknown_process};
-use super::sources::Roots;
 use crate::host::accounts::AccountNames;
 use crate::host::cache::Generations;
 use crate::host::cgroup::{Cgroups, Mounts};
@@ -22,6 +23,42 @@ use gdprport_core::model::Process;
 /// Owners and executables remembered: twice the processes of a large host, so that bursts of short-lived
 /// ones do not push out those that stay. About 6 MB when full.
 const CAP: usize = 8192;
+
+/// The kernel side's maps of tasks and executables.
+pub trait TaskLookup: Sync {
+    /// The process that has this tgid now.
+    fn identity(&self, tgid: u32) -> Option<TaskIdentity>;
+    /// What an exec id stands for.
+    fn exec(&self, exec_id: u64) -> Option<ExecRecord>;
+    /// The cookie of the network namespace that the calling thread is in, where only kernel programs learn it.
+    fn netns_cookie(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// Where the machine is read.
+#[derive(Debug, Clone)]
+pub struct Roots {
+    /// The `proc` file system.
+    pub proc: PathBuf,
+    /// The root directory of processes that run in no container.
+    pub host_root: PathBuf,
+    /// The cgroup hierarchies.
+    pub cgroups: Mounts,
+}
+
+impl Roots {
+    /// This machine: `/proc`, init's root directory (this daemon's own if that may not be opened, which
+    /// may lack directories), and the cgroups of `/proc/self/mountinfo`.
+    ///
+    /// # Errors
+    /// If `/proc` is not mounted.
+    pub fn discover() -> io::Result<Self> {
+        let init_root = Path::new("/proc/1/root");
+        let host_root = if Root::open(init_root).is_some() { init_root } else { Path::new("/") };
+        Ok(Self { proc: "/proc".into(), host_root: host_root.into(), cgroups: Mounts::read()? })
+    }
+}
 
 /// How owners were resolved since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -24,7 +24,7 @@ fn listeners_and_both_ends_are_listed_with_their_exact_bytes() {
     assert_eq!(found.len(), 3);
     let of = |wanted| found.iter().find(|socket| socket.cookie == wanted).expect("listed");
     let (listening, client, server) = (of(cookie(&listener)), of(cookie(&client)), of(cookie(&server)));
-    assert_eq!((listening.peer, listening.state, listening.local.port), (None, LISTEN, port));
+    assert_eq!((listening.peer, listening.state, listening.local.port), (None, TCP_LISTEN, port));
     assert_eq!((client.peer, server.peer), (Some(server.local), Some(client.local)));
     assert_eq!(server.local, listening.local);
     // The active end's SYN was acknowledged and counts one.
