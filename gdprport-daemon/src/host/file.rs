@@ -40,31 +40,40 @@ impl Root {
     /// The regular file that an absolute path leads to under this root, symbolic links followed, with its
     /// interpreter if it is a script. `None` if there is none, or if its interpreter cannot be found.
     pub(super) fn lookup(&self, path: &str) -> Option<NamedFile> {
-        self.lookup_nested(path, 0)
+        self.find(path, false, 0)
     }
 
     /// The same, if only root can have changed what the path leads to: `None` if others may write to a directory on
     /// the path or own a link. The interpreter of a file that others may write to is left out.
     pub(super) fn lookup_settled(&self, path: &str) -> Option<NamedFile> {
-        self.settled_nested(path, 0)
+        self.find(path, true, 0)
     }
 
-    fn settled_nested(&self, path: &str, depth: u32) -> Option<NamedFile> {
+    fn find(&self, path: &str, settled: bool, depth: u32) -> Option<NamedFile> {
         if depth > INTERPRETER_DEPTH || !path.starts_with('/') {
             return None;
         }
-        let (file, stat) = self.walk(path)?;
-        let resolved = std::fs::read_link(own_path(&file)).ok()?.into_os_string().into_string().ok()?;
+        let (file, stat) = if settled { self.walk(path)? } else { self.open_file(path)? };
+        let own = own_path(&file);
+        let resolved = std::fs::read_link(&own).ok()?.into_os_string().into_string().ok()?;
         let mut interpreter = None;
-        if stat.st_uid == 0 && stat.st_mode & OTHERS_WRITE == 0 {
+        if !settled || (stat.st_uid == 0 && stat.st_mode & OTHERS_WRITE == 0) {
             let mut head = [0; SHEBANG_CAP];
-            let len = read_head(&own_path(&file), &mut head)?;
+            let len = read_head(&own, &mut head)?;
             if let Some(name) = shebang(&head[..len]) {
-                interpreter = Some(Box::new(self.settled_nested(name, depth + 1)?));
+                interpreter = Some(Box::new(self.find(name, settled, depth + 1)?));
             }
         }
         let id = FileId { dev: stat.st_dev, ino: stat.st_ino };
         Some(NamedFile { path: resolved, id, interpreter })
+    }
+
+    /// Opens a regular file; the kernel resolves the path.
+    fn open_file(&self, path: &str) -> Option<(OwnedFd, Stat)> {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let file = openat2(&self.0, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).ok()?;
+        let stat = fstat(&file).ok()?;
+        (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then_some((file, stat))
     }
 
     /// Walks to a regular file step by step, through directories and links that only root can change.
@@ -111,28 +120,6 @@ impl Root {
             }
         }
         None
-    }
-
-    fn lookup_nested(&self, path: &str, depth: u32) -> Option<NamedFile> {
-        if depth > INTERPRETER_DEPTH || !path.starts_with('/') {
-            return None;
-        }
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let file = openat2(&self.0, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).ok()?;
-        let stat = fstat(&file).ok()?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return None;
-        }
-        let own = own_path(&file);
-        let resolved = std::fs::read_link(&own).ok()?.into_os_string().into_string().ok()?;
-        let mut head = [0; SHEBANG_CAP];
-        let len = read_head(&own, &mut head)?;
-        let interpreter = match shebang(&head[..len]) {
-            Some(name) => Some(Box::new(self.lookup_nested(name, depth + 1)?)),
-            None => None,
-        };
-        let id = FileId { dev: stat.st_dev, ino: stat.st_ino };
-        Some(NamedFile { path: resolved, id, interpreter })
     }
 }
 

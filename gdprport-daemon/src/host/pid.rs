@@ -16,6 +16,7 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, openat, statat};
 use rustix::io::read;
+use rustix::path::DecInt;
 
 use crate::host::file::{Root, read_link};
 use gdprport_core::identity::FileId;
@@ -47,9 +48,8 @@ pub(super) struct Stat {
 impl ProcDir {
     /// Pins the process that has the number now; `None` if none has, or it may not be read.
     pub(super) fn open(proc: &OwnedFd, pid: u32) -> Option<Self> {
-        let name = pid_path(pid);
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        openat(proc, name.as_c_str(), flags, Mode::empty()).ok().map(Self)
+        openat(proc, DecInt::new(pid), flags, Mode::empty()).ok().map(Self)
     }
 
     pub(super) fn stat(&self) -> Option<Stat> {
@@ -178,26 +178,6 @@ pub(super) fn list(proc: &Path) -> io::Result<impl Iterator<Item = u32> + use<>>
     Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
 }
 
-/// A process id as a path component without allocation.
-struct PidPath([u8; 11]);
-
-impl PidPath {
-    fn as_c_str(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.0).expect("ten digits at most, then a NUL")
-    }
-}
-
-fn pid_path(pid: u32) -> PidPath {
-    let mut out = [0; 11];
-    let digits = pid.checked_ilog10().unwrap_or(0) as usize + 1;
-    let mut rest = pid;
-    for slot in out[..digits].iter_mut().rev() {
-        *slot = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    PidPath(out)
-}
-
 /// Fields 3, 4, 20 and 22 of `/proc/PID/stat` (proc_pid_stat(5)). The command name in field 2 may hold anything,
 /// so that counting starts after its last parenthesis.
 pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
@@ -249,13 +229,6 @@ mod tests {
         );
         assert_eq!(parse_stat(b"7 (a) S"), None);
         assert_eq!(parse_stat(b""), None);
-    }
-
-    #[test]
-    fn process_ids_become_paths() {
-        for pid in [0, 1, 9, 10, 4711, 4_194_304, u32::MAX] {
-            assert_eq!(pid_path(pid).as_c_str().to_str(), Ok(pid.to_string().as_str()));
-        }
     }
 
     #[test]

@@ -242,9 +242,8 @@ pub(super) fn read_socket(
     }
     let header = InetResponseHeader::parse(payload).map_err(|e| unreadable(e.to_string()))?;
     let id = header.socket_id;
-    let [c0, c1, c2, c3, c4, c5, c6, c7] = id.cookie;
-    let cookie = u64::from(u32::from_ne_bytes([c0, c1, c2, c3]))
-        | u64::from(u32::from_ne_bytes([c4, c5, c6, c7])) << 32;
+    // Two words, the lower one first; the kernel programs exist for little-endian hosts only.
+    let cookie = u64::from_le_bytes(id.cookie);
     if !cookies(cookie) {
         return Ok(None);
     }

@@ -40,10 +40,7 @@ fn find_in(places: &[&Path]) -> Tracefs {
 }
 
 fn place() -> Option<PathBuf> {
-    match find() {
-        Tracefs::At(place) => Some(place),
-        Tracefs::Hidden(_) | Tracefs::Absent => None,
-    }
+    if let Tracefs::At(place) = find() { Some(place) } else { None }
 }
 
 /// Finds tracefs, and mounts it if needed: minimal systems and containers do not, and without it no tracepoint can be
