@@ -43,13 +43,13 @@ impl Incompatibility {
 pub(super) fn check_pins(
     source: &LoadSource,
     pins: &PinDirectory,
-    note: &Handover,
+    checkpoint: &Handover,
 ) -> Result<(), Incompatibility> {
-    if note.abi != ABI_VERSION {
-        return Err(Incompatibility::Abi { was: note.abi });
+    if checkpoint.abi != ABI_VERSION {
+        return Err(Incompatibility::Abi { was: checkpoint.abi });
     }
     let damaged = |error: &dyn std::error::Error| Incompatibility::Damaged(chain(error));
-    if note.whole != 1 {
+    if checkpoint.whole != 1 {
         return Err(Incompatibility::Damaged("it was stopped before everything was pinned".to_owned()));
     }
     let object = source.load(&[]).map_err(|error| damaged(&error))?;

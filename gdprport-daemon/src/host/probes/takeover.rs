@@ -74,45 +74,40 @@ pub(super) fn begin(source: &LoadSource, pins: Option<&mut PinDirectory>) -> Res
     if !pins.holds_something()? {
         return fresh(source, Some(pins));
     }
-    let note = read_note(&pins.map(HANDOVER));
-    let version = note.as_ref().map_or_else(String::new, version_of);
-    // Nobody changes the directory after the pins are made, so its time is not later than the last note.
-    let checkpoint_ns = note.as_ref().map_or_else(|| changed_ns(pins.path()), |note| note.noted_ns);
-    let unfit =
-        match note.map_or_else(|| Err(no_note()), |note| check_pins(source, pins, &note).map(|()| note)) {
-            Ok(note) => match adopt(source, pins) {
-                Ok((mut side, detached)) => {
-                    let adopted =
-                        AdoptedPins { counters: note.counters, durable_position: note.written, detached };
-                    side.previous = Some(PreviousPins {
-                        checkpoint_ns,
-                        version,
-                        outcome: PinsOutcome::Adopted(Box::new(adopted)),
-                    });
-                    return Ok(side);
-                }
-                Err(error) => Incompatibility::Damaged(chain(&error)),
-            },
-            Err(unfit) => unfit,
-        };
-    pins.clear()?;
-    let mut side = fresh(source, Some(pins))?;
-    side.previous = Some(PreviousPins { checkpoint_ns, version, outcome: PinsOutcome::Discarded(unfit) });
+    let checkpoint = read_checkpoint(&pins.map(HANDOVER));
+    let version = checkpoint.as_ref().map_or_else(String::new, version_of);
+    // Nobody changes the directory after pinning, so its time is not later than the last checkpoint.
+    let checkpoint_ns = checkpoint.as_ref().map_or_else(|| changed_ns(pins.path()), |found| found.noted_ns);
+    let adopted = checkpoint.ok_or_else(no_checkpoint).and_then(|checkpoint| {
+        check_pins(source, pins, &checkpoint)?;
+        let (side, detached) =
+            adopt(source, pins).map_err(|error| Incompatibility::Damaged(chain(&error)))?;
+        let Handover { counters, written: durable_position, .. } = checkpoint;
+        Ok((side, AdoptedPins { counters, durable_position, detached }))
+    });
+    let (mut side, outcome) = match adopted {
+        Ok((side, adopted)) => (side, PinsOutcome::Adopted(Box::new(adopted))),
+        Err(reason) => {
+            pins.clear()?;
+            (fresh(source, Some(pins))?, PinsOutcome::Discarded(reason))
+        }
+    };
+    side.previous = Some(PreviousPins { checkpoint_ns, version, outcome });
     Ok(side)
 }
 
-fn no_note() -> Incompatibility {
+fn no_checkpoint() -> Incompatibility {
     Incompatibility::Damaged("what it noted about itself is missing or cannot be read".to_owned())
 }
 
-fn read_note(path: &Path) -> Option<Handover> {
+fn read_checkpoint(path: &Path) -> Option<Handover> {
     let map = Map::from_map_data(MapData::from_pin(path).ok()?).ok()?;
-    let note = Array::<MapData, Handover>::try_from(map).ok()?.get(&0, 0).ok()?;
-    (note.magic == HANDOVER_MAGIC).then_some(note)
+    let checkpoint = Array::<MapData, Handover>::try_from(map).ok()?.get(&0, 0).ok()?;
+    (checkpoint.magic == HANDOVER_MAGIC).then_some(checkpoint)
 }
 
-fn version_of(note: &Handover) -> String {
-    let text = note.version.split(|byte| *byte == 0).next().unwrap_or_default();
+fn version_of(checkpoint: &Handover) -> String {
+    let text = checkpoint.version.split(|byte| *byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(text).chars().filter(char::is_ascii_graphic).collect()
 }
 
