@@ -1,5 +1,5 @@
-//! Compiling the kernel programs with a given toolchain: the daemon's build script and `xtask` both include this file,
-//! so that what is measured is built like the product.
+//! Compiling the kernel programs with a given toolchain: the daemon's build script and `xtask` both include this
+//! file, so that what is measured is built like the product.
 
 use std::path::Path;
 use std::process::Command;

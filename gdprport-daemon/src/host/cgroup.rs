@@ -108,8 +108,8 @@ impl Mounts {
     }
 }
 
-/// Who can have made a directory in `above`, a path below the root of a hierarchy: root alone, if nobody else may write
-/// to it nor to any directory that it lies in.
+/// Who can have created a directory in `above`, a path below the root of a hierarchy: only root, if nobody else may
+/// write to it or to a directory above it.
 fn maker(root: &Path, above: &str) -> Maker {
     let mut dir = root.to_owned();
     for step in std::iter::once("").chain(above.split('/').filter(|step| !step.is_empty())) {

@@ -47,7 +47,7 @@ pub struct ListedSocket {
     pub peer: Option<Endpoint>,
     /// TCP state (include/net/tcp_states.h).
     pub state: u8,
-    /// User that made the socket.
+    /// User that created the socket.
     pub uid: u32,
     /// The process holding it that started first (lowest process id among equals): a master rather than its
     /// workers, the opener rather than a child that inherited it. `None` if none was found.

@@ -16,8 +16,8 @@ pub fn limit() -> Option<u64> {
 }
 
 /// Blocks of this size or more go back to the kernel as soon as they are freed. glibc's own threshold is the same at
-/// first, but grows with the largest block ever freed: after one of 6 MB, such as the kernel's type information, no such
-/// block would ever be returned.
+/// first, but grows with the largest block ever freed: after one of 6 MB, such as the kernel's type information, no
+/// such block would ever be returned.
 const LARGE: libc::c_int = 128 << 10;
 
 /// Makes the allocator return large blocks to the kernel. Call this before there are other threads.

@@ -109,8 +109,8 @@ impl ProcDir {
         if literal.is_some() && literal == id { Some((path, id)) } else { Some((stripped.to_owned(), id)) }
     }
 
-    /// True if it is proven to be in this daemon's own user namespace: the initial one, for in no other may kernel
-    /// programs be loaded.
+    /// True if it is proven to be in this daemon's own user namespace: the initial one, because kernel
+    /// programs can be loaded in no other.
     pub(super) fn in_our_user_ns(&self) -> bool {
         let (its, ours) = (self.followed(c"ns/user"), statat(CWD, c"/proc/self/ns/user", AtFlags::empty()));
         its.is_some_and(|its| ours.is_ok_and(|ours| its == FileId { dev: ours.st_dev, ino: ours.st_ino }))

@@ -95,7 +95,7 @@ pub struct TcpSocket {
     pub peer: Option<Endpoint>,
     /// TCP state (include/net/tcp_states.h).
     pub state: u8,
-    /// User that made the socket.
+    /// User that created the socket.
     pub uid: u32,
     /// What the kernel counted.
     pub counts: TcpCounts,

@@ -15,8 +15,8 @@ pub enum Attach {
     Skb(CgroupSkbAttachType),
     /// A tracepoint, `category/name`.
     Tracepoint(&'static str, &'static str),
-    /// The return of a function of the kernel. Its signature differs between kernels: the programs for each, of which
-    /// the verifier takes one.
+    /// The return of a kernel function, with a program for each signature that it has in some kernel; the verifier
+    /// accepts one of them.
     Return(&'static str, &'static [&'static str]),
 }
 

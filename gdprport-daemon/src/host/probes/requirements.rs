@@ -15,7 +15,7 @@ pub fn check(release: &str, cgroup_root: Option<&Path>) -> Result<(), LoadError>
     cgroup_root.map(|_| ()).ok_or(LoadError::NoCgroup2)
 }
 
-/// Capabilities by number (include/uapi/linux/capability.h), of which `CAP_SYS_ADMIN` includes BPF and PERFMON.
+/// Capabilities by number (include/uapi/linux/capability.h), `CAP_SYS_ADMIN` includes BPF and PERFMON.
 const NEEDED: [(u32, &str); 3] = [(39, "CAP_BPF"), (12, "CAP_NET_ADMIN"), (38, "CAP_PERFMON")];
 const SYS_ADMIN: u32 = 21;
 

@@ -258,7 +258,7 @@ impl Resolver {
         }
     }
 
-    /// Learns the inode number of the namespace that a live process is in. Its socket may have been made in
+    /// Learns the inode number of the namespace that a live process is in. Its socket may have been created in
     /// another one: the cookie read inside the namespace decides.
     fn learn_netns_of(&mut self, cookie: u64, dir: &ProcDir, tasks: &dyn TaskLookup) {
         if cookie == 0 || self.netns.get(&cookie).is_some() {
@@ -284,7 +284,7 @@ fn script_named(exec_id: u64, root: &Root, tasks: &dyn TaskLookup) -> Option<Str
     root.lookup(&text)?.interpreter?.program().path.ends_with("/env").then_some(text)
 }
 
-/// A process in a container that root made sees a root directory and mounts made by root or by a manager that root runs.
+/// In a container that root made, root directory and mounts were made by root or by a manager that root runs.
 const fn is_container(place: &Placement) -> bool {
     matches!(place.inside, Inside::Container(_))
 }

@@ -11,7 +11,8 @@ use crate::host::clock::boottime_ns;
 use crate::host::pid::{self, ProcDir};
 use gdprport_core::identity::{ExecName, NS_PER_TICK};
 
-/// A process found at start, for the kernel side's maps. Insert it only where the kernel side has no entry yet (`BPF_NOEXIST`): an entry there is newer than this reading.
+/// A process found at start, for the kernel side's maps. Insert it only where the kernel side has no entry yet
+/// (`BPF_NOEXIST`): an entry there is newer than this reading.
 #[derive(Debug, Clone)]
 pub struct ExistingProcess {
     /// Process id (tgid).

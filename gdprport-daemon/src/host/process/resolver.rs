@@ -69,7 +69,7 @@ pub struct ResolverStats {
     pub remembered: u64,
     /// Executables shown by a live process.
     pub exe_live: u64,
-    /// Executables known by the name that `execve` was given only.
+    /// Executables known only by the name passed to `execve`.
     pub exe_named: u64,
     /// Results without an executable.
     pub exe_unknown: u64,

@@ -1,4 +1,4 @@
-//! The resolver against a `/proc` of one process, made up in a directory.
+//! The resolver against a `/proc` of one process, created in a directory.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, symlink};
@@ -54,7 +54,7 @@ impl Fixture {
         symlink("/proc/self/ns/net", place).expect("link");
     }
 
-    /// Makes the directory of a cgroup, in every hierarchy, and gives the one above to `owner`. Only root can.
+    /// Creates the directory of a cgroup, in every hierarchy, and makes `owner` the owner of its parent. Only root can.
     fn cgroup(&self, path: &str, owner: u32) -> Result<(), Missing> {
         let dir = self.dir.path().join(path);
         fs::create_dir_all(&dir).expect("directories");
