@@ -7,7 +7,7 @@ use gdprport_common::{ExecRecord, FlowRecord, TaskIdentity};
 use gdprport_core::decode::decode;
 use gdprport_core::event::{Agent, Host, Stamper};
 use gdprport_core::flow::{Change, Limits, Table};
-use gdprport_core::policy::{Names, Policy, Source, compile};
+use gdprport_core::policy::{ActivePolicy, DnsNames, Source, compile};
 use gdprport_core::posture::Side;
 use gdprport_daemon::app::account::Books;
 use gdprport_daemon::app::context::{Judge, Verdicts};
@@ -63,7 +63,7 @@ pub fn connections(kind: Kind) -> Item {
 }
 
 /// The policy of the host.
-pub fn policy() -> Policy {
+pub fn policy() -> ActivePolicy {
     let text = r#"
 version = 1
 [controller]
@@ -96,7 +96,8 @@ peers = ["loopback"]
 process = { exe = "/usr/bin/orders-api", unit = "orders-api.service" }
 "#;
     let source = Source { name: "policy.toml".to_owned(), text: text.to_owned() };
-    compile(&[source]).unwrap_or_else(|problems| panic!("{problems}"))
+    let policy = compile(&[source]).unwrap_or_else(|problems| panic!("{problems}"));
+    ActivePolicy::new(policy, DnsNames::default())
 }
 
 /// A resolver that has been told of every owner; its `/proc` is empty.
@@ -153,8 +154,7 @@ pub fn stamper() -> Stamper {
 struct Way {
     _folder: TempDir,
     resolver: Resolver,
-    policy: Policy,
-    names: Names,
+    policy: ActivePolicy,
     table: Table,
     publisher: Publisher,
     books: Books,
@@ -169,13 +169,11 @@ impl Way {
         let policy = policy();
         let sink = Sink::file(Path::new("/dev/null"), DEFAULT_CAPACITY).expect("every Linux has /dev/null");
         let mut publisher = Publisher::new(Fanout::new(vec![sink]), stamper());
-        publisher.apply(&policy);
-        let names = Names::default();
+        publisher.apply(policy.policy());
         Self {
             resolver: resolver(folder.path()),
             _folder: folder,
             policy,
-            names,
             table: Table::new(Limits::default()),
             publisher,
             books: Books::default(),
@@ -196,16 +194,15 @@ impl Way {
             resolver: &mut self.resolver,
             tasks: &NoMaps,
             policy: &self.policy,
-            names: &self.names,
             verdicts: &mut self.verdicts,
             now,
         };
         self.table.ingest(&record, &mut judge, &mut self.changes);
         for change in self.changes.drain(..) {
-            let port = self.publisher.port_of(&change.flow, &self.policy, &self.names);
+            let port = self.publisher.port_of(&change.flow, &self.policy);
             let Some(port) = port else { continue };
             self.books.port(port.port.number, &port.port.name).flow(&change);
-            self.publisher.flow(change, port, &self.names, &self.clock, now);
+            self.publisher.flow(change, port, self.policy.names(), &self.clock, now);
         }
     }
 

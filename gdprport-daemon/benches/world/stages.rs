@@ -13,7 +13,7 @@ use gdprport_core::event::{Cookie, Encoder, Flow as FlowObject, FlowEvent, FlowK
 use gdprport_core::flow::{Context, Flow, Limits, Table};
 use gdprport_core::identity::OwnerRef;
 use gdprport_core::model::{Direction, Endpoint, Outcome, Process};
-use gdprport_core::policy::{Facts, Names, Source, compile};
+use gdprport_core::policy::{ActivePolicy, DnsNames, Facts, Source, compile};
 use gdprport_core::posture::{Protocol, Tracker};
 use gdprport_core::verdict::Verdict;
 use gdprport_daemon::host::sockets::{self, PortSet};
@@ -166,7 +166,7 @@ pub fn policy(rules: u32) -> Item {
         .collect();
     let policy = compile(&sources).unwrap_or_else(|problems| panic!("{problems}"));
     let [_, process] = processes();
-    let names = Names::default();
+    let policy = ActivePolicy::new(policy, DnsNames::default());
     let now = now();
     Box::new(move |number| {
         let number = (number as u32).wrapping_mul(0x9e37_79b1) % rules;
@@ -178,7 +178,7 @@ pub fn policy(rules: u32) -> Item {
             process: Some(&process),
             posture: None,
         };
-        black_box(policy.evaluate(&facts, &names, now));
+        black_box(policy.evaluate(&facts, now));
     })
 }
 

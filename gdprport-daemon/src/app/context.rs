@@ -11,7 +11,7 @@ use crate::host::process::{Resolver, TaskLookup};
 use gdprport_core::flow::{Context, Flow};
 use gdprport_core::identity::OwnerRef;
 use gdprport_core::model::{Direction, Posture, Process};
-use gdprport_core::policy::{Facts, Names, Policy, TlsDemand};
+use gdprport_core::policy::{ActivePolicy, Facts, TlsDemand};
 use gdprport_core::posture::{Protocol, Tracker};
 use gdprport_core::verdict::Verdict;
 
@@ -21,10 +21,8 @@ pub struct Judge<'a> {
     pub resolver: &'a mut Resolver,
     /// The kernel side's maps of tasks and executables.
     pub tasks: &'a dyn TaskLookup,
-    /// The policy in force.
-    pub policy: &'a Policy,
-    /// What its names resolve to.
-    pub names: &'a Names,
+    /// The active policy.
+    pub policy: &'a ActivePolicy,
     /// Verdicts that were asked for before.
     pub verdicts: &'a mut Verdicts,
     /// Now.
@@ -106,17 +104,17 @@ impl Context for Judge<'_> {
     }
 
     fn judge(&mut self, flow: &Flow) -> Arc<Verdict> {
-        let evaluate = || self.policy.evaluate(&flow.facts(), self.names, self.now);
+        let evaluate = || self.policy.evaluate(&flow.facts(), self.now);
         self.verdicts.get(flow, self.now, evaluate)
     }
 
     fn weighs_posture(&self, facts: &Facts<'_>) -> bool {
-        let port = self.policy.port_of(facts, self.names);
+        let port = self.policy.port_of(facts);
         port.is_some_and(|port| matches!(port.tls, TlsDemand::AtLeast(_)))
     }
 
     fn tracker(&self, facts: &Facts<'_>) -> Tracker {
-        let port = self.policy.port_of(facts, self.names);
+        let port = self.policy.port_of(facts);
         Tracker::new(port.and_then(|port| Protocol::by_id(port.protocol.as_deref()?)))
     }
 

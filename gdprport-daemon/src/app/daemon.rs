@@ -27,13 +27,13 @@ use crate::host::process::Resolver;
 use gdprport_core::decode::{Record, decode};
 use gdprport_core::event::{Body, ByReason, Coverage, CoverageEvent, Gap};
 use gdprport_core::flow::{Change, ChangeKind, Forgotten, Table};
-use gdprport_core::policy::{Names, Policy};
+use gdprport_core::policy::{ActivePolicy, DnsNames};
 
 /// The policy in force and what is known about it.
 #[derive(Debug)]
 pub struct InForce {
-    /// The compiled policy.
-    pub policy: Policy,
+    /// The compiled policy and what its names resolve to.
+    pub policy: ActivePolicy,
     /// Its files; empty for the catalog.
     pub files: Vec<String>,
     /// Since when.
@@ -61,7 +61,6 @@ pub struct Daemon {
     /// How far what was read is written.
     pub(super) written: Written,
     pub(super) in_force: InForce,
-    pub(super) names: Names,
     pub(super) verdicts: Verdicts,
     pub(super) changes: Vec<Change>,
     /// Cookies of what ended or was evicted while the host's sockets are being listed: the list still shows it.
@@ -101,7 +100,7 @@ pub struct Parts {
     /// Between two rounds of resolving names.
     pub names_period: Duration,
     /// Where resolved names are sent.
-    pub names_to: mpsc::Sender<Names>,
+    pub names_to: mpsc::Sender<DnsNames>,
     /// Between two `coverage` events.
     pub coverage_period: Duration,
 }
@@ -137,12 +136,11 @@ impl Daemon {
             losses: LossWatch::new(started, whole_at),
             written: Written::from(written),
             in_force: InForce {
-                policy: parts.loaded.policy,
+                policy: ActivePolicy::new(parts.loaded.policy, DnsNames::default()),
                 files: parts.loaded.files,
                 applied: started,
                 last_reload: None,
             },
-            names: Names::default(),
             verdicts: Verdicts::default(),
             changes: Vec::new(),
             left: None,
@@ -155,7 +153,7 @@ impl Daemon {
             last_coverage: started,
             heard_ns: started_ns,
         };
-        daemon.publisher.apply(&daemon.in_force.policy);
+        daemon.publisher.apply(daemon.in_force.policy.policy());
         daemon.probes.watch(daemon.in_force.policy.watched().map(|port| port.number))?;
         Ok(daemon)
     }
@@ -217,7 +215,6 @@ impl Daemon {
             resolver: &mut self.resolver,
             tasks: &self.probes,
             policy: &self.in_force.policy,
-            names: &self.names,
             verdicts: &mut self.verdicts,
             now,
         }
@@ -239,7 +236,6 @@ impl Daemon {
             resolver: &mut self.resolver,
             tasks: &self.probes,
             policy: &self.in_force.policy,
-            names: &self.names,
             verdicts: &mut self.verdicts,
             now,
         };
@@ -265,7 +261,7 @@ impl Daemon {
             if let (ChangeKind::Forgotten(_), Some(left)) = (change.kind, &mut self.left) {
                 left.insert(change.flow.cookie);
             }
-            let port = self.publisher.port_of(&change.flow, &self.in_force.policy, &self.names);
+            let port = self.publisher.port_of(&change.flow, &self.in_force.policy);
             let Some(port) = port else {
                 // A port that is watched no more: its last records come a moment later. A flow that began before was
                 // counted when the policy changed, and here what only those records tell of.
@@ -277,7 +273,7 @@ impl Daemon {
             };
             self.books.unwatched += u64::from(change.kind == ChangeKind::Forgotten(Forgotten::Unwatched));
             self.books.port(port.port.number, &port.port.name).flow(&change);
-            self.publisher.flow(change, port, &self.names, &self.clock, now);
+            self.publisher.flow(change, port, self.in_force.policy.names(), &self.clock, now);
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::host::clock::boottime_ns;
-use gdprport_core::policy::{Names, Resolution};
+use gdprport_core::policy::{DnsNames, Resolution};
 
 /// Names asked for at the same time: the resolver's threads are few, and name servers answer in order.
 const AT_ONCE: usize = 8;
@@ -30,14 +30,14 @@ pub struct Refresher {
     task: JoinHandle<()>,
     book: Arc<Mutex<Book>>,
     period: Duration,
-    to: mpsc::Sender<Names>,
+    to: mpsc::Sender<DnsNames>,
 }
 
 impl Refresher {
     /// Starts asking for `names`, at once and then every `period`; what is known is sent to `to` after each round, and
     /// in one when an answer has become too old.
     #[must_use]
-    pub fn start(names: Vec<Arc<str>>, period: Duration, to: mpsc::Sender<Names>) -> Self {
+    pub fn start(names: Vec<Arc<str>>, period: Duration, to: mpsc::Sender<DnsNames>) -> Self {
         Self::from(Book::new(period), names, period, to)
     }
 
@@ -48,7 +48,7 @@ impl Refresher {
         *self = Self::from(book, names, self.period, self.to.clone());
     }
 
-    fn from(book: Book, names: Vec<Arc<str>>, period: Duration, to: mpsc::Sender<Names>) -> Self {
+    fn from(book: Book, names: Vec<Arc<str>>, period: Duration, to: mpsc::Sender<DnsNames>) -> Self {
         let book = Arc::new(Mutex::new(book));
         let (asking, told) = (Arc::clone(&book), to.clone());
         let task = tokio::spawn(async move {
@@ -128,8 +128,8 @@ impl Book {
         any
     }
 
-    fn names(&self) -> Names {
-        Names::new(self.known.iter().map(|(name, known)| (Arc::clone(name), known.resolution.clone())))
+    fn names(&self) -> DnsNames {
+        DnsNames::new(self.known.iter().map(|(name, known)| (Arc::clone(name), known.resolution.clone())))
     }
 }
 
@@ -137,7 +137,7 @@ impl Book {
 struct Unwanted;
 
 /// Asks for every name once.
-async fn round(names: &[Arc<str>], book: &Mutex<Book>, to: &mpsc::Sender<Names>) -> Result<(), Unwanted> {
+async fn round(names: &[Arc<str>], book: &Mutex<Book>, to: &mpsc::Sender<DnsNames>) -> Result<(), Unwanted> {
     let tell = async || {
         let names = lock(book).names();
         to.send(names).await.map_err(|_| Unwanted)

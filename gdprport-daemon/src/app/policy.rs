@@ -8,18 +8,17 @@ use super::daemon::Daemon;
 use super::files::PolicyError;
 use crate::control::api::Reload;
 use gdprport_core::event::{AppliedPolicy, Body, PolicyEvent};
-use gdprport_core::policy::{Names, Policy, Problem, Resolution, Undecidable};
+use gdprport_core::policy::{ActivePolicy, DnsNames, Policy, Problem, Resolution, Undecidable};
 
 /// How many names one round tells of: beyond, the status has them all.
 const TOLD: usize = 16;
 
 impl Daemon {
     /// Takes newly resolved names, says what that changes, and judges anew what hung on them.
-    pub fn names_resolved(&mut self, names: Names, now: Timestamp) {
-        let policy = &self.in_force.policy;
-        let names = policy.prepare(names);
-        tell_changes(policy, &self.names, &names);
-        self.names = names;
+    pub fn names_resolved(&mut self, names: DnsNames, now: Timestamp) {
+        let next = self.in_force.policy.with_names(names);
+        tell_changes(&next, self.in_force.policy.names());
+        self.in_force.policy = next;
         self.verdicts.clear();
         self.rejudge(now);
     }
@@ -44,12 +43,11 @@ impl Daemon {
         let loaded = outcome?;
         self.forget_unwatched(&loaded.policy, now);
         let previous: Arc<str> = self.in_force.policy.digest().into();
-        self.names = loaded.policy.prepare(std::mem::take(&mut self.names));
-        self.in_force.policy = loaded.policy;
+        self.in_force.policy = self.in_force.policy.with_policy(loaded.policy);
         self.verdicts.clear();
         self.in_force.files = loaded.files;
         self.in_force.applied = now;
-        let policy = &self.in_force.policy;
+        let policy = self.in_force.policy.policy();
         self.publisher.apply(policy);
         if let Err(error) = self.probes.watch(policy.watched().map(|port| port.number)) {
             tracing::error!(%error, "the kernel side was not told all ports of the new policy");
@@ -82,7 +80,7 @@ impl Daemon {
 
     /// Sends which policy is in force.
     pub fn announce_policy(&mut self, previous: Option<Arc<str>>, now: Timestamp) {
-        let policy = &self.in_force.policy;
+        let policy = self.in_force.policy.policy();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let body = Body::PolicyApplied(Box::new(PolicyEvent {
             policy: AppliedPolicy {
@@ -99,9 +97,10 @@ impl Daemon {
 }
 
 /// Says once of each name that it does not resolve, with what cannot be decided without it, and that it does again.
-fn tell_changes(policy: &Policy, before: &Names, now: &Names) {
-    let failed = |names: &Names, name: &str| matches!(names.get(name), Some(Resolution::Unresolved(_)));
-    let open = policy.undecidable(now);
+fn tell_changes(active: &ActivePolicy, before: &DnsNames) {
+    let now = active.names();
+    let failed = |names: &DnsNames, name: &str| matches!(names.get(name), Some(Resolution::Unresolved(_)));
+    let open = active.undecidable();
     let new = open.iter().filter(|name| failed(now, name.name) && !failed(before, name.name));
     let mut untold = 0;
     for (place, name) in new.enumerate() {
@@ -116,7 +115,8 @@ fn tell_changes(policy: &Policy, before: &Names, now: &Names) {
     if untold > 0 {
         tracing::warn!("{untold} more host names do not resolve; `gdprport daemon status` lists them");
     }
-    let again = policy
+    let again = active
+        .policy()
         .host_names()
         .filter(|name| failed(before, name) && matches!(now.get(name), Some(Resolution::Resolved(_))));
     for name in again.take(TOLD) {

@@ -18,7 +18,7 @@ use gdprport_core::event::{
 };
 use gdprport_core::flow::{Change, ChangeKind, Flow};
 use gdprport_core::model::PostureState;
-use gdprport_core::policy::{Emit, Names, Policy, PortInfo, TlsDemand};
+use gdprport_core::policy::{ActivePolicy, DnsNames, Emit, Policy, PortInfo, TlsDemand};
 use gdprport_core::verdict::Verdict;
 
 /// A port as events name it, and what it sends.
@@ -68,19 +68,26 @@ impl Publisher {
     }
 
     /// The port that a flow belongs to.
-    pub fn port_of(&self, flow: &Flow, policy: &Policy, names: &Names) -> Option<Watched> {
-        let info = policy.port_of(&flow.facts(), names)?;
+    pub fn port_of(&self, flow: &Flow, policy: &ActivePolicy) -> Option<Watched> {
+        let info = policy.port_of(&flow.facts())?;
         self.ports.get(info.index).cloned()
     }
 
     /// The port that a listener belongs to.
-    pub fn port_numbered(&self, number: u16, policy: &Policy) -> Option<Watched> {
+    pub fn port_numbered(&self, number: u16, policy: &ActivePolicy) -> Option<Watched> {
         let info = policy.port(number)?;
         self.ports.get(info.index).cloned()
     }
 
     /// Sends what happened to a flow, and the violation if it is a new one.
-    pub fn flow(&mut self, change: Change, port: Watched, names: &Names, clock: &BootClock, now: Timestamp) {
+    pub fn flow(
+        &mut self,
+        change: Change,
+        port: Watched,
+        names: &DnsNames,
+        clock: &BootClock,
+        now: Timestamp,
+    ) {
         let new_violation = change.is_new_violation();
         let Change { kind, flow, .. } = change;
         let of = match kind {
@@ -292,7 +299,7 @@ fn watched(info: &PortInfo) -> Watched {
 }
 
 /// The `flow` object of an event at `now`.
-fn object(flow: &Flow, names: &Names, clock: &BootClock, now: Timestamp) -> FlowObject {
+fn object(flow: &Flow, names: &DnsNames, clock: &BootClock, now: Timestamp) -> FlowObject {
     let opened = flow.opened_ns.map(|ns| clock.timestamp(ns));
     let duration_ms = flow.opened_ns.zip(opened).map(|(from_ns, from)| match flow.ended_ns {
         Some(to_ns) => to_ns.saturating_sub(from_ns) / 1_000_000,
@@ -353,7 +360,7 @@ mod tests {
     fn a_flow_lasts_until_its_event_or_its_end_and_its_age_is_only_told_where_its_opening_is_known() {
         let clock = BootClock::booted_at(samples::now());
         let at = |flow: &Flow, second| {
-            object(flow, &Names::default(), &clock, clock.timestamp(second * SECOND)).duration_ms
+            object(flow, &DnsNames::default(), &clock, clock.timestamp(second * SECOND)).duration_ms
         };
         assert_eq!(at(&flow(), 12), Some(2_000));
         assert_eq!(at(&flow(), 9), Some(0), "the time of a batch may be before that of its last record");
@@ -365,13 +372,13 @@ mod tests {
     fn a_peer_has_the_name_by_which_the_policy_knows_its_address() {
         let clock = BootClock::booted_at(samples::now());
         let resolved = |ip: &str| Resolution::Resolved(vec![ip.parse().expect("address")]);
-        let names = Names::new([
+        let names = DnsNames::new([
             ("other.example".into(), resolved("203.0.113.8")),
             ("db.example".into(), resolved("203.0.113.7")),
         ]);
-        let named = |names: &Names| object(&flow(), names, &clock, samples::now()).peer.name;
+        let named = |names: &DnsNames| object(&flow(), names, &clock, samples::now()).peer.name;
         assert_eq!(named(&names).as_deref(), Some("db.example"));
-        assert_eq!(named(&Names::default()), None);
+        assert_eq!(named(&DnsNames::default()), None);
     }
 
     fn found(posture: Option<Posture>, undecided: bool) -> Option<FindingId> {

@@ -32,7 +32,7 @@ use crate::host::process::{Resolver, Roots};
 use crate::sink::{Fanout, Format, JOURNALD_SOCKET, Render, Sink, SinkError};
 use gdprport_core::event::{Agent, Body, DaemonEnd, DaemonStop, Host, Stamper};
 use gdprport_core::flow::Table;
-use gdprport_core::policy::Names;
+use gdprport_core::policy::DnsNames;
 
 /// Records taken in before the loop looks at anything else: some milliseconds of work.
 pub(super) const BATCH: usize = 1_024;
@@ -161,7 +161,7 @@ async fn serve(
     mut daemon: Daemon,
     mut ring: Ring,
     server: Server,
-    mut names: mpsc::Receiver<Names>,
+    mut names: mpsc::Receiver<DnsNames>,
     mut signals: Signals,
 ) -> Result<(), RunError> {
     let (handle, mut inbox) = channel();
@@ -284,7 +284,7 @@ fn answer(daemon: &mut Daemon, request: Request, inbox: &Inbox) {
         Request::Reload(reply) => {
             let now = daemon.now();
             let outcome = daemon.reload(now);
-            let policy = &daemon.in_force.policy;
+            let policy = daemon.in_force.policy.policy();
             // Those of a policy that stays in force are no news, and would seem to be about the refused one.
             let warnings: Vec<String> = match outcome {
                 Ok(()) => policy.warnings().iter().map(ToString::to_string).collect(),

@@ -60,13 +60,13 @@ impl Daemon {
     fn policy_status(&self, now: jiff::Timestamp) -> PolicyStatus {
         let force = &self.in_force;
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let unresolved = force.policy.undecidable(&self.names).into_iter().map(|name| Unresolved {
+        let unresolved = force.policy.undecidable().into_iter().map(|name| Unresolved {
             name: name.name.to_owned(),
             error: name.why.clone().unwrap_or_else(|| "it is being asked for".to_owned()),
             undecided: uses(&name),
         });
         PolicyStatus {
-            source: if force.policy.is_catalog_only() {
+            source: if force.policy.policy().is_catalog_only() {
                 PolicySource::Catalog
             } else {
                 PolicySource::Files(force.files.clone())
@@ -76,7 +76,7 @@ impl Daemon {
             age_s: u64::try_from(now.duration_since(force.applied).as_secs()).unwrap_or(0),
             last_reload: force.last_reload.clone(),
             ports: count(force.policy.watched().filter(|port| port.declared).count()),
-            rules: count(force.policy.rules()),
+            rules: count(force.policy.policy().rules()),
             unresolved: unresolved.collect(),
         }
     }
@@ -84,7 +84,7 @@ impl Daemon {
     fn ports(&self) -> Vec<PortStatus> {
         let mut open: HashMap<_, (u64, BTreeMap<PostureState, u64>)> = HashMap::new();
         for flow in self.table.iter() {
-            if let Some(port) = self.publisher.port_of(flow, &self.in_force.policy, &self.names) {
+            if let Some(port) = self.publisher.port_of(flow, &self.in_force.policy) {
                 let (count, posture) =
                     open.entry((port.port.number, Arc::clone(&port.port.name))).or_default();
                 let state = flow.posture.as_ref().map_or(PostureState::Unknown, |posture| posture.state);
@@ -178,7 +178,7 @@ impl Daemon {
             .table
             .iter()
             .filter_map(|flow| {
-                let port = self.publisher.port_of(flow, &self.in_force.policy, &self.names)?.port;
+                let port = self.publisher.port_of(flow, &self.in_force.policy)?.port;
                 let wanted = query.wants(&port.name, port.number, &flow.verdict);
                 wanted.then(|| (flow, Arc::clone(&port.name), port.number))
             })

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::input::Dice;
 use crate::model::{Attribution, Container, Direction, Endpoint, Posture, PostureState, Process, TlsVersion};
-use crate::policy::{Facts, Names, Policy, Problem, Resolution, Source, compile};
+use crate::policy::{ActivePolicy, DnsNames, Facts, Policy, Problem, Resolution, Source, compile};
 use crate::verdict::Verdict;
 
 /// Parts of the text that stand for files of their own are parted by this (form feed).
@@ -34,7 +34,7 @@ pub fn policy(bytes: &[u8]) {
                 is_in_the_text(warning, &sources);
                 is_printable(&warning.to_string());
             }
-            answers(&policy, &mut Dice::new(bytes));
+            answers(policy, &mut Dice::new(bytes));
         }
     }
 }
@@ -59,7 +59,7 @@ fn is_printable(shown: &str) {
 }
 
 /// Asks an accepted policy about flows of all kinds, on its own ports and others.
-fn answers(policy: &Policy, dice: &mut Dice) {
+fn answers(policy: Policy, dice: &mut Dice) {
     let ports: Vec<u16> = policy.watched().map(|port| port.number).collect();
     assert!(ports.is_sorted(), "ascending by number");
     assert!(policy.digest().len() == "sha256:".len() + 64);
@@ -71,7 +71,8 @@ fn answers(policy: &Policy, dice: &mut Dice) {
         };
         (host.into(), resolution)
     });
-    let names = Names::new(hosts.collect::<Vec<_>>());
+    let names = DnsNames::new(hosts.collect::<Vec<_>>());
+    let policy = ActivePolicy::new(policy, names);
     for _ in 0..FLOWS {
         let number = if dice.below(4) == 0 { 1 } else { ports[dice.below(ports.len())] };
         let ends = [Endpoint::new(address(dice), number), Endpoint::new(address(dice), 50_123)];
@@ -83,11 +84,11 @@ fn answers(policy: &Policy, dice: &mut Dice) {
         let (process, posture) = (process(dice), posture(dice));
         let facts = Facts { direction, local, peer, process: process.as_ref(), posture: posture.as_ref() };
         for now in [Timestamp::MIN, Timestamp::MAX] {
-            let verdict = policy.evaluate(&facts, &names, now);
+            let verdict = policy.evaluate(&facts, now);
             says_why(&verdict);
-            assert_eq!(verdict, policy.evaluate(&facts, &names, now), "the same question, the same answer");
+            assert_eq!(verdict, policy.evaluate(&facts, now), "the same question, the same answer");
         }
-        let known = policy.port_of(&facts, &names);
+        let known = policy.port_of(&facts);
         assert!(known.is_none_or(|port| port.number == number));
         says_why(&policy.evaluate_listener(local, process.as_ref()));
     }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::dns_names::DnsNames;
 use super::index::{Rule, RuleIndex};
 use super::listener::Listen;
 use super::model::{Declaration as Declared, Model, Service};
-use super::names::Names;
 use super::peers::{ItemId, PeerIndex, PeerIndexBuilder};
 use super::problem::Problem;
 use super::{Controller, Emit, Facts, PortInfo, Source, TlsDemand};
@@ -201,12 +201,6 @@ impl Policy {
         port.here.as_ref().or(port.elsewhere.first()).map(|claim| &claim.info)
     }
 
-    /// The port that a flow belongs to: like [`port`](Self::port), but right where declarations share a number.
-    #[must_use]
-    pub fn port_of(&self, facts: &Facts<'_>, names: &Names) -> Option<&PortInfo> {
-        self.claim(facts, names).map(|claim| &claim.info)
-    }
-
     /// Every host name that verdicts depend on, each once, for the daemon to resolve; in lower case, without a
     /// trailing dot, in no particular order.
     pub fn host_names(&self) -> impl Iterator<Item = &str> {
@@ -225,7 +219,7 @@ impl Policy {
 
     /// The claim that a flow falls under. Accepted: whoever serves the number here. Connected: the remote service
     /// that contains the peer, or else whoever serves the number here, or else the first remote one.
-    pub(super) fn claim(&self, facts: &Facts<'_>, names: &Names) -> Option<&Claim> {
+    pub(super) fn claim(&self, facts: &Facts<'_>, names: &DnsNames) -> Option<&Claim> {
         let port = self.find(facts.number())?;
         let (here, elsewhere) = (port.here.as_ref(), port.elsewhere.as_slice());
         let mut best = usize::MAX;

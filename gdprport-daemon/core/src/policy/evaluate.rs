@@ -10,10 +10,18 @@ use jiff::Timestamp;
 use super::compiled::{Claim, Declaration, Where};
 use super::explain::{self, Question};
 use super::index::RuleIndex;
-use super::names::Names;
-use super::{Facts, Policy};
+use super::{ActivePolicy, Facts, PortInfo};
 use crate::model::{Attribution, Direction};
 use crate::verdict::{Reason, ReasonId, Verdict};
+
+/// What the policy says of a flow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluation {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The flow's port, by its [`PortInfo::index`]; `None`: the number is not watched.
+    pub port: Option<usize>,
+}
 
 impl Declaration {
     pub(super) const fn index(&self, direction: Direction) -> &RuleIndex {
@@ -24,7 +32,7 @@ impl Declaration {
     }
 }
 
-impl Policy {
+impl ActivePolicy {
     /// What the policy says of a flow at this moment: `Declared` by the first written rule that allows it;
     /// `Undecided` if none does and one would, were evidence not missing; otherwise `Violation` with every reason
     /// why the nearest rule (fewest failed keys, then first written) does not allow it. What the port demands of the
@@ -33,23 +41,41 @@ impl Policy {
     /// The cost of `Declared` grows with the logarithm of the number of rules and peers; otherwise a bounded number of
     /// rules is compared to explain it.
     #[must_use]
-    pub fn evaluate(&self, facts: &Facts<'_>, names: &Names, now: Timestamp) -> Verdict {
-        let Some(claim) = self.claim(facts, names) else {
+    pub fn evaluate(&self, facts: &Facts<'_>, now: Timestamp) -> Verdict {
+        self.judge(facts, now).verdict
+    }
+
+    /// The same with the port that the flow belongs to, which is looked up for the verdict anyway.
+    #[must_use]
+    pub fn judge(&self, facts: &Facts<'_>, now: Timestamp) -> Evaluation {
+        let Some(claim) = self.claim(facts) else {
             let detail = format!("port {} is neither declared nor in the catalog", facts.number());
-            return violation(ReasonId::UndeclaredPort, detail);
+            return Evaluation { verdict: violation(ReasonId::UndeclaredPort, detail), port: None };
         };
-        claim.info.tls.weigh(facts.posture, self.by_rules(claim, facts, names, now))
+        let verdict = claim.info.tls.weigh(facts.posture, self.by_rules(claim, facts, now));
+        Evaluation { verdict, port: Some(claim.info.index) }
+    }
+
+    /// The port that a flow belongs to: like [`port`](Self::port), but right where declarations share a number.
+    #[must_use]
+    pub fn port_of(&self, facts: &Facts<'_>) -> Option<&PortInfo> {
+        self.claim(facts).map(|claim| &claim.info)
+    }
+
+    fn claim(&self, facts: &Facts<'_>) -> Option<&Claim> {
+        self.policy().claim(facts, self.names())
     }
 
     /// The same, whatever was seen of the encryption.
-    fn by_rules(&self, claim: &Claim, facts: &Facts<'_>, names: &Names, now: Timestamp) -> Verdict {
+    fn by_rules(&self, claim: &Claim, facts: &Facts<'_>, now: Timestamp) -> Verdict {
         let number = facts.number();
         let Some(place) = claim.declaration else {
             let name = &claim.info.name;
             let detail = format!("port {number} is {name} by the catalog and is not declared");
             return violation(ReasonId::UndeclaredPort, detail);
         };
-        let declaration = &self.declarations[place];
+        let policy = self.policy();
+        let declaration = &policy.declarations[place];
         if facts.direction == Direction::In && matches!(declaration.service, Where::Elsewhere(_)) {
             let detail =
                 format!("{} is a remote service, and port {number} was accepted here", declaration.name);
@@ -58,13 +84,13 @@ impl Policy {
         let process = facts.process.filter(|process| process.attribution != Attribution::Unknown);
         let index = declaration.index(facts.direction);
         let mut best = u32::MAX;
-        self.peers.each(facts.peer.ip, names, |item| {
+        policy.peers.each(facts.peer.ip, self.names(), |item| {
             index.first(item, &declaration.rules, process, now, &mut best);
         });
         if let Some(rule) = declaration.rules.get(best as usize) {
             return Verdict::Declared { rule: Arc::clone(&rule.role) };
         }
-        explain::verdict(&Question { policy: self, declaration, number: place, facts, process, names, now })
+        explain::verdict(&Question { active: self, declaration, number: place, facts, process, now })
     }
 }
 

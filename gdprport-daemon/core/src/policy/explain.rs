@@ -10,19 +10,17 @@
 //!   [`NEAREST`] candidates: rules that reach the peer first, then the first written ones. The verdict itself
 //!   does not depend on it.
 
-use std::borrow::Cow;
 use std::fmt::{Display, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Facts;
-use super::Policy;
 use super::compiled::Declaration;
+use super::dns_names::Resolution;
 use super::index::Rule;
-use super::names::{Names, Resolution};
 use super::pattern::{Answer, Key, Pattern};
 use super::peers::ItemId;
+use super::{ActivePolicy, Facts};
 use crate::model::Process;
 use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
 
@@ -35,14 +33,13 @@ const NAMED: usize = 4;
 
 /// What is asked.
 pub(super) struct Question<'q> {
-    pub policy: &'q Policy,
+    pub active: &'q ActivePolicy,
     pub declaration: &'q Declaration,
     /// Its place among the policy's.
     pub number: usize,
     pub facts: &'q Facts<'q>,
     /// The owner, if known.
     pub process: Option<&'q Process>,
-    pub names: &'q Names,
     pub now: Timestamp,
 }
 
@@ -79,7 +76,7 @@ struct PeerFacts<'q> {
     /// The items that contain it, ascending.
     inside: Vec<ItemId>,
     /// The items of this declaration with a name that is not resolved, ascending.
-    unresolved: Cow<'q, [ItemId]>,
+    unresolved: &'q [ItemId],
 }
 
 pub(super) fn verdict(question: &Question<'_>) -> Verdict {
@@ -90,16 +87,16 @@ pub(super) fn verdict(question: &Question<'_>) -> Verdict {
 impl Question<'_> {
     fn peer_facts(&self) -> PeerFacts<'_> {
         let mut inside = Vec::new();
-        self.policy.peers.each(self.facts.peer.ip, self.names, |item| inside.push(item));
+        self.active.policy().peers.each(self.facts.peer.ip, self.active.names(), |item| inside.push(item));
         inside.sort_unstable();
         inside.dedup();
-        PeerFacts { inside, unresolved: self.policy.open_items(self.number, self.names) }
+        PeerFacts { inside, unresolved: self.active.unresolved(self.number) }
     }
 
     fn assess(&self, rule: &Rule, peer: &PeerFacts<'_>) -> Assessment {
         let peers = if intersect(&rule.peers, &peer.inside) {
             Answer::Matches
-        } else if intersect(&rule.peers, &peer.unresolved) {
+        } else if intersect(&rule.peers, peer.unresolved) {
             Answer::Unknown
         } else {
             Answer::Fails
@@ -125,7 +122,7 @@ impl Question<'_> {
                 || process.container_unproven
         });
         let inside = peer.inside.iter().filter(|_| incomplete);
-        let mut candidates = inside.chain(&*peer.unresolved).flat_map(|item| index.rules(*item));
+        let mut candidates = inside.chain(peer.unresolved).flat_map(|item| index.rules(*item));
         let mut best: Option<(usize, u32, Assessment)> = None;
         for number in candidates.by_ref().take(COMPARED) {
             let assessment = self.assess(&self.declaration.rules[*number as usize], peer);
@@ -154,12 +151,11 @@ impl Question<'_> {
     fn missing(&self, rule: &Rule, assessment: &Assessment) -> Vec<String> {
         let mut missing = Vec::new();
         if assessment.peers == Some(Answer::Unknown) {
-            let names = rule
-                .peers
-                .iter()
-                .flat_map(|item| self.names.open(&self.policy.peers.items[*item as usize].hosts))
-                .take(NAMED);
-            missing.extend(names.map(|name| match self.names.get(name) {
+            let names = self.active.names();
+            let hosts =
+                rule.peers.iter().flat_map(|item| &*self.active.policy().peers.items[*item as usize].hosts);
+            let unresolved = hosts.filter(|name| !names.is_resolved(name)).take(NAMED);
+            missing.extend(unresolved.map(|name| match names.get(name) {
                 Some(Resolution::Unresolved(why)) => format!("the host name {name} is not resolved: {why}"),
                 _ => format!("the host name {name} is not resolved yet"),
             }));
@@ -217,7 +213,7 @@ impl Question<'_> {
             push(ReasonId::UndeclaredDirection, format!("the connection is {is}, {role} allows {may}"));
         }
         if assessment.peers == Some(Answer::Fails) {
-            let items = rule.peers.iter().map(|item| &self.policy.peers.items[*item as usize].text);
+            let items = rule.peers.iter().map(|item| &self.active.policy().peers.items[*item as usize].text);
             let detail = format!("{} is not in {} of {role}", self.facts.peer.ip, some(items));
             push(ReasonId::UndeclaredPeer, detail);
         }

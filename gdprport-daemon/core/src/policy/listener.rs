@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use prefix_trie::joint::JointPrefixSet;
 
-use super::Policy;
+use super::ActivePolicy;
 use super::compiled::Where;
 use super::peers::{Peer, loopback_nets};
 use crate::model::{Endpoint, Process};
@@ -83,7 +83,7 @@ impl Listen {
     }
 }
 
-impl Policy {
+impl ActivePolicy {
     /// What the policy says of a listener bound to `local`. `Declared` names `listen` as its rule, because that is
     /// the key that allows a listener; never `Undecided`, as the address is always known.
     #[must_use]
@@ -95,9 +95,10 @@ impl Policy {
         };
         let violation =
             |id, detail| Verdict::Violation { reasons: vec![Reason { id, detail }], nearest: None };
-        let here = self.served_here(number);
+        let policy = self.policy();
+        let here = policy.served_here(number);
         let Some(declaration) = here.and_then(|claim| claim.declaration) else {
-            if self.is_catalog_only() {
+            if policy.is_catalog_only() {
                 return violation(
                     ReasonId::UndeclaredPort,
                     format!("{by} listens on {local}, and there is no policy that declares port {number}"),
@@ -108,7 +109,7 @@ impl Policy {
                 format!("{by} listens on {local}, and no declaration says that port {number} is served here"),
             );
         };
-        let declaration = &self.declarations[declaration];
+        let declaration = &policy.declarations[declaration];
         match &declaration.service {
             Where::Here(listen) if !listen.allows(local.ip) => violation(
                 ReasonId::ExposedListener,
@@ -117,7 +118,7 @@ impl Policy {
                     declaration.name, listen.text
                 ),
             ),
-            _ => Verdict::Declared { rule: Arc::clone(&self.listen_rule) },
+            _ => Verdict::Declared { rule: Arc::clone(&policy.listen_rule) },
         }
     }
 }

@@ -3,16 +3,17 @@
 //! Belongs here: the public face. Inside, in the order of the way a policy takes: `read`, `values` and `raw` (TOML to
 //! typed tables with places), `peers`, `pattern`, `rule` and `model` (what they mean together), `compiled`, `index`
 //! and `evaluate` (fast answers), `explain` (answers in words when nothing allows), `demand` (encryption). `problem` holds what is wrong
-//! with a file, `names` what the daemon knows of host names, `schema` the JSON Schema.
+//! with a file, `active` and `dns_names` what the daemon knows of host names, `schema` the JSON Schema.
 
+mod active;
 mod compiled;
 mod demand;
+mod dns_names;
 mod evaluate;
 mod explain;
 mod index;
 mod listener;
 mod model;
-mod names;
 mod overlap;
 mod pattern;
 mod peers;
@@ -33,9 +34,11 @@ use serde::{Deserialize, Serialize};
 
 use super::model::{Direction, Endpoint, Posture, Process};
 
+pub use active::ActivePolicy;
 pub use compiled::{Policy, catalog_only};
 pub use demand::TlsDemand;
-pub use names::{Names, Resolution};
+pub use dns_names::{DnsNames, Resolution};
+pub use evaluate::Evaluation;
 pub use problem::{Problem, Problems, Severity};
 pub use schema::json_schema;
 pub use unresolved::Undecidable;

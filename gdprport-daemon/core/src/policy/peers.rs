@@ -10,7 +10,7 @@ use std::sync::Arc;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use prefix_trie::joint::JointPrefixMap;
 
-use super::names::Names;
+use super::dns_names::DnsNames;
 use super::problem::quoted;
 
 /// A peer as it is written in `peers`, `service`, `listen` or `[peers]`.
@@ -150,7 +150,7 @@ struct TrieNode {
 
 impl PeerIndex {
     /// Calls `visit` with every item that contains the address; an item may come more than once.
-    pub fn each(&self, address: IpAddr, names: &Names, mut visit: impl FnMut(ItemId)) {
+    pub fn each(&self, address: IpAddr, names: &DnsNames, mut visit: impl FnMut(ItemId)) {
         self.any.iter().copied().for_each(&mut visit);
         let mut next = self.trie.get_lpm(&IpNet::from(address)).map(|(_, node)| *node);
         while let Some(node) = next.and_then(|node| self.nodes.get(node as usize)) {

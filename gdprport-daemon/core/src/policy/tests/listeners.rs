@@ -4,11 +4,11 @@ use rstest::rstest;
 
 use super::*;
 
-fn listening(listen: &str) -> Policy {
+fn listening(listen: &str) -> ActivePolicy {
     policy(&format!("version = 1\n[[port]]\nname = \"db\"\nport = 5432\nlisten = {listen}\n"))
 }
 
-fn ask(policy: &Policy, address: &str, port: u16) -> String {
+fn ask(policy: &ActivePolicy, address: &str, port: u16) -> String {
     line(&policy.evaluate_listener(Endpoint::new(ip(address), port), Some(&postgres())))
 }
 
@@ -60,7 +60,7 @@ fn a_listener_on_a_port_that_is_not_served_here_is_undeclared() {
 
 #[test]
 fn without_a_policy_a_listener_is_on_an_undeclared_port() {
-    let policy = super::super::catalog_only();
+    let policy = active(Ok(super::super::catalog_only()));
     assert_eq!(ask(&policy, "127.0.0.1", 5432), "violation undeclared-port nearest -");
 }
 
@@ -68,5 +68,5 @@ fn without_a_policy_a_listener_is_on_an_undeclared_port() {
 fn without_listen_a_port_may_be_bound_anywhere_and_that_is_warned_of() {
     let policy = policy("version = 1\n[[port]]\nname = \"db\"\nport = 5432\n");
     assert_eq!(ask(&policy, "0.0.0.0", 5432), "declared listen");
-    assert!(policy.warnings().iter().any(|warning| warning.message.contains("no `listen`")));
+    assert!(policy.policy().warnings().iter().any(|warning| warning.message.contains("no `listen`")));
 }

@@ -305,7 +305,7 @@ fn naive(demand: usize, rules: &[Rule], asked: &Asked) -> String {
     format!("violation {} nearest r{number}({})", reasons.join(","), failed.join(","))
 }
 
-fn compiled(policy: &Policy, asked: &Asked) -> String {
+fn compiled(policy: &ActivePolicy, asked: &Asked) -> String {
     let names = HOSTS.iter().zip(&asked.hosts).filter_map(|(host, state)| {
         let resolution = match state.clone()? {
             None => Resolution::Unresolved("no such host".to_owned()),
@@ -313,7 +313,7 @@ fn compiled(policy: &Policy, asked: &Asked) -> String {
         };
         Some(((*host).into(), resolution))
     });
-    let names = Names::new(names);
+    let policy = policy.with_names(DnsNames::new(names));
     let process = asked.process.as_ref();
     let facts =
         if asked.inward { accepted(5432, asked.peer, process) } else { connected(5432, asked.peer, process) };
@@ -322,7 +322,7 @@ fn compiled(policy: &Policy, asked: &Asked) -> String {
         Posture { version, ..Posture::new(state, "seen") }
     });
     let facts = Facts { posture: posture.as_ref(), ..facts };
-    match policy.evaluate(&facts, &names, time(NOW)) {
+    match policy.evaluate(&facts, time(NOW)) {
         Verdict::Undecided { missing, nearest } => {
             assert!(
                 !missing.is_empty() && missing.iter().all(|one| !one.is_empty()),
@@ -347,6 +347,7 @@ proptest! {
         let policy = compile(&[source("policy.toml", &text)]).map_err(|problems| {
             TestCaseError::fail(format!("{problems}\n{text}"))
         })?;
+        let policy = active(Ok(policy));
         for asked in &questions {
             prop_assert_eq!(compiled(&policy, asked), naive(demand, &rules, asked), "{:?}\n{}", asked, text);
         }

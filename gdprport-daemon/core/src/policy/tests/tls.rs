@@ -19,8 +19,8 @@ fn seen(state: PostureState, version: Option<TlsVersion>, evidence: &str) -> Pos
     Posture { version, ..Posture::new(state, evidence) }
 }
 
-fn evaluate(policy: &Policy, posture: Option<&Posture>, facts: Facts<'_>) -> Verdict {
-    policy.evaluate(&Facts { posture, ..facts }, &Names::default(), Timestamp::UNIX_EPOCH)
+fn evaluate(policy: &ActivePolicy, posture: Option<&Posture>, facts: Facts<'_>) -> Verdict {
+    policy.evaluate(&Facts { posture, ..facts }, Timestamp::UNIX_EPOCH)
 }
 
 /// The verdict on a flow that the rule allows.
@@ -200,7 +200,7 @@ fn a_demand_may_be_a_table_of_its_own() {
 fn a_declared_port_without_a_demand_is_warned_of() {
     let of = |tls: &str| {
         let policy = policy(&demanding(tls));
-        let warnings = policy.warnings().iter().map(ToString::to_string);
+        let warnings = policy.policy().warnings().iter().map(ToString::to_string);
         warnings.filter(|warning| warning.contains("tls")).collect::<Vec<_>>().join("\n\n")
     };
     assert_snapshot!(of(""), @r#"

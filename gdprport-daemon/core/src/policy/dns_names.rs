@@ -6,8 +6,6 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::unresolved::Open;
-
 /// What became of resolving one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
@@ -19,14 +17,12 @@ pub enum Resolution {
 
 /// An immutable snapshot of resolved host names. A name that it does not hold has not been resolved yet.
 #[derive(Debug, Default, Clone)]
-pub struct Names {
+pub struct DnsNames {
     by_name: HashMap<Arc<str>, Resolution>,
     by_address: HashMap<IpAddr, Vec<Arc<str>>>,
-    /// What hangs on those that are not resolved, if a policy was asked for that.
-    pub(super) open: Option<Arc<Open>>,
 }
 
-impl Names {
+impl DnsNames {
     /// Makes the snapshot. Names are as [`Policy::host_names`](super::Policy::host_names) gives them; IPv4-mapped
     /// addresses become plain IPv4.
     pub fn new(entries: impl IntoIterator<Item = (Arc<str>, Resolution)>) -> Self {
@@ -44,13 +40,18 @@ impl Names {
         for names in by_address.values_mut() {
             names.sort_unstable();
         }
-        Self { by_name, by_address, open: None }
+        Self { by_name, by_address }
     }
 
     /// What is known of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Resolution> {
         self.by_name.get(name)
+    }
+
+    /// Whether it is known which addresses a name has, if any.
+    pub(super) fn is_resolved(&self, name: &str) -> bool {
+        matches!(self.get(name), Some(Resolution::Resolved(..)))
     }
 
     /// The names that resolve to this address, sorted. O(1).
@@ -67,7 +68,7 @@ mod tests {
     #[test]
     fn names_are_found_by_address_even_when_it_was_mapped() {
         let mapped = "::ffff:192.0.2.7".parse().expect("address");
-        let names = Names::new([
+        let names = DnsNames::new([
             ("b.example".into(), Resolution::Resolved(vec![mapped, mapped])),
             ("a.example".into(), Resolution::Resolved(vec![mapped])),
             ("c.example".into(), Resolution::Unresolved("no such host".to_owned())),
