@@ -50,7 +50,7 @@ impl DnsNames {
     }
 
     /// Whether it is known which addresses a name has, if any.
-    pub(super) fn is_resolved(&self, name: &str) -> bool {
+    pub(crate) fn is_resolved(&self, name: &str) -> bool {
         matches!(self.get(name), Some(Resolution::Resolved(..)))
     }
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::super::active::CHECKED;
-use super::super::index::COMPARED;
+use super::super::compile::rule_index::COMPARED;
+use super::super::evaluate::active::CHECKED;
 use super::*;
 
 const MANY: usize = 8_000;

@@ -1,7 +1,7 @@
 //! Reading TOML values into typed ones, each with its place, reporting every problem instead of the first.
 //!
 //! Belongs here: the reading of tables, lists and scalars, whatever they mean. serde's derive stops at the first
-//! mistake, so the spanned TOML tree is walked instead; the tables' keys come from one place (`raw`'s macro),
+//! mistake, so the spanned TOML tree is walked instead; the tables' keys come from one place (`table`'s macro),
 //! which is also where the JSON Schema comes from.
 
 use std::borrow::Cow;
@@ -15,7 +15,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use toml::value::{Datetime, Offset};
 
-use super::problem::{At, Loc, Report, did_you_mean, is_steering, quoted};
+use super::message::{did_you_mean, is_steering, quoted};
+use super::report::{At, Loc, Report};
 
 /// How many bytes a text in a policy may have.
 pub(super) const TEXT_MAX: usize = 1024;
@@ -57,7 +58,7 @@ impl<'v> Node<'v> {
 }
 
 /// A type that a TOML value can be read into.
-pub(super) trait Read: Sized {
+pub(crate) trait Read: Sized {
     /// Reads the value; on `None` a problem was reported.
     fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self>;
 }
@@ -92,7 +93,7 @@ impl Read for bool {
 
 /// A text that is not blank, has no steering characters and at most [`TEXT_MAX`] bytes.
 #[derive(Debug, Clone)]
-pub(super) struct Text(pub String);
+pub(crate) struct Text(pub String);
 
 impl Deref for Text {
     type Target = str;
@@ -152,7 +153,7 @@ impl<T: Read> Read for Vec<At<T>> {
 
 /// One value, or a list of them that is not empty; empty only after a problem was reported.
 #[derive(Debug)]
-pub(super) struct OneOrMany<T>(pub Vec<At<T>>);
+pub(crate) struct OneOrMany<T>(pub Vec<At<T>>);
 
 impl<T: Read> Read for OneOrMany<T> {
     fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
@@ -183,7 +184,7 @@ impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
 
 /// Names chosen by the author, each with a value, in the order of the file.
 #[derive(Debug)]
-pub(super) struct Named<T>(pub Vec<(At<String>, T)>);
+pub(crate) struct Named<T>(pub Vec<(At<String>, T)>);
 
 impl<T: Read> Read for Named<T> {
     fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
@@ -218,7 +219,7 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
 
 /// The last moment at which something is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Until(pub Timestamp);
+pub(crate) struct Until(pub Timestamp);
 
 impl Read for Until {
     fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
@@ -281,7 +282,7 @@ impl JsonSchema for Until {
 }
 
 /// A table whose keys are known, while it is read.
-pub(super) struct Fields<'v, 'r, 's> {
+pub(super) struct TableReader<'v, 'r, 's> {
     what: &'static str,
     loc: Loc,
     table: &'v DeTable<'v>,
@@ -292,7 +293,7 @@ pub(super) struct Fields<'v, 'r, 's> {
     report: &'r mut Report<'s>,
 }
 
-impl<'v, 'r, 's> Fields<'v, 'r, 's> {
+impl<'v, 'r, 's> TableReader<'v, 'r, 's> {
     /// Opens a table; `what` names it in messages ("a rule").
     pub fn open(node: Node<'v>, what: &'static str, report: &'r mut Report<'s>) -> Option<Self> {
         let DeValue::Table(table) = node.value else {

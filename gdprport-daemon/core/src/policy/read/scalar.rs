@@ -1,45 +1,27 @@
 //! The single values of the policy file that have a grammar of their own: ports, protocols, modes, ….
 //!
 //! Belongs here: one type, its JSON Schema and its reading each, with what would be right when it is not. The tables
-//! that they stand in are `raw`'s.
+//! that they stand in are `file`'s.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::de::DeValue;
 
-use super::problem::{At, Report, quoted};
-use super::raw::{RawSummary, RawTls};
-use super::read::{Node, OneOrMany, Read, TEXT_MAX, Text};
-use super::{Emit, TlsDemand};
+use super::message::quoted;
+use super::node::{Node, OneOrMany, Read, Text};
+use super::report::Report;
+use super::table::schema;
 use crate::catalog;
-use crate::model::{Direction, TlsVersion};
-
-/// Implements `JsonSchema` for a type whose schema is written out.
-macro_rules! schema {
-    ($type:ty, $schema:expr) => {
-        impl JsonSchema for $type {
-            fn inline_schema() -> bool {
-                true
-            }
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($type).into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                $schema
-            }
-        }
-    };
-}
+use crate::model::Direction;
 
 /// The only version of the format there is.
 #[derive(Debug)]
-pub(super) struct Version;
+pub(crate) struct FormatVersion;
 
-schema!(Version, json_schema!({ "const": 1 }));
+schema!(FormatVersion, json_schema!({ "const": 1 }));
 
-impl Read for Version {
+impl Read for FormatVersion {
     fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
         if node.integer() == Some(1) {
             return Some(Self);
@@ -51,20 +33,20 @@ impl Read for Version {
 
 /// Port numbers from the first through the last; 1 ≤ first ≤ last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Numbers {
+pub(crate) struct PortRange {
     pub first: u16,
     pub last: u16,
 }
 
 schema!(
-    Numbers,
+    PortRange,
     json_schema!({ "anyOf": [
         { "type": "integer", "minimum": 1, "maximum": 65535 },
         { "type": "string", "pattern": "^[0-9]{1,5} *- *[0-9]{1,5}$" },
     ]})
 );
 
-impl Read for Numbers {
+impl Read for PortRange {
     fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
         const NUMBER: &str = "a port is a number from 1 to 65535";
         let port = |number: i64| u16::try_from(number).ok().filter(|port| *port > 0);
@@ -102,7 +84,7 @@ impl Read for Numbers {
 
 /// Where the service runs.
 #[derive(Debug)]
-pub(super) enum RawService {
+pub(crate) enum RawService {
     Local,
     Remote(OneOrMany<Text>),
 }
@@ -134,14 +116,14 @@ impl Read for RawService {
 
 /// A protocol of the catalog.
 #[derive(Debug)]
-pub(super) struct Protocol(pub &'static catalog::Service);
+pub(crate) struct CatalogProtocol(pub &'static catalog::Service);
 
 schema!(
-    Protocol,
+    CatalogProtocol,
     json_schema!({ "enum": catalog::SERVICES.iter().map(|service| service.id).collect::<Vec<_>>() })
 );
 
-impl Read for Protocol {
+impl Read for CatalogProtocol {
     fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
         let text = Text::read(node, report)?;
         if let Some(service) = catalog::by_id(&text) {
@@ -158,11 +140,11 @@ impl Read for Protocol {
 
 /// What is done about violations: nothing but to tell.
 #[derive(Debug)]
-pub(super) struct Mode;
+pub(crate) struct EnforcementMode;
 
-schema!(Mode, json_schema!({ "const": "observe" }));
+schema!(EnforcementMode, json_schema!({ "const": "observe" }));
 
-impl Read for Mode {
+impl Read for EnforcementMode {
     fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
         let text = Text::read(node, report)?;
         match &*text {
@@ -202,133 +184,21 @@ impl Read for Direction {
 
 /// A user or group, by name pattern or by number.
 #[derive(Debug)]
-pub(super) struct Account(pub Text);
+pub(crate) struct AccountText(pub Text);
 
 schema!(
-    Account,
+    AccountText,
     json_schema!({ "anyOf": [
         { "type": "string", "minLength": 1 },
         { "type": "integer", "minimum": 0, "maximum": u32::MAX },
     ]})
 );
 
-impl Read for Account {
+impl Read for AccountText {
     fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
         match node.integer() {
             Some(number) => Some(Self(Text(number.to_string()))),
             None => Text::read(node, report).map(Self),
         }
-    }
-}
-
-schema!(
-    Emit,
-    json_schema!({ "anyOf": [
-        { "enum": ["every", "violations"] },
-        {
-            "type": "object",
-            "properties": { "summary": { "type": "string", "minLength": 1 } },
-            "required": ["summary"],
-            "additionalProperties": false,
-        },
-    ]})
-);
-
-impl Read for Emit {
-    fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
-        const HELP: &str = "write \"every\", \"violations\" or { summary = \"60s\" }";
-        match node.value {
-            DeValue::String(text) if text == "every" => Some(Self::Every),
-            DeValue::String(text) if text == "violations" => Some(Self::Violations),
-            DeValue::Table(_) => {
-                let summary = RawSummary::read(node, report)?.summary?;
-                let every = humantime::parse_duration(&summary.value).ok();
-                let bounds = Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60);
-                match every.filter(|every| bounds.contains(every)) {
-                    Some(every) => Some(Self::Summary { every }),
-                    None => {
-                        let message =
-                            format!("{} is no time from one second to one day", quoted(&summary.value));
-                        report.error(
-                            summary.loc,
-                            message,
-                            "write it as \"60s\", \"5m\" or \"1h\"".to_owned(),
-                        );
-                        None
-                    }
-                }
-            }
-            _ => {
-                node.refuse(HELP.trim_start_matches("write "), report);
-                None
-            }
-        }
-    }
-}
-
-schema!(
-    TlsDemand,
-    json_schema!({ "anyOf": [
-        {
-            "type": "object",
-            "properties": { "min": { "enum": ["1.2", "1.3"] } },
-            "required": ["min"],
-            "additionalProperties": false,
-        },
-        {
-            "type": "object",
-            "properties": {
-                "required": { "const": false },
-                "why": { "type": "string", "minLength": 1, "maxLength": TEXT_MAX },
-            },
-            "required": ["required", "why"],
-            "additionalProperties": false,
-        },
-    ]})
-);
-
-/// Never `None`: a port whose demand was refused is not told that it has none as well.
-impl Read for TlsDemand {
-    fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
-        const HELP: &str = "write { min = \"1.3\" }, { min = \"1.2\" } or { required = false, why = … }";
-        let DeValue::Table(_) = node.value else {
-            node.refuse(HELP.trim_start_matches("write "), report);
-            return Some(Self::None);
-        };
-        let before = report.errors();
-        let raw = RawTls::read(node, report).filter(|_| report.errors() == before);
-        let Some(RawTls { min, required, why }) = raw else { return Some(Self::None) };
-        match (min, required, why) {
-            (Some(min), None, None) => match &*min.value.0 {
-                "1.2" => return Some(Self::AtLeast(TlsVersion::Tls12)),
-                "1.3" => return Some(Self::AtLeast(TlsVersion::Tls13)),
-                other => {
-                    let message = format!("{} is no version of TLS that can be demanded", quoted(other));
-                    report.error(min.loc, message, "write \"1.2\" or \"1.3\"".to_owned());
-                }
-            },
-            (None, Some(At { value: false, .. }), Some(why)) => {
-                return Some(Self::NotRequired { why: why.value.0.into() });
-            }
-            (None, Some(At { value: false, loc }), None) => {
-                let help = "add `why = \"…\"`".to_owned();
-                report.missing(loc, "`tls` does not say why none is required", help);
-            }
-            (None, Some(At { value: true, loc }), _) => {
-                report.missing(loc, "`tls` does not say which version is required", HELP.to_owned());
-            }
-            (Some(_), Some(At { value: false, loc }), _) => {
-                report.error(loc, "`required = false` contradicts `min`", HELP.to_owned());
-            }
-            (Some(_), Some(At { value: true, loc }), _) => {
-                let help = "remove it: `min` says so".to_owned();
-                report.error(loc, "`required = true` adds nothing to `min`", help);
-            }
-            (_, None, Some(why)) => {
-                report.error(why.loc, "`why` belongs to `required = false`", HELP.to_owned());
-            }
-            (None, None, None) => report.missing(node.loc, "`tls` demands nothing", HELP.to_owned()),
-        }
-        Some(Self::None)
     }
 }

@@ -1,56 +1,18 @@
 //! The policy file as it is written: every table and key, with its place.
 //!
-//! Belongs here: the file's grammar. One macro makes the struct, its JSON Schema and its reading, so that the
-//! three cannot drift apart. Single values are `values`'; what they mean together (clashes, references, bounds)
-//! is `model`'s.
+//! Belongs here: the file's grammar. Tables that may stand in one line are `inline`'s, single values are `scalar`'s;
+//! what they mean together (clashes, references, bounds) is `merge`'s.
 
 use schemars::JsonSchema;
 use toml::de::DeTable;
 
-use super::problem::{At, Loc, Report};
-use super::read::{Fields, Named, Node, OneOrMany, Read, Text, Until};
-use super::values::{Account, Mode, Numbers, Protocol, RawService, Version};
-use super::{Emit, Source, TlsDemand};
+use super::node::{Named, Node, OneOrMany, Read, TableReader, Text, Until};
+use super::report::{At, Loc, Report};
+use super::scalar::{AccountText, CatalogProtocol, EnforcementMode, FormatVersion, PortRange, RawService};
+use super::table::tables;
 use crate::model::Direction;
-
-/// Declares tables, each with its name in messages and in the schema: required keys (with what to write in the message that misses them), optional keys, and keys
-/// that only a later version will have (with why).
-macro_rules! tables {
-    ($(
-        $(#[doc = $doc:literal])*
-        $what:literal => struct $name:ident as $title:literal {
-            required { $($(#[$required_meta:meta])* $required:ident: $required_type:ty = $hint:literal,)* }
-            optional { $($(#[$optional_meta:meta])* $optional:ident: $optional_type:ty,)* }
-            later { $($later:ident = $why:literal,)* }
-        }
-    )*) => {$(
-        $(#[doc = $doc])*
-        #[derive(Debug, JsonSchema)]
-        #[schemars(deny_unknown_fields, rename = $title)]
-        pub(super) struct $name {
-            $($(#[$required_meta])* #[schemars(required)] pub $required: Option<At<$required_type>>,)*
-            $($(#[$optional_meta])* pub $optional: Option<At<$optional_type>>,)*
-        }
-
-        impl $name {
-            fn take(mut fields: Fields<'_, '_, '_>) -> Self {
-                let table = Self {
-                    $($required: fields.required(stringify!($required), $hint),)*
-                    $($optional: fields.optional(stringify!($optional)),)*
-                };
-                $(fields.later(stringify!($later), $why);)*
-                fields.close();
-                table
-            }
-        }
-
-        impl Read for $name {
-            fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
-                Fields::open(node, $what, report).map(Self::take)
-            }
-        }
-    )*};
-}
+use crate::policy::declared::{Emit, TlsDemand};
+use crate::policy::source::Source;
 
 tables! {
     /// A gdprport policy: which TCP ports carry personal data, and who may talk through them.
@@ -58,7 +20,7 @@ tables! {
         required {
             /// The version of this format.
             #[expect(dead_code, reason = "there is one version only, and reading it is the check")]
-            version: Version = "1",
+            version: FormatVersion = "1",
         }
         optional {
             /// Who answers for the data (Art. 30(1)(a) GDPR).
@@ -94,7 +56,7 @@ tables! {
             /// The declaration's name, unique in the policy.
             name: Text = "\"customers-db\"",
             /// A number, a range such as "5432-5439", or a list of them.
-            port: OneOrMany<Numbers> = "5432",
+            port: OneOrMany<PortRange> = "5432",
         }
         optional {
             /// "local" (the default): served on this host. Otherwise the networks and host names of the remote
@@ -103,12 +65,12 @@ tables! {
             /// Where it may be bound: addresses, networks, "loopback" or "any".
             listen: OneOrMany<Text>,
             /// The protocol, from the catalog.
-            protocol: Protocol,
+            protocol: CatalogProtocol,
             /// What is demanded of the encryption: a least version, or that none is required and why.
             tls: TlsDemand,
             /// What is done about violations.
             #[expect(dead_code, reason = "there is one mode only, and reading it is the check")]
-            mode: Mode,
+            mode: EnforcementMode,
             /// Which events are written.
             emit: Emit,
             /// The record of processing (Art. 30(1)(b)–(g) GDPR).
@@ -170,30 +132,6 @@ tables! {
         }
     }
 
-    /// What is demanded of the encryption: either `min`, or the other two.
-    "`tls`" => struct RawTls as "Tls" {
-        required {}
-        optional {
-            /// The least version.
-            min: Text,
-            /// `false`: TLS is not required.
-            required: bool,
-            /// Why not.
-            why: Text,
-        }
-        later {}
-    }
-
-    /// One event for many flows.
-    "`emit`" => struct RawSummary as "Summary" {
-        required {
-            /// How often, such as "60s".
-            summary: Text = "\"60s\"",
-        }
-        optional {}
-        later {}
-    }
-
     /// What a process must be. Patterns may use `*` (not across `/`), `**`, `?`, `[…]` and `{…}`.
     "`process`" => struct RawProcess as "Process" {
         required {}
@@ -201,9 +139,9 @@ tables! {
             /// Path of the executable file.
             exe: OneOrMany<Text>,
             /// User name or number.
-            user: OneOrMany<Account>,
+            user: OneOrMany<AccountText>,
             /// Group name or number.
-            group: OneOrMany<Account>,
+            group: OneOrMany<AccountText>,
             /// systemd unit.
             unit: OneOrMany<Text>,
             /// Container id, or uid of the Kubernetes pod.
@@ -224,6 +162,6 @@ impl RawPolicy {
             report.syntax(Loc::new(index, &span), format!("this is not TOML: {}", error.message()));
         }
         let start = Loc { source: index, start: 0, end: 0 };
-        Self::take(Fields::of(document.get_ref(), start, "the policy", report))
+        Self::take(TableReader::of(document.get_ref(), start, "the policy", report))
     }
 }

@@ -5,7 +5,7 @@ use schemars::transform::RecursiveTransform;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
-use super::raw::RawPolicy;
+use super::file::RawPolicy;
 
 /// The JSON Schema (draft 2020-12) of one policy file. It accepts what the parser accepts in one file, but for what
 /// only looking at the whole policy can tell (references, clashes, bounds).

@@ -8,7 +8,7 @@
 //! 2. **Process → candidates.** A bucket of more than [`SMALL`] rules is searched by tuple space: its rules are
 //!    grouped by *which* keys they fix to a plain text (at most some hundred combinations, in practice a handful), and each
 //!    group is a hash table over the values of those keys. Rules that fix no key are grouped by the literal text
-//!    that their pattern of `exe`, `unit`, `cgroup` or `container` starts with. Only the remaining rules, told apart by
+//!    that their pattern of `exe`, `unit`, `cgroup` or `container` starts with. Only the remaining rules, distinguished by
 //!    nothing but users or groups with wildcards, or patterns that start with one, are compared one by one.
 //!
 //! Every candidate is compared in full, so that a hash collision costs time and never a wrong verdict. A rule that an
@@ -21,9 +21,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::pattern::{Key, Pattern, ProcessSpec};
-use super::peers::ItemId;
+use super::peer_index::ItemId;
 use crate::model::{Direction, Process};
+use crate::policy::model::{Pattern, ProcessKey, ProcessSpec};
 
 /// Up to this many rules are compared one by one.
 const SMALL: usize = 8;
@@ -32,13 +32,13 @@ const ENTRIES_MAX: usize = 16;
 
 #[cfg(test)]
 thread_local! {
-    /// How many rules were compared: what the cost of a verdict is measured by, as time would tell of the machine.
-    pub(super) static COMPARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    /// How many rules were compared: what the cost of a verdict is measured by, as time depends on the machine.
+    pub(crate) static COMPARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// One rule, ready to be compared.
 #[derive(Debug)]
-pub(super) struct Rule {
+pub(crate) struct CompiledRule {
     pub role: Arc<str>,
     pub direction: Direction,
     /// Sorted.
@@ -48,7 +48,7 @@ pub(super) struct Rule {
     pub until: Option<Timestamp>,
 }
 
-impl Rule {
+impl CompiledRule {
     fn allows(&self, process: Option<&Process>, now: Timestamp) -> bool {
         #[cfg(test)]
         COMPARED.set(COMPARED.get() + 1);
@@ -63,7 +63,7 @@ impl Rule {
 
 /// The rules of one declaration and direction by peer item.
 #[derive(Debug, Default)]
-pub(super) struct RuleIndex {
+pub(crate) struct RuleIndex {
     buckets: HashMap<ItemId, Bucket>,
 }
 
@@ -148,22 +148,22 @@ impl Dimension {
     }
 
     /// The values that the texts of a key are compared with.
-    const fn of_texts(key: Key) -> &'static [Self] {
+    const fn of_texts(key: ProcessKey) -> &'static [Self] {
         match key {
-            Key::Exe => &[Self::Exe],
-            Key::User => &[Self::User],
-            Key::Group => &[Self::Group],
-            Key::Unit => &[Self::Unit],
-            Key::Cgroup => &[Self::Cgroup],
-            Key::Container => &[Self::Container, Self::Pod],
+            ProcessKey::Exe => &[Self::Exe],
+            ProcessKey::User => &[Self::User],
+            ProcessKey::Group => &[Self::Group],
+            ProcessKey::Unit => &[Self::Unit],
+            ProcessKey::Cgroup => &[Self::Cgroup],
+            ProcessKey::Container => &[Self::Container, Self::Pod],
         }
     }
 
     /// The values that a pattern of a key fixes, one of which a process must have; `None` if it fixes none.
-    fn fixed(key: Key, pattern: &Pattern) -> Option<Vec<(Self, Value<'_>)>> {
+    fn fixed(key: ProcessKey, pattern: &Pattern) -> Option<Vec<(Self, Value<'_>)>> {
         match (key, pattern) {
-            (Key::User, Pattern::Number(number)) => Some(vec![(Self::Uid, Value::Number(*number))]),
-            (Key::Group, Pattern::Number(number)) => Some(vec![(Self::Gid, Value::Number(*number))]),
+            (ProcessKey::User, Pattern::Number(number)) => Some(vec![(Self::Uid, Value::Number(*number))]),
+            (ProcessKey::Group, Pattern::Number(number)) => Some(vec![(Self::Gid, Value::Number(*number))]),
             (_, Pattern::Text(text)) => {
                 Some(Self::of_texts(key).iter().map(|dimension| (*dimension, Value::Text(text))).collect())
             }
@@ -210,7 +210,7 @@ impl Shape {
             return vec![(Self::Exact(0), entry(Self::Exact(0), std::iter::empty()))];
         };
         let mut combinations: Vec<Vec<(Dimension, Value<'_>)>> = vec![Vec::new()];
-        for key in Key::ALL {
+        for key in ProcessKey::ALL {
             let fixed: Option<Vec<_>> =
                 spec.patterns(key).iter().map(|pattern| Dimension::fixed(key, pattern)).collect();
             let fixed = fixed.unwrap_or_default().concat();
@@ -227,7 +227,7 @@ impl Shape {
             });
             return exact.collect();
         }
-        for key in [Key::Exe, Key::Unit, Key::Cgroup, Key::Container] {
+        for key in [ProcessKey::Exe, ProcessKey::Unit, ProcessKey::Cgroup, ProcessKey::Container] {
             let [Pattern::Glob(glob)] = spec.patterns(key) else { continue };
             let literal = glob.text.find(['*', '?', '[', '{']).unwrap_or(0);
             let cut = |length: &usize| *length <= literal && glob.text.is_char_boundary(*length);
@@ -245,7 +245,7 @@ impl Shape {
 }
 
 impl Tuples {
-    fn build(numbers: &[u32], rules: &[Rule]) -> Self {
+    fn build(numbers: &[u32], rules: &[CompiledRule]) -> Self {
         let mut tuples = Self::default();
         let mut shapes = HashSet::new();
         for number in numbers {
@@ -267,7 +267,7 @@ impl Tuples {
 }
 
 impl Bucket {
-    fn build(numbers: &[u32], rules: &[Rule]) -> Self {
+    fn build(numbers: &[u32], rules: &[CompiledRule]) -> Self {
         // How long the longest-lived rule so far allows each process; `None` lasts for ever. Specs are interned, so that
         // equal ones are the same.
         let mut reach: HashMap<Option<*const ProcessSpec>, Option<Timestamp>> = HashMap::new();
@@ -297,7 +297,7 @@ impl Bucket {
     }
 
     /// Lowers `best` to the first rule before it that allows the process.
-    fn first(&self, rules: &[Rule], process: Option<&Process>, now: Timestamp, best: &mut u32) {
+    fn first(&self, rules: &[CompiledRule], process: Option<&Process>, now: Timestamp, best: &mut u32) {
         let mut search = |numbers: &[u32]| {
             for number in numbers.iter().take_while(|number| **number < *best) {
                 if rules[*number as usize].allows(process, now) {
@@ -318,7 +318,7 @@ impl Bucket {
 
 impl RuleIndex {
     /// Indexes the rules of one direction.
-    pub fn build(rules: &[Rule], direction: Direction) -> Self {
+    pub fn build(rules: &[CompiledRule], direction: Direction) -> Self {
         let mut numbers: HashMap<ItemId, Vec<u32>> = HashMap::new();
         for (number, rule) in (0..).zip(rules).filter(|(_, rule)| rule.direction == direction) {
             for item in &rule.peers {
@@ -333,7 +333,7 @@ impl RuleIndex {
     pub fn first(
         &self,
         item: ItemId,
-        rules: &[Rule],
+        rules: &[CompiledRule],
         process: Option<&Process>,
         now: Timestamp,
         best: &mut u32,

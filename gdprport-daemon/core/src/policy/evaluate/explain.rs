@@ -15,13 +15,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::compiled::Declaration;
-use super::dns_names::Resolution;
-use super::index::Rule;
-use super::pattern::{Answer, Key, Pattern};
-use super::peers::ItemId;
-use super::{ActivePolicy, Facts};
+use super::active::ActivePolicy;
+use super::facts::Facts;
 use crate::model::Process;
+use crate::policy::compile::{CompiledDeclaration, CompiledRule, ItemId};
+use crate::policy::dns_names::Resolution;
+use crate::policy::model::{Fit, Pattern, ProcessKey};
 use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
 
 /// How many rules are compared when evidence is missing.
@@ -34,7 +33,7 @@ const NAMED: usize = 4;
 /// What is asked.
 pub(super) struct Question<'q> {
     pub active: &'q ActivePolicy,
-    pub declaration: &'q Declaration,
+    pub declaration: &'q CompiledDeclaration,
     /// Its place among the policy's.
     pub number: usize,
     pub facts: &'q Facts<'q>,
@@ -47,27 +46,27 @@ pub(super) struct Question<'q> {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Assessment {
     direction_fails: bool,
-    peers: Option<Answer>,
-    keys: [Option<Answer>; 6],
+    peers: Option<Fit>,
+    keys: [Option<Fit>; 6],
     expired: bool,
 }
 
 impl Assessment {
-    fn answers(&self) -> impl Iterator<Item = Answer> {
+    fn fits(&self) -> impl Iterator<Item = Fit> {
         self.keys.into_iter().chain([self.peers]).flatten()
     }
 
     fn failed(&self) -> usize {
-        let keys = self.answers().filter(|answer| *answer == Answer::Fails).count();
+        let keys = self.fits().filter(|fit| *fit == Fit::Fails).count();
         keys + usize::from(self.direction_fails) + usize::from(self.expired)
     }
 
     fn unknown(&self) -> usize {
-        self.answers().filter(|answer| *answer == Answer::Unknown).count()
+        self.fits().filter(|fit| *fit == Fit::Unknown).count()
     }
 
-    fn process_fails(&self) -> impl Iterator<Item = Key> {
-        Key::ALL.into_iter().filter(|key| self.keys[*key as usize] == Some(Answer::Fails))
+    fn process_fails(&self) -> impl Iterator<Item = ProcessKey> {
+        ProcessKey::ALL.into_iter().filter(|key| self.keys[*key as usize] == Some(Fit::Fails))
     }
 }
 
@@ -93,22 +92,22 @@ impl Question<'_> {
         PeerFacts { inside, unresolved: self.active.unresolved(self.number) }
     }
 
-    fn assess(&self, rule: &Rule, peer: &PeerFacts<'_>) -> Assessment {
+    fn assess(&self, rule: &CompiledRule, peer: &PeerFacts<'_>) -> Assessment {
         let peers = if intersect(&rule.peers, &peer.inside) {
-            Answer::Matches
+            Fit::Matches
         } else if intersect(&rule.peers, peer.unresolved) {
-            Answer::Unknown
+            Fit::Unknown
         } else {
-            Answer::Fails
+            Fit::Fails
         };
-        let key = |key: Key| {
+        let key = |key: ProcessKey| {
             let spec = rule.process.as_deref().filter(|spec| !spec.patterns(key).is_empty())?;
-            Some(self.process.map_or(Answer::Unknown, |process| spec.answer(key, process)))
+            Some(self.process.map_or(Fit::Unknown, |process| spec.compare(key, process)))
         };
         Assessment {
             direction_fails: rule.direction != self.facts.direction,
             peers: Some(peers),
-            keys: Key::ALL.map(key),
+            keys: ProcessKey::ALL.map(key),
             expired: rule.until.is_some_and(|until| self.now > until),
         }
     }
@@ -148,9 +147,9 @@ impl Question<'_> {
         })
     }
 
-    fn missing(&self, rule: &Rule, assessment: &Assessment) -> Vec<String> {
+    fn missing(&self, rule: &CompiledRule, assessment: &Assessment) -> Vec<String> {
         let mut missing = Vec::new();
-        if assessment.peers == Some(Answer::Unknown) {
+        if assessment.peers == Some(Fit::Unknown) {
             let names = self.active.names();
             let hosts =
                 rule.peers.iter().flat_map(|item| &*self.active.policy().peers.items[*item as usize].hosts);
@@ -160,8 +159,9 @@ impl Question<'_> {
                 _ => format!("the host name {name} is not resolved yet"),
             }));
         }
-        let unknown = |key: &Key| assessment.keys[*key as usize] == Some(Answer::Unknown);
-        let keys: Vec<&str> = Key::ALL.iter().filter(|key| unknown(key)).map(|key| key.as_str()).collect();
+        let unknown = |key: &ProcessKey| assessment.keys[*key as usize] == Some(Fit::Unknown);
+        let keys: Vec<&str> =
+            ProcessKey::ALL.iter().filter(|key| unknown(key)).map(|key| key.as_str()).collect();
         if !keys.is_empty() {
             let keys = keys.join(", ");
             missing.push(match self.process {
@@ -198,13 +198,13 @@ impl Question<'_> {
             }
         };
         fail(assessment.direction_fails, "direction");
-        fail(assessment.peers == Some(Answer::Fails), "peers");
+        fail(assessment.peers == Some(Fit::Fails), "peers");
         assessment.process_fails().for_each(|key| fail(true, key.as_str()));
         fail(assessment.expired, "until");
         Verdict::Violation { reasons, nearest: Some(Nearest { role: Arc::clone(&rule.role), failed }) }
     }
 
-    fn reasons(&self, rule: &Rule, assessment: &Assessment) -> Vec<Reason> {
+    fn reasons(&self, rule: &CompiledRule, assessment: &Assessment) -> Vec<Reason> {
         let mut reasons = Vec::new();
         let mut push = |id, detail| reasons.push(Reason { id, detail });
         let role = &rule.role;
@@ -212,7 +212,7 @@ impl Question<'_> {
             let (is, may) = (self.facts.direction, rule.direction);
             push(ReasonId::UndeclaredDirection, format!("the connection is {is}, {role} allows {may}"));
         }
-        if assessment.peers == Some(Answer::Fails) {
+        if assessment.peers == Some(Fit::Fails) {
             let items = rule.peers.iter().map(|item| &self.active.policy().peers.items[*item as usize].text);
             let detail = format!("{} is not in {} of {role}", self.facts.peer.ip, some(items));
             push(ReasonId::UndeclaredPeer, detail);
@@ -245,7 +245,7 @@ fn intersect(a: &[ItemId], b: &[ItemId]) -> bool {
 }
 
 /// The value that a process has for a key.
-fn actual(key: Key, process: &Process, patterns: &[Pattern]) -> String {
+fn actual(key: ProcessKey, process: &Process, patterns: &[Pattern]) -> String {
     let text = |text: Option<&Arc<str>>| text.map_or_else(|| "none".to_owned(), ToString::to_string);
     let account = |id: u32, name: Option<&Arc<str>>| match name {
         Some(name) if patterns.iter().any(|pattern| matches!(pattern, Pattern::Number(_))) => {
@@ -255,12 +255,12 @@ fn actual(key: Key, process: &Process, patterns: &[Pattern]) -> String {
         None => id.to_string(),
     };
     match key {
-        Key::Exe => text(process.exe.as_ref()),
-        Key::User => account(process.uid, process.user.as_ref()),
-        Key::Group => account(process.gid, process.group.as_ref()),
-        Key::Unit => text(process.unit.as_ref()),
-        Key::Container => text(process.container.as_ref().map(|container| &container.id)),
-        Key::Cgroup => text(process.cgroup.as_ref()),
+        ProcessKey::Exe => text(process.exe.as_ref()),
+        ProcessKey::User => account(process.uid, process.user.as_ref()),
+        ProcessKey::Group => account(process.gid, process.group.as_ref()),
+        ProcessKey::Unit => text(process.unit.as_ref()),
+        ProcessKey::Container => text(process.container.as_ref().map(|container| &container.id)),
+        ProcessKey::Cgroup => text(process.cgroup.as_ref()),
     }
 }
 

@@ -1,19 +1,17 @@
 //! The active policy: a compiled policy together with what is known of its host names.
 //!
 //! Belongs here: the one value that flows and listeners are evaluated against, and how it is replaced. The verdicts are
-//! `evaluate`'s, what unresolved names leave open is `unresolved`'s.
+//! `flow`'s and `listener`'s, what unresolved names leave open is `undecidable`'s.
 
 use std::sync::Arc;
 
-use super::compiled::Declaration;
-use super::dns_names::DnsNames;
-use super::peers::ItemId;
-use super::{Policy, PortInfo};
+use crate::policy::compile::{CompiledDeclaration, ItemId, Policy, PortInfo};
+use crate::policy::dns_names::DnsNames;
 
 #[cfg(test)]
 thread_local! {
     /// How many items were checked for names that are not resolved.
-    pub(super) static CHECKED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    pub(crate) static CHECKED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// A compiled policy and the host names that it is evaluated with. Neither changes in place: another policy or other
@@ -77,13 +75,19 @@ impl ActivePolicy {
         self.policy.port(number)
     }
 
+    /// [`Policy::port_at`].
+    #[must_use]
+    pub fn port_at(&self, index: usize) -> Option<&PortInfo> {
+        self.policy.port_at(index)
+    }
+
     /// The items of one declaration with names that are not resolved, ascending.
     pub(super) fn unresolved(&self, declaration: usize) -> &[ItemId] {
         &self.unresolved[declaration]
     }
 }
 
-fn unresolved_items(policy: &Policy, declaration: &Declaration, names: &DnsNames) -> Box<[ItemId]> {
+fn unresolved_items(policy: &Policy, declaration: &CompiledDeclaration, names: &DnsNames) -> Box<[ItemId]> {
     let is_unresolved = |item: &ItemId| {
         #[cfg(test)]
         CHECKED.set(CHECKED.get() + 1);

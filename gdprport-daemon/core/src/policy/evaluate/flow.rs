@@ -1,17 +1,19 @@
 //! The verdict on a flow.
 //!
 //! Belongs here: the fast path, which finds the first written rule that allows a flow without allocating (the
-//! verdict's role is a shared text). What to say when none does is `explain`'s.
+//! verdict's role is a shared text). What to report when none does is `explain`'s.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::compiled::{Claim, Declaration, Where};
+use super::active::ActivePolicy;
 use super::explain::{self, Question};
-use super::index::RuleIndex;
-use super::{ActivePolicy, Facts, PortInfo};
+use super::facts::Facts;
+use super::tls::weigh;
 use crate::model::{Attribution, Direction};
+use crate::policy::compile::{CompiledSite, PortClaim, PortInfo};
 use crate::verdict::{Reason, ReasonId, Verdict};
 
 /// What the policy says of a flow.
@@ -21,15 +23,6 @@ pub struct Evaluation {
     pub verdict: Verdict,
     /// The flow's port, by its [`PortInfo::index`]; `None`: the number is not watched.
     pub port: Option<usize>,
-}
-
-impl Declaration {
-    pub(super) const fn index(&self, direction: Direction) -> &RuleIndex {
-        match direction {
-            Direction::In => &self.accepted,
-            Direction::Out => &self.connected,
-        }
-    }
 }
 
 impl ActivePolicy {
@@ -52,7 +45,7 @@ impl ActivePolicy {
             let detail = format!("port {} is neither declared nor in the catalog", facts.number());
             return Evaluation { verdict: violation(ReasonId::UndeclaredPort, detail), port: None };
         };
-        let verdict = claim.info.tls.weigh(facts.posture, self.by_rules(claim, facts, now));
+        let verdict = weigh(&claim.info.tls, facts.posture, self.by_rules(claim, facts, now));
         Evaluation { verdict, port: Some(claim.info.index) }
     }
 
@@ -62,12 +55,33 @@ impl ActivePolicy {
         self.claim(facts).map(|claim| &claim.info)
     }
 
-    fn claim(&self, facts: &Facts<'_>) -> Option<&Claim> {
-        self.policy().claim(facts, self.names())
+    /// The claim that a flow falls under. Accepted: whoever serves the number here. Connected: the remote service
+    /// that contains the peer, or else whoever serves the number here, or else the first remote one.
+    fn claim(&self, facts: &Facts<'_>) -> Option<&PortClaim> {
+        let policy = self.policy();
+        let claims = policy.claims(facts.number());
+        let first = claims.first()?;
+        let remote = &claims[usize::from(first.local)..];
+        let mut best = usize::MAX;
+        if facts.direction == Direction::Out && claims.len() > 1 {
+            policy.services.each(facts.peer.ip, self.names(), |item| {
+                let of_item =
+                    |claim: &PortClaim| match claim.declaration.map(|index| &policy.declarations[index].site)
+                    {
+                        Some(CompiledSite::Remote(service)) => service.cmp(&Some(item)),
+                        _ => Ordering::Less,
+                    };
+                // Services get their items in the order of the declarations, so that claims ascend by item.
+                if let Ok(index) = remote.binary_search_by(of_item) {
+                    best = best.min(index);
+                }
+            });
+        }
+        remote.get(best).or(Some(first))
     }
 
     /// The same, whatever was seen of the encryption.
-    fn by_rules(&self, claim: &Claim, facts: &Facts<'_>, now: Timestamp) -> Verdict {
+    fn by_rules(&self, claim: &PortClaim, facts: &Facts<'_>, now: Timestamp) -> Verdict {
         let number = facts.number();
         let Some(place) = claim.declaration else {
             let name = &claim.info.name;
@@ -76,7 +90,7 @@ impl ActivePolicy {
         };
         let policy = self.policy();
         let declaration = &policy.declarations[place];
-        if facts.direction == Direction::In && matches!(declaration.service, Where::Elsewhere(_)) {
+        if facts.direction == Direction::In && matches!(declaration.site, CompiledSite::Remote(_)) {
             let detail =
                 format!("{} is a remote service, and port {number} was accepted here", declaration.name);
             return violation(ReasonId::UndeclaredDirection, detail);

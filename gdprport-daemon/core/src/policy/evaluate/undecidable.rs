@@ -5,10 +5,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::ActivePolicy;
-use super::compiled::Where;
-use super::dns_names::Resolution;
-use super::peers::ItemId;
+use super::active::ActivePolicy;
+use crate::policy::compile::{CompiledSite, ItemId};
+use crate::policy::dns_names::Resolution;
 
 /// How many rules are told for one name.
 const USES: usize = 8;
@@ -52,7 +51,7 @@ impl ActivePolicy {
             }
         }
         for declaration in &policy.declarations {
-            if let Where::Elsewhere(Some(item)) = declaration.service {
+            if let CompiledSite::Remote(Some(item)) = declaration.site {
                 note((true, item), &declaration.name, None);
             }
         }

@@ -1,29 +1,11 @@
-//! What a declaration demands of the encryption of its flows.
-//!
-//! Belongs here: the demand, how a posture compares with it, and what that makes of the verdict that the rules reached.
-//! How it is written is `values`'; how a posture is seen is none of the policy's business.
-
-use std::sync::Arc;
+//! How a flow's encryption compares with what its port demands, and what that makes of the verdict of the rules.
 
 use crate::model::{Posture, PostureState, TlsVersion};
+use crate::policy::declared::TlsDemand;
 use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
 
 /// What `nearest.failed` names when the demand is not met: the key of the port, beside the keys of the rule.
 const KEY: &str = "tls";
-
-/// What a declaration demands of the encryption of its flows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TlsDemand {
-    /// Nothing is said of it, so that nothing is demanded.
-    None,
-    /// TLS is not required.
-    NotRequired {
-        /// Why not, in the words of whoever answers for it; never empty.
-        why: Arc<str>,
-    },
-    /// At least this version of TLS, with a cipher suite that is not weak.
-    AtLeast(TlsVersion),
-}
 
 /// How a posture compares with a demanded version.
 enum Comparison {
@@ -33,16 +15,14 @@ enum Comparison {
     Unknown(String),
 }
 
-impl TlsDemand {
-    /// Adds the demand to what the rules say of a flow, as one more key that every rule asks for: not met, it makes a
-    /// violation of any verdict; not known, it leaves undecided what would be declared. Met, it costs no allocation.
-    pub(super) fn weigh(&self, posture: Option<&Posture>, verdict: Verdict) -> Verdict {
-        let Self::AtLeast(version) = self else { return verdict };
-        match compare(posture, *version) {
-            Comparison::Met => verdict,
-            Comparison::Violated(reason) => violated(reason, verdict),
-            Comparison::Unknown(what) => unknown(what, verdict),
-        }
+/// Adds the demand to what the rules say of a flow, as one more key that every rule asks for: not met, it makes a
+/// violation of any verdict; not known, it leaves undecided what would be declared. Met, it costs no allocation.
+pub(super) fn weigh(demand: &TlsDemand, posture: Option<&Posture>, verdict: Verdict) -> Verdict {
+    let TlsDemand::AtLeast(version) = demand else { return verdict };
+    match compare(posture, *version) {
+        Comparison::Met => verdict,
+        Comparison::Violated(reason) => violated(reason, verdict),
+        Comparison::Unknown(what) => unknown(what, verdict),
     }
 }
 
