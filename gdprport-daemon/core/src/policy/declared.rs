@@ -26,18 +26,18 @@ pub enum Emit {
 /// What a declaration demands of the encryption of its flows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TlsDemand {
-    /// Nothing is said of it, so that nothing is demanded.
+    /// Not declared, so that nothing is demanded.
     None,
     /// TLS is not required.
     NotRequired {
-        /// Why not, in the words of whoever answers for it; never empty.
+        /// Why not, as declared; never empty.
         why: Arc<str>,
     },
     /// At least this version of TLS, with a cipher suite that is not weak.
     AtLeast(TlsVersion),
 }
 
-/// Who answers for the data (Art. 30(1)(a) GDPR).
+/// The controller of the data (Art. 30(1)(a) GDPR).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Controller {
     /// The controller's name.
@@ -70,13 +70,13 @@ pub struct ProcessingRecord {
     pub retention: Option<Arc<str>>,
     /// Technical and organisational security measures (g).
     pub measures: Option<Box<[Arc<str>]>>,
-    /// The team that answers for the service.
+    /// The team responsible for the service.
     pub owner: Option<Arc<str>>,
 }
 
 impl ProcessingRecord {
-    /// The keys that Art. 30(1)(b)–(f) asks for and that are not declared. The measures of (g) are owed "where
-    /// possible" only.
+    /// The keys that Art. 30(1)(b)–(f) requires and that are not declared. Those of (g) are required only "where
+    /// possible".
     #[must_use]
     pub fn missing(&self) -> Vec<&'static str> {
         let keys = [

@@ -1,4 +1,4 @@
-//! What the daemon knows of host names: a snapshot that evaluations read.
+//! Host names and their addresses: a snapshot that evaluations read.
 //!
 //! Belongs here: the snapshot and its look-ups. Resolving (I/O, refreshing) is the host layer's.
 
@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// What became of resolving one name.
+/// The result of resolving one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
     /// The addresses of the name. May be empty: then the name is known to have none.
     Resolved(Vec<IpAddr>),
-    /// Why it could not be resolved, in words.
+    /// Why it could not be resolved.
     Unresolved(String),
 }
 

@@ -8,7 +8,6 @@ use prefix_trie::joint::JointPrefixSet;
 
 use crate::policy::model::{PeerSpec, loopback_nets};
 
-/// Where a port may be bound.
 #[derive(Debug)]
 pub(crate) struct BindScope {
     any: bool,

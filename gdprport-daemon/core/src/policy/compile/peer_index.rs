@@ -16,7 +16,6 @@ use crate::policy::model::{PeerSets, PeerSpec, loopback_nets};
 /// One thing that rules can name as a peer; its number within the policy.
 pub(crate) type ItemId = u32;
 
-/// What one item is.
 #[derive(Debug)]
 pub(crate) struct PeerItem {
     /// As it is written.

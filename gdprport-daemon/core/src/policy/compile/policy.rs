@@ -1,6 +1,6 @@
 //! The compiled policy: everything an evaluation needs, immutable.
 //!
-//! Belongs here: `Policy`, how it is made from the model, and what can be asked of it without knowing any host name.
+//! Belongs here: `Policy`, how it is made from the model, and its look-ups that need no host name.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -127,13 +127,13 @@ impl Policy {
         &self.digest
     }
 
-    /// Whether there is no policy file, so that nothing is declared and the catalog alone says what is watched.
+    /// Whether there is no policy file, so that nothing is declared and the catalog alone decides what is watched.
     #[must_use]
     pub const fn is_catalog_only(&self) -> bool {
         self.catalog_only
     }
 
-    /// Who answers for the data.
+    /// The controller of the data.
     #[must_use]
     pub const fn controller(&self) -> Option<&Controller> {
         self.controller.as_ref()

@@ -17,7 +17,7 @@ pub struct PortInfo {
     pub number: u16,
     /// The name of its declaration, or the catalog's identifier of the service.
     pub name: Arc<str>,
-    /// The catalog's identifier of the protocol: as declared, or else what the catalog says of the number.
+    /// The catalog's identifier of the protocol: as declared, or else as the catalog knows the number.
     pub protocol: Option<Arc<str>>,
     /// `false`: watched because the catalog knows the number, not because a policy declares it.
     pub declared: bool,

@@ -85,14 +85,14 @@ struct Tuples {
 /// Which values of a process a group of rules is found by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Shape {
-    /// The whole values of these dimensions: a bit set.
+    /// The complete values of these dimensions: a bit set.
     Exact(u16),
     /// The first bytes of one dimension's value.
     Prefix(Dimension, usize),
 }
 
 /// A value that a rule can fix. Users and groups are fixed by name or by number. A rule for a container stands under its
-/// id and under its pod's, as it means either.
+/// id and under its pod's, because it means either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Dimension {
     Exe,

@@ -1,10 +1,10 @@
 //! Why no rule allows a flow: what evidence is missing, or which rule came nearest and what failed.
 //!
-//! Belongs here: the slow path, in words. It looks at a bounded number of rules:
+//! Belongs here: the slow path. It compares a bounded number of rules:
 //!
-//! - **Undecided** is looked for among the rules whose peers contain the peer (only if evidence on the process is
+//! - **Undecided** is searched for among the rules whose peers contain the peer (only if evidence on the process is
 //!   missing) and those whose host names are not resolved: at most [`COMPARED`] rules. If there are more, the verdict
-//!   is `Undecided` as well, because a rule that was not looked at might allow the flow: missing evidence is never
+//!   is `Undecided` as well, because a rule that was not compared might allow the flow: missing evidence is never
 //!   turned into a certain violation.
 //! - **The nearest rule** is exact for declarations of up to [`NEAREST`] rules. Beyond, it is the nearest of
 //!   [`NEAREST`] candidates: rules that reach the peer first, then the first written ones. The verdict itself
@@ -30,8 +30,8 @@ const NEAREST: usize = 256;
 /// How many values a message names.
 const NAMED: usize = 4;
 
-/// What is asked.
-pub(super) struct Question<'q> {
+/// One evaluation that no rule decided.
+pub(super) struct Undeclared<'q> {
     pub active: &'q ActivePolicy,
     pub declaration: &'q CompiledDeclaration,
     /// Its place among the policy's.
@@ -70,7 +70,7 @@ impl Assessment {
     }
 }
 
-/// What is known of the peer: computed once per question.
+/// What is known of the peer: computed once per evaluation.
 struct PeerFacts<'q> {
     /// The items that contain it, ascending.
     inside: Vec<ItemId>,
@@ -78,12 +78,12 @@ struct PeerFacts<'q> {
     unresolved: &'q [ItemId],
 }
 
-pub(super) fn verdict(question: &Question<'_>) -> Verdict {
-    let peer = question.peer_facts();
-    question.undecided(&peer).unwrap_or_else(|| question.violation(&peer))
+pub(super) fn verdict(flow: &Undeclared<'_>) -> Verdict {
+    let peer = flow.peer_facts();
+    flow.undecided(&peer).unwrap_or_else(|| flow.violation(&peer))
 }
 
-impl Question<'_> {
+impl Undeclared<'_> {
     fn peer_facts(&self) -> PeerFacts<'_> {
         let mut inside = Vec::new();
         self.active.policy().peers.each(self.facts.peer.ip, self.active.names(), |item| inside.push(item));
@@ -176,7 +176,7 @@ impl Question<'_> {
         let rules = &self.declaration.rules;
         let index = self.declaration.index(self.facts.direction);
         let near = peer.inside.iter().flat_map(|item| index.rules(*item)).take(NEAREST / 2);
-        // Where all rules fit they are all compared, in which case the order is of no matter.
+        // Where all rules fit they are all compared, and then their order does not matter.
         let candidates =
             near.copied().chain(0..u32::MAX).take_while(|number| (*number as usize) < rules.len());
         let assessed = candidates.take(NEAREST + NEAREST / 2).map(|number| {
@@ -264,7 +264,7 @@ fn actual(key: ProcessKey, process: &Process, patterns: &[Pattern]) -> String {
     }
 }
 
-/// The first few of a list in words.
+/// The first few of a list, for a message.
 fn some<T: Display>(values: impl ExactSizeIterator<Item = T>) -> String {
     let more = values.len().saturating_sub(NAMED);
     let mut text = String::new();

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::active::ActivePolicy;
-use super::explain::{self, Question};
+use super::explain::{self, Undeclared};
 use super::facts::Facts;
 use super::tls::weigh;
 use crate::model::{Attribution, Direction};
 use crate::policy::compile::{CompiledSite, PortClaim, PortInfo};
 use crate::verdict::{Reason, ReasonId, Verdict};
 
-/// What the policy says of a flow.
+/// The verdict on a flow, and its port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evaluation {
     /// The verdict.
@@ -26,7 +26,7 @@ pub struct Evaluation {
 }
 
 impl ActivePolicy {
-    /// What the policy says of a flow at this moment: `Declared` by the first written rule that allows it;
+    /// The verdict on a flow at this moment: `Declared` by the first written rule that allows it;
     /// `Undecided` if none does and one would, were evidence not missing; otherwise `Violation` with every reason
     /// why the nearest rule (fewest failed keys, then first written) does not allow it. What the port demands of the
     /// encryption counts as one more key of every rule.
@@ -38,7 +38,7 @@ impl ActivePolicy {
         self.judge(facts, now).verdict
     }
 
-    /// The same with the port that the flow belongs to, which is looked up for the verdict anyway.
+    /// The same with the port that the flow belongs to, which the verdict needs anyway.
     #[must_use]
     pub fn judge(&self, facts: &Facts<'_>, now: Timestamp) -> Evaluation {
         let Some(claim) = self.claim(facts) else {
@@ -55,8 +55,8 @@ impl ActivePolicy {
         self.claim(facts).map(|claim| &claim.info)
     }
 
-    /// The claim that a flow falls under. Accepted: whoever serves the number here. Connected: the remote service
-    /// that contains the peer, or else whoever serves the number here, or else the first remote one.
+    /// The claim that a flow falls under. Accepted: the local one. Connected: the remote service that contains the
+    /// peer, or else the local claim, or else the first remote one.
     fn claim(&self, facts: &Facts<'_>) -> Option<&PortClaim> {
         let policy = self.policy();
         let claims = policy.claims(facts.number());
@@ -80,7 +80,7 @@ impl ActivePolicy {
         remote.get(best).or(Some(first))
     }
 
-    /// The same, whatever was seen of the encryption.
+    /// The verdict of the rules, without the demand on the encryption.
     fn by_rules(&self, claim: &PortClaim, facts: &Facts<'_>, now: Timestamp) -> Verdict {
         let number = facts.number();
         let Some(place) = claim.declaration else {
@@ -104,7 +104,7 @@ impl ActivePolicy {
         if let Some(rule) = declaration.rules.get(best as usize) {
             return Verdict::Declared { rule: Arc::clone(&rule.role) };
         }
-        explain::verdict(&Question { active: self, declaration, number: place, facts, process, now })
+        explain::verdict(&Undeclared { active: self, declaration, number: place, facts, process, now })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The verdict on a listener.
 //!
-//! Who accepts on it is judged flow by flow: a listener is often bound by another process (a master, systemd) than the
+//! Who accepts on it is evaluated flow by flow: a listener is often bound by another process (a master, systemd) than the
 //! one that serves.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::policy::compile::CompiledSite;
 use crate::verdict::{Reason, ReasonId, Verdict};
 
 impl ActivePolicy {
-    /// What the policy says of a listener bound to `local`. `Declared` names `listen` as its rule, because that is
+    /// The verdict on a listener bound to `local`. `Declared` names `listen` as its rule, because that is
     /// the key that allows a listener; never `Undecided`, as the address is always known.
     #[must_use]
     pub fn evaluate_listener(&self, local: Endpoint, process: Option<&Process>) -> Verdict {

@@ -11,11 +11,11 @@ const KEY: &str = "tls";
 enum Comparison {
     Met,
     Violated(Reason),
-    /// What is missing, in words.
+    /// What is missing.
     Unknown(String),
 }
 
-/// Adds the demand to what the rules say of a flow, as one more key that every rule asks for: not met, it makes a
+/// Adds the demand to the verdict of the rules, as one more key of every rule: not met, it makes a
 /// violation of any verdict; not known, it leaves undecided what would be declared. Met, it costs no allocation.
 pub(super) fn weigh(demand: &TlsDemand, posture: Option<&Posture>, verdict: Verdict) -> Verdict {
     let TlsDemand::AtLeast(version) = demand else { return verdict };

@@ -1,6 +1,4 @@
-//! What hangs on host names that are not resolved.
-//!
-//! Belongs here: which ports and rules they are needed by, for people.
+//! Which ports and rules need host names that are not resolved, for the status and the log.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +7,7 @@ use super::active::ActivePolicy;
 use crate::policy::compile::{CompiledSite, ItemId};
 use crate::policy::dns_names::Resolution;
 
-/// How many rules are told for one name.
+/// How many uses are listed for one name.
 const USES: usize = 8;
 
 /// A host name that does not resolve, and what cannot be decided without it.
@@ -17,10 +15,10 @@ const USES: usize = 8;
 pub struct Undecidable<'p> {
     /// The name.
     pub name: &'p str,
-    /// Why, in words; `None` if it is being asked for.
+    /// Why; `None` if it has not been resolved yet.
     pub why: Option<String>,
-    /// By what it is needed: the port's name, and the role, or `None` where it tells which remote service a flow is to.
-    /// At most eight.
+    /// What needs it: the port's name, and the role, or `None` where it decides which remote service a flow is to. At
+    /// most eight.
     pub uses: Vec<(Arc<str>, Option<Arc<str>>)>,
     /// How many more there are.
     pub more: usize,
@@ -36,7 +34,7 @@ impl ActivePolicy {
         if open.is_empty() {
             return Vec::new();
         }
-        // By item, the rules and services that it is in: at most as many as are told, and how many there are.
+        // By item, the rules and services that it is in: at most as many as are listed, and how many there are.
         let mut by_item: HashMap<(bool, ItemId), (Vec<_>, usize)> = HashMap::new();
         let mut note = |item, port: &Arc<str>, role: Option<&Arc<str>>| {
             let (uses, all) = by_item.entry(item).or_default();
@@ -55,13 +53,13 @@ impl ActivePolicy {
                 note((true, item), &declaration.name, None);
             }
         }
-        let told = open.into_iter().map(|name| {
+        let listed = open.into_iter().map(|name| {
             let items = [(false, &policy.peers), (true, &policy.services)]
                 .into_iter()
                 .flat_map(|(of, index)| index.items_of(name).iter().map(move |item| (of, *item)));
             let (mut uses, mut all) = (Vec::new(), 0);
-            for (told, count) in items.filter_map(|item| by_item.get(&item)) {
-                uses.extend(told.iter().take(USES - uses.len()).cloned());
+            for (known, count) in items.filter_map(|item| by_item.get(&item)) {
+                uses.extend(known.iter().take(USES - uses.len()).cloned());
                 all += count;
             }
             let why = match names.get(name) {
@@ -70,6 +68,6 @@ impl ActivePolicy {
             };
             Undecidable { name, why, more: all - uses.len(), uses }
         });
-        told.collect()
+        listed.collect()
     }
 }

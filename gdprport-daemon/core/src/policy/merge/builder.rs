@@ -81,7 +81,7 @@ impl Merge<'_, '_> {
         self.controller = Some(raw.loc);
         let mut text = |text: Option<At<Text>>| text.map(|text| self.interner.text(&text.value));
         let (name, contact, dpo) = (text(raw.value.name), text(raw.value.contact), text(raw.value.dpo));
-        if contact.is_none() && !self.report.is_amiss(raw.loc, "contact") {
+        if contact.is_none() && !self.report.is_faulty(raw.loc, "contact") {
             let help = "Art. 30(1)(a) GDPR asks for name and contact details: add `contact = …`".to_owned();
             self.report.warning(raw.loc, "the controller has no `contact`", help);
         }
@@ -92,7 +92,7 @@ impl Merge<'_, '_> {
         let At { value: raw, loc } = raw;
         let site = site(&self.model.sets, raw.service, raw.listen, loc, self.report);
         let written = raw.allow.map_or_else(Vec::new, |rules| rules.value);
-        let ruled = !written.is_empty() || self.report.is_amiss(loc, "allow");
+        let ruled = !written.is_empty() || self.report.is_faulty(loc, "allow");
         let rules: Vec<_> = written
             .into_iter()
             .filter_map(|raw| {
@@ -105,12 +105,12 @@ impl Merge<'_, '_> {
             .collect();
         let record = raw.record.map(|raw| Arc::new(self.record(raw)));
         let (Some(name), Some(numbers)) = (raw.name, raw.port) else { return };
-        if record.is_none() && !self.report.is_amiss(loc, "record") {
+        if record.is_none() && !self.report.is_faulty(loc, "record") {
             let message = format!("port {} has no record of processing", quoted(&name.value));
             let help = "Art. 30 GDPR asks for one: add `[port.record]`".to_owned();
             self.report.warning(name.loc, message, help);
         }
-        if raw.tls.is_none() && !self.report.is_amiss(loc, "tls") {
+        if raw.tls.is_none() && !self.report.is_faulty(loc, "tls") {
             let message =
                 format!("port {} has no tls demand, so it may talk in plaintext", quoted(&name.value));
             let help = "add `tls = { min = \"1.3\" }`, or `tls = { required = false, why = … }` to say so";
@@ -166,7 +166,6 @@ impl Merge<'_, '_> {
         rule::parse(raw, &self.model.sets, &mut self.interner, self.report)
     }
 
-    /// Adds a rule to a declaration.
     fn add(&mut self, declaration: usize, rule: Rule) {
         let (roles, declaration) = (&mut self.roles[declaration], &mut self.model.declarations[declaration]);
         if let Some(first) = roles.get(&rule.role) {
@@ -202,7 +201,7 @@ impl Merge<'_, '_> {
             measures: raw.measures.map(|many| list(many.value)),
         };
         let mut missing = record.missing();
-        missing.retain(|key| !self.report.is_amiss(loc, key));
+        missing.retain(|key| !self.report.is_faulty(loc, key));
         if !missing.is_empty() {
             let message = format!("the record of processing has no `{}`", missing.join("`, `"));
             let help = "Art. 30(1) GDPR asks for them; an empty list says that there are none".to_owned();

@@ -20,8 +20,6 @@ pub(crate) struct Interner {
 }
 
 impl Interner {
-    /// Makes a pattern.
-    ///
     /// # Errors
     /// What is wrong with it: wildcards that do not parse, or too many different ones.
     pub fn pattern(&mut self, key: ProcessKey, text: &str) -> Result<Pattern, String> {

@@ -32,7 +32,6 @@ pub(super) fn peers(
     peers
 }
 
-/// Reads one peer.
 pub(super) fn peer(text: &At<Text>, report: &mut Report<'_>) -> Option<PeerSpec> {
     match PeerSpec::parse(&text.value) {
         Ok(PeerSpec::Net(net)) if net.addr().is_unspecified() && net.prefix_len() == net.max_prefix_len() => {

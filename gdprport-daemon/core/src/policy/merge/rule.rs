@@ -20,7 +20,7 @@ pub(super) fn parse(
     let peers = raw.peers.map(|written| peers(&written.value, sets, report));
     let process = match raw.process {
         Some(written) => Some(spec(written, interner, report)?),
-        None if report.is_amiss(loc, "process") => None,
+        None if report.is_faulty(loc, "process") => None,
         None => {
             let whom = raw.role.as_ref().map_or(loc, |role| role.loc);
             let help = "add `process = { … }` to say which".to_owned();

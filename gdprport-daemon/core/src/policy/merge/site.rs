@@ -14,7 +14,7 @@ pub(super) fn site(
 ) -> Site {
     let Some(At { value: RawService::Remote(remote), .. }) = service else {
         let Some(listen) = listen else {
-            if !report.is_amiss(loc, "listen") {
+            if !report.is_faulty(loc, "listen") {
                 let help = "add `listen = …`, or `listen = [\"any\"]` to say so".to_owned();
                 report.warning(loc, "the port has no `listen`, so it may be bound to any address", help);
             }

@@ -11,7 +11,6 @@ use crate::model::Direction;
 use crate::policy::declared::{Controller, Emit, ProcessingRecord, TlsDemand};
 use crate::policy::read::{At, Loc, PortRange};
 
-/// The merged policy.
 #[derive(Default)]
 pub(crate) struct Model {
     pub controller: Option<Controller>,
@@ -34,7 +33,6 @@ pub(crate) struct Declaration {
     pub rules: Vec<Rule>,
 }
 
-/// Where the service runs.
 pub(crate) enum Site {
     /// On this host; `None`: it may be bound anywhere.
     Local(Option<Vec<PeerSpec>>),
@@ -42,7 +40,6 @@ pub(crate) enum Site {
     Remote(Vec<At<PeerSpec>>),
 }
 
-/// One rule.
 pub(crate) struct Rule {
     pub role: Arc<str>,
     pub loc: Loc,

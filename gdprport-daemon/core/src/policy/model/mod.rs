@@ -1,4 +1,4 @@
-//! What a policy means: the types, each with what it can tell of itself.
+//! What a policy means: the types, and how one value compares with another.
 //!
 //! How they are made from what is written is `merge`'s, how they are searched is `compile`'s.
 

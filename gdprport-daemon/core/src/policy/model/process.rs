@@ -46,7 +46,6 @@ impl ProcessKey {
     }
 }
 
-/// One pattern.
 #[derive(Debug, Clone)]
 pub(crate) enum Pattern {
     /// The text itself.
@@ -57,7 +56,6 @@ pub(crate) enum Pattern {
     Glob(Arc<Glob>),
 }
 
-/// A compiled glob.
 #[derive(Debug)]
 pub(crate) struct Glob {
     pub text: Arc<str>,
@@ -148,7 +146,7 @@ pub(crate) enum Fit {
 /// What a rule demands of a process: every given key must match one of its patterns.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct ProcessSpec {
-    /// By [`ProcessKey`]; empty where the rule does not ask.
+    /// By [`ProcessKey`]; empty where the rule demands nothing.
     keys: [Box<[Pattern]>; 6],
 }
 

@@ -1,4 +1,4 @@
-//! Values that are written as a word or as a table in one line: `emit` and `tls`.
+//! Values that are written as a text or as a table in one line: `emit` and `tls`.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -105,7 +105,7 @@ schema!(
     ]})
 );
 
-/// Never `None`: a port whose demand was refused is not told that it has none as well.
+/// Never `None`: a port whose demand was refused is not warned that it has none as well.
 impl Read for TlsDemand {
     fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
         const HELP: &str = "write { min = \"1.3\" }, { min = \"1.2\" } or { required = false, why = … }";

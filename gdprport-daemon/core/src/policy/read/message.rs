@@ -1,16 +1,16 @@
-//! Parts of messages: quoted values, printable characters, what a mistyped word was meant to be.
+//! Parts of messages: quoted values, printable characters, the known name nearest to a mistyped one.
 
 /// How many characters of a value a message quotes.
 const QUOTED: usize = 60;
 
-/// Characters that steer a terminal or turn the direction of the text around them (Unicode UAX 9).
-pub(super) fn is_steering(c: char) -> bool {
+/// Control characters, and those that turn the direction of the text around them (Unicode UAX 9).
+pub(super) fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Keeps a hostile file from steering the reader's terminal, and tabs from moving the underline.
+/// Keeps a hostile file from controlling the reader's terminal, and tabs from moving the underline.
 pub(super) fn printable(c: char) -> char {
-    if is_steering(c) { ' ' } else { c }
+    if is_control(c) { ' ' } else { c }
 }
 
 /// A value of the file in quotes, escaped and of bounded length.
@@ -24,13 +24,13 @@ pub(super) fn did_you_mean(near: &str) -> String {
     format!("did you mean `{near}`?")
 }
 
-/// The nearest of the known words, if one is near enough to be a slip.
-pub(super) fn nearest_word<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    if word.chars().count() > QUOTED {
+/// The nearest of the known names, if one is near enough to be a typing error.
+pub(super) fn nearest_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if name.chars().count() > QUOTED {
         return None;
     }
-    let lower = word.to_lowercase();
-    let limit = (word.chars().count() / 3).clamp(1, 3);
+    let lower = name.to_lowercase();
+    let limit = (name.chars().count() / 3).clamp(1, 3);
     known
         .into_iter()
         .map(|candidate| (strsim::osa_distance(&lower, &candidate.to_lowercase()), candidate))

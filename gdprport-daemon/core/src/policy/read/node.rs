@@ -1,6 +1,6 @@
 //! Reading TOML values into typed ones, each with its place, reporting every problem instead of the first.
 //!
-//! Belongs here: the reading of tables, lists and scalars, whatever they mean. serde's derive stops at the first
+//! Belongs here: the reading of tables, lists and scalars, independent of their meaning. serde's derive stops at the first
 //! mistake, so the spanned TOML tree is walked instead; the tables' keys come from one place (`table`'s macro),
 //! which is also where the JSON Schema comes from.
 
@@ -15,7 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use toml::value::{Datetime, Offset};
 
-use super::message::{did_you_mean, is_steering, quoted};
+use super::message::{did_you_mean, is_control, quoted};
 use super::report::{At, Loc, Report};
 
 /// How many bytes a text in a policy may have.
@@ -33,7 +33,7 @@ impl<'v> Node<'v> {
         Self { value: value.get_ref(), loc: Loc::new(source, &value.span()) }
     }
 
-    /// `true`, `5432`, `"text"`, … in a few words, for messages.
+    /// The kind of the value, and the value where it is short, for messages.
     fn described(self) -> String {
         match self.value {
             DeValue::String(text) => format!("the text {}", quoted(text)),
@@ -91,7 +91,7 @@ impl Read for bool {
     }
 }
 
-/// A text that is not blank, has no steering characters and at most [`TEXT_MAX`] bytes.
+/// A text that is not blank, has no control characters and at most [`TEXT_MAX`] bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Text(pub String);
 
@@ -113,7 +113,7 @@ impl Read for Text {
             "the text is empty".to_owned()
         } else if text.len() > TEXT_MAX {
             format!("the text has {} bytes, more than the {TEXT_MAX} allowed", text.len())
-        } else if text.chars().any(is_steering) {
+        } else if text.chars().any(is_control) {
             "the text has control characters (such as a line break or a change of direction)".to_owned()
         } else {
             return Some(Self(text.to_string()));
@@ -135,7 +135,7 @@ impl JsonSchema for Text {
     }
 }
 
-/// A list; may be empty.
+/// May be empty.
 impl<T: Read> Read for Vec<At<T>> {
     fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
         let DeValue::Array(items) = node.value else {
@@ -303,7 +303,7 @@ impl<'v, 'r, 's> TableReader<'v, 'r, 's> {
         Some(Self::of(table, node.loc, what, report))
     }
 
-    /// The same for the table that is the whole file.
+    /// The same for the top-level table of a file.
     pub const fn of(
         table: &'v DeTable<'v>,
         loc: Loc,
@@ -323,7 +323,7 @@ impl<'v, 'r, 's> TableReader<'v, 'r, 's> {
         let (_, node) = self.entry(key)?;
         let value = At::read(node, self.report);
         if value.is_none() {
-            self.report.amiss(self.loc, key);
+            self.report.mark_faulty(self.loc, key);
         }
         value
     }
@@ -337,7 +337,7 @@ impl<'v, 'r, 's> TableReader<'v, 'r, 's> {
         None
     }
 
-    /// A key that a later version will know: refused in words of its own.
+    /// A key that a later version will have: refused with a message of its own.
     pub fn later(&mut self, key: &'static str, why: &str) {
         self.refused.push(key);
         if let Some((loc, _)) = self.entry(key) {
@@ -346,8 +346,8 @@ impl<'v, 'r, 's> TableReader<'v, 'r, 's> {
         }
     }
 
-    /// Reports every key that nobody asked for, and every required one that is not there: unless one of the
-    /// others is a slip of it.
+    /// Reports every key that is not known, and every required one that is missing, unless an unknown key is it,
+    /// mistyped.
     pub fn close(self) {
         for (name, _) in self.table {
             let key = name.get_ref().as_ref();
@@ -357,7 +357,7 @@ impl<'v, 'r, 's> TableReader<'v, 'r, 's> {
             let known = || self.taken.join("`, `");
             let help = match self.report.meant(key, self.taken.iter().copied()) {
                 Some(meant) => {
-                    self.report.amiss(self.loc, meant);
+                    self.report.mark_faulty(self.loc, meant);
                     did_you_mean(meant)
                 }
                 None => format!("the keys here are `{}`", known()),
@@ -366,7 +366,7 @@ impl<'v, 'r, 's> TableReader<'v, 'r, 's> {
             self.report.error(Loc::new(self.loc.source, &name.span()), message, help);
         }
         for (key, hint) in self.missing {
-            if !self.report.is_amiss(self.loc, key) {
+            if !self.report.is_faulty(self.loc, key) {
                 let help = format!("add `{key} = {hint}`");
                 self.report.missing(self.loc, format!("{} has no `{key}`", self.what), help);
             }

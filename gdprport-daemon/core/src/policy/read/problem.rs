@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How bad a problem is.
+/// How severe a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -31,7 +31,7 @@ impl Severity {
 /// wants it paints the parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// How bad it is.
+    /// How severe it is.
     pub severity: Severity,
     /// The file, as it was named to the parser.
     pub source: String,
@@ -39,7 +39,7 @@ pub struct Problem {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// The source line (a window of it where it is long), steering characters replaced by spaces.
+    /// The source line (a window of it where it is long), control characters replaced by spaces.
     pub excerpt: String,
     /// Where the underline starts within `excerpt`, in characters from 0.
     pub underline: usize,

@@ -8,7 +8,7 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::message::{did_you_mean, nearest_word, printable};
+use super::message::{did_you_mean, nearest_name, printable};
 use super::problem::{Problem, Severity};
 use crate::policy::source::Source;
 
@@ -54,8 +54,8 @@ pub(crate) struct Report<'s> {
     lines: Vec<OnceCell<Vec<usize>>>,
     /// Lines that are not TOML, by source: what stands there is a consequence, not a problem of its own.
     broken: Vec<Vec<usize>>,
-    /// Keys that are there and amiss, with the place of their table.
-    amiss: HashSet<(Loc, &'static str)>,
+    /// Keys that are present with a reported error, with the place of their table.
+    faulty: HashSet<(Loc, &'static str)>,
     found: Vec<Pending>,
     omitted: usize,
     errors: usize,
@@ -68,7 +68,7 @@ impl<'s> Report<'s> {
             sources,
             lines: sources.iter().map(|_| OnceCell::new()).collect(),
             broken: vec![Vec::new(); sources.len()],
-            amiss: HashSet::new(),
+            faulty: HashSet::new(),
             found: Vec::new(),
             omitted: 0,
             errors: 0,
@@ -85,26 +85,26 @@ impl<'s> Report<'s> {
         self.errors
     }
 
-    /// Finds what a mistyped word was meant to be; not looked for once no further error would be shown.
-    pub fn meant<'a>(&self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-        if self.errors >= SHOWN { None } else { nearest_word(word, known) }
+    /// The known name that a mistyped one was meant to be; not searched for once no further error would be shown.
+    pub fn meant<'a>(&self, name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+        if self.errors >= SHOWN { None } else { nearest_name(name, known) }
     }
 
     /// The same as help.
-    pub fn did_you_mean<'a>(&self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-        self.meant(word, known).map(did_you_mean)
+    pub fn did_you_mean<'a>(&self, name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+        self.meant(name, known).map(did_you_mean)
     }
 
-    /// This key of the table at this place is there, with a slip in its name or in its value that is reported: that
-    /// it is missing is no problem of its own.
-    pub fn amiss(&mut self, table: Loc, key: &'static str) {
+    /// This key of the table at this place is present, with an error in its name or value that is reported: that it is
+    /// missing is no problem of its own.
+    pub fn mark_faulty(&mut self, table: Loc, key: &'static str) {
         if self.errors <= SHOWN {
-            self.amiss.insert((table, key));
+            self.faulty.insert((table, key));
         }
     }
 
-    pub fn is_amiss(&self, table: Loc, key: &'static str) -> bool {
-        self.amiss.contains(&(table, key))
+    pub fn is_faulty(&self, table: Loc, key: &'static str) -> bool {
+        self.faulty.contains(&(table, key))
     }
 
     /// Something that is not TOML.

@@ -138,7 +138,7 @@ impl Read for CatalogProtocol {
     }
 }
 
-/// What is done about violations: nothing but to tell.
+/// What is done about violations: they are reported, nothing else.
 #[derive(Debug)]
 pub(crate) struct EnforcementMode;
 

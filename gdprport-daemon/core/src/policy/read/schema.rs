@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::file::RawPolicy;
 
 /// The JSON Schema (draft 2020-12) of one policy file. It accepts what the parser accepts in one file, but for what
-/// only looking at the whole policy can tell (references, clashes, bounds).
+/// only all files together show (references, clashes, bounds).
 #[must_use]
 pub fn json_schema() -> Value {
     let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(without_null));

@@ -70,7 +70,7 @@ fn two_local_services_cannot_claim_one_number() {
 }
 
 #[test]
-fn remote_services_share_a_number_only_if_their_networks_are_apart() {
+fn remote_services_share_a_number_only_on_apart_networks() {
     let remote = |name: &str, service: &str| {
         format!("version = 1\n[[port]]\nname = \"{name}\"\nport = 5432\nservice = {service}\n")
     };
@@ -113,7 +113,7 @@ fn a_flow_falls_under_the_service_that_its_peer_belongs_to() {
 }
 
 #[test]
-fn a_port_tells_what_was_declared_of_it() {
+fn a_port_has_what_was_declared_of_it() {
     let policy = policy(
         "version = 1\n[controller]\nname = \"Example\"\n[[port]]\nname = \"mail\"\nport = [25, \"586-587\"]\n\
          protocol = \"smtp\"\nemit = { summary = \"90s\" }\n[port.record]\npurpose = \"mail\"\ntransfers = []\n\
@@ -132,7 +132,7 @@ fn a_port_tells_what_was_declared_of_it() {
 }
 
 #[test]
-fn what_art_30_asks_for_and_is_not_declared_is_a_warning() {
+fn what_art_30_requires_and_is_not_declared_is_a_warning() {
     let policy = policy(
         "version = 1\n[[port]]\nname = \"db\"\nport = 5432\nlisten = \"any\"\n\
          tls = { min = \"1.3\" }\n[port.record]\nowner = \"x\"\n",
@@ -178,7 +178,7 @@ fn ipv4_mapped_networks_mean_ipv4() {
 }
 
 #[test]
-fn the_digest_tells_texts_apart_and_not_paths() {
+fn the_digest_distinguishes_texts_and_not_paths() {
     let digest = |sources: &[Source]| compile(sources).expect("a policy").digest().to_owned();
     let one = digest(&[source("a", "version = 1\n"), source("b", "version = 1\n#x")]);
     assert_eq!(one, digest(&[source("c", "version = 1\n"), source("d", "version = 1\n#x")]));

@@ -1,4 +1,4 @@
-//! What `docs/policy.md` tells people is so.
+//! `docs/policy.md` is correct: its examples are a policy, its catalog is complete.
 
 use super::super::super::catalog;
 use super::*;

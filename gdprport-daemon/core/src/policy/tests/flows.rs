@@ -1,4 +1,4 @@
-//! What the policy says of flows.
+//! Verdicts on flows.
 
 use super::*;
 
@@ -148,12 +148,12 @@ fn missing_evidence_is_undecided_and_named() {
     assert_eq!(
         ask(&policy, &accepted(5432, "10.0.2.77", Some(&stranger))),
         "violation undeclared-process nearest orders-api(user)",
-        "what is known suffices to tell"
+        "what is known suffices for a violation"
     );
 }
 
 #[test]
-fn a_name_that_the_host_has_not_told_yet_is_missing_and_not_wrong() {
+fn an_account_name_that_is_not_known_yet_is_missing_evidence() {
     let policy = policy(EXAMPLE);
     let late = Process { user: None, names_pending: true, ..postgres() };
     assert_eq!(
@@ -248,7 +248,7 @@ fn ports_of_the_catalog_are_watched_and_undeclared() {
 }
 
 #[test]
-fn without_a_policy_every_flow_on_the_catalog_is_an_undeclared_port() {
+fn without_a_policy_every_flow_is_on_an_undeclared_port() {
     let policy = active(Ok(super::super::catalog_only()));
     assert!(policy.policy().is_catalog_only());
     assert!(policy.watched().all(|info| !info.declared));
@@ -261,7 +261,7 @@ fn without_a_policy_every_flow_on_the_catalog_is_an_undeclared_port() {
 }
 
 #[test]
-fn a_connection_accepted_on_the_port_of_a_remote_service_is_an_undeclared_direction() {
+fn accepting_on_the_port_of_a_remote_service_is_undeclared() {
     let policy = policy(
         "version = 1\n[[port]]\nname = \"crm\"\nport = 5432\nservice = [\"10.7.0.0/16\"]\n\
          [[port.allow]]\nrole = \"sync\"\ndirection = \"out\"\npeers = [\"10.7.0.0/16\"]\n",

@@ -1,4 +1,4 @@
-//! What the policy says of listeners.
+//! Verdicts on listeners.
 
 use rstest::rstest;
 
@@ -37,7 +37,7 @@ fn a_listener_may_be_bound_where_it_is_declared_only(
 }
 
 #[test]
-fn an_exposed_listener_is_told_who_bound_it_and_where_it_might_be() {
+fn an_exposed_listener_shows_who_bound_it_and_where_it_may_be() {
     let verdict = listening("[\"10.0.2.15\", \"loopback\"]")
         .evaluate_listener(Endpoint::new(ip("::"), 5432), Some(&postgres()));
     assert_eq!(
@@ -65,7 +65,7 @@ fn without_a_policy_a_listener_is_on_an_undeclared_port() {
 }
 
 #[test]
-fn without_listen_a_port_may_be_bound_anywhere_and_that_is_warned_of() {
+fn without_listen_a_port_may_be_bound_anywhere_with_a_warning() {
     let policy = policy("version = 1\n[[port]]\nname = \"db\"\nport = 5432\n");
     assert_eq!(ask(&policy, "0.0.0.0", 5432), "declared listen");
     assert!(policy.policy().warnings().iter().any(|warning| warning.message.contains("no `listen`")));

@@ -1,6 +1,6 @@
 //! Promises of the policy, as tests.
 //!
-//! Belongs here: what several test files need to write a policy and ask it.
+//! Belongs here: what several test files need to write a policy and evaluate flows.
 
 mod declarations;
 mod documented;

@@ -122,7 +122,7 @@ fn many_containers_and_pods_cost_no_more_than_few() {
 }
 
 #[test]
-fn many_host_names_are_looked_at_when_they_change_and_not_for_a_verdict() {
+fn host_names_are_checked_when_they_change_not_for_a_verdict() {
     let name = |number| format!("h{number}.example");
     let sources =
         large_sources(|number| format!("direction = \"in\"\npeers = [\"{}\"]", name(number % 4000)));
@@ -167,7 +167,7 @@ fn rules_that_an_earlier_one_makes_unreachable_cost_nothing() {
 }
 
 #[test]
-fn more_rules_than_can_be_compared_without_evidence_stay_undecided() {
+fn too_many_rules_that_lack_evidence_stay_undecided() {
     let policy = large(|number| {
         format!(
             "direction = \"in\"\npeers = \"any\"\nprocess = {{ exe = \"/bin/{number}\", user = \"u{number}\" }}"

@@ -1,4 +1,4 @@
-//! The JSON Schema is checked in, current, and says what the parser says.
+//! The JSON Schema is checked in, current, and agrees with the parser.
 
 use rstest::rstest;
 use serde_json::{Value, json};
