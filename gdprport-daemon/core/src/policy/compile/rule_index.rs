@@ -19,6 +19,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 
 use super::peer_index::ItemId;
@@ -64,7 +65,7 @@ impl CompiledRule {
 /// The rules of one declaration and direction by peer item.
 #[derive(Debug, Default)]
 pub(crate) struct RuleIndex {
-    buckets: HashMap<ItemId, Bucket>,
+    buckets: HashMap<ItemId, Bucket, RandomState>,
 }
 
 /// The rules that one item reaches, in the order written.

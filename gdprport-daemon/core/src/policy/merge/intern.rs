@@ -20,8 +20,7 @@ pub(crate) struct Interner {
 }
 
 impl Interner {
-    /// # Errors
-    /// What is wrong with it: wildcards that do not parse, or too many different ones.
+    /// A pattern, or what is wrong with it: wildcards that do not parse, or too many different ones.
     pub fn pattern(&mut self, key: ProcessKey, text: &str) -> Result<Pattern, String> {
         let digits = matches!(key, ProcessKey::User | ProcessKey::Group)
             && text.bytes().all(|byte| byte.is_ascii_digit());
