@@ -3,7 +3,6 @@
 pub mod catalog;
 pub mod community_id;
 pub mod decode;
-pub mod emit;
 pub mod event;
 pub mod flow;
 #[cfg(any(test, fuzzing, feature = "testing"))]
@@ -13,4 +12,5 @@ pub mod model;
 pub mod placement;
 pub mod policy;
 pub mod posture;
+pub mod suppress;
 pub mod verdict;

@@ -11,7 +11,6 @@ use super::listeners::Listener;
 use crate::control::handle::Follower;
 use crate::host::clock::BootClock;
 use crate::sink::Fanout;
-use gdprport_core::emit::{Decision, Emitter, Mode};
 use gdprport_core::event::{
     Body, Cookie, Finding, FindingEvent, FindingId, Flow as FlowObject, FlowEvent, FlowKind,
     Listener as ListenerObject, ListenerEvent, Peer, PolicyRef, Port, Stamper, Violation,
@@ -19,6 +18,7 @@ use gdprport_core::event::{
 use gdprport_core::flow::{Change, ChangeKind, Flow};
 use gdprport_core::model::PostureState;
 use gdprport_core::policy::{Emit, Names, Policy, PortInfo, TlsDemand};
+use gdprport_core::suppress::{Decision, Suppressor};
 use gdprport_core::verdict::Verdict;
 
 /// A port as events name it, and what it sends.
@@ -27,7 +27,7 @@ pub struct Watched {
     /// As events name it.
     pub port: Arc<Port>,
     /// What it sends.
-    pub mode: Mode,
+    pub emit: Emit,
     /// True if its flows have to be encrypted by TLS.
     pub demands_tls: bool,
 }
@@ -37,7 +37,7 @@ pub struct Watched {
 pub struct Publisher {
     fanout: Fanout,
     stamper: Stamper,
-    emitter: Emitter,
+    suppressor: Suppressor,
     /// Events that there was an occasion for, counted where it is handed in, before anything decides about it.
     received: u64,
     followers: Vec<Follower>,
@@ -53,7 +53,7 @@ impl Publisher {
         Self {
             fanout,
             stamper,
-            emitter: Emitter::default(),
+            suppressor: Suppressor::default(),
             received: 0,
             followers: Vec::new(),
             ports: Vec::new(),
@@ -95,7 +95,7 @@ impl Publisher {
         // Without a policy nothing is declared, and a violation for every flow would only say so again.
         let violates = new_violation && self.policy.is_some();
         self.received += 1 + u64::from(violates);
-        let Watched { port, mode, demands_tls } = port;
+        let Watched { port, emit, demands_tls } = port;
         let event = FlowEvent {
             port,
             flow: object(&flow, names, clock, now),
@@ -105,9 +105,9 @@ impl Publisher {
             verdict: flow.verdict,
             policy: self.policy.clone(),
         };
-        self.offer(of, &event, mode, now);
+        self.offer(of, &event, emit, now);
         if violates {
-            self.offer(FlowKind::Violation, &event, mode, now);
+            self.offer(FlowKind::Violation, &event, emit, now);
         }
         if kind == ChangeKind::Closed
             && demands_tls
@@ -158,14 +158,14 @@ impl Publisher {
 
     /// Sends the summaries whose period is over.
     pub fn summaries(&mut self, now: Timestamp) {
-        for body in self.emitter.due(now) {
+        for body in self.suppressor.due(now) {
             self.send(body, now);
         }
     }
 
     /// Sends all summaries, at the end.
     pub fn flush(&mut self, now: Timestamp) {
-        for body in self.emitter.flush(now) {
+        for body in self.suppressor.flush(now) {
             self.send(body, now);
         }
     }
@@ -173,7 +173,7 @@ impl Publisher {
     /// Since when the oldest summary is being counted.
     #[must_use]
     pub fn counting_since(&self) -> Option<Timestamp> {
-        self.emitter.counting_since()
+        self.suppressor.counting_since()
     }
 
     /// From now on this follower gets every event.
@@ -208,7 +208,7 @@ impl Publisher {
     /// How many events were left out because their port's `emit` asks for it.
     #[must_use]
     pub const fn suppressed(&self) -> u64 {
-        self.emitter.suppressed()
+        self.suppressor.suppressed()
     }
 
     /// The policy as events refer to it.
@@ -217,8 +217,8 @@ impl Publisher {
         self.policy.clone()
     }
 
-    fn offer(&mut self, kind: FlowKind, event: &FlowEvent, mode: Mode, now: Timestamp) {
-        match self.emitter.offer(kind, event, mode, now) {
+    fn offer(&mut self, kind: FlowKind, event: &FlowEvent, emit: Emit, now: Timestamp) {
+        match self.suppressor.offer(kind, event, emit, now) {
             Decision::Pass => {
                 let line = self.fanout.publish_flow(&mut self.stamper, now, kind, event);
                 follow(&mut self.followers, line);
@@ -283,11 +283,7 @@ fn watched(info: &PortInfo) -> Watched {
             protocol: info.protocol.clone(),
         }),
         demands_tls: matches!(info.tls, TlsDemand::AtLeast(_)),
-        mode: match info.emit {
-            Emit::Every => Mode::Every,
-            Emit::Violations => Mode::Violations,
-            Emit::Summary { every } => Mode::Summary { every },
-        },
+        emit: info.emit,
     }
 }
 

@@ -1,12 +1,12 @@
 //! Which events a port sends one by one, and which it only counts, so that a busy pool does not flood a SIEM.
 //!
 //! Belongs here: the decision, the counts that make it add up, and the summaries. Does not belong here: where
-//! events go (`out`).
+//! events go (`sink`).
 //!
-//! Left out can be only `flow.open`, `flow.fail`, `flow.close`, `flow.update` and `flow.posture`, and of these only
-//! what the policy allows, or cannot yet decide where a summary says so: an event with a violation verdict always
-//! passes, and what is undecided never goes unmentioned. Decide before the envelope is put around
-//! (`event::Stamper`), so that what is left out leaves no gap in `seq`.
+//! Only `flow.open`, `flow.fail`, `flow.close`, `flow.update` and `flow.posture` can be suppressed, and of these only
+//! what the policy allows, or cannot decide yet where a summary counts it: an event with a violation verdict always
+//! passes, and an undecided one is always sent or counted. Decide before the event gets its envelope
+//! (`event::Stamper`), so that a suppressed event leaves no gap in `seq`.
 
 #[cfg(test)]
 mod tests;
@@ -18,29 +18,16 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::event::{Body, FlowEvent, FlowKind, FlowSummary, Group, PolicyRef, Port, Summary};
-use super::verdict::Verdict;
+use crate::event::{Body, FlowEvent, FlowKind, FlowSummary, Group, PolicyRef, Port, Summary};
+use crate::policy::Emit;
+use crate::verdict::Verdict;
 
 /// Groups kept per declaration and policy: a pool of a hundred peers and a few programs fits; an address scan does
 /// not, and is counted in the one group for the rest.
-pub const MAX_GROUPS_PER_PORT: usize = 256;
+const MAX_GROUPS_PER_PORT: usize = 256;
 
 /// Groups kept over all ports: about 200 bytes each, hence below 1 MB however many ports are declared.
-pub const MAX_GROUPS: usize = 4096;
-
-/// What a port sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Every event.
-    Every,
-    /// Only events whose verdict is a violation or undecided.
-    Violations,
-    /// Events with a violation verdict, and the others as counts: the undecided in groups of their own.
-    Summary {
-        /// The period of the counts.
-        every: Duration,
-    },
-}
+const MAX_GROUPS: usize = 4096;
 
 /// What to do with an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +35,13 @@ pub enum Mode {
 pub enum Decision {
     /// Send it.
     Pass,
-    /// Do not: it is counted as suppressed, and in a summary where the mode asks for one.
+    /// Do not: it is counted as suppressed, and in a summary where the port's `emit` asks for one.
     Suppress,
 }
 
 /// Decides event by event and keeps the counts.
 #[derive(Debug, Default)]
-pub struct Emitter {
+pub struct Suppressor {
     windows: BTreeMap<WindowKey, Window>,
     groups: usize,
     suppressed: u64,
@@ -85,24 +72,24 @@ struct Tally {
     last: Timestamp,
 }
 
-impl Emitter {
-    /// Decides about an event of a flow that happened at `time` on a port with this mode, and counts it if it is left
-    /// out.
-    pub fn offer(&mut self, kind: FlowKind, flow: &FlowEvent, mode: Mode, time: Timestamp) -> Decision {
+impl Suppressor {
+    /// Decides about an event of a flow that happened at `time` on a port with this `emit`, and counts it if it is
+    /// suppressed.
+    pub fn offer(&mut self, kind: FlowKind, flow: &FlowEvent, emit: Emit, time: Timestamp) -> Decision {
         let loud = kind == FlowKind::Violation || matches!(*flow.verdict, Verdict::Violation { .. });
-        let decision = match mode {
+        let decision = match emit {
             _ if loud => Decision::Pass,
-            Mode::Every => Decision::Pass,
-            Mode::Violations => match *flow.verdict {
+            Emit::Every => Decision::Pass,
+            Emit::Violations => match *flow.verdict {
                 Verdict::Declared { .. } => Decision::Suppress,
-                // A flow has no known encryption when it opens; what it comes to, a later event tells.
+                // The encryption of a flow is not known when it opens; a later event reports it.
                 Verdict::Undecided { .. } if kind == FlowKind::Open && flow.posture.is_none() => {
                     Decision::Suppress
                 }
                 // Unknown is never compliant: it must not look like silence about what is declared.
                 Verdict::Undecided { .. } | Verdict::Violation { .. } => Decision::Pass,
             },
-            Mode::Summary { every } => {
+            Emit::Summary { every } => {
                 self.sum_up(kind, flow, every, time);
                 Decision::Suppress
             }
@@ -111,8 +98,7 @@ impl Emitter {
         decision
     }
 
-    /// The summaries whose period is over at `now`, each exactly once. Send them as they are: they are not to
-    /// be offered.
+    /// The summaries whose period is over at `now`, each exactly once. Send them as they are, without offering them.
     pub fn due(&mut self, now: Timestamp) -> Vec<Body> {
         let due: Vec<WindowKey> = self
             .windows
@@ -133,7 +119,7 @@ impl Emitter {
         self.close(&all, now)
     }
 
-    /// Since when the oldest summary is being counted; `None` while there is nothing to sum up.
+    /// Begin of the oldest summary's period; `None` while there is nothing to sum up.
     #[must_use]
     pub fn counting_since(&self) -> Option<Timestamp> {
         self.windows.values().map(|window| window.from).min()
@@ -148,7 +134,7 @@ impl Emitter {
             .min()
     }
 
-    /// How many events were left out.
+    /// How many events were suppressed.
     #[must_use]
     pub const fn suppressed(&self) -> u64 {
         self.suppressed
