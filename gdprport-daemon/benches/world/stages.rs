@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use gdprport_core::community_id::CommunityId;
 use gdprport_core::decode::{self, Record};
-use gdprport_core::event::{Cookie, Encoder, Flow as FlowObject, FlowEvent, FlowKind, Peer, PolicyRef, Port};
+use gdprport_core::encode::Encoder;
+use gdprport_core::event::{Cookie, Flow as FlowObject, FlowEvent, FlowKind, Peer, PolicyRef, Port};
 use gdprport_core::flow::{Context, Flow, Limits, Table};
 use gdprport_core::identity::OwnerRef;
 use gdprport_core::model::{Direction, Endpoint, Outcome, Process};

@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod community_id;
 pub mod decode;
+pub mod encode;
 pub mod event;
 pub mod flow;
 #[cfg(any(test, fuzzing, feature = "testing"))]

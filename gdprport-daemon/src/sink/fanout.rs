@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::{Batch, Sink, SinkStats};
-use gdprport_core::event::{Encoder, Event, FlowEvent, FlowKind, Kind, Stamper};
+use gdprport_core::encode::Encoder;
+use gdprport_core::event::{Event, FlowEvent, FlowKind, Kind, Stamper};
 
 /// A batch that has grown to this is handed to the sinks at once: as much as a pipe holds, and enough for a write to
 /// cost little for each event.

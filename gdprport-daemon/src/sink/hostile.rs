@@ -2,7 +2,8 @@
 //! by the fuzzer (`fuzz/`) and by the property tests below. Compiled for those two only.
 
 use super::journald::append_record;
-use gdprport_core::event::{Encoder, Event};
+use gdprport_core::encode::Encoder;
+use gdprport_core::event::Event;
 use gdprport_core::hostile::{self, Input};
 
 /// Any text in an event and in its message ends up within its own field: the record has the fields that it should, and

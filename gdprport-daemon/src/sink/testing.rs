@@ -5,7 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Batch, SinkStats};
-use gdprport_core::event::{Encoder, Event, Kind, samples};
+use gdprport_core::encode::Encoder;
+use gdprport_core::event::{Event, Kind, samples};
 
 /// Events with `seq` from 1, each in a batch of its own.
 pub(super) fn published(count: usize) -> Vec<Arc<Batch>> {

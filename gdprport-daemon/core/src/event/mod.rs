@@ -1,11 +1,10 @@
 //! The events that leave the daemon: schema `gdprport.event/1`. Reference for readers: `docs/events.md`.
 //!
 //! Belongs here: the types of every kind, their one JSON form, the JSON Schema made from them. Does not belong
-//! here: which of them a port wants (`emit`), where they go (`out`).
+//! here: which of them a port wants (`suppress`), their bytes (`encode`), where they go (`sink`).
 
 mod body;
 mod coverage;
-pub mod encode;
 mod flow;
 mod lifecycle;
 #[cfg(any(test, fuzzing, feature = "testing"))]
@@ -14,8 +13,8 @@ mod schema;
 mod severity;
 mod stamp;
 mod summary;
-mod time;
-mod wire_verdict;
+pub(crate) mod time;
+pub(crate) mod wire_verdict;
 
 use std::sync::Arc;
 
@@ -29,7 +28,6 @@ pub use body::{
     ListenerEvent, PolicyEvent, PolicyRef, Port, Violation,
 };
 pub use coverage::{Bound, ByReason, Coverage, Gap, KernelCounts, SinkCounts};
-pub use encode::Encoder;
 pub use flow::{Cookie, Flow, Peer};
 pub use lifecycle::{AppliedPolicy, DaemonEnd, DaemonInfo, DaemonStart, DaemonStop, Hook, PreviousDaemon};
 pub use schema::{SCHEMA, json_schema};

@@ -65,11 +65,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::event::{Body, Kind, encode, samples};
+    use crate::event::{Body, Kind, samples};
 
     fn line(event: &Event) -> serde_json::Value {
-        let mut line = Vec::new();
-        encode::native(event, &mut line);
+        let line = serde_json::to_vec(event).expect("plain data");
         serde_json::from_slice(&line).expect("valid JSON")
     }
 

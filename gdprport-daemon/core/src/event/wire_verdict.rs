@@ -11,7 +11,7 @@ use crate::verdict::{Nearest, Reason, Verdict};
 
 /// A verdict as it is written.
 #[derive(Serialize)]
-pub(super) struct Out<'a> {
+pub(crate) struct Out<'a> {
     outcome: &'static str,
     reasons: &'a [Reason],
     rule: Option<&'a str>,

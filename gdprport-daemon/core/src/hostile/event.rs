@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::event::{Body, Event, FlowEvent, Kind, Violation, encode, samples};
+use crate::encode;
+use crate::event::{Body, Event, FlowEvent, Kind, Violation, samples};
 use crate::model::{Certificate, Container, Parent, Posture, PostureState, Process, TlsVersion};
 use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
 

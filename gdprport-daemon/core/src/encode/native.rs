@@ -1,12 +1,6 @@
-//! Events as bytes. Belongs here: one function per encoding, each pure and appending one whole record; and the
-//! [`Encoder`] that writes the same bytes as [`native`] faster.
+//! The native encoding: an event as its types serialize. [`Encoder`](super::Encoder) writes the same bytes faster.
 
-mod line;
-mod memo;
-
-use super::Event;
-
-pub use line::Encoder;
+use crate::event::Event;
 
 /// Appends the event as one line of NDJSON (RFC 8259 text, ended by a line feed), schema `gdprport.event/1`.
 ///

@@ -1,8 +1,8 @@
 //! Events about flows as lines, with little work for each: what many events share (host, process, port, policy) is
-//! copied from memory, and only what is an event's own is written out.
+//! copied from memory, and only what is an event's own is serialized.
 //!
 //! Belongs here: the order of the fields of such a line, a second time. The types and their `Serialize` are the first;
-//! a test holds the bytes of both against each other. All other kinds are written by [`native`].
+//! a test compares the bytes of both. All other kinds are written by [`native`].
 
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::memo::{Memo, json};
-use super::native;
+use super::native::native;
 use crate::event::{
     Agent, Body, Event, Flow, FlowEvent, FlowKind, Head, Host, PolicyRef, Port, Violation, time, wire_verdict,
 };
