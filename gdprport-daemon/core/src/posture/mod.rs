@@ -5,6 +5,7 @@
 //! `host`'s. Of the bytes nothing is kept once the answer is there, and no evidence repeats what a user sent.
 
 mod assess;
+mod ber;
 mod cursor;
 mod protocols;
 mod proxy;

@@ -1,9 +1,11 @@
 //! LDAP (RFC 4511): messages up to the StartTLS operation (§4.14) or the first with substance.
 //!
-//! Belongs here: the BER of LDAP (§5.1: definite lengths only), as far as it tells operations apart.
+//! Belongs here: the messages of LDAP, as far as they distinguish operations. Their encoding is BER with definite lengths
+//! only (§5.1).
 
 use std::borrow::Cow;
 
+use crate::posture::ber::{self, Element};
 use crate::posture::cursor::Cursor;
 use crate::posture::reading::{Dialogue, Reading};
 use crate::posture::upgrade::{self, plaintext};
@@ -13,26 +15,9 @@ const START_TLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
 /// The most messages that are followed.
 const MAX_MESSAGES: usize = 16;
 
-/// An element, as far as captured.
-struct Element<'a> {
-    tag: u8,
-    body: &'a [u8],
-    complete: bool,
-}
-
-/// The next element. `Some(None)` if its length has a form that LDAP does not know, `None` if its header is cut.
+/// The next element; RFC 4511 bounds no length.
 fn element<'a>(rest: &mut Cursor<'a>) -> Option<Option<Element<'a>>> {
-    let tag = rest.u8()?;
-    let length = match rest.u8()? {
-        short @ 0..=0x7F => usize::from(short),
-        0x81 => usize::from(rest.u8()?),
-        0x82 => usize::from(rest.u16()?),
-        0x83 => rest.u24()?,
-        0x84 => rest.u32()? as usize,
-        _ => return Some(None),
-    };
-    let body = rest.take_up_to(length);
-    Some(Some(Element { tag, body, complete: body.len() == length }))
+    ber::element(rest, 4)
 }
 
 /// One message: its number, its operation and what stands behind it.

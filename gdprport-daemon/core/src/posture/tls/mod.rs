@@ -6,7 +6,6 @@
 mod alert;
 mod certificate;
 mod client_hello;
-mod der;
 mod record;
 mod registry;
 mod server_hello;
