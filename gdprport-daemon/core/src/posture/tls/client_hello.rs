@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::record::Message;
-use super::version;
+use super::version::version;
 use crate::model::TlsVersion;
 use crate::posture::cursor::Cursor;
 

@@ -3,7 +3,8 @@
 //! Belongs here: version, cipher suite and whether it asks the client to try again.
 
 use super::record::Message;
-use super::{suites, version};
+use super::suites;
+use super::version::version;
 use crate::model::TlsVersion;
 use crate::posture::cursor::Cursor;
 

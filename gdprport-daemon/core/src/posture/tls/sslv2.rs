@@ -43,7 +43,7 @@ pub(super) fn server_hello(bytes: &[u8]) -> Option<bool> {
 }
 
 fn offered(version: u16) -> Option<TlsVersion> {
-    if version == 2 { Some(TlsVersion::Ssl2) } else { super::version(version) }
+    if version == 2 { Some(TlsVersion::Ssl2) } else { super::version::version(version) }
 }
 
 #[cfg(test)]
