@@ -190,6 +190,31 @@ pub struct Process {
     pub attribution: Attribution,
 }
 
+impl Process {
+    /// A process of which nothing is known, and the base for one of which something is. User and group are
+    /// the kernel's invalid id, never 0, which is root.
+    pub const UNKNOWN: Self = Self {
+        pid: 0,
+        started: None,
+        exe: None,
+        script: None,
+        comm: None,
+        uid: u32::MAX,
+        user: None,
+        gid: u32::MAX,
+        group: None,
+        names_pending: false,
+        container_unproven: false,
+        unit: None,
+        slice: None,
+        container: None,
+        cgroup: None,
+        netns: None,
+        parent: None,
+        attribution: Attribution::Unknown,
+    };
+}
+
 /// How a connection began or ended, as far as it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

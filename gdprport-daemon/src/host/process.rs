@@ -40,9 +40,6 @@ const COMPLETE_NS: u64 = 600_000_000_000;
 /// executable may have shown it.
 const INCOMPLETE_NS: u64 = 1_000_000_000;
 
-/// The user and group id of an owner that is not known: the kernel's invalid id, never 0, which is root.
-const INVALID_ID: u32 = u32::MAX;
-
 /// The kernel side's maps of tasks and executables.
 pub trait TaskLookup: Sync {
     /// What is known of the process that has this tgid now.
@@ -195,7 +192,7 @@ impl Resolver {
             facts: Generations::new(CAP),
             processes: Generations::new(CAP),
             netns: Generations::new(CAP),
-            unknown: Arc::new(unknown()),
+            unknown: Arc::new(Process::UNKNOWN),
             // Unlike any given by a daemon before, which the kernel side may still know: it gave fewer than
             // nanoseconds have passed since.
             seeded: boottime_ns(),
@@ -361,29 +358,6 @@ impl ProcessKey {
             comm: owner.comm,
             attribution: attribution(owner.role),
         }
-    }
-}
-
-fn unknown() -> Process {
-    Process {
-        pid: 0,
-        started: None,
-        exe: None,
-        script: None,
-        comm: None,
-        uid: INVALID_ID,
-        user: None,
-        gid: INVALID_ID,
-        group: None,
-        names_pending: false,
-        container_unproven: false,
-        unit: None,
-        slice: None,
-        container: None,
-        cgroup: None,
-        netns: None,
-        parent: None,
-        attribution: Attribution::Unknown,
     }
 }
 

@@ -347,8 +347,6 @@ fn postgres() -> Process {
         user: Some("postgres".into()),
         gid: 118,
         group: Some("postgres".into()),
-        names_pending: false,
-        container_unproven: false,
         unit: Some("postgresql@15-main.service".into()),
         slice: Some("system-postgresql.slice".into()),
         cgroup: Some("/system.slice/system-postgresql.slice/postgresql@15-main.service".into()),
@@ -361,21 +359,18 @@ fn python() -> Process {
         pid: 812,
         started: Some(time("2026-11-23T13:10:00.25Z")),
         exe: Some("/usr/bin/python3.11".into()),
-        script: None,
         comm: Some("python3".into()),
         uid: 1001,
         user: Some("etl".into()),
         gid: 1001,
         group: Some("etl".into()),
-        names_pending: false,
-        container_unproven: false,
         unit: Some("etl.service".into()),
         slice: Some("system.slice".into()),
-        container: None,
         cgroup: Some("/system.slice/etl.service".into()),
         netns: Some(4_026_531_840),
         parent: Some(Parent { pid: 1, exe: Some("/usr/lib/systemd/systemd".into()) }),
         attribution: Attribution::Exact,
+        ..Process::UNKNOWN
     }
 }
 

@@ -123,23 +123,17 @@ fn process(dice: &mut Dice) -> Option<Process> {
     let mut text = |of: &[&str]| (dice.below(4) > 0).then(|| of[dice.below(of.len())].into());
     known.then(|| Process {
         pid: 812,
-        started: None,
         exe: text(&["/usr/lib/postgresql/15/bin/postgres", "/usr/bin/psql", "/"]),
-        script: None,
         comm: text(&["postgres", "psql"]),
         uid: 107,
         user: text(&["postgres", "root", "0"]),
         gid: 115,
         group: text(&["postgres", "root"]),
         unit: text(&["postgresql@15-main.service", "backup.service"]),
-        slice: None,
         container: text(&["4f1c", "pod"]).map(|id| Container { id, runtime: None, pod: Some("pod".into()) }),
         cgroup: text(&["/system.slice/backup.service", "/"]),
-        netns: None,
-        parent: None,
         attribution: Attribution::Exact,
-        names_pending: false,
-        container_unproven: false,
+        ..Process::UNKNOWN
     })
 }
 

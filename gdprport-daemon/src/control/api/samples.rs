@@ -254,23 +254,14 @@ pub(crate) fn healthy() -> Status {
 fn process(pid: u32, exe: &str, user: &str, unit: Option<&str>, attribution: Attribution) -> Process {
     Process {
         pid,
-        started: None,
         exe: Some(Arc::from(exe)),
-        script: None,
         comm: exe.rsplit('/').next().map(Arc::from),
         uid: 1_001,
         user: Some(Arc::from(user)),
         gid: 1_001,
-        group: None,
-        names_pending: false,
-        container_unproven: false,
         unit: unit.map(Arc::from),
-        slice: None,
-        container: None,
-        cgroup: None,
-        netns: None,
-        parent: None,
         attribution,
+        ..Process::UNKNOWN
     }
 }
 

@@ -62,26 +62,7 @@ impl Context for World {
 }
 
 fn process(pid: u32, attribution: Attribution) -> Process {
-    Process {
-        pid,
-        started: None,
-        exe: None,
-        script: None,
-        comm: None,
-        uid: 0,
-        user: None,
-        gid: 0,
-        group: None,
-        names_pending: false,
-        container_unproven: false,
-        unit: None,
-        slice: None,
-        container: None,
-        cgroup: None,
-        netns: None,
-        parent: None,
-        attribution,
-    }
+    Process { pid, uid: 0, gid: 0, attribution, ..Process::UNKNOWN }
 }
 
 fn endpoint(text: &str) -> Endpoint {

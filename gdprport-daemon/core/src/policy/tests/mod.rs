@@ -45,23 +45,15 @@ fn time(text: &str) -> Timestamp {
 fn postgres() -> Process {
     Process {
         pid: 812,
-        started: None,
         exe: Some("/usr/lib/postgresql/15/bin/postgres".into()),
-        script: None,
-        comm: None,
         uid: 107,
         user: Some("postgres".into()),
         gid: 115,
         group: Some("postgres".into()),
-        names_pending: false,
-        container_unproven: false,
         unit: Some("postgresql@15-main.service".into()),
-        slice: None,
-        container: None,
         cgroup: Some("/system.slice/postgresql@15-main.service".into()),
-        netns: None,
-        parent: None,
         attribution: Attribution::Exact,
+        ..Process::UNKNOWN
     }
 }
 
