@@ -6,108 +6,15 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{
-    AppliedPolicy, Cookie, Coverage, DaemonStart, DaemonStop, Flow, FlowSummary, Severity, wire_verdict,
-};
-use crate::model::{Endpoint, Posture, Process};
-use crate::verdict::{ReasonId, Verdict};
-
-/// The port that an event is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Port {
-    /// The name of its declaration, or of the catalog's entry.
-    pub name: Arc<str>,
-    /// The TCP port.
-    pub number: u16,
-    /// The application protocol, `null` if not declared.
-    pub protocol: Option<Arc<str>>,
-}
-
-/// The policy that a verdict rests on.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct PolicyRef {
-    /// `sha256:` and the digest of the policy as it was read.
-    pub digest: Arc<str>,
-}
-
-/// A flow, who talks, and what the policy says of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FlowEvent {
-    /// The port.
-    pub port: Arc<Port>,
-    /// The connection.
-    pub flow: Flow,
-    /// The owner of the local end; `null` if not known.
-    pub process: Option<Arc<Process>>,
-    /// The owner of the other end, where that is on this host too and known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub peer_process: Option<Arc<Process>>,
-    /// What was seen of the encryption; absent while it is not looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub posture: Option<Arc<Posture>>,
-    /// What the policy says.
-    #[serde(with = "wire_verdict")]
-    #[schemars(with = "wire_verdict::Wire")]
-    pub verdict: Arc<Verdict>,
-    /// The policy in force; `null` if there is none and the catalog applies.
-    pub policy: Option<PolicyRef>,
-}
-
-/// Why something that should be proven is not. The identifiers are stable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum FindingId {
-    /// A flow ended on a port whose policy demands TLS, and its encryption was never told.
-    PostureUnknown,
-    /// A flow ended on a port whose policy demands TLS, and it was encrypted by something else, which has no version of
-    /// TLS to compare.
-    PostureNotTls,
-}
-
-/// What was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Finding {
-    /// The stable identifier.
-    pub id: FindingId,
-    /// The same in words.
-    pub detail: String,
-}
-
-/// A finding about a flow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FindingEvent {
-    /// What was found.
-    pub finding: Finding,
-    /// The flow it is about.
-    #[serde(flatten)]
-    pub flow: FlowEvent,
-}
-
-/// A listening socket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Listener {
-    /// Where it is bound; an unspecified address means all.
-    pub local: Endpoint,
-    /// Its cookie.
-    pub cookie: Cookie,
-}
-
-/// A listener, who opened it, and what the policy says of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ListenerEvent {
-    /// The port.
-    pub port: Arc<Port>,
-    /// The socket.
-    pub listener: Listener,
-    /// Who opened it; `null` if not known.
-    pub process: Option<Arc<Process>>,
-    /// What the policy says.
-    #[serde(with = "wire_verdict")]
-    #[schemars(with = "wire_verdict::Wire")]
-    pub verdict: Verdict,
-    /// The policy in force; `null` if there is none and the catalog applies.
-    pub policy: Option<PolicyRef>,
-}
+use super::coverage::CoverageEvent;
+use super::flow_event::{FindingEvent, FlowEvent};
+use super::lifecycle::{DaemonStart, DaemonStop, PolicyEvent};
+use super::listener::ListenerEvent;
+use super::refs::{PolicyRef, Port};
+use super::severity::Severity;
+use super::summary::FlowSummary;
+use crate::model::Process;
+use crate::verdict::Verdict;
 
 /// What a `violation` is about: `flow` or `listener` is present, never both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -117,23 +24,6 @@ pub enum Violation {
     Flow(FlowEvent),
     /// A listener that is not declared, or bound where it is not declared to be.
     Listener(ListenerEvent),
-}
-
-/// Coverage of all watched ports, or of one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct CoverageEvent {
-    /// The port; absent if it is about all of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub port: Option<Arc<Port>>,
-    /// The books.
-    pub coverage: Coverage,
-}
-
-/// A policy came into force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PolicyEvent {
-    /// The policy.
-    pub policy: AppliedPolicy,
 }
 
 macro_rules! kinds {
@@ -261,14 +151,6 @@ impl FlowKind {
     }
 }
 
-impl FlowEvent {
-    /// How much an event about it matters, as [`Body::severity`] says.
-    #[must_use]
-    pub fn severity(&self) -> Severity {
-        judge(&self.verdict, self.policy.is_none())
-    }
-}
-
 impl Body {
     /// The flow and what is known of it, for the kinds that are about one.
     #[must_use]
@@ -351,7 +233,9 @@ impl Body {
             Self::DaemonStart(event) if event.daemon.hooks.iter().any(|hook| !hook.attached) => Severity::Low,
             Self::DaemonStart(_) => Severity::Info,
             Self::DaemonStop(_) => Severity::Low,
-            _ => self.judged().map_or(Severity::Info, |(verdict, policy)| judge(verdict, policy.is_none())),
+            _ => self
+                .judged()
+                .map_or(Severity::Info, |(verdict, policy)| Severity::of_verdict(verdict, policy.is_none())),
         }
     }
 
@@ -361,28 +245,53 @@ impl Body {
     }
 }
 
-fn judge(verdict: &Verdict, catalog_only: bool) -> Severity {
-    match verdict {
-        Verdict::Declared { .. } => Severity::Info,
-        Verdict::Undecided { .. } => Severity::Low,
-        Verdict::Violation { .. } if catalog_only => Severity::Low,
-        Verdict::Violation { reasons, .. } => {
-            reasons.iter().map(|reason| weight(reason.id)).max().unwrap_or(Severity::Medium)
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
 
-const fn weight(reason: ReasonId) -> Severity {
-    match reason {
-        ReasonId::UndeclaredPeer
-        | ReasonId::UndeclaredProcess
-        | ReasonId::Plaintext
-        | ReasonId::TlsRefused
-        | ReasonId::ExposedListener => Severity::High,
-        ReasonId::UndeclaredPort
-        | ReasonId::UndeclaredDirection
-        | ReasonId::WeakTls
-        | ReasonId::RuleExpired
-        | ReasonId::UndeclaredListener => Severity::Medium,
+    use super::*;
+    use crate::event::samples;
+    use crate::model::Outcome;
+    use crate::verdict::{Reason, ReasonId};
+
+    fn flow(reasons: &[ReasonId], policy: bool) -> FlowEvent {
+        let reasons = reasons.iter().map(|&id| Reason { id, detail: String::new() }).collect();
+        let mut flow = samples::forbidden();
+        flow.verdict = Arc::new(Verdict::Violation { reasons, nearest: None });
+        flow.policy = flow.policy.filter(|_| policy);
+        flow
+    }
+
+    #[rstest]
+    #[case(&[ReasonId::UndeclaredPeer], Severity::High)]
+    #[case(&[ReasonId::UndeclaredProcess], Severity::High)]
+    #[case(&[ReasonId::ExposedListener], Severity::High)]
+    #[case(&[ReasonId::Plaintext], Severity::High)]
+    #[case(&[ReasonId::TlsRefused], Severity::High)]
+    #[case(&[ReasonId::WeakTls], Severity::Medium)]
+    #[case(&[ReasonId::UndeclaredPort], Severity::Medium)]
+    #[case(&[ReasonId::UndeclaredDirection], Severity::Medium)]
+    #[case(&[ReasonId::RuleExpired], Severity::Medium)]
+    #[case(&[ReasonId::UndeclaredListener], Severity::Medium)]
+    #[case(&[ReasonId::UndeclaredPeer, ReasonId::RuleExpired], Severity::High)]
+    fn a_violation_is_as_severe_as_its_worst_reason_and_low_without_a_policy(
+        #[case] reasons: &[ReasonId],
+        #[case] expected: Severity,
+    ) {
+        let declared = flow(reasons, true);
+        assert_eq!(Body::FlowClose(Box::new(declared.clone())).severity(), expected);
+        assert_eq!(Body::Violation(Box::new(Violation::Flow(declared))).severity(), expected);
+        let suspected = Body::Violation(Box::new(Violation::Flow(flow(reasons, false))));
+        assert_eq!(suspected.severity(), Severity::Low);
+    }
+
+    #[test]
+    fn what_is_undecided_or_lost_is_never_info() {
+        let undecided = Verdict::Undecided { missing: vec!["the owner".to_owned()], nearest: None };
+        let open = FlowEvent { verdict: Arc::new(undecided), ..samples::declared(Outcome::Established) };
+        assert_eq!(Body::FlowOpen(Box::new(open)).severity(), Severity::Low);
+        assert_eq!(Body::Coverage(Box::new(samples::loss())).severity(), Severity::Medium);
+        assert_eq!(samples::body(Kind::Coverage).severity(), Severity::Info);
+        assert_eq!(samples::body(Kind::FlowOpen).severity(), Severity::Info);
     }
 }

@@ -5,15 +5,27 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::refs::Port;
 use super::time;
 
 /// Counts by stable identifier of the reason; a reason that never happened may be absent.
 pub type ByReason = BTreeMap<Cow<'static, str>, u64>;
+
+/// Coverage of all watched ports, or of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CoverageEvent {
+    /// The port; absent if it is about all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<Arc<Port>>,
+    /// The books.
+    pub coverage: Coverage,
+}
 
 /// What was watched, delivered and lost from one time to another.
 ///

@@ -6,7 +6,15 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PolicyRef, time};
+use super::refs::PolicyRef;
+use super::time;
+
+/// A policy came into force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PolicyEvent {
+    /// The policy.
+    pub policy: AppliedPolicy,
+}
 
 /// A policy that came into force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

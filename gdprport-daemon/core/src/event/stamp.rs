@@ -5,8 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::{Builder, Uuid};
 
-use super::schema::SchemaName;
-use super::{Agent, Body, Event, Host};
+use super::body::Body;
+use super::envelope::{Agent, Event, Host};
+use super::version::SchemaName;
 
 /// What the envelope of an event says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PolicyRef, Port, time};
+use super::refs::{PolicyRef, Port};
+use super::time;
 use crate::model::Direction;
 
 /// One group of flow events on a port with `emit = { summary = … }`. Every event that was left out is counted
