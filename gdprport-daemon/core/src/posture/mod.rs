@@ -1,8 +1,8 @@
 //! How a flow is encrypted, read from the first bytes of both its directions.
 //!
-//! Belongs here: pure and total parsers. Any bytes, in any order, give an answer; no input makes one panic, or take
-//! more than [`Tracker::MAX_BYTES`]. What a policy makes of the answer is `policy`'s, how the bytes are captured
-//! `host`'s. Of the bytes nothing is kept once the answer is there, and no evidence repeats what a user sent.
+//! Belongs here: pure and total parsers. Any bytes, in any order, give a result; no input makes one panic, or hold
+//! more than [`Tracker::MAX_BYTES`]. What a policy makes of the result is `policy`'s, how the bytes are captured
+//! `host`'s. No bytes are kept once the result is settled, and no evidence repeats what a user sent.
 
 mod assess;
 mod ber;

@@ -22,11 +22,11 @@ pub enum Side {
 #[derive(Debug)]
 pub struct Tracker {
     declared: Option<Protocol>,
-    /// The bytes; given back once they can tell nothing more.
+    /// The bytes; freed once they can decide nothing more.
     streams: Option<Streams>,
     /// Where in the client's direction the one record begins that is still awaited.
     awaited: Option<usize>,
-    /// What was told last, or what is settled.
+    /// What was reported last, or what is settled.
     posture: Option<Posture>,
 }
 
@@ -47,13 +47,13 @@ impl Tracker {
         Self { declared: protocol, streams: Some(Streams::default()), awaited: None, posture: None }
     }
 
-    /// Takes a captured segment that begins `offset` bytes after the first byte of its direction. Segments may be cut
+    /// Adds a captured segment that begins `offset` bytes after the first byte of its direction. Segments may be cut
     /// anywhere, come twice, out of order, or not at all.
     ///
-    /// Gives the posture when it is decided, and again when more is known of it (a certificate, the version behind an
-    /// upgrade). It is `unknown` only to take back what was told before (an upgrade whose handshake was refused or came
-    /// to nothing, hellos behind a gap that turn out to begin no segment), or where the server chose a cipher suite that
-    /// is not known.
+    /// Returns the posture when it is decided, and again when more is known of it (a certificate, the version behind an
+    /// upgrade). It is `unknown` only to retract what was reported before (an upgrade whose handshake was refused or
+    /// failed, hellos behind a gap that turn out to begin no segment), or where the server chose a cipher suite that is
+    /// not known.
     pub fn segment(&mut self, from: Side, offset: u64, bytes: &[u8]) -> Option<Posture> {
         let Streams { client, server } = self.streams.as_mut()?;
         let stream = match from {
@@ -63,7 +63,7 @@ impl Tracker {
         if !stream.write(offset, bytes) {
             return None;
         }
-        // Nearly every handshake comes by here with its last segment; the whole need not be read once more for it.
+        // Nearly every handshake ends here with its last segment, which spares reading all of it once more.
         if let Some(begin) = self.awaited.filter(|_| !client.is_cut()) {
             match client.head().get(begin..).and_then(tls::follows) {
                 Some(true) => {
@@ -76,14 +76,14 @@ impl Tracker {
         }
         self.awaited = None;
         let posture = match assess(self.declared, client, server) {
-            // What was told of an upgrade is taken back if its handshake comes to nothing.
-            Reading::Foreign => return self.take_back("the first bytes match no known protocol"),
-            Reading::Open(why) => return self.take_back(&why),
+            // What was reported of an upgrade is retracted if its handshake fails.
+            Reading::Foreign => return self.retract("the first bytes match no known protocol"),
+            Reading::Open(why) => return self.retract(&why),
             Reading::Never(why) => {
                 self.streams = None;
-                let taken_back = self.take_back(&why);
+                let retracted = self.retract(&why);
                 self.posture = Some(Posture::unknown(&why));
-                return taken_back;
+                return retracted;
             }
             Reading::Seen { posture, awaits } => {
                 match awaits {
@@ -103,7 +103,7 @@ impl Tracker {
         Some(posture)
     }
 
-    fn take_back(&mut self, why: &str) -> Option<Posture> {
+    fn retract(&mut self, why: &str) -> Option<Posture> {
         self.posture.take().map(|_| Posture::unknown(why))
     }
 
@@ -118,7 +118,7 @@ impl Tracker {
         self.streams.as_ref().map_or(0, |streams| streams.client.held() + streams.server.held())
     }
 
-    /// How many bytes it takes in all.
+    /// How many bytes it occupies in all.
     #[must_use]
     pub fn footprint(&self) -> usize {
         size_of::<Self>() + self.held()

@@ -1,13 +1,13 @@
 //! The server's certificate (RFC 5280 §4.1) where TLS shows it, up to 1.2: whose it is, from whom, until when.
 //!
 //! Belongs here: the first fields of the first certificate. They stand before the key, so that the first 512 bytes
-//! of a server's answer usually reach them although the certificate is not whole. Nothing is verified.
+//! of a server usually reach them although the certificate is not complete. Nothing is verified.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::record::Message;
+use super::record::HandshakeMessage;
 use crate::model::Certificate;
 use crate::posture::ber::{self, Element};
 use crate::posture::cursor::Cursor;
@@ -23,9 +23,9 @@ const OBJECT_IDENTIFIER: u8 = 0x06;
 const CUT: &str = "…";
 
 /// Reads the first certificate of a Certificate message of TLS up to 1.2. `Some(None)` if there is none, `None` while
-/// too little was captured. `cut`: no more will be, so that a subject of which only the beginning is there is told as
-/// far as it goes.
-pub(super) fn read(message: &Message<'_>, cut: bool) -> Option<Option<Certificate>> {
+/// too little was captured. `cut`: no more will be, so that a subject of which only the beginning is there is reported
+/// as far as it goes.
+pub(super) fn read(message: &HandshakeMessage<'_>, cut: bool) -> Option<Option<Certificate>> {
     let mut rest = Cursor(message.body);
     let first = (|| {
         let _list = rest.u24()?;

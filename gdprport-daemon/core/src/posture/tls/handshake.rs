@@ -1,4 +1,4 @@
-//! The reading of a handshake from both sides' first bytes, and its text.
+//! The reading of a handshake from both sides' first bytes, and its evidence.
 
 use super::client_hello::{self, ClientHello, Offer};
 use super::record::{self, Next};
@@ -17,22 +17,22 @@ pub(in crate::posture) enum Handshake {
     Open,
     /// The client made an offer; the server's bytes are not TLS.
     Contradicted,
-    /// The client made an offer. Words for it.
+    /// The client made an offer. Its description.
     Offered(String),
     /// The server refused by an alert.
     Refused {
-        /// Words for it.
-        words: String,
+        /// Its description.
+        text: String,
         /// The client's offer was seen, so that it is known to be what was refused.
         settled: bool,
     },
     /// The server chose.
-    Answered(Answer),
+    Chosen(ServerChoice),
 }
 
 /// A server's choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::posture) struct Answer {
+pub(in crate::posture) struct ServerChoice {
     version: TlsVersion,
     /// None for SSL 2, whose suites have other numbers.
     suite: Option<u16>,
@@ -45,8 +45,8 @@ pub(in crate::posture) struct Answer {
     pub awaits: Awaits,
 }
 
-/// One side's first bytes.
-enum Client {
+/// The client's first bytes.
+enum ClientStart {
     Open,
     Not,
     /// And what stands behind it.
@@ -55,7 +55,8 @@ enum Client {
     Old(TlsVersion),
 }
 
-enum Server {
+/// The server's first bytes.
+enum ServerStart {
     Open,
     Not,
     Alert(u8),
@@ -68,39 +69,39 @@ enum Server {
     },
 }
 
-/// Reads the first bytes of both sides. A server's hello is enough: it answers a client's that was not captured.
-/// `cut`: bytes are missing behind what is there of the client and of the server, so that waiting for more is vain.
+/// Reads the first bytes of both sides. A server's hello is enough: it replies to a client's that was not captured.
+/// `cut`: bytes are missing behind what is there of the client and of the server, so that no more will come.
 pub(in crate::posture) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> Handshake {
     let offer = match read_client(client) {
-        Client::Not => return Handshake::Not,
-        Client::Open => None,
-        Client::Hello(hello, next) => Some((hello, next)),
-        Client::Old(newest) => {
+        ClientStart::Not => return Handshake::Not,
+        ClientStart::Open => None,
+        ClientStart::Hello(hello, next) => Some((hello, next)),
+        ClientStart::Old(newest) => {
             let offer =
                 ClientHello { versions: Offer::AtMost(Some(newest)), complete: true, ..Default::default() };
             match sslv2::server_hello(server) {
-                Some(true) => return Handshake::Answered(Answer::ssl2()),
+                Some(true) => return Handshake::Chosen(ServerChoice::ssl2()),
                 Some(false) => Some((offer, Next::Record)),
                 None => return Handshake::Offered(format!("SSL 2 ClientHello {}", offer.offer())),
             }
         }
     };
     match (read_server(server, cut[1]), offer) {
-        (Server::Hello { hello, next, certificate, settled }, offer) => {
+        (ServerStart::Hello { hello, next, certificate, settled }, offer) => {
             let (client, client_next) = offer.unwrap_or_default();
             let broken = match (client_next, next) {
                 (Next::Other, _) => Some("client"),
                 (_, Next::Other) => Some("server"),
                 _ => None,
             };
-            // A direction that is cut behind its hello can go on with anything: nobody will see it.
+            // What follows in a direction that is cut behind its hello will not be seen.
             let awaits = match client_next {
                 _ if !settled => Awaits::Bytes,
-                next if cut[0] || next.is_told() => Awaits::Nothing,
+                next if cut[0] || next.is_decided() => Awaits::Nothing,
                 Next::Open(captured) => Awaits::ClientRecord { captured },
                 _ => Awaits::Bytes,
             };
-            Handshake::Answered(Answer {
+            Handshake::Chosen(ServerChoice {
                 version: hello.version,
                 suite: Some(hello.suite),
                 retry: hello.retry,
@@ -110,16 +111,18 @@ pub(in crate::posture) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> 
                 awaits,
             })
         }
-        (Server::Alert(description), offer) => {
+        (ServerStart::Alert(description), offer) => {
             let settled = offer.is_some();
             let to =
                 offer.map(|(offer, _)| format!(", to a ClientHello {}", offer.offer())).unwrap_or_default();
-            let words = format!("TLS alert {} by the server{to}", alert::name(description));
-            Handshake::Refused { words, settled }
+            let text = format!("TLS alert {} by the server{to}", alert::name(description));
+            Handshake::Refused { text, settled }
         }
-        (Server::Not, None) if client.is_empty() => Handshake::Not,
-        (Server::Not, Some(_)) => Handshake::Contradicted,
-        (Server::Open, Some((offer, _))) => Handshake::Offered(format!("TLS ClientHello {}", offer.offer())),
+        (ServerStart::Not, None) if client.is_empty() => Handshake::Not,
+        (ServerStart::Not, Some(_)) => Handshake::Contradicted,
+        (ServerStart::Open, Some((offer, _))) => {
+            Handshake::Offered(format!("TLS ClientHello {}", offer.offer()))
+        }
         (_, None) => Handshake::Open,
     }
 }
@@ -127,10 +130,10 @@ pub(in crate::posture) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> 
 /// The first ClientHello within bytes that begin with something else, and what follows it.
 pub(in crate::posture) fn client_hello_within(bytes: &[u8]) -> Option<&[u8]> {
     let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == record::HANDSHAKE);
-    starts.map(|(at, _)| &bytes[at..]).find(|rest| matches!(read_client(rest), Client::Hello(..)))
+    starts.map(|(at, _)| &bytes[at..]).find(|rest| matches!(read_client(rest), ClientStart::Hello(..)))
 }
 
-impl Answer {
+impl ServerChoice {
     fn ssl2() -> Self {
         let client = ClientHello::default();
         Self {
@@ -144,7 +147,7 @@ impl Answer {
         }
     }
 
-    /// The posture of a connection that is TLS from its first byte, or that was `upgraded`, in the words given.
+    /// The posture of a connection that is TLS from its first byte, or that was `upgraded`; the argument describes how.
     pub(in crate::posture) fn posture(&self, upgraded: Option<&str>) -> Posture {
         let worth = self.suite.map_or(Worth::Weak, suites::worth);
         let outdated = self.version < TlsVersion::Tls12;
@@ -188,63 +191,63 @@ impl Answer {
     }
 }
 
-fn read_client(bytes: &[u8]) -> Client {
+fn read_client(bytes: &[u8]) -> ClientStart {
     match record::begins(bytes, record::HANDSHAKE) {
-        None => return Client::Open,
+        None => return ClientStart::Open,
         Some(true) => {}
         Some(false) => {
             return match sslv2::client_hello(bytes) {
-                None => Client::Open,
-                Some(None) => Client::Not,
-                Some(Some(newest)) => Client::Old(newest),
+                None => ClientStart::Open,
+                Some(None) => ClientStart::Not,
+                Some(Some(newest)) => ClientStart::Old(newest),
             };
         }
     }
-    let handshake = record::handshake(bytes);
-    let first = handshake.messages.first();
+    let messages = record::messages(bytes);
+    let first = messages.bytes.first();
     if first.is_some_and(|kind| *kind != 1) {
-        return Client::Not;
+        return ClientStart::Not;
     }
-    let message = record::message(&handshake.messages);
+    let message = record::message(&messages.bytes);
     match message.as_ref().and_then(client_hello::read) {
         Some(Some(hello)) => {
-            Client::Hello(hello, message.map_or(Next::Unreached, |message| message.next(bytes)))
+            ClientStart::Hello(hello, message.map_or(Next::Unreached, |message| message.next(bytes)))
         }
-        Some(None) => Client::Not,
-        None if handshake.ended => Client::Not,
-        None => Client::Open,
+        Some(None) => ClientStart::Not,
+        None if messages.ended => ClientStart::Not,
+        None => ClientStart::Open,
     }
 }
 
-fn read_server(bytes: &[u8], cut: bool) -> Server {
+fn read_server(bytes: &[u8], cut: bool) -> ServerStart {
     let bytes = alert::behind_warnings(bytes);
     match record::begins(bytes, record::HANDSHAKE) {
-        None => return Server::Open,
+        None => return ServerStart::Open,
         Some(true) => {}
         Some(false) => {
             return match alert::read(bytes) {
-                None => Server::Open,
-                Some(None) => Server::Not,
-                Some(Some(description)) => Server::Alert(description),
+                None => ServerStart::Open,
+                Some(None) => ServerStart::Not,
+                Some(Some(description)) => ServerStart::Alert(description),
             };
         }
     }
-    let handshake = record::handshake(bytes);
-    if handshake.messages.first().is_some_and(|kind| *kind != 2) {
-        return Server::Not;
+    let messages = record::messages(bytes);
+    if messages.bytes.first().is_some_and(|kind| *kind != 2) {
+        return ServerStart::Not;
     }
-    let Some(message) = record::message(&handshake.messages) else {
-        return if handshake.ended { Server::Not } else { Server::Open };
+    let Some(message) = record::message(&messages.bytes) else {
+        return if messages.ended { ServerStart::Not } else { ServerStart::Open };
     };
     let hello = match server_hello::read(&message) {
-        None if handshake.ended || message.complete => return Server::Not,
-        None => return Server::Open,
-        Some(None) => return Server::Not,
+        None if messages.ended || message.complete => return ServerStart::Not,
+        None => return ServerStart::Open,
+        Some(None) => return ServerStart::Not,
         Some(Some(hello)) => hello,
     };
     let next = message.next(bytes);
     if hello.version == TlsVersion::Tls13 {
-        return Server::Hello { hello, next, certificate: None, settled: cut || next.is_told() };
+        return ServerStart::Hello { hello, next, certificate: None, settled: cut || next.is_decided() };
     }
     let second = record::message(message.rest);
     let certificate = second
@@ -253,6 +256,6 @@ fn read_server(bytes: &[u8], cut: bool) -> Server {
     let certificate = certificate.flatten().flatten();
     // Where the certificate is read, TLS went on.
     let next = if certificate.is_some() { Next::Record } else { next };
-    let settled = cut || next.is_told() && (handshake.ended || certificate.is_some());
-    Server::Hello { hello, next, certificate, settled }
+    let settled = cut || next.is_decided() && (messages.ended || certificate.is_some());
+    ServerStart::Hello { hello, next, certificate, settled }
 }

@@ -1,6 +1,7 @@
 //! TLS from both sides' first bytes: what was offered, what was chosen, or that it was refused.
 //!
-//! Belongs here: one reading of a handshake and its words. Sources: RFC 8446 (1.3), RFC 5246 (1.2), RFC 6101 (SSL 3).
+//! Belongs here: the reading of a handshake and its evidence. Sources: RFC 8446 (1.3), RFC 5246 (1.2), RFC 6101
+//! (SSL 3).
 //! Everything after a ServerHello of 1.3 is encrypted, its certificate too; up to 1.2 the certificate is visible.
 
 mod alert;
