@@ -1,4 +1,4 @@
-//! The whole way of a connection: decoded, attributed, judged, published, encoded, as the daemon's loop does it, with
+//! A connection through all stages: decoded, attributed, judged, published, encoded, as the daemon's loop does it, with
 //! fixed times and ids and an events file that is `/dev/null`.
 
 use std::path::Path;
@@ -22,12 +22,12 @@ use zerocopy::IntoBytes as _;
 use super::records::{CLIENT, Owner, SERVER, STRANGER, begins, ends};
 use super::{Item, posture};
 
-/// Connections whose records the daemon finds in the ring at one look.
+/// Connections whose records the daemon finds in the ring at once.
 const BATCH: u64 = 64;
 
 /// What happens on the connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum Traffic {
     /// Opened and closed.
     Silent,
     /// With the first segments of a TLS connection.
@@ -37,27 +37,27 @@ pub enum Kind {
 }
 
 /// One item: a loopback connection, both ends watched.
-pub fn connections(kind: Kind) -> Item {
-    let mut way = Way::new();
-    let client = if kind == Kind::Violation { STRANGER } else { CLIENT };
-    let segments = if kind == Kind::Tls { posture::segments(posture::PG_TLS) } else { Vec::new() };
+pub fn connections(traffic: Traffic) -> Item {
+    let mut pipeline = Pipeline::new();
+    let client = if traffic == Traffic::Violation { STRANGER } else { CLIENT };
+    let segments = if traffic == Traffic::Tls { posture::segments(posture::PG_TLS) } else { Vec::new() };
     Box::new(move |number| {
         let ends = ends(number, client);
         let [active, passive] = ends;
         let since = begins(number);
-        way.flow(&passive.opened(since));
-        way.flow(&active.opened(since + 1_000));
-        way.flow(&passive.accepted(since + 9_000));
+        pipeline.flow(&passive.opened(since));
+        pipeline.flow(&active.opened(since + 1_000));
+        pipeline.flow(&passive.accepted(since + 9_000));
         for segment in &segments {
             for end in ends {
                 let sent = (segment.from == Side::Client) == end.active;
-                way.record(&end.payload(sent, segment.offset, &segment.bytes, since + 20_000));
+                pipeline.record(&end.payload(sent, segment.offset, &segment.bytes, since + 20_000));
             }
         }
-        way.flow(&active.closed(since + 30_000, since));
-        way.flow(&passive.closed(since + 31_000, since));
+        pipeline.flow(&active.closed(since + 30_000, since));
+        pipeline.flow(&passive.closed(since + 31_000, since));
         if number.is_multiple_of(BATCH) {
-            way.deliver(since + 40_000);
+            pipeline.deliver(since + 40_000);
         }
     })
 }
@@ -99,7 +99,7 @@ process = { exe = "/usr/bin/orders-api", unit = "orders-api.service" }
     compile(&[source]).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-/// A resolver that has been told of every owner; its `/proc` is empty.
+/// A resolver that knows every owner; its `/proc` is empty.
 pub fn resolver(folder: &Path) -> Resolver {
     let roots = Roots {
         proc: folder.to_owned(),
@@ -150,7 +150,7 @@ pub fn stamper() -> Stamper {
 }
 
 /// The daemon's loop without a kernel side.
-struct Way {
+struct Pipeline {
     _folder: TempDir,
     resolver: Resolver,
     policy: Policy,
@@ -163,7 +163,7 @@ struct Way {
     changes: Vec<Change>,
 }
 
-impl Way {
+impl Pipeline {
     fn new() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let policy = policy();

@@ -12,7 +12,7 @@ pub const TLS13: &str = include_str!("../../core/src/posture/tests/captures/pg-d
 pub const PG_TLS: &str = include_str!("../../core/src/posture/tests/captures/pg-tls13.txt");
 /// PostgreSQL's client, without TLS.
 pub const PG_PLAIN: &str = include_str!("../../core/src/posture/tests/captures/pg-disable.txt");
-/// An HTTP/1 request and its answer.
+/// An HTTP/1 request and its response.
 pub const HTTP: &str = include_str!("../../core/src/posture/tests/captures/http1.txt");
 
 /// A piece of a direction.

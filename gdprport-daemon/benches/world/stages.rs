@@ -1,4 +1,4 @@
-//! The stages of the way, each alone.
+//! The stages, each alone.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -69,12 +69,12 @@ pub fn identity() -> Item {
 }
 
 /// Knows two processes and allows both.
-struct Known {
+struct TwoProcesses {
     processes: [Arc<Process>; 2],
     verdict: Arc<Verdict>,
 }
 
-impl Context for Known {
+impl Context for TwoProcesses {
     fn who(&mut self, owner: &OwnerRef) -> Option<Arc<Process>> {
         Some(Arc::clone(&self.processes[usize::from(owner.tgid == SERVER.tgid)]))
     }
@@ -109,21 +109,21 @@ fn processes() -> [Arc<Process>; 2] {
     let mut resolver = resolver(folder.path());
     ends(1, CLIENT).map(|end| {
         let process = resolver.resolve(&owner(&decode_one(end.opened(begins(1)).as_bytes())), &NoMaps);
-        // The host's name service answers when it likes, and a verdict that waits for a name takes another way.
+        // The name service takes its time, and a verdict that waits for a name takes another path.
         for _ in 0..3_000 {
             if let Some(process) = resolver.named(&process) {
                 return process;
             }
             thread::sleep(Duration::from_millis(10));
         }
-        panic!("the name service does not answer")
+        panic!("the name service does not reply")
     })
 }
 
 /// One item: both ends of a connection, from their opening to their end.
 pub fn flow() -> Item {
     let mut table = Table::new(Limits::default());
-    let mut known = Known { processes: processes(), verdict: declared() };
+    let mut known = TwoProcesses { processes: processes(), verdict: declared() };
     let mut out = Vec::new();
     Box::new(move |number| {
         let since = begins(number);
