@@ -1,6 +1,6 @@
-//! The words of the product as types: directions, endpoints, processes and how they are known.
+//! The vocabulary of the product as types: directions, endpoints, processes and how they are known.
 //!
-//! Belongs here: plain values that more than one layer speaks of, with their text and JSON forms.
+//! Belongs here: plain values that more than one layer uses, with their text and JSON forms.
 //! Does not belong here: anything that decides (`policy`), remembers (`flow`) or reads the machine (`host`).
 
 use std::fmt;
@@ -22,7 +22,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The word used in policies, events and tables.
+    /// The identifier used in policies, events and tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -77,7 +77,7 @@ pub enum Attribution {
 }
 
 impl Attribution {
-    /// The word used in events and tables.
+    /// The identifier used in events and tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -166,10 +166,10 @@ pub struct Process {
     /// The group's name, `null` if the id has none on this host, or if the host could not tell in time.
     #[serde(default)]
     pub group: Option<Arc<str>>,
-    /// True while the host has not told whether `user` or `group` has a name: then a missing one proves nothing.
+    /// True while it is not known whether `user` or `group` has a name: then a missing one proves nothing.
     #[serde(skip)]
     pub names_pending: bool,
-    /// True if the cgroup is called like a container's and nothing tells any more whether root has called it so: then a
+    /// True if the cgroup is named like a container's and it can no longer be known whether root named it so: then a
     /// missing `container` proves nothing.
     #[serde(skip)]
     pub container_unproven: bool,
@@ -239,8 +239,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// What became of a connect that left this host and failed: refused if anything was answered, else given up with
-    /// or without having waited.
+    /// The outcome of a connect that left this host and failed: refused if there was any reply, else given up with or
+    /// without having waited.
     #[must_use]
     pub const fn of_attempt(answered: bool, retransmits: u32) -> Self {
         match (answered, retransmits) {
@@ -250,7 +250,7 @@ impl Outcome {
         }
     }
 
-    /// The word used in events and tables.
+    /// The identifier used in events and tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -322,7 +322,7 @@ pub enum PostureState {
 }
 
 impl PostureState {
-    /// The word used in events and tables.
+    /// The identifier used in events and tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -395,7 +395,7 @@ impl Posture {
         Self { state, evidence, version: None, cipher: None, sni: None, alpn: Vec::new(), certificate: None }
     }
 
-    /// The posture of a flow that nothing is known of, with the reason why.
+    /// The posture of a flow of which nothing is known, with the reason.
     #[must_use]
     pub fn unknown(why: &str) -> Self {
         Self::new(PostureState::Unknown, why)

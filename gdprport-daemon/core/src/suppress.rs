@@ -86,7 +86,7 @@ impl Suppressor {
                 Verdict::Undecided { .. } if kind == FlowKind::Open && flow.posture.is_none() => {
                     Decision::Suppress
                 }
-                // Unknown is never compliant: it must not look like silence about what is declared.
+                // Unknown is never compliant: it must not be silent like a declared flow.
                 Verdict::Undecided { .. } | Verdict::Violation { .. } => Decision::Pass,
             },
             Emit::Summary { every } => {

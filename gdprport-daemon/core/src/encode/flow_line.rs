@@ -64,7 +64,7 @@ impl Default for Encoder {
             ports: Memo::new(PORTS, json),
             processes: Memo::new(PROCESSES, json),
             postures: Memo::new(POSTURES, json),
-            verdicts: Memo::new(VERDICTS, |verdict, to| json(&wire_verdict::Out::from(verdict), to)),
+            verdicts: Memo::new(VERDICTS, |verdict, to| json(&wire_verdict::VerdictRef::from(verdict), to)),
             now: Second::default(),
             opened: Second::default(),
         }
@@ -289,8 +289,9 @@ mod tests {
         (String::from_utf8(fast).expect("UTF-8"), String::from_utf8(plain).expect("UTF-8"))
     }
 
+    /// The first time, and again from memory.
     #[test]
-    fn every_kind_has_the_same_bytes_as_by_the_types_however_often_it_comes() {
+    fn every_kind_has_the_same_bytes_as_by_the_types() {
         let mut encoder = Encoder::default();
         for event in samples::events().iter().chain(&samples::events()) {
             let (fast, plain) = both(&mut encoder, event);
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_never_another_ones() {
+    fn the_memory_never_mixes_up_two_values() {
         let mut encoder = Encoder::default();
         for pid in 0..2_000 {
             let mut flow = samples::forbidden();

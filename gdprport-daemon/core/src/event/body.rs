@@ -1,4 +1,4 @@
-//! What an event says: one variant per kind, each with exactly the data of its kind.
+//! What an event reports: one variant per kind, each with exactly the data of its kind.
 
 use std::fmt;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ macro_rules! kinds {
             /// Every kind, in the order of the reference.
             pub const ALL: &[Self] = &[$(Self::$kind),+];
 
-            /// The word in `kind`.
+            /// The value of `kind`.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$kind => $text,)+ }
@@ -106,7 +106,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The kinds that tell of a single flow what is known of it, and nothing else.
+/// The kinds that report what is known of a single flow, and nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FlowKind {
     /// `flow.open`
@@ -124,7 +124,7 @@ pub enum FlowKind {
 }
 
 impl FlowKind {
-    /// Which kind it is among all.
+    /// The kind among all kinds.
     #[must_use]
     pub const fn kind(self) -> Kind {
         match self {
@@ -202,7 +202,7 @@ impl Body {
         process.or_else(|| self.listener().map(|listener| &listener.process))?.as_deref()
     }
 
-    /// What the policy says of the flow or listener that it is about.
+    /// The verdict on the flow or listener that it is about.
     #[must_use]
     pub fn verdict(&self) -> Option<&Verdict> {
         self.flow().map(|flow| &*flow.verdict).or_else(|| self.listener().map(|listener| &listener.verdict))
@@ -213,12 +213,12 @@ impl Body {
     /// | severity | when |
     /// |---|---|
     /// | `high` | a violation with reason `undeclared-peer`, `undeclared-process`, `plaintext`, `tls-refused` or `exposed-listener` |
-    /// | `medium` | a violation with any other reason; a `coverage` event that tells of a loss |
-    /// | `low` | a violation while no policy is in force (the catalog only suspects); an undecided verdict; a `policy.applied` with warnings; a `daemon.start` with missing hooks; `daemon.stop` |
+    /// | `medium` | a violation with any other reason; a `coverage` event that reports a loss |
+    /// | `low` | a violation while no policy is active (the catalog only suspects); an undecided verdict; a `policy.applied` with warnings; a `daemon.start` with missing hooks; `daemon.stop` |
     /// | `info` | everything else |
     ///
-    /// Every event with a violation verdict has its severity, whatever its kind: the close of a forbidden flow
-    /// matters as much as its opening.
+    /// Every event with a violation verdict has its severity, of any kind: the close of a forbidden flow matters as much
+    /// as its opening.
     #[must_use]
     pub fn severity(&self) -> Severity {
         match self {
@@ -262,6 +262,7 @@ mod tests {
         flow
     }
 
+    /// Without a policy its severity is low.
     #[rstest]
     #[case(&[ReasonId::UndeclaredPeer], Severity::High)]
     #[case(&[ReasonId::UndeclaredProcess], Severity::High)]
@@ -274,7 +275,7 @@ mod tests {
     #[case(&[ReasonId::RuleExpired], Severity::Medium)]
     #[case(&[ReasonId::UndeclaredListener], Severity::Medium)]
     #[case(&[ReasonId::UndeclaredPeer, ReasonId::RuleExpired], Severity::High)]
-    fn a_violation_is_as_severe_as_its_worst_reason_and_low_without_a_policy(
+    fn a_violation_is_as_severe_as_its_worst_reason(
         #[case] reasons: &[ReasonId],
         #[case] expected: Severity,
     ) {

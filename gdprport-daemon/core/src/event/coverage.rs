@@ -1,7 +1,7 @@
 //! The `coverage` object: what was watched, delivered and lost in a period, and where.
 //!
-//! Belongs here: the books as they are sent. Who keeps them: the kernel programs (`kernel`), the emitter
-//! (`suppressed`) and every sink for itself.
+//! Belongs here: the counters as they are sent. They are kept by the kernel programs (`kernel`), by `suppress`
+//! (`suppressed`) and by every sink.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

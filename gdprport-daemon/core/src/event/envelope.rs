@@ -63,7 +63,7 @@ impl Event {
     }
 }
 
-/// By hand only for the order of the fields: who reads a raw line meets kind and severity early.
+/// By hand only for the order of the fields: in a raw line, kind and severity stand early.
 impl Serialize for Event {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]

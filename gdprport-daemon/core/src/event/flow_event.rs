@@ -1,4 +1,4 @@
-//! The data of the events about one flow: who talks, how, and what the policy decides.
+//! The data of the events about one flow: its ends and their owners, its encryption, the verdict.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub struct FlowEvent {
     pub posture: Option<Arc<Posture>>,
     /// What the policy says.
     #[serde(with = "wire_verdict")]
-    #[schemars(with = "wire_verdict::Wire")]
+    #[schemars(with = "wire_verdict::WireVerdict")]
     pub verdict: Arc<Verdict>,
     /// The policy in force; `null` if there is none and the catalog applies.
     pub policy: Option<PolicyRef>,

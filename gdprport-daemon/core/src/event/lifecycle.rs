@@ -1,4 +1,4 @@
-//! The objects of `policy.applied`, `daemon.start` and `daemon.stop`: what is in force and who watches.
+//! The objects of `policy.applied`, `daemon.start` and `daemon.stop`: the active policy and the daemon.
 
 use std::sync::Arc;
 

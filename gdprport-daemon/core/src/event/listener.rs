@@ -1,4 +1,4 @@
-//! The data of the events about a listener: who opened it, and what the policy decides.
+//! The data of the events about a listener: who opened it, and the verdict.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub struct ListenerEvent {
     pub process: Option<Arc<Process>>,
     /// What the policy says.
     #[serde(with = "wire_verdict")]
-    #[schemars(with = "wire_verdict::Wire")]
+    #[schemars(with = "wire_verdict::WireVerdict")]
     pub verdict: Verdict,
     /// The policy in force; `null` if there is none and the catalog applies.
     pub policy: Option<PolicyRef>,

@@ -1,4 +1,4 @@
-//! One believable event of every kind, for the tests of everything that handles events.
+//! One realistic event of every kind, for the tests of everything that handles events.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
 
-/// A time out of its text.
+/// A time from its text.
 pub fn time(text: &str) -> Timestamp {
     text.parse().expect("a timestamp")
 }
@@ -68,7 +68,7 @@ pub fn events() -> Vec<Event> {
     bodies.into_iter().map(|body| stamper.stamp(now(), body)).collect()
 }
 
-/// What an event of a kind says.
+/// The body of an event of a kind.
 pub fn body(kind: Kind) -> Body {
     match kind {
         Kind::FlowOpen => Body::FlowOpen(Box::new(declared(Outcome::Established))),
@@ -277,7 +277,7 @@ pub fn exposed_listener() -> ListenerEvent {
     }
 }
 
-/// A coverage event about the sample port that tells of losses in every place.
+/// A coverage event about the sample port that reports losses in every place.
 pub fn loss() -> CoverageEvent {
     CoverageEvent {
         port: Some(port()),

@@ -84,7 +84,7 @@ mod tests {
     }
 
     /// Adds the names of all fields and the values of all enumerations and constants.
-    fn words(schema: &serde_json::Value, found: &mut BTreeSet<String>) {
+    fn names(schema: &serde_json::Value, found: &mut BTreeSet<String>) {
         match schema {
             serde_json::Value::Object(map) => {
                 if let Some(properties) = map.get("properties").and_then(serde_json::Value::as_object) {
@@ -93,9 +93,9 @@ mod tests {
                 let values = map.get("enum").and_then(serde_json::Value::as_array).into_iter().flatten();
                 let texts = values.chain(map.get("const")).filter_map(serde_json::Value::as_str);
                 found.extend(texts.map(str::to_owned));
-                map.values().for_each(|value| words(value, found));
+                map.values().for_each(|value| names(value, found));
             }
-            serde_json::Value::Array(values) => values.iter().for_each(|value| words(value, found)),
+            serde_json::Value::Array(values) => values.iter().for_each(|value| names(value, found)),
             _ => {}
         }
     }
@@ -104,14 +104,14 @@ mod tests {
     fn the_reference_names_every_field_kind_and_identifier() {
         let reference = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/events.md"));
         let mut expected = BTreeSet::new();
-        words(&json_schema(), &mut expected);
+        names(&json_schema(), &mut expected);
         assert!(expected.contains("flow.summary") && expected.contains("undeclared-peer"), "{expected:?}");
-        let named = |word: &str| {
-            [format!("`{word}`"), format!(".{word}`"), format!("`{word}.")]
+        let documented = |name: &str| {
+            [format!("`{name}`"), format!(".{name}`"), format!("`{name}.")]
                 .iter()
                 .any(|form| reference.contains(form))
         };
-        let missing: Vec<&String> = expected.iter().filter(|word| !named(word)).collect();
+        let missing: Vec<&String> = expected.iter().filter(|name| !documented(name)).collect();
         assert!(missing.is_empty(), "docs/events.md does not name {missing:?}");
     }
 }

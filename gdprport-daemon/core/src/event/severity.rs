@@ -22,7 +22,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// The word used in events.
+    /// The identifier used in events.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

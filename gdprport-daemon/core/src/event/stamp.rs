@@ -1,4 +1,4 @@
-//! The envelope: identity, sequence and origin, put around what an event says.
+//! Putting envelopes around the bodies of events: identity, sequence and origin.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use super::body::Body;
 use super::envelope::{Agent, Event, Host};
 use super::version::SchemaName;
 
-/// What the envelope of an event says of itself.
+/// The part of an envelope that does not depend on the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head<'a> {
     /// UUIDv7, unique.
     pub id: Uuid,
     /// Counts the events of a run.
     pub seq: u64,
-    /// When the daemon took it in.
+    /// When the daemon received it.
     pub time: Timestamp,
     /// The host it happened on.
     pub host: &'a Arc<Host>,
@@ -24,7 +24,7 @@ pub struct Head<'a> {
     pub agent: &'a Arc<Agent>,
 }
 
-/// Puts envelopes around bodies. One per run of the daemon, so that `seq` has no gap and `id` no double.
+/// Puts envelopes around bodies. One per run of the daemon, so that `seq` has no gap and `id` no duplicate.
 #[derive(Debug)]
 pub struct Stamper {
     host: Arc<Host>,
@@ -56,7 +56,7 @@ impl Stamper {
         }
     }
 
-    /// The head of the next event of this run, for who writes it without making an [`Event`] of it.
+    /// The head of the next event of this run, for encoding it without making an [`Event`] of it.
     pub fn head(&mut self, time: Timestamp) -> Head<'_> {
         self.seq += 1;
         Head { id: self.next_id(time), seq: self.seq, time, host: &self.host, agent: &self.agent }
@@ -81,7 +81,7 @@ impl Stamper {
     }
 
     /// `SplitMix64` (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014): full period,
-    /// so that no value comes twice within 2⁶⁴ events.
+    /// so that no value repeats within 2⁶⁴ events.
     const fn next_random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.random;

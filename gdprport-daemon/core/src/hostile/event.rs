@@ -10,7 +10,7 @@ use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
 use super::input::Input;
 
 /// An event of any kind, with texts and numbers from outside in it. It is one line of JSON that reads back as what was
-/// written. Returns it, for those who write it in another form.
+/// written. Returns it, for tests of other forms.
 pub fn event(bytes: &[u8]) -> Event {
     let mut input = Input(bytes);
     let kind = Kind::ALL[usize::from(input.u8()) % Kind::ALL.len()];

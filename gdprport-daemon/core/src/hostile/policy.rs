@@ -15,7 +15,7 @@ const NEXT_FILE: char = '\u{c}';
 /// How many flows a policy that is accepted is asked about.
 const FLOWS: usize = 6;
 
-/// Any text is a policy that has an answer for every flow, or problems whose places are in the text.
+/// Any text is a policy that has a verdict for every flow, or problems whose places are in the text.
 pub fn policy(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let files = text.split(NEXT_FILE).zip(["policy.toml", "a.toml", "b.toml", "c.toml"]);
@@ -34,7 +34,7 @@ pub fn policy(bytes: &[u8]) {
                 is_in_the_text(warning, &sources);
                 is_printable(&warning.to_string());
             }
-            answers(&policy, &mut Dice::new(bytes));
+            has_verdicts(&policy, &mut Dice::new(bytes));
         }
     }
 }
@@ -59,7 +59,7 @@ fn is_printable(shown: &str) {
 }
 
 /// Asks an accepted policy about flows of all kinds, on its own ports and others.
-fn answers(policy: &Policy, dice: &mut Dice) {
+fn has_verdicts(policy: &Policy, dice: &mut Dice) {
     let ports: Vec<u16> = policy.watched().map(|port| port.number).collect();
     assert!(ports.is_sorted(), "ascending by number");
     assert!(policy.digest().len() == "sha256:".len() + 64);
@@ -84,16 +84,16 @@ fn answers(policy: &Policy, dice: &mut Dice) {
         let facts = Facts { direction, local, peer, process: process.as_ref(), posture: posture.as_ref() };
         for now in [Timestamp::MIN, Timestamp::MAX] {
             let verdict = policy.evaluate(&facts, &names, now);
-            says_why(&verdict);
-            assert_eq!(verdict, policy.evaluate(&facts, &names, now), "the same question, the same answer");
+            has_reasons(&verdict);
+            assert_eq!(verdict, policy.evaluate(&facts, &names, now), "the same flow, the same verdict");
         }
         let known = policy.port_of(&facts, &names);
         assert!(known.is_none_or(|port| port.number == number));
-        says_why(&policy.evaluate_listener(local, process.as_ref()));
+        has_reasons(&policy.evaluate_listener(local, process.as_ref()));
     }
 }
 
-fn says_why(verdict: &Verdict) {
+fn has_reasons(verdict: &Verdict) {
     match verdict {
         Verdict::Declared { rule } => assert!(!rule.is_empty()),
         Verdict::Violation { reasons, .. } => {

@@ -12,8 +12,8 @@ const FLOW: usize = 128;
 /// Room for the longest record.
 const ROOM: usize = 24 + PAYLOAD_CAP;
 
-/// Any bytes are a record whose values are within their bounds, or an error; and so are they when they are cut or
-/// filled up to the lengths that records have.
+/// Any bytes are a record whose values are within their bounds, or an error, and the same
+/// when they are cut or filled up to the lengths that records have.
 pub fn record(bytes: &[u8]) {
     // As in the ring buffer, where records begin at multiples of eight.
     let mut room = [0_u64; ROOM / 8];
@@ -33,7 +33,7 @@ fn check(bytes: &[u8], decoded: Result<Record<'_>, DecodeError>) {
         Ok(Record::Exec { path, .. } | Record::Cgroup { path, .. }) => {
             assert!(path.is_none_or(|path| (1..PATH_CAP - 1).contains(&path.len())));
         }
-        // Of an acceptor any cookie and any owner is possible.
+        // An acceptor may have any cookie and any owner.
         Ok(Record::Acceptor { .. }) => {}
         Ok(Record::Payload { bytes, .. }) => assert!(bytes.len() <= PAYLOAD_CAP),
         Ok(
@@ -52,6 +52,6 @@ fn check(bytes: &[u8], decoded: Result<Record<'_>, DecodeError>) {
 
 fn socket(event: &SocketEvent) {
     for end in [event.local, event.peer] {
-        assert_eq!(end.ip, end.ip.to_canonical(), "an IPv4 address is never told as a mapped one");
+        assert_eq!(end.ip, end.ip.to_canonical(), "an IPv4 address is never reported as a mapped one");
     }
 }
