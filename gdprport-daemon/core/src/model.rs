@@ -241,8 +241,7 @@ pub enum Outcome {
 impl Outcome {
     /// The outcome of a connect that left this host and failed: refused if there was any reply, else given up with or
     /// without having waited.
-    #[must_use]
-    pub const fn of_attempt(answered: bool, retransmits: u32) -> Self {
+    pub(crate) const fn of_attempt(answered: bool, retransmits: u32) -> Self {
         match (answered, retransmits) {
             (true, _) => Self::Refused,
             (false, 0) => Self::Aborted,

@@ -126,8 +126,8 @@ impl Suppressor {
     }
 
     /// When the next summary is due; `None` while there is nothing to sum up.
-    #[must_use]
-    pub fn next_due(&self) -> Option<Timestamp> {
+    #[cfg(test)]
+    fn next_due(&self) -> Option<Timestamp> {
         self.windows
             .values()
             .map(|window| window.from.checked_add(window.every).unwrap_or(Timestamp::MAX))

@@ -65,7 +65,7 @@ pub struct ReasonSet(u16);
 
 impl ReasonSet {
     /// No reason.
-    pub const EMPTY: Self = Self(0);
+    pub(crate) const EMPTY: Self = Self(0);
 
     /// True if there is no reason in it.
     #[must_use]

@@ -26,7 +26,6 @@ impl<T> Memo<T> {
         Self { slots: (0..slots).map(|_| Slot { value: None, json: Vec::new() }).collect(), write }
     }
 
-    /// The JSON of a value.
     pub(super) fn json(&mut self, value: &Arc<T>) -> &[u8] {
         // Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4) of the address.
         let hash = (Arc::as_ptr(value).addr() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);

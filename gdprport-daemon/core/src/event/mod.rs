@@ -35,4 +35,3 @@ pub use schema::json_schema;
 pub use severity::Severity;
 pub use stamp::{Head, Stamper};
 pub use summary::{FlowSummary, Group, Summary};
-pub use version::SCHEMA;

@@ -261,7 +261,7 @@ fn outgoing() -> Flow {
 }
 
 /// A listener in violation.
-pub fn exposed_listener() -> ListenerEvent {
+fn exposed_listener() -> ListenerEvent {
     ListenerEvent {
         port: port(),
         listener: Listener { local: endpoint("0.0.0.0", 5432), cookie: Cookie(0x30) },

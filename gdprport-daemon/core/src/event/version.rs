@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Name and major version of the schema; within a major version fields are only ever added.
-pub const SCHEMA: &str = "gdprport.event/1";
+const SCHEMA: &str = "gdprport.event/1";
 
 /// The field `schema`: a value that can only be [`SCHEMA`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

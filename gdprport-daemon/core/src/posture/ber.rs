@@ -4,14 +4,12 @@
 
 use super::cursor::Cursor;
 
-/// One element.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Element<'a> {
     /// The identifier octet.
     pub tag: u8,
     /// The contents, as far as captured.
     pub body: &'a [u8],
-    /// Whether the contents are complete.
     pub complete: bool,
 }
 

@@ -32,7 +32,6 @@ pub(super) enum Reading {
     Never(Cow<'static, str>),
     /// Decided.
     Seen {
-        /// What was seen.
         posture: Posture,
         /// What could still change it.
         awaits: Awaits,
@@ -42,9 +41,7 @@ pub(super) enum Reading {
 /// Which bytes can still change what was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Awaits {
-    /// None.
     Nothing,
-    /// Any.
     Bytes,
     /// Only those of the client behind its ClientHello, if they are no record of TLS. This many of them are there, at
     /// the end of what was captured of the client: too few to decide.

@@ -48,7 +48,6 @@ impl Stream {
         &self.head
     }
 
-    /// The pieces behind gaps.
     pub(super) fn islands(&self) -> impl Iterator<Item = &[u8]> {
         self.islands.iter().map(|island| island.bytes.as_slice())
     }

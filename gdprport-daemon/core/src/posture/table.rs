@@ -10,7 +10,6 @@ use super::reading::{Dialogue, Reading};
 use super::upgrade;
 use crate::catalog;
 
-/// One protocol.
 pub(super) struct Row {
     /// The services of the catalog that speak it, by identifier; empty if it is no service of the catalog.
     pub services: &'static [&'static str],
@@ -71,7 +70,6 @@ const fn opaque(
 /// Web services, and databases that are used through HTTP.
 const WEB: &[&str] = &["clickhouse", "couchdb", "elasticsearch", "influxdb", "solr"];
 
-/// The rows.
 pub(super) const ROWS: &[Row] = &[
     dialogue(&["postgresql"], postgresql::read),
     dialogue(&["mysql"], mysql::read),

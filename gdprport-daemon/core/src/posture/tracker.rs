@@ -119,8 +119,7 @@ impl Tracker {
     }
 
     /// How many bytes it occupies in all.
-    #[must_use]
-    pub fn footprint(&self) -> usize {
+    pub(crate) fn footprint(&self) -> usize {
         size_of::<Self>() + self.held()
     }
 

@@ -4,7 +4,6 @@ use super::line::{self, Dialect, LineCommand, one_of, word};
 use super::mail::{numbered_greeting, numbered_reply};
 use crate::posture::reading::{Dialogue, Reading};
 
-/// FTP.
 pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
     const DIALECT: Dialect = Dialect {
         name: "FTP",

@@ -71,7 +71,6 @@ enum Asks {
     Foreign,
 }
 
-/// LDAP.
 pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
     let mut rest = dialogue.client;
     if dialogue.server.first().is_some_and(|tag| *tag != 0x30) {

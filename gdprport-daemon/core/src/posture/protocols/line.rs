@@ -26,7 +26,6 @@ pub(super) type Reply<'a> = (bool, &'a [u8]);
 
 /// A protocol of text lines.
 pub(super) struct Dialect {
-    /// Its name.
     pub name: &'static str,
     /// The command for the upgrade, for the evidence.
     pub upgrade: &'static str,

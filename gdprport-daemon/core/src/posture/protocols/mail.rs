@@ -20,7 +20,6 @@ pub(in crate::posture) fn smtp(dialogue: &Dialogue<'_>) -> Reading {
     }
 }
 
-/// IMAP.
 pub(in crate::posture) fn imap(dialogue: &Dialogue<'_>) -> Reading {
     const DIALECT: Dialect = Dialect {
         name: "IMAP",
@@ -32,7 +31,6 @@ pub(in crate::posture) fn imap(dialogue: &Dialogue<'_>) -> Reading {
     line::read(dialogue, &DIALECT)
 }
 
-/// POP3.
 pub(in crate::posture) fn pop3(dialogue: &Dialogue<'_>) -> Reading {
     const DIALECT: Dialect = Dialect {
         name: "POP3",

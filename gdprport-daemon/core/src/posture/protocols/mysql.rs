@@ -11,7 +11,6 @@ use crate::posture::upgrade::{self, plaintext};
 /// The capability bit for TLS in both sides' first two bytes of capabilities.
 const CLIENT_SSL: u16 = 0x0800;
 
-/// MySQL and MariaDB.
 pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
     match classic(dialogue) {
         Reading::Foreign => x_protocol(dialogue),

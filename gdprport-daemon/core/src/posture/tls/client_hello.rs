@@ -28,11 +28,9 @@ pub(super) enum Offer {
 /// What a client offers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct ClientHello {
-    /// Which versions.
     pub versions: Offer,
     /// The server name, if it is one.
     pub sni: Option<Arc<str>>,
-    /// The application protocols.
     pub alpn: Vec<Arc<str>>,
     /// Whether all of the message was captured.
     pub complete: bool,

@@ -30,7 +30,6 @@ pub(in crate::posture) enum Handshake {
     Chosen(ServerChoice),
 }
 
-/// A server's choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::posture) struct ServerChoice {
     version: TlsVersion,
@@ -45,7 +44,6 @@ pub(in crate::posture) struct ServerChoice {
     pub awaits: Awaits,
 }
 
-/// The client's first bytes.
 enum ClientStart {
     Open,
     Not,
@@ -55,7 +53,6 @@ enum ClientStart {
     Old(TlsVersion),
 }
 
-/// The server's first bytes.
 enum ServerStart {
     Open,
     Not,

@@ -89,7 +89,6 @@ pub(super) struct HandshakeMessage<'a> {
     pub kind: u8,
     /// Its body, as far as captured.
     pub body: &'a [u8],
-    /// Whether the body is complete.
     pub complete: bool,
     /// What stands behind it.
     pub rest: &'a [u8],

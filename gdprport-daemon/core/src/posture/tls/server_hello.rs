@@ -17,7 +17,6 @@ const RETRY: [u8; 32] = [
 /// What a server chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ServerHello {
-    /// The version.
     pub version: TlsVersion,
     /// The cipher suite's number.
     pub suite: u16,
