@@ -5,8 +5,8 @@
 //!
 //! Only `flow.open`, `flow.fail`, `flow.close`, `flow.update` and `flow.posture` can be suppressed, and of these only
 //! what the policy allows, or cannot decide yet where a summary counts it: an event with a violation verdict always
-//! passes, and an undecided one is always sent or counted. Decide before the event gets its envelope
-//! (`event::Stamper`), so that a suppressed event leaves no gap in `seq`.
+//! passes, and an undecided flow is reported by its close or a summary at the latest. Decide before the event gets its
+//! envelope (`event::Stamper`), so that a suppressed event leaves no gap in `seq`.
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +26,7 @@ use crate::verdict::Verdict;
 /// not, and is counted in the one group for the rest.
 const MAX_GROUPS_PER_PORT: usize = 256;
 
-/// Groups kept over all ports: about 200 bytes each, hence below 1 MB however many ports are declared.
+/// Groups kept over all ports: about 200 bytes each, hence below 1 MB for any number of ports.
 const MAX_GROUPS: usize = 4096;
 
 /// What to do with an event.

@@ -80,7 +80,7 @@ fn undecided() -> FlowEvent {
 }
 
 #[test]
-fn undecided_events_are_sent_or_counted() {
+fn undecided_flows_are_reported_or_summed_up() {
     let mut suppressor = Suppressor::default();
     // The encryption of a flow is not known when it opens; its close reports it at the latest.
     for kind in KINDS {

@@ -47,7 +47,7 @@ pub(in crate::posture) struct ServerChoice {
 enum ClientStart {
     Open,
     Not,
-    /// And what stands behind it.
+    /// With what stands behind it.
     Hello(ClientHello, Next),
     /// A hello in the form of SSL 2, with the newest version it offers.
     Old(TlsVersion),
@@ -57,7 +57,7 @@ enum ServerStart {
     Open,
     Not,
     Alert(u8),
-    /// And what stands behind it.
+    /// With what stands behind it.
     Hello {
         hello: ServerHello,
         next: Next,
