@@ -8,7 +8,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::listeners::Listener;
-use crate::control::handle::Follower;
+use crate::control::follower::FollowerSink;
 use crate::host::clock::BootClock;
 use crate::sink::Fanout;
 use gdprport_core::emit::{Decision, Emitter, Mode};
@@ -40,7 +40,7 @@ pub struct Publisher {
     emitter: Emitter,
     /// Events that there was an occasion for, counted where it is handed in, before anything decides about it.
     received: u64,
-    followers: Vec<Follower>,
+    followers: Vec<FollowerSink>,
     /// In the order of [`Policy::watched`].
     ports: Vec<Watched>,
     policy: Option<PolicyRef>,
@@ -177,7 +177,7 @@ impl Publisher {
     }
 
     /// From now on this follower gets every event.
-    pub fn follow(&mut self, follower: Follower) {
+    pub fn follow(&mut self, follower: FollowerSink) {
         self.followers.push(follower);
     }
 
@@ -239,7 +239,7 @@ impl Publisher {
 }
 
 /// Offers a line to everybody who follows, and forgets who is gone.
-fn follow(followers: &mut Vec<Follower>, line: &[u8]) {
+fn follow(followers: &mut Vec<FollowerSink>, line: &[u8]) {
     if !followers.is_empty() {
         let line = Bytes::copy_from_slice(line);
         followers.retain_mut(|follower| follower.offer(&line));

@@ -374,7 +374,7 @@ impl Daemon {
         self.publisher.fanout().reopen();
     }
 
-    fn follow(&mut self, follower: crate::control::handle::Follower) {
+    fn follow(&mut self, follower: crate::control::follower::FollowerSink) {
         self.publisher.follow(follower);
     }
 

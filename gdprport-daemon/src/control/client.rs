@@ -9,7 +9,6 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
@@ -22,17 +21,9 @@ use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::GROUP;
+use super::address::GROUP;
 use super::api::{DoctorReport, ErrorReply, FlowQuery, FlowsReply, ReloadReply, StatusReply};
-
-/// How long one question may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Bytes of one answer: several times the largest that the server gives.
-const MAX_ANSWER: usize = 64 << 20;
-
-/// Bytes of one line of the event stream: an event is about 1.5 KB.
-const MAX_LINE: usize = 1 << 20;
+use super::limits::{CLIENT_TIMEOUT, MAX_LINE, MAX_REPLY};
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +46,7 @@ pub enum ClientError {
         group: String,
     },
     /// The daemon took the question and is silent.
-    #[error("the daemon on {} did not answer within {} s: it may be overloaded or stopped", .0.display(), PATIENCE.as_secs())]
+    #[error("the daemon on {} did not answer within {} s: it may be overloaded or stopped", .0.display(), CLIENT_TIMEOUT.as_secs())]
     Silent(PathBuf),
     /// What came back is not what a gdprport daemon says.
     #[error("what answers on {} does not speak as a gdprport daemon of this version does: {why}", socket.display())]
@@ -163,7 +154,9 @@ impl Client {
         &self,
         question: impl Future<Output = Result<T, ClientError>>,
     ) -> Result<T, ClientError> {
-        timeout(PATIENCE, question).await.unwrap_or_else(|_| Err(ClientError::Silent(self.socket.clone())))
+        timeout(CLIENT_TIMEOUT, question)
+            .await
+            .unwrap_or_else(|_| Err(ClientError::Silent(self.socket.clone())))
     }
 
     async fn send(
@@ -190,7 +183,7 @@ impl Client {
 
     async fn read(&self, body: Incoming) -> Result<Bytes, ClientError> {
         let collected =
-            Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| self.garbled(&error))?;
+            Limited::new(body, MAX_REPLY).collect().await.map_err(|error| self.garbled(&error))?;
         Ok(collected.to_bytes())
     }
 

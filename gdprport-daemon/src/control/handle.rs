@@ -1,23 +1,18 @@
 //! How the control socket asks the daemon's loop: a closed set of requests over a bounded queue.
 //!
-//! Belongs here: the requests, both ends of the queue, the counters, and the bounded stream of a follower.
-//! Nothing here can stall the loop: asking never waits for room, answering and offering never block.
+//! Belongs here: the requests and both ends of the queue. Nothing here can stall the loop: sending a request never
+//! waits for room, replying never blocks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::api::{ControlStatus, DoctorReport, FlowQuery, FlowsReply, ReloadReply, Status};
-
-/// Requests that may wait for the loop. As many as there may be connections: a connection asks one at a time.
-const QUEUE: usize = super::server::MAX_CONNECTIONS;
-
-/// Events that may wait for one follower: at about 1.5 KB each under 1 MB, and a burst of a second at 500/s.
-/// Followers share the bytes, so that several slow ones cost little more than one.
-const FOLLOWER_QUEUE: usize = 512;
+use super::counters::Counters;
+use super::follower::FollowerSink;
+use super::limits::REQUEST_QUEUE;
 
 /// What the loop can be asked. A dropped `reply` means that nobody waits any more: that is no error.
 #[derive(Debug)]
@@ -26,8 +21,8 @@ pub enum Request {
     Status(oneshot::Sender<Status>),
     /// The open flows that match.
     Flows(FlowQuery, oneshot::Sender<FlowsReply>),
-    /// From now on offer every event to this follower. Answer once it is on the list.
-    Follow(Follower, oneshot::Sender<()>),
+    /// From now on offer every event to this follower. Reply once it is on the list.
+    Follow(FollowerSink, oneshot::Sender<()>),
     /// Read the policy anew. Only sent on behalf of root.
     Reload(oneshot::Sender<ReloadReply>),
     /// What this kernel and these privileges allow.
@@ -65,7 +60,7 @@ pub struct Inbox {
 /// Makes both ends.
 #[must_use]
 pub fn channel() -> (Handle, Inbox) {
-    let (sender, receiver) = mpsc::channel(QUEUE);
+    let (sender, receiver) = mpsc::channel(REQUEST_QUEUE);
     let counters = Arc::new(Counters::default());
     (Handle { requests: sender, counters: Arc::clone(&counters) }, Inbox { requests: receiver, counters })
 }
@@ -121,10 +116,9 @@ impl Handle {
     /// # Errors
     /// `AskError`.
     pub async fn follow(&self, within: Duration) -> Result<mpsc::Receiver<Bytes>, AskError> {
-        let (lines, receiver) = mpsc::channel(FOLLOWER_QUEUE);
-        let follower = Follower { lines, lost: 0, counters: Arc::clone(&self.counters) };
+        let (follower, lines) = FollowerSink::new(&self.counters);
         self.ask(|reply| Request::Follow(follower, reply), within).await?;
-        Ok(receiver)
+        Ok(lines)
     }
 
     pub(super) fn counters(&self) -> &Arc<Counters> {
@@ -148,154 +142,14 @@ impl Handle {
     }
 }
 
-/// One client that follows the events, as the loop sees it.
-#[derive(Debug)]
-pub struct Follower {
-    lines: mpsc::Sender<Bytes>,
-    /// Lines not queued since the last one that was.
-    lost: u64,
-    counters: Arc<Counters>,
-}
-
-impl Follower {
-    /// Offers one event: a line of JSON with its newline. Never waits: a follower that is behind loses the
-    /// line, which is counted, and finds a `stream.lost` line in its place. Returns whether the client is
-    /// still there; drop the follower if it is not.
-    #[must_use]
-    pub fn offer(&mut self, line: &Bytes) -> bool {
-        if self.lost > 0 {
-            let notice = Bytes::from(format!(
-                "{{\"schema\":\"gdprport.stream/1\",\"kind\":\"stream.lost\",\"lost\":{}}}\n",
-                self.lost
-            ));
-            match self.lines.try_send(notice) {
-                Ok(()) => self.lost = 0,
-                Err(mpsc::error::TrySendError::Full(_)) => {}
-                Err(mpsc::error::TrySendError::Closed(_)) => return false,
-            }
-        }
-        // Until the notice of a gap is out, nothing may follow it.
-        let sent = if self.lost == 0 { self.lines.try_send(line.clone()) } else { Err(full(line)) };
-        match sent {
-            Ok(()) => true,
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                self.lost += 1;
-                self.counters.follower_lost.fetch_add(1, Ordering::Relaxed);
-                true
-            }
-            Err(mpsc::error::TrySendError::Closed(_)) => false,
-        }
-    }
-
-    /// Whether the client has gone.
-    #[must_use]
-    pub fn is_gone(&self) -> bool {
-        self.lines.is_closed()
-    }
-}
-
-fn full(line: &Bytes) -> mpsc::error::TrySendError<Bytes> {
-    mpsc::error::TrySendError::Full(line.clone())
-}
-
-/// The control socket's own account. The server writes it, the loop reads it.
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) connections: AtomicU64,
-    pub(super) accepted: AtomicU64,
-    pub(super) refused: AtomicU64,
-    pub(super) broken: AtomicU64,
-    pub(super) busy: AtomicU64,
-    pub(super) forbidden: AtomicU64,
-    /// Lists of flows on their way; bounds memory, of no interest outside.
-    pub(super) lists: AtomicU64,
-    pub(super) followers: AtomicU64,
-    pub(super) follower_lost: AtomicU64,
-}
-
-impl Counters {
-    fn snapshot(&self) -> ControlStatus {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        ControlStatus {
-            connections: read(&self.connections),
-            connections_cap: QUEUE as u64,
-            accepted: read(&self.accepted),
-            refused: read(&self.refused),
-            broken: read(&self.broken),
-            busy: read(&self.busy),
-            forbidden: read(&self.forbidden),
-            followers: read(&self.followers),
-            follower_lost: read(&self.follower_lost),
-        }
-    }
-}
-
-/// Counts one up now and down when dropped.
-#[derive(Debug)]
-pub(super) struct Gauge {
-    counters: Arc<Counters>,
-    which: fn(&Counters) -> &AtomicU64,
-}
-
-impl Gauge {
-    /// Takes a place if fewer than `cap` are taken.
-    pub(super) fn take(
-        counters: &Arc<Counters>,
-        which: fn(&Counters) -> &AtomicU64,
-        cap: u64,
-    ) -> Option<Self> {
-        which(counters)
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| (taken < cap).then_some(taken + 1))
-            .ok()?;
-        Some(Self { counters: Arc::clone(counters), which })
-    }
-}
-
-impl Drop for Gauge {
-    fn drop(&mut self) {
-        (self.which)(&self.counters).fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn line(n: usize) -> Bytes {
-        Bytes::from(format!("{{\"seq\":{n}}}\n"))
-    }
-
-    #[tokio::test]
-    async fn a_follower_that_is_behind_finds_the_number_of_lost_lines_in_their_place() {
-        let (handle, mut inbox) = channel();
-        let loop_side = tokio::spawn(async move {
-            let Some(Request::Follow(mut follower, reply)) = inbox.recv().await else {
-                panic!("a follower was expected");
-            };
-            reply.send(()).expect("the asker waits");
-            for n in 0..FOLLOWER_QUEUE + 3 {
-                assert!(follower.offer(&line(n)));
-            }
-            (follower, inbox)
-        });
-        let mut lines = handle.follow(Duration::from_secs(5)).await.expect("the loop answers");
-        let (mut follower, inbox) = loop_side.await.expect("the loop ends well");
-        for n in 0..FOLLOWER_QUEUE {
-            assert_eq!(lines.recv().await, Some(line(n)));
-        }
-        assert!(follower.offer(&line(9)));
-        let notice = lines.recv().await.expect("a notice");
-        assert!(std::str::from_utf8(&notice).expect("text").contains("\"lost\":3}"));
-        assert_eq!(lines.recv().await, Some(line(9)));
-        assert_eq!(inbox.counters().follower_lost, 3);
-        drop(lines);
-        assert!(!follower.offer(&line(10)));
-    }
-
     #[tokio::test]
     async fn a_full_queue_is_refused_at_once_instead_of_waited_for() {
         let (handle, inbox) = channel();
-        let waiting: Vec<_> = (0..QUEUE)
+        let waiting: Vec<_> = (0..REQUEST_QUEUE)
             .map(|_| {
                 let handle = handle.clone();
                 tokio::spawn(async move { handle.status(Duration::from_secs(60)).await })

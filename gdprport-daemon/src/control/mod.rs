@@ -3,13 +3,13 @@
 //! Belongs here: what is said (`api`), how the daemon's loop is asked (`handle`), the server and the client.
 //! Does not belong here: where the answers come from (`app`) and how they look to people (`ui`).
 
+mod address;
 pub mod api;
 pub mod client;
+mod counters;
+pub mod follower;
 pub mod handle;
+mod limits;
 pub mod server;
 
-/// Where the daemon listens unless told otherwise.
-pub const DEFAULT_SOCKET: &str = "/run/gdprport/control.sock";
-
-/// The group whose members may read through the socket, if it exists on this host.
-pub const GROUP: &str = "gdprport";
+pub use address::DEFAULT_SOCKET;

@@ -12,11 +12,9 @@ use rustix::fs::{FlockOperation, Mode, flock};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
 
-use super::peer::Peer;
-use crate::control::DEFAULT_SOCKET;
-
-/// Connections that may wait to be accepted: a burst of this size is answered, if only by a refusal.
-const BACKLOG: i32 = 1_024;
+use super::caller::Credentials;
+use crate::control::address::DEFAULT_SOCKET;
+use crate::control::limits::BACKLOG;
 
 /// Tries at the lock, for the case that its file is replaced between opening and locking it.
 const LOCK_TRIES: u32 = 8;
@@ -136,7 +134,7 @@ fn lock(lock_path: &Path, path: &Path) -> Result<File, BindError> {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
                 let pid = UnixStream::connect(path)
-                    .and_then(|stream| Peer::of(&stream))
+                    .and_then(|stream| Credentials::of(&stream))
                     .ok()
                     .and_then(|peer| peer.pid);
                 return Err(BindError::Taken { pid, path: path.to_owned() });
@@ -161,7 +159,7 @@ fn clear(path: &Path) -> Result<(), BindError> {
     }
     match UnixStream::connect(path) {
         Ok(stream) => {
-            let pid = Peer::of(&stream).ok().and_then(|peer| peer.pid);
+            let pid = Credentials::of(&stream).ok().and_then(|peer| peer.pid);
             Err(BindError::Taken { pid, path: path.to_owned() })
         }
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {

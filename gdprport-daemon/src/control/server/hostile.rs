@@ -8,7 +8,7 @@ use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 
-use super::{Options, Peer, admit, converse, routes};
+use super::{Credentials, Options, admit, converse, routes};
 use crate::control::api::{FlowsReply, samples};
 use crate::control::handle::{Inbox, Request, channel};
 
@@ -28,8 +28,11 @@ const CODES: [&str; 10] = ["200", "400", "403", "404", "405", "408", "413", "414
 pub fn request(bytes: &[u8]) {
     let (how, bytes) = bytes.split_first().map_or((0, bytes), |(how, rest)| (*how, rest));
     let root = how & 1 == 1;
-    let peer: fn(&UnixStream) -> io::Result<Peer> =
-        if root { |_| Ok(Peer { pid: None, uid: 0 }) } else { |_| Ok(Peer { pid: None, uid: 1_001 }) };
+    let peer: fn(&UnixStream) -> io::Result<Credentials> = if root {
+        |_| Ok(Credentials { pid: None, uid: 0 })
+    } else {
+        |_| Ok(Credentials { pid: None, uid: 1_001 })
+    };
     let options = Options { peer, ..Options::default() };
     RUNTIME.with(|runtime| {
         runtime.block_on(async {

@@ -3,10 +3,10 @@
 //! Belongs here: the accept loop and every limit. Does not belong here: endpoints (`routes`), the path (`bind`).
 
 mod bind;
+mod caller;
 #[cfg(any(test, fuzzing))]
 pub mod hostile;
 mod io;
-mod peer;
 mod routes;
 #[cfg(test)]
 mod tests;
@@ -18,7 +18,7 @@ use std::io as std_io;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -34,35 +34,16 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 pub use bind::BindError;
-pub use peer::Peer;
+pub use caller::Credentials;
 
+use self::caller::Caller;
 use self::io::Patient;
-use super::GROUP;
-use super::handle::{Gauge, Handle};
-
-/// Connections there may be at once. Each costs a task and at most `MAX_HEAD` twice: some 3 MB in all.
-pub const MAX_CONNECTIONS: usize = 64;
-
-/// Places among them that only root may take: members of the group cannot lock root out.
-const ROOT_RESERVE: u64 = 8;
-
-/// Clients that may follow the events at once: each may hold a queue of events.
-const MAX_FOLLOWERS: u64 = 16;
-
-/// Bytes that a request's head may have; also hyper's buffer each way.
-const MAX_HEAD: usize = 16 * 1_024;
-
-/// Header fields that a request may have.
-const MAX_HEADERS: usize = 64;
-
-/// Lists of flows that may be on their way at once, each up to 10 MB, and as many again for root.
-const MAX_LISTS: u64 = 4;
-
-/// How long open connections have to finish once the daemon stops.
-const DRAIN: Duration = Duration::from_secs(1);
-
-/// How long the start waits for the number of the socket's group; files answer in well under a millisecond.
-const GROUP_WITHIN: Duration = Duration::from_secs(2);
+use super::address::GROUP;
+use super::counters::Gauge;
+use super::handle::Handle;
+use super::limits::{
+    DRAIN, GROUP_WITHIN, MAX_CONNECTIONS, MAX_HEAD, MAX_HEADERS, REPLY_WITHIN, ROOT_RESERVE,
+};
 
 /// What a connection that finds no place is told.
 const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
@@ -82,17 +63,17 @@ pub struct Options {
     /// For a connection as a whole, unless it follows the events; an answer under way then has `stall` more.
     pub life: Duration,
     /// Who the client is.
-    pub peer: fn(&UnixStream) -> std_io::Result<Peer>,
+    pub peer: fn(&UnixStream) -> std_io::Result<Credentials>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             head_within: Duration::from_secs(5),
-            answer_within: Duration::from_secs(4),
+            answer_within: REPLY_WITHIN,
             stall: Duration::from_secs(10),
             life: Duration::from_secs(60),
-            peer: |stream| Peer::of(stream),
+            peer: |stream| Credentials::of(stream),
         }
     }
 }
@@ -184,15 +165,8 @@ fn group(name: &'static str, ask: impl FnOnce(&str) -> Option<u32> + Send + 'sta
     }
 }
 
-/// Who asks, and whether the connection has become a stream of events.
-#[derive(Debug, Clone)]
-struct Caller {
-    peer: Peer,
-    following: Arc<AtomicBool>,
-}
-
 /// Finds a place for a new connection or turns it away.
-fn admit(stream: UnixStream, handle: &Handle, options: &Options) -> Option<(UnixStream, Peer, Gauge)> {
+fn admit(stream: UnixStream, handle: &Handle, options: &Options) -> Option<(UnixStream, Credentials, Gauge)> {
     let counters = handle.counters();
     let peer = (options.peer)(&stream).ok()?;
     let reserved = if peer.uid == 0 { 0 } else { ROOT_RESERVE };
@@ -212,7 +186,7 @@ fn admit(stream: UnixStream, handle: &Handle, options: &Options) -> Option<(Unix
 
 async fn converse(
     stream: UnixStream,
-    peer: Peer,
+    peer: Credentials,
     router: Router,
     options: Options,
     mut stopped: watch::Receiver<()>,

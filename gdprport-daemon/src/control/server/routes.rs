@@ -17,12 +17,11 @@ use axum::{Extension, Json, Router};
 use futures_util::stream;
 use tokio::time::timeout;
 
-use super::{Caller, MAX_FOLLOWERS, MAX_LISTS};
+use super::caller::Caller;
 use crate::control::api::{Endpoint, ErrorReply, FlowQuery, Index, StatusReply};
-use crate::control::handle::{AskError, Counters, Gauge, Handle};
-
-/// Bytes that a request's body may have.
-const MAX_BODY: usize = 64 * 1_024;
+use crate::control::counters::{Counters, Gauge};
+use crate::control::handle::{AskError, Handle};
+use crate::control::limits::{MAX_BODY, MAX_FOLLOWERS, MAX_LISTS};
 
 /// What `GET /` lists; a test holds it against the router.
 const ENDPOINTS: [(&str, &str, &str); 6] = [
@@ -209,7 +208,7 @@ mod tests {
     use hyper::service::Service;
     use hyper_util::service::TowerToHyperService;
 
-    use super::super::Peer;
+    use super::super::caller::Credentials;
     use super::*;
 
     #[tokio::test]
@@ -222,7 +221,7 @@ mod tests {
             let request = Request::builder()
                 .method(method)
                 .uri(path)
-                .extension(Caller { peer: Peer { pid: None, uid: 0 }, following: Arc::default() })
+                .extension(Caller { peer: Credentials { pid: None, uid: 0 }, following: Arc::default() })
                 .body(Body::empty())
                 .expect("request");
             let code = service.call(request).await.expect("infallible").status();

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU32;
 
 use super::*;
+use crate::control::limits::{MAX_FOLLOWERS, MAX_LISTS};
 
 #[tokio::test]
 async fn garbage_is_refused_and_counted_and_others_are_answered() {
@@ -79,8 +80,8 @@ async fn one_who_follows_and_does_not_read_is_let_go_and_his_losses_are_counted(
 #[tokio::test]
 async fn lists_that_nobody_takes_are_few_and_root_has_places_of_his_own() {
     static UID: AtomicU32 = AtomicU32::new(1_001);
-    let peer: fn(&UnixStream) -> std_io::Result<Peer> =
-        |_| Ok(Peer { pid: None, uid: UID.load(Ordering::Relaxed) });
+    let peer: fn(&UnixStream) -> std_io::Result<Credentials> =
+        |_| Ok(Credentials { pid: None, uid: UID.load(Ordering::Relaxed) });
     let served = Served::start(Options { peer, ..Options::default() });
     let ask = format!("GET /v1/flows?limit={} HTTP/1.1\r\nhost: x\r\n\r\n", FlowQuery::MAX_LIMIT);
     let mut deaf = Vec::new();
@@ -143,7 +144,7 @@ async fn of_a_thousand_connections_at_once_the_surplus_is_told_and_root_still_ge
     static UID: AtomicU32 = AtomicU32::new(1_001);
     let options = Options {
         head_within: 2 * EVENTUALLY,
-        peer: |_| Ok(Peer { pid: None, uid: UID.load(Ordering::Relaxed) }),
+        peer: |_| Ok(Credentials { pid: None, uid: UID.load(Ordering::Relaxed) }),
         ..Options::default()
     };
     let served = Served::start(options);

@@ -22,8 +22,8 @@ use crate::control::handle::{Request, channel};
 /// Long enough to never be the cause of a failure, short enough to not hang for ever.
 const EVENTUALLY: Duration = Duration::from_secs(20);
 
-const ROOT: fn(&UnixStream) -> std_io::Result<Peer> = |_| Ok(Peer { pid: None, uid: 0 });
-const SOMEONE: fn(&UnixStream) -> std_io::Result<Peer> = |_| Ok(Peer { pid: None, uid: 1_001 });
+const ROOT: fn(&UnixStream) -> std_io::Result<Credentials> = |_| Ok(Credentials { pid: None, uid: 0 });
+const SOMEONE: fn(&UnixStream) -> std_io::Result<Credentials> = |_| Ok(Credentials { pid: None, uid: 1_001 });
 
 /// A served socket with a loop behind it; all of it ends with the value.
 struct Served {

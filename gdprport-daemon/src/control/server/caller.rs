@@ -1,18 +1,20 @@
-//! Who is at the other end of a Unix socket, by the kernel's word.
+//! Who is at the other end of a Unix socket, as the kernel reports it.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// The credentials of the other end: of a client when it connected, of a server when it began to listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer {
+pub struct Credentials {
     /// Process id in this process's pid namespace; `None` if it is not visible in it.
     pub pid: Option<u32>,
     /// Effective user id in this process's user namespace.
     pub uid: u32,
 }
 
-impl Peer {
+impl Credentials {
     /// Asks the kernel (`SO_PEERCRED`, unix(7)).
     ///
     /// # Errors
@@ -37,4 +39,11 @@ impl Peer {
         }
         Ok(Self { pid: u32::try_from(credentials.pid).ok().filter(|pid| *pid != 0), uid: credentials.uid })
     }
+}
+
+/// Who sends the requests of a connection, and whether it has become a stream of events.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    pub(super) peer: Credentials,
+    pub(super) following: Arc<AtomicBool>,
 }
