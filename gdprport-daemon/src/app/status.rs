@@ -3,19 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::account::kernel_counts;
 use super::daemon::Daemon;
 use super::policy::uses;
 use crate::control::api::{
-    ControlStatus, Counts, Coverage, FlowQuery, FlowRow, FlowsReply, Hook, HookState, Kernel, KernelCounts,
-    Memory, OwnerStatus, Pins, PolicySource, PolicyStatus, PortStatus, SinkStatus, Status, Unresolved,
-    VerdictRow,
+    ControlStatus, CoverageStatus, FlowQuery, FlowRow, FlowsReply, Hook, HookState, Kernel, Memory,
+    OwnerStatus, Pins, PolicySource, PolicyStatus, PortStatus, SinkStatus, Status, Unresolved, VerdictRow,
 };
 use crate::host::clock::boottime_ns;
 use crate::host::probes::catalog::Need;
 use crate::host::probes::{HookState as Attached, Legacy};
 use crate::host::process::ResolverStats;
-use gdprport_core::event::{ByReason, Cookie};
+use gdprport_core::event::Cookie;
 use gdprport_core::flow::Flow;
 use gdprport_core::model::PostureState;
 
@@ -124,51 +122,21 @@ impl Daemon {
             .collect()
     }
 
-    fn coverage_status(&self) -> Coverage {
-        let counters = self.kernel_counters().unwrap_or_default();
-        let counted = self.coverage(Vec::new(), self.now(), Some(&counters));
-        let kernel = kernel_counts(&counters);
-        let kernel = KernelCounts {
-            seen: kernel.seen,
-            emitted: kernel.emitted,
-            filtered: kernel.filtered,
-            dropped: counts(kernel.dropped),
-            owners_unkept: kernel.owners_unkept,
-        };
-        Coverage {
-            since: self.started,
-            kernel,
+    fn coverage_status(&self) -> CoverageStatus {
+        let kernel = self.kernel_counters().unwrap_or_default();
+        CoverageStatus {
             records: self.books.records,
-            received: counted.received,
-            delivered: counted.delivered,
-            suppressed: counted.suppressed,
-            dropped: counts(counted.dropped),
-            evicted: counted.evicted,
-            evicted_listeners: counted.evicted_listeners,
-            opening_missed: counted.opening_missed,
-            end_missed: counted.end_missed,
-            unwatched: counted.unwatched,
-            unwatched_listeners: counted.unwatched_listeners,
             posture_given_up: self.table.counters().given_up,
             flows_open: self.table.len() as u64,
             flows_cap: self.table.capacity() as u64,
             last_loss: self.losses.last_loss,
+            ..self.coverage(Vec::new(), self.now(), Some(&kernel)).into()
         }
     }
 
     fn sinks(&self) -> Vec<SinkStatus> {
-        let stats = self.publisher.fanout().stats();
-        stats
-            .into_iter()
-            .map(|stats| SinkStatus {
-                name: stats.counts.name.into_owned(),
-                received: stats.counts.received,
-                delivered: stats.counts.delivered,
-                queued: stats.counts.queued,
-                dropped: counts(stats.counts.dropped),
-                last_error: stats.last_error,
-            })
-            .collect()
+        let stats = self.publisher.fanout().stats().into_iter();
+        stats.map(|stats| SinkStatus { counts: stats.counts, last_error: stats.last_error }).collect()
     }
 
     /// The open flows that match.
@@ -234,10 +202,6 @@ const fn owners(stats: ResolverStats) -> OwnerStatus {
         names_late: stats.names_late,
         names_awaited: stats.names_awaited,
     }
-}
-
-fn counts(by_reason: ByReason) -> Counts {
-    by_reason.into_iter().map(|(reason, count)| (Arc::from(reason.as_ref()), count)).collect()
 }
 
 /// This process's resident memory; 0 if `/proc` does not tell.

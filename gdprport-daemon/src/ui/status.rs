@@ -5,9 +5,10 @@ use super::doctor::hooks;
 use super::format::{bytes, clean, counted, counts, duration, moment, shares, thousands};
 use super::table::{Cell, Column, Tone, fact, table, title, whole_items, wrap};
 use crate::control::api::{
-    Counts, Health, HealthState, Pins, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus,
-    Status, StatusReply,
+    Health, HealthState, Pins, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus, Status,
+    StatusReply,
 };
+use gdprport_core::event::ByReason;
 
 const fn ports_columns(source: &PolicySource) -> [Column; 12] {
     let against = match source {
@@ -237,11 +238,11 @@ fn coverage(status: &Status, screen: &Screen) -> String {
     text
 }
 
-fn tone_of(dropped: &Counts) -> Tone {
+fn tone_of(dropped: &ByReason) -> Tone {
     if dropped.values().any(|n| *n > 0) { Tone::Bad } else { Tone::Plain }
 }
 
-fn lost(dropped: &Counts) -> String {
+fn lost(dropped: &ByReason) -> String {
     let sum = thousands(dropped.values().sum());
     if sum == "0" {
         return "0 lost".to_owned();
@@ -263,12 +264,13 @@ fn sinks(sinks: &[SinkStatus], screen: &Screen) -> String {
     let rows: Vec<_> = sinks
         .iter()
         .map(|sink| {
+            let of = &sink.counts;
             vec![
-                Cell::plain(&sink.name),
-                Cell::count(Tone::Plain, sink.received),
-                Cell::count(Tone::Plain, sink.delivered),
-                Cell::count(Tone::Plain, sink.queued),
-                Cell::count(Tone::Bad, sink.dropped.values().sum()),
+                Cell::plain(&of.name),
+                Cell::count(Tone::Plain, of.received),
+                Cell::count(Tone::Plain, of.delivered),
+                Cell::count(Tone::Plain, of.queued),
+                Cell::count(Tone::Bad, of.dropped.values().sum()),
                 sink.last_error.as_ref().map_or_else(|| Cell::plain(""), |error| Cell::new(Tone::Bad, error)),
             ]
         })

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, HookState, Status};
+use super::status::{HookState, Status};
+use gdprport_core::event::ByReason;
 
 /// A loss within this many seconds counts as going on.
 const RECENT_S: i64 = 60;
@@ -57,14 +58,14 @@ impl Status {
     }
 
     fn losses(&self) -> Vec<String> {
-        let lost = |n: u64, what: &str, of: &Counts| {
+        let lost = |n: u64, what: &str, of: &ByReason| {
             (n > 0).then(|| {
                 let by = of.iter().map(|(reason, n)| format!("{reason} {n}")).collect::<Vec<_>>().join(", ");
                 format!("{n} {what} ({by})")
             })
         };
         let coverage = &self.coverage;
-        let sum = |counts: &Counts| counts.values().sum::<u64>();
+        let sum = |counts: &ByReason| counts.values().sum::<u64>();
         [
             lost(sum(&coverage.kernel.dropped), "lost in the kernel", &coverage.kernel.dropped),
             lost(sum(&coverage.dropped), "lost in the daemon", &coverage.dropped),
@@ -84,7 +85,8 @@ impl Status {
         .into_iter()
         .flatten()
         .chain(self.sinks.iter().filter_map(|sink| {
-            lost(sum(&sink.dropped), &format!("lost by sink {}", sink.name), &sink.dropped)
+            let of = &sink.counts;
+            lost(sum(&of.dropped), &format!("lost by sink {}", of.name), &of.dropped)
         }))
         .collect()
     }
@@ -119,7 +121,7 @@ impl Status {
             self.sinks
                 .iter()
                 .filter(|sink| sink.last_error.is_some())
-                .map(|sink| format!("sink {} fails", sink.name)),
+                .map(|sink| format!("sink {} fails", sink.counts.name)),
         )
         .collect()
     }
@@ -139,7 +141,8 @@ mod tests {
         let evicted = |status: &mut Status| status.coverage.evicted = 5;
         let listeners = |status: &mut Status| status.coverage.evicted_listeners = 5;
         let unkept = |status: &mut Status| status.coverage.kernel.owners_unkept = 5;
-        let by_a_sink = |status: &mut Status| status.sinks[0].dropped = [("io-error".into(), 5)].into();
+        let by_a_sink =
+            |status: &mut Status| status.sinks[0].counts.dropped = [("io-error".into(), 5)].into();
         for lose in [evicted, listeners, unkept, by_a_sink] {
             let mut status = samples::healthy();
             lose(&mut status);

@@ -5,19 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::*;
-use gdprport_core::model::{
-    Attribution, Container, Direction, Endpoint as Socket, Posture, PostureState, Process,
-};
+use gdprport_core::event::{ByReason, KernelCounts, SinkCounts};
+use gdprport_core::model::{Attribution, Container, Direction, Endpoint, Posture, PostureState, Process};
 use gdprport_core::verdict::{Nearest, Reason, ReasonId, Verdict};
 
 const DIGEST: &str = "sha256:3f1c9b7e5a2d4c8f0e6b1a3d5f7092846b8cade0f1325476980badcfe1023547";
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("a timestamp")
-}
-
-fn counts<const N: usize>(of: [(&str, u64); N]) -> Counts {
-    of.into_iter().map(|(reason, n)| (Arc::from(reason), n)).collect()
 }
 
 fn kernel() -> Kernel {
@@ -175,20 +170,20 @@ pub(crate) fn status() -> Status {
                 ..idle("mongodb", 27_017, Some("mongodb"), false)
             },
         ],
-        coverage: Coverage {
+        coverage: CoverageStatus {
             since: at("2026-11-20T08:15:00Z"),
             kernel: KernelCounts {
                 seen: 23_120_441,
                 emitted: 4_717_290,
                 filtered: 18_403_139,
-                dropped: counts([("ring-full", 12)]),
+                dropped: [("ring-full".into(), 12)].into(),
                 owners_unkept: 0,
             },
             records: 4_720_002,
             received: 4_717_290,
             delivered: 3_144_655,
             suppressed: 1_572_635,
-            dropped: counts([]),
+            dropped: ByReason::new(),
             evicted: 0,
             posture_given_up: 0,
             opening_missed: 0,
@@ -212,19 +207,23 @@ pub(crate) fn status() -> Status {
         },
         sinks: vec![
             SinkStatus {
-                name: "file:/var/log/gdprport/events.ndjson".to_owned(),
-                received: 3_144_655,
-                delivered: 3_144_655,
-                queued: 0,
-                dropped: counts([]),
+                counts: SinkCounts {
+                    name: "file:/var/log/gdprport/events.ndjson".into(),
+                    received: 3_144_655,
+                    delivered: 3_144_655,
+                    queued: 0,
+                    dropped: ByReason::new(),
+                },
                 last_error: None,
             },
             SinkStatus {
-                name: "journald".to_owned(),
-                received: 3_144_655,
-                delivered: 3_144_637,
-                queued: 3,
-                dropped: counts([("queue-full", 15)]),
+                counts: SinkCounts {
+                    name: "journald".into(),
+                    received: 3_144_655,
+                    delivered: 3_144_637,
+                    queued: 3,
+                    dropped: [("queue-full".into(), 15)].into(),
+                },
                 last_error: Some("No space left on device".to_owned()),
             },
         ],
@@ -283,7 +282,7 @@ fn row(
 ) -> FlowRow {
     let socket = |text: &str| {
         let address: std::net::SocketAddr = text.parse().expect("an address");
-        Socket::new(address.ip(), address.port())
+        Endpoint::new(address.ip(), address.port())
     };
     FlowRow {
         id: "1:kyaC+DSFrgYS21zQB11Bsi1b5bM=".to_owned(),

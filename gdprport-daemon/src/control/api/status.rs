@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Counts;
+use gdprport_core::event::{ByReason, Coverage, KernelCounts, SinkCounts};
 use gdprport_core::model::PostureState;
 use gdprport_core::verdict::ReasonId;
 
@@ -35,7 +35,7 @@ pub struct Status {
     /// Every watched port, by number.
     pub ports: Vec<PortStatus>,
     /// What was seen, handed on and lost, since `coverage.since`.
-    pub coverage: Coverage,
+    pub coverage: CoverageStatus,
     /// How processes were found out about.
     #[serde(default)]
     pub owners: OwnerStatus,
@@ -207,7 +207,7 @@ pub struct PortStatus {
 /// `kernel.seen = kernel.emitted + kernel.filtered + Σ kernel.dropped` and
 /// `received = delivered + suppressed + Σ dropped` hold whenever nothing is under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Coverage {
+pub struct CoverageStatus {
     /// From when the counts run.
     pub since: Timestamp,
     /// What the kernel programs count.
@@ -221,7 +221,7 @@ pub struct Coverage {
     /// Events that the policy asked not to have one by one (`emit`); their sums are reported.
     pub suppressed: u64,
     /// Events lost in the daemon, by reason.
-    pub dropped: Counts,
+    pub dropped: ByReason,
     /// Flows forgotten because the flow table was full.
     pub evicted: u64,
     /// Listeners forgotten because there were too many.
@@ -248,19 +248,31 @@ pub struct Coverage {
     pub last_loss: Option<Timestamp>,
 }
 
-/// What the kernel programs count, summed over the CPUs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KernelCounts {
-    /// Occurrences on watched ports, executables and cgroups, of which there could be something to tell.
-    pub seen: u64,
-    /// Records written to the ring buffer.
-    pub emitted: u64,
-    /// Occurrences of which there was nothing new to tell.
-    pub filtered: u64,
-    /// Records lost in the kernel, by reason.
-    pub dropped: Counts,
-    /// Times the kernel had no memory to keep a socket's owner, whose flow is then told as unknown.
-    pub owners_unkept: u64,
+impl From<Coverage> for CoverageStatus {
+    /// What the snapshot that a `coverage` event carries holds too. The rest is zero: its owners fill it in.
+    fn from(snapshot: Coverage) -> Self {
+        let none =
+            KernelCounts { seen: 0, emitted: 0, filtered: 0, dropped: ByReason::new(), owners_unkept: 0 };
+        Self {
+            since: snapshot.from,
+            kernel: snapshot.kernel.unwrap_or(none),
+            records: 0,
+            received: snapshot.received,
+            delivered: snapshot.delivered,
+            suppressed: snapshot.suppressed,
+            dropped: snapshot.dropped,
+            evicted: snapshot.evicted,
+            evicted_listeners: snapshot.evicted_listeners,
+            posture_given_up: 0,
+            opening_missed: snapshot.opening_missed,
+            end_missed: snapshot.end_missed,
+            unwatched: snapshot.unwatched,
+            unwatched_listeners: snapshot.unwatched_listeners,
+            flows_open: 0,
+            flows_cap: 0,
+            last_loss: None,
+        }
+    }
 }
 
 /// How the processes behind sockets were found out about, since the start of the daemon.
@@ -288,16 +300,9 @@ pub struct OwnerStatus {
 /// One place events go to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SinkStatus {
-    /// Kind and target, such as `file:/var/log/gdprport/events.ndjson`.
-    pub name: String,
-    /// Events handed to it.
-    pub received: u64,
-    /// Events it took.
-    pub delivered: u64,
-    /// Events waiting now.
-    pub queued: u64,
-    /// Events it lost, by reason.
-    pub dropped: Counts,
+    /// Its name (kind and target, such as `file:/var/log/gdprport/events.ndjson`) and counters.
+    #[serde(flatten)]
+    pub counts: SinkCounts,
     /// The last error, `null` if there was none since the last success.
     pub last_error: Option<String>,
 }
@@ -330,4 +335,18 @@ pub struct ControlStatus {
 pub struct Memory {
     /// Resident set in KiB.
     pub rss_kib: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+
+    #[test]
+    fn a_sink_is_one_flat_object() {
+        let json = serde_json::to_string(&samples::status().sinks[1]).expect("JSON");
+        assert_eq!(
+            json,
+            r#"{"name":"journald","received":3144655,"delivered":3144637,"queued":3,"dropped":{"queue-full":15},"last_error":"No space left on device"}"#
+        );
+    }
 }

@@ -18,7 +18,7 @@ use futures_util::stream;
 use tokio::time::timeout;
 
 use super::caller::Caller;
-use crate::control::api::{Endpoint, ErrorReply, FlowQuery, Index, StatusReply};
+use crate::control::api::{EndpointInfo, ErrorReply, FlowQuery, Index, StatusReply};
 use crate::control::counters::{Counters, Gauge};
 use crate::control::handle::{AskError, Handle};
 use crate::control::limits::{MAX_BODY, MAX_FOLLOWERS, MAX_LISTS};
@@ -94,7 +94,7 @@ impl Context {
 }
 
 async fn index() -> Json<Index> {
-    let endpoints = ENDPOINTS.map(|(method, path, does)| Endpoint {
+    let endpoints = ENDPOINTS.map(|(method, path, does)| EndpointInfo {
         method: method.to_owned(),
         path: path.to_owned(),
         does: does.to_owned(),

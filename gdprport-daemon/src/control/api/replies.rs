@@ -1,0 +1,56 @@
+//! What surrounds the facts: the bodies of the replies that no other file here defines.
+
+use serde::{Deserialize, Serialize};
+
+use super::health::Health;
+use super::status::Status;
+
+/// The reply to `GET /v1/status`: the status and what follows from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusReply {
+    /// Whether the daemon does all that it should, in one word and the reasons.
+    pub health: Health,
+    /// The facts.
+    #[serde(flatten)]
+    pub status: Status,
+}
+
+/// The reply to `POST /v1/reload`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadReply {
+    /// Whether the policy read is now in force; if not, the one before still is.
+    pub applied: bool,
+    /// Digest of the policy in force after the reload, `sha256:` and 64 hexadecimal digits.
+    pub digest: String,
+    /// Every problem with file, line and column, as text of several lines; empty when applied.
+    pub problems: String,
+    /// What is accepted and yet suspicious, as text of several lines; empty if nothing is, or not applied.
+    pub warnings: String,
+}
+
+/// The body of every reply that is not a success.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorReply {
+    /// One sentence: what, why, and what to do.
+    pub error: String,
+}
+
+/// The reply to `GET /`: the endpoints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// The daemon's version.
+    pub version: String,
+    /// The endpoints.
+    pub endpoints: Vec<EndpointInfo>,
+}
+
+/// One endpoint of the control socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointInfo {
+    /// The HTTP method.
+    pub method: String,
+    /// The path, with its query parameters.
+    pub path: String,
+    /// What it does, in one sentence.
+    pub does: String,
+}
