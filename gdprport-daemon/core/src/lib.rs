@@ -13,4 +13,5 @@ pub mod model;
 pub mod placement;
 pub mod policy;
 pub mod posture;
+pub mod text;
 pub mod verdict;

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use gdprport_core::model::{Attribution, Process};
+use gdprport_core::text::{is_control_or_bidi, is_invisible};
 
 /// `1482113` → `1,482,113`.
 pub(super) fn thousands(n: u64) -> String {
@@ -110,17 +111,21 @@ pub(super) fn process(process: Option<&Process>) -> String {
     }
 }
 
-/// Text from outside, made harmless for a terminal: control characters (which move the cursor, recolour or
-/// retitle) and the invisible ones that reorder text (Unicode's bidirectional controls) become `�`.
+/// Text from outside, made harmless for a terminal: what would steer it or turn the text around becomes `�`.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
-    let harmful = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    without(text, is_control_or_bidi)
+}
+
+/// The same for a cell of a fixed width, in which every character has to take its place.
+pub(super) fn clean_cell(text: &str) -> Cow<'_, str> {
+    without(text, is_invisible)
+}
+
+fn without(text: &str, harmful: fn(char) -> bool) -> Cow<'_, str> {
     if text.contains(harmful) { Cow::Owned(text.replace(harmful, "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
-/// The same for text of several lines, which stay lines.
+/// `clean` for text of several lines, which stay lines.
 pub(super) fn clean_lines(text: &str) -> String {
     text.lines().map(clean).collect::<Vec<_>>().join("\n")
 }
@@ -161,6 +166,10 @@ mod tests {
     #[test]
     fn text_from_outside_cannot_drive_the_terminal() {
         assert_eq!(clean("a\u{1b}[2Jb\u{9b}c\u{202e}d\ne"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}e");
-        assert!(matches!(clean("plain é 漢"), Cow::Borrowed(_)));
+        assert!(matches!(clean("plain é 漢 \u{200d}"), Cow::Borrowed(_)));
+        assert_eq!(
+            clean_cell("a\u{1b}]0;owned\u{7}b\u{9b}31m\u{202e}c\u{200d}"),
+            "a\u{fffd}]0;owned\u{fffd}b\u{fffd}31m\u{fffd}c\u{fffd}"
+        );
     }
 }

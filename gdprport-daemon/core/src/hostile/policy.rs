@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::input::Dice;
 use crate::model::{Attribution, Container, Direction, Endpoint, Posture, PostureState, Process, TlsVersion};
 use crate::policy::{Facts, Names, Policy, Problem, Resolution, Source, compile};
+use crate::text::is_control_or_bidi;
 use crate::verdict::Verdict;
 
 /// Parts of the text that stand for files of their own are parted by this (form feed).
@@ -54,8 +55,7 @@ fn is_in_the_text(problem: &Problem, sources: &[Source]) {
 }
 
 fn is_printable(shown: &str) {
-    let steers = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}');
-    assert!(!shown.chars().any(steers), "{shown:?}");
+    assert!(!shown.chars().any(|c| c != '\n' && is_control_or_bidi(c)), "{shown:?}");
 }
 
 /// Asks an accepted policy about flows of all kinds, on its own ports and others.

@@ -12,6 +12,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::Source;
+use crate::text::is_control_or_bidi;
 
 /// How many problems of each severity are kept in full; more are counted.
 pub const SHOWN: usize = 200;
@@ -53,7 +54,7 @@ pub struct Problem {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// The source line (a window of it where it is long), steering characters replaced by spaces.
+    /// The source line (a window of it where it is long), control characters replaced by spaces.
     pub excerpt: String,
     /// Where the underline starts within `excerpt`, in characters from 0.
     pub underline: usize,
@@ -301,14 +302,9 @@ impl<'s> Report<'s> {
     }
 }
 
-/// Characters that steer a terminal or turn the direction of the text around them (Unicode UAX 9).
-pub(super) fn is_steering(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 /// Keeps a hostile file from steering the reader's terminal, and tabs from moving the underline.
 fn printable(c: char) -> char {
-    if is_steering(c) { ' ' } else { c }
+    if is_control_or_bidi(c) { ' ' } else { c }
 }
 
 /// A value of the file in quotes, escaped and of bounded length.

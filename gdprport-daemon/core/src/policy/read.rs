@@ -15,7 +15,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use toml::value::{Datetime, Offset};
 
-use super::problem::{At, Loc, Report, did_you_mean, is_steering, quoted};
+use super::problem::{At, Loc, Report, did_you_mean, quoted};
+use crate::text::is_control_or_bidi;
 
 /// How many bytes a text in a policy may have.
 pub(super) const TEXT_MAX: usize = 1024;
@@ -90,7 +91,7 @@ impl Read for bool {
     }
 }
 
-/// A text that is not blank, has no steering characters and at most [`TEXT_MAX`] bytes.
+/// A text that is not blank, has no control characters and at most [`TEXT_MAX`] bytes.
 #[derive(Debug, Clone)]
 pub(super) struct Text(pub String);
 
@@ -112,7 +113,7 @@ impl Read for Text {
             "the text is empty".to_owned()
         } else if text.len() > TEXT_MAX {
             format!("the text has {} bytes, more than the {TEXT_MAX} allowed", text.len())
-        } else if text.chars().any(is_steering) {
+        } else if text.chars().any(is_control_or_bidi) {
             "the text has control characters (such as a line break or a change of direction)".to_owned()
         } else {
             return Some(Self(text.to_string()));
