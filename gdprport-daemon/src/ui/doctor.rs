@@ -2,7 +2,8 @@
 
 use super::Screen;
 use super::format::clean;
-use super::table::{Tone, fact, title, wrap};
+use super::table::{fact, title, wrap};
+use super::tone::Tone;
 use crate::control::api::{CheckResult, DoctorReport, Hook, HookState};
 
 /// The checks with what to do, then every hook.

@@ -2,7 +2,8 @@
 
 use super::Screen;
 use super::format::{bytes, duration, process, thousands};
-use super::table::{Cell, Column, Tone, table};
+use super::table::{Cell, Column, table};
+use super::tone::Tone;
 use crate::control::api::{FlowRow, FlowsReply, VerdictOutcome, VerdictRow};
 use gdprport_core::model::PostureState;
 

@@ -11,6 +11,7 @@ mod lines;
 mod problems;
 mod status;
 mod table;
+mod tone;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, StdoutLock, Write};

@@ -3,7 +3,8 @@
 use super::Screen;
 use super::doctor::hooks;
 use super::format::{bytes, clean, counted, counts, duration, moment, shares, thousands};
-use super::table::{Cell, Column, Tone, fact, table, title, whole_items, wrap};
+use super::table::{Cell, Column, fact, table, title, whole_items, wrap};
+use super::tone::Tone;
 use crate::control::api::{
     Health, HealthState, Pins, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus, Status,
     StatusReply,

@@ -1,13 +1,13 @@
-//! Layout: tables without borders that fit their screen, titles, facts and wrapped sentences, in colour.
+//! Layout: tables without borders that fit their screen, titles, facts and wrapped sentences.
 //!
-//! Belongs here: where text goes and its tone. Colour is always written; the stream takes it out where none is
-//! wanted. Does not belong here: what is shown (`status`, `flows`, `doctor`).
+//! Belongs here: where text goes. Does not belong here: its colours (`tone`), what is shown (`status`, `flows`,
+//! `doctor`).
 
-use anstyle::{AnsiColor, Style};
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table, Width};
 
-use super::format::clean;
+use super::format::{clean, thousands};
+use super::tone::Tone;
 
 /// Columns of space between two columns of a table.
 const GAP: u16 = 2;
@@ -17,36 +17,6 @@ const ROW_LINES: usize = 6;
 
 /// The least room for wrapped text, whatever the screen.
 const LEAST_ROOM: usize = 12;
-
-/// How a piece of text is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
-    Plain,
-    Strong,
-    Good,
-    Warn,
-    Bad,
-    Dim,
-}
-
-impl Tone {
-    fn style(self) -> Style {
-        match self {
-            Self::Plain => Style::new(),
-            Self::Strong => Style::new().bold(),
-            Self::Good => AnsiColor::Green.on_default(),
-            Self::Warn => AnsiColor::Yellow.on_default(),
-            Self::Bad => AnsiColor::Red.on_default().bold(),
-            Self::Dim => Style::new().dimmed(),
-        }
-    }
-
-    /// The text in this tone.
-    pub(super) fn paint(self, text: &str) -> String {
-        let style = self.style();
-        format!("{style}{text}{style:#}")
-    }
-}
 
 /// One cell: text that is made harmless, and its tone.
 #[derive(Debug, Clone)]
@@ -66,7 +36,7 @@ impl Cell {
 
     /// A count; zero is dimmed so that the others stand out.
     pub(super) fn count(tone: Tone, n: u64) -> Self {
-        Self::new(if n == 0 { Tone::Dim } else { tone }, super::format::thousands(n))
+        Self::new(if n == 0 { Tone::Dim } else { tone }, thousands(n))
     }
 
     fn styled(&self) -> comfy_table::Cell {
@@ -78,6 +48,7 @@ impl Cell {
             Tone::Warn => cell.fg(Color::DarkYellow),
             Tone::Bad => cell.fg(Color::DarkRed).add_attribute(Attribute::Bold),
             Tone::Dim => cell.add_attribute(Attribute::Dim),
+            Tone::Note => cell.fg(Color::DarkCyan),
         }
     }
 }

@@ -47,7 +47,7 @@ fn colours_change_nothing_but_colours() {
 
 #[test]
 fn a_violation_is_the_only_red_on_the_screen() {
-    let red = AnsiColor::Red.on_default().bold().render().to_string();
+    let red = Tone::Bad.style().render().to_string();
     let lines = Lines::new(true, width(120), TimeZone::UTC);
     for event in samples::events() {
         let bad = matches!(event.body.verdict(), Some(Verdict::Violation { .. }))
