@@ -96,12 +96,7 @@ impl Client {
     /// # Errors
     /// `ClientError`.
     pub async fn flows(&self, query: &FlowQuery) -> Result<Answer<FlowsReply>, ClientError> {
-        let mut path = format!("/v1/flows?violations={}&limit={}", query.violations, query.limit);
-        if let Some(port) = &query.port {
-            path.push_str("&port=");
-            percent_encode(port, &mut path);
-        }
-        self.ask(Method::GET, &path).await
+        self.ask(Method::GET, &flows_path(query)).await
     }
 
     /// `GET /v1/doctor`.
@@ -272,17 +267,12 @@ impl EventLines {
     }
 }
 
-/// Keeps what RFC 3986 §2.3 calls unreserved, encodes every other byte.
-fn percent_encode(text: &str, into: &mut String) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            into.push(char::from(byte));
-        } else {
-            let digit = |nibble: u8| char::from(HEX[usize::from(nibble)]);
-            into.extend(['%', digit(byte >> 4), digit(byte & 15)]);
-        }
-    }
+fn flows_path(query: &FlowQuery) -> String {
+    let mut pairs = form_urlencoded::Serializer::new(String::new());
+    pairs.append_pair("violations", &query.violations.to_string());
+    pairs.append_pair("limit", &query.limit.to_string());
+    pairs.extend_pairs(query.port.iter().map(|port| ("port", port)));
+    format!("/v1/flows?{}", pairs.finish())
 }
 
 #[cfg(test)]
@@ -301,8 +291,8 @@ mod tests {
 
     #[test]
     fn a_value_cannot_leave_its_place_in_the_query() {
-        let mut text = String::new();
-        percent_encode("a b&limit=1#é~-._9", &mut text);
-        assert_eq!(text, "a%20b%26limit%3D1%23%C3%A9~-._9");
+        let query = FlowQuery { port: Some("a b&limit=1#é~-._9".to_owned()), violations: true, limit: 7 };
+        let path = flows_path(&query);
+        assert_eq!(path, "/v1/flows?violations=true&limit=7&port=a+b%26limit%3D1%23%C3%A9%7E-._9");
     }
 }
