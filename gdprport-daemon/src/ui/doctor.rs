@@ -1,7 +1,7 @@
 //! What this kernel and these privileges allow, as a list that one can work off.
 
-use super::Screen;
 use super::format::clean;
+use super::screen::Screen;
 use super::table::{fact, title, wrap};
 use super::tone::Tone;
 use crate::control::api::{CheckResult, DoctorReport, Hook, HookState};

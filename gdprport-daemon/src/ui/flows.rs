@@ -1,7 +1,7 @@
 //! The open flows as a table.
 
-use super::Screen;
 use super::format::{bytes, duration, process, thousands};
+use super::screen::Screen;
 use super::table::{Cell, Column, table};
 use super::tone::Tone;
 use crate::control::api::{FlowRow, FlowsReply, VerdictOutcome, VerdictRow};

@@ -1,8 +1,8 @@
 //! The daemon's status: one line of health, then what stands behind it.
 
-use super::Screen;
 use super::doctor::hooks;
 use super::format::{bytes, clean, counted, counts, duration, moment, shares, thousands};
+use super::screen::Screen;
 use super::table::{Cell, Column, fact, table, title, whole_items, wrap};
 use super::tone::Tone;
 use crate::control::api::{

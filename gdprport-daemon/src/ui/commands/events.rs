@@ -5,9 +5,10 @@ use std::num::NonZeroU16;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use super::super::exit::Exit;
 use super::super::format::clean;
 use super::super::lines::Lines;
-use super::super::{Exit, Out};
+use super::super::screen::Out;
 use crate::control::client::Client;
 use gdprport_core::event::Event;
 

@@ -1,29 +1,22 @@
 //! What each command does: ask, show, end.
 
 mod events;
+mod files;
 mod policy;
 mod run;
 mod unpin;
-
-use std::path::PathBuf;
 
 use anyhow::anyhow;
 use tokio::runtime::{self, Runtime};
 
 use super::cli::{Cli, Command, DaemonCommand, FlowsArgs, PolicyCommand};
+use super::exit::Exit;
 use super::format::clean_lines;
-use super::{Exit, Out, doctor, flows, status};
-use crate::app::{self, PolicyFiles};
+use super::screen::Out;
+use super::{doctor, flows, status};
+use crate::app;
 use crate::control::api::{CheckResult, FlowQuery};
 use crate::control::client::{Client, ClientError};
-
-/// Where the policy is unless it is named.
-const ETC: &str = "/etc/gdprport";
-
-/// The files named, or those of the host.
-fn policy_files(named: Vec<PathBuf>) -> PolicyFiles {
-    if named.is_empty() { PolicyFiles::Directory(ETC.into()) } else { PolicyFiles::Named(named) }
-}
 
 pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
     // The daemon's own sink writes to standard output, which `Out` would lock.

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::super::exit::Exit;
 use super::super::format;
-use super::super::{Exit, Out, problems};
+use super::super::problems;
+use super::super::screen::Out;
+use super::files::{ETC, policy_files};
 use crate::app::PolicyError;
 use gdprport_core::policy::{self, Problem, Severity};
 
@@ -19,9 +22,9 @@ struct Checked {
 
 /// Reads the files as the daemon would and shows every problem.
 pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
-    let (checked, summary) = match super::policy_files(files).load() {
+    let (checked, summary) = match policy_files(files).load() {
         Ok(loaded) if loaded.files.is_empty() => {
-            let summary = format!("valid: no file in {}, so the built-in catalog applies\n", super::ETC);
+            let summary = format!("valid: no file in {}, so the built-in catalog applies\n", ETC);
             (Checked { valid: true, digest: None, problems: Vec::new() }, summary)
         }
         Ok(loaded) => {

@@ -1,7 +1,8 @@
 //! `daemon unpin`: what a daemon left attached is removed, unless its service is about to start again.
 
 use super::super::cli::UnpinArgs;
-use super::super::{Exit, Out};
+use super::super::exit::Exit;
+use super::super::screen::Out;
 use crate::app::{Ending, Unpinned, unpin};
 
 pub(super) fn run(args: &UnpinArgs, out: &mut Out) -> anyhow::Result<Exit> {
