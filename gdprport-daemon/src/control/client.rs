@@ -1,6 +1,6 @@
-//! The client of the control socket: typed questions, one sentence for every way they can fail.
+//! The client of the control socket: typed requests, and one sentence for every way they can fail.
 //!
-//! Belongs here: connecting, asking, reading answers within bounds. How answers look to people is `ui`'s.
+//! Belongs here: connecting, sending, reading replies within bounds. How replies look to people is `ui`'s.
 
 #[cfg(any(test, fuzzing))]
 pub mod hostile;
@@ -25,7 +25,7 @@ use super::address::GROUP;
 use super::api::{DoctorReport, ErrorReply, FlowQuery, FlowsReply, ReloadReply, StatusReply};
 use super::limits::{CLIENT_TIMEOUT, MAX_LINE, MAX_REPLY};
 
-/// Why a question has no answer.
+/// Why a request has no reply.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody listens.
@@ -45,10 +45,10 @@ pub enum ClientError {
         /// The group that may use it.
         group: String,
     },
-    /// The daemon took the question and is silent.
+    /// The daemon took the request and does not reply.
     #[error("the daemon on {} did not answer within {} s: it may be overloaded or stopped", .0.display(), CLIENT_TIMEOUT.as_secs())]
     Silent(PathBuf),
-    /// What came back is not what a gdprport daemon says.
+    /// What came back is not what a gdprport daemon sends.
     #[error("what answers on {} does not speak as a gdprport daemon of this version does: {why}", socket.display())]
     Garbled {
         /// The socket.
@@ -56,21 +56,21 @@ pub enum ClientError {
         /// What was wrong.
         why: String,
     },
-    /// The daemon refused, in its own words.
+    /// The daemon refused, with this reason.
     #[error("{0}")]
     Refused(String),
 }
 
-/// An answer, typed and as it came.
+/// A reply, typed and as it came.
 #[derive(Debug, Clone)]
-pub struct Answer<T> {
-    /// The answer.
+pub struct Reply<T> {
+    /// Its content.
     pub value: T,
     /// Its JSON.
     pub json: Bytes,
 }
 
-/// A daemon's socket. Every question opens a connection of its own.
+/// A daemon's socket. Every request opens a connection of its own.
 #[derive(Debug, Clone)]
 pub struct Client {
     socket: PathBuf,
@@ -86,8 +86,8 @@ impl Client {
     /// `GET /v1/status`.
     ///
     /// # Errors
-    /// `ClientError`, as for all questions.
-    pub async fn status(&self) -> Result<Answer<StatusReply>, ClientError> {
+    /// `ClientError`, as for all requests.
+    pub async fn status(&self) -> Result<Reply<StatusReply>, ClientError> {
         self.ask(Method::GET, "/v1/status").await
     }
 
@@ -95,7 +95,7 @@ impl Client {
     ///
     /// # Errors
     /// `ClientError`.
-    pub async fn flows(&self, query: &FlowQuery) -> Result<Answer<FlowsReply>, ClientError> {
+    pub async fn flows(&self, query: &FlowQuery) -> Result<Reply<FlowsReply>, ClientError> {
         self.ask(Method::GET, &flows_path(query)).await
     }
 
@@ -103,15 +103,15 @@ impl Client {
     ///
     /// # Errors
     /// `ClientError`.
-    pub async fn doctor(&self) -> Result<Answer<DoctorReport>, ClientError> {
+    pub async fn doctor(&self) -> Result<Reply<DoctorReport>, ClientError> {
         self.ask(Method::GET, "/v1/doctor").await
     }
 
-    /// `POST /v1/reload`. A policy with problems is an answer, not an error.
+    /// `POST /v1/reload`. A policy with problems is a reply, not an error.
     ///
     /// # Errors
     /// `ClientError`.
-    pub async fn reload(&self) -> Result<Answer<ReloadReply>, ClientError> {
+    pub async fn reload(&self) -> Result<Reply<ReloadReply>, ClientError> {
         self.ask(Method::POST, "/v1/reload").await
     }
 
@@ -132,7 +132,7 @@ impl Client {
         Ok(EventLines { socket: self.socket.clone(), body, buffer: Vec::new(), _connection: connection })
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<Answer<T>, ClientError> {
+    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<Reply<T>, ClientError> {
         self.within(async {
             let (response, _connection) = self.send(method, path).await?;
             let (status, json) = (response.status(), self.read(response.into_body()).await?);
@@ -140,18 +140,13 @@ impl Client {
                 return Err(self.refusal(status, &json));
             }
             let value = serde_json::from_slice(&json).map_err(|error| self.garbled(&error))?;
-            Ok(Answer { value, json })
+            Ok(Reply { value, json })
         })
         .await
     }
 
-    async fn within<T>(
-        &self,
-        question: impl Future<Output = Result<T, ClientError>>,
-    ) -> Result<T, ClientError> {
-        timeout(CLIENT_TIMEOUT, question)
-            .await
-            .unwrap_or_else(|_| Err(ClientError::Silent(self.socket.clone())))
+    async fn within<T>(&self, reply: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
+        timeout(CLIENT_TIMEOUT, reply).await.unwrap_or_else(|_| Err(ClientError::Silent(self.socket.clone())))
     }
 
     async fn send(
@@ -163,7 +158,7 @@ impl Client {
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.garbled(&error))?;
         let connection = Connection(tokio::spawn(async move {
-            // Its failures reach the one who waits for the answer.
+            // Its failures reach the one who waits for the reply.
             let _ = connection.await;
         }));
         let request = Request::builder()
@@ -214,7 +209,7 @@ impl Client {
     }
 }
 
-/// The task that moves bytes; ends with whoever holds it.
+/// The task that moves bytes; ends when dropped.
 #[derive(Debug)]
 struct Connection(JoinHandle<()>);
 
@@ -280,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_may_not_is_told_which_group_to_join() {
+    fn permission_denied_names_the_group_to_join() {
         let client = Client::new(Path::new("/nonexistent/control.sock"));
         assert_eq!(
             client.unreachable(&io::ErrorKind::PermissionDenied.into()).to_string(),

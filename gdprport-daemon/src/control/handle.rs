@@ -1,4 +1,4 @@
-//! How the control socket asks the daemon's loop: a closed set of requests over a bounded queue.
+//! How requests reach the daemon's loop: a closed set of requests over a bounded queue.
 //!
 //! Belongs here: the requests and both ends of the queue. Nothing here can stall the loop: sending a request never
 //! waits for room, replying never blocks.
@@ -14,7 +14,7 @@ use super::counters::Counters;
 use super::follower::FollowerSink;
 use super::limits::REQUEST_QUEUE;
 
-/// What the loop can be asked. A dropped `reply` means that nobody waits any more: that is no error.
+/// A request to the loop. A dropped `reply` means that nobody waits any more: that is no error.
 #[derive(Debug)]
 pub enum Request {
     /// The state of the daemon.
@@ -23,19 +23,19 @@ pub enum Request {
     Flows(FlowQuery, oneshot::Sender<FlowsReply>),
     /// From now on offer every event to this follower. Reply once it is on the list.
     Follow(FollowerSink, oneshot::Sender<()>),
-    /// Read the policy anew. Only sent on behalf of root.
+    /// Reload the policy. Only sent on behalf of root.
     Reload(oneshot::Sender<ReloadReply>),
     /// What this kernel and these privileges allow.
     Doctor(oneshot::Sender<DoctorReport>),
 }
 
-/// Why the loop could not be asked.
+/// Why there is no reply from the loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
     /// Too many requests wait for the loop.
     #[error("the daemon is busy: too many requests wait for it; try again")]
     Full,
-    /// The loop took the request and did not answer in time.
+    /// The loop took the request and did not reply in time.
     #[error("the daemon did not answer within {} s; try again", .0.as_secs())]
     Late(Duration),
     /// The loop has ended.
@@ -43,14 +43,14 @@ pub enum AskError {
     Gone,
 }
 
-/// The asking end. Cheap to clone.
+/// The requesting end. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Handle {
     requests: mpsc::Sender<Request>,
     counters: Arc<Counters>,
 }
 
-/// The answering end, for the daemon's loop.
+/// The receiving end, for the daemon's loop.
 #[derive(Debug)]
 pub struct Inbox {
     requests: mpsc::Receiver<Request>,
@@ -71,7 +71,7 @@ impl Inbox {
         self.requests.recv().await
     }
 
-    /// The control socket's account, for `Status::control` and metrics.
+    /// The control socket's counters, for `Status::control` and metrics.
     #[must_use]
     pub fn counters(&self) -> ControlStatus {
         self.counters.snapshot()
@@ -82,7 +82,7 @@ impl Handle {
     /// Asks for the status.
     ///
     /// # Errors
-    /// `AskError`, as for all questions.
+    /// `AskError`, as for all requests.
     pub async fn status(&self, within: Duration) -> Result<Status, AskError> {
         self.ask(Request::Status, within).await
     }
@@ -95,7 +95,7 @@ impl Handle {
         self.ask(|reply| Request::Flows(query, reply), within).await
     }
 
-    /// Asks to reload the policy. Who may ask is checked before.
+    /// Asks to reload the policy. The server has checked that the caller may.
     ///
     /// # Errors
     /// `AskError`; after `Late` the reload may still happen.
@@ -130,13 +130,13 @@ impl Handle {
         request: impl FnOnce(oneshot::Sender<T>) -> Request,
         within: Duration,
     ) -> Result<T, AskError> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, received) = oneshot::channel();
         self.requests.try_send(request(reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => AskError::Full,
             mpsc::error::TrySendError::Closed(_) => AskError::Gone,
         })?;
-        match tokio::time::timeout(within, answer).await {
-            Ok(answer) => answer.map_err(|_| AskError::Gone),
+        match tokio::time::timeout(within, received).await {
+            Ok(reply) => reply.map_err(|_| AskError::Gone),
             Err(_) => Err(AskError::Late(within)),
         }
     }
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_full_queue_is_refused_at_once_instead_of_waited_for() {
+    async fn a_full_queue_refuses_at_once_instead_of_waiting() {
         let (handle, inbox) = channel();
         let waiting: Vec<_> = (0..REQUEST_QUEUE)
             .map(|_| {
@@ -160,8 +160,8 @@ mod tests {
         }
         assert_eq!(handle.status(Duration::from_secs(60)).await, Err(AskError::Full));
         drop(inbox);
-        for asked in waiting {
-            assert_eq!(asked.await.expect("no panic"), Err(AskError::Gone));
+        for task in waiting {
+            assert_eq!(task.await.expect("no panic"), Err(AskError::Gone));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The control socket: HTTP/1.1 and JSON over a Unix socket, the same for people, programs and curl.
 //!
-//! Belongs here: what is said (`api`), how the daemon's loop is asked (`handle`), the server and the client.
-//! Does not belong here: where the answers come from (`app`) and how they look to people (`ui`).
+//! Belongs here: the messages (`api`), how requests reach the daemon's loop (`handle`), the server and the client.
+//! Does not belong here: what the loop replies (`app`) and how replies look to people (`ui`).
 
 mod address;
 pub mod api;

@@ -39,23 +39,23 @@ impl FlowQuery {
     /// Rows at most: about 10 MB of JSON, some tens of milliseconds of work.
     pub const MAX_LIMIT: usize = 10_000;
 
-    /// Whether a flow on this port with this verdict is asked for.
+    /// Whether a flow on this port with this verdict matches.
     #[must_use]
     pub fn wants(&self, name: &str, number: u16, verdict: &Verdict) -> bool {
         (!self.violations || matches!(verdict, Verdict::Violation { .. })) && self.wants_port(name, number)
     }
 
-    /// Whether this port is asked for.
+    /// Whether this port matches.
     #[must_use]
     pub fn wants_port(&self, name: &str, number: u16) -> bool {
         self.port.as_deref().is_none_or(|port| port == name || port.parse() == Ok(number))
     }
 }
 
-/// The answer of `GET /v1/flows`.
+/// The reply to `GET /v1/flows`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowsReply {
-    /// Whether the port asked for is watched; true if none was asked for.
+    /// Whether the port of the query is watched; true if it names none.
     pub watched: bool,
     /// Flows that match, listed or not.
     pub matching: u64,
@@ -68,7 +68,7 @@ pub struct FlowsReply {
 pub struct FlowRow {
     /// Community ID v1 of the connection: both ends of a loopback connection share it.
     pub id: String,
-    /// The local socket's cookie in hexadecimal digits: tells the two ends apart.
+    /// The local socket's cookie in hexadecimal digits: distinguishes the two ends.
     pub cookie: String,
     /// The port's name by declaration or catalog.
     pub port: Arc<str>,
@@ -85,7 +85,7 @@ pub struct FlowRow {
     /// How it is encrypted; `null` while nothing decides it.
     #[serde(default)]
     pub posture: Option<Arc<Posture>>,
-    /// What the policy says.
+    /// The verdict of the policy.
     pub verdict: VerdictRow,
     /// When it was established, or first seen if it is older than the daemon.
     pub opened: Timestamp,
@@ -114,7 +114,7 @@ pub struct VerdictRow {
     pub reasons: Vec<Reason>,
     /// The rule that came closest, if any.
     pub nearest: Option<Nearest>,
-    /// What evidence is missing, in words; empty unless undecided.
+    /// The missing evidence; empty unless undecided.
     pub missing: Vec<String>,
 }
 
@@ -131,7 +131,7 @@ pub enum VerdictOutcome {
 }
 
 impl VerdictOutcome {
-    /// The word used in events and tables.
+    /// As in events and tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What to think of a status: one word and the reasons, the worst first.
+//! The judgement of a status: one word and the reasons, the worst first.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,16 +22,16 @@ pub struct Health {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthState {
-    /// All hooks, no loss, policy in force as written.
+    /// All hooks, no loss, the policy active as written.
     Healthy,
-    /// Something is missing, or was lost before.
+    /// Something is missing, or was lost earlier.
     Degraded,
     /// Events are being lost now.
     Losing,
 }
 
 impl HealthState {
-    /// The words of the status line.
+    /// As the status line shows it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -99,7 +99,7 @@ impl Status {
     }
 
     fn defects(&self) -> Vec<String> {
-        // What this kernel does not offer is no defect: another hook stands in for it.
+        // What this kernel does not offer is no defect: another hook replaces it.
         let absent = self
             .hooks
             .iter()
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_was_lost_is_being_lost_for_a_minute_and_no_longer() {
+    fn any_loss_counts_as_losing_for_one_minute() {
         let evicted = |status: &mut Status| status.coverage.evicted = 5;
         let listeners = |status: &mut Status| status.coverage.evicted_listeners = 5;
         let unkept = |status: &mut Status| status.coverage.kernel.owners_unkept = 5;

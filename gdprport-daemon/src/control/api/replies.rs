@@ -1,4 +1,4 @@
-//! What surrounds the facts: the bodies of the replies that no other file here defines.
+//! The bodies of replies that are not facts about one subject: status with health, reload, errors, the index.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use super::status::Status;
 /// The reply to `GET /v1/status`: the status and what follows from it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StatusReply {
-    /// Whether the daemon does all that it should, in one word and the reasons.
+    /// Whether the daemon does all that it should: one word and the reasons.
     pub health: Health,
     /// The facts.
     #[serde(flatten)]
@@ -18,13 +18,13 @@ pub struct StatusReply {
 /// The reply to `POST /v1/reload`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadReply {
-    /// Whether the policy read is now in force; if not, the one before still is.
+    /// Whether the policy read is now active; if not, the previous one still is.
     pub applied: bool,
-    /// Digest of the policy in force after the reload, `sha256:` and 64 hexadecimal digits.
+    /// Digest of the active policy after the reload, `sha256:` and 64 hexadecimal digits.
     pub digest: String,
     /// Every problem with file, line and column, as text of several lines; empty when applied.
     pub problems: String,
-    /// What is accepted and yet suspicious, as text of several lines; empty if nothing is, or not applied.
+    /// What is accepted but suspicious, as text of several lines; empty if nothing is, or not applied.
     pub warnings: String,
 }
 

@@ -1,4 +1,4 @@
-//! Answers as a busy host gives them, for the tests of server, client and tables.
+//! Replies of a busy host, for the tests of server, client and tables.
 
 use std::sync::Arc;
 
@@ -237,7 +237,7 @@ pub(crate) fn status() -> Status {
     }
 }
 
-/// The same host on a good day.
+/// The same host without a failure.
 #[cfg(test)]
 pub(crate) fn healthy() -> Status {
     let mut status = status();

@@ -1,6 +1,6 @@
-//! What the daemon says of itself: hooks, policy, ports, coverage, sinks.
+//! What the daemon reports about itself: hooks, policy, ports, coverage, sinks.
 //!
-//! Belongs here: the facts. What to think of them is `health`'s.
+//! Belongs here: the facts. Judging them is `health`'s.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,18 +30,18 @@ pub struct Status {
     /// Where hooks and maps outlive the daemon; `null` if they end with it.
     #[serde(default)]
     pub pins: Option<Pins>,
-    /// The policy in force.
+    /// The active policy.
     pub policy: PolicyStatus,
     /// Every watched port, by number.
     pub ports: Vec<PortStatus>,
-    /// What was seen, handed on and lost, since `coverage.since`.
+    /// What was seen, delivered and lost, since `coverage.since`.
     pub coverage: CoverageStatus,
-    /// How processes were found out about.
+    /// How the owners of sockets were resolved.
     #[serde(default)]
     pub owners: OwnerStatus,
     /// Where events go.
     pub sinks: Vec<SinkStatus>,
-    /// The control socket's own account.
+    /// The control socket's own counters.
     pub control: ControlStatus,
     /// Memory in use.
     pub memory: Memory,
@@ -52,13 +52,13 @@ pub struct Status {
 pub struct Pins {
     /// The directory on a bpffs.
     pub directory: String,
-    /// How many hooks are pinned; the others are away between two daemons.
+    /// How many hooks are pinned; the others are detached between two daemons.
     pub hooks: u32,
-    /// Whether this daemon took over what another one had pinned there; `null` if nothing was pinned.
+    /// Whether this daemon adopted what another one had pinned there; `null` if nothing was pinned.
     pub adopted: Option<bool>,
-    /// When that one last noted its state.
+    /// When that one last wrote a checkpoint.
     pub noted: Option<Timestamp>,
-    /// Why it was not taken over.
+    /// Why it was not adopted.
     pub refused: Option<String>,
 }
 
@@ -94,22 +94,22 @@ pub struct Hook {
 pub enum HookState {
     /// Loaded and attached.
     Attached,
-    /// This kernel does not offer it, and another hook stands in: no defect.
+    /// This kernel does not offer it, and another hook replaces it: no defect.
     Missing,
     /// The kernel offers it, and loading or attaching was refused.
     Failed,
-    /// It was not tried, as `error` says: only where no daemon runs.
+    /// It was not tried, for the reason in `error`: only where no daemon runs.
     Untried,
 }
 
-/// The policy in force.
+/// The active policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyStatus {
     /// Where it was read from.
     pub source: PolicySource,
     /// `sha256:` and 64 hexadecimal digits.
     pub digest: String,
-    /// When it came into force.
+    /// When it became active.
     pub applied: Timestamp,
     /// Seconds since `applied`.
     pub age_s: u64,
@@ -138,7 +138,7 @@ pub enum PolicySource {
 pub struct Reload {
     /// When.
     pub at: Timestamp,
-    /// Whether it came into force; if not, the policy before it stayed.
+    /// Whether it became active; if not, the previous policy stayed.
     pub ok: bool,
     /// Every problem with file, line and column, as text of several lines; empty when `ok`.
     pub problems: String,
@@ -151,7 +151,7 @@ pub struct Reload {
 pub struct Unresolved {
     /// The name as the policy writes it.
     pub name: String,
-    /// Why, in the resolver's words.
+    /// Why, as the resolver reports it.
     pub error: String,
     /// The rules and ports that cannot be decided on without it.
     #[serde(default)]
@@ -160,14 +160,14 @@ pub struct Unresolved {
 
 /// What happened on one watched port, since `coverage.since`.
 ///
-/// `opened + opening_missed = closed + evicted + unwatched + open` holds whenever nothing is under way.
+/// `opened + opening_missed = closed + evicted + unwatched + open` holds whenever nothing is in flight.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortStatus {
     /// The declaration's name, or the catalog's.
     pub name: Arc<str>,
     /// The TCP port.
     pub number: u16,
-    /// The protocol by declaration or catalog, such as `postgresql`; `null` if neither says.
+    /// The protocol by declaration or catalog, such as `postgresql`; `null` if neither names one.
     pub protocol: Option<Arc<str>>,
     /// Whether the policy declares it; if not, it is watched because the catalog knows it.
     pub declared: bool,
@@ -177,13 +177,13 @@ pub struct PortStatus {
     pub opened: u64,
     /// Flows that have ended.
     pub closed: u64,
-    /// Of these, those whose beginning was not known: lost, forgotten, or from before.
+    /// Of these, those whose beginning was not known: lost, forgotten, or older than the daemon.
     #[serde(default)]
     pub opening_missed: u64,
     /// Flows forgotten because the flow table was full.
     #[serde(default)]
     pub evicted: u64,
-    /// Flows forgotten because a reload did away with the port, which has come back since.
+    /// Flows forgotten because a reload removed the port, which has come back since.
     #[serde(default)]
     pub unwatched: u64,
     /// Connects that did not lead to a flow: refused, timed out, denied, aborted.
@@ -197,28 +197,28 @@ pub struct PortStatus {
     /// The same by reason; one violation may have several.
     pub violations: BTreeMap<ReasonId, u64>,
     /// Flows open now and flows that ended, by how they are or were encrypted. An open flow of which nothing
-    /// was told yet counts as unknown.
+    /// is known yet counts as unknown.
     #[serde(default)]
     pub posture: BTreeMap<PostureState, u64>,
 }
 
-/// What was seen, handed on and lost. All are counts of events, but for the flows.
+/// What was seen, delivered and lost. All are counts of events, except for the flows.
 ///
 /// `kernel.seen = kernel.emitted + kernel.filtered + Σ kernel.dropped` and
-/// `received = delivered + suppressed + Σ dropped` hold whenever nothing is under way.
+/// `received = delivered + suppressed + Σ dropped` hold whenever nothing is in flight.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CoverageStatus {
     /// From when the counts run.
     pub since: Timestamp,
     /// What the kernel programs count.
     pub kernel: KernelCounts,
-    /// Records read from the kernel programs; all that were emitted once nothing is under way.
+    /// Records read from the kernel programs; all that were emitted once nothing is in flight.
     pub records: u64,
     /// Occurrences that became an event, or would have.
     pub received: u64,
     /// Events handed to every sink that wanted them.
     pub delivered: u64,
-    /// Events that the policy asked not to have one by one (`emit`); their sums are reported.
+    /// Events that the policy wants only as sums (`emit`).
     pub suppressed: u64,
     /// Events lost in the daemon, by reason.
     pub dropped: ByReason,
@@ -232,12 +232,12 @@ pub struct CoverageStatus {
     pub posture_given_up: u64,
     /// Ends reported of flows whose beginning was lost.
     pub opening_missed: u64,
-    /// Flows whose end was lost, or was not to be seen because they are older than the daemon.
+    /// Flows whose end was lost, or could not be seen because they are older than the daemon.
     pub end_missed: u64,
-    /// Flows, and failed connects, of which no more is told because a reload did away with their port.
+    /// Flows, and failed connects, no longer reported because a reload removed their port.
     #[serde(default)]
     pub unwatched: u64,
-    /// Listeners of which no more is told for the same reason.
+    /// Listeners no longer reported for the same reason.
     #[serde(default)]
     pub unwatched_listeners: u64,
     /// Flows in the table now.
@@ -275,29 +275,29 @@ impl From<Coverage> for CoverageStatus {
     }
 }
 
-/// How the processes behind sockets were found out about, since the start of the daemon.
+/// How the owners of sockets were resolved, since the start of the daemon.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OwnerStatus {
-    /// Owners that were asked for.
+    /// Owners that were looked up.
     pub asked: u64,
-    /// Of these, answered from memory.
+    /// Of these, found in a cache.
     pub remembered: u64,
-    /// Executables shown by a live process.
+    /// Executables read from a live process.
     pub exe_live: u64,
     /// Executables of processes that were gone: known by the name that `execve` was given.
     pub exe_named: u64,
-    /// Answers without an executable.
+    /// Owners without an executable.
     pub exe_unknown: u64,
     /// Entries that were forgotten because a cache was full.
     pub forgotten: u64,
-    /// Answers that went without the name of a user or a group, because the host's name service was late.
+    /// Owners reported without the name of a user or a group, because the host's name service was late.
     pub names_late: u64,
-    /// Users and groups whose names are waited for now.
+    /// Users and groups whose names are pending now.
     pub names_awaited: u64,
 }
 
-/// One place events go to.
+/// One sink of events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SinkStatus {
     /// Its name (kind and target, such as `file:/var/log/gdprport/events.ndjson`) and counters.
@@ -307,7 +307,7 @@ pub struct SinkStatus {
     pub last_error: Option<String>,
 }
 
-/// The control socket's own account, since the start of the daemon.
+/// The control socket's own counters, since the start of the daemon.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlStatus {
     /// Connections open now.
@@ -318,9 +318,9 @@ pub struct ControlStatus {
     pub accepted: u64,
     /// Connections refused because too many were open.
     pub refused: u64,
-    /// Connections ended by the server: malformed, oversized, or too slow in asking or in reading.
+    /// Connections ended by the server: malformed, oversized, or too slow in sending or in reading.
     pub broken: u64,
-    /// Requests turned away because there was no room for them or the daemon's loop did not answer in time.
+    /// Requests turned away because there was no room for them or the daemon's loop did not reply in time.
     pub busy: u64,
     /// Requests turned away because the caller may not do this.
     pub forbidden: u64,

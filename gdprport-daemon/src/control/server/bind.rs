@@ -1,4 +1,4 @@
-//! Taking the socket's path: alone, with the right owner from its first moment, and giving it back.
+//! Taking the socket's path: for one daemon alone, with the right owner from the start, and giving it back.
 //!
 //! Belongs here: the lock, the dead daemon's socket, modes and owners. Does not belong here: serving.
 
@@ -19,7 +19,7 @@ use crate::control::limits::BACKLOG;
 /// Tries at the lock, for the case that its file is replaced between opening and locking it.
 const LOCK_TRIES: u32 = 8;
 
-/// Why the control socket could not be had.
+/// Why the control socket could not be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Another daemon serves it.
@@ -28,7 +28,7 @@ pub enum BindError {
         pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default(), path.display()
     )]
     Taken {
-        /// The other daemon's process id, if the kernel tells.
+        /// The other daemon's process id, if the kernel reports it.
         pid: Option<u32>,
         /// The socket.
         path: PathBuf,
@@ -54,14 +54,14 @@ pub enum BindError {
         doing: &'static str,
         /// On which file.
         path: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 /// The path, taken. Removes the socket and the lock when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct SocketPath {
     path: PathBuf,
     /// Device and inode of our socket: another's is never removed.
     socket: (u64, u64),
@@ -69,25 +69,25 @@ pub(super) struct Place {
     _lock: File,
 }
 
-impl Place {
+impl SocketPath {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 }
 
-impl Drop for Place {
+impl Drop for SocketPath {
     fn drop(&mut self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|meta| (meta.dev(), meta.ino()) == self.socket) {
             let _ = fs::remove_file(&self.path);
         }
-        // Still locked: whoever opened it before finds after locking that it is no longer the file at the path.
+        // Still locked: another daemon that has it open finds after locking that the path names another file.
         let _ = fs::remove_file(&self.lock_path);
     }
 }
 
 /// Takes `path`: creates its directory (0755) if missing and the default's, removes the socket of a dead daemon,
 /// listens with mode 0660 and the given group where one is given and may be set.
-pub(super) fn take(path: &Path, group: Option<u32>) -> Result<(UnixListener, Place), BindError> {
+pub(super) fn take(path: &Path, group: Option<u32>) -> Result<(UnixListener, SocketPath), BindError> {
     let address = SocketAddrUnix::new(path).map_err(|_| BindError::BadPath(path.to_owned()))?;
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(BindError::BadPath(path.to_owned()));
@@ -106,8 +106,9 @@ pub(super) fn take(path: &Path, group: Option<u32>) -> Result<(UnixListener, Pla
     clear(path)?;
     let listener = create(path, &address, group)?;
     let meta = fs::symlink_metadata(path).map_err(failed("look at", path))?;
-    let place = Place { path: path.to_owned(), socket: (meta.dev(), meta.ino()), lock_path, _lock: lock };
-    Ok((listener, place))
+    let socket_path =
+        SocketPath { path: path.to_owned(), socket: (meta.dev(), meta.ino()), lock_path, _lock: lock };
+    Ok((listener, socket_path))
 }
 
 /// Creates `/run/gdprport`, which systemd would have made; not what should be above it.
@@ -149,7 +150,7 @@ fn lock(lock_path: &Path, path: &Path) -> Result<File, BindError> {
     Err(BindError::Taken { pid: None, path: path.to_owned() })
 }
 
-/// Removes what a dead daemon left at the path; refuses if it lives or if it is none of ours.
+/// Removes what a dead daemon left at the path; refuses if that daemon lives or if it is not a socket.
 fn clear(path: &Path) -> Result<(), BindError> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -208,12 +209,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_socket_is_readable_for_owner_and_group_only_and_gone_afterwards() {
+    fn the_socket_is_for_owner_and_group_and_gone_afterwards() {
         let dir = tempfile::tempdir().expect("directory");
         let path = dir.path().join("control.sock");
-        let (_listener, place) = take(&path, None).expect("free path");
+        let (_listener, socket_path) = take(&path, None).expect("free path");
         assert_eq!(fs::metadata(&path).expect("socket").permissions().mode() & 0o777, 0o660);
-        drop(place);
+        drop(socket_path);
         assert_eq!(fs::read_dir(dir.path()).expect("directory").count(), 0);
     }
 
@@ -252,7 +253,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("directory");
         let path = dir.path().join("control.sock");
         drop(UnixListener::bind(&path).expect("free path"));
-        let (_listener, _place) = take(&path, None).expect("dead socket");
+        let (_listener, _socket_path) = take(&path, None).expect("dead socket");
         assert!(UnixStream::connect(&path).is_ok());
     }
 
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_too_long_is_refused_in_words() {
+    fn a_path_that_is_too_long_is_refused() {
         let path = PathBuf::from(format!("/{}", "x".repeat(120)));
         assert!(matches!(take(&path, None), Err(BindError::BadPath(_))));
     }

@@ -1,4 +1,4 @@
-//! The server of the control socket: accepts, bounds, and lets go.
+//! The server of the control socket: accepts connections, bounds them and ends them.
 //!
 //! Belongs here: the accept loop and every limit. Does not belong here: endpoints (`routes`), the path (`bind`).
 
@@ -37,7 +37,7 @@ pub use bind::BindError;
 pub use caller::Credentials;
 
 use self::caller::Caller;
-use self::io::Patient;
+use self::io::WriteTimeout;
 use super::address::GROUP;
 use super::counters::Gauge;
 use super::handle::Handle;
@@ -45,7 +45,7 @@ use super::limits::{
     DRAIN, GROUP_WITHIN, MAX_CONNECTIONS, MAX_HEAD, MAX_HEADERS, REPLY_WITHIN, ROOT_RESERVE,
 };
 
-/// What a connection that finds no place is told.
+/// What a connection is sent for which there is no place.
 const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
 content-length: 66\r\nconnection: close\r\n\r\n\
 {\"error\":\"too many connections to the control socket; try again\"}\n";
@@ -55,12 +55,11 @@ content-length: 66\r\nconnection: close\r\n\r\n\
 pub struct Options {
     /// For a request's head to arrive, also counted while a kept connection is idle.
     pub head_within: Duration,
-    /// For a request to be answered, but for following the events. Less than the client's own patience, so
-    /// that it is the server's sentence that arrives.
-    pub answer_within: Duration,
+    /// For the reply to a request, except for following the events.
+    pub reply_within: Duration,
     /// For a client that reads to make any progress.
     pub stall: Duration,
-    /// For a connection as a whole, unless it follows the events; an answer under way then has `stall` more.
+    /// For a connection in total, unless it follows the events; a reply in progress then has `stall` more.
     pub life: Duration,
     /// Who the client is.
     pub peer: fn(&UnixStream) -> std_io::Result<Credentials>,
@@ -70,7 +69,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             head_within: Duration::from_secs(5),
-            answer_within: REPLY_WITHIN,
+            reply_within: REPLY_WITHIN,
             stall: Duration::from_secs(10),
             life: Duration::from_secs(60),
             peer: |stream| Credentials::of(stream),
@@ -82,7 +81,7 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct Server {
     listener: std::os::unix::net::UnixListener,
-    place: bind::Place,
+    socket_path: bind::SocketPath,
     options: Options,
 }
 
@@ -93,23 +92,23 @@ impl Server {
     /// `BindError`: another daemon serves it, something else stands there, or the system refuses.
     pub fn bind(path: &Path, options: Options) -> Result<Self, BindError> {
         let group = group(GROUP, |name| uzers::get_group_by_name(name).map(|group| group.gid()));
-        let (listener, place) = bind::take(path, group)?;
-        Ok(Self { listener, place, options })
+        let (listener, socket_path) = bind::take(path, group)?;
+        Ok(Self { listener, socket_path, options })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.place.path()
+        self.socket_path.path()
     }
 
     /// Serves until `stop` completes, then gives open connections a second, and the path back.
     ///
     /// # Errors
-    /// Only at the start, if the runtime refuses the listener; what goes wrong later is counted and survived.
+    /// Only at the start, if the runtime refuses the listener; later failures are counted and do not end it.
     pub async fn serve(self, handle: Handle, stop: impl Future<Output = ()>) -> std_io::Result<()> {
         let listener = UnixListener::from_std(self.listener)?;
-        let router = routes::router(handle.clone(), self.options.answer_within);
+        let router = routes::router(handle.clone(), self.options.reply_within);
         let (stopping, stopped) = watch::channel(());
         let mut connections = JoinSet::new();
         let mut stop = pin!(stop);
@@ -120,11 +119,11 @@ impl Server {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
                         if let Some((stream, peer, place)) = admit(stream, &handle, &self.options) {
-                            let connection = converse(stream, peer, router.clone(), self.options, stopped.clone());
+                            let connection = serve_connection(stream, peer, router.clone(), self.options, stopped.clone());
                             let handle = handle.clone();
                             connections.spawn(async move {
                                 let _place = place;
-                                if connection.await == Ended::Breach {
+                                if connection.await == ConnectionEnd::Breach {
                                     handle.counters().broken.fetch_add(1, Ordering::Relaxed);
                                 }
                             });
@@ -139,7 +138,7 @@ impl Server {
             }
         }
         drop(listener);
-        drop(self.place);
+        drop(self.socket_path);
         drop(stopping);
         let drained = async { while connections.join_next().await.is_some() {} };
         let _ = timeout(DRAIN, drained).await;
@@ -147,13 +146,13 @@ impl Server {
     }
 }
 
-/// The group's number, if the host has it and says so in time: a directory service that hangs must not keep the
+/// The group's number, if the host has it and returns it in time: a directory service that hangs must not keep the
 /// daemon from watching.
 fn group(name: &'static str, ask: impl FnOnce(&str) -> Option<u32> + Send + 'static) -> Option<u32> {
-    let (to, answer) = channel();
-    // Left to itself if it is stuck; then nobody listens, and it ends with the process.
+    let (to, found) = channel();
+    // A stuck thread is left alone: nobody receives its result, and it ends with the process.
     let asking = std::thread::Builder::new().name("group".to_owned()).spawn(move || to.send(ask(name)));
-    match asking.map(|_| answer.recv_timeout(GROUP_WITHIN)) {
+    match asking.map(|_| found.recv_timeout(GROUP_WITHIN)) {
         Ok(Ok(group)) => group,
         Ok(Err(_)) | Err(_) => {
             tracing::warn!(
@@ -165,7 +164,7 @@ fn group(name: &'static str, ask: impl FnOnce(&str) -> Option<u32> + Send + 'sta
     }
 }
 
-/// Finds a place for a new connection or turns it away.
+/// Finds a place for a new connection or refuses it.
 fn admit(stream: UnixStream, handle: &Handle, options: &Options) -> Option<(UnixStream, Credentials, Gauge)> {
     let counters = handle.counters();
     let peer = (options.peer)(&stream).ok()?;
@@ -177,27 +176,27 @@ fn admit(stream: UnixStream, handle: &Handle, options: &Options) -> Option<(Unix
         }
         None => {
             counters.refused.fetch_add(1, Ordering::Relaxed);
-            // A fresh socket's buffer has room for this; if not, closing says enough.
+            // A fresh socket's buffer has room for this; if not, closing has to be enough.
             let _ = stream.try_write(NO_PLACE);
             None
         }
     }
 }
 
-async fn converse(
+async fn serve_connection(
     stream: UnixStream,
     peer: Credentials,
     router: Router,
     options: Options,
     mut stopped: watch::Receiver<()>,
-) -> Ended {
+) -> ConnectionEnd {
     let routes = TowerToHyperService::new(router);
     let caller = Caller { peer, following: Arc::default() };
     let following = Arc::clone(&caller.following);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(caller.clone());
-        let answer = routes.call(request);
-        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+        let response = routes.call(request);
+        async move { Ok::<_, Infallible>(response.await.unwrap_or_else(|never| match never {})) }
     });
     let mut connection = pin!(
         http1::Builder::new()
@@ -205,7 +204,7 @@ async fn converse(
             .header_read_timeout(options.head_within)
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)
-            .serve_connection(TokioIo::new(Patient::new(stream, options.stall)), service)
+            .serve_connection(TokioIo::new(WriteTimeout::new(stream, options.stall)), service)
     );
     let end_of_life = async {
         sleep(options.life).await;
@@ -214,31 +213,31 @@ async fn converse(
         }
     };
     tokio::select! {
-        result = connection.as_mut() => return Ended::of(result),
+        result = connection.as_mut() => return ConnectionEnd::of(result),
         () = end_of_life => {}
-        // Only ever an error, "closed": the sender says nothing, it goes.
+        // Only ever an error, "closed": the sender sends nothing, it is dropped.
         _ = stopped.changed() => {}
     }
     connection.as_mut().graceful_shutdown();
-    timeout(options.stall, connection).await.map_or(Ended::Breach, Ended::of)
+    timeout(options.stall, connection).await.map_or(ConnectionEnd::Breach, ConnectionEnd::of)
 }
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
+enum ConnectionEnd {
     /// As it should, or because the client hung up.
-    Well,
+    Clean,
     /// The client broke the protocol or a time limit.
     Breach,
 }
 
-impl Ended {
+impl ConnectionEnd {
     fn of(result: hyper::Result<()>) -> Self {
-        let Err(error) = result else { return Self::Well };
+        let Err(error) = result else { return Self::Clean };
         let timed_out = error
             .source()
             .and_then(|source| source.downcast_ref::<std_io::Error>())
             .is_some_and(|error| error.kind() == std_io::ErrorKind::TimedOut);
-        if error.is_parse() || error.is_timeout() || timed_out { Self::Breach } else { Self::Well }
+        if error.is_parse() || error.is_timeout() || timed_out { Self::Breach } else { Self::Clean }
     }
 }

@@ -1,6 +1,6 @@
-//! The endpoints: who may do what, and which answer becomes which status code.
+//! The endpoints: who may do what, and which reply has which status code.
 //!
-//! Belongs here: HTTP. The answers themselves are the loop's.
+//! Belongs here: HTTP. The replies themselves are the loop's.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ const ENDPOINTS: [(&str, &str, &str); 6] = [
 #[derive(Debug, Clone)]
 struct Context {
     handle: Handle,
-    /// How long one request may take, but for following the events.
+    /// How long one request may take, except for following the events.
     within: Duration,
 }
 

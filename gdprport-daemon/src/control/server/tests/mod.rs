@@ -1,7 +1,7 @@
-//! A served socket with a loop behind it, for the promises in `answers` and `bounds`.
+//! A served socket with a loop behind it, for the promises in `replies` and `bounds`.
 
-mod answers;
 mod bounds;
+mod replies;
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream as Blocking;
@@ -43,7 +43,7 @@ impl Served {
                 let _ = stopped.await;
             });
             let mut followers = Vec::new();
-            let answering = async {
+            let replying = async {
                 loop {
                     tokio::select! {
                         request = inbox.recv() => match request {
@@ -82,7 +82,7 @@ impl Served {
             };
             tokio::select! {
                 served = serving => served.expect("the runtime takes the listener"),
-                () = answering => {}
+                () = replying => {}
             }
         });
         Self { dir, stop: Some(stop), server }
@@ -97,10 +97,10 @@ impl Served {
     }
 
     async fn counters(&self) -> ControlStatus {
-        self.client().status().await.expect("the daemon answers").value.status.control
+        self.client().status().await.expect("the daemon replies").value.status.control
     }
 
-    /// Waits until the server's account says so.
+    /// Waits until the server's counters satisfy the condition.
     async fn until(&self, holds: impl Fn(&ControlStatus) -> bool) {
         let deadline = Instant::now() + EVENTUALLY;
         loop {
@@ -119,13 +119,13 @@ async fn raw(path: &Path, bytes: &[u8]) -> String {
     let mut stream = UnixStream::connect(path).await.expect("a listening socket");
     // The server may hang up before all is written.
     let _ = stream.write_all(bytes).await;
-    let mut answer = Vec::new();
-    let read = tokio::time::timeout(EVENTUALLY, stream.read_to_end(&mut answer)).await;
+    let mut reply = Vec::new();
+    let read = tokio::time::timeout(EVENTUALLY, stream.read_to_end(&mut reply)).await;
     let _ = read.expect("the server closes");
-    String::from_utf8_lossy(&answer).into_owned()
+    String::from_utf8_lossy(&reply).into_owned()
 }
 
-fn impatient() -> Options {
+fn short_timeouts() -> Options {
     let short = Duration::from_secs(1);
     Options { head_within: short, stall: short, peer: ROOT, ..Options::default() }
 }

@@ -1,21 +1,22 @@
-//! What the server and the client promise to those who ask well.
+//! What the server and the client promise to well-behaved users.
 
 use super::*;
 
 #[tokio::test]
-async fn one_who_follows_and_reads_gets_whole_lines() {
+async fn a_follower_that_reads_gets_complete_lines() {
     let served = Served::start(Options::default());
-    let mut events = served.client().events().await.expect("the daemon answers");
+    let mut events = served.client().events().await.expect("the daemon replies");
     for _ in 0..100 {
-        let line = events.next().await.expect("a whole stream").expect("a line");
+        let line = events.next().await.expect("an unbroken stream").expect("a line");
         serde_json::from_str::<serde_json::Value>(&line).expect("JSON");
     }
     drop(events);
     served.until(|counters| counters.followers == 0).await;
 }
 
+/// Others may read.
 #[tokio::test]
-async fn whoever_is_not_root_may_read_and_not_reload() {
+async fn only_root_may_reload() {
     let served = Served::start(Options { peer: SOMEONE, ..Options::default() });
     let refused = served.client().reload().await.expect_err("not root").to_string();
     assert_eq!(
@@ -26,30 +27,30 @@ async fn whoever_is_not_root_may_read_and_not_reload() {
 }
 
 #[tokio::test]
-async fn a_policy_with_problems_is_an_answer_with_all_of_them() {
+async fn a_policy_with_problems_is_a_reply_with_all_of_them() {
     let served = Served::start(Options { peer: ROOT, ..Options::default() });
-    let answer = served.client().reload().await.expect("an answer").value;
-    assert_eq!(answer, samples::reload_refused());
-    assert!(!ReloadReply::clone(&answer).applied);
+    let reply = served.client().reload().await.expect("a reply").value;
+    assert_eq!(reply, samples::reload_refused());
+    assert!(!ReloadReply::clone(&reply).applied);
 }
 
 #[tokio::test]
-async fn every_answer_survives_the_way() {
+async fn every_reply_arrives_unchanged() {
     let served = Served::start(Options::default());
     let client = served.client();
-    assert_eq!(client.doctor().await.expect("an answer").value, samples::doctor());
+    assert_eq!(client.doctor().await.expect("a reply").value, samples::doctor());
     let query = FlowQuery { port: Some("a port & more/é".to_owned()), violations: true, limit: 7 };
-    let flows = client.flows(&query).await.expect("an answer").value;
+    let flows = client.flows(&query).await.expect("a reply").value;
     assert_eq!(&*flows.flows[0].port, "a port & more/é");
     assert_eq!((flows.matching, &flows.flows[1..]), (7, &samples::flows()[1..]));
-    let status = client.status().await.expect("an answer").value.status;
+    let status = client.status().await.expect("a reply").value.status;
     assert_eq!(status, crate::control::api::Status { control: status.control.clone(), ..samples::status() });
 }
 
 #[tokio::test]
-async fn questions_that_make_no_sense_are_refused_in_words() {
+async fn requests_that_make_no_sense_are_refused_with_a_reason() {
     let served = Served::start(Options::default());
-    for (path, code, word) in [
+    for (path, code, text) in [
         ("/v1/flows?limit=0", 400, "from 1 to"),
         ("/v1/flows?limit=999999999", 400, "from 1 to"),
         ("/v1/flows?colour=red", 400, "unknown field"),
@@ -57,9 +58,9 @@ async fn questions_that_make_no_sense_are_refused_in_words() {
         ("/v1/reload", 405, "another method"),
     ] {
         let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-        let answer = raw(&served.path(), request.as_bytes()).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {code} ")), "{path}: {answer}");
-        assert!(answer.contains("{\"error\":") && answer.contains(word), "{path}: {answer}");
+        let reply = raw(&served.path(), request.as_bytes()).await;
+        assert!(reply.starts_with(&format!("HTTP/1.1 {code} ")), "{path}: {reply}");
+        assert!(reply.contains("{\"error\":") && reply.contains(text), "{path}: {reply}");
     }
 }
 
@@ -68,11 +69,12 @@ async fn a_second_daemon_is_refused_and_the_first_lives_on() {
     let served = Served::start(Options::default());
     let second = Server::bind(&served.path(), Options::default()).expect_err("taken").to_string();
     assert!(second.contains(&format!("(pid {}) already answers on", std::process::id())), "{second}");
-    served.client().status().await.expect("the first answers");
+    served.client().status().await.expect("the first replies");
 }
 
+/// And the path is free again.
 #[tokio::test]
-async fn after_the_end_the_path_is_free_and_the_client_says_how_to_start() {
+async fn after_the_end_the_client_explains_how_to_start() {
     let mut served = Served::start(Options::default());
     served.stop.take().expect("running").send(()).expect("running");
     (&mut served.server).await.expect("no panic");
