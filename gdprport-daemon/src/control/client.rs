@@ -27,7 +27,7 @@ use super::limits::{CLIENT_TIMEOUT, MAX_LINE, MAX_REPLY};
 
 /// Why a request has no reply.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+pub(crate) enum ClientError {
     /// Nobody listens.
     #[error(
         "no daemon answers on {}: start it with `systemctl start gdprport` or `sudo gdprport daemon run`, or name its socket with --socket",
@@ -39,23 +39,13 @@ pub enum ClientError {
         "permission denied on {}: join the group `{group}` (`sudo usermod -aG {group} $USER`, then log in again), or use sudo",
         socket.display()
     )]
-    Denied {
-        /// The socket.
-        socket: PathBuf,
-        /// The group that may use it.
-        group: String,
-    },
+    Denied { socket: PathBuf, group: String },
     /// The daemon took the request and does not reply.
     #[error("the daemon on {} did not answer within {} s: it may be overloaded or stopped", .0.display(), CLIENT_TIMEOUT.as_secs())]
     Silent(PathBuf),
     /// What came back is not what a gdprport daemon sends.
     #[error("what answers on {} does not speak as a gdprport daemon of this version does: {why}", socket.display())]
-    Garbled {
-        /// The socket.
-        socket: PathBuf,
-        /// What was wrong.
-        why: String,
-    },
+    Garbled { socket: PathBuf, why: String },
     /// The daemon refused, with this reason.
     #[error("{0}")]
     Refused(String),
@@ -63,63 +53,46 @@ pub enum ClientError {
 
 /// A reply, typed and as it came.
 #[derive(Debug, Clone)]
-pub struct Reply<T> {
-    /// Its content.
-    pub value: T,
+pub(crate) struct Reply<T> {
+    pub(crate) value: T,
     /// Its JSON.
-    pub json: Bytes,
+    pub(crate) json: Bytes,
 }
 
 /// A daemon's socket. Every request opens a connection of its own.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub(crate) struct Client {
     socket: PathBuf,
 }
 
 impl Client {
     /// Names the socket; connects to nothing yet.
-    #[must_use]
-    pub fn new(socket: &Path) -> Self {
+    pub(crate) fn new(socket: &Path) -> Self {
         Self { socket: socket.to_owned() }
     }
 
     /// `GET /v1/status`.
-    ///
-    /// # Errors
-    /// `ClientError`, as for all requests.
-    pub async fn status(&self) -> Result<Reply<StatusReply>, ClientError> {
+    pub(crate) async fn status(&self) -> Result<Reply<StatusReply>, ClientError> {
         self.ask(Method::GET, "/v1/status").await
     }
 
     /// `GET /v1/flows`.
-    ///
-    /// # Errors
-    /// `ClientError`.
-    pub async fn flows(&self, query: &FlowQuery) -> Result<Reply<FlowsReply>, ClientError> {
+    pub(crate) async fn flows(&self, query: &FlowQuery) -> Result<Reply<FlowsReply>, ClientError> {
         self.ask(Method::GET, &flows_path(query)).await
     }
 
     /// `GET /v1/doctor`.
-    ///
-    /// # Errors
-    /// `ClientError`.
-    pub async fn doctor(&self) -> Result<Reply<DoctorReport>, ClientError> {
+    pub(crate) async fn doctor(&self) -> Result<Reply<DoctorReport>, ClientError> {
         self.ask(Method::GET, "/v1/doctor").await
     }
 
     /// `POST /v1/reload`. A policy with problems is a reply, not an error.
-    ///
-    /// # Errors
-    /// `ClientError`.
-    pub async fn reload(&self) -> Result<Reply<ReloadReply>, ClientError> {
+    pub(crate) async fn reload(&self) -> Result<Reply<ReloadReply>, ClientError> {
         self.ask(Method::POST, "/v1/reload").await
     }
 
     /// `GET /v1/events`: every event from when this returns.
-    ///
-    /// # Errors
-    /// `ClientError`.
-    pub async fn events(&self) -> Result<EventLines, ClientError> {
+    pub(crate) async fn events(&self) -> Result<EventLines, ClientError> {
         let begun = async {
             let (response, connection) = self.send(Method::GET, "/v1/events").await?;
             if response.status() == StatusCode::OK {
@@ -221,7 +194,7 @@ impl Drop for Connection {
 
 /// The events of a daemon, line by line.
 #[derive(Debug)]
-pub struct EventLines {
+pub(crate) struct EventLines {
     socket: PathBuf,
     body: Incoming,
     buffer: Vec<u8>,
@@ -230,10 +203,8 @@ pub struct EventLines {
 
 impl EventLines {
     /// The next line without its newline; `None` when the daemon has stopped. Waits as long as it takes.
-    ///
-    /// # Errors
     /// `ClientError::Garbled` if the stream breaks off or a line is no text or over 1 MiB.
-    pub async fn next(&mut self) -> Result<Option<String>, ClientError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<String>, ClientError> {
         let mut searched = 0;
         loop {
             if let Some(end) = self.buffer[searched..].iter().position(|byte| *byte == b'\n') {

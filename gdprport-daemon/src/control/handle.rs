@@ -16,8 +16,7 @@ use super::limits::REQUEST_QUEUE;
 
 /// A request to the loop. A dropped `reply` means that nobody waits any more: that is no error.
 #[derive(Debug)]
-pub enum Request {
-    /// The state of the daemon.
+pub(crate) enum Request {
     Status(oneshot::Sender<Status>),
     /// The open flows that match.
     Flows(FlowQuery, oneshot::Sender<FlowsReply>),
@@ -31,7 +30,7 @@ pub enum Request {
 
 /// Why there is no reply from the loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AskError {
+pub(crate) enum AskError {
     /// Too many requests wait for the loop.
     #[error("the daemon is busy: too many requests wait for it; try again")]
     Full,
@@ -45,21 +44,20 @@ pub enum AskError {
 
 /// The requesting end. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Handle {
+pub(crate) struct Handle {
     requests: mpsc::Sender<Request>,
     counters: Arc<Counters>,
 }
 
 /// The receiving end, for the daemon's loop.
 #[derive(Debug)]
-pub struct Inbox {
+pub(crate) struct Inbox {
     requests: mpsc::Receiver<Request>,
     counters: Arc<Counters>,
 }
 
 /// Makes both ends.
-#[must_use]
-pub fn channel() -> (Handle, Inbox) {
+pub(crate) fn channel() -> (Handle, Inbox) {
     let (sender, receiver) = mpsc::channel(REQUEST_QUEUE);
     let counters = Arc::new(Counters::default());
     (Handle { requests: sender, counters: Arc::clone(&counters) }, Inbox { requests: receiver, counters })
@@ -67,55 +65,37 @@ pub fn channel() -> (Handle, Inbox) {
 
 impl Inbox {
     /// The next request; `None` when no handle is left. Cancel safe.
-    pub async fn recv(&mut self) -> Option<Request> {
+    pub(crate) async fn recv(&mut self) -> Option<Request> {
         self.requests.recv().await
     }
 
     /// The control socket's counters, for `Status::control` and metrics.
-    #[must_use]
-    pub fn counters(&self) -> ControlStatus {
+    pub(crate) fn counters(&self) -> ControlStatus {
         self.counters.snapshot()
     }
 }
 
 impl Handle {
-    /// Asks for the status.
-    ///
-    /// # Errors
-    /// `AskError`, as for all requests.
-    pub async fn status(&self, within: Duration) -> Result<Status, AskError> {
+    pub(crate) async fn status(&self, within: Duration) -> Result<Status, AskError> {
         self.ask(Request::Status, within).await
     }
 
-    /// Asks for the open flows.
-    ///
-    /// # Errors
-    /// `AskError`.
-    pub async fn flows(&self, query: FlowQuery, within: Duration) -> Result<FlowsReply, AskError> {
+    pub(crate) async fn flows(&self, query: FlowQuery, within: Duration) -> Result<FlowsReply, AskError> {
         self.ask(|reply| Request::Flows(query, reply), within).await
     }
 
     /// Asks to reload the policy. The server has checked that the caller may.
-    ///
-    /// # Errors
-    /// `AskError`; after `Late` the reload may still happen.
-    pub async fn reload(&self, within: Duration) -> Result<ReloadReply, AskError> {
+    /// After `AskError::Late` the reload may still happen.
+    pub(crate) async fn reload(&self, within: Duration) -> Result<ReloadReply, AskError> {
         self.ask(Request::Reload, within).await
     }
 
-    /// Asks what this kernel and these privileges allow.
-    ///
-    /// # Errors
-    /// `AskError`.
-    pub async fn doctor(&self, within: Duration) -> Result<DoctorReport, AskError> {
+    pub(crate) async fn doctor(&self, within: Duration) -> Result<DoctorReport, AskError> {
         self.ask(Request::Doctor, within).await
     }
 
     /// Asks for every event from now on: lines of JSON, each with its newline.
-    ///
-    /// # Errors
-    /// `AskError`.
-    pub async fn follow(&self, within: Duration) -> Result<mpsc::Receiver<Bytes>, AskError> {
+    pub(crate) async fn follow(&self, within: Duration) -> Result<mpsc::Receiver<Bytes>, AskError> {
         let (follower, lines) = FollowerSink::new(&self.counters);
         self.ask(|reply| Request::Follow(follower, reply), within).await?;
         Ok(lines)

@@ -1,4 +1,4 @@
-//! What this kernel and these privileges allow, as a list that one can work off.
+//! What this kernel and these privileges allow, as a list of things to fix.
 
 use super::format::clean;
 use super::screen::Screen;

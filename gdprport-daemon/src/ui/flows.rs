@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_open_is_said_in_words() {
+    fn an_empty_list_is_explained() {
         let screen = Screen { width: 80, now: jiff::Timestamp::UNIX_EPOCH };
         let shown = |watched| {
             let text = show(&FlowsReply { watched, matching: 0, flows: Vec::new() }, &screen);

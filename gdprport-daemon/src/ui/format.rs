@@ -115,7 +115,7 @@ pub(super) fn program(process: &Process) -> String {
     }
 }
 
-/// The process in a few words: `postgres 1203`; marked when it is not known exactly.
+/// The process in short: `postgres 1203`; marked when it is not known exactly.
 pub(super) fn process(process: Option<&Process>) -> String {
     let Some(process) = process else { return "unknown".to_owned() };
     let name = program(process);
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn text_from_outside_cannot_drive_the_terminal() {
+    fn text_from_outside_cannot_steer_the_terminal() {
         assert_eq!(clean("a\u{1b}[2Jb\u{9b}c\u{202e}d\ne"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}e");
         assert!(matches!(clean("plain é 漢 \u{200d}"), Cow::Borrowed(_)));
         assert_eq!(

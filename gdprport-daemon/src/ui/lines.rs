@@ -3,8 +3,8 @@
 //! Belongs here: which parts of an event are shown, where and in which colour. The full event is in the JSON.
 //!
 //! Calm by default: what is declared is quiet, what is not stands out. A line reads: when, what, which port,
-//! which way, who, with whom, and what the policy says. `~` before a process: its attribution is not exact. Why
-//! something is a violation is said once, by the `violation` beside the event of the flow or listener.
+//! which direction, who, with whom, and the verdict of the policy. `~` before a process: its attribution is not exact.
+//! The reasons of a violation stand once, in the `violation` beside the event of the flow or listener.
 
 mod own;
 mod paint;
@@ -27,7 +27,7 @@ const MIN_TAIL: usize = 14;
 
 /// Writes events as lines.
 #[derive(Debug, Clone)]
-pub struct Lines {
+pub(super) struct Lines {
     color: bool,
     width: Option<usize>,
     zone: TimeZone,
@@ -62,31 +62,30 @@ impl Cells {
 
 impl Lines {
     /// Lines for a terminal of this many columns (`None`: nothing is cut at the end), with times in this zone.
-    #[must_use]
-    pub fn new(color: bool, width: Option<NonZeroU16>, zone: TimeZone) -> Self {
+    pub(super) fn new(color: bool, width: Option<NonZeroU16>, zone: TimeZone) -> Self {
         let width = width.map(|width| usize::from(width.get()));
         let cells = Cells::of(width);
         Self { color, width, zone, cells }
     }
 
     /// Appends one line, without a line feed.
-    pub fn render(&self, event: &Event, out: &mut Vec<u8>) {
+    pub(super) fn render(&self, event: &Event, out: &mut Vec<u8>) {
         let mut painter = Painter { out, color: self.color, gap: self.cells.gap, column: 0 };
         let time = self.zone.to_datetime(event.time).strftime(self.cells.time).to_string();
         painter.cell(time.len(), &[(Tone::Dim, time)]);
-        let (tone, sign, word) = head(&event.body);
-        let kind = if self.cells.head == 1 { sign.to_owned() } else { format!("{sign} {word}") };
+        let (tone, sign, name) = head(&event.body);
+        let kind = if self.cells.head == 1 { sign.to_owned() } else { format!("{sign} {name}") };
         painter.cell(self.cells.head, &[(tone, kind)]);
         match &event.body {
             Body::FlowOpen(flow) | Body::FlowUpdate(flow) => {
-                let mut tail = vec![judged(&flow.verdict, flow.policy.is_some())];
+                let mut tail = vec![verdict_piece(&flow.verdict, flow.policy.is_some())];
                 let opens = matches!(event.body, Body::FlowOpen(_));
                 tail.extend(counts(&flow.flow, flow.flow.duration_ms.filter(|_| !opens)));
                 self.flow(&mut painter, flow, false, &tail);
             }
             Body::FlowPosture(flow) => {
                 let mut tail = encryption(flow);
-                tail.push(judged(&flow.verdict, flow.policy.is_some()));
+                tail.push(verdict_piece(&flow.verdict, flow.policy.is_some()));
                 self.flow(&mut painter, flow, false, &tail);
             }
             Body::Finding(finding) => {
@@ -95,7 +94,7 @@ impl Lines {
             Body::FlowClose(flow) => {
                 let mut tail = vec![match &*flow.verdict {
                     Verdict::Undecided { .. } => (Tone::Warn, "? undecided".to_owned()),
-                    verdict => judged(verdict, flow.policy.is_some()),
+                    verdict => verdict_piece(verdict, flow.policy.is_some()),
                 }];
                 tail.extend(counts(&flow.flow, flow.flow.duration_ms));
                 self.flow(&mut painter, flow, false, &tail);
@@ -106,7 +105,7 @@ impl Lines {
                     &mut painter,
                     flow,
                     false,
-                    &[outcome, judged(&flow.verdict, flow.policy.is_some())],
+                    &[outcome, verdict_piece(&flow.verdict, flow.policy.is_some())],
                 );
             }
             Body::Violation(violation) => match &**violation {
@@ -116,11 +115,11 @@ impl Lines {
                 }
             },
             Body::ListenerOpen(listener) | Body::ListenerClose(listener) => {
-                let says = match &listener.verdict {
+                let verdict = match &listener.verdict {
                     Verdict::Declared { .. } => (Tone::Good, "✓ as declared".to_owned()),
-                    verdict => judged(verdict, listener.policy.is_some()),
+                    verdict => verdict_piece(verdict, listener.policy.is_some()),
                 };
-                self.listener(&mut painter, listener, false, &[says]);
+                self.listener(&mut painter, listener, false, &[verdict]);
             }
             Body::FlowSummary(summary) => self.summary(&mut painter, summary),
             Body::Coverage(event) => self.tail(&mut painter, true, &coverage(event)),
@@ -161,17 +160,17 @@ impl Lines {
 
     fn summary(&self, painter: &mut Painter<'_>, event: &FlowSummary) {
         let counts = &event.summary;
-        let (way, process, peer, says) = match &event.summary.group {
+        let (direction, process, peer, verdict) = match &event.summary.group {
             Some(group) => {
                 let exe = group.exe.as_deref().map_or("unknown process", basename);
                 let mut process = vec![(Tone::Strong, exe.to_owned())];
                 process.extend(group.user.iter().map(|user| (Tone::Plain, format!(" {user}"))));
                 process.extend(group.unit.iter().map(|unit| (Tone::Dim, format!(" {}", short(unit)))));
-                let says = match &group.rule {
+                let verdict = match &group.rule {
                     Some(rule) => (Tone::Good, format!("✓ {rule}")),
                     None => (Tone::Warn, "? undecided".to_owned()),
                 };
-                (arrow(group.direction), process, group.peer_ip.to_string(), says)
+                (arrow(group.direction), process, group.peer_ip.to_string(), verdict)
             }
             None => (
                 "↔",
@@ -180,7 +179,7 @@ impl Lines {
                 (Tone::Dim, "the rest".to_owned()),
             ),
         };
-        self.columns(painter, &event.port.name, way, &process);
+        self.columns(painter, &event.port.name, direction, &process);
         painter.cell(self.cells.peer, &[(Tone::Plain, peer)]);
         let mut text = String::from(" ·");
         for (count, word) in [
@@ -195,16 +194,16 @@ impl Lines {
         }
         write!(text, " ↑{} ↓{}", bytes(counts.bytes_sent), bytes(counts.bytes_received))
             .expect("writing to memory cannot fail");
-        self.tail(painter, false, &[says, (Tone::Dim, text)]);
+        self.tail(painter, false, &[verdict, (Tone::Dim, text)]);
     }
 
-    fn columns(&self, painter: &mut Painter<'_>, port: &str, way: &str, process: &[Piece]) {
+    fn columns(&self, painter: &mut Painter<'_>, port: &str, direction: &str, process: &[Piece]) {
         painter.cell(self.cells.port, &[(Tone::Strong, port.to_owned())]);
-        painter.cell(1, &[(Tone::Dim, way.to_owned())]);
+        painter.cell(1, &[(Tone::Dim, direction.to_owned())]);
         painter.cell(self.cells.process, process);
     }
 
-    /// The end of the line: cut to the terminal, unless it must be read whole.
+    /// The end of the line: cut to the terminal, unless it must stay complete.
     fn tail(&self, painter: &mut Painter<'_>, keep: bool, pieces: &[Piece]) {
         let room = self.width.map(|width| width.saturating_sub(painter.column).max(MIN_TAIL));
         painter.text(room.filter(|_| !keep), pieces);
@@ -227,7 +226,7 @@ fn encryption(event: &FlowEvent) -> Vec<Piece> {
     vec![(tone, format!("{}{version} ", posture.state.as_str()))]
 }
 
-/// Tone, sign and word of a kind.
+/// Tone, sign and name of a kind.
 fn head(body: &Body) -> (Tone, &'static str, &'static str) {
     match body.kind() {
         Kind::FlowOpen => (Tone::Plain, "●", "open"),
@@ -267,7 +266,7 @@ fn short_program(process: &Process, room: usize) -> String {
     }
 }
 
-/// How a flow went so far, behind what the policy says.
+/// How a flow went so far, behind the verdict of the policy.
 fn counts(flow: &Flow, lasted_ms: Option<u64>) -> Option<Piece> {
     let mut counts = Vec::new();
     match flow.outcome {
@@ -303,13 +302,13 @@ fn who(process: Option<&Process>, room: usize) -> Vec<Piece> {
     pieces
 }
 
-/// Most units are services: that need not be said.
+/// Most units are services: the suffix adds nothing.
 fn short(unit: &str) -> &str {
     unit.strip_suffix(".service").unwrap_or(unit)
 }
 
-/// What the policy says; without one, the catalog can only say that nothing is declared.
-fn judged(verdict: &Verdict, policy: bool) -> Piece {
+/// The verdict of the policy; without one, the catalog can only know that nothing is declared.
+fn verdict_piece(verdict: &Verdict, policy: bool) -> Piece {
     match verdict {
         Verdict::Declared { rule } => (Tone::Good, format!("✓ {rule}")),
         Verdict::Undecided { missing, .. } => (Tone::Warn, format!("? undecided: {}", list(missing))),

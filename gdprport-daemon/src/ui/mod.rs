@@ -2,7 +2,7 @@
 //!
 //! Belongs here: presentation. Everything shown comes from `control`, or from what a command calls in `app`.
 
-pub mod cli;
+mod cli;
 mod commands;
 mod doctor;
 mod exit;

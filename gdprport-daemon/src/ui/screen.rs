@@ -7,7 +7,7 @@ use anstream::{AutoStream, ColorChoice};
 
 use super::cli::Color;
 
-/// Columns where no terminal says how many there are.
+/// Columns where no terminal reports how many there are.
 const WIDTH_OF_A_PIPE: u16 = 120;
 
 /// What tables have to fit, and the time they count from.

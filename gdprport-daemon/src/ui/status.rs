@@ -1,9 +1,9 @@
-//! The daemon's status: one line of health, then what stands behind it.
+//! The daemon's status: one line of health, then the facts behind it.
 
 use super::doctor::hooks;
 use super::format::{bytes, clean, counted, counts, duration, moment, shares, thousands};
 use super::screen::Screen;
-use super::table::{Cell, Column, fact, table, title, whole_items, wrap};
+use super::table::{Cell, Column, fact, table, tied_items, title, wrap};
 use super::tone::Tone;
 use crate::control::api::{
     Health, HealthState, Pins, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus, Status,
@@ -41,10 +41,10 @@ const SINKS: [Column; 6] = [
     Column::elastic("LAST ERROR", 15),
 ];
 
-/// Screens at least this wide show the policy's digest whole.
-const WHOLE_DIGEST: u16 = 100;
+/// Screens at least this wide show the complete digest of the policy.
+const FULL_DIGEST: u16 = 100;
 
-/// The whole status.
+/// The complete status.
 pub(super) fn show(reply: &StatusReply, screen: &Screen) -> String {
     let status = &reply.status;
     let mut text = health(&reply.health, screen);
@@ -89,7 +89,7 @@ fn health(health: &Health, screen: &Screen) -> String {
 fn policy(policy: &PolicyStatus, screen: &Screen) -> String {
     let mut text = title("POLICY", &format!("in force for {}", duration(policy.age_s)));
     let digest = match policy.digest.get(..23) {
-        Some(begin) if screen.width < WHOLE_DIGEST => format!("{begin}…"),
+        Some(begin) if screen.width < FULL_DIGEST => format!("{begin}…"),
         _ => policy.digest.clone(),
     };
     let mut add = |name, tone, value: &str| text.push_str(&fact(name, tone, value, screen.width));
@@ -175,8 +175,8 @@ fn ports(ports: &[PortStatus], source: &PolicySource, screen: &Screen) -> String
                 Cell::count(Tone::Good, port.declared_flows),
                 Cell::count(Tone::Warn, port.undecided),
                 Cell::count(Tone::Bad, port.violations_total),
-                Cell::plain(whole_items(&shares(port.posture.iter().map(|(state, n)| (state.as_str(), *n))))),
-                Cell::plain(whole_items(&reasons)),
+                Cell::plain(tied_items(&shares(port.posture.iter().map(|(state, n)| (state.as_str(), *n))))),
+                Cell::plain(tied_items(&reasons)),
             ]
         })
         .collect();
@@ -184,7 +184,7 @@ fn ports(ports: &[PortStatus], source: &PolicySource, screen: &Screen) -> String
     text
 }
 
-/// A port of the catalog on which nothing ever happened: there are dozens, and they say nothing.
+/// A port of the catalog on which nothing ever happened: there are dozens, and showing them helps nobody.
 fn is_quiet(port: &PortStatus) -> bool {
     !port.declared && port.open + port.opened + port.failed + port.violations_total == 0
 }
@@ -280,7 +280,7 @@ fn sinks(sinks: &[SinkStatus], screen: &Screen) -> String {
     text
 }
 
-/// What came of a reload: every problem, or that it is applied.
+/// The outcome of a reload: every problem, or that it is applied.
 pub(super) fn reload(reply: &ReloadReply) -> String {
     let mut text = String::new();
     for line in reply.problems.lines().chain(reply.warnings.lines()) {
@@ -310,24 +310,24 @@ mod tests {
     }
 
     #[test]
-    fn status_of_a_bad_day_on_a_narrow_screen() {
+    fn status_with_failures_on_a_narrow_screen() {
         insta::assert_snapshot!(shown(samples::status(), 80));
     }
 
     #[test]
-    fn status_of_a_bad_day_on_a_wide_screen() {
+    fn status_with_failures_on_a_wide_screen() {
         insta::assert_snapshot!(shown(samples::status(), 160));
     }
 
     #[test]
-    fn status_of_a_good_day_leads_with_one_word() {
+    fn status_without_failures_leads_with_one_word() {
         let text = shown(samples::healthy(), 120);
         assert_eq!(text.lines().next(), Some("● healthy"));
         insta::assert_snapshot!(text);
     }
 
     #[test]
-    fn status_without_a_policy_or_sinks_says_what_that_means() {
+    fn status_without_a_policy_or_sinks_explains_itself() {
         let mut status = samples::healthy();
         status.policy.source = PolicySource::Catalog;
         status.ports.retain(|port| !port.declared);
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_where_no_port_is_watched_says_so() {
+    fn a_host_without_watched_ports_is_shown_as_such() {
         let mut status = samples::healthy();
         status.ports.clear();
         assert!(shown(status, 120).contains("\nPORTS  none is watched\n"));

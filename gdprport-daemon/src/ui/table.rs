@@ -15,7 +15,7 @@ const GAP: u16 = 2;
 /// Lines that one row may take; what is longer still ends in `…`.
 const ROW_LINES: usize = 6;
 
-/// The least room for wrapped text, whatever the screen.
+/// The least room for wrapped text on any screen.
 const LEAST_ROOM: usize = 12;
 
 /// One cell: text that is made harmless, and its tone.
@@ -121,7 +121,7 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: u16) -> Strin
 const TIE: &str = "\u{a0}";
 
 /// A list whose items stay on one line each: `undeclared-peer 12, undeclared-process 5`.
-pub(super) fn whole_items(list: &str) -> String {
+pub(super) fn tied_items(list: &str) -> String {
     list.split(", ").map(|item| item.replace(' ', TIE)).collect::<Vec<_>>().join(", ")
 }
 
@@ -152,7 +152,7 @@ fn fit(columns: &[Column], rows: &[Vec<Cell>], natural: &[u16], width: u16) -> V
             }
         }
     }
-    // A wide one that had to go may leave room for narrow ones that went before it.
+    // A wide one that was left out may leave room for narrow ones left out earlier.
     let mut out: Vec<usize> = (0..widths.len()).filter(|i| widths[*i] != wanted[*i]).collect();
     out.sort_by_key(|i| columns[*i].spare);
     for i in out {
@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_line_is_wider_than_its_room_and_no_word_is_lost() {
+    fn no_line_is_wider_than_its_room_and_no_text_is_lost() {
         let text = "flows accepted without asking for the peer show their listener, not the worker";
         for room in 12..100 {
             let lines = wrap(text, room);
@@ -230,8 +230,8 @@ mod tests {
     }
 
     #[test]
-    fn no_line_ends_within_an_item_of_a_list_that_is_to_stay_whole() {
-        let rows = [vec![Cell::plain(whole_items("plaintext 4 (100%), undeclared-direction 2, x 1"))]];
+    fn no_line_ends_within_an_item_that_is_tied() {
+        let rows = [vec![Cell::plain(tied_items("plaintext 4 (100%), undeclared-direction 2, x 1"))]];
         let text = table(&[Column::elastic("WHY", 22)], &rows, 24);
         let lines: Vec<&str> = text.lines().skip(1).collect();
         assert_eq!(lines, ["plaintext 4 (100%),", "undeclared-direction 2,", "x 1"]);

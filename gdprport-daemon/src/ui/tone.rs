@@ -1,6 +1,6 @@
 //! The palette: how a piece of text is meant, and its colour.
 //!
-//! Colour is always written where one is wanted at all; streams take it out again. Does not belong here: where text
+//! Tables always carry colour, and the stream removes it where there should be none; lines ask first. Does not belong here: where text
 //! goes (`table`, `lines`).
 
 use anstyle::{AnsiColor, Style};

@@ -69,12 +69,6 @@ pub(super) struct SocketPath {
     _lock: File,
 }
 
-impl SocketPath {
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
 impl Drop for SocketPath {
     fn drop(&mut self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|meta| (meta.dev(), meta.ino()) == self.socket) {

@@ -52,17 +52,17 @@ content-length: 66\r\nconnection: close\r\n\r\n\
 
 /// Times and the source of credentials; the defaults are the product's.
 #[derive(Debug, Clone, Copy)]
-pub struct Options {
+pub(crate) struct Options {
     /// For a request's head to arrive, also counted while a kept connection is idle.
-    pub head_within: Duration,
+    pub(crate) head_within: Duration,
     /// For the reply to a request, except for following the events.
-    pub reply_within: Duration,
+    pub(crate) reply_within: Duration,
     /// For a client that reads to make any progress.
-    pub stall: Duration,
+    pub(crate) stall: Duration,
     /// For a connection in total, unless it follows the events; a reply in progress then has `stall` more.
-    pub life: Duration,
+    pub(crate) life: Duration,
     /// Who the client is.
-    pub peer: fn(&UnixStream) -> std_io::Result<Credentials>,
+    pub(crate) peer: fn(&UnixStream) -> std_io::Result<Credentials>,
 }
 
 impl Default for Options {
@@ -79,7 +79,7 @@ impl Default for Options {
 
 /// The control socket, taken and listening; clients wait until it is served.
 #[derive(Debug)]
-pub struct Server {
+pub(crate) struct Server {
     listener: std::os::unix::net::UnixListener,
     socket_path: bind::SocketPath,
     options: Options,
@@ -90,23 +90,17 @@ impl Server {
     ///
     /// # Errors
     /// `BindError`: another daemon serves it, something else stands there, or the system refuses.
-    pub fn bind(path: &Path, options: Options) -> Result<Self, BindError> {
+    pub(crate) fn bind(path: &Path, options: Options) -> Result<Self, BindError> {
         let group = group(GROUP, |name| uzers::get_group_by_name(name).map(|group| group.gid()));
         let (listener, socket_path) = bind::take(path, group)?;
         Ok(Self { listener, socket_path, options })
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        self.socket_path.path()
     }
 
     /// Serves until `stop` completes, then gives open connections a second, and the path back.
     ///
     /// # Errors
     /// Only at the start, if the runtime refuses the listener; later failures are counted and do not end it.
-    pub async fn serve(self, handle: Handle, stop: impl Future<Output = ()>) -> std_io::Result<()> {
+    pub(crate) async fn serve(self, handle: Handle, stop: impl Future<Output = ()>) -> std_io::Result<()> {
         let listener = UnixListener::from_std(self.listener)?;
         let router = routes::router(handle.clone(), self.options.reply_within);
         let (stopping, stopped) = watch::channel(());

@@ -1,4 +1,4 @@
-//! What each command does: ask, show, end.
+//! What each command does: send a request, show the reply, return an exit code.
 
 mod events;
 mod files;
@@ -9,7 +9,7 @@ mod unpin;
 use anyhow::anyhow;
 use tokio::runtime::{self, Runtime};
 
-use super::cli::{Cli, Command, DaemonCommand, FlowsArgs, PolicyCommand};
+use super::cli::{Cli, DaemonCommand, FlowsArgs, PolicyCommand, TopCommand};
 use super::exit::Exit;
 use super::format::clean_lines;
 use super::screen::Out;
@@ -20,38 +20,38 @@ use crate::control::client::{Client, ClientError};
 
 pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
     // The daemon's own sink writes to standard output, which `Out` would lock.
-    if let Command::Daemon(DaemonCommand::Run(args)) = cli.command {
+    if let TopCommand::Daemon(DaemonCommand::Run(args)) = cli.command {
         return run::daemon(args, cli.socket, cli.color);
     }
     let mut out = Out::new(cli.color);
     let client = Client::new(&cli.socket);
     match cli.command {
-        Command::Daemon(DaemonCommand::Run(_)) => unreachable!("handled above"),
-        Command::Daemon(DaemonCommand::Unpin(args)) => unpin::run(&args, &mut out),
-        Command::Daemon(DaemonCommand::Status) => {
-            let answer = runtime()?.block_on(client.status())?;
+        TopCommand::Daemon(DaemonCommand::Run(_)) => unreachable!("handled above"),
+        TopCommand::Daemon(DaemonCommand::Unpin(args)) => unpin::run(&args, &mut out),
+        TopCommand::Daemon(DaemonCommand::Status) => {
+            let reply = runtime()?.block_on(client.status())?;
             if cli.json {
-                out.json(&answer.json)?;
+                out.json(&reply.json)?;
             } else {
                 let screen = out.screen();
-                out.text(&status::show(&answer.value, &screen))?;
+                out.text(&status::show(&reply.value, &screen))?;
             }
             Ok(Exit::Fine)
         }
-        Command::Daemon(DaemonCommand::Reload) => reload(&client, cli.json, &mut out),
-        Command::Flows(args) if args.follow => {
-            let wanted = events::Wanted { port: args.port, violations: args.violations, flows: true };
-            runtime()?.block_on(events::follow(&client, &wanted, cli.json, &mut out))
+        TopCommand::Daemon(DaemonCommand::Reload) => reload(&client, cli.json, &mut out),
+        TopCommand::Flows(args) if args.follow => {
+            let filter = events::EventFilter { port: args.port, violations: args.violations, flows: true };
+            runtime()?.block_on(events::follow(&client, &filter, cli.json, &mut out))
         }
-        Command::Flows(args) => list(&client, args, cli.json, &mut out),
-        Command::Events(_) => {
-            runtime()?.block_on(events::follow(&client, &events::Wanted::default(), cli.json, &mut out))
+        TopCommand::Flows(args) => list(&client, args, cli.json, &mut out),
+        TopCommand::Events(_) => {
+            runtime()?.block_on(events::follow(&client, &events::EventFilter::default(), cli.json, &mut out))
         }
-        Command::Doctor => {
+        TopCommand::Doctor => {
             let report = match runtime()?.block_on(client.doctor()) {
-                Ok(answer) => answer.value,
+                Ok(reply) => reply.value,
                 Err(ClientError::NoDaemon(_)) => app::examine(None),
-                // The host can be examined by anybody; that a daemon could not be asked has to be said.
+                // Anybody can examine the host; that the daemon did not take part has to be visible.
                 Err(error @ ClientError::Denied { .. }) => {
                     eprintln!(
                         "gdprport: {}; the host was examined without its daemon",
@@ -69,8 +69,8 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
             }
             Ok(if report.worst() == CheckResult::Failed { Exit::Failed } else { Exit::Fine })
         }
-        Command::Policy(PolicyCommand::Check { files }) => policy::check(files, cli.json, &mut out),
-        Command::Policy(PolicyCommand::Schema) => policy::schema(&mut out),
+        TopCommand::Policy(PolicyCommand::Check { files }) => policy::check(files, cli.json, &mut out),
+        TopCommand::Policy(PolicyCommand::Schema) => policy::schema(&mut out),
     }
 }
 
@@ -83,24 +83,24 @@ fn runtime() -> anyhow::Result<Runtime> {
 }
 
 fn reload(client: &Client, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
-    let answer = runtime()?.block_on(client.reload())?;
-    let reply = &answer.value;
+    let reply = runtime()?.block_on(client.reload())?;
+    let outcome = &reply.value;
     if json {
-        out.json(&answer.json)?;
+        out.json(&reply.json)?;
     } else {
-        out.text(&status::reload(reply))?;
+        out.text(&status::reload(outcome))?;
     }
-    Ok(if reply.applied { Exit::Fine } else { Exit::Invalid })
+    Ok(if outcome.applied { Exit::Fine } else { Exit::Invalid })
 }
 
 fn list(client: &Client, args: FlowsArgs, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
     let query = FlowQuery { port: args.port, violations: args.violations, limit: args.limit };
-    let answer = runtime()?.block_on(client.flows(&query))?;
+    let reply = runtime()?.block_on(client.flows(&query))?;
     if json {
-        out.json(&answer.json)?;
+        out.json(&reply.json)?;
     } else {
         let screen = out.screen();
-        out.text(&flows::show(&answer.value, &screen))?;
+        out.text(&flows::show(&reply.value, &screen))?;
     }
     Ok(Exit::Fine)
 }

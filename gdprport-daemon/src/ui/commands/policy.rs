@@ -12,9 +12,9 @@ use super::files::{ETC, policy_files};
 use crate::app::PolicyError;
 use gdprport_core::policy::{self, Problem, Severity};
 
-/// The answer of `policy check --json`.
+/// What `policy check --json` prints.
 #[derive(Debug, Serialize)]
-struct Checked {
+struct PolicyReport {
     valid: bool,
     digest: Option<String>,
     problems: Vec<Problem>,
@@ -25,7 +25,7 @@ pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Out) -> anyhow::R
     let (checked, summary) = match policy_files(files).load() {
         Ok(loaded) if loaded.files.is_empty() => {
             let summary = format!("valid: no file in {}, so the built-in catalog applies\n", ETC);
-            (Checked { valid: true, digest: None, problems: Vec::new() }, summary)
+            (PolicyReport { valid: true, digest: None, problems: Vec::new() }, summary)
         }
         Ok(loaded) => {
             let policy = &loaded.policy;
@@ -43,7 +43,7 @@ pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Out) -> anyhow::R
                 policy.digest(),
             );
             let digest = Some(policy.digest().to_owned());
-            (Checked { valid: true, digest, problems: warnings }, summary)
+            (PolicyReport { valid: true, digest, problems: warnings }, summary)
         }
         Err(PolicyError::Problems(problems)) => {
             let errors = problems.list.iter().filter(|p| p.severity == Severity::Error).count();
@@ -56,7 +56,7 @@ pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Out) -> anyhow::R
                 counted(errors, "error"),
                 counted(problems.list.len() - errors, "warning")
             );
-            (Checked { valid: false, digest: None, problems: problems.list }, summary)
+            (PolicyReport { valid: false, digest: None, problems: problems.list }, summary)
         }
         Err(error) => return Err(error.into()),
     };

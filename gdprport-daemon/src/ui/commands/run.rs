@@ -16,7 +16,7 @@ use super::super::screen::choice;
 use super::files::policy_files;
 use crate::app::{self, Config, Format, PolicyError, PolicyFiles, Render, RunError, RunOptions};
 
-/// Runs the daemon in the foreground until it is told to stop.
+/// Runs the daemon in the foreground until a signal stops it.
 pub(super) fn daemon(args: RunArgs, socket: PathBuf, color: Color) -> anyhow::Result<Exit> {
     log_to_stderr();
     let config = Config::load(&args.config)?;
@@ -64,7 +64,7 @@ fn render(color: bool, width: Option<NonZeroU16>) -> Render {
     Box::new(move |event, out| lines.render(event, out))
 }
 
-/// The daemon's own words, not events: to standard error, from level `info` or what `GDPRPORT_LOG` says.
+/// The daemon's log, not its events: to standard error, from level `info` or as `GDPRPORT_LOG` sets.
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("GDPRPORT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = io::stderr().is_terminal();
@@ -73,7 +73,7 @@ fn log_to_stderr() {
         .with_writer(io::stderr)
         .with_target(false)
         .with_ansi(terminal);
-    // Whoever collects the output of a service adds the time.
+    // What collects the output of a service adds the time.
     let outcome = if terminal { subscriber.try_init() } else { subscriber.without_time().try_init() };
     outcome.expect("no other subscriber was set");
 }

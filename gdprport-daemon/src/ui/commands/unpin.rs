@@ -1,4 +1,4 @@
-//! `daemon unpin`: what a daemon left attached is removed, unless its service is about to start again.
+//! `daemon unpin`: removes what a daemon left attached, unless its service is about to start again.
 
 use super::super::cli::UnpinArgs;
 use super::super::exit::Exit;

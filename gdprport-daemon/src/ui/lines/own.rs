@@ -1,4 +1,4 @@
-//! Lines about the daemon itself: its start, its books, its policy. Lines about the traffic are `lines`'.
+//! Lines about the daemon itself: its start, its counters, its policy. Lines about the traffic are `lines`'.
 
 use super::super::format::{counted, list};
 use super::super::tone::Tone;
@@ -6,7 +6,7 @@ use super::paint::Piece;
 use gdprport_core::event::{Bound, CoverageEvent, DaemonStart, PolicyEvent};
 
 pub(super) fn coverage(event: &CoverageEvent) -> Vec<Piece> {
-    let books = &event.coverage;
+    let coverage = &event.coverage;
     let of = event.port.as_ref().map_or("all ports", |port| &port.name);
     let mut pieces = vec![
         (Tone::Strong, of.to_owned()),
@@ -14,12 +14,12 @@ pub(super) fn coverage(event: &CoverageEvent) -> Vec<Piece> {
             Tone::Plain,
             format!(
                 " · {} received, {} delivered, {} suppressed, ",
-                books.received, books.delivered, books.suppressed
+                coverage.received, coverage.delivered, coverage.suppressed
             ),
         ),
     ];
     // A gap that was counted is among what was lost.
-    let uncounted = books.gaps.iter().filter_map(|gap| match gap.bound? {
+    let uncounted = coverage.gaps.iter().filter_map(|gap| match gap.bound? {
         Bound::AtLeast => Some(format!("not all seen since {} ({})", clock(gap.from), gap.reason)),
         Bound::AtMost => Some(format!("at most {} {}", gap.lost, gap.reason)),
     });
@@ -27,19 +27,21 @@ pub(super) fn coverage(event: &CoverageEvent) -> Vec<Piece> {
     if !uncounted.is_empty() {
         pieces.push((Tone::Warn, format!("{}, ", list(uncounted))));
     }
-    if books.lost() == 0 {
+    if coverage.lost() == 0 {
         pieces.push((Tone::Good, "none lost".to_owned()));
         return pieces;
     }
-    let kernel = books.kernel.iter().flat_map(|kernel| &kernel.dropped).map(|(why, n)| format!("{n} {why}"));
-    let own = books.dropped.iter().map(|(why, n)| format!("{n} {why}"));
-    let evicted = [(books.evicted, "flow-table-full"), (books.evicted_listeners, "listener-table-full")];
+    let kernel =
+        coverage.kernel.iter().flat_map(|kernel| &kernel.dropped).map(|(why, n)| format!("{n} {why}"));
+    let own = coverage.dropped.iter().map(|(why, n)| format!("{n} {why}"));
+    let evicted =
+        [(coverage.evicted, "flow-table-full"), (coverage.evicted_listeners, "listener-table-full")];
     let evicted = evicted.into_iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{n} {why}"));
-    let sinks = books
+    let sinks = coverage
         .sinks
         .iter()
         .flat_map(|sink| sink.dropped.iter().map(move |(why, n)| format!("{n} {why} ({})", sink.name)));
-    pieces.push((Tone::Bad, format!("{} LOST", books.lost())));
+    pieces.push((Tone::Bad, format!("{} LOST", coverage.lost())));
     pieces.push((Tone::Plain, format!(": {}", list(kernel.chain(own).chain(evicted).chain(sinks)))));
     pieces
 }
@@ -68,7 +70,7 @@ pub(super) fn start(event: &DaemonStart) -> Vec<Piece> {
         format!("watching with {in_use} of {} hooks on Linux {}", daemon.hooks.len(), daemon.kernel),
     )];
     if daemon.previous.as_ref().is_some_and(|previous| previous.adopted) {
-        pieces.push((Tone::Plain, " · where the daemon before ended".to_owned()));
+        pieces.push((Tone::Plain, " · continues where the previous daemon ended".to_owned()));
     }
     if !missing.is_empty() {
         pieces.push((Tone::Warn, format!(" · without {}", list(missing))));

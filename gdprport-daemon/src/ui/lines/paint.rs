@@ -1,7 +1,7 @@
 //! Text on a terminal, in tones and in cells of a fixed width.
 //!
 //! Belongs here: everything that does not know what an event is. All text goes through [`clean_cell`]: names come
-//! from outside, and a terminal obeys what it is sent.
+//! from outside, and a terminal obeys control characters.
 
 use std::io::Write as _;
 
@@ -75,7 +75,7 @@ mod tests {
     #[case("short", "short   |")]
     #[case("exactly6", "exact…  |")]
     #[case("sechs6", "sechs6  |")]
-    fn a_cell_has_its_width_whatever_is_in_it(#[case] text: &str, #[case] expected: &str) {
+    fn a_cell_has_its_width_for_any_content(#[case] text: &str, #[case] expected: &str) {
         let mut out = Vec::new();
         let mut painter = Painter { out: &mut out, color: false, gap: 2, column: 0 };
         painter.cell(6, &[(Tone::Plain, text.to_owned())]);

@@ -51,13 +51,13 @@ fn a_violation_is_the_only_red_on_the_screen() {
     let lines = Lines::new(true, width(120), TimeZone::UTC);
     for event in samples::events() {
         let bad = matches!(event.body.verdict(), Some(Verdict::Violation { .. }))
-            || matches!(&event.body, Body::Coverage(books) if books.coverage.lost() > 0);
+            || matches!(&event.body, Body::Coverage(event) if event.coverage.lost() > 0);
         assert_eq!(render(&lines, std::slice::from_ref(&event)).contains(&red), bad, "{}", event.body.kind());
     }
 }
 
 #[test]
-fn lines_are_no_wider_than_the_terminal_unless_something_is_wrong() {
+fn lines_fit_the_terminal_unless_something_is_wrong() {
     for columns in [80, 100, 120, 200] {
         let lines = Lines::new(false, width(columns), TimeZone::UTC);
         for event in samples::events() {
@@ -70,9 +70,9 @@ fn lines_are_no_wider_than_the_terminal_unless_something_is_wrong() {
 }
 
 #[test]
-fn names_from_outside_are_cut_and_cannot_command_the_terminal() {
+fn names_from_outside_are_cut_and_harmless() {
     let mut event = samples::event(Kind::FlowOpen);
-    let Body::FlowOpen(flow) = &mut event.body else { panic!("asked for a flow.open") };
+    let Body::FlowOpen(flow) = &mut event.body else { panic!("expected a flow.open") };
     let process = Arc::make_mut(flow.process.as_mut().expect("the sample has an owner"));
     process.exe = Some(format!("/opt/\u{1b}[2J\u{202e}{}", "long".repeat(50)).into());
     let line = render(&Lines::new(false, width(120), TimeZone::UTC), &[event]);
@@ -83,7 +83,7 @@ fn names_from_outside_are_cut_and_cannot_command_the_terminal() {
 #[test]
 fn a_long_name_is_cut_and_its_number_is_not() {
     let mut event = samples::event(Kind::FlowOpen);
-    let Body::FlowOpen(flow) = &mut event.body else { panic!("asked for a flow.open") };
+    let Body::FlowOpen(flow) = &mut event.body else { panic!("expected a flow.open") };
     let process = Arc::make_mut(flow.process.as_mut().expect("the sample has an owner"));
     process.exe = Some("/usr/bin/redis-check-rdb".into());
     process.comm = Some("redis-server".into());
@@ -94,7 +94,7 @@ fn a_long_name_is_cut_and_its_number_is_not() {
 }
 
 #[test]
-fn a_reason_is_said_by_the_violation_and_by_nothing_else() {
+fn a_reason_is_printed_by_the_violation_only() {
     let lines = Lines::new(false, width(200), TimeZone::UTC);
     for event in samples::events() {
         let line = render(&lines, std::slice::from_ref(&event));
@@ -106,12 +106,12 @@ fn a_reason_is_said_by_the_violation_and_by_nothing_else() {
 #[test]
 fn without_a_policy_nothing_is_called_a_violation() {
     let mut event = samples::event(Kind::FlowFail);
-    let Body::FlowFail(flow) = &mut event.body else { panic!("asked for a flow.fail") };
+    let Body::FlowFail(flow) = &mut event.body else { panic!("expected a flow.fail") };
     flow.policy = None;
     let line = render(&Lines::new(false, None, TimeZone::UTC), &[event]);
     assert!(line.ends_with("  refused ✗ undeclared\n"), "{line}");
     let mut event = samples::event(Kind::PolicyApplied);
-    let Body::PolicyApplied(applied) = &mut event.body else { panic!("asked for a policy.applied") };
+    let Body::PolicyApplied(applied) = &mut event.body else { panic!("expected a policy.applied") };
     applied.policy.files.clear();
     let line = render(&Lines::new(false, None, TimeZone::UTC), &[event]);
     assert!(line.ends_with("§ policy     built-in catalog\n"), "{line}");
@@ -120,7 +120,7 @@ fn without_a_policy_nothing_is_called_a_violation() {
 #[test]
 fn what_is_not_exact_is_marked() {
     let mut event = samples::event(Kind::FlowOpen);
-    let Body::FlowOpen(flow) = &mut event.body else { panic!("asked for a flow.open") };
+    let Body::FlowOpen(flow) = &mut event.body else { panic!("expected a flow.open") };
     Arc::make_mut(flow.process.as_mut().expect("the sample has an owner")).attribution =
         Attribution::Listener;
     assert!(render(&Lines::new(false, None, TimeZone::UTC), &[event]).contains("~postgres[4242]"));
