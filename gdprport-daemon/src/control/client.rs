@@ -53,7 +53,7 @@ pub(crate) enum ClientError {
 
 /// A reply, typed and as it came.
 #[derive(Debug, Clone)]
-pub(crate) struct Reply<T> {
+pub(crate) struct TypedReply<T> {
     pub(crate) value: T,
     /// Its JSON.
     pub(crate) json: Bytes,
@@ -61,33 +61,33 @@ pub(crate) struct Reply<T> {
 
 /// A daemon's socket. Every request opens a connection of its own.
 #[derive(Debug, Clone)]
-pub(crate) struct Client {
+pub(crate) struct ControlClient {
     socket: PathBuf,
 }
 
-impl Client {
+impl ControlClient {
     /// Names the socket; connects to nothing yet.
     pub(crate) fn new(socket: &Path) -> Self {
         Self { socket: socket.to_owned() }
     }
 
     /// `GET /v1/status`.
-    pub(crate) async fn status(&self) -> Result<Reply<StatusReply>, ClientError> {
+    pub(crate) async fn status(&self) -> Result<TypedReply<StatusReply>, ClientError> {
         self.ask(Method::GET, "/v1/status").await
     }
 
     /// `GET /v1/flows`.
-    pub(crate) async fn flows(&self, query: &FlowQuery) -> Result<Reply<FlowsReply>, ClientError> {
+    pub(crate) async fn flows(&self, query: &FlowQuery) -> Result<TypedReply<FlowsReply>, ClientError> {
         self.ask(Method::GET, &flows_path(query)).await
     }
 
     /// `GET /v1/doctor`.
-    pub(crate) async fn doctor(&self) -> Result<Reply<DoctorReport>, ClientError> {
+    pub(crate) async fn doctor(&self) -> Result<TypedReply<DoctorReport>, ClientError> {
         self.ask(Method::GET, "/v1/doctor").await
     }
 
     /// `POST /v1/reload`. A policy with problems is a reply, not an error.
-    pub(crate) async fn reload(&self) -> Result<Reply<ReloadReply>, ClientError> {
+    pub(crate) async fn reload(&self) -> Result<TypedReply<ReloadReply>, ClientError> {
         self.ask(Method::POST, "/v1/reload").await
     }
 
@@ -102,10 +102,14 @@ impl Client {
             Err(self.refusal(status, &json))
         };
         let (body, connection) = self.within(begun).await?;
-        Ok(EventLines { socket: self.socket.clone(), body, buffer: Vec::new(), _connection: connection })
+        Ok(EventLines { client: self.clone(), body, buffer: Vec::new(), _connection: connection })
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<Reply<T>, ClientError> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+    ) -> Result<TypedReply<T>, ClientError> {
         self.within(async {
             let (response, _connection) = self.send(method, path).await?;
             let (status, json) = (response.status(), self.read(response.into_body()).await?);
@@ -113,7 +117,7 @@ impl Client {
                 return Err(self.refusal(status, &json));
             }
             let value = serde_json::from_slice(&json).map_err(|error| self.garbled(&error))?;
-            Ok(Reply { value, json })
+            Ok(TypedReply { value, json })
         })
         .await
     }
@@ -195,7 +199,7 @@ impl Drop for Connection {
 /// The events of a daemon, line by line.
 #[derive(Debug)]
 pub(crate) struct EventLines {
-    socket: PathBuf,
+    client: ControlClient,
     body: Incoming,
     buffer: Vec<u8>,
     _connection: Connection,
@@ -210,15 +214,15 @@ impl EventLines {
             if let Some(end) = self.buffer[searched..].iter().position(|byte| *byte == b'\n') {
                 let mut line: Vec<u8> = self.buffer.drain(..=searched + end).collect();
                 line.pop();
-                return String::from_utf8(line).map(Some).map_err(|error| self.garbled(&error));
+                return String::from_utf8(line).map(Some).map_err(|error| self.client.garbled(&error));
             }
             searched = self.buffer.len();
             if searched > MAX_LINE {
-                return Err(self.garbled(&"a line without an end"));
+                return Err(self.client.garbled(&"a line without an end"));
             }
             match self.body.frame().await {
                 None => return Ok(None),
-                Some(Err(error)) => return Err(self.garbled(&error)),
+                Some(Err(error)) => return Err(self.client.garbled(&error)),
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
                         self.buffer.extend_from_slice(&data);
@@ -226,10 +230,6 @@ impl EventLines {
                 }
             }
         }
-    }
-
-    fn garbled(&self, why: &impl ToString) -> ClientError {
-        ClientError::Garbled { socket: self.socket.clone(), why: why.to_string() }
     }
 }
 
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn permission_denied_names_the_group_to_join() {
-        let client = Client::new(Path::new("/nonexistent/control.sock"));
+        let client = ControlClient::new(Path::new("/nonexistent/control.sock"));
         assert_eq!(
             client.unreachable(&io::ErrorKind::PermissionDenied.into()).to_string(),
             "permission denied on /nonexistent/control.sock: join the group `gdprport` \

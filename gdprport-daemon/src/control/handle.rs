@@ -44,7 +44,7 @@ pub(crate) enum AskError {
 
 /// The requesting end. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Handle {
+pub(crate) struct LoopHandle {
     requests: mpsc::Sender<Request>,
     counters: Arc<Counters>,
 }
@@ -57,10 +57,10 @@ pub(crate) struct Inbox {
 }
 
 /// Makes both ends.
-pub(crate) fn channel() -> (Handle, Inbox) {
+pub(crate) fn channel() -> (LoopHandle, Inbox) {
     let (sender, receiver) = mpsc::channel(REQUEST_QUEUE);
     let counters = Arc::new(Counters::default());
-    (Handle { requests: sender, counters: Arc::clone(&counters) }, Inbox { requests: receiver, counters })
+    (LoopHandle { requests: sender, counters: Arc::clone(&counters) }, Inbox { requests: receiver, counters })
 }
 
 impl Inbox {
@@ -75,7 +75,7 @@ impl Inbox {
     }
 }
 
-impl Handle {
+impl LoopHandle {
     pub(crate) async fn status(&self, within: Duration) -> Result<Status, AskError> {
         self.ask(Request::Status, within).await
     }

@@ -14,20 +14,20 @@ use std::num::NonZeroU16;
 
 use jiff::tz::TimeZone;
 
-use super::format::{basename, bytes, elapsed, list, program};
+use super::format::{basename, bytes, elapsed, list, program, short_id};
 use super::tone::Tone;
 use gdprport_core::event::{Body, Event, Flow, FlowEvent, FlowSummary, Kind, ListenerEvent, Violation};
 use gdprport_core::model::{Attribution, Direction, Endpoint, Outcome, PostureState, Process};
 use gdprport_core::verdict::Verdict;
 use own::{coverage, policy, start};
-use paint::{Painter, Piece};
+use paint::{Painter, Span};
 
 /// The narrowest room for the end of a line: below it, the terminal may break the line.
 const MIN_TAIL: usize = 14;
 
 /// Writes events as lines.
 #[derive(Debug, Clone)]
-pub(super) struct Lines {
+pub(super) struct LineRenderer {
     color: bool,
     width: Option<usize>,
     zone: TimeZone,
@@ -60,7 +60,7 @@ impl Cells {
     }
 }
 
-impl Lines {
+impl LineRenderer {
     /// Lines for a terminal of this many columns (`None`: nothing is cut at the end), with times in this zone.
     pub(super) fn new(color: bool, width: Option<NonZeroU16>, zone: TimeZone) -> Self {
         let width = width.map(|width| usize::from(width.get()));
@@ -78,14 +78,14 @@ impl Lines {
         painter.cell(self.cells.head, &[(tone, kind)]);
         match &event.body {
             Body::FlowOpen(flow) | Body::FlowUpdate(flow) => {
-                let mut tail = vec![verdict_piece(&flow.verdict, flow.policy.is_some())];
+                let mut tail = vec![verdict_span(&flow.verdict, flow.policy.is_some())];
                 let opens = matches!(event.body, Body::FlowOpen(_));
                 tail.extend(counts(&flow.flow, flow.flow.duration_ms.filter(|_| !opens)));
                 self.flow(&mut painter, flow, false, &tail);
             }
             Body::FlowPosture(flow) => {
                 let mut tail = encryption(flow);
-                tail.push(verdict_piece(&flow.verdict, flow.policy.is_some()));
+                tail.push(verdict_span(&flow.verdict, flow.policy.is_some()));
                 self.flow(&mut painter, flow, false, &tail);
             }
             Body::Finding(finding) => {
@@ -94,7 +94,7 @@ impl Lines {
             Body::FlowClose(flow) => {
                 let mut tail = vec![match &*flow.verdict {
                     Verdict::Undecided { .. } => (Tone::Warn, "? undecided".to_owned()),
-                    verdict => verdict_piece(verdict, flow.policy.is_some()),
+                    verdict => verdict_span(verdict, flow.policy.is_some()),
                 }];
                 tail.extend(counts(&flow.flow, flow.flow.duration_ms));
                 self.flow(&mut painter, flow, false, &tail);
@@ -105,7 +105,7 @@ impl Lines {
                     &mut painter,
                     flow,
                     false,
-                    &[outcome, verdict_piece(&flow.verdict, flow.policy.is_some())],
+                    &[outcome, verdict_span(&flow.verdict, flow.policy.is_some())],
                 );
             }
             Body::Violation(violation) => match &**violation {
@@ -117,7 +117,7 @@ impl Lines {
             Body::ListenerOpen(listener) | Body::ListenerClose(listener) => {
                 let verdict = match &listener.verdict {
                     Verdict::Declared { .. } => (Tone::Good, "✓ as declared".to_owned()),
-                    verdict => verdict_piece(verdict, listener.policy.is_some()),
+                    verdict => verdict_span(verdict, listener.policy.is_some()),
                 };
                 self.listener(&mut painter, listener, false, &[verdict]);
             }
@@ -132,7 +132,7 @@ impl Lines {
         }
     }
 
-    fn flow(&self, painter: &mut Painter<'_>, event: &FlowEvent, keep: bool, tail: &[Piece]) {
+    fn flow(&self, painter: &mut Painter<'_>, event: &FlowEvent, keep: bool, tail: &[Span]) {
         let process = who(event.process.as_deref(), self.cells.process);
         self.columns(painter, &event.port.name, arrow(event.flow.direction), &process);
         let mut peer =
@@ -151,7 +151,7 @@ impl Lines {
         self.tail(painter, keep, tail);
     }
 
-    fn listener(&self, painter: &mut Painter<'_>, event: &ListenerEvent, keep: bool, tail: &[Piece]) {
+    fn listener(&self, painter: &mut Painter<'_>, event: &ListenerEvent, keep: bool, tail: &[Span]) {
         let process = who(event.process.as_deref(), self.cells.process);
         self.columns(painter, &event.port.name, "◦", &process);
         painter.cell(self.cells.peer, &[(Tone::Plain, event.listener.local.to_string())]);
@@ -197,21 +197,21 @@ impl Lines {
         self.tail(painter, false, &[verdict, (Tone::Dim, text)]);
     }
 
-    fn columns(&self, painter: &mut Painter<'_>, port: &str, direction: &str, process: &[Piece]) {
+    fn columns(&self, painter: &mut Painter<'_>, port: &str, direction: &str, process: &[Span]) {
         painter.cell(self.cells.port, &[(Tone::Strong, port.to_owned())]);
         painter.cell(1, &[(Tone::Dim, direction.to_owned())]);
         painter.cell(self.cells.process, process);
     }
 
     /// The end of the line: cut to the terminal, unless it must stay complete.
-    fn tail(&self, painter: &mut Painter<'_>, keep: bool, pieces: &[Piece]) {
+    fn tail(&self, painter: &mut Painter<'_>, keep: bool, pieces: &[Span]) {
         let room = self.width.map(|width| width.saturating_sub(painter.column).max(MIN_TAIL));
         painter.text(room.filter(|_| !keep), pieces);
     }
 }
 
 /// How a flow is encrypted, and a blank.
-fn encryption(event: &FlowEvent) -> Vec<Piece> {
+fn encryption(event: &FlowEvent) -> Vec<Span> {
     let Some(posture) = &event.posture else { return Vec::new() };
     let tone = match posture.state {
         PostureState::Tls13 | PostureState::Tls12 | PostureState::StarttlsUpgraded => Tone::Good,
@@ -267,7 +267,7 @@ fn short_program(process: &Process, room: usize) -> String {
 }
 
 /// How a flow went so far, behind the verdict of the policy.
-fn counts(flow: &Flow, lasted_ms: Option<u64>) -> Option<Piece> {
+fn counts(flow: &Flow, lasted_ms: Option<u64>) -> Option<Span> {
     let mut counts = Vec::new();
     match flow.outcome {
         Outcome::Established | Outcome::Closed => {}
@@ -286,7 +286,7 @@ fn counts(flow: &Flow, lasted_ms: Option<u64>) -> Option<Piece> {
     (!counts.is_empty()).then(|| (Tone::Dim, format!(" · {}", counts.join(" "))))
 }
 
-fn who(process: Option<&Process>, room: usize) -> Vec<Piece> {
+fn who(process: Option<&Process>, room: usize) -> Vec<Span> {
     let Some(process) = process else { return vec![(Tone::Warn, "unknown process".to_owned())] };
     let user =
         process.user.as_ref().map_or_else(|| format!(" uid {}", process.uid), |user| format!(" {user}"));
@@ -294,8 +294,7 @@ fn who(process: Option<&Process>, room: usize) -> Vec<Piece> {
     let mut pieces =
         vec![(Tone::Strong, short_program(process, room.saturating_sub(1))), (Tone::Plain, user)];
     if let Some(container) = &process.container {
-        // Twelve digits, as container tools show it.
-        pieces.push((Tone::Dim, format!(" {}", container.id.get(..12).unwrap_or(&container.id))));
+        pieces.push((Tone::Dim, format!(" {}", short_id(container))));
     } else if let Some(unit) = &process.unit {
         pieces.push((Tone::Dim, format!(" {}", short(unit))));
     }
@@ -308,7 +307,7 @@ fn short(unit: &str) -> &str {
 }
 
 /// The verdict of the policy; without one, the catalog can only know that nothing is declared.
-fn verdict_piece(verdict: &Verdict, policy: bool) -> Piece {
+fn verdict_span(verdict: &Verdict, policy: bool) -> Span {
     match verdict {
         Verdict::Declared { rule } => (Tone::Good, format!("✓ {rule}")),
         Verdict::Undecided { missing, .. } => (Tone::Warn, format!("? undecided: {}", list(missing))),
@@ -318,7 +317,7 @@ fn verdict_piece(verdict: &Verdict, policy: bool) -> Piece {
 }
 
 /// Why it is a violation.
-fn reasons(verdict: &Verdict) -> Vec<Piece> {
+fn reasons(verdict: &Verdict) -> Vec<Span> {
     let Verdict::Violation { reasons, nearest } = verdict else { return Vec::new() };
     let mut pieces = vec![(Tone::Bad, format!("✗ {}", list(reasons.iter().map(|reason| reason.id))))];
     if let Some(nearest) = nearest {

@@ -20,12 +20,12 @@ pub(super) struct Screen {
 }
 
 /// Where a command writes.
-pub(super) struct Out {
+pub(super) struct Output {
     stream: AutoStream<StdoutLock<'static>>,
     pub(super) terminal: bool,
 }
 
-impl Out {
+impl Output {
     pub(super) fn new(color: Color) -> Self {
         let stdout = io::stdout();
         let terminal = stdout.is_terminal();

@@ -11,14 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Client, ClientError};
+use super::{ClientError, ControlClient};
 use crate::control::api::FlowQuery;
 
 /// What one thread needs, made once.
 struct Stage {
     runtime: Runtime,
     listener: tokio::net::UnixListener,
-    client: Client,
+    client: ControlClient,
 }
 
 impl Stage {
@@ -36,7 +36,7 @@ impl Stage {
         let listener = tokio::net::UnixListener::from_std(listener).expect("the runtime takes it");
         drop(entered);
         let path = OsString::from_vec([&[0], name.as_bytes()].concat());
-        Self { runtime, listener, client: Client::new(Path::new(&path)) }
+        Self { runtime, listener, client: ControlClient::new(Path::new(&path)) }
     }
 }
 
@@ -74,7 +74,7 @@ pub fn reply(bytes: &[u8]) {
     });
 }
 
-async fn request(client: &Client, what: u8) -> Result<(), ClientError> {
+async fn request(client: &ControlClient, what: u8) -> Result<(), ClientError> {
     match what % 5 {
         0 => client.status().await.map(drop),
         1 => client

@@ -40,7 +40,7 @@ use self::caller::Caller;
 use self::io::WriteTimeout;
 use super::address::GROUP;
 use super::counters::Gauge;
-use super::handle::Handle;
+use super::handle::LoopHandle;
 use super::limits::{
     DRAIN, GROUP_WITHIN, MAX_CONNECTIONS, MAX_HEAD, MAX_HEADERS, REPLY_WITHIN, ROOT_RESERVE,
 };
@@ -100,7 +100,11 @@ impl Server {
     ///
     /// # Errors
     /// Only at the start, if the runtime refuses the listener; later failures are counted and do not end it.
-    pub(crate) async fn serve(self, handle: Handle, stop: impl Future<Output = ()>) -> std_io::Result<()> {
+    pub(crate) async fn serve(
+        self,
+        handle: LoopHandle,
+        stop: impl Future<Output = ()>,
+    ) -> std_io::Result<()> {
         let listener = UnixListener::from_std(self.listener)?;
         let router = routes::router(handle.clone(), self.options.reply_within);
         let (stopping, stopped) = watch::channel(());
@@ -159,7 +163,11 @@ fn group(name: &'static str, ask: impl FnOnce(&str) -> Option<u32> + Send + 'sta
 }
 
 /// Finds a place for a new connection or refuses it.
-fn admit(stream: UnixStream, handle: &Handle, options: &Options) -> Option<(UnixStream, Credentials, Gauge)> {
+fn admit(
+    stream: UnixStream,
+    handle: &LoopHandle,
+    options: &Options,
+) -> Option<(UnixStream, Credentials, Gauge)> {
     let counters = handle.counters();
     let peer = (options.peer)(&stream).ok()?;
     let reserved = if peer.uid == 0 { 0 } else { ROOT_RESERVE };

@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use super::super::exit::Exit;
 use super::super::format::clean;
-use super::super::lines::Lines;
-use super::super::screen::Out;
-use crate::control::client::Client;
+use super::super::lines::LineRenderer;
+use super::super::screen::Output;
+use crate::control::client::ControlClient;
 use gdprport_core::event::Event;
 
 /// Which events to print.
@@ -64,15 +64,15 @@ impl EventFilter {
 /// Prints events until interrupted, as lines for people on a terminal, else as JSON; the daemon's end is its
 /// own exit code.
 pub(super) async fn follow(
-    client: &Client,
+    client: &ControlClient,
     filter: &EventFilter,
     json: bool,
-    out: &mut Out,
+    out: &mut Output,
 ) -> anyhow::Result<Exit> {
     let mut events = client.events().await?;
     let lines = (out.terminal && !json).then(|| {
         // The stream removes colours again where there should be none.
-        Lines::new(true, NonZeroU16::new(out.screen().width), TimeZone::system())
+        LineRenderer::new(true, NonZeroU16::new(out.screen().width), TimeZone::system())
     });
     while let Some(line) = events.next().await? {
         if !filter.matches(&line) {

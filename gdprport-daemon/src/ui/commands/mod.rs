@@ -12,19 +12,19 @@ use tokio::runtime::{self, Runtime};
 use super::cli::{Cli, DaemonCommand, FlowsArgs, PolicyCommand, TopCommand};
 use super::exit::Exit;
 use super::format::clean_lines;
-use super::screen::Out;
+use super::screen::Output;
 use super::{doctor, flows, status};
 use crate::app;
 use crate::control::api::{CheckResult, FlowQuery};
-use crate::control::client::{Client, ClientError};
+use crate::control::client::{ClientError, ControlClient};
 
 pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
-    // The daemon's own sink writes to standard output, which `Out` would lock.
+    // The daemon's own sink writes to standard output, which `Output` would lock.
     if let TopCommand::Daemon(DaemonCommand::Run(args)) = cli.command {
         return run::daemon(args, cli.socket, cli.color);
     }
-    let mut out = Out::new(cli.color);
-    let client = Client::new(&cli.socket);
+    let mut out = Output::new(cli.color);
+    let client = ControlClient::new(&cli.socket);
     match cli.command {
         TopCommand::Daemon(DaemonCommand::Run(_)) => unreachable!("handled above"),
         TopCommand::Daemon(DaemonCommand::Unpin(args)) => unpin::run(&args, &mut out),
@@ -82,7 +82,7 @@ fn runtime() -> anyhow::Result<Runtime> {
         .map_err(|error| anyhow!("cannot start the async runtime: {error}"))
 }
 
-fn reload(client: &Client, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
+fn reload(client: &ControlClient, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
     let reply = runtime()?.block_on(client.reload())?;
     let outcome = &reply.value;
     if json {
@@ -93,7 +93,7 @@ fn reload(client: &Client, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
     Ok(if outcome.applied { Exit::Fine } else { Exit::Invalid })
 }
 
-fn list(client: &Client, args: FlowsArgs, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
+fn list(client: &ControlClient, args: FlowsArgs, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
     let query = FlowQuery { port: args.port, violations: args.violations, limit: args.limit };
     let reply = runtime()?.block_on(client.flows(&query))?;
     if json {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::super::exit::Exit;
 use super::super::format;
 use super::super::problems;
-use super::super::screen::Out;
+use super::super::screen::Output;
 use super::files::{ETC, policy_files};
 use crate::app::PolicyError;
 use gdprport_core::policy::{self, Problem, Severity};
@@ -21,10 +21,10 @@ struct PolicyReport {
 }
 
 /// Reads the files as the daemon would and shows every problem.
-pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
+pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
     let (checked, summary) = match policy_files(files).load() {
         Ok(loaded) if loaded.files.is_empty() => {
-            let summary = format!("valid: no file in {}, so the built-in catalog applies\n", ETC);
+            let summary = format!("valid: no file in {ETC}, so the built-in catalog applies\n");
             (PolicyReport { valid: true, digest: None, problems: Vec::new() }, summary)
         }
         Ok(loaded) => {
@@ -73,7 +73,7 @@ pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Out) -> anyhow::R
 }
 
 /// Prints the JSON Schema of the policy file.
-pub(super) fn schema(out: &mut Out) -> anyhow::Result<Exit> {
+pub(super) fn schema(out: &mut Output) -> anyhow::Result<Exit> {
     out.json(&serde_json::to_vec_pretty(&policy::json_schema())?)?;
     Ok(Exit::Fine)
 }

@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::super::cli::{Color, EventsTarget, RunArgs};
 use super::super::exit::Exit;
-use super::super::lines::Lines;
+use super::super::lines::LineRenderer;
 use super::super::problems;
 use super::super::screen::choice;
 use super::files::policy_files;
@@ -60,7 +60,7 @@ fn lines_if_terminal(color: Color) -> Option<Format> {
 }
 
 fn render(color: bool, width: Option<NonZeroU16>) -> Render {
-    let lines = Lines::new(color, width, TimeZone::system());
+    let lines = LineRenderer::new(color, width, TimeZone::system());
     Box::new(move |event, out| lines.render(event, out))
 }
 

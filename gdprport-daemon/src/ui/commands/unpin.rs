@@ -2,10 +2,10 @@
 
 use super::super::cli::UnpinArgs;
 use super::super::exit::Exit;
-use super::super::screen::Out;
+use super::super::screen::Output;
 use crate::app::{Ending, Unpinned, unpin};
 
-pub(super) fn run(args: &UnpinArgs, out: &mut Out) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &UnpinArgs, out: &mut Output) -> anyhow::Result<Exit> {
     if let Some(unit) = &args.unless_restarting
         && Ending::of(unit).starts_again()
     {

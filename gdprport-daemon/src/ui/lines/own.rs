@@ -2,10 +2,10 @@
 
 use super::super::format::{counted, list};
 use super::super::tone::Tone;
-use super::paint::Piece;
+use super::paint::Span;
 use gdprport_core::event::{Bound, CoverageEvent, DaemonStart, PolicyEvent};
 
-pub(super) fn coverage(event: &CoverageEvent) -> Vec<Piece> {
+pub(super) fn coverage(event: &CoverageEvent) -> Vec<Span> {
     let coverage = &event.coverage;
     let of = event.port.as_ref().map_or("all ports", |port| &port.name);
     let mut pieces = vec![
@@ -46,7 +46,7 @@ pub(super) fn coverage(event: &CoverageEvent) -> Vec<Piece> {
     pieces
 }
 
-pub(super) fn policy(event: &PolicyEvent) -> Vec<Piece> {
+pub(super) fn policy(event: &PolicyEvent) -> Vec<Span> {
     let policy = &event.policy;
     if policy.files.is_empty() {
         return vec![(Tone::Warn, "built-in catalog".to_owned())];
@@ -60,7 +60,7 @@ pub(super) fn policy(event: &PolicyEvent) -> Vec<Piece> {
     pieces
 }
 
-pub(super) fn start(event: &DaemonStart) -> Vec<Piece> {
+pub(super) fn start(event: &DaemonStart) -> Vec<Span> {
     let daemon = &event.daemon;
     let missing: Vec<&str> =
         daemon.hooks.iter().filter(|hook| !hook.attached).map(|hook| &*hook.name).collect();

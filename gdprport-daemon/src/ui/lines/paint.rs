@@ -11,7 +11,7 @@ use super::super::format::clean_cell;
 use super::super::tone::Tone;
 
 /// One piece of a line: text in a tone.
-pub(super) type Piece = (Tone, String);
+pub(super) type Span = (Tone, String);
 
 /// Appends pieces of text, with or without colours.
 pub(super) struct Painter<'a> {
@@ -25,7 +25,7 @@ pub(super) struct Painter<'a> {
 
 impl Painter<'_> {
     /// Appends pieces, cut to a width (the last character is then `…`) if one is given. Returns the width used.
-    pub(super) fn text(&mut self, width: Option<usize>, pieces: &[Piece]) -> usize {
+    pub(super) fn text(&mut self, width: Option<usize>, pieces: &[Span]) -> usize {
         let cleaned: Vec<_> = pieces.iter().map(|(tone, text)| (*tone, clean_cell(text))).collect();
         let total: usize = cleaned.iter().map(|(_, text)| text.chars().count()).sum();
         let limit = width.unwrap_or(usize::MAX);
@@ -49,7 +49,7 @@ impl Painter<'_> {
     }
 
     /// Appends pieces as a cell: cut or filled up to exactly the width, and the gap after it.
-    pub(super) fn cell(&mut self, width: usize, pieces: &[Piece]) {
+    pub(super) fn cell(&mut self, width: usize, pieces: &[Span]) {
         let used = self.text(Some(width), pieces);
         self.blanks(width - used + self.gap);
     }

@@ -180,7 +180,7 @@ async fn a_loop_that_hangs_delays_only_its_own_requests() {
     let serving = tokio::spawn(server.serve(handle, async {
         let _ = stopped.await;
     }));
-    let late = Client::new(&path).status().await.expect_err("nobody replies");
+    let late = ControlClient::new(&path).status().await.expect_err("nobody replies");
     assert!(matches!(late, ClientError::Refused(ref why) if why.contains("did not answer within")), "{late}");
     let index = raw(&path, b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(index.starts_with("HTTP/1.1 200 "), "{index}");

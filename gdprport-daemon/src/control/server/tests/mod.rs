@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::control::api::samples;
 use crate::control::api::{ControlStatus, FlowQuery, FlowsReply, ReloadReply};
-use crate::control::client::{Client, ClientError};
+use crate::control::client::{ClientError, ControlClient};
 use crate::control::handle::{Request, channel};
 
 /// Long enough to never be the cause of a failure, short enough to not hang for ever.
@@ -92,8 +92,8 @@ impl Served {
         self.dir.path().join("control.sock")
     }
 
-    fn client(&self) -> Client {
-        Client::new(&self.path())
+    fn client(&self) -> ControlClient {
+        ControlClient::new(&self.path())
     }
 
     async fn counters(&self) -> ControlStatus {

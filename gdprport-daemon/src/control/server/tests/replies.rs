@@ -100,7 +100,7 @@ async fn something_else_that_listens_is_not_taken_for_a_daemon() {
         let _ = stream.read(&mut [0; 512]);
         let _ = stream.write_all(b"SSH-2.0-OpenSSH\r\n");
     });
-    let error = Client::new(&path).status().await.expect_err("not a daemon");
+    let error = ControlClient::new(&path).status().await.expect_err("not a daemon");
     assert!(matches!(error, ClientError::Garbled { .. }), "{error}");
     other.join().expect("no panic");
 }
