@@ -1,6 +1,7 @@
 //! The pure core: no I/O, no clock (time is an argument), no tokio, no aya.
 
 pub mod catalog;
+pub mod cgroup_path;
 pub mod community_id;
 pub mod decode;
 pub mod emit;
@@ -10,7 +11,6 @@ pub mod flow;
 pub mod hostile;
 pub mod identity;
 pub mod model;
-pub mod placement;
 pub mod policy;
 pub mod posture;
 pub mod verdict;

@@ -106,31 +106,6 @@ pub struct Container {
     pub pod: Option<Arc<str>>,
 }
 
-/// Where a cgroup path places a process.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Placement {
-    /// The path below the cgroup root, with a leading `/`.
-    pub cgroup: Option<Arc<str>>,
-    /// The systemd unit: the outermost `*.service`, `*.scope`, `*.socket`, `*.mount` or `*.swap`.
-    pub unit: Option<Arc<str>>,
-    /// The innermost systemd slice above the unit.
-    pub slice: Option<Arc<str>>,
-    /// Whether that is in a container.
-    pub inside: Inside,
-}
-
-/// Whether a process is in a container.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub enum Inside {
-    /// In none that root has made.
-    #[default]
-    Host,
-    /// In the outermost one that its cgroup names.
-    Container(Container),
-    /// Its cgroup is called like a container's, and whether root has called it so can no longer be read.
-    Unproven,
-}
-
 /// The process that started another one, as far as it is still known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Parent {

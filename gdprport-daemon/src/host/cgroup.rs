@@ -1,7 +1,7 @@
 //! From a cgroup id, or a process, to the place of the process.
 //!
 //! Belongs here: finding the mounts, learning the paths of cgroup ids, choosing a path from `/proc/PID/cgroup`, whose
-//! the directories of a path are. Does not belong here: what a path means (`core::placement`).
+//! the directories of a path are. Does not belong here: what a path means (`core::cgroup_path`).
 //!
 //! A cgroup id is the inode number of a cgroup2 directory; the kernel never gives it twice between boots,
 //! so what was learned stays true. Paths come, in this order, from records of the kernel side (the only
@@ -18,8 +18,7 @@ use gdprport_common::PATH_CAP;
 use rustix::fs::{Mode, OFlags, open};
 
 use crate::host::cache::Generations;
-use gdprport_core::model::Placement;
-use gdprport_core::placement::{Maker, placement};
+use gdprport_core::cgroup_path::{CgroupPath, Maker};
 
 /// Paths kept: a busy Kubernetes node has about 1,500 cgroups, short-lived units come on top; about 400
 /// bytes each.
@@ -94,10 +93,10 @@ impl Mounts {
 
     /// Where the text of `/proc/PID/cgroup` places a process. The text must be read again if that is a container: a
     /// process that has moved on proves nothing by directories of the same name.
-    pub(super) fn place(&self, text: &str) -> Option<Placement> {
+    pub(super) fn place(&self, text: &str) -> Option<CgroupPath> {
         let (hierarchy, path) = choose_path(text)?;
         let maker = |above: &str| self.point(hierarchy).map_or(Maker::Unknown, |root| maker(root, above));
-        Some(placement(path, maker))
+        Some(CgroupPath::parse(path, maker))
     }
 
     /// Reads this process's mounts.
@@ -146,7 +145,7 @@ fn unescape_octal(text: &str) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
     /// The process is in this cgroup.
-    Known(Arc<Placement>),
+    Known(Arc<CgroupPath>),
     /// The id is the cgroup2 root's and v1 hierarchies exist: only `/proc/PID/cgroup` can tell.
     OnlyInV1,
     /// Nothing is known.
@@ -159,7 +158,7 @@ pub(super) struct Cgroups {
     mount: Option<(OwnedFd, PathBuf)>,
     root_id: u64,
     v1: bool,
-    known: Generations<u64, Arc<Placement>>,
+    known: Generations<u64, Arc<CgroupPath>>,
     walked_ns: Option<u64>,
 }
 
@@ -193,8 +192,8 @@ impl Cgroups {
 
     /// What a path means that was learnt for an id. The directories above are its own as long as it is there: one that
     /// holds another cannot be removed.
-    fn placed(&self, id: u64, path: &str) -> Placement {
-        placement(path, |above| {
+    fn placed(&self, id: u64, path: &str) -> CgroupPath {
+        CgroupPath::parse(path, |above| {
             let Some((_, point)) = &self.mount else { return Maker::Unknown };
             let found = maker(point, above);
             let whole = point.join(path.trim_start_matches('/'));
@@ -212,7 +211,7 @@ impl Cgroups {
             return if self.v1 {
                 Place::OnlyInV1
             } else {
-                Place::Known(Arc::new(placement("/", |_| Maker::Unknown)))
+                Place::Known(Arc::new(CgroupPath::parse("/", |_| Maker::Unknown)))
             };
         }
         if let Some(known) = self.known.get(&id) {

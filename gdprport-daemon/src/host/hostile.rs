@@ -3,9 +3,8 @@
 
 use super::cgroup::{self, Mounts};
 use super::{farewell, netns, pid, probes, sockets};
+use gdprport_core::cgroup_path::{CgroupPath, Inside, Maker};
 use gdprport_core::identity::{ExecName, comm_text, shebang};
-use gdprport_core::model::Inside;
-use gdprport_core::placement::{Maker, placement};
 
 /// Any bytes as an answer of sock_diag(7), or as a notice of a socket that ended, are read or refused.
 pub fn netlink(bytes: &[u8]) {
@@ -41,7 +40,7 @@ pub fn proc(bytes: &[u8]) {
             let Some(text) = pid::whole_lines(bytes.to_vec()) else { return };
             let Some((_, path)) = cgroup::choose_path(&text) else { return };
             assert!(path.starts_with('/') && text.contains(path) && !path.contains('\n'), "{path:?}");
-            let placed = placement(path, |above| {
+            let placed = CgroupPath::parse(path, |above| {
                 assert!(path.starts_with(above), "{above} in {path}");
                 Maker::Root
             });

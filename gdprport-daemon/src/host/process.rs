@@ -24,8 +24,9 @@ use crate::host::clock::{BootClock, boottime_ns};
 use crate::host::file::Root;
 use crate::host::names::{Account, Name, Names};
 use crate::host::pid;
+use gdprport_core::cgroup_path::{CgroupPath, Inside};
 use gdprport_core::identity::{ExecName, OwnerRef, attribution, comm_text};
-use gdprport_core::model::{Attribution, Inside, Parent, Placement, Process};
+use gdprport_core::model::{Attribution, Parent, Process};
 
 pub use seed::Seed;
 
@@ -155,7 +156,7 @@ struct Facts {
     started_ns: Option<u64>,
     parent: Option<Parent>,
     /// Its place, if it is in cgroup v1 hierarchies only.
-    v1: Option<Arc<Placement>>,
+    v1: Option<Arc<CgroupPath>>,
     /// Its executable, if it has no exec id.
     own: Option<Shown>,
 }

@@ -14,11 +14,12 @@ use crate::host::cgroup::Place;
 use crate::host::file::Root;
 use crate::host::netns::{self, OpenNs};
 use crate::host::pid::{ProcDir, Stat};
+use gdprport_core::cgroup_path::{CgroupPath, Inside};
 use gdprport_core::identity::{
     Exe, ExecName, FileId, LiveExe, NS_PER_TICK, NamedFile, OwnerRef, gone_exe, is_owner, is_parent,
     is_same_task, live_exe,
 };
-use gdprport_core::model::{Container, Inside, Parent, Placement};
+use gdprport_core::model::{Container, Parent};
 
 impl Resolver {
     pub(super) fn gather(&mut self, owner: &OwnerRef, tasks: &dyn TaskLookup) -> Facts {
@@ -140,7 +141,7 @@ impl Resolver {
         &mut self,
         owner: &OwnerRef,
         name: &ExecName,
-        place: Option<&Placement>,
+        place: Option<&CgroupPath>,
         tasks: &dyn TaskLookup,
     ) -> Option<Shown> {
         let ExecName::Absolute(text) = name else { return None };
@@ -151,12 +152,12 @@ impl Resolver {
         }
         let of_parent;
         let root = match place {
-            Some(Placement { inside: Inside::Host, .. }) => self.host_root.as_ref(),
-            Some(Placement { inside: Inside::Container(inside), .. }) => {
+            Some(CgroupPath { inside: Inside::Host, .. }) => self.host_root.as_ref(),
+            Some(CgroupPath { inside: Inside::Container(inside), .. }) => {
                 of_parent = self.parent_root(owner, Some(inside), tasks);
                 of_parent.as_ref()
             }
-            Some(Placement { inside: Inside::Unproven, .. }) => None,
+            Some(CgroupPath { inside: Inside::Unproven, .. }) => None,
             None => {
                 of_parent = self.parent_root(owner, None, tasks);
                 of_parent.as_ref()
@@ -177,7 +178,7 @@ impl Resolver {
     }
 
     /// Where a live process is now.
-    fn own_place(&self, dir: &ProcDir) -> Option<Arc<Placement>> {
+    fn own_place(&self, dir: &ProcDir) -> Option<Arc<CgroupPath>> {
         let text = dir.cgroup()?;
         let place = self.mounts.place(&text)?;
         let still = place.inside == Inside::Host || dir.cgroup()? == text;
@@ -286,7 +287,7 @@ fn script_named(exec_id: u64, root: &Root, tasks: &dyn TaskLookup) -> Option<Str
 
 /// Who runs in a container that root has made is in a root directory and mounts that root, or a manager of root's, has
 /// made.
-const fn is_container(place: &Placement) -> bool {
+const fn is_container(place: &CgroupPath) -> bool {
     matches!(place.inside, Inside::Container(_))
 }
 

@@ -189,11 +189,11 @@ fn cases() -> Vec<Case> {
 #[test]
 fn real_paths_name_unit_slice_container_and_pod() {
     for case in cases() {
-        let got = placement(&case.path, |_| Maker::Root);
+        let got = CgroupPath::parse(&case.path, |_| Maker::Root);
         assert_eq!(got.cgroup.as_deref(), Some(case.path.as_str()));
         assert_eq!(got.unit.as_deref(), case.unit.as_deref(), "unit of {}", case.path);
         assert_eq!(got.slice.as_deref(), case.slice.as_deref(), "slice of {}", case.path);
-        let Placement { inside, .. } = got;
+        let CgroupPath { inside, .. } = got;
         assert_ne!(inside, Inside::Unproven);
         let container = match inside {
             Inside::Container(c) => Some((c.id.to_string(), c.runtime, c.pod)),
@@ -210,7 +210,7 @@ fn a_container_counts_only_if_nobody_but_root_can_have_called_it_so() {
     let path = format!("/system.slice/alice.service/sub/docker-{ID}.scope/docker-{ID}.scope");
     for (maker, wanted) in [(Maker::Anybody, Inside::Host), (Maker::Unknown, Inside::Unproven)] {
         let mut asked = Vec::new();
-        let got = placement(&path, |above| {
+        let got = CgroupPath::parse(&path, |above| {
             asked.push(above.to_owned());
             maker
         });
@@ -222,7 +222,7 @@ fn a_container_counts_only_if_nobody_but_root_can_have_called_it_so() {
 proptest! {
     #[test]
     fn every_text_is_placed_and_kept_whole(path in "\\PC{0,300}") {
-        let placed = placement(&path, |_| Maker::Root);
+        let placed = CgroupPath::parse(&path, |_| Maker::Root);
         prop_assert_eq!(placed.cgroup.as_deref(), Some(path.as_str()));
     }
 
@@ -238,7 +238,7 @@ proptest! {
         )
     ) {
         let path = words.concat();
-        let placed = placement(&path, |_| Maker::Root);
+        let placed = CgroupPath::parse(&path, |_| Maker::Root);
         prop_assert_eq!(placed.cgroup.as_deref(), Some(path.as_str()));
     }
 }

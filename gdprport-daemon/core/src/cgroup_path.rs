@@ -1,4 +1,4 @@
-//! Where a cgroup path places a process: systemd unit and slice, container, Kubernetes pod.
+//! What a cgroup path shows of the processes in it: systemd unit and slice, container, Kubernetes pod.
 //!
 //! Belongs here: reading the path as text, total over every text. Does not belong here: finding the path of
 //! a process, and whose its directories are (`host::cgroup`).
@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Container, Inside, Placement};
+use crate::model::Container;
 
 /// Endings of systemd units that can hold processes.
 const UNIT_SUFFIXES: [&str; 5] = [".service", ".scope", ".socket", ".mount", ".swap"];
@@ -46,54 +46,81 @@ pub enum Maker {
     Unknown,
 }
 
-/// Reads a cgroup path, which starts with `/` below the root of its hierarchy.
-///
-/// The unit is the first directory below the slices, as for systemd itself (`cg_path_get_unit`): whatever lies deeper
-/// may belong to whom the unit was delegated to, or to a container, and be called like any unit of the system's. Unit
-/// and slice names stay escaped as systemd shows them (`\x2d`).
-///
-/// The container is the outermost one, for the same reason, and counts only if `maker`, which is asked for the
-/// directory that the container's own lies in, says that nobody but root can have made that.
-#[must_use]
-pub fn placement(path: &str, maker: impl FnOnce(&str) -> Maker) -> Placement {
-    let mut placed = Placement { cgroup: Some(Arc::from(path)), ..Placement::default() };
-    let mut in_slices = true;
-    let mut pod = None;
-    let mut parent = "";
-    let mut begin = 0;
+/// What a cgroup path shows of the processes in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct CgroupPath {
+    /// The path below the cgroup root, with a leading `/`.
+    pub cgroup: Option<Arc<str>>,
+    /// The systemd unit: the outermost `*.service`, `*.scope`, `*.socket`, `*.mount` or `*.swap`.
+    pub unit: Option<Arc<str>>,
+    /// The innermost systemd slice above the unit.
+    pub slice: Option<Arc<str>>,
+    /// Whether that is in a container.
+    pub inside: Inside,
+}
 
-    for segment in path.split('/') {
-        let above = &path[..begin];
-        begin += segment.len() + 1;
-        // `..` leads out of the daemon's own cgroup namespace.
-        if matches!(segment, "" | "..") {
-            continue;
-        }
-        if in_slices {
-            let name = unescape_directory(segment);
-            if is_slice(name) {
-                placed.slice = Some(Arc::from(name));
-            } else {
-                in_slices = false;
-                placed.unit = is_unit(name).then(|| Arc::from(name));
+/// Whether a process is in a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub enum Inside {
+    /// In none that root has made.
+    #[default]
+    Host,
+    /// In the outermost one that its cgroup names.
+    Container(Container),
+    /// Its cgroup is called like a container's, and whether root has called it so can no longer be read.
+    Unproven,
+}
+
+impl CgroupPath {
+    /// Reads a cgroup path, which starts with `/` below the root of its hierarchy.
+    ///
+    /// The unit is the first directory below the slices, as for systemd itself (`cg_path_get_unit`): whatever lies deeper
+    /// may belong to whom the unit was delegated to, or to a container, and be called like any unit of the system's. Unit
+    /// and slice names stay escaped as systemd shows them (`\x2d`).
+    ///
+    /// The container is the outermost one, for the same reason, and counts only if `maker`, which is asked for the
+    /// directory that the container's own lies in, says that nobody but root can have made that.
+    #[must_use]
+    pub fn parse(path: &str, maker: impl FnOnce(&str) -> Maker) -> Self {
+        let mut read = Self { cgroup: Some(Arc::from(path)), ..Self::default() };
+        let mut in_slices = true;
+        let mut pod = None;
+        let mut parent = "";
+        let mut begin = 0;
+
+        for segment in path.split('/') {
+            let above = &path[..begin];
+            begin += segment.len() + 1;
+            // `..` leads out of the daemon's own cgroup namespace.
+            if matches!(segment, "" | "..") {
+                continue;
             }
+            if in_slices {
+                let name = unescape_directory(segment);
+                if is_slice(name) {
+                    read.slice = Some(Arc::from(name));
+                } else {
+                    in_slices = false;
+                    read.unit = is_unit(name).then(|| Arc::from(name));
+                }
+            }
+            pod = pod_uid(segment).or(pod);
+            if let Some(found) = container_segment(segment, parent) {
+                read.inside = match maker(above) {
+                    Maker::Root => Inside::Container(Container {
+                        id: found.id(),
+                        runtime: found.runtime.map(Arc::from),
+                        pod: pod.map(Arc::from),
+                    }),
+                    Maker::Anybody => Inside::Host,
+                    Maker::Unknown => Inside::Unproven,
+                };
+                break;
+            }
+            parent = segment;
         }
-        pod = pod_uid(segment).or(pod);
-        if let Some(found) = container_segment(segment, parent) {
-            placed.inside = match maker(above) {
-                Maker::Root => Inside::Container(Container {
-                    id: found.id(),
-                    runtime: found.runtime.map(Arc::from),
-                    pod: pod.map(Arc::from),
-                }),
-                Maker::Anybody => Inside::Host,
-                Maker::Unknown => Inside::Unproven,
-            };
-            break;
-        }
-        parent = segment;
+        read
     }
-    placed
 }
 
 /// systemd puts `_` before directory names that would clash with a file of the kernel (`cg_escape`).
@@ -109,22 +136,22 @@ fn is_slice(name: &str) -> bool {
     name.len() > ".slice".len() && name.ends_with(".slice")
 }
 
-struct Found<'a> {
+struct ContainerName<'a> {
     name: &'a str,
     /// The name is a machine's, in which systemd escapes dashes.
     escaped: bool,
     runtime: Option<&'static str>,
 }
 
-impl Found<'_> {
+impl ContainerName<'_> {
     fn id(&self) -> Arc<str> {
         if self.escaped { Arc::from(unescape_unit(self.name)) } else { Arc::from(self.name) }
     }
 }
 
-fn container_segment<'a>(segment: &'a str, parent: &str) -> Option<Found<'a>> {
+fn container_segment<'a>(segment: &'a str, parent: &str) -> Option<ContainerName<'a>> {
     let stem = segment.strip_suffix(".scope").unwrap_or(segment);
-    let found = |name, runtime| Some(Found { name, escaped: false, runtime });
+    let found = |name, runtime| Some(ContainerName { name, escaped: false, runtime });
 
     for (prefix, runtime) in PREFIXED {
         if let Some(id) = stem.strip_prefix(prefix).filter(|id| is_container_id(id)) {
@@ -148,9 +175,9 @@ fn container_segment<'a>(segment: &'a str, parent: &str) -> Option<Found<'a>> {
 }
 
 /// Containers that systemd-machined knows. Virtual machines (`machine-qemu\x2d…`) are none.
-fn machine<'a>(segment: &'a str, parent: &str) -> Option<Found<'a>> {
+fn machine<'a>(segment: &'a str, parent: &str) -> Option<ContainerName<'a>> {
     if let Some(name) = segment.strip_prefix("systemd-nspawn@").and_then(|s| s.strip_suffix(".service")) {
-        return Some(Found { name, escaped: true, runtime: Some("systemd-nspawn") })
+        return Some(ContainerName { name, escaped: true, runtime: Some("systemd-nspawn") })
             .filter(|f| !f.name.is_empty());
     }
     if parent != "machine.slice" {
@@ -162,7 +189,7 @@ fn machine<'a>(segment: &'a str, parent: &str) -> Option<Found<'a>> {
         Some(("lxc", _)) => "lxc",
         _ => "systemd-nspawn",
     };
-    Some(Found { name, escaped: true, runtime: Some(runtime) })
+    Some(ContainerName { name, escaped: true, runtime: Some(runtime) })
 }
 
 fn is_container_id(text: &str) -> bool {
