@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use gdprport_common::{ExecRecord, FlowRecord, TaskIdentity};
-use gdprport_core::decode::decode;
+use gdprport_core::decode::{Record, decode};
 use gdprport_core::event::{Agent, Host, Stamper};
 use gdprport_core::flow::{Change, Limits, Table};
 use gdprport_core::policy::{Names, Policy, Source, compile};
@@ -190,7 +190,7 @@ impl Way {
     }
 
     fn record(&mut self, bytes: &[u8]) {
-        let record = decode(bytes).expect("a record of this bench");
+        let Record::Connection(record) = decode(bytes).expect("a record of this bench") else { return };
         let now = self.clock.timestamp(7_300_000_000_000);
         let mut judge = Judge {
             resolver: &mut self.resolver,
@@ -202,8 +202,7 @@ impl Way {
         };
         self.table.ingest(&record, &mut judge, &mut self.changes);
         for change in self.changes.drain(..) {
-            let port = self.publisher.port_of(&change.flow, &self.policy, &self.names);
-            let Some(port) = port else { continue };
+            let Some(port) = self.publisher.port_of(&change.flow) else { continue };
             self.books.port(port.port.number, &port.port.name).flow(&change);
             self.publisher.flow(change, port, &self.names, &self.clock, now);
         }

@@ -8,9 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use gdprport_core::community_id::CommunityId;
-use gdprport_core::decode::{self, Record};
+use gdprport_core::decode::{self, ConnectionRecord, Record};
 use gdprport_core::event::{Cookie, Encoder, Flow as FlowObject, FlowEvent, FlowKind, Peer, PolicyRef, Port};
-use gdprport_core::flow::{Context, Flow, Limits, Table};
+use gdprport_core::flow::{Context, Flow, Judgement, Limits, Table};
 use gdprport_core::identity::OwnerRef;
 use gdprport_core::model::{Direction, Endpoint, Outcome, Process};
 use gdprport_core::policy::{Facts, Names, Source, compile};
@@ -49,9 +49,18 @@ fn decode_one(bytes: &[u8]) -> Record<'_> {
     decode::decode(bytes).expect("a record of this bench")
 }
 
-fn owner(record: &Record<'_>) -> OwnerRef {
-    match record {
-        Record::Connected(event) | Record::Arrived(event) | Record::Accepted(event) => event.owner,
+fn connection(bytes: &[u8]) -> ConnectionRecord<'_> {
+    match decode_one(bytes) {
+        Record::Connection(record) => record,
+        _ => panic!("the record of a connection"),
+    }
+}
+
+fn owner(bytes: &[u8]) -> OwnerRef {
+    match connection(bytes) {
+        ConnectionRecord::Connected(event)
+        | ConnectionRecord::Arrived(event)
+        | ConnectionRecord::Accepted(event) => event.owner,
         _ => panic!("the record of a socket that lives"),
     }
 }
@@ -60,7 +69,7 @@ fn owner(record: &Record<'_>) -> OwnerRef {
 pub fn identity() -> Item {
     let folder = TempDir::new().expect("a temporary folder");
     let mut resolver = resolver(folder.path());
-    let owners = ends(1, CLIENT).map(|end| owner(&decode_one(end.opened(begins(1)).as_bytes())));
+    let owners = ends(1, CLIENT).map(|end| owner(end.opened(begins(1)).as_bytes()));
     Box::new(move |number| {
         let _kept = &folder;
         black_box(resolver.resolve(&owners[number as usize % 2], &NoMaps));
@@ -74,19 +83,19 @@ struct Known {
 }
 
 impl Context for Known {
-    fn who(&mut self, owner: &OwnerRef) -> Option<Arc<Process>> {
+    fn process_of(&mut self, owner: &OwnerRef) -> Option<Arc<Process>> {
         Some(Arc::clone(&self.processes[usize::from(owner.tgid == SERVER.tgid)]))
     }
 
-    fn named(&mut self, _: &Process) -> Option<Arc<Process>> {
+    fn with_accounts(&mut self, _: &Process) -> Option<Arc<Process>> {
         None
     }
 
-    fn judge(&mut self, _: &Flow) -> Arc<Verdict> {
-        Arc::clone(&self.verdict)
+    fn judge(&mut self, _: &Flow) -> Judgement {
+        Judgement { verdict: Arc::clone(&self.verdict), port: Some(0) }
     }
 
-    fn weighs_posture(&self, _: &Facts<'_>) -> bool {
+    fn depends_on_posture(&self, _: &Facts<'_>) -> bool {
         false
     }
 
@@ -107,7 +116,7 @@ fn processes() -> [Arc<Process>; 2] {
     let folder = TempDir::new().expect("a temporary folder");
     let mut resolver = resolver(folder.path());
     ends(1, CLIENT).map(|end| {
-        let process = resolver.resolve(&owner(&decode_one(end.opened(begins(1)).as_bytes())), &NoMaps);
+        let process = resolver.resolve(&owner(end.opened(begins(1)).as_bytes()), &NoMaps);
         // The host's name service answers when it likes, and a verdict that waits for a name takes another way.
         for _ in 0..3_000 {
             if let Some(process) = resolver.named(&process) {
@@ -134,7 +143,7 @@ pub fn flow() -> Item {
             active.closed(since + 30_000, since),
             passive.closed(since + 31_000, since),
         ] {
-            table.ingest(&decode_one(record.as_bytes()), &mut known, &mut out);
+            table.ingest(&connection(record.as_bytes()), &mut known, &mut out);
         }
         black_box(&out);
         out.clear();

@@ -55,7 +55,7 @@ pub struct SocketEvent {
 
 /// How a connection ended, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ending {
+pub struct ConnectionEnd {
     /// Application bytes that the peer acknowledged and, where this end connected, its SYN: [`Self::bytes_sent`].
     pub acked: u64,
     /// Application bytes that arrived in order; `None` if it is not known whether the peer's FIN is among them.
@@ -70,7 +70,7 @@ pub struct Ending {
     pub outcome: Outcome,
 }
 
-impl Ending {
+impl ConnectionEnd {
     /// Application bytes that the peer acknowledged, at this end.
     #[must_use]
     pub fn bytes_sent(&self, direction: Direction) -> u64 {
@@ -78,9 +78,20 @@ impl Ending {
     }
 }
 
-/// A decoded record.
+/// A decoded record, by who applies it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Record<'a> {
+    /// For the table of flows.
+    Connection(ConnectionRecord<'a>),
+    /// For the table of listeners.
+    Listener(ListenerRecord),
+    /// For whoever resolves owners.
+    Identity(IdentityRecord<'a>),
+}
+
+/// What happened to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionRecord<'a> {
     /// A connect from here was completed.
     Connected(SocketEvent),
     /// A connect from elsewhere was completed; the owner is the listener's.
@@ -95,11 +106,32 @@ pub enum Record<'a> {
         owner: OwnerRef,
     },
     /// A connection ended, or a connect failed.
-    Ended(SocketEvent, Ending),
+    Ended(SocketEvent, ConnectionEnd),
+    /// The beginning of a payload segment of a flow.
+    Payload {
+        /// Socket cookie of the flow.
+        cookie: u64,
+        /// True if this end sent it.
+        sent: bool,
+        /// Where in the stream of this direction it begins, modulo 2^32.
+        offset: u32,
+        /// Its first bytes.
+        bytes: &'a [u8],
+    },
+}
+
+/// What happened to a listening socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListenerRecord {
     /// A socket began to listen.
-    Listening(SocketEvent),
+    Opened(SocketEvent),
     /// A listening socket was closed.
-    ListenerEnded(SocketEvent),
+    Closed(SocketEvent),
+}
+
+/// What owners are resolved with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdentityRecord<'a> {
     /// An executable.
     Exec {
         /// Its exec id.
@@ -112,17 +144,6 @@ pub enum Record<'a> {
         path: Option<&'a [u8]>,
         /// True if it was executed in a user namespace that is not the initial one.
         in_user_ns: bool,
-    },
-    /// The beginning of a payload segment of a flow.
-    Payload {
-        /// Socket cookie of the flow.
-        cookie: u64,
-        /// True if this end sent it.
-        sent: bool,
-        /// Where in the stream of this direction it begins, modulo 2^32.
-        offset: u32,
-        /// Its first bytes.
-        bytes: &'a [u8],
     },
     /// A cgroup2 directory was made.
     Cgroup {
@@ -138,12 +159,23 @@ impl Record<'_> {
     #[must_use]
     pub const fn time_ns(&self) -> Option<u64> {
         match self {
-            Self::Connected(event) | Self::Arrived(event) | Self::Accepted(event) => Some(event.time_ns),
-            Self::Listening(event) | Self::ListenerEnded(event) | Self::Ended(event, _) => {
+            Self::Connection(record) => record.time_ns(),
+            Self::Listener(ListenerRecord::Opened(event) | ListenerRecord::Closed(event)) => {
+                Some(event.time_ns)
+            }
+            Self::Identity(_) => None,
+        }
+    }
+}
+
+impl ConnectionRecord<'_> {
+    const fn time_ns(&self) -> Option<u64> {
+        match self {
+            Self::Connected(event) | Self::Arrived(event) | Self::Accepted(event) | Self::Ended(event, _) => {
                 Some(event.time_ns)
             }
             Self::Acceptor { owner, .. } => Some(owner.time_ns),
-            Self::Exec { .. } | Self::Payload { .. } | Self::Cgroup { .. } => None,
+            Self::Payload { .. } => None,
         }
     }
 }
@@ -168,20 +200,20 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
     match kind {
         RecordKind::Exec => {
             let record = ExecRecord::ref_from_bytes(bytes).map_err(|_| length)?;
-            Ok(Record::Exec {
+            Ok(Record::Identity(IdentityRecord::Exec {
                 exec_id: record.exec_id,
                 tgid: record.tgid,
                 previous: record.previous,
                 path: path(kind, &record.path, u16::from(record.path_len))?,
                 in_user_ns: record.in_user_ns != 0,
-            })
+            }))
         }
         RecordKind::Cgroup => {
             let record = CgroupRecord::ref_from_bytes(bytes).map_err(|_| length)?;
-            Ok(Record::Cgroup {
+            Ok(Record::Identity(IdentityRecord::Cgroup {
                 cgroup_id: record.cgroup_id,
                 path: path(kind, &record.path, record.path_len)?,
-            })
+            }))
         }
         RecordKind::Payload => {
             let (header, rest) = PayloadHeader::ref_from_prefix(bytes).map_err(|_| length)?;
@@ -190,18 +222,22 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
                 .filter(|bytes| bytes.len() <= PAYLOAD_CAP)
                 .ok_or(DecodeError::Field { kind, field: "payload length" })?;
             let (cookie, sent, offset) = (header.cookie, header.sent != 0, header.offset);
-            Ok(Record::Payload { cookie, sent, offset, bytes })
+            Ok(Record::Connection(ConnectionRecord::Payload { cookie, sent, offset, bytes }))
         }
-        RecordKind::ActiveEstablished => Ok(Record::Connected(living(kind, bytes, length)?)),
-        RecordKind::PassiveEstablished => Ok(Record::Arrived(living(kind, bytes, length)?)),
-        RecordKind::Accepted => accepted(kind, bytes, length),
-        RecordKind::Listening => Ok(Record::Listening(living(kind, bytes, length)?)),
+        RecordKind::ActiveEstablished => {
+            Ok(Record::Connection(ConnectionRecord::Connected(living(kind, bytes, length)?)))
+        }
+        RecordKind::PassiveEstablished => {
+            Ok(Record::Connection(ConnectionRecord::Arrived(living(kind, bytes, length)?)))
+        }
+        RecordKind::Accepted => Ok(Record::Connection(accepted(kind, bytes, length)?)),
+        RecordKind::Listening => Ok(Record::Listener(ListenerRecord::Opened(living(kind, bytes, length)?))),
         RecordKind::Failed | RecordKind::Denied => {
             let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;
             let mut event = socket(kind, record)?;
             let tail = record.tail.as_fail();
             born(&mut event.owner, tail.comm, tail.start_ns, tail.parent_tgid);
-            Ok(Record::Ended(event, failure(kind, record, &tail)))
+            Ok(Record::Connection(ConnectionRecord::Ended(event, failure(kind, record, &tail))))
         }
         RecordKind::Closed | RecordKind::ListenerClosed => {
             let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;
@@ -210,9 +246,9 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
                 return Err(DecodeError::Field { kind, field: "TCP state" });
             }
             if kind == RecordKind::ListenerClosed || record.old_state == tcp::LISTEN {
-                return Ok(Record::ListenerEnded(socket));
+                return Ok(Record::Listener(ListenerRecord::Closed(socket)));
             }
-            Ok(Record::Ended(socket, ending(record)))
+            Ok(Record::Connection(ConnectionRecord::Ended(socket, ending(record))))
         }
     }
 }
@@ -230,13 +266,17 @@ fn living(kind: RecordKind, bytes: &[u8], length: DecodeError) -> Result<SocketE
     Ok(event)
 }
 
-fn accepted(kind: RecordKind, bytes: &[u8], length: DecodeError) -> Result<Record<'static>, DecodeError> {
+fn accepted(
+    kind: RecordKind,
+    bytes: &[u8],
+    length: DecodeError,
+) -> Result<ConnectionRecord<'static>, DecodeError> {
     let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;
     if record.family == 0 {
         let owner = alive(owner(kind, record)?, record);
-        return Ok(Record::Acceptor { cookie: record.cookie, owner });
+        return Ok(ConnectionRecord::Acceptor { cookie: record.cookie, owner });
     }
-    living(kind, bytes, length).map(Record::Accepted)
+    living(kind, bytes, length).map(ConnectionRecord::Accepted)
 }
 
 fn alive(mut owner: OwnerRef, record: &FlowRecord) -> OwnerRef {
@@ -292,12 +332,12 @@ fn owner(kind: RecordKind, record: &FlowRecord) -> Result<OwnerRef, DecodeError>
 }
 
 /// A connect that failed.
-fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> Ending {
+fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> ConnectionEnd {
     let outcome = match kind {
         RecordKind::Denied => Outcome::Denied,
         _ => Outcome::of_attempt(record.flags & FLAG_ANSWERED != 0, u32::from(tail.retransmits)),
     };
-    Ending {
+    ConnectionEnd {
         acked: 0,
         bytes_received: Some(0),
         rtt_us: None,
@@ -310,12 +350,12 @@ fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> Ending {
 /// The kernel counts a SYN or FIN as a byte of the stream. Ours is in `bytes_acked` at the active end
 /// once the SYN was answered, and at either end once the FIN was acknowledged; the peer's FIN is in
 /// `bytes_received`. Which end it was the record does not always tell.
-fn ending(record: &FlowRecord) -> Ending {
+fn ending(record: &FlowRecord) -> ConnectionEnd {
     let tail = record.tail.as_close();
     let state = record.old_state;
     let our_fin_acked = matches!(state, tcp::FIN_WAIT2 | tcp::CLOSING | tcp::LAST_ACK);
     let their_fin_came = record.flags & FLAG_PEER_FIN != 0;
-    Ending {
+    ConnectionEnd {
         acked: tail.bytes_acked.saturating_sub(u64::from(our_fin_acked)),
         bytes_received: (record.flags & FLAG_PEER_FIN_UNKNOWN == 0)
             .then(|| tail.bytes_received.saturating_sub(u64::from(their_fin_came))),

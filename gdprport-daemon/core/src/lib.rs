@@ -4,12 +4,14 @@ pub mod catalog;
 pub mod cgroup_path;
 pub mod community_id;
 pub mod decode;
+mod departed;
 pub mod emit;
 pub mod event;
 pub mod flow;
 #[cfg(any(test, fuzzing, feature = "testing"))]
 pub mod hostile;
 pub mod identity;
+pub mod listener;
 pub mod model;
 pub mod policy;
 pub mod posture;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gdprport_common::Counters;
 
 use gdprport_core::event::{ByReason, KernelCounts};
-use gdprport_core::flow::{Change, ChangeKind, Forgotten, Standing};
+use gdprport_core::flow::{Change, ChangeKind, Removal, Standing};
 use gdprport_core::model::PostureState;
 use gdprport_core::verdict::{ReasonId, ReasonSet, Verdict};
 
@@ -75,8 +75,8 @@ impl PortBooks {
                 self.opening_missed += u64::from(change.was.is_none());
             }
             ChangeKind::Failed => self.failed += 1,
-            ChangeKind::Forgotten(Forgotten::TableFull) => self.evicted += 1,
-            ChangeKind::Forgotten(Forgotten::Unwatched) => self.unwatched += 1,
+            ChangeKind::Removed(Removal::TableFull) => self.evicted += 1,
+            ChangeKind::Removed(Removal::Unwatched) => self.unwatched += 1,
             ChangeKind::Updated | ChangeKind::PostureKnown => {}
         }
         // A flow stands where its last verdict puts it: undecided until its encryption is told, for example.

@@ -135,9 +135,9 @@ impl Daemon {
         let due = self.table.due_updates(now_ns);
         let found = self.table.iter().filter(|flow| flow.found).map(|flow| flow.cookie);
         let listeners = self.listeners.iter().filter(|listener| listener.found).map(|l| l.cookie);
-        let attempts = self.table.attempts();
+        let connecting = self.table.connecting();
         let cookies: HashSet<u64> =
-            found.chain(attempts).chain(listeners).chain(due.iter().copied()).collect();
+            found.chain(connecting).chain(listeners).chain(due.iter().copied()).collect();
         let cookies = Arc::new(cookies);
         before.farewells.keep(&cookies);
         Arc::make_mut(&mut before.homes).retain(|cookie, _| cookies.contains(cookie));
@@ -155,17 +155,17 @@ impl Daemon {
             for cookie in known.gone() {
                 // A flow whose end the kernel side tells is not ended here: its record is on the way.
                 if table.get(cookie).is_some_and(|flow| flow.found) {
-                    table.vanished(cookie, now_ns, judge, out);
+                    table.closed_unseen(cookie, now_ns, judge, out);
                 }
-                table.attempt_ended(cookie, &LastCounts::default(), now_ns, judge, out);
+                table.connect_ended(cookie, &LastCounts::default(), now_ns, judge, out);
             }
             for (cookie, socket) in &known.sockets {
                 let Some(flow) = table.get(*cookie) else { continue };
                 let progress = progress(&socket.counts, flow.direction);
-                table.note(*cookie, progress);
+                table.set_progress(*cookie, progress);
             }
             for cookie in &known.asked.due {
-                table.progress(*cookie, Progress::default(), judge, out);
+                table.report_progress(*cookie, Progress::default(), judge, out);
             }
         });
     }
@@ -177,9 +177,9 @@ impl Daemon {
         }
         self.with_table(now, |table, judge, out| {
             for Farewell { cookie, time_ns, last } in heard {
-                table.attempt_ended(*cookie, last, *time_ns, judge, out);
+                table.connect_ended(*cookie, last, *time_ns, judge, out);
                 let Some(flow) = table.get(*cookie).filter(|flow| flow.found) else { continue };
-                table.farewell(*cookie, last.ending(flow.direction), *time_ns, judge, out);
+                table.closed_by_notice(*cookie, last.ending(flow.direction), *time_ns, judge, out);
             }
         });
     }

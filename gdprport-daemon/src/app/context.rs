@@ -8,12 +8,11 @@ use jiff::Timestamp;
 
 use crate::host::probes::Probes;
 use crate::host::process::{Resolver, TaskLookup};
-use gdprport_core::flow::{Context, Flow};
+use gdprport_core::flow::{Context, Flow, Judgement};
 use gdprport_core::identity::OwnerRef;
 use gdprport_core::model::{Direction, Posture, Process};
 use gdprport_core::policy::{Facts, Names, Policy, TlsDemand};
 use gdprport_core::posture::{Protocol, Tracker};
-use gdprport_core::verdict::Verdict;
 
 /// Everything a record is judged by, borrowed for as long as a batch of records takes.
 pub struct Judge<'a> {
@@ -49,7 +48,7 @@ struct Known {
     peer: IpAddr,
     process: Option<Arc<Process>>,
     posture: Option<Arc<Posture>>,
-    verdict: Arc<Verdict>,
+    judgement: Judgement,
 }
 
 impl Known {
@@ -75,42 +74,48 @@ impl Verdicts {
         self.known.clear();
     }
 
-    fn get(&mut self, flow: &Flow, now: Timestamp, evaluate: impl FnOnce() -> Verdict) -> Arc<Verdict> {
+    fn get(&mut self, flow: &Flow, now: Timestamp, evaluate: impl FnOnce() -> Judgement) -> Judgement {
         if self.at != Some(now) || self.known.len() > VERDICTS {
             self.known.clear();
             self.at = Some(now);
         }
         if let Some(known) = self.known.iter().find(|known| known.is_about(flow)) {
-            return Arc::clone(&known.verdict);
+            return known.judgement.clone();
         }
-        let verdict = Arc::new(evaluate());
+        let judgement = evaluate();
         self.known.push(Known {
             direction: flow.direction,
             port: flow.port(),
             peer: flow.peer.ip,
             process: flow.process.clone(),
             posture: flow.posture.clone(),
-            verdict: Arc::clone(&verdict),
+            judgement: judgement.clone(),
         });
-        verdict
+        judgement
     }
 }
 
 impl Context for Judge<'_> {
-    fn who(&mut self, owner: &OwnerRef) -> Option<Arc<Process>> {
+    fn process_of(&mut self, owner: &OwnerRef) -> Option<Arc<Process>> {
         Some(self.resolver.resolve(owner, self.tasks)).filter(|process| process.pid != 0)
     }
 
-    fn named(&mut self, process: &Process) -> Option<Arc<Process>> {
+    fn with_accounts(&mut self, process: &Process) -> Option<Arc<Process>> {
         self.resolver.named(process)
     }
 
-    fn judge(&mut self, flow: &Flow) -> Arc<Verdict> {
-        let evaluate = || self.policy.evaluate(&flow.facts(), self.names, self.now);
+    fn judge(&mut self, flow: &Flow) -> Judgement {
+        let evaluate = || {
+            let facts = flow.facts();
+            Judgement {
+                verdict: Arc::new(self.policy.evaluate(&facts, self.names, self.now)),
+                port: self.policy.port_of(&facts, self.names).map(|port| port.index),
+            }
+        };
         self.verdicts.get(flow, self.now, evaluate)
     }
 
-    fn weighs_posture(&self, facts: &Facts<'_>) -> bool {
+    fn depends_on_posture(&self, facts: &Facts<'_>) -> bool {
         let port = self.policy.port_of(facts, self.names);
         port.is_some_and(|port| matches!(port.tls, TlsDemand::AtLeast(_)))
     }

@@ -2,10 +2,9 @@
 //!
 //! Belongs here: the state. The loop that feeds it is `run`'s; it never waits in here.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
-use gdprport_common::{Counters, SocketRole};
+use gdprport_common::Counters;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -13,7 +12,6 @@ use super::account::{Books, UNDECODABLE, kernel_counts};
 use super::context::{Judge, Verdicts};
 use super::files::{Loaded, PolicyFiles};
 use super::handover::Written;
-use super::listeners::Listeners;
 use super::losses::{LossWatch, Lost, Noticed};
 use super::names::Refresher;
 use super::policy::host_names;
@@ -24,9 +22,10 @@ use crate::host::clock::{BootClock, HostId, boottime_ns};
 use crate::host::memory::give_back;
 use crate::host::probes::{Legacy, LoadError, Previous, Probes};
 use crate::host::process::Resolver;
-use gdprport_core::decode::{Record, decode};
+use gdprport_core::decode::{ConnectionRecord, IdentityRecord, ListenerRecord, Record, decode};
 use gdprport_core::event::{Body, ByReason, Coverage, CoverageEvent, Gap};
-use gdprport_core::flow::{Change, ChangeKind, Forgotten, Table};
+use gdprport_core::flow::{Change, ChangeKind, Removal, Table};
+use gdprport_core::listener::ListenerTable;
 use gdprport_core::policy::{Names, Policy};
 
 /// The policy in force and what is known about it.
@@ -54,7 +53,7 @@ pub struct Daemon {
     pub(super) probes: Probes,
     pub(super) resolver: Resolver,
     pub(super) table: Table,
-    pub(super) listeners: Listeners,
+    pub(super) listeners: ListenerTable,
     pub(super) publisher: Publisher,
     pub(super) books: Books,
     pub(super) losses: LossWatch,
@@ -64,8 +63,6 @@ pub struct Daemon {
     pub(super) names: Names,
     pub(super) verdicts: Verdicts,
     pub(super) changes: Vec<Change>,
-    /// Cookies of what ended or was evicted while the host's sockets are being listed: the list still shows it.
-    pub(super) left: Option<HashSet<u64>>,
     /// A listing that is being taken in.
     pub(super) adopting: Option<Box<Adopting>>,
     /// Set when records were lost, so that the table has to be compared with the host.
@@ -131,7 +128,7 @@ impl Daemon {
             probes: parts.probes,
             resolver: parts.resolver,
             table: parts.table,
-            listeners: Listeners::default(),
+            listeners: ListenerTable::default(),
             publisher: parts.publisher,
             books: Books::default(),
             losses: LossWatch::new(started, whole_at),
@@ -145,7 +142,6 @@ impl Daemon {
             names: Names::default(),
             verdicts: Verdicts::default(),
             changes: Vec::new(),
-            left: None,
             adopting: None,
             must_reconcile: false,
             records_lost: false,
@@ -179,35 +175,32 @@ impl Daemon {
         };
         self.heard_ns = record.time_ns().unwrap_or(self.heard_ns);
         match &record {
-            Record::Exec { exec_id, tgid, previous, path, in_user_ns } => {
-                self.resolver.learn_exec(*exec_id, *tgid, *previous, path.unwrap_or_default());
-                if *in_user_ns {
-                    self.resolver.doubt_exec(*exec_id);
-                }
+            Record::Connection(record) => self.flow(record, now),
+            Record::Listener(ListenerRecord::Opened(event)) => self.listening(event, now),
+            Record::Listener(ListenerRecord::Closed(event)) => {
+                let listener = self.listeners.ended(event.cookie);
+                self.listener_closed(listener, now);
             }
-            Record::Cgroup { cgroup_id, path: Some(path) } => self.resolver.learn_cgroup(*cgroup_id, path),
-            Record::Cgroup { path: None, .. } => {}
-            Record::Listening(event) => self.listening(event, now),
-            Record::ListenerEnded(event) => {
-                self.note_end(event.cookie);
-                self.listener_ended(event.cookie, now);
-            }
-            Record::Connected(_)
-            | Record::Arrived(_)
-            | Record::Accepted(_)
-            | Record::Acceptor { .. }
-            | Record::Payload { .. } => self.flow(&record, now),
-            Record::Ended(event, _) => {
-                // One without an owner is of a socket from before, whose end the survey under way tells with its owner.
-                if event.owner.role != SocketRole::None {
-                    self.note_end(event.cookie);
-                }
-                self.flow(&record, now);
-            }
+            Record::Identity(record) => self.learn(record),
         }
     }
 
-    fn flow(&mut self, record: &Record<'_>, now: Timestamp) {
+    fn learn(&mut self, record: &IdentityRecord<'_>) {
+        match *record {
+            IdentityRecord::Exec { exec_id, tgid, previous, path, in_user_ns } => {
+                self.resolver.learn_exec(exec_id, tgid, previous, path.unwrap_or_default());
+                if in_user_ns {
+                    self.resolver.doubt_exec(exec_id);
+                }
+            }
+            IdentityRecord::Cgroup { cgroup_id, path: Some(path) } => {
+                self.resolver.learn_cgroup(cgroup_id, path)
+            }
+            IdentityRecord::Cgroup { path: None, .. } => {}
+        }
+    }
+
+    fn flow(&mut self, record: &ConnectionRecord<'_>, now: Timestamp) {
         self.with_table(now, |table, judge, out| table.ingest(record, judge, out));
     }
 
@@ -220,12 +213,6 @@ impl Daemon {
             names: &self.names,
             verdicts: &mut self.verdicts,
             now,
-        }
-    }
-
-    fn note_end(&mut self, cookie: u64) {
-        if let Some(left) = &mut self.left {
-            left.insert(cookie);
         }
     }
 
@@ -262,20 +249,16 @@ impl Daemon {
 
     pub(super) fn publish(&mut self, now: Timestamp) {
         for change in self.changes.drain(..) {
-            if let (ChangeKind::Forgotten(_), Some(left)) = (change.kind, &mut self.left) {
-                left.insert(change.flow.cookie);
-            }
-            let port = self.publisher.port_of(&change.flow, &self.in_force.policy, &self.names);
-            let Some(port) = port else {
+            let Some(port) = self.publisher.port_of(&change.flow) else {
                 // A port that is watched no more: its last records come a moment later. A flow that began before was
                 // counted when the policy changed, and here what only those records tell of.
                 if matches!(change.kind, ChangeKind::Opened | ChangeKind::Failed) {
                     self.books.unwatched += 1;
-                    self.table.disown(change.flow.cookie);
+                    self.table.discard(change.flow.cookie);
                 }
                 continue;
             };
-            self.books.unwatched += u64::from(change.kind == ChangeKind::Forgotten(Forgotten::Unwatched));
+            self.books.unwatched += u64::from(change.kind == ChangeKind::Removed(Removal::Unwatched));
             self.books.port(port.port.number, &port.port.name).flow(&change);
             self.publisher.flow(change, port, &self.names, &self.clock, now);
         }
@@ -287,7 +270,7 @@ impl Daemon {
         self.publisher.forget_gone();
         self.probes.relay_log();
         if self.resolver.names_have_come() {
-            self.with_table(now, |table, judge, out| table.name_again(judge, out));
+            self.with_table(now, |table, judge, out| table.resolve_accounts(judge, out));
         }
         let kernel = self.probes.counters();
         if let Err(error) = &kernel {
@@ -330,7 +313,7 @@ impl Daemon {
             kernel,
             undecodable: self.books.undecodable,
             evicted: self.table.counters().evicted,
-            listeners: self.listeners.forgotten(),
+            listeners: self.listeners.evicted(),
             sinks: &self.publisher.fanout().stats(),
         };
         self.losses.look(&lost, now)
@@ -367,7 +350,7 @@ impl Daemon {
             suppressed: self.publisher.suppressed(),
             dropped,
             evicted: flows.evicted,
-            evicted_listeners: self.listeners.forgotten(),
+            evicted_listeners: self.listeners.evicted(),
             opening_missed: flows.opening_missed,
             end_missed: flows.end_missed,
             unwatched: self.books.unwatched,

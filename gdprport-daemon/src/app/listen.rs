@@ -3,15 +3,15 @@
 use jiff::Timestamp;
 
 use super::daemon::Daemon;
-use super::listeners::Listener;
 use gdprport_core::decode::SocketEvent;
 use gdprport_core::flow::Context as _;
+use gdprport_core::listener::Listener;
 use gdprport_core::verdict::Verdict;
 
 impl Daemon {
     /// Takes in that a socket began to listen.
     pub(super) fn listening(&mut self, event: &SocketEvent, now: Timestamp) {
-        let process = self.judge(now).who(&event.owner);
+        let process = self.judge(now).process_of(&event.owner);
         let verdict = self.in_force.policy.evaluate_listener(event.local, process.as_deref());
         let listener = Listener {
             cookie: event.cookie,
@@ -41,9 +41,15 @@ impl Daemon {
         self.listeners.insert(listener);
     }
 
-    /// Reports that a listener is gone, if it was known.
+    /// Removes a listener whose end no record reported, and reports it if it was known.
     pub(super) fn listener_ended(&mut self, cookie: u64, now: Timestamp) {
-        let Some(listener) = self.listeners.remove(cookie) else { return };
+        let listener = self.listeners.remove(cookie);
+        self.listener_closed(listener, now);
+    }
+
+    /// Reports that a listener is gone, if it was known.
+    pub(super) fn listener_closed(&mut self, listener: Option<Listener>, now: Timestamp) {
+        let Some(listener) = listener else { return };
         if let Some(port) = self.publisher.port_numbered(listener.local.port, &self.in_force.policy) {
             self.publisher.listener_closed(&listener, &port, now);
         }

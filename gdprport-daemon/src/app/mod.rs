@@ -12,7 +12,6 @@ mod doctor;
 mod files;
 mod handover;
 mod listen;
-mod listeners;
 mod losses;
 mod names;
 mod notify;

@@ -21,11 +21,11 @@ impl Daemon {
         tell_changes(policy, &self.names, &names);
         self.names = names;
         self.verdicts.clear();
-        self.rejudge(now);
+        self.reevaluate(now);
     }
 
-    fn rejudge(&mut self, now: Timestamp) {
-        self.with_table(now, |table, judge, out| table.rejudge(judge, out));
+    fn reevaluate(&mut self, now: Timestamp) {
+        self.with_table(now, |table, judge, out| table.reevaluate(judge, out));
         self.rejudge_listeners(now);
     }
 
@@ -57,7 +57,7 @@ impl Daemon {
         tracing::info!(digest = policy.digest(), "the policy was applied");
         self.refresher.ask_for(host_names(policy));
         self.announce_policy(Some(previous), now);
-        self.rejudge(now);
+        self.reevaluate(now);
         // Ports that were not watched before have flows and listeners of which nothing is known yet.
         self.must_reconcile = true;
         Ok(())

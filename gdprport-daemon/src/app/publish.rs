@@ -7,7 +7,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::listeners::Listener;
 use crate::control::handle::Follower;
 use crate::host::clock::BootClock;
 use crate::sink::Fanout;
@@ -17,6 +16,7 @@ use gdprport_core::event::{
     Listener as ListenerObject, ListenerEvent, Peer, PolicyRef, Port, Stamper, Violation,
 };
 use gdprport_core::flow::{Change, ChangeKind, Flow};
+use gdprport_core::listener::Listener;
 use gdprport_core::model::PostureState;
 use gdprport_core::policy::{Emit, Names, Policy, PortInfo, TlsDemand};
 use gdprport_core::verdict::Verdict;
@@ -68,9 +68,8 @@ impl Publisher {
     }
 
     /// The port that a flow belongs to.
-    pub fn port_of(&self, flow: &Flow, policy: &Policy, names: &Names) -> Option<Watched> {
-        let info = policy.port_of(&flow.facts(), names)?;
-        self.ports.get(info.index).cloned()
+    pub fn port_of(&self, flow: &Flow) -> Option<Watched> {
+        self.ports.get(flow.port_index?).cloned()
     }
 
     /// The port that a listener belongs to.
@@ -90,7 +89,7 @@ impl Publisher {
             ChangeKind::Failed => FlowKind::Fail,
             ChangeKind::Closed => FlowKind::Close,
             // Only counted: a table that is full, or a policy without a busy port, would send as many events at once.
-            ChangeKind::Forgotten(_) => return,
+            ChangeKind::Removed(_) => return,
         };
         // Without a policy nothing is declared, and a violation for every flow would only say so again.
         let violates = new_violation && self.policy.is_some();
@@ -317,7 +316,6 @@ fn object(flow: &Flow, names: &Names, clock: &BootClock, now: Timestamp) -> Flow
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gdprport_core::community_id::CommunityId;
     use gdprport_core::event::samples;
     use gdprport_core::model::{Direction, Endpoint, Outcome, Posture, TlsVersion};
     use gdprport_core::policy::Resolution;
@@ -327,26 +325,8 @@ mod tests {
     fn flow() -> Flow {
         let endpoint = |ip: &str, port| Endpoint::new(ip.parse().expect("address"), port);
         let (local, peer) = (endpoint("10.1.2.3", 48_212), endpoint("203.0.113.7", 5432));
-        Flow {
-            id: CommunityId::tcp(local, peer),
-            cookie: 1,
-            direction: Direction::Out,
-            local,
-            peer,
-            opened_ns: Some(10 * SECOND),
-            ended_ns: None,
-            process: None,
-            peer_process: None,
-            posture: None,
-            verdict: Arc::new(Verdict::Declared { rule: "any".into() }),
-            outcome: Outcome::Established,
-            bytes_sent: None,
-            bytes_received: None,
-            rtt_us: None,
-            retransmits: None,
-            netns_cookie: 0,
-            found: false,
-        }
+        let verdict = Arc::new(Verdict::Declared { rule: "any".into() });
+        Flow { opened_ns: Some(10 * SECOND), verdict, ..Flow::new(1, Direction::Out, local, peer) }
     }
 
     #[test]

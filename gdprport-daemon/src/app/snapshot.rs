@@ -12,15 +12,15 @@ use tokio::sync::mpsc;
 
 use super::before::{Before, Known};
 use super::daemon::Daemon;
-use super::listeners::Listener;
 use crate::host::clock::boottime_ns;
 use crate::host::farewell::{Farewell, Wanted};
 use crate::host::memory::give_back;
 use crate::host::process::Resolver;
 use crate::host::snapshot::{FoundNs, FoundSocket, Holder, Snapshot, snapshot};
 use crate::host::sockets::{self, PortSet, TcpCounts};
-use gdprport_core::flow::{Found, Progress};
+use gdprport_core::flow::{FoundFlow, Progress};
 use gdprport_core::identity::OwnerRef;
+use gdprport_core::listener::Listener;
 use gdprport_core::model::Direction;
 
 /// A flow that began less than this before the sockets were listed may be missing from the list; ns.
@@ -114,14 +114,15 @@ impl Daemon {
 
     /// From now on what leaves the table is remembered, until the listing is taken in.
     pub fn begin_survey(&mut self) {
-        self.left = Some(HashSet::new());
+        self.table.begin_listing();
+        self.listeners.begin_listing();
         self.must_reconcile = false;
     }
 
     /// True if a whole listing is wanted and none is under way.
     #[must_use]
     pub fn wants_survey(&self) -> bool {
-        self.must_reconcile && self.left.is_none()
+        self.must_reconcile && !self.table.is_listing()
     }
 
     /// Takes a listing in. All records from before its end must have been taken in already.
@@ -185,14 +186,14 @@ impl Daemon {
         let now = self.now();
         let Adopting { sockets, cookies, wanted, holders, .. } = &mut *adopting;
         for socket in sockets.by_ref().take(PORTION) {
-            if self.left.as_ref().is_some_and(|left| left.contains(&socket.cookie)) {
+            if self.table.departed(socket.cookie) || self.listeners.departed(socket.cookie) {
                 continue;
             }
             let netns_cookie = cookies.get(&socket.netns).copied().unwrap_or(0);
             if socket.peer.is_some() {
                 self.adopt(&socket, netns_cookie, holders, now);
                 let found = self.table.get(socket.cookie).is_some_and(|flow| flow.found);
-                if found || self.table.is_attempt(socket.cookie) {
+                if found || self.table.is_connecting(socket.cookie) {
                     wanted.entry(socket.netns).or_default().flows.insert(socket.cookie);
                 }
             } else {
@@ -204,7 +205,8 @@ impl Daemon {
             self.adopting = Some(adopting);
             return Adoption::More;
         }
-        self.left = None;
+        self.table.end_listing();
+        self.listeners.end_listing();
         let Adopting { namespaces, mut wanted, present, listed, began_ns, .. } = *adopting;
         for namespace in namespaces {
             let inode = namespace.ns.inode();
@@ -240,7 +242,7 @@ impl Daemon {
         let accepted = !attempt && local_watched && (served || !peer_watched);
         let direction = if accepted { Direction::In } else { Direction::Out };
         let owner = self.holder(socket.owner, netns_cookie, holders);
-        let found = Found {
+        let found = FoundFlow {
             cookie: socket.cookie,
             direction,
             local: socket.local,
@@ -248,10 +250,10 @@ impl Daemon {
             process: owner.map(|owner| self.resolver.resolve(&owner, &self.probes)),
             netns_cookie,
             progress: progress(&socket.counts, direction),
-            before: !self.records_lost && self.table.counters().evicted == 0,
+            predates_daemon: !self.records_lost && self.table.counters().evicted == 0,
         };
         if attempt {
-            return self.table.attempt(found);
+            return self.table.add_connecting(found);
         }
         let now_ns = boottime_ns();
         self.with_table(now, |table, judge, out| table.adopt(found, now_ns, judge, out));
@@ -329,7 +331,7 @@ impl Daemon {
         let now_ns = boottime_ns();
         self.with_table(now, |table, judge, out| {
             for cookie in gone {
-                table.vanished(cookie, now_ns, judge, out);
+                table.closed_unseen(cookie, now_ns, judge, out);
             }
         });
         let listeners: Vec<u64> = self

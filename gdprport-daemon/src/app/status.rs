@@ -84,7 +84,7 @@ impl Daemon {
     fn ports(&self) -> Vec<PortStatus> {
         let mut open: HashMap<_, (u64, BTreeMap<PostureState, u64>)> = HashMap::new();
         for flow in self.table.iter() {
-            if let Some(port) = self.publisher.port_of(flow, &self.in_force.policy, &self.names) {
+            if let Some(port) = self.publisher.port_of(flow) {
                 let (count, posture) =
                     open.entry((port.port.number, Arc::clone(&port.port.name))).or_default();
                 let state = flow.posture.as_ref().map_or(PostureState::Unknown, |posture| posture.state);
@@ -178,7 +178,7 @@ impl Daemon {
             .table
             .iter()
             .filter_map(|flow| {
-                let port = self.publisher.port_of(flow, &self.in_force.policy, &self.names)?.port;
+                let port = self.publisher.port_of(flow)?.port;
                 let wanted = query.wants(&port.name, port.number, &flow.verdict);
                 wanted.then(|| (flow, Arc::clone(&port.name), port.number))
             })

@@ -34,7 +34,7 @@ fn record(kind: RecordKind) -> FlowRecord {
     }
 }
 
-fn ended(state: u8, flags: u8, role: SocketRole, acked: u64, received: u64) -> Ending {
+fn ended(state: u8, flags: u8, role: SocketRole, acked: u64, received: u64) -> ConnectionEnd {
     let tail = CloseTail {
         bytes_acked: acked,
         bytes_received: received,
@@ -50,14 +50,15 @@ fn ended(state: u8, flags: u8, role: SocketRole, acked: u64, received: u64) -> E
         ..record(RecordKind::Closed)
     };
     match decode(raw.as_bytes()) {
-        Ok(Record::Ended(_, ending)) => ending,
+        Ok(Record::Connection(ConnectionRecord::Ended(_, ending))) => ending,
         other => panic!("not an ending: {other:?}"),
     }
 }
 
 #[test]
 fn a_living_record_carries_its_owner() {
-    let Ok(Record::Connected(event)) = decode(record(RecordKind::ActiveEstablished).as_bytes()) else {
+    let raw = record(RecordKind::ActiveEstablished);
+    let Ok(Record::Connection(ConnectionRecord::Connected(event))) = decode(raw.as_bytes()) else {
         panic!("not decoded");
     };
     assert_eq!(event.local.to_string(), "10.0.0.1:40000");
@@ -70,7 +71,9 @@ fn a_living_record_carries_its_owner() {
 fn an_acceptor_without_addresses_is_known_by_the_cookie_and_no_other_record_may_lack_them() {
     let bare = |kind| FlowRecord { family: 0, role: SocketRole::Accepted as u8, ..record(kind) };
     let raw = bare(RecordKind::Accepted);
-    let Ok(Record::Acceptor { cookie, owner }) = decode(raw.as_bytes()) else { panic!("not decoded") };
+    let Ok(Record::Connection(ConnectionRecord::Acceptor { cookie, owner })) = decode(raw.as_bytes()) else {
+        panic!("not decoded");
+    };
     assert_eq!((cookie, owner.tgid, owner.start_ns), (9, 12, 5));
     assert_eq!((owner.role, owner.time_ns), (SocketRole::Accepted, 7));
     for kind in [RecordKind::ActiveEstablished, RecordKind::PassiveEstablished, RecordKind::Listening] {
@@ -118,7 +121,7 @@ fn failed_connects_are_told_apart() {
         };
         let raw = FlowRecord { flags, tail: FlowTail::fail(tail), ..record(kind) };
         match decode(raw.as_bytes()) {
-            Ok(Record::Ended(event, ending)) => {
+            Ok(Record::Connection(ConnectionRecord::Ended(event, ending))) => {
                 assert_eq!((event.owner.parent_tgid, event.owner.start_ns), (6, 5));
                 assert_eq!(&event.owner.comm[..5], b"psql\0");
                 ending.outcome
@@ -146,7 +149,7 @@ fn a_name_that_may_have_been_cut_is_not_a_name() {
         path: [b'x'; PATH_CAP],
     };
     let path_of = |exec: &ExecRecord| match decode(exec.as_bytes()) {
-        Ok(Record::Exec { path, .. }) => path.map(<[u8]>::len),
+        Ok(Record::Identity(IdentityRecord::Exec { path, .. })) => path.map(<[u8]>::len),
         other => panic!("not an executable: {other:?}"),
     };
     assert_eq!(path_of(&exec), Some(9));

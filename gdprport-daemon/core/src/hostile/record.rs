@@ -4,7 +4,9 @@ use gdprport_common::{PATH_CAP, PAYLOAD_CAP, RECORD_CAP};
 
 use zerocopy::IntoBytes as _;
 
-use crate::decode::{DecodeError, Record, SocketEvent, decode};
+use crate::decode::{
+    ConnectionRecord, DecodeError, IdentityRecord, ListenerRecord, Record, SocketEvent, decode,
+};
 
 /// The length of a record about a socket.
 const FLOW: usize = 128;
@@ -30,22 +32,25 @@ fn check(bytes: &[u8], decoded: Result<Record<'_>, DecodeError>) {
         Err(DecodeError::Kind(kind)) => assert_eq!(bytes.first().copied().unwrap_or(0), kind),
         Err(DecodeError::Length { len, .. }) => assert_eq!(len, bytes.len()),
         Err(DecodeError::Field { field, .. }) => assert!(!field.is_empty()),
-        Ok(Record::Exec { path, .. } | Record::Cgroup { path, .. }) => {
+        Ok(Record::Identity(IdentityRecord::Exec { path, .. } | IdentityRecord::Cgroup { path, .. })) => {
             assert!(path.is_none_or(|path| (1..PATH_CAP - 1).contains(&path.len())));
         }
+        Ok(Record::Listener(ListenerRecord::Opened(event) | ListenerRecord::Closed(event))) => socket(&event),
+        Ok(Record::Connection(record)) => connection(&record),
+    }
+}
+
+fn connection(record: &ConnectionRecord<'_>) {
+    match record {
         // Of an acceptor any cookie and any owner is possible.
-        Ok(Record::Acceptor { .. }) => {}
-        Ok(Record::Payload { bytes, .. }) => assert!(bytes.len() <= PAYLOAD_CAP),
-        Ok(
-            Record::Connected(event)
-            | Record::Arrived(event)
-            | Record::Accepted(event)
-            | Record::Listening(event)
-            | Record::ListenerEnded(event),
-        ) => socket(&event),
-        Ok(Record::Ended(event, ending)) => {
-            socket(&event);
-            assert!(ending.rtt_us != Some(u32::MAX), "an eighth of what is measured");
+        ConnectionRecord::Acceptor { .. } => {}
+        ConnectionRecord::Payload { bytes, .. } => assert!(bytes.len() <= PAYLOAD_CAP),
+        ConnectionRecord::Connected(event)
+        | ConnectionRecord::Arrived(event)
+        | ConnectionRecord::Accepted(event) => socket(event),
+        ConnectionRecord::Ended(event, end) => {
+            socket(event);
+            assert!(end.rtt_us != Some(u32::MAX), "an eighth of what is measured");
         }
     }
 }

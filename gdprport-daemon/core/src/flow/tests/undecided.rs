@@ -14,13 +14,13 @@ impl Bench {
     }
 
     fn accept(&mut self, cookie: u64) {
-        self.take(Record::Arrived(event(cookie, 10, SocketRole::Bound, 1, NEAR, FAR)));
-        self.take(Record::Accepted(event(cookie, 11, SocketRole::Accepted, 1, NEAR, FAR)));
+        self.take(ConnectionRecord::Arrived(event(cookie, 10, SocketRole::Bound, 1, NEAR, FAR)));
+        self.take(ConnectionRecord::Accepted(event(cookie, 11, SocketRole::Accepted, 1, NEAR, FAR)));
     }
 
     fn payload(&mut self, cookie: u64, sent: bool, offset: usize, bytes: &[u8]) -> Vec<Change> {
         let offset = u32::try_from(offset).expect("small");
-        let out = self.take(Record::Payload { cookie, sent, offset, bytes });
+        let out = self.take(ConnectionRecord::Payload { cookie, sent, offset, bytes });
         assert!(self.table.undecided_fit());
         out
     }
@@ -36,7 +36,7 @@ impl Bench {
 
     fn end(&mut self, cookie: u64) -> Change {
         let event = event(cookie, 20, SocketRole::Accepted, 1, NEAR, FAR);
-        self.take(Record::Ended(event, ending(Outcome::Closed))).pop().expect("a close")
+        self.take(ConnectionRecord::Ended(event, ending(Outcome::Closed))).pop().expect("a close")
     }
 }
 

@@ -1,6 +1,6 @@
 //! How a connection ended, told from the counts that its socket took along when it was destroyed.
 //!
-//! Belongs here: the arithmetic. Does not belong here: how the counts are had (`host::farewell`).
+//! Belongs here: the arithmetic. Does not belong here: how the counts are had (`host`).
 //!
 //! The kernel counts a SYN or FIN as a byte of the stream. At the end the TCP state, which would tell what
 //! is among the counts, is always CLOSE. Told from the rest, as measured on Linux 6.18 for every order of
@@ -16,7 +16,7 @@
 //! too many), and of an end that closed first where no `TIME_WAIT` was left, because the host has too many
 //! or the peer sent on and was reset (one too few).
 
-use super::Progress;
+use super::found::Progress;
 use crate::model::{Direction, Outcome};
 
 /// What a socket had counted when it was destroyed (`struct tcp_info`, include/uapi/linux/tcp.h).

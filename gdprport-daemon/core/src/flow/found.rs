@@ -1,14 +1,13 @@
-//! What is learned of flows by looking at the sockets of the host instead of by records.
+//! What the sockets of the host show of flows, where no record does.
 
 use std::sync::Arc;
 
-use super::{Flow, UNJUDGED};
-use crate::community_id::CommunityId;
-use crate::model::{Direction, Endpoint, Outcome, Process};
+use super::types::Flow;
+use crate::model::{Direction, Endpoint, Process};
 
-/// A connection found on the host that no record told of.
+/// A connection found on the host that no record reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundFlow {
     /// Socket cookie.
     pub cookie: u64,
     /// Which end this is.
@@ -24,31 +23,17 @@ pub struct Found {
     /// How far it has come.
     pub progress: Progress,
     /// True if it was open before the daemon watched its port; false if its opening may have been lost or forgotten.
-    pub before: bool,
+    pub predates_daemon: bool,
 }
 
-impl Found {
-    /// The flow, before anything is noted of it.
+impl FoundFlow {
+    /// The flow, without its progress.
     pub(super) fn into_flow(self) -> Flow {
         Flow {
-            id: CommunityId::tcp(self.local, self.peer),
-            cookie: self.cookie,
-            direction: self.direction,
-            local: self.local,
-            peer: self.peer,
-            opened_ns: None,
-            ended_ns: None,
             process: self.process,
-            peer_process: None,
-            posture: None,
-            verdict: Arc::clone(&UNJUDGED),
-            outcome: Outcome::Established,
-            bytes_sent: None,
-            bytes_received: None,
-            rtt_us: None,
-            retransmits: None,
             netns_cookie: self.netns_cookie,
             found: true,
+            ..Flow::new(self.cookie, self.direction, self.local, self.peer)
         }
     }
 }
