@@ -74,12 +74,12 @@ pub enum Inside {
 impl CgroupPath {
     /// Reads a cgroup path, which starts with `/` below the root of its hierarchy.
     ///
-    /// The unit is the first directory below the slices, as for systemd itself (`cg_path_get_unit`): whatever lies deeper
-    /// may belong to whom the unit was delegated to, or to a container, and be called like any unit of the system's. Unit
+    /// The unit is the first directory below the slices, as for systemd itself (`cg_path_get_unit`): anything deeper
+    /// may belong to the user that the unit was delegated to, or to a container, and be named like any unit of the system. Unit
     /// and slice names stay escaped as systemd shows them (`\x2d`).
     ///
     /// The container is the outermost one, for the same reason, and counts only if `maker`, which is asked for the
-    /// directory that the container's own lies in, says that nobody but root can have made that.
+    /// directory that the container's own lies in, finds that nobody but root can have made that.
     #[must_use]
     pub fn parse(path: &str, maker: impl FnOnce(&str) -> Maker) -> Self {
         let mut read = Self { cgroup: Some(Arc::from(path)), ..Self::default() };

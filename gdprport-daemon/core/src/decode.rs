@@ -23,7 +23,7 @@ pub enum DecodeError {
     /// The length does not fit the kind.
     #[error("record of kind {kind:?} has {len} bytes")]
     Length {
-        /// What the first byte says it is.
+        /// The kind that the first byte names.
         kind: RecordKind,
         /// How long it is.
         len: usize,
@@ -31,7 +31,7 @@ pub enum DecodeError {
     /// A field holds a value that it cannot have.
     #[error("record of kind {kind:?} has an impossible {field}")]
     Field {
-        /// What the first byte says it is.
+        /// The kind that the first byte names.
         kind: RecordKind,
         /// The field.
         field: &'static str,
@@ -49,7 +49,7 @@ pub struct SocketEvent {
     pub local: Endpoint,
     /// The other end; unspecified with port 0 for a listener.
     pub peer: Endpoint,
-    /// Who stands for this end.
+    /// Who owns this end.
     pub owner: OwnerRef,
 }
 
@@ -85,7 +85,7 @@ pub enum Record<'a> {
     Connection(ConnectionRecord<'a>),
     /// For the table of listeners.
     Listener(ListenerRecord),
-    /// For whoever resolves owners.
+    /// For the resolver of owners.
     Identity(IdentityRecord<'a>),
 }
 
@@ -180,7 +180,7 @@ impl ConnectionRecord<'_> {
     }
 }
 
-/// States of include/net/tcp_states.h that tell how a connection ended.
+/// States of include/net/tcp_states.h that show how a connection ended.
 mod tcp {
     pub(super) const FIN_WAIT2: u8 = 5;
     pub(super) const LAST_ACK: u8 = 9;
@@ -192,7 +192,7 @@ mod tcp {
 /// Reads one record of the ring buffer.
 ///
 /// # Errors
-/// Says what does not fit; the caller counts it and goes on with the next record.
+/// What does not fit; the caller counts it and goes on with the next record.
 pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
     let raw = bytes.first().copied().unwrap_or(0);
     let kind = RecordKind::from_raw(raw).ok_or(DecodeError::Kind(raw))?;
@@ -293,12 +293,12 @@ fn born(owner: &mut OwnerRef, comm: [u64; 2], start_ns: u64, parent_tgid: u32) {
 }
 
 fn socket(kind: RecordKind, record: &FlowRecord) -> Result<SocketEvent, DecodeError> {
-    let address = |words: [u32; 4]| match record.family {
-        4 => Ok(IpAddr::V4(Ipv4Addr::from(words[0].to_ne_bytes()))),
+    let address = |parts: [u32; 4]| match record.family {
+        4 => Ok(IpAddr::V4(Ipv4Addr::from(parts[0].to_ne_bytes()))),
         6 => {
             let mut octets = [0; 16];
-            for (octets, word) in octets.chunks_exact_mut(4).zip(words) {
-                octets.copy_from_slice(&word.to_ne_bytes());
+            for (octets, part) in octets.chunks_exact_mut(4).zip(parts) {
+                octets.copy_from_slice(&part.to_ne_bytes());
             }
             Ok(IpAddr::V6(Ipv6Addr::from(octets)))
         }
@@ -313,7 +313,7 @@ fn socket(kind: RecordKind, record: &FlowRecord) -> Result<SocketEvent, DecodeEr
     })
 }
 
-/// Who owns the socket, without what only the tail tells.
+/// Who owns the socket, without what only the tail carries.
 fn owner(kind: RecordKind, record: &FlowRecord) -> Result<OwnerRef, DecodeError> {
     let role = SocketRole::from_raw(record.role).ok_or(DecodeError::Field { kind, field: "role" })?;
     Ok(OwnerRef {
@@ -349,7 +349,7 @@ fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> Connection
 
 /// The kernel counts a SYN or FIN as a byte of the stream. Ours is in `bytes_acked` at the active end
 /// once the SYN was answered, and at either end once the FIN was acknowledged; the peer's FIN is in
-/// `bytes_received`. Which end it was the record does not always tell.
+/// `bytes_received`. The record does not always show which end it was.
 fn ending(record: &FlowRecord) -> ConnectionEnd {
     let tail = record.tail.as_close();
     let state = record.old_state;

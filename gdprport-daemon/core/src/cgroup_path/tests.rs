@@ -206,7 +206,7 @@ fn real_paths_name_unit_slice_container_and_pod() {
 }
 
 #[test]
-fn a_container_counts_only_if_nobody_but_root_can_have_called_it_so() {
+fn a_container_counts_only_if_root_alone_can_have_named_it() {
     let path = format!("/system.slice/alice.service/sub/docker-{ID}.scope/docker-{ID}.scope");
     for (maker, wanted) in [(Maker::Anybody, Inside::Host), (Maker::Unknown, Inside::Unproven)] {
         let mut asked = Vec::new();

@@ -1,4 +1,4 @@
-//! What decoding promises, on made-up records.
+//! What decoding guarantees, on synthetic records.
 
 use gdprport_common::{CloseTail, FlowTail, OpenTail};
 use proptest::prelude::*;
@@ -67,8 +67,9 @@ fn a_living_record_carries_its_owner() {
     assert_eq!(&event.owner.comm, b"psql\0\0\0\0\0\0\0\0\0\0\0\0");
 }
 
+/// It is known by the cookie.
 #[test]
-fn an_acceptor_without_addresses_is_known_by_the_cookie_and_no_other_record_may_lack_them() {
+fn only_an_acceptor_may_lack_addresses() {
     let bare = |kind| FlowRecord { family: 0, role: SocketRole::Accepted as u8, ..record(kind) };
     let raw = bare(RecordKind::Accepted);
     let Ok(Record::Connection(ConnectionRecord::Acceptor { cookie, owner })) = decode(raw.as_bytes()) else {
@@ -91,7 +92,7 @@ fn syn_and_fin_are_not_application_bytes() {
 }
 
 #[test]
-fn an_end_that_does_not_wait_for_the_peers_fin_has_none_to_subtract() {
+fn an_end_that_does_not_wait_for_the_peers_fin_subtracts_none() {
     let ending = ended(tcp::FIN_WAIT2, 0, SocketRole::Connected, 102, 200);
     assert_eq!((ending.bytes_sent(Direction::Out), ending.bytes_received), (100, Some(200)));
 }
@@ -110,7 +111,7 @@ fn a_reset_connection_has_no_fin_to_subtract() {
 }
 
 #[test]
-fn failed_connects_are_told_apart() {
+fn failed_connects_are_distinguished() {
     let fail = |flags, retransmits, kind| {
         let tail = FailTail {
             comm: [u64::from_ne_bytes(*b"psql\0\0\0\0"), 0],

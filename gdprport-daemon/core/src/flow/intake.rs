@@ -62,7 +62,7 @@ impl Table {
 
     fn accepted(&mut self, event: &SocketEvent, cx: &mut impl Context, out: &mut Vec<Change>) {
         if !self.flows.contains_key(&event.cookie) {
-            // Its beginning was lost, evicted, or before our time. In a full table it is what was evicted a moment ago,
+            // Its beginning was lost or evicted, or predates the daemon. In a full table it is what was evicted a moment ago,
             // and would drive out the next one that waits for its acceptor: its end will be reported.
             if self.flows.len() >= self.limits.flows {
                 return;

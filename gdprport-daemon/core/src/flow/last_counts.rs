@@ -1,9 +1,9 @@
-//! How a connection ended, told from the counts that its socket took along when it was destroyed.
+//! How a connection ended, derived from the counts of its socket when that was destroyed.
 //!
-//! Belongs here: the arithmetic. Does not belong here: how the counts are had (`host`).
+//! Belongs here: the arithmetic. Does not belong here: how the counts are read (`host`).
 //!
-//! The kernel counts a SYN or FIN as a byte of the stream. At the end the TCP state, which would tell what
-//! is among the counts, is always CLOSE. Told from the rest, as measured on Linux 6.18 for every order of
+//! The kernel counts a SYN or FIN as a byte of the stream. At the end the TCP state, which would show
+//! what is among the counts, is always CLOSE. The rest shows, as measured on Linux 6.18 for every order of
 //! closing:
 //!
 //! - Our FIN was acknowledged exactly if one byte more than the payload was.
@@ -11,7 +11,7 @@
 //!   byte unread after an orderly end is this FIN. With nothing unread it was read by this end, which closed
 //!   second; or it came after this end, which closed first, had left the rest to a `TIME_WAIT`.
 //!
-//! Not told, and off by one: `bytes_received` of an end that shut its sending side down first, read the end
+//! Not shown, and off by one: `bytes_received` of an end that shut its sending side down first, read the end
 //! of the stream and then closed (one too many), of a connection that was reset after the peer's FIN (one
 //! too many), and of an end that closed first where no `TIME_WAIT` was left, because the host has too many
 //! or the peer sent on and was reset (one too few).
@@ -43,8 +43,8 @@ pub struct LastCounts {
 }
 
 impl LastCounts {
-    /// The counts as application bytes, and how the connection ended. A connection reset from here tells
-    /// nothing new of its bytes.
+    /// The counts as application bytes, and how the connection ended. A connection reset from here shows
+    /// nothing new about its bytes.
     #[must_use]
     pub fn ending(&self, direction: Direction) -> (Progress, Outcome) {
         if self.segments == 0 {
@@ -67,7 +67,7 @@ impl LastCounts {
     }
 
     /// How a connect ended that was under way; `None` if it was answered, so that a connection has ended. A connect
-    /// whose failure was told to its caller at once, as to a blocking one, has forgotten how it failed.
+    /// whose failure its caller received at once, as a blocking one does, has forgotten how it failed.
     #[must_use]
     pub const fn failure(&self) -> Option<Outcome> {
         if self.bytes_acked > 0 {
@@ -126,12 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_forgot_its_counts_was_reset_and_tells_no_bytes() {
+    fn a_socket_without_counts_was_reset_and_reports_no_bytes() {
         assert_eq!(LastCounts::default().ending(Direction::In), (Progress::default(), Outcome::Reset));
     }
 
+    /// Unless it was answered, or has forgotten.
     #[test]
-    fn a_connect_tells_how_it_failed_unless_it_has_forgotten_or_was_answered() {
+    fn last_counts_show_how_a_connect_failed() {
         let attempt = LastCounts { segments: 3, ..LastCounts::default() };
         for (counts, outcome) in [
             (attempt, Some(Outcome::Aborted)),

@@ -1,12 +1,12 @@
 //! The table of flows.
 //!
 //! Invariants:
-//! 1. Every flow that was reported as opened is reported as closed or as forgotten exactly once.
+//! 1. Every flow that was reported as opened is reported as closed or as removed exactly once.
 //! 2. A passive flow is reported once its acceptor is known, and at the latest after [`Limits::settle_ns`]
 //!    with the listener's owner; so a prefork worker is named, not its master.
 //! 3. The table holds at most [`Limits::flows`]; what has to go is the oldest, and counted.
 //! 4. A record of an end carries enough to report it even if everything before was lost. Only one without an owner is
-//!    not reported: it is of a socket from before the daemon, of whose end the kernel gives notice in another way too.
+//!    not reported: its socket predates the daemon, and the kernel sends a destroy notification of it too.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -33,7 +33,7 @@ pub struct Limits {
     /// How long a new flow waits for its acceptor, or its other end on this host, to become known; ns.
     /// Accept follows the handshake within microseconds unless the server is busy.
     pub settle_ns: u64,
-    /// How often an open flow is looked at and reported; ns.
+    /// How often an open flow is polled and reported; ns.
     pub update_ns: u64,
     /// Bytes that the first bytes of all flows together may take while they are not decided. A handshake holds some
     /// 1.5 KiB for milliseconds, so that this is for about 20,000 under way at once; only dialogues that decide nothing
@@ -47,10 +47,10 @@ impl Default for Limits {
     }
 }
 
-/// What became of flows, since the table was made.
+/// What happened to flows since the table was created.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TableCounters {
-    /// Flows that had to leave because the table was full.
+    /// Flows and connects that had to leave, or found no room, because the table was full.
     pub evicted: u64,
     /// Ends reported of flows whose beginning was not in the table.
     pub opening_missed: u64,
@@ -70,7 +70,7 @@ pub struct Table {
     pub(super) connecting: Connecting,
     /// Flows that wait to settle. The delay is constant, so the queue is in order of time.
     pub(super) settling: VecDeque<(u64, u64, u64)>,
-    /// Flows by when they are next looked at, in order for the same reason.
+    /// Flows by when they are next polled, in order for the same reason.
     updates: VecDeque<(u64, u64, u64)>,
     /// Flows by age.
     ages: VecDeque<(u64, u64)>,
@@ -120,7 +120,7 @@ impl Table {
         self.limits.flows
     }
 
-    /// What became of flows so far.
+    /// What happened to flows so far.
     #[must_use]
     pub const fn counters(&self) -> TableCounters {
         self.counters
@@ -199,7 +199,7 @@ impl Table {
         self.departed.end();
     }
 
-    /// Removes a flow of a port that is not watched, of which nothing was reported.
+    /// Removes a flow on a port that is not watched; nothing was reported about it.
     pub fn discard(&mut self, cookie: u64) {
         self.remove(cookie);
     }

@@ -61,7 +61,7 @@ static UNJUDGED: LazyLock<Arc<Verdict>> =
     LazyLock::new(|| Arc::new(Verdict::Undecided { missing: Vec::new(), nearest: None }));
 
 impl Flow {
-    /// An established flow of which nothing else is known, not judged yet.
+    /// An established flow about which nothing else is known, not judged yet.
     #[must_use]
     pub fn new(cookie: u64, direction: Direction, local: Endpoint, peer: Endpoint) -> Self {
         Self {

@@ -1,7 +1,9 @@
-//! The table's promises, on made-up records.
+//! The table's guarantees, on synthetic records.
 
+mod bounds;
 mod found;
 mod listing;
+mod reevaluate;
 mod undecided;
 
 use std::sync::Arc;
@@ -108,6 +110,16 @@ fn event(cookie: u64, time_ns: u64, role: SocketRole, tgid: u32, local: &str, pe
     }
 }
 
+/// A connection to the near end arrives at the listener of a process.
+fn arrived(cookie: u64, time_ns: u64, tgid: u32) -> ConnectionRecord<'static> {
+    ConnectionRecord::Arrived(event(cookie, time_ns, SocketRole::Bound, tgid, NEAR, FAR))
+}
+
+/// A process accepts it.
+fn accepted(cookie: u64, time_ns: u64, tgid: u32) -> ConnectionRecord<'static> {
+    ConnectionRecord::Accepted(event(cookie, time_ns, SocketRole::Accepted, tgid, NEAR, FAR))
+}
+
 fn ending(outcome: Outcome) -> ConnectionEnd {
     ConnectionEnd {
         acked: 10,
@@ -124,13 +136,13 @@ const SERVER: &str = "127.0.0.1:5432";
 const FAR: &str = "192.0.2.9:40000";
 const NEAR: &str = "10.0.0.1:5432";
 
-struct Bench {
+struct Fixture {
     table: Table,
     world: World,
     out: Vec<Change>,
 }
 
-impl Bench {
+impl Fixture {
     fn new(flows: usize) -> Self {
         let limits = Limits { flows, settle_ns: SETTLE, update_ns: UPDATE, ..Limits::default() };
         Self {
@@ -140,7 +152,7 @@ impl Bench {
         }
     }
 
-    fn take(&mut self, record: ConnectionRecord<'_>) -> Vec<Change> {
+    fn ingest(&mut self, record: ConnectionRecord<'_>) -> Vec<Change> {
         self.table.ingest(&record, &mut self.world, &mut self.out);
         std::mem::take(&mut self.out)
     }
@@ -161,8 +173,8 @@ fn pid(process: Option<&Arc<Process>>) -> Option<(u32, Attribution)> {
 
 #[test]
 fn a_flow_to_elsewhere_is_reported_at_once() {
-    let mut bench = Bench::new(8);
-    let out = bench.take(ConnectionRecord::Connected(event(
+    let mut fixture = Fixture::new(8);
+    let out = fixture.ingest(ConnectionRecord::Connected(event(
         1,
         10,
         SocketRole::Connected,
@@ -175,87 +187,67 @@ fn a_flow_to_elsewhere_is_reported_at_once() {
 }
 
 #[test]
-fn prefork_worker_is_the_owner_not_the_master() {
-    let mut bench = Bench::new(8);
-    assert!(bench.take(ConnectionRecord::Arrived(event(1, 10, SocketRole::Bound, 1, NEAR, FAR))).is_empty());
-    let out = bench.take(ConnectionRecord::Accepted(event(1, 11, SocketRole::Accepted, 2, NEAR, FAR)));
+fn the_prefork_worker_is_the_owner_not_the_master() {
+    let mut fixture = Fixture::new(8);
+    assert!(fixture.ingest(arrived(1, 10, 1)).is_empty());
+    let out = fixture.ingest(accepted(1, 11, 2));
     assert_eq!(kinds(&out), [ChangeKind::Opened]);
     assert_eq!(pid(out[0].flow.process.as_ref()), Some((2, Attribution::Exact)));
 }
 
+/// It makes up no flow.
 #[test]
-fn an_acceptor_without_addresses_is_joined_by_the_cookie_and_makes_no_flow_up() {
-    let mut bench = Bench::new(8);
-    bench.take(ConnectionRecord::Arrived(event(1, 10, SocketRole::Bound, 1, NEAR, FAR)));
+fn an_acceptor_without_addresses_is_joined_by_its_cookie() {
+    let mut fixture = Fixture::new(8);
+    fixture.ingest(arrived(1, 10, 1));
     let acceptor = |cookie| ConnectionRecord::Acceptor {
         cookie,
         owner: event(cookie, 11, SocketRole::Accepted, 2, NEAR, FAR).owner,
     };
-    let out = bench.take(acceptor(1));
+    let out = fixture.ingest(acceptor(1));
     assert_eq!(kinds(&out), [ChangeKind::Opened]);
     assert_eq!(pid(out[0].flow.process.as_ref()), Some((2, Attribution::Exact)));
-    assert!(bench.take(acceptor(9)).is_empty());
-    assert!(bench.table.get(9).is_none());
+    assert!(fixture.ingest(acceptor(9)).is_empty());
+    assert!(fixture.table.get(9).is_none());
 }
 
 #[test]
-fn an_accept_that_does_not_show_leaves_the_listener_named_as_such() {
-    let mut bench = Bench::new(8);
-    bench.take(ConnectionRecord::Arrived(event(1, 10, SocketRole::Bound, 1, NEAR, FAR)));
-    assert!(bench.settle(10 + SETTLE - 1).is_empty());
-    assert_eq!(bench.table.next_settle(), Some(10 + SETTLE));
-    let out = bench.settle(10 + SETTLE);
+fn without_an_accept_the_listener_is_named_as_such() {
+    let mut fixture = Fixture::new(8);
+    fixture.ingest(arrived(1, 10, 1));
+    assert!(fixture.settle(10 + SETTLE - 1).is_empty());
+    assert_eq!(fixture.table.next_settle(), Some(10 + SETTLE));
+    let out = fixture.settle(10 + SETTLE);
     assert_eq!(kinds(&out), [ChangeKind::Opened]);
     assert_eq!(pid(out[0].flow.process.as_ref()), Some((1, Attribution::Listener)));
 }
 
 #[test]
-fn a_late_acceptor_is_reported_as_an_update_and_judged_anew() {
-    let mut bench = Bench::new(8);
-    bench.take(ConnectionRecord::Arrived(event(1, 10, SocketRole::Bound, 1, NEAR, FAR)));
-    bench.settle(10 + SETTLE);
-    let out = bench.take(ConnectionRecord::Accepted(event(1, 500, SocketRole::Accepted, 7, NEAR, FAR)));
+fn a_late_acceptor_is_an_update_and_reevaluates_the_flow() {
+    let mut fixture = Fixture::new(8);
+    fixture.ingest(arrived(1, 10, 1));
+    fixture.settle(10 + SETTLE);
+    let out = fixture.ingest(accepted(1, 500, 7));
     assert_eq!(kinds(&out), [ChangeKind::Updated]);
     assert_eq!(pid(out[0].flow.process.as_ref()), Some((7, Attribution::Exact)));
     assert!(out[0].is_new_violation());
 }
 
 #[test]
-fn names_that_come_late_are_put_in_once_and_the_flow_is_judged_anew() {
-    let mut bench = Bench::new(8);
-    for cookie in [1, 2] {
-        bench.take(ConnectionRecord::Arrived(event(cookie, 10, SocketRole::Bound, 1, NEAR, FAR)));
-        let late = Arc::new(Process { names_pending: true, ..process(7, Attribution::Exact) });
-        bench.table.flows.get_mut(&cookie).expect("it is there").flow.process = Some(late);
-    }
-    bench.take(ConnectionRecord::Accepted(event(1, 11, SocketRole::Accepted, 2, NEAR, FAR)));
-    bench.settle(10 + SETTLE);
-    bench.world.strict = true;
-    bench.table.resolve_accounts(&mut bench.world, &mut bench.out);
-    assert!(bench.out.is_empty(), "still not told");
-    bench.world.strict = false;
-    bench.table.resolve_accounts(&mut bench.world, &mut bench.out);
-    let out = std::mem::take(&mut bench.out);
-    assert_eq!(kinds(&out), [ChangeKind::Updated]);
-    assert_eq!(out[0].flow.cookie, 2);
-    let named = out[0].flow.process.as_ref().expect("a process");
-    assert_eq!((named.user.as_deref(), named.names_pending), (Some("etl"), false));
-    bench.table.resolve_accounts(&mut bench.world, &mut bench.out);
-    assert!(bench.out.is_empty(), "once is enough");
-}
-
-#[test]
 fn both_ends_of_a_loopback_flow_know_each_other() {
-    let mut bench = Bench::new(8);
+    let mut fixture = Fixture::new(8);
     assert!(
-        bench
-            .take(ConnectionRecord::Connected(event(1, 10, SocketRole::Connected, 1, CLIENT, SERVER)))
+        fixture
+            .ingest(ConnectionRecord::Connected(event(1, 10, SocketRole::Connected, 1, CLIENT, SERVER)))
             .is_empty()
     );
     assert!(
-        bench.take(ConnectionRecord::Arrived(event(2, 11, SocketRole::Bound, 9, SERVER, CLIENT))).is_empty()
+        fixture
+            .ingest(ConnectionRecord::Arrived(event(2, 11, SocketRole::Bound, 9, SERVER, CLIENT)))
+            .is_empty()
     );
-    let out = bench.take(ConnectionRecord::Accepted(event(2, 12, SocketRole::Accepted, 2, SERVER, CLIENT)));
+    let out =
+        fixture.ingest(ConnectionRecord::Accepted(event(2, 12, SocketRole::Accepted, 2, SERVER, CLIENT)));
     assert_eq!(kinds(&out), [ChangeKind::Opened, ChangeKind::Opened]);
     assert_eq!(pid(out[0].flow.peer_process.as_ref()), Some((1, Attribution::Exact)));
     assert_eq!(pid(out[1].flow.peer_process.as_ref()), Some((2, Attribution::Exact)));
@@ -263,61 +255,67 @@ fn both_ends_of_a_loopback_flow_know_each_other() {
 
 #[test]
 fn a_flow_that_ends_before_it_settled_is_opened_and_closed() {
-    let mut bench = Bench::new(8);
-    bench.take(ConnectionRecord::Arrived(event(1, 10, SocketRole::Bound, 1, NEAR, FAR)));
-    let out = bench.take(ConnectionRecord::Ended(
+    let mut fixture = Fixture::new(8);
+    fixture.ingest(arrived(1, 10, 1));
+    let out = fixture.ingest(ConnectionRecord::Ended(
         event(1, 20, SocketRole::Bound, 1, NEAR, FAR),
         ending(Outcome::Closed),
     ));
     assert_eq!(kinds(&out), [ChangeKind::Opened, ChangeKind::Closed]);
     assert_eq!((out[1].flow.bytes_sent, out[1].flow.bytes_received), (Some(10), Some(20)));
-    assert!(bench.table.is_empty());
-    assert!(bench.settle(u64::MAX).is_empty());
+    assert!(fixture.table.is_empty());
+    assert!(fixture.settle(u64::MAX).is_empty());
 }
 
 #[test]
-fn an_end_without_a_beginning_is_still_told_in_full() {
-    let mut bench = Bench::new(8);
-    let out = bench.take(ConnectionRecord::Ended(
+fn an_end_without_a_beginning_is_reported_in_full() {
+    let mut fixture = Fixture::new(8);
+    let out = fixture.ingest(ConnectionRecord::Ended(
         event(1, 20, SocketRole::Accepted, 2, NEAR, FAR),
         ending(Outcome::Closed),
     ));
     assert_eq!(kinds(&out), [ChangeKind::Closed]);
     assert_eq!(pid(out[0].flow.process.as_ref()), Some((2, Attribution::Exact)));
     assert_eq!((out[0].flow.opened_ns, out[0].flow.direction), (Some(3), Direction::In));
-    assert_eq!(bench.table.counters().opening_missed, 1);
+    assert_eq!(fixture.table.counters().opening_missed, 1);
 }
 
 #[test]
 fn a_failed_connect_is_a_failure_and_not_a_flow() {
-    let mut bench = Bench::new(8);
+    let mut fixture = Fixture::new(8);
     let refused = event(1, 20, SocketRole::Connected, 7, "10.0.0.1:40000", "192.0.2.9:5432");
-    let out = bench.take(ConnectionRecord::Ended(refused, ending(Outcome::Refused)));
+    let out = fixture.ingest(ConnectionRecord::Ended(refused, ending(Outcome::Refused)));
     assert_eq!(kinds(&out), [ChangeKind::Failed]);
     assert!(out[0].is_new_violation());
     assert_eq!((out[0].flow.direction, out[0].flow.outcome), (Direction::Out, Outcome::Refused));
-    assert_eq!(bench.table.counters().opening_missed, 0);
+    assert_eq!(fixture.table.counters().opening_missed, 0);
 }
 
 #[test]
 fn a_violation_is_new_only_once() {
-    let mut bench = Bench::new(8);
+    let mut fixture = Fixture::new(8);
     let to = "192.0.2.9:5432";
-    let out =
-        bench.take(ConnectionRecord::Connected(event(1, 10, SocketRole::Connected, 7, "10.0.0.1:40000", to)));
+    let out = fixture.ingest(ConnectionRecord::Connected(event(
+        1,
+        10,
+        SocketRole::Connected,
+        7,
+        "10.0.0.1:40000",
+        to,
+    )));
     assert!(out[0].is_new_violation());
-    bench.table.report_progress(1, Progress::default(), &mut bench.world, &mut bench.out);
-    assert!(!bench.out[0].is_new_violation());
+    fixture.table.report_progress(1, Progress::default(), &mut fixture.world, &mut fixture.out);
+    assert!(!fixture.out[0].is_new_violation());
 }
 
 #[test]
-fn a_violation_is_new_again_when_a_reason_is_added_and_only_that_one_is() {
-    let mut bench = Bench::new(8);
-    let mut look = |kinds: &[ReasonId]| {
-        bench.world.reasons = kinds.to_vec();
-        if bench.table.is_empty() {
+fn a_violation_is_new_again_for_an_added_reason_only() {
+    let mut fixture = Fixture::new(8);
+    let mut new_reasons = |kinds: &[ReasonId]| {
+        fixture.world.reasons = kinds.to_vec();
+        if fixture.table.is_empty() {
             let to = "192.0.2.9:5432";
-            bench.take(ConnectionRecord::Connected(event(
+            fixture.ingest(ConnectionRecord::Connected(event(
                 1,
                 10,
                 SocketRole::Connected,
@@ -326,8 +324,8 @@ fn a_violation_is_new_again_when_a_reason_is_added_and_only_that_one_is() {
                 to,
             )))
         } else {
-            bench.table.report_progress(1, Progress::default(), &mut bench.world, &mut bench.out);
-            std::mem::take(&mut bench.out)
+            fixture.table.report_progress(1, Progress::default(), &mut fixture.world, &mut fixture.out);
+            std::mem::take(&mut fixture.out)
         }
         .remove(0)
         .new_reasons
@@ -345,115 +343,6 @@ fn a_violation_is_new_again_when_a_reason_is_added_and_only_that_one_is() {
         (&[], &[]),
         (&[Plaintext], &[Plaintext]),
     ] {
-        assert_eq!(look(reasons), set(new), "{reasons:?}");
+        assert_eq!(new_reasons(reasons), set(new), "{reasons:?}");
     }
-}
-
-#[test]
-fn the_table_is_bounded_and_what_goes_is_the_oldest_and_counted() {
-    let mut bench = Bench::new(2);
-    for cookie in 1..=3 {
-        let local = format!("10.0.0.1:{}", 40_000 + cookie);
-        let record = event(cookie, cookie, SocketRole::Connected, 1, &local, "192.0.2.9:5432");
-        bench.take(ConnectionRecord::Connected(record));
-    }
-    assert_eq!((bench.table.len(), bench.table.counters().evicted), (2, 1));
-    assert!(bench.table.get(1).is_none() && bench.table.get(3).is_some());
-}
-
-#[test]
-fn a_flow_that_has_to_go_before_it_settled_is_told_first() {
-    let mut bench = Bench::new(1);
-    assert!(bench.take(ConnectionRecord::Arrived(event(1, 1, SocketRole::Bound, 1, NEAR, FAR))).is_empty());
-    let out =
-        bench.take(ConnectionRecord::Arrived(event(2, 2, SocketRole::Bound, 1, NEAR, "192.0.2.9:40001")));
-    assert_eq!(kinds(&out), [ChangeKind::Opened, ChangeKind::Removed(Removal::TableFull)]);
-    assert_eq!((out[0].flow.cookie, out[1].flow.cookie), (1, 1));
-    assert_eq!(bench.table.counters().evicted, 1);
-}
-
-#[test]
-fn a_flow_that_was_evicted_before_it_was_accepted_drives_out_no_other() {
-    let mut bench = Bench::new(1);
-    bench.take(ConnectionRecord::Arrived(event(1, 1, SocketRole::Bound, 1, NEAR, FAR)));
-    bench.take(ConnectionRecord::Arrived(event(2, 2, SocketRole::Bound, 1, NEAR, "192.0.2.9:40001")));
-    assert!(
-        bench.take(ConnectionRecord::Accepted(event(3, 1, SocketRole::Accepted, 1, NEAR, FAR))).is_empty()
-    );
-    assert!(bench.table.get(2).is_some());
-    assert_eq!(bench.table.counters().evicted, 1);
-}
-
-#[test]
-fn flows_of_a_port_that_is_no_longer_watched_are_forgotten_aloud() {
-    let mut bench = Bench::new(2);
-    bench.take(ConnectionRecord::Arrived(event(1, 1, SocketRole::Bound, 1, NEAR, FAR)));
-    bench.out.clear();
-    assert_eq!(bench.table.retain(|_| false, &mut bench.out), 1);
-    assert_eq!(kinds(&bench.out), [ChangeKind::Opened, ChangeKind::Removed(Removal::Unwatched)]);
-    assert!(bench.table.is_empty());
-}
-
-#[test]
-fn queues_do_not_grow_with_flows_that_ended() {
-    let mut bench = Bench::new(100);
-    for cookie in 1..20_000 {
-        bench.take(ConnectionRecord::Arrived(event(cookie, cookie, SocketRole::Bound, 1, NEAR, FAR)));
-        bench.take(ConnectionRecord::Ended(
-            event(cookie, cookie, SocketRole::Bound, 1, NEAR, FAR),
-            ending(Outcome::Closed),
-        ));
-    }
-    let mut due = bench.table.due_updates(u64::MAX);
-    assert!(due.is_empty(), "{due:?}");
-    bench.take(ConnectionRecord::Arrived(event(30_000, 1, SocketRole::Bound, 1, NEAR, FAR)));
-    due = bench.table.due_updates(UPDATE + 1);
-    assert_eq!(due, [30_000]);
-}
-
-#[test]
-fn long_lived_flows_come_up_again_and_again() {
-    let mut bench = Bench::new(8);
-    let record = event(1, 10, SocketRole::Connected, 1, "10.0.0.1:40000", "192.0.2.9:5432");
-    bench.take(ConnectionRecord::Connected(record));
-    assert!(bench.table.due_updates(10 + UPDATE - 1).is_empty());
-    assert_eq!(bench.table.due_updates(10 + UPDATE), [1]);
-    assert_eq!(bench.table.due_updates(10 + 2 * UPDATE), [1]);
-}
-
-#[test]
-fn a_change_of_policy_reports_only_what_it_changed() {
-    let mut bench = Bench::new(8);
-    let to = "192.0.2.9:5432";
-    bench.take(ConnectionRecord::Connected(event(1, 10, SocketRole::Connected, 1, "10.0.0.1:40000", to)));
-    bench.take(ConnectionRecord::Connected(event(2, 10, SocketRole::Connected, 7, "10.0.0.1:40001", to)));
-    bench.world.strict = true;
-    bench.table.reevaluate(&mut bench.world, &mut bench.out);
-    assert_eq!(kinds(&bench.out), [ChangeKind::Updated]);
-    assert!(bench.out[0].is_new_violation() && bench.out[0].flow.cookie == 1);
-}
-
-#[test]
-fn a_time_at_the_end_of_all_times_does_no_harm() {
-    let mut bench = Bench::new(4);
-    bench.take(ConnectionRecord::Arrived(event(1, u64::MAX, SocketRole::Bound, 1, NEAR, FAR)));
-    assert_eq!(bench.table.next_settle(), Some(u64::MAX));
-    assert_eq!(bench.table.due_updates(u64::MAX), [1]);
-}
-
-#[test]
-fn a_flow_carries_the_port_index_of_its_last_evaluation() {
-    let mut bench = Bench::new(8);
-    let to = "192.0.2.9:5432";
-    let event = event(1, 10, SocketRole::Connected, 1, "10.0.0.1:40000", to);
-    assert_eq!(bench.take(ConnectionRecord::Connected(event))[0].flow.port_index, Some(0));
-    for port in [Some(3), None] {
-        bench.world.port = port;
-        bench.table.reevaluate(&mut bench.world, &mut bench.out);
-        assert!(bench.out.is_empty(), "the verdict is the same");
-        assert_eq!(bench.table.get(1).expect("it is open").port_index, port);
-    }
-    bench.world.port = Some(5);
-    bench.table.retain(|_| false, &mut bench.out);
-    assert_eq!(bench.out[0].flow.port_index, None, "a removal is no evaluation");
 }
