@@ -34,7 +34,7 @@ fn client_closed(pair: &mut Pair) -> (Connection, Event) {
 }
 
 #[test]
-fn a_deleted_executable_is_told_by_the_path_that_was_executed() {
+fn a_deleted_executable_is_reported_by_its_executed_path() {
     let (dir, mut pair) = (TempDir::new(), Pair::new());
     let path = dir.join("deleted");
     copy("puppet", &path);
@@ -46,7 +46,7 @@ fn a_deleted_executable_is_told_by_the_path_that_was_executed() {
 }
 
 #[test]
-fn a_replaced_executable_is_told_by_the_path_that_was_executed() {
+fn a_replaced_executable_is_reported_by_its_executed_path() {
     let (dir, mut pair) = (TempDir::new(), Pair::new());
     let (path, newer) = (dir.join("program"), dir.join("newer"));
     copy("puppet", &path);
@@ -55,19 +55,6 @@ fn a_replaced_executable_is_told_by_the_path_that_was_executed() {
     std::fs::rename(&newer, &path).expect("it is there");
     let (connection, event) = client_closed(&mut pair);
     connection.client.check_owner(&event);
-    pair.daemon.stop();
-}
-
-#[test]
-fn an_executable_that_was_reached_by_links_is_told_by_its_own_path() {
-    let (dir, mut pair) = (TempDir::new(), Pair::new());
-    let program = Copy::new("puppet", "program");
-    symlink(program.path(), dir.join("first")).expect("a fresh name");
-    symlink("first", dir.join("second")).expect("a fresh name");
-    pair.client = Puppet::run(&dir.join("second"), Place::default());
-    let (_, event) = client_closed(&mut pair);
-    assert_eq!(event.text("process.exe"), program.path().to_string_lossy(), "{}", event.line());
-    assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
     pair.daemon.stop();
 }
 
@@ -87,8 +74,9 @@ fn jail() -> (TempDir, PathBuf) {
     (dir, program)
 }
 
+/// The path is resolved from the host's root, not from the process's own.
 #[test]
-fn an_executable_behind_a_changed_root_is_told_by_its_path_from_the_real_one() {
+fn an_executable_in_a_chroot_is_reported_by_its_host_path() {
     let ((dir, program), mut pair) = (jail(), Pair::new());
     pair.client.ask(&format!("chroot {}", dir.path().display()));
     pair.client.ask(&format!("exec {HONEST}"));
@@ -98,8 +86,9 @@ fn an_executable_behind_a_changed_root_is_told_by_its_path_from_the_real_one() {
     pair.daemon.stop();
 }
 
+/// Whatever it calls itself, it is reported as `/memfd:…` or without a path.
 #[test]
-fn an_executable_in_memory_is_told_as_such_whatever_it_calls_itself() {
+fn an_executable_in_memory_cannot_borrow_a_path() {
     let mut pair = Pair::new();
     pair.client.ask(&format!("exec-memory {HONEST}"));
     let (_, event) = client_closed(&mut pair);
@@ -108,8 +97,9 @@ fn an_executable_in_memory_is_told_as_such_whatever_it_calls_itself() {
     pair.daemon.stop();
 }
 
+/// The attacker mounts its program over another one in a mount namespace of its own.
 #[test]
-fn a_program_that_covers_another_in_its_own_mounts_is_not_taken_for_it() {
+fn a_bind_mount_over_a_program_does_not_lend_its_path() {
     let (user, mut pair) = (User::games(), Pair::new());
     let evil = Copy::new("puppet", "evil");
     pair.client = Puppet::at(Place::default().user(&user));
@@ -137,8 +127,9 @@ fn covered_in(cgroup: &Cgroup, user: &User) -> Event {
     event
 }
 
+/// A user may give a cgroup the name of a container, but that does not make a bind mount in it trusted.
 #[test]
-fn a_cgroup_that_a_user_has_called_like_a_container_lends_a_covered_path_no_trust() {
+fn a_forged_container_cgroup_lends_a_covered_path_no_trust() {
     let user = User::games();
     let service = Cgroup::service();
     let forged = service.delegated(&user, &format!("docker-{}.scope", "ab".repeat(32)));
@@ -149,7 +140,7 @@ fn a_cgroup_that_a_user_has_called_like_a_container_lends_a_covered_path_no_trus
 }
 
 #[test]
-fn a_path_in_a_container_that_root_has_made_is_told_with_the_container() {
+fn a_path_in_a_container_of_root_is_reported_with_it() {
     let id = "cd".repeat(32);
     let event = covered_in(&Cgroup::docker(&id), &User::games());
     assert_eq!(event.text("process.exe"), HONEST, "{}", event.line());
@@ -157,7 +148,7 @@ fn a_path_in_a_container_that_root_has_made_is_told_with_the_container() {
 }
 
 #[test]
-fn a_process_in_a_user_namespace_that_runs_the_hosts_program_is_named_by_it() {
+fn a_host_program_in_a_user_namespace_is_named() {
     let (user, mut pair) = (User::games(), Pair::new());
     let plain = Copy::new("puppet", "plain");
     pair.client = Puppet::at(Place::default().user(&user));
@@ -185,8 +176,9 @@ fn told_of_the_gone(attack: impl FnOnce(&str) -> String) -> Event {
     event
 }
 
+/// The program has exited before the daemon can look at it.
 #[test]
-fn a_gone_program_that_covered_another_in_its_own_mounts_is_not_taken_for_it() {
+fn a_bind_mount_of_an_exited_program_does_not_lend_its_path() {
     let evil = Copy::new("client-once", "evil");
     let mut attacker = Puppet::at(Place::default().user(&User::games()));
     attacker.ask("unshare-user");
@@ -196,7 +188,7 @@ fn a_gone_program_that_covered_another_in_its_own_mounts_is_not_taken_for_it() {
 }
 
 #[test]
-fn a_link_that_was_turned_after_the_execution_does_not_lend_its_new_target() {
+fn a_link_retargeted_after_exec_does_not_lend_its_new_target() {
     let (dir, user) = (TempDir::new(), User::games());
     let own = dir.dir_for("own", &user);
     let (evil, link) = (Copy::new("client-once", "evil"), own.join("link"));
@@ -218,21 +210,41 @@ fn a_link_that_was_turned_after_the_execution_does_not_lend_its_new_target() {
     assert!(exe.is_null() || *exe == *named || *exe == *evil.path().to_string_lossy(), "{}", event.line());
 }
 
-#[test]
-fn a_program_that_was_turned_into_a_script_after_the_execution_does_not_lend_its_interpreter() {
-    let (dir, user) = (TempDir::new(), User::games());
-    let own = dir.dir_for("own", &user);
-    let program = own.join("program");
-    copy("client-once", &program);
-    let event = told_of_the_gone(|to| {
-        let mut command = Command::new(&program);
-        command.arg(to);
-        let ran = run(command, Place::default().user(&user));
-        std::fs::remove_file(&program).expect("it is there");
-        std::fs::write(&program, format!("#!{HONEST}\n")).expect("a fresh file");
-        std::os::unix::fs::chown(&program, Some(user.uid), Some(user.gid)).expect("root may give away");
-        ran.said
-    });
-    let exe = event.at("process.exe");
-    assert!(exe.is_null() || *exe == *program.to_string_lossy(), "{}", event.line());
+mod host_only {
+    //! Run on the host alone: the same on every kernel.
+
+    use super::*;
+
+    #[test]
+    fn an_executable_reached_by_links_is_reported_by_its_own_path() {
+        let (dir, mut pair) = (TempDir::new(), Pair::new());
+        let program = Copy::new("puppet", "program");
+        symlink(program.path(), dir.join("first")).expect("a fresh name");
+        symlink("first", dir.join("second")).expect("a fresh name");
+        pair.client = Puppet::run(&dir.join("second"), Place::default());
+        let (_, event) = client_closed(&mut pair);
+        assert_eq!(event.text("process.exe"), program.path().to_string_lossy(), "{}", event.line());
+        assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
+        pair.daemon.stop();
+    }
+
+    /// The attacker turns its program into a script once it has been executed.
+    #[test]
+    fn a_program_replaced_by_a_script_lends_no_interpreter() {
+        let (dir, user) = (TempDir::new(), User::games());
+        let own = dir.dir_for("own", &user);
+        let program = own.join("program");
+        copy("client-once", &program);
+        let event = told_of_the_gone(|to| {
+            let mut command = Command::new(&program);
+            command.arg(to);
+            let ran = run(command, Place::default().user(&user));
+            std::fs::remove_file(&program).expect("it is there");
+            std::fs::write(&program, format!("#!{HONEST}\n")).expect("a fresh file");
+            std::os::unix::fs::chown(&program, Some(user.uid), Some(user.gid)).expect("root may give away");
+            ran.said
+        });
+        let exe = event.at("process.exe");
+        assert!(exe.is_null() || *exe == *program.to_string_lossy(), "{}", event.line());
+    }
 }

@@ -35,7 +35,7 @@ fn failed(pair: &mut Pair, cgroup: &Cgroup, outcome: &str) -> Event {
 }
 
 #[test]
-fn a_connect_that_another_program_refuses_is_told_as_denied() {
+fn a_connect_that_another_program_refuses_is_reported_as_denied() {
     let (mut pair, refusal, cgroup) = refused(Refuses::Connect4);
     let to = format!("127.0.0.1:{}", pair.port);
     assert_eq!(pair.client.ask(&format!("connect-denied {to}")), libc::EPERM.to_string());
@@ -51,8 +51,9 @@ fn a_connect_that_another_program_refuses_is_told_as_denied() {
     assert_eq!(log.count(|event| event.is("flow.fail", port)), 1, "told once");
 }
 
+/// Once its caller gives up: another program on this host drops the packets.
 #[test]
-fn a_connect_whose_packets_another_program_drops_is_told_as_aborted_when_it_is_given_up() {
+fn a_connect_whose_packets_are_dropped_is_reported_as_aborted() {
     let (mut pair, _refusal, cgroup) = refused(Refuses::Egress);
     pair.client.ask(&format!("connect-abandon 127.0.0.1:{}", pair.port));
     failed(&mut pair, &cgroup, "aborted");

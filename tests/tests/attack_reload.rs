@@ -36,8 +36,9 @@ impl Side {
     }
 }
 
+/// The counters add up and every flow is reported once.
 #[test]
-fn books_balance_and_every_flow_is_told_once_while_the_policy_changes_under_load() {
+fn policy_changes_under_load_lose_and_repeat_no_flow() {
     let (mut always, mut sometimes) = (Side::new(), Side::new());
     let (kept, other) = (always.port.number(), sometimes.port.number());
     let both = policy([open(kept), open(other)]);

@@ -55,7 +55,7 @@ fn everyone_was_named(pair: &mut Pair, truth: &Truth) {
 }
 
 #[test]
-fn a_storm_of_forks_through_less_than_a_thousand_numbers_lends_no_name() {
+fn a_storm_of_forks_through_a_thousand_pids_lends_no_name() {
     let mut pair = Pair::new();
     pair.server.ask("serve");
     let mut storms = [Puppet::new(), Puppet::new(), Puppet::new()];

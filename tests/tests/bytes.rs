@@ -55,8 +55,9 @@ fn it_does_not_matter_which_end_closes_first() {
     pair.daemon.stop();
 }
 
+/// Its socket leaves FIN_WAIT2 long before the other end closes.
 #[test]
-fn an_end_that_closes_long_before_the_other_is_counted_to_the_byte() {
+fn an_end_that_closes_much_earlier_is_counted_to_the_byte() {
     let mut pair = Pair::new();
     for client_first in [true, false] {
         let connection = pair.connect();
@@ -117,8 +118,9 @@ fn bytes_after_a_half_close_are_counted_to_the_byte() {
     pair.daemon.stop();
 }
 
+/// It shuts down its sending side, and closes or resets before the other end closes.
 #[test]
-fn an_end_that_half_closes_and_leaves_before_the_other_does_has_no_fin_among_its_bytes() {
+fn a_half_closed_end_that_leaves_first_counts_no_fin_as_byte() {
     let mut pair = Pair::new();
     for (read, leave) in [("all", "close"), ("half", "close"), ("all", "reset")] {
         let connection = half_closed(&mut pair);
@@ -135,7 +137,7 @@ fn an_end_that_half_closes_and_leaves_before_the_other_does_has_no_fin_among_its
 }
 
 #[test]
-fn a_reset_of_an_end_that_has_half_closed_is_no_fin_among_its_bytes() {
+fn a_reset_after_a_half_close_counts_no_fin_as_byte() {
     let mut pair = Pair::new();
     let connection = half_closed(&mut pair);
     server_sends(&mut pair, &connection, "send", "recv", 55);
@@ -159,7 +161,7 @@ fn half_closed(pair: &mut Pair) -> Connection {
 }
 
 #[test]
-fn bytes_before_a_reset_are_counted_to_the_byte_and_the_reset_is_told() {
+fn bytes_before_a_reported_reset_are_counted_to_the_byte() {
     let mut pair = Pair::new();
     for client_resets in [true, false] {
         let connection = pair.connect();

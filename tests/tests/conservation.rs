@@ -63,57 +63,9 @@ impl World {
     }
 }
 
-/// Opened = closed = made on both ends, nothing lost, by the events and by the status.
-#[track_caller]
-fn nothing_lost(ways: u64) {
-    const TOTAL: u64 = 10_000;
-    let _alone = alone();
-    let mut world = World::new();
-    world.burst(TOTAL, ways);
-    let port = world.port.number();
-    for kind in ["flow.open", "flow.close"] {
-        for direction in ["out", "in"] {
-            let what = format!("{kind} {direction}");
-            let wanted = |event: &Event| event.is(kind, port) && event.ends(direction).is_some();
-            let found = world.daemon.log.wait_count(&what, 10_000, wanted);
-            assert_eq!(found, 10_000, "{what}");
-        }
-    }
-    let status = settled(&world.daemon);
-    books::balance(&status);
-    assert_eq!(sum(&status, "coverage.kernel.dropped"), 0, "{}", status["coverage"]);
-    assert_eq!(sum(&status, "coverage.dropped"), 0, "{}", status["coverage"]);
-    let entry = world.daemon.port_status(port);
-    books::flows_balance(&entry);
-    for (key, expected) in [("open", 0), ("opened", 2 * TOTAL), ("closed", 2 * TOTAL), ("failed", 0)] {
-        assert_eq!(entry[key], expected, "{key}: {entry}");
-    }
-    let log = world.daemon.stop();
-    for kind in ["flow.open", "flow.close"] {
-        assert_eq!(log.count(|event| event.is(kind, port)), 20_000, "{kind}: none came twice");
-    }
-    // What the books call delivered is what a reader finds.
-    for (lines, event) in (0_u64..).zip(log.seen()).filter(|(_, event)| event.kind() == "coverage") {
-        books::balance(event.json());
-        assert_eq!(event.number("coverage.delivered"), Some(lines), "{}", event.line());
-        let sink = &event.at("coverage.sinks")[0];
-        assert_eq!(count(sink, "delivered") + count(sink, "queued"), lines, "{}", event.line());
-    }
-    assert_eq!(books::told_lost(&log, ""), 0);
-}
-
+/// Every loss is also reported, in exactly one gap.
 #[test]
-fn ten_thousand_connections_one_after_another_are_all_opened_and_closed() {
-    nothing_lost(1);
-}
-
-#[test]
-fn ten_thousand_connections_eight_at_a_time_are_all_opened_and_closed() {
-    nothing_lost(8);
-}
-
-#[test]
-fn what_is_lost_while_the_reader_stands_still_is_counted_exactly_and_told() {
+fn losses_while_the_reader_is_stopped_are_counted_exactly() {
     let _alone = alone();
     // A small ring buffer, so that a short burst fills it.
     let mut world = World::with("limits.ring_bytes = 262144\n");
@@ -152,8 +104,9 @@ fn what_is_lost_while_the_reader_stands_still_is_counted_exactly_and_told() {
     assert_eq!(books::told_lost(&log, "ring-full:"), dropped, "every loss lies in exactly one gap");
 }
 
+/// Every flow that ends is reported with its posture, or is a finding.
 #[test]
-fn whatever_was_lost_every_flow_that_ends_on_a_port_that_demands_tls_is_told_or_a_finding() {
+fn a_loss_hides_no_flow_on_a_port_that_demands_tls() {
     let _alone = alone();
     let demanding = |port| open(port).key("tls = { min = \"1.2\" }");
     let mut world = World::declared(demanding, "limits.ring_bytes = 262144\n");
@@ -184,32 +137,6 @@ fn whatever_was_lost_every_flow_that_ends_on_a_port_that_demands_tls_is_told_or_
 }
 
 #[test]
-fn a_full_flow_table_forgets_flows_and_counts_them() {
-    const FLOWS: u64 = 64;
-    let _alone = alone();
-    let mut world = World::with(&format!("limits.flows = {FLOWS}\n"));
-    for _ in 0..100 {
-        world.client.connect(format!("127.0.0.1:{}", world.port));
-    }
-    let status = settled(&world.daemon);
-    assert!(count(&status, "coverage.flows_open") <= FLOWS, "{}", status["coverage"]);
-    let open = count(&status, "coverage.flows_open") + count(&status, "coverage.evicted");
-    assert_eq!(open, 200, "what is not open was counted as evicted: {}", status["coverage"]);
-    let (port, evicted) = (world.port.number(), count(&status, "coverage.evicted"));
-    wait::until("every flow has settled", || count(&world.daemon.port_status(port), "opened") == 200);
-    books::flows_balance(&world.daemon.port_status(port));
-    world.daemon.log.wait("the flows that were forgotten, told", |event| {
-        event.kind() == "coverage" && event.number("coverage.evicted") == Some(evicted)
-    });
-    let status = world.daemon.status();
-    assert!(status["coverage"]["last_loss"].is_string(), "{}", status["coverage"]);
-    assert_ne!(status["health"]["state"], "healthy", "{}", status["health"]);
-    let log = world.daemon.stop();
-    assert_eq!(books::told_lost(&log, "flow-table-full"), evicted, "every one lies in exactly one gap");
-    assert_eq!(count(books::last_told(&log).json(), "coverage.evicted"), evicted);
-}
-
-#[test]
 fn a_long_lived_flow_reports_its_progress() {
     let mut pair = Pair::with("intervals.flow_update = \"1s\"\n");
     let connection = pair.connect();
@@ -227,4 +154,87 @@ fn a_long_lived_flow_reports_its_progress() {
         }
     }
     pair.daemon.stop();
+}
+
+mod host_only {
+    //! Run on the host alone: too slow for an emulator, or the same on every kernel.
+
+    use super::*;
+
+    /// Opened = closed = made on both ends, nothing lost, by the events and by the status.
+    #[track_caller]
+    fn nothing_lost(ways: u64) {
+        const TOTAL: u64 = 10_000;
+        let _alone = alone();
+        let mut world = World::new();
+        world.burst(TOTAL, ways);
+        let port = world.port.number();
+        for kind in ["flow.open", "flow.close"] {
+            for direction in ["out", "in"] {
+                let what = format!("{kind} {direction}");
+                let wanted = |event: &Event| event.is(kind, port) && event.ends(direction).is_some();
+                let found = world.daemon.log.wait_count(&what, 10_000, wanted);
+                assert_eq!(found, 10_000, "{what}");
+            }
+        }
+        let status = settled(&world.daemon);
+        books::balance(&status);
+        assert_eq!(sum(&status, "coverage.kernel.dropped"), 0, "{}", status["coverage"]);
+        assert_eq!(sum(&status, "coverage.dropped"), 0, "{}", status["coverage"]);
+        let entry = world.daemon.port_status(port);
+        books::flows_balance(&entry);
+        for (key, expected) in [("open", 0), ("opened", 2 * TOTAL), ("closed", 2 * TOTAL), ("failed", 0)] {
+            assert_eq!(entry[key], expected, "{key}: {entry}");
+        }
+        let log = world.daemon.stop();
+        for kind in ["flow.open", "flow.close"] {
+            assert_eq!(log.count(|event| event.is(kind, port)), 20_000, "{kind}: none came twice");
+        }
+        // What the books call delivered is what a reader finds.
+        for (lines, event) in (0_u64..).zip(log.seen()).filter(|(_, event)| event.kind() == "coverage") {
+            books::balance(event.json());
+            assert_eq!(event.number("coverage.delivered"), Some(lines), "{}", event.line());
+            let sink = &event.at("coverage.sinks")[0];
+            assert_eq!(count(sink, "delivered") + count(sink, "queued"), lines, "{}", event.line());
+        }
+        assert_eq!(books::told_lost(&log, ""), 0);
+    }
+
+    /// One after another.
+    #[test]
+    fn ten_thousand_sequential_connections_all_open_and_close() {
+        nothing_lost(1);
+    }
+
+    /// Eight at a time.
+    #[test]
+    fn ten_thousand_parallel_connections_all_open_and_close() {
+        nothing_lost(8);
+    }
+
+    #[test]
+    fn a_full_flow_table_forgets_flows_and_counts_them() {
+        const FLOWS: u64 = 64;
+        let _alone = alone();
+        let mut world = World::with(&format!("limits.flows = {FLOWS}\n"));
+        for _ in 0..100 {
+            world.client.connect(format!("127.0.0.1:{}", world.port));
+        }
+        let status = settled(&world.daemon);
+        assert!(count(&status, "coverage.flows_open") <= FLOWS, "{}", status["coverage"]);
+        let open = count(&status, "coverage.flows_open") + count(&status, "coverage.evicted");
+        assert_eq!(open, 200, "what is not open was counted as evicted: {}", status["coverage"]);
+        let (port, evicted) = (world.port.number(), count(&status, "coverage.evicted"));
+        wait::until("every flow has settled", || count(&world.daemon.port_status(port), "opened") == 200);
+        books::flows_balance(&world.daemon.port_status(port));
+        world.daemon.log.wait("the flows that were forgotten, told", |event| {
+            event.kind() == "coverage" && event.number("coverage.evicted") == Some(evicted)
+        });
+        let status = world.daemon.status();
+        assert!(status["coverage"]["last_loss"].is_string(), "{}", status["coverage"]);
+        assert_ne!(status["health"]["state"], "healthy", "{}", status["health"]);
+        let log = world.daemon.stop();
+        assert_eq!(books::told_lost(&log, "flow-table-full"), evicted, "every one lies in exactly one gap");
+        assert_eq!(count(books::last_told(&log).json(), "coverage.evicted"), evicted);
+    }
 }

@@ -6,7 +6,6 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use gdprport_tests::bpf::Held;
 use gdprport_tests::daemon::{Daemon, ask, program};
 use gdprport_tests::pair::Pair;
 use gdprport_tests::policy::open;
@@ -16,7 +15,7 @@ use gdprport_tests::temp::TempDir;
 use gdprport_tests::wait;
 
 #[test]
-fn status_answers_within_fifty_milliseconds_under_load() {
+fn status_replies_within_fifty_milliseconds_under_load() {
     let mut pair = Pair::new();
     pair.server.ask("serve");
     pair.client.tell(&format!("burst 127.0.0.1:{} 15000 2", pair.port));
@@ -33,32 +32,6 @@ fn status_answers_within_fifty_milliseconds_under_load() {
     pair.client.answer();
     // That the load is told without a loss is another promise (`conservation`).
     assert!(pair.daemon.terminate().success());
-}
-
-#[test]
-fn status_tells_hooks_policy_ports_and_coverage() {
-    let mut pair = Pair::new();
-    let connection = pair.connect();
-    connection.client.event(&mut pair.daemon.log, "flow.open");
-    connection.server.event(&mut pair.daemon.log, "flow.open");
-    let status = pair.daemon.status();
-    assert_eq!(status["pid"], pair.daemon.pid());
-    assert!(
-        status["hooks"].as_array().is_some_and(|hooks| hooks.iter().any(|hook| hook["state"] == "attached"))
-    );
-    assert!(status["policy"]["digest"].as_str().is_some_and(|digest| digest.starts_with("sha256:")));
-    let entry = pair.daemon.port_status(pair.port.number());
-    for (key, expected) in
-        [("open", 2), ("opened", 2), ("closed", 0), ("declared_flows", 2), ("violations_total", 0)]
-    {
-        assert_eq!(entry[key], expected, "{key}: {entry}");
-    }
-    let table = pair.daemon.ask(["daemon", "status"]);
-    assert!(
-        String::from_utf8_lossy(&table.stdout).contains(&pair.port.to_string()),
-        "people see the port too"
-    );
-    pair.daemon.stop();
 }
 
 #[test]
@@ -121,8 +94,9 @@ fn garbage_on_the_control_socket_is_refused_and_disturbs_nobody() {
     pair.daemon.stop();
 }
 
+/// The first one goes on.
 #[test]
-fn a_second_daemon_on_the_same_socket_is_refused_by_name_and_the_first_goes_on() {
+fn a_second_daemon_on_the_same_socket_is_refused_by_name() {
     let (dir, mut pair) = (TempDir::new(), Pair::new());
     let mut command = Command::new(program());
     command.args(["daemon", "run", "--policy"]).arg(pair.daemon.policy());
@@ -137,8 +111,9 @@ fn a_second_daemon_on_the_same_socket_is_refused_by_name_and_the_first_goes_on()
     pair.daemon.stop();
 }
 
+/// It is removed when the daemon ends.
 #[test]
-fn the_socket_is_for_root_and_its_group_only_and_goes_with_the_daemon() {
+fn the_socket_is_for_root_and_its_group_only() {
     let daemon = Daemon::with(open(Port::free().number()).alone());
     let socket = daemon.socket().to_owned();
     let metadata = std::fs::metadata(&socket).expect("the socket is there");
@@ -152,7 +127,7 @@ fn the_socket_is_for_root_and_its_group_only_and_goes_with_the_daemon() {
 }
 
 #[test]
-fn a_socket_that_a_killed_daemon_left_behind_does_not_hinder_the_next() {
+fn a_socket_left_by_a_killed_daemon_does_not_block_the_next() {
     let dir = TempDir::new();
     let port = Port::free();
     let stale = dir.join("control.sock");
@@ -171,20 +146,7 @@ fn a_socket_that_a_killed_daemon_left_behind_does_not_hinder_the_next() {
 }
 
 #[test]
-fn nothing_stays_attached_after_sigterm_or_sigkill() {
-    for signal in [libc::SIGTERM, libc::SIGKILL] {
-        let port = Port::free();
-        let mut daemon = Daemon::with(open(port.number()).alone());
-        let held = Held::by(daemon.pid());
-        assert!(!held.programs.is_empty() && !held.is_gone(), "the daemon works with programs: {held:?}");
-        daemon.signal(signal);
-        wait::until("the daemon ends", || !daemon.lives());
-        wait::until("its programs and links are gone", || held.is_gone());
-    }
-}
-
-#[test]
-fn sigterm_in_the_middle_of_a_burst_still_ends_the_stream_in_order() {
+fn sigterm_during_a_burst_still_ends_the_stream_in_order() {
     let mut pair = Pair::new();
     pair.server.ask("serve");
     pair.client.tell(&format!("burst 127.0.0.1:{} 1500 2", pair.port));
@@ -194,7 +156,7 @@ fn sigterm_in_the_middle_of_a_burst_still_ends_the_stream_in_order() {
 }
 
 #[test]
-fn daemons_side_by_side_each_tell_of_their_own_ports_only() {
+fn daemons_side_by_side_each_report_their_own_ports_only() {
     let (mut one, mut other) = (Pair::new(), Pair::new());
     for pair in [&mut one, &mut other] {
         let connection = pair.connect();

@@ -66,8 +66,9 @@ impl MuteNameService {
     }
 }
 
+/// A verdict that depends on a name is undecided until the name is known.
 #[test]
-fn a_name_service_that_hangs_holds_up_no_event_and_what_hangs_on_a_name_is_undecided_until_it_is_told() {
+fn a_name_service_that_hangs_delays_no_event() {
     let (mut service, port, games) = (MuteNameService::new(), Port::free(), User::games());
     let policy = declare("db", port.number())
         .allow("serving", "in", "any", "")
@@ -102,7 +103,7 @@ fn a_name_service_that_hangs_holds_up_no_event_and_what_hangs_on_a_name_is_undec
 }
 
 #[test]
-fn a_unit_that_is_gone_before_its_flows_is_still_named_when_they_end() {
+fn a_removed_unit_is_still_named_when_its_flows_end() {
     let id = "5fa94ac1bd2d4c1f8ee46e0ad3a5b1f0c0ffee00deadbeef0123456789abcdef";
     let (service, container) = (Cgroup::service(), Cgroup::docker(id));
     let port = Port::free();
@@ -168,8 +169,9 @@ fn stopped_under_load(connections: u64, least: Duration) -> u64 {
     dropped
 }
 
+/// The ring buffer holds what happens meanwhile.
 #[test]
-fn a_short_stop_costs_nothing_as_the_ring_buffer_holds_what_happens() {
+fn a_short_stop_loses_nothing() {
     assert_eq!(stopped_under_load(2_000, Duration::ZERO), 0);
 }
 

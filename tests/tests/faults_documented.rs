@@ -12,7 +12,7 @@ fn file_of(name: &str) -> Option<PathBuf> {
 }
 
 #[test]
-fn every_test_that_the_page_on_reliability_names_is_a_test() {
+fn the_reliability_page_names_only_files_with_tests() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reliability.md");
     let text = fs::read_to_string(page).expect("the page is part of the checkout");
     let mut named = 0;

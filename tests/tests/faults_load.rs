@@ -132,14 +132,16 @@ fn memory_grows_with_the_flows_only(few: u32, many: u32) {
     assert!(high <= low + flows * KIB_PER_FLOW, "{high} KiB for {many}, {low} KiB for {few} connections");
 }
 
+/// With memory in proportion to their number.
 #[test]
-fn thousands_of_connections_at_the_start_are_all_found_with_memory_in_proportion() {
+fn thousands_of_existing_connections_are_all_found() {
     memory_grows_with_the_flows_only(100, 2_500);
 }
 
+/// With memory in proportion to their number.
 #[test]
 #[ignore = "on demand: it needs 50,000 sockets"]
-fn in_full_fifty_thousand_flows_at_the_start_are_all_found_with_memory_in_proportion() {
+fn in_full_fifty_thousand_existing_flows_are_all_found() {
     memory_grows_with_the_flows_only(100, 25_000);
 }
 
@@ -178,8 +180,9 @@ fn ask_at_once(socket: &Path, clients: usize) -> Vec<Fate> {
     streams.into_iter().map(fate).collect()
 }
 
+/// No event is lost meanwhile.
 #[test]
-fn of_a_thousand_clients_at_once_each_is_served_or_turned_away_and_no_event_is_lost_meanwhile() {
+fn a_thousand_clients_at_once_are_served_or_turned_away() {
     const CLIENTS: usize = 1_000;
     const CONNECTIONS: u64 = 3_000;
     let _alone = alone();
@@ -308,12 +311,12 @@ fn little_memory(connections: u32) {
 }
 
 #[test]
-fn within_sixty_four_mebibytes_flows_an_overflow_and_a_burst_are_survived() {
+fn flows_overflow_and_burst_fit_into_sixty_four_mebibytes() {
     little_memory(2_500);
 }
 
 #[test]
 #[ignore = "on demand: it needs 20,000 sockets"]
-fn in_full_within_sixty_four_mebibytes_twenty_thousand_flows_are_survived() {
+fn in_full_twenty_thousand_flows_fit_into_sixty_four_mebibytes() {
     little_memory(10_000);
 }

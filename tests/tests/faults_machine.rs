@@ -44,7 +44,7 @@ fn time(event: &Event, path: &str) -> jiff::Timestamp {
 
 #[test]
 #[ignore = "kept by `cargo xtask vm`: it sets the clock"]
-fn a_clock_that_is_set_shows_in_the_times_of_events_and_in_no_duration() {
+fn setting_the_clock_changes_times_but_no_duration() {
     let _alone = alone();
     let mut pair = Pair::new();
     let mut moved = 0;
@@ -150,9 +150,10 @@ impl Drop for Installed {
     }
 }
 
+/// It starts, reports its state, reloads, is watched by the watchdog and stops.
 #[test]
 #[ignore = "kept by `cargo xtask vm`: it needs systemd as the first process"]
-fn as_a_service_of_systemd_it_starts_reports_reloads_is_watched_and_leaves_nothing_behind() {
+fn as_a_systemd_service_it_works_and_leaves_nothing_behind() {
     let _alone = alone();
     assert_eq!(
         fs::read_to_string("/proc/1/comm").unwrap_or_default().trim(),

@@ -74,8 +74,9 @@ fn last_coverage(log: &EventLog) -> u64 {
     sinks.iter().map(|sink| lost(sink, "io-error")).sum()
 }
 
+/// It is recreated; only what was written to the deleted file is gone with it.
 #[test]
-fn a_deleted_events_file_is_made_anew_and_only_what_was_written_to_it_meanwhile_is_gone_with_it() {
+fn a_deleted_events_file_loses_only_what_was_written_to_it() {
     let (dir, port) = (TempDir::new(), Port::free());
     let path = dir.join("events.ndjson");
     let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
@@ -96,7 +97,7 @@ fn a_deleted_events_file_is_made_anew_and_only_what_was_written_to_it_meanwhile_
 }
 
 #[test]
-fn an_events_file_that_was_moved_away_is_followed_by_a_new_one_without_a_gap() {
+fn a_moved_events_file_is_followed_by_a_new_one_without_a_gap() {
     let (dir, port) = (TempDir::new(), Port::free());
     let path = dir.join("events.ndjson");
     let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
@@ -110,8 +111,9 @@ fn an_events_file_that_was_moved_away_is_followed_by_a_new_one_without_a_gap() {
     assert_eq!(old.last().map(|event| event.seq() + 1), new.first().map(Event::seq), "no event fell between");
 }
 
+/// The loss is reported in the stream once the directory is back.
 #[test]
-fn while_the_directory_of_the_events_file_is_gone_events_are_counted_as_lost_and_told_once_it_is_back() {
+fn events_are_counted_as_lost_while_their_directory_is_gone() {
     let (dir, port) = (TempDir::new(), Port::free());
     let place = dir.join("log");
     std::fs::create_dir(&place).expect("a fresh directory");
@@ -147,8 +149,9 @@ fn while_the_directory_of_the_events_file_is_gone_events_are_counted_as_lost_and
     );
 }
 
+/// They are written again once it is writable.
 #[test]
-fn while_the_file_system_is_read_only_events_are_counted_as_lost_and_written_once_it_is_writable() {
+fn events_are_counted_as_lost_on_a_read_only_file_system() {
     let (disk, port) = (SmallDisk::new(16 << 20), Port::free());
     let place = disk.path().join("log");
     std::fs::create_dir(&place).expect("a fresh directory");
@@ -182,8 +185,9 @@ fn while_the_file_system_is_read_only_events_are_counted_as_lost_and_written_onc
     fresh.check();
 }
 
+/// SIGUSR1 only reopens the file; SIGHUP reloads the policy as well.
 #[test]
-fn a_rotation_leaves_the_policy_alone_until_somebody_asks_for_it() {
+fn a_rotation_does_not_reload_the_policy() {
     let (dir, port) = (TempDir::new(), Port::free());
     let path = dir.join("events.ndjson");
     let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
@@ -217,7 +221,7 @@ fn tells(journal: &Journal, reason: &str, lost: u64) -> bool {
 }
 
 #[test]
-fn the_real_journald_has_every_event_with_the_fields_that_are_documented() {
+fn journald_gets_every_event_with_the_documented_fields() {
     let journal = need!(Journal::start());
     let (good, bad) = (Port::free(), Port::free());
     let text = policy([open(good.number()), declare("bad", bad.number()).allow("serving", "in", "any", "")]);
@@ -265,8 +269,9 @@ fn the_real_journald_has_every_event_with_the_fields_that_are_documented() {
     assert_eq!((of_kind("flow.close"), of_kind("violation")), (8, 2));
 }
 
+/// journald is found again when it is back.
 #[test]
-fn while_journald_is_gone_events_are_counted_as_lost_and_it_is_found_again_when_it_is_back() {
+fn events_are_counted_as_lost_while_journald_is_gone() {
     let mut journal = need!(Journal::start());
     let port = Port::free();
     let config = format!("{JOURNALD}{RARELY}");
@@ -312,7 +317,7 @@ fn while_journald_is_gone_events_are_counted_as_lost_and_it_is_found_again_when_
 }
 
 #[test]
-fn a_journald_that_stands_still_fills_its_own_queue_and_hinders_nobody() {
+fn a_stopped_journald_fills_its_own_queue_and_blocks_nobody() {
     let journal = need!(Journal::start());
     let port = Port::free();
     let config = format!("{JOURNALD}queue = 256\n{RARELY}");
@@ -343,8 +348,9 @@ fn a_journald_that_stands_still_fills_its_own_queue_and_hinders_nobody() {
     books::balance(books::last_told(&log).json());
 }
 
+/// Where journald is asked for as a sink.
 #[test]
-fn a_journal_that_is_wanted_and_not_there_stops_the_start_in_one_sentence() {
+fn a_missing_journald_stops_the_start_in_one_sentence() {
     let (dir, sockets) = (TempDir::new(), TempDir::new());
     let policy = dir.write("policy.toml", &open(Port::free().number()).alone());
     let script = format!("{}\nexec \"$0\" \"$@\"", journal::mounts(&sockets));

@@ -38,7 +38,7 @@ fn panicking<T>(test: impl FnOnce(&mut Option<T>)) -> T {
 }
 
 #[test]
-fn a_panicking_test_leaves_no_process_cgroup_or_directory_behind() {
+fn a_panicking_test_leaves_no_process_cgroup_or_directory() {
     let (pid, cgroup, dir) = panicking(|notes| {
         let (dir, cgroup) = (TempDir::new(), Cgroup::service());
         let mut shell = Command::new("sh");
@@ -65,8 +65,9 @@ fn a_panicking_test_leaves_no_mount_behind() {
     assert!(!mounts.contains(&path.display().to_string()));
 }
 
+/// As the user, in the cgroup and in the network namespace.
 #[test]
-fn a_process_runs_as_the_user_in_the_cgroup_and_in_the_namespace_that_were_asked_for() {
+fn a_process_runs_in_the_place_that_was_asked_for() {
     let (cgroup, netns, user) = (Cgroup::service(), Netns::new(), User::games());
     let child = Child::start(sleeper(), Place::default().cgroup(&cgroup).netns(&netns).user(&user));
     let proc = format!("/proc/{}", child.pid());
@@ -88,8 +89,9 @@ fn ports_are_free_and_no_two_guards_hold_the_same() {
     assert!(numbers.iter().all(|port| !is_listening(*port)));
 }
 
+/// Over IPv4 and IPv6.
 #[test]
-fn two_namespaces_joined_by_veth_reach_each_other_by_both_families() {
+fn namespaces_joined_by_veth_reach_each_other() {
     let pair = VethPair::new();
     let mut server = Puppet::at(Place::default().netns(&pair.right));
     let mut client = Puppet::at(Place::default().netns(&pair.left));
@@ -110,7 +112,7 @@ fn a_syn_into_the_silent_network_is_never_answered() {
 }
 
 #[test]
-fn a_puppet_moves_exact_amounts_by_every_way() {
+fn a_puppet_moves_exact_amounts_by_every_call() {
     let (mut server, mut client, port) = (Puppet::new(), Puppet::new(), Port::free());
     server.listen(format!("127.0.0.1:{port}"));
     for accept in ["accept", "accept-null", "accept-uring"] {
@@ -131,8 +133,9 @@ fn a_puppet_moves_exact_amounts_by_every_way() {
     }
 }
 
+/// Workers reply with their own process id and die with their master.
 #[test]
-fn a_puppet_hands_its_sockets_over_and_its_workers_answer_for_themselves() {
+fn a_puppet_passes_its_sockets_on_and_its_workers_serve() {
     let (dir, port) = (TempDir::new(), Port::free());
     let (mut server, mut client) = (Puppet::new(), Puppet::new());
     server.listen(format!("127.0.0.1:{port}"));
@@ -158,7 +161,7 @@ fn a_puppet_hands_its_sockets_over_and_its_workers_answer_for_themselves() {
 }
 
 #[test]
-fn crowds_say_who_they_were_and_all_are_served() {
+fn crowds_report_who_they_were_and_all_are_served() {
     let (mut server, mut client, port) = (Puppet::new(), Puppet::new(), Port::free());
     server.listen(format!("127.0.0.1:{port}"));
     server.ask("serve");
@@ -256,7 +259,7 @@ fn python_and_node_start_answer_and_stop() {
 }
 
 #[test]
-fn a_log_yields_whole_lines_only_and_notices_gaps() {
+fn a_log_yields_complete_lines_only_and_notices_gaps() {
     let dir = TempDir::new();
     let line = |seq: u64| format!(r#"{{"id":"{seq}","seq":{seq},"kind":"coverage"}}"#);
     let path = dir.write("events", &format!("{}\n{}", line(1), &line(2)[..10]));

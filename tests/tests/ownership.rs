@@ -22,7 +22,7 @@ use gdprport_tests::wait;
 
 /// Everything that is promised about a process, for one whose every property the test has chosen.
 #[test]
-fn every_property_of_a_process_is_reported_as_it_was_at_the_time_of_the_call() {
+fn every_property_of_a_process_is_reported_as_of_its_call() {
     let (port, user, cgroup) = (Port::free(), User::games(), Cgroup::service());
     let mut daemon = Daemon::with(open(port.number()).alone());
     let copy = Copy::new("puppet", "orders-api");
@@ -60,7 +60,7 @@ fn every_property_of_a_process_is_reported_as_it_was_at_the_time_of_the_call() {
 }
 
 #[test]
-fn each_end_of_a_loopback_connection_names_the_other_ends_process() {
+fn each_end_on_loopback_names_the_other_ends_process() {
     let mut pair = Pair::new();
     let connection = pair.connect();
     pair.close(&connection);
@@ -70,28 +70,6 @@ fn each_end_of_a_loopback_connection_names_the_other_ends_process() {
         assert_eq!(event.text("peer_process.exe"), other.exe.to_string_lossy(), "{}", event.line());
     }
     pair.daemon.stop();
-}
-
-#[test]
-fn arguments_and_environment_are_never_told() {
-    let (dir, mut pair) = (TempDir::new(), Pair::new());
-    pair.server.ask("serve");
-    let once = Copy::new("client-once", "client");
-    let mut command = Command::new(once.path());
-    command.arg(format!("127.0.0.1:{}", pair.port)).arg("--password=argument-secret");
-    command.env("PASSWORD", "environment-secret").current_dir(dir.path());
-    let ran = run(command, Place::default());
-    let (_, local) = ran.said.split_once(' ').expect("pid and port");
-    let local = local.parse().expect("a port");
-    let end = End::client(ran.pid, once.path(), "root", local, pair.port.number());
-    end.named_exactly(&mut pair.daemon.log, "flow.close");
-    let said = pair.daemon.said();
-    let status = pair.daemon.status().to_string();
-    let log = pair.daemon.stop();
-    let all = log.seen().iter().map(Event::line).chain([said.as_str(), status.as_str()]);
-    for text in all {
-        assert!(!text.contains("argument-secret") && !text.contains("environment-secret"), "{text}");
-    }
 }
 
 #[test]
@@ -112,7 +90,7 @@ fn the_user_is_the_one_at_the_time_of_the_call() {
 }
 
 #[test]
-fn a_container_is_told_from_the_cgroup_alone() {
+fn a_container_is_recognized_by_the_cgroup_alone() {
     let id = "3f4a9b2c1d0e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8";
     let (port, cgroup) = (Port::free(), Cgroup::docker(id));
     let mut daemon = Daemon::with(open(port.number()).alone());
@@ -126,8 +104,9 @@ fn a_container_is_told_from_the_cgroup_alone() {
     daemon.stop();
 }
 
+/// Each of its flows is reported with the unit at the time of its connect.
 #[test]
-fn a_process_that_moves_to_another_unit_is_told_where_it_was_when_it_called() {
+fn a_process_that_changes_units_keeps_the_one_of_its_call() {
     let (first, second) = (Cgroup::service(), Cgroup::service());
     let mut pair = Pair::new();
     pair.client = Puppet::at(Place::default().cgroup(&first));
@@ -206,17 +185,18 @@ fn right_or_marked(how: &str) {
 }
 
 #[test]
-fn an_accept_with_a_null_address_is_named_by_its_listener_or_exactly() {
+fn a_null_address_accept_is_the_listeners_or_exact() {
     right_or_marked("accept-null");
 }
 
 #[test]
-fn an_accept_through_io_uring_is_named_by_its_listener_or_exactly() {
+fn an_io_uring_accept_is_the_listeners_or_exact() {
     right_or_marked("accept-uring");
 }
 
+/// The worker was handed the listener of another process.
 #[test]
-fn an_accept_with_a_null_address_in_a_forked_worker_is_never_wrong_and_exact() {
+fn a_workers_null_address_accept_is_never_wrong_and_exact() {
     let (dir, mut pair) = (TempDir::new(), Pair::new());
     let mut other = Puppet::new();
     give(&dir, &mut pair.server, "listener", &mut other, "take-listener");
@@ -243,8 +223,9 @@ fn give(dir: &TempDir, from: &mut Puppet, what: &str, to: &mut Puppet, how: &str
     to.answer()
 }
 
+/// The acceptor's where the kernel offers the hook for it, marked as the listener's elsewhere.
 #[test]
-fn a_listener_that_was_handed_over_is_of_whoever_accepts_where_the_kernel_shows_it_and_marked_elsewhere() {
+fn a_passed_listener_belongs_to_the_acceptor_or_is_marked() {
     let (dir, mut pair) = (TempDir::new(), Pair::new());
     let mut other = Puppet::new();
     give(&dir, &mut pair.server, "listener", &mut other, "take-listener");
@@ -263,7 +244,7 @@ fn a_listener_that_was_handed_over_is_of_whoever_accepts_where_the_kernel_shows_
 }
 
 #[test]
-fn a_connection_that_was_handed_over_still_belongs_to_who_made_it() {
+fn a_passed_connection_still_belongs_to_its_maker() {
     let (dir, mut pair) = (TempDir::new(), Pair::new());
     let connection = pair.connect();
     let mut other = Puppet::new();
@@ -280,7 +261,7 @@ fn a_connection_that_was_handed_over_still_belongs_to_who_made_it() {
 }
 
 #[test]
-fn a_child_that_uses_its_parents_connection_does_not_become_its_owner() {
+fn a_child_does_not_become_owner_of_its_parents_connection() {
     let mut pair = Pair::new();
     let connection = pair.connect();
     pair.client.tell(&format!("fork-send {} 99", connection.there.id));
@@ -304,7 +285,7 @@ fn an_owner_that_was_killed_is_still_named() {
 }
 
 #[test]
-fn a_script_is_told_with_its_interpreter() {
+fn a_script_is_reported_with_its_interpreter() {
     let (dir, mut pair) = (TempDir::new(), Pair::new());
     pair.server.ask("serve");
     let python = "import socket, sys\nsocket.create_connection((sys.argv[1], int(sys.argv[2]))).close()\n";
@@ -330,4 +311,32 @@ fn a_script_is_told_with_its_interpreter() {
         assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
     }
     pair.daemon.stop();
+}
+
+mod host_only {
+    //! Run on the host alone: the same on every kernel.
+
+    use super::*;
+
+    #[test]
+    fn arguments_and_environment_are_never_reported() {
+        let (dir, mut pair) = (TempDir::new(), Pair::new());
+        pair.server.ask("serve");
+        let once = Copy::new("client-once", "client");
+        let mut command = Command::new(once.path());
+        command.arg(format!("127.0.0.1:{}", pair.port)).arg("--password=argument-secret");
+        command.env("PASSWORD", "environment-secret").current_dir(dir.path());
+        let ran = run(command, Place::default());
+        let (_, local) = ran.said.split_once(' ').expect("pid and port");
+        let local = local.parse().expect("a port");
+        let end = End::client(ran.pid, once.path(), "root", local, pair.port.number());
+        end.named_exactly(&mut pair.daemon.log, "flow.close");
+        let said = pair.daemon.said();
+        let status = pair.daemon.status().to_string();
+        let log = pair.daemon.stop();
+        let all = log.seen().iter().map(Event::line).chain([said.as_str(), status.as_str()]);
+        for text in all {
+            assert!(!text.contains("argument-secret") && !text.contains("environment-secret"), "{text}");
+        }
+    }
 }

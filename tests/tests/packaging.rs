@@ -43,7 +43,7 @@ fn systemd_accepts_every_line_of_the_unit() {
 }
 
 #[test]
-fn the_unit_is_exposed_no_more_than_three_and_a_half() {
+fn the_units_exposure_is_at_most_three_and_a_half() {
     let analyze = need!(analyze());
     let mut security = Command::new(analyze);
     security.args(["security", "--offline=true", "--threshold=35", "--no-pager"]);
@@ -51,7 +51,7 @@ fn the_unit_is_exposed_no_more_than_three_and_a_half() {
 }
 
 #[test]
-fn each_capability_of_the_unit_is_explained_and_none_is_explained_in_vain() {
+fn the_unit_explains_exactly_the_capabilities_it_grants() {
     let unit = unit();
     let granted: Vec<&str> = unit
         .lines()
@@ -69,7 +69,7 @@ fn each_capability_of_the_unit_is_explained_and_none_is_explained_in_vain() {
 }
 
 #[test]
-fn the_example_policy_is_a_policy_without_a_problem() {
+fn the_example_policy_is_valid_without_a_warning() {
     let check = said(Command::new(program()).args(["policy", "check"]).arg(packaging("policy.example.toml")));
     assert!(!check.contains("warning"), "{check}");
 }

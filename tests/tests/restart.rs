@@ -92,8 +92,9 @@ fn a_daemon_that_is_replaced_in_order_leaves_no_gap() {
     third.interrupt();
 }
 
+/// One daemon takes over from another in the middle of a burst.
 #[test]
-fn connections_made_while_one_daemon_takes_over_from_another_are_each_told_once() {
+fn connections_during_a_takeover_are_each_reported_once() {
     const EACH: usize = 1_000;
     let (mut world, mut daemon) = World::new("");
     let port = world.port.number();
@@ -156,7 +157,7 @@ fn processes_that_came_and_went_while_nobody_watched_are_named() {
 }
 
 #[test]
-fn what_did_not_fit_into_the_ring_while_nobody_read_is_counted_exactly() {
+fn ring_overflow_while_nobody_reads_is_counted_exactly() {
     let (mut world, mut first) = World::new("[limits]\nring_bytes = 65536\n");
     let (port, total) = (world.port.number(), 500_u64);
     first.log.wait("listener.open", |event| event.is("listener.open", port));
@@ -201,7 +202,7 @@ fn what_did_not_fit_into_the_ring_while_nobody_read_is_counted_exactly() {
 }
 
 #[test]
-fn a_hook_whose_pin_is_gone_is_attached_anew_and_named() {
+fn a_hook_whose_pin_is_gone_is_attached_again_and_named() {
     let (mut world, mut first) = World::new("");
     first.kill();
     std::fs::remove_file(world.fs.pins().join("links/gp_bind4")).expect("a pin is a file");
@@ -215,39 +216,45 @@ fn a_hook_whose_pin_is_gone_is_attached_anew_and_named() {
     assert!(!reasons(&third).contains(&"hook-away:cgroup/bind4".to_owned()), "it was pinned again");
 }
 
-#[test]
-fn a_port_that_is_declared_no_more_is_watched_no_more_after_the_restart() {
-    let (mut world, mut first) = World::new("");
-    first.kill();
-    let old = std::mem::replace(&mut world.port, Port::free());
-    let mut second = world.daemon();
-    let emitted = || second.status()["coverage"]["kernel"]["emitted"].as_u64().expect("a count");
-    let before = emitted();
-    world.server.ask("serve");
-    let mut client = Puppet::new();
-    client.ask(&format!("burst 127.0.0.1:{old} 200 1"));
-    wait::until("all are served", || world.server.ask("served") == "200");
-    // Each would have made five records. The ends of what a listener accepts that was watched are still written.
-    assert!(emitted() - before < 400, "{} records", emitted() - before);
-    second.log.refresh();
-    assert_eq!(second.log.count(|event| event.is("flow.open", old.number())), 0);
-    second.interrupt();
-}
+mod host_only {
+    //! Run on the host alone: the same on every kernel.
 
-#[test]
-fn status_tells_where_it_is_pinned() {
-    let (world, first) = World::new("");
-    let pins = &first.status()["pins"];
-    assert_eq!(pins["directory"], world.fs.pins().display().to_string());
-    assert!(pins["hooks"].as_u64() >= Some(10) && pins["adopted"].is_null(), "{pins}");
-    first.hand_over();
-    let second = world.daemon();
-    assert_eq!(second.status()["pins"]["adopted"], true);
-    let shown = second.ask(["daemon", "status"]);
-    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-    assert!(shown.contains("taken over"), "{shown}");
-    second.interrupt();
-    let without = Start::without_policy().go();
-    assert!(without.status()["pins"].is_null());
-    without.stop();
+    use super::*;
+
+    #[test]
+    fn a_port_no_longer_declared_is_not_watched_after_a_restart() {
+        let (mut world, mut first) = World::new("");
+        first.kill();
+        let old = std::mem::replace(&mut world.port, Port::free());
+        let mut second = world.daemon();
+        let emitted = || second.status()["coverage"]["kernel"]["emitted"].as_u64().expect("a count");
+        let before = emitted();
+        world.server.ask("serve");
+        let mut client = Puppet::new();
+        client.ask(&format!("burst 127.0.0.1:{old} 200 1"));
+        wait::until("all are served", || world.server.ask("served") == "200");
+        // Each would have made five records. The ends of what a listener accepts that was watched are still written.
+        assert!(emitted() - before < 400, "{} records", emitted() - before);
+        second.log.refresh();
+        assert_eq!(second.log.count(|event| event.is("flow.open", old.number())), 0);
+        second.interrupt();
+    }
+
+    #[test]
+    fn status_shows_where_it_is_pinned() {
+        let (world, first) = World::new("");
+        let pins = &first.status()["pins"];
+        assert_eq!(pins["directory"], world.fs.pins().display().to_string());
+        assert!(pins["hooks"].as_u64() >= Some(10) && pins["adopted"].is_null(), "{pins}");
+        first.hand_over();
+        let second = world.daemon();
+        assert_eq!(second.status()["pins"]["adopted"], true);
+        let shown = second.ask(["daemon", "status"]);
+        let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+        assert!(shown.contains("taken over"), "{shown}");
+        second.interrupt();
+        let without = Start::without_policy().go();
+        assert!(without.status()["pins"].is_null());
+        without.stop();
+    }
 }

@@ -97,7 +97,7 @@ fn lost(status: &Value) -> u64 {
 }
 
 #[test]
-fn a_daemon_whose_standard_output_was_closed_lives_and_counts_what_nobody_read() {
+fn a_closed_standard_output_is_survived_and_its_loss_counted() {
     let (dir, port) = (TempDir::new(), Port::free());
     let mut daemon = Piped::start(&dir, &open(port.number()).alone());
     let mut reader = BufReader::new(daemon.child.pipes().stdout.take().expect("stdout is piped"));
@@ -113,8 +113,9 @@ fn a_daemon_whose_standard_output_was_closed_lives_and_counts_what_nobody_read()
     daemon.stop();
 }
 
+/// The daemon writes again as soon as there is room.
 #[test]
-fn a_full_disk_is_counted_and_told_and_the_daemon_goes_on_when_there_is_room_again() {
+fn a_full_disk_is_counted_reported_and_recovered_from() {
     let (disk, port) = (SmallDisk::new(64 << 10), Port::free());
     let path = disk.path().join("events.ndjson");
     let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
@@ -176,8 +177,9 @@ fn a_rotated_file_is_reopened_on_sighup_without_a_gap() {
     assert_eq!(new.last().map(Event::kind), Some("daemon.stop"));
 }
 
+/// It is silent about what is declared.
 #[test]
-fn a_port_that_emits_violations_only_is_silent_about_what_is_declared_and_counts_it() {
+fn a_port_that_emits_violations_only_counts_the_declared() {
     let (quiet, loud) = (Port::free(), Port::free());
     let text = gdprport_tests::policy::policy([
         open(quiet.number()).key(r#"emit = "violations""#),

@@ -32,14 +32,14 @@ fn judged(declaration: impl FnOnce(Declaration) -> Declaration) -> (Event, Event
 }
 
 #[test]
-fn a_direction_that_no_rule_allows_is_told() {
+fn a_direction_that_no_rule_allows_is_reported() {
     let (into, out) = judged(|it| it.allow("serving", "in", "loopback", ""));
     check_declared(&into, "serving");
     check_violation(&out, "undeclared-direction", "serving", "direction");
 }
 
 #[test]
-fn a_rule_that_is_past_its_date_is_told() {
+fn a_rule_that_is_past_its_date_is_reported() {
     let (into, out) = judged(|it| {
         it.allow("serving", "in", "loopback", "")
             .rule_key("until = 2020-01-31")
@@ -51,7 +51,7 @@ fn a_rule_that_is_past_its_date_is_told() {
 }
 
 #[test]
-fn a_process_that_runs_another_executable_is_told() {
+fn a_process_that_runs_another_executable_is_reported() {
     let (into, out) = judged(|it| {
         it.allow("serving", "in", "loopback", r#"exe = "/usr/lib/postgresql/*/bin/postgres""#).allow(
             "calling",
@@ -64,8 +64,9 @@ fn a_process_that_runs_another_executable_is_told() {
     check_declared(&out, "calling");
 }
 
+/// The status shows the name.
 #[test]
-fn a_name_that_does_not_resolve_leaves_the_verdict_open_and_the_status_says_so() {
+fn an_unresolved_name_leaves_the_verdict_open() {
     let port = Port::free();
     let text = declare("customers-db", port.number())
         .allow("serving", "in", "loopback", "")
@@ -86,7 +87,7 @@ fn a_name_that_does_not_resolve_leaves_the_verdict_open_and_the_status_says_so()
 }
 
 #[test]
-fn a_catalog_port_that_no_declaration_names_is_told() {
+fn a_catalog_port_that_no_declaration_names_is_reported() {
     let (netns, declared) = (Netns::new(), Port::free());
     let mut daemon = Daemon::with(open(declared.number()).alone());
     let mut server = Puppet::at(Place::default().netns(&netns));
@@ -157,13 +158,13 @@ fn a_listener_bound_beyond_its_declaration_is_exposed() {
 }
 
 #[test]
-fn a_listener_of_a_service_that_is_declared_to_run_elsewhere_is_told() {
+fn a_listener_of_a_service_declared_elsewhere_is_reported() {
     let event = listening("127.0.0.1", |it| it.key(r#"service = ["192.0.2.0/24"]"#));
     assert_eq!(event.reasons(), ["undeclared-listener"], "{}", event.line());
 }
 
 #[test]
-fn a_reload_brings_a_new_policy_into_force() {
+fn a_reload_activates_a_new_policy() {
     let mut pair = Pair::new();
     let before = pair.connect();
     check_declared(&before.client.event(&mut pair.daemon.log, "flow.open"), "calling");
@@ -184,8 +185,9 @@ fn a_reload_brings_a_new_policy_into_force() {
     pair.daemon.stop();
 }
 
+/// The status shows the failure and all problems.
 #[test]
-fn a_reload_of_an_invalid_policy_keeps_the_old_one_and_the_status_says_so() {
+fn a_reload_of_an_invalid_policy_keeps_the_old_one() {
     let mut pair = Pair::new();
     let old = pair.daemon.status()["policy"]["digest"].clone();
     pair.daemon.rewrite_policy("version = 1\n[[port]]\nname = 7\nport = 99999\nsurprise = true\n");

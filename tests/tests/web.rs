@@ -96,18 +96,21 @@ fn judged(server: &Server) -> Result<(), Missing> {
     Ok(())
 }
 
+/// What its workers do as declared is no violation.
 #[test]
-fn nginx_is_declared_by_its_workers_and_every_deviation_at_either_end_is_told_with_its_reason() {
+fn nginx_deviations_are_reported_with_reasons_at_both_ends() {
     need!(judged(&need!(Nginx::start()).server));
 }
 
+/// What happens as declared is no violation.
 #[test]
-fn a_python_server_is_declared_and_every_deviation_at_either_end_is_told_with_its_reason() {
+fn python_deviations_are_reported_with_reasons_at_both_ends() {
     need!(judged(&need!(Python::start()).server));
 }
 
+/// What happens as declared is no violation.
 #[test]
-fn a_node_server_is_declared_and_every_deviation_at_either_end_is_told_with_its_reason() {
+fn node_deviations_are_reported_with_reasons_at_both_ends() {
     need!(judged(&need!(Node::start()).server));
 }
 
@@ -137,7 +140,7 @@ fn a_python_server_and_its_client_are_named_at_both_ends() {
 }
 
 #[test]
-fn a_node_server_which_accepts_without_the_address_is_right_or_marked() {
+fn a_node_server_accepting_blindly_is_right_or_marked() {
     let (dir, node) = (TempDir::new(), need!(Node::start()));
     let mut daemon = Daemon::with(open(node.server.port.number()).alone());
     for (client, server) in need!(browse(&dir, &node.server, 2)) {

@@ -30,38 +30,44 @@ fn begun_anew(world: &mut World, why: &str, words: &str) {
 }
 
 #[test]
-fn another_abi_is_not_adopted_and_the_gap_is_told() {
+fn another_abi_is_not_adopted_and_the_gap_is_reported() {
     let (mut world, mut first) = World::new("");
     first.kill();
     world.fs.change_note(4, 1);
     begun_anew(&mut world, "abi", "its ABI is version 1");
 }
 
-#[test]
-fn maps_of_another_size_are_not_adopted_and_the_gap_is_told() {
-    let (mut world, mut first) = World::new("");
-    first.kill();
-    "[limits]\ntasks = 1000\n".clone_into(&mut world.config);
-    begun_anew(&mut world, "layout", "its map TASKS is");
-}
+mod host_only {
+    //! Run on the host alone: the same on every kernel.
 
-#[test]
-fn damaged_pins_are_not_adopted_and_the_gap_is_told() {
-    for (damage, why, words) in [
-        ("maps/HANDOVER", "damaged", "what it noted about itself is missing"),
-        ("maps/OWNERS", "layout", "it had no map OWNERS"),
-    ] {
+    use super::*;
+
+    #[test]
+    fn maps_of_another_size_are_not_adopted_and_the_gap_is_reported() {
         let (mut world, mut first) = World::new("");
         first.kill();
-        std::fs::remove_file(world.fs.pins().join(damage)).expect("a pin is a file");
-        begun_anew(&mut world, why, words);
+        "[limits]\ntasks = 1000\n".clone_into(&mut world.config);
+        begun_anew(&mut world, "layout", "its map TASKS is");
     }
-    let (mut world, mut first) = World::new("");
-    first.kill();
-    world.fs.change_note(8, 0);
-    begun_anew(&mut world, "damaged", "stopped before everything was pinned");
-    std::fs::create_dir(world.fs.pins()).expect("a directory");
-    gdprport_tests::temp::set_mode(&world.fs.pins(), 0o700);
-    std::fs::create_dir(world.fs.pins().join("something")).expect("a directory");
-    begun_anew(&mut world, "damaged", "what it noted about itself is missing");
+
+    #[test]
+    fn damaged_pins_are_not_adopted_and_the_gap_is_reported() {
+        for (damage, why, words) in [
+            ("maps/HANDOVER", "damaged", "what it noted about itself is missing"),
+            ("maps/OWNERS", "layout", "it had no map OWNERS"),
+        ] {
+            let (mut world, mut first) = World::new("");
+            first.kill();
+            std::fs::remove_file(world.fs.pins().join(damage)).expect("a pin is a file");
+            begun_anew(&mut world, why, words);
+        }
+        let (mut world, mut first) = World::new("");
+        first.kill();
+        world.fs.change_note(8, 0);
+        begun_anew(&mut world, "damaged", "stopped before everything was pinned");
+        std::fs::create_dir(world.fs.pins()).expect("a directory");
+        gdprport_tests::temp::set_mode(&world.fs.pins(), 0o700);
+        std::fs::create_dir(world.fs.pins().join("something")).expect("a directory");
+        begun_anew(&mut world, "damaged", "what it noted about itself is missing");
+    }
 }

@@ -54,7 +54,7 @@ fn unresolved(daemon: &Daemon) -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn a_host_name_that_changes_changes_the_verdict_of_what_is_open_and_of_what_comes() {
+fn a_changed_dns_name_changes_verdicts_of_open_and_new_flows() {
     let mut hosts = Hosts::knowing("127.0.0.1 client.test\n");
     let first = hosts.pair.connect();
     hosts.told(&first, "flow.open", "declared");
@@ -70,8 +70,9 @@ fn a_host_name_that_changes_changes_the_verdict_of_what_is_open_and_of_what_come
     hosts.pair.daemon.stop();
 }
 
+/// It is reported with the rules that use it.
 #[test]
-fn a_host_name_that_vanishes_makes_what_only_it_would_allow_undecided_and_is_told_with_its_rules() {
+fn a_vanished_dns_name_leaves_what_it_allowed_undecided() {
     let mut hosts = Hosts::knowing("127.0.0.1 client.test\n");
     let connection = hosts.pair.connect();
     hosts.told(&connection, "flow.open", "declared");

@@ -81,28 +81,29 @@ fn one_sentence(output: &Output, words: &[&str]) {
 }
 
 #[test]
-fn whoever_is_not_root_is_told_so_in_one_sentence() {
+fn a_user_other_than_root_is_refused_in_one_sentence() {
     let ground = Ground::new();
     one_sentence(&ground.run(&[], Place::default().user(&User::nobody())), &["root"]);
 }
 
 #[test]
-fn root_without_the_capabilities_is_told_which_one_is_missing() {
+fn root_without_a_capability_learns_which_one_is_missing() {
     let ground = Ground::new();
     let prefix = ["setpriv", "--bounding-set=-bpf,-sys_admin", "--inh-caps=-bpf,-sys_admin"];
     one_sentence(&ground.run(&prefix, Place::default()), &["CAP_"]);
 }
 
 #[test]
-fn a_host_without_cgroup2_is_told_how_to_mount_it() {
+fn the_error_on_a_host_without_cgroup2_shows_how_to_mount_it() {
     let ground = Ground::new();
     let script = format!("umount -l '{}' && exec \"$0\" \"$@\"", cgroup::mount().display());
     let prefix = ["unshare", "--mount", "sh", "-c", &script];
     one_sentence(&ground.run(&prefix, Place::default()), &["cgroup2", "mount"]);
 }
 
+/// Each problem is printed with its line number.
 #[test]
-fn an_invalid_policy_stops_the_start_with_all_problems_and_their_places() {
+fn an_invalid_policy_stops_the_start_and_lists_every_problem() {
     let ground = Ground::new();
     let text = "version = 1\n\n[[port]]\nname = \"a\"\nport = 99999\nmode = \"enforce\"\n\n\
                 [[port.allow]]\nrole = \"x\"\ndirection = \"sideways\"\npeers = [\"300.1.2.3\"]\nvolume = { max = \"1GiB\" }\n";
@@ -126,7 +127,7 @@ fn an_invalid_policy_stops_the_start_with_all_problems_and_their_places() {
 }
 
 #[test]
-fn a_valid_policy_is_found_valid_without_a_daemon_and_without_root() {
+fn a_valid_policy_is_accepted_without_a_daemon_or_root() {
     let ground = Ground::new();
     let mut command = Command::new(&ground.program);
     command.args(["policy", "check"]).arg(&ground.policy);
@@ -144,7 +145,7 @@ fn the_policys_schema_is_printed_without_a_daemon() {
 }
 
 #[test]
-fn a_policy_file_that_is_named_and_not_there_stops_the_start() {
+fn a_missing_policy_file_stops_the_start() {
     let ground = Ground::new();
     std::fs::remove_file(&ground.policy).expect("it was written");
     let output = ground.run(&[], Place::default());
@@ -154,7 +155,7 @@ fn a_policy_file_that_is_named_and_not_there_stops_the_start() {
 }
 
 #[test]
-fn a_place_for_events_that_cannot_be_written_stops_the_start() {
+fn an_unwritable_events_file_stops_the_start() {
     let ground = Ground::new();
     std::fs::create_dir(ground.dir.join("events")).expect("a fresh directory");
     let fs = BpfFs::new();
@@ -166,8 +167,9 @@ fn a_place_for_events_that_cannot_be_written_stops_the_start() {
     }
 }
 
+/// Nothing is attached or pinned.
 #[test]
-fn a_kernel_without_type_information_is_told_in_one_sentence_and_nothing_is_attached() {
+fn a_kernel_without_btf_stops_the_start_in_one_sentence() {
     let (ground, fs) = (Ground::new(), BpfFs::new());
     let script = "mount -t tmpfs none /sys/kernel/btf && exec \"$0\" \"$@\"";
     for pins in [None, Some(fs.pins())] {
@@ -179,7 +181,7 @@ fn a_kernel_without_type_information_is_told_in_one_sentence_and_nothing_is_atta
 }
 
 #[test]
-fn pins_in_a_place_that_cannot_keep_them_stop_the_start() {
+fn pins_outside_a_bpffs_stop_the_start() {
     let ground = Ground::new();
     let (output, held) = ground.attempt(&[], Place::default(), Some(&ground.dir.join("pins")));
     one_sentence(&output, &["bpffs", "mount"]);

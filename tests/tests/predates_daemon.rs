@@ -18,7 +18,7 @@ fn found(end: &End, event: &Event) {
 }
 
 #[test]
-fn a_connection_from_before_the_start_is_named_and_counted_to_the_byte() {
+fn an_existing_connection_is_named_and_counted_to_the_byte() {
     let port = Port::free();
     let (mut server, mut client) = (Puppet::new(), Puppet::new());
     server.listen(format!("127.0.0.1:{port}"));
@@ -48,8 +48,9 @@ fn a_connection_from_before_the_start_is_named_and_counted_to_the_byte() {
     daemon.stop();
 }
 
+/// Its owner was found by a scan; an accept is named rightly, or marked as less than exact.
 #[test]
-fn a_listener_from_before_the_start_is_named_and_what_it_accepts_is_right_or_marked() {
+fn an_existing_listener_and_its_accepts_are_right_or_marked() {
     let port = Port::free();
     let mut server = Puppet::new();
     server.listen(format!("127.0.0.1:{port}"));
@@ -74,7 +75,7 @@ fn a_listener_from_before_the_start_is_named_and_what_it_accepts_is_right_or_mar
 }
 
 #[test]
-fn listeners_and_connections_in_other_network_namespaces_are_found_too() {
+fn sockets_in_other_network_namespaces_are_found_too() {
     let (netns, port) = (Netns::new(), Port::free());
     let mut server = Puppet::at(Place::default().netns(&netns));
     let mut client = Puppet::at(Place::default().netns(&netns));
@@ -149,8 +150,9 @@ fn outlives(client_first: bool) {
     second.stop();
 }
 
+/// Of an end that half-closed before the daemon started.
 #[test]
-fn what_an_end_received_that_had_half_closed_before_the_daemon_is_not_guessed() {
+fn bytes_received_after_an_unseen_half_close_are_not_guessed() {
     let port = Port::free();
     let (mut server, mut client) = (Puppet::new(), Puppet::new());
     let mut first = Daemon::with(open(port.number()).alone());
@@ -197,8 +199,9 @@ fn started_while_connecting(
     daemon
 }
 
+/// Under way at the start, it is not yet a connection.
 #[test]
-fn a_connect_under_way_at_the_start_is_no_connection_and_its_failure_is_told_once() {
+fn a_pending_connect_that_fails_is_reported_once() {
     let (veth, port) = (VethPair::new(), Port::free());
     let mut server = Puppet::at(Place::default().netns(&veth.left));
     let mut client = Puppet::at(Place::default().netns(&veth.left));
@@ -214,8 +217,9 @@ fn a_connect_under_way_at_the_start_is_no_connection_and_its_failure_is_told_onc
     assert_eq!((told("flow.fail"), told("flow.open"), told("flow.close")), (1, 0, 0));
 }
 
+/// Under way at the start, it is answered later.
 #[test]
-fn a_connect_under_way_at_the_start_that_is_answered_later_is_opened_and_closed_once() {
+fn a_pending_connect_that_succeeds_opens_and_closes_once() {
     let (veth, port) = (VethPair::new(), Port::free());
     let mut server = Puppet::at(Place::default().netns(&veth.left));
     let mut client = Puppet::at(Place::default().netns(&veth.left));

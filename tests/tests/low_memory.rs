@@ -48,8 +48,9 @@ impl Drop for OptionMemory<'_> {
     }
 }
 
+/// The connection itself is not affected.
 #[test]
-fn an_owner_that_the_kernel_cannot_keep_is_unknown_and_counted_and_the_connection_stands() {
+fn an_owner_the_kernel_cannot_keep_is_unknown_and_counted() {
     let (port, netns) = (Port::free(), Netns::new());
     let mut daemon = Daemon::with(open(port.number()).alone());
     let memory = OptionMemory::of(&netns, 16);
