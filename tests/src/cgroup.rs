@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::child::User;
+use crate::user::User;
 use crate::wait;
 
 /// The slice that holds all cgroups of the tests, so that removing them touches nobody else's.

@@ -59,7 +59,7 @@ impl Journal {
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.signal(libc::SIGTERM);
-            child.wait(wait::PATIENCE);
+            child.wait(wait::TIMEOUT);
         }
     }
 

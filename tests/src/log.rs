@@ -51,7 +51,7 @@ impl EventLog {
     /// Waits for an event that matches and returns it; also one that was read before.
     #[track_caller]
     pub fn wait(&mut self, what: &str, wanted: impl Fn(&Event) -> bool) -> Event {
-        self.wait_within(wait::PATIENCE, what, wanted)
+        self.wait_within(wait::TIMEOUT, what, wanted)
     }
 
     /// Like [`EventLog::wait`], with a limit of its own.
@@ -77,7 +77,7 @@ impl EventLog {
             if found >= count {
                 return found;
             }
-            assert!(start.elapsed() < wait::PATIENCE, "waited in vain for {count} of {what}; {found} came");
+            assert!(start.elapsed() < wait::TIMEOUT, "waited in vain for {count} of {what}; {found} came");
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -7,8 +7,6 @@ use std::fs::File;
 use std::os::fd::AsRawFd as _;
 use std::process::Command;
 
-use crate::child::Place;
-
 /// A network namespace whose loopback is up.
 #[derive(Debug)]
 pub struct Netns {
@@ -74,10 +72,8 @@ impl Netns {
     /// # Panics
     /// When it fails; with what it said.
     pub fn ip(&self, words: &[&str]) {
-        let mut command = Command::new("ip");
-        command.args(words);
-        Place::default().netns(self).apply(&mut command);
-        let output = command.output().expect("ip can be run (package iproute2)");
+        let run = || Command::new("ip").args(words).output();
+        let output = self.inside(run).expect("ip can be run (package iproute2)");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "ip {}: {said}", words.join(" "));
     }

@@ -56,7 +56,7 @@ impl BpfFs {
     ///
     /// # Panics
     /// When there is no note.
-    pub fn change_note(&self, at: usize, word: u32) {
+    pub fn change_checkpoint(&self, at: usize, word: u32) {
         let map = open_pinned(&self.pins().join("maps/HANDOVER"));
         let mut note = [0_u8; NOTE];
         element(BPF_MAP_LOOKUP_ELEM, &map, note.as_mut_ptr());

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::process::Command;
 
-use crate::books;
+use crate::counters;
 use crate::daemon::Daemon;
 use crate::event::Event;
 use crate::log::EventLog;
@@ -205,7 +205,7 @@ impl Table {
                 let _ = writeln!(wrong, "  {} {}", closed.at("posture"), closed.at("verdict"));
             }
         }
-        books::say(&table);
+        counters::print(&table);
         assert!(wrong.is_empty(), "wrong rows:\n{wrong}");
         let leak = log.seen().iter().find(|event| event.line().contains(USER_DATA));
         assert!(leak.is_none(), "an event repeats what a user sent: {}", leak.map_or("", Event::line));

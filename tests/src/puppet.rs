@@ -9,16 +9,16 @@ use std::sync::mpsc::{Receiver, channel};
 
 use crate::child::{Child, Place};
 use crate::temp::{TempDir, set_mode};
-use crate::wait::PATIENCE;
+use crate::wait::TIMEOUT;
 
 /// A program of this package, in a directory of its own under a name of the test's choice.
 #[derive(Debug)]
-pub struct Copy {
+pub struct ProgramCopy {
     dir: TempDir,
     name: String,
 }
 
-impl Copy {
+impl ProgramCopy {
     /// Copies the program `of` of this package as `name`.
     ///
     /// # Panics
@@ -65,7 +65,7 @@ pub fn built(name: &str) -> PathBuf {
 
 /// A connection that a puppet holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
+pub struct HeldStream {
     /// The puppet's number for it.
     pub id: u32,
     /// The local address after a connect or take, the peer's after an accept.
@@ -79,7 +79,7 @@ pub struct Puppet {
     strings: ChildStdin,
     answers: Receiver<String>,
     exe: PathBuf,
-    _copy: Option<Copy>,
+    _copy: Option<ProgramCopy>,
 }
 
 impl Puppet {
@@ -92,7 +92,7 @@ impl Puppet {
     /// Starts one at `place`, as a copy of its own, which any user may execute.
     #[must_use]
     pub fn at(place: Place<'_>) -> Self {
-        let copy = Copy::new("puppet", "puppet");
+        let copy = ProgramCopy::new("puppet", "puppet");
         let mut new = Self::run(&copy.path(), place);
         new._copy = Some(copy);
         new
@@ -137,7 +137,7 @@ impl Puppet {
     /// # Panics
     /// When the puppet has ended.
     #[track_caller]
-    pub fn tell(&mut self, command: &str) {
+    pub fn send(&mut self, command: &str) {
         self.strings
             .write_all(format!("{command}\n").as_bytes())
             .expect("the puppet still reads its strings");
@@ -148,8 +148,8 @@ impl Puppet {
     /// # Panics
     /// When it is an error or does not come.
     #[track_caller]
-    pub fn answer(&mut self) -> String {
-        let line = self.answers.recv_timeout(PATIENCE).expect("the puppet answers");
+    pub fn reply(&mut self) -> String {
+        let line = self.answers.recv_timeout(TIMEOUT).expect("the puppet answers");
         match line.strip_prefix("ok") {
             Some(said) => said.trim().to_owned(),
             None => panic!("the puppet says: {line}"),
@@ -159,8 +159,8 @@ impl Puppet {
     /// Gives a command and returns its answer.
     #[track_caller]
     pub fn ask(&mut self, command: &str) -> String {
-        self.tell(command);
-        self.answer()
+        self.send(command);
+        self.reply()
     }
 
     /// Listens at `at`, for example `127.0.0.1:10000` or `[::]:10000`.
@@ -171,25 +171,25 @@ impl Puppet {
 
     /// Connects to `to`.
     #[track_caller]
-    pub fn connect(&mut self, to: impl std::fmt::Display) -> Held {
+    pub fn connect(&mut self, to: impl std::fmt::Display) -> HeldStream {
         held(&self.ask(&format!("connect {to}")))
     }
 
     /// Accepts one connection, asking for the peer's address.
     #[track_caller]
-    pub fn accept(&mut self) -> Held {
+    pub fn accept(&mut self) -> HeldStream {
         held(&self.ask("accept"))
     }
 
     /// Accepts by `how`: `accept`, `accept-null`, `accept-uring`, or takes a descriptor by `take PATH`.
     #[track_caller]
-    pub fn hold(&mut self, how: &str) -> Held {
+    pub fn hold(&mut self, how: &str) -> HeldStream {
         held(&self.ask(how))
     }
 
     /// Closes a connection.
     #[track_caller]
-    pub fn close(&mut self, held: Held) {
+    pub fn close(&mut self, held: HeldStream) {
         self.ask(&format!("close {}", held.id));
     }
 
@@ -217,7 +217,7 @@ impl Default for Puppet {
 /// # Panics
 /// When it is not one.
 #[must_use]
-pub fn held(answer: &str) -> Held {
+pub fn held(answer: &str) -> HeldStream {
     let (id, address) = answer.split_once(' ').expect("a number and an address");
-    Held { id: id.parse().expect("a number"), address: address.parse().expect("an address") }
+    HeldStream { id: id.parse().expect("a number"), address: address.parse().expect("an address") }
 }

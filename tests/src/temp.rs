@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::child::User;
+use crate::user::User;
 
 /// A directory that everyone on the host may enter; removed with everything in it on drop.
 #[derive(Debug)]

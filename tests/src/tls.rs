@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::child::{Place, User};
-use crate::servers::run;
+use crate::child::Place;
+use crate::client::run;
 use crate::skip::{Missing, installed};
 use crate::temp::{TempDir, set_mode};
+use crate::user::User;
 
 /// The name that the certificate is for, beside `127.0.0.1` and `::1`; clients ask for it (SNI).
 pub const NAME: &str = "db.gdprport.test";

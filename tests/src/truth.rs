@@ -96,7 +96,7 @@ pub fn check_violation(event: &Event, reason: &str, role: &str, failed: &str) {
 /// # Panics
 /// When they are not, or it has one.
 #[track_caller]
-pub fn violations_of(daemon: &mut Daemon, end: &End, opened: &Event) {
+pub fn check_violation_event(daemon: &mut Daemon, end: &End, opened: &Event) {
     let same = |event: &Event| {
         event.kind() == "violation" && event.ends(end.direction) == opened.ends(end.direction)
     };

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// How long anything may take before a promise counts as broken. Generous, because nothing waits this long
 /// unless it fails; a loaded machine must not make a promise look broken.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Calls `probe` until it yields something and returns that.
 ///
@@ -24,11 +24,11 @@ pub fn within<T>(limit: Duration, what: &str, mut probe: impl FnMut() -> Option<
     }
 }
 
-/// Calls `probe` until it says yes, for at most [`PATIENCE`].
+/// Calls `probe` until it says yes, for at most [`TIMEOUT`].
 ///
 /// # Panics
 /// When it never did; the message names `what`.
 #[track_caller]
 pub fn until(what: &str, mut probe: impl FnMut() -> bool) {
-    within(PATIENCE, what, || probe().then_some(()));
+    within(TIMEOUT, what, || probe().then_some(()));
 }

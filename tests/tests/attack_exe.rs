@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gdprport_tests::cgroup::Cgroup;
-use gdprport_tests::child::{Place, User};
+use gdprport_tests::child::Place;
+use gdprport_tests::client::run;
 use gdprport_tests::event::Event;
 use gdprport_tests::pair::{Connection, Pair};
-use gdprport_tests::puppet::{Copy, Puppet, built};
-use gdprport_tests::servers::run;
+use gdprport_tests::puppet::{ProgramCopy, Puppet, built};
 use gdprport_tests::temp::{TempDir, set_mode};
+use gdprport_tests::user::User;
 
 /// A program of root's that an attacker would like to be.
 const HONEST: &str = "/usr/bin/env";
 
-/// Copies one of our programs, by another process: see [`Copy::new`].
+/// Copies one of our programs, by another process: see [`ProgramCopy::new`].
 fn copy(of: &str, to: &Path) {
     let done = Command::new("cp").arg(built(of)).arg(to).status().expect("cp can be run");
     assert!(done.success());
@@ -101,7 +102,7 @@ fn an_executable_in_memory_cannot_borrow_a_path() {
 #[test]
 fn a_bind_mount_over_a_program_does_not_lend_its_path() {
     let (user, mut pair) = (User::games(), Pair::new());
-    let evil = Copy::new("puppet", "evil");
+    let evil = ProgramCopy::new("puppet", "evil");
     pair.client = Puppet::at(Place::default().user(&user));
     pair.client.ask("unshare-user");
     pair.client.ask(&format!("cover {} {HONEST}", evil.path().display()));
@@ -116,7 +117,7 @@ fn a_bind_mount_over_a_program_does_not_lend_its_path() {
 #[track_caller]
 fn covered_in(cgroup: &Cgroup, user: &User) -> Event {
     let mut pair = Pair::new();
-    let evil = Copy::new("puppet", "evil");
+    let evil = ProgramCopy::new("puppet", "evil");
     pair.client = Puppet::at(Place::default().cgroup(cgroup).user(user));
     pair.client.ask("unshare-user");
     pair.client.ask(&format!("cover {} {HONEST}", evil.path().display()));
@@ -150,7 +151,7 @@ fn a_path_in_a_container_of_root_is_reported_with_it() {
 #[test]
 fn a_host_program_in_a_user_namespace_is_named() {
     let (user, mut pair) = (User::games(), Pair::new());
-    let plain = Copy::new("puppet", "plain");
+    let plain = ProgramCopy::new("puppet", "plain");
     pair.client = Puppet::at(Place::default().user(&user));
     pair.client.ask("unshare-user");
     pair.client.become_program("exec", &plain.path());
@@ -162,7 +163,7 @@ fn a_host_program_in_a_user_namespace_is_named() {
 /// Lets `attack` run a client to its end while the daemon stands still, and returns the executable that the daemon
 /// then told of it. `attack` is given the address and answers with what the client said: process id and port.
 #[track_caller]
-fn told_of_the_gone(attack: impl FnOnce(&str) -> String) -> Event {
+fn reported_after_exit(attack: impl FnOnce(&str) -> String) -> Event {
     let mut pair = Pair::new();
     pair.server.ask("serve");
     pair.daemon.signal(libc::SIGSTOP);
@@ -179,11 +180,11 @@ fn told_of_the_gone(attack: impl FnOnce(&str) -> String) -> Event {
 /// The program has exited before the daemon can look at it.
 #[test]
 fn a_bind_mount_of_an_exited_program_does_not_lend_its_path() {
-    let evil = Copy::new("client-once", "evil");
+    let evil = ProgramCopy::new("client-once", "evil");
     let mut attacker = Puppet::at(Place::default().user(&User::games()));
     attacker.ask("unshare-user");
     attacker.ask(&format!("cover {} {HONEST}", evil.path().display()));
-    let event = told_of_the_gone(|to| attacker.ask(&format!("run {HONEST} {to}")));
+    let event = reported_after_exit(|to| attacker.ask(&format!("run {HONEST} {to}")));
     assert_ne!(event.text("process.exe"), HONEST, "{}", event.line());
 }
 
@@ -191,19 +192,19 @@ fn a_bind_mount_of_an_exited_program_does_not_lend_its_path() {
 fn a_link_retargeted_after_exec_does_not_lend_its_new_target() {
     let (dir, user) = (TempDir::new(), User::games());
     let own = dir.dir_for("own", &user);
-    let (evil, link) = (Copy::new("client-once", "evil"), own.join("link"));
+    let (evil, link) = (ProgramCopy::new("client-once", "evil"), own.join("link"));
     let turn = |to: &Path| {
         let _ = std::fs::remove_file(&link);
         symlink(to, &link).expect("a fresh name");
         lchown(&link, Some(user.uid), Some(user.gid)).expect("root may give away");
     };
     turn(&evil.path());
-    let event = told_of_the_gone(|to| {
+    let event = reported_after_exit(|to| {
         let mut command = Command::new(&link);
         command.arg(to);
         let ran = run(command, Place::default().user(&user));
         turn(HONEST.as_ref());
-        ran.said
+        ran.output
     });
     let exe = event.at("process.exe");
     let named = link.to_string_lossy();
@@ -218,7 +219,7 @@ mod host_only {
     #[test]
     fn an_executable_reached_by_links_is_reported_by_its_own_path() {
         let (dir, mut pair) = (TempDir::new(), Pair::new());
-        let program = Copy::new("puppet", "program");
+        let program = ProgramCopy::new("puppet", "program");
         symlink(program.path(), dir.join("first")).expect("a fresh name");
         symlink("first", dir.join("second")).expect("a fresh name");
         pair.client = Puppet::run(&dir.join("second"), Place::default());
@@ -235,14 +236,14 @@ mod host_only {
         let own = dir.dir_for("own", &user);
         let program = own.join("program");
         copy("client-once", &program);
-        let event = told_of_the_gone(|to| {
+        let event = reported_after_exit(|to| {
             let mut command = Command::new(&program);
             command.arg(to);
             let ran = run(command, Place::default().user(&user));
             std::fs::remove_file(&program).expect("it is there");
             std::fs::write(&program, format!("#!{HONEST}\n")).expect("a fresh file");
             std::os::unix::fs::chown(&program, Some(user.uid), Some(user.gid)).expect("root may give away");
-            ran.said
+            ran.output
         });
         let exe = event.at("process.exe");
         assert!(exe.is_null() || *exe == *program.to_string_lossy(), "{}", event.line());

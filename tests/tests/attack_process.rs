@@ -6,10 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use gdprport_tests::cgroup::Cgroup;
-use gdprport_tests::child::{Place, User};
+use gdprport_tests::child::Place;
 use gdprport_tests::pair::Pair;
-use gdprport_tests::puppet::{Copy, Puppet};
+use gdprport_tests::puppet::{ProgramCopy, Puppet};
 use gdprport_tests::truth::End;
+use gdprport_tests::user::User;
 use gdprport_tests::wait;
 
 /// Taken out of the owner's descriptor table by `pidfd_getfd`.
@@ -78,7 +79,7 @@ fn an_accept_without_an_address_is_exact_or_the_listeners() {
 fn exec_from_a_second_thread_is_the_new_program() {
     let mut pair = Pair::new();
     let before = pair.connect();
-    let other = Copy::new("puppet", "other");
+    let other = ProgramCopy::new("puppet", "other");
     pair.client.become_program("exec-from-thread", &other.path());
     let after = pair.connect();
     pair.close(&after);
@@ -157,13 +158,14 @@ fn a_unit_is_the_one_that_root_named_not_a_cgroup_below_it() {
 
 /// A crowd that is larger than what the kernel side remembers of processes and executables.
 #[track_caller]
-fn crowded() -> (Pair, Puppet, Vec<Copy>) {
+fn crowded() -> (Pair, Puppet, Vec<ProgramCopy>) {
     let pair = Pair::with("limits.tasks = 64\nlimits.execs = 64\n");
     let mut crowd = Puppet::new();
     crowd.ask("sleepers 150");
     crowd.ask("churn 500");
     // Each copy executes once; the directory of each goes with it.
-    let copies: Vec<Copy> = (0..3).map(|n| Copy::new("client-once", &format!("passer-by-{n}"))).collect();
+    let copies: Vec<ProgramCopy> =
+        (0..3).map(|n| ProgramCopy::new("client-once", &format!("passer-by-{n}"))).collect();
     for _ in 0..40 {
         for copy in &copies {
             // Without an address it ends at once, with an error of its own.
@@ -228,7 +230,7 @@ mod host_only {
         const ROUNDS: usize = 100;
         let mut pair = Pair::new();
         pair.server.ask("serve");
-        let (mut crowd, passer_by) = (Puppet::new(), Copy::new("client-once", "passer-by"));
+        let (mut crowd, passer_by) = (Puppet::new(), ProgramCopy::new("client-once", "passer-by"));
         let [client, server] =
             [&pair.client, &pair.server].map(|puppet| puppet.exe().to_string_lossy().into_owned());
         let to = format!("127.0.0.1:{}", pair.port);

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use gdprport_tests::books::{self, count, say, settled, sum};
+use gdprport_tests::counters::{self, count, print, settled, sum};
 use gdprport_tests::daemon::Start;
 use gdprport_tests::event::Event;
 use gdprport_tests::policy::{open, policy};
@@ -32,7 +32,7 @@ impl Side {
 
     /// Begins connections that go on until the answer.
     fn load(&mut self, total: u64) {
-        self.client.tell(&format!("burst 127.0.0.1:{} {total} 4", self.port));
+        self.client.send(&format!("burst 127.0.0.1:{} {total} 4", self.port));
     }
 }
 
@@ -50,7 +50,7 @@ fn policy_changes_under_load_lose_and_repeat_no_flow() {
     ]);
     // Room for everything at once: what is promised here must not depend on how fast this machine reads.
     let room = "limits.ring_bytes = 67108864\nevents.queue = 262144\n";
-    let mut daemon = Start::with(both.clone()).config(room).go();
+    let mut daemon = Start::with(both.clone()).config(room).start();
     always.load(CONNECTIONS);
     sometimes.load(CONNECTIONS);
 
@@ -65,11 +65,11 @@ fn policy_changes_under_load_lose_and_repeat_no_flow() {
         reloads += 1;
     }
     for side in [&mut always, &mut sometimes] {
-        assert_eq!(side.client.answer(), CONNECTIONS.to_string());
+        assert_eq!(side.client.reply(), CONNECTIONS.to_string());
     }
     let status = settled(&daemon);
-    say(&format!("\n{reloads} reloads during {} connections", 2 * CONNECTIONS));
-    books::balance(&status);
+    print(&format!("\n{reloads} reloads during {} connections", 2 * CONNECTIONS));
+    counters::check_conservation(&status);
     let lost = sum(&status, "coverage.kernel.dropped") + sum(&status, "coverage.dropped");
     assert_eq!(lost, 0, "there is room for everything: {}", status["coverage"]);
     // The port that comes and goes is watched again: whatever began there was told to its end, or counted as let go.
@@ -79,11 +79,13 @@ fn policy_changes_under_load_lose_and_repeat_no_flow() {
     for port in [kept, other] {
         wait::until("nothing is open any more", || daemon.port_status(port)["open"] == 0);
         let entry = daemon.port_status(port);
-        books::flows_balance(&entry);
+        counters::check_flow_conservation(&entry);
         unwatched += count(&entry, "unwatched");
     }
     let in_all = count(&daemon.status(), "coverage.unwatched");
-    say(&format!("{unwatched} flows were let go with their port, {in_all} with those that began meanwhile"));
+    print(&format!(
+        "{unwatched} flows were let go with their port, {in_all} with those that began meanwhile"
+    ));
     assert!(0 < unwatched && unwatched <= in_all, "{}", status["coverage"]);
     assert_eq!(daemon.port_status(kept)["unwatched"], 0, "of a port that stays nothing is let go");
 
@@ -119,8 +121,8 @@ fn policy_changes_under_load_lose_and_repeat_no_flow() {
         );
     }
     assert_eq!(ours, 2 * CONNECTIONS, "both ends of every connection on the port that stays watched");
-    say(&format!("{ours} flows of the port that stays watched, each told once"));
-    let told = books::last_told(&log);
-    books::balance(told.json());
+    print(&format!("{ours} flows of the port that stays watched, each told once"));
+    let told = counters::last_coverage(&log);
+    counters::check_conservation(told.json());
     assert_eq!(told.number("coverage.unwatched"), Some(in_all));
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use gdprport_tests::event::Event;
 use gdprport_tests::pair::Pair;
-use gdprport_tests::puppet::{Copy, Puppet};
+use gdprport_tests::puppet::{ProgramCopy, Puppet};
 use gdprport_tests::wait;
 
 /// Where the kernel takes the next process id from: the number given out last.
@@ -88,8 +88,9 @@ fn a_storm_of_forks_through_a_thousand_pids_lends_no_name() {
 fn pid_wrap_never_lends_a_process_the_name_of_another() {
     let mut pair = Pair::new();
     pair.server.ask("serve");
-    let copies: Vec<Copy> = (0..7).map(|n| Copy::new("client-once", &format!("client-{n}"))).collect();
-    let paths: Vec<PathBuf> = copies.iter().map(Copy::path).collect();
+    let copies: Vec<ProgramCopy> =
+        (0..7).map(|n| ProgramCopy::new("client-once", &format!("client-{n}"))).collect();
+    let paths: Vec<PathBuf> = copies.iter().map(ProgramCopy::path).collect();
     let to = format!("127.0.0.1:{}", pair.port);
     let mut truth = Truth::new();
     let (mut number, mut again, mut served) = (None, 0, 0);

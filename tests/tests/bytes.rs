@@ -18,17 +18,17 @@ fn counted(pair: &mut Pair, connection: &Connection, from_client: u64, from_serv
 /// The client sends `n` bytes by `send`, which the server takes by `receive`.
 #[track_caller]
 fn client_sends(pair: &mut Pair, connection: &Connection, send: &str, receive: &str, n: u64) {
-    pair.client.tell(&format!("{send} {} {n}", connection.there.id));
+    pair.client.send(&format!("{send} {} {n}", connection.there.id));
     pair.server.ask(&format!("{receive} {} {n}", connection.here.id));
-    pair.client.answer();
+    pair.client.reply();
 }
 
 /// The server sends `n` bytes by `send`, which the client takes by `receive`.
 #[track_caller]
 fn server_sends(pair: &mut Pair, connection: &Connection, send: &str, receive: &str, n: u64) {
-    pair.server.tell(&format!("{send} {} {n}", connection.here.id));
+    pair.server.send(&format!("{send} {} {n}", connection.here.id));
     pair.client.ask(&format!("{receive} {} {n}", connection.there.id));
-    pair.server.answer();
+    pair.server.reply();
 }
 
 #[test]
@@ -82,9 +82,9 @@ fn an_end_that_closes_much_earlier_is_counted_to_the_byte() {
 fn full_duplex_is_counted_to_the_byte() {
     let mut pair = Pair::new();
     let connection = pair.connect();
-    pair.client.tell(&format!("duplex {} 5000003 7000001", connection.there.id));
+    pair.client.send(&format!("duplex {} 5000003 7000001", connection.there.id));
     pair.server.ask(&format!("duplex {} 7000001 5000003", connection.here.id));
-    pair.client.answer();
+    pair.client.reply();
     pair.close(&connection);
     counted(&mut pair, &connection, 5_000_003, 7_000_001, "closed");
     pair.daemon.stop();

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard};
 
-use gdprport_tests::books::{self, count, settled, sum};
+use gdprport_tests::counters::{self, count, settled, sum};
 use gdprport_tests::daemon::{Daemon, Start};
 use gdprport_tests::event::Event;
 use gdprport_tests::pair::Pair;
@@ -45,7 +45,7 @@ impl World {
     #[track_caller]
     fn declared(declare: impl FnOnce(u16) -> Declaration, config: &str) -> Self {
         let port = Port::free();
-        let daemon = Start::with(declare(port.number()).alone()).config(config).go();
+        let daemon = Start::with(declare(port.number()).alone()).config(config).start();
         let (mut server, client) = (Puppet::new(), Puppet::new());
         server.listen(format!("127.0.0.1:{port}"));
         server.ask("serve");
@@ -83,7 +83,7 @@ fn losses_while_the_reader_is_stopped_are_counted_exactly() {
     world.burst(5000, 8);
     world.daemon.signal(libc::SIGCONT);
     let last = settled(&world.daemon);
-    books::balance(&last);
+    counters::check_conservation(&last);
     let emitted = count(&last, "coverage.kernel.emitted") - count(&after, "coverage.kernel.emitted");
     let dropped = sum(&last, "coverage.kernel.dropped");
     assert!(dropped > 0, "a small ring buffer cannot hold the records of 5000 connections");
@@ -95,13 +95,13 @@ fn losses_while_the_reader_is_stopped_are_counted_exactly() {
     wait::until("no flow stays open whose end was lost", || world.daemon.port_status(port)["open"] == 0);
     assert_eq!(sum(&settled(&world.daemon), "coverage.kernel.dropped"), dropped);
     let log = world.daemon.stop();
-    let told = books::last_told(&log);
+    let told = counters::last_coverage(&log);
     assert_eq!(
         sum(told.json(), "coverage.kernel.dropped"),
         dropped,
         "the last coverage event has the whole loss"
     );
-    assert_eq!(books::told_lost(&log, "ring-full:"), dropped, "every loss lies in exactly one gap");
+    assert_eq!(counters::reported_lost(&log, "ring-full:"), dropped, "every loss lies in exactly one gap");
 }
 
 /// Every flow that ends is reported with its posture, or is a finding.
@@ -178,11 +178,11 @@ mod host_only {
             }
         }
         let status = settled(&world.daemon);
-        books::balance(&status);
+        counters::check_conservation(&status);
         assert_eq!(sum(&status, "coverage.kernel.dropped"), 0, "{}", status["coverage"]);
         assert_eq!(sum(&status, "coverage.dropped"), 0, "{}", status["coverage"]);
         let entry = world.daemon.port_status(port);
-        books::flows_balance(&entry);
+        counters::check_flow_conservation(&entry);
         for (key, expected) in [("open", 0), ("opened", 2 * TOTAL), ("closed", 2 * TOTAL), ("failed", 0)] {
             assert_eq!(entry[key], expected, "{key}: {entry}");
         }
@@ -192,12 +192,12 @@ mod host_only {
         }
         // What the books call delivered is what a reader finds.
         for (lines, event) in (0_u64..).zip(log.seen()).filter(|(_, event)| event.kind() == "coverage") {
-            books::balance(event.json());
+            counters::check_conservation(event.json());
             assert_eq!(event.number("coverage.delivered"), Some(lines), "{}", event.line());
             let sink = &event.at("coverage.sinks")[0];
             assert_eq!(count(sink, "delivered") + count(sink, "queued"), lines, "{}", event.line());
         }
-        assert_eq!(books::told_lost(&log, ""), 0);
+        assert_eq!(counters::reported_lost(&log, ""), 0);
     }
 
     /// One after another.
@@ -226,7 +226,7 @@ mod host_only {
         assert_eq!(open, 200, "what is not open was counted as evicted: {}", status["coverage"]);
         let (port, evicted) = (world.port.number(), count(&status, "coverage.evicted"));
         wait::until("every flow has settled", || count(&world.daemon.port_status(port), "opened") == 200);
-        books::flows_balance(&world.daemon.port_status(port));
+        counters::check_flow_conservation(&world.daemon.port_status(port));
         world.daemon.log.wait("the flows that were forgotten, told", |event| {
             event.kind() == "coverage" && event.number("coverage.evicted") == Some(evicted)
         });
@@ -234,7 +234,11 @@ mod host_only {
         assert!(status["coverage"]["last_loss"].is_string(), "{}", status["coverage"]);
         assert_ne!(status["health"]["state"], "healthy", "{}", status["health"]);
         let log = world.daemon.stop();
-        assert_eq!(books::told_lost(&log, "flow-table-full"), evicted, "every one lies in exactly one gap");
-        assert_eq!(count(books::last_told(&log).json(), "coverage.evicted"), evicted);
+        assert_eq!(
+            counters::reported_lost(&log, "flow-table-full"),
+            evicted,
+            "every one lies in exactly one gap"
+        );
+        assert_eq!(count(counters::last_coverage(&log).json(), "coverage.evicted"), evicted);
     }
 }

@@ -18,7 +18,7 @@ use gdprport_tests::wait;
 fn status_replies_within_fifty_milliseconds_under_load() {
     let mut pair = Pair::new();
     pair.server.ask("serve");
-    pair.client.tell(&format!("burst 127.0.0.1:{} 15000 2", pair.port));
+    pair.client.send(&format!("burst 127.0.0.1:{} 15000 2", pair.port));
     let mut times: Vec<Duration> = (0..21)
         .map(|_| {
             let start = Instant::now();
@@ -29,7 +29,7 @@ fn status_replies_within_fifty_milliseconds_under_load() {
     times.sort_unstable();
     // The median: a single answer may have waited for a processor that the load holds.
     assert!(times[10] <= Duration::from_millis(50), "{times:?}");
-    pair.client.answer();
+    pair.client.reply();
     // That the load is told without a loss is another promise (`conservation`).
     assert!(pair.daemon.terminate().success());
 }
@@ -55,7 +55,7 @@ fn open_flows_are_listed_with_their_owners() {
 /// Sends `bytes` and returns what comes back before the daemon closes.
 fn send(daemon: &Daemon, bytes: &[u8]) -> Vec<u8> {
     let mut stream = UnixStream::connect(daemon.socket()).expect("the socket is there");
-    stream.set_read_timeout(Some(wait::PATIENCE)).expect("a timeout can be set");
+    stream.set_read_timeout(Some(wait::TIMEOUT)).expect("a timeout can be set");
     // The daemon may rightly close before it has read everything.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
@@ -142,17 +142,17 @@ fn a_socket_left_by_a_killed_daemon_does_not_block_the_next() {
         ask(&stale, ["daemon", "status"]).status.success()
     });
     child.signal(libc::SIGTERM);
-    assert_eq!(child.wait(wait::PATIENCE).code(), Some(0));
+    assert_eq!(child.wait(wait::TIMEOUT).code(), Some(0));
 }
 
 #[test]
 fn sigterm_during_a_burst_still_ends_the_stream_in_order() {
     let mut pair = Pair::new();
     pair.server.ask("serve");
-    pair.client.tell(&format!("burst 127.0.0.1:{} 1500 2", pair.port));
+    pair.client.send(&format!("burst 127.0.0.1:{} 1500 2", pair.port));
     pair.daemon.log.wait_count("flow.open", 100, |event| event.is("flow.open", pair.port.number()));
     pair.daemon.stop();
-    pair.client.answer();
+    pair.client.reply();
 }
 
 #[test]

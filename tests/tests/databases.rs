@@ -5,12 +5,14 @@ use std::path::Path;
 use std::process::Command;
 
 use gdprport_tests::cgroup::Cgroup;
-use gdprport_tests::child::{Place, User};
+use gdprport_tests::child::Place;
+use gdprport_tests::client::run;
 use gdprport_tests::daemon::Daemon;
 use gdprport_tests::need;
 use gdprport_tests::policy::declare;
-use gdprport_tests::servers::{MariaDb, Postgres, Redis, Server, run};
-use gdprport_tests::truth::{End, check_declared, check_violation, violations_of};
+use gdprport_tests::servers::{MariaDb, Postgres, Redis, Server};
+use gdprport_tests::truth::{End, check_declared, check_violation, check_violation_event};
+use gdprport_tests::user::User;
 
 /// A database, its client program, and how to learn the client's port from what it prints.
 struct Case<'a> {
@@ -30,7 +32,7 @@ impl Case<'_> {
     #[track_caller]
     fn connect(&self, host: &str, user: &User, place: Place<'_>) -> Tried {
         let ran = run((self.client)(host), place.user(user));
-        let (port, local) = (self.server.port.number(), (self.port_in)(&ran.said));
+        let (port, local) = (self.server.port.number(), (self.port_in)(&ran.output));
         Tried {
             client: End::client(ran.pid, self.client_exe, &user.name, local, port),
             server: End::server(self.server.pid(), &self.server.exe, &self.server.user.name, port, local),
@@ -69,7 +71,7 @@ fn named_and_judged(case: &Case<'_>) {
             let opened = end.event(&mut daemon.log, "flow.open");
             let closed = end.named_exactly(&mut daemon.log, "flow.close");
             assert_eq!(opened.at("verdict.outcome"), closed.at("verdict.outcome"), "{}", closed.line());
-            violations_of(&mut daemon, end, &opened);
+            check_violation_event(&mut daemon, end, &opened);
         }
         let event = tried.server.event(&mut daemon.log, "flow.close");
         assert_eq!(event.text("process.unit"), server.cgroup.unit(), "{}", event.line());
@@ -90,7 +92,7 @@ fn named_and_judged(case: &Case<'_>) {
         let tried = case.connect("127.0.0.1", &declared, here);
         let opened = tried.server.event(&mut daemon.log, "flow.open");
         check_violation(&opened, "undeclared-process", "orders-db", wrong);
-        violations_of(&mut daemon, &tried.server, &opened);
+        check_violation_event(&mut daemon, &tried.server, &opened);
         check_declared(&tried.client.event(&mut daemon.log, "flow.open"), "orders-api");
         daemon.stop();
     }

@@ -26,7 +26,7 @@ impl Hosts {
         let switch = dir.write("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n");
         let mount = |what: &std::path::Path, over| format!("mount --bind '{}' {over}", what.display());
         let script = format!("{}\n{}", mount(&hosts, "/etc/hosts"), mount(&switch, "/etc/nsswitch.conf"));
-        let daemon = Start::with(policy).config("intervals.names = \"1s\"\n").after(&script).go();
+        let daemon = Start::with(policy).config("intervals.names = \"1s\"\n").prepare(&script).start();
         let (mut server, client) = (Puppet::new(), Puppet::new());
         server.listen(format!("127.0.0.1:{port}"));
         wait::until("the names are resolved", || unresolved(&daemon).is_empty());
@@ -87,7 +87,7 @@ fn a_vanished_dns_name_leaves_what_it_allowed_undecided() {
     hosts.write("127.0.0.1 client.test\n");
     hosts.told(&connection, "flow.update", "declared");
     assert!(unresolved(&hosts.pair.daemon).is_empty());
-    let said = hosts.pair.daemon.said();
+    let said = hosts.pair.daemon.stderr();
     let lines = |words: &str| said.lines().filter(|line| line.contains(words)).count();
     assert_eq!(lines("client.test does not resolve"), 1, "{said}");
     assert_eq!(lines("orders-api of customers-db"), 1, "{said}");

@@ -6,12 +6,13 @@ use std::process::{Command, Output, Stdio};
 
 use gdprport_tests::bpf::Held;
 use gdprport_tests::cgroup;
-use gdprport_tests::child::{Child, Place, User};
+use gdprport_tests::child::{Child, Place};
 use gdprport_tests::daemon::program;
 use gdprport_tests::pins::BpfFs;
 use gdprport_tests::policy::open;
 use gdprport_tests::ports::Port;
 use gdprport_tests::temp::{TempDir, set_mode};
+use gdprport_tests::user::User;
 use gdprport_tests::wait;
 
 /// A copy of the program that every user may run, with a policy and a place for a socket.

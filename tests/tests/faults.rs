@@ -11,15 +11,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use gdprport_tests::books::{self, count, settled, sum};
 use gdprport_tests::cgroup::Cgroup;
-use gdprport_tests::child::{Place, User};
+use gdprport_tests::child::Place;
+use gdprport_tests::counters::{self, count, settled, sum};
 use gdprport_tests::daemon::{Daemon, Start};
 use gdprport_tests::policy::{declare, open};
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::Puppet;
 use gdprport_tests::temp::TempDir;
 use gdprport_tests::truth::{End, check_declared};
+use gdprport_tests::user::User;
 use gdprport_tests::wait;
 
 /// A name service that takes every question and answers none: it listens where the C library looks for the name
@@ -74,7 +75,7 @@ fn a_name_service_that_hangs_delays_no_event() {
         .allow("serving", "in", "any", "")
         .allow("player", "out", "any", "user = \"games\"")
         .alone();
-    let mut daemon = Start::with(policy).after(&service.mounts()).go();
+    let mut daemon = Start::with(policy).prepare(&service.mounts()).start();
     let (mut server, mut client) = (Puppet::new(), Puppet::at(Place::default().user(&games)));
     server.listen(format!("127.0.0.1:{port}"));
     let there = client.connect(format!("127.0.0.1:{port}"));
@@ -155,17 +156,17 @@ fn stopped_under_load(connections: u64, least: Duration) -> u64 {
             && daemon.port_status(port.number())["open"] == 0
     });
     let status = settled(&daemon);
-    books::balance(&status);
+    counters::check_conservation(&status);
     let dropped = sum(&status, "coverage.kernel.dropped");
     let entry = daemon.port_status(port.number());
-    books::flows_balance(&entry);
-    books::say(&format!("{dropped} records lost, stopped under {connections} connections"));
+    counters::check_flow_conservation(&entry);
+    counters::print(&format!("{dropped} records lost, stopped under {connections} connections"));
     if dropped == 0 {
         assert_eq!(entry["closed"], 2 * (connections + 1), "{entry}");
     }
     let log = daemon.stop();
-    assert_eq!(books::told_lost(&log, "ring-full:"), dropped, "the stream has the gap");
-    assert_eq!(sum(books::last_told(&log).json(), "coverage.kernel.dropped"), dropped);
+    assert_eq!(counters::reported_lost(&log, "ring-full:"), dropped, "the stream has the gap");
+    assert_eq!(sum(counters::last_coverage(&log).json(), "coverage.kernel.dropped"), dropped);
     dropped
 }
 

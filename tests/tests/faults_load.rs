@@ -10,8 +10,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use serde_json::Value;
 
-use gdprport_tests::books::{self, count, sum};
 use gdprport_tests::child::Place;
+use gdprport_tests::counters::{self, count, sum};
 use gdprport_tests::daemon::{Daemon, Start};
 use gdprport_tests::event::Event;
 use gdprport_tests::memory::MemoryLimit;
@@ -160,7 +160,7 @@ fn ask_at_once(socket: &Path, clients: usize) -> Vec<Fate> {
         (0..clients).map(|_| UnixStream::connect(socket).expect("the queue is long enough")).collect();
     let ask = b"GET /v1/status HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     for stream in &mut streams {
-        stream.set_read_timeout(Some(wait::PATIENCE)).expect("a time-out can be set");
+        stream.set_read_timeout(Some(wait::TIMEOUT)).expect("a time-out can be set");
         // Whoever is turned away may have been so already.
         let _ = stream.write_all(ask);
     }
@@ -188,7 +188,7 @@ fn a_thousand_clients_at_once_are_served_or_turned_away() {
     let _alone = alone();
     let port = Port::free();
     // Few descriptors, so that a leak would show.
-    let mut daemon = Start::with(open(port.number()).alone()).after("ulimit -n 256").go();
+    let mut daemon = Start::with(open(port.number()).alone()).prepare("ulimit -n 256").start();
     let (mut server, mut client) = (Puppet::new(), Puppet::new());
     server.listen(format!("127.0.0.1:{port}"));
     server.ask("serve");
@@ -206,10 +206,10 @@ fn a_thousand_clients_at_once_are_served_or_turned_away() {
         })
         .collect();
 
-    client.tell(&format!("burst 127.0.0.1:{port} {CONNECTIONS} 2"));
+    client.send(&format!("burst 127.0.0.1:{port} {CONNECTIONS} 2"));
     let fates = ask_at_once(daemon.socket(), CLIENTS);
     let most = daemon.descriptors();
-    client.answer();
+    client.reply();
     let served = fates.iter().filter(|fate| **fate == Fate::Served).count();
     let dropped = fates.iter().filter(|fate| **fate == Fate::Dropped).count();
     println!("{served} served, {} turned away, {dropped} of them without a word", CLIENTS - served);
@@ -248,7 +248,7 @@ fn little_memory(connections: u32) {
     let _alone = alone();
     let limit = need!(MemoryLimit::of(LIMIT));
     let port = Port::free();
-    let mut daemon = Start::with(open(port.number()).alone()).after(&limit.enter()).go();
+    let mut daemon = Start::with(open(port.number()).alone()).prepare(&limit.enter()).start();
     println!("idle: {} KiB charged, {} KiB resident", limit.used() / 1024, daemon.memory_kib("VmRSS"));
     let mut crowd = Crowd::new(port.number(), connections);
     let flows = u64::from(connections) * 2;
@@ -289,12 +289,12 @@ fn little_memory(connections: u32) {
     // Every end that was lost is found by looking.
     wait::until("nothing is open any more", || daemon.port_status(port.number())["open"] == 0);
     wait::until("what is queued is written", || sinks(&daemon.status(), "queued") == 0);
-    assert!(daemon.lives());
+    assert!(daemon.is_running());
     assert_eq!(limit.kills(), 0, "the kernel killed nobody");
     let peak = limit.peak().map_or_else(|| "not told".to_owned(), |peak| format!("{} KiB", peak / 1024));
     println!("peak: {peak} charged, {} KiB resident", daemon.memory_kib("VmHWM"));
     let status = daemon.status();
-    books::balance(&status);
+    counters::check_conservation(&status);
     daemon.log.wait("the loss, told", |event| {
         event.kind() == "coverage"
             && event.at("coverage.gaps").as_array().is_some_and(|gaps| !gaps.is_empty())

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use gdprport_tests::books::{self, sink_balances};
+use gdprport_tests::counters::{self, check_sink_conservation};
 use gdprport_tests::daemon::{Daemon, Start, program};
 use gdprport_tests::event::Event;
 use gdprport_tests::journal::{self, Journal};
@@ -57,7 +57,7 @@ fn lost(sink: &Value, reason: &str) -> u64 {
 
 /// Makes connections until the path has a file with an event of one; returns its events.
 #[track_caller]
-fn told_again(traffic: &mut Traffic, path: &Path) -> EventLog {
+fn reported_again(traffic: &mut Traffic, path: &Path) -> EventLog {
     let port = traffic.port;
     let mut log = EventLog::at(path);
     wait::until("connections are told again", || {
@@ -68,7 +68,7 @@ fn told_again(traffic: &mut Traffic, path: &Path) -> EventLog {
 }
 
 /// The loss that the last `coverage` event of the stream tells of, for the file.
-fn last_coverage(log: &EventLog) -> u64 {
+fn file_loss(log: &EventLog) -> u64 {
     let coverage = log.seen().iter().rev().find(|event| event.kind() == "coverage").expect("a last one");
     let sinks = coverage.at("coverage.sinks").as_array().cloned().unwrap_or_default();
     sinks.iter().map(|sink| lost(sink, "io-error")).sum()
@@ -79,12 +79,12 @@ fn last_coverage(log: &EventLog) -> u64 {
 fn a_deleted_events_file_loses_only_what_was_written_to_it() {
     let (dir, port) = (TempDir::new(), Port::free());
     let path = dir.join("events.ndjson");
-    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).start();
     let mut traffic = Traffic::on(&port);
     traffic.burst(1);
     daemon.log.wait_count("flow.close", 2, |event| event.is("flow.close", port.number()));
     std::fs::remove_file(&path).expect("root may");
-    let mut fresh = told_again(&mut traffic, &path);
+    let mut fresh = reported_again(&mut traffic, &path);
     assert_eq!(lost(&sink(&daemon, "file:"), "io-error"), 0, "no write failed");
     assert!(daemon.terminate().success());
     // Held open by this test, the deleted file can still be read: between the two nothing is missing.
@@ -100,10 +100,10 @@ fn a_deleted_events_file_loses_only_what_was_written_to_it() {
 fn a_moved_events_file_is_followed_by_a_new_one_without_a_gap() {
     let (dir, port) = (TempDir::new(), Port::free());
     let path = dir.join("events.ndjson");
-    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).start();
     let mut traffic = Traffic::on(&port);
     std::fs::rename(&path, dir.join("moved")).expect("root may");
-    let mut fresh = told_again(&mut traffic, &path);
+    let mut fresh = reported_again(&mut traffic, &path);
     assert!(daemon.terminate().success());
     daemon.log.refresh();
     fresh.refresh();
@@ -118,7 +118,7 @@ fn events_are_counted_as_lost_while_their_directory_is_gone() {
     let place = dir.join("log");
     std::fs::create_dir(&place).expect("a fresh directory");
     let path = place.join("events.ndjson");
-    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).start();
     let mut traffic = Traffic::on(&port);
     std::fs::remove_dir_all(&place).expect("root may");
     wait::until("the loss is counted", || {
@@ -130,20 +130,16 @@ fn events_are_counted_as_lost_while_their_directory_is_gone() {
     assert_ne!(daemon.status()["health"]["state"], "healthy");
 
     std::fs::create_dir(&place).expect("it was removed");
-    let mut fresh = told_again(&mut traffic, &path);
+    let mut fresh = reported_again(&mut traffic, &path);
     let said = sink(&daemon, "file:");
-    sink_balances(&said);
+    check_sink_conservation(&said);
     assert_eq!(said["last_error"], Value::Null, "what works again is no error any more");
     assert!(daemon.terminate().success());
     fresh.refresh();
     fresh.check();
+    assert_eq!(file_loss(&fresh), lost(&said, "io-error"), "the stream itself tells what is missing in it");
     assert_eq!(
-        last_coverage(&fresh),
-        lost(&said, "io-error"),
-        "the stream itself tells what is missing in it"
-    );
-    assert_eq!(
-        books::told_lost(&fresh, "sink:file:io-error"),
+        counters::reported_lost(&fresh, "sink:file:io-error"),
         lost(&said, "io-error"),
         "and from when to when"
     );
@@ -156,7 +152,7 @@ fn events_are_counted_as_lost_on_a_read_only_file_system() {
     let place = disk.path().join("log");
     std::fs::create_dir(&place).expect("a fresh directory");
     let path = place.join("events.ndjson");
-    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).start();
     let mut traffic = Traffic::on(&port);
     // A file system with a file open for writing cannot be made read-only from outside, so the daemon first has to
     // lose its file, and must not find the directory again before it is read-only.
@@ -176,10 +172,10 @@ fn events_are_counted_as_lost_on_a_read_only_file_system() {
         let said = sink(&daemon, "file:");
         said["last_error"].as_str().is_some_and(|error| error.to_lowercase().contains("read-only"))
     });
-    assert!(daemon.lives());
+    assert!(daemon.is_running());
     disk.writable(true);
-    let mut fresh = told_again(&mut traffic, &path);
-    sink_balances(&sink(&daemon, "file:"));
+    let mut fresh = reported_again(&mut traffic, &path);
+    check_sink_conservation(&sink(&daemon, "file:"));
     assert!(daemon.terminate().success());
     fresh.refresh();
     fresh.check();
@@ -190,7 +186,7 @@ fn events_are_counted_as_lost_on_a_read_only_file_system() {
 fn a_rotation_does_not_reload_the_policy() {
     let (dir, port) = (TempDir::new(), Port::free());
     let path = dir.join("events.ndjson");
-    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).start();
     let digest = daemon.status()["policy"]["digest"].clone();
     let other = declare("other", port.number()).allow("serving", "in", "any", "").alone();
     daemon.rewrite_policy(&other);
@@ -225,7 +221,7 @@ fn journald_gets_every_event_with_the_documented_fields() {
     let journal = need!(Journal::start());
     let (good, bad) = (Port::free(), Port::free());
     let text = policy([open(good.number()), declare("bad", bad.number()).allow("serving", "in", "any", "")]);
-    let mut daemon = Start::with(text).config(JOURNALD).after(&journal.mounts()).go();
+    let mut daemon = Start::with(text).config(JOURNALD).prepare(&journal.mounts()).start();
     for port in [&good, &bad] {
         Traffic::on(port).burst(2);
         daemon.log.wait_count("flow.close", 4, |event| event.is("flow.close", port.number()));
@@ -275,7 +271,8 @@ fn events_are_counted_as_lost_while_journald_is_gone() {
     let mut journal = need!(Journal::start());
     let port = Port::free();
     let config = format!("{JOURNALD}{RARELY}");
-    let mut daemon = Start::with(open(port.number()).alone()).config(&config).after(&journal.mounts()).go();
+    let mut daemon =
+        Start::with(open(port.number()).alone()).config(&config).prepare(&journal.mounts()).start();
     let mut traffic = Traffic::on(&port);
     daemon.log.wait("listener.open", |event| event.is("listener.open", port.number()));
     // What journald was given and has not read yet would end with it.
@@ -284,7 +281,7 @@ fn events_are_counted_as_lost_while_journald_is_gone() {
     traffic.burst(50);
     wait::until("the loss is counted", || lost(&sink(&daemon, "journald"), "io-error") >= 200);
     let said = sink(&daemon, "journald");
-    sink_balances(&said);
+    check_sink_conservation(&said);
     assert!(said["last_error"].as_str().is_some_and(|error| error.contains("journald at")), "{said}");
     daemon.log.wait("the loss, told where it can be read", |event| {
         let gaps = event.at("coverage.gaps").as_array().map(Vec::as_slice).unwrap_or_default();
@@ -300,16 +297,16 @@ fn events_are_counted_as_lost_while_journald_is_gone() {
     assert_eq!(sink(&daemon, "journald")["last_error"], Value::Null);
     let lost = lost(&sink(&daemon, "journald"), "io-error");
     wait::until("the journal tells of its own loss", || tells(&journal, "sink:journald:io-error", lost));
-    let mut warned = daemon.said();
+    let mut warned = daemon.stderr();
     warned.retain(|c| c == '\n');
-    assert!(warned.len() < 20, "it is said once, not once for each event: {}", daemon.said());
+    assert!(warned.len() < 20, "it is said once, not once for each event: {}", daemon.stderr());
     // `stop` also checks that the file has everything.
     let log = daemon.stop();
     let told = log.seen().iter().rev().find(|event| event.kind() == "coverage").expect("a last one");
     let sinks = told.at("coverage.sinks").as_array().cloned().unwrap_or_default();
     let journald = sinks.iter().find(|sink| sink["name"] == "journald").expect("it is told of");
     assert_eq!(journald["dropped"]["io-error"].as_u64(), Some(lost));
-    assert_eq!(books::told_lost(&log, "sink:journald:io-error"), lost, "and from when to when");
+    assert_eq!(counters::reported_lost(&log, "sink:journald:io-error"), lost, "and from when to when");
     wait::until("journald has written the rest", || {
         journal.entries().len() as u64 + lost >= log.seen().len() as u64
     });
@@ -321,7 +318,8 @@ fn a_stopped_journald_fills_its_own_queue_and_blocks_nobody() {
     let journal = need!(Journal::start());
     let port = Port::free();
     let config = format!("{JOURNALD}queue = 256\n{RARELY}");
-    let mut daemon = Start::with(open(port.number()).alone()).config(&config).after(&journal.mounts()).go();
+    let mut daemon =
+        Start::with(open(port.number()).alone()).config(&config).prepare(&journal.mounts()).start();
     let mut traffic = Traffic::on(&port);
     journal.signal(libc::SIGSTOP);
     let mut made = 0;
@@ -333,7 +331,7 @@ fn a_stopped_journald_fills_its_own_queue_and_blocks_nobody() {
         lost(&sink(&daemon, "journald"), "queue-full") > 0
     });
     let said = sink(&daemon, "journald");
-    sink_balances(&said);
+    check_sink_conservation(&said);
     daemon.log.wait("the loss, told where it can be read", |event| {
         event.at("coverage.gaps").to_string().contains("sink:journald:queue-full")
     });
@@ -344,8 +342,8 @@ fn a_stopped_journald_fills_its_own_queue_and_blocks_nobody() {
     // Once it reads again, it is told itself what it lost, and from when to when.
     wait::until("the journal tells of its own loss", || tells(&journal, "sink:journald:queue-full", lost));
     let log = daemon.stop();
-    assert_eq!(books::told_lost(&log, "sink:journald:queue-full"), lost);
-    books::balance(books::last_told(&log).json());
+    assert_eq!(counters::reported_lost(&log, "sink:journald:queue-full"), lost);
+    counters::check_conservation(counters::last_coverage(&log).json());
 }
 
 /// Where journald is asked for as a sink.

@@ -1,7 +1,7 @@
 //! What an earlier daemon left and is of no use is removed, everything begun anew, and the time in between told.
 
 use gdprport_tests::event::at;
-use gdprport_tests::succession::{World, gapless, start, told_whole};
+use gdprport_tests::takeover::{World, check_reported, gapless, start};
 
 /// Starts a second daemon that cannot use what the first one left; its gap is told with begin and end, and it
 /// watches alone.
@@ -18,13 +18,13 @@ fn begun_anew(world: &mut World, why: &str, words: &str) {
     assert_eq!((&gap["reason"], &gap["bound"]), (&reason.into(), &"at-least".into()), "{gap}");
     assert_eq!(&gap["from"], first_event.at("daemon.previous.noted"), "{gap}");
     assert!(at(&gap, "from").as_str() < at(&gap, "to").as_str(), "{gap}");
-    assert!(second.said().contains("begun anew"), "{}", second.said());
+    assert!(second.stderr().contains("begun anew"), "{}", second.stderr());
     // Until the listener is found, nothing but accept tells who stands behind it.
     let port = world.port.number();
     second.log.wait("listener.open", |event| event.is("listener.open", port));
     // Were hooks of the first daemon still attached, they would write into a ring that nobody reads.
     let ends = world.short_connection();
-    told_whole(&mut second.log, &[ends]);
+    check_reported(&mut second.log, &[ends]);
     second.interrupt();
     assert!(!world.fs.pins().exists());
 }
@@ -33,7 +33,7 @@ fn begun_anew(world: &mut World, why: &str, words: &str) {
 fn another_abi_is_not_adopted_and_the_gap_is_reported() {
     let (mut world, mut first) = World::new("");
     first.kill();
-    world.fs.change_note(4, 1);
+    world.fs.change_checkpoint(4, 1);
     begun_anew(&mut world, "abi", "its ABI is version 1");
 }
 
@@ -63,7 +63,7 @@ mod host_only {
         }
         let (mut world, mut first) = World::new("");
         first.kill();
-        world.fs.change_note(8, 0);
+        world.fs.change_checkpoint(8, 0);
         begun_anew(&mut world, "damaged", "stopped before everything was pinned");
         std::fs::create_dir(world.fs.pins()).expect("a directory");
         gdprport_tests::temp::set_mode(&world.fs.pins(), 0o700);

@@ -6,15 +6,17 @@ use std::path::Path;
 use std::process::Command;
 
 use gdprport_tests::cgroup::Cgroup;
-use gdprport_tests::child::{Child, Place, User};
+use gdprport_tests::child::{Child, Place};
+use gdprport_tests::client;
 use gdprport_tests::event::Event;
 use gdprport_tests::log::EventLog;
 use gdprport_tests::need;
 use gdprport_tests::netns::{Netns, VethPair};
 use gdprport_tests::ports::{Port, is_listening};
-use gdprport_tests::puppet::{Copy, Puppet};
-use gdprport_tests::servers::{self, MariaDb, Nginx, Node, Postgres, Python, Redis, Server, client_script};
+use gdprport_tests::puppet::{ProgramCopy, Puppet};
+use gdprport_tests::servers::{MariaDb, Nginx, Node, Postgres, Python, Redis, Server, client_script};
 use gdprport_tests::temp::{SmallDisk, TempDir};
+use gdprport_tests::user::User;
 use gdprport_tests::wait;
 
 fn is_alive(pid: u32) -> bool {
@@ -120,13 +122,13 @@ fn a_puppet_moves_exact_amounts_by_every_call() {
         let here = server.hold(accept);
         assert_eq!(there.address.port(), here.address.port(), "{accept}");
         for (send, receive) in [("send", "recv"), ("sendfile", "recv"), ("splice", "recv-splice")] {
-            client.tell(&format!("{send} {} 300001", there.id));
+            client.send(&format!("{send} {} 300001", there.id));
             assert_eq!(server.ask(&format!("{receive} {} 300001", here.id)), "300001", "{send}");
-            assert_eq!(client.answer(), "300001", "{send}");
+            assert_eq!(client.reply(), "300001", "{send}");
         }
-        client.tell(&format!("duplex {} 100001 200002", there.id));
+        client.send(&format!("duplex {} 100001 200002", there.id));
         assert_eq!(server.ask(&format!("duplex {} 200002 100001", here.id)), "200002 100001");
-        assert_eq!(client.answer(), "100001 200002");
+        assert_eq!(client.reply(), "100001 200002");
         client.ask(&format!("drain {}", there.id));
         client.ask(&format!("reset {}", there.id));
         assert_eq!(server.ask(&format!("recv-end {}", here.id)), "0 reset");
@@ -143,10 +145,10 @@ fn a_puppet_passes_its_sockets_on_and_its_workers_serve() {
     let here = server.accept();
     let path = dir.join("handover");
     let mut other = Puppet::new();
-    other.tell(&format!("take {}", path.display()));
+    other.send(&format!("take {}", path.display()));
     wait::until("the taker listens", || path.exists());
     server.ask(&format!("give {} {}", path.display(), here.id));
-    let taken = gdprport_tests::puppet::held(&other.answer());
+    let taken = gdprport_tests::puppet::held(&other.reply());
     client.ask(&format!("send {} 10", there.id));
     assert_eq!(other.ask(&format!("recv {} 10", taken.id)), "10");
 
@@ -168,11 +170,11 @@ fn crowds_report_who_they_were_and_all_are_served() {
     let children = client.ask(&format!("fork-storm 127.0.0.1:{port} 50"));
     assert_eq!(children.split(' ').count(), 50);
     assert_eq!(client.ask(&format!("burst 127.0.0.1:{port} 101 4")), "101");
-    let once = Copy::new("client-once", "some-client");
+    let once = ProgramCopy::new("client-once", "some-client");
     let mut command = Command::new(once.path());
     command.arg(format!("127.0.0.1:{port}"));
-    let ran = servers::run(command, Place::default());
-    assert!(ran.said.starts_with(&format!("{} ", ran.pid)), "{}", ran.said);
+    let ran = client::run(command, Place::default());
+    assert!(ran.output.starts_with(&format!("{} ", ran.pid)), "{}", ran.output);
     wait::until("all are served", || server.ask("served") == "152");
 }
 
@@ -193,10 +195,10 @@ fn starts_and_stops<S>(server: S, inner: impl Fn(&S) -> &Server) {
 #[test]
 fn postgres_starts_answers_and_stops() {
     let postgres = need!(Postgres::start());
-    let ran = servers::run(postgres.client("127.0.0.1", Postgres::PORT_QUERY), Place::default());
-    assert!(ran.said.parse::<u16>().is_ok(), "{}", ran.said);
-    let ran = servers::run(postgres.client("::1", "select 1"), Place::default().user(&User::games()));
-    assert_eq!(ran.said, "1");
+    let ran = client::run(postgres.client("127.0.0.1", Postgres::PORT_QUERY), Place::default());
+    assert!(ran.output.parse::<u16>().is_ok(), "{}", ran.output);
+    let ran = client::run(postgres.client("::1", "select 1"), Place::default().user(&User::games()));
+    assert_eq!(ran.output, "1");
     starts_and_stops(postgres, |it| &it.server);
 }
 
@@ -204,8 +206,8 @@ fn postgres_starts_answers_and_stops() {
 fn mariadb_starts_answers_and_stops() {
     let mariadb = need!(MariaDb::start());
     for host in ["127.0.0.1", "::1"] {
-        let ran = servers::run(mariadb.client(host, MariaDb::PORT_QUERY), Place::default());
-        assert!(ran.said.parse::<u16>().is_ok(), "{}", ran.said);
+        let ran = client::run(mariadb.client(host, MariaDb::PORT_QUERY), Place::default());
+        assert!(ran.output.parse::<u16>().is_ok(), "{}", ran.output);
     }
     starts_and_stops(mariadb, |it| &it.server);
 }
@@ -214,8 +216,8 @@ fn mariadb_starts_answers_and_stops() {
 fn redis_starts_answers_and_stops() {
     let redis = need!(Redis::start());
     for host in ["127.0.0.1", "::1"] {
-        let ran = servers::run(redis.client(host, &["client", "list"]), Place::default());
-        assert!(Redis::port_in(&ran.said) > 0);
+        let ran = client::run(redis.client(host, &["client", "list"]), Place::default());
+        assert!(Redis::port_in(&ran.output) > 0);
     }
     starts_and_stops(redis, |it| &it.server);
 }
@@ -225,8 +227,8 @@ fn web(dir: &TempDir, server: &Server) -> Option<(u32, u16, String)> {
     let script = client_script(dir).ok()?;
     let mut command = Command::new(script);
     command.args(["127.0.0.1", &server.port.to_string()]);
-    let ran = servers::run(command, Place::default());
-    let (own, answer) = ran.said.split_once('\n')?;
+    let ran = client::run(command, Place::default());
+    let (own, answer) = ran.output.split_once('\n')?;
     let (pid, port) = own.split_once(' ')?;
     assert_eq!(pid.parse(), Ok(ran.pid));
     Some((ran.pid, port.parse().ok()?, answer.to_owned()))
@@ -253,8 +255,8 @@ fn python_and_node_start_answer_and_stop() {
     let (_, port, answer) = web(&TempDir::new(), &node.server).expect("an answer");
     assert_eq!(answer, format!("{} {port}", node.server.pid()));
     let dir = TempDir::new();
-    let ran = servers::run(need!(Node::client(&dir, node.server.port.number())), Place::default());
-    assert!(ran.said.starts_with(&format!("{} ", ran.pid)), "{}", ran.said);
+    let ran = client::run(need!(Node::client(&dir, node.server.port.number())), Place::default());
+    assert!(ran.output.starts_with(&format!("{} ", ran.pid)), "{}", ran.output);
     starts_and_stops(node, |it| &it.server);
 }
 

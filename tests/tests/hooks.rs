@@ -56,7 +56,7 @@ fn nothing_stays_attached_after_sigterm_or_sigkill() {
         let held = Held::by(daemon.pid());
         assert!(!held.programs.is_empty() && !held.is_gone(), "the daemon works with programs: {held:?}");
         daemon.signal(signal);
-        wait::until("the daemon ends", || !daemon.lives());
+        wait::until("the daemon ends", || !daemon.is_running());
         wait::until("its programs and links are gone", || held.is_gone());
     }
 }

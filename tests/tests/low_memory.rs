@@ -1,7 +1,7 @@
 //! A kernel without memory for what the programs keep is told of, and costs no connection.
 
-use gdprport_tests::books;
 use gdprport_tests::child::Place;
+use gdprport_tests::counters;
 use gdprport_tests::daemon::Daemon;
 use gdprport_tests::netns::Netns;
 use gdprport_tests::policy::open;
@@ -75,12 +75,12 @@ fn an_owner_the_kernel_cannot_keep_is_unknown_and_counted() {
     // Who binds and who connects, and once more when each connection is established and when listening begins.
     assert!(unkept >= 4, "{}", status["coverage"]);
     wait::until("the log says what to do", || {
-        let said = daemon.said();
+        let said = daemon.stderr();
         said.contains("no memory for the owner of a socket") && said.contains("net.core.optmem_max")
     });
     let log = daemon.stop();
     assert_eq!(
-        books::told_lost(&log, "owners-unkept"),
+        counters::reported_lost(&log, "owners-unkept"),
         unkept,
         "the stream says how many, and from when to when"
     );

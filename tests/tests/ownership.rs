@@ -6,18 +6,19 @@ use std::process::Command;
 use jiff::Timestamp;
 
 use gdprport_tests::cgroup::{Cgroup, SLICE};
-use gdprport_tests::child::{Place, User};
+use gdprport_tests::child::Place;
+use gdprport_tests::client::run;
 use gdprport_tests::daemon::Daemon;
 use gdprport_tests::event::Event;
 use gdprport_tests::need;
 use gdprport_tests::pair::Pair;
 use gdprport_tests::policy::open;
 use gdprport_tests::ports::Port;
-use gdprport_tests::puppet::{Copy, Puppet, held, real};
-use gdprport_tests::servers::run;
+use gdprport_tests::puppet::{ProgramCopy, Puppet, held, real};
 use gdprport_tests::skip::installed;
 use gdprport_tests::temp::{TempDir, set_mode};
 use gdprport_tests::truth::End;
+use gdprport_tests::user::User;
 use gdprport_tests::wait;
 
 /// Everything that is promised about a process, for one whose every property the test has chosen.
@@ -25,7 +26,7 @@ use gdprport_tests::wait;
 fn every_property_of_a_process_is_reported_as_of_its_call() {
     let (port, user, cgroup) = (Port::free(), User::games(), Cgroup::service());
     let mut daemon = Daemon::with(open(port.number()).alone());
-    let copy = Copy::new("puppet", "orders-api");
+    let copy = ProgramCopy::new("puppet", "orders-api");
     let mut server = Puppet::new();
     server.listen(format!("127.0.0.1:{port}"));
     let before = Timestamp::now();
@@ -217,10 +218,10 @@ fn a_workers_null_address_accept_is_never_wrong_and_exact() {
 #[track_caller]
 fn give(dir: &TempDir, from: &mut Puppet, what: &str, to: &mut Puppet, how: &str) -> String {
     let path = dir.join(format!("handover-{what}"));
-    to.tell(&format!("{how} {}", path.display()));
+    to.send(&format!("{how} {}", path.display()));
     wait::until("the taker listens", || path.exists());
     from.ask(&format!("give {} {what}", path.display()));
-    to.answer()
+    to.reply()
 }
 
 /// The acceptor's where the kernel offers the hook for it, marked as the listener's elsewhere.
@@ -264,9 +265,9 @@ fn a_passed_connection_still_belongs_to_its_maker() {
 fn a_child_does_not_become_owner_of_its_parents_connection() {
     let mut pair = Pair::new();
     let connection = pair.connect();
-    pair.client.tell(&format!("fork-send {} 99", connection.there.id));
+    pair.client.send(&format!("fork-send {} 99", connection.there.id));
     pair.server.ask(&format!("recv {} 99", connection.here.id));
-    assert_ne!(pair.client.answer(), pair.client.pid().to_string());
+    assert_ne!(pair.client.reply(), pair.client.pid().to_string());
     pair.close(&connection);
     let event = connection.client.named_exactly(&mut pair.daemon.log, "flow.close");
     assert_eq!(event.number("flow.bytes_sent"), Some(99), "{}", event.line());
@@ -322,16 +323,16 @@ mod host_only {
     fn arguments_and_environment_are_never_reported() {
         let (dir, mut pair) = (TempDir::new(), Pair::new());
         pair.server.ask("serve");
-        let once = Copy::new("client-once", "client");
+        let once = ProgramCopy::new("client-once", "client");
         let mut command = Command::new(once.path());
         command.arg(format!("127.0.0.1:{}", pair.port)).arg("--password=argument-secret");
         command.env("PASSWORD", "environment-secret").current_dir(dir.path());
         let ran = run(command, Place::default());
-        let (_, local) = ran.said.split_once(' ').expect("pid and port");
+        let (_, local) = ran.output.split_once(' ').expect("pid and port");
         let local = local.parse().expect("a port");
         let end = End::client(ran.pid, once.path(), "root", local, pair.port.number());
         end.named_exactly(&mut pair.daemon.log, "flow.close");
-        let said = pair.daemon.said();
+        let said = pair.daemon.stderr();
         let status = pair.daemon.status().to_string();
         let log = pair.daemon.stop();
         let all = log.seen().iter().map(Event::line).chain([said.as_str(), status.as_str()]);

@@ -4,9 +4,10 @@
 //! Each promise prints its part of a table: case, end, what is expected, what was seen, and the evidence.
 
 use gdprport_tests::child::Place;
+use gdprport_tests::client::run;
 use gdprport_tests::need;
 use gdprport_tests::posture::{Expected, Table, USER_DATA, curl, demand, script};
-use gdprport_tests::servers::{Dovecot, MariaDb, Nginx, OpenLdap, OpenSsl, Postfix, Postgres, run};
+use gdprport_tests::servers::{Dovecot, MariaDb, Nginx, OpenLdap, OpenSsl, Postfix, Postgres};
 use gdprport_tests::temp::TempDir;
 use gdprport_tests::tls;
 

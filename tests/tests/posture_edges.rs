@@ -6,11 +6,12 @@
 use std::process::Command;
 
 use gdprport_tests::child::Place;
+use gdprport_tests::client::run;
 use gdprport_tests::netns::Netns;
 use gdprport_tests::ports::Port;
 use gdprport_tests::posture::{Demand, Expected, Table, USER_DATA, curl, demand, script};
 use gdprport_tests::puppet::Puppet;
-use gdprport_tests::servers::{Nginx, Redis, run};
+use gdprport_tests::servers::{Nginx, Redis};
 use gdprport_tests::skip::installed;
 use gdprport_tests::temp::TempDir;
 use gdprport_tests::{need, tls, wait};

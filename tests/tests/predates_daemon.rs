@@ -188,7 +188,7 @@ fn started_while_connecting(
     how: &str,
 ) -> Daemon {
     server.listen(format!("127.0.0.1:{port}"));
-    client.tell(&format!("{how} {}:{port}", VethPair::SILENT));
+    client.send(&format!("{how} {}:{port}", VethPair::SILENT));
     wait::until("the SYN was sent", || {
         let sockets = veth.left.inside(|| std::fs::read_to_string("/proc/thread-self/net/tcp"));
         let sockets = sockets.expect("the sockets of a namespace");
@@ -228,7 +228,7 @@ fn a_pending_connect_that_succeeds_opens_and_closes_once() {
     there.listen(format!("0.0.0.0:{port}"));
     // The next SYN finds the address.
     veth.right.ip(&["addr", "add", &format!("{}/32", VethPair::SILENT), "dev", "lo"]);
-    let here = held(&client.answer());
+    let here = held(&client.reply());
     let taken = there.accept();
     client.ask(&format!("send {} 1234", here.id));
     there.ask(&format!("recv {} 1234", taken.id));

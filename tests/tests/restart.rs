@@ -8,9 +8,9 @@ use gdprport_tests::daemon::Start;
 use gdprport_tests::event::{Event, at};
 use gdprport_tests::log::EventLog;
 use gdprport_tests::ports::Port;
-use gdprport_tests::puppet::{Copy, Puppet};
-use gdprport_tests::succession::{
-    World, gapless, gaps, named, only_tracepoints_were_away, reasons, start, times, told_whole,
+use gdprport_tests::puppet::{ProgramCopy, Puppet};
+use gdprport_tests::takeover::{
+    World, check_reported, gapless, gaps, named, only_tracepoints_were_away, reasons, start, times,
 };
 use gdprport_tests::truth::End;
 use gdprport_tests::wait;
@@ -44,7 +44,7 @@ fn a_killed_daemon_loses_no_connection_made_while_it_was_away() {
     client.close(there);
     world.server.close(here);
     away.push(world.short_connection());
-    told_whole(&mut second.log, &away);
+    check_reported(&mut second.log, &away);
     for end in &before {
         let close = end.event(&mut second.log, "flow.close");
         named(&second.log, end, &close);
@@ -64,14 +64,14 @@ fn a_killed_daemon_loses_no_connection_made_while_it_was_away() {
 fn a_daemon_that_is_replaced_in_order_leaves_no_gap() {
     let (mut world, mut first) = World::new("");
     let early = world.short_connection();
-    told_whole(&mut first.log, std::slice::from_ref(&early));
-    let log = first.hand_over();
+    check_reported(&mut first.log, std::slice::from_ref(&early));
+    let log = first.stop_keeping_pins();
     let last = log.seen().last().expect("the last event");
     assert_eq!(last.at("daemon.kept"), true, "{}", last.line());
 
     let away: Vec<[End; 2]> = (0..5).map(|_| world.short_connection()).collect();
     let mut second = world.daemon();
-    told_whole(&mut second.log, &away);
+    check_reported(&mut second.log, &away);
     for end in &early {
         assert_eq!(times(&second.log, "flow.close", end), 0, "nothing is told twice");
     }
@@ -85,7 +85,7 @@ fn a_daemon_that_is_replaced_in_order_leaves_no_gap() {
         let coverage = &second.status()["coverage"];
         coverage["records"] == coverage["kernel"]["emitted"]
     });
-    let third_world = second.hand_over();
+    let third_world = second.stop_keeping_pins();
     assert!(third_world.seen().iter().all(|event| event.kind() != "coverage" || gapless(event)));
     let third = world.daemon();
     assert_eq!(third.port_status(world.port.number())["closed"], 0, "nothing was left to tell");
@@ -102,15 +102,15 @@ fn connections_during_a_takeover_are_each_reported_once() {
     let mut client = Puppet::new();
     let (mut daemons, mut made) = (Vec::new(), 0);
     for takeover in 1..=3 {
-        client.tell(&format!("burst 127.0.0.1:{port} {EACH} 2"));
+        client.send(&format!("burst 127.0.0.1:{port} {EACH} 2"));
         made += EACH;
         // Somewhere in the burst, wherever that is by now.
         daemon.log.wait_count("some ends", 50, |event| event.is("flow.close", port));
-        assert_eq!(daemon.terminate().code(), Some(0), "{}", daemon.said());
+        assert_eq!(daemon.terminate().code(), Some(0), "{}", daemon.stderr());
         let next = world.daemon();
         assert_eq!(start(&next.log).at("daemon.previous.adopted"), true, "takeover {takeover}");
         daemons.push(std::mem::replace(&mut daemon, next));
-        assert_eq!(client.answer(), EACH.to_string());
+        assert_eq!(client.reply(), EACH.to_string());
     }
     wait::until("all are served", || world.server.ask("served") == made.to_string());
     wait::until("the last daemon has read everything", || daemon.port_status(port)["open"] == 0);
@@ -137,7 +137,7 @@ fn processes_that_came_and_went_while_nobody_watched_are_named() {
     let (mut world, mut first) = World::new("");
     first.kill();
     let mut away = Vec::new();
-    let programs = ["alpha", "beta"].map(|name| Copy::new("puppet", name));
+    let programs = ["alpha", "beta"].map(|name| ProgramCopy::new("puppet", name));
     for program in &programs {
         let mut client = Puppet::run(&program.path(), Place::default());
         let there = client.connect(format!("127.0.0.1:{}", world.port));
@@ -209,7 +209,7 @@ fn a_hook_whose_pin_is_gone_is_attached_again_and_named() {
     let mut second = world.daemon();
     assert_eq!(start(&second.log).at("daemon.previous.adopted"), true);
     let ends = world.short_connection();
-    told_whole(&mut second.log, &[ends]);
+    check_reported(&mut second.log, &[ends]);
     assert!(reasons(&second.log).contains(&"hook-away:cgroup/bind4".to_owned()), "{:?}", gaps(&second.log));
     second.kill();
     let third = world.daemon().interrupt();
@@ -246,14 +246,14 @@ mod host_only {
         let pins = &first.status()["pins"];
         assert_eq!(pins["directory"], world.fs.pins().display().to_string());
         assert!(pins["hooks"].as_u64() >= Some(10) && pins["adopted"].is_null(), "{pins}");
-        first.hand_over();
+        first.stop_keeping_pins();
         let second = world.daemon();
         assert_eq!(second.status()["pins"]["adopted"], true);
         let shown = second.ask(["daemon", "status"]);
         let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
         assert!(shown.contains("taken over"), "{shown}");
         second.interrupt();
-        let without = Start::without_policy().go();
+        let without = Start::without_policy().start();
         assert!(without.status()["pins"].is_null());
         without.stop();
     }

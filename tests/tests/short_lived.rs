@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use gdprport_tests::child::Place;
+use gdprport_tests::client::run;
 use gdprport_tests::daemon::Daemon;
 use gdprport_tests::event::Event;
 use gdprport_tests::policy::open;
 use gdprport_tests::ports::Port;
-use gdprport_tests::puppet::{Copy, Puppet, real};
-use gdprport_tests::servers::run;
+use gdprport_tests::puppet::{ProgramCopy, Puppet, real};
 use gdprport_tests::temp::{TempDir, set_mode};
 use gdprport_tests::wait;
 
@@ -86,8 +86,9 @@ mod host_only {
     fn two_thousand_short_lived_clients_all_have_the_right_exe() {
         const CLIENTS: usize = 2000;
         let (mut daemon, server, port) = serving();
-        let copies: Vec<Copy> = (0..20).map(|n| Copy::new("client-once", &format!("client-{n}"))).collect();
-        let paths: Vec<PathBuf> = copies.iter().map(Copy::path).collect();
+        let copies: Vec<ProgramCopy> =
+            (0..20).map(|n| ProgramCopy::new("client-once", &format!("client-{n}"))).collect();
+        let paths: Vec<PathBuf> = copies.iter().map(ProgramCopy::path).collect();
         let dir = TempDir::new();
         let said = dir.write("said", "");
         let mut exe_of = HashMap::new();
@@ -139,7 +140,7 @@ mod host_only {
     #[test]
     fn an_exited_process_is_reported_with_the_right_exe() {
         let (mut daemon, _server, port) = serving();
-        let copy = Copy::new("client-once", "client");
+        let copy = ProgramCopy::new("client-once", "client");
         let to = format!("127.0.0.1:{port}");
         let dir = TempDir::new();
         let link = dir.join("link");
@@ -177,7 +178,7 @@ mod host_only {
     #[test]
     fn an_exited_processs_relative_name_never_becomes_a_wrong_path() {
         let (mut daemon, _server, port) = serving();
-        let copy = Copy::new("client-once", "client");
+        let copy = ProgramCopy::new("client-once", "client");
         let right = copy.path();
         let mut command = Command::new("sh");
         // The shell leads the way into the directory; the client replaces it by a relative name.

@@ -10,8 +10,8 @@ use std::sync::mpsc::channel;
 
 use serde_json::Value;
 
-use gdprport_tests::books::{self, count, sink_balances};
 use gdprport_tests::child::{Child, Place};
+use gdprport_tests::counters::{self, check_sink_conservation, count};
 use gdprport_tests::daemon::{Daemon, Start, ask, program};
 use gdprport_tests::event::Event;
 use gdprport_tests::log::EventLog;
@@ -23,7 +23,7 @@ use gdprport_tests::puppet::Puppet;
 use gdprport_tests::skip::installed;
 use gdprport_tests::temp::{SmallDisk, TempDir};
 use gdprport_tests::truth::check_declared;
-use gdprport_tests::wait::{self, PATIENCE};
+use gdprport_tests::wait::{self, TIMEOUT};
 
 /// A daemon that writes its events to standard output, which the test reads itself.
 struct Piped {
@@ -57,7 +57,7 @@ impl Piped {
     #[track_caller]
     fn stop(mut self) {
         self.child.signal(libc::SIGTERM);
-        assert_eq!(self.child.wait(PATIENCE).code(), Some(0));
+        assert_eq!(self.child.wait(TIMEOUT).code(), Some(0));
     }
 }
 
@@ -87,7 +87,7 @@ fn events_on_standard_output_can_be_piped_into_jq() {
     log.wait_count("flow.close through jq", 6, |event| event.is("flow.close", port.number()));
     check_declared(&log.wait("flow.open", |event| event.ends("out").is_some()), "calling");
     daemon.stop();
-    assert!(jq.wait(PATIENCE).success(), "the stream was JSON to its end");
+    assert!(jq.wait(TIMEOUT).success(), "the stream was JSON to its end");
 }
 
 /// The sum over all reasons of what the first sink lost.
@@ -109,7 +109,7 @@ fn a_closed_standard_output_is_survived_and_its_loss_counted() {
     let (_server, mut client) = puppets(&port);
     client.ask(&format!("burst 127.0.0.1:{port} 50 1"));
     wait::until("the loss is counted", || lost(&daemon.status()) > 0);
-    sink_balances(&daemon.status()["sinks"][0]);
+    check_sink_conservation(&daemon.status()["sinks"][0]);
     daemon.stop();
 }
 
@@ -118,14 +118,14 @@ fn a_closed_standard_output_is_survived_and_its_loss_counted() {
 fn a_full_disk_is_counted_reported_and_recovered_from() {
     let (disk, port) = (SmallDisk::new(64 << 10), Port::free());
     let path = disk.path().join("events.ndjson");
-    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).start();
     let (_server, mut client) = puppets(&port);
     client.ask(&format!("burst 127.0.0.1:{port} 200 1"));
     wait::until("the loss is counted", || lost(&daemon.status()) > 0);
     let status = daemon.status();
-    sink_balances(&status["sinks"][0]);
+    check_sink_conservation(&status["sinks"][0]);
     assert!(status["sinks"][0]["last_error"].is_string(), "{}", status["sinks"]);
-    assert!(daemon.lives());
+    assert!(daemon.is_running());
 
     std::fs::OpenOptions::new().write(true).truncate(true).open(&path).expect("the file is there");
     wait::until("a connection is told again", || {
@@ -155,7 +155,7 @@ fn a_full_disk_is_counted_reported_and_recovered_from() {
 fn a_rotated_file_is_reopened_on_sighup_without_a_gap() {
     let (dir, port) = (TempDir::new(), Port::free());
     let path = dir.join("events.ndjson");
-    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).start();
     let (_server, mut client) = puppets(&port);
     client.ask(&format!("burst 127.0.0.1:{port} 5 1"));
     daemon.log.wait_count("flow.close", 10, |event| event.is("flow.close", port.number()));
@@ -225,8 +225,8 @@ fn the_counts_of_a_summary_add_up() {
         entry["closed"] == 82 && entry["failed"] == 1
     });
     let log = daemon.stop();
-    let told = books::last_told(&log);
-    books::balance(told.json());
+    let told = counters::last_coverage(&log);
+    counters::check_conservation(told.json());
     let sum = |key: &str| -> u64 {
         let summaries = log.seen().iter().filter(|event| event.is("flow.summary", port.number()));
         summaries.filter_map(|event| event.number(&format!("summary.{key}"))).sum()

@@ -4,15 +4,15 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use gdprport_tests::bpf::Held;
-use gdprport_tests::child::User;
 use gdprport_tests::daemon::{Daemon, Start, program};
 use gdprport_tests::pins::BpfFs;
 use gdprport_tests::temp::{TempDir, set_mode};
+use gdprport_tests::user::User;
 use gdprport_tests::wait;
 
 #[track_caller]
 fn pinning(fs: &BpfFs) -> Daemon {
-    Start::without_policy().pins(&fs.pins()).go()
+    Start::without_policy().pins(&fs.pins()).start()
 }
 
 /// Runs `gdprport daemon WORDS --pin DIRECTORY`, with a service manager that answers `jobs` and what it tells of
@@ -114,7 +114,7 @@ mod host_only {
         let output = unpin(&["unpin"], &fs.pins(), "", "", "");
         assert_eq!(output.status.code(), Some(1), "{}", text(&output));
         assert!(text(&output).contains("another gdprport daemon uses the pins in"), "{}", text(&output));
-        assert!(first.lives() && fs.pins().exists());
+        assert!(first.is_running() && fs.pins().exists());
         first.interrupt();
     }
 

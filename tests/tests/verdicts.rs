@@ -111,7 +111,7 @@ fn a_catalog_port_that_no_declaration_names_is_reported() {
 #[test]
 fn without_a_policy_the_catalog_is_watched() {
     let netns = Netns::new();
-    let mut daemon = Start::without_policy().go();
+    let mut daemon = Start::without_policy().start();
     let mut server = Puppet::at(Place::default().netns(&netns));
     let mut client = Puppet::at(Place::default().netns(&netns));
     server.listen("127.0.0.1:1521");

@@ -3,14 +3,16 @@
 use std::process::Command;
 
 use gdprport_tests::cgroup::Cgroup;
-use gdprport_tests::child::{Place, User};
+use gdprport_tests::child::Place;
+use gdprport_tests::client::run;
 use gdprport_tests::daemon::Daemon;
 use gdprport_tests::need;
 use gdprport_tests::policy::{declare, open};
-use gdprport_tests::servers::{Nginx, Node, Python, Server, client_script, python, run};
+use gdprport_tests::servers::{Nginx, Node, Python, Server, client_script, python};
 use gdprport_tests::skip::Missing;
 use gdprport_tests::temp::TempDir;
-use gdprport_tests::truth::{End, check_declared, check_violation, violations_of};
+use gdprport_tests::truth::{End, check_declared, check_violation, check_violation_event};
+use gdprport_tests::user::User;
 
 /// Runs the Python client in `dir` once, from the address `source`, and returns both ends.
 fn visit(
@@ -26,7 +28,7 @@ fn visit(
     let mut command = Command::new(&script);
     command.args(["127.0.0.1", &port.to_string(), source]);
     let ran = run(command, place.user(user));
-    let words: Vec<&str> = ran.said.split_whitespace().collect();
+    let words: Vec<&str> = ran.output.split_whitespace().collect();
     let number = |at: usize| words[at].parse::<u32>().expect("a number");
     let local = u16::try_from(number(1)).expect("a port");
     assert_eq!(u16::try_from(number(3)), Ok(local), "the server sees the client's port");
@@ -70,7 +72,7 @@ fn judged(server: &Server) -> Result<(), Missing> {
     let mut verdict = |end: &End| {
         let opened = end.event(&mut daemon.log, "flow.open");
         end.check_owner(&opened);
-        violations_of(&mut daemon, end, &opened);
+        check_violation_event(&mut daemon, end, &opened);
         opened
     };
     check_declared(&verdict(&as_declared.0), "browsing");
@@ -89,7 +91,7 @@ fn judged(server: &Server) -> Result<(), Missing> {
         let opened = server.event(&mut daemon.log, "flow.open");
         server.check_owner(&opened);
         check_violation(&opened, "undeclared-process", "serving", wrong);
-        violations_of(&mut daemon, &server, &opened);
+        check_violation_event(&mut daemon, &server, &opened);
         check_declared(&client.event(&mut daemon.log, "flow.open"), "browsing");
         daemon.stop();
     }
@@ -160,7 +162,7 @@ fn a_node_client_is_named_exactly() {
     let command = need!(Node::client(&dir, port));
     let mut daemon = Daemon::with(open(port).alone());
     let ran = run(command, Place::default());
-    let (pid, local) = ran.said.split_once(' ').expect("pid and port");
+    let (pid, local) = ran.output.split_once(' ').expect("pid and port");
     assert_eq!(pid.parse(), Ok(ran.pid));
     let exe = gdprport_tests::puppet::real(&need!(Node::program()));
     let end = End::client(ran.pid, exe, "root", local.parse().expect("a port"), port);

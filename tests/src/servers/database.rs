@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Server, into_log, run};
+use super::server::{Server, into_log};
 use crate::cgroup::Cgroup;
-use crate::child::{Child, Place, User};
+use crate::child::{Child, Place};
+use crate::client::run;
 use crate::ports::Port;
 use crate::puppet::real;
 use crate::skip::{Missing, installed};
 use crate::temp::TempDir;
 use crate::tls::{self, Identity};
+use crate::user::User;
 
 /// A PostgreSQL cluster of its own; anyone may log in as `postgres`.
 #[derive(Debug)]
@@ -219,7 +221,7 @@ impl MariaDb {
         let child = Child::start(command, place);
         let exe = real(&program);
         let mut server = Server { child, cgroup, port, exe, user, dir, end_signal: libc::SIGTERM };
-        server.wait_until(|server| server.said().contains("ready for connections"));
+        server.wait_until(|server| server.output().contains("ready for connections"));
         Ok(Self { server, client: real(&client) })
     }
 
@@ -301,7 +303,7 @@ impl Redis {
         let child = Child::start(command, Place::default().cgroup(&cgroup).user(&user));
         let exe = real(&program);
         let mut server = Server { child, cgroup, port, exe, user, dir, end_signal: libc::SIGTERM };
-        server.wait_until(|server| server.said().contains("eady to accept connections"));
+        server.wait_until(|server| server.output().contains("eady to accept connections"));
         Ok(Self { server, client: real(&client) })
     }
 

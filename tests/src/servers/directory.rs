@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{Server, into_log};
+use super::server::{Server, into_log};
 use crate::cgroup::Cgroup;
-use crate::child::{Child, Place, User};
+use crate::child::{Child, Place};
 use crate::ports::{Port, is_listening};
 use crate::puppet::real;
 use crate::skip::{Missing, installed};
 use crate::temp::TempDir;
 use crate::tls::{self, Identity};
+use crate::user::User;
 
 const SUFFIX: &str = "dc=gdprport,dc=test";
 const ADMINISTRATOR: &str = "cn=administrator,dc=gdprport,dc=test";

@@ -4,46 +4,32 @@ use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::net::SocketFlags;
 
-use crate::{Answer, Puppet, socket};
+use crate::socket;
+use crate::state::{Puppet, Reply};
 
 /// Forked clients that may be alive at the same time.
 const ALIVE: usize = 16;
 
-/// How many connections the serving thread has finished with.
-#[derive(Clone, Default)]
-pub(crate) struct Served(Arc<AtomicU64>);
-
-impl Served {
-    /// The number so far.
-    pub(crate) fn count(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
 impl Puppet {
     /// Lets a thread accept from a duplicate of the listener: each connection is read to its end and closed.
-    pub(crate) fn serve(&mut self) -> Answer {
+    pub(crate) fn serve(&mut self) -> Reply {
         let listener = self.listener()?.try_clone()?;
         let served = self.served.clone();
         std::thread::spawn(move || {
             while let Ok((socket, _)) = rustix::net::acceptfrom_with(&listener, SocketFlags::CLOEXEC) {
                 // A client that resets is served as well.
                 let _ = io::copy(&mut TcpStream::from(socket), &mut io::sink());
-                served.0.fetch_add(1, Ordering::Release);
+                served.add_one();
             }
         });
         Ok(String::new())
     }
-}
 
-impl Puppet {
     /// Makes `n` connections and holds them.
-    pub(crate) fn connect_many(&mut self, to: &str, n: u32) -> Answer {
+    pub(crate) fn connect_many(&mut self, to: &str, n: u32) -> Reply {
         let to = socket::parse(to)?;
         for _ in 0..n {
             self.crowd.push(TcpStream::connect(to)?.into());
@@ -52,7 +38,7 @@ impl Puppet {
     }
 
     /// Accepts `n` connections and holds them.
-    pub(crate) fn accept_many(&mut self, n: u32) -> Answer {
+    pub(crate) fn accept_many(&mut self, n: u32) -> Reply {
         for _ in 0..n {
             let (socket, _) = rustix::net::acceptfrom_with(self.listener()?, SocketFlags::CLOEXEC)?;
             self.crowd.push(socket);
@@ -61,7 +47,7 @@ impl Puppet {
     }
 
     /// Sends one line of so many bytes, which begins with a word, on every connection it holds.
-    pub(crate) fn say_many(&self, word: &str, bytes: usize) -> Answer {
+    pub(crate) fn say_many(&self, word: &str, bytes: usize) -> Reply {
         let line = format!("{word} {:x<fill$}\r\n", "", fill = bytes.saturating_sub(word.len() + 3));
         for socket in &self.crowd {
             let mut left = line.as_bytes();
@@ -74,7 +60,7 @@ impl Puppet {
 }
 
 /// Makes `total` connections, `ways` at a time, each closed by both ends before its thread makes the next one.
-pub(crate) fn burst(to: &str, total: u64, ways: u64) -> Answer {
+pub(crate) fn burst(to: &str, total: u64, ways: u64) -> Reply {
     let to = socket::parse(to)?;
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..ways)
@@ -99,7 +85,7 @@ pub(crate) fn burst(to: &str, total: u64, ways: u64) -> Answer {
 
 /// Forks `n` children that each connect, say who they are and exit, without any exec.
 /// Answers with `PID:PORT` of each.
-pub(crate) fn fork_storm(to: &str, n: usize) -> Answer {
+pub(crate) fn fork_storm(to: &str, n: usize) -> Reply {
     let to = socket::parse(to)?;
     let (from, into) = io::pipe()?;
     let mut alive = 0;
@@ -136,7 +122,7 @@ fn storm_child(to: std::net::SocketAddr, mut into: &io::PipeWriter) -> io::Resul
 
 /// Forks `n` workers that accept from the listener, tell each client their pid (`PID\n`) and wait for its end.
 /// Workers that accept `blindly` ask for no address. Answers with the workers' pids. The workers die with the master.
-pub(crate) fn prefork(listener: &OwnedFd, n: usize, blindly: bool) -> Answer {
+pub(crate) fn prefork(listener: &OwnedFd, n: usize, blindly: bool) -> Reply {
     let mut answer = String::new();
     for _ in 0..n {
         match fork()? {

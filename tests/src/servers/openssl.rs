@@ -2,14 +2,15 @@
 
 use std::process::Command;
 
-use super::{Server, into_log};
+use super::server::{Server, into_log};
 use crate::cgroup::Cgroup;
-use crate::child::{Child, Place, User};
+use crate::child::{Child, Place};
 use crate::ports::{Port, is_listening};
 use crate::puppet::real;
 use crate::skip::Missing;
 use crate::temp::TempDir;
 use crate::tls;
+use crate::user::User;
 
 /// A running `s_server`.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Handing sockets to other processes, and changing who one is.
+//! Passing sockets to other processes.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -11,24 +11,25 @@ use rustix::net::{
     SendFlags,
 };
 
-use crate::{Answer, Puppet, data};
+use crate::data;
+use crate::state::{Puppet, Reply};
 
 impl Puppet {
     /// Takes a stream that another puppet gives at `path`.
-    pub(crate) fn take(&mut self, path: &str) -> Answer {
+    pub(crate) fn take(&mut self, path: &str) -> Reply {
         let stream = TcpStream::from(receive(path)?);
         let local = stream.local_addr()?;
         Ok(self.keep(stream, local))
     }
 
     /// Takes a listener that another puppet gives at `path`.
-    pub(crate) fn take_listener(&mut self, path: &str) -> Answer {
+    pub(crate) fn take_listener(&mut self, path: &str) -> Reply {
         self.listener = Some(receive(path)?);
         Ok(String::new())
     }
 
     /// Lets a forked child send `n` bytes over a stream and exit; answers with the child's pid.
-    pub(crate) fn fork_send(&mut self, id: u32, n: u64) -> Answer {
+    pub(crate) fn fork_send(&mut self, id: u32, n: u64) -> Reply {
         let stream = self.stream(id)?;
         // SAFETY: only the main thread runs in this program when commands fork, so no lock is held by another.
         match unsafe { libc::fork() } {
@@ -52,17 +53,8 @@ impl Puppet {
     }
 }
 
-/// Becomes another user for good.
-pub(crate) fn setuid(uid: u32) -> Answer {
-    // SAFETY: plain system call.
-    match unsafe { libc::setuid(uid) } {
-        0 => Ok(String::new()),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
 /// Gives a descriptor to whoever takes it at `path` (the taker listens there).
-pub(crate) fn give(path: &str, what: &impl AsFd) -> Answer {
+pub(crate) fn give(path: &str, what: &impl AsFd) -> Reply {
     let to = connect(path)?;
     let fds = [what.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];

@@ -1,4 +1,4 @@
-//! The daemon's books, as its status and its `coverage` events show them: every law, checked and said.
+//! The daemon's counters, as its status and its `coverage` events show them: conservation is checked, and the sums printed.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -10,7 +10,7 @@ use crate::event::{Event, at};
 use crate::log::EventLog;
 use crate::wait;
 
-/// The count at a dotted path; 0 where nothing is.
+/// The count at a dotted path; 0 if there is none.
 #[must_use]
 pub fn count(value: &Value, path: &str) -> u64 {
     at(value, path).as_u64().unwrap_or_default()
@@ -22,43 +22,44 @@ pub fn sum(value: &Value, path: &str) -> u64 {
     at(value, path).as_object().map_or(0, |reasons| reasons.values().filter_map(Value::as_u64).sum())
 }
 
-/// Prints a line, not by `println!`, which the test harness keeps to itself unless a test fails.
+/// Prints a line. Not by `println!`, which the test harness hides unless a test fails.
 ///
 /// # Panics
 /// When standard output cannot be written.
-pub fn say(text: &str) {
+pub fn print(text: &str) {
     writeln!(std::io::stdout().lock(), "{text}").expect("standard output can be written");
 }
 
-/// Checks the laws of the kernel side, the daemon and every sink, in a status or a `coverage` event; says the sums.
+/// Checks the conservation of events in the kernel side, the daemon and every sink, in a status or a `coverage` event;
+/// prints the sums.
 ///
 /// # Panics
 /// When one does not hold.
 #[track_caller]
-pub fn balance(books: &Value) {
-    let mut said = String::new();
+pub fn check_conservation(counters: &Value) {
+    let mut text = String::new();
     let [seen, emitted, filtered] =
-        ["seen", "emitted", "filtered"].map(|key| count(books, &format!("coverage.kernel.{key}")));
-    let lost = sum(books, "coverage.kernel.dropped");
+        ["seen", "emitted", "filtered"].map(|key| count(counters, &format!("coverage.kernel.{key}")));
+    let lost = sum(counters, "coverage.kernel.dropped");
     let _ =
-        writeln!(said, "\nkernel: {seen} seen = {emitted} emitted + {filtered} filtered + {lost} dropped");
+        writeln!(text, "\nkernel: {seen} seen = {emitted} emitted + {filtered} filtered + {lost} dropped");
     let [received, delivered, suppressed] =
-        ["received", "delivered", "suppressed"].map(|key| count(books, &format!("coverage.{key}")));
-    let dropped = sum(books, "coverage.dropped");
+        ["received", "delivered", "suppressed"].map(|key| count(counters, &format!("coverage.{key}")));
+    let dropped = sum(counters, "coverage.dropped");
     let _ = write!(
-        said,
+        text,
         "daemon: {received} received = {delivered} delivered + {suppressed} suppressed + {dropped} dropped"
     );
-    let sinks = [&books["coverage"]["sinks"], &books["sinks"]].into_iter().find_map(Value::as_array);
+    let sinks = [&counters["coverage"]["sinks"], &counters["sinks"]].into_iter().find_map(Value::as_array);
     let sinks = sinks.map(Vec::as_slice).unwrap_or_default();
     for sink in sinks {
-        let _ = write!(said, "\n{}", sums(sink));
+        let _ = write!(text, "\n{}", sums(sink));
     }
-    say(&said);
-    assert_eq!(seen, emitted + filtered + lost, "{}", books["coverage"]);
-    assert_eq!(received, delivered + suppressed + dropped, "{}", books["coverage"]);
+    print(&text);
+    assert_eq!(seen, emitted + filtered + lost, "{}", counters["coverage"]);
+    assert_eq!(received, delivered + suppressed + dropped, "{}", counters["coverage"]);
     for sink in sinks {
-        sink_balances(sink);
+        check_sink_conservation(sink);
     }
 }
 
@@ -68,25 +69,25 @@ fn sums(sink: &Value) -> String {
     format!("{name}: {received} received = {delivered} delivered + {queued} queued + {dropped} dropped")
 }
 
-/// Checks the law of one sink.
+/// Checks the conservation of events in one sink.
 ///
 /// # Panics
 /// When it does not hold.
 #[track_caller]
-pub fn sink_balances(sink: &Value) {
+pub fn check_sink_conservation(sink: &Value) {
     let [received, delivered, queued] = ["received", "delivered", "queued"].map(|key| count(sink, key));
     assert_eq!(received, delivered + queued + sum(sink, "dropped"), "{sink}");
 }
 
-/// Checks of one port of a status that every flow that was told of is open or was told of again; says the sums.
+/// Checks, for one port of a status, that every flow that was reported is open or was reported again; prints the sums.
 ///
 /// # Panics
 /// When it does not hold.
 #[track_caller]
-pub fn flows_balance(port: &Value) {
+pub fn check_flow_conservation(port: &Value) {
     let [opened, missed, closed, open, evicted, unwatched] =
         ["opened", "opening_missed", "closed", "open", "evicted", "unwatched"].map(|key| count(port, key));
-    say(&format!(
+    print(&format!(
         "{}: {opened} opened + {missed} whose opening was missed = {closed} closed + {open} open + {evicted} evicted + \
          {unwatched} unwatched",
         port["name"].as_str().unwrap_or_default()
@@ -94,7 +95,7 @@ pub fn flows_balance(port: &Value) {
     assert_eq!(opened + missed, closed + open + evicted + unwatched, "{port}");
 }
 
-/// Waits until the daemon has read all that the kernel programs gave it, and returns its status.
+/// Waits until the daemon has read all records of the kernel programs, and returns its status.
 ///
 /// # Panics
 /// When it does not catch up.
@@ -102,7 +103,7 @@ pub fn flows_balance(port: &Value) {
 #[must_use]
 pub fn settled(daemon: &Daemon) -> Value {
     let mut last = Value::Null;
-    wait::within(wait::PATIENCE, "the daemon has caught up", || {
+    wait::within(wait::TIMEOUT, "the daemon has caught up", || {
         let now = daemon.status();
         let quiet = count(&now, "coverage.kernel.seen") == count(&last, "coverage.kernel.seen");
         let caught_up = count(&now, "coverage.records") == count(&now, "coverage.kernel.emitted");
@@ -111,13 +112,13 @@ pub fn settled(daemon: &Daemon) -> Value {
     })
 }
 
-/// What the `coverage` events of a stream say of losses for this reason: of gaps with the same beginning the last one
-/// counts, the others add up.
+/// The losses that the `coverage` events of a stream report for this reason: gaps with the same beginning count once, by
+/// the last of them.
 ///
 /// # Panics
 /// When a gap ends before it begins.
 #[must_use]
-pub fn told_lost(log: &EventLog, reason: &str) -> u64 {
+pub fn reported_lost(log: &EventLog, reason: &str) -> u64 {
     let mut gaps = std::collections::BTreeMap::new();
     for event in log.seen().iter().filter(|event| event.kind() == "coverage") {
         for gap in event.at("coverage.gaps").as_array().map(Vec::as_slice).unwrap_or_default() {
@@ -137,6 +138,6 @@ pub fn told_lost(log: &EventLog, reason: &str) -> u64 {
 /// When there is none.
 #[track_caller]
 #[must_use]
-pub fn last_told(log: &EventLog) -> &Event {
+pub fn last_coverage(log: &EventLog) -> &Event {
     log.seen().iter().rev().find(|event| event.kind() == "coverage").expect("a `coverage` event")
 }

@@ -7,7 +7,7 @@ use crate::log::EventLog;
 use crate::pins::BpfFs;
 use crate::policy::open;
 use crate::ports::Port;
-use crate::puppet::{Copy, Puppet};
+use crate::puppet::{ProgramCopy, Puppet};
 use crate::truth::End;
 
 /// A port, a bpffs and a daemon that pins there.
@@ -22,7 +22,7 @@ pub struct World {
     /// Listens on the port.
     pub server: Puppet,
     /// What short-lived clients run; it outlives them, or the name of one that is gone would prove nothing.
-    program: Copy,
+    program: ProgramCopy,
 }
 
 impl World {
@@ -35,7 +35,7 @@ impl World {
             port: Port::free(),
             config: config.to_owned(),
             server: Puppet::new(),
-            program: Copy::new("puppet", "short-lived"),
+            program: ProgramCopy::new("puppet", "short-lived"),
         };
         let daemon = world.daemon();
         world.server.listen(format!("127.0.0.1:{}", world.port));
@@ -47,7 +47,7 @@ impl World {
     #[track_caller]
     pub fn daemon(&self) -> Daemon {
         let policy = open(self.port.number()).alone();
-        Start::with(policy).config(&self.config).pins(&self.fs.pins()).go()
+        Start::with(policy).config(&self.config).pins(&self.fs.pins()).start()
     }
 
     /// Makes a connection, opens and closes it with a client of its own, which is gone after that.
@@ -125,7 +125,7 @@ pub fn named(log: &EventLog, end: &End, event: &Event) {
 /// # Panics
 /// When one was not.
 #[track_caller]
-pub fn told_whole(log: &mut EventLog, ends: &[[End; 2]]) {
+pub fn check_reported(log: &mut EventLog, ends: &[[End; 2]]) {
     for end in ends.iter().flatten() {
         // On a busy host an opening may be told before its acceptor is known.
         let open = end.event(log, "flow.open");
