@@ -1,4 +1,4 @@
-//! What of BPF is loaded and attached, asked of the kernel itself; and programs of others that refuse.
+//! BPF programs and links that are loaded and attached, as the kernel lists them; and foreign programs that refuse things.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -36,7 +36,7 @@ impl Held {
         held
     }
 
-    /// What a process held at any moment until it ended, as far as looking without a pause shows.
+    /// What a process held at any moment until it ended, as far as continuous polling shows.
     #[must_use]
     pub fn until_the_end(child: &mut Child) -> Self {
         let mut held = Self::default();
@@ -98,7 +98,7 @@ pub enum Refuses {
     Egress,
 }
 
-/// Another program than ours that refuses something to a cgroup; taken away on drop.
+/// A foreign program that refuses something to a cgroup; detached on drop.
 #[derive(Debug)]
 pub struct Refusal {
     link: OwnedFd,
@@ -120,7 +120,7 @@ impl Refusal {
             Refuses::Connect4 => (18, 10),
             Refuses::Egress => (8, 1),
         };
-        // BPF_ALU64 | BPF_MOV | BPF_K of register 0, and BPF_JMP | BPF_EXIT; each is one word of 64 bits.
+        // BPF_ALU64 | BPF_MOV | BPF_K of register 0, and BPF_JMP | BPF_EXIT; each is one 64-bit word.
         let program = [0xb7_u64, 0x95_u64].map(u64::to_le);
         let license = c"GPL";
         let mut load = Attributes::default();

@@ -11,7 +11,7 @@ use crate::cgroup::Cgroup;
 use crate::netns::Netns;
 use crate::user::User;
 
-/// Where and as whom a process runs. The default: here, as ourselves.
+/// Where and as which user a process runs. The default: here, as the test itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Place<'a> {
     cgroup: Option<&'a Cgroup>,
@@ -115,7 +115,7 @@ impl Child {
     /// Sends a signal to it alone.
     ///
     /// # Panics
-    /// When it has ended and was waited for: its pid may be somebody else's by now.
+    /// When it has ended and was waited for: its pid may belong to another process by now.
     pub fn signal(&self, signal: i32) {
         assert!(self.ended.is_none(), "{} has ended already", self.name);
         // SAFETY: plain system call on a child that was not waited for, so the pid is still its own.
@@ -125,7 +125,7 @@ impl Child {
     /// Its exit status if it has ended.
     ///
     /// # Panics
-    /// When the kernel does not tell.
+    /// When it cannot be waited for.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {
             self.ended = self.inner.try_wait().expect("a child of ours can be waited for");

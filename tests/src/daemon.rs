@@ -202,8 +202,8 @@ impl Daemon {
     pub fn memory_kib(&self, key: &str) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
         let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
-        let words = line.and_then(|line| line.split_whitespace().next());
-        words.and_then(|number| number.parse().ok()).expect("the kernel counts it")
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number.and_then(|number| number.parse().ok()).expect("the kernel counts it")
     }
 
     /// The number of its open descriptors.

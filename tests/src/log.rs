@@ -48,7 +48,7 @@ impl EventLog {
         &self.events
     }
 
-    /// Waits for an event that matches and returns it; also one that was read before.
+    /// Waits for an event that matches and returns it; also one that was read earlier.
     #[track_caller]
     pub fn wait(&mut self, what: &str, wanted: impl Fn(&Event) -> bool) -> Event {
         self.wait_within(wait::TIMEOUT, what, wanted)
@@ -77,7 +77,7 @@ impl EventLog {
             if found >= count {
                 return found;
             }
-            assert!(start.elapsed() < wait::TIMEOUT, "waited in vain for {count} of {what}; {found} came");
+            assert!(start.elapsed() < wait::TIMEOUT, "timed out waiting for {count} of {what}; {found} came");
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -1,4 +1,4 @@
-//! Two puppets on one watched port: the world of most promises about single connections.
+//! Two puppets on one watched port: the setup of most tests about single connections.
 
 use std::fmt::Display;
 
@@ -24,9 +24,9 @@ pub struct Pair {
 /// One connection between the two.
 #[derive(Debug, Clone)]
 pub struct Connection {
-    /// The server's hold of it.
+    /// The server's stream.
     pub here: HeldStream,
-    /// The client's hold of it.
+    /// The client's stream.
     pub there: HeldStream,
     /// The accepting end.
     pub server: End,

@@ -1,6 +1,6 @@
-//! A table of connections, what is expected of their encryption at both ends, and what the daemon saw of it.
+//! A table of connections, what is expected of their encryption at both ends, and what the daemon reported.
 //!
-//! Belongs here: running cases against one daemon, holding its events against what is expected, and printing the
+//! Belongs here: running cases against one daemon, comparing its events with what is expected, and printing the
 //! table. Does not belong here: the cases.
 
 use std::collections::HashMap;
@@ -100,10 +100,10 @@ impl Expected {
         Self { state: "unknown", version: "", outcome: "undecided", reason: "", evidence: "" }
     }
 
-    /// Its evidence contains these words.
+    /// Its evidence contains this text.
     #[must_use]
-    pub const fn because(mut self, words: &'static str) -> Self {
-        self.evidence = words;
+    pub const fn because(mut self, text: &'static str) -> Self {
+        self.evidence = text;
         self
     }
 }
@@ -123,7 +123,7 @@ pub struct Table {
     /// The daemon.
     pub daemon: Daemon,
     rows: Vec<Row>,
-    /// How many connections of each port were taken into the table.
+    /// How many connections of each port are in the table.
     taken: HashMap<u16, usize>,
 }
 
@@ -139,7 +139,7 @@ impl Table {
         Self { daemon: Daemon::with(policy(declarations)), rows: Vec::new(), taken: HashMap::new() }
     }
 
-    /// Takes in the next connection to `port`, which was made and closed, and of which the same is expected at both
+    /// Adds the next connection to `port`, which was made and closed, and of which the same is expected at both
     /// ends.
     #[track_caller]
     pub fn row(&mut self, case: &str, port: u16, expected: Expected) {
@@ -163,11 +163,11 @@ impl Table {
         }
     }
 
-    /// The event of this kind about one end of the connection that was taken in last.
+    /// The event of this kind about one end of the connection that was added last.
     #[track_caller]
     pub fn last(&mut self, kind: &str, direction: &str) -> Event {
         let of_direction = self.rows.iter().rev().find(|row| row.direction == direction);
-        let (local, peer) = of_direction.expect("a row was taken in").ends;
+        let (local, peer) = of_direction.expect("a row was added").ends;
         self.daemon.log.flow(kind, direction, local, peer)
     }
 
@@ -248,12 +248,12 @@ impl Row {
 
         let of_kind = |kind: &str| events.iter().filter(|event| event.kind() == kind).count();
         let unknown = expected.state == "unknown";
-        let mut before = events.iter().filter(|event| event.seq() < closed.seq());
+        let mut earlier = events.iter().filter(|event| event.seq() < closed.seq());
         if unknown {
             let known = |event: &&&Event| !matches!(event.text("posture.state"), "" | "unknown");
-            check(before.find(known).is_none(), "nothing else was told before".into());
+            check(earlier.find(known).is_none(), "nothing else was reported before".into());
         } else {
-            check(before.any(|event| fits(event)), "it was not told before the end".into());
+            check(earlier.any(|event| fits(event)), "it was not reported before the end".into());
         }
         let violations = of_kind("violation");
         check(violations == usize::from(is_violation), format!("{violations} events `violation`"));

@@ -1,4 +1,4 @@
-//! The published schema of events, held against what the daemon really wrote.
+//! The published schema of events, checked against what the daemon wrote.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::event::Event;
 
-/// Where the schema is checked in.
+/// The path of the schema in the checkout.
 #[must_use]
 pub fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/schema/event.schema.json")

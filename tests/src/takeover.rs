@@ -1,4 +1,4 @@
-//! Daemons that pin in the same place, one after another, and what the events of each say about the time between.
+//! Daemons that pin in the same place, one after another, and what the events of each report about the time between.
 
 use crate::child::Place;
 use crate::daemon::{Daemon, Start};
@@ -21,7 +21,7 @@ pub struct World {
     pub config: String,
     /// Listens on the port.
     pub server: Puppet,
-    /// What short-lived clients run; it outlives them, or the name of one that is gone would prove nothing.
+    /// What short-lived clients run; it outlives them, for without it their names would prove nothing.
     program: ProgramCopy,
 }
 
@@ -50,7 +50,7 @@ impl World {
         Start::with(policy).config(&self.config).pins(&self.fs.pins()).start()
     }
 
-    /// Makes a connection, opens and closes it with a client of its own, which is gone after that.
+    /// Makes a connection, opens and closes it with a client of its own, which then exits.
     #[track_caller]
     pub fn short_connection(&mut self) -> [End; 2] {
         let mut client = Puppet::run(&self.program.path(), Place::default());
@@ -73,44 +73,44 @@ impl World {
     }
 }
 
-/// All periods in which something may have been lost, as `coverage` events tell them.
+/// All periods in which something may have been lost, as `coverage` events report them.
 #[must_use]
 pub fn gaps(log: &EventLog) -> Vec<serde_json::Value> {
     let coverage = log.seen().iter().filter(|event| event.kind() == "coverage");
     coverage.flat_map(|event| event.at("coverage.gaps").as_array().cloned().unwrap_or_default()).collect()
 }
 
-/// The reasons of the gaps that were told.
+/// The reasons of the gaps that were reported.
 #[must_use]
 pub fn reasons(log: &EventLog) -> Vec<String> {
     gaps(log).iter().map(|gap| at(gap, "reason").as_str().unwrap_or_default().to_owned()).collect()
 }
 
-/// The first event of a log: who watches.
+/// The first event of a log.
 ///
 /// # Panics
 /// When it is not `daemon.start`.
 #[must_use]
 #[track_caller]
-pub fn start(log: &EventLog) -> &Event {
-    let first = log.seen().first().expect("a daemon that is ready has told its start");
+pub fn start_event(log: &EventLog) -> &Event {
+    let first = log.seen().first().expect("a daemon that is ready has reported its start");
     assert_eq!(first.kind(), "daemon.start");
     first
 }
 
-/// How often an event of this kind about this end was told.
+/// How often an event of this kind about this end was written.
 #[must_use]
 pub fn times(log: &EventLog, kind: &str, end: &End) -> usize {
     log.count(|event| event.kind() == kind && event.ends(end.direction) == Some((end.local, end.peer)))
 }
 
-/// Checks that an event names its process rightly. On a kernel that cannot pin the hooks that see a process begin,
-/// one that came and went meanwhile has no executable; that is a gap, and told.
+/// Checks that an event names its process correctly. On a kernel that cannot pin the hooks that see a process start,
+/// one that came and went meanwhile has no executable; that is a gap, and reported as one.
 ///
 /// # Panics
 /// When it does not.
 #[track_caller]
-pub fn named(log: &EventLog, end: &End, event: &Event) {
+pub fn check_named(log: &EventLog, end: &End, event: &Event) {
     let tracepoints_were_away = reasons(log).iter().any(|reason| reason.starts_with("hook-away:tracepoint/"));
     if tracepoints_were_away && event.at("process.exe").is_null() {
         assert_eq!(event.number("process.pid"), Some(u64::from(end.pid)), "{}", event.line());
@@ -120,18 +120,18 @@ pub fn named(log: &EventLog, end: &End, event: &Event) {
     }
 }
 
-/// Checks that each of these connections was told from its begin to its end, once, by its own process.
+/// Checks that each of these connections was reported from its beginning to its end, once, with its own process.
 ///
 /// # Panics
 /// When one was not.
 #[track_caller]
 pub fn check_reported(log: &mut EventLog, ends: &[[End; 2]]) {
     for end in ends.iter().flatten() {
-        // On a busy host an opening may be told before its acceptor is known.
+        // On a busy host an opening may be reported before its acceptor is known.
         let open = end.event(log, "flow.open");
-        named(log, end, &open);
+        check_named(log, end, &open);
         let close = end.event(log, "flow.close");
-        named(log, end, &close);
+        check_named(log, end, &close);
         assert_eq!(close.text("process.attribution"), "exact", "{}", close.line());
         assert_eq!((times(log, "flow.open", end), times(log, "flow.close", end)), (1, 1), "{end:?}");
         let bytes = if end.direction == "out" { "flow.bytes_sent" } else { "flow.bytes_received" };
@@ -147,10 +147,11 @@ pub fn only_tracepoints_were_away(reasons: &[String]) -> bool {
     reasons.iter().all(|reason| away(reason) || reason == "unwritten")
 }
 
-/// Whether a `coverage` event tells of nothing but what this kernel cannot pin.
+/// Whether a `coverage` event reports nothing but what this kernel cannot pin.
 #[must_use]
 pub fn gapless(event: &Event) -> bool {
     let gaps = event.at("coverage.gaps").as_array().map(Vec::as_slice).unwrap_or_default();
-    let told: Vec<String> = gaps.iter().filter_map(|gap| gap["reason"].as_str().map(str::to_owned)).collect();
-    only_tracepoints_were_away(&told)
+    let reasons: Vec<String> =
+        gaps.iter().filter_map(|gap| gap["reason"].as_str().map(str::to_owned)).collect();
+    only_tracepoints_were_away(&reasons)
 }

@@ -1,4 +1,4 @@
-//! A certificate authority of the tests' own, and the certificate that all their servers show.
+//! The tests' own certificate authority, and the certificate that all their servers show.
 //!
 //! Belongs here: making them, once per test program, and writing them where a server's user can read them. Does not
 //! belong here: who uses them and how.
@@ -66,9 +66,9 @@ impl Identity {
         let dir = TempDir::new();
         let names = format!("subjectAltName=DNS:{NAME},IP:127.0.0.1,IP:::1\n");
         dir.write("names", &names);
-        let call = |words: &str, subject: &str| {
+        let call = |arguments: &str, subject: &str| {
             let mut command = Command::new(openssl);
-            command.args(words.split_whitespace()).current_dir(dir.path());
+            command.args(arguments.split_whitespace()).current_dir(dir.path());
             if !subject.is_empty() {
                 command.args(["-subj", subject]);
             }
@@ -92,12 +92,12 @@ impl Identity {
     /// Writes it into `dir`; the key belongs to `user`, who alone may read it.
     ///
     /// # Panics
-    /// When a file cannot be written or handed over.
+    /// When a file cannot be written or given away.
     #[must_use]
     pub fn write_into(&self, dir: &TempDir, user: &User) -> Files {
         let key = dir.write("tls.key", &self.key);
         set_mode(&key, 0o600);
-        std::os::unix::fs::chown(&key, Some(user.uid), Some(user.gid)).expect("root may hand over a file");
+        std::os::unix::fs::chown(&key, Some(user.uid), Some(user.gid)).expect("root may give a file away");
         let certificate = dir.write("tls.crt", &self.certificate);
         Files { authority: self.write_authority(dir), certificate, key }
     }

@@ -1,4 +1,4 @@
-//! What a test itself knows of one end of a connection, held against what an event says.
+//! What a test itself knows about one end of a connection, compared with what an event reports.
 
 use std::path::PathBuf;
 
@@ -55,7 +55,7 @@ impl End {
         log.flow(kind, self.direction, self.local, self.peer)
     }
 
-    /// Waits for the event of this kind about this end, checks that it names the owner rightly and as seen in
+    /// Waits for the event of this kind about this end, checks that it names the owner correctly and as seen in
     /// the caller's own context, and returns it.
     #[track_caller]
     pub fn named_exactly(&self, log: &mut EventLog, kind: &str) -> Event {

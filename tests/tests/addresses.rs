@@ -1,4 +1,4 @@
-//! Every kind of address, every way to fail, every namespace.
+//! Every kind of address, every kind of failure, every namespace.
 
 use gdprport_tests::child::Place;
 use gdprport_tests::daemon::Daemon;

@@ -1,5 +1,5 @@
-//! Attribution under attack, the executable: a path is what really runs, or nothing; never a program that somebody
-//! would like to be taken for.
+//! Attribution under attack, the executable: a path is what really runs, or nothing; never a program that an
+//! attacker would like to be taken for.
 
 use std::os::unix::fs::{lchown, symlink};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use gdprport_tests::puppet::{ProgramCopy, Puppet, built};
 use gdprport_tests::temp::{TempDir, set_mode};
 use gdprport_tests::user::User;
 
-/// A program of root's that an attacker would like to be.
+/// A program of root's that an attacker would like to be taken for.
 const HONEST: &str = "/usr/bin/env";
 
 /// Copies one of our programs, by another process: see [`ProgramCopy::new`].
@@ -24,7 +24,7 @@ fn copy(of: &str, to: &Path) {
     set_mode(to, 0o755);
 }
 
-/// Connects and closes, and returns what the client's end said at the close.
+/// Connects and closes, and returns the `flow.close` of the client's end.
 #[track_caller]
 fn client_closed(pair: &mut Pair) -> (Connection, Event) {
     let connection = pair.connect();
@@ -160,16 +160,16 @@ fn a_host_program_in_a_user_namespace_is_named() {
     pair.daemon.stop();
 }
 
-/// Lets `attack` run a client to its end while the daemon stands still, and returns the executable that the daemon
-/// then told of it. `attack` is given the address and answers with what the client said: process id and port.
+/// Lets `attack` run a client to its end while the daemon is stopped, and returns the `flow.close` that the daemon then
+/// reports. `attack` takes the address and returns the output of the client: process id and port.
 #[track_caller]
 fn reported_after_exit(attack: impl FnOnce(&str) -> String) -> Event {
     let mut pair = Pair::new();
     pair.server.ask("serve");
     pair.daemon.signal(libc::SIGSTOP);
-    let said = attack(&format!("127.0.0.1:{}", pair.port));
+    let output = attack(&format!("127.0.0.1:{}", pair.port));
     pair.daemon.signal(libc::SIGCONT);
-    let (pid, local) = said.split_once(' ').expect("pid and port");
+    let (pid, local) = output.split_once(' ').expect("pid and port");
     let local = local.parse().expect("a port");
     let event = pair.daemon.log.flow("flow.close", "out", local, pair.port.number());
     assert_eq!(event.number("process.pid"), pid.parse().ok(), "{}", event.line());
@@ -193,17 +193,17 @@ fn a_link_retargeted_after_exec_does_not_lend_its_new_target() {
     let (dir, user) = (TempDir::new(), User::games());
     let own = dir.dir_for("own", &user);
     let (evil, link) = (ProgramCopy::new("client-once", "evil"), own.join("link"));
-    let turn = |to: &Path| {
+    let retarget = |to: &Path| {
         let _ = std::fs::remove_file(&link);
         symlink(to, &link).expect("a fresh name");
         lchown(&link, Some(user.uid), Some(user.gid)).expect("root may give away");
     };
-    turn(&evil.path());
+    retarget(&evil.path());
     let event = reported_after_exit(|to| {
         let mut command = Command::new(&link);
         command.arg(to);
         let ran = run(command, Place::default().user(&user));
-        turn(HONEST.as_ref());
+        retarget(HONEST.as_ref());
         ran.output
     });
     let exe = event.at("process.exe");

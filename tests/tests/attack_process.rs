@@ -1,4 +1,4 @@
-//! Attribution under attack, the process: a process that steals, renames, executes or changes its shape is named as
+//! Attribution under attack, the process: a process that steals, renames itself, executes or changes its shape is named as
 //! what it is, or not at all.
 
 use std::time::Duration;
@@ -59,8 +59,8 @@ fn an_accept_without_an_address_is_exact_or_the_listeners() {
     let expected = if pair.daemon.sees_accept() { "exact" } else { "listener" };
     let worker: u64 = {
         // The acceptor is not the process that opened the listener.
-        let said = pair.server.ask("prefork-blind 1");
-        said.trim().parse().expect("a pid")
+        let reply = pair.server.ask("prefork-blind 1");
+        reply.trim().parse().expect("a pid")
     };
     for _ in 0..3 {
         let there = pair.client.connect(format!("127.0.0.1:{}", pair.port));
@@ -91,7 +91,7 @@ fn exec_from_a_second_thread_is_the_new_program() {
         assert_eq!(first.at(key), second.at(key), "{key}: {} {}", first.line(), second.line());
         assert!(!first.at(key).is_null(), "{key}: {}", first.line());
     }
-    // To the fork, not to the tick of 10 ms; the wall clock is measured anew now and then.
+    // As exact as the fork, not as the tick of 10 ms; the wall clock is measured again now and then.
     let [first, second] = [&first, &second].map(|event| {
         let started: Timestamp = event.text("process.started").parse().expect("a time");
         started
@@ -206,10 +206,10 @@ fn an_exited_child_of_a_forgotten_process_is_never_another() {
     let exe = pair.client.exe().to_string_lossy().into_owned();
     for n in 1..=5 {
         pair.daemon.signal(libc::SIGSTOP);
-        let said = pair.client.ask(&format!("connect-from-child 127.0.0.1:{}", pair.port));
+        let reply = pair.client.ask(&format!("connect-from-child 127.0.0.1:{}", pair.port));
         wait::until("it is served", || pair.server.ask("served") == n.to_string());
         pair.daemon.signal(libc::SIGCONT);
-        let (pid, local) = said.split_once(' ').expect("pid and port");
+        let (pid, local) = reply.split_once(' ').expect("pid and port");
         let local = local.parse().expect("a port");
         let event = pair.daemon.log.flow("flow.close", "out", local, pair.port.number());
         assert_eq!(event.number("process.pid"), pid.parse().ok(), "{}", event.line());
@@ -243,8 +243,8 @@ mod host_only {
                     std::process::Command::new(passer_by.path()).stderr(std::process::Stdio::null()).status();
                 status.expect("it can start");
             }
-            let said = pair.client.ask(&format!("connect-from-child {to}"));
-            let (pid, local) = said.split_once(' ').expect("pid and port");
+            let reply = pair.client.ask(&format!("connect-from-child {to}"));
+            let (pid, local) = reply.split_once(' ').expect("pid and port");
             samples.push((pid.parse::<u64>().expect("a pid"), local.parse::<u16>().expect("a port")));
             wait::until("it is served", || pair.server.ask("served") == round.to_string());
         }

@@ -1,4 +1,4 @@
-//! Connects that another program on this host stops are told, with who tried.
+//! Connects that another program on this host stops are reported, with their process.
 
 use gdprport_tests::bpf::{Refusal, Refuses};
 use gdprport_tests::cgroup::Cgroup;
@@ -40,7 +40,7 @@ fn a_connect_that_another_program_refuses_is_reported_as_denied() {
     let to = format!("127.0.0.1:{}", pair.port);
     assert_eq!(pair.client.ask(&format!("connect-denied {to}")), libc::EPERM.to_string());
     let event = failed(&mut pair, &cgroup, "denied");
-    assert_eq!(event.number("flow.local.port"), Some(0), "nothing left from a port: {}", event.line());
+    assert_eq!(event.number("flow.local.port"), Some(0), "no packet left from a port: {}", event.line());
     // Without the refusal the same process connects.
     drop(refusal);
     let connection = pair.connect();
@@ -48,7 +48,7 @@ fn a_connect_that_another_program_refuses_is_reported_as_denied() {
     connection.client.named_exactly(&mut pair.daemon.log, "flow.close");
     let port = pair.port.number();
     let log = pair.daemon.stop();
-    assert_eq!(log.count(|event| event.is("flow.fail", port)), 1, "told once");
+    assert_eq!(log.count(|event| event.is("flow.fail", port)), 1, "reported once");
 }
 
 /// Once its caller gives up: another program on this host drops the packets.
@@ -59,6 +59,6 @@ fn a_connect_whose_packets_are_dropped_is_reported_as_aborted() {
     failed(&mut pair, &cgroup, "aborted");
     let port = pair.port.number();
     let log = pair.daemon.stop();
-    assert_eq!(log.count(|event| event.is("flow.fail", port)), 1, "told once");
+    assert_eq!(log.count(|event| event.is("flow.fail", port)), 1, "reported once");
     assert_eq!(log.count(|event| event.is("flow.open", port)), 0, "nothing was opened");
 }

@@ -1,8 +1,8 @@
-//! Bytes are exact to the byte, in both directions, by whatever way they were moved.
+//! Bytes are exact to the byte, in both directions, by every call that moves them.
 
 use gdprport_tests::pair::{Connection, Pair};
 
-/// What the `flow.close` events of both ends have to say.
+/// What the `flow.close` events of both ends must report.
 #[track_caller]
 fn counted(pair: &mut Pair, connection: &Connection, from_client: u64, from_server: u64, outcome: &str) {
     let ends =

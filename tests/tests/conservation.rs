@@ -1,6 +1,6 @@
-//! Nothing is lost silently: what was made is what was told, or what was lost was counted.
+//! Nothing is lost silently: what happened was reported, or counted as lost.
 //!
-//! The promises here compare counters of the whole host, so they run one after another.
+//! The tests here compare counters of the whole host, so they run one after another.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard};
@@ -16,7 +16,7 @@ use gdprport_tests::wait;
 
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
-    // A promise that failed says nothing about the next one.
+    // A test that failed has no effect on the next one.
     ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
@@ -69,7 +69,7 @@ fn losses_while_the_reader_is_stopped_are_counted_exactly() {
     let _alone = alone();
     // A small ring buffer, so that a short burst fills it.
     let mut world = World::with("limits.ring_bytes = 262144\n");
-    // The first connection also brings what is told once: the executables of both ends.
+    // The first connection also brings what is sent once: the executables of both ends.
     world.burst(1, 1);
     // What one connection costs in records, while nothing is lost.
     let before = settled(&world.daemon);
@@ -82,22 +82,22 @@ fn losses_while_the_reader_is_stopped_are_counted_exactly() {
     world.daemon.signal(libc::SIGSTOP);
     world.burst(5000, 8);
     world.daemon.signal(libc::SIGCONT);
-    let last = settled(&world.daemon);
-    counters::check_conservation(&last);
-    let emitted = count(&last, "coverage.kernel.emitted") - count(&after, "coverage.kernel.emitted");
-    let dropped = sum(&last, "coverage.kernel.dropped");
+    let now = settled(&world.daemon);
+    counters::check_conservation(&now);
+    let emitted = count(&now, "coverage.kernel.emitted") - count(&after, "coverage.kernel.emitted");
+    let dropped = sum(&now, "coverage.kernel.dropped");
     assert!(dropped > 0, "a small ring buffer cannot hold the records of 5000 connections");
-    assert_eq!(emitted + dropped, records / 200 * 5000, "every record was handed over or counted as lost");
+    assert_eq!(emitted + dropped, records / 200 * 5000, "every record was emitted or counted as lost");
 
-    // After the loss the stream is whole again, and nothing that has ended stays open in the books.
+    // After the loss the stream is complete again, and nothing that has ended stays open in the counters.
     world.burst(100, 1);
     let port = world.port.number();
     wait::until("no flow stays open whose end was lost", || world.daemon.port_status(port)["open"] == 0);
     assert_eq!(sum(&settled(&world.daemon), "coverage.kernel.dropped"), dropped);
     let log = world.daemon.stop();
-    let told = counters::last_coverage(&log);
+    let last = counters::last_coverage(&log);
     assert_eq!(
-        sum(told.json(), "coverage.kernel.dropped"),
+        sum(last.json(), "coverage.kernel.dropped"),
         dropped,
         "the last coverage event has the whole loss"
     );
@@ -133,7 +133,7 @@ fn a_loss_hides_no_flow_on_a_port_that_demands_tls() {
         assert!(known || findings.contains(event.text("flow.cookie")), "passed over: {}", event.line());
         closed += 1;
     }
-    assert!(closed > 0, "some flows were told");
+    assert!(closed > 0, "some flows were reported");
 }
 
 #[test]
@@ -190,7 +190,7 @@ mod host_only {
         for kind in ["flow.open", "flow.close"] {
             assert_eq!(log.count(|event| event.is(kind, port)), 20_000, "{kind}: none came twice");
         }
-        // What the books call delivered is what a reader finds.
+        // What the counters call delivered is what a reader finds.
         for (lines, event) in (0_u64..).zip(log.seen()).filter(|(_, event)| event.kind() == "coverage") {
             counters::check_conservation(event.json());
             assert_eq!(event.number("coverage.delivered"), Some(lines), "{}", event.line());
@@ -227,7 +227,7 @@ mod host_only {
         let (port, evicted) = (world.port.number(), count(&status, "coverage.evicted"));
         wait::until("every flow has settled", || count(&world.daemon.port_status(port), "opened") == 200);
         counters::check_flow_conservation(&world.daemon.port_status(port));
-        world.daemon.log.wait("the flows that were forgotten, told", |event| {
+        world.daemon.log.wait("the flows that were forgotten, reported", |event| {
             event.kind() == "coverage" && event.number("coverage.evicted") == Some(evicted)
         });
         let status = world.daemon.status();

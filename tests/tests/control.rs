@@ -1,4 +1,4 @@
-//! The daemon as one talks to it: quick under load, unmoved by garbage, one to a socket, gone without a trace.
+//! The control socket: quick under load, undisturbed by garbage, one daemon to a socket, removed at the end.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
@@ -27,10 +27,10 @@ fn status_replies_within_fifty_milliseconds_under_load() {
         })
         .collect();
     times.sort_unstable();
-    // The median: a single answer may have waited for a processor that the load holds.
+    // The median: a single reply may have waited for a processor that the load holds.
     assert!(times[10] <= Duration::from_millis(50), "{times:?}");
     pair.client.reply();
-    // That the load is told without a loss is another promise (`conservation`).
+    // That the load is reported without a loss is another promise (`conservation`).
     assert!(pair.daemon.terminate().success());
 }
 
@@ -42,11 +42,11 @@ fn open_flows_are_listed_with_their_owners() {
     connection.client.event(&mut pair.daemon.log, "flow.open");
     let output = pair.daemon.ask(["flows", "--json", "--port", &pair.port.to_string()]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
     for pid in [pair.server.pid(), pair.client.pid()] {
         assert!(
-            said.contains(&format!("\"pid\":{pid}")) || said.contains(&format!("\"pid\": {pid}")),
-            "{said}"
+            text.contains(&format!("\"pid\":{pid}")) || text.contains(&format!("\"pid\": {pid}")),
+            "{text}"
         );
     }
     pair.daemon.stop();
@@ -56,11 +56,11 @@ fn open_flows_are_listed_with_their_owners() {
 fn send(daemon: &Daemon, bytes: &[u8]) -> Vec<u8> {
     let mut stream = UnixStream::connect(daemon.socket()).expect("the socket is there");
     stream.set_read_timeout(Some(wait::TIMEOUT)).expect("a timeout can be set");
-    // The daemon may rightly close before it has read everything.
+    // The daemon may close before it has read everything.
     let _ = stream.write_all(bytes);
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    answer
+    let mut response = Vec::new();
+    let _ = stream.read_to_end(&mut response);
+    response
 }
 
 #[test]
@@ -103,9 +103,9 @@ fn a_second_daemon_on_the_same_socket_is_refused_by_name() {
     command.arg("--events").arg(dir.join("events")).arg("--socket").arg(pair.daemon.socket());
     let output = command.output().expect("the program can be run");
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains(&pair.daemon.socket().display().to_string()), "{said}");
-    assert!(said.contains(&pair.daemon.pid().to_string()), "the one that runs is named: {said}");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains(&pair.daemon.socket().display().to_string()), "{error}");
+    assert!(error.contains(&pair.daemon.pid().to_string()), "the one that runs is named: {error}");
     let connection = pair.connect();
     connection.client.named_exactly(&mut pair.daemon.log, "flow.open");
     pair.daemon.stop();
@@ -122,7 +122,7 @@ fn the_socket_is_for_root_and_its_group_only() {
     daemon.stop();
     assert!(!socket.exists());
     let output = ask(&socket, ["daemon", "status"]);
-    assert_eq!(output.status.code(), Some(3), "nobody to ask");
+    assert_eq!(output.status.code(), Some(3), "no daemon to ask");
     assert!(!output.stderr.is_empty());
 }
 
@@ -137,7 +137,7 @@ fn a_socket_left_by_a_killed_daemon_does_not_block_the_next() {
     command.args(["daemon", "run", "--policy"]).arg(dir.write("policy.toml", &open(port.number()).alone()));
     command.arg("--events").arg(dir.join("events")).arg("--socket").arg(&stale);
     let mut child = gdprport_tests::child::Child::start(command, gdprport_tests::child::Place::default());
-    wait::until("the next daemon answers", || {
+    wait::until("the next daemon replies", || {
         assert_eq!(child.ended(), None, "the next daemon ended instead");
         ask(&stale, ["daemon", "status"]).status.success()
     });

@@ -1,5 +1,5 @@
 //! PostgreSQL, MariaDB and Redis with their own clients: both ends named, declared where they are, and each
-//! deviation told with its reason.
+//! deviation reported with its reason.
 
 use std::path::Path;
 use std::process::Command;
@@ -105,7 +105,7 @@ fn postgres_and_psql_are_named_and_judged_at_both_ends() {
         server: &postgres.server,
         client_exe: &postgres.client_exe(),
         client: &|host| postgres.client(host, Postgres::PORT_QUERY),
-        port_in: &|said| said.parse().expect("a port"),
+        port_in: &|output| output.parse().expect("a port"),
     });
 }
 
@@ -116,7 +116,7 @@ fn mariadb_and_its_client_are_named_and_judged_at_both_ends() {
         server: &mariadb.server,
         client_exe: mariadb.client_exe(),
         client: &|host| mariadb.client(host, MariaDb::PORT_QUERY),
-        port_in: &|said| said.parse().expect("a port"),
+        port_in: &|output| output.parse().expect("a port"),
     });
 }
 

@@ -1,4 +1,5 @@
-//! Host names among the peers: what they mean now decides, and what they do not tell is said and never allowed.
+//! Host names among the peers: their present addresses decide, and a name that does not resolve is reported and allows
+//! nothing.
 
 use gdprport_tests::daemon::{Daemon, Start};
 use gdprport_tests::event::Event;
@@ -33,7 +34,7 @@ impl Hosts {
         Self { dir, pair: Pair { server, client, port, daemon } }
     }
 
-    /// What the host knows from now on.
+    /// Changes what the host knows.
     fn write(&self, hosts: &str) {
         // In place: it is this file that is mounted.
         std::fs::write(self.dir.join("hosts"), hosts).expect("it is ours");
@@ -41,7 +42,7 @@ impl Hosts {
 
     /// Waits for an event of this kind and verdict about the accepted end.
     #[track_caller]
-    fn told(&mut self, connection: &Connection, kind: &str, outcome: &str) -> Event {
+    fn reported(&mut self, connection: &Connection, kind: &str, outcome: &str) -> Event {
         let ends = (self.pair.port.number(), connection.there.address.port());
         self.pair.daemon.log.wait(&format!("{kind} {outcome}"), |event| {
             event.kind() == kind && event.ends("in") == Some(ends) && event.text("verdict.outcome") == outcome
@@ -57,16 +58,16 @@ fn unresolved(daemon: &Daemon) -> Vec<serde_json::Value> {
 fn a_changed_dns_name_changes_verdicts_of_open_and_new_flows() {
     let mut hosts = Hosts::knowing("127.0.0.1 client.test\n");
     let first = hosts.pair.connect();
-    hosts.told(&first, "flow.open", "declared");
+    hosts.reported(&first, "flow.open", "declared");
     hosts.write("192.0.2.1 client.test\n");
-    let violation = hosts.told(&first, "violation", "violation");
+    let violation = hosts.reported(&first, "violation", "violation");
     assert_eq!(violation.text("verdict.nearest.role"), "orders-api", "{}", violation.line());
     let second = hosts.pair.connect();
-    hosts.told(&second, "flow.open", "violation");
+    hosts.reported(&second, "flow.open", "violation");
     hosts.write("127.0.0.1 client.test\n");
-    hosts.told(&first, "flow.update", "declared");
+    hosts.reported(&first, "flow.update", "declared");
     let third = hosts.pair.connect();
-    hosts.told(&third, "flow.open", "declared");
+    hosts.reported(&third, "flow.open", "declared");
     hosts.pair.daemon.stop();
 }
 
@@ -75,22 +76,26 @@ fn a_changed_dns_name_changes_verdicts_of_open_and_new_flows() {
 fn a_vanished_dns_name_leaves_what_it_allowed_undecided() {
     let mut hosts = Hosts::knowing("127.0.0.1 client.test\n");
     let connection = hosts.pair.connect();
-    hosts.told(&connection, "flow.open", "declared");
+    hosts.reported(&connection, "flow.open", "declared");
     hosts.write("");
-    let event = hosts.told(&connection, "flow.update", "undecided");
+    let event = hosts.reported(&connection, "flow.update", "undecided");
     assert!(event.line().contains("client.test"), "{}", event.line());
-    let told = unresolved(&hosts.pair.daemon);
-    assert_eq!((told.len(), &told[0]["name"]), (1, &"client.test".into()), "{told:?}");
-    assert_eq!(told[0]["undecided"], "orders-api of customers-db", "{told:?}");
+    let unresolved_now = unresolved(&hosts.pair.daemon);
+    assert_eq!(
+        (unresolved_now.len(), &unresolved_now[0]["name"]),
+        (1, &"client.test".into()),
+        "{unresolved_now:?}"
+    );
+    assert_eq!(unresolved_now[0]["undecided"], "orders-api of customers-db", "{unresolved_now:?}");
     let later = hosts.pair.connect();
-    hosts.told(&later, "flow.open", "undecided");
+    hosts.reported(&later, "flow.open", "undecided");
     hosts.write("127.0.0.1 client.test\n");
-    hosts.told(&connection, "flow.update", "declared");
+    hosts.reported(&connection, "flow.update", "declared");
     assert!(unresolved(&hosts.pair.daemon).is_empty());
-    let said = hosts.pair.daemon.stderr();
-    let lines = |words: &str| said.lines().filter(|line| line.contains(words)).count();
-    assert_eq!(lines("client.test does not resolve"), 1, "{said}");
-    assert_eq!(lines("orders-api of customers-db"), 1, "{said}");
-    assert_eq!(lines("client.test resolves again"), 1, "{said}");
+    let log = hosts.pair.daemon.stderr();
+    let lines = |text: &str| log.lines().filter(|line| line.contains(text)).count();
+    assert_eq!(lines("client.test does not resolve"), 1, "{log}");
+    assert_eq!(lines("orders-api of customers-db"), 1, "{log}");
+    assert_eq!(lines("client.test resolves again"), 1, "{log}");
     hosts.pair.daemon.stop();
 }

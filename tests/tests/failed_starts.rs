@@ -1,4 +1,4 @@
-//! A daemon that cannot start says in one sentence why and what to do, and leaves nothing behind.
+//! A daemon that cannot start prints one sentence with the reason and the remedy, and leaves nothing behind.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -16,13 +16,13 @@ use gdprport_tests::user::User;
 use gdprport_tests::wait;
 
 /// A copy of the program that every user may run, with a policy and a place for a socket.
-struct Ground {
+struct Setup {
     dir: TempDir,
     program: PathBuf,
     policy: PathBuf,
 }
 
-impl Ground {
+impl Setup {
     fn new() -> Self {
         let dir = TempDir::new();
         let copy = dir.join("gdprport");
@@ -40,12 +40,12 @@ impl Ground {
         assert_eq!(
             held,
             Held::default(),
-            "nothing is brought into the kernel before it is known to be of use"
+            "nothing is loaded into the kernel before the start is known to succeed"
         );
         output
     }
 
-    /// The same, with pins at this place if any, and what it brought into the kernel meanwhile. Of that nothing stays.
+    /// The same, with pins at this place if any, and what it loaded into the kernel meanwhile, of which nothing stays.
     fn attempt(&self, prefix: &[&str], place: Place<'_>, pins: Option<&Path>) -> (Output, Held) {
         let mut words = prefix.iter().map(|word| (*word).into()).collect::<Vec<std::ffi::OsString>>();
         words.push(self.program.clone().into());
@@ -61,8 +61,8 @@ impl Ground {
         let status = child.ended().expect("it has ended");
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let pipes = child.pipes();
-        pipes.stdout.take().expect("piped").read_to_end(&mut stdout).expect("what it said");
-        pipes.stderr.take().expect("piped").read_to_end(&mut stderr).expect("what it said");
+        pipes.stdout.take().expect("piped").read_to_end(&mut stdout).expect("its output");
+        pipes.stderr.take().expect("piped").read_to_end(&mut stderr).expect("its output");
         wait::until("nothing of it stays in the kernel", || held.is_gone());
         assert!(pins.is_none_or(|pins| !pins.exists()), "nothing stays pinned");
         assert!(!self.dir.join("socket").exists(), "no socket stays");
@@ -70,68 +70,68 @@ impl Ground {
     }
 }
 
-/// Exit code 1 and one sentence that has all of these words.
+/// Exit code 1 and one sentence that mentions all of these.
 #[track_caller]
 fn one_sentence(output: &Output, words: &[&str]) {
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert_eq!(said.trim().lines().count(), 1, "one sentence: {said}");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert_eq!(text.trim().lines().count(), 1, "one sentence: {text}");
     for word in words {
-        assert!(said.to_lowercase().contains(&word.to_lowercase()), "no word of {word}: {said}");
+        assert!(text.to_lowercase().contains(&word.to_lowercase()), "{word} is not mentioned: {text}");
     }
 }
 
 #[test]
 fn a_user_other_than_root_is_refused_in_one_sentence() {
-    let ground = Ground::new();
-    one_sentence(&ground.run(&[], Place::default().user(&User::nobody())), &["root"]);
+    let setup = Setup::new();
+    one_sentence(&setup.run(&[], Place::default().user(&User::nobody())), &["root"]);
 }
 
 #[test]
 fn root_without_a_capability_learns_which_one_is_missing() {
-    let ground = Ground::new();
+    let setup = Setup::new();
     let prefix = ["setpriv", "--bounding-set=-bpf,-sys_admin", "--inh-caps=-bpf,-sys_admin"];
-    one_sentence(&ground.run(&prefix, Place::default()), &["CAP_"]);
+    one_sentence(&setup.run(&prefix, Place::default()), &["CAP_"]);
 }
 
 #[test]
 fn the_error_on_a_host_without_cgroup2_shows_how_to_mount_it() {
-    let ground = Ground::new();
+    let setup = Setup::new();
     let script = format!("umount -l '{}' && exec \"$0\" \"$@\"", cgroup::mount().display());
     let prefix = ["unshare", "--mount", "sh", "-c", &script];
-    one_sentence(&ground.run(&prefix, Place::default()), &["cgroup2", "mount"]);
+    one_sentence(&setup.run(&prefix, Place::default()), &["cgroup2", "mount"]);
 }
 
 /// Each problem is printed with its line number.
 #[test]
 fn an_invalid_policy_stops_the_start_and_lists_every_problem() {
-    let ground = Ground::new();
-    let text = "version = 1\n\n[[port]]\nname = \"a\"\nport = 99999\nmode = \"enforce\"\n\n\
+    let setup = Setup::new();
+    let policy = "version = 1\n\n[[port]]\nname = \"a\"\nport = 99999\nmode = \"enforce\"\n\n\
                 [[port.allow]]\nrole = \"x\"\ndirection = \"sideways\"\npeers = [\"300.1.2.3\"]\nvolume = { max = \"1GiB\" }\n";
-    ground.dir.write("policy.toml", text);
+    setup.dir.write("policy.toml", policy);
     for check in [false, true] {
         let output = if check {
-            let mut command = Command::new(&ground.program);
-            command.args(["policy", "check"]).arg(&ground.policy);
+            let mut command = Command::new(&setup.program);
+            command.args(["policy", "check"]).arg(&setup.policy);
             Place::default().user(&User::nobody()).apply(&mut command);
             command.output().expect("the program can be run")
         } else {
-            ground.run(&[], Place::default())
+            setup.run(&[], Place::default())
         };
-        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{said}");
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{text}");
         for line in [5, 6, 10, 11, 12] {
-            assert!(said.contains(&format!("policy.toml:{line}:")), "line {line} is not told: {said}");
+            assert!(text.contains(&format!("policy.toml:{line}:")), "line {line} is not listed: {text}");
         }
     }
-    assert!(!ground.dir.join("events").exists() && !ground.dir.join("socket").exists(), "nothing was begun");
+    assert!(!setup.dir.join("events").exists() && !setup.dir.join("socket").exists(), "nothing was started");
 }
 
 #[test]
 fn a_valid_policy_is_accepted_without_a_daemon_or_root() {
-    let ground = Ground::new();
-    let mut command = Command::new(&ground.program);
-    command.args(["policy", "check"]).arg(&ground.policy);
+    let setup = Setup::new();
+    let mut command = Command::new(&setup.program);
+    command.args(["policy", "check"]).arg(&setup.policy);
     Place::default().user(&User::nobody()).apply(&mut command);
     let output = command.output().expect("the program can be run");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -147,22 +147,22 @@ fn the_policys_schema_is_printed_without_a_daemon() {
 
 #[test]
 fn a_missing_policy_file_stops_the_start() {
-    let ground = Ground::new();
-    std::fs::remove_file(&ground.policy).expect("it was written");
-    let output = ground.run(&[], Place::default());
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let setup = Setup::new();
+    std::fs::remove_file(&setup.policy).expect("it was written");
+    let output = setup.run(&[], Place::default());
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success());
-    assert!(said.contains("policy.toml"), "{said}");
+    assert!(text.contains("policy.toml"), "{text}");
 }
 
 #[test]
 fn an_unwritable_events_file_stops_the_start() {
-    let ground = Ground::new();
-    std::fs::create_dir(ground.dir.join("events")).expect("a fresh directory");
+    let setup = Setup::new();
+    std::fs::create_dir(setup.dir.join("events")).expect("a fresh directory");
     let fs = BpfFs::new();
     for pins in [None, Some(fs.pins())] {
-        // Only the last step fails: everything is in the kernel by then, and must leave it.
-        let (output, held) = ground.attempt(&[], Place::default(), pins.as_deref());
+        // Only the last step fails: everything is in the kernel by then, and must be removed.
+        let (output, held) = setup.attempt(&[], Place::default(), pins.as_deref());
         one_sentence(&output, &["events"]);
         assert!(!held.programs.is_empty(), "this is to fail late: {held:?}");
     }
@@ -171,11 +171,11 @@ fn an_unwritable_events_file_stops_the_start() {
 /// Nothing is attached or pinned.
 #[test]
 fn a_kernel_without_btf_stops_the_start_in_one_sentence() {
-    let (ground, fs) = (Ground::new(), BpfFs::new());
+    let (setup, fs) = (Setup::new(), BpfFs::new());
     let script = "mount -t tmpfs none /sys/kernel/btf && exec \"$0\" \"$@\"";
     for pins in [None, Some(fs.pins())] {
         let prefix = ["unshare", "--mount", "sh", "-c", script];
-        let (output, held) = ground.attempt(&prefix, Place::default(), pins.as_deref());
+        let (output, held) = setup.attempt(&prefix, Place::default(), pins.as_deref());
         one_sentence(&output, &["/sys/kernel/btf/vmlinux", "CONFIG_DEBUG_INFO_BTF"]);
         assert_eq!(held, Held::default());
     }
@@ -183,8 +183,8 @@ fn a_kernel_without_btf_stops_the_start_in_one_sentence() {
 
 #[test]
 fn pins_outside_a_bpffs_stop_the_start() {
-    let ground = Ground::new();
-    let (output, held) = ground.attempt(&[], Place::default(), Some(&ground.dir.join("pins")));
+    let setup = Setup::new();
+    let (output, held) = setup.attempt(&[], Place::default(), Some(&setup.dir.join("pins")));
     one_sentence(&output, &["bpffs", "mount"]);
     assert_eq!(held, Held::default());
 }

@@ -1,4 +1,4 @@
-//! Bad days of the host: a name service that hangs, a unit that is removed with its flows alive, a daemon that is
+//! Failure modes of the host: a name service that hangs, a unit that is removed with its flows alive, a daemon that is
 //! stopped for longer than its ring buffer lasts.
 //!
 //! That what is lost in such a stop is counted to the record is promised in `conservation`, for a small buffer; that
@@ -23,8 +23,8 @@ use gdprport_tests::truth::{End, check_declared};
 use gdprport_tests::user::User;
 use gdprport_tests::wait;
 
-/// A name service that takes every question and answers none: it listens where the C library looks for the name
-/// service cache daemon before it asks anybody else. The library gives up after five seconds, or when the
+/// A name service that takes every request and never replies: it listens where the C library looks for the name
+/// service cache daemon before it asks another service. The library gives up after five seconds, or when the
 /// connections are dropped.
 struct MuteNameService {
     dir: TempDir,
@@ -47,22 +47,22 @@ impl MuteNameService {
         Self { dir, asked, held: Vec::new() }
     }
 
-    /// Lines of shell that put it where it is asked.
+    /// Lines of shell that put it where the C library looks.
     fn mounts(&self) -> String {
         let place = "/run/nscd";
         format!("mount -t tmpfs none /run\nmkdir {place}\nmount --bind {} {place}", self.dir.path().display())
     }
 
-    /// Waits until it is asked something that contains this number, and keeps everybody waiting.
-    fn wait_for_question(&mut self, id: u32) {
+    /// Waits for a request that contains this number, and keeps all clients waiting.
+    fn wait_for_request(&mut self, id: u32) {
         let wanted = format!("{id}\0");
         wait::until("the name service is asked", || {
             let Ok(mut stream) = self.asked.recv_timeout(Duration::from_millis(50)) else { return false };
-            stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a socket has time-outs");
-            let mut question = [0; 128];
-            let len = stream.read(&mut question).unwrap_or_default();
+            stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a socket has timeouts");
+            let mut request = [0; 128];
+            let len = stream.read(&mut request).unwrap_or_default();
             self.held.push(stream);
-            question[..len].windows(wanted.len()).any(|part| part == wanted.as_bytes())
+            request[..len].windows(wanted.len()).any(|part| part == wanted.as_bytes())
         });
     }
 }
@@ -90,8 +90,8 @@ fn a_name_service_that_hangs_delays_no_event() {
     assert!(count(&status, "owners.names_awaited") > 0, "{}", status["owners"]);
     assert!(status["health"]["reasons"].to_string().contains("names"), "{}", status["health"]);
 
-    // The name is told in the end, and the flow that is still open is judged by it.
-    service.wait_for_question(0);
+    // The name resolves in the end, and the flow that is still open is judged by it.
+    service.wait_for_request(0);
     drop(service);
     let event = daemon.log.wait("the flow, judged by the name", |event| {
         event.kind() == "flow.update" && event.ends("out") == Some((end.local, end.peer))
@@ -136,8 +136,8 @@ fn a_removed_unit_is_still_named_when_its_flows_end() {
     daemon.stop();
 }
 
-/// Stops a daemon with the ring buffer that it has by default while connections go on, checks the books and what the
-/// stream tells of the loss, and returns how much was lost.
+/// Stops a daemon with the ring buffer that it has by default while connections go on, checks the counters and what the
+/// stream reports of the loss, and returns how much was lost.
 fn stopped_under_load(connections: u64, least: Duration) -> u64 {
     let port = Port::free();
     let daemon = Daemon::with(open(port.number()).alone());

@@ -1,4 +1,4 @@
-//! Bad days that need a machine of their own, because they set its clock or need systemd as its first process:
+//! Failure modes that need a machine of their own, because they set its clock or need systemd as its first process:
 //! `cargo xtask vm` boots one for them. Elsewhere they are not run.
 
 use std::fs;
@@ -22,7 +22,7 @@ use serde_json::Value;
 
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
-    // A promise that failed says nothing about the next one.
+    // A test that failed has no effect on the next one.
     ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
@@ -57,7 +57,7 @@ fn setting_the_clock_changes_times_but_no_duration() {
         wait::until("the daemon has noticed", || {
             pair.daemon.stderr().matches("the wall clock was set").count() >= 1
         });
-        wait::until("the next second has begun, in which it looks", || {
+        wait::until("the next second has begun, in which it checks the clock", || {
             let other = pair.connect();
             pair.close(&other);
             let event = other.client.event(&mut pair.daemon.log, "flow.close");
@@ -84,9 +84,9 @@ fn setting_the_clock_changes_times_but_no_duration() {
     pair.daemon.stop();
 }
 
-/// Runs a program that must succeed and returns what it said.
+/// Runs a program that must succeed and returns its output.
 #[track_caller]
-fn said(words: &[&str]) -> String {
+fn output_of(words: &[&str]) -> String {
     let output = Command::new(words[0]).args(&words[1..]).output().expect("the program is there");
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -94,7 +94,7 @@ fn said(words: &[&str]) -> String {
     text
 }
 
-/// The last words of the service.
+/// The end of the service's journal.
 fn journal() -> String {
     let output = Command::new("journalctl").args(["-u", "gdprport", "-n", "50", "--no-pager"]).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
@@ -102,7 +102,7 @@ fn journal() -> String {
 
 /// A property of the service as systemd has it.
 fn property(name: &str) -> String {
-    said(&["systemctl", "show", "-P", name, "gdprport.service"]).trim().to_owned()
+    output_of(&["systemctl", "show", "-P", name, "gdprport.service"]).trim().to_owned()
 }
 
 fn pid() -> u32 {
@@ -110,14 +110,14 @@ fn pid() -> u32 {
 }
 
 fn status() -> Value {
-    serde_json::from_str(&said(&["/usr/bin/gdprport", "daemon", "status", "--json"])).expect("JSON")
+    serde_json::from_str(&output_of(&["/usr/bin/gdprport", "daemon", "status", "--json"])).expect("JSON")
 }
 
 const EVENTS: &str = "/var/log/gdprport/events.ndjson";
 /// Where the unit pins.
 const PINS: &str = "/sys/fs/bpf/gdprport";
 
-/// Installs the service as `packaging/README.md` says, and takes it away again.
+/// Installs the service as `packaging/README.md` describes, and stops it on drop.
 struct Installed;
 
 impl Installed {
@@ -135,11 +135,11 @@ impl Installed {
             fs::set_permissions(&to, fs::Permissions::from_mode(mode)).expect("root may");
         }
         // It would empty /tmp, where the programs of this test may lie.
-        said(&["systemctl", "mask", "--runtime", "systemd-tmpfiles-setup.service"]);
-        said(&["systemd-sysusers", "gdprport.conf"]);
-        said(&["systemd-tmpfiles", "--create", "gdprport.conf"]);
+        output_of(&["systemctl", "mask", "--runtime", "systemd-tmpfiles-setup.service"]);
+        output_of(&["systemd-sysusers", "gdprport.conf"]);
+        output_of(&["systemd-tmpfiles", "--create", "gdprport.conf"]);
         fs::write("/etc/gdprport/policy.toml", policy).expect("root may");
-        said(&["systemctl", "daemon-reload"]);
+        output_of(&["systemctl", "daemon-reload"]);
         Self
     }
 }
@@ -162,11 +162,11 @@ fn as_a_systemd_service_it_works_and_leaves_nothing_behind() {
     );
     let port = Port::free();
     let _installed = Installed::new(&open(port.number()).alone());
-    said(&["systemctl", "start", "gdprport.service"]);
+    output_of(&["systemctl", "start", "gdprport.service"]);
     assert_eq!((property("ActiveState"), property("SubState")), ("active".into(), "running".into()));
     assert!(property("StatusText").starts_with("watching "), "{}", property("StatusText"));
 
-    // Within all the walls of the unit every hook is in use that this kernel has, and nothing is amiss.
+    // Inside the sandbox of the unit every hook that this kernel has is in use, and all is healthy.
     let now = status();
     let in_use = |hook: &&Value| hook["state"] == "attached" || hook["state"] == "missing";
     let missing: Vec<&Value> =
@@ -182,7 +182,7 @@ fn as_a_systemd_service_it_works_and_leaves_nothing_behind() {
         assert_eq!((meta.permissions().mode() & 0o777, meta.uid(), meta.gid()), (mode, 0, group), "{path}");
     }
 
-    // Flows of before and of now, of this test's own unit and of a user.
+    // A flow of a process of this test's own unit, and of another user.
     let (mut server, mut client) =
         (Puppet::new(), Puppet::at(gdprport_tests::child::Place::default().user(&User::games())));
     server.listen(format!("127.0.0.1:{port}"));
@@ -193,21 +193,21 @@ fn as_a_systemd_service_it_works_and_leaves_nothing_behind() {
     let event = end.named_exactly(&mut log, "flow.open");
     assert_eq!(event.text("process.unit"), "machine.service", "{}", event.line());
 
-    // systemd hears from it, every second.
+    // It pings systemd every second.
     let first = property("WatchdogTimestampMonotonic");
-    wait::until("it says that it is alive", || property("WatchdogTimestampMonotonic") != first);
+    wait::until("it pings the watchdog", || property("WatchdogTimestampMonotonic") != first);
 
     fs::write(
         "/etc/gdprport/policy.toml",
         declare("x", port.number()).allow("serving", "in", "any", "").alone(),
     )
     .expect("root may");
-    said(&["systemctl", "kill", "--signal=USR1", "gdprport.service"]);
+    output_of(&["systemctl", "kill", "--signal=USR1", "gdprport.service"]);
     let digest = status()["policy"]["digest"].clone();
     assert_eq!(digest, now["policy"]["digest"], "a rotation reloads nothing");
-    said(&["systemctl", "reload", "gdprport.service"]);
-    wait::until("the other policy is in force", || status()["policy"]["digest"] != digest);
-    log.wait("the open flow, judged anew", |event| {
+    output_of(&["systemctl", "reload", "gdprport.service"]);
+    wait::until("the other policy is active", || status()["policy"]["digest"] != digest);
+    log.wait("the open flow, re-evaluated", |event| {
         event.kind() == "violation" && event.ends("out") == Some((end.local, end.peer))
     });
     client.close(there);
@@ -219,24 +219,24 @@ fn as_a_systemd_service_it_works_and_leaves_nothing_behind() {
     restarted_in_order(&mut log);
     let held = Held::by(pid());
     assert!(!held.programs.is_empty());
-    said(&["systemctl", "stop", "gdprport.service"]);
+    output_of(&["systemctl", "stop", "gdprport.service"]);
     assert_eq!((property("ActiveState"), property("Result")), ("inactive".into(), "success".into()));
     wait::until("nothing stays in the kernel", || held.is_gone());
-    let left = fs::read_dir(PINS).map_or(0, Iterator::count);
-    assert_eq!(left, 0, "a stop leaves pins: {}", journal());
+    let pins = fs::read_dir(PINS).map_or(0, Iterator::count);
+    assert_eq!(pins, 0, "a stop leaves pins: {}", journal());
     log.refresh();
     assert_eq!(log.seen().last().map(Event::kind), Some("daemon.stop"));
     assert!(!Path::new("/run/gdprport/control.sock").exists());
 
     drop((server, client));
-    an_invalid_policy_is_not_tried_again(port.number());
-    one_that_stands_still_is_restarted(port.number());
+    an_invalid_policy_is_not_retried(port.number());
+    a_stopped_daemon_is_restarted(port.number());
 }
 
 /// In a restart by systemd the pins stay, and the next daemon takes them over.
 fn restarted_in_order(log: &mut EventLog) {
     let first = pid();
-    said(&["systemctl", "restart", "gdprport.service"]);
+    output_of(&["systemctl", "restart", "gdprport.service"]);
     assert_ne!(pid(), first);
     let adopted =
         |event: &Event| event.kind() == "daemon.start" && event.at("daemon.previous.adopted") == true;
@@ -245,18 +245,18 @@ fn restarted_in_order(log: &mut EventLog) {
 }
 
 /// The exit status 2 ends the service for good: a restart would read the same file.
-fn an_invalid_policy_is_not_tried_again(port: u16) {
+fn an_invalid_policy_is_not_retried(port: u16) {
     fs::write("/etc/gdprport/policy.toml", "version = 1\nnonsense = true\n").expect("root may");
     let output =
         Command::new("systemctl").args(["start", "gdprport.service"]).output().expect("systemctl runs");
     assert!(!output.status.success(), "an invalid policy is no start");
     assert_eq!((property("ExecMainStatus"), property("NRestarts")), ("2".into(), "0".into()));
     fs::write("/etc/gdprport/policy.toml", open(port).alone()).expect("root may");
-    said(&["systemctl", "reset-failed", "gdprport.service"]);
+    output_of(&["systemctl", "reset-failed", "gdprport.service"]);
 }
 
-/// A daemon that does not answer the watchdog is killed and started anew; the next one finds what is open.
-fn one_that_stands_still_is_restarted(port: u16) {
+/// A daemon that does not ping the watchdog is killed and restarted; the next one finds what is open.
+fn a_stopped_daemon_is_restarted(port: u16) {
     fs::create_dir_all("/run/systemd/system/gdprport.service.d").expect("root may");
     // As in the unit, only sooner.
     fs::write(
@@ -264,8 +264,8 @@ fn one_that_stands_still_is_restarted(port: u16) {
         "[Service]\nWatchdogSec=4\nTimeoutAbortSec=4\n",
     )
     .expect("root may");
-    said(&["systemctl", "daemon-reload"]);
-    said(&["systemctl", "start", "gdprport.service"]);
+    output_of(&["systemctl", "daemon-reload"]);
+    output_of(&["systemctl", "start", "gdprport.service"]);
     let (mut server, mut client) = (Puppet::new(), Puppet::new());
     server.listen(format!("127.0.0.1:{port}"));
     let _there = client.connect(format!("127.0.0.1:{port}"));
@@ -280,5 +280,5 @@ fn one_that_stands_still_is_restarted(port: u16) {
     wait::until("the open flow is found again, at both ends", || {
         at(&status(), "coverage.flows_open").as_u64() == Some(2)
     });
-    said(&["systemctl", "stop", "gdprport.service"]);
+    output_of(&["systemctl", "stop", "gdprport.service"]);
 }

@@ -1,5 +1,5 @@
-//! Bad days of the ways out: the events file, its directory and its disk; the journal. Whatever happens there, the
-//! daemon lives, the other ways get everything, and what is lost is counted and told.
+//! Failure modes of the sinks: the events file, its directory and its disk; the journal. The daemon survives them all, the
+//! other sinks receive everything, and what is lost is counted and reported.
 //!
 //! A full disk, a pipe whose reader has gone, and rotation by SIGHUP are promised in `sinks`.
 
@@ -41,7 +41,7 @@ impl Traffic {
     }
 }
 
-/// What the status says of the sink whose name begins so.
+/// The status of the sink whose name begins like this.
 fn sink(daemon: &Daemon, name: &str) -> Value {
     let status = daemon.status();
     let sinks = status["sinks"].as_array().cloned().unwrap_or_default();
@@ -60,14 +60,14 @@ fn lost(sink: &Value, reason: &str) -> u64 {
 fn reported_again(traffic: &mut Traffic, path: &Path) -> EventLog {
     let port = traffic.port;
     let mut log = EventLog::at(path);
-    wait::until("connections are told again", || {
+    wait::until("connections are reported again", || {
         traffic.burst(1);
         log.refresh().iter().any(|event| event.is("flow.close", port))
     });
     log
 }
 
-/// The loss that the last `coverage` event of the stream tells of, for the file.
+/// The loss that the last `coverage` event of the stream reports for the file.
 fn file_loss(log: &EventLog) -> u64 {
     let coverage = log.seen().iter().rev().find(|event| event.kind() == "coverage").expect("a last one");
     let sinks = coverage.at("coverage.sinks").as_array().cloned().unwrap_or_default();
@@ -125,22 +125,26 @@ fn events_are_counted_as_lost_while_their_directory_is_gone() {
         traffic.burst(5);
         lost(&sink(&daemon, "file:"), "io-error") > 0
     });
-    let said = sink(&daemon, "file:");
-    assert!(said["last_error"].as_str().is_some_and(|error| error.contains("does not exist")), "{said}");
+    let status = sink(&daemon, "file:");
+    assert!(status["last_error"].as_str().is_some_and(|error| error.contains("does not exist")), "{status}");
     assert_ne!(daemon.status()["health"]["state"], "healthy");
 
     std::fs::create_dir(&place).expect("it was removed");
     let mut fresh = reported_again(&mut traffic, &path);
-    let said = sink(&daemon, "file:");
-    check_sink_conservation(&said);
-    assert_eq!(said["last_error"], Value::Null, "what works again is no error any more");
+    let status = sink(&daemon, "file:");
+    check_sink_conservation(&status);
+    assert_eq!(status["last_error"], Value::Null, "what works again is no error any more");
     assert!(daemon.terminate().success());
     fresh.refresh();
     fresh.check();
-    assert_eq!(file_loss(&fresh), lost(&said, "io-error"), "the stream itself tells what is missing in it");
+    assert_eq!(
+        file_loss(&fresh),
+        lost(&status, "io-error"),
+        "the stream itself reports what is missing in it"
+    );
     assert_eq!(
         counters::reported_lost(&fresh, "sink:file:io-error"),
-        lost(&said, "io-error"),
+        lost(&status, "io-error"),
         "and from when to when"
     );
 }
@@ -161,16 +165,16 @@ fn events_are_counted_as_lost_on_a_read_only_file_system() {
         traffic.burst(5);
         lost(&sink(&daemon, "file:"), "io-error") > 0
     });
-    // Nor one that has a deleted file which somebody still reads.
+    // Nor one with a deleted file that is still being read.
     daemon.log = EventLog::at(&path);
     daemon.signal(libc::SIGSTOP);
     std::fs::create_dir(&place).expect("it was removed");
     disk.writable(false);
     daemon.signal(libc::SIGCONT);
-    wait::until("the reason is told", || {
+    wait::until("the reason is reported", || {
         traffic.burst(1);
-        let said = sink(&daemon, "file:");
-        said["last_error"].as_str().is_some_and(|error| error.to_lowercase().contains("read-only"))
+        let status = sink(&daemon, "file:");
+        status["last_error"].as_str().is_some_and(|error| error.to_lowercase().contains("read-only"))
     });
     assert!(daemon.is_running());
     disk.writable(true);
@@ -203,11 +207,11 @@ fn a_rotation_does_not_reload_the_policy() {
 }
 
 const JOURNALD: &str = "[events]\njournald = true\n";
-/// What is told once it is due comes after every promise here: what comes before was told because of a loss.
+/// Periodic reports come after the end of every test here: earlier ones were sent because of a loss.
 const RARELY: &str = "[intervals]\ncoverage = \"1h\"\n";
 
-/// Whether a `coverage` event in the journal tells of a loss for this reason, and of so much.
-fn tells(journal: &Journal, reason: &str, lost: u64) -> bool {
+/// Whether a `coverage` event in the journal reports so great a loss for this reason.
+fn reports(journal: &Journal, reason: &str, lost: u64) -> bool {
     journal.entries().iter().any(|entry| {
         let event = entry["GDPRPORT_EVENT"].as_str().unwrap_or_default();
         let event: Value = serde_json::from_str(event).unwrap_or_default();
@@ -232,8 +236,8 @@ fn journald_gets_every_event_with_the_documented_fields() {
     let entries = journal.entries();
     assert_eq!(entries.len(), log.seen().len());
     for (entry, event) in entries.iter().zip(log.seen()) {
-        let whole: Value = serde_json::from_str(&field(entry, "GDPRPORT_EVENT")).expect("the event is JSON");
-        assert_eq!(&whole, event.json());
+        let logged: Value = serde_json::from_str(&field(entry, "GDPRPORT_EVENT")).expect("the event is JSON");
+        assert_eq!(&logged, event.json());
         let priority = match event.text("severity") {
             "high" => "3",
             "medium" => "4",
@@ -280,15 +284,15 @@ fn events_are_counted_as_lost_while_journald_is_gone() {
     journal.stop();
     traffic.burst(50);
     wait::until("the loss is counted", || lost(&sink(&daemon, "journald"), "io-error") >= 200);
-    let said = sink(&daemon, "journald");
-    check_sink_conservation(&said);
-    assert!(said["last_error"].as_str().is_some_and(|error| error.contains("journald at")), "{said}");
-    daemon.log.wait("the loss, told where it can be read", |event| {
+    let status = sink(&daemon, "journald");
+    check_sink_conservation(&status);
+    assert!(status["last_error"].as_str().is_some_and(|error| error.contains("journald at")), "{status}");
+    daemon.log.wait("the loss, reported where it can be read", |event| {
         let gaps = event.at("coverage.gaps").as_array().map(Vec::as_slice).unwrap_or_default();
         gaps.iter().any(|gap| gap["reason"] == "sink:journald:io-error" && gap["lost"].as_u64() >= Some(200))
     });
 
-    journal.begin();
+    journal.launch();
     let before = journal.entries().len();
     wait::until("connections are in the journal again", || {
         traffic.burst(1);
@@ -296,15 +300,15 @@ fn events_are_counted_as_lost_while_journald_is_gone() {
     });
     assert_eq!(sink(&daemon, "journald")["last_error"], Value::Null);
     let lost = lost(&sink(&daemon, "journald"), "io-error");
-    wait::until("the journal tells of its own loss", || tells(&journal, "sink:journald:io-error", lost));
+    wait::until("the journal reports its own loss", || reports(&journal, "sink:journald:io-error", lost));
     let mut warned = daemon.stderr();
     warned.retain(|c| c == '\n');
-    assert!(warned.len() < 20, "it is said once, not once for each event: {}", daemon.stderr());
+    assert!(warned.len() < 20, "it is logged once, not once for each event: {}", daemon.stderr());
     // `stop` also checks that the file has everything.
     let log = daemon.stop();
-    let told = log.seen().iter().rev().find(|event| event.kind() == "coverage").expect("a last one");
-    let sinks = told.at("coverage.sinks").as_array().cloned().unwrap_or_default();
-    let journald = sinks.iter().find(|sink| sink["name"] == "journald").expect("it is told of");
+    let coverage = log.seen().iter().rev().find(|event| event.kind() == "coverage").expect("a last one");
+    let sinks = coverage.at("coverage.sinks").as_array().cloned().unwrap_or_default();
+    let journald = sinks.iter().find(|sink| sink["name"] == "journald").expect("it is listed");
     assert_eq!(journald["dropped"]["io-error"].as_u64(), Some(lost));
     assert_eq!(counters::reported_lost(&log, "sink:journald:io-error"), lost, "and from when to when");
     wait::until("journald has written the rest", || {
@@ -330,17 +334,17 @@ fn a_stopped_journald_fills_its_own_queue_and_blocks_nobody() {
         daemon.log.wait_count("flow.close", made, |event| event.is("flow.close", port.number()));
         lost(&sink(&daemon, "journald"), "queue-full") > 0
     });
-    let said = sink(&daemon, "journald");
-    check_sink_conservation(&said);
-    daemon.log.wait("the loss, told where it can be read", |event| {
+    let status = sink(&daemon, "journald");
+    check_sink_conservation(&status);
+    daemon.log.wait("the loss, reported where it can be read", |event| {
         event.at("coverage.gaps").to_string().contains("sink:journald:queue-full")
     });
-    assert!(said["queued"].as_u64().is_some_and(|queued| queued <= 256 + 16), "bounded: {said}");
+    assert!(status["queued"].as_u64().is_some_and(|queued| queued <= 256 + 16), "bounded: {status}");
     journal.signal(libc::SIGCONT);
     wait::until("what was queued is written", || sink(&daemon, "journald")["queued"] == 0);
     let lost = lost(&sink(&daemon, "journald"), "queue-full");
-    // Once it reads again, it is told itself what it lost, and from when to when.
-    wait::until("the journal tells of its own loss", || tells(&journal, "sink:journald:queue-full", lost));
+    // Once it reads again, it receives a report of what it lost, and from when to when.
+    wait::until("the journal reports its own loss", || reports(&journal, "sink:journald:queue-full", lost));
     let log = daemon.stop();
     assert_eq!(counters::reported_lost(&log, "sink:journald:queue-full"), lost);
     counters::check_conservation(counters::last_coverage(&log).json());
@@ -357,8 +361,8 @@ fn a_missing_journald_stops_the_start_in_one_sentence() {
     command.args(["daemon", "run", "--journald", "--policy"]).arg(policy);
     command.arg("--events").arg(dir.join("events")).arg("--socket").arg(dir.join("socket"));
     let output = command.output().expect("the program can be run");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert_eq!(said.trim().lines().count(), 1, "{said}");
-    assert!(said.contains("journald") && said.contains("running"), "{said}");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert_eq!(error.trim().lines().count(), 1, "{error}");
+    assert!(error.contains("journald") && error.contains("running"), "{error}");
 }

@@ -1,5 +1,4 @@
-//! The harness keeps its own promises: guards clean up, also when a test panics, and servers start, answer
-//! and stop.
+//! The harness itself: guards clean up, also when a test panics, and servers start, respond and stop.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -29,14 +28,14 @@ fn sleeper() -> Command {
     command
 }
 
-/// Runs `test` to its panic and returns what it wrote down before.
+/// Runs `test` to its panic and returns what it noted before.
 fn panicking<T>(test: impl FnOnce(&mut Option<T>)) -> T {
     let mut notes = None;
     let ended = catch_unwind(AssertUnwindSafe(|| {
         test(&mut notes);
     }));
     assert!(ended.is_err(), "the test was to panic");
-    notes.expect("the test wrote something down")
+    notes.expect("the test noted something")
 }
 
 #[test]
@@ -143,7 +142,7 @@ fn a_puppet_passes_its_sockets_on_and_its_workers_serve() {
     server.listen(format!("127.0.0.1:{port}"));
     let there = client.connect(format!("127.0.0.1:{port}"));
     let here = server.accept();
-    let path = dir.join("handover");
+    let path = dir.join("passing");
     let mut other = Puppet::new();
     other.send(&format!("take {}", path.display()));
     wait::until("the taker listens", || path.exists());
@@ -222,23 +221,23 @@ fn redis_starts_answers_and_stops() {
     starts_and_stops(redis, |it| &it.server);
 }
 
-/// Runs the Python client against the server and returns its pid, its port and what the server answered.
+/// Runs the Python client against the server and returns its pid, its port and the server's response.
 fn web(dir: &TempDir, server: &Server) -> Option<(u32, u16, String)> {
     let script = client_script(dir).ok()?;
     let mut command = Command::new(script);
     command.args(["127.0.0.1", &server.port.to_string()]);
     let ran = client::run(command, Place::default());
-    let (own, answer) = ran.output.split_once('\n')?;
+    let (own, response) = ran.output.split_once('\n')?;
     let (pid, port) = own.split_once(' ')?;
     assert_eq!(pid.parse(), Ok(ran.pid));
-    Some((ran.pid, port.parse().ok()?, answer.to_owned()))
+    Some((ran.pid, port.parse().ok()?, response.to_owned()))
 }
 
 #[test]
 fn nginx_starts_answers_from_a_worker_and_stops() {
     let nginx = need!(Nginx::start());
-    let (_, port, answer) = web(&TempDir::new(), &nginx.server).expect("an answer");
-    let (worker, remote) = answer.split_once(' ').expect("pid and port");
+    let (_, port, response) = web(&TempDir::new(), &nginx.server).expect("a response");
+    let (worker, remote) = response.split_once(' ').expect("pid and port");
     assert_ne!(worker, nginx.server.pid().to_string());
     assert_eq!(remote, port.to_string());
     starts_and_stops(nginx, |it| &it.server);
@@ -247,13 +246,13 @@ fn nginx_starts_answers_from_a_worker_and_stops() {
 #[test]
 fn python_and_node_start_answer_and_stop() {
     let python = need!(Python::start());
-    let (_, port, answer) = web(&TempDir::new(), &python.server).expect("an answer");
-    assert_eq!(answer, format!("{} {port}", python.server.pid()));
+    let (_, port, response) = web(&TempDir::new(), &python.server).expect("a response");
+    assert_eq!(response, format!("{} {port}", python.server.pid()));
     starts_and_stops(python, |it| &it.server);
 
     let node = need!(Node::start());
-    let (_, port, answer) = web(&TempDir::new(), &node.server).expect("an answer");
-    assert_eq!(answer, format!("{} {port}", node.server.pid()));
+    let (_, port, response) = web(&TempDir::new(), &node.server).expect("a response");
+    assert_eq!(response, format!("{} {port}", node.server.pid()));
     let dir = TempDir::new();
     let ran = client::run(need!(Node::client(&dir, node.server.port.number())), Place::default());
     assert!(ran.output.starts_with(&format!("{} ", ran.pid)), "{}", ran.output);

@@ -1,4 +1,4 @@
-//! A kernel without memory for what the programs keep is told of, and costs no connection.
+//! A kernel without memory for what the programs keep: the loss is reported, and costs no connection.
 
 use gdprport_tests::child::Place;
 use gdprport_tests::counters;
@@ -11,8 +11,8 @@ use gdprport_tests::wait;
 
 /// The bytes that one socket may hold besides its buffers, out of which its storage is paid.
 ///
-/// A setting of each network namespace since 6.8, of the host before: there the promises of a machine must be kept
-/// one at a time. The old value comes back when this is dropped.
+/// A setting of each network namespace since 6.8, of the host before: there the tests of a machine must run one at a time.
+/// The old value is restored on drop.
 struct OptionMemory<'a> {
     /// The namespace that has a setting of its own.
     netns: Option<&'a Netns>,
@@ -72,16 +72,16 @@ fn an_owner_the_kernel_cannot_keep_is_unknown_and_counted() {
     }
     let status = daemon.status();
     let unkept = status["coverage"]["kernel"]["owners_unkept"].as_u64().expect("a number");
-    // Who binds and who connects, and once more when each connection is established and when listening begins.
+    // At the bind and the connect, and once more when each connection is established and when listening begins.
     assert!(unkept >= 4, "{}", status["coverage"]);
-    wait::until("the log says what to do", || {
-        let said = daemon.stderr();
-        said.contains("no memory for the owner of a socket") && said.contains("net.core.optmem_max")
+    wait::until("the log names the remedy", || {
+        let log = daemon.stderr();
+        log.contains("no memory for the owner of a socket") && log.contains("net.core.optmem_max")
     });
     let log = daemon.stop();
     assert_eq!(
         counters::reported_lost(&log, "owners-unkept"),
         unkept,
-        "the stream says how many, and from when to when"
+        "the stream reports how many, and from when to when"
     );
 }

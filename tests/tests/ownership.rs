@@ -21,7 +21,7 @@ use gdprport_tests::truth::End;
 use gdprport_tests::user::User;
 use gdprport_tests::wait;
 
-/// Everything that is promised about a process, for one whose every property the test has chosen.
+/// For a process whose every property the test has chosen.
 #[test]
 fn every_property_of_a_process_is_reported_as_of_its_call() {
     let (port, user, cgroup) = (Port::free(), User::games(), Cgroup::service());
@@ -130,8 +130,8 @@ fn a_prefork_worker_is_the_owner_not_the_master() {
         pair.server.ask("prefork 3").split(' ').map(|pid| pid.parse().expect("a pid")).collect();
     for _ in 0..20 {
         let there = pair.client.connect(format!("127.0.0.1:{}", pair.port));
-        let said = pair.client.ask(&format!("recv-line {}", there.id));
-        let worker = said.parse().expect("the worker's pid");
+        let reply = pair.client.ask(&format!("recv-line {}", there.id));
+        let worker = reply.parse().expect("the worker's pid");
         assert!(workers.contains(&worker));
         pair.client.close(there);
         let end = End::server(worker, pair.server.exe(), "root", pair.port.number(), there.address.port());
@@ -169,7 +169,7 @@ fn listeners_that_share_a_port_each_own_what_they_accept() {
     daemon.stop();
 }
 
-/// An accept that does not ask for the address runs no hook that every kernel has.
+/// An accept that does not ask for the address runs no hook that exists on every kernel.
 #[track_caller]
 fn right_or_marked(how: &str) {
     let mut pair = Pair::new();
@@ -214,10 +214,10 @@ fn a_workers_null_address_accept_is_never_wrong_and_exact() {
     pair.daemon.stop();
 }
 
-/// Lets `from` give what it calls `what` to `to`, which takes it by `how`; returns the taker's answer.
+/// Lets `from` give what it calls `what` to `to`, which takes it by `how`; returns the taker's reply.
 #[track_caller]
 fn give(dir: &TempDir, from: &mut Puppet, what: &str, to: &mut Puppet, how: &str) -> String {
-    let path = dir.join(format!("handover-{what}"));
+    let path = dir.join(format!("passing-{what}"));
     to.send(&format!("{how} {}", path.display()));
     wait::until("the taker listens", || path.exists());
     from.ask(&format!("give {} {what}", path.display()));
@@ -332,10 +332,10 @@ mod host_only {
         let local = local.parse().expect("a port");
         let end = End::client(ran.pid, once.path(), "root", local, pair.port.number());
         end.named_exactly(&mut pair.daemon.log, "flow.close");
-        let said = pair.daemon.stderr();
+        let log_text = pair.daemon.stderr();
         let status = pair.daemon.status().to_string();
         let log = pair.daemon.stop();
-        let all = log.seen().iter().map(Event::line).chain([said.as_str(), status.as_str()]);
+        let all = log.seen().iter().map(Event::line).chain([log_text.as_str(), status.as_str()]);
         for text in all {
             assert!(!text.contains("argument-secret") && !text.contains("environment-secret"), "{text}");
         }

@@ -1,7 +1,7 @@
 //! How connections are encrypted, as seen at both their ends, between real servers and clients. What goes over the wire
 //! in unusual ways is in `posture_edges`.
 //!
-//! Each promise prints its part of a table: case, end, what is expected, what was seen, and the evidence.
+//! Each test prints its part of a table: case, end, what is expected, what was seen, and the evidence.
 
 use gdprport_tests::child::Place;
 use gdprport_tests::client::run;

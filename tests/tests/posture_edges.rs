@@ -1,7 +1,7 @@
 //! Postures that depend on what the kernel passes on: bytes that go over the wire in unusual ways (with the handshake, one
 //! at a time, none, random ones, before the daemon), and one ordinary server for comparison.
 //!
-//! Each promise prints its part of a table: case, end, what is expected, what was seen, and the evidence.
+//! Each test prints its part of a table: case, end, what is expected, what was seen, and the evidence.
 
 use std::process::Command;
 
@@ -19,7 +19,7 @@ use gdprport_tests::{need, tls, wait};
 const PLAIN: Expected = Expected::violation("plaintext", "", "plaintext");
 const TLS_13: Expected = Expected::declared("tls1.3", "1.3");
 
-/// The request is seen where it was sent; where it came it was part of the handshake.
+/// The request is seen where it was sent; at the other end it was part of the handshake.
 const REQUEST_AND_RESPONSE: [Expected; 2] = [
     PLAIN.because("HTTP/1 request without TLS"),
     PLAIN.because("HTTP/1 response without TLS, to a request that was not captured"),
@@ -115,7 +115,7 @@ fn a_request_that_comes_byte_by_byte_is_plaintext() {
     table.finish();
 }
 
-/// A server and one client that asks for fast open. Says whether there was data in its SYN (`TCPI_OPT_SYN_DATA` of
+/// A server and one client that asks for fast open. Checks whether there was data in its SYN (`TCPI_OPT_SYN_DATA` of
 /// `TCP_INFO`): the first connection only fetches the cookie that allows the second to.
 const FAST_OPEN: &str = r#"
 import socket, sys, threading
@@ -161,7 +161,7 @@ fn a_request_in_the_syn_of_a_fast_open_is_reported_at_both_ends() {
     table.finish();
 }
 
-/// A mail server and a client that says hello and then what it wants, each in a segment of its own.
+/// A mail server and a client that greets and then sends its mail, each command in a segment of its own.
 const MAIL: &str = r#"
 import socket, sys, threading
 _, port = sys.argv

@@ -1,4 +1,4 @@
-//! What was there before the daemon is found at its start and tracked from then on.
+//! What predates the daemon is found at its start and tracked from then on.
 
 use gdprport_tests::child::Place;
 use gdprport_tests::daemon::Daemon;
@@ -10,7 +10,7 @@ use gdprport_tests::puppet::{Puppet, held};
 use gdprport_tests::truth::End;
 use gdprport_tests::wait;
 
-/// Checks that an owner that could only be found by looking is named rightly, and never called exact.
+/// Checks that an owner that could only be found by a scan is named correctly, and never called exact.
 #[track_caller]
 fn found(end: &End, event: &Event) {
     end.check_owner(event);
@@ -48,7 +48,7 @@ fn an_existing_connection_is_named_and_counted_to_the_byte() {
     daemon.stop();
 }
 
-/// Its owner was found by a scan; an accept is named rightly, or marked as less than exact.
+/// Its owner was found by a scan; an accept is named correctly, or marked as less than exact.
 #[test]
 fn an_existing_listener_and_its_accepts_are_right_or_marked() {
     let port = Port::free();
@@ -107,7 +107,7 @@ fn a_connection_outlives_one_daemon_and_is_found_by_the_next() {
     }
 }
 
-/// A connection with bytes before, between and after two daemons of which the second finds it.
+/// A connection with bytes under each of two daemons and between them; the second daemon finds it.
 fn outlives(client_first: bool) {
     let port = Port::free();
     let (mut server, mut client) = (Puppet::new(), Puppet::new());
@@ -130,7 +130,7 @@ fn outlives(client_first: bool) {
     moved(200, 30);
 
     let mut second = Daemon::with(open(port.number()).alone());
-    // Whoever closes while the second one still looks for owners is not found any more, and told as unknown.
+    // An end that closes while the second one still scans for owners is not found any more, and reported as unknown.
     wait::until("both ends are in the flow table", || second.port_status(port.number())["open"] == 2);
     moved(34, 400);
     if client_first {
@@ -179,7 +179,7 @@ fn bytes_received_after_an_unseen_half_close_are_not_guessed() {
     second.stop();
 }
 
-/// A daemon that started while `client` waits for the answer to `how` an address that answers nothing, and has taken in
+/// A daemon that started while the connect `how` of `client` waits for an address that never replies, and that has ingested
 /// what was there: the client's connect, and the listener of `server` in the same namespace.
 fn started_while_connecting(
     (veth, port): (&VethPair, &Port),
@@ -213,11 +213,11 @@ fn a_pending_connect_that_fails_is_reported_once() {
     found(&end, &event);
     assert!(["aborted", "timed-out"].contains(&event.text("flow.outcome")), "{}", event.line());
     let log = daemon.stop();
-    let told = |kind| log.count(|event| event.is(kind, port.number()));
-    assert_eq!((told("flow.fail"), told("flow.open"), told("flow.close")), (1, 0, 0));
+    let count = |kind| log.count(|event| event.is(kind, port.number()));
+    assert_eq!((count("flow.fail"), count("flow.open"), count("flow.close")), (1, 0, 0));
 }
 
-/// Under way at the start, it is answered later.
+/// Under way at the start, it is accepted later.
 #[test]
 fn a_pending_connect_that_succeeds_opens_and_closes_once() {
     let (veth, port) = (VethPair::new(), Port::free());
@@ -240,8 +240,8 @@ fn a_pending_connect_that_succeeds_opens_and_closes_once() {
     assert_eq!(event.number("flow.bytes_sent"), Some(1234), "{}", event.line());
     assert_eq!(event.number("flow.bytes_received"), Some(0), "{}", event.line());
     let log = daemon.stop();
-    let told = |kind: &str| {
+    let count = |kind: &str| {
         log.count(|event| event.kind() == kind && event.ends("out") == Some((end.local, end.peer)))
     };
-    assert_eq!((told("flow.fail"), told("flow.open"), told("flow.close")), (0, 1, 1));
+    assert_eq!((count("flow.fail"), count("flow.open"), count("flow.close")), (0, 1, 1));
 }

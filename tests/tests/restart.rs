@@ -1,7 +1,7 @@
-//! A daemon with pins and the one after it: nothing is missed in between, or it is told what and when.
+//! A daemon with pins and the one after it: nothing is missed in between, or the gap is reported.
 //!
-//! What cannot be taken over is promised in `begun_anew.rs`; what there is to remove, and who may not take it over,
-//! in `unpin.rs`.
+//! What cannot be taken over is promised in `fresh_start.rs`; removing pins, and who may not take them over, in
+//! `unpin.rs`.
 
 use gdprport_tests::child::Place;
 use gdprport_tests::daemon::Start;
@@ -10,7 +10,8 @@ use gdprport_tests::log::EventLog;
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::{ProgramCopy, Puppet};
 use gdprport_tests::takeover::{
-    World, check_reported, gapless, gaps, named, only_tracepoints_were_away, reasons, start, times,
+    World, check_named, check_reported, gapless, gaps, only_tracepoints_were_away, reasons, start_event,
+    times,
 };
 use gdprport_tests::truth::End;
 use gdprport_tests::wait;
@@ -39,7 +40,12 @@ fn a_killed_daemon_loses_no_connection_made_while_it_was_away() {
     world.server.ask(&format!("recv {} 300", here.id));
 
     let mut second = world.daemon();
-    assert_eq!(start(&second.log).at("daemon.previous.adopted"), true, "{}", start(&second.log).line());
+    assert_eq!(
+        start_event(&second.log).at("daemon.previous.adopted"),
+        true,
+        "{}",
+        start_event(&second.log).line()
+    );
     away.push(world.ends(&client, there.address.port()));
     client.close(there);
     world.server.close(here);
@@ -47,7 +53,7 @@ fn a_killed_daemon_loses_no_connection_made_while_it_was_away() {
     check_reported(&mut second.log, &away);
     for end in &before {
         let close = end.event(&mut second.log, "flow.close");
-        named(&second.log, end, &close);
+        check_named(&second.log, end, &close);
         assert_eq!((times(&second.log, "flow.close", end), times(&second.log, "flow.open", end)), (1, 0));
     }
     let gaps = gaps(&second.log);
@@ -63,8 +69,8 @@ fn a_killed_daemon_loses_no_connection_made_while_it_was_away() {
 #[test]
 fn a_daemon_that_is_replaced_in_order_leaves_no_gap() {
     let (mut world, mut first) = World::new("");
-    let early = world.short_connection();
-    check_reported(&mut first.log, std::slice::from_ref(&early));
+    let earlier = world.short_connection();
+    check_reported(&mut first.log, std::slice::from_ref(&earlier));
     let log = first.stop_keeping_pins();
     let last = log.seen().last().expect("the last event");
     assert_eq!(last.at("daemon.kept"), true, "{}", last.line());
@@ -72,15 +78,15 @@ fn a_daemon_that_is_replaced_in_order_leaves_no_gap() {
     let away: Vec<[End; 2]> = (0..5).map(|_| world.short_connection()).collect();
     let mut second = world.daemon();
     check_reported(&mut second.log, &away);
-    for end in &early {
-        assert_eq!(times(&second.log, "flow.close", end), 0, "nothing is told twice");
+    for end in &earlier {
+        assert_eq!(times(&second.log, "flow.close", end), 0, "nothing is reported twice");
     }
     let reasons = reasons(&second.log);
     assert!(
         only_tracepoints_were_away(&reasons) && !reasons.contains(&"unwritten".to_owned()),
         "{reasons:?}"
     );
-    // The books go on where the first daemon's ended.
+    // The counters go on where the first daemon's ended.
     wait::until("the second daemon has read all that was written for it", || {
         let coverage = &second.status()["coverage"];
         coverage["records"] == coverage["kernel"]["emitted"]
@@ -88,7 +94,7 @@ fn a_daemon_that_is_replaced_in_order_leaves_no_gap() {
     let third_world = second.stop_keeping_pins();
     assert!(third_world.seen().iter().all(|event| event.kind() != "coverage" || gapless(event)));
     let third = world.daemon();
-    assert_eq!(third.port_status(world.port.number())["closed"], 0, "nothing was left to tell");
+    assert_eq!(third.port_status(world.port.number())["closed"], 0, "nothing was left to report");
     third.interrupt();
 }
 
@@ -104,11 +110,11 @@ fn connections_during_a_takeover_are_each_reported_once() {
     for takeover in 1..=3 {
         client.send(&format!("burst 127.0.0.1:{port} {EACH} 2"));
         made += EACH;
-        // Somewhere in the burst, wherever that is by now.
+        // Somewhere in the burst.
         daemon.log.wait_count("some ends", 50, |event| event.is("flow.close", port));
         assert_eq!(daemon.terminate().code(), Some(0), "{}", daemon.stderr());
         let next = world.daemon();
-        assert_eq!(start(&next.log).at("daemon.previous.adopted"), true, "takeover {takeover}");
+        assert_eq!(start_event(&next.log).at("daemon.previous.adopted"), true, "takeover {takeover}");
         daemons.push(std::mem::replace(&mut daemon, next));
         assert_eq!(client.reply(), EACH.to_string());
     }
@@ -122,7 +128,7 @@ fn connections_during_a_takeover_are_each_reported_once() {
     let mut ends = std::collections::HashSet::new();
     let closes = logs.iter().flat_map(EventLog::seen).filter(|event| event.is("flow.close", port));
     for event in closes {
-        assert!(ends.insert(event.text("flow.cookie").to_owned()), "told twice: {}", event.line());
+        assert!(ends.insert(event.text("flow.cookie").to_owned()), "reported twice: {}", event.line());
         assert_ne!(event.text("flow.outcome"), "lost", "{}", event.line());
     }
     for log in &logs {
@@ -150,7 +156,7 @@ fn processes_that_came_and_went_while_nobody_watched_are_named() {
     let mut second = world.daemon();
     for end in &away {
         let close = end.event(&mut second.log, "flow.close");
-        named(&second.log, end, &close);
+        check_named(&second.log, end, &close);
         assert_eq!(close.text("process.attribution"), "exact", "{}", close.line());
     }
     second.interrupt();
@@ -179,25 +185,25 @@ fn ring_overflow_while_nobody_reads_is_counted_exactly() {
     second.log.wait("coverage with a loss", |event| event.kind() == "coverage" && !gapless(event));
     let lost = lost_of(&second.log, "close");
     assert!(lost > 0, "{:?}", gaps(&second.log));
-    // Ends whose record was lost are found out by looking, and told as lost.
+    // Ends whose record was lost are found by polling, and reported as lost.
     let read = |event: &Event| event.is("flow.close", port) && event.text("flow.outcome") != "lost";
     second.log.wait_count("ends that were read", usize::try_from(2 * total - lost).expect("small"), read);
     assert_eq!(second.log.count(read) as u64 + lost, 2 * total);
     let gap =
         gaps(&second.log).into_iter().find(|gap| gap["reason"] == "ring-full:close").expect("just seen");
     assert!(gap["bound"].is_null() && at(&gap, "from").as_str() < at(&gap, "to").as_str(), "{gap}");
-    let noted = start(&second.log).at("daemon.previous.noted");
-    assert_eq!(&gap["from"], noted, "from the last time all was told");
+    let noted = start_event(&second.log).at("daemon.previous.noted");
+    assert_eq!(&gap["from"], noted, "from the last time all was reported");
     let status = second.status();
     let kernel = &status["coverage"]["kernel"];
     let dropped: u64 =
         kernel["dropped"].as_object().expect("counts").values().filter_map(serde_json::Value::as_u64).sum();
-    let told: u64 = gaps(&second.log)
+    let reported: u64 = gaps(&second.log)
         .iter()
         .filter(|gap| gap["bound"].is_null())
         .filter_map(|gap| gap["lost"].as_u64())
         .sum();
-    assert_eq!(dropped, told, "{kernel}");
+    assert_eq!(dropped, reported, "{kernel}");
     second.interrupt();
 }
 
@@ -207,7 +213,7 @@ fn a_hook_whose_pin_is_gone_is_attached_again_and_named() {
     first.kill();
     std::fs::remove_file(world.fs.pins().join("links/gp_bind4")).expect("a pin is a file");
     let mut second = world.daemon();
-    assert_eq!(start(&second.log).at("daemon.previous.adopted"), true);
+    assert_eq!(start_event(&second.log).at("daemon.previous.adopted"), true);
     let ends = world.short_connection();
     check_reported(&mut second.log, &[ends]);
     assert!(reasons(&second.log).contains(&"hook-away:cgroup/bind4".to_owned()), "{:?}", gaps(&second.log));

@@ -1,4 +1,4 @@
-//! Processes that live for a moment are named all the same: by the right executable, every one.
+//! Short-lived processes are all named too, each by the right executable.
 
 use std::collections::HashMap;
 use std::fs::OpenOptions;
@@ -15,11 +15,11 @@ use gdprport_tests::puppet::{ProgramCopy, Puppet, real};
 use gdprport_tests::temp::{TempDir, set_mode};
 use gdprport_tests::wait;
 
-/// Who connected, as the clients themselves said: pid and port → executable. Not by port alone: on loopback the
+/// Who connected, as the clients themselves reported: pid and port → executable. Not by port alone: on loopback the
 /// kernel gives a port out again a second after its connection ended.
 type Truth = HashMap<(u64, u16), String>;
 
-/// Waits for the close of every connection and holds both ends of each against the truth.
+/// Waits for the close of every connection and compares both ends of each with the truth.
 #[track_caller]
 fn all_named(daemon: &mut Daemon, server: &Puppet, port: u16, truth: &Truth) {
     for direction in ["out", "in"] {
@@ -41,7 +41,7 @@ fn all_named(daemon: &mut Daemon, server: &Puppet, port: u16, truth: &Truth) {
             marked += usize::from(event.text("process.attribution") != "exact");
         }
     }
-    // A client that has gone before the accept leaves nothing to ask the address of; that must be rare.
+    // If a client exits before the accept, its address cannot be asked for; that must be rare.
     assert!(marked * 1000 <= truth.len(), "{marked} of {} accepted ends were not exact", truth.len());
 }
 
@@ -61,9 +61,9 @@ fn five_hundred_forked_children_all_have_their_parents_exe() {
     const CHILDREN: usize = 500;
     let (mut daemon, mut server, port) = serving();
     let mut parent = Puppet::new();
-    let said = parent.ask(&format!("fork-storm 127.0.0.1:{port} {CHILDREN}"));
+    let reply = parent.ask(&format!("fork-storm 127.0.0.1:{port} {CHILDREN}"));
     let exe = parent.exe().to_string_lossy().into_owned();
-    let truth: Truth = said
+    let truth: Truth = reply
         .split(' ')
         .map(|word| {
             let (pid, port) = word.split_once(':').expect("pid and port");
@@ -90,12 +90,12 @@ mod host_only {
             (0..20).map(|n| ProgramCopy::new("client-once", &format!("client-{n}"))).collect();
         let paths: Vec<PathBuf> = copies.iter().map(ProgramCopy::path).collect();
         let dir = TempDir::new();
-        let said = dir.write("said", "");
+        let output = dir.write("output", "");
         let mut exe_of = HashMap::new();
         let mut alive = Vec::new();
         for n in 0..CLIENTS {
             let exe = &paths[n % paths.len()];
-            let out = OpenOptions::new().append(true).open(&said).expect("a fresh file");
+            let out = OpenOptions::new().append(true).open(&output).expect("a fresh file");
             let child =
                 Command::new(exe).arg(format!("127.0.0.1:{port}")).stdout(out).spawn().expect("it can start");
             exe_of.insert(u64::from(child.id()), exe.to_string_lossy().into_owned());
@@ -108,7 +108,7 @@ mod host_only {
         for mut child in alive {
             assert!(child.wait().expect("a child of ours").success());
         }
-        let text = std::fs::read_to_string(&said).expect("all clients wrote");
+        let text = std::fs::read_to_string(&output).expect("all clients wrote");
         let truth: Truth = text
             .lines()
             .map(|line| {
@@ -122,14 +122,14 @@ mod host_only {
         daemon.stop();
     }
 
-    /// Runs `command` to its end while the daemon stands still, so that nothing of the process can be looked up any
-    /// more when the daemon hears of it; returns the `flow.close` of its connection.
+    /// Runs `command` to its end while the daemon is stopped, so that nothing of the process can be looked up any
+    /// more when the daemon reads its records; returns the `flow.close` of its connection.
     #[track_caller]
-    fn gone_before_it_is_known(daemon: &mut Daemon, port: u16, command: Command) -> Event {
+    fn exited_before_it_is_known(daemon: &mut Daemon, port: u16, command: Command) -> Event {
         daemon.signal(libc::SIGSTOP);
         let ran = run(command, Place::default());
         daemon.signal(libc::SIGCONT);
-        daemon.log.wait("the flow.close of a process that has gone", |event| {
+        daemon.log.wait("the flow.close of a process that has exited", |event| {
             event.is("flow.close", port)
                 && event.ends("out").is_some()
                 && event.number("process.pid") == Some(ran.pid.into())
@@ -148,7 +148,7 @@ mod host_only {
         for name in [copy.path(), link] {
             let mut command = Command::new(&name);
             command.arg(&to);
-            let event = gone_before_it_is_known(&mut daemon, port.number(), command);
+            let event = exited_before_it_is_known(&mut daemon, port.number(), command);
             assert_eq!(event.text("process.exe"), copy.path().to_string_lossy(), "{}", event.line());
             assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
         }
@@ -164,7 +164,7 @@ mod host_only {
         set_mode(&script, 0o755);
         let mut command = Command::new(&script);
         command.args(["127.0.0.1", &port.to_string()]);
-        let event = gone_before_it_is_known(&mut daemon, port.number(), command);
+        let event = exited_before_it_is_known(&mut daemon, port.number(), command);
         assert_eq!(
             event.text("process.exe"),
             real("/bin/bash".as_ref()).to_string_lossy(),
@@ -184,7 +184,7 @@ mod host_only {
         // The shell leads the way into the directory; the client replaces it by a relative name.
         command.args(["-c", "cd \"$0\" && exec ./client \"$1\""]);
         command.arg(right.parent().expect("a directory")).arg(format!("127.0.0.1:{port}"));
-        let event = gone_before_it_is_known(&mut daemon, port.number(), command);
+        let event = exited_before_it_is_known(&mut daemon, port.number(), command);
         let exe = event.at("process.exe");
         assert!(exe.is_null() || *exe == *right.to_string_lossy(), "{}", event.line());
         daemon.stop();

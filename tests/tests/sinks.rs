@@ -1,4 +1,4 @@
-//! Where events go: a pipe, a file that is rotated, a disk that is full, a reader that has gone; and which
+//! Where events go: a pipe, a file that is rotated, a full disk, a reader that has gone; and which
 //! of them a port sends.
 
 use std::fs::File;
@@ -43,7 +43,7 @@ impl Piped {
 
     #[track_caller]
     fn wait_until_ready(&mut self) {
-        wait::until("the daemon answers", || {
+        wait::until("the daemon replies", || {
             assert_eq!(self.child.ended(), None, "the daemon ended instead");
             ask(&self.socket, ["daemon", "status"]).status.success()
         });
@@ -128,10 +128,10 @@ fn a_full_disk_is_counted_reported_and_recovered_from() {
     assert!(daemon.is_running());
 
     std::fs::OpenOptions::new().write(true).truncate(true).open(&path).expect("the file is there");
-    wait::until("a connection is told again", || {
+    wait::until("a connection is reported again", || {
         client.ask(&format!("burst 127.0.0.1:{port} 1 1"));
         let text = std::fs::read_to_string(&path).unwrap_or_default();
-        // What was cut short when the disk was full may still get its end; after that, lines are whole.
+        // What was cut short when the disk was full may still get its end; after that, lines are complete.
         text.lines()
             .skip(1)
             .filter(|line| line.ends_with('}'))
@@ -139,16 +139,18 @@ fn a_full_disk_is_counted_reported_and_recovered_from() {
             .any(|e| e.kind() == "flow.close")
     });
     let lost = lost(&daemon.status());
-    let told = || -> Vec<u64> {
+    let reported = || -> Vec<u64> {
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         let events = text.lines().skip(1).filter(|line| line.ends_with('}')).map(Event::parse);
         let gaps = events.filter_map(|event| event.at("coverage.gaps").as_array().cloned()).flatten();
         let gaps = gaps.filter(|gap| gap["reason"] == "sink:file:io-error" && gap["from"].is_string());
         gaps.filter_map(|gap| gap["lost"].as_u64()).collect()
     };
-    wait::until("the stream tells what is missing in it, and from when to when", || told().contains(&lost));
+    wait::until("the stream reports what is missing in it, and from when to when", || {
+        reported().contains(&lost)
+    });
     assert!(daemon.terminate().success());
-    assert_eq!(told().last(), Some(&lost), "{:?}", told());
+    assert_eq!(reported().last(), Some(&lost), "{:?}", reported());
 }
 
 #[test]
@@ -192,7 +194,7 @@ fn a_port_that_emits_violations_only_counts_the_declared() {
     }
     daemon.log.wait_count("violation", 10, |event| event.is("violation", loud.number()));
     wait::until("all is counted", || daemon.port_status(loud.number())["closed"] == 20);
-    assert_eq!(daemon.port_status(quiet.number())["closed"], 20, "what is not told is still counted");
+    assert_eq!(daemon.port_status(quiet.number())["closed"], 20, "what is not reported is still counted");
     let suppressed = daemon.status()["coverage"]["suppressed"].as_u64();
     assert_eq!(
         suppressed,
@@ -225,14 +227,18 @@ fn the_counts_of_a_summary_add_up() {
         entry["closed"] == 82 && entry["failed"] == 1
     });
     let log = daemon.stop();
-    let told = counters::last_coverage(&log);
-    counters::check_conservation(told.json());
+    let coverage = counters::last_coverage(&log);
+    counters::check_conservation(coverage.json());
     let sum = |key: &str| -> u64 {
         let summaries = log.seen().iter().filter(|event| event.is("flow.summary", port.number()));
         summaries.filter_map(|event| event.number(&format!("summary.{key}"))).sum()
     };
     assert_eq!((sum("opened"), sum("closed"), sum("failed")), (82, 82, 1));
-    assert_eq!(count(told.json(), "coverage.suppressed"), sum("events"), "each is in exactly one summary");
+    assert_eq!(
+        count(coverage.json(), "coverage.suppressed"),
+        sum("events"),
+        "each is in exactly one summary"
+    );
     // What one end sent the other received.
     assert_eq!((sum("bytes_sent"), sum("bytes_received")), (SENT, SENT));
     let single = ["flow.open", "flow.close", "flow.fail", "flow.update"];
@@ -248,7 +254,7 @@ fn a_follower_sees_the_same_events_as_the_file() {
     command.stdout(File::create(&path).expect("a fresh file")).stderr(Stdio::null());
     let _follower = Child::start(command, Place::default());
     // It is counted a moment before the events go to it as well.
-    wait::until("the follower hears", || {
+    wait::until("the follower receives events", || {
         assert!(pair.daemon.ask(["daemon", "reload"]).status.success());
         path.metadata().is_ok_and(|file| file.len() > 0)
     });
@@ -263,7 +269,7 @@ fn a_follower_sees_the_same_events_as_the_file() {
     pair.daemon.stop();
 }
 
-/// A new pseudo-terminal: the side that a person sits at, and the side that a program writes to.
+/// A new pseudo-terminal: the user's side, and the side that a program writes to.
 fn terminal() -> (File, File) {
     let (mut person, mut program) = (-1, -1);
     let none = std::ptr::null_mut();
@@ -289,7 +295,7 @@ fn on_a_terminal_people_read_lines_in_colour_instead_of_json() {
     let (seen, shown) = channel();
     std::thread::spawn(move || {
         let mut part = [0; 4096];
-        // The terminal answers with an error once nobody holds its other side.
+        // The terminal returns an error once its other side is closed.
         while let Ok(n) = person.read(&mut part) {
             if n == 0 || seen.send(String::from_utf8_lossy(&part[..n]).into_owned()).is_err() {
                 break;

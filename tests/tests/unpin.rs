@@ -1,4 +1,4 @@
-//! What a daemon with pins leaves is removed when it should be, and used by nobody who should not.
+//! What a daemon with pins leaves is removed when it should be, and used only by a daemon that may.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -15,8 +15,8 @@ fn pinning(fs: &BpfFs) -> Daemon {
     Start::without_policy().pins(&fs.pins()).start()
 }
 
-/// Runs `gdprport daemon WORDS --pin DIRECTORY`, with a service manager that answers `jobs` and what it tells of
-/// how the service ended.
+/// Runs `gdprport daemon WORDS --pin DIRECTORY`, with a service manager that lists `jobs` and reports how the
+/// service ended.
 fn unpin(words: &[&str], pins: &Path, jobs: &str, result: &str, status: &str) -> Output {
     let dir = TempDir::new();
     let systemctl = dir.write("systemctl", &format!("#!/bin/sh\necho '{jobs}'\n"));
@@ -92,7 +92,7 @@ mod host_only {
         wait::until("nothing of the daemon stays in the kernel", || held.is_gone());
     }
 
-    /// What a daemon says that cannot pin in `pins`.
+    /// The error of a daemon that cannot pin in `pins`.
     #[track_caller]
     fn refused(pins: &Path) -> String {
         let dir = TempDir::new();
@@ -109,8 +109,8 @@ mod host_only {
     fn pins_are_used_by_one_daemon_at_a_time() {
         let fs = BpfFs::new();
         let mut first = pinning(&fs);
-        let said = refused(&fs.pins());
-        assert!(said.contains("another gdprport daemon uses the pins in"), "{said}");
+        let error = refused(&fs.pins());
+        assert!(error.contains("another gdprport daemon uses the pins in"), "{error}");
         let output = unpin(&["unpin"], &fs.pins(), "", "", "");
         assert_eq!(output.status.code(), Some(1), "{}", text(&output));
         assert!(text(&output).contains("another gdprport daemon uses the pins in"), "{}", text(&output));
@@ -147,21 +147,21 @@ mod host_only {
         let fs = BpfFs::new();
         std::fs::create_dir(fs.pins()).expect("a directory");
         set_mode(&fs.pins(), 0o755);
-        let said = refused(&fs.pins());
-        assert!(said.contains("mode 0755") && said.contains("cannot be trusted"), "{said}");
+        let error = refused(&fs.pins());
+        assert!(error.contains("mode 0755") && error.contains("cannot be trusted"), "{error}");
         set_mode(&fs.pins(), 0o700);
         let games = User::games();
         std::os::unix::fs::chown(fs.pins(), Some(games.uid), Some(games.gid)).expect("root may");
-        let said = refused(&fs.pins());
-        assert!(said.contains(&format!("belongs to user {}", games.uid)), "{said}");
+        let error = refused(&fs.pins());
+        assert!(error.contains(&format!("belongs to user {}", games.uid)), "{error}");
         assert!(fs.pins().exists(), "it was left alone");
     }
 
     #[test]
     fn a_place_that_cannot_hold_pins_is_refused_with_its_remedy() {
         let dir = TempDir::new();
-        let said = refused(&dir.join("pins"));
-        assert!(said.contains("is not on a bpffs") && said.contains("mount -t bpf"), "{said}");
+        let error = refused(&dir.join("pins"));
+        assert!(error.contains("is not on a bpffs") && error.contains("mount -t bpf"), "{error}");
         assert!(!dir.join("pins").exists());
     }
 }

@@ -1,4 +1,4 @@
-//! Every deviation from the policy has its own reason, and a reload swaps the policy whole or not at all.
+//! Every deviation from the policy has its own reason, and a reload swaps the complete policy or nothing.
 
 use gdprport_tests::child::Place;
 use gdprport_tests::daemon::{Daemon, Start};
@@ -92,7 +92,7 @@ fn a_catalog_port_that_no_declaration_names_is_reported() {
     let mut daemon = Daemon::with(open(declared.number()).alone());
     let mut server = Puppet::at(Place::default().netns(&netns));
     let mut client = Puppet::at(Place::default().netns(&netns));
-    // MongoDB's, of which no other test makes connections.
+    // MongoDB's port, to which no other test connects.
     server.listen("127.0.0.1:27017");
     let there = client.connect("127.0.0.1:27017");
     let local = there.address.port();
@@ -136,8 +136,8 @@ fn listening(bind: &str, declaration: impl FnOnce(Declaration) -> Declaration) -
     server.ask("unlisten");
     daemon.log.wait("listener.close", |event| event.is("listener.close", port.number()));
     let log = daemon.stop();
-    let told = log.count(|event| event.is("violation", port.number()));
-    assert_eq!(told, usize::from(is_violation), "a violation is told once");
+    let count = log.count(|event| event.is("violation", port.number()));
+    assert_eq!(count, usize::from(is_violation), "a violation is reported once");
     event
 }
 
@@ -193,11 +193,11 @@ fn a_reload_of_an_invalid_policy_keeps_the_old_one() {
     pair.daemon.rewrite_policy("version = 1\n[[port]]\nname = 7\nport = 99999\nsurprise = true\n");
     let output = pair.daemon.ask(["daemon", "reload"]);
     assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     for line in [3, 4, 5] {
         assert!(
-            said.contains(&format!("policy.toml:{line}:")),
-            "all problems are told with their lines: {said}"
+            text.contains(&format!("policy.toml:{line}:")),
+            "all problems are listed with their lines: {text}"
         );
     }
     let status = pair.daemon.status();

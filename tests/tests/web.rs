@@ -1,4 +1,4 @@
-//! nginx, Python and Node: the worker that answers is the owner, and interpreters are named as what they are.
+//! nginx, Python and Node: the worker that responds is the owner, and interpreters are named as such.
 
 use std::process::Command;
 
@@ -39,14 +39,14 @@ fn visit(
 }
 
 /// Runs the Python client `times` times and returns both ends of each connection; the server's end has the pid
-/// that the server itself answered with. The client lies in `dir`, which has to outlive the daemon: of a process
-/// that has gone only its file tells that it was a script.
+/// that the server itself responded with. The client is in `dir`, which has to outlive the daemon: once a process has
+/// exited, only its file shows that it was a script.
 fn browse(dir: &TempDir, server: &Server, times: usize) -> Result<Vec<(End, End)>, Missing> {
     let root = User::named("root")?;
     (0..times).map(|_| visit(dir, server, "127.0.0.1", &root, Place::default())).collect()
 }
 
-/// What happens as declared is so at both ends; another peer, and another user or unit at either end, is a violation with
+/// What happens as declared is declared at both ends; another peer, and another user or unit at either end, is a violation with
 /// its reason and the rule that came nearest.
 #[track_caller]
 fn judged(server: &Server) -> Result<(), Missing> {
@@ -121,7 +121,7 @@ fn an_nginx_worker_is_the_owner_not_the_master() {
     let (dir, nginx) = (TempDir::new(), need!(Nginx::start()));
     let mut daemon = Daemon::with(open(nginx.server.port.number()).alone());
     for (client, server) in need!(browse(&dir, &nginx.server, 8)) {
-        assert_ne!(server.pid, nginx.server.pid(), "a worker answers");
+        assert_ne!(server.pid, nginx.server.pid(), "a worker responds");
         client.named_exactly(&mut daemon.log, "flow.close");
         let event = server.named_exactly(&mut daemon.log, "flow.close");
         assert_eq!(event.number("process.parent.pid"), Some(nginx.server.pid().into()), "{}", event.line());

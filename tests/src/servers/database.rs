@@ -313,7 +313,7 @@ impl Redis {
         &self.client
     }
 
-    /// A client that gives `words` over TCP at `host`.
+    /// A client that sends the command `words` over TCP to `host`.
     #[must_use]
     pub fn client(&self, host: &str, words: &[&str]) -> Command {
         let mut command = Command::new(&self.client);
@@ -321,13 +321,13 @@ impl Redis {
         command
     }
 
-    /// The client's own port, from what `CLIENT INFO` (or `CLIENT LIST`) answers.
+    /// The client's own port, from the output of `CLIENT INFO` or `CLIENT LIST`.
     ///
     /// # Panics
-    /// When the answer names none.
+    /// When the output names none.
     #[must_use]
-    pub fn port_in(answer: &str) -> u16 {
-        answer
+    pub fn port_in(output: &str) -> u16 {
+        output
             .split_whitespace()
             .find_map(|word| word.strip_prefix("addr="))
             .and_then(|address| address.rsplit(':').next())

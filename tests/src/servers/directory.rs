@@ -16,7 +16,7 @@ use crate::user::User;
 const SUFFIX: &str = "dc=gdprport,dc=test";
 const ADMINISTRATOR: &str = "cn=administrator,dc=gdprport,dc=test";
 
-/// An slapd with an empty database, whose administrator's password is that of its maker.
+/// An slapd with an empty database, with this password of the administrator.
 #[derive(Debug)]
 pub struct OpenLdap {
     /// The running server.
@@ -77,7 +77,7 @@ impl OpenLdap {
         Ok(Self { server, client, password: password.to_owned() })
     }
 
-    /// A client that gives the administrator's password and reads the root's entry, with these `options` about TLS.
+    /// A client that sends the administrator's password and reads the root's entry, with these `options` about TLS.
     /// What it trusts is written into `dir`.
     #[must_use]
     pub fn client(&self, dir: &TempDir, options: &[&str]) -> Command {

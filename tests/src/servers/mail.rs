@@ -68,7 +68,7 @@ impl Postfix {
     }
 }
 
-/// A Dovecot that offers STARTTLS for IMAP and knows no password that anybody gives.
+/// A Dovecot that offers STARTTLS for IMAP and accepts no password.
 #[derive(Debug)]
 pub struct Dovecot {
     /// The running server; its `user` is that of the process that greets.

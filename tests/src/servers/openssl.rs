@@ -1,4 +1,4 @@
-//! `openssl s_server`: TLS by its bare word, for handshakes that other servers cannot be made to do.
+//! `openssl s_server`: plain TLS, for handshakes that other servers cannot be made to do.
 
 use std::process::Command;
 

@@ -21,7 +21,7 @@ pub struct Server {
     pub port: Port,
     /// Its executable, free of symbolic links.
     pub exe: PathBuf,
-    /// Whom it runs as (its workers, where it has some).
+    /// The user of its process, or of its workers if it has some.
     pub user: User,
     pub(super) dir: TempDir,
     pub(super) end_signal: i32,
@@ -34,7 +34,7 @@ impl Server {
         self.child.pid()
     }
 
-    /// What a rule demands of its processes, all of it true but for the key `wrong`, if that is one.
+    /// The keys by which a rule demands its processes, all of them true except the key `wrong`, if it is one of them.
     #[must_use]
     pub fn demanded(&self, wrong: &str) -> String {
         let right = [

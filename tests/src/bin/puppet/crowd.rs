@@ -47,12 +47,12 @@ impl Puppet {
     }
 
     /// Sends one line of so many bytes, which begins with a word, on every connection it holds.
-    pub(crate) fn say_many(&self, word: &str, bytes: usize) -> Reply {
+    pub(crate) fn send_line_many(&self, word: &str, bytes: usize) -> Reply {
         let line = format!("{word} {:x<fill$}\r\n", "", fill = bytes.saturating_sub(word.len() + 3));
         for socket in &self.crowd {
-            let mut left = line.as_bytes();
-            while !left.is_empty() {
-                left = &left[rustix::io::write(socket, left)?..];
+            let mut rest = line.as_bytes();
+            while !rest.is_empty() {
+                rest = &rest[rustix::io::write(socket, rest)?..];
             }
         }
         Ok(self.crowd.len().to_string())
@@ -83,14 +83,14 @@ pub(crate) fn burst(to: &str, total: u64, ways: u64) -> Reply {
     })
 }
 
-/// Forks `n` children that each connect, say who they are and exit, without any exec.
-/// Answers with `PID:PORT` of each.
+/// Forks `n` children that each connect, report who they are and exit, without an exec.
+/// Replies with `PID:PORT` of each.
 pub(crate) fn fork_storm(to: &str, n: usize) -> Reply {
     let to = socket::parse(to)?;
     let (from, into) = io::pipe()?;
     let mut alive = 0;
-    let mut answer = String::new();
-    // All answers together fit the pipe's 64 KiB, so that nobody waits for a reader.
+    let mut reply = String::new();
+    // All lines together fit the pipe's 64 KiB, so that no writer waits for a reader.
     for _ in 0..n.min(2000) {
         if alive == ALIVE {
             reap()?;
@@ -105,34 +105,34 @@ pub(crate) fn fork_storm(to: &str, n: usize) -> Reply {
         reap()?;
     }
     drop(into);
-    let mut said = String::new();
-    { from }.read_to_string(&mut said)?;
-    for word in said.split_whitespace() {
-        let _ = write!(answer, "{word} ");
+    let mut lines = String::new();
+    { from }.read_to_string(&mut lines)?;
+    for word in lines.split_whitespace() {
+        let _ = write!(reply, "{word} ");
     }
-    Ok(answer)
+    Ok(reply)
 }
 
 fn storm_child(to: std::net::SocketAddr, mut into: &io::PipeWriter) -> io::Result<()> {
     let stream = TcpStream::connect(to)?;
-    let said = format!("{}:{}\n", std::process::id(), stream.local_addr()?.port());
+    let line = format!("{}:{}\n", std::process::id(), stream.local_addr()?.port());
     // One write of less than PIPE_BUF bytes is never torn.
-    into.write_all(said.as_bytes())
+    into.write_all(line.as_bytes())
 }
 
-/// Forks `n` workers that accept from the listener, tell each client their pid (`PID\n`) and wait for its end.
-/// Workers that accept `blindly` ask for no address. Answers with the workers' pids. The workers die with the master.
+/// Forks `n` workers that accept from the listener, send each client their pid (`PID\n`) and wait for its end.
+/// Workers that accept `blindly` ask for no address. Replies with the workers' pids. The workers die with the master.
 pub(crate) fn prefork(listener: &OwnedFd, n: usize, blindly: bool) -> Reply {
-    let mut answer = String::new();
+    let mut reply = String::new();
     for _ in 0..n {
         match fork()? {
             0 => exit_child(&worker(listener, blindly)),
             pid => {
-                let _ = write!(answer, "{pid} ");
+                let _ = write!(reply, "{pid} ");
             }
         }
     }
-    Ok(answer)
+    Ok(reply)
 }
 
 fn worker(listener: &OwnedFd, blindly: bool) -> io::Result<()> {

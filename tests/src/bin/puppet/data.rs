@@ -1,4 +1,4 @@
-//! Moving bytes over a stream, by every way that Linux offers, and counting them.
+//! Moving bytes over a stream, by every call that Linux offers, and counting them.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -100,7 +100,7 @@ pub(crate) fn splice_in(stream: &TcpStream, n: u64) -> Reply {
     Ok(n.to_string())
 }
 
-/// Receives until the peer ends its direction: answers `N eof`, or `N reset` when a reset ended it.
+/// Receives until the peer ends its direction: replies `N eof`, or `N reset` when a reset ended it.
 pub(crate) fn receive_to_end(mut stream: &TcpStream) -> Reply {
     let mut total = 0_u64;
     let mut buffer = vec![0; CHUNK];
@@ -114,7 +114,7 @@ pub(crate) fn receive_to_end(mut stream: &TcpStream) -> Reply {
     }
 }
 
-/// Receives one line of at most 256 bytes and answers with it.
+/// Receives one line of at most 256 bytes and replies with it.
 pub(crate) fn receive_line(mut stream: &TcpStream) -> Reply {
     let mut line = Vec::new();
     let mut byte = [0];

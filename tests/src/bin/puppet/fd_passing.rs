@@ -28,7 +28,7 @@ impl Puppet {
         Ok(String::new())
     }
 
-    /// Lets a forked child send `n` bytes over a stream and exit; answers with the child's pid.
+    /// Lets a forked child send `n` bytes over a stream and exit; replies with the child's pid.
     pub(crate) fn fork_send(&mut self, id: u32, n: u64) -> Reply {
         let stream = self.stream(id)?;
         // SAFETY: only the main thread runs in this program when commands fork, so no lock is held by another.
@@ -53,7 +53,7 @@ impl Puppet {
     }
 }
 
-/// Gives a descriptor to whoever takes it at `path` (the taker listens there).
+/// Gives a descriptor to the process that takes it at `path` (the taker listens there).
 pub(crate) fn give(path: &str, what: &impl AsFd) -> Reply {
     let to = connect(path)?;
     let fds = [what.as_fd()];
@@ -66,7 +66,7 @@ pub(crate) fn give(path: &str, what: &impl AsFd) -> Reply {
     Ok(String::new())
 }
 
-/// The path is there from bind on, and answers from listen on, a moment later.
+/// The path exists from bind on, and accepts connections from listen on, a moment later.
 fn connect(path: &str) -> io::Result<UnixStream> {
     for _ in 0..500 {
         match UnixStream::connect(path) {

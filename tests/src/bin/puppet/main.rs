@@ -1,5 +1,5 @@
-//! A remote-controlled program: does with TCP sockets what its standard input says, one command a line, and replies to
-//! each with one line, `ok …` or `err …`. It ends when its input ends.
+//! A remote-controlled program: does with TCP sockets what the commands on its standard input ask for, one a line,
+//! and replies to each with one line, `ok …` or `err …`. It ends when its input ends.
 //!
 //! Belongs here: reading commands. What the commands do stands in the modules.
 
@@ -32,7 +32,7 @@ fn obey(puppet: &mut Puppet, words: &[&str]) -> Reply {
         ["accept-uring"] => puppet.accept_uring(),
         ["connect-many", to, n] => puppet.connect_many(to, number(n)?),
         ["accept-many", n] => puppet.accept_many(number(n)?),
-        ["say-many", word, bytes] => puppet.say_many(word, number(bytes)?),
+        ["send-line-many", word, bytes] => puppet.send_line_many(word, number(bytes)?),
         ["close-many"] => Ok(puppet.crowd.drain(..).count().to_string()),
         ["close", id] => puppet.drop_stream(number(id)?).map(|_| String::new()),
         ["reset", id] => puppet.reset(number(id)?),

@@ -59,7 +59,7 @@ pub(crate) fn setuid(uid: u32) -> Reply {
     }
 }
 
-/// Becomes the program at `path`, a puppet that then answers.
+/// Becomes the program at `path`, a puppet that then replies.
 pub(crate) fn exec(path: &str) -> Reply {
     Err(Command::new(path).arg("executed").exec())
 }
@@ -115,16 +115,16 @@ pub(crate) fn leave_leader(rest: impl FnOnce() -> io::Result<()> + Send + 'stati
         let code = i32::from(rest().is_err());
         std::process::exit(code);
     });
-    // SAFETY: ends this thread alone, which holds nothing that anybody waits for.
+    // SAFETY: ends this thread alone, which holds nothing that another thread waits for.
     unsafe { libc::syscall(libc::SYS_exit, 0) };
     unreachable!("a thread that has ended does not go on")
 }
 
-/// Runs the program at `path` to its end; answers with what it said.
+/// Runs the program at `path` to its end; replies with its output.
 pub(crate) fn run(path: &str, word: &str) -> Reply {
     let output = Command::new(path).arg(word).stdin(Stdio::null()).output()?;
-    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if output.status.success() { Ok(said) } else { Err(io::Error::other(format!("{path} failed"))) }
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() { Ok(text) } else { Err(io::Error::other(format!("{path} failed"))) }
 }
 
 /// Takes another directory for the root.
@@ -178,27 +178,27 @@ pub(crate) fn sleepers(n: u32) -> Reply {
     Ok(String::new())
 }
 
-/// Lets a forked child connect and exit; answers with its process id and local port.
+/// Lets a forked child connect and exit; replies with its process id and local port.
 pub(crate) fn connect_from_child(to: &str) -> Reply {
     let to = socket::parse(to)?;
     let (mut from, mut into) = io::pipe()?;
     // SAFETY: as in `sleepers`.
     match done(unsafe { libc::fork() }.into())? {
         0 => {
-            let said = TcpStream::connect(to).and_then(|stream| stream.local_addr()).map(|at| at.port());
-            let failed = said.and_then(|port| write!(into, "{port}")).is_err();
+            let port = TcpStream::connect(to).and_then(|stream| stream.local_addr()).map(|at| at.port());
+            let failed = port.and_then(|port| write!(into, "{port}")).is_err();
             // SAFETY: ends the child without running the parent's exit handlers.
             unsafe { libc::_exit(i32::from(failed)) }
         }
         child => {
             drop(into);
-            let mut said = String::new();
-            from.read_to_string(&mut said)?;
+            let mut port = String::new();
+            from.read_to_string(&mut port)?;
             let mut status = 0;
             // SAFETY: waits for our own child; the pointer is to a live int.
             done(unsafe { libc::waitpid(child as libc::pid_t, &mut status, 0) }.into())?;
             if status == 0 {
-                Ok(format!("{child} {said}"))
+                Ok(format!("{child} {port}"))
             } else {
                 Err(io::Error::other("the child could not connect"))
             }

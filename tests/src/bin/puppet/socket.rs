@@ -37,7 +37,7 @@ impl Puppet {
         self.listener.take().map(|_| String::new()).ok_or_else(|| io::Error::other("nothing listens"))
     }
 
-    /// Connects; answers with the stream's number and the local address.
+    /// Connects; replies with the stream's number and the local address.
     pub(crate) fn connect(&mut self, to: &str) -> Reply {
         let stream = TcpStream::connect(parse(to)?)?;
         let local = stream.local_addr()?;
@@ -56,7 +56,7 @@ impl Puppet {
         self.accepted(socket)
     }
 
-    /// The same, and nobody asks later either; answers with an address that says nothing.
+    /// The same, without asking later either; replies with a meaningless address.
     pub(crate) fn accept_blind(&mut self) -> Reply {
         let socket = rustix::net::accept_with(self.listener()?, SocketFlags::CLOEXEC)?;
         Ok(self.keep(TcpStream::from(socket), SocketAddr::from(([0, 0, 0, 0], 0))))
@@ -87,7 +87,7 @@ impl Puppet {
     }
 }
 
-/// Connects where that must fail; answers with the kind of error.
+/// Connects where that must fail; replies with the kind of error.
 pub(crate) fn connect_fail(to: &str) -> Reply {
     match TcpStream::connect(parse(to)?) {
         Ok(_) => Err(io::Error::other("the connection was made")),
@@ -95,7 +95,7 @@ pub(crate) fn connect_fail(to: &str) -> Reply {
     }
 }
 
-/// Connects where the kernel must refuse it with a code of its own; answers with the code.
+/// Connects where the kernel must refuse it with a code of its own; replies with the code.
 pub(crate) fn connect_denied(to: &str) -> Reply {
     match TcpStream::connect(parse(to)?) {
         Ok(_) => Err(io::Error::other("the connection was made")),
@@ -103,7 +103,7 @@ pub(crate) fn connect_denied(to: &str) -> Reply {
     }
 }
 
-/// Begins to connect where nobody answers and gives up at once.
+/// Begins to connect where nothing replies and gives up at once.
 pub(crate) fn connect_abandon(to: &str) -> Reply {
     let address = parse(to)?;
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
