@@ -164,7 +164,7 @@ fn ask_at_once(socket: &Path, clients: usize) -> Vec<Reception> {
         // It may have been turned away already.
         let _ = stream.write_all(ask);
     }
-    let fate = |mut stream: UnixStream| {
+    let reception = |mut stream: UnixStream| {
         let mut response = Vec::new();
         let end = stream.read_to_end(&mut response);
         match &response[..] {
@@ -177,7 +177,7 @@ fn ask_at_once(socket: &Path, clients: usize) -> Vec<Reception> {
             other => panic!("neither a status nor a refusal: {}", String::from_utf8_lossy(other)),
         }
     };
-    streams.into_iter().map(fate).collect()
+    streams.into_iter().map(reception).collect()
 }
 
 /// No event is lost meanwhile.
@@ -207,11 +207,11 @@ fn a_thousand_clients_at_once_are_served_or_turned_away() {
         .collect();
 
     client.send(&format!("burst 127.0.0.1:{port} {CONNECTIONS} 2"));
-    let fates = ask_at_once(daemon.socket(), CLIENTS);
+    let receptions = ask_at_once(daemon.socket(), CLIENTS);
     let most = daemon.descriptors();
     client.reply();
-    let served = fates.iter().filter(|fate| **fate == Reception::Served).count();
-    let dropped = fates.iter().filter(|fate| **fate == Reception::Dropped).count();
+    let served = receptions.iter().filter(|one| **one == Reception::Served).count();
+    let dropped = receptions.iter().filter(|one| **one == Reception::Dropped).count();
     println!("{served} served, {} turned away, {dropped} of them without a response", CLIENTS - served);
     assert!(served > 0, "some are served");
     assert!(most < initial + 100, "{initial} descriptors at first, {most} under load");
