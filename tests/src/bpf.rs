@@ -84,7 +84,7 @@ fn exists(command: libc::c_long, id: u32) -> bool {
         assert_eq!(failure.raw_os_error(), Some(libc::ENOENT), "cannot ask for BPF object {id}: {failure}");
         return false;
     }
-    // SAFETY: a non-negative result is a fresh descriptor that nobody else owns.
+    // SAFETY: a non-negative result is a fresh descriptor without another owner.
     drop(unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).expect("a descriptor is an int")) });
     true
 }
@@ -174,6 +174,6 @@ fn bpf(command: libc::c_long, attributes: &Attributes) -> OwnedFd {
         libc::syscall(libc::SYS_bpf, command, attributes.0.as_ptr(), std::mem::size_of_val(&attributes.0))
     };
     assert!(fd >= 0, "the kernel refused BPF command {command}: {}", io::Error::last_os_error());
-    // SAFETY: a non-negative result is a fresh descriptor that nobody else owns.
+    // SAFETY: a non-negative result is a fresh descriptor without another owner.
     unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).expect("a descriptor is an int")) }
 }

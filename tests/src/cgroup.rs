@@ -83,8 +83,7 @@ impl Cgroup {
     ///
     /// # Panics
     /// When it cannot be opened.
-    #[must_use]
-    pub fn entrance(&self) -> std::fs::File {
+    pub(crate) fn entrance(&self) -> std::fs::File {
         OpenOptions::new()
             .write(true)
             .open(self.path().join("cgroup.procs"))

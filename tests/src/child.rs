@@ -1,4 +1,4 @@
-//! Processes that end with their guard, placed in a cgroup, a network namespace and under a user.
+//! Processes that are killed with their guard, placed in a cgroup, a network namespace and under a user.
 
 use std::fs::File;
 use std::io;
@@ -136,14 +136,14 @@ impl Child {
     /// Waits for its end, at most `limit`.
     ///
     /// # Panics
-    /// When it still runs then.
+    /// When it still runs after that.
     #[track_caller]
     pub fn wait(&mut self, limit: Duration) -> ExitStatus {
         let what = format!("the end of {}", self.name);
         crate::wait::within(limit, &what, || self.ended())
     }
 
-    /// Asks it to end with `signal` and waits a while; what is left after that is killed on drop.
+    /// Asks it to end with `signal` and waits a while; what still runs after that is killed on drop.
     pub fn end(&mut self, signal: i32) {
         if self.ended().is_some() {
             return;

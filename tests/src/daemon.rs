@@ -259,7 +259,7 @@ impl Daemon {
     /// Ends a daemon with pins by SIGTERM and checks the same as [`Daemon::stop`], except that its BPF stays pinned.
     ///
     /// # Panics
-    /// When one of these is not so.
+    /// When one of these does not hold.
     #[track_caller]
     pub fn stop_keeping_pins(mut self) -> EventLog {
         self.signal(libc::SIGTERM);
@@ -270,7 +270,7 @@ impl Daemon {
     /// Ends it by SIGINT, and checks the same as [`Daemon::stop`].
     ///
     /// # Panics
-    /// When one of these is not so.
+    /// When one of these does not hold.
     #[track_caller]
     pub fn interrupt(mut self) -> EventLog {
         let held = crate::bpf::Held::by(self.pid());
@@ -293,7 +293,7 @@ impl Daemon {
     /// `daemon.stop`, the stream is complete and fits the schema, and nothing of its BPF stays behind.
     ///
     /// # Panics
-    /// When one of these is not so.
+    /// When one of these does not hold.
     #[track_caller]
     pub fn stop(mut self) -> EventLog {
         let held = crate::bpf::Held::by(self.pid());
@@ -317,7 +317,7 @@ impl Drop for Daemon {
             eprintln!("the log of the daemon:\n{}", tail(&self.stderr()));
             return;
         }
-        // What it wrote must fit the schema even if it was killed. A file of the test's may have been cut on purpose.
+        // What it wrote must fit the schema even if it was killed. A file of the test may have been cut on purpose.
         if self.owns_events {
             self.log.refresh();
             schema::check(self.log.seen());

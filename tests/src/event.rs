@@ -1,4 +1,4 @@
-//! One event as the daemon wrote it: the few fields that promises search by, and the rest on demand.
+//! One event as the daemon wrote it: the few fields that tests search by, and the rest on demand.
 
 use std::sync::OnceLock;
 
@@ -131,8 +131,7 @@ impl Event {
     }
 
     /// What failed of the nearest rule.
-    #[must_use]
-    pub fn nearest_failed(&self) -> Vec<&str> {
+    pub(crate) fn nearest_failed(&self) -> Vec<&str> {
         let list = self.at("verdict.nearest.failed").as_array().map(Vec::as_slice).unwrap_or_default();
         list.iter().filter_map(Value::as_str).collect()
     }

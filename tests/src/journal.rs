@@ -95,7 +95,7 @@ impl Journal {
     }
 }
 
-/// Lines of shell that show `sockets` as the place of journald's sockets.
+/// Lines of shell that mount `sockets` as the place of journald's sockets.
 #[must_use]
 pub fn mounts(sockets: &TempDir) -> String {
     let place = "/run/systemd/journal";

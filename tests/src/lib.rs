@@ -1,7 +1,7 @@
 //! The harness of the end-to-end promises: guards that set up a piece of the environment and remove it again.
 //!
-//! Belongs here: what more than one promise needs (processes, cgroups, network namespaces, servers, the
-//! daemon itself, its events). Does not belong here: the promises; they stand in `tests/tests/`.
+//! Belongs here: what more than one test needs (processes, cgroups, network namespaces, servers, the
+//! daemon itself, its events). Does not belong here: the tests; they are in `tests/tests/`.
 //!
 //! Every guard cleans up in `Drop`, so that a failed test leaves nothing behind either. The guards panic
 //! with a message instead of returning errors: a test whose environment cannot be set up has failed.
@@ -23,7 +23,7 @@ pub mod policy;
 pub mod ports;
 pub mod posture;
 pub mod puppet;
-pub mod schema;
+pub(crate) mod schema;
 pub mod servers;
 pub mod skip;
 pub mod takeover;

@@ -56,7 +56,7 @@ impl EventLog {
 
     /// Like [`EventLog::wait`], with a limit of its own.
     #[track_caller]
-    pub fn wait_within(&mut self, limit: Duration, what: &str, wanted: impl Fn(&Event) -> bool) -> Event {
+    fn wait_within(&mut self, limit: Duration, what: &str, wanted: impl Fn(&Event) -> bool) -> Event {
         let mut checked = 0;
         wait::within(limit, &format!("the event: {what}"), || {
             let from = checked;
@@ -99,7 +99,7 @@ impl EventLog {
     /// sequence has no gap.
     ///
     /// # Panics
-    /// When one of these is not so; with the event.
+    /// When one of these does not hold; with the event.
     #[track_caller]
     pub fn check(&self) {
         let mut ids = HashSet::new();

@@ -1,4 +1,4 @@
-//! A limit on memory, kept by the kernel: a cgroup of the memory controller, in either version.
+//! A limit on memory, enforced by the kernel: a cgroup of the memory controller, in either version.
 
 use std::path::{Path, PathBuf};
 

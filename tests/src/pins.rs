@@ -87,7 +87,7 @@ fn open_pinned(path: &Path) -> OwnedFd {
         libc::syscall(libc::SYS_bpf, BPF_OBJ_GET, attributes.as_ptr(), std::mem::size_of_val(&attributes))
     };
     assert!(fd >= 0, "nothing is pinned at {}: {}", path.to_string_lossy(), io::Error::last_os_error());
-    // SAFETY: a non-negative result is a fresh descriptor that nobody else owns.
+    // SAFETY: a non-negative result is a fresh descriptor without another owner.
     unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).expect("a descriptor is an int")) }
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 const FIRST: u16 = 10_000;
 const LAST: u16 = 29_999;
 
-/// A port that is this test's until the guard is dropped.
+/// A port that belongs to this test until the guard is dropped.
 ///
 /// The claim is an abstract Unix socket named after the port: it needs no file, is exclusive on this host
 /// and is released with the process even when that is killed.

@@ -27,7 +27,7 @@ pub struct Demand {
     pub port: u16,
     /// Its declared protocol, empty for none.
     pub protocol: &'static str,
-    /// The least version of TLS.
+    /// The minimum version of TLS.
     pub min: &'static str,
 }
 
@@ -139,8 +139,7 @@ impl Table {
         Self { daemon: Daemon::with(policy(declarations)), rows: Vec::new(), taken: HashMap::new() }
     }
 
-    /// Adds the next connection to `port`, which was made and closed, and of which the same is expected at both
-    /// ends.
+    /// Adds the next connection to `port`, which was made and closed; the same is expected at both ends.
     #[track_caller]
     pub fn row(&mut self, case: &str, port: u16, expected: Expected) {
         self.row_by_end(case, port, [expected; 2]);
@@ -218,7 +217,7 @@ fn shown(state: &str, version: &str, outcome: &str, reason: &str) -> String {
 }
 
 impl Row {
-    /// The event of the end, and what is wrong of all events about this flow.
+    /// The `flow.close`, and what is wrong in all events about this flow.
     fn judge<'a>(&self, log: &'a EventLog) -> (&'a Event, Vec<String>) {
         let of_flow = |event: &&Event| event.ends(self.direction) == Some(self.ends);
         let events: Vec<&Event> = log.seen().iter().filter(of_flow).collect();

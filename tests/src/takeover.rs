@@ -21,7 +21,7 @@ pub struct World {
     pub config: String,
     /// Listens on the port.
     pub server: Puppet,
-    /// What short-lived clients run; it outlives them, for without it their names would prove nothing.
+    /// What short-lived clients run; it outlives them, so that their names can be checked.
     program: ProgramCopy,
 }
 
@@ -108,7 +108,7 @@ pub fn times(log: &EventLog, kind: &str, end: &End) -> usize {
 /// one that came and went meanwhile has no executable; that is a gap, and reported as one.
 ///
 /// # Panics
-/// When it does not.
+/// When it does not name it.
 #[track_caller]
 pub fn check_named(log: &EventLog, end: &End, event: &Event) {
     let tracepoints_were_away = reasons(log).iter().any(|reason| reason.starts_with("hook-away:tracepoint/"));

@@ -47,7 +47,7 @@ pub struct Files {
 /// [`Missing`] when openssl is not installed.
 ///
 /// # Panics
-/// When it is and makes no certificate.
+/// When it is installed and makes no certificate.
 pub fn identity() -> Result<&'static Identity, Missing> {
     static MADE: OnceLock<Result<Identity, Missing>> = OnceLock::new();
     MADE.get_or_init(|| openssl().map(|program| Identity::made(&program))).as_ref().map_err(Clone::clone)
@@ -93,8 +93,7 @@ impl Identity {
     ///
     /// # Panics
     /// When a file cannot be written or given away.
-    #[must_use]
-    pub fn write_into(&self, dir: &TempDir, user: &User) -> Files {
+    pub(crate) fn write_into(&self, dir: &TempDir, user: &User) -> Files {
         let key = dir.write("tls.key", &self.key);
         set_mode(&key, 0o600);
         std::os::unix::fs::chown(&key, Some(user.uid), Some(user.gid)).expect("root may give a file away");

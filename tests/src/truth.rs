@@ -75,14 +75,14 @@ impl End {
     }
 }
 
-/// The verdict `declared`, by this rule.
+/// Checks for the verdict `declared`, by this rule.
 #[track_caller]
 pub fn check_declared(event: &Event, role: &str) {
     assert_eq!(event.text("verdict.outcome"), "declared", "{}", event.line());
     assert_eq!(event.text("verdict.rule"), role, "{}", event.line());
 }
 
-/// The verdict `violation`, for this one reason, nearest to this rule, of which this key failed.
+/// Checks for the verdict `violation`, for this one reason, nearest to this rule, whose only failing key is this.
 #[track_caller]
 pub fn check_violation(event: &Event, reason: &str, role: &str, failed: &str) {
     assert_eq!(event.text("verdict.outcome"), "violation", "{}", event.line());

@@ -17,7 +17,7 @@ use gdprport_tests::user::User;
 /// A program of root's that an attacker would like to be taken for.
 const HONEST: &str = "/usr/bin/env";
 
-/// Copies one of our programs, by another process: see [`ProgramCopy::new`].
+/// Copies one of our programs, by another process: see `ProgramCopy::new`.
 fn copy(of: &str, to: &Path) {
     let done = Command::new("cp").arg(built(of)).arg(to).status().expect("cp can be run");
     assert!(done.success());
@@ -59,7 +59,7 @@ fn a_replaced_executable_is_reported_by_its_executed_path() {
     pair.daemon.stop();
 }
 
-/// A directory to be the root of a copy of the puppet, with the libraries it needs.
+/// A root directory with a copy of the puppet and the libraries it needs.
 fn jail() -> (TempDir, PathBuf) {
     let dir = TempDir::new();
     let program = dir.join("usr/bin/env");

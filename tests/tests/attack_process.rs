@@ -13,7 +13,7 @@ use gdprport_tests::truth::End;
 use gdprport_tests::user::User;
 use gdprport_tests::wait;
 
-/// Taken out of the owner's descriptor table by `pidfd_getfd`.
+/// The thief takes it out of the owner's descriptor table by `pidfd_getfd`.
 #[test]
 fn a_stolen_connection_stays_its_owners() {
     let (mut pair, mut thief) = (Pair::new(), Puppet::new());
@@ -52,7 +52,7 @@ fn a_blindly_accepted_connection_never_belongs_to_its_thief() {
     pair.daemon.stop();
 }
 
-/// Exact where the kernel offers the hook for it, attributed to the listener elsewhere.
+/// It is exact where the kernel offers the hook for it, and attributed to the listener elsewhere.
 #[test]
 fn an_accept_without_an_address_is_exact_or_the_listeners() {
     let mut pair = Pair::new();
@@ -168,7 +168,7 @@ fn crowded() -> (Pair, Puppet, Vec<ProgramCopy>) {
         (0..3).map(|n| ProgramCopy::new("client-once", &format!("passer-by-{n}"))).collect();
     for _ in 0..40 {
         for copy in &copies {
-            // Without an address it ends at once, with an error of its own.
+            // Without an address it exits at once with an error.
             let status = std::process::Command::new(copy.path()).stderr(std::process::Stdio::null()).status();
             status.expect("it can start");
         }
@@ -176,7 +176,7 @@ fn crowded() -> (Pair, Puppet, Vec<ProgramCopy>) {
     (pair, crowd, copies)
 }
 
-/// Forgotten by the kernel side, whose tables are full.
+/// The kernel side forgot it, as its tables are full.
 #[test]
 fn a_forgotten_process_is_looked_up_or_unknown_never_another() {
     let (mut pair, _crowd, _copies) = crowded();
@@ -238,7 +238,7 @@ mod host_only {
         for round in 1..=ROUNDS {
             crowd.ask("churn 1000");
             for _ in 0..100 {
-                // Without an address it ends at once, with an error of its own.
+                // Without an address it exits at once with an error.
                 let status =
                     std::process::Command::new(passer_by.path()).stderr(std::process::Stdio::null()).status();
                 status.expect("it can start");

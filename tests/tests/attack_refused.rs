@@ -17,7 +17,7 @@ fn refused(what: Refuses) -> (Pair, Refusal, Cgroup) {
     (pair, refusal, cgroup)
 }
 
-/// The one `flow.fail` of the client, which is to name it fully.
+/// The one `flow.fail` of the client, which must name it fully.
 #[track_caller]
 fn failed(pair: &mut Pair, cgroup: &Cgroup, outcome: &str) -> Event {
     let (port, pid) = (pair.port.number(), u64::from(pair.client.pid()));
@@ -51,7 +51,7 @@ fn a_connect_that_another_program_refuses_is_reported_as_denied() {
     assert_eq!(log.count(|event| event.is("flow.fail", port)), 1, "reported once");
 }
 
-/// Once its caller gives up: another program on this host drops the packets.
+/// Another program on this host drops the packets until the caller gives up.
 #[test]
 fn a_connect_whose_packets_are_dropped_is_reported_as_aborted() {
     let (mut pair, _refusal, cgroup) = refused(Refuses::Egress);

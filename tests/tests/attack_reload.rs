@@ -12,7 +12,7 @@ use gdprport_tests::puppet::Puppet;
 use gdprport_tests::wait;
 
 const CONNECTIONS: u64 = 4_000;
-/// Reloads at least, so that every change of the policy meets connections at work many times.
+/// At least so many reloads, so that every change of the policy meets active connections many times.
 const RELOADS: u64 = 30;
 
 /// A server on a port and a client that is to load it.
@@ -105,7 +105,7 @@ fn policy_changes_under_load_lose_and_repeat_no_flow() {
         let times = reports.get(&(event.kind(), event.text("flow.cookie"))).copied().unwrap_or(1);
         assert_eq!(times, 1, "reported {times} times: {}", event.line());
     }
-    // Of our own processes: others on this host may use the same number in network namespaces of their own.
+    // Only of our own processes: others on this host may use the same number in network namespaces of their own.
     let pids = [always.client.pid(), always.server.pid()].map(u64::from);
     let is_ours = |event: &&Event| event.number("process.pid").is_some_and(|pid| pids.contains(&pid));
     let mut ours = 0;

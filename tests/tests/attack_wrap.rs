@@ -17,7 +17,7 @@ const LAST: &str = "/proc/sys/kernel/ns_last_pid";
 /// One more than the largest process id.
 const MOST: &str = "/proc/sys/kernel/pid_max";
 
-/// Process ids below a thousand alone; the old limit is restored on drop.
+/// Limits process ids to those below a thousand; the old limit is restored on drop.
 struct FewNumbers(String);
 
 impl FewNumbers {
@@ -47,7 +47,7 @@ fn everyone_was_named(pair: &mut Pair, truth: &Truth) {
         let (local, _) = event.ends("out").expect("an end");
         let pid = event.number("process.pid").unwrap_or_default();
         let (exe, parent) =
-            truth.get(&(pid, local)).unwrap_or_else(|| panic!("nobody was that: {}", event.line()));
+            truth.get(&(pid, local)).unwrap_or_else(|| panic!("no client was that: {}", event.line()));
         assert_eq!(event.text("process.exe"), exe.to_string_lossy(), "{}", event.line());
         assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
         assert_eq!(event.number("process.parent.pid"), Some(u64::from(*parent)), "{}", event.line());

@@ -167,7 +167,7 @@ fn bytes_before_a_reported_reset_are_counted_to_the_byte() {
         let connection = pair.connect();
         client_sends(&mut pair, &connection, "send", "recv", 20_001);
         server_sends(&mut pair, &connection, "send", "recv", 30_002);
-        // What the peer has not acknowledged when the reset comes was not delivered for certain.
+        // Bytes that the peer has not acknowledged before the reset may not have been delivered.
         pair.client.ask(&format!("drain {}", connection.there.id));
         pair.server.ask(&format!("drain {}", connection.here.id));
         let (first, first_id, second, second_id) = if client_resets {

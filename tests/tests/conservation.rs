@@ -41,7 +41,7 @@ impl World {
         Self::declared(open, config)
     }
 
-    /// With a declaration of the port, too.
+    /// Also with a declaration of the port.
     #[track_caller]
     fn declared(declare: impl FnOnce(u16) -> Declaration, config: &str) -> Self {
         let port = Port::free();
@@ -71,7 +71,7 @@ fn losses_while_the_reader_is_stopped_are_counted_exactly() {
     let mut world = World::with("limits.ring_bytes = 262144\n");
     // The first connection also brings what is sent once: the executables of both ends.
     world.burst(1, 1);
-    // What one connection costs in records, while nothing is lost.
+    // The records of one connection, while nothing is lost.
     let before = settled(&world.daemon);
     world.burst(200, 4);
     let after = settled(&world.daemon);
@@ -200,7 +200,7 @@ mod host_only {
         assert_eq!(counters::reported_lost(&log, ""), 0);
     }
 
-    /// One after another.
+    /// One at a time.
     #[test]
     fn ten_thousand_sequential_connections_all_open_and_close() {
         nothing_lost(1);

@@ -131,7 +131,7 @@ fn a_socket_left_by_a_killed_daemon_does_not_block_the_next() {
     let dir = TempDir::new();
     let port = Port::free();
     let stale = dir.join("control.sock");
-    // Bound and closed without being removed, as a kill leaves it.
+    // Bound and closed without being removed, as after a kill.
     drop(std::os::unix::net::UnixListener::bind(&stale).expect("a fresh path"));
     let mut command = Command::new(program());
     command.args(["daemon", "run", "--policy"]).arg(dir.write("policy.toml", &open(port.number()).alone()));

@@ -10,7 +10,7 @@ use gdprport_tests::puppet::Puppet;
 use gdprport_tests::temp::TempDir;
 use gdprport_tests::wait;
 
-/// A daemon whose host knows names by a file of ours alone, and asks for them every second.
+/// A daemon whose host knows names only by a file of this test, and resolves them every second.
 struct Hosts {
     dir: TempDir,
     pair: Pair,

@@ -34,7 +34,7 @@ impl Setup {
         Self { dir, program: copy, policy }
     }
 
-    /// `daemon run` with this policy, started by `prefix` (a program and its arguments, maybe none).
+    /// `daemon run` with this policy, started by `prefix` (a program and its arguments, or nothing).
     fn run(&self, prefix: &[&str], place: Place<'_>) -> Output {
         let (output, held) = self.attempt(prefix, place, None);
         assert_eq!(
@@ -45,7 +45,7 @@ impl Setup {
         output
     }
 
-    /// The same, with pins at this place if any, and what it loaded into the kernel meanwhile, of which nothing stays.
+    /// The same, with pins at this place if any, and what it loaded into the kernel meanwhile. Nothing of that stays.
     fn attempt(&self, prefix: &[&str], place: Place<'_>, pins: Option<&Path>) -> (Output, Held) {
         let mut words = prefix.iter().map(|word| (*word).into()).collect::<Vec<std::ffi::OsString>>();
         words.push(self.program.clone().into());
@@ -164,7 +164,7 @@ fn an_unwritable_events_file_stops_the_start() {
         // Only the last step fails: everything is in the kernel by then, and must be removed.
         let (output, held) = setup.attempt(&[], Place::default(), pins.as_deref());
         one_sentence(&output, &["events"]);
-        assert!(!held.programs.is_empty(), "this is to fail late: {held:?}");
+        assert!(!held.programs.is_empty(), "it must fail late: {held:?}");
     }
 }
 

@@ -1,8 +1,8 @@
-//! Failure modes of the host: a name service that hangs, a unit that is removed with its flows alive, a daemon that is
+//! Failure modes of the host: a name service that hangs, a unit that is removed while its flows are open, a daemon that is
 //! stopped for longer than its ring buffer lasts.
 //!
-//! That what is lost in such a stop is counted to the record is promised in `conservation`, for a small buffer; that
-//! the owner is the unit at the time of the call, in `ownership`.
+//! `conservation` tests that the loss of such a stop is counted exactly, for a small buffer; `ownership`, that the owner is
+//! the unit at the time of the call.
 
 use std::io::Read as _;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -118,7 +118,7 @@ fn a_removed_unit_is_still_named_when_its_flows_end() {
     let into = End::of_server(&server, port.number(), there.address.port());
     out.named_exactly(&mut daemon.log, "flow.open");
 
-    // The processes are moved away, as an empty cgroup is what can be removed; their sockets live on.
+    // The processes are moved away, as only an empty cgroup can be removed; their sockets stay open.
     let unit = service.unit().to_owned();
     for (cgroup, pid) in [(service, client.pid()), (container, server.pid())] {
         std::fs::write(gdprport_tests::cgroup::mount().join("cgroup.procs"), pid.to_string())

@@ -13,7 +13,7 @@ fn place_of(name: &str) -> Option<PathBuf> {
     }
 }
 
-/// Whether a file, or any file of a folder and its folders, has a test.
+/// Whether a file, or any file below a folder, has a test.
 fn has_test(place: &Path) -> bool {
     match fs::read_dir(place) {
         Ok(entries) => entries.flatten().any(|entry| has_test(&entry.path())),

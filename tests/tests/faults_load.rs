@@ -121,7 +121,7 @@ fn start_with(connections: u32) -> u64 {
 }
 
 /// What one flow that predates the daemon may cost at the peak: 500 bytes in the table, the listing and the
-/// search for owners beside it, its event in the queue of a sink.
+/// scan for owners, its event in the queue of a sink.
 const KIB_PER_FLOW: u64 = 2;
 
 #[track_caller]
@@ -132,13 +132,13 @@ fn memory_grows_with_the_flows_only(few: u32, many: u32) {
     assert!(high <= low + flows * KIB_PER_FLOW, "{high} KiB for {many}, {low} KiB for {few} connections");
 }
 
-/// With memory in proportion to their number.
+/// The memory is in proportion to their number.
 #[test]
 fn thousands_of_existing_connections_are_all_found() {
     memory_grows_with_the_flows_only(100, 2_500);
 }
 
-/// With memory in proportion to their number.
+/// The memory is in proportion to their number.
 #[test]
 #[ignore = "on demand: it needs 50,000 sockets"]
 fn in_full_fifty_thousand_existing_flows_are_all_found() {
@@ -155,7 +155,7 @@ enum Reception {
 
 /// Asks for the status, all of `clients` at the same time, and returns the result of each.
 fn ask_at_once(socket: &Path, clients: usize) -> Vec<Reception> {
-    // All are connected before the first one asks; the queue of the socket holds them.
+    // All are connected before the first request; the queue of the socket holds them.
     let mut streams: Vec<UnixStream> =
         (0..clients).map(|_| UnixStream::connect(socket).expect("the queue is long enough")).collect();
     let ask = b"GET /v1/status HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";

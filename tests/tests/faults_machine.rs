@@ -258,7 +258,7 @@ fn an_invalid_policy_is_not_retried(port: u16) {
 /// A daemon that does not ping the watchdog is killed and restarted; the next one finds what is open.
 fn a_stopped_daemon_is_restarted(port: u16) {
     fs::create_dir_all("/run/systemd/system/gdprport.service.d").expect("root may");
-    // As in the unit, only sooner.
+    // As in the unit, with a shorter timeout.
     fs::write(
         "/run/systemd/system/gdprport.service.d/soon.conf",
         "[Service]\nWatchdogSec=4\nTimeoutAbortSec=4\n",

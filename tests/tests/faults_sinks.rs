@@ -210,7 +210,7 @@ const JOURNALD: &str = "[events]\njournald = true\n";
 /// Periodic reports come after the end of every test here: earlier ones were sent because of a loss.
 const RARELY: &str = "[intervals]\ncoverage = \"1h\"\n";
 
-/// Whether a `coverage` event in the journal reports so great a loss for this reason.
+/// Whether a `coverage` event in the journal reports exactly this loss for this reason.
 fn reports(journal: &Journal, reason: &str, lost: u64) -> bool {
     journal.entries().iter().any(|entry| {
         let event = entry["GDPRPORT_EVENT"].as_str().unwrap_or_default();
@@ -279,7 +279,7 @@ fn events_are_counted_as_lost_while_journald_is_gone() {
         Start::with(open(port.number()).alone()).config(&config).prepare(&journal.mounts()).start();
     let mut traffic = Traffic::on(&port);
     daemon.log.wait("listener.open", |event| event.is("listener.open", port.number()));
-    // What journald was given and has not read yet would end with it.
+    // What journald received and has not read yet would be lost with it.
     wait::until("journald has read all so far", || journal.entries().len() >= daemon.log.seen().len());
     journal.stop();
     traffic.burst(50);
@@ -350,7 +350,7 @@ fn a_stopped_journald_fills_its_own_queue_and_blocks_nobody() {
     counters::check_conservation(counters::last_coverage(&log).json());
 }
 
-/// Where journald is asked for as a sink.
+/// In a configuration with journald as a sink.
 #[test]
 fn a_missing_journald_stops_the_start_in_one_sentence() {
     let (dir, sockets) = (TempDir::new(), TempDir::new());

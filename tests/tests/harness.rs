@@ -66,7 +66,7 @@ fn a_panicking_test_leaves_no_mount_behind() {
     assert!(!mounts.contains(&path.display().to_string()));
 }
 
-/// As the user, in the cgroup and in the network namespace.
+/// It runs as the user, in the cgroup and in the network namespace.
 #[test]
 fn a_process_runs_in_the_place_that_was_asked_for() {
     let (cgroup, netns, user) = (Cgroup::service(), Netns::new(), User::games());
@@ -90,7 +90,7 @@ fn ports_are_free_and_no_two_guards_hold_the_same() {
     assert!(numbers.iter().all(|port| !is_listening(*port)));
 }
 
-/// Over IPv4 and IPv6.
+/// They do so over IPv4 and IPv6.
 #[test]
 fn namespaces_joined_by_veth_reach_each_other() {
     let pair = VethPair::new();
@@ -177,7 +177,7 @@ fn crowds_report_who_they_were_and_all_are_served() {
     wait::until("all are served", || server.ask("served") == "152");
 }
 
-/// What holds of every server: it listens on its port, in its cgroup, and nothing is left when it is dropped.
+/// Checks what holds for every server: it listens on its port, in its cgroup, and nothing is left when it is dropped.
 fn starts_and_stops<S>(server: S, inner: impl Fn(&S) -> &Server) {
     let (pid, port, cgroup) = {
         let it = inner(&server);

@@ -9,7 +9,7 @@ use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::Puppet;
 use gdprport_tests::wait;
 
-/// The bytes that one socket may hold besides its buffers, out of which its storage is paid.
+/// The bytes that one socket may hold besides its buffers; its BPF storage is charged to them.
 ///
 /// A setting of each network namespace since 6.8, of the host before: there the tests of a machine must run one at a time.
 /// The old value is restored on drop.

@@ -1,4 +1,4 @@
-//! The owner of a flow is who made the call: right, or marked as less than exact, never wrong and exact.
+//! The owner of a flow is the process that made the call: right, or marked as less than exact, never wrong and exact.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
@@ -54,7 +54,7 @@ fn every_property_of_a_process_is_reported_as_of_its_call() {
     assert_eq!(event.text("process.parent.exe"), real(&own).to_string_lossy(), "{line}");
     let started: Timestamp = event.text("process.started").parse().expect("a time");
     let opened: Timestamp = event.text("flow.opened").parse().expect("a time");
-    // The kernel's clock of process starts and ours are read at different moments.
+    // The kernel's clock of process starts and the wall clock are read at different moments.
     let slack = jiff::SignedDuration::from_secs(1);
     assert!(before - slack <= started && started <= opened + slack, "{line}");
     daemon.stop();
@@ -224,7 +224,7 @@ fn give(dir: &TempDir, from: &mut Puppet, what: &str, to: &mut Puppet, how: &str
     to.reply()
 }
 
-/// The acceptor's where the kernel offers the hook for it, marked as the listener's elsewhere.
+/// It is the acceptor's where the kernel offers the hook for it, and marked as the listener's elsewhere.
 #[test]
 fn a_passed_listener_belongs_to_the_acceptor_or_is_marked() {
     let (dir, mut pair) = (TempDir::new(), Pair::new());

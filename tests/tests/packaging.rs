@@ -1,4 +1,4 @@
-//! What `packaging/` promises: a unit that systemd accepts and that may do little, and an example policy that is
+//! What `packaging/` promises: a unit that systemd accepts and that has few privileges, and an example policy that is
 //! valid. The daemon's own behaviour belongs to the other files.
 
 use std::fs;
@@ -35,7 +35,7 @@ fn output_of(command: &mut Command) -> String {
 fn systemd_accepts_every_line_of_the_unit() {
     let analyze = need!(analyze());
     let dir = TempDir::new();
-    // systemd looks for the program too, and it is not installed here.
+    // systemd also checks that the program exists, and it is not installed here.
     let here = unit().replace("/usr/bin/gdprport", &program().display().to_string());
     let unit = dir.write("gdprport.service", &here);
     let complaints = output_of(Command::new(analyze).args(["verify", "--man=no"]).arg(unit));

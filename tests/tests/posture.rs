@@ -49,7 +49,7 @@ fn postgres_is_seen_in_plaintext_refusing_and_upgraded() {
     call(&secure, &[("PGSSLMODE", "require"), ("PGSSLMAXPROTOCOLVERSION", "TLSv1.2")]);
     let too_old = Expected::violation("starttls-upgraded", "1.2", "weak-tls");
     table.row("PostgreSQL sslmode=require, at most 1.2", offering, too_old.because("SSLRequest accepted"));
-    // Direct TLS came with PostgreSQL 17; an older one has nothing to be tried.
+    // Direct TLS came with PostgreSQL 17; an older one does not offer it.
     if secure.version() >= 17 {
         call(&secure, &[("PGSSLMODE", "require"), ("PGSSLNEGOTIATION", "direct")]);
         table.row("PostgreSQL sslnegotiation=direct", offering, TLS_13);

@@ -116,7 +116,7 @@ fn a_request_that_comes_byte_by_byte_is_plaintext() {
 }
 
 /// A server and one client that asks for fast open. Checks whether there was data in its SYN (`TCPI_OPT_SYN_DATA` of
-/// `TCP_INFO`): the first connection only fetches the cookie that allows the second to.
+/// `TCP_INFO`): the first connection only fetches the cookie for the second.
 const FAST_OPEN: &str = r#"
 import socket, sys, threading
 _, port, fast = sys.argv
@@ -226,7 +226,7 @@ fn random_bytes_are_unknown_and_a_finding() {
     table.finish();
 }
 
-/// Whatever it sends later.
+/// What it sends later does not change that.
 #[test]
 fn a_flow_that_predates_the_daemon_stays_unknown() {
     let (port, mut server, demand) = puppet_port();

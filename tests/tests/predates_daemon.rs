@@ -150,7 +150,7 @@ fn outlives(client_first: bool) {
     second.stop();
 }
 
-/// Of an end that half-closed before the daemon started.
+/// The end half-closed before the daemon started.
 #[test]
 fn bytes_received_after_an_unseen_half_close_are_not_guessed() {
     let port = Port::free();
@@ -180,7 +180,7 @@ fn bytes_received_after_an_unseen_half_close_are_not_guessed() {
 }
 
 /// A daemon that started while the connect `how` of `client` waits for an address that never replies, and that has ingested
-/// what was there: the client's connect, and the listener of `server` in the same namespace.
+/// what existed: the client's connect, and the listener of `server` in the same namespace.
 fn started_while_connecting(
     (veth, port): (&VethPair, &Port),
     server: &mut Puppet,
@@ -199,7 +199,7 @@ fn started_while_connecting(
     daemon
 }
 
-/// Under way at the start, it is not yet a connection.
+/// It is pending at the start, and not yet a connection.
 #[test]
 fn a_pending_connect_that_fails_is_reported_once() {
     let (veth, port) = (VethPair::new(), Port::free());
@@ -217,7 +217,7 @@ fn a_pending_connect_that_fails_is_reported_once() {
     assert_eq!((count("flow.fail"), count("flow.open"), count("flow.close")), (1, 0, 0));
 }
 
-/// Under way at the start, it is accepted later.
+/// It is pending at the start, and accepted later.
 #[test]
 fn a_pending_connect_that_succeeds_opens_and_closes_once() {
     let (veth, port) = (VethPair::new(), Port::free());

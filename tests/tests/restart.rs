@@ -1,6 +1,6 @@
 //! A daemon with pins and the one after it: nothing is missed in between, or the gap is reported.
 //!
-//! What cannot be taken over is promised in `fresh_start.rs`; removing pins, and who may not take them over, in
+//! What cannot be taken over is promised in `fresh_start.rs`; removing pins, and pins that must not be taken over, in
 //! `unpin.rs`.
 
 use gdprport_tests::child::Place;
@@ -239,7 +239,7 @@ mod host_only {
         let mut client = Puppet::new();
         client.ask(&format!("burst 127.0.0.1:{old} 200 1"));
         wait::until("all are served", || world.server.ask("served") == "200");
-        // Each would have made five records. The ends of what a listener accepts that was watched are still written.
+        // Each would have made five records. The ends of connections that a formerly watched listener accepts are still written.
         assert!(emitted() - before < 400, "{} records", emitted() - before);
         second.log.refresh();
         assert_eq!(second.log.count(|event| event.is("flow.open", old.number())), 0);

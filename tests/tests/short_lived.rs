@@ -32,7 +32,8 @@ fn all_named(daemon: &mut Daemon, server: &Puppet, port: u16, truth: &Truth) {
     for event in closed {
         if let Some((local, _)) = event.ends("out") {
             let pid = event.number("process.pid").unwrap_or_default();
-            let exe = truth.get(&(pid, local)).unwrap_or_else(|| panic!("nobody was that: {}", event.line()));
+            let exe =
+                truth.get(&(pid, local)).unwrap_or_else(|| panic!("no client was that: {}", event.line()));
             assert_eq!(event.text("process.exe"), exe, "{}", event.line());
             assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
         } else {
@@ -55,7 +56,7 @@ fn serving() -> (Daemon, Puppet, Port) {
     (daemon, server, port)
 }
 
-/// They fork without an exec, and each has its own process id.
+/// They fork without an exec, and each is reported with its own process id.
 #[test]
 fn five_hundred_forked_children_all_have_their_parents_exe() {
     const CHILDREN: usize = 500;

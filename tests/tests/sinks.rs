@@ -61,7 +61,7 @@ impl Piped {
     }
 }
 
-/// A server that serves on the port and a client.
+/// A server that serves on the port, and a client.
 fn puppets(port: &Port) -> (Puppet, Puppet) {
     let mut server = Puppet::new();
     server.listen(format!("127.0.0.1:{port}"));
@@ -131,7 +131,7 @@ fn a_full_disk_is_counted_reported_and_recovered_from() {
     wait::until("a connection is reported again", || {
         client.ask(&format!("burst 127.0.0.1:{port} 1 1"));
         let text = std::fs::read_to_string(&path).unwrap_or_default();
-        // What was cut short when the disk was full may still get its end; after that, lines are complete.
+        // A line that was cut short when the disk was full may still be completed; after that, lines are complete.
         text.lines()
             .skip(1)
             .filter(|line| line.ends_with('}'))
@@ -253,7 +253,7 @@ fn a_follower_sees_the_same_events_as_the_file() {
     command.args(["events", "--follow", "--socket"]).arg(pair.daemon.socket());
     command.stdout(File::create(&path).expect("a fresh file")).stderr(Stdio::null());
     let _follower = Child::start(command, Place::default());
-    // It is counted a moment before the events go to it as well.
+    // It is counted a moment before it receives events.
     wait::until("the follower receives events", || {
         assert!(pair.daemon.ask(["daemon", "reload"]).status.success());
         path.metadata().is_ok_and(|file| file.len() > 0)
@@ -276,7 +276,7 @@ fn terminal() -> (File, File) {
     // SAFETY: both pointers are to live integers; the others may be NULL.
     let done = unsafe { libc::openpty(&mut person, &mut program, none, none.cast(), none.cast()) };
     assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
-    // SAFETY: both are fresh descriptors that nobody else owns.
+    // SAFETY: both are fresh descriptors without another owner.
     unsafe { (File::from_raw_fd(person), File::from_raw_fd(program)) }
 }
 

@@ -118,7 +118,7 @@ mod host_only {
         first.interrupt();
     }
 
-    /// And it leaves nothing of its own.
+    /// It leaves nothing of its own either.
     #[test]
     fn a_failed_start_leaves_the_earlier_daemons_pins_alone() {
         let fs = BpfFs::new();

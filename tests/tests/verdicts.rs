@@ -207,7 +207,7 @@ fn a_reload_of_an_invalid_policy_keeps_the_old_one() {
     let connection = pair.connect();
     check_declared(&connection.client.event(&mut pair.daemon.log, "flow.open"), "calling");
 
-    // SIGHUP asks for the same; a good policy ends the state.
+    // SIGHUP reloads too; a valid policy clears the failure.
     pair.daemon.rewrite_policy(&open(pair.port.number()).key("# changed").alone());
     pair.daemon.signal(libc::SIGHUP);
     gdprport_tests::wait::until("the policy was read again", || {

@@ -120,7 +120,7 @@ impl Postgres {
         let mut command = Command::new(self.client_exe());
         command.args(["-X", "-At", "-U", "postgres", "-h", host, "-p", &self.server.port.to_string()]);
         command.args(["-d", "postgres", "-c", sql]);
-        // Encryption is another promise; here the connection must not be tried twice.
+        // Encryption is tested elsewhere; here the connection must not be tried twice.
         command.env("PGSSLMODE", "disable").env("PGGSSENCMODE", "disable");
         command
     }
@@ -250,7 +250,7 @@ impl MariaDb {
     pub const PORT_QUERY: &str = "select substring_index(host, ':', -1) from information_schema.processlist where id = connection_id()";
 }
 
-/// A Redis of its own that keeps nothing.
+/// A Redis of its own that persists nothing.
 #[derive(Debug)]
 pub struct Redis {
     /// The running server.

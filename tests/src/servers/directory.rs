@@ -66,7 +66,7 @@ impl OpenLdap {
             data.display()
         );
         let mut command = Command::new(&program);
-        // Any level of debugging, none included, keeps it in the foreground.
+        // Any debug level, even 0, keeps it in the foreground.
         command.args(["-d", "0", "-h", &format!("ldap://127.0.0.1:{port}/"), "-f"]);
         command.arg(dir.write("slapd.conf", &configuration)).current_dir(dir.path());
         into_log(&mut command, &dir);

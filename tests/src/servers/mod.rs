@@ -1,7 +1,7 @@
 //! Real servers, each with its own port, data directory, user and cgroup; stopped when dropped.
 //!
 //! Belongs here: starting one and knowing when it is ready without connecting to it (a probing connection
-//! would be a flow that the daemon has to report). Does not belong here: what is promised about them.
+//! would be a flow that the daemon has to report). Does not belong here: tests about them.
 
 mod database;
 mod directory;

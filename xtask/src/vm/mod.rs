@@ -49,7 +49,7 @@ pub(crate) struct Options {
 /// Runs the promises, or a command, on each kernel, and prints the results as a table at the end.
 ///
 /// # Errors
-/// A promise or the command failed on a kernel, or nothing could be run at all. A kernel that cannot be had is
+/// A promise or the command failed on a kernel, or nothing could be run at all. A kernel that is not available is
 /// named as skipped; in CI that is an error too.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let limit = Duration::from_secs(options.time_limit);

@@ -46,7 +46,7 @@ impl Puppet {
         Ok(n.to_string())
     }
 
-    /// Sends one line of so many bytes, which begins with a word, on every connection it holds.
+    /// Sends one line of this size, which begins with this word, on every connection it holds.
     pub(crate) fn send_line_many(&self, word: &str, bytes: usize) -> Reply {
         let line = format!("{word} {:x<fill$}\r\n", "", fill = bytes.saturating_sub(word.len() + 3));
         for socket in &self.crowd {
@@ -152,7 +152,7 @@ fn worker(listener: &OwnedFd, blindly: bool) -> io::Result<()> {
 
 /// Forks; the child gets 0.
 fn fork() -> io::Result<libc::pid_t> {
-    // SAFETY: commands that fork are given to puppets that serve with no thread, so no lock is held by another.
+    // SAFETY: commands that fork are sent to puppets that serve with no thread, so no other thread holds a lock.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         pid => Ok(pid),

@@ -31,7 +31,7 @@ impl Puppet {
     /// Lets a forked child send `n` bytes over a stream and exit; replies with the child's pid.
     pub(crate) fn fork_send(&mut self, id: u32, n: u64) -> Reply {
         let stream = self.stream(id)?;
-        // SAFETY: only the main thread runs in this program when commands fork, so no lock is held by another.
+        // SAFETY: only the main thread runs in this program when commands fork, so no other thread holds a lock.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
             0 => {

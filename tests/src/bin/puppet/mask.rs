@@ -1,4 +1,4 @@
-//! Disguises: what a process can do so that it is taken for another one.
+//! Disguises: what a process can do to be taken for another one.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -70,7 +70,7 @@ pub(crate) fn exec_from_thread(path: &str) -> Reply {
     std::thread::spawn(move || exec(&path)).join().map_err(|_| io::Error::other("the thread panicked"))?
 }
 
-/// Becomes a copy of itself that lies in memory only, under a name of the caller's choice.
+/// Becomes a copy of itself that is in memory only, under a name of the caller's choice.
 pub(crate) fn exec_memory(name: &str) -> Reply {
     let own = std::fs::read("/proc/self/exe")?;
     let mut file = File::from(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?);
@@ -100,7 +100,7 @@ pub(crate) fn churn(n: u32) -> Reply {
 /// Ends the process's first thread; another goes on with `rest`.
 pub(crate) fn leave_leader(rest: impl FnOnce() -> io::Result<()> + Send + 'static) -> ! {
     std::thread::spawn(move || {
-        // Only once the first thread is a zombie is the process what it is to be.
+        // The process is in the desired state only once its first thread is a zombie.
         let leader = format!("/proc/self/task/{}/stat", std::process::id());
         let gone = || {
             let stat = std::fs::read_to_string(&leader);
@@ -127,7 +127,7 @@ pub(crate) fn run(path: &str, word: &str) -> Reply {
     if output.status.success() { Ok(text) } else { Err(io::Error::other(format!("{path} failed"))) }
 }
 
-/// Takes another directory for the root.
+/// Changes the root directory.
 pub(crate) fn chroot(dir: &str) -> Reply {
     std::os::unix::fs::chroot(dir)?;
     std::env::set_current_dir("/")?;
@@ -161,7 +161,7 @@ pub(crate) fn cover(with: &str, what: &str) -> Reply {
 /// Forks `n` children that wait until this process ends.
 pub(crate) fn sleepers(n: u32) -> Reply {
     for _ in 0..n {
-        // SAFETY: only the main thread runs in this program when commands fork, so no lock is held by another.
+        // SAFETY: only the main thread runs in this program when commands fork, so no other thread holds a lock.
         match done(unsafe { libc::fork() }.into())? {
             0 => {
                 // SAFETY: plain system calls; the child does nothing else until it is killed.

@@ -10,7 +10,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use crate::state::{Puppet, Reply};
 use crate::uring;
 
-/// Fits every accept queue that the promises fill; the kernel caps it at `net.core.somaxconn`.
+/// Fits every accept queue that the tests fill; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
 impl Puppet {
