@@ -1,4 +1,5 @@
-//! BPF programs and links that are loaded and attached, as the kernel lists them; and foreign programs that refuse things.
+//! BPF programs and links that are loaded and attached, as the kernel lists them; and foreign programs that refuse
+//! things.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -141,7 +142,8 @@ impl Refusal {
 
 impl Drop for Refusal {
     fn drop(&mut self) {
-        // Closing alone would not do: a child that another thread is just starting may hold the descriptor for a moment.
+        // Closing alone would not do: a child that another thread is just starting may hold the descriptor for a
+        // moment.
         let mut detach = Attributes::default();
         detach.half(0, self.link.as_raw_fd() as u32);
         // SAFETY: the kernel reads the given size from the pointer, which is to a live value of that size.

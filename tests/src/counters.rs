@@ -1,4 +1,5 @@
-//! The daemon's counters, as its status and its `coverage` events show them: conservation is checked, and the sums printed.
+//! The daemon's counters, as its status and its `coverage` events show them: conservation is checked, and the sums
+//! printed.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -112,8 +113,8 @@ pub fn settled(daemon: &Daemon) -> Value {
     })
 }
 
-/// The losses that the `coverage` events of a stream report for this reason: gaps with the same beginning count once, by
-/// the last of them.
+/// The losses that the `coverage` events of a stream report for this reason: gaps with the same beginning count once,
+/// by the last of them.
 ///
 /// # Panics
 /// When a gap ends before it begins.

@@ -24,6 +24,7 @@ pub mod ports;
 pub mod posture;
 pub mod puppet;
 pub(crate) mod schema;
+pub mod serial;
 pub mod servers;
 pub mod skip;
 pub mod takeover;

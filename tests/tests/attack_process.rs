@@ -1,5 +1,5 @@
-//! Attribution under attack, the process: a process that steals, renames itself, executes or changes its shape is named as
-//! what it is, or not at all.
+//! Attribution under attack, the process: a process that steals, renames itself, executes or changes its shape is
+//! named as what it is, or not at all.
 
 use std::time::Duration;
 

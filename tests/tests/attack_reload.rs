@@ -1,5 +1,5 @@
-//! The counters are conserved while the policy changes under full load, and no flow of a port that stays watched is lost
-//! or reported twice.
+//! The counters are conserved while the policy changes under full load, and no flow of a port that stays watched is
+//! lost or reported twice.
 
 use std::collections::HashMap;
 

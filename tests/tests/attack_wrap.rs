@@ -1,6 +1,7 @@
 //! Process ids that wrap around: a reused number does not lend the name of the process that had it before.
 //!
-//! The counter of process ids belongs to the machine, so this is built only for a machine of its own (`cargo xtask vm`).
+//! The counter of process ids belongs to the machine, so this is built only for a machine of its own
+//! (`cargo xtask vm`).
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
-//! Failure modes of the host: a name service that hangs, a unit that is removed while its flows are open, a daemon that is
-//! stopped for longer than its ring buffer lasts.
+//! Failure modes of the host: a name service that hangs, a unit that is removed while its flows are open, a daemon
+//! that is stopped for longer than its ring buffer lasts.
 //!
-//! `conservation` tests that the loss of such a stop is counted exactly, for a small buffer; `ownership`, that the owner is
-//! the unit at the time of the call.
+//! `conservation` tests that the loss of such a stop is counted exactly, for a small buffer; `ownership`, that the
+//! owner is the unit at the time of the call.
 
 use std::io::Read as _;
 use std::os::unix::net::{UnixListener, UnixStream};

@@ -6,7 +6,6 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard};
 
 use serde_json::Value;
 
@@ -19,13 +18,8 @@ use gdprport_tests::need;
 use gdprport_tests::policy::open;
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::Puppet;
+use gdprport_tests::serial::alone;
 use gdprport_tests::wait;
-
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    // A test that failed has no effect on the next one.
-    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
 
 /// The sum of one count over all sinks.
 fn sinks(status: &Value, key: &str) -> u64 {
@@ -239,8 +233,8 @@ fn a_thousand_clients_at_once_are_served_or_turned_away() {
 
 const LIMIT: u64 = 64 << 20;
 
-/// Everything at once within 64 MiB: open flows with many bytes that leave their encryption undecided, a ring buffer that
-/// overflows, a burst afterwards, a client that lists all flows.
+/// Everything at once within 64 MiB: open flows with many bytes that leave their encryption undecided, a ring buffer
+/// that overflows, a burst afterwards, a client that lists all flows.
 #[track_caller]
 fn little_memory(connections: u32) {
     let _alone = alone();

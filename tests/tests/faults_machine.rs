@@ -5,7 +5,6 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard};
 
 use gdprport_tests::bpf::Held;
 use gdprport_tests::daemon::program;
@@ -15,16 +14,11 @@ use gdprport_tests::pair::Pair;
 use gdprport_tests::policy::{declare, open};
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::Puppet;
+use gdprport_tests::serial::alone;
 use gdprport_tests::truth::End;
 use gdprport_tests::user::User;
 use gdprport_tests::wait;
 use serde_json::Value;
-
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    // A test that failed has no effect on the next one.
-    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
 
 /// Sets the wall clock forward, or back, by so many seconds.
 fn move_clock(seconds: i64) {

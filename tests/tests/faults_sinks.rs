@@ -1,5 +1,5 @@
-//! Failure modes of the sinks: the events file, its directory and its disk; the journal. The daemon survives them all, the
-//! other sinks receive everything, and what is lost is counted and reported.
+//! Failure modes of the sinks: the events file, its directory and its disk; the journal. The daemon survives them
+//! all, the other sinks receive everything, and what is lost is counted and reported.
 //!
 //! A full disk, a pipe whose reader has gone, and rotation by SIGHUP are promised in `sinks`.
 

@@ -11,8 +11,8 @@ use gdprport_tests::wait;
 
 /// The bytes that one socket may hold besides its buffers; its BPF storage is charged to them.
 ///
-/// A setting of each network namespace since 6.8, of the host before: there the tests of a machine must run one at a time.
-/// The old value is restored on drop.
+/// A setting of each network namespace since 6.8, of the host before: there the tests of a machine must run one at a
+/// time. The old value is restored on drop.
 struct OptionMemory<'a> {
     /// The namespace that has a setting of its own.
     netns: Option<&'a Netns>,

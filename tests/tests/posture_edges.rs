@@ -1,5 +1,5 @@
-//! Postures that depend on what the kernel passes on: bytes that go over the wire in unusual ways (with the handshake, one
-//! at a time, none, random ones, before the daemon), and one ordinary server for comparison.
+//! Postures that depend on what the kernel passes on: bytes that go over the wire in unusual ways (with the
+//! handshake, one at a time, none, random ones, before the daemon), and one ordinary server for comparison.
 //!
 //! Each test prints its part of a table: case, end, what is expected, what was seen, and the evidence.
 

@@ -179,8 +179,8 @@ fn bytes_received_after_an_unseen_half_close_are_not_guessed() {
     second.stop();
 }
 
-/// A daemon that started while the connect `how` of `client` waits for an address that never replies, and that has ingested
-/// what existed: the client's connect, and the listener of `server` in the same namespace.
+/// A daemon that started while the connect `how` of `client` waits for an address that never replies, and that has
+/// ingested what existed: the client's connect, and the listener of `server` in the same namespace.
 fn started_while_connecting(
     (veth, port): (&VethPair, &Port),
     server: &mut Puppet,

@@ -239,7 +239,8 @@ mod host_only {
         let mut client = Puppet::new();
         client.ask(&format!("burst 127.0.0.1:{old} 200 1"));
         wait::until("all are served", || world.server.ask("served") == "200");
-        // Each would have made five records. The ends of connections that a formerly watched listener accepts are still written.
+        // Each would have made five records. The ends of connections that a formerly watched listener accepts are
+        // still written.
         assert!(emitted() - before < 400, "{} records", emitted() - before);
         second.log.refresh();
         assert_eq!(second.log.count(|event| event.is("flow.open", old.number())), 0);

@@ -46,8 +46,8 @@ fn browse(dir: &TempDir, server: &Server, times: usize) -> Result<Vec<(End, End)
     (0..times).map(|_| visit(dir, server, "127.0.0.1", &root, Place::default())).collect()
 }
 
-/// What happens as declared is declared at both ends; another peer, and another user or unit at either end, is a violation with
-/// its reason and the rule that came nearest.
+/// What happens as declared is declared at both ends; another peer, and another user or unit at either end, is a
+/// violation with its reason and the rule that came nearest.
 #[track_caller]
 fn judged(server: &Server) -> Result<(), Missing> {
     let dir = TempDir::new();

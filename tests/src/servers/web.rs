@@ -232,8 +232,8 @@ print(os.getpid(), connection.getsockname()[1])
 print(response.split(b"\r\n\r\n")[-1].decode().strip())
 "#;
 
-/// Writes an HTTP client in Python into `dir`, executable through its first line, `#!/usr/bin/python3`. Its arguments are
-/// host and port, and optionally the source address; it prints its own `PID PORT` and then the server's response.
+/// Writes an HTTP client in Python into `dir`, executable through its first line, `#!/usr/bin/python3`. Its arguments
+/// are host and port, and optionally the source address; it prints its own `PID PORT` and then the server's response.
 ///
 /// # Errors
 /// [`Missing`] when Python is not installed.

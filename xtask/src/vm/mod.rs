@@ -1,7 +1,7 @@
 //! `vm`: the end-to-end promises on the kernels that distributions ship, in virtual machines by software emulation.
 //!
-//! Belongs here: what the command does, in order. Debian's packages are in `packages`, what a machine boots in `kernel`,
-//! one run of a machine in `machine`, which promises run and how in `promises`, the table in `table`.
+//! Belongs here: what the command does, in order. Debian's packages are in `packages`, what a machine boots in
+//! `kernel`, one run of a machine in `machine`, which promises run and how in `promises`, the table in `table`.
 
 mod cpio;
 mod kernel;

@@ -1,5 +1,5 @@
-//! Kernels from Debian's packages. They come through a separate configuration of apt (sources, lists, cache, status), so
-//! that the machine's own package manager never sees other releases' packages.
+//! Kernels from Debian's packages. They come through a separate configuration of apt (sources, lists, cache, status),
+//! so that the machine's own package manager never sees other releases' packages.
 
 use std::fs;
 use std::path::{Path, PathBuf};

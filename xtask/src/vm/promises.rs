@@ -9,10 +9,11 @@ use anyhow::{Context as _, Result, bail};
 use super::machine::quoted;
 use crate::sh;
 
-/// Files of `tests/tests` that depend on the kernel: who connects, binds and accepts, executables of exited processes,
-/// failed connects, bytes at the close, the first bytes of the payload, what predates the daemon, the kernel's own
-/// counters. All their tests run in a machine, except those in [`HOST_ONLY`]. What does not depend on the kernel
-/// (policies, sinks, most servers), or is too slow for an emulator (tens of thousands of connections), is in other files.
+/// Files of `tests/tests` that depend on the kernel: who connects, binds and accepts, executables of exited
+/// processes, failed connects, bytes at the close, the first bytes of the payload, what predates the daemon, the
+/// kernel's own counters. All their tests run in a machine, except those in [`HOST_ONLY`]. What does not depend on
+/// the kernel (policies, sinks, most servers), or is too slow for an emulator (tens of thousands of connections), is
+/// in other files.
 const FILES: [&str; 17] = [
     "ownership",
     "attack_process",

@@ -1,5 +1,5 @@
-//! The programs that build and run a machine. They are unpacked beside the build and not installed: an emulator is large,
-//! and its packages may conflict with other versions on this machine.
+//! The programs that build and run a machine. They are unpacked beside the build and not installed: an emulator is
+//! large, and its packages may conflict with other versions on this machine.
 
 use std::env;
 use std::ffi::OsString;

@@ -90,7 +90,8 @@ fn main() -> io::Result<()> {
     serve(Puppet::default(), input)
 }
 
-/// Obeys until the input ends. `leave-leader` is special: another thread goes on, and this one, the process's first, ends.
+/// Obeys until the input ends. `leave-leader` is special: another thread goes on, and this one, the process's first,
+/// ends.
 fn serve(mut puppet: Puppet, mut input: BufReader<File>) -> io::Result<()> {
     let mut line = String::new();
     while input.read_line(&mut line)? > 0 {
