@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::context::Context;
 use super::instrument::Instrument;
-use super::subject::{Context, write};
 
 /// By which our rules are found again.
 pub const KEY: &str = "gdprport-bench";
@@ -55,7 +55,7 @@ pub fn argv(context: &Context, log: &Path) -> Result<Vec<String>> {
         log.display(),
         dir.join("plugins").display()
     );
-    write(context, "audit/auditd.conf", &text)?;
+    context.write("audit/auditd.conf", &text)?;
     Ok(["auditd", "-n", "-s", "enable", "-c"]
         .map(str::to_owned)
         .into_iter()

@@ -6,11 +6,12 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::json;
 
+use super::context::Context;
 use super::cycles::alone;
 use super::effort::Effort;
 use super::instrument::{Instrument, number};
 use super::stats::Pair;
-use super::subject::{Context, Subject, UNWATCHED, WATCHED};
+use super::subject::{Subject, UNWATCHED, WATCHED};
 
 /// Throughput of those that look at packets.
 pub type Bulk = BTreeMap<Subject, Throughput>;

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use super::context::Context;
 use super::effort::Effort;
 use super::instrument::Instrument;
 use super::stats::{Pair, Spread};
-use super::subject::{Context, Running, Subject, UNWATCHED, WATCHED};
+use super::subject::{Running, Subject, UNWATCHED, WATCHED};
 use crate::step::note;
 
 /// Parts of a round, watched and unwatched port in turn.

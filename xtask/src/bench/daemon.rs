@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
+use super::context::Context;
 use super::instrument::{Instrument, TERM};
-use super::subject::{Context, Memory, gdprport};
+use super::subject::{Memory, gdprport};
 
 /// How the instrument knows it.
 const NAME: &str = "daemon";

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::context::Context;
 use super::effort::Effort;
 use super::instrument::Instrument;
 use super::output::{Named, Truth, named, reported};
-use super::subject::{CROWD, Context, Memory, ONE_BY_ONE, PROCESSES, Running, Subject};
+use super::subject::{CROWD, Memory, ONE_BY_ONE, PROCESSES, Running, Subject};
 
 /// Connections at a time.
 const WAYS: u32 = 8;

@@ -9,6 +9,7 @@ mod budgets;
 mod bulk;
 mod check;
 mod check_kernel;
+mod context;
 mod cycles;
 mod daemon;
 mod effort;
@@ -36,10 +37,11 @@ use crate::setup::{self, apt};
 use crate::step::{note, step};
 use crate::{build, sh};
 use budgets::Results;
+use context::Context;
 use effort::Effort;
 use instrument::Instrument;
 use machine::Machine;
-use subject::{Context, Subject};
+use subject::Subject;
 use table::{Style, Table};
 
 /// What `cargo xtask bench` was told.

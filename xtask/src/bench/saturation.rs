@@ -4,10 +4,11 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::context::Context;
 use super::daemon::Daemon;
 use super::instrument::{Instrument, number};
 use super::scale::grouped;
-use super::subject::{Context, WATCHED, policy, write};
+use super::subject::{WATCHED, policy};
 use super::table::Table;
 
 /// SIGSTOP and SIGCONT.
@@ -117,7 +118,7 @@ pub fn measure(
     seconds: u64,
     long: u64,
 ) -> Result<(Table, Value)> {
-    let file = write(context, "scale.toml", &policy([WATCHED]))?;
+    let file = context.write("scale.toml", &policy([WATCHED]))?;
     let mut table = Table::new(
         "As many connections as the machine offers",
         &[

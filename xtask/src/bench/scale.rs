@@ -8,10 +8,11 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::context::Context;
 use super::daemon::Daemon;
 use super::instrument::Instrument;
 use super::stats::Spread;
-use super::subject::{Context, WATCHED, policy, write};
+use super::subject::{WATCHED, policy};
 use super::table::Table;
 
 /// Rounds of each size.
@@ -108,7 +109,7 @@ fn curve(
     for size in sizes {
         let mut files: Vec<PathBuf> = Vec::new();
         for (number, text) in make(*size).iter().enumerate() {
-            files.push(write(context, &format!("scale-{number}.toml"), text)?);
+            files.push(context.write(&format!("scale-{number}.toml"), text)?);
         }
         all.push(figures(instrument, context, grouped(u64::from(*size)), &files)?);
     }
@@ -186,7 +187,7 @@ pub fn flows(instrument: &mut Instrument, context: &Context, connections: &[u32]
             "CPU while idle",
         ],
     );
-    let file = write(context, "scale.toml", &policy([WATCHED]))?;
+    let file = context.write("scale.toml", &policy([WATCHED]))?;
     let daemon = Daemon::start(instrument, context, &[file])?;
     let (mut held, mut values) = (0, Vec::new());
     daemon.settled(instrument)?;

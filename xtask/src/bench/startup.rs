@@ -6,10 +6,11 @@ use std::slice;
 use anyhow::{Result, bail};
 use serde_json::json;
 
+use super::context::Context;
 use super::daemon::{Daemon, OPENED};
 use super::effort::Effort;
 use super::instrument::Instrument;
-use super::subject::{Context, Memory, WATCHED, policy, write};
+use super::subject::{Memory, WATCHED, policy};
 
 /// How long a start may take; s.
 const LIMIT: u64 = 120;
@@ -34,7 +35,7 @@ pub struct Startup {
 pub fn measure(instrument: &mut Instrument, context: &Context, effort: &Effort) -> Result<Startup> {
     let mut startup = Startup::default();
     instrument.ask(&json!({ "do": "hold", "ports": [WATCHED], "count": effort.before }))?;
-    let policy = write(context, "startup.toml", &policy([WATCHED]))?;
+    let policy = context.write("startup.toml", &policy([WATCHED]))?;
     let flows = 2 * u64::from(effort.before);
     for _ in 0..effort.starts {
         let listed = instrument.run(&["ss", "-t", "-n", "-a", "-p"], true, false)?;

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
 use super::audit;
+use super::context::Context;
 use super::instrument::{INT, Instrument, TERM, wait_for};
 use crate::sh;
 
@@ -47,21 +48,6 @@ pub enum Subject {
     Conntrack,
     /// auditd with rules for connect and accept.
     Auditd,
-}
-
-/// Where the things that a run needs are.
-#[derive(Debug)]
-pub struct Context {
-    /// The daemon.
-    pub gdprport: PathBuf,
-    /// The instrument, which also holds the floor and the hooks.
-    pub bench: PathBuf,
-    /// Their kernel programs.
-    pub floor: PathBuf,
-    /// The short-lived client.
-    pub client: PathBuf,
-    /// Files of this run; removed at its end.
-    pub dir: PathBuf,
 }
 
 /// A monitor at work.
@@ -192,7 +178,8 @@ impl Subject {
             |role: &str| vec![path(&context.bench), role.into(), path(&context.floor), WATCHED.to_string()];
         Ok(match self {
             Self::Gdprport => {
-                let policy = write(context, "policy.toml", &policy([WATCHED, ONE_BY_ONE, CROWD, PROCESSES]))?;
+                let policy =
+                    context.write("policy.toml", &policy([WATCHED, ONE_BY_ONE, CROWD, PROCESSES]))?;
                 gdprport(context, &[policy], output)?
             }
             Self::Floor => held("floor"),
@@ -295,7 +282,7 @@ impl Memory {
 /// # Errors
 /// The configuration cannot be written.
 pub fn gdprport(context: &Context, policy: &[PathBuf], output: &Path) -> Result<Vec<String>> {
-    let config = write(context, "gdprport.toml", "")?;
+    let config = context.write("gdprport.toml", "")?;
     let path = |path: &Path| path.display().to_string();
     let mut argv = vec![path(&context.gdprport), "daemon".into(), "run".into()];
     for file in policy {
@@ -318,16 +305,6 @@ pub fn policy(ports: impl IntoIterator<Item = u16>) -> String {
         );
     }
     text
-}
-
-/// Writes a file of this run.
-///
-/// # Errors
-/// It cannot be written.
-pub fn write(context: &Context, name: &str, text: &str) -> Result<PathBuf> {
-    let path = context.dir.join(name);
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(path)
 }
 
 /// One line for each end that is established: pid, command, its port and the peer's.

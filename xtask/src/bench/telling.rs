@@ -3,8 +3,9 @@
 use anyhow::Result;
 use serde_json::json;
 
+use super::context::Context;
 use super::instrument::{Instrument, number};
-use super::subject::{Context, Subject, WATCHED};
+use super::subject::{Subject, WATCHED};
 
 /// Connections.
 const COUNT: u32 = 50;

@@ -6,7 +6,9 @@ pub mod apt;
 pub mod compile;
 pub mod fuzzer;
 mod linker;
+mod rust;
 mod servers;
+#[path = "../../../gdprport-daemon/build/toolchain.rs"]
 mod toolchain;
 
 use std::path::PathBuf;
@@ -42,7 +44,7 @@ pub fn run(scope: Scope) -> Result<()> {
 /// What is missing and the command that mends it.
 pub fn build_tools() -> Result<Toolchain> {
     let toolchain = step("Rust toolchain with sources: builds `core` for the kernel programs", || {
-        let (toolchain, origin) = toolchain::provide()?;
+        let (toolchain, origin) = rust::provide()?;
         let outcome = format!("{origin}: rustc {}, LLVM {}", toolchain.release, toolchain.llvm);
         Ok((toolchain, outcome))
     })?;

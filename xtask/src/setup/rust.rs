@@ -1,16 +1,11 @@
 //! The toolchain that builds `core` for the kernel's machine. What a usable one is stands in the daemon's build
 //! folder, shared with its build script; here stands what to do about one that is not.
 
-#[path = "../../../gdprport-daemon/build/toolchain.rs"]
-mod shared;
-
 use std::process::Command;
 
 use anyhow::{Result, anyhow, bail};
 
-use shared::{Candidate, Lack, OVERRIDE};
-pub use shared::{Linker, Toolchain};
-
+use super::toolchain::{Candidate, Lack, OVERRIDE, Toolchain, is_new_enough};
 use super::{apt, linker};
 use crate::sh;
 use crate::step::note;
@@ -69,7 +64,7 @@ fn mend(candidate: &Candidate, lack: Lack) -> Result<Toolchain> {
 fn packages() -> Result<[&'static str; 3]> {
     let offered = || -> Result<Option<[&'static str; 3]>> {
         for family in FAMILIES {
-            if apt::candidate(family[0])?.is_some_and(|version| shared::is_new_enough(&version)) {
+            if apt::candidate(family[0])?.is_some_and(|version| is_new_enough(&version)) {
                 return Ok(Some(family));
             }
         }
