@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::setup::Toolchain;
 use crate::step::{note, step};
-use crate::{setup, sh, tidy};
+use crate::{checks, setup, sh};
 
 type Check<'a> = (&'a str, &'a dyn Fn() -> Result<String>);
 
@@ -23,7 +23,7 @@ pub fn run() -> Result<()> {
             ok(sh::cargo().args(["fmt", "--all", "--check"]))?;
             ok(sh::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
         }),
-        ("house rules", &tidy::check),
+        ("repository checks", &checks::run),
         ("lints of the kernel programs", &|| kernel_clippy(&toolchain)),
         ("lints", &|| {
             let mut cargo = sh::cargo();

@@ -3,6 +3,7 @@
 
 mod bench;
 mod build;
+mod checks;
 mod fresh;
 mod fuzz;
 mod lint;
@@ -13,7 +14,6 @@ mod sh;
 mod side_by_side;
 mod step;
 mod suite;
-mod tidy;
 mod vm;
 
 use std::path::PathBuf;
@@ -57,7 +57,7 @@ enum Command {
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// Check format, lints, documentation, house rules and dependencies
+    /// Check format, lints, documentation, repository checks and dependencies
     Lint,
     /// Feed hostile bytes to everything that reads bytes from outside; a find is a failure
     Fuzz(fuzz::Options),

@@ -1,12 +1,7 @@
 //! The house rules that no other tool knows: size of files, what a file begins with, and words that belong to one
 //! machine or one moment and not to the project.
 
-use std::fs;
-use std::process::Command;
-
-use anyhow::{Context as _, Result, bail};
-
-use crate::sh;
+use super::files::File;
 
 /// Files aim at 400 lines; the check leaves room for the last thought.
 const MAX_LINES: usize = 420;
@@ -22,30 +17,8 @@ const MACHINE_PATHS: [&str; 2] = ["work", "tmp/w"];
 /// Marks of unfinished work.
 const UNFINISHED: [(&str, &str); 2] = [("TO", "DO"), ("FIX", "ME")];
 
-/// Checks every file that git knows or would add.
-///
-/// # Errors
-/// All offences, one a line.
-pub fn check() -> Result<String> {
-    let mut git = Command::new("git");
-    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(sh::workspace());
-    let listed = sh::quiet(&mut git)?;
-    let (mut offences, mut files) = (Vec::new(), 0);
-    for path in listed.split_terminator('\0').filter(|path| *path != "Cargo.lock") {
-        let full = sh::workspace().join(path);
-        if !full.is_file() {
-            continue;
-        }
-        let bytes = fs::read(&full).with_context(|| format!("cannot read {path}"))?;
-        // What is no text has no words.
-        let Ok(text) = str::from_utf8(&bytes) else { continue };
-        files += 1;
-        offences.extend(offences_in(path, text));
-    }
-    if !offences.is_empty() {
-        bail!("{}", offences.join("\n"));
-    }
-    Ok(format!("{files} files"))
+pub(crate) fn offences(files: &[File]) -> Vec<String> {
+    files.iter().flat_map(|file| offences_in(&file.path, &file.text)).collect()
 }
 
 fn offences_in(path: &str, text: &str) -> Vec<String> {
