@@ -1,4 +1,4 @@
 //! Texts of policies.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| gdprport_daemon::core::hostile::policy(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gdprport_core::hostile::policy(data));

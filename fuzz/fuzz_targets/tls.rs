@@ -1,4 +1,4 @@
 //! TLS handshakes and certificates, alone and inside an upgrade.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| gdprport_daemon::core::hostile::tls(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gdprport_core::hostile::tls(data));

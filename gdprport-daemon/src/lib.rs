@@ -2,7 +2,6 @@
 
 pub mod app;
 pub mod control;
-pub mod core;
 pub mod host;
-pub mod out;
+pub mod sink;
 pub mod ui;

@@ -4,18 +4,18 @@
 use std::path::Path;
 
 use gdprport_common::{ExecRecord, FlowRecord, TaskIdentity};
+use gdprport_core::decode::decode;
+use gdprport_core::event::{Agent, Host, Stamper};
+use gdprport_core::flow::{Change, Limits, Table};
+use gdprport_core::policy::{Names, Policy, Source, compile};
+use gdprport_core::posture::Side;
 use gdprport_daemon::app::account::Books;
 use gdprport_daemon::app::context::{Judge, Verdicts};
 use gdprport_daemon::app::publish::Publisher;
-use gdprport_daemon::core::decode::decode;
-use gdprport_daemon::core::event::{Agent, Host, Stamper};
-use gdprport_daemon::core::flow::{Change, Limits, Table};
-use gdprport_daemon::core::policy::{Names, Policy, Source, compile};
-use gdprport_daemon::core::posture::Side;
 use gdprport_daemon::host::cgroup::Mounts;
 use gdprport_daemon::host::clock::BootClock;
 use gdprport_daemon::host::process::{Resolver, Roots, TaskLookup};
-use gdprport_daemon::out::{DEFAULT_CAPACITY, Fanout, Sink};
+use gdprport_daemon::sink::{DEFAULT_CAPACITY, Fanout, Sink};
 use tempfile::TempDir;
 use zerocopy::IntoBytes as _;
 

@@ -2,18 +2,18 @@
 
 use std::hint::black_box;
 
-use gdprport_daemon::core::posture::{Protocol, Side, Tracker};
+use gdprport_core::posture::{Protocol, Side, Tracker};
 
 use super::Item;
 
 /// PostgreSQL's client, TLS 1.3 from the first byte.
-pub const TLS13: &str = include_str!("../../src/core/posture/tests/captures/pg-direct.txt");
+pub const TLS13: &str = include_str!("../../core/src/posture/tests/captures/pg-direct.txt");
 /// PostgreSQL's client, upgraded to TLS 1.3.
-pub const PG_TLS: &str = include_str!("../../src/core/posture/tests/captures/pg-tls13.txt");
+pub const PG_TLS: &str = include_str!("../../core/src/posture/tests/captures/pg-tls13.txt");
 /// PostgreSQL's client, without TLS.
-pub const PG_PLAIN: &str = include_str!("../../src/core/posture/tests/captures/pg-disable.txt");
+pub const PG_PLAIN: &str = include_str!("../../core/src/posture/tests/captures/pg-disable.txt");
 /// An HTTP/1 request and its answer.
-pub const HTTP: &str = include_str!("../../src/core/posture/tests/captures/http1.txt");
+pub const HTTP: &str = include_str!("../../core/src/posture/tests/captures/http1.txt");
 
 /// A piece of a direction.
 #[derive(Debug)]

@@ -7,17 +7,15 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use gdprport_daemon::core::community_id::CommunityId;
-use gdprport_daemon::core::decode::{self, Record};
-use gdprport_daemon::core::event::{
-    Cookie, Encoder, Flow as FlowObject, FlowEvent, FlowKind, Peer, PolicyRef, Port,
-};
-use gdprport_daemon::core::flow::{Context, Flow, Limits, Table};
-use gdprport_daemon::core::identity::OwnerRef;
-use gdprport_daemon::core::model::{Direction, Endpoint, Outcome, Process};
-use gdprport_daemon::core::policy::{Facts, Names, Source, compile};
-use gdprport_daemon::core::posture::{Protocol, Tracker};
-use gdprport_daemon::core::verdict::Verdict;
+use gdprport_core::community_id::CommunityId;
+use gdprport_core::decode::{self, Record};
+use gdprport_core::event::{Cookie, Encoder, Flow as FlowObject, FlowEvent, FlowKind, Peer, PolicyRef, Port};
+use gdprport_core::flow::{Context, Flow, Limits, Table};
+use gdprport_core::identity::OwnerRef;
+use gdprport_core::model::{Direction, Endpoint, Outcome, Process};
+use gdprport_core::policy::{Facts, Names, Source, compile};
+use gdprport_core::posture::{Protocol, Tracker};
+use gdprport_core::verdict::Verdict;
 use gdprport_daemon::host::sockets::{self, PortSet};
 use jiff::Timestamp;
 use tempfile::TempDir;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use gdprport_common::Counters;
 
-use crate::core::event::{ByReason, KernelCounts};
-use crate::core::flow::{Change, ChangeKind, Forgotten, Standing};
-use crate::core::model::PostureState;
-use crate::core::verdict::{ReasonId, ReasonSet, Verdict};
+use gdprport_core::event::{ByReason, KernelCounts};
+use gdprport_core::flow::{Change, ChangeKind, Forgotten, Standing};
+use gdprport_core::model::PostureState;
+use gdprport_core::verdict::{ReasonId, ReasonSet, Verdict};
 
 /// What happened on one port since the daemon started. Of its flows,
 /// `opened + opening_missed = closed + evicted + unwatched` and those that are open now.

@@ -13,12 +13,12 @@ use tokio::sync::mpsc;
 
 use super::daemon::Daemon;
 use super::snapshot::{Survey, progress};
-use crate::core::flow::{LastCounts, Progress};
 use crate::host::clock::boottime_ns;
 use crate::host::farewell::{Farewell, Farewells};
 use crate::host::netns;
 use crate::host::snapshot::{PollError, poll};
 use crate::host::sockets::TcpSocket;
+use gdprport_core::flow::{LastCounts, Progress};
 
 /// How long after a socket was found missing its farewell may still come: on an idle host that takes some
 /// ten milliseconds.

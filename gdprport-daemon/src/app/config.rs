@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
-use crate::core::flow::Limits;
 use crate::host::probes::Sizes;
-use crate::out::DEFAULT_CAPACITY;
+use crate::sink::DEFAULT_CAPACITY;
+use gdprport_core::flow::Limits;
 
 /// The file as it is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use gdprport_common::{ExecRecord, TaskIdentity};
 use jiff::Timestamp;
 
-use crate::core::flow::{Context, Flow};
-use crate::core::identity::OwnerRef;
-use crate::core::model::{Direction, Posture, Process};
-use crate::core::policy::{Facts, Names, Policy, TlsDemand};
-use crate::core::posture::{Protocol, Tracker};
-use crate::core::verdict::Verdict;
 use crate::host::probes::Probes;
 use crate::host::process::{Resolver, TaskLookup};
+use gdprport_core::flow::{Context, Flow};
+use gdprport_core::identity::OwnerRef;
+use gdprport_core::model::{Direction, Posture, Process};
+use gdprport_core::policy::{Facts, Names, Policy, TlsDemand};
+use gdprport_core::posture::{Protocol, Tracker};
+use gdprport_core::verdict::Verdict;
 
 /// Everything a record is judged by, borrowed for as long as a batch of records takes.
 pub struct Judge<'a> {

@@ -20,14 +20,14 @@ use super::policy::host_names;
 use super::publish::Publisher;
 use super::snapshot::Adopting;
 use crate::control::api::Reload;
-use crate::core::decode::{Record, decode};
-use crate::core::event::{Body, ByReason, Coverage, CoverageEvent, Gap};
-use crate::core::flow::{Change, ChangeKind, Forgotten, Table};
-use crate::core::policy::{Names, Policy};
 use crate::host::clock::{BootClock, HostId, boottime_ns};
 use crate::host::memory::give_back;
 use crate::host::probes::{Legacy, LoadError, Previous, Probes};
 use crate::host::process::Resolver;
+use gdprport_core::decode::{Record, decode};
+use gdprport_core::event::{Body, ByReason, Coverage, CoverageEvent, Gap};
+use gdprport_core::flow::{Change, ChangeKind, Forgotten, Table};
+use gdprport_core::policy::{Names, Policy};
 
 /// The policy in force and what is known about it.
 #[derive(Debug)]

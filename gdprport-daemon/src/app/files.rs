@@ -5,7 +5,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::core::policy::{FILE_BYTES_MAX, FILES_MAX, Policy, Problems, Source, catalog_only, compile};
+use gdprport_core::policy::{FILE_BYTES_MAX, FILES_MAX, Policy, Problems, Source, catalog_only, compile};
 
 /// Where the policy is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]

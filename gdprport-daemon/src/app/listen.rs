@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::daemon::Daemon;
 use super::listeners::Listener;
-use crate::core::decode::SocketEvent;
-use crate::core::flow::Context as _;
-use crate::core::verdict::Verdict;
+use gdprport_core::decode::SocketEvent;
+use gdprport_core::flow::Context as _;
+use gdprport_core::verdict::Verdict;
 
 impl Daemon {
     /// Takes in that a socket began to listen.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::core::model::{Endpoint, Process};
-use crate::core::verdict::Verdict;
+use gdprport_core::model::{Endpoint, Process};
+use gdprport_core::verdict::Verdict;
 
 /// Listeners remembered at once; a host has a few hundred. One too many is reported as open, forgotten and counted.
 const CAP: usize = 16_384;

@@ -13,8 +13,8 @@ use gdprport_common::{Counters, Hook};
 use jiff::Timestamp;
 
 use super::account::{RING_FULL, UNDECODABLE};
-use crate::core::event::Gap;
-use crate::out::SinkStats;
+use crate::sink::SinkStats;
+use gdprport_core::event::Gap;
 
 /// The identifier under which sockets are counted whose owner could not be kept.
 const OWNERS_UNKEPT: &str = "owners-unkept";
@@ -231,7 +231,7 @@ impl LossWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::event::{ByReason, SinkCounts};
+    use gdprport_core::event::{ByReason, SinkCounts};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).expect("time")

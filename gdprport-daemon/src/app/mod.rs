@@ -32,4 +32,4 @@ pub use run::{RunError, RunOptions, run};
 pub use unpin::{DEFAULT_PINS, Ending, Unpinned, unpin};
 
 // What `RunOptions` is made of.
-pub use crate::out::{Format, Render};
+pub use crate::sink::{Format, Render};

@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::core::policy::{Names, Resolution};
 use crate::host::clock::boottime_ns;
+use gdprport_core::policy::{Names, Resolution};
 
 /// Names asked for at the same time: the resolver's threads are few, and name servers answer in order.
 const AT_ONCE: usize = 8;

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::daemon::Daemon;
 use super::files::PolicyError;
 use crate::control::api::Reload;
-use crate::core::event::{AppliedPolicy, Body, PolicyEvent};
-use crate::core::policy::{Names, Policy, Problem, Resolution, Undecidable};
+use gdprport_core::event::{AppliedPolicy, Body, PolicyEvent};
+use gdprport_core::policy::{Names, Policy, Problem, Resolution, Undecidable};
 
 /// How many names one round tells of: beyond, the status has them all.
 const TOLD: usize = 16;

@@ -9,17 +9,17 @@ use jiff::Timestamp;
 
 use super::listeners::Listener;
 use crate::control::handle::Follower;
-use crate::core::emit::{Decision, Emitter, Mode};
-use crate::core::event::{
+use crate::host::clock::BootClock;
+use crate::sink::Fanout;
+use gdprport_core::emit::{Decision, Emitter, Mode};
+use gdprport_core::event::{
     Body, Cookie, Finding, FindingEvent, FindingId, Flow as FlowObject, FlowEvent, FlowKind,
     Listener as ListenerObject, ListenerEvent, Peer, PolicyRef, Port, Stamper, Violation,
 };
-use crate::core::flow::{Change, ChangeKind, Flow};
-use crate::core::model::PostureState;
-use crate::core::policy::{Emit, Names, Policy, PortInfo, TlsDemand};
-use crate::core::verdict::Verdict;
-use crate::host::clock::BootClock;
-use crate::out::Fanout;
+use gdprport_core::flow::{Change, ChangeKind, Flow};
+use gdprport_core::model::PostureState;
+use gdprport_core::policy::{Emit, Names, Policy, PortInfo, TlsDemand};
+use gdprport_core::verdict::Verdict;
 
 /// A port as events name it, and what it sends.
 #[derive(Debug, Clone)]
@@ -317,10 +317,10 @@ fn object(flow: &Flow, names: &Names, clock: &BootClock, now: Timestamp) -> Flow
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::community_id::CommunityId;
-    use crate::core::event::samples;
-    use crate::core::model::{Direction, Endpoint, Outcome, Posture, TlsVersion};
-    use crate::core::policy::Resolution;
+    use gdprport_core::community_id::CommunityId;
+    use gdprport_core::event::samples;
+    use gdprport_core::model::{Direction, Endpoint, Outcome, Posture, TlsVersion};
+    use gdprport_core::policy::Resolution;
 
     const SECOND: u64 = 1_000_000_000;
 

@@ -25,14 +25,14 @@ use super::{doctor, notify};
 use crate::control::api::ReloadReply;
 use crate::control::handle::{Inbox, Request, channel};
 use crate::control::server::{BindError, Options, Server};
-use crate::core::event::{Agent, Body, DaemonEnd, DaemonStop, Host, Stamper};
-use crate::core::flow::Table;
-use crate::core::policy::Names;
 use crate::host::clock::{BootClock, HostId, boottime_ns};
 use crate::host::memory;
 use crate::host::probes::{self, LoadError, PinDirectory, Probes, Ring};
 use crate::host::process::{Resolver, Roots};
-use crate::out::{Fanout, Format, JOURNALD_SOCKET, Render, Sink, SinkError};
+use crate::sink::{Fanout, Format, JOURNALD_SOCKET, Render, Sink, SinkError};
+use gdprport_core::event::{Agent, Body, DaemonEnd, DaemonStop, Host, Stamper};
+use gdprport_core::flow::Table;
+use gdprport_core::policy::Names;
 
 /// Records taken in before the loop looks at anything else: some milliseconds of work.
 pub(super) const BATCH: usize = 1_024;

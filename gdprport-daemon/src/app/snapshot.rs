@@ -13,15 +13,15 @@ use tokio::sync::mpsc;
 use super::before::{Before, Known};
 use super::daemon::Daemon;
 use super::listeners::Listener;
-use crate::core::flow::{Found, Progress};
-use crate::core::identity::OwnerRef;
-use crate::core::model::Direction;
 use crate::host::clock::boottime_ns;
 use crate::host::farewell::{Farewell, Wanted};
 use crate::host::memory::give_back;
 use crate::host::process::Resolver;
 use crate::host::snapshot::{FoundNs, FoundSocket, Holder, Snapshot, snapshot};
 use crate::host::sockets::{self, PortSet, TcpCounts};
+use gdprport_core::flow::{Found, Progress};
+use gdprport_core::identity::OwnerRef;
+use gdprport_core::model::Direction;
 
 /// A flow that began less than this before the sockets were listed may be missing from the list; ns.
 const FRESH_NS: u64 = 1_000_000_000;

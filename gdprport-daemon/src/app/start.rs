@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::daemon::Daemon;
 use super::run::{BATCH, make_room};
-use crate::core::event::{Body, Bound, DaemonInfo, DaemonStart, Gap, Hook, PreviousDaemon};
 use crate::host::clock::boottime_ns;
 use crate::host::probes::{Legacy, Previous, Ring};
+use gdprport_core::event::{Body, Bound, DaemonInfo, DaemonStart, Gap, Hook, PreviousDaemon};
 
 /// The identifier under which records are told that were read and perhaps not written.
 const UNWRITTEN: &str = "unwritten";

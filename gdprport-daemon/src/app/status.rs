@@ -11,13 +11,13 @@ use crate::control::api::{
     Memory, OwnerStatus, Pins, PolicySource, PolicyStatus, PortStatus, SinkStatus, Status, Unresolved,
     VerdictRow,
 };
-use crate::core::event::{ByReason, Cookie};
-use crate::core::flow::Flow;
-use crate::core::model::PostureState;
 use crate::host::clock::boottime_ns;
 use crate::host::probes::catalog::Need;
 use crate::host::probes::{HookState as Attached, Legacy};
 use crate::host::process::ResolverStats;
+use gdprport_core::event::{ByReason, Cookie};
+use gdprport_core::flow::Flow;
+use gdprport_core::model::PostureState;
 
 impl Daemon {
     /// The state of the daemon now.

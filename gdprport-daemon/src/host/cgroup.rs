@@ -17,9 +17,9 @@ use std::sync::Arc;
 use gdprport_common::PATH_CAP;
 use rustix::fs::{Mode, OFlags, open};
 
-use crate::core::model::Placement;
-use crate::core::placement::{Maker, placement};
 use crate::host::cache::Generations;
+use gdprport_core::model::Placement;
+use gdprport_core::placement::{Maker, placement};
 
 /// Paths kept: a busy Kubernetes node has about 1,500 cgroups, short-lived units come on top; about 400
 /// bytes each.

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use thiserror::Error;
 
-use crate::core::flow::LastCounts;
+use gdprport_core::flow::LastCounts;
 
 #[cfg(any(test, fuzzing))]
 pub(super) use subscription::hostile;

@@ -9,8 +9,8 @@ use std::path::Path;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, open, openat, openat2};
 use rustix::io::pread;
 
-use crate::core::identity::{FileId, NamedFile, SHEBANG_CAP, shebang};
 use crate::host::pid::read_link;
+use gdprport_core::identity::{FileId, NamedFile, SHEBANG_CAP, shebang};
 
 /// How many `#!` lines in a row the kernel follows (`exec_binprm`, fs/exec.c).
 const INTERPRETER_DEPTH: u32 = 5;

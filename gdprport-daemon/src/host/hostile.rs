@@ -3,9 +3,9 @@
 
 use super::cgroup::{self, Mounts};
 use super::{farewell, netns, pid, probes, sockets};
-use crate::core::identity::{ExecName, comm_text, shebang};
-use crate::core::model::Inside;
-use crate::core::placement::{Maker, placement};
+use gdprport_core::identity::{ExecName, comm_text, shebang};
+use gdprport_core::model::Inside;
+use gdprport_core::placement::{Maker, placement};
 
 /// Any bytes as an answer of sock_diag(7), or as a notice of a socket that ended, are read or refused.
 pub fn netlink(bytes: &[u8]) {
@@ -87,7 +87,7 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
-    use crate::core::hostile::tests::seeds;
+    use gdprport_core::hostile::seeds::seeds;
 
     /// Pieces of what the kernel writes.
     const PIECES: [&str; 34] = [

@@ -17,8 +17,8 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
 use rustix::io::read;
 
-use crate::core::identity::FileId;
 use crate::host::file::Root;
+use gdprport_core::identity::FileId;
 
 /// Longest text read of one file below `/proc/PID`: `cgroup` on a host with all v1 hierarchies and deep
 /// paths stays well below; anything longer is cut, and a cut path is dropped with its line.

@@ -18,14 +18,14 @@ use std::sync::Arc;
 
 use gdprport_common::{ExecRecord, SocketRole, TaskIdentity};
 
-use crate::core::identity::{ExecName, OwnerRef, attribution, comm_text};
-use crate::core::model::{Attribution, Inside, Parent, Placement, Process};
 use crate::host::cache::Generations;
 use crate::host::cgroup::{Cgroups, Mounts, Place};
 use crate::host::clock::{BootClock, boottime_ns};
 use crate::host::file::Root;
 use crate::host::names::{Account, Name, Names};
 use crate::host::pid;
+use gdprport_core::identity::{ExecName, OwnerRef, attribution, comm_text};
+use gdprport_core::model::{Attribution, Inside, Parent, Placement, Process};
 
 pub use seed::Seed;
 

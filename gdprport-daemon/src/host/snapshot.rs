@@ -15,11 +15,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use rustix::fs::{Mode, OFlags, RawDir, openat, readlinkat_raw};
 use thiserror::Error;
 
-use crate::core::model::Endpoint;
 use crate::host::farewell::Subscription;
 use crate::host::netns::{self, EnterError, OpenNs};
 use crate::host::pid::{self, ProcDir};
 use crate::host::sockets::{self, DumpError, PortSet, TcpCounts, TcpSocket};
+use gdprport_core::model::Endpoint;
 
 /// Threads that search for owners at most: start-up must not take a whole large host for itself.
 const SEARCHERS_CAP: usize = 4;

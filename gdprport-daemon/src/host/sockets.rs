@@ -18,7 +18,7 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use thiserror::Error;
 
-use crate::core::model::Endpoint;
+use gdprport_core::model::Endpoint;
 
 /// Receive buffer: the kernel fills at most 32 KiB per answer of a dump (net/netlink/af_netlink.c).
 const BUFFER: usize = 64 * 1024;

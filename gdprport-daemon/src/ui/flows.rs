@@ -4,7 +4,7 @@ use super::Screen;
 use super::format::{bytes, duration, process, thousands};
 use super::table::{Cell, Column, Tone, table};
 use crate::control::api::{FlowRow, FlowsReply, VerdictOutcome, VerdictRow};
-use crate::core::model::PostureState;
+use gdprport_core::model::PostureState;
 
 /// Screens at least this wide show the peer's port too; it is mostly an ephemeral one.
 const WIDE: u16 = 120;

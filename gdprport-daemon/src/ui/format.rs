@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use crate::core::model::{Attribution, Process};
+use gdprport_core::model::{Attribution, Process};
 
 /// `1482113` → `1,482,113`.
 pub(super) fn thousands(n: u64) -> String {

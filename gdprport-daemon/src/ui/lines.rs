@@ -16,9 +16,9 @@ use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 
 use super::format::{basename, program};
-use crate::core::event::{Body, Event, Flow, FlowEvent, FlowSummary, Kind, ListenerEvent, Violation};
-use crate::core::model::{Attribution, Direction, Endpoint, Outcome, PostureState, Process};
-use crate::core::verdict::Verdict;
+use gdprport_core::event::{Body, Event, Flow, FlowEvent, FlowSummary, Kind, ListenerEvent, Violation};
+use gdprport_core::model::{Attribution, Direction, Endpoint, Outcome, PostureState, Process};
+use gdprport_core::verdict::Verdict;
 use own::{coverage, policy, start};
 use paint::{Painter, Piece, bytes, duration, list};
 

@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 
 use super::format::clean;
-use crate::core::policy::{Problem, Severity};
+use gdprport_core::policy::{Problem, Severity};
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const UNSURE: Style = AnsiColor::Yellow.on_default().bold();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::core::model::{Attribution, Direction, Endpoint, Posture, Process};
-use crate::core::verdict::{Nearest, Reason, Verdict};
+use gdprport_core::model::{Attribution, Direction, Endpoint, Posture, Process};
+use gdprport_core::verdict::{Nearest, Reason, Verdict};
 
 /// Which flows to list: the query of `GET /v1/flows`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::*;
-use crate::core::model::{
+use gdprport_core::model::{
     Attribution, Container, Direction, Endpoint as Socket, Posture, PostureState, Process,
 };
-use crate::core::verdict::{Nearest, Reason, ReasonId, Verdict};
+use gdprport_core::verdict::{Nearest, Reason, ReasonId, Verdict};
 
 const DIGEST: &str = "sha256:3f1c9b7e5a2d4c8f0e6b1a3d5f7092846b8cade0f1325476980badcfe1023547";
 

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Counts;
-use crate::core::model::PostureState;
-use crate::core::verdict::ReasonId;
+use gdprport_core::model::PostureState;
+use gdprport_core::verdict::ReasonId;
 
 /// The state of the daemon at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -99,7 +99,7 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
-    use crate::core::hostile::tests::seeds;
+    use gdprport_core::hostile::seeds::seeds;
 
     /// Pieces that are answers now and then.
     const PIECES: [&str; 18] = [

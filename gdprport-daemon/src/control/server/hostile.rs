@@ -120,7 +120,7 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
-    use crate::core::hostile::tests::seeds;
+    use gdprport_core::hostile::seeds::seeds;
 
     /// Pieces that are requests now and then.
     const PIECES: [&str; 28] = [

@@ -1,7 +1,7 @@
 //! Mounts and paths as text, and real directories below this host's cgroup2 mount.
 
 use super::*;
-use crate::core::model::Inside;
+use gdprport_core::model::Inside;
 use gdprport_tests::need;
 use gdprport_tests::skip::Missing;
 

@@ -14,8 +14,8 @@ use rustix::net::sockopt;
 use thiserror::Error;
 
 use super::Farewell;
-use crate::core::flow::LastCounts;
 use crate::host::clock::boottime_ns;
+use gdprport_core::flow::LastCounts;
 
 /// `SKNLGRP_INET_TCP_DESTROY`, as a multicast group.
 const INET_TCP_DESTROY: u32 = 1;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use rustix::net::sockopt;
 
 use super::*;
-use crate::core::model::{Direction, Outcome};
 use crate::host::testing::{connection, cookie};
+use gdprport_core::model::{Direction, Outcome};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -10,15 +10,15 @@ use std::sync::Arc;
 use gdprport_common::{SocketRole, TaskIdentity};
 
 use super::{Exec, Facts, Resolver, Shown, TaskLookup};
-use crate::core::identity::{
-    Exe, ExecName, FileId, LiveExe, NS_PER_TICK, NamedFile, OwnerRef, gone_exe, is_owner, is_parent,
-    is_same_task, live_exe,
-};
-use crate::core::model::{Container, Inside, Parent, Placement};
 use crate::host::cgroup::Place;
 use crate::host::file::Root;
 use crate::host::netns::{self, OpenNs};
 use crate::host::pid::{ProcDir, Stat};
+use gdprport_core::identity::{
+    Exe, ExecName, FileId, LiveExe, NS_PER_TICK, NamedFile, OwnerRef, gone_exe, is_owner, is_parent,
+    is_same_task, live_exe,
+};
+use gdprport_core::model::{Container, Inside, Parent, Placement};
 
 impl Resolver {
     pub(super) fn gather(&mut self, owner: &OwnerRef, tasks: &dyn TaskLookup) -> Facts {

@@ -6,9 +6,9 @@ use rustix::fs::{CWD, statat};
 use gdprport_common::SocketRole;
 
 use super::{Resolver, TaskLookup};
-use crate::core::identity::{NS_PER_TICK, OwnerRef};
 use crate::host::clock::boottime_ns;
 use crate::host::pid::ProcDir;
+use gdprport_core::identity::{NS_PER_TICK, OwnerRef};
 
 impl Resolver {
     /// Reads who a process is that holds a socket now; `None` if it is gone. The owner has role `Seeded`, so

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use gdprport_common::{EXEC_ID_SEEDED, ExecRecord, PATH_CAP, RecordKind, TASK_HEADLESS, TaskIdentity};
 
 use super::{Exec, Resolver};
-use crate::core::identity::{ExecName, NS_PER_TICK};
 use crate::host::clock::boottime_ns;
 use crate::host::pid::{self, ProcDir};
+use gdprport_core::identity::{ExecName, NS_PER_TICK};
 
 /// A process found at start, for the kernel side's maps. To be inserted only where the kernel side has no
 /// entry yet (`BPF_NOEXIST`): an entry there is newer than this reading.

@@ -9,7 +9,7 @@ use super::super::format::clean;
 use super::super::lines::Lines;
 use super::super::{Exit, Out};
 use crate::control::client::Client;
-use crate::core::event::Event;
+use gdprport_core::event::Event;
 
 /// Which events to print.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::super::format;
 use super::super::{Exit, Out, problems};
 use crate::app::PolicyError;
-use crate::core::policy::{self, Problem, Severity};
+use gdprport_core::policy::{self, Problem, Severity};
 
 /// The answer of `policy check --json`.
 #[derive(Debug, Serialize)]

@@ -3,7 +3,7 @@
 use super::super::format::counted;
 use super::paint::{Piece, list};
 use super::{BAD, BOLD, GOOD, PLAIN, UNSURE};
-use crate::core::event::{Bound, CoverageEvent, DaemonStart, PolicyEvent};
+use gdprport_core::event::{Bound, CoverageEvent, DaemonStart, PolicyEvent};
 
 pub(super) fn coverage(event: &CoverageEvent) -> Vec<Piece> {
     let books = &event.coverage;

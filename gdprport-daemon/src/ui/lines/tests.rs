@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::core::event::samples;
+use gdprport_core::event::samples;
 
 fn width(columns: u16) -> Option<NonZeroU16> {
     NonZeroU16::new(columns)

@@ -1,0 +1,116 @@
+//! Events that carry text from outside.
+
+use std::sync::Arc;
+
+use crate::event::{Body, Event, FlowEvent, Kind, Violation, encode, samples};
+use crate::model::{Certificate, Container, Parent, Posture, PostureState, Process, TlsVersion};
+use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
+
+use super::input::Input;
+
+/// An event of any kind, with texts and numbers from outside in it. It is one line of JSON that reads back as what was
+/// written. Returns it, for those who write it in another form.
+pub fn event(bytes: &[u8]) -> Event {
+    let mut input = Input(bytes);
+    let kind = Kind::ALL[usize::from(input.u8()) % Kind::ALL.len()];
+    let mut body = samples::body(kind);
+    match &mut body {
+        Body::FlowOpen(flow)
+        | Body::FlowFail(flow)
+        | Body::FlowClose(flow)
+        | Body::FlowUpdate(flow)
+        | Body::FlowPosture(flow) => fill(flow, &mut input),
+        Body::Finding(finding) => {
+            finding.finding.detail = input.text();
+            fill(&mut finding.flow, &mut input);
+        }
+        Body::Violation(violation) => {
+            if let Violation::Flow(flow) = &mut **violation {
+                fill(flow, &mut input);
+            }
+        }
+        Body::ListenerOpen(listener) | Body::ListenerClose(listener) => {
+            listener.process = Some(Arc::new(process(&mut input)));
+            listener.verdict = verdict(&mut input);
+        }
+        Body::FlowSummary(_) | Body::Coverage(_) | Body::DaemonStart(_) => {}
+        Body::PolicyApplied(applied) => {
+            applied.policy.files = vec![input.text(), input.text()];
+            applied.policy.warnings = vec![input.text()];
+        }
+        Body::DaemonStop(stop) => stop.daemon.reason = input.text(),
+    }
+    let event = samples::stamper().stamp(samples::now(), body);
+    let mut line = Vec::new();
+    encode::native(&event, &mut line);
+    let (last, text) = line.split_last().expect("a line");
+    assert_eq!(*last, b'\n');
+    assert!(
+        text.iter().all(|byte| *byte >= 0x20),
+        "a control character left a string: {:?}",
+        line.escape_ascii()
+    );
+    let back: Event = serde_json::from_slice(text).expect("its own JSON");
+    assert_eq!(back, event, "what was written is what is read");
+    event
+}
+
+fn fill(flow: &mut FlowEvent, input: &mut Input<'_>) {
+    flow.process = Some(Arc::new(process(input)));
+    flow.peer_process = (input.u8() & 1 == 1).then(|| Arc::new(process(input)));
+    flow.flow.peer.name = optional(input);
+    flow.flow.bytes_sent = Some(input.u64());
+    flow.flow.duration_ms = Some(input.u64());
+    flow.posture = (input.u8() & 1 == 1).then(|| Arc::new(posture(input)));
+    flow.verdict = Arc::new(verdict(input));
+}
+
+fn optional(input: &mut Input<'_>) -> Option<Arc<str>> {
+    let text = input.text();
+    (!text.is_empty()).then(|| text.into())
+}
+
+fn process(input: &mut Input<'_>) -> Process {
+    let known = samples::declared(crate::model::Outcome::Established).process;
+    let known = known.as_deref().expect("the sample has an owner").clone();
+    Process {
+        pid: input.u16().into(),
+        exe: optional(input),
+        script: optional(input),
+        comm: optional(input),
+        user: optional(input),
+        unit: optional(input),
+        cgroup: optional(input),
+        container: optional(input).map(|id| Container { id, runtime: optional(input), pod: optional(input) }),
+        parent: optional(input).map(|exe| Parent { pid: 1, exe: Some(exe) }),
+        ..known
+    }
+}
+
+fn posture(input: &mut Input<'_>) -> Posture {
+    Posture {
+        version: (input.u8() & 1 == 1).then_some(TlsVersion::Tls12),
+        cipher: optional(input),
+        sni: optional(input),
+        alpn: optional(input).into_iter().collect(),
+        certificate: Some(Box::new(Certificate {
+            subject: input.text(),
+            issuer: input.text(),
+            not_after: samples::now(),
+        })),
+        ..Posture::new(PostureState::WeakTls, input.text())
+    }
+}
+
+fn verdict(input: &mut Input<'_>) -> Verdict {
+    let nearest =
+        |input: &mut Input<'_>| optional(input).map(|role| Nearest { role, failed: vec![input.text()] });
+    match input.u8() % 3 {
+        0 => Verdict::Declared { rule: input.text().into() },
+        1 => Verdict::Undecided { missing: vec![input.text()], nearest: nearest(input) },
+        _ => Verdict::Violation {
+            reasons: vec![Reason { id: ReasonId::Plaintext, detail: input.text() }],
+            nearest: nearest(input),
+        },
+    }
+}

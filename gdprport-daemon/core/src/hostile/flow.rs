@@ -1,0 +1,152 @@
+//! Records of one flow after the other, in any order, at any time: the books of the table must close.
+
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use gdprport_common::SocketRole;
+
+use super::input::Input;
+use crate::decode::{Ending, Record, SocketEvent};
+use crate::flow::{Change, ChangeKind, Context, Flow, Forgotten, Limits, Table};
+use crate::identity::OwnerRef;
+use crate::model::{Endpoint, Outcome, Process};
+use crate::policy::Facts;
+use crate::posture::Tracker;
+use crate::verdict::Verdict;
+
+/// Few, so that the table is full soon.
+const LIMITS: Limits = Limits { flows: 6, settle_ns: 50, update_ns: 1_000, undecided_bytes: 512 };
+
+/// A world in which nobody is known and everybody is allowed.
+struct World;
+
+impl Context for World {
+    fn who(&mut self, _: &OwnerRef) -> Option<Arc<Process>> {
+        None
+    }
+
+    fn named(&mut self, _: &Process) -> Option<Arc<Process>> {
+        None
+    }
+
+    fn judge(&mut self, flow: &Flow) -> Arc<Verdict> {
+        Arc::new(match flow.posture {
+            Some(_) => Verdict::Declared { rule: "any".into() },
+            None => Verdict::Undecided { missing: vec!["the encryption".to_owned()], nearest: None },
+        })
+    }
+
+    fn weighs_posture(&self, _: &Facts<'_>) -> bool {
+        true
+    }
+
+    fn tracker(&self, _: &Facts<'_>) -> Tracker {
+        Tracker::new(None)
+    }
+
+    fn is_watched(&self, port: u16) -> bool {
+        port == 5432
+    }
+}
+
+/// Any order of records leaves a table within its bounds that reports every flow's opening once and every end once,
+/// whatever was lost between them. Each step is a byte that says what happens, one for whom, and its data.
+pub fn flow(bytes: &[u8]) {
+    let mut input = Input(bytes);
+    let mut table = Table::new(LIMITS);
+    let mut books = Books::default();
+    let mut out = Vec::new();
+    let mut now = 0_u64;
+    while !input.is_empty() {
+        let (what, whose) = (input.u8(), input.u8());
+        now = match what >> 5 {
+            // The clock stands, goes on or jumps, even backwards: the records of two processors overtake each other.
+            0..=3 => now,
+            4..=5 => now.saturating_add(u64::from(input.u8())),
+            6 => now.saturating_sub(u64::from(input.u8())),
+            _ => input.u64(),
+        };
+        let event = event(now, whose);
+        match what & 15 {
+            0 | 1 => table.ingest(&Record::Connected(event), &mut World, &mut out),
+            2 | 3 => table.ingest(&Record::Arrived(event), &mut World, &mut out),
+            4 if what & 16 != 0 => {
+                let acceptor = Record::Acceptor { cookie: event.cookie, owner: event.owner };
+                table.ingest(&acceptor, &mut World, &mut out);
+            }
+            4 => table.ingest(&Record::Accepted(event), &mut World, &mut out),
+            5..=7 => {
+                let outcome = [Outcome::Closed, Outcome::Reset, Outcome::Refused][usize::from(what & 15) - 5];
+                let ending = Ending {
+                    acked: input.u64(),
+                    bytes_received: Some(0),
+                    rtt_us: None,
+                    retransmits: 0,
+                    since_ns: now,
+                    outcome,
+                };
+                table.ingest(&Record::Ended(event, ending), &mut World, &mut out);
+            }
+            8..=10 => {
+                let offset = u32::from(input.u16());
+                let length = input.u8();
+                let bytes = input.take(usize::from(length));
+                let payload = Record::Payload { cookie: event.cookie, sent: what & 1 == 1, offset, bytes };
+                table.ingest(&payload, &mut World, &mut out);
+            }
+            11 | 12 => table.settle(now, &mut out),
+            13 => assert!(table.due_updates(now).iter().all(|cookie| table.get(*cookie).is_some())),
+            14 => drop(table.retain(|flow| flow.cookie != event.cookie, &mut out)),
+            _ => table.rejudge(&mut World, &mut out),
+        }
+        assert!(table.len() <= LIMITS.flows, "{} flows", table.len());
+        assert!(table.undecided_fit(), "what undecided flows take is booked, and bounded");
+        for change in out.drain(..) {
+            books.enter(&change);
+        }
+        let lack_an_end = books.open.iter().filter(|cookie| table.get(**cookie).is_none()).count();
+        assert_eq!(lack_an_end, 0, "{:?} were reported as open, {:?}", books.open, table.counters());
+        assert_eq!(table.counters().evicted, books.evicted);
+    }
+}
+
+/// What was reported so far.
+#[derive(Debug, Default)]
+struct Books {
+    /// Cookies of flows that were reported as open, and not as closed yet.
+    open: HashSet<u64>,
+    evicted: u64,
+}
+
+impl Books {
+    fn enter(&mut self, change: &Change) {
+        let cookie = change.flow.cookie;
+        match change.kind {
+            ChangeKind::Opened => assert!(self.open.insert(cookie), "it was reported as open"),
+            ChangeKind::Closed | ChangeKind::Failed => {
+                assert!(change.flow.ended_ns.is_some());
+                self.open.remove(&cookie);
+            }
+            ChangeKind::Forgotten(why) => {
+                assert!(self.open.remove(&cookie), "it was not reported");
+                self.evicted += u64::from(why == Forgotten::TableFull);
+            }
+            ChangeKind::Updated | ChangeKind::PostureKnown => {
+                assert!(self.open.contains(&cookie), "{:?} of a flow that was not reported", change.kind);
+            }
+        }
+    }
+}
+
+fn event(time_ns: u64, whose: u8) -> SocketEvent {
+    // Few cookies, addresses and ports: the ends of one connection find each other, and numbers come again.
+    let cookie = u64::from(whose & 15);
+    let address = |bit: u8| IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1 + (whose >> bit & 1)));
+    let (near, far) =
+        (Endpoint::new(address(4), 5432), Endpoint::new(address(5), 40_000 + u16::from(whose >> 6)));
+    let (local, peer) = if whose & 1 == 0 { (near, far) } else { (far, near) };
+    let role = SocketRole::from_raw(whose % 5).unwrap_or(SocketRole::None);
+    let owner = OwnerRef { role, tgid: whose.into(), netns_cookie: 1, time_ns, ..OwnerRef::NOBODY };
+    SocketEvent { time_ns, cookie, local, peer, owner }
+}

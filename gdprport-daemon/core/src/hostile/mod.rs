@@ -1,0 +1,22 @@
+//! What must hold whatever bytes come from outside, as assertions that any bytes can be put to.
+//!
+//! Belongs here: one function per kind of input of the core. The fuzzer (`fuzz/`) looks for bytes that break one; the
+//! property tests beside them try some on every run, and all of the fuzzer's seeds. Compiled for those two only.
+
+mod event;
+mod flow;
+mod input;
+mod policy;
+mod posture;
+mod record;
+#[cfg(any(test, feature = "testing"))]
+pub mod seeds;
+#[cfg(test)]
+mod tests;
+
+pub use event::event;
+pub use flow::flow;
+pub use input::Input;
+pub use policy::policy;
+pub use posture::{posture, tls};
+pub use record::record;

@@ -1,0 +1,154 @@
+//! The text of a policy's files.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use jiff::Timestamp;
+
+use super::input::Dice;
+use crate::model::{Attribution, Container, Direction, Endpoint, Posture, PostureState, Process, TlsVersion};
+use crate::policy::{Facts, Names, Policy, Problem, Resolution, Source, compile};
+use crate::verdict::Verdict;
+
+/// Parts of the text that stand for files of their own are parted by this (form feed).
+const NEXT_FILE: char = '\u{c}';
+
+/// How many flows a policy that is accepted is asked about.
+const FLOWS: usize = 6;
+
+/// Any text is a policy that has an answer for every flow, or problems whose places are in the text.
+pub fn policy(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let files = text.split(NEXT_FILE).zip(["policy.toml", "a.toml", "b.toml", "c.toml"]);
+    let sources: Vec<_> =
+        files.map(|(text, name)| Source { name: name.to_owned(), text: text.to_owned() }).collect();
+    match compile(&sources) {
+        Err(problems) => {
+            assert!(!problems.list.is_empty(), "refused without a reason");
+            for problem in &problems.list {
+                is_in_the_text(problem, &sources);
+            }
+            is_printable(&problems.to_string());
+        }
+        Ok(policy) => {
+            for warning in policy.warnings() {
+                is_in_the_text(warning, &sources);
+                is_printable(&warning.to_string());
+            }
+            answers(&policy, &mut Dice::new(bytes));
+        }
+    }
+}
+
+fn is_in_the_text(problem: &Problem, sources: &[Source]) {
+    let source = sources.iter().find(|source| source.name == problem.source).expect("a file that was given");
+    let lines: Vec<&str> = source.text.split('\n').collect();
+    let line = problem.line.checked_sub(1).and_then(|at| lines.get(at));
+    let line = line.unwrap_or_else(|| panic!("there is no line {}: {problem:?}", problem.line));
+    // Right behind the last character: something is missing there.
+    let last = line.chars().count() + 1;
+    assert!((1..=last).contains(&problem.column), "the line ends at {last}: {problem:?}");
+    let excerpt = problem.excerpt.chars().count();
+    assert!(excerpt <= 110, "{problem:?}");
+    assert!(problem.width >= 1 && problem.underline + problem.width <= excerpt.max(1) + 1, "{problem:?}");
+    assert!(!problem.message.is_empty() && problem.message.len() < 4096, "{problem:?}");
+}
+
+fn is_printable(shown: &str) {
+    let steers = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}');
+    assert!(!shown.chars().any(steers), "{shown:?}");
+}
+
+/// Asks an accepted policy about flows of all kinds, on its own ports and others.
+fn answers(policy: &Policy, dice: &mut Dice) {
+    let ports: Vec<u16> = policy.watched().map(|port| port.number).collect();
+    assert!(ports.is_sorted(), "ascending by number");
+    assert!(policy.digest().len() == "sha256:".len() + 64);
+    let hosts = policy.host_names().take(64).enumerate().map(|(index, host)| {
+        let resolution = match index % 3 {
+            0 => Resolution::Resolved(vec![address(dice)]),
+            1 => Resolution::Unresolved("no such host".to_owned()),
+            _ => Resolution::Resolved(Vec::new()),
+        };
+        (host.into(), resolution)
+    });
+    let names = Names::new(hosts.collect::<Vec<_>>());
+    for _ in 0..FLOWS {
+        let number = if dice.below(4) == 0 { 1 } else { ports[dice.below(ports.len())] };
+        let ends = [Endpoint::new(address(dice), number), Endpoint::new(address(dice), 50_123)];
+        let direction = [Direction::In, Direction::Out][dice.below(2)];
+        let (local, peer) = match direction {
+            Direction::In => (ends[0], ends[1]),
+            Direction::Out => (ends[1], ends[0]),
+        };
+        let (process, posture) = (process(dice), posture(dice));
+        let facts = Facts { direction, local, peer, process: process.as_ref(), posture: posture.as_ref() };
+        for now in [Timestamp::MIN, Timestamp::MAX] {
+            let verdict = policy.evaluate(&facts, &names, now);
+            says_why(&verdict);
+            assert_eq!(verdict, policy.evaluate(&facts, &names, now), "the same question, the same answer");
+        }
+        let known = policy.port_of(&facts, &names);
+        assert!(known.is_none_or(|port| port.number == number));
+        says_why(&policy.evaluate_listener(local, process.as_ref()));
+    }
+}
+
+fn says_why(verdict: &Verdict) {
+    match verdict {
+        Verdict::Declared { rule } => assert!(!rule.is_empty()),
+        Verdict::Violation { reasons, .. } => {
+            assert!(!reasons.is_empty() && reasons.iter().all(|reason| !reason.detail.is_empty()));
+            assert!(reasons.is_sorted_by_key(|reason| reason.id), "ordered by identifier: {reasons:?}");
+        }
+        Verdict::Undecided { missing, .. } => {
+            assert!(!missing.is_empty() && missing.iter().all(|what| !what.is_empty()));
+        }
+    }
+}
+
+fn address(dice: &mut Dice) -> IpAddr {
+    let last = u8::try_from(dice.below(256)).unwrap_or(0);
+    match dice.below(6) {
+        0 => Ipv4Addr::LOCALHOST.into(),
+        1 => Ipv6Addr::LOCALHOST.into(),
+        2 => Ipv4Addr::new(10, 0, 2, last).into(),
+        3 => Ipv6Addr::new(0xfd00, 2, 0, 0, 0, 0, 0, last.into()).into(),
+        4 => Ipv4Addr::UNSPECIFIED.into(),
+        _ => Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped().into(),
+    }
+}
+
+fn process(dice: &mut Dice) -> Option<Process> {
+    let known = dice.below(4) > 0;
+    let mut text = |of: &[&str]| (dice.below(4) > 0).then(|| of[dice.below(of.len())].into());
+    known.then(|| Process {
+        pid: 812,
+        started: None,
+        exe: text(&["/usr/lib/postgresql/15/bin/postgres", "/usr/bin/psql", "/"]),
+        script: None,
+        comm: text(&["postgres", "psql"]),
+        uid: 107,
+        user: text(&["postgres", "root", "0"]),
+        gid: 115,
+        group: text(&["postgres", "root"]),
+        unit: text(&["postgresql@15-main.service", "backup.service"]),
+        slice: None,
+        container: text(&["4f1c", "pod"]).map(|id| Container { id, runtime: None, pod: Some("pod".into()) }),
+        cgroup: text(&["/system.slice/backup.service", "/"]),
+        netns: None,
+        parent: None,
+        attribution: Attribution::Exact,
+        names_pending: false,
+        container_unproven: false,
+    })
+}
+
+fn posture(dice: &mut Dice) -> Option<Posture> {
+    use PostureState::{Plaintext, StarttlsRefused, StarttlsUpgraded, Tls12, Tls13, Unknown, WeakTls};
+    let state = [Plaintext, StarttlsRefused, StarttlsUpgraded, Tls12, Tls13, Unknown, WeakTls];
+    let version = [None, Some(TlsVersion::Tls12), Some(TlsVersion::Tls13), Some(TlsVersion::Ssl2)];
+    (dice.below(3) > 0).then(|| Posture {
+        version: version[dice.below(version.len())],
+        ..Posture::new(state[dice.below(state.len())], "seen")
+    })
+}

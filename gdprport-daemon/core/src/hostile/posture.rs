@@ -1,0 +1,219 @@
+//! The first bytes of both directions of a flow.
+//!
+//! A reading is a function of the bytes alone: it must not depend on how they were cut into segments. It stays within
+//! its memory, what it tells is bounded text, and what was told is taken back or bettered only where bytes that came
+//! later are evidence of it.
+
+use super::input::{Dice, Input};
+use crate::catalog;
+use crate::model::{Posture, PostureState, TlsVersion};
+use crate::posture::{Protocol, Side, Tracker};
+
+/// The most segments of one script: more than the kernel side hands over.
+const SEGMENTS: usize = 24;
+
+/// Scripts of up to this many bytes are also played one byte at a time; longer ones would take too long.
+const BYTE_BY_BYTE: usize = 300;
+
+/// A segment: who sent it, where it begins in its direction, and its bytes.
+type Segment<'a> = (Side, u64, &'a [u8]);
+
+/// Any segments on a port of any protocol. The first byte chooses the service that the port is declared to carry, the
+/// rest are segments: a byte that tells the side and whether it follows the last one, two of its length, its bytes.
+pub fn posture(bytes: &[u8]) {
+    let mut input = Input(bytes);
+    let declared = usize::from(input.u8()).checked_sub(1).map(|at| at % catalog::SERVICES.len());
+    let declared = declared.and_then(|at| Protocol::by_id(catalog::SERVICES[at].id));
+    let mut segments = Vec::new();
+    let mut sent = [0_u64; 2];
+    let mut whole = true;
+    while !input.is_empty() && segments.len() < SEGMENTS {
+        let how = input.u8();
+        let side = if how & 1 == 0 { Side::Client } else { Side::Server };
+        let sent = &mut sent[usize::from(how & 1)];
+        let offset = match how >> 6 {
+            // A repetition from anywhere before, with other bytes maybe.
+            1 => sent.saturating_sub(u64::from(input.u8())),
+            2 => {
+                whole = false;
+                sent.saturating_add(u64::from(input.u16()))
+            }
+            3 if how & 32 != 0 => {
+                whole = false;
+                input.u64()
+            }
+            _ => *sent,
+        };
+        let length = input.u16();
+        let bytes = input.take(usize::from(length));
+        *sent = (*sent).max(offset.saturating_add(bytes.len() as u64));
+        segments.push((side, offset, bytes));
+    }
+    let posture = play(declared, &segments, whole);
+    if whole {
+        however_cut(declared, &segments, &posture, &mut Dice::new(bytes));
+    }
+}
+
+/// Any bytes of a TLS handshake: alone, and inside an upgrade. The first two bytes say how long the client's part is;
+/// their highest bit, whether the server's part is its certificate, behind a hello of TLS 1.2.
+pub fn tls(bytes: &[u8]) {
+    let mut input = Input(bytes);
+    let shape = input.u16();
+    let client = input.take(usize::from(shape & 0x0FFF));
+    let server = if shape & 0x8000 == 0 { input.0.to_vec() } else { behind_a_hello(input.0) };
+    let direct = [(Side::Client, 0, client), (Side::Server, 0, &server[..])];
+    let posture = play(None, &direct, true);
+    let mut dice = Dice::new(bytes);
+    however_cut(None, &direct, &posture, &mut dice);
+    let turned = play(None, &[direct[1], direct[0]], true);
+    assert_eq!(decided(&turned), decided(&posture), "whoever is heard first");
+
+    const ASK: &[u8] = b"\0\0\0\x08\x04\xd2\x16\x2f";
+    let upgraded = [
+        (Side::Client, 0, ASK),
+        (Side::Server, 0, &b"S"[..]),
+        (Side::Client, 8, client),
+        (Side::Server, 1, &server),
+    ];
+    let upgrade = play(Protocol::by_id("postgresql"), &upgraded, true);
+    however_cut(Protocol::by_id("postgresql"), &upgraded, &upgrade, &mut dice);
+    if upgrade.version.is_some() && posture.version.is_some() && !client.is_empty() {
+        // Where the head of a direction is full it ends a byte earlier behind the upgrade, maybe within a name.
+        let seen = |posture: &Posture| {
+            let certificate = posture.certificate.clone().filter(|_| server.len() < 2_000);
+            (posture.version, posture.cipher.clone(), certificate)
+        };
+        assert_eq!(
+            seen(&upgrade),
+            seen(&posture),
+            "an upgrade changes nothing of the handshake: {upgrade:?} {posture:?}"
+        );
+    }
+}
+
+/// A certificate message of these bytes behind a ServerHello of TLS 1.2.
+fn behind_a_hello(certificate: &[u8]) -> Vec<u8> {
+    let mut hello = vec![2, 0, 0, 38, 3, 3];
+    hello.resize(38, 0x5A);
+    hello.extend([0, 0xC0, 0x2F, 0]);
+    let length = |bytes: usize| u32::try_from(bytes).unwrap_or(0).to_be_bytes();
+    let size = certificate.len();
+    let [_, a, b, c] = length(size);
+    let [_, d, e, f] = length(size + 3);
+    let [_, g, h, i] = length(size + 6);
+    let message = [&hello[..], &[11, g, h, i, d, e, f, a, b, c], certificate].concat();
+    let mut stream = Vec::new();
+    for fragment in message.chunks(1 << 14) {
+        let [_, _, high, low] = length(fragment.len());
+        stream.extend([22, 3, 3, high, low]);
+        stream.extend(fragment);
+    }
+    stream
+}
+
+/// Plays segments in this order, holds every step against the promises, and concludes.
+fn play(declared: Option<Protocol>, segments: &[Segment<'_>], whole: bool) -> Posture {
+    let mut tracker = Tracker::new(declared);
+    let mut last: Option<Posture> = None;
+    // Whether the client was heard at all, and was when the last posture was told.
+    let (mut heard, mut one_sided) = (false, false);
+    for (side, offset, bytes) in segments {
+        heard |= *side == Side::Client && !bytes.is_empty();
+        let settled = (!tracker.wants_more()).then(|| tracker.conclude());
+        let told = tracker.segment(*side, *offset, bytes);
+        assert!(tracker.held() <= Tracker::MAX_BYTES, "{} bytes are held", tracker.held());
+        if let Some(settled) = settled {
+            assert!(told.is_none() && !tracker.wants_more(), "settled is settled");
+            assert_eq!(settled, tracker.conclude(), "settled is settled");
+        }
+        if let Some(told) = told {
+            is_bounded(&told);
+            if let Some(last) = last.as_ref().filter(|_| whole) {
+                assert!(may_follow(last, &told, one_sided), "{told:?} cannot follow {last:?}");
+            }
+            last = Some(told);
+            one_sided = !heard;
+        }
+    }
+    let concluded = tracker.conclude();
+    is_bounded(&concluded);
+    match last {
+        Some(told) if told.state != PostureState::Unknown => {
+            assert_eq!(told, concluded, "what was told last is concluded");
+        }
+        _ => assert_eq!(concluded.state, PostureState::Unknown, "what is concluded was told: {concluded:?}"),
+    }
+    concluded
+}
+
+/// Whether a flow of which one posture was told can be told the other one, if nothing of its beginning is missing.
+/// `one_sided`: the server alone was heard until then.
+fn may_follow(told: &Posture, next: &Posture, one_sided: bool) -> bool {
+    use PostureState::{Plaintext, StarttlsRefused, StarttlsUpgraded, Tls12, Tls13, Unknown, WeakTls};
+    let same = told.version == next.version && told.cipher == next.cipher;
+    match (told.state, next.state) {
+        // The handshake behind the upgrade has yet to tell what it is worth, and may come to nothing.
+        (StarttlsUpgraded, StarttlsUpgraded | WeakTls | Plaintext | Unknown) if told.version.is_none() => {
+            true
+        }
+        // Taken back; then as if nothing had been told.
+        (Unknown, _) => true,
+        // What followed the hellos may turn out not to be TLS.
+        (Tls12 | Tls13 | StarttlsUpgraded, Unknown) => true,
+        // A refusal is one, and stays one: only its words grow when the client goes on.
+        (StarttlsRefused, StarttlsRefused) => true,
+        // What the server's hello was the answer to is known once the client is heard: it need not be TLS.
+        (Tls12 | Tls13, StarttlsUpgraded) if one_sided => same,
+        (_, Plaintext | StarttlsRefused | Unknown) if one_sided => true,
+        // Otherwise only more of the same: the name that was asked for, the certificate.
+        (before, after) => before == after && same,
+    }
+}
+
+/// The same bytes in the same order, cut in other places, are read the same.
+fn however_cut(declared: Option<Protocol>, segments: &[Segment<'_>], expected: &Posture, dice: &mut Dice) {
+    let mut cut = Vec::new();
+    for (side, offset, bytes) in segments {
+        let mut rest = *bytes;
+        let mut at = *offset;
+        for _ in 0..3 {
+            let (first, behind) = rest.split_at(dice.below(rest.len() + 1));
+            cut.push((*side, at, first));
+            at += first.len() as u64;
+            rest = behind;
+        }
+        cut.push((*side, at, rest));
+    }
+    same(&play(declared, &cut, true), expected);
+    if segments.iter().map(|(_, _, bytes)| bytes.len()).sum::<usize>() <= BYTE_BY_BYTE {
+        let bytes = segments.iter().flat_map(|(side, offset, bytes)| {
+            (*offset..).zip(bytes.chunks(1)).map(|(offset, byte)| (*side, offset, byte))
+        });
+        same(&play(declared, &bytes.collect::<Vec<_>>(), true), expected);
+    }
+}
+
+fn same(cut: &Posture, whole: &Posture) {
+    assert_eq!(decided(cut), decided(whole), "however it is cut:\n{cut:?}\n{whole:?}");
+}
+
+/// What must not depend on how the bytes came.
+fn decided(posture: &Posture) -> (PostureState, Option<TlsVersion>, Option<&str>) {
+    (posture.state, posture.version, posture.cipher.as_deref())
+}
+
+/// Every text is short, printable and, where it has to say something, not empty.
+fn is_bounded(posture: &Posture) {
+    let Posture { evidence, cipher, sni, alpn, certificate, .. } = posture;
+    assert!(!evidence.is_empty() && evidence.len() < 512, "{evidence}");
+    assert!(alpn.len() <= 8);
+    let names = certificate.iter().flat_map(|of| [&of.subject, &of.issuer]);
+    for name in names.clone() {
+        assert!(name.chars().count() <= 256, "{name}");
+    }
+    let texts = [evidence.as_str()].into_iter().chain(names.map(String::as_str));
+    for text in texts.chain(cipher.iter().chain(sni).chain(alpn).map(AsRef::as_ref)) {
+        assert!(text.len() <= 1024 && !text.chars().any(char::is_control), "{text:?}");
+    }
+}

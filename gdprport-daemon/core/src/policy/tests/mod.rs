@@ -1,0 +1,118 @@
+//! Promises of the policy, as tests.
+//!
+//! Belongs here: what several test files need to write a policy and ask it.
+
+mod declarations;
+mod documented;
+mod flows;
+mod listeners;
+mod mistakes;
+mod reference;
+mod scale;
+mod schema;
+mod tls;
+mod totality;
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use super::{Facts, Names, Policy, Problems, Resolution, Source, compile};
+use crate::model::{Attribution, Container, Direction, Endpoint, Posture, PostureState, Process, TlsVersion};
+use crate::verdict::Verdict;
+
+fn source(name: &str, text: &str) -> Source {
+    Source { name: name.to_owned(), text: text.to_owned() }
+}
+
+fn problems(text: &str) -> Problems {
+    compile(&[source("policy.toml", text)]).expect_err("the policy has an error")
+}
+
+fn policy(text: &str) -> Policy {
+    compile(&[source("policy.toml", text)]).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+/// A process of which everything is known: PostgreSQL of Debian.
+fn postgres() -> Process {
+    Process {
+        pid: 812,
+        started: None,
+        exe: Some("/usr/lib/postgresql/15/bin/postgres".into()),
+        script: None,
+        comm: None,
+        uid: 107,
+        user: Some("postgres".into()),
+        gid: 115,
+        group: Some("postgres".into()),
+        names_pending: false,
+        container_unproven: false,
+        unit: Some("postgresql@15-main.service".into()),
+        slice: None,
+        container: None,
+        cgroup: Some("/system.slice/postgresql@15-main.service".into()),
+        netns: None,
+        parent: None,
+        attribution: Attribution::Exact,
+    }
+}
+
+fn container(id: &str, pod: Option<&str>) -> Container {
+    Container { id: id.into(), runtime: None, pod: pod.map(Into::into) }
+}
+
+/// An accepted flow on a local port.
+fn accepted<'a>(port: u16, peer: &str, process: Option<&'a Process>) -> Facts<'a> {
+    Facts {
+        direction: Direction::In,
+        local: Endpoint::new(ip("10.0.2.15"), port),
+        peer: Endpoint::new(ip(peer), 50123),
+        process,
+        posture: None,
+    }
+}
+
+/// A connected flow to a port elsewhere.
+fn connected<'a>(port: u16, peer: &str, process: Option<&'a Process>) -> Facts<'a> {
+    Facts {
+        direction: Direction::Out,
+        local: Endpoint::new(ip("10.0.2.15"), 50123),
+        peer: Endpoint::new(ip(peer), port),
+        process,
+        posture: None,
+    }
+}
+
+fn resolved(entries: &[(&str, &[&str])]) -> Names {
+    let entry = |(name, addresses): &(&str, &[&str])| {
+        let addresses = addresses.iter().map(|address| ip(address)).collect();
+        ((*name).into(), Resolution::Resolved(addresses))
+    };
+    Names::new(entries.iter().map(entry))
+}
+
+/// A verdict on one line: outcome, rule or reasons, nearest rule and what failed.
+fn line(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Declared { rule } => format!("declared {rule}"),
+        Verdict::Violation { reasons, nearest } => {
+            let reasons: Vec<_> = reasons.iter().map(|reason| reason.id.as_str()).collect();
+            let nearest = nearest.as_ref();
+            let nearest =
+                nearest.map_or("-".to_owned(), |near| format!("{}({})", near.role, near.failed.join(",")));
+            format!("violation {} nearest {nearest}", reasons.join(","))
+        }
+        Verdict::Undecided { missing, nearest } => {
+            let nearest = nearest.as_ref().map_or("-", |near| &near.role);
+            format!("undecided {} nearest {nearest}", missing.join(" | "))
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! From the bytes of both directions to a reading: TLS first, then the declared protocol, then any other.
+//!
+//! Belongs here: the order of the questions. It is a function of the bytes alone, without memory, so that a flow reads
+//! the same however it was cut into segments.
+
+use super::proxy;
+use super::reading::{Dialogue, Reading};
+use super::stream::Stream;
+use super::table::{Protocol, ROWS};
+use super::tls::{self, Handshake};
+use crate::model::PostureState;
+
+/// What the bytes of both directions amount to.
+pub(super) fn assess(declared: Option<Protocol>, client: &Stream, server: &Stream) -> Reading {
+    if client.is_empty() && server.is_empty() {
+        return Reading::open("no payload was captured");
+    }
+    let Some(client_head) = proxy::strip(client.head()) else {
+        return Reading::open("only a PROXY protocol header was seen");
+    };
+    let cut = [client.is_cut(), server.is_cut()];
+    let dialogue = Dialogue { client: client_head, server: server.head(), declared: true, cut };
+    let reading = read(declared, &dialogue);
+    let behind_a_gap = match &reading {
+        Reading::Foreign | Reading::Open(_) => {
+            unread(&dialogue).and_then(|how| resynchronised(how, client_head, client, server))
+        }
+        Reading::Seen { posture, .. }
+            if posture.state == PostureState::StarttlsUpgraded && posture.version.is_none() =>
+        {
+            resynchronised(&posture.evidence, client_head, client, server)
+        }
+        Reading::Seen { .. } | Reading::Never(_) => None,
+    };
+    match behind_a_gap.unwrap_or(reading) {
+        Reading::Foreign => unrecognised(declared, &dialogue, server),
+        reading => reading,
+    }
+}
+
+fn read(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
+    let offer = match tls::read(dialogue.client, dialogue.server, dialogue.cut) {
+        Handshake::Answered(answer) => {
+            return Reading::Seen { posture: answer.posture(None), awaits: answer.awaits };
+        }
+        Handshake::Refused { words, settled: true } => return Reading::Never(words.into()),
+        Handshake::Refused { words, settled: false } => return Reading::Open(words.into()),
+        Handshake::Offered(words) => {
+            return Reading::Open(format!("{words}; the server's answer was not seen").into());
+        }
+        Handshake::Open if !dialogue.client.is_empty() => {
+            return Reading::open("too few bytes of what may be a TLS ClientHello");
+        }
+        Handshake::Contradicted => true,
+        Handshake::Open | Handshake::Not => false,
+    };
+    match recognise(declared, dialogue) {
+        Reading::Foreign if offer => {
+            Reading::Never("TLS ClientHello, which the server did not answer with TLS".into())
+        }
+        reading => reading,
+    }
+}
+
+/// Asks the declared protocol, then all others. A declared protocol is not trusted over bytes that contradict it.
+fn recognise(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
+    let mut open = None;
+    if let Some(protocol) = declared {
+        for row in ROWS.iter().filter(|row| row.serves(protocol.id())) {
+            match row.read(dialogue) {
+                Reading::Foreign => {}
+                Reading::Open(why) => open = open.or(Some(why)),
+                decided => return decided,
+            }
+        }
+        if let Some(why) = open {
+            return Reading::Open(why);
+        }
+    }
+    let undeclared = Dialogue { declared: false, ..*dialogue };
+    let mut waiting = 0;
+    for row in ROWS.iter().filter(|row| declared.is_none_or(|protocol| !row.serves(protocol.id()))) {
+        match row.read(&undeclared) {
+            Reading::Foreign => {}
+            Reading::Open(why) => {
+                waiting += 1;
+                open = open.or(Some(why));
+            }
+            decided => return with_contradiction(decided, declared),
+        }
+    }
+    match open {
+        None => Reading::Foreign,
+        Some(_) if dialogue.client.is_empty() => Reading::open("nothing of the client was seen"),
+        Some(why) if waiting == 1 => Reading::Open(why),
+        Some(_) => Reading::open("too few bytes to tell the protocol"),
+    }
+}
+
+/// Says in the evidence that the port is declared to carry something else.
+fn with_contradiction(reading: Reading, declared: Option<Protocol>) -> Reading {
+    let Some(protocol) = declared else { return reading };
+    match reading {
+        Reading::Seen { mut posture, awaits } => {
+            posture.evidence += &format!(" (declared: {})", protocol.id());
+            Reading::Seen { posture, awaits }
+        }
+        Reading::Never(why) => Reading::Never(format!("{why} (declared: {})", protocol.id()).into()),
+        other => other,
+    }
+}
+
+/// What came before a ServerHello that is found without its beginning, if it was not the beginning of TLS.
+fn unread(dialogue: &Dialogue<'_>) -> Option<&'static str> {
+    let starts = |client, server| {
+        client == b"" && server == b"" || tls::read(client, server, [true; 2]) != Handshake::Not
+    };
+    let tls = starts(dialogue.client, b"") && starts(b"", dialogue.server);
+    if tls { None } else { Some("a beginning that was not read") }
+}
+
+/// Looks for both hellos where they are not expected: the server's at the start of a segment behind a gap, or as its
+/// first bytes, and the client's anywhere. For dialogues longer than what is captured of them, and unknown ones. `how`
+/// says what came before. A ServerHello alone proves nothing here: a file or a stored value may begin like one.
+fn resynchronised(how: &str, client_head: &[u8], client: &Stream, server: &Stream) -> Option<Reading> {
+    let answer = answer(server)?;
+    let offer = std::iter::once(client_head).chain(client.islands()).find_map(tls::client_hello_within)?;
+    match tls::read(offer, answer, [true; 2]) {
+        Handshake::Answered(answer) => Some(Reading::so_far(answer.posture(Some(how)))),
+        _ => None,
+    }
+}
+
+/// The server's bytes from its first ServerHello on that begins what was captured of a segment.
+fn answer(server: &Stream) -> Option<&[u8]> {
+    let hello = |bytes: &&[u8]| matches!(tls::read(&[], bytes, [true; 2]), Handshake::Answered(_));
+    std::iter::once(server.head()).chain(server.islands()).find(hello)
+}
+
+/// No protocol is known that begins so.
+fn unrecognised(declared: Option<Protocol>, dialogue: &Dialogue<'_>, server: &Stream) -> Reading {
+    let what = match declared {
+        Some(protocol) => {
+            format!("the first bytes are neither TLS nor {} nor another known protocol", protocol.id())
+        }
+        None => "the first bytes match no known protocol".to_owned(),
+    };
+    // Both hellos would tell that such bytes led to TLS: until the server is heard, or the client's is there to the
+    // server's, nothing is settled.
+    let unheard = matches!(tls::read(&[], dialogue.server, dialogue.cut), Handshake::Open);
+    if dialogue.client.is_empty() || unheard || answer(server).is_some() {
+        Reading::Open(what.into())
+    } else {
+        Reading::Never(what.into())
+    }
+}

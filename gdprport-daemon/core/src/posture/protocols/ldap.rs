@@ -1,0 +1,239 @@
+//! LDAP (RFC 4511): messages up to the StartTLS operation (§4.14) or the first with substance.
+//!
+//! Belongs here: the BER of LDAP (§5.1: definite lengths only), as far as it tells operations apart.
+
+use std::borrow::Cow;
+
+use crate::posture::cursor::Cursor;
+use crate::posture::reading::{Dialogue, Reading};
+use crate::posture::upgrade::{self, plaintext};
+
+const START_TLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
+
+/// The most messages that are followed.
+const MAX_MESSAGES: usize = 16;
+
+/// An element, as far as captured.
+struct Element<'a> {
+    tag: u8,
+    body: &'a [u8],
+    complete: bool,
+}
+
+/// The next element. `Some(None)` if its length has a form that LDAP does not know, `None` if its header is cut.
+fn element<'a>(rest: &mut Cursor<'a>) -> Option<Option<Element<'a>>> {
+    let tag = rest.u8()?;
+    let length = match rest.u8()? {
+        short @ 0..=0x7F => usize::from(short),
+        0x81 => usize::from(rest.u8()?),
+        0x82 => usize::from(rest.u16()?),
+        0x83 => rest.u24()?,
+        0x84 => rest.u32()? as usize,
+        _ => return Some(None),
+    };
+    let body = rest.take_up_to(length);
+    Some(Some(Element { tag, body, complete: body.len() == length }))
+}
+
+/// One message: its number, its operation and what stands behind it.
+struct Message<'a> {
+    id: &'a [u8],
+    operation: Element<'a>,
+    complete: bool,
+    rest: &'a [u8],
+}
+
+/// The first message. `Some(None)` if it is none, `None` while too few bytes tell.
+fn message(bytes: &[u8]) -> Option<Option<Message<'_>>> {
+    if bytes.first().is_some_and(|tag| *tag != 0x30) {
+        return Some(None);
+    }
+    let mut rest = Cursor(bytes);
+    let Some(envelope) = element(&mut rest)? else { return Some(None) };
+    let mut fields = Cursor(envelope.body);
+    let read = (|| {
+        let Some(id) = element(&mut fields)? else { return Some(None) };
+        if id.tag != 0x02 || !id.complete && id.body.len() >= 4 || id.body.len() > 4 {
+            return Some(None);
+        }
+        if !id.complete {
+            return None;
+        }
+        let Some(operation) = element(&mut fields)? else { return Some(None) };
+        // [APPLICATION 0] to [APPLICATION 25], primitive or constructed (§4.2 to §4.13).
+        let application = operation.tag >> 6 == 1 && operation.tag & 0x1F <= 25 && !id.body.is_empty();
+        Some(application.then_some((id.body, operation)))
+    })();
+    match read {
+        Some(Some((id, operation))) => {
+            Some(Some(Message { id, operation, complete: envelope.complete, rest: rest.0 }))
+        }
+        Some(None) => Some(None),
+        None if envelope.complete => Some(None),
+        None => None,
+    }
+}
+
+/// What a client's operation asks for.
+enum Asks {
+    Harmless,
+    StartTls,
+    Substance(&'static str),
+    /// SASL mechanisms that can encrypt what follows (RFC 4513 §5.2.1).
+    Sasl,
+    /// Not to be told before more of it is there.
+    Cut,
+    Foreign,
+}
+
+/// LDAP.
+pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
+    let mut rest = dialogue.client;
+    if dialogue.server.first().is_some_and(|tag| *tag != 0x30) {
+        return Reading::Foreign;
+    }
+    for _ in 0..MAX_MESSAGES {
+        let Some(next) = message(rest) else {
+            return Reading::open("LDAP: neither StartTLS nor an operation with data was seen");
+        };
+        let Some(message) = next else { return Reading::Foreign };
+        match asks(&message.operation) {
+            Asks::Substance(what) => return plaintext(format!("LDAP {what} without StartTLS")),
+            Asks::Sasl => {
+                return Reading::Never(
+                    "LDAP SASL bind: it can encrypt what follows, which is not read".into(),
+                );
+            }
+            Asks::Foreign => return Reading::Foreign,
+            Asks::Cut => return Reading::open("LDAP: the operation is cut"),
+            Asks::Harmless | Asks::StartTls if !message.complete => {
+                return Reading::open("LDAP: the operation is cut");
+            }
+            Asks::StartTls => return start_tls(dialogue, message.id, message.rest),
+            Asks::Harmless => rest = message.rest,
+        }
+    }
+    Reading::Never("LDAP: only harmless operations".into())
+}
+
+fn asks(operation: &Element<'_>) -> Asks {
+    let mut fields = Fields { rest: Cursor(operation.body), complete: operation.complete };
+    let asks = match operation.tag {
+        0x60 => bind(&mut fields),
+        0x63 => search(&mut fields),
+        0x77 => fields.whole().map(|oid| match (oid.tag, oid.body) {
+            (0x80, START_TLS) => Asks::StartTls,
+            (0x80, b"1.3.6.1.4.1.4203.1.11.1") => Asks::Substance("password change"),
+            (0x80, _) => Asks::Harmless,
+            _ => Asks::Foreign,
+        }),
+        0x42 | 0x50 => Ok(Asks::Harmless),
+        0x66 | 0x68 | 0x4A | 0x6C => Ok(Asks::Substance("change")),
+        0x6E => Ok(Asks::Substance("comparison")),
+        _ => Ok(Asks::Foreign),
+    };
+    asks.unwrap_or_else(|unread| unread)
+}
+
+/// The fields of an operation, one after the other. What cannot be read is an answer of its own.
+struct Fields<'a> {
+    rest: Cursor<'a>,
+    /// Whether all of them were captured.
+    complete: bool,
+}
+
+impl<'a> Fields<'a> {
+    fn next(&mut self) -> Result<Element<'a>, Asks> {
+        match element(&mut self.rest) {
+            Some(Some(element)) => Ok(element),
+            Some(None) => Err(Asks::Foreign),
+            None if self.complete => Err(Asks::Foreign),
+            None => Err(Asks::Cut),
+        }
+    }
+
+    fn whole(&mut self) -> Result<Element<'a>, Asks> {
+        self.next().and_then(|element| if element.complete { Ok(element) } else { Err(Asks::Cut) })
+    }
+}
+
+/// A bind: version, name, and credentials, simple (0x80) or of SASL (0xA3). Without any of both it is harmless.
+fn bind(fields: &mut Fields<'_>) -> Result<Asks, Asks> {
+    let version = fields.whole()?;
+    let name = fields.whole()?;
+    if version.tag != 0x02 || !matches!(version.body, [2..=3]) || name.tag != 0x04 {
+        return Err(Asks::Foreign);
+    }
+    let credentials = fields.next()?;
+    let anonymous = name.body.is_empty() && credentials.body.is_empty() && credentials.complete;
+    match credentials.tag {
+        0x80 if anonymous => Ok(Asks::Harmless),
+        0x80 if name.body.is_empty() && credentials.body.is_empty() => Err(Asks::Cut),
+        0x80 => Ok(Asks::Substance("simple bind")),
+        0xA3 => {
+            let mut inner = Fields { rest: Cursor(credentials.body), complete: credentials.complete };
+            let mechanism = inner.whole()?.body;
+            Ok(if authenticates_only(mechanism) { Asks::Substance("SASL bind") } else { Asks::Sasl })
+        }
+        _ => Ok(Asks::Sasl),
+    }
+}
+
+/// Whether a SASL mechanism has no security layer, so that what follows it is as it was before.
+fn authenticates_only(mechanism: &[u8]) -> bool {
+    const OTHERS: [&[u8]; 7] =
+        [b"PLAIN", b"EXTERNAL", b"CRAM-MD5", b"LOGIN", b"ANONYMOUS", b"OAUTHBEARER", b"XOAUTH2"];
+    // RFC 5802 §9: SCRAM has none.
+    mechanism.starts_with(b"SCRAM-") || OTHERS.contains(&mechanism)
+}
+
+/// A search: base and scope. Of the root of the tree alone it tells what a server can do, StartTLS among it.
+fn search(fields: &mut Fields<'_>) -> Result<Asks, Asks> {
+    let base = fields.whole()?;
+    let scope = fields.whole()?;
+    if base.tag != 0x04 || scope.tag != 0x0A {
+        return Err(Asks::Foreign);
+    }
+    let root = base.body.is_empty() && scope.body == [0];
+    Ok(if root { Asks::Harmless } else { Asks::Substance("search") })
+}
+
+/// Finds the response to the operation of this number: its result code tells (0 is success).
+fn start_tls(dialogue: &Dialogue<'_>, id: &[u8], client: &[u8]) -> Reading {
+    let how = "LDAP StartTLS";
+    let mut rest = dialogue.server;
+    while let Some(Some(message)) = message(rest) {
+        if !message.complete {
+            break;
+        }
+        rest = message.rest;
+        if message.id == id && message.operation.tag == 0x78 {
+            let code =
+                element(&mut Cursor(message.operation.body)).flatten().map(|code| (code.tag, code.body));
+            return match code {
+                Some((0x0A, [0])) => {
+                    upgrade::after(how, dialogue, client, rest).unwrap_or_else(|| upgrade::ignored(how))
+                }
+                Some((0x0A, _)) => upgrade::refused(how, continues(client)),
+                _ => Reading::Foreign,
+            };
+        }
+    }
+    let unseen: Cow<'static, str> = format!("{how} was asked for, the response was not seen").into();
+    if client.is_empty() {
+        return Reading::Open(unseen);
+    }
+    upgrade::after(how, dialogue, client, &[]).unwrap_or(Reading::Open(unseen))
+}
+
+/// Whether an operation with substance follows.
+fn continues(client: &[u8]) -> bool {
+    let mut rest = client;
+    while let Some(Some(message)) = message(rest) {
+        if matches!(asks(&message.operation), Asks::Substance(_)) {
+            return true;
+        }
+        rest = message.rest;
+    }
+    false
+}

@@ -1,0 +1,153 @@
+//! Protocols of text lines with a command for the upgrade: what SMTP, IMAP, POP3 and FTP have in common.
+//!
+//! Belongs here: cutting lines and following commands up to the upgrade or the first that matters. What the commands
+//! and replies of one protocol are is in its dialect, in `mail` and `ftp`.
+
+use crate::posture::reading::{Dialogue, Reading};
+use crate::posture::upgrade;
+
+/// What a client's line asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Command {
+    /// Nothing of substance: capabilities, no-operation, farewell.
+    Harmless,
+    /// To go on with TLS.
+    Upgrade,
+    /// To go on with an encryption that is not TLS and not read here.
+    OtherSecurity,
+    /// It carries credentials or data, or leads to them. Its word, for the evidence.
+    Substance(&'static str),
+    /// It is no line of this protocol.
+    Foreign,
+}
+
+/// Whether a server agrees, and what stands behind its reply.
+pub(super) type Reply<'a> = (bool, &'a [u8]);
+
+/// A protocol of text lines.
+pub(super) struct Dialect {
+    /// Its name.
+    pub name: &'static str,
+    /// The command for the upgrade, for the evidence.
+    pub upgrade: &'static str,
+    /// Whether a server may begin so; `None` while too few bytes tell.
+    pub greeting: fn(&[u8]) -> Option<bool>,
+    /// What a client's line, without its end, asks for.
+    pub command: fn(&[u8]) -> Command,
+    /// Finds in all of the server's bytes the reply to the last of these lines of the client: whether it agrees, and
+    /// what stands behind the reply.
+    pub reply: for<'a> fn(server: &'a [u8], lines: &[&[u8]]) -> Option<Reply<'a>>,
+}
+
+/// The longest line that is waited for, with its end.
+pub(super) const MAX_LINE: usize = 1024;
+
+/// The most lines before the upgrade.
+const MAX_LINES: usize = 16;
+
+/// The first line, without its end, and what stands behind it.
+pub(super) fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().take(MAX_LINE).position(|byte| *byte == b'\n')?;
+    let line = &bytes[..end];
+    Some((line.strip_suffix(b"\r").unwrap_or(line), &bytes[end + 1..]))
+}
+
+/// The first line if it is text; `Some(None)` if it is not, or too long, `None` while its end is not there.
+pub(super) fn text(bytes: &[u8]) -> Option<Option<(&[u8], &[u8])>> {
+    match split(bytes) {
+        Some((line, rest)) => Some(is_text(line).then_some((line, rest))),
+        None if bytes.len() >= MAX_LINE || !is_text(bytes) => Some(None),
+        None => None,
+    }
+}
+
+/// The first word of a line and the rest behind the blank.
+pub(super) fn word(line: &[u8]) -> (&[u8], &[u8]) {
+    let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
+    (&line[..end], line.get(end + 1..).unwrap_or_default())
+}
+
+/// Whether these bytes can be the beginning of a line of text. UTF-8 and Latin-1 pass, control characters do not.
+pub(super) fn is_text(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| !byte.is_ascii_control() || matches!(byte, b'\t' | b'\r' | b'\n'))
+}
+
+/// The one of `words` that `word` is, in any case of letters.
+pub(super) fn one_of(word: &[u8], words: &[&'static str]) -> Option<&'static str> {
+    words.iter().copied().find(|known| known.as_bytes().eq_ignore_ascii_case(word))
+}
+
+/// Reads a dialogue of this dialect. Where it is not declared, the server's greeting must be there: several protocols
+/// share their clients' commands.
+pub(super) fn read(dialogue: &Dialogue<'_>, dialect: &Dialect) -> Reading {
+    let greeting = (dialect.greeting)(dialogue.server);
+    if greeting == Some(false) {
+        return Reading::Foreign;
+    }
+    match follow(dialogue, dialect) {
+        Reading::Seen { .. } | Reading::Never(_) if !dialogue.declared && greeting.is_none() => {
+            Reading::open("a text protocol, of which the server's greeting was not seen")
+        }
+        reading => reading,
+    }
+}
+
+/// Follows a client's commands up to the first that decides.
+fn follow(dialogue: &Dialogue<'_>, dialect: &Dialect) -> Reading {
+    let mut lines = Vec::new();
+    let mut rest = dialogue.client;
+    while let Some(next) = text(rest) {
+        let Some((line, behind)) = next else { return Reading::Foreign };
+        let command = match (dialect.command)(line) {
+            // Extensions abound: only the first command must be a known one.
+            Command::Foreign if !lines.is_empty() => Command::Harmless,
+            command => command,
+        };
+        lines.push(line);
+        rest = behind;
+        match command {
+            Command::Harmless if lines.len() < MAX_LINES => {}
+            Command::Harmless => {
+                return Reading::Never(format!("{}: only harmless commands", dialect.name).into());
+            }
+            Command::Upgrade => return upgraded(dialogue, dialect, &lines, rest),
+            Command::OtherSecurity => {
+                return Reading::Never(format!("{}: a security layer that is not read", dialect.name).into());
+            }
+            Command::Substance(word) => {
+                return upgrade::plaintext(format!("{} {word} without {}", dialect.name, dialect.upgrade));
+            }
+            Command::Foreign => return Reading::Foreign,
+        }
+    }
+    if lines.is_empty() && !word(rest).0.is_ascii() {
+        return Reading::Foreign;
+    }
+    Reading::Open(
+        format!("{}: neither {} nor a command with data was seen", dialect.name, dialect.upgrade).into(),
+    )
+}
+
+/// The last of `lines` asked for the upgrade; `rest` is what the client sent then.
+fn upgraded(dialogue: &Dialogue<'_>, dialect: &Dialect, lines: &[&[u8]], rest: &[u8]) -> Reading {
+    let asked = format!("{} {}", dialect.name, dialect.upgrade);
+    match (dialect.reply)(dialogue.server, lines) {
+        Some((true, server)) => {
+            upgrade::after(&asked, dialogue, rest, server).unwrap_or_else(|| upgrade::ignored(&asked))
+        }
+        Some((false, _)) => {
+            let mut rest = rest;
+            let mut went_on = false;
+            while let Some((line, behind)) = split(rest) {
+                went_on |= matches!((dialect.command)(line), Command::Substance(_));
+                rest = behind;
+            }
+            upgrade::refused(&asked, went_on)
+        }
+        None if rest.first() == Some(&0x16) => {
+            let unseen = Reading::Open(format!("{asked}; the reply was not seen").into());
+            upgrade::after(&asked, dialogue, rest, &[]).unwrap_or(unseen)
+        }
+        None => Reading::Open(format!("{asked} was asked for; the reply was not seen").into()),
+    }
+}

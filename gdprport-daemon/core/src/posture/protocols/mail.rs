@@ -1,0 +1,173 @@
+//! SMTP (RFC 5321, RFC 3207), IMAP (RFC 9051 §6.2.1) and POP3 (RFC 1939, RFC 2595 §4).
+
+use super::line::{self, Command, Dialect, Reply, one_of, split, word};
+use crate::posture::cursor::starts;
+use crate::posture::reading::{Dialogue, Reading};
+
+/// SMTP and LMTP.
+pub(in crate::posture) fn smtp(dialogue: &Dialogue<'_>) -> Reading {
+    const DIALECT: Dialect = Dialect {
+        name: "SMTP",
+        upgrade: "STARTTLS",
+        greeting: |server| numbered_greeting(server, &["220", "421", "554"]),
+        command: smtp_command,
+        reply: numbered_reply,
+    };
+    // AUTH needs an EHLO before it; as the first word it is FTP's command for TLS.
+    match split(dialogue.client) {
+        Some((first, _)) if word(first).0.eq_ignore_ascii_case(b"AUTH") => Reading::Foreign,
+        _ => line::read(dialogue, &DIALECT),
+    }
+}
+
+/// IMAP.
+pub(in crate::posture) fn imap(dialogue: &Dialogue<'_>) -> Reading {
+    const DIALECT: Dialect = Dialect {
+        name: "IMAP",
+        upgrade: "STARTTLS",
+        greeting: imap_greeting,
+        command: imap_command,
+        reply: imap_reply,
+    };
+    line::read(dialogue, &DIALECT)
+}
+
+/// POP3.
+pub(in crate::posture) fn pop3(dialogue: &Dialogue<'_>) -> Reading {
+    const DIALECT: Dialect = Dialect {
+        name: "POP3",
+        upgrade: "STLS",
+        greeting: |server| match (starts(server, b"+OK"), starts(server, b"-ERR")) {
+            (Some(false), err) => err,
+            (ok, _) => ok,
+        },
+        command: pop3_command,
+        reply: pop3_reply,
+    };
+    line::read(dialogue, &DIALECT)
+}
+
+/// STARTTLS, or what the word is among those that a dialect knows.
+fn upgrade_or(first: &[u8], harmless: &[&'static str], substance: &[&'static str]) -> Command {
+    if first.eq_ignore_ascii_case(b"STARTTLS") {
+        Command::Upgrade
+    } else if one_of(first, harmless).is_some() {
+        Command::Harmless
+    } else {
+        one_of(first, substance).map_or(Command::Foreign, Command::Substance)
+    }
+}
+
+fn smtp_command(line: &[u8]) -> Command {
+    const HARMLESS: [&str; 7] = ["EHLO", "HELO", "LHLO", "NOOP", "RSET", "HELP", "QUIT"];
+    const SUBSTANCE: [&str; 11] =
+        ["MAIL", "RCPT", "DATA", "BDAT", "AUTH", "VRFY", "EXPN", "ETRN", "BURL", "XCLIENT", "XFORWARD"];
+    let (first, _) = word(line);
+    upgrade_or(first, &HARMLESS, &SUBSTANCE)
+}
+
+/// Whether a server begins with one of these codes.
+pub(super) fn numbered_greeting(server: &[u8], codes: &[&str]) -> Option<bool> {
+    let mut answers = codes.iter().map(|code| starts(server, code.as_bytes()));
+    if answers.clone().any(|answer| answer == Some(true)) {
+        return Some(true);
+    }
+    if answers.any(|answer| answer.is_none()) { None } else { Some(false) }
+}
+
+/// The reply to the last line, where every reply ends with a line of three digits and a blank (RFC 5321 §4.2,
+/// RFC 959 §4.2), and the greeting is one too.
+pub(super) fn numbered_reply<'a>(server: &'a [u8], lines: &[&[u8]]) -> Option<Reply<'a>> {
+    let mut rest = server;
+    let mut agrees = false;
+    for _greeting_or_line in 0..=lines.len() {
+        loop {
+            let (line, behind) = split(rest)?;
+            rest = behind;
+            let code = line.len() >= 3 && line[..3].iter().all(u8::is_ascii_digit);
+            if code && line.get(3).is_none_or(|byte| *byte == b' ') {
+                agrees = line[0] == b'2';
+                break;
+            }
+        }
+    }
+    Some((agrees, rest))
+}
+
+fn imap_greeting(server: &[u8]) -> Option<bool> {
+    numbered_greeting(server, &["* OK", "* PREAUTH", "* BYE"])
+}
+
+fn imap_command(line: &[u8]) -> Command {
+    const HARMLESS: [&str; 4] = ["CAPABILITY", "NOOP", "LOGOUT", "ID"];
+    const SUBSTANCE: [&str; 12] = [
+        "LOGIN",
+        "AUTHENTICATE",
+        "SELECT",
+        "EXAMINE",
+        "LIST",
+        "LSUB",
+        "STATUS",
+        "APPEND",
+        "ENABLE",
+        "NAMESPACE",
+        "CREATE",
+        "UID",
+    ];
+    let (tag, rest) = word(line);
+    let plain = |byte: &u8| byte.is_ascii_graphic() && !b"*+(){%\"\\".contains(byte);
+    if tag.is_empty() || !tag.iter().all(plain) {
+        return Command::Foreign;
+    }
+    let (first, _) = word(rest);
+    upgrade_or(first, &HARMLESS, &SUBSTANCE)
+}
+
+/// The line that begins with the tag of the last command. Some clients use one tag for all of them.
+fn imap_reply<'a>(server: &'a [u8], lines: &[&[u8]]) -> Option<Reply<'a>> {
+    let (tag, _) = word(lines.last()?);
+    let mut before = lines.iter().filter(|line| word(line).0 == tag).count();
+    let mut rest = server;
+    loop {
+        let (line, behind) = split(rest)?;
+        rest = behind;
+        let (first, said) = word(line);
+        before -= usize::from(first == tag);
+        if before == 0 {
+            return Some((word(said).0.eq_ignore_ascii_case(b"OK"), rest));
+        }
+    }
+}
+
+fn pop3_command(line: &[u8]) -> Command {
+    const HARMLESS: [&str; 3] = ["CAPA", "NOOP", "QUIT"];
+    const SUBSTANCE: [&str; 8] = ["USER", "PASS", "APOP", "AUTH", "STAT", "LIST", "RETR", "UIDL"];
+    let (first, rest) = word(line);
+    // AUTH alone only asks for the list of mechanisms.
+    let lists = first.eq_ignore_ascii_case(b"AUTH") && rest.is_empty();
+    if first.eq_ignore_ascii_case(b"STLS") {
+        Command::Upgrade
+    } else if lists || one_of(first, &HARMLESS).is_some() {
+        Command::Harmless
+    } else {
+        one_of(first, &SUBSTANCE).map_or(Command::Foreign, Command::Substance)
+    }
+}
+
+/// The reply to the last line. Those to CAPA and AUTH go on up to a line with a dot, if they agree.
+fn pop3_reply<'a>(server: &'a [u8], lines: &[&[u8]]) -> Option<Reply<'a>> {
+    let (_greeting, mut rest) = split(server)?;
+    let mut agrees = false;
+    for line in lines {
+        let (status, behind) = split(rest)?;
+        rest = behind;
+        agrees = status.starts_with(b"+OK");
+        let mut more = agrees && one_of(word(line).0, &["CAPA", "AUTH"]).is_some();
+        while more {
+            let (item, behind) = split(rest)?;
+            rest = behind;
+            more = item != b".";
+        }
+    }
+    Some((agrees, rest))
+}

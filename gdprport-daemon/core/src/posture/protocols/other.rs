@@ -1,0 +1,91 @@
+//! Oracle, Db2, Firebird, DICOM, HL7, SSH: protocols of single products and trades.
+//!
+//! Belongs here: by which first bytes a client of each is known, in the form that `store` explains; for SSH both sides.
+
+use super::line::{MAX_LINE, split};
+use crate::model::{Posture, PostureState};
+use crate::posture::cursor::{Cursor, starts};
+use crate::posture::reading::{Dialogue, Reading};
+
+/// Oracle's TNS: a CONNECT packet. Oracle's own encryption is agreed on later, inside.
+pub(in crate::posture) fn oracle(client: &[u8], _declared: bool) -> Option<bool> {
+    let mut rest = Cursor(client);
+    let length = rest.u16()?;
+    let checksum = rest.u16()?;
+    let kind = rest.u8()?;
+    if !(58..=4096).contains(&length) || checksum != 0 || kind != 1 {
+        return Some(false);
+    }
+    let _reserved_and_header_checksum = rest.take(3)?;
+    let version = rest.u16()?;
+    let compatible = rest.u16()?;
+    Some((300..=400).contains(&version) && (200..=version).contains(&compatible))
+}
+
+/// Db2's DRDA: a request (0xD0) with EXCSAT, the exchange of attributes.
+pub(in crate::posture) fn db2(client: &[u8], _declared: bool) -> Option<bool> {
+    let mut rest = Cursor(client);
+    let _length = rest.u16()?;
+    if rest.u8()? != 0xD0 {
+        return Some(false);
+    }
+    let _format_and_correlation = rest.take(3)?;
+    let _inner_length = rest.u16()?;
+    Some(rest.u16()? == 0x1041)
+}
+
+/// Firebird's `op_connect`. Its own encryption is agreed on later.
+pub(in crate::posture) fn firebird(client: &[u8], _declared: bool) -> Option<bool> {
+    // Operation 1 (connect), for operation 19 (attach), with connect version 2 or 3.
+    match starts(client, &[0, 0, 0, 1, 0, 0, 0, 19, 0, 0, 0]) {
+        Some(true) => Some(matches!(client.get(11)?, 2 | 3)),
+        other => other,
+    }
+}
+
+/// DICOM's A-ASSOCIATE-RQ (DICOM PS3.8 §9.3.2), protocol version 1.
+pub(in crate::posture) fn dicom(client: &[u8], _declared: bool) -> Option<bool> {
+    match starts(client, &[1, 0]) {
+        Some(true) => {}
+        other => return other,
+    }
+    let mut rest = Cursor(&client[2..]);
+    let length = rest.u32()?;
+    let version = rest.u16()?;
+    let reserved = rest.u16()?;
+    Some((68..=1 << 17).contains(&length) && version == 1 && reserved == 0)
+}
+
+/// HL7 version 2 in the minimal lower layer protocol: a vertical tab and a message header.
+pub(in crate::posture) fn hl7(client: &[u8], _declared: bool) -> Option<bool> {
+    starts(client, b"\x0BMSH|")
+}
+
+/// SSH (RFC 4253 §4.2, §7.1): both sides name themselves in plaintext, then begin the exchange of keys.
+pub(in crate::posture) fn ssh(dialogue: &Dialogue<'_>) -> Reading {
+    let named = |bytes| starts(bytes, b"SSH-2.0-");
+    match (named(dialogue.client), named(dialogue.server)) {
+        (Some(true), Some(true)) => {}
+        (Some(false), _) | (_, Some(false)) => return Reading::Foreign,
+        _ => return Reading::open("SSH: only one side named itself"),
+    }
+    match (exchanges_keys(dialogue.client), exchanges_keys(dialogue.server)) {
+        (Some(true), Some(true)) => {
+            Reading::settled(Posture::new(PostureState::EncryptedOther, "SSH 2.0 key exchange by both sides"))
+        }
+        (Some(false), _) | (_, Some(false)) => {
+            Reading::Never("SSH 2.0 by both sides, what followed is no key exchange".into())
+        }
+        _ => Reading::open("SSH 2.0 by both sides, the key exchange was not seen"),
+    }
+}
+
+/// Whether the packet behind a side's name is SSH_MSG_KEXINIT; `None` while too few bytes tell.
+fn exchanges_keys(bytes: &[u8]) -> Option<bool> {
+    const KEXINIT: u8 = 20;
+    let Some((_name, packet)) = split(bytes) else { return (bytes.len() > MAX_LINE).then_some(false) };
+    match starts(packet, &[0, 0]) {
+        Some(true) => Some(*packet.get(5)? == KEXINIT),
+        other => other,
+    }
+}

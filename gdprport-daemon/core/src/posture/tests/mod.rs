@@ -1,0 +1,99 @@
+//! Promises of this module: real captures and written dialogues, however they are cut, and any bytes at all.
+//!
+//! Belongs here: playing a dialogue into a tracker. The captures are of real clients and servers on loopback (psql,
+//! mariadb, redis-cli, curl, openssl), at most 1600 bytes of each direction; a `#` line says of what.
+
+mod captures;
+mod dialogues;
+mod handshakes;
+mod pieces;
+mod pretenders;
+mod totality;
+mod written;
+
+use super::{Protocol, Side, Tracker};
+use crate::model::{Posture, PostureState, TlsVersion};
+
+/// Who sent what, in order.
+pub(super) type Script = Vec<(Side, Vec<u8>)>;
+
+/// A captured file.
+macro_rules! capture {
+    ($name:literal) => {
+        ($name, include_str!(concat!("captures/", $name, ".txt")))
+    };
+}
+pub(super) use capture;
+
+/// Reads a capture: `C` or `S`, a blank, hexadecimal digits.
+pub(super) fn script(text: &str) -> Script {
+    let byte = |pair: &[u8]| {
+        let digits = str::from_utf8(pair).expect("digits");
+        u8::from_str_radix(digits, 16).expect("hexadecimal")
+    };
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            let (side, bytes) = line.split_once(' ').expect("a side and bytes");
+            let side = if side == "C" { Side::Client } else { Side::Server };
+            (side, bytes.as_bytes().chunks_exact(2).map(byte).collect())
+        })
+        .collect()
+}
+
+/// A segment with its offset within its direction.
+pub(super) type Segment = (Side, u64, Vec<u8>);
+
+/// Gives every piece of a script its offset.
+pub(super) fn segments(script: &Script) -> Vec<Segment> {
+    let mut sent = [0; 2];
+    script
+        .iter()
+        .map(|(side, bytes)| {
+            let sent = &mut sent[usize::from(*side == Side::Server)];
+            let offset = *sent;
+            *sent += bytes.len() as u64;
+            (*side, offset, bytes.clone())
+        })
+        .collect()
+}
+
+/// Plays segments in this order and concludes.
+pub(super) fn play<'a>(declared: Option<&str>, segments: impl IntoIterator<Item = &'a Segment>) -> Posture {
+    let protocol = declared.map(|id| Protocol::by_id(id).expect("in the catalog"));
+    let mut tracker = Tracker::new(protocol);
+    let mut told = None;
+    for (side, offset, bytes) in segments {
+        told = tracker.segment(*side, *offset, bytes).or(told);
+    }
+    let concluded = tracker.conclude();
+    match told {
+        Some(told) if told.state == PostureState::Unknown => {
+            assert_eq!(concluded.state, PostureState::Unknown);
+        }
+        Some(told) => assert_eq!(told, concluded, "what was told last is concluded"),
+        None => assert_eq!(concluded.state, PostureState::Unknown, "what was decided is told"),
+    }
+    concluded
+}
+
+/// The same segments, each byte one of its own.
+pub(super) fn bytes_apart(segments: &[Segment]) -> Vec<Segment> {
+    let apart = |(side, offset, bytes): &Segment| -> Vec<Segment> {
+        (*offset..).zip(bytes).map(|(offset, byte)| (*side, offset, vec![*byte])).collect()
+    };
+    segments.iter().flat_map(apart).collect()
+}
+
+/// What must not depend on the order in which segments are read.
+pub(super) fn core(posture: &Posture) -> (PostureState, Option<TlsVersion>, Option<&str>) {
+    (posture.state, posture.version, posture.cipher.as_deref())
+}
+
+/// The first bytes of both sides in a capture of TLS 1.3.
+pub(super) fn tls13() -> (Vec<u8>, Vec<u8>) {
+    let mut script = script(capture!("tls13").1).into_iter();
+    let (_, client) = script.next().expect("a ClientHello");
+    let (_, server) = script.next().expect("a ServerHello");
+    (client, server)
+}

@@ -1,0 +1,82 @@
+//! The books of a sink.
+
+use std::borrow::Cow;
+
+use gdprport_core::event::SinkCounts;
+
+/// Why a sink lost an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DropReason {
+    /// The queue was full: the destination is slower than the events come.
+    QueueFull,
+    /// The destination refused it: disk full, no such socket, …
+    IoError,
+    /// The destination is gone for good: the reader of the pipe, the client.
+    Closed,
+    /// It was still waiting when the daemon had to end; it may yet have been written in part.
+    Deadline,
+}
+
+impl DropReason {
+    pub(super) const ALL: [Self; 4] = [Self::QueueFull, Self::IoError, Self::Closed, Self::Deadline];
+
+    /// The stable identifier used in events, tables and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue-full",
+            Self::IoError => "io-error",
+            Self::Closed => "closed",
+            Self::Deadline => "deadline",
+        }
+    }
+}
+
+/// A snapshot of the books of a sink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkStats {
+    /// The counts, as they stand in a `coverage` event. Reasons that never happened are left out.
+    pub counts: SinkCounts,
+    /// Bytes written out whole.
+    pub bytes: u64,
+    /// What went wrong last, in words.
+    pub last_error: Option<String>,
+    /// Whether the destination is gone for good.
+    pub closed: bool,
+    /// Of what was dropped, `coverage` events: what tells of a loss and is lost itself is no news.
+    pub coverage_dropped: u64,
+}
+
+/// The counts themselves; kept behind the lock of what they count, so that every snapshot adds up.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    pub(super) received: u64,
+    pub(super) delivered: u64,
+    pub(super) bytes: u64,
+    pub(super) last_error: Option<String>,
+    pub(super) coverage_dropped: u64,
+    dropped: [u64; DropReason::ALL.len()],
+}
+
+impl Books {
+    pub(super) const fn drop(&mut self, reason: DropReason, events: u64) {
+        self.dropped[reason as usize] += events;
+    }
+
+    /// `queued` is what the queue itself holds, so that the law of the books can be broken by a mistake and hence
+    /// says something.
+    pub(super) fn snapshot(&self, name: Cow<'static, str>, queued: u64, closed: bool) -> SinkStats {
+        let dropped = DropReason::ALL
+            .into_iter()
+            .filter(|&reason| self.dropped[reason as usize] > 0)
+            .map(|reason| (Cow::Borrowed(reason.as_str()), self.dropped[reason as usize]))
+            .collect();
+        SinkStats {
+            counts: SinkCounts { name, received: self.received, delivered: self.delivered, queued, dropped },
+            bytes: self.bytes,
+            last_error: self.last_error.clone(),
+            closed,
+            coverage_dropped: self.coverage_dropped,
+        }
+    }
+}
