@@ -96,7 +96,8 @@ impl Reader<'_> {
             };
             let target = &self.modules.list[target];
             if target.file != *from && !target.is_test {
-                let (to, via) = (target.file.clone(), self.via(path).clone());
+                let to = target.file.clone();
+                let via = if kind == Kind::Module { to.clone() } else { self.via(path).clone() };
                 self.imports.own.push(Import { from: from.clone(), line, to, via, name, kind });
             }
         }

@@ -175,6 +175,7 @@ fn an_upward_import_is_an_offence_in_any_spelling() {
 fn the_table_of_layers_knows_every_layer() {
     let main = |code| offences(&[("gdprport-daemon/src/main.rs", code), UI, APP, SINK]);
     none(&main("fn main() { gdprport_daemon::ui::run() }"));
+    none(&main("use gdprport_daemon::ui;\nfn main() { ui::run() }"));
     assert_eq!(main("fn main() { gdprport_daemon::app::run() }").len(), 1);
     // What another layer re-exports is that layer's.
     none(&offences(&[("gdprport-daemon/src/ui.rs", "use crate::app::Made;"), APP, SINK]));
