@@ -1,5 +1,5 @@
 //! gdprport's developer commands: what a newcomer types from the README, and what the project's own checks type.
-//! Each command is a module; nothing but the command line is decided here.
+//! Each command is a module; this file only parses the command line.
 
 mod bench;
 mod build;
@@ -63,7 +63,7 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Interpret the tests of the parsers, so that every access to memory is checked; needs rustup
     Miri,
-    /// Measure the budgets side by side with nothing, a floor and the peers; needs root and a quiet machine
+    /// Measure the budgets against no monitor, a floor and the peers; needs root and a quiet machine
     Bench(bench::Options),
     /// Run the end-to-end promises, or a command, on the kernels of Debian's releases in virtual machines
     Vm(vm::Options),

@@ -7,7 +7,7 @@ use super::imports::Foreign;
 
 const CORE: &str = "gdprport-daemon/core/src/";
 
-const IMPURE: [(&str, &str); 11] = [
+const IMPURE: [(&str, &str); 12] = [
     ("tokio", "waits for nothing"),
     ("aya", "knows no kernel"),
     ("rustix", "makes no system call"),
@@ -19,6 +19,8 @@ const IMPURE: [(&str, &str); 11] = [
     ("std::process", "runs no program"),
     ("std::thread", "starts no thread"),
     ("std::os", "knows no descriptor"),
+    // Clippy does not find the function.
+    ("jiff::Zoned::now", "has no clock"),
 ];
 
 pub(crate) fn offences(foreign: &[Foreign]) -> Vec<String> {
@@ -60,6 +62,7 @@ mod tests {
         assert_eq!(core("use std::{collections::BTreeMap, fs::File};"), 1);
         assert_eq!(core("use tokio::time::sleep;"), 1);
         assert_eq!(core("fn f() { assert!(std::env::args().count() > 0) }"), 1);
+        assert_eq!(core("use jiff::Zoned as Time;\nfn f() { Time::now() }"), 1);
         assert_eq!(core("use std as s;\nfn f() { s::thread::yield_now() }"), 1);
         assert_eq!(core("#[cfg(test)]\nmod tests {\n    use std::fs;\n}"), 0);
         assert_eq!(core("#[cfg(any(test, fuzzing))]\nmod hostile {\n    use std::fs;\n}"), 1);

@@ -1,5 +1,5 @@
-//! The toolchain that builds `core` for the kernel's machine. What a usable one is stands in the daemon's build
-//! folder, shared with its build script; here stands what to do about one that is not.
+//! The toolchain that builds `core` for the kernel's machine. The daemon's build folder defines what a
+//! usable one is, shared with its build script; this file completes or installs one.
 
 use std::process::Command;
 
@@ -10,23 +10,23 @@ use super::{apt, linker};
 use crate::sh;
 use crate::step::note;
 
-/// Debian names the packages of the Rust that its browsers need apart from those of its own release.
+/// Debian has a newer Rust for its browsers under names of its own.
 const FAMILIES: [[&str; 3]; 2] = [["rustc-web", "cargo-web", "rust-web-src"], ["rustc", "cargo", "rust-src"]];
 
-/// The first candidate that is complete, or can be completed, and whose bitcode a linker can be had for.
+/// The first candidate that is complete, or can be completed, and has a linker for its bitcode.
 ///
 /// # Errors
-/// None is usable: says what would make one so.
-pub fn provide() -> Result<(Toolchain, Candidate)> {
+/// None is usable; the error states how to get one.
+pub(crate) fn provide() -> Result<(Toolchain, Candidate)> {
     let mut remedy = match Candidate::all().as_slice() {
         [Candidate::Override(_)] => format!("name another toolchain in {OVERRIDE}, or unset it"),
         _ => format!(
-            "mend it with `rustup toolchain install nightly --component rust-src`, or name a toolchain that has \
+            "fix this with `rustup toolchain install nightly --component rust-src`, or name a toolchain that has \
              rust-src in {OVERRIDE}"
         ),
     };
     for candidate in Candidate::all() {
-        match candidate.inspect().or_else(|lack| mend(&candidate, lack)) {
+        match candidate.inspect().or_else(|lack| complete(&candidate, lack)) {
             Ok(toolchain) if linker::obtainable(&toolchain)? => return Ok((toolchain, candidate)),
             Ok(Toolchain { llvm, .. }) => {
                 note(format_args!(
@@ -40,14 +40,14 @@ pub fn provide() -> Result<(Toolchain, Candidate)> {
     bail!("no Rust toolchain here can build the kernel programs, for the reasons above; {remedy}")
 }
 
-/// Completes what is incomplete, where that does not touch a toolchain that the user has picked by name.
-fn mend(candidate: &Candidate, lack: Lack) -> Result<Toolchain> {
+/// Completes a toolchain, unless the user has picked it by name.
+fn complete(candidate: &Candidate, lack: Lack) -> Result<Toolchain> {
     match (candidate, lack) {
         (Candidate::Nightly, Lack::Sources) => {
             note(format_args!("{candidate} has no rust-src; adding it"));
             let mut rustup = Command::new("rustup");
             rustup.args(["component", "add", "rust-src", "--toolchain", "nightly"]);
-            // Where the component cannot be fetched, say so soon.
+            // Without a network, fail soon.
             rustup.env("RUSTUP_MAX_RETRIES", "1");
             sh::quiet(&mut rustup)
                 .map_err(|_| anyhow!("has no rust-src and it cannot be fetched; going on without"))?;
@@ -60,7 +60,7 @@ fn mend(candidate: &Candidate, lack: Lack) -> Result<Toolchain> {
     candidate.inspect().map_err(|lack| anyhow!("still {lack}"))
 }
 
-/// The distribution's packages that hold a Rust new enough.
+/// The distribution's packages of a Rust that is new enough.
 fn packages() -> Result<[&'static str; 3]> {
     let offered = || -> Result<Option<[&'static str; 3]>> {
         for family in FAMILIES {

@@ -59,6 +59,7 @@ pub fn json_schema() -> serde_json::Value {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests read files of the checkout")]
 mod tests {
     use std::collections::BTreeSet;
     use std::fs;

@@ -1,5 +1,7 @@
 //! The JSON Schema is checked in, current, and says what the parser says.
 
+#![expect(clippy::disallowed_methods, reason = "tests read files of the checkout")]
+
 use rstest::rstest;
 use serde_json::{Value, json};
 
