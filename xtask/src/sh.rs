@@ -1,4 +1,4 @@
-//! Running other programs: as this user or as root, with their output shown or captured, with errors that show the command.
+//! Running other programs: as this user or as root, with their output shown or captured, and the command in every error.
 
 use std::env;
 use std::ffi::OsStr;

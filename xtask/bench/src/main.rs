@@ -1,5 +1,5 @@
-//! What `cargo xtask bench` measures with, in one program of several roles: `instrument` takes orders on standard input and
-//! replies on standard output; `floor OBJECT PORT` is the least possible monitor; `hooks` and `hooks-no-skb`
+//! What `cargo xtask bench` measures with, in one program of several roles: `instrument` takes orders on standard input
+//! and replies on standard output; `floor OBJECT PORT` is the least possible monitor; `hooks` and `hooks-no-skb`
 //! are the product's hooks with nothing in them; `hold NUMBER COUNT PORT…` holds connections for the instrument.
 //!
 //! Belongs in this package: making load, starting monitors and ending them, reading clocks. Does not belong here: what

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_tolerance_fails_and_so_does_what_has_no_baseline() {
+    fn more_than_the_tolerance_and_a_missing_baseline_fail() {
         let known = baseline("a", &[("one", 1_000), ("two", 1_000)]);
         let counted = baseline("a", &[("one", 1_030), ("two", 1_031), ("three", 1)]);
         assert_eq!(worse(&known, &counted), [false, true, true]);

@@ -21,8 +21,9 @@ const KERNEL: &str = "6.1";
 /// Connections that are counted in a round: each end opened, accepted and closed on a watched port.
 const CONNECTIONS: u64 = 200;
 
-/// Rounds, each with a daemon of its own. The kernel seeds every hash map at random, so that keys collide in one round and not in
-/// another: 4 % of what `connect` takes. The minimum of all rounds is free of that and of the machine's work after boot.
+/// Rounds, each with a daemon of its own. The kernel seeds every hash map at random, so that keys collide in one round
+/// and not in another: 4 % of what `connect` takes. The minimum of all rounds is free of that and of the machine's work
+/// after boot.
 const ROUNDS: usize = 8;
 
 /// Time limit for the machine; it usually takes three minutes.

@@ -89,7 +89,7 @@ struct Budgets {
     #[arg(long)]
     check_budgets: bool,
     #[command(flatten)]
-    options: RunOptions,
+    run: RunOptions,
 }
 
 /// Runs the part that was asked for.
@@ -119,7 +119,7 @@ fn measure_budgets(options: &Budgets) -> Result<()> {
             Ok(((), format!("{} of {} were missing", missing.len(), Subject::packages().len())))
         })?;
     }
-    if !prepare(options.options)? {
+    if !prepare(options.run)? {
         return Ok(());
     }
     let effort = if options.full { Effort::FULL } else { Effort::QUICK };
@@ -128,10 +128,10 @@ fn measure_budgets(options: &Budgets) -> Result<()> {
     let results = measure(effort)?;
     let budgets = results.budgets();
     let tables = [report::budgets(&budgets), report::subjects(&results), report::programs(&results)];
-    show("The last run", &machine, &tables, options.options);
+    show("The last run", &machine, &tables, options.run);
     save("budgets", &machine, &report::json(&results, &budgets))?;
     if options.full {
-        measure_scale(options.options)?;
+        measure_scale(options.run)?;
     }
     let missed: Vec<&str> =
         budgets.iter().filter(|budget| budget.met() == Some(false)).map(|budget| budget.what).collect();

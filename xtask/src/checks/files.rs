@@ -21,7 +21,8 @@ impl File {
     }
 }
 
-/// Every text below this folder. A walk and not git's list: a checkout without git, or one of another user, is checked too.
+/// Every text below this folder. Walks the folders instead of asking git, so that a checkout without git, or of another
+/// user, is checked too.
 pub(crate) fn read(root: &Path) -> Result<Vec<File>> {
     let mut files = Vec::new();
     walk(root, "", &mut files)?;

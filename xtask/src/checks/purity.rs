@@ -1,7 +1,7 @@
 //! The core is pure: it gets everything, the time too, as an argument.
 //!
-//! Single functions and types that are not pure stand in `gdprport-daemon/core/clippy.toml`, where clippy finds them under
-//! any name. Here stands what clippy cannot hold: whole modules and crates.
+//! Single functions and types are listed in `gdprport-daemon/core/clippy.toml`, as clippy finds them under any name. This
+//! file lists what clippy cannot: whole modules and crates.
 
 use super::imports::Foreign;
 

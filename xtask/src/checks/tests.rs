@@ -1,4 +1,4 @@
-//! The checks on the workspace, and on small trees that break a rule.
+//! The checks run on the workspace, and on small trees that break a rule.
 
 use std::sync::LazyLock;
 
@@ -40,7 +40,7 @@ fn the_workspace_keeps_the_rules_of_names_and_text() {
     none(&[names::offences(&WORKSPACE.0), text::offences(&WORKSPACE.0)].concat());
 }
 
-/// The offences of the product with these files, besides those that make it a workspace.
+/// The offences in a small product of these files; manifests and roots are generated.
 fn offences(sources: &[(&str, &str)]) -> Vec<String> {
     let manifest = |name: &str| format!("[package]\nname = \"{name}\"\n");
     let mut files = Vec::new();
@@ -91,7 +91,7 @@ fn a_circle_between_files_is_named_arrow_by_arrow() {
     none(&offences(&[(&path("a"), a), (&path("b"), b), (&path("c"), "pub struct C;")]));
 }
 
-/// A parent that only declares and re-exports is in no circle; one that shares its own items with a child that it uses is.
+/// A parent that only declares and re-exports is in no circle. One that uses a child which uses the parent's own items is.
 #[test]
 fn a_parent_is_imported_only_for_what_it_defines() {
     let parent = "gdprport-daemon/src/host/mod.rs";
