@@ -1,5 +1,5 @@
-//! Builds the kernel programs into `OUT_DIR/gdprport`, from where `host::probes` embeds them. It only builds: what
-//! is missing on the machine is named here and installed by `cargo xtask setup`.
+//! Builds the kernel programs into `OUT_DIR/gdprport`, from where `host::probes` embeds them. It only
+//! builds: what is missing on the machine is named here and installed by `cargo xtask setup`.
 
 #[path = "build/compile.rs"]
 mod compile;
@@ -15,7 +15,7 @@ use toolchain::{Candidate, Lack, Linker, Toolchain};
 
 const PROBES: &str = "gdprport-probes";
 
-/// What the object is made of; anything else may change without a rebuild.
+/// What the object depends on; anything else may change without a rebuild.
 const INPUTS: [&str; 8] = [
     "build.rs",
     "build",
@@ -62,7 +62,7 @@ fn find() -> Result<(Toolchain, Linker), String> {
 }
 
 fn build(toolchain: &Toolchain, linker: &Linker) -> Result<(), String> {
-    // An upgraded compiler or linker makes another object.
+    // An upgraded compiler or linker produces another object.
     println!("cargo::rerun-if-changed={}", toolchain.rustc.display());
     println!("cargo::rerun-if-changed={}", linker.path.display());
 
@@ -73,15 +73,15 @@ fn build(toolchain: &Toolchain, linker: &Linker) -> Result<(), String> {
         .current_dir("..")
         .output()
         .map_err(|error| format!("cannot run {}: {error}", toolchain.cargo.display()))?;
-    // From the first diagnostic on; what comes before it, and cargo's last line, is progress.
-    let said = String::from_utf8_lossy(&output.stderr);
+    // From the first diagnostic on: earlier lines, and cargo's last one, are progress.
+    let diagnostics = String::from_utf8_lossy(&output.stderr);
     let is_progress = |line: &&str| !line.starts_with("error") && !line.starts_with("warning");
-    for line in said.lines().skip_while(is_progress).filter(|line| !line.starts_with("    Finished")) {
+    for line in diagnostics.lines().skip_while(is_progress).filter(|line| !line.starts_with("    Finished")) {
         println!("cargo::warning={line}");
     }
     if !output.status.success() {
         return Err(format!(
-            "the kernel programs do not compile with rustc {} (what it said is above)",
+            "the kernel programs do not compile with rustc {} (its output is above)",
             toolchain.release
         ));
     }
@@ -99,7 +99,7 @@ fn kernel_target_dir(out_dir: &Path) -> PathBuf {
         .join("kernel")
 }
 
-/// Puts the object where the daemon embeds it from, untouched when it is the same: no needless rebuild.
+/// Puts the object where the daemon embeds it from. The same object stays untouched, to avoid a rebuild.
 fn install(object: &Path, place: &Path) -> Result<(), String> {
     let built = fs::read(object).map_err(|error| format!("cannot read {}: {error}", object.display()))?;
     if fs::read(place).is_ok_and(|present| present == built) {

@@ -1,4 +1,4 @@
 //! Text from outside in events and in journal records.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| gdprport_daemon::sink::hostile::event(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gdprport_daemon::hostile::event(data));

@@ -1,4 +1,4 @@
-//! Per-CPU counters of the kernel side: the law `seen = emitted + filtered + dropped` for every hook.
+//! Per-CPU counters of the kernel side. For every hook, `seen = emitted + filtered + dropped`.
 
 /// The places where the kernel side decides about a record.
 #[repr(u32)]
@@ -12,13 +12,13 @@ pub enum Hook {
     Close = 2,
     /// `sock_ops` listen callbacks and their end.
     Listen = 3,
-    /// Executables shipped before a flow.
+    /// Executables sent ahead of a flow.
     Exec = 4,
     /// `tracepoint/cgroup/cgroup_mkdir`.
     Cgroup = 5,
     /// `cgroup/sock_release`: connects that never left this host.
     Denied = 6,
-    /// `cgroup_skb`: payload segments of flows whose encryption is not told yet.
+    /// `cgroup_skb`: payload segments of flows whose encryption is not yet known.
     Payload = 7,
 }
 
@@ -26,7 +26,7 @@ pub enum Hook {
 pub const HOOKS: usize = 8;
 
 impl Hook {
-    /// All of them, in the order of their numbers.
+    /// All hooks, in the order of their numbers.
     pub const ALL: [Self; HOOKS] = [
         Self::Established,
         Self::Accept,
@@ -54,15 +54,15 @@ impl Hook {
     }
 }
 
-/// What became of the occasions of one hook. `seen = emitted + filtered + dropped_ring_full`, always.
+/// What happened to the occasions of one hook. `seen = emitted + filtered + dropped_ring_full`, always.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HookCounters {
     /// Occasions on which a record could have been due.
     pub seen: u64,
-    /// Records handed to the ring buffer.
+    /// Records submitted to the ring buffer.
     pub emitted: u64,
-    /// Occasions without a record on purpose: nothing new is known.
+    /// Occasions with nothing new to report.
     pub filtered: u64,
     /// Records lost because the ring buffer was full.
     pub dropped_ring_full: u64,
@@ -74,8 +74,8 @@ pub struct HookCounters {
 pub struct Counters {
     /// Indexed by [`Hook`].
     pub hooks: [HookCounters; HOOKS],
-    /// Times the owner of a socket could not be kept, because the socket's or the host's memory for such
-    /// things was used up (`net.core.optmem_max`): its flow is told, with an owner that is unknown.
+    /// Times the owner of a socket could not be stored, because the socket's or the host's memory for that was used up
+    /// (`net.core.optmem_max`): its flow is reported with an unknown owner.
     pub unkept: u64,
 }
 

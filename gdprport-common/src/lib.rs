@@ -4,32 +4,24 @@
 //! sides must agree on. Everything is `repr(C)`, made of integers, without padding, in the byte order of
 //! the host. Does not belong here: logic; decoding with its checks is `gdprport_daemon::core::decode`.
 //!
-//! Change anything here and [`ABI_VERSION`] must change too.
+//! If a layout or a meaning changes, [`ABI_VERSION`] must change too.
 
 #![no_std]
 
+mod abi;
+mod checkpoint;
 mod counters;
-mod handover;
 mod record;
 mod storage;
 #[cfg(test)]
 mod tests;
 
+pub use abi::{ABI_VERSION, EXEC_ID_SEEDED, PORTS};
+pub use checkpoint::{CHECKPOINT_MAGIC, Checkpoint};
 pub use counters::{Counters, HOOKS, Hook, HookCounters};
-pub use handover::{HANDOVER_MAGIC, HANDOVER_SIZE, Handover};
 pub use record::{
-    CgroupRecord, CloseTail, ExecRecord, FLAG_ANSWERED, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FailTail,
+    CgroupRecord, CloseTail, ExecRecord, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FLAG_PEER_REPLIED, FailTail,
     FlowRecord, FlowTail, OpenTail, PATH_CAP, PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_SMALL,
     PAYLOAD_TINY, PayloadHeader, PayloadRecord, RECORD_CAP, RecordKind,
 };
 pub use storage::{Caller, Closing, PortFlags, SocketOwner, SocketRole, TASK_HEADLESS, TaskIdentity};
-
-/// Version of this ABI. Pinned maps of another version are never reused.
-pub const ABI_VERSION: u32 = 4;
-
-/// Exec ids at or above this bit were given by the daemon to processes that it found at start;
-/// ids below were given by the kernel side.
-pub const EXEC_ID_SEEDED: u64 = 1 << 63;
-
-/// Number of TCP ports, and of entries of the port switch map.
-pub const PORTS: u32 = 65_536;

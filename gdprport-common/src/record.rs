@@ -1,6 +1,6 @@
-//! Records of the ring buffer. Each starts with one byte that names its [`RecordKind`].
+//! Records of the ring buffer. The first byte of each is its [`RecordKind`].
 
-/// Longest executable or cgroup path in a record, in bytes. Longer ones are cut, which their length shows.
+/// Longest executable or cgroup path in a record, in bytes, with its NUL. A longer path is cut and fills the field.
 pub const PATH_CAP: usize = 240;
 
 /// Size of the records that carry a path, in bytes.
@@ -10,32 +10,32 @@ pub const RECORD_CAP: usize = 32 + PATH_CAP;
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordKind {
-    /// A connect from here was completed ([`FlowRecord`] with [`OpenTail`]).
+    /// A connect of this socket completed ([`FlowRecord`] with [`OpenTail`]).
     ActiveEstablished = 1,
-    /// A connect from elsewhere was completed ([`FlowRecord`] with [`OpenTail`]).
+    /// An incoming connection completed its handshake ([`FlowRecord`] with [`OpenTail`]).
     PassiveEstablished = 2,
     /// The passive socket's acceptor became known ([`FlowRecord`] with [`OpenTail`]).
     Accepted = 3,
     /// A connected socket was closed ([`FlowRecord`] with [`CloseTail`]).
     Closed = 4,
-    /// A connect that never left this host was given up ([`FlowRecord`] with [`FailTail`]).
+    /// A connect that never left this host ended ([`FlowRecord`] with [`FailTail`]).
     Denied = 9,
     /// A connect failed ([`FlowRecord`] with [`FailTail`]).
     Failed = 10,
-    /// The beginning of a payload segment ([`PayloadHeader`] and up to [`PAYLOAD_CAP`] bytes).
+    /// The first bytes of a payload segment ([`PayloadHeader`] and up to [`PAYLOAD_CAP`] bytes).
     Payload = 11,
-    /// A socket began to listen ([`FlowRecord`] with [`OpenTail`], no peer).
+    /// A socket started to listen ([`FlowRecord`] with [`OpenTail`], no peer).
     Listening = 5,
     /// A listening socket was closed ([`FlowRecord`] with [`CloseTail`], no peer).
     ListenerClosed = 6,
-    /// An executable that owns a flow ([`ExecRecord`]); comes before the first flow that names it.
+    /// An executable that owns a flow ([`ExecRecord`]); sent before the first flow that refers to it.
     Exec = 7,
-    /// A cgroup2 directory was made ([`CgroupRecord`]).
+    /// A cgroup2 directory was created ([`CgroupRecord`]).
     Cgroup = 8,
 }
 
 impl RecordKind {
-    /// The kind that a first byte stands for, `None` if it stands for none.
+    /// Returns the kind for a record's first byte, `None` if there is no such kind.
     #[must_use]
     pub const fn from_raw(raw: u8) -> Option<Self> {
         Some(match raw {
@@ -55,26 +55,26 @@ impl RecordKind {
     }
 }
 
-/// Most bytes of one payload segment that are handed over.
+/// Most bytes of one payload segment in a record.
 pub const PAYLOAD_CAP: usize = 512;
 
-/// Payload bytes of the smaller of the two sizes of payload records: a database's greeting fits.
+/// Payload bytes in the smaller of the two sizes of payload records: a database's greeting fits.
 pub const PAYLOAD_SMALL: usize = 128;
 
-/// What may be spent on the payload segments of each direction of a flow. It pays for four segments: a mail
-/// server that upgrades (greeting, capabilities, go-ahead) sends its ServerHello as the fourth. Or for as many
-/// [`PAYLOAD_TINY`] ones as this number says: a request that is written byte by byte is still recognised.
+/// What the payload segments of each direction of a flow may cost. It covers four segments: a mail server that upgrades
+/// (greeting, capabilities, go-ahead) sends its ServerHello as the fourth. Or this many [`PAYLOAD_TINY`] ones: a
+/// request that is written byte by byte is still recognised.
 pub const PAYLOAD_BUDGET: u8 = 32;
 
-/// What a segment costs of [`PAYLOAD_BUDGET`]; one of at most [`PAYLOAD_TINY`] bytes costs 1.
+/// What a segment takes from [`PAYLOAD_BUDGET`]; one of at most [`PAYLOAD_TINY`] bytes costs 1.
 pub const PAYLOAD_COST: u8 = 8;
 
 /// The most payload bytes of a segment that costs 1.
 pub const PAYLOAD_TINY: usize = 8;
 
-/// A flag of [`FlowRecord`]: at least one segment was received before the socket closed. A connect that
-/// failed with it was refused, without it nobody answered.
-pub const FLAG_ANSWERED: u8 = 1;
+/// A flag of [`FlowRecord`]: at least one segment was received before the socket closed. A failed connect with this
+/// flag was refused; without it there was no reply.
+pub const FLAG_PEER_REPLIED: u8 = 1;
 
 /// A flag of [`FlowRecord`] of kind Closed: the peer's FIN arrived, and is counted in `bytes_received`.
 pub const FLAG_PEER_FIN: u8 = 2;
@@ -82,7 +82,7 @@ pub const FLAG_PEER_FIN: u8 = 2;
 /// A flag of [`FlowRecord`] of kind Closed: whether the peer's FIN is among `bytes_received` is not known.
 pub const FLAG_PEER_FIN_UNKNOWN: u8 = 4;
 
-/// A moment in the life of a socket on a watched port; 128 bytes.
+/// An event in the life of a socket on a watched port; 128 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
@@ -94,9 +94,9 @@ pub struct FlowRecord {
     pub kind: u8,
     /// 4 or 6: the address family of the socket, hence of both addresses.
     pub family: u8,
-    /// A [`crate::SocketRole`]: where the owner below comes from.
+    /// A [`crate::SocketRole`]: how the owner below was determined.
     pub role: u8,
-    /// Kinds Closed and Failed: the TCP state that was left (include/net/tcp_states.h); else 0.
+    /// Kinds Closed and Failed: the TCP state before the close (include/net/tcp_states.h); else 0.
     pub old_state: u8,
     /// FLAG_* bits.
     pub flags: u8,
@@ -139,10 +139,10 @@ pub struct FlowRecord {
 )]
 pub struct FlowTail(pub [u64; 4]);
 
-/// Tail of records about a socket that lives.
+/// Tail of records about an open socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenTail {
-    /// Command name of the owner's thread, NUL-terminated, as two words in memory order.
+    /// Command name of the owner's thread, NUL-terminated, as two 64-bit words in memory order.
     pub comm: [u64; 2],
     /// When the owner was forked, nanoseconds of `CLOCK_BOOTTIME`, 0 if that was not seen.
     pub start_ns: u64,
@@ -150,27 +150,27 @@ pub struct OpenTail {
     pub parent_tgid: u32,
 }
 
-/// Tail of records about a socket that ended.
+/// Tail of records about a closed socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseTail {
-    /// `bytes_acked` of the kernel: payload that the peer acknowledged, plus SYN and FIN where they were.
+    /// `bytes_acked` of the kernel: payload that the peer acknowledged, plus SYN and FIN where they were sent.
     pub bytes_acked: u64,
     /// `bytes_received` of the kernel: payload in order, plus the peer's FIN where it arrived.
     pub bytes_received: u64,
     /// Smoothed round-trip time in microseconds, times 8, as the kernel keeps it; 0 if none was measured.
     pub srtt_us_x8: u32,
-    /// Segments sent again over the whole life.
+    /// Retransmitted segments over the whole life of the socket.
     pub retransmits: u32,
     /// When the connection was established or, if it never was, connect was called; nanoseconds of
     /// `CLOCK_BOOTTIME`, 0 if that was not seen.
     pub since_ns: u64,
 }
 
-/// Tail of records about a connect that did not lead to a connection. It is the only record of its socket,
-/// so it names the owner as fully as the record of a socket that lives.
+/// Tail of records about a failed connect. It is the only record of its socket, so it describes the owner as fully as
+/// the record of an open socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FailTail {
-    /// Command name of the owner's thread, NUL-terminated, as two words in memory order.
+    /// Command name of the owner's thread, NUL-terminated, as two 64-bit words in memory order.
     pub comm: [u64; 2],
     /// When the owner was forked, nanoseconds of `CLOCK_BOOTTIME`, 0 if that was not seen.
     pub start_ns: u64,
@@ -178,7 +178,7 @@ pub struct FailTail {
     pub parent_tgid: u32,
     /// Milliseconds since connect was called, at most [`FailTail::ELAPSED_MAX`] (4.6 hours).
     pub elapsed_ms: u32,
-    /// SYNs sent again, at most 255 (the kernel's own bound is 127).
+    /// Retransmitted SYNs, at most 255 (the kernel's own limit is 127).
     pub retransmits: u8,
 }
 
@@ -188,7 +188,7 @@ impl FailTail {
 }
 
 impl FlowTail {
-    /// Packs a tail of a connect that failed; `elapsed_ms` beyond its bound is cut to it.
+    /// Packs the tail of a failed connect; an `elapsed_ms` above its maximum is cut to it.
     #[inline(always)]
     #[must_use]
     pub const fn fail(t: FailTail) -> Self {
@@ -197,7 +197,7 @@ impl FlowTail {
         Self([t.comm[0], t.comm[1], t.start_ns, last])
     }
 
-    /// Reads it as the tail of a connect that failed.
+    /// Unpacks it as the tail of a failed connect.
     #[must_use]
     pub const fn as_fail(self) -> FailTail {
         let [c0, c1, start_ns, last] = self.0;
@@ -210,14 +210,14 @@ impl FlowTail {
         }
     }
 
-    /// Packs a tail of a socket that lives.
+    /// Packs the tail of an open socket.
     #[inline(always)]
     #[must_use]
     pub const fn open(t: OpenTail) -> Self {
         Self([t.comm[0], t.comm[1], t.start_ns, t.parent_tgid as u64])
     }
 
-    /// Packs a tail of a socket that ended.
+    /// Packs the tail of a closed socket.
     #[inline(always)]
     #[must_use]
     pub const fn close(t: CloseTail) -> Self {
@@ -229,14 +229,14 @@ impl FlowTail {
         ])
     }
 
-    /// Reads it as the tail of a socket that lives.
+    /// Unpacks it as the tail of an open socket.
     #[must_use]
     pub const fn as_open(self) -> OpenTail {
         let [c0, c1, start_ns, parent] = self.0;
         OpenTail { comm: [c0, c1], start_ns, parent_tgid: parent as u32 }
     }
 
-    /// Reads it as the tail of a socket that ended.
+    /// Unpacks it as the tail of a closed socket.
     #[must_use]
     pub const fn as_close(self) -> CloseTail {
         let [bytes_acked, bytes_received, quality, since_ns] = self.0;
@@ -250,8 +250,8 @@ impl FlowTail {
     }
 }
 
-/// An executable: the value of the executable map, keyed by exec id, and, sent once before the first flow
-/// whose owner runs it, a record.
+/// An executable: the value of the executable map, keyed by exec id. Also a record, sent once before the first flow
+/// whose owner runs it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
@@ -261,11 +261,11 @@ impl FlowTail {
 pub struct ExecRecord {
     /// [`RecordKind::Exec`].
     pub kind: u8,
-    /// In the map: 1 once it has been handed to the ring buffer. In a record: without meaning.
+    /// In the map: 1 once it was submitted to the ring buffer. In a record: without meaning.
     pub shipped: u8,
     /// Bytes of `path` in use, without the NUL; 0 if the name could not be read.
     pub path_len: u8,
-    /// 1 if it was executed in another user namespace than the initial one, 0 if not, or if that is not known.
+    /// 1 if it was executed in a user namespace other than the initial one, 0 if not or if that is not known.
     pub in_user_ns: u8,
     /// Process (thread group id) that executed it.
     pub tgid: u32,
@@ -273,14 +273,14 @@ pub struct ExecRecord {
     pub exec_id: u64,
     /// When it was executed, nanoseconds of `CLOCK_BOOTTIME`.
     pub time_ns: u64,
-    /// The exec id that the process had before, 0 if not known: `#!/usr/bin/env NAME` takes two steps.
+    /// The previous exec id of the process, 0 if not known: `#!/usr/bin/env NAME` executes twice.
     pub previous: u64,
-    /// The name as `execve` was given it: maybe relative, maybe a symbolic link, maybe a script.
+    /// The name passed to `execve`: it may be relative, a symbolic link or a script.
     pub path: [u8; PATH_CAP],
 }
 
-/// The beginning of a payload segment; that many of [`PAYLOAD_SMALL`] or [`PAYLOAD_CAP`] bytes follow as
-/// `len` says, the rest of the record is without meaning.
+/// The header of a payload record. [`PAYLOAD_SMALL`] or [`PAYLOAD_CAP`] bytes follow, of which the first `len` are the
+/// start of a segment's payload; the others are without meaning.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
@@ -292,9 +292,9 @@ pub struct PayloadHeader {
     pub kind: u8,
     /// 1 if this end sent the segment, 0 if it received it.
     pub sent: u8,
-    /// Bytes of payload that follow.
+    /// Number of payload bytes that follow.
     pub len: u16,
-    /// Where in the stream of this direction they begin, modulo 2^32.
+    /// Their offset in the stream of this direction, modulo 2^32.
     pub offset: u32,
     /// When, nanoseconds of `CLOCK_BOOTTIME`.
     pub time_ns: u64,
@@ -306,13 +306,13 @@ pub struct PayloadHeader {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct PayloadRecord<const N: usize> {
-    /// What follows.
+    /// Describes the bytes.
     pub header: PayloadHeader,
-    /// The bytes.
+    /// The start of the payload.
     pub bytes: [u8; N],
 }
 
-/// A cgroup2 directory that was made.
+/// A new cgroup2 directory.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(

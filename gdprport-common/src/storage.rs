@@ -1,4 +1,4 @@
-//! Values of the maps that kernel programs keep per socket, per task and per executable.
+//! Values of the maps that kernel programs keep per port, per socket and per process.
 
 /// What a port is watched for: the value of the port switch map, indexed by TCP port in host byte order.
 #[repr(transparent)]
@@ -6,34 +6,34 @@
 pub struct PortFlags(pub u8);
 
 impl PortFlags {
-    /// Flows of this port are reported; every other port leaves after one look-up.
+    /// Flows of this port are reported; the programs return after one lookup for every other port.
     pub const WATCHED: Self = Self(1);
 
-    /// The first payload segments of its flows are handed over, so that their encryption can be told.
+    /// The first payload segments of its flows are sent to the daemon, so that it can determine their encryption.
     pub const POSTURE: Self = Self(2);
 
-    /// True if flows of this port are reported.
+    /// Returns true if flows of this port are reported.
     #[must_use]
     #[inline(always)]
     pub const fn watched(self) -> bool {
         self.0 & Self::WATCHED.0 != 0
     }
 
-    /// True if the first payload segments of this port's flows are handed over.
+    /// Returns true if the first payload segments of this port's flows are sent to the daemon.
     #[must_use]
     #[inline(always)]
     pub const fn posture(self) -> bool {
         self.0 & Self::POSTURE.0 != 0
     }
 
-    /// Both.
+    /// Combines both.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 }
 
-/// How the owner in a socket's storage got there.
+/// How the owner of a socket was determined.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SocketRole {
@@ -43,15 +43,15 @@ pub enum SocketRole {
     Bound = 1,
     /// The process called connect on this socket.
     Connected = 2,
-    /// The process accepted this socket: it was seen to, or it asked for the peer's address of a passive socket and is
-    /// or descends from the one that opened the listener.
+    /// The process accepted this socket: the accept was seen, or the process requested the peer's address of a passive
+    /// socket and is the one that opened the listener or descends from it.
     Accepted = 3,
     /// Found by the daemon in `/proc` and written from userspace.
     Seeded = 4,
 }
 
 impl SocketRole {
-    /// The role that a stored number stands for, `None` if it stands for no role.
+    /// Returns the role for a stored number, `None` if there is no such role.
     #[must_use]
     pub const fn from_raw(raw: u8) -> Option<Self> {
         Some(match raw {
@@ -65,25 +65,25 @@ impl SocketRole {
     }
 }
 
-/// How far a socket has come in closing its own side, and by what the peer's FIN is told from then on.
+/// How far a socket has closed its own side, and how the peer's FIN is detected from then on.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
-    /// Not begun, or begun before the kernel side was there.
+    /// Not started, or started before the kernel side was attached.
     Open = 0,
-    /// The process has closed the socket; only a FIN is taken from the peer once ours was sent.
+    /// The process has closed the socket; once our FIN is sent, only a FIN is accepted from the peer.
     Released = 1,
-    /// Then our FIN was acknowledged, and `fin_mark` is the low half of the kernel's `bytes_received` at that moment: if
-    /// it grows, the peer's FIN came.
+    /// Then our FIN was acknowledged, and `fin_mark` is the low half of the kernel's `bytes_received` at that moment:
+    /// if it grows, the peer's FIN arrived.
     Counted = 2,
-    /// The process shut its sending side down; each segment is looked at, and none had a FIN so far.
+    /// The process shut its sending side down; each segment is inspected, and none had a FIN so far.
     Watched = 3,
-    /// Then a segment had a FIN, and `fin_mark` is the TCP sequence number after it: if all until there is received, the
-    /// FIN came.
+    /// Then a segment had a FIN, and `fin_mark` is the TCP sequence number after it: if all up to there is received,
+    /// the FIN arrived.
     Ending = 4,
 }
 
-/// A process as it was at the moment of a call.
+/// A process at the time of a call.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
@@ -107,28 +107,13 @@ pub struct Caller {
     pub uid: u32,
     /// Group id in the initial user namespace.
     pub gid: u32,
-    /// Command name of the calling thread, NUL-terminated, as two words in memory order.
+    /// Command name of the calling thread, NUL-terminated, as two 64-bit words in memory order.
     pub comm: [u64; 2],
 }
 
-impl Caller {
-    /// A process of which nothing is known.
-    pub const NOBODY: Self = Self {
-        exec_id: 0,
-        cgroup_id: 0,
-        netns_cookie: 0,
-        start_ns: 0,
-        tgid: 0,
-        parent_tgid: 0,
-        uid: 0,
-        gid: 0,
-        comm: [0; 2],
-    };
-}
-
-/// Value of the socket storage: the process that stands for this end of the connection, and what the kernel side
-/// has to remember of the connection itself. In this order what is 0 at first lies together, on whole words: the
-/// kernel programs clear memory by words or byte by byte.
+/// Value of the socket storage: the process that owns this end of the connection, and what the kernel side stores about
+/// the connection itself. This order keeps the fields that start as 0 together on full 64-bit words: the kernel
+/// programs clear memory by words or byte by byte.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
@@ -145,23 +130,23 @@ pub struct SocketOwner {
     pub out_base: u32,
     /// TCP sequence number of the first byte this end receives.
     pub in_base: u32,
-    /// What tells whether the peer's FIN came, by `closing`.
+    /// Shows whether the peer's FIN arrived; its meaning depends on `closing`.
     pub fin_mark: u32,
-    /// TCP sequence number of the last segment handed over that this end sent: the same again is a retransmission.
+    /// TCP sequence number of the last recorded segment that this end sent: the same number again is a retransmission.
     pub last_out: u32,
-    /// The same of what this end received.
+    /// The same for segments that this end received.
     pub last_in: u32,
-    /// 1 once TCP has taken the connection over; a connect that ends with 0 was stopped on this host.
+    /// 1 once TCP handles the connection; a connect that ends with 0 was stopped on this host.
     pub started: u8,
-    /// 1 while payload segments are still wanted; the socket is then counted among those that want some.
+    /// 1 while payload segments are still wanted; the map `WANTING` then counts the socket.
     pub wants_payload: u8,
     /// How much of [`crate::PAYLOAD_BUDGET`] was spent on segments that this end sent.
     pub spent_out: u8,
     /// How much of it was spent on segments that this end received.
     pub spent_in: u8,
-    /// Where connect was called to, network byte order, IPv4 in the first word; 0 in other roles.
+    /// The address passed to connect, network byte order, IPv4 in the first word; 0 in other roles.
     pub peer: [u32; 4],
-    /// The TCP port that connect was called to, host byte order; 0 in other roles.
+    /// The TCP port passed to connect, host byte order; 0 in other roles.
     pub peer_port: u16,
     /// The watched TCP port that the socket was bound to, host byte order; 0 in role [`SocketRole::Connected`].
     pub local_port: u16,
@@ -169,37 +154,13 @@ pub struct SocketOwner {
     pub peer_family: u8,
     /// A [`SocketRole`].
     pub role: u8,
-    /// 1 once `out_base` was read off the SYN itself, which with TCP Fast Open (RFC 7413) may carry data.
+    /// 1 once `out_base` was read from the SYN itself, which with TCP Fast Open (RFC 7413) may carry data.
     pub syn_seen: u8,
     /// A [`Closing`].
     pub closing: u8,
 }
 
-impl SocketOwner {
-    /// A socket of which nothing is known.
-    pub const NOBODY: Self = Self {
-        caller: Caller::NOBODY,
-        since_ns: 0,
-        out_base: 0,
-        in_base: 0,
-        fin_mark: 0,
-        last_out: 0,
-        last_in: 0,
-        started: 0,
-        wants_payload: 0,
-        spent_out: 0,
-        spent_in: 0,
-        peer: [0; 4],
-        peer_port: 0,
-        local_port: 0,
-        peer_family: 0,
-        role: SocketRole::None as u8,
-        syn_seen: 0,
-        closing: Closing::Open as u8,
-    };
-}
-
-/// In [`TaskIdentity::threads`]: the process's first thread has ended, others go on.
+/// In [`TaskIdentity::threads`]: the process's first thread has exited, others still run.
 pub const TASK_HEADLESS: u32 = 1 << 31;
 
 /// Value of the task map, keyed by thread group id.
@@ -212,9 +173,9 @@ pub struct TaskIdentity {
     pub start_ns: u64,
     /// The process that forked it, 0 if that was not seen.
     pub parent_tgid: u32,
-    /// Its threads besides one, and [`TASK_HEADLESS`]: it is forgotten when the last one ends.
+    /// Its number of threads minus one, and [`TASK_HEADLESS`]: the entry is removed when the last one exits.
     pub threads: u32,
-    /// The last of its executables that is known to have been handed to the daemon, as an exec id.
+    /// The last of its executables that is known to have been sent to the daemon, as an exec id.
     pub shipped: u64,
 }
 
@@ -227,6 +188,8 @@ mod user {
 }
 
 const _: () = {
+    // `SocketOwner::default()` must mean: no owner, not closing.
+    assert!(SocketRole::None as u8 == 0 && Closing::Open as u8 == 0);
     assert!(size_of::<Caller>() == 64);
     assert!(size_of::<SocketOwner>() == 120);
     assert!(size_of::<TaskIdentity>() == 32);

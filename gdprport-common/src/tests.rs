@@ -1,29 +1,29 @@
-//! What the layouts promise: what is packed is unpacked, and every number is a kind, a role or none.
+//! Every tail unpacks to what was packed, and every number is a kind, a role or none.
 
 use super::{CloseTail, FailTail, FlowTail, OpenTail, PortFlags, RecordKind, SocketRole};
 
-/// The ends of every range, and numbers whose bytes all differ.
-const WORDS: [u64; 5] = [0, 1, u64::MAX, 1 << 63, 0x0123_4567_89ab_cdef];
+/// The limits of every range, and a number whose bytes all differ.
+const SAMPLES: [u64; 5] = [0, 1, u64::MAX, 1 << 63, 0x0123_4567_89ab_cdef];
 
 #[test]
-fn every_tail_is_read_as_it_was_packed() {
-    for long in WORDS {
-        for word in WORDS.map(|word| word as u32) {
-            let open = OpenTail { comm: [long, !long], start_ns: long, parent_tgid: word };
+fn every_tail_unpacks_to_what_was_packed() {
+    for long in SAMPLES {
+        for short in SAMPLES.map(|long| long as u32) {
+            let open = OpenTail { comm: [long, !long], start_ns: long, parent_tgid: short };
             assert_eq!(FlowTail::open(open).as_open(), open);
             let close = CloseTail {
                 bytes_acked: long,
                 bytes_received: !long,
-                srtt_us_x8: word,
-                retransmits: !word,
+                srtt_us_x8: short,
+                retransmits: !short,
                 since_ns: long,
             };
             assert_eq!(FlowTail::close(close).as_close(), close);
             let fail = FailTail {
                 comm: [long, !long],
                 start_ns: long,
-                parent_tgid: word,
-                elapsed_ms: word & FailTail::ELAPSED_MAX,
+                parent_tgid: short,
+                elapsed_ms: short & FailTail::ELAPSED_MAX,
                 retransmits: long as u8,
             };
             assert_eq!(FlowTail::fail(fail).as_fail(), fail);
@@ -31,7 +31,7 @@ fn every_tail_is_read_as_it_was_packed() {
             assert_eq!(
                 FlowTail::fail(longer).as_fail(),
                 FailTail { elapsed_ms: FailTail::ELAPSED_MAX, ..fail },
-                "a time beyond the bound is cut to it and touches nothing else"
+                "a time above the maximum is cut to it and changes nothing else"
             );
         }
     }
@@ -46,7 +46,7 @@ fn every_number_is_a_kind_and_a_role_or_none() {
 }
 
 #[test]
-fn the_flags_of_a_port_do_not_touch_each_other() {
+fn port_flags_are_independent() {
     let both = PortFlags::WATCHED.with(PortFlags::POSTURE);
     assert!(both.watched() && both.posture());
     assert!(!PortFlags::WATCHED.posture() && !PortFlags::POSTURE.watched());
@@ -55,25 +55,25 @@ fn the_flags_of_a_port_do_not_touch_each_other() {
 
 #[cfg(feature = "user")]
 #[test]
-fn records_are_their_bytes_and_back() {
+fn records_convert_to_bytes_and_back() {
     use zerocopy::{FromBytes as _, IntoBytes as _};
 
     use super::{CgroupRecord, ExecRecord, FlowRecord, PayloadHeader};
 
-    fn same<
+    fn round_trip<
         T: zerocopy::FromBytes + zerocopy::IntoBytes + zerocopy::Immutable + PartialEq + core::fmt::Debug,
     >() {
         let bytes = core::array::from_fn::<u8, 512, _>(|at| at as u8);
-        let value = T::read_from_bytes(&bytes[..size_of::<T>()]).expect("every pattern is a value");
+        let value = T::read_from_bytes(&bytes[..size_of::<T>()]).expect("every bit pattern is a value");
         assert_eq!(value.as_bytes(), &bytes[..size_of::<T>()]);
         assert_eq!(T::read_from_bytes(value.as_bytes()).expect("its own bytes"), value);
     }
-    same::<FlowRecord>();
-    same::<ExecRecord>();
-    same::<CgroupRecord>();
-    same::<PayloadHeader>();
-    // In place, as they are read out of the ring buffer.
+    round_trip::<FlowRecord>();
+    round_trip::<ExecRecord>();
+    round_trip::<CgroupRecord>();
+    round_trip::<PayloadHeader>();
+    // In place, as the daemon reads them from the ring buffer.
     let words = [0x0101_0101_0101_0101_u64; 16];
-    let record = FlowRecord::ref_from_bytes(words.as_bytes()).expect("aligned, and of its size");
+    let record = FlowRecord::ref_from_bytes(words.as_bytes()).expect("aligned and of the right size");
     assert_eq!((record.kind, record.cookie), (1, words[0]));
 }

@@ -1,4 +1,4 @@
-//! Runs one case for an instruction counter that is told to count inside of `gdprport_measured` only:
+//! Runs one case for an instruction counter that counts inside `gdprport_measured` only:
 //! `instructions CASE ITEMS`. Without arguments, as `cargo bench` and `cargo test` call it, it names the cases. For the
 //! kernel programs: `instructions --loopback PORT COUNT` makes connections.
 
@@ -7,13 +7,13 @@ mod world;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::ExitCode;
 
-/// Items treated before the count begins, so that tables have their size and memories are warm.
+/// Items processed before the count begins, so that tables have their size and caches are warm.
 const WARM_UP: u64 = 2_048;
 
 /// What is counted. Its name is how the counter finds it.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn gdprport_measured(items: u64, item: &mut world::Item) {
+extern "C" fn gdprport_measured(items: u64, item: &mut world::case::Item) {
     for number in WARM_UP..WARM_UP + items {
         item(number);
     }

@@ -1,5 +1,5 @@
-//! Time per item of every case: `cargo bench -p gdprport-daemon --bench stages`, with a name to filter by. What is held
-//! to a baseline are instruction counts (`cargo xtask bench --check`): time tells of the machine too.
+//! Time per item of every case: `cargo bench -p gdprport-daemon --bench stages`, with a name to filter by. The baseline
+//! holds instruction counts (`cargo xtask bench check`): times depend on the machine.
 
 mod world;
 

@@ -1,5 +1,5 @@
-//! How the kernel programs are compiled, once it is known with what: the daemon's build script and `xtask` both
-//! include this file, so that what is measured beside the product was built as the product is.
+//! Compiling the kernel programs with a given toolchain: the daemon's build script and `xtask` both include this
+//! file, so that what is measured is built like the product.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,15 +7,15 @@ use std::process::Command;
 use super::toolchain::{Linker, Toolchain};
 
 /// The target of every kernel program.
-pub const TARGET: &str = "bpfel-unknown-none";
+pub(crate) const TARGET: &str = "bpfel-unknown-none";
 
 /// The package of the kernel programs.
-pub const PACKAGE: &str = "gdprport-ebpf";
+pub(crate) const PACKAGE: &str = "gdprport-ebpf";
 
-/// A cargo that makes the object of `program`, free of what an outer cargo set up for the host. It stands in
-/// `TARGET/release` below `target_dir`; the command is to be run in a folder of the workspace. `arch` is the
-/// host's architecture, as cargo names it.
-pub fn cargo(
+/// A cargo that builds the object of `program`, without what an outer cargo set up for the host. The object ends up in
+/// `TARGET/release` below `target_dir`. Run the command in a folder of the workspace. `arch` is the host's architecture,
+/// as cargo names it.
+pub(crate) fn cargo(
     toolchain: &Toolchain,
     linker: &Linker,
     target_dir: &Path,
@@ -23,7 +23,7 @@ pub fn cargo(
     program: &str,
 ) -> Command {
     let mut cargo = Command::new(&toolchain.cargo);
-    // BTF is made out of debug information; aya refuses an object without it. Left to its default, the linker turns
+    // BTF is generated from debug information; aya refuses an object without it. Left to its default, the linker turns
     // copies of more than a few words into loops over bytes: half a microsecond for each connection.
     let flags = [
         &*format!("--cfg=bpf_target_arch=\"{arch}\""),
@@ -40,8 +40,8 @@ pub fn cargo(
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_ENCODED_RUSTFLAGS", flags)
         .env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", &linker.path)
-        // The workspace's release profile is made for the daemon: here bpf-linker is the one that optimises across
-        // crates, and stripping would take the BTF with it.
+        // The workspace's release profile is for the daemon: here bpf-linker optimises across crates, and stripping
+        // would remove the BTF.
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
         .env("CARGO_PROFILE_RELEASE_PANIC", "abort")

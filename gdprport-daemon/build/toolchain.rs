@@ -1,6 +1,6 @@
-//! What the kernel programs need to be built, found by looking at the machine as it is: a Rust toolchain with
-//! the sources of `core`, and `bpf-linker`. No installing (that is `cargo xtask setup`) and no state of its own:
-//! the daemon's build script and `xtask` both include this file, so that they can never disagree.
+//! Finding what building the kernel programs needs: a Rust toolchain with the sources of `core`, and `bpf-linker`. No
+//! installing (that is `cargo xtask setup`) and no state of its own: the daemon's build script and `xtask` both include
+//! this file, so that they can never disagree.
 
 use std::env;
 use std::fmt;
@@ -8,15 +8,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Names the toolchain to use instead of the ones looked for: a rustup toolchain's name, or the path of a sysroot.
-pub const OVERRIDE: &str = "GDPRPORT_EBPF_TOOLCHAIN";
+/// Names the toolchain to use instead of the candidates: a rustup toolchain's name, or the path of a sysroot.
+pub(crate) const OVERRIDE: &str = "GDPRPORT_EBPF_TOOLCHAIN";
 
 /// The oldest rustc that the kernel crate's dependencies accept.
 const MIN_RUSTC: &str = env!("CARGO_PKG_RUST_VERSION");
 
 /// A place where a toolchain may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Candidate {
+pub(crate) enum Candidate {
     /// What [`OVERRIDE`] names. When it is set, nothing else is considered.
     Override(String),
     /// rustup's `nightly`.
@@ -27,18 +27,18 @@ pub enum Candidate {
 
 impl Candidate {
     /// The candidates in the order in which they are preferred.
-    pub fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         match env::var(OVERRIDE) {
             Ok(name) if !name.is_empty() => vec![Self::Override(name)],
             _ => vec![Self::Nightly, Self::Distribution],
         }
     }
 
-    /// Looks whether the toolchain is there and complete.
+    /// Checks that the toolchain exists and is complete.
     ///
     /// # Errors
     /// What is missing.
-    pub fn inspect(&self) -> Result<Toolchain, Lack> {
+    pub(crate) fn inspect(&self) -> Result<Toolchain, Lack> {
         let bin = match self {
             Self::Override(name) if name.contains('/') => Path::new(name).join("bin"),
             Self::Override(name) => rustup_bin(name)?,
@@ -61,14 +61,14 @@ impl fmt::Display for Candidate {
 
 /// Why a candidate cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lack {
+pub(crate) enum Lack {
     /// There is no such toolchain.
     Absent,
     /// It has no sources of the standard library, from which `core` is built for the kernel.
     Sources,
     /// Its compiler is older than [`MIN_RUSTC`]; holds its version.
     TooOld(String),
-    /// It is there but does not run; holds what it said.
+    /// It exists but does not run; holds its output.
     Broken(String),
 }
 
@@ -78,19 +78,19 @@ impl fmt::Display for Lack {
             Self::Absent => f.write_str("not installed"),
             Self::Sources => f.write_str("has no rust-src"),
             Self::TooOld(version) => write!(f, "is rustc {version}, and {MIN_RUSTC} is needed"),
-            Self::Broken(said) => write!(f, "does not run: {said}"),
+            Self::Broken(output) => write!(f, "does not run: {output}"),
         }
     }
 }
 
 /// A toolchain that can build `core` for the kernel.
 #[derive(Debug, Clone)]
-pub struct Toolchain {
+pub(crate) struct Toolchain {
     /// Its `cargo`.
     pub cargo: PathBuf,
     /// Its `rustc`.
     pub rustc: PathBuf,
-    /// Its release, as `rustc -vV` says it.
+    /// Its release, as printed by `rustc -vV`.
     pub release: String,
     /// Major version of the LLVM whose bitcode it writes.
     pub llvm: u32,
@@ -118,18 +118,18 @@ impl Toolchain {
     }
 }
 
-/// The linker that makes a kernel object out of LLVM bitcode.
+/// The linker that turns LLVM bitcode into a kernel object.
 #[derive(Debug, Clone)]
-pub struct Linker {
+pub(crate) struct Linker {
     /// Where it is.
     pub path: PathBuf,
-    /// Major version of the LLVM it was built with; none when that is linked in and cannot be told.
+    /// Major version of the LLVM it was built with; none when it is linked statically and cannot be read.
     pub llvm: Option<u32>,
 }
 
 impl Linker {
-    /// Finds `bpf-linker` in the `PATH` and where cargo installs (which `sudo` takes out of the `PATH`).
-    pub fn find() -> Option<Self> {
+    /// Finds `bpf-linker` in the `PATH` and where cargo installs (which `sudo` removes from the `PATH`).
+    pub(crate) fn find() -> Option<Self> {
         let dirs = env::var_os("PATH").unwrap_or_default();
         let path = env::split_paths(&dirs)
             .chain(cargo_home().map(|home| home.join("bin")))
@@ -140,8 +140,8 @@ impl Linker {
         Some(Self { path, llvm })
     }
 
-    /// Whether it reads what this compiler writes: bitcode is read by the same LLVM and by younger ones.
-    pub fn reads(&self, toolchain: &Toolchain) -> bool {
+    /// Whether it reads what this compiler writes: bitcode is readable by the same LLVM and newer ones.
+    pub(crate) fn reads(&self, toolchain: &Toolchain) -> bool {
         self.llvm.is_none_or(|llvm| llvm >= toolchain.llvm)
     }
 }
@@ -153,7 +153,7 @@ fn cargo_home() -> Option<PathBuf> {
         .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")))
 }
 
-/// The folder of a rustup toolchain's programs. Asked in a way that never makes rustup install it.
+/// The folder of a rustup toolchain's programs. The query never makes rustup install it.
 fn rustup_bin(name: &str) -> Result<PathBuf, Lack> {
     let mut rustup = Command::new("rustup");
     rustup.args(["which", "--toolchain", name, "rustc"]).env("RUSTUP_AUTO_INSTALL", "0");
@@ -167,17 +167,17 @@ fn stdout_of(command: &mut Command) -> Result<String, Lack> {
     for key in ["RUSTUP_TOOLCHAIN", "LD_LIBRARY_PATH"] {
         command.env_remove(key);
     }
-    let broken = |said: &dyn fmt::Display| Lack::Broken(format!("{}: {said}", name.display()));
+    let broken = |output: &dyn fmt::Display| Lack::Broken(format!("{}: {output}", name.display()));
     let output = command.output().map_err(|error| broken(&error))?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        return Err(broken(&stderr.lines().next().unwrap_or("failed without a word")));
+        return Err(broken(&stderr.lines().next().unwrap_or("failed without output")));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Whether a rustc of this version builds the kernel crate.
-pub fn is_new_enough(version: &str) -> bool {
+pub(crate) fn is_new_enough(version: &str) -> bool {
     major_minor(version) >= major_minor(MIN_RUSTC)
 }
 
@@ -187,7 +187,7 @@ fn major_minor(version: &str) -> (u32, u32) {
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
 }
 
-/// The LLVM that an executable asks the dynamic loader for: `libLLVM.so.22.1` or `libLLVM-16.so.1`.
+/// The LLVM that an executable is linked with dynamically: `libLLVM.so.22.1` or `libLLVM-16.so.1`.
 fn linked_llvm(elf: &[u8]) -> Option<u32> {
     const NAMES: [&[u8]; 2] = [b"libLLVM.so.", b"libLLVM-"];
     let digits = NAMES.iter().find_map(|name| {
@@ -204,7 +204,7 @@ mod tests {
     use super::{is_new_enough, linked_llvm, major_minor};
 
     #[test]
-    fn versions_are_read_whoever_writes_them() {
+    fn versions_of_rustup_and_distributions_are_read() {
         assert_eq!(major_minor("1.97.0-nightly"), (1, 97));
         assert_eq!(major_minor("1.96.0+dfsg1-1~deb12u2"), (1, 96));
         assert_eq!(major_minor("22.1.8"), (22, 1));

@@ -1,7 +1,28 @@
 //! The library behind the one binary, `gdprport`. Layers and what each may use: `ARCHITECTURE.md`.
 
-pub mod app;
-pub mod control;
-pub mod host;
-pub mod sink;
+mod app;
+mod control;
+mod host;
+mod sink;
 pub mod ui;
+
+/// What the benches measure.
+#[doc(hidden)]
+pub mod measured {
+    pub use crate::app::monitor::{Evidence, Input, Monitor, Publisher};
+    pub use crate::host::cgroup::Mounts;
+    pub use crate::host::clock::BootClock;
+    pub use crate::host::process::{Resolver, Roots, TaskLookup};
+    pub use crate::host::sockets::{PortSet, read_replies};
+    pub use crate::sink::{DEFAULT_CAPACITY, Fanout, Sink};
+}
+
+/// What must hold for any bytes: the fuzzer's targets. Those of the core are `gdprport_core::hostile`.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod hostile {
+    pub use crate::control::client::hostile::reply;
+    pub use crate::control::server::hostile::request;
+    pub use crate::host::hostile::{netlink, proc};
+    pub use crate::sink::hostile::event;
+}

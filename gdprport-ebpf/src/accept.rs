@@ -1,9 +1,9 @@
-//! `accept` itself, where the kernel lets programs see a function return: the acceptor is known even if nobody asks
-//! for the peer's address (`accept(fd, NULL)`, io_uring).
+//! `accept` itself, where the kernel lets programs run on function return: the acceptor is known even if the peer's
+//! address is not requested (`accept(fd, NULL)`, io_uring).
 //!
-//! The only thing that is read is the returned socket. Where it lies in the context depends on how many arguments the
-//! function has, hence two programs. No field of the socket is read, for its offset would be the kernel's own: what
-//! the record lacks, the daemon has by the cookie.
+//! Only the returned socket is read. Its place in the context depends on how many arguments the function has, so there
+//! are two programs. No field of the socket is read, because its offset depends on the kernel: the daemon finds what
+//! the record lacks by the cookie.
 
 use core::ptr::read_volatile;
 
@@ -12,29 +12,29 @@ use aya_ebpf::bindings::bpf_sock;
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::fexit;
 use aya_ebpf::programs::FExitContext;
-use gdprport_common::{FlowRecord, Hook, RecordKind, SocketRole};
+use gdprport_common::{Hook, RecordKind, SocketRole};
 
 use crate::count::Occasion;
-use crate::flow::{Ends, Moment};
+use crate::flow::SocketTuple;
 use crate::maps::{OWNERS, watched};
 use crate::{emit, flow, owner};
 
-/// `inet_csk_accept(sk, flags, err, kern)`, until Linux 6.9. The verifier refuses it elsewhere: there is no fifth word.
+/// `inet_csk_accept(sk, flags, err, kern)`, until Linux 6.9. The verifier rejects it elsewhere: there is no fifth word.
 #[fexit(function = "inet_csk_accept")]
 fn gp_accept_of_four(ctx: FExitContext) -> i32 {
     accepted(returned(&ctx, 4));
     0
 }
 
-/// `inet_csk_accept(sk, arg)`, since Linux 6.10. The verifier refuses it elsewhere: the third word is no socket.
+/// `inet_csk_accept(sk, arg)`, since Linux 6.10. The verifier rejects it elsewhere: the third word is no socket.
 #[fexit(function = "inet_csk_accept")]
 fn gp_accept_of_two(ctx: FExitContext) -> i32 {
     accepted(returned(&ctx, 2));
     0
 }
 
-/// What a function with so many arguments returned. Read as a word of the context, for only so does the verifier know
-/// that it is a socket.
+/// What a function with that many arguments returned. It is read as a word of the context, because only then does the
+/// verifier know that it is a socket.
 #[inline(always)]
 fn returned(ctx: &FExitContext, arguments: usize) -> *mut bpf_sock {
     // SAFETY: the context is an array of words, the arguments and then the return value; the verifier checks the index.
@@ -46,7 +46,7 @@ fn accepted(sk: *mut bpf_sock) {
     if sk.is_null() {
         return;
     }
-    // SAFETY: `sk` is a socket of the kernel, which the helpers check; `stored` is checked before its use.
+    // SAFETY: `sk` is a kernel socket, which the helpers check; `stored` is checked before its use.
     unsafe {
         let stored = OWNERS.get(sk);
         if stored.is_null() {
@@ -56,14 +56,12 @@ fn accepted(sk: *mut bpf_sock) {
         if (*stored).role == SocketRole::Accepted as u8 || !watched(u32::from((*stored).local_port)) {
             return occasion.filtered();
         }
-        let caller = owner::current((*stored).caller.netns_cookie);
-        let owner = owner::accepted(stored, &caller);
-
-        let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
-        let ends = Ends { family: 0, local: [0; 4], peer: [0; 4], local_port: 0, peer_port: 0 };
-        let moment = Moment { cookie: bpf_get_socket_cookie(sk.cast()), time_ns: bpf_ktime_get_boot_ns() };
-        let tail = flow::open_tail(&owner);
-        entry.write(flow::record(RecordKind::Accepted, &ends, &owner, &moment, tail));
-        emit::submit(entry, occasion);
+        let caller = owner::current_caller((*stored).caller.netns_cookie);
+        let owner = owner::set_acceptor(stored, &caller);
+        emit::emit(occasion, || {
+            let cookie = bpf_get_socket_cookie(sk.cast());
+            let time_ns = bpf_ktime_get_boot_ns();
+            flow::opened(RecordKind::Accepted, cookie, &SocketTuple::default(), &owner, time_ns)
+        });
     }
 }

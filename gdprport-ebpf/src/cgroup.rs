@@ -1,4 +1,4 @@
-//! cgroup directories that are made: units and containers may be gone before anyone can look.
+//! New cgroup directories: a unit or container may be gone before the daemon could read its path.
 
 use core::ptr::read_volatile;
 
@@ -11,7 +11,7 @@ use gdprport_common::{CgroupRecord, Hook, PATH_CAP, RecordKind};
 use crate::count::Occasion;
 use crate::emit;
 
-/// Offset of `root` in `cgroup_mkdir`; the daemon sets it from tracefs, as the next two.
+/// Offset of `root` in `cgroup_mkdir`; the daemon sets this and the next two from tracefs.
 #[unsafe(no_mangle)]
 static CGROUP_ROOT_OFFSET: u32 = 8;
 /// Offset of `id`.
@@ -23,12 +23,12 @@ static CGROUP_PATH_OFFSET: u32 = 24;
 
 #[tracepoint]
 fn gp_cgroup_mkdir(ctx: TracePointContext) -> u32 {
-    made(&ctx);
+    directory_created(&ctx);
     0
 }
 
 #[inline(always)]
-fn made(ctx: &TracePointContext) {
+fn directory_created(ctx: &TracePointContext) {
     let Some(occasion) = Occasion::seen(Hook::Cgroup) else { return };
     // SAFETY: the helpers check every address; the entry is as large as its type says.
     unsafe {
@@ -36,7 +36,7 @@ fn made(ctx: &TracePointContext) {
         let id = ctx.read_at::<u64>(read_volatile(&raw const CGROUP_ID_OFFSET) as usize);
         let path = ctx.read_at::<u32>(read_volatile(&raw const CGROUP_PATH_OFFSET) as usize);
         let (Ok(root), Ok(cgroup_id), Ok(location)) = (root, id, path) else { return occasion.filtered() };
-        // Hierarchy 0 is cgroup2; ids of others are inodes of other file systems.
+        // Hierarchy 0 is cgroup2; ids in other hierarchies are inodes of other file systems.
         if root != 0 {
             return occasion.filtered();
         }

@@ -1,13 +1,13 @@
-//! Whether the peer's FIN is among what a socket received, for a socket whose own FIN went first.
+//! Whether the peer's FIN is among what a socket received, for a socket that sent its own FIN first.
 //!
-//! The kernel leaves `FIN_WAIT2` for `CLOSE` in the same way when the peer's FIN comes, when a reset comes and when the
-//! process closes; and it counts a FIN as a byte. Two cases:
-//! 1. The process closed the socket, which sent the FIN: nothing but a FIN is taken from then on, so it came if what was
-//!    received grew after our FIN was acknowledged. Nearly all sockets; they cost no run more.
-//! 2. The process shut the sending side down and goes on to receive: from then on each segment is looked at for a FIN, and
-//!    it came if the stream was received up to its end.
+//! The kernel goes from `FIN_WAIT2` to `CLOSE` in the same way when the peer's FIN arrives, when a reset arrives and
+//! when the process closes; and it counts a FIN as a byte. Two cases:
+//! 1. The process closed the socket, which sent the FIN: from then on only a FIN is accepted, so it arrived if
+//!    `bytes_received` grew after our FIN was acknowledged. Nearly all sockets; they cost no extra program run.
+//! 2. The process shut the sending side down and continues to receive: from then on each segment is checked for a FIN,
+//!    which arrived if the stream was received up to its end.
 //!
-//! A socket whose sending side was shut down before these programs were there stays not known.
+//! For a socket whose sending side was shut down before these programs were attached, it stays unknown.
 
 use core::ptr::{read_unaligned, read_volatile};
 
@@ -15,17 +15,17 @@ use aya_ebpf::bindings::{BPF_SOCK_OPS_PARSE_ALL_HDR_OPT_CB_FLAG, bpf_sock, bpf_s
 use aya_ebpf::helpers::generated::bpf_sock_ops_cb_flags_set;
 use gdprport_common::{Closing, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, SocketOwner};
 
+use crate::flow::ports;
 use crate::maps::{OWNERS, watched};
-use crate::sock_ops::ports;
 
 /// The flag of the last segment of a direction (RFC 9293 3.1).
 const FIN: u32 = 1;
 /// A TCP header without options.
 const HEADER: usize = 20;
 
-/// Our FIN is about to leave.
+/// Our FIN is about to be sent.
 #[inline(never)]
-pub fn sent(ops: *mut bpf_sock_ops) {
+pub(crate) fn sent(ops: *mut bpf_sock_ops) {
     // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
     unsafe {
         let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
@@ -34,13 +34,13 @@ pub fn sent(ops: *mut bpf_sock_ops) {
         }
         let mut stored = OWNERS.get(sk);
         if stored.is_null() {
-            // Followed since an earlier daemon, or by another agent of this host.
+            // An earlier daemon or another agent on this host requested the callback.
             let (local_port, peer_port) = ports(ops);
             if !watched(local_port) && !watched(peer_port) {
                 return;
             }
-            let mut nobody = SocketOwner::NOBODY;
-            stored = OWNERS.get_or_insert(sk, &mut nobody);
+            let mut empty = SocketOwner::default();
+            stored = OWNERS.get_or_insert(sk, &mut empty);
             if stored.is_null() {
                 return;
             }
@@ -53,9 +53,9 @@ pub fn sent(ops: *mut bpf_sock_ops) {
     }
 }
 
-/// Our FIN was acknowledged: remembers how much had come by then.
+/// Our FIN was acknowledged: stores how much was received by then.
 #[inline(always)]
-pub fn acknowledged(ops: *mut bpf_sock_ops) {
+pub(crate) fn acknowledged(ops: *mut bpf_sock_ops) {
     // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
     unsafe {
         let received = read_volatile(&raw const (*ops).bytes_received);
@@ -71,10 +71,10 @@ pub fn acknowledged(ops: *mut bpf_sock_ops) {
     }
 }
 
-/// A segment has come to a socket that shut its sending side down: remembers where the stream ends if it tells.
+/// A socket whose sending side is shut down receives a segment: if it has a FIN, stores where the stream ends.
 #[inline(never)]
-pub fn segment(ops: *mut bpf_sock_ops) {
-    // SAFETY: `ops` is the program's context; what is read of the segment lies before its end; `sk` and `stored` are
+pub(crate) fn inspect_segment(ops: *mut bpf_sock_ops) {
+    // SAFETY: `ops` is the program's context; the segment is read only up to its end; `sk` and `stored` are
     // checked before their use.
     unsafe {
         if read_volatile(&raw const (*ops).skb_tcp_flags) & FIN == 0 {
@@ -104,17 +104,17 @@ pub fn segment(ops: *mut bpf_sock_ops) {
     }
 }
 
-/// What is known of the peer's FIN as a socket leaves `FIN_WAIT2`, as flags of the record.
+/// Returns what is known of the peer's FIN when a socket leaves `FIN_WAIT2`, as flags of the record.
 #[inline(always)]
-pub fn theirs(owner: &SocketOwner, received: u64, next: u32) -> u8 {
-    let came = if owner.closing == Closing::Counted as u8 {
+pub(crate) fn peer_fin_flags(owner: &SocketOwner, received: u64, rcv_nxt: u32) -> u8 {
+    let arrived = if owner.closing == Closing::Counted as u8 {
         received as u32 != owner.fin_mark
     } else if owner.closing == Closing::Ending as u8 {
-        next == owner.fin_mark
+        rcv_nxt == owner.fin_mark
     } else if owner.closing == Closing::Watched as u8 {
         false
     } else {
         return FLAG_PEER_FIN_UNKNOWN;
     };
-    if came { FLAG_PEER_FIN } else { 0 }
+    if arrived { FLAG_PEER_FIN } else { 0 }
 }

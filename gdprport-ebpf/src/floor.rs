@@ -1,13 +1,13 @@
-//! What the bench holds the product against. The floor (`fl_`) is the least that kernel programs of this kind can do
-//! and still tell who connected: one 64-byte record per connection, no wake-ups, nothing about the accepting end. The
-//! hooks (`hk_`) are the product's own with programs that leave at once: what the kernel takes for calling them, below
-//! which no program of this design can come.
+//! What the bench compares the product with. The floor (`fl_`) is the least that kernel programs of this kind can do
+//! and still report who connected: one 64-byte record per connection, no wake-ups, nothing about the accepting end. The
+//! hooks (`hk_`) are the product's own, with programs that return at once: what the kernel spends on calling them is
+//! the lower bound for any program of this design.
 //!
 //! Only `cargo xtask bench` builds and loads them; no part of the product does.
 
 #![no_std]
 #![no_main]
-#![expect(clippy::needless_pass_by_value, reason = "aya's program macros hand contexts over by value")]
+#![expect(clippy::needless_pass_by_value, reason = "aya's program macros pass contexts by value")]
 
 mod object;
 
@@ -29,7 +29,7 @@ use aya_ebpf::programs::{SkBuffContext, SockAddrContext, SockContext, SockOpsCon
 #[unsafe(no_mangle)]
 static FLOOR_PORT: u32 = 0;
 
-/// Records on their way to the reader, which polls.
+/// Records for the reader, which polls.
 #[map]
 static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 22, 0);
 
@@ -52,7 +52,7 @@ struct Record {
 
 #[inline(always)]
 fn watched(port: u32) -> bool {
-    // SAFETY: a constant of the program, set while it is loaded.
+    // SAFETY: a constant of the program, set when it is loaded.
     port == unsafe { read_volatile(&raw const FLOOR_PORT) }
 }
 
@@ -67,7 +67,7 @@ fn count(index: u32) {
 #[cgroup_sock_addr(connect4)]
 fn fl_connect4(ctx: SockAddrContext) -> i32 {
     let address = ctx.sock_addr;
-    // SAFETY: `address` is the program's context; the helpers write no more than they are given.
+    // SAFETY: `address` is the program's context; the helpers write at most the size they are given.
     unsafe {
         let port = u32::from(u16::from_be(read_volatile(&raw const (*address).user_port) as u16));
         let peer = read_volatile(&raw const (*address).user_ip4);
@@ -145,7 +145,7 @@ fn hk_ingress(_: SkBuffContext) -> i32 {
     1
 }
 
-/// Asks for the changes of state of the watched port's sockets, as the product does, and makes nothing of them.
+/// Requests the state callbacks of the watched port's sockets, as the product does, and ignores them.
 #[sock_ops]
 fn hk_sock_ops(ctx: SockOpsContext) -> u32 {
     let ops = ctx.ops;

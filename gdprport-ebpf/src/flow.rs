@@ -1,10 +1,14 @@
-//! Putting a flow's record together, in one place for all hooks.
+//! Building the record of a flow, for all hooks.
 
+use core::ptr::read_volatile;
+
+use aya_ebpf::bindings::bpf_sock_ops;
 use gdprport_common::{Caller, FailTail, FlowRecord, FlowTail, OpenTail, RecordKind, SocketOwner};
 
-/// Addresses (network byte order, IPv4 in the first word) and ports (host byte order) of a socket.
-pub struct Ends {
-    /// 4 or 6.
+/// The two ends of a socket: addresses in network byte order, IPv4 in the first word; ports in host byte order.
+#[derive(Default)]
+pub(crate) struct SocketTuple {
+    /// 4 or 6; 0 where the hook cannot read it.
     pub family: u8,
     pub local: [u32; 4],
     pub peer: [u32; 4],
@@ -12,38 +16,47 @@ pub struct Ends {
     pub peer_port: u16,
 }
 
-/// Which socket, and when.
-pub struct Moment {
-    pub cookie: u64,
-    /// Nanoseconds of `CLOCK_BOOTTIME`.
-    pub time_ns: u64,
+/// Returns the local port and the peer's port, host byte order.
+///
+/// # Safety
+/// `ops` is the program's context.
+#[inline(always)]
+pub(crate) unsafe fn ports(ops: *mut bpf_sock_ops) -> (u32, u32) {
+    // SAFETY: guaranteed by the caller. The peer's port is in network byte order, in the upper half.
+    unsafe {
+        (
+            read_volatile(&raw const (*ops).local_port),
+            u32::from_be(read_volatile(&raw const (*ops).remote_port)),
+        )
+    }
 }
 
-/// A record of `kind`, with neither an old state nor flags.
+/// Builds a record of `kind` without an old state or flags. `time_ns` is on `CLOCK_BOOTTIME`.
 #[inline(always)]
-pub fn record(
+pub(crate) fn record(
     kind: RecordKind,
-    ends: &Ends,
+    cookie: u64,
+    tuple: &SocketTuple,
     owner: &SocketOwner,
-    moment: &Moment,
+    time_ns: u64,
     tail: FlowTail,
 ) -> FlowRecord {
     FlowRecord {
         kind: kind as u8,
-        family: ends.family,
+        family: tuple.family,
         role: owner.role,
         old_state: 0,
         flags: 0,
         reserved: [0; 3],
-        time_ns: moment.time_ns,
-        cookie: moment.cookie,
+        time_ns,
+        cookie,
         netns_cookie: owner.caller.netns_cookie,
         exec_id: owner.caller.exec_id,
         cgroup_id: owner.caller.cgroup_id,
-        local: ends.local,
-        peer: ends.peer,
-        local_port: ends.local_port,
-        peer_port: ends.peer_port,
+        local: tuple.local,
+        peer: tuple.peer,
+        local_port: tuple.local_port,
+        peer_port: tuple.peer_port,
         tgid: owner.caller.tgid,
         uid: owner.caller.uid,
         gid: owner.caller.gid,
@@ -51,20 +64,22 @@ pub fn record(
     }
 }
 
-/// The tail of a record about a socket that lives.
+/// Builds a record about an open socket.
 #[inline(always)]
-pub fn open_tail(owner: &SocketOwner) -> FlowTail {
-    FlowTail::open(OpenTail {
-        comm: owner.caller.comm,
-        start_ns: owner.caller.start_ns,
-        parent_tgid: owner.caller.parent_tgid,
-    })
+pub(crate) fn opened(
+    kind: RecordKind,
+    cookie: u64,
+    tuple: &SocketTuple,
+    owner: &SocketOwner,
+    time_ns: u64,
+) -> FlowRecord {
+    let Caller { comm, start_ns, parent_tgid, .. } = owner.caller;
+    record(kind, cookie, tuple, owner, time_ns, FlowTail::open(OpenTail { comm, start_ns, parent_tgid }))
 }
 
-/// The tail of a record about a connect that did not lead to a connection; a beginning that was not seen
-/// took no time.
+/// Packs the tail of a record about a failed connect. One whose start was not seen took no time.
 #[inline(always)]
-pub fn fail_tail(owner: &SocketOwner, now: u64, retransmits: u8) -> FlowTail {
+pub(crate) fn fail_tail(owner: &SocketOwner, now: u64, retransmits: u8) -> FlowTail {
     let elapsed_ns = if owner.since_ns == 0 { 0 } else { now - owner.since_ns };
     let Caller { comm, start_ns, parent_tgid, .. } = owner.caller;
     let elapsed_ms = (elapsed_ns / 1_000_000) as u32;

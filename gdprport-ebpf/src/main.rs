@@ -1,16 +1,16 @@
-//! gdprport's kernel programs: who talks through the watched ports, from connect to close.
+//! gdprport's kernel programs: which processes use the watched ports, from connect to close.
 //!
-//! One file per hook family; only stable interfaces (no struct offset of the kernel is baked in, see
-//! `docs/adr/0001`). Belongs in this file: the list of modules, and nothing that runs.
+//! One file per hook family. They use stable interfaces only: no offset in a kernel struct is compiled in (see
+//! `docs/adr/0001`). This file lists the modules and holds no code that runs.
 
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
 #![expect(
     clippy::needless_borrows_for_generic_args,
-    reason = "a key or value by value would be copied to the stack once more"
+    reason = "passing a key or value by value copies it to the stack again"
 )]
-#![expect(clippy::needless_pass_by_value, reason = "aya's program macros hand contexts over by value")]
+#![expect(clippy::needless_pass_by_value, reason = "aya's program macros pass contexts by value")]
 
 mod accept;
 mod cgroup;

@@ -1,6 +1,6 @@
-//! The maps, and the socket storage, which aya-ebpf has no type for that fits.
+//! The maps, and a type for the socket storage, because aya-ebpf's does not fit.
 //!
-//! Capacities are the defaults; the daemon may set others when it loads the programs.
+//! Capacities are defaults; the daemon may set others when it loads the programs.
 
 use core::ffi::c_void;
 use core::ptr;
@@ -10,62 +10,62 @@ use aya_ebpf::helpers::generated::bpf_sk_storage_get;
 use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, RingBuf};
 use gdprport_common::{
-    Counters, ExecRecord, Handover, PORTS as PORT_COUNT, PortFlags, SocketOwner, TaskIdentity,
+    Checkpoint, Counters, ExecRecord, PORTS as PORT_COUNT, PortFlags, SocketOwner, TaskIdentity,
 };
 
-/// Records on their way to the daemon. 4 MiB hold 30,000 flow records: 0.6 s of 10,000 connections/s.
+/// Records for the daemon. 4 MiB hold 30,000 flow records: 0.6 s at 10,000 connections/s.
 #[map]
-pub static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 22, 0);
+pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 22, 0);
 
-/// 1 while the daemon sleeps until it is woken; 0 while it polls by itself.
+/// 1 while the daemon sleeps until it is woken, 0 while it polls.
 #[map]
-pub static READER: Array<u32> = Array::with_max_entries(1, 0);
+pub(crate) static READER: Array<u32> = Array::with_max_entries(1, 0);
 
 /// What each TCP port is watched for: `PortFlags`, indexed by port in host byte order.
 #[map]
-pub static PORTS: Array<u8> = Array::with_max_entries(PORT_COUNT, 0);
+pub(crate) static PORTS: Array<u8> = Array::with_max_entries(PORT_COUNT, 0);
 
-/// What became of every occasion for a record.
+/// Per hook, how many occasions for a record were seen and what happened to them.
 #[map]
-pub static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
 
-/// How many sockets want payload segments. While it is 0, which is nearly always where connections live long, no packet
-/// costs more than this look.
+/// How many sockets want payload segments. While it is 0, which is almost always the case where connections live long,
+/// a packet costs only this lookup.
 #[map]
-pub static WANTING: Array<u64> = Array::with_max_entries(1, 0);
+pub(crate) static WANTING: Array<u64> = Array::with_max_entries(1, 0);
 
-/// Who each process is, by thread group id. An evicted process is looked up in `/proc` by the daemon.
+/// The identity of each process, by thread group id. The daemon looks an evicted process up in `/proc`.
 #[map]
-pub static TASKS: LruHashMap<u32, TaskIdentity> = LruHashMap::with_max_entries(32_768, 0);
+pub(crate) static TASKS: LruHashMap<u32, TaskIdentity> = LruHashMap::with_max_entries(32_768, 0);
 
-/// What each exec id executed. An evicted one is looked up in `/proc` by the daemon.
+/// The executable of each exec id. The daemon looks an evicted one up in `/proc`.
 #[map]
-pub static EXECS: LruHashMap<u64, ExecRecord> = LruHashMap::with_max_entries(8_192, 0);
+pub(crate) static EXECS: LruHashMap<u64, ExecRecord> = LruHashMap::with_max_entries(8_192, 0);
 
-/// Exec ids given so far on each CPU.
+/// The number of exec ids assigned so far on each CPU.
 #[map]
-pub static EXEC_SEQUENCE: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static EXEC_SEQUENCE: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 
-/// Where an executable's record is put together: it is too large for the stack.
+/// Scratch space for an executable's record, which is too large for the stack.
 #[map]
-pub static EXEC_SCRATCH: PerCpuArray<ExecRecord> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static EXEC_SCRATCH: PerCpuArray<ExecRecord> = PerCpuArray::with_max_entries(1, 0);
 
-/// What one daemon notes for the next; no program here looks at it.
+/// What a daemon saves for the next one; no program here reads it.
 #[map]
-pub static HANDOVER: Array<Handover> = Array::with_max_entries(1, 0);
+pub(crate) static HANDOVER: Array<Checkpoint> = Array::with_max_entries(1, 0);
 
 /// The owner of each socket of a watched port.
 #[btf_map]
-pub static OWNERS: SocketStorage<SocketOwner> = SocketStorage::new();
+pub(crate) static OWNERS: SocketStorage<SocketOwner> = SocketStorage::new();
 
-/// `BPF_F_NO_PREALLOC`, which the kernel demands, and `BPF_F_CLONE`: what a listener has, the sockets
-/// accepted from it inherit.
+/// `BPF_F_NO_PREALLOC`, which the kernel requires, and `BPF_F_CLONE`: accepted sockets inherit the value of their
+/// listener.
 const STORAGE_FLAGS: usize = 0x201;
 
-/// A socket storage map in BTF form; aya-ebpf's own fixes the flags and takes only one kind of context.
-/// The loader reads nothing but the types of the fields.
+/// A socket storage map in BTF form; aya-ebpf's own type has fixed flags and accepts only one kind of context.
+/// The loader reads only the types of the fields.
 #[repr(C)]
-pub struct SocketStorage<T> {
+pub(crate) struct SocketStorage<T> {
     r#type: *const [i32; 24],
     key: *const i32,
     value: *const T,
@@ -73,7 +73,7 @@ pub struct SocketStorage<T> {
     map_flags: *const [i32; STORAGE_FLAGS],
 }
 
-// SAFETY: the pointers are never followed, they only carry types for BTF.
+// SAFETY: the pointers are never dereferenced, they only carry types for BTF.
 unsafe impl<T> Sync for SocketStorage<T> {}
 
 impl<T> SocketStorage<T> {
@@ -87,24 +87,24 @@ impl<T> SocketStorage<T> {
         }
     }
 
-    /// The value of `sk`, null if it has none.
+    /// Returns the value of `sk`, null if it has none.
     ///
     /// # Safety
-    /// `sk` is a full socket that came from the program's context and was checked not to be null.
+    /// `sk` is a full socket from the program's context and was checked not to be null.
     #[inline(always)]
-    pub unsafe fn get(&self, sk: *mut bpf_sock) -> *mut T {
-        // SAFETY: the caller's promise; a null value with flags 0 only looks up.
+    pub(crate) unsafe fn get(&self, sk: *mut bpf_sock) -> *mut T {
+        // SAFETY: guaranteed by the caller; a null value with flags 0 only looks up.
         unsafe { bpf_sk_storage_get(self.as_map(), sk.cast::<c_void>(), ptr::null_mut(), 0) }.cast()
     }
 
-    /// The value of `sk`, made from `init` if it has none; null if memory is short.
+    /// Returns the value of `sk`, created from `init` if it has none; null if there is no memory.
     ///
     /// # Safety
     /// As for [`Self::get`].
     #[inline(always)]
-    pub unsafe fn get_or_insert(&self, sk: *mut bpf_sock, init: &mut T) -> *mut T {
+    pub(crate) unsafe fn get_or_insert(&self, sk: *mut bpf_sock, init: &mut T) -> *mut T {
         let flags = u64::from(BPF_SK_STORAGE_GET_F_CREATE);
-        // SAFETY: the caller's promise; `init` is the size of a value.
+        // SAFETY: guaranteed by the caller; `init` is the size of a value.
         unsafe { bpf_sk_storage_get(self.as_map(), sk.cast::<c_void>(), ptr::from_mut(init).cast(), flags) }
             .cast()
     }
@@ -115,17 +115,17 @@ impl<T> SocketStorage<T> {
     }
 }
 
-/// What a port is watched for.
+/// Returns what a port is watched for.
 #[inline(always)]
-pub fn port_flags(port: u32) -> PortFlags {
+pub(crate) fn port_flags(port: u32) -> PortFlags {
     match PORTS.get(port & 0xffff) {
         Some(flags) => PortFlags(*flags),
         None => PortFlags(0),
     }
 }
 
-/// True if flows of this port are reported.
+/// Returns true if flows of this port are reported.
 #[inline(always)]
-pub fn watched(port: u32) -> bool {
+pub(crate) fn watched(port: u32) -> bool {
     port_flags(port).watched()
 }

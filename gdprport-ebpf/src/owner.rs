@@ -1,4 +1,4 @@
-//! Who runs right now: only for programs that run in the caller's context (never `sock_ops`).
+//! The calling process, for programs that run in its context (never `sock_ops`).
 
 use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
 use aya_ebpf::helpers::generated::{
@@ -9,35 +9,36 @@ use gdprport_common::{Caller, ExecRecord, Hook, SocketOwner, SocketRole};
 use crate::count::Occasion;
 use crate::maps::{EVENTS, EXECS, TASKS};
 
-/// How far above an acceptor the process that opened the listener may be: a server that detached itself (its first process
-/// opens, that one's child is the master, whose children accept) under a manager that opened the listener is three.
+/// How many generations above an acceptor the process that opened the listener may be. Three are needed for a server
+/// that daemonizes under a manager that opened the listener: its first process's child is the master, whose children
+/// accept.
 const ANCESTORS: usize = 4;
 
-/// Thread group id of the caller, in the initial pid namespace.
+/// Returns the thread group id of the caller, in the initial pid namespace.
 #[inline(always)]
-pub fn current_tgid() -> u32 {
+pub(crate) fn current_tgid() -> u32 {
     // SAFETY: takes no argument and cannot fail.
     (unsafe { bpf_get_current_pid_tgid() } >> 32) as u32
 }
 
-/// Who calls. Its executable is shipped to the daemon if it was not.
+/// Returns the calling process. Sends its executable to the daemon unless the daemon has it.
 #[inline(always)]
-pub fn current(netns_cookie: u64) -> Caller {
+pub(crate) fn current_caller(netns_cookie: u64) -> Caller {
     let tgid = current_tgid();
     // SAFETY: the helpers take no argument and cannot fail.
     let (ids, cgroup_id) = unsafe { (bpf_get_current_uid_gid(), bpf_get_current_cgroup_id()) };
-    let mut caller =
-        Caller { cgroup_id, netns_cookie, tgid, uid: ids as u32, gid: (ids >> 32) as u32, ..Caller::NOBODY };
+    let (uid, gid) = (ids as u32, (ids >> 32) as u32);
+    let mut caller = Caller { cgroup_id, netns_cookie, tgid, uid, gid, ..Caller::default() };
     // SAFETY: writes at most the 16 bytes it is given.
     unsafe { bpf_get_current_comm((&raw mut caller.comm).cast(), 16) };
     if let Some(task) = TASKS.get_ptr_mut(&tgid) {
         // SAFETY: a map value that this program holds; an entry that is replaced meanwhile belongs to the same
-        // live process, which is the caller. Two of its threads that race here ship it twice, with no harm.
+        // live process, the caller. If two of its threads race here, both send it, which is harmless.
         unsafe {
             caller.exec_id = (*task).exec_id;
             caller.start_ns = (*task).start_ns;
             caller.parent_tgid = (*task).parent_tgid;
-            // The look-up of the executable is saved for all calls of a process but its first.
+            // Only the first call of a process looks its executable up.
             if (*task).shipped != caller.exec_id && ship_executable(caller.exec_id) {
                 (*task).shipped = caller.exec_id;
             }
@@ -46,12 +47,11 @@ pub fn current(netns_cookie: u64) -> Caller {
     caller
 }
 
-/// Hands the executable to the daemon, once, ahead of every flow that names it. Says whether the daemon has it, or
-/// nobody has.
+/// Sends the executable to the daemon once, before any flow that names it. Returns false if that must be tried again.
 #[inline(always)]
 fn ship_executable(exec_id: u64) -> bool {
     let Some(exec) = EXECS.get_ptr_mut(&exec_id) else { return true };
-    // SAFETY: a map value that this program holds; two CPUs that race here ship it twice, with no harm.
+    // SAFETY: a map value that this program holds; if two CPUs race here, both send it, which is harmless.
     if unsafe { (*exec).shipped } != 0 {
         return true;
     }
@@ -69,12 +69,12 @@ fn ship_executable(exec_id: u64) -> bool {
     }
 }
 
-/// Whether `caller` is the process `other`, or descends from it within [`ANCESTORS`] steps. False where that is not known.
+/// Returns whether `caller` is the process `other` or descends from it within [`ANCESTORS`] steps; false if that is not
+/// known.
 ///
-/// A process that has ended is still the parent that its children name; a number that was given out again shows by the
-/// time of its fork.
+/// Children still name a parent that has exited; a reused process id is detected by its fork time.
 #[inline(always)]
-pub fn descends(caller: &Caller, other: &Caller) -> bool {
+pub(crate) fn descends_from(caller: &Caller, other: &Caller) -> bool {
     let (mut tgid, mut start_ns, mut parent_tgid) = (caller.tgid, caller.start_ns, caller.parent_tgid);
     for _ in 0..ANCESTORS {
         if tgid == other.tgid {
@@ -87,7 +87,7 @@ pub fn descends(caller: &Caller, other: &Caller) -> bool {
         let child_ns = start_ns;
         (start_ns, parent_tgid) = match TASKS.get_ptr(&tgid) {
             // SAFETY: a map value that this program holds. One that changes meanwhile belongs to an ancestor that has
-            // just ended, and then the times do not fit.
+            // just exited, and then the times do not match.
             Some(task) => unsafe { ((*task).start_ns, (*task).parent_tgid) },
             None => (0, 0),
         };
@@ -98,14 +98,13 @@ pub fn descends(caller: &Caller, other: &Caller) -> bool {
     tgid == other.tgid && (start_ns == 0 || other.start_ns == 0 || start_ns == other.start_ns)
 }
 
-/// The caller accepted this socket, which had an owner: it becomes its owner, and what else is remembered of the
-/// connection stays.
+/// Makes the caller, which accepted this socket, its owner. What else is stored of the connection stays.
 ///
 /// # Safety
 /// `stored` is the socket's storage.
 #[inline(always)]
-pub unsafe fn accepted(stored: *mut SocketOwner, caller: &Caller) -> SocketOwner {
-    // SAFETY: the caller's promise.
+pub(crate) unsafe fn set_acceptor(stored: *mut SocketOwner, caller: &Caller) -> SocketOwner {
+    // SAFETY: guaranteed by the caller.
     unsafe {
         (*stored).caller = *caller;
         (*stored).role = SocketRole::Accepted as u8;

@@ -1,12 +1,12 @@
-//! The first payload segments of flows whose encryption is to be told, and of nothing else.
+//! The first payload segments of flows whose encryption is to be determined, and nothing else.
 //!
-//! These programs run for every packet of the host, so the way out comes first: while no socket wants anything, a packet
-//! leaves at once; one that carries no payload as soon as its headers are read; one whose socket has no owner in storage,
-//! or wants nothing more, after one look-up. In each direction at most as many segments as `PAYLOAD_BUDGET` pays for are
-//! handed over, the first `PAYLOAD_CAP` bytes of each; what they mean is decided by the daemon, which forgets them at once.
+//! These programs run for every packet of the host, so they return as early as they can: while no socket wants payload,
+//! at once; for a packet without payload, when its headers are read; for a socket that has no stored owner or wants
+//! nothing more, after one lookup. In each direction `PAYLOAD_BUDGET` limits how many segments are sent to the daemon,
+//! with at most the first `PAYLOAD_CAP` bytes of each. The daemon interprets them and keeps none.
 //!
-//! A segment that completes a handshake deferred by `TCP_DEFER_ACCEPT` is seen on the listener's socket and
-//! is left out: taking it there would let anybody who can reach the port fill the ring buffer.
+//! A segment that completes a handshake deferred by `TCP_DEFER_ACCEPT` appears on the listener's socket and is ignored:
+//! otherwise any host that can reach the port could fill the ring buffer.
 
 use core::hint::black_box;
 use core::ptr::read_volatile;
@@ -30,35 +30,35 @@ use crate::{count, emit};
 const PASS: i32 = 1;
 /// `IPPROTO_TCP`.
 const TCP: u8 = 6;
-/// Length of an IPv6 header; packets with extension headers are left out.
+/// Length of an IPv6 header; packets with extension headers are ignored.
 const IPV6_HEADER: usize = 40;
 /// The flag of the first segment of a connection (RFC 9293 3.1).
 const SYN: u8 = 2;
-/// What a direction has spent when, its budget gone, some 200 large packets more went by: a transfer in one direction.
-/// No protocol of the catalog begins to encrypt that late, so the other direction is waited for no longer.
-const FAR: u8 = u8::MAX;
-/// Bytes of payload in a packet of a transfer, at least.
+/// What a direction has spent when, after its budget, some 200 more large packets passed: a transfer in one direction.
+/// No protocol of the catalog starts to encrypt that late, so the other direction is no longer awaited.
+const EXHAUSTED: u8 = u8::MAX;
+/// Least payload of a packet of a transfer, in bytes.
 const LARGE: u32 = 1024;
 
 #[cgroup_skb(egress)]
 fn gp_egress(ctx: SkBuffContext) -> i32 {
-    segment(ctx.skb.skb, true);
+    inspect(ctx.skb.skb, true);
     PASS
 }
 
 #[cgroup_skb(ingress)]
 fn gp_ingress(ctx: SkBuffContext) -> i32 {
-    segment(ctx.skb.skb, false);
+    inspect(ctx.skb.skb, false);
     PASS
 }
 
-/// From here on the socket's payload is wanted, and packets are looked at.
+/// Requests the socket's payload: from here on its packets are inspected.
 ///
 /// # Safety
-/// `stored` is the storage of a socket that this program holds; the socket is locked, as in all callbacks of `sock_ops`.
+/// `stored` is the storage of a socket that this program holds; the socket is locked, as it is in `sock_ops` callbacks.
 #[inline(always)]
-pub unsafe fn wanted(stored: *mut SocketOwner) {
-    // SAFETY: the caller's promise; so no other program changes this at the same time.
+pub(crate) unsafe fn request(stored: *mut SocketOwner) {
+    // SAFETY: guaranteed by the caller, so no other program changes this at the same time.
     unsafe {
         if (*stored).wants_payload == 0
             && let Some(wanting) = WANTING.get_ptr_mut(0)
@@ -69,14 +69,14 @@ pub unsafe fn wanted(stored: *mut SocketOwner) {
     }
 }
 
-/// No more of the socket's payload is wanted.
+/// Stops requesting the socket's payload.
 ///
 /// # Safety
-/// As for [`wanted`]. What a socket sends passes `cgroup_skb` with the socket locked; what it receives does not, and
-/// must not call this.
+/// As for [`request`]. `cgroup_skb` sees what a socket sends with the socket locked; for what it receives the socket is
+/// not locked, and this must not be called.
 #[inline(always)]
-pub unsafe fn unwanted(stored: *mut SocketOwner) {
-    // SAFETY: as in `wanted`.
+pub(crate) unsafe fn cancel(stored: *mut SocketOwner) {
+    // SAFETY: as in `request`.
     unsafe {
         if (*stored).wants_payload != 0
             && let Some(wanting) = WANTING.get_ptr_mut(0)
@@ -87,39 +87,39 @@ pub unsafe fn unwanted(stored: *mut SocketOwner) {
     }
 }
 
-/// What a TCP packet says of itself; numbers in host byte order.
-struct Segment {
-    /// Where its payload begins in the packet; at most 120.
+/// The headers of a TCP packet; numbers in host byte order.
+struct TcpSegment {
+    /// Offset of its payload in the packet; at most 120.
     start: u32,
     /// Bytes of its payload; 0 if it only acknowledges.
     len: u32,
     /// Its sequence number.
     sequence: u32,
-    /// What it acknowledges.
+    /// Its acknowledgement number.
     acknowledged: u32,
-    /// It is the first segment of its direction.
+    /// Whether it is the first segment of its direction.
     syn: bool,
 }
 
-impl Segment {
-    /// True for one in sixteen, whatever the steps in which the acknowledged number grows: by its upper bits when it is
-    /// multiplied with 2^32 divided by the golden ratio (Knuth, The Art of Computer Programming 3, 6.4).
+impl TcpSegment {
+    /// Returns true for one segment in sixteen, in whatever steps the acknowledgement number grows: by the upper bits
+    /// of its product with 2^32 divided by the golden ratio (Knuth, The Art of Computer Programming 3, 6.4).
     #[inline(always)]
     fn is_sample(&self) -> bool {
         self.acknowledged.wrapping_mul(0x9e37_79b1) >> 28 == 0
     }
 }
 
-/// Reads the headers of a packet; `None` if it is not TCP.
+/// Parses the headers of a packet. Returns `None` if it is not TCP.
 ///
-/// The headers are read where they lie, without a call: the kernel has them in one piece before these hooks run, for it
-/// has pushed them itself (egress) or pulled them to look the socket up (`tcp_v4_rcv`, `tcp_v6_rcv`).
+/// The headers are read in place, without a helper call: they are linear before these hooks run, because the kernel
+/// pushed them itself (egress) or pulled them for the socket lookup (`tcp_v4_rcv`, `tcp_v6_rcv`).
 ///
 /// # Safety
 /// `skb` is the program's context.
 #[inline(always)]
-unsafe fn headers(skb: *mut __sk_buff) -> Option<Segment> {
-    // SAFETY: the caller's promise; every byte that is read lies before `end`, which the verifier checks.
+unsafe fn parse_headers(skb: *mut __sk_buff) -> Option<TcpSegment> {
+    // SAFETY: guaranteed by the caller; every byte that is read is before `end`, which the verifier checks.
     unsafe {
         let len = read_volatile(&raw const (*skb).len);
         let data = read_volatile(&raw const (*skb).data) as usize;
@@ -147,7 +147,7 @@ unsafe fn headers(skb: *mut __sk_buff) -> Option<Segment> {
         }
         let tcp = tcp as *const u8;
         let start = header as u32 + u32::from(*tcp.add(12) >> 4) * 4;
-        Some(Segment {
+        Some(TcpSegment {
             start,
             len: len.saturating_sub(start),
             sequence: u32::from_be(tcp.add(4).cast::<u32>().read_unaligned()),
@@ -158,7 +158,7 @@ unsafe fn headers(skb: *mut __sk_buff) -> Option<Segment> {
 }
 
 #[inline(always)]
-fn segment(skb: *mut __sk_buff, sent: bool) {
+fn inspect(skb: *mut __sk_buff, sent: bool) {
     // SAFETY: `skb` is the program's context; `sk` and `stored` are checked before their use.
     unsafe {
         let Some(wanting) = WANTING.get_ptr_mut(0) else { return };
@@ -169,14 +169,14 @@ fn segment(skb: *mut __sk_buff, sent: bool) {
         if sk.is_null() {
             return;
         }
-        let Some(packet) = headers(skb) else { return };
-        let Segment { start, len, sequence, syn, .. } = packet;
-        // Half of all packets only acknowledge, and leave before anything is looked up: but for a few that are sent, as
-        // whoever only receives sends nothing else, and wants nothing more after a while.
+        let Some(packet) = parse_headers(skb) else { return };
+        let TcpSegment { start, len, sequence, syn, .. } = packet;
+        // Half of all packets only acknowledge and skip the lookup. Except for a sample of those sent: a socket that
+        // only receives sends nothing else, and its request must be cancelled after a while.
         if len == 0 && !(sent && packet.is_sample()) {
             return;
         }
-        // What comes with a SYN is not this socket's yet.
+        // Payload that arrives with a SYN does not belong to this socket yet.
         if syn && !sent {
             return;
         }
@@ -190,16 +190,16 @@ fn segment(skb: *mut __sk_buff, sent: bool) {
         }
         let (out, into) = ((*stored).spent_out, (*stored).spent_in);
         let all_spent = out >= PAYLOAD_BUDGET && into >= PAYLOAD_BUDGET;
-        if sent && (all_spent || out == FAR || into == FAR) {
-            return unwanted(stored);
+        if sent && (all_spent || out == EXHAUSTED || into == EXHAUSTED) {
+            return cancel(stored);
         }
         if len == 0 {
             return;
         }
         let spent = if sent { out } else { into };
         if spent >= PAYLOAD_BUDGET {
-            // A peer that drips its request sends as many packets, and is answered in the end.
-            if spent == FAR || len < LARGE {
+            // A peer that sends its request in small pieces sends as many packets, and gets a reply in the end.
+            if spent == EXHAUSTED || len < LARGE {
                 return;
             }
             let spent = spent + 1;
@@ -210,14 +210,14 @@ fn segment(skb: *mut __sk_buff, sent: bool) {
             }
             return;
         }
-        // A SYN has a number of its own, before that of the first byte (RFC 9293 3.4).
+        // A SYN has its own sequence number, before that of the first byte (RFC 9293 3.4).
         let sequence = if syn { sequence.wrapping_add(1) } else { sequence };
         if syn {
             (*stored).out_base = sequence;
             (*stored).syn_seen = 1;
         }
-        // Sent again: the bytes are known and cost nothing. The first segment may have any number, so that what was
-        // never handed over cannot look like it.
+        // A retransmission: the daemon has the bytes, and they cost nothing. The first segment may have any number, so
+        // it is never taken for one.
         let last = if sent { (*stored).last_out } else { (*stored).last_in };
         if spent != 0 && sequence == last {
             return;
@@ -241,19 +241,19 @@ fn segment(skb: *mut __sk_buff, sent: bool) {
             cookie: bpf_get_socket_cookie(skb.cast()),
         };
         if len <= PAYLOAD_SMALL as u32 {
-            take::<PAYLOAD_SMALL>(skb, start, len, header, occasion);
+            send::<PAYLOAD_SMALL>(skb, start, len, header, occasion);
         } else {
-            take::<PAYLOAD_CAP>(skb, start, len, header, occasion);
+            send::<PAYLOAD_CAP>(skb, start, len, header, occasion);
         }
     }
 }
 
-/// Hands over the first bytes of a payload, at most `N`, a power of two.
+/// Sends the first bytes of a payload to the daemon, at most `N`, a power of two.
 ///
 /// # Safety
-/// `skb` is the program's context and its payload has `len` bytes from `start` on, at least one.
+/// `skb` is the program's context, and its payload has `len` bytes, at least one, from `start` on.
 #[inline(always)]
-unsafe fn take<const N: usize>(
+unsafe fn send<const N: usize>(
     skb: *mut __sk_buff,
     start: u32,
     len: u32,
@@ -261,7 +261,7 @@ unsafe fn take<const N: usize>(
     occasion: Occasion,
 ) {
     let len = if len > N as u32 { N as u32 } else { len };
-    // The verifier forgets the comparison above; behind the black box it sees the bound in the mask.
+    // The verifier loses the comparison above; after the black box it sees the bound in the mask.
     let len = (black_box(len).wrapping_sub(1) & (N as u32 - 1)) + 1;
     let Some((mut entry, occasion)) = emit::reserve::<PayloadRecord<N>>(occasion) else { return };
     header.len = len as u16;

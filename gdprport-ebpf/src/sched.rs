@@ -1,6 +1,6 @@
-//! Processes: each `execve` gets an exec id, a fork points the child at its parent's, an exit forgets.
+//! Processes: each `execve` gets an exec id, a forked child starts with its parent's, an exit removes the entry.
 //!
-//! So the executable of a flow is known even if its process ended before anyone could look.
+//! So the executable of a flow is known even if its process exited before the daemon could read `/proc`.
 
 use core::ptr::read_volatile;
 
@@ -30,11 +30,11 @@ static NEWTASK_PID_OFFSET: u32 = 8;
 #[unsafe(no_mangle)]
 static NEWTASK_FLAGS_OFFSET: u32 = 32;
 
-/// The new task is a thread of its maker's process (include/uapi/linux/sched.h).
+/// The new task is a thread of the calling process (include/uapi/linux/sched.h).
 const CLONE_THREAD: u64 = 0x1_0000;
 
-/// Offset of `cred` in `task_struct`. This and the next two are not known here: the daemon sets them from the type
-/// information of the running kernel, all or none.
+/// Offset of `cred` in `task_struct`. The daemon sets this and the next two from the BTF of the running kernel, all or
+/// none.
 #[unsafe(no_mangle)]
 static TASK_CRED_OFFSET: u32 = 0;
 /// Offset of `user_ns` in `cred`.
@@ -47,15 +47,14 @@ static USER_NS_INUM_OFFSET: u32 = 0;
 /// Inode number of the initial user namespace (`PROC_USER_INIT_INO`, include/linux/proc_ns.h).
 const INITIAL_USER_NS: u32 = 0xefff_fffd;
 
-/// Where in an exec id the CPU begins; below it is that CPU's count, above it nothing, so that the bit
-/// `EXEC_ID_SEEDED` stays free.
+/// First bit of the CPU number in an exec id. Below is that CPU's count; the bit `EXEC_ID_SEEDED` above stays clear.
 const EXEC_ID_CPU_SHIFT: u32 = 40;
 
-/// Whether the caller is in a user namespace of somebody's own, where its mounts and its root may be of its own
-/// making; false if that cannot be read.
+/// Returns whether the caller is in a user namespace other than the initial one, where an unprivileged user may have
+/// set its mounts and its root; false if that cannot be read.
 #[inline(always)]
 fn in_user_ns() -> bool {
-    // SAFETY: the offsets are the running kernel's own, or 0; the helper checks every address.
+    // SAFETY: the offsets are those of the running kernel, or 0; the helper checks every address.
     unsafe {
         let cred_offset = read_volatile(&raw const TASK_CRED_OFFSET) as u64;
         if cred_offset == 0 {
@@ -102,7 +101,7 @@ fn exec(ctx: &TracePointContext) -> Option<()> {
         let location = ctx.read_at::<u32>(read_volatile(&raw const EXEC_FILENAME_OFFSET) as usize).ok()?;
         let name = ctx.as_ptr().cast::<u8>().add((location & 0xffff) as usize);
         let read = bpf_probe_read_kernel_str((&raw mut (*record).path).cast(), PATH_CAP as u32, name.cast());
-        // The helper counts the NUL. A name that fills the field was cut, which its length shows.
+        // The helper counts the NUL. The length shows that a name was cut: it fills the field.
         if read > 0 {
             (*record).path_len = (read - 1) as u8;
         }
@@ -110,7 +109,7 @@ fn exec(ctx: &TracePointContext) -> Option<()> {
         match task {
             Some(task) => {
                 (*task).exec_id = exec_id;
-                // All other threads are gone by now, and this one is the first.
+                // All other threads have exited by now, and this one is the first.
                 (*task).threads = 0;
             }
             None => {
@@ -122,11 +121,12 @@ fn exec(ctx: &TracePointContext) -> Option<()> {
     Some(())
 }
 
-/// A new thread or process, seen by the one that makes it, before it runs.
+/// A new thread or process, in the context of the task that creates it and before it runs.
 #[tracepoint]
 fn gp_task_newtask(ctx: TracePointContext) -> u32 {
     let parent_tgid = current_tgid();
-    // SAFETY: the helpers check every address; the maker's entry is used at once and it is alive, being the caller.
+    // SAFETY: the helpers check every address; the parent's entry is used at once, and the parent is alive: it is the
+    // caller.
     unsafe {
         let pid = ctx.read_at::<u32>(read_volatile(&raw const NEWTASK_PID_OFFSET) as usize);
         let flags = ctx.read_at::<u64>(read_volatile(&raw const NEWTASK_FLAGS_OFFSET) as usize);
@@ -149,8 +149,8 @@ fn gp_task_newtask(ctx: TracePointContext) -> u32 {
     0
 }
 
-/// A thread ends. Its process is forgotten with its last one, which need not be its first: that one may end before
-/// the others, or be replaced by one that executes.
+/// A thread exits. The entry of its process is removed with the last thread, which need not be the first: that one may
+/// exit before the others, or be replaced by one that calls `execve`.
 #[tracepoint]
 fn gp_sched_exit(_ctx: TracePointContext) -> u32 {
     // SAFETY: takes no argument and cannot fail. The lower half is the thread's own id.
@@ -158,8 +158,8 @@ fn gp_sched_exit(_ctx: TracePointContext) -> u32 {
     let tgid = current_tgid();
     let is_first = tid == tgid;
     let Some(task) = TASKS.get_ptr_mut(&tgid) else { return 0 };
-    // SAFETY: the entry is the caller's own. Threads that begin or end at once on two CPUs may be counted as one; then
-    // the entry outlives its process, until whoever gets the number writes over it, or goes with the first thread.
+    // SAFETY: the entry is the caller's own. Threads that start or exit at the same time on two CPUs may be counted as
+    // one; then the entry outlives its process until the id is reused, or is removed with the first thread.
     unsafe {
         let threads = (*task).threads;
         if threads & !TASK_HEADLESS != 0 {

@@ -1,4 +1,4 @@
-//! connect, bind and getpeername: the moments at which a process stands for a socket, in its own context.
+//! connect, bind and getpeername: calls that show, in their own context, which process owns a socket.
 //!
 //! `getpeername` also runs inside `accept(fd, &addr)`, on the new socket, in the acceptor's context.
 
@@ -8,10 +8,10 @@ use aya_ebpf::bindings::{bpf_sock, bpf_sock_addr};
 use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::cgroup_sock_addr;
 use aya_ebpf::programs::SockAddrContext;
-use gdprport_common::{FlowRecord, Hook, RecordKind, SocketOwner, SocketRole};
+use gdprport_common::{Hook, RecordKind, SocketOwner, SocketRole};
 
 use crate::count::Occasion;
-use crate::flow::{Ends, Moment};
+use crate::flow::SocketTuple;
 use crate::maps::{OWNERS, watched};
 use crate::{diagnose, emit, flow, owner, payload};
 
@@ -56,13 +56,13 @@ fn gp_getpeername6(ctx: SockAddrContext) -> i32 {
     PROCEED
 }
 
-/// The port of the address in the call, host byte order.
+/// Returns the port of the address in the call, host byte order.
 ///
 /// # Safety
 /// `ctx` is the program's context.
 #[inline(always)]
 unsafe fn user_port(ctx: *mut bpf_sock_addr) -> u32 {
-    // SAFETY: the caller's promise. The field holds a 16-bit port in network byte order.
+    // SAFETY: guaranteed by the caller. The field holds a 16-bit port in network byte order.
     u32::from(u16::from_be(unsafe { read_volatile(&raw const (*ctx).user_port) } as u16))
 }
 
@@ -70,17 +70,17 @@ unsafe fn user_port(ctx: *mut bpf_sock_addr) -> u32 {
 /// `ctx` is the program's context.
 #[inline(always)]
 unsafe fn socket(ctx: *mut bpf_sock_addr) -> *mut bpf_sock {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { read_volatile(&raw const (*ctx).__bindgen_anon_1.sk) }
 }
 
-/// The address in the call, network byte order.
+/// Returns the address in the call, network byte order.
 ///
 /// # Safety
 /// `ctx` is the context of a program whose family is `family`.
 #[inline(always)]
 unsafe fn user_address(ctx: *mut bpf_sock_addr, family: u8) -> [u32; 4] {
-    // SAFETY: the caller's promise; each field belongs to one family and is read only there.
+    // SAFETY: guaranteed by the caller; each field belongs to one family and is read only for it.
     unsafe {
         if family == 4 {
             [read_volatile(&raw const (*ctx).user_ip4), 0, 0, 0]
@@ -104,7 +104,7 @@ fn connect(ctx: *mut bpf_sock_addr, family: u8) {
         if sk.is_null() {
             return;
         }
-        // A socket bound to a watched port is remembered as a listener until here; it is a client.
+        // A socket bound to a watched port was stored as a listener until now; it is a client.
         if !watched(port) && !watched(read_volatile(&raw const (*sk).src_port)) {
             return;
         }
@@ -112,15 +112,15 @@ fn connect(ctx: *mut bpf_sock_addr, family: u8) {
             return;
         }
         let mut owner = SocketOwner {
-            caller: owner::current(bpf_get_netns_cookie(ctx.cast())),
+            caller: owner::current_caller(bpf_get_netns_cookie(ctx.cast())),
             role: SocketRole::Connected as u8,
             since_ns: bpf_ktime_get_boot_ns(),
             peer: user_address(ctx, family),
             peer_port: port as u16,
             peer_family: family,
-            ..SocketOwner::NOBODY
+            ..SocketOwner::default()
         };
-        remember(sk, &mut owner);
+        store(sk, &mut owner);
     }
 }
 
@@ -136,30 +136,30 @@ fn bind(ctx: *mut bpf_sock_addr) {
             return;
         }
         let mut owner = SocketOwner {
-            caller: owner::current(bpf_get_netns_cookie(ctx.cast())),
+            caller: owner::current_caller(bpf_get_netns_cookie(ctx.cast())),
             role: SocketRole::Bound as u8,
             since_ns: bpf_ktime_get_boot_ns(),
             local_port: user_port(ctx) as u16,
-            ..SocketOwner::NOBODY
+            ..SocketOwner::default()
         };
-        remember(sk, &mut owner);
+        store(sk, &mut owner);
     }
 }
 
-/// Stores `owner` as the socket's, over any earlier one.
+/// Stores `owner` as the socket's owner and replaces an earlier one.
 ///
 /// # Safety
 /// `sk` is the context's socket and not null.
 #[inline(always)]
-unsafe fn remember(sk: *mut bpf_sock, owner: &mut SocketOwner) {
-    // SAFETY: the caller's promise; the stored value is this socket's, in the hands of its own process.
+unsafe fn store(sk: *mut bpf_sock, owner: &mut SocketOwner) {
+    // SAFETY: guaranteed by the caller; the stored value is this socket's, and its own process calls.
     unsafe {
         let stored = OWNERS.get_or_insert(sk, owner);
         if stored.is_null() {
-            diagnose::unkept(sk);
+            diagnose::owner_unkept(sk);
         } else {
-            // A value that existed is not replaced by the helper.
-            payload::unwanted(stored);
+            // The helper does not replace an existing value.
+            payload::cancel(stored);
             *stored = *owner;
         }
     }
@@ -182,40 +182,40 @@ fn acceptor(ctx: *mut bpf_sock_addr, family: u8) {
             return;
         }
         let Some(occasion) = Occasion::seen(Hook::Accept) else { return };
-        // A client asks for its peer's name, or a server asks again: nothing new.
+        // A client requests its peer's address, or a server does again: nothing new.
         let role = (*stored).role;
         if role == SocketRole::Connected as u8 || role == SocketRole::Accepted as u8 {
             return occasion.filtered();
         }
-        let caller = owner::current(bpf_get_netns_cookie(ctx.cast()));
-        // Whoever holds the socket can ask, long after an accept that asked for nothing. Only who can have the listener
-        // by its birth is taken for the acceptor; a listener that was handed over is left to `fexit/inet_csk_accept`.
-        if !owner::descends(&caller, &(*stored).caller) {
+        let caller = owner::current_caller(bpf_get_netns_cookie(ctx.cast()));
+        // Any process that holds the socket can call this, long after an accept that requested no address. Only one
+        // that can have inherited the listener counts as the acceptor; `fexit/inet_csk_accept` covers a listener that
+        // was passed to another process.
+        if !owner::descends_from(&caller, &(*stored).caller) {
             return occasion.filtered();
         }
-        let owner = owner::accepted(stored, &caller);
+        let owner = owner::set_acceptor(stored, &caller);
 
-        let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
-        let local = if family == 4 {
-            [read_volatile(&raw const (*sk).src_ip4), 0, 0, 0]
-        } else {
-            [
-                read_volatile(&raw const (*sk).src_ip6[0]),
-                read_volatile(&raw const (*sk).src_ip6[1]),
-                read_volatile(&raw const (*sk).src_ip6[2]),
-                read_volatile(&raw const (*sk).src_ip6[3]),
-            ]
-        };
-        let ends = Ends {
-            family,
-            local,
-            peer: user_address(ctx, family),
-            local_port: local_port as u16,
-            peer_port: user_port(ctx) as u16,
-        };
-        let moment = Moment { cookie: bpf_get_socket_cookie(ctx.cast()), time_ns: bpf_ktime_get_boot_ns() };
-        let tail = flow::open_tail(&owner);
-        entry.write(flow::record(RecordKind::Accepted, &ends, &owner, &moment, tail));
-        emit::submit(entry, occasion);
+        emit::emit(occasion, || {
+            let local = if family == 4 {
+                [read_volatile(&raw const (*sk).src_ip4), 0, 0, 0]
+            } else {
+                [
+                    read_volatile(&raw const (*sk).src_ip6[0]),
+                    read_volatile(&raw const (*sk).src_ip6[1]),
+                    read_volatile(&raw const (*sk).src_ip6[2]),
+                    read_volatile(&raw const (*sk).src_ip6[3]),
+                ]
+            };
+            let tuple = SocketTuple {
+                family,
+                local,
+                peer: user_address(ctx, family),
+                local_port: local_port as u16,
+                peer_port: user_port(ctx) as u16,
+            };
+            let cookie = bpf_get_socket_cookie(ctx.cast());
+            flow::opened(RecordKind::Accepted, cookie, &tuple, &owner, bpf_ktime_get_boot_ns())
+        });
     }
 }

@@ -1,7 +1,7 @@
 //! The life of a TCP socket: connecting, established, listening, closed.
 //!
-//! These programs run in any context (often the network's), so they read the owner from the socket's
-//! storage and call no helper about the current task.
+//! These callbacks run in any context (often a soft interrupt), so they read the owner from the socket's storage and
+//! call no helper about the current task.
 
 use core::ptr::read_volatile;
 
@@ -15,11 +15,11 @@ use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns,
 use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
 use gdprport_common::{
-    CloseTail, FLAG_ANSWERED, FLAG_PEER_FIN, FlowRecord, FlowTail, Hook, RecordKind, SocketOwner,
+    CloseTail, FLAG_PEER_FIN, FLAG_PEER_REPLIED, FlowRecord, FlowTail, Hook, RecordKind, SocketOwner,
 };
 
 use crate::count::Occasion;
-use crate::flow::{Ends, Moment};
+use crate::flow::{SocketTuple, ports};
 use crate::maps::{OWNERS, port_flags, watched};
 use crate::{diagnose, emit, fin, flow, payload};
 
@@ -37,7 +37,7 @@ fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
         BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => established(ops, RecordKind::PassiveEstablished),
         BPF_SOCK_OPS_TCP_LISTEN_CB => established(ops, RecordKind::Listening),
         BPF_SOCK_OPS_STATE_CB => state_changed(ops),
-        BPF_SOCK_OPS_PARSE_HDR_OPT_CB => fin::segment(ops),
+        BPF_SOCK_OPS_PARSE_HDR_OPT_CB => fin::inspect_segment(ops),
         _ => {}
     }
     1
@@ -46,22 +46,9 @@ fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
 /// # Safety
 /// `ops` is the program's context.
 #[inline(always)]
-pub unsafe fn ports(ops: *mut bpf_sock_ops) -> (u32, u32) {
-    // SAFETY: the caller's promise. The peer's port is in network byte order, in the upper half.
-    unsafe {
-        (
-            read_volatile(&raw const (*ops).local_port),
-            u32::from_be(read_volatile(&raw const (*ops).remote_port)),
-        )
-    }
-}
-
-/// # Safety
-/// `ops` is the program's context.
-#[inline(always)]
-unsafe fn ends(ops: *mut bpf_sock_ops) -> Ends {
-    // SAFETY: the caller's promise. All fields are read before the family decides: reads inside of the
-    // branches would be merged into one at a computed offset, which the verifier refuses.
+unsafe fn tuple(ops: *mut bpf_sock_ops) -> SocketTuple {
+    // SAFETY: guaranteed by the caller. All fields are read before the branch on the family: the compiler would merge
+    // reads inside the branches into one at a computed offset, which the verifier rejects.
     unsafe {
         let (local_port, peer_port) = ports(ops);
         let (local_port, peer_port) = (local_port as u16, peer_port as u16);
@@ -77,27 +64,27 @@ unsafe fn ends(ops: *mut bpf_sock_ops) -> Ends {
         let p2 = read_volatile(&raw const (*ops).remote_ip6[2]);
         let p3 = read_volatile(&raw const (*ops).remote_ip6[3]);
         if family == INET6 {
-            Ends { family: 6, local: [l0, l1, l2, l3], peer: [p0, p1, p2, p3], local_port, peer_port }
+            SocketTuple { family: 6, local: [l0, l1, l2, l3], peer: [p0, p1, p2, p3], local_port, peer_port }
         } else {
-            Ends { family: 4, local: [local4, 0, 0, 0], peer: [peer4, 0, 0, 0], local_port, peer_port }
+            SocketTuple { family: 4, local: [local4, 0, 0, 0], peer: [peer4, 0, 0, 0], local_port, peer_port }
         }
     }
 }
 
-/// Asks for the callbacks on state changes, by which the close is seen.
+/// Requests the callbacks on state changes, which show the close.
 ///
 /// # Safety
 /// `ops` is the program's context.
 #[inline(always)]
-unsafe fn follow(ops: *mut bpf_sock_ops) {
-    // SAFETY: the caller's promise. Other programs' flags are kept.
+unsafe fn request_state_callbacks(ops: *mut bpf_sock_ops) {
+    // SAFETY: guaranteed by the caller. Flags of other programs are kept.
     unsafe {
         let flags = read_volatile(&raw const (*ops).bpf_sock_ops_cb_flags);
         bpf_sock_ops_cb_flags_set(ops, (flags | BPF_SOCK_OPS_STATE_CB_FLAG) as i32);
     }
 }
 
-/// The SYN is about to leave: from here on TCP tells how the connect ends.
+/// The SYN is about to be sent: from here on the state callbacks show how the connect ends.
 #[inline(never)]
 fn connecting(ops: *mut bpf_sock_ops) {
     // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
@@ -116,14 +103,14 @@ fn connecting(ops: *mut bpf_sock_ops) {
             (*stored).started = 1;
             // With TCP Fast Open the SYN itself carries the first payload.
             if flags.posture() {
-                payload::wanted(stored);
+                payload::request(stored);
             }
         }
-        follow(ops);
+        request_state_callbacks(ops);
     }
 }
 
-/// A handshake was completed, or a socket began to listen.
+/// A handshake completed, or a socket started to listen.
 #[inline(never)]
 fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
     // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
@@ -143,10 +130,10 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
             return occasion.filtered();
         }
         let now = bpf_ktime_get_boot_ns();
-        let mut owner = SocketOwner::NOBODY;
+        let mut owner = SocketOwner::default();
         let stored = OWNERS.get_or_insert(sk, &mut owner);
         if stored.is_null() {
-            diagnose::unkept(ops);
+            diagnose::owner_unkept(ops);
         } else {
             (*stored).since_ns = now;
             (*stored).started = 1;
@@ -155,21 +142,18 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
                 (*stored).out_base = out_base;
             }
             if kind as u8 != RecordKind::Listening as u8 && flags.posture() {
-                payload::wanted(stored);
+                payload::request(stored);
             }
             owner = *stored;
         }
-        follow(ops);
-        let ends = ends(ops);
-        let moment = Moment { cookie: bpf_get_socket_cookie(ops.cast()), time_ns: now };
-        let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
-        let tail = flow::open_tail(&owner);
-        entry.write(flow::record(kind, &ends, &owner, &moment, tail));
-        emit::submit(entry, occasion);
+        request_state_callbacks(ops);
+        let tuple = tuple(ops);
+        let cookie = bpf_get_socket_cookie(ops.cast());
+        emit::emit(occasion, || flow::opened(kind, cookie, &tuple, &owner, now));
     }
 }
 
-/// A socket that is followed changed its state; only its end is of interest.
+/// A socket changed its state. Only the sending of our FIN, its acknowledgement and the close matter.
 #[inline(never)]
 fn state_changed(ops: *mut bpf_sock_ops) {
     // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
@@ -185,8 +169,8 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         if new != BPF_TCP_CLOSE {
             return;
         }
-        let listener = old == BPF_TCP_LISTEN;
-        let Some(occasion) = Occasion::seen(if listener { Hook::Listen } else { Hook::Close }) else {
+        let is_listener = old == BPF_TCP_LISTEN;
+        let Some(occasion) = Occasion::seen(if is_listener { Hook::Listen } else { Hook::Close }) else {
             return;
         };
         let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
@@ -195,33 +179,33 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         }
         let stored = OWNERS.get(sk);
         let owner = if !stored.is_null() {
-            payload::unwanted(stored);
+            payload::cancel(stored);
             *stored
         } else {
-            // Another agent on this host may have asked for this callback, or our socket's owner could not
-            // be kept; then its end is told all the same.
+            // Another agent on this host may have requested this callback. If our socket's owner could not be stored,
+            // its end is reported all the same.
             let (local_port, peer_port) = ports(ops);
             if !watched(local_port) && !watched(peer_port) {
                 return occasion.filtered();
             }
-            SocketOwner::NOBODY
+            SocketOwner::default()
         };
         let acked = read_volatile(&raw const (*ops).bytes_acked);
         let received = read_volatile(&raw const (*ops).bytes_received);
         let srtt = read_volatile(&raw const (*ops).srtt_us);
         let retransmits = read_volatile(&raw const (*ops).total_retrans);
         let segs_in = read_volatile(&raw const (*ops).segs_in);
-        let next = read_volatile(&raw const (*ops).rcv_nxt);
-        let ends = ends(ops);
+        let rcv_nxt = read_volatile(&raw const (*ops).rcv_nxt);
+        let tuple = tuple(ops);
         let now = bpf_ktime_get_boot_ns();
-        let moment = Moment { cookie: bpf_get_socket_cookie(ops.cast()), time_ns: now };
-        let their_fin = match old {
+        let cookie = bpf_get_socket_cookie(ops.cast());
+        let peer_fin = match old {
             BPF_TCP_CLOSE_WAIT | BPF_TCP_LAST_ACK | BPF_TCP_CLOSING => FLAG_PEER_FIN,
-            BPF_TCP_FIN_WAIT2 => fin::theirs(&owner, received, next),
+            BPF_TCP_FIN_WAIT2 => fin::peer_fin_flags(&owner, received, rcv_nxt),
             _ => 0,
         };
-        let flags = if segs_in == 0 { 0 } else { FLAG_ANSWERED } | their_fin;
-        let kind = if listener {
+        let flags = if segs_in == 0 { 0 } else { FLAG_PEER_REPLIED } | peer_fin;
+        let kind = if is_listener {
             RecordKind::ListenerClosed
         } else if old == BPF_TCP_SYN_SENT {
             RecordKind::Failed
@@ -239,9 +223,10 @@ fn state_changed(ops: *mut bpf_sock_ops) {
                 since_ns: owner.since_ns,
             })
         };
-        let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
-        let record = flow::record(kind, &ends, &owner, &moment, tail);
-        entry.write(FlowRecord { old_state: old as u8, flags, ..record });
-        emit::submit(entry, occasion);
+        emit::emit(occasion, move || FlowRecord {
+            old_state: old as u8,
+            flags,
+            ..flow::record(kind, cookie, &tuple, &owner, now, tail)
+        });
     }
 }

@@ -1,16 +1,16 @@
-//! The end of a socket whose connect never left this host: no route, a firewall, another program's refusal.
+//! The end of a socket whose connect never left this host: no route, a firewall, or another program that denied it.
 //!
-//! TCP never took such a connect over, so `sock_ops` is silent about it. Of all others it is noted that their process has
-//! closed them (`fin`).
+//! Such a connect never reaches TCP, so `sock_ops` sees nothing of it. For all other sockets this marks that their
+//! process closed them (`fin`).
 
 use aya_ebpf::bindings::bpf_sock;
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::cgroup_sock;
 use aya_ebpf::programs::SockContext;
-use gdprport_common::{Closing, FlowRecord, Hook, RecordKind, SocketRole};
+use gdprport_common::{Closing, Hook, RecordKind, SocketRole};
 
 use crate::count::Occasion;
-use crate::flow::{Ends, Moment};
+use crate::flow::SocketTuple;
 use crate::maps::{OWNERS, watched};
 use crate::{emit, flow};
 
@@ -31,7 +31,7 @@ fn released(sk: *mut bpf_sock) {
         if (*stored).closing == Closing::Open as u8 {
             (*stored).closing = Closing::Released as u8;
         }
-        // Nearly every socket leaves here: it was taken over by TCP, which tells its end.
+        // Nearly every socket returns here: TCP handled it, and `sock_ops` reports its end.
         if (*stored).started != 0 || (*stored).role != SocketRole::Connected as u8 {
             return;
         }
@@ -41,18 +41,16 @@ fn released(sk: *mut bpf_sock) {
         }
         let Some(occasion) = Occasion::seen(Hook::Denied) else { return };
         let now = bpf_ktime_get_boot_ns();
-        let Some((mut entry, occasion)) = emit::reserve::<FlowRecord>(occasion) else { return };
-        let ends = Ends {
-            family: owner.peer_family,
-            local: [0; 4],
-            peer: owner.peer,
-            // The kernel lets this hook read no port of the socket; nothing was sent from one.
-            local_port: 0,
-            peer_port: owner.peer_port,
-        };
-        let moment = Moment { cookie: bpf_get_socket_cookie(sk.cast()), time_ns: now };
-        let tail = flow::fail_tail(&owner, now, 0);
-        entry.write(flow::record(RecordKind::Denied, &ends, &owner, &moment, tail));
-        emit::submit(entry, occasion);
+        emit::emit(occasion, move || {
+            // The kernel does not let this hook read a port of the socket; nothing was sent from one.
+            let tuple = SocketTuple {
+                family: owner.peer_family,
+                peer: owner.peer,
+                peer_port: owner.peer_port,
+                ..SocketTuple::default()
+            };
+            let cookie = bpf_get_socket_cookie(sk.cast());
+            flow::record(RecordKind::Denied, cookie, &tuple, &owner, now, flow::fail_tail(&owner, now, 0))
+        });
     }
 }

@@ -1,4 +1,5 @@
-//! What of BPF is loaded and attached, asked of the kernel itself; and programs of others that refuse.
+//! BPF programs and links that are loaded and attached, as the kernel lists them; and foreign programs that refuse
+//! things.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -36,7 +37,7 @@ impl Held {
         held
     }
 
-    /// What a process held at any moment until it ended, as far as looking without a pause shows.
+    /// What a process held at any moment until it ended, as far as continuous polling shows.
     #[must_use]
     pub fn until_the_end(child: &mut Child) -> Self {
         let mut held = Self::default();
@@ -84,7 +85,7 @@ fn exists(command: libc::c_long, id: u32) -> bool {
         assert_eq!(failure.raw_os_error(), Some(libc::ENOENT), "cannot ask for BPF object {id}: {failure}");
         return false;
     }
-    // SAFETY: a non-negative result is a fresh descriptor that nobody else owns.
+    // SAFETY: a non-negative result is a fresh descriptor without another owner.
     drop(unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).expect("a descriptor is an int")) });
     true
 }
@@ -98,7 +99,7 @@ pub enum Refuses {
     Egress,
 }
 
-/// Another program than ours that refuses something to a cgroup; taken away on drop.
+/// A foreign program that refuses something to a cgroup; detached on drop.
 #[derive(Debug)]
 pub struct Refusal {
     link: OwnedFd,
@@ -120,7 +121,7 @@ impl Refusal {
             Refuses::Connect4 => (18, 10),
             Refuses::Egress => (8, 1),
         };
-        // BPF_ALU64 | BPF_MOV | BPF_K of register 0, and BPF_JMP | BPF_EXIT; each is one word of 64 bits.
+        // BPF_ALU64 | BPF_MOV | BPF_K of register 0, and BPF_JMP | BPF_EXIT; each is one 64-bit word.
         let program = [0xb7_u64, 0x95_u64].map(u64::to_le);
         let license = c"GPL";
         let mut load = Attributes::default();
@@ -141,7 +142,8 @@ impl Refusal {
 
 impl Drop for Refusal {
     fn drop(&mut self) {
-        // Closing alone would not do: a child that another thread is just starting may hold the descriptor for a moment.
+        // Closing alone would not do: a child that another thread is just starting may hold the descriptor for a
+        // moment.
         let mut detach = Attributes::default();
         detach.half(0, self.link.as_raw_fd() as u32);
         // SAFETY: the kernel reads the given size from the pointer, which is to a live value of that size.
@@ -174,6 +176,6 @@ fn bpf(command: libc::c_long, attributes: &Attributes) -> OwnedFd {
         libc::syscall(libc::SYS_bpf, command, attributes.0.as_ptr(), std::mem::size_of_val(&attributes.0))
     };
     assert!(fd >= 0, "the kernel refused BPF command {command}: {}", io::Error::last_os_error());
-    // SAFETY: a non-negative result is a fresh descriptor that nobody else owns.
+    // SAFETY: a non-negative result is a fresh descriptor without another owner.
     unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).expect("a descriptor is an int")) }
 }

@@ -1,14 +1,14 @@
-//! A cgroup of one's own, found by the daemon as a systemd unit or a container by its name alone.
+//! Cgroups that the daemon takes for a systemd unit or a container by their names.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::child::User;
+use crate::user::User;
 use crate::wait;
 
-/// The slice that holds all cgroups of the tests, so that removing them touches nobody else's.
+/// The slice that holds all cgroups of the tests, so that removing them touches no others.
 pub const SLICE: &str = "gdprporttest.slice";
 
 /// A cgroup; on drop every process in it is killed and it is removed.
@@ -83,8 +83,7 @@ impl Cgroup {
     ///
     /// # Panics
     /// When it cannot be opened.
-    #[must_use]
-    pub fn entrance(&self) -> std::fs::File {
+    pub(crate) fn entrance(&self) -> std::fs::File {
         OpenOptions::new()
             .write(true)
             .open(self.path().join("cgroup.procs"))

@@ -1,4 +1,4 @@
-//! Processes that end with their guard, placed in a cgroup, a network namespace and under a user.
+//! Processes that are killed with their guard, placed in a cgroup, a network namespace and under a user.
 
 use std::fs::File;
 use std::io;
@@ -9,69 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::cgroup::Cgroup;
 use crate::netns::Netns;
-use crate::skip::Missing;
+use crate::user::User;
 
-/// A user of this host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
-    /// Login name.
-    pub name: String,
-    /// User id.
-    pub uid: u32,
-    /// Primary group's id.
-    pub gid: u32,
-    /// Primary group's name.
-    pub group: String,
-}
-
-impl User {
-    /// Looks `name` up in `/etc/passwd`.
-    ///
-    /// # Errors
-    /// [`Missing`] when the host has no such user.
-    pub fn named(name: &str) -> Result<Self, Missing> {
-        let find = |file: &str, matches: &dyn Fn(&[&str]) -> bool| {
-            let text = std::fs::read_to_string(file).unwrap_or_default();
-            text.lines()
-                .map(|line| line.split(':').map(str::to_owned).collect::<Vec<_>>())
-                .find(|f| f.len() > 3 && matches(&f.iter().map(String::as_str).collect::<Vec<_>>()))
-        };
-        let missing = || Missing { what: format!("this host has no user {name}") };
-        let entry = find("/etc/passwd", &|f| f[0] == name).ok_or_else(missing)?;
-        let (uid, gid) = (entry[2].parse().map_err(|_| missing())?, entry[3].parse().map_err(|_| missing())?);
-        let group = find("/etc/group", &|f| f[2] == entry[3]).map_or_else(String::new, |f| f[0].clone());
-        Ok(Self { name: name.to_owned(), uid, gid, group })
-    }
-
-    /// A user that every Debian has and that no server of the tests runs as.
-    ///
-    /// # Panics
-    /// When `/etc/passwd` lacks it.
-    #[must_use]
-    pub fn games() -> Self {
-        Self::named("games").expect("every Debian has the user games")
-    }
-
-    /// Another such user.
-    ///
-    /// # Panics
-    /// When `/etc/passwd` lacks it.
-    #[must_use]
-    pub fn backup() -> Self {
-        Self::named("backup").expect("every Debian has the user backup")
-    }
-
-    /// The user that owns nothing.
-    ///
-    /// # Panics
-    /// When `/etc/passwd` lacks it.
-    #[must_use]
-    pub fn nobody() -> Self {
-        Self::named("nobody").expect("every Debian has the user nobody")
-    }
-}
-
-/// Where and as whom a process runs. The default: here, as ourselves.
+/// Where and as which user a process runs. The default: here, as the test itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Place<'a> {
     cgroup: Option<&'a Cgroup>,
@@ -175,7 +115,7 @@ impl Child {
     /// Sends a signal to it alone.
     ///
     /// # Panics
-    /// When it has ended and was waited for: its pid may be somebody else's by now.
+    /// When it has ended and was waited for: its pid may belong to another process by now.
     pub fn signal(&self, signal: i32) {
         assert!(self.ended.is_none(), "{} has ended already", self.name);
         // SAFETY: plain system call on a child that was not waited for, so the pid is still its own.
@@ -185,7 +125,7 @@ impl Child {
     /// Its exit status if it has ended.
     ///
     /// # Panics
-    /// When the kernel does not tell.
+    /// When it cannot be waited for.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {
             self.ended = self.inner.try_wait().expect("a child of ours can be waited for");
@@ -196,14 +136,14 @@ impl Child {
     /// Waits for its end, at most `limit`.
     ///
     /// # Panics
-    /// When it still runs then.
+    /// When it still runs after that.
     #[track_caller]
     pub fn wait(&mut self, limit: Duration) -> ExitStatus {
         let what = format!("the end of {}", self.name);
         crate::wait::within(limit, &what, || self.ended())
     }
 
-    /// Asks it to end with `signal` and waits a while; what is left after that is killed on drop.
+    /// Asks it to end with `signal` and waits a while; what still runs after that is killed on drop.
     pub fn end(&mut self, signal: i32) {
         if self.ended().is_some() {
             return;

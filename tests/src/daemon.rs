@@ -1,4 +1,4 @@
-//! The daemon itself, with a policy, a socket and an event file of its own.
+//! The daemon under test, with a policy, a socket and an event file of its own.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -13,7 +13,7 @@ use crate::log::EventLog;
 use crate::puppet::built;
 use crate::schema;
 use crate::temp::TempDir;
-use crate::wait::{self, PATIENCE};
+use crate::wait::{self, TIMEOUT};
 
 /// The hook that sees processes in `accept` itself, where the kernel offers it.
 pub const IN_ACCEPT: &str = "fexit/inet_csk_accept";
@@ -29,16 +29,16 @@ pub fn program() -> PathBuf {
 
 /// Where a daemon writes its events.
 #[derive(Debug, Clone)]
-enum Events {
+enum EventsFile {
     Own,
-    File(PathBuf),
+    At(PathBuf),
 }
 
 /// What a daemon is started with.
 #[derive(Debug, Clone)]
 pub struct Start {
     policy: Option<String>,
-    events: Events,
+    events: EventsFile,
     config: Option<String>,
     prepare: Option<String>,
     pins: Option<PathBuf>,
@@ -48,19 +48,19 @@ impl Start {
     /// With this policy.
     #[must_use]
     pub fn with(policy: impl Into<String>) -> Self {
-        Self { policy: Some(policy.into()), events: Events::Own, config: None, prepare: None, pins: None }
+        Self { policy: Some(policy.into()), events: EventsFile::Own, config: None, prepare: None, pins: None }
     }
 
     /// Without a policy: the built-in catalog applies.
     #[must_use]
     pub fn without_policy() -> Self {
-        Self { policy: None, events: Events::Own, config: None, prepare: None, pins: None }
+        Self { policy: None, events: EventsFile::Own, config: None, prepare: None, pins: None }
     }
 
     /// Writes the events there instead of into a file of its own.
     #[must_use]
     pub fn events_to(mut self, path: &Path) -> Self {
-        self.events = Events::File(path.to_owned());
+        self.events = EventsFile::At(path.to_owned());
         self
     }
 
@@ -73,7 +73,7 @@ impl Start {
 
     /// In a mount namespace of its own, after these lines of shell in it: mounts, limits, a cgroup.
     #[must_use]
-    pub fn after(mut self, script: &str) -> Self {
+    pub fn prepare(mut self, script: &str) -> Self {
         self.prepare = Some(script.to_owned());
         self
     }
@@ -88,16 +88,16 @@ impl Start {
     /// Starts it and waits until it watches.
     ///
     /// # Panics
-    /// When it ends instead, or is not ready in time; with what it said.
+    /// When it ends instead, or is not ready in time; with its log.
     #[must_use]
     #[track_caller]
-    pub fn go(self) -> Daemon {
+    pub fn start(self) -> Daemon {
         assert!(is_root(), "the end-to-end promises need root; run `cargo xtask test`, which asks sudo");
         let dir = TempDir::new();
         let (socket, stderr) = (dir.join("control.sock"), dir.join("stderr"));
         let (events, owns_events) = match self.events {
-            Events::Own => (dir.join("events.ndjson"), true),
-            Events::File(path) => (path, false),
+            EventsFile::Own => (dir.join("events.ndjson"), true),
+            EventsFile::At(path) => (path, false),
         };
         let mut command = prepared(self.prepare.as_deref());
         command.args(["daemon", "run"]).arg("--events").arg(&events).arg("--socket").arg(&socket);
@@ -108,7 +108,7 @@ impl Start {
         if let Some(directory) = &self.pins {
             command.arg("--pin").arg(directory);
         }
-        // Never the host's own: what a promise says must not depend on it.
+        // Never the host's own: the result of a test must not depend on it.
         command.arg("--config").arg(dir.write("gdprport.toml", &self.config.unwrap_or_default()));
         command.stdout(File::create(dir.join("stdout")).expect("a fresh file"));
         command.stderr(File::create(&stderr).expect("a fresh file"));
@@ -119,7 +119,7 @@ impl Start {
     }
 }
 
-/// A running daemon. Dropping it kills it, after what it has written so far was held against the schema;
+/// A running daemon. Dropping it kills it, after what it has written so far was checked against the schema;
 /// [`Daemon::stop`] ends it in order and checks more.
 #[derive(Debug)]
 pub struct Daemon {
@@ -136,7 +136,7 @@ impl Daemon {
     #[must_use]
     #[track_caller]
     pub fn with(policy: impl Into<String>) -> Self {
-        Start::with(policy).go()
+        Start::with(policy).start()
     }
 
     #[track_caller]
@@ -144,12 +144,12 @@ impl Daemon {
         let start = std::time::Instant::now();
         while !(self.has_started() && self.ask(["daemon", "status", "--json"]).status.success()) {
             if let Some(status) = self.child.ended() {
-                panic!("the daemon ended ({status}) instead of starting; it said:\n{}", self.said());
+                panic!("the daemon ended ({status}) instead of starting; its log:\n{}", self.stderr());
             }
             assert!(
-                start.elapsed() < PATIENCE,
-                "the daemon was not ready in time; it said:\n{}",
-                self.said()
+                start.elapsed() < TIMEOUT,
+                "the daemon was not ready in time; its log:\n{}",
+                self.stderr()
             );
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
@@ -182,9 +182,9 @@ impl Daemon {
         self.dir.write("policy.toml", text);
     }
 
-    /// What it said on standard error so far.
+    /// Its standard error so far: its log.
     #[must_use]
-    pub fn said(&self) -> String {
+    pub fn stderr(&self) -> String {
         std::fs::read_to_string(self.dir.join("stderr")).unwrap_or_default()
     }
 
@@ -202,18 +202,18 @@ impl Daemon {
     pub fn memory_kib(&self, key: &str) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
         let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
-        let words = line.and_then(|line| line.split_whitespace().next());
-        words.and_then(|number| number.parse().ok()).expect("the kernel counts it")
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number.and_then(|number| number.parse().ok()).expect("the kernel counts it")
     }
 
-    /// How many descriptors it has.
+    /// The number of its open descriptors.
     #[must_use]
     pub fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.pid())).map_or(0, Iterator::count)
     }
 
     /// Whether it still runs.
-    pub fn lives(&mut self) -> bool {
+    pub fn is_running(&mut self) -> bool {
         self.child.ended().is_none()
     }
 
@@ -222,10 +222,10 @@ impl Daemon {
         ask(&self.socket, words)
     }
 
-    /// What `daemon status --json` answers.
+    /// The output of `daemon status --json`.
     ///
     /// # Panics
-    /// When it does not answer with JSON.
+    /// When it is not JSON.
     #[track_caller]
     pub fn status(&self) -> Value {
         let output = self.ask(["daemon", "status", "--json"]);
@@ -241,7 +241,7 @@ impl Daemon {
         hooks.iter().any(|entry| entry["name"] == IN_ACCEPT && entry["state"] == "attached")
     }
 
-    /// What the status says of one port; `null` if nothing.
+    /// One port of the status; `null` if it is not listed.
     #[track_caller]
     pub fn port_status(&self, port: u16) -> Value {
         let status = self.status();
@@ -249,56 +249,56 @@ impl Daemon {
         ports.iter().find(|entry| entry["number"] == port).cloned().unwrap_or_default()
     }
 
-    /// Kills it, so that it can say and do nothing more.
+    /// Kills it, so that it can write and do nothing more.
     #[track_caller]
     pub fn kill(&mut self) {
         self.signal(libc::SIGKILL);
-        self.child.wait(PATIENCE);
+        self.child.wait(TIMEOUT);
     }
 
-    /// Ends a daemon with pins by SIGTERM and checks the same as [`Daemon::stop`], except that its BPF stays.
+    /// Ends a daemon with pins by SIGTERM and checks the same as [`Daemon::stop`], except that its BPF stays pinned.
     ///
     /// # Panics
-    /// When one of these is not so.
+    /// When one of these does not hold.
     #[track_caller]
-    pub fn hand_over(mut self) -> EventLog {
+    pub fn stop_keeping_pins(mut self) -> EventLog {
         self.signal(libc::SIGTERM);
-        self.ends_in_order();
+        self.check_orderly_end();
         std::mem::replace(&mut self.log, EventLog::at(Path::new("/dev/null")))
     }
 
     /// Ends it by SIGINT, and checks the same as [`Daemon::stop`].
     ///
     /// # Panics
-    /// When one of these is not so.
+    /// When one of these does not hold.
     #[track_caller]
     pub fn interrupt(mut self) -> EventLog {
         let held = crate::bpf::Held::by(self.pid());
         self.signal(libc::SIGINT);
-        self.ends_in_order();
+        self.check_orderly_end();
         wait::until("nothing of the daemon stays in the kernel", || held.is_gone());
         std::mem::replace(&mut self.log, EventLog::at(Path::new("/dev/null")))
     }
 
     #[track_caller]
-    fn ends_in_order(&mut self) {
-        let status = self.child.wait(PATIENCE);
-        assert_eq!(status.code(), Some(0), "the daemon ended with {status}; it said:\n{}", self.said());
+    fn check_orderly_end(&mut self) {
+        let status = self.child.wait(TIMEOUT);
+        assert_eq!(status.code(), Some(0), "the daemon ended with {status}; its log:\n{}", self.stderr());
         self.log.refresh();
         assert_eq!(self.log.seen().last().map(Event::kind), Some("daemon.stop"), "the last event");
         self.log.check();
     }
 
     /// Ends it by SIGTERM and checks what is true of every run: it exits with 0, its last event is
-    /// `daemon.stop`, the stream is whole and fits the schema, and nothing of its BPF stays behind.
+    /// `daemon.stop`, the stream is complete and fits the schema, and nothing of its BPF stays behind.
     ///
     /// # Panics
-    /// When one of these is not so.
+    /// When one of these does not hold.
     #[track_caller]
     pub fn stop(mut self) -> EventLog {
         let held = crate::bpf::Held::by(self.pid());
         self.signal(libc::SIGTERM);
-        self.ends_in_order();
+        self.check_orderly_end();
         wait::until("nothing of the daemon stays in the kernel", || held.is_gone());
         std::mem::replace(&mut self.log, EventLog::at(Path::new("/dev/null")))
     }
@@ -307,17 +307,17 @@ impl Daemon {
     #[track_caller]
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal(libc::SIGTERM);
-        self.child.wait(PATIENCE)
+        self.child.wait(TIMEOUT)
     }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("the daemon said:\n{}", tail(&self.said()));
+            eprintln!("the log of the daemon:\n{}", tail(&self.stderr()));
             return;
         }
-        // Also of one that was killed: what it wrote fits the schema. Files of others may have been cut on purpose.
+        // What it wrote must fit the schema even if it was killed. A file of the test may have been cut on purpose.
         if self.owns_events {
             self.log.refresh();
             schema::check(self.log.seen());
@@ -341,7 +341,7 @@ pub fn ask<S: AsRef<OsStr>>(socket: &Path, words: impl IntoIterator<Item = S>) -
     Command::new(program()).args(words).arg("--socket").arg(socket).output().expect("the program can be run")
 }
 
-/// Whether this process may do everything.
+/// Whether this process runs as root.
 #[must_use]
 pub fn is_root() -> bool {
     // SAFETY: plain system call that cannot fail.

@@ -1,4 +1,4 @@
-//! One event as the daemon wrote it: the few fields that promises search by, and the rest on demand.
+//! One event as the daemon wrote it: the few fields that tests search by, and the rest on demand.
 
 use std::sync::OnceLock;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 pub struct Event {
     line: String,
     head: Head,
-    whole: OnceLock<Value>,
+    parsed: OnceLock<Value>,
 }
 
 /// What is read of every line at once; tens of thousands of events are searched by these.
@@ -50,7 +50,7 @@ impl Event {
     #[must_use]
     pub fn parse(line: &str) -> Self {
         let head = serde_json::from_str(line).unwrap_or_else(|e| panic!("not an event ({e}): {line}"));
-        Self { line: line.to_owned(), head, whole: OnceLock::new() }
+        Self { line: line.to_owned(), head, parsed: OnceLock::new() }
     }
 
     /// The line as written, without its newline.
@@ -95,22 +95,23 @@ impl Event {
         self.kind() == kind && self.port() == Some(port)
     }
 
-    /// The whole of it.
+    /// The complete event.
     ///
     /// # Panics
     /// Never: the line was read before.
     #[must_use]
     pub fn json(&self) -> &Value {
-        self.whole.get_or_init(|| serde_json::from_str(&self.line).expect("the line was read as JSON before"))
+        self.parsed
+            .get_or_init(|| serde_json::from_str(&self.line).expect("the line was read as JSON before"))
     }
 
-    /// The value at a dotted path, for example `process.exe`; `null` where nothing is.
+    /// The value at a dotted path, for example `process.exe`; `null` if there is none.
     #[must_use]
     pub fn at(&self, path: &str) -> &Value {
         at(self.json(), path)
     }
 
-    /// The text at a dotted path; empty where no text is.
+    /// The text at a dotted path; empty if there is none.
     #[must_use]
     pub fn text(&self, path: &str) -> &str {
         self.at(path).as_str().unwrap_or_default()
@@ -130,14 +131,13 @@ impl Event {
     }
 
     /// What failed of the nearest rule.
-    #[must_use]
-    pub fn nearest_failed(&self) -> Vec<&str> {
+    pub(crate) fn nearest_failed(&self) -> Vec<&str> {
         let list = self.at("verdict.nearest.failed").as_array().map(Vec::as_slice).unwrap_or_default();
         list.iter().filter_map(Value::as_str).collect()
     }
 }
 
-/// The value at a dotted path inside of `value`; `null` where nothing is.
+/// The value at a dotted path inside of `value`; `null` if there is none.
 #[must_use]
 pub fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
     path.split('.').fold(value, |inner, key| &inner[key])

@@ -1,5 +1,5 @@
 //! The real systemd-journald, alone: in a mount namespace of its own, with sockets and files in directories of
-//! ours, so that no init system is needed and the host's own journal is not touched.
+//! the test, so that no init system is needed and the host's own journal is not touched.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -31,7 +31,7 @@ impl Journal {
             installed(&["/usr/lib/systemd/systemd-journald", "/lib/systemd/systemd-journald"], "systemd")?;
         let reader = installed(&["/usr/bin/journalctl"], "systemd")?;
         let mut new = Self { program, reader, sockets: TempDir::new(), files: TempDir::new(), child: None };
-        new.begin();
+        new.launch();
         Ok(new)
     }
 
@@ -39,7 +39,7 @@ impl Journal {
     ///
     /// # Panics
     /// When it does not listen in time.
-    pub fn begin(&mut self) {
+    pub fn launch(&mut self) {
         let mut command = Command::new("unshare");
         let files = format!(
             "mkdir -p /run/log/journal\nmount --bind {} /run/log/journal",
@@ -52,14 +52,14 @@ impl Journal {
         wait::until("journald listens", || self.listens());
     }
 
-    /// Ends it. Its socket stays, as nobody's.
+    /// Ends it. Its socket stays, without an owner.
     ///
     /// # Panics
     /// When it does not end.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.signal(libc::SIGTERM);
-            child.wait(wait::PATIENCE);
+            child.wait(wait::TIMEOUT);
         }
     }
 
@@ -70,7 +70,7 @@ impl Journal {
         }
     }
 
-    /// Lines of shell that put this journald's sockets where a program of this mount namespace looks for them.
+    /// Lines of shell that put this journald's sockets where a program of this mount namespace expects them.
     #[must_use]
     pub fn mounts(&self) -> String {
         mounts(&self.sockets)
@@ -95,7 +95,7 @@ impl Journal {
     }
 }
 
-/// Lines of shell that show `sockets` as the place of journald's sockets.
+/// Lines of shell that mount `sockets` as the place of journald's sockets.
 #[must_use]
 pub fn mounts(sockets: &TempDir) -> String {
     let place = "/run/systemd/journal";

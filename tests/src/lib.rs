@@ -1,15 +1,16 @@
-//! The harness of the end-to-end promises: guards that make a piece of the world and take it away again.
+//! The harness of the end-to-end promises: guards that set up a piece of the environment and remove it again.
 //!
-//! Belongs here: what more than one promise needs (processes, cgroups, network namespaces, servers, the
-//! daemon itself, its events). Does not belong here: the promises; they stand in `tests/tests/`.
+//! Belongs here: what more than one test needs (processes, cgroups, network namespaces, servers, the
+//! daemon itself, its events). Does not belong here: the tests; they are in `tests/tests/`.
 //!
-//! Every guard cleans up in `Drop`, so that a failed promise leaves nothing behind either. The guards panic
-//! with a sentence instead of returning errors: a promise whose world cannot be made has failed.
+//! Every guard cleans up in `Drop`, so that a failed test leaves nothing behind either. The guards panic
+//! with a message instead of returning errors: a test whose environment cannot be set up has failed.
 
-pub mod books;
 pub mod bpf;
 pub mod cgroup;
 pub mod child;
+pub mod client;
+pub mod counters;
 pub mod daemon;
 pub mod event;
 pub mod journal;
@@ -22,11 +23,13 @@ pub mod policy;
 pub mod ports;
 pub mod posture;
 pub mod puppet;
-pub mod schema;
+pub(crate) mod schema;
+pub mod serial;
 pub mod servers;
 pub mod skip;
-pub mod succession;
+pub mod takeover;
 pub mod temp;
 pub mod tls;
 pub mod truth;
+pub mod user;
 pub mod wait;

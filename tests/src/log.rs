@@ -48,15 +48,15 @@ impl EventLog {
         &self.events
     }
 
-    /// Waits for an event that matches and returns it; also one that was read before.
+    /// Waits for an event that matches and returns it; also one that was read earlier.
     #[track_caller]
     pub fn wait(&mut self, what: &str, wanted: impl Fn(&Event) -> bool) -> Event {
-        self.wait_within(wait::PATIENCE, what, wanted)
+        self.wait_within(wait::TIMEOUT, what, wanted)
     }
 
     /// Like [`EventLog::wait`], with a limit of its own.
     #[track_caller]
-    pub fn wait_within(&mut self, limit: Duration, what: &str, wanted: impl Fn(&Event) -> bool) -> Event {
+    fn wait_within(&mut self, limit: Duration, what: &str, wanted: impl Fn(&Event) -> bool) -> Event {
         let mut checked = 0;
         wait::within(limit, &format!("the event: {what}"), || {
             let from = checked;
@@ -77,7 +77,7 @@ impl EventLog {
             if found >= count {
                 return found;
             }
-            assert!(start.elapsed() < wait::PATIENCE, "waited in vain for {count} of {what}; {found} came");
+            assert!(start.elapsed() < wait::TIMEOUT, "timed out waiting for {count} of {what}; {found} came");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -99,7 +99,7 @@ impl EventLog {
     /// sequence has no gap.
     ///
     /// # Panics
-    /// When one of these is not so; with the event.
+    /// When one of these does not hold; with the event.
     #[track_caller]
     pub fn check(&self) {
         let mut ids = HashSet::new();

@@ -1,4 +1,4 @@
-//! A limit on memory, kept by the kernel: a cgroup of the memory controller, in either version.
+//! A limit on memory, enforced by the kernel: a cgroup of the memory controller, in either version.
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ impl MemoryLimit {
         Ok(new)
     }
 
-    /// Lines of shell that bring whoever runs them into it.
+    /// Lines of shell that move the process that runs them into it.
     #[must_use]
     pub fn enter(&self) -> String {
         format!("echo $$ > {}", self.path.join("cgroup.procs").display())
@@ -45,7 +45,7 @@ impl MemoryLimit {
         self.number(if self.v2 { "memory.current" } else { "memory.usage_in_bytes" })
     }
 
-    /// The most bytes ever in use, with page cache that can be given back; `None` where the kernel does not tell.
+    /// The most bytes ever in use, with page cache that can be given back; `None` if the kernel does not count it.
     #[must_use]
     pub fn peak(&self) -> Option<u64> {
         let file = if self.v2 { "memory.peak" } else { "memory.max_usage_in_bytes" };
@@ -55,7 +55,7 @@ impl MemoryLimit {
     /// How many processes the kernel killed because of it.
     ///
     /// # Panics
-    /// When the kernel does not tell.
+    /// When the kernel does not count them.
     #[must_use]
     pub fn kills(&self) -> u64 {
         let file = if self.v2 { "memory.events" } else { "memory.oom_control" };
@@ -65,7 +65,7 @@ impl MemoryLimit {
     }
 
     fn number(&self, file: &str) -> u64 {
-        let text = std::fs::read_to_string(self.path.join(file)).expect("a cgroup tells its use");
+        let text = std::fs::read_to_string(self.path.join(file)).expect("a cgroup has its use");
         text.trim().parse().expect("a number")
     }
 
@@ -76,7 +76,7 @@ impl MemoryLimit {
 
 impl Drop for MemoryLimit {
     fn drop(&mut self) {
-        // Bounded and without a panic: whoever was in it may just be ending.
+        // Bounded and without a panic: processes in it may still be ending.
         for _ in 0..500 {
             if std::fs::remove_dir(&self.path).is_ok() || !self.path.exists() {
                 return;
@@ -100,7 +100,7 @@ fn controller() -> Result<(PathBuf, bool), Missing> {
     }
     let root = cgroup::mount();
     if offers(&root) {
-        // Given already, or not to be given: the next step tells.
+        // It may be enabled already, or not be possible: the next step shows.
         let _ = std::fs::write(root.join("cgroup.subtree_control"), "+memory");
         return Ok((root, true));
     }

@@ -1,4 +1,4 @@
-//! Network namespaces of one's own, and veth pairs between them.
+//! Network namespaces, and veth pairs between them.
 //!
 //! A namespace lives as long as the guard's descriptor (or a process inside): no name under `/run/netns`
 //! has to be removed, and nothing stays behind when the test is killed.
@@ -6,8 +6,6 @@
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
 use std::process::Command;
-
-use crate::child::Place;
 
 /// A network namespace whose loopback is up.
 #[derive(Debug)]
@@ -44,7 +42,7 @@ impl Netns {
     /// The inode number by which events name it.
     ///
     /// # Panics
-    /// When the kernel does not tell.
+    /// When the kernel does not return it.
     #[must_use]
     pub fn inode(&self) -> u64 {
         use std::os::unix::fs::MetadataExt as _;
@@ -72,14 +70,12 @@ impl Netns {
     /// Runs `ip` with `words` inside the namespace.
     ///
     /// # Panics
-    /// When it fails; with what it said.
+    /// When it fails; with its output.
     pub fn ip(&self, words: &[&str]) {
-        let mut command = Command::new("ip");
-        command.args(words);
-        Place::default().netns(self).apply(&mut command);
-        let output = command.output().expect("ip can be run (package iproute2)");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "ip {}: {said}", words.join(" "));
+        let run = || Command::new("ip").args(words).output();
+        let output = self.inside(run).expect("ip can be run (package iproute2)");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "ip {}: {errors}", words.join(" "));
     }
 
     /// Sets a sysctl of this namespace's own, for example `net/ipv4/tcp_syn_retries`.
@@ -112,7 +108,7 @@ impl VethPair {
     pub const LEFT: &str = "10.77.0.1";
     /// The right end's address.
     pub const RIGHT: &str = "10.77.0.2";
-    /// An address that the left end routes to the right one, which drops it without a word: a SYN to it is
+    /// An address that the left end routes to the right one, which drops it silently: a SYN to it is
     /// never answered.
     pub const SILENT: &str = "10.78.0.1";
 

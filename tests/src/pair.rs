@@ -1,11 +1,11 @@
-//! Two puppets on one watched port: the world of most promises about single connections.
+//! Two puppets on one watched port: the setup of most tests about single connections.
 
 use std::fmt::Display;
 
 use crate::daemon::{Daemon, Start};
 use crate::policy::open;
 use crate::ports::Port;
-use crate::puppet::{Held, Puppet};
+use crate::puppet::{HeldStream, Puppet};
 use crate::truth::End;
 
 /// A daemon that watches one port, a puppet that listens there and one that connects to it.
@@ -24,10 +24,10 @@ pub struct Pair {
 /// One connection between the two.
 #[derive(Debug, Clone)]
 pub struct Connection {
-    /// The server's hold of it.
-    pub here: Held,
-    /// The client's hold of it.
-    pub there: Held,
+    /// The server's stream.
+    pub here: HeldStream,
+    /// The client's stream.
+    pub there: HeldStream,
     /// The accepting end.
     pub server: End,
     /// The connecting end.
@@ -59,7 +59,7 @@ impl Pair {
     #[track_caller]
     fn made(address: impl Display, config: &str) -> Self {
         let port = Port::free();
-        let daemon = Start::with(open(port.number()).alone()).config(config).go();
+        let daemon = Start::with(open(port.number()).alone()).config(config).start();
         let (mut server, client) = (Puppet::new(), Puppet::new());
         server.listen(format!("{address}:{port}"));
         Self { server, client, port, daemon }

@@ -1,4 +1,4 @@
-//! A bpffs of a test's own, in which daemons pin, and the note that one daemon leaves there for the next.
+//! A bpffs in which daemons pin, and the checkpoint that one daemon leaves there for the next.
 
 use std::ffi::CString;
 use std::io;
@@ -13,10 +13,10 @@ const BPF_MAP_LOOKUP_ELEM: libc::c_long = 1;
 const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
 const BPF_OBJ_GET: libc::c_long = 7;
 
-/// Size of the note in every version, in bytes.
-const NOTE: usize = 1024;
+/// Size of the checkpoint in every version, in bytes.
+const CHECKPOINT: usize = 1024;
 
-/// A mounted bpffs; unmounted on drop, whereby everything pinned in it is gone.
+/// A mounted bpffs; unmounted on drop, with everything pinned in it.
 #[derive(Debug)]
 pub struct BpfFs {
     dir: TempDir,
@@ -52,16 +52,16 @@ impl BpfFs {
         self.dir.path()
     }
 
-    /// Changes the 32-bit word at byte `at` of the note that a daemon left.
+    /// Changes the 32-bit word at byte `at` of the checkpoint that a daemon left.
     ///
     /// # Panics
-    /// When there is no note.
-    pub fn change_note(&self, at: usize, word: u32) {
+    /// When there is no checkpoint.
+    pub fn change_checkpoint(&self, at: usize, word: u32) {
         let map = open_pinned(&self.pins().join("maps/HANDOVER"));
-        let mut note = [0_u8; NOTE];
-        element(BPF_MAP_LOOKUP_ELEM, &map, note.as_mut_ptr());
-        note[at..at + 4].copy_from_slice(&word.to_ne_bytes());
-        element(BPF_MAP_UPDATE_ELEM, &map, note.as_mut_ptr());
+        let mut checkpoint = [0_u8; CHECKPOINT];
+        element(BPF_MAP_LOOKUP_ELEM, &map, checkpoint.as_mut_ptr());
+        checkpoint[at..at + 4].copy_from_slice(&word.to_ne_bytes());
+        element(BPF_MAP_UPDATE_ELEM, &map, checkpoint.as_mut_ptr());
     }
 }
 
@@ -87,11 +87,11 @@ fn open_pinned(path: &Path) -> OwnedFd {
         libc::syscall(libc::SYS_bpf, BPF_OBJ_GET, attributes.as_ptr(), std::mem::size_of_val(&attributes))
     };
     assert!(fd >= 0, "nothing is pinned at {}: {}", path.to_string_lossy(), io::Error::last_os_error());
-    // SAFETY: a non-negative result is a fresh descriptor that nobody else owns.
+    // SAFETY: a non-negative result is a fresh descriptor without another owner.
     unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).expect("a descriptor is an int")) }
 }
 
-/// Reads or writes element 0 of an array of notes.
+/// Reads or writes element 0 of the array of checkpoints.
 fn element(command: libc::c_long, map: &OwnedFd, value: *mut u8) {
     let key = 0_u32;
     let fd = u64::try_from(map.as_raw_fd()).expect("an open descriptor");
@@ -101,5 +101,5 @@ fn element(command: libc::c_long, map: &OwnedFd, value: *mut u8) {
     let done = unsafe {
         libc::syscall(libc::SYS_bpf, command, attributes.as_ptr(), std::mem::size_of_val(&attributes))
     };
-    assert_eq!(done, 0, "the note cannot be read or written: {}", io::Error::last_os_error());
+    assert_eq!(done, 0, "the checkpoint cannot be read or written: {}", io::Error::last_os_error());
 }

@@ -1,4 +1,4 @@
-//! Writing policies: the text a promise needs, and no more.
+//! Writing policies: only the text that a test needs.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ pub fn declare(name: &str, port: u16) -> Declaration {
     Declaration { text: format!("\n[[port]]\nname = \"{name}\"\nport = {port}\n") }
 }
 
-/// Declares `port` so that whatever happens on it is allowed, as role `serving` and role `calling`.
+/// Declares `port` so that everything on it is allowed, as role `serving` and role `calling`.
 #[must_use]
 pub fn open(port: u16) -> Declaration {
     declare(&format!("port-{port}"), port)
@@ -51,7 +51,7 @@ impl Declaration {
         self
     }
 
-    /// The whole policy of this declaration alone.
+    /// A policy of this declaration alone.
     #[must_use]
     pub fn alone(self) -> String {
         policy([self])

@@ -1,4 +1,4 @@
-//! Free TCP ports that no two tests of this host hold at the same time, in whichever process they run.
+//! Free TCP ports that no two tests of this host hold at the same time, in any process.
 
 use std::net::{Ipv6Addr, TcpListener};
 use std::os::linux::net::SocketAddrExt as _;
@@ -8,10 +8,10 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 const FIRST: u16 = 10_000;
 const LAST: u16 = 29_999;
 
-/// A port that is this test's until the guard is dropped.
+/// A port that belongs to this test until the guard is dropped.
 ///
 /// The claim is an abstract Unix socket named after the port: it needs no file, is exclusive on this host
-/// and vanishes with the process even when that is killed.
+/// and is released with the process even when that is killed.
 #[derive(Debug)]
 pub struct Port {
     number: u16,
@@ -26,7 +26,7 @@ impl Port {
     #[must_use]
     pub fn free() -> Self {
         let span = LAST - FIRST;
-        // Processes start at different places so that they seldom try each other's ports.
+        // Processes start at different places so that they rarely try each other's ports.
         let start =
             u16::try_from(std::process::id().wrapping_mul(7919) % u32::from(span)).expect("below the span");
         (0..span)

@@ -1,13 +1,13 @@
-//! A table of connections, what is expected of their encryption at both ends, and what the daemon saw of it.
+//! A table of connections, what is expected of their encryption at both ends, and what the daemon reported.
 //!
-//! Belongs here: running cases against one daemon, holding its events against what is expected, and printing the
+//! Belongs here: running cases against one daemon, comparing its events with what is expected, and printing the
 //! table. Does not belong here: the cases.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::process::Command;
 
-use crate::books;
+use crate::counters;
 use crate::daemon::Daemon;
 use crate::event::Event;
 use crate::log::EventLog;
@@ -27,7 +27,7 @@ pub struct Demand {
     pub port: u16,
     /// Its declared protocol, empty for none.
     pub protocol: &'static str,
-    /// The least version of TLS.
+    /// The minimum version of TLS.
     pub min: &'static str,
 }
 
@@ -100,10 +100,10 @@ impl Expected {
         Self { state: "unknown", version: "", outcome: "undecided", reason: "", evidence: "" }
     }
 
-    /// Its evidence contains these words.
+    /// Its evidence contains this text.
     #[must_use]
-    pub const fn because(mut self, words: &'static str) -> Self {
-        self.evidence = words;
+    pub const fn because(mut self, text: &'static str) -> Self {
+        self.evidence = text;
         self
     }
 }
@@ -123,7 +123,7 @@ pub struct Table {
     /// The daemon.
     pub daemon: Daemon,
     rows: Vec<Row>,
-    /// How many connections of each port were taken into the table.
+    /// How many connections of each port are in the table.
     taken: HashMap<u16, usize>,
 }
 
@@ -139,8 +139,7 @@ impl Table {
         Self { daemon: Daemon::with(policy(declarations)), rows: Vec::new(), taken: HashMap::new() }
     }
 
-    /// Takes in the next connection to `port`, which was made and closed, and of which the same is expected at both
-    /// ends.
+    /// Adds the next connection to `port`, which was made and closed; the same is expected at both ends.
     #[track_caller]
     pub fn row(&mut self, case: &str, port: u16, expected: Expected) {
         self.row_by_end(case, port, [expected; 2]);
@@ -163,11 +162,11 @@ impl Table {
         }
     }
 
-    /// The event of this kind about one end of the connection that was taken in last.
+    /// The event of this kind about one end of the connection that was added last.
     #[track_caller]
     pub fn last(&mut self, kind: &str, direction: &str) -> Event {
         let of_direction = self.rows.iter().rev().find(|row| row.direction == direction);
-        let (local, peer) = of_direction.expect("a row was taken in").ends;
+        let (local, peer) = of_direction.expect("a row was added").ends;
         self.daemon.log.flow(kind, direction, local, peer)
     }
 
@@ -205,7 +204,7 @@ impl Table {
                 let _ = writeln!(wrong, "  {} {}", closed.at("posture"), closed.at("verdict"));
             }
         }
-        books::say(&table);
+        counters::print(&table);
         assert!(wrong.is_empty(), "wrong rows:\n{wrong}");
         let leak = log.seen().iter().find(|event| event.line().contains(USER_DATA));
         assert!(leak.is_none(), "an event repeats what a user sent: {}", leak.map_or("", Event::line));
@@ -218,7 +217,7 @@ fn shown(state: &str, version: &str, outcome: &str, reason: &str) -> String {
 }
 
 impl Row {
-    /// The event of the end, and what is wrong of all events about this flow.
+    /// The `flow.close`, and what is wrong in all events about this flow.
     fn judge<'a>(&self, log: &'a EventLog) -> (&'a Event, Vec<String>) {
         let of_flow = |event: &&Event| event.ends(self.direction) == Some(self.ends);
         let events: Vec<&Event> = log.seen().iter().filter(of_flow).collect();
@@ -248,12 +247,12 @@ impl Row {
 
         let of_kind = |kind: &str| events.iter().filter(|event| event.kind() == kind).count();
         let unknown = expected.state == "unknown";
-        let mut before = events.iter().filter(|event| event.seq() < closed.seq());
+        let mut earlier = events.iter().filter(|event| event.seq() < closed.seq());
         if unknown {
             let known = |event: &&&Event| !matches!(event.text("posture.state"), "" | "unknown");
-            check(before.find(known).is_none(), "nothing else was told before".into());
+            check(earlier.find(known).is_none(), "nothing else was reported before".into());
         } else {
-            check(before.any(|event| fits(event)), "it was not told before the end".into());
+            check(earlier.any(|event| fits(event)), "it was not reported before the end".into());
         }
         let violations = of_kind("violation");
         check(violations == usize::from(is_violation), format!("{violations} events `violation`"));

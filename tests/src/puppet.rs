@@ -1,5 +1,5 @@
-//! Holding the strings of the `puppet` program: a real process, with an executable, user, cgroup and network
-//! namespace of the test's choice, that does with sockets what it is told.
+//! Driving the `puppet` program: a real process, with an executable, user, cgroup and network namespace of the test's
+//! choice, that does with sockets what its commands ask for.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
@@ -9,16 +9,16 @@ use std::sync::mpsc::{Receiver, channel};
 
 use crate::child::{Child, Place};
 use crate::temp::{TempDir, set_mode};
-use crate::wait::PATIENCE;
+use crate::wait::TIMEOUT;
 
 /// A program of this package, in a directory of its own under a name of the test's choice.
 #[derive(Debug)]
-pub struct Copy {
+pub struct ProgramCopy {
     dir: TempDir,
     name: String,
 }
 
-impl Copy {
+impl ProgramCopy {
     /// Copies the program `of` of this package as `name`.
     ///
     /// # Panics
@@ -35,7 +35,7 @@ impl Copy {
         Self { dir, name: name.to_owned() }
     }
 
-    /// Its absolute path, free of symbolic links: what events have to say.
+    /// Its absolute path, without symbolic links, as events must report it.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         real(&self.dir.join(&self.name))
@@ -51,7 +51,7 @@ pub fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|e| panic!("cannot resolve {}: {e}", path.display()))
 }
 
-/// Where cargo put the program `name` of this workspace: beside the directory of the test's own binary.
+/// The path of the program `name` of this workspace: beside the directory of the test's own binary.
 ///
 /// # Panics
 /// When it is not there.
@@ -65,7 +65,7 @@ pub fn built(name: &str) -> PathBuf {
 
 /// A connection that a puppet holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
+pub struct HeldStream {
     /// The puppet's number for it.
     pub id: u32,
     /// The local address after a connect or take, the peer's after an accept.
@@ -76,10 +76,10 @@ pub struct Held {
 #[derive(Debug)]
 pub struct Puppet {
     child: Child,
-    strings: ChildStdin,
-    answers: Receiver<String>,
+    stdin: ChildStdin,
+    replies: Receiver<String>,
     exe: PathBuf,
-    _copy: Option<Copy>,
+    _copy: Option<ProgramCopy>,
 }
 
 impl Puppet {
@@ -92,7 +92,7 @@ impl Puppet {
     /// Starts one at `place`, as a copy of its own, which any user may execute.
     #[must_use]
     pub fn at(place: Place<'_>) -> Self {
-        let copy = Copy::new("puppet", "puppet");
+        let copy = ProgramCopy::new("puppet", "puppet");
         let mut new = Self::run(&copy.path(), place);
         new._copy = Some(copy);
         new
@@ -107,9 +107,9 @@ impl Puppet {
         let mut command = Command::new(exe);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = Child::start(command, place);
-        let strings = child.pipes().stdin.take().expect("stdin is piped");
+        let stdin = child.pipes().stdin.take().expect("stdin is piped");
         let stdout = child.pipes().stdout.take().expect("stdout is piped");
-        let (sender, answers) = channel();
+        let (sender, replies) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
@@ -117,7 +117,7 @@ impl Puppet {
                 }
             }
         });
-        Self { child, strings, answers, exe: exe.to_owned(), _copy: None }
+        Self { child, stdin, replies, exe: exe.to_owned(), _copy: None }
     }
 
     /// Its process id.
@@ -132,35 +132,33 @@ impl Puppet {
         &self.exe
     }
 
-    /// Gives a command without waiting for the answer.
+    /// Sends a command without waiting for the reply.
     ///
     /// # Panics
     /// When the puppet has ended.
     #[track_caller]
-    pub fn tell(&mut self, command: &str) {
-        self.strings
-            .write_all(format!("{command}\n").as_bytes())
-            .expect("the puppet still reads its strings");
+    pub fn send(&mut self, command: &str) {
+        self.stdin.write_all(format!("{command}\n").as_bytes()).expect("the puppet still reads its commands");
     }
 
-    /// Waits for the answer to the oldest unanswered command.
+    /// Waits for the reply to the oldest command that has none yet.
     ///
     /// # Panics
     /// When it is an error or does not come.
     #[track_caller]
-    pub fn answer(&mut self) -> String {
-        let line = self.answers.recv_timeout(PATIENCE).expect("the puppet answers");
+    pub fn reply(&mut self) -> String {
+        let line = self.replies.recv_timeout(TIMEOUT).expect("the puppet replies");
         match line.strip_prefix("ok") {
-            Some(said) => said.trim().to_owned(),
-            None => panic!("the puppet says: {line}"),
+            Some(text) => text.trim().to_owned(),
+            None => panic!("the puppet reports: {line}"),
         }
     }
 
-    /// Gives a command and returns its answer.
+    /// Sends a command and returns its reply.
     #[track_caller]
     pub fn ask(&mut self, command: &str) -> String {
-        self.tell(command);
-        self.answer()
+        self.send(command);
+        self.reply()
     }
 
     /// Listens at `at`, for example `127.0.0.1:10000` or `[::]:10000`.
@@ -171,36 +169,36 @@ impl Puppet {
 
     /// Connects to `to`.
     #[track_caller]
-    pub fn connect(&mut self, to: impl std::fmt::Display) -> Held {
+    pub fn connect(&mut self, to: impl std::fmt::Display) -> HeldStream {
         held(&self.ask(&format!("connect {to}")))
     }
 
     /// Accepts one connection, asking for the peer's address.
     #[track_caller]
-    pub fn accept(&mut self) -> Held {
+    pub fn accept(&mut self) -> HeldStream {
         held(&self.ask("accept"))
     }
 
     /// Accepts by `how`: `accept`, `accept-null`, `accept-uring`, or takes a descriptor by `take PATH`.
     #[track_caller]
-    pub fn hold(&mut self, how: &str) -> Held {
+    pub fn hold(&mut self, how: &str) -> HeldStream {
         held(&self.ask(how))
     }
 
     /// Closes a connection.
     #[track_caller]
-    pub fn close(&mut self, held: Held) {
+    pub fn close(&mut self, held: HeldStream) {
         self.ask(&format!("close {}", held.id));
     }
 
-    /// Becomes, by `how`, the program at `exe`, a copy of the puppet, that goes on on the same strings.
+    /// Becomes, by `how`, the program at `exe`, a copy of the puppet, which goes on reading the same commands.
     #[track_caller]
     pub fn become_program(&mut self, how: &str, exe: &Path) {
         self.ask(&format!("{how} {}", exe.display()));
         self.exe = exe.to_owned();
     }
 
-    /// Kills it now, whatever it holds.
+    /// Kills it now, with all that it holds.
     pub fn kill(self) {
         drop(self);
     }
@@ -212,12 +210,12 @@ impl Default for Puppet {
     }
 }
 
-/// Reads the answer to a command that made a connection.
+/// Reads the reply to a command that made a connection.
 ///
 /// # Panics
 /// When it is not one.
 #[must_use]
-pub fn held(answer: &str) -> Held {
-    let (id, address) = answer.split_once(' ').expect("a number and an address");
-    Held { id: id.parse().expect("a number"), address: address.parse().expect("an address") }
+pub fn held(reply: &str) -> HeldStream {
+    let (id, address) = reply.split_once(' ').expect("a number and an address");
+    HeldStream { id: id.parse().expect("a number"), address: address.parse().expect("an address") }
 }

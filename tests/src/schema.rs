@@ -1,4 +1,4 @@
-//! The published schema of events, held against what the daemon really wrote.
+//! The published schema of events, checked against what the daemon wrote.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -8,9 +8,8 @@ use serde_json::Value;
 
 use crate::event::Event;
 
-/// Where the schema is checked in.
-#[must_use]
-pub fn path() -> PathBuf {
+/// The path of the schema in the checkout.
+fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/schema/event.schema.json")
 }
 
@@ -33,7 +32,7 @@ fn validator() -> &'static Validator {
 /// # Panics
 /// When one does not fit; with what is wrong and the event.
 #[track_caller]
-pub fn check(events: &[Event]) {
+pub(crate) fn check(events: &[Event]) {
     let validator = validator();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let share = events.len().div_ceil(threads).max(1);

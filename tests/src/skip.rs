@@ -1,12 +1,12 @@
-//! Skipping a case by name when what it needs is not there. The unit tests of the daemon do it by this too.
+//! Skipping a case by name when what it needs is not there. The unit tests of the daemon use this too.
 //!
-//! Only a program that is not installed skips, or a part of the kernel that this machine has not. Anything else that a case
-//! needs and does not get is a failure.
+//! Only a program that is not installed leads to a skip, or a part of the kernel that this machine lacks. Anything else
+//! that a case needs and does not get is a failure.
 
 use std::fmt;
 use std::io::Write as _;
 
-/// What a case needs and this host does not have: nearly always a program.
+/// What a case needs and this host does not have: usually a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
     /// What is missing and which package brings it.
@@ -33,10 +33,10 @@ impl fmt::Display for Missing {
     }
 }
 
-/// Says on standard output, and in the file that `GDPRPORT_SKIPS` names, that `case` was skipped.
+/// Prints that `case` was skipped, and appends it to the file that `GDPRPORT_SKIPS` names.
 ///
 /// # Panics
-/// When that file cannot be written: a skip that nobody counts would look like a pass.
+/// When that file cannot be written: an uncounted skip would look like a pass.
 pub fn announce(case: &str, why: &Missing) {
     let line = format!("SKIPPED {case}: {why}\n");
     print!("{line}");

@@ -1,11 +1,11 @@
-//! Directories, and small filesystems, that vanish with their guard.
+//! Directories, and small filesystems, that are removed with their guard.
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::child::User;
+use crate::user::User;
 
 /// A directory that everyone on the host may enter; removed with everything in it on drop.
 #[derive(Debug)]
@@ -52,13 +52,13 @@ impl TempDir {
     /// Makes a directory inside of it that belongs to `owner`.
     ///
     /// # Panics
-    /// When it cannot be made or handed over.
+    /// When it cannot be made or given away.
     #[must_use]
     pub fn dir_for(&self, name: &str, owner: &User) -> PathBuf {
         let path = self.join(name);
         std::fs::create_dir(&path).expect("a fresh directory");
         std::os::unix::fs::chown(&path, Some(owner.uid), Some(owner.gid))
-            .expect("root may hand over a directory");
+            .expect("root may give a directory away");
         set_mode(&path, 0o700);
         path
     }

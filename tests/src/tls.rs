@@ -1,4 +1,4 @@
-//! A certificate authority of the tests' own, and the certificate that all their servers show.
+//! The tests' own certificate authority, and the certificate that all their servers show.
 //!
 //! Belongs here: making them, once per test program, and writing them where a server's user can read them. Does not
 //! belong here: who uses them and how.
@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::child::{Place, User};
-use crate::servers::run;
+use crate::child::Place;
+use crate::client::run;
 use crate::skip::{Missing, installed};
 use crate::temp::{TempDir, set_mode};
+use crate::user::User;
 
 /// The name that the certificate is for, beside `127.0.0.1` and `::1`; clients ask for it (SNI).
 pub const NAME: &str = "db.gdprport.test";
@@ -46,7 +47,7 @@ pub struct Files {
 /// [`Missing`] when openssl is not installed.
 ///
 /// # Panics
-/// When it is and makes no certificate.
+/// When it is installed and makes no certificate.
 pub fn identity() -> Result<&'static Identity, Missing> {
     static MADE: OnceLock<Result<Identity, Missing>> = OnceLock::new();
     MADE.get_or_init(|| openssl().map(|program| Identity::made(&program))).as_ref().map_err(Clone::clone)
@@ -65,9 +66,9 @@ impl Identity {
         let dir = TempDir::new();
         let names = format!("subjectAltName=DNS:{NAME},IP:127.0.0.1,IP:::1\n");
         dir.write("names", &names);
-        let call = |words: &str, subject: &str| {
+        let call = |arguments: &str, subject: &str| {
             let mut command = Command::new(openssl);
-            command.args(words.split_whitespace()).current_dir(dir.path());
+            command.args(arguments.split_whitespace()).current_dir(dir.path());
             if !subject.is_empty() {
                 command.args(["-subj", subject]);
             }
@@ -91,12 +92,11 @@ impl Identity {
     /// Writes it into `dir`; the key belongs to `user`, who alone may read it.
     ///
     /// # Panics
-    /// When a file cannot be written or handed over.
-    #[must_use]
-    pub fn write_into(&self, dir: &TempDir, user: &User) -> Files {
+    /// When a file cannot be written or given away.
+    pub(crate) fn write_into(&self, dir: &TempDir, user: &User) -> Files {
         let key = dir.write("tls.key", &self.key);
         set_mode(&key, 0o600);
-        std::os::unix::fs::chown(&key, Some(user.uid), Some(user.gid)).expect("root may hand over a file");
+        std::os::unix::fs::chown(&key, Some(user.uid), Some(user.gid)).expect("root may give a file away");
         let certificate = dir.write("tls.crt", &self.certificate);
         Files { authority: self.write_authority(dir), certificate, key }
     }

@@ -1,4 +1,4 @@
-//! What a test itself knows of one end of a connection, held against what an event says.
+//! What a test itself knows about one end of a connection, compared with what an event reports.
 
 use std::path::PathBuf;
 
@@ -55,7 +55,7 @@ impl End {
         log.flow(kind, self.direction, self.local, self.peer)
     }
 
-    /// Waits for the event of this kind about this end, checks that it names the owner rightly and as seen in
+    /// Waits for the event of this kind about this end, checks that it names the owner correctly and as seen in
     /// the caller's own context, and returns it.
     #[track_caller]
     pub fn named_exactly(&self, log: &mut EventLog, kind: &str) -> Event {
@@ -75,14 +75,14 @@ impl End {
     }
 }
 
-/// The verdict `declared`, by this rule.
+/// Checks for the verdict `declared`, by this rule.
 #[track_caller]
 pub fn check_declared(event: &Event, role: &str) {
     assert_eq!(event.text("verdict.outcome"), "declared", "{}", event.line());
     assert_eq!(event.text("verdict.rule"), role, "{}", event.line());
 }
 
-/// The verdict `violation`, for this one reason, nearest to this rule, of which this key failed.
+/// Checks for the verdict `violation`, for this one reason, nearest to this rule, whose only failing key is this.
 #[track_caller]
 pub fn check_violation(event: &Event, reason: &str, role: &str, failed: &str) {
     assert_eq!(event.text("verdict.outcome"), "violation", "{}", event.line());
@@ -96,7 +96,7 @@ pub fn check_violation(event: &Event, reason: &str, role: &str, failed: &str) {
 /// # Panics
 /// When they are not, or it has one.
 #[track_caller]
-pub fn violations_of(daemon: &mut Daemon, end: &End, opened: &Event) {
+pub fn check_violation_event(daemon: &mut Daemon, end: &End, opened: &Event) {
     let same = |event: &Event| {
         event.kind() == "violation" && event.ends(end.direction) == opened.ends(end.direction)
     };

@@ -1,15 +1,15 @@
-//! Waiting for a condition, never for a time.
+//! Waiting for a condition, never for a fixed time.
 
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a promise counts as broken. Generous, because nothing waits this long
-/// unless it fails; a loaded machine must not make a promise look broken.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long anything may take before a test fails. Generous, because only a failing test waits this long, and a loaded
+/// machine must not make one fail.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Calls `probe` until it yields something and returns that.
 ///
 /// # Panics
-/// When nothing came within `limit`; the message names `what`.
+/// When it yields nothing within `limit`; the message names `what`.
 #[track_caller]
 pub fn within<T>(limit: Duration, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
@@ -18,17 +18,17 @@ pub fn within<T>(limit: Duration, what: &str, mut probe: impl FnMut() -> Option<
         if let Some(found) = probe() {
             return found;
         }
-        assert!(start.elapsed() < limit, "waited {limit:?} in vain for: {what}");
+        assert!(start.elapsed() < limit, "timed out after {limit:?}: {what}");
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(50));
     }
 }
 
-/// Calls `probe` until it says yes, for at most [`PATIENCE`].
+/// Calls `probe` until it returns true, for at most [`TIMEOUT`].
 ///
 /// # Panics
 /// When it never did; the message names `what`.
 #[track_caller]
 pub fn until(what: &str, mut probe: impl FnMut() -> bool) {
-    within(PATIENCE, what, || probe().then_some(()));
+    within(TIMEOUT, what, || probe().then_some(()));
 }

@@ -1,4 +1,4 @@
-//! Every kind of address, every way to fail, every namespace.
+//! Every kind of address, every kind of failure, every namespace.
 
 use gdprport_tests::child::Place;
 use gdprport_tests::daemon::Daemon;
@@ -60,7 +60,7 @@ fn failed(daemon: &mut Daemon, client: &Puppet, port: u16, outcome: &str) {
 }
 
 #[test]
-fn a_refused_connect_is_told_with_its_owner() {
+fn a_refused_connect_is_reported_with_its_owner() {
     let port = Port::free();
     let mut daemon = Daemon::with(open(port.number()).alone());
     let mut client = Puppet::new();
@@ -73,7 +73,7 @@ fn a_refused_connect_is_told_with_its_owner() {
 }
 
 #[test]
-fn a_connect_that_nobody_answers_is_told_as_timed_out() {
+fn a_connect_that_nobody_answers_is_reported_as_timed_out() {
     let (veth, port) = (VethPair::new(), Port::free());
     veth.left.sysctl("net/ipv4/tcp_syn_retries", "1");
     let mut daemon = Daemon::with(open(port.number()).alone());
@@ -84,7 +84,7 @@ fn a_connect_that_nobody_answers_is_told_as_timed_out() {
 }
 
 #[test]
-fn a_connect_that_its_caller_gives_up_is_told_as_aborted() {
+fn a_connect_that_its_caller_abandons_is_reported_as_aborted() {
     let (veth, port) = (VethPair::new(), Port::free());
     let mut daemon = Daemon::with(open(port.number()).alone());
     let mut client = Puppet::at(Place::default().netns(&veth.left));
@@ -94,7 +94,7 @@ fn a_connect_that_its_caller_gives_up_is_told_as_aborted() {
 }
 
 #[test]
-fn a_connect_that_no_route_leads_to_is_told_as_denied() {
+fn a_connect_without_a_route_is_reported_as_denied() {
     let (netns, port) = (Netns::new(), Port::free());
     let mut daemon = Daemon::with(open(port.number()).alone());
     let mut client = Puppet::at(Place::default().netns(&netns));
@@ -103,8 +103,9 @@ fn a_connect_that_no_route_leads_to_is_told_as_denied() {
     daemon.stop();
 }
 
+/// Each end is reported with the inode number of its own network namespace.
 #[test]
-fn two_namespaces_joined_by_veth_are_both_seen_each_under_its_own_number() {
+fn both_ends_of_a_veth_pair_are_seen_in_their_own_namespace() {
     let (veth, port) = (VethPair::new(), Port::free());
     let mut daemon = Daemon::with(open(port.number()).alone());
     let mut server = Puppet::at(Place::default().netns(&veth.right));
@@ -133,8 +134,9 @@ fn two_namespaces_joined_by_veth_are_both_seen_each_under_its_own_number() {
     daemon.stop();
 }
 
+/// All four addresses and ports are equal; only the namespace differs.
 #[test]
-fn the_same_addresses_in_two_namespaces_are_not_mistaken_for_each_other() {
+fn equal_addresses_in_two_namespaces_are_not_confused() {
     let port = Port::free();
     let mut daemon = Daemon::with(open(port.number()).alone());
     let worlds: Vec<(Netns, u64)> = (1..=2).map(|n| (Netns::new(), n * 1000)).collect();

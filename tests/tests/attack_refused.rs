@@ -1,4 +1,4 @@
-//! Connects that another program on this host stops are told, with who tried.
+//! Connects that another program on this host stops are reported, with their process.
 
 use gdprport_tests::bpf::{Refusal, Refuses};
 use gdprport_tests::cgroup::Cgroup;
@@ -17,7 +17,7 @@ fn refused(what: Refuses) -> (Pair, Refusal, Cgroup) {
     (pair, refusal, cgroup)
 }
 
-/// The one `flow.fail` of the client, which is to name it fully.
+/// The one `flow.fail` of the client, which must name it fully.
 #[track_caller]
 fn failed(pair: &mut Pair, cgroup: &Cgroup, outcome: &str) -> Event {
     let (port, pid) = (pair.port.number(), u64::from(pair.client.pid()));
@@ -35,12 +35,12 @@ fn failed(pair: &mut Pair, cgroup: &Cgroup, outcome: &str) -> Event {
 }
 
 #[test]
-fn a_connect_that_another_program_refuses_is_told_as_denied() {
+fn a_connect_that_another_program_refuses_is_reported_as_denied() {
     let (mut pair, refusal, cgroup) = refused(Refuses::Connect4);
     let to = format!("127.0.0.1:{}", pair.port);
     assert_eq!(pair.client.ask(&format!("connect-denied {to}")), libc::EPERM.to_string());
     let event = failed(&mut pair, &cgroup, "denied");
-    assert_eq!(event.number("flow.local.port"), Some(0), "nothing left from a port: {}", event.line());
+    assert_eq!(event.number("flow.local.port"), Some(0), "no packet left from a port: {}", event.line());
     // Without the refusal the same process connects.
     drop(refusal);
     let connection = pair.connect();
@@ -48,16 +48,17 @@ fn a_connect_that_another_program_refuses_is_told_as_denied() {
     connection.client.named_exactly(&mut pair.daemon.log, "flow.close");
     let port = pair.port.number();
     let log = pair.daemon.stop();
-    assert_eq!(log.count(|event| event.is("flow.fail", port)), 1, "told once");
+    assert_eq!(log.count(|event| event.is("flow.fail", port)), 1, "reported once");
 }
 
+/// Another program on this host drops the packets until the caller gives up.
 #[test]
-fn a_connect_whose_packets_another_program_drops_is_told_as_aborted_when_it_is_given_up() {
+fn a_connect_whose_packets_are_dropped_is_reported_as_aborted() {
     let (mut pair, _refusal, cgroup) = refused(Refuses::Egress);
     pair.client.ask(&format!("connect-abandon 127.0.0.1:{}", pair.port));
     failed(&mut pair, &cgroup, "aborted");
     let port = pair.port.number();
     let log = pair.daemon.stop();
-    assert_eq!(log.count(|event| event.is("flow.fail", port)), 1, "told once");
+    assert_eq!(log.count(|event| event.is("flow.fail", port)), 1, "reported once");
     assert_eq!(log.count(|event| event.is("flow.open", port)), 0, "nothing was opened");
 }

@@ -1,9 +1,9 @@
-//! The books balance while the policy is changed under full load, and no flow of a port that stays watched is lost or
-//! told twice.
+//! The counters are conserved while the policy changes under full load, and no flow of a port that stays watched is
+//! lost or reported twice.
 
 use std::collections::HashMap;
 
-use gdprport_tests::books::{self, count, say, settled, sum};
+use gdprport_tests::counters::{self, count, print, settled, sum};
 use gdprport_tests::daemon::Start;
 use gdprport_tests::event::Event;
 use gdprport_tests::policy::{open, policy};
@@ -12,7 +12,7 @@ use gdprport_tests::puppet::Puppet;
 use gdprport_tests::wait;
 
 const CONNECTIONS: u64 = 4_000;
-/// Reloads at least, so that every change of the policy meets connections at work many times.
+/// At least so many reloads, so that every change of the policy meets active connections many times.
 const RELOADS: u64 = 30;
 
 /// A server on a port and a client that is to load it.
@@ -30,14 +30,15 @@ impl Side {
         Self { port, server, client: Puppet::new() }
     }
 
-    /// Begins connections that go on until the answer.
+    /// Begins connections that go on until the reply.
     fn load(&mut self, total: u64) {
-        self.client.tell(&format!("burst 127.0.0.1:{} {total} 4", self.port));
+        self.client.send(&format!("burst 127.0.0.1:{} {total} 4", self.port));
     }
 }
 
+/// The counters add up and every flow is reported once.
 #[test]
-fn books_balance_and_every_flow_is_told_once_while_the_policy_changes_under_load() {
+fn policy_changes_under_load_lose_and_repeat_no_flow() {
     let (mut always, mut sometimes) = (Side::new(), Side::new());
     let (kept, other) = (always.port.number(), sometimes.port.number());
     let both = policy([open(kept), open(other)]);
@@ -47,9 +48,9 @@ fn books_balance_and_every_flow_is_told_once_while_the_policy_changes_under_load
         open(kept).key("tls = { min = \"1.3\" }"),
         open(other).allow("nobody", "in", "192.0.2.1", ""),
     ]);
-    // Room for everything at once: what is promised here must not depend on how fast this machine reads.
+    // Room for everything at once: the result must not depend on how fast this machine reads.
     let room = "limits.ring_bytes = 67108864\nevents.queue = 262144\n";
-    let mut daemon = Start::with(both.clone()).config(room).go();
+    let mut daemon = Start::with(both.clone()).config(room).start();
     always.load(CONNECTIONS);
     sometimes.load(CONNECTIONS);
 
@@ -64,27 +65,29 @@ fn books_balance_and_every_flow_is_told_once_while_the_policy_changes_under_load
         reloads += 1;
     }
     for side in [&mut always, &mut sometimes] {
-        assert_eq!(side.client.answer(), CONNECTIONS.to_string());
+        assert_eq!(side.client.reply(), CONNECTIONS.to_string());
     }
     let status = settled(&daemon);
-    say(&format!("\n{reloads} reloads during {} connections", 2 * CONNECTIONS));
-    books::balance(&status);
+    print(&format!("\n{reloads} reloads during {} connections", 2 * CONNECTIONS));
+    counters::check_conservation(&status);
     let lost = sum(&status, "coverage.kernel.dropped") + sum(&status, "coverage.dropped");
     assert_eq!(lost, 0, "there is room for everything: {}", status["coverage"]);
-    // The port that comes and goes is watched again: whatever began there was told to its end, or counted as let go.
+    // The port that comes and goes is watched again: its flows were reported to their end, or counted as unwatched.
     daemon.rewrite_policy(&both);
     assert!(daemon.ask(["daemon", "reload"]).status.success());
     let mut unwatched = 0;
     for port in [kept, other] {
         wait::until("nothing is open any more", || daemon.port_status(port)["open"] == 0);
         let entry = daemon.port_status(port);
-        books::flows_balance(&entry);
+        counters::check_flow_conservation(&entry);
         unwatched += count(&entry, "unwatched");
     }
     let in_all = count(&daemon.status(), "coverage.unwatched");
-    say(&format!("{unwatched} flows were let go with their port, {in_all} with those that began meanwhile"));
+    print(&format!(
+        "{unwatched} flows were dropped with their port, {in_all} with those that began meanwhile"
+    ));
     assert!(0 < unwatched && unwatched <= in_all, "{}", status["coverage"]);
-    assert_eq!(daemon.port_status(kept)["unwatched"], 0, "of a port that stays nothing is let go");
+    assert_eq!(daemon.port_status(kept)["unwatched"], 0, "no flow of a port that stays is dropped");
 
     for kind in ["flow.open", "flow.close"] {
         for direction in ["out", "in"] {
@@ -94,32 +97,36 @@ fn books_balance_and_every_flow_is_told_once_while_the_policy_changes_under_load
         }
     }
     let log = daemon.stop();
-    let mut told: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut reports: HashMap<(&str, &str), usize> = HashMap::new();
     for event in log.seen().iter().filter(|event| ["flow.open", "flow.close"].contains(&event.kind())) {
-        *told.entry((event.kind(), event.text("flow.cookie"))).or_default() += 1;
+        *reports.entry((event.kind(), event.text("flow.cookie"))).or_default() += 1;
     }
     for event in log.seen() {
-        let times = told.get(&(event.kind(), event.text("flow.cookie"))).copied().unwrap_or(1);
-        assert_eq!(times, 1, "told {times} times: {}", event.line());
+        let times = reports.get(&(event.kind(), event.text("flow.cookie"))).copied().unwrap_or(1);
+        assert_eq!(times, 1, "reported {times} times: {}", event.line());
     }
-    // Of our own processes: others on this host may use the same number in network namespaces of their own.
+    // Only of our own processes: others on this host may use the same number in network namespaces of their own.
     let pids = [always.client.pid(), always.server.pid()].map(u64::from);
     let is_ours = |event: &&Event| event.number("process.pid").is_some_and(|pid| pids.contains(&pid));
     let mut ours = 0;
     for event in log.seen().iter().filter(|event| event.is("flow.close", kept)).filter(is_ours) {
-        assert!(told.contains_key(&("flow.open", event.text("flow.cookie"))), "not opened: {}", event.line());
+        assert!(
+            reports.contains_key(&("flow.open", event.text("flow.cookie"))),
+            "not opened: {}",
+            event.line()
+        );
         ours += 1;
     }
     for event in log.seen().iter().filter(|event| event.is("flow.open", kept)).filter(is_ours) {
         assert!(
-            told.contains_key(&("flow.close", event.text("flow.cookie"))),
+            reports.contains_key(&("flow.close", event.text("flow.cookie"))),
             "not closed: {}",
             event.line()
         );
     }
     assert_eq!(ours, 2 * CONNECTIONS, "both ends of every connection on the port that stays watched");
-    say(&format!("{ours} flows of the port that stays watched, each told once"));
-    let told = books::last_told(&log);
-    books::balance(told.json());
-    assert_eq!(told.number("coverage.unwatched"), Some(in_all));
+    print(&format!("{ours} flows of the port that stays watched, each reported once"));
+    let coverage = counters::last_coverage(&log);
+    counters::check_conservation(coverage.json());
+    assert_eq!(coverage.number("coverage.unwatched"), Some(in_all));
 }

@@ -1,6 +1,7 @@
-//! Process ids that go round: a number that another process had does not lend that process's name.
+//! Process ids that wrap around: a reused number does not lend the name of the process that had it before.
 //!
-//! The counter of process ids is the whole machine's, so this is built for machines of its own only (`cargo xtask vm`).
+//! The counter of process ids belongs to the machine, so this is built only for a machine of its own
+//! (`cargo xtask vm`).
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use gdprport_tests::event::Event;
 use gdprport_tests::pair::Pair;
-use gdprport_tests::puppet::{Copy, Puppet};
+use gdprport_tests::puppet::{ProgramCopy, Puppet};
 use gdprport_tests::wait;
 
 /// Where the kernel takes the next process id from: the number given out last.
@@ -17,7 +18,7 @@ const LAST: &str = "/proc/sys/kernel/ns_last_pid";
 /// One more than the largest process id.
 const MOST: &str = "/proc/sys/kernel/pid_max";
 
-/// Process ids below a thousand alone; as before when dropped.
+/// Limits process ids to those below a thousand; the old limit is restored on drop.
 struct FewNumbers(String);
 
 impl FewNumbers {
@@ -37,7 +38,7 @@ impl Drop for FewNumbers {
 /// Executable and parent of each client, by its process id and port.
 type Truth = HashMap<(u64, u16), (PathBuf, u32)>;
 
-/// Waits for the ends of all connections, and holds every client's owner against the truth.
+/// Waits for the ends of all connections, and compares every client's owner with the truth.
 #[track_caller]
 fn everyone_was_named(pair: &mut Pair, truth: &Truth) {
     let port = pair.port.number();
@@ -47,7 +48,7 @@ fn everyone_was_named(pair: &mut Pair, truth: &Truth) {
         let (local, _) = event.ends("out").expect("an end");
         let pid = event.number("process.pid").unwrap_or_default();
         let (exe, parent) =
-            truth.get(&(pid, local)).unwrap_or_else(|| panic!("nobody was that: {}", event.line()));
+            truth.get(&(pid, local)).unwrap_or_else(|| panic!("no client was that: {}", event.line()));
         assert_eq!(event.text("process.exe"), exe.to_string_lossy(), "{}", event.line());
         assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
         assert_eq!(event.number("process.parent.pid"), Some(u64::from(*parent)), "{}", event.line());
@@ -55,7 +56,7 @@ fn everyone_was_named(pair: &mut Pair, truth: &Truth) {
 }
 
 #[test]
-fn a_storm_of_forks_through_less_than_a_thousand_numbers_lends_no_name() {
+fn a_storm_of_forks_through_a_thousand_pids_lends_no_name() {
     let mut pair = Pair::new();
     pair.server.ask("serve");
     let mut storms = [Puppet::new(), Puppet::new(), Puppet::new()];
@@ -66,11 +67,11 @@ fn a_storm_of_forks_through_less_than_a_thousand_numbers_lends_no_name() {
     // More than twice as many processes as there are numbers, of three programs in turn.
     for _ in 0..3 {
         for puppet in &mut storms {
-            let said = puppet.ask(&format!("fork-storm {to} 250"));
-            for (pid, port) in said.split_whitespace().filter_map(|word| word.split_once(':')) {
+            let reply = puppet.ask(&format!("fork-storm {to} 250"));
+            for (pid, port) in reply.split_whitespace().filter_map(|word| word.split_once(':')) {
                 let key = (pid.parse().expect("a pid"), port.parse().expect("a port"));
                 let owner = (puppet.exe().to_owned(), puppet.pid());
-                assert_eq!(truth.insert(key, owner), None, "a port that was given out twice tells nothing");
+                assert_eq!(truth.insert(key, owner), None, "a port that was given out twice proves nothing");
                 served += 1;
             }
             wait::until("all are served", || pair.server.ask("served") == served.to_string());
@@ -88,14 +89,15 @@ fn a_storm_of_forks_through_less_than_a_thousand_numbers_lends_no_name() {
 fn pid_wrap_never_lends_a_process_the_name_of_another() {
     let mut pair = Pair::new();
     pair.server.ask("serve");
-    let copies: Vec<Copy> = (0..7).map(|n| Copy::new("client-once", &format!("client-{n}"))).collect();
-    let paths: Vec<PathBuf> = copies.iter().map(Copy::path).collect();
+    let copies: Vec<ProgramCopy> =
+        (0..7).map(|n| ProgramCopy::new("client-once", &format!("client-{n}"))).collect();
+    let paths: Vec<PathBuf> = copies.iter().map(ProgramCopy::path).collect();
     let to = format!("127.0.0.1:{}", pair.port);
     let mut truth = Truth::new();
     let (mut number, mut again, mut served) = (None, 0, 0);
-    // Once while the daemon looks at each, and once while it looks at none before the number is the last one's.
-    for stands_still in [false, true] {
-        if stands_still {
+    // Once while the daemon sees each process alive, and once while it is stopped until the last one has the number.
+    for stopped in [false, true] {
+        if stopped {
             pair.daemon.signal(libc::SIGSTOP);
         }
         for n in 0..30 {
@@ -104,16 +106,16 @@ fn pid_wrap_never_lends_a_process_the_name_of_another() {
                 std::fs::write(LAST, format!("{}", number - 1)).expect("root may set it");
             }
             let output = Command::new(exe).arg(&to).stdin(Stdio::null()).output().expect("it can start");
-            let said = String::from_utf8_lossy(&output.stdout);
-            let (pid, port) = said.trim().split_once(' ').expect("pid and port");
+            let line = String::from_utf8_lossy(&output.stdout);
+            let (pid, port) = line.trim().split_once(' ').expect("pid and port");
             let key: (u64, u16) = (pid.parse().expect("a pid"), port.parse().expect("a port"));
             again += usize::from(*number.get_or_insert(key.0) == key.0);
             let owner = (exe.clone(), std::process::id());
-            assert_eq!(truth.insert(key, owner), None, "a port that was given out twice tells nothing");
+            assert_eq!(truth.insert(key, owner), None, "a port that was given out twice proves nothing");
             served += 1;
         }
         wait::until("all are served", || pair.server.ask("served") == served.to_string());
-        if stands_still {
+        if stopped {
             pair.daemon.signal(libc::SIGCONT);
         }
     }

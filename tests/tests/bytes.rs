@@ -1,8 +1,8 @@
-//! Bytes are exact to the byte, in both directions, by whatever way they were moved.
+//! Bytes are exact to the byte, in both directions, by every call that moves them.
 
 use gdprport_tests::pair::{Connection, Pair};
 
-/// What the `flow.close` events of both ends have to say.
+/// What the `flow.close` events of both ends must report.
 #[track_caller]
 fn counted(pair: &mut Pair, connection: &Connection, from_client: u64, from_server: u64, outcome: &str) {
     let ends =
@@ -18,17 +18,17 @@ fn counted(pair: &mut Pair, connection: &Connection, from_client: u64, from_serv
 /// The client sends `n` bytes by `send`, which the server takes by `receive`.
 #[track_caller]
 fn client_sends(pair: &mut Pair, connection: &Connection, send: &str, receive: &str, n: u64) {
-    pair.client.tell(&format!("{send} {} {n}", connection.there.id));
+    pair.client.send(&format!("{send} {} {n}", connection.there.id));
     pair.server.ask(&format!("{receive} {} {n}", connection.here.id));
-    pair.client.answer();
+    pair.client.reply();
 }
 
 /// The server sends `n` bytes by `send`, which the client takes by `receive`.
 #[track_caller]
 fn server_sends(pair: &mut Pair, connection: &Connection, send: &str, receive: &str, n: u64) {
-    pair.server.tell(&format!("{send} {} {n}", connection.here.id));
+    pair.server.send(&format!("{send} {} {n}", connection.here.id));
     pair.client.ask(&format!("{receive} {} {n}", connection.there.id));
-    pair.server.answer();
+    pair.server.reply();
 }
 
 #[test]
@@ -55,8 +55,9 @@ fn it_does_not_matter_which_end_closes_first() {
     pair.daemon.stop();
 }
 
+/// Its socket leaves FIN_WAIT2 long before the other end closes.
 #[test]
-fn an_end_that_closes_long_before_the_other_is_counted_to_the_byte() {
+fn an_end_that_closes_much_earlier_is_counted_to_the_byte() {
     let mut pair = Pair::new();
     for client_first in [true, false] {
         let connection = pair.connect();
@@ -81,9 +82,9 @@ fn an_end_that_closes_long_before_the_other_is_counted_to_the_byte() {
 fn full_duplex_is_counted_to_the_byte() {
     let mut pair = Pair::new();
     let connection = pair.connect();
-    pair.client.tell(&format!("duplex {} 5000003 7000001", connection.there.id));
+    pair.client.send(&format!("duplex {} 5000003 7000001", connection.there.id));
     pair.server.ask(&format!("duplex {} 7000001 5000003", connection.here.id));
-    pair.client.answer();
+    pair.client.reply();
     pair.close(&connection);
     counted(&mut pair, &connection, 5_000_003, 7_000_001, "closed");
     pair.daemon.stop();
@@ -117,8 +118,9 @@ fn bytes_after_a_half_close_are_counted_to_the_byte() {
     pair.daemon.stop();
 }
 
+/// It shuts down its sending side, and closes or resets before the other end closes.
 #[test]
-fn an_end_that_half_closes_and_leaves_before_the_other_does_has_no_fin_among_its_bytes() {
+fn a_half_closed_end_that_leaves_first_counts_no_fin_as_byte() {
     let mut pair = Pair::new();
     for (read, leave) in [("all", "close"), ("half", "close"), ("all", "reset")] {
         let connection = half_closed(&mut pair);
@@ -135,7 +137,7 @@ fn an_end_that_half_closes_and_leaves_before_the_other_does_has_no_fin_among_its
 }
 
 #[test]
-fn a_reset_of_an_end_that_has_half_closed_is_no_fin_among_its_bytes() {
+fn a_reset_after_a_half_close_counts_no_fin_as_byte() {
     let mut pair = Pair::new();
     let connection = half_closed(&mut pair);
     server_sends(&mut pair, &connection, "send", "recv", 55);
@@ -159,13 +161,13 @@ fn half_closed(pair: &mut Pair) -> Connection {
 }
 
 #[test]
-fn bytes_before_a_reset_are_counted_to_the_byte_and_the_reset_is_told() {
+fn bytes_before_a_reported_reset_are_counted_to_the_byte() {
     let mut pair = Pair::new();
     for client_resets in [true, false] {
         let connection = pair.connect();
         client_sends(&mut pair, &connection, "send", "recv", 20_001);
         server_sends(&mut pair, &connection, "send", "recv", 30_002);
-        // What the peer has not acknowledged when the reset comes was not delivered for certain.
+        // Bytes that the peer has not acknowledged before the reset may not have been delivered.
         pair.client.ask(&format!("drain {}", connection.there.id));
         pair.server.ask(&format!("drain {}", connection.here.id));
         let (first, first_id, second, second_id) = if client_resets {

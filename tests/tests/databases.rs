@@ -1,16 +1,18 @@
 //! PostgreSQL, MariaDB and Redis with their own clients: both ends named, declared where they are, and each
-//! deviation told with its reason.
+//! deviation reported with its reason.
 
 use std::path::Path;
 use std::process::Command;
 
 use gdprport_tests::cgroup::Cgroup;
-use gdprport_tests::child::{Place, User};
+use gdprport_tests::child::Place;
+use gdprport_tests::client::run;
 use gdprport_tests::daemon::Daemon;
 use gdprport_tests::need;
 use gdprport_tests::policy::declare;
-use gdprport_tests::servers::{MariaDb, Postgres, Redis, Server, run};
-use gdprport_tests::truth::{End, check_declared, check_violation, violations_of};
+use gdprport_tests::servers::{MariaDb, Postgres, Redis, Server};
+use gdprport_tests::truth::{End, check_declared, check_violation, check_violation_event};
+use gdprport_tests::user::User;
 
 /// A database, its client program, and how to learn the client's port from what it prints.
 struct Case<'a> {
@@ -30,7 +32,7 @@ impl Case<'_> {
     #[track_caller]
     fn connect(&self, host: &str, user: &User, place: Place<'_>) -> Tried {
         let ran = run((self.client)(host), place.user(user));
-        let (port, local) = (self.server.port.number(), (self.port_in)(&ran.said));
+        let (port, local) = (self.server.port.number(), (self.port_in)(&ran.output));
         Tried {
             client: End::client(ran.pid, self.client_exe, &user.name, local, port),
             server: End::server(self.server.pid(), &self.server.exe, &self.server.user.name, port, local),
@@ -69,7 +71,7 @@ fn named_and_judged(case: &Case<'_>) {
             let opened = end.event(&mut daemon.log, "flow.open");
             let closed = end.named_exactly(&mut daemon.log, "flow.close");
             assert_eq!(opened.at("verdict.outcome"), closed.at("verdict.outcome"), "{}", closed.line());
-            violations_of(&mut daemon, end, &opened);
+            check_violation_event(&mut daemon, end, &opened);
         }
         let event = tried.server.event(&mut daemon.log, "flow.close");
         assert_eq!(event.text("process.unit"), server.cgroup.unit(), "{}", event.line());
@@ -90,7 +92,7 @@ fn named_and_judged(case: &Case<'_>) {
         let tried = case.connect("127.0.0.1", &declared, here);
         let opened = tried.server.event(&mut daemon.log, "flow.open");
         check_violation(&opened, "undeclared-process", "orders-db", wrong);
-        violations_of(&mut daemon, &tried.server, &opened);
+        check_violation_event(&mut daemon, &tried.server, &opened);
         check_declared(&tried.client.event(&mut daemon.log, "flow.open"), "orders-api");
         daemon.stop();
     }
@@ -103,7 +105,7 @@ fn postgres_and_psql_are_named_and_judged_at_both_ends() {
         server: &postgres.server,
         client_exe: &postgres.client_exe(),
         client: &|host| postgres.client(host, Postgres::PORT_QUERY),
-        port_in: &|said| said.parse().expect("a port"),
+        port_in: &|output| output.parse().expect("a port"),
     });
 }
 
@@ -114,7 +116,7 @@ fn mariadb_and_its_client_are_named_and_judged_at_both_ends() {
         server: &mariadb.server,
         client_exe: mariadb.client_exe(),
         client: &|host| mariadb.client(host, MariaDb::PORT_QUERY),
-        port_in: &|said| said.parse().expect("a port"),
+        port_in: &|output| output.parse().expect("a port"),
     });
 }
 

@@ -1,8 +1,8 @@
-//! Bad days of the host: a name service that hangs, a unit that is removed with its flows alive, a daemon that is
-//! stopped for longer than its ring buffer lasts.
+//! Failure modes of the host: a name service that hangs, a unit that is removed while its flows are open, a daemon
+//! that is stopped for longer than its ring buffer lasts.
 //!
-//! That what is lost in such a stop is counted to the record is promised in `conservation`, for a small buffer; that
-//! the owner is the unit at the time of the call, in `ownership`.
+//! `conservation` tests that the loss of such a stop is counted exactly, for a small buffer; `ownership`, that the
+//! owner is the unit at the time of the call.
 
 use std::io::Read as _;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -11,19 +11,20 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use gdprport_tests::books::{self, count, settled, sum};
 use gdprport_tests::cgroup::Cgroup;
-use gdprport_tests::child::{Place, User};
+use gdprport_tests::child::Place;
+use gdprport_tests::counters::{self, count, settled, sum};
 use gdprport_tests::daemon::{Daemon, Start};
 use gdprport_tests::policy::{declare, open};
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::Puppet;
 use gdprport_tests::temp::TempDir;
 use gdprport_tests::truth::{End, check_declared};
+use gdprport_tests::user::User;
 use gdprport_tests::wait;
 
-/// A name service that takes every question and answers none: it listens where the C library looks for the name
-/// service cache daemon before it asks anybody else. The library gives up after five seconds, or when the
+/// A name service that takes every request and never replies: it listens where the C library looks for the name
+/// service cache daemon before it asks another service. The library gives up after five seconds, or when the
 /// connections are dropped.
 struct MuteNameService {
     dir: TempDir,
@@ -46,34 +47,35 @@ impl MuteNameService {
         Self { dir, asked, held: Vec::new() }
     }
 
-    /// Lines of shell that put it where it is asked.
+    /// Lines of shell that put it where the C library looks.
     fn mounts(&self) -> String {
         let place = "/run/nscd";
         format!("mount -t tmpfs none /run\nmkdir {place}\nmount --bind {} {place}", self.dir.path().display())
     }
 
-    /// Waits until it is asked something that contains this number, and keeps everybody waiting.
-    fn wait_for_question(&mut self, id: u32) {
+    /// Waits for a request that contains this number, and keeps all clients waiting.
+    fn wait_for_request(&mut self, id: u32) {
         let wanted = format!("{id}\0");
         wait::until("the name service is asked", || {
             let Ok(mut stream) = self.asked.recv_timeout(Duration::from_millis(50)) else { return false };
-            stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a socket has time-outs");
-            let mut question = [0; 128];
-            let len = stream.read(&mut question).unwrap_or_default();
+            stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a socket has timeouts");
+            let mut request = [0; 128];
+            let len = stream.read(&mut request).unwrap_or_default();
             self.held.push(stream);
-            question[..len].windows(wanted.len()).any(|part| part == wanted.as_bytes())
+            request[..len].windows(wanted.len()).any(|part| part == wanted.as_bytes())
         });
     }
 }
 
+/// A verdict that depends on a name is undecided until the name is known.
 #[test]
-fn a_name_service_that_hangs_holds_up_no_event_and_what_hangs_on_a_name_is_undecided_until_it_is_told() {
+fn a_name_service_that_hangs_delays_no_event() {
     let (mut service, port, games) = (MuteNameService::new(), Port::free(), User::games());
     let policy = declare("db", port.number())
         .allow("serving", "in", "any", "")
         .allow("player", "out", "any", "user = \"games\"")
         .alone();
-    let mut daemon = Start::with(policy).after(&service.mounts()).go();
+    let mut daemon = Start::with(policy).prepare(&service.mounts()).start();
     let (mut server, mut client) = (Puppet::new(), Puppet::at(Place::default().user(&games)));
     server.listen(format!("127.0.0.1:{port}"));
     let there = client.connect(format!("127.0.0.1:{port}"));
@@ -88,8 +90,8 @@ fn a_name_service_that_hangs_holds_up_no_event_and_what_hangs_on_a_name_is_undec
     assert!(count(&status, "owners.names_awaited") > 0, "{}", status["owners"]);
     assert!(status["health"]["reasons"].to_string().contains("names"), "{}", status["health"]);
 
-    // The name is told in the end, and the flow that is still open is judged by it.
-    service.wait_for_question(0);
+    // The name resolves in the end, and the flow that is still open is judged by it.
+    service.wait_for_request(0);
     drop(service);
     let event = daemon.log.wait("the flow, judged by the name", |event| {
         event.kind() == "flow.update" && event.ends("out") == Some((end.local, end.peer))
@@ -102,7 +104,7 @@ fn a_name_service_that_hangs_holds_up_no_event_and_what_hangs_on_a_name_is_undec
 }
 
 #[test]
-fn a_unit_that_is_gone_before_its_flows_is_still_named_when_they_end() {
+fn a_removed_unit_is_still_named_when_its_flows_end() {
     let id = "5fa94ac1bd2d4c1f8ee46e0ad3a5b1f0c0ffee00deadbeef0123456789abcdef";
     let (service, container) = (Cgroup::service(), Cgroup::docker(id));
     let port = Port::free();
@@ -116,7 +118,7 @@ fn a_unit_that_is_gone_before_its_flows_is_still_named_when_they_end() {
     let into = End::of_server(&server, port.number(), there.address.port());
     out.named_exactly(&mut daemon.log, "flow.open");
 
-    // The processes are moved away, as an empty cgroup is what can be removed; their sockets live on.
+    // The processes are moved away, as only an empty cgroup can be removed; their sockets stay open.
     let unit = service.unit().to_owned();
     for (cgroup, pid) in [(service, client.pid()), (container, server.pid())] {
         std::fs::write(gdprport_tests::cgroup::mount().join("cgroup.procs"), pid.to_string())
@@ -134,8 +136,8 @@ fn a_unit_that_is_gone_before_its_flows_is_still_named_when_they_end() {
     daemon.stop();
 }
 
-/// Stops a daemon with the ring buffer that it has by default while connections go on, checks the books and what the
-/// stream tells of the loss, and returns how much was lost.
+/// Stops a daemon with the ring buffer that it has by default while connections go on, checks the counters and what the
+/// stream reports of the loss, and returns how much was lost.
 fn stopped_under_load(connections: u64, least: Duration) -> u64 {
     let port = Port::free();
     let daemon = Daemon::with(open(port.number()).alone());
@@ -154,22 +156,23 @@ fn stopped_under_load(connections: u64, least: Duration) -> u64 {
             && daemon.port_status(port.number())["open"] == 0
     });
     let status = settled(&daemon);
-    books::balance(&status);
+    counters::check_conservation(&status);
     let dropped = sum(&status, "coverage.kernel.dropped");
     let entry = daemon.port_status(port.number());
-    books::flows_balance(&entry);
-    books::say(&format!("{dropped} records lost, stopped under {connections} connections"));
+    counters::check_flow_conservation(&entry);
+    counters::print(&format!("{dropped} records lost, stopped under {connections} connections"));
     if dropped == 0 {
         assert_eq!(entry["closed"], 2 * (connections + 1), "{entry}");
     }
     let log = daemon.stop();
-    assert_eq!(books::told_lost(&log, "ring-full:"), dropped, "the stream has the gap");
-    assert_eq!(sum(books::last_told(&log).json(), "coverage.kernel.dropped"), dropped);
+    assert_eq!(counters::reported_lost(&log, "ring-full:"), dropped, "the stream has the gap");
+    assert_eq!(sum(counters::last_coverage(&log).json(), "coverage.kernel.dropped"), dropped);
     dropped
 }
 
+/// The ring buffer holds what happens meanwhile.
 #[test]
-fn a_short_stop_costs_nothing_as_the_ring_buffer_holds_what_happens() {
+fn a_short_stop_loses_nothing() {
     assert_eq!(stopped_under_load(2_000, Duration::ZERO), 0);
 }
 

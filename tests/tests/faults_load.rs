@@ -1,17 +1,16 @@
-//! Bad days of size: tens of thousands of connections at the start, a thousand clients at once, little memory.
+//! Failure modes of size: tens of thousands of connections at the start, a thousand clients at once, little memory.
 //!
-//! What is asserted are relations and bounds, never times. The promises load the machine, so they run one after
-//! another. Tests whose names begin with `in_full` make the same with the numbers of the documentation.
+//! What is asserted are relations and bounds, never times. The tests load the machine, so they run one after
+//! another. Tests whose names begin with `in_full` do the same with the numbers of the documentation.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard};
 
 use serde_json::Value;
 
-use gdprport_tests::books::{self, count, sum};
 use gdprport_tests::child::Place;
+use gdprport_tests::counters::{self, count, sum};
 use gdprport_tests::daemon::{Daemon, Start};
 use gdprport_tests::event::Event;
 use gdprport_tests::memory::MemoryLimit;
@@ -19,13 +18,8 @@ use gdprport_tests::need;
 use gdprport_tests::policy::open;
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::Puppet;
+use gdprport_tests::serial::alone;
 use gdprport_tests::wait;
-
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    // A promise that failed says nothing about the next one.
-    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
 
 /// The sum of one count over all sinks.
 fn sinks(status: &Value, key: &str) -> u64 {
@@ -57,25 +51,25 @@ impl Crowd {
             let at = format!("127.0.1.{number}:{port}");
             server.listen(&at);
             // In portions that fit the accept queue.
-            let mut left = share;
-            while left > 0 {
-                let portion = left.min(2_000);
+            let mut rest = share;
+            while rest > 0 {
+                let portion = rest.min(2_000);
                 client.ask(&format!("connect-many {at} {portion}"));
                 server.ask(&format!("accept-many {portion}"));
-                left -= portion;
+                rest -= portion;
             }
             pairs.push((server, client));
         }
         Self { pairs }
     }
 
-    /// Lets every connection greet like a mail server and say nothing of substance: what is said decides nothing.
+    /// Lets every connection greet like a mail server and then send NOOPs, which leave its encryption undecided.
     #[track_caller]
     fn dawdle(&mut self) {
         for _ in 0..3 {
             for (server, client) in &mut self.pairs {
-                server.ask("say-many 220 500");
-                client.ask("say-many NOOP 500");
+                server.ask("send-line-many 220 500");
+                client.ask("send-line-many NOOP 500");
             }
         }
     }
@@ -97,7 +91,7 @@ fn start_with(connections: u32) -> u64 {
     let begun = std::time::Instant::now();
     let daemon = Daemon::with(open(port.number()).alone());
     let flows = u64::from(connections) * 2;
-    wait::until("all connections from before are in the table", || {
+    wait::until("all existing connections are in the table", || {
         daemon.port_status(port.number())["open"] == flows
     });
     let peak = daemon.memory_kib("VmHWM");
@@ -105,10 +99,10 @@ fn start_with(connections: u32) -> u64 {
     let entry = daemon.port_status(port.number());
     assert!(entry["declared_flows"].as_u64() >= Some(flows) && entry["violations_total"] == 0, "{entry}");
     crowd.close();
-    wait::until("the end of each is told", || daemon.port_status(port.number())["closed"] == flows);
+    wait::until("the end of each is reported", || daemon.port_status(port.number())["closed"] == flows);
     let status = daemon.status();
     println!(
-        "{flows} ends: high-water mark {} KiB, {} of them found by looking",
+        "{flows} ends: high-water mark {} KiB, {} of them found by polling",
         daemon.memory_kib("VmHWM"),
         status["coverage"]["end_missed"]
     );
@@ -120,8 +114,8 @@ fn start_with(connections: u32) -> u64 {
     peak
 }
 
-/// What one flow that was there before the start may cost at the peak: 500 bytes in the table, the listing and the
-/// search for owners beside it, its event in the queue of a sink.
+/// What one flow that predates the daemon may cost at the peak: 500 bytes in the table, the listing and the
+/// scan for owners, its event in the queue of a sink.
 const KIB_PER_FLOW: u64 = 2;
 
 #[track_caller]
@@ -132,68 +126,71 @@ fn memory_grows_with_the_flows_only(few: u32, many: u32) {
     assert!(high <= low + flows * KIB_PER_FLOW, "{high} KiB for {many}, {low} KiB for {few} connections");
 }
 
+/// The memory is in proportion to their number.
 #[test]
-fn thousands_of_connections_at_the_start_are_all_found_with_memory_in_proportion() {
+fn thousands_of_existing_connections_are_all_found() {
     memory_grows_with_the_flows_only(100, 2_500);
 }
 
+/// The memory is in proportion to their number.
 #[test]
 #[ignore = "on demand: it needs 50,000 sockets"]
-fn in_full_fifty_thousand_flows_at_the_start_are_all_found_with_memory_in_proportion() {
+fn in_full_fifty_thousand_existing_flows_are_all_found() {
     memory_grows_with_the_flows_only(100, 25_000);
 }
 
-/// What became of one client that asked for the status.
+/// The result of one client's request for the status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum Reception {
     Served,
     TurnedAway,
     Dropped,
 }
 
-/// Asks for the status, all of `clients` at the same time, and says what became of each.
-fn ask_at_once(socket: &Path, clients: usize) -> Vec<Fate> {
-    // All are connected before the first one asks; the queue of the socket holds them.
+/// Asks for the status, all of `clients` at the same time, and returns the result of each.
+fn ask_at_once(socket: &Path, clients: usize) -> Vec<Reception> {
+    // All are connected before the first request; the queue of the socket holds them.
     let mut streams: Vec<UnixStream> =
         (0..clients).map(|_| UnixStream::connect(socket).expect("the queue is long enough")).collect();
     let ask = b"GET /v1/status HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     for stream in &mut streams {
-        stream.set_read_timeout(Some(wait::PATIENCE)).expect("a time-out can be set");
-        // Whoever is turned away may have been so already.
+        stream.set_read_timeout(Some(wait::TIMEOUT)).expect("a time-out can be set");
+        // It may have been turned away already.
         let _ = stream.write_all(ask);
     }
-    let fate = |mut stream: UnixStream| {
-        let mut answer = Vec::new();
-        let end = stream.read_to_end(&mut answer);
-        match &answer[..] {
-            answer if answer.starts_with(b"HTTP/1.1 200") => Fate::Served,
-            answer if answer.starts_with(b"HTTP/1.1 503") => Fate::TurnedAway,
-            // Its question was still unread when it was turned away: the kernel resets such a connection.
+    let reception = |mut stream: UnixStream| {
+        let mut response = Vec::new();
+        let end = stream.read_to_end(&mut response);
+        match &response[..] {
+            text if text.starts_with(b"HTTP/1.1 200") => Reception::Served,
+            text if text.starts_with(b"HTTP/1.1 503") => Reception::TurnedAway,
+            // Its request was still unread when it was turned away: the kernel resets such a connection.
             [] if end.is_ok() || end.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionReset) => {
-                Fate::Dropped
+                Reception::Dropped
             }
-            other => panic!("neither an answer nor a refusal: {}", String::from_utf8_lossy(other)),
+            other => panic!("neither a status nor a refusal: {}", String::from_utf8_lossy(other)),
         }
     };
-    streams.into_iter().map(fate).collect()
+    streams.into_iter().map(reception).collect()
 }
 
+/// No event is lost meanwhile.
 #[test]
-fn of_a_thousand_clients_at_once_each_is_served_or_turned_away_and_no_event_is_lost_meanwhile() {
+fn a_thousand_clients_at_once_are_served_or_turned_away() {
     const CLIENTS: usize = 1_000;
     const CONNECTIONS: u64 = 3_000;
     let _alone = alone();
     let port = Port::free();
     // Few descriptors, so that a leak would show.
-    let mut daemon = Start::with(open(port.number()).alone()).after("ulimit -n 256").go();
+    let mut daemon = Start::with(open(port.number()).alone()).prepare("ulimit -n 256").start();
     let (mut server, mut client) = (Puppet::new(), Puppet::new());
     server.listen(format!("127.0.0.1:{port}"));
     server.ask("serve");
-    let before = daemon.descriptors();
+    let initial = daemon.descriptors();
 
-    // One who follows and never reads, and those who never finish their question.
-    let mut deaf = UnixStream::connect(daemon.socket()).expect("there is room");
-    deaf.write_all(b"GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n").expect("the daemon reads");
+    // A follower that never reads, and clients that never finish their request.
+    let mut follower = UnixStream::connect(daemon.socket()).expect("there is room");
+    follower.write_all(b"GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n").expect("the daemon reads");
     wait::until("the follower is there", || daemon.status()["control"]["followers"] == 1);
     let slow: Vec<UnixStream> = (0..20)
         .map(|_| {
@@ -203,24 +200,24 @@ fn of_a_thousand_clients_at_once_each_is_served_or_turned_away_and_no_event_is_l
         })
         .collect();
 
-    client.tell(&format!("burst 127.0.0.1:{port} {CONNECTIONS} 2"));
-    let fates = ask_at_once(daemon.socket(), CLIENTS);
+    client.send(&format!("burst 127.0.0.1:{port} {CONNECTIONS} 2"));
+    let receptions = ask_at_once(daemon.socket(), CLIENTS);
     let most = daemon.descriptors();
-    client.answer();
-    let served = fates.iter().filter(|fate| **fate == Fate::Served).count();
-    let dropped = fates.iter().filter(|fate| **fate == Fate::Dropped).count();
-    println!("{served} served, {} turned away, {dropped} of them without a word", CLIENTS - served);
-    assert!(served > 0, "somebody is served");
-    assert!(most < before + 100, "{before} descriptors before, {most} under load");
+    client.reply();
+    let served = receptions.iter().filter(|one| **one == Reception::Served).count();
+    let dropped = receptions.iter().filter(|one| **one == Reception::Dropped).count();
+    println!("{served} served, {} turned away, {dropped} of them without a response", CLIENTS - served);
+    assert!(served > 0, "some are served");
+    assert!(most < initial + 100, "{initial} descriptors at first, {most} under load");
 
     for (kind, number) in [("flow.open", 2 * CONNECTIONS), ("flow.close", 2 * CONNECTIONS)] {
         let number = usize::try_from(number).expect("small");
         let ours = [client.pid(), server.pid()].map(u64::from);
-        let told = |event: &Event| {
+        let wanted = |event: &Event| {
             let pid = event.number("process.pid");
             event.is(kind, port.number()) && pid.is_some_and(|pid| ours.contains(&pid))
         };
-        assert_eq!(daemon.log.wait_count(kind, number, told), number, "{kind}");
+        assert_eq!(daemon.log.wait_count(kind, number, wanted), number, "{kind}");
     }
     let status = daemon.status();
     assert_eq!(sum(&status, "coverage.kernel.dropped") + sum(&status, "coverage.dropped"), 0);
@@ -228,24 +225,22 @@ fn of_a_thousand_clients_at_once_each_is_served_or_turned_away_and_no_event_is_l
         status["sinks"].as_array().is_some_and(|sinks| sinks.iter().all(|sink| sum(sink, "dropped") == 0))
     );
     assert_eq!(count(&status, "control.refused") as usize, CLIENTS - served, "{}", status["control"]);
-    wait::until("the deaf follower's loss is counted", || {
-        count(&daemon.status(), "control.follower_lost") > 0
-    });
-    drop((deaf, slow));
-    wait::until("all descriptors are given back", || daemon.descriptors() <= before);
+    wait::until("the follower's loss is counted", || count(&daemon.status(), "control.follower_lost") > 0);
+    drop((follower, slow));
+    wait::until("all descriptors are given back", || daemon.descriptors() <= initial);
     daemon.stop();
 }
 
 const LIMIT: u64 = 64 << 20;
 
-/// Everything at once within 64 MiB: open flows that say much and nothing that decides, a ring buffer that overflows, a burst afterwards, clients that ask
-/// for all of it.
+/// Everything at once within 64 MiB: open flows with many bytes that leave their encryption undecided, a ring buffer
+/// that overflows, a burst afterwards, a client that lists all flows.
 #[track_caller]
 fn little_memory(connections: u32) {
     let _alone = alone();
     let limit = need!(MemoryLimit::of(LIMIT));
     let port = Port::free();
-    let mut daemon = Start::with(open(port.number()).alone()).after(&limit.enter()).go();
+    let mut daemon = Start::with(open(port.number()).alone()).prepare(&limit.enter()).start();
     println!("idle: {} KiB charged, {} KiB resident", limit.used() / 1024, daemon.memory_kib("VmRSS"));
     let mut crowd = Crowd::new(port.number(), connections);
     let flows = u64::from(connections) * 2;
@@ -283,16 +278,16 @@ fn little_memory(connections: u32) {
     assert!(lost > 0, "the ring buffer holds less than 12,000 connections");
     client.ask(&format!("burst 127.0.0.1:{port} 4000 4"));
     crowd.close();
-    // Every end that was lost is found by looking.
+    // Every end that was lost is found by polling.
     wait::until("nothing is open any more", || daemon.port_status(port.number())["open"] == 0);
     wait::until("what is queued is written", || sinks(&daemon.status(), "queued") == 0);
-    assert!(daemon.lives());
-    assert_eq!(limit.kills(), 0, "the kernel killed nobody");
-    let peak = limit.peak().map_or_else(|| "not told".to_owned(), |peak| format!("{} KiB", peak / 1024));
+    assert!(daemon.is_running());
+    assert_eq!(limit.kills(), 0, "the kernel killed no process");
+    let peak = limit.peak().map_or_else(|| "not counted".to_owned(), |peak| format!("{} KiB", peak / 1024));
     println!("peak: {peak} charged, {} KiB resident", daemon.memory_kib("VmHWM"));
     let status = daemon.status();
-    books::balance(&status);
-    daemon.log.wait("the loss, told", |event| {
+    counters::check_conservation(&status);
+    daemon.log.wait("the loss, reported", |event| {
         event.kind() == "coverage"
             && event.at("coverage.gaps").as_array().is_some_and(|gaps| !gaps.is_empty())
     });
@@ -308,12 +303,12 @@ fn little_memory(connections: u32) {
 }
 
 #[test]
-fn within_sixty_four_mebibytes_flows_an_overflow_and_a_burst_are_survived() {
+fn flows_overflow_and_burst_fit_into_sixty_four_mebibytes() {
     little_memory(2_500);
 }
 
 #[test]
 #[ignore = "on demand: it needs 20,000 sockets"]
-fn in_full_within_sixty_four_mebibytes_twenty_thousand_flows_are_survived() {
+fn in_full_twenty_thousand_flows_fit_into_sixty_four_mebibytes() {
     little_memory(10_000);
 }

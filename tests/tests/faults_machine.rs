@@ -1,14 +1,12 @@
-//! Bad days that need a machine of their own, because they set its clock or need systemd as its first process:
+//! Failure modes that need a machine of their own, because they set its clock or need systemd as its first process:
 //! `cargo xtask vm` boots one for them. Elsewhere they are not run.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard};
 
 use gdprport_tests::bpf::Held;
-use gdprport_tests::child::User;
 use gdprport_tests::daemon::program;
 use gdprport_tests::event::{Event, at};
 use gdprport_tests::log::EventLog;
@@ -16,15 +14,11 @@ use gdprport_tests::pair::Pair;
 use gdprport_tests::policy::{declare, open};
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::Puppet;
+use gdprport_tests::serial::alone;
 use gdprport_tests::truth::End;
+use gdprport_tests::user::User;
 use gdprport_tests::wait;
 use serde_json::Value;
-
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    // A promise that failed says nothing about the next one.
-    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
 
 /// Sets the wall clock forward, or back, by so many seconds.
 fn move_clock(seconds: i64) {
@@ -44,7 +38,7 @@ fn time(event: &Event, path: &str) -> jiff::Timestamp {
 
 #[test]
 #[ignore = "kept by `cargo xtask vm`: it sets the clock"]
-fn a_clock_that_is_set_shows_in_the_times_of_events_and_in_no_duration() {
+fn setting_the_clock_changes_times_but_no_duration() {
     let _alone = alone();
     let mut pair = Pair::new();
     let mut moved = 0;
@@ -55,9 +49,9 @@ fn a_clock_that_is_set_shows_in_the_times_of_events_and_in_no_duration() {
         move_clock(step);
         moved += step;
         wait::until("the daemon has noticed", || {
-            pair.daemon.said().matches("the wall clock was set").count() >= 1
+            pair.daemon.stderr().matches("the wall clock was set").count() >= 1
         });
-        wait::until("the next second has begun, in which it looks", || {
+        wait::until("the next second has begun, in which it checks the clock", || {
             let other = pair.connect();
             pair.close(&other);
             let event = other.client.event(&mut pair.daemon.log, "flow.close");
@@ -78,15 +72,15 @@ fn a_clock_that_is_set_shows_in_the_times_of_events_and_in_no_duration() {
     move_clock(-moved);
     let coverage = pair.daemon.log.count(|event| event.kind() == "coverage");
     assert!(coverage <= 10, "a jump by a year is no reason to report {coverage} times");
-    assert!(pair.daemon.lives());
+    assert!(pair.daemon.is_running());
     let status = pair.daemon.status();
     assert!(status["uptime_s"].as_u64().is_some_and(|up| up < 600), "{}", status["uptime_s"]);
     pair.daemon.stop();
 }
 
-/// Runs a program that must succeed and returns what it said.
+/// Runs a program that must succeed and returns its output.
 #[track_caller]
-fn said(words: &[&str]) -> String {
+fn output_of(words: &[&str]) -> String {
     let output = Command::new(words[0]).args(&words[1..]).output().expect("the program is there");
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -94,7 +88,7 @@ fn said(words: &[&str]) -> String {
     text
 }
 
-/// The last words of the service.
+/// The end of the service's journal.
 fn journal() -> String {
     let output = Command::new("journalctl").args(["-u", "gdprport", "-n", "50", "--no-pager"]).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
@@ -102,7 +96,7 @@ fn journal() -> String {
 
 /// A property of the service as systemd has it.
 fn property(name: &str) -> String {
-    said(&["systemctl", "show", "-P", name, "gdprport.service"]).trim().to_owned()
+    output_of(&["systemctl", "show", "-P", name, "gdprport.service"]).trim().to_owned()
 }
 
 fn pid() -> u32 {
@@ -110,14 +104,14 @@ fn pid() -> u32 {
 }
 
 fn status() -> Value {
-    serde_json::from_str(&said(&["/usr/bin/gdprport", "daemon", "status", "--json"])).expect("JSON")
+    serde_json::from_str(&output_of(&["/usr/bin/gdprport", "daemon", "status", "--json"])).expect("JSON")
 }
 
 const EVENTS: &str = "/var/log/gdprport/events.ndjson";
 /// Where the unit pins.
 const PINS: &str = "/sys/fs/bpf/gdprport";
 
-/// Installs the service as `packaging/README.md` says, and takes it away again.
+/// Installs the service as `packaging/README.md` describes, and stops it on drop.
 struct Installed;
 
 impl Installed {
@@ -135,11 +129,11 @@ impl Installed {
             fs::set_permissions(&to, fs::Permissions::from_mode(mode)).expect("root may");
         }
         // It would empty /tmp, where the programs of this test may lie.
-        said(&["systemctl", "mask", "--runtime", "systemd-tmpfiles-setup.service"]);
-        said(&["systemd-sysusers", "gdprport.conf"]);
-        said(&["systemd-tmpfiles", "--create", "gdprport.conf"]);
+        output_of(&["systemctl", "mask", "--runtime", "systemd-tmpfiles-setup.service"]);
+        output_of(&["systemd-sysusers", "gdprport.conf"]);
+        output_of(&["systemd-tmpfiles", "--create", "gdprport.conf"]);
         fs::write("/etc/gdprport/policy.toml", policy).expect("root may");
-        said(&["systemctl", "daemon-reload"]);
+        output_of(&["systemctl", "daemon-reload"]);
         Self
     }
 }
@@ -150,9 +144,10 @@ impl Drop for Installed {
     }
 }
 
+/// It starts, reports its state, reloads, is watched by the watchdog and stops.
 #[test]
 #[ignore = "kept by `cargo xtask vm`: it needs systemd as the first process"]
-fn as_a_service_of_systemd_it_starts_reports_reloads_is_watched_and_leaves_nothing_behind() {
+fn as_a_systemd_service_it_works_and_leaves_nothing_behind() {
     let _alone = alone();
     assert_eq!(
         fs::read_to_string("/proc/1/comm").unwrap_or_default().trim(),
@@ -161,11 +156,11 @@ fn as_a_service_of_systemd_it_starts_reports_reloads_is_watched_and_leaves_nothi
     );
     let port = Port::free();
     let _installed = Installed::new(&open(port.number()).alone());
-    said(&["systemctl", "start", "gdprport.service"]);
+    output_of(&["systemctl", "start", "gdprport.service"]);
     assert_eq!((property("ActiveState"), property("SubState")), ("active".into(), "running".into()));
     assert!(property("StatusText").starts_with("watching "), "{}", property("StatusText"));
 
-    // Within all the walls of the unit every hook is in use that this kernel has, and nothing is amiss.
+    // Inside the sandbox of the unit every hook that this kernel has is in use, and all is healthy.
     let now = status();
     let in_use = |hook: &&Value| hook["state"] == "attached" || hook["state"] == "missing";
     let missing: Vec<&Value> =
@@ -181,7 +176,7 @@ fn as_a_service_of_systemd_it_starts_reports_reloads_is_watched_and_leaves_nothi
         assert_eq!((meta.permissions().mode() & 0o777, meta.uid(), meta.gid()), (mode, 0, group), "{path}");
     }
 
-    // Flows of before and of now, of this test's own unit and of a user.
+    // A flow of a process of this test's own unit, and of another user.
     let (mut server, mut client) =
         (Puppet::new(), Puppet::at(gdprport_tests::child::Place::default().user(&User::games())));
     server.listen(format!("127.0.0.1:{port}"));
@@ -192,21 +187,21 @@ fn as_a_service_of_systemd_it_starts_reports_reloads_is_watched_and_leaves_nothi
     let event = end.named_exactly(&mut log, "flow.open");
     assert_eq!(event.text("process.unit"), "machine.service", "{}", event.line());
 
-    // systemd hears from it, every second.
+    // It pings systemd every second.
     let first = property("WatchdogTimestampMonotonic");
-    wait::until("it says that it is alive", || property("WatchdogTimestampMonotonic") != first);
+    wait::until("it pings the watchdog", || property("WatchdogTimestampMonotonic") != first);
 
     fs::write(
         "/etc/gdprport/policy.toml",
         declare("x", port.number()).allow("serving", "in", "any", "").alone(),
     )
     .expect("root may");
-    said(&["systemctl", "kill", "--signal=USR1", "gdprport.service"]);
+    output_of(&["systemctl", "kill", "--signal=USR1", "gdprport.service"]);
     let digest = status()["policy"]["digest"].clone();
     assert_eq!(digest, now["policy"]["digest"], "a rotation reloads nothing");
-    said(&["systemctl", "reload", "gdprport.service"]);
-    wait::until("the other policy is in force", || status()["policy"]["digest"] != digest);
-    log.wait("the open flow, judged anew", |event| {
+    output_of(&["systemctl", "reload", "gdprport.service"]);
+    wait::until("the other policy is active", || status()["policy"]["digest"] != digest);
+    log.wait("the open flow, re-evaluated", |event| {
         event.kind() == "violation" && event.ends("out") == Some((end.local, end.peer))
     });
     client.close(there);
@@ -218,24 +213,24 @@ fn as_a_service_of_systemd_it_starts_reports_reloads_is_watched_and_leaves_nothi
     restarted_in_order(&mut log);
     let held = Held::by(pid());
     assert!(!held.programs.is_empty());
-    said(&["systemctl", "stop", "gdprport.service"]);
+    output_of(&["systemctl", "stop", "gdprport.service"]);
     assert_eq!((property("ActiveState"), property("Result")), ("inactive".into(), "success".into()));
     wait::until("nothing stays in the kernel", || held.is_gone());
-    let left = fs::read_dir(PINS).map_or(0, Iterator::count);
-    assert_eq!(left, 0, "a stop leaves pins: {}", journal());
+    let pins = fs::read_dir(PINS).map_or(0, Iterator::count);
+    assert_eq!(pins, 0, "a stop leaves pins: {}", journal());
     log.refresh();
     assert_eq!(log.seen().last().map(Event::kind), Some("daemon.stop"));
     assert!(!Path::new("/run/gdprport/control.sock").exists());
 
     drop((server, client));
-    an_invalid_policy_is_not_tried_again(port.number());
-    one_that_stands_still_is_restarted(port.number());
+    an_invalid_policy_is_not_retried(port.number());
+    a_stopped_daemon_is_restarted(port.number());
 }
 
 /// In a restart by systemd the pins stay, and the next daemon takes them over.
 fn restarted_in_order(log: &mut EventLog) {
     let first = pid();
-    said(&["systemctl", "restart", "gdprport.service"]);
+    output_of(&["systemctl", "restart", "gdprport.service"]);
     assert_ne!(pid(), first);
     let adopted =
         |event: &Event| event.kind() == "daemon.start" && event.at("daemon.previous.adopted") == true;
@@ -244,27 +239,27 @@ fn restarted_in_order(log: &mut EventLog) {
 }
 
 /// The exit status 2 ends the service for good: a restart would read the same file.
-fn an_invalid_policy_is_not_tried_again(port: u16) {
+fn an_invalid_policy_is_not_retried(port: u16) {
     fs::write("/etc/gdprport/policy.toml", "version = 1\nnonsense = true\n").expect("root may");
     let output =
         Command::new("systemctl").args(["start", "gdprport.service"]).output().expect("systemctl runs");
     assert!(!output.status.success(), "an invalid policy is no start");
     assert_eq!((property("ExecMainStatus"), property("NRestarts")), ("2".into(), "0".into()));
     fs::write("/etc/gdprport/policy.toml", open(port).alone()).expect("root may");
-    said(&["systemctl", "reset-failed", "gdprport.service"]);
+    output_of(&["systemctl", "reset-failed", "gdprport.service"]);
 }
 
-/// A daemon that does not answer the watchdog is killed and started anew; the next one finds what is open.
-fn one_that_stands_still_is_restarted(port: u16) {
+/// A daemon that does not ping the watchdog is killed and restarted; the next one finds what is open.
+fn a_stopped_daemon_is_restarted(port: u16) {
     fs::create_dir_all("/run/systemd/system/gdprport.service.d").expect("root may");
-    // As in the unit, only sooner.
+    // As in the unit, with a shorter timeout.
     fs::write(
         "/run/systemd/system/gdprport.service.d/soon.conf",
         "[Service]\nWatchdogSec=4\nTimeoutAbortSec=4\n",
     )
     .expect("root may");
-    said(&["systemctl", "daemon-reload"]);
-    said(&["systemctl", "start", "gdprport.service"]);
+    output_of(&["systemctl", "daemon-reload"]);
+    output_of(&["systemctl", "start", "gdprport.service"]);
     let (mut server, mut client) = (Puppet::new(), Puppet::new());
     server.listen(format!("127.0.0.1:{port}"));
     let _there = client.connect(format!("127.0.0.1:{port}"));
@@ -279,5 +274,5 @@ fn one_that_stands_still_is_restarted(port: u16) {
     wait::until("the open flow is found again, at both ends", || {
         at(&status(), "coverage.flows_open").as_u64() == Some(2)
     });
-    said(&["systemctl", "stop", "gdprport.service"]);
+    output_of(&["systemctl", "stop", "gdprport.service"]);
 }

@@ -1,5 +1,5 @@
-//! Bad days of the ways out: the events file, its directory and its disk; the journal. Whatever happens there, the
-//! daemon lives, the other ways get everything, and what is lost is counted and told.
+//! Failure modes of the sinks: the events file, its directory and its disk; the journal. The daemon survives them
+//! all, the other sinks receive everything, and what is lost is counted and reported.
 //!
 //! A full disk, a pipe whose reader has gone, and rotation by SIGHUP are promised in `sinks`.
 
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use gdprport_tests::books::{self, sink_balances};
+use gdprport_tests::counters::{self, check_sink_conservation};
 use gdprport_tests::daemon::{Daemon, Start, program};
 use gdprport_tests::event::Event;
 use gdprport_tests::journal::{self, Journal};
@@ -41,7 +41,7 @@ impl Traffic {
     }
 }
 
-/// What the status says of the sink whose name begins so.
+/// The status of the sink whose name begins like this.
 fn sink(daemon: &Daemon, name: &str) -> Value {
     let status = daemon.status();
     let sinks = status["sinks"].as_array().cloned().unwrap_or_default();
@@ -57,33 +57,34 @@ fn lost(sink: &Value, reason: &str) -> u64 {
 
 /// Makes connections until the path has a file with an event of one; returns its events.
 #[track_caller]
-fn told_again(traffic: &mut Traffic, path: &Path) -> EventLog {
+fn reported_again(traffic: &mut Traffic, path: &Path) -> EventLog {
     let port = traffic.port;
     let mut log = EventLog::at(path);
-    wait::until("connections are told again", || {
+    wait::until("connections are reported again", || {
         traffic.burst(1);
         log.refresh().iter().any(|event| event.is("flow.close", port))
     });
     log
 }
 
-/// The loss that the last `coverage` event of the stream tells of, for the file.
-fn last_coverage(log: &EventLog) -> u64 {
+/// The loss that the last `coverage` event of the stream reports for the file.
+fn file_loss(log: &EventLog) -> u64 {
     let coverage = log.seen().iter().rev().find(|event| event.kind() == "coverage").expect("a last one");
     let sinks = coverage.at("coverage.sinks").as_array().cloned().unwrap_or_default();
     sinks.iter().map(|sink| lost(sink, "io-error")).sum()
 }
 
+/// It is recreated; only what was written to the deleted file is gone with it.
 #[test]
-fn a_deleted_events_file_is_made_anew_and_only_what_was_written_to_it_meanwhile_is_gone_with_it() {
+fn a_deleted_events_file_loses_only_what_was_written_to_it() {
     let (dir, port) = (TempDir::new(), Port::free());
     let path = dir.join("events.ndjson");
-    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).start();
     let mut traffic = Traffic::on(&port);
     traffic.burst(1);
     daemon.log.wait_count("flow.close", 2, |event| event.is("flow.close", port.number()));
     std::fs::remove_file(&path).expect("root may");
-    let mut fresh = told_again(&mut traffic, &path);
+    let mut fresh = reported_again(&mut traffic, &path);
     assert_eq!(lost(&sink(&daemon, "file:"), "io-error"), 0, "no write failed");
     assert!(daemon.terminate().success());
     // Held open by this test, the deleted file can still be read: between the two nothing is missing.
@@ -96,13 +97,13 @@ fn a_deleted_events_file_is_made_anew_and_only_what_was_written_to_it_meanwhile_
 }
 
 #[test]
-fn an_events_file_that_was_moved_away_is_followed_by_a_new_one_without_a_gap() {
+fn a_moved_events_file_is_followed_by_a_new_one_without_a_gap() {
     let (dir, port) = (TempDir::new(), Port::free());
     let path = dir.join("events.ndjson");
-    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).start();
     let mut traffic = Traffic::on(&port);
     std::fs::rename(&path, dir.join("moved")).expect("root may");
-    let mut fresh = told_again(&mut traffic, &path);
+    let mut fresh = reported_again(&mut traffic, &path);
     assert!(daemon.terminate().success());
     daemon.log.refresh();
     fresh.refresh();
@@ -110,50 +111,52 @@ fn an_events_file_that_was_moved_away_is_followed_by_a_new_one_without_a_gap() {
     assert_eq!(old.last().map(|event| event.seq() + 1), new.first().map(Event::seq), "no event fell between");
 }
 
+/// The loss is reported in the stream once the directory is back.
 #[test]
-fn while_the_directory_of_the_events_file_is_gone_events_are_counted_as_lost_and_told_once_it_is_back() {
+fn events_are_counted_as_lost_while_their_directory_is_gone() {
     let (dir, port) = (TempDir::new(), Port::free());
     let place = dir.join("log");
     std::fs::create_dir(&place).expect("a fresh directory");
     let path = place.join("events.ndjson");
-    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).start();
     let mut traffic = Traffic::on(&port);
     std::fs::remove_dir_all(&place).expect("root may");
     wait::until("the loss is counted", || {
         traffic.burst(5);
         lost(&sink(&daemon, "file:"), "io-error") > 0
     });
-    let said = sink(&daemon, "file:");
-    assert!(said["last_error"].as_str().is_some_and(|error| error.contains("does not exist")), "{said}");
+    let status = sink(&daemon, "file:");
+    assert!(status["last_error"].as_str().is_some_and(|error| error.contains("does not exist")), "{status}");
     assert_ne!(daemon.status()["health"]["state"], "healthy");
 
     std::fs::create_dir(&place).expect("it was removed");
-    let mut fresh = told_again(&mut traffic, &path);
-    let said = sink(&daemon, "file:");
-    sink_balances(&said);
-    assert_eq!(said["last_error"], Value::Null, "what works again is no error any more");
+    let mut fresh = reported_again(&mut traffic, &path);
+    let status = sink(&daemon, "file:");
+    check_sink_conservation(&status);
+    assert_eq!(status["last_error"], Value::Null, "what works again is no error any more");
     assert!(daemon.terminate().success());
     fresh.refresh();
     fresh.check();
     assert_eq!(
-        last_coverage(&fresh),
-        lost(&said, "io-error"),
-        "the stream itself tells what is missing in it"
+        file_loss(&fresh),
+        lost(&status, "io-error"),
+        "the stream itself reports what is missing in it"
     );
     assert_eq!(
-        books::told_lost(&fresh, "sink:file:io-error"),
-        lost(&said, "io-error"),
+        counters::reported_lost(&fresh, "sink:file:io-error"),
+        lost(&status, "io-error"),
         "and from when to when"
     );
 }
 
+/// They are written again once it is writable.
 #[test]
-fn while_the_file_system_is_read_only_events_are_counted_as_lost_and_written_once_it_is_writable() {
+fn events_are_counted_as_lost_on_a_read_only_file_system() {
     let (disk, port) = (SmallDisk::new(16 << 20), Port::free());
     let place = disk.path().join("log");
     std::fs::create_dir(&place).expect("a fresh directory");
     let path = place.join("events.ndjson");
-    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).start();
     let mut traffic = Traffic::on(&port);
     // A file system with a file open for writing cannot be made read-only from outside, so the daemon first has to
     // lose its file, and must not find the directory again before it is read-only.
@@ -162,31 +165,32 @@ fn while_the_file_system_is_read_only_events_are_counted_as_lost_and_written_onc
         traffic.burst(5);
         lost(&sink(&daemon, "file:"), "io-error") > 0
     });
-    // Nor one that has a deleted file which somebody still reads.
+    // Nor one with a deleted file that is still being read.
     daemon.log = EventLog::at(&path);
     daemon.signal(libc::SIGSTOP);
     std::fs::create_dir(&place).expect("it was removed");
     disk.writable(false);
     daemon.signal(libc::SIGCONT);
-    wait::until("the reason is told", || {
+    wait::until("the reason is reported", || {
         traffic.burst(1);
-        let said = sink(&daemon, "file:");
-        said["last_error"].as_str().is_some_and(|error| error.to_lowercase().contains("read-only"))
+        let status = sink(&daemon, "file:");
+        status["last_error"].as_str().is_some_and(|error| error.to_lowercase().contains("read-only"))
     });
-    assert!(daemon.lives());
+    assert!(daemon.is_running());
     disk.writable(true);
-    let mut fresh = told_again(&mut traffic, &path);
-    sink_balances(&sink(&daemon, "file:"));
+    let mut fresh = reported_again(&mut traffic, &path);
+    check_sink_conservation(&sink(&daemon, "file:"));
     assert!(daemon.terminate().success());
     fresh.refresh();
     fresh.check();
 }
 
+/// SIGUSR1 only reopens the file; SIGHUP reloads the policy as well.
 #[test]
-fn a_rotation_leaves_the_policy_alone_until_somebody_asks_for_it() {
+fn a_rotation_does_not_reload_the_policy() {
     let (dir, port) = (TempDir::new(), Port::free());
     let path = dir.join("events.ndjson");
-    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).start();
     let digest = daemon.status()["policy"]["digest"].clone();
     let other = declare("other", port.number()).allow("serving", "in", "any", "").alone();
     daemon.rewrite_policy(&other);
@@ -203,11 +207,11 @@ fn a_rotation_leaves_the_policy_alone_until_somebody_asks_for_it() {
 }
 
 const JOURNALD: &str = "[events]\njournald = true\n";
-/// What is told once it is due comes after every promise here: what comes before was told because of a loss.
+/// Periodic reports come after the end of every test here: earlier ones were sent because of a loss.
 const RARELY: &str = "[intervals]\ncoverage = \"1h\"\n";
 
-/// Whether a `coverage` event in the journal tells of a loss for this reason, and of so much.
-fn tells(journal: &Journal, reason: &str, lost: u64) -> bool {
+/// Whether a `coverage` event in the journal reports exactly this loss for this reason.
+fn reports(journal: &Journal, reason: &str, lost: u64) -> bool {
     journal.entries().iter().any(|entry| {
         let event = entry["GDPRPORT_EVENT"].as_str().unwrap_or_default();
         let event: Value = serde_json::from_str(event).unwrap_or_default();
@@ -217,11 +221,11 @@ fn tells(journal: &Journal, reason: &str, lost: u64) -> bool {
 }
 
 #[test]
-fn the_real_journald_has_every_event_with_the_fields_that_are_documented() {
+fn journald_gets_every_event_with_the_documented_fields() {
     let journal = need!(Journal::start());
     let (good, bad) = (Port::free(), Port::free());
     let text = policy([open(good.number()), declare("bad", bad.number()).allow("serving", "in", "any", "")]);
-    let mut daemon = Start::with(text).config(JOURNALD).after(&journal.mounts()).go();
+    let mut daemon = Start::with(text).config(JOURNALD).prepare(&journal.mounts()).start();
     for port in [&good, &bad] {
         Traffic::on(port).burst(2);
         daemon.log.wait_count("flow.close", 4, |event| event.is("flow.close", port.number()));
@@ -232,8 +236,8 @@ fn the_real_journald_has_every_event_with_the_fields_that_are_documented() {
     let entries = journal.entries();
     assert_eq!(entries.len(), log.seen().len());
     for (entry, event) in entries.iter().zip(log.seen()) {
-        let whole: Value = serde_json::from_str(&field(entry, "GDPRPORT_EVENT")).expect("the event is JSON");
-        assert_eq!(&whole, event.json());
+        let logged: Value = serde_json::from_str(&field(entry, "GDPRPORT_EVENT")).expect("the event is JSON");
+        assert_eq!(&logged, event.json());
         let priority = match event.text("severity") {
             "high" => "3",
             "medium" => "4",
@@ -265,28 +269,30 @@ fn the_real_journald_has_every_event_with_the_fields_that_are_documented() {
     assert_eq!((of_kind("flow.close"), of_kind("violation")), (8, 2));
 }
 
+/// journald is found again when it is back.
 #[test]
-fn while_journald_is_gone_events_are_counted_as_lost_and_it_is_found_again_when_it_is_back() {
+fn events_are_counted_as_lost_while_journald_is_gone() {
     let mut journal = need!(Journal::start());
     let port = Port::free();
     let config = format!("{JOURNALD}{RARELY}");
-    let mut daemon = Start::with(open(port.number()).alone()).config(&config).after(&journal.mounts()).go();
+    let mut daemon =
+        Start::with(open(port.number()).alone()).config(&config).prepare(&journal.mounts()).start();
     let mut traffic = Traffic::on(&port);
     daemon.log.wait("listener.open", |event| event.is("listener.open", port.number()));
-    // What journald was given and has not read yet would end with it.
+    // What journald received and has not read yet would be lost with it.
     wait::until("journald has read all so far", || journal.entries().len() >= daemon.log.seen().len());
     journal.stop();
     traffic.burst(50);
     wait::until("the loss is counted", || lost(&sink(&daemon, "journald"), "io-error") >= 200);
-    let said = sink(&daemon, "journald");
-    sink_balances(&said);
-    assert!(said["last_error"].as_str().is_some_and(|error| error.contains("journald at")), "{said}");
-    daemon.log.wait("the loss, told where it can be read", |event| {
+    let status = sink(&daemon, "journald");
+    check_sink_conservation(&status);
+    assert!(status["last_error"].as_str().is_some_and(|error| error.contains("journald at")), "{status}");
+    daemon.log.wait("the loss, reported where it can be read", |event| {
         let gaps = event.at("coverage.gaps").as_array().map(Vec::as_slice).unwrap_or_default();
         gaps.iter().any(|gap| gap["reason"] == "sink:journald:io-error" && gap["lost"].as_u64() >= Some(200))
     });
 
-    journal.begin();
+    journal.launch();
     let before = journal.entries().len();
     wait::until("connections are in the journal again", || {
         traffic.burst(1);
@@ -294,17 +300,17 @@ fn while_journald_is_gone_events_are_counted_as_lost_and_it_is_found_again_when_
     });
     assert_eq!(sink(&daemon, "journald")["last_error"], Value::Null);
     let lost = lost(&sink(&daemon, "journald"), "io-error");
-    wait::until("the journal tells of its own loss", || tells(&journal, "sink:journald:io-error", lost));
-    let mut warned = daemon.said();
+    wait::until("the journal reports its own loss", || reports(&journal, "sink:journald:io-error", lost));
+    let mut warned = daemon.stderr();
     warned.retain(|c| c == '\n');
-    assert!(warned.len() < 20, "it is said once, not once for each event: {}", daemon.said());
+    assert!(warned.len() < 20, "it is logged once, not once for each event: {}", daemon.stderr());
     // `stop` also checks that the file has everything.
     let log = daemon.stop();
-    let told = log.seen().iter().rev().find(|event| event.kind() == "coverage").expect("a last one");
-    let sinks = told.at("coverage.sinks").as_array().cloned().unwrap_or_default();
-    let journald = sinks.iter().find(|sink| sink["name"] == "journald").expect("it is told of");
+    let coverage = log.seen().iter().rev().find(|event| event.kind() == "coverage").expect("a last one");
+    let sinks = coverage.at("coverage.sinks").as_array().cloned().unwrap_or_default();
+    let journald = sinks.iter().find(|sink| sink["name"] == "journald").expect("it is listed");
     assert_eq!(journald["dropped"]["io-error"].as_u64(), Some(lost));
-    assert_eq!(books::told_lost(&log, "sink:journald:io-error"), lost, "and from when to when");
+    assert_eq!(counters::reported_lost(&log, "sink:journald:io-error"), lost, "and from when to when");
     wait::until("journald has written the rest", || {
         journal.entries().len() as u64 + lost >= log.seen().len() as u64
     });
@@ -312,11 +318,12 @@ fn while_journald_is_gone_events_are_counted_as_lost_and_it_is_found_again_when_
 }
 
 #[test]
-fn a_journald_that_stands_still_fills_its_own_queue_and_hinders_nobody() {
+fn a_stopped_journald_fills_its_own_queue_and_blocks_nobody() {
     let journal = need!(Journal::start());
     let port = Port::free();
     let config = format!("{JOURNALD}queue = 256\n{RARELY}");
-    let mut daemon = Start::with(open(port.number()).alone()).config(&config).after(&journal.mounts()).go();
+    let mut daemon =
+        Start::with(open(port.number()).alone()).config(&config).prepare(&journal.mounts()).start();
     let mut traffic = Traffic::on(&port);
     journal.signal(libc::SIGSTOP);
     let mut made = 0;
@@ -327,24 +334,25 @@ fn a_journald_that_stands_still_fills_its_own_queue_and_hinders_nobody() {
         daemon.log.wait_count("flow.close", made, |event| event.is("flow.close", port.number()));
         lost(&sink(&daemon, "journald"), "queue-full") > 0
     });
-    let said = sink(&daemon, "journald");
-    sink_balances(&said);
-    daemon.log.wait("the loss, told where it can be read", |event| {
+    let status = sink(&daemon, "journald");
+    check_sink_conservation(&status);
+    daemon.log.wait("the loss, reported where it can be read", |event| {
         event.at("coverage.gaps").to_string().contains("sink:journald:queue-full")
     });
-    assert!(said["queued"].as_u64().is_some_and(|queued| queued <= 256 + 16), "bounded: {said}");
+    assert!(status["queued"].as_u64().is_some_and(|queued| queued <= 256 + 16), "bounded: {status}");
     journal.signal(libc::SIGCONT);
     wait::until("what was queued is written", || sink(&daemon, "journald")["queued"] == 0);
     let lost = lost(&sink(&daemon, "journald"), "queue-full");
-    // Once it reads again, it is told itself what it lost, and from when to when.
-    wait::until("the journal tells of its own loss", || tells(&journal, "sink:journald:queue-full", lost));
+    // Once it reads again, it receives a report of what it lost, and from when to when.
+    wait::until("the journal reports its own loss", || reports(&journal, "sink:journald:queue-full", lost));
     let log = daemon.stop();
-    assert_eq!(books::told_lost(&log, "sink:journald:queue-full"), lost);
-    books::balance(books::last_told(&log).json());
+    assert_eq!(counters::reported_lost(&log, "sink:journald:queue-full"), lost);
+    counters::check_conservation(counters::last_coverage(&log).json());
 }
 
+/// In a configuration with journald as a sink.
 #[test]
-fn a_journal_that_is_wanted_and_not_there_stops_the_start_in_one_sentence() {
+fn a_missing_journald_stops_the_start_in_one_sentence() {
     let (dir, sockets) = (TempDir::new(), TempDir::new());
     let policy = dir.write("policy.toml", &open(Port::free().number()).alone());
     let script = format!("{}\nexec \"$0\" \"$@\"", journal::mounts(&sockets));
@@ -353,8 +361,8 @@ fn a_journal_that_is_wanted_and_not_there_stops_the_start_in_one_sentence() {
     command.args(["daemon", "run", "--journald", "--policy"]).arg(policy);
     command.arg("--events").arg(dir.join("events")).arg("--socket").arg(dir.join("socket"));
     let output = command.output().expect("the program can be run");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert_eq!(said.trim().lines().count(), 1, "{said}");
-    assert!(said.contains("journald") && said.contains("running"), "{said}");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert_eq!(error.trim().lines().count(), 1, "{error}");
+    assert!(error.contains("journald") && error.contains("running"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! The owner of a flow is who made the call: right, or marked as less than exact, never wrong and exact.
+//! The owner of a flow is the process that made the call: right, or marked as less than exact, never wrong and exact.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
@@ -6,26 +6,27 @@ use std::process::Command;
 use jiff::Timestamp;
 
 use gdprport_tests::cgroup::{Cgroup, SLICE};
-use gdprport_tests::child::{Place, User};
+use gdprport_tests::child::Place;
+use gdprport_tests::client::run;
 use gdprport_tests::daemon::Daemon;
 use gdprport_tests::event::Event;
 use gdprport_tests::need;
 use gdprport_tests::pair::Pair;
 use gdprport_tests::policy::open;
 use gdprport_tests::ports::Port;
-use gdprport_tests::puppet::{Copy, Puppet, held, real};
-use gdprport_tests::servers::run;
+use gdprport_tests::puppet::{ProgramCopy, Puppet, held, real};
 use gdprport_tests::skip::installed;
 use gdprport_tests::temp::{TempDir, set_mode};
 use gdprport_tests::truth::End;
+use gdprport_tests::user::User;
 use gdprport_tests::wait;
 
-/// Everything that is promised about a process, for one whose every property the test has chosen.
+/// For a process whose every property the test has chosen.
 #[test]
-fn every_property_of_a_process_is_reported_as_it_was_at_the_time_of_the_call() {
+fn every_property_of_a_process_is_reported_as_of_its_call() {
     let (port, user, cgroup) = (Port::free(), User::games(), Cgroup::service());
     let mut daemon = Daemon::with(open(port.number()).alone());
-    let copy = Copy::new("puppet", "orders-api");
+    let copy = ProgramCopy::new("puppet", "orders-api");
     let mut server = Puppet::new();
     server.listen(format!("127.0.0.1:{port}"));
     let before = Timestamp::now();
@@ -53,14 +54,14 @@ fn every_property_of_a_process_is_reported_as_it_was_at_the_time_of_the_call() {
     assert_eq!(event.text("process.parent.exe"), real(&own).to_string_lossy(), "{line}");
     let started: Timestamp = event.text("process.started").parse().expect("a time");
     let opened: Timestamp = event.text("flow.opened").parse().expect("a time");
-    // The kernel's clock of process starts and ours are read at different moments.
+    // The kernel's clock of process starts and the wall clock are read at different moments.
     let slack = jiff::SignedDuration::from_secs(1);
     assert!(before - slack <= started && started <= opened + slack, "{line}");
     daemon.stop();
 }
 
 #[test]
-fn each_end_of_a_loopback_connection_names_the_other_ends_process() {
+fn each_end_on_loopback_names_the_other_ends_process() {
     let mut pair = Pair::new();
     let connection = pair.connect();
     pair.close(&connection);
@@ -70,28 +71,6 @@ fn each_end_of_a_loopback_connection_names_the_other_ends_process() {
         assert_eq!(event.text("peer_process.exe"), other.exe.to_string_lossy(), "{}", event.line());
     }
     pair.daemon.stop();
-}
-
-#[test]
-fn arguments_and_environment_are_never_told() {
-    let (dir, mut pair) = (TempDir::new(), Pair::new());
-    pair.server.ask("serve");
-    let once = Copy::new("client-once", "client");
-    let mut command = Command::new(once.path());
-    command.arg(format!("127.0.0.1:{}", pair.port)).arg("--password=argument-secret");
-    command.env("PASSWORD", "environment-secret").current_dir(dir.path());
-    let ran = run(command, Place::default());
-    let (_, local) = ran.said.split_once(' ').expect("pid and port");
-    let local = local.parse().expect("a port");
-    let end = End::client(ran.pid, once.path(), "root", local, pair.port.number());
-    end.named_exactly(&mut pair.daemon.log, "flow.close");
-    let said = pair.daemon.said();
-    let status = pair.daemon.status().to_string();
-    let log = pair.daemon.stop();
-    let all = log.seen().iter().map(Event::line).chain([said.as_str(), status.as_str()]);
-    for text in all {
-        assert!(!text.contains("argument-secret") && !text.contains("environment-secret"), "{text}");
-    }
 }
 
 #[test]
@@ -112,7 +91,7 @@ fn the_user_is_the_one_at_the_time_of_the_call() {
 }
 
 #[test]
-fn a_container_is_told_from_the_cgroup_alone() {
+fn a_container_is_recognized_by_the_cgroup_alone() {
     let id = "3f4a9b2c1d0e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8";
     let (port, cgroup) = (Port::free(), Cgroup::docker(id));
     let mut daemon = Daemon::with(open(port.number()).alone());
@@ -126,8 +105,9 @@ fn a_container_is_told_from_the_cgroup_alone() {
     daemon.stop();
 }
 
+/// Each of its flows is reported with the unit at the time of its connect.
 #[test]
-fn a_process_that_moves_to_another_unit_is_told_where_it_was_when_it_called() {
+fn a_process_that_changes_units_keeps_the_one_of_its_call() {
     let (first, second) = (Cgroup::service(), Cgroup::service());
     let mut pair = Pair::new();
     pair.client = Puppet::at(Place::default().cgroup(&first));
@@ -150,8 +130,8 @@ fn a_prefork_worker_is_the_owner_not_the_master() {
         pair.server.ask("prefork 3").split(' ').map(|pid| pid.parse().expect("a pid")).collect();
     for _ in 0..20 {
         let there = pair.client.connect(format!("127.0.0.1:{}", pair.port));
-        let said = pair.client.ask(&format!("recv-line {}", there.id));
-        let worker = said.parse().expect("the worker's pid");
+        let reply = pair.client.ask(&format!("recv-line {}", there.id));
+        let worker = reply.parse().expect("the worker's pid");
         assert!(workers.contains(&worker));
         pair.client.close(there);
         let end = End::server(worker, pair.server.exe(), "root", pair.port.number(), there.address.port());
@@ -189,7 +169,7 @@ fn listeners_that_share_a_port_each_own_what_they_accept() {
     daemon.stop();
 }
 
-/// An accept that does not ask for the address runs no hook that every kernel has.
+/// An accept that does not ask for the address runs no hook that exists on every kernel.
 #[track_caller]
 fn right_or_marked(how: &str) {
     let mut pair = Pair::new();
@@ -206,17 +186,18 @@ fn right_or_marked(how: &str) {
 }
 
 #[test]
-fn an_accept_with_a_null_address_is_named_by_its_listener_or_exactly() {
+fn a_null_address_accept_is_the_listeners_or_exact() {
     right_or_marked("accept-null");
 }
 
 #[test]
-fn an_accept_through_io_uring_is_named_by_its_listener_or_exactly() {
+fn an_io_uring_accept_is_the_listeners_or_exact() {
     right_or_marked("accept-uring");
 }
 
+/// The worker was handed the listener of another process.
 #[test]
-fn an_accept_with_a_null_address_in_a_forked_worker_is_never_wrong_and_exact() {
+fn a_workers_null_address_accept_is_never_wrong_and_exact() {
     let (dir, mut pair) = (TempDir::new(), Pair::new());
     let mut other = Puppet::new();
     give(&dir, &mut pair.server, "listener", &mut other, "take-listener");
@@ -233,18 +214,19 @@ fn an_accept_with_a_null_address_in_a_forked_worker_is_never_wrong_and_exact() {
     pair.daemon.stop();
 }
 
-/// Lets `from` give what it calls `what` to `to`, which takes it by `how`; returns the taker's answer.
+/// Lets `from` give what it calls `what` to `to`, which takes it by `how`; returns the taker's reply.
 #[track_caller]
 fn give(dir: &TempDir, from: &mut Puppet, what: &str, to: &mut Puppet, how: &str) -> String {
-    let path = dir.join(format!("handover-{what}"));
-    to.tell(&format!("{how} {}", path.display()));
+    let path = dir.join(format!("passing-{what}"));
+    to.send(&format!("{how} {}", path.display()));
     wait::until("the taker listens", || path.exists());
     from.ask(&format!("give {} {what}", path.display()));
-    to.answer()
+    to.reply()
 }
 
+/// It is the acceptor's where the kernel offers the hook for it, and marked as the listener's elsewhere.
 #[test]
-fn a_listener_that_was_handed_over_is_of_whoever_accepts_where_the_kernel_shows_it_and_marked_elsewhere() {
+fn a_passed_listener_belongs_to_the_acceptor_or_is_marked() {
     let (dir, mut pair) = (TempDir::new(), Pair::new());
     let mut other = Puppet::new();
     give(&dir, &mut pair.server, "listener", &mut other, "take-listener");
@@ -263,7 +245,7 @@ fn a_listener_that_was_handed_over_is_of_whoever_accepts_where_the_kernel_shows_
 }
 
 #[test]
-fn a_connection_that_was_handed_over_still_belongs_to_who_made_it() {
+fn a_passed_connection_still_belongs_to_its_maker() {
     let (dir, mut pair) = (TempDir::new(), Pair::new());
     let connection = pair.connect();
     let mut other = Puppet::new();
@@ -280,12 +262,12 @@ fn a_connection_that_was_handed_over_still_belongs_to_who_made_it() {
 }
 
 #[test]
-fn a_child_that_uses_its_parents_connection_does_not_become_its_owner() {
+fn a_child_does_not_become_owner_of_its_parents_connection() {
     let mut pair = Pair::new();
     let connection = pair.connect();
-    pair.client.tell(&format!("fork-send {} 99", connection.there.id));
+    pair.client.send(&format!("fork-send {} 99", connection.there.id));
     pair.server.ask(&format!("recv {} 99", connection.here.id));
-    assert_ne!(pair.client.answer(), pair.client.pid().to_string());
+    assert_ne!(pair.client.reply(), pair.client.pid().to_string());
     pair.close(&connection);
     let event = connection.client.named_exactly(&mut pair.daemon.log, "flow.close");
     assert_eq!(event.number("flow.bytes_sent"), Some(99), "{}", event.line());
@@ -304,7 +286,7 @@ fn an_owner_that_was_killed_is_still_named() {
 }
 
 #[test]
-fn a_script_is_told_with_its_interpreter() {
+fn a_script_is_reported_with_its_interpreter() {
     let (dir, mut pair) = (TempDir::new(), Pair::new());
     pair.server.ask("serve");
     let python = "import socket, sys\nsocket.create_connection((sys.argv[1], int(sys.argv[2]))).close()\n";
@@ -330,4 +312,32 @@ fn a_script_is_told_with_its_interpreter() {
         assert_eq!(event.text("process.attribution"), "exact", "{}", event.line());
     }
     pair.daemon.stop();
+}
+
+mod host_only {
+    //! Run on the host alone: the same on every kernel.
+
+    use super::*;
+
+    #[test]
+    fn arguments_and_environment_are_never_reported() {
+        let (dir, mut pair) = (TempDir::new(), Pair::new());
+        pair.server.ask("serve");
+        let once = ProgramCopy::new("client-once", "client");
+        let mut command = Command::new(once.path());
+        command.arg(format!("127.0.0.1:{}", pair.port)).arg("--password=argument-secret");
+        command.env("PASSWORD", "environment-secret").current_dir(dir.path());
+        let ran = run(command, Place::default());
+        let (_, local) = ran.output.split_once(' ').expect("pid and port");
+        let local = local.parse().expect("a port");
+        let end = End::client(ran.pid, once.path(), "root", local, pair.port.number());
+        end.named_exactly(&mut pair.daemon.log, "flow.close");
+        let log_text = pair.daemon.stderr();
+        let status = pair.daemon.status().to_string();
+        let log = pair.daemon.stop();
+        let all = log.seen().iter().map(Event::line).chain([log_text.as_str(), status.as_str()]);
+        for text in all {
+            assert!(!text.contains("argument-secret") && !text.contains("environment-secret"), "{text}");
+        }
+    }
 }

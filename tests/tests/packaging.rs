@@ -1,5 +1,5 @@
-//! What `packaging/` promises: a unit that systemd accepts and that may do little, and an example policy that is
-//! one. The daemon's own behaviour belongs to the other files.
+//! What `packaging/` promises: a unit that systemd accepts and that has few privileges, and an example policy that is
+//! valid. The daemon's own behaviour belongs to the other files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,9 +22,9 @@ fn analyze() -> Result<PathBuf, Missing> {
     installed(&["/usr/bin/systemd-analyze"], "systemd")
 }
 
-/// Runs a program that must succeed and returns what it said.
-fn said(command: &mut Command) -> String {
-    let output = command.output().expect("the program was looked for just now");
+/// Runs a program that must succeed and returns its output.
+fn output_of(command: &mut Command) -> String {
+    let output = command.output().expect("the program is installed");
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{command:?}: {}\n{text}", output.status);
@@ -35,23 +35,23 @@ fn said(command: &mut Command) -> String {
 fn systemd_accepts_every_line_of_the_unit() {
     let analyze = need!(analyze());
     let dir = TempDir::new();
-    // systemd looks for the program too, and it is not installed here.
+    // systemd also checks that the program exists, and it is not installed here.
     let here = unit().replace("/usr/bin/gdprport", &program().display().to_string());
     let unit = dir.write("gdprport.service", &here);
-    let complaints = said(Command::new(analyze).args(["verify", "--man=no"]).arg(unit));
+    let complaints = output_of(Command::new(analyze).args(["verify", "--man=no"]).arg(unit));
     assert!(!complaints.contains("gdprport.service"), "{complaints}");
 }
 
 #[test]
-fn the_unit_is_exposed_no_more_than_three_and_a_half() {
+fn the_units_exposure_is_at_most_three_and_a_half() {
     let analyze = need!(analyze());
     let mut security = Command::new(analyze);
     security.args(["security", "--offline=true", "--threshold=35", "--no-pager"]);
-    said(security.arg(packaging("gdprport.service")));
+    output_of(security.arg(packaging("gdprport.service")));
 }
 
 #[test]
-fn each_capability_of_the_unit_is_explained_and_none_is_explained_in_vain() {
+fn the_unit_explains_exactly_the_capabilities_it_grants() {
     let unit = unit();
     let granted: Vec<&str> = unit
         .lines()
@@ -69,7 +69,8 @@ fn each_capability_of_the_unit_is_explained_and_none_is_explained_in_vain() {
 }
 
 #[test]
-fn the_example_policy_is_a_policy_without_a_problem() {
-    let check = said(Command::new(program()).args(["policy", "check"]).arg(packaging("policy.example.toml")));
+fn the_example_policy_is_valid_without_a_warning() {
+    let check =
+        output_of(Command::new(program()).args(["policy", "check"]).arg(packaging("policy.example.toml")));
     assert!(!check.contains("warning"), "{check}");
 }

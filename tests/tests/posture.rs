@@ -1,12 +1,13 @@
 //! How connections are encrypted, as seen at both their ends, between real servers and clients. What goes over the wire
 //! in unusual ways is in `posture_edges`.
 //!
-//! Each promise prints its part of a table: case, end, what is expected, what was seen, and the evidence.
+//! Each test prints its part of a table: case, end, what is expected, what was seen, and the evidence.
 
 use gdprport_tests::child::Place;
+use gdprport_tests::client::run;
 use gdprport_tests::need;
 use gdprport_tests::posture::{Expected, Table, USER_DATA, curl, demand, script};
-use gdprport_tests::servers::{Dovecot, MariaDb, Nginx, OpenLdap, OpenSsl, Postfix, Postgres, Redis, run};
+use gdprport_tests::servers::{Dovecot, MariaDb, Nginx, OpenLdap, OpenSsl, Postfix, Postgres};
 use gdprport_tests::temp::TempDir;
 use gdprport_tests::tls;
 
@@ -48,7 +49,7 @@ fn postgres_is_seen_in_plaintext_refusing_and_upgraded() {
     call(&secure, &[("PGSSLMODE", "require"), ("PGSSLMAXPROTOCOLVERSION", "TLSv1.2")]);
     let too_old = Expected::violation("starttls-upgraded", "1.2", "weak-tls");
     table.row("PostgreSQL sslmode=require, at most 1.2", offering, too_old.because("SSLRequest accepted"));
-    // Direct TLS came with PostgreSQL 17; an older one has nothing to be tried.
+    // Direct TLS came with PostgreSQL 17; an older one does not offer it.
     if secure.version() >= 17 {
         call(&secure, &[("PGSSLMODE", "require"), ("PGSSLNEGOTIATION", "direct")]);
         table.row("PostgreSQL sslnegotiation=direct", offering, TLS_13);
@@ -65,7 +66,7 @@ fn postgres_is_seen_in_plaintext_refusing_and_upgraded() {
 }
 
 #[test]
-fn postgres_is_seen_with_the_version_of_tls_that_the_server_allows() {
+fn postgres_is_seen_with_the_tls_version_the_server_allows() {
     let (old, new) = (need!(Postgres::with_tls_only("TLSv1.2")), need!(Postgres::with_tls_only("TLSv1.3")));
     let mut table =
         Table::new(&[demand(&old.server, "postgresql", "1.2"), demand(&new.server, "postgresql", "1.3")]);
@@ -109,23 +110,7 @@ fn mariadb_is_seen_in_plaintext_and_upgraded() {
 }
 
 #[test]
-fn redis_is_seen_in_plaintext_and_in_tls() {
-    let (bare, secure) = (need!(Redis::start()), need!(Redis::with_tls()));
-    let dir = TempDir::new();
-    let authority = need!(tls::identity()).write_authority(&dir);
-    let mut table =
-        Table::new(&[demand(&bare.server, "redis", "1.3"), demand(&secure.server, "redis", "1.3")]);
-    run(bare.client("127.0.0.1", &["set", "key", USER_DATA]), Place::default());
-    table.row("Redis", bare.server.port.number(), PLAIN.because("Redis command without TLS"));
-    let authority = authority.to_string_lossy();
-    let words = ["--tls", "--cacert", &authority, "set", "key", USER_DATA];
-    run(secure.client("127.0.0.1", &words), Place::default());
-    table.row("Redis --tls", secure.server.port.number(), TLS_13);
-    table.finish();
-}
-
-#[test]
-fn nginx_is_seen_with_its_version_of_tls_and_what_is_visible_of_it() {
+fn nginx_is_seen_with_its_tls_version_and_visible_details() {
     let (old, new) = (need!(Nginx::with_tls("TLSv1.2")), need!(Nginx::with_tls("TLSv1.3")));
     let (dir, http2) = (TempDir::new(), need!(Nginx::with_http2()));
     let mut table = Table::new(&[
@@ -155,7 +140,7 @@ fn nginx_is_seen_with_its_version_of_tls_and_what_is_visible_of_it() {
 }
 
 #[test]
-fn a_retried_handshake_and_an_outdated_one_are_told() {
+fn a_retried_handshake_and_an_outdated_one_are_reported() {
     let retrying = need!(OpenSsl::start(&["-groups", "P-256"]));
     let outdated = need!(OpenSsl::start(&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"]));
     let mut table = Table::new(&[demand(&retrying.server, "", "1.3"), demand(&outdated.server, "", "1.2")]);
@@ -171,7 +156,7 @@ fn a_retried_handshake_and_an_outdated_one_are_told() {
 
 /// As PostgreSQL does from version 17 on (`sslnegotiation=direct`): no request comes before the ClientHello.
 #[test]
-fn a_database_session_that_begins_with_tls_is_told() {
+fn a_database_session_that_begins_with_tls_is_reported() {
     let direct = need!(OpenSsl::start(&["-alpn", "postgresql"]));
     let mut table = Table::new(&[demand(&direct.server, "postgresql", "1.3")]);
     run(need!(direct.client(&["-alpn", "postgresql"])), Place::default());

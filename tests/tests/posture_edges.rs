@@ -1,16 +1,17 @@
-//! How connections are encrypted whose bytes go over the wire in unusual ways: with the handshake, one at a time, none,
-//! random ones, before the daemon.
+//! Postures that depend on what the kernel passes on: bytes that go over the wire in unusual ways (with the
+//! handshake, one at a time, none, random ones, before the daemon), and one ordinary server for comparison.
 //!
-//! Each promise prints its part of a table: case, end, what is expected, what was seen, and the evidence.
+//! Each test prints its part of a table: case, end, what is expected, what was seen, and the evidence.
 
 use std::process::Command;
 
 use gdprport_tests::child::Place;
+use gdprport_tests::client::run;
 use gdprport_tests::netns::Netns;
 use gdprport_tests::ports::Port;
 use gdprport_tests::posture::{Demand, Expected, Table, USER_DATA, curl, demand, script};
 use gdprport_tests::puppet::Puppet;
-use gdprport_tests::servers::{Nginx, run};
+use gdprport_tests::servers::{Nginx, Redis};
 use gdprport_tests::skip::installed;
 use gdprport_tests::temp::TempDir;
 use gdprport_tests::{need, tls, wait};
@@ -18,14 +19,31 @@ use gdprport_tests::{need, tls, wait};
 const PLAIN: Expected = Expected::violation("plaintext", "", "plaintext");
 const TLS_13: Expected = Expected::declared("tls1.3", "1.3");
 
-/// The request is seen where it was sent; where it came it was part of the handshake.
+/// The request is seen where it was sent; at the other end it was part of the handshake.
 const REQUEST_AND_RESPONSE: [Expected; 2] = [
     PLAIN.because("HTTP/1 request without TLS"),
     PLAIN.because("HTTP/1 response without TLS, to a request that was not captured"),
 ];
 
 #[test]
-fn a_request_that_a_deferred_accept_hides_from_the_server_s_end_is_told_by_the_answer() {
+fn redis_is_seen_in_plaintext_and_in_tls() {
+    let (bare, secure) = (need!(Redis::start()), need!(Redis::with_tls()));
+    let dir = TempDir::new();
+    let authority = need!(tls::identity()).write_authority(&dir);
+    let mut table =
+        Table::new(&[demand(&bare.server, "redis", "1.3"), demand(&secure.server, "redis", "1.3")]);
+    run(bare.client("127.0.0.1", &["set", "key", USER_DATA]), Place::default());
+    table.row("Redis", bare.server.port.number(), PLAIN.because("Redis command without TLS"));
+    let authority = authority.to_string_lossy();
+    let words = ["--tls", "--cacert", &authority, "set", "key", USER_DATA];
+    run(secure.client("127.0.0.1", &words), Place::default());
+    table.row("Redis --tls", secure.server.port.number(), TLS_13);
+    table.finish();
+}
+
+/// The server's end does not see the request.
+#[test]
+fn a_request_hidden_by_a_deferred_accept_shows_in_the_response() {
     let (dir, [plain, secure]) = (TempDir::new(), need!(Nginx::deferring()));
     let mut table = Table::new(&[demand(&plain.server, "", "1.2"), demand(&secure.server, "", "1.3")]);
     run(need!(curl(&dir, &secure.server, "https", &[])), Place::default());
@@ -97,8 +115,8 @@ fn a_request_that_comes_byte_by_byte_is_plaintext() {
     table.finish();
 }
 
-/// A server and one client that asks for fast open. Says whether there was data in its SYN (`TCPI_OPT_SYN_DATA` of
-/// `TCP_INFO`): the first connection only fetches the cookie that allows the second to.
+/// A server and one client that asks for fast open. Checks whether there was data in its SYN (`TCPI_OPT_SYN_DATA` of
+/// `TCP_INFO`): the first connection only fetches the cookie for the second.
 const FAST_OPEN: &str = r#"
 import socket, sys, threading
 _, port, fast = sys.argv
@@ -128,7 +146,7 @@ serving.join()
 "#;
 
 #[test]
-fn a_request_in_the_syn_of_a_fast_open_is_told_at_both_ends() {
+fn a_request_in_the_syn_of_a_fast_open_is_reported_at_both_ends() {
     let (dir, netns, port) = (TempDir::new(), Netns::new(), Port::free());
     let mut table = Table::new(&[Demand { port: port.number(), protocol: "", min: "1.2" }]);
     let call = |fast: &str| {
@@ -143,7 +161,7 @@ fn a_request_in_the_syn_of_a_fast_open_is_told_at_both_ends() {
     table.finish();
 }
 
-/// A mail server and a client that says hello and then what it wants, each in a segment of its own.
+/// A mail server and a client that greets and then sends its mail, each command in a segment of its own.
 const MAIL: &str = r#"
 import socket, sys, threading
 _, port = sys.argv
@@ -172,26 +190,6 @@ lines.close()
 client.close()
 serving.join()
 "#;
-
-/// What is sent again was seen already, and leaves room for what comes next.
-#[test]
-fn segments_that_are_lost_and_sent_again_hide_nothing() {
-    let (dir, netns, port) = (TempDir::new(), Netns::new(), Port::free());
-    let nft = need!(installed(&["/usr/sbin/nft"], "nftables"));
-    let mut rules = Command::new(nft);
-    rules.arg(format!(
-        "add table inet loss
-         add chain inet loss input {{ type filter hook input priority 0; }}
-         add rule inet loss input tcp dport {port} tcp flags & psh == psh numgen inc mod 5 < 4 drop"
-    ));
-    run(rules, Place::default().netns(&netns));
-    let mut table = Table::new(&[Demand { port: port.number(), protocol: "smtp", min: "1.2" }]);
-    run(need!(script(&dir, MAIL, &[&port.to_string()])), Place::default().netns(&netns));
-    table.row("SMTP, each client segment lost four times", port.number(), PLAIN);
-    let retransmits = table.last("flow.close", "out").number("flow.retransmits");
-    assert!(retransmits.is_some_and(|lost| lost >= 8), "{retransmits:?}");
-    table.finish();
-}
 
 const RAW_CLIENT: &str = r#"
 import random, socket, sys
@@ -228,21 +226,9 @@ fn random_bytes_are_unknown_and_a_finding() {
     table.finish();
 }
 
+/// What it sends later does not change that.
 #[test]
-fn a_flow_that_sends_nothing_is_unknown_and_a_finding() {
-    let (port, mut server, demand) = puppet_port();
-    let mut client = Puppet::new();
-    let mut table = Table::new(&[demand]);
-    let there = client.connect(format!("127.0.0.1:{port}"));
-    let here = server.accept();
-    client.close(there);
-    server.close(here);
-    table.row("nothing was sent", port.number(), Expected::unknown().because("no payload was captured"));
-    table.finish();
-}
-
-#[test]
-fn a_flow_from_before_the_daemon_is_unknown_whatever_it_sends_later() {
+fn a_flow_that_predates_the_daemon_stays_unknown() {
     let (port, mut server, demand) = puppet_port();
     let mut client = Puppet::new();
     let there = client.connect(format!("127.0.0.1:{port}"));
@@ -255,4 +241,43 @@ fn a_flow_from_before_the_daemon_is_unknown_whatever_it_sends_later() {
     server.close(here);
     table.row("open before the daemon", port.number(), Expected::unknown().because("opened before watching"));
     table.finish();
+}
+
+mod host_only {
+    //! Run on the host alone: the same on every kernel.
+
+    use super::*;
+
+    /// What is sent again was seen already, and leaves room for what comes next.
+    #[test]
+    fn retransmitted_segments_hide_nothing() {
+        let (dir, netns, port) = (TempDir::new(), Netns::new(), Port::free());
+        let nft = need!(installed(&["/usr/sbin/nft"], "nftables"));
+        let mut rules = Command::new(nft);
+        rules.arg(format!(
+            "add table inet loss
+             add chain inet loss input {{ type filter hook input priority 0; }}
+             add rule inet loss input tcp dport {port} tcp flags & psh == psh numgen inc mod 5 < 4 drop"
+        ));
+        run(rules, Place::default().netns(&netns));
+        let mut table = Table::new(&[Demand { port: port.number(), protocol: "smtp", min: "1.2" }]);
+        run(need!(script(&dir, MAIL, &[&port.to_string()])), Place::default().netns(&netns));
+        table.row("SMTP, each client segment lost four times", port.number(), PLAIN);
+        let retransmits = table.last("flow.close", "out").number("flow.retransmits");
+        assert!(retransmits.is_some_and(|lost| lost >= 8), "{retransmits:?}");
+        table.finish();
+    }
+
+    #[test]
+    fn a_flow_that_sends_nothing_is_unknown_and_a_finding() {
+        let (port, mut server, demand) = puppet_port();
+        let mut client = Puppet::new();
+        let mut table = Table::new(&[demand]);
+        let there = client.connect(format!("127.0.0.1:{port}"));
+        let here = server.accept();
+        client.close(there);
+        server.close(here);
+        table.row("nothing was sent", port.number(), Expected::unknown().because("no payload was captured"));
+        table.finish();
+    }
 }

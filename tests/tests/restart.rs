@@ -1,16 +1,17 @@
-//! A daemon with pins and the one after it: nothing is missed in between, or it is told what and when.
+//! A daemon with pins and the one after it: nothing is missed in between, or the gap is reported.
 //!
-//! What cannot be taken over is promised in `begun_anew.rs`; what there is to remove, and who may not take it over,
-//! in `unpin.rs`.
+//! What cannot be taken over is promised in `fresh_start.rs`; removing pins, and pins that must not be taken over, in
+//! `unpin.rs`.
 
 use gdprport_tests::child::Place;
 use gdprport_tests::daemon::Start;
 use gdprport_tests::event::{Event, at};
 use gdprport_tests::log::EventLog;
 use gdprport_tests::ports::Port;
-use gdprport_tests::puppet::{Copy, Puppet};
-use gdprport_tests::succession::{
-    World, gapless, gaps, named, only_tracepoints_were_away, reasons, start, times, told_whole,
+use gdprport_tests::puppet::{ProgramCopy, Puppet};
+use gdprport_tests::takeover::{
+    World, check_named, check_reported, gapless, gaps, only_tracepoints_were_away, reasons, start_event,
+    times,
 };
 use gdprport_tests::truth::End;
 use gdprport_tests::wait;
@@ -39,15 +40,20 @@ fn a_killed_daemon_loses_no_connection_made_while_it_was_away() {
     world.server.ask(&format!("recv {} 300", here.id));
 
     let mut second = world.daemon();
-    assert_eq!(start(&second.log).at("daemon.previous.adopted"), true, "{}", start(&second.log).line());
+    assert_eq!(
+        start_event(&second.log).at("daemon.previous.adopted"),
+        true,
+        "{}",
+        start_event(&second.log).line()
+    );
     away.push(world.ends(&client, there.address.port()));
     client.close(there);
     world.server.close(here);
     away.push(world.short_connection());
-    told_whole(&mut second.log, &away);
+    check_reported(&mut second.log, &away);
     for end in &before {
         let close = end.event(&mut second.log, "flow.close");
-        named(&second.log, end, &close);
+        check_named(&second.log, end, &close);
         assert_eq!((times(&second.log, "flow.close", end), times(&second.log, "flow.open", end)), (1, 0));
     }
     let gaps = gaps(&second.log);
@@ -63,37 +69,38 @@ fn a_killed_daemon_loses_no_connection_made_while_it_was_away() {
 #[test]
 fn a_daemon_that_is_replaced_in_order_leaves_no_gap() {
     let (mut world, mut first) = World::new("");
-    let early = world.short_connection();
-    told_whole(&mut first.log, std::slice::from_ref(&early));
-    let log = first.hand_over();
+    let earlier = world.short_connection();
+    check_reported(&mut first.log, std::slice::from_ref(&earlier));
+    let log = first.stop_keeping_pins();
     let last = log.seen().last().expect("the last event");
     assert_eq!(last.at("daemon.kept"), true, "{}", last.line());
 
     let away: Vec<[End; 2]> = (0..5).map(|_| world.short_connection()).collect();
     let mut second = world.daemon();
-    told_whole(&mut second.log, &away);
-    for end in &early {
-        assert_eq!(times(&second.log, "flow.close", end), 0, "nothing is told twice");
+    check_reported(&mut second.log, &away);
+    for end in &earlier {
+        assert_eq!(times(&second.log, "flow.close", end), 0, "nothing is reported twice");
     }
     let reasons = reasons(&second.log);
     assert!(
         only_tracepoints_were_away(&reasons) && !reasons.contains(&"unwritten".to_owned()),
         "{reasons:?}"
     );
-    // The books go on where the first daemon's ended.
+    // The counters go on where the first daemon's ended.
     wait::until("the second daemon has read all that was written for it", || {
         let coverage = &second.status()["coverage"];
         coverage["records"] == coverage["kernel"]["emitted"]
     });
-    let third_world = second.hand_over();
+    let third_world = second.stop_keeping_pins();
     assert!(third_world.seen().iter().all(|event| event.kind() != "coverage" || gapless(event)));
     let third = world.daemon();
-    assert_eq!(third.port_status(world.port.number())["closed"], 0, "nothing was left to tell");
+    assert_eq!(third.port_status(world.port.number())["closed"], 0, "nothing was left to report");
     third.interrupt();
 }
 
+/// One daemon takes over from another in the middle of a burst.
 #[test]
-fn connections_made_while_one_daemon_takes_over_from_another_are_each_told_once() {
+fn connections_during_a_takeover_are_each_reported_once() {
     const EACH: usize = 1_000;
     let (mut world, mut daemon) = World::new("");
     let port = world.port.number();
@@ -101,15 +108,15 @@ fn connections_made_while_one_daemon_takes_over_from_another_are_each_told_once(
     let mut client = Puppet::new();
     let (mut daemons, mut made) = (Vec::new(), 0);
     for takeover in 1..=3 {
-        client.tell(&format!("burst 127.0.0.1:{port} {EACH} 2"));
+        client.send(&format!("burst 127.0.0.1:{port} {EACH} 2"));
         made += EACH;
-        // Somewhere in the burst, wherever that is by now.
+        // Somewhere in the burst.
         daemon.log.wait_count("some ends", 50, |event| event.is("flow.close", port));
-        assert_eq!(daemon.terminate().code(), Some(0), "{}", daemon.said());
+        assert_eq!(daemon.terminate().code(), Some(0), "{}", daemon.stderr());
         let next = world.daemon();
-        assert_eq!(start(&next.log).at("daemon.previous.adopted"), true, "takeover {takeover}");
+        assert_eq!(start_event(&next.log).at("daemon.previous.adopted"), true, "takeover {takeover}");
         daemons.push(std::mem::replace(&mut daemon, next));
-        assert_eq!(client.answer(), EACH.to_string());
+        assert_eq!(client.reply(), EACH.to_string());
     }
     wait::until("all are served", || world.server.ask("served") == made.to_string());
     wait::until("the last daemon has read everything", || daemon.port_status(port)["open"] == 0);
@@ -121,7 +128,7 @@ fn connections_made_while_one_daemon_takes_over_from_another_are_each_told_once(
     let mut ends = std::collections::HashSet::new();
     let closes = logs.iter().flat_map(EventLog::seen).filter(|event| event.is("flow.close", port));
     for event in closes {
-        assert!(ends.insert(event.text("flow.cookie").to_owned()), "told twice: {}", event.line());
+        assert!(ends.insert(event.text("flow.cookie").to_owned()), "reported twice: {}", event.line());
         assert_ne!(event.text("flow.outcome"), "lost", "{}", event.line());
     }
     for log in &logs {
@@ -136,7 +143,7 @@ fn processes_that_came_and_went_while_nobody_watched_are_named() {
     let (mut world, mut first) = World::new("");
     first.kill();
     let mut away = Vec::new();
-    let programs = ["alpha", "beta"].map(|name| Copy::new("puppet", name));
+    let programs = ["alpha", "beta"].map(|name| ProgramCopy::new("puppet", name));
     for program in &programs {
         let mut client = Puppet::run(&program.path(), Place::default());
         let there = client.connect(format!("127.0.0.1:{}", world.port));
@@ -149,14 +156,14 @@ fn processes_that_came_and_went_while_nobody_watched_are_named() {
     let mut second = world.daemon();
     for end in &away {
         let close = end.event(&mut second.log, "flow.close");
-        named(&second.log, end, &close);
+        check_named(&second.log, end, &close);
         assert_eq!(close.text("process.attribution"), "exact", "{}", close.line());
     }
     second.interrupt();
 }
 
 #[test]
-fn what_did_not_fit_into_the_ring_while_nobody_read_is_counted_exactly() {
+fn ring_overflow_while_nobody_reads_is_counted_exactly() {
     let (mut world, mut first) = World::new("[limits]\nring_bytes = 65536\n");
     let (port, total) = (world.port.number(), 500_u64);
     first.log.wait("listener.open", |event| event.is("listener.open", port));
@@ -178,76 +185,83 @@ fn what_did_not_fit_into_the_ring_while_nobody_read_is_counted_exactly() {
     second.log.wait("coverage with a loss", |event| event.kind() == "coverage" && !gapless(event));
     let lost = lost_of(&second.log, "close");
     assert!(lost > 0, "{:?}", gaps(&second.log));
-    // Ends whose record was lost are found out by looking, and told as lost.
+    // Ends whose record was lost are found by polling, and reported as lost.
     let read = |event: &Event| event.is("flow.close", port) && event.text("flow.outcome") != "lost";
     second.log.wait_count("ends that were read", usize::try_from(2 * total - lost).expect("small"), read);
     assert_eq!(second.log.count(read) as u64 + lost, 2 * total);
     let gap =
         gaps(&second.log).into_iter().find(|gap| gap["reason"] == "ring-full:close").expect("just seen");
     assert!(gap["bound"].is_null() && at(&gap, "from").as_str() < at(&gap, "to").as_str(), "{gap}");
-    let noted = start(&second.log).at("daemon.previous.noted");
-    assert_eq!(&gap["from"], noted, "from the last time all was told");
+    let noted = start_event(&second.log).at("daemon.previous.noted");
+    assert_eq!(&gap["from"], noted, "from the last time all was reported");
     let status = second.status();
     let kernel = &status["coverage"]["kernel"];
     let dropped: u64 =
         kernel["dropped"].as_object().expect("counts").values().filter_map(serde_json::Value::as_u64).sum();
-    let told: u64 = gaps(&second.log)
+    let reported: u64 = gaps(&second.log)
         .iter()
         .filter(|gap| gap["bound"].is_null())
         .filter_map(|gap| gap["lost"].as_u64())
         .sum();
-    assert_eq!(dropped, told, "{kernel}");
+    assert_eq!(dropped, reported, "{kernel}");
     second.interrupt();
 }
 
 #[test]
-fn a_hook_whose_pin_is_gone_is_attached_anew_and_named() {
+fn a_hook_whose_pin_is_gone_is_attached_again_and_named() {
     let (mut world, mut first) = World::new("");
     first.kill();
     std::fs::remove_file(world.fs.pins().join("links/gp_bind4")).expect("a pin is a file");
     let mut second = world.daemon();
-    assert_eq!(start(&second.log).at("daemon.previous.adopted"), true);
+    assert_eq!(start_event(&second.log).at("daemon.previous.adopted"), true);
     let ends = world.short_connection();
-    told_whole(&mut second.log, &[ends]);
+    check_reported(&mut second.log, &[ends]);
     assert!(reasons(&second.log).contains(&"hook-away:cgroup/bind4".to_owned()), "{:?}", gaps(&second.log));
     second.kill();
     let third = world.daemon().interrupt();
     assert!(!reasons(&third).contains(&"hook-away:cgroup/bind4".to_owned()), "it was pinned again");
 }
 
-#[test]
-fn a_port_that_is_declared_no_more_is_watched_no_more_after_the_restart() {
-    let (mut world, mut first) = World::new("");
-    first.kill();
-    let old = std::mem::replace(&mut world.port, Port::free());
-    let mut second = world.daemon();
-    let emitted = || second.status()["coverage"]["kernel"]["emitted"].as_u64().expect("a count");
-    let before = emitted();
-    world.server.ask("serve");
-    let mut client = Puppet::new();
-    client.ask(&format!("burst 127.0.0.1:{old} 200 1"));
-    wait::until("all are served", || world.server.ask("served") == "200");
-    // Each would have made five records. The ends of what a listener accepts that was watched are still written.
-    assert!(emitted() - before < 400, "{} records", emitted() - before);
-    second.log.refresh();
-    assert_eq!(second.log.count(|event| event.is("flow.open", old.number())), 0);
-    second.interrupt();
-}
+mod host_only {
+    //! Run on the host alone: the same on every kernel.
 
-#[test]
-fn status_tells_where_it_is_pinned() {
-    let (world, first) = World::new("");
-    let pins = &first.status()["pins"];
-    assert_eq!(pins["directory"], world.fs.pins().display().to_string());
-    assert!(pins["hooks"].as_u64() >= Some(10) && pins["adopted"].is_null(), "{pins}");
-    first.hand_over();
-    let second = world.daemon();
-    assert_eq!(second.status()["pins"]["adopted"], true);
-    let shown = second.ask(["daemon", "status"]);
-    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-    assert!(shown.contains("taken over"), "{shown}");
-    second.interrupt();
-    let without = Start::without_policy().go();
-    assert!(without.status()["pins"].is_null());
-    without.stop();
+    use super::*;
+
+    #[test]
+    fn a_port_no_longer_declared_is_not_watched_after_a_restart() {
+        let (mut world, mut first) = World::new("");
+        first.kill();
+        let old = std::mem::replace(&mut world.port, Port::free());
+        let mut second = world.daemon();
+        let emitted = || second.status()["coverage"]["kernel"]["emitted"].as_u64().expect("a count");
+        let before = emitted();
+        world.server.ask("serve");
+        let mut client = Puppet::new();
+        client.ask(&format!("burst 127.0.0.1:{old} 200 1"));
+        wait::until("all are served", || world.server.ask("served") == "200");
+        // Each would have made five records. The ends of connections that a formerly watched listener accepts are
+        // still written.
+        assert!(emitted() - before < 400, "{} records", emitted() - before);
+        second.log.refresh();
+        assert_eq!(second.log.count(|event| event.is("flow.open", old.number())), 0);
+        second.interrupt();
+    }
+
+    #[test]
+    fn status_shows_where_it_is_pinned() {
+        let (world, first) = World::new("");
+        let pins = &first.status()["pins"];
+        assert_eq!(pins["directory"], world.fs.pins().display().to_string());
+        assert!(pins["hooks"].as_u64() >= Some(10) && pins["adopted"].is_null(), "{pins}");
+        first.stop_keeping_pins();
+        let second = world.daemon();
+        assert_eq!(second.status()["pins"]["adopted"], true);
+        let shown = second.ask(["daemon", "status"]);
+        let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+        assert!(shown.contains("taken over"), "{shown}");
+        second.interrupt();
+        let without = Start::without_policy().start();
+        assert!(without.status()["pins"].is_null());
+        without.stop();
+    }
 }

@@ -1,4 +1,4 @@
-//! Where events go: a pipe, a file that is rotated, a disk that is full, a reader that has gone; and which
+//! Where events go: a pipe, a file that is rotated, a full disk, a reader that has gone; and which
 //! of them a port sends.
 
 use std::fs::File;
@@ -10,8 +10,8 @@ use std::sync::mpsc::channel;
 
 use serde_json::Value;
 
-use gdprport_tests::books::{self, count, sink_balances};
 use gdprport_tests::child::{Child, Place};
+use gdprport_tests::counters::{self, check_sink_conservation, count};
 use gdprport_tests::daemon::{Daemon, Start, ask, program};
 use gdprport_tests::event::Event;
 use gdprport_tests::log::EventLog;
@@ -23,7 +23,7 @@ use gdprport_tests::puppet::Puppet;
 use gdprport_tests::skip::installed;
 use gdprport_tests::temp::{SmallDisk, TempDir};
 use gdprport_tests::truth::check_declared;
-use gdprport_tests::wait::{self, PATIENCE};
+use gdprport_tests::wait::{self, TIMEOUT};
 
 /// A daemon that writes its events to standard output, which the test reads itself.
 struct Piped {
@@ -43,7 +43,7 @@ impl Piped {
 
     #[track_caller]
     fn wait_until_ready(&mut self) {
-        wait::until("the daemon answers", || {
+        wait::until("the daemon replies", || {
             assert_eq!(self.child.ended(), None, "the daemon ended instead");
             ask(&self.socket, ["daemon", "status"]).status.success()
         });
@@ -57,11 +57,11 @@ impl Piped {
     #[track_caller]
     fn stop(mut self) {
         self.child.signal(libc::SIGTERM);
-        assert_eq!(self.child.wait(PATIENCE).code(), Some(0));
+        assert_eq!(self.child.wait(TIMEOUT).code(), Some(0));
     }
 }
 
-/// A server that serves on the port and a client.
+/// A server that serves on the port, and a client.
 fn puppets(port: &Port) -> (Puppet, Puppet) {
     let mut server = Puppet::new();
     server.listen(format!("127.0.0.1:{port}"));
@@ -87,7 +87,7 @@ fn events_on_standard_output_can_be_piped_into_jq() {
     log.wait_count("flow.close through jq", 6, |event| event.is("flow.close", port.number()));
     check_declared(&log.wait("flow.open", |event| event.ends("out").is_some()), "calling");
     daemon.stop();
-    assert!(jq.wait(PATIENCE).success(), "the stream was JSON to its end");
+    assert!(jq.wait(TIMEOUT).success(), "the stream was JSON to its end");
 }
 
 /// The sum over all reasons of what the first sink lost.
@@ -97,7 +97,7 @@ fn lost(status: &Value) -> u64 {
 }
 
 #[test]
-fn a_daemon_whose_standard_output_was_closed_lives_and_counts_what_nobody_read() {
+fn a_closed_standard_output_is_survived_and_its_loss_counted() {
     let (dir, port) = (TempDir::new(), Port::free());
     let mut daemon = Piped::start(&dir, &open(port.number()).alone());
     let mut reader = BufReader::new(daemon.child.pipes().stdout.take().expect("stdout is piped"));
@@ -109,28 +109,29 @@ fn a_daemon_whose_standard_output_was_closed_lives_and_counts_what_nobody_read()
     let (_server, mut client) = puppets(&port);
     client.ask(&format!("burst 127.0.0.1:{port} 50 1"));
     wait::until("the loss is counted", || lost(&daemon.status()) > 0);
-    sink_balances(&daemon.status()["sinks"][0]);
+    check_sink_conservation(&daemon.status()["sinks"][0]);
     daemon.stop();
 }
 
+/// The daemon writes again as soon as there is room.
 #[test]
-fn a_full_disk_is_counted_and_told_and_the_daemon_goes_on_when_there_is_room_again() {
+fn a_full_disk_is_counted_reported_and_recovered_from() {
     let (disk, port) = (SmallDisk::new(64 << 10), Port::free());
     let path = disk.path().join("events.ndjson");
-    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).start();
     let (_server, mut client) = puppets(&port);
     client.ask(&format!("burst 127.0.0.1:{port} 200 1"));
     wait::until("the loss is counted", || lost(&daemon.status()) > 0);
     let status = daemon.status();
-    sink_balances(&status["sinks"][0]);
+    check_sink_conservation(&status["sinks"][0]);
     assert!(status["sinks"][0]["last_error"].is_string(), "{}", status["sinks"]);
-    assert!(daemon.lives());
+    assert!(daemon.is_running());
 
     std::fs::OpenOptions::new().write(true).truncate(true).open(&path).expect("the file is there");
-    wait::until("a connection is told again", || {
+    wait::until("a connection is reported again", || {
         client.ask(&format!("burst 127.0.0.1:{port} 1 1"));
         let text = std::fs::read_to_string(&path).unwrap_or_default();
-        // What was cut short when the disk was full may still get its end; after that, lines are whole.
+        // A line that was cut short when the disk was full may still be completed; after that, lines are complete.
         text.lines()
             .skip(1)
             .filter(|line| line.ends_with('}'))
@@ -138,23 +139,25 @@ fn a_full_disk_is_counted_and_told_and_the_daemon_goes_on_when_there_is_room_aga
             .any(|e| e.kind() == "flow.close")
     });
     let lost = lost(&daemon.status());
-    let told = || -> Vec<u64> {
+    let reported = || -> Vec<u64> {
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         let events = text.lines().skip(1).filter(|line| line.ends_with('}')).map(Event::parse);
         let gaps = events.filter_map(|event| event.at("coverage.gaps").as_array().cloned()).flatten();
         let gaps = gaps.filter(|gap| gap["reason"] == "sink:file:io-error" && gap["from"].is_string());
         gaps.filter_map(|gap| gap["lost"].as_u64()).collect()
     };
-    wait::until("the stream tells what is missing in it, and from when to when", || told().contains(&lost));
+    wait::until("the stream reports what is missing in it, and from when to when", || {
+        reported().contains(&lost)
+    });
     assert!(daemon.terminate().success());
-    assert_eq!(told().last(), Some(&lost), "{:?}", told());
+    assert_eq!(reported().last(), Some(&lost), "{:?}", reported());
 }
 
 #[test]
 fn a_rotated_file_is_reopened_on_sighup_without_a_gap() {
     let (dir, port) = (TempDir::new(), Port::free());
     let path = dir.join("events.ndjson");
-    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).go();
+    let mut daemon = Start::with(open(port.number()).alone()).events_to(&path).start();
     let (_server, mut client) = puppets(&port);
     client.ask(&format!("burst 127.0.0.1:{port} 5 1"));
     daemon.log.wait_count("flow.close", 10, |event| event.is("flow.close", port.number()));
@@ -176,8 +179,9 @@ fn a_rotated_file_is_reopened_on_sighup_without_a_gap() {
     assert_eq!(new.last().map(Event::kind), Some("daemon.stop"));
 }
 
+/// It is silent about what is declared.
 #[test]
-fn a_port_that_emits_violations_only_is_silent_about_what_is_declared_and_counts_it() {
+fn a_port_that_emits_violations_only_counts_the_declared() {
     let (quiet, loud) = (Port::free(), Port::free());
     let text = gdprport_tests::policy::policy([
         open(quiet.number()).key(r#"emit = "violations""#),
@@ -190,7 +194,7 @@ fn a_port_that_emits_violations_only_is_silent_about_what_is_declared_and_counts
     }
     daemon.log.wait_count("violation", 10, |event| event.is("violation", loud.number()));
     wait::until("all is counted", || daemon.port_status(loud.number())["closed"] == 20);
-    assert_eq!(daemon.port_status(quiet.number())["closed"], 20, "what is not told is still counted");
+    assert_eq!(daemon.port_status(quiet.number())["closed"], 20, "what is not reported is still counted");
     let suppressed = daemon.status()["coverage"]["suppressed"].as_u64();
     assert_eq!(
         suppressed,
@@ -223,14 +227,18 @@ fn the_counts_of_a_summary_add_up() {
         entry["closed"] == 82 && entry["failed"] == 1
     });
     let log = daemon.stop();
-    let told = books::last_told(&log);
-    books::balance(told.json());
+    let coverage = counters::last_coverage(&log);
+    counters::check_conservation(coverage.json());
     let sum = |key: &str| -> u64 {
         let summaries = log.seen().iter().filter(|event| event.is("flow.summary", port.number()));
         summaries.filter_map(|event| event.number(&format!("summary.{key}"))).sum()
     };
     assert_eq!((sum("opened"), sum("closed"), sum("failed")), (82, 82, 1));
-    assert_eq!(count(told.json(), "coverage.suppressed"), sum("events"), "each is in exactly one summary");
+    assert_eq!(
+        count(coverage.json(), "coverage.suppressed"),
+        sum("events"),
+        "each is in exactly one summary"
+    );
     // What one end sent the other received.
     assert_eq!((sum("bytes_sent"), sum("bytes_received")), (SENT, SENT));
     let single = ["flow.open", "flow.close", "flow.fail", "flow.update"];
@@ -245,8 +253,8 @@ fn a_follower_sees_the_same_events_as_the_file() {
     command.args(["events", "--follow", "--socket"]).arg(pair.daemon.socket());
     command.stdout(File::create(&path).expect("a fresh file")).stderr(Stdio::null());
     let _follower = Child::start(command, Place::default());
-    // It is counted a moment before the events go to it as well.
-    wait::until("the follower hears", || {
+    // It is counted a moment before it receives events.
+    wait::until("the follower receives events", || {
         assert!(pair.daemon.ask(["daemon", "reload"]).status.success());
         path.metadata().is_ok_and(|file| file.len() > 0)
     });
@@ -261,14 +269,14 @@ fn a_follower_sees_the_same_events_as_the_file() {
     pair.daemon.stop();
 }
 
-/// A new pseudo-terminal: the side that a person sits at, and the side that a program writes to.
+/// A new pseudo-terminal: the user's side, and the side that a program writes to.
 fn terminal() -> (File, File) {
     let (mut person, mut program) = (-1, -1);
     let none = std::ptr::null_mut();
     // SAFETY: both pointers are to live integers; the others may be NULL.
     let done = unsafe { libc::openpty(&mut person, &mut program, none, none.cast(), none.cast()) };
     assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
-    // SAFETY: both are fresh descriptors that nobody else owns.
+    // SAFETY: both are fresh descriptors without another owner.
     unsafe { (File::from_raw_fd(person), File::from_raw_fd(program)) }
 }
 
@@ -287,7 +295,7 @@ fn on_a_terminal_people_read_lines_in_colour_instead_of_json() {
     let (seen, shown) = channel();
     std::thread::spawn(move || {
         let mut part = [0; 4096];
-        // The terminal answers with an error once nobody holds its other side.
+        // The terminal returns an error once its other side is closed.
         while let Ok(n) = person.read(&mut part) {
             if n == 0 || seen.send(String::from_utf8_lossy(&part[..n]).into_owned()).is_err() {
                 break;

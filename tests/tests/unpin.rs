@@ -1,22 +1,22 @@
-//! What a daemon with pins leaves is removed when it should be, and used by nobody who should not.
+//! What a daemon with pins leaves is removed when it should be, and used only by a daemon that may.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 use gdprport_tests::bpf::Held;
-use gdprport_tests::child::User;
 use gdprport_tests::daemon::{Daemon, Start, program};
 use gdprport_tests::pins::BpfFs;
 use gdprport_tests::temp::{TempDir, set_mode};
+use gdprport_tests::user::User;
 use gdprport_tests::wait;
 
 #[track_caller]
 fn pinning(fs: &BpfFs) -> Daemon {
-    Start::without_policy().pins(&fs.pins()).go()
+    Start::without_policy().pins(&fs.pins()).start()
 }
 
-/// Runs `gdprport daemon WORDS --pin DIRECTORY`, with a service manager that answers `jobs` and what it tells of
-/// how the service ended.
+/// Runs `gdprport daemon WORDS --pin DIRECTORY`, with a service manager that lists `jobs` and reports how the
+/// service ended.
 fn unpin(words: &[&str], pins: &Path, jobs: &str, result: &str, status: &str) -> Output {
     let dir = TempDir::new();
     let systemctl = dir.write("systemctl", &format!("#!/bin/sh\necho '{jobs}'\n"));
@@ -65,96 +65,103 @@ fn a_daemon_that_a_person_interrupts_leaves_nothing() {
     next.interrupt();
 }
 
-#[test]
-fn after_a_stop_nothing_is_left_and_in_a_restart_everything() {
-    let fs = BpfFs::new();
-    let mut daemon = pinning(&fs);
-    let held = Held::by(daemon.pid());
-    daemon.terminate();
-    let words = ["unpin", "--unless-restarting", "gdprport.service"];
-    for (jobs, result, status) in [
-        ("7 gdprport.service restart running", "success", "0"),
-        ("7 other.service stop running", "signal", "KILL"),
-        ("", "watchdog", "ABRT"),
-    ] {
-        let output = unpin(&words, &fs.pins(), jobs, result, status);
-        assert!(output.status.success() && text(&output).contains("stays"), "{jobs}: {}", text(&output));
-        assert!(fs.pins().exists() && !held.is_gone(), "{jobs}");
+mod host_only {
+    //! Run on the host alone: the same on every kernel.
+
+    use super::*;
+
+    #[test]
+    fn after_a_stop_nothing_is_left_and_in_a_restart_everything() {
+        let fs = BpfFs::new();
+        let mut daemon = pinning(&fs);
+        let held = Held::by(daemon.pid());
+        daemon.terminate();
+        let words = ["unpin", "--unless-restarting", "gdprport.service"];
+        for (jobs, result, status) in [
+            ("7 gdprport.service restart running", "success", "0"),
+            ("7 other.service stop running", "signal", "KILL"),
+            ("", "watchdog", "ABRT"),
+        ] {
+            let output = unpin(&words, &fs.pins(), jobs, result, status);
+            assert!(output.status.success() && text(&output).contains("stays"), "{jobs}: {}", text(&output));
+            assert!(fs.pins().exists() && !held.is_gone(), "{jobs}");
+        }
+        let output = unpin(&words, &fs.pins(), "7 gdprport.service stop running", "success", "0");
+        assert!(output.status.success(), "{}", text(&output));
+        assert!(!fs.pins().exists());
+        wait::until("nothing of the daemon stays in the kernel", || held.is_gone());
     }
-    let output = unpin(&words, &fs.pins(), "7 gdprport.service stop running", "success", "0");
-    assert!(output.status.success(), "{}", text(&output));
-    assert!(!fs.pins().exists());
-    wait::until("nothing of the daemon stays in the kernel", || held.is_gone());
-}
 
-/// What a daemon says that cannot pin in `pins`.
-#[track_caller]
-fn refused(pins: &Path) -> String {
-    let dir = TempDir::new();
-    let mut command = Command::new(program());
-    command.args(["daemon", "run", "--no-policy", "--events"]).arg(dir.join("events"));
-    command.arg("--config").arg(dir.write("gdprport.toml", ""));
-    command.arg("--socket").arg(dir.join("socket")).arg("--pin").arg(pins);
-    let output = command.output().expect("the program can be run");
-    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
-    text(&output)
-}
-
-#[test]
-fn pins_are_used_by_one_daemon_at_a_time() {
-    let fs = BpfFs::new();
-    let mut first = pinning(&fs);
-    let said = refused(&fs.pins());
-    assert!(said.contains("another gdprport daemon uses the pins in"), "{said}");
-    let output = unpin(&["unpin"], &fs.pins(), "", "", "");
-    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
-    assert!(text(&output).contains("another gdprport daemon uses the pins in"), "{}", text(&output));
-    assert!(first.lives() && fs.pins().exists());
-    first.interrupt();
-}
-
-#[test]
-fn a_start_that_fails_leaves_nothing_of_its_own_and_everything_of_the_daemon_before() {
-    let fs = BpfFs::new();
-    let fails = || {
+    /// The error of a daemon that cannot pin in `pins`.
+    #[track_caller]
+    fn refused(pins: &Path) -> String {
         let dir = TempDir::new();
         let mut command = Command::new(program());
-        command.args(["daemon", "run", "--no-policy", "--events", "/nonexistent/events"]);
+        command.args(["daemon", "run", "--no-policy", "--events"]).arg(dir.join("events"));
         command.arg("--config").arg(dir.write("gdprport.toml", ""));
-        command.arg("--socket").arg(dir.join("socket")).arg("--pin").arg(fs.pins());
+        command.arg("--socket").arg(dir.join("socket")).arg("--pin").arg(pins);
         let output = command.output().expect("the program can be run");
         assert_eq!(output.status.code(), Some(1), "{}", text(&output));
-    };
-    fails();
-    assert!(!fs.pins().exists());
-    let mut first = pinning(&fs);
-    first.kill();
-    fails();
-    let second = pinning(&fs);
-    let start = second.log.seen().first().expect("its start");
-    assert_eq!(start.at("daemon.previous.adopted"), true, "{}", start.line());
-    second.interrupt();
-}
+        text(&output)
+    }
 
-#[test]
-fn a_directory_that_others_could_have_filled_is_not_trusted() {
-    let fs = BpfFs::new();
-    std::fs::create_dir(fs.pins()).expect("a directory");
-    set_mode(&fs.pins(), 0o755);
-    let said = refused(&fs.pins());
-    assert!(said.contains("mode 0755") && said.contains("cannot be trusted"), "{said}");
-    set_mode(&fs.pins(), 0o700);
-    let games = User::games();
-    std::os::unix::fs::chown(fs.pins(), Some(games.uid), Some(games.gid)).expect("root may");
-    let said = refused(&fs.pins());
-    assert!(said.contains(&format!("belongs to user {}", games.uid)), "{said}");
-    assert!(fs.pins().exists(), "it was left alone");
-}
+    #[test]
+    fn pins_are_used_by_one_daemon_at_a_time() {
+        let fs = BpfFs::new();
+        let mut first = pinning(&fs);
+        let error = refused(&fs.pins());
+        assert!(error.contains("another gdprport daemon uses the pins in"), "{error}");
+        let output = unpin(&["unpin"], &fs.pins(), "", "", "");
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert!(text(&output).contains("another gdprport daemon uses the pins in"), "{}", text(&output));
+        assert!(first.is_running() && fs.pins().exists());
+        first.interrupt();
+    }
 
-#[test]
-fn a_place_that_cannot_hold_pins_is_refused_with_its_remedy() {
-    let dir = TempDir::new();
-    let said = refused(&dir.join("pins"));
-    assert!(said.contains("is not on a bpffs") && said.contains("mount -t bpf"), "{said}");
-    assert!(!dir.join("pins").exists());
+    /// It leaves nothing of its own either.
+    #[test]
+    fn a_failed_start_leaves_the_earlier_daemons_pins_alone() {
+        let fs = BpfFs::new();
+        let fails = || {
+            let dir = TempDir::new();
+            let mut command = Command::new(program());
+            command.args(["daemon", "run", "--no-policy", "--events", "/nonexistent/events"]);
+            command.arg("--config").arg(dir.write("gdprport.toml", ""));
+            command.arg("--socket").arg(dir.join("socket")).arg("--pin").arg(fs.pins());
+            let output = command.output().expect("the program can be run");
+            assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        };
+        fails();
+        assert!(!fs.pins().exists());
+        let mut first = pinning(&fs);
+        first.kill();
+        fails();
+        let second = pinning(&fs);
+        let start = second.log.seen().first().expect("its start");
+        assert_eq!(start.at("daemon.previous.adopted"), true, "{}", start.line());
+        second.interrupt();
+    }
+
+    #[test]
+    fn a_directory_that_others_could_have_filled_is_not_trusted() {
+        let fs = BpfFs::new();
+        std::fs::create_dir(fs.pins()).expect("a directory");
+        set_mode(&fs.pins(), 0o755);
+        let error = refused(&fs.pins());
+        assert!(error.contains("mode 0755") && error.contains("cannot be trusted"), "{error}");
+        set_mode(&fs.pins(), 0o700);
+        let games = User::games();
+        std::os::unix::fs::chown(fs.pins(), Some(games.uid), Some(games.gid)).expect("root may");
+        let error = refused(&fs.pins());
+        assert!(error.contains(&format!("belongs to user {}", games.uid)), "{error}");
+        assert!(fs.pins().exists(), "it was left alone");
+    }
+
+    #[test]
+    fn a_place_that_cannot_hold_pins_is_refused_with_its_remedy() {
+        let dir = TempDir::new();
+        let error = refused(&dir.join("pins"));
+        assert!(error.contains("is not on a bpffs") && error.contains("mount -t bpf"), "{error}");
+        assert!(!dir.join("pins").exists());
+    }
 }

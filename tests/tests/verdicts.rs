@@ -1,4 +1,4 @@
-//! Every deviation from the policy has its own reason, and a reload swaps the policy whole or not at all.
+//! Every deviation from the policy has its own reason, and a reload swaps the complete policy or nothing.
 
 use gdprport_tests::child::Place;
 use gdprport_tests::daemon::{Daemon, Start};
@@ -32,14 +32,14 @@ fn judged(declaration: impl FnOnce(Declaration) -> Declaration) -> (Event, Event
 }
 
 #[test]
-fn a_direction_that_no_rule_allows_is_told() {
+fn a_direction_that_no_rule_allows_is_reported() {
     let (into, out) = judged(|it| it.allow("serving", "in", "loopback", ""));
     check_declared(&into, "serving");
     check_violation(&out, "undeclared-direction", "serving", "direction");
 }
 
 #[test]
-fn a_rule_that_is_past_its_date_is_told() {
+fn a_rule_that_is_past_its_date_is_reported() {
     let (into, out) = judged(|it| {
         it.allow("serving", "in", "loopback", "")
             .rule_key("until = 2020-01-31")
@@ -51,7 +51,7 @@ fn a_rule_that_is_past_its_date_is_told() {
 }
 
 #[test]
-fn a_process_that_runs_another_executable_is_told() {
+fn a_process_that_runs_another_executable_is_reported() {
     let (into, out) = judged(|it| {
         it.allow("serving", "in", "loopback", r#"exe = "/usr/lib/postgresql/*/bin/postgres""#).allow(
             "calling",
@@ -64,8 +64,9 @@ fn a_process_that_runs_another_executable_is_told() {
     check_declared(&out, "calling");
 }
 
+/// The status shows the name.
 #[test]
-fn a_name_that_does_not_resolve_leaves_the_verdict_open_and_the_status_says_so() {
+fn an_unresolved_name_leaves_the_verdict_open() {
     let port = Port::free();
     let text = declare("customers-db", port.number())
         .allow("serving", "in", "loopback", "")
@@ -86,12 +87,12 @@ fn a_name_that_does_not_resolve_leaves_the_verdict_open_and_the_status_says_so()
 }
 
 #[test]
-fn a_catalog_port_that_no_declaration_names_is_told() {
+fn a_catalog_port_that_no_declaration_names_is_reported() {
     let (netns, declared) = (Netns::new(), Port::free());
     let mut daemon = Daemon::with(open(declared.number()).alone());
     let mut server = Puppet::at(Place::default().netns(&netns));
     let mut client = Puppet::at(Place::default().netns(&netns));
-    // MongoDB's, of which no other test makes connections.
+    // MongoDB's port, to which no other test connects.
     server.listen("127.0.0.1:27017");
     let there = client.connect("127.0.0.1:27017");
     let local = there.address.port();
@@ -110,7 +111,7 @@ fn a_catalog_port_that_no_declaration_names_is_told() {
 #[test]
 fn without_a_policy_the_catalog_is_watched() {
     let netns = Netns::new();
-    let mut daemon = Start::without_policy().go();
+    let mut daemon = Start::without_policy().start();
     let mut server = Puppet::at(Place::default().netns(&netns));
     let mut client = Puppet::at(Place::default().netns(&netns));
     server.listen("127.0.0.1:1521");
@@ -135,8 +136,8 @@ fn listening(bind: &str, declaration: impl FnOnce(Declaration) -> Declaration) -
     server.ask("unlisten");
     daemon.log.wait("listener.close", |event| event.is("listener.close", port.number()));
     let log = daemon.stop();
-    let told = log.count(|event| event.is("violation", port.number()));
-    assert_eq!(told, usize::from(is_violation), "a violation is told once");
+    let count = log.count(|event| event.is("violation", port.number()));
+    assert_eq!(count, usize::from(is_violation), "a violation is reported once");
     event
 }
 
@@ -157,13 +158,13 @@ fn a_listener_bound_beyond_its_declaration_is_exposed() {
 }
 
 #[test]
-fn a_listener_of_a_service_that_is_declared_to_run_elsewhere_is_told() {
+fn a_listener_of_a_service_declared_elsewhere_is_reported() {
     let event = listening("127.0.0.1", |it| it.key(r#"service = ["192.0.2.0/24"]"#));
     assert_eq!(event.reasons(), ["undeclared-listener"], "{}", event.line());
 }
 
 #[test]
-fn a_reload_brings_a_new_policy_into_force() {
+fn a_reload_activates_a_new_policy() {
     let mut pair = Pair::new();
     let before = pair.connect();
     check_declared(&before.client.event(&mut pair.daemon.log, "flow.open"), "calling");
@@ -184,18 +185,19 @@ fn a_reload_brings_a_new_policy_into_force() {
     pair.daemon.stop();
 }
 
+/// The status shows the failure and all problems.
 #[test]
-fn a_reload_of_an_invalid_policy_keeps_the_old_one_and_the_status_says_so() {
+fn a_reload_of_an_invalid_policy_keeps_the_old_one() {
     let mut pair = Pair::new();
     let old = pair.daemon.status()["policy"]["digest"].clone();
     pair.daemon.rewrite_policy("version = 1\n[[port]]\nname = 7\nport = 99999\nsurprise = true\n");
     let output = pair.daemon.ask(["daemon", "reload"]);
     assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     for line in [3, 4, 5] {
         assert!(
-            said.contains(&format!("policy.toml:{line}:")),
-            "all problems are told with their lines: {said}"
+            text.contains(&format!("policy.toml:{line}:")),
+            "all problems are listed with their lines: {text}"
         );
     }
     let status = pair.daemon.status();
@@ -205,7 +207,7 @@ fn a_reload_of_an_invalid_policy_keeps_the_old_one_and_the_status_says_so() {
     let connection = pair.connect();
     check_declared(&connection.client.event(&mut pair.daemon.log, "flow.open"), "calling");
 
-    // SIGHUP asks for the same; a good policy ends the state.
+    // SIGHUP reloads too; a valid policy clears the failure.
     pair.daemon.rewrite_policy(&open(pair.port.number()).key("# changed").alone());
     pair.daemon.signal(libc::SIGHUP);
     gdprport_tests::wait::until("the policy was read again", || {

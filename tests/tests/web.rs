@@ -1,16 +1,18 @@
-//! nginx, Python and Node: the worker that answers is the owner, and interpreters are named as what they are.
+//! nginx, Python and Node: the worker that responds is the owner, and interpreters are named as such.
 
 use std::process::Command;
 
 use gdprport_tests::cgroup::Cgroup;
-use gdprport_tests::child::{Place, User};
+use gdprport_tests::child::Place;
+use gdprport_tests::client::run;
 use gdprport_tests::daemon::Daemon;
 use gdprport_tests::need;
 use gdprport_tests::policy::{declare, open};
-use gdprport_tests::servers::{Nginx, Node, Python, Server, client_script, python, run};
+use gdprport_tests::servers::{Nginx, Node, Python, Server, client_script, python};
 use gdprport_tests::skip::Missing;
 use gdprport_tests::temp::TempDir;
-use gdprport_tests::truth::{End, check_declared, check_violation, violations_of};
+use gdprport_tests::truth::{End, check_declared, check_violation, check_violation_event};
+use gdprport_tests::user::User;
 
 /// Runs the Python client in `dir` once, from the address `source`, and returns both ends.
 fn visit(
@@ -26,7 +28,7 @@ fn visit(
     let mut command = Command::new(&script);
     command.args(["127.0.0.1", &port.to_string(), source]);
     let ran = run(command, place.user(user));
-    let words: Vec<&str> = ran.said.split_whitespace().collect();
+    let words: Vec<&str> = ran.output.split_whitespace().collect();
     let number = |at: usize| words[at].parse::<u32>().expect("a number");
     let local = u16::try_from(number(1)).expect("a port");
     assert_eq!(u16::try_from(number(3)), Ok(local), "the server sees the client's port");
@@ -37,15 +39,15 @@ fn visit(
 }
 
 /// Runs the Python client `times` times and returns both ends of each connection; the server's end has the pid
-/// that the server itself answered with. The client lies in `dir`, which has to outlive the daemon: of a process
-/// that has gone only its file tells that it was a script.
+/// that the server itself responded with. The client is in `dir`, which has to outlive the daemon: once a process has
+/// exited, only its file shows that it was a script.
 fn browse(dir: &TempDir, server: &Server, times: usize) -> Result<Vec<(End, End)>, Missing> {
     let root = User::named("root")?;
     (0..times).map(|_| visit(dir, server, "127.0.0.1", &root, Place::default())).collect()
 }
 
-/// What happens as declared is so at both ends; another peer, and another user or unit at either end, is a violation with
-/// its reason and the rule that came nearest.
+/// What happens as declared is declared at both ends; another peer, and another user or unit at either end, is a
+/// violation with its reason and the rule that came nearest.
 #[track_caller]
 fn judged(server: &Server) -> Result<(), Missing> {
     let dir = TempDir::new();
@@ -70,7 +72,7 @@ fn judged(server: &Server) -> Result<(), Missing> {
     let mut verdict = |end: &End| {
         let opened = end.event(&mut daemon.log, "flow.open");
         end.check_owner(&opened);
-        violations_of(&mut daemon, end, &opened);
+        check_violation_event(&mut daemon, end, &opened);
         opened
     };
     check_declared(&verdict(&as_declared.0), "browsing");
@@ -89,25 +91,28 @@ fn judged(server: &Server) -> Result<(), Missing> {
         let opened = server.event(&mut daemon.log, "flow.open");
         server.check_owner(&opened);
         check_violation(&opened, "undeclared-process", "serving", wrong);
-        violations_of(&mut daemon, &server, &opened);
+        check_violation_event(&mut daemon, &server, &opened);
         check_declared(&client.event(&mut daemon.log, "flow.open"), "browsing");
         daemon.stop();
     }
     Ok(())
 }
 
+/// What its workers do as declared is no violation.
 #[test]
-fn nginx_is_declared_by_its_workers_and_every_deviation_at_either_end_is_told_with_its_reason() {
+fn nginx_deviations_are_reported_with_reasons_at_both_ends() {
     need!(judged(&need!(Nginx::start()).server));
 }
 
+/// What happens as declared is no violation.
 #[test]
-fn a_python_server_is_declared_and_every_deviation_at_either_end_is_told_with_its_reason() {
+fn python_deviations_are_reported_with_reasons_at_both_ends() {
     need!(judged(&need!(Python::start()).server));
 }
 
+/// What happens as declared is no violation.
 #[test]
-fn a_node_server_is_declared_and_every_deviation_at_either_end_is_told_with_its_reason() {
+fn node_deviations_are_reported_with_reasons_at_both_ends() {
     need!(judged(&need!(Node::start()).server));
 }
 
@@ -116,7 +121,7 @@ fn an_nginx_worker_is_the_owner_not_the_master() {
     let (dir, nginx) = (TempDir::new(), need!(Nginx::start()));
     let mut daemon = Daemon::with(open(nginx.server.port.number()).alone());
     for (client, server) in need!(browse(&dir, &nginx.server, 8)) {
-        assert_ne!(server.pid, nginx.server.pid(), "a worker answers");
+        assert_ne!(server.pid, nginx.server.pid(), "a worker responds");
         client.named_exactly(&mut daemon.log, "flow.close");
         let event = server.named_exactly(&mut daemon.log, "flow.close");
         assert_eq!(event.number("process.parent.pid"), Some(nginx.server.pid().into()), "{}", event.line());
@@ -137,7 +142,7 @@ fn a_python_server_and_its_client_are_named_at_both_ends() {
 }
 
 #[test]
-fn a_node_server_which_accepts_without_the_address_is_right_or_marked() {
+fn a_node_server_accepting_blindly_is_right_or_marked() {
     let (dir, node) = (TempDir::new(), need!(Node::start()));
     let mut daemon = Daemon::with(open(node.server.port.number()).alone());
     for (client, server) in need!(browse(&dir, &node.server, 2)) {
@@ -157,7 +162,7 @@ fn a_node_client_is_named_exactly() {
     let command = need!(Node::client(&dir, port));
     let mut daemon = Daemon::with(open(port).alone());
     let ran = run(command, Place::default());
-    let (pid, local) = ran.said.split_once(' ').expect("pid and port");
+    let (pid, local) = ran.output.split_once(' ').expect("pid and port");
     assert_eq!(pid.parse(), Ok(ran.pid));
     let exe = gdprport_tests::puppet::real(&need!(Node::program()));
     let end = End::client(ran.pid, exe, "root", local.parse().expect("a port"), port);

@@ -1,4 +1,4 @@
-//! `build`: the daemon with its kernel programs. The daemon's build script does the kernel's part.
+//! `build`: the daemon with its kernel programs. The daemon's build script builds the kernel programs.
 
 use std::path::PathBuf;
 
@@ -8,20 +8,14 @@ use crate::setup;
 use crate::sh;
 use crate::step::step;
 
-/// Builds, after making sure that everything needed is there.
-///
-/// # Errors
-/// Set-up or compilation failed.
-pub fn run(release: bool) -> Result<()> {
+/// Builds after setting up what is missing.
+pub(crate) fn run(release: bool) -> Result<()> {
     setup::run(setup::Scope { test_servers: false })?;
     daemon(release).map(drop)
 }
 
 /// Builds the daemon and returns where it is.
-///
-/// # Errors
-/// It does not compile; cargo has said why.
-pub fn daemon(release: bool) -> Result<PathBuf> {
+pub(crate) fn daemon(release: bool) -> Result<PathBuf> {
     let profile = if release { "release" } else { "debug" };
     step(&format!("building gdprport ({profile}; the first time takes minutes)"), || {
         let mut cargo = sh::cargo();
@@ -31,7 +25,7 @@ pub fn daemon(release: bool) -> Result<PathBuf> {
         }
         sh::loud(&mut cargo)?;
         let binary = sh::target_dir().join(profile).join("gdprport");
-        let place = binary.display().to_string();
-        Ok((binary, place))
+        let path = binary.display().to_string();
+        Ok((binary, path))
     })
 }

@@ -17,27 +17,27 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use crate::sh;
 use crate::step::{note, short, step};
 
-/// Where the clone lies in the new root.
+/// The clone's path in the new root.
 const CLONE: &str = "root/gdprport";
 
-/// Set for the second half of this command, which runs inside the private mount namespace.
+/// Set for the part of this command that runs inside the private mount namespace.
 const INSIDE: &str = "GDPRPORT_FRESH_INSIDE";
 
-/// What the toolchain's folder of programs offers through rustup.
+/// The programs that rustup proxies.
 const PROXIES: [&str; 7] =
     ["cargo", "cargo-clippy", "cargo-fmt", "clippy-driver", "rustc", "rustdoc", "rustfmt"];
 
-/// Ports of the built-in catalog: one that is free serves to be seen.
+/// Ports of the built-in catalog: the daemon has to report a connection on the first that is free.
 const PORTS: [u16; 4] = [5432, 3306, 6379, 27017];
 
-/// Longest wait for the daemon to be built and to name a connection.
-const PATIENCE: Duration = Duration::from_secs(45 * 60);
+/// For building the daemon and for its first report of a connection.
+const TIMEOUT: Duration = Duration::from_secs(45 * 60);
 
-/// Bootstraps, types and tells.
+/// Bootstraps the root, runs the commands and reports.
 ///
 /// # Errors
-/// Not root, or a step failed; the outputs are kept and named.
-pub fn run(dir: Option<PathBuf>, keep: bool) -> Result<()> {
+/// Not root, or a step failed; the error names the kept logs.
+pub(crate) fn run(dir: Option<PathBuf>, keep: bool) -> Result<()> {
     if let Some(root) = env::var_os(INSIDE) {
         return type_commands(Path::new(&root));
     }
@@ -53,12 +53,8 @@ pub fn run(dir: Option<PathBuf>, keep: bool) -> Result<()> {
         inside.args(["--mount", "--propagation", "slave", "--"]);
         inside.arg(env::current_exe().context("cannot find this program")?).arg("fresh").env(INSIDE, &root);
         let status = inside.status().context("cannot run unshare")?;
-        // It has said what.
-        if status.success() {
-            Ok(())
-        } else {
-            Err(anyhow!("the README does not keep its word on a fresh machine"))
-        }
+        // The inner process has printed the reason.
+        if status.success() { Ok(()) } else { Err(anyhow!("the README's commands fail on a fresh machine")) }
     });
     if keep {
         note(format_args!("kept: {}", root.display()));
@@ -92,14 +88,14 @@ fn bootstrap(root: &Path) -> Result<()> {
         ] {
             copy(&Path::new("/").join(place), &root.join(place))?;
         }
-        // The bootstrap's own list would be a second one beside the machine's.
+        // Otherwise the bootstrap's own list would come in addition to the machine's.
         if !Path::new("/etc/apt/sources.list").exists() && Path::new("/etc/apt/sources.list.d").exists() {
             fs::remove_file(root.join("etc/apt/sources.list"))?;
         }
         copy(&cargo_home()?.join("config.toml"), &root.join("root/.cargo/config.toml"))?;
         Ok(((), "copied".into()))
     })?;
-    step("the Rust toolchain, as rustup would have laid it", || {
+    step("the Rust toolchain, as rustup would install it", || {
         let name = toolchain_name()?;
         let bin = root.join("root/.cargo/bin");
         fs::create_dir_all(&bin)?;
@@ -128,9 +124,9 @@ fn bootstrap(root: &Path) -> Result<()> {
     })
 }
 
-/// The second half: mounts, and the README's commands one after the other.
+/// Runs inside the namespace: mounts, then the README's commands one after the other.
 fn type_commands(root: &Path) -> Result<()> {
-    // On a machine `/` is a mount, which programs that make namespaces of their own rely on.
+    // Programs that create namespaces rely on `/` being a mount.
     mount(&["--bind", &root.display().to_string()], root)?;
     mount(&["-t", "proc", "proc"], &root.join("proc"))?;
     for shared in ["sys", "dev"] {
@@ -152,21 +148,17 @@ fn type_commands(root: &Path) -> Result<()> {
     fs::create_dir_all(&logs)?;
     let run = typed("cargo xtask run")?;
     let test = typed("cargo xtask test")?;
-    // The second is worth typing when the first has failed, too.
+    // The second is worth running even if the first failed.
     let results = [watch(root, run, &logs.join("run.log")), finish(root, test, &logs.join("test.log"))];
     let mut failed = false;
     for error in results.iter().filter_map(|result| result.as_ref().err()) {
         eprintln!("{error:#}");
         failed = true;
     }
-    if failed {
-        Err(anyhow!("the README's commands do not do what it says on a fresh machine"))
-    } else {
-        Ok(())
-    }
+    if failed { Err(anyhow!("the README's commands fail on a fresh machine")) } else { Ok(()) }
 }
 
-/// Types the command that runs the daemon, connects until it names the connection, and stops it by Ctrl-C's signal.
+/// Runs the daemon's command, connects until the daemon reports the connection, and stops it with SIGINT.
 fn watch(root: &Path, command: &str, log: &Path) -> Result<()> {
     step(&format!("`{command}` (output in {})", log.display()), || {
         let mut child = typed_in(root, command, log)?;
@@ -175,23 +167,23 @@ fn watch(root: &Path, command: &str, log: &Path) -> Result<()> {
         let seen = loop {
             if let Some(status) = child.try_wait()? {
                 bail!(
-                    "it ended ({status}) before it named a connection; the end of its output:\n{}",
+                    "it ended ({status}) before it reported a connection; the end of its output:\n{}",
                     end(log)
                 );
             }
             talk(&listener, port)?;
-            // Only the daemon names this very program; cargo's output cannot.
+            // Only the daemon prints this program's name together with the port.
             if fs::read_to_string(log)?
                 .lines()
                 .any(|line| line.contains("xtask") && line.contains(&port.to_string()))
             {
                 break begun.elapsed();
             }
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > TIMEOUT {
                 child.kill()?;
                 bail!(
-                    "it named no connection within {}; the end of its output:\n{}",
-                    short(PATIENCE),
+                    "it reported no connection within {}; the end of its output:\n{}",
+                    short(TIMEOUT),
                     end(log)
                 );
             }
@@ -200,30 +192,33 @@ fn watch(root: &Path, command: &str, log: &Path) -> Result<()> {
         sh::quiet(Command::new("kill").args(["-INT", &child.id().to_string()]))?;
         let status = child.wait()?;
         if !status.success() {
-            bail!("it named a connection and then ended with {status}; the end of its output:\n{}", end(log));
+            bail!(
+                "it reported a connection and then ended with {status}; the end of its output:\n{}",
+                end(log)
+            );
         }
-        Ok(((), format!("named a connection to port {port} after {}, ended cleanly", short(seen))))
+        Ok(((), format!("reported a connection to port {port} after {}, ended cleanly", short(seen))))
     })
 }
 
-/// Types a command and waits for its end.
+/// Runs a command to its end.
 fn finish(root: &Path, command: &str, log: &Path) -> Result<()> {
     step(&format!("`{command}` (output in {})", log.display()), || {
         let status = typed_in(root, command, log)?.wait()?;
-        let said = end(log);
+        let output = end(log);
         if !status.success() {
-            bail!("it ended with {status}; the end of its output:\n{said}");
+            bail!("it ended with {status}; the end of its output:\n{output}");
         }
-        let summary = said.lines().rev().find(|line| line.contains(" passed, ")).unwrap_or("no summary");
+        let summary = output.lines().rev().find(|line| line.contains(" passed, ")).unwrap_or("no summary");
         Ok(((), summary.to_owned()))
     })
 }
 
-/// Makes its working directory the root of its mounts, not only of itself as chroot does: below a changed root nobody may
-/// make user namespaces, which tests do. What is run then keeps the process.
+/// `pivot_root` into the working directory. A chroot would not do: the kernel refuses user namespaces below one, and tests
+/// create them.
 const ENTER: &str = "mkdir -p .host && pivot_root . .host && cd / && umount -l /.host && rmdir /.host";
 
-/// A command in the clone, with a newcomer's environment and this machine's way to the registries.
+/// A command in the clone, with a newcomer's environment and this machine's proxy and registry settings.
 fn typed_in(root: &Path, command: &str, log: &Path) -> Result<Child> {
     let output = fs::File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
     let mut inside = Command::new("unshare");
@@ -231,12 +226,12 @@ fn typed_in(root: &Path, command: &str, log: &Path) -> Result<Child> {
     inside.arg(format!("{ENTER} && cd /{CLONE} && exec {command}")).current_dir(root).env_clear();
     for (key, value) in env::vars_os() {
         let name = key.to_string_lossy();
-        let is_way = name.to_lowercase().ends_with("_proxy")
+        let is_passed_on = name.to_lowercase().ends_with("_proxy")
             || name.starts_with("SSL_CERT_")
             || name.starts_with("CARGO_HTTP_")
             || name.starts_with("CARGO_REGISTR")
             || name == "CURL_CA_BUNDLE";
-        if is_way {
+        if is_passed_on {
             inside.env(key, value);
         }
     }
@@ -259,13 +254,13 @@ fn listener() -> Result<(TcpListener, u16)> {
         .ok_or_else(|| anyhow!("the ports {PORTS:?} are all in use here"))
 }
 
-/// One connection to ourselves, with a few bytes.
+/// Makes one connection to ourselves and sends a few bytes.
 fn talk(listener: &TcpListener, port: u16) -> Result<()> {
     let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     let (mut server, _) = listener.accept()?;
     client.write_all(b"hello")?;
-    let mut heard = [0; 5];
-    server.read_exact(&mut heard)?;
+    let mut received = [0; 5];
+    server.read_exact(&mut received)?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! `lint`: everything that is checked without running the product. All checks run; all that fail are named.
+//! `lint`: everything that is checked without running the product. All checks run; the error names those that fail.
 
 use std::fs;
 use std::path::Path;
@@ -8,26 +8,22 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::setup::Toolchain;
 use crate::step::{note, step};
-use crate::{setup, sh, tidy};
+use crate::{checks, setup, sh};
 
 type Check<'a> = (&'a str, &'a dyn Fn() -> Result<String>);
 
-/// Runs every check.
-///
-/// # Errors
-/// Names the checks that failed.
-pub fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     let toolchain = setup::build_tools()?;
     let checks: [Check<'_>; 6] = [
         ("format", &|| {
             ok(sh::cargo().args(["fmt", "--all", "--check"]))?;
             ok(sh::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
         }),
-        ("house rules", &tidy::check),
+        ("repository checks", &checks::run),
         ("lints of the kernel programs", &|| kernel_clippy(&toolchain)),
         ("lints", &|| {
             let mut cargo = sh::cargo();
-            // With every feature: what only `vm` builds is checked here first.
+            // With every feature, so that the parts that only `vm` builds are checked too.
             cargo.args([
                 "clippy",
                 "--workspace",
@@ -64,7 +60,7 @@ fn ok(command: &mut Command) -> Result<String> {
     Ok("clean".into())
 }
 
-/// Clippy knows the kernel crate only with the toolchain that builds it.
+/// The kernel crate can be checked only with the toolchain that builds it.
 fn kernel_clippy(toolchain: &Toolchain) -> Result<String> {
     let Some(clippy) = setup::kernel_clippy(toolchain)? else {
         return Ok("not checked: the toolchain that builds them has no clippy".into());
@@ -84,7 +80,7 @@ fn kernel_clippy(toolchain: &Toolchain) -> Result<String> {
     ok(&mut cargo)
 }
 
-/// Licences, bans and sources as `deny.toml` says; without cargo-deny at least the sources, from the lock file.
+/// Licences, bans and sources by `deny.toml`; without cargo-deny at least the sources, from the lock file.
 fn dependencies() -> Result<String> {
     if sh::find("cargo-deny").is_some() {
         return ok(sh::cargo().args(["deny", "check", "licenses", "bans", "sources"]));

@@ -1,8 +1,9 @@
 //! gdprport's developer commands: what a newcomer types from the README, and what the project's own checks type.
-//! Each command is a module; nothing but the command line is decided here.
+//! Each command is a module; this file only parses the command line.
 
 mod bench;
 mod build;
+mod checks;
 mod fresh;
 mod fuzz;
 mod lint;
@@ -13,7 +14,6 @@ mod sh;
 mod side_by_side;
 mod step;
 mod suite;
-mod tidy;
 mod vm;
 
 use std::path::PathBuf;
@@ -57,13 +57,13 @@ enum Command {
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// Check format, lints, documentation, house rules and dependencies
+    /// Check format, lints, documentation, repository checks and dependencies
     Lint,
     /// Feed hostile bytes to everything that reads bytes from outside; a find is a failure
     Fuzz(fuzz::Options),
     /// Interpret the tests of the parsers, so that every access to memory is checked; needs rustup
     Miri,
-    /// Measure the budgets side by side with nothing, a floor and the peers; needs root and a quiet machine
+    /// Measure the budgets against no monitor, a floor and the peers; needs root and a quiet machine
     Bench(bench::Options),
     /// Run the end-to-end promises, or a command, on the kernels of Debian's releases in virtual machines
     Vm(vm::Options),

@@ -1,5 +1,4 @@
-//! `miri`: the tests of the pure parts, interpreted: every access to memory is checked against the rules of the
-//! language, and not only against what happened to go well.
+//! `miri`: interprets the tests of the pure parts, which checks every memory access against the rules of the language.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,10 +11,10 @@ use crate::step::{note, step};
 /// Tests that are interpreted: what handles raw records and bytes from outside.
 const TESTS: [&str; 4] = ["decode", "hostile", "identity", "posture"];
 
-/// How many made-up inputs each property test tries: interpreted, one takes about a second.
+/// Inputs per property test: interpreted, one takes about a second.
 const CASES: &str = "4";
 
-/// Tests that only repeat others for longer, or ask a validator of somebody else's: interpreted, they would take hours.
+/// Tests that only repeat others for longer or that run a schema validator: interpreted, they would take hours.
 const SKIPPED: [&str; 8] = [
     "any_segments_keep_their_promises",
     "every_seed_of_the_core",
@@ -31,7 +30,7 @@ const SKIPPED: [&str; 8] = [
 ///
 /// # Errors
 /// There is no Miri here, or it found something.
-pub fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     step("Miri: interprets tests", || Ok(((), provide()?)))?;
     step("the ABI between kernel side and daemon", || {
         interpret(miri("gdprport-common").args(["--features", "user"]), &[])
@@ -62,7 +61,7 @@ fn miri(package: &str) -> Command {
         .args(["+nightly", "miri", "test", "--quiet", "--lib", "--package", package, "--target-dir"])
         .arg(place)
         .current_dir(sh::workspace())
-        // Property tests look at their environment, and a test may read a file of the checkout.
+        // Property tests read their environment, and a test may read a file of the checkout.
         .env("MIRIFLAGS", "-Zmiri-disable-isolation")
         .env("PROPTEST_CASES", CASES)
         .env_remove("CARGO")

@@ -6,12 +6,9 @@ use anyhow::{Result, anyhow};
 
 use crate::{build, setup, sh};
 
-/// Sets up, builds and becomes `gdprport daemon run ARGS`. Returns only when that fails: the daemon itself, and not
-/// a parent of it, gets Ctrl-C and gives the exit status.
-///
-/// # Errors
-/// Set-up, compilation or start failed.
-pub fn run(args: &[String]) -> Result<()> {
+/// Sets up, builds and execs `gdprport daemon run ARGS`, so that the daemon itself receives Ctrl-C and sets the exit
+/// status. Returns only on failure.
+pub(crate) fn run(args: &[String]) -> Result<()> {
     setup::run(setup::Scope { test_servers: false })?;
     let binary = build::daemon(true)?;
     let mut daemon = sh::as_root(&binary)?;

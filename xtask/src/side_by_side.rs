@@ -1,4 +1,4 @@
-//! Work of which each piece keeps one processor busy: as many pieces at a time as there are processors.
+//! Runs CPU-bound work in parallel: as many items at a time as there are processors.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,11 +6,14 @@ use std::thread;
 
 use anyhow::Result;
 
-/// Does `work` for each item; what came of them, in the order of the items.
+/// Does `work` for each item and returns the results in the order of the items.
 ///
 /// # Errors
-/// The first in that order; the others are done all the same.
-pub fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
+/// The first in that order; the other items are processed regardless.
+pub(crate) fn side_by_side<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
     let workers = thread::available_parallelism().map_or(1, usize::from).min(items.len());
@@ -36,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_come_in_the_order_of_the_items_and_every_item_is_tried() {
+    fn results_keep_the_order_of_items_and_every_item_is_processed() {
         let tried = AtomicUsize::new(0);
         let double = |n: &u64| {
             tried.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! How a command tells what it does: one line when a step begins, one when it ends, with its duration.
+//! Progress output of the commands: one line when a step begins, one when it ends, with its duration.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _};
@@ -6,37 +6,34 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-/// Runs one step: says what and why, and at the end what came of it and how long it took.
-///
-/// # Errors
-/// Those of the work.
-pub fn step<T>(what: &str, work: impl FnOnce() -> Result<(T, String)>) -> Result<T> {
-    say(&format!("{} {what}", paint("1;36", "▸")));
+/// Runs one step: prints what it is for and, at the end, its outcome and duration.
+pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> Result<(T, String)>) -> Result<T> {
+    print_line(&format!("{} {what}", paint("1;36", "▸")));
     let begun = Instant::now();
     match work() {
         Ok((value, outcome)) => {
-            say(&format!("  {} {outcome} ({})", paint("1;32", "✓"), short(begun.elapsed())));
+            print_line(&format!("  {} {outcome} ({})", paint("1;32", "✓"), short(begun.elapsed())));
             Ok(value)
         }
         Err(error) => {
-            say(&format!("  {} failed after {}", paint("1;31", "✗"), short(begun.elapsed())));
+            print_line(&format!("  {} failed after {}", paint("1;31", "✗"), short(begun.elapsed())));
             Err(error)
         }
     }
 }
 
-/// One line within a step.
-pub fn note(text: impl Display) {
-    say(&format!("    {text}"));
+/// Prints one line within a step.
+pub(crate) fn note(text: impl Display) {
+    print_line(&format!("    {text}"));
 }
 
 /// Progress goes to standard error, so that standard output stays the daemon's and the tests' own.
-fn say(line: &str) {
+fn print_line(line: &str) {
     eprintln!("{line}");
 }
 
 /// A duration for people: `0.3 s`, `42 s`, `3 min 05 s`.
-pub fn short(duration: Duration) -> String {
+pub(crate) fn short(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..10 => format!("{:.1} s", duration.as_secs_f64()),

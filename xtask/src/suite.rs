@@ -1,4 +1,4 @@
-//! `test`: every test of the project from a bare checkout, with one line at the end that counts them all.
+//! `test`: runs every test of the project from a bare checkout and prints one line with the totals at the end.
 
 use std::env;
 use std::fs;
@@ -11,25 +11,25 @@ use anyhow::{Context as _, Result, bail};
 use crate::step::{note, step};
 use crate::{build, setup, sh};
 
-/// What the test programs have counted.
+/// Totals over all test programs.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
     passed: u64,
     failed: u64,
     /// Each with the reason, where one was given.
     skipped: Vec<String>,
-    /// Those that do not belong into this run, by their own words: they are no skips.
+    /// Those that do not belong into this run, as their reason states; these are not skips.
     elsewhere: Vec<String>,
 }
 
-/// How the reason of a test begins that is run by another command, or only when somebody asks for it.
+/// Prefixes of the reason given by tests that another command runs, or that run on demand only.
 const ELSEWHERE: [&str; 2] = ["kept by `cargo xtask vm`: ", "on demand: "];
 
 /// Sets up, builds, and runs the unit tests and then the end-to-end promises as root.
 ///
 /// # Errors
 /// A test failed, did not compile or, in CI, was skipped.
-pub fn run(filter: Option<&str>, args: &[String]) -> Result<()> {
+pub(crate) fn run(filter: Option<&str>, args: &[String]) -> Result<()> {
     note("`test` also installs the servers it talks to (`cargo xtask setup --test-servers`)");
     setup::run(setup::Scope { test_servers: true })?;
     let binary = build::daemon(true)?;
@@ -55,10 +55,10 @@ pub fn run(filter: Option<&str>, args: &[String]) -> Result<()> {
     }
     println!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped.len());
     units.and(promises)?;
-    tally.judge(filter, env::var("CI").is_ok_and(|ci| ci == "true"))
+    tally.verdict(filter, env::var("CI").is_ok_and(|ci| ci == "true"))
 }
 
-/// Has cargo run the test programs as root, with what they need to know.
+/// Makes cargo run the test programs as root, with the environment they need.
 fn as_root(cargo: &mut Command, binary: &Path, skips: &Skips) {
     cargo.env("GDPRPORT_BIN", binary).env("GDPRPORT_SKIPS", &skips.file);
     if !sh::is_root() {
@@ -68,7 +68,7 @@ fn as_root(cargo: &mut Command, binary: &Path, skips: &Skips) {
     }
 }
 
-/// One run of `cargo test`: shown as it comes, and counted.
+/// Runs `cargo test` once, passing its output on and counting results.
 fn phase(
     cargo: &mut Command,
     filter: Option<&str>,
@@ -93,7 +93,7 @@ fn phase(
 }
 
 impl Tally {
-    /// Takes in one line of a test program; others than results mean nothing.
+    /// Counts one line of a test program's output; lines other than results are ignored.
     fn read(&mut self, line: &str) {
         if let Some((name, why)) = line
             .strip_prefix("test ")
@@ -122,13 +122,13 @@ impl Tally {
         }
     }
 
-    /// A case that found its server missing ended without failing, so it was counted as passed.
+    /// A case that skips itself ends without failing, so cargo counted it as passed.
     fn move_skips(&mut self, skips: Vec<String>) {
         self.passed = self.passed.saturating_sub(skips.len() as u64);
         self.skipped.extend(skips);
     }
 
-    fn judge(&self, filter: Option<&str>, ci: bool) -> Result<()> {
+    fn verdict(&self, filter: Option<&str>, ci: bool) -> Result<()> {
         if self.failed > 0 {
             bail!("{} tests failed", self.failed);
         }
@@ -145,7 +145,7 @@ impl Tally {
     }
 }
 
-/// The file in which tests name what they skip: a test program has no status for it.
+/// The file in which tests report skips: a test program has no status for it.
 struct Skips {
     file: PathBuf,
 }
@@ -167,7 +167,7 @@ impl Skips {
 
 impl Drop for Skips {
     fn drop(&mut self) {
-        // Without a skip there is no file; one written by root goes with the temporary folder.
+        // Without a skip there is no file; one written by root stays until the temporary folder is cleaned.
         let _gone = fs::remove_file(&self.file);
     }
 }
@@ -198,23 +198,23 @@ mod tests {
     }
 
     #[test]
-    fn a_test_that_is_run_elsewhere_is_no_skip() {
+    fn a_test_that_runs_elsewhere_is_no_skip() {
         let counted = tally(&[
             "test a ... ignored, kept by `cargo xtask vm`: it sets the clock",
             "test b ... ignored, on demand: it lasts half a minute",
             "test result: ok. 1 passed; 0 failed; 2 ignored; 0 measured",
         ]);
         assert_eq!((counted.skipped.len(), counted.elsewhere.len()), (0, 2));
-        assert!(counted.judge(None, true).is_ok());
+        assert!(counted.verdict(None, true).is_ok());
     }
 
     #[test]
     fn a_skip_fails_only_in_ci_and_no_test_at_all_fails_everywhere() {
         let ran = "test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured";
         let skipped = tally(&["test a ... ignored", ran]);
-        assert!(skipped.judge(None, false).is_ok());
-        assert!(skipped.judge(None, true).is_err());
-        assert!(tally(&[]).judge(Some("typo"), false).is_err());
-        assert!(tally(&[ran]).judge(None, true).is_ok());
+        assert!(skipped.verdict(None, false).is_ok());
+        assert!(skipped.verdict(None, true).is_err());
+        assert!(tally(&[]).verdict(Some("typo"), false).is_err());
+        assert!(tally(&[ran]).verdict(None, true).is_ok());
     }
 }

@@ -1,30 +1,22 @@
-//! What the benches measure: each stage of the way from a record to a line of an events file, and the whole way,
-//! on inputs as a database server sees them.
+//! What the benches measure: each stage from a record to a line of an events file, and all of them together, on inputs
+//! as a database server sees them.
 //!
 //! Belongs here: the inputs and the list of cases. Everything is fixed, ids and times too, so that an instruction
 //! counter counts the same in every run. Does not belong here: how a case is measured.
 
+pub(crate) mod case;
 mod path;
 mod posture;
 mod records;
 mod stages;
 
-/// Something to measure, item by item.
-pub struct Case {
-    /// Its name, in baselines too.
-    pub name: &'static str,
-    /// Sets up, and gives what treats the item with this number.
-    pub make: fn() -> Item,
-}
-
-/// Treats the item with this number; numbers come in order.
-pub type Item = Box<dyn FnMut(u64)>;
+pub(crate) use case::Case;
 
 /// Every case.
-pub const CASES: &[Case] = &[
-    Case { name: "connection", make: || path::connections(path::Kind::Silent) },
-    Case { name: "connection-tls", make: || path::connections(path::Kind::Tls) },
-    Case { name: "connection-violation", make: || path::connections(path::Kind::Violation) },
+pub(crate) const CASES: &[Case] = &[
+    Case { name: "connection", make: || path::connections(path::Traffic::Silent) },
+    Case { name: "connection-tls", make: || path::connections(path::Traffic::Tls) },
+    Case { name: "connection-violation", make: || path::connections(path::Traffic::Violation) },
     Case { name: "decode-record", make: stages::decode },
     Case { name: "identity-known", make: stages::identity },
     Case { name: "flow-open-close", make: stages::flow },

@@ -1,33 +1,31 @@
-//! The whole way of a connection: decoded, attributed, judged, published, encoded, as the daemon's loop does it, with
-//! fixed times and ids and an events file that is `/dev/null`.
+//! The whole way of a connection: decoded, attributed, judged, published, encoded, by the daemon's own monitor, with
+//! fixed times and ids. The events file is `/dev/null`, or what `GDPRPORT_BENCH_EVENTS` names, to compare its bytes.
 
 use std::path::Path;
 
 use gdprport_common::{ExecRecord, FlowRecord, TaskIdentity};
 use gdprport_core::decode::decode;
 use gdprport_core::event::{Agent, Host, Stamper};
-use gdprport_core::flow::{Change, Limits, Table};
-use gdprport_core::policy::{Names, Policy, Source, compile};
+use gdprport_core::flow::{Limits, Table};
+use gdprport_core::policy::{Policy, Source, compile};
 use gdprport_core::posture::Side;
-use gdprport_daemon::app::account::Books;
-use gdprport_daemon::app::context::{Judge, Verdicts};
-use gdprport_daemon::app::publish::Publisher;
-use gdprport_daemon::host::cgroup::Mounts;
-use gdprport_daemon::host::clock::BootClock;
-use gdprport_daemon::host::process::{Resolver, Roots, TaskLookup};
-use gdprport_daemon::sink::{DEFAULT_CAPACITY, Fanout, Sink};
+use gdprport_daemon::measured::{
+    BootClock, DEFAULT_CAPACITY, Evidence, Fanout, Input, Monitor, Mounts, Publisher, Resolver, Roots, Sink,
+    TaskLookup,
+};
 use tempfile::TempDir;
 use zerocopy::IntoBytes as _;
 
+use super::case::Item;
+use super::posture;
 use super::records::{CLIENT, Owner, SERVER, STRANGER, begins, ends};
-use super::{Item, posture};
 
-/// Connections whose records the daemon finds in the ring at one look.
+/// Connections whose records the daemon finds in the ring at once.
 const BATCH: u64 = 64;
 
 /// What happens on the connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Traffic {
     /// Opened and closed.
     Silent,
     /// With the first segments of a TLS connection.
@@ -37,33 +35,33 @@ pub enum Kind {
 }
 
 /// One item: a loopback connection, both ends watched.
-pub fn connections(kind: Kind) -> Item {
-    let mut way = Way::new();
-    let client = if kind == Kind::Violation { STRANGER } else { CLIENT };
-    let segments = if kind == Kind::Tls { posture::segments(posture::PG_TLS) } else { Vec::new() };
+pub(super) fn connections(traffic: Traffic) -> Item {
+    let mut pipeline = Pipeline::new();
+    let client = if traffic == Traffic::Violation { STRANGER } else { CLIENT };
+    let segments = if traffic == Traffic::Tls { posture::segments(posture::PG_TLS) } else { Vec::new() };
     Box::new(move |number| {
         let ends = ends(number, client);
         let [active, passive] = ends;
         let since = begins(number);
-        way.flow(&passive.opened(since));
-        way.flow(&active.opened(since + 1_000));
-        way.flow(&passive.accepted(since + 9_000));
+        pipeline.flow(&passive.opened(since));
+        pipeline.flow(&active.opened(since + 1_000));
+        pipeline.flow(&passive.accepted(since + 9_000));
         for segment in &segments {
             for end in ends {
                 let sent = (segment.from == Side::Client) == end.active;
-                way.record(&end.payload(sent, segment.offset, &segment.bytes, since + 20_000));
+                pipeline.record(&end.payload(sent, segment.offset, &segment.bytes, since + 20_000));
             }
         }
-        way.flow(&active.closed(since + 30_000, since));
-        way.flow(&passive.closed(since + 31_000, since));
+        pipeline.flow(&active.closed(since + 30_000, since));
+        pipeline.flow(&passive.closed(since + 31_000, since));
         if number.is_multiple_of(BATCH) {
-            way.deliver(since + 40_000);
+            pipeline.deliver(since + 40_000);
         }
     })
 }
 
 /// The policy of the host.
-pub fn policy() -> Policy {
+pub(super) fn policy() -> Policy {
     let text = r#"
 version = 1
 [controller]
@@ -99,15 +97,14 @@ process = { exe = "/usr/bin/orders-api", unit = "orders-api.service" }
     compile(&[source]).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-/// A resolver that has been told of every owner; its `/proc` is empty.
-pub fn resolver(folder: &Path) -> Resolver {
+/// A resolver that knows every owner from records; its `/proc` is empty.
+pub(super) fn resolver(folder: &Path) -> Resolver {
     let roots = Roots {
         proc: folder.to_owned(),
         host_root: folder.to_owned(),
         cgroups: Mounts { cgroup2: Some(folder.to_owned()), v1: Vec::new() },
     };
-    let clock = BootClock::booted_at("2026-11-23T11:20:00Z".parse().expect("a time"));
-    let mut resolver = Resolver::new(&roots, clock).expect("an empty folder is a /proc");
+    let mut resolver = Resolver::new(&roots, clock()).expect("an empty folder is a /proc");
     for (owner, exe, cgroup) in [
         (
             SERVER,
@@ -126,7 +123,7 @@ pub fn resolver(folder: &Path) -> Resolver {
 }
 
 /// Kernel maps that know nothing more.
-pub struct NoMaps;
+pub(super) struct NoMaps;
 
 impl TaskLookup for NoMaps {
     fn identity(&self, _: u32) -> Option<TaskIdentity> {
@@ -139,7 +136,7 @@ impl TaskLookup for NoMaps {
 }
 
 /// A `Stamper` of a run that always has the same id.
-pub fn stamper() -> Stamper {
+pub(super) fn stamper() -> Stamper {
     Stamper::new(
         Host { name: "db-1".into(), boot_id: "5f0b3f0e-6a53-4d0e-8b3c-2b0f3f1c9a77".into() },
         Agent {
@@ -149,40 +146,21 @@ pub fn stamper() -> Stamper {
     )
 }
 
-/// The daemon's loop without a kernel side.
-struct Way {
+/// The monitor as the daemon has it, without a kernel side.
+struct Pipeline {
     _folder: TempDir,
-    resolver: Resolver,
-    policy: Policy,
-    names: Names,
-    table: Table,
-    publisher: Publisher,
-    books: Books,
-    clock: BootClock,
-    verdicts: Verdicts,
-    changes: Vec<Change>,
+    monitor: Monitor<NoMaps>,
 }
 
-impl Way {
+impl Pipeline {
     fn new() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let policy = policy();
-        let sink = Sink::file(Path::new("/dev/null"), DEFAULT_CAPACITY).expect("every Linux has /dev/null");
-        let mut publisher = Publisher::new(Fanout::new(vec![sink]), stamper());
-        publisher.apply(&policy);
-        let names = Names::default();
-        Self {
-            resolver: resolver(folder.path()),
-            _folder: folder,
-            policy,
-            names,
-            table: Table::new(Limits::default()),
-            publisher,
-            books: Books::default(),
-            clock: BootClock::booted_at("2026-11-23T11:20:00Z".parse().expect("a time")),
-            verdicts: Verdicts::default(),
-            changes: Vec::new(),
-        }
+        let out = std::env::var_os("GDPRPORT_BENCH_EVENTS").unwrap_or_else(|| "/dev/null".into());
+        let sink = Sink::file(Path::new(&out), DEFAULT_CAPACITY).expect("every Linux has /dev/null");
+        let publisher = Publisher::new(Fanout::new(vec![sink]), stamper(), clock());
+        let evidence = Evidence::new(resolver(folder.path()), NoMaps);
+        let monitor = Monitor::new(Table::new(Limits::default()), policy(), evidence, publisher);
+        Self { _folder: folder, monitor }
     }
 
     fn flow(&mut self, record: &FlowRecord) {
@@ -191,26 +169,16 @@ impl Way {
 
     fn record(&mut self, bytes: &[u8]) {
         let record = decode(bytes).expect("a record of this bench");
-        let now = self.clock.timestamp(7_300_000_000_000);
-        let mut judge = Judge {
-            resolver: &mut self.resolver,
-            tasks: &NoMaps,
-            policy: &self.policy,
-            names: &self.names,
-            verdicts: &mut self.verdicts,
-            now,
-        };
-        self.table.ingest(&record, &mut judge, &mut self.changes);
-        for change in self.changes.drain(..) {
-            let port = self.publisher.port_of(&change.flow, &self.policy, &self.names);
-            let Some(port) = port else { continue };
-            self.books.port(port.port.number, &port.port.name).flow(&change);
-            self.publisher.flow(change, port, &self.names, &self.clock, now);
-        }
+        let now = self.monitor.publisher.clock().timestamp(7_300_000_000_000);
+        self.monitor.apply(Input::Record(&record), now);
     }
 
     fn deliver(&mut self, now_ns: u64) {
-        self.table.settle(now_ns, &mut self.changes);
-        self.publisher.deliver();
+        self.monitor.settle(now_ns);
+        self.monitor.publisher.deliver();
     }
+}
+
+fn clock() -> BootClock {
+    BootClock::booted_at("2026-11-23T11:20:00Z".parse().expect("a time"))
 }

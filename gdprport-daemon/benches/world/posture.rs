@@ -4,20 +4,20 @@ use std::hint::black_box;
 
 use gdprport_core::posture::{Protocol, Side, Tracker};
 
-use super::Item;
+use super::case::Item;
 
 /// PostgreSQL's client, TLS 1.3 from the first byte.
-pub const TLS13: &str = include_str!("../../core/src/posture/tests/captures/pg-direct.txt");
+pub(super) const TLS13: &str = include_str!("../../core/src/posture/tests/captures/pg-direct.txt");
 /// PostgreSQL's client, upgraded to TLS 1.3.
-pub const PG_TLS: &str = include_str!("../../core/src/posture/tests/captures/pg-tls13.txt");
+pub(super) const PG_TLS: &str = include_str!("../../core/src/posture/tests/captures/pg-tls13.txt");
 /// PostgreSQL's client, without TLS.
-pub const PG_PLAIN: &str = include_str!("../../core/src/posture/tests/captures/pg-disable.txt");
-/// An HTTP/1 request and its answer.
-pub const HTTP: &str = include_str!("../../core/src/posture/tests/captures/http1.txt");
+pub(super) const PG_PLAIN: &str = include_str!("../../core/src/posture/tests/captures/pg-disable.txt");
+/// An HTTP/1 request and its response.
+pub(super) const HTTP: &str = include_str!("../../core/src/posture/tests/captures/http1.txt");
 
 /// A piece of a direction.
 #[derive(Debug)]
-pub struct Segment {
+pub(super) struct Segment {
     pub from: Side,
     pub offset: u32,
     pub bytes: Vec<u8>,
@@ -25,7 +25,7 @@ pub struct Segment {
 
 /// The first segments of a capture as the kernel side hands them over: at most four of each direction, the first 512
 /// bytes of each.
-pub fn segments(capture: &str) -> Vec<Segment> {
+pub(super) fn segments(capture: &str) -> Vec<Segment> {
     let mut sent = [(0_u32, 0); 2];
     let mut segments = Vec::new();
     for line in capture.lines().filter(|line| !line.starts_with('#')) {
@@ -46,7 +46,7 @@ pub fn segments(capture: &str) -> Vec<Segment> {
 }
 
 /// One item: a flow's first segments, and its end.
-pub fn dialogue(service: &str, capture: &'static str) -> Item {
+pub(super) fn dialogue(service: &str, capture: &'static str) -> Item {
     let protocol = Protocol::by_id(service);
     let segments = segments(capture);
     Box::new(move |_| {

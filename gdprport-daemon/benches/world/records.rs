@@ -6,11 +6,11 @@ use gdprport_common::{
 use zerocopy::IntoBytes as _;
 
 /// The watched port.
-pub const PORT: u16 = 5432;
+pub(super) const PORT: u16 = 5432;
 
 /// A process as records name it.
 #[derive(Debug, Clone, Copy)]
-pub struct Owner {
+pub(super) struct Owner {
     pub tgid: u32,
     pub exec_id: u64,
     pub cgroup_id: u64,
@@ -18,16 +18,18 @@ pub struct Owner {
 }
 
 /// The server: accepts.
-pub const SERVER: Owner = Owner { tgid: 812, exec_id: 5, cgroup_id: 61, comm: b"postgres\0\0\0\0\0\0\0\0" };
+pub(super) const SERVER: Owner =
+    Owner { tgid: 812, exec_id: 5, cgroup_id: 61, comm: b"postgres\0\0\0\0\0\0\0\0" };
 /// The client: connects.
-pub const CLIENT: Owner = Owner { tgid: 4_711, exec_id: 6, cgroup_id: 62, comm: b"orders-api\0\0\0\0\0\0" };
+pub(super) const CLIENT: Owner =
+    Owner { tgid: 4_711, exec_id: 6, cgroup_id: 62, comm: b"orders-api\0\0\0\0\0\0" };
 /// One that no rule allows.
-pub const STRANGER: Owner =
+pub(super) const STRANGER: Owner =
     Owner { tgid: 4_712, exec_id: 7, cgroup_id: 63, comm: b"bash\0\0\0\0\0\0\0\0\0\0\0\0" };
 
 /// One end of a connection.
 #[derive(Debug, Clone, Copy)]
-pub struct End {
+pub(super) struct End {
     pub cookie: u64,
     pub owner: Owner,
     pub local_port: u16,
@@ -36,7 +38,7 @@ pub struct End {
 }
 
 /// Both ends of connection `number`: the client's, then the server's.
-pub fn ends(number: u64, client: Owner) -> [End; 2] {
+pub(super) fn ends(number: u64, client: Owner) -> [End; 2] {
     let port = 32_768 + (number % 28_000) as u16;
     let end =
         |cookie, owner, local_port, peer_port, active| End { cookie, owner, local_port, peer_port, active };
@@ -44,7 +46,7 @@ pub fn ends(number: u64, client: Owner) -> [End; 2] {
 }
 
 /// When connection `number` begins, nanoseconds of `CLOCK_BOOTTIME`: one every 50 µs.
-pub const fn begins(number: u64) -> u64 {
+pub(super) const fn begins(number: u64) -> u64 {
     7_200_000_000_000 + number * 50_000
 }
 
@@ -82,7 +84,7 @@ impl End {
     }
 
     /// It is established.
-    pub fn opened(&self, time_ns: u64) -> FlowRecord {
+    pub(super) fn opened(&self, time_ns: u64) -> FlowRecord {
         if self.active {
             self.living(RecordKind::ActiveEstablished, SocketRole::Connected, time_ns)
         } else {
@@ -91,12 +93,12 @@ impl End {
     }
 
     /// Its acceptor is known.
-    pub fn accepted(&self, time_ns: u64) -> FlowRecord {
+    pub(super) fn accepted(&self, time_ns: u64) -> FlowRecord {
         self.living(RecordKind::Accepted, SocketRole::Accepted, time_ns)
     }
 
     /// It is closed; the client closes first.
-    pub fn closed(&self, time_ns: u64, since_ns: u64) -> FlowRecord {
+    pub(super) fn closed(&self, time_ns: u64, since_ns: u64) -> FlowRecord {
         let tail =
             CloseTail { bytes_acked: 1_840, bytes_received: 412, srtt_us_x8: 240, retransmits: 0, since_ns };
         let role = if self.active { SocketRole::Connected } else { SocketRole::Accepted };
@@ -107,7 +109,7 @@ impl End {
     }
 
     /// The record of a payload segment, in the smaller of the two sizes that fits.
-    pub fn payload(&self, sent: bool, offset: u32, bytes: &[u8], time_ns: u64) -> Vec<u8> {
+    pub(super) fn payload(&self, sent: bool, offset: u32, bytes: &[u8], time_ns: u64) -> Vec<u8> {
         let header = PayloadHeader {
             kind: RecordKind::Payload as u8,
             sent: u8::from(sent),

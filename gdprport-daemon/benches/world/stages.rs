@@ -1,27 +1,28 @@
-//! The stages of the way, each alone.
+//! The stages, each alone.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use gdprport_core::community_id::CommunityId;
-use gdprport_core::decode::{self, Record};
-use gdprport_core::event::{Cookie, Encoder, Flow as FlowObject, FlowEvent, FlowKind, Peer, PolicyRef, Port};
-use gdprport_core::flow::{Context, Flow, Limits, Table};
+use gdprport_core::decode::{self, ConnectionRecord, Record};
+use gdprport_core::encode::Encoder;
+use gdprport_core::event::{Cookie, Flow as FlowObject, FlowEvent, FlowKind, Peer, PolicyRef, Port};
+use gdprport_core::flow::{Context, Flow, Judgement, Limits, Table};
 use gdprport_core::identity::OwnerRef;
 use gdprport_core::model::{Direction, Endpoint, Outcome, Process};
-use gdprport_core::policy::{Facts, Names, Source, compile};
+use gdprport_core::policy::{ActivePolicy, DnsNames, Facts, Source, compile};
 use gdprport_core::posture::{Protocol, Tracker};
+use gdprport_core::shared::Shared;
 use gdprport_core::verdict::Verdict;
-use gdprport_daemon::host::sockets::{self, PortSet};
+use gdprport_daemon::measured::{PortSet, read_replies};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use zerocopy::IntoBytes as _;
 
-use super::Item;
+use super::case::Item;
 use super::path::{NoMaps, resolver, stamper};
 use super::records::{CLIENT, PORT, SERVER, begins, ends};
 
@@ -30,7 +31,7 @@ fn now() -> Timestamp {
 }
 
 /// One item: the bytes of a record.
-pub fn decode() -> Item {
+pub(super) fn decode() -> Item {
     let records: Vec<Vec<u8>> = (0..1_024)
         .flat_map(|number| {
             let since = begins(number);
@@ -49,18 +50,22 @@ fn decode_one(bytes: &[u8]) -> Record<'_> {
     decode::decode(bytes).expect("a record of this bench")
 }
 
-fn owner(record: &Record<'_>) -> OwnerRef {
-    match record {
-        Record::Connected(event) | Record::Arrived(event) | Record::Accepted(event) => event.owner,
+fn owner(bytes: &[u8]) -> OwnerRef {
+    match decode_one(bytes) {
+        Record::Connection(
+            ConnectionRecord::Connected(event)
+            | ConnectionRecord::Arrived(event)
+            | ConnectionRecord::Accepted(event),
+        ) => event.owner,
         _ => panic!("the record of a socket that lives"),
     }
 }
 
 /// One item: the owner of a record, resolved before.
-pub fn identity() -> Item {
+pub(super) fn identity() -> Item {
     let folder = TempDir::new().expect("a temporary folder");
     let mut resolver = resolver(folder.path());
-    let owners = ends(1, CLIENT).map(|end| owner(&decode_one(end.opened(begins(1)).as_bytes())));
+    let owners = ends(1, CLIENT).map(|end| owner(end.opened(begins(1)).as_bytes()));
     Box::new(move |number| {
         let _kept = &folder;
         black_box(resolver.resolve(&owners[number as usize % 2], &NoMaps));
@@ -68,25 +73,25 @@ pub fn identity() -> Item {
 }
 
 /// Knows two processes and allows both.
-struct Known {
-    processes: [Arc<Process>; 2],
-    verdict: Arc<Verdict>,
+struct TwoProcesses {
+    processes: [Shared<Process>; 2],
+    verdict: Shared<Verdict>,
 }
 
-impl Context for Known {
-    fn who(&mut self, owner: &OwnerRef) -> Option<Arc<Process>> {
-        Some(Arc::clone(&self.processes[usize::from(owner.tgid == SERVER.tgid)]))
+impl Context for TwoProcesses {
+    fn process_of(&mut self, owner: &OwnerRef) -> Option<Shared<Process>> {
+        Some(Shared::clone(&self.processes[usize::from(owner.tgid == SERVER.tgid)]))
     }
 
-    fn named(&mut self, _: &Process) -> Option<Arc<Process>> {
+    fn with_accounts(&mut self, _: &Process) -> Option<Shared<Process>> {
         None
     }
 
-    fn judge(&mut self, _: &Flow) -> Arc<Verdict> {
-        Arc::clone(&self.verdict)
+    fn judge(&mut self, _: &Flow) -> Judgement {
+        Judgement { verdict: Shared::clone(&self.verdict), port: Some(0) }
     }
 
-    fn weighs_posture(&self, _: &Facts<'_>) -> bool {
+    fn depends_on_posture(&self, _: &Facts<'_>) -> bool {
         false
     }
 
@@ -99,30 +104,30 @@ impl Context for Known {
     }
 }
 
-fn declared() -> Arc<Verdict> {
-    Arc::new(Verdict::Declared { rule: "orders-api".into() })
+fn declared() -> Shared<Verdict> {
+    Shared::new(Verdict::Declared { rule: "orders-api".into() })
 }
 
-fn processes() -> [Arc<Process>; 2] {
+fn processes() -> [Shared<Process>; 2] {
     let folder = TempDir::new().expect("a temporary folder");
     let mut resolver = resolver(folder.path());
     ends(1, CLIENT).map(|end| {
-        let process = resolver.resolve(&owner(&decode_one(end.opened(begins(1)).as_bytes())), &NoMaps);
+        let process = resolver.resolve(&owner(end.opened(begins(1)).as_bytes()), &NoMaps);
         // The host's name service answers when it likes, and a verdict that waits for a name takes another way.
         for _ in 0..3_000 {
-            if let Some(process) = resolver.named(&process) {
+            if let Some(process) = resolver.with_names(&process) {
                 return process;
             }
             thread::sleep(Duration::from_millis(10));
         }
-        panic!("the name service does not answer")
+        panic!("the name service does not reply")
     })
 }
 
 /// One item: both ends of a connection, from their opening to their end.
-pub fn flow() -> Item {
+pub(super) fn flow() -> Item {
     let mut table = Table::new(Limits::default());
-    let mut known = Known { processes: processes(), verdict: declared() };
+    let mut known = TwoProcesses { processes: processes(), verdict: declared() };
     let mut out = Vec::new();
     Box::new(move |number| {
         let since = begins(number);
@@ -134,7 +139,10 @@ pub fn flow() -> Item {
             active.closed(since + 30_000, since),
             passive.closed(since + 31_000, since),
         ] {
-            table.ingest(&decode_one(record.as_bytes()), &mut known, &mut out);
+            let Record::Connection(record) = &decode_one(record.as_bytes()) else {
+                unreachable!("of a connection")
+            };
+            table.ingest(record, &mut known, &mut out);
         }
         black_box(&out);
         out.clear();
@@ -142,7 +150,7 @@ pub fn flow() -> Item {
 }
 
 /// One item: the verdict on a flow, by a policy with as many rules, each with a peer of its own.
-pub fn policy(rules: u32) -> Item {
+pub(super) fn policy(rules: u32) -> Item {
     let address = |number: u32| Ipv4Addr::from_bits(0x0a00_0000 | number);
     let mut text = "version = 1\n".to_owned();
     let ports = rules.div_ceil(1_000);
@@ -166,7 +174,7 @@ pub fn policy(rules: u32) -> Item {
         .collect();
     let policy = compile(&sources).unwrap_or_else(|problems| panic!("{problems}"));
     let [_, process] = processes();
-    let names = Names::default();
+    let policy = ActivePolicy::new(policy, DnsNames::default());
     let now = now();
     Box::new(move |number| {
         let number = (number as u32).wrapping_mul(0x9e37_79b1) % rules;
@@ -178,7 +186,7 @@ pub fn policy(rules: u32) -> Item {
             process: Some(&process),
             posture: None,
         };
-        black_box(policy.evaluate(&facts, &names, now));
+        black_box(policy.evaluate(&facts, now));
     })
 }
 
@@ -197,10 +205,10 @@ fn split(text: &str) -> Vec<String> {
 }
 
 /// One item: a `flow.close`, stamped and as a line of JSON.
-pub fn event() -> Item {
+pub(super) fn event() -> Item {
     let [client, server] = processes();
     let port =
-        Arc::new(Port { name: "customers-db".into(), number: 5432, protocol: Some("postgresql".into()) });
+        Shared::new(Port { name: "customers-db".into(), number: 5432, protocol: Some("postgresql".into()) });
     let policy = Some(PolicyRef { digest: "sha256:".to_owned().repeat(10).into() });
     let verdict = declared();
     let mut stamper = stamper();
@@ -211,7 +219,7 @@ pub fn event() -> Item {
         let local = Endpoint::new(Ipv4Addr::LOCALHOST.into(), 32_768 + (number % 28_000) as u16);
         let peer = Endpoint::new(Ipv4Addr::LOCALHOST.into(), 5432);
         let event = FlowEvent {
-            port: Arc::clone(&port),
+            port: Shared::clone(&port),
             flow: FlowObject {
                 id: CommunityId::tcp(local, peer),
                 cookie: Cookie(number),
@@ -226,10 +234,10 @@ pub fn event() -> Item {
                 retransmits: Some(0),
                 outcome: Outcome::Closed,
             },
-            process: Some(Arc::clone(&client)),
-            peer_process: Some(Arc::clone(&server)),
+            process: Some(Shared::clone(&client)),
+            peer_process: Some(Shared::clone(&server)),
             posture: None,
-            verdict: Arc::clone(&verdict),
+            verdict: Shared::clone(&verdict),
             policy: policy.clone(),
         };
         line.clear();
@@ -239,14 +247,14 @@ pub fn event() -> Item {
 }
 
 /// One item: a socket of the host's list, as the kernel writes it; every other one is on the watched port.
-pub fn snapshot() -> Item {
+pub(super) fn snapshot() -> Item {
     let datagrams = [PORT, PORT + 1].map(diag_message);
     let wanted: PortSet = [PORT].into_iter().collect();
     let mut found = Vec::new();
     Box::new(move |number| {
         let datagram = &datagrams[number as usize % 2];
         let ports = |local, peer, _| wanted.contains(local) || wanted.contains(peer);
-        black_box(sockets::answers(black_box(datagram), ports, |_| true, &mut found)).expect("a list");
+        black_box(read_replies(black_box(datagram), ports, |_| true, &mut found)).expect("a list");
         found.clear();
     })
 }

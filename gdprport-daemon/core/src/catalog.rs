@@ -5,14 +5,14 @@
 //! out, and so are stores of configuration rather than of people (etcd, Consul). Numbers are those of the IANA
 //! service-name registry or, where a project never registered one, the default of its own configuration file.
 
-/// How a service comes to speak TLS on its port, if it speaks it at all.
+/// How a service starts TLS on its port, if it does at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TlsStart {
     /// From the first byte, or never on that connection.
     Direct,
     /// The connection starts in plaintext and asks for the upgrade (STARTTLS, `SSLRequest`, `StartTLS` extension).
     InBand,
-    /// Both ways are in use, so that the first bytes decide.
+    /// Both are in use, so that the first bytes decide.
     Either,
     /// The protocol has no TLS of its own.
     None,

@@ -1,7 +1,7 @@
-//! Community ID v1: the name of a connection that other network tools compute alike.
+//! Community ID v1: the id of a connection that other network tools compute too.
 //!
 //! Belongs here: the digest and its text form (the Community ID specification, version 1, by Corelight), for
-//! TCP with seed 0, which is what Zeek, Suricata and Wireshark use unless told otherwise.
+//! TCP with seed 0, which Zeek, Suricata and Wireshark use by default.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use sha1::{Digest, Sha1};
 
 use super::model::Endpoint;
 
-/// The seed: sites that wish to keep their ids apart would choose another one.
+/// The seed: the default, so that ids match those of other tools.
 const SEED: u16 = 0;
 /// The IANA protocol number of TCP.
 const TCP: u8 = 6;

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gdprport_common::{
-    CgroupRecord, ExecRecord, FLAG_ANSWERED, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FailTail, FlowRecord,
+    CgroupRecord, ExecRecord, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FLAG_PEER_REPLIED, FailTail, FlowRecord,
     PATH_CAP, PAYLOAD_CAP, PayloadHeader, RecordKind, SocketRole,
 };
 use zerocopy::FromBytes as _;
@@ -23,7 +23,7 @@ pub enum DecodeError {
     /// The length does not fit the kind.
     #[error("record of kind {kind:?} has {len} bytes")]
     Length {
-        /// What the first byte says it is.
+        /// The kind that the first byte names.
         kind: RecordKind,
         /// How long it is.
         len: usize,
@@ -31,7 +31,7 @@ pub enum DecodeError {
     /// A field holds a value that it cannot have.
     #[error("record of kind {kind:?} has an impossible {field}")]
     Field {
-        /// What the first byte says it is.
+        /// The kind that the first byte names.
         kind: RecordKind,
         /// The field.
         field: &'static str,
@@ -49,13 +49,13 @@ pub struct SocketEvent {
     pub local: Endpoint,
     /// The other end; unspecified with port 0 for a listener.
     pub peer: Endpoint,
-    /// Who stands for this end.
+    /// Who owns this end.
     pub owner: OwnerRef,
 }
 
 /// How a connection ended, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ending {
+pub struct ConnectionEnd {
     /// Application bytes that the peer acknowledged and, where this end connected, its SYN: [`Self::bytes_sent`].
     pub acked: u64,
     /// Application bytes that arrived in order; `None` if it is not known whether the peer's FIN is among them.
@@ -70,7 +70,7 @@ pub struct Ending {
     pub outcome: Outcome,
 }
 
-impl Ending {
+impl ConnectionEnd {
     /// Application bytes that the peer acknowledged, at this end.
     #[must_use]
     pub fn bytes_sent(&self, direction: Direction) -> u64 {
@@ -78,9 +78,20 @@ impl Ending {
     }
 }
 
-/// A decoded record.
+/// A decoded record, by who applies it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Record<'a> {
+    /// For the table of flows.
+    Connection(ConnectionRecord<'a>),
+    /// For the table of listeners.
+    Listener(ListenerRecord),
+    /// For the resolver of owners.
+    Identity(IdentityRecord<'a>),
+}
+
+/// What happened to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionRecord<'a> {
     /// A connect from here was completed.
     Connected(SocketEvent),
     /// A connect from elsewhere was completed; the owner is the listener's.
@@ -95,11 +106,32 @@ pub enum Record<'a> {
         owner: OwnerRef,
     },
     /// A connection ended, or a connect failed.
-    Ended(SocketEvent, Ending),
+    Ended(SocketEvent, ConnectionEnd),
+    /// The beginning of a payload segment of a flow.
+    Payload {
+        /// Socket cookie of the flow.
+        cookie: u64,
+        /// True if this end sent it.
+        sent: bool,
+        /// Where in the stream of this direction it begins, modulo 2^32.
+        offset: u32,
+        /// Its first bytes.
+        bytes: &'a [u8],
+    },
+}
+
+/// What happened to a listening socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListenerRecord {
     /// A socket began to listen.
-    Listening(SocketEvent),
+    Opened(SocketEvent),
     /// A listening socket was closed.
-    ListenerEnded(SocketEvent),
+    Closed(SocketEvent),
+}
+
+/// What owners are resolved with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdentityRecord<'a> {
     /// An executable.
     Exec {
         /// Its exec id.
@@ -112,17 +144,6 @@ pub enum Record<'a> {
         path: Option<&'a [u8]>,
         /// True if it was executed in a user namespace that is not the initial one.
         in_user_ns: bool,
-    },
-    /// The beginning of a payload segment of a flow.
-    Payload {
-        /// Socket cookie of the flow.
-        cookie: u64,
-        /// True if this end sent it.
-        sent: bool,
-        /// Where in the stream of this direction it begins, modulo 2^32.
-        offset: u32,
-        /// Its first bytes.
-        bytes: &'a [u8],
     },
     /// A cgroup2 directory was made.
     Cgroup {
@@ -138,17 +159,28 @@ impl Record<'_> {
     #[must_use]
     pub const fn time_ns(&self) -> Option<u64> {
         match self {
-            Self::Connected(event) | Self::Arrived(event) | Self::Accepted(event) => Some(event.time_ns),
-            Self::Listening(event) | Self::ListenerEnded(event) | Self::Ended(event, _) => {
+            Self::Connection(record) => record.time_ns(),
+            Self::Listener(ListenerRecord::Opened(event) | ListenerRecord::Closed(event)) => {
                 Some(event.time_ns)
             }
-            Self::Acceptor { owner, .. } => Some(owner.time_ns),
-            Self::Exec { .. } | Self::Payload { .. } | Self::Cgroup { .. } => None,
+            Self::Identity(_) => None,
         }
     }
 }
 
-/// States of include/net/tcp_states.h that tell how a connection ended.
+impl ConnectionRecord<'_> {
+    const fn time_ns(&self) -> Option<u64> {
+        match self {
+            Self::Connected(event) | Self::Arrived(event) | Self::Accepted(event) | Self::Ended(event, _) => {
+                Some(event.time_ns)
+            }
+            Self::Acceptor { owner, .. } => Some(owner.time_ns),
+            Self::Payload { .. } => None,
+        }
+    }
+}
+
+/// States of include/net/tcp_states.h that show how a connection ended.
 mod tcp {
     pub(super) const FIN_WAIT2: u8 = 5;
     pub(super) const LAST_ACK: u8 = 9;
@@ -160,7 +192,7 @@ mod tcp {
 /// Reads one record of the ring buffer.
 ///
 /// # Errors
-/// Says what does not fit; the caller counts it and goes on with the next record.
+/// What does not fit; the caller counts it and goes on with the next record.
 pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
     let raw = bytes.first().copied().unwrap_or(0);
     let kind = RecordKind::from_raw(raw).ok_or(DecodeError::Kind(raw))?;
@@ -168,20 +200,20 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
     match kind {
         RecordKind::Exec => {
             let record = ExecRecord::ref_from_bytes(bytes).map_err(|_| length)?;
-            Ok(Record::Exec {
+            Ok(Record::Identity(IdentityRecord::Exec {
                 exec_id: record.exec_id,
                 tgid: record.tgid,
                 previous: record.previous,
                 path: path(kind, &record.path, u16::from(record.path_len))?,
                 in_user_ns: record.in_user_ns != 0,
-            })
+            }))
         }
         RecordKind::Cgroup => {
             let record = CgroupRecord::ref_from_bytes(bytes).map_err(|_| length)?;
-            Ok(Record::Cgroup {
+            Ok(Record::Identity(IdentityRecord::Cgroup {
                 cgroup_id: record.cgroup_id,
                 path: path(kind, &record.path, record.path_len)?,
-            })
+            }))
         }
         RecordKind::Payload => {
             let (header, rest) = PayloadHeader::ref_from_prefix(bytes).map_err(|_| length)?;
@@ -190,18 +222,22 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
                 .filter(|bytes| bytes.len() <= PAYLOAD_CAP)
                 .ok_or(DecodeError::Field { kind, field: "payload length" })?;
             let (cookie, sent, offset) = (header.cookie, header.sent != 0, header.offset);
-            Ok(Record::Payload { cookie, sent, offset, bytes })
+            Ok(Record::Connection(ConnectionRecord::Payload { cookie, sent, offset, bytes }))
         }
-        RecordKind::ActiveEstablished => Ok(Record::Connected(living(kind, bytes, length)?)),
-        RecordKind::PassiveEstablished => Ok(Record::Arrived(living(kind, bytes, length)?)),
-        RecordKind::Accepted => accepted(kind, bytes, length),
-        RecordKind::Listening => Ok(Record::Listening(living(kind, bytes, length)?)),
+        RecordKind::ActiveEstablished => {
+            Ok(Record::Connection(ConnectionRecord::Connected(living(kind, bytes, length)?)))
+        }
+        RecordKind::PassiveEstablished => {
+            Ok(Record::Connection(ConnectionRecord::Arrived(living(kind, bytes, length)?)))
+        }
+        RecordKind::Accepted => Ok(Record::Connection(accepted(kind, bytes, length)?)),
+        RecordKind::Listening => Ok(Record::Listener(ListenerRecord::Opened(living(kind, bytes, length)?))),
         RecordKind::Failed | RecordKind::Denied => {
             let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;
             let mut event = socket(kind, record)?;
             let tail = record.tail.as_fail();
             born(&mut event.owner, tail.comm, tail.start_ns, tail.parent_tgid);
-            Ok(Record::Ended(event, failure(kind, record, &tail)))
+            Ok(Record::Connection(ConnectionRecord::Ended(event, failure(kind, record, &tail))))
         }
         RecordKind::Closed | RecordKind::ListenerClosed => {
             let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;
@@ -210,9 +246,9 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
                 return Err(DecodeError::Field { kind, field: "TCP state" });
             }
             if kind == RecordKind::ListenerClosed || record.old_state == tcp::LISTEN {
-                return Ok(Record::ListenerEnded(socket));
+                return Ok(Record::Listener(ListenerRecord::Closed(socket)));
             }
-            Ok(Record::Ended(socket, ending(record)))
+            Ok(Record::Connection(ConnectionRecord::Ended(socket, ending(record))))
         }
     }
 }
@@ -230,13 +266,17 @@ fn living(kind: RecordKind, bytes: &[u8], length: DecodeError) -> Result<SocketE
     Ok(event)
 }
 
-fn accepted(kind: RecordKind, bytes: &[u8], length: DecodeError) -> Result<Record<'static>, DecodeError> {
+fn accepted(
+    kind: RecordKind,
+    bytes: &[u8],
+    length: DecodeError,
+) -> Result<ConnectionRecord<'static>, DecodeError> {
     let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;
     if record.family == 0 {
         let owner = alive(owner(kind, record)?, record);
-        return Ok(Record::Acceptor { cookie: record.cookie, owner });
+        return Ok(ConnectionRecord::Acceptor { cookie: record.cookie, owner });
     }
-    living(kind, bytes, length).map(Record::Accepted)
+    living(kind, bytes, length).map(ConnectionRecord::Accepted)
 }
 
 fn alive(mut owner: OwnerRef, record: &FlowRecord) -> OwnerRef {
@@ -253,12 +293,12 @@ fn born(owner: &mut OwnerRef, comm: [u64; 2], start_ns: u64, parent_tgid: u32) {
 }
 
 fn socket(kind: RecordKind, record: &FlowRecord) -> Result<SocketEvent, DecodeError> {
-    let address = |words: [u32; 4]| match record.family {
-        4 => Ok(IpAddr::V4(Ipv4Addr::from(words[0].to_ne_bytes()))),
+    let address = |parts: [u32; 4]| match record.family {
+        4 => Ok(IpAddr::V4(Ipv4Addr::from(parts[0].to_ne_bytes()))),
         6 => {
             let mut octets = [0; 16];
-            for (octets, word) in octets.chunks_exact_mut(4).zip(words) {
-                octets.copy_from_slice(&word.to_ne_bytes());
+            for (octets, part) in octets.chunks_exact_mut(4).zip(parts) {
+                octets.copy_from_slice(&part.to_ne_bytes());
             }
             Ok(IpAddr::V6(Ipv6Addr::from(octets)))
         }
@@ -273,7 +313,7 @@ fn socket(kind: RecordKind, record: &FlowRecord) -> Result<SocketEvent, DecodeEr
     })
 }
 
-/// Who owns the socket, without what only the tail tells.
+/// Who owns the socket, without what only the tail carries.
 fn owner(kind: RecordKind, record: &FlowRecord) -> Result<OwnerRef, DecodeError> {
     let role = SocketRole::from_raw(record.role).ok_or(DecodeError::Field { kind, field: "role" })?;
     Ok(OwnerRef {
@@ -292,12 +332,12 @@ fn owner(kind: RecordKind, record: &FlowRecord) -> Result<OwnerRef, DecodeError>
 }
 
 /// A connect that failed.
-fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> Ending {
+fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> ConnectionEnd {
     let outcome = match kind {
         RecordKind::Denied => Outcome::Denied,
-        _ => Outcome::of_attempt(record.flags & FLAG_ANSWERED != 0, u32::from(tail.retransmits)),
+        _ => Outcome::of_attempt(record.flags & FLAG_PEER_REPLIED != 0, u32::from(tail.retransmits)),
     };
-    Ending {
+    ConnectionEnd {
         acked: 0,
         bytes_received: Some(0),
         rtt_us: None,
@@ -309,13 +349,13 @@ fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> Ending {
 
 /// The kernel counts a SYN or FIN as a byte of the stream. Ours is in `bytes_acked` at the active end
 /// once the SYN was answered, and at either end once the FIN was acknowledged; the peer's FIN is in
-/// `bytes_received`. Which end it was the record does not always tell.
-fn ending(record: &FlowRecord) -> Ending {
+/// `bytes_received`. The record does not always show which end it was.
+fn ending(record: &FlowRecord) -> ConnectionEnd {
     let tail = record.tail.as_close();
     let state = record.old_state;
     let our_fin_acked = matches!(state, tcp::FIN_WAIT2 | tcp::CLOSING | tcp::LAST_ACK);
     let their_fin_came = record.flags & FLAG_PEER_FIN != 0;
-    Ending {
+    ConnectionEnd {
         acked: tail.bytes_acked.saturating_sub(u64::from(our_fin_acked)),
         bytes_received: (record.flags & FLAG_PEER_FIN_UNKNOWN == 0)
             .then(|| tail.bytes_received.saturating_sub(u64::from(their_fin_came))),

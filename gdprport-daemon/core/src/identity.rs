@@ -1,7 +1,7 @@
 //! Which evidence proves which process, executable and script.
 //!
 //! Belongs here: the decisions, over values that somebody else has read. Does not belong here: reading
-//! `/proc` or files (`host`), remembering (`host::process`).
+//! `/proc` or files, caching (`host`).
 //!
 //! The rule of this file: what is not proven is `None`. A record of the kernel side names a process by tgid,
 //! fork time and exec id; by the time it is read, the process may be gone, another may have its tgid, or it
@@ -92,7 +92,7 @@ pub fn comm_text(comm: &[u8]) -> Option<String> {
 /// - Fork time not known, owner seen in its own call: it must have started before the tick of the record;
 ///   in the same tick the order is not known, which proves nothing.
 /// - Fork time not known, owner inherited (a listener's): the call lies arbitrarily far back, the tgid may
-///   have gone round since; not proven.
+///   have been reused since; not proven.
 #[must_use]
 pub const fn is_owner(owner: &OwnerRef, start_ticks: u64) -> bool {
     if owner.start_ns != 0 {
@@ -112,8 +112,8 @@ pub const fn is_same_task(owner: &OwnerRef, now: &TaskIdentity) -> bool {
 }
 
 /// True if a process that started at `parent_ns` and still has the tgid of the parent is proven to be the
-/// one that forked the child at `child_ns` (nanoseconds of `CLOCK_BOOTTIME`, 0 if not known): whoever got
-/// the tgid after the parent started after the child.
+/// one that forked the child at `child_ns` (nanoseconds of `CLOCK_BOOTTIME`, 0 if not known): any process that
+/// got the tgid after the parent started after the child.
 #[must_use]
 pub const fn is_parent(parent_ns: u64, child_ns: u64) -> bool {
     parent_ns != 0 && parent_ns < child_ns
@@ -122,7 +122,7 @@ pub const fn is_parent(parent_ns: u64, child_ns: u64) -> bool {
 /// The name that `execve` was called with, sorted by what it proves on its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExecName {
-    /// Absolute, whole: means the same file to everybody with the same root.
+    /// Absolute and complete: means the same file to everybody with the same root.
     Absolute(String),
     /// Relative to a working directory that is not known once the process has gone on.
     Relative(String),
@@ -165,8 +165,8 @@ pub fn shebang(head: &[u8]) -> Option<&str> {
     let start = line.iter().position(|b| !blank(b))?;
     let name = &line[start..];
     let end = name.iter().position(|b| matches!(b, b' ' | b'\t' | b'\n' | 0));
-    let whole = head.len() < SHEBANG_CAP;
-    let name = &name[..end.or(whole.then_some(name.len()))?];
+    let complete = head.len() < SHEBANG_CAP;
+    let name = &name[..end.or(complete.then_some(name.len()))?];
     std::str::from_utf8(name).ok().filter(|name| !name.is_empty())
 }
 
@@ -257,7 +257,7 @@ pub fn gone_exe(name: &ExecName, named: Option<&NamedFile>) -> Exe {
             exe: Some(named.program().path.clone()),
             script: named.interpreter.as_ref().map(|_| text.clone()),
         },
-        // `..` leads on from wherever a link led to.
+        // `..` leads on from where a link led to.
         (ExecName::Absolute(text), None) if text.split('/').all(|step| step != "..") => {
             Exe { exe: Some(text.clone()), script: None }
         }

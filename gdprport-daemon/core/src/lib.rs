@@ -1,16 +1,22 @@
 //! The pure core: no I/O, no clock (time is an argument), no tokio, no aya.
 
 pub mod catalog;
+pub mod cgroup_path;
 pub mod community_id;
+pub mod counters;
 pub mod decode;
-pub mod emit;
+mod departed;
+pub mod encode;
 pub mod event;
 pub mod flow;
 #[cfg(any(test, fuzzing, feature = "testing"))]
 pub mod hostile;
 pub mod identity;
+pub mod listener;
 pub mod model;
-pub mod placement;
 pub mod policy;
 pub mod posture;
+pub mod shared;
+pub mod suppress;
+pub mod text;
 pub mod verdict;

@@ -1,6 +1,6 @@
-//! The words of the product as types: directions, endpoints, processes and how they are known.
+//! The vocabulary of the product as types: directions, endpoints, processes and how they are known.
 //!
-//! Belongs here: plain values that more than one layer speaks of, with their text and JSON forms.
+//! Belongs here: plain values that more than one layer uses, with their text and JSON forms.
 //! Does not belong here: anything that decides (`policy`), remembers (`flow`) or reads the machine (`host`).
 
 use std::fmt;
@@ -22,7 +22,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The word used in policies, events and tables.
+    /// The identifier used in policies, events and tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -70,14 +70,14 @@ pub enum Attribution {
     Unknown,
     /// Found by scanning `/proc` for the socket's inode.
     Snapshot,
-    /// Inherited from whoever bound the listener.
+    /// Inherited from the process that bound the listener.
     Listener,
     /// Seen in the context of the process that called connect or accept.
     Exact,
 }
 
 impl Attribution {
-    /// The word used in events and tables.
+    /// The identifier used in events and tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -100,35 +100,10 @@ impl fmt::Display for Attribution {
 pub struct Container {
     /// The runtime's full container id (64 hexadecimal digits for docker, containerd, cri-o and podman).
     pub id: Arc<str>,
-    /// `docker`, `containerd`, `cri-o`, `podman`, …; `null` where the path does not tell.
+    /// `docker`, `containerd`, `cri-o`, `podman`, …; `null` where the path does not show it.
     pub runtime: Option<Arc<str>>,
     /// The Kubernetes pod's uid, with dashes, where the path names one.
     pub pod: Option<Arc<str>>,
-}
-
-/// Where a cgroup path places a process.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Placement {
-    /// The path below the cgroup root, with a leading `/`.
-    pub cgroup: Option<Arc<str>>,
-    /// The systemd unit: the outermost `*.service`, `*.scope`, `*.socket`, `*.mount` or `*.swap`.
-    pub unit: Option<Arc<str>>,
-    /// The innermost systemd slice above the unit.
-    pub slice: Option<Arc<str>>,
-    /// Whether that is in a container.
-    pub inside: Inside,
-}
-
-/// Whether a process is in a container.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub enum Inside {
-    /// In none that root has made.
-    #[default]
-    Host,
-    /// In the outermost one that its cgroup names.
-    Container(Container),
-    /// Its cgroup is called like a container's, and whether root has called it so can no longer be read.
-    Unproven,
 }
 
 /// The process that started another one, as far as it is still known.
@@ -159,17 +134,17 @@ pub struct Process {
     pub comm: Option<Arc<str>>,
     /// User id at the time of the call, in the initial user namespace.
     pub uid: u32,
-    /// The user's name, `null` if the id has none on this host, or if the host could not tell in time.
+    /// The user's name, `null` if the id has none on this host, or if the name service did not reply in time.
     pub user: Option<Arc<str>>,
     /// Group id at the time of the call, in the initial user namespace.
     pub gid: u32,
-    /// The group's name, `null` if the id has none on this host, or if the host could not tell in time.
+    /// The group's name, `null` if the id has none on this host, or if the name service did not reply in time.
     #[serde(default)]
     pub group: Option<Arc<str>>,
-    /// True while the host has not told whether `user` or `group` has a name: then a missing one proves nothing.
+    /// True while it is not known whether `user` or `group` has a name: then a missing one proves nothing.
     #[serde(skip)]
     pub names_pending: bool,
-    /// True if the cgroup is called like a container's and nothing tells any more whether root has called it so: then a
+    /// True if the cgroup is named like a container's and it can no longer be known whether root named it so: then a
     /// missing `container` proves nothing.
     #[serde(skip)]
     pub container_unproven: bool,
@@ -190,6 +165,31 @@ pub struct Process {
     pub attribution: Attribution,
 }
 
+impl Process {
+    /// A process of which nothing is known, and the base for one of which something is. User and group are
+    /// the kernel's invalid id, never 0, which is root.
+    pub const UNKNOWN: Self = Self {
+        pid: 0,
+        started: None,
+        exe: None,
+        script: None,
+        comm: None,
+        uid: u32::MAX,
+        user: None,
+        gid: u32::MAX,
+        group: None,
+        names_pending: false,
+        container_unproven: false,
+        unit: None,
+        slice: None,
+        container: None,
+        cgroup: None,
+        netns: None,
+        parent: None,
+        attribution: Attribution::Unknown,
+    };
+}
+
 /// How a connection began or ended, as far as it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -206,7 +206,7 @@ pub enum Outcome {
     TimedOut,
     /// The connect ended on this host before a packet left: a program or a firewall refused it, or there is no route.
     Denied,
-    /// The connect was given up unanswered before its SYN was sent again: by the caller, or because an ICMP message said
+    /// The connect was given up unanswered before its SYN was sent again: by the caller, or because an ICMP message reported
     /// that the peer or its port cannot be reached, as a rejecting firewall does. TCP does not show which.
     Aborted,
     /// The flow is gone and its end was not seen (counted as lost).
@@ -214,10 +214,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// What became of a connect that left this host and failed: refused if anything was answered, else given up with
-    /// or without having waited.
-    #[must_use]
-    pub const fn of_attempt(answered: bool, retransmits: u32) -> Self {
+    /// The outcome of a connect that left this host and failed: refused if there was any reply, else given up with or
+    /// without having waited.
+    pub(crate) const fn of_attempt(answered: bool, retransmits: u32) -> Self {
         match (answered, retransmits) {
             (true, _) => Self::Refused,
             (false, 0) => Self::Aborted,
@@ -225,7 +224,7 @@ impl Outcome {
         }
     }
 
-    /// The word used in events and tables.
+    /// The identifier used in events and tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -253,9 +252,9 @@ impl fmt::Display for Outcome {
 pub struct Posture {
     /// The state; `unknown` is never compliant.
     pub state: PostureState,
-    /// What it is based on, in words.
+    /// What it is based on, as text.
     pub evidence: String,
-    /// The version of TLS that the server chose; absent where its answer was not seen.
+    /// The version of TLS that the server chose; absent where its reply was not seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<TlsVersion>,
     /// The cipher suite that the server chose: its IANA name, or `0x` and four hexadecimal digits.
@@ -284,7 +283,7 @@ pub enum PostureState {
     Tls12,
     /// SSL 2, SSL 3, TLS 1.0 or 1.1, or a cipher suite that is broken or does not authenticate; upgraded or not.
     WeakTls,
-    /// Began in plaintext and was upgraded; `version` follows once the server's answer was seen.
+    /// Began in plaintext and was upgraded; `version` follows once the server's reply was seen.
     StarttlsUpgraded,
     /// The client asked for the upgrade and the server refused.
     StarttlsRefused,
@@ -297,7 +296,7 @@ pub enum PostureState {
 }
 
 impl PostureState {
-    /// The word used in events and tables.
+    /// The identifier used in events and tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -349,7 +348,7 @@ impl fmt::Display for TlsVersion {
     }
 }
 
-/// What a server's certificate says of itself; whether anybody trusts it is not judged.
+/// What a server's certificate states; whether it is trusted is not judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Certificate {
     /// The subject as in RFC 4514, without attributes of persons, at most 256 characters. It begins with `…` if a part of
@@ -370,7 +369,7 @@ impl Posture {
         Self { state, evidence, version: None, cipher: None, sni: None, alpn: Vec::new(), certificate: None }
     }
 
-    /// The posture of a flow that nothing is known of, with the reason why.
+    /// The posture of a flow of which nothing is known, with the reason.
     #[must_use]
     pub fn unknown(why: &str) -> Self {
         Self::new(PostureState::Unknown, why)

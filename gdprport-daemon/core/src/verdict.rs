@@ -1,4 +1,4 @@
-//! What the policy says of a flow or a listener: the outcome, every reason, and the rule that decided.
+//! The verdict of the policy on a flow or a listener: the outcome, every reason, and the rule that decided.
 //!
 //! Belongs here: the result types. How they are reached is `policy`'s.
 
@@ -65,7 +65,7 @@ pub struct ReasonSet(u16);
 
 impl ReasonSet {
     /// No reason.
-    pub const EMPTY: Self = Self(0);
+    pub(crate) const EMPTY: Self = Self(0);
 
     /// True if there is no reason in it.
     #[must_use]
@@ -108,7 +108,7 @@ impl From<&Verdict> for ReasonSet {
 pub struct Reason {
     /// The stable identifier.
     pub id: ReasonId,
-    /// The same in words, with the values that were compared.
+    /// The same as text, with the values that were compared.
     pub detail: String,
 }
 
@@ -122,7 +122,7 @@ pub struct Nearest {
     pub failed: Vec<String>,
 }
 
-/// What the policy says.
+/// The verdict of the policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// A rule allows it; the rule is named.
@@ -139,7 +139,7 @@ pub enum Verdict {
     },
     /// Evidence is missing that would decide it; never counted as declared.
     Undecided {
-        /// What is missing, in words, never empty.
+        /// What is missing, never empty.
         missing: Vec<String>,
         /// The rule that would allow it, if the evidence were as it demands.
         nearest: Option<Nearest>,

@@ -15,19 +15,19 @@ use gdprport_core::flow::Limits;
 /// The file as it is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Config {
+pub(crate) struct Config {
     /// Where events go.
     pub events: Events,
     /// How much is remembered.
     pub limits: Capacities,
-    /// How often things are looked at.
+    /// How often things are checked and reported.
     pub intervals: Intervals,
 }
 
 /// Where events go, unless the command line says otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Events {
+pub(crate) struct Events {
     /// A file of JSON lines.
     pub file: Option<PathBuf>,
     /// The systemd journal.
@@ -67,7 +67,7 @@ fn share(memory: Option<u64>, parts: u64, bytes: u64) -> usize {
 /// How much is remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Capacities {
+pub(crate) struct Capacities {
     /// Open flows. Not given: as many as the memory allows.
     flows: Option<u32>,
     /// Bytes that the first bytes of flows may take together while it is not decided how they are encrypted. Not given:
@@ -94,10 +94,10 @@ impl Default for Capacities {
     }
 }
 
-/// How often things are looked at.
+/// How often things are checked and reported.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Intervals {
+pub(crate) struct Intervals {
     /// Between two `flow.update` of a long-lived flow.
     #[serde(deserialize_with = "duration")]
     pub flow_update: Duration,
@@ -132,19 +132,17 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
 
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// It cannot be read.
     #[error("cannot read the configuration {}: {source}", path.display())]
     Read {
-        /// The file.
         path: PathBuf,
-        /// What the kernel said.
+        /// The error of the system call.
         source: std::io::Error,
     },
     /// It has an error; the text shows where.
     #[error("{}: {message}", path.display())]
     Invalid {
-        /// The file.
         path: PathBuf,
         /// What is wrong and where.
         message: String,
@@ -156,7 +154,7 @@ impl Config {
     ///
     /// # Errors
     /// If it exists and cannot be read or understood.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+    pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
@@ -190,14 +188,14 @@ impl Config {
 
     /// Sizes of the kernel side's maps.
     #[must_use]
-    pub const fn sizes(&self) -> Sizes {
+    pub(crate) const fn sizes(&self) -> Sizes {
         Sizes { ring_bytes: self.limits.ring_bytes, tasks: self.limits.tasks, execs: self.limits.execs }
     }
 
     /// Events that may wait for each way out, in a service that may use so many bytes of memory (`None`: as many as
     /// there are).
     #[must_use]
-    pub fn queue(&self, memory: Option<u64>) -> NonZeroUsize {
+    pub(crate) fn queue(&self, memory: Option<u64>) -> NonZeroUsize {
         let fitting = NonZeroUsize::new(share(memory, QUEUE_SHARE, QUEUED_BYTES));
         let most = fitting.map_or(DEFAULT_CAPACITY, |fitting| fitting.min(DEFAULT_CAPACITY));
         self.events.queue.unwrap_or(most)
@@ -205,7 +203,7 @@ impl Config {
 
     /// Bounds of the flow table, in a service that may use so many bytes of memory.
     #[must_use]
-    pub fn flow_limits(&self, memory: Option<u64>) -> Limits {
+    pub(crate) fn flow_limits(&self, memory: Option<u64>) -> Limits {
         let most = Limits::default().flows.min(share(memory, FLOWS_SHARE, FLOW_BYTES));
         let undecided = Limits::default().undecided_bytes.min(share(memory, UNDECIDED_SHARE, 1).max(1 << 20));
         Limits {
@@ -222,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_file_is_the_default_and_so_is_none() {
+    fn an_empty_file_is_the_default_and_so_is_no_file() {
         assert_eq!(Config::parse("").expect("valid"), Config::default());
         assert_eq!(Config::load(Path::new("/nonexistent/x.toml")).expect("valid"), Config::default());
     }

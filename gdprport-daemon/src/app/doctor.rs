@@ -6,7 +6,7 @@ use crate::control::api::{Check, CheckResult, DoctorReport, Hook, HookState, Ker
 use crate::host::cgroup::Mounts;
 use crate::host::clock::HostId;
 use crate::host::probes::catalog::HOOKS;
-use crate::host::probes::{self, HookState as Attached, LoadError, Sizes, Tracefs};
+use crate::host::probes::{self, HookStatus, LoadError, Sizes, Tracefs};
 
 use super::status::hook;
 
@@ -16,7 +16,7 @@ const BPFFS: &str = "/sys/fs/bpf";
 /// Examines this host. `running` are the hooks of a daemon that runs in this process; without one they are
 /// tried: loaded, attached for an instant and taken back.
 #[must_use]
-pub fn examine(running: Option<&[Attached]>) -> DoctorReport {
+pub(crate) fn examine(running: Option<&[HookStatus]>) -> DoctorReport {
     let host = HostId::read();
     let release = host.as_ref().map_or_else(|_| String::new(), |host| host.kernel.clone());
     let cgroup2 = Mounts::read().ok().and_then(|mounts| mounts.cgroup2);
@@ -68,7 +68,7 @@ fn check(id: &str, outcome: Result<(), LoadError>, fine: impl FnOnce() -> String
 
 fn tracefs_check() -> Check {
     const COST: &str = "without it processes and units that end at once may be shown without their name";
-    let (result, found, remedy) = match probes::look_for_tracefs() {
+    let (result, found, remedy) = match probes::find_tracefs() {
         Tracefs::At(place) => (CheckResult::Ok, format!("mounted at {}", place.display()), None),
         Tracefs::Hidden(place) => (
             CheckResult::Degraded,
@@ -111,7 +111,7 @@ fn try_hooks(release: &str, cgroup2: Option<std::path::PathBuf>) -> Result<Vec<H
 fn not_tried(why: &str) -> Vec<Hook> {
     let of_catalog = HOOKS.iter().map(|spec| Hook {
         state: HookState::Untried,
-        ..hook(&Attached { spec, missing: Some(why.to_owned()) })
+        ..hook(&HookStatus { spec, missing: Some(why.to_owned()) })
     });
     of_catalog.collect()
 }

@@ -1,35 +1,34 @@
 //! Wires the parts into the daemon: one loop, one closed set of inputs.
 //!
-//! Belongs here: what needs more than one layer. Does not belong here: decisions (`core`), reading the
-//! machine (`host`), writing outward (`out`), the protocol of the control socket (`control`).
+//! Belongs here: what needs more than one layer. Does not belong here: decisions (`gdprport_core`), reading the machine
+//! (`host`), writing outward (`sink`), the protocol of the control socket (`control`).
 
-pub mod account;
-mod before;
 mod config;
-pub mod context;
-mod daemon;
+mod coverage;
 mod doctor;
-mod files;
-mod handover;
-mod listen;
-mod listeners;
-mod losses;
-mod names;
+mod drain;
+mod follower;
+pub(crate) mod monitor;
 mod notify;
+mod options;
 mod policy;
-pub mod publish;
+mod reader;
+mod reconcile;
+mod reload;
 mod run;
+mod session;
+mod shutdown;
 mod signals;
-mod snapshot;
-mod start;
+mod startup;
 mod status;
 mod unpin;
 
-pub use config::{Config, ConfigError};
-pub use doctor::examine;
-pub use files::{Loaded, PolicyError, PolicyFiles};
-pub use run::{RunError, RunOptions, run};
-pub use unpin::{DEFAULT_PINS, Ending, Unpinned, unpin};
+pub(crate) use config::{Config, ConfigError};
+pub(crate) use doctor::examine;
+pub(crate) use options::{RunError, RunOptions};
+pub(crate) use policy::{PolicyError, PolicyFiles};
+pub(crate) use run::run;
+pub(crate) use unpin::{DEFAULT_PINS, Ending, Unpinned, unpin};
 
 // What `RunOptions` is made of.
-pub use crate::sink::{Format, Render};
+pub(crate) use crate::sink::{Format, Render};

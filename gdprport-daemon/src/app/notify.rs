@@ -1,32 +1,32 @@
-//! Telling the service manager (sd_notify(3)); silent where there is none.
+//! Notifying the service manager (sd_notify(3)); does nothing where there is none.
 
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 
 /// Ready to watch; `what` is the line that `systemctl status` shows.
-pub fn ready(what: &str) {
-    tell(&[NotifyState::Ready, NotifyState::Status(what)]);
+pub(super) fn ready(what: &str) {
+    send(&[NotifyState::Ready, NotifyState::Status(what)]);
 }
 
 /// Alive; to be sent more often than [`watchdog_period`].
-pub fn alive() {
-    tell(&[NotifyState::Watchdog]);
+pub(super) fn alive() {
+    send(&[NotifyState::Watchdog]);
 }
 
 /// About to end.
-pub fn stopping() {
-    tell(&[NotifyState::Stopping]);
+pub(super) fn stopping() {
+    send(&[NotifyState::Stopping]);
 }
 
-/// How often the service manager wants to hear that the daemon is alive; `None` if it does not care.
+/// How often the service manager expects [`alive`]; `None` if it does not watch.
 #[must_use]
-pub fn watchdog_period() -> Option<Duration> {
+pub(super) fn watchdog_period() -> Option<Duration> {
     sd_notify::watchdog_enabled()
 }
 
-fn tell(states: &[NotifyState<'_>]) {
+fn send(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "the service manager was not told");
+        tracing::debug!(%error, "the service manager was not notified");
     }
 }

@@ -1,4 +1,4 @@
-//! What the daemon is told by signals. What it does then is `run`'s.
+//! What signals ask for. What the daemon does then is `run`'s.
 
 use std::io;
 
@@ -6,18 +6,17 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
-    /// To end.
+pub(super) enum SignalAction {
     End(Stop),
-    /// To read the policy anew, and to open the events file anew as well.
+    /// To read the policy again, and to reopen the events file as well.
     Reload,
-    /// To open the events file anew, and nothing else: logs were rotated.
+    /// To reopen the events file, and nothing else: logs were rotated.
     Reopen,
 }
 
 /// What ends the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
+pub(super) enum Stop {
     /// SIGTERM: whoever runs it as a service stops it, or starts the next one after it.
     Terminated,
     /// SIGINT: whoever started it by hand is done.
@@ -25,9 +24,8 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// The signal's name.
     #[must_use]
-    pub const fn signal(self) -> &'static str {
+    pub(super) const fn signal(self) -> &'static str {
         match self {
             Self::Terminated => "SIGTERM",
             Self::Interrupted => "SIGINT",
@@ -37,7 +35,7 @@ impl Stop {
 
 /// The signals that are listened to. From the moment this is made none of them kills the process.
 #[derive(Debug)]
-pub struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
@@ -49,7 +47,7 @@ impl Signals {
     ///
     /// # Errors
     /// If the system refuses.
-    pub fn listen() -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -58,14 +56,14 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one; those that came before are told first. May be dropped and called again.
-    pub async fn next(&mut self) -> Told {
+    /// Waits for the next one; those that came before are returned first. May be dropped and called again.
+    pub(super) async fn next(&mut self) -> SignalAction {
         tokio::select! {
             biased;
-            _ = self.terminate.recv() => Told::End(Stop::Terminated),
-            _ = self.interrupt.recv() => Told::End(Stop::Interrupted),
-            _ = self.hangup.recv() => Told::Reload,
-            _ = self.user1.recv() => Told::Reopen,
+            _ = self.terminate.recv() => SignalAction::End(Stop::Terminated),
+            _ = self.interrupt.recv() => SignalAction::End(Stop::Interrupted),
+            _ = self.hangup.recv() => SignalAction::Reload,
+            _ = self.user1.recv() => SignalAction::Reopen,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Removing what a daemon left pinned, and whether a service that just ended should.
 //!
-//! systemd runs the same commands after a stop and in the middle of a restart, and tells them only how the
-//! service ended. What it was asked to do stands in its list of jobs.
+//! systemd runs the same commands after a stop and in the middle of a restart, and passes them only how the
+//! service ended. What it was asked to do is in its list of jobs.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -9,15 +9,15 @@ use std::process::{Command, Stdio};
 
 use crate::host::probes::{PinDirectory, PinError};
 
-/// Where a daemon pins unless it is told another place.
-pub const DEFAULT_PINS: &str = "/sys/fs/bpf/gdprport";
+/// Where a daemon pins unless the options name another place.
+pub(crate) const DEFAULT_PINS: &str = "/sys/fs/bpf/gdprport";
 
 /// The exit status after which the unit does not start again by itself (`RestartPreventExitStatus=`).
 const INVALID: &str = "2";
 
 /// What came of unpinning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unpinned {
+pub(crate) enum Unpinned {
     /// Everything is detached.
     Removed,
     /// Nothing was pinned.
@@ -28,7 +28,7 @@ pub enum Unpinned {
 ///
 /// # Errors
 /// If a daemon uses it, it is another user's, or the kernel refuses.
-pub fn unpin(directory: &Path) -> Result<Unpinned, PinError> {
+pub(crate) fn unpin(directory: &Path) -> Result<Unpinned, PinError> {
     match PinDirectory::take_existing(directory)? {
         Some(pins) => pins.remove().map(|()| Unpinned::Removed),
         None => Ok(Unpinned::NothingThere),
@@ -37,7 +37,7 @@ pub fn unpin(directory: &Path) -> Result<Unpinned, PinError> {
 
 /// How a systemd service ended, as commands of `ExecStopPost=` can know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ending {
+pub(crate) struct Ending {
     /// `$SERVICE_RESULT`; empty outside of such a command.
     pub result: String,
     /// `$EXIT_STATUS`.
@@ -49,7 +49,7 @@ pub struct Ending {
 impl Ending {
     /// How `unit` ended, read from this process's environment and from the service manager.
     #[must_use]
-    pub fn of(unit: &str) -> Self {
+    pub(crate) fn of(unit: &str) -> Self {
         let text = |name| std::env::var_os(name).map(OsString::into_string).and_then(Result::ok);
         Self {
             result: text("SERVICE_RESULT").unwrap_or_default(),
@@ -58,11 +58,11 @@ impl Ending {
         }
     }
 
-    /// Whether the unit is about to start again, so that what is pinned is wanted: it was told to restart, or it
-    /// failed and nobody asked for its end. A service that ended in order and that nobody told to restart
+    /// Whether the unit is about to start again, so that what is pinned is wanted: it was asked to restart, or it
+    /// failed and nobody asked for its end. A service that ended in order and that nobody asked to restart
     /// stays ended.
     #[must_use]
-    pub fn starts_again(&self) -> bool {
+    pub(crate) fn starts_again(&self) -> bool {
         match self.job.as_deref() {
             Some("restart" | "try-restart" | "reload-or-start" | "start") => true,
             Some(_) => false,
@@ -71,7 +71,7 @@ impl Ending {
     }
 }
 
-/// The job of `unit`; `None` if there is none, or the service manager does not answer.
+/// The job of `unit`; `None` if there is none, or the service manager does not reply.
 fn job(unit: &str) -> Option<String> {
     let mut list = Command::new("systemctl");
     list.args(["list-jobs", "--no-legend", "--no-pager", "--plain", "--full"]).stdin(Stdio::null());
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_starts_again_if_it_was_told_to_or_failed() {
+    fn a_service_starts_again_if_asked_to_or_if_it_failed() {
         for (ending, again, what) in [
             (ending("success", "0", Some("restart")), true, "systemctl restart"),
             (ending("success", "0", Some("stop")), false, "systemctl stop"),

@@ -1,15 +1,14 @@
-//! The client of the control socket: typed questions, one sentence for every way they can fail.
+//! The client of the control socket: typed requests, and one sentence for every way they can fail.
 //!
-//! Belongs here: connecting, asking, reading answers within bounds. How answers look to people is `ui`'s.
+//! Belongs here: connecting, sending, reading replies within bounds. How replies look to people is `ui`'s.
 
 #[cfg(any(test, fuzzing))]
-pub mod hostile;
+pub(crate) mod hostile;
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
@@ -22,21 +21,13 @@ use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::GROUP;
+use super::address::GROUP;
 use super::api::{DoctorReport, ErrorReply, FlowQuery, FlowsReply, ReloadReply, StatusReply};
+use super::limits::{CLIENT_TIMEOUT, MAX_LINE, MAX_REPLY};
 
-/// How long one question may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Bytes of one answer: several times the largest that the server gives.
-const MAX_ANSWER: usize = 64 << 20;
-
-/// Bytes of one line of the event stream: an event is about 1.5 KB.
-const MAX_LINE: usize = 1 << 20;
-
-/// Why a question has no answer.
+/// Why a request has no reply.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+pub(crate) enum ClientError {
     /// Nobody listens.
     #[error(
         "no daemon answers on {}: start it with `systemctl start gdprport` or `sudo gdprport daemon run`, or name its socket with --socket",
@@ -48,92 +39,59 @@ pub enum ClientError {
         "permission denied on {}: join the group `{group}` (`sudo usermod -aG {group} $USER`, then log in again), or use sudo",
         socket.display()
     )]
-    Denied {
-        /// The socket.
-        socket: PathBuf,
-        /// The group that may use it.
-        group: String,
-    },
-    /// The daemon took the question and is silent.
-    #[error("the daemon on {} did not answer within {} s: it may be overloaded or stopped", .0.display(), PATIENCE.as_secs())]
+    Denied { socket: PathBuf, group: String },
+    /// The daemon took the request and does not reply.
+    #[error("the daemon on {} did not answer within {} s: it may be overloaded or stopped", .0.display(), CLIENT_TIMEOUT.as_secs())]
     Silent(PathBuf),
-    /// What came back is not what a gdprport daemon says.
+    /// What came back is not what a gdprport daemon sends.
     #[error("what answers on {} does not speak as a gdprport daemon of this version does: {why}", socket.display())]
-    Garbled {
-        /// The socket.
-        socket: PathBuf,
-        /// What was wrong.
-        why: String,
-    },
-    /// The daemon refused, in its own words.
+    Garbled { socket: PathBuf, why: String },
+    /// The daemon refused, with this reason.
     #[error("{0}")]
     Refused(String),
 }
 
-/// An answer, typed and as it came.
+/// A reply, typed and as it came.
 #[derive(Debug, Clone)]
-pub struct Answer<T> {
-    /// The answer.
-    pub value: T,
-    /// Its JSON.
-    pub json: Bytes,
+pub(crate) struct TypedReply<T> {
+    pub(crate) value: T,
+    pub(crate) json: Bytes,
 }
 
-/// A daemon's socket. Every question opens a connection of its own.
+/// A daemon's socket. Every request opens a connection of its own.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub(crate) struct ControlClient {
     socket: PathBuf,
 }
 
-impl Client {
+impl ControlClient {
     /// Names the socket; connects to nothing yet.
-    #[must_use]
-    pub fn new(socket: &Path) -> Self {
+    pub(crate) fn new(socket: &Path) -> Self {
         Self { socket: socket.to_owned() }
     }
 
     /// `GET /v1/status`.
-    ///
-    /// # Errors
-    /// `ClientError`, as for all questions.
-    pub async fn status(&self) -> Result<Answer<StatusReply>, ClientError> {
+    pub(crate) async fn status(&self) -> Result<TypedReply<StatusReply>, ClientError> {
         self.ask(Method::GET, "/v1/status").await
     }
 
     /// `GET /v1/flows`.
-    ///
-    /// # Errors
-    /// `ClientError`.
-    pub async fn flows(&self, query: &FlowQuery) -> Result<Answer<FlowsReply>, ClientError> {
-        let mut path = format!("/v1/flows?violations={}&limit={}", query.violations, query.limit);
-        if let Some(port) = &query.port {
-            path.push_str("&port=");
-            percent_encode(port, &mut path);
-        }
-        self.ask(Method::GET, &path).await
+    pub(crate) async fn flows(&self, query: &FlowQuery) -> Result<TypedReply<FlowsReply>, ClientError> {
+        self.ask(Method::GET, &flows_path(query)).await
     }
 
     /// `GET /v1/doctor`.
-    ///
-    /// # Errors
-    /// `ClientError`.
-    pub async fn doctor(&self) -> Result<Answer<DoctorReport>, ClientError> {
+    pub(crate) async fn doctor(&self) -> Result<TypedReply<DoctorReport>, ClientError> {
         self.ask(Method::GET, "/v1/doctor").await
     }
 
-    /// `POST /v1/reload`. A policy with problems is an answer, not an error.
-    ///
-    /// # Errors
-    /// `ClientError`.
-    pub async fn reload(&self) -> Result<Answer<ReloadReply>, ClientError> {
+    /// `POST /v1/reload`. A policy with problems is a reply, not an error.
+    pub(crate) async fn reload(&self) -> Result<TypedReply<ReloadReply>, ClientError> {
         self.ask(Method::POST, "/v1/reload").await
     }
 
     /// `GET /v1/events`: every event from when this returns.
-    ///
-    /// # Errors
-    /// `ClientError`.
-    pub async fn events(&self) -> Result<EventLines, ClientError> {
+    pub(crate) async fn events(&self) -> Result<EventLines, ClientError> {
         let begun = async {
             let (response, connection) = self.send(Method::GET, "/v1/events").await?;
             if response.status() == StatusCode::OK {
@@ -143,10 +101,14 @@ impl Client {
             Err(self.refusal(status, &json))
         };
         let (body, connection) = self.within(begun).await?;
-        Ok(EventLines { socket: self.socket.clone(), body, buffer: Vec::new(), _connection: connection })
+        Ok(EventLines { client: self.clone(), body, buffer: Vec::new(), _connection: connection })
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<Answer<T>, ClientError> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+    ) -> Result<TypedReply<T>, ClientError> {
         self.within(async {
             let (response, _connection) = self.send(method, path).await?;
             let (status, json) = (response.status(), self.read(response.into_body()).await?);
@@ -154,16 +116,13 @@ impl Client {
                 return Err(self.refusal(status, &json));
             }
             let value = serde_json::from_slice(&json).map_err(|error| self.garbled(&error))?;
-            Ok(Answer { value, json })
+            Ok(TypedReply { value, json })
         })
         .await
     }
 
-    async fn within<T>(
-        &self,
-        question: impl Future<Output = Result<T, ClientError>>,
-    ) -> Result<T, ClientError> {
-        timeout(PATIENCE, question).await.unwrap_or_else(|_| Err(ClientError::Silent(self.socket.clone())))
+    async fn within<T>(&self, reply: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
+        timeout(CLIENT_TIMEOUT, reply).await.unwrap_or_else(|_| Err(ClientError::Silent(self.socket.clone())))
     }
 
     async fn send(
@@ -175,7 +134,7 @@ impl Client {
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.garbled(&error))?;
         let connection = Connection(tokio::spawn(async move {
-            // Its failures reach the one who waits for the answer.
+            // Its failures reach the one who waits for the reply.
             let _ = connection.await;
         }));
         let request = Request::builder()
@@ -190,7 +149,7 @@ impl Client {
 
     async fn read(&self, body: Incoming) -> Result<Bytes, ClientError> {
         let collected =
-            Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| self.garbled(&error))?;
+            Limited::new(body, MAX_REPLY).collect().await.map_err(|error| self.garbled(&error))?;
         Ok(collected.to_bytes())
     }
 
@@ -226,7 +185,7 @@ impl Client {
     }
 }
 
-/// The task that moves bytes; ends with whoever holds it.
+/// The task that moves bytes; ends when dropped.
 #[derive(Debug)]
 struct Connection(JoinHandle<()>);
 
@@ -238,8 +197,8 @@ impl Drop for Connection {
 
 /// The events of a daemon, line by line.
 #[derive(Debug)]
-pub struct EventLines {
-    socket: PathBuf,
+pub(crate) struct EventLines {
+    client: ControlClient,
     body: Incoming,
     buffer: Vec<u8>,
     _connection: Connection,
@@ -247,24 +206,22 @@ pub struct EventLines {
 
 impl EventLines {
     /// The next line without its newline; `None` when the daemon has stopped. Waits as long as it takes.
-    ///
-    /// # Errors
     /// `ClientError::Garbled` if the stream breaks off or a line is no text or over 1 MiB.
-    pub async fn next(&mut self) -> Result<Option<String>, ClientError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<String>, ClientError> {
         let mut searched = 0;
         loop {
             if let Some(end) = self.buffer[searched..].iter().position(|byte| *byte == b'\n') {
                 let mut line: Vec<u8> = self.buffer.drain(..=searched + end).collect();
                 line.pop();
-                return String::from_utf8(line).map(Some).map_err(|error| self.garbled(&error));
+                return String::from_utf8(line).map(Some).map_err(|error| self.client.garbled(&error));
             }
             searched = self.buffer.len();
             if searched > MAX_LINE {
-                return Err(self.garbled(&"a line without an end"));
+                return Err(self.client.garbled(&"a line without an end"));
             }
             match self.body.frame().await {
                 None => return Ok(None),
-                Some(Err(error)) => return Err(self.garbled(&error)),
+                Some(Err(error)) => return Err(self.client.garbled(&error)),
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
                         self.buffer.extend_from_slice(&data);
@@ -273,23 +230,14 @@ impl EventLines {
             }
         }
     }
-
-    fn garbled(&self, why: &impl ToString) -> ClientError {
-        ClientError::Garbled { socket: self.socket.clone(), why: why.to_string() }
-    }
 }
 
-/// Keeps what RFC 3986 §2.3 calls unreserved, encodes every other byte.
-fn percent_encode(text: &str, into: &mut String) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            into.push(char::from(byte));
-        } else {
-            let digit = |nibble: u8| char::from(HEX[usize::from(nibble)]);
-            into.extend(['%', digit(byte >> 4), digit(byte & 15)]);
-        }
-    }
+fn flows_path(query: &FlowQuery) -> String {
+    let mut pairs = form_urlencoded::Serializer::new(String::new());
+    pairs.append_pair("violations", &query.violations.to_string());
+    pairs.append_pair("limit", &query.limit.to_string());
+    pairs.extend_pairs(query.port.iter().map(|port| ("port", port)));
+    format!("/v1/flows?{}", pairs.finish())
 }
 
 #[cfg(test)]
@@ -297,8 +245,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_may_not_is_told_which_group_to_join() {
-        let client = Client::new(Path::new("/nonexistent/control.sock"));
+    fn permission_denied_names_the_group_to_join() {
+        let client = ControlClient::new(Path::new("/nonexistent/control.sock"));
         assert_eq!(
             client.unreachable(&io::ErrorKind::PermissionDenied.into()).to_string(),
             "permission denied on /nonexistent/control.sock: join the group `gdprport` \
@@ -308,8 +256,8 @@ mod tests {
 
     #[test]
     fn a_value_cannot_leave_its_place_in_the_query() {
-        let mut text = String::new();
-        percent_encode("a b&limit=1#é~-._9", &mut text);
-        assert_eq!(text, "a%20b%26limit%3D1%23%C3%A9~-._9");
+        let query = FlowQuery { port: Some("a b&limit=1#é~-._9".to_owned()), violations: true, limit: 7 };
+        let path = flows_path(&query);
+        assert_eq!(path, "/v1/flows?violations=true&limit=7&port=a+b%26limit%3D1%23%C3%A9%7E-._9");
     }
 }

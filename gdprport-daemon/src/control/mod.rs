@@ -1,15 +1,15 @@
 //! The control socket: HTTP/1.1 and JSON over a Unix socket, the same for people, programs and curl.
 //!
-//! Belongs here: what is said (`api`), how the daemon's loop is asked (`handle`), the server and the client.
-//! Does not belong here: where the answers come from (`app`) and how they look to people (`ui`).
+//! Belongs here: the messages (`api`), how requests reach the daemon's loop (`handle`), the server and the client.
+//! Does not belong here: what the loop replies (`app`) and how replies look to people (`ui`).
 
-pub mod api;
-pub mod client;
-pub mod handle;
-pub mod server;
+mod address;
+pub(crate) mod api;
+pub(crate) mod client;
+mod counters;
+pub(crate) mod follower;
+pub(crate) mod handle;
+mod limits;
+pub(crate) mod server;
 
-/// Where the daemon listens unless told otherwise.
-pub const DEFAULT_SOCKET: &str = "/run/gdprport/control.sock";
-
-/// The group whose members may read through the socket, if it exists on this host.
-pub const GROUP: &str = "gdprport";
+pub(crate) use address::DEFAULT_SOCKET;

@@ -1,4 +1,4 @@
-//! A bounded map that forgets what was not asked for.
+//! A bounded map that forgets what was not used.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -6,7 +6,7 @@ use std::hash::Hash;
 use foldhash::fast::RandomState;
 
 /// A map in two generations: when the young one is full it becomes the old one, and the old one is
-/// forgotten. An old entry that is asked for becomes young again. Every operation is O(1) (amortised), and
+/// forgotten. An old entry that is used becomes young again. Every operation is O(1) (amortised), and
 /// between `cap / 2` and `cap` of the entries last used are kept.
 #[derive(Debug)]
 pub(super) struct Generations<K, V> {
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_asked_for_stays_and_the_rest_is_bounded() {
+    fn what_is_used_stays_and_the_rest_is_bounded() {
         let mut map = Generations::new(100);
         map.insert(0, "kept");
         for key in 1..10_000 {

@@ -1,7 +1,7 @@
 //! From a cgroup id, or a process, to the place of the process.
 //!
-//! Belongs here: finding the mounts, learning the paths of cgroup ids, choosing a path from `/proc/PID/cgroup`, whose
-//! the directories of a path are. Does not belong here: what a path means (`core::placement`).
+//! Belongs here: finding the mounts, learning the paths of cgroup ids, choosing a path from `/proc/PID/cgroup`, who
+//! owns the directories of a path. Does not belong here: what a path means (`core::cgroup_path`).
 //!
 //! A cgroup id is the inode number of a cgroup2 directory; the kernel never gives it twice between boots,
 //! so what was learned stays true. Paths come, in this order, from records of the kernel side (the only
@@ -18,15 +18,13 @@ use gdprport_common::PATH_CAP;
 use rustix::fs::{Mode, OFlags, open};
 
 use crate::host::cache::Generations;
-use gdprport_core::model::Placement;
-use gdprport_core::placement::{Maker, placement};
+use gdprport_core::cgroup_path::{CgroupPath, Maker};
 
 /// Paths kept: a busy Kubernetes node has about 1,500 cgroups, short-lived units come on top; about 400
 /// bytes each.
 const CAP: usize = 8192;
 
-/// Directories looked at in one walk: four times the cache; beyond it a host has more cgroups than memory
-/// is allowed for.
+/// Directories read in one walk: four times the cache.
 const WALK_CAP: usize = 4 * CAP;
 
 /// Time between two walks: a walk costs about 10 µs per directory.
@@ -35,7 +33,7 @@ const WALK_EVERY_NS: u64 = 1_000_000_000;
 /// Type of a file handle of kernfs: eight bytes, the node's id (include/linux/exportfs.h, since 5.5).
 const FILEID_KERNFS: i32 = 0xfe;
 
-/// Hierarchies of cgroup v1 in the order in which they say most about where a process belongs.
+/// Hierarchies of cgroup v1, the most specific about units and containers first.
 const V1_ORDER: [&str; 6] = ["name=systemd", "memory", "pids", "cpu", "cpuacct", "devices"];
 
 /// Where cgroup hierarchies are mounted.
@@ -58,20 +56,20 @@ pub struct V1Mount {
 
 impl Mounts {
     /// Reads the text of a `mountinfo` file (proc_pid_mountinfo(5)). The mount of the hierarchy's root is
-    /// preferred to one of a part of it. Total: lines that make no sense are skipped.
+    /// preferred to one of a part of it. Malformed lines are skipped.
     #[must_use]
     pub fn parse(mountinfo: &str) -> Self {
         let mut mounts = Self::default();
-        let mut whole = false;
+        let mut complete = false;
         for line in mountinfo.lines() {
             let Some((head, tail)) = line.split_once(" - ") else { continue };
             let mut fields = head.split(' ').skip(3);
             let (Some(root), Some(point)) = (fields.next(), fields.next()) else { continue };
             let mut fields = tail.split(' ');
             match fields.next() {
-                Some("cgroup2") if mounts.cgroup2.is_none() || (root == "/" && !whole) => {
+                Some("cgroup2") if mounts.cgroup2.is_none() || (root == "/" && !complete) => {
                     mounts.cgroup2 = Some(PathBuf::from(unescape_octal(point)));
-                    whole = root == "/";
+                    complete = root == "/";
                 }
                 Some("cgroup") => mounts.v1.push(V1Mount {
                     options: fields.next_back().unwrap_or_default().to_owned(),
@@ -83,7 +81,7 @@ impl Mounts {
         mounts
     }
 
-    /// Where a hierarchy is mounted whole; `""` is cgroup2.
+    /// Where a complete hierarchy is mounted; `""` is cgroup2.
     fn point(&self, hierarchy: &str) -> Option<&Path> {
         if hierarchy.is_empty() {
             return self.cgroup2.as_deref();
@@ -94,10 +92,10 @@ impl Mounts {
 
     /// Where the text of `/proc/PID/cgroup` places a process. The text must be read again if that is a container: a
     /// process that has moved on proves nothing by directories of the same name.
-    pub(super) fn place(&self, text: &str) -> Option<Placement> {
+    pub(super) fn place(&self, text: &str) -> Option<CgroupPath> {
         let (hierarchy, path) = choose_path(text)?;
         let maker = |above: &str| self.point(hierarchy).map_or(Maker::Unknown, |root| maker(root, above));
-        Some(placement(path, maker))
+        Some(CgroupPath::parse(path, maker))
     }
 
     /// Reads this process's mounts.
@@ -109,8 +107,8 @@ impl Mounts {
     }
 }
 
-/// Who can have made a directory in `above`, a path below the root of a hierarchy: root alone, if nobody else may write
-/// to it nor to any directory that it lies in.
+/// Who can have created a directory in `above`, a path below the root of a hierarchy: only root, if nobody else may
+/// write to it or to a directory above it.
 fn maker(root: &Path, above: &str) -> Maker {
     let mut dir = root.to_owned();
     for step in std::iter::once("").chain(above.split('/').filter(|step| !step.is_empty())) {
@@ -142,14 +140,12 @@ fn unescape_octal(text: &str) -> String {
     out
 }
 
-/// What a cgroup id says of a process.
+/// Where a cgroup id places a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
-    /// The process is in this cgroup.
-    Known(Arc<Placement>),
-    /// The id is the cgroup2 root's and v1 hierarchies exist: only `/proc/PID/cgroup` can tell.
+pub(super) enum CgroupLookup {
+    Known(Arc<CgroupPath>),
+    /// The id is the cgroup2 root's and v1 hierarchies exist: only `/proc/PID/cgroup` has the place.
     OnlyInV1,
-    /// Nothing is known.
     Unknown,
 }
 
@@ -159,7 +155,7 @@ pub(super) struct Cgroups {
     mount: Option<(OwnedFd, PathBuf)>,
     root_id: u64,
     v1: bool,
-    known: Generations<u64, Arc<Placement>>,
+    known: Generations<u64, Arc<CgroupPath>>,
     walked_ns: Option<u64>,
 }
 
@@ -180,8 +176,8 @@ impl Cgroups {
         }
     }
 
-    /// Takes a path from a record of the kernel side. Paths that were cut or are no UTF-8 are not taken:
-    /// a part of a path names another cgroup.
+    /// Learns a path from a record of the kernel side. Paths that were cut or are no UTF-8 are ignored: a part
+    /// of a path names another cgroup.
     pub(super) fn learn(&mut self, id: u64, path: &[u8]) {
         if path.len() >= PATH_CAP - 1 || !path.starts_with(b"/") {
             return;
@@ -193,38 +189,38 @@ impl Cgroups {
 
     /// What a path means that was learnt for an id. The directories above are its own as long as it is there: one that
     /// holds another cannot be removed.
-    fn placed(&self, id: u64, path: &str) -> Placement {
-        placement(path, |above| {
+    fn placed(&self, id: u64, path: &str) -> CgroupPath {
+        CgroupPath::parse(path, |above| {
             let Some((_, point)) = &self.mount else { return Maker::Unknown };
             let found = maker(point, above);
-            let whole = point.join(path.trim_start_matches('/'));
-            let is_there = std::fs::symlink_metadata(whole).is_ok_and(|dir| dir.ino() == id);
+            let full = point.join(path.trim_start_matches('/'));
+            let is_there = std::fs::symlink_metadata(full).is_ok_and(|dir| dir.ino() == id);
             if is_there { found } else { Maker::Unknown }
         })
     }
 
-    /// Where the id places a process. Asks the kernel only about ids that were never answered.
-    pub(super) fn place(&mut self, id: u64, now_ns: u64) -> Place {
+    /// Where the id places a process. Asks the kernel only for ids that are not known.
+    pub(super) fn place(&mut self, id: u64, now_ns: u64) -> CgroupLookup {
         if id == 0 {
-            return Place::Unknown;
+            return CgroupLookup::Unknown;
         }
         if id == self.root_id {
             return if self.v1 {
-                Place::OnlyInV1
+                CgroupLookup::OnlyInV1
             } else {
-                Place::Known(Arc::new(placement("/", |_| Maker::Unknown)))
+                CgroupLookup::Known(Arc::new(CgroupPath::parse("/", |_| Maker::Unknown)))
             };
         }
         if let Some(known) = self.known.get(&id) {
-            return Place::Known(Arc::clone(known));
+            return CgroupLookup::Known(Arc::clone(known));
         }
         if let Some(path) = self.by_handle(id) {
             let found = Arc::new(self.placed(id, &path));
             self.known.insert(id, Arc::clone(&found));
-            return Place::Known(found);
+            return CgroupLookup::Known(found);
         }
         self.walk(now_ns);
-        self.known.get(&id).map_or(Place::Unknown, |known| Place::Known(Arc::clone(known)))
+        self.known.get(&id).map_or(CgroupLookup::Unknown, |known| CgroupLookup::Known(Arc::clone(known)))
     }
 
     fn by_handle(&self, id: u64) -> Option<String> {
@@ -252,7 +248,7 @@ impl Cgroups {
         (!below.ends_with(" (deleted)")).then(|| format!("/{below}"))
     }
 
-    /// Learns every directory of the hierarchy, unless that was done just now.
+    /// Learns every directory of the hierarchy, at most once per [`WALK_EVERY_NS`].
     fn walk(&mut self, now_ns: u64) {
         let Some((_, point)) = &self.mount else { return };
         if self.walked_ns.is_some_and(|last| now_ns.saturating_sub(last) < WALK_EVERY_NS) {
@@ -287,7 +283,7 @@ impl Cgroups {
     }
 }
 
-/// Chooses, from the text of `/proc/PID/cgroup`, the hierarchy (`""` is cgroup2) and the path that say most: cgroup2's
+/// Chooses, from the text of `/proc/PID/cgroup`, the hierarchy (`""` is cgroup2) and the most specific path: cgroup2's
 /// unless that is the root, else the first v1 hierarchy of [`V1_ORDER`] in which the process is not at the root, else
 /// `/`. `None` if the text holds no path.
 pub(super) fn choose_path(text: &str) -> Option<(&'static str, &str)> {

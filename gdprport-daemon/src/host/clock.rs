@@ -1,4 +1,4 @@
-//! The kernel's clock of records against the wall clock, and who this host is.
+//! The clock of the kernel's records against the wall clock, and the identity of this host.
 
 use std::io;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 
-/// Turns `CLOCK_BOOTTIME` nanoseconds into wall-clock time. A value: holds what the wall clock said at one
+/// Turns `CLOCK_BOOTTIME` nanoseconds into wall-clock time. A value: what the wall clock showed at one
 /// moment, until it is measured again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BootClock {
@@ -14,8 +14,8 @@ pub struct BootClock {
 }
 
 /// How far two measurements of the boot time may differ before the wall clock counts as having jumped. A
-/// clock under NTP drifts by at most 500 ppm, 30 ms a minute; less than that is measured anew, not a jump.
-pub const JUMP: Duration = Duration::from_millis(100);
+/// clock under NTP drifts by at most 500 ppm, 30 ms a minute; less than that is no jump.
+const JUMP: Duration = Duration::from_millis(100);
 
 impl BootClock {
     /// Measures both clocks. Several readings are taken and the closest pair counts, so that being
@@ -46,14 +46,8 @@ impl BootClock {
         self.booted.checked_add(since).unwrap_or(Timestamp::MAX)
     }
 
-    /// The `CLOCK_BOOTTIME` nanoseconds of a wall-clock time; 0 for what was before boot.
-    #[must_use]
-    pub fn boot_ns(&self, time: Timestamp) -> u64 {
-        u64::try_from(time.duration_since(self.booted).as_nanos()).unwrap_or(0)
-    }
-
-    /// How far the wall clock was set since `self` was measured, if by [`JUMP`] or more. The caller takes
-    /// `now` from then on, in either case.
+    /// How far the wall clock was set since `self` was measured, if by 100 ms or more. The caller uses
+    /// `now` from then on in either case.
     #[must_use]
     pub fn jumped(&self, now: &Self) -> Option<SignedDuration> {
         let moved = now.booted.duration_since(self.booted);
@@ -63,7 +57,7 @@ impl BootClock {
 
 /// Nanoseconds of `CLOCK_BOOTTIME`, the clock of the kernel side's records.
 #[must_use]
-pub fn boottime_ns() -> u64 {
+pub(crate) fn boottime_ns() -> u64 {
     let t = clock_gettime(ClockId::Boottime);
     u64::try_from(t.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(t.tv_nsec).unwrap_or(0)
 }
@@ -73,9 +67,9 @@ fn wall_ns() -> i128 {
     i128::from(t.tv_sec) * 1_000_000_000 + i128::from(t.tv_nsec)
 }
 
-/// Who this host is.
+/// The identity of this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostId {
+pub(crate) struct HostId {
     /// Host name, as the kernel has it.
     pub name: String,
     /// Random id of this boot (`/proc/sys/kernel/random/boot_id`).
@@ -89,7 +83,7 @@ impl HostId {
     ///
     /// # Errors
     /// If the boot id cannot be read, which means that `/proc` is not mounted.
-    pub fn read() -> io::Result<Self> {
+    pub(crate) fn read() -> io::Result<Self> {
         let uname = rustix::system::uname();
         Ok(Self {
             name: uname.nodename().to_string_lossy().into_owned(),
@@ -104,11 +98,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_go_there_and_back() {
+    fn a_boot_time_becomes_a_wall_clock_time() {
         let clock = BootClock::booted_at("2026-11-23T13:00:00Z".parse().expect("time"));
         assert_eq!(clock.timestamp(1_500_000_000).to_string(), "2026-11-23T13:00:01.5Z");
-        assert_eq!(clock.boot_ns(clock.timestamp(123_456_789)), 123_456_789);
-        assert_eq!(clock.boot_ns("2020-01-01T00:00:00Z".parse().expect("time")), 0);
         assert_eq!(clock.timestamp(u64::MAX).to_string(), clock.timestamp(i64::MAX as u64).to_string());
     }
 

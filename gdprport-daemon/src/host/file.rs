@@ -3,13 +3,13 @@
 //! Names come from processes that may be hostile: look-ups never leave the root, never follow magic links,
 //! never open anything but regular files, and never wait for one.
 
+use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, open, openat, openat2};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, open, openat, openat2, readlinkat_raw};
 use rustix::io::pread;
 
-use crate::host::pid::read_link;
 use gdprport_core::identity::{FileId, NamedFile, SHEBANG_CAP, shebang};
 
 /// How many `#!` lines in a row the kernel follows (`exec_binprm`, fs/exec.c).
@@ -40,48 +40,57 @@ impl Root {
     /// The regular file that an absolute path leads to under this root, symbolic links followed, with its
     /// interpreter if it is a script. `None` if there is none, or if its interpreter cannot be found.
     pub(super) fn lookup(&self, path: &str) -> Option<NamedFile> {
-        self.lookup_nested(path, 0)
+        self.find(path, false, 0)
     }
 
-    /// The same, if nobody but root can have changed since when what the path leads to: `None` if others may write to a
-    /// directory on the way or own a link. The interpreter of a file that others may write to is left out.
+    /// The same, if only root can have changed what the path leads to: `None` if others may write to a directory on
+    /// the path or own a link. The interpreter of a file that others may write to is left out.
     pub(super) fn lookup_settled(&self, path: &str) -> Option<NamedFile> {
-        self.settled_nested(path, 0)
+        self.find(path, true, 0)
     }
 
-    fn settled_nested(&self, path: &str, depth: u32) -> Option<NamedFile> {
+    fn find(&self, path: &str, settled: bool, depth: u32) -> Option<NamedFile> {
         if depth > INTERPRETER_DEPTH || !path.starts_with('/') {
             return None;
         }
-        let (file, stat) = self.walk(path)?;
-        let resolved = std::fs::read_link(own_path(&file)).ok()?.into_os_string().into_string().ok()?;
+        let (file, stat) = if settled { self.walk(path)? } else { self.open_file(path)? };
+        let own = own_path(&file);
+        let resolved = std::fs::read_link(&own).ok()?.into_os_string().into_string().ok()?;
         let mut interpreter = None;
-        if stat.st_uid == 0 && stat.st_mode & OTHERS_WRITE == 0 {
+        if !settled || (stat.st_uid == 0 && stat.st_mode & OTHERS_WRITE == 0) {
             let mut head = [0; SHEBANG_CAP];
-            let len = read_head(&own_path(&file), &mut head)?;
+            let len = read_head(&own, &mut head)?;
             if let Some(name) = shebang(&head[..len]) {
-                interpreter = Some(Box::new(self.settled_nested(name, depth + 1)?));
+                interpreter = Some(Box::new(self.find(name, settled, depth + 1)?));
             }
         }
         let id = FileId { dev: stat.st_dev, ino: stat.st_ino };
         Some(NamedFile { path: resolved, id, interpreter })
     }
 
-    /// Goes to a regular file step by step, through directories and links that only root can change.
+    /// Opens a regular file; the kernel resolves the path.
+    fn open_file(&self, path: &str) -> Option<(OwnedFd, Stat)> {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let file = openat2(&self.0, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).ok()?;
+        let stat = fstat(&file).ok()?;
+        (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then_some((file, stat))
+    }
+
+    /// Walks to a regular file step by step, through directories and links that only root can change.
     fn walk(&self, path: &str) -> Option<(OwnedFd, Stat)> {
-        let mut way = vec![self.0.try_clone().ok()?];
+        let mut trail = vec![self.0.try_clone().ok()?];
         let mut steps: Vec<String> = path.rsplit('/').map(str::to_owned).collect();
         let mut links = 0;
         while let Some(step) = steps.pop() {
             match step.as_str() {
                 "" | "." => continue,
                 ".." => {
-                    way.truncate(way.len().max(2) - 1);
+                    trail.truncate(trail.len().max(2) - 1);
                     continue;
                 }
                 _ => {}
             }
-            let here = way.last()?;
+            let here = trail.last()?;
             let settled = fstat(here).ok()?;
             let sticky = settled.st_mode & STICKY != 0;
             if settled.st_uid != 0 || (settled.st_mode & OTHERS_WRITE != 0 && !sticky) {
@@ -91,14 +100,14 @@ impl Root {
             let entry = openat(here, step.as_str(), flags, Mode::empty()).ok()?;
             let stat = fstat(&entry).ok()?;
             match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Directory => way.push(entry),
-                // In a sticky directory nobody removes what is root's; a second name may have been put there.
+                FileType::Directory => trail.push(entry),
+                // In a sticky directory nobody can remove root's entries, but anyone can add a hard link.
                 FileType::Symlink if stat.st_uid == 0 && stat.st_nlink == 1 && links < LINKS_CAP => {
                     links += 1;
                     let target = read_link(&entry, c"")?;
                     let target = String::from_utf8(target).ok()?;
                     if target.starts_with('/') {
-                        way.truncate(1);
+                        trail.truncate(1);
                     }
                     steps.extend(target.rsplit('/').map(str::to_owned));
                 }
@@ -112,28 +121,6 @@ impl Root {
         }
         None
     }
-
-    fn lookup_nested(&self, path: &str, depth: u32) -> Option<NamedFile> {
-        if depth > INTERPRETER_DEPTH || !path.starts_with('/') {
-            return None;
-        }
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let file = openat2(&self.0, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).ok()?;
-        let stat = fstat(&file).ok()?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return None;
-        }
-        let own = own_path(&file);
-        let resolved = std::fs::read_link(&own).ok()?.into_os_string().into_string().ok()?;
-        let mut head = [0; SHEBANG_CAP];
-        let len = read_head(&own, &mut head)?;
-        let interpreter = match shebang(&head[..len]) {
-            Some(name) => Some(Box::new(self.lookup_nested(name, depth + 1)?)),
-            None => None,
-        };
-        let id = FileId { dev: stat.st_dev, ino: stat.st_ino };
-        Some(NamedFile { path: resolved, id, interpreter })
-    }
 }
 
 /// The path through which a descriptor of this process can be opened again.
@@ -142,8 +129,15 @@ fn own_path(file: &OwnedFd) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
+/// The target of a symbolic link, up to 4096 bytes.
+pub(super) fn read_link(dir: &OwnedFd, name: &CStr) -> Option<Vec<u8>> {
+    let mut buffer = [0; 4096];
+    let len = readlinkat_raw(dir, name, &mut buffer[..]).ok()?;
+    Some(buffer[..len].to_vec())
+}
+
 fn read_head(path: &str, head: &mut [u8]) -> Option<usize> {
-    // Known to be a regular file; O_NONBLOCK still keeps a lease of somebody else from making this wait.
+    // Known to be a regular file; O_NONBLOCK still keeps another process's lease from making this wait.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = open(path, flags, Mode::empty()).ok()?;
     pread(&file, head, 0).ok()
@@ -186,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_than_root_can_change_is_not_settled() {
+    fn a_path_that_others_can_change_is_not_settled() {
         let root = rustix::process::geteuid() == rustix::process::Uid::ROOT;
         gdprport_tests::need!(root.then_some(()).ok_or_else(|| gdprport_tests::skip::Missing::of("root")));
         let dir = tempfile::tempdir().expect("a directory");
@@ -202,9 +196,9 @@ mod tests {
         }
         mode("open", 0o777);
         mode("sticky", 0o1777);
-        std::os::unix::fs::chown(at("theirs"), Some(5), None).expect("given away");
+        std::os::unix::fs::chown(at("theirs"), Some(5), None).expect("owner can be set");
         symlink("/program", at("sticky/foreign")).expect("link");
-        std::os::unix::fs::lchown(at("sticky/foreign"), Some(5), None).expect("given away");
+        std::os::unix::fs::lchown(at("sticky/foreign"), Some(5), None).expect("owner can be set");
         fs::hard_link(at("sticky/link"), at("sticky/second")).expect("link");
         fs::hard_link(at("sticky/link"), at("second")).expect("link");
         symlink("../sticky/../program", at("theirs-not")).expect("link");
@@ -223,11 +217,11 @@ mod tests {
         }
         mode("script", 0o777);
         let found = root.lookup_settled("/script").expect("the path is settled");
-        assert_eq!(found.interpreter, None, "what the file says is not");
+        assert_eq!(found.interpreter, None, "its first line is not");
     }
 
     #[test]
-    fn interpreters_that_call_themselves_end() {
+    fn an_interpreter_that_names_itself_is_not_found() {
         let dir = tempfile::tempdir().expect("a directory");
         script(&dir.path().join("loop"), "#!/loop\n");
         assert_eq!(Root::open(dir.path()).expect("root").lookup("/loop"), None);

@@ -1,16 +1,15 @@
-//! What must hold whatever the kernel's tables and a process's own texts say, as assertions that any bytes can be put
-//! to: used by the fuzzer (`fuzz/`) and by the property tests below. Compiled for those two only.
+//! What must hold for any bytes in the kernel's tables and in a process's own texts, as assertions: used by the fuzzer
+//! (`fuzz/`) and by the property tests below. Compiled for those two only.
 
 use super::cgroup::{self, Mounts};
-use super::{farewell, netns, pid, probes, sockets};
+use super::{destroy, netns, pid, probes, sockets};
+use gdprport_core::cgroup_path::{CgroupPath, Inside, Maker};
 use gdprport_core::identity::{ExecName, comm_text, shebang};
-use gdprport_core::model::Inside;
-use gdprport_core::placement::{Maker, placement};
 
-/// Any bytes as an answer of sock_diag(7), or as a notice of a socket that ended, are read or refused.
-pub fn netlink(bytes: &[u8]) {
+/// Any bytes as a reply of sock_diag(7), or as a notice of a destroyed socket, are read or rejected.
+pub(crate) fn netlink(bytes: &[u8]) {
     let mut found = Vec::new();
-    let done = sockets::answers(bytes, |_, _, _| true, |_| true, &mut found);
+    let done = sockets::read_replies(bytes, |_, _, _| true, |_| true, &mut found);
     // A message has a header of 16 bytes: what is found cannot outgrow what was received.
     assert!(found.len() <= bytes.len() / 16, "{} sockets in {} bytes", found.len(), bytes.len());
     if let Err(error) = done {
@@ -20,17 +19,17 @@ pub fn netlink(bytes: &[u8]) {
         assert_eq!(socket.local.ip, socket.local.ip.to_canonical());
         assert!(socket.peer.is_none_or(|peer| peer.ip == peer.ip.to_canonical()));
     }
-    farewell::hostile(bytes);
+    destroy::hostile(bytes);
 }
 
-/// Any bytes as a file of `/proc`, `/sys` or as the first line of a script are read or refused. The first byte chooses
+/// Any bytes as a file of `/proc`, `/sys` or as the first line of a script are read or rejected. The first byte selects
 /// the file.
-pub fn proc(bytes: &[u8]) {
+pub(crate) fn proc(bytes: &[u8]) {
     let (which, bytes) = bytes.split_first().map_or((0, bytes), |(which, rest)| (*which, rest));
     match which % 7 {
         0 => {
             let stat = pid::parse_stat(bytes);
-            // The command name cannot forge them: whatever stands before its last parenthesis changes nothing.
+            // The command name cannot forge them: text before its last parenthesis changes nothing.
             let renamed = [&b"1 (sh) S 1 1 1 "[..], bytes].concat();
             if bytes.contains(&b')') {
                 assert_eq!(pid::parse_stat(&renamed), stat);
@@ -41,7 +40,7 @@ pub fn proc(bytes: &[u8]) {
             let Some(text) = pid::whole_lines(bytes.to_vec()) else { return };
             let Some((_, path)) = cgroup::choose_path(&text) else { return };
             assert!(path.starts_with('/') && text.contains(path) && !path.contains('\n'), "{path:?}");
-            let placed = placement(path, |above| {
+            let placed = CgroupPath::parse(path, |above| {
                 assert!(path.starts_with(above), "{above} in {path}");
                 Maker::Root
             });
@@ -128,14 +127,14 @@ mod tests {
     ];
 
     #[test]
-    fn every_seed_of_the_host_keeps_its_promises() {
+    fn every_seed_of_the_host_holds_the_assertions() {
         seeds("netlink", netlink);
         seeds("proc", proc);
     }
 
     proptest! {
         #[test]
-        fn any_bytes_of_the_kernel_are_read_or_refused(
+        fn any_bytes_of_the_kernel_are_read_or_rejected(
             which in any::<u8>(),
             bytes in proptest::collection::vec(any::<u8>(), 0..400),
         ) {
@@ -144,7 +143,7 @@ mod tests {
         }
 
         #[test]
-        fn any_arrangement_of_pieces_is_read_or_refused(
+        fn any_arrangement_of_pieces_is_read_or_rejected(
             which in any::<u8>(),
             pieces in proptest::collection::vec(select(PIECES.to_vec()), 0..24),
         ) {
@@ -152,7 +151,7 @@ mod tests {
         }
 
         #[test]
-        fn any_row_of_messages_is_read_or_refused(
+        fn any_sequence_of_messages_is_read_or_rejected(
             messages in proptest::collection::vec(
                 (select(vec![0_u16, 2, 3, 20]), 0_u32..40, proptest::collection::vec(any::<u8>(), 0..300)), 0..5),
         ) {

@@ -1,14 +1,13 @@
-//! How much memory this process may use, the limits of its cgroup and of those above it; and giving back what it does
-//! not use.
+//! The memory limit of this process, from its cgroup and those above it, and returning unused memory to the kernel.
 //!
-//! Belongs here: finding the limit, setting the allocator up. What is made of the limit is `app::config`'s.
+//! Belongs here: finding the limit, configuring the allocator. Does not belong here: using the limit (`app::config`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The least limit in bytes that a cgroup sets on this process; `None` if none does, or it cannot be found out.
+/// The lowest limit in bytes that a cgroup sets on this process; `None` if none does, or it cannot be read.
 #[must_use]
-pub fn limit() -> Option<u64> {
+pub(crate) fn limit() -> Option<u64> {
     let cgroups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
     let (top, own, file) = place(&cgroups, &mounts)?;
@@ -17,22 +16,22 @@ pub fn limit() -> Option<u64> {
 }
 
 /// Blocks of this size or more go back to the kernel as soon as they are freed. glibc's own threshold is the same at
-/// first, but grows with the largest block ever freed: after one of 6 MB, such as the kernel's type information, no such
-/// block would ever be given back.
+/// first, but grows with the largest block ever freed: after one of 6 MB, such as the kernel's type information, no
+/// such block would ever be returned.
 const LARGE: libc::c_int = 128 << 10;
 
-/// Makes the allocator give large blocks back. To be called before there are other threads.
-pub fn give_back_large_blocks() {
-    // SAFETY: plain call that sets numbers of the allocator; a value that it does not take changes nothing.
+/// Makes the allocator return large blocks to the kernel. Call this before there are other threads.
+pub(crate) fn return_large_blocks() {
+    // SAFETY: plain call that sets parameters of the allocator; a value that it rejects changes nothing.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
         libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE);
     }
 }
 
-/// Gives back what is free, also between blocks that are in use: starting and a burst leave much of it. Takes a
-/// millisecond for every few ten megabytes, so: rarely.
-pub fn give_back() {
+/// Returns free memory to the kernel, also between blocks that are in use: starting and bursts leave much of it. Takes
+/// a millisecond for every few ten megabytes, so call it rarely.
+pub(crate) fn trim_heap() {
     #[cfg(target_env = "gnu")]
     // SAFETY: the function takes no pointer, and may be called by any thread at any time (malloc_trim(3)).
     unsafe {
@@ -41,7 +40,7 @@ pub fn give_back() {
 }
 
 /// The mount point of the hierarchy with the memory controller, this process's path in it, and the file of a limit.
-/// Version 1 where it has the controller, as then version 2 has not.
+/// Version 1 where it has the controller, because then version 2 does not.
 fn place(cgroups: &str, mounts: &str) -> Option<(PathBuf, String, &'static str)> {
     let path = |wanted: &str| {
         cgroups.lines().find_map(|line| {
@@ -66,7 +65,7 @@ fn place(cgroups: &str, mounts: &str) -> Option<(PathBuf, String, &'static str)>
     }
 }
 
-/// A limit; `max`, and version 1's number near the largest one, are none.
+/// A limit; `max`, and version 1's number near the largest one, mean that there is none.
 fn read(file: &Path) -> Option<u64> {
     let limit: u64 = fs::read_to_string(file).ok()?.trim().parse().ok()?;
     (limit < u64::MAX / 4).then_some(limit)
@@ -77,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hierarchy_with_the_memory_controller_is_found_in_either_version() {
+    fn the_memory_controller_is_found_in_either_cgroup_version() {
         let hybrid = "9:name=systemd:/\n4:memory:/a/b\n0::/u\n";
         let mounts = "30 25 0:26 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n\
                       31 25 0:27 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n";

@@ -1,22 +1,22 @@
-//! The host: what this machine tells about processes, sockets, namespaces, cgroups and time, and the kernel
-//! programs that tell the rest.
+//! The host: what this machine shows of processes, sockets, namespaces, cgroups and time, and the kernel programs
+//! that report the rest.
 //!
 //! Belongs here: reading the machine. What the readings prove is decided in `core`.
 
+mod accounts;
 mod cache;
-pub mod cgroup;
-pub mod clock;
-pub mod farewell;
+pub(crate) mod cgroup;
+pub(crate) mod clock;
+pub(crate) mod destroy;
 mod file;
 #[cfg(any(test, fuzzing))]
-pub mod hostile;
-pub mod memory;
-mod names;
-pub mod netns;
+pub(crate) mod hostile;
+pub(crate) mod listing;
+pub(crate) mod memory;
+pub(crate) mod netns;
 mod pid;
-pub mod probes;
-pub mod process;
-pub mod snapshot;
-pub mod sockets;
+pub(crate) mod probes;
+pub(crate) mod process;
+pub(crate) mod sockets;
 #[cfg(test)]
 mod testing;

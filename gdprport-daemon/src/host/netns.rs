@@ -1,8 +1,8 @@
-//! Network namespaces: which there are, and doing something inside of one.
+//! Network namespaces: finding them, and running work inside one.
 //!
-//! A namespace is named by the inode number of its `nsfs` file, which the kernel may give again once the
+//! A namespace is named by the inode number of its `nsfs` file, which the kernel may reuse once the
 //! namespace is gone; its cookie is unique until reboot. The caller's own thread never changes its
-//! namespace: work inside of another one is done by a thread that ends with it.
+//! namespace: work inside another one runs on a thread of its own.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,13 +16,13 @@ use thiserror::Error;
 
 use crate::host::pid;
 
-/// Namespaces looked at in one enumeration: ten times what a full Kubernetes node has.
+/// Namespaces found in one enumeration: ten times what a full Kubernetes node has.
 const NAMESPACES_CAP: usize = 4096;
 
-/// Ways kept into each namespace: the first process may end before it is entered.
-const WAYS_CAP: usize = 3;
+/// Paths kept to each namespace: the first process may exit before it is entered.
+const PATHS_CAP: usize = 3;
 
-/// Where namespaces without a process are kept by name: iproute2 and CNI, docker.
+/// Where namespaces without a process are bound to a name: iproute2 and CNI, docker.
 const NAMED: [&str; 2] = ["/run/netns", "/run/docker/netns"];
 
 /// `NSFS_MAGIC` (include/uapi/linux/magic.h).
@@ -30,7 +30,7 @@ const NSFS_MAGIC: u64 = 0x6e73_6673;
 
 /// Why a namespace was not entered.
 #[derive(Debug, Error)]
-pub enum EnterError {
+pub(crate) enum EnterError {
     /// The kernel refused it.
     #[error(
         "not allowed to enter network namespace {inode}: run gdprport with CAP_SYS_ADMIN and CAP_SYS_PTRACE to see the sockets in it"
@@ -39,7 +39,6 @@ pub enum EnterError {
         /// Inode number of the namespace.
         inode: u64,
     },
-    /// It is gone.
     #[error("network namespace {inode} ended before it could be entered")]
     Gone {
         /// Inode number of the namespace.
@@ -50,22 +49,20 @@ pub enum EnterError {
     Failed {
         /// Inode number of the namespace.
         inode: u64,
-        /// What the kernel said.
         source: io::Error,
     },
 }
 
-/// A network namespace and ways to open it.
+/// A network namespace and paths that lead to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NetNs {
-    /// Inode number.
+pub(crate) struct NetNs {
     pub inode: u64,
-    ways: Vec<PathBuf>,
+    paths: Vec<PathBuf>,
 }
 
 /// What an enumeration found.
 #[derive(Debug, Default)]
-pub struct Namespaces {
+pub(crate) struct Namespaces {
     /// The namespaces, each once, the caller's own first.
     pub found: Vec<NetNs>,
     /// Processes whose namespace may not be read.
@@ -74,28 +71,28 @@ pub struct Namespaces {
     pub over_cap: u64,
 }
 
-/// Finds every network namespace that a process runs in or that is kept by name.
+/// Finds every network namespace that a process runs in or that is bound to a name.
 ///
 /// # Errors
 /// If `/proc` cannot be listed.
-pub fn enumerate(proc: &Path) -> io::Result<Namespaces> {
+pub(crate) fn enumerate(proc: &Path) -> io::Result<Namespaces> {
     let mut out = Namespaces::default();
     let mut index = HashMap::new();
-    note(&mut out, &mut index, proc.join("self/ns/net"));
+    add(&mut out, &mut index, proc.join("self/ns/net"));
     for pid in pid::list(proc)? {
-        note(&mut out, &mut index, proc.join(format!("{pid}/ns/net")));
+        add(&mut out, &mut index, proc.join(format!("{pid}/ns/net")));
     }
     for dir in NAMED {
         let Ok(entries) = std::fs::read_dir(dir) else { continue };
         for entry in entries.flatten() {
-            note(&mut out, &mut index, entry.path());
+            add(&mut out, &mut index, entry.path());
         }
     }
     Ok(out)
 }
 
-fn note(out: &mut Namespaces, index: &mut HashMap<u64, usize>, way: PathBuf) {
-    let inode = match inode_of(&way) {
+fn add(out: &mut Namespaces, index: &mut HashMap<u64, usize>, path: PathBuf) {
+    let inode = match inode_of(&path) {
         Ok(Some(inode)) => inode,
         Ok(None) => return,
         Err(error) => {
@@ -104,13 +101,13 @@ fn note(out: &mut Namespaces, index: &mut HashMap<u64, usize>, way: PathBuf) {
         }
     };
     if let Some(at) = index.get(&inode) {
-        let ways = &mut out.found[*at].ways;
-        if ways.len() < WAYS_CAP {
-            ways.push(way);
+        let paths = &mut out.found[*at].paths;
+        if paths.len() < PATHS_CAP {
+            paths.push(path);
         }
     } else if out.found.len() < NAMESPACES_CAP {
         index.insert(inode, out.found.len());
-        out.found.push(NetNs { inode, ways: vec![way] });
+        out.found.push(NetNs { inode, paths: vec![path] });
     } else {
         out.over_cap += 1;
     }
@@ -118,11 +115,11 @@ fn note(out: &mut Namespaces, index: &mut HashMap<u64, usize>, way: PathBuf) {
 
 /// The inode behind `/proc/PID/ns/net` (from the link's text, which costs no look-up of the namespace) or
 /// behind a name; `None` if it is no network namespace.
-fn inode_of(way: &Path) -> io::Result<Option<u64>> {
-    match std::fs::read_link(way) {
+fn inode_of(path: &Path) -> io::Result<Option<u64>> {
+    match std::fs::read_link(path) {
         Ok(target) => Ok(target.to_str().and_then(parse_link)),
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-            let file = open(way, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+            let file = open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
             let is_ns = u64::try_from(fstatfs(&file)?.f_type).is_ok_and(|magic| magic == NSFS_MAGIC);
             Ok(if is_ns { Some(fstat(&file)?.st_ino) } else { None })
         }
@@ -135,15 +132,15 @@ pub(super) fn parse_link(target: &str) -> Option<u64> {
 }
 
 impl NetNs {
-    /// Opens the namespace by the first way that still leads to it.
+    /// Opens the namespace by the first path that still leads to it.
     ///
     /// # Errors
-    /// [`EnterError`], by the last way that failed.
-    pub fn open(&self) -> Result<OpenNs, EnterError> {
+    /// [`EnterError`], by the last path that failed.
+    pub(crate) fn open(&self) -> Result<OpenNs, EnterError> {
         let inode = self.inode;
         let mut last = EnterError::Gone { inode };
-        for way in &self.ways {
-            match open(way, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
+        for path in &self.paths {
+            match open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
                 Ok(fd) if fstat(&fd).is_ok_and(|stat| stat.st_ino == inode) => {
                     return Ok(OpenNs { inode, fd });
                 }
@@ -155,31 +152,30 @@ impl NetNs {
     }
 }
 
-/// A network namespace held open. It lives at least as long as this value: to be dropped when nothing in it
-/// is of interest any more.
+/// A network namespace held open. It exists at least as long as this value: drop it when nothing in it is of
+/// interest any more.
 #[derive(Debug)]
-pub struct OpenNs {
+pub(crate) struct OpenNs {
     inode: u64,
     fd: OwnedFd,
 }
 
 impl OpenNs {
-    /// Takes a descriptor of a network namespace; `None` if it cannot be asked for its inode number.
+    /// Takes a descriptor of a network namespace; `None` if its inode number cannot be read.
     pub(super) fn from_fd(fd: OwnedFd) -> Option<Self> {
         Some(Self { inode: fstat(&fd).ok()?.st_ino, fd })
     }
 
-    /// Inode number.
     #[must_use]
-    pub const fn inode(&self) -> u64 {
+    pub(crate) const fn inode(&self) -> u64 {
         self.inode
     }
 
-    /// Runs `work` inside of this namespace, on a thread of its own, and returns what it returns.
+    /// Runs `work` inside this namespace, on a thread of its own.
     ///
     /// # Errors
     /// [`EnterError`]; `work` has then not run.
-    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, EnterError> {
+    pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, EnterError> {
         let inode = self.inode;
         std::thread::scope(|scope| {
             let enter_and_work = || {
@@ -204,8 +200,7 @@ fn refused(inode: u64, error: rustix::io::Errno) -> EnterError {
 }
 
 /// The cookie of the network namespace that the calling thread is in; `None` before Linux 5.14.
-#[must_use]
-pub fn current_cookie() -> Option<u64> {
+pub(super) fn current_cookie() -> Option<u64> {
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
     let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()?;
     let mut cookie = 0_u64;
@@ -229,11 +224,11 @@ mod tests {
     }
 
     #[test]
-    fn work_runs_inside_and_the_caller_stays_where_it_is() {
+    fn work_runs_inside_and_the_caller_stays_outside() {
         let here = own_inode();
-        let (inode, way, _keep) = new_namespace();
-        let ns = NetNs { inode, ways: vec!["/proc/none".into(), way] };
-        let ns = ns.open().expect("the second way leads there");
+        let (inode, path, _keep) = new_namespace();
+        let ns = NetNs { inode, paths: vec!["/proc/none".into(), path] };
+        let ns = ns.open().expect("the second path leads there");
         assert_eq!(ns.run(own_inode).expect("root may enter"), inode);
         assert_eq!(own_inode(), here);
         let inside = ns.run(current_cookie).expect("root may enter");
@@ -241,9 +236,9 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_that_is_gone_is_named_as_gone() {
+    fn a_namespace_that_is_gone_is_reported_as_gone() {
         let here = own_inode();
-        let ns = NetNs { inode: here + 1, ways: vec!["/proc/self/ns/net".into(), "/proc/none".into()] };
+        let ns = NetNs { inode: here + 1, paths: vec!["/proc/self/ns/net".into(), "/proc/none".into()] };
         let error = ns.open().expect_err("that inode is not there");
         assert!(matches!(error, EnterError::Gone { .. }), "{error}");
     }
@@ -257,7 +252,7 @@ mod tests {
         inodes.sort_unstable();
         inodes.dedup();
         assert_eq!(inodes.len(), found.len());
-        // The thread of this test is no process, so its namespace is not to be found among processes.
+        // The thread of this test is no process, so its namespace is not found among processes.
         assert!(!inodes.contains(&inode));
     }
 
@@ -271,7 +266,7 @@ mod tests {
         .join()
         .expect("the thread does not panic");
         let inode = fstat(&fd).expect("open").st_ino;
-        let way = PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()));
-        (inode, way, fd)
+        let path = PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()));
+        (inode, path, fd)
     }
 }

@@ -14,42 +14,42 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, openat, statat};
 use rustix::io::read;
+use rustix::path::DecInt;
 
-use crate::host::file::Root;
+use crate::host::file::{Root, read_link};
 use gdprport_core::identity::FileId;
 
 /// Longest text read of one file below `/proc/PID`: `cgroup` on a host with all v1 hierarchies and deep
 /// paths stays well below; anything longer is cut, and a cut path is dropped with its line.
 const TEXT_CAP: usize = 32 * 1024;
 
-/// Threads looked at to find one that lives: all but the first few of a process live, unless it is ending.
+/// Threads checked to find a live one: all but the first few of a process are alive, unless it is exiting.
 const THREADS_CAP: usize = 64;
 
 /// A process's directory, pinned.
 #[derive(Debug)]
 pub(super) struct ProcDir(OwnedFd);
 
-/// What `/proc/PID/stat` tells that never changes, the current parent, and how many threads there are.
+/// Fields of `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stat {
-    /// The current parent, which is not the one at fork once that one is gone.
+    /// The current parent, which differs from the one at fork once that has exited.
     pub(super) ppid: u32,
     /// Start time in ticks (10 ms) of `CLOCK_BOOTTIME`.
     pub(super) start_ticks: u64,
-    /// Threads that live besides one.
+    /// Live threads besides one.
     pub(super) threads: u32,
-    /// Its first thread has ended; others may go on.
+    /// Its first thread has ended; others may still run.
     pub(super) headless: bool,
 }
 
 impl ProcDir {
     /// Pins the process that has the number now; `None` if none has, or it may not be read.
     pub(super) fn open(proc: &OwnedFd, pid: u32) -> Option<Self> {
-        let name = pid_path(pid);
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        openat(proc, name.as_c_str(), flags, Mode::empty()).ok().map(Self)
+        openat(proc, DecInt::new(pid), flags, Mode::empty()).ok().map(Self)
     }
 
     pub(super) fn stat(&self) -> Option<Stat> {
@@ -59,7 +59,7 @@ impl ProcDir {
     }
 
     /// The directory through which the process can be read: once its first thread has ended, that one has no program,
-    /// no cgroup and no namespaces any more, and another thread shows them.
+    /// cgroup or namespaces, but another thread does.
     pub(super) fn living(self, stat: &Stat) -> Self {
         if !stat.headless {
             return self;
@@ -99,8 +99,8 @@ impl ProcDir {
     /// processes that may not be read, and for paths that are no UTF-8.
     ///
     /// The path is the one in the process's own mount namespace. The kernel appends ` (deleted)` to the path
-    /// of a file that was unlinked; a file that is really called so keeps its name, because that name still
-    /// leads to it.
+    /// of a file that was unlinked; a file that really has such a name keeps it, because that name still leads
+    /// to it.
     pub(super) fn exe(&self) -> Option<(String, Option<FileId>)> {
         let path = self.link(c"exe")?;
         let id = self.followed(c"exe");
@@ -109,8 +109,8 @@ impl ProcDir {
         if literal.is_some() && literal == id { Some((path, id)) } else { Some((stripped.to_owned(), id)) }
     }
 
-    /// True if it is proven to be in this daemon's own user namespace: the initial one, for in no other may kernel
-    /// programs be loaded.
+    /// True if it is proven to be in this daemon's own user namespace: the initial one, because kernel
+    /// programs can be loaded in no other.
     pub(super) fn in_our_user_ns(&self) -> bool {
         let (its, ours) = (self.followed(c"ns/user"), statat(CWD, c"/proc/self/ns/user", AtFlags::empty()));
         its.is_some_and(|its| ours.is_ok_and(|ours| its == FileId { dev: ours.st_dev, ino: ours.st_ino }))
@@ -178,33 +178,6 @@ pub(super) fn list(proc: &Path) -> io::Result<impl Iterator<Item = u32> + use<>>
     Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
 }
 
-/// The target of a symbolic link, up to 4096 bytes.
-pub(super) fn read_link(dir: &OwnedFd, name: &CStr) -> Option<Vec<u8>> {
-    let mut buffer = [0; 4096];
-    let len = readlinkat_raw(dir, name, &mut buffer[..]).ok()?;
-    Some(buffer[..len].to_vec())
-}
-
-/// A process id as a path component without allocation.
-struct PidPath([u8; 11]);
-
-impl PidPath {
-    fn as_c_str(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.0).expect("ten digits at most, then a NUL")
-    }
-}
-
-fn pid_path(pid: u32) -> PidPath {
-    let mut out = [0; 11];
-    let digits = pid.checked_ilog10().unwrap_or(0) as usize + 1;
-    let mut rest = pid;
-    for slot in out[..digits].iter_mut().rev() {
-        *slot = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    PidPath(out)
-}
-
 /// Fields 3, 4, 20 and 22 of `/proc/PID/stat` (proc_pid_stat(5)). The command name in field 2 may hold anything,
 /// so that counting starts after its last parenthesis.
 pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
@@ -230,7 +203,7 @@ pub(super) fn parse_ids(text: &[u8]) -> Option<(u32, u32)> {
     Some((first("Uid:")?, first("Gid:")?))
 }
 
-/// A text of at most [`TEXT_CAP`] bytes as it is; what fills the cap was cut, and loses its last line.
+/// A text that fills [`TEXT_CAP`] was cut, and loses its last line.
 pub(super) fn whole_lines(mut text: Vec<u8>) -> Option<String> {
     if text.len() >= TEXT_CAP {
         text.truncate(text.iter().rposition(|b| *b == b'\n').unwrap_or(0));
@@ -249,22 +222,19 @@ mod tests {
         assert_eq!(parse_stat(line), Some(stat));
         let line = b"7 (a) Z 1 1 1 1 -1 0 0 0 0 0 0 0 0 0 20 0 4 0 8912 0 0\n";
         let stat = Stat { ppid: 1, start_ticks: 8912, threads: 2, headless: true };
-        assert_eq!(parse_stat(line), Some(stat), "the first of four threads has ended, two live besides one");
+        assert_eq!(
+            parse_stat(line),
+            Some(stat),
+            "the first of four threads has ended, two are alive besides one"
+        );
         assert_eq!(parse_stat(b"7 (a) S"), None);
         assert_eq!(parse_stat(b""), None);
     }
 
     #[test]
-    fn process_ids_become_paths() {
-        for pid in [0, 1, 9, 10, 4711, 4_194_304, u32::MAX] {
-            assert_eq!(pid_path(pid).as_c_str().to_str(), Ok(pid.to_string().as_str()));
-        }
-    }
-
-    #[test]
     fn reads_this_process() {
         let proc = open_proc(Path::new("/proc")).expect("/proc is mounted");
-        let me = ProcDir::open(&proc, std::process::id()).expect("this process lives");
+        let me = ProcDir::open(&proc, std::process::id()).expect("this process is alive");
         let stat = me.stat().expect("its stat can be read");
         assert_eq!(stat.ppid, std::os::unix::process::parent_id());
         let exe = std::env::current_exe().expect("the exe link can be read");

@@ -1,4 +1,4 @@
-//! What several tests of this layer need: real connections on loopback, and patience.
+//! What several tests of this layer need: real connections on loopback, and waiting.
 
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;

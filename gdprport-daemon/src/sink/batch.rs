@@ -4,14 +4,14 @@ use gdprport_core::event::Event;
 
 /// Lines of NDJSON, each one event, and the events themselves where a sink wants those.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub(crate) struct Batch {
     lines: Vec<u8>,
     /// Where each line ends.
     ends: Vec<usize>,
     /// As many as lines, or none.
     events: Vec<Event>,
     /// Whether it is a `coverage` event, alone.
-    tells_losses: bool,
+    reports_losses: bool,
 }
 
 impl Batch {
@@ -31,14 +31,14 @@ impl Batch {
         self.events.push(event);
     }
 
-    /// Notes that the line that was added last, its only one, tells of losses.
+    /// Notes that the line that was added last, its only one, reports losses.
     pub(super) fn mark(&mut self) {
-        self.tells_losses = true;
+        self.reports_losses = true;
     }
 
-    /// Whether it tells of losses: a full queue has a few places for that.
-    pub(super) const fn tells_losses(&self) -> bool {
-        self.tells_losses
+    /// Whether it reports losses: a full queue has a few places for that.
+    pub(super) const fn reports_losses(&self) -> bool {
+        self.reports_losses
     }
 
     /// What was added since it had so many bytes.
@@ -51,7 +51,7 @@ impl Batch {
         self.lines.clear();
         self.ends.clear();
         self.events.clear();
-        self.tells_losses = false;
+        self.reports_losses = false;
     }
 
     /// Takes the events out into memory of just their size.
@@ -60,21 +60,20 @@ impl Batch {
             lines: self.lines.as_slice().into(),
             ends: self.ends.as_slice().into(),
             events: std::mem::take(&mut self.events),
-            tells_losses: self.tells_losses,
+            reports_losses: self.reports_losses,
         };
         self.clear();
         small
     }
 
-    /// Number of events.
     #[must_use]
-    pub const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.ends.len()
     }
 
     /// Whether there is none.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
@@ -85,26 +84,26 @@ impl Batch {
 
     /// The first lines, each ended by a line feed.
     #[must_use]
-    pub fn lines(&self, count: usize) -> &[u8] {
+    pub(crate) fn lines(&self, count: usize) -> &[u8] {
         let end = count.checked_sub(1).map_or(0, |last| self.ends[last]);
         &self.lines[..end]
     }
 
     /// Where the lines end.
     #[must_use]
-    pub fn ends(&self) -> &[usize] {
+    pub(crate) fn ends(&self) -> &[usize] {
         &self.ends
     }
 
     /// One line, ended by a line feed.
     #[must_use]
-    pub fn line(&self, index: usize) -> &[u8] {
+    pub(crate) fn line(&self, index: usize) -> &[u8] {
         &self.lines(index + 1)[self.lines(index).len()..]
     }
 
     /// The events; none unless a sink of the fanout wants them.
     #[must_use]
-    pub fn events(&self) -> &[Event] {
+    pub(crate) fn events(&self) -> &[Event] {
         &self.events
     }
 }

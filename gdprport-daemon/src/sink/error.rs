@@ -9,49 +9,27 @@ pub enum SinkError {
     /// The directory of an events file does not exist.
     #[error("cannot write events to {}: the directory {} does not exist: create it or name another file", path.display(), directory.display())]
     NoDirectory {
-        /// The events file.
         path: PathBuf,
         /// The directory that is missing.
         directory: PathBuf,
     },
     /// The path of an events file is taken by something else.
     #[error("cannot write events to {}: it is neither a regular file nor a character device: name another file", path.display())]
-    NotAFile {
-        /// The path.
-        path: PathBuf,
-    },
+    NotAFile { path: PathBuf },
     /// An events file cannot be opened.
     #[error("cannot write events to {}: {source}: make it writable for the daemon's user or name another file", path.display())]
-    Open {
-        /// The events file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Open { path: PathBuf, source: io::Error },
     /// journald's socket cannot be reached.
     #[error("cannot send events to journald at {}: {source}: is systemd-journald running?", path.display())]
-    Journald {
-        /// The socket.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Journald { path: PathBuf, source: io::Error },
     /// Standard output cannot be used.
     #[error(
         "cannot write events to standard output: {source}: start the daemon with it open, or name a file"
     )]
-    Stdout {
-        /// Why.
-        source: io::Error,
-    },
+    Stdout { source: io::Error },
     /// The sink's thread cannot be started.
     #[error(
         "cannot start the thread of the sink {name}: {source}: raise the limit on tasks (TasksMax=, ulimit -u)"
     )]
-    Thread {
-        /// The sink.
-        name: String,
-        /// Why.
-        source: io::Error,
-    },
+    Thread { name: String, source: io::Error },
 }

@@ -1,13 +1,25 @@
 //! All sinks together: what is published goes to each of them.
+//!
+//! Belongs here: batches and who gets them. Does not belong here: what a line says (`gdprport_core::encode`).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use bytes::Bytes;
+use gdprport_core::event::{Event, Kind};
 
-use super::{Batch, Sink, SinkStats};
-use gdprport_core::event::{Encoder, Event, FlowEvent, FlowKind, Kind, Stamper};
+use super::batch::Batch;
+use super::destination::Sink;
+use super::stats::SinkStats;
+
+/// A sink without a queue of its own here: it comes and goes while the daemon runs, and counts what it loses itself.
+pub trait Follower: Send {
+    /// Offers one line with its line feed. Never waits. Returns whether the follower is still there.
+    fn offer(&mut self, line: &Bytes) -> bool;
+    /// Whether it has left.
+    fn is_gone(&self) -> bool;
+}
 
 /// A batch that has grown to this is handed to the sinks at once: as much as a pipe holds, and enough for a write to
 /// cost little for each event.
@@ -24,11 +36,10 @@ const LARGE: usize = FULL / 4 * 3;
 /// being written, one to spare.
 const SPARE: usize = 3;
 
-/// Owns the sinks.
-#[derive(Debug)]
+/// Owns the sinks and the followers.
 pub struct Fanout {
     sinks: Vec<Sink>,
-    encoder: Encoder,
+    followers: Vec<Box<dyn Follower>>,
     /// What was published and not handed to the sinks yet.
     open: Batch,
     /// Batches handed out, oldest first.
@@ -46,7 +57,7 @@ impl Fanout {
         let keep = sinks.iter().any(Sink::wants_events);
         Self {
             sinks,
-            encoder: Encoder::default(),
+            followers: Vec::new(),
             open: Batch::with_room(ROOM),
             out: VecDeque::new(),
             keep,
@@ -54,50 +65,61 @@ impl Fanout {
         }
     }
 
-    /// Takes an event for every sink, and returns its line for whoever else wants it. It is handed to the sinks with
-    /// the next [`deliver`](Self::deliver), or before, once there is much.
-    pub fn publish(&mut self, event: Event) -> &[u8] {
-        let tells_losses = event.body.kind() == Kind::Coverage;
-        if tells_losses {
+    /// From now on this follower gets every event.
+    pub fn follow(&mut self, follower: Box<dyn Follower>) {
+        self.followers.push(follower);
+    }
+
+    /// Drops followers that left while nothing was published.
+    pub fn drop_gone_followers(&mut self) {
+        self.followers.retain(|follower| !follower.is_gone());
+    }
+
+    /// Whether a sink needs the events themselves, so that [`Self::publish_line`] is not enough.
+    #[must_use]
+    pub const fn wants_events(&self) -> bool {
+        self.keep
+    }
+
+    /// Takes an event whose line `write` appends, for every sink. It is handed to the sinks with the next
+    /// [`deliver`](Self::deliver), or before, once there is much.
+    pub fn publish(&mut self, event: Event, write: impl FnOnce(&Event, &mut Vec<u8>)) {
+        let reports_losses = event.body.kind() == Kind::Coverage;
+        if reports_losses {
             // It goes alone, for it may find room where others do not.
             self.deliver();
         } else {
             self.make_room();
         }
-        let begin = self.open.bytes();
-        let encoder = &mut self.encoder;
-        self.open.add(|lines| encoder.native(&event, lines));
-        if tells_losses {
+        self.append(|line| write(&event, line));
+        if reports_losses {
             self.open.mark();
         }
         if self.keep {
             self.open.keep(event);
         }
-        self.published += 1;
-        self.open.since(begin)
     }
 
-    /// The same for what is known of a flow, without an [`Event`] made of it unless a sink wants that.
-    pub fn publish_flow(
-        &mut self,
-        stamper: &mut Stamper,
-        now: Timestamp,
-        kind: FlowKind,
-        flow: &FlowEvent,
-    ) -> &[u8] {
-        if self.keep {
-            return self.publish(stamper.stamp(now, kind.body(flow.clone())));
-        }
+    /// Takes an event as the line that `write` appends, without an [`Event`] made of it; not for `coverage`, and only
+    /// while no sink [wants events](Self::wants_events).
+    pub fn publish_line(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        debug_assert!(!self.keep, "a sink would miss the event");
         self.make_room();
+        self.append(write);
+    }
+
+    fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let begin = self.open.bytes();
-        let encoder = &mut self.encoder;
-        self.open.add(|lines| encoder.flow(stamper.head(now), kind, flow, lines));
+        self.open.add(write);
         self.published += 1;
-        self.open.since(begin)
+        if !self.followers.is_empty() {
+            let line = Bytes::copy_from_slice(self.open.since(begin));
+            self.followers.retain_mut(|follower| follower.offer(&line));
+        }
     }
 
     fn make_room(&mut self) {
-        if self.open.bytes() >= FULL || self.open.tells_losses() {
+        if self.open.bytes() >= FULL || self.open.reports_losses() {
             self.deliver();
         }
     }
@@ -131,8 +153,8 @@ impl Fanout {
         batch
     }
 
-    /// Asks every sink to open its destination anew (SIGHUP), and returns at once. What cannot be opened is
-    /// logged and stands in the books.
+    /// Asks every sink to reopen its destination (SIGHUP), and returns at once. What cannot be opened is logged and
+    /// stands in the sink's counters.
     pub fn reopen(&self) {
         for sink in &self.sinks {
             sink.reopen();
@@ -152,15 +174,15 @@ impl Fanout {
         self.published
     }
 
-    /// Snapshots of all books.
+    /// Snapshots of all counters.
     #[must_use]
     pub fn stats(&self) -> Vec<SinkStats> {
         self.sinks.iter().map(Sink::stats).collect()
     }
 
     /// Writes all that was published, for at most as long as `deadline`; what is not
-    /// written by then is counted as lost. Returns the last books. Waits: not to be called from the daemon's
-    /// loop while that has other things to do.
+    /// written by then is counted as lost. Returns the last counters. Waits: not to be called from the
+    /// daemon's loop while that has other things to do.
     #[must_use]
     pub fn shutdown(mut self, deadline: Duration) -> Vec<SinkStats> {
         self.deliver();
@@ -169,6 +191,12 @@ impl Fanout {
             sink.drain();
         }
         self.sinks.into_iter().map(|sink| sink.finish(deadline)).collect()
+    }
+}
+
+impl std::fmt::Debug for Fanout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fanout").field("sinks", &self.sinks).field("published", &self.published).finish()
     }
 }
 

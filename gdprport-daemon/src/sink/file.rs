@@ -1,9 +1,9 @@
 //! A file of NDJSON, appended to; made for log rotation, full disks and files that are deleted under it.
 //!
 //! - Opened for appending, close-on-exec, mode 0640 (less the umask); the directory must exist.
-//! - [`Sink::reopen`] (SIGHUP) opens the path anew; if that fails, the old file stays in use and the books say so.
+//! - [`Sink::reopen`] (SIGHUP) reopens the path; if that fails, the old file stays in use and `last_error` says so.
 //! - At most once a second, when there is something to write, the path is compared with the open file. If it is
-//!   another file or none, it is opened anew. Events written to a deleted file within that second are gone with
+//!   another file or none, it is reopened. Events written to a deleted file within that second are gone with
 //!   it. If a deleted file cannot be replaced, events are counted as lost until it can.
 //! - A full disk loses events, counted one by one; `lines` says what a reader then finds. A file that ends
 //!   within a line, as after a power cut, is continued on a new line.
@@ -15,9 +15,9 @@ use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::destination::Target;
 use super::lines::Lines;
 use super::queue::{Failure, Report};
-use super::sink::Target;
 use super::{Batch, Format, Sink, SinkError};
 
 /// How often the path is compared with the open file, at most.

@@ -6,7 +6,7 @@ use super::Batch;
 use gdprport_core::event::Event;
 
 /// Appends an event in words: one line without a line feed.
-pub type Render = Box<dyn FnMut(&Event, &mut Vec<u8>) + Send>;
+pub(crate) type Render = Box<dyn FnMut(&Event, &mut Vec<u8>) + Send>;
 
 /// How a sink writes an event.
 pub enum Format {

@@ -2,12 +2,13 @@
 //! by the fuzzer (`fuzz/`) and by the property tests below. Compiled for those two only.
 
 use super::journald::append_record;
-use gdprport_core::event::{Encoder, Event};
+use gdprport_core::encode::Encoder;
+use gdprport_core::event::Event;
 use gdprport_core::hostile::{self, Input};
 
 /// Any text in an event and in its message ends up within its own field: the record has the fields that it should, and
 /// what journald keeps of the event is the event.
-pub fn event(bytes: &[u8]) {
+pub(crate) fn event(bytes: &[u8]) {
     let event = hostile::event(bytes);
     let mut line = Vec::new();
     Encoder::default().native(&event, &mut line);

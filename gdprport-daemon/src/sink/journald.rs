@@ -14,13 +14,13 @@ use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix};
 
+use super::destination::Target;
 use super::queue::{Failure, Report};
-use super::sink::Target;
 use super::{Batch, Render, Sink, SinkError};
 use gdprport_core::event::{Event, Severity};
 
 /// Where journald listens.
-pub const JOURNALD_SOCKET: &str = "/run/systemd/journal/socket";
+pub(crate) const JOURNALD_SOCKET: &str = "/run/systemd/journal/socket";
 
 impl Sink {
     /// A sink that sends every event to journald; `message` writes the words of `MESSAGE`.

@@ -113,8 +113,9 @@ mod tests {
         lines.write(disk, events, events.len())
     }
 
+    /// The count of delivered events is exact.
     #[test]
-    fn wherever_the_disk_fills_up_no_two_events_share_a_line_and_the_count_is_exact() {
+    fn wherever_the_disk_fills_up_no_two_events_share_a_line() {
         let events = together(4);
         let lengths: Vec<usize> = (0..4).map(|index| events.line(index).len()).collect();
         let all: usize = lengths.iter().sum();

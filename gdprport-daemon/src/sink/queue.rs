@@ -1,13 +1,13 @@
-//! The bounded queue between who publishes and a sink's thread, and the sink's books.
+//! The bounded queue between the publisher and a sink's thread, and the sink's counters.
 //!
-//! Belongs here: waiting, waking and counting, all behind one lock, so that the books add up in every snapshot.
+//! Belongs here: waiting, waking and counting, all behind one lock, so that the counters add up in every snapshot.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Batch;
-use super::stats::{Books, DropReason, SinkStats};
+use super::stats::{Counters, DropReason, SinkStats};
 
 /// How long a thread that was woken lets more events come before it writes: one wake-up and one write for all
 /// of them, instead of one each. Short enough that nobody who watches a terminal notices.
@@ -21,7 +21,6 @@ const COVERAGE_RESERVE: u64 = 16;
 pub(super) struct Report {
     /// How many were written out whole; the others are lost.
     pub(super) delivered: usize,
-    /// Their bytes.
     pub(super) bytes: usize,
     /// Why the others were not.
     pub(super) failure: Option<Failure>,
@@ -41,9 +40,8 @@ pub(super) enum Failure {
 pub(super) enum Work {
     /// Write the events that were taken.
     Events,
-    /// Open the destination anew.
+    /// Reopen the destination.
     Reopen,
-    /// End.
     End,
 }
 
@@ -54,7 +52,7 @@ pub(super) struct Queue {
     state: Mutex<State>,
     /// For the thread: there is work.
     work: Condvar,
-    /// For who ends the sink: the thread has ended.
+    /// For shutdown: the thread has ended.
     ended: Condvar,
 }
 
@@ -64,15 +62,15 @@ struct State {
     waiting: Vec<(Arc<Batch>, usize)>,
     /// The events in there.
     events: u64,
-    /// Those that the thread has taken and said nothing of yet.
+    /// Those that the thread has taken and not settled yet.
     writing: u64,
-    books: Books,
+    counters: Counters,
     phase: Phase,
     thread: Thread,
     reopen: bool,
-    /// Whether the last thing said of the queue was that it is full.
+    /// Whether the last log line about the queue was that it is full.
     full: bool,
-    /// Whether the last thing said of the destination was that it fails.
+    /// Whether the last log line about the destination was that it fails.
     failing: bool,
 }
 
@@ -101,7 +99,7 @@ impl Queue {
                 waiting: Vec::new(),
                 events: 0,
                 writing: 0,
-                books: Books::default(),
+                counters: Counters::default(),
                 phase: Phase::Open,
                 thread: Thread::Busy,
                 reopen: false,
@@ -117,25 +115,25 @@ impl Queue {
         &self.name
     }
 
-    /// Takes events in or counts why not. Never waits for the destination.
+    /// Accepts events or counts why not. Never waits for the destination.
     ///
-    /// The bound holds for what waits and what is being written together. Those that tell of losses have a few
-    /// places of their own, so that what is lost is told where it is missing.
+    /// The bound holds for what waits and what is being written together. Those that report losses have a few
+    /// places of their own, so that a loss is reported where events are missing.
     pub(super) fn push(&self, batch: &Arc<Batch>) {
         let offered = batch.len() as u64;
-        let tells_losses = batch.tells_losses();
-        let reserve = if tells_losses { COVERAGE_RESERVE } else { 0 };
+        let reports_losses = batch.reports_losses();
+        let reserve = if reports_losses { COVERAGE_RESERVE } else { 0 };
         let mut state = self.lock();
         let room = (self.capacity + reserve).saturating_sub(state.queued());
-        state.books.received += offered;
+        state.counters.received += offered;
         if state.phase != Phase::Open {
-            state.lose(DropReason::Closed, offered, tells_losses);
+            state.lose(DropReason::Closed, offered, reports_losses);
             return;
         }
         let taken = offered.min(room);
         let mut first = false;
         if taken < offered {
-            state.lose(DropReason::QueueFull, offered - taken, tells_losses);
+            state.lose(DropReason::QueueFull, offered - taken, reports_losses);
             first = !std::mem::replace(&mut state.full, true);
         }
         let mut wake = false;
@@ -190,48 +188,48 @@ impl Queue {
         next
     }
 
-    /// Enters what became of the first `offered` events of a batch into the books. Returns whether to go on.
+    /// Counts what became of the first `offered` events of a batch. Returns whether to go on.
     pub(super) fn settle(&self, batch: &Batch, offered: usize, report: Report) -> bool {
         let mut state = self.lock();
         if state.phase == Phase::Ended {
             return false;
         }
         state.writing = state.writing.saturating_sub(offered as u64);
-        state.books.delivered += report.delivered as u64;
-        state.books.bytes += report.bytes as u64;
+        state.counters.delivered += report.delivered as u64;
+        state.counters.bytes += report.bytes as u64;
         let lost = (offered - report.delivered) as u64;
         let closed = matches!(report.failure, Some(Failure::Closed(_)));
         let reason = if closed { DropReason::Closed } else { DropReason::IoError };
-        state.lose(reason, lost, batch.tells_losses());
+        state.lose(reason, lost, batch.reports_losses());
         if state.queued() == 0 {
             state.full = false;
         }
         if closed {
             end(&mut state, DropReason::Closed);
         }
-        let said = note(&mut state, report.failure);
+        let notice = note(&mut state, report.failure);
         drop(state);
-        self.say(said);
+        self.log(notice);
         !closed
     }
 
-    /// Asks the thread to open the destination anew.
+    /// Asks the thread to reopen the destination.
     pub(super) fn request_reopen(&self) {
         self.lock().reopen = true;
         self.work.notify_one();
     }
 
-    /// Notes that opening anew failed.
+    /// Notes that reopening failed.
     pub(super) fn reopen_failed(&self, error: String) {
-        tracing::warn!(sink = %self.name, %error, "the destination could not be opened anew");
-        self.lock().books.last_error = Some(error);
+        tracing::warn!(sink = %self.name, %error, "the destination could not be reopened");
+        self.lock().counters.last_error = Some(error);
     }
 
-    /// Notes that it was opened anew: an earlier failure to do so is over.
+    /// Notes that it was reopened: an earlier failure to do so is over.
     pub(super) fn reopened(&self) {
         let mut state = self.lock();
         if !state.failing {
-            state.books.last_error = None;
+            state.counters.last_error = None;
         }
     }
 
@@ -274,7 +272,7 @@ impl Queue {
 
     pub(super) fn stats(&self) -> SinkStats {
         let state = self.lock();
-        state.books.snapshot(self.name.clone(), state.queued(), state.phase == Phase::Ended)
+        state.counters.snapshot(self.name.clone(), state.queued(), state.phase == Phase::Ended)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -282,46 +280,46 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn say(&self, said: Option<Said>) {
-        match said {
-            Some(Said::Lost(error)) => tracing::warn!(sink = %self.name, %error, "events are lost"),
-            Some(Said::Works) => tracing::info!(sink = %self.name, "events are delivered again"),
+    fn log(&self, notice: Option<Notice>) {
+        match notice {
+            Some(Notice::Lost(error)) => tracing::warn!(sink = %self.name, %error, "events are lost"),
+            Some(Notice::Works) => tracing::info!(sink = %self.name, "events are delivered again"),
             None => {}
         }
     }
 }
 
 impl State {
-    /// What was taken in and of which nothing is known yet.
+    /// What was accepted and not settled yet.
     const fn queued(&self) -> u64 {
         self.events + self.writing
     }
 
-    const fn lose(&mut self, reason: DropReason, events: u64, tells_losses: bool) {
-        self.books.drop(reason, events);
-        if tells_losses {
-            self.books.coverage_dropped += events;
+    const fn lose(&mut self, reason: DropReason, events: u64, reports_losses: bool) {
+        self.counters.drop(reason, events);
+        if reports_losses {
+            self.counters.coverage_dropped += events;
         }
     }
 }
 
-enum Said {
+enum Notice {
     Lost(String),
     Works,
 }
 
-/// Remembers a failure; says only what is new, so that a full disk does not fill the log too.
-fn note(state: &mut State, failure: Option<Failure>) -> Option<Said> {
+/// Remembers a failure; returns only what is new, so that a full disk does not fill the log too.
+fn note(state: &mut State, failure: Option<Failure>) -> Option<Notice> {
     match failure {
         Some(Failure::Io(error) | Failure::Closed(error)) => {
-            let said = (!state.failing).then(|| Said::Lost(error.clone()));
+            let notice = (!state.failing).then(|| Notice::Lost(error.clone()));
             state.failing = true;
-            state.books.last_error = Some(error);
-            said
+            state.counters.last_error = Some(error);
+            notice
         }
         None => std::mem::replace(&mut state.failing, false).then(|| {
-            state.books.last_error = None;
-            Said::Works
+            state.counters.last_error = None;
+            Notice::Works
         }),
     }
 }
@@ -329,7 +327,7 @@ fn note(state: &mut State, failure: Option<Failure>) -> Option<Said> {
 fn end(state: &mut State, reason: DropReason) {
     state.phase = Phase::Ended;
     let queued = state.queued();
-    state.books.drop(reason, queued);
+    state.counters.drop(reason, queued);
     state.waiting = Vec::new();
     (state.events, state.writing) = (0, 0);
 }

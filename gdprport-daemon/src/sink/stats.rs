@@ -1,4 +1,4 @@
-//! The books of a sink.
+//! The counters of a sink.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use gdprport_core::event::SinkCounts;
 
 /// Why a sink lost an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DropReason {
+pub(crate) enum DropReason {
     /// The queue was full: the destination is slower than the events come.
     QueueFull,
     /// The destination refused it: disk full, no such socket, …
@@ -22,7 +22,7 @@ impl DropReason {
 
     /// The stable identifier used in events, tables and metrics.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::QueueFull => "queue-full",
             Self::IoError => "io-error",
@@ -32,24 +32,24 @@ impl DropReason {
     }
 }
 
-/// A snapshot of the books of a sink.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A snapshot of the counters of a sink.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SinkStats {
     /// The counts, as they stand in a `coverage` event. Reasons that never happened are left out.
     pub counts: SinkCounts,
     /// Bytes written out whole.
     pub bytes: u64,
-    /// What went wrong last, in words.
+    /// What went wrong last.
     pub last_error: Option<String>,
     /// Whether the destination is gone for good.
     pub closed: bool,
-    /// Of what was dropped, `coverage` events: what tells of a loss and is lost itself is no news.
+    /// Of what was dropped, `coverage` events: an event that reports a loss and is lost itself is no news.
     pub coverage_dropped: u64,
 }
 
 /// The counts themselves; kept behind the lock of what they count, so that every snapshot adds up.
 #[derive(Debug, Default)]
-pub(super) struct Books {
+pub(super) struct Counters {
     pub(super) received: u64,
     pub(super) delivered: u64,
     pub(super) bytes: u64,
@@ -58,13 +58,13 @@ pub(super) struct Books {
     dropped: [u64; DropReason::ALL.len()],
 }
 
-impl Books {
+impl Counters {
     pub(super) const fn drop(&mut self, reason: DropReason, events: u64) {
         self.dropped[reason as usize] += events;
     }
 
-    /// `queued` is what the queue itself holds, so that the law of the books can be broken by a mistake and hence
-    /// says something.
+    /// `queued` is what the queue itself holds, so that a mistake can break the conservation law, and
+    /// checking it says something.
     pub(super) fn snapshot(&self, name: Cow<'static, str>, queued: u64, closed: bool) -> SinkStats {
         let dropped = DropReason::ALL
             .into_iter()

@@ -11,9 +11,9 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
+use super::destination::Target;
 use super::lines::Lines;
 use super::queue::{Failure, Report};
-use super::sink::Target;
 use super::{Batch, Format, Sink, SinkError};
 
 impl Sink {
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_pipe_ends_only_the_sink_and_every_later_event_is_counted() {
+    fn a_closed_pipe_ends_only_its_sink_and_losses_are_counted() {
         let (reader, writer) = io::pipe().expect("a pipe");
         let sink = Sink::stream("stdout", CAPACITY, writer.into(), Format::Native).expect("a thread");
         drop(reader);
@@ -163,8 +163,9 @@ mod tests {
         assert!(stats.last_error.expect("an error").contains("No space left"));
     }
 
+    /// The events that it did not read are counted.
     #[test]
-    fn a_reader_that_never_reads_cannot_hold_up_the_end_and_the_rest_is_counted() {
+    fn a_reader_that_never_reads_cannot_delay_the_shutdown() {
         let (reader, writer) = io::pipe().expect("a pipe");
         let sink = Sink::stream("stdout", CAPACITY, writer.into(), Format::Native).expect("a thread");
         for event in published(1_000) {

@@ -5,7 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Batch, SinkStats};
-use gdprport_core::event::{Encoder, Event, Kind, samples};
+use gdprport_core::encode::Encoder;
+use gdprport_core::event::{Event, Kind, samples};
 
 /// Events with `seq` from 1, each in a batch of its own.
 pub(super) fn published(count: usize) -> Vec<Arc<Batch>> {
@@ -35,7 +36,7 @@ pub(super) fn dropped(stats: &SinkStats) -> Vec<(&str, u64)> {
     stats.counts.dropped.iter().map(|(reason, &count)| (&**reason, count)).collect()
 }
 
-/// Whether the books of a snapshot add up.
+/// Whether the counters of a snapshot add up.
 pub(super) fn adds_up(stats: &SinkStats) -> bool {
     let counts = &stats.counts;
     counts.received == counts.delivered + counts.queued + counts.dropped.values().sum::<u64>()

@@ -30,7 +30,7 @@ Exit status:
   2  wrong usage, or an invalid policy
   3  the daemon cannot be reached"
 )]
-pub struct Cli {
+pub(super) struct Cli {
     /// The daemon's control socket.
     #[arg(
         long,
@@ -41,10 +41,10 @@ pub struct Cli {
         hide_env_values = true,
         default_value = DEFAULT_SOCKET
     )]
-    pub socket: PathBuf,
+    pub(super) socket: PathBuf,
     /// Print JSON for programs instead of tables for people.
     #[arg(long, global = true, help_heading = "Global options")]
-    pub json: bool,
+    pub(super) json: bool,
     /// When to use colour: auto, always or never.
     #[arg(
         long,
@@ -54,15 +54,15 @@ pub struct Cli {
         hide_possible_values = true,
         default_value = "auto"
     )]
-    pub color: Color,
+    pub(super) color: Color,
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(super) command: TopCommand,
 }
 
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
+pub(super) enum Color {
     /// On a terminal, unless NO_COLOR is set.
     Auto,
     /// Also into pipes and files.
@@ -73,8 +73,8 @@ pub enum Color {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Run the daemon, or ask it how it does.
+pub(super) enum TopCommand {
+    /// Run the daemon, or ask it how it is doing.
     #[command(subcommand)]
     Daemon(DaemonCommand),
     /// List the open flows: who talks, with whom, and whether the policy allows it.
@@ -94,7 +94,7 @@ PROCESS is `name pid`, with how it is known where that is not `exact`."
 Examples:
   gdprport events | jq 'select(.kind == \"violation\")'")]
     Events(EventsArgs),
-    /// Say what this kernel and these privileges allow, and how to mend what is missing.
+    /// Show what this kernel and these privileges allow, and how to fix what is missing.
     Doctor,
     /// Work with policy files; needs no daemon.
     #[command(subcommand)]
@@ -103,7 +103,7 @@ Examples:
 
 /// `gdprport daemon …`
 #[derive(Debug, Subcommand)]
-pub enum DaemonCommand {
+pub(super) enum DaemonCommand {
     /// Watch this host, in the foreground, until SIGTERM or SIGINT.
     #[command(
         override_usage = "gdprport daemon run [OPTIONS]",
@@ -115,8 +115,8 @@ Examples:
 
 Without --policy, /etc/gdprport/policy.toml and policy.d/*.toml beside it apply.
 Where there are none, the built-in catalog does: every flow on its ports is
-reported, as undeclared. SIGHUP reads the policy anew and reopens the events
-file; SIGUSR1 only reopens the file."
+reported, as undeclared. SIGHUP reloads the policy and reopens the events file;
+SIGUSR1 only reopens the file."
     )]
     Run(RunArgs),
     /// Remove what a daemon with --pin has left attached. For root, and only while no daemon uses it.
@@ -131,49 +131,49 @@ write. This removes them; it is no error if there are none."
     Unpin(UnpinArgs),
     /// Show health, hooks in use, policy, ports, coverage and sinks.
     Status,
-    /// Read the policy anew: it is applied whole, or every problem is shown and nothing changes. For root.
+    /// Reload the policy: it is applied as a whole, or every problem is shown and nothing changes. For root.
     Reload,
 }
 
 /// `gdprport daemon run …`
 #[derive(Debug, Clone, Args)]
-pub struct RunArgs {
+pub(super) struct RunArgs {
     /// Policy file to read instead of those in /etc/gdprport; may be given several times.
     #[arg(long, value_name = "FILE")]
-    pub policy: Vec<PathBuf>,
+    pub(super) policy: Vec<PathBuf>,
     /// Read no policy file: the built-in catalog applies.
     #[arg(long, conflicts_with = "policy")]
-    pub no_policy: bool,
+    pub(super) no_policy: bool,
     /// Write events as JSON lines to this file, or to standard output with `-`.
     #[arg(long, value_name = "FILE|-")]
-    pub events: Option<EventsTarget>,
+    pub(super) events: Option<EventsTarget>,
     /// Write events to the systemd journal too, with native fields.
     #[arg(long)]
-    pub journald: bool,
+    pub(super) journald: bool,
     /// How the daemon runs; every key has a default, no file is needed.
     #[arg(long, value_name = "FILE", default_value = "/etc/gdprport/gdprport.toml")]
-    pub config: PathBuf,
+    pub(super) config: PathBuf,
     /// Pin hooks and maps in this directory of a bpffs, such as /sys/fs/bpf/gdprport: the next daemon that is
-    /// given it goes on where this one ended, and misses nothing in between. SIGTERM leaves them there, SIGINT
+    /// given it continues where this one ended, and misses nothing in between. SIGTERM leaves them there, SIGINT
     /// and `gdprport daemon unpin` do not.
     #[arg(long, value_name = "DIR")]
-    pub pin: Option<PathBuf>,
+    pub(super) pin: Option<PathBuf>,
 }
 
 /// `gdprport daemon unpin …`
 #[derive(Debug, Clone, Args)]
-pub struct UnpinArgs {
+pub(super) struct UnpinArgs {
     /// The directory that the daemon was given.
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PINS)]
-    pub pin: PathBuf,
+    pub(super) pin: PathBuf,
     /// For ExecStopPost of a systemd unit: keep what is pinned if this unit is about to start again.
     #[arg(long, value_name = "UNIT")]
-    pub unless_restarting: Option<String>,
+    pub(super) unless_restarting: Option<String>,
 }
 
 /// Where `--events` points.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EventsTarget {
+pub(super) enum EventsTarget {
     /// `-`: standard output.
     Stdout,
     /// A file, appended to.
@@ -188,19 +188,19 @@ impl From<&str> for EventsTarget {
 
 /// `gdprport flows …`
 #[derive(Debug, Clone, Args)]
-pub struct FlowsArgs {
+pub(super) struct FlowsArgs {
     /// Only this port, by its name in the policy or catalog, or by its number.
     #[arg(long, value_name = "NAME|NUMBER")]
-    pub port: Option<String>,
+    pub(super) port: Option<String>,
     /// Only what no rule allows.
     #[arg(long)]
-    pub violations: bool,
+    pub(super) violations: bool,
     /// Instead of what is open now, print what opens, fails and closes from now on.
     #[arg(long, conflicts_with = "limit")]
-    pub follow: bool,
+    pub(super) follow: bool,
     /// At most this many, the oldest first.
     #[arg(long, value_name = "N", default_value_t = FlowQuery::DEFAULT_LIMIT, value_parser = limit)]
-    pub limit: usize,
+    pub(super) limit: usize,
 }
 
 fn limit(text: &str) -> Result<usize, String> {
@@ -213,16 +213,16 @@ fn limit(text: &str) -> Result<usize, String> {
 
 /// `gdprport events …`
 #[derive(Debug, Clone, Args)]
-pub struct EventsArgs {
+pub(super) struct EventsArgs {
     /// Print events from now on, until interrupted: it is what happens without this option too, as past events
     /// are in the daemon's sinks.
     #[arg(long)]
-    pub follow: bool,
+    pub(super) follow: bool,
 }
 
 /// `gdprport policy …`
 #[derive(Debug, Subcommand)]
-pub enum PolicyCommand {
+pub(super) enum PolicyCommand {
     /// Check policy files as the daemon would: every problem, with line and column.
     #[command(after_help = "\
 Examples:
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_usage_is_answered_with_the_whole_usage() {
+    fn wrong_usage_prints_the_complete_usage() {
         for (wrong, usage) in [
             (
                 &["daemon", "run", "--policy", "a", "--no-policy"][..],
@@ -259,27 +259,27 @@ mod tests {
             ),
             (&["flows", "--follow", "--limit", "3"], "Usage: gdprport flows [OPTIONS]\n"),
         ] {
-            let words = std::iter::once(&"gdprport").chain(wrong);
-            let error = Cli::try_parse_from(words).expect_err("wrong usage").to_string();
+            let arguments = std::iter::once(&"gdprport").chain(wrong);
+            let error = Cli::try_parse_from(arguments).expect_err("wrong usage").to_string();
             assert!(error.contains(usage), "{error}");
         }
     }
 
     #[test]
-    fn events_are_followed_with_and_without_the_word() {
-        for words in [&["gdprport", "events"][..], &["gdprport", "events", "--follow"]] {
-            let cli = Cli::try_parse_from(words).expect("a valid command line");
-            assert!(matches!(cli.command, Command::Events(_)));
+    fn events_are_followed_with_and_without_the_option() {
+        for arguments in [&["gdprport", "events"][..], &["gdprport", "events", "--follow"]] {
+            let cli = Cli::try_parse_from(arguments).expect("a valid command line");
+            assert!(matches!(cli.command, TopCommand::Events(_)));
         }
     }
 
     #[test]
-    fn options_mean_what_they_say() {
+    fn options_mean_what_they_promise() {
         let cli = Cli::try_parse_from([
             "gdprport", "daemon", "run", "--policy", "a", "--policy", "b", "--events", "-",
         ])
         .expect("a valid command line");
-        let Command::Daemon(DaemonCommand::Run(args)) = cli.command else { panic!("daemon run") };
+        let TopCommand::Daemon(DaemonCommand::Run(args)) = cli.command else { panic!("daemon run") };
         assert_eq!(args.policy, [PathBuf::from("a"), PathBuf::from("b")]);
         assert_eq!(args.events, Some(EventsTarget::Stdout));
         let cli = Cli::try_parse_from(["gdprport", "flows", "--socket", "/s", "--json"])

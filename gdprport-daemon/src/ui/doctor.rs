@@ -1,8 +1,9 @@
-//! What this kernel and these privileges allow, as a list that one can work off.
+//! What this kernel and these privileges allow, as a list of things to fix.
 
-use super::Screen;
 use super::format::clean;
-use super::table::{Tone, fact, title, wrap};
+use super::screen::Screen;
+use super::table::{fact, title, wrap};
+use super::tone::Tone;
 use crate::control::api::{CheckResult, DoctorReport, Hook, HookState};
 
 /// The checks with what to do, then every hook.

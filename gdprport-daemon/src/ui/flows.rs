@@ -1,8 +1,9 @@
 //! The open flows as a table.
 
-use super::Screen;
-use super::format::{bytes, duration, process, thousands};
-use super::table::{Cell, Column, Tone, table};
+use super::format::{bytes, duration, process, short_id, thousands};
+use super::screen::Screen;
+use super::table::{Cell, Column, table};
+use super::tone::Tone;
 use crate::control::api::{FlowRow, FlowsReply, VerdictOutcome, VerdictRow};
 use gdprport_core::model::PostureState;
 
@@ -66,8 +67,8 @@ fn row(flow: &FlowRow, screen: &Screen) -> Vec<Cell> {
     let known = |text: Option<&str>| text.map_or_else(|| Cell::new(Tone::Dim, "-"), Cell::plain);
     let unit = owner.and_then(|owner| match &owner.container {
         Some(container) => {
-            let id = container.id.get(..12).unwrap_or(&container.id);
-            Some(format!("{} {id}", container.runtime.as_deref().unwrap_or("container")))
+            let runtime = container.runtime.as_deref().unwrap_or("container");
+            Some(format!("{runtime} {}", short_id(container)))
         }
         None => owner.unit.as_deref().map(ToOwned::to_owned),
     });
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_open_is_said_in_words() {
+    fn an_empty_list_is_explained() {
         let screen = Screen { width: 80, now: jiff::Timestamp::UNIX_EPOCH };
         let shown = |watched| {
             let text = show(&FlowsReply { watched, matching: 0, flows: Vec::new() }, &screen);

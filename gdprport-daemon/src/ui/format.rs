@@ -1,11 +1,12 @@
 //! Numbers, times and hostile text as people can read them.
 //!
-//! Belongs here: values to text, without colour or layout (those are `table`'s).
+//! Belongs here: values to text, without colour (`tone`) or layout (`table`, `lines`).
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
-use gdprport_core::model::{Attribution, Process};
+use gdprport_core::model::{Attribution, Container, Process};
+use gdprport_core::text::{is_control_or_bidi, is_invisible};
 
 /// `1482113` → `1,482,113`.
 pub(super) fn thousands(n: u64) -> String {
@@ -51,34 +52,48 @@ pub(super) fn duration(seconds: u64) -> String {
     }
 }
 
+/// Milliseconds in the two units that matter: `223 ms`, `4.2 s`, `1m23s`, `2h05m`, `3d04h`.
+pub(super) fn elapsed(ms: u64) -> String {
+    let seconds = ms / 1000;
+    match seconds {
+        0 => format!("{ms} ms"),
+        1..60 => format!("{seconds}.{} s", ms % 1000 / 100),
+        60..3_600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{}h{:02}m", seconds / 3_600, seconds % 3_600 / 60),
+        _ => format!("{}d{:02}h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
 /// `2026-11-23 13:00:00 UTC`: to the second, in the time zone that events have too.
 pub(super) fn moment(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// Counts by name: `undeclared-peer 12, undeclared-process 5`.
-pub(super) fn counts<K: AsRef<str>>(of: impl IntoIterator<Item = (K, u64)>) -> String {
+/// Items with commas between them.
+pub(super) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let mut text = String::new();
-    for (name, n) in of {
-        let comma = if text.is_empty() { "" } else { ", " };
-        let _ = write!(text, "{comma}{} {}", name.as_ref(), thousands(n));
+    for item in items {
+        let separator = if text.is_empty() { "" } else { ", " };
+        write!(text, "{separator}{item}").expect("writing to memory cannot fail");
     }
     text
+}
+
+/// Counts by name: `undeclared-peer 12, undeclared-process 5`.
+pub(super) fn counts<K: AsRef<str>>(of: impl IntoIterator<Item = (K, u64)>) -> String {
+    list(of.into_iter().map(|(name, n)| format!("{} {}", name.as_ref(), thousands(n))))
 }
 
 /// The same, each with its share of all, rounded down: what is not all of them is never 100 %.
 pub(super) fn shares<K: AsRef<str>>(of: impl Iterator<Item = (K, u64)> + Clone) -> String {
     let all: u64 = of.clone().map(|(_, n)| n).sum();
-    let mut text = String::new();
-    for (name, n) in of {
-        let comma = if text.is_empty() { "" } else { ", " };
+    list(of.map(|(name, n)| {
         let share = match u128::from(n) * 100 / u128::from(all.max(1)) {
             0 if n > 0 => "<1".to_owned(),
             share => share.to_string(),
         };
-        let _ = write!(text, "{comma}{} {} ({share}%)", name.as_ref(), thousands(n));
-    }
-    text
+        format!("{} {} ({share}%)", name.as_ref(), thousands(n))
+    }))
 }
 
 /// The last part of a path.
@@ -100,7 +115,12 @@ pub(super) fn program(process: &Process) -> String {
     }
 }
 
-/// The process in a few words: `postgres 1203`; marked when it is not known exactly.
+/// Twelve digits of a container's id, as container tools show it.
+pub(super) fn short_id(container: &Container) -> &str {
+    container.id.get(..12).unwrap_or(&container.id)
+}
+
+/// The process in short: `postgres 1203`; marked when it is not known exactly.
 pub(super) fn process(process: Option<&Process>) -> String {
     let Some(process) = process else { return "unknown".to_owned() };
     let name = program(process);
@@ -110,17 +130,21 @@ pub(super) fn process(process: Option<&Process>) -> String {
     }
 }
 
-/// Text from outside, made harmless for a terminal: control characters (which move the cursor, recolour or
-/// retitle) and the invisible ones that reorder text (Unicode's bidirectional controls) become `�`.
+/// Text from outside, made harmless for a terminal: what would steer it or turn the text around becomes `�`.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
-    let harmful = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    without(text, is_control_or_bidi)
+}
+
+/// The same for a cell of a fixed width, in which every character has to take its place.
+pub(super) fn clean_cell(text: &str) -> Cow<'_, str> {
+    without(text, is_invisible)
+}
+
+fn without(text: &str, harmful: fn(char) -> bool) -> Cow<'_, str> {
     if text.contains(harmful) { Cow::Owned(text.replace(harmful, "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
-/// The same for text of several lines, which stay lines.
+/// `clean` for text of several lines, which stay lines.
 pub(super) fn clean_lines(text: &str) -> String {
     text.lines().map(clean).collect::<Vec<_>>().join("\n")
 }
@@ -148,19 +172,25 @@ mod tests {
 
     #[test]
     fn bytes_have_a_unit_and_are_never_rounded_up() {
-        let shown = [0, 1_023, 1_024, 1_048_575, 1_503_238_553, u64::MAX].map(bytes);
-        assert_eq!(shown, ["0 B", "1023 B", "1.0 KiB", "1023.9 KiB", "1.3 GiB", "15.9 EiB"]);
+        let shown = [0, 1_023, 1_024, 1_048_575, 1_840_412, 1_503_238_553, u64::MAX].map(bytes);
+        assert_eq!(shown, ["0 B", "1023 B", "1.0 KiB", "1023.9 KiB", "1.7 MiB", "1.3 GiB", "15.9 EiB"]);
     }
 
     #[test]
     fn durations_show_the_two_largest_units() {
         let shown = [0, 59, 60, 125, 3_600, 7_260, 86_400, 277_503].map(duration);
         assert_eq!(shown, ["0s", "59s", "1m", "2m 5s", "1h", "2h 1m", "1d", "3d 5h"]);
+        let shown = [0, 999, 4_250, 83_223, 7_500_000, 273_600_000].map(elapsed);
+        assert_eq!(shown, ["0 ms", "999 ms", "4.2 s", "1m23s", "2h05m", "3d04h"]);
     }
 
     #[test]
-    fn text_from_outside_cannot_drive_the_terminal() {
+    fn text_from_outside_cannot_steer_the_terminal() {
         assert_eq!(clean("a\u{1b}[2Jb\u{9b}c\u{202e}d\ne"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}e");
-        assert!(matches!(clean("plain é 漢"), Cow::Borrowed(_)));
+        assert!(matches!(clean("plain é 漢 \u{200d}"), Cow::Borrowed(_)));
+        assert_eq!(
+            clean_cell("a\u{1b}]0;owned\u{7}b\u{9b}31m\u{202e}c\u{200d}"),
+            "a\u{fffd}]0;owned\u{fffd}b\u{fffd}31m\u{fffd}c\u{fffd}"
+        );
     }
 }

@@ -3,8 +3,8 @@
 //! Belongs here: which parts of an event are shown, where and in which colour. The full event is in the JSON.
 //!
 //! Calm by default: what is declared is quiet, what is not stands out. A line reads: when, what, which port,
-//! which way, who, with whom, and what the policy says. `~` before a process: its attribution is not exact. Why
-//! something is a violation is said once, by the `violation` beside the event of the flow or listener.
+//! which direction, who, with whom, and the verdict of the policy. `~` before a process: its attribution is not exact.
+//! The reasons of a violation stand once, in the `violation` beside the event of the flow or listener.
 
 mod own;
 mod paint;
@@ -12,30 +12,22 @@ mod paint;
 use std::fmt::Write as _;
 use std::num::NonZeroU16;
 
-use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 
-use super::format::{basename, program};
+use super::format::{basename, bytes, elapsed, list, program, short_id};
+use super::tone::Tone;
 use gdprport_core::event::{Body, Event, Flow, FlowEvent, FlowSummary, Kind, ListenerEvent, Violation};
 use gdprport_core::model::{Attribution, Direction, Endpoint, Outcome, PostureState, Process};
 use gdprport_core::verdict::Verdict;
 use own::{coverage, policy, start};
-use paint::{Painter, Piece, bytes, duration, list};
-
-const PLAIN: Style = Style::new();
-const DIM: Style = Style::new().dimmed();
-const BOLD: Style = Style::new().bold();
-const GOOD: Style = AnsiColor::Green.on_default();
-const UNSURE: Style = AnsiColor::Yellow.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const OWN: Style = AnsiColor::Cyan.on_default();
+use paint::{Painter, Span};
 
 /// The narrowest room for the end of a line: below it, the terminal may break the line.
 const MIN_TAIL: usize = 14;
 
 /// Writes events as lines.
 #[derive(Debug, Clone)]
-pub struct Lines {
+pub(super) struct LineRenderer {
     color: bool,
     width: Option<usize>,
     zone: TimeZone,
@@ -68,53 +60,52 @@ impl Cells {
     }
 }
 
-impl Lines {
+impl LineRenderer {
     /// Lines for a terminal of this many columns (`None`: nothing is cut at the end), with times in this zone.
-    #[must_use]
-    pub fn new(color: bool, width: Option<NonZeroU16>, zone: TimeZone) -> Self {
+    pub(super) fn new(color: bool, width: Option<NonZeroU16>, zone: TimeZone) -> Self {
         let width = width.map(|width| usize::from(width.get()));
         let cells = Cells::of(width);
         Self { color, width, zone, cells }
     }
 
     /// Appends one line, without a line feed.
-    pub fn render(&self, event: &Event, out: &mut Vec<u8>) {
+    pub(super) fn render(&self, event: &Event, out: &mut Vec<u8>) {
         let mut painter = Painter { out, color: self.color, gap: self.cells.gap, column: 0 };
         let time = self.zone.to_datetime(event.time).strftime(self.cells.time).to_string();
-        painter.cell(time.len(), &[(DIM, time)]);
-        let (style, sign, word) = head(&event.body);
-        let kind = if self.cells.head == 1 { sign.to_owned() } else { format!("{sign} {word}") };
-        painter.cell(self.cells.head, &[(style, kind)]);
+        painter.cell(time.len(), &[(Tone::Dim, time)]);
+        let (tone, sign, name) = head(&event.body);
+        let kind = if self.cells.head == 1 { sign.to_owned() } else { format!("{sign} {name}") };
+        painter.cell(self.cells.head, &[(tone, kind)]);
         match &event.body {
             Body::FlowOpen(flow) | Body::FlowUpdate(flow) => {
-                let mut tail = vec![judged(&flow.verdict, flow.policy.is_some())];
+                let mut tail = vec![verdict_span(&flow.verdict, flow.policy.is_some())];
                 let opens = matches!(event.body, Body::FlowOpen(_));
                 tail.extend(counts(&flow.flow, flow.flow.duration_ms.filter(|_| !opens)));
                 self.flow(&mut painter, flow, false, &tail);
             }
             Body::FlowPosture(flow) => {
                 let mut tail = encryption(flow);
-                tail.push(judged(&flow.verdict, flow.policy.is_some()));
+                tail.push(verdict_span(&flow.verdict, flow.policy.is_some()));
                 self.flow(&mut painter, flow, false, &tail);
             }
             Body::Finding(finding) => {
-                self.flow(&mut painter, &finding.flow, true, &[(UNSURE, finding.finding.detail.clone())]);
+                self.flow(&mut painter, &finding.flow, true, &[(Tone::Warn, finding.finding.detail.clone())]);
             }
             Body::FlowClose(flow) => {
                 let mut tail = vec![match &*flow.verdict {
-                    Verdict::Undecided { .. } => (UNSURE, "? undecided".to_owned()),
-                    verdict => judged(verdict, flow.policy.is_some()),
+                    Verdict::Undecided { .. } => (Tone::Warn, "? undecided".to_owned()),
+                    verdict => verdict_span(verdict, flow.policy.is_some()),
                 }];
                 tail.extend(counts(&flow.flow, flow.flow.duration_ms));
                 self.flow(&mut painter, flow, false, &tail);
             }
             Body::FlowFail(flow) => {
-                let outcome = (UNSURE, format!("{} ", flow.flow.outcome));
+                let outcome = (Tone::Warn, format!("{} ", flow.flow.outcome));
                 self.flow(
                     &mut painter,
                     flow,
                     false,
-                    &[outcome, judged(&flow.verdict, flow.policy.is_some())],
+                    &[outcome, verdict_span(&flow.verdict, flow.policy.is_some())],
                 );
             }
             Body::Violation(violation) => match &**violation {
@@ -124,68 +115,72 @@ impl Lines {
                 }
             },
             Body::ListenerOpen(listener) | Body::ListenerClose(listener) => {
-                let says = match &listener.verdict {
-                    Verdict::Declared { .. } => (GOOD, "✓ as declared".to_owned()),
-                    verdict => judged(verdict, listener.policy.is_some()),
+                let verdict = match &listener.verdict {
+                    Verdict::Declared { .. } => (Tone::Good, "✓ as declared".to_owned()),
+                    verdict => verdict_span(verdict, listener.policy.is_some()),
                 };
-                self.listener(&mut painter, listener, false, &[says]);
+                self.listener(&mut painter, listener, false, &[verdict]);
             }
             Body::FlowSummary(summary) => self.summary(&mut painter, summary),
             Body::Coverage(event) => self.tail(&mut painter, true, &coverage(event)),
             Body::PolicyApplied(event) => self.tail(&mut painter, true, &policy(event)),
             Body::DaemonStart(event) => self.tail(&mut painter, true, &start(event)),
             Body::DaemonStop(event) => {
-                let text = format!("{} after {}", event.daemon.reason, duration(event.daemon.uptime_ms));
-                self.tail(&mut painter, true, &[(PLAIN, text)]);
+                let text = format!("{} after {}", event.daemon.reason, elapsed(event.daemon.uptime_ms));
+                self.tail(&mut painter, true, &[(Tone::Plain, text)]);
             }
         }
     }
 
-    fn flow(&self, painter: &mut Painter<'_>, event: &FlowEvent, keep: bool, tail: &[Piece]) {
+    fn flow(&self, painter: &mut Painter<'_>, event: &FlowEvent, keep: bool, tail: &[Span]) {
         let process = who(event.process.as_deref(), self.cells.process);
         self.columns(painter, &event.port.name, arrow(event.flow.direction), &process);
-        let mut peer = vec![(PLAIN, Endpoint::new(event.flow.peer.ip, event.flow.peer.port).to_string())];
+        let mut peer =
+            vec![(Tone::Plain, Endpoint::new(event.flow.peer.ip, event.flow.peer.port).to_string())];
         if let Some(name) = &event.flow.peer.name {
-            peer.push((DIM, format!(" {name}")));
+            peer.push((Tone::Dim, format!(" {name}")));
         }
         if let Some(process) = &event.peer_process {
             let used: usize = peer.iter().map(|(_, text)| text.chars().count() + 1).sum();
-            peer.push((DIM, format!(" {}", short_program(process, self.cells.peer.saturating_sub(used)))));
+            peer.push((
+                Tone::Dim,
+                format!(" {}", short_program(process, self.cells.peer.saturating_sub(used))),
+            ));
         }
         painter.cell(self.cells.peer, &peer);
         self.tail(painter, keep, tail);
     }
 
-    fn listener(&self, painter: &mut Painter<'_>, event: &ListenerEvent, keep: bool, tail: &[Piece]) {
+    fn listener(&self, painter: &mut Painter<'_>, event: &ListenerEvent, keep: bool, tail: &[Span]) {
         let process = who(event.process.as_deref(), self.cells.process);
         self.columns(painter, &event.port.name, "◦", &process);
-        painter.cell(self.cells.peer, &[(PLAIN, event.listener.local.to_string())]);
+        painter.cell(self.cells.peer, &[(Tone::Plain, event.listener.local.to_string())]);
         self.tail(painter, keep, tail);
     }
 
     fn summary(&self, painter: &mut Painter<'_>, event: &FlowSummary) {
         let counts = &event.summary;
-        let (way, process, peer, says) = match &event.summary.group {
+        let (direction, process, peer, verdict) = match &event.summary.group {
             Some(group) => {
                 let exe = group.exe.as_deref().map_or("unknown process", basename);
-                let mut process = vec![(BOLD, exe.to_owned())];
-                process.extend(group.user.iter().map(|user| (PLAIN, format!(" {user}"))));
-                process.extend(group.unit.iter().map(|unit| (DIM, format!(" {}", short(unit)))));
-                let says = match &group.rule {
-                    Some(rule) => (GOOD, format!("✓ {rule}")),
-                    None => (UNSURE, "? undecided".to_owned()),
+                let mut process = vec![(Tone::Strong, exe.to_owned())];
+                process.extend(group.user.iter().map(|user| (Tone::Plain, format!(" {user}"))));
+                process.extend(group.unit.iter().map(|unit| (Tone::Dim, format!(" {}", short(unit)))));
+                let verdict = match &group.rule {
+                    Some(rule) => (Tone::Good, format!("✓ {rule}")),
+                    None => (Tone::Warn, "? undecided".to_owned()),
                 };
-                (arrow(group.direction), process, group.peer_ip.to_string(), says)
+                (arrow(group.direction), process, group.peer_ip.to_string(), verdict)
             }
             None => (
                 "↔",
-                vec![(DIM, "many processes".to_owned())],
+                vec![(Tone::Dim, "many processes".to_owned())],
                 "many peers".to_owned(),
-                (DIM, "the rest".to_owned()),
+                (Tone::Dim, "the rest".to_owned()),
             ),
         };
-        self.columns(painter, &event.port.name, way, &process);
-        painter.cell(self.cells.peer, &[(PLAIN, peer)]);
+        self.columns(painter, &event.port.name, direction, &process);
+        painter.cell(self.cells.peer, &[(Tone::Plain, peer)]);
         let mut text = String::from(" ·");
         for (count, word) in [
             (counts.opened, "opened"),
@@ -199,55 +194,55 @@ impl Lines {
         }
         write!(text, " ↑{} ↓{}", bytes(counts.bytes_sent), bytes(counts.bytes_received))
             .expect("writing to memory cannot fail");
-        self.tail(painter, false, &[says, (DIM, text)]);
+        self.tail(painter, false, &[verdict, (Tone::Dim, text)]);
     }
 
-    fn columns(&self, painter: &mut Painter<'_>, port: &str, way: &str, process: &[Piece]) {
-        painter.cell(self.cells.port, &[(BOLD, port.to_owned())]);
-        painter.cell(1, &[(DIM, way.to_owned())]);
+    fn columns(&self, painter: &mut Painter<'_>, port: &str, direction: &str, process: &[Span]) {
+        painter.cell(self.cells.port, &[(Tone::Strong, port.to_owned())]);
+        painter.cell(1, &[(Tone::Dim, direction.to_owned())]);
         painter.cell(self.cells.process, process);
     }
 
-    /// The end of the line: cut to the terminal, unless it must be read whole.
-    fn tail(&self, painter: &mut Painter<'_>, keep: bool, pieces: &[Piece]) {
+    /// The end of the line: cut to the terminal, unless it must stay complete.
+    fn tail(&self, painter: &mut Painter<'_>, keep: bool, pieces: &[Span]) {
         let room = self.width.map(|width| width.saturating_sub(painter.column).max(MIN_TAIL));
         painter.text(room.filter(|_| !keep), pieces);
     }
 }
 
 /// How a flow is encrypted, and a blank.
-fn encryption(event: &FlowEvent) -> Vec<Piece> {
+fn encryption(event: &FlowEvent) -> Vec<Span> {
     let Some(posture) = &event.posture else { return Vec::new() };
-    let style = match posture.state {
-        PostureState::Tls13 | PostureState::Tls12 | PostureState::StarttlsUpgraded => GOOD,
-        PostureState::EncryptedOther => PLAIN,
-        PostureState::WeakTls | PostureState::StarttlsRefused | PostureState::Plaintext => BAD,
-        PostureState::Unknown => UNSURE,
+    let tone = match posture.state {
+        PostureState::Tls13 | PostureState::Tls12 | PostureState::StarttlsUpgraded => Tone::Good,
+        PostureState::EncryptedOther => Tone::Plain,
+        PostureState::WeakTls | PostureState::StarttlsRefused | PostureState::Plaintext => Tone::Bad,
+        PostureState::Unknown => Tone::Warn,
     };
     let version = match (posture.state, posture.version) {
         (PostureState::StarttlsUpgraded | PostureState::WeakTls, Some(version)) => format!(" {version}"),
         _ => String::new(),
     };
-    vec![(style, format!("{}{version} ", posture.state.as_str()))]
+    vec![(tone, format!("{}{version} ", posture.state.as_str()))]
 }
 
-/// Style, sign and word of a kind.
-fn head(body: &Body) -> (Style, &'static str, &'static str) {
+/// Tone, sign and name of a kind.
+fn head(body: &Body) -> (Tone, &'static str, &'static str) {
     match body.kind() {
-        Kind::FlowOpen => (PLAIN, "●", "open"),
-        Kind::FlowFail => (UNSURE, "✕", "fail"),
-        Kind::FlowClose => (DIM, "○", "close"),
-        Kind::FlowUpdate => (DIM, "·", "update"),
-        Kind::FlowPosture => (PLAIN, "◈", "posture"),
-        Kind::Finding => (UNSURE, "?", "finding"),
-        Kind::FlowSummary => (PLAIN, "Σ", "summary"),
-        Kind::Violation => (BAD, "▲", "VIOLATION"),
-        Kind::ListenerOpen => (PLAIN, "◆", "listen"),
-        Kind::ListenerClose => (DIM, "◇", "unlisten"),
-        Kind::Coverage => (OWN, "≡", "coverage"),
-        Kind::PolicyApplied => (OWN, "§", "policy"),
-        Kind::DaemonStart => (OWN, "▶", "start"),
-        Kind::DaemonStop => (OWN, "■", "stop"),
+        Kind::FlowOpen => (Tone::Plain, "●", "open"),
+        Kind::FlowFail => (Tone::Warn, "✕", "fail"),
+        Kind::FlowClose => (Tone::Dim, "○", "close"),
+        Kind::FlowUpdate => (Tone::Dim, "·", "update"),
+        Kind::FlowPosture => (Tone::Plain, "◈", "posture"),
+        Kind::Finding => (Tone::Warn, "?", "finding"),
+        Kind::FlowSummary => (Tone::Plain, "Σ", "summary"),
+        Kind::Violation => (Tone::Bad, "▲", "VIOLATION"),
+        Kind::ListenerOpen => (Tone::Plain, "◆", "listen"),
+        Kind::ListenerClose => (Tone::Dim, "◇", "unlisten"),
+        Kind::Coverage => (Tone::Note, "≡", "coverage"),
+        Kind::PolicyApplied => (Tone::Note, "§", "policy"),
+        Kind::DaemonStart => (Tone::Note, "▶", "start"),
+        Kind::DaemonStop => (Tone::Note, "■", "stop"),
     }
 }
 
@@ -271,8 +266,8 @@ fn short_program(process: &Process, room: usize) -> String {
     }
 }
 
-/// How a flow went so far, behind what the policy says.
-fn counts(flow: &Flow, lasted_ms: Option<u64>) -> Option<Piece> {
+/// How a flow went so far, behind the verdict of the policy.
+fn counts(flow: &Flow, lasted_ms: Option<u64>) -> Option<Span> {
     let mut counts = Vec::new();
     match flow.outcome {
         Outcome::Established | Outcome::Closed => {}
@@ -285,48 +280,48 @@ fn counts(flow: &Flow, lasted_ms: Option<u64>) -> Option<Piece> {
             counts.push(bad.to_string());
         }
     }
-    counts.extend(lasted_ms.filter(|&ms| ms > 0).map(duration));
+    counts.extend(lasted_ms.filter(|&ms| ms > 0).map(elapsed));
     counts.extend(flow.bytes_sent.map(|count| format!("↑{}", bytes(count))));
     counts.extend(flow.bytes_received.map(|count| format!("↓{}", bytes(count))));
-    (!counts.is_empty()).then(|| (DIM, format!(" · {}", counts.join(" "))))
+    (!counts.is_empty()).then(|| (Tone::Dim, format!(" · {}", counts.join(" "))))
 }
 
-fn who(process: Option<&Process>, room: usize) -> Vec<Piece> {
-    let Some(process) = process else { return vec![(UNSURE, "unknown process".to_owned())] };
+fn who(process: Option<&Process>, room: usize) -> Vec<Span> {
+    let Some(process) = process else { return vec![(Tone::Warn, "unknown process".to_owned())] };
     let user =
         process.user.as_ref().map_or_else(|| format!(" uid {}", process.uid), |user| format!(" {user}"));
     // One character is kept for the `…` of what does not fit after it.
-    let mut pieces = vec![(BOLD, short_program(process, room.saturating_sub(1))), (PLAIN, user)];
+    let mut pieces =
+        vec![(Tone::Strong, short_program(process, room.saturating_sub(1))), (Tone::Plain, user)];
     if let Some(container) = &process.container {
-        // Twelve digits, as container tools show it.
-        pieces.push((DIM, format!(" {}", container.id.get(..12).unwrap_or(&container.id))));
+        pieces.push((Tone::Dim, format!(" {}", short_id(container))));
     } else if let Some(unit) = &process.unit {
-        pieces.push((DIM, format!(" {}", short(unit))));
+        pieces.push((Tone::Dim, format!(" {}", short(unit))));
     }
     pieces
 }
 
-/// Most units are services: that need not be said.
+/// Most units are services: the suffix adds nothing.
 fn short(unit: &str) -> &str {
     unit.strip_suffix(".service").unwrap_or(unit)
 }
 
-/// What the policy says; without one, the catalog can only say that nothing is declared.
-fn judged(verdict: &Verdict, policy: bool) -> Piece {
+/// The verdict of the policy; without one, the catalog can only know that nothing is declared.
+fn verdict_span(verdict: &Verdict, policy: bool) -> Span {
     match verdict {
-        Verdict::Declared { rule } => (GOOD, format!("✓ {rule}")),
-        Verdict::Undecided { missing, .. } => (UNSURE, format!("? undecided: {}", list(missing))),
-        Verdict::Violation { .. } if policy => (BAD, "✗ violation".to_owned()),
-        Verdict::Violation { .. } => (UNSURE, "✗ undeclared".to_owned()),
+        Verdict::Declared { rule } => (Tone::Good, format!("✓ {rule}")),
+        Verdict::Undecided { missing, .. } => (Tone::Warn, format!("? undecided: {}", list(missing))),
+        Verdict::Violation { .. } if policy => (Tone::Bad, "✗ violation".to_owned()),
+        Verdict::Violation { .. } => (Tone::Warn, "✗ undeclared".to_owned()),
     }
 }
 
 /// Why it is a violation.
-fn reasons(verdict: &Verdict) -> Vec<Piece> {
+fn reasons(verdict: &Verdict) -> Vec<Span> {
     let Verdict::Violation { reasons, nearest } = verdict else { return Vec::new() };
-    let mut pieces = vec![(BAD, format!("✗ {}", list(reasons.iter().map(|reason| reason.id))))];
+    let mut pieces = vec![(Tone::Bad, format!("✗ {}", list(reasons.iter().map(|reason| reason.id))))];
     if let Some(nearest) = nearest {
-        pieces.push((DIM, format!(" · nearest {} fails {}", nearest.role, list(&nearest.failed))));
+        pieces.push((Tone::Dim, format!(" · nearest {} fails {}", nearest.role, list(&nearest.failed))));
     }
     pieces
 }

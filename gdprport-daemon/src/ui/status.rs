@@ -1,13 +1,15 @@
-//! The daemon's status: one line of health, then what stands behind it.
+//! The daemon's status: one line of health, then the facts behind it.
 
-use super::Screen;
 use super::doctor::hooks;
 use super::format::{bytes, clean, counted, counts, duration, moment, shares, thousands};
-use super::table::{Cell, Column, Tone, fact, table, title, whole_items, wrap};
+use super::screen::Screen;
+use super::table::{Cell, Column, fact, table, tied_items, title, wrap};
+use super::tone::Tone;
 use crate::control::api::{
-    Counts, Health, HealthState, Pins, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus,
-    Status, StatusReply,
+    Health, HealthState, Pins, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus, Status,
+    StatusReply,
 };
+use gdprport_core::event::ByReason;
 
 const fn ports_columns(source: &PolicySource) -> [Column; 12] {
     let against = match source {
@@ -39,10 +41,10 @@ const SINKS: [Column; 6] = [
     Column::elastic("LAST ERROR", 15),
 ];
 
-/// Screens at least this wide show the policy's digest whole.
-const WHOLE_DIGEST: u16 = 100;
+/// Screens at least this wide show the complete digest of the policy.
+const FULL_DIGEST: u16 = 100;
 
-/// The whole status.
+/// The complete status.
 pub(super) fn show(reply: &StatusReply, screen: &Screen) -> String {
     let status = &reply.status;
     let mut text = health(&reply.health, screen);
@@ -87,7 +89,7 @@ fn health(health: &Health, screen: &Screen) -> String {
 fn policy(policy: &PolicyStatus, screen: &Screen) -> String {
     let mut text = title("POLICY", &format!("in force for {}", duration(policy.age_s)));
     let digest = match policy.digest.get(..23) {
-        Some(begin) if screen.width < WHOLE_DIGEST => format!("{begin}…"),
+        Some(begin) if screen.width < FULL_DIGEST => format!("{begin}…"),
         _ => policy.digest.clone(),
     };
     let mut add = |name, tone, value: &str| text.push_str(&fact(name, tone, value, screen.width));
@@ -161,20 +163,22 @@ fn ports(ports: &[PortStatus], source: &PolicySource, screen: &Screen) -> String
         .iter()
         .filter(|port| !is_quiet(port))
         .map(|port| {
-            let reasons = counts(port.violations.iter().map(|(reason, n)| (reason.as_str(), *n)));
+            let reasons = counts(port.counters.violations.iter().map(|(reason, n)| (reason.as_str(), *n)));
             vec![
                 Cell::new(if port.declared { Tone::Plain } else { Tone::Warn }, &port.name),
                 Cell::plain(port.number.to_string()),
                 Cell::plain(port.protocol.as_deref().unwrap_or("-")),
                 Cell::count(Tone::Plain, port.open),
-                Cell::count(Tone::Plain, port.opened),
-                Cell::count(Tone::Plain, port.closed),
-                Cell::count(Tone::Plain, port.failed),
-                Cell::count(Tone::Good, port.declared_flows),
-                Cell::count(Tone::Warn, port.undecided),
-                Cell::count(Tone::Bad, port.violations_total),
-                Cell::plain(whole_items(&shares(port.posture.iter().map(|(state, n)| (state.as_str(), *n))))),
-                Cell::plain(whole_items(&reasons)),
+                Cell::count(Tone::Plain, port.counters.opened),
+                Cell::count(Tone::Plain, port.counters.closed),
+                Cell::count(Tone::Plain, port.counters.failed),
+                Cell::count(Tone::Good, port.counters.declared_flows),
+                Cell::count(Tone::Warn, port.counters.undecided),
+                Cell::count(Tone::Bad, port.counters.violations_total),
+                Cell::plain(tied_items(&shares(
+                    port.counters.posture.iter().map(|(state, n)| (state.as_str(), *n)),
+                ))),
+                Cell::plain(tied_items(&reasons)),
             ]
         })
         .collect();
@@ -182,9 +186,10 @@ fn ports(ports: &[PortStatus], source: &PolicySource, screen: &Screen) -> String
     text
 }
 
-/// A port of the catalog on which nothing ever happened: there are dozens, and they say nothing.
+/// A port of the catalog on which nothing ever happened: there are dozens, and showing them helps nobody.
 fn is_quiet(port: &PortStatus) -> bool {
-    !port.declared && port.open + port.opened + port.failed + port.violations_total == 0
+    !port.declared
+        && port.open + port.counters.opened + port.counters.failed + port.counters.violations_total == 0
 }
 
 fn coverage(status: &Status, screen: &Screen) -> String {
@@ -237,11 +242,11 @@ fn coverage(status: &Status, screen: &Screen) -> String {
     text
 }
 
-fn tone_of(dropped: &Counts) -> Tone {
+fn tone_of(dropped: &ByReason) -> Tone {
     if dropped.values().any(|n| *n > 0) { Tone::Bad } else { Tone::Plain }
 }
 
-fn lost(dropped: &Counts) -> String {
+fn lost(dropped: &ByReason) -> String {
     let sum = thousands(dropped.values().sum());
     if sum == "0" {
         return "0 lost".to_owned();
@@ -263,12 +268,13 @@ fn sinks(sinks: &[SinkStatus], screen: &Screen) -> String {
     let rows: Vec<_> = sinks
         .iter()
         .map(|sink| {
+            let of = &sink.counts;
             vec![
-                Cell::plain(&sink.name),
-                Cell::count(Tone::Plain, sink.received),
-                Cell::count(Tone::Plain, sink.delivered),
-                Cell::count(Tone::Plain, sink.queued),
-                Cell::count(Tone::Bad, sink.dropped.values().sum()),
+                Cell::plain(&of.name),
+                Cell::count(Tone::Plain, of.received),
+                Cell::count(Tone::Plain, of.delivered),
+                Cell::count(Tone::Plain, of.queued),
+                Cell::count(Tone::Bad, of.dropped.values().sum()),
                 sink.last_error.as_ref().map_or_else(|| Cell::plain(""), |error| Cell::new(Tone::Bad, error)),
             ]
         })
@@ -277,7 +283,7 @@ fn sinks(sinks: &[SinkStatus], screen: &Screen) -> String {
     text
 }
 
-/// What came of a reload: every problem, or that it is applied.
+/// The outcome of a reload: every problem, or that it is applied.
 pub(super) fn reload(reply: &ReloadReply) -> String {
     let mut text = String::new();
     for line in reply.problems.lines().chain(reply.warnings.lines()) {
@@ -307,24 +313,24 @@ mod tests {
     }
 
     #[test]
-    fn status_of_a_bad_day_on_a_narrow_screen() {
+    fn status_with_failures_on_a_narrow_screen() {
         insta::assert_snapshot!(shown(samples::status(), 80));
     }
 
     #[test]
-    fn status_of_a_bad_day_on_a_wide_screen() {
+    fn status_with_failures_on_a_wide_screen() {
         insta::assert_snapshot!(shown(samples::status(), 160));
     }
 
     #[test]
-    fn status_of_a_good_day_leads_with_one_word() {
+    fn status_without_failures_leads_with_one_word() {
         let text = shown(samples::healthy(), 120);
         assert_eq!(text.lines().next(), Some("● healthy"));
         insta::assert_snapshot!(text);
     }
 
     #[test]
-    fn status_without_a_policy_or_sinks_says_what_that_means() {
+    fn status_without_a_policy_or_sinks_explains_itself() {
         let mut status = samples::healthy();
         status.policy.source = PolicySource::Catalog;
         status.ports.retain(|port| !port.declared);
@@ -333,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_where_no_port_is_watched_says_so() {
+    fn a_host_without_watched_ports_is_shown_as_such() {
         let mut status = samples::healthy();
         status.ports.clear();
         assert!(shown(status, 120).contains("\nPORTS  none is watched\n"));

@@ -1,13 +1,13 @@
-//! Layout: tables without borders that fit their screen, titles, facts and wrapped sentences, in colour.
+//! Layout: tables without borders that fit their screen, titles, facts and wrapped sentences.
 //!
-//! Belongs here: where text goes and its tone. Colour is always written; the stream takes it out where none is
-//! wanted. Does not belong here: what is shown (`status`, `flows`, `doctor`).
+//! Belongs here: where text goes. Does not belong here: its colours (`tone`), what is shown (`status`, `flows`,
+//! `doctor`).
 
-use anstyle::{AnsiColor, Style};
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table, Width};
 
-use super::format::clean;
+use super::format::{clean, thousands};
+use super::tone::Tone;
 
 /// Columns of space between two columns of a table.
 const GAP: u16 = 2;
@@ -15,38 +15,8 @@ const GAP: u16 = 2;
 /// Lines that one row may take; what is longer still ends in `…`.
 const ROW_LINES: usize = 6;
 
-/// The least room for wrapped text, whatever the screen.
+/// The least room for wrapped text on any screen.
 const LEAST_ROOM: usize = 12;
-
-/// How a piece of text is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
-    Plain,
-    Strong,
-    Good,
-    Warn,
-    Bad,
-    Dim,
-}
-
-impl Tone {
-    fn style(self) -> Style {
-        match self {
-            Self::Plain => Style::new(),
-            Self::Strong => Style::new().bold(),
-            Self::Good => AnsiColor::Green.on_default(),
-            Self::Warn => AnsiColor::Yellow.on_default(),
-            Self::Bad => AnsiColor::Red.on_default().bold(),
-            Self::Dim => Style::new().dimmed(),
-        }
-    }
-
-    /// The text in this tone.
-    pub(super) fn paint(self, text: &str) -> String {
-        let style = self.style();
-        format!("{style}{text}{style:#}")
-    }
-}
 
 /// One cell: text that is made harmless, and its tone.
 #[derive(Debug, Clone)]
@@ -66,7 +36,7 @@ impl Cell {
 
     /// A count; zero is dimmed so that the others stand out.
     pub(super) fn count(tone: Tone, n: u64) -> Self {
-        Self::new(if n == 0 { Tone::Dim } else { tone }, super::format::thousands(n))
+        Self::new(if n == 0 { Tone::Dim } else { tone }, thousands(n))
     }
 
     fn styled(&self) -> comfy_table::Cell {
@@ -78,6 +48,7 @@ impl Cell {
             Tone::Warn => cell.fg(Color::DarkYellow),
             Tone::Bad => cell.fg(Color::DarkRed).add_attribute(Attribute::Bold),
             Tone::Dim => cell.add_attribute(Attribute::Dim),
+            Tone::Note => cell.fg(Color::DarkCyan),
         }
     }
 }
@@ -150,7 +121,7 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: u16) -> Strin
 const TIE: &str = "\u{a0}";
 
 /// A list whose items stay on one line each: `undeclared-peer 12, undeclared-process 5`.
-pub(super) fn whole_items(list: &str) -> String {
+pub(super) fn tied_items(list: &str) -> String {
     list.split(", ").map(|item| item.replace(' ', TIE)).collect::<Vec<_>>().join(", ")
 }
 
@@ -181,7 +152,7 @@ fn fit(columns: &[Column], rows: &[Vec<Cell>], natural: &[u16], width: u16) -> V
             }
         }
     }
-    // A wide one that had to go may leave room for narrow ones that went before it.
+    // A wide one that was left out may leave room for narrow ones left out earlier.
     let mut out: Vec<usize> = (0..widths.len()).filter(|i| widths[*i] != wanted[*i]).collect();
     out.sort_by_key(|i| columns[*i].spare);
     for i in out {
@@ -248,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_line_is_wider_than_its_room_and_no_word_is_lost() {
+    fn no_line_is_wider_than_its_room_and_no_text_is_lost() {
         let text = "flows accepted without asking for the peer show their listener, not the worker";
         for room in 12..100 {
             let lines = wrap(text, room);
@@ -259,8 +230,8 @@ mod tests {
     }
 
     #[test]
-    fn no_line_ends_within_an_item_of_a_list_that_is_to_stay_whole() {
-        let rows = [vec![Cell::plain(whole_items("plaintext 4 (100%), undeclared-direction 2, x 1"))]];
+    fn no_line_ends_within_an_item_that_is_tied() {
+        let rows = [vec![Cell::plain(tied_items("plaintext 4 (100%), undeclared-direction 2, x 1"))]];
         let text = table(&[Column::elastic("WHY", 22)], &rows, 24);
         let lines: Vec<&str> = text.lines().skip(1).collect();
         assert_eq!(lines, ["plaintext 4 (100%),", "undeclared-direction 2,", "x 1"]);

@@ -1,4 +1,4 @@
-//! The shortest-lived client there is: connects to its one argument, says on standard output who it was
+//! The shortest-lived client there is: connects to its one argument, prints who it was
 //! (`PID PORT`, one write), and exits without closing anything itself.
 
 use std::io::{self, Write as _};
@@ -7,6 +7,6 @@ use std::net::TcpStream;
 fn main() -> io::Result<()> {
     let to = std::env::args().nth(1).ok_or_else(|| io::Error::other("usage: client-once ADDRESS:PORT"))?;
     let stream = TcpStream::connect(to)?;
-    let said = format!("{} {}\n", std::process::id(), stream.local_addr()?.port());
-    io::stdout().write_all(said.as_bytes())
+    let line = format!("{} {}\n", std::process::id(), stream.local_addr()?.port());
+    io::stdout().write_all(line.as_bytes())
 }

@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Server, into_log, run};
+use super::server::{Server, into_log};
 use crate::cgroup::Cgroup;
-use crate::child::{Child, Place, User};
+use crate::child::{Child, Place};
+use crate::client::run;
 use crate::ports::Port;
 use crate::puppet::real;
 use crate::skip::{Missing, installed};
 use crate::temp::TempDir;
 use crate::tls::{self, Identity};
+use crate::user::User;
 
 /// A PostgreSQL cluster of its own; anyone may log in as `postgres`.
 #[derive(Debug)]
@@ -118,7 +120,7 @@ impl Postgres {
         let mut command = Command::new(self.client_exe());
         command.args(["-X", "-At", "-U", "postgres", "-h", host, "-p", &self.server.port.to_string()]);
         command.args(["-d", "postgres", "-c", sql]);
-        // Encryption is another promise; here the connection must not be tried twice.
+        // Encryption is tested elsewhere; here the connection must not be tried twice.
         command.env("PGSSLMODE", "disable").env("PGGSSENCMODE", "disable");
         command
     }
@@ -219,7 +221,7 @@ impl MariaDb {
         let child = Child::start(command, place);
         let exe = real(&program);
         let mut server = Server { child, cgroup, port, exe, user, dir, end_signal: libc::SIGTERM };
-        server.wait_until(|server| server.said().contains("ready for connections"));
+        server.wait_until(|server| server.output().contains("ready for connections"));
         Ok(Self { server, client: real(&client) })
     }
 
@@ -248,7 +250,7 @@ impl MariaDb {
     pub const PORT_QUERY: &str = "select substring_index(host, ':', -1) from information_schema.processlist where id = connection_id()";
 }
 
-/// A Redis of its own that keeps nothing.
+/// A Redis of its own that persists nothing.
 #[derive(Debug)]
 pub struct Redis {
     /// The running server.
@@ -301,7 +303,7 @@ impl Redis {
         let child = Child::start(command, Place::default().cgroup(&cgroup).user(&user));
         let exe = real(&program);
         let mut server = Server { child, cgroup, port, exe, user, dir, end_signal: libc::SIGTERM };
-        server.wait_until(|server| server.said().contains("eady to accept connections"));
+        server.wait_until(|server| server.output().contains("eady to accept connections"));
         Ok(Self { server, client: real(&client) })
     }
 
@@ -311,7 +313,7 @@ impl Redis {
         &self.client
     }
 
-    /// A client that gives `words` over TCP at `host`.
+    /// A client that sends the command `words` over TCP to `host`.
     #[must_use]
     pub fn client(&self, host: &str, words: &[&str]) -> Command {
         let mut command = Command::new(&self.client);
@@ -319,13 +321,13 @@ impl Redis {
         command
     }
 
-    /// The client's own port, from what `CLIENT INFO` (or `CLIENT LIST`) answers.
+    /// The client's own port, from the output of `CLIENT INFO` or `CLIENT LIST`.
     ///
     /// # Panics
-    /// When the answer names none.
+    /// When the output names none.
     #[must_use]
-    pub fn port_in(answer: &str) -> u16 {
-        answer
+    pub fn port_in(output: &str) -> u16 {
+        output
             .split_whitespace()
             .find_map(|word| word.strip_prefix("addr="))
             .and_then(|address| address.rsplit(':').next())

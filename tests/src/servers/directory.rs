@@ -3,19 +3,20 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{Server, into_log};
+use super::server::{Server, into_log};
 use crate::cgroup::Cgroup;
-use crate::child::{Child, Place, User};
+use crate::child::{Child, Place};
 use crate::ports::{Port, is_listening};
 use crate::puppet::real;
 use crate::skip::{Missing, installed};
 use crate::temp::TempDir;
 use crate::tls::{self, Identity};
+use crate::user::User;
 
 const SUFFIX: &str = "dc=gdprport,dc=test";
 const ADMINISTRATOR: &str = "cn=administrator,dc=gdprport,dc=test";
 
-/// An slapd with an empty database, whose administrator's password is that of its maker.
+/// An slapd with an empty database, with this password of the administrator.
 #[derive(Debug)]
 pub struct OpenLdap {
     /// The running server.
@@ -65,7 +66,7 @@ impl OpenLdap {
             data.display()
         );
         let mut command = Command::new(&program);
-        // Any level of debugging, none included, keeps it in the foreground.
+        // Any debug level, even 0, keeps it in the foreground.
         command.args(["-d", "0", "-h", &format!("ldap://127.0.0.1:{port}/"), "-f"]);
         command.arg(dir.write("slapd.conf", &configuration)).current_dir(dir.path());
         into_log(&mut command, &dir);
@@ -76,7 +77,7 @@ impl OpenLdap {
         Ok(Self { server, client, password: password.to_owned() })
     }
 
-    /// A client that gives the administrator's password and reads the root's entry, with these `options` about TLS.
+    /// A client that sends the administrator's password and reads the root's entry, with these `options` about TLS.
     /// What it trusts is written into `dir`.
     #[must_use]
     pub fn client(&self, dir: &TempDir, options: &[&str]) -> Command {

@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{Server, into_log};
+use super::server::{Server, into_log};
 use crate::cgroup::Cgroup;
-use crate::child::{Child, Place, User};
+use crate::child::{Child, Place};
 use crate::ports::{Port, is_listening};
 use crate::puppet::real;
 use crate::skip::{Missing, installed};
 use crate::temp::TempDir;
 use crate::tls;
+use crate::user::User;
 
 /// A Postfix that offers STARTTLS and delivers nothing.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl Postfix {
     }
 }
 
-/// A Dovecot that offers STARTTLS for IMAP and knows no password that anybody gives.
+/// A Dovecot that offers STARTTLS for IMAP and accepts no password.
 #[derive(Debug)]
 pub struct Dovecot {
     /// The running server; its `user` is that of the process that greets.

@@ -1,16 +1,17 @@
-//! nginx, Python and Node. Each answers an HTTP request with the pid of the process that answers.
+//! nginx, Python and Node. Each responds to an HTTP request with the pid of the process that serves it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Server, into_log};
+use super::server::{Server, into_log};
 use crate::cgroup::Cgroup;
-use crate::child::{Child, Place, User};
+use crate::child::{Child, Place};
 use crate::ports::{Port, is_listening};
 use crate::puppet::real;
 use crate::skip::{Missing, installed};
 use crate::temp::TempDir;
 use crate::tls;
+use crate::user::User;
 
 /// An nginx with three workers.
 #[derive(Debug)]
@@ -224,20 +225,24 @@ import os, socket, sys
 source = (sys.argv[3], 0) if len(sys.argv) > 3 else None
 connection = socket.create_connection((sys.argv[1], int(sys.argv[2])), source_address=source)
 connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
-answer = b""
+response = b""
 while part := connection.recv(4096):
-    answer += part
+    response += part
 print(os.getpid(), connection.getsockname()[1])
-print(answer.split(b"\r\n\r\n")[-1].decode().strip())
+print(response.split(b"\r\n\r\n")[-1].decode().strip())
 "#;
 
-/// Writes an HTTP client in Python into `dir`, executable through its first line, `#!/usr/bin/python3`. Its
-/// arguments are host and port, and the address to come from, if that matters; it prints `PID PORT`, its own, and then what the server answered.
+/// Writes an HTTP client in Python into `dir`, executable through its first line, `#!/usr/bin/python3`. Its arguments
+/// are host and port, and optionally the source address; it prints its own `PID PORT` and then the server's response.
 ///
 /// # Errors
 /// [`Missing`] when Python is not installed.
 pub fn client_script(dir: &TempDir) -> Result<PathBuf, Missing> {
-    let path = dir.write("client.py", &format!("#!{}\n{PYTHON_CLIENT}", python()?.display()));
-    crate::temp::set_mode(&path, 0o755);
+    let path = dir.join("client.py");
+    // Never rewritten: a daemon that is behind may just be reading the first line for a client that has exited.
+    if !path.exists() {
+        dir.write("client.py", &format!("#!{}\n{PYTHON_CLIENT}", python()?.display()));
+        crate::temp::set_mode(&path, 0o755);
+    }
     Ok(path)
 }

@@ -1,13 +1,10 @@
-//! Time and place of processes: the CPU that a process has used, and the CPU that a thread runs on.
+//! CPU time of processes, and the CPU that a thread runs on.
 
 use std::io;
 
 /// CPU time, user and system, that a process and its ended threads have used so far; ns. The kernel counts it to the
 /// nanosecond, where `/proc/PID/stat` rounds to hundredths of a second.
-///
-/// # Errors
-/// There is no such process.
-pub fn cpu_ns(pid: u32) -> io::Result<u64> {
+pub(crate) fn cpu_ns(pid: u32) -> io::Result<u64> {
     // `CPUCLOCK_SCHED` of a process, as `clock_getcpuclockid(3)` makes it.
     let clock = (!(pid.cast_signed()) << 3) | 2;
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -19,7 +16,7 @@ pub fn cpu_ns(pid: u32) -> io::Result<u64> {
 }
 
 /// CPU time, user and system, of all children that have ended and were waited for; ns.
-pub fn children_ns() -> u64 {
+pub(crate) fn children_ns() -> u64 {
     // SAFETY: all zeroes is a valid `rusage`.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: the kernel writes one `rusage` to a live one; with these arguments it cannot fail.
@@ -30,11 +27,11 @@ pub fn children_ns() -> u64 {
     ns(usage.ru_utime) + ns(usage.ru_stime)
 }
 
-/// Keeps the calling thread on the last CPU: the load stays where it is, and the others are left to the monitors.
+/// Pins the calling thread to the last CPU and leaves the others to the monitors.
 ///
 /// # Errors
 /// The CPU is not this process's to use.
-pub fn pin() -> io::Result<()> {
+pub(crate) fn pin() -> io::Result<()> {
     let cpus = std::thread::available_parallelism()?.get();
     let mut set = rustix::thread::CpuSet::new();
     set.set(cpus - 1);

@@ -1,4 +1,4 @@
-//! The least possible monitor, read by looking every 2 ms, and the product's hooks with nothing in them: the programs of
+//! The least possible monitor, polled every 2 ms, and the product's hooks with empty programs: those of
 //! `gdprport-ebpf/src/floor.rs`.
 
 use std::error::Error;
@@ -15,10 +15,10 @@ use aya::programs::{
 };
 use aya::{Ebpf, EbpfLoader};
 
-/// How often the reader looks: as often as the product's.
+/// The product's poll interval.
 const POLL: Duration = Duration::from_millis(2);
 
-/// As the product's.
+/// The product's mode.
 const MODE: CgroupAttachMode = CgroupAttachMode::Single;
 
 static ENDING: AtomicBool = AtomicBool::new(false);
@@ -27,11 +27,8 @@ extern "C" fn end(_: libc::c_int) {
     ENDING.store(true, Ordering::Relaxed);
 }
 
-/// Runs the floor until SIGTERM or SIGINT, then prints how many records came.
-///
-/// # Errors
-/// The kernel refuses the programs.
-pub fn run(object: &str, port: &str) -> Result<(), Box<dyn Error>> {
+/// Runs the floor until SIGTERM or SIGINT, then prints the number of records.
+pub(crate) fn run(object: &str, port: &str) -> Result<(), Box<dyn Error>> {
     let mut ebpf = load(object, port)?;
     let cgroup = File::open(cgroup2()?)?;
     let exec: &mut TracePoint = program(&mut ebpf, "fl_exec")?;
@@ -40,7 +37,7 @@ pub fn run(object: &str, port: &str) -> Result<(), Box<dyn Error>> {
     sock_addr(&mut ebpf, "fl_connect4", &cgroup)?;
     sock_ops(&mut ebpf, "fl_sock_ops", &cgroup)?;
     let mut ring = RingBuf::try_from(ebpf.map_mut("EVENTS").ok_or("no EVENTS")?)?;
-    say("ready")?;
+    print_line("ready")?;
     let mut records = 0_u64;
     while !ENDING.load(Ordering::Relaxed) {
         while ring.next().is_some() {
@@ -51,14 +48,11 @@ pub fn run(object: &str, port: &str) -> Result<(), Box<dyn Error>> {
     while ring.next().is_some() {
         records += 1;
     }
-    say(&format!("records {records}"))
+    print_line(&format!("records {records}"))
 }
 
 /// Holds the product's hooks until SIGTERM or SIGINT, with those of packets or without.
-///
-/// # Errors
-/// The kernel refuses the programs.
-pub fn hooks(object: &str, port: &str, packets: bool) -> Result<(), Box<dyn Error>> {
+pub(crate) fn hooks(object: &str, port: &str, packets: bool) -> Result<(), Box<dyn Error>> {
     let mut ebpf = load(object, port)?;
     let cgroup = File::open(cgroup2()?)?;
     sock_addr(&mut ebpf, "hk_connect4", &cgroup)?;
@@ -76,7 +70,7 @@ pub fn hooks(object: &str, port: &str, packets: bool) -> Result<(), Box<dyn Erro
             packets.attach(&cgroup, direction, MODE)?;
         }
     }
-    say("ready")?;
+    print_line("ready")?;
     while !ENDING.load(Ordering::Relaxed) {
         std::thread::sleep(POLL);
     }
@@ -114,7 +108,7 @@ fn sock_ops(ebpf: &mut Ebpf, name: &str, cgroup: &File) -> Result<(), Box<dyn Er
     Ok(())
 }
 
-fn say(line: &str) -> Result<(), Box<dyn Error>> {
+fn print_line(line: &str) -> Result<(), Box<dyn Error>> {
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{line}")?;
     stdout.flush()?;
@@ -122,10 +116,7 @@ fn say(line: &str) -> Result<(), Box<dyn Error>> {
 }
 
 /// Where the cgroup2 hierarchy is mounted.
-///
-/// # Errors
-/// It is not.
-pub fn cgroup2() -> Result<PathBuf, Box<dyn Error>> {
+pub(crate) fn cgroup2() -> Result<PathBuf, Box<dyn Error>> {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo")?;
     let found = mounts.lines().find_map(|line| {
         let (before, after) = line.split_once(" - ")?;

@@ -1,15 +1,14 @@
-//! Looking for a text in a file while it is written: as it grows, each byte once.
+//! Searching a growing file for a text, reading each byte once.
 
 use std::fs::File;
 use std::io::Read as _;
 use std::time::{Duration, Instant};
 
-/// How often the end of the file is looked at.
-const LOOK: Duration = Duration::from_millis(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// How often `text`, which is within one line, stands in the whole lines of the file at `path`; returns once that is
-/// `expected` or more, or when `limit` is over. A file that is not there yet is waited for.
-pub fn count(path: &str, text: &[u8], expected: u64, limit: Duration) -> u64 {
+/// How often `text`, which is within one line, occurs in the complete lines of the file at `path`; returns once that is
+/// `expected` or more, or after `limit`. Waits for the file if it does not exist yet.
+pub(crate) fn count(path: &str, text: &[u8], expected: u64, limit: Duration) -> u64 {
     let begun = Instant::now();
     let (mut counted, mut rest, mut file) = (0, Vec::new(), None);
     while counted < expected && begun.elapsed() < limit {
@@ -21,7 +20,7 @@ pub fn count(path: &str, text: &[u8], expected: u64, limit: Duration) -> u64 {
         counted += occurrences(&rest[..end], text);
         rest.drain(..end);
         if read == 0 {
-            std::thread::sleep(LOOK);
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
     counted
@@ -38,14 +37,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_found_as_often_as_it_stands_there() {
+    fn every_occurrence_of_a_text_is_counted() {
         let lines = b"{\"kind\":\"daemon.start\"}\n{\"kind\":\"flow.open\"}\n{\"kind\":\"flow.open\"}\n";
         assert_eq!(occurrences(lines, b"\"flow.open\""), 2);
         assert_eq!(occurrences(lines, b""), 0);
     }
 
     #[test]
-    fn a_file_that_does_not_come_is_not_waited_for_longer_than_was_said() {
+    fn a_missing_file_is_waited_for_until_the_limit() {
         assert_eq!(count("/nonexistent", b"x", 1, Duration::from_millis(5)), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! The instrument: reads orders, one a line, and answers each with one line. At the end of its input, however that
+//! The instrument: reads orders, one a line, and replies to each with one line. At the end of its input, however that
 //! came about, it ends what it started and undoes what it did.
 
 use std::error::Error;
@@ -14,7 +14,7 @@ use crate::monitors::{self, Monitors};
 use crate::request::Request;
 use crate::{clock, growing, programs};
 
-/// Settings of the namespace: room for many connections, and none of the clients' ports is one of the watched ones.
+/// Settings of the namespace: room for many connections, with client ports outside the watched ones.
 const SYSCTLS: [(&str, &str); 3] = [
     ("net/ipv4/ip_local_port_range", "2048 45000"),
     ("net/core/somaxconn", "4096"),
@@ -29,10 +29,7 @@ struct Instrument {
 }
 
 /// Serves until standard input ends.
-///
-/// # Errors
-/// Standard output is gone.
-pub fn run() -> Result<(), Box<dyn Error>> {
+pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     allow_descriptors()?;
     let netns = Netns::new();
     for (name, value) in SYSCTLS {
@@ -41,17 +38,17 @@ pub fn run() -> Result<(), Box<dyn Error>> {
     let mut instrument =
         Instrument { netns, held: Held::default(), monitors: Monitors::default(), stats: None };
     for line in io::stdin().lock().lines() {
-        let answer = serde_json::from_str(&line?)
+        let reply = serde_json::from_str(&line?)
             .map_err(|error| error.to_string())
-            .and_then(|request| instrument.answer(request));
-        let answer = answer.unwrap_or_else(|error| json!({ "error": error }));
-        writeln!(io::stdout(), "{answer}")?;
+            .and_then(|request| instrument.handle(request));
+        let reply = reply.unwrap_or_else(|error| json!({ "error": error }));
+        writeln!(io::stdout(), "{reply}")?;
     }
     Ok(())
 }
 
 impl Instrument {
-    fn answer(&mut self, request: Request) -> Result<Value, String> {
+    fn handle(&mut self, request: Request) -> Result<Value, String> {
         let text = |error: io::Error| error.to_string();
         match request {
             Request::Sequential { port, count } => {
@@ -66,8 +63,8 @@ impl Instrument {
             Request::Bulk { port, blocks, up } => {
                 self.netns.inside(|| load::bulk(port, blocks, up)).map_err(text)
             }
-            Request::Telling { port, count, events } => {
-                self.netns.inside(|| load::telling(port, count, &events)).map_err(text)
+            Request::ReportLatency { port, count, events } => {
+                self.netns.inside(|| load::report_latency(port, count, &events)).map_err(text)
             }
             Request::Hold { ports, count } => {
                 self.held.open(&self.netns, &ports, count).map_err(text)?;

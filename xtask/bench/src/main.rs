@@ -1,9 +1,9 @@
-//! What `cargo xtask bench` measures with, in one program of several roles: `instrument` does as it is told on standard
-//! input and answers on standard output; `floor OBJECT PORT` is the least possible monitor; `hooks` and `hooks-no-skb`
+//! What `cargo xtask bench` measures with, in one program of several roles: `instrument` takes orders on standard input
+//! and replies on standard output; `floor OBJECT PORT` is the least possible monitor; `hooks` and `hooks-no-skb`
 //! are the product's hooks with nothing in them; `hold NUMBER COUNT PORT…` holds connections for the instrument.
 //!
 //! Belongs in this package: making load, starting monitors and ending them, reading clocks. Does not belong here: what
-//! is compared with what, and what it means; that is `xtask/src/bench`.
+//! is compared and what it means; that is `xtask/src/bench`.
 
 mod clock;
 mod floor;
@@ -23,8 +23,8 @@ fn hold(number: &str, count: &str, ports: &[&str]) -> Result<(), Box<dyn Error>>
 }
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let done = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let done = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["instrument"] => instrument::run(),
         ["floor", object, port] => floor::run(object, port),
         ["hooks", object, port] => floor::hooks(object, port, true),

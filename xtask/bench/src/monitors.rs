@@ -1,4 +1,4 @@
-//! Programs that were started for the bench, and what undoes what they did to the machine. Dropping it ends and undoes
+//! Programs started for the bench, and the commands that restore the machine. Dropping [`Monitors`] stops and restores
 //! everything, however the bench ends.
 
 use std::collections::BTreeMap;
@@ -8,19 +8,18 @@ use std::process::{Command, Output, Stdio};
 use gdprport_tests::child::{Child, Place};
 use gdprport_tests::netns::Netns;
 
-/// The programs, by name, and the commands that put the machine back.
 #[derive(Debug, Default)]
-pub struct Monitors {
+pub(crate) struct Monitors {
     running: BTreeMap<String, Child>,
     undo: Vec<Vec<String>>,
 }
 
 impl Monitors {
-    /// Starts a program; its pid.
+    /// Starts a program and returns its pid.
     ///
     /// # Errors
     /// One of this name runs, or the files cannot be made.
-    pub fn start(
+    pub(crate) fn start(
         &mut self,
         name: &str,
         argv: &[String],
@@ -40,21 +39,15 @@ impl Monitors {
         Ok(pid)
     }
 
-    /// Ends it; true if it went by itself when asked.
-    ///
-    /// # Errors
-    /// It was never started.
-    pub fn stop(&mut self, name: &str, signal: i32) -> Result<bool, String> {
+    /// Stops it; false if it had to be killed.
+    pub(crate) fn stop(&mut self, name: &str, signal: i32) -> Result<bool, String> {
         let mut child = self.running.remove(name).ok_or_else(|| format!("{name} does not run"))?;
         child.end(signal);
         Ok(child.ended().is_some())
     }
 
     /// Sends it a signal.
-    ///
-    /// # Errors
-    /// It does not run.
-    pub fn signal(&mut self, name: &str, signal: i32) -> Result<(), String> {
+    pub(crate) fn signal(&mut self, name: &str, signal: i32) -> Result<(), String> {
         if !self.alive(name) {
             return Err(format!("{name} does not run"));
         }
@@ -63,12 +56,12 @@ impl Monitors {
     }
 
     /// Whether it still runs.
-    pub fn alive(&mut self, name: &str) -> bool {
+    pub(crate) fn alive(&mut self, name: &str) -> bool {
         self.running.get_mut(name).is_some_and(|child| child.ended().is_none())
     }
 
-    /// Remembers what puts the machine back, once.
-    pub fn undo(&mut self, argv: Vec<String>) {
+    /// Registers a command that restores the machine, once.
+    pub(crate) fn undo(&mut self, argv: Vec<String>) {
         if !self.undo.contains(&argv) {
             self.undo.push(argv);
         }
@@ -84,17 +77,14 @@ impl Drop for Monitors {
         for argv in self.undo.drain(..).rev() {
             let done = command(&argv).and_then(|mut undo| undo.output().map_err(|error| error.to_string()));
             if !done.is_ok_and(|output| output.status.success()) {
-                eprintln!("gdprport-bench: `{}` failed and has to be done by hand", argv.join(" "));
+                eprintln!("gdprport-bench: `{}` failed; run it by hand", argv.join(" "));
             }
         }
     }
 }
 
 /// Runs a program to its end, inside of the namespace or here.
-///
-/// # Errors
-/// It cannot be started.
-pub fn run(argv: &[String], inside: Option<&Netns>, keep: bool) -> Result<Output, String> {
+pub(crate) fn run(argv: &[String], inside: Option<&Netns>, keep: bool) -> Result<Output, String> {
     let mut command = command(argv)?;
     command.stdin(Stdio::null());
     if !keep {
@@ -110,9 +100,9 @@ pub fn run(argv: &[String], inside: Option<&Netns>, keep: bool) -> Result<Output
 }
 
 fn command(argv: &[String]) -> Result<Command, String> {
-    let (program, words) = argv.split_first().ok_or("nothing to run")?;
+    let (program, args) = argv.split_first().ok_or("nothing to run")?;
     let mut command = Command::new(program);
-    command.args(words);
+    command.args(args);
     Ok(command)
 }
 

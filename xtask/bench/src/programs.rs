@@ -1,4 +1,4 @@
-//! BPF programs as the kernel counts them: which are loaded, whose they are, how long they ran.
+//! The kernel's statistics of BPF programs: which are loaded, which processes hold them, how long they ran.
 
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 /// `include/uapi/linux/bpf.h`: every container has some, and none runs for a connection.
 const ASIDE: [u32; 2] = [15, 23];
 
-/// Every loaded program of the kinds that can stand in the way of a connection or a process, with its run time, and
-/// whether one of `pids` holds it.
-pub fn list(pids: &[u32]) -> Value {
+/// Every loaded program of the types that can slow down a connection or a process, with its run time and whether one of
+/// `pids` holds it.
+pub(crate) fn list(pids: &[u32]) -> Value {
     let held: BTreeSet<u32> = pids.iter().flat_map(|pid| Held::by(*pid).programs).collect();
     loaded_programs()
-        // One that is unloaded while the list is made is no loss.
+        // A program may be unloaded during the listing.
         .filter_map(Result::ok)
         .filter(|program| !ASIDE.contains(&(program.program_type() as u32)))
         .map(|program| {
@@ -32,10 +32,10 @@ pub fn list(pids: &[u32]) -> Value {
         .collect()
 }
 
-/// Has the kernel measure the run time of programs until the descriptor is closed, and no longer.
+/// Makes the kernel measure the run time of programs until the descriptor is closed.
 ///
 /// # Errors
 /// It refuses; before 5.8 it does not know how.
-pub fn measure() -> Result<OwnedFd, String> {
+pub(crate) fn measure() -> Result<OwnedFd, String> {
     enable_stats(Stats::RunTime).map_err(|error| error.to_string())
 }

@@ -1,37 +1,37 @@
-//! auditd as a peer: its own configuration, the two rules, and putting the kernel's audit settings back.
+//! auditd as a peer: its configuration, the two rules, and restoring the kernel's audit settings.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::context::Context;
 use super::instrument::Instrument;
-use super::subject::{Context, write};
 
-/// By which our rules are found again.
-pub const KEY: &str = "gdprport-bench";
+/// Marks our rules.
+pub(crate) const KEY: &str = "gdprport-bench";
 
-/// Records that may wait for auditd; the kernel's own 64 would make callers wait instead.
+/// Records that may wait for auditd; with the kernel's default of 64, callers would block.
 const BACKLOG: &str = "8192";
 
-/// Makes the rules, and sees to it that they and the settings are taken back however the bench ends.
+/// Adds the rules, and registers their removal and the old settings for the end of the bench, however it ends.
 ///
 /// # Errors
-/// The kernel has no auditing, or another audit daemon is at work.
-pub fn enable(instrument: &mut Instrument) -> Result<()> {
+/// The kernel has no auditing, or another audit daemon is running.
+pub(crate) fn enable(instrument: &mut Instrument) -> Result<()> {
     if daemon(instrument)?.is_some() {
-        bail!("another audit daemon is at work, which would get the records");
+        bail!("another audit daemon is running and would receive the records");
     }
     let before = status(instrument)?;
     let (enabled, backlog) = (field(&before, "enabled"), field(&before, "backlog_limit"));
     instrument.undo(&["auditctl", "-b", &backlog.unwrap_or(64).to_string()])?;
     instrument.undo(&["auditctl", "-e", &enabled.unwrap_or(0).to_string()])?;
     instrument.undo(&["auditctl", "-D", "-k", KEY])?;
-    for words in [
+    for args in [
         ["-b", BACKLOG].as_slice(),
         &["-a", "always,exit", "-F", "arch=b64", "-S", "connect", "-S", "accept", "-S", "accept4", "-k", KEY],
     ] {
-        let argv: Vec<&str> = [&["auditctl"], words].concat();
+        let argv: Vec<&str> = [&["auditctl"], args].concat();
         let done = instrument.run(&argv, false, false)?;
         if !done.success {
             bail!("the kernel refuses the rules: {}", done.stderr.lines().next().unwrap_or_default());
@@ -41,10 +41,7 @@ pub fn enable(instrument: &mut Instrument) -> Result<()> {
 }
 
 /// The command line, with a configuration and a log of its own.
-///
-/// # Errors
-/// The configuration cannot be written.
-pub fn argv(context: &Context, log: &Path) -> Result<Vec<String>> {
+pub(crate) fn argv(context: &Context, log: &Path) -> Result<Vec<String>> {
     let dir = context.dir.join("audit");
     fs::create_dir_all(dir.join("plugins")).context("cannot make a folder")?;
     let text = format!(
@@ -55,7 +52,7 @@ pub fn argv(context: &Context, log: &Path) -> Result<Vec<String>> {
         log.display(),
         dir.join("plugins").display()
     );
-    write(context, "audit/auditd.conf", &text)?;
+    context.write("audit/auditd.conf", &text)?;
     Ok(["auditd", "-n", "-s", "enable", "-c"]
         .map(str::to_owned)
         .into_iter()
@@ -63,16 +60,13 @@ pub fn argv(context: &Context, log: &Path) -> Result<Vec<String>> {
         .collect())
 }
 
-/// The audit daemon that the kernel talks to, if any.
-///
-/// # Errors
-/// The kernel has no auditing.
-pub fn daemon(instrument: &mut Instrument) -> Result<Option<u32>> {
+/// The audit daemon that the kernel sends records to, if any.
+pub(crate) fn daemon(instrument: &mut Instrument) -> Result<Option<u32>> {
     Ok(field(&status(instrument)?, "pid").filter(|pid| *pid > 0))
 }
 
-/// The thread of the kernel that hands records over: part of what auditing costs.
-pub fn kernel_thread() -> Option<u32> {
+/// The kernel thread that passes records on: part of the cost of auditing.
+pub(crate) fn kernel_thread() -> Option<u32> {
     let processes = fs::read_dir("/proc").ok()?;
     processes.flatten().find_map(|entry| {
         let pid = entry.file_name().to_str()?.parse().ok()?;
@@ -81,13 +75,10 @@ pub fn kernel_thread() -> Option<u32> {
     })
 }
 
-/// Takes the rules back and stops auditing.
-///
-/// # Errors
-/// The kernel refuses.
-pub fn disable(instrument: &mut Instrument) -> Result<()> {
-    for words in [["-D", "-k", KEY].as_slice(), &["-e", "0"]] {
-        let argv: Vec<&str> = [&["auditctl"], words].concat();
+/// Removes the rules and stops auditing.
+pub(crate) fn disable(instrument: &mut Instrument) -> Result<()> {
+    for args in [["-D", "-k", KEY].as_slice(), &["-e", "0"]] {
+        let argv: Vec<&str> = [&["auditctl"], args].concat();
         let done = instrument.run(&argv, false, false)?;
         if !done.success {
             bail!("`{}` failed: {}", argv.join(" "), done.stderr);

@@ -1,37 +1,35 @@
 //! Baselines of instruction counts: the file, and the comparison.
 //!
-//! Belongs here: text and numbers. How they are counted is none of its business.
+//! Belongs here: text and numbers, not counting them.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use anyhow::{Result, anyhow};
 
-/// What a case may take more than its baseline, in percent. The count of one build is the same in every run but for a
-/// few collisions in hash tables, which are seeded at random: below 0.5 %. The rest is room for changes that shift
-/// code about and cost nothing.
+/// What a case may take more than its baseline, in percent. Runs of one build differ only by collisions in hash tables,
+/// which are seeded at random: below 0.5 %. The rest is room for changes that move code and cost nothing.
 const TOLERANCE: u64 = 3;
 
-/// The same for one type of the kernel programs. What `connect` takes has the kernel's own work in it, memory for a
-/// socket's storage above all: 2,471 to 2,584 instructions in six machines with the same programs. The sum of all types is
+/// The same for one type of the kernel programs. The count of `connect` includes work of the kernel, above all allocating a
+/// socket's storage: 2,471 to 2,584 instructions in six machines with the same programs. The sum of all types is
 /// held to [`TOLERANCE`]: it differed by 1 %.
 const TOLERANCE_OF_PARTS: u64 = 6;
 
-/// How the case of one type of the kernel programs begins; that of all together has no more than `kernel`.
+/// The prefix of the cases of one type of the kernel programs; the sum is just `kernel`.
 const PART: &str = "kernel-";
 
-/// The same where another compiler made the code than the baseline's: its versions differ by so much on unchanged
-/// sources.
+/// The same with another compiler than the baseline's: versions differ by this much on unchanged sources.
 const TOLERANCE_OF_COMPILERS: u64 = 12;
 
-/// What any case may take more: a percentage of a few dozen instructions is less than what the length of a path makes.
+/// What any case may take more: for a few dozen instructions, a percentage is less than the effect of a longer path.
 const ROOM: u64 = 10;
 
 /// Instructions by case, in order, and the compiler that made the code.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Baseline {
-    pub compiler: String,
-    pub cases: Vec<(String, u64)>,
+pub(crate) struct Baseline {
+    pub(crate) compiler: String,
+    pub(crate) cases: Vec<(String, u64)>,
 }
 
 impl Baseline {
@@ -39,7 +37,7 @@ impl Baseline {
     ///
     /// # Errors
     /// The first line that is none of these.
-    pub fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         let mut baseline = Self::default();
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
@@ -58,9 +56,9 @@ impl Baseline {
         Ok(baseline)
     }
 
-    /// The text of the file, below these comments.
+    /// The text of the file, after these comments.
     #[must_use]
-    pub fn render(&self, head: &str) -> String {
+    pub(crate) fn render(&self, head: &str) -> String {
         let mut text = format!("{head}\ncompiler = \"{}\"\n\n", self.compiler);
         for (name, value) in &self.cases {
             writeln!(text, "{name} = {value}").expect("writing to a String cannot fail");
@@ -68,9 +66,9 @@ impl Baseline {
         text
     }
 
-    /// With these cases in place of its own of the same names.
+    /// With these cases replacing those of the same names.
     #[must_use]
-    pub fn with(self, new: Self) -> Self {
+    pub(crate) fn with(self, new: Self) -> Self {
         let mut cases = self.cases;
         for (name, value) in new.cases {
             match cases.iter_mut().find(|(known, _)| *known == name) {
@@ -82,12 +80,10 @@ impl Baseline {
     }
 }
 
-/// A case beside its baseline.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Outcome {
-    pub name: String,
+pub(crate) struct Outcome {
+    pub(crate) name: String,
     counted: u64,
-    /// None: it is new.
     known: Option<u64>,
     tolerance: u64,
 }
@@ -95,7 +91,7 @@ pub struct Outcome {
 impl Outcome {
     /// Whether it takes more than it may; a case without a baseline does.
     #[must_use]
-    pub fn is_worse(&self) -> bool {
+    pub(crate) fn is_worse(&self) -> bool {
         self.known.is_none_or(|known| self.counted > known + (known * self.tolerance / 100).max(ROOM))
     }
 }
@@ -117,7 +113,7 @@ impl fmt::Display for Outcome {
 
 /// Each counted case beside its baseline.
 #[must_use]
-pub fn compare(known: &Baseline, counted: &Baseline) -> Vec<Outcome> {
+pub(crate) fn compare(known: &Baseline, counted: &Baseline) -> Vec<Outcome> {
     let same = known.compiler == counted.compiler;
     let tolerance = if same { TOLERANCE } else { TOLERANCE_OF_COMPILERS };
     let by_name: BTreeMap<&str, u64> = known.cases.iter().map(|(name, value)| (&**name, *value)).collect();
@@ -146,12 +142,12 @@ mod tests {
     #[test]
     fn what_was_written_reads_back() {
         let written = baseline("rustc 1.95.0", &[("decode", 1_000), ("path", 7)]);
-        assert_eq!(Baseline::parse(&written.render("# Words.\n")).expect("own output"), written);
+        assert_eq!(Baseline::parse(&written.render("# Comment.\n")).expect("own output"), written);
         assert!(Baseline::parse("decode: 7").is_err());
     }
 
     #[test]
-    fn more_than_the_tolerance_fails_and_so_does_what_has_no_baseline() {
+    fn more_than_the_tolerance_and_a_missing_baseline_fail() {
         let known = baseline("a", &[("one", 1_000), ("two", 1_000)]);
         let counted = baseline("a", &[("one", 1_030), ("two", 1_031), ("three", 1)]);
         assert_eq!(worse(&known, &counted), [false, true, true]);

@@ -1,45 +1,35 @@
-//! The budgets: each with its bar, what was measured, and whether it is met. Pure.
+//! The budgets: each with its limit, the measured value, and whether it is met. Pure.
 
 use std::collections::BTreeMap;
 
 use super::bulk::{Bulk, Throughput};
-use super::cycles::{Course, Courses};
+use super::cycles::{PairRun, PairRuns};
 use super::effort::Effort;
-use super::loss::Account;
+use super::loss::Completeness;
+use super::report_latency::ReportLatency;
 use super::startup::Startup;
 use super::stats::{Pair, Spread, clean, ratios};
 use super::subject::Subject;
-use super::telling::Telling;
 
-/// Everything that was measured.
 #[derive(Debug)]
-pub struct Results {
-    /// How much of it.
-    pub effort: Effort,
-    /// Pairs, kernel time and CPU.
-    pub courses: Courses,
-    /// Losses, names and memory.
-    pub accounts: BTreeMap<Subject, Account>,
-    /// Throughput.
-    pub bulk: Bulk,
-    /// From a deciding byte to its event, where that was measured.
-    pub telling: Option<Telling>,
-    /// Starting among many connections.
-    pub startup: Startup,
+pub(crate) struct Results {
+    pub(crate) effort: Effort,
+    pub(crate) pair_runs: PairRuns,
+    pub(crate) completeness: BTreeMap<Subject, Completeness>,
+    pub(crate) bulk: Bulk,
+    pub(crate) report_latency: Option<ReportLatency>,
+    pub(crate) startup: Startup,
 }
 
-/// What a measured value has to be.
+/// The limit of a measured value.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Bar {
-    /// No more than this.
+pub(crate) enum Bar {
     AtMost(f64),
-    /// No less than this.
     AtLeast(f64),
 }
 
 impl Bar {
-    /// Whether a value is as it has to be.
-    pub fn holds(self, value: f64) -> bool {
+    pub(crate) fn holds(self, value: f64) -> bool {
         match self {
             Self::AtMost(most) => value <= most,
             Self::AtLeast(least) => value >= least,
@@ -47,31 +37,28 @@ impl Bar {
     }
 }
 
-/// One budget.
 #[derive(Debug)]
-pub struct Budget {
-    /// What it is about.
-    pub what: &'static str,
-    /// In relation to what, or in which unit.
-    pub unit: &'static str,
-    /// What it has to be.
-    pub bar: Bar,
-    /// What it is; none if it could not be measured here.
-    pub measured: Option<Spread>,
-    /// Pairs that somebody else's monitors disturbed, left out.
-    pub left_out: usize,
-    /// The same of others, or what it hangs on.
-    pub beside: String,
+pub(crate) struct Budget {
+    pub(crate) what: &'static str,
+    /// The unit, or what the value is relative to.
+    pub(crate) unit: &'static str,
+    pub(crate) bar: Bar,
+    /// None if it could not be measured here.
+    pub(crate) measured: Option<Spread>,
+    /// Pairs left out because other monitors were loaded.
+    pub(crate) left_out: usize,
+    /// The same value of others, or context.
+    pub(crate) beside: String,
 }
 
 impl Budget {
-    /// Whether it is met; none if it could not be measured.
-    pub fn met(&self) -> Option<bool> {
+    /// Whether it is met; None if it could not be measured.
+    pub(crate) fn met(&self) -> Option<bool> {
         self.measured.map(|measured| self.bar.holds(measured.median))
     }
 }
 
-/// Peers that are named beside a budget about connections.
+/// Peers shown beside a budget of connections.
 const PEERS: [Subject; 7] = [
     Subject::Hooks,
     Subject::Floor,
@@ -87,7 +74,7 @@ const HOOKS: [Subject; 2] = [Subject::Hooks, Subject::HooksNoSkb];
 
 impl Results {
     /// Every budget, in the order of the table.
-    pub fn budgets(&self) -> Vec<Budget> {
+    pub(crate) fn budgets(&self) -> Vec<Budget> {
         let mut budgets = self.connections();
         budgets.extend(self.completeness());
         budgets.extend(self.machine());
@@ -95,19 +82,24 @@ impl Results {
     }
 
     fn connections(&self) -> Vec<Budget> {
-        let own = self.courses.of.get(&Subject::Gdprport);
-        let pairs = |of: fn(&Course) -> &Vec<Pair>| own.map(|course| clean(of(course))).unwrap_or_default();
-        let against = |other: Subject, of: fn(&Course) -> &Vec<f64>| {
-            Spread::of(&ratios(of(own?), of(self.courses.of.get(&other)?)))
+        let own = self.pair_runs.of.get(&Subject::Gdprport);
+        let pairs =
+            |of: fn(&PairRun) -> &Vec<Pair>| own.map(|pair_run| clean(of(pair_run))).unwrap_or_default();
+        let against = |other: Subject, of: fn(&PairRun) -> &Vec<f64>| {
+            Spread::of(&ratios(of(own?), of(self.pair_runs.of.get(&other)?)))
         };
-        let micros = |of: fn(&Course) -> &Vec<f64>| {
-            self.beside(&PEERS, |course| Spread::of(of(course)).map(|s| format!("{:.1} µs", s.median / 1e3)))
+        let micros = |of: fn(&PairRun) -> &Vec<f64>| {
+            self.beside(&PEERS, |pair_run| {
+                Spread::of(of(pair_run)).map(|s| format!("{:.1} µs", s.median / 1e3))
+            })
         };
-        let ratio = |of: &[Subject], pairs: fn(&Course) -> &Vec<Pair>| {
-            self.beside(of, |course| Spread::of(&clean(pairs(course)).0).map(|s| format!("{:.2}", s.median)))
+        let ratio = |of: &[Subject], pairs: fn(&PairRun) -> &Vec<Pair>| {
+            self.beside(of, |pair_run| {
+                Spread::of(&clean(pairs(pair_run)).0).map(|s| format!("{:.2}", s.median))
+            })
         };
-        let (watched, watched_out) = pairs(|course| &course.watched);
-        let (unwatched, unwatched_out) = pairs(|course| &course.unwatched);
+        let (watched, watched_out) = pairs(|pair_run| &pair_run.watched);
+        let (unwatched, unwatched_out) = pairs(|pair_run| &pair_run.unwatched);
         vec![
             Budget {
                 what: "connect→accept→close, watched port, p50",
@@ -115,7 +107,7 @@ impl Results {
                 bar: Bar::AtMost(1.10),
                 measured: Spread::of(&watched),
                 left_out: watched_out,
-                beside: ratio(&PEERS, |course| &course.watched),
+                beside: ratio(&PEERS, |pair_run| &pair_run.watched),
             },
             Budget {
                 what: "the same, unwatched port",
@@ -123,21 +115,21 @@ impl Results {
                 bar: Bar::AtMost(1.02),
                 measured: Spread::of(&unwatched),
                 left_out: unwatched_out,
-                beside: ratio(&HOOKS, |course| &course.unwatched),
+                beside: ratio(&HOOKS, |pair_run| &pair_run.unwatched),
             },
             Budget {
                 what: "kernel time of a watched connection",
                 unit: "× tcplife",
                 bar: Bar::AtMost(1.0 / 6.0),
-                measured: against(Subject::Tcplife, |course| &course.kernel),
+                measured: against(Subject::Tcplife, |pair_run| &pair_run.kernel),
                 left_out: 0,
-                beside: micros(|course| &course.kernel),
+                beside: micros(|pair_run| &pair_run.kernel),
             },
             Budget {
                 what: "the same",
                 unit: "× the floor",
                 bar: Bar::AtMost(2.0),
-                measured: against(Subject::Floor, |course| &course.kernel),
+                measured: against(Subject::Floor, |pair_run| &pair_run.kernel),
                 left_out: 0,
                 beside: "the floor writes one record and sees one end".into(),
             },
@@ -145,30 +137,32 @@ impl Results {
                 what: "daemon's CPU for a watched connection",
                 unit: "× bpftrace",
                 bar: Bar::AtMost(1.0 / 3.0),
-                measured: against(Subject::Bpftrace, |course| &course.cpu),
+                measured: against(Subject::Bpftrace, |pair_run| &pair_run.cpu),
                 left_out: 0,
-                beside: micros(|course| &course.cpu),
+                beside: micros(|pair_run| &pair_run.cpu),
             },
         ]
     }
 
     fn completeness(&self) -> Vec<Budget> {
-        let own = self.accounts.get(&Subject::Gdprport);
-        let lost = |of: fn(&Account) -> f64| {
+        let own = self.completeness.get(&Subject::Gdprport);
+        let lost = |of: fn(&Completeness) -> f64| {
             let mut beside = String::new();
-            for (subject, account) in &self.accounts {
+            for (subject, completeness) in &self.completeness {
                 if *subject != Subject::Gdprport {
-                    beside.push_str(&format!("{} {:.1} %, ", subject.name(), 100.0 * of(account)));
+                    beside.push_str(&format!("{} {:.1} %, ", subject.name(), 100.0 * of(completeness)));
                 }
             }
             (own.and_then(|own| Spread::of(&[100.0 * of(own)])), beside.trim_end_matches(", ").to_owned())
         };
-        let named = |of: fn(&Account) -> u64| {
-            let part = |account: &Account| 100.0 * of(account) as f64 / f64::from(self.effort.processes);
+        let named = |of: fn(&Completeness) -> u64| {
+            let part = |completeness: &Completeness| {
+                100.0 * of(completeness) as f64 / f64::from(self.effort.processes)
+            };
             let mut beside = String::new();
-            for (subject, account) in &self.accounts {
+            for (subject, completeness) in &self.completeness {
                 if *subject != Subject::Gdprport && subject.names_processes() {
-                    beside.push_str(&format!("{} {:.1} %, ", subject.name(), part(account)));
+                    beside.push_str(&format!("{} {:.1} %, ", subject.name(), part(completeness)));
                 }
             }
             (own.and_then(|own| Spread::of(&[part(own)])), beside.trim_end_matches(", ").to_owned())
@@ -185,20 +179,20 @@ impl Results {
     }
 
     fn machine(&self) -> Vec<Budget> {
-        let own = self.accounts.get(&Subject::Gdprport);
+        let own = self.completeness.get(&Subject::Gdprport);
         let resident: Vec<String> = self
-            .accounts
+            .completeness
             .iter()
             .filter(|(subject, _)| **subject != Subject::Gdprport)
-            .map(|(subject, account)| format!("{} {:.0}", subject.name(), account.memory.mib()))
+            .map(|(subject, completeness)| format!("{} {:.0}", subject.name(), completeness.memory.mib()))
             .collect();
         let peak = own.map_or(f64::NAN, |own| own.peak.mib());
         let bulk = |subject: Subject, of: fn(&Throughput) -> &Vec<Pair>| {
             self.bulk.get(&subject).map(|bulk| clean(of(bulk))).unwrap_or_default()
         };
         let hooks = |of: fn(&Throughput) -> &Vec<Pair>| {
-            let told = Spread::of(&bulk(Subject::Hooks, of).0);
-            told.map_or_else(String::new, |spread| format!("hooks alone {:.3}", spread.median))
+            let spread = Spread::of(&bulk(Subject::Hooks, of).0);
+            spread.map_or_else(String::new, |spread| format!("hooks alone {:.3}", spread.median))
         };
         let (watched, watched_out) = bulk(Subject::Gdprport, |bulk| &bulk.watched);
         let (unwatched, unwatched_out) = bulk(Subject::Gdprport, |bulk| &bulk.unwatched);
@@ -225,10 +219,12 @@ impl Results {
                 what: "encryption told after the deciding byte, p99",
                 unit: "ms",
                 bar: Bar::AtMost(100.0),
-                measured: self.telling.and_then(|telling| Spread::of(&[telling.p99 / 1e6])),
+                measured: self
+                    .report_latency
+                    .and_then(|report_latency| Spread::of(&[report_latency.p99 / 1e6])),
                 left_out: 0,
-                beside: self.telling.map_or_else(String::new, |telling| {
-                    format!("p50 {:.1} ms; the ring is looked at every 2 ms", telling.p50 / 1e6)
+                beside: self.report_latency.map_or_else(String::new, |report_latency| {
+                    format!("p50 {:.1} ms; the ring is looked at every 2 ms", report_latency.p50 / 1e6)
                 }),
             },
             Budget {
@@ -250,12 +246,12 @@ impl Results {
         ]
     }
 
-    fn beside(&self, others: &[Subject], of: impl Fn(&Course) -> Option<String>) -> String {
-        let told = others.iter().filter_map(|other| {
-            let value = of(self.courses.of.get(other)?)?;
+    fn beside(&self, others: &[Subject], of: impl Fn(&PairRun) -> Option<String>) -> String {
+        let values = others.iter().filter_map(|other| {
+            let value = of(self.pair_runs.of.get(other)?)?;
             Some(format!("{} {value}", other.name()))
         });
-        told.collect::<Vec<_>>().join(", ")
+        values.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -272,13 +268,13 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_measured_is_neither_met_nor_missed() {
+    fn a_value_that_was_not_measured_is_neither_met_nor_missed() {
         let results = Results {
             effort: Effort::QUICK,
-            courses: Courses::default(),
-            accounts: BTreeMap::new(),
+            pair_runs: PairRuns::default(),
+            completeness: BTreeMap::new(),
             bulk: Bulk::default(),
-            telling: None,
+            report_latency: None,
             startup: Startup::default(),
         };
         assert!(results.budgets().iter().all(|budget| budget.met().is_none()));

@@ -1,4 +1,4 @@
-//! Bytes: what a MiB through a watched port, and through an unwatched one, takes in relation to no monitor.
+//! Throughput: the time of a MiB through a watched port, and through an unwatched one, relative to no monitor.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,32 +6,28 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::json;
 
+use super::context::Context;
 use super::cycles::alone;
 use super::effort::Effort;
 use super::instrument::{Instrument, number};
 use super::stats::Pair;
-use super::subject::{Context, Subject, UNWATCHED, WATCHED};
+use super::subject::{Subject, UNWATCHED, WATCHED};
 
-/// Throughput of those that look at packets.
-pub type Bulk = BTreeMap<Subject, Throughput>;
+/// Throughput with the subjects that read packets.
+pub(crate) type Bulk = BTreeMap<Subject, Throughput>;
 
-/// Throughput in relation to no monitor, of each pair; the slower direction of the two.
+/// Throughput of each pair relative to no monitor, in the slower direction.
 #[derive(Debug, Default)]
-pub struct Throughput {
-    /// On the watched port.
-    pub watched: Vec<Pair>,
-    /// On the unwatched one.
-    pub unwatched: Vec<Pair>,
+pub(crate) struct Throughput {
+    pub(crate) watched: Vec<Pair>,
+    pub(crate) unwatched: Vec<Pair>,
 }
 
 /// Time of one MiB: watched up, watched down, unwatched up, unwatched down; ns.
 type Times = [f64; 4];
 
-/// Measures the product and its hooks; the others do not look at packets.
-///
-/// # Errors
-/// The instrument is gone or the daemon does not start.
-pub fn measure(instrument: &mut Instrument, context: &Context, effort: &Effort) -> Result<Bulk> {
+/// Measures the product and its hooks; the others do not read packets.
+pub(crate) fn measure(instrument: &mut Instrument, context: &Context, effort: &Effort) -> Result<Bulk> {
     let mut bulk = Bulk::default();
     let (mut before, mut clean_before) = round(instrument, effort, &[])?;
     for _ in 0..effort.bulk_pairs {
@@ -42,9 +38,9 @@ pub fn measure(instrument: &mut Instrument, context: &Context, effort: &Effort) 
             let (after, clean_after) = round(instrument, effort, &[])?;
             let clean = clean_before && clean_with && clean_after;
             let throughput = |at: usize| f64::midpoint(before[at], after[at]) / with[at];
-            let told = bulk.entry(subject).or_default();
-            told.watched.push(Pair { ratio: throughput(0).min(throughput(1)), clean });
-            told.unwatched.push(Pair { ratio: throughput(2).min(throughput(3)), clean });
+            let pairs = bulk.entry(subject).or_default();
+            pairs.watched.push(Pair { ratio: throughput(0).min(throughput(1)), clean });
+            pairs.unwatched.push(Pair { ratio: throughput(2).min(throughput(3)), clean });
             (before, clean_before) = (after, clean_after);
         }
     }

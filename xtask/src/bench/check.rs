@@ -1,7 +1,7 @@
 //! `bench check`: how many instructions each stage of the daemon takes for one item, against the checked-in baseline.
 //!
 //! Belongs here: counting and comparing. What is counted is `gdprport-daemon/benches`. Instructions are counted by
-//! callgrind, an emulator, so that neither the machine's load nor its speed shows; times are `bench`'s.
+//! callgrind, an emulator, so that the machine's load and speed do not matter; `bench` measures times.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -20,7 +20,7 @@ use crate::step::step;
 /// Where the baseline is, within the checkout.
 const BASELINE: &str = "xtask/baselines/instructions.toml";
 
-/// What it says of itself.
+/// The comment at its beginning.
 const HEAD: &str = "\
 # Instructions for one item of each case of gdprport-daemon/benches, counted by callgrind.
 # `cargo xtask bench check` compares, `cargo xtask bench check --bless` writes.
@@ -29,14 +29,13 @@ const HEAD: &str = "\
 /// The function whose instructions count.
 const MEASURED: &str = "gdprport_measured";
 
-/// Items of a case: enough for what happens once in a thousand (a table grows, a batch is handed over) to be there in
-/// its share.
+/// Items of a case: enough for rare work (a table grows, a batch is passed on) to be counted in proportion.
 const ITEMS: u64 = 4_096;
 
-/// What `cargo xtask bench check` was told.
+/// The arguments of `cargo xtask bench check`.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Options {
-    /// Write the baseline anew instead of comparing with it
+pub(crate) struct Options {
+    /// Write the baseline instead of comparing with it
     #[arg(long)]
     bless: bool,
     /// Also the kernel programs, in a virtual machine
@@ -50,7 +49,7 @@ pub struct Options {
 ///
 /// # Errors
 /// Something could not be built or counted, or a case takes more than the baseline allows.
-pub fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(options: &Options) -> Result<()> {
     step("valgrind: counts instructions", || {
         let missing = apt::missing(&["valgrind"])?;
         if !missing.is_empty() {
@@ -60,8 +59,8 @@ pub fn run(options: &Options) -> Result<()> {
     })?;
     let driver = step("building the driver (release)", || {
         let driver = driver()?;
-        let place = driver.display().to_string();
-        Ok((driver, place))
+        let path = driver.display().to_string();
+        Ok((driver, path))
     })?;
     let compiler = compiler()?;
     let cases = sh::quiet(&mut Command::new(&driver))?;
@@ -95,7 +94,7 @@ pub fn run(options: &Options) -> Result<()> {
     println!("{} passed, {} failed, 0 skipped", outcomes.len() - worse.len(), worse.len());
     if !worse.is_empty() {
         bail!(
-            "more instructions than the baseline allows: {}; make it cheaper, or write down why it costs more and \
+            "more instructions than the baseline allows: {}; make it cheaper, or document why it costs more and \
              `cargo xtask bench check --bless`",
             worse.join(", ")
         );
@@ -111,7 +110,7 @@ fn read(path: &Path) -> Result<Option<Baseline>> {
     Baseline::parse(&text).with_context(|| BASELINE.to_owned()).map(Some)
 }
 
-/// Builds the driver and says where it is.
+/// Builds the driver and returns its path.
 fn driver() -> Result<PathBuf> {
     let mut cargo = sh::cargo();
     cargo.args(["build", "--release", "--package", "gdprport-daemon", "--bench", "instructions"]);
@@ -122,10 +121,10 @@ fn driver() -> Result<PathBuf> {
         let name = message.pointer("/target/name")?.as_str()?;
         (name == "instructions").then(|| message["executable"].as_str().map(PathBuf::from))?
     });
-    executables.next_back().ok_or_else(|| anyhow!("cargo does not say where the driver is"))
+    executables.next_back().ok_or_else(|| anyhow!("cargo printed no path of the driver"))
 }
 
-/// The compiler's version: another one makes other code.
+/// The compiler's version: another one generates other code.
 fn compiler() -> Result<String> {
     let mut rustc = Command::new("rustc");
     Ok(sh::quiet(rustc.arg("--version").current_dir(sh::workspace()))?.trim().to_owned())
@@ -141,11 +140,12 @@ fn count(driver: &Path, case: &str) -> Result<u64> {
         .arg(driver)
         .args([case, &ITEMS.to_string()]);
     let output = valgrind.output().context("cannot run setarch and valgrind")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    let counted = said.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse::<u64>().ok());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let counted =
+        stderr.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse::<u64>().ok());
     match counted {
         Some(counted) if output.status.success() && counted > 0 => Ok(counted / ITEMS),
-        _ => bail!("{case} was not counted ({}):\n{said}", output.status),
+        _ => bail!("{case} was not counted ({}):\n{stderr}", output.status),
     }
 }
 

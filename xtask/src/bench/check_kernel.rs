@@ -1,8 +1,8 @@
 //! `bench check --kernel`: how many instructions the kernel programs take for one connection, against the baseline.
 //!
-//! Belongs here: the machine, what runs in it, and what its answer means. The machine has one processor that is emulated
-//! instruction by instruction and whose clock is the count of them (one a nanosecond), so that what the kernel counts as
-//! a program's run time (`bpf_stats_enabled`) is a number of instructions, whatever else the host does.
+//! Belongs here: the machine, what runs in it, and what its reports mean. The machine has one processor that is emulated
+//! instruction by instruction and whose clock is the instruction count (one a nanosecond), so that a program's run time as
+//! the kernel measures it (`bpf_stats_enabled`) is a number of instructions, independent of the host's load.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -21,15 +21,15 @@ const KERNEL: &str = "6.1";
 /// Connections that are counted in a round: each end opened, accepted and closed on a watched port.
 const CONNECTIONS: u64 = 200;
 
-/// Rounds, each with a daemon of its own. The kernel gives every hash map a seed by chance, so that the keys of one round
-/// share their buckets and those of another do not: 4 % of what `connect` takes. The least of all rounds is free of that,
-/// and of what the machine does when it has just come up.
+/// Rounds, each with a daemon of its own. The kernel seeds every hash map at random, so that keys collide in one round
+/// and not in another: 4 % of what `connect` takes. The minimum of all rounds is free of that and of the machine's work
+/// after boot.
 const ROUNDS: usize = 8;
 
-/// Longest time for the machine: three minutes are usual.
+/// Time limit for the machine; it usually takes three minutes.
 const LIMIT: Duration = Duration::from_secs(420);
 
-/// How the machine's answer begins.
+/// The prefix of the machine's reports.
 const MARK: &str = "counted: ";
 
 /// Program types (`enum bpf_prog_type`, include/uapi/linux/bpf.h) by the names of their cases.
@@ -45,8 +45,8 @@ const TYPES: [(u32, &str); 6] = [
 /// Instructions for one connection, all programs together and by type.
 ///
 /// # Errors
-/// No machine could be run, or it did not answer.
-pub fn count(driver: &Path, daemon: &Path) -> Result<Vec<(String, u64)>> {
+/// No machine could be run, or it did not report.
+pub(crate) fn count(driver: &Path, daemon: &Path) -> Result<Vec<(String, u64)>> {
     step(&format!("instructions of the kernel programs for one connection, on Linux {KERNEL}"), || {
         let mut counts = Vec::new();
         let ended = vm::run_script(KERNEL, script(driver, daemon), LIMIT, Pace::Counted, |line| {
@@ -56,24 +56,26 @@ pub fn count(driver: &Path, daemon: &Path) -> Result<Vec<(String, u64)>> {
             bail!("the machine's command ended with {}", ended.status);
         }
         if counts.len() != 2 * ROUNDS {
-            bail!("the machine gave {} answers, not {}", counts.len(), 2 * ROUNDS);
+            bail!("the machine gave {} reports, not {}", counts.len(), 2 * ROUNDS);
         }
-        let rounds =
-            counts.chunks(2).map(|answers| grown(&answers[0], &answers[1])).collect::<Result<Vec<_>>>()?;
-        let cases = least(&rounds);
+        let rounds = counts
+            .chunks(2)
+            .map(|reports| difference(&reports[0], &reports[1]))
+            .collect::<Result<Vec<_>>>()?;
+        let cases = minima(&rounds);
         let count = cases.len();
         Ok((cases, format!("{count} cases")))
     })
 }
 
-/// The types of programs with their run times and runs, in the kernel's own words in `fdinfo`.
+/// Reports the types of programs with their run times and run counts, from `fdinfo`.
 fn script(driver: &Path, daemon: &Path) -> String {
     let (driver, daemon) = (vm::quoted(driver), vm::quoted(daemon));
     let policy = vm::quoted(&sh::workspace().join("xtask/baselines/policy.toml"));
     format!(
         r#"set -eu
 echo 1 >/proc/sys/kernel/bpf_stats_enabled
-told() {{
+report() {{
     printf '{MARK}'
     # Descriptors come and go meanwhile.
     cat /proc/$daemon/fdinfo/* 2>/dev/null | awk '
@@ -84,13 +86,13 @@ told() {{
         END {{ for (type in times) printf "%d:%d:%d ", type, times[type], runs[type]; print "" }}'
 }}
 for round in $(seq {ROUNDS}); do
-    {daemon} daemon run --policy {policy} --events /dev/null --socket /run/gdprport.sock >/run/said-by-daemon 2>&1 &
+    {daemon} daemon run --policy {policy} --events /dev/null --socket /run/gdprport.sock >/run/daemon-output 2>&1 &
     daemon=$!
     for try in $(seq 600); do {daemon} --socket /run/gdprport.sock daemon status >/dev/null 2>&1 && break; sleep 0.1; done
     {driver} --loopback 15432 50
-    told
+    report
     {driver} --loopback 15432 {CONNECTIONS}
-    told
+    report
     kill $daemon
     wait $daemon || true
 done
@@ -98,8 +100,8 @@ done
     )
 }
 
-/// The instructions for one connection by type, from what grew between two answers.
-fn grown(before: &str, after: &str) -> Result<BTreeMap<&'static str, u64>> {
+/// The instructions for one connection by type, from the difference of two reports.
+fn difference(before: &str, after: &str) -> Result<BTreeMap<&'static str, u64>> {
     let (before, after) = (read(before)?, read(after)?);
     let mut cases = BTreeMap::new();
     let mut runs = 0;
@@ -120,8 +122,8 @@ fn grown(before: &str, after: &str) -> Result<BTreeMap<&'static str, u64>> {
     Ok(cases)
 }
 
-/// The least of each type that any round took, and all of them together first.
-fn least(rounds: &[BTreeMap<&'static str, u64>]) -> Vec<(String, u64)> {
+/// The minimum of each type over all rounds, preceded by their sum.
+fn minima(rounds: &[BTreeMap<&'static str, u64>]) -> Vec<(String, u64)> {
     let mut least = BTreeMap::new();
     for (name, count) in rounds.iter().flatten() {
         least.entry(*name).and_modify(|least: &mut u64| *least = (*least).min(*count)).or_insert(*count);
@@ -130,15 +132,15 @@ fn least(rounds: &[BTreeMap<&'static str, u64>]) -> Vec<(String, u64)> {
     iter::once(("kernel", all)).chain(least).map(|(name, count)| (name.to_owned(), count)).collect()
 }
 
-/// `type:time:runs` words.
-fn read(answer: &str) -> Result<Vec<(u32, u64, u64)>> {
-    let word = |word: &str| {
-        let mut numbers = word.split(':');
+/// Parses `type:time:runs` items.
+fn read(report: &str) -> Result<Vec<(u32, u64, u64)>> {
+    let item = |item: &str| {
+        let mut numbers = item.split(':');
         let kind = numbers.next()?.parse().ok()?;
         Some((kind, numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
     };
-    let words = answer.split_whitespace().map(word);
-    words.collect::<Option<_>>().with_context(|| format!("`{answer}` is no answer"))
+    let items = report.split_whitespace().map(item);
+    items.collect::<Option<_>>().with_context(|| format!("`{report}` is no report"))
 }
 
 #[cfg(test)]
@@ -146,16 +148,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_least_that_grew_is_counted_for_each_connection_and_in_all() {
-        let quiet = grown("13:1000:10 5:70:7 ", "5:4070:12 13:601000:8510 ").expect("answers");
-        let collided = grown("13:0:0 5:0:0 ", "5:2000:12 13:800000:8510 ").expect("answers");
+    fn the_minimum_per_connection_is_counted_by_type_and_in_total() {
+        let quiet = difference("13:1000:10 5:70:7 ", "5:4070:12 13:601000:8510 ").expect("reports");
+        let collided = difference("13:0:0 5:0:0 ", "5:2000:12 13:800000:8510 ").expect("reports");
         let expected = [("kernel", 3_010), ("kernel-sock-ops", 3_000), ("kernel-tracepoint", 10)];
-        assert_eq!(least(&[quiet, collided]), expected.map(|(name, count)| (name.to_owned(), count)));
+        assert_eq!(minima(&[quiet, collided]), expected.map(|(name, count)| (name.to_owned(), count)));
     }
 
     #[test]
-    fn programs_that_did_not_run_are_no_count() {
-        assert!(grown("13:1000:10", "13:1000:10").is_err());
-        assert!(grown("13:1000", "13:1000:10").is_err());
+    fn programs_that_did_not_run_are_an_error() {
+        assert!(difference("13:1000:10", "13:1000:10").is_err());
+        assert!(difference("13:1000", "13:1000:10").is_err());
     }
 }

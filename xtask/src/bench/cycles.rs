@@ -1,67 +1,64 @@
-//! The pairs: rounds with a monitor between rounds without any, all subjects in turn, again and again. A ratio compares
-//! a round with the two that were measured right before and after it, so that what changes slowly on the machine
-//! changes nothing.
+//! The pairs: rounds with a monitor between rounds without any, all subjects in turn, repeatedly. A ratio compares a round
+//! with the two right before and after it, so that slow changes of the machine cancel out.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use super::context::Context;
 use super::effort::Effort;
 use super::instrument::Instrument;
 use super::stats::{Pair, Spread};
-use super::subject::{Context, Running, Subject, UNWATCHED, WATCHED};
+use super::subject::{Running, Subject, UNWATCHED, WATCHED};
 use crate::step::note;
 
 /// Parts of a round, watched and unwatched port in turn.
 const PARTS: u32 = 4;
 
-/// How long is waited for other people's monitors to go away, before a round is measured with them.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait for other monitors to go away before measuring a round with them.
+const QUIET_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long after the last connection a monitor may still be at work on it.
+/// How long after the last connection a monitor may still be processing it.
 const DRAIN: Duration = Duration::from_millis(200);
 
-/// How a subject did.
+/// The measurements of one subject.
 #[derive(Debug, Default)]
-pub struct Course {
+pub(crate) struct PairRun {
     /// Connections to the watched port.
-    pub watched: Vec<Pair>,
+    pub(crate) watched: Vec<Pair>,
     /// Connections to the unwatched port.
-    pub unwatched: Vec<Pair>,
+    pub(crate) unwatched: Vec<Pair>,
     /// Time in its BPF programs per connection, of each cycle; ns. Empty if it has none.
-    pub kernel: Vec<f64>,
+    pub(crate) kernel: Vec<f64>,
     /// CPU time of its processes per connection, of each cycle; ns.
-    pub cpu: Vec<f64>,
+    pub(crate) cpu: Vec<f64>,
     /// The last cycle's programs.
-    pub programs: Vec<Program>,
+    pub(crate) programs: Vec<Program>,
     /// The same on the unwatched port, of the product.
-    pub programs_unwatched: Vec<Program>,
+    pub(crate) programs_unwatched: Vec<Program>,
 }
 
-/// What one BPF program does for a connection.
+/// Run count and time of one BPF program per connection.
 #[derive(Debug, Clone)]
-pub struct Program {
+pub(crate) struct Program {
     /// Its name, at most 15 characters.
-    pub name: String,
-    /// How often it runs.
-    pub runs: f64,
+    pub(crate) name: String,
+    pub(crate) runs: f64,
     /// How long it runs each time.
-    pub ns: f64,
+    pub(crate) ns: f64,
 }
 
 /// All subjects, and those that were skipped and why.
 #[derive(Debug, Default)]
-pub struct Courses {
-    /// What was measured.
-    pub of: BTreeMap<Subject, Course>,
-    /// What was not.
-    pub skipped: BTreeMap<Subject, String>,
+pub(crate) struct PairRuns {
+    pub(crate) of: BTreeMap<Subject, PairRun>,
+    pub(crate) skipped: BTreeMap<Subject, String>,
     /// p50 of a connection without any monitor, of each round; ns.
-    pub alone: Vec<f64>,
+    pub(crate) alone: Vec<f64>,
 }
 
-/// A round: medians of the parts' p50 on both ports, and whether nobody else watched.
+/// A round: medians of the parts' p50 on both ports, and whether no other monitor was loaded.
 #[derive(Debug, Clone, Copy)]
 struct Round {
     watched: f64,
@@ -69,59 +66,59 @@ struct Round {
     clean: bool,
 }
 
-/// Goes through all subjects as often as the effort says.
+/// Measures all subjects in turn, `effort.cycles` times.
 ///
 /// # Errors
 /// The instrument is gone, or the machine could not be put back. A subject that does not work here is skipped.
-pub fn measure(instrument: &mut Instrument, context: &Context, effort: &Effort) -> Result<Courses> {
-    let mut courses = Courses::default();
-    // auditing has effects that outlast it, so it has its cycles after everybody else's.
+pub(crate) fn measure(instrument: &mut Instrument, context: &Context, effort: &Effort) -> Result<PairRuns> {
+    let mut pair_runs = PairRuns::default();
+    // Auditing has effects that outlast it, so its cycles come last.
     let (last, first): (Vec<_>, Vec<_>) = Subject::ALL.into_iter().partition(|s| *s == Subject::Auditd);
     for group in [first, last] {
         let mut before = round(instrument, effort, &[])?;
         for cycle in 0..effort.cycles {
             for subject in &group {
-                if courses.skipped.contains_key(subject) {
+                if pair_runs.skipped.contains_key(subject) {
                     continue;
                 }
                 let running = match subject.start(instrument, context) {
                     Ok(running) => running,
                     Err(reason) if cycle == 0 => {
                         note(format_args!("{} skipped: {reason:#}", subject.name()));
-                        courses.skipped.insert(*subject, format!("{reason:#}"));
+                        pair_runs.skipped.insert(*subject, format!("{reason:#}"));
                         continue;
                     }
                     Err(error) => return Err(error),
                 };
                 let with = round(instrument, effort, &running.pids)?;
-                let course = courses.of.entry(*subject).or_default();
+                let pair_run = pair_runs.of.entry(*subject).or_default();
                 let cost_watched = cost(instrument, effort, &running, WATCHED)?;
-                course.cpu.push(cost_watched.cpu);
-                // Those without BPF programs are not compared by their time.
+                pair_run.cpu.push(cost_watched.cpu);
+                // Monitors without BPF programs are not compared by kernel time.
                 if cost_watched.kernel > 0.0 {
-                    course.kernel.push(cost_watched.kernel);
+                    pair_run.kernel.push(cost_watched.kernel);
                 }
-                course.programs = cost_watched.programs;
+                pair_run.programs = cost_watched.programs;
                 if *subject == Subject::Gdprport {
-                    course.programs_unwatched = cost(instrument, effort, &running, UNWATCHED)?.programs;
+                    pair_run.programs_unwatched = cost(instrument, effort, &running, UNWATCHED)?.programs;
                 }
                 running.stop(instrument)?;
                 let after = round(instrument, effort, &[])?;
-                courses.alone.push(after.watched);
+                pair_runs.alone.push(after.watched);
                 let clean = before.clean && with.clean && after.clean;
                 let ratio = |of: fn(&Round) -> f64| of(&with) / ((of(&before) + of(&after)) / 2.0);
-                course.watched.push(Pair { ratio: ratio(|round| round.watched), clean });
-                course.unwatched.push(Pair { ratio: ratio(|round| round.unwatched), clean });
+                pair_run.watched.push(Pair { ratio: ratio(|round| round.watched), clean });
+                pair_run.unwatched.push(Pair { ratio: ratio(|round| round.unwatched), clean });
                 before = after;
             }
         }
     }
-    Ok(courses)
+    Ok(pair_runs)
 }
 
 /// Connections to both ports in turn.
 fn round(instrument: &mut Instrument, effort: &Effort, own: &[u32]) -> Result<Round> {
-    let alone_before = alone(instrument, own, PATIENCE)?;
+    let alone_before = alone(instrument, own, QUIET_TIMEOUT)?;
     let (mut watched, mut unwatched) = (Vec::new(), Vec::new());
     for _ in 0..PARTS {
         watched.push(instrument.sequential(WATCHED, effort.round / PARTS)?);
@@ -133,30 +130,28 @@ fn round(instrument: &mut Instrument, effort: &Effort, own: &[u32]) -> Result<Ro
 }
 
 /// Waits until no BPF programs are loaded but those of `own`; false if that takes too long.
-pub fn alone(instrument: &mut Instrument, own: &[u32], patience: Duration) -> Result<bool> {
+pub(crate) fn alone(instrument: &mut Instrument, own: &[u32], timeout: Duration) -> Result<bool> {
     let begun = Instant::now();
     loop {
         if instrument.programs(own)?.iter().all(|program| program.held) {
             return Ok(true);
         }
-        if begun.elapsed() >= patience {
+        if begun.elapsed() >= timeout {
             return Ok(false);
         }
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-/// What a connection costs.
 struct Cost {
     /// In all BPF programs; ns.
     kernel: f64,
     /// In the monitor's processes; ns.
     cpu: f64,
-    /// By program.
     programs: Vec<Program>,
 }
 
-/// Has the kernel measure the programs while connections are made to `port`.
+/// Measures the programs in the kernel while connections are made to `port`.
 fn cost(instrument: &mut Instrument, effort: &Effort, running: &Running, port: u16) -> Result<Cost> {
     instrument.stats(true)?;
     let programs_before = instrument.programs(&running.pids)?;

@@ -1,4 +1,4 @@
-//! The product by itself: started with any policy, asked how it is, stalled, ended.
+//! The product by itself: started with any policy, queried for its status, stalled, stopped.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -6,25 +6,24 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
+use super::context::Context;
 use super::instrument::{Instrument, TERM};
-use super::subject::{Context, Memory, gdprport};
+use super::subject::{Memory, gdprport};
 
-/// How the instrument knows it.
+/// Its name in the instrument's protocol.
 const NAME: &str = "daemon";
 
-/// By which the events of an opened flow are known.
-pub const OPENED: &str = r#""kind":"flow.open""#;
+/// Marks the events of opened flows.
+pub(crate) const OPENED: &str = r#""kind":"flow.open""#;
 
-/// How often in a row its books must be the same, half a second apart.
+/// How often in a row its counters must be unchanged, half a second apart.
 const STILL: u32 = 2;
 
-/// A running daemon.
 #[derive(Debug)]
-pub struct Daemon {
-    /// Its process.
-    pub pid: u32,
-    /// From its start to its first word about the policy in force.
-    pub ready: Duration,
+pub(crate) struct Daemon {
+    pub(crate) pid: u32,
+    /// From its start to the event of the active policy.
+    pub(crate) ready: Duration,
     begun: Instant,
     events: PathBuf,
     socket: PathBuf,
@@ -32,11 +31,11 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts it with these files as its policy and waits until that is in force.
+    /// Starts it with these files as its policy and waits until that is active.
     ///
     /// # Errors
-    /// It ends instead; with what it said.
-    pub fn start(instrument: &mut Instrument, context: &Context, policy: &[PathBuf]) -> Result<Self> {
+    /// It exits instead; with the first line of its standard error.
+    pub(crate) fn start(instrument: &mut Instrument, context: &Context, policy: &[PathBuf]) -> Result<Self> {
         let events = context.dir.join("daemon.out");
         let _ = std::fs::remove_file(&events);
         let stderr = context.dir.join("stderr");
@@ -55,51 +54,46 @@ impl Daemon {
             gdprport: context.gdprport.clone(),
         };
         if daemon.wait_for(instrument, r#""kind":"policy.applied""#, 1, 120)? == 0 {
-            let said = std::fs::read_to_string(&stderr).unwrap_or_default();
+            let stderr = std::fs::read_to_string(&stderr).unwrap_or_default();
             instrument.ask(&json!({ "do": "stop", "name": NAME, "signal": TERM }))?;
-            bail!("the daemon does not start: {}", said.lines().next().unwrap_or("it says nothing"));
+            bail!("the daemon does not start: {}", stderr.lines().next().unwrap_or("it printed nothing"));
         }
         daemon.ready = daemon.begun.elapsed();
         Ok(daemon)
     }
 
-    /// Waits until its events hold a text so often; how often they do, and since its start how long that took.
-    ///
-    /// # Errors
-    /// The instrument is gone.
-    pub fn wait_for(&self, instrument: &mut Instrument, text: &str, count: u64, seconds: u64) -> Result<u64> {
+    /// Waits until its events hold `text` `count` times; returns how often they do.
+    pub(crate) fn wait_for(
+        &self,
+        instrument: &mut Instrument,
+        text: &str,
+        count: u64,
+        seconds: u64,
+    ) -> Result<u64> {
         let order =
             json!({ "do": "await", "path": self.events, "text": text, "count": count, "seconds": seconds });
         instrument.ask(&order)?.as_u64().context("no number")
     }
 
-    /// Since its start.
-    pub fn age(&self) -> Duration {
+    pub(crate) fn age(&self) -> Duration {
         self.begun.elapsed()
     }
 
-    /// What it says of itself.
-    ///
-    /// # Errors
-    /// It does not answer.
-    pub fn status(&self, instrument: &mut Instrument) -> Result<Value> {
+    pub(crate) fn status(&self, instrument: &mut Instrument) -> Result<Value> {
         let (program, socket) = (self.gdprport.display().to_string(), self.socket.display().to_string());
         let asked =
             instrument.run(&[&program, "daemon", "status", "--json", "--socket", &socket], false, true)?;
         serde_json::from_str(&asked.stdout).with_context(|| format!("no status: {}", asked.stderr))
     }
 
-    /// What it says of itself once its books have stood still for a second.
-    ///
-    /// # Errors
-    /// It does not answer.
-    pub fn settled(&self, instrument: &mut Instrument) -> Result<Value> {
+    /// Its status once its counters have been unchanged for a second.
+    pub(crate) fn settled(&self, instrument: &mut Instrument) -> Result<Value> {
         let mut status = self.status(instrument)?;
         let (begun, mut still) = (Instant::now(), 0);
         while begun.elapsed() < Duration::from_secs(60) {
             std::thread::sleep(Duration::from_millis(500));
             let now = self.status(instrument)?;
-            // The kernel side's books too: a busy machine may keep the daemon from reading for that long.
+            // Including those of the kernel side: on a busy machine the daemon may not get to read for that long.
             let same =
                 ["records", "kernel"].iter().all(|key| now["coverage"][key] == status["coverage"][key]);
             let queued: u64 = now["sinks"]
@@ -117,24 +111,16 @@ impl Daemon {
         Ok(status)
     }
 
-    /// Its resident memory.
-    pub fn memory(&self) -> Memory {
+    pub(crate) fn memory(&self) -> Memory {
         Memory::of(self.pid.into())
     }
 
-    /// Sends it a signal.
-    ///
-    /// # Errors
-    /// The instrument is gone.
-    pub fn signal(&self, instrument: &mut Instrument, signal: i32) -> Result<()> {
+    pub(crate) fn signal(&self, instrument: &mut Instrument, signal: i32) -> Result<()> {
         instrument.ask(&json!({ "do": "signal", "name": NAME, "signal": signal })).map(drop)
     }
 
-    /// Ends it and removes its events.
-    ///
-    /// # Errors
-    /// The instrument is gone.
-    pub fn stop(self, instrument: &mut Instrument) -> Result<()> {
+    /// Stops it and removes its events.
+    pub(crate) fn stop(self, instrument: &mut Instrument) -> Result<()> {
         instrument.ask(&json!({ "do": "stop", "name": NAME, "signal": TERM }))?;
         let _ = std::fs::remove_file(&self.events);
         Ok(())

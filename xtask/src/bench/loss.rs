@@ -1,5 +1,5 @@
-//! Nothing may be lost, and nobody mistaken for another: many connections one by one, eight at a time, and by processes
-//! that live for one connection; how many of them each subject reports, and whom it names.
+//! Completeness and attribution: many connections one by one, eight at a time, and by processes that live for one
+//! connection; how many of them each subject reports, and which processes it names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,84 +8,76 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::context::Context;
 use super::effort::Effort;
 use super::instrument::Instrument;
 use super::output::{Named, Truth, named, reported};
-use super::subject::{CROWD, Context, Memory, ONE_BY_ONE, PROCESSES, Running, Subject};
+use super::subject::{CROWD, Memory, ONE_BY_ONE, PROCESSES, Running, Subject};
 
-/// Connections at a time.
 const WAYS: u32 = 8;
 
-/// How long a monitor may take to report what it has seen.
+/// How long a monitor may take to report.
 const SETTLE: Duration = Duration::from_secs(10);
 
-/// What became of the connections of one kind.
+/// Reports of the connections of one kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Lines or events that complete reporting would have made.
-    pub expected: u64,
-    /// Those that came.
-    pub reported: u64,
+    pub(crate) expected: u64,
+    pub(crate) reported: u64,
 }
 
 impl Tally {
-    /// The part that is missing, 0 to 1. More than expected is no gain.
-    pub fn lost(&self) -> f64 {
+    /// The missing part, 0 to 1. Surplus reports do not count.
+    pub(crate) fn lost(&self) -> f64 {
         self.expected.saturating_sub(self.reported) as f64 / (self.expected as f64).max(1.0)
     }
 }
 
-/// How a subject did.
+/// The measurements of one subject.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Account {
-    /// One by one.
-    pub one_by_one: Tally,
-    /// Eight at a time.
-    pub crowd: Tally,
-    /// A process for each.
-    pub processes: Tally,
-    /// Ends of short-lived connections that were given their own process; the expected number of each is
-    /// `processes` of the effort.
-    pub named: Named,
+pub(crate) struct Completeness {
+    pub(crate) one_by_one: Tally,
+    pub(crate) crowd: Tally,
+    pub(crate) processes: Tally,
+    /// Ends of short-lived connections attributed to their own process; `Effort::processes` are expected of each.
+    pub(crate) named: Named,
     /// Resident memory after the connections one by one.
-    pub memory: Memory,
-    /// The most of the three.
-    pub peak: Memory,
+    pub(crate) memory: Memory,
+    /// The maximum of the three.
+    pub(crate) peak: Memory,
 }
 
 /// Measures every subject that works here.
-///
-/// # Errors
-/// The instrument is gone.
-pub fn measure(
+pub(crate) fn measure(
     instrument: &mut Instrument,
     context: &Context,
     effort: &Effort,
     subjects: &[Subject],
-) -> Result<BTreeMap<Subject, Account>> {
-    let mut accounts = BTreeMap::new();
+) -> Result<BTreeMap<Subject, Completeness>> {
+    let mut measured = BTreeMap::new();
     for subject in subjects.iter().copied().filter(|subject| subject.per_connection() > 0) {
-        let mut account = Account::default();
+        let mut completeness = Completeness::default();
         let mut load = |port: u16, order: &Value| load(instrument, context, subject, port, order);
         let order = json!({ "do": "crowd", "port": ONE_BY_ONE, "count": effort.many, "ways": 1 });
-        (account.one_by_one, account.memory, _) = load(ONE_BY_ONE, &order)?;
+        (completeness.one_by_one, completeness.memory, _) = load(ONE_BY_ONE, &order)?;
         let order = json!({ "do": "crowd", "port": CROWD, "count": effort.many, "ways": WAYS });
-        (account.crowd, account.peak, _) = load(CROWD, &order)?;
+        (completeness.crowd, completeness.peak, _) = load(CROWD, &order)?;
         let order = json!({
             "do": "processes", "port": PROCESSES, "count": effort.processes, "client": context.client,
         });
-        let (tally, memory, answer) = load(PROCESSES, &order)?;
-        for memory in [account.memory, memory] {
-            if memory.resident > account.peak.resident {
-                account.peak = memory;
+        let (tally, memory, reply) = load(PROCESSES, &order)?;
+        for memory in [completeness.memory, memory] {
+            if memory.resident > completeness.peak.resident {
+                completeness.peak = memory;
             }
         }
-        account.processes = tally;
+        completeness.processes = tally;
         let output = fs::read_to_string(subject.output(context)).unwrap_or_default();
-        account.named = named(subject, &output, PROCESSES, &truth(context, &answer));
-        accounts.insert(subject, account);
+        completeness.named = named(subject, &output, PROCESSES, &truth(context, &reply));
+        measured.insert(subject, completeness);
     }
-    Ok(accounts)
+    Ok(measured)
 }
 
 /// Starts the subject, makes the load, ends the subject and counts what it has reported.
@@ -97,14 +89,14 @@ fn load(
     order: &Value,
 ) -> Result<(Tally, Memory, Value)> {
     let running = subject.start(instrument, context)?;
-    let answer = instrument.ask(order)?;
+    let reply = instrument.ask(order)?;
     let sent = order["count"].as_u64().unwrap_or_default();
     wait_until_still(&running);
     let memory = running.resident();
     running.stop(instrument)?;
     let text = fs::read(subject.output(context)).unwrap_or_default();
     let reported = reported(subject, &String::from_utf8_lossy(&text), port);
-    Ok((Tally { expected: sent * subject.per_connection(), reported }, memory, answer))
+    Ok((Tally { expected: sent * subject.per_connection(), reported }, memory, reply))
 }
 
 /// Until its output has not grown for a while.
@@ -119,17 +111,17 @@ fn wait_until_still(running: &Running) {
     }
 }
 
-/// What the clients said of themselves, `PID PORT` each.
-fn truth(context: &Context, answer: &Value) -> Truth {
+/// From the clients' own output, `PID PORT` each.
+fn truth(context: &Context, reply: &Value) -> Truth {
     let mut truth = Truth {
         client_exe: context.client.display().to_string(),
         server_exe: context.bench.display().to_string(),
-        server: answer["server"].as_u64().and_then(|pid| u32::try_from(pid).ok()).unwrap_or_default(),
+        server: reply["server"].as_u64().and_then(|pid| u32::try_from(pid).ok()).unwrap_or_default(),
         ..Truth::default()
     };
-    for said in answer["clients"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        let mut words = said.split_whitespace();
-        let (Some(pid), Some(port)) = (words.next(), words.next()) else { continue };
+    for line in reply["clients"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        let mut fields = line.split_whitespace();
+        let (Some(pid), Some(port)) = (fields.next(), fields.next()) else { continue };
         if let (Ok(pid), Ok(port)) = (pid.parse(), port.parse()) {
             truth.clients.entry(port).or_default().insert(pid);
             truth.count += 1;

@@ -1,4 +1,4 @@
-//! What was measured where: without it no figure means anything.
+//! The machine that was measured: without it, no figure means anything.
 
 use std::fs;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::sh;
 
 /// The machine and the state of the checkout.
 #[derive(Debug, Clone)]
-pub struct Machine {
+pub(crate) struct Machine {
     /// Such as `Intel(R) Xeon(R) …`.
     cpu: String,
     cpus: usize,
@@ -17,21 +17,19 @@ pub struct Machine {
     kernel: String,
     /// Of the checkout; with `+` if it has changes.
     commit: String,
-    /// UTC.
     date: String,
-    /// Of the last minute, as the measuring began: 0 on an idle machine.
+    /// Load average of the last minute at the start: 0 on an idle machine.
     load: String,
 }
 
 impl Machine {
-    /// Looks at it as it is now.
-    pub fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let file = |path: &str| fs::read_to_string(path).unwrap_or_default();
-        let said = |program: &str, words: &[&str]| {
+        let output = |program: &str, args: &[&str]| {
             let mut command = Command::new(program);
-            sh::quiet(command.args(words).current_dir(sh::workspace())).unwrap_or_default().trim().to_owned()
+            sh::quiet(command.args(args).current_dir(sh::workspace())).unwrap_or_default().trim().to_owned()
         };
-        let changes = if said("git", &["status", "--porcelain"]).is_empty() { "" } else { "+" };
+        let changes = if output("git", &["status", "--porcelain"]).is_empty() { "" } else { "+" };
         Self {
             cpu: after_colon(&file("/proc/cpuinfo"), "model name"),
             cpus: std::thread::available_parallelism().map_or(1, usize::from),
@@ -42,22 +40,20 @@ impl Machine {
                 .unwrap_or(0)
                 / (1 << 20),
             kernel: file("/proc/sys/kernel/osrelease").trim().to_owned(),
-            commit: format!("{}{changes}", said("git", &["rev-parse", "--short", "HEAD"])),
-            date: said("date", &["-u", "+%F %H:%M"]),
+            commit: format!("{}{changes}", output("git", &["rev-parse", "--short", "HEAD"])),
+            date: output("date", &["-u", "+%F %H:%M"]),
             load: file("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned(),
         }
     }
 
-    /// In one line.
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         format!(
             "{} UTC, commit {}: {} CPUs ({}), {} GiB, Linux {}, load average {} at the start",
             self.date, self.commit, self.cpus, self.cpu, self.memory_gib, self.kernel, self.load
         )
     }
 
-    /// For programs.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         json!({
             "cpu": self.cpu, "cpus": self.cpus, "memory_gib": self.memory_gib, "kernel": self.kernel,
             "commit": self.commit, "date": self.date, "load": self.load,

@@ -1,7 +1,7 @@
-//! `bench`: the budgets of the product, measured side by side with nothing, with a floor and with its peers.
+//! `bench`: the budgets of the product, measured against no monitor, a floor and its peers.
 //!
-//! Belongs here: what the command line says, which part does it, and what is made ready for it. Times are measured here
-//! and nowhere else; a test never depends on one. The load itself is made by the package `gdprport-bench`.
+//! Belongs here: the command line, choosing the part to run, and preparing it. Times are measured here and nowhere
+//! else; no test depends on one. The load itself is made by the package `gdprport-bench`.
 
 mod audit;
 mod baseline;
@@ -9,6 +9,7 @@ mod budgets;
 mod bulk;
 mod check;
 mod check_kernel;
+mod context;
 mod cycles;
 mod daemon;
 mod effort;
@@ -17,13 +18,13 @@ mod loss;
 mod machine;
 mod output;
 mod report;
+mod report_latency;
 mod saturation;
 mod scale;
 mod startup;
 mod stats;
 mod subject;
 mod table;
-mod telling;
 
 use std::env;
 use std::fs;
@@ -36,16 +37,17 @@ use crate::setup::{self, apt};
 use crate::step::{note, step};
 use crate::{build, sh};
 use budgets::Results;
+use context::Context;
 use effort::Effort;
 use instrument::Instrument;
 use machine::Machine;
-use subject::{Context, Subject};
+use subject::Subject;
 use table::{Style, Table};
 
-/// What `cargo xtask bench` was told.
+/// The arguments of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub struct Options {
+pub(crate) struct Options {
     #[command(subcommand)]
     part: Option<Part>,
     #[command(flatten)]
@@ -57,14 +59,14 @@ pub struct Options {
 enum Part {
     /// Instructions that each stage takes, against the checked-in baseline
     Check(check::Options),
-    /// Many ports, rules, flows and connections: what grows with them, and what gives way first
-    Scale(Manner),
+    /// Many ports, rules, flows and connections: what grows with them, and what fails first
+    Scale(RunOptions),
 }
 
-/// How results are shown and what was done before.
+/// How results are printed and what is already built.
 #[derive(Debug, Clone, Copy, clap::Args)]
-struct Manner {
-    /// Print Markdown, as it stands in docs/performance.md
+struct RunOptions {
+    /// Print Markdown, as in docs/performance.md
     #[arg(long)]
     markdown: bool,
     /// Everything is built; for the part that sudo runs
@@ -72,7 +74,6 @@ struct Manner {
     built: bool,
 }
 
-/// How the budgets are measured.
 #[derive(Debug, Clone, clap::Args)]
 struct Budgets {
     /// Fewer rounds, a few minutes in all (the default)
@@ -88,20 +89,20 @@ struct Budgets {
     #[arg(long)]
     check_budgets: bool,
     #[command(flatten)]
-    manner: Manner,
+    run: RunOptions,
 }
 
-/// Measures what was asked for.
+/// Runs the part that was asked for.
 ///
 /// # Errors
-/// Something could not be built or measured, or a budget is missed and that was asked about.
-pub fn run(options: &Options) -> Result<()> {
+/// Something could not be built or measured, or with `--check-budgets` a budget is missed.
+pub(crate) fn run(options: &Options) -> Result<()> {
     match &options.part {
         None => measure_budgets(&options.budgets),
         Some(Part::Check(options)) => check::run(options),
-        Some(Part::Scale(manner)) => {
-            if prepare(*manner)? {
-                measure_scale(*manner)?;
+        Some(Part::Scale(options)) => {
+            if prepare(*options)? {
+                measure_scale(*options)?;
             }
             Ok(())
         }
@@ -118,7 +119,7 @@ fn measure_budgets(options: &Budgets) -> Result<()> {
             Ok(((), format!("{} of {} were missing", missing.len(), Subject::packages().len())))
         })?;
     }
-    if !prepare(options.manner)? {
+    if !prepare(options.run)? {
         return Ok(());
     }
     let effort = if options.full { Effort::FULL } else { Effort::QUICK };
@@ -127,10 +128,10 @@ fn measure_budgets(options: &Budgets) -> Result<()> {
     let results = measure(effort)?;
     let budgets = results.budgets();
     let tables = [report::budgets(&budgets), report::subjects(&results), report::programs(&results)];
-    show("The last run", &machine, &tables, options.manner);
+    show("The last run", &machine, &tables, options.run);
     save("budgets", &machine, &report::json(&results, &budgets))?;
     if options.full {
-        measure_scale(options.manner)?;
+        measure_scale(options.run)?;
     }
     let missed: Vec<&str> =
         budgets.iter().filter(|budget| budget.met() == Some(false)).map(|budget| budget.what).collect();
@@ -142,41 +143,41 @@ fn measure_budgets(options: &Budgets) -> Result<()> {
 
 fn measure(effort: Effort) -> Result<Results> {
     let (mut instrument, context) = ready()?;
-    let courses = step("pairs: with and without each monitor in turn", || {
-        let courses = cycles::measure(&mut instrument, &context, &effort)?;
-        let told = format!("{} subjects, {} skipped", courses.of.len(), courses.skipped.len());
-        Ok((courses, told))
+    let pair_runs = step("pairs: with and without each monitor in turn", || {
+        let pair_runs = cycles::measure(&mut instrument, &context, &effort)?;
+        let summary = format!("{} subjects, {} skipped", pair_runs.of.len(), pair_runs.skipped.len());
+        Ok((pair_runs, summary))
     })?;
-    let subjects: Vec<Subject> = courses.of.keys().copied().collect();
+    let subjects: Vec<Subject> = pair_runs.of.keys().copied().collect();
     let bulk = step("bulk transfer", || {
         let bulk = bulk::measure(&mut instrument, &context, &effort)?;
-        let told = format!("{} pairs", bulk.values().map(|bulk| bulk.watched.len()).sum::<usize>());
-        Ok((bulk, told))
+        let summary = format!("{} pairs", bulk.values().map(|bulk| bulk.watched.len()).sum::<usize>());
+        Ok((bulk, summary))
     })?;
-    let telling = step("from a deciding byte to its event", || {
-        let telling = telling::measure(&mut instrument, &context)?;
-        Ok((telling, "done".into()))
+    let report_latency = step("from a deciding byte to its event", || {
+        let report_latency = report_latency::measure(&mut instrument, &context)?;
+        Ok((report_latency, "done".into()))
     })?;
     let startup = step("start among many connections", || {
         let startup = startup::measure(&mut instrument, &context, &effort)?;
-        let told = format!("{} pairs", startup.ratios.len());
-        Ok((startup, told))
+        let summary = format!("{} pairs", startup.ratios.len());
+        Ok((startup, summary))
     })?;
-    let accounts = step("losses, names and memory", || {
-        let accounts = loss::measure(&mut instrument, &context, &effort, &subjects)?;
-        let told = format!("{} subjects", accounts.len());
-        Ok((accounts, told))
+    let completeness = step("losses, names and memory", || {
+        let completeness = loss::measure(&mut instrument, &context, &effort, &subjects)?;
+        let summary = format!("{} subjects", completeness.len());
+        Ok((completeness, summary))
     })?;
-    Ok(Results { effort, courses, accounts, bulk, telling: Some(telling), startup })
+    Ok(Results { effort, pair_runs, completeness, bulk, report_latency: Some(report_latency), startup })
 }
 
-fn measure_scale(manner: Manner) -> Result<()> {
+fn measure_scale(options: RunOptions) -> Result<()> {
     let machine = Machine::read();
     let (mut instrument, context) = ready()?;
     let mut all = step("ports, rules and peers", || {
         let policies = scale::policies(&mut instrument, &context)?;
-        let told = format!("{} curves", policies.len());
-        Ok((policies, told))
+        let summary = format!("{} curves", policies.len());
+        Ok((policies, summary))
     })?;
     all.push(step("flows that are open at the same time", || {
         let flows = scale::flows(&mut instrument, &context, &[5_000, 25_000, 50_000])?;
@@ -187,15 +188,15 @@ fn measure_scale(manner: Manner) -> Result<()> {
         Ok((saturation, "done".into()))
     })?);
     let (tables, values): (Vec<Table>, Vec<Value>) = all.into_iter().unzip();
-    show("The last run of the scale", &machine, &tables, manner);
+    show("The last run of the scale", &machine, &tables, options);
     let named: serde_json::Map<String, Value> =
         tables.iter().map(|table| table.title.clone()).zip(values).collect();
     save("scale", &machine, &named.into())
 }
 
-/// Builds what is needed; false if everything else was done by the same command as root.
-fn prepare(manner: Manner) -> Result<bool> {
-    if !manner.built {
+/// Builds what is needed; returns false if this command ran again as root and is done.
+fn prepare(options: RunOptions) -> Result<bool> {
+    if !options.built {
         build_all()?;
         if !sh::is_root() {
             again_as_root()?;
@@ -205,7 +206,7 @@ fn prepare(manner: Manner) -> Result<bool> {
     Ok(true)
 }
 
-/// What is measured and what it is measured with.
+/// Builds the product, the instrument and the floor.
 fn build_all() -> Result<()> {
     build::daemon(true)?;
     step("building the instrument and the floor", || {
@@ -228,9 +229,9 @@ fn build_all() -> Result<()> {
 /// The floor's kernel programs.
 const FLOOR: &str = "gdprport-floor";
 
-/// The same command, by sudo, with what was built.
+/// Runs the same command through sudo, without building again.
 fn again_as_root() -> Result<()> {
-    let own = env::current_exe().context("cannot tell where this program is")?;
+    let own = env::current_exe().context("cannot find this program's path")?;
     let mut command = sh::as_root(own)?;
     sh::loud(command.args(env::args_os().skip(1)).arg("--built"))
 }
@@ -252,8 +253,8 @@ fn ready() -> Result<(Instrument, Context)> {
     Ok((instrument, context))
 }
 
-fn show(title: &str, machine: &Machine, tables: &[Table], manner: Manner) {
-    let style = if manner.markdown { Style::Markdown } else { Style::Terminal };
+fn show(title: &str, machine: &Machine, tables: &[Table], options: RunOptions) {
+    let style = if options.markdown { Style::Markdown } else { Style::Terminal };
     match style {
         Style::Markdown => println!("## {title}\n\n{}.\n", machine.line()),
         Style::Terminal => println!("{}\n", machine.line()),

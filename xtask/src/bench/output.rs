@@ -1,4 +1,4 @@
-//! What the monitors print, read for two questions: how many connections they report, and whom they name. Pure.
+//! Parses the monitors' output: how many connections they report, and which processes they name. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,33 +7,27 @@ use serde_json::Value;
 use super::audit;
 use super::subject::Subject;
 
-/// Which processes were at the ends of the connections, as they themselves say.
+/// Which processes were at the ends of the connections, as they reported themselves.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Truth {
+pub(crate) struct Truth {
     /// The client's pid by its port. Two clients may have had the same port, with other addresses.
-    pub clients: BTreeMap<u16, BTreeSet<u32>>,
-    /// How many clients there were.
-    pub count: u64,
-    /// The clients' executable.
-    pub client_exe: String,
-    /// The server's pid.
-    pub server: u32,
-    /// The server's executable.
-    pub server_exe: String,
+    pub(crate) clients: BTreeMap<u16, BTreeSet<u32>>,
+    pub(crate) count: u64,
+    pub(crate) client_exe: String,
+    pub(crate) server: u32,
+    pub(crate) server_exe: String,
 }
 
-/// How many ends were given their own process.
+/// How many ends were attributed to their own process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Named {
-    /// Clients' ends.
-    pub clients: u64,
-    /// The server's ends.
-    pub server: u64,
+pub(crate) struct Named {
+    pub(crate) clients: u64,
+    pub(crate) server: u64,
 }
 
 /// What was reported about connections to `port`: events of the product, lines of the others.
 #[must_use]
-pub fn reported(subject: Subject, output: &str, port: u16) -> u64 {
+pub(crate) fn reported(subject: Subject, output: &str, port: u16) -> u64 {
     let lines: Box<dyn Iterator<Item = &str>> = match subject {
         Subject::Gdprport => Box::new(output.lines().filter(move |line| {
             let is_flow = line.contains("\"kind\":\"flow.open\"") || line.contains("\"kind\":\"flow.close\"");
@@ -54,9 +48,9 @@ pub fn reported(subject: Subject, output: &str, port: u16) -> u64 {
     lines.count() as u64
 }
 
-/// How many ends of short-lived connections to `port` are said to belong to the process they belonged to.
+/// How many ends of short-lived connections to `port` are attributed to the right process.
 #[must_use]
-pub fn named(subject: Subject, output: &str, port: u16, truth: &Truth) -> Named {
+pub(crate) fn named(subject: Subject, output: &str, port: u16, truth: &Truth) -> Named {
     // By the last part of the executable's path, cut as the kernel cuts a command's name.
     let comm = |exe: &str| exe.rsplit('/').next().unwrap_or_default().chars().take(15).collect::<String>();
     let (client, server) = (comm(&truth.client_exe), comm(&truth.server_exe));
@@ -74,7 +68,7 @@ pub fn named(subject: Subject, output: &str, port: u16, truth: &Truth) -> Named 
         };
         let known = |at: u16, pid: u32| truth.clients.get(&at).is_some_and(|pids| pids.contains(&pid));
         if row.outgoing(port) {
-            // auditd tells no ports in the record that names the process.
+            // auditd's record of the process has no ports.
             let proven = row.local == 0 || known(row.local, row.pid);
             if proven && is(&truth.client_exe, &client) {
                 clients.insert(row.pid);
@@ -86,17 +80,17 @@ pub fn named(subject: Subject, output: &str, port: u16, truth: &Truth) -> Named 
     Named { clients: clients.len() as u64, server: u64::min(at_server, truth.count) }
 }
 
-/// One end of a connection and who is said to be there.
+/// One end of a connection and the process reported for it.
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
     pid: u32,
     /// A path if it begins with a slash, otherwise a command's name.
     name: String,
-    /// Its port; 0 if not told.
+    /// Its port; 0 if not reported.
     local: u16,
-    /// The peer's port; 0 if not told.
+    /// The peer's port; 0 if not reported.
     peer: u16,
-    /// Told by the call where there are no ports.
+    /// From the system call where there are no ports.
     connects: Option<bool>,
 }
 
@@ -128,21 +122,21 @@ fn event(line: &str) -> Option<Row> {
 
 /// A line of `tcplife` (PID COMM LADDR LPORT RADDR RPORT …) or of our script (pid comm port port).
 fn row(subject: Subject, line: &str) -> Option<Row> {
-    let words: Vec<&str> = line.split_whitespace().collect();
+    let fields: Vec<&str> = line.split_whitespace().collect();
     let (local, peer) = match subject {
-        Subject::Tcplife => (words.get(3)?, words.get(5)?),
-        _ => (words.get(2)?, words.get(3)?),
+        Subject::Tcplife => (fields.get(3)?, fields.get(5)?),
+        _ => (fields.get(2)?, fields.get(3)?),
     };
     Some(Row {
-        pid: words.first()?.parse().ok()?,
-        name: (*words.get(1)?).to_owned(),
+        pid: fields.first()?.parse().ok()?,
+        name: (*fields.get(1)?).to_owned(),
         local: local.parse().ok()?,
         peer: peer.parse().ok()?,
         connects: None,
     })
 }
 
-/// A record of auditd about one of our calls that went well (x86-64: connect is 42, accept 43, accept4 288).
+/// auditd's record of one of our successful calls (x86-64: connect is 42, accept 43, accept4 288).
 fn audit_call(line: &str) -> Option<Row> {
     if !line.starts_with("type=SYSCALL ") || !line.contains(audit::KEY) || !line.contains(" success=yes ") {
         return None;

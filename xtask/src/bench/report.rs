@@ -9,7 +9,7 @@ use super::subject::Subject;
 use super::table::Table;
 
 /// Every budget, its bar, what was measured and whether it is met.
-pub fn budgets(budgets: &[Budget]) -> Table {
+pub(crate) fn budgets(budgets: &[Budget]) -> Table {
     let mut table =
         Table::new("Budgets", &["budget", "bar", "measured", "quartiles", "verdict", "beside it"]);
     for budget in budgets {
@@ -57,8 +57,8 @@ fn short(value: f64) -> String {
     format!("{value:.3}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// All subjects beside each other.
-pub fn subjects(results: &Results) -> Table {
+/// All subjects side by side.
+pub(crate) fn subjects(results: &Results) -> Table {
     let head = [
         "monitor",
         "p50 × none",
@@ -69,45 +69,45 @@ pub fn subjects(results: &Results) -> Table {
         "named: clients, server",
     ];
     let mut table = Table::new("Side by side", &head);
-    let course = |subject: Subject| results.courses.of.get(&subject);
+    let pair_run = |subject: Subject| results.pair_runs.of.get(&subject);
     let median = |values: &[f64]| Spread::of(values).map(|spread| spread.median);
-    let floor = course(Subject::Floor).and_then(|course| median(&course.kernel));
-    let own_cpu = course(Subject::Gdprport).and_then(|course| median(&course.cpu));
+    let floor = pair_run(Subject::Floor).and_then(|pair_run| median(&pair_run.kernel));
+    let own_cpu = pair_run(Subject::Gdprport).and_then(|pair_run| median(&pair_run.cpu));
     let relation = |value: Option<f64>, to: Option<f64>| match (value, to) {
         (Some(value), Some(to)) if to > 0.0 => format!("{:.2} ({:.1} µs)", value / to, value / 1e3),
         _ => "–".into(),
     };
     for subject in Subject::ALL {
-        let Some(course) = course(subject) else {
-            let reason = results.courses.skipped.get(&subject).cloned().unwrap_or_default();
+        let Some(pair_run) = pair_run(subject) else {
+            let reason = results.pair_runs.skipped.get(&subject).cloned().unwrap_or_default();
             let mut row = vec![subject.name().to_owned(), format!("skipped: {reason}")];
             row.resize(table.head.len(), String::new());
             table.rows.push(row);
             continue;
         };
-        let pairs = Spread::of(&clean(&course.watched).0);
-        let account = results.accounts.get(&subject);
+        let pairs = Spread::of(&clean(&pair_run.watched).0);
+        let completeness = results.completeness.get(&subject);
         let percent = |part: f64| format!("{:.1} %", 100.0 * part);
         let processes = f64::from(results.effort.processes);
         table.rows.push(vec![
             subject.name().to_owned(),
             pairs.map_or("–".into(), |spread| format!("{spread:.3}")),
-            relation(median(&course.kernel), floor),
-            relation(median(&course.cpu), own_cpu),
-            account.map_or("–".into(), |account| format!("{:.1}", account.memory.mib())),
-            account.map_or("–".into(), |account| {
-                [account.one_by_one, account.crowd, account.processes]
+            relation(median(&pair_run.kernel), floor),
+            relation(median(&pair_run.cpu), own_cpu),
+            completeness.map_or("–".into(), |completeness| format!("{:.1}", completeness.memory.mib())),
+            completeness.map_or("–".into(), |completeness| {
+                [completeness.one_by_one, completeness.crowd, completeness.processes]
                     .map(|tally| percent(tally.lost()))
                     .join(", ")
             }),
-            account.filter(|_| subject.names_processes()).map_or("–".into(), |account| {
-                [account.named.clients, account.named.server]
+            completeness.filter(|_| subject.names_processes()).map_or("–".into(), |completeness| {
+                [completeness.named.clients, completeness.named.server]
                     .map(|named| percent(named as f64 / processes))
                     .join(", ")
             }),
         ]);
     }
-    table.note = match median(&results.courses.alone) {
+    table.note = match median(&results.pair_runs.alone) {
         Some(alone) => format!(
             "For scale: without any monitor a connection takes {:.1} µs (p50) on this machine. Kernel time is that of BPF \
              programs, while the kernel measures it; ss, conntrack and auditd have none and work elsewhere in the kernel.",
@@ -119,15 +119,15 @@ pub fn subjects(results: &Results) -> Table {
 }
 
 /// Where the kernel time goes, by program.
-pub fn programs(results: &Results) -> Table {
+pub(crate) fn programs(results: &Results) -> Table {
     let mut table =
         Table::new("Kernel programs", &["of", "program", "runs per connection", "ns a run", "part"]);
-    let course = |subject: Subject| results.courses.of.get(&subject);
+    let pair_run = |subject: Subject| results.pair_runs.of.get(&subject);
     let lists = [
-        ("gdprport, watched", course(Subject::Gdprport).map(|course| &course.programs)),
-        ("gdprport, unwatched", course(Subject::Gdprport).map(|course| &course.programs_unwatched)),
-        ("floor", course(Subject::Floor).map(|course| &course.programs)),
-        ("hooks alone", course(Subject::Hooks).map(|course| &course.programs)),
+        ("gdprport, watched", pair_run(Subject::Gdprport).map(|pair_run| &pair_run.programs)),
+        ("gdprport, unwatched", pair_run(Subject::Gdprport).map(|pair_run| &pair_run.programs_unwatched)),
+        ("floor", pair_run(Subject::Floor).map(|pair_run| &pair_run.programs)),
+        ("hooks alone", pair_run(Subject::Hooks).map(|pair_run| &pair_run.programs)),
     ];
     for (of, programs) in lists {
         let mut programs: Vec<&Program> = programs.into_iter().flatten().collect();
@@ -148,7 +148,7 @@ pub fn programs(results: &Results) -> Table {
 }
 
 /// Everything, raw values included.
-pub fn json(results: &Results, budgets: &[Budget]) -> Value {
+pub(crate) fn json(results: &Results, budgets: &[Budget]) -> Value {
     let pairs = |pairs: &[Pair]| {
         pairs.iter().map(|p| json!({ "ratio": p.ratio, "clean": p.clean })).collect::<Value>()
     };
@@ -172,15 +172,15 @@ pub fn json(results: &Results, budgets: &[Budget]) -> Value {
             })
         })
         .collect();
-    let courses: serde_json::Map<String, Value> = results
-        .courses
+    let pair_runs: serde_json::Map<String, Value> = results
+        .pair_runs
         .of
         .iter()
-        .map(|(subject, course)| {
+        .map(|(subject, pair_run)| {
             let value = json!({
-                "watched": pairs(&course.watched), "unwatched": pairs(&course.unwatched),
-                "kernel_ns": course.kernel, "cpu_ns": course.cpu,
-                "programs": programs(&course.programs), "programs_unwatched": programs(&course.programs_unwatched),
+                "watched": pairs(&pair_run.watched), "unwatched": pairs(&pair_run.unwatched),
+                "kernel_ns": pair_run.kernel, "cpu_ns": pair_run.cpu,
+                "programs": programs(&pair_run.programs), "programs_unwatched": programs(&pair_run.programs_unwatched),
             });
             (subject.name().to_owned(), value)
         })
@@ -193,27 +193,27 @@ pub fn json(results: &Results, budgets: &[Budget]) -> Value {
             (subject.name().to_owned(), value)
         })
         .collect();
-    let accounts: serde_json::Map<String, Value> = results
-        .accounts
+    let completeness: serde_json::Map<String, Value> = results
+        .completeness
         .iter()
-        .map(|(subject, account)| {
+        .map(|(subject, completeness)| {
             let tally = |tally: super::loss::Tally| json!({ "expected": tally.expected, "reported": tally.reported });
             let value = json!({
-                "one_by_one": tally(account.one_by_one), "crowd": tally(account.crowd),
-                "processes": tally(account.processes), "clients_named": account.named.clients,
-                "server_named": account.named.server, "resident": account.memory.resident,
-                "peak": account.peak.resident, "anonymous": account.memory.anonymous, "file": account.memory.file, "shared": account.memory.shared,
+                "one_by_one": tally(completeness.one_by_one), "crowd": tally(completeness.crowd),
+                "processes": tally(completeness.processes), "clients_named": completeness.named.clients,
+                "server_named": completeness.named.server, "resident": completeness.memory.resident,
+                "peak": completeness.peak.resident, "anonymous": completeness.memory.anonymous, "file": completeness.memory.file, "shared": completeness.memory.shared,
             });
             (subject.name().to_owned(), value)
         })
         .collect();
     let skipped: serde_json::Map<String, Value> =
-        results.courses.skipped.iter().map(|(s, why)| (s.name().to_owned(), why.as_str().into())).collect();
+        results.pair_runs.skipped.iter().map(|(s, why)| (s.name().to_owned(), why.as_str().into())).collect();
     json!({
-        "budgets": budgets, "pairs": courses, "accounts": accounts, "skipped": skipped,
-        "alone_ns": results.courses.alone,
+        "budgets": budgets, "pairs": pair_runs, "accounts": completeness, "skipped": skipped,
+        "alone_ns": results.pair_runs.alone,
         "bulk": bulk,
-        "telling": results.telling.map(|telling| json!({ "p50_ns": telling.p50, "p99_ns": telling.p99 })),
+        "report_latency": results.report_latency.map(|report_latency| json!({ "p50_ns": report_latency.p50, "p99_ns": report_latency.p99 })),
         "startup": { "ratios": results.startup.ratios, "cpu_ratios": results.startup.cpu, "listing_ns": results.startup.listing,
                      "resident": results.startup.memory.resident },
     })

@@ -1,4 +1,4 @@
-//! What grows with ports, rules, peers, flows and connections: each measured in relation to little of it, or to no
+//! What grows with ports, rules, peers, flows and connections: each measured relative to the smallest size, or to no
 //! monitor.
 
 use std::fmt::Write as _;
@@ -8,42 +8,36 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::context::Context;
 use super::daemon::Daemon;
 use super::instrument::Instrument;
 use super::stats::Spread;
-use super::subject::{Context, WATCHED, policy, write};
+use super::subject::{WATCHED, policy};
 use super::table::Table;
 
-/// Rounds of each size.
 const ROUNDS: usize = 5;
 
-/// Connections of a round.
 const ROUND: u32 = 2_000;
 
-/// How long nothing happens while flows are open: longer than the daemon leaves open flows unasked about.
+/// How long flows stay open without traffic: longer than the daemon's interval between checks of open flows.
 const IDLE: Duration = Duration::from_secs(8);
 
 /// Rules in one file: a file may have 4 MiB.
 const RULES_PER_FILE: u32 = 20_000;
 
-/// What one size of one thing costs.
 struct Figures {
     label: String,
-    /// From start to the policy in force; s.
+    /// From start to the active policy; s.
     ready: f64,
     /// p50 in relation to no monitor.
     latency: Spread,
     /// The daemon's CPU time for a connection; ns.
     cpu: f64,
-    /// Resident memory after it; MiB.
     resident: f64,
 }
 
 /// Ports, rules and peers: one table each.
-///
-/// # Errors
-/// The instrument is gone or a daemon does not start.
-pub fn policies(instrument: &mut Instrument, context: &Context) -> Result<Vec<(Table, Value)>> {
+pub(crate) fn policies(instrument: &mut Instrument, context: &Context) -> Result<Vec<(Table, Value)>> {
     let mut tables = Vec::new();
     let ports = |count: u32| policy((0..count).map(|at| WATCHED + at as u16));
     let one = |text: String| -> Vec<String> { vec![text] };
@@ -108,7 +102,7 @@ fn curve(
     for size in sizes {
         let mut files: Vec<PathBuf> = Vec::new();
         for (number, text) in make(*size).iter().enumerate() {
-            files.push(write(context, &format!("scale-{number}.toml"), text)?);
+            files.push(context.write(&format!("scale-{number}.toml"), text)?);
         }
         all.push(figures(instrument, context, grouped(u64::from(*size)), &files)?);
     }
@@ -170,11 +164,12 @@ fn figures(
     })
 }
 
-/// Flows that are open at the same time: memory, and whether the daemon knows of every one.
-///
-/// # Errors
-/// The instrument is gone or the daemon does not start.
-pub fn flows(instrument: &mut Instrument, context: &Context, connections: &[u32]) -> Result<(Table, Value)> {
+/// Flows open at the same time: memory, and whether the daemon knows every one.
+pub(crate) fn flows(
+    instrument: &mut Instrument,
+    context: &Context,
+    connections: &[u32],
+) -> Result<(Table, Value)> {
     let mut table = Table::new(
         "Flows open at the same time",
         &[
@@ -186,7 +181,7 @@ pub fn flows(instrument: &mut Instrument, context: &Context, connections: &[u32]
             "CPU while idle",
         ],
     );
-    let file = write(context, "scale.toml", &policy([WATCHED]))?;
+    let file = context.write("scale.toml", &policy([WATCHED]))?;
     let daemon = Daemon::start(instrument, context, &[file])?;
     let (mut held, mut values) = (0, Vec::new());
     daemon.settled(instrument)?;
@@ -229,7 +224,7 @@ pub fn flows(instrument: &mut Instrument, context: &Context, connections: &[u32]
 }
 
 /// `100000` → `100,000`.
-pub fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

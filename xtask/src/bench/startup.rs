@@ -1,40 +1,40 @@
-//! Starting on a busy host: how long it takes until every connection that is there is reported with its owner, in
-//! relation to `ss -tnap`, which lists them with theirs.
+//! Starting on a busy host: how long it takes until every existing connection is reported with its owner, relative to
+//! `ss -tnap`, which lists them with theirs.
 
 use std::slice;
 
 use anyhow::{Result, bail};
 use serde_json::json;
 
+use super::context::Context;
 use super::daemon::{Daemon, OPENED};
 use super::effort::Effort;
 use super::instrument::Instrument;
-use super::subject::{Context, Memory, WATCHED, policy, write};
+use super::subject::{Memory, WATCHED, policy};
 
 /// How long a start may take; s.
 const LIMIT: u64 = 120;
 
-/// What came of it.
 #[derive(Debug, Default)]
-pub struct Startup {
-    /// Time of the product in relation to `ss`, of each pair.
-    pub ratios: Vec<f64>,
-    /// CPU time in relation to `ss`, of each pair: less shaken by what else runs.
-    pub cpu: Vec<f64>,
+pub(crate) struct Startup {
+    /// Time of the product relative to `ss`, of each pair.
+    pub(crate) ratios: Vec<f64>,
+    /// CPU time relative to `ss`, of each pair: less affected by other load.
+    pub(crate) cpu: Vec<f64>,
     /// Time of `ss -tnap`, of each pair; ns.
-    pub listing: Vec<f64>,
+    pub(crate) listing: Vec<f64>,
     /// Resident memory of the product with all of them.
-    pub memory: Memory,
+    pub(crate) memory: Memory,
 }
 
 /// Holds the connections and starts the product and `ss` in turn.
 ///
 /// # Errors
 /// The instrument is gone, or the daemon does not report them all.
-pub fn measure(instrument: &mut Instrument, context: &Context, effort: &Effort) -> Result<Startup> {
+pub(crate) fn measure(instrument: &mut Instrument, context: &Context, effort: &Effort) -> Result<Startup> {
     let mut startup = Startup::default();
     instrument.ask(&json!({ "do": "hold", "ports": [WATCHED], "count": effort.before }))?;
-    let policy = write(context, "startup.toml", &policy([WATCHED]))?;
+    let policy = context.write("startup.toml", &policy([WATCHED]))?;
     let flows = 2 * u64::from(effort.before);
     for _ in 0..effort.starts {
         let listed = instrument.run(&["ss", "-t", "-n", "-a", "-p"], true, false)?;

@@ -1,24 +1,20 @@
-//! Medians and quartiles. Pure; what is measured on a machine that others use has outliers, so nothing here is a mean.
+//! Medians and quartiles. Pure. Measurements on a shared machine have outliers, so there are no means.
 
 use std::fmt;
 
-/// Where measured values lie.
+/// Median and quartiles of measured values.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Spread {
-    /// A quarter of the values is below.
-    pub low: f64,
-    /// Half of them are below.
-    pub median: f64,
-    /// A quarter is above.
-    pub high: f64,
-    /// How many there are.
-    pub count: usize,
+pub(crate) struct Spread {
+    pub(crate) low: f64,
+    pub(crate) median: f64,
+    pub(crate) high: f64,
+    pub(crate) count: usize,
 }
 
 impl Spread {
-    /// Of some values, in any order; none of no values.
+    /// Of values in any order; None if there are none.
     #[must_use]
-    pub fn of(values: &[f64]) -> Option<Self> {
+    pub(crate) fn of(values: &[f64]) -> Option<Self> {
         let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
         Some(Self {
@@ -37,26 +33,25 @@ impl fmt::Display for Spread {
     }
 }
 
-/// The value at a part of the way through sorted values, between two of them in proportion.
+/// The quantile of sorted values, interpolated between two of them.
 fn at(sorted: &[f64], part: f64) -> Option<f64> {
-    let place = part * (sorted.len().checked_sub(1)?) as f64;
-    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-    Some(below + (above - below) * place.fract())
+    let position = part * (sorted.len().checked_sub(1)?) as f64;
+    let (below, above) = (sorted[position.floor() as usize], sorted[position.ceil() as usize]);
+    Some(below + (above - below) * position.fract())
 }
 
-/// What came of one pair: a monitored round against the rounds without any monitor before and after it.
+/// The result of one pair: a monitored round against the rounds without any monitor before and after it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pair {
+pub(crate) struct Pair {
     /// Monitored, in relation to not monitored.
-    pub ratio: f64,
-    /// Nobody else's kernel programs were about.
-    pub clean: bool,
+    pub(crate) ratio: f64,
+    /// No other BPF programs were loaded meanwhile.
+    pub(crate) clean: bool,
 }
 
-/// The clean ones among the pairs, if they are at least a third; otherwise all, which is told by the number of those
-/// that were left out.
+/// The clean pairs, if they are at least a third, otherwise all; and how many were left out.
 #[must_use]
-pub fn clean(pairs: &[Pair]) -> (Vec<f64>, usize) {
+pub(crate) fn clean(pairs: &[Pair]) -> (Vec<f64>, usize) {
     let clean: Vec<f64> = pairs.iter().filter(|pair| pair.clean).map(|pair| pair.ratio).collect();
     let left_out = pairs.len() - clean.len();
     if clean.len() * 3 >= pairs.len().max(1) {
@@ -68,7 +63,7 @@ pub fn clean(pairs: &[Pair]) -> (Vec<f64>, usize) {
 
 /// Each of `ours` in relation to the one of `theirs` from the same cycle.
 #[must_use]
-pub fn ratios(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
+pub(crate) fn ratios(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
     ours.iter().zip(theirs).filter(|(_, theirs)| **theirs > 0.0).map(|(ours, theirs)| ours / theirs).collect()
 }
 

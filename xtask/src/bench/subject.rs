@@ -1,4 +1,5 @@
-//! What is measured: the product, the floor and the peers; how each is started and ended, and why one is skipped.
+//! The subjects of the measurements: the product, the floor and the peers; how each is started and stopped, and why one
+//! is skipped.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,39 +10,39 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
 use super::audit;
+use super::context::Context;
 use super::instrument::{INT, Instrument, TERM, wait_for};
 use crate::sh;
 
 /// The watched port of the pairs.
-pub const WATCHED: u16 = 47_001;
+pub(crate) const WATCHED: u16 = 47_001;
 /// Nobody watches it.
-pub const UNWATCHED: u16 = 47_002;
+pub(crate) const UNWATCHED: u16 = 47_002;
 /// Watched; connections one after the other.
-pub const ONE_BY_ONE: u16 = 47_003;
+pub(crate) const ONE_BY_ONE: u16 = 47_003;
 /// Watched; eight at a time.
-pub const CROWD: u16 = 47_004;
+pub(crate) const CROWD: u16 = 47_004;
 /// Watched; a process for each.
-pub const PROCESSES: u16 = 47_005;
+pub(crate) const PROCESSES: u16 = 47_005;
 
-/// How long a monitor may take until it watches.
+/// How long a monitor may take to become ready.
 const START: Duration = Duration::from_secs(20);
 
 /// Something that watches connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Subject {
-    /// The product.
+pub(crate) enum Subject {
     Gdprport,
     /// The least possible monitor (`gdprport-ebpf/src/floor.rs`).
     Floor,
-    /// The product's hooks, with programs that leave at once.
+    /// The product's hooks, with programs that return at once.
     Hooks,
-    /// The same without those of packets, by which encryption is told.
+    /// The same without the packet hooks, which detect encryption.
     HooksNoSkb,
     /// libbpf-tools' `tcplife`.
     Tcplife,
     /// A script on the tracepoint `inet_sock_set_state`.
     Bpftrace,
-    /// `ss -E`: what the kernel tells of sockets that end.
+    /// `ss -E`: the kernel's notifications of destroyed sockets.
     Ss,
     /// `conntrack -E`, with connection tracking switched on for it.
     Conntrack,
@@ -49,35 +50,18 @@ pub enum Subject {
     Auditd,
 }
 
-/// Where the things that a run needs are.
 #[derive(Debug)]
-pub struct Context {
-    /// The daemon.
-    pub gdprport: PathBuf,
-    /// The instrument, which also holds the floor and the hooks.
-    pub bench: PathBuf,
-    /// Their kernel programs.
-    pub floor: PathBuf,
-    /// The short-lived client.
-    pub client: PathBuf,
-    /// Files of this run; removed at its end.
-    pub dir: PathBuf,
-}
-
-/// A monitor at work.
-#[derive(Debug)]
-pub struct Running {
+pub(crate) struct Running {
     subject: Subject,
-    /// Its processes, and threads of the kernel that work for it alone.
-    pub pids: Vec<u32>,
-    /// What it reports.
-    pub output: PathBuf,
+    /// Its processes, and kernel threads that work only for it.
+    pub(crate) pids: Vec<u32>,
+    pub(crate) output: PathBuf,
 }
 
 impl Subject {
     /// All, in the order in which they are measured. auditd comes last: once auditing was enabled, every process that
     /// is started later costs a little more, until the next boot.
-    pub const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Gdprport,
         Self::Floor,
         Self::Hooks,
@@ -89,8 +73,7 @@ impl Subject {
         Self::Auditd,
     ];
 
-    /// As it stands in tables.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gdprport => "gdprport",
             Self::Floor => "floor",
@@ -117,7 +100,7 @@ impl Subject {
     }
 
     /// Debian's packages for all peers.
-    pub fn packages() -> Vec<&'static str> {
+    pub(crate) fn packages() -> Vec<&'static str> {
         let mut packages: Vec<_> =
             Self::ALL.iter().flat_map(|subject| subject.needs()).map(|(_, package)| *package).collect();
         packages.sort_unstable();
@@ -126,9 +109,9 @@ impl Subject {
     }
 
     /// Lines, or events, that it reports of one connection within the host.
-    pub fn per_connection(self) -> u64 {
+    pub(crate) fn per_connection(self) -> u64 {
         match self {
-            // Both ends are told, and each is opened and closed.
+            // Both ends are reported, each as opened and closed.
             Self::Gdprport => 4,
             Self::Floor | Self::Hooks | Self::HooksNoSkb => 0,
             Self::Conntrack => 1,
@@ -136,28 +119,27 @@ impl Subject {
         }
     }
 
-    /// Whether it tells processes.
-    pub fn names_processes(self) -> bool {
+    /// Whether it reports processes.
+    pub(crate) fn names_processes(self) -> bool {
         matches!(self, Self::Gdprport | Self::Tcplife | Self::Bpftrace | Self::Auditd)
     }
 
-    /// Where it reports to.
-    pub fn output(self, context: &Context) -> PathBuf {
+    pub(crate) fn output(self, context: &Context) -> PathBuf {
         context.dir.join(format!("{}.out", self.name().replace(' ', "")))
     }
 
-    /// Starts it and waits until it watches.
+    /// Starts it and waits until it is ready.
     ///
     /// # Errors
-    /// It is not installed, or does not work here: a sentence for the table.
-    pub fn start(self, instrument: &mut Instrument, context: &Context) -> Result<Running> {
+    /// It is not installed, or does not work here; the message goes into the table.
+    pub(crate) fn start(self, instrument: &mut Instrument, context: &Context) -> Result<Running> {
         for (program, package) in self.needs() {
             if sh::find(program).is_none() {
                 bail!("`{program}` is not installed (Debian: {package})");
             }
         }
         let output = self.output(context);
-        // What an earlier run reported must not be taken for this one's.
+        // An earlier run's output must not be counted.
         let _ = fs::remove_file(&output);
         let argv = self.argv(context, &output)?;
         match self {
@@ -174,10 +156,10 @@ impl Subject {
         }))?;
         let pid = started["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).context("no pid")?;
         let mut running = Running { subject: self, pids: vec![pid], output };
-        if !running.watches(instrument)? {
-            let said = fs::read_to_string(&stderr).unwrap_or_default();
+        if !running.is_ready(instrument)? {
+            let stderr = fs::read_to_string(&stderr).unwrap_or_default();
             running.stop(instrument)?;
-            bail!("does not start here: {}", said.lines().next().unwrap_or("it says nothing"));
+            bail!("does not start here: {}", stderr.lines().next().unwrap_or("it printed nothing"));
         }
         if self == Self::Auditd {
             running.pids.extend(audit::kernel_thread());
@@ -186,30 +168,31 @@ impl Subject {
     }
 
     fn argv(self, context: &Context, output: &Path) -> Result<Vec<String>> {
-        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let args = |args: &[&str]| args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>();
         let path = |path: &Path| path.display().to_string();
         let held =
             |role: &str| vec![path(&context.bench), role.into(), path(&context.floor), WATCHED.to_string()];
         Ok(match self {
             Self::Gdprport => {
-                let policy = write(context, "policy.toml", &policy([WATCHED, ONE_BY_ONE, CROWD, PROCESSES]))?;
+                let policy =
+                    context.write("policy.toml", &policy([WATCHED, ONE_BY_ONE, CROWD, PROCESSES]))?;
                 gdprport(context, &[policy], output)?
             }
             Self::Floor => held("floor"),
             Self::Hooks => held("hooks"),
             Self::HooksNoSkb => held("hooks-no-skb"),
-            Self::Tcplife => words(&["tcplife"]),
-            Self::Bpftrace => words(&["bpftrace", "-q", "-e", &bpftrace_script()]),
-            Self::Ss => words(&["ss", "-E", "-t", "-n"]),
-            Self::Conntrack => words(&["conntrack", "-E", "-e", "NEW", "-p", "tcp"]),
+            Self::Tcplife => args(&["tcplife"]),
+            Self::Bpftrace => args(&["bpftrace", "-q", "-e", &bpftrace_script()]),
+            Self::Ss => args(&["ss", "-E", "-t", "-n"]),
+            Self::Conntrack => args(&["conntrack", "-E", "-e", "NEW", "-p", "tcp"]),
             Self::Auditd => audit::argv(context, output)?,
         })
     }
 }
 
 impl Running {
-    /// Waits until it watches; false if it ended instead.
-    fn watches(&mut self, instrument: &mut Instrument) -> Result<bool> {
+    /// Waits until it is ready; false if it exited instead.
+    fn is_ready(&mut self, instrument: &mut Instrument) -> Result<bool> {
         let ready = wait_for(START, || {
             if instrument.ask(&json!({ "do": "alive", "name": self.subject.name() }))? != true {
                 return Ok(true);
@@ -224,22 +207,22 @@ impl Running {
                 Subject::Auditd => audit::daemon(instrument)? == self.pids.first().copied(),
             })
         })?;
-        // Between loading and attaching, and for what is done once in the beginning.
+        // Covers the time between loading and attaching, and work done once at the start.
         std::thread::sleep(Duration::from_millis(if self.subject == Subject::Bpftrace { 600 } else { 250 }));
         let alive = instrument.ask(&json!({ "do": "alive", "name": self.subject.name() }))? == true;
         Ok(ready && alive)
     }
 
     /// Memory that is resident; bytes.
-    pub fn resident(&self) -> Memory {
+    pub(crate) fn resident(&self) -> Memory {
         self.pids.first().map_or(Memory::default(), |pid| Memory::of((*pid).into()))
     }
 
-    /// Ends it and takes back what it did to the machine.
+    /// Stops it and restores the machine.
     ///
     /// # Errors
-    /// The instrument is gone, or the machine could not be put back.
-    pub fn stop(self, instrument: &mut Instrument) -> Result<()> {
+    /// The instrument is gone, or the machine could not be restored.
+    pub(crate) fn stop(self, instrument: &mut Instrument) -> Result<()> {
         let signal = match self.subject {
             Subject::Tcplife | Subject::Bpftrace | Subject::Ss => INT,
             _ => TERM,
@@ -257,27 +240,27 @@ impl Running {
     }
 }
 
-/// Resident memory as `/proc/PID/status` tells it; bytes.
+/// Resident memory from `/proc/PID/status`; bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Memory {
+pub(crate) struct Memory {
     /// `VmRSS`.
-    pub resident: u64,
+    pub(crate) resident: u64,
     /// `RssAnon`: heap and stacks.
-    pub anonymous: u64,
-    /// `RssFile`: code; shared with whoever runs the same file.
-    pub file: u64,
+    pub(crate) anonymous: u64,
+    /// `RssFile`: code; shared by all processes of the same file.
+    pub(crate) file: u64,
     /// `RssShmem`.
-    pub shared: u64,
+    pub(crate) shared: u64,
 }
 
 impl Memory {
     /// Of a process; nothing if it is gone.
-    pub fn of(pid: u64) -> Self {
+    pub(crate) fn of(pid: u64) -> Self {
         Self::read(&fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default())
     }
 
     /// What is resident, in MiB.
-    pub fn mib(&self) -> f64 {
+    pub(crate) fn mib(&self) -> f64 {
         self.resident as f64 / f64::from(1 << 20)
     }
 
@@ -291,11 +274,8 @@ impl Memory {
 }
 
 /// The command line of the daemon with this policy.
-///
-/// # Errors
-/// The configuration cannot be written.
-pub fn gdprport(context: &Context, policy: &[PathBuf], output: &Path) -> Result<Vec<String>> {
-    let config = write(context, "gdprport.toml", "")?;
+pub(crate) fn gdprport(context: &Context, policy: &[PathBuf], output: &Path) -> Result<Vec<String>> {
+    let config = context.write("gdprport.toml", "")?;
     let path = |path: &Path| path.display().to_string();
     let mut argv = vec![path(&context.gdprport), "daemon".into(), "run".into()];
     for file in policy {
@@ -307,7 +287,7 @@ pub fn gdprport(context: &Context, policy: &[PathBuf], output: &Path) -> Result<
 }
 
 /// Declares ports on which everything is allowed.
-pub fn policy(ports: impl IntoIterator<Item = u16>) -> String {
+pub(crate) fn policy(ports: impl IntoIterator<Item = u16>) -> String {
     let mut text = "version = 1\n".to_owned();
     for port in ports {
         let _ = write!(
@@ -318,16 +298,6 @@ pub fn policy(ports: impl IntoIterator<Item = u16>) -> String {
         );
     }
     text
-}
-
-/// Writes a file of this run.
-///
-/// # Errors
-/// It cannot be written.
-pub fn write(context: &Context, name: &str, text: &str) -> Result<PathBuf> {
-    let path = context.dir.join(name);
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(path)
 }
 
 /// One line for each end that is established: pid, command, its port and the peer's.

@@ -2,31 +2,25 @@
 
 use std::fmt::Write as _;
 
-/// How tables are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
+pub(crate) enum Style {
     /// Columns apart by spaces.
     Terminal,
     /// As documents have them.
     Markdown,
 }
 
-/// A table with a line of headings.
 #[derive(Debug, Clone)]
-pub struct Table {
-    /// What it shows.
-    pub title: String,
-    /// One for each column.
-    pub head: Vec<String>,
-    /// As many cells as headings in each.
-    pub rows: Vec<Vec<String>>,
-    /// What has to be known to read it.
-    pub note: String,
+pub(crate) struct Table {
+    pub(crate) title: String,
+    pub(crate) head: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
+    /// An explanation below it.
+    pub(crate) note: String,
 }
 
 impl Table {
-    /// An empty one.
-    pub fn new(title: &str, head: &[&str]) -> Self {
+    pub(crate) fn new(title: &str, head: &[&str]) -> Self {
         Self {
             title: title.to_owned(),
             head: head.iter().map(|cell| (*cell).to_owned()).collect(),
@@ -37,7 +31,7 @@ impl Table {
 
     /// As text that ends with an empty line.
     #[must_use]
-    pub fn render(&self, style: Style) -> String {
+    pub(crate) fn render(&self, style: Style) -> String {
         let width = |at: usize| {
             let cells = self.rows.iter().chain([&self.head]).filter_map(|row| row.get(at));
             cells.map(|cell| cell.chars().count()).max().unwrap_or(0)

@@ -1,5 +1,5 @@
-//! `fuzz`: hostile bytes for everything that reads bytes from outside. Builds all targets once, runs them side by side,
-//! and tells what each came to. The targets and their first inputs are in `fuzz/`.
+//! `fuzz`: hostile bytes for everything that reads bytes from outside. Builds all targets once, runs them in
+//! parallel and prints the result of each. The targets and their first inputs are in `fuzz/`.
 
 mod outcome;
 
@@ -18,37 +18,36 @@ use crate::side_by_side::side_by_side;
 use crate::step::{note, step};
 use outcome::Outcome;
 
-/// Memory that one target may take, in MiB: many times what any of them needs, and two fit any machine.
+/// Memory limit of one target, in MiB: many times what any of them needs, and two fit any machine.
 const MEMORY: u32 = 2048;
 
-/// Seconds that one input may take. What is read is at most some kilobytes.
-const PATIENCE: u32 = 10;
+/// Seconds that one input may take.
+const TIMEOUT: u32 = 10;
 
-/// The longest input, in bytes: longer ones only make each try slower.
+/// The longest input, in bytes: longer ones only slow down each execution.
 const LONGEST: u32 = 4096;
 
-/// What to run.
 #[derive(Debug, Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// Only these; all when left out
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
     /// How long each runs
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: u32,
-    /// Where chance begins: the same number tries the same inputs in the same order, as far as the time goes
+    /// Seed of the random numbers: the same seed tries the same inputs in the same order, as far as the time goes
     #[arg(long)]
     seed: Option<u32>,
-    /// Tell what was found, and end with 0 all the same: for a run that decides about a change, as a find is chance
+    /// Report finds but exit with 0: for runs that gate a change, as a find depends on chance
     #[arg(long)]
-    tell: bool,
+    report_only: bool,
 }
 
 /// Sets up, builds and runs.
 ///
 /// # Errors
-/// A target is unknown, does not build or run, or found something and that is not only to be told.
-pub fn run(options: &Options) -> Result<()> {
+/// A target is unknown, does not build or run, or found something without `--report-only`.
+pub(crate) fn run(options: &Options) -> Result<()> {
     let known = known()?;
     let targets = chosen(&options.targets, &known)?;
     let toolchain = setup::build_tools()?;
@@ -76,7 +75,7 @@ pub fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     let found = format!("fuzzing found something in: {}", failed.join(", "));
-    if options.tell {
+    if options.report_only {
         note(found);
         return Ok(());
     }
@@ -108,13 +107,13 @@ fn chosen(asked: &[String], known: &[String]) -> Result<Vec<String>> {
     Ok(if asked.is_empty() { known.to_vec() } else { asked.to_vec() })
 }
 
-/// Builds all targets; the folder that they are in.
+/// Builds all targets and returns their folder.
 fn build(toolchain: &Toolchain, sanitizer: &Sanitizer, machine: &str) -> Result<(PathBuf, String)> {
     let place = sh::target_dir().join("fuzz");
     let mut cargo = Command::new(&toolchain.cargo);
     cargo
-        // Told the target, cargo keeps these flags from build scripts and macros. Not locked: what the daemon has newly
-        // come to depend on is added to the fuzzer's own lock file on the way.
+        // With an explicit target, cargo does not apply these flags to build scripts and macros. Not locked: a new
+        // dependency of the daemon has to be added to the fuzzer's own lock file.
         .args(["build", "--release", "--bins", "--quiet", "--target", machine])
         .arg("--target-dir")
         .arg(&place)
@@ -131,7 +130,7 @@ fn build(toolchain: &Toolchain, sanitizer: &Sanitizer, machine: &str) -> Result<
     Ok((binaries, shown))
 }
 
-/// Coverage as libFuzzer wants it: a counter for each edge, their places, and what is compared.
+/// Coverage as libFuzzer needs it: a counter for each edge, their addresses, and the operands of comparisons.
 fn flags(sanitizer: &Sanitizer) -> Vec<String> {
     let mut flags: Vec<String> = [
         "--cfg=fuzzing",
@@ -146,7 +145,7 @@ fn flags(sanitizer: &Sanitizer) -> Vec<String> {
     match sanitizer {
         Sanitizer::Own => flags.push("-Zsanitizer=address".into()),
         Sanitizer::Llvm(runtime) => {
-            // It has to be the first library, and as nothing before it needs it, the linker is told to keep it.
+            // It has to be the first library, and as nothing before it needs it, the linker would drop it.
             let folder = runtime.parent().unwrap_or(runtime).display();
             let link = format!("-Wl,--no-as-needed,{},-rpath,{folder},--as-needed", runtime.display());
             flags.extend([
@@ -160,7 +159,7 @@ fn flags(sanitizer: &Sanitizer) -> Vec<String> {
     flags
 }
 
-/// Runs every target for its time, as many at once as there are processors, for each keeps one busy.
+/// Runs every target for its time, one per processor at a time.
 fn run_all(targets: &[String], binaries: &Path, options: &Options) -> Result<Vec<Outcome>> {
     side_by_side(targets, |target| {
         let outcome = run_one(target, binaries, options)?;
@@ -169,30 +168,30 @@ fn run_all(targets: &[String], binaries: &Path, options: &Options) -> Result<Vec
     })
 }
 
-/// Runs one target. What it learns stays in `target/`.
+/// Runs one target. Its working corpus stays in `target/`.
 fn run_one(target: &str, binaries: &Path, options: &Options) -> Result<Outcome> {
     let work = sh::target_dir().join("fuzz/work").join(target);
-    let (learnt, log) = (work.join("corpus"), work.join("log"));
-    fs::create_dir_all(&learnt).with_context(|| format!("cannot make {}", learnt.display()))?;
+    let (learned, log) = (work.join("corpus"), work.join("log"));
+    fs::create_dir_all(&learned).with_context(|| format!("cannot make {}", learned.display()))?;
     let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let binary = binaries.join(target);
     let status = Command::new(&binary)
         .args([format!("-max_total_time={}", options.seconds), format!("-rss_limit_mb={MEMORY}")])
         .args(options.seed.map(|seed| format!("-seed={seed}")))
-        .args([format!("-timeout={PATIENCE}"), format!("-max_len={LONGEST}")])
+        .args([format!("-timeout={TIMEOUT}"), format!("-max_len={LONGEST}")])
         .args(["-print_final_stats=1", "-detect_leaks=0"])
         .arg(format!("-artifact_prefix={}/", work.display()))
-        .arg(&learnt)
+        .arg(&learned)
         .arg(folder().join("corpus").join(target))
-        // Finding leaks would need the right to trace processes, which containers seldom give.
+        // Finding leaks needs the right to trace processes, which most containers lack.
         .env("ASAN_OPTIONS", "detect_leaks=0")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(file)
         .status()
         .with_context(|| format!("cannot run {}", binary.display()))?;
-    let said = fs::read(&log).with_context(|| format!("cannot read {}", log.display()))?;
-    Ok(Outcome::read(target, &String::from_utf8_lossy(&said), status.success(), &binary, &log))
+    let output = fs::read(&log).with_context(|| format!("cannot read {}", log.display()))?;
+    Ok(Outcome::read(target, &String::from_utf8_lossy(&output), status.success(), &binary, &log))
 }
 
 #[cfg(test)]
@@ -200,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_target_has_a_program_and_something_to_start_from() {
+    fn every_target_has_a_program_and_seeds() {
         let manifest = fs::read_to_string(folder().join("Cargo.toml")).expect("the fuzzer's manifest");
         let known = known().expect("targets");
         assert!(!known.is_empty());

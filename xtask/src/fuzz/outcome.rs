@@ -1,34 +1,32 @@
-//! What one target came to, read from what the fuzzer wrote, and the table of all.
+//! The result of one target, parsed from the fuzzer's output, and the table of all.
 
 use std::fmt::{self, Write as _};
 use std::path::Path;
 
-/// What one target came to.
+/// The result of one target.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// The target.
-    pub target: String,
-    /// Inputs tried.
+pub(crate) struct Outcome {
+    pub(crate) target: String,
     executions: u64,
     /// Edges of the program reached.
     coverage: u64,
-    /// What was found and how to see it again, if anything.
-    pub failure: Option<String>,
+    /// What was found and how to reproduce it, if anything.
+    pub(crate) failure: Option<String>,
 }
 
 impl Outcome {
-    /// Reads what libFuzzer wrote.
-    pub fn read(target: &str, said: &str, ended_well: bool, binary: &Path, log: &Path) -> Self {
-        let coverage = said.lines().rev().find_map(|line| {
+    /// Parses libFuzzer's output.
+    pub(crate) fn read(target: &str, output: &str, ended_well: bool, binary: &Path, log: &Path) -> Self {
+        let coverage = output.lines().rev().find_map(|line| {
             let (_, rest) = line.strip_prefix('#')?.split_once("cov: ")?;
             rest.split_whitespace().next()?.parse().ok()
         });
-        // The statistics stand at the end; without them, the last line of progress tells.
-        let counted = said.lines().rev().find_map(|line| {
+        // The statistics stand at the end; without them, the last line of progress has the count.
+        let counted = output.lines().rev().find_map(|line| {
             let number = line.strip_prefix("stat::number_of_executed_units:");
             number.or_else(|| line.strip_prefix('#')?.split_whitespace().next())?.trim().parse().ok()
         });
-        let failure = (!ended_well).then(|| failure(said, binary, log));
+        let failure = (!ended_well).then(|| failure(output, binary, log));
         Self {
             target: target.to_owned(),
             executions: counted.unwrap_or(0),
@@ -38,12 +36,12 @@ impl Outcome {
     }
 }
 
-/// What was found: its own words, the input, and the command that shows it again.
-fn failure(said: &str, binary: &Path, log: &Path) -> String {
-    let lines: Vec<&str> = said.lines().collect();
+/// The error message, the input, and the command that reproduces it.
+fn failure(output: &str, binary: &Path, log: &Path) -> String {
+    let lines: Vec<&str> = output.lines().collect();
     let panic = lines.iter().position(|line| line.contains("panicked at "));
-    let words = match panic {
-        // What was asserted stands in the lines behind, up to the backtrace.
+    let message = match panic {
+        // The assertion's message is in the next lines, up to the backtrace.
         Some(at) => lines[at..]
             .iter()
             .take_while(|line| !line.starts_with("stack backtrace"))
@@ -52,8 +50,8 @@ fn failure(said: &str, binary: &Path, log: &Path) -> String {
             .collect(),
         None => lines.iter().find(|line| line.contains("ERROR: ")).copied().into_iter().collect::<Vec<_>>(),
     };
-    let mut failure: String = words.iter().map(|line| format!("  {line}\n")).collect();
-    match said.split("Test unit written to ").nth(1).and_then(|rest| rest.lines().next()) {
+    let mut failure: String = message.iter().map(|line| format!("  {line}\n")).collect();
+    match output.split("Test unit written to ").nth(1).and_then(|rest| rest.lines().next()) {
         Some(input) => {
             let _ = writeln!(failure, "  the input: {input}\n  see it again: {} {input}", binary.display());
         }
@@ -72,8 +70,8 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// All outcomes, one a line, and behind them what was found.
-pub fn table(outcomes: &[Outcome]) -> String {
+/// All results, one a line, followed by what was found.
+pub(crate) fn table(outcomes: &[Outcome]) -> String {
     let mut table = format!("{:<12} {:>11} {:>9}  RESULT\n", "TARGET", "EXECUTIONS", "COVERAGE");
     for outcome in outcomes {
         let _ = writeln!(table, "{outcome}");
@@ -90,24 +88,24 @@ pub fn table(outcomes: &[Outcome]) -> String {
 mod tests {
     use super::*;
 
-    fn read(said: &str, ended_well: bool) -> Outcome {
-        Outcome::read("tls", said, ended_well, Path::new("/b/tls"), Path::new("/w/log"))
+    fn read(output: &str, ended_well: bool) -> Outcome {
+        Outcome::read("tls", output, ended_well, Path::new("/b/tls"), Path::new("/w/log"))
     }
 
     #[test]
     fn a_run_without_a_find_is_counted() {
-        let said = "#2\tINITED cov: 12 ft: 13 corp: 1/1b\n#900\tDONE   cov: 34 ft: 56 corp: 7/8b\n\
+        let output = "#2\tINITED cov: 12 ft: 13 corp: 1/1b\n#900\tDONE   cov: 34 ft: 56 corp: 7/8b\n\
                     Done 900 runs in 61 second(s)\nstat::number_of_executed_units: 901\nstat::peak_rss_mb: 40\n";
-        let outcome = read(said, true);
+        let outcome = read(output, true);
         assert_eq!((outcome.executions, outcome.coverage, &outcome.failure), (901, 34, &None));
         assert!(table(&[outcome]).contains("tls                  901        34  ok\n"));
     }
 
     #[test]
-    fn a_find_tells_its_words_its_input_and_the_command_that_shows_it_again() {
-        let said = "#77\tNEW    cov: 5 ft: 6\nthread '<unnamed>' (1) panicked at src/a.rs:1:2:\nattempt to add\n\
+    fn a_find_has_a_message_an_input_and_a_command_to_reproduce_it() {
+        let output = "#77\tNEW    cov: 5 ft: 6\nthread '<unnamed>' (1) panicked at src/a.rs:1:2:\nattempt to add\n\
                     stack backtrace:\n   0: x\nartifact_prefix='/w/'; Test unit written to /w/crash-1\nBase64: AA==\n";
-        let outcome = read(said, false);
+        let outcome = read(output, false);
         assert_eq!((outcome.executions, outcome.coverage), (77, 5));
         let failure = outcome.failure.expect("it failed");
         assert!(failure.contains("panicked at src/a.rs:1:2:\n  attempt to add\n"), "{failure}");

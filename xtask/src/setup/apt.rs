@@ -1,4 +1,4 @@
-//! Debian's packages: what is installed, what can be had, and installing without removing or starting anything.
+//! Debian's packages: what is installed, what is available, and installing without removing or starting anything.
 
 use std::fs;
 use std::path::Path;
@@ -8,23 +8,20 @@ use anyhow::{Context as _, Result};
 
 use crate::{sh, step};
 
-/// Debian asks this script before a package may start its service; its absence means yes.
+/// Debian runs this script before a package starts its service; without the script, it may.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
-/// How our own script is known again.
+/// Marks our own script.
 const MARK: &str = "# Temporary: no service starts while the set-up of gdprport installs packages.";
 
 /// Whether this machine has Debian's package manager.
-pub fn exists() -> bool {
+pub(crate) fn exists() -> bool {
     sh::find("apt-get").is_some()
 }
 
 /// Those of the packages that are not installed.
-///
-/// # Errors
-/// `dpkg-query` does not run.
-pub fn missing<'a>(packages: &[&'a str]) -> Result<Vec<&'a str>> {
-    // Fails for unknown names, yet lists the known ones: the list is the answer, not the status.
+pub(crate) fn missing<'a>(packages: &[&'a str]) -> Result<Vec<&'a str>> {
+    // Fails for unknown names, yet lists the known ones: the list counts, not the status.
     let output = Command::new("dpkg-query")
         .args(["--show", "--showformat=${Package} ${db:Status-Status}\n"])
         .args(packages)
@@ -36,10 +33,7 @@ pub fn missing<'a>(packages: &[&'a str]) -> Result<Vec<&'a str>> {
 }
 
 /// The version that apt would install, none when no source offers the package.
-///
-/// # Errors
-/// `apt-cache` does not run.
-pub fn candidate(package: &str) -> Result<Option<String>> {
+pub(crate) fn candidate(package: &str) -> Result<Option<String>> {
     if !has_lists() {
         update()?;
     }
@@ -54,11 +48,8 @@ fn has_lists() -> bool {
     lists.into_iter().any(|file| file.file_name().to_string_lossy().contains("_Packages"))
 }
 
-/// Reads the package lists anew.
-///
-/// # Errors
-/// No source can be reached.
-pub fn update() -> Result<()> {
+/// Updates the package lists.
+pub(crate) fn update() -> Result<()> {
     step::note("apt-get update");
     sh::quiet(sh::as_root("apt-get")?.args(["update", "--quiet"])).map(drop)
 }
@@ -66,8 +57,8 @@ pub fn update() -> Result<()> {
 /// Installs packages; nothing is removed for them and no service is started.
 ///
 /// # Errors
-/// apt's own words, after the command that would mend it by hand.
-pub fn install(packages: &[&str]) -> Result<()> {
+/// apt fails; the error begins with the command to run by hand.
+pub(crate) fn install(packages: &[&str]) -> Result<()> {
     step::note(format_args!("apt-get install {}", packages.join(" ")));
     let install = || {
         let mut apt = sh::as_root("env")?;
@@ -81,16 +72,13 @@ pub fn install(packages: &[&str]) -> Result<()> {
     };
     // Old lists name versions that are gone.
     install().or_else(|_| update().and_then(|()| install())).with_context(|| {
-        format!("packages are missing; mend it as root with `apt-get install {}`", packages.join(" "))
+        format!("packages are missing; fix this as root with `apt-get install {}`", packages.join(" "))
     })
 }
 
-/// Fetches packages, and what they need and this machine lacks, into a new folder, and installs nothing. What they
-/// would conflict with is not asked.
-///
-/// # Errors
-/// apt's own words.
-pub fn download(packages: &[&str], folder: &Path) -> Result<()> {
+/// Downloads packages and their missing dependencies into a new folder without installing anything. Conflicts are not
+/// checked.
+pub(crate) fn download(packages: &[&str], folder: &Path) -> Result<()> {
     fs::create_dir_all(folder.join("partial"))
         .with_context(|| format!("cannot make {}", folder.display()))?;
     let fetch = || {
@@ -106,8 +94,8 @@ pub fn download(packages: &[&str], folder: &Path) -> Result<()> {
     fetch().or_else(|_| update().and_then(|()| fetch()))
 }
 
-/// While held, no package's installation starts a service: the tests start their own, on their own ports, and
-/// nobody who tests gdprport has asked for a database server that runs from now on.
+/// While held, installing a package starts no service: the tests start their own, on their own ports, and a developer
+/// has not asked for a database server that runs from now on.
 struct NoServices {
     ours: bool,
 }
@@ -117,7 +105,7 @@ impl NoServices {
         if fs::read_to_string(POLICY).is_ok_and(|script| !script.contains(MARK)) {
             return Ok(Self { ours: false });
         }
-        // Says no only as long as this process lives: left behind by a kill, it forbids nothing.
+        // Refuses only as long as this process lives: left behind by a kill, it has no effect.
         let script = format!("#!/bin/sh\n{MARK}\n[ -d /proc/{} ] || exit 0\nexit 101\n", process::id());
         let mut install = sh::as_root("install")?;
         install.args(["-m", "755", "/dev/stdin", POLICY]);
@@ -133,7 +121,7 @@ impl Drop for NoServices {
         }
         let removed = sh::as_root("rm").and_then(|mut rm| sh::quiet(rm.arg("-f").arg(POLICY)));
         if let Err(error) = removed {
-            step::note(format_args!("{POLICY} could not be removed and is of no use any more: {error:#}"));
+            step::note(format_args!("{POLICY} could not be removed and is not needed any more: {error:#}"));
         }
     }
 }

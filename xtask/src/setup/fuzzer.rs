@@ -1,5 +1,5 @@
-//! What it takes to build the fuzz targets, besides the toolchain: a C++ compiler for the fuzzer itself, and the
-//! runtime of `AddressSanitizer`, which some toolchains bring and Debian's leaves to LLVM's packages.
+//! What the fuzz targets need to build besides the toolchain: a C++ compiler for the fuzzer itself, and the runtime of
+//! `AddressSanitizer`, which rustup's toolchains include and Debian has in LLVM's packages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,20 +13,18 @@ use crate::sh;
 
 /// The runtime of `AddressSanitizer` that a toolchain can link.
 #[derive(Debug)]
-pub enum Sanitizer {
-    /// The toolchain's own.
+pub(crate) enum Sanitizer {
     Own,
-    /// LLVM's shared library.
     Llvm(PathBuf),
-    /// None is to be had.
+    /// Not available.
     None,
 }
 
-/// Finds a C++ compiler or installs one; says which.
+/// Finds a C++ compiler or installs one, and returns which.
 ///
 /// # Errors
 /// There is none and none can be installed.
-pub fn compiler() -> Result<String> {
+pub(crate) fn compiler() -> Result<String> {
     for name in ["c++", "g++", "clang++"] {
         if let Some(path) = sh::find(name) {
             return Ok(path.display().to_string());
@@ -40,10 +38,7 @@ pub fn compiler() -> Result<String> {
 }
 
 /// Finds the runtime for this toolchain and machine, or installs it.
-///
-/// # Errors
-/// The toolchain does not run, or apt's own words.
-pub fn sanitizer(toolchain: &Toolchain, target: &str) -> Result<(Sanitizer, String)> {
+pub(crate) fn sanitizer(toolchain: &Toolchain, target: &str) -> Result<(Sanitizer, String)> {
     let sysroot = sh::quiet(
         Command::new(&toolchain.rustc).args(["--print", "sysroot"]).env_remove("RUSTUP_TOOLCHAIN"),
     )?;

@@ -1,4 +1,4 @@
-//! `bpf-linker`, built here against the distribution's LLVM: it must be at least as young as the compiler's.
+//! `bpf-linker`, built against the distribution's LLVM, which must be at least as new as the compiler's.
 
 use std::path::{Path, PathBuf};
 
@@ -15,19 +15,13 @@ const VERSION: &str = "0.13.0";
 /// The LLVMs that this release can be built with.
 const LLVMS: [u32; 3] = [21, 22, 23];
 
-/// Whether a linker for this compiler is here or can be built here.
-///
-/// # Errors
-/// apt does not run.
-pub fn obtainable(toolchain: &Toolchain) -> Result<bool> {
+/// Whether a linker for this compiler is installed or can be built.
+pub(crate) fn obtainable(toolchain: &Toolchain) -> Result<bool> {
     Ok(Linker::find().is_some_and(|linker| linker.reads(toolchain)) || llvm_for(toolchain)?.is_some())
 }
 
 /// Finds the linker or builds it.
-///
-/// # Errors
-/// LLVM's packages or the linker cannot be installed.
-pub fn provide(toolchain: &Toolchain) -> Result<Linker> {
+pub(crate) fn provide(toolchain: &Toolchain) -> Result<Linker> {
     if let Some(linker) = Linker::find() {
         if linker.reads(toolchain) {
             return Ok(linker);
@@ -48,12 +42,12 @@ pub fn provide(toolchain: &Toolchain) -> Result<Linker> {
     cargo
         .args(["install", "bpf-linker", "--version", VERSION, "--locked", "--force"])
         .args(["--no-default-features", "--features", &format!("llvm-{llvm}")])
-        // Outside the workspace: its settings are not the linker's.
+        // Outside the workspace, whose settings do not apply to the linker.
         .current_dir("/")
         .env("LLVM_PREFIX", &prefix);
     sh::quiet(&mut cargo).with_context(|| {
         format!(
-            "bpf-linker is missing and could not be built; to mend it by hand, set LLVM_PREFIX={} and repeat this",
+            "bpf-linker is missing and could not be built; to fix this by hand, set LLVM_PREFIX={} and repeat this",
             prefix.display()
         )
     })?;
@@ -62,7 +56,7 @@ pub fn provide(toolchain: &Toolchain) -> Result<Linker> {
     })
 }
 
-/// The oldest LLVM, here or in apt's sources, that reads what this compiler writes.
+/// The oldest LLVM, installed or in apt's sources, that reads this compiler's bitcode.
 fn llvm_for(toolchain: &Toolchain) -> Result<Option<u32>> {
     for llvm in LLVMS.into_iter().filter(|llvm| *llvm >= toolchain.llvm) {
         let here = prefix(llvm).join("bin/llvm-config").is_file();
@@ -73,12 +67,10 @@ fn llvm_for(toolchain: &Toolchain) -> Result<Option<u32>> {
     Ok(None)
 }
 
-/// Where Debian puts an LLVM.
 fn prefix(llvm: u32) -> PathBuf {
     Path::new("/usr/lib").join(format!("llvm-{llvm}"))
 }
 
-/// The package that has all it takes to link with an LLVM.
 fn package(llvm: u32) -> String {
     format!("llvm-{llvm}-dev")
 }

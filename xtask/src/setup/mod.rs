@@ -1,12 +1,14 @@
-//! `setup`: makes a machine able to build gdprport and, if asked, to test it. Every step first looks at the machine
-//! as it is, so that repeating it costs a second and changes nothing; no stamp is kept, for a stamp can be wrong.
+//! `setup`: makes a machine able to build gdprport and, if asked, to test it. Every step first checks what is
+//! there, so that repeating it takes a second and changes nothing; there is no stamp file, which could be wrong.
 
-pub mod apt;
+pub(crate) mod apt;
 #[path = "../../../gdprport-daemon/build/compile.rs"]
-pub mod compile;
-pub mod fuzzer;
+pub(crate) mod compile;
+pub(crate) mod fuzzer;
 mod linker;
+mod rust;
 mod servers;
+#[path = "../../../gdprport-daemon/build/toolchain.rs"]
 mod toolchain;
 
 use std::path::PathBuf;
@@ -15,20 +17,20 @@ use anyhow::Result;
 
 use crate::sh;
 use crate::step::step;
-pub use toolchain::Toolchain;
+pub(crate) use toolchain::Toolchain;
 
 /// What to prepare for.
 #[derive(Debug, Clone, Copy)]
-pub struct Scope {
+pub(crate) struct Scope {
     /// Also the end-to-end tests' servers and tools.
-    pub test_servers: bool,
+    pub(crate) test_servers: bool,
 }
 
-/// Brings the machine into the state that the scope needs.
+/// Installs what the scope needs and the machine lacks.
 ///
 /// # Errors
-/// What is missing and the command that mends it.
-pub fn run(scope: Scope) -> Result<()> {
+/// What is missing and the command that installs it.
+pub(crate) fn run(scope: Scope) -> Result<()> {
     build_tools()?;
     if scope.test_servers {
         step("servers and tools that the end-to-end tests talk to", || Ok(((), servers::provide()?)))?;
@@ -36,13 +38,13 @@ pub fn run(scope: Scope) -> Result<()> {
     Ok(())
 }
 
-/// What it takes to build the kernel programs.
+/// Installs what the kernel programs need to build.
 ///
 /// # Errors
-/// What is missing and the command that mends it.
-pub fn build_tools() -> Result<Toolchain> {
+/// What is missing and the command that installs it.
+pub(crate) fn build_tools() -> Result<Toolchain> {
     let toolchain = step("Rust toolchain with sources: builds `core` for the kernel programs", || {
-        let (toolchain, origin) = toolchain::provide()?;
+        let (toolchain, origin) = rust::provide()?;
         let outcome = format!("{origin}: rustc {}, LLVM {}", toolchain.release, toolchain.llvm);
         Ok((toolchain, outcome))
     })?;
@@ -56,8 +58,8 @@ pub fn build_tools() -> Result<Toolchain> {
 /// Builds the kernel programs of one `[[bin]]` of the kernel crate as the daemon's are built; returns the object.
 ///
 /// # Errors
-/// Something to build with is missing, or they do not compile; cargo has said why.
-pub fn kernel_object(program: &str) -> Result<PathBuf> {
+/// Something to build with is missing, or they do not compile; cargo has printed the reason.
+pub(crate) fn kernel_object(program: &str) -> Result<PathBuf> {
     let toolchain = build_tools()?;
     let linker = linker::provide(&toolchain)?;
     let target = sh::target_dir().join("kernel");
@@ -66,11 +68,8 @@ pub fn kernel_object(program: &str) -> Result<PathBuf> {
     Ok(target.join(compile::TARGET).join("release").join(program))
 }
 
-/// The toolchain's own `cargo-clippy`, none where there is none to be had.
-///
-/// # Errors
-/// apt's own words.
-pub fn kernel_clippy(toolchain: &Toolchain) -> Result<Option<PathBuf>> {
+/// The toolchain's own `cargo-clippy`, if there is one or it can be installed.
+pub(crate) fn kernel_clippy(toolchain: &Toolchain) -> Result<Option<PathBuf>> {
     const PACKAGE: &str = "rust-web-clippy";
     let clippy = toolchain.cargo.with_file_name("cargo-clippy");
     let is_distribution = toolchain.cargo.starts_with("/usr/bin");

@@ -28,11 +28,8 @@ const PACKAGES: [&str; 17] = [
     "systemd",
 ];
 
-/// Installs those that are missing, without starting any; says what came of it.
-///
-/// # Errors
-/// No apt, or apt's own words.
-pub fn provide() -> Result<String> {
+/// Installs those that are missing, without starting any, and returns a summary.
+pub(crate) fn provide() -> Result<String> {
     if !apt::exists() {
         bail!(
             "the servers come from Debian's packages, and there is no apt-get here: {}",

@@ -1,27 +1,26 @@
 //! The archive format of an initial file system (Documentation/driver-api/early-userspace/buffer-format.rst): the
-//! little of it that a few plain files need. The kernel unpacks archives that follow each other, one over the other.
+//! part of it that a few plain files need. The kernel unpacks consecutive archives one over the other.
 
 /// An archive under construction.
 #[derive(Debug, Default)]
-pub struct Archive {
+pub(super) struct CpioArchive {
     bytes: Vec<u8>,
     files: u32,
 }
 
-impl Archive {
+impl CpioArchive {
     /// Adds a directory; its parent must have been added.
-    pub fn directory(&mut self, path: &str) {
+    pub(super) fn directory(&mut self, path: &str) {
         self.entry(path, 0o40_755, &[]);
     }
 
-    /// Adds a file that all may read and run.
-    pub fn file(&mut self, path: &str, content: &[u8]) {
+    /// Adds a file that everyone may read and execute.
+    pub(super) fn file(&mut self, path: &str, content: &[u8]) {
         self.entry(path, 0o100_755, content);
     }
 
-    /// The archive with its end mark.
-    #[must_use]
-    pub fn finish(mut self) -> Vec<u8> {
+    /// The archive with its trailer.
+    pub(super) fn finish(mut self) -> Vec<u8> {
         self.entry("TRAILER!!!", 0, &[]);
         self.bytes
     }
@@ -51,11 +50,11 @@ impl Archive {
 
 #[cfg(test)]
 mod tests {
-    use super::Archive;
+    use super::CpioArchive;
 
     #[test]
     fn entries_are_aligned_and_end_with_the_trailer() {
-        let mut archive = Archive::default();
+        let mut archive = CpioArchive::default();
         archive.directory("bin");
         archive.file("bin/x", b"12345");
         let bytes = archive.finish();

@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# The first program of a machine: the host's root, read-only, under a layer of memory.
+# The first program of a machine: mounts the host's root read-only, under a tmpfs layer.
 /bin/busybox --install /bin
 export PATH=/bin
 while read -r module; do insmod "/modules/$module"; done </modules.list

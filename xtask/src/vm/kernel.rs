@@ -1,5 +1,5 @@
-//! What a machine boots, made of a kernel's packages: the uncompressed image and an initial file system that mounts
-//! this host's root, read-only, under a layer of memory that takes the writes.
+//! What a machine boots, built from a kernel's packages: the uncompressed image and an initial file system that mounts
+//! this host's root read-only, under a tmpfs layer that takes the writes.
 
 use std::collections::HashSet;
 use std::fs;
@@ -16,7 +16,7 @@ use super::packages::Unpacked;
 use super::tools::Tools;
 use crate::sh;
 
-/// Without these there is no disk and nobody to talk to; those built into a kernel are left out.
+/// Without these there is no disk and no channel to the host; those built into a kernel are left out.
 const MODULES: [&str; 4] = ["virtio_pci", "virtio_console", "overlay", "virtiofs"];
 
 /// The first program of the machine.
@@ -25,30 +25,30 @@ const INIT: &str = include_str!("init.sh");
 /// The second, once this host's root is the machine's.
 const START: &str = include_str!("start.sh");
 
-/// The third, the only one that differs in nothing whoever is the first process.
+/// The third: the same with and without systemd as the first process.
 const WORK: &str = include_str!("work.sh");
 
 /// A kernel that can be booted.
 #[derive(Debug)]
-pub struct Kernel {
+pub(super) struct Kernel {
     /// As it was asked for.
-    pub series: String,
-    /// As `uname -r` says.
-    pub release: String,
-    /// The image, an ELF file.
-    pub image: PathBuf,
+    pub(super) series: String,
+    /// As `uname -r` prints it.
+    pub(super) release: String,
+    /// An ELF file.
+    pub(super) image: PathBuf,
     /// The initial file system; a run adds an archive of its own.
-    pub initial: Vec<u8>,
-    /// Its modules, `…/lib/modules/RELEASE`.
-    pub modules: PathBuf,
+    pub(super) initial: Vec<u8>,
+    /// `…/lib/modules/RELEASE`.
+    pub(super) modules: PathBuf,
 }
 
 impl Kernel {
-    /// Makes one of its packages.
+    /// Builds one from its packages.
     ///
     /// # Errors
     /// Something that every kernel's packages have is missing.
-    pub fn prepare(series: &str, unpacked: Unpacked, tools: &Tools) -> Result<Self> {
+    pub(super) fn prepare(series: &str, unpacked: Unpacked, tools: &Tools) -> Result<Self> {
         let Unpacked { release, root } = unpacked;
         let base = [root.clone(), root.join("usr")]
             .into_iter()
@@ -76,27 +76,27 @@ impl Kernel {
     }
 }
 
-/// The kernel within a `bzImage`, whose header tells where it lies (Documentation/arch/x86/boot.rst). Booted as it
-/// is, it saves the emulator seconds of unpacking.
+/// The kernel within a `bzImage`, whose header gives its offset (Documentation/arch/x86/boot.rst). Booted
+/// uncompressed, it saves the emulator seconds.
 fn uncompressed(image: &[u8], tools: &Tools) -> Result<Vec<u8>> {
-    let payload = payload(image).ok_or_else(|| anyhow!("the image is no bzImage"))?;
+    let payload = payload(image).ok_or_else(|| anyhow!("the image is not a bzImage"))?;
     let mut unpack = match payload {
         [0x1f, 0x8b, ..] => tools.command("gzip")?,
         [0xfd, b'7', b'z', ..] => tools.command("xz")?,
         [0x28, 0xb5, 0x2f, 0xfd, ..] => tools.command("zstd")?,
         [0x02, 0x21, 0x4c, 0x18, ..] => tools.command("lz4")?,
-        _ => bail!("the image is compressed in a way that is not known here"),
+        _ => bail!("the compression of the image is not known here"),
     };
-    let kernel = through(unpack.args(["--decompress", "--stdout", "--quiet"]), payload)?;
+    let kernel = piped(unpack.args(["--decompress", "--stdout", "--quiet"]), payload)?;
     if !kernel.starts_with(b"\x7fELF") {
-        bail!("what the image holds is no kernel");
+        bail!("the content of the image is not a kernel");
     }
     Ok(kernel)
 }
 
 /// The compressed part of a `bzImage`, without the size that follows it in all formats but gzip.
 fn payload(image: &[u8]) -> Option<&[u8]> {
-    let word = |at: usize| {
+    let number = |at: usize| {
         let bytes = image.get(at..at + 4)?.try_into().ok()?;
         usize::try_from(u32::from_le_bytes(bytes)).ok()
     };
@@ -104,8 +104,8 @@ fn payload(image: &[u8]) -> Option<&[u8]> {
         0 => 4,
         sectors => usize::from(sectors),
     };
-    let from = ((setup_sectors + 1) * 512).checked_add(word(0x248)?)?;
-    let payload = image.get(from..from.checked_add(word(0x24c)?)?)?;
+    let from = ((setup_sectors + 1) * 512).checked_add(number(0x248)?)?;
+    let payload = image.get(from..from.checked_add(number(0x24c)?)?)?;
     if payload.starts_with(&[0x1f, 0x8b]) {
         Some(payload)
     } else {
@@ -113,8 +113,8 @@ fn payload(image: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// What a program makes of these bytes.
-fn through(command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
+/// Pipes bytes through a program.
+fn piped(command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
     let failed = || format!("cannot run `{}`", sh::shown(command));
     let mut child = Command::new(command.get_program())
         .args(command.get_args())
@@ -125,7 +125,7 @@ fn through(command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
         .with_context(failed)?;
     let mut stdin = child.stdin.take().expect("is piped");
     let output = thread::scope(|scope| {
-        // It ends when all is written, or when the program has had enough; its status tells which.
+        // It ends when all is written, or when the program stops reading; its status shows which.
         scope.spawn(move || drop(stdin.write_all(input)));
         child.wait_with_output()
     })
@@ -136,12 +136,12 @@ fn through(command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// The first file system: a shell, the modules without which there is no other, and the two programs.
+/// The first file system: a shell, the modules that the next one needs, and the programs.
 fn initial(modules: &Path, tools: &Tools) -> Result<Vec<u8>> {
     let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let index = String::from_utf8_lossy(&read(&modules.join("modules.dep"))?).into_owned();
     let builtin = String::from_utf8_lossy(&read(&modules.join("modules.builtin"))?).into_owned();
-    let mut archive = cpio::Archive::default();
+    let mut archive = cpio::CpioArchive::default();
     archive.directory("bin");
     archive.file("bin/busybox", &read(&tools.find("busybox")?)?);
     archive.directory("modules");
@@ -149,8 +149,8 @@ fn initial(modules: &Path, tools: &Tools) -> Result<Vec<u8>> {
     for module in load_order(&index, &builtin)? {
         let content = read(&modules.join(&module))?;
         let content = match module.rsplit('.').next() {
-            Some("xz") => through(tools.command("xz")?.args(["--decompress", "--stdout"]), &content)?,
-            Some("zst") => through(tools.command("zstd")?.args(["--decompress", "--stdout"]), &content)?,
+            Some("xz") => piped(tools.command("xz")?.args(["--decompress", "--stdout"]), &content)?,
+            Some("zst") => piped(tools.command("zstd")?.args(["--decompress", "--stdout"]), &content)?,
             _ => content,
         };
         let name = name_of(&module);
@@ -178,7 +178,7 @@ fn load_order(index: &str, builtin: &str) -> Result<Vec<String>> {
             }
             bail!("the kernel has no module {wanted}, which a machine needs");
         };
-        // What is needed first stands last.
+        // The first dependency to load is listed last.
         for file in needs.split_whitespace().rev().chain([file]) {
             if known.insert(file.to_owned()) {
                 order.push(file.to_owned());

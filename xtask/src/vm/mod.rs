@@ -1,13 +1,14 @@
 //! `vm`: the end-to-end promises on the kernels that distributions ship, in virtual machines by software emulation.
 //!
-//! Belongs here: what the command does, in order. The packages are in `packages`, what is made of a kernel's in
-//! `kernel`, one run of a machine in `machine`, which promises are kept and how in `promises`, the table in `table`.
+//! Belongs here: what the command does, in order. Debian's packages are in `packages`, what a machine boots in
+//! `kernel`, one run of a machine in `machine`, which promises run and how in `promises`, the table in `table`.
 
 mod cpio;
 mod kernel;
 mod machine;
 mod packages;
 mod promises;
+mod series;
 mod table;
 mod tools;
 
@@ -21,21 +22,16 @@ use crate::side_by_side::side_by_side;
 use crate::step::{note, short, step};
 use crate::{build, sh};
 use kernel::Kernel;
-pub use machine::{Ended, Pace};
+pub(crate) use machine::{Ended, Pace};
 use machine::{Machine, Run};
 use promises::Promise;
+use series::series;
 use table::{Column, Table};
 use tools::Tools;
 
-/// The series that are tried when `all` is asked for, and when nothing is.
-const ALL: [&str; 4] = ["5.10", "6.1", "6.12", NEWEST];
-
-/// Whichever is the newest that Debian offers in any suite.
-const NEWEST: &str = "newest";
-
-/// What `cargo xtask vm` was told.
+/// The arguments of `cargo xtask vm`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// A series such as 6.1, `newest`, or `all` (5.10, 6.1, 6.12 and the newest that Debian offers)
     #[arg(long, value_name = "SERIES", default_value = "all")]
     kernel: Vec<String>,
@@ -50,44 +46,33 @@ pub struct Options {
     command: Vec<String>,
 }
 
-/// Runs the promises, or a command, on each kernel; says at the end what held where.
+/// Runs the promises, or a command, on each kernel, and prints the results as a table at the end.
 ///
 /// # Errors
-/// A promise or the command failed on a kernel, or nothing could be run at all. A kernel that cannot be had is
-/// skipped by name; in CI that is an error too.
-pub fn run(options: &Options) -> Result<()> {
+/// A promise or the command failed on a kernel, or nothing could be run at all. A kernel that is not available is
+/// named as skipped; in CI that is an error too.
+pub(crate) fn run(options: &Options) -> Result<()> {
     let limit = Duration::from_secs(options.time_limit);
     let home = sh::target_dir().join("vm");
     let tools =
         step("the emulator and its companions, unpacked and not installed", || Tools::provide(&home))?;
     let archive = step("Debian's kernel packages, by a package manager of their own", || {
-        let archive = packages::Archive::open(&home)?;
+        let archive = packages::KernelArchive::open(&home)?;
         let offered = archive.offered();
         Ok((archive, offered))
     })?;
     if options.command.is_empty() {
-        keep_promises(options, limit, &tools, &archive)
+        run_promises(options, limit, &tools, &archive)
     } else {
         run_command(options, limit, &tools, &archive)
     }
 }
 
-/// The series asked for, each once, in the order asked.
-fn series(asked: &[String]) -> Vec<String> {
-    let mut series: Vec<String> = Vec::new();
-    for one in asked {
-        let more: Vec<String> =
-            if one == "all" { ALL.map(str::to_owned).to_vec() } else { vec![one.to_owned()] };
-        series.extend(more.into_iter().filter(|one| !series.contains(one)).collect::<Vec<_>>());
-    }
-    series
-}
-
-/// Runs a text for bash, as root, in a machine with a kernel of this series, and hands out each line that it says.
+/// Runs a bash script, as root, in a machine with a kernel of this series, and passes on each line that it prints.
 ///
 /// # Errors
 /// The emulator or the kernel cannot be had, or it does not boot.
-pub fn run_script(
+pub(crate) fn run_script(
     series: &str,
     script: String,
     limit: Duration,
@@ -96,23 +81,22 @@ pub fn run_script(
 ) -> Result<Ended> {
     let home = sh::target_dir().join("vm");
     let (tools, _) = Tools::provide(&home)?;
-    let archive = packages::Archive::open(&home)?;
+    let archive = packages::KernelArchive::open(&home)?;
     let kernel = provide(&archive, &tools, series)?;
     let run = Run { script, directory: sh::workspace().to_owned(), limit, pace, systemd: false };
     Machine::new(&kernel, &tools).run(&run, line)
 }
 
-/// A path as bash reads it back.
-#[must_use]
-pub fn quoted(path: &Path) -> String {
+/// A path, quoted for bash.
+pub(crate) fn quoted(path: &Path) -> String {
     machine::quoted(&[path.display().to_string()])
 }
 
-fn keep_promises(
+fn run_promises(
     options: &Options,
     limit: Duration,
     tools: &Tools,
-    archive: &packages::Archive,
+    archive: &packages::KernelArchive,
 ) -> Result<()> {
     let binary = build::daemon(true)?;
     let promises = step("the promises that hold on every kernel", || {
@@ -140,7 +124,7 @@ fn keep_promises(
     table.judge(env::var("CI").is_ok_and(|ci| ci == "true"))
 }
 
-fn provide(archive: &packages::Archive, tools: &Tools, series: &str) -> Result<Kernel> {
+fn provide(archive: &packages::KernelArchive, tools: &Tools, series: &str) -> Result<Kernel> {
     step(&format!("kernel {series}"), || {
         let unpacked = archive.fetch(series)?;
         let kernel = Kernel::prepare(series, unpacked, tools)?;
@@ -156,10 +140,10 @@ fn on_kernel(
     limit: Duration,
     tools: &Tools,
 ) -> Result<Column> {
-    let begun = Instant::now();
+    let start = Instant::now();
     let mut column = Column::of(kernel);
     step(&format!("promises on Linux {}", kernel.release), || {
-        let mut reading = promises::Reading::default();
+        let mut results = promises::Results::default();
         for systemd in [false, true] {
             let share: Vec<Promise> =
                 promises.iter().filter(|promise| promise.needs_systemd() == systemd).cloned().collect();
@@ -168,19 +152,24 @@ fn on_kernel(
                 Run { script, directory: sh::workspace().join("tests"), limit, pace: Pace::Real, systemd };
             let ended = Machine::new(kernel, tools).run(&run, |line| {
                 println!("{:>6} │ {line}", kernel.series);
-                reading.take(line);
+                results.read(line);
             })?;
             column.boots = column.boots.max(ended.boots);
-            column.note(&ended);
+            column.note_failure(&ended);
         }
-        column.read(promises, &reading);
-        column.time = begun.elapsed();
+        column.fill(promises, &results);
+        column.time = start.elapsed();
         Ok(((), format!("Linux {}: {}", kernel.release, column.outcome())))
     })?;
     Ok(column)
 }
 
-fn run_command(options: &Options, limit: Duration, tools: &Tools, archive: &packages::Archive) -> Result<()> {
+fn run_command(
+    options: &Options,
+    limit: Duration,
+    tools: &Tools,
+    archive: &packages::KernelArchive,
+) -> Result<()> {
     let directory: PathBuf = env::current_dir()?;
     let (mut passed, mut failed, mut skipped) = (0, Vec::new(), 0);
     for series in series(&options.kernel) {
@@ -195,13 +184,13 @@ fn run_command(options: &Options, limit: Duration, tools: &Tools, archive: &pack
         let script = machine::quoted(&options.command);
         let systemd = options.systemd;
         let run = Run { script, directory: directory.clone(), limit, pace: Pace::Real, systemd };
-        let begun = Instant::now();
+        let start = Instant::now();
         let Ended { status, boots } =
             Machine::new(&kernel, tools).run(&run, |line| println!("{:>6} │ {line}", kernel.series))?;
         note(format_args!(
             "Linux {}: {status} ({}{})",
             kernel.release,
-            short(begun.elapsed()),
+            short(start.elapsed()),
             machine::retries(boots)
         ));
         if status.is_success() { passed += 1 } else { failed.push(kernel.release) }
@@ -214,16 +203,4 @@ fn run_command(options: &Options, limit: Duration, tools: &Tools, archive: &pack
         bail!("no kernel could be run");
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::series;
-
-    #[test]
-    fn all_stands_for_four_series_and_none_is_run_twice() {
-        let asked = |words: &[&str]| series(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
-        assert_eq!(asked(&["all"]), ["5.10", "6.1", "6.12", "newest"]);
-        assert_eq!(asked(&["6.12", "all", "6.12"]), ["6.12", "5.10", "6.1", "newest"]);
-    }
 }

@@ -1,5 +1,5 @@
-//! Kernels out of Debian's packages. They come through a configuration of apt that is all its own (sources, lists,
-//! cache, status), so that the machine's own package manager never hears of other releases' packages.
+//! Kernels from Debian's packages. They come through a separate configuration of apt (sources, lists, cache, status),
+//! so that the machine's own package manager never sees other releases' packages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{NEWEST, tools};
+use super::series::NEWEST;
+use super::tools;
 use crate::setup::apt;
 use crate::sh;
 use crate::step::note;
@@ -22,39 +23,39 @@ const SECURITY: [&str; 3] = ["bullseye-security", "bookworm-security", "trixie-s
 /// The package that always depends on a suite's current kernel for virtual machines.
 const META: &str = "linux-image-cloud-amd64";
 
-/// The keys of all Debian releases, where Debian's own package lays them.
+/// The keys of all Debian releases, where Debian's own package installs them.
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Lists older than this are read anew; kernels appear about weekly.
+/// Lists older than this are read again; kernels appear about weekly.
 const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the suites offer.
 #[derive(Debug)]
-pub struct Archive {
+pub(super) struct KernelArchive {
     home: PathBuf,
     versions: Vec<String>,
 }
 
 /// A kernel's packages, unpacked one over the other.
 #[derive(Debug)]
-pub struct Unpacked {
-    /// As `uname -r` will say.
-    pub release: String,
+pub(super) struct Unpacked {
+    /// As `uname -r` will print it.
+    pub(super) release: String,
     /// The folder that stands for `/`.
-    pub root: PathBuf,
+    pub(super) root: PathBuf,
 }
 
-impl Archive {
+impl KernelArchive {
     /// Reads the suites' lists.
     ///
     /// # Errors
     /// No apt here, no Debian among its sources, or no list could be read.
-    pub fn open(home: &Path) -> Result<Self> {
+    pub(super) fn open(home: &Path) -> Result<Self> {
         let mut archive = Self { home: home.to_owned(), versions: Vec::new() };
         let mirrors = mirrors()?;
         archive.configure(&mirrors)?;
         if !archive.is_fresh() {
-            // A suite that is gone leaves the others usable; what is missing shows by its kernel.
+            // If a suite is gone, the others stay usable; what is missing shows when its kernel is asked for.
             match sh::quiet(archive.apt("apt-get").args(["update", "--quiet", "--error-on=any"])) {
                 Ok(_) => fs::write(archive.stamp(), "").context("cannot mark the lists as read")?,
                 Err(error) => note(format_args!("not every list could be read: {error:#}")),
@@ -68,19 +69,18 @@ impl Archive {
         Ok(archive)
     }
 
-    /// The versions on offer, newest first, as one line.
-    #[must_use]
-    pub fn offered(&self) -> String {
+    /// The available versions, newest first, as one line.
+    pub(super) fn offered(&self) -> String {
         self.versions.join(", ")
     }
 
     /// Unpacks the newest kernel of a series, unless it is there already.
     ///
     /// # Errors
-    /// None is on offer, or its packages cannot be fetched.
-    pub fn fetch(&self, series: &str) -> Result<Unpacked> {
+    /// None is available, or its packages cannot be fetched.
+    pub(super) fn fetch(&self, series: &str) -> Result<Unpacked> {
         let Some(version) = newest_of(series, &self.versions) else {
-            bail!("no suite offers a kernel of this series ({} are on offer)", self.offered());
+            bail!("no suite offers a kernel of this series (available: {})", self.offered());
         };
         let meta = self.depends(META, version)?;
         let is_image = |name: &&String| {
@@ -109,7 +109,7 @@ impl Archive {
         let mut download = self.apt("apt-get");
         download.args(["download", "--quiet", "-o", "APT::Sandbox::User=root"]).current_dir(&folder);
         sh::quiet(download.args(parts.iter().map(|name| format!("{name}={version}"))))?;
-        // Complete or absent: an interrupted run leaves nothing that looks like a kernel.
+        // Renamed once it is complete, so that an interrupted run leaves nothing that looks like a kernel.
         let partial = root.with_file_name("partial");
         for deb in tools::files(&folder, "deb")? {
             sh::quiet(Command::new("dpkg-deb").arg("--extract").arg(&deb).arg(&partial))?;
@@ -118,7 +118,7 @@ impl Archive {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))
     }
 
-    /// The packages that one depends on, by name; alternatives each count.
+    /// The packages that one depends on, by name; each alternative counts.
     fn depends(&self, package: &str, version: &str) -> Result<Vec<String>> {
         let shown = sh::quiet(self.apt("apt-cache").args(["show", &format!("{package}={version}")]))?;
         Ok(depends(&shown))

@@ -1,5 +1,5 @@
-# The second program of a machine: what every program expects of a Linux, then the command, by itself or as the only
-# service of systemd.
+# The second program of a machine: sets up what programs expect of a Linux, then runs the command, directly or as the
+# only service of systemd.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 mount -t proc proc /proc
 mount -t sysfs sys /sys
@@ -16,7 +16,7 @@ ln -sf fd/2 /dev/stderr
 ip link set lo up
 hostname vm
 
-# Its own modules, loaded on demand by the unpacked program.
+# The modules of this kernel, loaded on demand by the unpacked kmod.
 . /run/settings
 mkdir -p "/lib/modules/$(uname -r)"
 mount --bind "$MODULES" "/lib/modules/$(uname -r)"
@@ -25,7 +25,7 @@ chmod +x /run/modprobe
 echo /run/modprobe >/proc/sys/kernel/modprobe
 
 if [ -n "$SYSTEMD" ]; then
-    # Nothing of the host is to be started: a target of its own, with the command alone.
+    # Nothing of the host must be started: a separate target, with the command alone.
     mkdir -p /run/systemd/system
     printf '[Unit]\nDefaultDependencies=no\nRequires=machine.service\n' >/run/systemd/system/machine.target
     printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=exec\nEnvironment=HOME=/root\nExecStart=/bin/sh /run/work\n' \

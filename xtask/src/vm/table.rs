@@ -1,31 +1,30 @@
-//! The table kernel × promise, and the line that counts.
+//! The table kernel × promise, and the line with the totals.
 
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
 use super::kernel::Kernel;
-use super::machine::{Ended, Status, retries};
-use super::promises::{Outcome, Promise, Reading};
+use super::machine::{Ended, ExitStatus, retries};
+use super::promises::{Promise, PromiseOutcome, Results};
 use crate::step::{note, short};
 
-/// What came of one kernel.
+/// The results of one kernel.
 #[derive(Debug)]
-pub struct Column {
+pub(super) struct Column {
     series: String,
     /// The release, or why it was skipped.
     kernel: Result<String, String>,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<PromiseOutcome>,
     /// How often it was started.
-    pub boots: u32,
+    pub(super) boots: u32,
     /// From the start of the machine to its end.
-    pub time: Duration,
+    pub(super) time: Duration,
 }
 
 impl Column {
     /// A kernel that is to be run.
-    #[must_use]
-    pub fn of(kernel: &Kernel) -> Self {
+    pub(super) fn of(kernel: &Kernel) -> Self {
         Self {
             series: kernel.series.clone(),
             kernel: Ok(kernel.release.clone()),
@@ -35,9 +34,8 @@ impl Column {
         }
     }
 
-    /// A kernel that cannot be had.
-    #[must_use]
-    pub fn skipped(series: &str, why: &str) -> Self {
+    /// A kernel that is not available.
+    pub(super) fn skipped(series: &str, why: &str) -> Self {
         Self {
             series: series.to_owned(),
             kernel: Err(why.lines().next().unwrap_or_default().to_owned()),
@@ -47,21 +45,20 @@ impl Column {
         }
     }
 
-    /// Takes in what its machine has answered.
-    pub fn read(&mut self, promises: &[Promise], reading: &Reading) {
-        self.outcomes = promises.iter().map(|promise| reading.of(promise)).collect();
+    /// Fills in what its machine has reported.
+    pub(super) fn fill(&mut self, promises: &[Promise], results: &Results) {
+        self.outcomes = promises.iter().map(|promise| results.of(promise)).collect();
     }
 
-    /// Tells of a machine that did not end as it should.
-    pub fn note(&self, ended: &Ended) {
-        if !matches!(ended.status, Status::Exited(_)) {
+    /// Prints why a machine did not end as it should.
+    pub(super) fn note_failure(&self, ended: &Ended) {
+        if !matches!(ended.status, ExitStatus::Exited(_)) {
             note(format_args!("{}: {}", self.series, ended.status));
         }
     }
 
     /// In one line.
-    #[must_use]
-    pub fn outcome(&self) -> String {
+    pub(super) fn outcome(&self) -> String {
         let (passed, failed, skipped) = self.count(self.outcomes.len());
         format!("{passed} passed, {failed} failed, {skipped} skipped{}", retries(self.boots))
     }
@@ -71,19 +68,22 @@ impl Column {
         if self.kernel.is_err() {
             return (0, 0, promises);
         }
-        let count = |is: fn(&Outcome) -> bool| self.outcomes.iter().filter(|outcome| is(outcome)).count();
+        let count =
+            |is: fn(&PromiseOutcome) -> bool| self.outcomes.iter().filter(|outcome| is(outcome)).count();
         (
-            count(|outcome| matches!(outcome, Outcome::Passed(_))),
-            count(|outcome| matches!(outcome, Outcome::Failed)),
-            count(|outcome| matches!(outcome, Outcome::Skipped)),
+            count(|outcome| matches!(outcome, PromiseOutcome::Passed(_))),
+            count(|outcome| matches!(outcome, PromiseOutcome::Failed)),
+            count(|outcome| matches!(outcome, PromiseOutcome::Skipped)),
         )
     }
 
     fn cell(&self, row: usize) -> String {
         match (&self.kernel, self.outcomes.get(row)) {
-            (Err(_), _) | (_, Some(Outcome::Skipped)) => "skipped".to_owned(),
-            (_, Some(Outcome::Passed(time))) => format!("passed {}", short(Duration::from_millis(*time))),
-            (_, Some(Outcome::Failed) | None) => "FAILED".to_owned(),
+            (Err(_), _) | (_, Some(PromiseOutcome::Skipped)) => "skipped".to_owned(),
+            (_, Some(PromiseOutcome::Passed(time))) => {
+                format!("passed {}", short(Duration::from_millis(*time)))
+            }
+            (_, Some(PromiseOutcome::Failed) | None) => "FAILED".to_owned(),
         }
     }
 
@@ -94,32 +94,28 @@ impl Column {
                 release.split("-cloud").next().unwrap_or(release).to_owned(),
                 format!("{}{}", short(self.time), retries(self.boots)),
             ],
-            Err(_) => [self.series.clone(), "not to be had".to_owned(), String::new()],
+            Err(_) => [self.series.clone(), "not available".to_owned(), String::new()],
         }
     }
 }
 
-/// What came of all.
+/// The results of all kernels.
 #[derive(Debug)]
-pub struct Table {
+pub(super) struct Table {
     promises: Vec<String>,
     columns: Vec<Column>,
 }
 
 impl Table {
-    /// An empty one.
-    #[must_use]
-    pub fn new(promises: &[Promise]) -> Self {
+    pub(super) fn new(promises: &[Promise]) -> Self {
         Self { promises: promises.iter().map(Promise::name).collect(), columns: Vec::new() }
     }
 
-    /// Adds a kernel.
-    pub fn push(&mut self, column: Column) {
+    pub(super) fn push(&mut self, column: Column) {
         self.columns.push(column);
     }
 
-    /// Shows all, and the count at the end.
-    pub fn print(&self) {
+    pub(super) fn print(&self) {
         print!("{}", self.render());
         for column in &self.columns {
             if let Err(why) = &column.kernel {
@@ -130,7 +126,7 @@ impl Table {
         println!("{passed} passed, {failed} failed, {skipped} skipped");
     }
 
-    /// In Markdown, aligned, so that it reads well in a terminal and can be put into a document.
+    /// In Markdown, aligned, so that it is readable in a terminal and can be put into a document.
     fn render(&self) -> String {
         let heads: Vec<[String; 3]> = self.columns.iter().map(Column::head).collect();
         let head = |title: &str, line: usize| {
@@ -164,11 +160,8 @@ impl Table {
         counts.fold((0, 0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1, sum.2 + one.2))
     }
 
-    /// Whether all is well; in CI a skip is not.
-    ///
-    /// # Errors
-    /// A promise was broken, nothing was kept, or, in CI, something was skipped.
-    pub fn judge(&self, ci: bool) -> Result<()> {
+    /// Fails if a promise was broken, none was tried or, in CI, something was skipped.
+    pub(super) fn judge(&self, ci: bool) -> Result<()> {
         let (passed, failed, skipped) = self.total();
         if failed > 0 {
             bail!("{failed} promises are broken on these kernels");
@@ -187,7 +180,7 @@ impl Table {
 mod tests {
     use super::*;
 
-    fn column(series: &str, kernel: Result<&str, &str>, outcomes: &[Outcome]) -> Column {
+    fn column(series: &str, kernel: Result<&str, &str>, outcomes: &[PromiseOutcome]) -> Column {
         Column {
             series: series.to_owned(),
             kernel: kernel.map(str::to_owned).map_err(str::to_owned),
@@ -202,8 +195,8 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_that_is_not_to_be_had_is_skipped_and_never_passed() {
-        let passed = [Outcome::Passed(1500), Outcome::Passed(20)];
+    fn a_kernel_that_is_not_available_is_skipped_never_passed() {
+        let passed = [PromiseOutcome::Passed(1500), PromiseOutcome::Passed(20)];
         let table = table(vec![
             column("6.1", Ok("6.1.0-56-cloud-amd64"), &passed),
             column("5.10", Err("no suite offers it"), &[]),
@@ -218,7 +211,7 @@ mod tests {
 
     #[test]
     fn one_broken_promise_fails_all_and_so_does_none_tried() {
-        let one = [Outcome::Passed(1), Outcome::Failed];
+        let one = [PromiseOutcome::Passed(1), PromiseOutcome::Failed];
         assert!(table(vec![column("6.1", Ok("6.1.0"), &one)]).judge(false).is_err());
         assert!(table(vec![column("6.1", Err("gone"), &[])]).judge(false).is_err());
     }

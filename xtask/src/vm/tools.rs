@@ -1,5 +1,5 @@
-//! The programs that make and run a machine. They are unpacked beside the build and not installed: an emulator is
-//! a lot to leave on somebody's machine, and its packages conflict with other versions' that may be there.
+//! The programs that build and run a machine. They are unpacked beside the build and not installed: an emulator is
+//! large, and its packages may conflict with other versions on this machine.
 
 use std::env;
 use std::ffi::OsString;
@@ -16,25 +16,25 @@ use crate::step::note;
 /// What is needed: the emulator, the first programs of the machine, its modules' index, and unpackers.
 const PACKAGES: [&str; 6] = ["qemu-system-x86", "busybox-static", "kmod", "lz4", "xz-utils", "zstd"];
 
-/// The server of shared folders, where it is a package of its own (from Debian 13 on).
+/// The server of shared folders, where it is a separate package (from Debian 13 on).
 const SHARE_PACKAGE: &str = "virtiofsd";
 
-/// Where the server of shared folders lies, by package and release.
+/// Paths of the server of shared folders, by package and release.
 const SHARE: [&str; 2] = ["usr/libexec/virtiofsd", "usr/lib/qemu/virtiofsd"];
 
 /// Programs, from the unpacked packages or else from the machine.
 #[derive(Debug)]
-pub struct Tools {
+pub(super) struct Tools {
     root: PathBuf,
     share: PathBuf,
 }
 
 impl Tools {
-    /// Fetches and unpacks what is not there yet; says what came of it.
+    /// Fetches and unpacks what is not there yet; returns a description of the result.
     ///
     /// # Errors
     /// No apt, no network, or a program that the packages should hold and do not.
-    pub fn provide(home: &Path) -> Result<(Self, String)> {
+    pub(super) fn provide(home: &Path) -> Result<(Self, String)> {
         let root = home.join("tools");
         if let Ok(tools) = Self::complete(root.clone()) {
             return Ok((tools, format!("in {}", root.display())));
@@ -73,11 +73,11 @@ impl Tools {
         Ok(tools)
     }
 
-    /// Where a program is.
+    /// The path of a program.
     ///
     /// # Errors
     /// It is neither among the unpacked ones nor on this machine.
-    pub fn find(&self, program: &str) -> Result<PathBuf> {
+    pub(super) fn find(&self, program: &str) -> Result<PathBuf> {
         ["usr/bin", "bin", "usr/sbin", "sbin"]
             .iter()
             .map(|dir| self.root.join(dir).join(program))
@@ -90,17 +90,17 @@ impl Tools {
     ///
     /// # Errors
     /// As [`Self::find`].
-    pub fn command(&self, program: &str) -> Result<Command> {
+    pub(super) fn command(&self, program: &str) -> Result<Command> {
         let mut command = Command::new(self.find(program)?);
         command.env("LD_LIBRARY_PATH", self.libraries());
         Ok(command)
     }
 
-    /// The same as root, ended after so many seconds, and by Ctrl-C as everything else in this terminal.
+    /// The same as root, ended after so many seconds, or by Ctrl-C like everything else in this terminal.
     ///
     /// # Errors
     /// As [`Self::find`]; neither root nor sudo.
-    pub fn as_root_for(&self, seconds: u64, program: &Path) -> Result<Command> {
+    pub(super) fn as_root_for(&self, seconds: u64, program: &Path) -> Result<Command> {
         let mut libraries = OsString::from("LD_LIBRARY_PATH=");
         libraries.push(self.libraries());
         let mut command = sh::as_root("env")?;
@@ -112,20 +112,17 @@ impl Tools {
     }
 
     /// The server of shared folders.
-    #[must_use]
-    pub fn share(&self) -> &Path {
+    pub(super) fn share(&self) -> &Path {
         &self.share
     }
 
     /// Folders with the emulator's firmware.
-    #[must_use]
-    pub fn firmware(&self) -> [PathBuf; 2] {
+    pub(super) fn firmware(&self) -> [PathBuf; 2] {
         ["usr/share/qemu", "usr/share/seabios"].map(|dir| self.root.join(dir))
     }
 
     /// Where the unpacked libraries are, for `LD_LIBRARY_PATH`.
-    #[must_use]
-    pub fn libraries(&self) -> OsString {
+    pub(super) fn libraries(&self) -> OsString {
         let own = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"].map(|dir| self.root.join(dir));
         let inherited = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
         let inherited = env::split_paths(&inherited).filter(|path| !path.as_os_str().is_empty());
@@ -133,11 +130,11 @@ impl Tools {
     }
 }
 
-/// The files of a folder that end so.
+/// The files of a folder with this extension.
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn files(dir: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+pub(super) fn files(dir: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir).with_context(|| format!("cannot list {}", dir.display()))?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.retain(|path| path.extension().is_some_and(|is| is == extension));

@@ -1,4 +1,4 @@
-//! What decoding promises, on made-up records.
+//! What decoding guarantees, on synthetic records.
 
 use gdprport_common::{CloseTail, FlowTail, OpenTail};
 use proptest::prelude::*;
@@ -34,7 +34,7 @@ fn record(kind: RecordKind) -> FlowRecord {
     }
 }
 
-fn ended(state: u8, flags: u8, role: SocketRole, acked: u64, received: u64) -> Ending {
+fn ended(state: u8, flags: u8, role: SocketRole, acked: u64, received: u64) -> ConnectionEnd {
     let tail = CloseTail {
         bytes_acked: acked,
         bytes_received: received,
@@ -45,19 +45,20 @@ fn ended(state: u8, flags: u8, role: SocketRole, acked: u64, received: u64) -> E
     let raw = FlowRecord {
         old_state: state,
         role: role as u8,
-        flags: FLAG_ANSWERED | flags,
+        flags: FLAG_PEER_REPLIED | flags,
         tail: FlowTail::close(tail),
         ..record(RecordKind::Closed)
     };
     match decode(raw.as_bytes()) {
-        Ok(Record::Ended(_, ending)) => ending,
+        Ok(Record::Connection(ConnectionRecord::Ended(_, ending))) => ending,
         other => panic!("not an ending: {other:?}"),
     }
 }
 
 #[test]
 fn a_living_record_carries_its_owner() {
-    let Ok(Record::Connected(event)) = decode(record(RecordKind::ActiveEstablished).as_bytes()) else {
+    let raw = record(RecordKind::ActiveEstablished);
+    let Ok(Record::Connection(ConnectionRecord::Connected(event))) = decode(raw.as_bytes()) else {
         panic!("not decoded");
     };
     assert_eq!(event.local.to_string(), "10.0.0.1:40000");
@@ -66,11 +67,14 @@ fn a_living_record_carries_its_owner() {
     assert_eq!(&event.owner.comm, b"psql\0\0\0\0\0\0\0\0\0\0\0\0");
 }
 
+/// It is known by the cookie.
 #[test]
-fn an_acceptor_without_addresses_is_known_by_the_cookie_and_no_other_record_may_lack_them() {
+fn only_an_acceptor_may_lack_addresses() {
     let bare = |kind| FlowRecord { family: 0, role: SocketRole::Accepted as u8, ..record(kind) };
     let raw = bare(RecordKind::Accepted);
-    let Ok(Record::Acceptor { cookie, owner }) = decode(raw.as_bytes()) else { panic!("not decoded") };
+    let Ok(Record::Connection(ConnectionRecord::Acceptor { cookie, owner })) = decode(raw.as_bytes()) else {
+        panic!("not decoded");
+    };
     assert_eq!((cookie, owner.tgid, owner.start_ns), (9, 12, 5));
     assert_eq!((owner.role, owner.time_ns), (SocketRole::Accepted, 7));
     for kind in [RecordKind::ActiveEstablished, RecordKind::PassiveEstablished, RecordKind::Listening] {
@@ -88,7 +92,7 @@ fn syn_and_fin_are_not_application_bytes() {
 }
 
 #[test]
-fn an_end_that_does_not_wait_for_the_peers_fin_has_none_to_subtract() {
+fn an_end_that_does_not_wait_for_the_peers_fin_subtracts_none() {
     let ending = ended(tcp::FIN_WAIT2, 0, SocketRole::Connected, 102, 200);
     assert_eq!((ending.bytes_sent(Direction::Out), ending.bytes_received), (100, Some(200)));
 }
@@ -107,7 +111,7 @@ fn a_reset_connection_has_no_fin_to_subtract() {
 }
 
 #[test]
-fn failed_connects_are_told_apart() {
+fn failed_connects_are_distinguished() {
     let fail = |flags, retransmits, kind| {
         let tail = FailTail {
             comm: [u64::from_ne_bytes(*b"psql\0\0\0\0"), 0],
@@ -118,7 +122,7 @@ fn failed_connects_are_told_apart() {
         };
         let raw = FlowRecord { flags, tail: FlowTail::fail(tail), ..record(kind) };
         match decode(raw.as_bytes()) {
-            Ok(Record::Ended(event, ending)) => {
+            Ok(Record::Connection(ConnectionRecord::Ended(event, ending))) => {
                 assert_eq!((event.owner.parent_tgid, event.owner.start_ns), (6, 5));
                 assert_eq!(&event.owner.comm[..5], b"psql\0");
                 ending.outcome
@@ -126,7 +130,7 @@ fn failed_connects_are_told_apart() {
             other => panic!("not an ending: {other:?}"),
         }
     };
-    assert_eq!(fail(FLAG_ANSWERED, 0, RecordKind::Failed), Outcome::Refused);
+    assert_eq!(fail(FLAG_PEER_REPLIED, 0, RecordKind::Failed), Outcome::Refused);
     assert_eq!(fail(0, 6, RecordKind::Failed), Outcome::TimedOut);
     assert_eq!(fail(0, 0, RecordKind::Failed), Outcome::Aborted);
     assert_eq!(fail(0, 0, RecordKind::Denied), Outcome::Denied);
@@ -146,7 +150,7 @@ fn a_name_that_may_have_been_cut_is_not_a_name() {
         path: [b'x'; PATH_CAP],
     };
     let path_of = |exec: &ExecRecord| match decode(exec.as_bytes()) {
-        Ok(Record::Exec { path, .. }) => path.map(<[u8]>::len),
+        Ok(Record::Identity(IdentityRecord::Exec { path, .. })) => path.map(<[u8]>::len),
         other => panic!("not an executable: {other:?}"),
     };
     assert_eq!(path_of(&exec), Some(9));

@@ -1,113 +1,20 @@
-//! What an event says: one variant per kind, each with exactly the data of its kind.
+//! What an event reports: one variant per kind, each with exactly the data of its kind.
 
 use std::fmt;
-use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{
-    AppliedPolicy, Cookie, Coverage, DaemonStart, DaemonStop, Flow, FlowSummary, Severity, wire_verdict,
-};
-use crate::model::{Endpoint, Posture, Process};
-use crate::verdict::{ReasonId, Verdict};
-
-/// The port that an event is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Port {
-    /// The name of its declaration, or of the catalog's entry.
-    pub name: Arc<str>,
-    /// The TCP port.
-    pub number: u16,
-    /// The application protocol, `null` if not declared.
-    pub protocol: Option<Arc<str>>,
-}
-
-/// The policy that a verdict rests on.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct PolicyRef {
-    /// `sha256:` and the digest of the policy as it was read.
-    pub digest: Arc<str>,
-}
-
-/// A flow, who talks, and what the policy says of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FlowEvent {
-    /// The port.
-    pub port: Arc<Port>,
-    /// The connection.
-    pub flow: Flow,
-    /// The owner of the local end; `null` if not known.
-    pub process: Option<Arc<Process>>,
-    /// The owner of the other end, where that is on this host too and known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub peer_process: Option<Arc<Process>>,
-    /// What was seen of the encryption; absent while it is not looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub posture: Option<Arc<Posture>>,
-    /// What the policy says.
-    #[serde(with = "wire_verdict")]
-    #[schemars(with = "wire_verdict::Wire")]
-    pub verdict: Arc<Verdict>,
-    /// The policy in force; `null` if there is none and the catalog applies.
-    pub policy: Option<PolicyRef>,
-}
-
-/// Why something that should be proven is not. The identifiers are stable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum FindingId {
-    /// A flow ended on a port whose policy demands TLS, and its encryption was never told.
-    PostureUnknown,
-    /// A flow ended on a port whose policy demands TLS, and it was encrypted by something else, which has no version of
-    /// TLS to compare.
-    PostureNotTls,
-}
-
-/// What was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Finding {
-    /// The stable identifier.
-    pub id: FindingId,
-    /// The same in words.
-    pub detail: String,
-}
-
-/// A finding about a flow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FindingEvent {
-    /// What was found.
-    pub finding: Finding,
-    /// The flow it is about.
-    #[serde(flatten)]
-    pub flow: FlowEvent,
-}
-
-/// A listening socket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Listener {
-    /// Where it is bound; an unspecified address means all.
-    pub local: Endpoint,
-    /// Its cookie.
-    pub cookie: Cookie,
-}
-
-/// A listener, who opened it, and what the policy says of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ListenerEvent {
-    /// The port.
-    pub port: Arc<Port>,
-    /// The socket.
-    pub listener: Listener,
-    /// Who opened it; `null` if not known.
-    pub process: Option<Arc<Process>>,
-    /// What the policy says.
-    #[serde(with = "wire_verdict")]
-    #[schemars(with = "wire_verdict::Wire")]
-    pub verdict: Verdict,
-    /// The policy in force; `null` if there is none and the catalog applies.
-    pub policy: Option<PolicyRef>,
-}
+use super::coverage::CoverageEvent;
+use super::flow_event::{FindingEvent, FlowEvent};
+use super::lifecycle::{DaemonStart, DaemonStop, PolicyEvent};
+use super::listener::ListenerEvent;
+use super::refs::{PolicyRef, Port};
+use super::severity::Severity;
+use super::summary::FlowSummary;
+use crate::model::Process;
+use crate::shared::Shared;
+use crate::verdict::Verdict;
 
 /// What a `violation` is about: `flow` or `listener` is present, never both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -119,26 +26,9 @@ pub enum Violation {
     Listener(ListenerEvent),
 }
 
-/// Coverage of all watched ports, or of one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct CoverageEvent {
-    /// The port; absent if it is about all of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub port: Option<Arc<Port>>,
-    /// The books.
-    pub coverage: Coverage,
-}
-
-/// A policy came into force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PolicyEvent {
-    /// The policy.
-    pub policy: AppliedPolicy,
-}
-
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $kind:ident($data:ty) = $text:literal,)+) => {
-        /// What an event says. On the wire `kind` names the variant and the data's fields stand beside it.
+        /// The data of an event. On the wire `kind` names the variant and the data's fields stand beside it.
         #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
         #[serde(tag = "kind")]
         pub enum Body {
@@ -155,7 +45,7 @@ macro_rules! kinds {
             /// Every kind, in the order of the reference.
             pub const ALL: &[Self] = &[$(Self::$kind),+];
 
-            /// The word in `kind`.
+            /// The value of `kind`.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$kind => $text,)+ }
@@ -188,7 +78,7 @@ kinds! {
     FlowClose(FlowEvent) = "flow.close",
     /// A long-lived connection is still open; its counts so far.
     FlowUpdate(FlowEvent) = "flow.update",
-    /// The encryption of a connection was told, or more of it.
+    /// The encryption of a connection became known, or more of it.
     FlowPosture(FlowEvent) = "flow.posture",
     /// Flow events that were counted instead of sent.
     FlowSummary(FlowSummary) = "flow.summary",
@@ -216,7 +106,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The kinds that tell of a single flow what is known of it, and nothing else.
+/// The kinds that report what is known of a single flow, and nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FlowKind {
     /// `flow.open`
@@ -234,7 +124,7 @@ pub enum FlowKind {
 }
 
 impl FlowKind {
-    /// Which kind it is among all.
+    /// The kind among all kinds.
     #[must_use]
     pub const fn kind(self) -> Kind {
         match self {
@@ -258,14 +148,6 @@ impl FlowKind {
             Self::Posture => Body::FlowPosture(Box::new(flow)),
             Self::Violation => Body::Violation(Box::new(Violation::Flow(flow))),
         }
-    }
-}
-
-impl FlowEvent {
-    /// How much an event about it matters, as [`Body::severity`] says.
-    #[must_use]
-    pub fn severity(&self) -> Severity {
-        judge(&self.verdict, self.policy.is_none())
     }
 }
 
@@ -303,7 +185,7 @@ impl Body {
 
     /// The port that it is about, if it is about one.
     #[must_use]
-    pub fn port(&self) -> Option<&Arc<Port>> {
+    pub fn port(&self) -> Option<&Shared<Port>> {
         match self {
             Self::FlowSummary(summary) => Some(&summary.port),
             Self::Coverage(coverage) => coverage.port.as_ref(),
@@ -320,7 +202,7 @@ impl Body {
         process.or_else(|| self.listener().map(|listener| &listener.process))?.as_deref()
     }
 
-    /// What the policy says of the flow or listener that it is about.
+    /// The verdict on the flow or listener that it is about.
     #[must_use]
     pub fn verdict(&self) -> Option<&Verdict> {
         self.flow().map(|flow| &*flow.verdict).or_else(|| self.listener().map(|listener| &listener.verdict))
@@ -331,12 +213,12 @@ impl Body {
     /// | severity | when |
     /// |---|---|
     /// | `high` | a violation with reason `undeclared-peer`, `undeclared-process`, `plaintext`, `tls-refused` or `exposed-listener` |
-    /// | `medium` | a violation with any other reason; a `coverage` event that tells of a loss |
-    /// | `low` | a violation while no policy is in force (the catalog only suspects); an undecided verdict; a `policy.applied` with warnings; a `daemon.start` with missing hooks; `daemon.stop` |
+    /// | `medium` | a violation with any other reason; a `coverage` event that reports a loss |
+    /// | `low` | a violation while no policy is active (the catalog only suspects); an undecided verdict; a `policy.applied` with warnings; a `daemon.start` with missing hooks; `daemon.stop` |
     /// | `info` | everything else |
     ///
-    /// Every event with a violation verdict has its severity, whatever its kind: the close of a forbidden flow
-    /// matters as much as its opening.
+    /// Every event with a violation verdict has its severity, of any kind: the close of a forbidden flow matters as much
+    /// as its opening.
     #[must_use]
     pub fn severity(&self) -> Severity {
         match self {
@@ -351,7 +233,9 @@ impl Body {
             Self::DaemonStart(event) if event.daemon.hooks.iter().any(|hook| !hook.attached) => Severity::Low,
             Self::DaemonStart(_) => Severity::Info,
             Self::DaemonStop(_) => Severity::Low,
-            _ => self.judged().map_or(Severity::Info, |(verdict, policy)| judge(verdict, policy.is_none())),
+            _ => self
+                .judged()
+                .map_or(Severity::Info, |(verdict, policy)| Severity::of_verdict(verdict, policy.is_none())),
         }
     }
 
@@ -361,28 +245,54 @@ impl Body {
     }
 }
 
-fn judge(verdict: &Verdict, catalog_only: bool) -> Severity {
-    match verdict {
-        Verdict::Declared { .. } => Severity::Info,
-        Verdict::Undecided { .. } => Severity::Low,
-        Verdict::Violation { .. } if catalog_only => Severity::Low,
-        Verdict::Violation { reasons, .. } => {
-            reasons.iter().map(|reason| weight(reason.id)).max().unwrap_or(Severity::Medium)
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
 
-const fn weight(reason: ReasonId) -> Severity {
-    match reason {
-        ReasonId::UndeclaredPeer
-        | ReasonId::UndeclaredProcess
-        | ReasonId::Plaintext
-        | ReasonId::TlsRefused
-        | ReasonId::ExposedListener => Severity::High,
-        ReasonId::UndeclaredPort
-        | ReasonId::UndeclaredDirection
-        | ReasonId::WeakTls
-        | ReasonId::RuleExpired
-        | ReasonId::UndeclaredListener => Severity::Medium,
+    use super::*;
+    use crate::event::samples;
+    use crate::model::Outcome;
+    use crate::verdict::{Reason, ReasonId};
+
+    fn flow(reasons: &[ReasonId], policy: bool) -> FlowEvent {
+        let reasons = reasons.iter().map(|&id| Reason { id, detail: String::new() }).collect();
+        let mut flow = samples::forbidden();
+        flow.verdict = Shared::new(Verdict::Violation { reasons, nearest: None });
+        flow.policy = flow.policy.filter(|_| policy);
+        flow
+    }
+
+    /// Without a policy its severity is low.
+    #[rstest]
+    #[case(&[ReasonId::UndeclaredPeer], Severity::High)]
+    #[case(&[ReasonId::UndeclaredProcess], Severity::High)]
+    #[case(&[ReasonId::ExposedListener], Severity::High)]
+    #[case(&[ReasonId::Plaintext], Severity::High)]
+    #[case(&[ReasonId::TlsRefused], Severity::High)]
+    #[case(&[ReasonId::WeakTls], Severity::Medium)]
+    #[case(&[ReasonId::UndeclaredPort], Severity::Medium)]
+    #[case(&[ReasonId::UndeclaredDirection], Severity::Medium)]
+    #[case(&[ReasonId::RuleExpired], Severity::Medium)]
+    #[case(&[ReasonId::UndeclaredListener], Severity::Medium)]
+    #[case(&[ReasonId::UndeclaredPeer, ReasonId::RuleExpired], Severity::High)]
+    fn a_violation_is_as_severe_as_its_worst_reason(
+        #[case] reasons: &[ReasonId],
+        #[case] expected: Severity,
+    ) {
+        let declared = flow(reasons, true);
+        assert_eq!(Body::FlowClose(Box::new(declared.clone())).severity(), expected);
+        assert_eq!(Body::Violation(Box::new(Violation::Flow(declared))).severity(), expected);
+        let suspected = Body::Violation(Box::new(Violation::Flow(flow(reasons, false))));
+        assert_eq!(suspected.severity(), Severity::Low);
+    }
+
+    #[test]
+    fn what_is_undecided_or_lost_is_never_info() {
+        let undecided = Verdict::Undecided { missing: vec!["the owner".to_owned()], nearest: None };
+        let open = FlowEvent { verdict: Shared::new(undecided), ..samples::declared(Outcome::Established) };
+        assert_eq!(Body::FlowOpen(Box::new(open)).severity(), Severity::Low);
+        assert_eq!(Body::Coverage(Box::new(samples::loss())).severity(), Severity::Medium);
+        assert_eq!(samples::body(Kind::Coverage).severity(), Severity::Info);
+        assert_eq!(samples::body(Kind::FlowOpen).severity(), Severity::Info);
     }
 }

@@ -1,7 +1,7 @@
 //! The `coverage` object: what was watched, delivered and lost in a period, and where.
 //!
-//! Belongs here: the books as they are sent. Who keeps them: the kernel programs (`kernel`), the emitter
-//! (`suppressed`) and every sink for itself.
+//! Belongs here: the counters as they are sent. They are kept by the kernel programs (`kernel`), by `suppress`
+//! (`suppressed`) and by every sink.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,10 +10,22 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::refs::Port;
 use super::time;
+use crate::shared::Shared;
 
 /// Counts by stable identifier of the reason; a reason that never happened may be absent.
 pub type ByReason = BTreeMap<Cow<'static, str>, u64>;
+
+/// Coverage of all watched ports, or of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CoverageEvent {
+    /// The port; absent if it is about all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<Shared<Port>>,
+    /// The counters.
+    pub coverage: Coverage,
+}
 
 /// What was watched, delivered and lost from one time to another.
 ///
@@ -43,21 +55,21 @@ pub struct Coverage {
     /// Listeners that were reported as open and forgotten, because 16,384 were open already.
     #[serde(default)]
     pub evicted_listeners: u64,
-    /// Ends told of flows whose beginning was not known: lost, forgotten, or from before.
+    /// Ends reported of flows whose beginning was not known: lost, evicted, or before the daemon.
     #[serde(default)]
     pub opening_missed: u64,
-    /// Flows that are gone and whose end was not seen; told as closed, with the outcome `lost`.
+    /// Flows that are gone and whose end was not seen; reported as closed, with the outcome `lost`.
     #[serde(default)]
     pub end_missed: u64,
-    /// Flows, and failed connects, of which no more is told because a reload did away with their port.
+    /// Flows, and failed connects, that are no longer reported because a reload removed their port.
     #[serde(default)]
     pub unwatched: u64,
-    /// Listeners of which no more is told for the same reason.
+    /// Listeners that are no longer reported for the same reason.
     #[serde(default)]
     pub unwatched_listeners: u64,
-    /// The books of the kernel programs; `null` where they are not kept by port.
+    /// The counters of the kernel programs; `null` where they are not kept by port.
     pub kernel: Option<KernelCounts>,
-    /// The books of every way out; empty where they are not kept by port.
+    /// The counters of every sink; empty where they are not kept by port.
     pub sinks: Vec<SinkCounts>,
     /// Periods in which something was lost, oldest first.
     pub gaps: Vec<Gap>,
@@ -78,7 +90,7 @@ impl Coverage {
     }
 }
 
-/// The books of the kernel programs: `seen = emitted + filtered + Σ dropped`.
+/// The counters of the kernel programs: `seen = emitted + filtered + Σ dropped`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KernelCounts {
     /// Occurrences on watched ports that a hook ran for.
@@ -89,19 +101,19 @@ pub struct KernelCounts {
     pub filtered: u64,
     /// Of these, lost before the daemon could read them.
     pub dropped: ByReason,
-    /// Times there was no memory to keep a socket's owner, whose flow is then told as unknown.
+    /// Times there was no memory to keep a socket's owner, whose flow then has no known owner.
     #[serde(default)]
     pub owners_unkept: u64,
 }
 
-/// The books of one way out: `received = delivered + queued + Σ dropped`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// The counters of one sink: `received = delivered + queued + Σ dropped`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SinkCounts {
     /// The sink's name.
     pub name: Cow<'static, str>,
     /// Events handed to it.
     pub received: u64,
-    /// Of these, written out whole.
+    /// Of these, written completely.
     pub delivered: u64,
     /// Of these, still waiting.
     pub queued: u64,
@@ -112,7 +124,7 @@ pub struct SinkCounts {
 /// A period in which something was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Gap {
-    /// The last time at which the books were still whole.
+    /// The last time at which nothing was missing.
     #[serde(with = "time")]
     #[schemars(schema_with = "time::schema")]
     pub from: Timestamp,
@@ -125,7 +137,7 @@ pub struct Gap {
     /// How exact `lost` is; absent if it is the count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound: Option<Bound>,
-    /// The identifier of the reason. What a sink lost is told in a gap that grows: of those with the same reason and the
+    /// The identifier of the reason. What a sink lost is reported in a gap that grows: of those with the same reason and the
     /// same `from` the last one counts.
     pub reason: Cow<'static, str>,
 }

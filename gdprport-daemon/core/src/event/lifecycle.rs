@@ -1,4 +1,4 @@
-//! The objects of `policy.applied`, `daemon.start` and `daemon.stop`: what is in force and who watches.
+//! The objects of `policy.applied`, `daemon.start` and `daemon.stop`: the active policy and the daemon.
 
 use std::sync::Arc;
 
@@ -6,14 +6,22 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PolicyRef, time};
+use super::refs::PolicyRef;
+use super::time;
+
+/// A policy came into force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PolicyEvent {
+    /// The policy.
+    pub policy: AppliedPolicy,
+}
 
 /// A policy that came into force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AppliedPolicy {
     /// `sha256:` and the digest of the policy as it was read.
     pub digest: Arc<str>,
-    /// The digest of the policy that was in force before; `null` at start.
+    /// The digest of the policy that was active before; `null` at start.
     pub previous: Option<Arc<str>>,
     /// The files it was read from, in the order they were read.
     pub files: Vec<String>,
@@ -21,7 +29,7 @@ pub struct AppliedPolicy {
     pub ports: u32,
     /// Rules in it.
     pub rules: u32,
-    /// Problems that do not keep it from being in force, in words.
+    /// Problems that do not keep it from being applied, as text.
     pub warnings: Vec<String>,
 }
 
@@ -30,7 +38,7 @@ pub struct AppliedPolicy {
 pub struct DaemonStart {
     /// The daemon and what it watches with.
     pub daemon: DaemonInfo,
-    /// The policy in force; `null` if there is none and the catalog applies.
+    /// The active policy; `null` if there is none and the catalog applies.
     pub policy: Option<PolicyRef>,
 }
 
@@ -53,13 +61,13 @@ pub struct DaemonInfo {
 pub struct PreviousDaemon {
     /// Its version; `null` if that is not known.
     pub version: Option<Arc<str>>,
-    /// The last time at which it noted that all was told: every second, and at its end.
+    /// The time of its last checkpoint: one every second, and one at its end.
     #[serde(with = "time")]
     #[schemars(schema_with = "time::schema")]
     pub noted: Timestamp,
     /// Whether its hooks went on until now, and what they wrote was taken over.
     pub adopted: bool,
-    /// Why it was not taken over, in words.
+    /// Why it was not adopted, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
 }
@@ -88,7 +96,7 @@ pub struct DaemonStop {
 pub struct DaemonEnd {
     /// Its process id.
     pub pid: u32,
-    /// Why, in words: the signal, or the error.
+    /// Why: the signal, or the error.
     pub reason: String,
     /// Milliseconds since its start.
     pub uptime_ms: u64,

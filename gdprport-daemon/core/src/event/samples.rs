@@ -1,7 +1,6 @@
-//! One believable event of every kind, for the tests of everything that handles events.
+//! One realistic event of every kind, for the tests of everything that handles events.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -11,9 +10,10 @@ use crate::community_id::CommunityId;
 use crate::model::{
     Attribution, Direction, Endpoint, Outcome, Parent, Posture, PostureState, Process, TlsVersion,
 };
+use crate::shared::Shared;
 use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
 
-/// A time out of its text.
+/// A time from its text.
 pub fn time(text: &str) -> Timestamp {
     text.parse().expect("a timestamp")
 }
@@ -49,16 +49,16 @@ pub fn events() -> Vec<Event> {
     bodies.push(Body::FlowUpdate(Box::new(FlowEvent {
         process: None,
         policy: None,
-        verdict: Arc::new(Verdict::Undecided {
+        verdict: Shared::new(Verdict::Undecided {
             missing: vec!["the owner of the socket".to_owned()],
             nearest: None,
         }),
         ..declared(Outcome::Established)
     })));
     bodies.push(Body::FlowOpen(Box::new(FlowEvent {
-        process: Some(Arc::new(contained())),
-        peer_process: Some(Arc::new(postgres())),
-        posture: Some(Arc::new(Posture::unknown("not looked at"))),
+        process: Some(Shared::new(contained())),
+        peer_process: Some(Shared::new(postgres())),
+        posture: Some(Shared::new(Posture::unknown("not looked at"))),
         ..forbidden()
     })));
     bodies.push(Body::Coverage(Box::new(loss())));
@@ -68,7 +68,7 @@ pub fn events() -> Vec<Event> {
     bodies.into_iter().map(|body| stamper.stamp(now(), body)).collect()
 }
 
-/// What an event of a kind says.
+/// The body of an event of a kind.
 pub fn body(kind: Kind) -> Body {
     match kind {
         Kind::FlowOpen => Body::FlowOpen(Box::new(declared(Outcome::Established))),
@@ -93,7 +93,7 @@ pub fn body(kind: Kind) -> Body {
             Body::FlowUpdate(Box::new(update))
         }
         Kind::FlowPosture => Body::FlowPosture(Box::new(FlowEvent {
-            posture: Some(Arc::new(Posture {
+            posture: Some(Shared::new(Posture {
                 version: Some(TlsVersion::Tls13),
                 ..Posture::new(PostureState::Tls13, "the server chose TLS 1.3")
             })),
@@ -105,8 +105,8 @@ pub fn body(kind: Kind) -> Body {
                 detail: "the flow ended and its encryption was never told".to_owned(),
             },
             flow: FlowEvent {
-                posture: Some(Arc::new(Posture::unknown("nothing was sent"))),
-                verdict: Arc::new(Verdict::Undecided {
+                posture: Some(Shared::new(Posture::unknown("nothing was sent"))),
+                verdict: Shared::new(Verdict::Undecided {
                     missing: vec!["the encryption is not known".to_owned()],
                     nearest: None,
                 }),
@@ -211,10 +211,10 @@ pub fn declared(outcome: Outcome) -> FlowEvent {
             retransmits: None,
             outcome,
         },
-        process: Some(Arc::new(postgres())),
+        process: Some(Shared::new(postgres())),
         peer_process: None,
         posture: None,
-        verdict: Arc::new(Verdict::Declared { rule: "orders-api".into() }),
+        verdict: Shared::new(Verdict::Declared { rule: "orders-api".into() }),
         policy: policy(),
     }
 }
@@ -224,10 +224,10 @@ pub fn forbidden() -> FlowEvent {
     FlowEvent {
         port: port(),
         flow: outgoing(),
-        process: Some(Arc::new(python())),
+        process: Some(Shared::new(python())),
         peer_process: None,
         posture: None,
-        verdict: Arc::new(Verdict::Violation {
+        verdict: Shared::new(Verdict::Violation {
             reasons: vec![Reason {
                 id: ReasonId::UndeclaredPeer,
                 detail: "203.0.113.7 is in none of the peers that orders-api and nightly-backup allow"
@@ -261,11 +261,11 @@ fn outgoing() -> Flow {
 }
 
 /// A listener in violation.
-pub fn exposed_listener() -> ListenerEvent {
+fn exposed_listener() -> ListenerEvent {
     ListenerEvent {
         port: port(),
         listener: Listener { local: endpoint("0.0.0.0", 5432), cookie: Cookie(0x30) },
-        process: Some(Arc::new(postgres())),
+        process: Some(Shared::new(postgres())),
         verdict: Verdict::Violation {
             reasons: vec![Reason {
                 id: ReasonId::ExposedListener,
@@ -277,7 +277,7 @@ pub fn exposed_listener() -> ListenerEvent {
     }
 }
 
-/// A coverage event about the sample port that tells of losses in every place.
+/// A coverage event about the sample port that reports losses in every place.
 pub fn loss() -> CoverageEvent {
     CoverageEvent {
         port: Some(port()),
@@ -328,9 +328,19 @@ pub fn loss() -> CoverageEvent {
     }
 }
 
+/// Changes the process of a sample.
+///
+/// # Panics
+/// If it has none.
+pub fn change_process(event: &mut FlowEvent, change: impl FnOnce(&mut Process)) {
+    let mut process = Process::clone(event.process.as_ref().expect("the sample has a process"));
+    change(&mut process);
+    event.process = Some(Shared::new(process));
+}
+
 /// The port of the samples.
-pub fn port() -> Arc<Port> {
-    Arc::new(Port { name: "customers-db".into(), number: 5432, protocol: Some("postgresql".into()) })
+pub fn port() -> Shared<Port> {
+    Shared::new(Port { name: "customers-db".into(), number: 5432, protocol: Some("postgresql".into()) })
 }
 
 /// The policy of the samples.
@@ -347,8 +357,6 @@ fn postgres() -> Process {
         user: Some("postgres".into()),
         gid: 118,
         group: Some("postgres".into()),
-        names_pending: false,
-        container_unproven: false,
         unit: Some("postgresql@15-main.service".into()),
         slice: Some("system-postgresql.slice".into()),
         cgroup: Some("/system.slice/system-postgresql.slice/postgresql@15-main.service".into()),
@@ -361,21 +369,18 @@ fn python() -> Process {
         pid: 812,
         started: Some(time("2026-11-23T13:10:00.25Z")),
         exe: Some("/usr/bin/python3.11".into()),
-        script: None,
         comm: Some("python3".into()),
         uid: 1001,
         user: Some("etl".into()),
         gid: 1001,
         group: Some("etl".into()),
-        names_pending: false,
-        container_unproven: false,
         unit: Some("etl.service".into()),
         slice: Some("system.slice".into()),
-        container: None,
         cgroup: Some("/system.slice/etl.service".into()),
         netns: Some(4_026_531_840),
         parent: Some(Parent { pid: 1, exe: Some("/usr/lib/systemd/systemd".into()) }),
         attribution: Attribution::Exact,
+        ..Process::UNKNOWN
     }
 }
 

@@ -1,53 +1,8 @@
 //! The JSON Schema of an event, made from the types. The checked-in copy is `docs/schema/event.schema.json`.
 
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::Event;
-
-/// Name and major version of the schema; within a major version fields are only ever added.
-pub const SCHEMA: &str = "gdprport.event/1";
-
-/// The field `schema`: a value that can only be [`SCHEMA`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SchemaName;
-
-impl Serialize for SchemaName {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(SCHEMA)
-    }
-}
-
-impl<'de> Deserialize<'de> for SchemaName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        if name == SCHEMA {
-            Ok(Self)
-        } else {
-            Err(de::Error::custom(format_args!("this is an event of schema {name:?}, expected {SCHEMA:?}")))
-        }
-    }
-}
-
-impl JsonSchema for SchemaName {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "SchemaName".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "description": "Name and major version of the schema.", "const": SCHEMA })
-    }
-}
-
-/// A UUID in its text form (RFC 9562 §4).
-pub(super) fn uuid(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "format": "uuid" })
-}
+use super::envelope::Event;
 
 /// The JSON Schema (draft 2020-12) of one event. Unknown fields are allowed everywhere: later minor versions
 /// add some.
@@ -59,17 +14,17 @@ pub fn json_schema() -> serde_json::Value {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests read files of the checkout")]
 mod tests {
     use std::collections::BTreeSet;
     use std::fs;
     use std::path::Path;
 
     use super::*;
-    use crate::event::{Body, Kind, encode, samples};
+    use crate::event::{Body, Kind, samples};
 
     fn line(event: &Event) -> serde_json::Value {
-        let mut line = Vec::new();
-        encode::native(event, &mut line);
+        let line = serde_json::to_vec(event).expect("plain data");
         serde_json::from_slice(&line).expect("valid JSON")
     }
 
@@ -130,7 +85,7 @@ mod tests {
     }
 
     /// Adds the names of all fields and the values of all enumerations and constants.
-    fn words(schema: &serde_json::Value, found: &mut BTreeSet<String>) {
+    fn names(schema: &serde_json::Value, found: &mut BTreeSet<String>) {
         match schema {
             serde_json::Value::Object(map) => {
                 if let Some(properties) = map.get("properties").and_then(serde_json::Value::as_object) {
@@ -139,9 +94,9 @@ mod tests {
                 let values = map.get("enum").and_then(serde_json::Value::as_array).into_iter().flatten();
                 let texts = values.chain(map.get("const")).filter_map(serde_json::Value::as_str);
                 found.extend(texts.map(str::to_owned));
-                map.values().for_each(|value| words(value, found));
+                map.values().for_each(|value| names(value, found));
             }
-            serde_json::Value::Array(values) => values.iter().for_each(|value| words(value, found)),
+            serde_json::Value::Array(values) => values.iter().for_each(|value| names(value, found)),
             _ => {}
         }
     }
@@ -150,14 +105,14 @@ mod tests {
     fn the_reference_names_every_field_kind_and_identifier() {
         let reference = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/events.md"));
         let mut expected = BTreeSet::new();
-        words(&json_schema(), &mut expected);
+        names(&json_schema(), &mut expected);
         assert!(expected.contains("flow.summary") && expected.contains("undeclared-peer"), "{expected:?}");
-        let named = |word: &str| {
-            [format!("`{word}`"), format!(".{word}`"), format!("`{word}.")]
+        let documented = |name: &str| {
+            [format!("`{name}`"), format!(".{name}`"), format!("`{name}.")]
                 .iter()
                 .any(|form| reference.contains(form))
         };
-        let missing: Vec<&String> = expected.iter().filter(|word| !named(word)).collect();
+        let missing: Vec<&String> = expected.iter().filter(|name| !documented(name)).collect();
         assert!(missing.is_empty(), "docs/events.md does not name {missing:?}");
     }
 }

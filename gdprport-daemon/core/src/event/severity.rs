@@ -1,9 +1,11 @@
-//! How much an event matters. What decides it: [`Body::severity`](super::Body::severity).
+//! How much an event matters, and a verdict in it. What decides it for every kind: [`Body::severity`](super::Body::severity).
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::verdict::{ReasonId, Verdict};
 
 /// How much an event matters, from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -20,7 +22,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// The word used in events.
+    /// The identifier used in events.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -30,63 +32,37 @@ impl Severity {
             Self::High => "high",
         }
     }
+
+    /// How much a verdict matters. `catalog_only`: no policy is active, so that the catalog only suspects.
+    pub(super) fn of_verdict(verdict: &Verdict, catalog_only: bool) -> Self {
+        match verdict {
+            Verdict::Declared { .. } => Self::Info,
+            Verdict::Undecided { .. } => Self::Low,
+            Verdict::Violation { .. } if catalog_only => Self::Low,
+            Verdict::Violation { reasons, .. } => {
+                reasons.iter().map(|reason| weight(reason.id)).max().unwrap_or(Self::Medium)
+            }
+        }
+    }
+}
+
+const fn weight(reason: ReasonId) -> Severity {
+    match reason {
+        ReasonId::UndeclaredPeer
+        | ReasonId::UndeclaredProcess
+        | ReasonId::Plaintext
+        | ReasonId::TlsRefused
+        | ReasonId::ExposedListener => Severity::High,
+        ReasonId::UndeclaredPort
+        | ReasonId::UndeclaredDirection
+        | ReasonId::WeakTls
+        | ReasonId::RuleExpired
+        | ReasonId::UndeclaredListener => Severity::Medium,
+    }
 }
 
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use rstest::rstest;
-
-    use super::*;
-    use crate::event::{Body, FlowEvent, Kind, Violation, samples};
-    use crate::model::Outcome;
-    use crate::verdict::{Reason, ReasonId, Verdict};
-
-    fn flow(reasons: &[ReasonId], policy: bool) -> FlowEvent {
-        let reasons = reasons.iter().map(|&id| Reason { id, detail: String::new() }).collect();
-        let mut flow = samples::forbidden();
-        flow.verdict = Arc::new(Verdict::Violation { reasons, nearest: None });
-        flow.policy = flow.policy.filter(|_| policy);
-        flow
-    }
-
-    #[rstest]
-    #[case(&[ReasonId::UndeclaredPeer], Severity::High)]
-    #[case(&[ReasonId::UndeclaredProcess], Severity::High)]
-    #[case(&[ReasonId::ExposedListener], Severity::High)]
-    #[case(&[ReasonId::Plaintext], Severity::High)]
-    #[case(&[ReasonId::TlsRefused], Severity::High)]
-    #[case(&[ReasonId::WeakTls], Severity::Medium)]
-    #[case(&[ReasonId::UndeclaredPort], Severity::Medium)]
-    #[case(&[ReasonId::UndeclaredDirection], Severity::Medium)]
-    #[case(&[ReasonId::RuleExpired], Severity::Medium)]
-    #[case(&[ReasonId::UndeclaredListener], Severity::Medium)]
-    #[case(&[ReasonId::UndeclaredPeer, ReasonId::RuleExpired], Severity::High)]
-    fn a_violation_is_as_severe_as_its_worst_reason_and_low_without_a_policy(
-        #[case] reasons: &[ReasonId],
-        #[case] expected: Severity,
-    ) {
-        let declared = flow(reasons, true);
-        assert_eq!(Body::FlowClose(Box::new(declared.clone())).severity(), expected);
-        assert_eq!(Body::Violation(Box::new(Violation::Flow(declared))).severity(), expected);
-        let suspected = Body::Violation(Box::new(Violation::Flow(flow(reasons, false))));
-        assert_eq!(suspected.severity(), Severity::Low);
-    }
-
-    #[test]
-    fn what_is_undecided_or_lost_is_never_info() {
-        let undecided = Verdict::Undecided { missing: vec!["the owner".to_owned()], nearest: None };
-        let open = FlowEvent { verdict: Arc::new(undecided), ..samples::declared(Outcome::Established) };
-        assert_eq!(Body::FlowOpen(Box::new(open)).severity(), Severity::Low);
-        assert_eq!(Body::Coverage(Box::new(samples::loss())).severity(), Severity::Medium);
-        assert_eq!(samples::body(Kind::Coverage).severity(), Severity::Info);
-        assert_eq!(samples::body(Kind::FlowOpen).severity(), Severity::Info);
     }
 }

@@ -1,33 +1,33 @@
-//! The envelope: identity, sequence and origin, put around what an event says.
-
-use std::sync::Arc;
+//! Putting envelopes around the bodies of events: identity, sequence and origin.
 
 use jiff::Timestamp;
 use uuid::{Builder, Uuid};
 
-use super::schema::SchemaName;
-use super::{Agent, Body, Event, Host};
+use super::body::Body;
+use super::envelope::{Agent, Event, Host};
+use super::version::SchemaName;
+use crate::shared::Shared;
 
-/// What the envelope of an event says of itself.
+/// The part of an envelope that does not depend on the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head<'a> {
     /// UUIDv7, unique.
     pub id: Uuid,
     /// Counts the events of a run.
     pub seq: u64,
-    /// When the daemon took it in.
+    /// When the daemon received it.
     pub time: Timestamp,
     /// The host it happened on.
-    pub host: &'a Arc<Host>,
+    pub host: &'a Shared<Host>,
     /// The program that made it.
-    pub agent: &'a Arc<Agent>,
+    pub agent: &'a Shared<Agent>,
 }
 
-/// Puts envelopes around bodies. One per run of the daemon, so that `seq` has no gap and `id` no double.
+/// Puts envelopes around bodies. One per run of the daemon, so that `seq` has no gap and `id` no duplicate.
 #[derive(Debug)]
 pub struct Stamper {
-    host: Arc<Host>,
-    agent: Arc<Agent>,
+    host: Shared<Host>,
+    agent: Shared<Agent>,
     seq: u64,
     random: u64,
 }
@@ -37,7 +37,12 @@ impl Stamper {
     #[must_use]
     pub fn new(host: Host, agent: Agent) -> Self {
         let (high, low) = agent.run.as_u64_pair();
-        Self { host: Arc::new(host), agent: Arc::new(agent), seq: 0, random: high.rotate_left(32) ^ low }
+        Self {
+            host: Shared::new(host),
+            agent: Shared::new(agent),
+            seq: 0,
+            random: high.rotate_left(32) ^ low,
+        }
     }
 
     /// The next event of this run, which happened at `time`.
@@ -49,22 +54,16 @@ impl Stamper {
             seq: head.seq,
             time,
             severity: body.severity(),
-            host: Arc::clone(head.host),
-            agent: Arc::clone(head.agent),
+            host: Shared::clone(head.host),
+            agent: Shared::clone(head.agent),
             body,
         }
     }
 
-    /// The head of the next event of this run, for who writes it without making an [`Event`] of it.
+    /// The head of the next event of this run, for encoding it without making an [`Event`] of it.
     pub fn head(&mut self, time: Timestamp) -> Head<'_> {
         self.seq += 1;
         Head { id: self.next_id(time), seq: self.seq, time, host: &self.host, agent: &self.agent }
-    }
-
-    /// The `seq` of the last event, 0 before the first.
-    #[must_use]
-    pub const fn last_seq(&self) -> u64 {
-        self.seq
     }
 
     /// A UUIDv7 (RFC 9562 §5.7) whose first twelve random bits are the fraction of the millisecond (§6.2,
@@ -80,7 +79,7 @@ impl Stamper {
     }
 
     /// `SplitMix64` (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014): full period,
-    /// so that no value comes twice within 2⁶⁴ events.
+    /// so that no value repeats within 2⁶⁴ events.
     const fn next_random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.random;
@@ -101,16 +100,16 @@ mod tests {
     fn ids_are_version_7_unique_and_sort_by_time() {
         let mut stamper = samples::stamper();
         let mut seen = HashSet::new();
-        let mut last = Uuid::nil();
+        let (mut last, mut seq) = (Uuid::nil(), 0);
         for micro in 0..10_000 {
             let time = Timestamp::from_microsecond(1_795_440_000_000_000 + micro).expect("in range");
             let event = stamper.stamp(time, samples::body(crate::event::Kind::DaemonStop));
             assert_eq!(event.id.get_version_num(), 7);
             assert!(event.id > last, "{} after {last}", event.id);
             assert!(seen.insert(event.id));
-            last = event.id;
+            (last, seq) = (event.id, event.seq);
         }
-        assert_eq!(stamper.last_seq(), 10_000);
+        assert_eq!(seq, 10_000);
     }
 
     #[test]

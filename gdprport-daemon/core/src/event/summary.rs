@@ -7,18 +7,20 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PolicyRef, Port, time};
+use super::refs::{PolicyRef, Port};
+use super::time;
 use crate::model::Direction;
+use crate::shared::Shared;
 
 /// One group of flow events on a port with `emit = { summary = … }`. Every event that was left out is counted
 /// in exactly one of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FlowSummary {
     /// The port.
-    pub port: Arc<Port>,
+    pub port: Shared<Port>,
     /// The counts.
     pub summary: Summary,
-    /// The policy in force when these flows were judged; `null` if the catalog applied.
+    /// The policy that was active when these flows were judged; `null` if the catalog applied.
     pub policy: Option<PolicyRef>,
 }
 
@@ -46,9 +48,9 @@ pub struct Summary {
     pub failed: u64,
     /// `flow.update` events.
     pub updated: u64,
-    /// Bytes sent by the flows that closed in the period, over their whole life, as far as known.
+    /// Bytes sent by the flows that closed in the period, over their lifetime, as far as known.
     pub bytes_sent: u64,
-    /// Bytes received by the flows that closed in the period, over their whole life, as far as known.
+    /// Bytes received by the flows that closed in the period, over their lifetime, as far as known.
     pub bytes_received: u64,
     /// Time of the first event counted here.
     #[serde(with = "time")]

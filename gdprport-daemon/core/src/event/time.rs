@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 
 /// A time as it stands in an event.
-pub(super) struct Micros(pub(super) Timestamp);
+pub(crate) struct Micros(pub(crate) Timestamp);
 
 impl Serialize for Micros {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

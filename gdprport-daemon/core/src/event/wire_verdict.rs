@@ -1,6 +1,6 @@
 //! The wire form of a verdict: one flat object for every outcome, so that readers need no case distinction.
 //!
-//! Belongs here: the serde adaptor between that object and [`Verdict`], in which wrong combinations cannot be.
+//! Belongs here: the serde adaptor between that object and [`Verdict`], which excludes wrong combinations.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::verdict::{Nearest, Reason, Verdict};
 
 /// A verdict as it is written.
 #[derive(Serialize)]
-pub(super) struct Out<'a> {
+pub(crate) struct VerdictRef<'a> {
     outcome: &'static str,
     reasons: &'a [Reason],
     rule: Option<&'a str>,
@@ -20,10 +20,10 @@ pub(super) struct Out<'a> {
     missing: &'a [String],
 }
 
-/// What the policy says.
+/// The verdict of the policy.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "Verdict")]
-pub(super) struct Wire {
+pub(super) struct WireVerdict {
     /// `declared`: a rule allows it. `violation`: none does. `undecided`: evidence is missing, never compliant.
     outcome: WireOutcome,
     /// Every reason of a violation, ordered by identifier; empty for the other outcomes.
@@ -32,7 +32,7 @@ pub(super) struct Wire {
     rule: Option<Arc<str>>,
     /// The rule that came closest and which of its keys failed; `null` where there is none.
     nearest: Option<Nearest>,
-    /// The evidence that an `undecided` verdict waits for, in words; absent for the other outcomes.
+    /// The evidence that an `undecided` verdict waits for, as text; absent for the other outcomes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     missing: Vec<String>,
 }
@@ -47,27 +47,27 @@ enum WireOutcome {
 }
 
 pub(super) fn serialize<S: Serializer>(verdict: &Verdict, serializer: S) -> Result<S::Ok, S::Error> {
-    Out::from(verdict).serialize(serializer)
+    VerdictRef::from(verdict).serialize(serializer)
 }
 
-impl<'a> From<&'a Verdict> for Out<'a> {
+impl<'a> From<&'a Verdict> for VerdictRef<'a> {
     fn from(verdict: &'a Verdict) -> Self {
         let (rule, nearest, missing) = match verdict {
             Verdict::Declared { rule } => (Some(&**rule), None, &[][..]),
             Verdict::Violation { nearest, .. } => (None, nearest.as_ref(), &[][..]),
             Verdict::Undecided { missing, nearest } => (None, nearest.as_ref(), &missing[..]),
         };
-        Out { outcome: verdict.outcome(), reasons: verdict.reasons(), rule, nearest, missing }
+        VerdictRef { outcome: verdict.outcome(), reasons: verdict.reasons(), rule, nearest, missing }
     }
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>, T: From<Verdict>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
-    read(Wire::deserialize(deserializer)?).map(T::from)
+    read(WireVerdict::deserialize(deserializer)?).map(T::from)
 }
 
-fn read<E: de::Error>(wire: Wire) -> Result<Verdict, E> {
+fn read<E: de::Error>(wire: WireVerdict) -> Result<Verdict, E> {
     match wire.outcome {
         WireOutcome::Declared => {
             let rule = wire.rule.ok_or_else(|| E::missing_field("rule"))?;

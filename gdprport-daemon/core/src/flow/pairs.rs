@@ -32,20 +32,20 @@ impl Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     One(u64),
-    /// Two namespaces use the same addresses: which end meets which cannot be told.
+    /// Two namespaces use the same addresses: which end meets which cannot be decided.
     Ambiguous(u32),
 }
 
 /// Cookies by addresses.
 #[derive(Debug, Default)]
-pub struct Pairs {
+pub(super) struct Pairs {
     /// Seeded at random, so that a peer cannot choose addresses that meet in one place.
     ends: HashMap<Key, End, RandomState>,
 }
 
 impl Pairs {
     /// Remembers the end of the flow `cookie`.
-    pub fn insert(&mut self, local: Endpoint, peer: Endpoint, netns: u64, cookie: u64) {
+    pub(super) fn insert(&mut self, local: Endpoint, peer: Endpoint, netns: u64, cookie: u64) {
         match self.ends.entry(Key::new(local, peer, netns)) {
             Entry::Vacant(entry) => {
                 entry.insert(End::One(cookie));
@@ -59,7 +59,7 @@ impl Pairs {
     }
 
     /// Forgets the end of the flow `cookie`.
-    pub fn remove(&mut self, local: Endpoint, peer: Endpoint, netns: u64, cookie: u64) {
+    pub(super) fn remove(&mut self, local: Endpoint, peer: Endpoint, netns: u64, cookie: u64) {
         let key = Key::new(local, peer, netns);
         match self.ends.get_mut(&key) {
             Some(End::One(other)) if *other == cookie => {
@@ -74,8 +74,8 @@ impl Pairs {
     }
 
     /// The cookie of the other end, if exactly one flow of this host can be it.
-    #[must_use]
-    pub fn other_end(&self, local: Endpoint, peer: Endpoint, netns: u64) -> Option<u64> {
+    #[inline]
+    pub(super) fn other_end(&self, local: Endpoint, peer: Endpoint, netns: u64) -> Option<u64> {
         match self.ends.get(&Key::new(local, peer, netns).reversed()) {
             Some(End::One(cookie)) => Some(*cookie),
             Some(End::Ambiguous(_)) | None => None,

@@ -1,25 +1,29 @@
 //! The table of flows.
 //!
 //! Invariants:
-//! 1. Every flow that was reported as opened is reported as closed or as forgotten exactly once.
+//! 1. Every flow that was reported as opened is reported as closed or as removed exactly once.
 //! 2. A passive flow is reported once its acceptor is known, and at the latest after [`Limits::settle_ns`]
 //!    with the listener's owner; so a prefork worker is named, not its master.
 //! 3. The table holds at most [`Limits::flows`]; what has to go is the oldest, and counted.
 //! 4. A record of an end carries enough to report it even if everything before was lost. Only one without an owner is
-//!    not reported: it is of a socket from before the daemon, of whose end the kernel gives notice in another way too.
+//!    not reported: its socket predates the daemon, and the kernel sends a destroy notification of it too.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::attempts::Attempts;
-use super::early::Early;
+use super::change::{Change, ChangeKind, Removal};
+use super::connecting::Connecting;
+use super::context::Context;
+use super::entry::{Entry, judge};
+use super::fast_open::FastOpen;
+use super::found::Progress;
 use super::pairs::Pairs;
-use super::posture::{Postures, Undecided, Watch};
-use super::{Change, ChangeKind, Context, Flow, Forgotten, Standing};
-use crate::model::Process;
-use crate::verdict::ReasonSet;
+use super::postures::Postures;
+use super::types::Flow;
+use super::undecided::{Inspection, Undecided};
+use crate::departed::Departed;
+use crate::model::Outcome;
 
 /// Bounds of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +33,7 @@ pub struct Limits {
     /// How long a new flow waits for its acceptor, or its other end on this host, to become known; ns.
     /// Accept follows the handshake within microseconds unless the server is busy.
     pub settle_ns: u64,
-    /// How often an open flow is looked at and reported; ns.
+    /// How often an open flow is polled and reported; ns.
     pub update_ns: u64,
     /// Bytes that the first bytes of all flows together may take while they are not decided. A handshake holds some
     /// 1.5 KiB for milliseconds, so that this is for about 20,000 under way at once; only dialogues that decide nothing
@@ -43,10 +47,10 @@ impl Default for Limits {
     }
 }
 
-/// What became of flows, since the table was made.
+/// What happened to flows since the table was created.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TableCounters {
-    /// Flows that had to leave because the table was full.
+    /// Flows and connects that had to leave, or found no room, because the table was full.
     pub evicted: u64,
     /// Ends reported of flows whose beginning was not in the table.
     pub opening_missed: u64,
@@ -56,49 +60,25 @@ pub struct TableCounters {
     pub given_up: u64,
 }
 
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) flow: Flow,
-    /// What is made of its first bytes.
-    pub(super) watch: Watch,
-    /// Not reported yet: waits to settle.
-    pub(super) pending: bool,
-    /// The verdict as it was last reported.
-    pub(super) reported: Option<Standing>,
-    /// The reasons that were reported since the flow violates the policy.
-    pub(super) told: ReasonSet,
-    /// Tells this use of a cookie in the queues from an earlier one.
-    pub(super) generation: u64,
-}
-
-impl Entry {
-    /// A flow that is not in the table, to be reported once.
-    pub(super) const fn unreported(flow: Flow) -> Self {
-        let told = ReasonSet::EMPTY;
-        Self { flow, watch: Watch::Over, pending: false, reported: None, told, generation: 0 }
-    }
-}
-
 /// All flows that are open, and the queues of what is due when.
 #[derive(Debug)]
 pub struct Table {
     pub(super) limits: Limits,
     pub(super) flows: HashMap<u64, Entry, RandomState>,
     pub(super) pairs: Pairs,
-    pub(super) early: Early,
-    pub(super) attempts: Attempts,
+    pub(super) fast_open: FastOpen,
+    pub(super) connecting: Connecting,
     /// Flows that wait to settle. The delay is constant, so the queue is in order of time.
     pub(super) settling: VecDeque<(u64, u64, u64)>,
-    /// Flows by when they are next looked at, in order for the same reason.
+    /// Flows by when they are next polled, in order for the same reason.
     updates: VecDeque<(u64, u64, u64)>,
     /// Flows by age.
     ages: VecDeque<(u64, u64)>,
     generations: u64,
     pub(super) counters: TableCounters,
-    /// What flows say of their encryption, shared.
     pub(super) postures: Postures,
-    /// Those of which it is not decided.
     pub(super) undecided: Undecided,
+    pub(super) departed: Departed,
 }
 
 impl Table {
@@ -109,8 +89,8 @@ impl Table {
             limits,
             flows: HashMap::default(),
             pairs: Pairs::default(),
-            early: Early::default(),
-            attempts: Attempts::default(),
+            fast_open: FastOpen::default(),
+            connecting: Connecting::default(),
             settling: VecDeque::new(),
             updates: VecDeque::new(),
             ages: VecDeque::new(),
@@ -118,6 +98,7 @@ impl Table {
             counters: TableCounters::default(),
             postures: Postures::default(),
             undecided: Undecided::default(),
+            departed: Departed::default(),
         }
     }
 
@@ -139,7 +120,7 @@ impl Table {
         self.limits.flows
     }
 
-    /// What became of flows so far.
+    /// What happened to flows so far.
     #[must_use]
     pub const fn counters(&self) -> TableCounters {
         self.counters
@@ -175,9 +156,9 @@ impl Table {
         self.settling.front().map(|(due, ..)| *due)
     }
 
-    /// Takes the cookies of flows that are due to be looked at; each comes again after `update_ns`.
+    /// The cookies of flows that are due to be polled; each is due again after `update_ns`.
     pub fn due_updates(&mut self, now_ns: u64) -> Vec<u64> {
-        self.early.look();
+        self.fast_open.next_poll();
         let mut due = Vec::new();
         // Each at most once, even if it is due again at once.
         for _ in 0..self.updates.len() {
@@ -193,69 +174,90 @@ impl Table {
         due
     }
 
-    /// Judges every flow anew, as after a change of the policy; reports those whose verdict changed.
-    pub fn rejudge(&mut self, cx: &mut impl Context, out: &mut Vec<Change>) {
-        for entry in self.flows.values_mut() {
-            if judge(&mut entry.flow, cx) && !entry.pending {
-                out.push(change(ChangeKind::Updated, entry));
-            }
-        }
+    /// From now on remembers which flows end by a record or are evicted, until [`Self::end_listing`].
+    pub fn begin_listing(&mut self) {
+        self.departed.begin();
     }
 
-    /// Gives processes the names that they had to go without, and judges their flows anew; reports these.
-    pub fn name_again(&mut self, cx: &mut impl Context, out: &mut Vec<Change>) {
-        // Flows share their processes, and shall go on doing so.
-        let mut named: HashMap<*const Process, Option<Arc<Process>>> = HashMap::new();
-        let mut again = |process: &mut Option<Arc<Process>>, cx: &mut _| {
-            let Some(old) = process.as_ref().filter(|process| process.names_pending) else { return false };
-            let new = named.entry(Arc::as_ptr(old)).or_insert_with(|| Context::named(cx, old));
-            new.as_ref().map(|new| *process = Some(Arc::clone(new))).is_some()
-        };
-        for entry in self.flows.values_mut() {
-            again(&mut entry.flow.peer_process, cx);
-            if again(&mut entry.flow.process, cx) {
-                judge(&mut entry.flow, cx);
-                if !entry.pending {
-                    out.push(change(ChangeKind::Updated, entry));
-                }
-            }
-        }
+    /// True from [`Self::begin_listing`] to [`Self::end_listing`].
+    #[must_use]
+    pub const fn is_listing(&self) -> bool {
+        self.departed.is_listing()
     }
 
-    /// Forgets flows that `keep` does not want, as before a change of the watched ports; says how many. One that was
-    /// not reported yet is.
-    pub fn retain(&mut self, keep: impl Fn(&Flow) -> bool, out: &mut Vec<Change>) -> usize {
-        let gone: Vec<u64> =
-            self.flows.values().filter(|entry| !keep(&entry.flow)).map(|entry| entry.flow.cookie).collect();
-        for cookie in &gone {
-            self.forget(*cookie, Forgotten::Unwatched, out);
-        }
-        self.attempts.retain(keep);
-        gone.len()
+    /// True if a record of this socket's end came, or its flow was removed, since the listing of the host began: the
+    /// listing may be wrong to show it, or would bring an evicted flow back. Ends learnt in another way do not count, nor
+    /// does a record without an owner: it is of a socket that predates the daemon, whose end the listing's own
+    /// subscription reports with its owner.
+    #[must_use]
+    pub fn departed(&self, cookie: u64) -> bool {
+        self.departed.contains(cookie)
     }
 
-    /// Forgets a flow of a port that is not watched, of which nothing was reported.
-    pub fn disown(&mut self, cookie: u64) {
+    /// The listing was applied.
+    pub fn end_listing(&mut self) {
+        self.departed.end();
+    }
+
+    /// Removes a flow on a port that is not watched; nothing was reported about it.
+    pub fn discard(&mut self, cookie: u64) {
         self.remove(cookie);
     }
 
-    /// Lets a flow go that may go on; nothing that was seen stays unsaid.
-    fn forget(&mut self, cookie: u64, why: Forgotten, out: &mut Vec<Change>) {
+    /// Stores how far a flow has come, without a report.
+    pub fn set_progress(&mut self, cookie: u64, progress: Progress) {
+        let Some(entry) = self.flows.get_mut(&cookie) else { return };
+        let flow = &mut entry.flow;
+        flow.bytes_sent = progress.bytes_sent.or(flow.bytes_sent);
+        flow.bytes_received = progress.bytes_received.or(flow.bytes_received);
+        flow.rtt_us = progress.rtt_us.or(flow.rtt_us);
+        flow.retransmits = progress.retransmits.or(flow.retransmits);
+    }
+
+    /// Reports a flow as ended that is gone from the host without a record of its end.
+    pub fn closed_unseen(&mut self, cookie: u64, now_ns: u64, cx: &mut impl Context, out: &mut Vec<Change>) {
+        self.counters.end_missed += u64::from(self.flows.contains_key(&cookie));
+        self.closed_by_notice(cookie, (Progress::default(), Outcome::Lost), now_ns, cx, out);
+    }
+
+    /// Reports a flow as ended whose end no record reports, with its socket's last counts.
+    pub fn closed_by_notice(
+        &mut self,
+        cookie: u64,
+        (last, outcome): (Progress, Outcome),
+        ended_ns: u64,
+        cx: &mut impl Context,
+        out: &mut Vec<Change>,
+    ) {
         self.report_opening(cookie, out);
-        out.extend(self.remove(cookie).map(|entry| last_change(ChangeKind::Forgotten(why), entry)));
+        self.set_progress(cookie, last);
+        let Some(mut entry) = self.remove(cookie) else { return };
+        entry.conclude_posture(&mut self.postures, cx);
+        entry.flow.ended_ns = Some(ended_ns);
+        entry.flow.outcome = outcome;
+        out.push(entry.last_change(ChangeKind::Closed));
+    }
+
+    /// Removes a flow that may go on; all that was seen of it is reported.
+    pub(super) fn evict(&mut self, cookie: u64, why: Removal, out: &mut Vec<Change>) {
+        self.report_opening(cookie, out);
+        if let Some(entry) = self.remove(cookie) {
+            self.departed.mark(cookie);
+            out.push(entry.last_change(ChangeKind::Removed(why)));
+        }
     }
 
     pub(super) fn insert(
         &mut self,
         mut flow: Flow,
-        watch: Watch,
+        inspection: Inspection,
         now_ns: u64,
         cx: &mut impl Context,
         out: &mut Vec<Change>,
     ) {
         // A cookie that is still here was reused after its end was lost.
         if self.flows.contains_key(&flow.cookie) {
-            self.vanished(flow.cookie, now_ns, cx, out);
+            self.closed_unseen(flow.cookie, now_ns, cx, out);
         }
         while self.flows.len() >= self.limits.flows {
             self.evict_oldest(out);
@@ -267,35 +269,34 @@ impl Table {
         self.pairs.insert(flow.local, flow.peer, flow.netns_cookie, cookie);
         self.updates.push_back((now_ns.saturating_add(self.limits.update_ns), cookie, generation));
         self.ages.push_back((cookie, generation));
-        let told = ReasonSet::EMPTY;
-        self.flows.insert(cookie, Entry { flow, watch, pending: true, reported: None, told, generation });
+        self.flows.insert(cookie, Entry::new(flow, inspection, generation));
         self.trim_queues();
     }
 
-    /// Ended flows leave their places in the queues behind; these are swept before they outnumber the flows.
+    /// Ended flows leave their places in the queues behind; these are dropped before they outnumber the flows.
     fn trim_queues(&mut self) {
         let bound = 2 * self.flows.len() + 1024;
         let flows = &self.flows;
-        let lives = |cookie: &u64, generation: &u64| {
+        let alive = |cookie: &u64, generation: &u64| {
             flows.get(cookie).is_some_and(|entry| entry.generation == *generation)
         };
         if self.ages.len() > bound {
-            self.ages.retain(|(cookie, generation)| lives(cookie, generation));
+            self.ages.retain(|(cookie, generation)| alive(cookie, generation));
         }
         if self.updates.len() > bound {
-            self.updates.retain(|(_, cookie, generation)| lives(cookie, generation));
+            self.updates.retain(|(_, cookie, generation)| alive(cookie, generation));
         }
         if self.settling.len() > bound {
-            self.settling.retain(|(_, cookie, generation)| lives(cookie, generation));
+            self.settling.retain(|(_, cookie, generation)| alive(cookie, generation));
         }
-        self.undecided.trim(bound, &lives);
+        self.undecided.trim(bound, &alive);
     }
 
-    /// Lets the oldest flow go.
+    /// Removes the oldest flow.
     fn evict_oldest(&mut self, out: &mut Vec<Change>) {
         while let Some((cookie, generation)) = self.ages.pop_front() {
             if self.flows.get(&cookie).is_some_and(|entry| entry.generation == generation) {
-                self.forget(cookie, Forgotten::TableFull, out);
+                self.evict(cookie, Removal::TableFull, out);
                 self.counters.evicted += 1;
                 return;
             }
@@ -304,7 +305,7 @@ impl Table {
 
     pub(super) fn remove(&mut self, cookie: u64) -> Option<Entry> {
         let entry = self.flows.remove(&cookie)?;
-        self.undecided.leaves(&entry.watch);
+        self.undecided.release(&entry.inspection);
         self.pairs.remove(entry.flow.local, entry.flow.peer, entry.flow.netns_cookie, cookie);
         Some(entry)
     }
@@ -328,32 +329,7 @@ impl Table {
             && entry.pending
         {
             entry.pending = false;
-            out.push(change(ChangeKind::Opened, entry));
+            out.push(entry.change(ChangeKind::Opened));
         }
     }
-}
-
-/// Judges a flow; true if the verdict is another one than before.
-pub(super) fn judge(flow: &mut Flow, cx: &mut impl Context) -> bool {
-    let verdict = cx.judge(flow);
-    let another = !Arc::ptr_eq(&flow.verdict, &verdict) && flow.verdict != verdict;
-    if another {
-        flow.verdict = verdict;
-    }
-    another
-}
-
-/// What is reported of a flow that goes on.
-pub(super) fn change(kind: ChangeKind, entry: &mut Entry) -> Change {
-    let was = entry.reported.replace(Standing::from(&*entry.flow.verdict));
-    let reasons = ReasonSet::from(&*entry.flow.verdict);
-    let new_reasons = reasons.without(entry.told);
-    entry.told = if reasons.is_empty() { reasons } else { entry.told.with(reasons) };
-    Change { kind, flow: entry.flow.clone(), new_reasons, was }
-}
-
-/// What is reported of a flow that left the table.
-pub(super) fn last_change(kind: ChangeKind, entry: Entry) -> Change {
-    let new_reasons = ReasonSet::from(&*entry.flow.verdict).without(entry.told);
-    Change { kind, flow: entry.flow, new_reasons, was: entry.reported }
 }

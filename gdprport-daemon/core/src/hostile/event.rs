@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::event::{Body, Event, FlowEvent, Kind, Violation, encode, samples};
+use crate::encode;
+use crate::event::{Body, Event, FlowEvent, Kind, Violation, samples};
 use crate::model::{Certificate, Container, Parent, Posture, PostureState, Process, TlsVersion};
+use crate::shared::Shared;
 use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
 
 use super::input::Input;
 
 /// An event of any kind, with texts and numbers from outside in it. It is one line of JSON that reads back as what was
-/// written. Returns it, for those who write it in another form.
+/// written. Returns it, for tests of other forms.
 pub fn event(bytes: &[u8]) -> Event {
     let mut input = Input(bytes);
     let kind = Kind::ALL[usize::from(input.u8()) % Kind::ALL.len()];
@@ -30,7 +32,7 @@ pub fn event(bytes: &[u8]) -> Event {
             }
         }
         Body::ListenerOpen(listener) | Body::ListenerClose(listener) => {
-            listener.process = Some(Arc::new(process(&mut input)));
+            listener.process = Some(Shared::new(process(&mut input)));
             listener.verdict = verdict(&mut input);
         }
         Body::FlowSummary(_) | Body::Coverage(_) | Body::DaemonStart(_) => {}
@@ -56,13 +58,13 @@ pub fn event(bytes: &[u8]) -> Event {
 }
 
 fn fill(flow: &mut FlowEvent, input: &mut Input<'_>) {
-    flow.process = Some(Arc::new(process(input)));
-    flow.peer_process = (input.u8() & 1 == 1).then(|| Arc::new(process(input)));
+    flow.process = Some(Shared::new(process(input)));
+    flow.peer_process = (input.u8() & 1 == 1).then(|| Shared::new(process(input)));
     flow.flow.peer.name = optional(input);
     flow.flow.bytes_sent = Some(input.u64());
     flow.flow.duration_ms = Some(input.u64());
-    flow.posture = (input.u8() & 1 == 1).then(|| Arc::new(posture(input)));
-    flow.verdict = Arc::new(verdict(input));
+    flow.posture = (input.u8() & 1 == 1).then(|| Shared::new(posture(input)));
+    flow.verdict = Shared::new(verdict(input));
 }
 
 fn optional(input: &mut Input<'_>) -> Option<Arc<str>> {

@@ -1,43 +1,44 @@
-//! Records of one flow after the other, in any order, at any time: the books of the table must close.
+//! Records of one flow after the other, in any order, at any time: the counters of the table must balance.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 
 use gdprport_common::SocketRole;
 
 use super::input::Input;
-use crate::decode::{Ending, Record, SocketEvent};
-use crate::flow::{Change, ChangeKind, Context, Flow, Forgotten, Limits, Table};
+use crate::decode::{ConnectionEnd, ConnectionRecord, SocketEvent};
+use crate::flow::{Change, ChangeKind, Context, Flow, Judgement, Limits, Removal, Table};
 use crate::identity::OwnerRef;
 use crate::model::{Endpoint, Outcome, Process};
 use crate::policy::Facts;
 use crate::posture::Tracker;
+use crate::shared::Shared;
 use crate::verdict::Verdict;
 
 /// Few, so that the table is full soon.
 const LIMITS: Limits = Limits { flows: 6, settle_ns: 50, update_ns: 1_000, undecided_bytes: 512 };
 
-/// A world in which nobody is known and everybody is allowed.
-struct World;
+/// No process is known, and every flow is allowed.
+struct Permissive;
 
-impl Context for World {
-    fn who(&mut self, _: &OwnerRef) -> Option<Arc<Process>> {
+impl Context for Permissive {
+    fn process_of(&mut self, _: &OwnerRef) -> Option<Shared<Process>> {
         None
     }
 
-    fn named(&mut self, _: &Process) -> Option<Arc<Process>> {
+    fn with_accounts(&mut self, _: &Process) -> Option<Shared<Process>> {
         None
     }
 
-    fn judge(&mut self, flow: &Flow) -> Arc<Verdict> {
-        Arc::new(match flow.posture {
+    fn judge(&mut self, flow: &Flow) -> Judgement {
+        let verdict = Shared::new(match flow.posture {
             Some(_) => Verdict::Declared { rule: "any".into() },
             None => Verdict::Undecided { missing: vec!["the encryption".to_owned()], nearest: None },
-        })
+        });
+        Judgement { verdict, port: Some(0) }
     }
 
-    fn weighs_posture(&self, _: &Facts<'_>) -> bool {
+    fn depends_on_posture(&self, _: &Facts<'_>) -> bool {
         true
     }
 
@@ -51,11 +52,11 @@ impl Context for World {
 }
 
 /// Any order of records leaves a table within its bounds that reports every flow's opening once and every end once,
-/// whatever was lost between them. Each step is a byte that says what happens, one for whom, and its data.
+/// whatever was lost between them. Each step is a byte that chooses what happens, one for the socket, and its data.
 pub fn flow(bytes: &[u8]) {
     let mut input = Input(bytes);
     let mut table = Table::new(LIMITS);
-    let mut books = Books::default();
+    let mut reported = Reported::default();
     let mut out = Vec::new();
     let mut now = 0_u64;
     while !input.is_empty() {
@@ -69,16 +70,16 @@ pub fn flow(bytes: &[u8]) {
         };
         let event = event(now, whose);
         match what & 15 {
-            0 | 1 => table.ingest(&Record::Connected(event), &mut World, &mut out),
-            2 | 3 => table.ingest(&Record::Arrived(event), &mut World, &mut out),
+            0 | 1 => table.ingest(&ConnectionRecord::Connected(event), &mut Permissive, &mut out),
+            2 | 3 => table.ingest(&ConnectionRecord::Arrived(event), &mut Permissive, &mut out),
             4 if what & 16 != 0 => {
-                let acceptor = Record::Acceptor { cookie: event.cookie, owner: event.owner };
-                table.ingest(&acceptor, &mut World, &mut out);
+                let acceptor = ConnectionRecord::Acceptor { cookie: event.cookie, owner: event.owner };
+                table.ingest(&acceptor, &mut Permissive, &mut out);
             }
-            4 => table.ingest(&Record::Accepted(event), &mut World, &mut out),
+            4 => table.ingest(&ConnectionRecord::Accepted(event), &mut Permissive, &mut out),
             5..=7 => {
                 let outcome = [Outcome::Closed, Outcome::Reset, Outcome::Refused][usize::from(what & 15) - 5];
-                let ending = Ending {
+                let ending = ConnectionEnd {
                     acked: input.u64(),
                     bytes_received: Some(0),
                     rtt_us: None,
@@ -86,40 +87,41 @@ pub fn flow(bytes: &[u8]) {
                     since_ns: now,
                     outcome,
                 };
-                table.ingest(&Record::Ended(event, ending), &mut World, &mut out);
+                table.ingest(&ConnectionRecord::Ended(event, ending), &mut Permissive, &mut out);
             }
             8..=10 => {
                 let offset = u32::from(input.u16());
                 let length = input.u8();
                 let bytes = input.take(usize::from(length));
-                let payload = Record::Payload { cookie: event.cookie, sent: what & 1 == 1, offset, bytes };
-                table.ingest(&payload, &mut World, &mut out);
+                let payload =
+                    ConnectionRecord::Payload { cookie: event.cookie, sent: what & 1 == 1, offset, bytes };
+                table.ingest(&payload, &mut Permissive, &mut out);
             }
             11 | 12 => table.settle(now, &mut out),
             13 => assert!(table.due_updates(now).iter().all(|cookie| table.get(*cookie).is_some())),
             14 => drop(table.retain(|flow| flow.cookie != event.cookie, &mut out)),
-            _ => table.rejudge(&mut World, &mut out),
+            _ => table.reevaluate(&mut Permissive, &mut out),
         }
         assert!(table.len() <= LIMITS.flows, "{} flows", table.len());
-        assert!(table.undecided_fit(), "what undecided flows take is booked, and bounded");
+        assert!(table.undecided_fit(), "what undecided flows take is counted, and bounded");
         for change in out.drain(..) {
-            books.enter(&change);
+            reported.enter(&change);
         }
-        let lack_an_end = books.open.iter().filter(|cookie| table.get(**cookie).is_none()).count();
-        assert_eq!(lack_an_end, 0, "{:?} were reported as open, {:?}", books.open, table.counters());
-        assert_eq!(table.counters().evicted, books.evicted);
+        let lack_an_end = reported.open.iter().filter(|cookie| table.get(**cookie).is_none()).count();
+        assert_eq!(lack_an_end, 0, "{:?} were reported as open, {:?}", reported.open, table.counters());
+        assert_eq!(table.counters().evicted, reported.evicted);
     }
 }
 
 /// What was reported so far.
 #[derive(Debug, Default)]
-struct Books {
+struct Reported {
     /// Cookies of flows that were reported as open, and not as closed yet.
     open: HashSet<u64>,
     evicted: u64,
 }
 
-impl Books {
+impl Reported {
     fn enter(&mut self, change: &Change) {
         let cookie = change.flow.cookie;
         match change.kind {
@@ -128,9 +130,9 @@ impl Books {
                 assert!(change.flow.ended_ns.is_some());
                 self.open.remove(&cookie);
             }
-            ChangeKind::Forgotten(why) => {
+            ChangeKind::Removed(why) => {
                 assert!(self.open.remove(&cookie), "it was not reported");
-                self.evicted += u64::from(why == Forgotten::TableFull);
+                self.evicted += u64::from(why == Removal::TableFull);
             }
             ChangeKind::Updated | ChangeKind::PostureKnown => {
                 assert!(self.open.contains(&cookie), "{:?} of a flow that was not reported", change.kind);

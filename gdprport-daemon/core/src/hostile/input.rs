@@ -1,6 +1,6 @@
-//! Taking values from the front of the bytes that a fuzzer or a generator made up.
+//! Taking values from the front of the bytes that a fuzzer or a generator made.
 
-/// What is left of the bytes. Whoever takes more than there is gets zeros or nothing: every input is a whole one.
+/// What is left of the bytes. Taking more than there is gives zeros or nothing: every input is complete.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a>(pub &'a [u8]);
 

@@ -1,4 +1,4 @@
-//! What must hold whatever bytes come from outside, as assertions that any bytes can be put to.
+//! What must hold for any bytes from outside, as assertions on any bytes.
 //!
 //! Belongs here: one function per kind of input of the core. The fuzzer (`fuzz/`) looks for bytes that break one; the
 //! property tests beside them try some on every run, and all of the fuzzer's seeds. Compiled for those two only.

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::input::Dice;
 use crate::model::{Attribution, Container, Direction, Endpoint, Posture, PostureState, Process, TlsVersion};
-use crate::policy::{Facts, Names, Policy, Problem, Resolution, Source, compile};
+use crate::policy::{ActivePolicy, DnsNames, Facts, Policy, Problem, Resolution, Source, compile};
+use crate::text::is_control_or_bidi;
 use crate::verdict::Verdict;
 
 /// Parts of the text that stand for files of their own are parted by this (form feed).
@@ -15,7 +16,7 @@ const NEXT_FILE: char = '\u{c}';
 /// How many flows a policy that is accepted is asked about.
 const FLOWS: usize = 6;
 
-/// Any text is a policy that has an answer for every flow, or problems whose places are in the text.
+/// Any text is a policy that has a verdict for every flow, or problems whose places are in the text.
 pub fn policy(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let files = text.split(NEXT_FILE).zip(["policy.toml", "a.toml", "b.toml", "c.toml"]);
@@ -34,7 +35,7 @@ pub fn policy(bytes: &[u8]) {
                 is_in_the_text(warning, &sources);
                 is_printable(&warning.to_string());
             }
-            answers(&policy, &mut Dice::new(bytes));
+            has_verdicts(policy, &mut Dice::new(bytes));
         }
     }
 }
@@ -54,12 +55,11 @@ fn is_in_the_text(problem: &Problem, sources: &[Source]) {
 }
 
 fn is_printable(shown: &str) {
-    let steers = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}');
-    assert!(!shown.chars().any(steers), "{shown:?}");
+    assert!(!shown.chars().any(|c| c != '\n' && is_control_or_bidi(c)), "{shown:?}");
 }
 
 /// Asks an accepted policy about flows of all kinds, on its own ports and others.
-fn answers(policy: &Policy, dice: &mut Dice) {
+fn has_verdicts(policy: Policy, dice: &mut Dice) {
     let ports: Vec<u16> = policy.watched().map(|port| port.number).collect();
     assert!(ports.is_sorted(), "ascending by number");
     assert!(policy.digest().len() == "sha256:".len() + 64);
@@ -71,7 +71,8 @@ fn answers(policy: &Policy, dice: &mut Dice) {
         };
         (host.into(), resolution)
     });
-    let names = Names::new(hosts.collect::<Vec<_>>());
+    let names = DnsNames::new(hosts.collect::<Vec<_>>());
+    let policy = ActivePolicy::new(policy, names);
     for _ in 0..FLOWS {
         let number = if dice.below(4) == 0 { 1 } else { ports[dice.below(ports.len())] };
         let ends = [Endpoint::new(address(dice), number), Endpoint::new(address(dice), 50_123)];
@@ -83,17 +84,17 @@ fn answers(policy: &Policy, dice: &mut Dice) {
         let (process, posture) = (process(dice), posture(dice));
         let facts = Facts { direction, local, peer, process: process.as_ref(), posture: posture.as_ref() };
         for now in [Timestamp::MIN, Timestamp::MAX] {
-            let verdict = policy.evaluate(&facts, &names, now);
-            says_why(&verdict);
-            assert_eq!(verdict, policy.evaluate(&facts, &names, now), "the same question, the same answer");
+            let verdict = policy.evaluate(&facts, now);
+            has_reasons(&verdict);
+            assert_eq!(verdict, policy.evaluate(&facts, now), "the same flow, the same verdict");
         }
-        let known = policy.port_of(&facts, &names);
+        let known = policy.port_of(&facts);
         assert!(known.is_none_or(|port| port.number == number));
-        says_why(&policy.evaluate_listener(local, process.as_ref()));
+        has_reasons(&policy.evaluate_listener(local, process.as_ref()));
     }
 }
 
-fn says_why(verdict: &Verdict) {
+fn has_reasons(verdict: &Verdict) {
     match verdict {
         Verdict::Declared { rule } => assert!(!rule.is_empty()),
         Verdict::Violation { reasons, .. } => {
@@ -123,23 +124,17 @@ fn process(dice: &mut Dice) -> Option<Process> {
     let mut text = |of: &[&str]| (dice.below(4) > 0).then(|| of[dice.below(of.len())].into());
     known.then(|| Process {
         pid: 812,
-        started: None,
         exe: text(&["/usr/lib/postgresql/15/bin/postgres", "/usr/bin/psql", "/"]),
-        script: None,
         comm: text(&["postgres", "psql"]),
         uid: 107,
         user: text(&["postgres", "root", "0"]),
         gid: 115,
         group: text(&["postgres", "root"]),
         unit: text(&["postgresql@15-main.service", "backup.service"]),
-        slice: None,
         container: text(&["4f1c", "pod"]).map(|id| Container { id, runtime: None, pod: Some("pod".into()) }),
         cgroup: text(&["/system.slice/backup.service", "/"]),
-        netns: None,
-        parent: None,
         attribution: Attribution::Exact,
-        names_pending: false,
-        container_unproven: false,
+        ..Process::UNKNOWN
     })
 }
 

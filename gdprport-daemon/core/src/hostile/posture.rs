@@ -1,8 +1,8 @@
 //! The first bytes of both directions of a flow.
 //!
 //! A reading is a function of the bytes alone: it must not depend on how they were cut into segments. It stays within
-//! its memory, what it tells is bounded text, and what was told is taken back or bettered only where bytes that came
-//! later are evidence of it.
+//! its memory, what it reports is bounded text, and what was reported is retracted or refined only where later bytes
+//! are evidence of it.
 
 use super::input::{Dice, Input};
 use crate::catalog;
@@ -19,7 +19,7 @@ const BYTE_BY_BYTE: usize = 300;
 type Segment<'a> = (Side, u64, &'a [u8]);
 
 /// Any segments on a port of any protocol. The first byte chooses the service that the port is declared to carry, the
-/// rest are segments: a byte that tells the side and whether it follows the last one, two of its length, its bytes.
+/// rest are segments: a byte for the side and whether it follows the last one, two of its length, its bytes.
 pub fn posture(bytes: &[u8]) {
     let mut input = Input(bytes);
     let declared = usize::from(input.u8()).checked_sub(1).map(|at| at % catalog::SERVICES.len());
@@ -55,7 +55,7 @@ pub fn posture(bytes: &[u8]) {
     }
 }
 
-/// Any bytes of a TLS handshake: alone, and inside an upgrade. The first two bytes say how long the client's part is;
+/// Any bytes of a TLS handshake: alone, and inside an upgrade. The first two bytes are the length of the client's part;
 /// their highest bit, whether the server's part is its certificate, behind a hello of TLS 1.2.
 pub fn tls(bytes: &[u8]) {
     let mut input = Input(bytes);
@@ -67,7 +67,7 @@ pub fn tls(bytes: &[u8]) {
     let mut dice = Dice::new(bytes);
     however_cut(None, &direct, &posture, &mut dice);
     let turned = play(None, &[direct[1], direct[0]], true);
-    assert_eq!(decided(&turned), decided(&posture), "whoever is heard first");
+    assert_eq!(decided(&turned), decided(&posture), "in any order of the directions");
 
     const ASK: &[u8] = b"\0\0\0\x08\x04\xd2\x16\x2f";
     let upgraded = [
@@ -116,54 +116,60 @@ fn behind_a_hello(certificate: &[u8]) -> Vec<u8> {
 fn play(declared: Option<Protocol>, segments: &[Segment<'_>], whole: bool) -> Posture {
     let mut tracker = Tracker::new(declared);
     let mut last: Option<Posture> = None;
-    // Whether the client was heard at all, and was when the last posture was told.
-    let (mut heard, mut one_sided) = (false, false);
+    // Whether bytes of the client were there at all, and when the last posture was reported.
+    let (mut client_seen, mut one_sided) = (false, false);
     for (side, offset, bytes) in segments {
-        heard |= *side == Side::Client && !bytes.is_empty();
+        client_seen |= *side == Side::Client && !bytes.is_empty();
         let settled = (!tracker.wants_more()).then(|| tracker.conclude());
-        let told = tracker.segment(*side, *offset, bytes);
+        let reported = tracker.segment(*side, *offset, bytes);
         assert!(tracker.held() <= Tracker::MAX_BYTES, "{} bytes are held", tracker.held());
         if let Some(settled) = settled {
-            assert!(told.is_none() && !tracker.wants_more(), "settled is settled");
+            assert!(reported.is_none() && !tracker.wants_more(), "settled is settled");
             assert_eq!(settled, tracker.conclude(), "settled is settled");
         }
-        if let Some(told) = told {
-            is_bounded(&told);
+        if let Some(reported) = reported {
+            is_bounded(&reported);
             if let Some(last) = last.as_ref().filter(|_| whole) {
-                assert!(may_follow(last, &told, one_sided), "{told:?} cannot follow {last:?}");
+                assert!(may_follow(last, &reported, one_sided), "{reported:?} cannot follow {last:?}");
             }
-            last = Some(told);
-            one_sided = !heard;
+            last = Some(reported);
+            one_sided = !client_seen;
         }
     }
     let concluded = tracker.conclude();
     is_bounded(&concluded);
     match last {
-        Some(told) if told.state != PostureState::Unknown => {
-            assert_eq!(told, concluded, "what was told last is concluded");
+        Some(reported) if reported.state != PostureState::Unknown => {
+            assert_eq!(reported, concluded, "what was reported last is concluded");
         }
-        _ => assert_eq!(concluded.state, PostureState::Unknown, "what is concluded was told: {concluded:?}"),
+        _ => assert_eq!(
+            concluded.state,
+            PostureState::Unknown,
+            "what is concluded was reported: {concluded:?}"
+        ),
     }
     concluded
 }
 
-/// Whether a flow of which one posture was told can be told the other one, if nothing of its beginning is missing.
-/// `one_sided`: the server alone was heard until then.
-fn may_follow(told: &Posture, next: &Posture, one_sided: bool) -> bool {
+/// Whether one posture can be reported after the other, if nothing of the beginning is missing. `one_sided`: only bytes
+/// of the server were there until then.
+fn may_follow(reported: &Posture, next: &Posture, one_sided: bool) -> bool {
     use PostureState::{Plaintext, StarttlsRefused, StarttlsUpgraded, Tls12, Tls13, Unknown, WeakTls};
-    let same = told.version == next.version && told.cipher == next.cipher;
-    match (told.state, next.state) {
-        // The handshake behind the upgrade has yet to tell what it is worth, and may come to nothing.
-        (StarttlsUpgraded, StarttlsUpgraded | WeakTls | Plaintext | Unknown) if told.version.is_none() => {
+    let same = reported.version == next.version && reported.cipher == next.cipher;
+    match (reported.state, next.state) {
+        // What the handshake behind the upgrade is worth is still open, and it may fail.
+        (StarttlsUpgraded, StarttlsUpgraded | WeakTls | Plaintext | Unknown)
+            if reported.version.is_none() =>
+        {
             true
         }
-        // Taken back; then as if nothing had been told.
+        // Retracted; then as if nothing had been reported.
         (Unknown, _) => true,
         // What followed the hellos may turn out not to be TLS.
         (Tls12 | Tls13 | StarttlsUpgraded, Unknown) => true,
-        // A refusal is one, and stays one: only its words grow when the client goes on.
+        // A refusal is one, and stays one: only its evidence grows when the client goes on.
         (StarttlsRefused, StarttlsRefused) => true,
-        // What the server's hello was the answer to is known once the client is heard: it need not be TLS.
+        // What the server's hello replied to is known once bytes of the client are there: it need not be TLS.
         (Tls12 | Tls13, StarttlsUpgraded) if one_sided => same,
         (_, Plaintext | StarttlsRefused | Unknown) if one_sided => true,
         // Otherwise only more of the same: the name that was asked for, the certificate.
@@ -203,7 +209,7 @@ fn decided(posture: &Posture) -> (PostureState, Option<TlsVersion>, Option<&str>
     (posture.state, posture.version, posture.cipher.as_deref())
 }
 
-/// Every text is short, printable and, where it has to say something, not empty.
+/// Every text is short and printable, and the evidence is not empty.
 fn is_bounded(posture: &Posture) {
     let Posture { evidence, cipher, sni, alpn, certificate, .. } = posture;
     assert!(!evidence.is_empty() && evidence.len() < 512, "{evidence}");

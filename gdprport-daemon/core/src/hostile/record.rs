@@ -4,7 +4,9 @@ use gdprport_common::{PATH_CAP, PAYLOAD_CAP, RECORD_CAP};
 
 use zerocopy::IntoBytes as _;
 
-use crate::decode::{DecodeError, Record, SocketEvent, decode};
+use crate::decode::{
+    ConnectionRecord, DecodeError, IdentityRecord, ListenerRecord, Record, SocketEvent, decode,
+};
 
 /// The length of a record about a socket.
 const FLOW: usize = 128;
@@ -12,8 +14,8 @@ const FLOW: usize = 128;
 /// Room for the longest record.
 const ROOM: usize = 24 + PAYLOAD_CAP;
 
-/// Any bytes are a record whose values are within their bounds, or an error; and so are they when they are cut or
-/// filled up to the lengths that records have.
+/// Any bytes are a record whose values are within their bounds, or an error, and the same
+/// when they are cut or filled up to the lengths that records have.
 pub fn record(bytes: &[u8]) {
     // As in the ring buffer, where records begin at multiples of eight.
     let mut room = [0_u64; ROOM / 8];
@@ -30,28 +32,31 @@ fn check(bytes: &[u8], decoded: Result<Record<'_>, DecodeError>) {
         Err(DecodeError::Kind(kind)) => assert_eq!(bytes.first().copied().unwrap_or(0), kind),
         Err(DecodeError::Length { len, .. }) => assert_eq!(len, bytes.len()),
         Err(DecodeError::Field { field, .. }) => assert!(!field.is_empty()),
-        Ok(Record::Exec { path, .. } | Record::Cgroup { path, .. }) => {
+        Ok(Record::Identity(IdentityRecord::Exec { path, .. } | IdentityRecord::Cgroup { path, .. })) => {
             assert!(path.is_none_or(|path| (1..PATH_CAP - 1).contains(&path.len())));
         }
+        Ok(Record::Listener(ListenerRecord::Opened(event) | ListenerRecord::Closed(event))) => socket(&event),
+        Ok(Record::Connection(record)) => connection(&record),
+    }
+}
+
+fn connection(record: &ConnectionRecord<'_>) {
+    match record {
         // Of an acceptor any cookie and any owner is possible.
-        Ok(Record::Acceptor { .. }) => {}
-        Ok(Record::Payload { bytes, .. }) => assert!(bytes.len() <= PAYLOAD_CAP),
-        Ok(
-            Record::Connected(event)
-            | Record::Arrived(event)
-            | Record::Accepted(event)
-            | Record::Listening(event)
-            | Record::ListenerEnded(event),
-        ) => socket(&event),
-        Ok(Record::Ended(event, ending)) => {
-            socket(&event);
-            assert!(ending.rtt_us != Some(u32::MAX), "an eighth of what is measured");
+        ConnectionRecord::Acceptor { .. } => {}
+        ConnectionRecord::Payload { bytes, .. } => assert!(bytes.len() <= PAYLOAD_CAP),
+        ConnectionRecord::Connected(event)
+        | ConnectionRecord::Arrived(event)
+        | ConnectionRecord::Accepted(event) => socket(event),
+        ConnectionRecord::Ended(event, end) => {
+            socket(event);
+            assert!(end.rtt_us != Some(u32::MAX), "an eighth of what is measured");
         }
     }
 }
 
 fn socket(event: &SocketEvent) {
     for end in [event.local, event.peer] {
-        assert_eq!(end.ip, end.ip.to_canonical(), "an IPv4 address is never told as a mapped one");
+        assert_eq!(end.ip, end.ip.to_canonical(), "an IPv4 address is never reported as a mapped one");
     }
 }

@@ -1,5 +1,7 @@
 //! What the fuzzer starts from and what it has found, for the property tests of every layer.
 
+#![expect(clippy::disallowed_methods, reason = "tests read files of the checkout")]
+
 use std::fs;
 use std::path::Path;
 

@@ -30,8 +30,9 @@ fn only_the_process_of_the_fork_is_the_owner() {
     }
 }
 
+/// Only a caller can be the owner at all.
 #[test]
-fn without_a_fork_time_only_a_caller_that_started_before_its_call_is_the_owner() {
+fn without_a_fork_time_the_owner_started_before_its_call() {
     for role in [SocketRole::Connected, SocketRole::Accepted] {
         let seen = owner(role, 0, 100 * TICK + 5);
         assert!(is_owner(&seen, 99));
@@ -44,7 +45,7 @@ fn without_a_fork_time_only_a_caller_that_started_before_its_call_is_the_owner()
 }
 
 #[test]
-fn a_task_is_the_same_only_with_the_same_fork_and_the_same_executable() {
+fn the_same_task_has_the_same_fork_and_executable() {
     let known = owner(SocketRole::Connected, 42, 100);
     let now = |exec_id, start_ns| TaskIdentity { exec_id, start_ns, parent_tgid: 1, threads: 0, shipped: 0 };
     assert!(is_same_task(&known, &now(5, 42)));

@@ -40,13 +40,13 @@ pub(super) fn assess(declared: Option<Protocol>, client: &Stream, server: &Strea
 
 fn read(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
     let offer = match tls::read(dialogue.client, dialogue.server, dialogue.cut) {
-        Handshake::Answered(answer) => {
-            return Reading::Seen { posture: answer.posture(None), awaits: answer.awaits };
+        Handshake::Chosen(choice) => {
+            return Reading::Seen { posture: choice.posture(None), awaits: choice.awaits };
         }
-        Handshake::Refused { words, settled: true } => return Reading::Never(words.into()),
-        Handshake::Refused { words, settled: false } => return Reading::Open(words.into()),
-        Handshake::Offered(words) => {
-            return Reading::Open(format!("{words}; the server's answer was not seen").into());
+        Handshake::Refused { text, settled: true } => return Reading::Never(text.into()),
+        Handshake::Refused { text, settled: false } => return Reading::Open(text.into()),
+        Handshake::Offered(text) => {
+            return Reading::Open(format!("{text}; the server's answer was not seen").into());
         }
         Handshake::Open if !dialogue.client.is_empty() => {
             return Reading::open("too few bytes of what may be a TLS ClientHello");
@@ -62,7 +62,7 @@ fn read(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
     }
 }
 
-/// Asks the declared protocol, then all others. A declared protocol is not trusted over bytes that contradict it.
+/// Asks the declared protocol, then all others. Bytes that contradict a declared protocol win.
 fn recognise(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
     let mut open = None;
     if let Some(protocol) = declared {
@@ -97,7 +97,7 @@ fn recognise(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
     }
 }
 
-/// Says in the evidence that the port is declared to carry something else.
+/// Adds to the evidence that the port is declared to carry something else.
 fn with_contradiction(reading: Reading, declared: Option<Protocol>) -> Reading {
     let Some(protocol) = declared else { return reading };
     match reading {
@@ -121,19 +121,19 @@ fn unread(dialogue: &Dialogue<'_>) -> Option<&'static str> {
 
 /// Looks for both hellos where they are not expected: the server's at the start of a segment behind a gap, or as its
 /// first bytes, and the client's anywhere. For dialogues longer than what is captured of them, and unknown ones. `how`
-/// says what came before. A ServerHello alone proves nothing here: a file or a stored value may begin like one.
+/// is what came before. A ServerHello alone proves nothing here: a file or a stored value may begin like one.
 fn resynchronised(how: &str, client_head: &[u8], client: &Stream, server: &Stream) -> Option<Reading> {
-    let answer = answer(server)?;
+    let reply = server_hello(server)?;
     let offer = std::iter::once(client_head).chain(client.islands()).find_map(tls::client_hello_within)?;
-    match tls::read(offer, answer, [true; 2]) {
-        Handshake::Answered(answer) => Some(Reading::so_far(answer.posture(Some(how)))),
+    match tls::read(offer, reply, [true; 2]) {
+        Handshake::Chosen(choice) => Some(Reading::so_far(choice.posture(Some(how)))),
         _ => None,
     }
 }
 
 /// The server's bytes from its first ServerHello on that begins what was captured of a segment.
-fn answer(server: &Stream) -> Option<&[u8]> {
-    let hello = |bytes: &&[u8]| matches!(tls::read(&[], bytes, [true; 2]), Handshake::Answered(_));
+fn server_hello(server: &Stream) -> Option<&[u8]> {
+    let hello = |bytes: &&[u8]| matches!(tls::read(&[], bytes, [true; 2]), Handshake::Chosen(_));
     std::iter::once(server.head()).chain(server.islands()).find(hello)
 }
 
@@ -145,10 +145,10 @@ fn unrecognised(declared: Option<Protocol>, dialogue: &Dialogue<'_>, server: &St
         }
         None => "the first bytes match no known protocol".to_owned(),
     };
-    // Both hellos would tell that such bytes led to TLS: until the server is heard, or the client's is there to the
-    // server's, nothing is settled.
-    let unheard = matches!(tls::read(&[], dialogue.server, dialogue.cut), Handshake::Open);
-    if dialogue.client.is_empty() || unheard || answer(server).is_some() {
+    // Both hellos would show that such bytes led to TLS: until bytes of the server are there, or the client's hello to
+    // the server's, nothing is settled.
+    let unseen = matches!(tls::read(&[], dialogue.server, dialogue.cut), Handshake::Open);
+    if dialogue.client.is_empty() || unseen || server_hello(server).is_some() {
         Reading::Open(what.into())
     } else {
         Reading::Never(what.into())

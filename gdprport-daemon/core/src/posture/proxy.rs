@@ -1,7 +1,7 @@
 //! The PROXY protocol (versions 1 and 2 of its specification by HAProxy): a header that a proxy puts before the
-//! client's own first byte, to tell the server who the client is.
+//! client's own first byte, so that the server learns who the client is.
 //!
-//! Belongs here: finding its end. What it says is not read.
+//! Belongs here: finding its end. Its contents are not read.
 
 use super::cursor::{Cursor, starts};
 
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_versions_are_taken_off() {
+    fn both_versions_are_stripped() {
         assert_eq!(strip(b"PROXY TCP4 192.0.2.1 192.0.2.2 5 6\r\nEHLO"), Some(&b"EHLO"[..]));
         assert_eq!(strip(b"\r\n\r\n\0\r\nQUIT\n\x20\x00\0\0EHLO"), Some(&b"EHLO"[..]));
     }

@@ -1,6 +1,6 @@
-//! The words in which parsers tell what they read.
+//! What parsers return.
 //!
-//! Belongs here: the two byte streams as a parser sees them and its possible answers.
+//! Belongs here: the two byte streams as a parser sees them and its possible results.
 
 use std::borrow::Cow;
 
@@ -20,18 +20,18 @@ pub(super) struct Dialogue<'a> {
     pub cut: [bool; 2],
 }
 
-/// What a parser makes of a dialogue. `Foreign`, `Never` and a `Seen` that awaits nothing stay so whatever bytes follow.
+/// What a parser makes of a dialogue. No further byte
+/// changes `Foreign`, `Never` or a `Seen` that awaits nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reading {
     /// The bytes are not of this protocol.
     Foreign,
-    /// More bytes may decide it; what is missing, in words.
+    /// More bytes may decide it; what is missing.
     Open(Cow<'static, str>),
-    /// No further byte can decide it; why, in words.
+    /// No further byte can decide it; why.
     Never(Cow<'static, str>),
     /// Decided.
     Seen {
-        /// What was seen.
         posture: Posture,
         /// What could still change it.
         awaits: Awaits,
@@ -41,12 +41,10 @@ pub(super) enum Reading {
 /// Which bytes can still change what was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Awaits {
-    /// None.
     Nothing,
-    /// Any.
     Bytes,
-    /// Only those of the client behind its ClientHello, if they are no record of TLS. So many of them are there, at the
-    /// end of what was captured of the client: too few to tell.
+    /// Only those of the client behind its ClientHello, if they are no record of TLS. This many of them are there, at
+    /// the end of what was captured of the client: too few to decide.
     ClientRecord {
         /// At most four.
         captured: usize,

@@ -37,8 +37,8 @@ impl Island {
 }
 
 impl Stream {
-    /// Adds a piece that begins `offset` bytes after the start of the direction. Says whether that made a
-    /// difference. What does not fit within the bounds is left out.
+    /// Adds a piece that begins `offset` bytes after the start of the direction. Returns whether that made a
+    /// difference. What does not fit within the bounds is dropped.
     pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> bool {
         if offset <= self.reach { self.grow(offset, bytes) } else { self.land(offset, bytes) }
     }
@@ -48,7 +48,6 @@ impl Stream {
         &self.head
     }
 
-    /// The pieces behind gaps.
     pub(super) fn islands(&self) -> impl Iterator<Item = &[u8]> {
         self.islands.iter().map(|island| island.bytes.as_slice())
     }
@@ -177,7 +176,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_pieces_of_one_source_stay_within_the_bounds_and_true_to_it(
+        fn any_pieces_of_one_source_stay_bounded_and_true_to_it(
             pieces in prop::collection::vec((0_usize..4000, 0_usize..700), 0..40)
         ) {
             let bytes = source(5000);

@@ -1,7 +1,7 @@
 //! Every protocol that is known by its first bytes: one row each.
 //!
-//! A new one is one file (or one function in its family's file) and one row. Rows are asked in this order and answer
-//! for themselves; no two may recognise the same bytes, so the order decides nothing but which is asked first.
+//! A new one is one file (or one function in its family's file) and one row. Rows are asked in this order; no two may
+//! recognise the same bytes, so that the order decides nothing but which is asked first.
 
 use super::protocols::{
     amqp, ftp, http, ldap, mail, mssql, mysql, nats, other, postgresql, queue, store, xmpp,
@@ -10,20 +10,19 @@ use super::reading::{Dialogue, Reading};
 use super::upgrade;
 use crate::catalog;
 
-/// One protocol.
 pub(super) struct Row {
     /// The services of the catalog that speak it, by identifier; empty if it is no service of the catalog.
     pub services: &'static [&'static str],
-    reader: Reader,
+    reader: RowReader,
 }
 
 /// How a protocol is read.
-enum Reader {
+enum RowReader {
     /// It can be upgraded, or both sides are needed to know it.
     Dialogue(fn(&Dialogue<'_>) -> Reading),
-    /// The client's first bytes tell, and then it is plaintext: whether they do, and their name in the evidence.
+    /// The client's first bytes are enough, and then it is plaintext: whether they match, and the protocol's name.
     Plain(fn(&[u8], bool) -> Option<bool>, &'static str),
-    /// The client's first bytes tell, but not whether it is encrypted: why not.
+    /// The client's first bytes are enough, but do not show whether it is encrypted: whether they match, and why not.
     Opaque(fn(&[u8], bool) -> Option<bool>, &'static str),
 }
 
@@ -31,13 +30,13 @@ impl Row {
     /// Asks this protocol's parser.
     pub(super) fn read(&self, dialogue: &Dialogue<'_>) -> Reading {
         let (matches, name) = match self.reader {
-            Reader::Dialogue(read) => return read(dialogue),
-            Reader::Plain(matches, name) | Reader::Opaque(matches, name) => (matches, name),
+            RowReader::Dialogue(read) => return read(dialogue),
+            RowReader::Plain(matches, name) | RowReader::Opaque(matches, name) => (matches, name),
         };
         match (matches(dialogue.client, dialogue.declared), &self.reader) {
             (Some(false), _) => Reading::Foreign,
             (None, _) => Reading::open("too few bytes of the client to tell the protocol"),
-            (Some(true), Reader::Opaque(..)) => Reading::Never(name.into()),
+            (Some(true), RowReader::Opaque(..)) => Reading::Never(name.into()),
             (Some(true), _) => upgrade::plaintext(format!("{name} without TLS")),
         }
     }
@@ -49,7 +48,7 @@ impl Row {
 }
 
 const fn dialogue(services: &'static [&'static str], read: fn(&Dialogue<'_>) -> Reading) -> Row {
-    Row { services, reader: Reader::Dialogue(read) }
+    Row { services, reader: RowReader::Dialogue(read) }
 }
 
 const fn plain(
@@ -57,7 +56,7 @@ const fn plain(
     matches: fn(&[u8], bool) -> Option<bool>,
     name: &'static str,
 ) -> Row {
-    Row { services, reader: Reader::Plain(matches, name) }
+    Row { services, reader: RowReader::Plain(matches, name) }
 }
 
 const fn opaque(
@@ -65,13 +64,12 @@ const fn opaque(
     matches: fn(&[u8], bool) -> Option<bool>,
     why: &'static str,
 ) -> Row {
-    Row { services, reader: Reader::Opaque(matches, why) }
+    Row { services, reader: RowReader::Opaque(matches, why) }
 }
 
 /// Web services, and databases that are used through HTTP.
 const WEB: &[&str] = &["clickhouse", "couchdb", "elasticsearch", "influxdb", "solr"];
 
-/// The rows.
 pub(super) const ROWS: &[Row] = &[
     dialogue(&["postgresql"], postgresql::read),
     dialogue(&["mysql"], mysql::read),

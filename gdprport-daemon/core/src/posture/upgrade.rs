@@ -1,6 +1,6 @@
-//! What follows once a client has asked to go on with TLS, whatever the protocol in which it asked.
+//! What follows once a client has asked to go on with TLS, in any protocol.
 //!
-//! Belongs here: the outcomes that all in-band upgrades share, with their words.
+//! Belongs here: the outcomes that all in-band upgrades share, and their evidence.
 
 use super::reading::{Dialogue, Reading};
 use super::tls::{self, Handshake};
@@ -14,13 +14,13 @@ pub(super) fn after(how: &str, dialogue: &Dialogue<'_>, client: &[u8], server: &
         Handshake::Not | Handshake::Open | Handshake::Contradicted => {
             Reading::Open(format!("{how}; the TLS handshake was not seen").into())
         }
-        Handshake::Offered(words) => {
-            Reading::so_far(Posture::new(PostureState::StarttlsUpgraded, format!("{how}, then {words}")))
+        Handshake::Offered(text) => {
+            Reading::so_far(Posture::new(PostureState::StarttlsUpgraded, format!("{how}, then {text}")))
         }
-        Handshake::Refused { words, settled: true } => Reading::Never(format!("{how}, then {words}").into()),
-        Handshake::Refused { words, settled: false } => Reading::Open(format!("{how}, then {words}").into()),
-        Handshake::Answered(answer) => {
-            Reading::Seen { posture: answer.posture(Some(how)), awaits: answer.awaits }
+        Handshake::Refused { text, settled: true } => Reading::Never(format!("{how}, then {text}").into()),
+        Handshake::Refused { text, settled: false } => Reading::Open(format!("{how}, then {text}").into()),
+        Handshake::Chosen(choice) => {
+            Reading::Seen { posture: choice.posture(Some(how)), awaits: choice.awaits }
         }
     })
 }

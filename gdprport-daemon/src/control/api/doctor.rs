@@ -2,39 +2,37 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Hook, Kernel};
+use super::status::{Hook, Kernel};
 
-/// The answer of `GET /v1/doctor`.
+/// The reply to `GET /v1/doctor`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DoctorReport {
-    /// The running kernel.
+pub(crate) struct DoctorReport {
     pub kernel: Kernel,
-    /// Each thing looked at, in the order in which one would mend them.
+    /// Every check, in the order in which one would fix them.
     pub checks: Vec<Check>,
     /// Every hook the daemon knows, in use or not.
     pub hooks: Vec<Hook>,
 }
 
-/// One thing looked at.
+/// One check of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Check {
+pub(crate) struct Check {
     /// A stable identifier, such as `cgroup2`.
     pub id: String,
-    /// How it stands.
     pub result: CheckResult,
     /// What was found, in one sentence.
     pub found: String,
-    /// What to do about it; `null` when nothing needs doing.
+    /// What to do about it; `null` if nothing.
     pub remedy: Option<String>,
 }
 
-/// How a check came out, ordered from best to worst.
+/// The result of a check, ordered from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum CheckResult {
-    /// As it should be.
+pub(crate) enum CheckResult {
+    /// Nothing to do.
     Ok,
-    /// The daemon runs and knows less.
+    /// The daemon runs and sees less.
     Degraded,
     /// The daemon cannot run.
     Failed,
@@ -43,7 +41,7 @@ pub enum CheckResult {
 impl DoctorReport {
     /// The worst result of all checks; `Ok` if there are none.
     #[must_use]
-    pub fn worst(&self) -> CheckResult {
+    pub(crate) fn worst(&self) -> CheckResult {
         self.checks.iter().map(|check| check.result).max().unwrap_or(CheckResult::Ok)
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use gdprport_core::model::{Attribution, Direction, Endpoint, Posture, Process};
+use gdprport_core::model::{Direction, Endpoint, Posture, Process};
+use gdprport_core::shared::Shared;
 use gdprport_core::verdict::{Nearest, Reason, Verdict};
 
 /// Which flows to list: the query of `GET /v1/flows`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FlowQuery {
+pub(crate) struct FlowQuery {
     /// Only flows of the port with this name or number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,
@@ -35,27 +36,27 @@ impl Default for FlowQuery {
 
 impl FlowQuery {
     /// Rows without `limit`.
-    pub const DEFAULT_LIMIT: usize = 1_000;
+    pub(crate) const DEFAULT_LIMIT: usize = 1_000;
     /// Rows at most: about 10 MB of JSON, some tens of milliseconds of work.
-    pub const MAX_LIMIT: usize = 10_000;
+    pub(crate) const MAX_LIMIT: usize = 10_000;
 
-    /// Whether a flow on this port with this verdict is asked for.
+    /// Whether a flow on this port with this verdict matches.
     #[must_use]
-    pub fn wants(&self, name: &str, number: u16, verdict: &Verdict) -> bool {
+    pub(crate) fn wants(&self, name: &str, number: u16, verdict: &Verdict) -> bool {
         (!self.violations || matches!(verdict, Verdict::Violation { .. })) && self.wants_port(name, number)
     }
 
-    /// Whether this port is asked for.
+    /// Whether this port matches.
     #[must_use]
-    pub fn wants_port(&self, name: &str, number: u16) -> bool {
+    pub(crate) fn wants_port(&self, name: &str, number: u16) -> bool {
         self.port.as_deref().is_none_or(|port| port == name || port.parse() == Ok(number))
     }
 }
 
-/// The answer of `GET /v1/flows`.
+/// The reply to `GET /v1/flows`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FlowsReply {
-    /// Whether the port asked for is watched; true if none was asked for.
+pub(crate) struct FlowsReply {
+    /// Whether the port of the query is watched; true if it names none.
     pub watched: bool,
     /// Flows that match, listed or not.
     pub matching: u64,
@@ -65,10 +66,10 @@ pub struct FlowsReply {
 
 /// One open flow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FlowRow {
+pub(crate) struct FlowRow {
     /// Community ID v1 of the connection: both ends of a loopback connection share it.
     pub id: String,
-    /// The local socket's cookie in hexadecimal digits: tells the two ends apart.
+    /// The local socket's cookie in hexadecimal digits: distinguishes the two ends.
     pub cookie: String,
     /// The port's name by declaration or catalog.
     pub port: Arc<str>,
@@ -78,14 +79,13 @@ pub struct FlowRow {
     pub direction: Direction,
     /// The end on this host.
     pub local: Endpoint,
-    /// The other end.
     pub peer: Endpoint,
     /// The owner, with how it is known; `null` if nothing is known.
-    pub process: Option<Arc<Process>>,
+    pub process: Option<Shared<Process>>,
     /// How it is encrypted; `null` while nothing decides it.
     #[serde(default)]
-    pub posture: Option<Arc<Posture>>,
-    /// What the policy says.
+    pub posture: Option<Shared<Posture>>,
+    /// The verdict of the policy.
     pub verdict: VerdictRow,
     /// When it was established, or first seen if it is older than the daemon.
     pub opened: Timestamp,
@@ -95,18 +95,9 @@ pub struct FlowRow {
     pub bytes_received: Option<u64>,
 }
 
-impl FlowRow {
-    /// How the owner is known.
-    #[must_use]
-    pub fn attribution(&self) -> Attribution {
-        self.process.as_ref().map_or(Attribution::Unknown, |process| process.attribution)
-    }
-}
-
 /// A verdict in the form that events have too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VerdictRow {
-    /// The outcome.
+pub(crate) struct VerdictRow {
     pub outcome: VerdictOutcome,
     /// The role of the rule that allowed it; `null` otherwise.
     pub rule: Option<Arc<str>>,
@@ -114,14 +105,14 @@ pub struct VerdictRow {
     pub reasons: Vec<Reason>,
     /// The rule that came closest, if any.
     pub nearest: Option<Nearest>,
-    /// What evidence is missing, in words; empty unless undecided.
+    /// The missing evidence; empty unless undecided.
     pub missing: Vec<String>,
 }
 
 /// The three outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum VerdictOutcome {
+pub(crate) enum VerdictOutcome {
     /// A rule allows it.
     Declared,
     /// No rule allows it.
@@ -131,9 +122,9 @@ pub enum VerdictOutcome {
 }
 
 impl VerdictOutcome {
-    /// The word used in events and tables.
+    /// As in events and tables.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Declared => "declared",
             Self::Violation => "violation",

@@ -1,16 +1,17 @@
-//! What to think of a status: one word and the reasons, the worst first.
+//! The judgement of a status: one word and the reasons, the worst first.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, HookState, Status};
+use super::status::{HookState, Status};
+use gdprport_core::event::ByReason;
 
 /// A loss within this many seconds counts as going on.
 const RECENT_S: i64 = 60;
 
 /// Whether the daemon does all that it should.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Health {
+pub(crate) struct Health {
     /// In one word.
     pub state: HealthState,
     /// Why, one short clause each; empty when healthy.
@@ -20,19 +21,19 @@ pub struct Health {
 /// How well the daemon does, ordered from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum HealthState {
-    /// All hooks, no loss, policy in force as written.
+pub(crate) enum HealthState {
+    /// All hooks, no loss, the policy active as written.
     Healthy,
-    /// Something is missing, or was lost before.
+    /// Something is missing, or was lost earlier.
     Degraded,
     /// Events are being lost now.
     Losing,
 }
 
 impl HealthState {
-    /// The words of the status line.
+    /// As the status line shows it.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Healthy => "healthy",
             Self::Degraded => "degraded",
@@ -44,7 +45,7 @@ impl HealthState {
 impl Status {
     /// Judges the status. The moment it is judged at is `started` + `uptime_s`.
     #[must_use]
-    pub fn health(&self) -> Health {
+    pub(crate) fn health(&self) -> Health {
         let mut reasons = self.losses();
         let losing = !reasons.is_empty() && self.loss_is_recent();
         reasons.extend(self.defects());
@@ -57,14 +58,14 @@ impl Status {
     }
 
     fn losses(&self) -> Vec<String> {
-        let lost = |n: u64, what: &str, of: &Counts| {
+        let lost = |n: u64, what: &str, of: &ByReason| {
             (n > 0).then(|| {
                 let by = of.iter().map(|(reason, n)| format!("{reason} {n}")).collect::<Vec<_>>().join(", ");
                 format!("{n} {what} ({by})")
             })
         };
         let coverage = &self.coverage;
-        let sum = |counts: &Counts| counts.values().sum::<u64>();
+        let sum = |counts: &ByReason| counts.values().sum::<u64>();
         [
             lost(sum(&coverage.kernel.dropped), "lost in the kernel", &coverage.kernel.dropped),
             lost(sum(&coverage.dropped), "lost in the daemon", &coverage.dropped),
@@ -84,7 +85,8 @@ impl Status {
         .into_iter()
         .flatten()
         .chain(self.sinks.iter().filter_map(|sink| {
-            lost(sum(&sink.dropped), &format!("lost by sink {}", sink.name), &sink.dropped)
+            let of = &sink.counts;
+            lost(sum(&of.dropped), &format!("lost by sink {}", of.name), &of.dropped)
         }))
         .collect()
     }
@@ -97,7 +99,7 @@ impl Status {
     }
 
     fn defects(&self) -> Vec<String> {
-        // What this kernel does not offer is no defect: another hook stands in for it.
+        // What this kernel does not offer is no defect: another hook replaces it.
         let absent = self
             .hooks
             .iter()
@@ -119,7 +121,7 @@ impl Status {
             self.sinks
                 .iter()
                 .filter(|sink| sink.last_error.is_some())
-                .map(|sink| format!("sink {} fails", sink.name)),
+                .map(|sink| format!("sink {} fails", sink.counts.name)),
         )
         .collect()
     }
@@ -135,11 +137,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_was_lost_is_being_lost_for_a_minute_and_no_longer() {
+    fn any_loss_counts_as_losing_for_one_minute() {
         let evicted = |status: &mut Status| status.coverage.evicted = 5;
         let listeners = |status: &mut Status| status.coverage.evicted_listeners = 5;
         let unkept = |status: &mut Status| status.coverage.kernel.owners_unkept = 5;
-        let by_a_sink = |status: &mut Status| status.sinks[0].dropped = [("io-error".into(), 5)].into();
+        let by_a_sink =
+            |status: &mut Status| status.sinks[0].counts.dropped = [("io-error".into(), 5)].into();
         for lose in [evicted, listeners, unkept, by_a_sink] {
             let mut status = samples::healthy();
             lose(&mut status);

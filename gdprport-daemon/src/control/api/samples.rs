@@ -1,23 +1,20 @@
-//! Answers as a busy host gives them, for the tests of server, client and tables.
+//! Replies of a busy host, for the tests of server, client and tables.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::*;
-use gdprport_core::model::{
-    Attribution, Container, Direction, Endpoint as Socket, Posture, PostureState, Process,
-};
+use gdprport_core::counters::{OwnerCounters, PortCounters};
+use gdprport_core::event::{ByReason, KernelCounts, SinkCounts};
+use gdprport_core::model::{Attribution, Container, Direction, Endpoint, Posture, PostureState, Process};
+use gdprport_core::shared::Shared;
 use gdprport_core::verdict::{Nearest, Reason, ReasonId, Verdict};
 
 const DIGEST: &str = "sha256:3f1c9b7e5a2d4c8f0e6b1a3d5f7092846b8cade0f1325476980badcfe1023547";
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("a timestamp")
-}
-
-fn counts<const N: usize>(of: [(&str, u64); N]) -> Counts {
-    of.into_iter().map(|(reason, n)| (Arc::from(reason), n)).collect()
 }
 
 fn kernel() -> Kernel {
@@ -94,17 +91,7 @@ fn idle(name: &str, number: u16, protocol: Option<&str>, declared: bool) -> Port
         protocol: protocol.map(Arc::from),
         declared,
         open: 0,
-        opened: 0,
-        closed: 0,
-        opening_missed: 0,
-        evicted: 0,
-        unwatched: 0,
-        failed: 0,
-        declared_flows: 0,
-        undecided: 0,
-        violations_total: 0,
-        violations: [].into(),
-        posture: [].into(),
+        counters: PortCounters::default(),
     }
 }
 
@@ -148,47 +135,56 @@ pub(crate) fn status() -> Status {
         ports: vec![
             PortStatus {
                 open: 212,
-                opened: 1_482_113,
-                closed: 1_481_901,
-                failed: 37,
-                declared_flows: 1_482_096,
-                undecided: 2,
-                violations_total: 15,
-                violations: [(ReasonId::UndeclaredPeer, 12), (ReasonId::UndeclaredProcess, 5)].into(),
-                posture: [(PostureState::Tls13, 1_204), (PostureState::Unknown, 2)].into(),
+                counters: PortCounters {
+                    opened: 1_482_113,
+                    closed: 1_481_901,
+                    failed: 37,
+                    declared_flows: 1_482_096,
+                    undecided: 2,
+                    violations_total: 15,
+                    violations: [(ReasonId::UndeclaredPeer, 12), (ReasonId::UndeclaredProcess, 5)].into(),
+                    posture: [(PostureState::Tls13, 1_204), (PostureState::Unknown, 2)].into(),
+                    ..PortCounters::default()
+                },
                 ..idle("customers-db", 5_432, Some("postgresql"), true)
             },
             PortStatus {
                 open: 4,
-                opened: 90_210,
-                closed: 90_206,
-                declared_flows: 90_210,
+                counters: PortCounters {
+                    opened: 90_210,
+                    closed: 90_206,
+                    declared_flows: 90_210,
+                    ..PortCounters::default()
+                },
                 ..idle("sessions", 6_379, Some("redis"), true)
             },
             idle("hr-directory", 636, Some("ldaps"), true),
             PortStatus {
                 open: 1,
-                opened: 3,
-                closed: 2,
-                violations_total: 3,
-                violations: [(ReasonId::UndeclaredPort, 3)].into(),
+                counters: PortCounters {
+                    opened: 3,
+                    closed: 2,
+                    violations_total: 3,
+                    violations: [(ReasonId::UndeclaredPort, 3)].into(),
+                    ..PortCounters::default()
+                },
                 ..idle("mongodb", 27_017, Some("mongodb"), false)
             },
         ],
-        coverage: Coverage {
+        coverage: CoverageStatus {
             since: at("2026-11-20T08:15:00Z"),
             kernel: KernelCounts {
                 seen: 23_120_441,
                 emitted: 4_717_290,
                 filtered: 18_403_139,
-                dropped: counts([("ring-full", 12)]),
+                dropped: [("ring-full".into(), 12)].into(),
                 owners_unkept: 0,
             },
             records: 4_720_002,
             received: 4_717_290,
             delivered: 3_144_655,
             suppressed: 1_572_635,
-            dropped: counts([]),
+            dropped: ByReason::new(),
             evicted: 0,
             posture_given_up: 0,
             opening_missed: 0,
@@ -200,7 +196,7 @@ pub(crate) fn status() -> Status {
             flows_cap: 65_536,
             last_loss: Some(at("2026-11-22T17:40:11Z")),
         },
-        owners: OwnerStatus {
+        owners: OwnerCounters {
             asked: 1_572_410,
             remembered: 1_560_021,
             exe_live: 12_380,
@@ -212,19 +208,23 @@ pub(crate) fn status() -> Status {
         },
         sinks: vec![
             SinkStatus {
-                name: "file:/var/log/gdprport/events.ndjson".to_owned(),
-                received: 3_144_655,
-                delivered: 3_144_655,
-                queued: 0,
-                dropped: counts([]),
+                counts: SinkCounts {
+                    name: "file:/var/log/gdprport/events.ndjson".into(),
+                    received: 3_144_655,
+                    delivered: 3_144_655,
+                    queued: 0,
+                    dropped: ByReason::new(),
+                },
                 last_error: None,
             },
             SinkStatus {
-                name: "journald".to_owned(),
-                received: 3_144_655,
-                delivered: 3_144_637,
-                queued: 3,
-                dropped: counts([("queue-full", 15)]),
+                counts: SinkCounts {
+                    name: "journald".into(),
+                    received: 3_144_655,
+                    delivered: 3_144_637,
+                    queued: 3,
+                    dropped: [("queue-full".into(), 15)].into(),
+                },
                 last_error: Some("No space left on device".to_owned()),
             },
         ],
@@ -238,7 +238,7 @@ pub(crate) fn status() -> Status {
     }
 }
 
-/// The same host on a good day.
+/// The same host without a failure.
 #[cfg(test)]
 pub(crate) fn healthy() -> Status {
     let mut status = status();
@@ -254,23 +254,14 @@ pub(crate) fn healthy() -> Status {
 fn process(pid: u32, exe: &str, user: &str, unit: Option<&str>, attribution: Attribution) -> Process {
     Process {
         pid,
-        started: None,
         exe: Some(Arc::from(exe)),
-        script: None,
         comm: exe.rsplit('/').next().map(Arc::from),
         uid: 1_001,
         user: Some(Arc::from(user)),
         gid: 1_001,
-        group: None,
-        names_pending: false,
-        container_unproven: false,
         unit: unit.map(Arc::from),
-        slice: None,
-        container: None,
-        cgroup: None,
-        netns: None,
-        parent: None,
         attribution,
+        ..Process::UNKNOWN
     }
 }
 
@@ -283,7 +274,7 @@ fn row(
 ) -> FlowRow {
     let socket = |text: &str| {
         let address: std::net::SocketAddr = text.parse().expect("an address");
-        Socket::new(address.ip(), address.port())
+        Endpoint::new(address.ip(), address.port())
     };
     FlowRow {
         id: "1:kyaC+DSFrgYS21zQB11Bsi1b5bM=".to_owned(),
@@ -293,8 +284,8 @@ fn row(
         direction,
         local: socket(local),
         peer: socket(peer),
-        process: process.map(Arc::new),
-        posture: Some(Arc::new(Posture::new(PostureState::Tls13, "ServerHello: TLS 1.3"))),
+        process: process.map(Shared::new),
+        posture: Some(Shared::new(Posture::new(PostureState::Tls13, "ServerHello: TLS 1.3"))),
         verdict: verdict.into(),
         opened: at("2026-11-23T13:19:59.9Z"),
         bytes_sent: Some(412),

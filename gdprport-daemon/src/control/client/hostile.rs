@@ -1,5 +1,5 @@
-//! What must hold whatever answers on the socket, as assertions that any bytes can be put to: used by the fuzzer
-//! (`fuzz/`) and by the property tests below. Compiled for those two only.
+//! What must hold for any reply on the socket, as assertions over any bytes: used by the fuzzer (`fuzz/`) and by the
+//! property tests below. Compiled for those two only.
 
 use std::ffi::OsString;
 use std::os::linux::net::SocketAddrExt;
@@ -11,14 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Client, ClientError};
+use super::{ClientError, ControlClient};
 use crate::control::api::FlowQuery;
 
 /// What one thread needs, made once.
 struct Stage {
     runtime: Runtime,
     listener: tokio::net::UnixListener,
-    client: Client,
+    client: ControlClient,
 }
 
 impl Stage {
@@ -36,7 +36,7 @@ impl Stage {
         let listener = tokio::net::UnixListener::from_std(listener).expect("the runtime takes it");
         drop(entered);
         let path = OsString::from_vec([&[0], name.as_bytes()].concat());
-        Self { runtime, listener, client: Client::new(Path::new(&path)) }
+        Self { runtime, listener, client: ControlClient::new(Path::new(&path)) }
     }
 }
 
@@ -44,9 +44,9 @@ thread_local! {
     static STAGE: Stage = Stage::new();
 }
 
-/// Any bytes as the answer to any question are an answer or a sentence. The first byte chooses the question (its low
-/// half) and whether the rest is all that is sent, or the body of a well-formed answer (its highest bit).
-pub fn answer(bytes: &[u8]) {
+/// Any bytes as the reply to any request are a reply or an error in one sentence. The first byte chooses the request
+/// (its low half) and whether the rest is all that is sent, or the body of a well-formed reply (its highest bit).
+pub(crate) fn reply(bytes: &[u8]) {
     let (how, bytes) = bytes.split_first().map_or((0, bytes), |(how, rest)| (*how, rest));
     let mut sent = Vec::new();
     if how & 0x80 != 0 {
@@ -58,15 +58,15 @@ pub fn answer(bytes: &[u8]) {
         runtime.block_on(async {
             let serving = async {
                 let (mut stream, _) = listener.accept().await.expect("the client connects");
-                // Who answers before he is asked is not listened to; a question is one small packet.
+                // What arrives before the request is not read; a request is one small packet.
                 let _ = stream.read(&mut [0; 1024]).await;
                 // It may hang up before all is written.
                 let _ = stream.write_all(&sent).await;
                 let _ = stream.shutdown().await;
                 stream
             };
-            let (asked, _stream) = tokio::join!(ask(client, how & 0x0F), serving);
-            if let Err(error) = asked {
+            let (result, _stream) = tokio::join!(request(client, how & 0x0F), serving);
+            if let Err(error) = result {
                 assert!(!matches!(error, ClientError::NoDaemon(_) | ClientError::Denied { .. }), "{error}");
                 assert!(!error.to_string().is_empty() || matches!(error, ClientError::Refused(_)));
             }
@@ -74,7 +74,7 @@ pub fn answer(bytes: &[u8]) {
     });
 }
 
-async fn ask(client: &Client, what: u8) -> Result<(), ClientError> {
+async fn request(client: &ControlClient, what: u8) -> Result<(), ClientError> {
     match what % 5 {
         0 => client.status().await.map(drop),
         1 => client
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
     use gdprport_core::hostile::seeds::seeds;
 
-    /// Pieces that are answers now and then.
+    /// Pieces that sometimes form a reply.
     const PIECES: [&str; 18] = [
         "HTTP/1.1 200 OK\r\n",
         "HTTP/1.1 422 \r\n",
@@ -124,24 +124,24 @@ mod tests {
     ];
 
     #[test]
-    fn every_seed_of_answers_keeps_its_promises() {
-        seeds("answer", answer);
+    fn every_seed_of_replies_keeps_its_promises() {
+        seeds("answer", reply);
     }
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn any_bytes_are_an_answer_or_a_sentence(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            answer(&bytes);
+        fn any_bytes_are_a_reply_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            reply(&bytes);
         }
 
         #[test]
-        fn any_arrangement_of_pieces_is_an_answer_or_a_sentence(
+        fn any_arrangement_of_pieces_is_a_reply_or_an_error(
             how in any::<u8>(),
             pieces in proptest::collection::vec(select(PIECES.to_vec()), 0..12),
         ) {
-            answer(&[&[how], pieces.concat().as_bytes()].concat());
+            reply(&[&[how], pieces.concat().as_bytes()].concat());
         }
     }
 }

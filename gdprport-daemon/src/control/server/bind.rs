@@ -1,4 +1,4 @@
-//! Taking the socket's path: alone, with the right owner from its first moment, and giving it back.
+//! Taking the socket's path: for one daemon alone, with the right owner from the start, and giving it back.
 //!
 //! Belongs here: the lock, the dead daemon's socket, modes and owners. Does not belong here: serving.
 
@@ -12,27 +12,24 @@ use rustix::fs::{FlockOperation, Mode, flock};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
 
-use super::peer::Peer;
-use crate::control::DEFAULT_SOCKET;
-
-/// Connections that may wait to be accepted: a burst of this size is answered, if only by a refusal.
-const BACKLOG: i32 = 1_024;
+use super::caller::Credentials;
+use crate::control::address::DEFAULT_SOCKET;
+use crate::control::limits::BACKLOG;
 
 /// Tries at the lock, for the case that its file is replaced between opening and locking it.
 const LOCK_TRIES: u32 = 8;
 
-/// Why the control socket could not be had.
+/// Why the control socket could not be bound.
 #[derive(Debug, thiserror::Error)]
-pub enum BindError {
+pub(crate) enum BindError {
     /// Another daemon serves it.
     #[error(
         "another gdprport daemon{} already answers on {}: stop it, or give this one a path of its own with --socket",
         pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default(), path.display()
     )]
     Taken {
-        /// The other daemon's process id, if the kernel tells.
+        /// The other daemon's process id, if the kernel reports it.
         pid: Option<u32>,
-        /// The socket.
         path: PathBuf,
     },
     /// Something else stands at the path.
@@ -44,26 +41,18 @@ pub enum BindError {
     /// The directory of a path that was chosen does not exist.
     #[error("cannot listen on {}: the directory {} does not exist: create it or choose another path with --socket", path.display(), directory.display())]
     NoDirectory {
-        /// The socket.
         path: PathBuf,
         /// The directory that is missing.
         directory: PathBuf,
     },
     /// The system refused.
     #[error("cannot {doing} {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// On which file.
-        path: PathBuf,
-        /// The system's answer.
-        source: io::Error,
-    },
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
 }
 
 /// The path, taken. Removes the socket and the lock when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct SocketPath {
     path: PathBuf,
     /// Device and inode of our socket: another's is never removed.
     socket: (u64, u64),
@@ -71,25 +60,19 @@ pub(super) struct Place {
     _lock: File,
 }
 
-impl Place {
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl Drop for Place {
+impl Drop for SocketPath {
     fn drop(&mut self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|meta| (meta.dev(), meta.ino()) == self.socket) {
             let _ = fs::remove_file(&self.path);
         }
-        // Still locked: whoever opened it before finds after locking that it is no longer the file at the path.
+        // Still locked: another daemon that has it open finds after locking that the path names another file.
         let _ = fs::remove_file(&self.lock_path);
     }
 }
 
 /// Takes `path`: creates its directory (0755) if missing and the default's, removes the socket of a dead daemon,
 /// listens with mode 0660 and the given group where one is given and may be set.
-pub(super) fn take(path: &Path, group: Option<u32>) -> Result<(UnixListener, Place), BindError> {
+pub(super) fn take(path: &Path, group: Option<u32>) -> Result<(UnixListener, SocketPath), BindError> {
     let address = SocketAddrUnix::new(path).map_err(|_| BindError::BadPath(path.to_owned()))?;
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(BindError::BadPath(path.to_owned()));
@@ -108,8 +91,9 @@ pub(super) fn take(path: &Path, group: Option<u32>) -> Result<(UnixListener, Pla
     clear(path)?;
     let listener = create(path, &address, group)?;
     let meta = fs::symlink_metadata(path).map_err(failed("look at", path))?;
-    let place = Place { path: path.to_owned(), socket: (meta.dev(), meta.ino()), lock_path, _lock: lock };
-    Ok((listener, place))
+    let socket_path =
+        SocketPath { path: path.to_owned(), socket: (meta.dev(), meta.ino()), lock_path, _lock: lock };
+    Ok((listener, socket_path))
 }
 
 /// Creates `/run/gdprport`, which systemd would have made; not what should be above it.
@@ -136,7 +120,7 @@ fn lock(lock_path: &Path, path: &Path) -> Result<File, BindError> {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
                 let pid = UnixStream::connect(path)
-                    .and_then(|stream| Peer::of(&stream))
+                    .and_then(|stream| Credentials::of(&stream))
                     .ok()
                     .and_then(|peer| peer.pid);
                 return Err(BindError::Taken { pid, path: path.to_owned() });
@@ -151,7 +135,7 @@ fn lock(lock_path: &Path, path: &Path) -> Result<File, BindError> {
     Err(BindError::Taken { pid: None, path: path.to_owned() })
 }
 
-/// Removes what a dead daemon left at the path; refuses if it lives or if it is none of ours.
+/// Removes what a dead daemon left at the path; refuses if that daemon lives or if it is not a socket.
 fn clear(path: &Path) -> Result<(), BindError> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -161,7 +145,7 @@ fn clear(path: &Path) -> Result<(), BindError> {
     }
     match UnixStream::connect(path) {
         Ok(stream) => {
-            let pid = Peer::of(&stream).ok().and_then(|peer| peer.pid);
+            let pid = Credentials::of(&stream).ok().and_then(|peer| peer.pid);
             Err(BindError::Taken { pid, path: path.to_owned() })
         }
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
@@ -210,12 +194,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_socket_is_readable_for_owner_and_group_only_and_gone_afterwards() {
+    fn the_socket_is_for_owner_and_group_and_gone_afterwards() {
         let dir = tempfile::tempdir().expect("directory");
         let path = dir.path().join("control.sock");
-        let (_listener, place) = take(&path, None).expect("free path");
+        let (_listener, socket_path) = take(&path, None).expect("free path");
         assert_eq!(fs::metadata(&path).expect("socket").permissions().mode() & 0o777, 0o660);
-        drop(place);
+        drop(socket_path);
         assert_eq!(fs::read_dir(dir.path()).expect("directory").count(), 0);
     }
 
@@ -254,7 +238,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("directory");
         let path = dir.path().join("control.sock");
         drop(UnixListener::bind(&path).expect("free path"));
-        let (_listener, _place) = take(&path, None).expect("dead socket");
+        let (_listener, _socket_path) = take(&path, None).expect("dead socket");
         assert!(UnixStream::connect(&path).is_ok());
     }
 
@@ -280,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_too_long_is_refused_in_words() {
+    fn a_path_that_is_too_long_is_refused() {
         let path = PathBuf::from(format!("/{}", "x".repeat(120)));
         assert!(matches!(take(&path, None), Err(BindError::BadPath(_))));
     }

@@ -1,5 +1,5 @@
-//! What must hold whatever a client sends, as assertions that any bytes can be put to: used by the fuzzer (`fuzz/`)
-//! and by the property tests below. Compiled for those two only.
+//! What must hold for anything a client sends, as assertions over any bytes: used by the fuzzer (`fuzz/`) and by the
+//! property tests below. Compiled for those two only.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 
-use super::{Options, Peer, admit, converse, routes};
+use super::{Credentials, Options, admit, routes, serve_connection};
 use crate::control::api::{FlowsReply, samples};
 use crate::control::handle::{Inbox, Request, channel};
 
@@ -17,40 +17,43 @@ thread_local! {
         Builder::new_current_thread().enable_all().build().expect("a runtime needs a few descriptors only");
 }
 
-/// How often the server gets its turn before the client is done with sending: often enough to answer what there is.
+/// How often the server gets its turn before the client is done with sending: often enough to reply to what there is.
 const TURNS: usize = 16;
 
-/// The codes that the server or the HTTP library under it answers with. A 500 would be a fault of ours.
+/// The codes that the server or the HTTP library under it replies with. A 500 would be a fault of ours.
 const CODES: [&str; 10] = ["200", "400", "403", "404", "405", "408", "413", "414", "422", "431"];
 
 /// A member of the group (the first byte is even) or root sends any bytes and then hangs up. What comes back is HTTP
 /// with a code of [`CODES`], the policy is reloaded for root only, and every place that was taken is given back.
-pub fn request(bytes: &[u8]) {
+pub(crate) fn request(bytes: &[u8]) {
     let (how, bytes) = bytes.split_first().map_or((0, bytes), |(how, rest)| (*how, rest));
     let root = how & 1 == 1;
-    let peer: fn(&UnixStream) -> io::Result<Peer> =
-        if root { |_| Ok(Peer { pid: None, uid: 0 }) } else { |_| Ok(Peer { pid: None, uid: 1_001 }) };
+    let peer: fn(&UnixStream) -> io::Result<Credentials> = if root {
+        |_| Ok(Credentials { pid: None, uid: 0 })
+    } else {
+        |_| Ok(Credentials { pid: None, uid: 1_001 })
+    };
     let options = Options { peer, ..Options::default() };
     RUNTIME.with(|runtime| {
         runtime.block_on(async {
             let (handle, mut inbox) = channel();
             let (client, server) = UnixStream::pair().expect("two descriptors");
-            let router = routes::router(handle.clone(), options.answer_within);
+            let router = routes::router(handle.clone(), options.reply_within);
             let (_stopping, stopped) = tokio::sync::watch::channel(());
             let (stream, peer, place) = admit(server, &handle, &options).expect("there is room for one");
             let serving = async {
                 let _place = place;
-                converse(stream, peer, router, options, stopped).await
+                serve_connection(stream, peer, router, options, stopped).await
             };
-            let (mut told, mut reloads) = (Vec::new(), 0);
+            let (mut received, mut reloads) = (Vec::new(), 0);
             {
-                let conversation = async { tokio::join!(serving, send(client, bytes, &mut told)) };
+                let conversation = async { tokio::join!(serving, send(client, bytes, &mut received)) };
                 tokio::select! {
                     _ = conversation => {}
-                    () = answer(&mut inbox, &mut reloads) => unreachable!("a handle is still held"),
+                    () = serve_requests(&mut inbox, &mut reloads) => unreachable!("a handle is still held"),
                 }
             }
-            is_http(&told);
+            is_http(&received);
             assert!(root || reloads == 0, "the policy was reloaded for a member of the group");
             let counters = inbox.counters();
             assert_eq!(
@@ -63,8 +66,8 @@ pub fn request(bytes: &[u8]) {
     });
 }
 
-/// Sends all of it, lets the server have its turns, hangs up, and reads what was answered.
-async fn send(client: UnixStream, bytes: &[u8], told: &mut Vec<u8>) {
+/// Sends all of it, lets the server have its turns, hangs up, and reads the replies.
+async fn send(client: UnixStream, bytes: &[u8], received: &mut Vec<u8>) {
     let (mut reader, mut writer) = client.into_split();
     let sending = async move {
         // The server may hang up before all is written.
@@ -75,13 +78,13 @@ async fn send(client: UnixStream, bytes: &[u8], told: &mut Vec<u8>) {
         drop(writer);
     };
     let reading = async {
-        let _ = reader.read_to_end(told).await;
+        let _ = reader.read_to_end(received).await;
     };
     tokio::join!(sending, reading);
 }
 
 /// The daemon's loop.
-async fn answer(inbox: &mut Inbox, reloads: &mut u32) {
+async fn serve_requests(inbox: &mut Inbox, reloads: &mut u32) {
     while let Some(request) = inbox.recv().await {
         match request {
             Request::Status(reply) => drop(reply.send(samples::status())),
@@ -103,15 +106,16 @@ async fn answer(inbox: &mut Inbox, reloads: &mut u32) {
     }
 }
 
-fn is_http(told: &[u8]) {
-    // A client that asks first whether it may send its body is told so.
-    let told = told.strip_prefix(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap_or(told);
-    if told.is_empty() {
+fn is_http(received: &[u8]) {
+    // A client that asks whether it may send its body gets this first.
+    let received = received.strip_prefix(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap_or(received);
+    if received.is_empty() {
         return;
     }
-    let version = [&b"HTTP/1.1 "[..], b"HTTP/1.0 "].iter().find_map(|version| told.strip_prefix(*version));
+    let version =
+        [&b"HTTP/1.1 "[..], b"HTTP/1.0 "].iter().find_map(|version| received.strip_prefix(*version));
     let code = version.and_then(|rest| rest.get(..3)).and_then(|code| str::from_utf8(code).ok());
-    assert!(code.is_some_and(|code| CODES.contains(&code)), "{}", told.escape_ascii());
+    assert!(code.is_some_and(|code| CODES.contains(&code)), "{}", received.escape_ascii());
 }
 
 #[cfg(test)]
@@ -122,7 +126,7 @@ mod tests {
     use super::*;
     use gdprport_core::hostile::seeds::seeds;
 
-    /// Pieces that are requests now and then.
+    /// Pieces that sometimes form a request.
     const PIECES: [&str; 28] = [
         "GET ",
         "POST ",
@@ -163,12 +167,12 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn any_bytes_are_answered_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn any_bytes_get_a_reply_or_a_refusal(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             request(&bytes);
         }
 
         #[test]
-        fn any_arrangement_of_pieces_is_answered_or_refused(
+        fn any_arrangement_of_pieces_gets_a_reply_or_a_refusal(
             root in any::<bool>(),
             pieces in proptest::collection::vec(select(PIECES.to_vec()), 0..16),
         ) {

@@ -1,4 +1,4 @@
-//! A client's stream with a limit to its patience: whoever stops reading is let go.
+//! A client's stream with a write timeout: a client that stops reading is disconnected.
 
 use std::io;
 use std::pin::Pin;
@@ -11,16 +11,16 @@ use tokio::time::{Sleep, sleep};
 
 /// Fails with `TimedOut` once a write has made no progress for the given time.
 #[derive(Debug)]
-pub(super) struct Patient {
+pub(super) struct WriteTimeout {
     stream: UnixStream,
-    patience: Duration,
+    timeout: Duration,
     /// Runs while a write waits for room.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl Patient {
-    pub(super) fn new(stream: UnixStream, patience: Duration) -> Self {
-        Self { stream, patience, stalled: None }
+impl WriteTimeout {
+    pub(super) fn new(stream: UnixStream, timeout: Duration) -> Self {
+        Self { stream, timeout, stalled: None }
     }
 
     fn bounded<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -28,13 +28,13 @@ impl Patient {
             self.stalled = None;
             return written;
         }
-        let patience = self.patience;
-        ready!(self.stalled.get_or_insert_with(|| Box::pin(sleep(patience))).as_mut().poll(cx));
+        let timeout = self.timeout;
+        ready!(self.stalled.get_or_insert_with(|| Box::pin(sleep(timeout))).as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-impl AsyncRead for Patient {
+impl AsyncRead for WriteTimeout {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -44,7 +44,7 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl AsyncWrite for WriteTimeout {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.bounded(cx, written)

@@ -1,12 +1,12 @@
-//! The server of the control socket: accepts, bounds, and lets go.
+//! The server of the control socket: accepts connections, bounds them and ends them.
 //!
 //! Belongs here: the accept loop and every limit. Does not belong here: endpoints (`routes`), the path (`bind`).
 
 mod bind;
+mod caller;
 #[cfg(any(test, fuzzing))]
-pub mod hostile;
+pub(crate) mod hostile;
 mod io;
-mod peer;
 mod routes;
 #[cfg(test)]
 mod tests;
@@ -18,7 +18,7 @@ use std::io as std_io;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -33,75 +33,55 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-pub use bind::BindError;
-pub use peer::Peer;
+pub(crate) use bind::BindError;
+pub(crate) use caller::Credentials;
 
-use self::io::Patient;
-use super::GROUP;
-use super::handle::{Gauge, Handle};
+use self::caller::Caller;
+use self::io::WriteTimeout;
+use super::address::GROUP;
+use super::counters::Gauge;
+use super::handle::LoopHandle;
+use super::limits::{
+    DRAIN, GROUP_WITHIN, MAX_CONNECTIONS, MAX_HEAD, MAX_HEADERS, REPLY_WITHIN, ROOT_RESERVE,
+};
 
-/// Connections there may be at once. Each costs a task and at most `MAX_HEAD` twice: some 3 MB in all.
-pub const MAX_CONNECTIONS: usize = 64;
-
-/// Places among them that only root may take: members of the group cannot lock root out.
-const ROOT_RESERVE: u64 = 8;
-
-/// Clients that may follow the events at once: each may hold a queue of events.
-const MAX_FOLLOWERS: u64 = 16;
-
-/// Bytes that a request's head may have; also hyper's buffer each way.
-const MAX_HEAD: usize = 16 * 1_024;
-
-/// Header fields that a request may have.
-const MAX_HEADERS: usize = 64;
-
-/// Lists of flows that may be on their way at once, each up to 10 MB, and as many again for root.
-const MAX_LISTS: u64 = 4;
-
-/// How long open connections have to finish once the daemon stops.
-const DRAIN: Duration = Duration::from_secs(1);
-
-/// How long the start waits for the number of the socket's group; files answer in well under a millisecond.
-const GROUP_WITHIN: Duration = Duration::from_secs(2);
-
-/// What a connection that finds no place is told.
+/// What a connection is sent for which there is no place.
 const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
 content-length: 66\r\nconnection: close\r\n\r\n\
 {\"error\":\"too many connections to the control socket; try again\"}\n";
 
 /// Times and the source of credentials; the defaults are the product's.
 #[derive(Debug, Clone, Copy)]
-pub struct Options {
+pub(crate) struct Options {
     /// For a request's head to arrive, also counted while a kept connection is idle.
-    pub head_within: Duration,
-    /// For a request to be answered, but for following the events. Less than the client's own patience, so
-    /// that it is the server's sentence that arrives.
-    pub answer_within: Duration,
+    pub(crate) head_within: Duration,
+    /// For the reply to a request, except for following the events.
+    pub(crate) reply_within: Duration,
     /// For a client that reads to make any progress.
-    pub stall: Duration,
-    /// For a connection as a whole, unless it follows the events; an answer under way then has `stall` more.
-    pub life: Duration,
+    pub(crate) stall: Duration,
+    /// For a connection in total, unless it follows the events; a reply in progress then has `stall` more.
+    pub(crate) life: Duration,
     /// Who the client is.
-    pub peer: fn(&UnixStream) -> std_io::Result<Peer>,
+    pub(crate) peer: fn(&UnixStream) -> std_io::Result<Credentials>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             head_within: Duration::from_secs(5),
-            answer_within: Duration::from_secs(4),
+            reply_within: REPLY_WITHIN,
             stall: Duration::from_secs(10),
             life: Duration::from_secs(60),
-            peer: |stream| Peer::of(stream),
+            peer: |stream| Credentials::of(stream),
         }
     }
 }
 
 /// The control socket, taken and listening; clients wait until it is served.
 #[derive(Debug)]
-pub struct Server {
+pub(crate) struct Server {
     listener: std::os::unix::net::UnixListener,
-    place: bind::Place,
+    socket_path: bind::SocketPath,
     options: Options,
 }
 
@@ -110,25 +90,23 @@ impl Server {
     ///
     /// # Errors
     /// `BindError`: another daemon serves it, something else stands there, or the system refuses.
-    pub fn bind(path: &Path, options: Options) -> Result<Self, BindError> {
+    pub(crate) fn bind(path: &Path, options: Options) -> Result<Self, BindError> {
         let group = group(GROUP, |name| uzers::get_group_by_name(name).map(|group| group.gid()));
-        let (listener, place) = bind::take(path, group)?;
-        Ok(Self { listener, place, options })
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        self.place.path()
+        let (listener, socket_path) = bind::take(path, group)?;
+        Ok(Self { listener, socket_path, options })
     }
 
     /// Serves until `stop` completes, then gives open connections a second, and the path back.
     ///
     /// # Errors
-    /// Only at the start, if the runtime refuses the listener; what goes wrong later is counted and survived.
-    pub async fn serve(self, handle: Handle, stop: impl Future<Output = ()>) -> std_io::Result<()> {
+    /// Only at the start, if the runtime refuses the listener; later failures are counted and do not end it.
+    pub(crate) async fn serve(
+        self,
+        handle: LoopHandle,
+        stop: impl Future<Output = ()>,
+    ) -> std_io::Result<()> {
         let listener = UnixListener::from_std(self.listener)?;
-        let router = routes::router(handle.clone(), self.options.answer_within);
+        let router = routes::router(handle.clone(), self.options.reply_within);
         let (stopping, stopped) = watch::channel(());
         let mut connections = JoinSet::new();
         let mut stop = pin!(stop);
@@ -139,11 +117,11 @@ impl Server {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
                         if let Some((stream, peer, place)) = admit(stream, &handle, &self.options) {
-                            let connection = converse(stream, peer, router.clone(), self.options, stopped.clone());
+                            let connection = serve_connection(stream, peer, router.clone(), self.options, stopped.clone());
                             let handle = handle.clone();
                             connections.spawn(async move {
                                 let _place = place;
-                                if connection.await == Ended::Breach {
+                                if connection.await == ConnectionEnd::Breach {
                                     handle.counters().broken.fetch_add(1, Ordering::Relaxed);
                                 }
                             });
@@ -158,7 +136,7 @@ impl Server {
             }
         }
         drop(listener);
-        drop(self.place);
+        drop(self.socket_path);
         drop(stopping);
         let drained = async { while connections.join_next().await.is_some() {} };
         let _ = timeout(DRAIN, drained).await;
@@ -166,13 +144,13 @@ impl Server {
     }
 }
 
-/// The group's number, if the host has it and says so in time: a directory service that hangs must not keep the
+/// The group's number, if the host has it and returns it in time: a directory service that hangs must not keep the
 /// daemon from watching.
 fn group(name: &'static str, ask: impl FnOnce(&str) -> Option<u32> + Send + 'static) -> Option<u32> {
-    let (to, answer) = channel();
-    // Left to itself if it is stuck; then nobody listens, and it ends with the process.
+    let (to, found) = channel();
+    // A stuck thread is left alone: nobody receives its result, and it ends with the process.
     let asking = std::thread::Builder::new().name("group".to_owned()).spawn(move || to.send(ask(name)));
-    match asking.map(|_| answer.recv_timeout(GROUP_WITHIN)) {
+    match asking.map(|_| found.recv_timeout(GROUP_WITHIN)) {
         Ok(Ok(group)) => group,
         Ok(Err(_)) | Err(_) => {
             tracing::warn!(
@@ -184,15 +162,12 @@ fn group(name: &'static str, ask: impl FnOnce(&str) -> Option<u32> + Send + 'sta
     }
 }
 
-/// Who asks, and whether the connection has become a stream of events.
-#[derive(Debug, Clone)]
-struct Caller {
-    peer: Peer,
-    following: Arc<AtomicBool>,
-}
-
-/// Finds a place for a new connection or turns it away.
-fn admit(stream: UnixStream, handle: &Handle, options: &Options) -> Option<(UnixStream, Peer, Gauge)> {
+/// Finds a place for a new connection or refuses it.
+fn admit(
+    stream: UnixStream,
+    handle: &LoopHandle,
+    options: &Options,
+) -> Option<(UnixStream, Credentials, Gauge)> {
     let counters = handle.counters();
     let peer = (options.peer)(&stream).ok()?;
     let reserved = if peer.uid == 0 { 0 } else { ROOT_RESERVE };
@@ -203,27 +178,27 @@ fn admit(stream: UnixStream, handle: &Handle, options: &Options) -> Option<(Unix
         }
         None => {
             counters.refused.fetch_add(1, Ordering::Relaxed);
-            // A fresh socket's buffer has room for this; if not, closing says enough.
+            // A fresh socket's buffer has room for this; if not, closing has to be enough.
             let _ = stream.try_write(NO_PLACE);
             None
         }
     }
 }
 
-async fn converse(
+async fn serve_connection(
     stream: UnixStream,
-    peer: Peer,
+    peer: Credentials,
     router: Router,
     options: Options,
     mut stopped: watch::Receiver<()>,
-) -> Ended {
+) -> ConnectionEnd {
     let routes = TowerToHyperService::new(router);
     let caller = Caller { peer, following: Arc::default() };
     let following = Arc::clone(&caller.following);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(caller.clone());
-        let answer = routes.call(request);
-        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+        let response = routes.call(request);
+        async move { Ok::<_, Infallible>(response.await.unwrap_or_else(|never| match never {})) }
     });
     let mut connection = pin!(
         http1::Builder::new()
@@ -231,7 +206,7 @@ async fn converse(
             .header_read_timeout(options.head_within)
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)
-            .serve_connection(TokioIo::new(Patient::new(stream, options.stall)), service)
+            .serve_connection(TokioIo::new(WriteTimeout::new(stream, options.stall)), service)
     );
     let end_of_life = async {
         sleep(options.life).await;
@@ -240,31 +215,31 @@ async fn converse(
         }
     };
     tokio::select! {
-        result = connection.as_mut() => return Ended::of(result),
+        result = connection.as_mut() => return ConnectionEnd::of(result),
         () = end_of_life => {}
-        // Only ever an error, "closed": the sender says nothing, it goes.
+        // Only ever an error, "closed": the sender sends nothing, it is dropped.
         _ = stopped.changed() => {}
     }
     connection.as_mut().graceful_shutdown();
-    timeout(options.stall, connection).await.map_or(Ended::Breach, Ended::of)
+    timeout(options.stall, connection).await.map_or(ConnectionEnd::Breach, ConnectionEnd::of)
 }
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
+enum ConnectionEnd {
     /// As it should, or because the client hung up.
-    Well,
+    Clean,
     /// The client broke the protocol or a time limit.
     Breach,
 }
 
-impl Ended {
+impl ConnectionEnd {
     fn of(result: hyper::Result<()>) -> Self {
-        let Err(error) = result else { return Self::Well };
+        let Err(error) = result else { return Self::Clean };
         let timed_out = error
             .source()
             .and_then(|source| source.downcast_ref::<std_io::Error>())
             .is_some_and(|error| error.kind() == std_io::ErrorKind::TimedOut);
-        if error.is_parse() || error.is_timeout() || timed_out { Self::Breach } else { Self::Well }
+        if error.is_parse() || error.is_timeout() || timed_out { Self::Breach } else { Self::Clean }
     }
 }

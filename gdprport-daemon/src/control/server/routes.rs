@@ -1,6 +1,6 @@
-//! The endpoints: who may do what, and which answer becomes which status code.
+//! The endpoints: who may do what, and which reply has which status code.
 //!
-//! Belongs here: HTTP. The answers themselves are the loop's.
+//! Belongs here: HTTP. The replies themselves are the loop's.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,12 +17,11 @@ use axum::{Extension, Json, Router};
 use futures_util::stream;
 use tokio::time::timeout;
 
-use super::{Caller, MAX_FOLLOWERS, MAX_LISTS};
-use crate::control::api::{Endpoint, ErrorReply, FlowQuery, Index, StatusReply};
-use crate::control::handle::{AskError, Counters, Gauge, Handle};
-
-/// Bytes that a request's body may have.
-const MAX_BODY: usize = 64 * 1_024;
+use super::caller::Caller;
+use crate::control::api::{EndpointInfo, ErrorReply, FlowQuery, Index, StatusReply};
+use crate::control::counters::{Counters, Gauge};
+use crate::control::handle::{AskError, LoopHandle};
+use crate::control::limits::{MAX_BODY, MAX_FOLLOWERS, MAX_LISTS};
 
 /// What `GET /` lists; a test holds it against the router.
 const ENDPOINTS: [(&str, &str, &str); 6] = [
@@ -36,12 +35,12 @@ const ENDPOINTS: [(&str, &str, &str); 6] = [
 
 #[derive(Debug, Clone)]
 struct Context {
-    handle: Handle,
-    /// How long one request may take, but for following the events.
+    handle: LoopHandle,
+    /// How long one request may take, except for following the events.
     within: Duration,
 }
 
-pub(super) fn router(handle: Handle, within: Duration) -> Router {
+pub(super) fn router(handle: LoopHandle, within: Duration) -> Router {
     Router::new()
         .route("/", get(index))
         .route("/v1/status", get(status))
@@ -60,26 +59,26 @@ pub(super) fn router(handle: Handle, within: Duration) -> Router {
 
 /// A refusal: a status code and one sentence.
 #[derive(Debug)]
-struct Refusal(StatusCode, String);
+struct HttpRefusal(StatusCode, String);
 
-impl IntoResponse for Refusal {
+impl IntoResponse for HttpRefusal {
     fn into_response(self) -> Response {
         (self.0, Json(ErrorReply { error: self.1 })).into_response()
     }
 }
 
-fn refuse(code: StatusCode, sentence: impl Into<String>) -> Refusal {
-    Refusal(code, sentence.into())
+fn refuse(code: StatusCode, sentence: impl Into<String>) -> HttpRefusal {
+    HttpRefusal(code, sentence.into())
 }
 
 impl Context {
-    fn busy(&self, error: AskError) -> Refusal {
+    fn busy(&self, error: AskError) -> HttpRefusal {
         self.counters().busy.fetch_add(1, Ordering::Relaxed);
         refuse(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
     }
 
     /// Takes one of the places for something costly, until it is dropped.
-    fn place(&self, which: fn(&Counters) -> &AtomicU64, cap: u64, taken: &str) -> Result<Gauge, Refusal> {
+    fn place(&self, which: fn(&Counters) -> &AtomicU64, cap: u64, taken: &str) -> Result<Gauge, HttpRefusal> {
         Gauge::take(self.counters(), which, cap).ok_or_else(|| {
             self.counters().busy.fetch_add(1, Ordering::Relaxed);
             refuse(
@@ -95,7 +94,7 @@ impl Context {
 }
 
 async fn index() -> Json<Index> {
-    let endpoints = ENDPOINTS.map(|(method, path, does)| Endpoint {
+    let endpoints = ENDPOINTS.map(|(method, path, does)| EndpointInfo {
         method: method.to_owned(),
         path: path.to_owned(),
         does: does.to_owned(),
@@ -103,7 +102,7 @@ async fn index() -> Json<Index> {
     Json(Index { version: env!("CARGO_PKG_VERSION").to_owned(), endpoints: endpoints.to_vec() })
 }
 
-async fn status(State(context): State<Context>) -> Result<Json<StatusReply>, Refusal> {
+async fn status(State(context): State<Context>) -> Result<Json<StatusReply>, HttpRefusal> {
     let status = context.handle.status(context.within).await.map_err(|error| context.busy(error))?;
     Ok(Json(StatusReply { health: status.health(), status }))
 }
@@ -112,7 +111,7 @@ async fn flows(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
     query: Result<Query<FlowQuery>, QueryRejection>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, HttpRefusal> {
     let Query(query) = query.map_err(|rejection| {
         refuse(
             StatusCode::BAD_REQUEST,
@@ -144,7 +143,7 @@ async fn flows(
 async fn events(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, HttpRefusal> {
     let place =
         context.place(|counters| &counters.followers, MAX_FOLLOWERS, "clients follow the events already")?;
     let lines = context.handle.follow(context.within).await.map_err(|error| context.busy(error))?;
@@ -162,7 +161,7 @@ fn body(content_type: &'static str, body: Body) -> Response {
     response
 }
 
-async fn doctor(State(context): State<Context>) -> Result<Response, Refusal> {
+async fn doctor(State(context): State<Context>) -> Result<Response, HttpRefusal> {
     let report = context.handle.doctor(context.within).await.map_err(|error| context.busy(error))?;
     Ok(Json(report).into_response())
 }
@@ -171,7 +170,7 @@ async fn reload(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
     body: Body,
-) -> Result<Response, Refusal> {
+) -> Result<Response, HttpRefusal> {
     if caller.peer.uid != 0 {
         context.counters().forbidden.fetch_add(1, Ordering::Relaxed);
         return Err(refuse(
@@ -209,7 +208,7 @@ mod tests {
     use hyper::service::Service;
     use hyper_util::service::TowerToHyperService;
 
-    use super::super::Peer;
+    use super::super::caller::Credentials;
     use super::*;
 
     #[tokio::test]
@@ -222,7 +221,7 @@ mod tests {
             let request = Request::builder()
                 .method(method)
                 .uri(path)
-                .extension(Caller { peer: Peer { pid: None, uid: 0 }, following: Arc::default() })
+                .extension(Caller { peer: Credentials { pid: None, uid: 0 }, following: Arc::default() })
                 .body(Body::empty())
                 .expect("request");
             let code = service.call(request).await.expect("infallible").status();

@@ -1,7 +1,7 @@
 //! Mounts and paths as text, and real directories below this host's cgroup2 mount.
 
 use super::*;
-use gdprport_core::model::Inside;
+use gdprport_core::cgroup_path::Inside;
 use gdprport_tests::need;
 use gdprport_tests::skip::Missing;
 
@@ -29,7 +29,7 @@ fn the_cgroup2_mount_is_found_on_hybrid_and_unified_hosts() {
 }
 
 #[test]
-fn the_path_that_says_most_is_chosen() {
+fn the_most_specific_path_is_chosen() {
     let cases = [
         ("0::/system.slice/a.service\n", Some("/system.slice/a.service")),
         ("9:name=systemd:/system.slice/a.service\n4:memory:/x\n0::/\n", Some("/system.slice/a.service")),
@@ -75,12 +75,13 @@ fn an_id_leads_to_its_path_by_handle_and_by_walk() {
     let mut cgroups = Cgroups::new(&mounts);
     assert_eq!(cgroups.by_handle(dir.id()), Some(format!("/{name}")));
     cgroups.walk(1);
-    let Place::Known(found) = cgroups.place(dir.id(), 1) else { panic!("not found by walking") };
+    let CgroupLookup::Known(found) = cgroups.place(dir.id(), 1) else { panic!("not found by walking") };
     assert_eq!(found.unit.as_deref(), Some(name.as_str()));
 }
 
+/// Only root may write to any of the directories above it.
 #[test]
-fn a_containers_name_counts_only_below_directories_that_nobody_but_root_may_write_to() {
+fn a_containers_name_counts_only_below_roots_directories() {
     let (mounts, dir) =
         need!(Dir::make("gdprport-test-maker").ok_or_else(|| Missing::of("a cgroup2 hierarchy, or root")));
     let container = Dir(dir.0.join(format!("docker-{}.scope", "ab".repeat(32))));
@@ -90,7 +91,7 @@ fn a_containers_name_counts_only_below_directories_that_nobody_but_root_may_writ
     let learnt = |id| {
         let mut cgroups = Cgroups::new(&mounts);
         cgroups.learn(id, path.as_bytes());
-        let Place::Known(found) = cgroups.place(id, 1) else { panic!("the record was not taken") };
+        let CgroupLookup::Known(found) = cgroups.place(id, 1) else { panic!("the record was not learnt") };
         found.inside.clone()
     };
     let text = format!("0::{path}\n");
@@ -100,37 +101,37 @@ fn a_containers_name_counts_only_below_directories_that_nobody_but_root_may_writ
     // Another one was there under that name, and is gone.
     assert_eq!(learnt(container.id() - 1), Inside::Unproven);
     // The runtime may give its container what is below.
-    std::os::unix::fs::chown(&container.0, Some(1000), Some(1000)).expect("root may give away");
+    std::os::unix::fs::chown(&container.0, Some(1000), Some(1000)).expect("root may change owners");
     assert!(matches!(placed(), Inside::Container(_)));
-    std::os::unix::fs::chown(&dir.0, Some(1000), None).expect("root may give away");
+    std::os::unix::fs::chown(&dir.0, Some(1000), None).expect("root may change owners");
     assert_eq!((learnt(container.id()), placed()), (Inside::Host, Inside::Host));
     assert_eq!(mounts.place(&format!("0::/..{path}\n")).expect("a path").inside, Inside::Unproven);
 }
 
 #[test]
-fn a_cgroup_that_is_gone_is_known_by_its_record_only() {
+fn a_removed_cgroup_is_known_by_its_record_only() {
     let (mounts, dir) =
         need!(Dir::make("gdprport-test-gone").ok_or_else(|| Missing::of("a cgroup2 hierarchy, or root")));
     let id = dir.id();
     drop(dir);
     let mut cgroups = Cgroups::new(&mounts);
-    assert_eq!(cgroups.place(id, 1), Place::Unknown);
+    assert_eq!(cgroups.place(id, 1), CgroupLookup::Unknown);
     cgroups.learn(id, &[b'/'; PATH_CAP]);
-    assert_eq!(cgroups.place(id, 2), Place::Unknown, "a cut path is not taken");
+    assert_eq!(cgroups.place(id, 2), CgroupLookup::Unknown, "a cut path is ignored");
     cgroups.learn(id, b"/system.slice/gone.service");
-    let Place::Known(found) = cgroups.place(id, 3) else { panic!("the record was not taken") };
+    let CgroupLookup::Known(found) = cgroups.place(id, 3) else { panic!("the record was not learnt") };
     assert_eq!(found.unit.as_deref(), Some("gone.service"));
 }
 
 #[test]
-fn the_root_says_nothing_where_v1_hierarchies_exist() {
+fn the_root_proves_nothing_where_v1_hierarchies_exist() {
     let dir = tempfile::tempdir().expect("a directory");
     let id = std::fs::metadata(dir.path()).expect("it exists").ino();
     let mounts = |v1| Mounts { cgroup2: Some(dir.path().to_owned()), v1 };
     let v1 = V1Mount { options: "rw,memory".to_owned(), point: None };
-    assert_eq!(Cgroups::new(&mounts(vec![v1])).place(id, 0), Place::OnlyInV1);
+    assert_eq!(Cgroups::new(&mounts(vec![v1])).place(id, 0), CgroupLookup::OnlyInV1);
     assert!(
-        matches!(Cgroups::new(&mounts(vec![])).place(id, 0), Place::Known(p) if p.cgroup.as_deref() == Some("/"))
+        matches!(Cgroups::new(&mounts(vec![])).place(id, 0), CgroupLookup::Known(p) if p.cgroup.as_deref() == Some("/"))
     );
-    assert_eq!(Cgroups::new(&Mounts::default()).place(0, 0), Place::Unknown);
+    assert_eq!(Cgroups::new(&Mounts::default()).place(0, 0), CgroupLookup::Unknown);
 }

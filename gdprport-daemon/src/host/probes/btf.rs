@@ -1,8 +1,8 @@
-//! What the kernel's type information says of the running kernel: the number of a function, the place of a member.
+//! The type information of the running kernel: the number of a function, the offset of a member.
 //!
-//! A program that sees a function return is loaded with the function's number, and what no stable interface tells is
-//! read where this kernel has it. aya would parse all types of the kernel to find either, which costs 12 MB that the
-//! heap does not give back. This walks over them and keeps nothing.
+//! A program that sees a function return is loaded with the function's number, and what no stable interface provides is
+//! read at this kernel's offset. aya would parse all types of the kernel to find either, which costs 12 MB that the
+//! heap does not return. This walks over them and keeps nothing.
 //!
 //! Format: Documentation/bpf/btf.rst of the kernel.
 
@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use aya::{Btf, Endianness};
 
-/// Where the kernel shows its own types.
+/// The kernel's own types.
 const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 /// `BTF_MAGIC` in the byte order of this host.
 const MAGIC: u16 = 0xeb9f;
@@ -24,25 +24,25 @@ const FUNC: u32 = 12;
 const FORWARD: u32 = 7 << 24;
 
 /// The types of a kernel, as bytes.
-pub(super) struct Types {
+pub(super) struct KernelTypes {
     data: Vec<u8>,
     types: Range<usize>,
     names: Range<usize>,
 }
 
-/// One type: its number, the word that says of what kind it is, and what follows.
-struct Type<'a> {
+/// One type: its number, its info word (kind and count), and what follows.
+struct BtfType<'a> {
     id: u32,
     info: u32,
     content: &'a [u8],
 }
 
-impl Types {
-    /// Those of the running kernel.
+impl KernelTypes {
+    /// The types of the running kernel.
     ///
     /// # Errors
-    /// One clause: they cannot be read, or are of a form not known here.
-    pub(super) fn of_kernel() -> Result<Self, String> {
+    /// One clause: they cannot be read, or are of an unknown form.
+    pub(super) fn read() -> Result<Self, String> {
         let data = std::fs::read(KERNEL).map_err(|error| format!("cannot read {KERNEL}: {error}"))?;
         Self::parse(data)
             .ok_or_else(|| "the kernel's type information is of a form not known here".to_owned())
@@ -63,7 +63,7 @@ impl Types {
         Some(Self { data, types, names })
     }
 
-    /// Type information that knows nothing but `function`, under the number that the kernel gives it.
+    /// Type information with nothing but `function`, under its number in the kernel.
     ///
     /// # Errors
     /// One clause: there is no such function.
@@ -74,7 +74,7 @@ impl Types {
         Btf::parse(&alone, Endianness::default()).map_err(|error| error.to_string())
     }
 
-    /// Where a member lies in a structure, in bytes; `None` if there is no such, or it is a bit field.
+    /// Offset of a member in its structure, in bytes; `None` if there is no such member, or it is a bit field.
     pub(super) fn offset(&self, structure: &str, member: &str) -> Option<u32> {
         let found = self.find(STRUCT, structure)?;
         // With this bit set the upper byte of an offset is the width of a bit field.
@@ -85,7 +85,7 @@ impl Types {
         (width == 0 && bits % 8 == 0).then_some(bits / 8)
     }
 
-    fn find(&self, kind: u32, name: &str) -> Option<Type<'_>> {
+    fn find(&self, kind: u32, name: &str) -> Option<BtfType<'_>> {
         let mut rest = &self.data[self.types.clone()];
         let mut id = 0;
         while !rest.is_empty() {
@@ -94,7 +94,7 @@ impl Types {
             let length = content(info >> 24 & 0x1f, (info & 0xffff) as usize)?;
             let content = rest.get(TYPE..TYPE + length)?;
             if info >> 24 & 0x1f == kind && self.is_named(rest, name) {
-                return Some(Type { id, info, content });
+                return Some(BtfType { id, info, content });
             }
             rest = rest.get(TYPE + length..)?;
         }
@@ -110,9 +110,9 @@ impl Types {
 }
 
 /// Where this kernel keeps the user namespace of a process, for which there is no stable interface; `None` if its type
-/// information does not tell all of it.
+/// information is incomplete.
 pub(super) fn user_ns_offsets() -> Option<[(&'static str, u32); 3]> {
-    let types = Types::of_kernel().ok()?;
+    let types = KernelTypes::read().ok()?;
     let inum = types.offset("user_namespace", "ns")? + types.offset("ns_common", "inum")?;
     Some([
         ("TASK_CRED_OFFSET", types.offset("task_struct", "cred")?),
@@ -125,7 +125,7 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
-/// Bytes that follow the fixed part of a type of this kind with `count` members; `None` for a kind not known here.
+/// Bytes that follow the fixed part of a type of this kind with `count` members; `None` for an unknown kind.
 const fn content(kind: u32, count: usize) -> Option<usize> {
     Some(match kind {
         // INT, VAR, DECL_TAG
@@ -142,14 +142,14 @@ const fn content(kind: u32, count: usize) -> Option<usize> {
     })
 }
 
-/// Type information in which the type with this number is the function, and those before it are nothing.
+/// Type information in which the type with this number is the function, and those before it are placeholders.
 fn only(function: &str, id: u32, info: u32) -> Vec<u8> {
     let length = id * TYPE as u32;
     let mut out = Vec::new();
     out.extend(MAGIC.to_ne_bytes());
     // Version and flags.
     out.extend([1, 0]);
-    // Length of the header, then place and length of types and names.
+    // Length of the header, then offset and length of types and names.
     for word in [24, 0, length, length, function.len() as u32 + 2] {
         out.extend(word.to_ne_bytes());
     }
@@ -169,18 +169,18 @@ mod tests {
 
     #[test]
     fn the_function_keeps_its_number_and_nothing_else_is_kept() {
-        let types = Types::of_kernel().expect("the kernel shows its types");
+        let types = KernelTypes::read().expect("the kernel has type information");
         let found = types.find(FUNC, "inet_csk_accept").expect("every kernel with TCP has it");
         let alone = only("inet_csk_accept", found.id, found.info);
-        let again = Types::parse(alone.clone()).expect("well-formed");
+        let again = KernelTypes::parse(alone.clone()).expect("well-formed");
         assert_eq!(again.find(FUNC, "inet_csk_accept").map(|f| (f.id, f.info)), Some((found.id, found.info)));
-        let btf = types.function("inet_csk_accept").expect("aya takes it");
+        let btf = types.function("inet_csk_accept").expect("aya accepts it");
         assert_eq!(btf.to_bytes().len(), alone.len(), "aya sees the same types");
     }
 
     #[test]
     fn a_member_is_where_the_kernel_has_it() {
-        let types = Types::of_kernel().expect("the kernel shows its types");
+        let types = KernelTypes::read().expect("the kernel has type information");
         // Fixed by the user interface: struct sockaddr_in of include/uapi/linux/in.h.
         assert_eq!(types.offset("sockaddr_in", "sin_port"), Some(2));
         assert_eq!(types.offset("sockaddr_in", "sin_addr"), Some(4));
@@ -190,19 +190,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_not_found_and_no_bytes_panic() {
+    fn missing_types_are_not_found_and_no_bytes_panic() {
         let alone = only("a_function", 3, FUNC << 24);
-        let types = Types::parse(alone.clone()).expect("well-formed");
+        let types = KernelTypes::parse(alone.clone()).expect("well-formed");
         assert!(types.find(FUNC, "a_function").is_some());
         for other in ["a_functio", "a_function_", "b_function"] {
             assert_eq!(types.function(other).err(), Some(format!("this kernel has no function {other}")));
         }
         for cut in 0..alone.len() {
-            let _ = Types::parse(alone[..cut].to_vec())
+            let _ = KernelTypes::parse(alone[..cut].to_vec())
                 .and_then(|types| types.find(FUNC, "a_function").map(|f| f.id));
         }
         let mut strange = alone;
         strange[24 + 7] = 31;
-        assert!(Types::parse(strange).is_some_and(|types| types.find(FUNC, "a_function").is_none()));
+        assert!(KernelTypes::parse(strange).is_some_and(|types| types.find(FUNC, "a_function").is_none()));
     }
 }

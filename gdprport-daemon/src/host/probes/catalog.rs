@@ -1,10 +1,10 @@
-//! The catalog of hooks: what each gives, since which kernel, and what is lost without it.
+//! The catalog of hooks: what each provides, since which kernel, and what is lost without it.
 
 use aya::programs::CgroupSkbAttachType;
 
 /// How a hook is attached.
 #[derive(Debug, Clone, Copy)]
-pub enum Attach {
+pub(crate) enum Attach {
     /// `BPF_PROG_TYPE_CGROUP_SOCK_ADDR` at the cgroup2 root.
     SockAddr,
     /// `BPF_PROG_TYPE_CGROUP_SOCK` at the cgroup2 root.
@@ -15,28 +15,28 @@ pub enum Attach {
     Skb(CgroupSkbAttachType),
     /// A tracepoint, `category/name`.
     Tracepoint(&'static str, &'static str),
-    /// The return of a function of the kernel. Its signature differs between kernels: the programs for each, of which
-    /// the verifier takes one.
+    /// The return of a kernel function, with a program for each signature that it has in some kernel; the verifier
+    /// accepts one of them.
     Return(&'static str, &'static [&'static str]),
 }
 
 /// What it means that a hook is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// The daemon cannot do its work.
+pub(crate) enum Need {
+    /// The daemon cannot run without it.
     Required,
     /// Something is lost: the daemon is degraded.
     Expected,
-    /// Another hook stands in where the kernel does not offer it.
+    /// Another hook replaces it where the kernel does not offer it.
     Optional,
 }
 
 /// One hook of the kernel side.
 #[derive(Debug, Clone, Copy)]
-pub struct HookSpec {
+pub(crate) struct HookSpec {
     /// The program's name in the object file.
     pub program: &'static str,
-    /// The name shown to people.
+    /// The name shown to users.
     pub name: &'static str,
     /// How it is attached.
     pub attach: Attach,
@@ -44,15 +44,15 @@ pub struct HookSpec {
     pub need: Need,
     /// The first kernel release that has it.
     pub since: &'static str,
-    /// What it gives.
+    /// What it provides.
     pub gives: &'static str,
     /// What is lost without it.
     pub cost: &'static str,
 }
 
 /// All hooks, in the order in which they are attached: who a process is, who owns a socket, and only then
-/// the lives of sockets, so that no flow is seen whose owner could not have been.
-pub const HOOKS: &[HookSpec] = &[
+/// the life of sockets, so that no flow is seen whose owner could not have been seen.
+pub(crate) const HOOKS: &[HookSpec] = &[
     HookSpec {
         program: "gp_sched_exec",
         name: "tracepoint/sched_process_exec",

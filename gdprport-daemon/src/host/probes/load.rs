@@ -1,4 +1,4 @@
-//! Loading the object and attaching one hook. What is pinned and what is taken over is `inherit`'s.
+//! Loading the object and attaching one hook. Does not belong here: pins (`takeover`).
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -9,42 +9,67 @@ use aya::programs::{
 };
 use aya::{Ebpf, EbpfLoader};
 
-use super::btf::{self, Types};
+use super::btf::{self, KernelTypes};
 use super::catalog::{Attach, HookSpec};
-use super::requirements::LoadError;
-use super::{Sizes, log, tracefs};
+use super::error::{LoadError, chain};
+use super::{log, tracefs};
 
-/// Longest part of the verifier's words that is worth showing to a person.
+/// Longest part of the verifier's output worth showing.
 const REASON_CAP: usize = 300;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/gdprport"));
 
-/// Everything that the kernel programs are loaded from and attached to.
-pub struct Source {
-    sizes: Sizes,
-    pub release: String,
-    tracefs: Option<PathBuf>,
-    pub cgroup: File,
+/// Sizes of the kernel side's maps, fixed while it is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    /// Bytes of the ring buffer; rounded up to a power of two of pages.
+    pub ring_bytes: u32,
+    /// Processes whose identity is kept.
+    pub tasks: u32,
+    /// Executables whose name is kept.
+    pub execs: u32,
 }
 
-impl Source {
-    /// Opens the cgroup2 root and looks for tracefs.
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { ring_bytes: 4 << 20, tasks: 32_768, execs: 8_192 }
+    }
+}
+
+/// Whether a hook is in use.
+#[derive(Debug, Clone)]
+pub(crate) struct HookStatus {
+    pub spec: &'static HookSpec,
+    /// `None` if it is attached; else why not.
+    pub missing: Option<String>,
+}
+
+/// Everything that the kernel programs are loaded from and attached to.
+pub(super) struct LoadSource {
+    sizes: Sizes,
+    release: String,
+    tracefs: Option<PathBuf>,
+    pub(super) cgroup: File,
+}
+
+impl LoadSource {
+    /// Opens the cgroup2 root and finds tracefs.
     ///
     /// # Errors
     /// If the root cannot be opened.
-    pub fn new(sizes: Sizes, release: &str, cgroup_root: &Path) -> Result<Self, LoadError> {
+    pub(super) fn new(sizes: Sizes, release: &str, cgroup_root: &Path) -> Result<Self, LoadError> {
         let cgroup = File::open(cgroup_root)
             .map_err(|source| LoadError::Cgroup2 { path: cgroup_root.to_owned(), source })?;
         Ok(Self { sizes, release: release.to_owned(), tracefs: tracefs::find_or_mount(), cgroup })
     }
 
-    /// Loads the object: its maps are made, except those of `pinned` (name and path), which are taken over as
-    /// they are. No program is in the kernel yet.
+    /// Loads the object: creates its maps, except those of `pinned` (name and path), which are reused. No program
+    /// is in the kernel yet.
     ///
     /// # Errors
-    /// What the kernel said.
-    pub fn load(&self, pinned: &[(String, PathBuf)]) -> Result<Ebpf, LoadError> {
-        // Until 5.11 maps are charged against this limit, whose default of 64 KiB holds none of ours.
+    /// The kernel's error.
+    pub(super) fn load(&self, pinned: &[(String, PathBuf)]) -> Result<Ebpf, LoadError> {
+        // Until 5.11 maps are charged against this limit, whose default of 64 KiB is less than any of ours.
         let unlimited = rustix::process::Rlimit { current: None, maximum: None };
         if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Memlock, unlimited) {
             tracing::debug!(%error, "cannot raise the limit of locked memory");
@@ -66,7 +91,7 @@ impl Source {
         let user_ns = btf::user_ns_offsets();
         let mut loader = EbpfLoader::new();
         // No program reads a struct of the kernel, so the kernel's own types are not needed for relocation;
-        // parsing them would cost 12 MB that the heap does not give back.
+        // parsing them would cost 12 MB that the heap does not return.
         loader
             .btf(None)
             .map_max_entries("AYA_LOGS", log::RING_BYTES)
@@ -84,24 +109,24 @@ impl Source {
             .map_err(|error| LoadError::Object { release: self.release.clone(), reason: chain(&error) })
     }
 
-    /// Why the daemon cannot do without a hook that the kernel refused.
-    pub fn refused(&self, spec: &HookSpec, refused: Refused) -> LoadError {
+    /// The error for a required hook that the kernel refused.
+    pub(super) fn refused(&self, spec: &HookSpec, refused: HookError) -> LoadError {
         LoadError::Refused { hook: spec.name, release: self.release.clone(), reason: refused.0 }
     }
 }
 
 /// Why a hook is missing, in one line.
-pub struct Refused(pub String);
+pub(super) struct HookError(pub(super) String);
 
-impl From<ProgramError> for Refused {
+impl From<ProgramError> for HookError {
     fn from(error: ProgramError) -> Self {
         Self(reason(&error))
     }
 }
 
-/// Hands a hook's program to the kernel's verifier. Which program fits the return of a function shows only when
-/// it is attached.
-pub fn load_program(object: &mut Ebpf, spec: &HookSpec) -> Result<(), Refused> {
+/// Loads a hook's program into the kernel. Which program fits the return of a function shows only when it is
+/// attached.
+pub(super) fn load_program(object: &mut Ebpf, spec: &HookSpec) -> Result<(), HookError> {
     let program = object.program_mut(spec.program).expect("the catalog names the object's programs");
     match spec.attach {
         Attach::SockAddr => TryInto::<&mut CgroupSockAddr>::try_into(program)?.load(),
@@ -111,7 +136,7 @@ pub fn load_program(object: &mut Ebpf, spec: &HookSpec) -> Result<(), Refused> {
         Attach::Tracepoint(..) => TryInto::<&mut TracePoint>::try_into(program)?.load(),
         Attach::Return(..) => Ok(()),
     }
-    .map_err(Refused::from)
+    .map_err(HookError::from)
 }
 
 /// Attaches the first of `programs` that fits the function as this kernel has it.
@@ -120,9 +145,9 @@ fn attach_to_return(
     function: &str,
     programs: &[&str],
     wanted: bool,
-) -> Result<Option<FdLink>, Refused> {
-    let types = Types::of_kernel().and_then(|types| types.function(function)).map_err(Refused)?;
-    let mut refused = Refused(format!("no program for {function}"));
+) -> Result<Option<FdLink>, HookError> {
+    let types = KernelTypes::read().and_then(|types| types.function(function)).map_err(HookError)?;
+    let mut refused = HookError(format!("no program for {function}"));
     for name in programs {
         let program = object.program_mut(name).expect("the catalog names the object's programs");
         let program: &mut FExit = program.try_into()?;
@@ -135,14 +160,14 @@ fn attach_to_return(
     Err(refused)
 }
 
-/// Attaches a program that was loaded. The link is handed out if it is wanted and the kernel has one that can
-/// be pinned (tracepoints: since 5.15); else it stays with the object and ends with it.
-pub fn attach(
+/// Attaches a loaded program. The link is returned if it is wanted and the kernel can pin it (tracepoints: since 5.15);
+/// else it stays with the object and ends with it.
+pub(super) fn attach(
     object: &mut Ebpf,
     spec: &HookSpec,
     cgroup: &File,
     wanted: bool,
-) -> Result<Option<FdLink>, Refused> {
+) -> Result<Option<FdLink>, HookError> {
     macro_rules! attach {
         ($program:ident: $kind:ty, $($argument:expr),+) => {{
             let program: &mut $kind = $program.try_into()?;
@@ -153,7 +178,7 @@ pub fn attach(
             if let Ok(link) = FdLink::try_from(program.take_link(link)?) {
                 return Ok(Some(link));
             }
-            // Asking has detached it.
+            // `take_link` has detached it.
             program.attach($($argument),+)?;
             Ok(None)
         }};
@@ -171,21 +196,7 @@ pub fn attach(
     }
 }
 
-/// An error with its causes in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
-/// What the kernel said, without pages of verifier log: its last lines hold the cause.
+/// The kernel's reason, without pages of verifier log: its last lines hold the cause.
 fn reason(error: &ProgramError) -> String {
     tracing::debug!(error = %chain(error), "the kernel refused a hook");
     let text = match error {
@@ -197,7 +208,7 @@ fn reason(error: &ProgramError) -> String {
                     && !line.starts_with("stack depth")
                     && !line.contains("verification time")
             });
-            format!("{io_error}: {}", cause.unwrap_or("the verifier said nothing"))
+            format!("{io_error}: {}", cause.unwrap_or("the verifier gave no reason"))
         }
         other => chain(other),
     };

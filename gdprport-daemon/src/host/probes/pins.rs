@@ -1,11 +1,11 @@
-//! The directory on a bpffs in which maps and links outlive the daemon: whose it is, and emptying it.
+//! The directory on a bpffs in which maps and links outlive the daemon: who owns it, and emptying it.
 //!
 //! ```text
 //! DIR/maps/EVENTS …         every map of the kernel programs, by name
 //! DIR/links/gp_connect4 …   every hook that the kernel can pin, by the name of its program
 //! ```
 //!
-//! Does not belong here: what the pinned things mean (`inherit`).
+//! Does not belong here: what the pins mean (`takeover`).
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -16,18 +16,18 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstatfs, open, statfs};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-/// What `statfs` says of a bpffs (`BPF_FS_MAGIC`, include/uapi/linux/magic.h).
+/// What `statfs` returns for a bpffs (`BPF_FS_MAGIC`, include/uapi/linux/magic.h).
 const BPF_FS: u32 = 0xcafe_4a11;
 
-/// Tries at the lock, for the case that the directory is replaced between opening and locking it.
-const TRIES: u32 = 8;
+/// Attempts to lock, in case the directory is replaced between opening and locking it.
+const ATTEMPTS: u32 = 8;
 
 const MAPS: &str = "maps";
 const LINKS: &str = "links";
 
-/// Why nothing can be pinned at a place.
+/// Why a directory for pins cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum PinError {
+pub(crate) enum PinError {
     /// The place is on another kind of file system.
     #[error(
         "{} is not on a bpffs, the only file system that keeps kernel programs: mount one \
@@ -35,89 +35,80 @@ pub enum PinError {
         .0.display()
     )]
     NotBpffs(PathBuf),
-    /// Somebody else could have put something there.
+    /// Another user could have put something there.
     #[error(
         "{} belongs to user {owner} with mode {mode:04o}, so what is pinned there cannot be trusted: remove it, or choose \
          another directory with --pin",
         path.display()
     )]
     Foreign {
-        /// The directory.
         path: PathBuf,
         /// Its owner's user id.
         owner: u32,
-        /// Its permission bits.
         mode: u32,
     },
-    /// A daemon that lives uses it.
+    /// A running daemon uses it.
     #[error(
         "another gdprport daemon uses the pins in {}: stop it, or choose another directory with --pin",
         .0.display()
     )]
     InUse(PathBuf),
-    /// The system refused.
+    /// A system call failed.
     #[error("cannot {doing} {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// On which path.
-        path: PathBuf,
-        /// What the kernel said.
-        source: io::Error,
-    },
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
 }
 
-/// Turns an I/O error into one that says what was tried.
+/// Adds to an I/O error what was attempted.
 fn failed<E: Into<io::Error>>(doing: &'static str, path: &Path) -> impl FnOnce(E) -> PinError {
     move |source| PinError::Io { doing, path: path.to_owned(), source: source.into() }
 }
 
-/// The directory, locked: while this value lives, no other daemon takes it.
+/// The directory, locked: while this value exists, no other daemon can take it.
 #[derive(Debug)]
-pub struct PinDirectory {
+pub(crate) struct PinDirectory {
     path: PathBuf,
     _lock: File,
     /// Whether it stays as it is when this value is dropped.
-    left: bool,
+    kept: bool,
 }
 
 impl Drop for PinDirectory {
     fn drop(&mut self) {
-        if !self.left
+        if !self.kept
             && let Err(error) = self.empty().and_then(|()| remove_dir(&self.path))
         {
-            tracing::error!(%error, "something of the kernel side stays behind");
+            tracing::error!(%error, "a part of the kernel side stays pinned");
         }
     }
 }
 
 impl PinDirectory {
-    /// Takes the directory, made with mode 0700 where it is missing. When the value is dropped, the directory
-    /// stays if something was in it; [`Self::leave`] changes that.
+    /// Takes the directory, created with mode 0700 if it is missing. When the value is dropped, the directory stays
+    /// if something was in it.
     ///
     /// # Errors
-    /// If it is not on a bpffs, another user's, open to others, or in use.
-    pub fn take(path: &Path) -> Result<Self, PinError> {
+    /// If it is not on a bpffs, belongs to another user, is open to others, or in use.
+    pub(crate) fn take(path: &Path) -> Result<Self, PinError> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         statfs(parent).map_err(failed("look at", parent))?;
         if !is_bpffs(parent) {
             return Err(PinError::NotBpffs(path.to_owned()));
         }
-        for _ in 0..TRIES {
+        for _ in 0..ATTEMPTS {
             make(path)?;
             if let Some(mut taken) = Self::lock(path)? {
-                taken.left = taken.holds_something()?;
+                taken.kept = taken.holds_something()?;
                 return Ok(taken);
             }
         }
         Err(PinError::InUse(path.to_owned()))
     }
 
-    /// Takes the directory if it is there. It stays when the value is dropped.
+    /// Takes the directory if it exists. It stays when the value is dropped.
     ///
     /// # Errors
     /// As for [`Self::take`].
-    pub fn take_existing(path: &Path) -> Result<Option<Self>, PinError> {
+    pub(crate) fn take_existing(path: &Path) -> Result<Option<Self>, PinError> {
         match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(failed("look at", path)(source)),
@@ -125,7 +116,7 @@ impl PinDirectory {
         }
     }
 
-    /// Opens and locks what is at `path` now; `None` if it was replaced or removed meanwhile.
+    /// Opens and locks the directory at `path`; `None` if it was replaced or removed meanwhile.
     fn lock(path: &Path) -> Result<Option<Self>, PinError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let dir = match open(path, flags, Mode::empty()) {
@@ -148,24 +139,20 @@ impl PinDirectory {
         }
         let same = |now: fs::Metadata| (now.dev(), now.ino()) == (found.dev(), found.ino());
         let still_there = fs::symlink_metadata(path).is_ok_and(same);
-        Ok(still_there.then(|| Self { path: path.to_owned(), _lock: dir, left: true }))
+        Ok(still_there.then(|| Self { path: path.to_owned(), _lock: dir, kept: true }))
     }
 
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Where the map `name` is pinned.
-    #[must_use]
-    pub fn map(&self, name: &str) -> PathBuf {
+    pub(super) fn map(&self, name: &str) -> PathBuf {
         self.path.join(MAPS).join(name)
     }
 
     /// Where the link of `program` is pinned.
-    #[must_use]
-    pub fn link(&self, program: &str) -> PathBuf {
+    pub(super) fn link(&self, program: &str) -> PathBuf {
         self.path.join(LINKS).join(program)
     }
 
@@ -173,7 +160,7 @@ impl PinDirectory {
     ///
     /// # Errors
     /// If the directory cannot be listed.
-    pub fn maps(&self) -> Result<Vec<String>, PinError> {
+    pub(super) fn maps(&self) -> Result<Vec<String>, PinError> {
         list(&self.path.join(MAPS))
     }
 
@@ -181,51 +168,51 @@ impl PinDirectory {
     ///
     /// # Errors
     /// If the directory cannot be listed.
-    pub fn links(&self) -> Result<Vec<String>, PinError> {
+    pub(super) fn links(&self) -> Result<Vec<String>, PinError> {
         list(&self.path.join(LINKS))
     }
 
-    /// True if something was left here, whole or not.
+    /// True if something is pinned here, complete or not.
     ///
     /// # Errors
     /// If the directory cannot be listed.
-    pub fn holds_something(&self) -> Result<bool, PinError> {
+    pub(super) fn holds_something(&self) -> Result<bool, PinError> {
         Ok(!list(&self.path)?.is_empty())
     }
 
-    /// Makes the two directories that pins are put in.
+    /// Creates the two directories for pins.
     ///
     /// # Errors
-    /// If they cannot be made.
-    pub fn prepare(&self) -> Result<(), PinError> {
+    /// If they cannot be created.
+    pub(super) fn prepare(&self) -> Result<(), PinError> {
         make(&self.path.join(MAPS))?;
         make(&self.path.join(LINKS))
     }
 
-    /// Unpins one link, which detaches its hook unless somebody holds it otherwise; no error if it is not there.
+    /// Unpins one link, which detaches its hook unless another process holds it; no error if it does not exist.
     ///
     /// # Errors
     /// If it cannot be removed.
-    pub fn unlink(&self, program: &str) -> Result<(), PinError> {
+    pub(super) fn unlink(&self, program: &str) -> Result<(), PinError> {
         remove_file(&self.link(program))
     }
 
-    /// Whether everything stays when this value is dropped; else it is unpinned and the directory removed.
-    pub const fn leave(&mut self, everything: bool) {
-        self.left = everything;
+    /// Whether everything stays when this value is dropped; otherwise it is unpinned and the directory removed.
+    pub(super) const fn keep(&mut self, everything: bool) {
+        self.kept = everything;
     }
 
-    /// Unpins everything, and leaves nothing that is pinned from now on unless [`Self::leave`] says so.
+    /// Unpins everything. What is pinned from now on is removed on drop unless [`Self::keep`] is called.
     ///
     /// # Errors
     /// If something cannot be removed.
-    pub fn clear(&mut self) -> Result<(), PinError> {
+    pub(super) fn clear(&mut self) -> Result<(), PinError> {
         self.empty()?;
-        self.left = false;
+        self.kept = false;
         Ok(())
     }
 
-    /// First the links, so that no program runs without whoever reads its maps.
+    /// Links first, so that no program runs whose maps are gone.
     fn empty(&self) -> Result<(), PinError> {
         for part in [LINKS, MAPS] {
             let part = self.path.join(part);
@@ -244,7 +231,7 @@ impl PinDirectory {
     ///
     /// # Errors
     /// If something cannot be removed.
-    pub fn remove(self) -> Result<(), PinError> {
+    pub(crate) fn remove(self) -> Result<(), PinError> {
         self.empty()?;
         remove_dir(&self.path)
     }
@@ -252,7 +239,7 @@ impl PinDirectory {
 
 /// Whether a path is on a bpffs.
 #[must_use]
-pub fn is_bpffs(path: &Path) -> bool {
+pub(crate) fn is_bpffs(path: &Path) -> bool {
     statfs(path).is_ok_and(|kind| kind.f_type as u32 == BPF_FS)
 }
 
@@ -263,8 +250,8 @@ fn make(path: &Path) -> Result<(), PinError> {
     }
 }
 
-/// Removes an empty directory. One that is mounted by itself stays, empty: so it is for a service that systemd lets
-/// write to nothing else.
+/// Removes an empty directory. A mount point stays, empty: systemd makes it one for a service that may write to
+/// nothing else.
 fn remove_dir(path: &Path) -> Result<(), PinError> {
     match fs::remove_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(()),
@@ -279,8 +266,8 @@ fn remove_file(path: &Path) -> Result<(), PinError> {
     }
 }
 
-/// Names in a directory; none if it is not there. Names that are not UTF-8 are nobody's pins and are shown
-/// with their replacement characters, so that removing them fails by name.
+/// Names in a directory; none if it does not exist. Names that are not UTF-8 are no pins of ours; they get replacement
+/// characters, so that removing them fails with that name.
 fn list(path: &Path) -> Result<Vec<String>, PinError> {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
@@ -296,7 +283,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_on_another_file_system_is_refused_with_its_remedy() {
+    fn another_file_system_is_refused_with_its_remedy() {
         let dir = tempfile::tempdir().expect("directory");
         let error = PinDirectory::take(&dir.path().join("pins")).expect_err("no bpffs").to_string();
         assert!(error.contains("is not on a bpffs") && error.contains("mount -t bpf"), "{error}");

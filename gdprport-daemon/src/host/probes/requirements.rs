@@ -1,94 +1,21 @@
-//! What the kernel programs need of the machine, each lack as one sentence with its remedy.
+//! What the kernel programs need of the machine.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Why the kernel programs cannot run here. Each message says what and where; what to do is the [`remedy`]
-/// beside it.
+use super::error::LoadError;
+
+/// Checks what the kernel programs need of the machine, without touching anything.
 ///
-/// [`remedy`]: LoadError::remedy
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// A capability is missing.
-    #[error("loading kernel programs needs {needed}, and this process lacks {missing}")]
-    Capabilities {
-        /// All that are needed.
-        needed: &'static str,
-        /// Those that are missing.
-        missing: String,
-    },
-    /// The kernel is older than anything that works.
-    #[error("Linux {release} is too old: gdprport needs Linux 5.10 or newer")]
-    TooOld {
-        /// The running release.
-        release: String,
-    },
-    /// There is no cgroup2 hierarchy.
-    #[error("no cgroup2 hierarchy is mounted, and the kernel programs attach to its root")]
-    NoCgroup2,
-    /// The cgroup2 root cannot be opened.
-    #[error("cannot open the cgroup2 root {}: {source}", path.display())]
-    Cgroup2 {
-        /// Where it is.
-        path: PathBuf,
-        /// What the kernel said.
-        source: std::io::Error,
-    },
-    /// The kernel has no type information.
-    #[error("this kernel has no type information (/sys/kernel/btf/vmlinux), which the socket storage needs")]
-    NoBtf,
-    /// A required program was refused.
-    #[error("the kernel ({release}) refused the required hook {hook}: {reason}")]
-    Refused {
-        /// The hook.
-        hook: &'static str,
-        /// The running release.
-        release: String,
-        /// What the kernel said, shortened.
-        reason: String,
-    },
-    /// The object or its maps could not be loaded.
-    #[error("the kernel ({release}) refused the maps of the kernel programs: {reason}")]
-    Object {
-        /// The running release.
-        release: String,
-        /// What went wrong.
-        reason: String,
-    },
-    /// A map was used that does not fit.
-    #[error("cannot use the kernel programs' map {map}: {reason}")]
-    Map {
-        /// The map.
-        map: &'static str,
-        /// What went wrong.
-        reason: String,
-    },
-    /// The place for pins cannot be used; the message says what to do.
-    #[error(transparent)]
-    Pins(#[from] super::PinError),
+/// # Errors
+/// The first thing that is missing and how to fix it.
+pub(crate) fn check(release: &str, cgroup_root: Option<&Path>) -> Result<(), LoadError> {
+    check_release(release)?;
+    check_capabilities()?;
+    check_btf()?;
+    cgroup_root.map(|_| ()).ok_or(LoadError::NoCgroup2)
 }
 
-impl LoadError {
-    /// What to do about it, where something can be done.
-    #[must_use]
-    pub const fn remedy(&self) -> Option<&'static str> {
-        match self {
-            Self::Capabilities { .. } | Self::Cgroup2 { .. } => {
-                Some("run it as root (`sudo gdprport …`) or through its systemd unit")
-            }
-            Self::TooOld { .. } => Some("upgrade this host's kernel"),
-            Self::NoCgroup2 => Some(
-                "mount it with `mount -t cgroup2 none /sys/fs/cgroup` (or boot with \
-                 `systemd.unified_cgroup_hierarchy=1`)",
-            ),
-            Self::NoBtf => Some(
-                "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as all distribution kernels since 2020 are",
-            ),
-            Self::Refused { .. } | Self::Object { .. } | Self::Map { .. } | Self::Pins(_) => None,
-        }
-    }
-}
-
-/// Capabilities by number (include/uapi/linux/capability.h), all of which `CAP_SYS_ADMIN` stands for.
+/// Capabilities by number (include/uapi/linux/capability.h), `CAP_SYS_ADMIN` includes BPF and PERFMON.
 const NEEDED: [(u32, &str); 3] = [(39, "CAP_BPF"), (12, "CAP_NET_ADMIN"), (38, "CAP_PERFMON")];
 const SYS_ADMIN: u32 = 21;
 
@@ -99,7 +26,7 @@ const OLDEST: (u32, u32) = (5, 10);
 ///
 /// # Errors
 /// [`LoadError::Capabilities`] names every missing one.
-pub fn check_capabilities() -> Result<(), LoadError> {
+pub(crate) fn check_capabilities() -> Result<(), LoadError> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let effective = effective_capabilities(&status).unwrap_or(0);
     missing_capabilities(effective)
@@ -126,8 +53,8 @@ fn missing_capabilities(effective: u64) -> Result<(), LoadError> {
 /// Checks the kernel's release, as `uname -r` gives it.
 ///
 /// # Errors
-/// [`LoadError::TooOld`]. A release that cannot be read is let through: the kernel itself will tell.
-pub fn check_release(release: &str) -> Result<(), LoadError> {
+/// [`LoadError::TooOld`]. A release that cannot be parsed passes: the kernel itself will refuse.
+pub(crate) fn check_release(release: &str) -> Result<(), LoadError> {
     let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
     match (numbers.next(), numbers.next()) {
         (Some(major), Some(minor)) if (major, minor) < OLDEST => {
@@ -141,7 +68,7 @@ pub fn check_release(release: &str) -> Result<(), LoadError> {
 ///
 /// # Errors
 /// [`LoadError::NoBtf`].
-pub fn check_btf() -> Result<(), LoadError> {
+pub(crate) fn check_btf() -> Result<(), LoadError> {
     if Path::new("/sys/kernel/btf/vmlinux").exists() { Ok(()) } else { Err(LoadError::NoBtf) }
 }
 
@@ -157,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn cap_sys_admin_stands_for_bpf_and_perfmon_but_not_for_net_admin() {
+    fn cap_sys_admin_includes_bpf_and_perfmon_but_not_net_admin() {
         assert!(missing_capabilities(1 << 21 | 1 << 12).is_ok());
         assert!(missing_capabilities(1 << 21).is_err());
     }

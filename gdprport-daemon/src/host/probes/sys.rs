@@ -38,8 +38,8 @@ fn bpf<T>(command: libc::c_long, attributes: &T) -> io::Result<libc::c_long> {
 /// Opens what is pinned at `path`.
 ///
 /// # Errors
-/// What the kernel said.
-pub fn open_pinned(path: &Path) -> io::Result<OwnedFd> {
+/// The kernel's error.
+pub(super) fn open_pinned(path: &Path) -> io::Result<OwnedFd> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let get = ObjGet { pathname: path.as_ptr() as u64, bpf_fd: 0, file_flags: 0 };
     let fd = bpf(BPF_OBJ_GET, &get)?;
@@ -48,11 +48,11 @@ pub fn open_pinned(path: &Path) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Puts `program` in the place of the one that `link` runs, with no moment between them.
+/// Replaces the program that `link` runs with `program`, in one step.
 ///
 /// # Errors
-/// What the kernel said: `EINVAL` if the link is of another kind than the program.
-pub fn replace_program(link: impl AsFd, program: impl AsFd) -> io::Result<()> {
+/// The kernel's error: `EINVAL` if the link is of another kind than the program.
+pub(super) fn replace_program(link: impl AsFd, program: impl AsFd) -> io::Result<()> {
     let update = LinkUpdate {
         link_fd: link.as_fd().as_raw_fd(),
         new_prog_fd: program.as_fd().as_raw_fd(),

@@ -1,4 +1,4 @@
-//! Tracepoint formats: where their fields lie differs between kernels, and tracefs tells.
+//! Tracepoint formats: the offsets of their fields differ between kernels, and tracefs has them.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -8,24 +8,23 @@ use rustix::mount::{MountFlags, mount};
 /// Where the kernel documents that tracefs is mounted (Documentation/trace/ftrace.rst).
 const MOUNT_POINTS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
-/// What can be seen of tracefs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tracefs {
+pub(crate) enum Tracefs {
     /// It is mounted here.
     At(PathBuf),
-    /// Only root may look into this directory, so it may be mounted there.
+    /// Only root may read this directory, so it may be mounted there.
     Hidden(PathBuf),
     /// It is not mounted.
     Absent,
 }
 
-/// Looks for tracefs at its usual places.
+/// Looks for tracefs at its usual mount points.
 #[must_use]
-pub fn look() -> Tracefs {
-    look_in(&MOUNT_POINTS.map(Path::new))
+pub(crate) fn find() -> Tracefs {
+    find_in(&MOUNT_POINTS.map(Path::new))
 }
 
-fn look_in(places: &[&Path]) -> Tracefs {
+fn find_in(places: &[&Path]) -> Tracefs {
     let mut seen = Tracefs::Absent;
     for place in places {
         match std::fs::metadata(place.join("events")) {
@@ -40,16 +39,12 @@ fn look_in(places: &[&Path]) -> Tracefs {
 }
 
 fn place() -> Option<PathBuf> {
-    match look() {
-        Tracefs::At(place) => Some(place),
-        Tracefs::Hidden(_) | Tracefs::Absent => None,
-    }
+    if let Tracefs::At(place) = find() { Some(place) } else { None }
 }
 
-/// Finds tracefs, mounting it at its usual place if nobody has: minimal systems and containers leave it
-/// out, and without it no tracepoint can be attached.
-#[must_use]
-pub fn find_or_mount() -> Option<PathBuf> {
+/// Finds tracefs, and mounts it if needed: minimal systems and containers do not, and without it no tracepoint can be
+/// attached.
+pub(super) fn find_or_mount() -> Option<PathBuf> {
     if let Some(place) = place() {
         return Some(place);
     }
@@ -61,9 +56,8 @@ pub fn find_or_mount() -> Option<PathBuf> {
     place()
 }
 
-/// Byte offset of `field` in the record of tracepoint `category/name`, `None` if there is no such.
-#[must_use]
-pub fn offset(tracefs: &Path, category: &str, name: &str, field: &str) -> Option<u32> {
+/// Byte offset of `field` in the record of tracepoint `category/name`, `None` if there is no such field.
+pub(super) fn offset(tracefs: &Path, category: &str, name: &str, field: &str) -> Option<u32> {
     let format = std::fs::read_to_string(tracefs.join("events").join(category).join(name).join("format"));
     parse_offset(&format.ok()?, field)
 }
@@ -95,7 +89,7 @@ mod tests {
         \tfield:pid_t child_pid;\toffset:20;\tsize:4;\tsigned:1;\n";
 
     #[test]
-    fn fields_are_found_where_each_kernel_has_them() {
+    fn fields_are_found_at_each_kernels_offsets() {
         assert_eq!(parse_offset(FORK_5_10, "child_pid"), Some(44));
         assert_eq!(parse_offset(FORK_6_18, "child_pid"), Some(20));
         assert_eq!(parse_offset(FORK_5_10, "parent_comm"), Some(8));
@@ -107,13 +101,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("directory");
         let (first, second) = (dir.path().join("tracing"), dir.path().join("debug"));
         let places = [first.as_path(), second.as_path()];
-        assert_eq!(look_in(&places), Tracefs::Absent);
+        assert_eq!(find_in(&places), Tracefs::Absent);
         std::fs::create_dir_all(second.join("events")).expect("directory");
-        assert_eq!(look_in(&places), Tracefs::At(second.clone()));
+        assert_eq!(find_in(&places), Tracefs::At(second.clone()));
     }
 
     #[test]
-    fn what_is_not_there_is_not_found() {
+    fn a_missing_field_is_not_found() {
         assert_eq!(parse_offset(FORK_5_10, "child"), None);
         assert_eq!(parse_offset("field:;offset", "child"), None);
         assert_eq!(parse_offset("", "child"), None);

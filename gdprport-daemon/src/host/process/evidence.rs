@@ -1,37 +1,39 @@
-//! What is looked at for a process that is not known yet.
+//! What is read for a process that is not known yet.
 //!
-//! Order: what the record and the caches say already, then `/proc/PID` if something is missing, then the
-//! name that `execve` was given. Nothing read from a live process counts before it is proven to be the one
-//! of the record (`core::identity::is_owner`), nor its executable before the task map has said, before and
-//! after, that it still runs the record's.
+//! Order: the record and the caches, then `/proc/PID` if something is missing, then the name that `execve` was
+//! given. Nothing read from a live process counts before it is proven to be the one of the record
+//! (`core::identity::is_owner`), nor its executable unless the task map shows, before and after reading, that it
+//! still runs the record's.
 
 use std::sync::Arc;
 
 use gdprport_common::{SocketRole, TaskIdentity};
 
-use super::{Exec, Facts, Resolver, Shown, TaskLookup};
-use crate::host::cgroup::Place;
+use super::entries::{KnownExe, ProcessFacts};
+use super::resolver::{Resolver, TaskLookup};
+use crate::host::cgroup::CgroupLookup;
 use crate::host::file::Root;
 use crate::host::netns::{self, OpenNs};
 use crate::host::pid::{ProcDir, Stat};
+use gdprport_core::cgroup_path::{CgroupPath, Inside};
 use gdprport_core::identity::{
     Exe, ExecName, FileId, LiveExe, NS_PER_TICK, NamedFile, OwnerRef, gone_exe, is_owner, is_parent,
     is_same_task, live_exe,
 };
-use gdprport_core::model::{Container, Inside, Parent, Placement};
+use gdprport_core::model::{Container, Parent};
 
 impl Resolver {
-    pub(super) fn gather(&mut self, owner: &OwnerRef, tasks: &dyn TaskLookup) -> Facts {
+    pub(super) fn gather(&mut self, owner: &OwnerRef, tasks: &dyn TaskLookup) -> ProcessFacts {
         self.load_exec(owner.exec_id, tasks);
         let place = self.cgroups.place(owner.cgroup_id, owner.time_ns);
         let live = if self.needs_proc(owner, &place) { self.live(owner) } else { None };
         let dir = live.as_ref().map(|(dir, _)| dir);
 
-        let v1 = (place == Place::OnlyInV1).then(|| dir.and_then(|dir| self.own_place(dir))).flatten();
+        let v1 = (place == CgroupLookup::OnlyInV1).then(|| dir.and_then(|dir| self.own_place(dir))).flatten();
         let place = match place {
-            Place::Known(place) => Some(place),
-            Place::OnlyInV1 => v1.clone(),
-            Place::Unknown => None,
+            CgroupLookup::Known(place) => Some(place),
+            CgroupLookup::OnlyInV1 => v1.clone(),
+            CgroupLookup::Unknown => None,
         };
         if let Some(dir) = dir {
             self.learn_netns_of(owner.netns_cookie, dir, tasks);
@@ -57,27 +59,27 @@ impl Resolver {
         };
         let ppid = live.as_ref().map(|(_, stat)| stat.ppid);
         let parent = self.parent(owner, ppid, started_ns, tasks);
-        Facts { started_ns, parent, v1, own }
+        ProcessFacts { started_ns, parent, v1, own }
     }
 
-    fn needs_proc(&mut self, owner: &OwnerRef, place: &Place) -> bool {
+    fn needs_proc(&mut self, owner: &OwnerRef, place: &CgroupLookup) -> bool {
         let exe = self.execs.get(&owner.exec_id).and_then(|exec| exec.shown.as_ref());
         let netns = owner.netns_cookie == 0 || self.netns.get(&owner.netns_cookie).is_some();
         owner.start_ns == 0
             || owner.parent_tgid == 0
-            || *place == Place::OnlyInV1
+            || *place == CgroupLookup::OnlyInV1
             || !netns
             || !exe.is_some_and(|shown| shown.live)
     }
 
-    /// The owner's process, if it lives and is proven to be the owner's.
+    /// The owner's process, if it is alive and proven to be the owner's.
     fn live(&self, owner: &OwnerRef) -> Option<(ProcDir, Stat)> {
         let dir = ProcDir::open(&self.proc, owner.tgid)?;
         let stat = dir.stat()?;
         is_owner(owner, stat.start_ticks).then(|| (dir.living(&stat), stat))
     }
 
-    /// Takes what the kernel side knows of an exec id whose record was forgotten or has not come.
+    /// Looks up in the kernel side an exec id whose record was forgotten or has not come.
     fn load_exec(&mut self, exec_id: u64, tasks: &dyn TaskLookup) {
         if exec_id == 0 || self.execs.get(&exec_id).is_some() {
             return;
@@ -86,12 +88,12 @@ impl Resolver {
             let len = usize::from(value.path_len).min(value.path.len());
             self.learn_exec(exec_id, value.tgid, value.previous, &value.path[..len]);
             if value.in_user_ns != 0 {
-                self.doubt_exec(exec_id);
+                self.mark_exec_in_user_ns(exec_id);
             }
         }
     }
 
-    fn live_exe(&mut self, owner: &OwnerRef, dir: &ProcDir, tasks: &dyn TaskLookup) -> Option<Shown> {
+    fn live_exe(&mut self, owner: &OwnerRef, dir: &ProcDir, tasks: &dyn TaskLookup) -> Option<KnownExe> {
         let still = || tasks.identity(owner.tgid).is_some_and(|now| is_same_task(owner, &now));
         if !still() {
             return None;
@@ -110,14 +112,14 @@ impl Resolver {
             exe.script = dir.root().and_then(|root| self.script_before(owner.exec_id, &root, tasks));
         }
         let shown = shown(exe, true)?;
-        self.stats.exe_live += 1;
+        self.counters.exe_live += 1;
         Some(shown)
     }
 
-    /// The path and the file that a live process runs, if the path means that file to everybody.
+    /// The path and the file that a live process runs, if the path names that file outside its mounts too.
     ///
-    /// Who has a user namespace of his own lays any file under any path of his own mounts. There the path counts if
-    /// it leads to the same file on the host, or if root has made the container that it is a path of.
+    /// A process with its own user namespace can mount any file at any path. Its path counts if it leads to the same
+    /// file on the host, or if root made the container in which it is a path.
     pub(super) fn proven_exe(&self, dir: &ProcDir) -> Option<(String, Option<FileId>)> {
         let (path, id) = dir.exe()?;
         let proven = dir.in_our_user_ns()
@@ -133,16 +135,16 @@ impl Resolver {
     /// The executable of a process that is gone, by the name that `execve` was given.
     ///
     /// Links and `#!` are followed in the host's root if the process was in no container. If it was in one,
-    /// or where it was is not known, they are followed in the root of its parent, if that lives in the same
-    /// place; else the name stands as it was given. So it does if others than root can change what it leads to, for
-    /// they may have done so since.
+    /// or its cgroup is not known, they are followed in the root of its parent, if that is alive in the same
+    /// container; else the name stays as it was given. It also stays if users other than root can change what it
+    /// leads to, because they may have done so since.
     fn gone_exe(
         &mut self,
         owner: &OwnerRef,
         name: &ExecName,
-        place: Option<&Placement>,
+        place: Option<&CgroupPath>,
         tasks: &dyn TaskLookup,
-    ) -> Option<Shown> {
+    ) -> Option<KnownExe> {
         let ExecName::Absolute(text) = name else { return None };
         let exec = self.execs.get(&owner.exec_id);
         let (before, in_user_ns) = exec.map_or((0, false), |exec| (exec.previous, exec.in_user_ns));
@@ -151,12 +153,12 @@ impl Resolver {
         }
         let of_parent;
         let root = match place {
-            Some(Placement { inside: Inside::Host, .. }) => self.host_root.as_ref(),
-            Some(Placement { inside: Inside::Container(inside), .. }) => {
+            Some(CgroupPath { inside: Inside::Host, .. }) => self.host_root.as_ref(),
+            Some(CgroupPath { inside: Inside::Container(inside), .. }) => {
                 of_parent = self.parent_root(owner, Some(inside), tasks);
                 of_parent.as_ref()
             }
-            Some(Placement { inside: Inside::Unproven, .. }) => None,
+            Some(CgroupPath { inside: Inside::Unproven, .. }) => None,
             None => {
                 of_parent = self.parent_root(owner, None, tasks);
                 of_parent.as_ref()
@@ -167,7 +169,7 @@ impl Resolver {
             exe.script = root.and_then(|root| script_named(before, root, tasks));
         }
         let shown = shown(exe, false)?;
-        self.stats.exe_named += 1;
+        self.counters.exe_named += 1;
         Some(shown)
     }
 
@@ -176,15 +178,15 @@ impl Resolver {
         script_named(self.execs.get(&exec_id)?.previous, root, tasks)
     }
 
-    /// Where a live process is now.
-    fn own_place(&self, dir: &ProcDir) -> Option<Arc<Placement>> {
+    /// The current cgroup of a live process.
+    fn own_place(&self, dir: &ProcDir) -> Option<Arc<CgroupPath>> {
         let text = dir.cgroup()?;
         let place = self.mounts.place(&text)?;
         let still = place.inside == Inside::Host || dir.cgroup()? == text;
         still.then(|| Arc::new(place))
     }
 
-    /// The root directory of the parent at fork, if it lives and is in the wanted container.
+    /// The root directory of the parent at fork, if it is alive and in the wanted container.
     fn parent_root(
         &self,
         owner: &OwnerRef,
@@ -200,7 +202,7 @@ impl Resolver {
         dir.root()
     }
 
-    /// The parent as it lives, if it is proven to have forked a child at that time.
+    /// The live parent, if it is proven to have forked a child at that time.
     fn live_parent(
         &self,
         tgid: u32,
@@ -221,7 +223,7 @@ impl Resolver {
         tasks: &dyn TaskLookup,
     ) -> Option<Parent> {
         let pid = if owner.parent_tgid != 0 { owner.parent_tgid } else { ppid.filter(|ppid| *ppid != 0)? };
-        // A process that did not execute its program itself was forked by one that ran it.
+        // A process that did not execute its program itself was forked by a process that ran it.
         if owner.parent_tgid != 0
             && let Some(exec) = self.execs.get(&owner.exec_id).filter(|exec| exec.tgid != owner.tgid)
         {
@@ -244,9 +246,8 @@ impl Resolver {
         Some(exe)
     }
 
-    /// Keeps what was found with its exec id, for every process forked with it; gives it back if there is no
-    /// exec id to keep it with.
-    fn remember(&mut self, exec_id: u64, found: Option<Shown>) -> Option<Shown> {
+    /// Stores what was found under its exec id, for every process forked with it; returns it if there is no exec id.
+    fn remember(&mut self, exec_id: u64, found: Option<KnownExe>) -> Option<KnownExe> {
         match self.execs.get(&exec_id) {
             Some(exec) => {
                 if found.is_some() {
@@ -258,8 +259,8 @@ impl Resolver {
         }
     }
 
-    /// Learns the inode number of the namespace that a live process is in. Its socket may have been made in
-    /// another one: the cookie read inside of the namespace decides.
+    /// Learns the inode number of the namespace that a live process is in. Its socket may have been created in
+    /// another one: the cookie read inside the namespace decides.
     fn learn_netns_of(&mut self, cookie: u64, dir: &ProcDir, tasks: &dyn TaskLookup) {
         if cookie == 0 || self.netns.get(&cookie).is_some() {
             return;
@@ -271,8 +272,8 @@ impl Resolver {
     }
 }
 
-fn shown(exe: Exe, live: bool) -> Option<Shown> {
-    Some(Shown { exe: Arc::from(exe.exe?), script: exe.script.map(Arc::from), live })
+fn shown(exe: Exe, live: bool) -> Option<KnownExe> {
+    Some(KnownExe { exe: Arc::from(exe.exe?), script: exe.script.map(Arc::from), live })
 }
 
 /// The name of the exec id if it is a script that `env` interprets: such a process executes just once more,
@@ -284,14 +285,13 @@ fn script_named(exec_id: u64, root: &Root, tasks: &dyn TaskLookup) -> Option<Str
     root.lookup(&text)?.interpreter?.program().path.ends_with("/env").then_some(text)
 }
 
-/// Who runs in a container that root has made is in a root directory and mounts that root, or a manager of root's, has
-/// made.
-const fn is_container(place: &Placement) -> bool {
+/// In a container that root made, root directory and mounts were made by root or by a manager that root runs.
+const fn is_container(place: &CgroupPath) -> bool {
     matches!(place.inside, Inside::Container(_))
 }
 
 /// The file that an exec name leads to for a live process. A relative name is looked up where the process
-/// is now; it may have moved, so that the caller must find the file to be the one that runs.
+/// is now; it may have moved, so the caller must check that the file is the one that runs.
 fn find_named(name: &ExecName, dir: &ProcDir) -> Option<NamedFile> {
     match name {
         ExecName::Absolute(text) => dir.root()?.lookup(text),
@@ -300,7 +300,7 @@ fn find_named(name: &ExecName, dir: &ProcDir) -> Option<NamedFile> {
     }
 }
 
-/// What the task map says of a process, as an owner to be proven.
+/// A process of the task map as an owner to be proven.
 fn as_owner(tgid: u32, identity: &TaskIdentity) -> OwnerRef {
     OwnerRef {
         tgid,
@@ -314,16 +314,5 @@ fn as_owner(tgid: u32, identity: &TaskIdentity) -> OwnerRef {
         time_ns: 0,
         comm: [0; 16],
         role: SocketRole::None,
-    }
-}
-
-impl Exec {
-    pub(super) const fn shown_live(tgid: u32, name: ExecName, exe: Arc<str>) -> Self {
-        let shown = Some(Shown { exe, script: None, live: true });
-        Self { name, tgid, previous: 0, in_user_ns: false, shown }
-    }
-    /// An executable of which nothing is proven.
-    pub(super) const fn unknown(tgid: u32) -> Self {
-        Self { name: ExecName::Opaque, tgid, previous: 0, in_user_ns: true, shown: None }
     }
 }

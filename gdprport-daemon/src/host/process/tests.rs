@@ -1,159 +1,31 @@
-//! The resolver against real processes; `made_up` against processes that cannot be had at will.
+//! The resolver against real processes; `made_up` against processes that cannot be produced at will.
 
+mod helpers;
 mod made_up;
 
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::process::Command;
+use std::sync::atomic::Ordering;
+
+use gdprport_common::SocketRole;
+use gdprport_core::identity::OwnerRef;
+use gdprport_core::model::Attribution;
 use gdprport_tests::need;
 use gdprport_tests::skip::Missing;
-use std::collections::HashMap;
-use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use gdprport_common::PATH_CAP;
-
-use super::*;
+use self::helpers::{Maps, Running, executable, owner, program, real};
+use super::Resolver;
+use super::resolve::INCOMPLETE_NS;
+use crate::host::accounts::AccountNames;
 use crate::host::clock::boottime_ns;
-use crate::host::pid::ProcDir;
 
-/// The kernel side's maps, by hand. Counts what is asked.
-#[derive(Default)]
-struct Maps {
-    tasks: HashMap<u32, TaskIdentity>,
-    execs: HashMap<u64, ExecRecord>,
-    asked: AtomicU32,
-}
-
-impl TaskLookup for Maps {
-    fn identity(&self, tgid: u32) -> Option<TaskIdentity> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        self.tasks.get(&tgid).copied()
-    }
-
-    fn exec(&self, exec_id: u64) -> Option<ExecRecord> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        self.execs.get(&exec_id).copied()
-    }
-}
-
-impl Maps {
-    fn named(&mut self, exec_id: u64, tgid: u32, name: &str) {
-        let mut path = [0; PATH_CAP];
-        path[..name.len()].copy_from_slice(name.as_bytes());
-        let path_len = u8::try_from(name.len()).expect("short");
-        let record = ExecRecord {
-            kind: 7,
-            shipped: 0,
-            path_len,
-            in_user_ns: 0,
-            tgid,
-            exec_id,
-            time_ns: 1,
-            previous: 0,
-            path,
-        };
-        self.execs.insert(exec_id, record);
-    }
-
-    fn task(&mut self, tgid: u32, exec_id: u64, start_ns: u64) {
-        self.tasks.insert(tgid, TaskIdentity { exec_id, start_ns, parent_tgid: 1, threads: 0, shipped: 0 });
-    }
-}
-
-/// A process that ends with the test.
-struct Running(Child);
-
-impl Running {
-    /// A file that was just written is busy for as long as a child of another test, between its fork and its
-    /// exec, still has the descriptor it was written through.
-    fn start(command: &mut Command) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::null());
-        for _ in 0..1000 {
-            match command.spawn() {
-                Ok(child) => return Self(child),
-                Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
-                    std::thread::sleep(std::time::Duration::from_millis(5));
-                }
-                Err(error) => panic!("it cannot be started: {error}"),
-            }
-        }
-        panic!("it stays busy");
-    }
-
-    fn tgid(&self) -> u32 {
-        self.0.id()
-    }
-
-    /// Fork time as the kernel side would have it: within the tick that `/proc` shows.
-    fn start_ns(&self) -> u64 {
-        let proc = pid::open_proc(Path::new("/proc")).expect("/proc");
-        let stat = ProcDir::open(&proc, self.tgid()).and_then(|dir| dir.stat()).expect("it lives");
-        stat.start_ticks * 10_000_000 + 1
-    }
-
-    /// What `/proc` shows as its executable now.
-    fn exe(&self) -> String {
-        let link = fs::read_link(format!("/proc/{}/exe", self.tgid())).unwrap_or_default();
-        link.to_string_lossy().into_owned()
-    }
-
-    fn end(mut self) {
-        self.0.kill().expect("it can be ended");
-        self.0.wait().expect("it ended");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn real() -> Resolver {
-    let roots = Roots::discover().expect("/proc is mounted");
-    let mut resolver = Resolver::new(&roots, BootClock::measure()).expect("/proc can be opened");
-    // However busy the machine is.
-    for account in [Account::User(0), Account::Group(0)] {
-        while resolver.names.name(account, boottime_ns()) == Name::Late {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-    }
-    resolver
-}
-
-fn owner(tgid: u32, exec_id: u64, start_ns: u64) -> OwnerRef {
-    OwnerRef {
-        tgid,
-        parent_tgid: std::process::id(),
-        uid: 0,
-        gid: 0,
-        exec_id,
-        cgroup_id: 0,
-        netns_cookie: 0,
-        start_ns,
-        time_ns: boottime_ns(),
-        comm: [0; 16],
-        role: SocketRole::Connected,
-    }
-}
-
-fn program(name: &str) -> String {
-    let path =
-        fs::canonicalize(format!("/usr/bin/{name}")).or_else(|_| fs::canonicalize(format!("/bin/{name}")));
-    path.expect("it is installed").to_str().expect("utf-8").to_owned()
-}
-
-fn executable(path: &Path, text: &str) {
-    fs::write(path, text).expect("it can be written");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("mode can be set");
-}
-
+/// It is resolved without names until then.
 #[test]
-fn a_process_whose_user_the_host_does_not_tell_is_told_without_and_named_later() {
+fn a_process_with_pending_names_gets_them_later() {
     let (release, hang) = std::sync::mpsc::channel::<()>();
     let mut resolver = real();
-    resolver.names = Names::asking(move |_| {
+    resolver.names = AccountNames::with_lookup(move |_| {
         // Ends when the other side is dropped.
         let _ = hang.recv();
         Some("etl".into())
@@ -161,17 +33,17 @@ fn a_process_whose_user_the_host_does_not_tell_is_told_without_and_named_later()
     let me = owner(std::process::id(), 5, 1);
     let process = resolver.resolve(&me, &Maps::default());
     assert_eq!((process.user.as_deref(), process.names_pending), (None, true));
-    assert_eq!(resolver.named(&process), None);
-    assert!(!resolver.names_have_come());
-    assert_eq!((resolver.stats().names_late, resolver.stats().names_awaited), (1, 2));
+    assert_eq!(resolver.with_names(&process), None);
+    assert!(!resolver.late_names_arrived());
+    assert_eq!((resolver.counters().names_late, resolver.counters().names_awaited), (1, 2));
     drop(release);
     let named = (0..2_000).find_map(|_| {
         std::thread::sleep(std::time::Duration::from_millis(5));
-        resolver.named(&process)
+        resolver.with_names(&process)
     });
-    let named = named.expect("the answers have come");
+    let named = named.expect("the results have come");
     assert_eq!((named.user.as_deref(), named.group.as_deref()), (Some("etl"), Some("etl")));
-    assert!(resolver.names_have_come());
+    assert!(resolver.late_names_arrived());
     let later = OwnerRef { time_ns: me.time_ns + INCOMPLETE_NS, ..me };
     assert_eq!(resolver.resolve(&later, &Maps::default()).user.as_deref(), Some("etl"));
 }
@@ -193,11 +65,11 @@ fn a_live_process_shows_its_executable_through_a_link() {
     assert_eq!(process.user.as_deref(), Some("root"));
     assert_eq!(process.attribution, Attribution::Exact);
     assert_eq!(process.parent.as_ref().map(|parent| parent.pid), Some(std::process::id()));
-    assert_eq!(resolver.stats().exe_live, 1);
+    assert_eq!(resolver.counters().exe_live, 1);
 }
 
 #[test]
-fn a_known_owner_costs_no_further_question() {
+fn a_known_owner_costs_no_further_look_up() {
     let child = Running::start(Command::new("/bin/sleep").arg("60"));
     let start_ns = child.start_ns();
     let mut maps = Maps::default();
@@ -207,13 +79,13 @@ fn a_known_owner_costs_no_further_question() {
     let asked = owner(child.tgid(), 5, start_ns);
     let first = resolver.resolve(&asked, &maps);
     child.end();
-    let before = maps.asked.load(Ordering::Relaxed);
+    let before = maps.look_ups.load(Ordering::Relaxed);
     let again = resolver.resolve(&asked, &maps);
-    assert_eq!(maps.asked.load(Ordering::Relaxed), before);
+    assert_eq!(maps.look_ups.load(Ordering::Relaxed), before);
     assert_eq!(again, first);
     let other_comm = OwnerRef { comm: *b"thread-2\0\0\0\0\0\0\0\0", ..asked };
     assert_eq!(resolver.resolve(&other_comm, &maps).exe, first.exe);
-    assert_eq!(maps.asked.load(Ordering::Relaxed), before, "another thread of it costs none either");
+    assert_eq!(maps.look_ups.load(Ordering::Relaxed), before, "another thread of it costs none either");
 }
 
 #[test]
@@ -243,7 +115,7 @@ fn a_script_shows_interpreter_and_script_alive_and_gone() {
     let gone = later.resolve(&gone, &maps);
     assert_eq!((gone.exe.as_deref(), gone.script.as_deref()), (Some(&*program("sh")), Some(&*name)));
     assert_eq!(gone.unit.as_deref(), Some("job.service"));
-    assert_eq!(later.stats().exe_named, 1);
+    assert_eq!(later.counters().exe_named, 1);
 }
 
 #[test]
@@ -306,12 +178,12 @@ fn a_process_that_executed_something_else_is_not_read() {
     let mut resolver = real();
     resolver.learn_exec(5, child.tgid(), 0, b"./relative");
     let process = resolver.resolve(&owner(child.tgid(), 5, start_ns), &maps);
-    assert_eq!(process.exe, None, "what it runs now says nothing of what it ran then");
+    assert_eq!(process.exe, None, "what it runs now proves nothing about what it ran then");
     assert!(process.started.is_some());
 }
 
 #[test]
-fn another_process_with_the_number_is_not_the_owner() {
+fn another_process_with_the_same_pid_is_not_the_owner() {
     let child = Running::start(Command::new("/bin/sleep").arg("60"));
     let long_ago = child.start_ns() / 2;
     let mut maps = Maps::default();
@@ -320,7 +192,7 @@ fn another_process_with_the_number_is_not_the_owner() {
     resolver.learn_exec(5, child.tgid(), 0, b"./gone");
     let process = resolver.resolve(&owner(child.tgid(), 5, long_ago), &maps);
     assert_eq!(process.exe, None);
-    let started = process.started.expect("the record told");
+    let started = process.started.expect("the record has it");
     assert_eq!(started, resolver.clock.timestamp(long_ago));
 }
 
@@ -365,23 +237,24 @@ fn the_unknown_owner_is_nobody_and_not_root() {
     assert_eq!(resolver.resolve(&roleless, &Maps::default()).pid, 0);
 }
 
+/// Its children inherit the executable.
 #[test]
-fn every_process_is_seeded_with_what_it_runs_and_its_children_inherit_it() {
+fn every_existing_process_is_seeded_with_its_executable() {
     let child = Running::start(Command::new("/bin/sleep").arg("60"));
     let mut resolver = real();
-    let seeds: Vec<_> = resolver.seed_all().expect("/proc can be listed").collect();
-    let seed = seeds.iter().find(|seed| seed.tgid == child.tgid()).expect("it was there");
-    assert_eq!(seed.identity.parent_tgid, std::process::id());
-    assert!(seed.identity.exec_id >= gdprport_common::EXEC_ID_SEEDED);
-    let mut ids: Vec<_> = seeds.iter().map(|seed| seed.identity.exec_id).collect();
+    let existing: Vec<_> = resolver.existing_processes().expect("/proc can be listed").collect();
+    let found = existing.iter().find(|process| process.tgid == child.tgid()).expect("it was there");
+    assert_eq!(found.identity.parent_tgid, std::process::id());
+    assert!(found.identity.exec_id >= gdprport_common::EXEC_ID_SEEDED);
+    let mut ids: Vec<_> = existing.iter().map(|process| process.identity.exec_id).collect();
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!(ids.len(), seeds.len());
-    assert_eq!(&seed.exec.path[..usize::from(seed.exec.path_len)], program("sleep").as_bytes());
+    assert_eq!(ids.len(), existing.len());
+    assert_eq!(&found.exec.path[..usize::from(found.exec.path_len)], program("sleep").as_bytes());
 
-    let heir =
-        OwnerRef { parent_tgid: child.tgid(), ..owner(4_000_002, seed.identity.exec_id, boottime_ns()) };
-    let process = resolver.resolve(&heir, &Maps::default());
+    let child_of_it =
+        OwnerRef { parent_tgid: child.tgid(), ..owner(4_000_002, found.identity.exec_id, boottime_ns()) };
+    let process = resolver.resolve(&child_of_it, &Maps::default());
     assert_eq!(process.exe, Some(program("sleep").into()));
     assert_eq!(process.parent.as_ref().and_then(|parent| parent.exe.clone()), process.exe);
 }

@@ -1,4 +1,4 @@
-//! Real sockets on loopback, and answers that no kernel would give.
+//! Real sockets on loopback, and replies that no kernel would send.
 
 use gdprport_tests::need;
 use gdprport_tests::skip::Missing;
@@ -24,7 +24,7 @@ fn listeners_and_both_ends_are_listed_with_their_exact_bytes() {
     assert_eq!(found.len(), 3);
     let of = |wanted| found.iter().find(|socket| socket.cookie == wanted).expect("listed");
     let (listening, client, server) = (of(cookie(&listener)), of(cookie(&client)), of(cookie(&server)));
-    assert_eq!((listening.peer, listening.state, listening.local.port), (None, LISTEN, port));
+    assert_eq!((listening.peer, listening.state, listening.local.port), (None, TCP_LISTEN, port));
     assert_eq!((client.peer, server.peer), (Some(server.local), Some(client.local)));
     assert_eq!(server.local, listening.local);
     // The active end's SYN was acknowledged and counts one.
@@ -47,7 +47,7 @@ fn an_ipv4_peer_of_a_dual_stack_listener_is_plain_ipv4() {
 }
 
 #[test]
-fn a_connection_that_was_closed_is_not_answered() {
+fn a_closed_connection_is_not_listed() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     let (client, server) = connection(&listener);
     let (open, closed) = (cookie(&listener), cookie(&client));
@@ -68,18 +68,18 @@ fn ports_that_are_not_watched_are_left_out() {
 }
 
 #[test]
-fn port_sets_hold_what_was_put_in() {
+fn port_sets_hold_what_was_inserted() {
     let set = PortSet::from_iter([0, 63, 64, 5432, 65535]);
     let held: Vec<u16> = (0..=u16::MAX).filter(|port| set.contains(*port)).collect();
     assert_eq!(held, [0, 63, 64, 5432, 65535]);
 }
 
 #[test]
-fn a_socket_is_fetched_only_if_it_is_the_one_that_was_meant() {
+fn a_socket_is_fetched_only_if_its_cookie_matches() {
     use std::os::fd::AsRawFd;
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     let (me, fd, wanted) = (std::process::id(), listener.as_raw_fd(), cookie(&listener));
-    let fetched = fetch(me, fd, wanted).expect("one's own may be fetched");
+    let fetched = fetch(me, fd, wanted).expect("a process may fetch its own");
     assert_eq!(cookie(&fetched), wanted);
     for (tgid, fd, cookie) in [(me, fd, wanted + 1), (me, 1_000_000, wanted), (0, fd, wanted)] {
         let error = fetch(tgid, fd, cookie).expect_err("not that socket");
@@ -89,7 +89,7 @@ fn a_socket_is_fetched_only_if_it_is_the_one_that_was_meant() {
 
 proptest! {
     #[test]
-    fn any_answer_is_read_or_refused(mut bytes in proptest::collection::vec(any::<u8>(), 0..300), family in 0u8..12) {
+    fn any_reply_is_read_or_rejected(mut bytes in proptest::collection::vec(any::<u8>(), 0..300), family in 0u8..12) {
         if let Some(first) = bytes.first_mut() {
             *first = family;
         }

@@ -6,10 +6,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use proptest::prelude::*;
 
 use super::*;
+use crate::sink::destination::Target;
 use crate::sink::queue::{Failure, Report};
-use crate::sink::sink::Target;
 use crate::sink::testing::{adds_up, dropped, published, wait_until};
-use gdprport_core::event::{Kind, samples};
+use gdprport_core::encode::native;
+use gdprport_core::event::{Kind, Stamper, samples};
 
 /// A destination that writes nothing until its gate is opened (its sender dropped).
 struct Gated(Receiver<()>);
@@ -19,6 +20,11 @@ impl Target for Gated {
         let _ = self.0.recv();
         Report { delivered: count, bytes: count, failure: None }
     }
+}
+
+/// Publishes the sample of a kind.
+fn publish(fanout: &mut Fanout, stamper: &mut Stamper, kind: Kind) {
+    fanout.publish(stamper.stamp(samples::now(), samples::body(kind)), native);
 }
 
 fn capacity(events: usize) -> NonZeroUsize {
@@ -36,7 +42,7 @@ fn a_full_queue_loses_exactly_what_exceeds_it() {
     let mut fanout = Fanout::new(vec![sink]);
     let mut stamper = samples::stamper();
     for _ in 0..137 {
-        fanout.publish(stamper.stamp(samples::now(), samples::body(Kind::FlowOpen)));
+        publish(&mut fanout, &mut stamper, Kind::FlowOpen);
     }
     fanout.deliver();
     assert_eq!(dropped(&fanout.stats()[0]), [("queue-full", 37)]);
@@ -48,15 +54,15 @@ fn a_full_queue_loses_exactly_what_exceeds_it() {
 }
 
 #[test]
-fn what_is_lost_is_told_even_when_the_queue_is_full() {
+fn a_loss_is_reported_even_when_the_queue_is_full() {
     let (gate, sink) = gated("slow", 100);
     let mut fanout = Fanout::new(vec![sink]);
     let mut stamper = samples::stamper();
     for _ in 0..120 {
-        fanout.publish(stamper.stamp(samples::now(), samples::body(Kind::FlowOpen)));
+        publish(&mut fanout, &mut stamper, Kind::FlowOpen);
     }
     for _ in 0..20 {
-        fanout.publish(stamper.stamp(samples::now(), samples::body(Kind::Coverage)));
+        publish(&mut fanout, &mut stamper, Kind::Coverage);
     }
     fanout.deliver();
     assert_eq!(fanout.stats()[0].counts.queued, 116, "few places, so that these are bounded too");
@@ -73,7 +79,7 @@ fn a_stuck_sink_holds_up_no_other() {
     let mut fanout = Fanout::new(vec![stuck, quick]);
     let mut stamper = samples::stamper();
     for _ in 0..500 {
-        fanout.publish(stamper.stamp(samples::now(), samples::body(Kind::FlowOpen)));
+        publish(&mut fanout, &mut stamper, Kind::FlowOpen);
     }
     fanout.deliver();
     wait_until(|| fanout.stats()[1].counts.delivered == 500);
@@ -112,7 +118,7 @@ fn a_few_events_are_written_without_waiting_for_more() {
     wait_until(|| sink.stats().counts.delivered == 1);
 }
 
-/// A destination that fails as it is told to.
+/// A destination that fails on demand.
 struct Moody(Vec<u8>, usize);
 
 impl Target for Moody {
@@ -132,7 +138,7 @@ impl Target for Moody {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
-    fn the_books_add_up_in_every_snapshot(moods in prop::collection::vec(any::<u8>(), 0..20), room in 1usize..200) {
+    fn the_counters_add_up_in_every_snapshot(moods in prop::collection::vec(any::<u8>(), 0..20), room in 1usize..200) {
         let sink = Sink::spawn("moody", capacity(room), Moody(moods, 0)).expect("a thread");
         let events = published(300);
         for (n, event) in events.into_iter().enumerate() {

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use super::*;
-use crate::sink::sink::DEFAULT_CAPACITY;
+use crate::sink::destination::DEFAULT_CAPACITY;
 use crate::sink::testing::{NumberedLines, dropped, published, wait_until};
 
 fn soon() -> Instant {
@@ -44,7 +44,7 @@ fn write(sink: &Sink, count: usize) {
 }
 
 #[test]
-fn events_are_appended_to_what_is_there_and_others_cannot_read_it() {
+fn events_are_appended_and_others_cannot_read_them() {
     let (_dir, path) = setup();
     for _ in 0..2 {
         let sink = Sink::file(&path, DEFAULT_CAPACITY).expect("writable");
@@ -85,7 +85,7 @@ fn a_failed_reopen_keeps_the_old_file_and_says_so() {
 }
 
 #[test]
-fn a_deleted_file_is_made_anew() {
+fn a_deleted_file_is_recreated() {
     let (_dir, path) = setup();
     let sink = watchful(&path);
     write(&sink, 3);
@@ -95,8 +95,9 @@ fn a_deleted_file_is_made_anew() {
     assert_eq!(sink.finish(soon()).counts.delivered, 7);
 }
 
+/// It cannot be replaced at once: events are lost and counted until it can.
 #[test]
-fn a_deleted_file_that_cannot_be_replaced_loses_events_and_counts_them_until_it_can() {
+fn what_a_deleted_file_loses_until_it_is_recreated_is_counted() {
     let (dir, _) = setup();
     let parent = dir.path().join("log");
     let path = parent.join("events.ndjson");
@@ -181,7 +182,7 @@ impl Drop for SmallDisk {
 }
 
 #[test]
-fn on_a_disk_that_fills_up_and_gets_room_again_a_reader_finds_exactly_what_was_counted() {
+fn across_a_full_disk_a_reader_finds_exactly_what_was_counted() {
     let disk = need!(SmallDisk::new().ok_or_else(|| Missing::of("leave to mount a file system of its own")));
     fs::write(disk.path("ballast"), [0; 32 * 1024]).expect("there is room for it");
     let path = disk.path("events.ndjson");

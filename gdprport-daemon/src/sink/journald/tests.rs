@@ -2,17 +2,17 @@
 
 use std::fs::File;
 use std::io::{IoSliceMut, Read, Seek};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use tempfile::TempDir;
 
 use super::*;
-use crate::sink::sink::DEFAULT_CAPACITY;
+use crate::sink::destination::DEFAULT_CAPACITY;
 use crate::sink::testing::{batch, dropped, wait_until};
 use gdprport_core::event::{Body, Kind, Violation, samples};
 use gdprport_core::model::Outcome;
+use gdprport_core::shared::Shared;
 use gdprport_core::verdict::Verdict;
 
 struct FakeJournald {
@@ -142,7 +142,7 @@ fn a_record_too_large_for_a_datagram_arrives_whole() {
     let sink = journald.sink();
     let mut flow = samples::declared(Outcome::Established);
     let missing = vec!["x".repeat(4_000_000)];
-    flow.verdict = Arc::new(Verdict::Undecided { missing: missing.clone(), nearest: None });
+    flow.verdict = Shared::new(Verdict::Undecided { missing: missing.clone(), nearest: None });
     publish(&sink, Body::Violation(Box::new(Violation::Flow(flow))));
     let record = journald.record();
     let event: Event = serde_json::from_str(text(&record, "GDPRPORT_EVENT")[0]).expect("the native event");
@@ -150,8 +150,9 @@ fn a_record_too_large_for_a_datagram_arrives_whole() {
     wait_until(|| sink.stats().counts.delivered == 1);
 }
 
+/// Nothing else is lost, and what is lost is counted.
 #[test]
-fn a_restart_of_journald_loses_only_what_was_sent_while_it_was_away_and_counts_it() {
+fn a_restart_of_journald_loses_what_was_sent_meanwhile() {
     let journald = FakeJournald::new();
     let sink = journald.sink();
     let FakeJournald { socket, path, _dir } = journald;

@@ -5,15 +5,16 @@ use std::num::NonZeroU16;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use super::super::exit::Exit;
 use super::super::format::clean;
-use super::super::lines::Lines;
-use super::super::{Exit, Out};
-use crate::control::client::Client;
+use super::super::lines::LineRenderer;
+use super::super::screen::Output;
+use crate::control::client::ControlClient;
 use gdprport_core::event::Event;
 
 /// Which events to print.
 #[derive(Debug, Default)]
-pub(super) struct Wanted {
+pub(super) struct EventFilter {
     /// Only those of the port with this name or number.
     pub(super) port: Option<String>,
     /// Only violations.
@@ -22,32 +23,32 @@ pub(super) struct Wanted {
     pub(super) flows: bool,
 }
 
-/// What the choice needs of an event.
+/// What the filter needs of an event.
 #[derive(Debug, Deserialize)]
-struct Head {
+struct EventHead {
     kind: String,
-    port: Option<Port>,
-    verdict: Option<Outcome>,
+    port: Option<EventPort>,
+    verdict: Option<EventVerdict>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Port {
+struct EventPort {
     name: String,
     number: u16,
 }
 
 #[derive(Debug, Deserialize)]
-struct Outcome {
+struct EventVerdict {
     outcome: String,
 }
 
-impl Wanted {
-    fn takes(&self, line: &str) -> bool {
+impl EventFilter {
+    fn matches(&self, line: &str) -> bool {
         if !self.flows && !self.violations && self.port.is_none() {
             return true;
         }
-        // What cannot be judged is shown rather than hidden.
-        let Ok(head) = serde_json::from_str::<Head>(line) else { return true };
+        // What cannot be read is shown rather than hidden.
+        let Ok(head) = serde_json::from_str::<EventHead>(line) else { return true };
         if head.kind == "stream.lost" {
             return true;
         }
@@ -63,18 +64,18 @@ impl Wanted {
 /// Prints events until interrupted, as lines for people on a terminal, else as JSON; the daemon's end is its
 /// own exit code.
 pub(super) async fn follow(
-    client: &Client,
-    wanted: &Wanted,
+    client: &ControlClient,
+    filter: &EventFilter,
     json: bool,
-    out: &mut Out,
+    out: &mut Output,
 ) -> anyhow::Result<Exit> {
     let mut events = client.events().await?;
     let lines = (out.terminal && !json).then(|| {
-        // The stream takes colours out again where they are not wanted.
-        Lines::new(true, NonZeroU16::new(out.screen().width), TimeZone::system())
+        // The stream removes colours again where there should be none.
+        LineRenderer::new(true, NonZeroU16::new(out.screen().width), TimeZone::system())
     });
     while let Some(line) = events.next().await? {
-        if !wanted.takes(&line) {
+        if !filter.matches(&line) {
             continue;
         }
         let event =
@@ -99,18 +100,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_choice_takes_what_it_names_and_always_a_gap() {
-        let wanted = Wanted { port: Some("5432".to_owned()), violations: true, flows: true };
+    fn a_filter_matches_what_it_names_and_every_gap() {
+        let filter = EventFilter { port: Some("5432".to_owned()), violations: true, flows: true };
         let event = |kind: &str, number: u16, outcome: &str| {
             format!(
                 r#"{{"kind":"{kind}","port":{{"name":"db","number":{number}}},"verdict":{{"outcome":"{outcome}"}}}}"#
             )
         };
-        assert!(wanted.takes(&event("flow.open", 5432, "violation")));
-        assert!(!wanted.takes(&event("flow.open", 5433, "violation")));
-        assert!(!wanted.takes(&event("flow.open", 5432, "declared")));
-        assert!(!wanted.takes(&event("listener.open", 5432, "violation")));
-        assert!(wanted.takes(r#"{"schema":"gdprport.stream/1","kind":"stream.lost","lost":3}"#));
-        assert!(!wanted.takes(r#"{"kind":"coverage"}"#));
+        assert!(filter.matches(&event("flow.open", 5432, "violation")));
+        assert!(!filter.matches(&event("flow.open", 5433, "violation")));
+        assert!(!filter.matches(&event("flow.open", 5432, "declared")));
+        assert!(!filter.matches(&event("listener.open", 5432, "violation")));
+        assert!(filter.matches(r#"{"schema":"gdprport.stream/1","kind":"stream.lost","lost":3}"#));
+        assert!(!filter.matches(r#"{"kind":"coverage"}"#));
     }
 }

@@ -1,64 +1,57 @@
-//! What each command does: ask, show, end.
+//! What each command does: send a request, show the reply, return an exit code.
 
 mod events;
+mod files;
 mod policy;
 mod run;
 mod unpin;
 
-use std::path::PathBuf;
-
 use anyhow::anyhow;
 use tokio::runtime::{self, Runtime};
 
-use super::cli::{Cli, Command, DaemonCommand, FlowsArgs, PolicyCommand};
+use super::cli::{Cli, DaemonCommand, FlowsArgs, PolicyCommand, TopCommand};
+use super::exit::Exit;
 use super::format::clean_lines;
-use super::{Exit, Out, doctor, flows, status};
-use crate::app::{self, PolicyFiles};
+use super::screen::Output;
+use super::{doctor, flows, status};
+use crate::app;
 use crate::control::api::{CheckResult, FlowQuery};
-use crate::control::client::{Client, ClientError};
-
-/// Where the policy is unless it is named.
-const ETC: &str = "/etc/gdprport";
-
-/// The files named, or those of the host.
-fn policy_files(named: Vec<PathBuf>) -> PolicyFiles {
-    if named.is_empty() { PolicyFiles::Directory(ETC.into()) } else { PolicyFiles::Named(named) }
-}
+use crate::control::client::{ClientError, ControlClient};
 
 pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
-    // The daemon's own sink writes to standard output, which `Out` would lock.
-    if let Command::Daemon(DaemonCommand::Run(args)) = cli.command {
+    // The daemon's own sink writes to standard output, which `Output` would lock.
+    if let TopCommand::Daemon(DaemonCommand::Run(args)) = cli.command {
         return run::daemon(args, cli.socket, cli.color);
     }
-    let mut out = Out::new(cli.color);
-    let client = Client::new(&cli.socket);
+    let mut out = Output::new(cli.color);
+    let client = ControlClient::new(&cli.socket);
     match cli.command {
-        Command::Daemon(DaemonCommand::Run(_)) => unreachable!("handled above"),
-        Command::Daemon(DaemonCommand::Unpin(args)) => unpin::run(&args, &mut out),
-        Command::Daemon(DaemonCommand::Status) => {
-            let answer = runtime()?.block_on(client.status())?;
+        TopCommand::Daemon(DaemonCommand::Run(_)) => unreachable!("handled above"),
+        TopCommand::Daemon(DaemonCommand::Unpin(args)) => unpin::run(&args, &mut out),
+        TopCommand::Daemon(DaemonCommand::Status) => {
+            let reply = runtime()?.block_on(client.status())?;
             if cli.json {
-                out.json(&answer.json)?;
+                out.json(&reply.json)?;
             } else {
                 let screen = out.screen();
-                out.text(&status::show(&answer.value, &screen))?;
+                out.text(&status::show(&reply.value, &screen))?;
             }
             Ok(Exit::Fine)
         }
-        Command::Daemon(DaemonCommand::Reload) => reload(&client, cli.json, &mut out),
-        Command::Flows(args) if args.follow => {
-            let wanted = events::Wanted { port: args.port, violations: args.violations, flows: true };
-            runtime()?.block_on(events::follow(&client, &wanted, cli.json, &mut out))
+        TopCommand::Daemon(DaemonCommand::Reload) => reload(&client, cli.json, &mut out),
+        TopCommand::Flows(args) if args.follow => {
+            let filter = events::EventFilter { port: args.port, violations: args.violations, flows: true };
+            runtime()?.block_on(events::follow(&client, &filter, cli.json, &mut out))
         }
-        Command::Flows(args) => list(&client, args, cli.json, &mut out),
-        Command::Events(_) => {
-            runtime()?.block_on(events::follow(&client, &events::Wanted::default(), cli.json, &mut out))
+        TopCommand::Flows(args) => list(&client, args, cli.json, &mut out),
+        TopCommand::Events(_) => {
+            runtime()?.block_on(events::follow(&client, &events::EventFilter::default(), cli.json, &mut out))
         }
-        Command::Doctor => {
+        TopCommand::Doctor => {
             let report = match runtime()?.block_on(client.doctor()) {
-                Ok(answer) => answer.value,
+                Ok(reply) => reply.value,
                 Err(ClientError::NoDaemon(_)) => app::examine(None),
-                // The host can be examined by anybody; that a daemon could not be asked has to be said.
+                // Anybody can examine the host; that the daemon did not take part has to be visible.
                 Err(error @ ClientError::Denied { .. }) => {
                     eprintln!(
                         "gdprport: {}; the host was examined without its daemon",
@@ -76,8 +69,8 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
             }
             Ok(if report.worst() == CheckResult::Failed { Exit::Failed } else { Exit::Fine })
         }
-        Command::Policy(PolicyCommand::Check { files }) => policy::check(files, cli.json, &mut out),
-        Command::Policy(PolicyCommand::Schema) => policy::schema(&mut out),
+        TopCommand::Policy(PolicyCommand::Check { files }) => policy::check(files, cli.json, &mut out),
+        TopCommand::Policy(PolicyCommand::Schema) => policy::schema(&mut out),
     }
 }
 
@@ -89,25 +82,25 @@ fn runtime() -> anyhow::Result<Runtime> {
         .map_err(|error| anyhow!("cannot start the async runtime: {error}"))
 }
 
-fn reload(client: &Client, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
-    let answer = runtime()?.block_on(client.reload())?;
-    let reply = &answer.value;
+fn reload(client: &ControlClient, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
+    let reply = runtime()?.block_on(client.reload())?;
+    let outcome = &reply.value;
     if json {
-        out.json(&answer.json)?;
+        out.json(&reply.json)?;
     } else {
-        out.text(&status::reload(reply))?;
+        out.text(&status::reload(outcome))?;
     }
-    Ok(if reply.applied { Exit::Fine } else { Exit::Invalid })
+    Ok(if outcome.applied { Exit::Fine } else { Exit::Invalid })
 }
 
-fn list(client: &Client, args: FlowsArgs, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
+fn list(client: &ControlClient, args: FlowsArgs, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
     let query = FlowQuery { port: args.port, violations: args.violations, limit: args.limit };
-    let answer = runtime()?.block_on(client.flows(&query))?;
+    let reply = runtime()?.block_on(client.flows(&query))?;
     if json {
-        out.json(&answer.json)?;
+        out.json(&reply.json)?;
     } else {
         let screen = out.screen();
-        out.text(&flows::show(&answer.value, &screen))?;
+        out.text(&flows::show(&reply.value, &screen))?;
     }
     Ok(Exit::Fine)
 }

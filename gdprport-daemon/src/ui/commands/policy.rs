@@ -4,25 +4,28 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::super::exit::Exit;
 use super::super::format;
-use super::super::{Exit, Out, problems};
+use super::super::problems;
+use super::super::screen::Output;
+use super::files::{ETC, policy_files};
 use crate::app::PolicyError;
 use gdprport_core::policy::{self, Problem, Severity};
 
-/// The answer of `policy check --json`.
+/// What `policy check --json` prints.
 #[derive(Debug, Serialize)]
-struct Checked {
+struct PolicyReport {
     valid: bool,
     digest: Option<String>,
     problems: Vec<Problem>,
 }
 
 /// Reads the files as the daemon would and shows every problem.
-pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
-    let (checked, summary) = match super::policy_files(files).load() {
+pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
+    let (checked, summary) = match policy_files(files).load() {
         Ok(loaded) if loaded.files.is_empty() => {
-            let summary = format!("valid: no file in {}, so the built-in catalog applies\n", super::ETC);
-            (Checked { valid: true, digest: None, problems: Vec::new() }, summary)
+            let summary = format!("valid: no file in {ETC}, so the built-in catalog applies\n");
+            (PolicyReport { valid: true, digest: None, problems: Vec::new() }, summary)
         }
         Ok(loaded) => {
             let policy = &loaded.policy;
@@ -40,7 +43,7 @@ pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Out) -> anyhow::R
                 policy.digest(),
             );
             let digest = Some(policy.digest().to_owned());
-            (Checked { valid: true, digest, problems: warnings }, summary)
+            (PolicyReport { valid: true, digest, problems: warnings }, summary)
         }
         Err(PolicyError::Problems(problems)) => {
             let errors = problems.list.iter().filter(|p| p.severity == Severity::Error).count();
@@ -53,7 +56,7 @@ pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Out) -> anyhow::R
                 counted(errors, "error"),
                 counted(problems.list.len() - errors, "warning")
             );
-            (Checked { valid: false, digest: None, problems: problems.list }, summary)
+            (PolicyReport { valid: false, digest: None, problems: problems.list }, summary)
         }
         Err(error) => return Err(error.into()),
     };
@@ -70,7 +73,7 @@ pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Out) -> anyhow::R
 }
 
 /// Prints the JSON Schema of the policy file.
-pub(super) fn schema(out: &mut Out) -> anyhow::Result<Exit> {
+pub(super) fn schema(out: &mut Output) -> anyhow::Result<Exit> {
     out.json(&serde_json::to_vec_pretty(&policy::json_schema())?)?;
     Ok(Exit::Fine)
 }

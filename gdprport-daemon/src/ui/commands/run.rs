@@ -9,15 +9,18 @@ use jiff::tz::TimeZone;
 use tracing_subscriber::EnvFilter;
 
 use super::super::cli::{Color, EventsTarget, RunArgs};
-use super::super::lines::Lines;
-use super::super::{Exit, problems};
+use super::super::exit::Exit;
+use super::super::lines::LineRenderer;
+use super::super::problems;
+use super::super::screen::choice;
+use super::files::policy_files;
 use crate::app::{self, Config, Format, PolicyError, PolicyFiles, Render, RunError, RunOptions};
 
-/// Runs the daemon in the foreground until it is told to stop.
+/// Runs the daemon in the foreground until a signal stops it.
 pub(super) fn daemon(args: RunArgs, socket: PathBuf, color: Color) -> anyhow::Result<Exit> {
     log_to_stderr();
     let config = Config::load(&args.config)?;
-    let policy = if args.no_policy { PolicyFiles::Catalog } else { super::policy_files(args.policy) };
+    let policy = if args.no_policy { PolicyFiles::Catalog } else { policy_files(args.policy) };
     let (to_stdout, file) = match args.events {
         Some(EventsTarget::Stdout) => (Some(Format::Native), config.events.file.clone()),
         Some(EventsTarget::File(file)) => (lines_if_terminal(color), Some(file)),
@@ -57,19 +60,11 @@ fn lines_if_terminal(color: Color) -> Option<Format> {
 }
 
 fn render(color: bool, width: Option<NonZeroU16>) -> Render {
-    let lines = Lines::new(color, width, TimeZone::system());
+    let lines = LineRenderer::new(color, width, TimeZone::system());
     Box::new(move |event, out| lines.render(event, out))
 }
 
-fn choice(color: Color, stream: &impl anstream::stream::RawStream) -> ColorChoice {
-    match color {
-        Color::Auto => AutoStream::choice(stream),
-        Color::Always => ColorChoice::Always,
-        Color::Never => ColorChoice::Never,
-    }
-}
-
-/// The daemon's own words, not events: to standard error, from level `info` or what `GDPRPORT_LOG` says.
+/// The daemon's log, not its events: to standard error, from level `info` or as `GDPRPORT_LOG` sets.
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("GDPRPORT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = io::stderr().is_terminal();
@@ -78,7 +73,7 @@ fn log_to_stderr() {
         .with_writer(io::stderr)
         .with_target(false)
         .with_ansi(terminal);
-    // Whoever collects the output of a service adds the time.
+    // What collects the output of a service adds the time.
     let outcome = if terminal { subscriber.try_init() } else { subscriber.without_time().try_init() };
     outcome.expect("no other subscriber was set");
 }

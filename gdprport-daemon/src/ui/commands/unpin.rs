@@ -1,10 +1,11 @@
-//! `daemon unpin`: what a daemon left attached is removed, unless its service is about to start again.
+//! `daemon unpin`: removes what a daemon left attached, unless its service is about to start again.
 
 use super::super::cli::UnpinArgs;
-use super::super::{Exit, Out};
+use super::super::exit::Exit;
+use super::super::screen::Output;
 use crate::app::{Ending, Unpinned, unpin};
 
-pub(super) fn run(args: &UnpinArgs, out: &mut Out) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &UnpinArgs, out: &mut Output) -> anyhow::Result<Exit> {
     if let Some(unit) = &args.unless_restarting
         && Ending::of(unit).starts_again()
     {

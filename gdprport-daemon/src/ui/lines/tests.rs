@@ -1,7 +1,5 @@
 //! What the lines look like.
 
-use std::sync::Arc;
-
 use super::*;
 use gdprport_core::event::samples;
 
@@ -9,7 +7,7 @@ fn width(columns: u16) -> Option<NonZeroU16> {
     NonZeroU16::new(columns)
 }
 
-fn render(lines: &Lines, events: &[Event]) -> String {
+fn render(lines: &LineRenderer, events: &[Event]) -> String {
     let mut out = Vec::new();
     for event in events {
         lines.render(event, &mut out);
@@ -20,46 +18,46 @@ fn render(lines: &Lines, events: &[Event]) -> String {
 
 #[test]
 fn a_wide_terminal_shows_everything() {
-    let lines = Lines::new(false, width(200), TimeZone::UTC);
+    let lines = LineRenderer::new(false, width(200), TimeZone::UTC);
     insta::assert_snapshot!(render(&lines, &samples::events()));
 }
 
 #[test]
 fn a_terminal_of_120_columns_is_aligned() {
-    let lines = Lines::new(false, width(120), TimeZone::UTC);
+    let lines = LineRenderer::new(false, width(120), TimeZone::UTC);
     insta::assert_snapshot!(render(&lines, &samples::events()));
 }
 
 #[test]
 fn a_terminal_of_80_columns_is_still_readable() {
-    let lines = Lines::new(false, width(80), TimeZone::UTC);
+    let lines = LineRenderer::new(false, width(80), TimeZone::UTC);
     insta::assert_snapshot!(render(&lines, &samples::events()));
 }
 
 #[test]
 fn colours_change_nothing_but_colours() {
     let events = samples::events();
-    let colored = render(&Lines::new(true, width(120), TimeZone::UTC), &events);
-    let plain = render(&Lines::new(false, width(120), TimeZone::UTC), &events);
+    let colored = render(&LineRenderer::new(true, width(120), TimeZone::UTC), &events);
+    let plain = render(&LineRenderer::new(false, width(120), TimeZone::UTC), &events);
     assert!(colored.contains("\u{1b}[") && !plain.contains('\u{1b}'));
     assert_eq!(anstream::adapter::strip_str(&colored).to_string(), plain);
 }
 
 #[test]
 fn a_violation_is_the_only_red_on_the_screen() {
-    let red = AnsiColor::Red.on_default().bold().render().to_string();
-    let lines = Lines::new(true, width(120), TimeZone::UTC);
+    let red = Tone::Bad.style().render().to_string();
+    let lines = LineRenderer::new(true, width(120), TimeZone::UTC);
     for event in samples::events() {
         let bad = matches!(event.body.verdict(), Some(Verdict::Violation { .. }))
-            || matches!(&event.body, Body::Coverage(books) if books.coverage.lost() > 0);
+            || matches!(&event.body, Body::Coverage(event) if event.coverage.lost() > 0);
         assert_eq!(render(&lines, std::slice::from_ref(&event)).contains(&red), bad, "{}", event.body.kind());
     }
 }
 
 #[test]
-fn lines_are_no_wider_than_the_terminal_unless_something_is_wrong() {
+fn lines_fit_the_terminal_unless_something_is_wrong() {
     for columns in [80, 100, 120, 200] {
-        let lines = Lines::new(false, width(columns), TimeZone::UTC);
+        let lines = LineRenderer::new(false, width(columns), TimeZone::UTC);
         for event in samples::events() {
             let line = render(&lines, std::slice::from_ref(&event));
             let wrong = matches!(event.body.kind(), Kind::Violation | Kind::Finding);
@@ -70,12 +68,12 @@ fn lines_are_no_wider_than_the_terminal_unless_something_is_wrong() {
 }
 
 #[test]
-fn names_from_outside_are_cut_and_cannot_command_the_terminal() {
+fn names_from_outside_are_cut_and_harmless() {
     let mut event = samples::event(Kind::FlowOpen);
-    let Body::FlowOpen(flow) = &mut event.body else { panic!("asked for a flow.open") };
-    let process = Arc::make_mut(flow.process.as_mut().expect("the sample has an owner"));
-    process.exe = Some(format!("/opt/\u{1b}[2J\u{202e}{}", "long".repeat(50)).into());
-    let line = render(&Lines::new(false, width(120), TimeZone::UTC), &[event]);
+    let Body::FlowOpen(flow) = &mut event.body else { panic!("expected a flow.open") };
+    let exe = format!("/opt/\u{1b}[2J\u{202e}{}", "long".repeat(50));
+    samples::change_process(flow, |process| process.exe = Some(exe.into()));
+    let line = render(&LineRenderer::new(false, width(120), TimeZone::UTC), &[event]);
     assert!(!line.contains(['\u{1b}', '\u{202e}']) && line.contains('…'), "{line}");
     assert!(line.contains("✓ orders-api"), "the verdict is still there: {line}");
 }
@@ -83,19 +81,21 @@ fn names_from_outside_are_cut_and_cannot_command_the_terminal() {
 #[test]
 fn a_long_name_is_cut_and_its_number_is_not() {
     let mut event = samples::event(Kind::FlowOpen);
-    let Body::FlowOpen(flow) = &mut event.body else { panic!("asked for a flow.open") };
-    let process = Arc::make_mut(flow.process.as_mut().expect("the sample has an owner"));
-    process.exe = Some("/usr/bin/redis-check-rdb".into());
-    process.comm = Some("redis-server".into());
-    let shown =
-        |columns| render(&Lines::new(false, width(columns), TimeZone::UTC), std::slice::from_ref(&event));
+    let Body::FlowOpen(flow) = &mut event.body else { panic!("expected a flow.open") };
+    samples::change_process(flow, |process| {
+        process.exe = Some("/usr/bin/redis-check-rdb".into());
+        process.comm = Some("redis-server".into());
+    });
+    let shown = |columns| {
+        render(&LineRenderer::new(false, width(columns), TimeZone::UTC), std::slice::from_ref(&event))
+    };
     assert!(shown(80).contains(" redis-serv…[4242]… 10.0.2.7"), "{}", shown(80));
     assert!(shown(200).contains(" redis-server (redis-check-rdb)[4242] post"), "{}", shown(200));
 }
 
 #[test]
-fn a_reason_is_said_by_the_violation_and_by_nothing_else() {
-    let lines = Lines::new(false, width(200), TimeZone::UTC);
+fn a_reason_is_printed_by_the_violation_only() {
+    let lines = LineRenderer::new(false, width(200), TimeZone::UTC);
     for event in samples::events() {
         let line = render(&lines, std::slice::from_ref(&event));
         let reason = line.contains("undeclared-peer") || line.contains("exposed-listener");
@@ -106,22 +106,21 @@ fn a_reason_is_said_by_the_violation_and_by_nothing_else() {
 #[test]
 fn without_a_policy_nothing_is_called_a_violation() {
     let mut event = samples::event(Kind::FlowFail);
-    let Body::FlowFail(flow) = &mut event.body else { panic!("asked for a flow.fail") };
+    let Body::FlowFail(flow) = &mut event.body else { panic!("expected a flow.fail") };
     flow.policy = None;
-    let line = render(&Lines::new(false, None, TimeZone::UTC), &[event]);
+    let line = render(&LineRenderer::new(false, None, TimeZone::UTC), &[event]);
     assert!(line.ends_with("  refused ✗ undeclared\n"), "{line}");
     let mut event = samples::event(Kind::PolicyApplied);
-    let Body::PolicyApplied(applied) = &mut event.body else { panic!("asked for a policy.applied") };
+    let Body::PolicyApplied(applied) = &mut event.body else { panic!("expected a policy.applied") };
     applied.policy.files.clear();
-    let line = render(&Lines::new(false, None, TimeZone::UTC), &[event]);
+    let line = render(&LineRenderer::new(false, None, TimeZone::UTC), &[event]);
     assert!(line.ends_with("§ policy     built-in catalog\n"), "{line}");
 }
 
 #[test]
 fn what_is_not_exact_is_marked() {
     let mut event = samples::event(Kind::FlowOpen);
-    let Body::FlowOpen(flow) = &mut event.body else { panic!("asked for a flow.open") };
-    Arc::make_mut(flow.process.as_mut().expect("the sample has an owner")).attribution =
-        Attribution::Listener;
-    assert!(render(&Lines::new(false, None, TimeZone::UTC), &[event]).contains("~postgres[4242]"));
+    let Body::FlowOpen(flow) = &mut event.body else { panic!("expected a flow.open") };
+    samples::change_process(flow, |process| process.attribution = Attribution::Listener);
+    assert!(render(&LineRenderer::new(false, None, TimeZone::UTC), &[event]).contains("~postgres[4242]"));
 }

@@ -4,46 +4,32 @@ use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::net::SocketFlags;
 
-use crate::{Answer, Puppet, socket};
+use crate::socket;
+use crate::state::{Puppet, Reply};
 
 /// Forked clients that may be alive at the same time.
 const ALIVE: usize = 16;
 
-/// How many connections the serving thread has finished with.
-#[derive(Clone, Default)]
-pub(crate) struct Served(Arc<AtomicU64>);
-
-impl Served {
-    /// The number so far.
-    pub(crate) fn count(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
 impl Puppet {
     /// Lets a thread accept from a duplicate of the listener: each connection is read to its end and closed.
-    pub(crate) fn serve(&mut self) -> Answer {
+    pub(crate) fn serve(&mut self) -> Reply {
         let listener = self.listener()?.try_clone()?;
         let served = self.served.clone();
         std::thread::spawn(move || {
             while let Ok((socket, _)) = rustix::net::acceptfrom_with(&listener, SocketFlags::CLOEXEC) {
                 // A client that resets is served as well.
                 let _ = io::copy(&mut TcpStream::from(socket), &mut io::sink());
-                served.0.fetch_add(1, Ordering::Release);
+                served.add_one();
             }
         });
         Ok(String::new())
     }
-}
 
-impl Puppet {
     /// Makes `n` connections and holds them.
-    pub(crate) fn connect_many(&mut self, to: &str, n: u32) -> Answer {
+    pub(crate) fn connect_many(&mut self, to: &str, n: u32) -> Reply {
         let to = socket::parse(to)?;
         for _ in 0..n {
             self.crowd.push(TcpStream::connect(to)?.into());
@@ -52,7 +38,7 @@ impl Puppet {
     }
 
     /// Accepts `n` connections and holds them.
-    pub(crate) fn accept_many(&mut self, n: u32) -> Answer {
+    pub(crate) fn accept_many(&mut self, n: u32) -> Reply {
         for _ in 0..n {
             let (socket, _) = rustix::net::acceptfrom_with(self.listener()?, SocketFlags::CLOEXEC)?;
             self.crowd.push(socket);
@@ -60,13 +46,13 @@ impl Puppet {
         Ok(n.to_string())
     }
 
-    /// Sends one line of so many bytes, which begins with a word, on every connection it holds.
-    pub(crate) fn say_many(&self, word: &str, bytes: usize) -> Answer {
+    /// Sends one line of this size, which begins with this word, on every connection it holds.
+    pub(crate) fn send_line_many(&self, word: &str, bytes: usize) -> Reply {
         let line = format!("{word} {:x<fill$}\r\n", "", fill = bytes.saturating_sub(word.len() + 3));
         for socket in &self.crowd {
-            let mut left = line.as_bytes();
-            while !left.is_empty() {
-                left = &left[rustix::io::write(socket, left)?..];
+            let mut rest = line.as_bytes();
+            while !rest.is_empty() {
+                rest = &rest[rustix::io::write(socket, rest)?..];
             }
         }
         Ok(self.crowd.len().to_string())
@@ -74,7 +60,7 @@ impl Puppet {
 }
 
 /// Makes `total` connections, `ways` at a time, each closed by both ends before its thread makes the next one.
-pub(crate) fn burst(to: &str, total: u64, ways: u64) -> Answer {
+pub(crate) fn burst(to: &str, total: u64, ways: u64) -> Reply {
     let to = socket::parse(to)?;
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..ways)
@@ -97,14 +83,14 @@ pub(crate) fn burst(to: &str, total: u64, ways: u64) -> Answer {
     })
 }
 
-/// Forks `n` children that each connect, say who they are and exit, without any exec.
-/// Answers with `PID:PORT` of each.
-pub(crate) fn fork_storm(to: &str, n: usize) -> Answer {
+/// Forks `n` children that each connect, report who they are and exit, without an exec.
+/// Replies with `PID:PORT` of each.
+pub(crate) fn fork_storm(to: &str, n: usize) -> Reply {
     let to = socket::parse(to)?;
     let (from, into) = io::pipe()?;
     let mut alive = 0;
-    let mut answer = String::new();
-    // All answers together fit the pipe's 64 KiB, so that nobody waits for a reader.
+    let mut reply = String::new();
+    // All lines together fit the pipe's 64 KiB, so that no writer waits for a reader.
     for _ in 0..n.min(2000) {
         if alive == ALIVE {
             reap()?;
@@ -119,34 +105,34 @@ pub(crate) fn fork_storm(to: &str, n: usize) -> Answer {
         reap()?;
     }
     drop(into);
-    let mut said = String::new();
-    { from }.read_to_string(&mut said)?;
-    for word in said.split_whitespace() {
-        let _ = write!(answer, "{word} ");
+    let mut lines = String::new();
+    { from }.read_to_string(&mut lines)?;
+    for word in lines.split_whitespace() {
+        let _ = write!(reply, "{word} ");
     }
-    Ok(answer)
+    Ok(reply)
 }
 
 fn storm_child(to: std::net::SocketAddr, mut into: &io::PipeWriter) -> io::Result<()> {
     let stream = TcpStream::connect(to)?;
-    let said = format!("{}:{}\n", std::process::id(), stream.local_addr()?.port());
+    let line = format!("{}:{}\n", std::process::id(), stream.local_addr()?.port());
     // One write of less than PIPE_BUF bytes is never torn.
-    into.write_all(said.as_bytes())
+    into.write_all(line.as_bytes())
 }
 
-/// Forks `n` workers that accept from the listener, tell each client their pid (`PID\n`) and wait for its end.
-/// Workers that accept `blindly` ask for no address. Answers with the workers' pids. The workers die with the master.
-pub(crate) fn prefork(listener: &OwnedFd, n: usize, blindly: bool) -> Answer {
-    let mut answer = String::new();
+/// Forks `n` workers that accept from the listener, send each client their pid (`PID\n`) and wait for its end.
+/// Workers that accept `blindly` ask for no address. Replies with the workers' pids. The workers die with the master.
+pub(crate) fn prefork(listener: &OwnedFd, n: usize, blindly: bool) -> Reply {
+    let mut reply = String::new();
     for _ in 0..n {
         match fork()? {
             0 => exit_child(&worker(listener, blindly)),
             pid => {
-                let _ = write!(answer, "{pid} ");
+                let _ = write!(reply, "{pid} ");
             }
         }
     }
-    Ok(answer)
+    Ok(reply)
 }
 
 fn worker(listener: &OwnedFd, blindly: bool) -> io::Result<()> {
@@ -166,7 +152,7 @@ fn worker(listener: &OwnedFd, blindly: bool) -> io::Result<()> {
 
 /// Forks; the child gets 0.
 fn fork() -> io::Result<libc::pid_t> {
-    // SAFETY: commands that fork are given to puppets that serve with no thread, so no lock is held by another.
+    // SAFETY: commands that fork are sent to puppets that serve with no thread, so no other thread holds a lock.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         pid => Ok(pid),

@@ -1,4 +1,4 @@
-//! Moving bytes over a stream, by every way that Linux offers, and counting them.
+//! Moving bytes over a stream, by every call that Linux offers, and counting them.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::MemfdFlags;
 
-use crate::Answer;
+use crate::state::Reply;
 
 const CHUNK: usize = 64 * 1024;
 
 /// Writes exactly `n` bytes.
-pub(crate) fn send(mut stream: &TcpStream, n: u64) -> Answer {
+pub(crate) fn send(mut stream: &TcpStream, n: u64) -> Reply {
     io::copy(&mut io::repeat(b'x').take(n), &mut Plain(&mut stream)).map(|sent| sent.to_string())
 }
 
@@ -38,7 +38,7 @@ fn file_of(n: u64) -> io::Result<File> {
 }
 
 /// Sends exactly `n` bytes of a file by `sendfile`.
-pub(crate) fn sendfile(stream: &TcpStream, n: u64) -> Answer {
+pub(crate) fn sendfile(stream: &TcpStream, n: u64) -> Reply {
     let file = file_of(n)?;
     let mut left = n;
     while left > 0 {
@@ -52,7 +52,7 @@ pub(crate) fn sendfile(stream: &TcpStream, n: u64) -> Answer {
 }
 
 /// Sends exactly `n` bytes by `splice`, from a file through a pipe.
-pub(crate) fn splice_out(stream: &TcpStream, n: u64) -> Answer {
+pub(crate) fn splice_out(stream: &TcpStream, n: u64) -> Reply {
     let file = file_of(n)?;
     let (from, into) = io::pipe()?;
     let mut left = n;
@@ -68,7 +68,7 @@ pub(crate) fn splice_out(stream: &TcpStream, n: u64) -> Answer {
 }
 
 /// Receives exactly `n` bytes.
-pub(crate) fn receive(mut stream: &TcpStream, n: u64) -> Answer {
+pub(crate) fn receive(mut stream: &TcpStream, n: u64) -> Reply {
     let mut left = n;
     let mut buffer = vec![0; CHUNK];
     while left > 0 {
@@ -82,7 +82,7 @@ pub(crate) fn receive(mut stream: &TcpStream, n: u64) -> Answer {
 }
 
 /// Receives exactly `n` bytes by `splice`, through a pipe into nothing.
-pub(crate) fn splice_in(stream: &TcpStream, n: u64) -> Answer {
+pub(crate) fn splice_in(stream: &TcpStream, n: u64) -> Reply {
     let nowhere = File::options().write(true).open("/dev/null")?;
     let (from, into) = io::pipe()?;
     let mut left = n;
@@ -100,8 +100,8 @@ pub(crate) fn splice_in(stream: &TcpStream, n: u64) -> Answer {
     Ok(n.to_string())
 }
 
-/// Receives until the peer ends its direction: answers `N eof`, or `N reset` when a reset ended it.
-pub(crate) fn receive_to_end(mut stream: &TcpStream) -> Answer {
+/// Receives until the peer ends its direction: replies `N eof`, or `N reset` when a reset ended it.
+pub(crate) fn receive_to_end(mut stream: &TcpStream) -> Reply {
     let mut total = 0_u64;
     let mut buffer = vec![0; CHUNK];
     loop {
@@ -114,8 +114,8 @@ pub(crate) fn receive_to_end(mut stream: &TcpStream) -> Answer {
     }
 }
 
-/// Receives one line of at most 256 bytes and answers with it.
-pub(crate) fn receive_line(mut stream: &TcpStream) -> Answer {
+/// Receives one line of at most 256 bytes and replies with it.
+pub(crate) fn receive_line(mut stream: &TcpStream) -> Reply {
     let mut line = Vec::new();
     let mut byte = [0];
     while line.len() < 256 && stream.read(&mut byte)? == 1 && byte != [b'\n'] {
@@ -125,7 +125,7 @@ pub(crate) fn receive_line(mut stream: &TcpStream) -> Answer {
 }
 
 /// Sends and receives exact amounts at the same time.
-pub(crate) fn duplex(stream: &TcpStream, out: u64, into: u64) -> Answer {
+pub(crate) fn duplex(stream: &TcpStream, out: u64, into: u64) -> Reply {
     std::thread::scope(|scope| {
         let sender = scope.spawn(|| send(stream, out));
         let received = receive(stream, into)?;
@@ -135,7 +135,7 @@ pub(crate) fn duplex(stream: &TcpStream, out: u64, into: u64) -> Answer {
 }
 
 /// Waits until the peer's kernel has acknowledged everything that was sent.
-pub(crate) fn drain(stream: &TcpStream) -> Answer {
+pub(crate) fn drain(stream: &TcpStream) -> Reply {
     let start = Instant::now();
     loop {
         let mut pending: libc::c_int = 0;

@@ -1,4 +1,4 @@
-//! Disguises: what a process can do so that it is taken for another one.
+//! Disguises: what a process can do to be taken for another one.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -10,7 +10,8 @@ use std::process::{Command, Stdio};
 
 use rustix::fs::MemfdFlags;
 
-use crate::{Answer, Puppet, socket};
+use crate::socket;
+use crate::state::{Puppet, Reply};
 
 /// Calls that return a negative number when they fail.
 fn done(result: libc::c_long) -> io::Result<libc::c_long> {
@@ -23,7 +24,7 @@ fn c_string(text: &str) -> io::Result<CString> {
 
 impl Puppet {
     /// Takes a stream out of another process, without asking it (`pidfd_getfd`).
-    pub(crate) fn steal(&mut self, pid: u32, fd: i32) -> Answer {
+    pub(crate) fn steal(&mut self, pid: u32, fd: i32) -> Reply {
         // SAFETY: plain system call.
         let process = done(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
         let process = owned(process)?;
@@ -42,26 +43,35 @@ fn owned(fd: libc::c_long) -> io::Result<OwnedFd> {
 }
 
 /// Gives the calling thread another command name.
-pub(crate) fn rename(name: &str) -> Answer {
+pub(crate) fn rename(name: &str) -> Reply {
     let name = c_string(name)?;
     // SAFETY: the kernel reads a NUL-terminated string.
     done(unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) }.into())?;
     Ok(String::new())
 }
 
-/// Becomes the program at `path`, a puppet that then answers.
-pub(crate) fn exec(path: &str) -> Answer {
+/// Becomes another user for good.
+pub(crate) fn setuid(uid: u32) -> Reply {
+    // SAFETY: plain system call.
+    match unsafe { libc::setuid(uid) } {
+        0 => Ok(String::new()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Becomes the program at `path`, a puppet that then replies.
+pub(crate) fn exec(path: &str) -> Reply {
     Err(Command::new(path).arg("executed").exec())
 }
 
 /// The same from a thread that is not the process's first.
-pub(crate) fn exec_from_thread(path: &str) -> Answer {
+pub(crate) fn exec_from_thread(path: &str) -> Reply {
     let path = path.to_owned();
     std::thread::spawn(move || exec(&path)).join().map_err(|_| io::Error::other("the thread panicked"))?
 }
 
-/// Becomes a copy of itself that lies in memory only, under a name of the caller's choice.
-pub(crate) fn exec_memory(name: &str) -> Answer {
+/// Becomes a copy of itself that is in memory only, under a name of the caller's choice.
+pub(crate) fn exec_memory(name: &str) -> Reply {
     let own = std::fs::read("/proc/self/exe")?;
     let mut file = File::from(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?);
     file.write_all(&own)?;
@@ -74,7 +84,7 @@ pub(crate) fn exec_memory(name: &str) -> Answer {
 }
 
 /// Forks `n` children, one after the other, that do nothing and end.
-pub(crate) fn churn(n: u32) -> Answer {
+pub(crate) fn churn(n: u32) -> Reply {
     for _ in 0..n {
         // SAFETY: as in `sleepers`.
         match done(unsafe { libc::fork() }.into())? {
@@ -90,7 +100,7 @@ pub(crate) fn churn(n: u32) -> Answer {
 /// Ends the process's first thread; another goes on with `rest`.
 pub(crate) fn leave_leader(rest: impl FnOnce() -> io::Result<()> + Send + 'static) -> ! {
     std::thread::spawn(move || {
-        // Only once the first thread is a zombie is the process what it is to be.
+        // The process is in the desired state only once its first thread is a zombie.
         let leader = format!("/proc/self/task/{}/stat", std::process::id());
         let gone = || {
             let stat = std::fs::read_to_string(&leader);
@@ -105,27 +115,27 @@ pub(crate) fn leave_leader(rest: impl FnOnce() -> io::Result<()> + Send + 'stati
         let code = i32::from(rest().is_err());
         std::process::exit(code);
     });
-    // SAFETY: ends this thread alone, which holds nothing that anybody waits for.
+    // SAFETY: ends this thread alone, which holds nothing that another thread waits for.
     unsafe { libc::syscall(libc::SYS_exit, 0) };
     unreachable!("a thread that has ended does not go on")
 }
 
-/// Runs the program at `path` to its end; answers with what it said.
-pub(crate) fn run(path: &str, word: &str) -> Answer {
+/// Runs the program at `path` to its end; replies with its output.
+pub(crate) fn run(path: &str, word: &str) -> Reply {
     let output = Command::new(path).arg(word).stdin(Stdio::null()).output()?;
-    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if output.status.success() { Ok(said) } else { Err(io::Error::other(format!("{path} failed"))) }
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() { Ok(text) } else { Err(io::Error::other(format!("{path} failed"))) }
 }
 
-/// Takes another directory for the root.
-pub(crate) fn chroot(dir: &str) -> Answer {
+/// Changes the root directory.
+pub(crate) fn chroot(dir: &str) -> Reply {
     std::os::unix::fs::chroot(dir)?;
     std::env::set_current_dir("/")?;
     Ok(String::new())
 }
 
 /// Moves into a user namespace of its own, in which it is root, and a mount namespace.
-pub(crate) fn unshare_user() -> Answer {
+pub(crate) fn unshare_user() -> Reply {
     // SAFETY: plain system calls that cannot fail.
     let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
     // SAFETY: plain system call; no other thread runs in this program.
@@ -137,7 +147,7 @@ pub(crate) fn unshare_user() -> Answer {
 }
 
 /// Lays the file `with` over the file `what`, in its own mount namespace.
-pub(crate) fn cover(with: &str, what: &str) -> Answer {
+pub(crate) fn cover(with: &str, what: &str) -> Reply {
     let (with, what) = (c_string(with)?, c_string(what)?);
     let none = std::ptr::null();
     let private = libc::MS_REC | libc::MS_PRIVATE;
@@ -149,9 +159,9 @@ pub(crate) fn cover(with: &str, what: &str) -> Answer {
 }
 
 /// Forks `n` children that wait until this process ends.
-pub(crate) fn sleepers(n: u32) -> Answer {
+pub(crate) fn sleepers(n: u32) -> Reply {
     for _ in 0..n {
-        // SAFETY: only the main thread runs in this program when commands fork, so no lock is held by another.
+        // SAFETY: only the main thread runs in this program when commands fork, so no other thread holds a lock.
         match done(unsafe { libc::fork() }.into())? {
             0 => {
                 // SAFETY: plain system calls; the child does nothing else until it is killed.
@@ -168,27 +178,27 @@ pub(crate) fn sleepers(n: u32) -> Answer {
     Ok(String::new())
 }
 
-/// Lets a forked child connect and exit; answers with its process id and local port.
-pub(crate) fn connect_from_child(to: &str) -> Answer {
+/// Lets a forked child connect and exit; replies with its process id and local port.
+pub(crate) fn connect_from_child(to: &str) -> Reply {
     let to = socket::parse(to)?;
     let (mut from, mut into) = io::pipe()?;
     // SAFETY: as in `sleepers`.
     match done(unsafe { libc::fork() }.into())? {
         0 => {
-            let said = TcpStream::connect(to).and_then(|stream| stream.local_addr()).map(|at| at.port());
-            let failed = said.and_then(|port| write!(into, "{port}")).is_err();
+            let port = TcpStream::connect(to).and_then(|stream| stream.local_addr()).map(|at| at.port());
+            let failed = port.and_then(|port| write!(into, "{port}")).is_err();
             // SAFETY: ends the child without running the parent's exit handlers.
             unsafe { libc::_exit(i32::from(failed)) }
         }
         child => {
             drop(into);
-            let mut said = String::new();
-            from.read_to_string(&mut said)?;
+            let mut port = String::new();
+            from.read_to_string(&mut port)?;
             let mut status = 0;
             // SAFETY: waits for our own child; the pointer is to a live int.
             done(unsafe { libc::waitpid(child as libc::pid_t, &mut status, 0) }.into())?;
             if status == 0 {
-                Ok(format!("{child} {said}"))
+                Ok(format!("{child} {port}"))
             } else {
                 Err(io::Error::other("the child could not connect"))
             }

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
-use crate::{Answer, Puppet, uring};
+use crate::state::{Puppet, Reply};
+use crate::uring;
 
-/// Fits every accept queue that the promises fill; the kernel caps it at `net.core.somaxconn`.
+/// Fits every accept queue that the tests fill; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
 impl Puppet {
     /// Listens at an address, replacing the listener if there was one.
-    pub(crate) fn listen(&mut self, at: &str, shared: bool) -> Answer {
+    pub(crate) fn listen(&mut self, at: &str, shared: bool) -> Reply {
         let address = parse(at)?;
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
@@ -32,78 +33,78 @@ impl Puppet {
     }
 
     /// Closes the listener.
-    pub(crate) fn unlisten(&mut self) -> Answer {
+    pub(crate) fn unlisten(&mut self) -> Reply {
         self.listener.take().map(|_| String::new()).ok_or_else(|| io::Error::other("nothing listens"))
     }
 
-    /// Connects; answers with the stream's number and the local address.
-    pub(crate) fn connect(&mut self, to: &str) -> Answer {
+    /// Connects; replies with the stream's number and the local address.
+    pub(crate) fn connect(&mut self, to: &str) -> Reply {
         let stream = TcpStream::connect(parse(to)?)?;
         let local = stream.local_addr()?;
         Ok(self.keep(stream, local))
     }
 
     /// `accept4` with room for the peer's address.
-    pub(crate) fn accept(&mut self) -> Answer {
+    pub(crate) fn accept(&mut self) -> Reply {
         let (socket, _) = rustix::net::acceptfrom_with(self.listener()?, SocketFlags::CLOEXEC)?;
         self.accepted(socket)
     }
 
     /// `accept4(fd, NULL, NULL)`: the address is not asked for.
-    pub(crate) fn accept_null(&mut self) -> Answer {
+    pub(crate) fn accept_null(&mut self) -> Reply {
         let socket = rustix::net::accept_with(self.listener()?, SocketFlags::CLOEXEC)?;
         self.accepted(socket)
     }
 
-    /// The same, and nobody asks later either; answers with an address that says nothing.
-    pub(crate) fn accept_blind(&mut self) -> Answer {
+    /// The same, without asking later either; replies with a meaningless address.
+    pub(crate) fn accept_blind(&mut self) -> Reply {
         let socket = rustix::net::accept_with(self.listener()?, SocketFlags::CLOEXEC)?;
         Ok(self.keep(TcpStream::from(socket), SocketAddr::from(([0, 0, 0, 0], 0))))
     }
 
     /// An accept through io_uring, without the address.
-    pub(crate) fn accept_uring(&mut self) -> Answer {
+    pub(crate) fn accept_uring(&mut self) -> Reply {
         let socket = uring::accept(self.listener()?)?;
         self.accepted(socket)
     }
 
-    fn accepted(&mut self, socket: OwnedFd) -> Answer {
+    fn accepted(&mut self, socket: OwnedFd) -> Reply {
         let stream = TcpStream::from(socket);
         let peer = stream.peer_addr()?;
         Ok(self.keep(stream, peer))
     }
 
     /// Ends a stream by a reset: no linger time means RST instead of FIN.
-    pub(crate) fn reset(&mut self, id: u32) -> Answer {
+    pub(crate) fn reset(&mut self, id: u32) -> Reply {
         let stream = self.drop_stream(id)?;
         sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
         Ok(String::new())
     }
 
     /// Ends our direction; the other one stays open.
-    pub(crate) fn shutdown(&mut self, id: u32) -> Answer {
+    pub(crate) fn shutdown(&mut self, id: u32) -> Reply {
         self.stream(id)?.shutdown(std::net::Shutdown::Write).map(|()| String::new())
     }
 }
 
-/// Connects where that must fail; answers with the kind of error.
-pub(crate) fn connect_fail(to: &str) -> Answer {
+/// Connects where that must fail; replies with the kind of error.
+pub(crate) fn connect_fail(to: &str) -> Reply {
     match TcpStream::connect(parse(to)?) {
         Ok(_) => Err(io::Error::other("the connection was made")),
         Err(failure) => Ok(format!("{:?}", failure.kind())),
     }
 }
 
-/// Connects where the kernel must refuse it with a code of its own; answers with the code.
-pub(crate) fn connect_denied(to: &str) -> Answer {
+/// Connects where the kernel must refuse it with a code of its own; replies with the code.
+pub(crate) fn connect_denied(to: &str) -> Reply {
     match TcpStream::connect(parse(to)?) {
         Ok(_) => Err(io::Error::other("the connection was made")),
         Err(failure) => Ok(format!("{}", failure.raw_os_error().unwrap_or_default())),
     }
 }
 
-/// Begins to connect where nobody answers and gives up at once.
-pub(crate) fn connect_abandon(to: &str) -> Answer {
+/// Begins to connect where nothing replies and gives up at once.
+pub(crate) fn connect_abandon(to: &str) -> Reply {
     let address = parse(to)?;
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;

@@ -16,7 +16,7 @@ pub(crate) fn accept(listener: &OwnedFd) -> io::Result<OwnedFd> {
     ring.submit_and_wait(1)?;
     let entry = ring.completion().next().ok_or_else(|| io::Error::other("nothing was completed"))?;
     match entry.result() {
-        // SAFETY: a non-negative result of an accept is a fresh descriptor that nobody else owns.
+        // SAFETY: a non-negative result of an accept is a fresh descriptor without another owner.
         fd if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
         code => Err(io::Error::from_raw_os_error(-code)),
     }

@@ -1,5 +1,5 @@
-//! Bytes through one connection, sent and received in turn by one thread: what a byte costs, and not how well two
-//! threads are scheduled.
+//! Bytes through one connection, sent and received in turn by one thread: the cost of a byte without the scheduling of
+//! two threads.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -11,17 +11,14 @@ use serde_json::Value;
 use super::{distribution, listen, next_address, socket};
 use crate::clock;
 
-/// What is measured as one piece.
+/// Bytes of one measurement.
 const BLOCK: usize = 1 << 20;
 
-/// What is written and read at a time.
+/// Bytes of one read or write.
 const CHUNK: usize = 64 << 10;
 
-/// Moves `blocks` of 1 MiB and answers with the distribution of the time that one took.
-///
-/// # Errors
-/// The connection fails.
-pub fn bulk(port: u16, blocks: u32, up: bool) -> io::Result<Value> {
+/// Moves `blocks` of 1 MiB and returns the distribution of their times.
+pub(crate) fn bulk(port: u16, blocks: u32, up: bool) -> io::Result<Value> {
     clock::pin()?;
     let listener = listen(Ipv4Addr::UNSPECIFIED, port)?;
     let client = socket()?;
@@ -48,7 +45,7 @@ pub fn bulk(port: u16, blocks: u32, up: bool) -> io::Result<Value> {
     Ok(distribution(&mut times))
 }
 
-/// What was done now; nothing if the other end's turn has to come first.
+/// The bytes done now; 0 if the other end has to go first.
 fn ready(done: io::Result<usize>) -> io::Result<usize> {
     match done {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),

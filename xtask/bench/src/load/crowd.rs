@@ -1,4 +1,4 @@
-//! Many connections at a time: each way is a thread that connects, waits for the server's close and closes; two
+//! Many connections at a time: each client is a thread that connects, waits for the server's close and closes; two
 //! threads accept.
 
 use std::io::{self, Read as _};
@@ -19,10 +19,7 @@ const ACCEPTORS: usize = 2;
 const PER_ADDRESS: u64 = 500;
 
 /// Makes `count` connections, `ways` at a time, or as many as `seconds` allow.
-///
-/// # Errors
-/// The namespace has no room for them.
-pub fn crowd(port: u16, count: u64, ways: u32, seconds: Option<u64>) -> io::Result<Value> {
+pub(crate) fn crowd(port: u16, count: u64, ways: u32, seconds: Option<u64>) -> io::Result<Value> {
     let listener = listen(Ipv4Addr::UNSPECIFIED, port)?;
     let (begun, made, over) = (Instant::now(), AtomicU64::new(0), AtomicBool::new(false));
     let limit = seconds.map(Duration::from_secs);
@@ -66,9 +63,9 @@ fn client(port: u16, share: u64, go_on: impl Fn() -> bool, made: &AtomicU64) -> 
     Ok(())
 }
 
-/// Accepts and closes until told that it is over.
+/// Accepts and closes until `over`.
 pub(super) fn accept_until(listener: &std::os::fd::OwnedFd, over: &AtomicBool) {
-    // Two threads wait for one listener: whoever comes second must not block.
+    // Two threads wait for one listener: the second must not block.
     let _ = rustix::io::ioctl_fionbio(listener, true);
     let tick = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
     while !over.load(Ordering::Relaxed) {

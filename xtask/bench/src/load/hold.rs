@@ -1,4 +1,4 @@
-//! Connections that stay and say nothing, held by as many processes as it takes: each may have so many descriptors.
+//! Idle connections, held by as many processes as the limit of descriptors requires.
 
 use std::io::{self, BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -12,19 +12,16 @@ use rustix::process::{Resource, getrlimit};
 
 use super::{listen, socket};
 
-/// Descriptors that are not ends of connections: listeners, and what every process has.
+/// Descriptors that are not ends of connections: listeners, and those of every process.
 const OTHERS: u64 = 2_000;
 
 /// The processes that hold connections; dropping them hangs up.
 #[derive(Debug, Default)]
-pub struct Held(Vec<Child>);
+pub(crate) struct Held(Vec<Child>);
 
 impl Held {
     /// Opens `count` more connections, in turn to each of `ports`, and returns when all are there.
-    ///
-    /// # Errors
-    /// A process cannot open its part.
-    pub fn open(&mut self, netns: &Netns, ports: &[u16], count: u32) -> io::Result<()> {
+    pub(crate) fn open(&mut self, netns: &Netns, ports: &[u16], count: u32) -> io::Result<()> {
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20).saturating_sub(OTHERS) / 2;
         let share = u32::try_from(limit).unwrap_or(u32::MAX).max(1);
         let mut left = count;
@@ -37,10 +34,10 @@ impl Held {
             let mut child = Child::start(command, Place::default().netns(netns));
             let stdout = child.pipes().stdout.take().ok_or_else(|| io::Error::other("stdout is piped"))?;
             self.0.push(child);
-            let mut said = String::new();
-            BufReader::new(stdout).read_line(&mut said)?;
-            if said.trim() != "held" {
-                return Err(io::Error::other("a process could not hold its part; it has said why"));
+            let mut line = String::new();
+            BufReader::new(stdout).read_line(&mut line)?;
+            if line.trim() != "held" {
+                return Err(io::Error::other("a process could not hold its part and has printed the reason"));
             }
             left -= part;
         }
@@ -48,11 +45,8 @@ impl Held {
     }
 }
 
-/// What one of the processes does: opens its part, says so, and waits to be killed.
-///
-/// # Errors
-/// A connection cannot be made.
-pub fn hold(number: u8, count: u32, ports: &[u16]) -> io::Result<()> {
+/// One of the processes: opens its part, prints `held`, and waits to be killed.
+pub(crate) fn hold(number: u8, count: u32, ports: &[u16]) -> io::Result<()> {
     // Each process has an address of its own, so that none accepts what another one connects.
     let address = Ipv4Addr::new(127, 0, 1, number);
     let listeners = ports.iter().map(|port| listen(address, *port)).collect::<io::Result<Vec<_>>>()?;

@@ -1,11 +1,11 @@
-//! Load on loopback, in a network namespace of its own: nothing else of the host is in its way, and it is in nobody's.
+//! Load on loopback, in a network namespace of its own: the host's traffic and this load do not affect each other.
 
 mod bulk;
 mod crowd;
 mod hold;
 mod processes;
+mod report_latency;
 mod sequential;
-mod telling;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -15,20 +15,20 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use serde_json::{Value, json};
 
-pub use bulk::bulk;
-pub use crowd::crowd;
-pub use hold::{Held, hold};
-pub use processes::processes;
-pub use sequential::sequential;
-pub use telling::telling;
+pub(crate) use bulk::bulk;
+pub(crate) use crowd::crowd;
+pub(crate) use hold::{Held, hold};
+pub(crate) use processes::processes;
+pub(crate) use report_latency::report_latency;
+pub(crate) use sequential::sequential;
 
 /// Connections that may wait for their accept.
 const BACKLOG: i32 = 4096;
 
-/// How many loopback addresses are called in turn: ports of a client to one address are used up within seconds.
+/// How many loopback addresses are used in turn: a client's ports to one address run out within seconds.
 const ADDRESSES: u32 = 250;
 
-/// The next address to call, on this port.
+/// The next address to connect to, on this port.
 fn next_address(port: u16) -> SocketAddrV4 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let last = NEXT.fetch_add(1, Ordering::Relaxed) % ADDRESSES + 1;
@@ -40,7 +40,7 @@ fn socket() -> io::Result<OwnedFd> {
     Ok(rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?)
 }
 
-/// A listener; for every loopback address if `address` is none in particular.
+/// A listener; for every loopback address if `address` is unspecified.
 fn listen(address: Ipv4Addr, port: u16) -> io::Result<OwnedFd> {
     let listener = socket()?;
     sockopt::set_socket_reuseaddr(&listener, true)?;
@@ -49,7 +49,7 @@ fn listen(address: Ipv4Addr, port: u16) -> io::Result<OwnedFd> {
     Ok(listener)
 }
 
-/// Where the values lie; `values` are in any order.
+/// Quantiles of `values`, which are in any order.
 fn distribution(values: &mut [u64]) -> Value {
     values.sort_unstable();
     let at = |part: usize| values.get(values.len() * part / 1000).copied().unwrap_or(0);

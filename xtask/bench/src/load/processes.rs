@@ -9,17 +9,14 @@ use serde_json::{Value, json};
 
 use super::{crowd::accept_until, listen, next_address};
 
-/// Starts `client ADDRESS:PORT` `count` times, one after the other; answers with what each said of itself,
-/// `PID PORT`, and with the pid of the server.
-///
-/// # Errors
-/// The client cannot be started or fails.
-pub fn processes(port: u16, count: u32, client: &str) -> io::Result<Value> {
+/// Starts `client ADDRESS:PORT` `count` times, one after the other; returns what each printed,
+/// `PID PORT`, and the pid of the server.
+pub(crate) fn processes(port: u16, count: u32, client: &str) -> io::Result<Value> {
     let listener = listen(Ipv4Addr::UNSPECIFIED, port)?;
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| accept_until(&listener, &over));
-        let said: io::Result<Vec<String>> = (0..count)
+        let printed: io::Result<Vec<String>> = (0..count)
             .map(|_| {
                 let output = Command::new(client)
                     .arg(next_address(port).to_string())
@@ -32,6 +29,6 @@ pub fn processes(port: u16, count: u32, client: &str) -> io::Result<Value> {
             })
             .collect();
         over.store(true, Ordering::Relaxed);
-        Ok(json!({ "clients": said?, "server": std::process::id() }))
+        Ok(json!({ "clients": printed?, "server": std::process::id() }))
     })
 }

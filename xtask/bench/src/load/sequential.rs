@@ -11,11 +11,8 @@ use serde_json::Value;
 use super::{distribution, listen, next_address, socket};
 use crate::clock;
 
-/// Makes `count` connections and answers with the distribution of the time that one took.
-///
-/// # Errors
-/// The namespace has no room for them.
-pub fn sequential(port: u16, count: u32) -> io::Result<Value> {
+/// Makes `count` connections and returns the distribution of their times.
+pub(crate) fn sequential(port: u16, count: u32) -> io::Result<Value> {
     clock::pin()?;
     let listener = listen(Ipv4Addr::UNSPECIFIED, port)?;
     let mut times = Vec::with_capacity(count as usize);

@@ -25,8 +25,8 @@ fn a_drop_in_adds_ports_peers_and_rules() {
          [[allow]]\nport = \"db\"\nrole = \"admin\"\ndirection = \"in\"\npeers = [\"ops\", \"apps\"]\n",
     )
     .expect("the drop-in only adds");
-    let verdict =
-        policy.evaluate(&accepted(5432, "10.0.3.1", None), &Names::default(), Timestamp::UNIX_EPOCH);
+    let policy = active(Ok(policy));
+    let verdict = policy.evaluate(&accepted(5432, "10.0.3.1", None), Timestamp::UNIX_EPOCH);
     assert_eq!(line(&verdict), "declared admin");
     assert_eq!(policy.port(5672).map(|info| &*info.name), Some("queue"));
 }
@@ -70,7 +70,7 @@ fn two_local_services_cannot_claim_one_number() {
 }
 
 #[test]
-fn remote_services_share_a_number_only_if_their_networks_are_apart() {
+fn remote_services_share_a_number_only_on_apart_networks() {
     let remote = |name: &str, service: &str| {
         format!("version = 1\n[[port]]\nname = \"{name}\"\nport = 5432\nservice = {service}\n")
     };
@@ -97,12 +97,13 @@ fn a_flow_falls_under_the_service_that_its_peer_belongs_to() {
         )
     };
     let text = format!("{DB}{}{}", remote("crm", "10.7.0.0/16"), remote("erp", "erp.example.org"));
-    let policy = policy(&text);
-    let names = resolved(&[("erp.example.org", &["192.0.2.9"])]);
-    assert_eq!(policy.host_names().collect::<Vec<_>>(), ["erp.example.org"]);
+    let policy = policy(&text).with_names(resolved(&[("erp.example.org", &["192.0.2.9"])]));
+    assert_eq!(policy.policy().host_names().collect::<Vec<_>>(), ["erp.example.org"]);
     let ask = |facts: Facts<'_>| {
-        let info = policy.port_of(&facts, &names).expect("the port is watched");
-        (info.name.to_string(), line(&policy.evaluate(&facts, &names, Timestamp::UNIX_EPOCH)))
+        let info = policy.port_of(&facts).expect("the port is watched");
+        let evaluation = policy.judge(&facts, Timestamp::UNIX_EPOCH);
+        assert_eq!(evaluation.port, Some(info.index));
+        (info.name.to_string(), line(&evaluation.verdict))
     };
     assert_eq!(ask(connected(5432, "10.7.1.1", None)), ("crm".to_owned(), "declared to-crm".to_owned()));
     assert_eq!(ask(connected(5432, "192.0.2.9", None)), ("erp".to_owned(), "declared to-erp".to_owned()));
@@ -112,7 +113,7 @@ fn a_flow_falls_under_the_service_that_its_peer_belongs_to() {
 }
 
 #[test]
-fn a_port_tells_what_was_declared_of_it() {
+fn a_port_has_what_was_declared_of_it() {
     let policy = policy(
         "version = 1\n[controller]\nname = \"Example\"\n[[port]]\nname = \"mail\"\nport = [25, \"586-587\"]\n\
          protocol = \"smtp\"\nemit = { summary = \"90s\" }\n[port.record]\npurpose = \"mail\"\ntransfers = []\n\
@@ -126,17 +127,17 @@ fn a_port_tells_what_was_declared_of_it() {
     assert_eq!((record.special_category, record.transfers.as_deref()), (Some(true), Some(&[][..])));
     let queue = policy.port(5672).expect("declared");
     assert_eq!((queue.emit, queue.protocol.as_deref()), (Emit::Violations, Some("amqp")));
-    assert_eq!(policy.controller().map(|controller| &*controller.name), Some("Example"));
+    assert_eq!(policy.policy().controller().map(|controller| &*controller.name), Some("Example"));
     assert!(policy.watched().map(|info| info.number).is_sorted());
 }
 
 #[test]
-fn what_art_30_asks_for_and_is_not_declared_is_a_warning() {
+fn what_art_30_requires_and_is_not_declared_is_a_warning() {
     let policy = policy(
         "version = 1\n[[port]]\nname = \"db\"\nport = 5432\nlisten = \"any\"\n\
          tls = { min = \"1.3\" }\n[port.record]\nowner = \"x\"\n",
     );
-    let warnings: Vec<String> = policy.warnings().iter().map(ToString::to_string).collect();
+    let warnings: Vec<String> = policy.policy().warnings().iter().map(ToString::to_string).collect();
     assert_snapshot!(warnings.join("\n\n"), @r#"
     policy.toml:1:1: warning: the policy names no controller
      1 | version = 1
@@ -160,7 +161,7 @@ fn names_are_compared_without_case_and_trailing_dot() {
     let policy = policy(&format!(
         "{DB}[[port.allow]]\nrole = \"r\"\ndirection = \"out\"\npeers = [\"DB1.\", \"Db.Example.ORG.\"]\n"
     ));
-    let mut names: Vec<_> = policy.host_names().collect();
+    let mut names: Vec<_> = policy.policy().host_names().collect();
     names.sort_unstable();
     assert_eq!(names, ["db.example.org", "db1"]);
 }
@@ -170,15 +171,14 @@ fn ipv4_mapped_networks_mean_ipv4() {
     let policy = policy(&format!(
         "{DB}[[port.allow]]\nrole = \"r\"\ndirection = \"in\"\npeers = [\"::ffff:10.0.0.0/104\", \"::ffff:192.0.2.1\"]\n"
     ));
-    let ask =
-        |peer| line(&policy.evaluate(&accepted(5432, peer, None), &Names::default(), Timestamp::UNIX_EPOCH));
+    let ask = |peer| line(&policy.evaluate(&accepted(5432, peer, None), Timestamp::UNIX_EPOCH));
     assert_eq!(ask("10.200.0.1"), "declared r");
     assert_eq!(ask("192.0.2.1"), "declared r");
     assert_eq!(ask("11.0.0.1"), "violation undeclared-peer nearest r(peers)");
 }
 
 #[test]
-fn the_digest_tells_texts_apart_and_not_paths() {
+fn the_digest_distinguishes_texts_and_not_paths() {
     let digest = |sources: &[Source]| compile(sources).expect("a policy").digest().to_owned();
     let one = digest(&[source("a", "version = 1\n"), source("b", "version = 1\n#x")]);
     assert_eq!(one, digest(&[source("c", "version = 1\n"), source("d", "version = 1\n#x")]));
@@ -189,8 +189,7 @@ fn the_digest_tells_texts_apart_and_not_paths() {
 #[test]
 fn a_policy_and_its_names_are_shared_between_threads() {
     const fn shared<T: Send + Sync>() {}
-    shared::<Policy>();
-    shared::<Names>();
+    shared::<ActivePolicy>();
 }
 
 #[test]
@@ -199,7 +198,7 @@ fn no_file_at_all_is_the_catalog() {
     assert!(policy.is_catalog_only());
     assert_eq!(policy.digest(), super::super::catalog_only().digest());
     assert!(
-        !super::policy("version = 1\n").is_catalog_only(),
+        !super::policy("version = 1\n").policy().is_catalog_only(),
         "a file that declares nothing is still a policy"
     );
 }

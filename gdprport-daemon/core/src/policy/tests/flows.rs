@@ -1,4 +1,4 @@
-//! What the policy says of flows.
+//! Verdicts on flows.
 
 use super::*;
 
@@ -53,17 +53,17 @@ until = 2027-01-31
 "#;
 
 /// The verdict on a flow that is encrypted as well as can be.
-fn encrypted(policy: &Policy, facts: &Facts<'_>, names: &Names) -> Verdict {
+fn encrypted(policy: &ActivePolicy, facts: &Facts<'_>) -> Verdict {
     let posture = Posture::new(PostureState::Tls13, "ServerHello");
-    policy.evaluate(&Facts { posture: Some(&posture), ..*facts }, names, time(NOW))
+    policy.evaluate(&Facts { posture: Some(&posture), ..*facts }, time(NOW))
 }
 
-fn ask(policy: &Policy, facts: &Facts<'_>) -> String {
-    line(&encrypted(policy, facts, &Names::default()))
+fn ask(policy: &ActivePolicy, facts: &Facts<'_>) -> String {
+    line(&encrypted(policy, facts))
 }
 
 /// One port, one rule with these keys.
-fn one_rule(keys: &str) -> Policy {
+fn one_rule(keys: &str) -> ActivePolicy {
     policy(&format!(
         "version = 1\n[[port]]\nname = \"db\"\nport = 5432\n[[port.allow]]\nrole = \"r\"\n{keys}\n"
     ))
@@ -71,7 +71,7 @@ fn one_rule(keys: &str) -> Policy {
 
 #[test]
 fn the_reference_policy_has_no_warnings() {
-    assert_eq!(policy(EXAMPLE).warnings(), []);
+    assert_eq!(policy(EXAMPLE).policy().warnings(), []);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn every_undeclared_thing_is_named_with_the_nearest_rule() {
     );
     let thief =
         Process { user: Some("etl".into()), uid: 1001, exe: Some("/usr/bin/nc".into()), ..postgres() };
-    let verdict = encrypted(&policy, &accepted(5432, "10.0.2.77", Some(&thief)), &Names::default());
+    let verdict = encrypted(&policy, &accepted(5432, "10.0.2.77", Some(&thief)));
     assert_eq!(line(&verdict), "violation undeclared-process nearest orders-api(exe,user)");
     assert_eq!(
         verdict.reasons()[0].detail,
@@ -113,9 +113,7 @@ fn every_undeclared_thing_is_named_with_the_nearest_rule() {
 fn a_rule_is_valid_through_the_end_of_its_last_day_in_utc() {
     let policy = one_rule("direction = \"in\"\npeers = [\"any\"]\nuntil = 2027-01-31");
     let owner = postgres();
-    let ask = |now| {
-        line(&policy.evaluate(&accepted(5432, "192.0.2.1", Some(&owner)), &Names::default(), time(now)))
-    };
+    let ask = |now| line(&policy.evaluate(&accepted(5432, "192.0.2.1", Some(&owner)), time(now)));
     assert_eq!(ask("2027-01-31T23:59:59.999999999Z"), "declared r");
     assert_eq!(ask("2027-02-01T00:00:00Z"), "violation rule-expired nearest r(until)");
 }
@@ -123,7 +121,7 @@ fn a_rule_is_valid_through_the_end_of_its_last_day_in_utc() {
 #[test]
 fn a_rule_until_a_moment_is_valid_up_to_and_at_it() {
     let policy = one_rule("direction = \"in\"\npeers = [\"any\"]\nuntil = 2027-01-31T12:00:00+02:00");
-    let ask = |now| line(&policy.evaluate(&accepted(5432, "192.0.2.1", None), &Names::default(), time(now)));
+    let ask = |now| line(&policy.evaluate(&accepted(5432, "192.0.2.1", None), time(now)));
     assert_eq!(ask("2027-01-31T10:00:00Z"), "declared r");
     assert_eq!(ask("2027-01-31T10:00:00.000000001Z"), "violation rule-expired nearest r(until)");
 }
@@ -150,12 +148,12 @@ fn missing_evidence_is_undecided_and_named() {
     assert_eq!(
         ask(&policy, &accepted(5432, "10.0.2.77", Some(&stranger))),
         "violation undeclared-process nearest orders-api(user)",
-        "what is known suffices to tell"
+        "what is known suffices for a violation"
     );
 }
 
 #[test]
-fn a_name_that_the_host_has_not_told_yet_is_missing_and_not_wrong() {
+fn an_account_name_that_is_not_known_yet_is_missing_evidence() {
     let policy = policy(EXAMPLE);
     let late = Process { user: None, names_pending: true, ..postgres() };
     assert_eq!(
@@ -197,23 +195,23 @@ fn an_unresolved_host_name_is_undecided_until_it_is_resolved() {
         ..postgres()
     };
     let facts = connected(5432, "10.9.9.9", Some(&job));
-    let ask = |names: &Names| line(&encrypted(&policy, &facts, names));
+    let ask = |names| line(&encrypted(&policy.with_names(names), &facts));
     assert_eq!(
-        ask(&Names::default()),
+        ask(DnsNames::default()),
         "undecided the host name backup-1.internal is not resolved yet nearest nightly-backup"
     );
     let failed =
-        Names::new([("backup-1.internal".into(), Resolution::Unresolved("no such host".to_owned()))]);
+        DnsNames::new([("backup-1.internal".into(), Resolution::Unresolved("no such host".to_owned()))]);
     assert_eq!(
-        ask(&failed),
+        ask(failed),
         "undecided the host name backup-1.internal is not resolved: no such host nearest nightly-backup"
     );
-    assert_eq!(ask(&resolved(&[("backup-1.internal", &["10.9.9.9"])])), "declared nightly-backup");
+    assert_eq!(ask(resolved(&[("backup-1.internal", &["10.9.9.9"])])), "declared nightly-backup");
     assert_eq!(
-        ask(&resolved(&[("backup-1.internal", &["10.9.9.8"])])),
+        ask(resolved(&[("backup-1.internal", &["10.9.9.8"])])),
         "violation undeclared-peer nearest nightly-backup(peers)"
     );
-    assert_eq!(policy.host_names().collect::<Vec<_>>(), ["backup-1.internal"]);
+    assert_eq!(policy.policy().host_names().collect::<Vec<_>>(), ["backup-1.internal"]);
 }
 
 #[test]
@@ -250,9 +248,9 @@ fn ports_of_the_catalog_are_watched_and_undeclared() {
 }
 
 #[test]
-fn without_a_policy_every_flow_on_the_catalog_is_an_undeclared_port() {
-    let policy = super::super::catalog_only();
-    assert!(policy.is_catalog_only());
+fn without_a_policy_every_flow_is_on_an_undeclared_port() {
+    let policy = active(Ok(super::super::catalog_only()));
+    assert!(policy.policy().is_catalog_only());
     assert!(policy.watched().all(|info| !info.declared));
     assert_eq!(
         ask(&policy, &accepted(5432, "10.0.2.77", Some(&postgres()))),
@@ -263,7 +261,7 @@ fn without_a_policy_every_flow_on_the_catalog_is_an_undeclared_port() {
 }
 
 #[test]
-fn a_connection_accepted_on_the_port_of_a_remote_service_is_an_undeclared_direction() {
+fn accepting_on_the_port_of_a_remote_service_is_undeclared() {
     let policy = policy(
         "version = 1\n[[port]]\nname = \"crm\"\nport = 5432\nservice = [\"10.7.0.0/16\"]\n\
          [[port.allow]]\nrole = \"sync\"\ndirection = \"out\"\npeers = [\"10.7.0.0/16\"]\n",

@@ -1,14 +1,14 @@
-//! What the policy says of listeners.
+//! Verdicts on listeners.
 
 use rstest::rstest;
 
 use super::*;
 
-fn listening(listen: &str) -> Policy {
+fn listening(listen: &str) -> ActivePolicy {
     policy(&format!("version = 1\n[[port]]\nname = \"db\"\nport = 5432\nlisten = {listen}\n"))
 }
 
-fn ask(policy: &Policy, address: &str, port: u16) -> String {
+fn ask(policy: &ActivePolicy, address: &str, port: u16) -> String {
     line(&policy.evaluate_listener(Endpoint::new(ip(address), port), Some(&postgres())))
 }
 
@@ -37,7 +37,7 @@ fn a_listener_may_be_bound_where_it_is_declared_only(
 }
 
 #[test]
-fn an_exposed_listener_is_told_who_bound_it_and_where_it_might_be() {
+fn an_exposed_listener_shows_who_bound_it_and_where_it_may_be() {
     let verdict = listening("[\"10.0.2.15\", \"loopback\"]")
         .evaluate_listener(Endpoint::new(ip("::"), 5432), Some(&postgres()));
     assert_eq!(
@@ -60,13 +60,13 @@ fn a_listener_on_a_port_that_is_not_served_here_is_undeclared() {
 
 #[test]
 fn without_a_policy_a_listener_is_on_an_undeclared_port() {
-    let policy = super::super::catalog_only();
+    let policy = active(Ok(super::super::catalog_only()));
     assert_eq!(ask(&policy, "127.0.0.1", 5432), "violation undeclared-port nearest -");
 }
 
 #[test]
-fn without_listen_a_port_may_be_bound_anywhere_and_that_is_warned_of() {
+fn without_listen_a_port_may_be_bound_anywhere_with_a_warning() {
     let policy = policy("version = 1\n[[port]]\nname = \"db\"\nport = 5432\n");
     assert_eq!(ask(&policy, "0.0.0.0", 5432), "declared listen");
-    assert!(policy.warnings().iter().any(|warning| warning.message.contains("no `listen`")));
+    assert!(policy.policy().warnings().iter().any(|warning| warning.message.contains("no `listen`")));
 }

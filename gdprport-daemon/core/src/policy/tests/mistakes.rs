@@ -35,7 +35,7 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
 }
 
 #[test]
-fn a_slip_is_told_once_and_not_as_a_lack_too() {
+fn a_typing_error_is_reported_once_and_not_as_missing_too() {
     let text = format!(
         "{}\n[port.record]\npurpose = \"orders\"\nsubject = [\"customers\"]\ndata = 5\nrecipients = []\n\
          transfers = []\nretention = \"1 year\"\n[[port.allow]]\nrole = \"r\"\ndirection = \"in\"\n\
@@ -95,7 +95,7 @@ fn another_version_is_refused() {
 }
 
 #[test]
-fn keys_that_this_version_does_not_have_yet_are_refused_one_by_one() {
+fn keys_of_a_later_version_are_refused_one_by_one() {
     assert_snapshot!(errors(&port(
         "name = \"db\"\nport = 5432\nmode = \"enforce\"\n[[port.allow]]\nrole = \"r\"\n\
          direction = \"in\"\npeers = [\"any\"]\nvolume = { per = \"1d\", max = \"50GiB\" }"
@@ -139,7 +139,7 @@ fn a_mistyped_protocol_is_corrected() {
 }
 
 #[test]
-fn a_network_with_host_bits_is_told_apart_from_an_address() {
+fn a_network_with_host_bits_is_distinguished_from_an_address() {
     assert_snapshot!(errors(&rule("direction = \"in\"\npeers = [\"10.0.2.15/24\"]")), @r#"
     policy.toml:11:10: error: `10.0.2.15/24` has bits set beyond its prefix
      11 | peers = ["10.0.2.15/24"]
@@ -213,7 +213,7 @@ fn an_empty_list_is_refused() {
 }
 
 #[test]
-fn a_process_that_asks_for_nothing_is_refused() {
+fn a_process_without_keys_is_refused() {
     assert_snapshot!(errors(&rule("direction = \"in\"\npeers = [\"any\"]\nprocess = {}")), @r"
     policy.toml:12:11: error: `process` asks for nothing
      12 | process = {}
@@ -256,7 +256,7 @@ fn an_end_that_differs_from_host_to_host_is_refused() {
 }
 
 #[test]
-fn a_rule_without_its_required_keys_is_told_all_of_them() {
+fn a_rule_without_required_keys_is_shown_all_of_them() {
     assert_snapshot!(errors(&port("name = \"db\"\nport = 5432\n[[port.allow]]\nuser = \"postgres\"")), @r#"
     policy.toml:8:1: error: a rule has no `role`
      8 | [[port.allow]]
@@ -363,7 +363,7 @@ fn a_summary_has_a_sensible_period() {
 }
 
 #[test]
-fn a_hostile_value_cannot_steer_the_terminal() {
+fn a_hostile_value_cannot_control_the_terminal() {
     let text = format!(
         "version = 1\n[[port]]\nname = \"db\"\nport = 5432\nprotocol = \"\\u001b[31m{}\"",
         "x".repeat(500)

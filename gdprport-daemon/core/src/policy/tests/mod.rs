@@ -1,6 +1,6 @@
 //! Promises of the policy, as tests.
 //!
-//! Belongs here: what several test files need to write a policy and ask it.
+//! Belongs here: what several test files need to write a policy and evaluate flows.
 
 mod declarations;
 mod documented;
@@ -17,7 +17,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::{Facts, Names, Policy, Problems, Resolution, Source, compile};
+use super::{ActivePolicy, DnsNames, Facts, Policy, Problems, Resolution, Source, compile};
 use crate::model::{Attribution, Container, Direction, Endpoint, Posture, PostureState, Process, TlsVersion};
 use crate::verdict::Verdict;
 
@@ -29,8 +29,14 @@ fn problems(text: &str) -> Problems {
     compile(&[source("policy.toml", text)]).expect_err("the policy has an error")
 }
 
-fn policy(text: &str) -> Policy {
-    compile(&[source("policy.toml", text)]).unwrap_or_else(|problems| panic!("{problems}"))
+/// A policy of which no name has been resolved.
+fn policy(text: &str) -> ActivePolicy {
+    active(compile(&[source("policy.toml", text)]))
+}
+
+fn active(policy: Result<Policy, Problems>) -> ActivePolicy {
+    let policy = policy.unwrap_or_else(|problems| panic!("{problems}"));
+    ActivePolicy::new(policy, DnsNames::default())
 }
 
 fn ip(text: &str) -> IpAddr {
@@ -45,23 +51,15 @@ fn time(text: &str) -> Timestamp {
 fn postgres() -> Process {
     Process {
         pid: 812,
-        started: None,
         exe: Some("/usr/lib/postgresql/15/bin/postgres".into()),
-        script: None,
-        comm: None,
         uid: 107,
         user: Some("postgres".into()),
         gid: 115,
         group: Some("postgres".into()),
-        names_pending: false,
-        container_unproven: false,
         unit: Some("postgresql@15-main.service".into()),
-        slice: None,
-        container: None,
         cgroup: Some("/system.slice/postgresql@15-main.service".into()),
-        netns: None,
-        parent: None,
         attribution: Attribution::Exact,
+        ..Process::UNKNOWN
     }
 }
 
@@ -91,12 +89,12 @@ fn connected<'a>(port: u16, peer: &str, process: Option<&'a Process>) -> Facts<'
     }
 }
 
-fn resolved(entries: &[(&str, &[&str])]) -> Names {
+fn resolved(entries: &[(&str, &[&str])]) -> DnsNames {
     let entry = |(name, addresses): &(&str, &[&str])| {
         let addresses = addresses.iter().map(|address| ip(address)).collect();
         ((*name).into(), Resolution::Resolved(addresses))
     };
-    Names::new(entries.iter().map(entry))
+    DnsNames::new(entries.iter().map(entry))
 }
 
 /// A verdict on one line: outcome, rule or reasons, nearest rule and what failed.

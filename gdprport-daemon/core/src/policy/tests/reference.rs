@@ -1,6 +1,6 @@
 //! The compiled policy gives the same verdicts as a naive reading of its rules, one after the other.
 //!
-//! The reference below shares nothing with the product but the words: it compares every rule with every key, has a
+//! The reference below shares nothing with the product but the vocabulary: it compares every rule with every key, has a
 //! wildcard matcher of its own, and knows networks as lists of the few addresses that the generators use.
 
 use proptest::collection::vec;
@@ -49,7 +49,7 @@ const UNTIL: [(&str, bool); 5] = [
     ("2026-06-15T14:00:00+02:00", false),
 ];
 
-/// What a port may demand of TLS, and which of `POSTURES`' answers is right for it.
+/// What a port may demand of TLS, and which column of `POSTURES` applies to it.
 const DEMANDS: [(&str, Option<usize>); 4] = [
     ("", None),
     ("tls = { required = false, why = \"a test\" }\n", None),
@@ -107,7 +107,7 @@ fn asked() -> impl Strategy<Value = Asked> {
     let account = || select(vec![(0, Some("root")), (1001, Some("etl")), (1001, None), (7, Some("1001"))]);
     let text = |values: &[&'static str]| option::weighted(0.85, select(values.to_vec()));
     let held = select(vec![("3f1c", None), ("9999", Some("pod-1")), ("8888", Some("pod-2"))]);
-    // In a container, in none, or that cannot be told.
+    // In a container, in none, or not known.
     let held = prop_oneof![4 => held.prop_map(Ok), 3 => Just(Err(false)), 1 => Just(Err(true))];
     let process = (
         text(&["/usr/bin/a", "/usr/bin/b", "/opt/x/bin/a"]),
@@ -257,7 +257,7 @@ fn naive(demand: usize, rules: &[Rule], asked: &Asked) -> String {
     for (number, rule) in rules.iter().enumerate() {
         let mut failed = Vec::new();
         let mut unknown = 0;
-        let mut note = |answer: Option<bool>, key: &'static str| match answer {
+        let mut note = |fit: Option<bool>, key: &'static str| match fit {
             Some(true) => {}
             Some(false) => failed.push(key),
             None => unknown += 1,
@@ -305,7 +305,7 @@ fn naive(demand: usize, rules: &[Rule], asked: &Asked) -> String {
     format!("violation {} nearest r{number}({})", reasons.join(","), failed.join(","))
 }
 
-fn compiled(policy: &Policy, asked: &Asked) -> String {
+fn compiled(policy: &ActivePolicy, asked: &Asked) -> String {
     let names = HOSTS.iter().zip(&asked.hosts).filter_map(|(host, state)| {
         let resolution = match state.clone()? {
             None => Resolution::Unresolved("no such host".to_owned()),
@@ -313,7 +313,7 @@ fn compiled(policy: &Policy, asked: &Asked) -> String {
         };
         Some(((*host).into(), resolution))
     });
-    let names = Names::new(names);
+    let policy = policy.with_names(DnsNames::new(names));
     let process = asked.process.as_ref();
     let facts =
         if asked.inward { accepted(5432, asked.peer, process) } else { connected(5432, asked.peer, process) };
@@ -322,7 +322,7 @@ fn compiled(policy: &Policy, asked: &Asked) -> String {
         Posture { version, ..Posture::new(state, "seen") }
     });
     let facts = Facts { posture: posture.as_ref(), ..facts };
-    match policy.evaluate(&facts, &names, time(NOW)) {
+    match policy.evaluate(&facts, time(NOW)) {
         Verdict::Undecided { missing, nearest } => {
             assert!(
                 !missing.is_empty() && missing.iter().all(|one| !one.is_empty()),
@@ -347,6 +347,7 @@ proptest! {
         let policy = compile(&[source("policy.toml", &text)]).map_err(|problems| {
             TestCaseError::fail(format!("{problems}\n{text}"))
         })?;
+        let policy = active(Ok(policy));
         for asked in &questions {
             prop_assert_eq!(compiled(&policy, asked), naive(demand, &rules, asked), "{:?}\n{}", asked, text);
         }
@@ -364,11 +365,11 @@ fn the_generators_reach_every_outcome() {
         let asked = asked().new_tree(&mut runner).expect("a question").current();
         for demand in [0, 3] {
             let verdict = naive(demand, &rules, &asked);
-            let words = verdict.split([' ', ',']).filter(|word| !word.starts_with('r'));
-            words.for_each(|word| *seen.entry(word.to_owned()).or_default() += 1);
+            let parts = verdict.split([' ', ',']).filter(|part| !part.starts_with('r'));
+            parts.for_each(|part| *seen.entry(part.to_owned()).or_default() += 1);
         }
     }
-    for (word, least) in [
+    for (part, least) in [
         ("declared", 40),
         ("violation", 40),
         ("undecided", 40),
@@ -376,6 +377,6 @@ fn the_generators_reach_every_outcome() {
         ("weak-tls", 20),
         ("tls-refused", 10),
     ] {
-        assert!(seen.get(word).is_some_and(|count| *count >= least), "{word}: {seen:?}");
+        assert!(seen.get(part).is_some_and(|count| *count >= least), "{part}: {seen:?}");
     }
 }

@@ -2,14 +2,18 @@
 
 use std::fmt::Write;
 
-use super::super::index::COMPARED;
-use super::super::unresolved::LOOKED_AT;
+use super::super::compile::rule_index::COMPARED;
+use super::super::evaluate::active::CHECKED;
 use super::*;
 
 const MANY: usize = 8_000;
 
+fn large(rule: impl Fn(usize) -> String) -> ActivePolicy {
+    active(compile(&large_sources(rule)))
+}
+
 /// A policy over several files with one port and these rules.
-fn large(rule: impl Fn(usize) -> String) -> Policy {
+fn large_sources(rule: impl Fn(usize) -> String) -> Vec<Source> {
     let mut sources = vec![source("policy.toml", "version = 1\n[[port]]\nname = \"db\"\nport = 5432\n")];
     for chunk in 0..4 {
         let mut text = "version = 1\n".to_owned();
@@ -19,13 +23,13 @@ fn large(rule: impl Fn(usize) -> String) -> Policy {
         }
         sources.push(source(&format!("policy.d/{chunk}.toml"), &text));
     }
-    compile(&sources).unwrap_or_else(|problems| panic!("{problems}"))
+    sources
 }
 
 /// The verdict, and how many rules were compared to reach it.
-fn ask(policy: &Policy, facts: &Facts<'_>) -> (String, usize) {
+fn ask(policy: &ActivePolicy, facts: &Facts<'_>) -> (String, usize) {
     COMPARED.set(0);
-    let verdict = policy.evaluate(facts, &Names::default(), Timestamp::UNIX_EPOCH);
+    let verdict = policy.evaluate(facts, Timestamp::UNIX_EPOCH);
     (line(&verdict), COMPARED.get())
 }
 
@@ -118,9 +122,11 @@ fn many_containers_and_pods_cost_no_more_than_few() {
 }
 
 #[test]
-fn many_host_names_are_looked_at_when_they_change_and_not_for_a_verdict() {
+fn host_names_are_checked_when_they_change_not_for_a_verdict() {
     let name = |number| format!("h{number}.example");
-    let policy = large(|number| format!("direction = \"in\"\npeers = [\"{}\"]", name(number % 4000)));
+    let sources =
+        large_sources(|number| format!("direction = \"in\"\npeers = [\"{}\"]", name(number % 4000)));
+    let policy = active(compile(&sources));
     let names = |gone: Option<usize>| {
         let known = (0..4000).map(|number| {
             let found = if gone == Some(number) {
@@ -130,26 +136,28 @@ fn many_host_names_are_looked_at_when_they_change_and_not_for_a_verdict() {
             };
             (name(number).into(), found)
         });
-        policy.prepare(Names::new(known))
+        DnsNames::new(known)
     };
-    let ask = |names: &Names, peer: &str| {
+    let ask = |policy: &ActivePolicy, peer: &str| {
         COMPARED.set(0);
-        LOOKED_AT.set(0);
-        let verdict = policy.evaluate(&accepted(5432, peer, None), names, Timestamp::UNIX_EPOCH);
-        (line(&verdict), COMPARED.get() + LOOKED_AT.get())
+        CHECKED.set(0);
+        let verdict = policy.evaluate(&accepted(5432, peer, None), Timestamp::UNIX_EPOCH);
+        (line(&verdict), COMPARED.get() + CHECKED.get())
     };
-    assert_cheap(ask(&names(None), &address(3999)), "declared r3999");
-    assert_cheap(ask(&names(None), "192.0.2.1"), "violation undeclared-peer");
-    let gone = names(Some(7));
+    let all = policy.with_names(names(None));
+    assert_cheap(ask(&all, &address(3999)), "declared r3999");
+    assert_cheap(ask(&all, "192.0.2.1"), "violation undeclared-peer");
+    CHECKED.set(0);
+    let gone = policy.with_names(names(Some(7)));
+    assert!(CHECKED.get() >= 4000, "{} names were checked", CHECKED.get());
     assert_cheap(
         ask(&gone, "192.0.2.1"),
         "undecided the host name h7.example is not resolved: no such host nearest r7",
     );
     assert_cheap(ask(&gone, &address(8)), "declared r8");
-    let other = compile(&[source("policy.toml", "version = 1\n")]).expect("a policy");
-    let of_another = other.prepare(gone);
-    let (verdict, looked_at) = ask(&of_another, "192.0.2.1");
-    assert!(verdict.starts_with("undecided the host name h7.example") && looked_at >= 4000, "{verdict}");
+    let other = super::policy("version = 1\n").with_names(names(Some(7)));
+    let reloaded = other.with_policy(compile(&sources).expect("a policy"));
+    assert_cheap(ask(&reloaded, "192.0.2.1"), "undecided the host name h7.example is not resolved");
 }
 
 #[test]
@@ -159,7 +167,7 @@ fn rules_that_an_earlier_one_makes_unreachable_cost_nothing() {
 }
 
 #[test]
-fn more_rules_than_can_be_compared_without_evidence_stay_undecided() {
+fn too_many_rules_that_lack_evidence_stay_undecided() {
     let policy = large(|number| {
         format!(
             "direction = \"in\"\npeers = \"any\"\nprocess = {{ exe = \"/bin/{number}\", user = \"u{number}\" }}"

@@ -19,8 +19,8 @@ fn seen(state: PostureState, version: Option<TlsVersion>, evidence: &str) -> Pos
     Posture { version, ..Posture::new(state, evidence) }
 }
 
-fn evaluate(policy: &Policy, posture: Option<&Posture>, facts: Facts<'_>) -> Verdict {
-    policy.evaluate(&Facts { posture, ..facts }, &Names::default(), Timestamp::UNIX_EPOCH)
+fn evaluate(policy: &ActivePolicy, posture: Option<&Posture>, facts: Facts<'_>) -> Verdict {
+    policy.evaluate(&Facts { posture, ..facts }, Timestamp::UNIX_EPOCH)
 }
 
 /// The verdict on a flow that the rule allows.
@@ -98,7 +98,7 @@ fn a_flow_that_meets_the_demand_is_declared(
     "SSLRequest refused by the server",
     "tls-refused: the upgrade to TLS was refused (SSLRequest refused by the server), at least TLS 1.2 is demanded"
 )]
-fn a_flow_that_does_not_meet_the_demand_is_a_violation_of_the_rule_that_allows_it_otherwise(
+fn a_flow_below_the_demand_violates_the_rule_that_allows_it(
     #[case] tls: &str,
     #[case] state: PostureState,
     #[case] version: Option<TlsVersion>,
@@ -112,7 +112,7 @@ fn a_flow_that_does_not_meet_the_demand_is_a_violation_of_the_rule_that_allows_i
 }
 
 #[test]
-fn encryption_that_is_not_known_is_undecided_where_it_is_demanded() {
+fn unknown_encryption_is_undecided_where_it_is_demanded() {
     let ask = |posture: Option<Posture>| line(&of_allowed(AT_LEAST_13, posture.as_ref()));
     assert_eq!(
         ask(None),
@@ -160,7 +160,7 @@ fn a_flow_that_no_rule_allows_has_the_reasons_of_both() {
 }
 
 #[test]
-fn plaintext_suffices_for_a_violation_whoever_the_process_is() {
+fn plaintext_is_a_violation_for_any_process() {
     let policy = policy(&demanding(AT_LEAST_13));
     let facts = accepted(5432, "10.0.2.77", None);
     let plaintext = Posture::new(PostureState::Plaintext, "startup message");
@@ -200,7 +200,7 @@ fn a_demand_may_be_a_table_of_its_own() {
 fn a_declared_port_without_a_demand_is_warned_of() {
     let of = |tls: &str| {
         let policy = policy(&demanding(tls));
-        let warnings = policy.warnings().iter().map(ToString::to_string);
+        let warnings = policy.policy().warnings().iter().map(ToString::to_string);
         warnings.filter(|warning| warning.contains("tls")).collect::<Vec<_>>().join("\n\n")
     };
     assert_snapshot!(of(""), @r#"
@@ -212,8 +212,8 @@ fn a_declared_port_without_a_demand_is_warned_of() {
     assert_eq!([of(AT_LEAST_12), of(AT_LEAST_13), of(NOT_REQUIRED)], ["", "", ""]);
 }
 
-/// What is said of a demand: all problems that name `tls` or stand on its line.
-fn said(tls: &str) -> String {
+/// All problems of a demand: those that name `tls` or stand on its line.
+fn reported(tls: &str) -> String {
     let mut problems = problems(&demanding(tls));
     problems.list.retain(|problem| problem.line == 9 || problem.message.contains("tls"));
     problems.to_string()
@@ -233,39 +233,39 @@ fn said(tls: &str) -> String {
 #[case::an_empty_why("{ required = false, why = \" \" }")]
 #[case::why_of_nothing("{ why = \"x\" }")]
 #[case::why_of_a_version("{ min = \"1.3\", why = \"x\" }")]
-fn a_demand_that_says_nothing_or_two_things_is_one_error(#[case] tls: &str) {
-    let said = said(&format!("tls = {tls}"));
-    assert_eq!(said.matches("policy.toml:").count(), 1, "{said}");
-    assert!(said.contains(": error: "), "{said}");
+fn an_empty_or_contradictory_demand_is_one_error(#[case] tls: &str) {
+    let reported = reported(&format!("tls = {tls}"));
+    assert_eq!(reported.matches("policy.toml:").count(), 1, "{reported}");
+    assert!(reported.contains(": error: "), "{reported}");
 }
 
 #[test]
-fn mistakes_in_a_demand_tell_what_would_be_right() {
-    assert_snapshot!(said("tls = { min = \"1.1\" }"), @r#"
+fn mistakes_in_a_demand_show_what_would_be_right() {
+    assert_snapshot!(reported("tls = { min = \"1.1\" }"), @r#"
     policy.toml:9:15: error: `1.1` is no version of TLS that can be demanded
      9 | tls = { min = "1.1" }
        |               ^^^^^
        = help: write "1.2" or "1.3"
     "#);
-    assert_snapshot!(said("tls = { mim = \"1.3\" }"), @r#"
+    assert_snapshot!(reported("tls = { mim = \"1.3\" }"), @r#"
     policy.toml:9:9: error: `tls` has no key `mim`
      9 | tls = { mim = "1.3" }
        |         ^^^
        = help: did you mean `min`?
     "#);
-    assert_snapshot!(said("tls = { min = \"1.3\", required = false, why = \"x\" }"), @r#"
+    assert_snapshot!(reported("tls = { min = \"1.3\", required = false, why = \"x\" }"), @r#"
     policy.toml:9:33: error: `required = false` contradicts `min`
      9 | tls = { min = "1.3", required = false, why = "x" }
        |                                 ^^^^^
        = help: write { min = "1.3" }, { min = "1.2" } or { required = false, why = … }
     "#);
-    assert_snapshot!(said("tls = { required = false }"), @r#"
+    assert_snapshot!(reported("tls = { required = false }"), @r#"
     policy.toml:9:20: error: `tls` does not say why none is required
      9 | tls = { required = false }
        |                    ^^^^^
        = help: add `why = "…"`
     "#);
-    assert_snapshot!(said("tls = {}"), @r#"
+    assert_snapshot!(reported("tls = {}"), @r#"
     policy.toml:9:7: error: `tls` demands nothing
      9 | tls = {}
        |       ^^

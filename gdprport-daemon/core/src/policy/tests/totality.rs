@@ -62,12 +62,13 @@ const PIECES: [&str; 50] = [
 fn total(text: &str) {
     match compile(&[source("a.toml", text), source("b.toml", "version = 1\n")]) {
         Ok(policy) => {
+            let policy = active(Ok(policy));
             let process = postgres();
             for facts in [accepted(5432, "10.0.0.1", Some(&process)), connected(5432, "::1", None)] {
-                let _ = policy.evaluate(&facts, &Names::default(), Timestamp::MAX);
+                let _ = policy.evaluate(&facts, Timestamp::MAX);
             }
             let _ = policy.evaluate_listener(Endpoint::new(ip("::"), 5432), None);
-            assert!(policy.warnings().iter().all(|warning| !warning.to_string().is_empty()));
+            assert!(policy.policy().warnings().iter().all(|warning| !warning.to_string().is_empty()));
         }
         Err(problems) => {
             assert!(!problems.list.is_empty());

@@ -1,10 +1,9 @@
 //! FTP's control connection (RFC 959, RFC 4217). Its data connections are flows of their own.
 
-use super::line::{self, Command, Dialect, one_of, word};
+use super::line::{self, Dialect, LineCommand, one_of, word};
 use super::mail::{numbered_greeting, numbered_reply};
 use crate::posture::reading::{Dialogue, Reading};
 
-/// FTP.
 pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
     const DIALECT: Dialect = Dialect {
         name: "FTP",
@@ -16,21 +15,21 @@ pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
     line::read(dialogue, &DIALECT)
 }
 
-fn command(line: &[u8]) -> Command {
+fn command(line: &[u8]) -> LineCommand {
     const HARMLESS: [&str; 10] =
         ["FEAT", "SYST", "OPTS", "CLNT", "HOST", "NOOP", "HELP", "QUIT", "PBSZ", "PROT"];
     const SUBSTANCE: [&str; 3] = ["USER", "PASS", "ACCT"];
     let (first, rest) = word(line);
     if first.eq_ignore_ascii_case(b"AUTH") {
         return match one_of(word(rest).0, &["TLS", "TLS-C", "TLS-P", "SSL", "GSSAPI", "KERBEROS_V4"]) {
-            Some("GSSAPI" | "KERBEROS_V4") => Command::OtherSecurity,
-            Some(_) => Command::Upgrade,
-            None => Command::Foreign,
+            Some("GSSAPI" | "KERBEROS_V4") => LineCommand::OtherSecurity,
+            Some(_) => LineCommand::Upgrade,
+            None => LineCommand::Foreign,
         };
     }
     match (one_of(first, &HARMLESS), one_of(first, &SUBSTANCE)) {
-        (Some(_), _) => Command::Harmless,
-        (_, Some(word)) => Command::Substance(word),
-        _ => Command::Foreign,
+        (Some(_), _) => LineCommand::Harmless,
+        (_, Some(word)) => LineCommand::Substance(word),
+        _ => LineCommand::Foreign,
     }
 }

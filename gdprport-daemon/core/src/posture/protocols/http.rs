@@ -9,9 +9,9 @@ use crate::posture::upgrade;
 const LONG: usize = 256;
 
 /// HTTP/1: by the client's request or, where that was not captured (it came with the handshake: a deferred accept,
-/// TCP Fast Open), by the server's answer.
+/// TCP Fast Open), by the server's response.
 pub(in crate::posture) fn http1(dialogue: &Dialogue<'_>) -> Reading {
-    if dialogue.client.is_empty() && answer(dialogue.server) == Some(true) {
+    if dialogue.client.is_empty() && response(dialogue.server) == Some(true) {
         return match upgrade::plaintext("HTTP/1 response without TLS, to a request that was not captured") {
             // The request may still come, out of order.
             Reading::Seen { posture, .. } => Reading::so_far(posture),
@@ -27,7 +27,7 @@ pub(in crate::posture) fn http1(dialogue: &Dialogue<'_>) -> Reading {
 
 /// Whether a server begins with a status line of HTTP/1. One that opens a tunnel (RFC 9110 9.3.6) does not count: what
 /// travels through it is another protocol's.
-fn answer(server: &[u8]) -> Option<bool> {
+fn response(server: &[u8]) -> Option<bool> {
     let (line, _) = split(server)?;
     let [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0' | b'1', b' ', status @ ..] = line else {
         return Some(false);
@@ -101,17 +101,17 @@ fn line_ends_with_version(client: &[u8]) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::answer;
+    use super::response;
 
     #[test]
-    fn a_status_line_is_an_answer_and_one_that_opens_a_tunnel_is_none() {
-        assert_eq!(answer(b"HTTP/1.1 200 OK\r\n"), Some(true));
-        assert_eq!(answer(b"HTTP/1.0 404\r\n"), Some(true));
-        assert_eq!(answer(b"HTTP/1.1 200 Connection established\r\n"), Some(false));
-        assert_eq!(answer(b"HTTP/1.1 2OO OK\r\n"), Some(false));
-        assert_eq!(answer(b"HTTP/1.1 2000\r\n"), Some(false));
-        assert_eq!(answer(b"HTTP/2 200\r\n"), Some(false));
-        assert_eq!(answer(b"+OK\r\n"), Some(false));
-        assert_eq!(answer(b"HTTP/1.1 20"), None);
+    fn a_status_line_that_opens_a_tunnel_is_no_response() {
+        assert_eq!(response(b"HTTP/1.1 200 OK\r\n"), Some(true));
+        assert_eq!(response(b"HTTP/1.0 404\r\n"), Some(true));
+        assert_eq!(response(b"HTTP/1.1 200 Connection established\r\n"), Some(false));
+        assert_eq!(response(b"HTTP/1.1 2OO OK\r\n"), Some(false));
+        assert_eq!(response(b"HTTP/1.1 2000\r\n"), Some(false));
+        assert_eq!(response(b"HTTP/2 200\r\n"), Some(false));
+        assert_eq!(response(b"+OK\r\n"), Some(false));
+        assert_eq!(response(b"HTTP/1.1 20"), None);
     }
 }

@@ -1,9 +1,11 @@
 //! LDAP (RFC 4511): messages up to the StartTLS operation (§4.14) or the first with substance.
 //!
-//! Belongs here: the BER of LDAP (§5.1: definite lengths only), as far as it tells operations apart.
+//! Belongs here: the messages of LDAP, as far as they distinguish operations. Their encoding is BER with definite lengths
+//! only (§5.1).
 
 use std::borrow::Cow;
 
+use crate::posture::ber::{self, Element};
 use crate::posture::cursor::Cursor;
 use crate::posture::reading::{Dialogue, Reading};
 use crate::posture::upgrade::{self, plaintext};
@@ -13,38 +15,21 @@ const START_TLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
 /// The most messages that are followed.
 const MAX_MESSAGES: usize = 16;
 
-/// An element, as far as captured.
-struct Element<'a> {
-    tag: u8,
-    body: &'a [u8],
-    complete: bool,
-}
-
-/// The next element. `Some(None)` if its length has a form that LDAP does not know, `None` if its header is cut.
+/// The next element; RFC 4511 bounds no length.
 fn element<'a>(rest: &mut Cursor<'a>) -> Option<Option<Element<'a>>> {
-    let tag = rest.u8()?;
-    let length = match rest.u8()? {
-        short @ 0..=0x7F => usize::from(short),
-        0x81 => usize::from(rest.u8()?),
-        0x82 => usize::from(rest.u16()?),
-        0x83 => rest.u24()?,
-        0x84 => rest.u32()? as usize,
-        _ => return Some(None),
-    };
-    let body = rest.take_up_to(length);
-    Some(Some(Element { tag, body, complete: body.len() == length }))
+    ber::element(rest, 4)
 }
 
 /// One message: its number, its operation and what stands behind it.
-struct Message<'a> {
+struct LdapMessage<'a> {
     id: &'a [u8],
     operation: Element<'a>,
     complete: bool,
     rest: &'a [u8],
 }
 
-/// The first message. `Some(None)` if it is none, `None` while too few bytes tell.
-fn message(bytes: &[u8]) -> Option<Option<Message<'_>>> {
+/// The first message. `Some(None)` if it is none, `None` while there are too few bytes.
+fn message(bytes: &[u8]) -> Option<Option<LdapMessage<'_>>> {
     if bytes.first().is_some_and(|tag| *tag != 0x30) {
         return Some(None);
     }
@@ -66,7 +51,7 @@ fn message(bytes: &[u8]) -> Option<Option<Message<'_>>> {
     })();
     match read {
         Some(Some((id, operation))) => {
-            Some(Some(Message { id, operation, complete: envelope.complete, rest: rest.0 }))
+            Some(Some(LdapMessage { id, operation, complete: envelope.complete, rest: rest.0 }))
         }
         Some(None) => Some(None),
         None if envelope.complete => Some(None),
@@ -81,12 +66,11 @@ enum Asks {
     Substance(&'static str),
     /// SASL mechanisms that can encrypt what follows (RFC 4513 §5.2.1).
     Sasl,
-    /// Not to be told before more of it is there.
+    /// Not decided before more of it is there.
     Cut,
     Foreign,
 }
 
-/// LDAP.
 pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
     let mut rest = dialogue.client;
     if dialogue.server.first().is_some_and(|tag| *tag != 0x30) {
@@ -117,11 +101,11 @@ pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
 }
 
 fn asks(operation: &Element<'_>) -> Asks {
-    let mut fields = Fields { rest: Cursor(operation.body), complete: operation.complete };
+    let mut fields = OperationFields { rest: Cursor(operation.body), complete: operation.complete };
     let asks = match operation.tag {
         0x60 => bind(&mut fields),
         0x63 => search(&mut fields),
-        0x77 => fields.whole().map(|oid| match (oid.tag, oid.body) {
+        0x77 => fields.complete().map(|oid| match (oid.tag, oid.body) {
             (0x80, START_TLS) => Asks::StartTls,
             (0x80, b"1.3.6.1.4.1.4203.1.11.1") => Asks::Substance("password change"),
             (0x80, _) => Asks::Harmless,
@@ -135,14 +119,14 @@ fn asks(operation: &Element<'_>) -> Asks {
     asks.unwrap_or_else(|unread| unread)
 }
 
-/// The fields of an operation, one after the other. What cannot be read is an answer of its own.
-struct Fields<'a> {
+/// The fields of an operation, one after the other. What cannot be read ends the operation.
+struct OperationFields<'a> {
     rest: Cursor<'a>,
     /// Whether all of them were captured.
     complete: bool,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> OperationFields<'a> {
     fn next(&mut self) -> Result<Element<'a>, Asks> {
         match element(&mut self.rest) {
             Some(Some(element)) => Ok(element),
@@ -152,15 +136,15 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn whole(&mut self) -> Result<Element<'a>, Asks> {
+    fn complete(&mut self) -> Result<Element<'a>, Asks> {
         self.next().and_then(|element| if element.complete { Ok(element) } else { Err(Asks::Cut) })
     }
 }
 
 /// A bind: version, name, and credentials, simple (0x80) or of SASL (0xA3). Without any of both it is harmless.
-fn bind(fields: &mut Fields<'_>) -> Result<Asks, Asks> {
-    let version = fields.whole()?;
-    let name = fields.whole()?;
+fn bind(fields: &mut OperationFields<'_>) -> Result<Asks, Asks> {
+    let version = fields.complete()?;
+    let name = fields.complete()?;
     if version.tag != 0x02 || !matches!(version.body, [2..=3]) || name.tag != 0x04 {
         return Err(Asks::Foreign);
     }
@@ -171,15 +155,16 @@ fn bind(fields: &mut Fields<'_>) -> Result<Asks, Asks> {
         0x80 if name.body.is_empty() && credentials.body.is_empty() => Err(Asks::Cut),
         0x80 => Ok(Asks::Substance("simple bind")),
         0xA3 => {
-            let mut inner = Fields { rest: Cursor(credentials.body), complete: credentials.complete };
-            let mechanism = inner.whole()?.body;
+            let mut inner =
+                OperationFields { rest: Cursor(credentials.body), complete: credentials.complete };
+            let mechanism = inner.complete()?.body;
             Ok(if authenticates_only(mechanism) { Asks::Substance("SASL bind") } else { Asks::Sasl })
         }
         _ => Ok(Asks::Sasl),
     }
 }
 
-/// Whether a SASL mechanism has no security layer, so that what follows it is as it was before.
+/// Whether a SASL mechanism has no security layer, so that it does not change what follows.
 fn authenticates_only(mechanism: &[u8]) -> bool {
     const OTHERS: [&[u8]; 7] =
         [b"PLAIN", b"EXTERNAL", b"CRAM-MD5", b"LOGIN", b"ANONYMOUS", b"OAUTHBEARER", b"XOAUTH2"];
@@ -187,10 +172,10 @@ fn authenticates_only(mechanism: &[u8]) -> bool {
     mechanism.starts_with(b"SCRAM-") || OTHERS.contains(&mechanism)
 }
 
-/// A search: base and scope. Of the root of the tree alone it tells what a server can do, StartTLS among it.
-fn search(fields: &mut Fields<'_>) -> Result<Asks, Asks> {
-    let base = fields.whole()?;
-    let scope = fields.whole()?;
+/// A search: base and scope. Of the root alone it asks for what a server can do, such as StartTLS.
+fn search(fields: &mut OperationFields<'_>) -> Result<Asks, Asks> {
+    let base = fields.complete()?;
+    let scope = fields.complete()?;
     if base.tag != 0x04 || scope.tag != 0x0A {
         return Err(Asks::Foreign);
     }
@@ -198,7 +183,7 @@ fn search(fields: &mut Fields<'_>) -> Result<Asks, Asks> {
     Ok(if root { Asks::Harmless } else { Asks::Substance("search") })
 }
 
-/// Finds the response to the operation of this number: its result code tells (0 is success).
+/// Finds the response to the operation of this number: its result code decides (0 is success).
 fn start_tls(dialogue: &Dialogue<'_>, id: &[u8], client: &[u8]) -> Reading {
     let how = "LDAP StartTLS";
     let mut rest = dialogue.server;

@@ -8,14 +8,14 @@ use crate::posture::upgrade;
 
 /// What a client's line asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Command {
-    /// Nothing of substance: capabilities, no-operation, farewell.
+pub(super) enum LineCommand {
+    /// Nothing of substance: capabilities, no-operation, quit.
     Harmless,
     /// To go on with TLS.
     Upgrade,
     /// To go on with an encryption that is not TLS and not read here.
     OtherSecurity,
-    /// It carries credentials or data, or leads to them. Its word, for the evidence.
+    /// It carries credentials or data, or leads to them. Its name, for the evidence.
     Substance(&'static str),
     /// It is no line of this protocol.
     Foreign,
@@ -26,14 +26,13 @@ pub(super) type Reply<'a> = (bool, &'a [u8]);
 
 /// A protocol of text lines.
 pub(super) struct Dialect {
-    /// Its name.
     pub name: &'static str,
     /// The command for the upgrade, for the evidence.
     pub upgrade: &'static str,
-    /// Whether a server may begin so; `None` while too few bytes tell.
+    /// Whether a server may begin so; `None` while there are too few bytes.
     pub greeting: fn(&[u8]) -> Option<bool>,
     /// What a client's line, without its end, asks for.
-    pub command: fn(&[u8]) -> Command,
+    pub command: fn(&[u8]) -> LineCommand,
     /// Finds in all of the server's bytes the reply to the last of these lines of the client: whether it agrees, and
     /// what stands behind the reply.
     pub reply: for<'a> fn(server: &'a [u8], lines: &[&[u8]]) -> Option<Reply<'a>>,
@@ -100,24 +99,24 @@ fn follow(dialogue: &Dialogue<'_>, dialect: &Dialect) -> Reading {
         let Some((line, behind)) = next else { return Reading::Foreign };
         let command = match (dialect.command)(line) {
             // Extensions abound: only the first command must be a known one.
-            Command::Foreign if !lines.is_empty() => Command::Harmless,
+            LineCommand::Foreign if !lines.is_empty() => LineCommand::Harmless,
             command => command,
         };
         lines.push(line);
         rest = behind;
         match command {
-            Command::Harmless if lines.len() < MAX_LINES => {}
-            Command::Harmless => {
+            LineCommand::Harmless if lines.len() < MAX_LINES => {}
+            LineCommand::Harmless => {
                 return Reading::Never(format!("{}: only harmless commands", dialect.name).into());
             }
-            Command::Upgrade => return upgraded(dialogue, dialect, &lines, rest),
-            Command::OtherSecurity => {
+            LineCommand::Upgrade => return upgraded(dialogue, dialect, &lines, rest),
+            LineCommand::OtherSecurity => {
                 return Reading::Never(format!("{}: a security layer that is not read", dialect.name).into());
             }
-            Command::Substance(word) => {
+            LineCommand::Substance(word) => {
                 return upgrade::plaintext(format!("{} {word} without {}", dialect.name, dialect.upgrade));
             }
-            Command::Foreign => return Reading::Foreign,
+            LineCommand::Foreign => return Reading::Foreign,
         }
     }
     if lines.is_empty() && !word(rest).0.is_ascii() {
@@ -139,7 +138,7 @@ fn upgraded(dialogue: &Dialogue<'_>, dialect: &Dialect, lines: &[&[u8]], rest: &
             let mut rest = rest;
             let mut went_on = false;
             while let Some((line, behind)) = split(rest) {
-                went_on |= matches!((dialect.command)(line), Command::Substance(_));
+                went_on |= matches!((dialect.command)(line), LineCommand::Substance(_));
                 rest = behind;
             }
             upgrade::refused(&asked, went_on)

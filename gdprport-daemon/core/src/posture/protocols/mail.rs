@@ -1,6 +1,6 @@
 //! SMTP (RFC 5321, RFC 3207), IMAP (RFC 9051 §6.2.1) and POP3 (RFC 1939, RFC 2595 §4).
 
-use super::line::{self, Command, Dialect, Reply, one_of, split, word};
+use super::line::{self, Dialect, LineCommand, Reply, one_of, split, word};
 use crate::posture::cursor::starts;
 use crate::posture::reading::{Dialogue, Reading};
 
@@ -20,7 +20,6 @@ pub(in crate::posture) fn smtp(dialogue: &Dialogue<'_>) -> Reading {
     }
 }
 
-/// IMAP.
 pub(in crate::posture) fn imap(dialogue: &Dialogue<'_>) -> Reading {
     const DIALECT: Dialect = Dialect {
         name: "IMAP",
@@ -32,7 +31,6 @@ pub(in crate::posture) fn imap(dialogue: &Dialogue<'_>) -> Reading {
     line::read(dialogue, &DIALECT)
 }
 
-/// POP3.
 pub(in crate::posture) fn pop3(dialogue: &Dialogue<'_>) -> Reading {
     const DIALECT: Dialect = Dialect {
         name: "POP3",
@@ -47,18 +45,18 @@ pub(in crate::posture) fn pop3(dialogue: &Dialogue<'_>) -> Reading {
     line::read(dialogue, &DIALECT)
 }
 
-/// STARTTLS, or what the word is among those that a dialect knows.
-fn upgrade_or(first: &[u8], harmless: &[&'static str], substance: &[&'static str]) -> Command {
+/// STARTTLS, or which of the commands of a dialect it is.
+fn upgrade_or(first: &[u8], harmless: &[&'static str], substance: &[&'static str]) -> LineCommand {
     if first.eq_ignore_ascii_case(b"STARTTLS") {
-        Command::Upgrade
+        LineCommand::Upgrade
     } else if one_of(first, harmless).is_some() {
-        Command::Harmless
+        LineCommand::Harmless
     } else {
-        one_of(first, substance).map_or(Command::Foreign, Command::Substance)
+        one_of(first, substance).map_or(LineCommand::Foreign, LineCommand::Substance)
     }
 }
 
-fn smtp_command(line: &[u8]) -> Command {
+fn smtp_command(line: &[u8]) -> LineCommand {
     const HARMLESS: [&str; 7] = ["EHLO", "HELO", "LHLO", "NOOP", "RSET", "HELP", "QUIT"];
     const SUBSTANCE: [&str; 11] =
         ["MAIL", "RCPT", "DATA", "BDAT", "AUTH", "VRFY", "EXPN", "ETRN", "BURL", "XCLIENT", "XFORWARD"];
@@ -68,11 +66,11 @@ fn smtp_command(line: &[u8]) -> Command {
 
 /// Whether a server begins with one of these codes.
 pub(super) fn numbered_greeting(server: &[u8], codes: &[&str]) -> Option<bool> {
-    let mut answers = codes.iter().map(|code| starts(server, code.as_bytes()));
-    if answers.clone().any(|answer| answer == Some(true)) {
+    let mut matches = codes.iter().map(|code| starts(server, code.as_bytes()));
+    if matches.clone().any(|matched| matched == Some(true)) {
         return Some(true);
     }
-    if answers.any(|answer| answer.is_none()) { None } else { Some(false) }
+    if matches.any(|matched| matched.is_none()) { None } else { Some(false) }
 }
 
 /// The reply to the last line, where every reply ends with a line of three digits and a blank (RFC 5321 §4.2,
@@ -98,7 +96,7 @@ fn imap_greeting(server: &[u8]) -> Option<bool> {
     numbered_greeting(server, &["* OK", "* PREAUTH", "* BYE"])
 }
 
-fn imap_command(line: &[u8]) -> Command {
+fn imap_command(line: &[u8]) -> LineCommand {
     const HARMLESS: [&str; 4] = ["CAPABILITY", "NOOP", "LOGOUT", "ID"];
     const SUBSTANCE: [&str; 12] = [
         "LOGIN",
@@ -117,7 +115,7 @@ fn imap_command(line: &[u8]) -> Command {
     let (tag, rest) = word(line);
     let plain = |byte: &u8| byte.is_ascii_graphic() && !b"*+(){%\"\\".contains(byte);
     if tag.is_empty() || !tag.iter().all(plain) {
-        return Command::Foreign;
+        return LineCommand::Foreign;
     }
     let (first, _) = word(rest);
     upgrade_or(first, &HARMLESS, &SUBSTANCE)
@@ -131,26 +129,26 @@ fn imap_reply<'a>(server: &'a [u8], lines: &[&[u8]]) -> Option<Reply<'a>> {
     loop {
         let (line, behind) = split(rest)?;
         rest = behind;
-        let (first, said) = word(line);
+        let (first, status) = word(line);
         before -= usize::from(first == tag);
         if before == 0 {
-            return Some((word(said).0.eq_ignore_ascii_case(b"OK"), rest));
+            return Some((word(status).0.eq_ignore_ascii_case(b"OK"), rest));
         }
     }
 }
 
-fn pop3_command(line: &[u8]) -> Command {
+fn pop3_command(line: &[u8]) -> LineCommand {
     const HARMLESS: [&str; 3] = ["CAPA", "NOOP", "QUIT"];
     const SUBSTANCE: [&str; 8] = ["USER", "PASS", "APOP", "AUTH", "STAT", "LIST", "RETR", "UIDL"];
     let (first, rest) = word(line);
     // AUTH alone only asks for the list of mechanisms.
     let lists = first.eq_ignore_ascii_case(b"AUTH") && rest.is_empty();
     if first.eq_ignore_ascii_case(b"STLS") {
-        Command::Upgrade
+        LineCommand::Upgrade
     } else if lists || one_of(first, &HARMLESS).is_some() {
-        Command::Harmless
+        LineCommand::Harmless
     } else {
-        one_of(first, &SUBSTANCE).map_or(Command::Foreign, Command::Substance)
+        one_of(first, &SUBSTANCE).map_or(LineCommand::Foreign, LineCommand::Substance)
     }
 }
 

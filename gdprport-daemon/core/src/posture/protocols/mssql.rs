@@ -14,7 +14,7 @@ const RESPONSE: u8 = 0x04;
 const OFF: u8 = 0;
 const NOT_SUPPORTED: u8 = 2;
 
-/// One packet: its type, its payload as far as captured, whether that is whole, what stands behind.
+/// One packet: its type, its payload as far as captured, whether that is complete, what stands behind.
 fn packet(bytes: &[u8]) -> Option<(u8, &[u8], bool, &[u8])> {
     let mut rest = Cursor(bytes);
     let kind = rest.u8()?;
@@ -61,19 +61,19 @@ pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
         return Reading::Foreign;
     }
     let too_few = Reading::open("TDS: the PRELOGIN of both sides was not seen");
-    let Some((_, asked, asked_whole, client)) = packet(dialogue.client) else { return too_few };
-    let wanted = match encryption(asked, asked_whole) {
+    let Some((_, asked, asked_complete, client)) = packet(dialogue.client) else { return too_few };
+    let wanted = match encryption(asked, asked_complete) {
         Some(Some(wanted)) => wanted & 0x7F,
         Some(None) => return Reading::Foreign,
         None => return too_few,
     };
-    let Some((_, said, said_whole, server)) = packet(dialogue.server) else { return too_few };
-    let granted = match encryption(said, said_whole) {
+    let Some((_, reply, reply_complete, server)) = packet(dialogue.server) else { return too_few };
+    let granted = match encryption(reply, reply_complete) {
         Some(Some(granted)) => granted & 0x7F,
         Some(None) => return Reading::Foreign,
         None => return too_few,
     };
-    if !asked_whole || !said_whole {
+    if !asked_complete || !reply_complete {
         return too_few;
     }
     let how = "TDS PRELOGIN encryption";

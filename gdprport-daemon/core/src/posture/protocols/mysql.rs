@@ -1,7 +1,7 @@
 //! MySQL and MariaDB, in both their protocols: the classic one (MySQL internals, "Connection Phase": the server greets,
 //! the client's reply has a bit for TLS) and the X Protocol of port 33060 (messages `Mysqlx.Connection`).
 //!
-//! Belongs here: the two ways in which a session is upgraded or begins in plaintext.
+//! Belongs here: how a session of either is upgraded or begins in plaintext.
 
 use super::line::is_text;
 use crate::posture::cursor::Cursor;
@@ -11,7 +11,6 @@ use crate::posture::upgrade::{self, plaintext};
 /// The capability bit for TLS in both sides' first two bytes of capabilities.
 const CLIENT_SSL: u16 = 0x0800;
 
-/// MySQL and MariaDB.
 pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
     match classic(dialogue) {
         Reading::Foreign => x_protocol(dialogue),
@@ -34,7 +33,7 @@ fn classic(dialogue: &Dialogue<'_>) -> Reading {
         Greeting::Foreign => return Reading::Foreign,
         Greeting::Error => return Reading::Never("MySQL: the server refused the connection".into()),
         Greeting::Cut => None,
-        Greeting::Whole { tls, rest } => Some((tls, rest)),
+        Greeting::Complete { tls, rest } => Some((tls, rest)),
     };
     // No reply is as long as 64 KiB.
     if dialogue.client.get(2).is_some_and(|byte| *byte != 0) {
@@ -69,7 +68,7 @@ enum Greeting<'a> {
     Foreign,
     Error,
     Cut,
-    Whole { tls: bool, rest: &'a [u8] },
+    Complete { tls: bool, rest: &'a [u8] },
 }
 
 /// The server's first packet: version 10 of the handshake, the server's version, a connection id, 8 bytes of salt, a
@@ -96,7 +95,7 @@ fn greeting(server: &[u8]) -> Greeting<'_> {
     let capabilities = fields.take(4 + 8 + 1).and_then(|_| fields.take(2)).and_then(<[u8]>::first_chunk);
     match capabilities {
         _ if end == 0 || !is_text(&behind[..end]) => Greeting::Foreign,
-        Some(bytes) => Greeting::Whole { tls: u16::from_le_bytes(*bytes) & CLIENT_SSL != 0, rest },
+        Some(bytes) => Greeting::Complete { tls: u16::from_le_bytes(*bytes) & CLIENT_SSL != 0, rest },
         None => Greeting::Cut,
     }
 }
@@ -114,10 +113,10 @@ fn x_protocol(dialogue: &Dialogue<'_>) -> Reading {
     const TLS: &[u8] = b"\x0a\x03tls";
     let mut client = dialogue.client;
     let too_few = Reading::open("MySQL X Protocol: too few bytes");
-    // All messages are short; answers are OK, error, capabilities and notice.
+    // All messages are short; replies are OK, error, capabilities and notice.
     let short = |bytes: &[u8]| bytes.iter().skip(2).take(2).all(|byte| *byte == 0);
-    let answer = dialogue.server.get(4).is_none_or(|kind| matches!(kind, 0..=2 | 11));
-    if !short(client) || !short(dialogue.server) || !answer {
+    let reply = dialogue.server.get(4).is_none_or(|kind| matches!(kind, 0..=2 | 11));
+    if !short(client) || !short(dialogue.server) || !reply {
         return Reading::Foreign;
     }
     for asked in 0..4 {
@@ -148,15 +147,15 @@ fn x_protocol(dialogue: &Dialogue<'_>) -> Reading {
     Reading::Never("MySQL X Protocol: only requests for capabilities".into())
 }
 
-/// The client asked for TLS after `asked` other requests. Each has one answer; notices (type 11) may stand between.
+/// The client asked for TLS after `asked` other requests. Each has one reply; notices (type 11) may stand between.
 fn tls(dialogue: &Dialogue<'_>, asked: usize, client: &[u8]) -> Reading {
     let how = "MySQL X Protocol tls capability";
     let mut server = dialogue.server;
-    let mut answers = 0;
+    let mut replies = 0;
     while let Some((kind, _, true, rest)) = message(server) {
         server = rest;
-        answers += usize::from(kind != 11);
-        if answers > asked {
+        replies += usize::from(kind != 11);
+        if replies > asked {
             return match kind {
                 0 => upgrade::after(how, dialogue, client, server).unwrap_or_else(|| upgrade::ignored(how)),
                 _ => upgrade::refused(how, !client.is_empty()),

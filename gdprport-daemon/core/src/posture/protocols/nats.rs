@@ -9,7 +9,7 @@ use crate::posture::upgrade::{self, plaintext};
 pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
     let client = dialogue.client;
     let known = [starts(client, b"CONNECT {"), starts(client, b"INFO {")];
-    // Whatever the server says: this is readable.
+    // Even if the server demands TLS: this is readable.
     if known.contains(&Some(true)) {
         return plaintext("NATS CONNECT in plaintext");
     }

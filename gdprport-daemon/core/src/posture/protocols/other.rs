@@ -80,7 +80,7 @@ pub(in crate::posture) fn ssh(dialogue: &Dialogue<'_>) -> Reading {
     }
 }
 
-/// Whether the packet behind a side's name is SSH_MSG_KEXINIT; `None` while too few bytes tell.
+/// Whether the packet behind a side's name is SSH_MSG_KEXINIT; `None` while there are too few bytes.
 fn exchanges_keys(bytes: &[u8]) -> Option<bool> {
     const KEXINIT: u8 = 20;
     let Some((_name, packet)) = split(bytes) else { return (bytes.len() > MAX_LINE).then_some(false) };

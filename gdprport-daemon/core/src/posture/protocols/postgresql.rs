@@ -1,7 +1,7 @@
 //! PostgreSQL's start of a session (its manual, "Message Flow" and "Message Formats").
 //!
 //! Belongs here: the requests before the first message with a type: for TLS, for GSSAPI encryption, to cancel, to
-//! start. Each of the first two is answered by one byte. Direct TLS is seen before this parser is asked.
+//! start. The reply to each of the first two is one byte. Direct TLS is seen before this parser is asked.
 
 use crate::model::{Posture, PostureState};
 use crate::posture::cursor::Cursor;
@@ -17,11 +17,11 @@ const GSS: u32 = 80_877_104;
 
 /// What a token of GSSAPI begins with (RFC 2743 §3.1).
 const TOKEN: u8 = 0x60;
-/// What a server's answer begins with where the mechanism is negotiated (RFC 4178 §4.2).
+/// What a server's reply begins with where the mechanism is negotiated (RFC 4178 §4.2).
 const NEGOTIATION: u8 = 0xA1;
 
 /// A client's request before the session starts.
-enum Request {
+enum StartRequest {
     Start,
     Cancel,
     Ssl,
@@ -43,29 +43,29 @@ pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
         let (what, accepted) = match next {
             None if refused == Some("SSLRequest") => return upgrade::refused("SSLRequest", false),
             None => return Reading::Foreign,
-            Some((Request::Start, _)) => {
+            Some((StartRequest::Start, _)) => {
                 return match refused {
                     Some(what) => upgrade::refused(what, true),
                     None => plaintext("PostgreSQL StartupMessage without SSLRequest"),
                 };
             }
-            Some((Request::Cancel, _)) => {
+            Some((StartRequest::Cancel, _)) => {
                 return plaintext("PostgreSQL CancelRequest without SSLRequest: a secret key, no data");
             }
-            Some((Request::Ssl, rest)) => {
+            Some((StartRequest::Ssl, rest)) => {
                 client = rest;
                 ("SSLRequest", b'S')
             }
-            Some((Request::Gss, rest)) => {
+            Some((StartRequest::Gss, rest)) => {
                 client = rest;
                 ("GSSENCRequest", b'G')
             }
         };
-        let Some((answer, rest)) = server.split_first() else {
-            return unanswered(what, dialogue, client);
+        let Some((reply, rest)) = server.split_first() else {
+            return no_reply(what, dialogue, client);
         };
         server = rest;
-        match *answer {
+        match *reply {
             byte if byte == accepted => return accept(what, dialogue, client, server),
             // `E` begins an error message of a server too old to know the request.
             b'N' | b'E' => refused = Some(what),
@@ -82,7 +82,7 @@ fn accept(what: &'static str, dialogue: &Dialogue<'_>, client: &[u8], server: &[
             .unwrap_or_else(|| upgrade::ignored("SSLRequest"));
     }
     let nothing = Reading::open("GSSENCRequest accepted, no GSSAPI packet was seen");
-    // A client that goes on as if nothing had been agreed on looks much the same: four bytes of length come first, and
+    // A client that goes on as if nothing had been agreed looks much the same: four bytes of length come first, and
     // then a version or a request's code, which is no token.
     match (packet(client, &[TOKEN]), packet(server, &[TOKEN, NEGOTIATION])) {
         (Some(false), _) => upgrade::ignored("GSSENCRequest"),
@@ -101,7 +101,7 @@ fn accept(what: &'static str, dialogue: &Dialogue<'_>, client: &[u8], server: &[
 }
 
 /// Whether bytes begin with a GSSAPI packet: its length, at most 16 KiB, and a token that begins with one of these
-/// bytes; `None` while too few tell.
+/// bytes; `None` while there are too few.
 fn packet(bytes: &[u8], tokens: &[u8]) -> Option<bool> {
     let fits = |at: usize, fits: fn(u8) -> bool| bytes.get(at).is_none_or(|byte| fits(*byte));
     if !(fits(0, |byte| byte == 0) && fits(1, |byte| byte == 0) && fits(2, |byte| byte <= 0x40)) {
@@ -110,8 +110,8 @@ fn packet(bytes: &[u8], tokens: &[u8]) -> Option<bool> {
     bytes.get(4).map(|token| tokens.contains(token))
 }
 
-/// The answer was not captured: a ClientHello behind the request still tells that there was a good one.
-fn unanswered(what: &'static str, dialogue: &Dialogue<'_>, client: &[u8]) -> Reading {
+/// The reply was not captured: a ClientHello behind the request still shows that the server agreed.
+fn no_reply(what: &'static str, dialogue: &Dialogue<'_>, client: &[u8]) -> Reading {
     let unseen = Reading::Open(format!("PostgreSQL: {what} was sent, the answer was not seen").into());
     if what == "SSLRequest" && !client.is_empty() {
         return upgrade::after("SSLRequest", dialogue, client, &[]).unwrap_or(unseen);
@@ -119,8 +119,8 @@ fn unanswered(what: &'static str, dialogue: &Dialogue<'_>, client: &[u8]) -> Rea
     unseen
 }
 
-/// The next request and what stands behind it. `Some(None)` if it is none, `None` while too few bytes tell.
-fn request(bytes: &[u8]) -> Option<Option<(Request, &[u8])>> {
+/// The next request and what stands behind it. `Some(None)` if it is none, `None` while there are too few bytes.
+fn request(bytes: &[u8]) -> Option<Option<(StartRequest, &[u8])>> {
     let mut rest = Cursor(bytes);
     if bytes.first().is_some_and(|byte| *byte != 0) || bytes.get(1).is_some_and(|byte| *byte != 0) {
         return Some(None);
@@ -128,15 +128,15 @@ fn request(bytes: &[u8]) -> Option<Option<(Request, &[u8])>> {
     let length = rest.u32()?;
     let code = rest.u32()?;
     let found = match (code, length) {
-        (SSL, 8) => Some(Request::Ssl),
-        (GSS, 8) => Some(Request::Gss),
-        (CANCEL, 16..=300) => Some(Request::Cancel),
+        (SSL, 8) => Some(StartRequest::Ssl),
+        (GSS, 8) => Some(StartRequest::Gss),
+        (CANCEL, 16..=300) => Some(StartRequest::Cancel),
         // Versions 2.0 and 3.x. The first byte behind is the first letter of a parameter's name (3.x).
-        (0x0002_0000, 296) => Some(Request::Start),
+        (0x0002_0000, 296) => Some(StartRequest::Start),
         (0x0003_0000..=0x0003_FFFF, 9..=10_000) => {
             let name = *rest.0.first()?;
             (name.is_ascii_alphabetic() || name == b'_' || (name == 0 && length == 9))
-                .then_some(Request::Start)
+                .then_some(StartRequest::Start)
         }
         _ => None,
     };

@@ -67,7 +67,7 @@ pub(in crate::posture) fn stomp(client: &[u8], _declared: bool) -> Option<bool> 
     if beginning { None } else { Some(false) }
 }
 
-/// OpenWire: a length, WIREFORMAT_INFO, its magic word.
+/// OpenWire: a length, WIREFORMAT_INFO, its magic bytes.
 pub(in crate::posture) fn openwire(client: &[u8], _declared: bool) -> Option<bool> {
     if client.first().is_some_and(|byte| *byte != 0) {
         return Some(false);

@@ -1,8 +1,8 @@
 //! Stores that have no upgrade of their own: Redis, memcached, Couchbase, MongoDB, Cassandra, Elasticsearch's
 //! transport, ClickHouse, Neo4j.
 //!
-//! Belongs here: by which first bytes a client of each is known. Each answers whether a client begins so; `None`
-//! while too few bytes tell. `declared`: the port is declared to be of the protocol, so that less is enough.
+//! Belongs here: by which first bytes a client of each is known. Each returns whether a client begins so; `None`
+//! while there are too few bytes. `declared`: the port is declared to be of the protocol, so that less is enough.
 
 use super::line::{is_text, one_of, split, text, word};
 use crate::posture::cursor::{Cursor, starts};

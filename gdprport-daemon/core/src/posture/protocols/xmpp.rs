@@ -30,7 +30,7 @@ fn tag(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((name.strip_suffix(b"/").unwrap_or(name), &bytes[start + length + 1..]))
 }
 
-/// Whether these bytes begin an XMPP stream; `None` while too few tell.
+/// Whether these bytes begin an XMPP stream; `None` while there are too few.
 fn opening(bytes: &[u8]) -> Option<bool> {
     let bytes = bytes.trim_ascii_start();
     match starts(bytes, b"<stream:stream") {

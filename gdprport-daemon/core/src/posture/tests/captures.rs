@@ -11,17 +11,17 @@ pub(super) struct Case {
     pub state: PostureState,
     pub version: Option<TlsVersion>,
     /// Part of the evidence.
-    pub words: &'static str,
+    pub evidence: &'static str,
 }
 
 macro_rules! case {
-    ($capture:literal, $declared:expr, $state:expr, $version:expr, $words:literal) => {
+    ($capture:literal, $declared:expr, $state:expr, $version:expr, $evidence:literal) => {
         Case {
             capture: capture!($capture),
             declared: $declared,
             state: $state,
             version: $version,
-            words: $words,
+            evidence: $evidence,
         }
     };
 }
@@ -69,7 +69,7 @@ fn every_capture_is_read_as_what_it_was() {
             let posture = play(declared, &segments);
             if posture.state != case.state
                 || posture.version != case.version
-                || !posture.evidence.contains(case.words)
+                || !posture.evidence.contains(case.evidence)
             {
                 wrong.push(format!("{} {declared:?}: {posture:?}", case.capture.0));
             }
@@ -132,7 +132,7 @@ fn the_certificate_is_read_from_the_first_512_bytes_of_tls_1_2() {
 }
 
 #[test]
-fn the_name_and_the_protocols_a_client_asked_for_are_told() {
+fn the_server_name_and_the_protocols_are_reported() {
     let posture = play(None, &segments(&script(capture!("tls13").1)));
     assert_eq!(posture.sni.as_deref(), Some("db.example.org"));
     assert_eq!(posture.alpn.iter().map(AsRef::as_ref).collect::<Vec<_>>(), ["h2", "http/1.1"]);
@@ -140,19 +140,19 @@ fn the_name_and_the_protocols_a_client_asked_for_are_told() {
 }
 
 #[test]
-fn an_upgrade_is_told_first_and_then_its_version() {
+fn an_upgrade_is_reported_first_and_then_its_version() {
     let mut tracker = Tracker::new(Protocol::by_id("postgresql"));
-    let told: Vec<_> = segments(&script(capture!("pg-tls13").1))
+    let reported: Vec<_> = segments(&script(capture!("pg-tls13").1))
         .iter()
         .filter_map(|(side, offset, bytes)| tracker.segment(*side, *offset, bytes))
         .map(|posture| (posture.state, posture.version))
         .collect();
-    assert_eq!(told, [(StarttlsUpgraded, None), (StarttlsUpgraded, Some(V::Tls13))]);
+    assert_eq!(reported, [(StarttlsUpgraded, None), (StarttlsUpgraded, Some(V::Tls13))]);
     assert!(!tracker.wants_more());
 }
 
 #[test]
-fn a_decided_flow_gives_its_bytes_back() {
+fn a_decided_flow_frees_its_bytes() {
     for case in CASES {
         let mut tracker = Tracker::new(case.declared.and_then(Protocol::by_id));
         for (side, offset, bytes) in as_shipped(&script(case.capture.1)) {

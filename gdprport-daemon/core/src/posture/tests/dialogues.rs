@@ -18,12 +18,12 @@ pub(super) fn pieces(parts: &[Part]) -> Vec<Segment> {
 }
 
 #[test]
-fn every_written_dialogue_is_read_as_it_says() {
+fn every_written_dialogue_is_read_as_expected() {
     let mut wrong = Vec::new();
-    for (declared, parts, state, words) in WRITTEN {
+    for (declared, parts, state, evidence) in WRITTEN {
         let posture = play(*declared, &pieces(parts));
-        if posture.state != *state || !posture.evidence.contains(words) {
-            wrong.push(format!("expected {state:?} ({words}), read {posture:?}"));
+        if posture.state != *state || !posture.evidence.contains(evidence) {
+            wrong.push(format!("expected {state:?} ({evidence}), read {posture:?}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -31,9 +31,9 @@ fn every_written_dialogue_is_read_as_it_says() {
 
 #[test]
 fn a_written_dialogue_byte_by_byte_reads_the_same() {
-    for (declared, parts, _, words) in WRITTEN {
+    for (declared, parts, _, evidence) in WRITTEN {
         let whole = pieces(parts);
-        assert_eq!(play(*declared, &bytes_apart(&whole)), play(*declared, &whole), "{words}");
+        assert_eq!(play(*declared, &bytes_apart(&whole)), play(*declared, &whole), "{evidence}");
     }
 }
 
@@ -71,18 +71,18 @@ fn no_evidence_repeats_what_a_user_sent() {
 }
 
 #[test]
-fn an_upgrade_that_comes_to_nothing_is_taken_back() {
-    for answer in [&b"\x15\x03\x03\0\x02\x02\x28"[..], b"Internal error\n"] {
+fn an_upgrade_whose_handshake_fails_is_retracted() {
+    for reply in [&b"\x15\x03\x03\0\x02\x02\x28"[..], b"Internal error\n"] {
         let parts = [C(b"\0\0\0\x08\x04\xd2\x16\x2f"), S(b"S"), ClientHello];
         let mut dialogue = pieces(&parts);
-        dialogue.push((Side::Server, 1, answer.to_vec()));
+        dialogue.push((Side::Server, 1, reply.to_vec()));
         let mut tracker = Tracker::new(None);
-        let told: Vec<_> = dialogue
+        let reported: Vec<_> = dialogue
             .iter()
             .filter_map(|(side, offset, bytes)| tracker.segment(*side, *offset, bytes))
             .map(|posture| posture.state)
             .collect();
-        assert_eq!(told, [StarttlsUpgraded, Unknown]);
+        assert_eq!(reported, [StarttlsUpgraded, Unknown]);
         assert_eq!(tracker.conclude().state, Unknown);
     }
 }

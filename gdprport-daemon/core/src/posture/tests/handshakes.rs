@@ -1,4 +1,4 @@
-//! Handshakes of TLS as few peers make them: warnings before the hello, hellos longer than a segment.
+//! Unusual handshakes of TLS: warnings before the hello, hellos longer than a segment.
 //!
 //! Belongs here: hellos made by hand, and how they come as the kernel side ships them.
 
@@ -8,7 +8,7 @@ use PostureState::{StarttlsUpgraded, Tls12, Tls13, Unknown};
 /// What the kernel side ships of a segment.
 const SHIPPED: usize = 512;
 
-/// A vector with its length before it in two bytes.
+/// A vector behind its length in two bytes.
 fn vec16(bytes: &[u8]) -> Vec<u8> {
     [&u16::try_from(bytes.len()).expect("short").to_be_bytes()[..], bytes].concat()
 }
@@ -91,14 +91,14 @@ fn a_warning_before_the_servers_hello_ends_nothing() {
     ];
     let posture = play(None, &segments(&upgrade));
     assert_eq!((posture.state, posture.version), (StarttlsUpgraded, Some(TlsVersion::Tls13)));
-    // The warning alone decides nothing, and a farewell does.
+    // The warning alone decides nothing, a close_notify does.
     let alone = [(Side::Client, 0, client.clone()), (Side::Server, 0, warned[..7].to_vec())];
     let posture = play(None, &alone);
     assert_eq!(posture.state, Unknown);
     assert!(posture.evidence.ends_with("the server's answer was not seen"), "{}", posture.evidence);
-    let farewell =
+    let close_notify =
         [(Side::Client, 0, client.clone()), (Side::Server, 0, b"\x15\x03\x03\0\x02\x01\0".to_vec())];
-    let posture = play(None, &farewell);
+    let posture = play(None, &close_notify);
     assert!(posture.evidence.starts_with("TLS alert close_notify by the server"), "{}", posture.evidence);
     // A warning does not make TLS of what follows it.
     let plain = [(Side::Client, 0, client), (Side::Server, 0, [&warned[..7], b"+OK ready\r\n"].concat())];
@@ -106,7 +106,7 @@ fn a_warning_before_the_servers_hello_ends_nothing() {
 }
 
 #[test]
-fn a_hello_that_is_cut_before_its_versions_says_so() {
+fn a_hello_that_is_cut_before_its_versions_is_reported_so() {
     let long = format!("{}.example.org", ["a-long-label-of-a-host-name"; 8].join("."));
     let protocols: Vec<String> = (0..8).map(|at| format!("protocol-of-the-house/{at}")).collect();
     let protocols: Vec<&str> = protocols.iter().map(String::as_str).collect();
@@ -124,8 +124,9 @@ fn a_hello_that_is_cut_before_its_versions_says_so() {
     assert!(old.evidence.starts_with("TLS ClientHello offering at most TLS 1.2"), "{}", old.evidence);
 }
 
+/// The version is the one that the server chose, at the sending end and at the receiving one.
 #[test]
-fn the_version_of_a_handshake_with_post_quantum_shares_is_the_servers_at_both_ends() {
+fn post_quantum_key_shares_hide_no_version() {
     let client = client_hello(&[
         sni("db.example.org"),
         key_share(true),
@@ -166,7 +167,7 @@ fn name(attributes: &[(u8, &str)]) -> Vec<u8> {
 }
 
 #[test]
-fn of_a_certificate_whose_subject_is_cut_the_rest_is_told() {
+fn a_certificate_whose_subject_is_cut_is_reported() {
     let issuer = name(&[(10, "Example"), (3, "Example CA")]);
     let validity = der(0x30, &[der(0x17, b"250101000000Z"), der(0x17, b"350101000000Z")].concat());
     let long = "a department with a very long name ".repeat(8);
@@ -186,13 +187,13 @@ fn of_a_certificate_whose_subject_is_cut_the_rest_is_told() {
         let server = [server_hello(0xC02F, &[]), message(11, &sized(&sized(&certificate)))].concat();
         let client = (Side::Client, 0, client_hello(&[]));
         let shipped = shipped(Side::Server, &server, 1448);
-        // While more may come, nothing of it is told.
+        // While more may come, nothing of it is reported.
         assert_eq!(play(None, [&client, &shipped[0]]).certificate, None);
         let behind_a_gap = (Side::Server, 1448, b"\x14\x03\x03".to_vec());
-        let told = play(None, [&client, &shipped[0], &behind_a_gap]).certificate.expect("issuer and end");
-        assert_eq!((told.subject.as_str(), told.issuer.as_str()), (expected, "CN=Example CA,O=Example"));
-        assert_eq!(told.not_after, "2035-01-01T00:00:00Z".parse().expect("a time"));
-        let whole = play(None, [&client, &(Side::Server, 0, server)]).certificate.expect("whole");
+        let cut = play(None, [&client, &shipped[0], &behind_a_gap]).certificate.expect("issuer and end");
+        assert_eq!((cut.subject.as_str(), cut.issuer.as_str()), (expected, "CN=Example CA,O=Example"));
+        assert_eq!(cut.not_after, "2035-01-01T00:00:00Z".parse().expect("a time"));
+        let whole = play(None, [&client, &(Side::Server, 0, server)]).certificate.expect("complete");
         assert!(
             whole.subject.starts_with("CN=db.example.org") && !whole.subject.starts_with('…'),
             "{whole:?}"

@@ -1,7 +1,7 @@
 //! Promises of this module: real captures and written dialogues, however they are cut, and any bytes at all.
 //!
 //! Belongs here: playing a dialogue into a tracker. The captures are of real clients and servers on loopback (psql,
-//! mariadb, redis-cli, curl, openssl), at most 1600 bytes of each direction; a `#` line says of what.
+//! mariadb, redis-cli, curl, openssl), at most 1600 bytes of each direction; a `#` line names what.
 
 mod captures;
 mod dialogues;
@@ -62,17 +62,17 @@ pub(super) fn segments(script: &Script) -> Vec<Segment> {
 pub(super) fn play<'a>(declared: Option<&str>, segments: impl IntoIterator<Item = &'a Segment>) -> Posture {
     let protocol = declared.map(|id| Protocol::by_id(id).expect("in the catalog"));
     let mut tracker = Tracker::new(protocol);
-    let mut told = None;
+    let mut reported = None;
     for (side, offset, bytes) in segments {
-        told = tracker.segment(*side, *offset, bytes).or(told);
+        reported = tracker.segment(*side, *offset, bytes).or(reported);
     }
     let concluded = tracker.conclude();
-    match told {
-        Some(told) if told.state == PostureState::Unknown => {
+    match reported {
+        Some(last) if last.state == PostureState::Unknown => {
             assert_eq!(concluded.state, PostureState::Unknown);
         }
-        Some(told) => assert_eq!(told, concluded, "what was told last is concluded"),
-        None => assert_eq!(concluded.state, PostureState::Unknown, "what was decided is told"),
+        Some(last) => assert_eq!(last, concluded, "what was reported last is concluded"),
+        None => assert_eq!(concluded.state, PostureState::Unknown, "what was decided is reported"),
     }
     concluded
 }

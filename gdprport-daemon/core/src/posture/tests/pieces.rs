@@ -3,7 +3,7 @@
 use super::captures::CASES;
 use super::*;
 
-/// Cuts one segment in two at `at` bytes into the whole script; `None` at a boundary.
+/// Cuts one segment in two at `at` bytes into the script; `None` at a boundary.
 fn cut(segments: &[Segment], at: usize) -> Option<Vec<Segment>> {
     let mut before = 0;
     for (index, (side, offset, bytes)) in segments.iter().enumerate() {
@@ -119,14 +119,14 @@ fn a_server_hello_behind_a_gap_is_found() {
 }
 
 #[test]
-fn a_beginning_that_was_not_captured_is_unknown_and_says_so() {
+fn a_beginning_that_was_not_captured_is_reported_so() {
     let posture = play(Some("postgresql"), &[(Side::Client, 700, b"Q\0\0\0\x0dselect 1".to_vec())]);
     assert_eq!(posture.state, PostureState::Unknown);
     assert!(posture.evidence.ends_with("a part was not captured"), "{}", posture.evidence);
 }
 
 #[test]
-fn an_alert_does_not_hide_the_plaintext_that_it_answers() {
+fn an_alert_does_not_hide_the_plaintext_it_replies_to() {
     let alert = (Side::Server, 0, b"\x15\x03\x01\0\x02\x02\x46".to_vec());
     let request = (Side::Client, 0, b"GET / HTTP/1.1\r\n".to_vec());
     for order in [[&alert, &request], [&request, &alert]] {
@@ -134,22 +134,23 @@ fn an_alert_does_not_hide_the_plaintext_that_it_answers() {
     }
 }
 
+/// Hellos behind bytes of an unknown protocol read the same in any order of the two directions.
 #[test]
-fn hellos_after_bytes_that_nobody_knows_read_the_same_whoever_is_heard_first() {
+fn hellos_behind_unknown_bytes_read_the_same_in_any_order() {
     let (client, server) = tls13();
     let own = b"\x01\x02 a protocol of one's own".to_vec();
     let unknown = (Side::Client, 0, own.clone());
     let offer = (Side::Client, own.len() as u64, client);
-    let answer = (Side::Server, 0, server);
-    let expected = play(None, [&answer, &unknown, &offer]);
+    let reply = (Side::Server, 0, server);
+    let expected = play(None, [&reply, &unknown, &offer]);
     assert_eq!(expected.state, PostureState::StarttlsUpgraded);
-    for order in [[&unknown, &offer, &answer], [&unknown, &answer, &offer]] {
+    for order in [[&unknown, &offer, &reply], [&unknown, &reply, &offer]] {
         assert_eq!(core(&play(None, order)), core(&expected));
     }
-    let pieces = bytes_apart(&[unknown.clone(), offer, answer.clone()]);
+    let pieces = bytes_apart(&[unknown.clone(), offer, reply.clone()]);
     assert_eq!(core(&play(None, &pieces)), core(&expected));
     // The server's alone proves nothing, and what is no TLS settles it.
-    assert_eq!(play(None, [&answer, &unknown]).state, PostureState::Unknown);
+    assert_eq!(play(None, [&reply, &unknown]).state, PostureState::Unknown);
     let mut tracker = Tracker::new(None);
     assert_eq!(tracker.segment(Side::Client, 0, &unknown.2), None);
     assert!(tracker.wants_more());
@@ -157,28 +158,29 @@ fn hellos_after_bytes_that_nobody_knows_read_the_same_whoever_is_heard_first() {
     assert!(!tracker.wants_more());
 }
 
+/// With any suite: a repetition shows that they stand in the middle of something.
 #[test]
-fn hellos_that_turn_out_to_begin_no_segment_are_taken_back_whatever_they_chose() {
+fn hellos_that_turn_out_to_begin_no_segment_are_retracted() {
     let (client, _) = tls13();
     let offer = [b"\x01\x02 a protocol of one's own".to_vec(), client].concat();
     for (suite, state) in
         [(*b"\0\0", PostureState::Plaintext), (*b"\xC0\x2F", PostureState::StarttlsUpgraded)]
     {
-        let answer =
+        let reply =
             [&b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0"[..], &suite, b"\0"];
-        let answer = answer.concat();
+        let reply = reply.concat();
         let mut tracker = Tracker::new(None);
         for (side, offset, bytes) in
-            [(Side::Server, 0, &b"\x03\x04 its greeting"[..]), (Side::Server, 3_000, &answer)]
+            [(Side::Server, 0, &b"\x03\x04 its greeting"[..]), (Side::Server, 3_000, &reply)]
         {
             assert_eq!(tracker.segment(side, offset, bytes), None);
         }
-        let told = tracker.segment(Side::Client, 0, &offer).expect("both hellos are there");
-        assert_eq!(told.state, state, "{}", told.evidence);
+        let reported = tracker.segment(Side::Client, 0, &offer).expect("both hellos are there");
+        assert_eq!(reported.state, state, "{}", reported.evidence);
         // Sent again from a little before: it is the middle of something.
-        let again = [&b"a value: "[..], &answer[..20]].concat();
-        let taken_back = tracker.segment(Side::Server, 2_991, &again).expect("that changes it");
-        assert_eq!(taken_back.state, PostureState::Unknown);
+        let again = [&b"a value: "[..], &reply[..20]].concat();
+        let retracted = tracker.segment(Side::Server, 2_991, &again).expect("that changes it");
+        assert_eq!(retracted.state, PostureState::Unknown);
         assert_eq!(tracker.conclude().state, PostureState::Unknown);
     }
 }

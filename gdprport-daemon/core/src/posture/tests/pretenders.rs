@@ -1,7 +1,7 @@
 //! Peers that look like TLS and are not, on purpose or by chance: none of them counts as encrypted.
 //!
 //! Belongs here: what one end, or what is stored behind it, can make the other's bytes look like. Two ends that agree to
-//! wrap plaintext in records of TLS cannot be told from its first bytes.
+//! wrap plaintext in records of TLS cannot be distinguished from TLS by the first bytes.
 
 use super::totality::compliant;
 use super::*;
@@ -9,9 +9,9 @@ use Side::{Client, Server};
 
 const QUERY: &[u8] = b"select name, address from customers;";
 
-/// A dialogue, read in any order of its directions and cut into bytes, is never told as encrypted.
+/// A dialogue, read in any order of its directions and cut into bytes, is never reported as encrypted.
 #[track_caller]
-fn is_not_encrypted(declared: Option<&str>, segments: &[Segment], words: &str) {
+fn is_not_encrypted(declared: Option<&str>, segments: &[Segment], evidence: &str) {
     let of = |side: Side| segments.iter().filter(move |segment| segment.0 == side).cloned();
     let orders: [Vec<Segment>; 3] =
         [segments.to_vec(), of(Client).chain(of(Server)).collect(), of(Server).chain(of(Client)).collect()];
@@ -19,7 +19,7 @@ fn is_not_encrypted(declared: Option<&str>, segments: &[Segment], words: &str) {
         for order in [bytes_apart(&order), order] {
             let posture = play(declared, &order);
             assert!(!compliant(posture.state), "{posture:?}");
-            assert!(posture.evidence.contains(words), "{posture:?}");
+            assert!(posture.evidence.contains(evidence), "{posture:?}");
         }
     }
 }
@@ -51,13 +51,13 @@ fn a_stored_value_that_begins_like_a_servers_hello_is_no_tls() {
 #[test]
 fn a_servers_hello_behind_a_gap_needs_the_clients() {
     let (_, server) = tls13();
-    for (declared, greeting, said) in [
+    for (declared, greeting, request) in [
         (None, &b"welcome to a protocol of one's own"[..], QUERY),
         (Some("smtp"), b"220 mx.example.org\r\n", b"EHLO a\r\n"),
         (Some("imap"), b"* OK ready\r\n", b"a1 NOOP\r\n"),
         (Some("nats"), b"INFO {\"server_id\":\"N\"", b"CONNECT {}\r\n"),
     ] {
-        let mut segments = dialogue(&[(Server, greeting), (Client, said)]);
+        let mut segments = dialogue(&[(Server, greeting), (Client, request)]);
         segments.push((Server, 900, server.clone()));
         let posture = play(declared, &segments);
         assert!(!compliant(posture.state), "{posture:?}");
@@ -91,9 +91,9 @@ fn plaintext_behind_the_hellos_is_seen() {
     );
     // Behind an upgrade too.
     let (ask, agree) = (&b"\0\0\0\x08\x04\xd2\x16\x2f"[..], &b"S"[..]);
-    for (side, words) in [(Client, "bytes of the client that"), (Server, "bytes of the server that")] {
+    for (side, evidence) in [(Client, "bytes of the client that"), (Server, "bytes of the server that")] {
         let parts = [(Client, ask), (Server, agree), (Client, &client), (Server, &server), (side, QUERY)];
-        is_not_encrypted(Some("postgresql"), &dialogue(&parts), words);
+        is_not_encrypted(Some("postgresql"), &dialogue(&parts), evidence);
     }
 }
 
@@ -121,7 +121,7 @@ fn a_hello_that_contradicts_itself_is_none() {
 }
 
 #[test]
-fn an_echo_of_the_clients_hello_is_no_answer() {
+fn an_echo_of_the_clients_hello_is_no_reply() {
     let (client, _) = tls13();
     is_not_encrypted(None, &dialogue(&[(Client, &client), (Server, &client)]), "did not answer with TLS");
     // Nor is what it carries along for the echo.
@@ -131,7 +131,7 @@ fn an_echo_of_the_clients_hello_is_no_answer() {
 }
 
 #[test]
-fn who_agreed_to_tls_and_goes_on_in_plaintext_is_heard() {
+fn plaintext_behind_an_agreed_upgrade_is_seen() {
     let (_, server) = tls13();
     let start = b"\0\0\0\x20\0\x03\0\0user\0secretname\0\0";
     let parts: [(Side, &[u8]); 4] =
@@ -150,16 +150,17 @@ fn two_names_of_ssh_are_no_encryption_yet() {
     is_not_encrypted(None, &dialogue(&[(Client, name), (Server, name), (Server, QUERY)]), "no key exchange");
 }
 
+/// Even where the server plays a complete handshake.
 #[test]
-fn a_client_that_goes_on_in_plaintext_behind_a_whole_handshake_of_its_server_is_heard() {
+fn plaintext_of_the_client_behind_a_handshake_is_seen() {
     let ((hello, _), (_, server)) = (hellos(), tls13());
-    let told = |declared| {
+    let play = |declared| {
         let mut tracker = Tracker::new(declared);
         let mut at = 0;
         let mut client = |tracker: &mut Tracker, bytes: &[u8]| {
-            let told = tracker.segment(Client, at, bytes);
+            let reported = tracker.segment(Client, at, bytes);
             at += bytes.len() as u64;
-            told.map(|posture| posture.state)
+            reported.map(|posture| posture.state)
         };
         assert_eq!(client(&mut tracker, &hello), None);
         assert_eq!(
@@ -169,8 +170,8 @@ fn a_client_that_goes_on_in_plaintext_behind_a_whole_handshake_of_its_server_is_
         (client(&mut tracker, &QUERY[..1]).or(client(&mut tracker, &QUERY[1..])), tracker.conclude())
     };
     for declared in [None, Protocol::by_id("postgresql")] {
-        let (taken_back, posture) = told(declared);
-        assert_eq!((taken_back, posture.state), (Some(PostureState::Unknown), PostureState::Unknown));
+        let (retracted, posture) = play(declared);
+        assert_eq!((retracted, posture.state), (Some(PostureState::Unknown), PostureState::Unknown));
         assert!(posture.evidence.contains("bytes of the client that are not TLS"), "{posture:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Any bytes, in any order: no panic, no growth, always the same answer, and none without evidence.
+//! Any bytes, in any order: no panic, no growth, always the same result, and none without evidence.
 
 use proptest::prelude::*;
 
@@ -54,15 +54,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_segments_give_one_answer_and_stay_within_the_bound(declared in declared(), segments in any_segments()) {
+    fn any_segments_give_one_result_and_stay_bounded(declared in declared(), segments in any_segments()) {
         let protocol = declared.and_then(Protocol::by_id);
         let mut tracker = Tracker::new(protocol);
         let mut finished = false;
         for (side, offset, bytes) in &segments {
             let before = tracker.conclude();
-            let told = tracker.segment(*side, *offset, bytes);
+            let reported = tracker.segment(*side, *offset, bytes);
             prop_assert!(tracker.held() <= Tracker::MAX_BYTES);
-            prop_assert!(!(finished && (told.is_some() || tracker.conclude() != before)), "settled is settled");
+            prop_assert!(!(finished && (reported.is_some() || tracker.conclude() != before)), "settled is settled");
             finished = !tracker.wants_more();
             prop_assert!(!tracker.conclude().evidence.is_empty());
         }

@@ -6,11 +6,11 @@ use crate::posture::cursor::Cursor;
 /// The length of an alert's record.
 const LENGTH: usize = 7;
 
-/// The description of a server's farewell, which is a warning by its level.
+/// The description by which a server closes the connection, which is a warning by its level.
 const CLOSE_NOTIFY: u8 = 0;
 
-/// Whether a direction begins with an alert that ends the handshake, and its description; `None` while too few bytes
-/// tell.
+/// Whether a direction begins with an alert that ends the handshake, and its description; `None` while there
+/// are too few bytes.
 pub(super) fn read(bytes: &[u8]) -> Option<Option<u8>> {
     Some(alert(bytes)?.map(|(_, description)| description))
 }

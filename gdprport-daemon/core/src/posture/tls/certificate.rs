@@ -1,15 +1,15 @@
 //! The server's certificate (RFC 5280 §4.1) where TLS shows it, up to 1.2: whose it is, from whom, until when.
 //!
 //! Belongs here: the first fields of the first certificate. They stand before the key, so that the first 512 bytes
-//! of a server's answer usually reach them although the certificate is not whole. Nothing is verified.
+//! of a server usually reach them although the certificate is not complete. Nothing is verified.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::der;
-use super::record::Message;
+use super::record::HandshakeMessage;
 use crate::model::Certificate;
+use crate::posture::ber::{self, Element};
 use crate::posture::cursor::Cursor;
 
 /// The longest name that is reported, in characters.
@@ -23,9 +23,9 @@ const OBJECT_IDENTIFIER: u8 = 0x06;
 const CUT: &str = "…";
 
 /// Reads the first certificate of a Certificate message of TLS up to 1.2. `Some(None)` if there is none, `None` while
-/// too little was captured. `cut`: no more will be, so that a subject of which only the beginning is there is told as
-/// far as it goes.
-pub(super) fn read(message: &Message<'_>, cut: bool) -> Option<Option<Certificate>> {
+/// too little was captured. `cut`: no more will be, so that a subject of which only the beginning is there is reported
+/// as far as it goes.
+pub(super) fn read(message: &HandshakeMessage<'_>, cut: bool) -> Option<Option<Certificate>> {
     let mut rest = Cursor(message.body);
     let first = (|| {
         let _list = rest.u24()?;
@@ -39,22 +39,33 @@ pub(super) fn read(message: &Message<'_>, cut: bool) -> Option<Option<Certificat
     }
 }
 
+/// The next element; `None` at the end, within a header that is cut, or if its length has an impossible form. A list of
+/// certificates is shorter than 2^24 bytes, so that more than three bytes of length are not DER.
+fn next<'a>(rest: &mut Cursor<'a>) -> Option<Element<'a>> {
+    ber::element(rest, 3).flatten()
+}
+
+/// The contents of the next element if it has this tag and is complete.
+fn complete<'a>(rest: &mut Cursor<'a>, tag: u8) -> Option<&'a [u8]> {
+    next(rest).filter(|element| element.tag == tag && element.complete).map(|element| element.body)
+}
+
 fn certificate(bytes: &[u8], cut: bool) -> Option<Certificate> {
-    let outer = der::next(&mut Cursor(bytes)).filter(|element| element.tag == SEQUENCE)?;
-    let inner = der::next(&mut Cursor(outer.body)).filter(|element| element.tag == SEQUENCE)?;
+    let outer = next(&mut Cursor(bytes)).filter(|element| element.tag == SEQUENCE)?;
+    let inner = next(&mut Cursor(outer.body)).filter(|element| element.tag == SEQUENCE)?;
     let mut rest = Cursor(inner.body);
     // The version is optional and tagged; the serial number follows it.
     if rest.0.first() == Some(&0xA0) {
-        der::next(&mut rest)?;
+        next(&mut rest)?;
     }
-    let _serial = der::whole(&mut rest, 0x02)?;
-    let _algorithm = der::whole(&mut rest, SEQUENCE)?;
-    let issuer = name(der::whole(&mut rest, SEQUENCE)?);
-    let mut validity = Cursor(der::whole(&mut rest, SEQUENCE)?);
-    let _not_before = der::next(&mut validity)?;
-    let not_after = der::next(&mut validity).filter(|element| element.complete)?;
+    let _serial = complete(&mut rest, 0x02)?;
+    let _algorithm = complete(&mut rest, SEQUENCE)?;
+    let issuer = name(complete(&mut rest, SEQUENCE)?);
+    let mut validity = Cursor(complete(&mut rest, SEQUENCE)?);
+    let _not_before = next(&mut validity)?;
+    let not_after = next(&mut validity).filter(|element| element.complete)?;
     let not_after = time(not_after.tag, not_after.body)?;
-    let subject = match der::next(&mut rest) {
+    let subject = match next(&mut rest) {
         Some(subject) if subject.tag != SEQUENCE => return None,
         Some(subject) if subject.complete => name(subject.body),
         // Names are written from their end: what is missing would stand in front.
@@ -73,12 +84,12 @@ fn certificate(bytes: &[u8], cut: bool) -> Option<Certificate> {
 fn name(sequence: &[u8]) -> String {
     let mut parts = Vec::new();
     let mut sets = Cursor(sequence);
-    while let Some(set) = der::whole(&mut sets, SET) {
+    while let Some(set) = complete(&mut sets, SET) {
         let mut attributes = Cursor(set);
-        while let Some(attribute) = der::whole(&mut attributes, SEQUENCE) {
+        while let Some(attribute) = complete(&mut attributes, SEQUENCE) {
             let mut rest = Cursor(attribute);
-            let key = der::whole(&mut rest, OBJECT_IDENTIFIER).and_then(attribute_name);
-            let value = der::next(&mut rest).filter(|element| element.complete);
+            let key = complete(&mut rest, OBJECT_IDENTIFIER).and_then(attribute_name);
+            let value = next(&mut rest).filter(|element| element.complete);
             if let Some((key, value)) = key.zip(value) {
                 parts.push(format!("{key}={}", text(value.tag, value.body)));
             }

@@ -1,12 +1,12 @@
 //! ClientHello (RFC 8446 §4.1.2, RFC 5246 §7.4.1.2): which versions a client offers, to which name, for what.
 //!
 //! Belongs here: the message and three of its extensions. A hello that is cut at the end of what was captured gives
-//! what stands before the cut: with a post-quantum key share it is seldom whole.
+//! what stands before the cut: with a post-quantum key share it is rarely complete.
 
 use std::sync::Arc;
 
-use super::record::Message;
-use super::version;
+use super::record::HandshakeMessage;
+use super::version::version;
 use crate::model::TlsVersion;
 use crate::posture::cursor::Cursor;
 
@@ -16,7 +16,7 @@ const MAX_ALPN: usize = 8;
 /// Which versions a client offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Offer {
-    /// The message is cut before the extension that would tell.
+    /// The message is cut before the extension that lists them.
     #[default]
     NotCaptured,
     /// There is no such extension: the version of the message is the newest, if it is a known one.
@@ -28,18 +28,16 @@ pub(super) enum Offer {
 /// What a client offers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct ClientHello {
-    /// Which versions.
     pub versions: Offer,
     /// The server name, if it is one.
     pub sni: Option<Arc<str>>,
-    /// The application protocols.
     pub alpn: Vec<Arc<str>>,
-    /// Whether the whole message was captured.
+    /// Whether all of the message was captured.
     pub complete: bool,
 }
 
 impl ClientHello {
-    /// What is offered, in words.
+    /// A description of what is offered.
     pub(super) fn offer(&self) -> String {
         match self.versions {
             Offer::NotCaptured => "whose versions were not captured".to_owned(),
@@ -51,8 +49,8 @@ impl ClientHello {
     }
 }
 
-/// Reads a hello, whole or cut. `Some(None)` if it is none, `None` while too little of it was captured to tell.
-pub(super) fn read(message: &Message<'_>) -> Option<Option<ClientHello>> {
+/// Reads a hello, complete or cut. `Some(None)` if it is none, `None` while too little of it was captured.
+pub(super) fn read(message: &HandshakeMessage<'_>) -> Option<Option<ClientHello>> {
     let mut rest = Cursor(message.body);
     let legacy = rest.u16()?;
     if legacy >> 8 != 3 {
@@ -73,7 +71,7 @@ pub(super) fn read(message: &Message<'_>) -> Option<Option<ClientHello>> {
     Some(Some(hello))
 }
 
-/// Skips random, session id, cipher suites and compression methods. Tells whether their lengths are possible.
+/// Skips random, session id, cipher suites and compression methods. Returns whether their lengths are possible.
 fn skip_to_extensions(rest: &mut Cursor<'_>) -> Option<bool> {
     rest.take(32)?;
     let session_id = rest.vec8()?;

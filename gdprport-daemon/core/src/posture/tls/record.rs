@@ -1,6 +1,6 @@
 //! TLS records (RFC 8446 §5.1, RFC 5246 §6.2, RFC 6101 §5.2) and the handshake messages put together from them.
 //!
-//! Belongs here: framing. What a message says is in `client_hello`, `server_hello` and `certificate`.
+//! Belongs here: framing. What messages contain is in `client_hello`, `server_hello` and `certificate`.
 
 use std::borrow::Cow;
 
@@ -14,14 +14,14 @@ pub(super) const ALERT: u8 = 21;
 const MAX_FRAGMENT: u16 = (1 << 14) + 2048;
 
 /// The beginning of a direction, read as handshake records.
-pub(super) struct Handshake<'a> {
+pub(super) struct Messages<'a> {
     /// The handshake messages one after the other, as far as captured. Copied only if they span records.
-    pub messages: Cow<'a, [u8]>,
+    pub bytes: Cow<'a, [u8]>,
     /// Something other than handshake records follows, so that no further message can.
     pub ended: bool,
 }
 
-/// Whether a direction can begin with a record of this content type; `None` while too few bytes tell. Versions up
+/// Whether a direction can begin with a record of this content type; `None` while there are too few bytes. Versions up
 /// to 3.4 are let through, as a record's version means little (RFC 8446 §5.1).
 pub(super) fn begins(bytes: &[u8], content: u8) -> Option<bool> {
     let mut rest = Cursor(bytes);
@@ -38,7 +38,7 @@ pub(super) fn begins(bytes: &[u8], content: u8) -> Option<bool> {
     }
 }
 
-/// Whether a direction can go on with a record of any content type; `None` while too few bytes tell.
+/// Whether a direction can go on with a record of any content type; `None` while there are too few bytes.
 pub(in crate::posture) fn follows(bytes: &[u8]) -> Option<bool> {
     match *bytes.first()? {
         content @ 20..=24 => begins(bytes, content),
@@ -61,7 +61,7 @@ pub(super) fn behind(bytes: &[u8], mut length: usize) -> Option<&[u8]> {
 }
 
 /// Puts the handshake messages together that stand at the beginning of `bytes`.
-pub(super) fn handshake(bytes: &[u8]) -> Handshake<'_> {
+pub(super) fn messages(bytes: &[u8]) -> Messages<'_> {
     let mut messages = Cow::Borrowed(&[][..]);
     let mut rest = bytes;
     let ended = loop {
@@ -80,16 +80,15 @@ pub(super) fn handshake(bytes: &[u8]) -> Handshake<'_> {
         }
         rest = record.0;
     };
-    Handshake { messages, ended }
+    Messages { bytes: messages, ended }
 }
 
 /// One handshake message, complete or cut at the end of what was captured.
-pub(super) struct Message<'a> {
+pub(super) struct HandshakeMessage<'a> {
     /// `1` ClientHello, `2` ServerHello, `11` Certificate, ….
     pub kind: u8,
     /// Its body, as far as captured.
     pub body: &'a [u8],
-    /// Whether the body is whole.
     pub complete: bool,
     /// What stands behind it.
     pub rest: &'a [u8],
@@ -111,12 +110,12 @@ pub(super) enum Next {
 
 impl Next {
     /// Whether more bytes make no difference.
-    pub(super) const fn is_told(self) -> bool {
+    pub(super) const fn is_decided(self) -> bool {
         matches!(self, Self::Record | Self::Other)
     }
 }
 
-impl Message<'_> {
+impl HandshakeMessage<'_> {
     /// What stands behind it, if it is the first message of this direction.
     pub(super) fn next(&self, direction: &[u8]) -> Next {
         const HEADER: usize = 4;
@@ -130,11 +129,11 @@ impl Message<'_> {
     }
 }
 
-/// The first message of a row of them; `None` while its header is not complete.
-pub(super) fn message(messages: &[u8]) -> Option<Message<'_>> {
+/// The first of several messages; `None` while its header is not complete.
+pub(super) fn message(messages: &[u8]) -> Option<HandshakeMessage<'_>> {
     let mut rest = Cursor(messages);
     let kind = rest.u8()?;
     let length = rest.u24()?;
     let body = rest.take_up_to(length);
-    Some(Message { kind, body, complete: body.len() == length, rest: rest.0 })
+    Some(HandshakeMessage { kind, body, complete: body.len() == length, rest: rest.0 })
 }

@@ -2,12 +2,13 @@
 //!
 //! Belongs here: version, cipher suite and whether it asks the client to try again.
 
-use super::record::Message;
-use super::{suites, version};
+use super::record::HandshakeMessage;
+use super::suites;
+use super::version::version;
 use crate::model::TlsVersion;
 use crate::posture::cursor::Cursor;
 
-/// The random value that marks a HelloRetryRequest (RFC 8446 §4.1.3): SHA-256 of that word.
+/// The random value that marks a HelloRetryRequest (RFC 8446 §4.1.3): SHA-256 of that name.
 const RETRY: [u8; 32] = [
     0xCF, 0x21, 0xAD, 0x74, 0xE5, 0x9A, 0x61, 0x11, 0xBE, 0x1D, 0x8C, 0x02, 0x1E, 0x65, 0xB8, 0x91, 0xC2,
     0xA2, 0x11, 0x16, 0x7A, 0xBB, 0x8C, 0x5E, 0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C,
@@ -16,7 +17,6 @@ const RETRY: [u8; 32] = [
 /// What a server chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ServerHello {
-    /// The version.
     pub version: TlsVersion,
     /// The cipher suite's number.
     pub suite: u16,
@@ -24,8 +24,8 @@ pub(super) struct ServerHello {
     pub retry: bool,
 }
 
-/// Reads a hello, whole or cut. `Some(None)` if it is none of a known version, `None` while too little was captured.
-pub(super) fn read(message: &Message<'_>) -> Option<Option<ServerHello>> {
+/// Reads a hello, complete or cut. `Some(None)` if it is none of a known version, `None` while too little was captured.
+pub(super) fn read(message: &HandshakeMessage<'_>) -> Option<Option<ServerHello>> {
     let mut rest = Cursor(message.body);
     let legacy = rest.u16()?;
     let random = rest.take(32)?;
@@ -36,8 +36,8 @@ pub(super) fn read(message: &Message<'_>) -> Option<Option<ServerHello>> {
     else {
         return Some(None);
     };
-    // A number that the table does not know may be of either version: then only the extension tells. Of a known one it
-    // must not say the contrary: no server chooses a suite of the other version.
+    // A number that the table does not know may be of either version: then only the extension decides. For a known one
+    // it must not contradict: no server chooses a suite of the other version.
     let tls13 = match (suites::is_tls13(suite), selects_tls13(rest, message.complete)) {
         (Some(known), _) if chosen < TlsVersion::Tls12 => known,
         (None, _) if chosen < TlsVersion::Tls12 => false,

@@ -5,8 +5,8 @@
 use crate::model::TlsVersion;
 use crate::posture::cursor::Cursor;
 
-/// Whether a client begins with a hello in the form of SSL 2, and the newest version it offers; `None` while too few
-/// bytes tell.
+/// Whether a client begins with a hello in the form of SSL 2, and the newest version it offers; `None` while there
+/// are too few bytes.
 pub(super) fn client_hello(bytes: &[u8]) -> Option<Option<TlsVersion>> {
     let mut rest = Cursor(bytes);
     if rest.u8()? & 0x80 == 0 {
@@ -28,8 +28,8 @@ pub(super) fn client_hello(bytes: &[u8]) -> Option<Option<TlsVersion>> {
     Some(offered(version).filter(|_| fits))
 }
 
-/// Whether a server answers with SSL 2's own hello; `None` while too few bytes tell. To be asked only if the client
-/// sent a hello of that form.
+/// Whether a server replies with SSL 2's own hello; `None` while there are too few bytes. To be called only if
+/// the client sent a hello of that form.
 pub(super) fn server_hello(bytes: &[u8]) -> Option<bool> {
     let mut rest = Cursor(bytes);
     if rest.u8()? & 0x80 == 0 {
@@ -43,7 +43,7 @@ pub(super) fn server_hello(bytes: &[u8]) -> Option<bool> {
 }
 
 fn offered(version: u16) -> Option<TlsVersion> {
-    if version == 2 { Some(TlsVersion::Ssl2) } else { super::version(version) }
+    if version == 2 { Some(TlsVersion::Ssl2) } else { super::version::version(version) }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the name of a cipher suite tells of it.
+//! What a cipher suite is worth, by its name.
 //!
 //! Belongs here: the judgements (RFC 7465, RFC 8996, RFC 9325 §4, RFC 9150). The names are in `registry`; suites that
 //! are not there are reported by number, and whether they encrypt is not known.
@@ -10,7 +10,7 @@ use super::registry::SUITES;
 /// What a suite is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Worth {
-    /// Encrypts by today's measure.
+    /// Encrypts by today's standards.
     Fair,
     /// Broken or short ciphers (RC4, DES, 3DES, RC2, IDEA, Skipjack, export), or nobody is authenticated (anonymous).
     Weak,
@@ -43,8 +43,8 @@ pub(super) fn worth(suite: u16) -> Worth {
     }
 }
 
-/// Whether only TLS 1.3 has this suite, if the table knows it. So a ServerHello tells 1.3 from 1.2 before its
-/// extensions: a large key share can push `supported_versions` out of what was captured.
+/// Whether only TLS 1.3 has this suite, if the table knows it. It distinguishes 1.3 from 1.2 before the extensions of a
+/// ServerHello: a large key share can push `supported_versions` out of what was captured.
 pub(super) fn is_tls13(suite: u16) -> Option<bool> {
     find(suite).map(|name| !name.contains("_WITH_"))
 }
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn names_tell_what_a_suite_is_worth() {
+    fn the_name_of_a_suite_shows_its_strength() {
         for (suite, expected) in [
             (0x1301, Worth::Fair),
             (0xC02F, Worth::Fair),
@@ -91,7 +91,7 @@ mod tests {
             (0xFF87, Worth::Null),
             (0xFEFE, Worth::Weak),
             (0xFEFF, Worth::Weak),
-            // A number that nobody registered may stand for no encryption at all, as 0x0082 did before it was listed.
+            // An unregistered number may mean no encryption at all, as 0x0082 did until it was listed.
             (0xFFFE, Worth::Unlisted),
             (0xFF82, Worth::Unlisted),
         ] {

@@ -1,7 +1,7 @@
-//! A served socket with a loop behind it, for the promises in `answers` and `bounds`.
+//! A served socket with a loop behind it, for the promises in `replies` and `bounds`.
 
-mod answers;
 mod bounds;
+mod replies;
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream as Blocking;
@@ -16,14 +16,14 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::control::api::samples;
 use crate::control::api::{ControlStatus, FlowQuery, FlowsReply, ReloadReply};
-use crate::control::client::{Client, ClientError};
+use crate::control::client::{ClientError, ControlClient};
 use crate::control::handle::{Request, channel};
 
 /// Long enough to never be the cause of a failure, short enough to not hang for ever.
 const EVENTUALLY: Duration = Duration::from_secs(20);
 
-const ROOT: fn(&UnixStream) -> std_io::Result<Peer> = |_| Ok(Peer { pid: None, uid: 0 });
-const SOMEONE: fn(&UnixStream) -> std_io::Result<Peer> = |_| Ok(Peer { pid: None, uid: 1_001 });
+const ROOT: fn(&UnixStream) -> std_io::Result<Credentials> = |_| Ok(Credentials { pid: None, uid: 0 });
+const SOMEONE: fn(&UnixStream) -> std_io::Result<Credentials> = |_| Ok(Credentials { pid: None, uid: 1_001 });
 
 /// A served socket with a loop behind it; all of it ends with the value.
 struct Served {
@@ -43,7 +43,7 @@ impl Served {
                 let _ = stopped.await;
             });
             let mut followers = Vec::new();
-            let answering = async {
+            let replying = async {
                 loop {
                     tokio::select! {
                         request = inbox.recv() => match request {
@@ -82,7 +82,7 @@ impl Served {
             };
             tokio::select! {
                 served = serving => served.expect("the runtime takes the listener"),
-                () = answering => {}
+                () = replying => {}
             }
         });
         Self { dir, stop: Some(stop), server }
@@ -92,15 +92,15 @@ impl Served {
         self.dir.path().join("control.sock")
     }
 
-    fn client(&self) -> Client {
-        Client::new(&self.path())
+    fn client(&self) -> ControlClient {
+        ControlClient::new(&self.path())
     }
 
     async fn counters(&self) -> ControlStatus {
-        self.client().status().await.expect("the daemon answers").value.status.control
+        self.client().status().await.expect("the daemon replies").value.status.control
     }
 
-    /// Waits until the server's account says so.
+    /// Waits until the server's counters satisfy the condition.
     async fn until(&self, holds: impl Fn(&ControlStatus) -> bool) {
         let deadline = Instant::now() + EVENTUALLY;
         loop {
@@ -119,13 +119,13 @@ async fn raw(path: &Path, bytes: &[u8]) -> String {
     let mut stream = UnixStream::connect(path).await.expect("a listening socket");
     // The server may hang up before all is written.
     let _ = stream.write_all(bytes).await;
-    let mut answer = Vec::new();
-    let read = tokio::time::timeout(EVENTUALLY, stream.read_to_end(&mut answer)).await;
+    let mut reply = Vec::new();
+    let read = tokio::time::timeout(EVENTUALLY, stream.read_to_end(&mut reply)).await;
     let _ = read.expect("the server closes");
-    String::from_utf8_lossy(&answer).into_owned()
+    String::from_utf8_lossy(&reply).into_owned()
 }
 
-fn impatient() -> Options {
+fn short_timeouts() -> Options {
     let short = Duration::from_secs(1);
     Options { head_within: short, stall: short, peer: ROOT, ..Options::default() }
 }

@@ -1,11 +1,17 @@
-//! The resolver against a `/proc` of one process, made up in a directory.
+//! The resolver against a `/proc` of one process, created in a directory.
 
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown, symlink};
+
+use gdprport_common::{ExecRecord, PATH_CAP, SocketRole};
+use gdprport_core::identity::OwnerRef;
 use gdprport_tests::need;
 use gdprport_tests::skip::Missing;
-use std::os::unix::fs::chown;
 
-use super::*;
-use crate::host::cgroup::V1Mount;
+use super::super::*;
+use super::helpers::{Maps, executable, owner, program, real};
+use crate::host::cgroup::{Mounts, V1Mount};
+use crate::host::clock::BootClock;
 
 /// A `/proc` with one process, in a directory.
 struct Fixture {
@@ -48,7 +54,7 @@ impl Fixture {
         symlink("/proc/self/ns/net", place).expect("link");
     }
 
-    /// Makes the directory of a cgroup, in every hierarchy, and gives the one above to `owner`. Only root can.
+    /// Creates the directory of a cgroup, in every hierarchy, and makes `owner` the owner of its parent. Only root can.
     fn cgroup(&self, path: &str, owner: u32) -> Result<(), Missing> {
         let dir = self.dir.path().join(path);
         fs::create_dir_all(&dir).expect("directories");
@@ -77,12 +83,12 @@ fn a_process_in_v1_hierarchies_only_is_placed_by_proc() {
 
     let reused = OwnerRef { start_ns: 40_000_000_000, ..caller };
     let process = resolver.resolve(&reused, &maps);
-    assert_eq!(process.container, None, "that is another process's place");
+    assert_eq!(process.container, None, "that is another process's cgroup");
     assert_eq!(process.cgroup, None);
 }
 
 #[test]
-fn a_caller_without_a_known_fork_is_proven_by_its_start_or_not_at_all() {
+fn a_caller_without_a_fork_time_is_proven_by_its_start() {
     let fixture = Fixture::new(700, 5_000, "0::/\n");
     let mut maps = Maps::default();
     maps.task(700, 0, 0);
@@ -100,8 +106,9 @@ fn a_caller_without_a_known_fork_is_proven_by_its_start_or_not_at_all() {
     assert_eq!(resolver.resolve(&caller, &Maps::default()).exe, None, "the task map does not know it");
 }
 
+/// It counts only if the host has the same file, or root made the container.
 #[test]
-fn a_path_of_ones_own_mounts_counts_where_the_host_or_root_stands_behind_it() {
+fn a_path_in_a_foreign_user_namespace_needs_proof() {
     let id = "3fa94ac1bd2d4c1f8ee46e0ad3a5b1f0c0ffee00deadbeef0123456789abcdef";
     let exe_in = |cgroup: &str, owner_above: u32, host_has_it: bool| {
         let fixture = Fixture::new(700, 5_000, &format!("0::/{cgroup}\n"));
@@ -117,17 +124,17 @@ fn a_path_of_ones_own_mounts_counts_where_the_host_or_root_stands_behind_it() {
         maps.task(700, 5, 50_000_000_000);
         let mut resolver = fixture.resolver();
         resolver.learn_exec(5, 700, 0, b"/server");
-        resolver.doubt_exec(5);
+        resolver.mark_exec_in_user_ns(5);
         Ok(resolver.resolve(&owner(700, 5, 50_000_000_000), &maps).exe.is_some())
     };
-    let nobody_behind_it = !need!(exe_in("user.slice/session-1.scope", 0, false));
-    assert!(nobody_behind_it);
+    let unproven = !need!(exe_in("user.slice/session-1.scope", 0, false));
+    assert!(unproven);
     let proven =
         |cgroup: &str, owner_above, host_has_it| exe_in(cgroup, owner_above, host_has_it) == Ok(true);
     assert!(proven("user.slice/session-1.scope", 0, true), "the host has this very file under this path");
     assert!(proven(&format!("docker/{id}"), 0, false), "a container of root's");
     let own = format!("system.slice/alice.service/docker-{id}.scope");
-    assert!(!proven(&own, 5, false), "whose a directory is may name those in it as he likes");
+    assert!(!proven(&own, 5, false), "the owner of a directory names its entries freely");
 }
 
 #[test]
@@ -150,7 +157,7 @@ fn a_gone_process_in_a_container_keeps_the_name_it_was_given() {
 }
 
 #[test]
-fn an_exec_id_whose_record_was_forgotten_is_asked_for() {
+fn a_forgotten_exec_id_is_looked_up() {
     let mut maps = Maps::default();
     let mut path = [0; PATH_CAP];
     path[..10].copy_from_slice(b"/bin/sleep");

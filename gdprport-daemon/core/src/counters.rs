@@ -1,0 +1,115 @@
+//! Counters that one part keeps and others show: what happened on a port, and how owners were resolved.
+//!
+//! Belongs here: counters with one JSON form, in the control API and wherever else they are shown. Does not belong here:
+//! those that events carry (`event::coverage`).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::flow::{Change, ChangeKind, Removal, Standing};
+use crate::model::PostureState;
+use crate::verdict::{ReasonId, ReasonSet, Verdict};
+
+/// What happened on one port since the daemon started. Of its flows,
+/// `opened + opening_missed = closed + evicted + unwatched` and those that are open now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortCounters {
+    /// Flows that were established, or found open.
+    pub opened: u64,
+    /// Flows that have ended.
+    pub closed: u64,
+    /// Of these, those whose beginning was not known: lost, evicted, or before the daemon.
+    #[serde(default)]
+    pub opening_missed: u64,
+    /// Flows that were removed because the table was full.
+    #[serde(default)]
+    pub evicted: u64,
+    /// Flows that were removed because a reload removed the port.
+    #[serde(default)]
+    pub unwatched: u64,
+    /// Connects that did not lead to a flow: refused, timed out, denied, aborted.
+    pub failed: u64,
+    /// Flows that a rule allows, by their last verdict.
+    pub declared_flows: u64,
+    /// Flows for which evidence is missing, by their last verdict; never counted as declared.
+    pub undecided: u64,
+    /// Flows, connects and listeners in violation, each once.
+    pub violations_total: u64,
+    /// The same by reason; one violation may have several.
+    pub violations: BTreeMap<ReasonId, u64>,
+    /// Flows that ended, by how they were encrypted. The status adds those that are open now.
+    #[serde(default)]
+    pub posture: BTreeMap<PostureState, u64>,
+}
+
+impl PortCounters {
+    /// Counts a change of a flow.
+    pub fn flow(&mut self, change: &Change) {
+        match change.kind {
+            ChangeKind::Opened => self.opened += 1,
+            ChangeKind::Closed => {
+                self.closed += 1;
+                self.opening_missed += u64::from(change.was.is_none());
+            }
+            ChangeKind::Failed => self.failed += 1,
+            ChangeKind::Removed(Removal::TableFull) => self.evicted += 1,
+            ChangeKind::Removed(Removal::Unwatched) => self.unwatched += 1,
+            ChangeKind::Updated | ChangeKind::PostureKnown => {}
+        }
+        // A flow stands where its last verdict puts it: undecided until its encryption is known, for example.
+        match change.was {
+            Some(Standing::Declared) => self.declared_flows = self.declared_flows.saturating_sub(1),
+            Some(Standing::Undecided) => self.undecided = self.undecided.saturating_sub(1),
+            Some(Standing::Violation) | None => {}
+        }
+        match Standing::from(&*change.flow.verdict) {
+            Standing::Declared => self.declared_flows += 1,
+            Standing::Undecided => self.undecided += 1,
+            Standing::Violation => {}
+        }
+        if change.kind == ChangeKind::Closed {
+            let state = change.flow.posture.as_ref().map_or(PostureState::Unknown, |posture| posture.state);
+            *self.posture.entry(state).or_default() += 1;
+        }
+        if change.is_new_violation() {
+            // Of one that was reported, only the reasons are new.
+            self.violations_total += u64::from(change.was != Some(Standing::Violation));
+            self.reasons(&change.flow.verdict, change.new_reasons);
+        }
+    }
+
+    /// Counts a violation that is reported for the first time.
+    pub fn violation(&mut self, verdict: &Verdict) {
+        self.violations_total += 1;
+        self.reasons(verdict, ReasonSet::from(verdict));
+    }
+
+    fn reasons(&mut self, verdict: &Verdict, new: ReasonSet) {
+        for reason in verdict.reasons().iter().filter(|reason| new.contains(reason.id)) {
+            *self.violations.entry(reason.id).or_default() += 1;
+        }
+    }
+}
+
+/// How the owners of sockets were resolved since the daemon started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OwnerCounters {
+    /// Owners that were looked up.
+    pub asked: u64,
+    /// Of these, found in the cache.
+    pub remembered: u64,
+    /// Executables read from a live process.
+    pub exe_live: u64,
+    /// Executables of processes that were gone: known by the name that `execve` was given.
+    pub exe_named: u64,
+    /// Owners without an executable.
+    pub exe_unknown: u64,
+    /// Entries that were removed because a cache was full.
+    pub forgotten: u64,
+    /// Owners reported without the name of a user or a group, because the host's name service was late.
+    pub names_late: u64,
+    /// Users and groups whose names are pending now.
+    pub names_awaited: u64,
+}

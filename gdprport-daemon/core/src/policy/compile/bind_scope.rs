@@ -1,0 +1,66 @@
+//! Where a declared port may be bound.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use prefix_trie::joint::JointPrefixSet;
+
+use crate::policy::model::{PeerSpec, loopback_nets};
+
+#[derive(Debug)]
+pub(crate) struct BindScope {
+    any: bool,
+    nets: JointPrefixSet<IpNet>,
+    /// As written, for messages.
+    pub text: String,
+}
+
+impl BindScope {
+    /// `None`: anywhere.
+    pub(crate) fn new(peers: Option<&[PeerSpec]>) -> Self {
+        let mut scope = Self { any: peers.is_none(), nets: JointPrefixSet::new(), text: String::new() };
+        for peer in peers.unwrap_or_default() {
+            match peer {
+                PeerSpec::Any => scope.any = true,
+                PeerSpec::Loopback => loopback_nets().into_iter().for_each(|net| {
+                    scope.nets.insert(net);
+                }),
+                PeerSpec::Net(net) => scope.net(*net),
+                // Both were refused.
+                PeerSpec::Host(_) | PeerSpec::Set(_) => continue,
+            }
+            if !scope.text.is_empty() {
+                scope.text.push_str(", ");
+            }
+            write!(scope.text, "{peer}").expect("writing to a String cannot fail");
+        }
+        scope
+    }
+
+    /// The unspecified address stands for every address of its family, and `::` for IPv4 too, as a socket bound to it
+    /// takes both unless it is limited to one.
+    fn net(&mut self, net: IpNet) {
+        let unspecified = net.addr().is_unspecified();
+        match net {
+            IpNet::V6(_) if unspecified && (net.prefix_len() == 0 || net.prefix_len() == 128) => {
+                self.any = true;
+            }
+            IpNet::V4(_) if unspecified && (net.prefix_len() == 0 || net.prefix_len() == 32) => {
+                self.nets.insert(IpNet::V4(ipnet::Ipv4Net::default()));
+            }
+            _ => {
+                self.nets.insert(net);
+            }
+        }
+    }
+
+    pub(crate) fn allows(&self, address: IpAddr) -> bool {
+        self.any
+            || match self.nets.get_lpm(&IpNet::from(address)) {
+                // A network that happens to contain 0.0.0.0 does not name the wildcard.
+                Some(net) => !address.is_unspecified() || net.prefix_len() == 0,
+                None => false,
+            }
+    }
+}

@@ -1,0 +1,53 @@
+//! From the files of a policy to the compiled one: every stage in its turn.
+
+use super::policy::{Policy, catalog_only};
+use crate::policy::merge::merge;
+use crate::policy::read::{Loc, Problems, RawPolicy, Report};
+use crate::policy::source::{FILE_BYTES_MAX, FILES_MAX, Source, TOTAL_BYTES_MAX};
+
+/// Compiles the files of a policy, merged in the order given. No file at all is [`catalog_only`].
+///
+/// # Errors
+/// Every problem of every file, with its place and what would be right, if one of them is an error. Warnings alone
+/// do not fail: see [`Policy::warnings`].
+pub fn compile(sources: &[Source]) -> Result<Policy, Problems> {
+    if sources.is_empty() {
+        return Ok(catalog_only());
+    }
+    let mut report = Report::new(sources);
+    if !sizes_are_bounded(sources, &mut report) {
+        let (list, omitted) = report.finish();
+        return Err(Problems { list, omitted });
+    }
+    let raw = sources.iter().enumerate().map(|(index, source)| RawPolicy::parse(index, source, &mut report));
+    let raw = raw.collect();
+    let model = merge(raw, &mut report);
+    let failed = report.has_errors();
+    let (list, omitted) = report.finish();
+    if failed {
+        return Err(Problems { list, omitted });
+    }
+    Ok(Policy::new(model, sources, list))
+}
+
+fn sizes_are_bounded(sources: &[Source], report: &mut Report<'_>) -> bool {
+    let start = |source| Loc { source, start: 0, end: 0 };
+    if sources.len() > FILES_MAX {
+        report.error(start(FILES_MAX), format!("the policy has more than {FILES_MAX} files"), None);
+    }
+    let mut total = 0;
+    for (index, source) in sources.iter().enumerate() {
+        let bytes = source.text.len();
+        if bytes > FILE_BYTES_MAX {
+            let message = format!("the file has {bytes} bytes, more than the {FILE_BYTES_MAX} allowed");
+            report.error(start(index), message, "split it into drop-ins".to_owned());
+        }
+        let before = total;
+        total += bytes;
+        if before <= TOTAL_BYTES_MAX && total > TOTAL_BYTES_MAX {
+            let message = format!("with this file the policy has more than {TOTAL_BYTES_MAX} bytes");
+            report.error(start(index), message, None);
+        }
+    }
+    !report.has_errors()
+}

@@ -1,0 +1,216 @@
+//! The compiled policy: everything an evaluation needs, immutable.
+//!
+//! Belongs here: `Policy`, how it is made from the model, and its look-ups that need no host name.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::bind_scope::BindScope;
+use super::peer_index::{ItemId, PeerIndex, PeerIndexBuilder};
+use super::ports::{PortClaim, PortInfo, PortTable, PortTableBuilder};
+use super::rule_index::{CompiledRule, RuleIndex};
+use crate::catalog;
+use crate::model::Direction;
+use crate::policy::declared::Controller;
+use crate::policy::model::{Model, PeerSets, Rule, Site};
+use crate::policy::read::Problem;
+use crate::policy::source::Source;
+
+/// A compiled policy.
+#[derive(Debug)]
+pub struct Policy {
+    digest: String,
+    catalog_only: bool,
+    controller: Option<Controller>,
+    warnings: Vec<Problem>,
+    pub(crate) peers: PeerIndex,
+    /// The networks and names of remote services, of those that share a number with another declaration. Their items
+    /// are numbered in the order of the declarations.
+    pub(crate) services: PeerIndex,
+    pub(crate) declarations: Vec<CompiledDeclaration>,
+    ports: PortTable,
+    /// What a listener's verdict names as its rule.
+    pub(crate) listen_rule: Arc<str>,
+}
+
+/// One declaration, ready to be evaluated.
+#[derive(Debug)]
+pub(crate) struct CompiledDeclaration {
+    pub name: Arc<str>,
+    /// In the order written.
+    pub rules: Vec<CompiledRule>,
+    accepted: RuleIndex,
+    connected: RuleIndex,
+    /// The items of its rules with host names, ascending: what may be unresolved.
+    pub hosts: Vec<ItemId>,
+    pub site: CompiledSite,
+}
+
+impl CompiledDeclaration {
+    pub(crate) const fn index(&self, direction: Direction) -> &RuleIndex {
+        match direction {
+            Direction::In => &self.accepted,
+            Direction::Out => &self.connected,
+        }
+    }
+}
+
+/// Where a declared service runs.
+#[derive(Debug)]
+pub(crate) enum CompiledSite {
+    Local(Box<BindScope>),
+    /// Elsewhere: the item of its networks and names, if it shares a number with another declaration.
+    Remote(Option<ItemId>),
+}
+
+impl Policy {
+    pub(super) fn new(model: Model, sources: &[Source], warnings: Vec<Problem>) -> Self {
+        let mut hasher = Sha256::new();
+        for source in sources {
+            // The length first, so that moving text from one file to the next changes the digest.
+            hasher.update((source.text.len() as u64).to_le_bytes());
+            hasher.update(&source.text);
+        }
+        Self::build(model, hasher, false, warnings)
+    }
+
+    fn build(model: Model, hasher: Sha256, catalog_only: bool, warnings: Vec<Problem>) -> Self {
+        let mut ports = PortTableBuilder::default();
+        model.declarations.iter().enumerate().for_each(|(index, declared)| ports.declare(index, declared));
+        let shared = ports.shared();
+        let (mut peers, mut services) = (PeerIndexBuilder::default(), PeerIndexBuilder::default());
+        let mut compiled = Vec::with_capacity(model.declarations.len());
+        for (index, declared) in model.declarations.into_iter().enumerate() {
+            let rules = declared.rules.into_iter().map(|rule| compile_rule(rule, &mut peers, &model.sets));
+            let rules: Vec<_> = rules.collect();
+            let site = match declared.site {
+                Site::Local(listen) => CompiledSite::Local(Box::new(BindScope::new(listen.as_deref()))),
+                Site::Remote(remote) => CompiledSite::Remote(shared.contains(&index).then(|| {
+                    let remote: Vec<_> = remote.into_iter().map(|peer| peer.value).collect();
+                    services.add(Arc::clone(&declared.name), &remote)
+                })),
+            };
+            compiled.push((declared.name, rules, site));
+        }
+        let peers = peers.build();
+        let declarations = compiled.into_iter().map(|(name, rules, site)| CompiledDeclaration {
+            accepted: RuleIndex::build(&rules, Direction::In),
+            connected: RuleIndex::build(&rules, Direction::Out),
+            hosts: with_hosts(&rules, &peers),
+            name,
+            rules,
+            site,
+        });
+        let mut digest = "sha256:".to_owned();
+        for byte in hasher.finalize() {
+            write!(digest, "{byte:02x}").expect("writing to a String cannot fail");
+        }
+        Self {
+            digest,
+            catalog_only,
+            controller: model.controller,
+            warnings,
+            declarations: declarations.collect(),
+            peers,
+            services: services.build(),
+            ports: ports.build(),
+            listen_rule: "listen".into(),
+        }
+    }
+
+    /// `sha256:` and 64 hexadecimal digits over the files' texts in their order (each preceded by its length, 8
+    /// bytes, little-endian), or over the catalog where there is no file.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Whether there is no policy file, so that nothing is declared and the catalog alone decides what is watched.
+    #[must_use]
+    pub const fn is_catalog_only(&self) -> bool {
+        self.catalog_only
+    }
+
+    /// The controller of the data.
+    #[must_use]
+    pub const fn controller(&self) -> Option<&Controller> {
+        self.controller.as_ref()
+    }
+
+    /// What is weaker or less complete than it should be.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// How many rules (`[[port.allow]]`) there are.
+    #[must_use]
+    pub fn rules(&self) -> usize {
+        self.declarations.iter().map(|declaration| declaration.rules.len()).sum()
+    }
+
+    /// Every watched port, ascending by number: declared ones, and those of the catalog that are not. A number that
+    /// several declarations share (one local, others remote) comes once for each.
+    pub fn watched(&self) -> impl Iterator<Item = &PortInfo> {
+        self.ports.claims().iter().map(|claim| &claim.info)
+    }
+
+    /// The watched port with this [`PortInfo::index`].
+    #[must_use]
+    pub fn port_at(&self, index: usize) -> Option<&PortInfo> {
+        self.ports.claims().get(index).map(|claim| &claim.info)
+    }
+
+    /// A watched number: its local declaration, or else its first remote one. O(log n).
+    #[must_use]
+    pub fn port(&self, number: u16) -> Option<&PortInfo> {
+        self.claims(number).first().map(|claim| &claim.info)
+    }
+
+    /// Every host name that verdicts depend on, each once, for the daemon to resolve; in lower case, without a
+    /// trailing dot, in no particular order.
+    pub fn host_names(&self) -> impl Iterator<Item = &str> {
+        let of_services = self.services.host_names().filter(|name| !self.peers.has_host(name));
+        self.peers.host_names().chain(of_services)
+    }
+
+    /// The claims to a number, the local one first.
+    pub(crate) fn claims(&self, number: u16) -> &[PortClaim] {
+        self.ports.of(number)
+    }
+}
+
+/// The policy where there is no file: the catalog's ports are watched and nothing is declared, so that every flow on
+/// them is `undeclared-port`.
+#[must_use]
+pub fn catalog_only() -> Policy {
+    let mut hasher = Sha256::new();
+    hasher.update("catalog\n");
+    for service in catalog::SERVICES {
+        hasher.update(format!("{} {:?}\n", service.id, service.ports));
+    }
+    Policy::build(Model::default(), hasher, true, Vec::new())
+}
+
+fn compile_rule(rule: Rule, peers: &mut PeerIndexBuilder, sets: &PeerSets) -> CompiledRule {
+    let mut items: Vec<_> = rule.peers.iter().map(|peer| peers.item(peer, sets)).collect();
+    items.sort_unstable();
+    items.dedup();
+    CompiledRule {
+        role: rule.role,
+        direction: rule.direction.value,
+        peers: items.into_boxed_slice(),
+        process: rule.process,
+        until: rule.until,
+    }
+}
+
+fn with_hosts(rules: &[CompiledRule], peers: &PeerIndex) -> Vec<ItemId> {
+    let items = rules.iter().flat_map(|rule| rule.peers.iter().copied());
+    let mut items: Vec<_> = items.filter(|item| !peers.items[*item as usize].hosts.is_empty()).collect();
+    items.sort_unstable();
+    items.dedup();
+    items
+}

@@ -1,0 +1,92 @@
+//! What the author of a policy declares of a port and of the controller, beside the rules.
+//!
+//! Belongs here: the public types. How they are written is `read`'s; how a flow compares with a demand is `evaluate`'s.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::TlsVersion;
+
+/// Which events a port's flows produce. Counts add up in every case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Emit {
+    /// Every flow.
+    Every,
+    /// Violations and undecided flows only.
+    Violations,
+    /// One summary per period, and violations.
+    Summary {
+        /// The period, from one second to one day.
+        every: Duration,
+    },
+}
+
+/// What a declaration demands of the encryption of its flows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsDemand {
+    /// Not declared, so that nothing is demanded.
+    None,
+    /// TLS is not required.
+    NotRequired {
+        /// Why not, as declared; never empty.
+        why: Arc<str>,
+    },
+    /// At least this version of TLS, with a cipher suite that is not weak.
+    AtLeast(TlsVersion),
+}
+
+/// The controller of the data (Art. 30(1)(a) GDPR).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Controller {
+    /// The controller's name.
+    pub name: Arc<str>,
+    /// How to reach the controller.
+    pub contact: Option<Arc<str>>,
+    /// How to reach the data protection officer.
+    pub dpo: Option<Arc<str>>,
+}
+
+/// A record of processing (Art. 30(1)(b)–(g) GDPR): declared, never inferred. `None`: not declared; an empty list:
+/// declared to be none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessingRecord {
+    /// The purposes of the processing (b).
+    pub purpose: Option<Arc<str>>,
+    /// The legal basis (Art. 6(1)).
+    pub basis: Option<Arc<str>>,
+    /// The categories of data subjects (c).
+    pub subjects: Option<Box<[Arc<str>]>>,
+    /// The categories of personal data (c).
+    pub data: Option<Box<[Arc<str>]>>,
+    /// Whether special categories of data (Art. 9) are among them.
+    pub special_category: Option<bool>,
+    /// The categories of recipients (d).
+    pub recipients: Option<Box<[Arc<str>]>>,
+    /// Transfers to third countries (e).
+    pub transfers: Option<Box<[Arc<str>]>>,
+    /// The time limits for erasure (f).
+    pub retention: Option<Arc<str>>,
+    /// Technical and organisational security measures (g).
+    pub measures: Option<Box<[Arc<str>]>>,
+    /// The team responsible for the service.
+    pub owner: Option<Arc<str>>,
+}
+
+impl ProcessingRecord {
+    /// The keys that Art. 30(1)(b)–(f) requires and that are not declared. Those of (g) are required only "where
+    /// possible".
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        let keys = [
+            ("purpose", self.purpose.is_none()),
+            ("subjects", self.subjects.is_none()),
+            ("data", self.data.is_none()),
+            ("recipients", self.recipients.is_none()),
+            ("transfers", self.transfers.is_none()),
+            ("retention", self.retention.is_none()),
+        ];
+        keys.into_iter().filter_map(|(key, missing)| missing.then_some(key)).collect()
+    }
+}

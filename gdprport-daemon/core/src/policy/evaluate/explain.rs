@@ -1,0 +1,279 @@
+//! Why no rule allows a flow: what evidence is missing, or which rule came nearest and what failed.
+//!
+//! Belongs here: the slow path. It compares a bounded number of rules:
+//!
+//! - **Undecided** is searched for among the rules whose peers contain the peer (only if evidence on the process is
+//!   missing) and those whose host names are not resolved: at most [`COMPARED`] rules. If there are more, the verdict
+//!   is `Undecided` as well, because a rule that was not compared might allow the flow: missing evidence is never
+//!   turned into a certain violation.
+//! - **The nearest rule** is exact for declarations of up to [`NEAREST`] rules. Beyond, it is the nearest of
+//!   [`NEAREST`] candidates: rules that reach the peer first, then the first written ones. The verdict itself
+//!   does not depend on it.
+
+use std::fmt::{Display, Write};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::active::ActivePolicy;
+use super::facts::Facts;
+use crate::model::Process;
+use crate::policy::compile::{CompiledDeclaration, CompiledRule, ItemId};
+use crate::policy::dns_names::Resolution;
+use crate::policy::model::{Fit, Pattern, ProcessKey};
+use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
+
+/// How many rules are compared when evidence is missing.
+const COMPARED: usize = 4096;
+/// How many rules are compared to find the nearest.
+const NEAREST: usize = 256;
+/// How many values a message names.
+const NAMED: usize = 4;
+
+/// One evaluation that no rule decided.
+pub(super) struct Undeclared<'q> {
+    pub active: &'q ActivePolicy,
+    pub declaration: &'q CompiledDeclaration,
+    /// Its place among the policy's.
+    pub number: usize,
+    pub facts: &'q Facts<'q>,
+    /// The owner, if known.
+    pub process: Option<&'q Process>,
+    pub now: Timestamp,
+}
+
+/// How one rule compares: which keys fail, and which cannot be compared.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Assessment {
+    direction_fails: bool,
+    peers: Option<Fit>,
+    keys: [Option<Fit>; 6],
+    expired: bool,
+}
+
+impl Assessment {
+    fn fits(&self) -> impl Iterator<Item = Fit> {
+        self.keys.into_iter().chain([self.peers]).flatten()
+    }
+
+    fn failed(&self) -> usize {
+        let keys = self.fits().filter(|fit| *fit == Fit::Fails).count();
+        keys + usize::from(self.direction_fails) + usize::from(self.expired)
+    }
+
+    fn unknown(&self) -> usize {
+        self.fits().filter(|fit| *fit == Fit::Unknown).count()
+    }
+
+    fn process_fails(&self) -> impl Iterator<Item = ProcessKey> {
+        ProcessKey::ALL.into_iter().filter(|key| self.keys[*key as usize] == Some(Fit::Fails))
+    }
+}
+
+/// What is known of the peer: computed once per evaluation.
+struct PeerFacts<'q> {
+    /// The items that contain it, ascending.
+    inside: Vec<ItemId>,
+    /// The items of this declaration with a name that is not resolved, ascending.
+    unresolved: &'q [ItemId],
+}
+
+pub(super) fn verdict(flow: &Undeclared<'_>) -> Verdict {
+    let peer = flow.peer_facts();
+    flow.undecided(&peer).unwrap_or_else(|| flow.violation(&peer))
+}
+
+impl Undeclared<'_> {
+    fn peer_facts(&self) -> PeerFacts<'_> {
+        let mut inside = Vec::new();
+        self.active.policy().peers.each(self.facts.peer.ip, self.active.names(), |item| inside.push(item));
+        inside.sort_unstable();
+        inside.dedup();
+        PeerFacts { inside, unresolved: self.active.unresolved(self.number) }
+    }
+
+    fn assess(&self, rule: &CompiledRule, peer: &PeerFacts<'_>) -> Assessment {
+        let peers = if intersect(&rule.peers, &peer.inside) {
+            Fit::Matches
+        } else if intersect(&rule.peers, peer.unresolved) {
+            Fit::Unknown
+        } else {
+            Fit::Fails
+        };
+        let key = |key: ProcessKey| {
+            let spec = rule.process.as_deref().filter(|spec| !spec.patterns(key).is_empty())?;
+            Some(self.process.map_or(Fit::Unknown, |process| spec.compare(key, process)))
+        };
+        Assessment {
+            direction_fails: rule.direction != self.facts.direction,
+            peers: Some(peers),
+            keys: ProcessKey::ALL.map(key),
+            expired: rule.until.is_some_and(|until| self.now > until),
+        }
+    }
+
+    fn undecided(&self, peer: &PeerFacts<'_>) -> Option<Verdict> {
+        let index = self.declaration.index(self.facts.direction);
+        let incomplete = self.process.is_none_or(|process| {
+            process.exe.is_none()
+                || process.cgroup.is_none()
+                || process.names_pending
+                || process.container_unproven
+        });
+        let inside = peer.inside.iter().filter(|_| incomplete);
+        let mut candidates = inside.chain(peer.unresolved).flat_map(|item| index.rules(*item));
+        let mut best: Option<(usize, u32, Assessment)> = None;
+        for number in candidates.by_ref().take(COMPARED) {
+            let assessment = self.assess(&self.declaration.rules[*number as usize], peer);
+            if assessment.failed() > 0 || assessment.unknown() == 0 {
+                continue;
+            }
+            let rank = (assessment.unknown(), *number);
+            if best.as_ref().is_none_or(|(unknown, first, _)| rank < (*unknown, *first)) {
+                best = Some((rank.0, rank.1, assessment));
+            }
+        }
+        if let Some((_, number, assessment)) = best {
+            let rule = &self.declaration.rules[number as usize];
+            let failed = Vec::new();
+            return Some(Verdict::Undecided {
+                missing: self.missing(rule, &assessment),
+                nearest: Some(Nearest { role: Arc::clone(&rule.role), failed }),
+            });
+        }
+        candidates.next().map(|_| Verdict::Undecided {
+            missing: vec![format!("more than {COMPARED} rules depend on evidence that is missing")],
+            nearest: None,
+        })
+    }
+
+    fn missing(&self, rule: &CompiledRule, assessment: &Assessment) -> Vec<String> {
+        let mut missing = Vec::new();
+        if assessment.peers == Some(Fit::Unknown) {
+            let names = self.active.names();
+            let hosts =
+                rule.peers.iter().flat_map(|item| &*self.active.policy().peers.items[*item as usize].hosts);
+            let unresolved = hosts.filter(|name| !names.is_resolved(name)).take(NAMED);
+            missing.extend(unresolved.map(|name| match names.get(name) {
+                Some(Resolution::Unresolved(why)) => format!("the host name {name} is not resolved: {why}"),
+                _ => format!("the host name {name} is not resolved yet"),
+            }));
+        }
+        let unknown = |key: &ProcessKey| assessment.keys[*key as usize] == Some(Fit::Unknown);
+        let keys: Vec<&str> =
+            ProcessKey::ALL.iter().filter(|key| unknown(key)).map(|key| key.as_str()).collect();
+        if !keys.is_empty() {
+            let keys = keys.join(", ");
+            missing.push(match self.process {
+                Some(process) => format!("{keys} of process {} is not known", process.pid),
+                None => format!("the process is not known, and the rule asks for {keys}"),
+            });
+        }
+        missing
+    }
+
+    fn violation(&self, peer: &PeerFacts<'_>) -> Verdict {
+        let rules = &self.declaration.rules;
+        let index = self.declaration.index(self.facts.direction);
+        let near = peer.inside.iter().flat_map(|item| index.rules(*item)).take(NEAREST / 2);
+        // Where all rules fit they are all compared, and then their order does not matter.
+        let candidates =
+            near.copied().chain(0..u32::MAX).take_while(|number| (*number as usize) < rules.len());
+        let assessed = candidates.take(NEAREST + NEAREST / 2).map(|number| {
+            let assessment = self.assess(&rules[number as usize], peer);
+            ((assessment.failed(), assessment.unknown(), number), assessment)
+        });
+        let Some(((_, _, number), assessment)) = assessed.min_by_key(|(rank, _)| *rank) else {
+            let detail = format!("{} has no rule", self.declaration.name);
+            let reasons = vec![Reason { id: ReasonId::UndeclaredDirection, detail }];
+            return Verdict::Violation { reasons, nearest: None };
+        };
+        let rule = &rules[number as usize];
+        let mut reasons = self.reasons(rule, &assessment);
+        reasons.sort_by_key(|reason| reason.id);
+        let mut failed = Vec::new();
+        let mut fail = |fails: bool, key: &str| {
+            if fails {
+                failed.push(key.to_owned());
+            }
+        };
+        fail(assessment.direction_fails, "direction");
+        fail(assessment.peers == Some(Fit::Fails), "peers");
+        assessment.process_fails().for_each(|key| fail(true, key.as_str()));
+        fail(assessment.expired, "until");
+        Verdict::Violation { reasons, nearest: Some(Nearest { role: Arc::clone(&rule.role), failed }) }
+    }
+
+    fn reasons(&self, rule: &CompiledRule, assessment: &Assessment) -> Vec<Reason> {
+        let mut reasons = Vec::new();
+        let mut push = |id, detail| reasons.push(Reason { id, detail });
+        let role = &rule.role;
+        if assessment.direction_fails {
+            let (is, may) = (self.facts.direction, rule.direction);
+            push(ReasonId::UndeclaredDirection, format!("the connection is {is}, {role} allows {may}"));
+        }
+        if assessment.peers == Some(Fit::Fails) {
+            let items = rule.peers.iter().map(|item| &self.active.policy().peers.items[*item as usize].text);
+            let detail = format!("{} is not in {} of {role}", self.facts.peer.ip, some(items));
+            push(ReasonId::UndeclaredPeer, detail);
+        }
+        if let (Some(spec), Some(process)) = (&rule.process, self.process) {
+            let compared = assessment.process_fails().map(|key| {
+                let wanted = some(spec.patterns(key).iter());
+                format!(
+                    "{} is {}, {role} allows {wanted}",
+                    key.as_str(),
+                    actual(key, process, spec.patterns(key))
+                )
+            });
+            let detail = compared.collect::<Vec<_>>().join("; ");
+            if !detail.is_empty() {
+                push(ReasonId::UndeclaredProcess, detail);
+            }
+        }
+        if let (true, Some(until)) = (assessment.expired, rule.until) {
+            push(ReasonId::RuleExpired, format!("{role} was valid until {until}"));
+        }
+        reasons
+    }
+}
+
+/// Whether two ascending lists have an item in common: the shorter one is looked up in the longer.
+fn intersect(a: &[ItemId], b: &[ItemId]) -> bool {
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    short.iter().any(|item| long.binary_search(item).is_ok())
+}
+
+/// The value that a process has for a key.
+fn actual(key: ProcessKey, process: &Process, patterns: &[Pattern]) -> String {
+    let text = |text: Option<&Arc<str>>| text.map_or_else(|| "none".to_owned(), ToString::to_string);
+    let account = |id: u32, name: Option<&Arc<str>>| match name {
+        Some(name) if patterns.iter().any(|pattern| matches!(pattern, Pattern::Number(_))) => {
+            format!("{name} ({id})")
+        }
+        Some(name) => name.to_string(),
+        None => id.to_string(),
+    };
+    match key {
+        ProcessKey::Exe => text(process.exe.as_ref()),
+        ProcessKey::User => account(process.uid, process.user.as_ref()),
+        ProcessKey::Group => account(process.gid, process.group.as_ref()),
+        ProcessKey::Unit => text(process.unit.as_ref()),
+        ProcessKey::Container => text(process.container.as_ref().map(|container| &container.id)),
+        ProcessKey::Cgroup => text(process.cgroup.as_ref()),
+    }
+}
+
+/// The first few of a list, for a message.
+fn some<T: Display>(values: impl ExactSizeIterator<Item = T>) -> String {
+    let more = values.len().saturating_sub(NAMED);
+    let mut text = String::new();
+    for (index, value) in values.take(NAMED).enumerate() {
+        let separator = if index > 0 { ", " } else { "" };
+        write!(text, "{separator}{value}").expect("writing to a String cannot fail");
+    }
+    if more > 0 {
+        write!(text, " and {more} more").expect("writing to a String cannot fail");
+    }
+    text
+}

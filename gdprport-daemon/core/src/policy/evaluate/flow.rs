@@ -1,0 +1,113 @@
+//! The verdict on a flow.
+//!
+//! Belongs here: the fast path, which finds the first written rule that allows a flow without allocating (the
+//! verdict's role is a shared text). What to report when none does is `explain`'s.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::active::ActivePolicy;
+use super::explain::{self, Undeclared};
+use super::facts::Facts;
+use super::tls::weigh;
+use crate::model::{Attribution, Direction};
+use crate::policy::compile::{CompiledSite, PortClaim, PortInfo};
+use crate::verdict::{Reason, ReasonId, Verdict};
+
+/// The verdict on a flow, and its port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluation {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The flow's port, by its [`PortInfo::index`]; `None`: the number is not watched.
+    pub port: Option<usize>,
+}
+
+impl ActivePolicy {
+    /// The verdict on a flow at this moment: `Declared` by the first written rule that allows it;
+    /// `Undecided` if none does and one would, were evidence not missing; otherwise `Violation` with every reason
+    /// why the nearest rule (fewest failed keys, then first written) does not allow it. What the port demands of the
+    /// encryption counts as one more key of every rule.
+    ///
+    /// The cost of `Declared` grows with the logarithm of the number of rules and peers; otherwise a bounded number of
+    /// rules is compared to explain it.
+    #[must_use]
+    pub fn evaluate(&self, facts: &Facts<'_>, now: Timestamp) -> Verdict {
+        self.judge(facts, now).verdict
+    }
+
+    /// The same with the port that the flow belongs to, which the verdict needs anyway.
+    #[must_use]
+    pub fn judge(&self, facts: &Facts<'_>, now: Timestamp) -> Evaluation {
+        let Some(claim) = self.claim(facts) else {
+            let detail = format!("port {} is neither declared nor in the catalog", facts.number());
+            return Evaluation { verdict: violation(ReasonId::UndeclaredPort, detail), port: None };
+        };
+        let verdict = weigh(&claim.info.tls, facts.posture, self.by_rules(claim, facts, now));
+        Evaluation { verdict, port: Some(claim.info.index) }
+    }
+
+    /// The port that a flow belongs to: like [`port`](Self::port), but right where declarations share a number.
+    #[must_use]
+    pub fn port_of(&self, facts: &Facts<'_>) -> Option<&PortInfo> {
+        self.claim(facts).map(|claim| &claim.info)
+    }
+
+    /// The claim that a flow falls under. Accepted: the local one. Connected: the remote service that contains the
+    /// peer, or else the local claim, or else the first remote one.
+    fn claim(&self, facts: &Facts<'_>) -> Option<&PortClaim> {
+        let policy = self.policy();
+        let claims = policy.claims(facts.number());
+        let first = claims.first()?;
+        let remote = &claims[usize::from(first.local)..];
+        let mut best = usize::MAX;
+        if facts.direction == Direction::Out && claims.len() > 1 {
+            policy.services.each(facts.peer.ip, self.names(), |item| {
+                let of_item =
+                    |claim: &PortClaim| match claim.declaration.map(|index| &policy.declarations[index].site)
+                    {
+                        Some(CompiledSite::Remote(service)) => service.cmp(&Some(item)),
+                        _ => Ordering::Less,
+                    };
+                // Services get their items in the order of the declarations, so that claims ascend by item.
+                if let Ok(index) = remote.binary_search_by(of_item) {
+                    best = best.min(index);
+                }
+            });
+        }
+        remote.get(best).or(Some(first))
+    }
+
+    /// The verdict of the rules, without the demand on the encryption.
+    fn by_rules(&self, claim: &PortClaim, facts: &Facts<'_>, now: Timestamp) -> Verdict {
+        let number = facts.number();
+        let Some(place) = claim.declaration else {
+            let name = &claim.info.name;
+            let detail = format!("port {number} is {name} by the catalog and is not declared");
+            return violation(ReasonId::UndeclaredPort, detail);
+        };
+        let policy = self.policy();
+        let declaration = &policy.declarations[place];
+        if facts.direction == Direction::In && matches!(declaration.site, CompiledSite::Remote(_)) {
+            let detail =
+                format!("{} is a remote service, and port {number} was accepted here", declaration.name);
+            return violation(ReasonId::UndeclaredDirection, detail);
+        }
+        let process = facts.process.filter(|process| process.attribution != Attribution::Unknown);
+        let index = declaration.index(facts.direction);
+        let mut best = u32::MAX;
+        policy.peers.each(facts.peer.ip, self.names(), |item| {
+            index.first(item, &declaration.rules, process, now, &mut best);
+        });
+        if let Some(rule) = declaration.rules.get(best as usize) {
+            return Verdict::Declared { rule: Arc::clone(&rule.role) };
+        }
+        explain::verdict(&Undeclared { active: self, declaration, number: place, facts, process, now })
+    }
+}
+
+fn violation(id: ReasonId, detail: String) -> Verdict {
+    Verdict::Violation { reasons: vec![Reason { id, detail }], nearest: None }
+}

@@ -1,0 +1,14 @@
+//! Evaluating: the verdict on a flow or a listener, and why when nothing allows it.
+
+pub(crate) mod active;
+mod explain;
+mod facts;
+mod flow;
+mod listener;
+mod tls;
+mod undecidable;
+
+pub use active::ActivePolicy;
+pub use facts::Facts;
+pub use flow::Evaluation;
+pub use undecidable::Undecidable;

@@ -1,0 +1,91 @@
+//! How a flow's encryption compares with what its port demands, and what that makes of the verdict of the rules.
+
+use crate::model::{Posture, PostureState, TlsVersion};
+use crate::policy::declared::TlsDemand;
+use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
+
+/// What `nearest.failed` names when the demand is not met: the key of the port, beside the keys of the rule.
+const KEY: &str = "tls";
+
+/// How a posture compares with a demanded version.
+enum Comparison {
+    Met,
+    Violated(Reason),
+    /// What is missing.
+    Unknown(String),
+}
+
+/// Adds the demand to the verdict of the rules, as one more key of every rule: not met, it makes a
+/// violation of any verdict; not known, it leaves undecided what would be declared. Met, it costs no allocation.
+pub(super) fn weigh(demand: &TlsDemand, posture: Option<&Posture>, verdict: Verdict) -> Verdict {
+    let TlsDemand::AtLeast(version) = demand else { return verdict };
+    match compare(posture, *version) {
+        Comparison::Met => verdict,
+        Comparison::Violated(reason) => violated(reason, verdict),
+        Comparison::Unknown(what) => unknown(what, verdict),
+    }
+}
+
+fn violated(reason: Reason, verdict: Verdict) -> Verdict {
+    let (mut reasons, mut nearest) = match verdict {
+        Verdict::Declared { rule } => (Vec::new(), Some(Nearest { role: rule, failed: Vec::new() })),
+        Verdict::Undecided { nearest, .. } => (Vec::new(), nearest),
+        Verdict::Violation { reasons, nearest } => (reasons, nearest),
+    };
+    reasons.push(reason);
+    reasons.sort_by_key(|reason| reason.id);
+    if let Some(nearest) = &mut nearest {
+        nearest.failed.push(KEY.to_owned());
+    }
+    Verdict::Violation { reasons, nearest }
+}
+
+fn unknown(what: String, verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Declared { rule } => {
+            let nearest = Some(Nearest { role: rule, failed: Vec::new() });
+            Verdict::Undecided { missing: vec![what], nearest }
+        }
+        Verdict::Undecided { mut missing, nearest } => {
+            missing.push(what);
+            Verdict::Undecided { missing, nearest }
+        }
+        violation @ Verdict::Violation { .. } => violation,
+    }
+}
+
+fn compare(posture: Option<&Posture>, least: TlsVersion) -> Comparison {
+    let violated = |id, seen: String| {
+        Comparison::Violated(Reason { id, detail: format!("{seen}, at least {least} is demanded") })
+    };
+    let unknown = |what: String| Comparison::Unknown(format!("{what}, and at least {least} is demanded"));
+    let Some(posture) = posture else { return unknown("the encryption is not known yet".to_owned()) };
+    let evidence = &posture.evidence;
+    let negotiated = match posture.state {
+        PostureState::Tls13 => TlsVersion::Tls13,
+        PostureState::Tls12 => TlsVersion::Tls12,
+        PostureState::StarttlsUpgraded => match posture.version {
+            Some(version) => version,
+            None => return unknown(format!("the version of TLS is not known yet ({evidence})")),
+        },
+        PostureState::WeakTls => {
+            return violated(ReasonId::WeakTls, format!("the negotiated TLS is weak ({evidence})"));
+        }
+        PostureState::Plaintext => {
+            return violated(ReasonId::Plaintext, format!("the connection is not encrypted ({evidence})"));
+        }
+        PostureState::StarttlsRefused => {
+            return violated(ReasonId::TlsRefused, format!("the upgrade to TLS was refused ({evidence})"));
+        }
+        PostureState::EncryptedOther => {
+            return unknown(format!(
+                "the connection is encrypted by something else, which has no TLS version to compare ({evidence})"
+            ));
+        }
+        PostureState::Unknown => return unknown(format!("the encryption is not known ({evidence})")),
+    };
+    if negotiated < least {
+        return violated(ReasonId::WeakTls, format!("{negotiated} was negotiated"));
+    }
+    Comparison::Met
+}

@@ -1,0 +1,11 @@
+//! Merging: all files of a policy together, every reference resolved, every contradiction reported.
+
+mod bounds;
+mod builder;
+mod intern;
+mod overlap;
+mod peers;
+mod rule;
+mod site;
+
+pub(crate) use builder::merge;

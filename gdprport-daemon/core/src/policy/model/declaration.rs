@@ -1,0 +1,53 @@
+//! The merged policy: declarations and their rules, every reference resolved.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::peer::{PeerSets, PeerSpec};
+use super::process::ProcessSpec;
+use crate::catalog;
+use crate::model::Direction;
+use crate::policy::declared::{Controller, Emit, ProcessingRecord, TlsDemand};
+use crate::policy::read::{At, Loc, PortRange};
+
+#[derive(Default)]
+pub(crate) struct Model {
+    pub controller: Option<Controller>,
+    pub sets: PeerSets,
+    pub declarations: Vec<Declaration>,
+}
+
+/// One `[[port]]`.
+pub(crate) struct Declaration {
+    pub name: Arc<str>,
+    pub loc: Loc,
+    pub numbers: Vec<At<PortRange>>,
+    pub site: Site,
+    pub protocol: Option<&'static catalog::Service>,
+    pub tls: TlsDemand,
+    pub emit: Emit,
+    pub record: Option<Arc<ProcessingRecord>>,
+    /// Whether a rule is written for it, usable or not.
+    pub ruled: bool,
+    pub rules: Vec<Rule>,
+}
+
+pub(crate) enum Site {
+    /// On this host; `None`: it may be bound anywhere.
+    Local(Option<Vec<PeerSpec>>),
+    /// Elsewhere; sets are already replaced by their members.
+    Remote(Vec<At<PeerSpec>>),
+}
+
+pub(crate) struct Rule {
+    pub role: Arc<str>,
+    pub loc: Loc,
+    pub direction: At<Direction>,
+    /// Not empty; sets are known.
+    pub peers: Vec<PeerSpec>,
+    /// `None`: any process.
+    pub process: Option<Arc<ProcessSpec>>,
+    /// The last moment at which it is valid.
+    pub until: Option<Timestamp>,
+}

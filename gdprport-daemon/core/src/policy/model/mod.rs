@@ -1,0 +1,11 @@
+//! What a policy means: the types, and how one value compares with another.
+//!
+//! How they are made from what is written is `merge`'s, how they are searched is `compile`'s.
+
+mod declaration;
+mod peer;
+mod process;
+
+pub(crate) use declaration::{Declaration, Model, Rule, Site};
+pub(crate) use peer::{PeerSets, PeerSpec, is_set_name, loopback_nets};
+pub(crate) use process::{Fit, Glob, Pattern, ProcessKey, ProcessSpec};

@@ -1,0 +1,258 @@
+//! The reading of a handshake from both sides' first bytes, and its evidence.
+
+use super::client_hello::{self, ClientHello, Offer};
+use super::record::{self, Next};
+use super::server_hello::{self, ServerHello};
+use super::suites::{self, Worth};
+use super::{alert, certificate, sslv2};
+use crate::model::{Certificate, Posture, PostureState, TlsVersion};
+use crate::posture::reading::Awaits;
+
+/// What the bytes of both sides amount to, read as TLS from their first byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::posture) enum Handshake {
+    /// The client's bytes are not TLS; or there are none, and the server's are not.
+    Not,
+    /// Too few bytes; what there is may be TLS.
+    Open,
+    /// The client made an offer; the server's bytes are not TLS.
+    Contradicted,
+    /// The client made an offer. Its description.
+    Offered(String),
+    /// The server refused by an alert.
+    Refused {
+        /// Its description.
+        text: String,
+        /// The client's offer was seen, so that it is known to be what was refused.
+        settled: bool,
+    },
+    /// The server chose.
+    Chosen(ServerChoice),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::posture) struct ServerChoice {
+    version: TlsVersion,
+    /// None for SSL 2, whose suites have other numbers.
+    suite: Option<u16>,
+    retry: bool,
+    client: ClientHello,
+    certificate: Option<Certificate>,
+    /// The side whose bytes go on behind its hello with something else than TLS.
+    broken: Option<&'static str>,
+    /// What can still be learned of the handshake.
+    pub awaits: Awaits,
+}
+
+enum ClientStart {
+    Open,
+    Not,
+    /// With what stands behind it.
+    Hello(ClientHello, Next),
+    /// A hello in the form of SSL 2, with the newest version it offers.
+    Old(TlsVersion),
+}
+
+enum ServerStart {
+    Open,
+    Not,
+    Alert(u8),
+    /// With what stands behind it.
+    Hello {
+        hello: ServerHello,
+        next: Next,
+        certificate: Option<Certificate>,
+        settled: bool,
+    },
+}
+
+/// Reads the first bytes of both sides. A server's hello is enough: it replies to a client's that was not captured.
+/// `cut`: bytes are missing behind what is there of the client and of the server, so that no more will come.
+pub(in crate::posture) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> Handshake {
+    let offer = match read_client(client) {
+        ClientStart::Not => return Handshake::Not,
+        ClientStart::Open => None,
+        ClientStart::Hello(hello, next) => Some((hello, next)),
+        ClientStart::Old(newest) => {
+            let offer =
+                ClientHello { versions: Offer::AtMost(Some(newest)), complete: true, ..Default::default() };
+            match sslv2::server_hello(server) {
+                Some(true) => return Handshake::Chosen(ServerChoice::ssl2()),
+                Some(false) => Some((offer, Next::Record)),
+                None => return Handshake::Offered(format!("SSL 2 ClientHello {}", offer.offer())),
+            }
+        }
+    };
+    match (read_server(server, cut[1]), offer) {
+        (ServerStart::Hello { hello, next, certificate, settled }, offer) => {
+            let (client, client_next) = offer.unwrap_or_default();
+            let broken = match (client_next, next) {
+                (Next::Other, _) => Some("client"),
+                (_, Next::Other) => Some("server"),
+                _ => None,
+            };
+            // What follows in a direction that is cut behind its hello will not be seen.
+            let awaits = match client_next {
+                _ if !settled => Awaits::Bytes,
+                next if cut[0] || next.is_decided() => Awaits::Nothing,
+                Next::Open(captured) => Awaits::ClientRecord { captured },
+                _ => Awaits::Bytes,
+            };
+            Handshake::Chosen(ServerChoice {
+                version: hello.version,
+                suite: Some(hello.suite),
+                retry: hello.retry,
+                client,
+                certificate,
+                broken,
+                awaits,
+            })
+        }
+        (ServerStart::Alert(description), offer) => {
+            let settled = offer.is_some();
+            let to =
+                offer.map(|(offer, _)| format!(", to a ClientHello {}", offer.offer())).unwrap_or_default();
+            let text = format!("TLS alert {} by the server{to}", alert::name(description));
+            Handshake::Refused { text, settled }
+        }
+        (ServerStart::Not, None) if client.is_empty() => Handshake::Not,
+        (ServerStart::Not, Some(_)) => Handshake::Contradicted,
+        (ServerStart::Open, Some((offer, _))) => {
+            Handshake::Offered(format!("TLS ClientHello {}", offer.offer()))
+        }
+        (_, None) => Handshake::Open,
+    }
+}
+
+/// The first ClientHello within bytes that begin with something else, and what follows it.
+pub(in crate::posture) fn client_hello_within(bytes: &[u8]) -> Option<&[u8]> {
+    let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == record::HANDSHAKE);
+    starts.map(|(at, _)| &bytes[at..]).find(|rest| matches!(read_client(rest), ClientStart::Hello(..)))
+}
+
+impl ServerChoice {
+    fn ssl2() -> Self {
+        let client = ClientHello::default();
+        Self {
+            version: TlsVersion::Ssl2,
+            suite: None,
+            retry: false,
+            client,
+            certificate: None,
+            broken: None,
+            awaits: Awaits::Nothing,
+        }
+    }
+
+    /// The posture of a connection that is TLS from its first byte, or that was `upgraded`; the argument describes how.
+    pub(in crate::posture) fn posture(&self, upgraded: Option<&str>) -> Posture {
+        let worth = self.suite.map_or(Worth::Weak, suites::worth);
+        let outdated = self.version < TlsVersion::Tls12;
+        let state = match worth {
+            Worth::Null => PostureState::Plaintext,
+            Worth::Weak => PostureState::WeakTls,
+            Worth::Fair | Worth::Unlisted if outdated => PostureState::WeakTls,
+            // All suites of 1.3 encrypt (RFC 8446 §B.4) but those of RFC 9150, which are listed.
+            Worth::Unlisted if self.version == TlsVersion::Tls12 => PostureState::Unknown,
+            _ if self.broken.is_some() => PostureState::Unknown,
+            _ if upgraded.is_some() => PostureState::StarttlsUpgraded,
+            _ if self.version == TlsVersion::Tls12 => PostureState::Tls12,
+            _ => PostureState::Tls13,
+        };
+        let cipher = self.suite.map(suites::name);
+        let mut evidence = upgraded.map(|how| format!("{how}, then ")).unwrap_or_default();
+        evidence += if self.retry { "HelloRetryRequest: " } else { "ServerHello: " };
+        evidence += &self.version.to_string();
+        if let Some(cipher) = &cipher {
+            evidence += " with ";
+            evidence += cipher;
+        }
+        evidence += match worth {
+            Worth::Null => ", which does not encrypt",
+            _ if outdated => ", an outdated version",
+            Worth::Weak => ", a weak cipher suite",
+            Worth::Unlisted if self.version == TlsVersion::Tls12 => "; this cipher suite is not known",
+            Worth::Fair | Worth::Unlisted => "",
+        };
+        if let Some(side) = self.broken {
+            evidence += &format!(", then bytes of the {side} that are not TLS");
+        }
+        Posture {
+            version: Some(self.version),
+            cipher: cipher.map(|cipher| cipher.as_ref().into()),
+            sni: self.client.sni.clone(),
+            alpn: self.client.alpn.clone(),
+            certificate: self.certificate.clone().map(Box::new),
+            ..Posture::new(state, evidence)
+        }
+    }
+}
+
+fn read_client(bytes: &[u8]) -> ClientStart {
+    match record::begins(bytes, record::HANDSHAKE) {
+        None => return ClientStart::Open,
+        Some(true) => {}
+        Some(false) => {
+            return match sslv2::client_hello(bytes) {
+                None => ClientStart::Open,
+                Some(None) => ClientStart::Not,
+                Some(Some(newest)) => ClientStart::Old(newest),
+            };
+        }
+    }
+    let messages = record::messages(bytes);
+    let first = messages.bytes.first();
+    if first.is_some_and(|kind| *kind != 1) {
+        return ClientStart::Not;
+    }
+    let message = record::message(&messages.bytes);
+    match message.as_ref().and_then(client_hello::read) {
+        Some(Some(hello)) => {
+            ClientStart::Hello(hello, message.map_or(Next::Unreached, |message| message.next(bytes)))
+        }
+        Some(None) => ClientStart::Not,
+        None if messages.ended => ClientStart::Not,
+        None => ClientStart::Open,
+    }
+}
+
+fn read_server(bytes: &[u8], cut: bool) -> ServerStart {
+    let bytes = alert::behind_warnings(bytes);
+    match record::begins(bytes, record::HANDSHAKE) {
+        None => return ServerStart::Open,
+        Some(true) => {}
+        Some(false) => {
+            return match alert::read(bytes) {
+                None => ServerStart::Open,
+                Some(None) => ServerStart::Not,
+                Some(Some(description)) => ServerStart::Alert(description),
+            };
+        }
+    }
+    let messages = record::messages(bytes);
+    if messages.bytes.first().is_some_and(|kind| *kind != 2) {
+        return ServerStart::Not;
+    }
+    let Some(message) = record::message(&messages.bytes) else {
+        return if messages.ended { ServerStart::Not } else { ServerStart::Open };
+    };
+    let hello = match server_hello::read(&message) {
+        None if messages.ended || message.complete => return ServerStart::Not,
+        None => return ServerStart::Open,
+        Some(None) => return ServerStart::Not,
+        Some(Some(hello)) => hello,
+    };
+    let next = message.next(bytes);
+    if hello.version == TlsVersion::Tls13 {
+        return ServerStart::Hello { hello, next, certificate: None, settled: cut || next.is_decided() };
+    }
+    let second = record::message(message.rest);
+    let certificate = second
+        .as_ref()
+        .map(|second| if second.kind == 11 { certificate::read(second, cut) } else { Some(None) });
+    let certificate = certificate.flatten().flatten();
+    // Where the certificate is read, TLS went on.
+    let next = if certificate.is_some() { Next::Record } else { next };
+    let settled = cut || next.is_decided() && (messages.ended || certificate.is_some());
+    ServerStart::Hello { hello, next, certificate, settled }
+}

@@ -1,0 +1,48 @@
+//! Which characters of text from outside cannot be shown to people as they are.
+//!
+//! Does not belong here: what takes their place, which each reader decides. Values inside events are data, of which
+//! JSON escapes what has to be escaped.
+
+/// Characters that steer a terminal (move its cursor, recolour, retitle) or turn the direction of the text around them:
+/// control characters, and the marks, embeddings, overrides and isolates of Unicode UAX 9.
+#[must_use]
+pub fn is_control_or_bidi(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The same and every other character without a shape of its own, such as zero-width spaces and joiners. For lines whose
+/// columns are counted in characters; elsewhere joiners are part of how some scripts are written.
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
+    is_control_or_bidi(c)
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200d}' | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::letters("aé漢\u{301}", false, false)]
+    #[case::spaces(" \u{a0}\u{3000}", false, false)]
+    #[case::c0_and_c1("\0\t\n\r\u{1b}\u{7f}\u{80}\u{9b}\u{9f}", true, true)]
+    #[case::direction_marks("\u{200e}\u{200f}", true, true)]
+    #[case::embeddings_and_overrides("\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}", true, true)]
+    #[case::isolates("\u{2066}\u{2067}\u{2068}\u{2069}", true, true)]
+    #[case::arabic_letter_mark("\u{61c}", false, true)]
+    #[case::zero_width("\u{200b}\u{200c}\u{200d}\u{2060}\u{feff}", false, true)]
+    #[case::line_and_paragraph_separators("\u{2028}\u{2029}", false, true)]
+    #[case::invisible_operators("\u{2061}\u{2064}\u{2065}\u{206a}\u{206f}", false, true)]
+    #[case::neighbours("\u{61b}\u{200a}\u{2010}\u{2027}\u{202f}\u{205f}\u{2070}", false, false)]
+    fn what_cannot_be_shown_is_known(
+        #[case] text: &str,
+        #[case] control_or_bidi: bool,
+        #[case] invisible: bool,
+    ) {
+        for c in text.chars() {
+            assert_eq!((is_control_or_bidi(c), is_invisible(c)), (control_or_bidi, invisible), "{c:?}");
+        }
+    }
+}

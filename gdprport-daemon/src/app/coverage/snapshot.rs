@@ -1,0 +1,131 @@
+//! What was seen and what was lost, read once from the parts that count it. Events, the status and whatever comes later
+//! are renderings of it.
+
+use gdprport_common::{Counters, HookCounters};
+use gdprport_core::event::{self, ByReason, Gap, KernelCounts};
+use gdprport_core::flow::TableCounters;
+use jiff::Timestamp;
+
+use super::reason::{RING_FULL, UNDECODABLE};
+use crate::app::monitor::{Monitor, PublisherSnapshot};
+use crate::control::api::CoverageStatus;
+use crate::host::process::TaskLookup;
+
+/// All counters of coverage at one time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Snapshot {
+    /// The kernel side's; `None` if they cannot be read now.
+    pub kernel: Option<Counters>,
+    /// Records read from the ring buffer.
+    pub records: u64,
+    /// Of these, records that could not be decoded.
+    pub undecodable: u64,
+    /// The way of events.
+    pub publisher: PublisherSnapshot,
+    /// The flow table's.
+    pub flows: TableCounters,
+    /// Flows in the table, and how many it can hold.
+    pub flows_open: (u64, u64),
+    /// Listeners that there was no room for.
+    pub evicted_listeners: u64,
+    /// Flows and failed connects given up because their port is not watched any more.
+    pub unwatched: u64,
+    /// Listeners given up for the same reason.
+    pub unwatched_listeners: u64,
+}
+
+impl Snapshot {
+    /// Reads every part's counters.
+    pub(crate) fn of<K: TaskLookup>(monitor: &Monitor<K>, kernel: Option<Counters>) -> Self {
+        let Monitor { flows, listeners, publisher, counters, .. } = monitor;
+        Self {
+            kernel,
+            records: counters.records,
+            undecodable: counters.undecodable,
+            publisher: publisher.snapshot(),
+            flows: flows.counters(),
+            flows_open: (flows.len() as u64, flows.capacity() as u64),
+            evicted_listeners: listeners.evicted(),
+            unwatched: counters.unwatched,
+            unwatched_listeners: counters.unwatched_listeners,
+        }
+    }
+
+    /// As a `coverage` event says it, with the gaps to report.
+    #[must_use]
+    pub(crate) fn event(&self, from: Timestamp, to: Timestamp, gaps: Vec<Gap>) -> event::Coverage {
+        event::Coverage {
+            from,
+            to,
+            received: self.received(),
+            delivered: self.publisher.published,
+            suppressed: self.publisher.suppressed,
+            dropped: self.dropped(),
+            evicted: self.flows.evicted,
+            evicted_listeners: self.evicted_listeners,
+            opening_missed: self.flows.opening_missed,
+            end_missed: self.flows.end_missed,
+            unwatched: self.unwatched,
+            unwatched_listeners: self.unwatched_listeners,
+            kernel: self.kernel.as_ref().map(kernel_counts),
+            sinks: self.publisher.sinks.iter().map(|stats| stats.counts.clone()).collect(),
+            gaps,
+        }
+    }
+
+    /// As the control socket says it.
+    #[must_use]
+    pub(crate) fn status(
+        &self,
+        since: Timestamp,
+        now: Timestamp,
+        last_loss: Option<Timestamp>,
+    ) -> CoverageStatus {
+        CoverageStatus {
+            records: self.records,
+            posture_given_up: self.flows.given_up,
+            flows_open: self.flows_open.0,
+            flows_cap: self.flows_open.1,
+            last_loss,
+            ..CoverageStatus::from(self.event(since, now, Vec::new()))
+        }
+    }
+
+    fn received(&self) -> u64 {
+        self.publisher.received + self.undecodable
+    }
+
+    fn dropped(&self) -> ByReason {
+        let undecodable = (self.undecodable > 0).then(|| (UNDECODABLE.into(), self.undecodable));
+        undecodable.into_iter().collect()
+    }
+}
+
+/// The kernel side's counters as one sum over all hooks.
+fn kernel_counts(counters: &Counters) -> KernelCounts {
+    let sum = |field: fn(&HookCounters) -> u64| counters.hooks.iter().map(field).sum();
+    let dropped = sum(|hook| hook.dropped_ring_full);
+    KernelCounts {
+        seen: sum(|hook| hook.seen),
+        emitted: sum(|hook| hook.emitted),
+        filtered: sum(|hook| hook.filtered),
+        dropped: if dropped == 0 { ByReason::new() } else { [(RING_FULL.into(), dropped)].into() },
+        owners_unkept: counters.unkept,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_counters_are_summed_over_hooks() {
+        let mut counters = Counters::default();
+        for hook in &mut counters.hooks {
+            (hook.seen, hook.emitted, hook.filtered, hook.dropped_ring_full) = (10, 6, 3, 1);
+        }
+        let sum = kernel_counts(&counters);
+        let dropped: u64 = sum.dropped.values().sum();
+        assert_eq!(sum.seen, sum.emitted + sum.filtered + dropped);
+    }
+}

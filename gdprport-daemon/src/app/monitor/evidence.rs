@@ -1,0 +1,182 @@
+//! What the flow table asks of the rest: who a process is, what the policy says of a flow.
+//!
+//! Belongs here: everything that evidence is looked up in, and the memo of verdicts. Does not belong here: deciding
+//! (`core`), and how the machine is read (`host`).
+
+use std::net::IpAddr;
+
+use gdprport_common::{ExecRecord, TaskIdentity};
+use gdprport_core::decode::IdentityRecord;
+use gdprport_core::flow::{Context, Flow, Judgement};
+use gdprport_core::identity::OwnerRef;
+use gdprport_core::model::{Direction, Posture, Process};
+use gdprport_core::policy::{ActivePolicy, Evaluation, Facts, TlsDemand};
+use gdprport_core::posture::{Protocol, Tracker};
+use gdprport_core::shared::Shared;
+use jiff::Timestamp;
+
+use crate::host::probes::Probes;
+use crate::host::process::{Resolver, TaskLookup};
+
+/// Where evidence about owners and verdicts comes from.
+#[derive(Debug)]
+pub struct Evidence<K> {
+    /// Resolves owners to processes.
+    pub resolver: Resolver,
+    /// The kernel side: maps of tasks and executables.
+    pub kernel: K,
+    judgements: JudgementMemo,
+}
+
+impl<K: TaskLookup> Evidence<K> {
+    /// Evidence from this resolver and these kernel maps.
+    pub const fn new(resolver: Resolver, kernel: K) -> Self {
+        Self { resolver, kernel, judgements: JudgementMemo::new() }
+    }
+
+    /// What a flow is judged by, borrowed for one input.
+    pub fn context<'a>(&'a mut self, policy: &'a ActivePolicy, now: Timestamp) -> Judge<'a> {
+        let Self { resolver, kernel, judgements } = self;
+        Judge { resolver, tasks: kernel, policy, judgements, now }
+    }
+
+    /// Stores what a record says of a process or a cgroup.
+    pub fn learn(&mut self, record: &IdentityRecord<'_>) {
+        match record {
+            IdentityRecord::Exec { exec_id, tgid, previous, path, in_user_ns } => {
+                self.resolver.learn_exec(*exec_id, *tgid, *previous, path.unwrap_or_default());
+                if *in_user_ns {
+                    self.resolver.mark_exec_in_user_ns(*exec_id);
+                }
+            }
+            IdentityRecord::Cgroup { cgroup_id, path: Some(path) } => {
+                self.resolver.learn_cgroup(*cgroup_id, path);
+            }
+            IdentityRecord::Cgroup { path: None, .. } => {}
+        }
+    }
+
+    /// To be called whenever the policy or its DNS names have changed: no earlier verdict counts any more.
+    pub fn forget_judgements(&mut self) {
+        self.judgements.known.clear();
+    }
+}
+
+/// The context of one input.
+pub struct Judge<'a> {
+    resolver: &'a mut Resolver,
+    tasks: &'a dyn TaskLookup,
+    policy: &'a ActivePolicy,
+    judgements: &'a mut JudgementMemo,
+    now: Timestamp,
+}
+
+/// Judgements of one moment: within a batch of records the same few processes talk to the same few peers.
+#[derive(Debug)]
+struct JudgementMemo {
+    at: Option<Timestamp>,
+    known: Vec<Judged>,
+}
+
+/// As many are remembered; more would cost as much to search as a verdict costs.
+const JUDGEMENTS: usize = 8;
+
+/// Everything that a verdict depends on besides the moment, the policy and its names.
+#[derive(Debug)]
+struct Judged {
+    direction: Direction,
+    port: u16,
+    peer: IpAddr,
+    process: Option<Shared<Process>>,
+    posture: Option<Shared<Posture>>,
+    judgement: Judgement,
+}
+
+impl Judged {
+    fn is_about(&self, flow: &Flow) -> bool {
+        self.port == flow.port()
+            && self.direction == flow.direction
+            && same(self.process.as_ref(), flow.process.as_ref())
+            && same(self.posture.as_ref(), flow.posture.as_ref())
+            && self.peer == flow.peer.ip
+    }
+}
+
+fn same<T>(a: Option<&Shared<T>>, b: Option<&Shared<T>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.same(b),
+        (a, b) => a.is_none() && b.is_none(),
+    }
+}
+
+impl JudgementMemo {
+    const fn new() -> Self {
+        Self { at: None, known: Vec::new() }
+    }
+
+    fn get(&mut self, flow: &Flow, now: Timestamp, evaluate: impl FnOnce() -> Judgement) -> Judgement {
+        if self.at != Some(now) || self.known.len() > JUDGEMENTS {
+            self.known.clear();
+            self.at = Some(now);
+        }
+        if let Some(known) = self.known.iter().find(|known| known.is_about(flow)) {
+            return known.judgement.clone();
+        }
+        let judgement = evaluate();
+        self.known.push(Judged {
+            direction: flow.direction,
+            port: flow.port(),
+            peer: flow.peer.ip,
+            process: flow.process.clone(),
+            posture: flow.posture.clone(),
+            judgement: judgement.clone(),
+        });
+        judgement
+    }
+}
+
+impl Context for Judge<'_> {
+    fn process_of(&mut self, owner: &OwnerRef) -> Option<Shared<Process>> {
+        Some(self.resolver.resolve(owner, self.tasks)).filter(|process| process.pid != 0)
+    }
+
+    fn with_accounts(&mut self, process: &Process) -> Option<Shared<Process>> {
+        self.resolver.with_names(process)
+    }
+
+    fn judge(&mut self, flow: &Flow) -> Judgement {
+        let evaluate = || {
+            let Evaluation { verdict, port } = self.policy.judge(&flow.facts(), self.now);
+            Judgement { verdict: verdict.into(), port }
+        };
+        self.judgements.get(flow, self.now, evaluate)
+    }
+
+    fn depends_on_posture(&self, facts: &Facts<'_>) -> bool {
+        let port = self.policy.port_of(facts);
+        port.is_some_and(|port| matches!(port.tls, TlsDemand::AtLeast(_)))
+    }
+
+    fn tracker(&self, facts: &Facts<'_>) -> Tracker {
+        let port = self.policy.port_of(facts);
+        Tracker::new(port.and_then(|port| Protocol::by_id(port.protocol.as_deref()?)))
+    }
+
+    fn is_watched(&self, port: u16) -> bool {
+        self.policy.port(port).is_some()
+    }
+}
+
+impl TaskLookup for Probes {
+    fn identity(&self, tgid: u32) -> Option<TaskIdentity> {
+        self.task(tgid)
+    }
+
+    fn exec(&self, exec_id: u64) -> Option<ExecRecord> {
+        Self::exec(self, exec_id)
+    }
+
+    fn netns_cookie(&self) -> Option<u64> {
+        Self::netns_cookie(self)
+    }
+}

@@ -1,0 +1,18 @@
+//! What is watched, and what follows from each input: records of the kernel side and what was found on the host go in,
+//! events and counters come out.
+//!
+//! Belongs here: the state that a verdict depends on, and the one place that changes it. Does not belong here: where
+//! inputs come from (`run`, `reconcile`), and what is reported about the daemon itself (`coverage`, `status`).
+
+mod counters;
+mod evidence;
+mod flow_event;
+#[expect(clippy::module_inception, reason = "it holds the type of this name, and this file only declares")]
+mod monitor;
+mod publish;
+
+pub use evidence::Evidence;
+pub use monitor::{Input, Monitor};
+pub(crate) use monitor::{Polled, Unwatched};
+pub use publish::Publisher;
+pub(crate) use publish::PublisherSnapshot;

@@ -1,0 +1,320 @@
+//! The monitor: tables, policy and evidence, and what each input does to them. It never waits.
+
+use gdprport_core::decode::{DecodeError, ListenerRecord, Record};
+use gdprport_core::flow::{Change, ChangeKind, Context as _, FoundFlow, LastCounts, Progress, Table};
+use gdprport_core::listener::{Listener, ListenerTable};
+use gdprport_core::policy::{ActivePolicy, DnsNames, Policy};
+use gdprport_core::verdict::Verdict;
+use jiff::Timestamp;
+
+use super::counters::Counters;
+use super::evidence::Evidence;
+use super::publish::Publisher;
+use crate::host::clock::{BootClock, boottime_ns};
+use crate::host::destroy::DestroyNotice;
+use crate::host::process::TaskLookup;
+use crate::host::sockets::TcpCounts;
+
+/// One thing that the monitor learns.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A record of the ring buffer.
+    Record(&'a Record<'a>),
+    /// A record that cannot be read.
+    Undecodable(DecodeError),
+    /// Names of users and groups may have arrived that processes had to go without.
+    Accounts,
+    /// A connection was found on the host, at this boottime in ns.
+    FoundFlow(FoundFlow, u64),
+    /// A connect was found under way on the host.
+    FoundConnect(FoundFlow),
+    /// A listener was found on the host.
+    FoundListener(Listener),
+    /// Sockets were destroyed that predate the daemon.
+    Destroyed(&'a [DestroyNotice]),
+    /// Sockets that were polled: how they stand.
+    Polled(&'a Polled),
+    /// These flows are in the table and not on the host, as of this boottime in ns: the records of their ends were lost.
+    Absent(&'a [u64], u64),
+    /// These sockets do not listen any more, as far as they did.
+    ListenersGone(&'a [u64]),
+}
+
+/// What polling has found.
+#[derive(Debug, Default)]
+pub struct Polled {
+    /// Cookies of sockets that are proven to be gone.
+    pub gone: Vec<u64>,
+    /// Counts of those that are there, by cookie.
+    pub counts: Vec<(u64, TcpCounts)>,
+    /// Cookies of flows whose update is due.
+    pub due: Vec<u64>,
+    /// When it was known, boottime ns.
+    pub at_ns: u64,
+}
+
+/// What a policy watches no more.
+#[derive(Debug, Clone, Copy)]
+pub struct Unwatched {
+    /// Open flows that were given up.
+    pub flows: usize,
+    /// Listeners that were given up.
+    pub listeners: usize,
+}
+
+/// Everything that is watched. `K` gives access to the kernel's maps of tasks.
+#[derive(Debug)]
+pub struct Monitor<K> {
+    /// Connections.
+    pub flows: Table,
+    /// Listening sockets.
+    pub listeners: ListenerTable,
+    /// The policy with its DNS names.
+    pub active_policy: ActivePolicy,
+    /// Who a process is.
+    pub evidence: Evidence<K>,
+    /// The way of events to the sinks.
+    pub publisher: Publisher,
+    /// What happened.
+    pub counters: Counters,
+    /// Changes of the input under way; empty between inputs.
+    changes: Vec<Change>,
+}
+
+impl<K: TaskLookup> Monitor<K> {
+    /// A monitor that has seen nothing yet.
+    #[must_use]
+    pub fn new(flows: Table, policy: Policy, evidence: Evidence<K>, mut publisher: Publisher) -> Self {
+        publisher.set_policy(&policy);
+        Self {
+            flows,
+            listeners: ListenerTable::default(),
+            active_policy: ActivePolicy::new(policy, DnsNames::default()),
+            evidence,
+            publisher,
+            counters: Counters::default(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// Now, as events say it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.publisher.clock().timestamp(boottime_ns())
+    }
+
+    /// The parts that outlive it at the end of a run.
+    #[must_use]
+    pub fn into_outputs(self) -> (Publisher, K) {
+        (self.publisher, self.evidence.kernel)
+    }
+
+    /// Follows the wall clock: one that was set shows in events from the next one on.
+    pub fn follow_clock(&mut self, clock: BootClock) {
+        if let Some(moved) = self.publisher.clock().jumped(&clock) {
+            tracing::warn!(moved = %moved, "the wall clock was set");
+        }
+        self.publisher.set_clock(clock);
+        self.evidence.resolver.set_clock(clock);
+    }
+
+    /// Reports what has waited long enough by this boottime in ns.
+    pub fn settle(&mut self, now_ns: u64) {
+        let now = self.publisher.clock().timestamp(now_ns);
+        self.flows.settle(now_ns, &mut self.changes);
+        self.publish(now);
+    }
+
+    /// Takes one input in and publishes what follows from it.
+    pub fn apply(&mut self, input: Input<'_>, now: Timestamp) {
+        let Self { flows, evidence, active_policy, changes, .. } = self;
+        match input {
+            Input::Record(record) => {
+                self.counters.records += 1;
+                match record {
+                    Record::Connection(record) => {
+                        flows.ingest(record, &mut evidence.context(active_policy, now), changes);
+                    }
+                    Record::Identity(record) => return evidence.learn(record),
+                    Record::Listener(record) => return self.listener(record, now),
+                }
+            }
+            Input::Undecodable(error) => {
+                self.counters.records += 1;
+                self.counters.undecodable += 1;
+                tracing::warn!(%error, "a record of the kernel side cannot be read");
+            }
+            Input::Accounts => {
+                if evidence.resolver.late_names_arrived() {
+                    flows.resolve_accounts(&mut evidence.context(active_policy, now), changes);
+                }
+            }
+            Input::FoundFlow(found, now_ns) => {
+                flows.adopt(found, now_ns, &mut evidence.context(active_policy, now), changes);
+            }
+            Input::FoundConnect(found) => flows.add_connecting(found),
+            Input::FoundListener(listener) => self.open_listener(listener, now),
+            Input::Destroyed(notices) => {
+                self.close_listeners(notices.iter().map(|notice| notice.cookie), now);
+                self.destroyed(notices, now);
+            }
+            Input::Polled(polled) => {
+                self.close_listeners(polled.gone.iter().copied(), now);
+                self.polled(polled, now);
+            }
+            Input::Absent(cookies, now_ns) => {
+                let mut context = evidence.context(active_policy, now);
+                for cookie in cookies {
+                    flows.closed_unseen(*cookie, now_ns, &mut context, changes);
+                }
+            }
+            Input::ListenersGone(cookies) => self.close_listeners(cookies.iter().copied(), now),
+        }
+        self.publish(now);
+    }
+}
+
+/// What the inputs do to one table or the other.
+impl<K: TaskLookup> Monitor<K> {
+    fn listener(&mut self, record: &ListenerRecord, now: Timestamp) {
+        match record {
+            ListenerRecord::Opened(event) => {
+                let process = self.evidence.context(&self.active_policy, now).process_of(&event.owner);
+                let verdict = self.active_policy.evaluate_listener(event.local, process.as_deref());
+                let listener = Listener {
+                    cookie: event.cookie,
+                    local: event.local,
+                    process,
+                    verdict,
+                    opened_ns: Some(event.time_ns),
+                    netns_cookie: event.owner.netns_cookie,
+                    found: false,
+                };
+                self.open_listener(listener, now);
+            }
+            ListenerRecord::Closed(event) => {
+                let ended = self.listeners.ended(event.cookie);
+                self.listener_closed(ended, now);
+            }
+        }
+    }
+
+    /// Reports and remembers a listener, unless it is known.
+    fn open_listener(&mut self, listener: Listener, now: Timestamp) {
+        let Some(port) = self.publisher.port_numbered(listener.local.port, &self.active_policy) else {
+            self.counters.unwatched_listeners += 1;
+            return;
+        };
+        if self.listeners.contains(listener.cookie) {
+            return;
+        }
+        if matches!(listener.verdict, Verdict::Violation { .. }) {
+            self.counters.port(port.port.number, &port.port.name).violation(&listener.verdict);
+        }
+        self.publisher.listener_opened(&listener, &port, now);
+        self.listeners.insert(listener);
+    }
+
+    /// Reports those that were known as closed.
+    fn close_listeners(&mut self, cookies: impl Iterator<Item = u64>, now: Timestamp) {
+        for cookie in cookies {
+            let removed = self.listeners.remove(cookie);
+            self.listener_closed(removed, now);
+        }
+    }
+
+    fn listener_closed(&mut self, listener: Option<Listener>, now: Timestamp) {
+        if let Some(listener) = listener
+            && let Some(port) = self.publisher.port_numbered(listener.local.port, &self.active_policy)
+        {
+            self.publisher.listener_closed(&listener, &port, now);
+        }
+    }
+
+    fn destroyed(&mut self, notices: &[DestroyNotice], now: Timestamp) {
+        let Self { flows, evidence, active_policy, changes, .. } = self;
+        let mut context = evidence.context(active_policy, now);
+        for DestroyNotice { cookie, time_ns, last } in notices {
+            flows.connect_ended(*cookie, last, *time_ns, &mut context, changes);
+            let Some(flow) = flows.get(*cookie).filter(|flow| flow.found) else { continue };
+            flows.closed_by_notice(*cookie, last.ending(flow.direction), *time_ns, &mut context, changes);
+        }
+    }
+
+    fn polled(&mut self, polled: &Polled, now: Timestamp) {
+        let Self { flows, evidence, active_policy, changes, .. } = self;
+        let mut context = evidence.context(active_policy, now);
+        for cookie in &polled.gone {
+            // A flow whose end the kernel side reports is not ended here: its record is on the way.
+            if flows.get(*cookie).is_some_and(|flow| flow.found) {
+                flows.closed_unseen(*cookie, polled.at_ns, &mut context, changes);
+            }
+            flows.connect_ended(*cookie, &LastCounts::default(), polled.at_ns, &mut context, changes);
+        }
+        for (cookie, counts) in &polled.counts {
+            let Some(flow) = flows.get(*cookie) else { continue };
+            flows.set_progress(*cookie, counts.progress(flow.direction));
+        }
+        for cookie in &polled.due {
+            flows.report_progress(*cookie, Progress::default(), &mut context, changes);
+        }
+    }
+
+    fn publish(&mut self, now: Timestamp) {
+        let Self { publisher, counters, flows, active_policy, changes, .. } = self;
+        for change in changes.drain(..) {
+            let port = change.flow.port_index.and_then(|index| publisher.port(index));
+            let Some(port) = port else {
+                // A port that is watched no more: its last records come a moment later. A flow that began before was
+                // counted when the policy changed; here is counted what only those records tell of.
+                if matches!(change.kind, ChangeKind::Opened | ChangeKind::Failed) {
+                    counters.unwatched += 1;
+                    flows.discard(change.flow.cookie);
+                }
+                continue;
+            };
+            counters.flow(&change, &port.port);
+            publisher.flow(change, port, active_policy.names(), now);
+        }
+    }
+}
+
+/// Another policy, or other addresses of its names.
+impl<K: TaskLookup> Monitor<K> {
+    /// Evaluates by another policy from now on. Flows and listeners of ports that it does not watch are given up: they
+    /// are counted, and what was not reported of them yet is, by the policy that they were judged by. That they go on
+    /// is not reported one by one: they did not close, and a busy port would send more events at once than a sink has
+    /// room for. Everything else stands as it was judged until [`Self::reevaluate`].
+    pub fn set_policy(&mut self, policy: Policy, now: Timestamp) -> Unwatched {
+        let flows = self.flows.retain(|flow| policy.port(flow.port()).is_some(), &mut self.changes);
+        self.publish(now);
+        let listeners = self.listeners.retain(|listener| policy.port(listener.local.port).is_some());
+        self.counters.unwatched_listeners += listeners as u64;
+        self.publisher.set_policy(&policy);
+        self.active_policy = self.active_policy.with_policy(policy);
+        Unwatched { flows, listeners }
+    }
+
+    /// Evaluates everything that is open again and reports what changed.
+    pub fn reevaluate(&mut self, now: Timestamp) {
+        self.evidence.forget_judgements();
+        self.flows.reevaluate(&mut self.evidence.context(&self.active_policy, now), &mut self.changes);
+        self.publish(now);
+        let mut changed = Vec::new();
+        for listener in self.listeners.iter_mut() {
+            let verdict = self.active_policy.evaluate_listener(listener.local, listener.process.as_deref());
+            if listener.verdict != verdict {
+                listener.verdict = verdict;
+                changed.push(listener.clone());
+            }
+        }
+        for listener in changed {
+            if let Some(port) = self.publisher.port_numbered(listener.local.port, &self.active_policy)
+                && matches!(listener.verdict, Verdict::Violation { .. })
+            {
+                self.counters.port(port.port.number, &port.port.name).violation(&listener.verdict);
+                self.publisher.listener_violates(&listener, &port, now);
+            }
+        }
+    }
+}

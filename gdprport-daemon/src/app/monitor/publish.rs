@@ -1,0 +1,276 @@
+//! From changes to events, and events to the sinks.
+//!
+//! Belongs here: which events a change makes, what a port suppresses, the envelope, the line. Does not belong here: how a
+//! flow is written (`flow_event`), queues and destinations (`sink`).
+
+use std::sync::Arc;
+
+use gdprport_core::encode::Encoder;
+use gdprport_core::event::{
+    Body, Cookie, FlowEvent, FlowKind, Listener as ListenerObject, ListenerEvent, PolicyRef, Port, Stamper,
+    Violation,
+};
+use gdprport_core::flow::{Change, ChangeKind};
+use gdprport_core::listener::Listener;
+use gdprport_core::policy::{ActivePolicy, DnsNames, Emit, Policy, PortInfo, TlsDemand};
+use gdprport_core::shared::Shared;
+use gdprport_core::suppress::{Decision, Suppressor};
+use gdprport_core::verdict::Verdict;
+use jiff::Timestamp;
+
+use super::flow_event::{flow_object, unproven};
+use crate::host::clock::BootClock;
+use crate::sink::{Fanout, SinkStats};
+
+/// A port as events name it, and what it sends.
+#[derive(Debug, Clone)]
+pub struct WatchedPort {
+    /// As events name it.
+    pub port: Shared<Port>,
+    /// What it sends.
+    emit: Emit,
+    /// True if its flows have to be encrypted by TLS.
+    demands_tls: bool,
+}
+
+/// What was published so far: `received = published + suppressed`.
+#[derive(Debug, Clone, Default)]
+pub struct PublisherSnapshot {
+    /// Events that there was an occasion for, counted where it is handed in, before anything decides about it.
+    pub received: u64,
+    /// Events that every sink was given, or will be with the next delivery.
+    pub published: u64,
+    /// Events left out because their port's `emit` asks for it.
+    pub suppressed: u64,
+    /// Each sink's counters.
+    pub sinks: Vec<SinkStats>,
+}
+
+/// The way of events to the sinks.
+#[derive(Debug)]
+pub struct Publisher {
+    fanout: Fanout,
+    stamper: Stamper,
+    encoder: Encoder,
+    suppressor: Suppressor,
+    clock: BootClock,
+    received: u64,
+    /// In the order of [`Policy::watched`].
+    ports: Vec<WatchedPort>,
+    policy: Option<PolicyRef>,
+}
+
+impl Publisher {
+    /// A publisher to these sinks that knows no policy yet.
+    #[must_use]
+    pub fn new(fanout: Fanout, stamper: Stamper, clock: BootClock) -> Self {
+        Self {
+            fanout,
+            stamper,
+            encoder: Encoder::default(),
+            suppressor: Suppressor::default(),
+            clock,
+            received: 0,
+            ports: Vec::new(),
+            policy: None,
+        }
+    }
+
+    /// Takes over the ports of a policy.
+    pub fn set_policy(&mut self, policy: &Policy) {
+        self.ports = policy.watched().map(watched).collect();
+        self.policy = reference(policy);
+    }
+
+    /// The clock that turns boottime into times of events.
+    #[must_use]
+    pub const fn clock(&self) -> &BootClock {
+        &self.clock
+    }
+
+    /// The wall clock may have been set.
+    pub const fn set_clock(&mut self, clock: BootClock) {
+        self.clock = clock;
+    }
+
+    /// The port at this place of [`Policy::watched`], of the policy that was set last.
+    #[must_use]
+    pub fn port(&self, index: usize) -> Option<WatchedPort> {
+        self.ports.get(index).cloned()
+    }
+
+    /// The port that a listener belongs to.
+    #[must_use]
+    pub fn port_numbered(&self, number: u16, policy: &ActivePolicy) -> Option<WatchedPort> {
+        self.port(policy.port(number)?.index)
+    }
+
+    /// Sends what happened to a flow, and the violation if it is a new one.
+    pub fn flow(&mut self, change: Change, port: WatchedPort, names: &DnsNames, now: Timestamp) {
+        let new_violation = change.is_new_violation();
+        let Change { kind, flow, .. } = change;
+        let of = match kind {
+            ChangeKind::Opened => FlowKind::Open,
+            ChangeKind::Updated => FlowKind::Update,
+            ChangeKind::PostureKnown => FlowKind::Posture,
+            ChangeKind::Failed => FlowKind::Fail,
+            ChangeKind::Closed => FlowKind::Close,
+            // Only counted: a table that is full, or a policy without a busy port, would send as many events at once.
+            ChangeKind::Removed(_) => return,
+        };
+        // Without a policy nothing is declared, and a violation for every flow would only say so again.
+        let violates = new_violation && self.policy.is_some();
+        self.received += 1 + u64::from(violates);
+        let WatchedPort { port, emit, demands_tls } = port;
+        let event = FlowEvent {
+            port,
+            flow: flow_object(&flow, names, &self.clock, now),
+            process: flow.process,
+            peer_process: flow.peer_process,
+            posture: flow.posture,
+            verdict: flow.verdict,
+            policy: self.policy.clone(),
+        };
+        self.offer(of, &event, emit, now);
+        if violates {
+            self.offer(FlowKind::Violation, &event, emit, now);
+        }
+        if kind == ChangeKind::Closed
+            && demands_tls
+            && let Some(finding) = unproven(event)
+        {
+            self.send(Body::Finding(Box::new(finding)), now);
+        }
+    }
+
+    /// Sends that a listener opened.
+    pub fn listener_opened(&mut self, listener: &Listener, port: &WatchedPort, now: Timestamp) {
+        let event = self.listener_event(listener, port);
+        self.send(Body::ListenerOpen(Box::new(event)), now);
+        if matches!(listener.verdict, Verdict::Violation { .. }) {
+            self.listener_violates(listener, port, now);
+        }
+    }
+
+    /// Sends that a listener closed.
+    pub fn listener_closed(&mut self, listener: &Listener, port: &WatchedPort, now: Timestamp) {
+        let event = self.listener_event(listener, port);
+        self.send(Body::ListenerClose(Box::new(event)), now);
+    }
+
+    /// Sends that a listener that was open violates the policy now.
+    pub fn listener_violates(&mut self, listener: &Listener, port: &WatchedPort, now: Timestamp) {
+        if self.policy.is_some() {
+            let event = self.listener_event(listener, port);
+            self.send(Body::Violation(Box::new(Violation::Listener(event))), now);
+        }
+    }
+
+    fn listener_event(&self, listener: &Listener, port: &WatchedPort) -> ListenerEvent {
+        ListenerEvent {
+            port: port.port.clone(),
+            listener: ListenerObject { local: listener.local, cookie: Cookie(listener.cookie) },
+            process: listener.process.clone(),
+            verdict: listener.verdict.clone(),
+            policy: self.policy.clone(),
+        }
+    }
+
+    /// Sends an event that is not about a single flow.
+    pub fn send(&mut self, body: Body, now: Timestamp) {
+        self.received += 1;
+        self.stamp(body, now);
+    }
+
+    /// Sends the summaries whose period is over.
+    pub fn summaries(&mut self, now: Timestamp) {
+        for body in self.suppressor.due(now) {
+            self.send(body, now);
+        }
+    }
+
+    /// Sends all summaries, at the end.
+    pub fn flush(&mut self, now: Timestamp) {
+        for body in self.suppressor.flush(now) {
+            self.send(body, now);
+        }
+    }
+
+    /// Since when the oldest summary is being counted.
+    #[must_use]
+    pub fn counting_since(&self) -> Option<Timestamp> {
+        self.suppressor.counting_since()
+    }
+
+    /// The sinks.
+    #[must_use]
+    pub const fn fanout(&self) -> &Fanout {
+        &self.fanout
+    }
+
+    /// The sinks, to add a follower or to let go of those that left.
+    #[must_use]
+    pub const fn fanout_mut(&mut self) -> &mut Fanout {
+        &mut self.fanout
+    }
+
+    /// Gives the sinks back, for the shutdown; followers' streams end.
+    #[must_use]
+    pub fn into_fanout(self) -> Fanout {
+        self.fanout
+    }
+
+    /// What was published so far.
+    #[must_use]
+    pub fn snapshot(&self) -> PublisherSnapshot {
+        PublisherSnapshot {
+            received: self.received,
+            published: self.fanout.published(),
+            suppressed: self.suppressor.suppressed(),
+            sinks: self.fanout.stats(),
+        }
+    }
+
+    /// The policy as events refer to it.
+    #[must_use]
+    pub fn policy(&self) -> Option<PolicyRef> {
+        self.policy.clone()
+    }
+
+    fn offer(&mut self, kind: FlowKind, event: &FlowEvent, emit: Emit, now: Timestamp) {
+        match self.suppressor.offer(kind, event, emit, now) {
+            Decision::Pass if self.fanout.wants_events() => self.stamp(kind.body(event.clone()), now),
+            Decision::Pass => {
+                let Self { stamper, encoder, fanout, .. } = self;
+                fanout.publish_line(|line| encoder.flow(stamper.head(now), kind, event, line));
+            }
+            Decision::Suppress => {}
+        }
+    }
+
+    fn stamp(&mut self, body: Body, now: Timestamp) {
+        let Self { stamper, encoder, fanout, .. } = self;
+        fanout.publish(stamper.stamp(now, body), |event, line| encoder.native(event, line));
+    }
+
+    /// Hands what was published to the sinks: once for all that the loop found to do.
+    pub fn deliver(&mut self) {
+        self.fanout.deliver();
+    }
+}
+
+fn reference(policy: &Policy) -> Option<PolicyRef> {
+    (!policy.is_catalog_only()).then(|| PolicyRef { digest: policy.digest().into() })
+}
+
+fn watched(info: &PortInfo) -> WatchedPort {
+    WatchedPort {
+        port: Shared::new(Port {
+            name: Arc::clone(&info.name),
+            number: info.number,
+            protocol: info.protocol.clone(),
+        }),
+        emit: info.emit,
+        demands_tls: matches!(info.tls, TlsDemand::AtLeast(_)),
+    }
+}

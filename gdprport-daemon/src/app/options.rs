@@ -1,0 +1,57 @@
+//! How a run of the daemon is asked for, and why it may fail.
+
+use std::path::PathBuf;
+
+use super::config::Config;
+use super::policy::{PolicyError, PolicyFiles};
+use crate::control::server::BindError;
+use crate::host::probes::LoadError;
+use crate::sink::{Format, Render, SinkError};
+
+/// How the daemon is to run.
+pub(crate) struct RunOptions {
+    /// Where the policy is.
+    pub policy: PolicyFiles,
+    /// Sizes and intervals.
+    pub config: Config,
+    pub socket: PathBuf,
+    /// What to write to standard output, if anything.
+    pub stdout: Option<Format>,
+    /// A file for JSON lines.
+    pub file: Option<PathBuf>,
+    /// The message of a journal entry, if the journal is wanted.
+    pub journald: Option<Render>,
+    /// A directory on a bpffs in which the kernel side outlives the daemon.
+    pub pins: Option<PathBuf>,
+}
+
+/// Why the daemon did not run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    /// The policy cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The control socket cannot be taken.
+    #[error(transparent)]
+    Control(#[from] BindError),
+    /// The kernel programs cannot run.
+    #[error("{}", with_remedy(.0))]
+    Kernel(#[from] LoadError),
+    /// A sink cannot be opened.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// `/proc` is not as it should be.
+    #[error("cannot read /proc: {0}; mount it (`mount -t proc proc /proc`)")]
+    Proc(std::io::Error),
+    /// The process lacks something every process has.
+    #[error("cannot start: {0}")]
+    System(std::io::Error),
+}
+
+fn with_remedy(error: &LoadError) -> String {
+    match error {
+        // Its text has the remedy.
+        LoadError::Pins(_) => error.to_string(),
+        _ => format!("{error}: {}", error.remedy().unwrap_or("`gdprport doctor` shows what works here")),
+    }
+}

@@ -1,0 +1,127 @@
+//! The first steps of a run: numbering processes, the first events, and the backlog of the daemon before.
+
+use gdprport_core::event::{Body, Bound, DaemonInfo, DaemonStart, Gap, Hook, PreviousDaemon};
+use jiff::Timestamp;
+
+use super::coverage::{Coverage, reason};
+use super::drain::wait_for_sinks;
+use super::monitor::Monitor;
+use super::reader::{BATCH, Reader};
+use super::session::Session;
+use crate::host::clock::boottime_ns;
+use crate::host::probes::{PinsOutcome, PreviousPins, Probes};
+
+/// Gives every process that is there an exec id, so that children forked from now on inherit it. Those that the kernel
+/// side knows keep theirs.
+pub(super) fn number_processes(monitor: &mut Monitor<Probes>) {
+    let evidence = &mut monitor.evidence;
+    match evidence.resolver.existing_processes() {
+        Ok(processes) => {
+            let mut failed = 0_u64;
+            for process in processes {
+                if evidence.kernel.task(process.tgid).is_none() {
+                    let seeded = evidence.kernel.seed_task(process.tgid, process.identity, &process.exec);
+                    failed += u64::from(seeded.is_err());
+                }
+            }
+            if failed > 0 {
+                tracing::warn!(failed, "existing processes are not known to the kernel side");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "existing processes cannot be read"),
+    }
+}
+
+/// Sends who watches from now on and with what, before any record is read.
+pub(super) fn announce_start(session: &Session, monitor: &mut Monitor<Probes>, now: Timestamp) {
+    let probes = &monitor.evidence.kernel;
+    let hooks = probes.hooks().iter().map(|hook| Hook {
+        name: hook.spec.name.into(),
+        attached: hook.missing.is_none(),
+        missing: hook.missing.clone(),
+    });
+    let body = Body::DaemonStart(Box::new(DaemonStart {
+        daemon: DaemonInfo {
+            pid: std::process::id(),
+            kernel: session.host.kernel.as_str().into(),
+            hooks: hooks.collect(),
+            previous: probes.previous_pins().map(|previous| introduce(previous, monitor)),
+        },
+        policy: monitor.publisher.policy(),
+    }));
+    monitor.publisher.send(body, now);
+}
+
+/// Reports what may be missing since the daemon before.
+pub(super) fn report_previous(coverage: &mut Coverage, monitor: &mut Monitor<Probes>, now: Timestamp) {
+    let gaps = monitor
+        .evidence
+        .kernel
+        .previous_pins()
+        .map(|previous| gaps_since(previous, monitor, now))
+        .unwrap_or_default();
+    if !gaps.is_empty() {
+        coverage.report_previous(gaps, monitor, now);
+    }
+}
+
+fn introduce(previous: &PreviousPins, monitor: &Monitor<Probes>) -> PreviousDaemon {
+    let refused = match &previous.outcome {
+        PinsOutcome::Adopted(_) => None,
+        PinsOutcome::Discarded(why) => Some(why.to_string()),
+    };
+    let away_ms = boottime_ns().saturating_sub(previous.checkpoint_ns) / 1_000_000;
+    match &refused {
+        None => tracing::info!(away_ms, "adopted what the daemon before had pinned"),
+        Some(why) => {
+            tracing::warn!(away_ms, why, "started fresh: what the daemon before had pinned cannot be used");
+        }
+    }
+    PreviousDaemon {
+        version: (!previous.version.is_empty()).then(|| previous.version.as_str().into()),
+        noted: monitor.publisher.clock().timestamp(previous.checkpoint_ns),
+        adopted: refused.is_none(),
+        refused,
+    }
+}
+
+/// What may be missing between the daemon before and this one. What did not fit into the ring buffer is not among it:
+/// the kernel side has counted that, and the gaps of `coverage` have it.
+fn gaps_since(previous: &PreviousPins, monitor: &Monitor<Probes>, now: Timestamp) -> Vec<Gap> {
+    let from = monitor.publisher.clock().timestamp(previous.checkpoint_ns);
+    let gap =
+        |lost, bound, reason: String| Gap { from, to: now, lost, bound: Some(bound), reason: reason.into() };
+    match &previous.outcome {
+        PinsOutcome::Discarded(why) => {
+            vec![gap(0, Bound::AtLeast, format!("{}:{}", reason::NOT_ADOPTED, why.id()))]
+        }
+        PinsOutcome::Adopted(adopted) => {
+            let unwritten = monitor.evidence.kernel.max_unwritten();
+            let unwritten =
+                (unwritten > 0).then(|| gap(unwritten, Bound::AtMost, reason::UNWRITTEN.to_owned()));
+            let away = adopted
+                .detached
+                .iter()
+                .map(|hook| gap(0, Bound::AtLeast, format!("{}:{hook}", reason::AWAY)));
+            unwritten.into_iter().chain(away).collect()
+        }
+    }
+}
+
+/// Applies all that was recorded while no daemon read. Nothing settles before it is complete, or a connection whose
+/// acceptor is recorded a batch later would be reported without; and no sink is given more than it has room for.
+pub(super) async fn read_backlog(monitor: &mut Monitor<Probes>, reader: &mut Reader) {
+    if monitor.evidence.kernel.previous_pins().is_none() {
+        return;
+    }
+    let now = monitor.now();
+    // What is more than a ring holds came meanwhile.
+    for _ in 0..=monitor.evidence.kernel.max_unread() / BATCH {
+        if reader.read(monitor, now) < BATCH {
+            break;
+        }
+        monitor.publisher.deliver();
+        wait_for_sinks(&monitor.publisher).await;
+    }
+    monitor.settle(boottime_ns());
+}

@@ -1,0 +1,52 @@
+//! The bodies of replies that are not facts about one subject: status with health, reload, errors, the index.
+
+use serde::{Deserialize, Serialize};
+
+use super::health::Health;
+use super::status::Status;
+
+/// The reply to `GET /v1/status`: the status and what follows from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StatusReply {
+    /// Whether the daemon does all that it should: one word and the reasons.
+    pub health: Health,
+    #[serde(flatten)]
+    pub status: Status,
+}
+
+/// The reply to `POST /v1/reload`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReloadReply {
+    /// Whether the policy read is now active; if not, the previous one still is.
+    pub applied: bool,
+    /// Digest of the active policy after the reload, `sha256:` and 64 hexadecimal digits.
+    pub digest: String,
+    /// Every problem with file, line and column, as text of several lines; empty when applied.
+    pub problems: String,
+    /// What is accepted but suspicious, as text of several lines; empty if nothing is, or not applied.
+    pub warnings: String,
+}
+
+/// The body of every reply that is not a success.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ErrorReply {
+    /// One sentence: what, why, and what to do.
+    pub error: String,
+}
+
+/// The reply to `GET /`: the endpoints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Index {
+    pub version: String,
+    pub endpoints: Vec<EndpointInfo>,
+}
+
+/// One endpoint of the control socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EndpointInfo {
+    pub method: String,
+    /// The path, with its query parameters.
+    pub path: String,
+    /// What it does, in one sentence.
+    pub does: String,
+}

@@ -1,0 +1,55 @@
+//! Every bound of the control socket, on both ends: how many, how large, how long.
+//!
+//! Does not belong here: what happens to those who exceed one (`server`, `client`).
+
+use std::time::Duration;
+
+/// Connections there may be at once. Each costs a task and at most `MAX_HEAD` twice: some 3 MB in all.
+pub(super) const MAX_CONNECTIONS: usize = 64;
+
+/// Places among them that only root may take: members of the group cannot lock root out.
+pub(super) const ROOT_RESERVE: u64 = 8;
+
+/// Requests that may wait for the loop. As many as there may be connections: a connection asks one at a time.
+pub(super) const REQUEST_QUEUE: usize = MAX_CONNECTIONS;
+
+/// Clients that may follow the events at once: each may hold a queue of events.
+pub(super) const MAX_FOLLOWERS: u64 = 16;
+
+/// Events that may wait for one follower: at about 1.5 KB each under 1 MB, and a burst of a second at 500/s.
+/// Followers share the bytes, so that several slow ones cost little more than one.
+pub(super) const FOLLOWER_QUEUE: usize = 512;
+
+/// Lists of flows that may be on their way at once, each up to 10 MB, and as many again for root.
+pub(super) const MAX_LISTS: u64 = 4;
+
+/// Bytes that a request's head may have; also hyper's buffer each way.
+pub(super) const MAX_HEAD: usize = 16 * 1_024;
+
+/// Header fields that a request may have.
+pub(super) const MAX_HEADERS: usize = 64;
+
+/// Bytes that a request's body may have.
+pub(super) const MAX_BODY: usize = 64 * 1_024;
+
+/// Connections that may wait to be accepted: a burst of this size gets a reply, if only a refusal.
+pub(super) const BACKLOG: i32 = 1_024;
+
+/// How long open connections have to finish once the daemon stops.
+pub(super) const DRAIN: Duration = Duration::from_secs(1);
+
+/// How long the start waits for the number of the socket's group; files provide it in well under a millisecond.
+pub(super) const GROUP_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long the server takes at most for a reply. Less than [`CLIENT_TIMEOUT`], so that it is the server's message
+/// that arrives.
+pub(super) const REPLY_WITHIN: Duration = Duration::from_secs(4);
+
+/// How long a client waits for a reply.
+pub(super) const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of one reply that a client reads: several times the largest that the server sends.
+pub(super) const MAX_REPLY: usize = 64 << 20;
+
+/// Bytes of one line of the event stream that a client reads: an event is about 1.5 KB.
+pub(super) const MAX_LINE: usize = 1 << 20;

@@ -1,0 +1,309 @@
+//! The kernel side as the daemon holds it: its hooks, and the maps that it reads and writes.
+//!
+//! Without a [`PinDirectory`] nothing stays attached when [`Probes`] is dropped, nor when loading fails
+//! half-way: every link belongs to the value. With one, everything stays for the next daemon until
+//! [`Probes::keep_pins`] says otherwise.
+
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use aya::Ebpf;
+use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage};
+use gdprport_common::{
+    Checkpoint, Counters, ExecRecord, HOOKS, HookCounters, PortFlags, SocketOwner, SocketRole, TaskIdentity,
+};
+
+use super::error::{LoadError, map_error};
+use super::load::{HookStatus, LoadSource, Sizes};
+use super::log::KernelLog;
+use super::pins::PinDirectory;
+use super::requirements::check;
+use super::ring::Ring;
+use super::ring_position::RingPosition;
+use super::takeover::{self, HANDOVER, PinsOutcome, PreviousPins};
+use crate::host::clock::boottime_ns;
+
+/// `BPF_NOEXIST`: insert only what is not there.
+const NOEXIST: u64 = 1;
+/// The minimum that a record takes in the ring buffer: its header and the smallest kind, a flow's.
+const RECORD_MIN: u64 = 8 + size_of::<gdprport_common::FlowRecord>() as u64;
+
+/// The loaded kernel side.
+pub(crate) struct Probes {
+    /// Keeps programs and links alive.
+    _object: Ebpf,
+    hooks: Vec<HookStatus>,
+    ports: Array<MapData, u8>,
+    pub(super) watched: Vec<u16>,
+    ring_bytes: u32,
+    counters: PerCpuArray<MapData, Counters>,
+    tasks: HashMap<MapData, u32, TaskIdentity>,
+    execs: HashMap<MapData, u64, ExecRecord>,
+    pub(super) owners: SkStorage<MapData, SocketOwner>,
+    log: KernelLog,
+    /// The counters that a previous daemon reported; they are not this one's.
+    reported_before: Counters,
+    previous: Option<PreviousPins>,
+    pinned: Option<Pinned>,
+}
+
+/// State of a kernel side that outlives the daemon.
+struct Pinned {
+    directory: PinDirectory,
+    hooks: usize,
+    checkpoint: Array<MapData, Checkpoint>,
+    ring_position: RingPosition,
+}
+
+impl Probes {
+    /// Checks the machine, loads the programs and attaches every hook that the kernel offers. No port is watched
+    /// yet. Must be called inside a tokio runtime.
+    ///
+    /// With `pins`, the state of a previous daemon there is taken over if it fits, with the ports that it watched
+    /// and the unread records; else it is removed, and what is loaded from scratch is pinned there.
+    ///
+    /// # Errors
+    /// What is missing and how to fix it; then nothing that was attached by this call stays so.
+    pub(crate) fn load(
+        sizes: Sizes,
+        release: &str,
+        cgroup_root: Option<PathBuf>,
+        mut pins: Option<PinDirectory>,
+    ) -> Result<(Self, Ring), LoadError> {
+        check(release, cgroup_root.as_deref())?;
+        let cgroup_root = cgroup_root.ok_or(LoadError::NoCgroup2)?;
+        let source = LoadSource::new(sizes, release, &cgroup_root)?;
+        let mut side = takeover::begin(&source, pins.as_mut())?;
+        let object = &mut side.object;
+        let records = RingBuf::try_from(take(object, "EVENTS")?).map_err(|e| map_error("EVENTS", &e))?;
+        let ring_position = RingPosition::of(&records)
+            .map_err(|error| LoadError::Map { map: "EVENTS", reason: error.to_string() })?;
+        let reader = Array::try_from(take(object, "READER")?).map_err(|e| map_error("READER", &e))?;
+        let checkpoint = Array::try_from(take(object, HANDOVER)?).map_err(|e| map_error(HANDOVER, &e))?;
+        let mut probes = Self {
+            ports: Array::try_from(take(object, "PORTS")?).map_err(|e| map_error("PORTS", &e))?,
+            counters: PerCpuArray::try_from(take(object, "COUNTERS")?)
+                .map_err(|e| map_error("COUNTERS", &e))?,
+            tasks: HashMap::try_from(take(object, "TASKS")?).map_err(|e| map_error("TASKS", &e))?,
+            execs: HashMap::try_from(take(object, "EXECS")?).map_err(|e| map_error("EXECS", &e))?,
+            owners: SkStorage::try_from(take(object, "OWNERS")?).map_err(|e| map_error("OWNERS", &e))?,
+            log: KernelLog::new(object)?,
+            hooks: side.hooks,
+            watched: Vec::new(),
+            ring_bytes: sizes.ring_bytes,
+            reported_before: Counters::default(),
+            previous: side.previous,
+            pinned: pins.map(|directory| Pinned {
+                directory,
+                hooks: side.pinned_hooks,
+                checkpoint,
+                ring_position,
+            }),
+            _object: side.object,
+        };
+        probes.continue_previous()?;
+        Ok((probes, Ring::new(records, reader)?))
+    }
+
+    /// Takes over the ports and the counters of the previous daemon, if there was one, and marks the pins as
+    /// complete.
+    fn continue_previous(&mut self) -> Result<(), LoadError> {
+        let mut durable = 0;
+        if let Some(PreviousPins { outcome: PinsOutcome::Adopted(adopted), .. }) = &self.previous {
+            self.reported_before = adopted.counters;
+            durable = adopted.durable_position;
+            for (port, flags) in (0..=u16::MAX).zip(self.ports.iter()) {
+                if flags.map_err(|e| map_error("PORTS", &e))? != 0 {
+                    self.watched.push(port);
+                }
+            }
+        }
+        // Counters and position are still the previous daemon's: if this one ends before it has reported what it
+        // found, the next one reports it.
+        match &self.previous {
+            Some(PreviousPins { checkpoint_ns, outcome: PinsOutcome::Adopted(_), .. }) => {
+                self.write_checkpoint(&Counters::default(), *checkpoint_ns, durable)
+            }
+            _ => self.write_checkpoint(&Counters::default(), boottime_ns(), durable),
+        }
+    }
+
+    /// Every hook of the catalog and whether it is in use.
+    #[must_use]
+    pub(crate) fn hooks(&self) -> &[HookStatus] {
+        &self.hooks
+    }
+
+    /// Watches exactly these ports from now on.
+    ///
+    /// # Errors
+    /// If the switch map cannot be written; the ports before the failure are switched.
+    pub(crate) fn watch(&mut self, ports: impl IntoIterator<Item = u16>) -> Result<(), LoadError> {
+        let mut wanted: Vec<u16> = ports.into_iter().collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let off = self.watched.iter().filter(|port| wanted.binary_search(port).is_err());
+        let on = wanted.iter().filter(|port| self.watched.binary_search(port).is_err());
+        let changes: Vec<(u16, PortFlags)> = off
+            .map(|port| (*port, PortFlags::default()))
+            .chain(on.map(|port| (*port, PortFlags::WATCHED.with(PortFlags::POSTURE))))
+            .collect();
+        for (port, flags) in changes {
+            self.ports.set(u32::from(port), flags.0, 0).map_err(|e| map_error("PORTS", &e))?;
+        }
+        self.watched = wanted;
+        Ok(())
+    }
+
+    /// The kernel side's counters, summed over all CPUs, minus what a previous daemon has reported.
+    ///
+    /// # Errors
+    /// If the map cannot be read.
+    pub(crate) fn counters(&self) -> Result<Counters, LoadError> {
+        let per_cpu = self.counters.get(&0, 0).map_err(|e| map_error("COUNTERS", &e))?;
+        let sum = per_cpu.iter().fold(Counters::default(), |sum, cpu| combine(&sum, cpu, u64::wrapping_add));
+        Ok(combine(&sum, &self.reported_before, u64::saturating_sub))
+    }
+
+    /// Writes the log messages of the kernel programs to the daemon's log.
+    pub(crate) fn relay_log(&mut self) {
+        self.log.relay();
+    }
+
+    /// The current identity of a process in the kernel side's map.
+    #[must_use]
+    pub(crate) fn task(&self, tgid: u32) -> Option<TaskIdentity> {
+        self.tasks.get(&tgid, 0).ok()
+    }
+
+    /// The record of an exec id, if it was not evicted.
+    #[must_use]
+    pub(crate) fn exec(&self, exec_id: u64) -> Option<ExecRecord> {
+        self.execs.get(&exec_id, 0).ok()
+    }
+
+    /// Inserts a process that predates the kernel side and its executable, unless the kernel side knows the process
+    /// by now.
+    ///
+    /// # Errors
+    /// If a map cannot be written.
+    pub(crate) fn seed_task(
+        &mut self,
+        tgid: u32,
+        identity: TaskIdentity,
+        exec: &ExecRecord,
+    ) -> Result<(), LoadError> {
+        self.execs.insert(identity.exec_id, exec, NOEXIST).map_err(|e| map_error("EXECS", &e))?;
+        match self.tasks.insert(tgid, identity, NOEXIST) {
+            Ok(()) => Ok(()),
+            Err(MapError::SyscallError(error))
+                if error.io_error.kind() == std::io::ErrorKind::AlreadyExists =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(map_error("TASKS", &error)),
+        }
+    }
+
+    /// Stores the owner of a listener that predates the kernel side; accepted sockets inherit it. A known owner
+    /// stays.
+    ///
+    /// # Errors
+    /// If the socket is gone or storage is refused.
+    pub(crate) fn seed_socket(&mut self, socket: &impl AsRawFd, owner: SocketOwner) -> Result<(), LoadError> {
+        if self.owners.get(socket, 0).is_ok_and(|known| known.role != SocketRole::None as u8) {
+            return Ok(());
+        }
+        self.owners.insert(socket, owner, 0).map_err(|e| map_error("OWNERS", &e))
+    }
+
+    /// Where the kernel side is pinned and how many of its hooks are, if it is.
+    #[must_use]
+    pub(crate) fn pins(&self) -> Option<(&Path, usize)> {
+        self.pinned.as_ref().map(|pinned| (pinned.directory.path(), pinned.hooks))
+    }
+
+    /// What a previous daemon left pinned, if there was one.
+    #[must_use]
+    pub(crate) const fn previous_pins(&self) -> Option<&PreviousPins> {
+        self.previous.as_ref()
+    }
+
+    /// Position in the ring buffer up to which it was read, in bytes; `None` if nothing is pinned.
+    #[must_use]
+    pub(crate) fn ring_position(&self) -> Option<u64> {
+        self.pinned.as_ref().map(|pinned| pinned.ring_position.read())
+    }
+
+    /// Maximum of records that can wait to be read.
+    #[must_use]
+    pub(crate) const fn max_unread(&self) -> usize {
+        self.ring_bytes as usize / RECORD_MIN as usize
+    }
+
+    /// Maximum of records that the previous daemon has read and perhaps not written. Call this before anything is
+    /// read.
+    #[must_use]
+    pub(crate) fn max_unwritten(&self) -> u64 {
+        match (&self.previous, self.ring_position()) {
+            (Some(PreviousPins { outcome: PinsOutcome::Adopted(adopted), .. }), Some(position)) => {
+                position.saturating_sub(adopted.durable_position) / RECORD_MIN
+            }
+            _ => 0,
+        }
+    }
+
+    /// Stores the checkpoint for the next daemon: the counters from [`Self::counters`] that were reported, when, and
+    /// the position up to which everything is durable. Does nothing if nothing is pinned.
+    ///
+    /// # Errors
+    /// If the map cannot be written.
+    pub(crate) fn write_checkpoint(
+        &mut self,
+        reported: &Counters,
+        now_ns: u64,
+        durable: u64,
+    ) -> Result<(), LoadError> {
+        let Some(pinned) = &mut self.pinned else { return Ok(()) };
+        let mut version = [0; 32];
+        for (to, from) in version.iter_mut().zip(env!("CARGO_PKG_VERSION").bytes()) {
+            *to = from;
+        }
+        let checkpoint = Checkpoint {
+            complete: 1,
+            saved_ns: now_ns,
+            durable_position: durable,
+            version,
+            counters: combine(reported, &self.reported_before, u64::wrapping_add),
+            ..Checkpoint::default()
+        };
+        pinned.checkpoint.set(0, checkpoint, 0).map_err(|e| map_error(HANDOVER, &e))
+    }
+
+    /// Whether the pins stay for the next daemon when this value is dropped. New pins do not until this is called, so
+    /// that a start that fails half-way leaves nothing; pins that were taken over do.
+    pub(crate) const fn keep_pins(&mut self, pinned: bool) {
+        if let Some(to) = &mut self.pinned {
+            to.directory.keep(pinned);
+        }
+    }
+}
+
+/// Combines two sets of counters, count by count.
+fn combine(a: &Counters, b: &Counters, with: impl Fn(u64, u64) -> u64) -> Counters {
+    let mut both = Counters { unkept: with(a.unkept, b.unkept), ..Counters::default() };
+    for hook in 0..HOOKS {
+        let (a, b) = (&a.hooks[hook], &b.hooks[hook]);
+        both.hooks[hook] = HookCounters {
+            seen: with(a.seen, b.seen),
+            emitted: with(a.emitted, b.emitted),
+            filtered: with(a.filtered, b.filtered),
+            dropped_ring_full: with(a.dropped_ring_full, b.dropped_ring_full),
+        };
+    }
+    both
+}
+
+fn take(object: &mut Ebpf, map: &'static str) -> Result<Map, LoadError> {
+    object.take_map(map).ok_or(LoadError::Map { map, reason: "the object has none of this name".to_owned() })
+}

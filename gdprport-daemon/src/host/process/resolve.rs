@@ -1,0 +1,120 @@
+//! Resolving an owner: from memory, or from new evidence.
+
+use std::sync::Arc;
+
+use gdprport_common::SocketRole;
+
+use super::entries::{CachedProcess, FactsKey, ProcessFacts, ProcessKey};
+use super::resolver::{Resolver, TaskLookup};
+use crate::host::accounts::{Account, AccountName};
+use crate::host::cgroup::CgroupLookup;
+use crate::host::clock::boottime_ns;
+use gdprport_core::cgroup_path::Inside;
+use gdprport_core::identity::{OwnerRef, attribution, comm_text};
+use gdprport_core::model::Process;
+use gdprport_core::shared::Shared;
+
+/// How long a complete result is kept before names are looked up again.
+const COMPLETE_NS: u64 = 600_000_000_000;
+
+/// How long a result without an executable or a cgroup is kept: by then another process of the same executable may
+/// have shown it.
+pub(super) const INCOMPLETE_NS: u64 = 1_000_000_000;
+
+impl Resolver {
+    /// The process that an owner stands for, with the attribution that its role earns.
+    ///
+    /// What is not proven is `null`. An owner of role `None` or without a tgid is the unknown process: pid
+    /// 0, user and group 4294967295 (the kernel's invalid id), attribution `unknown`.
+    ///
+    /// A process that has no exec id and no known fork time is read again each time: nothing distinguishes
+    /// it from a later one with the same number.
+    pub fn resolve(&mut self, owner: &OwnerRef, tasks: &dyn TaskLookup) -> Shared<Process> {
+        self.counters.asked += 1;
+        if owner.tgid == 0 || owner.role == SocketRole::None {
+            return Shared::clone(&self.unknown);
+        }
+        let key = ProcessKey::of(owner);
+        if let Some(cached) = self.processes.get(&key).filter(|cached| owner.time_ns < cached.until_ns) {
+            self.counters.remembered += 1;
+            return Shared::clone(&cached.process);
+        }
+        let facts = match self.facts.get(&FactsKey::of(owner)) {
+            Some(facts) => Arc::clone(facts),
+            None => {
+                let facts = Arc::new(self.gather(owner, tasks));
+                if owner.start_ns != 0 {
+                    self.facts.insert(FactsKey::of(owner), Arc::clone(&facts));
+                }
+                facts
+            }
+        };
+        let process = Shared::new(self.assemble(owner, &facts));
+        self.counters.exe_unknown += u64::from(process.exe.is_none());
+        if owner.start_ns != 0 {
+            let complete = process.exe.is_some() && process.cgroup.is_some() && !process.names_pending;
+            let life_ns = if complete { COMPLETE_NS } else { INCOMPLETE_NS };
+            let until_ns = owner.time_ns.saturating_add(life_ns);
+            self.processes.insert(key, CachedProcess { until_ns, process: Shared::clone(&process) });
+        }
+        process
+    }
+
+    /// True if names have arrived, since the last call, that a result had to go without.
+    pub fn late_names_arrived(&mut self) -> bool {
+        self.names.late_names_arrived(boottime_ns())
+    }
+
+    /// The process with the names that it had to go without; `None` while one of them is pending.
+    #[must_use]
+    pub fn with_names(&mut self, process: &Process) -> Option<Shared<Process>> {
+        let now_ns = boottime_ns();
+        let user = self.names.name(Account::User(process.uid), now_ns);
+        let group = self.names.name(Account::Group(process.gid), now_ns);
+        let known = user != AccountName::Pending && group != AccountName::Pending;
+        known.then(|| {
+            let (user, group) = (user.into_name(), group.into_name());
+            Shared::new(Process { user, group, names_pending: false, ..process.clone() })
+        })
+    }
+
+    fn assemble(&mut self, owner: &OwnerRef, facts: &ProcessFacts) -> Process {
+        let shown = match self.execs.get(&owner.exec_id) {
+            Some(exec) => exec.shown.clone(),
+            None => facts.own.clone(),
+        };
+        let place = match self.cgroups.place(owner.cgroup_id, owner.time_ns) {
+            CgroupLookup::Known(place) => Some(place),
+            CgroupLookup::OnlyInV1 => facts.v1.clone(),
+            CgroupLookup::Unknown => None,
+        };
+        let place = place.as_deref();
+        let user = self.names.name(Account::User(owner.uid), owner.time_ns);
+        let group = self.names.name(Account::Group(owner.gid), owner.time_ns);
+        let names_pending = user == AccountName::Pending || group == AccountName::Pending;
+        self.counters.names_late += u64::from(names_pending);
+        Process {
+            pid: owner.tgid,
+            started: facts.started_ns.map(|ns| self.clock.timestamp(ns)),
+            exe: shown.as_ref().map(|shown| Arc::clone(&shown.exe)),
+            script: shown.and_then(|shown| shown.script),
+            comm: comm_text(&owner.comm).map(Arc::from),
+            uid: owner.uid,
+            user: user.into_name(),
+            gid: owner.gid,
+            group: group.into_name(),
+            names_pending,
+            unit: place.and_then(|place| place.unit.clone()),
+            slice: place.and_then(|place| place.slice.clone()),
+            container: match place.map(|place| &place.inside) {
+                Some(Inside::Container(container)) => Some(container.clone()),
+                Some(Inside::Host | Inside::Unproven) | None => None,
+            },
+            container_unproven: place.is_some_and(|place| place.inside == Inside::Unproven),
+            cgroup: place.and_then(|place| place.cgroup.clone()),
+            netns: self.netns.get(&owner.netns_cookie).copied(),
+            parent: facts.parent.clone(),
+            attribution: attribution(owner.role),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The resolver's state: what it reads, and what was reported and found, in bounded caches.
+//!
+//! A known owner costs one look-up and no system call. Every cache forgets what was least recently used; a forgotten
+//! entry is found again or, if the process is gone, stays `null`: it is never another process's.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gdprport_common::{ExecRecord, TaskIdentity};
+
+use super::entries::{CachedProcess, ExecEntry, FactsKey, ProcessFacts, ProcessKey};
+use crate::host::accounts::AccountNames;
+use crate::host::cache::Generations;
+use crate::host::cgroup::{Cgroups, Mounts};
+use crate::host::clock::{BootClock, boottime_ns};
+use crate::host::file::Root;
+use crate::host::pid;
+use gdprport_core::counters::OwnerCounters;
+use gdprport_core::identity::ExecName;
+use gdprport_core::model::Process;
+use gdprport_core::shared::Shared;
+
+/// Owners and executables remembered: twice the processes of a large host, so that bursts of short-lived
+/// ones do not push out those that stay. About 6 MB when full.
+const CAP: usize = 8192;
+
+/// The kernel side's maps of tasks and executables.
+pub trait TaskLookup: Sync {
+    /// The process that has this tgid now.
+    fn identity(&self, tgid: u32) -> Option<TaskIdentity>;
+    /// What an exec id stands for.
+    fn exec(&self, exec_id: u64) -> Option<ExecRecord>;
+    /// The cookie of the network namespace that the calling thread is in, where only kernel programs learn it.
+    fn netns_cookie(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// Where the machine is read.
+#[derive(Debug, Clone)]
+pub struct Roots {
+    /// The `proc` file system.
+    pub proc: PathBuf,
+    /// The root directory of processes that run in no container.
+    pub host_root: PathBuf,
+    /// The cgroup hierarchies.
+    pub cgroups: Mounts,
+}
+
+impl Roots {
+    /// This machine: `/proc`, init's root directory (this daemon's own if that may not be opened, which
+    /// may lack directories), and the cgroups of `/proc/self/mountinfo`.
+    ///
+    /// # Errors
+    /// If `/proc` is not mounted.
+    pub fn discover() -> io::Result<Self> {
+        let init_root = Path::new("/proc/1/root");
+        let host_root = if Root::open(init_root).is_some() { init_root } else { Path::new("/") };
+        Ok(Self { proc: "/proc".into(), host_root: host_root.into(), cgroups: Mounts::read()? })
+    }
+}
+
+/// Resolves owners. One per daemon. Synchronous, but every call is bounded, and so is the time that all calls together
+/// wait for names of users and groups (`host::accounts`).
+#[derive(Debug)]
+pub struct Resolver {
+    pub(super) proc_path: PathBuf,
+    pub(super) proc: OwnedFd,
+    pub(super) mounts: Mounts,
+    pub(super) host_root: Option<Root>,
+    pub(super) clock: BootClock,
+    pub(super) cgroups: Cgroups,
+    pub(super) names: AccountNames,
+    pub(super) execs: Generations<u64, ExecEntry>,
+    pub(super) facts: Generations<FactsKey, Arc<ProcessFacts>>,
+    pub(super) processes: Generations<ProcessKey, CachedProcess>,
+    pub(super) netns: Generations<u64, u64>,
+    pub(super) unknown: Shared<Process>,
+    pub(super) seeded: u64,
+    pub(super) counters: OwnerCounters,
+}
+
+impl Resolver {
+    /// A resolver with empty caches.
+    ///
+    /// # Errors
+    /// If `proc` cannot be opened.
+    pub fn new(roots: &Roots, clock: BootClock) -> io::Result<Self> {
+        Ok(Self {
+            proc_path: roots.proc.clone(),
+            proc: pid::open_proc(&roots.proc)?,
+            mounts: roots.cgroups.clone(),
+            host_root: Root::open(&roots.host_root),
+            clock,
+            cgroups: Cgroups::new(&roots.cgroups),
+            names: AccountNames::new(),
+            execs: Generations::new(CAP),
+            facts: Generations::new(CAP),
+            processes: Generations::new(CAP),
+            netns: Generations::new(CAP),
+            unknown: Shared::new(Process::UNKNOWN),
+            // Differs from any id that a previous daemon gave, which the kernel side may still know: it gave fewer
+            // ids than nanoseconds have passed since.
+            seeded: boottime_ns(),
+            counters: OwnerCounters::default(),
+        })
+    }
+
+    /// Takes a new measurement of the wall clock for start times found from now on.
+    pub const fn set_clock(&mut self, clock: BootClock) {
+        self.clock = clock;
+    }
+
+    /// Learns an exec record: the name that `execve` was given, and the exec id that the process had before (0
+    /// if not known). What a live process has shown stays.
+    pub fn learn_exec(&mut self, exec_id: u64, tgid: u32, previous: u64, path: &[u8]) {
+        if self.execs.get(&exec_id).is_none() {
+            let name = ExecName::parse(path);
+            self.execs.insert(exec_id, ExecEntry { name, tgid, previous, in_user_ns: false, shown: None });
+        }
+    }
+
+    /// Learns that an exec id was given outside the initial user namespace.
+    pub fn mark_exec_in_user_ns(&mut self, exec_id: u64) {
+        if let Some(exec) = self.execs.get(&exec_id) {
+            exec.in_user_ns = true;
+        }
+    }
+
+    /// Learns a cgroup record: the path of a cgroup2 directory below the root of its hierarchy.
+    pub fn learn_cgroup(&mut self, id: u64, path: &[u8]) {
+        self.cgroups.learn(id, path);
+    }
+
+    /// Learns the inode number of the network namespace that a cookie stands for.
+    pub fn learn_netns(&mut self, cookie: u64, inode: u64) {
+        self.netns.insert(cookie, inode);
+    }
+
+    /// How owners were resolved so far.
+    #[must_use]
+    pub fn counters(&self) -> OwnerCounters {
+        OwnerCounters {
+            forgotten: self.execs.forgotten()
+                + self.facts.forgotten()
+                + self.processes.forgotten()
+                + self.cgroups.forgotten(),
+            names_awaited: self.names.pending() as u64,
+            ..self.counters
+        }
+    }
+}

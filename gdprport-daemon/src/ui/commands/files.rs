@@ -1,0 +1,13 @@
+//! The policy files that a command reads.
+
+use std::path::PathBuf;
+
+use crate::app::PolicyFiles;
+
+/// Where the policy is unless it is named.
+pub(super) const ETC: &str = "/etc/gdprport";
+
+/// The files named, or those of the host.
+pub(super) fn policy_files(named: Vec<PathBuf>) -> PolicyFiles {
+    if named.is_empty() { PolicyFiles::Directory(ETC.into()) } else { PolicyFiles::Named(named) }
+}

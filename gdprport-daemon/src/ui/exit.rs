@@ -1,0 +1,77 @@
+//! How a command ends: the exit codes, and what is printed of an error.
+
+use std::io;
+
+use super::format::clean_lines;
+use crate::app::{ConfigError, PolicyError, RunError};
+use crate::control::client::ClientError;
+
+/// How a command ends; the numbers are part of the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Exit {
+    /// As asked.
+    Fine = 0,
+    /// It failed.
+    Failed = 1,
+    /// Wrong usage, or a policy with problems.
+    Invalid = 2,
+    /// The daemon cannot be reached.
+    Unreachable = 3,
+}
+
+impl Exit {
+    /// How a command ends that failed with this error.
+    pub(super) fn of(error: &anyhow::Error) -> Self {
+        // A reader that has seen enough (`| head`) ends the command, not in failure.
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            return Self::Fine;
+        }
+        match error.downcast_ref::<ClientError>() {
+            None if error.is::<ConfigError>() || error.is::<PolicyError>() => Self::Invalid,
+            None if error.downcast_ref::<RunError>().is_some_and(|e| matches!(e, RunError::Policy(_))) => {
+                Self::Invalid
+            }
+            None | Some(ClientError::Refused(_)) => Self::Failed,
+            Some(
+                ClientError::NoDaemon(_)
+                | ClientError::Denied { .. }
+                | ClientError::Silent(_)
+                | ClientError::Garbled { .. },
+            ) => Self::Unreachable,
+        }
+    }
+}
+
+/// The text of an error. Each message names its cause itself, with what to do after it: the chain of causes is not
+/// printed, it would repeat everything.
+pub(super) fn message(error: &anyhow::Error) -> String {
+    clean_lines(&error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_printed_once() {
+        let cause = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let path = || PathBuf::from("/etc/gdprport/some.toml");
+        let errors: [anyhow::Error; 2] = [
+            ConfigError::Read { path: path(), source: cause() }.into(),
+            RunError::from(PolicyError::Read { path: path(), source: cause() }).into(),
+        ];
+        for error in errors {
+            let text = message(&error);
+            assert_eq!(text.matches("permission denied").count(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_several_lines_keeps_them_and_is_harmless() {
+        let error = anyhow::anyhow!("line 2\n  |\n2 | a\u{1b}[2Jb = 1\n  | ^");
+        assert_eq!(message(&error), "line 2\n  |\n2 | a\u{fffd}[2Jb = 1\n  | ^");
+    }
+}
