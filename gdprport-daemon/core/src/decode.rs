@@ -259,6 +259,7 @@ fn path(kind: RecordKind, field: &[u8; PATH_CAP], len: u16) -> Result<Option<&[u
     Ok((!used.is_empty() && used.len() < PATH_CAP - 1).then_some(used))
 }
 
+#[inline(always)]
 fn living(kind: RecordKind, bytes: &[u8], length: DecodeError) -> Result<SocketEvent, DecodeError> {
     let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;
     let mut event = socket(kind, record)?;
@@ -292,6 +293,7 @@ fn born(owner: &mut OwnerRef, comm: [u64; 2], start_ns: u64, parent_tgid: u32) {
     owner.parent_tgid = parent_tgid;
 }
 
+#[inline(always)]
 fn socket(kind: RecordKind, record: &FlowRecord) -> Result<SocketEvent, DecodeError> {
     let address = |parts: [u32; 4]| match record.family {
         4 => Ok(IpAddr::V4(Ipv4Addr::from(parts[0].to_ne_bytes()))),

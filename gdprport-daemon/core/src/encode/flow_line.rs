@@ -181,19 +181,11 @@ impl Encoder {
             Some(time) => self.opened.write(time, line),
             None => line.extend_from_slice(b"null"),
         }
-        for (name, number) in [
-            (&br#","duration_ms":"#[..], flow.duration_ms),
-            (br#","bytes_sent":"#, flow.bytes_sent),
-            (br#","bytes_received":"#, flow.bytes_received),
-            (br#","rtt_us":"#, flow.rtt_us.map(u64::from)),
-            (br#","retransmits":"#, flow.retransmits.map(u64::from)),
-        ] {
-            line.extend_from_slice(name);
-            match number {
-                Some(known) => self::number(known, line),
-                None => line.extend_from_slice(b"null"),
-            }
-        }
+        count(br#","duration_ms":"#, flow.duration_ms, line);
+        count(br#","bytes_sent":"#, flow.bytes_sent, line);
+        count(br#","bytes_received":"#, flow.bytes_received, line);
+        count(br#","rtt_us":"#, flow.rtt_us.map(u64::from), line);
+        count(br#","retransmits":"#, flow.retransmits.map(u64::from), line);
         line.extend_from_slice(br#","outcome":""#);
         line.extend_from_slice(flow.outcome.as_str().as_bytes());
         line.extend_from_slice(br#""}"#);
@@ -202,6 +194,16 @@ impl Encoder {
 
 fn head(event: &Event) -> Head<'_> {
     Head { id: event.id, seq: event.seq, time: event.time, host: &event.host, agent: &event.agent }
+}
+
+/// A number that may not be known. Inlined, so that the name is copied without a call.
+#[inline(always)]
+fn count(name: &[u8], known: Option<u64>, line: &mut Vec<u8>) {
+    line.extend_from_slice(name);
+    match known {
+        Some(known) => number(known, line),
+        None => line.extend_from_slice(b"null"),
+    }
 }
 
 fn number(number: u64, line: &mut Vec<u8>) {
