@@ -19,11 +19,6 @@ impl Departed {
         self.0 = None;
     }
 
-    /// True while a listing runs.
-    pub(crate) const fn is_listing(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// Remembers this socket if a listing runs.
     pub(crate) fn mark(&mut self, cookie: u64) {
         if let Some(cookies) = &mut self.0 {

@@ -98,8 +98,7 @@ impl PolicyState {
 pub(super) fn apply_names(names: DnsNames, monitor: &mut Monitor<Probes>, now: Timestamp) {
     let next = monitor.active_policy.with_names(names);
     log_changes(&monitor.active_policy, &next);
-    monitor.active_policy = next;
-    monitor.reevaluate(now);
+    monitor.set_names(next, now);
 }
 
 /// Has the kernel side watch a policy's ports and no others.

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::coverage::{Coverage, Snapshot};
 use super::doctor;
-use super::monitor::{Evidence, Input as Learnt, Monitor, Publisher};
+use super::monitor::{self, Evidence, Monitor, Publisher};
 use super::notify;
 use super::options::{RunError, RunOptions};
 use super::policy::{PolicyError, Resolver as DnsResolver};
@@ -200,7 +200,7 @@ struct Daemon {
     policy: PolicyState,
     reconciler: Reconciler,
     inputs: Inputs,
-    /// Whether the service manager wants a sign of life.
+    /// Whether the service manager expects keep-alive messages.
     watchdog: bool,
 }
 
@@ -339,7 +339,7 @@ impl Daemon {
         monitor.follow_clock(BootClock::measure());
         monitor.publisher.fanout_mut().drop_gone_followers();
         monitor.evidence.kernel.relay_log();
-        monitor.apply(Learnt::Accounts, now);
+        monitor.apply(monitor::Input::Accounts, now);
         let kernel = monitor.evidence.kernel.counters();
         if let Err(error) = &kernel {
             tracing::error!(%error, "the kernel side's counters cannot be read");
@@ -353,7 +353,7 @@ impl Daemon {
         if new.urgent || coverage.is_due(now) {
             coverage.report(monitor, kernel.as_ref(), now);
             if !new.urgent {
-                // Not while something is lost: it holds the loop up, and a burst that goes on needs what it has.
+                // Not while something is lost: it blocks the loop, and a burst that goes on needs the memory.
                 memory::trim_heap();
             }
         }

@@ -34,10 +34,10 @@ pub(super) async fn shut_down(
     let reported = reported.or_else(|| kernel_counters(&monitor));
     finish(session, &mut monitor, &mut coverage, stop, kept, reported.as_ref());
     let (publisher, mut probes) = monitor.into_outputs();
+    let fanout = publisher.into_fanout();
     drop(reader);
     probes.keep_pins(kept);
     let probes = kept.then_some(probes);
-    let fanout = publisher.into_fanout();
     let sinks = tokio::task::spawn_blocking(move || fanout.shutdown(DRAIN)).await.unwrap_or_default();
     if everything_written(&sinks)
         && let (Some(mut probes), Some(reported)) = (probes, reported)

@@ -185,7 +185,7 @@ pub(super) fn hook(hook: &HookStatus) -> Hook {
     }
 }
 
-/// This process's resident memory; 0 if `/proc` does not tell.
+/// This process's resident memory; 0 if `/proc` does not show it.
 fn rss_kib() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm")
         .ok()

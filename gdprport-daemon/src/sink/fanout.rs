@@ -13,7 +13,7 @@ use super::batch::Batch;
 use super::destination::Sink;
 use super::stats::SinkStats;
 
-/// A sink without a queue of its own here: it comes and goes while the daemon runs, and counts what it loses itself.
+/// A kind of sink that comes and goes while the daemon runs: it has its own queue and counts its own losses.
 pub trait Follower: Send {
     /// Offers one line with its line feed. Never waits. Returns whether the follower is still there.
     fn offer(&mut self, line: &Bytes) -> bool;
@@ -68,6 +68,11 @@ impl Fanout {
     /// From now on this follower gets every event.
     pub fn follow(&mut self, follower: Box<dyn Follower>) {
         self.followers.push(follower);
+    }
+
+    /// Ends the streams of all followers.
+    pub fn drop_followers(&mut self) {
+        self.followers.clear();
     }
 
     /// Drops followers that left while nothing was published.

@@ -23,8 +23,8 @@ impl Table {
     /// Gives processes the names of their users and groups that they had to go without, re-evaluates their flows and
     /// reports these.
     pub fn resolve_accounts(&mut self, cx: &mut impl Context, out: &mut Vec<Change>) {
-        // Flows share their processes, and shall go on doing so.
-        // By address, with a clone each, so that no other process takes the address.
+        // Flows share their processes, and keep sharing the new ones: found by address, with a clone each, so that no other
+        // process takes the address.
         let mut resolved = HashMap::new();
         let mut resolve = |process: &mut Option<Shared<Process>>, cx: &mut _| {
             let Some(old) = process.as_ref().filter(|process| process.names_pending) else { return false };

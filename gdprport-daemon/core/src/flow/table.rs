@@ -179,12 +179,6 @@ impl Table {
         self.departed.begin();
     }
 
-    /// True from [`Self::begin_listing`] to [`Self::end_listing`].
-    #[must_use]
-    pub const fn is_listing(&self) -> bool {
-        self.departed.is_listing()
-    }
-
     /// True if a record of this socket's end came, or its flow was removed, since the listing of the host began: the
     /// listing may be wrong to show it, or would bring an evicted flow back. Ends learnt in another way do not count, nor
     /// does a record without an owner: it is of a socket that predates the daemon, whose end the listing's own

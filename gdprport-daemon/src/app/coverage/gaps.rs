@@ -105,8 +105,8 @@ impl SinkLosses {
         let counts = &stats.counts;
         let mut lost = 0;
         for (reason, total) in &counts.dropped {
-            let watch = self.reasons.entry(reason.clone()).or_insert(LossCounter::new(self.checked));
-            lost += watch.observe(*total, now);
+            let counter = self.reasons.entry(reason.clone()).or_insert(LossCounter::new(self.checked));
+            lost += counter.observe(*total, now);
         }
         self.checked = now;
         // A failing sink loses the event that reports it too; reported at once, that would be lost, reported, and so on.
@@ -126,7 +126,7 @@ impl SinkLosses {
             SinkState::Reported(None) => self.state = SinkState::Reported(Some(counts.received)),
             SinkState::Reported(Some(given)) if counts.received.saturating_sub(counts.queued) >= given => {
                 self.state = SinkState::Complete;
-                self.reasons.values_mut().for_each(|watch| watch.gap = None);
+                self.reasons.values_mut().for_each(|counter| counter.gap = None);
             }
             SinkState::Reported(_) | SinkState::Losing(_) | SinkState::Complete => {}
         }
@@ -136,7 +136,7 @@ impl SinkLosses {
     fn gaps(&self) -> impl Iterator<Item = Gap> {
         self.reasons
             .iter()
-            .filter_map(|(reason, watch)| watch.gap(|| format!("{SINK}:{}:{reason}", self.name).into()))
+            .filter_map(|(reason, counter)| counter.gap(|| format!("{SINK}:{}:{reason}", self.name).into()))
     }
 }
 
@@ -160,8 +160,8 @@ impl GapTracker {
         let (mut new, mut any) = (NewLosses::default(), 0);
         if let Some(counters) = &snapshot.kernel {
             let [hooks @ .., owners] = &mut self.kernel;
-            for (watch, hook) in hooks.iter_mut().zip(&counters.hooks) {
-                new.ring_full += watch.observe(hook.dropped_ring_full, now);
+            for (counter, hook) in hooks.iter_mut().zip(&counters.hooks) {
+                new.ring_full += counter.observe(hook.dropped_ring_full, now);
             }
             any += new.ring_full + owners.observe(counters.unkept, now);
         }
@@ -187,9 +187,9 @@ impl GapTracker {
     pub(super) fn take_gaps(&mut self) -> Vec<Gap> {
         let mut gaps: Vec<Gap> = self.sinks.iter().flat_map(SinkLosses::gaps).collect();
         let [hooks @ .., owners] = &mut self.kernel;
-        for (watch, hook) in hooks.iter_mut().zip(Hook::ALL) {
-            gaps.extend(watch.gap(|| format!("{RING_FULL}:{}", hook.name()).into()));
-            watch.gap = None;
+        for (counter, hook) in hooks.iter_mut().zip(Hook::ALL) {
+            gaps.extend(counter.gap(|| format!("{RING_FULL}:{}", hook.name()).into()));
+            counter.gap = None;
         }
         let others = [
             (owners, OWNERS_UNKEPT),
@@ -197,9 +197,9 @@ impl GapTracker {
             (&mut self.evicted, TABLE_FULL),
             (&mut self.listeners, LISTENERS_FULL),
         ];
-        for (watch, reason) in others {
-            gaps.extend(watch.gap(|| reason.into()));
-            watch.gap = None;
+        for (counter, reason) in others {
+            gaps.extend(counter.gap(|| reason.into()));
+            counter.gap = None;
         }
         gaps.sort_by_key(|gap| gap.from);
         gaps
@@ -220,23 +220,23 @@ mod tests {
         Snapshot { kernel: Some(*counters), ..Snapshot::default() }
     }
 
-    fn reported(watch: &mut GapTracker) -> Vec<(String, i64, i64, u64)> {
-        let gaps = watch.take_gaps().into_iter();
+    fn reported(tracker: &mut GapTracker) -> Vec<(String, i64, i64, u64)> {
+        let gaps = tracker.take_gaps().into_iter();
         gaps.map(|gap| (gap.reason.into_owned(), gap.from.as_second(), gap.to.as_second(), gap.lost))
             .collect()
     }
 
     #[test]
     fn a_loss_is_reported_once_as_a_gap_since_the_last_snapshot() {
-        let mut watch = GapTracker::new(at(1), at(0));
+        let mut tracker = GapTracker::new(at(1), at(0));
         let mut counters = Counters::default();
         let quiet = NewLosses::default();
-        assert_eq!(watch.observe(&kernel(&counters), at(2)), quiet);
+        assert_eq!(tracker.observe(&kernel(&counters), at(2)), quiet);
         counters.hooks[Hook::Close as usize].dropped_ring_full = 5;
         counters.unkept = 1;
         let mut lost = kernel(&counters);
         (lost.undecodable, lost.flows.evicted, lost.evicted_listeners) = (2, 3, 4);
-        assert_eq!(watch.observe(&lost, at(3)), NewLosses { ring_full: 5, urgent: true });
+        assert_eq!(tracker.observe(&lost, at(3)), NewLosses { ring_full: 5, urgent: true });
         let expected = [
             ("ring-full:close", 5),
             ("owners-unkept", 1),
@@ -248,20 +248,20 @@ mod tests {
             // Nothing was lost up to the snapshot before.
             (reason.to_owned(), 2, 3, lost)
         });
-        assert_eq!(reported(&mut watch), expected);
-        assert_eq!(watch.observe(&lost, at(4)), quiet);
-        assert!(reported(&mut watch).is_empty());
-        assert_eq!(watch.last_loss, Some(at(3)));
+        assert_eq!(reported(&mut tracker), expected);
+        assert_eq!(tracker.observe(&lost, at(4)), quiet);
+        assert!(reported(&mut tracker).is_empty());
+        assert_eq!(tracker.last_loss, Some(at(3)));
     }
 
     #[test]
     fn kernel_losses_before_the_start_begin_at_the_last_checkpoint() {
-        let mut watch = GapTracker::new(at(10), at(4));
+        let mut tracker = GapTracker::new(at(10), at(4));
         let mut counters = Counters::default();
-        assert!(!watch.observe(&Snapshot::default(), at(11)).urgent, "unreadable counters are no loss");
+        assert!(!tracker.observe(&Snapshot::default(), at(11)).urgent, "unreadable counters are no loss");
         counters.hooks[0].dropped_ring_full = 1;
-        watch.observe(&kernel(&counters), at(12));
-        assert_eq!(reported(&mut watch), [("ring-full:established".to_owned(), 4, 12, 1)]);
+        tracker.observe(&kernel(&counters), at(12));
+        assert_eq!(reported(&mut tracker), [("ring-full:established".to_owned(), 4, 12, 1)]);
     }
 
     fn sink(received: u64, delivered: u64, lost: u64, coverage_dropped: u64) -> SinkStats {
@@ -280,10 +280,10 @@ mod tests {
         SinkStats { last_error: Some("no space left".to_owned()), ..stats }
     }
 
-    fn observe(watch: &mut GapTracker, stats: SinkStats, second: i64) -> bool {
+    fn observe(tracker: &mut GapTracker, stats: SinkStats, second: i64) -> bool {
         let mut snapshot = Snapshot::default();
         snapshot.publisher.sinks = vec![stats];
-        watch.observe(&snapshot, at(second)).urgent
+        tracker.observe(&snapshot, at(second)).urgent
     }
 
     fn gap(from: i64, to: i64, lost: u64) -> Vec<(String, i64, i64, u64)> {
@@ -292,43 +292,43 @@ mod tests {
 
     #[test]
     fn a_sinks_gap_grows_until_the_sink_itself_has_the_report() {
-        let mut watch = GapTracker::new(at(0), at(0));
-        assert!(!observe(&mut watch, sink(5, 5, 0, 0), 1));
-        assert!(observe(&mut watch, failing(sink(8, 5, 3, 0)), 2));
-        assert_eq!(reported(&mut watch), gap(1, 2, 3));
-        assert!(observe(&mut watch, failing(sink(11, 5, 6, 1)), 3), "two more than the report");
-        assert_eq!(reported(&mut watch), gap(1, 3, 6));
-        assert!(!observe(&mut watch, failing(sink(12, 5, 7, 2)), 4), "that the report was lost is no news");
-        assert!(!observe(&mut watch, failing(sink(12, 5, 7, 2)), 5), "still");
-        assert_eq!(reported(&mut watch), gap(1, 4, 7), "but part of the next report");
-        assert!(observe(&mut watch, sink(15, 7, 7, 2), 6), "it works again");
-        assert_eq!(reported(&mut watch), gap(1, 4, 7));
-        assert!(!observe(&mut watch, sink(16, 7, 7, 2), 7), "the report is on the way");
-        assert!(!observe(&mut watch, sink(16, 7, 7, 2), 8));
-        assert_eq!(reported(&mut watch), gap(1, 4, 7), "and reported again as long as it may be lost");
-        assert!(!observe(&mut watch, sink(16, 9, 7, 2), 9));
-        assert!(reported(&mut watch).is_empty());
-        assert_eq!(watch.last_loss, Some(at(4)));
-        assert!(observe(&mut watch, sink(17, 9, 8, 2), 10));
-        assert_eq!(reported(&mut watch), gap(9, 10, 1), "another one begins");
+        let mut tracker = GapTracker::new(at(0), at(0));
+        assert!(!observe(&mut tracker, sink(5, 5, 0, 0), 1));
+        assert!(observe(&mut tracker, failing(sink(8, 5, 3, 0)), 2));
+        assert_eq!(reported(&mut tracker), gap(1, 2, 3));
+        assert!(observe(&mut tracker, failing(sink(11, 5, 6, 1)), 3), "two more than the report");
+        assert_eq!(reported(&mut tracker), gap(1, 3, 6));
+        assert!(!observe(&mut tracker, failing(sink(12, 5, 7, 2)), 4), "that the report was lost is no news");
+        assert!(!observe(&mut tracker, failing(sink(12, 5, 7, 2)), 5), "still");
+        assert_eq!(reported(&mut tracker), gap(1, 4, 7), "but part of the next report");
+        assert!(observe(&mut tracker, sink(15, 7, 7, 2), 6), "it works again");
+        assert_eq!(reported(&mut tracker), gap(1, 4, 7));
+        assert!(!observe(&mut tracker, sink(16, 7, 7, 2), 7), "the report is on the way");
+        assert!(!observe(&mut tracker, sink(16, 7, 7, 2), 8));
+        assert_eq!(reported(&mut tracker), gap(1, 4, 7), "and reported again as long as it may be lost");
+        assert!(!observe(&mut tracker, sink(16, 9, 7, 2), 9));
+        assert!(reported(&mut tracker).is_empty());
+        assert_eq!(tracker.last_loss, Some(at(4)));
+        assert!(observe(&mut tracker, sink(17, 9, 8, 2), 10));
+        assert_eq!(reported(&mut tracker), gap(9, 10, 1), "another one begins");
     }
 
     #[test]
     fn a_sink_that_recovers_before_its_loss_is_found_gets_a_report() {
-        let mut watch = GapTracker::new(at(0), at(0));
-        assert!(observe(&mut watch, failing(sink(3, 0, 3, 0)), 1));
+        let mut tracker = GapTracker::new(at(0), at(0));
+        assert!(observe(&mut tracker, failing(sink(3, 0, 3, 0)), 1));
         // The report was lost, and then an event was written.
-        assert!(!observe(&mut watch, sink(5, 1, 4, 1), 2));
-        assert!(observe(&mut watch, sink(5, 1, 4, 1), 3));
-        assert_eq!(reported(&mut watch), gap(0, 2, 4));
+        assert!(!observe(&mut tracker, sink(5, 1, 4, 1), 2));
+        assert!(observe(&mut tracker, sink(5, 1, 4, 1), 3));
+        assert_eq!(reported(&mut tracker), gap(0, 2, 4));
     }
 
     #[test]
     fn a_stalled_sink_is_not_sent_the_same_report_again_and_again() {
-        let mut watch = GapTracker::new(at(0), at(0));
-        assert!(observe(&mut watch, sink(10, 0, 3, 0), 1));
+        let mut tracker = GapTracker::new(at(0), at(0));
+        assert!(observe(&mut tracker, sink(10, 0, 3, 0), 1));
         for second in 2..100 {
-            assert!(!observe(&mut watch, sink(11, 0, 4, 1), second));
+            assert!(!observe(&mut tracker, sink(11, 0, 4, 1), second));
         }
     }
 }

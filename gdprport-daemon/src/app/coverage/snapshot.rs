@@ -1,4 +1,4 @@
-//! What was seen and what was lost, read once from the parts that count it. Events, the status and whatever comes later
+//! What was seen and what was lost, read once from the parts that count it. Events and the status
 //! are renderings of it.
 
 use gdprport_common::{Counters, HookCounters};
@@ -20,7 +20,7 @@ pub(crate) struct Snapshot {
     pub records: u64,
     /// Of these, records that could not be decoded.
     pub undecodable: u64,
-    /// The way of events.
+    /// Events on their way to the sinks.
     pub publisher: PublisherSnapshot,
     /// The flow table's.
     pub flows: TableCounters,
@@ -51,7 +51,7 @@ impl Snapshot {
         }
     }
 
-    /// As a `coverage` event says it, with the gaps to report.
+    /// The data of a `coverage` event, with the gaps to report.
     #[must_use]
     pub(crate) fn event(&self, from: Timestamp, to: Timestamp, gaps: Vec<Gap>) -> event::Coverage {
         event::Coverage {
@@ -73,7 +73,7 @@ impl Snapshot {
         }
     }
 
-    /// As the control socket says it.
+    /// The coverage of a status reply.
     #[must_use]
     pub(crate) fn status(
         &self,

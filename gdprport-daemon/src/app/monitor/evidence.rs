@@ -1,4 +1,4 @@
-//! What the flow table asks of the rest: who a process is, what the policy says of a flow.
+//! What the flow table needs from the other parts: who a process is, and the verdict of the policy.
 //!
 //! Belongs here: everything that evidence is looked up in, and the memo of verdicts. Does not belong here: deciding
 //! (`core`), and how the machine is read (`host`).
@@ -40,7 +40,7 @@ impl<K: TaskLookup> Evidence<K> {
         Judge { resolver, tasks: kernel, policy, judgements, now }
     }
 
-    /// Stores what a record says of a process or a cgroup.
+    /// Stores what a record shows of a process or a cgroup.
     pub fn learn(&mut self, record: &IdentityRecord<'_>) {
         match record {
             IdentityRecord::Exec { exec_id, tgid, previous, path, in_user_ns } => {

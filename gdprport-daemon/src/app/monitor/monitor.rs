@@ -97,7 +97,7 @@ impl<K: TaskLookup> Monitor<K> {
         }
     }
 
-    /// Now, as events say it.
+    /// The present time, as events carry it.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.publisher.clock().timestamp(boottime_ns())
@@ -265,8 +265,8 @@ impl<K: TaskLookup> Monitor<K> {
         for change in changes.drain(..) {
             let port = change.flow.port_index.and_then(|index| publisher.port(index));
             let Some(port) = port else {
-                // A port that is watched no more: its last records come a moment later. A flow that began before was
-                // counted when the policy changed; here is counted what only those records tell of.
+                // A port that is no longer watched: its last records come a moment later. A flow that began before was
+                // counted when the policy changed; counted here is what only those records report.
                 if matches!(change.kind, ChangeKind::Opened | ChangeKind::Failed) {
                     counters.unwatched += 1;
                     flows.discard(change.flow.cookie);
@@ -293,6 +293,12 @@ impl<K: TaskLookup> Monitor<K> {
         self.publisher.set_policy(&policy);
         self.active_policy = self.active_policy.with_policy(policy);
         Unwatched { flows, listeners }
+    }
+
+    /// Evaluates by the same policy with other addresses of its host names from now on.
+    pub fn set_names(&mut self, next: ActivePolicy, now: Timestamp) {
+        self.active_policy = next;
+        self.reevaluate(now);
     }
 
     /// Evaluates everything that is open again and reports what changed.

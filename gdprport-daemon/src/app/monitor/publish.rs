@@ -46,7 +46,7 @@ pub struct PublisherSnapshot {
     pub sinks: Vec<SinkStats>,
 }
 
-/// The way of events to the sinks.
+/// Makes events and passes them to the sinks.
 #[derive(Debug)]
 pub struct Publisher {
     fanout: Fanout,
@@ -216,7 +216,8 @@ impl Publisher {
 
     /// Gives the sinks back, for the shutdown; followers' streams end.
     #[must_use]
-    pub fn into_fanout(self) -> Fanout {
+    pub fn into_fanout(mut self) -> Fanout {
+        self.fanout.drop_followers();
         self.fanout
     }
 

@@ -1,4 +1,4 @@
-//! Taking a listing of the host in: sockets that no record told of, and flows of the table that are no more.
+//! Applying a listing of the host: sockets that no record reported, and flows of the table that are gone.
 //!
 //! The sockets are listed on a thread of their own while records go on. The tables remember what leaves them meanwhile,
 //! so that a socket that the list still shows is not taken for an open one.

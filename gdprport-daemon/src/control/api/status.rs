@@ -294,4 +294,32 @@ mod tests {
             r#"{"name":"journald","received":3144655,"delivered":3144637,"queued":3,"dropped":{"queue-full":15},"last_error":"No space left on device"}"#
         );
     }
+
+    /// The counters stand in the port's own object, not in one of their own.
+    #[test]
+    fn the_fields_of_a_port_keep_their_names_and_order() {
+        let json = serde_json::to_value(&super::super::samples::status().ports[0]).expect("plain data");
+        let fields: Vec<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
+        assert_eq!(
+            fields,
+            [
+                "name",
+                "number",
+                "protocol",
+                "declared",
+                "open",
+                "opened",
+                "closed",
+                "opening_missed",
+                "evicted",
+                "unwatched",
+                "failed",
+                "declared_flows",
+                "undecided",
+                "violations_total",
+                "violations",
+                "posture"
+            ]
+        );
+    }
 }

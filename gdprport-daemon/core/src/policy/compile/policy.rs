@@ -157,12 +157,6 @@ impl Policy {
         self.ports.claims().iter().map(|claim| &claim.info)
     }
 
-    /// The watched port with this [`PortInfo::index`].
-    #[must_use]
-    pub fn port_at(&self, index: usize) -> Option<&PortInfo> {
-        self.ports.claims().get(index).map(|claim| &claim.info)
-    }
-
     /// A watched number: its local declaration, or else its first remote one. O(log n).
     #[must_use]
     pub fn port(&self, number: u16) -> Option<&PortInfo> {

@@ -75,12 +75,6 @@ impl ActivePolicy {
         self.policy.port(number)
     }
 
-    /// [`Policy::port_at`].
-    #[must_use]
-    pub fn port_at(&self, index: usize) -> Option<&PortInfo> {
-        self.policy.port_at(index)
-    }
-
     /// The items of one declaration with names that are not resolved, ascending.
     pub(super) fn unresolved(&self, declaration: usize) -> &[ItemId] {
         &self.unresolved[declaration]

@@ -1,7 +1,7 @@
 //! The cipher suites by number, with their names in the IANA registry; those of SSL 3 that it leaves out (Fortezza,
 //! FIPS, export with 1024 bits) and GOST's without encryption by the names that their documents gave them.
 //!
-//! Belongs here: the table. What a name tells of a suite is in `suites`.
+//! Belongs here: the table. What the name of a suite shows is in `suites`.
 
 /// Ascending by number.
 #[rustfmt::skip]
