@@ -18,7 +18,7 @@ pub mod measured {
 }
 
 /// What must hold for any bytes: the fuzzer's targets. Those of the core are `gdprport_core::hostile`.
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod hostile {
     pub use crate::control::client::hostile::reply;

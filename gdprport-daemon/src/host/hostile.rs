@@ -7,7 +7,7 @@ use gdprport_core::cgroup_path::{CgroupPath, Inside, Maker};
 use gdprport_core::identity::{ExecName, comm_text, shebang};
 
 /// Any bytes as a reply of sock_diag(7), or as a notice of a destroyed socket, are read or rejected.
-pub(crate) fn netlink(bytes: &[u8]) {
+pub fn netlink(bytes: &[u8]) {
     let mut found = Vec::new();
     let done = sockets::read_replies(bytes, |_, _, _| true, |_| true, &mut found);
     // A message has a header of 16 bytes: what is found cannot outgrow what was received.
@@ -24,7 +24,7 @@ pub(crate) fn netlink(bytes: &[u8]) {
 
 /// Any bytes as a file of `/proc`, `/sys` or as the first line of a script are read or rejected. The first byte selects
 /// the file.
-pub(crate) fn proc(bytes: &[u8]) {
+pub fn proc(bytes: &[u8]) {
     let (which, bytes) = bytes.split_first().map_or((0, bytes), |(which, rest)| (*which, rest));
     match which % 7 {
         0 => {

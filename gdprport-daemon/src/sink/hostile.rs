@@ -8,7 +8,7 @@ use gdprport_core::hostile::{self, Input};
 
 /// Any text in an event and in its message ends up within its own field: the record has the fields that it should, and
 /// what journald keeps of the event is the event.
-pub(crate) fn event(bytes: &[u8]) {
+pub fn event(bytes: &[u8]) {
     let event = hostile::event(bytes);
     let mut line = Vec::new();
     Encoder::default().native(&event, &mut line);

@@ -46,7 +46,7 @@ thread_local! {
 
 /// Any bytes as the reply to any request are a reply or an error in one sentence. The first byte chooses the request
 /// (its low half) and whether the rest is all that is sent, or the body of a well-formed reply (its highest bit).
-pub(crate) fn reply(bytes: &[u8]) {
+pub fn reply(bytes: &[u8]) {
     let (how, bytes) = bytes.split_first().map_or((0, bytes), |(how, rest)| (*how, rest));
     let mut sent = Vec::new();
     if how & 0x80 != 0 {

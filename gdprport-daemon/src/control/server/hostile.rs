@@ -25,7 +25,7 @@ const CODES: [&str; 10] = ["200", "400", "403", "404", "405", "408", "413", "414
 
 /// A member of the group (the first byte is even) or root sends any bytes and then hangs up. What comes back is HTTP
 /// with a code of [`CODES`], the policy is reloaded for root only, and every place that was taken is given back.
-pub(crate) fn request(bytes: &[u8]) {
+pub fn request(bytes: &[u8]) {
     let (how, bytes) = bytes.split_first().map_or((0, bytes), |(how, rest)| (*how, rest));
     let root = how & 1 == 1;
     let peer: fn(&UnixStream) -> io::Result<Credentials> = if root {
