@@ -13,6 +13,6 @@ mod publish;
 
 pub use evidence::Evidence;
 pub use monitor::{Input, Monitor};
-pub(crate) use monitor::{Polled, Unwatched};
+pub(crate) use monitor::{Polled, SeenListener, Unwatched};
 pub use publish::Publisher;
 pub(crate) use publish::PublisherSnapshot;

@@ -3,7 +3,9 @@
 use gdprport_core::decode::{DecodeError, ListenerRecord, Record};
 use gdprport_core::flow::{Change, ChangeKind, Context as _, FoundFlow, LastCounts, Progress, Table};
 use gdprport_core::listener::{Listener, ListenerTable};
+use gdprport_core::model::{Endpoint, Process};
 use gdprport_core::policy::{ActivePolicy, DnsNames, Policy};
+use gdprport_core::shared::Shared;
 use gdprport_core::verdict::Verdict;
 use jiff::Timestamp;
 
@@ -29,7 +31,7 @@ pub enum Input<'a> {
     /// A connect was found under way on the host.
     FoundConnect(FoundFlow),
     /// A listener was found on the host.
-    FoundListener(Listener),
+    FoundListener(SeenListener),
     /// Sockets were destroyed that predate the daemon.
     Destroyed(&'a [DestroyNotice]),
     /// Sockets that were polled: how they stand.
@@ -38,6 +40,19 @@ pub enum Input<'a> {
     Absent(&'a [u64], u64),
     /// These sockets do not listen any more, as far as they did.
     ListenersGone(&'a [u64]),
+}
+
+/// A listening socket as it was seen: by a record or on the host.
+#[derive(Debug)]
+pub struct SeenListener {
+    /// Socket cookie.
+    pub cookie: u64,
+    /// Where it is bound.
+    pub local: Endpoint,
+    /// Who opened it or, without a record, holds it.
+    pub process: Option<Shared<Process>>,
+    /// Network namespace cookie; 0 if not known.
+    pub netns_cookie: u64,
 }
 
 /// What polling has found.
@@ -153,7 +168,7 @@ impl<K: TaskLookup> Monitor<K> {
                 flows.adopt(found, now_ns, &mut evidence.context(active_policy, now), changes);
             }
             Input::FoundConnect(found) => flows.add_connecting(found),
-            Input::FoundListener(listener) => self.open_listener(listener, now),
+            Input::FoundListener(found) => self.open_listener(found, None, now),
             Input::Destroyed(notices) => {
                 self.close_listeners(notices.iter().map(|notice| notice.cookie), now);
                 self.destroyed(notices, now);
@@ -180,17 +195,10 @@ impl<K: TaskLookup> Monitor<K> {
         match record {
             ListenerRecord::Opened(event) => {
                 let process = self.evidence.context(&self.active_policy, now).process_of(&event.owner);
-                let verdict = self.active_policy.evaluate_listener(event.local, process.as_deref());
-                let listener = Listener {
-                    cookie: event.cookie,
-                    local: event.local,
-                    process,
-                    verdict,
-                    opened_ns: Some(event.time_ns),
-                    netns_cookie: event.owner.netns_cookie,
-                    found: false,
-                };
-                self.open_listener(listener, now);
+                let netns_cookie = event.owner.netns_cookie;
+                let listener =
+                    SeenListener { cookie: event.cookie, local: event.local, process, netns_cookie };
+                self.open_listener(listener, Some(event.time_ns), now);
             }
             ListenerRecord::Closed(event) => {
                 let ended = self.listeners.ended(event.cookie);
@@ -199,15 +207,20 @@ impl<K: TaskLookup> Monitor<K> {
         }
     }
 
-    /// Reports and remembers a listener, unless it is known.
-    fn open_listener(&mut self, listener: Listener, now: Timestamp) {
-        let Some(port) = self.publisher.port_numbered(listener.local.port, &self.active_policy) else {
+    /// Evaluates, reports and remembers a listener, unless it is known. `opened_ns`: when a record says that it began to
+    /// listen; `None` if it was found without one.
+    fn open_listener(&mut self, listener: SeenListener, opened_ns: Option<u64>, now: Timestamp) {
+        let SeenListener { cookie, local, process, netns_cookie } = listener;
+        let Some(port) = self.publisher.port_numbered(local.port, &self.active_policy) else {
             self.counters.unwatched_listeners += 1;
             return;
         };
-        if self.listeners.contains(listener.cookie) {
+        if self.listeners.contains(cookie) {
             return;
         }
+        let verdict = self.active_policy.evaluate_listener(local, process.as_deref());
+        let found = opened_ns.is_none();
+        let listener = Listener { cookie, local, process, verdict, opened_ns, netns_cookie, found };
         if matches!(listener.verdict, Verdict::Violation { .. }) {
             self.counters.port(port.port.number, &port.port.name).violation(&listener.verdict);
         }

@@ -8,11 +8,10 @@ use std::collections::{HashMap, HashSet};
 use gdprport_common::{Caller, SocketOwner, SocketRole};
 use gdprport_core::flow::FoundFlow;
 use gdprport_core::identity::OwnerRef;
-use gdprport_core::listener::Listener;
 use gdprport_core::model::Direction;
 use jiff::Timestamp;
 
-use crate::app::monitor::{Input, Monitor};
+use crate::app::monitor::{Input, Monitor, SeenListener};
 use crate::host::clock::boottime_ns;
 use crate::host::destroy::{DestroyNotices, WantedSockets};
 use crate::host::listing::{ListedNetns, ListedSocket, Listing, ProcessFd};
@@ -231,16 +230,7 @@ impl Adoption {
             }
         }
         let process = owner.map(|owner| evidence.resolver.resolve(&owner, &evidence.kernel));
-        let verdict = monitor.active_policy.evaluate_listener(socket.local, process.as_deref());
-        let listener = Listener {
-            cookie: socket.cookie,
-            local: socket.local,
-            process,
-            verdict,
-            opened_ns: None,
-            netns_cookie,
-            found: true,
-        };
+        let listener = SeenListener { cookie: socket.cookie, local: socket.local, process, netns_cookie };
         monitor.apply(Input::FoundListener(listener), now);
     }
 
