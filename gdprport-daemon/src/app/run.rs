@@ -178,7 +178,7 @@ enum Input {
     Second,
     /// Flows are to be polled.
     Poll,
-    /// Flows have settled, records have come, or there is more of a listing to take in: the next round does it.
+    /// Flows have settled, records have come, or there is more of a listing to apply: the next round does it.
     Work,
 }
 

@@ -68,7 +68,7 @@ pub struct Polled {
     pub at_ns: u64,
 }
 
-/// What a policy watches no more.
+/// What a policy no longer watches.
 #[derive(Debug, Clone, Copy)]
 pub struct Unwatched {
     /// Open flows that were given up.
@@ -140,7 +140,7 @@ impl<K: TaskLookup> Monitor<K> {
         self.publish(now);
     }
 
-    /// Takes one input in and publishes what follows from it.
+    /// Applies one input and publishes what follows from it.
     pub fn apply(&mut self, input: Input<'_>, now: Timestamp) {
         let Self { flows, evidence, active_policy, changes, .. } = self;
         match input {

@@ -208,7 +208,7 @@ impl Publisher {
         &self.fanout
     }
 
-    /// The sinks, to add a follower or to let go of those that left.
+    /// The sinks, to add a follower or to drop those that left.
     #[must_use]
     pub const fn fanout_mut(&mut self) -> &mut Fanout {
         &mut self.fanout

@@ -21,7 +21,7 @@ use crate::host::sockets;
 /// A flow that began less than this before the sockets were listed may be missing from the list; ns.
 const FRESH_NS: u64 = 1_000_000_000;
 
-/// Sockets taken in at once: some five milliseconds of work.
+/// Sockets applied at once: some five milliseconds of work.
 const PORTION: usize = 512;
 
 /// How often the next portion waits for the sinks, a millisecond or two each time.
@@ -30,10 +30,10 @@ const WAITS_MAX: u32 = 2_000;
 /// Processes that were read, by process id and the cookie of the socket's network namespace.
 type Owners = HashMap<(u32, u64), Option<OwnerRef>>;
 
-/// How far taking a listing in has come.
+/// How far applying a listing has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// There is nothing to take in, or no more of it.
+    /// There is nothing to apply, or nothing left.
     Done,
     /// There is more.
     More,
@@ -41,7 +41,7 @@ pub(crate) enum Progress {
     Waiting,
 }
 
-/// A listing that is being taken in.
+/// A listing that is being applied.
 pub(super) struct Adoption {
     /// What is left, listeners first.
     sockets: std::vec::IntoIter<ListedSocket>,
@@ -106,7 +106,7 @@ impl Adoption {
         self.sockets.as_slice().iter().map(|socket| (socket.cookie, socket.netns))
     }
 
-    /// Takes a portion in. Waits a while for sinks that lag behind: existing sockets have time, and tens of thousands of
+    /// Applies a portion. Waits a while for sinks that lag behind: existing sockets have time, and tens of thousands of
     /// events at once would not fit in the queues. If records were lost, what is found need not predate the daemon.
     pub(super) fn step(
         &mut self,

@@ -21,9 +21,9 @@ pub(crate) struct Reconciler {
     notices: DestroyNotices,
     /// Inode number of the network namespace by cookie, of sockets that predate the daemon.
     homes: Arc<HashMap<u64, u64>>,
-    /// A listing that is being taken in.
+    /// A listing that is being applied.
     adoption: Option<Box<Adoption>>,
-    /// From the beginning of a listing until it is taken in.
+    /// From the beginning of a listing until it is applied.
     listing: bool,
     polling: bool,
     /// Something may be open that the tables do not know, or the other way round.
@@ -61,7 +61,7 @@ impl Reconciler {
         self.records_lost = true;
     }
 
-    /// From now on the tables remember what leaves them, until a listing is taken in.
+    /// From now on the tables remember what leaves them, until a listing is applied.
     pub(crate) fn begin_listing(&mut self, monitor: &mut Monitor<Probes>) {
         monitor.flows.begin_listing();
         monitor.listeners.begin_listing();
@@ -120,7 +120,7 @@ impl Reconciler {
         }
     }
 
-    /// Takes a portion of a listing in, if there is one.
+    /// Applies a portion of a listing, if there is one.
     pub(crate) fn step(&mut self, monitor: &mut Monitor<Probes>, now: Timestamp) -> Progress {
         let Some(mut adoption) = self.adoption.take() else { return Progress::Done };
         let progress = adoption.step(self.records_lost, monitor, now);
