@@ -12,7 +12,7 @@ use crate::policy::model::{PeerSpec, loopback_nets};
 pub(crate) struct BindScope {
     any: bool,
     nets: JointPrefixSet<IpNet>,
-    /// As written, for messages.
+    /// For messages.
     pub text: String,
 }
 
@@ -20,7 +20,9 @@ impl BindScope {
     /// `None`: anywhere.
     pub(crate) fn new(peers: Option<&[PeerSpec]>) -> Self {
         let mut scope = Self { any: peers.is_none(), nets: JointPrefixSet::new(), text: String::new() };
-        for peer in peers.unwrap_or_default() {
+        let mut peers: Vec<_> = peers.unwrap_or_default().iter().collect();
+        peers.sort_unstable();
+        for peer in peers {
             match peer {
                 PeerSpec::Any => scope.any = true,
                 PeerSpec::Loopback => loopback_nets().into_iter().for_each(|net| {

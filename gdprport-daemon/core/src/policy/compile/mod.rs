@@ -10,7 +10,7 @@ pub(crate) mod rule_index;
 pub(crate) use peer_index::ItemId;
 pub(crate) use policy::{CompiledDeclaration, CompiledSite};
 pub(crate) use ports::PortClaim;
-pub(crate) use rule_index::CompiledRule;
+pub(crate) use rule_index::{CompiledRule, RuleIndex};
 
 pub use pipeline::compile;
 pub use policy::{Policy, catalog_only};

@@ -20,7 +20,7 @@ pub(crate) type ItemId = u32;
 pub(crate) struct PeerItem {
     /// As it is written.
     pub text: Arc<str>,
-    /// The host names in it.
+    /// The host names in it, sorted.
     pub hosts: Box<[Arc<str>]>,
 }
 
@@ -72,7 +72,8 @@ impl PeerIndex {
     }
 }
 
-/// Collects items, then makes the index.
+/// Collects items, then makes the index. Who numbers items in their order makes the index independent of the order in
+/// which they are written.
 #[derive(Default)]
 pub(crate) struct PeerIndexBuilder {
     items: Vec<PeerItem>,
@@ -118,6 +119,7 @@ impl PeerIndexBuilder {
                 PeerSpec::Set(_) => {}
             }
         }
+        hosts.sort_unstable();
         self.items.push(PeerItem { text, hosts: hosts.into() });
         id
     }

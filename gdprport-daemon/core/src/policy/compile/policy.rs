@@ -2,6 +2,7 @@
 //!
 //! Belongs here: `Policy`, how it is made from the model, and its look-ups that need no host name.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub struct Policy {
     /// The networks and names of remote services, of those that share a number with another declaration. Their items
     /// are numbered in the order of the declarations.
     pub(crate) services: PeerIndex,
+    /// By name, so that it does not matter in which file and order they are written.
     pub(crate) declarations: Vec<CompiledDeclaration>,
     ports: PortTable,
     /// What a listener's verdict names as its rule.
@@ -76,11 +78,13 @@ impl Policy {
         Self::build(model, hasher, false, warnings)
     }
 
-    fn build(model: Model, hasher: Sha256, catalog_only: bool, warnings: Vec<Problem>) -> Self {
+    fn build(mut model: Model, hasher: Sha256, catalog_only: bool, warnings: Vec<Problem>) -> Self {
+        model.declarations.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let mut ports = PortTableBuilder::default();
         model.declarations.iter().enumerate().for_each(|(index, declared)| ports.declare(index, declared));
         let shared = ports.shared();
         let (mut peers, mut services) = (PeerIndexBuilder::default(), PeerIndexBuilder::default());
+        number_in_order(&model, &mut peers);
         let mut compiled = Vec::with_capacity(model.declarations.len());
         for (index, declared) in model.declarations.into_iter().enumerate() {
             let rules = declared.rules.into_iter().map(|rule| compile_rule(rule, &mut peers, &model.sets));
@@ -157,7 +161,7 @@ impl Policy {
         self.ports.claims().iter().map(|claim| &claim.info)
     }
 
-    /// A watched number: its local declaration, or else its first remote one. O(log n).
+    /// A watched number: its local declaration, or else the first remote one by name. O(log n).
     #[must_use]
     pub fn port(&self, number: u16) -> Option<&PortInfo> {
         self.claims(number).first().map(|claim| &claim.info)
@@ -186,6 +190,18 @@ pub fn catalog_only() -> Policy {
         hasher.update(format!("{} {:?}\n", service.id, service.ports));
     }
     Policy::build(Model::default(), hasher, true, Vec::new())
+}
+
+/// Gives the peers of all rules their numbers in the order of the peers, not of the rules: what is searched and named by
+/// number then does not depend on how the policy is arranged.
+fn number_in_order(model: &Model, peers: &mut PeerIndexBuilder) {
+    let rules = model.declarations.iter().flat_map(|declared| &declared.rules);
+    let written: HashSet<_> = rules.flat_map(|rule| &rule.peers).collect();
+    let mut written: Vec<_> = written.into_iter().collect();
+    written.sort_unstable();
+    for peer in written {
+        peers.item(peer, &model.sets);
+    }
 }
 
 fn compile_rule(rule: Rule, peers: &mut PeerIndexBuilder, sets: &PeerSets) -> CompiledRule {

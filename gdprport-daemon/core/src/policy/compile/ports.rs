@@ -39,7 +39,7 @@ pub(crate) struct PortClaim {
     pub local: bool,
 }
 
-/// All claims, ascending by number; of one number the local claim first, then the remote ones in the order written.
+/// All claims, ascending by number; of one number the local claim first, then the remote ones by name.
 #[derive(Debug)]
 pub(super) struct PortTable {
     claims: Vec<PortClaim>,
@@ -63,7 +63,7 @@ impl PortTable {
 pub(super) struct PortTableBuilder(BTreeMap<u16, Vec<PortClaim>>);
 
 impl PortTableBuilder {
-    /// Adds the numbers of one declaration.
+    /// Adds the numbers of one declaration; declarations come by name.
     pub(super) fn declare(&mut self, index: usize, declared: &Declaration) {
         let protocol: Option<Arc<str>> = declared.protocol.map(|service| service.id.into());
         let local = matches!(declared.site, Site::Local(_));

@@ -65,13 +65,19 @@ impl CompiledRule {
 /// The rules of one declaration and direction by peer item.
 #[derive(Debug, Default)]
 pub(crate) struct RuleIndex {
+    /// All of them, by role.
+    all: Box<[u32]>,
     buckets: HashMap<ItemId, Bucket, RandomState>,
 }
 
-/// The rules that one item reaches, in the order written.
+/// The rules that one item reaches.
 #[derive(Debug, Default)]
 struct Bucket {
+    /// In the order written, without those that an earlier one makes unreachable.
     rules: Box<[u32]>,
+    /// By role, without those that the rule of an earlier role makes needless in the same way: to explain a verdict,
+    /// which must not depend on the order written.
+    by_role: Box<[u32]>,
     tuples: Option<Tuples>,
 }
 
@@ -267,34 +273,46 @@ impl Tuples {
     }
 }
 
-impl Bucket {
-    fn build(numbers: &[u32], rules: &[CompiledRule]) -> Self {
-        // How long the longest-lived rule so far allows each process; `None` lasts for ever. Specs are interned, so that
-        // equal ones are the same.
-        let mut reach: HashMap<Option<*const ProcessSpec>, Option<Timestamp>> = HashMap::new();
-        let useful = |number: &&u32| {
-            let rule = &rules[**number as usize];
-            match reach.entry(rule.process.as_ref().map(Arc::as_ptr)) {
-                Entry::Vacant(vacant) => {
-                    vacant.insert(rule.until);
-                    true
-                }
-                Entry::Occupied(mut known) => {
-                    let longer = match (*known.get(), rule.until) {
-                        (None, _) => false,
-                        (Some(_), None) => true,
-                        (Some(known), Some(until)) => until > known,
-                    };
-                    if longer {
-                        known.insert(rule.until);
-                    }
-                    longer
-                }
+/// Those of the rules, all of one bucket, for whose process no earlier one is valid at least as long.
+fn useful(numbers: impl Iterator<Item = u32>, rules: &[CompiledRule]) -> Box<[u32]> {
+    // How long the longest-lived rule so far allows each process; `None` lasts for ever. Specs are interned, so that
+    // equal ones are the same.
+    let mut reach: HashMap<Option<*const ProcessSpec>, Option<Timestamp>> = HashMap::new();
+    let is_useful = |number: &u32| {
+        let rule = &rules[*number as usize];
+        match reach.entry(rule.process.as_ref().map(Arc::as_ptr)) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(rule.until);
+                true
             }
-        };
-        let kept: Box<[u32]> = numbers.iter().filter(useful).copied().collect();
+            Entry::Occupied(mut known) => {
+                let longer = match (*known.get(), rule.until) {
+                    (None, _) => false,
+                    (Some(_), None) => true,
+                    (Some(known), Some(until)) => until > known,
+                };
+                if longer {
+                    known.insert(rule.until);
+                }
+                longer
+            }
+        }
+    };
+    numbers.filter(is_useful).collect()
+}
+
+/// The rules in the order of their roles, of which a port has each once.
+fn by_role(mut numbers: Vec<u32>, rules: &[CompiledRule]) -> Vec<u32> {
+    numbers.sort_unstable_by(|a, b| rules[*a as usize].role.cmp(&rules[*b as usize].role));
+    numbers
+}
+
+impl Bucket {
+    fn build(numbers: Vec<u32>, rules: &[CompiledRule]) -> Self {
+        let kept = useful(numbers.iter().copied(), rules);
         let tuples = (kept.len() > SMALL).then(|| Tuples::build(&kept, rules));
-        Self { rules: kept, tuples }
+        let by_role = useful(by_role(numbers, rules).into_iter(), rules);
+        Self { rules: kept, by_role, tuples }
     }
 
     /// Lowers `best` to the first rule before it that allows the process.
@@ -321,13 +339,15 @@ impl RuleIndex {
     /// Indexes the rules of one direction.
     pub(crate) fn build(rules: &[CompiledRule], direction: Direction) -> Self {
         let mut numbers: HashMap<ItemId, Vec<u32>> = HashMap::new();
+        let mut all = Vec::new();
         for (number, rule) in (0..).zip(rules).filter(|(_, rule)| rule.direction == direction) {
+            all.push(number);
             for item in &rule.peers {
                 numbers.entry(*item).or_default().push(number);
             }
         }
-        let buckets = numbers.into_iter().map(|(item, numbers)| (item, Bucket::build(&numbers, rules)));
-        Self { buckets: buckets.collect() }
+        let buckets = numbers.into_iter().map(|(item, numbers)| (item, Bucket::build(numbers, rules)));
+        Self { all: by_role(all, rules).into(), buckets: buckets.collect() }
     }
 
     /// Lowers `best` to the first rule before it that this item reaches and that allows the process now.
@@ -344,8 +364,13 @@ impl RuleIndex {
         }
     }
 
-    /// The rules that an item reaches, in the order written.
-    pub(crate) fn rules(&self, item: ItemId) -> &[u32] {
-        self.buckets.get(&item).map_or(&[], |bucket| &bucket.rules)
+    /// The rules that an item reaches, by role, but for those that a better one stands for.
+    pub(crate) fn reached(&self, item: ItemId) -> &[u32] {
+        self.buckets.get(&item).map_or(&[], |bucket| &bucket.by_role)
+    }
+
+    /// All rules, by role.
+    pub(crate) const fn all(&self) -> &[u32] {
+        &self.all
     }
 }

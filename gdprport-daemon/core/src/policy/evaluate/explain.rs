@@ -6,9 +6,12 @@
 //!   missing) and those whose host names are not resolved: at most [`COMPARED`] rules. If there are more, the verdict
 //!   is `Undecided` as well, because a rule that was not compared might allow the flow: missing evidence is never
 //!   turned into a certain violation.
-//! - **The nearest rule** is exact for declarations of up to [`NEAREST`] rules. Beyond, it is the nearest of
-//!   [`NEAREST`] candidates: rules that reach the peer first, then the first written ones. The verdict itself
-//!   does not depend on it.
+//! - **The nearest rule** ([`Distance`]) is exact for up to [`NEAREST`] rules of the flow's direction. Beyond, it is the
+//!   nearest of some of them: those that reach the peer first, then the others. Only where no rule has that direction
+//!   are those of the other one compared. The outcome itself does not depend on it.
+//!
+//! Nothing here depends on the order in which rules, peers or files are written: candidates come by peer and by role,
+//! and of two rules that are equally near the roles decide.
 
 use std::fmt::{Display, Write};
 use std::sync::Arc;
@@ -17,15 +20,15 @@ use jiff::Timestamp;
 
 use super::active::ActivePolicy;
 use super::facts::Facts;
-use crate::model::Process;
-use crate::policy::compile::{CompiledDeclaration, CompiledRule, ItemId};
+use crate::model::{Direction, Process};
+use crate::policy::compile::{CompiledDeclaration, CompiledRule, ItemId, RuleIndex};
 use crate::policy::dns_names::Resolution;
 use crate::policy::model::{Fit, Pattern, ProcessKey};
 use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
 
 /// How many rules are compared when evidence is missing.
 const COMPARED: usize = 4096;
-/// How many rules are compared to find the nearest.
+/// How many rules are compared to find the nearest, beside half as many that reach the peer.
 const NEAREST: usize = 256;
 /// How many values a message names.
 const NAMED: usize = 4;
@@ -51,7 +54,32 @@ struct Assessment {
     expired: bool,
 }
 
+/// How far a rule is from allowing a flow, from near to far. Which keys fail decides the reasons, and with them the
+/// severity, so that two rules that are equally far fail in the same keys; the role makes the order total.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Distance<'r> {
+    /// A rule of the other direction says nothing of this flow, however much else of it fits: otherwise who breaks more
+    /// keys of the rules for this direction would have the milder reason.
+    direction_fails: bool,
+    failed: usize,
+    unknown: usize,
+    peers_fail: bool,
+    keys_fail: [bool; 6],
+    role: &'r str,
+}
+
 impl Assessment {
+    fn distance<'r>(&self, rule: &'r CompiledRule) -> Distance<'r> {
+        Distance {
+            direction_fails: self.direction_fails,
+            failed: self.failed(),
+            unknown: self.unknown(),
+            peers_fail: self.peers == Some(Fit::Fails),
+            keys_fail: self.keys.map(|key| key == Some(Fit::Fails)),
+            role: &rule.role,
+        }
+    }
+
     fn fits(&self) -> impl Iterator<Item = Fit> {
         self.keys.into_iter().chain([self.peers]).flatten()
     }
@@ -121,24 +149,15 @@ impl Undeclared<'_> {
                 || process.container_unproven
         });
         let inside = peer.inside.iter().filter(|_| incomplete);
-        let mut candidates = inside.chain(peer.unresolved).flat_map(|item| index.rules(*item));
-        let mut best: Option<(usize, u32, Assessment)> = None;
-        for number in candidates.by_ref().take(COMPARED) {
-            let assessment = self.assess(&self.declaration.rules[*number as usize], peer);
-            if assessment.failed() > 0 || assessment.unknown() == 0 {
-                continue;
-            }
-            let rank = (assessment.unknown(), *number);
-            if best.as_ref().is_none_or(|(unknown, first, _)| rank < (*unknown, *first)) {
-                best = Some((rank.0, rank.1, assessment));
-            }
-        }
-        if let Some((_, number, assessment)) = best {
-            let rule = &self.declaration.rules[number as usize];
-            let failed = Vec::new();
+        let mut candidates = inside.chain(peer.unresolved).flat_map(|item| index.reached(*item));
+        let compared = candidates.by_ref().take(COMPARED);
+        let open = self
+            .assessed(compared, peer)
+            .filter(|(_, assessment)| assessment.failed() == 0 && assessment.unknown() > 0);
+        if let Some((rule, assessment)) = nearest(open) {
             return Some(Verdict::Undecided {
                 missing: self.missing(rule, &assessment),
-                nearest: Some(Nearest { role: Arc::clone(&rule.role), failed }),
+                nearest: Some(Nearest { role: Arc::clone(&rule.role), failed: Vec::new() }),
             });
         }
         candidates.next().map(|_| Verdict::Undecided {
@@ -153,8 +172,17 @@ impl Undeclared<'_> {
             let names = self.active.names();
             let hosts =
                 rule.peers.iter().flat_map(|item| &*self.active.policy().peers.items[*item as usize].hosts);
-            let unresolved = hosts.filter(|name| !names.is_resolved(name)).take(NAMED);
-            missing.extend(unresolved.map(|name| match names.get(name) {
+            let mut named: Vec<&str> = Vec::with_capacity(NAMED);
+            for name in hosts.filter(|name| !names.is_resolved(name)) {
+                if named.len() == NAMED {
+                    break;
+                }
+                // A name may be in several sets.
+                if !named.contains(&&**name) {
+                    named.push(name);
+                }
+            }
+            missing.extend(named.into_iter().map(|name| match names.get(name) {
                 Some(Resolution::Unresolved(why)) => format!("the host name {name} is not resolved: {why}"),
                 _ => format!("the host name {name} is not resolved yet"),
             }));
@@ -172,23 +200,28 @@ impl Undeclared<'_> {
         missing
     }
 
+    fn assessed<'s>(
+        &'s self,
+        numbers: impl Iterator<Item = &'s u32>,
+        peer: &PeerFacts<'_>,
+    ) -> impl Iterator<Item = (&'s CompiledRule, Assessment)> {
+        numbers.map(move |number| {
+            let rule = &self.declaration.rules[*number as usize];
+            (rule, self.assess(rule, peer))
+        })
+    }
+
     fn violation(&self, peer: &PeerFacts<'_>) -> Verdict {
-        let rules = &self.declaration.rules;
         let index = self.declaration.index(self.facts.direction);
-        let near = peer.inside.iter().flat_map(|item| index.rules(*item)).take(NEAREST / 2);
-        // Where all rules fit they are all compared, and then their order does not matter.
-        let candidates =
-            near.copied().chain(0..u32::MAX).take_while(|number| (*number as usize) < rules.len());
-        let assessed = candidates.take(NEAREST + NEAREST / 2).map(|number| {
-            let assessment = self.assess(&rules[number as usize], peer);
-            ((assessment.failed(), assessment.unknown(), number), assessment)
-        });
-        let Some(((_, _, number), assessment)) = assessed.min_by_key(|(rank, _)| *rank) else {
+        let near = peer.inside.iter().flat_map(|item| index.reached(*item)).take(NEAREST / 2);
+        let other = [Direction::In, Direction::Out].map(|direction| self.declaration.index(direction));
+        let all = [index].into_iter().chain(other).map(RuleIndex::all).find(|all| !all.is_empty());
+        let candidates = near.chain(all.unwrap_or_default().iter().take(NEAREST));
+        let Some((rule, assessment)) = nearest(self.assessed(candidates, peer)) else {
             let detail = format!("{} has no rule", self.declaration.name);
             let reasons = vec![Reason { id: ReasonId::UndeclaredDirection, detail }];
             return Verdict::Violation { reasons, nearest: None };
         };
-        let rule = &rules[number as usize];
         let mut reasons = self.reasons(rule, &assessment);
         reasons.sort_by_key(|reason| reason.id);
         let mut failed = Vec::new();
@@ -236,6 +269,13 @@ impl Undeclared<'_> {
         }
         reasons
     }
+}
+
+/// The rule with the least distance.
+fn nearest<'r>(
+    assessed: impl Iterator<Item = (&'r CompiledRule, Assessment)>,
+) -> Option<(&'r CompiledRule, Assessment)> {
+    assessed.min_by(|(a, one), (b, other)| one.distance(a).cmp(&other.distance(b)))
 }
 
 /// Whether two ascending lists have an item in common: the shorter one is looked up in the longer.

@@ -28,7 +28,7 @@ pub struct Evaluation {
 impl ActivePolicy {
     /// The verdict on a flow at this moment: `Declared` by the first written rule that allows it;
     /// `Undecided` if none does and one would, were evidence not missing; otherwise `Violation` with every reason
-    /// why the nearest rule (fewest failed keys, then first written) does not allow it. What the port demands of the
+    /// why the nearest rule (`explain`) does not allow it. What the port demands of the
     /// encryption counts as one more key of every rule.
     ///
     /// The cost of `Declared` grows with the logarithm of the number of rules and peers; otherwise a bounded number of
@@ -56,7 +56,7 @@ impl ActivePolicy {
     }
 
     /// The claim that a flow falls under. Accepted: the local one. Connected: the remote service that contains the
-    /// peer, or else the local claim, or else the first remote one.
+    /// peer, or else the local claim, or else the first remote one by name.
     fn claim(&self, facts: &Facts<'_>) -> Option<&PortClaim> {
         let policy = self.policy();
         let claims = policy.claims(facts.number());

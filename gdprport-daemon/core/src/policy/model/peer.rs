@@ -20,19 +20,20 @@ impl PeerSets {
     }
 }
 
-/// A peer as it is written in `peers`, `service`, `listen` or `[peers]`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A peer as it is written in `peers`, `service`, `listen` or `[peers]`. Their order is the one in which messages name
+/// them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum PeerSpec {
-    /// `any`.
-    Any,
-    /// `loopback`: 127.0.0.0/8 and ::1.
-    Loopback,
     /// A network, or an address as a network of one.
     Net(IpNet),
     /// A host name, in lower case and without a trailing dot.
     Host(Arc<str>),
     /// A text that must be a name of `[peers]`.
     Set(Box<str>),
+    /// `loopback`: 127.0.0.0/8 and ::1.
+    Loopback,
+    /// `any`.
+    Any,
 }
 
 /// Why a text is no peer: what is wrong, and what would be right.

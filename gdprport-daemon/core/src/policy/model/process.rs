@@ -146,12 +146,16 @@ pub(crate) enum Fit {
 /// What a rule demands of a process: every given key must match one of its patterns.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct ProcessSpec {
-    /// By [`ProcessKey`]; empty where the rule demands nothing.
+    /// By [`ProcessKey`], sorted; empty where the rule demands nothing.
     keys: [Box<[Pattern]>; 6],
 }
 
 impl ProcessSpec {
-    pub(crate) fn set(&mut self, key: ProcessKey, patterns: Vec<Pattern>) {
+    /// Takes the patterns of a key, in any order: they are kept sorted, so that equal specs are the same and messages
+    /// about them too.
+    pub(crate) fn set(&mut self, key: ProcessKey, mut patterns: Vec<Pattern>) {
+        patterns.sort_by_cached_key(ToString::to_string);
+        patterns.dedup();
         self.keys[key as usize] = patterns.into_boxed_slice();
     }
 

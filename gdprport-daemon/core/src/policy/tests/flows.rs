@@ -105,8 +105,44 @@ fn every_undeclared_thing_is_named_with_the_nearest_rule() {
     );
     assert_eq!(
         ask(&policy, &connected(5432, "10.0.2.77", Some(&owner))),
-        "violation undeclared-direction nearest orders-api(direction)"
+        "violation undeclared-process nearest nightly-backup(unit,container)"
     );
+}
+
+#[test]
+fn a_direction_is_undeclared_only_if_no_rule_has_it() {
+    let inward = "[[port.allow]]\nrole = \"server\"\ndirection = \"in\"\npeers = [\"any\"]\n";
+    let outward = "[[port.allow]]\nrole = \"client\"\ndirection = \"out\"\npeers = [\"10.0.2.77\"]\n\
+                   process = { user = \"root\", exe = \"/usr/bin/psql\", unit = \"backup.service\" }\n";
+    let ask = |rules: [&str; 2]| {
+        let text = format!("version = 1\n[[port]]\nname = \"db\"\nport = 5432\n{}", rules.concat());
+        ask(&policy(&text), &connected(5432, "10.0.2.77", Some(&postgres())))
+    };
+    let caller = "violation undeclared-process nearest client(exe,user,unit)";
+    assert_eq!([ask([inward, outward]), ask([outward, inward])], [caller, caller]);
+    assert_eq!(ask([inward, ""]), "violation undeclared-direction nearest server(direction)");
+}
+
+#[test]
+fn an_expired_rule_is_nearer_than_one_for_others() {
+    let expired = "[[port.allow]]\nrole = \"z\"\ndirection = \"in\"\npeers = [\"any\"]\nuntil = 2020-01-01\n";
+    let of_others = "[[port.allow]]\nrole = \"a\"\ndirection = \"in\"\npeers = [\"192.0.2.1\"]\n";
+    let of_root = "[[port.allow]]\nrole = \"b\"\ndirection = \"in\"\npeers = [\"any\"]\nprocess = { user = \"root\" }\n";
+    let ask = |rules: &[&str]| {
+        let text = format!("version = 1\n[[port]]\nname = \"db\"\nport = 5432\n{}", rules.concat());
+        ask(&policy(&text), &accepted(5432, "10.0.2.77", Some(&postgres())))
+    };
+    for rules in [[expired, of_others, of_root], [of_root, of_others, expired], [of_others, of_root, expired]]
+    {
+        assert_eq!(ask(&rules), "violation rule-expired nearest z(until)");
+    }
+    for rules in [[of_others, of_root], [of_root, of_others]] {
+        assert_eq!(
+            ask(&rules),
+            "violation undeclared-process nearest b(user)",
+            "the one that names the peer"
+        );
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod documented;
 mod flows;
 mod listeners;
 mod mistakes;
+mod order;
 mod reference;
 mod scale;
 mod schema;

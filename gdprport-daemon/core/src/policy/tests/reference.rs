@@ -29,7 +29,7 @@ const PEERS: [(&str, &[&str], &[&str]); 10] = [
     ("db1.internal", &[], &["db1.internal"]),
     ("db2.internal", &[], &["db2.internal"]),
 ];
-const SETS: &str =
+pub(super) const SETS: &str =
     "[peers]\napps = [\"10.0.2.8\", \"192.0.2.0/31\", \"DB1.internal.\"]\nnobody = [\"198.51.100.0/24\"]\n";
 const KEYS: [&str; 6] = ["exe", "user", "group", "unit", "container", "cgroup"];
 const PATTERNS: [&[&str]; 6] = [
@@ -50,7 +50,7 @@ const UNTIL: [(&str, bool); 5] = [
 ];
 
 /// What a port may demand of TLS, and which column of `POSTURES` applies to it.
-const DEMANDS: [(&str, Option<usize>); 4] = [
+pub(super) const DEMANDS: [(&str, Option<usize>); 4] = [
     ("", None),
     ("tls = { required = false, why = \"a test\" }\n", None),
     ("tls = { min = \"1.2\" }\n", Some(0)),
@@ -74,26 +74,26 @@ const POSTURES: [Seen; 12] = [
 ];
 
 #[derive(Debug, Clone)]
-struct Rule {
-    inward: bool,
-    peers: Vec<usize>,
+pub(super) struct Rule {
+    pub inward: bool,
+    pub peers: Vec<usize>,
     /// Patterns by key, as indexes into `PATTERNS`; no key at all: no `process`.
-    keys: [Vec<usize>; 6],
+    pub keys: [Vec<usize>; 6],
     until: Option<usize>,
 }
 
 #[derive(Debug, Clone)]
-struct Asked {
-    inward: bool,
+pub(super) struct Asked {
+    pub inward: bool,
     peer: &'static str,
-    process: Option<Process>,
+    pub process: Option<Process>,
     /// An index into `POSTURES`; `None`: nothing was seen yet.
     posture: Option<usize>,
     /// By host: `None` never resolved, `Some(None)` failed, or the addresses.
     hosts: [Option<Option<Vec<&'static str>>>; 2],
 }
 
-fn rules() -> impl Strategy<Value = Vec<Rule>> {
+pub(super) fn rules() -> impl Strategy<Value = Vec<Rule>> {
     // Mostly the first peers, so that many rules share one.
     let peer = prop_oneof![3 => Just(0), 2 => 1usize..6, 2 => 6usize..10];
     let key = |index: usize| prop_oneof![3 => Just(Vec::new()), 2 => vec(0..PATTERNS[index].len(), 1..3)];
@@ -103,7 +103,7 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
     prop_oneof![vec(rule.clone(), 0..4), vec(rule, 10..60)]
 }
 
-fn asked() -> impl Strategy<Value = Asked> {
+pub(super) fn asked() -> impl Strategy<Value = Asked> {
     let account = || select(vec![(0, Some("root")), (1001, Some("etl")), (1001, None), (7, Some("1001"))]);
     let text = |values: &[&'static str]| option::weighted(0.85, select(values.to_vec()));
     let held = select(vec![("3f1c", None), ("9999", Some("pod-1")), ("8888", Some("pod-2"))]);
@@ -143,28 +143,32 @@ fn written(demand: usize, rules: &[Rule]) -> String {
     let demand = DEMANDS[demand].0;
     let mut text = format!("version = 1\n{SETS}[[port]]\nname = \"db\"\nport = 5432\n{demand}");
     for (number, rule) in rules.iter().enumerate() {
-        let list = |values: Vec<&str>| format!("[\"{}\"]", values.join("\", \""));
-        let direction = if rule.inward { "in" } else { "out" };
-        let peers = list(rule.peers.iter().map(|peer| PEERS[*peer].0).collect());
-        text +=
-            &format!("[[port.allow]]\nrole = \"r{number}\"\ndirection = \"{direction}\"\npeers = {peers}\n");
-        let keys = KEYS.iter().zip(PATTERNS).zip(&rule.keys).filter(|(_, chosen)| !chosen.is_empty());
-        let keys: Vec<_> = keys
-            .map(|((key, patterns), chosen)| {
-                let patterns = chosen.iter().map(|index| match patterns[*index] {
-                    // A lone star matches no path, which is refused; two match every path.
-                    "*" if *key == "exe" => "**",
-                    pattern => pattern,
-                });
-                format!("{key} = {}", list(patterns.collect()))
-            })
-            .collect();
-        if !keys.is_empty() {
-            text += &format!("process = {{ {} }}\n", keys.join(", "));
-        }
-        if let Some(until) = rule.until {
-            text += &format!("until = {}\n", UNTIL[until].0);
-        }
+        text += &format!("[[port.allow]]\nrole = \"r{number}\"\n{}", terms(rule));
+    }
+    text
+}
+
+/// What is written of a rule below its role.
+pub(super) fn terms(rule: &Rule) -> String {
+    let list = |values: Vec<&str>| format!("[\"{}\"]", values.join("\", \""));
+    let direction = if rule.inward { "in" } else { "out" };
+    let peers = list(rule.peers.iter().map(|peer| PEERS[*peer].0).collect());
+    let mut text = format!("direction = \"{direction}\"\npeers = {peers}\n");
+    let keys = KEYS.iter().zip(PATTERNS).zip(&rule.keys).filter(|(_, chosen)| !chosen.is_empty());
+    let keys = keys.map(|((key, patterns), chosen)| {
+        let patterns = chosen.iter().map(|index| match patterns[*index] {
+            // A lone star matches no path, which is refused; two match every path.
+            "*" if *key == "exe" => "**",
+            pattern => pattern,
+        });
+        format!("{key} = {}", list(patterns.collect()))
+    });
+    let keys: Vec<_> = keys.collect();
+    if !keys.is_empty() {
+        text += &format!("process = {{ {} }}\n", keys.join(", "));
+    }
+    if let Some(until) = rule.until {
+        text += &format!("until = {}\n", UNTIL[until].0);
     }
     text
 }
@@ -247,13 +251,17 @@ fn naive_tls(demand: usize, asked: &Asked) -> (Option<bool>, &'static str) {
     asked.posture.map_or((None, ""), |posture| (POSTURES[posture].2[column], POSTURES[posture].3))
 }
 
+/// How far a rule is from allowing a flow: another direction, how many keys fail, how many are unknown, whether the peers
+/// fail, which keys of the process fail, and then its name. What fails comes along.
+type Distance<'a> = (bool, usize, usize, bool, [bool; 6], String, Vec<&'a str>);
+
 /// The verdict on one line, as `line` writes it but for what is missing. What the port demands of TLS is read as one
 /// more key of every rule.
 fn naive(demand: usize, rules: &[Rule], asked: &Asked) -> String {
     let (tls, called) = naive_tls(demand, asked);
     let process = asked.process.as_ref().filter(|process| process.attribution != Attribution::Unknown);
-    let mut undecided: Option<(usize, usize)> = None;
-    let mut nearest: Option<(usize, usize, usize, Vec<&str>)> = None;
+    let mut undecided: Option<(usize, String, usize)> = None;
+    let mut nearest: Option<(Distance<'_>, usize)> = None;
     for (number, rule) in rules.iter().enumerate() {
         let mut failed = Vec::new();
         let mut unknown = 0;
@@ -268,21 +276,33 @@ fn naive(demand: usize, rules: &[Rule], asked: &Asked) -> String {
             note(naive_key(key, patterns, process), KEYS[key]);
         }
         note(Some(rule.until.is_none_or(|until| !UNTIL[until].1)), "until");
-        note(tls, "tls");
+        // Of rules that allow the flow the first written is named, of others the first by role.
+        let allowed = failed.is_empty() && unknown == 0;
+        let tie = if allowed { format!("{number:04}") } else { format!("r{number}") };
+        let mut note = |fit: Option<bool>| match fit {
+            Some(true) => {}
+            Some(false) => failed.push("tls"),
+            None => unknown += 1,
+        };
+        note(tls);
         if failed.is_empty() && unknown == 0 {
             return format!("declared r{number}");
         }
-        if failed.is_empty() && undecided.is_none_or(|best| (unknown, number) < best) {
-            undecided = Some((unknown, number));
+        if failed.is_empty() {
+            let open = (unknown, tie.clone(), number);
+            undecided = Some(undecided.map_or(open.clone(), |best| best.min(open)));
         }
-        if nearest.as_ref().is_none_or(|best| (failed.len(), unknown, number) < (best.0, best.1, best.2)) {
-            nearest = Some((failed.len(), unknown, number, failed));
+        let wrong_way = failed.contains(&"direction");
+        let wrong_keys = KEYS.map(|key| failed.contains(&key));
+        let distance = (wrong_way, failed.len(), unknown, failed.contains(&"peers"), wrong_keys, tie, failed);
+        if nearest.as_ref().is_none_or(|(best, _)| distance < *best) {
+            nearest = Some((distance, number));
         }
     }
-    if let Some((_, number)) = undecided {
+    if let Some((_, _, number)) = undecided {
         return format!("undecided nearest r{number}");
     }
-    let Some((_, _, number, failed)) = nearest else {
+    let Some(((.., failed), number)) = nearest else {
         let tls = if tls == Some(false) { format!(",{called}") } else { String::new() };
         return format!("violation undeclared-direction{tls} nearest -");
     };
@@ -305,7 +325,8 @@ fn naive(demand: usize, rules: &[Rule], asked: &Asked) -> String {
     format!("violation {} nearest r{number}({})", reasons.join(","), failed.join(","))
 }
 
-fn compiled(policy: &ActivePolicy, asked: &Asked) -> String {
+/// What the product says of a flow on port 5432.
+pub(super) fn evaluate(policy: &ActivePolicy, asked: &Asked) -> Verdict {
     let names = HOSTS.iter().zip(&asked.hosts).filter_map(|(host, state)| {
         let resolution = match state.clone()? {
             None => Resolution::Unresolved("no such host".to_owned()),
@@ -321,8 +342,11 @@ fn compiled(policy: &ActivePolicy, asked: &Asked) -> String {
         let (state, version, ..) = POSTURES[posture];
         Posture { version, ..Posture::new(state, "seen") }
     });
-    let facts = Facts { posture: posture.as_ref(), ..facts };
-    match policy.evaluate(&facts, time(NOW)) {
+    policy.evaluate(&Facts { posture: posture.as_ref(), ..facts }, time(NOW))
+}
+
+fn compiled(policy: &ActivePolicy, asked: &Asked) -> String {
+    match evaluate(policy, asked) {
         Verdict::Undecided { missing, nearest } => {
             assert!(
                 !missing.is_empty() && missing.iter().all(|one| !one.is_empty()),

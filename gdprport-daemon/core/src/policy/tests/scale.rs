@@ -152,12 +152,22 @@ fn host_names_are_checked_when_they_change_not_for_a_verdict() {
     assert!(CHECKED.get() >= 4000, "{} names were checked", CHECKED.get());
     assert_cheap(
         ask(&gone, "192.0.2.1"),
-        "undecided the host name h7.example is not resolved: no such host nearest r7",
+        "undecided the host name h7.example is not resolved: no such host nearest r4007",
     );
     assert_cheap(ask(&gone, &address(8)), "declared r8");
     let other = super::policy("version = 1\n").with_names(names(Some(7)));
     let reloaded = other.with_policy(compile(&sources).expect("a policy"));
     assert_cheap(ask(&reloaded, "192.0.2.1"), "undecided the host name h7.example is not resolved");
+}
+
+#[test]
+fn a_rule_of_the_direction_is_compared_however_many_others() {
+    let policy = large(|number| {
+        let direction = if number == MANY - 1 { "out" } else { "in" };
+        format!("direction = \"{direction}\"\npeers = [\"{}\"]", address(number))
+    });
+    let verdict = ask(&policy, &connected(5432, "192.0.2.1", None));
+    assert_cheap(verdict, "violation undeclared-peer nearest r7999(peers)");
 }
 
 #[test]
@@ -175,6 +185,6 @@ fn too_many_rules_that_lack_evidence_stay_undecided() {
     });
     let owner = |user: &str| Process { exe: None, user: Some(user.into()), ..postgres() };
     let ask = |user| ask(&policy, &accepted(5432, "192.0.2.1", Some(&owner(user)))).0;
-    assert_eq!(ask("u7"), "undecided exe of process 812 is not known nearest r7");
+    assert_eq!(ask("u1"), "undecided exe of process 812 is not known nearest r1");
     assert_eq!(ask("u7999"), "undecided more than 4096 rules depend on evidence that is missing nearest -");
 }
