@@ -119,7 +119,6 @@ impl Table {
                     if event.owner.role == SocketRole::None && connecting.is_none() {
                         return;
                     }
-                    self.counters.opening_missed += 1;
                 }
                 let direction =
                     connecting.as_ref().map_or_else(|| direction_of(event, cx), |flow| flow.direction);
@@ -127,6 +126,8 @@ impl Table {
                 let posture = (!failed).then(unseen);
                 let mut flow = Flow { process, posture, ..of_event(event, direction) };
                 judge(&mut flow, cx);
+                // The end of one on a port that is no longer watched is not reported, so that nothing is missing.
+                self.counters.opening_missed += u64::from(!failed && flow.port_index.is_some());
                 Entry::unreported(flow)
             }
         };

@@ -52,7 +52,7 @@ impl Default for Limits {
 pub struct TableCounters {
     /// Flows and connects that had to leave, or found no room, because the table was full.
     pub evicted: u64,
-    /// Ends reported of flows whose beginning was not in the table.
+    /// Ends reported, so on watched ports, of flows whose beginning was not in the table.
     pub opening_missed: u64,
     /// Flows whose end was not seen.
     pub end_missed: u64,

@@ -262,6 +262,27 @@ fn an_end_without_a_beginning_is_reported_in_full() {
     assert_eq!(fixture.table.counters().opening_missed, 1);
 }
 
+/// Its flow was counted when the policy changed.
+#[test]
+fn an_end_on_an_unwatched_port_lacks_no_opening() {
+    let mut fixture = Fixture::new(8);
+    fixture.ingest(arrived(1, 10, 1));
+    fixture.table.retain(|_| false, &mut fixture.out);
+    fixture.out.clear();
+    let end =
+        || ConnectionRecord::Ended(event(1, 20, SocketRole::Bound, 1, NEAR, FAR), ending(Outcome::Closed));
+    fixture.world.port = None;
+    fixture.ingest(end());
+    assert_eq!(fixture.table.counters().opening_missed, 0);
+    fixture.world.port = Some(0);
+    fixture.ingest(end());
+    assert_eq!(
+        fixture.table.counters().opening_missed,
+        1,
+        "its port is watched again, and the end is reported"
+    );
+}
+
 #[test]
 fn a_failed_connect_is_a_failure_and_not_a_flow() {
     let mut fixture = Fixture::new(8);
