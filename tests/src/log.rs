@@ -95,8 +95,8 @@ impl EventLog {
         self.events.iter().filter(|event| wanted(event)).count()
     }
 
-    /// Checks what is true of every complete stream: each event fits the schema, no id comes twice, and the
-    /// sequence has no gap.
+    /// Checks what is true of every complete stream: each event fits the schema, no id comes twice, the sequence has no
+    /// gap, and no flow opens after the event that reports it.
     ///
     /// # Panics
     /// When one of these does not hold; with the event.
@@ -105,6 +105,9 @@ impl EventLog {
         let mut ids = HashSet::new();
         for event in &self.events {
             assert!(ids.insert(event.id()), "an id came twice: {}", event.line());
+            // Times sort as text.
+            let early = event.at("flow.opened").as_str().is_some_and(|opened| event.text("time") < opened);
+            assert!(!early, "reported before it opened: {}", event.line());
         }
         for pair in self.events.windows(2) {
             let [before, after] = pair else { continue };

@@ -174,7 +174,8 @@ impl Pipeline {
     }
 
     fn deliver(&mut self, now_ns: u64) {
-        self.monitor.settle(now_ns);
+        let now = self.monitor.publisher.clock().timestamp(now_ns);
+        self.monitor.settle(now_ns, now);
         self.monitor.publisher.deliver();
     }
 }

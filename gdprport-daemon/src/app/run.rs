@@ -280,7 +280,7 @@ impl Daemon {
                 self.reconciler.apply(finding, &mut self.monitor, now);
             }
             Input::Second => {
-                self.housekeeping(now);
+                self.housekeeping();
                 self.reconciler.resync(&mut self.monitor);
                 if self.watchdog {
                     notify::alive();
@@ -334,9 +334,11 @@ impl Daemon {
     }
 
     /// What is done every second: the clock, losses, coverage, summaries, the checkpoint.
-    fn housekeeping(&mut self, now: Timestamp) {
+    fn housekeeping(&mut self) {
         let Self { monitor, coverage, reconciler, .. } = self;
         monitor.follow_clock(BootClock::measure());
+        // By the clock that the times of flows are shown by from here on.
+        let now = monitor.now();
         monitor.publisher.fanout_mut().drop_gone_followers();
         monitor.evidence.kernel.relay_log();
         monitor.apply(monitor::Input::Accounts, now);

@@ -114,14 +114,13 @@ pub(super) async fn read_backlog(monitor: &mut Monitor<Probes>, reader: &mut Rea
     if monitor.evidence.kernel.previous_pins().is_none() {
         return;
     }
-    let now = monitor.now();
     // What is more than a ring holds came meanwhile.
     for _ in 0..=monitor.evidence.kernel.max_unread() / BATCH {
-        if reader.read(monitor, now) < BATCH {
+        if reader.read(monitor) < BATCH {
             break;
         }
         monitor.publisher.deliver();
         wait_for_sinks(&monitor.publisher).await;
     }
-    monitor.settle(boottime_ns());
+    monitor.settle(boottime_ns(), monitor.now());
 }

@@ -133,10 +133,9 @@ impl<K: TaskLookup> Monitor<K> {
         self.evidence.resolver.set_clock(clock);
     }
 
-    /// Reports what has waited long enough by this boottime in ns.
-    pub fn settle(&mut self, now_ns: u64) {
-        let now = self.publisher.clock().timestamp(now_ns);
-        self.flows.settle(now_ns, &mut self.changes);
+    /// Reports at `now` what had waited long enough by `due_ns`, a boottime in ns.
+    pub fn settle(&mut self, due_ns: u64, now: Timestamp) {
+        self.flows.settle(due_ns, &mut self.changes);
         self.publish(now);
     }
 
