@@ -22,7 +22,7 @@ pub enum RecordKind {
     Denied = 9,
     /// A connect failed ([`FlowRecord`] with [`FailTail`]).
     Failed = 10,
-    /// The first bytes of a payload segment ([`PayloadHeader`] and up to [`PAYLOAD_CAP`] bytes).
+    /// The first bytes of a payload segment ([`PayloadHeader`] and up to [`PAYLOAD_LONG`] bytes).
     Payload = 11,
     /// A socket started to listen ([`FlowRecord`] with [`OpenTail`], no peer).
     Listening = 5,
@@ -55,8 +55,13 @@ impl RecordKind {
     }
 }
 
-/// Most bytes of one payload segment in a record.
+/// Most bytes of one payload segment in a record, unless more of it may matter.
 pub const PAYLOAD_CAP: usize = 512;
+
+/// Most bytes where more of it may matter: in one that is no longer than this and does not begin with a record of TLS
+/// (a mail server's capabilities, a directory's attributes), in a ClientHello (with a post-quantum key share it is some
+/// 1,500 bytes long, and the server's name may come last), and in a PROXY header.
+pub const PAYLOAD_LONG: usize = 2048;
 
 /// Payload bytes in the smaller of the two sizes of payload records: a database's greeting fits.
 pub const PAYLOAD_SMALL: usize = 128;
@@ -65,6 +70,10 @@ pub const PAYLOAD_SMALL: usize = 128;
 /// (greeting, capabilities, go-ahead) sends its ServerHello as the fourth. Or this many [`PAYLOAD_TINY`] ones: a
 /// request that is written byte by byte is still recognised.
 pub const PAYLOAD_BUDGET: u8 = 32;
+
+/// Up to [`PAYLOAD_LONG`] bytes are captured of a segment before which less than this was spent: of the first three. A
+/// client of a mail server sends its ClientHello as the third.
+pub const PAYLOAD_LONG_BUDGET: u8 = 3 * PAYLOAD_COST;
 
 /// What a segment takes from [`PAYLOAD_BUDGET`]; one of at most [`PAYLOAD_TINY`] bytes costs 1.
 pub const PAYLOAD_COST: u8 = 8;
@@ -279,8 +288,8 @@ pub struct ExecRecord {
     pub path: [u8; PATH_CAP],
 }
 
-/// The header of a payload record. [`PAYLOAD_SMALL`] or [`PAYLOAD_CAP`] bytes follow, of which the first `len` are the
-/// start of a segment's payload; the others are without meaning.
+/// The header of a payload record. At least `len` bytes follow, at most [`PAYLOAD_LONG`]. The first `len` are the start
+/// of a segment's payload; the others are without meaning.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
@@ -347,7 +356,7 @@ mod user {
 const _: () = {
     assert!(size_of::<FlowRecord>() == 128);
     assert!(size_of::<PayloadHeader>() == 24);
-    assert!(size_of::<PayloadRecord<PAYLOAD_CAP>>() == 24 + PAYLOAD_CAP);
+    assert!(size_of::<PayloadRecord<PAYLOAD_LONG>>() == 24 + PAYLOAD_LONG);
     assert!(size_of::<ExecRecord>() == RECORD_CAP);
     assert!(size_of::<CgroupRecord>() == RECORD_CAP);
 };

@@ -6,8 +6,9 @@
 //! record, or we see the flag. Committing is an atomic exchange in the kernel and so a full barrier.
 
 use aya_ebpf::bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
+use aya_ebpf::helpers::generated::bpf_ringbuf_output;
 use aya_ebpf::maps::ring_buf::RingBufEntry;
-use core::ptr::{read_volatile, write_volatile};
+use core::ptr::{self, read_volatile, write_volatile};
 
 use crate::count::Occasion;
 use crate::maps::{EVENTS, READER};
@@ -37,6 +38,24 @@ pub(crate) fn reserve<T: 'static>(occasion: Occasion) -> Option<(RingBufEntry<T>
 #[inline(always)]
 pub(crate) fn submit<T: 'static>(entry: RingBufEntry<T>, occasion: Occasion) {
     entry.submit(u64::from(BPF_RB_NO_WAKEUP));
+    occasion.emitted();
+    wake_if_sleeping();
+}
+
+/// Puts a record of `len` bytes into the ring, as a copy: its length need not be known to the compiler.
+///
+/// # Safety
+/// `record` points to `len` bytes of a map value.
+#[inline(always)]
+pub(crate) unsafe fn copy(record: *const u8, len: u32, occasion: Occasion) {
+    let ring = ptr::from_ref(&EVENTS).cast_mut().cast();
+    // SAFETY: guaranteed by the caller; `ring` is the map.
+    let failed = unsafe {
+        bpf_ringbuf_output(ring, record.cast_mut().cast(), u64::from(len), u64::from(BPF_RB_NO_WAKEUP))
+    };
+    if failed != 0 {
+        return occasion.dropped();
+    }
     occasion.emitted();
     wake_if_sleeping();
 }

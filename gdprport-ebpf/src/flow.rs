@@ -31,6 +31,12 @@ pub(crate) unsafe fn ports(ops: *mut bpf_sock_ops) -> (u32, u32) {
     }
 }
 
+/// The ports of both ends as in the TCP header of a segment of the peer: the peer's first, network byte order.
+#[inline(always)]
+pub(crate) fn header_ports(tuple: &SocketTuple) -> u32 {
+    (u32::from(tuple.peer_port) << 16 | u32::from(tuple.local_port)).to_be()
+}
+
 /// Builds a record of `kind` without an old state or flags. `time_ns` is on `CLOCK_BOOTTIME`.
 #[inline(always)]
 pub(crate) fn record(

@@ -13,6 +13,8 @@ use gdprport_common::{
     Checkpoint, Counters, ExecRecord, PORTS as PORT_COUNT, PortFlags, SocketOwner, TaskIdentity,
 };
 
+use crate::segment::EarlySegment;
+
 /// Records for the daemon. 4 MiB hold 30,000 flow records: 0.6 s at 10,000 connections/s.
 #[map]
 pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 22, 0);
@@ -49,6 +51,10 @@ pub(crate) static EXEC_SEQUENCE: PerCpuArray<u64> = PerCpuArray::with_max_entrie
 /// Scratch space for an executable's record, which is too large for the stack.
 #[map]
 pub(crate) static EXEC_SCRATCH: PerCpuArray<ExecRecord> = PerCpuArray::with_max_entries(1, 0);
+
+/// The last segment with payload that reached a listener, on each CPU.
+#[map]
+pub(crate) static EARLY: PerCpuArray<EarlySegment> = PerCpuArray::with_max_entries(1, 0);
 
 /// What a daemon saves for the next one; no program here reads it.
 #[map]

@@ -3,37 +3,32 @@
 //! These programs run for every packet of the host, so they return as early as they can: while no socket wants payload,
 //! at once; for a packet without payload, when its headers are read; for a socket that has no stored owner or wants
 //! nothing more, after one lookup. In each direction `PAYLOAD_BUDGET` limits how many segments are sent to the daemon,
-//! with at most the first `PAYLOAD_CAP` bytes of each. The daemon interprets them and keeps none.
+//! with at most the first `PAYLOAD_CAP` bytes of each, or `PAYLOAD_LONG` where more may matter. The daemon interprets
+//! them and keeps none.
 //!
-//! A segment that completes a handshake deferred by `TCP_DEFER_ACCEPT` appears on the listener's socket and is ignored:
-//! otherwise any host that can reach the port could fill the ring buffer.
+//! A segment that comes before its socket appears at the listener's; see [`crate::early`].
 
 use core::hint::black_box;
 use core::ptr::read_volatile;
 
-use aya_ebpf::bindings::__sk_buff;
+use aya_ebpf::bindings::{__sk_buff, BPF_TCP_LISTEN};
 use aya_ebpf::helpers::generated::{
     bpf_get_socket_cookie, bpf_ktime_get_boot_ns, bpf_sk_fullsock, bpf_skb_load_bytes,
 };
 use aya_ebpf::macros::cgroup_skb;
 use aya_ebpf::programs::SkBuffContext;
 use gdprport_common::{
-    Hook, PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_SMALL, PAYLOAD_TINY, PayloadHeader,
+    Hook, PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_LONG, PAYLOAD_LONG_BUDGET, PAYLOAD_SMALL, PayloadHeader,
     PayloadRecord, RecordKind, SocketOwner,
 };
 
 use crate::count::Occasion;
 use crate::maps::{OWNERS, WANTING};
-use crate::{count, emit};
+use crate::segment::{TcpSegment, cost, more_may_matter, parse_headers};
+use crate::{count, early, emit};
 
 /// The verdict that lets a packet pass.
 const PASS: i32 = 1;
-/// `IPPROTO_TCP`.
-const TCP: u8 = 6;
-/// Length of an IPv6 header; packets with extension headers are ignored.
-const IPV6_HEADER: usize = 40;
-/// The flag of the first segment of a connection (RFC 9293 3.1).
-const SYN: u8 = 2;
 /// What a direction has spent when, after its budget, some 200 more large packets passed: a transfer in one direction.
 /// No protocol of the catalog starts to encrypt that late, so the other direction is no longer awaited.
 const EXHAUSTED: u8 = u8::MAX;
@@ -87,86 +82,20 @@ pub(crate) unsafe fn cancel(stored: *mut SocketOwner) {
     }
 }
 
-/// The headers of a TCP packet; numbers in host byte order.
-struct TcpSegment {
-    /// Offset of its payload in the packet; at most 120.
-    start: u32,
-    /// Bytes of its payload; 0 if it only acknowledges.
-    len: u32,
-    /// Its sequence number.
-    sequence: u32,
-    /// Its acknowledgement number.
-    acknowledged: u32,
-    /// Whether it is the first segment of its direction.
-    syn: bool,
-}
-
-impl TcpSegment {
-    /// Returns true for one segment in sixteen, in whatever steps the acknowledgement number grows: by the upper bits
-    /// of its product with 2^32 divided by the golden ratio (Knuth, The Art of Computer Programming 3, 6.4).
-    #[inline(always)]
-    fn is_sample(&self) -> bool {
-        self.acknowledged.wrapping_mul(0x9e37_79b1) >> 28 == 0
-    }
-}
-
-/// Parses the headers of a packet. Returns `None` if it is not TCP.
-///
-/// The headers are read in place, without a helper call: they are linear before these hooks run, because the kernel
-/// pushed them itself (egress) or pulled them for the socket lookup (`tcp_v4_rcv`, `tcp_v6_rcv`).
-///
-/// # Safety
-/// `skb` is the program's context.
-#[inline(always)]
-unsafe fn parse_headers(skb: *mut __sk_buff) -> Option<TcpSegment> {
-    // SAFETY: guaranteed by the caller; every byte that is read is before `end`, which the verifier checks.
-    unsafe {
-        let len = read_volatile(&raw const (*skb).len);
-        let data = read_volatile(&raw const (*skb).data) as usize;
-        let end = read_volatile(&raw const (*skb).data_end) as usize;
-        // An IPv4 and a TCP header have 20 bytes each at least (RFC 791 3.1, RFC 9293 3.1).
-        if data + 40 > end {
-            return None;
-        }
-        let ip = data as *const u8;
-        let version = *ip;
-        let header = if version >> 4 == 4 {
-            if *ip.add(9) != TCP {
-                return None;
-            }
-            usize::from(version & 15) * 4
-        } else {
-            if *ip.add(6) != TCP {
-                return None;
-            }
-            IPV6_HEADER
-        };
-        let tcp = data + header;
-        if tcp + 20 > end {
-            return None;
-        }
-        let tcp = tcp as *const u8;
-        let start = header as u32 + u32::from(*tcp.add(12) >> 4) * 4;
-        Some(TcpSegment {
-            start,
-            len: len.saturating_sub(start),
-            sequence: u32::from_be(tcp.add(4).cast::<u32>().read_unaligned()),
-            acknowledged: u32::from_be(tcp.add(8).cast::<u32>().read_unaligned()),
-            syn: *tcp.add(13) & SYN != 0,
-        })
-    }
-}
-
 #[inline(always)]
 fn inspect(skb: *mut __sk_buff, sent: bool) {
     // SAFETY: `skb` is the program's context; `sk` and `stored` are checked before their use.
     unsafe {
-        let Some(wanting) = WANTING.get_ptr_mut(0) else { return };
-        if read_volatile(wanting) == 0 {
-            return;
-        }
         let sk = read_volatile(&raw const (*skb).__bindgen_anon_2.sk);
         if sk.is_null() {
+            return;
+        }
+        // No socket wants it yet: that of its connection does not exist.
+        if !sent && read_volatile(&raw const (*sk).state) == BPF_TCP_LISTEN {
+            return early::keep(skb, read_volatile(&raw const (*sk).src_port));
+        }
+        let Some(wanting) = WANTING.get_ptr_mut(0) else { return };
+        if read_volatile(wanting) == 0 {
             return;
         }
         let Some(packet) = parse_headers(skb) else { return };
@@ -223,7 +152,7 @@ fn inspect(skb: *mut __sk_buff, sent: bool) {
             return;
         }
         let Some(occasion) = Occasion::seen(Hook::Payload) else { return };
-        let cost = if len <= PAYLOAD_TINY as u32 { 1 } else { PAYLOAD_COST };
+        let cost = cost(len);
         if sent {
             (*stored).spent_out = spent + cost;
             (*stored).last_out = sequence;
@@ -242,8 +171,13 @@ fn inspect(skb: *mut __sk_buff, sent: bool) {
         };
         if len <= PAYLOAD_SMALL as u32 {
             send::<PAYLOAD_SMALL>(skb, start, len, header, occasion);
-        } else {
+        } else if len <= PAYLOAD_CAP as u32
+            || spent >= PAYLOAD_LONG_BUDGET
+            || !more_may_matter(skb, start, len)
+        {
             send::<PAYLOAD_CAP>(skb, start, len, header, occasion);
+        } else {
+            send::<PAYLOAD_LONG>(skb, start, len, header, occasion);
         }
     }
 }

@@ -21,7 +21,7 @@ use gdprport_common::{
 use crate::count::Occasion;
 use crate::flow::{SocketTuple, ports};
 use crate::maps::{OWNERS, port_flags, watched};
-use crate::{diagnose, emit, fin, flow, payload};
+use crate::{diagnose, early, emit, fin, flow, payload};
 
 /// `AF_INET6`.
 const INET6: u32 = 10;
@@ -150,6 +150,9 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
         let tuple = tuple(ops);
         let cookie = bpf_get_socket_cookie(ops.cast());
         emit::emit(occasion, || flow::opened(kind, cookie, &tuple, &owner, now));
+        if kind as u8 == RecordKind::PassiveEstablished as u8 && flags.posture() && !stored.is_null() {
+            early::send(stored, flow::header_ports(&tuple), cookie, now);
+        }
     }
 }
 

@@ -93,7 +93,8 @@ impl Identity {
     ///
     /// # Panics
     /// When a file cannot be written or given away.
-    pub(crate) fn write_into(&self, dir: &TempDir, user: &User) -> Files {
+    #[must_use]
+    pub fn write_into(&self, dir: &TempDir, user: &User) -> Files {
         let key = dir.write("tls.key", &self.key);
         set_mode(&key, 0o600);
         std::os::unix::fs::chown(&key, Some(user.uid), Some(user.gid)).expect("root may give a file away");

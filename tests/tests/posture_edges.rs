@@ -1,5 +1,6 @@
-//! Postures that depend on what the kernel passes on: bytes that go over the wire in unusual ways (with the
-//! handshake, one at a time, none, random ones, before the daemon), and one ordinary server for comparison.
+//! Postures that depend on what the kernel passes on: bytes that go over the wire in unusual ways (one at a time, none,
+//! random ones, before the daemon), and one ordinary server for comparison. Those that come with the handshake are in
+//! `posture_capture`.
 //!
 //! Each test prints its part of a table: case, end, what is expected, what was seen, and the evidence.
 
@@ -19,12 +20,6 @@ use gdprport_tests::{need, tls, wait};
 const PLAIN: Expected = Expected::violation("plaintext", "", "plaintext");
 const TLS_13: Expected = Expected::declared("tls1.3", "1.3");
 
-/// The request is seen where it was sent; at the other end it was part of the handshake.
-const REQUEST_AND_RESPONSE: [Expected; 2] = [
-    PLAIN.because("HTTP/1 request without TLS"),
-    PLAIN.because("HTTP/1 response without TLS, to a request that was not captured"),
-];
-
 #[test]
 fn redis_is_seen_in_plaintext_and_in_tls() {
     let (bare, secure) = (need!(Redis::start()), need!(Redis::with_tls()));
@@ -38,19 +33,6 @@ fn redis_is_seen_in_plaintext_and_in_tls() {
     let words = ["--tls", "--cacert", &authority, "set", "key", USER_DATA];
     run(secure.client("127.0.0.1", &words), Place::default());
     table.row("Redis --tls", secure.server.port.number(), TLS_13);
-    table.finish();
-}
-
-/// The server's end does not see the request.
-#[test]
-fn a_request_hidden_by_a_deferred_accept_shows_in_the_response() {
-    let (dir, [plain, secure]) = (TempDir::new(), need!(Nginx::deferring()));
-    let mut table = Table::new(&[demand(&plain.server, "", "1.2"), demand(&secure.server, "", "1.3")]);
-    run(need!(curl(&dir, &secure.server, "https", &[])), Place::default());
-    table.row("nginx 1.3, deferred accept", secure.server.port.number(), TLS_13);
-    run(need!(curl(&dir, &plain.server, "http", &[])), Place::default());
-    // The first segment belongs to no connection yet when it passes the server's end.
-    table.row_by_end("HTTP/1, deferred accept", plain.server.port.number(), REQUEST_AND_RESPONSE);
     table.finish();
 }
 
@@ -112,52 +94,6 @@ fn a_request_that_comes_byte_by_byte_is_plaintext() {
     let mut table = Table::new(&[demand(&nginx.server, "", "1.3")]);
     run(need!(script(&dir, PLAIN_DRIPPING_CLIENT, &[&port.to_string()])), Place::default());
     table.row("HTTP/1, one byte at a time", port, PLAIN.because("HTTP/1 request without TLS"));
-    table.finish();
-}
-
-/// A server and one client that asks for fast open. Checks whether there was data in its SYN (`TCPI_OPT_SYN_DATA` of
-/// `TCP_INFO`): the first connection only fetches the cookie for the second.
-const FAST_OPEN: &str = r#"
-import socket, sys, threading
-_, port, fast = sys.argv
-open("/proc/sys/net/ipv4/tcp_fastopen", "w").write("3")
-server = socket.socket()
-server.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 8)
-server.bind(("127.0.0.1", int(port)))
-server.listen()
-
-def serve():
-    connection, _ = server.accept()
-    assert connection.recv(1000).startswith(b"GET / HTTP/1.1\r\n")
-    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-    while connection.recv(1000): pass
-    connection.close()
-
-serving = threading.Thread(target=serve)
-serving.start()
-expected = bool(int(fast))
-client = socket.socket()
-client.sendto(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n", socket.MSG_FASTOPEN, ("127.0.0.1", int(port)))
-assert client.recv(1000).startswith(b"HTTP/1.1 200")
-options = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[5]
-assert bool(options & 32) is expected, f"data in the SYN: {bool(options & 32)}, expected: {expected}"
-client.close()
-serving.join()
-"#;
-
-#[test]
-fn a_request_in_the_syn_of_a_fast_open_is_reported_at_both_ends() {
-    let (dir, netns, port) = (TempDir::new(), Netns::new(), Port::free());
-    let mut table = Table::new(&[Demand { port: port.number(), protocol: "", min: "1.2" }]);
-    let call = |fast: &str| {
-        let both = need!(script(&dir, FAST_OPEN, &[&port.to_string(), fast]));
-        run(both, Place::default().netns(&netns));
-    };
-    // Without a cookie the request comes with the last segment of the handshake, with one in the first.
-    call("0");
-    table.row_by_end("HTTP/1, fast open without a cookie", port.number(), REQUEST_AND_RESPONSE);
-    call("1");
-    table.row_by_end("HTTP/1, fast open", port.number(), REQUEST_AND_RESPONSE);
     table.finish();
 }
 

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gdprport_common::{
     CgroupRecord, ExecRecord, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FLAG_PEER_REPLIED, FailTail, FlowRecord,
-    PATH_CAP, PAYLOAD_CAP, PayloadHeader, RecordKind, SocketRole,
+    PATH_CAP, PAYLOAD_LONG, PayloadHeader, RecordKind, SocketRole,
 };
 use zerocopy::FromBytes as _;
 
@@ -219,7 +219,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
             let (header, rest) = PayloadHeader::ref_from_prefix(bytes).map_err(|_| length)?;
             let bytes = rest
                 .get(..usize::from(header.len))
-                .filter(|bytes| bytes.len() <= PAYLOAD_CAP)
+                .filter(|bytes| bytes.len() <= PAYLOAD_LONG)
                 .ok_or(DecodeError::Field { kind, field: "payload length" })?;
             let (cookie, sent, offset) = (header.cookie, header.sent != 0, header.offset);
             Ok(Record::Connection(ConnectionRecord::Payload { cookie, sent, offset, bytes }))

@@ -14,7 +14,7 @@ use crate::sh;
 /// kernel's own counters. All their tests run in a machine, except those in [`HOST_ONLY`]. What does not depend on
 /// the kernel (policies, sinks, most servers), or is too slow for an emulator (tens of thousands of connections), is
 /// in other files.
-const FILES: [&str; 17] = [
+const FILES: [&str; 18] = [
     "ownership",
     "attack_process",
     "attack_exe",
@@ -24,6 +24,7 @@ const FILES: [&str; 17] = [
     "addresses",
     "bytes",
     "posture_edges",
+    "posture_capture",
     "predates_daemon",
     "conservation",
     "low_memory",

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-/// The most pieces that wait, of at most 512 bytes each: 32 KiB. Fast Open is rare, and a handshake short.
+/// The most pieces that wait, of at most 2 KiB each: 128 KiB. Fast Open is rare, and a handshake short.
 const PIECES: usize = 64;
 
 /// Pieces that wait for their flow, oldest first.

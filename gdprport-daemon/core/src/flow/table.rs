@@ -36,8 +36,8 @@ pub struct Limits {
     /// How often an open flow is polled and reported; ns.
     pub update_ns: u64,
     /// Bytes that the first bytes of all flows together may take while they are not decided. A handshake holds some
-    /// 1.5 KiB for milliseconds, so that this is for about 20,000 under way at once; only dialogues that decide nothing
-    /// and go on (greetings, no-operations) hold more, up to 6 KiB each, and for as long as their peers like.
+    /// 2 KiB for milliseconds, so that this is for about 15,000 under way at once; only dialogues that decide nothing
+    /// and go on (greetings, no-operations) hold more, up to 12 KiB each, and for as long as their peers like.
     pub undecided_bytes: usize,
 }
 

@@ -1,6 +1,6 @@
 //! Records of the ring buffer.
 
-use gdprport_common::{PATH_CAP, PAYLOAD_CAP, RECORD_CAP};
+use gdprport_common::{PATH_CAP, PAYLOAD_LONG, RECORD_CAP};
 
 use zerocopy::IntoBytes as _;
 
@@ -12,7 +12,7 @@ use crate::decode::{
 const FLOW: usize = 128;
 
 /// Room for the longest record.
-const ROOM: usize = 24 + PAYLOAD_CAP;
+const ROOM: usize = 24 + PAYLOAD_LONG;
 
 /// Any bytes are a record whose values are within their bounds, or an error, and the same
 /// when they are cut or filled up to the lengths that records have.
@@ -44,7 +44,7 @@ fn connection(record: &ConnectionRecord<'_>) {
     match record {
         // Of an acceptor any cookie and any owner is possible.
         ConnectionRecord::Acceptor { .. } => {}
-        ConnectionRecord::Payload { bytes, .. } => assert!(bytes.len() <= PAYLOAD_CAP),
+        ConnectionRecord::Payload { bytes, .. } => assert!(bytes.len() <= PAYLOAD_LONG),
         ConnectionRecord::Connected(event)
         | ConnectionRecord::Arrived(event)
         | ConnectionRecord::Accepted(event) => socket(event),

@@ -12,10 +12,10 @@ use crate::model::PostureState;
 
 /// What the bytes of both directions amount to.
 pub(super) fn assess(declared: Option<Protocol>, client: &Stream, server: &Stream) -> Reading {
-    if client.is_empty() && server.is_empty() {
+    if client.is_empty() && client.skipped() == 0 && server.is_empty() {
         return Reading::open("no payload was captured");
     }
-    let Some(client_head) = proxy::strip(client.head()) else {
+    let Some(client_head) = proxy::behind(client) else {
         return Reading::open("only a PROXY protocol header was seen");
     };
     let cut = [client.is_cut(), server.is_cut()];

@@ -2,11 +2,12 @@
 //!
 //! Belongs here: overlaps, repetitions, gaps, order. What the bytes mean is not known here.
 
-/// The most that is kept of the beginning of a direction: four segments of 512 bytes.
-pub(super) const HEAD_BYTES: usize = 2048;
+/// The most that is kept of the beginning of a direction: a mail server's greeting, capabilities, go-ahead and
+/// ServerHello, or a PROXY header with a certificate and a ClientHello.
+pub(super) const HEAD_BYTES: usize = 4096;
 
-/// The most that is kept of pieces behind a gap.
-pub(super) const ISLAND_BYTES: usize = 1024;
+/// The most that is kept of pieces behind a gap: one segment as long as is captured.
+pub(super) const ISLAND_BYTES: usize = 2048;
 
 /// The most pieces kept behind gaps.
 const ISLANDS: usize = 4;
@@ -22,6 +23,8 @@ pub(super) struct Stream {
     reach: u64,
     /// Pieces behind a gap, ascending, neither overlapping nor touching.
     islands: Vec<Island>,
+    /// How many bytes stand before all of these, and are not kept.
+    skipped: u64,
 }
 
 #[derive(Debug)]
@@ -40,7 +43,27 @@ impl Stream {
     /// Adds a piece that begins `offset` bytes after the start of the direction. Returns whether that made a
     /// difference. What does not fit within the bounds is dropped.
     pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> bool {
+        let before = usize::try_from(self.skipped.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let bytes = bytes.get(before..).unwrap_or_default();
+        let offset = offset.saturating_sub(self.skipped);
         if offset <= self.reach { self.grow(offset, bytes) } else { self.land(offset, bytes) }
+    }
+
+    /// Lets the direction begin `length` bytes later; none were skipped before. Bytes there need not have been captured.
+    pub(super) fn skip(&mut self, length: u64) {
+        let islands = std::mem::take(&mut self.islands);
+        self.skipped = length;
+        self.head.drain(..usize::try_from(length).unwrap_or(usize::MAX).min(self.head.len()));
+        // What the head had no room for is missing.
+        self.reach = self.head.len() as u64;
+        for island in islands {
+            self.write(island.offset, &island.bytes);
+        }
+    }
+
+    /// How many bytes were skipped.
+    pub(super) const fn skipped(&self) -> u64 {
+        self.skipped
     }
 
     /// The bytes from the start of the direction up to the first gap.
@@ -57,7 +80,7 @@ impl Stream {
         !self.islands.is_empty() || self.head.len() == HEAD_BYTES
     }
 
-    /// Whether nothing at all was captured.
+    /// Whether nothing was captured, of what was not skipped.
     pub(super) fn is_empty(&self) -> bool {
         self.head.is_empty() && self.islands.is_empty()
     }
@@ -166,6 +189,21 @@ mod tests {
     }
 
     #[test]
+    fn skipped_bytes_are_nobodys_wherever_they_stand() {
+        let bytes = source(100);
+        let mut stream = Stream::default();
+        stream.write(0, &bytes[..20]);
+        stream.write(45, &bytes[45..55]);
+        stream.write(70, &bytes[70..80]);
+        stream.skip(50);
+        assert_eq!(stream.head(), &bytes[50..55]);
+        assert_eq!(stream.islands().collect::<Vec<_>>(), [&bytes[70..80]]);
+        assert!(!stream.write(10, &bytes[10..45]), "all of it is skipped");
+        stream.write(40, &bytes[40..75]);
+        assert_eq!(stream.head(), &bytes[50..80]);
+    }
+
+    #[test]
     fn offsets_at_the_end_of_the_range_do_no_harm() {
         let mut stream = Stream::default();
         stream.write(u64::MAX, b"abc");
@@ -177,9 +215,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_pieces_of_one_source_stay_bounded_and_true_to_it(
-            pieces in prop::collection::vec((0_usize..4000, 0_usize..700), 0..40)
+            pieces in prop::collection::vec((0_usize..7000, 0_usize..2100), 0..40)
         ) {
-            let bytes = source(5000);
+            let bytes = source(9100);
             let mut stream = Stream::default();
             for (start, length) in pieces {
                 stream.write(start as u64, &bytes[start..start + length]);

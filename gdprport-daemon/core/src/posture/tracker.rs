@@ -3,6 +3,7 @@
 //! Belongs here: what is remembered between segments, and what is reported when. How the bytes are read is `assess`'s.
 
 use super::assess::assess;
+use super::proxy;
 use super::reading::{Awaits, Reading};
 use super::stream::{HEAD_BYTES, ISLAND_BYTES, Stream};
 use super::table::Protocol;
@@ -37,7 +38,7 @@ struct Streams {
 }
 
 impl Tracker {
-    /// The most bytes of payload that one tracker holds: 2 KiB from the start of each direction, and 1 KiB of pieces
+    /// The most bytes of payload that one tracker holds: 4 KiB from the start of each direction, and 2 KiB of pieces
     /// behind gaps. It allocates as they come.
     pub const MAX_BYTES: usize = 2 * (HEAD_BYTES + ISLAND_BYTES);
 
@@ -63,6 +64,7 @@ impl Tracker {
         if !stream.write(offset, bytes) {
             return None;
         }
+        proxy::skip(client);
         // Nearly every handshake ends here with its last segment, which spares reading all of it once more.
         if let Some(begin) = self.awaited.filter(|_| !client.is_cut()) {
             match client.head().get(begin..).and_then(tls::follows) {

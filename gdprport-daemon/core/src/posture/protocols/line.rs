@@ -38,8 +38,8 @@ pub(super) struct Dialect {
     pub reply: for<'a> fn(server: &'a [u8], lines: &[&[u8]]) -> Option<Reply<'a>>,
 }
 
-/// The longest line that is waited for, with its end.
-pub(super) const MAX_LINE: usize = 1024;
+/// The longest line that is waited for, with its end: a list of IMAP capabilities is one line.
+pub(super) const MAX_LINE: usize = 2048;
 
 /// The most lines before the upgrade.
 const MAX_LINES: usize = 16;

@@ -1,12 +1,9 @@
 //! Unusual handshakes of TLS: warnings before the hello, hellos longer than a segment.
 //!
-//! Belongs here: hellos made by hand, and how they come as the kernel side ships them.
+//! Belongs here: hellos made by hand, and how they come as the kernel side sends them.
 
 use super::*;
 use PostureState::{StarttlsUpgraded, Tls12, Tls13, Unknown};
-
-/// What the kernel side ships of a segment.
-const SHIPPED: usize = 512;
 
 /// A vector behind its length in two bytes.
 fn vec16(bytes: &[u8]) -> Vec<u8> {
@@ -65,13 +62,9 @@ fn supported_versions(of_client: bool) -> Vec<u8> {
     extension(43, if of_client { &[4, 3, 4, 3, 3] } else { &[3, 4] })
 }
 
-/// A direction's bytes as they are shipped: the beginning of each segment of so many bytes.
-fn shipped(side: Side, bytes: &[u8], segment: usize) -> Vec<Segment> {
-    let begins = (0..).step_by(segment);
-    begins
-        .zip(bytes.chunks(segment))
-        .map(|(offset, bytes)| (side, offset, bytes[..bytes.len().min(SHIPPED)].to_vec()))
-        .collect()
+/// A direction's bytes, as they are sent where they come in segments of at most so many.
+fn sent(side: Side, bytes: &[u8], segment: usize) -> Vec<Segment> {
+    captured(&in_segments(side, bytes, segment))
 }
 
 #[test]
@@ -110,9 +103,12 @@ fn a_hello_that_is_cut_before_its_versions_is_reported_so() {
     let long = format!("{}.example.org", ["a-long-label-of-a-host-name"; 8].join("."));
     let protocols: Vec<String> = (0..8).map(|at| format!("protocol-of-the-house/{at}")).collect();
     let protocols: Vec<&str> = protocols.iter().map(String::as_str).collect();
-    let hello = client_hello(&[sni(&long), alpn(&protocols), key_share(true), supported_versions(true)]);
-    assert!(hello.len() > 1_600, "{}", hello.len());
-    let posture = play(None, &shipped(Side::Client, &hello, 1448));
+    let padding = extension(21, &[0; 600]);
+    let hello =
+        client_hello(&[sni(&long), alpn(&protocols), key_share(true), padding, supported_versions(true)]);
+    assert!(hello.len() > PAYLOAD_LONG, "{}", hello.len());
+    let more = (Side::Client, hello.len() as u64, b"\x14\x03\x03\0\x01\x01".to_vec());
+    let posture = play(None, sent(Side::Client, &hello, 1 << 14).iter().chain([&more]));
     assert_eq!(posture.state, Unknown);
     assert_eq!(
         posture.evidence,
@@ -143,13 +139,44 @@ fn post_quantum_key_shares_hide_no_version() {
         // The sending end hands over one large segment, the receiving end sees those of the wire.
         for (of_client, of_server) in [(1 << 14, 1448), (1448, 1 << 14), (1448, 1448), (536, 536)] {
             let dialogue =
-                [shipped(Side::Client, &client, of_client), shipped(Side::Server, &server, of_server)]
-                    .concat();
+                [sent(Side::Client, &client, of_client), sent(Side::Server, &server, of_server)].concat();
             let posture = play(None, &dialogue);
             assert_eq!((posture.state, posture.version), (expected.0, Some(expected.1)), "{posture:?}");
             assert_eq!(posture.sni.as_deref(), Some("db.example.org"));
         }
     }
+}
+
+/// As clients of OpenSSL 4 send it.
+#[test]
+fn a_name_that_comes_last_in_a_long_hello_is_read() {
+    let (_, server) = tls13();
+    for more in [0, 300] {
+        let extensions =
+            [supported_versions(true), key_share(true), extension(21, &vec![0; more]), sni("db.example.org")];
+        let hello = client_hello(&extensions);
+        assert!(hello.len() > 1_300 + more, "{}", hello.len());
+        let request = b"\0\0\0\x08\x04\xd2\x16\x2f";
+        for segment in [1 << 14, 1448, 1220, 536] {
+            let direct =
+                [in_segments(Side::Client, &hello, segment), vec![(Side::Server, 0, server.clone())]];
+            let posture = play(None, &captured(&direct.concat()));
+            assert_eq!((posture.state, posture.sni.as_deref()), (Tls13, Some("db.example.org")), "{segment}");
+            let later = in_segments(Side::Client, &hello, segment);
+            let later = later.into_iter().map(|(side, offset, bytes)| (side, offset + 8, bytes));
+            let mut upgrade = vec![(Side::Client, 0, request.to_vec()), (Side::Server, 0, b"S".to_vec())];
+            upgrade.extend(later.chain([(Side::Server, 1, server.clone())]));
+            let posture = play(Some("postgresql"), &captured(&upgrade));
+            assert_eq!(posture.state, StarttlsUpgraded, "{posture:?}");
+            assert_eq!(posture.sni.as_deref(), Some("db.example.org"), "{segment}");
+        }
+    }
+    // Beyond what is captured of it, it is not known, and nothing else is taken for it.
+    let decoy = extension(21, &[&[0; 20], &sni("decoy.example.org")[..], &[0; 900]].concat());
+    let hello = client_hello(&[supported_versions(true), key_share(true), decoy, sni("db.example.org")]);
+    let dialogue = [(Side::Client, 0, hello), (Side::Server, 0, server)];
+    let posture = play(None, &captured(&dialogue));
+    assert_eq!((posture.state, posture.sni), (Tls13, None));
 }
 
 /// An element of DER.
@@ -186,11 +213,11 @@ fn a_certificate_whose_subject_is_cut_is_reported() {
             |bytes: &[u8]| [&u32::try_from(bytes.len()).expect("short").to_be_bytes()[1..], bytes].concat();
         let server = [server_hello(0xC02F, &[]), message(11, &sized(&sized(&certificate)))].concat();
         let client = (Side::Client, 0, client_hello(&[]));
-        let shipped = shipped(Side::Server, &server, 1448);
+        let sent = sent(Side::Server, &server, 1448);
         // While more may come, nothing of it is reported.
-        assert_eq!(play(None, [&client, &shipped[0]]).certificate, None);
+        assert_eq!(play(None, [&client, &sent[0]]).certificate, None);
         let behind_a_gap = (Side::Server, 1448, b"\x14\x03\x03".to_vec());
-        let cut = play(None, [&client, &shipped[0], &behind_a_gap]).certificate.expect("issuer and end");
+        let cut = play(None, [&client, &sent[0], &behind_a_gap]).certificate.expect("issuer and end");
         assert_eq!((cut.subject.as_str(), cut.issuer.as_str()), (expected, "CN=Example CA,O=Example"));
         assert_eq!(cut.not_after, "2035-01-01T00:00:00Z".parse().expect("a time"));
         let whole = play(None, [&client, &(Side::Server, 0, server)]).certificate.expect("complete");

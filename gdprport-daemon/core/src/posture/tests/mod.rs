@@ -6,10 +6,15 @@
 mod captures;
 mod dialogues;
 mod handshakes;
+mod long;
 mod pieces;
 mod pretenders;
 mod totality;
 mod written;
+
+use gdprport_common::{
+    PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_LONG, PAYLOAD_LONG_BUDGET, PAYLOAD_TINY,
+};
 
 use super::{Protocol, Side, Tracker};
 use crate::model::{Posture, PostureState, TlsVersion};
@@ -56,6 +61,34 @@ pub(super) fn segments(script: &Script) -> Vec<Segment> {
             (*side, offset, bytes.clone())
         })
         .collect()
+}
+
+/// What the kernel side sends of a dialogue's segments; as `gdprport-ebpf/src/payload.rs` decides it.
+pub(super) fn captured(segments: &[Segment]) -> Vec<Segment> {
+    let mut spent = [0; 2];
+    let captured = segments.iter().filter_map(|(side, offset, bytes)| {
+        let spent: &mut u8 = &mut spent[usize::from(*side == Side::Server)];
+        let kept =
+            if *spent < PAYLOAD_LONG_BUDGET && more_may_matter(bytes) { PAYLOAD_LONG } else { PAYLOAD_CAP };
+        let sent =
+            (*spent < PAYLOAD_BUDGET).then(|| (*side, *offset, bytes[..bytes.len().min(kept)].to_vec()));
+        *spent = spent.saturating_add(if bytes.len() <= PAYLOAD_TINY { 1 } else { PAYLOAD_COST });
+        sent
+    });
+    captured.collect()
+}
+
+fn more_may_matter(bytes: &[u8]) -> bool {
+    match *bytes {
+        [20..=24, 3, ..] => bytes[0] == 22 && bytes.get(5) == Some(&1),
+        _ => bytes.len() <= PAYLOAD_LONG || bytes.starts_with(b"\r\n\r\n\0\r\nQ"),
+    }
+}
+
+/// A direction's bytes in segments of at most so many.
+pub(super) fn in_segments(side: Side, bytes: &[u8], segment: usize) -> Vec<Segment> {
+    let begins = (0..).step_by(segment);
+    begins.zip(bytes.chunks(segment)).map(|(offset, bytes)| (side, offset, bytes.to_vec())).collect()
 }
 
 /// Plays segments in this order and concludes.

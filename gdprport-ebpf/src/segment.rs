@@ -1,0 +1,139 @@
+//! A TCP segment as `cgroup_skb` sees it: its headers, and how much of its payload is captured.
+
+use core::ptr::read_volatile;
+
+use aya_ebpf::bindings::__sk_buff;
+use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
+use gdprport_common::{PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_LONG, PAYLOAD_TINY, PayloadRecord};
+
+/// `IPPROTO_TCP`.
+const TCP: u8 = 6;
+/// Length of an IPv6 header; packets with extension headers are ignored.
+const IPV6_HEADER: usize = 40;
+/// The flag of the first segment of a connection (RFC 9293 3.1).
+const SYN: u8 = 2;
+/// Content type of a TLS record of handshake messages (RFC 8446 5.1).
+const HANDSHAKE: u8 = 22;
+/// The first message of a TLS client (RFC 8446 4).
+const CLIENT_HELLO: u8 = 1;
+/// The beginning of a PROXY header of version 2. (One of version 1 is short.)
+const PROXY: &[u8; 8] = b"\r\n\r\n\0\r\nQ";
+
+/// The headers of a TCP packet; numbers in host byte order.
+pub(crate) struct TcpSegment {
+    /// Offset of its payload in the packet; at most 120.
+    pub start: u32,
+    /// Bytes of its payload; 0 if it only acknowledges.
+    pub len: u32,
+    /// Its sequence number.
+    pub sequence: u32,
+    /// Its acknowledgement number.
+    pub acknowledged: u32,
+    /// The sender's port and the receiver's, as in the header: network byte order.
+    pub ports: u32,
+    /// Whether it is the first segment of its direction.
+    pub syn: bool,
+}
+
+impl TcpSegment {
+    /// Returns true for one segment in sixteen, in whatever steps the acknowledgement number grows: by the upper bits
+    /// of its product with 2^32 divided by the golden ratio (Knuth, The Art of Computer Programming 3, 6.4).
+    #[inline(always)]
+    pub(crate) fn is_sample(&self) -> bool {
+        self.acknowledged.wrapping_mul(0x9e37_79b1) >> 28 == 0
+    }
+}
+
+/// Parses the headers of a packet. Returns `None` if it is not TCP.
+///
+/// The headers are read in place, without a helper call: they are linear before these hooks run, because the kernel
+/// pushed them itself (egress) or pulled them for the socket lookup (`tcp_v4_rcv`, `tcp_v6_rcv`).
+///
+/// # Safety
+/// `skb` is the program's context.
+#[inline(always)]
+pub(crate) unsafe fn parse_headers(skb: *mut __sk_buff) -> Option<TcpSegment> {
+    // SAFETY: guaranteed by the caller; every byte that is read is before `end`, which the verifier checks.
+    unsafe {
+        let len = read_volatile(&raw const (*skb).len);
+        let data = read_volatile(&raw const (*skb).data) as usize;
+        let end = read_volatile(&raw const (*skb).data_end) as usize;
+        // An IPv4 and a TCP header have 20 bytes each at least (RFC 791 3.1, RFC 9293 3.1).
+        if data + 40 > end {
+            return None;
+        }
+        let ip = data as *const u8;
+        let version = *ip;
+        let header = if version >> 4 == 4 {
+            if *ip.add(9) != TCP {
+                return None;
+            }
+            usize::from(version & 15) * 4
+        } else {
+            if *ip.add(6) != TCP {
+                return None;
+            }
+            IPV6_HEADER
+        };
+        let tcp = data + header;
+        if tcp + 20 > end {
+            return None;
+        }
+        let tcp = tcp as *const u8;
+        let start = header as u32 + u32::from(*tcp.add(12) >> 4) * 4;
+        Some(TcpSegment {
+            start,
+            len: len.saturating_sub(start),
+            sequence: u32::from_be(tcp.add(4).cast::<u32>().read_unaligned()),
+            acknowledged: u32::from_be(tcp.add(8).cast::<u32>().read_unaligned()),
+            ports: tcp.cast::<u32>().read_unaligned(),
+            syn: *tcp.add(13) & SYN != 0,
+        })
+    }
+}
+
+/// What a segment with so many bytes of payload takes from the budget.
+#[inline(always)]
+pub(crate) fn cost(len: u32) -> u8 {
+    if len <= PAYLOAD_TINY as u32 { 1 } else { PAYLOAD_COST }
+}
+
+/// Whether more than the first [`PAYLOAD_CAP`] bytes of a segment may matter, see [`PAYLOAD_LONG`]. Of other records of
+/// TLS they do not: what decides stands at the beginning of a ServerHello, and the rest is encrypted. Of a segment that
+/// is longer still the end is not captured, so that a part more is of no use.
+///
+/// # Safety
+/// `skb` is the program's context, and its payload has more than [`PAYLOAD_CAP`] bytes from `start` on.
+#[inline(always)]
+pub(crate) unsafe fn more_may_matter(skb: *mut __sk_buff, start: u32, len: u32) -> bool {
+    let mut first = [0_u8; 8];
+    // SAFETY: guaranteed by the caller.
+    if unsafe { bpf_skb_load_bytes(skb.cast(), start, (&raw mut first).cast(), first.len() as u32) } != 0 {
+        return false;
+    }
+    let [content, major, _, _, _, message, ..] = first;
+    if (20..=24).contains(&content) && major == 3 {
+        content == HANDSHAKE && message == CLIENT_HELLO
+    } else {
+        len <= PAYLOAD_LONG as u32 || first == *PROXY
+    }
+}
+
+/// The last segment with payload that reached a listener on this CPU.
+#[repr(C)]
+pub(crate) struct EarlySegment {
+    /// TCP sequence number of its first byte of payload.
+    pub sequence: u32,
+    /// Its acknowledgement number; of a SYN without meaning.
+    pub acknowledged: u32,
+    /// The ports of the sender and of the listener, as in the TCP header, network byte order.
+    pub ports: u32,
+    /// Whether it is a SYN.
+    pub syn: u32,
+    /// Bytes of its payload, 0 if there is none or it was used.
+    pub len: u32,
+    /// How many of them are in `record`, at most [`PAYLOAD_LONG`].
+    pub kept: u32,
+    /// The record, without its header.
+    pub record: PayloadRecord<PAYLOAD_LONG>,
+}
