@@ -70,6 +70,53 @@ impl Default for TempDir {
     }
 }
 
+/// A file system that answers nothing: a FUSE whose server never speaks. Whoever looks for a file in it waits until it is
+/// dropped.
+#[derive(Debug)]
+pub struct HungDisk {
+    target: CString,
+    dir: TempDir,
+    /// What the server would read. Once it is closed everybody who waits gets an error.
+    server: Option<std::fs::File>,
+}
+
+impl HungDisk {
+    /// Mounts one.
+    ///
+    /// # Errors
+    /// Where FUSE cannot be had.
+    pub fn new() -> Result<Self, crate::skip::Missing> {
+        use std::os::fd::AsRawFd as _;
+        let missing = || crate::skip::Missing::of("FUSE");
+        let device = std::fs::OpenOptions::new().read(true).write(true).open("/dev/fuse");
+        let server = device.map_err(|_| missing())?;
+        let dir = TempDir::new();
+        let place = dir.join("hung");
+        std::fs::create_dir(&place).expect("a fresh directory");
+        let target = CString::new(place.as_os_str().as_bytes()).expect("a path has no NUL");
+        let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", server.as_raw_fd());
+        let options = CString::new(options).expect("digits have no NUL");
+        let kind = c"fuse".as_ptr();
+        // SAFETY: all pointers are to NUL-terminated strings that outlive the call.
+        let done = unsafe { libc::mount(kind, target.as_ptr(), kind, 0, options.as_ptr().cast()) };
+        if done == 0 { Ok(Self { target, dir, server: Some(server) }) } else { Err(missing()) }
+    }
+
+    /// The path of a name in it; looking at it hangs.
+    #[must_use]
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.dir.join("hung").join(name)
+    }
+}
+
+impl Drop for HungDisk {
+    fn drop(&mut self) {
+        self.server = None;
+        // SAFETY: the pointer is to a NUL-terminated string; a detached mount needs nothing else of ours.
+        unsafe { libc::umount2(self.target.as_ptr(), libc::MNT_DETACH) };
+    }
+}
+
 /// Sets the permission bits of `path`.
 ///
 /// # Panics

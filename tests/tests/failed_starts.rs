@@ -29,7 +29,8 @@ impl Setup {
         let done = Command::new("cp").arg(program()).arg(&copy).status().expect("cp can be run");
         assert!(done.success());
         set_mode(&copy, 0o755);
-        set_mode(dir.path(), 0o777);
+        // As /tmp: whoever may write to the directory must not replace the policy.
+        set_mode(dir.path(), 0o1777);
         let policy = dir.write("policy.toml", &open(Port::free().number()).alone());
         Self { dir, program: copy, policy }
     }

@@ -2,13 +2,17 @@
 //!
 //! What the policy is about (ports, peers, records) does not belong here.
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::policy::Trust;
+use crate::host::configured;
 use crate::host::probes::Sizes;
+use crate::host::trust::{Exposure, exposure};
 use crate::sink::DEFAULT_CAPACITY;
 use gdprport_core::flow::Limits;
 
@@ -36,6 +40,9 @@ pub(crate) struct Events {
     /// memory allows.
     queue: Option<NonZeroUsize>,
 }
+
+/// Bytes that the file may have: every key with a comment takes a few thousand.
+const BYTES_MAX: u64 = 1 << 20;
 
 /// What the daemon needs before the first flow, in bytes: its own pages, the kernel side's maps (which are charged to
 /// it) and room for listing the host's sockets.
@@ -140,6 +147,13 @@ pub(crate) enum ConfigError {
         /// The error of the system call.
         source: std::io::Error,
     },
+    /// Others than root can change it.
+    #[error("cannot use the configuration {}, as others than root can change it: {how}; --any-owner takes it all the same", path.display())]
+    Exposed {
+        path: PathBuf,
+        /// How they can.
+        how: Exposure,
+    },
     /// It has an error; the text shows where.
     #[error("{}: {message}", path.display())]
     Invalid {
@@ -153,13 +167,29 @@ impl Config {
     /// Reads the file; one that does not exist is the default.
     ///
     /// # Errors
-    /// If it exists and cannot be read or understood.
-    pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(source) => return Err(ConfigError::Read { path: path.to_owned(), source }),
+    /// If it exists and cannot be read or understood, or if others than root can change it.
+    pub(crate) fn load(path: &Path, trust: Trust) -> Result<Self, ConfigError> {
+        let failed = |source| ConfigError::Read { path: path.to_owned(), source };
+        let place = path.to_owned();
+        let read = move || {
+            let bytes = configured::read(&place, BYTES_MAX)?;
+            Ok((bytes, exposure(&place)?))
         };
+        let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "the file system does not answer"));
+        let (bytes, exposed) = match configured::within(configured::START_WITHIN, read).unwrap_or_else(late) {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(source) => return Err(failed(source)),
+        };
+        match (exposed, trust) {
+            (Some(how), Trust::RootOnly) => return Err(ConfigError::Exposed { path: path.to_owned(), how }),
+            (Some(how), Trust::Anyone) => {
+                tracing::warn!("others than root can change {}: {how}", path.display());
+            }
+            (None, _) => {}
+        }
+        let text = String::from_utf8(bytes)
+            .map_err(|_| failed(io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8")))?;
         Self::parse(&text).map_err(|message| ConfigError::Invalid { path: path.to_owned(), message })
     }
 
@@ -222,7 +252,8 @@ mod tests {
     #[test]
     fn an_empty_file_is_the_default_and_so_is_no_file() {
         assert_eq!(Config::parse("").expect("valid"), Config::default());
-        assert_eq!(Config::load(Path::new("/nonexistent/x.toml")).expect("valid"), Config::default());
+        let none = Config::load(Path::new("/nonexistent/x.toml"), Trust::RootOnly);
+        assert_eq!(none.expect("valid"), Config::default());
     }
 
     #[test]
@@ -257,6 +288,29 @@ mod tests {
         assert_eq!(of(1_024), (131_072, 32_768, 32 << 20), "much is no reason to hold more");
         assert_eq!((config.flow_limits(None).flows, config.queue(None).get()), (131_072, 32_768));
         assert_eq!(config.flow_limits(None).undecided_bytes, 32 << 20);
+    }
+
+    #[test]
+    fn a_file_that_others_can_change_or_that_is_none_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("gdprport.toml");
+        std::fs::write(&path, "[limits]\nflows = 1000\n").expect("a file");
+        let mode =
+            |bits| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(bits)).expect("mode");
+        mode(0o644);
+        assert!(Config::load(&path, Trust::RootOnly).is_ok());
+        mode(0o666);
+        let error = Config::load(&path, Trust::RootOnly).expect_err("writable").to_string();
+        assert!(error.contains("chmod go-w") && error.lines().count() == 1, "{error}");
+        assert!(Config::load(&path, Trust::Anyone).is_ok());
+        std::fs::remove_file(&path).expect("it was written");
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o644.into(), 0)
+            .expect("a FIFO");
+        for path in [&*path, Path::new("/dev/zero")] {
+            let error = Config::load(path, Trust::Anyone).expect_err("no file").to_string();
+            assert!(error.ends_with("not a regular file"), "{error}");
+        }
     }
 
     #[test]

@@ -9,14 +9,15 @@ use crate::host::probes::catalog::HOOKS;
 use crate::host::probes::{self, HookStatus, LoadError, Sizes, Tracefs};
 
 use super::status::hook;
+use crate::sink::{Exposed, SinkStats, exposure};
 
 /// Where systemd mounts it.
 const BPFFS: &str = "/sys/fs/bpf";
 
-/// Examines this host. `running` are the hooks of a daemon that runs in this process; without one they are
+/// Examines this host. `running` are the hooks and sinks of a daemon that runs in this process; without one the hooks are
 /// tried: loaded, attached for an instant and taken back.
 #[must_use]
-pub(crate) fn examine(running: Option<&[HookStatus]>) -> DoctorReport {
+pub(crate) fn examine(running: Option<(&[HookStatus], &[SinkStats])>) -> DoctorReport {
     let host = HostId::read();
     let release = host.as_ref().map_or_else(|_| String::new(), |host| host.kernel.clone());
     let cgroup2 = Mounts::read().ok().and_then(|mounts| mounts.cgroup2);
@@ -37,9 +38,10 @@ pub(crate) fn examine(running: Option<&[HookStatus]>) -> DoctorReport {
     ];
     checks.push(tracefs_check());
     checks.push(bpffs_check());
+    checks.extend(events_check(running.map(|(_, sinks)| sinks)));
     let failed = checks.iter().any(|check| check.result == CheckResult::Failed);
     let hooks = match running {
-        Some(hooks) => hooks.iter().map(hook).collect(),
+        Some((hooks, _)) => hooks.iter().map(hook).collect(),
         None if failed => not_tried("something above is missing"),
         None => match try_hooks(&release, cgroup2) {
             Ok(hooks) => hooks,
@@ -92,6 +94,29 @@ fn bpffs_check() -> Check {
         format!("not mounted at {BPFFS}; only --pin needs it, which lets a restart miss nothing")
     };
     Check { id: "bpffs".to_owned(), result: CheckResult::Ok, found, remedy: None }
+}
+
+/// The file of a service, unless its unit was changed.
+const EVENTS_OF_SERVICE: &str = "/var/log/gdprport/events.ndjson";
+
+/// Who may read or change the events file: of the sinks that are open, or else of the service.
+fn events_check(sinks: Option<&[SinkStats]>) -> Option<Check> {
+    let (there, exposed) = match sinks {
+        Some(sinks) => {
+            let mut exposed = sinks.iter().filter_map(|sink| sink.exposed.clone());
+            (sinks.iter().any(|sink| sink.counts.name.starts_with("file:")), exposed.next())
+        }
+        None => {
+            let path = Path::new(EVENTS_OF_SERVICE);
+            let meta = std::fs::metadata(path).ok();
+            (meta.is_some(), meta.and_then(|meta| exposure(path, &meta)))
+        }
+    };
+    let (result, found, remedy) = match exposed {
+        Some(Exposed { found, remedy }) => (CheckResult::Degraded, found, Some(remedy)),
+        None => (CheckResult::Ok, "only root and its group can read the events file".to_owned(), None),
+    };
+    there.then(|| Check { id: "events".to_owned(), result, found, remedy })
 }
 
 /// Loads and attaches everything for an instant; it is gone when this returns.

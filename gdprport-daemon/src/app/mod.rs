@@ -26,7 +26,7 @@ mod unpin;
 pub(crate) use config::{Config, ConfigError};
 pub(crate) use doctor::examine;
 pub(crate) use options::{RunError, RunOptions};
-pub(crate) use policy::{PolicyError, PolicyFiles};
+pub(crate) use policy::{PolicyError, PolicyFiles, Trust};
 pub(crate) use run::run;
 pub(crate) use unpin::{DEFAULT_PINS, Ending, Unpinned, unpin};
 

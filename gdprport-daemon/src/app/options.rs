@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::config::Config;
-use super::policy::{PolicyError, PolicyFiles};
+use super::policy::{PolicyError, PolicyFiles, Trust};
 use crate::control::server::BindError;
 use crate::host::probes::LoadError;
 use crate::sink::{Format, Render, SinkError};
@@ -12,6 +12,8 @@ use crate::sink::{Format, Render, SinkError};
 pub(crate) struct RunOptions {
     /// Where the policy is.
     pub policy: PolicyFiles,
+    /// What is done about policy files that others than root can change.
+    pub trust: Trust,
     /// Sizes and intervals.
     pub config: Config,
     pub socket: PathBuf,

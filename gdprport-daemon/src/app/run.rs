@@ -4,6 +4,7 @@
 //! socket taken before anything touches the kernel; hooks are attached before existing processes are
 //! numbered, and ports are watched before existing sockets are listed.
 
+use std::io;
 use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -21,23 +22,23 @@ use super::doctor;
 use super::monitor::{self, Evidence, Monitor, Publisher};
 use super::notify;
 use super::options::{RunError, RunOptions};
-use super::policy::{PolicyError, Resolver as DnsResolver};
+use super::policy::Resolver as DnsResolver;
 use super::reader::{BATCH, Reader};
 use super::reconcile::{Finding, Progress, Reconciler};
-use super::reload::{PolicyState, apply_names, host_names, watch_ports};
+use super::reload::{Asker, LoadOutcome, Loader, PolicyState, apply_names, host_names, watch_ports};
 use super::session::Session;
 use super::shutdown::shut_down;
 use super::signals::{SignalAction, Signals, Stop};
 use super::startup;
 use super::status::Sources;
-use crate::control::api::ReloadReply;
 use crate::control::handle::{Inbox, LoopHandle, Request, channel};
 use crate::control::server::{Options, Server};
 use crate::host::clock::{BootClock, HostId, boottime_ns};
+use crate::host::configured;
 use crate::host::memory;
 use crate::host::probes::{self, LoadError, PinDirectory, Probes};
 use crate::host::process::{Resolver, Roots};
-use crate::sink::{Fanout, JOURNALD_SOCKET, Sink};
+use crate::sink::{Fanout, JOURNALD_SOCKET, Sink, SinkError};
 
 /// How often flows that predate the daemon, and those whose update is due, are polled.
 const POLL_EVERY: Duration = Duration::from_secs(5);
@@ -52,7 +53,7 @@ const SINKS_PAUSE: Duration = Duration::from_millis(1);
 /// Why it could not start; once it runs it does not fail, it reports.
 pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
     memory::return_large_blocks();
-    let loaded = options.policy.load()?;
+    let loaded = options.policy.load(options.trust, configured::START_WITHIN)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::System)?;
     let host = HostId::read().map_err(RunError::Proc)?;
@@ -76,7 +77,8 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         let (dns_to, dns) = mpsc::channel(1);
         let names = host_names(&loaded.policy);
         let dns_resolver = DnsResolver::start(names, options.config.intervals.names, dns_to);
-        let policy = PolicyState::new(options.policy, loaded.files, dns_resolver, session.started);
+        let policy = PolicyState::new(loaded.files, loaded.exposed, dns_resolver, session.started);
+        let (loads_to, loads) = mpsc::channel(1);
         let mut monitor = Monitor::new(table, loaded.policy, Evidence::new(resolver, probes), publisher);
         watch_ports(&mut monitor.evidence.kernel, monitor.active_policy.policy())?;
         let coverage = Coverage::new(&monitor, session.started, options.config.intervals.coverage);
@@ -90,11 +92,13 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
             reader: Reader::new(ring),
             coverage,
             policy,
+            loader: Loader::new(options.policy, options.trust, loads_to),
             reconciler: Reconciler::new(findings_to),
             inputs: Inputs {
                 signals,
                 inbox,
                 dns,
+                loads,
                 findings,
                 every_second: every(Duration::from_secs(1)),
                 poll: every(POLL_EVERY),
@@ -122,7 +126,13 @@ fn publisher(
         sinks.push(Sink::stdout(capacity, format)?);
     }
     if let Some(file) = &options.file {
-        sinks.push(Sink::file(file, capacity)?);
+        let path = file.clone();
+        // Its file system may hang; later that is the sink's own affair.
+        let opened = configured::within(configured::START_WITHIN, move || Sink::file(&path, capacity));
+        sinks.push(opened.unwrap_or_else(|_| {
+            let source = io::Error::new(io::ErrorKind::TimedOut, "the file system does not answer");
+            Err(SinkError::Open { path: file.clone(), source })
+        })?);
     }
     if let Some(render) = options.journald.take() {
         sinks.push(Sink::journald(Path::new(JOURNALD_SOCKET), capacity, render)?);
@@ -172,6 +182,8 @@ enum Input {
     Request(Request),
     /// The policy's host names were resolved again.
     Dns(DnsNames),
+    /// The policy's files were read again.
+    Loaded(LoadOutcome),
     /// Something was found on the host.
     Found(Finding),
     /// A second has passed.
@@ -187,6 +199,7 @@ struct Inputs {
     signals: Signals,
     inbox: Inbox,
     dns: mpsc::Receiver<DnsNames>,
+    loads: mpsc::Receiver<LoadOutcome>,
     findings: mpsc::Receiver<Finding>,
     every_second: Interval,
     poll: Interval,
@@ -198,6 +211,7 @@ struct Daemon {
     reader: Reader,
     coverage: Coverage,
     policy: PolicyState,
+    loader: Loader,
     reconciler: Reconciler,
     inputs: Inputs,
     /// Whether the service manager expects keep-alive messages.
@@ -240,6 +254,7 @@ impl Daemon {
             action = inputs.signals.next() => Input::Signal(action),
             Some(request) = inputs.inbox.recv() => Input::Request(request),
             Some(names) = inputs.dns.recv() => Input::Dns(names),
+            Some(outcome) = inputs.loads.recv() => Input::Loaded(outcome),
             Some(finding) = inputs.findings.recv() => Input::Found(finding),
             _ = inputs.every_second.tick() => Input::Second,
             _ = inputs.poll.tick() => Input::Poll,
@@ -266,12 +281,11 @@ impl Daemon {
             Input::Signal(SignalAction::End(stop)) => return Some(stop),
             Input::Signal(SignalAction::Reload) => {
                 self.monitor.publisher.fanout().reopen();
-                if let Err(error) = self.reload(now) {
-                    tracing::error!("the policy was not applied, the old one stays active\n{error}");
-                }
+                self.loader.request(None);
             }
             Input::Signal(SignalAction::Reopen) => self.monitor.publisher.fanout().reopen(),
-            Input::Request(request) => self.reply(request, now),
+            Input::Request(request) => self.reply(request),
+            Input::Loaded(outcome) => self.reload(outcome, now),
             Input::Dns(names) => apply_names(names, &mut self.monitor, now),
             Input::Found(finding) => {
                 // What was found is compared with the tables, so every record from before it counts.
@@ -292,7 +306,7 @@ impl Daemon {
         None
     }
 
-    fn reply(&mut self, request: Request, now: Timestamp) {
+    fn reply(&mut self, request: Request) {
         // A client that no longer waits is no error.
         match request {
             Request::Status(to) => {
@@ -305,32 +319,28 @@ impl Daemon {
                 self.monitor.publisher.fanout_mut().follow(Box::new(follower));
                 let _ = to.send(());
             }
-            Request::Reload(to) => {
-                let outcome = self.reload(now);
-                let policy = self.monitor.active_policy.policy();
-                // Those of a policy that stays active are no news, and would seem to be about the refused one.
-                let warnings: Vec<String> = match outcome {
-                    Ok(()) => policy.warnings().iter().map(ToString::to_string).collect(),
-                    Err(_) => Vec::new(),
-                };
-                let _ = to.send(ReloadReply {
-                    applied: outcome.is_ok(),
-                    digest: policy.digest().to_owned(),
-                    problems: outcome.err().map(|error| error.to_string()).unwrap_or_default(),
-                    warnings: warnings.join("\n\n"),
-                });
-            }
+            Request::Reload(to) => self.loader.request(Some(to)),
             Request::Doctor(to) => {
-                let _ = to.send(doctor::examine(Some(self.monitor.evidence.kernel.hooks())));
+                let sinks = self.monitor.publisher.fanout().stats();
+                let hooks = self.monitor.evidence.kernel.hooks();
+                let _ = to.send(doctor::examine(Some((hooks, &sinks))));
             }
         }
     }
 
-    fn reload(&mut self, now: Timestamp) -> Result<(), PolicyError> {
-        self.policy.reload(&mut self.monitor, now)?;
-        // Ports that were not watched before have flows and listeners of which nothing is known yet.
-        self.reconciler.request_resync();
-        Ok(())
+    /// Applies what was read of the policy's files, and replies to everybody who asked for it.
+    fn reload(&mut self, outcome: LoadOutcome, now: Timestamp) {
+        let outcome = self.policy.reload(outcome, &mut self.monitor, now);
+        match &outcome {
+            // Ports that were not watched before have flows and listeners of which nothing is known yet.
+            Ok(()) => self.reconciler.request_resync(),
+            Err(error) => tracing::error!("the policy was not applied, the old one stays active\n{error}"),
+        }
+        let reply = self.policy.reply(outcome.err(), &self.monitor);
+        for asker in self.loader.finished() {
+            // Nor is a client that no longer waits for a reload.
+            let _: Result<(), _> = Asker::send(asker, reply.clone());
+        }
     }
 
     /// What is done every second: the clock, losses, coverage, summaries, the checkpoint.

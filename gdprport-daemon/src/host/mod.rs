@@ -7,6 +7,7 @@ mod accounts;
 mod cache;
 pub(crate) mod cgroup;
 pub(crate) mod clock;
+pub(crate) mod configured;
 pub(crate) mod destroy;
 mod file;
 #[cfg(any(test, fuzzing))]
@@ -20,3 +21,4 @@ pub(crate) mod process;
 pub(crate) mod sockets;
 #[cfg(test)]
 mod testing;
+pub(crate) mod trust;

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use super::queue::{Queue, Report, Work};
-use super::{Batch, SinkError, SinkStats};
+use super::{Batch, Exposed, SinkError, SinkStats};
 
 /// Events a sink holds while its destination does not take them: a burst of 8,000 connections with both ends
 /// on this host. At 1.1 to 1.6 KB each, in batches that all sinks share, stuck sinks cost 52 MB, at
@@ -22,6 +22,11 @@ pub(super) trait Target: Send + 'static {
     /// Whether it writes from the events themselves and not from their lines.
     fn wants_events(&self) -> bool {
         false
+    }
+
+    /// Who may read or change what is written and should not, where that can be known.
+    fn exposed(&self) -> Option<&Exposed> {
+        None
     }
 
     /// Reopens the destination, where that means something. On an error the old one stays in use.
@@ -119,6 +124,7 @@ fn run(queue: &Queue, mut target: impl Target) {
     let _guard = ThreadGuard(queue);
     let mut work = Vec::new();
     loop {
+        queue.note_exposed(target.exposed());
         match queue.take(&mut work) {
             Work::Events => {
                 for (batch, count) in work.drain(..) {

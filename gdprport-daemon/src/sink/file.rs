@@ -1,6 +1,7 @@
 //! A file of NDJSON, appended to; made for log rotation, full disks and files that are deleted under it.
 //!
-//! - Opened for appending, close-on-exec, mode 0640 (less the umask); the directory must exist.
+//! - Opened for appending, close-on-exec, mode 0640 (less the umask); the directory must exist. One that everybody may
+//!   read, or that others may write or own, is used and said: events name people.
 //! - [`Sink::reopen`] (SIGHUP) reopens the path; if that fails, the old file stays in use and `last_error` says so.
 //! - At most once a second, when there is something to write, the path is compared with the open file. If it is
 //!   another file or none, it is reopened. Events written to a deleted file within that second are gone with
@@ -8,17 +9,19 @@
 //! - A full disk loses events, counted one by one; `lines` says what a reader then finds. A file that ends
 //!   within a line, as after a power cut, is continued on a new line.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{OFlags, fcntl_setfl};
+
 use super::destination::Target;
 use super::lines::Lines;
 use super::queue::{Failure, Report};
-use super::{Batch, Format, Sink, SinkError};
+use super::{Batch, Exposed, Format, Sink, SinkError};
 
 /// How often the path is compared with the open file, at most.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
@@ -43,6 +46,8 @@ struct EventsFile {
     checked: Instant,
     /// Why the file could not be replaced.
     problem: String,
+    /// Who may read or change the open file and should not.
+    exposed: Option<Exposed>,
 }
 
 impl EventsFile {
@@ -50,14 +55,23 @@ impl EventsFile {
         let (file, torn) = open(path)?;
         let mut lines = Lines::new(Format::Native);
         lines.set_torn(torn);
-        Ok(Self {
+        let mut opened = Self {
             path: path.to_owned(),
             file: Some(file),
             lines,
             check_every,
             checked: Instant::now(),
             problem: String::new(),
-        })
+            exposed: None,
+        };
+        opened.examine();
+        Ok(opened)
+    }
+
+    /// Looks at who may read or change the open file.
+    fn examine(&mut self) {
+        let meta = self.file.as_ref().and_then(|file| file.metadata().ok());
+        self.exposed = meta.and_then(|meta| exposure(&self.path, &meta));
     }
 
     fn follow_path(&mut self) {
@@ -65,6 +79,7 @@ impl EventsFile {
             return;
         }
         self.checked = Instant::now();
+        self.examine();
         if self.file.as_ref().is_some_and(|file| is_at(file, &self.path)) {
             return;
         }
@@ -95,8 +110,35 @@ impl Target for EventsFile {
         let (file, torn) = open(&self.path)?;
         self.file = Some(file);
         self.lines.set_torn(torn);
+        self.examine();
         Ok(())
     }
+
+    fn exposed(&self) -> Option<&Exposed> {
+        self.exposed.as_ref()
+    }
+}
+
+/// Who may read or change a file of events and should not. The group may read: it is how an
+/// administrator lets somebody.
+pub(crate) fn exposure(path: &Path, meta: &Metadata) -> Option<Exposed> {
+    const EVERYBODY_READS: u32 = 0o004;
+    const OTHERS_WRITE: u32 = 0o022;
+    if !meta.is_file() {
+        return None;
+    }
+    let (place, mode) = (path.display(), meta.mode() & 0o7777);
+    if meta.uid() != 0 && meta.uid() != rustix::process::geteuid().as_raw() {
+        let found = format!("the events file {place} belongs to user {}", meta.uid());
+        return Some(Exposed { found, remedy: format!("chown root {place}") });
+    }
+    let what = match () {
+        () if mode & OTHERS_WRITE != 0 => "can be changed by others than root",
+        () if mode & EVERYBODY_READS != 0 => "can be read by everybody, and events name people and addresses",
+        () => return None,
+    };
+    let found = format!("the events file {place} {what} (mode {mode:04o})");
+    Some(Exposed { found, remedy: format!("chmod 0640 {place}") })
 }
 
 /// Whether the path still leads to the file.
@@ -110,7 +152,7 @@ fn is_at(file: &File, path: &Path) -> bool {
 /// Opens a file for appending; also says whether it ends within a line.
 fn open(path: &Path) -> Result<(File, bool), SinkError> {
     let failed = |source| SinkError::Open { path: path.to_owned(), source };
-    // Looked at before it is opened: opening a FIFO would wait for its reader.
+    // Looked at before it is opened, as opening a device may do something.
     match fs::metadata(path) {
         Ok(meta) if meta.is_file() || meta.file_type().is_char_device() => {}
         Ok(_) => return Err(SinkError::NotAFile { path: path.to_owned() }),
@@ -128,10 +170,17 @@ fn open(path: &Path) -> Result<(File, bool), SinkError> {
         }
         Err(error) => return Err(failed(error)),
     }
-    // Readable too, only for the last byte.
-    let file =
-        OpenOptions::new().read(true).append(true).create(true).mode(0o640).open(path).map_err(failed)?;
+    // Readable too, only for the last byte. Without O_NONBLOCK a FIFO that was put there meanwhile would be waited for.
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true).mode(0o640);
+    options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed());
+    let file = options.open(path).map_err(failed)?;
     let meta = file.metadata().map_err(failed)?;
+    if !meta.is_file() && !meta.file_type().is_char_device() {
+        return Err(SinkError::NotAFile { path: path.to_owned() });
+    }
+    // From here on a terminal that is slow is waited for, on this thread of its own.
+    fcntl_setfl(&file, OFlags::APPEND).map_err(|errno| failed(errno.into()))?;
     let mut last = [b'\n'];
     if meta.is_file() && meta.len() > 0 {
         file.read_exact_at(&mut last, meta.len() - 1).map_err(failed)?;

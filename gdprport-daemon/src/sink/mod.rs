@@ -27,6 +27,7 @@ pub use destination::{DEFAULT_CAPACITY, Sink};
 pub(crate) use error::SinkError;
 pub use fanout::Fanout;
 pub(crate) use fanout::Follower;
+pub(crate) use file::exposure;
 pub(crate) use format::{Format, Render};
 pub(crate) use journald::JOURNALD_SOCKET;
-pub(crate) use stats::SinkStats;
+pub(crate) use stats::{Exposed, SinkStats};

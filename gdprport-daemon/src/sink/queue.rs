@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Batch;
-use super::stats::{Counters, DropReason, SinkStats};
+use super::stats::{Counters, DropReason, Exposed, SinkStats};
 
 /// How long a thread that was woken lets more events come before it writes: one wake-up and one write for all
 /// of them, instead of one each. Short enough that nobody who watches a terminal notices.
@@ -230,6 +230,19 @@ impl Queue {
         let mut state = self.lock();
         if !state.failing {
             state.counters.last_error = None;
+        }
+    }
+
+    /// Notes who may read or change what is written and should not; logged when it is new.
+    pub(super) fn note_exposed(&self, exposed: Option<&Exposed>) {
+        let mut state = self.lock();
+        if state.counters.exposed.as_ref() == exposed {
+            return;
+        }
+        state.counters.exposed = exposed.cloned();
+        drop(state);
+        if let Some(exposed) = exposed {
+            tracing::warn!("{exposed}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The counters of a sink.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use gdprport_core::event::SinkCounts;
 
@@ -32,6 +33,21 @@ impl DropReason {
     }
 }
 
+/// That somebody may read or change what is written and should not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Exposed {
+    /// Who may do what.
+    pub found: String,
+    /// The command that mends it.
+    pub remedy: String,
+}
+
+impl fmt::Display for Exposed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: `{}` mends it", self.found, self.remedy)
+    }
+}
+
 /// A snapshot of the counters of a sink.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SinkStats {
@@ -41,6 +57,8 @@ pub struct SinkStats {
     pub bytes: u64,
     /// What went wrong last.
     pub last_error: Option<String>,
+    /// Who may read or change what is written and should not.
+    pub(crate) exposed: Option<Exposed>,
     /// Whether the destination is gone for good.
     pub closed: bool,
     /// Of what was dropped, `coverage` events: an event that reports a loss and is lost itself is no news.
@@ -54,6 +72,7 @@ pub(super) struct Counters {
     pub(super) delivered: u64,
     pub(super) bytes: u64,
     pub(super) last_error: Option<String>,
+    pub(super) exposed: Option<Exposed>,
     pub(super) coverage_dropped: u64,
     dropped: [u64; DropReason::ALL.len()],
 }
@@ -75,6 +94,7 @@ impl Counters {
             counts: SinkCounts { name, received: self.received, delivered: self.delivered, queued, dropped },
             bytes: self.bytes,
             last_error: self.last_error.clone(),
+            exposed: self.exposed.clone(),
             closed,
             coverage_dropped: self.coverage_dropped,
         }

@@ -153,6 +153,10 @@ pub(super) struct RunArgs {
     /// How the daemon runs; every key has a default, no file is needed.
     #[arg(long, value_name = "FILE", default_value = "/etc/gdprport/gdprport.toml")]
     pub(super) config: PathBuf,
+    /// Take policy and configuration files that others than root can change, and log a warning for each: to try
+    /// something out. Without it they are refused, because whoever writes them decides what is declared.
+    #[arg(long)]
+    pub(super) any_owner: bool,
     /// Pin hooks and maps in this directory of a bpffs, such as /sys/fs/bpf/gdprport: the next daemon that is
     /// given it continues where this one ended, and misses nothing in between. SIGTERM leaves them there, SIGINT
     /// and `gdprport daemon unpin` do not.
@@ -229,11 +233,17 @@ Examples:
   gdprport policy check                             the host's own policy
   gdprport policy check policy.toml policy.d/*.toml
 
+Files that others than root can change are refused, as by the daemon; for
+another user than root, and with --any-owner, that is only a warning.
+
 Exit status: 0 valid, 2 problems.")]
     Check {
         /// The files, read together as one policy; without any, those in /etc/gdprport.
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// Take files that others than root can change, with a warning for each.
+        #[arg(long)]
+        any_owner: bool,
     },
     /// Print the JSON Schema of the policy file, for editors.
     Schema,

@@ -27,6 +27,10 @@ impl Exit {
         if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
             return Self::Fine;
         }
+        // Another start may find the file system working again: systemd does not try one after 2.
+        if is_late(error) {
+            return Self::Failed;
+        }
         match error.downcast_ref::<ClientError>() {
             None if error.is::<ConfigError>() || error.is::<PolicyError>() => Self::Invalid,
             None if error.downcast_ref::<RunError>().is_some_and(|e| matches!(e, RunError::Policy(_))) => {
@@ -41,6 +45,19 @@ impl Exit {
             ) => Self::Unreachable,
         }
     }
+}
+
+/// Whether a file of the configuration or the policy did not come in time.
+fn is_late(error: &anyhow::Error) -> bool {
+    let policy = match error.downcast_ref::<RunError>() {
+        Some(RunError::Policy(policy)) => Some(policy),
+        _ => error.downcast_ref::<PolicyError>(),
+    };
+    let source = match (policy, error.downcast_ref::<ConfigError>()) {
+        (Some(PolicyError::Read { source, .. }), _) | (_, Some(ConfigError::Read { source, .. })) => source,
+        _ => return false,
+    };
+    source.kind() == io::ErrorKind::TimedOut
 }
 
 /// The text of an error. Each message names its cause itself, with what to do after it: the chain of causes is not
@@ -67,6 +84,18 @@ mod tests {
             let text = message(&error);
             assert_eq!(text.matches("permission denied").count(), 1, "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_that_comes_too_late_is_no_invalid_one() {
+        let of = |kind: io::ErrorKind| {
+            let read = || PolicyError::Read { path: "/etc/gdprport".into(), source: kind.into() };
+            let config = ConfigError::Read { path: "/etc/gdprport".into(), source: kind.into() };
+            let errors: [anyhow::Error; 3] = [RunError::from(read()).into(), read().into(), config.into()];
+            errors.map(|error| Exit::of(&error))
+        };
+        assert_eq!(of(io::ErrorKind::TimedOut), [Exit::Failed; 3]);
+        assert_eq!(of(io::ErrorKind::NotFound), [Exit::Invalid; 3]);
     }
 
     #[test]

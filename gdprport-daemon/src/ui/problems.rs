@@ -1,15 +1,27 @@
 //! Problems of a policy for people: the place, the line, what is under the caret, what would be right.
 
+use anstyle::Style;
+
 use super::format::clean;
 use super::tone::Tone;
 use gdprport_core::policy::{Problem, Severity};
 
-/// One problem, several lines, ended by a line feed.
-pub(super) fn show(problem: &Problem) -> String {
-    let tone = match problem.severity {
+const fn tone(severity: Severity) -> Style {
+    match severity {
         Severity::Error => Tone::Bad.style(),
         Severity::Warning => Tone::Warn.style().bold(),
-    };
+    }
+}
+
+/// A problem that has no place in a file, on one line.
+pub(super) fn show_plain(severity: Severity, message: &str) -> String {
+    let (tone, word) = (tone(severity), severity.as_str());
+    format!("{tone}{word}:{tone:#} {}\n", clean(message))
+}
+
+/// One problem, several lines, ended by a line feed.
+pub(super) fn show(problem: &Problem) -> String {
+    let tone = tone(problem.severity);
     let (strong, dim) = (Tone::Strong.style(), Tone::Dim.style());
     let Problem { source, line, column, excerpt, underline, width, message, help, .. } = problem;
     let gutter = line.to_string().len();

@@ -273,7 +273,7 @@ mod tests {
             queued: received - delivered - lost,
             dropped,
         };
-        SinkStats { counts, bytes: 0, last_error: None, closed: false, coverage_dropped }
+        SinkStats { counts, bytes: 0, last_error: None, exposed: None, closed: false, coverage_dropped }
     }
 
     fn failing(stats: SinkStats) -> SinkStats {

@@ -56,6 +56,30 @@ fn events_are_appended_and_others_cannot_read_them() {
 }
 
 #[test]
+fn a_file_that_everybody_reads_or_others_own_is_noted() {
+    let (_dir, path) = setup();
+    let sink = watchful(&path);
+    let mode = |bits| fs::set_permissions(&path, fs::Permissions::from_mode(bits)).expect("mode");
+    let noted = |wanted: Option<&str>| {
+        write(&sink, 1);
+        wait_until(|| sink.stats().exposed.map(|exposed| exposed.remedy).as_deref() == wanted);
+    };
+    noted(None);
+    let remedy = format!("chmod 0640 {}", path.display());
+    for bits in [0o644, 0o660, 0o642] {
+        mode(bits);
+        noted(Some(&remedy));
+        mode(0o640);
+        noted(None);
+    }
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(&path, Some(65_534), None).expect("owner");
+        noted(Some(&format!("chown root {}", path.display())));
+    }
+    sink.finish(soon());
+}
+
+#[test]
 fn reopen_writes_to_the_new_file_after_a_rotation() {
     let (dir, path) = setup();
     let sink = Sink::file(&path, DEFAULT_CAPACITY).expect("writable");

@@ -69,7 +69,9 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
             }
             Ok(if report.worst() == CheckResult::Failed { Exit::Failed } else { Exit::Fine })
         }
-        TopCommand::Policy(PolicyCommand::Check { files }) => policy::check(files, cli.json, &mut out),
+        TopCommand::Policy(PolicyCommand::Check { files, any_owner }) => {
+            policy::check(files, any_owner, cli.json, &mut out)
+        }
         TopCommand::Policy(PolicyCommand::Schema) => policy::schema(&mut out),
     }
 }

@@ -9,7 +9,7 @@ use super::super::format;
 use super::super::problems;
 use super::super::screen::Output;
 use super::files::{ETC, policy_files};
-use crate::app::PolicyError;
+use crate::app::{PolicyError, Trust};
 use gdprport_core::policy::{self, Problem, Severity};
 
 /// What `policy check --json` prints.
@@ -18,20 +18,32 @@ struct PolicyReport {
     valid: bool,
     digest: Option<String>,
     problems: Vec<Problem>,
+    /// Which files others than root can change, and how.
+    exposed: Vec<String>,
 }
 
 /// Reads the files as the daemon would and shows every problem.
-pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
-    let (checked, summary) = match policy_files(files).load() {
+pub(super) fn check(
+    files: Vec<PathBuf>,
+    any_owner: bool,
+    json: bool,
+    out: &mut Output,
+) -> anyhow::Result<Exit> {
+    // What another user writes is a draft; what root checks is what the daemon would take.
+    let root = rustix::process::geteuid().is_root();
+    let trust = if root && !any_owner { Trust::RootOnly } else { Trust::Anyone };
+    let (checked, summary) = match policy_files(files).check(trust) {
         Ok(loaded) if loaded.files.is_empty() => {
             let summary = format!("valid: no file in {ETC}, so the built-in catalog applies\n");
-            (PolicyReport { valid: true, digest: None, problems: Vec::new() }, summary)
+            let report =
+                PolicyReport { valid: true, digest: None, problems: Vec::new(), exposed: Vec::new() };
+            (report, summary)
         }
         Ok(loaded) => {
             let policy = &loaded.policy;
             let warnings = policy.warnings().to_vec();
             let ports = policy.watched().filter(|port| port.declared).count();
-            let warned = match warnings.len() {
+            let warned = match warnings.len() + loaded.exposed.len() {
                 0 => String::new(),
                 warnings => format!(", {}", counted(warnings, "warning")),
             };
@@ -43,7 +55,7 @@ pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Output) -> anyhow
                 policy.digest(),
             );
             let digest = Some(policy.digest().to_owned());
-            (PolicyReport { valid: true, digest, problems: warnings }, summary)
+            (PolicyReport { valid: true, digest, problems: warnings, exposed: loaded.exposed }, summary)
         }
         Err(PolicyError::Problems(problems)) => {
             let errors = problems.list.iter().filter(|p| p.severity == Severity::Error).count();
@@ -56,7 +68,8 @@ pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Output) -> anyhow
                 counted(errors, "error"),
                 counted(problems.list.len() - errors, "warning")
             );
-            (PolicyReport { valid: false, digest: None, problems: problems.list }, summary)
+            let exposed = Vec::new();
+            (PolicyReport { valid: false, digest: None, problems: problems.list, exposed }, summary)
         }
         Err(error) => return Err(error.into()),
     };
@@ -65,6 +78,10 @@ pub(super) fn check(files: Vec<PathBuf>, json: bool, out: &mut Output) -> anyhow
     } else {
         for problem in &checked.problems {
             out.text(&problems::show(problem))?;
+            out.text("\n")?;
+        }
+        for exposed in &checked.exposed {
+            out.text(&problems::show_plain(Severity::Warning, exposed))?;
             out.text("\n")?;
         }
         out.text(&summary)?;

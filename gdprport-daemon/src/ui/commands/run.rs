@@ -14,12 +14,13 @@ use super::super::lines::LineRenderer;
 use super::super::problems;
 use super::super::screen::choice;
 use super::files::policy_files;
-use crate::app::{self, Config, Format, PolicyError, PolicyFiles, Render, RunError, RunOptions};
+use crate::app::{self, Config, Format, PolicyError, PolicyFiles, Render, RunError, RunOptions, Trust};
 
 /// Runs the daemon in the foreground until a signal stops it.
 pub(super) fn daemon(args: RunArgs, socket: PathBuf, color: Color) -> anyhow::Result<Exit> {
     log_to_stderr();
-    let config = Config::load(&args.config)?;
+    let trust = if args.any_owner { Trust::Anyone } else { Trust::RootOnly };
+    let config = Config::load(&args.config, trust)?;
     let policy = if args.no_policy { PolicyFiles::Catalog } else { policy_files(args.policy) };
     let (to_stdout, file) = match args.events {
         Some(EventsTarget::Stdout) => (Some(Format::Native), config.events.file.clone()),
@@ -32,7 +33,8 @@ pub(super) fn daemon(args: RunArgs, socket: PathBuf, color: Color) -> anyhow::Re
         None => (None, config.events.file.clone()),
     };
     let journald = (args.journald || config.events.journald).then(|| render(false, None));
-    let options = RunOptions { policy, config, socket, stdout: to_stdout, file, journald, pins: args.pin };
+    let options =
+        RunOptions { policy, trust, config, socket, stdout: to_stdout, file, journald, pins: args.pin };
     match app::run(options) {
         Ok(()) => Ok(Exit::Fine),
         Err(RunError::Policy(PolicyError::Problems(found))) => {
