@@ -51,6 +51,10 @@ fn policy_changes_under_load_lose_and_repeat_no_flow() {
     // Room for everything at once: the result must not depend on how fast this machine reads.
     let room = "limits.ring_bytes = 67108864\nevents.queue = 262144\n";
     let mut daemon = Start::with(both.clone()).config(room).start();
+    // A daemon that has just started does not know who listens yet: flows that end before that have no process.
+    for port in [kept, other] {
+        daemon.log.wait("listener.open", |event| event.is("listener.open", port));
+    }
     always.load(CONNECTIONS);
     sometimes.load(CONNECTIONS);
 
@@ -86,7 +90,7 @@ fn policy_changes_under_load_lose_and_repeat_no_flow() {
     print(&format!(
         "{unwatched} flows were dropped with their port, {in_all} with those that began meanwhile"
     ));
-    assert!(0 < unwatched && unwatched <= in_all, "{}", status["coverage"]);
+    assert!(0 < in_all && unwatched <= in_all, "{}", status["coverage"]);
     assert_eq!(daemon.port_status(kept)["unwatched"], 0, "no flow of a port that stays is dropped");
 
     for kind in ["flow.open", "flow.close"] {
@@ -101,8 +105,9 @@ fn policy_changes_under_load_lose_and_repeat_no_flow() {
     for event in log.seen().iter().filter(|event| ["flow.open", "flow.close"].contains(&event.kind())) {
         *reports.entry((event.kind(), event.text("flow.cookie"))).or_default() += 1;
     }
-    for event in log.seen() {
-        let times = reports.get(&(event.kind(), event.text("flow.cookie"))).copied().unwrap_or(1);
+    // What is open when its port comes back is reported as opened again: it was given up with the port.
+    for event in log.seen().iter().filter(|event| event.is("flow.open", kept) || event.kind() == "flow.close") {
+        let times = reports[&(event.kind(), event.text("flow.cookie"))];
         assert_eq!(times, 1, "reported {times} times: {}", event.line());
     }
     // Only of our own processes: others on this host may use the same number in network namespaces of their own.

@@ -52,6 +52,12 @@ impl Reader {
         read
     }
 
+    /// Applies every record that was made before the call, and at most a batch of those that are made meanwhile.
+    pub(super) fn read_all(&mut self, monitor: &mut Monitor<Probes>) {
+        let called_ns = boottime_ns();
+        while self.read_and_settle(monitor) == BATCH && self.latest_ns < called_ns {}
+    }
+
     /// Waits until there is something to read.
     ///
     /// # Errors

@@ -289,7 +289,7 @@ impl Daemon {
             Input::Dns(names) => apply_names(names, &mut self.monitor, now),
             Input::Found(finding) => {
                 // What was found is compared with the tables, so every record from before it counts.
-                while self.reader.read_and_settle(&mut self.monitor) > 0 {}
+                self.reader.read_all(&mut self.monitor);
                 let now = self.monitor.now();
                 self.reconciler.apply(finding, &mut self.monitor, now);
             }
@@ -330,6 +330,9 @@ impl Daemon {
 
     /// Applies what was read of the policy's files, and replies to everybody who asked for it.
     fn reload(&mut self, outcome: LoadOutcome, now: Timestamp) {
+        // Records from before belong to the policy of before. A port that was dropped and comes back would otherwise get
+        // flows whose ends nobody recorded meanwhile: they would stay open for ever.
+        self.reader.read_all(&mut self.monitor);
         let outcome = self.policy.reload(outcome, &mut self.monitor, now);
         match &outcome {
             // Ports that were not watched before have flows and listeners of which nothing is known yet.
