@@ -4,7 +4,7 @@ use core::ptr::read_volatile;
 
 use aya_ebpf::bindings::__sk_buff;
 use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
-use gdprport_common::{PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_LONG, PAYLOAD_TINY, PayloadRecord};
+use gdprport_common::{PAYLOAD_COST, PAYLOAD_LONG, PAYLOAD_TINY, PayloadRecord};
 
 /// `IPPROTO_TCP`.
 const TCP: u8 = 6;

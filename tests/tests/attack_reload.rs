@@ -106,7 +106,8 @@ fn policy_changes_under_load_lose_and_repeat_no_flow() {
         *reports.entry((event.kind(), event.text("flow.cookie"))).or_default() += 1;
     }
     // What is open when its port comes back is reported as opened again: it was given up with the port.
-    for event in log.seen().iter().filter(|event| event.is("flow.open", kept) || event.kind() == "flow.close") {
+    for event in log.seen().iter().filter(|event| event.is("flow.open", kept) || event.kind() == "flow.close")
+    {
         let times = reports[&(event.kind(), event.text("flow.cookie"))];
         assert_eq!(times, 1, "reported {times} times: {}", event.line());
     }

@@ -10,7 +10,7 @@ use gdprport_tests::child::Place;
 use gdprport_tests::client::run;
 use gdprport_tests::netns::Netns;
 use gdprport_tests::ports::Port;
-use gdprport_tests::posture::{Demand, Expected, Table, USER_DATA, curl, demand, script};
+use gdprport_tests::posture::{Demand, Expected, Table, USER_DATA, demand, script};
 use gdprport_tests::puppet::Puppet;
 use gdprport_tests::servers::{Nginx, Redis};
 use gdprport_tests::skip::installed;
