@@ -91,6 +91,10 @@ pub const FLAG_PEER_FIN: u8 = 2;
 /// A flag of [`FlowRecord`] of kind Closed: whether the peer's FIN is among `bytes_received` is not known.
 pub const FLAG_PEER_FIN_UNKNOWN: u8 = 4;
 
+/// A flag of [`FlowRecord`]: the owner could not be kept, because the option memory of the socket itself was full
+/// (`net.core.optmem_max`). Only the process that holds the socket can fill it.
+pub const FLAG_OPTMEM_FULL: u8 = 8;
+
 /// An event in the life of a socket on a watched port; 128 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

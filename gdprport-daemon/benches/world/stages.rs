@@ -184,6 +184,7 @@ pub(super) fn policy(rules: u32) -> Item {
             local: Endpoint::new(IpAddr::V4(address(0)), (20_000 + port) as u16),
             peer: Endpoint::new(IpAddr::V4(address(port << 12 | rule)), 40_000),
             process: Some(&process),
+            owner_withheld: None,
             posture: None,
         };
         black_box(policy.evaluate(&facts, now));

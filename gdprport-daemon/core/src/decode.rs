@@ -6,13 +6,13 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gdprport_common::{
-    CgroupRecord, ExecRecord, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FLAG_PEER_REPLIED, FailTail, FlowRecord,
-    PATH_CAP, PAYLOAD_LONG, PayloadHeader, RecordKind, SocketRole,
+    CgroupRecord, ExecRecord, FLAG_OPTMEM_FULL, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FLAG_PEER_REPLIED,
+    FailTail, FlowRecord, PATH_CAP, PAYLOAD_LONG, PayloadHeader, RecordKind, SocketRole,
 };
 use zerocopy::FromBytes as _;
 
 use super::identity::OwnerRef;
-use super::model::{Direction, Endpoint, Outcome};
+use super::model::{Direction, Endpoint, Outcome, Withheld};
 
 /// Why a record could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -330,6 +330,7 @@ fn owner(kind: RecordKind, record: &FlowRecord) -> Result<OwnerRef, DecodeError>
         start_ns: 0,
         time_ns: record.time_ns,
         comm: [0; 16],
+        withheld: (record.flags & FLAG_OPTMEM_FULL != 0).then_some(Withheld::OptionMemory),
     })
 }
 

@@ -9,7 +9,7 @@
 
 use gdprport_common::{PATH_CAP, SocketRole, TaskIdentity};
 
-use crate::model::Attribution;
+use crate::model::{Attribution, Withheld};
 
 /// Nanoseconds in one tick of `/proc/PID/stat`'s start time (`USER_HZ` is 100 on every architecture that
 /// this daemon runs on).
@@ -48,6 +48,8 @@ pub struct OwnerRef {
     pub comm: [u8; 16],
     /// How the owner came to be known.
     pub role: SocketRole,
+    /// How the owner kept itself from being known, if it did.
+    pub withheld: Option<Withheld>,
 }
 
 #[cfg(any(test, fuzzing, feature = "testing"))]
@@ -65,6 +67,7 @@ impl OwnerRef {
         time_ns: 0,
         comm: [0; 16],
         role: SocketRole::None,
+        withheld: None,
     };
 }
 

@@ -115,6 +115,26 @@ pub struct Parent {
     pub exe: Option<Arc<str>>,
 }
 
+/// How a process itself kept evidence from being known. Only what can be nothing but its own doing: what memory pressure,
+/// a late start or a loss may explain is missing evidence instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Withheld {
+    /// It filled the option memory of its socket, so that the kernel could not keep with it who called.
+    OptionMemory,
+}
+
+impl Withheld {
+    /// What it did, as text.
+    #[must_use]
+    pub const fn cause(self) -> &'static str {
+        match self {
+            Self::OptionMemory => {
+                "it filled the option memory of its socket, where the kernel keeps the owner"
+            }
+        }
+    }
+}
+
 /// The process at the local end of a flow.
 ///
 /// Command-line arguments and environment are never part of it: they carry secrets and personal data.
@@ -148,6 +168,9 @@ pub struct Process {
     /// missing `container` proves nothing.
     #[serde(skip)]
     pub container_unproven: bool,
+    /// How the process itself withheld its executable, if it did: then a missing one is no gap in the evidence.
+    #[serde(skip)]
+    pub exe_withheld: Option<Withheld>,
     /// systemd unit.
     pub unit: Option<Arc<str>>,
     /// systemd slice.
@@ -180,6 +203,7 @@ impl Process {
         group: None,
         names_pending: false,
         container_unproven: false,
+        exe_withheld: None,
         unit: None,
         slice: None,
         container: None,

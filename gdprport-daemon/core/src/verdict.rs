@@ -18,6 +18,8 @@ pub enum ReasonId {
     UndeclaredPeer,
     /// No rule allows this process.
     UndeclaredProcess,
+    /// A rule asks for evidence that the process itself withheld.
+    Unattributable,
     /// No rule allows connections in this direction.
     UndeclaredDirection,
     /// The port demands TLS, and the connection is not encrypted.
@@ -42,6 +44,7 @@ impl ReasonId {
             Self::UndeclaredPort => "undeclared-port",
             Self::UndeclaredPeer => "undeclared-peer",
             Self::UndeclaredProcess => "undeclared-process",
+            Self::Unattributable => "unattributable",
             Self::UndeclaredDirection => "undeclared-direction",
             Self::Plaintext => "plaintext",
             Self::WeakTls => "weak-tls",

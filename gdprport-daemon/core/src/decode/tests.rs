@@ -174,3 +174,14 @@ proptest! {
         let _ = decode(&bytes);
     }
 }
+
+#[test]
+fn a_full_option_memory_is_how_an_owner_withheld_itself() {
+    for (flags, expected) in [(FLAG_OPTMEM_FULL, Some(Withheld::OptionMemory)), (FLAG_PEER_REPLIED, None)] {
+        let raw = FlowRecord { flags, role: 0, ..record(RecordKind::ActiveEstablished) };
+        let Ok(Record::Connection(ConnectionRecord::Connected(event))) = decode(raw.as_bytes()) else {
+            panic!("not a connect")
+        };
+        assert_eq!(event.owner.withheld, expected);
+    }
+}

@@ -266,6 +266,7 @@ mod tests {
     #[rstest]
     #[case(&[ReasonId::UndeclaredPeer], Severity::High)]
     #[case(&[ReasonId::UndeclaredProcess], Severity::High)]
+    #[case(&[ReasonId::Unattributable], Severity::High)]
     #[case(&[ReasonId::ExposedListener], Severity::High)]
     #[case(&[ReasonId::Plaintext], Severity::High)]
     #[case(&[ReasonId::TlsRefused], Severity::High)]

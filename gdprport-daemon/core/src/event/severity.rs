@@ -50,6 +50,7 @@ const fn weight(reason: ReasonId) -> Severity {
     match reason {
         ReasonId::UndeclaredPeer
         | ReasonId::UndeclaredProcess
+        | ReasonId::Unattributable
         | ReasonId::Plaintext
         | ReasonId::TlsRefused
         | ReasonId::ExposedListener => Severity::High,

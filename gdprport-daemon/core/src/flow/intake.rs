@@ -40,6 +40,7 @@ impl Table {
         let mut flow = of_event(event, direction);
         flow.opened_ns = Some(event.time_ns);
         flow.process = cx.process_of(&event.owner).or_else(|| connecting?.process);
+        flow.owner_withheld = event.owner.withheld;
         self.insert(flow, Inspection::Silent, event.time_ns, cx, out);
         if let Some(bytes) = self.fast_open.take(event.cookie) {
             self.payload((event.cookie, true, 0), &bytes, cx, out);
@@ -76,6 +77,7 @@ impl Table {
     fn acceptor(&mut self, cookie: u64, owner: &OwnerRef, cx: &mut impl Context, out: &mut Vec<Change>) {
         let Some(entry) = self.flows.get_mut(&cookie) else { return };
         entry.flow.process = cx.process_of(owner);
+        entry.flow.owner_withheld = owner.withheld;
         let was_pending = entry.pending;
         judge(&mut entry.flow, cx);
         if !was_pending {
@@ -124,7 +126,8 @@ impl Table {
                     connecting.as_ref().map_or_else(|| direction_of(event, cx), |flow| flow.direction);
                 let process = cx.process_of(&event.owner).or_else(|| connecting?.process);
                 let posture = (!failed).then(unseen);
-                let mut flow = Flow { process, posture, ..of_event(event, direction) };
+                let owner_withheld = event.owner.withheld;
+                let mut flow = Flow { process, owner_withheld, posture, ..of_event(event, direction) };
                 judge(&mut flow, cx);
                 // The end of one on a port that is no longer watched is not reported, so that nothing is missing.
                 self.counters.opening_missed += u64::from(!failed && flow.port_index.is_some());

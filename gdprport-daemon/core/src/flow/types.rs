@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::community_id::CommunityId;
-use crate::model::{Direction, Endpoint, Outcome, Posture, Process};
+use crate::model::{Direction, Endpoint, Outcome, Posture, Process, Withheld};
 use crate::policy::Facts;
 use crate::shared::Shared;
 use crate::verdict::Verdict;
@@ -30,6 +30,8 @@ pub struct Flow {
     pub ended_ns: Option<u64>,
     /// The process at this end.
     pub process: Option<Shared<Process>>,
+    /// How the owner kept itself from being known, if `process` is not known for that.
+    pub owner_withheld: Option<Withheld>,
     /// The process at the other end, where that is on this host too.
     pub peer_process: Option<Shared<Process>>,
     /// What was seen of its encryption; `None` while nothing decides it.
@@ -75,6 +77,7 @@ impl Flow {
             opened_ns: None,
             ended_ns: None,
             process: None,
+            owner_withheld: None,
             peer_process: None,
             posture: None,
             verdict: Shared::clone(&UNJUDGED),
@@ -106,6 +109,7 @@ impl Flow {
             local: self.local,
             peer: self.peer,
             process: self.process.as_deref(),
+            owner_withheld: self.owner_withheld,
             posture: self.posture.as_deref(),
         }
     }

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use jiff::Timestamp;
 
 use super::input::Dice;
-use crate::model::{Attribution, Container, Direction, Endpoint, Posture, PostureState, Process, TlsVersion};
+use crate::model::{
+    Attribution, Container, Direction, Endpoint, Posture, PostureState, Process, TlsVersion, Withheld,
+};
 use crate::policy::{ActivePolicy, DnsNames, Facts, Policy, Problem, Resolution, Source, compile};
 use crate::text::is_control_or_bidi;
 use crate::verdict::Verdict;
@@ -82,7 +84,9 @@ fn has_verdicts(policy: Policy, dice: &mut Dice) {
             Direction::Out => (ends[1], ends[0]),
         };
         let (process, posture) = (process(dice), posture(dice));
-        let facts = Facts { direction, local, peer, process: process.as_ref(), posture: posture.as_ref() };
+        let owner_withheld = (dice.below(4) == 0).then_some(Withheld::OptionMemory);
+        let (process, posture) = (process.as_ref(), posture.as_ref());
+        let facts = Facts { direction, local, peer, process, owner_withheld, posture };
         for now in [Timestamp::MIN, Timestamp::MAX] {
             let verdict = policy.evaluate(&facts, now);
             has_reasons(&verdict);
@@ -90,7 +94,7 @@ fn has_verdicts(policy: Policy, dice: &mut Dice) {
         }
         let known = policy.port_of(&facts);
         assert!(known.is_none_or(|port| port.number == number));
-        has_reasons(&policy.evaluate_listener(local, process.as_ref()));
+        has_reasons(&policy.evaluate_listener(local, process));
     }
 }
 

@@ -19,6 +19,7 @@ fn owner(role: SocketRole, start_ns: u64, time_ns: u64) -> OwnerRef {
         time_ns,
         comm: *b"worker\0\0\0\0\0\0\0\0\0\0",
         role,
+        withheld: None,
     }
 }
 

@@ -9,7 +9,7 @@ use gdprport_common::{ExecRecord, TaskIdentity};
 use gdprport_core::decode::IdentityRecord;
 use gdprport_core::flow::{Context, Flow, Judgement};
 use gdprport_core::identity::OwnerRef;
-use gdprport_core::model::{Direction, Posture, Process};
+use gdprport_core::model::{Direction, Posture, Process, Withheld};
 use gdprport_core::policy::{ActivePolicy, Evaluation, Facts, TlsDemand};
 use gdprport_core::posture::{Protocol, Tracker};
 use gdprport_core::shared::Shared;
@@ -88,6 +88,7 @@ struct Judged {
     port: u16,
     peer: IpAddr,
     process: Option<Shared<Process>>,
+    owner_withheld: Option<Withheld>,
     posture: Option<Shared<Posture>>,
     judgement: Judgement,
 }
@@ -97,6 +98,7 @@ impl Judged {
         self.port == flow.port()
             && self.direction == flow.direction
             && same(self.process.as_ref(), flow.process.as_ref())
+            && self.owner_withheld == flow.owner_withheld
             && same(self.posture.as_ref(), flow.posture.as_ref())
             && self.peer == flow.peer.ip
     }
@@ -128,6 +130,7 @@ impl JudgementMemo {
             port: flow.port(),
             peer: flow.peer.ip,
             process: flow.process.clone(),
+            owner_withheld: flow.owner_withheld,
             posture: flow.posture.clone(),
             judgement: judgement.clone(),
         });

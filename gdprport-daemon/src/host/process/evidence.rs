@@ -314,5 +314,6 @@ fn as_owner(tgid: u32, identity: &TaskIdentity) -> OwnerRef {
         time_ns: 0,
         comm: [0; 16],
         role: SocketRole::None,
+        withheld: None,
     }
 }

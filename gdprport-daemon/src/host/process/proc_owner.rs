@@ -36,6 +36,7 @@ impl Resolver {
             time_ns: boottime_ns(),
             comm,
             role: SocketRole::Seeded,
+            withheld: None,
         })
     }
 

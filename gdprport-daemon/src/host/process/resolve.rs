@@ -111,6 +111,7 @@ impl Resolver {
                 Some(Inside::Host | Inside::Unproven) | None => None,
             },
             container_unproven: place.is_some_and(|place| place.inside == Inside::Unproven),
+            exe_withheld: None,
             cgroup: place.and_then(|place| place.cgroup.clone()),
             netns: self.netns.get(&owner.netns_cookie).copied(),
             parent: facts.parent.clone(),

@@ -11,7 +11,7 @@ use gdprport_common::SocketRole;
 use super::*;
 use crate::decode::{ConnectionEnd, ConnectionRecord, SocketEvent};
 use crate::identity::OwnerRef;
-use crate::model::{Attribution, Direction, Endpoint, Outcome, Posture, Process};
+use crate::model::{Attribution, Direction, Endpoint, Outcome, Posture, Process, Withheld};
 use crate::policy::Facts;
 use crate::posture::Tracker;
 use crate::shared::Shared;
@@ -348,4 +348,27 @@ fn a_violation_is_new_again_for_an_added_reason_only() {
     ] {
         assert_eq!(new_reasons(reasons), set(new), "{reasons:?}");
     }
+}
+
+/// Whether it is opened, refused or only its end is known; a later acceptor is known after all.
+#[test]
+fn how_an_owner_withheld_itself_goes_with_its_flow() {
+    let mut fixture = Fixture::new(8);
+    let hidden = |cookie, local, peer| {
+        let mut event = event(cookie, 5, SocketRole::None, 0, local, peer);
+        event.owner.withheld = Some(Withheld::OptionMemory);
+        event
+    };
+    fixture.ingest(ConnectionRecord::Connected(hidden(1, FAR, NEAR)));
+    let refused = ConnectionRecord::Ended(hidden(2, FAR, NEAR), ending(Outcome::Refused));
+    for flow in fixture.ingest(refused).iter().map(|change| &change.flow).chain(fixture.table.get(1)) {
+        assert_eq!(
+            (flow.facts().owner_withheld, flow.process.is_none()),
+            (Some(Withheld::OptionMemory), true)
+        );
+    }
+    fixture.ingest(ConnectionRecord::Arrived(hidden(3, NEAR, FAR)));
+    fixture.ingest(accepted(3, 6, 7));
+    let flow = fixture.table.get(3).expect("open");
+    assert_eq!((flow.owner_withheld, pid(flow.process.as_ref())), (None, Some((7, Attribution::Exact))));
 }

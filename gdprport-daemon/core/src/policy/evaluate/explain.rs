@@ -75,7 +75,7 @@ impl Assessment {
             failed: self.failed(),
             unknown: self.unknown(),
             peers_fail: self.peers == Some(Fit::Fails),
-            keys_fail: self.keys.map(|key| key == Some(Fit::Fails)),
+            keys_fail: self.keys.map(|key| matches!(key, Some(Fit::Fails | Fit::Withheld))),
             role: &rule.role,
         }
     }
@@ -85,7 +85,7 @@ impl Assessment {
     }
 
     fn failed(&self) -> usize {
-        let keys = self.fits().filter(|fit| *fit == Fit::Fails).count();
+        let keys = self.fits().filter(|fit| matches!(fit, Fit::Fails | Fit::Withheld)).count();
         keys + usize::from(self.direction_fails) + usize::from(self.expired)
     }
 
@@ -93,8 +93,8 @@ impl Assessment {
         self.fits().filter(|fit| *fit == Fit::Unknown).count()
     }
 
-    fn process_fails(&self) -> impl Iterator<Item = ProcessKey> {
-        ProcessKey::ALL.into_iter().filter(|key| self.keys[*key as usize] == Some(Fit::Fails))
+    fn process_keys(&self, fit: Fit) -> impl Iterator<Item = ProcessKey> {
+        ProcessKey::ALL.into_iter().filter(move |key| self.keys[*key as usize] == Some(fit))
     }
 }
 
@@ -130,7 +130,8 @@ impl Undeclared<'_> {
         };
         let key = |key: ProcessKey| {
             let spec = rule.process.as_deref().filter(|spec| !spec.patterns(key).is_empty())?;
-            Some(self.process.map_or(Fit::Unknown, |process| spec.compare(key, process)))
+            let unnamed = if self.facts.owner_withheld.is_some() { Fit::Withheld } else { Fit::Unknown };
+            Some(self.process.map_or(unnamed, |process| spec.compare(key, process)))
         };
         Assessment {
             direction_fails: rule.direction != self.facts.direction,
@@ -142,8 +143,9 @@ impl Undeclared<'_> {
 
     fn undecided(&self, peer: &PeerFacts<'_>) -> Option<Verdict> {
         let index = self.declaration.index(self.facts.direction);
-        let incomplete = self.process.is_none_or(|process| {
-            process.exe.is_none()
+        let unnamed = self.facts.owner_withheld.is_none();
+        let incomplete = self.process.map_or(unnamed, |process| {
+            (process.exe.is_none() && process.exe_withheld.is_none())
                 || process.cgroup.is_none()
                 || process.names_pending
                 || process.container_unproven
@@ -187,9 +189,7 @@ impl Undeclared<'_> {
                 _ => format!("the host name {name} is not resolved yet"),
             }));
         }
-        let unknown = |key: &ProcessKey| assessment.keys[*key as usize] == Some(Fit::Unknown);
-        let keys: Vec<&str> =
-            ProcessKey::ALL.iter().filter(|key| unknown(key)).map(|key| key.as_str()).collect();
+        let keys: Vec<&str> = assessment.process_keys(Fit::Unknown).map(ProcessKey::as_str).collect();
         if !keys.is_empty() {
             let keys = keys.join(", ");
             missing.push(match self.process {
@@ -232,7 +232,10 @@ impl Undeclared<'_> {
         };
         fail(assessment.direction_fails, "direction");
         fail(assessment.peers == Some(Fit::Fails), "peers");
-        assessment.process_fails().for_each(|key| fail(true, key.as_str()));
+        for key in ProcessKey::ALL {
+            let fit = assessment.keys[key as usize];
+            fail(matches!(fit, Some(Fit::Fails | Fit::Withheld)), key.as_str());
+        }
         fail(assessment.expired, "until");
         Verdict::Violation { reasons, nearest: Some(Nearest { role: Arc::clone(&rule.role), failed }) }
     }
@@ -251,7 +254,7 @@ impl Undeclared<'_> {
             push(ReasonId::UndeclaredPeer, detail);
         }
         if let (Some(spec), Some(process)) = (&rule.process, self.process) {
-            let compared = assessment.process_fails().map(|key| {
+            let compared = assessment.process_keys(Fit::Fails).map(|key| {
                 let wanted = some(spec.patterns(key).iter());
                 format!(
                     "{} is {}, {role} allows {wanted}",
@@ -263,6 +266,19 @@ impl Undeclared<'_> {
             if !detail.is_empty() {
                 push(ReasonId::UndeclaredProcess, detail);
             }
+        }
+        let withheld: Vec<&str> = assessment.process_keys(Fit::Withheld).map(ProcessKey::as_str).collect();
+        let cause = match self.process {
+            Some(process) => process.exe_withheld,
+            None => self.facts.owner_withheld,
+        };
+        if let (Some(cause), false) = (cause, withheld.is_empty()) {
+            let (keys, cause) = (withheld.join(", "), cause.cause());
+            let of = match self.process {
+                Some(process) => format!("process {} withheld its {keys}", process.pid),
+                None => format!("the process withheld who it is, and {role} asks for {keys}"),
+            };
+            push(ReasonId::Unattributable, format!("{of}: {cause}"));
         }
         if let (true, Some(until)) = (assessment.expired, rule.until) {
             push(ReasonId::RuleExpired, format!("{role} was valid until {until}"));

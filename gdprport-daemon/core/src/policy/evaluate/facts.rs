@@ -1,6 +1,6 @@
 //! What is known of a flow when it is evaluated.
 
-use crate::model::{Direction, Endpoint, Posture, Process};
+use crate::model::{Direction, Endpoint, Posture, Process, Withheld};
 
 /// What is known of a flow when it is evaluated.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +13,8 @@ pub struct Facts<'a> {
     pub peer: Endpoint,
     /// The owner of the local end; `None` (or one whose attribution is `unknown`): not known.
     pub process: Option<&'a Process>,
+    /// How the owner kept itself from being known, if `process` is not known for that.
+    pub owner_withheld: Option<Withheld>,
     /// What was seen of its encryption; `None`: nothing yet.
     pub posture: Option<&'a Posture>,
 }

@@ -141,6 +141,8 @@ pub(crate) enum Fit {
     Matches,
     Fails,
     Unknown,
+    /// Not known because the process itself saw to that: never a match, whatever it is.
+    Withheld,
 }
 
 /// What a rule demands of a process: every given key must match one of its patterns.
@@ -180,6 +182,7 @@ impl ProcessSpec {
         let matches = match key {
             ProcessKey::Exe => match &process.exe {
                 Some(exe) => any(exe),
+                None if process.exe_withheld.is_some() => return Fit::Withheld,
                 None => return Fit::Unknown,
             },
             ProcessKey::User => {

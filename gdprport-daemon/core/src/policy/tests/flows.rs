@@ -188,6 +188,58 @@ fn missing_evidence_is_undecided_and_named() {
     );
 }
 
+/// The owner is not known because it saw to that: no rule that asks for it can hold, and no evidence will come.
+#[test]
+fn what_a_process_withheld_is_a_violation_with_its_cause() {
+    let hidden = |facts| Facts { owner_withheld: Some(Withheld::OptionMemory), ..facts };
+    let asks = one_rule(
+        "direction = \"in\"\npeers = [\"any\"]\nprocess = { user = \"postgres\", exe = \"/usr/bin/a\" }",
+    );
+    let nobody = hidden(accepted(5432, "10.0.2.7", None));
+    assert_eq!(ask(&asks, &nobody), "violation unattributable nearest r(exe,user)");
+    let verdict = asks.evaluate(&nobody, time(NOW));
+    assert_eq!(
+        verdict.reasons()[0].detail,
+        "the process withheld who it is, and r asks for exe, user: it filled the option memory of its socket, \
+         where the kernel keeps the owner"
+    );
+    // A rule that asks for nothing allows it all the same, and what is merely missing stays undecided.
+    let anybody = one_rule("direction = \"in\"\npeers = [\"any\"]");
+    assert_eq!(ask(&anybody, &nobody), "declared r");
+    assert!(ask(&asks, &accepted(5432, "10.0.2.7", None)).starts_with("undecided"));
+    // Once it is known by other means, it is judged by what it is.
+    let known = postgres();
+    let known = hidden(accepted(5432, "10.0.2.7", Some(&known)));
+    assert_eq!(ask(&asks, &known), "violation undeclared-process nearest r(exe)");
+}
+
+/// Only its executable is withheld: the other keys are compared as they are.
+#[test]
+fn a_withheld_executable_fails_only_rules_that_ask_for_it() {
+    let hidden = Process { exe: None, exe_withheld: Some(Withheld::OptionMemory), uid: 7, ..postgres() };
+    let facts = accepted(5432, "10.0.2.7", Some(&hidden));
+    let rule = |process: &str| {
+        one_rule(&format!("direction = \"in\"\npeers = [\"any\"]\nprocess = {{ {process} }}"))
+    };
+    assert_eq!(ask(&rule("exe = \"**\""), &facts), "violation unattributable nearest r(exe)");
+    assert_eq!(
+        ask(&rule("exe = \"**\", unit = \"x.service\""), &facts),
+        "violation undeclared-process,unattributable nearest r(exe,unit)"
+    );
+    assert_eq!(ask(&rule("user = \"postgres\""), &facts), "declared r");
+}
+
+/// That a host name does not resolve does not excuse it: whatever the addresses, the rule cannot hold.
+#[test]
+fn a_withheld_owner_is_no_less_one_behind_a_host_name() {
+    let policy =
+        one_rule("direction = \"in\"\npeers = [\"db1.internal\"]\nprocess = { user = \"postgres\" }");
+    let facts = accepted(5432, "10.0.2.7", None);
+    assert!(ask(&policy, &facts).starts_with("undecided"));
+    let facts = Facts { owner_withheld: Some(Withheld::OptionMemory), ..facts };
+    assert_eq!(ask(&policy, &facts), "violation unattributable nearest r(user)");
+}
+
 #[test]
 fn an_account_name_that_is_not_known_yet_is_missing_evidence() {
     let policy = policy(EXAMPLE);

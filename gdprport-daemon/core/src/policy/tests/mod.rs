@@ -5,6 +5,7 @@
 mod declarations;
 mod documented;
 mod flows;
+mod generated;
 mod listeners;
 mod mistakes;
 mod order;
@@ -19,7 +20,9 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::{ActivePolicy, DnsNames, Facts, Policy, Problems, Resolution, Source, compile};
-use crate::model::{Attribution, Container, Direction, Endpoint, Posture, PostureState, Process, TlsVersion};
+use crate::model::{
+    Attribution, Container, Direction, Endpoint, Posture, PostureState, Process, TlsVersion, Withheld,
+};
 use crate::verdict::Verdict;
 
 fn source(name: &str, text: &str) -> Source {
@@ -75,6 +78,7 @@ fn accepted<'a>(port: u16, peer: &str, process: Option<&'a Process>) -> Facts<'a
         local: Endpoint::new(ip("10.0.2.15"), port),
         peer: Endpoint::new(ip(peer), 50123),
         process,
+        owner_withheld: None,
         posture: None,
     }
 }
@@ -86,6 +90,7 @@ fn connected<'a>(port: u16, peer: &str, process: Option<&'a Process>) -> Facts<'
         local: Endpoint::new(ip("10.0.2.15"), 50123),
         peer: Endpoint::new(ip(peer), port),
         process,
+        owner_withheld: None,
         posture: None,
     }
 }

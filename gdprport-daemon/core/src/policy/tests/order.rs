@@ -4,7 +4,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::reference::{Asked, DEMANDS, Rule, SETS, asked, evaluate, rules, terms};
+use super::generated::{Asked, DEMANDS, Rule, SETS, asked, rules, terms};
+use super::reference::evaluate;
 use super::*;
 
 /// The rules of a local declaration and of two remote ones, all with the same number.

@@ -134,6 +134,7 @@ pub(super) fn owner(tgid: u32, exec_id: u64, start_ns: u64) -> OwnerRef {
         time_ns: boottime_ns(),
         comm: [0; 16],
         role: SocketRole::Connected,
+        withheld: None,
     }
 }
 
