@@ -25,4 +25,6 @@ pub use record::{
     PAYLOAD_COST, PAYLOAD_LONG, PAYLOAD_LONG_BUDGET, PAYLOAD_SMALL, PAYLOAD_TINY, PayloadHeader,
     PayloadRecord, RECORD_CAP, RecordKind,
 };
-pub use storage::{Caller, Closing, PortFlags, SocketOwner, SocketRole, TASK_HEADLESS, TaskIdentity};
+pub use storage::{
+    Caller, Closing, MptcpOwner, PortFlags, SocketOwner, SocketRole, TASK_HEADLESS, TaskIdentity,
+};

@@ -30,7 +30,7 @@ pub enum RecordKind {
     ListenerClosed = 6,
     /// An executable that owns a flow ([`ExecRecord`]); sent before the first flow that refers to it.
     Exec = 7,
-    /// A cgroup2 directory was created ([`CgroupRecord`]).
+    /// A cgroup directory was created ([`CgroupRecord`]).
     Cgroup = 8,
 }
 
@@ -325,7 +325,7 @@ pub struct PayloadRecord<const N: usize> {
     pub bytes: [u8; N],
 }
 
-/// A new cgroup2 directory.
+/// A new cgroup directory.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
@@ -339,9 +339,9 @@ pub struct CgroupRecord {
     pub reserved: u8,
     /// Bytes of `path` in use; 0 if the name could not be read.
     pub path_len: u16,
-    /// Always 0.
-    pub reserved2: u32,
-    /// cgroup id (inode of the directory).
+    /// Its hierarchy: 0 is cgroup2, others are of cgroup v1.
+    pub hierarchy: u32,
+    /// cgroup id (inode of the directory in its hierarchy).
     pub cgroup_id: u64,
     /// When, nanoseconds of `CLOCK_BOOTTIME`.
     pub time_ns: u64,

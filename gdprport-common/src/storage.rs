@@ -160,6 +160,20 @@ pub struct SocketOwner {
     pub closing: u8,
 }
 
+/// Value of the storage of an MPTCP socket: the process that has it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MptcpOwner {
+    /// The owner.
+    pub caller: Caller,
+    /// Cookie of the TCP socket that was accepted as its first path, 0 if there is none.
+    pub first_path: u64,
+    /// A [`SocketRole`].
+    pub role: u8,
+    /// Always 0.
+    pub reserved: [u8; 7],
+}
+
 /// In [`TaskIdentity::threads`]: the process's first thread has exited, others still run.
 pub const TASK_HEADLESS: u32 = 1 << 31;
 

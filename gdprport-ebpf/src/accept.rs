@@ -16,8 +16,8 @@ use gdprport_common::{Hook, RecordKind, SocketRole};
 
 use crate::count::Occasion;
 use crate::flow::SocketTuple;
-use crate::maps::{OWNERS, watched};
-use crate::{emit, flow, owner};
+use crate::maps::watched;
+use crate::{emit, flow, owner, owners};
 
 /// `inet_csk_accept(sk, flags, err, kern)`, until Linux 6.9. The verifier rejects it elsewhere: there is no fifth word.
 #[fexit(function = "inet_csk_accept")]
@@ -48,7 +48,7 @@ fn accepted(sk: *mut bpf_sock) {
     }
     // SAFETY: `sk` is a kernel socket, which the helpers check; `stored` is checked before its use.
     unsafe {
-        let stored = OWNERS.get(sk);
+        let stored = owners::find(sk, sk.cast());
         if stored.is_null() {
             return;
         }
@@ -57,6 +57,9 @@ fn accepted(sk: *mut bpf_sock) {
             return occasion.filtered();
         }
         let caller = owner::current_caller((*stored).caller.netns_cookie);
+        if caller.tgid == 0 {
+            return occasion.filtered();
+        }
         let owner = owner::set_acceptor(stored, &caller);
         emit::emit(occasion, || {
             let cookie = bpf_get_socket_cookie(sk.cast());

@@ -1,4 +1,5 @@
-//! New cgroup directories: a unit or container may be gone before the daemon could read its path.
+//! New cgroup directories: a unit or container may be gone before the daemon could read its path. Those of cgroup v1 show
+//! only that there are containers in v1 hierarchies.
 
 use core::ptr::read_volatile;
 
@@ -36,15 +37,11 @@ fn directory_created(ctx: &TracePointContext) {
         let id = ctx.read_at::<u64>(read_volatile(&raw const CGROUP_ID_OFFSET) as usize);
         let path = ctx.read_at::<u32>(read_volatile(&raw const CGROUP_PATH_OFFSET) as usize);
         let (Ok(root), Ok(cgroup_id), Ok(location)) = (root, id, path) else { return occasion.filtered() };
-        // Hierarchy 0 is cgroup2; ids in other hierarchies are inodes of other file systems.
-        if root != 0 {
-            return occasion.filtered();
-        }
         let Some((mut entry, occasion)) = emit::reserve::<CgroupRecord>(occasion) else { return };
         let record = entry.as_mut_ptr();
         (*record).kind = RecordKind::Cgroup as u8;
         (*record).reserved = 0;
-        (*record).reserved2 = 0;
+        (*record).hierarchy = root;
         (*record).cgroup_id = cgroup_id;
         (*record).time_ns = bpf_ktime_get_boot_ns();
         (*record).reserved3 = 0;

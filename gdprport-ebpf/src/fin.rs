@@ -16,7 +16,8 @@ use aya_ebpf::helpers::generated::bpf_sock_ops_cb_flags_set;
 use gdprport_common::{Closing, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, SocketOwner};
 
 use crate::flow::ports;
-use crate::maps::{OWNERS, watched};
+use crate::maps::watched;
+use crate::owners;
 
 /// The flag of the last segment of a direction (RFC 9293 3.1).
 const FIN: u32 = 1;
@@ -32,7 +33,7 @@ pub(crate) fn sent(ops: *mut bpf_sock_ops) {
         if sk.is_null() {
             return;
         }
-        let mut stored = OWNERS.get(sk);
+        let mut stored = owners::find(sk, ops.cast());
         if stored.is_null() {
             // An earlier daemon or another agent on this host requested the callback.
             let (local_port, peer_port) = ports(ops);
@@ -40,7 +41,7 @@ pub(crate) fn sent(ops: *mut bpf_sock_ops) {
                 return;
             }
             let mut empty = SocketOwner::default();
-            stored = OWNERS.get_or_insert(sk, &mut empty);
+            stored = owners::find_or_insert(sk, ops.cast(), &mut empty);
             if stored.is_null() {
                 return;
             }
@@ -63,7 +64,7 @@ pub(crate) fn acknowledged(ops: *mut bpf_sock_ops) {
         if sk.is_null() {
             return;
         }
-        let stored = OWNERS.get(sk);
+        let stored = owners::find(sk, ops.cast());
         if !stored.is_null() && (*stored).closing == Closing::Released as u8 {
             (*stored).fin_mark = received as u32;
             (*stored).closing = Closing::Counted as u8;
@@ -92,7 +93,7 @@ pub(crate) fn inspect_segment(ops: *mut bpf_sock_ops) {
         if sk.is_null() {
             return;
         }
-        let stored = OWNERS.get(sk);
+        let stored = owners::find(sk, ops.cast());
         if stored.is_null() {
             return;
         }

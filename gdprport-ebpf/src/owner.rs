@@ -1,8 +1,12 @@
-//! The calling process, for programs that run in its context (never `sock_ops`).
+//! The calling process, for programs that run in its context (of `sock_ops` only the callback of `listen`).
+
+use core::ptr::read_volatile;
 
 use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
+use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::helpers::generated::{
-    bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_uid_gid,
+    bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_task,
+    bpf_get_current_uid_gid,
 };
 use gdprport_common::{Caller, ExecRecord, Hook, SocketOwner, SocketRole};
 
@@ -14,6 +18,42 @@ use crate::maps::{EVENTS, EXECS, TASKS};
 /// accept.
 const ANCESTORS: usize = 4;
 
+/// Offset of `flags` in `task_struct`. The daemon sets this from the BTF of the running kernel, or leaves it 0.
+#[unsafe(no_mangle)]
+static TASK_FLAGS_OFFSET: u32 = 0;
+
+/// Offset of `tgid` in `task_struct`. The daemon sets this and those below likewise, all or none.
+#[unsafe(no_mangle)]
+static TASK_TGID_OFFSET: u32 = 0;
+/// Offset of `comm` in `task_struct`.
+#[unsafe(no_mangle)]
+static TASK_COMM_OFFSET: u32 = 0;
+/// Offset of `cred` in `task_struct`.
+#[unsafe(no_mangle)]
+static TASK_IDS_OFFSET: u32 = 0;
+/// Offset of `uid` in `cred`.
+#[unsafe(no_mangle)]
+static CRED_UID_OFFSET: u32 = 0;
+/// Offset of `gid` in `cred`.
+#[unsafe(no_mangle)]
+static CRED_GID_OFFSET: u32 = 0;
+/// Offset of `cgroups` in `task_struct`.
+#[unsafe(no_mangle)]
+static TASK_CGROUPS_OFFSET: u32 = 0;
+/// Offset of `dfl_cgrp`, the cgroup2 directory, in `css_set`.
+#[unsafe(no_mangle)]
+static CSS_SET_CGROUP_OFFSET: u32 = 0;
+/// Offset of `kn` in `cgroup`.
+#[unsafe(no_mangle)]
+static CGROUP_NODE_OFFSET: u32 = 0;
+/// Offset of `id` in `kernfs_node`.
+#[unsafe(no_mangle)]
+static NODE_ID_OFFSET: u32 = 0;
+
+/// The task is a kernel thread (`PF_KTHREAD`, include/linux/sched.h; the same since 2.6). Threads of io_uring are not:
+/// they belong to their process, since Linux 5.12.
+const KERNEL_THREAD: u32 = 0x0020_0000;
+
 /// Returns the thread group id of the caller, in the initial pid namespace.
 #[inline(always)]
 pub(crate) fn current_tgid() -> u32 {
@@ -21,9 +61,35 @@ pub(crate) fn current_tgid() -> u32 {
     (unsafe { bpf_get_current_pid_tgid() } >> 32) as u32
 }
 
-/// Returns the calling process. Sends its executable to the daemon unless the daemon has it.
+/// Reads a value at an offset that the daemon set.
+///
+/// # Safety
+/// `offset` is one of the statics above. The helper checks the address.
+#[inline(always)]
+unsafe fn member<T>(of: u64, offset: &'static u32) -> Option<T> {
+    // SAFETY: guaranteed by the caller.
+    unsafe { bpf_probe_read_kernel((of + u64::from(read_volatile(offset))) as *const T).ok() }
+}
+
+/// Returns whether this runs in a kernel thread, which calls for nobody: a worker of MPTCP or NFS is no process of root's.
+/// False if that cannot be read.
+#[inline(always)]
+fn in_kernel_thread() -> bool {
+    // SAFETY: the offset is that of the running kernel, or 0.
+    unsafe {
+        read_volatile(&raw const TASK_FLAGS_OFFSET) != 0
+            && member::<u32>(bpf_get_current_task(), &TASK_FLAGS_OFFSET)
+                .is_some_and(|flags| flags & KERNEL_THREAD != 0)
+    }
+}
+
+/// Returns the calling process. Sends its executable to the daemon unless the daemon has it. In a kernel thread there is
+/// no caller: its tgid is 0.
 #[inline(always)]
 pub(crate) fn current_caller(netns_cookie: u64) -> Caller {
+    if in_kernel_thread() {
+        return Caller { netns_cookie, ..Caller::default() };
+    }
     let tgid = current_tgid();
     // SAFETY: the helpers take no argument and cannot fail.
     let (ids, cgroup_id) = unsafe { (bpf_get_current_uid_gid(), bpf_get_current_cgroup_id()) };
@@ -31,7 +97,42 @@ pub(crate) fn current_caller(netns_cookie: u64) -> Caller {
     let mut caller = Caller { cgroup_id, netns_cookie, tgid, uid, gid, ..Caller::default() };
     // SAFETY: writes at most the 16 bytes it is given.
     unsafe { bpf_get_current_comm((&raw mut caller.comm).cast(), 16) };
-    if let Some(task) = TASKS.get_ptr_mut(&tgid) {
+    identify(&mut caller);
+    caller
+}
+
+/// Returns the calling process in a program that has no helpers for it, from the task itself: `None` if that cannot be
+/// read here. Else as [`current_caller`].
+#[inline(always)]
+pub(crate) fn caller_by_task(netns_cookie: u64) -> Option<Caller> {
+    let mut caller = Caller { netns_cookie, ..Caller::default() };
+    // SAFETY: the offsets are those of the running kernel, or 0.
+    unsafe {
+        if read_volatile(&raw const TASK_TGID_OFFSET) == 0 {
+            return None;
+        }
+        if in_kernel_thread() {
+            return Some(caller);
+        }
+        let task = bpf_get_current_task();
+        caller.tgid = member(task, &TASK_TGID_OFFSET)?;
+        caller.comm = member(task, &TASK_COMM_OFFSET)?;
+        let cred = member(task, &TASK_IDS_OFFSET)?;
+        caller.uid = member(cred, &CRED_UID_OFFSET)?;
+        caller.gid = member(cred, &CRED_GID_OFFSET)?;
+        let cgroups = member(task, &TASK_CGROUPS_OFFSET)?;
+        let cgroup = member(cgroups, &CSS_SET_CGROUP_OFFSET)?;
+        let node = member(cgroup, &CGROUP_NODE_OFFSET)?;
+        caller.cgroup_id = member(node, &NODE_ID_OFFSET)?;
+    }
+    identify(&mut caller);
+    Some(caller)
+}
+
+/// Adds what is known of the calling process by its tgid. Sends its executable to the daemon unless the daemon has it.
+#[inline(always)]
+fn identify(caller: &mut Caller) {
+    if let Some(task) = TASKS.get_ptr_mut(&caller.tgid) {
         // SAFETY: a map value that this program holds; an entry that is replaced meanwhile belongs to the same
         // live process, the caller. If two of its threads race here, both send it, which is harmless.
         unsafe {
@@ -44,7 +145,6 @@ pub(crate) fn current_caller(netns_cookie: u64) -> Caller {
             }
         }
     }
-    caller
 }
 
 /// Sends the executable to the daemon once, before any flow that names it. Returns false if that must be tried again.

@@ -19,13 +19,14 @@ use aya_ebpf::macros::cgroup_skb;
 use aya_ebpf::programs::SkBuffContext;
 use gdprport_common::{
     Hook, PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_LONG, PAYLOAD_LONG_BUDGET, PAYLOAD_SMALL, PayloadHeader,
-    PayloadRecord, RecordKind, SocketOwner,
+    PayloadRecord, RecordKind,
 };
 
 use crate::count::Occasion;
-use crate::maps::{OWNERS, WANTING};
+use crate::maps::WANTING;
 use crate::segment::{TcpSegment, cost, more_may_matter, parse_headers};
-use crate::{count, early, emit};
+use crate::wanting::cancel;
+use crate::{early, emit, owners};
 
 /// The verdict that lets a packet pass.
 const PASS: i32 = 1;
@@ -45,41 +46,6 @@ fn gp_egress(ctx: SkBuffContext) -> i32 {
 fn gp_ingress(ctx: SkBuffContext) -> i32 {
     inspect(ctx.skb.skb, false);
     PASS
-}
-
-/// Requests the socket's payload: from here on its packets are inspected.
-///
-/// # Safety
-/// `stored` is the storage of a socket that this program holds; the socket is locked, as it is in `sock_ops` callbacks.
-#[inline(always)]
-pub(crate) unsafe fn request(stored: *mut SocketOwner) {
-    // SAFETY: guaranteed by the caller, so no other program changes this at the same time.
-    unsafe {
-        if (*stored).wants_payload == 0
-            && let Some(wanting) = WANTING.get_ptr_mut(0)
-        {
-            (*stored).wants_payload = 1;
-            count::add(wanting, 1);
-        }
-    }
-}
-
-/// Stops requesting the socket's payload.
-///
-/// # Safety
-/// As for [`request`]. `cgroup_skb` sees what a socket sends with the socket locked; for what it receives the socket is
-/// not locked, and this must not be called.
-#[inline(always)]
-pub(crate) unsafe fn cancel(stored: *mut SocketOwner) {
-    // SAFETY: as in `request`.
-    unsafe {
-        if (*stored).wants_payload != 0
-            && let Some(wanting) = WANTING.get_ptr_mut(0)
-        {
-            (*stored).wants_payload = 0;
-            count::add(wanting, u64::MAX);
-        }
-    }
 }
 
 #[inline(always)]
@@ -113,7 +79,7 @@ fn inspect(skb: *mut __sk_buff, sent: bool) {
         if sk.is_null() {
             return;
         }
-        let stored = OWNERS.get(sk);
+        let stored = owners::find(sk, skb.cast());
         if stored.is_null() || (*stored).wants_payload == 0 {
             return;
         }

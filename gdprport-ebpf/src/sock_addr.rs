@@ -12,13 +12,15 @@ use gdprport_common::{Hook, RecordKind, SocketOwner, SocketRole};
 
 use crate::count::Occasion;
 use crate::flow::SocketTuple;
-use crate::maps::{OWNERS, watched};
-use crate::{diagnose, emit, flow, owner, payload};
+use crate::maps::watched;
+use crate::{diagnose, emit, flow, mptcp, owner, owners};
 
 /// The verdict of a hook that only watches.
 const PROCEED: i32 = 1;
 /// `IPPROTO_TCP`.
 const TCP: u32 = 6;
+/// `IPPROTO_MPTCP`.
+const MPTCP: u32 = 262;
 
 #[cgroup_sock_addr(connect4)]
 fn gp_connect4(ctx: SockAddrContext) -> i32 {
@@ -111,16 +113,19 @@ fn connect(ctx: *mut bpf_sock_addr, family: u8) {
         if read_volatile(&raw const (*ctx).protocol) != TCP {
             return;
         }
+        let mut caller = owner::current_caller(bpf_get_netns_cookie(ctx.cast()));
+        mptcp::connects(sk, &mut caller);
+        let role = if caller.tgid == 0 { SocketRole::None } else { SocketRole::Connected };
         let mut owner = SocketOwner {
-            caller: owner::current_caller(bpf_get_netns_cookie(ctx.cast())),
-            role: SocketRole::Connected as u8,
+            caller,
+            role: role as u8,
             since_ns: bpf_ktime_get_boot_ns(),
             peer: user_address(ctx, family),
             peer_port: port as u16,
             peer_family: family,
             ..SocketOwner::default()
         };
-        store(sk, &mut owner);
+        store(sk, ctx, &mut owner);
     }
 }
 
@@ -135,32 +140,29 @@ fn bind(ctx: *mut bpf_sock_addr) {
         if sk.is_null() {
             return;
         }
+        let caller = owner::current_caller(bpf_get_netns_cookie(ctx.cast()));
+        let role = if caller.tgid == 0 { SocketRole::None } else { SocketRole::Bound };
         let mut owner = SocketOwner {
-            caller: owner::current_caller(bpf_get_netns_cookie(ctx.cast())),
-            role: SocketRole::Bound as u8,
+            caller,
+            role: role as u8,
             since_ns: bpf_ktime_get_boot_ns(),
             local_port: user_port(ctx) as u16,
             ..SocketOwner::default()
         };
-        store(sk, &mut owner);
+        store(sk, ctx, &mut owner);
     }
 }
 
 /// Stores `owner` as the socket's owner and replaces an earlier one.
 ///
 /// # Safety
-/// `sk` is the context's socket and not null.
+/// `ctx` is the program's context, and `sk` its socket and not null.
 #[inline(always)]
-unsafe fn store(sk: *mut bpf_sock, owner: &mut SocketOwner) {
-    // SAFETY: guaranteed by the caller; the stored value is this socket's, and its own process calls.
+unsafe fn store(sk: *mut bpf_sock, ctx: *mut bpf_sock_addr, owner: &mut SocketOwner) {
+    // SAFETY: guaranteed by the caller; its own process calls.
     unsafe {
-        let stored = OWNERS.get_or_insert(sk, owner);
-        if stored.is_null() {
+        if !owners::store(sk, ctx.cast(), owner) {
             diagnose::owner_unkept(sk);
-        } else {
-            // The helper does not replace an existing value.
-            payload::cancel(stored);
-            *stored = *owner;
         }
     }
 }
@@ -173,11 +175,15 @@ fn acceptor(ctx: *mut bpf_sock_addr, family: u8) {
         if sk.is_null() {
             return;
         }
+        let protocol = read_volatile(&raw const (*ctx).protocol);
+        if protocol == MPTCP {
+            return mptcp::acceptor(ctx, sk);
+        }
         let local_port = read_volatile(&raw const (*sk).src_port);
-        if !watched(local_port) || read_volatile(&raw const (*ctx).protocol) != TCP {
+        if !watched(local_port) || protocol != TCP {
             return;
         }
-        let stored = OWNERS.get(sk);
+        let stored = owners::find(sk, ctx.cast());
         if stored.is_null() {
             return;
         }
@@ -191,7 +197,7 @@ fn acceptor(ctx: *mut bpf_sock_addr, family: u8) {
         // Any process that holds the socket can call this, long after an accept that requested no address. Only one
         // that can have inherited the listener counts as the acceptor; `fexit/inet_csk_accept` covers a listener that
         // was passed to another process.
-        if !owner::descends_from(&caller, &(*stored).caller) {
+        if caller.tgid == 0 || !owner::descends_from(&caller, &(*stored).caller) {
             return occasion.filtered();
         }
         let owner = owner::set_acceptor(stored, &caller);

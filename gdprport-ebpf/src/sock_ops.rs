@@ -11,17 +11,24 @@ use aya_ebpf::bindings::{
     BPF_SOCK_OPS_TCP_LISTEN_CB, BPF_TCP_CLOSE, BPF_TCP_CLOSE_WAIT, BPF_TCP_CLOSING, BPF_TCP_FIN_WAIT1,
     BPF_TCP_FIN_WAIT2, BPF_TCP_LAST_ACK, BPF_TCP_LISTEN, BPF_TCP_SYN_SENT, bpf_sock, bpf_sock_ops,
 };
-use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns, bpf_sock_ops_cb_flags_set};
+use aya_ebpf::helpers::generated::{
+    bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_ktime_get_boot_ns, bpf_sock_ops_cb_flags_set,
+};
 use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
 use gdprport_common::{
-    CloseTail, FLAG_PEER_FIN, FLAG_PEER_REPLIED, FlowRecord, FlowTail, Hook, RecordKind, SocketOwner,
+    CloseTail, FLAG_OPTMEM_FULL, FLAG_PEER_FIN, FLAG_PEER_REPLIED, FlowRecord, FlowTail, Hook, RecordKind,
+    SocketOwner, SocketRole,
 };
 
 use crate::count::Occasion;
 use crate::flow::{SocketTuple, ports};
-use crate::maps::{OWNERS, port_flags, watched};
-use crate::{diagnose, early, emit, fin, flow, payload};
+use crate::maps::{port_flags, watched};
+use crate::{diagnose, early, emit, fin, flow, mptcp, owner, owners, wanting};
+
+/// 1 if `sock_ops` programs may ask for the cookie of the network namespace (since Linux 5.15); the daemon sets it.
+#[unsafe(no_mangle)]
+static NETNS_COOKIE_OF_OPS: u32 = 0;
 
 /// `AF_INET6`.
 const INET6: u32 = 10;
@@ -35,7 +42,10 @@ fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
         BPF_SOCK_OPS_TCP_CONNECT_CB => connecting(ops),
         BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB => established(ops, RecordKind::ActiveEstablished),
         BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => established(ops, RecordKind::PassiveEstablished),
-        BPF_SOCK_OPS_TCP_LISTEN_CB => established(ops, RecordKind::Listening),
+        BPF_SOCK_OPS_TCP_LISTEN_CB => {
+            listening(ops);
+            established(ops, RecordKind::Listening);
+        }
         BPF_SOCK_OPS_STATE_CB => state_changed(ops),
         BPF_SOCK_OPS_PARSE_HDR_OPT_CB => fin::inspect_segment(ops),
         _ => {}
@@ -98,15 +108,65 @@ fn connecting(ops: *mut bpf_sock_ops) {
         if sk.is_null() {
             return;
         }
-        let stored = OWNERS.get(sk);
+        let stored = owners::find(sk, ops.cast());
         if !stored.is_null() {
             (*stored).started = 1;
             // With TCP Fast Open the SYN itself carries the first payload.
             if flags.posture() {
-                payload::request(stored);
+                wanting::request(stored);
             }
         }
         request_state_callbacks(ops);
+    }
+}
+
+/// A socket is about to listen: whoever calls that is the listener's owner, whatever became of the socket before. It need
+/// not have named its port, and another process may have connected it.
+///
+/// The callback runs in the context of the call.
+#[inline(never)]
+fn listening(ops: *mut bpf_sock_ops) {
+    // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
+    unsafe {
+        let (local_port, _) = ports(ops);
+        if !watched(local_port) {
+            return;
+        }
+        let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
+        if sk.is_null() {
+            return;
+        }
+        let stored = owners::find(sk, ops.cast());
+        let (netns_cookie, role) = if stored.is_null() {
+            (netns_cookie(ops), SocketRole::None as u8)
+        } else {
+            ((*stored).caller.netns_cookie, (*stored).role)
+        };
+        let mut owner = SocketOwner { local_port: local_port as u16, ..SocketOwner::default() };
+        match owner::caller_by_task(netns_cookie) {
+            Some(caller) => {
+                owner.caller = caller;
+                owner.role = if caller.tgid == 0 { SocketRole::None } else { SocketRole::Bound } as u8;
+            }
+            // Who bound it is as good as known; who connected it once is not.
+            None if role == SocketRole::Bound as u8 => return,
+            None => owner.caller.netns_cookie = netns_cookie,
+        }
+        owners::store(sk, ops.cast(), &mut owner);
+        owners::bequeath(sk, local_port, &owner);
+        mptcp::listens(sk, &owner);
+    }
+}
+
+/// Returns the cookie of the network namespace, 0 where these programs have no helper for it.
+///
+/// # Safety
+/// `ops` is the program's context.
+#[inline(always)]
+unsafe fn netns_cookie(ops: *mut bpf_sock_ops) -> u64 {
+    // SAFETY: guaranteed by the caller. The verifier does not look at what the constant excludes.
+    unsafe {
+        if read_volatile(&raw const NETNS_COOKIE_OF_OPS) == 0 { 0 } else { bpf_get_netns_cookie(ops.cast()) }
     }
 }
 
@@ -130,11 +190,20 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
             return occasion.filtered();
         }
         let now = bpf_ktime_get_boot_ns();
+        let mut record_flags = 0;
         let mut owner = SocketOwner::default();
-        let stored = OWNERS.get_or_insert(sk, &mut owner);
+        let stored = owners::find_or_insert(sk, ops.cast(), &mut owner);
         if stored.is_null() {
             diagnose::owner_unkept(ops);
+            if owners::option_memory_filled(sk) {
+                record_flags = FLAG_OPTMEM_FULL;
+            }
         } else {
+            if kind as u8 == RecordKind::PassiveEstablished as u8 {
+                (*stored).local_port = local_port as u16;
+                owners::inherit(sk, local_port, stored);
+                mptcp::arrived(sk, bpf_get_socket_cookie(ops.cast()), stored);
+            }
             (*stored).since_ns = now;
             (*stored).started = 1;
             (*stored).in_base = in_base;
@@ -142,14 +211,17 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
                 (*stored).out_base = out_base;
             }
             if kind as u8 != RecordKind::Listening as u8 && flags.posture() {
-                payload::request(stored);
+                wanting::request(stored);
             }
             owner = *stored;
         }
         request_state_callbacks(ops);
         let tuple = tuple(ops);
         let cookie = bpf_get_socket_cookie(ops.cast());
-        emit::emit(occasion, || flow::opened(kind, cookie, &tuple, &owner, now));
+        emit::emit(occasion, || FlowRecord {
+            flags: record_flags,
+            ..flow::opened(kind, cookie, &tuple, &owner, now)
+        });
         if kind as u8 == RecordKind::PassiveEstablished as u8 && flags.posture() && !stored.is_null() {
             early::send(stored, flow::header_ports(&tuple), cookie, now);
         }
@@ -180,9 +252,10 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         if sk.is_null() {
             return occasion.filtered();
         }
-        let stored = OWNERS.get(sk);
+        let stored = owners::find(sk, ops.cast());
+        let mut record_flags = 0;
         let owner = if !stored.is_null() {
-            payload::cancel(stored);
+            wanting::cancel(stored);
             *stored
         } else {
             // Another agent on this host may have requested this callback. If our socket's owner could not be stored,
@@ -191,8 +264,15 @@ fn state_changed(ops: *mut bpf_sock_ops) {
             if !watched(local_port) && !watched(peer_port) {
                 return occasion.filtered();
             }
+            if owners::option_memory_filled(sk) {
+                record_flags = FLAG_OPTMEM_FULL;
+            }
             SocketOwner::default()
         };
+        owners::forget_spare(ops.cast());
+        if is_listener {
+            owners::forget_listener(sk, u32::from(owner.local_port));
+        }
         let acked = read_volatile(&raw const (*ops).bytes_acked);
         let received = read_volatile(&raw const (*ops).bytes_received);
         let srtt = read_volatile(&raw const (*ops).srtt_us);
@@ -207,7 +287,7 @@ fn state_changed(ops: *mut bpf_sock_ops) {
             BPF_TCP_FIN_WAIT2 => fin::peer_fin_flags(&owner, received, rcv_nxt),
             _ => 0,
         };
-        let flags = if segs_in == 0 { 0 } else { FLAG_PEER_REPLIED } | peer_fin;
+        let flags = if segs_in == 0 { 0 } else { FLAG_PEER_REPLIED } | peer_fin | record_flags;
         let kind = if is_listener {
             RecordKind::ListenerClosed
         } else if old == BPF_TCP_SYN_SENT {

@@ -11,8 +11,8 @@ use gdprport_common::{Closing, Hook, RecordKind, SocketRole};
 
 use crate::count::Occasion;
 use crate::flow::SocketTuple;
-use crate::maps::{OWNERS, watched};
-use crate::{emit, flow};
+use crate::maps::watched;
+use crate::{emit, flow, owners};
 
 #[cgroup_sock(sock_release)]
 fn gp_sock_release(ctx: SockContext) -> i32 {
@@ -24,7 +24,7 @@ fn gp_sock_release(ctx: SockContext) -> i32 {
 fn released(sk: *mut bpf_sock) {
     // SAFETY: `sk` is the program's context, a full socket; `stored` is checked before its use.
     unsafe {
-        let stored = OWNERS.get(sk);
+        let stored = owners::find(sk, sk.cast());
         if stored.is_null() {
             return;
         }
@@ -32,10 +32,14 @@ fn released(sk: *mut bpf_sock) {
             (*stored).closing = Closing::Released as u8;
         }
         // Nearly every socket returns here: TCP handled it, and `sock_ops` reports its end.
-        if (*stored).started != 0 || (*stored).role != SocketRole::Connected as u8 {
+        if (*stored).started != 0 {
             return;
         }
         let owner = *stored;
+        owners::forget_spare(sk.cast());
+        if owner.role != SocketRole::Connected as u8 {
+            return;
+        }
         if !watched(u32::from(owner.peer_port)) {
             return;
         }

@@ -145,9 +145,11 @@ pub enum IdentityRecord<'a> {
         /// True if it was executed in a user namespace that is not the initial one.
         in_user_ns: bool,
     },
-    /// A cgroup2 directory was made.
+    /// A cgroup directory was made.
     Cgroup {
-        /// Its id.
+        /// Its hierarchy; 0 is cgroup2.
+        hierarchy: u32,
+        /// Its id in there.
         cgroup_id: u64,
         /// Its path below the root; `None` if it could not be read or was cut.
         path: Option<&'a [u8]>,
@@ -211,6 +213,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
         RecordKind::Cgroup => {
             let record = CgroupRecord::ref_from_bytes(bytes).map_err(|_| length)?;
             Ok(Record::Identity(IdentityRecord::Cgroup {
+                hierarchy: record.hierarchy,
                 cgroup_id: record.cgroup_id,
                 path: path(kind, &record.path, record.path_len)?,
             }))

@@ -18,7 +18,7 @@ use gdprport_common::PATH_CAP;
 use rustix::fs::{Mode, OFlags, open};
 
 use crate::host::cache::Generations;
-use gdprport_core::cgroup_path::{CgroupPath, Maker};
+use gdprport_core::cgroup_path::{CgroupPath, Inside, Maker};
 
 /// Paths kept: a busy Kubernetes node has about 1,500 cgroups, short-lived units come on top; about 400
 /// bytes each.
@@ -29,6 +29,9 @@ const WALK_CAP: usize = 4 * CAP;
 
 /// Time between two walks: a walk costs about 10 µs per directory.
 const WALK_EVERY_NS: u64 = 1_000_000_000;
+
+/// How long it counts that no v1 hierarchy has a container, unless a record says otherwise: a lost record is made up for.
+const V1_WALK_EVERY_NS: u64 = 10_000_000_000;
 
 /// Type of a file handle of kernfs: eight bytes, the node's id (include/linux/exportfs.h, since 5.5).
 const FILEID_KERNFS: i32 = 0xfe;
@@ -90,12 +93,39 @@ impl Mounts {
         self.v1.iter().filter(is_it).find_map(|mount| mount.point.as_deref())
     }
 
+    /// True if a v1 hierarchy has a directory that is called like a container's, or may have.
+    fn v1_containers(&self) -> bool {
+        let points: Vec<&Path> = self.v1.iter().filter_map(|mount| mount.point.as_deref()).collect();
+        let mut seen = 0;
+        let mut in_hierarchy = |point: &&Path| {
+            let mut open = vec![point.to_path_buf()];
+            while let Some(dir) = open.pop() {
+                let Ok(entries) = std::fs::read_dir(&dir) else { continue };
+                for entry in entries.flatten().filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir())) {
+                    seen += 1;
+                    let path = entry.path();
+                    let below = path.strip_prefix(point).ok().and_then(Path::to_str);
+                    if seen > WALK_CAP || below.is_none_or(names_container) {
+                        return true;
+                    }
+                    open.push(path);
+                }
+            }
+            false
+        };
+        points.is_empty() || points.iter().any(&mut in_hierarchy)
+    }
+
     /// Where the text of `/proc/PID/cgroup` places a process. The text must be read again if that is a container: a
     /// process that has moved on proves nothing by directories of the same name.
     pub(super) fn place(&self, text: &str) -> Option<CgroupPath> {
-        let (hierarchy, path) = choose_path(text)?;
-        let maker = |above: &str| self.point(hierarchy).map_or(Maker::Unknown, |root| maker(root, above));
-        Some(CgroupPath::parse(path, maker))
+        let read = |(hierarchy, path): (&str, &str)| {
+            let maker = |above: &str| self.point(hierarchy).map_or(Maker::Unknown, |root| maker(root, above));
+            CgroupPath::parse(path, maker)
+        };
+        // A runtime that uses v1 leaves its containers in its own unit in cgroup2.
+        let in_container = paths(text).map(read).find(|place| place.inside != Inside::Host);
+        in_container.or_else(|| choose_path(text).map(read))
     }
 
     /// Reads this process's mounts.
@@ -105,6 +135,11 @@ impl Mounts {
     pub fn read() -> io::Result<Self> {
         Ok(Self::parse(&String::from_utf8_lossy(&std::fs::read("/proc/self/mountinfo")?)))
     }
+}
+
+/// True if a path below the root of a hierarchy is called like a container's.
+fn names_container(path: &str) -> bool {
+    CgroupPath::parse(path, |_| Maker::Root).inside != Inside::Host
 }
 
 /// Who can have created a directory in `above`, a path below the root of a hierarchy: only root, if nobody else may
@@ -144,9 +179,26 @@ fn unescape_octal(text: &str) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CgroupLookup {
     Known(Arc<CgroupPath>),
+    /// This is its place in cgroup2, where no container holds it. But there are containers in v1 hierarchies, and if it is in
+    /// one, only `/proc/PID/cgroup` shows that.
+    UnlessInV1(Arc<CgroupPath>),
     /// The id is the cgroup2 root's and v1 hierarchies exist: only `/proc/PID/cgroup` has the place.
     OnlyInV1,
     Unknown,
+}
+
+impl CgroupLookup {
+    /// The place, where `/proc/PID/cgroup` shows `own`; `None` if the process was gone by then.
+    pub(super) fn given(self, own: Option<&Arc<CgroupPath>>) -> Option<Arc<CgroupPath>> {
+        match self {
+            Self::Known(place) => Some(place),
+            Self::OnlyInV1 => own.map(Arc::clone),
+            Self::UnlessInV1(place) => {
+                own.map(|own| if own.inside == Inside::Host { place } else { Arc::clone(own) })
+            }
+            Self::Unknown => None,
+        }
+    }
 }
 
 /// The paths of cgroup ids.
@@ -154,7 +206,11 @@ pub(super) enum CgroupLookup {
 pub(super) struct Cgroups {
     mount: Option<(OwnedFd, PathBuf)>,
     root_id: u64,
-    v1: bool,
+    mounts: Mounts,
+    /// Containers were seen in v1 hierarchies.
+    v1_containers: bool,
+    /// When v1 hierarchies were last searched for them.
+    v1_walked_ns: Option<u64>,
     known: Generations<u64, Arc<CgroupPath>>,
     walked_ns: Option<u64>,
 }
@@ -170,7 +226,9 @@ impl Cgroups {
         Self {
             mount,
             root_id: root_id.unwrap_or(0),
-            v1: !mounts.v1.is_empty(),
+            mounts: mounts.clone(),
+            v1_containers: false,
+            v1_walked_ns: None,
             known: Generations::new(CAP),
             walked_ns: None,
         }
@@ -185,6 +243,22 @@ impl Cgroups {
         if let Ok(path) = std::str::from_utf8(path) {
             self.known.insert(id, Arc::new(self.placed(id, path)));
         }
+    }
+
+    /// Learns from a record that a directory of a v1 hierarchy was created; `None`: its path could not be read.
+    pub(super) fn learn_v1(&mut self, path: Option<&[u8]>) {
+        let container = path.and_then(|path| std::str::from_utf8(path).ok()).is_none_or(names_container);
+        self.v1_containers |= container;
+    }
+
+    /// Whether a process may be in a container that only v1 hierarchies show.
+    fn may_be_in_v1(&mut self, now_ns: u64) -> bool {
+        let recent = |last| now_ns.saturating_sub(last) < V1_WALK_EVERY_NS;
+        if !self.mounts.v1.is_empty() && !self.v1_containers && !self.v1_walked_ns.is_some_and(recent) {
+            self.v1_walked_ns = Some(now_ns);
+            self.v1_containers = self.mounts.v1_containers();
+        }
+        self.v1_containers
     }
 
     /// What a path means that was learnt for an id. The directories above are its own as long as it is there: one that
@@ -205,22 +279,30 @@ impl Cgroups {
             return CgroupLookup::Unknown;
         }
         if id == self.root_id {
-            return if self.v1 {
+            return if !self.mounts.v1.is_empty() {
                 CgroupLookup::OnlyInV1
             } else {
                 CgroupLookup::Known(Arc::new(CgroupPath::parse("/", |_| Maker::Unknown)))
             };
         }
+        let Some(found) = self.path_of(id, now_ns) else { return CgroupLookup::Unknown };
+        if found.inside == Inside::Host && self.may_be_in_v1(now_ns) {
+            return CgroupLookup::UnlessInV1(found);
+        }
+        CgroupLookup::Known(found)
+    }
+
+    fn path_of(&mut self, id: u64, now_ns: u64) -> Option<Arc<CgroupPath>> {
         if let Some(known) = self.known.get(&id) {
-            return CgroupLookup::Known(Arc::clone(known));
+            return Some(Arc::clone(known));
         }
         if let Some(path) = self.by_handle(id) {
             let found = Arc::new(self.placed(id, &path));
             self.known.insert(id, Arc::clone(&found));
-            return CgroupLookup::Known(found);
+            return Some(found);
         }
         self.walk(now_ns);
-        self.known.get(&id).map_or(CgroupLookup::Unknown, |known| CgroupLookup::Known(Arc::clone(known)))
+        self.known.get(&id).map(|known| Arc::clone(known))
     }
 
     fn by_handle(&self, id: u64) -> Option<String> {
@@ -287,6 +369,11 @@ impl Cgroups {
 /// unless that is the root, else the first v1 hierarchy of [`V1_ORDER`] in which the process is not at the root, else
 /// `/`. `None` if the text holds no path.
 pub(super) fn choose_path(text: &str) -> Option<(&'static str, &str)> {
+    paths(text).find(|(_, path)| *path != "/").or_else(|| paths(text).next())
+}
+
+/// The hierarchies of the text of `/proc/PID/cgroup` and the process's path in each, cgroup2 first and then by [`V1_ORDER`].
+fn paths(text: &str) -> impl Iterator<Item = (&'static str, &str)> {
     let line = |wanted: &'static str| {
         text.lines().find_map(|line| {
             let (_, rest) = line.split_once(':')?;
@@ -295,10 +382,7 @@ pub(super) fn choose_path(text: &str) -> Option<(&'static str, &str)> {
             is_it.then_some((wanted, path))
         })
     };
-    let hierarchies = || std::iter::once("").chain(V1_ORDER);
-    hierarchies()
-        .find_map(|h| line(h).filter(|(_, path)| *path != "/"))
-        .or_else(|| hierarchies().find_map(line))
+    std::iter::once("").chain(V1_ORDER).filter_map(line)
 }
 
 #[cfg(test)]

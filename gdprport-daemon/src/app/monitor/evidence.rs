@@ -49,10 +49,12 @@ impl<K: TaskLookup> Evidence<K> {
                     self.resolver.mark_exec_in_user_ns(*exec_id);
                 }
             }
-            IdentityRecord::Cgroup { cgroup_id, path: Some(path) } => {
-                self.resolver.learn_cgroup(*cgroup_id, path);
+            IdentityRecord::Cgroup { hierarchy: 0, cgroup_id, path } => {
+                if let Some(path) = path {
+                    self.resolver.learn_cgroup(*cgroup_id, path);
+                }
             }
-            IdentityRecord::Cgroup { path: None, .. } => {}
+            IdentityRecord::Cgroup { path, .. } => self.resolver.learn_v1_cgroup(*path),
         }
     }
 

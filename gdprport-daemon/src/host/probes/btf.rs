@@ -121,6 +121,35 @@ pub(super) fn user_ns_offsets() -> Option<[(&'static str, u32); 3]> {
     ])
 }
 
+/// Where this kernel keeps what a program reads of the calling task if it has no helpers for that, in groups of which each
+/// is complete or left out.
+pub(super) fn task_offsets() -> Vec<(&'static str, u32)> {
+    let Ok(types) = KernelTypes::read() else { return Vec::new() };
+    let groups: [&[(&str, &str, &str)]; 4] = [
+        &[("TASK_FLAGS_OFFSET", "task_struct", "flags")],
+        &[
+            ("TASK_TGID_OFFSET", "task_struct", "tgid"),
+            ("TASK_COMM_OFFSET", "task_struct", "comm"),
+            ("TASK_IDS_OFFSET", "task_struct", "cred"),
+            ("CRED_UID_OFFSET", "cred", "uid"),
+            ("CRED_GID_OFFSET", "cred", "gid"),
+            ("TASK_CGROUPS_OFFSET", "task_struct", "cgroups"),
+            ("CSS_SET_CGROUP_OFFSET", "css_set", "dfl_cgrp"),
+            ("CGROUP_NODE_OFFSET", "cgroup", "kn"),
+            ("NODE_ID_OFFSET", "kernfs_node", "id"),
+        ],
+        &[("SOCK_OMEM_OFFSET", "sock", "sk_omem_alloc")],
+        &[("SOCK_NET_OFFSET", "sock_common", "skc_net")],
+    ];
+    // Kernels with MPTCP have this function behind the helper, since that exists.
+    let mptcp = types.find(FUNC, "bpf_mptcp_sock_from_subflow").is_some();
+    let known = groups.into_iter().filter_map(|group| {
+        let found = group.iter().map(|(global, of, member)| Some((*global, types.offset(of, member)?)));
+        found.collect::<Option<Vec<_>>>()
+    });
+    known.flatten().chain([("MPTCP_SOCKETS", u32::from(mptcp))]).collect()
+}
+
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }

@@ -12,7 +12,7 @@ use aya::{Ebpf, EbpfLoader};
 use super::btf::{self, KernelTypes};
 use super::catalog::{Attach, HookSpec};
 use super::error::{LoadError, chain};
-use super::{log, tracefs};
+use super::{log, requirements, tracefs};
 
 /// Longest part of the verifier's output worth showing.
 const REASON_CAP: usize = 300;
@@ -89,6 +89,8 @@ impl LoadSource {
             })
             .collect();
         let user_ns = btf::user_ns_offsets();
+        let mut of_tasks = btf::task_offsets();
+        of_tasks.push(("NETNS_COOKIE_OF_OPS", u32::from(requirements::is_at_least(&self.release, (5, 15)))));
         let mut loader = EbpfLoader::new();
         // No program reads a struct of the kernel, so the kernel's own types are not needed for relocation;
         // parsing them would cost 12 MB that the heap does not return.
@@ -98,7 +100,7 @@ impl LoadSource {
             .map_max_entries("EVENTS", self.sizes.ring_bytes)
             .map_max_entries("TASKS", self.sizes.tasks)
             .map_max_entries("EXECS", self.sizes.execs);
-        for (global, offset) in offsets.iter().chain(user_ns.iter().flatten()) {
+        for (global, offset) in offsets.iter().chain(user_ns.iter().flatten()).chain(&of_tasks) {
             loader.override_global(global, offset, true);
         }
         for (name, path) in pinned {

@@ -55,13 +55,21 @@ fn missing_capabilities(effective: u64) -> Result<(), LoadError> {
 /// # Errors
 /// [`LoadError::TooOld`]. A release that cannot be parsed passes: the kernel itself will refuse.
 pub(crate) fn check_release(release: &str) -> Result<(), LoadError> {
-    let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
-    match (numbers.next(), numbers.next()) {
-        (Some(major), Some(minor)) if (major, minor) < OLDEST => {
-            Err(LoadError::TooOld { release: release.to_owned() })
-        }
+    match version(release) {
+        Some(version) if version < OLDEST => Err(LoadError::TooOld { release: release.to_owned() }),
         _ => Ok(()),
     }
+}
+
+/// True if the kernel's release is known to be at least this one.
+pub(super) fn is_at_least(release: &str, least: (u32, u32)) -> bool {
+    version(release).is_some_and(|version| version >= least)
+}
+
+/// The first two numbers of a release, if it begins with them.
+fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    Some((numbers.next()?, numbers.next()?))
 }
 
 /// Checks that the kernel describes its own types.

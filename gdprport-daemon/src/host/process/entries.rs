@@ -40,7 +40,7 @@ pub(super) struct FactsKey {
 pub(super) struct ProcessFacts {
     pub(super) started_ns: Option<u64>,
     pub(super) parent: Option<Parent>,
-    /// Its cgroup, if it is in v1 hierarchies only.
+    /// Its cgroup by `/proc/PID/cgroup`, if its id does not show that it is in no container of v1 hierarchies.
     pub(super) v1: Option<Arc<CgroupPath>>,
     /// Its executable, if it has no exec id.
     pub(super) own: Option<KnownExe>,

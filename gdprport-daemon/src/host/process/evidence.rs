@@ -29,12 +29,9 @@ impl Resolver {
         let live = if self.needs_proc(owner, &place) { self.live(owner) } else { None };
         let dir = live.as_ref().map(|(dir, _)| dir);
 
-        let v1 = (place == CgroupLookup::OnlyInV1).then(|| dir.and_then(|dir| self.own_place(dir))).flatten();
-        let place = match place {
-            CgroupLookup::Known(place) => Some(place),
-            CgroupLookup::OnlyInV1 => v1.clone(),
-            CgroupLookup::Unknown => None,
-        };
+        let only_proc = matches!(place, CgroupLookup::OnlyInV1 | CgroupLookup::UnlessInV1(_));
+        let v1 = only_proc.then(|| dir.and_then(|dir| self.own_place(dir))).flatten();
+        let place = place.given(v1.as_ref());
         if let Some(dir) = dir {
             self.learn_netns_of(owner.netns_cookie, dir, tasks);
         }
@@ -67,7 +64,7 @@ impl Resolver {
         let netns = owner.netns_cookie == 0 || self.netns.get(&owner.netns_cookie).is_some();
         owner.start_ns == 0
             || owner.parent_tgid == 0
-            || *place == CgroupLookup::OnlyInV1
+            || matches!(place, CgroupLookup::OnlyInV1 | CgroupLookup::UnlessInV1(_))
             || !netns
             || !exe.is_some_and(|shown| shown.live)
     }

@@ -7,7 +7,6 @@ use gdprport_common::SocketRole;
 use super::entries::{CachedProcess, FactsKey, ProcessFacts, ProcessKey};
 use super::resolver::{Resolver, TaskLookup};
 use crate::host::accounts::{Account, AccountName};
-use crate::host::cgroup::CgroupLookup;
 use crate::host::clock::boottime_ns;
 use gdprport_core::cgroup_path::Inside;
 use gdprport_core::identity::{OwnerRef, attribution, comm_text};
@@ -83,11 +82,7 @@ impl Resolver {
             Some(exec) => exec.shown.clone(),
             None => facts.own.clone(),
         };
-        let place = match self.cgroups.place(owner.cgroup_id, owner.time_ns) {
-            CgroupLookup::Known(place) => Some(place),
-            CgroupLookup::OnlyInV1 => facts.v1.clone(),
-            CgroupLookup::Unknown => None,
-        };
+        let place = self.cgroups.place(owner.cgroup_id, owner.time_ns).given(facts.v1.as_ref());
         let place = place.as_deref();
         let user = self.names.name(Account::User(owner.uid), owner.time_ns);
         let group = self.names.name(Account::Group(owner.gid), owner.time_ns);

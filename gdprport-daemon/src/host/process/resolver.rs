@@ -134,6 +134,11 @@ impl Resolver {
         self.cgroups.learn(id, path);
     }
 
+    /// Learns that a directory of a cgroup v1 hierarchy was created; `None`: its path could not be read.
+    pub fn learn_v1_cgroup(&mut self, path: Option<&[u8]>) {
+        self.cgroups.learn_v1(path);
+    }
+
     /// Learns the inode number of the network namespace that a cookie stands for.
     pub fn learn_netns(&mut self, cookie: u64, inode: u64) {
         self.netns.insert(cookie, inode);

@@ -9,6 +9,7 @@ mod fd_passing;
 mod mask;
 mod socket;
 mod state;
+mod unusual;
 mod uring;
 
 use std::fs::File;
@@ -23,6 +24,15 @@ fn obey(puppet: &mut Puppet, words: &[&str]) -> Reply {
         ["listen-shared", at] => puppet.listen(at, true),
         ["unlisten"] => puppet.unlisten(),
         ["connect", to] => puppet.connect(to),
+        ["connect-filled", to] => puppet.connect_filled(to),
+        ["connect-many-filled", to, n] => puppet.connect_many_filled(to, number(n)?),
+        ["listen-filled", at] => puppet.listen_filled(at),
+        ["listen-anywhere"] => puppet.listen_anywhere(None),
+        ["listen-anywhere", at] => puppet.listen_anywhere(Some(at)),
+        ["dissolve-and-listen", id] => puppet.dissolve_and_listen(number(id)?),
+        ["connect-from", from, to] => puppet.connect_from(from, to),
+        ["connect-mptcp", to] => puppet.connect_mptcp(to),
+        ["listen-mptcp", at] => puppet.listen_mptcp(at),
         ["connect-fail", to] => socket::connect_fail(to),
         ["connect-denied", to] => socket::connect_denied(to),
         ["connect-abandon", to] => socket::connect_abandon(to),

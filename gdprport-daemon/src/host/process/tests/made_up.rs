@@ -87,6 +87,59 @@ fn a_process_in_v1_hierarchies_only_is_placed_by_proc() {
     assert_eq!(process.cgroup, None);
 }
 
+/// A runtime that uses v1 leaves its containers in its own unit in cgroup2. Those that are gone may have been in one.
+#[test]
+fn a_container_of_v1_is_not_its_runtimes_unit() {
+    let id = "3fa94ac1bd2d4c1f8ee46e0ad3a5b1f0c0ffee00deadbeef0123456789abcdef";
+    let unit = "/system.slice/containerd.service";
+    let fixture = Fixture::new(700, 5_000, &format!("4:memory:/docker/{id}\n0::{unit}\n"));
+    need!(fixture.cgroup(unit.trim_start_matches('/'), 0));
+    let unit_id = fs::metadata(fixture.dir.path().join(&unit[1..])).expect("exists").ino();
+    let mut maps = Maps::default();
+    maps.task(700, 5, 50_000_000_000);
+    let live = OwnerRef { cgroup_id: unit_id, ..owner(700, 5, 50_000_000_000) };
+    let gone = OwnerRef { cgroup_id: unit_id, ..owner(900, 5, 50_000_000_000) };
+    let runtime = OwnerRef { time_ns: live.time_ns, ..live };
+
+    // No container is in v1 hierarchies: what cgroup2 shows counts, also of those that are gone.
+    let process = fixture.resolver().resolve(&gone, &maps);
+    assert_eq!(process.unit.as_deref(), Some("containerd.service"));
+
+    need!(fixture.cgroup(&format!("docker/{id}"), 0));
+    let process = fixture.resolver().resolve(&live, &maps);
+    assert_eq!(process.container.as_ref().map(|container| &*container.id), Some(id));
+    assert_eq!((process.unit.as_deref(), process.slice.as_deref()), (None, None));
+    let process = fixture.resolver().resolve(&gone, &maps);
+    assert_eq!((process.unit.as_deref(), process.cgroup.as_deref()), (None, None), "not known");
+
+    // The runtime itself is in no container, and users that name a cgroup like one are not either.
+    fs::write(fixture.dir.path().join("proc/700/cgroup"), format!("4:memory:/other\n0::{unit}\n"))
+        .expect("cgroup");
+    assert_eq!(fixture.resolver().resolve(&runtime, &maps).unit.as_deref(), Some("containerd.service"));
+    need!(fixture.cgroup(&format!("docker/{id}"), 1000));
+    fs::write(fixture.dir.path().join("proc/700/cgroup"), format!("4:memory:/docker/{id}\n0::{unit}\n"))
+        .expect("cgroup");
+    assert_eq!(fixture.resolver().resolve(&runtime, &maps).unit.as_deref(), Some("containerd.service"));
+}
+
+/// It may be gone before anybody looks.
+#[test]
+fn a_record_tells_of_containers_in_v1() {
+    let fixture = Fixture::new(700, 5_000, "0::/\n");
+    let gone = OwnerRef { cgroup_id: 77, ..owner(900, 5, 1_000) };
+    let id = "3fa94ac1bd2d4c1f8ee46e0ad3a5b1f0c0ffee00deadbeef0123456789abcdef";
+    let container = format!("/docker/{id}");
+    for (created, known) in
+        [(Some(&b"/system.slice/cron.service"[..]), true), (Some(container.as_bytes()), false), (None, false)]
+    {
+        let mut resolver = fixture.resolver();
+        resolver.learn_cgroup(77, b"/system.slice/plain.service");
+        resolver.learn_v1_cgroup(created);
+        let process = resolver.resolve(&gone, &Maps::default());
+        assert_eq!(process.unit.is_some(), known, "{created:?}");
+    }
+}
+
 #[test]
 fn a_caller_without_a_fork_time_is_proven_by_its_start() {
     let fixture = Fixture::new(700, 5_000, "0::/\n");
