@@ -154,7 +154,9 @@ fn play(declared: Option<Protocol>, segments: &[Segment<'_>], whole: bool) -> Po
 /// Whether one posture can be reported after the other, if nothing of the beginning is missing. `one_sided`: only bytes
 /// of the server were there until then.
 fn may_follow(reported: &Posture, next: &Posture, one_sided: bool) -> bool {
-    use PostureState::{Plaintext, StarttlsRefused, StarttlsUpgraded, Tls12, Tls13, Unknown, WeakTls};
+    use PostureState::{
+        EncryptedOther, Plaintext, StarttlsRefused, StarttlsUpgraded, Tls12, Tls13, Unknown, WeakTls,
+    };
     let same = reported.version == next.version && reported.cipher == next.cipher;
     match (reported.state, next.state) {
         // What the handshake behind the upgrade is worth is still open, and it may fail.
@@ -167,6 +169,14 @@ fn may_follow(reported: &Posture, next: &Posture, one_sided: bool) -> bool {
         (Unknown, _) => true,
         // What followed the hellos may turn out not to be TLS.
         (Tls12 | Tls13 | StarttlsUpgraded, Unknown) => true,
+        // Later packets of a layer may turn out not to be encrypted.
+        (EncryptedOther, Plaintext | Unknown) => true,
+        // The rest of the request may ask for TLS.
+        (Plaintext, StarttlsUpgraded | StarttlsRefused | Unknown)
+            if reported.evidence.starts_with("HTTP/1 request without TLS") =>
+        {
+            true
+        }
         // A refusal is one, and stays one: only its evidence grows when the client goes on.
         (StarttlsRefused, StarttlsRefused) => true,
         // What the server's hello replied to is known once bytes of the client are there: it need not be TLS.

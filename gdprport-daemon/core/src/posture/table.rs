@@ -4,7 +4,7 @@
 //! recognise the same bytes, so that the order decides nothing but which is asked first.
 
 use super::protocols::{
-    amqp, ftp, http, ldap, mail, mssql, mysql, nats, other, postgresql, queue, store, xmpp,
+    amqp, db2, ftp, http, ldap, mail, mssql, mysql, nats, other, postgresql, queue, store, xmpp,
 };
 use super::reading::{Dialogue, Reading};
 use super::upgrade;
@@ -83,6 +83,7 @@ pub(super) const ROWS: &[Row] = &[
     dialogue(&["nats"], nats::read),
     dialogue(&["amqp", "amqps"], amqp::read),
     dialogue(&[], other::ssh),
+    dialogue(&["db2"], db2::read),
     dialogue(WEB, http::http1),
     plain(WEB, http::preface, "HTTP/2 preface"),
     opaque(&[], http::tunnel, "HTTP CONNECT: what travels through the tunnel is not read"),
@@ -99,7 +100,6 @@ pub(super) const ROWS: &[Row] = &[
     plain(&["stomp"], queue::stomp, "STOMP frame"),
     plain(&["openwire"], queue::openwire, "OpenWire wire format"),
     plain(&["pulsar"], queue::pulsar, "Pulsar CONNECT"),
-    plain(&["db2"], other::db2, "Db2 DRDA request"),
     plain(&["dicom"], other::dicom, "DICOM association request"),
     plain(&["hl7"], other::hl7, "HL7 message"),
     opaque(

@@ -86,7 +86,7 @@ fn flows_that_are_decided_take_nothing() {
     let mut fixture = Fixture::within(2 << 10);
     for cookie in 1..=100 {
         fixture.accept(cookie);
-        fixture.payload(cookie, false, 0, b"GET / HTTP/1.1\r\n");
+        fixture.payload(cookie, false, 0, b"GET / HTTP/1.1\r\n\r\n");
     }
     assert_eq!(fixture.table.counters().given_up, 0);
     assert_eq!(posture(&fixture.end(1)).0, PostureState::Plaintext);

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::sasl;
 use crate::posture::ber::{self, Element};
 use crate::posture::cursor::Cursor;
 use crate::posture::reading::{Dialogue, Reading};
@@ -76,19 +77,31 @@ pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
     if dialogue.server.first().is_some_and(|tag| *tag != 0x30) {
         return Reading::Foreign;
     }
+    // The last bind by a mechanism that can encrypt what follows.
+    let mut layered = None;
     for _ in 0..MAX_MESSAGES {
         let Some(next) = message(rest) else {
-            return Reading::open("LDAP: neither StartTLS nor an operation with data was seen");
+            return match layered {
+                Some(_) => Reading::open(SASL),
+                None => Reading::open("LDAP: neither StartTLS nor an operation with data was seen"),
+            };
         };
-        let Some(message) = next else { return Reading::Foreign };
+        let message = match (next, layered) {
+            (Some(message), _) => message,
+            (None, Some(id)) => return behind_bind(dialogue, id, rest),
+            (None, None) => return Reading::Foreign,
+        };
         match asks(&message.operation) {
             Asks::Substance(what) => return plaintext(format!("LDAP {what} without StartTLS")),
             Asks::Sasl => {
-                return Reading::Never(
-                    "LDAP SASL bind: it can encrypt what follows, which is not read".into(),
-                );
+                layered = Some(message.id);
+                if !message.complete {
+                    return Reading::open(SASL);
+                }
+                rest = message.rest;
             }
             Asks::Foreign => return Reading::Foreign,
+            Asks::Cut if layered.is_some() => return Reading::open(SASL),
             Asks::Cut => return Reading::open("LDAP: the operation is cut"),
             Asks::Harmless | Asks::StartTls if !message.complete => {
                 return Reading::open("LDAP: the operation is cut");
@@ -98,6 +111,27 @@ pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
         }
     }
     Reading::Never("LDAP: only harmless operations".into())
+}
+
+const SASL: &str = "LDAP SASL bind: it can encrypt what follows, which is not read";
+
+/// What the client sent behind the bind of this number is no message: a layer, if the server agreed (RFC 4513 §5.2.1.5).
+fn behind_bind(dialogue: &Dialogue<'_>, id: &[u8], client: &[u8]) -> Reading {
+    let mut server = dialogue.server;
+    let mut accepted = false;
+    while let Some(Some(message)) = message(server).filter(|_| !accepted) {
+        if !message.complete {
+            break;
+        }
+        server = message.rest;
+        let code = element(&mut Cursor(message.operation.body)).flatten();
+        accepted = message.id == id
+            && message.operation.tag == 0x61
+            && code.is_some_and(|code| code.tag == 0x0A && code.body == [0]);
+    }
+    let server = if accepted { server } else { &[] };
+    let is_message = |bytes: &[u8]| matches!(message(bytes), Some(Some(_)));
+    sasl::behind("LDAP SASL bind", accepted, client, server, is_message)
 }
 
 fn asks(operation: &Element<'_>) -> Asks {
@@ -158,18 +192,10 @@ fn bind(fields: &mut OperationFields<'_>) -> Result<Asks, Asks> {
             let mut inner =
                 OperationFields { rest: Cursor(credentials.body), complete: credentials.complete };
             let mechanism = inner.complete()?.body;
-            Ok(if authenticates_only(mechanism) { Asks::Substance("SASL bind") } else { Asks::Sasl })
+            Ok(if sasl::layered(mechanism).is_some() { Asks::Sasl } else { Asks::Substance("SASL bind") })
         }
         _ => Ok(Asks::Sasl),
     }
-}
-
-/// Whether a SASL mechanism has no security layer, so that it does not change what follows.
-fn authenticates_only(mechanism: &[u8]) -> bool {
-    const OTHERS: [&[u8]; 7] =
-        [b"PLAIN", b"EXTERNAL", b"CRAM-MD5", b"LOGIN", b"ANONYMOUS", b"OAUTHBEARER", b"XOAUTH2"];
-    // RFC 5802 §9: SCRAM has none.
-    mechanism.starts_with(b"SCRAM-") || OTHERS.contains(&mechanism)
 }
 
 /// A search: base and scope. Of the root alone it asks for what a server can do, such as StartTLS.

@@ -3,6 +3,7 @@
 //! Belongs here: cutting lines and following commands up to the upgrade or the first that matters. What the commands
 //! and replies of one protocol are is in its dialect, in `mail` and `ftp`.
 
+use super::sasl::{self, Exchange, Layered};
 use crate::posture::reading::{Dialogue, Reading};
 use crate::posture::upgrade;
 
@@ -15,6 +16,8 @@ pub(super) enum LineCommand {
     Upgrade,
     /// To go on with an encryption that is not TLS and not read here.
     OtherSecurity,
+    /// To authenticate by a mechanism that can encrypt what follows. The command's name, for the evidence.
+    Authentication(&'static str, Layered),
     /// It carries credentials or data, or leads to them. Its name, for the evidence.
     Substance(&'static str),
     /// It is no line of this protocol.
@@ -36,6 +39,16 @@ pub(super) struct Dialect {
     /// Finds in all of the server's bytes the reply to the last of these lines of the client: whether it agrees, and
     /// what stands behind the reply.
     pub reply: for<'a> fn(server: &'a [u8], lines: &[&[u8]]) -> Option<Reply<'a>>,
+    /// Finds in all of the server's bytes the exchange that the last of these lines of the client began.
+    pub exchange: for<'a> fn(server: &'a [u8], lines: &[&[u8]]) -> Exchange<'a>,
+}
+
+/// A command to authenticate: by a mechanism that can encrypt what follows, or not.
+pub(super) fn authentication(command: &'static str, mechanism: &[u8]) -> LineCommand {
+    match sasl::layered(mechanism) {
+        Some(layered) if !mechanism.is_empty() => LineCommand::Authentication(command, layered),
+        _ => LineCommand::Substance(command),
+    }
 }
 
 /// The longest line that is waited for, with its end: a list of IMAP capabilities is one line.
@@ -113,6 +126,12 @@ fn follow(dialogue: &Dialogue<'_>, dialect: &Dialect) -> Reading {
             LineCommand::OtherSecurity => {
                 return Reading::Never(format!("{}: a security layer that is not read", dialect.name).into());
             }
+            LineCommand::Authentication(word, mechanism) => {
+                let exchange = (dialect.exchange)(dialogue.server, &lines);
+                let how = format!("{} {word}", dialect.name);
+                let plain = format!("{how} without {}", dialect.upgrade);
+                return sasl::in_lines(&how, &plain, mechanism, rest, &exchange);
+            }
             LineCommand::Substance(word) => {
                 return upgrade::plaintext(format!("{} {word} without {}", dialect.name, dialect.upgrade));
             }
@@ -138,7 +157,10 @@ fn upgraded(dialogue: &Dialogue<'_>, dialect: &Dialect, lines: &[&[u8]], rest: &
             let mut rest = rest;
             let mut went_on = false;
             while let Some((line, behind)) = split(rest) {
-                went_on |= matches!((dialect.command)(line), LineCommand::Substance(_));
+                went_on |= matches!(
+                    (dialect.command)(line),
+                    LineCommand::Substance(_) | LineCommand::Authentication(..)
+                );
                 rest = behind;
             }
             upgrade::refused(&asked, went_on)

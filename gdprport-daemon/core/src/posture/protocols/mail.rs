@@ -1,6 +1,7 @@
 //! SMTP (RFC 5321, RFC 3207), IMAP (RFC 9051 §6.2.1) and POP3 (RFC 1939, RFC 2595 §4).
 
-use super::line::{self, Dialect, LineCommand, Reply, one_of, split, word};
+use super::line::{self, Dialect, LineCommand, Reply, authentication, one_of, split, word};
+use super::sasl::Exchange;
 use crate::posture::cursor::starts;
 use crate::posture::reading::{Dialogue, Reading};
 
@@ -12,6 +13,7 @@ pub(in crate::posture) fn smtp(dialogue: &Dialogue<'_>) -> Reading {
         greeting: |server| numbered_greeting(server, &["220", "421", "554"]),
         command: smtp_command,
         reply: numbered_reply,
+        exchange: numbered_exchange,
     };
     // AUTH needs an EHLO before it; as the first word it is FTP's command for TLS.
     match split(dialogue.client) {
@@ -27,6 +29,7 @@ pub(in crate::posture) fn imap(dialogue: &Dialogue<'_>) -> Reading {
         greeting: imap_greeting,
         command: imap_command,
         reply: imap_reply,
+        exchange: imap_exchange,
     };
     line::read(dialogue, &DIALECT)
 }
@@ -41,6 +44,7 @@ pub(in crate::posture) fn pop3(dialogue: &Dialogue<'_>) -> Reading {
         },
         command: pop3_command,
         reply: pop3_reply,
+        exchange: pop3_exchange,
     };
     line::read(dialogue, &DIALECT)
 }
@@ -58,9 +62,12 @@ fn upgrade_or(first: &[u8], harmless: &[&'static str], substance: &[&'static str
 
 fn smtp_command(line: &[u8]) -> LineCommand {
     const HARMLESS: [&str; 7] = ["EHLO", "HELO", "LHLO", "NOOP", "RSET", "HELP", "QUIT"];
-    const SUBSTANCE: [&str; 11] =
-        ["MAIL", "RCPT", "DATA", "BDAT", "AUTH", "VRFY", "EXPN", "ETRN", "BURL", "XCLIENT", "XFORWARD"];
-    let (first, _) = word(line);
+    const SUBSTANCE: [&str; 10] =
+        ["MAIL", "RCPT", "DATA", "BDAT", "VRFY", "EXPN", "ETRN", "BURL", "XCLIENT", "XFORWARD"];
+    let (first, rest) = word(line);
+    if first.eq_ignore_ascii_case(b"AUTH") {
+        return authentication("AUTH", word(rest).0);
+    }
     upgrade_or(first, &HARMLESS, &SUBSTANCE)
 }
 
@@ -92,15 +99,35 @@ pub(super) fn numbered_reply<'a>(server: &'a [u8], lines: &[&[u8]]) -> Option<Re
     Some((agrees, rest))
 }
 
+/// The replies to the last line: those that begin with 3 ask for a response (RFC 4954 §4, RFC 4643 §2.4).
+pub(super) fn numbered_exchange<'a>(server: &'a [u8], lines: &[&[u8]]) -> Exchange<'a> {
+    let mut exchange = Exchange::default();
+    let before = &lines[..lines.len().saturating_sub(1)];
+    let Some((_, mut rest)) = numbered_reply(server, before) else { return exchange };
+    while let Some((line, behind)) = split(rest) {
+        rest = behind;
+        if line.get(3).is_some_and(|byte| *byte == b'-') {
+            continue;
+        }
+        match line.first() {
+            Some(b'3') => exchange.prompts += 1,
+            first => {
+                exchange.outcome = Some((first == Some(&b'2'), rest));
+                break;
+            }
+        }
+    }
+    exchange
+}
+
 fn imap_greeting(server: &[u8]) -> Option<bool> {
     numbered_greeting(server, &["* OK", "* PREAUTH", "* BYE"])
 }
 
 fn imap_command(line: &[u8]) -> LineCommand {
     const HARMLESS: [&str; 4] = ["CAPABILITY", "NOOP", "LOGOUT", "ID"];
-    const SUBSTANCE: [&str; 12] = [
+    const SUBSTANCE: [&str; 11] = [
         "LOGIN",
-        "AUTHENTICATE",
         "SELECT",
         "EXAMINE",
         "LIST",
@@ -117,7 +144,10 @@ fn imap_command(line: &[u8]) -> LineCommand {
     if tag.is_empty() || !tag.iter().all(plain) {
         return LineCommand::Foreign;
     }
-    let (first, _) = word(rest);
+    let (first, rest) = word(rest);
+    if first.eq_ignore_ascii_case(b"AUTHENTICATE") {
+        return authentication("AUTHENTICATE", word(rest).0);
+    }
     upgrade_or(first, &HARMLESS, &SUBSTANCE)
 }
 
@@ -137,14 +167,29 @@ fn imap_reply<'a>(server: &'a [u8], lines: &[&[u8]]) -> Option<Reply<'a>> {
     }
 }
 
+/// The lines that begin with `+` ask for a response; the last command's tag ends them (RFC 9051 §6.2.2).
+fn imap_exchange<'a>(server: &'a [u8], lines: &[&[u8]]) -> Exchange<'a> {
+    let outcome = imap_reply(server, lines);
+    let end = outcome.map_or(server.len(), |(_, rest)| server.len() - rest.len());
+    let mut rest = &server[..end];
+    let mut prompts = 0;
+    while let Some((line, behind)) = split(rest) {
+        prompts += usize::from(line.starts_with(b"+"));
+        rest = behind;
+    }
+    Exchange { prompts, outcome }
+}
+
 fn pop3_command(line: &[u8]) -> LineCommand {
     const HARMLESS: [&str; 3] = ["CAPA", "NOOP", "QUIT"];
-    const SUBSTANCE: [&str; 8] = ["USER", "PASS", "APOP", "AUTH", "STAT", "LIST", "RETR", "UIDL"];
+    const SUBSTANCE: [&str; 7] = ["USER", "PASS", "APOP", "STAT", "LIST", "RETR", "UIDL"];
     let (first, rest) = word(line);
     // AUTH alone only asks for the list of mechanisms.
     let lists = first.eq_ignore_ascii_case(b"AUTH") && rest.is_empty();
     if first.eq_ignore_ascii_case(b"STLS") {
         LineCommand::Upgrade
+    } else if first.eq_ignore_ascii_case(b"AUTH") && !lists {
+        authentication("AUTH", word(rest).0)
     } else if lists || one_of(first, &HARMLESS).is_some() {
         LineCommand::Harmless
     } else {
@@ -168,4 +213,21 @@ fn pop3_reply<'a>(server: &'a [u8], lines: &[&[u8]]) -> Option<Reply<'a>> {
         }
     }
     Some((agrees, rest))
+}
+
+/// The lines of `+` and a blank ask for a response (RFC 5034 §4).
+fn pop3_exchange<'a>(server: &'a [u8], lines: &[&[u8]]) -> Exchange<'a> {
+    let mut exchange = Exchange::default();
+    let before = &lines[..lines.len().saturating_sub(1)];
+    let Some((_, mut rest)) = pop3_reply(server, before) else { return exchange };
+    while let Some((line, behind)) = split(rest) {
+        rest = behind;
+        if line == b"+" || line.starts_with(b"+ ") {
+            exchange.prompts += 1;
+        } else {
+            exchange.outcome = Some((line.starts_with(b"+OK"), rest));
+            break;
+        }
+    }
+    exchange
 }

@@ -3,6 +3,7 @@
 //! Belongs here: parsers. Which exist, and for which services, is in the table (`table.rs`).
 
 pub(super) mod amqp;
+pub(super) mod db2;
 pub(super) mod ftp;
 pub(super) mod http;
 pub(super) mod ldap;
@@ -14,5 +15,6 @@ pub(super) mod nats;
 pub(super) mod other;
 pub(super) mod postgresql;
 pub(super) mod queue;
+mod sasl;
 pub(super) mod store;
 pub(super) mod xmpp;

@@ -1,14 +1,20 @@
 //! TDS of Microsoft SQL Server (MS-TDS §2.2.6.5): PRELOGIN of both sides settles the encryption; the TLS handshake
-//! then travels inside TDS packets. TDS 8 is direct TLS and seen before this parser is asked.
+//! then travels inside TDS packets. TDS 8 is direct TLS and seen before this parser is asked. A login without PRELOGIN
+//! (TDS 7.0 and Sybase's 4.2 and 5.0) is plaintext.
 
 use std::borrow::Cow;
 
+use super::line::is_text;
 use crate::posture::cursor::Cursor;
 use crate::posture::reading::{Dialogue, Reading};
 use crate::posture::upgrade::{self, plaintext};
 
 const PRELOGIN: u8 = 0x12;
 const RESPONSE: u8 = 0x04;
+/// LOGIN7 (MS-TDS §2.2.6.4).
+const LOGIN7: u8 = 0x10;
+/// The login of TDS 4.2 and 5.0 (Sybase, "TDS 5.0 Functional Specification", login record).
+const LOGIN: u8 = 0x02;
 
 /// The option `ENCRYPTION`, its values.
 const OFF: u8 = 0;
@@ -55,8 +61,50 @@ fn encryption(payload: &[u8], complete: bool) -> Option<Option<u8>> {
     Some(None)
 }
 
+/// Whether a client begins with a login, of which one packet may be only a part.
+fn login(client: &[u8]) -> Option<bool> {
+    let mut header = Cursor(client);
+    let kind = header.u8()?;
+    if kind != LOGIN7 && kind != LOGIN {
+        return Some(false);
+    }
+    let status = header.u8()?;
+    let length = header.u16()?;
+    // TDS 7.0 and older have packets of 512 to 4096 bytes until another length is agreed on.
+    if status > 1 || !(64..=4096).contains(&length) {
+        return Some(false);
+    }
+    let [_, _, packet, 0] = *header.take(4)? else { return Some(false) };
+    if packet > 1 {
+        return Some(false);
+    }
+    if kind == LOGIN7 {
+        let length = header.u32_le()?;
+        // 7.0 to 7.4, as the client writes it.
+        let version = header.u32_le()?;
+        return Some((86..=1 << 17).contains(&length) && matches!(version >> 24, 0x70..=0x74));
+    }
+    // The client's host, in 30 bytes with zeros behind it, its length, and the same of the user.
+    for _ in 0..2 {
+        let field = header.take(30)?;
+        let used = usize::from(header.u8()?);
+        let fits = used <= 30 && is_text(&field[..used]) && field[used..].iter().all(|byte| *byte == 0);
+        if !fits {
+            return Some(false);
+        }
+    }
+    Some(true)
+}
+
 /// Microsoft SQL Server and what speaks like it.
 pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
+    match login(dialogue.client) {
+        Some(true) => return plaintext("TDS login without PRELOGIN"),
+        None if !dialogue.client.is_empty() && begins(dialogue.server, RESPONSE) => {
+            return Reading::open("TDS: the login is cut");
+        }
+        _ => {}
+    }
     if !begins(dialogue.client, PRELOGIN) || !begins(dialogue.server, RESPONSE) {
         return Reading::Foreign;
     }

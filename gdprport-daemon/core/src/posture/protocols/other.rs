@@ -1,4 +1,4 @@
-//! Oracle, Db2, Firebird, DICOM, HL7, SSH: protocols of single products and trades.
+//! Oracle, Firebird, DICOM, HL7, SSH: protocols of single products and trades.
 //!
 //! Belongs here: by which first bytes a client of each is known, in the form that `store` explains; for SSH both sides.
 
@@ -20,18 +20,6 @@ pub(in crate::posture) fn oracle(client: &[u8], _declared: bool) -> Option<bool>
     let version = rest.u16()?;
     let compatible = rest.u16()?;
     Some((300..=400).contains(&version) && (200..=version).contains(&compatible))
-}
-
-/// Db2's DRDA: a request (0xD0) with EXCSAT, the exchange of attributes.
-pub(in crate::posture) fn db2(client: &[u8], _declared: bool) -> Option<bool> {
-    let mut rest = Cursor(client);
-    let _length = rest.u16()?;
-    if rest.u8()? != 0xD0 {
-        return Some(false);
-    }
-    let _format_and_correlation = rest.take(3)?;
-    let _inner_length = rest.u16()?;
-    Some(rest.u16()? == 0x1041)
 }
 
 /// Firebird's `op_connect`. Its own encryption is agreed on later.

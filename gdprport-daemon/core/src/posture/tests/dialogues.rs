@@ -1,9 +1,15 @@
 //! The written dialogues, read.
 
-use super::written::{ASK, ON, Part, WRITTEN};
+use super::written::{ASK, ON, Part, WRITTEN, Written};
+use super::written_layers::LAYERED;
 use super::*;
 use Part::{C, ClientHello, S, ServerHello};
 use PostureState::{Plaintext, StarttlsUpgraded, Unknown};
+
+/// Every written dialogue.
+pub(super) fn every() -> impl Iterator<Item = &'static Written> {
+    WRITTEN.iter().chain(LAYERED)
+}
 
 /// A dialogue's segments.
 pub(super) fn pieces(parts: &[Part]) -> Vec<Segment> {
@@ -20,7 +26,7 @@ pub(super) fn pieces(parts: &[Part]) -> Vec<Segment> {
 #[test]
 fn every_written_dialogue_is_read_as_expected() {
     let mut wrong = Vec::new();
-    for (declared, parts, state, evidence) in WRITTEN {
+    for (declared, parts, state, evidence) in every() {
         let posture = play(*declared, &pieces(parts));
         if posture.state != *state || !posture.evidence.contains(evidence) {
             wrong.push(format!("expected {state:?} ({evidence}), read {posture:?}"));
@@ -31,7 +37,7 @@ fn every_written_dialogue_is_read_as_expected() {
 
 #[test]
 fn a_written_dialogue_byte_by_byte_reads_the_same() {
-    for (declared, parts, _, evidence) in WRITTEN {
+    for (declared, parts, _, evidence) in every() {
         let whole = pieces(parts);
         assert_eq!(play(*declared, &bytes_apart(&whole)), play(*declared, &whole), "{evidence}");
     }

@@ -11,6 +11,7 @@ mod pieces;
 mod pretenders;
 mod totality;
 mod written;
+mod written_layers;
 
 use gdprport_common::{
     PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_LONG, PAYLOAD_LONG_BUDGET, PAYLOAD_TINY,

@@ -175,3 +175,34 @@ fn plaintext_of_the_client_behind_a_handshake_is_seen() {
         assert!(posture.evidence.contains("bytes of the client that are not TLS"), "{posture:?}");
     }
 }
+
+/// Each claims a layer of SASL or an upgrade inside HTTP, and then sends what can be read.
+#[test]
+fn a_layer_that_is_claimed_and_not_kept_is_no_encryption() {
+    let packet =
+        |bytes: &[u8]| [&u32::try_from(bytes.len()).expect("short").to_be_bytes()[..], bytes].concat();
+    let (greeting, consent) = (&b"220 mx\r\n250 mx\r\n"[..], &b"235 ok\r\n"[..]);
+    let ask = &b"EHLO a\r\nAUTH GSSAPI\r\n"[..];
+    for query in [QUERY.to_vec(), packet(QUERY), packet(&[&[0; 16], QUERY].concat())] {
+        let parts = [(Server, greeting), (Client, ask), (Server, consent), (Client, &query)];
+        is_not_encrypted(Some("smtp"), &dialogue(&parts), "what followed is not encrypted");
+    }
+    // The flag of the client alone proves nothing, nor does it without the server's consent.
+    let sealed = packet(&[&b"\x05\x04\x02\xff\0\0\0\x1c\0\0\0\0\0\0\0\x01"[..], &[0xA5; 28]].concat());
+    for consent in [consent, b""] {
+        let parts = [(Server, greeting), (Client, ask), (Server, consent), (Client, &sealed)];
+        is_not_encrypted(Some("smtp"), &dialogue(&parts), "which is not read");
+    }
+    let upgrade = &b"OPTIONS * HTTP/1.1\r\nUpgrade: TLS/1.2\r\n\r\n"[..];
+    let agree = &b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: TLS/1.2\r\n\r\n"[..];
+    is_not_encrypted(
+        None,
+        &dialogue(&[(Client, upgrade), (Server, agree), (Client, QUERY)]),
+        "went on in plaintext",
+    );
+    is_not_encrypted(
+        None,
+        &dialogue(&[(Client, upgrade), (Server, agree)]),
+        "the TLS handshake was not seen",
+    );
+}

@@ -3,8 +3,7 @@
 use proptest::prelude::*;
 
 use super::captures::CASES;
-use super::dialogues::pieces;
-use super::written::WRITTEN;
+use super::dialogues::{every, pieces};
 use super::*;
 use crate::catalog;
 
@@ -19,11 +18,11 @@ fn declared() -> impl Strategy<Value = Option<&'static str>> {
 /// The segments of a capture or a written dialogue, with some bytes changed.
 fn damaged(edits: impl Into<prop::collection::SizeRange>) -> impl Strategy<Value = Vec<Segment>> {
     let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), edits);
-    let which = 0..CASES.len() + WRITTEN.len();
+    let which = 0..CASES.len() + every().count();
     (which, edits).prop_map(|(which, edits)| {
         let mut segments = match which.checked_sub(CASES.len()) {
             None => segments(&script(CASES[which].capture.1)),
-            Some(written) => pieces(WRITTEN[written].1),
+            Some(written) => pieces(every().nth(written).expect("one of them").1),
         };
         for (at, byte) in edits {
             let length: usize = segments.iter().map(|(_, _, bytes)| bytes.len()).sum();
@@ -84,7 +83,7 @@ proptest! {
         };
         let concluded = play(declared, &segments);
         if compliant(concluded.state) {
-            let evidence = has(Side::Server, &[b"\x16\x03", b"SSH-2.0-", b"G"]) || has(Side::Client, &[b"\x16\x03"]);
+            let evidence = has(Side::Server, &[b"\x16\x03", b"SSH-2.0-", b"G", b"\x05\x04"]) || has(Side::Client, &[b"\x16\x03"]);
             prop_assert!(evidence, "{:?}", concluded);
         }
     }

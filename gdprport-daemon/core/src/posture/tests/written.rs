@@ -81,7 +81,7 @@ pub(super) const WRITTEN: &[Written] = &[
     (None, &[S(b"+OK\r\n"), C(b"CAPA\r\n"), S(b"+OK\r\nSTLS\r\n.\r\n"), C(b"STLS\r\n"), S(b"+OK\r\n"), Hello, Answer], StarttlsUpgraded, "POP3 STLS, then ServerHello"),
     (None, &[S(b"220 ftp\r\n"), C(b"USER anonymous\r\n")], Plaintext, "FTP USER without AUTH TLS"),
     (None, &[S(b"220 ftp\r\n"), C(b"AUTH TLS\r\n"), S(b"502 no\r\n"), C(b"USER a\r\n")], StarttlsRefused, "FTP AUTH TLS refused by the server, the client went on"),
-    (None, &[S(b"220 ftp\r\n"), C(b"AUTH GSSAPI\r\n")], Unknown, "a security layer that is not read"),
+    (None, &[S(b"220 ftp\r\n"), C(b"AUTH GSSAPI\r\n")], Unknown, "neither AUTH TLS nor a command with data"),
     // Directories and chat.
     (Some("ldap"), &[C(b"\x30\x1e\x02\x01\x01\x60\x19\x02\x01\x03\x04\x0ccn=a,dc=b,dc\x80\x06secret")], Plaintext, "LDAP simple bind without StartTLS"),
     (None, &[C(b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0"), S(b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\0\x04\0\x04\0"), C(START_TLS), S(b"\x30\x0c\x02\x01\x05\x78\x07\x0a\x01\0\x04\0\x04\0"), Hello, Answer], StarttlsUpgraded, "LDAP StartTLS, then ServerHello"),
@@ -128,7 +128,7 @@ pub(super) const WRITTEN: &[Written] = &[
     (None, &[C(b"CONNECT\nlogin:someone\n")], Plaintext, "STOMP frame"),
     (None, &[C(b"\0\0\x01\x46\x01ActiveMQ\0\0\0\x0c")], Plaintext, "OpenWire"),
     (None, &[C(b"\0\0\0\x20\0\0\0\x1c\x08\x02\x12\x18")], Plaintext, "Pulsar CONNECT"),
-    (None, &[C(b"\0\x6a\xd0\x41\0\x01\0\x64\x10\x41")], Plaintext, "Db2 DRDA"),
+    (None, &[C(b"\0\x6a\xd0\x41\0\x01\0\x64\x10\x41")], Unknown, "how the client authenticates was not seen"),
     (None, &[C(b"\x01\0\0\0\0\xcd\0\x01\0\0")], Plaintext, "DICOM"),
     (None, &[C(b"\x0bMSH|^~\\&|")], Plaintext, "HL7"),
     (None, &[C(b"\0\xf4\0\0\x01\0\0\0\x01\x3e\x01\x2c\0")], Unknown, "Oracle's own encryption"),
