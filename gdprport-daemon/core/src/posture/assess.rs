@@ -3,11 +3,13 @@
 //! Belongs here: the order of the questions. It is a function of the bytes alone, without memory, so that a flow reads
 //! the same however it was cut into segments.
 
+use super::protocols::tunnel::{self, Tunnel};
 use super::proxy;
 use super::reading::{Dialogue, Reading};
 use super::stream::Stream;
 use super::table::{Protocol, ROWS};
 use super::tls::{self, Handshake};
+use super::upgrade;
 use crate::model::PostureState;
 
 /// What the bytes of both directions amount to.
@@ -62,8 +64,44 @@ fn read(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
     }
 }
 
-/// Asks the declared protocol, then all others. Bytes that contradict a declared protocol win.
+/// Asks the protocols: of what travels through a tunnel, if the client asks for one, and of what stands behind blank
+/// lines, if nothing begins with them. Servers of HTTP, SIP, Redis and mail let those pass (RFC 9112 §2.2).
 fn recognise(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
+    match tunnel::asked(dialogue) {
+        Some(Tunnel::Closed(reading)) => return reading,
+        Some(Tunnel::Through { how, client, server }) => {
+            return through(declared, how, &Dialogue { client, server, ..*dialogue });
+        }
+        None => {}
+    }
+    let blank = dialogue.client.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    match ask(declared, dialogue) {
+        Reading::Foreign if blank > 0 => {
+            ask(declared, &Dialogue { client: &dialogue.client[blank..], ..*dialogue })
+        }
+        reading => reading,
+    }
+}
+
+/// Reads what travels through a tunnel that was opened by `how`.
+fn through(declared: Option<Protocol>, how: &str, inner: &Dialogue<'_>) -> Reading {
+    match upgrade::after(how, inner, inner.client, inner.server) {
+        None | Some(Reading::Open(_)) => {}
+        Some(reading) => return reading,
+    }
+    match ask(declared, inner) {
+        Reading::Seen { mut posture, awaits } => {
+            posture.evidence = format!("{how}, then {}", posture.evidence);
+            Reading::Seen { posture, awaits }
+        }
+        Reading::Never(why) => Reading::Never(format!("{how}, then {why}").into()),
+        Reading::Open(why) => Reading::Open(format!("{how}, then {why}").into()),
+        Reading::Foreign => Reading::Open(format!("{how}: what travels through it is not known").into()),
+    }
+}
+
+/// Asks the declared protocol, then all others. Bytes that contradict a declared protocol win.
+fn ask(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
     let mut open = None;
     if let Some(protocol) = declared {
         for row in ROWS.iter().filter(|row| row.serves(protocol.id())) {

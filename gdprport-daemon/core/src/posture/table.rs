@@ -4,7 +4,8 @@
 //! recognise the same bytes, so that the order decides nothing but which is asked first.
 
 use super::protocols::{
-    amqp, db2, ftp, http, ldap, mail, mssql, mysql, nats, other, postgresql, queue, store, xmpp,
+    amqp, db2, ftp, http, ldap, mail, mssql, mysql, nats, news, other, postgresql, queue, remote, sieve, smb,
+    store, xmpp,
 };
 use super::reading::{Dialogue, Reading};
 use super::upgrade;
@@ -79,6 +80,12 @@ pub(super) const ROWS: &[Row] = &[
     dialogue(&["pop3", "pop3s"], mail::pop3),
     dialogue(&["ldap", "ldaps"], ldap::read),
     dialogue(&[], ftp::read),
+    dialogue(&[], sieve::read),
+    dialogue(&[], news::nntp),
+    dialogue(&[], news::irc),
+    dialogue(&[], remote::vnc),
+    dialogue(&[], remote::rdp),
+    dialogue(&[], smb::read),
     dialogue(&["xmpp"], xmpp::read),
     dialogue(&["nats"], nats::read),
     dialogue(&["amqp", "amqps"], amqp::read),
@@ -86,7 +93,6 @@ pub(super) const ROWS: &[Row] = &[
     dialogue(&["db2"], db2::read),
     dialogue(WEB, http::http1),
     plain(WEB, http::preface, "HTTP/2 preface"),
-    opaque(&[], http::tunnel, "HTTP CONNECT: what travels through the tunnel is not read"),
     plain(&["redis"], store::redis, "Redis command"),
     plain(&["memcached"], store::memcached_text, "memcached command"),
     plain(&["couchbase", "memcached"], store::memcached_binary, "memcached or Couchbase request"),
@@ -102,6 +108,9 @@ pub(super) const ROWS: &[Row] = &[
     plain(&["pulsar"], queue::pulsar, "Pulsar CONNECT"),
     plain(&["dicom"], other::dicom, "DICOM association request"),
     plain(&["hl7"], other::hl7, "HL7 message"),
+    plain(&[], other::syslog, "syslog message"),
+    plain(&[], other::sip, "SIP request"),
+    plain(&[], other::zookeeper, "ZooKeeper request"),
     opaque(
         &["oracle"],
         other::oracle,

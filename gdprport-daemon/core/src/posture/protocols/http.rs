@@ -110,7 +110,7 @@ fn has_query(client: &[u8]) -> bool {
 
 /// The lines of a head behind the first.
 #[derive(Debug, Clone, Copy)]
-struct Head<'a>(&'a [u8]);
+pub(super) struct Head<'a>(&'a [u8]);
 
 impl<'a> Head<'a> {
     /// The values of the fields of this name, which is given in lower case.
@@ -125,7 +125,7 @@ impl<'a> Head<'a> {
         self.values(name).next()
     }
 
-    fn has(self, name: &str) -> bool {
+    pub(super) fn has(self, name: &str) -> bool {
         self.value(name).is_some()
     }
 
@@ -140,7 +140,7 @@ impl<'a> Head<'a> {
 }
 
 /// A head of at most `longest` bytes up to its blank line, and what stands behind it.
-fn head(bytes: &[u8], longest: usize) -> Option<(Head<'_>, &[u8])> {
+pub(super) fn head(bytes: &[u8], longest: usize) -> Option<(Head<'_>, &[u8])> {
     let mut rest = &bytes[..bytes.len().min(longest)];
     let mut length = 0;
     loop {
@@ -155,7 +155,7 @@ fn head(bytes: &[u8], longest: usize) -> Option<(Head<'_>, &[u8])> {
 }
 
 /// The first response that is not an interim one: its status, its head, what stands behind.
-fn final_response(server: &[u8]) -> Option<(u16, Head<'_>, &[u8])> {
+pub(super) fn final_response(server: &[u8]) -> Option<(u16, Head<'_>, &[u8])> {
     let mut rest = server;
     loop {
         let (lines, behind) = head(rest, usize::MAX)?;
@@ -183,7 +183,7 @@ fn response(server: &[u8]) -> Option<bool> {
     Some(code && ends && is_text(line))
 }
 
-/// Whether a client begins with a request of HTTP/1. A CONNECT is left to [`tunnel`].
+/// Whether a client begins with a request of HTTP/1. A CONNECT is left to `tunnel`.
 fn request(client: &[u8]) -> Option<bool> {
     const METHODS: [&str; 17] = [
         "GET",
@@ -219,7 +219,7 @@ fn request(client: &[u8]) -> Option<bool> {
 }
 
 /// Whether a client begins with a CONNECT: what then travels through the tunnel is another protocol's.
-pub(in crate::posture) fn tunnel(client: &[u8], _declared: bool) -> Option<bool> {
+pub(super) fn is_connect(client: &[u8]) -> Option<bool> {
     match starts(client, b"CONNECT ") {
         Some(true) if client.get(8) == Some(&b'{') => Some(false),
         Some(true) => line_ends_with_version(client),

@@ -106,7 +106,9 @@ pub(super) fn numbered_exchange<'a>(server: &'a [u8], lines: &[&[u8]]) -> Exchan
     let Some((_, mut rest)) = numbered_reply(server, before) else { return exchange };
     while let Some((line, behind)) = split(rest) {
         rest = behind;
-        if line.get(3).is_some_and(|byte| *byte == b'-') {
+        // A line of a list, or one that another follows.
+        let code = line.len() >= 3 && line[..3].iter().all(u8::is_ascii_digit);
+        if !code || line.get(3).is_some_and(|byte| *byte == b'-') {
             continue;
         }
         match line.first() {

@@ -1,8 +1,8 @@
-//! Oracle, Firebird, DICOM, HL7, SSH: protocols of single products and trades.
+//! Oracle, Firebird, DICOM, HL7, SSH, syslog, SIP, ZooKeeper: protocols of single products and trades.
 //!
 //! Belongs here: by which first bytes a client of each is known, in the form that `store` explains; for SSH both sides.
 
-use super::line::{MAX_LINE, split};
+use super::line::{MAX_LINE, one_of, split, word};
 use crate::model::{Posture, PostureState};
 use crate::posture::cursor::{Cursor, starts};
 use crate::posture::reading::{Dialogue, Reading};
@@ -47,6 +47,71 @@ pub(in crate::posture) fn dicom(client: &[u8], _declared: bool) -> Option<bool> 
 /// HL7 version 2 in the minimal lower layer protocol: a vertical tab and a message header.
 pub(in crate::posture) fn hl7(client: &[u8], _declared: bool) -> Option<bool> {
     starts(client, b"\x0BMSH|")
+}
+
+/// syslog over TCP (RFC 6587): a priority in angle brackets, with or without the message's length before it.
+pub(in crate::posture) fn syslog(client: &[u8], _declared: bool) -> Option<bool> {
+    let digits = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let length = digits(client);
+    if length > 6 {
+        return Some(false);
+    }
+    let message = match (length, client.get(length)) {
+        (_, None) => return None,
+        (0, Some(_)) => client,
+        (_, Some(b' ')) => &client[length + 1..],
+        _ => return Some(false),
+    };
+    match starts(message, b"<") {
+        Some(true) => {}
+        other => return other,
+    }
+    let priority = digits(&message[1..]);
+    match (priority, message.get(1 + priority)) {
+        (0..=3, None) => None,
+        (1..=3, Some(b'>')) => {
+            let value = str::from_utf8(&message[1..=priority]).ok().and_then(|text| text.parse().ok());
+            // The version, a month or a host (RFC 5424 §6, RFC 3164 §4.1).
+            let next = message.get(2 + priority)?;
+            Some(
+                value.is_some_and(|value: u16| value <= 191)
+                    && (next.is_ascii_alphanumeric() || *next == b' '),
+            )
+        }
+        _ => Some(false),
+    }
+}
+
+/// SIP (RFC 3261 §7.1): a request line.
+pub(in crate::posture) fn sip(client: &[u8], _declared: bool) -> Option<bool> {
+    #[rustfmt::skip]
+    const METHODS: [&str; 14] = [
+        "INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "INFO", "PRACK", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER",
+        "MESSAGE", "PUBLISH",
+    ];
+    let (method, target) = word(client);
+    if target.is_empty() {
+        let beginning = METHODS.iter().any(|known| known.as_bytes().starts_with(method));
+        return if beginning { None } else { Some(false) };
+    }
+    if one_of(method, &METHODS).is_none() {
+        return Some(false);
+    }
+    let kinds = [&b"sip:"[..], b"sips:", b"tel:"].map(|kind| starts(target, kind));
+    if kinds.contains(&Some(true)) {
+        return Some(true);
+    }
+    if kinds.contains(&None) { None } else { Some(false) }
+}
+
+/// ZooKeeper's ConnectRequest: a length, version 0, the last transaction, a timeout, a session, a password of 16 bytes.
+pub(in crate::posture) fn zookeeper(client: &[u8], _declared: bool) -> Option<bool> {
+    match (starts(client, b"\0\0\0\x2C\0\0\0\0"), starts(client, b"\0\0\0\x2D\0\0\0\0")) {
+        (Some(false), Some(false)) => return Some(false),
+        (Some(true), _) | (_, Some(true)) => {}
+        _ => return None,
+    }
+    Some(client.get(28..32)? == [0, 0, 0, 16])
 }
 
 /// SSH (RFC 4253 §4.2, §7.1): both sides name themselves in plaintext, then begin the exchange of keys.

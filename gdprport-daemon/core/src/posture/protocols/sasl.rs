@@ -58,10 +58,13 @@ pub(super) fn layered(mechanism: &[u8]) -> Option<Layered> {
 
 /// Whether a line can be a client's response in base64 (RFC 4648), empty or aborting ones too.
 pub(super) fn is_response(line: &[u8]) -> bool {
-    // As ManageSieve has them, in quotes (RFC 5804 §2.1).
+    // As ManageSieve has them: in quotes, or as a literal (RFC 5804 §1.2).
     let line = line.strip_prefix(b"\"").unwrap_or(line);
     let line = line.strip_suffix(b"\"").unwrap_or(line);
-    line == b"*" || line.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte))
+    let is_literal = line.starts_with(b"{") && line.ends_with(b"}");
+    is_literal
+        || line == b"*"
+        || line.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte))
 }
 
 /// Whether a response in base64 chooses a layer that encrypts; `None` if it does not say.

@@ -2,13 +2,14 @@
 
 use super::written::{ASK, ON, Part, WRITTEN, Written};
 use super::written_layers::LAYERED;
+use super::written_services::SERVICES;
 use super::*;
 use Part::{C, ClientHello, S, ServerHello};
 use PostureState::{Plaintext, StarttlsUpgraded, Unknown};
 
 /// Every written dialogue.
 pub(super) fn every() -> impl Iterator<Item = &'static Written> {
-    WRITTEN.iter().chain(LAYERED)
+    WRITTEN.iter().chain(LAYERED).chain(SERVICES)
 }
 
 /// A dialogue's segments.

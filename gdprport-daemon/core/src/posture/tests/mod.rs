@@ -12,6 +12,7 @@ mod pretenders;
 mod totality;
 mod written;
 mod written_layers;
+mod written_services;
 
 use gdprport_common::{
     PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_LONG, PAYLOAD_LONG_BUDGET, PAYLOAD_TINY,

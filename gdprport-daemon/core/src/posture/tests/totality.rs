@@ -83,7 +83,7 @@ proptest! {
         };
         let concluded = play(declared, &segments);
         if compliant(concluded.state) {
-            let evidence = has(Side::Server, &[b"\x16\x03", b"SSH-2.0-", b"G", b"\x05\x04"]) || has(Side::Client, &[b"\x16\x03"]);
+            let evidence = has(Side::Server, &[b"\x16\x03", b"SSH-2.0-", b"G", b"\x05\x04", b"\xFDSMB"]) || has(Side::Client, &[b"\x16\x03"]);
             prop_assert!(evidence, "{:?}", concluded);
         }
     }
