@@ -85,7 +85,9 @@ fn recognise(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
 
 /// Reads what travels through a tunnel that was opened by `how`.
 fn through(declared: Option<Protocol>, how: &str, inner: &Dialogue<'_>) -> Reading {
-    match upgrade::after(how, inner, inner.client, inner.server) {
+    // The hello of a server alone may be any bytes that the proxy was asked for.
+    let hello = (!inner.client.is_empty()).then(|| upgrade::after(how, inner, inner.client, inner.server));
+    match hello.flatten() {
         None | Some(Reading::Open(_)) => {}
         Some(reading) => return reading,
     }

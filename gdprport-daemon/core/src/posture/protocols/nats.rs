@@ -25,6 +25,9 @@ pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
     let server = match split(dialogue.server) {
         Some((_, rest)) => rest,
         None if dialogue.server.len() > b"INFO {".len() && is_text(dialogue.server) => &[],
+        None if (1..=b"INFO {".len()).contains(&dialogue.server.len()) => {
+            return Reading::open("NATS: too few bytes of the server's INFO");
+        }
         None => return Reading::Foreign,
     };
     upgrade::after("NATS INFO", dialogue, client, server).unwrap_or(Reading::Foreign)

@@ -21,7 +21,13 @@ const LONG_HEAD: usize = 1024;
 /// The tunnel that a client asks for; `None` if it asks for none.
 pub(in crate::posture) fn asked<'a>(dialogue: &Dialogue<'a>) -> Option<Tunnel<'a>> {
     match dialogue.client.first()? {
-        b'C' if http::is_connect(dialogue.client) == Some(true) => Some(connect(dialogue)),
+        b'C' => match http::is_connect(dialogue.client) {
+            Some(true) => Some(connect(dialogue)),
+            None if dialogue.client.len() >= b"CONNECT ".len() => {
+                Some(Tunnel::Closed(Reading::open("HTTP CONNECT: the end of the request was not seen")))
+            }
+            _ => None,
+        },
         5 if dialogue.server.first() == Some(&5) => socks5(dialogue),
         4 => match (dialogue.client.get(1), starts(dialogue.server, &[0, 0x5A])) {
             (Some(1 | 2), Some(true)) => Some(socks4(dialogue)),

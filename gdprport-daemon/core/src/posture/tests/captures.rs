@@ -50,12 +50,14 @@ pub(super) const CASES: &[Case] = &[
     case!("redis-plain", Some("redis"), Plaintext, None, "Redis command without TLS"),
     case!("redis-tls", Some("redis"), Tls13, Some(V::Tls13), "ServerHello: TLS 1.3"),
     case!("http1", Some("elasticsearch"), Plaintext, None, "HTTP/1 request without TLS"),
+    case!("http-upgrade", None, StarttlsUpgraded, Some(V::Tls13), "HTTP Upgrade: TLS, then ServerHello"),
     case!("http2-preface", None, Plaintext, None, "HTTP/2 preface without TLS"),
     case!("smtp-starttls", Some("smtp"), StarttlsUpgraded, Some(V::Tls13), "SMTP STARTTLS, then ServerHello"),
     case!("imap-starttls", Some("imap"), StarttlsUpgraded, Some(V::Tls13), "IMAP STARTTLS, then ServerHello"),
     case!("pop3-starttls", Some("pop3"), StarttlsUpgraded, Some(V::Tls13), "POP3 STLS, then ServerHello"),
     case!("ftp-starttls", None, StarttlsUpgraded, Some(V::Tls13), "FTP AUTH TLS, then ServerHello"),
     case!("xmpp-starttls", Some("xmpp"), StarttlsUpgraded, Some(V::Tls13), "XMPP starttls, then ServerHello"),
+    case!("sieve-starttls", None, StarttlsUpgraded, Some(V::Tls13), "ManageSieve STARTTLS, then ServerHello"),
     case!("ldap-starttls", Some("ldap"), StarttlsUpgraded, Some(V::Tls13), "LDAP StartTLS, then ServerHello"),
 ];
 

@@ -44,6 +44,29 @@ fn a_written_dialogue_byte_by_byte_reads_the_same() {
     }
 }
 
+/// Whichever direction is read first.
+#[test]
+fn a_written_dialogue_reads_the_same_in_any_order() {
+    let mut wrong = Vec::new();
+    for (declared, parts, _, evidence) in every() {
+        let whole = pieces(parts);
+        let expected = play(*declared, &whole);
+        let of = |wanted: Side| whole.iter().filter(move |(side, _, _)| *side == wanted);
+        for order in [
+            of(Side::Client).chain(of(Side::Server)).collect::<Vec<_>>(),
+            of(Side::Server).chain(of(Side::Client)).collect(),
+        ] {
+            let order: Vec<_> = order.into_iter().cloned().collect();
+            for posture in [play(*declared, &order), play(*declared, &bytes_apart(&order))] {
+                if core(&posture) != core(&expected) {
+                    wrong.push(format!("{evidence}: {expected:?}\n  {posture:?}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn the_handshake_inside_tds_packets_is_read() {
     let (client, server) = tls13();

@@ -1,7 +1,7 @@
 //! Promises of this module: real captures and written dialogues, however they are cut, and any bytes at all.
 //!
 //! Belongs here: playing a dialogue into a tracker. The captures are of real clients and servers on loopback (psql,
-//! mariadb, redis-cli, curl, openssl), at most 1600 bytes of each direction; a `#` line names what.
+//! mariadb, redis-cli, curl, openssl, lpstat), at most 1600 bytes of each direction; a `#` line names what.
 
 mod captures;
 mod dialogues;

@@ -206,3 +206,27 @@ fn a_layer_that_is_claimed_and_not_kept_is_no_encryption() {
         "the TLS handshake was not seen",
     );
 }
+
+/// The bytes behind the consent are no TLS of both sides, or not of the session that was agreed on.
+#[test]
+fn a_consent_alone_is_no_encryption() {
+    let ((hello, _), (_, server)) = (hellos(), tls13());
+    let ask = &b"CONNECT db:5432 HTTP/1.1\r\n\r\n"[..];
+    let open = &b"HTTP/1.1 200 OK\r\n\r\n"[..];
+    is_not_encrypted(None, &dialogue(&[(Client, ask), (Server, open), (Server, &server)]), "HTTP CONNECT");
+    let parts = [(Client, ask), (Server, open), (Client, QUERY), (Server, &server)];
+    is_not_encrypted(None, &dialogue(&parts), "HTTP CONNECT");
+    let parts = [(Client, ask), (Server, open), (Client, &hello), (Server, QUERY)];
+    let segments = dialogue(&parts);
+    assert_eq!(play(None, &segments).version, None);
+    let choose = &b"RFB 003.008\n\x13\0\x02\0\0\x01\x04"[..];
+    let agree = &b"RFB 003.008\n\x01\x13\0\x02\0\x01\0\0\x01\x04\x01"[..];
+    is_not_encrypted(
+        None,
+        &dialogue(&[(Client, choose), (Server, agree), (Client, QUERY)]),
+        "went on in plaintext",
+    );
+    let sieve = &b"\"SIEVE\" \"\"\r\nOK\r\nOK\r\n"[..];
+    let parts = [(Server, sieve), (Client, b"STARTTLS\r\n"), (Client, b"PUTSCRIPT \"a\" {1+}\r\n")];
+    is_not_encrypted(None, &dialogue(&parts), "went on in plaintext");
+}
