@@ -1,10 +1,11 @@
-//! BPF programs and links that are loaded and attached, as the kernel lists them; and foreign programs that refuse
-//! things.
+//! BPF programs and links that are loaded and attached, as the kernel lists them; and foreign programs that
+//! refuse things or get in the way.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::path::Path;
 
 use crate::cgroup::Cgroup;
 use crate::child::Child;
@@ -112,44 +113,116 @@ impl Refusal {
     /// When the kernel does not take it.
     #[must_use]
     pub fn of(what: Refuses, cgroup: &Cgroup) -> Self {
-        // Until 5.11 programs are charged against this limit, whose default is small. Where it may not be raised and
-        // would matter, the load fails.
-        let unlimited = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
-        // SAFETY: the pointer is to a live value.
-        let _ = unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const unlimited) };
         let (program_type, attach_type) = match what {
             Refuses::Connect4 => (18, 10),
             Refuses::Egress => (8, 1),
         };
-        // BPF_ALU64 | BPF_MOV | BPF_K of register 0, and BPF_JMP | BPF_EXIT; each is one 64-bit word.
-        let program = [0xb7_u64, 0x95_u64].map(u64::to_le);
-        let license = c"GPL";
-        let mut load = Attributes::default();
-        load.half(0, program_type);
-        load.half(4, 2);
-        load.word(8, program.as_ptr() as u64);
-        load.word(16, license.as_ptr() as u64);
-        load.half(68, attach_type);
-        let program = bpf(BPF_PROG_LOAD, &load);
-        let place = File::open(cgroup.path()).expect("the cgroup is there");
-        let mut attach = Attributes::default();
-        attach.half(0, program.as_raw_fd() as u32);
-        attach.half(4, place.as_raw_fd() as u32);
-        attach.half(8, attach_type);
-        Self { link: bpf(BPF_LINK_CREATE, &attach) }
+        let program = [instruction(MOVE, 0, 0, 0, 0), instruction(EXIT, 0, 0, 0, 0)];
+        Self { link: attach(program_type, attach_type, &program, cgroup.path()) }
     }
+}
+
+/// A foreign `sock_ops` program that asks for callbacks of its own when a connection on a port is established, and resets
+/// what others asked for: it sets these flags and no others. Attached to the root of the hierarchy, behind the programs
+/// that are there; detached on drop.
+#[derive(Debug)]
+pub struct CallbackReset {
+    link: OwnedFd,
+}
+
+impl CallbackReset {
+    /// At both ends of connections to this port.
+    ///
+    /// # Panics
+    /// When the kernel does not take it.
+    #[must_use]
+    pub fn on(port: u16, flags: u8) -> Self {
+        // BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB and its active counterpart; `op`, `remote_port` (in network byte order) and
+        // `local_port` of `struct bpf_sock_ops`; the helper bpf_sock_ops_cb_flags_set.
+        const PASSIVE: i32 = 5;
+        const ACTIVE: i32 = 4;
+        let peer = (u32::from(port.to_be()) << 16) as i32;
+        let program = [
+            instruction(MOVE_REGISTER, 6, 1, 0, 0),
+            instruction(LOAD, 2, 6, 0, 0),
+            instruction(IF_EQUAL, 2, 0, 2, PASSIVE),
+            instruction(IF_EQUAL, 2, 0, 4, ACTIVE),
+            instruction(JUMP, 0, 0, 8, 0),
+            instruction(LOAD, 2, 6, 68, 0),
+            instruction(IF_OTHER_32, 2, 0, 6, i32::from(port)),
+            instruction(JUMP, 0, 0, 2, 0),
+            instruction(LOAD, 2, 6, 64, 0),
+            instruction(IF_OTHER_32, 2, 0, 3, peer),
+            instruction(MOVE_REGISTER, 1, 6, 0, 0),
+            instruction(MOVE, 2, 0, 0, i32::from(flags)),
+            instruction(CALL, 0, 0, 0, 59),
+            instruction(MOVE, 0, 0, 0, 1),
+            instruction(EXIT, 0, 0, 0, 0),
+        ];
+        Self { link: attach(13, 3, &program, &crate::cgroup::mount()) }
+    }
+}
+
+impl Drop for CallbackReset {
+    fn drop(&mut self) {
+        detach(&self.link);
+    }
+}
+
+/// Operations of instructions (include/uapi/linux/bpf.h).
+const MOVE: u8 = 0xb7;
+const MOVE_REGISTER: u8 = 0xbf;
+const LOAD: u8 = 0x61;
+const IF_EQUAL: u8 = 0x15;
+const IF_OTHER_32: u8 = 0x56;
+const JUMP: u8 = 0x05;
+const CALL: u8 = 0x85;
+const EXIT: u8 = 0x95;
+
+/// One instruction, `struct bpf_insn`.
+fn instruction(operation: u8, to: u8, from: u8, offset: i16, value: i32) -> u64 {
+    let [o0, o1] = offset.to_le_bytes();
+    let [v0, v1, v2, v3] = value.to_le_bytes();
+    u64::from_ne_bytes([operation, from << 4 | to, o0, o1, v0, v1, v2, v3])
+}
+
+/// Loads a program and attaches it to a cgroup.
+fn attach(program_type: u32, attach_type: u32, program: &[u64], cgroup: &Path) -> OwnedFd {
+    // Until 5.11 programs are charged against this limit, whose default is small. Where it may not be raised and
+    // would matter, the load fails.
+    let unlimited = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the pointer is to a live value.
+    let _ = unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const unlimited) };
+    let license = c"GPL";
+    let mut load = Attributes::default();
+    load.half(0, program_type);
+    load.half(4, program.len() as u32);
+    load.word(8, program.as_ptr() as u64);
+    load.word(16, license.as_ptr() as u64);
+    load.half(68, attach_type);
+    let program = bpf(BPF_PROG_LOAD, &load);
+    let place = File::open(cgroup).expect("the cgroup is there");
+    let mut attach = Attributes::default();
+    attach.half(0, program.as_raw_fd() as u32);
+    attach.half(4, place.as_raw_fd() as u32);
+    attach.half(8, attach_type);
+    bpf(BPF_LINK_CREATE, &attach)
+}
+
+/// Detaches a program. Closing its link alone would not do: a child that another thread is just starting may hold the
+/// descriptor for a moment.
+fn detach(link: &OwnedFd) {
+    let mut detach = Attributes::default();
+    detach.half(0, link.as_raw_fd() as u32);
+    // SAFETY: the kernel reads the given size from the pointer, which is to a live value of that size.
+    unsafe {
+        libc::syscall(libc::SYS_bpf, BPF_LINK_DETACH, detach.0.as_ptr(), std::mem::size_of_val(&detach.0))
+    };
 }
 
 impl Drop for Refusal {
     fn drop(&mut self) {
-        // Closing alone would not do: a child that another thread is just starting may hold the descriptor for a
-        // moment.
-        let mut detach = Attributes::default();
-        detach.half(0, self.link.as_raw_fd() as u32);
-        // SAFETY: the kernel reads the given size from the pointer, which is to a live value of that size.
-        unsafe {
-            libc::syscall(libc::SYS_bpf, BPF_LINK_DETACH, detach.0.as_ptr(), std::mem::size_of_val(&detach.0))
-        };
+        detach(&self.link);
     }
 }
 

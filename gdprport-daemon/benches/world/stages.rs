@@ -17,7 +17,7 @@ use gdprport_core::policy::{ActivePolicy, DnsNames, Facts, Source, compile};
 use gdprport_core::posture::{Protocol, Tracker};
 use gdprport_core::shared::Shared;
 use gdprport_core::verdict::Verdict;
-use gdprport_daemon::measured::{PortSet, read_replies};
+use gdprport_daemon::measured::{Head, PortSet, Rows, read_replies};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use zerocopy::IntoBytes as _;
@@ -251,20 +251,22 @@ pub(super) fn event() -> Item {
 pub(super) fn snapshot() -> Item {
     let datagrams = [PORT, PORT + 1].map(diag_message);
     let wanted: PortSet = [PORT].into_iter().collect();
-    let mut found = Vec::new();
+    let mut found = Rows::default();
     Box::new(move |number| {
         let datagram = &datagrams[number as usize % 2];
-        let ports = |local, peer, _| wanted.contains(local) || wanted.contains(peer);
-        black_box(read_replies(black_box(datagram), ports, |_| true, &mut found)).expect("a list");
-        found.clear();
+        let on_ports = |head: &Head| head.is_on(&wanted);
+        black_box(read_replies(black_box(datagram), on_ports, &mut found)).expect("a list");
+        found.sockets.clear();
+        found.seen.clear();
     })
 }
 
-/// A `struct inet_diag_msg` with a `struct tcp_info`, in its netlink message.
+/// A `struct inet_diag_msg`, in its netlink message.
 fn diag_message(port: u16) -> Vec<u8> {
-    const INFO: usize = 232;
+    // The only attribute of a list: which directions are shut down.
+    const SHUTDOWN: [u8; 8] = [5, 0, 8, 0, 0, 0, 0, 0];
     let mut message = Vec::new();
-    let length = 16 + 72 + 4 + INFO;
+    let length = 16 + 72 + SHUTDOWN.len();
     message.extend((length as u32).to_ne_bytes());
     message.extend(20_u16.to_ne_bytes());
     message.extend([0; 10]);
@@ -280,8 +282,6 @@ fn diag_message(port: u16) -> Vec<u8> {
     message.extend([0; 12]);
     message.extend(1_001_u32.to_ne_bytes());
     message.extend(4_242_u32.to_ne_bytes());
-    message.extend((4 + INFO as u16).to_ne_bytes());
-    message.extend(2_u16.to_ne_bytes());
-    message.extend([1; INFO]);
+    message.extend(SHUTDOWN);
     message
 }

@@ -8,14 +8,15 @@ use gdprport_core::identity::{ExecName, comm_text, shebang};
 
 /// Any bytes as a reply of sock_diag(7), or as a notice of a destroyed socket, are read or rejected.
 pub fn netlink(bytes: &[u8]) {
-    let mut found = Vec::new();
-    let done = sockets::read_replies(bytes, |_, _, _| true, |_| true, &mut found);
+    let mut found = sockets::Rows::default();
+    let done = sockets::read_replies(bytes, |_| true, &mut found);
     // A message has a header of 16 bytes: what is found cannot outgrow what was received.
-    assert!(found.len() <= bytes.len() / 16, "{} sockets in {} bytes", found.len(), bytes.len());
+    assert!(found.seen.len() <= bytes.len() / 16, "{} sockets in {} bytes", found.seen.len(), bytes.len());
     if let Err(error) = done {
         assert!(!error.to_string().is_empty());
     }
-    for socket in found {
+    sockets::hostile(bytes);
+    for socket in found.sockets {
         assert_eq!(socket.local.ip, socket.local.ip.to_canonical());
         assert!(socket.peer.is_none_or(|peer| peer.ip == peer.ip.to_canonical()));
     }
@@ -37,7 +38,7 @@ pub fn proc(bytes: &[u8]) {
         }
         1 => drop(pid::parse_ids(bytes)),
         2 => {
-            let Some(text) = pid::whole_lines(bytes.to_vec()) else { return };
+            let Some(text) = pid::whole_text(bytes.to_vec()) else { return };
             let Some((_, path)) = cgroup::choose_path(&text) else { return };
             assert!(path.starts_with('/') && text.contains(path) && !path.contains('\n'), "{path:?}");
             let placed = CgroupPath::parse(path, |above| {

@@ -22,3 +22,4 @@ pub(crate) mod sockets;
 #[cfg(test)]
 mod testing;
 pub(crate) mod trust;
+pub(crate) mod unseen;

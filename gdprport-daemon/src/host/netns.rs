@@ -4,13 +4,13 @@
 //! namespace is gone; its cookie is unique until reboot. The caller's own thread never changes its
 //! namespace: work inside another one runs on a thread of its own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, fstat, fstatfs, open};
+use rustix::fs::{Mode, OFlags, fstat, fstatfs, open, stat};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use thiserror::Error;
 
@@ -21,6 +21,10 @@ const NAMESPACES_CAP: usize = 4096;
 
 /// Paths kept to each namespace: the first process may exit before it is entered.
 const PATHS_CAP: usize = 3;
+
+/// How often a namespace is looked for again whose processes ended before it was entered. It counts as ended once no
+/// process and no name leads to it any more.
+const ROUNDS: u32 = 3;
 
 /// Where namespaces without a process are bound to a name: iproute2 and CNI, docker.
 const NAMED: [&str; 2] = ["/run/netns", "/run/docker/netns"];
@@ -55,37 +59,91 @@ pub(crate) enum EnterError {
 
 /// A network namespace and paths that lead to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NetNs {
-    pub inode: u64,
+struct NetNs {
+    inode: u64,
     paths: Vec<PathBuf>,
 }
 
 /// What an enumeration found.
 #[derive(Debug, Default)]
-pub(crate) struct Namespaces {
+struct Namespaces {
     /// The namespaces, each once, the caller's own first.
-    pub found: Vec<NetNs>,
+    found: Vec<NetNs>,
     /// Processes whose namespace may not be read.
-    pub not_allowed: u64,
+    not_allowed: u64,
     /// Namespaces beyond the cap of 4096 that were left out.
-    pub over_cap: u64,
+    over_cap: u64,
 }
 
-/// Finds every network namespace that a process runs in or that is bound to a name.
+/// What a visit has left out.
+#[derive(Debug, Default)]
+pub(crate) struct NotVisited {
+    /// Why each namespace that is there was not entered.
+    pub(crate) errors: Vec<EnterError>,
+    /// Processes whose namespace may not be read.
+    pub(crate) not_allowed: u64,
+    /// Namespaces beyond the cap of 4096.
+    pub(crate) over_cap: u64,
+}
+
+/// Does `work` inside every network namespace that a thread runs in or that is bound to a name, one after the other, and
+/// hands over what it returned, in the caller's own.
+///
+/// # Errors
+/// If `proc` cannot be listed.
+pub(crate) fn visit<T: Send>(
+    proc: &Path,
+    work: impl Fn() -> T + Sync,
+    mut each: impl FnMut(OpenNs, T),
+) -> io::Result<NotVisited> {
+    let mut out = NotVisited::default();
+    let mut missed: Option<HashSet<u64>> = None;
+    for round in 1..=ROUNDS {
+        let namespaces = enumerate(proc)?;
+        if missed.is_none() {
+            (out.not_allowed, out.over_cap) = (namespaces.not_allowed, namespaces.over_cap);
+        }
+        let mut gone = HashSet::new();
+        for namespace in namespaces.found {
+            if missed.as_ref().is_some_and(|missed| !missed.contains(&namespace.inode)) {
+                continue;
+            }
+            let done = namespace.open().and_then(|ns| {
+                let result = ns.run(&work)?;
+                Ok((ns, result))
+            });
+            match done {
+                Ok((ns, result)) => each(ns, result),
+                Err(EnterError::Gone { inode }) if round < ROUNDS => drop(gone.insert(inode)),
+                Err(error) => out.errors.push(error),
+            }
+        }
+        if gone.is_empty() {
+            break;
+        }
+        missed = Some(gone);
+    }
+    Ok(out)
+}
+
+/// Finds every network namespace that a thread runs in or that is bound to a name.
 ///
 /// # Errors
 /// If `/proc` cannot be listed.
-pub(crate) fn enumerate(proc: &Path) -> io::Result<Namespaces> {
+fn enumerate(proc: &Path) -> io::Result<Namespaces> {
     let mut out = Namespaces::default();
     let mut index = HashMap::new();
     add(&mut out, &mut index, proc.join("self/ns/net"));
     for pid in pid::list(proc)? {
         add(&mut out, &mut index, proc.join(format!("{pid}/ns/net")));
+        for tid in pid::other_threads(proc, pid) {
+            add(&mut out, &mut index, proc.join(format!("{pid}/task/{tid}/ns/net")));
+        }
     }
     for dir in NAMED {
         let Ok(entries) = std::fs::read_dir(dir) else { continue };
-        for entry in entries.flatten() {
-            add(&mut out, &mut index, entry.path());
+        for entry in entries {
+            add(&mut out, &mut index, entry?.path());
         }
     }
     Ok(out)
@@ -96,7 +154,8 @@ fn add(out: &mut Namespaces, index: &mut HashMap<u64, usize>, path: PathBuf) {
         Ok(Some(inode)) => inode,
         Ok(None) => return,
         Err(error) => {
-            out.not_allowed += u64::from(error.kind() == io::ErrorKind::PermissionDenied);
+            let refused = error.kind() == io::ErrorKind::PermissionDenied && !is_our_own(&path);
+            out.not_allowed += u64::from(refused);
             return;
         }
     };
@@ -111,6 +170,14 @@ fn add(out: &mut Namespaces, index: &mut HashMap<u64, usize>, path: PathBuf) {
     } else {
         out.over_cap += 1;
     }
+}
+
+/// Whether a process whose `ns/net` may not be read is in the caller's own network namespace. Each namespace has files of
+/// its own below `net`, and nobody is refused their inode numbers (`proc_tgid_net_lookup`, fs/proc/proc_net.c).
+fn is_our_own(link: &Path) -> bool {
+    let inode = |dir: &Path| Some(stat(dir.join("net/dev")).ok()?.st_ino);
+    let its = link.parent().and_then(Path::parent).and_then(inode);
+    its.is_some() && its == inode(Path::new("/proc/thread-self"))
 }
 
 /// The inode behind `/proc/PID/ns/net` (from the link's text, which costs no look-up of the namespace) or
@@ -131,12 +198,21 @@ pub(super) fn parse_link(target: &str) -> Option<u64> {
     target.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
 }
 
+impl EnterError {
+    /// The namespace that was not entered.
+    pub(crate) const fn inode(&self) -> u64 {
+        match self {
+            Self::NotAllowed { inode } | Self::Gone { inode } | Self::Failed { inode, .. } => *inode,
+        }
+    }
+}
+
 impl NetNs {
     /// Opens the namespace by the first path that still leads to it.
     ///
     /// # Errors
     /// [`EnterError`], by the last path that failed.
-    pub(crate) fn open(&self) -> Result<OpenNs, EnterError> {
+    fn open(&self) -> Result<OpenNs, EnterError> {
         let inode = self.inode;
         let mut last = EnterError::Gone { inode };
         for path in &self.paths {
@@ -200,7 +276,7 @@ fn refused(inode: u64, error: rustix::io::Errno) -> EnterError {
 }
 
 /// The cookie of the network namespace that the calling thread is in; `None` before Linux 5.14.
-pub(super) fn current_cookie() -> Option<u64> {
+pub(crate) fn current_cookie() -> Option<u64> {
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
     let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()?;
     let mut cookie = 0_u64;
@@ -252,8 +328,42 @@ mod tests {
         inodes.sort_unstable();
         inodes.dedup();
         assert_eq!(inodes.len(), found.len());
-        // The thread of this test is no process, so its namespace is not found among processes.
+        // Its only thread has ended, and no name leads to it.
         assert!(!inodes.contains(&inode));
+    }
+
+    #[test]
+    fn a_namespace_is_recognized_without_its_link() {
+        let link = Path::new("/proc/self/ns/net");
+        assert!(is_our_own(link) && !is_our_own(Path::new("/proc/none/ns/net")));
+        let elsewhere = std::thread::spawn(move || {
+            // SAFETY: only this thread's network namespace changes, and the thread ends here.
+            unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.expect("root may make a namespace");
+            is_our_own(link)
+        });
+        assert!(!elsewhere.join().expect("the thread does not panic"));
+    }
+
+    #[test]
+    fn a_namespace_of_one_thread_is_visited() {
+        let (to, inode) = std::sync::mpsc::channel();
+        let (end, wait) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            // SAFETY: only this thread's network namespace changes, and the thread ends here.
+            unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.expect("root may make a namespace");
+            to.send(own_inode()).expect("it is awaited");
+            let _ = wait.recv();
+        });
+        let inode = inode.recv().expect("it is sent");
+        let mut visited = Vec::new();
+        let left = visit(Path::new("/proc"), own_inode, |ns, inside| {
+            assert_eq!(ns.inode(), inside);
+            visited.push(inside);
+        });
+        assert_eq!(visited.iter().filter(|visited| **visited == inode).count(), 1, "{visited:?} {left:?}");
+        assert_eq!(visited[0], own_inode());
+        drop(end);
+        thread.join().expect("it ends");
     }
 
     /// A new namespace, kept by a descriptor.

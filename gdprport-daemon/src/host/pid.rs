@@ -22,7 +22,7 @@ use crate::host::file::{Root, read_link};
 use gdprport_core::identity::FileId;
 
 /// Longest text read of one file below `/proc/PID`: `cgroup` on a host with all v1 hierarchies and deep
-/// paths stays well below; anything longer is cut, and a cut path is dropped with its line.
+/// paths stays well below; anything longer is cut, and a cut list of cgroups is none.
 const TEXT_CAP: usize = 32 * 1024;
 
 /// Threads checked to find a live one: all but the first few of a process are alive, unless it is exiting.
@@ -131,7 +131,7 @@ impl ProcDir {
         let mut text = vec![0; TEXT_CAP];
         let len = self.read_all(c"cgroup", &mut text)?;
         text.truncate(len);
-        whole_lines(text)
+        whole_text(text)
     }
 
     /// The network namespace, open, to be entered.
@@ -172,10 +172,30 @@ pub(super) fn open_proc(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
-/// The process ids that a `/proc` lists now.
-pub(super) fn list(proc: &Path) -> io::Result<impl Iterator<Item = u32> + use<>> {
-    let entries = std::fs::read_dir(proc)?;
-    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
+/// The process ids that a `/proc` lists now, all or none.
+///
+/// # Errors
+/// If the list ends with an error: what is missing then is not known.
+pub(super) fn list(proc: &Path) -> io::Result<Vec<u32>> {
+    let mut pids = Vec::new();
+    for entry in std::fs::read_dir(proc)? {
+        pids.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
+    }
+    Ok(pids)
+}
+
+/// The ids of the threads of a process besides the first one. What a thread has is its own if it asked for that: its
+/// network namespace, its descriptors (unshare(2)); and once the first one has ended, only the others have any. Nothing
+/// is read for a process of one thread: the directory has a link for each (`proc_task_getattr`, fs/proc/base.c).
+pub(super) fn other_threads(proc: &Path, pid: u32) -> Vec<u32> {
+    let tasks = proc.join(format!("{pid}/task"));
+    if statat(CWD, &tasks, AtFlags::empty()).is_ok_and(|stat| stat.st_nlink == 3) {
+        return Vec::new();
+    }
+    // A process that ended meanwhile has none.
+    let mut threads = list(&tasks).unwrap_or_default();
+    threads.retain(|tid| *tid != pid);
+    threads
 }
 
 /// Fields 3, 4, 20 and 22 of `/proc/PID/stat` (proc_pid_stat(5)). The command name in field 2 may hold anything,
@@ -203,12 +223,10 @@ pub(super) fn parse_ids(text: &[u8]) -> Option<(u32, u32)> {
     Some((first("Uid:")?, first("Gid:")?))
 }
 
-/// A text that fills [`TEXT_CAP`] was cut, and loses its last line.
-pub(super) fn whole_lines(mut text: Vec<u8>) -> Option<String> {
-    if text.len() >= TEXT_CAP {
-        text.truncate(text.iter().rposition(|b| *b == b'\n').unwrap_or(0));
-    }
-    String::from_utf8(text).ok()
+/// A text that fills [`TEXT_CAP`] was cut. It is dropped as a whole: the line that counts most, that of cgroup2, is the
+/// last one (`proc_cgroup_show`, kernel/cgroup/cgroup.c), and another one would place the process wrongly.
+pub(super) fn whole_text(text: Vec<u8>) -> Option<String> {
+    if text.len() >= TEXT_CAP { None } else { String::from_utf8(text).ok() }
 }
 
 #[cfg(test)]

@@ -224,6 +224,18 @@ fn coverage(status: &Status, screen: &Screen) -> String {
         let forgotten = format!("{} forgotten: there are too many", n(coverage.evicted_listeners));
         add("listeners", Tone::Bad, &forgotten);
     }
+    if coverage.end_missed + coverage.found_late > 0 {
+        let missed = format!(
+            "{} ends and {} openings of flows not seen when they came",
+            n(coverage.end_missed),
+            n(coverage.found_late)
+        );
+        add("missed", Tone::Bad, &missed);
+    }
+    if !coverage.unseen.is_empty() {
+        let unseen = counts(coverage.unseen.iter().map(|(reason, n)| (reason, *n)));
+        add("unseen", Tone::Bad, &format!("not all of the host: {unseen}"));
+    }
     if coverage.posture_given_up > 0 {
         let given_up = format!("{} flows unknown: too many undecided at once", n(coverage.posture_given_up));
         add("encryption", Tone::Bad, &given_up);

@@ -12,8 +12,12 @@ use std::collections::BTreeMap;
 use gdprport_common::Hook;
 use jiff::Timestamp;
 
-use super::reason::{LISTENERS_FULL, OWNERS_UNKEPT, RING_FULL, SINK, TABLE_FULL, UNDECODABLE};
-use super::snapshot::Snapshot;
+use super::reason::{
+    END_UNSEEN, LISTENERS_FULL, OPENING_UNSEEN, OWNERS_UNKEPT, RING_FULL, SINK, TABLE_FULL, UNDECODABLE,
+};
+use super::snapshot::{Snapshot, unseen_by_reason};
+use super::unseen::UnseenState;
+use crate::host::unseen::Unseen;
 use crate::sink::SinkStats;
 use gdprport_core::event::Gap;
 
@@ -34,6 +38,9 @@ pub(super) struct GapTracker {
     undecodable: LossCounter,
     evicted: LossCounter,
     listeners: LossCounter,
+    ends: LossCounter,
+    openings: LossCounter,
+    unseen: [UnseenState; 3],
     sinks: Vec<SinkLosses>,
     started: Timestamp,
     /// When something was last lost.
@@ -149,6 +156,9 @@ impl GapTracker {
             undecodable: LossCounter::new(started),
             evicted: LossCounter::new(started),
             listeners: LossCounter::new(started),
+            ends: LossCounter::new(started),
+            openings: LossCounter::new(started),
+            unseen: [UnseenState::new(started); 3],
             sinks: Vec::new(),
             started,
             last_loss: None,
@@ -168,7 +178,13 @@ impl GapTracker {
         any += self.undecodable.observe(snapshot.undecodable, now);
         any += self.evicted.observe(snapshot.flows.evicted, now)
             + self.listeners.observe(snapshot.evicted_listeners, now);
+        any += self.ends.observe(snapshot.flows.end_missed, now)
+            + self.openings.observe(snapshot.found_late, now);
         new.urgent = any > 0;
+        // No loss yet: what cannot be looked at may be as it was.
+        for (state, (_, count)) in self.unseen.iter_mut().zip(unseen_by_reason(snapshot.unseen)) {
+            new.urgent |= state.observe(count, now);
+        }
         for (index, stats) in snapshot.publisher.sinks.iter().enumerate() {
             if index == self.sinks.len() {
                 self.sinks.push(SinkLosses::new(stats, self.started));
@@ -196,11 +212,15 @@ impl GapTracker {
             (&mut self.undecodable, UNDECODABLE),
             (&mut self.evicted, TABLE_FULL),
             (&mut self.listeners, LISTENERS_FULL),
+            (&mut self.ends, END_UNSEEN),
+            (&mut self.openings, OPENING_UNSEEN),
         ];
         for (counter, reason) in others {
             gaps.extend(counter.gap(|| reason.into()));
             counter.gap = None;
         }
+        let reasons = unseen_by_reason(Unseen::default()).map(|(reason, _)| reason);
+        gaps.extend(self.unseen.iter_mut().zip(reasons).filter_map(|(state, reason)| state.take(reason)));
         gaps.sort_by_key(|gap| gap.from);
         gaps
     }
@@ -236,6 +256,7 @@ mod tests {
         counters.unkept = 1;
         let mut lost = kernel(&counters);
         (lost.undecodable, lost.flows.evicted, lost.evicted_listeners) = (2, 3, 4);
+        (lost.flows.end_missed, lost.found_late) = (6, 7);
         assert_eq!(tracker.observe(&lost, at(3)), NewLosses { ring_full: 5, urgent: true });
         let expected = [
             ("ring-full:close", 5),
@@ -243,6 +264,8 @@ mod tests {
             ("undecodable", 2),
             ("flow-table-full", 3),
             ("listener-table-full", 4),
+            ("end-unseen", 6),
+            ("opening-unseen", 7),
         ];
         let expected = expected.map(|(reason, lost)| {
             // Nothing was lost up to the snapshot before.

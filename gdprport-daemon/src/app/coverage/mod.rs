@@ -9,6 +9,7 @@ mod gaps;
 pub(super) mod reason;
 mod report;
 mod snapshot;
+mod unseen;
 
 pub(crate) use report::{Coverage, write_checkpoint};
 pub(crate) use snapshot::Snapshot;

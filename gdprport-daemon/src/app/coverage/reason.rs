@@ -10,6 +10,16 @@ pub(crate) const OWNERS_UNKEPT: &str = "owners-unkept";
 pub(crate) const TABLE_FULL: &str = "flow-table-full";
 /// Listeners that the full table had no room for.
 pub(crate) const LISTENERS_FULL: &str = "listener-table-full";
+/// Flows whose end was not seen when it came.
+pub(crate) const END_UNSEEN: &str = "end-unseen";
+/// Flows whose opening was not seen although their port was watched, and that were found open later.
+pub(crate) const OPENING_UNSEEN: &str = "opening-unseen";
+/// Network namespaces whose sockets cannot be listed.
+pub(crate) const NAMESPACES_UNSEEN: &str = "namespaces-unseen";
+/// Sockets that the kernel counts and does not list.
+pub(crate) const SOCKETS_UNSEEN: &str = "sockets-unseen";
+/// Processes of which it cannot be read what they hold.
+pub(crate) const PROCESSES_UNSEEN: &str = "processes-unseen";
 /// Before the name and the reason of what a sink lost.
 pub(crate) const SINK: &str = "sink";
 /// Records that were read by a daemon that ended, and perhaps not written.

@@ -1,15 +1,18 @@
 //! What was seen and what was lost, read once from the parts that count it. Events and the status
 //! are renderings of it.
 
+use std::borrow::Cow;
+
 use gdprport_common::{Counters, HookCounters};
 use gdprport_core::event::{self, ByReason, Gap, KernelCounts};
 use gdprport_core::flow::TableCounters;
 use jiff::Timestamp;
 
-use super::reason::{RING_FULL, UNDECODABLE};
+use super::reason::{NAMESPACES_UNSEEN, PROCESSES_UNSEEN, RING_FULL, SOCKETS_UNSEEN, UNDECODABLE};
 use crate::app::monitor::{Monitor, PublisherSnapshot};
 use crate::control::api::CoverageStatus;
 use crate::host::process::TaskLookup;
+use crate::host::unseen::Unseen;
 
 /// All counters of coverage at one time.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +35,10 @@ pub(crate) struct Snapshot {
     pub unwatched: u64,
     /// Listeners given up for the same reason.
     pub unwatched_listeners: u64,
+    /// Flows found open whose opening was not seen.
+    pub found_late: u64,
+    /// What of the host could not be looked at last.
+    pub unseen: Unseen,
 }
 
 impl Snapshot {
@@ -48,6 +55,8 @@ impl Snapshot {
             evicted_listeners: listeners.evicted(),
             unwatched: counters.unwatched,
             unwatched_listeners: counters.unwatched_listeners,
+            found_late: counters.found_late,
+            unseen: counters.unseen,
         }
     }
 
@@ -84,6 +93,8 @@ impl Snapshot {
         CoverageStatus {
             records: self.records,
             posture_given_up: self.flows.given_up,
+            found_late: self.found_late,
+            unseen: unseen_by_reason(self.unseen).filter(|(_, count)| *count > 0).collect(),
             flows_open: self.flows_open.0,
             flows_cap: self.flows_open.1,
             last_loss,
@@ -99,6 +110,16 @@ impl Snapshot {
         let undecodable = (self.undecodable > 0).then(|| (UNDECODABLE.into(), self.undecodable));
         undecodable.into_iter().collect()
     }
+}
+
+/// What could not be looked at, by the identifier of its gap.
+pub(super) fn unseen_by_reason(unseen: Unseen) -> impl Iterator<Item = (Cow<'static, str>, u64)> {
+    [
+        (NAMESPACES_UNSEEN.into(), unseen.namespaces),
+        (SOCKETS_UNSEEN.into(), unseen.sockets),
+        (PROCESSES_UNSEEN.into(), unseen.processes),
+    ]
+    .into_iter()
 }
 
 /// The kernel side's counters as one sum over all hooks.

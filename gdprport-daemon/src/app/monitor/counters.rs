@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::host::unseen::Unseen;
 use gdprport_core::counters::PortCounters;
 use gdprport_core::event::Port;
 use gdprport_core::flow::{Change, ChangeKind, Removal};
@@ -18,6 +19,10 @@ pub struct Counters {
     pub unwatched: u64,
     /// Listeners that are no longer reported for the same reason.
     pub unwatched_listeners: u64,
+    /// Flows found open whose opening was not seen although their port was watched.
+    pub found_late: u64,
+    /// What of the host could not be looked at, the last time that it was tried.
+    pub unseen: Unseen,
 }
 
 impl Counters {

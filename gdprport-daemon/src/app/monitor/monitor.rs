@@ -16,6 +16,7 @@ use crate::host::clock::{BootClock, boottime_ns};
 use crate::host::destroy::DestroyNotice;
 use crate::host::process::TaskLookup;
 use crate::host::sockets::TcpCounts;
+use crate::host::unseen::Unseen;
 
 /// One thing that the monitor learns.
 #[derive(Debug)]
@@ -36,10 +37,8 @@ pub enum Input<'a> {
     Destroyed(&'a [DestroyNotice]),
     /// Sockets that were polled: how they stand.
     Polled(&'a Polled),
-    /// These flows are in the table and not on the host, as of this boottime in ns: the records of their ends were lost.
-    Absent(&'a [u64], u64),
-    /// These sockets do not listen any more, as far as they did.
-    ListenersGone(&'a [u64]),
+    /// What of the host could not be looked at, the last time that it was tried.
+    Unseen(Unseen),
 }
 
 /// A listening socket as it was seen: by a record or on the host.
@@ -164,6 +163,8 @@ impl<K: TaskLookup> Monitor<K> {
                 }
             }
             Input::FoundFlow(found, now_ns) => {
+                let is_late = !found.predates_daemon && flows.get(found.cookie).is_none();
+                self.counters.found_late += u64::from(is_late);
                 flows.adopt(found, now_ns, &mut evidence.context(active_policy, now), changes);
             }
             Input::FoundConnect(found) => flows.add_connecting(found),
@@ -176,13 +177,7 @@ impl<K: TaskLookup> Monitor<K> {
                 self.close_listeners(polled.gone.iter().copied(), now);
                 self.polled(polled, now);
             }
-            Input::Absent(cookies, now_ns) => {
-                let mut context = evidence.context(active_policy, now);
-                for cookie in cookies {
-                    flows.closed_unseen(*cookie, now_ns, &mut context, changes);
-                }
-            }
-            Input::ListenersGone(cookies) => self.close_listeners(cookies.iter().copied(), now),
+            Input::Unseen(unseen) => self.counters.unseen = unseen,
         }
         self.publish(now);
     }
@@ -257,8 +252,8 @@ impl<K: TaskLookup> Monitor<K> {
         let Self { flows, evidence, active_policy, changes, .. } = self;
         let mut context = evidence.context(active_policy, now);
         for cookie in &polled.gone {
-            // A flow whose end the kernel side reports is not ended here: its record is on the way.
-            if flows.get(*cookie).is_some_and(|flow| flow.found) {
+            // Of one whose end the kernel side reports, the record would have been read by now.
+            if flows.get(*cookie).is_some() {
                 flows.closed_unseen(*cookie, polled.at_ns, &mut context, changes);
             }
             flows.connect_ended(*cookie, &LastCounts::default(), polled.at_ns, &mut context, changes);

@@ -1,9 +1,10 @@
-//! Applying a listing of the host: sockets that no record reported, and flows of the table that are gone.
+//! Applying a listing of the host: sockets that no record reported.
 //!
 //! The sockets are listed on a thread of their own while records go on. The tables remember what leaves them meanwhile,
 //! so that a socket that the list still shows is not taken for an open one.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use gdprport_common::{Caller, SocketOwner, SocketRole};
 use gdprport_core::flow::FoundFlow;
@@ -17,9 +18,6 @@ use crate::host::destroy::{DestroyNotices, WantedSockets};
 use crate::host::listing::{ListedNetns, ListedSocket, Listing, ProcessFd};
 use crate::host::probes::Probes;
 use crate::host::sockets;
-
-/// A flow that began less than this before the sockets were listed may be missing from the list; ns.
-const FRESH_NS: u64 = 1_000_000_000;
 
 /// Sockets applied at once: some five milliseconds of work.
 const PORTION: usize = 512;
@@ -48,12 +46,8 @@ pub(super) struct Adoption {
     namespaces: Vec<ListedNetns>,
     /// Of network namespaces, by inode number.
     cookies: HashMap<u64, u64>,
-    /// Cookies of all sockets that were there.
-    present: HashSet<u64>,
-    /// Cookies of the namespaces that were listed; `None`: all.
-    listed: Option<HashSet<u64>>,
-    /// When the listing began; boottime ns.
-    began_ns: u64,
+    /// Cookies of what the tables had when the listing began. What has left them since has ended.
+    known: Arc<HashSet<u64>>,
     /// Whose destroy notices are wanted, by inode number of the namespace.
     wanted: HashMap<u64, WantedSockets>,
     owners: Owners,
@@ -63,17 +57,7 @@ pub(super) struct Adoption {
 
 impl Adoption {
     /// Begins. All records from before the end of the listing must have been applied.
-    pub(super) fn new(listing: Listing, began_ns: u64, monitor: &mut Monitor<Probes>) -> Self {
-        for error in &listing.not_entered {
-            tracing::warn!(%error, "existing sockets in this network namespace are not known");
-        }
-        for error in &listing.not_listed {
-            tracing::warn!(%error, "existing sockets are not known");
-        }
-        let partial = !listing.not_entered.is_empty()
-            || !listing.not_listed.is_empty()
-            || listing.namespaces_not_allowed > 0
-            || listing.namespaces_over_cap > 0;
+    pub(super) fn new(listing: Listing, known: Arc<HashSet<u64>>, monitor: &mut Monitor<Probes>) -> Self {
         let evidence = &mut monitor.evidence;
         let mut cookies = HashMap::new();
         for namespace in &listing.namespaces {
@@ -83,7 +67,6 @@ impl Adoption {
                 cookies.insert(namespace.ns.inode(), cookie);
             }
         }
-        let present = listing.sockets.iter().map(|socket| socket.cookie).collect();
         let mut sockets = listing.sockets;
         // Listeners first: whether a connection was accepted shows by them.
         sockets.sort_by_key(|socket| socket.peer.is_some());
@@ -91,9 +74,7 @@ impl Adoption {
             sockets: sockets.into_iter(),
             namespaces: listing.namespaces,
             cookies,
-            present,
-            listed: partial.then_some(listing.listed),
-            began_ns,
+            known,
             wanted: HashMap::new(),
             owners: Owners::new(),
             waits_left: WAITS_MAX,
@@ -124,6 +105,9 @@ impl Adoption {
             if monitor.flows.departed(socket.cookie) || monitor.listeners.departed(socket.cookie) {
                 continue;
             }
+            if self.known.contains(&socket.cookie) && !is_known(socket.cookie, monitor) {
+                continue;
+            }
             let netns_cookie = self.cookies.get(&socket.netns).copied().unwrap_or(0);
             if socket.peer.is_some() {
                 self.adopt(&socket, netns_cookie, monitor, now);
@@ -139,26 +123,15 @@ impl Adoption {
         if self.sockets.len() > 0 { Progress::More } else { Progress::Done }
     }
 
-    /// Ends: subscribes to the destroy notices of what was found, and closes what the host does not have any more.
-    /// Returns whether a flow was too young to be judged by this listing, so that another one is needed.
-    pub(super) fn finish(
-        self,
-        notices: &mut DestroyNotices,
-        monitor: &mut Monitor<Probes>,
-        now: Timestamp,
-    ) -> bool {
-        let Self { namespaces, mut wanted, present, listed, began_ns, .. } = self;
+    /// Ends: subscribes to the destroy notices of what was found.
+    pub(super) fn finish(self, notices: &mut DestroyNotices) {
+        let Self { namespaces, mut wanted, .. } = self;
         for namespace in namespaces {
             let inode = namespace.ns.inode();
             if let (Some(subscription), Some(wanted)) = (namespace.destroy_notices, wanted.remove(&inode)) {
                 notices.watch(inode, subscription, wanted);
             }
         }
-        // Absence proves an end only where sockets were listed.
-        let absent = |cookie: u64, netns_cookie: u64| {
-            !present.contains(&cookie) && listed.as_ref().is_none_or(|listed| listed.contains(&netns_cookie))
-        };
-        close_absent(absent, began_ns, monitor, now)
     }
 
     fn adopt(
@@ -194,7 +167,7 @@ impl Adoption {
             peer,
             process: owner.map(|owner| evidence.resolver.resolve(&owner, &evidence.kernel)),
             netns_cookie,
-            progress: socket.counts.progress(direction),
+            progress: socket.counts.map(|counts| counts.progress(direction)).unwrap_or_default(),
             predates_daemon: !self.records_lost && monitor.flows.counters().evicted == 0,
         };
         let input =
@@ -249,37 +222,11 @@ impl Adoption {
     }
 }
 
-/// Closes what the tables hold and the host does not: the record of its end was lost. What predates the daemon is
-/// polled and not closed here. Returns whether a flow was too young to be judged.
-fn close_absent(
-    absent: impl Fn(u64, u64) -> bool,
-    began_ns: u64,
-    monitor: &mut Monitor<Probes>,
-    now: Timestamp,
-) -> bool {
-    let old = |opened: Option<u64>| opened.is_none_or(|ns| ns + FRESH_NS < began_ns);
-    let (mut gone, mut too_fresh) = (Vec::new(), false);
-    for flow in monitor.flows.iter() {
-        if flow.found || !absent(flow.cookie, flow.netns_cookie) {
-            continue;
-        }
-        if old(flow.opened_ns) {
-            gone.push(flow.cookie);
-        } else {
-            // What began after the listing is not missing from it.
-            too_fresh |= flow.opened_ns.is_some_and(|ns| ns < began_ns);
-        }
-    }
-    monitor.apply(Input::Absent(&gone, boottime_ns()), now);
-    let listeners: Vec<u64> = monitor
-        .listeners
-        .iter()
-        .filter(|listener| !listener.found && absent(listener.cookie, listener.netns_cookie))
-        .filter(|listener| old(listener.opened_ns))
-        .map(|listener| listener.cookie)
-        .collect();
-    monitor.apply(Input::ListenersGone(&listeners), now);
-    too_fresh
+/// Whether a socket is in one of the tables.
+pub(super) fn is_known(cookie: u64, monitor: &Monitor<Probes>) -> bool {
+    monitor.flows.get(cookie).is_some()
+        || monitor.flows.is_connecting(cookie)
+        || monitor.listeners.contains(cookie)
 }
 
 /// An owner found in `/proc` as the value of the storage of a listener on `local_port`.

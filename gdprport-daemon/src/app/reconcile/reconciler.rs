@@ -6,14 +6,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::adopt::{Adoption, Progress};
+use super::adopt::{Adoption, Progress, is_known};
 use super::background::{Finding, start_listing, start_poll};
-use super::poll::PollRequest;
+use super::pace::Pace;
+use super::question::Question;
 use crate::app::monitor::{Input, Monitor};
 use crate::host::clock::boottime_ns;
 use crate::host::destroy::DestroyNotices;
 use crate::host::memory::trim_heap;
 use crate::host::probes::Probes;
+use crate::host::unseen::Unseen;
 
 /// Keeps the tables in step with the host where records do not.
 pub(crate) struct Reconciler {
@@ -21,14 +23,22 @@ pub(crate) struct Reconciler {
     notices: DestroyNotices,
     /// Inode number of the network namespace by cookie, of sockets that predate the daemon.
     homes: Arc<HashMap<u64, u64>>,
+    /// What the tables had when the listing under way began.
+    known: Arc<HashSet<u64>>,
     /// A listing that is being applied.
     adoption: Option<Box<Adoption>>,
     /// From the beginning of a listing until it is applied.
     listing: bool,
     polling: bool,
-    /// Something may be open that the tables do not know, or the other way round.
+    /// When the host may be polled, and when everything is compared, next.
+    pace: Pace,
+    /// Something may be open that the tables do not know.
     needs_resync: bool,
     records_lost: bool,
+    /// The listing under way is for sockets that no record reported although their ports were watched.
+    for_missed: bool,
+    /// Sockets on watched ports that a listing did not take in, though it was made for them.
+    left_out: HashSet<u64>,
 }
 
 impl Reconciler {
@@ -42,11 +52,15 @@ impl Reconciler {
             to,
             notices,
             homes: Arc::default(),
+            known: Arc::default(),
             adoption: None,
             listing: false,
             polling: false,
+            pace: Pace::default(),
             needs_resync: false,
             records_lost: false,
+            for_missed: false,
+            left_out: HashSet::new(),
         }
     }
 
@@ -55,7 +69,8 @@ impl Reconciler {
         self.needs_resync = true;
     }
 
-    /// Asks for a listing because records were lost: what is found then need not predate the daemon.
+    /// Asks for a listing because records were lost: what is found then need not predate the daemon. Ends may be among
+    /// them, so that everything is compared after it.
     pub(crate) const fn records_lost(&mut self) {
         self.needs_resync = true;
         self.records_lost = true;
@@ -70,60 +85,95 @@ impl Reconciler {
     }
 
     /// Starts the listing that was begun.
-    pub(crate) fn start_listing(&self, monitor: &Monitor<Probes>) {
+    pub(crate) fn start_listing(&mut self, monitor: &Monitor<Probes>) {
         let ports = monitor.active_policy.watched().map(|port| port.number).collect();
-        start_listing(ports, self.to.clone());
+        let flows = monitor.flows.iter().map(|flow| flow.cookie).chain(monitor.flows.connecting());
+        let known: HashSet<u64> =
+            flows.chain(monitor.listeners.iter().map(|listener| listener.cookie)).collect();
+        self.known = Arc::new(known);
+        start_listing(ports, Arc::clone(&self.known), self.to.clone());
     }
 
-    /// Starts a listing if one is needed and none is under way.
+    /// Starts what was asked for and is not under way: a listing, or a comparison.
     pub(crate) fn resync(&mut self, monitor: &mut Monitor<Probes>) {
         if self.needs_resync && !self.listing {
             self.begin_listing(monitor);
             self.start_listing(monitor);
         }
+        let now_ns = boottime_ns();
+        if !self.listing && self.pace.is_comparison_due(now_ns, monitor.flows.is_empty()) {
+            self.poll(monitor, now_ns);
+        }
     }
 
-    /// Starts polling sockets whose end no record will report, and flows whose update is due, unless it is under way.
+    /// Starts polling sockets whose end no record will report, and flows whose update is due; or, when it is time for
+    /// that, everything. Does nothing while the poll before is under way, or has cost too much.
     pub(crate) fn poll(&mut self, monitor: &mut Monitor<Probes>, now_ns: u64) {
-        if self.polling {
+        if self.polling || !self.pace.may_poll(now_ns) {
             return;
         }
-        let due = monitor.flows.due_updates(now_ns);
-        let Monitor { flows, listeners, .. } = monitor;
-        let found = flows.iter().filter(|flow| flow.found).map(|flow| flow.cookie);
-        let listeners = listeners.iter().filter(|listener| listener.found).map(|listener| listener.cookie);
-        let cookies: HashSet<u64> =
-            found.chain(flows.connecting()).chain(listeners).chain(due.iter().copied()).collect();
-        let cookies = Arc::new(cookies);
+        let mut due = monitor.flows.due_updates(now_ns);
+        due.sort_unstable();
+        let idle = monitor.flows.is_empty();
+        // What a listing is about to change would be taken for a difference.
+        let question = if !self.listing && self.pace.is_comparison_due(now_ns, idle) {
+            Question::of_everything(monitor, due, &self.homes, now_ns)
+        } else {
+            Question::of_unrecorded(monitor, due, &self.homes)
+        };
+        let judged = question.sockets.iter().filter(|asked| asked.judged).map(|asked| asked.cookie);
+        let cookies: Arc<HashSet<u64>> = Arc::new(judged.collect());
         self.notices.retain(&cookies);
         Arc::make_mut(&mut self.homes).retain(|cookie, _| cookies.contains(cookie));
-        if !cookies.is_empty() {
+        if !question.sockets.is_empty() || question.search.is_some() {
             self.polling = true;
-            let homes = Arc::clone(&self.homes);
-            start_poll(PollRequest { cookies, homes, due }, self.to.clone());
+            start_poll(question, self.to.clone());
         }
     }
 
     /// Applies a finding. All records from before it must have been applied already.
     pub(crate) fn apply(&mut self, finding: Finding, monitor: &mut Monitor<Probes>, now: Timestamp) {
         match finding {
-            Finding::Listed(listing, began_ns) => {
-                let adoption = Adoption::new(*listing, began_ns, monitor);
+            Finding::Listed(listing) => {
+                note_unseen(listing.unseen, monitor, now);
+                let adoption = Adoption::new(*listing, std::mem::take(&mut self.known), monitor);
                 Arc::make_mut(&mut self.homes).extend(adoption.homes());
                 self.adoption = Some(Box::new(adoption));
             }
             Finding::Polled(result) => {
                 self.polling = false;
-                monitor.apply(Input::Polled(&result.into_polled(boottime_ns())), now);
+                let now_ns = boottime_ns();
+                self.pace.polled(now_ns, result.cost, result.is_comparison());
+                let processes = monitor.counters.unseen.processes;
+                note_unseen(Unseen { processes, ..result.unseen() }, monitor, now);
+                if result.is_comparison() {
+                    self.look_for_missed(result.unknown(), monitor);
+                }
+                monitor.apply(Input::Polled(&result.into_polled(now_ns)), now);
             }
             Finding::Destroyed(notices) => monitor.apply(Input::Destroyed(&notices), now),
         }
     }
 
+    /// Asks for a listing if there are sockets that a comparison has found and no table knows, each socket once: some are
+    /// on a watched port by chance. Not while the table of flows is full: they were evicted, and would evict others.
+    fn look_for_missed(&mut self, unknown: Vec<u64>, monitor: &Monitor<Probes>) {
+        if monitor.flows.len() >= monitor.flows.capacity() {
+            return;
+        }
+        let unknown: HashSet<u64> =
+            unknown.into_iter().filter(|cookie| !is_known(*cookie, monitor)).collect();
+        if unknown.iter().any(|cookie| !self.left_out.contains(cookie)) {
+            self.needs_resync = true;
+            self.for_missed = true;
+        }
+        self.left_out = unknown;
+    }
+
     /// Applies a portion of a listing, if there is one.
     pub(crate) fn step(&mut self, monitor: &mut Monitor<Probes>, now: Timestamp) -> Progress {
         let Some(mut adoption) = self.adoption.take() else { return Progress::Done };
-        let progress = adoption.step(self.records_lost, monitor, now);
+        let progress = adoption.step(self.records_lost || self.for_missed, monitor, now);
         if progress != Progress::Done {
             self.adoption = Some(adoption);
             return progress;
@@ -131,10 +181,26 @@ impl Reconciler {
         monitor.flows.end_listing();
         monitor.listeners.end_listing();
         self.listing = false;
-        // Nothing else would ever compare flows again that were too young for this listing.
-        self.needs_resync |= adoption.finish(&mut self.notices, monitor, now);
+        self.for_missed = false;
+        // Whatever it was made for may have ended flows as well.
+        self.pace.compare_soon();
+        adoption.finish(&mut self.notices);
         // Starting has needed much that is free again.
         trim_heap();
         progress
     }
+}
+
+/// Tells the monitor what could not be looked at, and logs it when it is something else than before.
+fn note_unseen(unseen: Unseen, monitor: &mut Monitor<Probes>, now: Timestamp) {
+    if unseen != monitor.counters.unseen && !unseen.is_nothing() {
+        let Unseen { namespaces, sockets, processes } = unseen;
+        tracing::warn!(
+            namespaces,
+            sockets,
+            processes,
+            "the host cannot be looked at completely: sockets there may be open that are not known, and none of them is taken for gone"
+        );
+    }
+    monitor.apply(Input::Unseen(unseen), now);
 }

@@ -75,6 +75,11 @@ impl Status {
             (coverage.kernel.owners_unkept > 0).then(|| {
                 format!("{} owners of sockets not kept in the kernel", coverage.kernel.owners_unkept)
             }),
+            (coverage.end_missed > 0).then(|| {
+                format!("the ends of {} flows were not seen, they are told as lost", coverage.end_missed)
+            }),
+            (coverage.found_late > 0)
+                .then(|| format!("{} flows were found open whose opening was not seen", coverage.found_late)),
             (coverage.posture_given_up > 0).then(|| {
                 format!(
                     "the encryption of {} flows not followed: too many were undecided at once",
@@ -107,7 +112,12 @@ impl Status {
             .count();
         let reload_refused = self.policy.last_reload.as_ref().is_some_and(|reload| !reload.ok);
         let unresolved = self.policy.unresolved.len();
+        let unseen = &self.coverage.unseen;
         [
+            (!unseen.is_empty()).then(|| {
+                let what = unseen.iter().map(|(reason, n)| format!("{reason} {n}")).collect::<Vec<_>>();
+                format!("the host cannot be looked at completely ({})", what.join(", "))
+            }),
             (absent > 0).then(|| format!("{absent} {} missing", plural(absent, "hook"))),
             reload_refused.then(|| "the last reload was refused".to_owned()),
             (self.owners.names_awaited > 0).then(|| {

@@ -189,6 +189,8 @@ pub(crate) fn status() -> Status {
             posture_given_up: 0,
             opening_missed: 0,
             end_missed: 0,
+            found_late: 0,
+            unseen: ByReason::new(),
             unwatched: 0,
             evicted_listeners: 0,
             unwatched_listeners: 0,

@@ -202,6 +202,13 @@ pub(crate) struct CoverageStatus {
     pub opening_missed: u64,
     /// Flows whose end was lost, or could not be seen because they are older than the daemon.
     pub end_missed: u64,
+    /// Flows found open whose opening was not seen although their port was watched.
+    #[serde(default)]
+    pub found_late: u64,
+    /// What of the host could not be looked at last, by reason: network namespaces, sockets, processes. Nothing there was
+    /// taken for gone.
+    #[serde(default)]
+    pub unseen: ByReason,
     /// Flows, and failed connects, no longer reported because a reload removed their port.
     #[serde(default)]
     pub unwatched: u64,
@@ -234,6 +241,8 @@ impl From<Coverage> for CoverageStatus {
             posture_given_up: 0,
             opening_missed: snapshot.opening_missed,
             end_missed: snapshot.end_missed,
+            found_late: 0,
+            unseen: ByReason::new(),
             unwatched: snapshot.unwatched,
             unwatched_listeners: snapshot.unwatched_listeners,
             flows_open: 0,

@@ -1,14 +1,18 @@
 //! Real sockets, in this namespace and in one of the test's own, and who holds them.
 
 use std::net::TcpListener;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use super::*;
 use crate::host::testing::{connection, cookie, eventually};
 
 fn take(ports: &[u16]) -> Listing {
-    Listing::take(Path::new("/proc"), &ports.iter().copied().collect()).expect("/proc is mounted")
+    let ports = ports.iter().copied().collect();
+    Listing::take(Path::new("/proc"), &ports, &HashSet::new()).expect("/proc is mounted")
 }
 
 /// A process that ends with the test.
@@ -83,17 +87,52 @@ fn a_separate_namespace_is_listed_and_polled() {
     let listed = found.namespaces.iter().find(|found| found.ns.inode() == ns.inode()).expect("kept open");
 
     let (stays, goes) = (cookie(&first), cookie(&second));
-    let known = |cookie| cookie == stays || cookie == goes;
-    assert_eq!(poll(&listed.ns, known).expect("listed").len(), 2);
+    let known = |head: &sockets::Head| head.cookie == stays || head.cookie == goes;
+    let left = || {
+        let look = listed.ns.run(|| sockets::look(known, |_| false)).expect("root may enter");
+        look.expect("the kernel lists").sockets
+    };
+    assert_eq!(left().len(), 2);
     drop(second);
-    let left = || poll(&listed.ns, known).expect("listed");
     assert!(eventually(|| left().iter().map(|socket| socket.cookie).eq([stays])), "{:?}", left());
 }
 
+/// A thread may have descriptors of its own, and the first thread of a process may have ended.
 #[test]
-fn only_links_to_sockets_are_sockets() {
-    assert_eq!(socket_inode(b"socket:[4711]"), Some(4711));
-    for other in [&b"socket:[]"[..], b"pipe:[4711]", b"socket:[99999999999]", b"/tmp/socket:[1]", b""] {
-        assert_eq!(socket_inode(other), None);
+fn a_socket_that_only_one_thread_holds_has_its_owner() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let port = listener.local_addr().expect("bound").port();
+    let held = cookie(&listener);
+    let fd = listener.into_raw_fd();
+    let (to, ready) = std::sync::mpsc::channel();
+    let (end, wait) = std::sync::mpsc::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        // SAFETY: only this thread's table of descriptors becomes its own, with a copy of each, and ends with it.
+        unsafe { unshare_unsafe(UnshareFlags::FILES) }.expect("anybody may");
+        to.send(()).expect("it is awaited");
+        let _ = wait.recv();
+    });
+    ready.recv().expect("it is sent");
+    // SAFETY: the descriptor came from the listener above, and nothing else has it in this table.
+    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+    let found = take(&[port]);
+    drop(end);
+    thread.join().expect("it ends");
+    let socket = found.sockets.iter().find(|socket| socket.cookie == held).expect("the thread holds it");
+    assert_eq!(socket.owner, Some(ProcessFd { tgid: std::process::id(), fd }));
+}
+
+#[test]
+fn known_sockets_are_listed_without_their_owner() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let port = listener.local_addr().expect("bound").port();
+    let (client, _server) = connection(&listener);
+    let known = HashSet::from([cookie(&listener), cookie(&client)]);
+    let ports = [port].into_iter().collect();
+    let found = Listing::take(Path::new("/proc"), &ports, &known).expect("/proc is mounted");
+    let unknown: Vec<bool> = found.sockets.iter().map(|socket| !known.contains(&socket.cookie)).collect();
+    assert_eq!(unknown.iter().filter(|unknown| **unknown).count(), 1);
+    for (socket, unknown) in found.sockets.iter().zip(unknown) {
+        assert_eq!((socket.owner.is_some(), socket.counts.is_some()), (unknown, unknown), "{socket:?}");
     }
 }

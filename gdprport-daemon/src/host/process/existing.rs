@@ -34,7 +34,7 @@ impl Resolver {
     /// If `proc` cannot be listed.
     pub fn existing_processes(&mut self) -> io::Result<impl Iterator<Item = ExistingProcess> + '_> {
         let pids = pid::list(&self.proc_path)?;
-        Ok(pids.filter_map(|tgid| self.existing(tgid)))
+        Ok(pids.into_iter().filter_map(|tgid| self.existing(tgid)))
     }
 
     fn existing(&mut self, tgid: u32) -> Option<ExistingProcess> {

@@ -6,6 +6,7 @@
 mod crowd;
 mod data;
 mod fd_passing;
+mod hide;
 mod mask;
 mod socket;
 mod state;
@@ -78,6 +79,8 @@ fn obey(puppet: &mut Puppet, words: &[&str]) -> Reply {
         ["cover", with, what] => mask::cover(with, what),
         ["sleepers", n] => mask::sleepers(number(n)?),
         ["connect-from-child", to] => mask::connect_from_child(to),
+        ["keys", n] => puppet.keys(number(n)?),
+        ["pair-in-thread", netns, at] => puppet.pair_in_thread(netns, at),
         ["serve"] => puppet.serve(),
         ["served"] => Ok(puppet.served.count().to_string()),
         ["burst", to, total, ways] => crowd::burst(to, number(total)?, number(ways)?),
