@@ -95,6 +95,10 @@ pub const FLAG_PEER_FIN_UNKNOWN: u8 = 4;
 /// (`net.core.optmem_max`). Only the process that holds the socket can fill it.
 pub const FLAG_OPTMEM_FULL: u8 = 8;
 
+/// A flag of [`FlowRecord`]: a kernel thread of io_uring connected the socket, which on this kernel shows no process. Only
+/// a process that asks for that has it done.
+pub const FLAG_IO_WORKER: u8 = 16;
+
 /// An event in the life of a socket on a watched port; 128 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

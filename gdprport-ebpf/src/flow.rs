@@ -3,7 +3,9 @@
 use core::ptr::read_volatile;
 
 use aya_ebpf::bindings::bpf_sock_ops;
-use gdprport_common::{Caller, FailTail, FlowRecord, FlowTail, OpenTail, RecordKind, SocketOwner};
+use gdprport_common::{
+    Caller, FLAG_IO_WORKER, FailTail, FlowRecord, FlowTail, OpenTail, RecordKind, SocketOwner, SocketRole,
+};
 
 /// The two ends of a socket: addresses in network byte order, IPv4 in the first word; ports in host byte order.
 #[derive(Default)]
@@ -35,6 +37,18 @@ pub(crate) unsafe fn ports(ops: *mut bpf_sock_ops) -> (u32, u32) {
 #[inline(always)]
 pub(crate) fn header_ports(tuple: &SocketTuple) -> u32 {
     (u32::from(tuple.peer_port) << 16 | u32::from(tuple.local_port)).to_be()
+}
+
+/// How a kernel thread of io_uring is named: those of its workers begin with `io_wq`, the one that submits with `io_ur`.
+/// Since Linux 5.12 they are threads of the process.
+const IO_URING: [u64; 2] = [u64::from_ne_bytes(*b"io_wq\0\0\0"), u64::from_ne_bytes(*b"io_ur\0\0\0")];
+
+/// Returns how the process kept itself from being the owner, as flags of the record.
+#[inline(always)]
+pub(crate) fn withheld_flags(owner: &SocketOwner) -> u8 {
+    let begin = owner.caller.comm[0] & u64::from_ne_bytes([255, 255, 255, 255, 255, 0, 0, 0]);
+    let nobody = owner.role == SocketRole::None as u8;
+    if nobody && (begin == IO_URING[0] || begin == IO_URING[1]) { FLAG_IO_WORKER } else { 0 }
 }
 
 /// Builds a record of `kind` without an old state or flags. `time_ns` is on `CLOCK_BOOTTIME`.

@@ -84,11 +84,14 @@ fn in_kernel_thread() -> bool {
 }
 
 /// Returns the calling process. Sends its executable to the daemon unless the daemon has it. In a kernel thread there is
-/// no caller: its tgid is 0.
+/// no caller: its tgid is 0, and its name that of the thread.
 #[inline(always)]
 pub(crate) fn current_caller(netns_cookie: u64) -> Caller {
     if in_kernel_thread() {
-        return Caller { netns_cookie, ..Caller::default() };
+        let mut nobody = Caller { netns_cookie, ..Caller::default() };
+        // SAFETY: writes at most the 16 bytes it is given.
+        unsafe { bpf_get_current_comm((&raw mut nobody.comm).cast(), 16) };
+        return nobody;
     }
     let tgid = current_tgid();
     // SAFETY: the helpers take no argument and cannot fail.

@@ -214,6 +214,7 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
                 wanting::request(stored);
             }
             owner = *stored;
+            record_flags = flow::withheld_flags(&owner);
         }
         request_state_callbacks(ops);
         let tuple = tuple(ops);
@@ -256,6 +257,7 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         let mut record_flags = 0;
         let owner = if !stored.is_null() {
             wanting::cancel(stored);
+            record_flags = flow::withheld_flags(&*stored);
             *stored
         } else {
             // Another agent on this host may have requested this callback. If our socket's owner could not be stored,

@@ -6,8 +6,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gdprport_common::{
-    CgroupRecord, ExecRecord, FLAG_OPTMEM_FULL, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FLAG_PEER_REPLIED,
-    FailTail, FlowRecord, PATH_CAP, PAYLOAD_LONG, PayloadHeader, RecordKind, SocketRole,
+    CgroupRecord, ExecRecord, FLAG_IO_WORKER, FLAG_OPTMEM_FULL, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN,
+    FLAG_PEER_REPLIED, FailTail, FlowRecord, PATH_CAP, PAYLOAD_LONG, PayloadHeader, RecordKind, SocketRole,
 };
 use zerocopy::FromBytes as _;
 
@@ -333,7 +333,11 @@ fn owner(kind: RecordKind, record: &FlowRecord) -> Result<OwnerRef, DecodeError>
         start_ns: 0,
         time_ns: record.time_ns,
         comm: [0; 16],
-        withheld: (record.flags & FLAG_OPTMEM_FULL != 0).then_some(Withheld::OptionMemory),
+        withheld: match record.flags {
+            flags if flags & FLAG_OPTMEM_FULL != 0 => Some(Withheld::OptionMemory),
+            flags if flags & FLAG_IO_WORKER != 0 => Some(Withheld::KernelThread),
+            _ => None,
+        },
     })
 }
 

@@ -121,6 +121,8 @@ pub struct Parent {
 pub enum Withheld {
     /// It filled the option memory of its socket, so that the kernel could not keep with it who called.
     OptionMemory,
+    /// It had a kernel thread of io_uring connect, which on kernels before 5.12 belongs to no process.
+    KernelThread,
 }
 
 impl Withheld {
@@ -130,6 +132,9 @@ impl Withheld {
         match self {
             Self::OptionMemory => {
                 "it filled the option memory of its socket, where the kernel keeps the owner"
+            }
+            Self::KernelThread => {
+                "it had a kernel thread of io_uring connect, which on this kernel shows no process"
             }
         }
     }

@@ -176,8 +176,12 @@ proptest! {
 }
 
 #[test]
-fn a_full_option_memory_is_how_an_owner_withheld_itself() {
-    for (flags, expected) in [(FLAG_OPTMEM_FULL, Some(Withheld::OptionMemory)), (FLAG_PEER_REPLIED, None)] {
+fn a_record_shows_how_an_owner_withheld_itself() {
+    for (flags, expected) in [
+        (FLAG_OPTMEM_FULL, Some(Withheld::OptionMemory)),
+        (FLAG_IO_WORKER, Some(Withheld::KernelThread)),
+        (FLAG_PEER_REPLIED, None),
+    ] {
         let raw = FlowRecord { flags, role: 0, ..record(RecordKind::ActiveEstablished) };
         let Ok(Record::Connection(ConnectionRecord::Connected(event))) = decode(raw.as_bytes()) else {
             panic!("not a connect")

@@ -32,6 +32,7 @@ fn obey(puppet: &mut Puppet, words: &[&str]) -> Reply {
         ["listen-anywhere", at] => puppet.listen_anywhere(Some(at)),
         ["dissolve-and-listen", id] => puppet.dissolve_and_listen(number(id)?),
         ["connect-from", from, to] => puppet.connect_from(from, to),
+        ["connect-uring", to] => puppet.connect_uring(to),
         ["connect-mptcp", to] => puppet.connect_mptcp(to),
         ["listen-mptcp", at] => puppet.listen_mptcp(at),
         ["connect-fail", to] => socket::connect_fail(to),

@@ -8,6 +8,7 @@ use rustix::net::{AddressFamily, Protocol, SocketFlags, SocketType, ipproto};
 
 use crate::socket::parse;
 use crate::state::{Puppet, Reply};
+use crate::uring;
 
 /// More keys than fit any option memory in use; each takes some 200 bytes.
 const KEYS: u32 = 9_000;
@@ -83,6 +84,15 @@ impl Puppet {
         let socket = stream_socket(None)?;
         rustix::net::bind(&socket, &parse(from)?)?;
         rustix::net::connect(&socket, &parse(to)?)?;
+        let stream = TcpStream::from(socket);
+        let local = stream.local_addr()?;
+        Ok(self.keep(stream, local))
+    }
+
+    /// Connects by a worker of io_uring.
+    pub(crate) fn connect_uring(&mut self, to: &str) -> Reply {
+        let socket = stream_socket(None)?;
+        uring::connect(&socket, parse(to)?)?;
         let stream = TcpStream::from(socket);
         let local = stream.local_addr()?;
         Ok(self.keep(stream, local))
