@@ -309,7 +309,8 @@ pub struct PayloadHeader {
     pub kind: u8,
     /// 1 if this end sent the segment, 0 if it received it.
     pub sent: u8,
-    /// Number of payload bytes that follow.
+    /// Number of payload bytes that follow. None: what was recorded at this place and after it was not taken by TCP, and
+    /// what came again is not recorded.
     pub len: u16,
     /// Their offset in the stream of this direction, modulo 2^32.
     pub offset: u32,

@@ -134,8 +134,9 @@ pub struct SocketOwner {
     pub fin_mark: u32,
     /// TCP sequence number of the last recorded segment that this end sent: the same number again is a retransmission.
     pub last_out: u32,
-    /// The same for segments that this end received.
-    pub last_in: u32,
+    /// TCP sequence number after the furthest recorded byte that this end received: what begins before it may be a
+    /// repetition.
+    pub end_in: u32,
     /// 1 once TCP handles the connection; a connect that ends with 0 was stopped on this host.
     pub started: u8,
     /// 1 while payload segments are still wanted; the map `WANTING` then counts the socket.

@@ -92,7 +92,7 @@ pub(crate) unsafe fn send(stored: *mut SocketOwner, ports: u32, cookie: u64, tim
         (*early).len = 0;
         let Some(occasion) = Occasion::seen(Hook::Payload) else { return };
         (*stored).spent_in = cost(len);
-        (*stored).last_in = sequence;
+        (*stored).end_in = sequence.wrapping_add(len);
         let kept = ((*early).kept.wrapping_sub(1) & (PAYLOAD_LONG as u32 - 1)) + 1;
         (*early).record.header = PayloadHeader {
             kind: RecordKind::Payload as u8,

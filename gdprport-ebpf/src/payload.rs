@@ -11,9 +11,9 @@
 use core::hint::black_box;
 use core::ptr::read_volatile;
 
-use aya_ebpf::bindings::{__sk_buff, BPF_TCP_LISTEN};
+use aya_ebpf::bindings::{__sk_buff, BPF_TCP_LISTEN, bpf_sock};
 use aya_ebpf::helpers::generated::{
-    bpf_get_socket_cookie, bpf_ktime_get_boot_ns, bpf_sk_fullsock, bpf_skb_load_bytes,
+    bpf_get_socket_cookie, bpf_ktime_get_boot_ns, bpf_sk_fullsock, bpf_skb_load_bytes, bpf_tcp_sock,
 };
 use aya_ebpf::macros::cgroup_skb;
 use aya_ebpf::programs::SkBuffContext;
@@ -92,9 +92,21 @@ fn inspect(skb: *mut __sk_buff, sent: bool) {
             return;
         }
         let spent = if sent { out } else { into };
+        // What begins before what was recorded and was not taken yet comes again, or late.
+        let again = !sent
+            && spent != 0
+            && (sequence.wrapping_sub((*stored).end_in) as i32) < 0
+            && !was_taken(sk, sequence.wrapping_add(len));
         if spent >= PAYLOAD_BUDGET {
+            if spent == EXHAUSTED {
+                return;
+            }
+            if again {
+                (*stored).spent_in = EXHAUSTED;
+                return distrust(skb, sequence.wrapping_sub((*stored).in_base));
+            }
             // A peer that sends its request in small pieces sends as many packets, and gets a reply in the end.
-            if spent == EXHAUSTED || len < LARGE {
+            if len < LARGE {
                 return;
             }
             let spent = spent + 1;
@@ -111,10 +123,12 @@ fn inspect(skb: *mut __sk_buff, sent: bool) {
             (*stored).out_base = sequence;
             (*stored).syn_seen = 1;
         }
-        // A retransmission: the daemon has the bytes, and they cost nothing. The first segment may have any number, so
-        // it is never taken for one.
-        let last = if sent { (*stored).last_out } else { (*stored).last_in };
-        if spent != 0 && sequence == last {
+        // A repetition: the daemon has the bytes, and they cost nothing. The first segment may have any number, so it is
+        // never taken for one.
+        let before = if sent { (*stored).last_out } else { (*stored).end_in };
+        let repeated =
+            if sent { sequence == before } else { (sequence.wrapping_sub(before) as i32) < 0 && !again };
+        if spent != 0 && repeated {
             return;
         }
         let Some(occasion) = Occasion::seen(Hook::Payload) else { return };
@@ -124,7 +138,7 @@ fn inspect(skb: *mut __sk_buff, sent: bool) {
             (*stored).last_out = sequence;
         } else {
             (*stored).spent_in = spent + cost;
-            (*stored).last_in = sequence;
+            (*stored).end_in = sequence.wrapping_add(len);
         }
         let base = if sent { (*stored).out_base } else { (*stored).in_base };
         let header = PayloadHeader {
@@ -145,6 +159,35 @@ fn inspect(skb: *mut __sk_buff, sent: bool) {
         } else {
             send::<PAYLOAD_LONG>(skb, start, len, header, occasion);
         }
+    }
+}
+
+/// Tells the daemon that what was recorded of a direction was not all taken, and more comes at the same place that is
+/// not recorded.
+///
+/// # Safety
+/// `skb` is the program's context.
+#[inline(always)]
+unsafe fn distrust(skb: *mut __sk_buff, offset: u32) {
+    let Some(occasion) = Occasion::seen(Hook::Payload) else { return };
+    // SAFETY: guaranteed by the caller.
+    let (time_ns, cookie) = unsafe { (bpf_ktime_get_boot_ns(), bpf_get_socket_cookie(skb.cast())) };
+    let kind = RecordKind::Payload as u8;
+    emit::emit(occasion, || PayloadHeader { kind, sent: 0, len: 0, offset, time_ns, cookie });
+}
+
+/// Whether TCP has taken all bytes before the sequence number `end`. A segment that it has not taken may still be
+/// rejected (its checksum, its timestamp), and another with other bytes at the same place be taken instead: what comes
+/// again is recorded again then, so that the daemon can compare.
+///
+/// # Safety
+/// `sk` is a full socket and not null.
+#[inline(always)]
+unsafe fn was_taken(sk: *mut bpf_sock, end: u32) -> bool {
+    // SAFETY: guaranteed by the caller; `tcp` is checked before its use.
+    unsafe {
+        let tcp = bpf_tcp_sock(sk);
+        !tcp.is_null() && end.wrapping_sub(read_volatile(&raw const (*tcp).rcv_nxt)) as i32 <= 0
     }
 }
 

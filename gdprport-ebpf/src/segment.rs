@@ -8,8 +8,15 @@ use gdprport_common::{PAYLOAD_COST, PAYLOAD_LONG, PAYLOAD_TINY, PayloadRecord};
 
 /// `IPPROTO_TCP`.
 const TCP: u8 = 6;
-/// Length of an IPv6 header; packets with extension headers are ignored.
+/// Length of an IPv6 header (RFC 8200 3).
 const IPV6_HEADER: usize = 40;
+/// Extension headers that may stand before TCP (RFC 8200 4): hop-by-hop options, routing, fragment, destination options.
+/// A process may set some of them on its own sockets; in a user namespace of its own, all.
+const EXTENSIONS: [u8; 4] = [0, 43, FRAGMENT, 60];
+/// The one whose second byte is no length.
+const FRAGMENT: u8 = 44;
+/// The most of them that are followed.
+const MAX_EXTENSIONS: usize = 6;
 /// The flag of the first segment of a connection (RFC 9293 3.1).
 const SYN: u8 = 2;
 /// Content type of a TLS record of handshake messages (RFC 8446 5.1).
@@ -21,7 +28,7 @@ const PROXY: &[u8; 8] = b"\r\n\r\n\0\r\nQ";
 
 /// The headers of a TCP packet; numbers in host byte order.
 pub(crate) struct TcpSegment {
-    /// Offset of its payload in the packet; at most 120.
+    /// Offset of its payload in the packet.
     pub start: u32,
     /// Bytes of its payload; 0 if it only acknowledges.
     pub len: u32,
@@ -70,10 +77,8 @@ pub(crate) unsafe fn parse_headers(skb: *mut __sk_buff) -> Option<TcpSegment> {
             }
             usize::from(version & 15) * 4
         } else {
-            if *ip.add(6) != TCP {
-                return None;
-            }
-            IPV6_HEADER
+            let next = *ip.add(6);
+            if next == TCP { IPV6_HEADER } else { behind_extensions(skb, next)? }
         };
         let tcp = data + header;
         if tcp + 20 > end {
@@ -92,18 +97,43 @@ pub(crate) unsafe fn parse_headers(skb: *mut __sk_buff) -> Option<TcpSegment> {
     }
 }
 
+/// The offset of the TCP header behind the extension headers of an IPv6 packet, the first of which is of type `next`.
+///
+/// # Safety
+/// `skb` is the program's context.
+#[inline(always)]
+unsafe fn behind_extensions(skb: *mut __sk_buff, mut next: u8) -> Option<usize> {
+    let mut offset = IPV6_HEADER;
+    for _ in 0..MAX_EXTENSIONS {
+        if !EXTENSIONS.contains(&next) {
+            return None;
+        }
+        let mut header = [0_u8; 2];
+        // SAFETY: guaranteed by the caller.
+        if unsafe { bpf_skb_load_bytes(skb.cast(), offset as u32, (&raw mut header).cast(), 2) } != 0 {
+            return None;
+        }
+        offset += if next == FRAGMENT { 8 } else { (usize::from(header[1]) + 1) * 8 };
+        next = header[0];
+        if next == TCP {
+            return Some(offset);
+        }
+    }
+    None
+}
+
 /// What a segment with so many bytes of payload takes from the budget.
 #[inline(always)]
 pub(crate) fn cost(len: u32) -> u8 {
     if len <= PAYLOAD_TINY as u32 { 1 } else { PAYLOAD_COST }
 }
 
-/// Whether more than the first [`PAYLOAD_CAP`] bytes of a segment may matter, see [`PAYLOAD_LONG`]. Of other records of
+/// Whether more than the first [`gdprport_common::PAYLOAD_CAP`] bytes of a segment may matter, see [`PAYLOAD_LONG`]. Of other records of
 /// TLS they do not: what decides stands at the beginning of a ServerHello, and the rest is encrypted. Of a segment that
 /// is longer still the end is not captured, so that a part more is of no use.
 ///
 /// # Safety
-/// `skb` is the program's context, and its payload has more than [`PAYLOAD_CAP`] bytes from `start` on.
+/// `skb` is the program's context, and its payload has more than [`gdprport_common::PAYLOAD_CAP`] bytes from `start` on.
 #[inline(always)]
 pub(crate) unsafe fn more_may_matter(skb: *mut __sk_buff, start: u32, len: u32) -> bool {
     let mut first = [0_u8; 8];

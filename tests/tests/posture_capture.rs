@@ -37,7 +37,7 @@ fn a_request_to_a_deferred_accept_is_seen_at_both_ends() {
 /// `deferred`, the server accepts once data is there; `quickack`, the client delays its last acknowledgement of the
 /// handshake and sends it with its data; `dripping`, the same with one byte; `shut`, the same with its FIN;
 /// `fast-open`, it asks for TCP Fast Open, and what came of that is checked (`TCPI_OPT_SYN_DATA` of `TCP_INFO`);
-/// a `6` behind it has an IPv6 socket listen.
+/// `options` puts headers between those of IPv6 and TCP; a `6` behind it has an IPv6 socket listen.
 const SPEAKS_FIRST: &str = r#"
 import socket, struct, sys
 _, port, called, how, to, syn_data = sys.argv
@@ -47,6 +47,8 @@ server = socket.socket(socket.AF_INET6 if six else socket.AF_INET)
 server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 if six:
     server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+# In each header: the next, its length in units of eight bytes, an option that nobody knows and all skip.
+headers = [(socket.IPV6_HOPOPTS, 0), (socket.IPV6_DSTOPTS, 31)] if "options" in how else []
 if how.startswith("deferred"):
     server.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 5)
 if how.startswith("fast-open"):
@@ -54,11 +56,12 @@ if how.startswith("fast-open"):
 server.bind(("::" if six else "127.0.0.1", int(port)))
 server.listen()
 client = socket.socket(socket.AF_INET6 if ":" in to else socket.AF_INET)
-first = START
+for header, units in headers:
+    client.setsockopt(socket.IPPROTO_IPV6, header, bytes([0, units, 0x1E, 4 + 8 * units] + [0] * (4 + 8 * units)))
 if how.startswith("fast-open"):
     client.sendto(START, socket.MSG_FASTOPEN, (to, int(called)))
 else:
-    if not how.startswith("deferred"):
+    if how.startswith("quickack") or how.startswith("dripping") or how.startswith("shut"):
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
     client.connect((to, int(called)))
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -105,6 +108,13 @@ impl Handshakes {
         run(both.expect("Python is there"), Place::default().netns(&self.netns));
     }
 
+    /// Runs a script behind what such scripts share.
+    fn run_script(&self, text: &str, times: &str) {
+        let text = [host_only::RAW, text].concat();
+        let both = script(&self.dir, &text, &[&self.port.to_string(), times]);
+        run(both.expect("Python is there"), Place::default().netns(&self.netns));
+    }
+
     /// Lets both speak, and expects that both ends are known to be in plaintext.
     fn speak(&mut self, how: &str, to: &str, syn_data: &str) {
         self.talk(&self.port, [how, to, syn_data]);
@@ -126,6 +136,16 @@ fn a_request_that_completes_the_handshake_is_seen_at_both_ends() {
     handshakes.netns.sysctl("net/ipv4/tcp_syncookies", "2");
     handshakes.speak("quickack", "127.0.0.1", "-");
     handshakes.speak("quickack6", "::1", "-");
+    handshakes.table.finish();
+}
+
+/// Any process may put such headers before TCP, in a user namespace of its own.
+#[test]
+fn ipv6_extension_headers_hide_no_plaintext() {
+    need!(gdprport_tests::servers::python());
+    let mut handshakes = Handshakes::new();
+    handshakes.speak("options6", "::1", "-");
+    handshakes.speak("quickack-options6", "::1", "-");
     handshakes.table.finish();
 }
 
@@ -261,18 +281,17 @@ mod host_only {
 
     use super::*;
 
-    /// Sends segments of another connection's form to a listener, then calls it from their port. Whether there is one
-    /// with their numbers is not checked before `cgroup_skb` sees them.
-    const STRAYS: &str = r#"
+    /// What the two scripts below share: a segment with these numbers, from the client's port to the server's, with
+    /// a checksum that is off by `wrong`.
+    pub(super) const RAW: &str = r#"
 import random, socket, struct, sys
-_, port = sys.argv
+_, port, times = sys.argv
 server = socket.create_server(("127.0.0.1", int(port)))
 client = socket.socket()
 client.bind(("127.0.0.1", 0))
 raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
-payload = b"GET /stray HTTP/1.1\r\n\r\n"
-for flags in [0x18] * 200 + [0x02] + [0x18] * 200:
-    numbers = (random.getrandbits(32), random.getrandbits(32) if flags == 0x18 else 0)
+
+def send(numbers, flags, payload, wrong=0):
     ends = (client.getsockname()[1], int(port))
     whole = struct.pack(">HHLLBBHHH", *ends, *numbers, 5 << 4, flags, 1024, 0, 0) + payload
     pseudo = socket.inet_aton("127.0.0.1") * 2 + struct.pack(">BBH", 0, 6, len(whole)) + whole
@@ -280,7 +299,16 @@ for flags in [0x18] * 200 + [0x02] + [0x18] * 200:
     total = sum(struct.unpack(f">{len(pseudo) // 2}H", pseudo))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
-    raw.sendto(whole[:16] + struct.pack(">H", ~total & 0xFFFF) + whole[18:], ("127.0.0.1", 0))
+    checksum = struct.pack(">H", (~total & 0xFFFF) ^ wrong)
+    raw.sendto(whole[:16] + checksum + whole[18:], ("127.0.0.1", 0))
+"#;
+
+    /// Sends segments of a connection that does not exist to a listener, then calls it from their port. Whether there is
+    /// one with their numbers is not checked before `cgroup_skb` sees them.
+    const STRAYS: &str = r#"
+for flags in [0x18] * int(times) + [0x02] + [0x18] * int(times):
+    numbers = (random.getrandbits(32), random.getrandbits(32) if flags == 0x18 else 0)
+    send(numbers, flags, b"GET /stray HTTP/1.1\r\n\r\n")
 client.connect(("127.0.0.1", int(port)))
 connection, _ = server.accept()
 client.sendall(struct.pack(">II", 23, 196608) + b"user\0postgres\0\0")
@@ -294,12 +322,55 @@ assert connection.recv(100) == b""
     fn segments_without_a_connection_are_no_ones_first() {
         need!(gdprport_tests::servers::python());
         let mut handshakes = Handshakes::new();
-        let port = handshakes.port.number();
-        let both = script(&handshakes.dir, STRAYS, &[&port.to_string()]);
-        run(both.expect("Python is there"), Place::default().netns(&handshakes.netns));
-        handshakes.table.row("after strays", port, PLAIN.because(STARTUP));
+        handshakes.run_script(STRAYS, "400");
+        handshakes.table.row("after strays", handshakes.port.number(), PLAIN.because(STARTUP));
         let coverage = handshakes.table.daemon.status()["coverage"].clone();
         assert!(coverage["kernel"]["seen"].as_u64().is_some_and(|seen| seen < 200), "{coverage}");
+        handshakes.table.finish();
+    }
+
+    /// A ClientHello that the server's TCP rejects, for its checksum, and in its place a request, which is answered with
+    /// a file that begins like a ServerHello. The numbers are read as `TCP_REPAIR` gives them.
+    const REJECTED: &str = r#"
+client.connect(("127.0.0.1", int(port)))
+connection, _ = server.accept()
+numbers = []
+client.setsockopt(socket.IPPROTO_TCP, 19, 1)
+for queue in (2, 1):
+    client.setsockopt(socket.IPPROTO_TCP, 20, queue)
+    numbers.append(client.getsockopt(socket.IPPROTO_TCP, 21) & 0xFFFFFFFF)
+client.setsockopt(socket.IPPROTO_TCP, 20, 0)
+client.setsockopt(socket.IPPROTO_TCP, 19, -1)
+session = bytes(range(32))
+body = b"\3\3" + bytes(32) + b"\x20" + session
+extensions = b"\0\x2b\0\3\2\3\4\0\x0d\0\4\0\2\4\3"
+hello = body + b"\0\2\x13\1" + b"\1\0" + struct.pack(">H", len(extensions)) + extensions
+file = body + b"\x13\1\0" + b"\0\6" + b"\0\x2b\0\2\3\4"
+handshake = lambda kind, body: struct.pack(">BHHBBH", 22, 0x303, len(body) + 4, kind, 0, len(body)) + body
+fake = handshake(1, hello) + b"\x14\3\3\0\1\1\x17\3\3\0\x30" + bytes(48)
+for _ in range(int(times)):
+    send(numbers, 0x18, fake, wrong=0x5555)
+client.sendall(b"GET /file-of-the-house HTTP/1.1\r\n\r\n")
+assert connection.recv(1000).startswith(b"GET")
+connection.sendall(handshake(2, file) + b"\x17\3\3\0\x30" + bytes(48))
+assert client.recv(1000)
+client.close()
+assert connection.recv(100) == b""
+"#;
+
+    /// At the server's end; the client's own does not see what the raw socket sends.
+    #[test]
+    fn a_hello_that_tcp_rejects_makes_no_tls_of_a_request() {
+        need!(gdprport_tests::servers::python());
+        let mut handshakes = Handshakes::new();
+        let twice = Expected::unknown().because("the same bytes came twice, with different contents");
+        let request = PLAIN.because("HTTP/1 request without TLS");
+        // At last so often that nothing of the request is recorded.
+        for times in ["1", "2", "40"] {
+            handshakes.run_script(REJECTED, times);
+            let case = format!("a hello rejected, {times} times");
+            handshakes.table.row_by_end(&case, handshakes.port.number(), [request, twice]);
+        }
         handshakes.table.finish();
     }
 

@@ -115,7 +115,7 @@ pub enum ConnectionRecord<'a> {
         sent: bool,
         /// Where in the stream of this direction it begins, modulo 2^32.
         offset: u32,
-        /// Its first bytes.
+        /// Its first bytes. None: what came before of this direction may not be what TCP took.
         bytes: &'a [u8],
     },
 }

@@ -36,7 +36,12 @@ impl Table {
             (Direction::Out, true) | (Direction::In, false) => Side::Client,
             (Direction::Out, false) | (Direction::In, true) => Side::Server,
         };
-        let decided = tracker.segment(from, u64::from(offset), bytes);
+        // Without bytes it reports that those before may not be what TCP took.
+        let decided = if bytes.is_empty() {
+            tracker.distrust()
+        } else {
+            tracker.segment(from, u64::from(offset), bytes)
+        };
         if !tracker.wants_more() {
             entry.flow.posture.get_or_insert_with(|| self.postures.share(tracker.conclude()));
             entry.inspection = Inspection::Over;

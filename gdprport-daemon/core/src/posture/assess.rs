@@ -12,10 +12,16 @@ use super::tls::{self, Handshake};
 use super::upgrade;
 use crate::model::PostureState;
 
+/// Why a flow is not known of which a receiver took other bytes than were captured, or may have.
+pub(super) const CONTRADICTED: &str = "the same bytes came twice, with different contents";
+
 /// What the bytes of both directions amount to.
 pub(super) fn assess(declared: Option<Protocol>, client: &Stream, server: &Stream) -> Reading {
     if client.is_empty() && client.skipped() == 0 && server.is_empty() {
         return Reading::open("no payload was captured");
+    }
+    if client.is_contradicted() || server.is_contradicted() {
+        return Reading::Never(CONTRADICTED.into());
     }
     let Some(client_head) = proxy::behind(client) else {
         return Reading::open("only a PROXY protocol header was seen");

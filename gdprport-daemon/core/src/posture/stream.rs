@@ -25,6 +25,8 @@ pub(super) struct Stream {
     islands: Vec<Island>,
     /// How many bytes stand before all of these, and are not kept.
     skipped: u64,
+    /// Whether two pieces had different bytes at one place.
+    contradicted: bool,
 }
 
 #[derive(Debug)]
@@ -37,6 +39,18 @@ impl Island {
     fn end(&self) -> u64 {
         self.offset.saturating_add(self.bytes.len() as u64)
     }
+
+    /// Its bytes from this place of the direction on.
+    fn from(&self, offset: u64) -> &[u8] {
+        let before = usize::try_from(offset.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+        self.bytes.get(before..).unwrap_or_default()
+    }
+
+    /// Whether both have different bytes at one place.
+    fn contradicts(&self, other: &Self) -> bool {
+        let begin = self.offset.max(other.offset);
+        differ(self.from(begin), other.from(begin))
+    }
 }
 
 impl Stream {
@@ -46,7 +60,15 @@ impl Stream {
         let before = usize::try_from(self.skipped.saturating_sub(offset)).unwrap_or(usize::MAX);
         let bytes = bytes.get(before..).unwrap_or_default();
         let offset = offset.saturating_sub(self.skipped);
-        if offset <= self.reach { self.grow(offset, bytes) } else { self.land(offset, bytes) }
+        let contradicted = self.contradicted;
+        let grown = if offset <= self.reach { self.grow(offset, bytes) } else { self.land(offset, bytes) };
+        grown || self.contradicted != contradicted
+    }
+
+    /// Whether two pieces had different bytes at one place. TCP repeats what it sent, so that one of them was never
+    /// taken by the receiver, and which one is not known here.
+    pub(super) const fn is_contradicted(&self) -> bool {
+        self.contradicted
     }
 
     /// Lets the direction begin `length` bytes later; none were skipped before. Bytes there need not have been captured.
@@ -104,6 +126,8 @@ impl Stream {
     fn join(&mut self, offset: u64, bytes: &[u8]) {
         let known = usize::try_from(self.reach - offset).unwrap_or(usize::MAX);
         let new = bytes.get(known..).unwrap_or_default();
+        let held = usize::try_from(offset).ok().and_then(|from| self.head.get(from..));
+        self.contradicted |= differ(held.unwrap_or_default(), bytes);
         // Once it is full, the head ends before the reach.
         append(&mut self.head, new, HEAD_BYTES);
         self.reach = self.reach.saturating_add(new.len() as u64);
@@ -121,6 +145,7 @@ impl Stream {
             |island: &Island, new: &Island| island.offset <= new.end() && new.offset <= island.end();
         while let Some(at) = self.islands.iter().position(|island| touches(island, &new)) {
             let known = self.islands.remove(at);
+            self.contradicted |= known.contradicts(&new);
             if known.offset <= new.offset && new.end() <= known.end() {
                 self.islands.insert(at, known);
                 return false;
@@ -134,6 +159,11 @@ impl Stream {
         self.islands.insert(at, new);
         true
     }
+}
+
+/// Whether these differ, as far as both go.
+fn differ(one: &[u8], other: &[u8]) -> bool {
+    one.iter().zip(other).any(|(one, other)| one != other)
 }
 
 /// Both pieces, which overlap or touch, as one; `known` wins where they overlap.
@@ -201,6 +231,39 @@ mod tests {
         assert!(!stream.write(10, &bytes[10..45]), "all of it is skipped");
         stream.write(40, &bytes[40..75]);
         assert_eq!(stream.head(), &bytes[50..80]);
+    }
+
+    #[test]
+    fn other_bytes_at_the_same_place_are_noticed_wherever_it_is() {
+        let bytes = source(60);
+        let other: Vec<u8> = bytes.iter().map(|byte| !byte).collect();
+        let known = [0..20, 30..40, 45..50];
+        for (at, expected) in [
+            (5..10, true),
+            (19..21, true),
+            (20..30, false),
+            (25..35, true),
+            (39..45, true),
+            (40..45, false),
+            (28..60, true),
+        ] {
+            let mut stream = Stream::default();
+            for range in known.clone() {
+                stream.write(range.start as u64, &bytes[range]);
+            }
+            for range in [known.clone(), [5..10, 15..45, 0..60]].concat() {
+                stream.write(range.start as u64, &bytes[range]);
+            }
+            assert!(!stream.is_contradicted());
+            let mut stream = Stream::default();
+            for range in known.clone() {
+                stream.write(range.start as u64, &bytes[range]);
+            }
+            assert!(stream.write(at.start as u64, &other[at.clone()]), "{at:?}");
+            assert_eq!(stream.is_contradicted(), expected, "{at:?}");
+            stream.write(0, &bytes);
+            assert!(stream.is_contradicted(), "{at:?}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Belongs here: what is remembered between segments, and what is reported when. How the bytes are read is `assess`'s.
 
-use super::assess::assess;
+use super::assess::{CONTRADICTED, assess};
 use super::proxy;
 use super::reading::{Awaits, Reading};
 use super::stream::{HEAD_BYTES, ISLAND_BYTES, Stream};
@@ -66,7 +66,7 @@ impl Tracker {
         }
         proxy::skip(client);
         // Nearly every handshake ends here with its last segment, which spares reading all of it once more.
-        if let Some(begin) = self.awaited.filter(|_| !client.is_cut()) {
+        if let Some(begin) = self.awaited.filter(|_| !client.is_cut() && !client.is_contradicted()) {
             match client.head().get(begin..).and_then(tls::follows) {
                 Some(true) => {
                     self.streams = None;
@@ -103,6 +103,14 @@ impl Tracker {
         }
         self.posture = Some(posture.clone());
         Some(posture)
+    }
+
+    /// What was captured may not be what its receiver took. Returns what [`Self::segment`] does.
+    pub fn distrust(&mut self) -> Option<Posture> {
+        self.streams.take()?;
+        let retracted = self.retract(CONTRADICTED);
+        self.posture = Some(Posture::unknown(CONTRADICTED));
+        retracted
     }
 
     fn retract(&mut self, why: &str) -> Option<Posture> {

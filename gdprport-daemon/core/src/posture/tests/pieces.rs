@@ -158,6 +158,24 @@ fn hellos_behind_unknown_bytes_read_the_same_in_any_order() {
     assert!(!tracker.wants_more());
 }
 
+/// A receiver takes one of them, and which one is not known: it may have rejected a hello, and taken a request.
+#[test]
+fn bytes_that_came_twice_and_differ_prove_nothing() {
+    let (client, server) = tls13();
+    let request = b"GET /hello HTTP/1.1\r\n\r\n".to_vec();
+    let pieces = [(Side::Client, 0, client), (Side::Client, 0, request), (Side::Server, 0, server)];
+    let posture = play(None, &pieces);
+    assert_eq!(posture.state, PostureState::Unknown);
+    assert_eq!(posture.evidence, "the same bytes came twice, with different contents");
+    let mut tracker = Tracker::new(None);
+    tracker.segment(Side::Client, 0, &pieces[0].2);
+    assert_eq!(tracker.distrust(), None, "nothing was reported");
+    assert_eq!(tracker.segment(Side::Server, 0, &pieces[2].2), None);
+    assert_eq!(tracker.conclude(), posture);
+    // What came first was enough, and nothing else was awaited.
+    assert_eq!(play(None, [&pieces[1], &pieces[0], &pieces[2]]).state, PostureState::Plaintext);
+}
+
 /// With any suite: a repetition shows that they stand in the middle of something.
 #[test]
 fn hellos_that_turn_out_to_begin_no_segment_are_retracted() {
