@@ -1,9 +1,9 @@
 //! Records of the ring buffer. The first byte of each is its [`RecordKind`].
 
-/// Longest executable or cgroup path in a record, in bytes, with its NUL. A longer path is cut and fills the field.
+/// Longest name of an executable or path of a cgroup in a record, in bytes, with its NUL. A longer path is cut and fills the field.
 pub const PATH_CAP: usize = 240;
 
-/// Size of the records that carry a path, in bytes.
+/// Size of a [`CgroupRecord`], in bytes.
 pub const RECORD_CAP: usize = 32 + PATH_CAP;
 
 /// What a record is.
@@ -28,7 +28,7 @@ pub enum RecordKind {
     Listening = 5,
     /// A listening socket was closed ([`FlowRecord`] with [`CloseTail`], no peer).
     ListenerClosed = 6,
-    /// An executable that owns a flow ([`ExecRecord`]); sent before the first flow that refers to it.
+    /// An executable that owns a flow ([`crate::ExecRecord`]); sent before the first flow that refers to it.
     Exec = 7,
     /// A cgroup directory was created ([`CgroupRecord`]).
     Cgroup = 8,
@@ -267,35 +267,6 @@ impl FlowTail {
     }
 }
 
-/// An executable: the value of the executable map, keyed by exec id. Also a record, sent once before the first flow
-/// whose owner runs it.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "user",
-    derive(zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout)
-)]
-pub struct ExecRecord {
-    /// [`RecordKind::Exec`].
-    pub kind: u8,
-    /// In the map: 1 once it was submitted to the ring buffer. In a record: without meaning.
-    pub shipped: u8,
-    /// Bytes of `path` in use, without the NUL; 0 if the name could not be read.
-    pub path_len: u8,
-    /// 1 if it was executed in a user namespace other than the initial one, 0 if not or if that is not known.
-    pub in_user_ns: u8,
-    /// Process (thread group id) that executed it.
-    pub tgid: u32,
-    /// The exec id.
-    pub exec_id: u64,
-    /// When it was executed, nanoseconds of `CLOCK_BOOTTIME`.
-    pub time_ns: u64,
-    /// The previous exec id of the process, 0 if not known: `#!/usr/bin/env NAME` executes twice.
-    pub previous: u64,
-    /// The name passed to `execve`: it may be relative, a symbolic link or a script.
-    pub path: [u8; PATH_CAP],
-}
-
 /// The header of a payload record. At least `len` bytes follow, at most [`PAYLOAD_LONG`]. The first `len` are the start
 /// of a segment's payload; the others are without meaning.
 #[repr(C)]
@@ -356,16 +327,9 @@ pub struct CgroupRecord {
     pub path: [u8; PATH_CAP],
 }
 
-#[cfg(feature = "user")]
-mod user {
-    // SAFETY: repr(C) of integers without padding (its size is asserted below), every bit pattern valid.
-    unsafe impl aya::Pod for super::ExecRecord {}
-}
-
 const _: () = {
     assert!(size_of::<FlowRecord>() == 128);
     assert!(size_of::<PayloadHeader>() == 24);
     assert!(size_of::<PayloadRecord<PAYLOAD_LONG>>() == 24 + PAYLOAD_LONG);
-    assert!(size_of::<ExecRecord>() == RECORD_CAP);
     assert!(size_of::<CgroupRecord>() == RECORD_CAP);
 };

@@ -1,6 +1,8 @@
 //! Every tail unpacks to what was packed, and every number is a kind, a role or none.
 
-use super::{CloseTail, FailTail, FlowTail, OpenTail, PortFlags, RecordKind, SocketRole};
+use super::{
+    CloseTail, FailTail, FileState, FlowTail, MountOwner, OpenTail, PortFlags, RecordKind, SocketRole,
+};
 
 /// The limits of every range, and a number whose bytes all differ.
 const SAMPLES: [u64; 5] = [0, 1, u64::MAX, 1 << 63, 0x0123_4567_89ab_cdef];
@@ -42,6 +44,8 @@ fn every_number_is_a_kind_and_a_role_or_none() {
     for raw in 0..=u8::MAX {
         assert!(RecordKind::from_raw(raw).is_none_or(|kind| kind as u8 == raw));
         assert!(SocketRole::from_raw(raw).is_none_or(|role| role as u8 == raw));
+        assert!(FileState::from_raw(raw).is_none_or(|state| state as u8 == raw));
+        assert!(MountOwner::from_raw(raw).is_none_or(|owner| owner as u8 == raw));
     }
 }
 
@@ -58,17 +62,18 @@ fn port_flags_are_independent() {
 fn records_convert_to_bytes_and_back() {
     use zerocopy::{FromBytes as _, IntoBytes as _};
 
-    use super::{CgroupRecord, ExecRecord, FlowRecord, PayloadHeader};
+    use super::{CgroupRecord, ExecHeader, ExecRecord, FlowRecord, PayloadHeader};
 
     fn round_trip<
         T: zerocopy::FromBytes + zerocopy::IntoBytes + zerocopy::Immutable + PartialEq + core::fmt::Debug,
     >() {
-        let bytes = core::array::from_fn::<u8, 512, _>(|at| at as u8);
+        let bytes = core::array::from_fn::<u8, 1024, _>(|at| at as u8);
         let value = T::read_from_bytes(&bytes[..size_of::<T>()]).expect("every bit pattern is a value");
         assert_eq!(value.as_bytes(), &bytes[..size_of::<T>()]);
         assert_eq!(T::read_from_bytes(value.as_bytes()).expect("its own bytes"), value);
     }
     round_trip::<FlowRecord>();
+    round_trip::<ExecHeader>();
     round_trip::<ExecRecord>();
     round_trip::<CgroupRecord>();
     round_trip::<PayloadHeader>();

@@ -18,6 +18,7 @@ mod count;
 mod diagnose;
 mod early;
 mod emit;
+mod exe_file;
 mod fin;
 mod flow;
 mod maps;

@@ -13,6 +13,7 @@ use gdprport_common::{
     Checkpoint, Counters, ExecRecord, MptcpOwner, PORTS as PORT_COUNT, PortFlags, SocketOwner, TaskIdentity,
 };
 
+use crate::exe_file::ExecScratch;
 use crate::segment::EarlySegment;
 
 /// Records for the daemon. 4 MiB hold 30,000 flow records: 0.6 s at 10,000 connections/s.
@@ -40,7 +41,7 @@ pub(crate) static WANTING: Array<u64> = Array::with_max_entries(1, 0);
 #[map]
 pub(crate) static TASKS: LruHashMap<u32, TaskIdentity> = LruHashMap::with_max_entries(32_768, 0);
 
-/// The executable of each exec id. The daemon looks an evicted one up in `/proc`.
+/// The executable of each exec id: also for a program that knows its caller's. The daemon looks an evicted one up in `/proc`.
 #[map]
 pub(crate) static EXECS: LruHashMap<u64, ExecRecord> = LruHashMap::with_max_entries(8_192, 0);
 
@@ -50,7 +51,7 @@ pub(crate) static EXEC_SEQUENCE: PerCpuArray<u64> = PerCpuArray::with_max_entrie
 
 /// Scratch space for an executable's record, which is too large for the stack.
 #[map]
-pub(crate) static EXEC_SCRATCH: PerCpuArray<ExecRecord> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static EXEC_SCRATCH: PerCpuArray<ExecScratch> = PerCpuArray::with_max_entries(1, 0);
 
 /// The last segment with payload that reached a listener, on each CPU.
 #[map]

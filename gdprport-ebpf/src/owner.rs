@@ -1,6 +1,7 @@
 //! The calling process, for programs that run in its context (of `sock_ops` only the callback of `listen`).
 
 use core::ptr::read_volatile;
+use core::slice::from_raw_parts;
 
 use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
 use aya_ebpf::helpers::bpf_probe_read_kernel;
@@ -8,7 +9,7 @@ use aya_ebpf::helpers::generated::{
     bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_task,
     bpf_get_current_uid_gid,
 };
-use gdprport_common::{Caller, ExecRecord, Hook, SocketOwner, SocketRole};
+use gdprport_common::{Caller, ExecHeader, FILE_CAP, Hook, SocketOwner, SocketRole};
 
 use crate::count::Occasion;
 use crate::maps::{EVENTS, EXECS, TASKS};
@@ -155,15 +156,18 @@ fn identify(caller: &mut Caller) {
 fn ship_executable(exec_id: u64) -> bool {
     let Some(exec) = EXECS.get_ptr_mut(&exec_id) else { return true };
     // SAFETY: a map value that this program holds; if two CPUs race here, both send it, which is harmless.
-    if unsafe { (*exec).shipped } != 0 {
+    if unsafe { (*exec).header.shipped } != 0 {
         return true;
     }
     let Some(occasion) = Occasion::seen(Hook::Exec) else { return false };
-    // SAFETY: as above; the record is as large as the map's value.
-    let record: &ExecRecord = unsafe { &*exec };
-    if EVENTS.output::<ExecRecord>(record, u64::from(BPF_RB_NO_WAKEUP)).is_ok() {
+    // SAFETY: as above; with the mask the bytes are within the map's value.
+    let record: &[u8] = unsafe {
+        let file_len = usize::from(read_volatile(&raw const (*exec).header.file_len)) & (FILE_CAP - 1);
+        from_raw_parts(exec.cast(), size_of::<ExecHeader>() + file_len)
+    };
+    if EVENTS.output::<[u8]>(record, u64::from(BPF_RB_NO_WAKEUP)).is_ok() {
         // SAFETY: as above.
-        unsafe { (*exec).shipped = 1 };
+        unsafe { (*exec).header.shipped = 1 };
         occasion.emitted();
         true
     } else {

@@ -1,20 +1,20 @@
 //! Processes: each `execve` gets an exec id, a forked child starts with its parent's, an exit removes the entry.
 //!
-//! So the executable of a flow is known even if its process exited before the daemon could read `/proc`.
+//! So the executable of a flow is known even if its process exited before the daemon could read `/proc`. What file it
+//! is, `exe_file` reads.
 
 use core::ptr::read_volatile;
 
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::bindings::BPF_ANY;
-use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::helpers::generated::{
-    bpf_get_current_pid_tgid, bpf_get_current_task, bpf_get_smp_processor_id, bpf_ktime_get_boot_ns,
-    bpf_probe_read_kernel_str,
+    bpf_get_current_pid_tgid, bpf_get_smp_processor_id, bpf_ktime_get_boot_ns, bpf_probe_read_kernel_str,
 };
 use aya_ebpf::macros::tracepoint;
 use aya_ebpf::programs::TracePointContext;
 use gdprport_common::{PATH_CAP, RecordKind, TASK_HEADLESS, TaskIdentity};
 
+use crate::exe_file::{describe, in_user_ns};
 use crate::maps::{EXEC_SCRATCH, EXEC_SEQUENCE, EXECS, TASKS};
 use crate::owner::current_tgid;
 
@@ -33,41 +33,8 @@ static NEWTASK_FLAGS_OFFSET: u32 = 32;
 /// The new task is a thread of the calling process (include/uapi/linux/sched.h).
 const CLONE_THREAD: u64 = 0x1_0000;
 
-/// Offset of `cred` in `task_struct`. The daemon sets this and the next two from the BTF of the running kernel, all or
-/// none.
-#[unsafe(no_mangle)]
-static TASK_CRED_OFFSET: u32 = 0;
-/// Offset of `user_ns` in `cred`.
-#[unsafe(no_mangle)]
-static CRED_USER_NS_OFFSET: u32 = 0;
-/// Offset of the inode number in `user_namespace`.
-#[unsafe(no_mangle)]
-static USER_NS_INUM_OFFSET: u32 = 0;
-
-/// Inode number of the initial user namespace (`PROC_USER_INIT_INO`, include/linux/proc_ns.h).
-const INITIAL_USER_NS: u32 = 0xefff_fffd;
-
 /// First bit of the CPU number in an exec id. Below is that CPU's count; the bit `EXEC_ID_SEEDED` above stays clear.
 const EXEC_ID_CPU_SHIFT: u32 = 40;
-
-/// Returns whether the caller is in a user namespace other than the initial one, where an unprivileged user may have
-/// set its mounts and its root; false if that cannot be read.
-#[inline(always)]
-fn in_user_ns() -> bool {
-    // SAFETY: the offsets are those of the running kernel, or 0; the helper checks every address.
-    unsafe {
-        let cred_offset = read_volatile(&raw const TASK_CRED_OFFSET) as u64;
-        if cred_offset == 0 {
-            return false;
-        }
-        let cred = bpf_probe_read_kernel((bpf_get_current_task() + cred_offset) as *const u64);
-        let Ok(cred) = cred else { return false };
-        let user_ns_offset = read_volatile(&raw const CRED_USER_NS_OFFSET) as u64;
-        let Ok(user_ns) = bpf_probe_read_kernel((cred + user_ns_offset) as *const u64) else { return false };
-        let inum_offset = read_volatile(&raw const USER_NS_INUM_OFFSET) as u64;
-        bpf_probe_read_kernel((user_ns + inum_offset) as *const u32).is_ok_and(|inum| inum != INITIAL_USER_NS)
-    }
-}
 
 #[tracepoint]
 fn gp_sched_exec(ctx: TracePointContext) -> u32 {
@@ -80,32 +47,35 @@ fn gp_sched_exec(ctx: TracePointContext) -> u32 {
 fn exec(ctx: &TracePointContext) -> Option<()> {
     let tgid = current_tgid();
     let sequence = EXEC_SEQUENCE.get_ptr_mut(0)?;
-    let record = EXEC_SCRATCH.get_ptr_mut(0)?;
+    let scratch = EXEC_SCRATCH.get_ptr_mut(0)?;
     // SAFETY: both are this CPU's own map values, and tracepoint programs are not preempted by each
     // other. The offset is a constant to the verifier; the helpers check every address.
     unsafe {
+        // First, while few values are known: the verifier checks the walk for each combination of them.
+        describe(scratch);
+        let header = &raw mut (*scratch).record.header;
         *sequence += 1;
         let exec_id = (u64::from(bpf_get_smp_processor_id()) + 1) << EXEC_ID_CPU_SHIFT | *sequence;
-        (*record).kind = RecordKind::Exec as u8;
-        (*record).shipped = 0;
-        (*record).tgid = tgid;
-        (*record).in_user_ns = u8::from(in_user_ns());
-        (*record).exec_id = exec_id;
-        (*record).time_ns = bpf_ktime_get_boot_ns();
+        (*header).kind = RecordKind::Exec as u8;
+        (*header).shipped = 0;
+        (*header).tgid = tgid;
+        (*header).in_user_ns = u8::from(in_user_ns());
+        (*header).exec_id = exec_id;
+        (*header).time_ns = bpf_ktime_get_boot_ns();
         let task = TASKS.get_ptr_mut(&tgid);
-        (*record).previous = match task {
+        (*header).previous = match task {
             Some(task) => (*task).exec_id,
             None => 0,
         };
-        (*record).path_len = 0;
+        (*header).name_len = 0;
         let location = ctx.read_at::<u32>(read_volatile(&raw const EXEC_FILENAME_OFFSET) as usize).ok()?;
         let name = ctx.as_ptr().cast::<u8>().add((location & 0xffff) as usize);
-        let read = bpf_probe_read_kernel_str((&raw mut (*record).path).cast(), PATH_CAP as u32, name.cast());
+        let read = bpf_probe_read_kernel_str((&raw mut (*header).name).cast(), PATH_CAP as u32, name.cast());
         // The helper counts the NUL. The length shows that a name was cut: it fills the field.
         if read > 0 {
-            (*record).path_len = (read - 1) as u8;
+            (*header).name_len = (read - 1) as u8;
         }
-        EXECS.insert(&exec_id, &*record, u64::from(BPF_ANY)).ok()?;
+        EXECS.insert(&exec_id, &(*scratch).record, u64::from(BPF_ANY)).ok()?;
         match task {
             Some(task) => {
                 (*task).exec_id = exec_id;

@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
-use gdprport_common::{ExecRecord, FlowRecord, TaskIdentity};
+use gdprport_common::{ExecRecord, FileState, FlowRecord, MountOwner, TaskIdentity};
 use gdprport_core::decode::decode;
 use gdprport_core::event::{Agent, Host, Stamper};
+use gdprport_core::executed::{Executable, FileReading, components};
 use gdprport_core::flow::{Limits, Table};
 use gdprport_core::policy::{Policy, Source, compile};
 use gdprport_core::posture::Side;
@@ -115,7 +116,14 @@ pub(super) fn resolver(folder: &Path) -> Resolver {
         (STRANGER, "/usr/bin/bash", "/user.slice/user-0.slice/session-3.scope"),
     ] {
         let Owner { tgid, exec_id, cgroup_id, .. } = owner;
-        resolver.learn_exec(exec_id, tgid, 0, exe.as_bytes());
+        let file = FileReading {
+            device: 254 << 20,
+            inode: 77,
+            mounts: MountOwner::Root,
+            state: FileState::Complete,
+            components: &components(exe.as_bytes()),
+        };
+        resolver.learn_exec(&Executable { file, ..Executable::named(exec_id, tgid, 0, exe.as_bytes()) });
         resolver.learn_cgroup(cgroup_id, cgroup.as_bytes());
     }
     resolver.learn_netns(1, 4_026_531_840);

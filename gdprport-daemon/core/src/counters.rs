@@ -100,6 +100,9 @@ pub struct OwnerCounters {
     pub asked: u64,
     /// Of these, found in the cache.
     pub remembered: u64,
+    /// Executables that the kernel side read when they were executed.
+    #[serde(default)]
+    pub exe_executed: u64,
     /// Executables read from a live process.
     pub exe_live: u64,
     /// Executables of processes that were gone: known by the name that `execve` was given.

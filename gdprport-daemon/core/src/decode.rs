@@ -6,11 +6,13 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gdprport_common::{
-    CgroupRecord, ExecRecord, FLAG_IO_WORKER, FLAG_OPTMEM_FULL, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN,
-    FLAG_PEER_REPLIED, FailTail, FlowRecord, PATH_CAP, PAYLOAD_LONG, PayloadHeader, RecordKind, SocketRole,
+    CgroupRecord, ExecHeader, FILE_CAP, FLAG_IO_WORKER, FLAG_OPTMEM_FULL, FLAG_PEER_FIN,
+    FLAG_PEER_FIN_UNKNOWN, FLAG_PEER_REPLIED, FailTail, FileState, FlowRecord, MountOwner, PATH_CAP,
+    PAYLOAD_LONG, PayloadHeader, RecordKind, SocketRole,
 };
 use zerocopy::FromBytes as _;
 
+use super::executed::{Executable, FileReading};
 use super::identity::OwnerRef;
 use super::model::{Direction, Endpoint, Outcome, Withheld};
 
@@ -133,18 +135,7 @@ pub enum ListenerRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdentityRecord<'a> {
     /// An executable.
-    Exec {
-        /// Its exec id.
-        exec_id: u64,
-        /// The process that executed it.
-        tgid: u32,
-        /// The exec id that the process had before; 0 if not known.
-        previous: u64,
-        /// What `execve` was given; `None` if it could not be read or was cut.
-        path: Option<&'a [u8]>,
-        /// True if it was executed in a user namespace that is not the initial one.
-        in_user_ns: bool,
-    },
+    Exec(Executable<'a>),
     /// A cgroup directory was made.
     Cgroup {
         /// Its hierarchy; 0 is cgroup2.
@@ -201,14 +192,29 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
     let length = DecodeError::Length { kind, len: bytes.len() };
     match kind {
         RecordKind::Exec => {
-            let record = ExecRecord::ref_from_bytes(bytes).map_err(|_| length)?;
-            Ok(Record::Identity(IdentityRecord::Exec {
-                exec_id: record.exec_id,
-                tgid: record.tgid,
-                previous: record.previous,
-                path: path(kind, &record.path, u16::from(record.path_len))?,
-                in_user_ns: record.in_user_ns != 0,
-            }))
+            let (header, rest) = ExecHeader::ref_from_prefix(bytes).map_err(|_| length)?;
+            let name = path(kind, &header.name, u16::from(header.name_len))?;
+            let field = |field| DecodeError::Field { kind, field };
+            let used = rest
+                .get(..usize::from(header.file_len))
+                .filter(|used| used.len() < FILE_CAP)
+                .ok_or(field("file length"))?;
+            let state = FileState::from_raw(header.file_state).ok_or(field("file state"))?;
+            let mounts = MountOwner::from_raw(header.file_mounts).ok_or(field("owner of mounts"))?;
+            Ok(Record::Identity(IdentityRecord::Exec(Executable {
+                exec_id: header.exec_id,
+                tgid: header.tgid,
+                previous: header.previous,
+                name,
+                in_user_ns: header.in_user_ns != 0,
+                file: FileReading {
+                    device: header.file_dev,
+                    inode: header.file_ino,
+                    mounts,
+                    state,
+                    components: used,
+                },
+            })))
         }
         RecordKind::Cgroup => {
             let record = CgroupRecord::ref_from_bytes(bytes).map_err(|_| length)?;

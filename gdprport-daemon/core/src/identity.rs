@@ -250,9 +250,8 @@ pub fn live_exe(live: &LiveExe, name: &ExecName, named: Option<&NamedFile>, reco
 
 /// Decides the executable of a process that is gone, or has executed something else since.
 ///
-/// `named` is what the name leads to in the root that the process is known to have had; without it (in a
-/// container, or the file is gone) the name as it was given is the path, and whether it was a script is not
-/// known.
+/// `named` is what the name leads to in the root that the process is known to have had. Without it (in a container, or the
+/// file is gone) the name is not known to be that of a program: it may be a script's, or a link's.
 #[must_use]
 pub fn gone_exe(name: &ExecName, named: Option<&NamedFile>) -> Exe {
     match (name, named) {
@@ -260,10 +259,6 @@ pub fn gone_exe(name: &ExecName, named: Option<&NamedFile>) -> Exe {
             exe: Some(named.program().path.clone()),
             script: named.interpreter.as_ref().map(|_| text.clone()),
         },
-        // `..` leads on from where a link led to.
-        (ExecName::Absolute(text), None) if text.split('/').all(|step| step != "..") => {
-            Exe { exe: Some(text.clone()), script: None }
-        }
         (ExecName::Absolute(_) | ExecName::Relative(_) | ExecName::Opaque, _) => Exe::default(),
     }
 }

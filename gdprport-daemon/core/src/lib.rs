@@ -8,6 +8,7 @@ pub mod decode;
 mod departed;
 pub mod encode;
 pub mod event;
+pub mod executed;
 pub mod flow;
 #[cfg(any(test, fuzzing, feature = "testing"))]
 pub mod hostile;

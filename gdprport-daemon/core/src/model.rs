@@ -150,7 +150,8 @@ pub struct Process {
     /// When the process was started (by fork), `null` if not known.
     #[schemars(with = "Option<String>")]
     pub started: Option<Timestamp>,
-    /// Absolute path of the executable file; for a script, the interpreter. `null` if not known.
+    /// Absolute path of the executable file; for a script, the interpreter. One that is no UTF-8 is quoted as a shell reads
+    /// it: `$'/tmp/sh\xff'`. `null` if not known.
     pub exe: Option<Arc<str>>,
     /// Absolute path of the script, when the executable is an interpreter started through `#!`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

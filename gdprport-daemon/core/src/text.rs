@@ -1,7 +1,9 @@
-//! Which characters of text from outside cannot be shown to people as they are.
+//! Which characters of text from outside cannot be shown to people as they are, and bytes that are no text.
 //!
-//! Does not belong here: what takes their place, which each reader decides. Values inside events are data, of which
-//! JSON escapes what has to be escaped.
+//! Does not belong here: what takes the place of such characters, which each reader decides. Values inside events are
+//! data, of which JSON escapes what has to be escaped.
+
+use std::fmt::Write as _;
 
 /// Characters that steer a terminal (move its cursor, recolour, retitle) or turn the direction of the text around them:
 /// control characters, and the marks, embeddings, overrides and isolates of Unicode UAX 9.
@@ -16,6 +18,30 @@ pub fn is_control_or_bidi(c: char) -> bool {
 pub fn is_invisible(c: char) -> bool {
     is_control_or_bidi(c)
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200d}' | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// A path as text. One that is no UTF-8 is quoted as a shell reads it, `$'/tmp/sh\xff'`: every byte that is no part of a
+/// character as `\xHH`, with a backslash before backslashes and quotes. It begins with no `/`, so that it is the text of
+/// no other path, and no pattern matches it.
+#[must_use]
+pub fn path_text(path: &[u8]) -> String {
+    if let Ok(text) = std::str::from_utf8(path) {
+        return text.to_owned();
+    }
+    let mut quoted = String::from("$'");
+    for chunk in path.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if matches!(c, '\\' | '\'') {
+                quoted.push('\\');
+            }
+            quoted.push(c);
+        }
+        for byte in chunk.invalid() {
+            write!(quoted, "\\x{byte:02x}").expect("writing to a String cannot fail");
+        }
+    }
+    quoted.push('\'');
+    quoted
 }
 
 #[cfg(test)]
@@ -43,6 +69,21 @@ mod tests {
     ) {
         for c in text.chars() {
             assert_eq!((is_control_or_bidi(c), is_invisible(c)), (control_or_bidi, invisible), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_no_text_is_the_text_of_no_path() {
+        for (path, text) in [
+            (&b"/usr/bin/psql"[..], "/usr/bin/psql"),
+            (br"/tmp/sh\xff", r"/tmp/sh\xff"),
+            ("/tmp/é漢".as_bytes(), "/tmp/é漢"),
+            (b"/tmp/sh\xff", r"$'/tmp/sh\xff'"),
+            (b"/tmp/\xe9t\xe9", r"$'/tmp/\xe9t\xe9'"),
+            (b"/tmp/\\xff'\xff", r"$'/tmp/\\xff\'\xff'"),
+            (b"/tmp/\xe6\xbc/x", r"$'/tmp/\xe6\xbc/x'"),
+        ] {
+            assert_eq!(path_text(path), text);
         }
     }
 }

@@ -96,17 +96,22 @@ impl ProcDir {
     }
 
     /// The executable's path without ` (deleted)`, and the file itself. `None` for kernel threads, for
-    /// processes that may not be read, and for paths that are no UTF-8.
+    /// processes that may not be read.
     ///
     /// The path is the one in the process's own mount namespace. The kernel appends ` (deleted)` to the path
     /// of a file that was unlinked; a file that really has such a name keeps it, because that name still leads
     /// to it.
-    pub(super) fn exe(&self) -> Option<(String, Option<FileId>)> {
-        let path = self.link(c"exe")?;
+    pub(super) fn exe(&self) -> Option<(Vec<u8>, Option<FileId>)> {
+        let mut path = read_link(&self.0, c"exe")?;
         let id = self.followed(c"exe");
-        let Some(stripped) = path.strip_suffix(" (deleted)") else { return Some((path, id)) };
-        let literal = self.root().and_then(|root| root.lookup(&path)).map(|file| file.id);
-        if literal.is_some() && literal == id { Some((path, id)) } else { Some((stripped.to_owned(), id)) }
+        let Some(stripped) = path.strip_suffix(b" (deleted)") else { return Some((path, id)) };
+        let stripped = stripped.len();
+        let there = |path: &[u8]| self.root()?.lookup(std::str::from_utf8(path).ok()?).map(|file| file.id);
+        let literal = there(&path);
+        if literal.is_none() || literal != id {
+            path.truncate(stripped);
+        }
+        Some((path, id))
     }
 
     /// True if it is proven to be in this daemon's own user namespace: the initial one, because kernel
@@ -256,7 +261,7 @@ mod tests {
         let stat = me.stat().expect("its stat can be read");
         assert_eq!(stat.ppid, std::os::unix::process::parent_id());
         let exe = std::env::current_exe().expect("the exe link can be read");
-        assert_eq!(me.exe().map(|(path, _)| path).as_deref(), exe.to_str());
+        assert_eq!(me.exe().map(|(path, _)| path).as_deref(), Some(exe.as_os_str().as_encoded_bytes()));
         assert!(me.cgroup().expect("its cgroups can be read").contains(':'));
         assert!(ProcDir::open(&proc, u32::MAX).is_none());
     }

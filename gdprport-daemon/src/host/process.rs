@@ -1,12 +1,13 @@
 //! From the owner that a record names to the [`Process`] that events show.
 //!
 //! `resolve` puts a [`Process`] together from what `entries` remembers and, for a process that is not known yet, from
-//! what `evidence` reads. What the evidence proves is decided in `core::identity`.
+//! what `evidence` and `executable` read. What the evidence proves is decided in `core::identity`.
 //!
 //! [`Process`]: gdprport_core::model::Process
 
 mod entries;
 mod evidence;
+mod executable;
 mod existing;
 mod proc_owner;
 mod resolve;

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use zerocopy::IntoBytes as _;
 
 use super::*;
+use crate::executed::ExecutedFile;
 
 fn record(kind: RecordKind) -> FlowRecord {
     FlowRecord {
@@ -138,26 +139,36 @@ fn failed_connects_are_distinguished() {
 
 #[test]
 fn a_name_that_may_have_been_cut_is_not_a_name() {
-    let mut exec = ExecRecord {
-        kind: RecordKind::Exec as u8,
-        shipped: 0,
-        path_len: 9,
-        in_user_ns: 0,
-        tgid: 1,
-        exec_id: 2,
-        time_ns: 3,
-        previous: 0,
-        path: [b'x'; PATH_CAP],
-    };
-    let path_of = |exec: &ExecRecord| match decode(exec.as_bytes()) {
-        Ok(Record::Identity(IdentityRecord::Exec { path, .. })) => path.map(<[u8]>::len),
+    let mut exec = ExecHeader { name_len: 9, tgid: 1, exec_id: 2, ..ExecHeader::UNKNOWN };
+    exec.name = [b'x'; PATH_CAP];
+    let path_of = |exec: &ExecHeader| match decode(exec.as_bytes()) {
+        Ok(Record::Identity(IdentityRecord::Exec(exec))) => exec.name.map(<[u8]>::len),
         other => panic!("not an executable: {other:?}"),
     };
     assert_eq!(path_of(&exec), Some(9));
-    exec.path_len = PATH_CAP as u8 - 1;
+    exec.name_len = PATH_CAP as u8 - 1;
     assert_eq!(path_of(&exec), None);
-    exec.path_len = PATH_CAP as u8 + 1;
+    exec.name_len = PATH_CAP as u8 + 1;
     assert!(matches!(decode(exec.as_bytes()), Err(DecodeError::Field { .. })));
+}
+
+#[test]
+fn a_file_is_decoded_as_long_as_it_was_sent() {
+    let header = ExecHeader { file_len: 13, file_state: 1, file_mounts: 1, ..ExecHeader::UNKNOWN };
+    let mut sent = header.as_bytes().to_vec();
+    sent.extend(b"psql/bin/usr/");
+    let decoded = decode(&sent);
+    let Ok(Record::Identity(IdentityRecord::Exec(exec))) = decoded else { panic!("{decoded:?}") };
+    assert_eq!(exec.file.proves(), ExecutedFile::Proven("/usr/bin/psql".into()));
+    assert!(decode(&sent[..sent.len() - 1]).is_err(), "it is shorter than it says");
+    for wrong in [
+        ExecHeader { file_len: FILE_CAP as u16, ..header },
+        ExecHeader { file_state: 5, ..header },
+        ExecHeader { file_mounts: 4, ..header },
+    ] {
+        let bytes = [wrong.as_bytes(), &[b'/'; FILE_CAP]].concat();
+        assert!(matches!(decode(&bytes), Err(DecodeError::Field { .. })), "{wrong:?}");
+    }
 }
 
 proptest! {
@@ -171,6 +182,8 @@ proptest! {
         bytes.resize(128, 0);
         let _ = decode(&bytes);
         bytes.resize(272, 0);
+        let _ = decode(&bytes);
+        bytes.resize(800, 0);
         let _ = decode(&bytes);
     }
 }

@@ -1,18 +1,22 @@
 //! Records of the ring buffer.
 
-use gdprport_common::{PATH_CAP, PAYLOAD_LONG, RECORD_CAP};
+use gdprport_common::{ExecHeader, FILE_CAP, PATH_CAP, PAYLOAD_LONG, RECORD_CAP};
 
 use zerocopy::IntoBytes as _;
 
 use crate::decode::{
     ConnectionRecord, DecodeError, IdentityRecord, ListenerRecord, Record, SocketEvent, decode,
 };
+use crate::executed::{Executable, ExecutedFile};
 
 /// The length of a record about a socket.
 const FLOW: usize = 128;
 
 /// Room for the longest record.
-const ROOM: usize = 24 + PAYLOAD_LONG;
+const ROOM: usize = if EXEC + FILE_CAP > 24 + PAYLOAD_LONG { EXEC + FILE_CAP } else { 24 + PAYLOAD_LONG };
+
+/// The length of a record about an executable without its file.
+const EXEC: usize = size_of::<ExecHeader>();
 
 /// Any bytes are a record whose values are within their bounds, or an error, and the same
 /// when they are cut or filled up to the lengths that records have.
@@ -22,7 +26,7 @@ pub fn record(bytes: &[u8]) {
     let aligned = room.as_mut_bytes();
     let given = bytes.len().min(ROOM);
     aligned[..given].copy_from_slice(&bytes[..given]);
-    for length in [given, FLOW, RECORD_CAP] {
+    for length in [given, FLOW, RECORD_CAP, EXEC, EXEC + FILE_CAP] {
         check(&aligned[..length], decode(&aligned[..length]));
     }
 }
@@ -32,11 +36,22 @@ fn check(bytes: &[u8], decoded: Result<Record<'_>, DecodeError>) {
         Err(DecodeError::Kind(kind)) => assert_eq!(bytes.first().copied().unwrap_or(0), kind),
         Err(DecodeError::Length { len, .. }) => assert_eq!(len, bytes.len()),
         Err(DecodeError::Field { field, .. }) => assert!(!field.is_empty()),
-        Ok(Record::Identity(IdentityRecord::Exec { path, .. } | IdentityRecord::Cgroup { path, .. })) => {
+        Ok(Record::Identity(
+            IdentityRecord::Exec(Executable { name: path, .. }) | IdentityRecord::Cgroup { path, .. },
+        )) => {
             assert!(path.is_none_or(|path| (1..PATH_CAP - 1).contains(&path.len())));
+            if let Ok(Record::Identity(IdentityRecord::Exec(exec))) = decoded {
+                executed(&exec.file.proves());
+            }
         }
         Ok(Record::Listener(ListenerRecord::Opened(event) | ListenerRecord::Closed(event))) => socket(&event),
         Ok(Record::Connection(record)) => connection(&record),
+    }
+}
+
+fn executed(file: &ExecutedFile) {
+    if let ExecutedFile::Proven(path) | ExecutedFile::Claimed { path, .. } = file {
+        assert!(path.starts_with('/') || path.starts_with("$'/"), "{path}");
     }
 }
 

@@ -43,12 +43,7 @@ impl<K: TaskLookup> Evidence<K> {
     /// Stores what a record shows of a process or a cgroup.
     pub fn learn(&mut self, record: &IdentityRecord<'_>) {
         match record {
-            IdentityRecord::Exec { exec_id, tgid, previous, path, in_user_ns } => {
-                self.resolver.learn_exec(*exec_id, *tgid, *previous, path.unwrap_or_default());
-                if *in_user_ns {
-                    self.resolver.mark_exec_in_user_ns(*exec_id);
-                }
-            }
+            IdentityRecord::Exec(exec) => self.resolver.learn_exec(exec),
             IdentityRecord::Cgroup { hierarchy: 0, cgroup_id, path } => {
                 if let Some(path) = path {
                     self.resolver.learn_cgroup(*cgroup_id, path);

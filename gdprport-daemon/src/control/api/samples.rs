@@ -201,7 +201,8 @@ pub(crate) fn status() -> Status {
         owners: OwnerCounters {
             asked: 1_572_410,
             remembered: 1_560_021,
-            exe_live: 12_380,
+            exe_executed: 12_204,
+            exe_live: 176,
             exe_named: 9,
             exe_unknown: 0,
             forgotten: 0,

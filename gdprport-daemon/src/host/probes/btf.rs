@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use aya::{Btf, Endianness};
+use gdprport_common::KernelOffsets;
 
 /// The kernel's own types.
 const KERNEL: &str = "/sys/kernel/btf/vmlinux";
@@ -18,6 +19,10 @@ const MAGIC: u16 = 0xeb9f;
 const TYPE: usize = 12;
 /// `BTF_KIND_STRUCT`.
 const STRUCT: u32 = 4;
+/// `BTF_KIND_UNION`.
+const UNION: u32 = 5;
+/// How deep anonymous structures lie in one another: deeper than in any kernel.
+const NESTED: u32 = 8;
 /// `BTF_KIND_FUNC`.
 const FUNC: u32 = 12;
 /// A type without name or content (`BTF_KIND_FWD`).
@@ -30,11 +35,20 @@ pub(super) struct KernelTypes {
     names: Range<usize>,
 }
 
-/// One type: its number, its info word (kind and count), and what follows.
+/// One type: its number, where it begins, its info word (kind and count), its bytes up to the last type's, and what
+/// follows its fixed part.
 struct BtfType<'a> {
     id: u32,
+    start: u32,
     info: u32,
+    at: &'a [u8],
     content: &'a [u8],
+}
+
+impl BtfType<'_> {
+    const fn kind(&self) -> u32 {
+        self.info >> 24 & 0x1f
+    }
 }
 
 impl KernelTypes {
@@ -74,31 +88,72 @@ impl KernelTypes {
         Btf::parse(&alone, Endianness::default()).map_err(|error| error.to_string())
     }
 
-    /// Offset of a member in its structure, in bytes; `None` if there is no such member, or it is a bit field.
-    pub(super) fn offset(&self, structure: &str, member: &str) -> Option<u32> {
-        let found = self.find(STRUCT, structure)?;
+    /// Offsets of members in their structures, in bytes, of `(structure, member)`. A member of an anonymous structure or
+    /// union counts as one of the structure around it, as in C. `None` for what does not exist or is a bit field.
+    pub(super) fn offsets(&self, wanted: &[(&str, &str)]) -> Vec<Option<u32>> {
+        // Where each type begins, for members that are given by the number of their type.
+        let mut starts = Vec::new();
+        let mut structures = Vec::new();
+        for found in self.each() {
+            starts.push(found.start);
+            if found.kind() == STRUCT
+                && wanted.iter().any(|(structure, _)| self.is_named(found.at, structure))
+            {
+                structures.push(found);
+            }
+        }
+        let find = |(structure, member): &(&str, &str)| {
+            // A name may stand for several structures, of which one is the kernel's own. It comes first.
+            let named = structures.iter().find(|each| self.is_named(each.at, structure))?;
+            self.member(named, member, &starts, NESTED)
+        };
+        wanted.iter().map(find).collect()
+    }
+
+    /// The offset of a member of this structure or union.
+    fn member(&self, of: &BtfType<'_>, member: &str, starts: &[u32], nested: u32) -> Option<u32> {
         // With this bit set the upper byte of an offset is the width of a bit field.
-        let bit_fields = found.info >> 31 == 1;
-        let members = found.content.chunks_exact(TYPE);
-        let at = members.filter(|entry| self.is_named(entry, member)).find_map(|entry| word(entry, 8))?;
-        let (width, bits) = if bit_fields { (at >> 24, at & 0xff_ffff) } else { (0, at) };
-        (width == 0 && bits % 8 == 0).then_some(bits / 8)
+        let bit_fields = of.info >> 31 == 1;
+        for entry in of.content.chunks_exact(TYPE) {
+            let (name, kind, at) = (word(entry, 0)?, word(entry, 4)?, word(entry, 8)?);
+            let (width, bits) = if bit_fields { (at >> 24, at & 0xff_ffff) } else { (0, at) };
+            if self.is_named(entry, member) {
+                return (width == 0 && bits % 8 == 0).then_some(bits / 8);
+            }
+            if name != 0 || nested == 0 {
+                continue;
+            }
+            let inner = starts.get((kind as usize).checked_sub(1)?).and_then(|start| self.at(*start));
+            let inner = inner.filter(|inner| matches!(inner.kind(), STRUCT | UNION));
+            if let Some(offset) = inner.and_then(|inner| self.member(&inner, member, starts, nested - 1)) {
+                return Some(bits / 8 + offset);
+            }
+        }
+        None
     }
 
     fn find(&self, kind: u32, name: &str) -> Option<BtfType<'_>> {
-        let mut rest = &self.data[self.types.clone()];
-        let mut id = 0;
-        while !rest.is_empty() {
+        self.each().find(|each| each.kind() == kind && self.is_named(each.at, name))
+    }
+
+    /// Every type in order, up to one of unknown form.
+    fn each(&self) -> impl Iterator<Item = BtfType<'_>> {
+        let (mut start, mut id) = (0, 0);
+        std::iter::from_fn(move || {
             id += 1;
-            let info = word(rest, 4)?;
-            let length = content(info >> 24 & 0x1f, (info & 0xffff) as usize)?;
-            let content = rest.get(TYPE..TYPE + length)?;
-            if info >> 24 & 0x1f == kind && self.is_named(rest, name) {
-                return Some(BtfType { id, info, content });
-            }
-            rest = rest.get(TYPE + length..)?;
-        }
-        None
+            let next = BtfType { id, ..self.at(start)? };
+            start += (TYPE + next.content.len()) as u32;
+            Some(next)
+        })
+    }
+
+    /// The type that begins here, without its number.
+    fn at(&self, start: u32) -> Option<BtfType<'_>> {
+        let at = self.data[self.types.clone()].get(start as usize..)?;
+        let info = word(at, 4)?;
+        let length = content(info >> 24 & 0x1f, (info & 0xffff) as usize)?;
+        let content = at.get(TYPE..TYPE + length)?;
+        Some(BtfType { id: 0, start, info, at, content })
     }
 
     /// Whether the type or member that begins here has this name.
@@ -109,22 +164,76 @@ impl KernelTypes {
     }
 }
 
-/// Where this kernel keeps the user namespace of a process, for which there is no stable interface; `None` if its type
-/// information is incomplete.
-pub(super) fn user_ns_offsets() -> Option<[(&'static str, u32); 3]> {
-    let types = KernelTypes::read().ok()?;
-    let inum = types.offset("user_namespace", "ns")? + types.offset("ns_common", "inum")?;
-    Some([
-        ("TASK_CRED_OFFSET", types.offset("task_struct", "cred")?),
-        ("CRED_USER_NS_OFFSET", types.offset("cred", "user_ns")?),
-        ("USER_NS_INUM_OFFSET", inum),
-    ])
+/// Where this kernel keeps what the programs read of the file that a process runs, and of its user namespace. A chain of
+/// which one member is missing is left out: its first offset is 0.
+pub(super) fn kernel_offsets(types: &KernelTypes) -> KernelOffsets {
+    let all = |wanted: &[(&str, &str)]| types.offsets(wanted).into_iter().collect::<Option<Vec<u32>>>();
+    let user_ns =
+        all(&[("task_struct", "cred"), ("cred", "user_ns"), ("user_namespace", "ns"), ("ns_common", "inum")]);
+    let Some(&[cred, user_ns, ns, inum]) = user_ns.as_deref() else { return KernelOffsets::default() };
+    let user_ns = KernelOffsets {
+        task_cred: cred,
+        cred_user_ns: user_ns,
+        user_ns_inum: ns + inum,
+        ..KernelOffsets::default()
+    };
+    let file = all(&[
+        ("task_struct", "mm"),
+        ("mm_struct", "exe_file"),
+        ("file", "f_inode"),
+        ("file", "f_path"),
+        ("path", "mnt"),
+        ("path", "dentry"),
+        ("inode", "i_ino"),
+        ("inode", "i_sb"),
+        ("super_block", "s_dev"),
+    ]);
+    let path = all(&[
+        ("dentry", "d_seq"),
+        ("dentry", "d_parent"),
+        ("dentry", "d_name"),
+        ("qstr", "name"),
+        ("qstr", "len"),
+        ("vfsmount", "mnt_root"),
+        ("mount", "mnt"),
+        ("mount", "mnt_parent"),
+        ("mount", "mnt_mountpoint"),
+        ("mount", "mnt_ns"),
+        ("mnt_namespace", "user_ns"),
+    ]);
+    let (
+        Some(&[mm, exe_file, inode, f_path, path_mnt, path_dentry, ino, sb, dev]),
+        Some(&[seq, parent, name, text, len, root, vfsmount, mount_parent, mountpoint, mount_ns, owner]),
+    ) = (file.as_deref(), path.as_deref())
+    else {
+        return user_ns;
+    };
+    KernelOffsets {
+        task_mm: mm,
+        mm_exe_file: exe_file,
+        file_inode: inode,
+        file_mnt: f_path + path_mnt,
+        file_dentry: f_path + path_dentry,
+        inode_ino: ino,
+        inode_sb: sb,
+        sb_dev: dev,
+        dentry_seq: seq,
+        dentry_parent: parent,
+        dentry_name: name + text,
+        dentry_name_len: name + len,
+        vfsmount_root: root,
+        mount_vfsmount: vfsmount,
+        mount_parent,
+        mount_mountpoint: mountpoint,
+        mount_ns,
+        mnt_ns_user_ns: owner,
+        ..user_ns
+    }
 }
 
 /// Where this kernel keeps what a program reads of the calling task if it has no helpers for that, in groups of which each
 /// is complete or left out.
-pub(super) fn task_offsets() -> Vec<(&'static str, u32)> {
-    let Ok(types) = KernelTypes::read() else { return Vec::new() };
+pub(super) fn task_offsets(types: &KernelTypes) -> Vec<(&'static str, u32)> {
     let groups: [&[(&str, &str, &str)]; 4] = [
         &[("TASK_FLAGS_OFFSET", "task_struct", "flags")],
         &[
@@ -143,9 +252,13 @@ pub(super) fn task_offsets() -> Vec<(&'static str, u32)> {
     ];
     // Kernels with MPTCP have this function behind the helper, since that exists.
     let mptcp = types.find(FUNC, "bpf_mptcp_sock_from_subflow").is_some();
+    let wanted: Vec<_> = groups.iter().copied().flatten().map(|(_, of, member)| (*of, *member)).collect();
+    let mut found = types.offsets(&wanted).into_iter();
     let known = groups.into_iter().filter_map(|group| {
-        let found = group.iter().map(|(global, of, member)| Some((*global, types.offset(of, member)?)));
-        found.collect::<Option<Vec<_>>>()
+        // All are taken, also where one is missing.
+        let offsets: Vec<_> = found.by_ref().take(group.len()).collect();
+        let named = group.iter().zip(offsets).map(|((global, ..), offset)| Some((*global, offset?)));
+        named.collect::<Option<Vec<_>>>()
     });
     known.flatten().chain([("MPTCP_SOCKETS", u32::from(mptcp))]).collect()
 }
@@ -211,11 +324,19 @@ mod tests {
     fn a_member_is_where_the_kernel_has_it() {
         let types = KernelTypes::read().expect("the kernel has type information");
         // Fixed by the user interface: struct sockaddr_in of include/uapi/linux/in.h.
-        assert_eq!(types.offset("sockaddr_in", "sin_port"), Some(2));
-        assert_eq!(types.offset("sockaddr_in", "sin_addr"), Some(4));
-        assert_eq!(types.offset("sockaddr_in", "sin"), None);
-        assert_eq!(types.offset("tcphdr", "syn"), None, "a bit field");
-        assert!(types.offset("task_struct", "cred").is_some());
+        let found = types.offsets(&[("sockaddr_in", "sin_port"), ("sockaddr_in", "sin_addr")]);
+        assert_eq!(found, [Some(2), Some(4)]);
+        assert_eq!(types.offsets(&[("sockaddr_in", "sin"), ("no_such", "sin_port")]), [None, None]);
+        assert_eq!(types.offsets(&[("tcphdr", "syn")]), [None], "a bit field");
+    }
+
+    /// `hash`, `len` and `name` of a name are fixed by their sizes: 4, 4 and 8 bytes (include/linux/dcache.h).
+    #[test]
+    fn a_member_of_an_anonymous_structure_is_found() {
+        let types = KernelTypes::read().expect("the kernel has type information");
+        assert_eq!(types.offsets(&[("qstr", "len"), ("qstr", "name")]), [Some(4), Some(8)]);
+        let offsets = kernel_offsets(&types);
+        assert!(offsets.task_cred != 0 && offsets.task_mm != 0, "{offsets:?}");
     }
 
     #[test]

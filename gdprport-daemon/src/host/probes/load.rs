@@ -88,8 +88,10 @@ impl LoadSource {
                 Some((*global, tracefs::offset(self.tracefs.as_deref()?, category, name, field)?))
             })
             .collect();
-        let user_ns = btf::user_ns_offsets();
-        let mut of_tasks = btf::task_offsets();
+        let types = KernelTypes::read().ok();
+        let kernel = types.as_ref().map(btf::kernel_offsets).unwrap_or_default();
+        let mut of_tasks = types.as_ref().map(btf::task_offsets).unwrap_or_default();
+        drop(types);
         of_tasks.push(("NETNS_COOKIE_OF_OPS", u32::from(requirements::is_at_least(&self.release, (5, 15)))));
         let mut loader = EbpfLoader::new();
         // No program reads a struct of the kernel, so the kernel's own types are not needed for relocation;
@@ -100,9 +102,10 @@ impl LoadSource {
             .map_max_entries("EVENTS", self.sizes.ring_bytes)
             .map_max_entries("TASKS", self.sizes.tasks)
             .map_max_entries("EXECS", self.sizes.execs);
-        for (global, offset) in offsets.iter().chain(user_ns.iter().flatten()).chain(&of_tasks) {
+        for (global, offset) in offsets.iter().chain(&of_tasks) {
             loader.override_global(global, offset, true);
         }
+        loader.override_global("KERNEL_OFFSETS", &kernel, true);
         for (name, path) in pinned {
             loader.map_pin_path(name, path);
         }

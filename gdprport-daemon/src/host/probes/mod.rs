@@ -14,6 +14,8 @@ mod ring;
 mod ring_position;
 mod sys;
 mod takeover;
+#[cfg(test)]
+mod tests;
 pub(super) mod tracefs;
 
 pub(crate) use error::LoadError;

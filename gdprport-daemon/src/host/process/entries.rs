@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gdprport_core::cgroup_path::CgroupPath;
+use gdprport_core::executed::ExecutedFile;
 use gdprport_core::identity::{ExecName, OwnerRef, attribution};
 use gdprport_core::model::{Attribution, Parent, Process};
 use gdprport_core::shared::Shared;
@@ -17,6 +18,8 @@ pub(super) struct ExecEntry {
     pub(super) previous: u64,
     /// It was executed in a user namespace other than the initial one: the name proves nothing about the host's files.
     pub(super) in_user_ns: bool,
+    /// What the kernel side read of the file that runs.
+    pub(super) file: ExecutedFile,
     pub(super) shown: Option<KnownExe>,
 }
 
@@ -24,8 +27,8 @@ pub(super) struct ExecEntry {
 pub(super) struct KnownExe {
     pub(super) exe: Arc<str>,
     pub(super) script: Option<Arc<str>>,
-    /// Shown by a live process, not concluded from the name.
-    pub(super) live: bool,
+    /// Read by the kernel side or shown by a live process, not concluded from the name.
+    pub(super) proven: bool,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -64,14 +67,22 @@ pub(super) struct CachedProcess {
 }
 
 impl ExecEntry {
-    pub(super) const fn shown_live(tgid: u32, name: ExecName, exe: Arc<str>) -> Self {
-        let shown = Some(KnownExe { exe, script: None, live: true });
-        Self { name, tgid, previous: 0, in_user_ns: false, shown }
+    pub(super) const fn shown_live(tgid: u32, exe: Arc<str>) -> Self {
+        let shown = Some(KnownExe { exe, script: None, proven: true });
+        Self {
+            name: ExecName::Opaque,
+            tgid,
+            previous: 0,
+            in_user_ns: false,
+            file: ExecutedFile::Unread,
+            shown,
+        }
     }
 
     /// An executable about which nothing is proven.
     pub(super) const fn unknown(tgid: u32) -> Self {
-        Self { name: ExecName::Opaque, tgid, previous: 0, in_user_ns: true, shown: None }
+        let file = ExecutedFile::Unread;
+        Self { name: ExecName::Opaque, tgid, previous: 0, in_user_ns: true, file, shown: None }
     }
 }
 

@@ -1,15 +1,18 @@
 //! Exec ids for the processes that predate the kernel side.
 
 use std::io;
-use std::sync::Arc;
 
-use gdprport_common::{EXEC_ID_SEEDED, ExecRecord, PATH_CAP, RecordKind, TASK_HEADLESS, TaskIdentity};
+use gdprport_common::{
+    EXEC_ID_SEEDED, ExecHeader, ExecRecord, FILE_CAP, FileState, MountOwner, TASK_HEADLESS, TaskIdentity,
+};
 
 use super::entries::ExecEntry;
 use super::resolver::Resolver;
 use crate::host::clock::boottime_ns;
 use crate::host::pid::{self, ProcDir};
-use gdprport_core::identity::{ExecName, NS_PER_TICK};
+use gdprport_core::executed::components;
+use gdprport_core::identity::NS_PER_TICK;
+use gdprport_core::text::path_text;
 
 /// A process found at start, for the kernel side's maps. Insert it only where the kernel side has no entry yet
 /// (`BPF_NOEXIST`): an entry there is newer than this reading.
@@ -42,34 +45,28 @@ impl Resolver {
         let stat = dir.stat()?;
         let dir = dir.living(&stat);
         let _ = dir.exe()?;
-        let exe = self.proven_exe(&dir).map(|(exe, _)| exe);
+        let path = self.proven_exe(&dir, None).map(|(path, _)| path);
         let exec_id = EXEC_ID_SEEDED | self.seeded;
         self.seeded += 1;
 
-        let mut exec = ExecRecord {
-            kind: RecordKind::Exec as u8,
-            shipped: 1,
-            path_len: 0,
-            in_user_ns: 0,
-            tgid,
-            exec_id,
-            time_ns: boottime_ns(),
-            previous: 0,
-            path: [0; PATH_CAP],
-        };
-        let proven = match exe {
-            Some(exe) => {
-                // The last byte stays NUL: a path that fills the array would count as cut.
-                if exe.len() < PATH_CAP - 1 {
-                    exec.path[..exe.len()].copy_from_slice(exe.as_bytes());
-                    exec.path_len = exe.len() as u8;
+        let header = ExecHeader { shipped: 1, tgid, exec_id, time_ns: boottime_ns(), ..ExecHeader::UNKNOWN };
+        let mut exec = ExecRecord { header, file: [0; FILE_CAP] };
+        let known = match path {
+            Some(path) => {
+                exec.header.file_mounts = MountOwner::Root as u8;
+                let file = components(&path);
+                if file.len() < FILE_CAP {
+                    exec.file[..file.len()].copy_from_slice(&file);
+                    exec.header.file_len = file.len() as u16;
+                    exec.header.file_state = FileState::Complete as u8;
+                } else {
+                    exec.header.file_state = FileState::TooLong as u8;
                 }
-                let name = ExecName::parse(&exec.path[..usize::from(exec.path_len)]);
-                ExecEntry::shown_live(tgid, name, Arc::from(exe))
+                ExecEntry::shown_live(tgid, path_text(&path).into())
             }
             None => ExecEntry::unknown(tgid),
         };
-        self.execs.insert(exec_id, proven);
+        self.execs.insert(exec_id, known);
         let identity = TaskIdentity {
             exec_id,
             start_ns: stat.start_ticks * NS_PER_TICK,

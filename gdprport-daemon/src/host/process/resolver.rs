@@ -18,6 +18,7 @@ use crate::host::clock::{BootClock, boottime_ns};
 use crate::host::file::Root;
 use crate::host::pid;
 use gdprport_core::counters::OwnerCounters;
+use gdprport_core::executed::Executable;
 use gdprport_core::identity::ExecName;
 use gdprport_core::model::Process;
 use gdprport_core::shared::Shared;
@@ -113,19 +114,18 @@ impl Resolver {
         self.clock = clock;
     }
 
-    /// Learns an exec record: the name that `execve` was given, and the exec id that the process had before (0
-    /// if not known). What a live process has shown stays.
-    pub fn learn_exec(&mut self, exec_id: u64, tgid: u32, previous: u64, path: &[u8]) {
-        if self.execs.get(&exec_id).is_none() {
-            let name = ExecName::parse(path);
-            self.execs.insert(exec_id, ExecEntry { name, tgid, previous, in_user_ns: false, shown: None });
-        }
-    }
-
-    /// Learns that an exec id was given outside the initial user namespace.
-    pub fn mark_exec_in_user_ns(&mut self, exec_id: u64) {
-        if let Some(exec) = self.execs.get(&exec_id) {
-            exec.in_user_ns = true;
+    /// Learns an exec record. What was found since stays.
+    pub fn learn_exec(&mut self, exec: &Executable<'_>) {
+        if self.execs.get(&exec.exec_id).is_none() {
+            let entry = ExecEntry {
+                name: ExecName::parse(exec.name.unwrap_or_default()),
+                tgid: exec.tgid,
+                previous: exec.previous,
+                in_user_ns: exec.in_user_ns,
+                file: exec.file.proves(),
+                shown: None,
+            };
+            self.execs.insert(exec.exec_id, entry);
         }
     }
 

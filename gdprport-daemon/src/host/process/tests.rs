@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::atomic::Ordering;
 
 use gdprport_common::SocketRole;
+use gdprport_core::executed::{Executable, components};
 use gdprport_core::identity::OwnerRef;
 use gdprport_core::model::Attribution;
 use gdprport_tests::need;
@@ -58,7 +59,7 @@ fn a_live_process_shows_its_executable_through_a_link() {
     let mut maps = Maps::default();
     maps.task(child.tgid(), 5, start_ns);
     let mut resolver = real();
-    resolver.learn_exec(5, child.tgid(), 0, link.to_str().expect("utf-8").as_bytes());
+    resolver.learn_exec(&Executable::named(5, child.tgid(), 0, link.to_str().expect("utf-8").as_bytes()));
     let process = resolver.resolve(&owner(child.tgid(), 5, start_ns), &maps);
     assert_eq!(process.exe, Some(program("sleep").into()));
     assert_eq!(process.script, None);
@@ -75,7 +76,7 @@ fn a_known_owner_costs_no_further_look_up() {
     let mut maps = Maps::default();
     maps.task(child.tgid(), 5, start_ns);
     let mut resolver = real();
-    resolver.learn_exec(5, child.tgid(), 0, b"/bin/sleep");
+    resolver.learn_exec(&Executable::named(5, child.tgid(), 0, b"/bin/sleep"));
     let asked = owner(child.tgid(), 5, start_ns);
     let first = resolver.resolve(&asked, &maps);
     child.end();
@@ -101,7 +102,7 @@ fn a_script_shows_interpreter_and_script_alive_and_gone() {
     maps.task(child.tgid(), 5, start_ns);
     maps.task(std::process::id(), 9, 1);
     let mut resolver = real();
-    resolver.learn_exec(5, child.tgid(), 0, name.as_bytes());
+    resolver.learn_exec(&Executable::named(5, child.tgid(), 0, name.as_bytes()));
     // spawn() returns once execve has happened, so that the executable is the interpreter already.
     let alive = resolver.resolve(&owner(child.tgid(), 5, start_ns), &maps);
     assert_eq!((alive.exe.as_deref(), alive.script.as_deref()), (Some(&*program("sh")), Some(&*name)));
@@ -109,7 +110,7 @@ fn a_script_shows_interpreter_and_script_alive_and_gone() {
     let tgid = child.tgid();
     child.end();
     let mut later = real();
-    later.learn_exec(5, tgid, 0, name.as_bytes());
+    later.learn_exec(&Executable::named(5, tgid, 0, name.as_bytes()));
     later.learn_cgroup(77, b"/system.slice/job.service");
     let gone = OwnerRef { cgroup_id: 77, ..owner(tgid, 5, start_ns) };
     let gone = later.resolve(&gone, &maps);
@@ -130,7 +131,7 @@ fn a_script_that_env_interprets_is_shown_too() {
     maps.task(tgid, 5, start_ns);
     maps.named(4, tgid, &name);
     let resolve = |resolver: &mut Resolver, maps: &Maps, owner: &OwnerRef| {
-        resolver.learn_exec(5, tgid, 4, b"/usr/bin/sh");
+        resolver.learn_exec(&Executable::named(5, tgid, 4, b"/usr/bin/sh"));
         let process = resolver.resolve(owner, maps);
         (process.exe.clone(), process.script.clone())
     };
@@ -164,7 +165,7 @@ fn a_deleted_executable_keeps_its_name() {
     maps.task(child.tgid(), 5, start_ns);
     let mut resolver = real();
     let name = path.to_str().expect("utf-8");
-    resolver.learn_exec(5, child.tgid(), 0, name.as_bytes());
+    resolver.learn_exec(&Executable::named(5, child.tgid(), 0, name.as_bytes()));
     let process = resolver.resolve(&owner(child.tgid(), 5, start_ns), &maps);
     assert_eq!(process.exe.as_deref(), Some(name));
 }
@@ -176,7 +177,7 @@ fn a_process_that_executed_something_else_is_not_read() {
     let mut maps = Maps::default();
     maps.task(child.tgid(), 6, start_ns);
     let mut resolver = real();
-    resolver.learn_exec(5, child.tgid(), 0, b"./relative");
+    resolver.learn_exec(&Executable::named(5, child.tgid(), 0, b"./relative"));
     let process = resolver.resolve(&owner(child.tgid(), 5, start_ns), &maps);
     assert_eq!(process.exe, None, "what it runs now proves nothing about what it ran then");
     assert!(process.started.is_some());
@@ -189,7 +190,7 @@ fn another_process_with_the_same_pid_is_not_the_owner() {
     let mut maps = Maps::default();
     maps.task(child.tgid(), 5, child.start_ns());
     let mut resolver = real();
-    resolver.learn_exec(5, child.tgid(), 0, b"./gone");
+    resolver.learn_exec(&Executable::named(5, child.tgid(), 0, b"./gone"));
     let process = resolver.resolve(&owner(child.tgid(), 5, long_ago), &maps);
     assert_eq!(process.exe, None);
     let started = process.started.expect("the record has it");
@@ -202,7 +203,7 @@ fn forked_workers_share_what_one_of_them_shows() {
     let start_ns = child.start_ns();
     let mut maps = Maps::default();
     let mut resolver = real();
-    resolver.learn_exec(5, 4_000_000, 0, b"./sleep");
+    resolver.learn_exec(&Executable::named(5, 4_000_000, 0, b"./sleep"));
     // A worker that is gone: nothing is known of a relative name.
     let worker = OwnerRef { parent_tgid: 4_000_000, ..owner(4_000_001, 5, start_ns + 50) };
     assert_eq!(resolver.resolve(&worker, &maps).exe, None);
@@ -219,7 +220,7 @@ fn forked_workers_share_what_one_of_them_shows() {
 #[test]
 fn a_forked_worker_names_its_master_as_parent() {
     let mut resolver = real();
-    resolver.learn_exec(5, 4_000_000, 0, b"/bin/sleep");
+    resolver.learn_exec(&Executable::named(5, 4_000_000, 0, b"/bin/sleep"));
     resolver.learn_cgroup(77, b"/system.slice/x.service");
     let worker = OwnerRef { parent_tgid: 4_000_000, cgroup_id: 77, ..owner(4_000_001, 5, 1_000) };
     let process = resolver.resolve(&worker, &Maps::default());
@@ -250,7 +251,8 @@ fn every_existing_process_is_seeded_with_its_executable() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), existing.len());
-    assert_eq!(&found.exec.path[..usize::from(found.exec.path_len)], program("sleep").as_bytes());
+    let file = components(program("sleep").as_bytes());
+    assert_eq!(&found.exec.file[..usize::from(found.exec.header.file_len)], file);
 
     let child_of_it =
         OwnerRef { parent_tgid: child.tgid(), ..owner(4_000_002, found.identity.exec_id, boottime_ns()) };

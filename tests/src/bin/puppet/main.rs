@@ -73,6 +73,8 @@ fn obey(puppet: &mut Puppet, words: &[&str]) -> Reply {
         ["exec", path] => mask::exec(path),
         ["exec-from-thread", path] => mask::exec_from_thread(path),
         ["exec-memory", name] => mask::exec_memory(name),
+        ["run-memory", of, name, to] => mask::run_memory(of, name, to),
+        ["disguise", path] => mask::disguise(path),
         ["churn", n] => mask::churn(number(n)?),
         ["chroot", dir] => mask::chroot(dir),
         ["unshare-user"] => mask::unshare_user(),

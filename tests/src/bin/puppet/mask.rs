@@ -1,11 +1,12 @@
 //! Disguises: what a process can do to be taken for another one.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::fs::MemfdFlags;
@@ -72,15 +73,122 @@ pub(crate) fn exec_from_thread(path: &str) -> Reply {
 
 /// Becomes a copy of itself that is in memory only, under a name of the caller's choice.
 pub(crate) fn exec_memory(name: &str) -> Reply {
-    let own = std::fs::read("/proc/self/exe")?;
+    let program = c_string(name)?;
+    become_memory("/proc/self/exe".as_ref(), name, &[&program, c"executed"])
+}
+
+/// Lets a forked child become a copy of the program `of`, in memory only; replies with its output.
+pub(crate) fn run_memory(of: &str, name: &str, to: &str) -> Reply {
+    let (program, to) = (c_string(name)?, c_string(to)?);
+    let (mut from, into) = io::pipe()?;
+    // SAFETY: as in `sleepers`.
+    match done(unsafe { libc::fork() }.into())? {
+        0 => {
+            // SAFETY: plain system calls in the child, which ends here at the latest.
+            unsafe {
+                libc::dup2(into.as_raw_fd(), 1);
+                let _ = become_memory(of.as_ref(), name, &[&program, &to]);
+                libc::_exit(1)
+            }
+        }
+        child => {
+            drop(into);
+            let mut output = String::new();
+            from.read_to_string(&mut output)?;
+            // SAFETY: waits for our own child; a null pointer asks for no status.
+            done(unsafe { libc::waitpid(child as libc::pid_t, std::ptr::null_mut(), 0) }.into())?;
+            Ok(output.trim().to_owned())
+        }
+    }
+}
+
+/// Becomes a copy of the program `of` that is in memory only.
+fn become_memory(of: &Path, name: &str, words: &[&CStr; 2]) -> Reply {
+    let own = std::fs::read(of)?;
     let mut file = File::from(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?);
     file.write_all(&own)?;
-    let program = c_string(name)?;
-    let words = [program.as_ptr(), c"executed".as_ptr(), std::ptr::null()];
+    let words = [words[0].as_ptr(), words[1].as_ptr(), std::ptr::null()];
     let environment = [std::ptr::null()];
     // SAFETY: both arrays are NULL-terminated and their strings live; on success nothing returns.
     unsafe { libc::fexecve(file.as_raw_fd(), words.as_ptr(), environment.as_ptr()) };
     Err(io::Error::last_os_error())
+}
+
+/// Makes `/proc/PID/exe` of this process show another program (`PR_SET_MM_MAP`, prctl(2)), for which root in a user namespace
+/// of its own is enough. The kernel allows it once nothing of the own program is mapped any more: each part of it is
+/// replaced by a copy in place.
+pub(crate) fn disguise(path: &str) -> Reply {
+    let own = std::env::current_exe()?;
+    let maps = std::fs::read_to_string("/proc/self/maps")?;
+    for line in maps.lines().filter(|line| line.ends_with(own.to_string_lossy().as_ref())) {
+        let mut fields = line.split(' ');
+        let (Some((start, end)), Some(rights)) =
+            (fields.next().and_then(|range| range.split_once('-')), fields.next())
+        else {
+            continue;
+        };
+        let hex = |text: &str| usize::from_str_radix(text, 16).map_err(io::Error::other);
+        let (start, len) = (hex(start)?, hex(end)? - hex(start)?);
+        let right = |letter, flag| if rights.contains(letter) { flag } else { 0 };
+        let rights = right('r', libc::PROT_READ) | right('w', libc::PROT_WRITE) | right('x', libc::PROT_EXEC);
+        let old = std::ptr::with_exposed_provenance_mut::<libc::c_void>(start);
+        let anonymous = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: the copy has the same bytes and rights as the part that it replaces, and no other thread runs in this
+        // program.
+        unsafe {
+            let copy =
+                libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, anonymous, -1, 0);
+            if copy == libc::MAP_FAILED {
+                return Err(io::Error::last_os_error());
+            }
+            std::ptr::copy_nonoverlapping(old.cast::<u8>(), copy.cast::<u8>(), len);
+            done(libc::mprotect(copy, len, rights).into())?;
+            if libc::mremap(copy, len, len, libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED, old) != old {
+                return Err(io::Error::last_os_error());
+            }
+        }
+    }
+    show_exe(&File::open(path)?)
+}
+
+/// Has the kernel describe this process as it does, but with another executable.
+fn show_exe(file: &File) -> Reply {
+    /// `struct prctl_mm_map` (include/uapi/linux/prctl.h).
+    #[repr(C)]
+    struct Map {
+        /// `start_code` to `env_end`.
+        addresses: [u64; 11],
+        auxv: u64,
+        auxv_size: u32,
+        exe_fd: u32,
+    }
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    // Field 3 of proc_pid_stat(5) is the first after the name.
+    let field = |number: usize| -> io::Result<u64> {
+        let text = after.split_ascii_whitespace().nth(number - 3).unwrap_or_default();
+        text.parse().map_err(io::Error::other)
+    };
+    // SAFETY: asks for the current end of the heap.
+    let brk = unsafe { libc::sbrk(0) }.expose_provenance() as u64;
+    let addresses = [
+        field(26)?,
+        field(27)?,
+        field(45)?,
+        field(46)?,
+        field(47)?,
+        brk,
+        field(28)?,
+        field(48)?,
+        field(49)?,
+        field(50)?,
+        field(51)?,
+    ];
+    let map = Map { addresses, auxv: 0, auxv_size: 0, exe_fd: file.as_raw_fd().cast_unsigned() };
+    let set = libc::PR_SET_MM_MAP;
+    // SAFETY: the kernel reads one `Map`, which it checks.
+    done(unsafe { libc::prctl(libc::PR_SET_MM, set, &raw const map, size_of::<Map>(), 0) }.into())?;
+    Ok(String::new())
 }
 
 /// Forks `n` children, one after the other, that do nothing and end.

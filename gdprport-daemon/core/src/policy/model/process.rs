@@ -181,7 +181,8 @@ impl ProcessSpec {
         let absent = if process.cgroup.is_some() { Fit::Fails } else { Fit::Unknown };
         let matches = match key {
             ProcessKey::Exe => match &process.exe {
-                Some(exe) => any(exe),
+                // A path that is no UTF-8 is quoted: no pattern can mean it.
+                Some(exe) => exe.starts_with('/') && any(exe),
                 None if process.exe_withheld.is_some() => return Fit::Withheld,
                 None => return Fit::Unknown,
             },

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use gdprport_common::{ExecRecord, PATH_CAP, SocketRole, TaskIdentity};
+use gdprport_common::{ExecHeader, ExecRecord, FILE_CAP, SocketRole, TaskIdentity};
 
 use super::super::*;
 use crate::host::accounts::{Account, AccountName};
@@ -37,20 +37,10 @@ impl TaskLookup for Maps {
 
 impl Maps {
     pub(super) fn named(&mut self, exec_id: u64, tgid: u32, name: &str) {
-        let mut path = [0; PATH_CAP];
-        path[..name.len()].copy_from_slice(name.as_bytes());
-        let path_len = u8::try_from(name.len()).expect("short");
-        let record = ExecRecord {
-            kind: 7,
-            shipped: 0,
-            path_len,
-            in_user_ns: 0,
-            tgid,
-            exec_id,
-            time_ns: 1,
-            previous: 0,
-            path,
-        };
+        let mut header = ExecHeader { tgid, exec_id, time_ns: 1, ..ExecHeader::UNKNOWN };
+        header.name[..name.len()].copy_from_slice(name.as_bytes());
+        header.name_len = u8::try_from(name.len()).expect("short");
+        let record = ExecRecord { header, file: [0; FILE_CAP] };
         self.execs.insert(exec_id, record);
     }
 

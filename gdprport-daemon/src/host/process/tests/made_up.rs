@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, symlink};
 
-use gdprport_common::{ExecRecord, PATH_CAP, SocketRole};
+use gdprport_common::{FileState, MountOwner, SocketRole};
+use gdprport_core::executed::{Executable, FileReading};
 use gdprport_core::identity::OwnerRef;
 use gdprport_tests::need;
 use gdprport_tests::skip::Missing;
@@ -74,7 +75,7 @@ fn a_process_in_v1_hierarchies_only_is_placed_by_proc() {
     let mut maps = Maps::default();
     maps.task(700, 5, 50_000_000_000);
     let mut resolver = fixture.resolver();
-    resolver.learn_exec(5, 700, 0, b"/server");
+    resolver.learn_exec(&Executable::named(5, 700, 0, b"/server"));
     let caller = OwnerRef { cgroup_id: fixture.root_cgroup(), ..owner(700, 5, 50_000_000_000) };
     let process = resolver.resolve(&caller, &maps);
     assert_eq!(process.container.as_ref().map(|container| &*container.id), Some(id));
@@ -176,8 +177,7 @@ fn a_path_in_a_foreign_user_namespace_needs_proof() {
         let mut maps = Maps::default();
         maps.task(700, 5, 50_000_000_000);
         let mut resolver = fixture.resolver();
-        resolver.learn_exec(5, 700, 0, b"/server");
-        resolver.mark_exec_in_user_ns(5);
+        resolver.learn_exec(&Executable { in_user_ns: true, ..Executable::named(5, 700, 0, b"/server") });
         Ok(resolver.resolve(&owner(700, 5, 50_000_000_000), &maps).exe.is_some())
     };
     let unproven = !need!(exe_in("user.slice/session-1.scope", 0, false));
@@ -190,17 +190,23 @@ fn a_path_in_a_foreign_user_namespace_needs_proof() {
     assert!(!proven(&own, 5, false), "the owner of a directory names its entries freely");
 }
 
+/// A complete path that the kernel side read.
+const fn read_at(components: &[u8], mounts: MountOwner) -> FileReading<'_> {
+    FileReading { device: 0, inode: 0, mounts, state: FileState::Complete, components }
+}
+
+/// What the name leads to may have been a script or a link.
 #[test]
-fn a_gone_process_in_a_container_keeps_the_name_it_was_given() {
+fn a_name_alone_proves_no_executable() {
     let fixture = Fixture::new(700, 5_000, "0::/\n");
     let mut resolver = fixture.resolver();
     let id = "3fa94ac1bd2d4c1f8ee46e0ad3a5b1f0c0ffee00deadbeef0123456789abcdef";
     resolver.learn_cgroup(77, format!("/system.slice/docker-{id}.scope").as_bytes());
     resolver.learn_cgroup(78, b"/system.slice/plain.service");
-    resolver.learn_exec(5, 900, 0, b"/server");
-    resolver.learn_exec(6, 900, 0, b"/server");
+    resolver.learn_exec(&Executable::named(5, 900, 0, b"/server"));
+    resolver.learn_exec(&Executable::named(6, 900, 0, b"/server"));
     let inside = OwnerRef { cgroup_id: 77, ..owner(900, 5, 1_000) };
-    assert_eq!(resolver.resolve(&inside, &Maps::default()).exe.as_deref(), Some("/server"));
+    assert_eq!(resolver.resolve(&inside, &Maps::default()).exe, None, "its root is not known");
     let outside = OwnerRef { cgroup_id: 78, ..owner(900, 6, 1_000) };
     let exe = resolver.resolve(&outside, &Maps::default()).exe.clone().expect("known by name");
     assert!(
@@ -210,22 +216,56 @@ fn a_gone_process_in_a_container_keeps_the_name_it_was_given() {
 }
 
 #[test]
+fn what_the_kernel_read_needs_no_other_witness() {
+    let fixture = Fixture::new(700, 5_000, "0::/\n");
+    let mut resolver = fixture.resolver();
+    let file = read_at(b"x/\xff/srv/", MountOwner::Root);
+    resolver.learn_exec(&Executable { file, ..Executable::named(5, 900, 0, b"./x") });
+    let gone = owner(900, 5, 1_000);
+    assert_eq!(resolver.resolve(&gone, &Maps::default()).exe.as_deref(), Some(r"$'/srv/\xff/x'"));
+    let counters = resolver.counters();
+    assert_eq!((counters.exe_executed, counters.exe_live, counters.exe_named), (1, 0, 0));
+}
+
+/// The name would lead to a file of the host, and so would `/proc`.
+#[test]
+fn a_path_in_mounts_of_others_counts_if_it_is_that_file() {
+    let id = "3fa94ac1bd2d4c1f8ee46e0ad3a5b1f0c0ffee00deadbeef0123456789abcdef";
+    let fixture = Fixture::new(700, 5_000, "0::/\n");
+    need!(fixture.cgroup(&format!("system.slice/docker-{id}.scope"), 0));
+    need!(fixture.cgroup("system.slice/plain.service", 0));
+    let there = fs::metadata(fixture.dir.path().join("root/server")).expect("exists");
+    let (major, minor) = (rustix::fs::major(there.dev()), rustix::fs::minor(there.dev()));
+    let exe_of = |cgroup: String, inode, mounts, alive: bool| {
+        let mut resolver = fixture.resolver();
+        let id = fs::metadata(fixture.dir.path().join(&cgroup)).expect("exists").ino();
+        resolver.learn_cgroup(id, format!("/{cgroup}").as_bytes());
+        let file = FileReading { device: major << 20 | minor, inode, ..read_at(b"server/", mounts) };
+        resolver.learn_exec(&Executable { file, ..Executable::named(5, 700, 0, b"/server") });
+        let mut maps = Maps::default();
+        if alive {
+            maps.task(700, 5, 50_000_000_000);
+        }
+        let caller = OwnerRef { cgroup_id: id, ..owner(700, 5, 50_000_000_000) };
+        resolver.resolve(&caller, &maps).exe.clone()
+    };
+    let plain = || "system.slice/plain.service".to_owned();
+    for alive in [true, false] {
+        for mounts in [MountOwner::Other, MountOwner::Detached] {
+            assert_eq!(exe_of(plain(), there.ino(), mounts, alive).as_deref(), Some("/server"));
+            assert_eq!(exe_of(plain(), there.ino() + 1, mounts, alive), None, "{mounts:?}, {alive}");
+        }
+        let docker = || format!("system.slice/docker-{id}.scope");
+        let inside = exe_of(docker(), there.ino() + 1, MountOwner::Other, alive);
+        assert_eq!(inside.as_deref(), Some("/server"), "root made the container");
+        assert_eq!(exe_of(docker(), there.ino() + 1, MountOwner::Detached, alive), None);
+    }
+}
+
+#[test]
 fn a_forgotten_exec_id_is_looked_up() {
     let mut maps = Maps::default();
-    let mut path = [0; PATH_CAP];
-    path[..10].copy_from_slice(b"/bin/sleep");
-    let exec = ExecRecord {
-        kind: 7,
-        shipped: 1,
-        path_len: 10,
-        in_user_ns: 0,
-        tgid: 900,
-        exec_id: 5,
-        time_ns: 1,
-        previous: 0,
-        path,
-    };
-    maps.execs.insert(5, exec);
+    maps.named(5, 900, "/bin/sleep");
     let mut resolver = real();
     resolver.learn_cgroup(77, b"/system.slice/x.service");
     let gone = OwnerRef { cgroup_id: 77, ..owner(4_000_003, 5, 1_000) };
