@@ -18,7 +18,7 @@ pub enum RecordKind {
     Accepted = 3,
     /// A connected socket was closed ([`FlowRecord`] with [`CloseTail`]).
     Closed = 4,
-    /// A connect that never left this host ended ([`FlowRecord`] with [`FailTail`]).
+    /// A connect that this host did not let out ended ([`FlowRecord`] with [`FailTail`]).
     Denied = 9,
     /// A connect failed ([`FlowRecord`] with [`FailTail`]).
     Failed = 10,
@@ -99,6 +99,9 @@ pub const FLAG_OPTMEM_FULL: u8 = 8;
 /// a process that asks for that has it done.
 pub const FLAG_IO_WORKER: u8 = 16;
 
+/// A flag of [`FlowRecord`] of kind Closed: our FIN was on its way and never acknowledged.
+pub const FLAG_FIN_UNACKED: u8 = 32;
+
 /// An event in the life of a socket on a watched port; 128 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,8 +120,11 @@ pub struct FlowRecord {
     pub old_state: u8,
     /// FLAG_* bits.
     pub flags: u8,
+    /// Kind Closed: the error number of the socket (include/uapi/asm-generic/errno.h) where the process did not end the
+    /// connection itself; 0 if there is none or it cannot be read. Else 0.
+    pub error: u8,
     /// Always 0.
-    pub reserved: [u8; 3],
+    pub reserved: [u8; 2],
     /// When, nanoseconds of `CLOCK_BOOTTIME`.
     pub time_ns: u64,
     /// Socket cookie, unique until reboot.

@@ -83,6 +83,19 @@ pub enum Closing {
     Ending = 4,
 }
 
+/// Whether TCP handles a connection.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// Not yet.
+    No = 0,
+    /// It does.
+    Yes = 1,
+    /// It does, and the connection goes to a port that is not watched: connect was called for another one than another
+    /// program (`cgroup/connect`) turned it to.
+    Elsewhere = 2,
+}
+
 /// A process at the time of a call.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,7 +150,7 @@ pub struct SocketOwner {
     /// TCP sequence number after the furthest recorded byte that this end received: what begins before it may be a
     /// repetition.
     pub end_in: u32,
-    /// 1 once TCP handles the connection; a connect that ends with 0 was stopped on this host.
+    /// A [`Started`]; a connect that ends with 0 was stopped on this host, or never sent by its caller.
     pub started: u8,
     /// 1 while payload segments are still wanted; the map `WANTING` then counts the socket.
     pub wants_payload: u8,
@@ -203,8 +216,8 @@ mod user {
 }
 
 const _: () = {
-    // `SocketOwner::default()` must mean: no owner, not closing.
-    assert!(SocketRole::None as u8 == 0 && Closing::Open as u8 == 0);
+    // `SocketOwner::default()` must mean: no owner, not started, not closing.
+    assert!(SocketRole::None as u8 == 0 && Started::No as u8 == 0 && Closing::Open as u8 == 0);
     assert!(size_of::<Caller>() == 64);
     assert!(size_of::<SocketOwner>() == 120);
     assert!(size_of::<TaskIdentity>() == 32);

@@ -11,7 +11,9 @@
 
 use core::ptr::{read_unaligned, read_volatile};
 
-use aya_ebpf::bindings::{BPF_SOCK_OPS_PARSE_ALL_HDR_OPT_CB_FLAG, bpf_sock, bpf_sock_ops};
+use aya_ebpf::bindings::{
+    BPF_SOCK_OPS_PARSE_ALL_HDR_OPT_CB_FLAG, BPF_TCP_CLOSING, BPF_TCP_LAST_ACK, bpf_sock, bpf_sock_ops,
+};
 use aya_ebpf::helpers::generated::bpf_sock_ops_cb_flags_set;
 use gdprport_common::{Closing, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, SocketOwner};
 
@@ -102,6 +104,20 @@ pub(crate) fn inspect_segment(ops: *mut bpf_sock_ops) {
             (*stored).fin_mark = seq.wrapping_add(len).wrapping_sub(header_len).wrapping_add(1);
             (*stored).closing = Closing::Ending as u8;
         }
+    }
+}
+
+/// Returns whether a socket that leaves the state `old` for CLOSE sent a FIN that was not acknowledged: it was reset, or
+/// nobody answered any more.
+///
+/// # Safety
+/// `ops` is the program's context.
+#[inline(always)]
+pub(crate) unsafe fn is_unacked(ops: *mut bpf_sock_ops, old: u32) -> bool {
+    // SAFETY: guaranteed by the caller.
+    unsafe {
+        (old == BPF_TCP_LAST_ACK || old == BPF_TCP_CLOSING)
+            && read_volatile(&raw const (*ops).snd_una) != read_volatile(&raw const (*ops).snd_nxt)
     }
 }
 

@@ -32,4 +32,5 @@ mod segment;
 mod sock_addr;
 mod sock_ops;
 mod sock_release;
+mod socket_error;
 mod wanting;

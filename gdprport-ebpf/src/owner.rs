@@ -9,7 +9,7 @@ use aya_ebpf::helpers::generated::{
     bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_task,
     bpf_get_current_uid_gid,
 };
-use gdprport_common::{Caller, ExecHeader, FILE_CAP, Hook, SocketOwner, SocketRole};
+use gdprport_common::{Caller, ExecHeader, FILE_CAP, Hook, SocketOwner, SocketRole, Started};
 
 use crate::count::Occasion;
 use crate::maps::{EVENTS, EXECS, TASKS};
@@ -215,7 +215,7 @@ pub(crate) unsafe fn set_acceptor(stored: *mut SocketOwner, caller: &Caller) -> 
     unsafe {
         (*stored).caller = *caller;
         (*stored).role = SocketRole::Accepted as u8;
-        (*stored).started = 1;
+        (*stored).started = Started::Yes as u8;
         *stored
     }
 }

@@ -203,23 +203,27 @@ fn acceptor(ctx: *mut bpf_sock_addr, family: u8) {
         let owner = owner::set_acceptor(stored, &caller);
 
         emit::emit(occasion, || {
-            let local = if family == 4 {
-                [read_volatile(&raw const (*sk).src_ip4), 0, 0, 0]
+            // Of the socket, not of the call: a program that ran before may have replaced the peer there.
+            let (local, peer) = if family == 4 {
+                let peer = read_volatile(&raw const (*sk).dst_ip4);
+                ([read_volatile(&raw const (*sk).src_ip4), 0, 0, 0], [peer, 0, 0, 0])
             } else {
-                [
+                let local = [
                     read_volatile(&raw const (*sk).src_ip6[0]),
                     read_volatile(&raw const (*sk).src_ip6[1]),
                     read_volatile(&raw const (*sk).src_ip6[2]),
                     read_volatile(&raw const (*sk).src_ip6[3]),
-                ]
+                ];
+                let peer = [
+                    read_volatile(&raw const (*sk).dst_ip6[0]),
+                    read_volatile(&raw const (*sk).dst_ip6[1]),
+                    read_volatile(&raw const (*sk).dst_ip6[2]),
+                    read_volatile(&raw const (*sk).dst_ip6[3]),
+                ];
+                (local, peer)
             };
-            let tuple = SocketTuple {
-                family,
-                local,
-                peer: user_address(ctx, family),
-                local_port: local_port as u16,
-                peer_port: user_port(ctx) as u16,
-            };
+            let peer_port = u16::from_be(read_volatile(&raw const (*sk).dst_port));
+            let tuple = SocketTuple { family, local, peer, local_port: local_port as u16, peer_port };
             let cookie = bpf_get_socket_cookie(ctx.cast());
             flow::opened(RecordKind::Accepted, cookie, &tuple, &owner, bpf_ktime_get_boot_ns())
         });

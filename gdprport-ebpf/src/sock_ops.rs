@@ -3,13 +3,14 @@
 //! These callbacks run in any context (often a soft interrupt), so they read the owner from the socket's storage and
 //! call no helper about the current task.
 
-use core::ptr::read_volatile;
+use core::ptr::{self, read_volatile};
 
 use aya_ebpf::bindings::{
     BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PARSE_HDR_OPT_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB,
     BPF_SOCK_OPS_STATE_CB, BPF_SOCK_OPS_STATE_CB_FLAG, BPF_SOCK_OPS_TCP_CONNECT_CB,
     BPF_SOCK_OPS_TCP_LISTEN_CB, BPF_TCP_CLOSE, BPF_TCP_CLOSE_WAIT, BPF_TCP_CLOSING, BPF_TCP_FIN_WAIT1,
-    BPF_TCP_FIN_WAIT2, BPF_TCP_LAST_ACK, BPF_TCP_LISTEN, BPF_TCP_SYN_SENT, bpf_sock, bpf_sock_ops,
+    BPF_TCP_FIN_WAIT2, BPF_TCP_LAST_ACK, BPF_TCP_LISTEN, BPF_TCP_SYN_RECV, BPF_TCP_SYN_SENT, bpf_sock,
+    bpf_sock_ops,
 };
 use aya_ebpf::helpers::generated::{
     bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_ktime_get_boot_ns, bpf_sock_ops_cb_flags_set,
@@ -17,14 +18,14 @@ use aya_ebpf::helpers::generated::{
 use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
 use gdprport_common::{
-    CloseTail, FLAG_OPTMEM_FULL, FLAG_PEER_FIN, FLAG_PEER_REPLIED, FlowRecord, FlowTail, Hook, RecordKind,
-    SocketOwner, SocketRole,
+    CloseTail, FLAG_FIN_UNACKED, FLAG_OPTMEM_FULL, FLAG_PEER_FIN, FLAG_PEER_REPLIED, FlowRecord, FlowTail,
+    Hook, RecordKind, SocketOwner, SocketRole, Started,
 };
 
 use crate::count::Occasion;
 use crate::flow::{SocketTuple, ports};
 use crate::maps::{port_flags, watched};
-use crate::{diagnose, early, emit, fin, flow, mptcp, owner, owners, wanting};
+use crate::{diagnose, early, emit, fin, flow, mptcp, owner, owners, socket_error, wanting};
 
 /// 1 if `sock_ops` programs may ask for the cookie of the network namespace (since Linux 5.15); the daemon sets it.
 #[unsafe(no_mangle)]
@@ -41,7 +42,11 @@ fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
     match op {
         BPF_SOCK_OPS_TCP_CONNECT_CB => connecting(ops),
         BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB => established(ops, RecordKind::ActiveEstablished),
-        BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => established(ops, RecordKind::PassiveEstablished),
+        BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => {
+            let kind =
+                if sent_syn(ops) { RecordKind::ActiveEstablished } else { RecordKind::PassiveEstablished };
+            established(ops, kind);
+        }
         BPF_SOCK_OPS_TCP_LISTEN_CB => {
             listening(ops);
             established(ops, RecordKind::Listening);
@@ -81,6 +86,16 @@ unsafe fn tuple(ops: *mut bpf_sock_ops) -> SocketTuple {
     }
 }
 
+/// Returns whether this end connected, of a socket whose handshake was completed in the state SYN-RECEIVED: both ends
+/// called each other at the same moment, or the socket itself (RFC 9293 3.5, figure 7). The kernel calls that passive.
+///
+/// A SYN that was acknowledged is counted as a byte. An accepted socket begins after its SYN and has sent nothing yet.
+#[inline(always)]
+fn sent_syn(ops: *mut bpf_sock_ops) -> bool {
+    // SAFETY: `ops` is the program's context.
+    unsafe { read_volatile(&raw const (*ops).bytes_acked) != 0 }
+}
+
 /// Requests the callbacks on state changes, which show the close.
 ///
 /// # Safety
@@ -101,22 +116,49 @@ fn connecting(ops: *mut bpf_sock_ops) {
     unsafe {
         let (_, peer_port) = ports(ops);
         let flags = port_flags(peer_port);
-        if !flags.watched() {
-            return;
-        }
         let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
         if sk.is_null() {
             return;
         }
-        let stored = owners::find(sk, ops.cast());
+        let mut stored = owners::find(sk, ops.cast());
+        if !flags.watched() {
+            if !stored.is_null() {
+                (*stored).started = Started::Elsewhere as u8;
+            }
+            return;
+        }
+        if stored.is_null() {
+            stored = turned(ops, sk);
+        }
         if !stored.is_null() {
-            (*stored).started = 1;
+            (*stored).started = Started::Yes as u8;
             // With TCP Fast Open the SYN itself carries the first payload.
             if flags.posture() {
                 wanting::request(stored);
             }
         }
         request_state_callbacks(ops);
+    }
+}
+
+/// Stores the caller of a connect that another program turned to a watched port: it was called for one that is not
+/// watched. Returns null if the caller is not known.
+///
+/// The callback runs in the context of the call.
+///
+/// # Safety
+/// `ops` is the program's context, and `sk` its socket and not null.
+#[inline(always)]
+unsafe fn turned(ops: *mut bpf_sock_ops, sk: *mut bpf_sock) -> *mut SocketOwner {
+    // SAFETY: guaranteed by the caller.
+    unsafe {
+        let Some(caller) = owner::caller_by_task(netns_cookie(ops)) else { return ptr::null_mut() };
+        if caller.tgid == 0 {
+            return ptr::null_mut();
+        }
+        let (role, since_ns) = (SocketRole::Connected as u8, bpf_ktime_get_boot_ns());
+        let mut owner = SocketOwner { caller, role, since_ns, ..SocketOwner::default() };
+        owners::find_or_insert(sk, ops.cast(), &mut owner)
     }
 }
 
@@ -205,7 +247,7 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
                 mptcp::arrived(sk, bpf_get_socket_cookie(ops.cast()), stored);
             }
             (*stored).since_ns = now;
-            (*stored).started = 1;
+            (*stored).started = Started::Yes as u8;
             (*stored).in_base = in_base;
             if (*stored).syn_seen == 0 {
                 (*stored).out_base = out_base;
@@ -257,6 +299,9 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         let mut record_flags = 0;
         let owner = if !stored.is_null() {
             wanting::cancel(stored);
+            if (*stored).started == Started::Elsewhere as u8 {
+                return occasion.filtered();
+            }
             record_flags = flow::withheld_flags(&*stored);
             *stored
         } else {
@@ -289,15 +334,23 @@ fn state_changed(ops: *mut bpf_sock_ops) {
             BPF_TCP_FIN_WAIT2 => fin::peer_fin_flags(&owner, received, rcv_nxt),
             _ => 0,
         };
-        let flags = if segs_in == 0 { 0 } else { FLAG_PEER_REPLIED } | peer_fin | record_flags;
+        // Both ends called at the same moment, and the peer's SYN is all that came, or a reply to ours too. The socket of
+        // a server is never Connected.
+        let crossed = old == BPF_TCP_SYN_RECV && owner.role == SocketRole::Connected as u8;
+        let failed = old == BPF_TCP_SYN_SENT || crossed;
+        let fin_unacked = if fin::is_unacked(ops, old) { FLAG_FIN_UNACKED } else { 0 };
+        let replied = if segs_in <= crossed as u32 { 0 } else { FLAG_PEER_REPLIED };
+        let flags = replied | peer_fin | fin_unacked | record_flags;
+        let error =
+            if is_listener || failed { 0 } else { socket_error::at_end(sk, old, &owner, fin_unacked != 0) };
         let kind = if is_listener {
             RecordKind::ListenerClosed
-        } else if old == BPF_TCP_SYN_SENT {
+        } else if failed {
             RecordKind::Failed
         } else {
             RecordKind::Closed
         };
-        let tail = if old == BPF_TCP_SYN_SENT {
+        let tail = if failed {
             flow::fail_tail(&owner, now, if retransmits > 255 { 255 } else { retransmits as u8 })
         } else {
             FlowTail::close(CloseTail {
@@ -311,6 +364,7 @@ fn state_changed(ops: *mut bpf_sock_ops) {
         emit::emit(occasion, move || FlowRecord {
             old_state: old as u8,
             flags,
+            error,
             ..flow::record(kind, cookie, &tuple, &owner, now, tail)
         });
     }

@@ -1,13 +1,16 @@
-//! The end of a socket whose connect never left this host: no route, a firewall, or another program that denied it.
+//! The end of a socket whose connect never left this host: no route, a firewall, or another program that denied it; or
+//! a Fast Open whose caller sent nothing.
 //!
 //! Such a connect never reaches TCP, so `sock_ops` sees nothing of it. For all other sockets this marks that their
 //! process closed them (`fin`).
 
-use aya_ebpf::bindings::bpf_sock;
+use core::ptr::read_volatile;
+
+use aya_ebpf::bindings::{BPF_TCP_SYN_SENT, bpf_sock};
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::cgroup_sock;
 use aya_ebpf::programs::SockContext;
-use gdprport_common::{Closing, Hook, RecordKind, SocketRole};
+use gdprport_common::{Closing, Hook, RecordKind, SocketRole, Started};
 
 use crate::count::Occasion;
 use crate::flow::SocketTuple;
@@ -32,7 +35,7 @@ fn released(sk: *mut bpf_sock) {
             (*stored).closing = Closing::Released as u8;
         }
         // Nearly every socket returns here: TCP handled it, and `sock_ops` reports its end.
-        if (*stored).started != 0 {
+        if (*stored).started != Started::No as u8 {
             return;
         }
         let owner = *stored;
@@ -43,6 +46,9 @@ fn released(sk: *mut bpf_sock) {
         if !watched(u32::from(owner.peer_port)) {
             return;
         }
+        // With TCP_FASTOPEN_CONNECT and a known cookie connect succeeds, and the SYN waits for the first bytes.
+        let unsent = read_volatile(&raw const (*sk).state) == BPF_TCP_SYN_SENT;
+        let kind = if unsent { RecordKind::Failed } else { RecordKind::Denied };
         let Some(occasion) = Occasion::seen(Hook::Denied) else { return };
         let now = bpf_ktime_get_boot_ns();
         emit::emit(occasion, move || {
@@ -54,7 +60,7 @@ fn released(sk: *mut bpf_sock) {
                 ..SocketTuple::default()
             };
             let cookie = bpf_get_socket_cookie(sk.cast());
-            flow::record(RecordKind::Denied, cookie, &tuple, &owner, now, flow::fail_tail(&owner, now, 0))
+            flow::record(kind, cookie, &tuple, &owner, now, flow::fail_tail(&owner, now, 0))
         });
     }
 }

@@ -1,5 +1,5 @@
 //! BPF programs and links that are loaded and attached, as the kernel lists them; and foreign programs that
-//! refuse things or get in the way.
+//! refuse things, turn them or get in the way.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -169,10 +169,46 @@ impl Drop for CallbackReset {
     }
 }
 
+/// A foreign program that turns each IPv4 connect of the host to one port into one to another, as a load balancer does.
+/// Attached to the root of the hierarchy, behind the programs that are there; detached on drop.
+#[derive(Debug)]
+pub struct PortTurn {
+    link: OwnedFd,
+}
+
+impl PortTurn {
+    /// Attaches it.
+    ///
+    /// # Panics
+    /// When the kernel does not take it.
+    #[must_use]
+    pub fn of(from: u16, to: u16) -> Self {
+        // `user_port` of `struct bpf_sock_addr`, in network byte order.
+        let port = |port: u16| i32::from(port.to_be());
+        let program = [
+            instruction(MOVE_REGISTER, 6, 1, 0, 0),
+            instruction(LOAD, 2, 6, 24, 0),
+            instruction(IF_OTHER_32, 2, 0, 2, port(from)),
+            instruction(MOVE, 3, 0, 0, port(to)),
+            instruction(STORE, 6, 3, 24, 0),
+            instruction(MOVE, 0, 0, 0, 1),
+            instruction(EXIT, 0, 0, 0, 0),
+        ];
+        Self { link: attach(18, 10, &program, &crate::cgroup::mount()) }
+    }
+}
+
+impl Drop for PortTurn {
+    fn drop(&mut self) {
+        detach(&self.link);
+    }
+}
+
 /// Operations of instructions (include/uapi/linux/bpf.h).
 const MOVE: u8 = 0xb7;
 const MOVE_REGISTER: u8 = 0xbf;
 const LOAD: u8 = 0x61;
+const STORE: u8 = 0x63;
 const IF_EQUAL: u8 = 0x15;
 const IF_OTHER_32: u8 = 0x56;
 const JUMP: u8 = 0x05;

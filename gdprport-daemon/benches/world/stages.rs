@@ -98,10 +98,6 @@ impl Context for TwoProcesses {
     fn tracker(&self, _: &Facts<'_>) -> Tracker {
         Tracker::new(Protocol::by_id("postgresql"))
     }
-
-    fn is_watched(&self, _: u16) -> bool {
-        true
-    }
 }
 
 fn declared() -> Shared<Verdict> {

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gdprport_common::{
-    CgroupRecord, ExecHeader, FILE_CAP, FLAG_IO_WORKER, FLAG_OPTMEM_FULL, FLAG_PEER_FIN,
+    CgroupRecord, ExecHeader, FILE_CAP, FLAG_FIN_UNACKED, FLAG_IO_WORKER, FLAG_OPTMEM_FULL, FLAG_PEER_FIN,
     FLAG_PEER_FIN_UNKNOWN, FLAG_PEER_REPLIED, FailTail, FileState, FlowRecord, MountOwner, PATH_CAP,
     PAYLOAD_LONG, PayloadHeader, RecordKind, SocketRole,
 };
@@ -107,8 +107,10 @@ pub enum ConnectionRecord<'a> {
         /// Who accepted it.
         owner: OwnerRef,
     },
-    /// A connection ended, or a connect failed.
+    /// A connection ended.
     Ended(SocketEvent, ConnectionEnd),
+    /// A connect failed.
+    Failed(SocketEvent, ConnectionEnd),
     /// The beginning of a payload segment of a flow.
     Payload {
         /// Socket cookie of the flow.
@@ -164,9 +166,11 @@ impl Record<'_> {
 impl ConnectionRecord<'_> {
     const fn time_ns(&self) -> Option<u64> {
         match self {
-            Self::Connected(event) | Self::Arrived(event) | Self::Accepted(event) | Self::Ended(event, _) => {
-                Some(event.time_ns)
-            }
+            Self::Connected(event)
+            | Self::Arrived(event)
+            | Self::Accepted(event)
+            | Self::Ended(event, _)
+            | Self::Failed(event, _) => Some(event.time_ns),
             Self::Acceptor { owner, .. } => Some(owner.time_ns),
             Self::Payload { .. } => None,
         }
@@ -180,6 +184,26 @@ mod tcp {
     pub(super) const LISTEN: u8 = 10;
     pub(super) const CLOSING: u8 = 11;
     pub(super) const LAST: u8 = 12;
+}
+
+/// Error numbers of include/uapi/asm-generic/errno.h.
+mod errno {
+    /// TCP gave up: a retransmission, a keep-alive or a window probe was not answered, or not within the user timeout.
+    const ETIMEDOUT: u8 = 110;
+
+    /// Those with which TCP gives up (`tcp_write_err`, net/ipv4/tcp_timer.c): an ICMP message may have said why nobody
+    /// answers (`icmp_err_convert`, net/ipv4/icmp.c; `icmpv6_err_convert`). A reset leaves others.
+    pub(super) const MEANS_SILENCE: [u8; 10] = [
+        ETIMEDOUT, 13,  // EACCES
+        64,  // ENONET
+        71,  // EPROTO
+        92,  // ENOPROTOOPT
+        95,  // EOPNOTSUPP
+        101, // ENETUNREACH
+        111, // ECONNREFUSED: of a port that cannot be reached
+        112, // EHOSTDOWN
+        113, // EHOSTUNREACH
+    ];
 }
 
 /// Reads one record of the ring buffer.
@@ -246,7 +270,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
             let mut event = socket(kind, record)?;
             let tail = record.tail.as_fail();
             born(&mut event.owner, tail.comm, tail.start_ns, tail.parent_tgid);
-            Ok(Record::Connection(ConnectionRecord::Ended(event, failure(kind, record, &tail))))
+            Ok(Record::Connection(ConnectionRecord::Failed(event, failure(kind, record, &tail))))
         }
         RecordKind::Closed | RecordKind::ListenerClosed => {
             let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;
@@ -369,7 +393,8 @@ fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> Connection
 fn ending(record: &FlowRecord) -> ConnectionEnd {
     let tail = record.tail.as_close();
     let state = record.old_state;
-    let our_fin_acked = matches!(state, tcp::FIN_WAIT2 | tcp::CLOSING | tcp::LAST_ACK);
+    let our_fin_acked = matches!(state, tcp::FIN_WAIT2 | tcp::CLOSING | tcp::LAST_ACK)
+        && record.flags & FLAG_FIN_UNACKED == 0;
     let their_fin_came = record.flags & FLAG_PEER_FIN != 0;
     ConnectionEnd {
         acked: tail.bytes_acked.saturating_sub(u64::from(our_fin_acked)),
@@ -378,7 +403,11 @@ fn ending(record: &FlowRecord) -> ConnectionEnd {
         rtt_us: (tail.srtt_us_x8 != 0).then_some(tail.srtt_us_x8 >> 3),
         retransmits: tail.retransmits,
         since_ns: tail.since_ns,
-        outcome: if our_fin_acked { Outcome::Closed } else { Outcome::Reset },
+        outcome: match record.error {
+            error if errno::MEANS_SILENCE.contains(&error) => Outcome::TimedOut,
+            0 if our_fin_acked => Outcome::Closed,
+            _ => Outcome::Reset,
+        },
     }
 }
 

@@ -232,7 +232,7 @@ pub enum Outcome {
     Reset,
     /// The connect was answered with a reset (RFC 9293, 3.5.2).
     Refused,
-    /// The connect was never answered.
+    /// The connect was never answered; or the peer of an established flow did not answer any more, and TCP gave up.
     TimedOut,
     /// The connect ended on this host before a packet left: a program or a firewall refused it, or there is no route.
     Denied,

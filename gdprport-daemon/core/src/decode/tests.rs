@@ -14,7 +14,8 @@ fn record(kind: RecordKind) -> FlowRecord {
         role: SocketRole::Connected as u8,
         old_state: 0,
         flags: 0,
-        reserved: [0; 3],
+        error: 0,
+        reserved: [0; 2],
         time_ns: 7,
         cookie: 9,
         netns_cookie: 0,
@@ -36,6 +37,11 @@ fn record(kind: RecordKind) -> FlowRecord {
 }
 
 fn ended(state: u8, flags: u8, role: SocketRole, acked: u64, received: u64) -> ConnectionEnd {
+    ended_by(0, state, flags, role, acked, received)
+}
+
+/// With an error of the socket.
+fn ended_by(error: u8, state: u8, flags: u8, role: SocketRole, acked: u64, received: u64) -> ConnectionEnd {
     let tail = CloseTail {
         bytes_acked: acked,
         bytes_received: received,
@@ -47,6 +53,7 @@ fn ended(state: u8, flags: u8, role: SocketRole, acked: u64, received: u64) -> C
         old_state: state,
         role: role as u8,
         flags: FLAG_PEER_REPLIED | flags,
+        error,
         tail: FlowTail::close(tail),
         ..record(RecordKind::Closed)
     };
@@ -111,6 +118,38 @@ fn a_reset_connection_has_no_fin_to_subtract() {
     assert_eq!(ending.outcome, Outcome::Reset);
 }
 
+/// Whether the error is TCP's own or that of an ICMP message which says why nobody answers; in every state.
+#[test]
+fn an_end_because_nobody_answers_is_timed_out() {
+    const ESTABLISHED: u8 = 1;
+    const FIN_WAIT1: u8 = 4;
+    let outcome = |error, state, flags| ended_by(error, state, flags, SocketRole::Accepted, 50, 60).outcome;
+    const ETIMEDOUT: u8 = 110;
+    const EHOSTUNREACH: u8 = 113;
+    for error in [ETIMEDOUT, EHOSTUNREACH] {
+        for state in [ESTABLISHED, FIN_WAIT1, tcp::FIN_WAIT2] {
+            assert_eq!(outcome(error, state, 0), Outcome::TimedOut, "{error} in {state}");
+        }
+        assert_eq!(outcome(error, tcp::LAST_ACK, FLAG_FIN_UNACKED), Outcome::TimedOut);
+    }
+    const ECONNRESET: u8 = 104;
+    const EPIPE: u8 = 32;
+    for error in [ECONNRESET, EPIPE] {
+        assert_eq!(outcome(error, tcp::LAST_ACK, FLAG_FIN_UNACKED), Outcome::Reset);
+        assert_eq!(outcome(error, tcp::FIN_WAIT2, 0), Outcome::Reset);
+    }
+    assert_eq!(outcome(0, ESTABLISHED, 0), Outcome::Reset, "by the process itself");
+    assert_eq!(outcome(0, tcp::LAST_ACK, 0), Outcome::Closed);
+}
+
+#[test]
+fn a_fin_that_was_not_acknowledged_is_not_subtracted() {
+    for (flags, sent, outcome) in [(0, 49, Outcome::Closed), (FLAG_FIN_UNACKED, 50, Outcome::Reset)] {
+        let ending = ended(tcp::LAST_ACK, flags | FLAG_PEER_FIN, SocketRole::Accepted, 50, 61);
+        assert_eq!((ending.acked, ending.bytes_received, ending.outcome), (sent, Some(60), outcome));
+    }
+}
+
 #[test]
 fn failed_connects_are_distinguished() {
     let fail = |flags, retransmits, kind| {
@@ -123,7 +162,7 @@ fn failed_connects_are_distinguished() {
         };
         let raw = FlowRecord { flags, tail: FlowTail::fail(tail), ..record(kind) };
         match decode(raw.as_bytes()) {
-            Ok(Record::Connection(ConnectionRecord::Ended(event, ending))) => {
+            Ok(Record::Connection(ConnectionRecord::Failed(event, ending))) => {
                 assert_eq!((event.owner.parent_tgid, event.owner.start_ns), (6, 5));
                 assert_eq!(&event.owner.comm[..5], b"psql\0");
                 ending.outcome

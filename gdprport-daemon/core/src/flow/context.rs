@@ -20,8 +20,6 @@ pub trait Context {
     fn depends_on_posture(&self, facts: &Facts<'_>) -> bool;
     /// Follows the encryption of a flow from its first bytes on.
     fn tracker(&self, facts: &Facts<'_>) -> Tracker;
-    /// True if flows of this port are reported.
-    fn is_watched(&self, port: u16) -> bool;
 }
 
 /// The policy's decision on a flow. Both parts are of the same evaluation.

@@ -11,7 +11,7 @@ use super::types::Flow;
 use super::undecided::Inspection;
 use crate::decode::{ConnectionEnd, ConnectionRecord, SocketEvent};
 use crate::identity::OwnerRef;
-use crate::model::{Direction, Outcome};
+use crate::model::Direction;
 
 impl Table {
     /// Applies a record.
@@ -21,7 +21,8 @@ impl Table {
             ConnectionRecord::Arrived(event) => self.begin(event, Direction::In, cx, out),
             ConnectionRecord::Accepted(event) => self.accepted(event, cx, out),
             ConnectionRecord::Acceptor { cookie, owner } => self.acceptor(*cookie, owner, cx, out),
-            ConnectionRecord::Ended(event, end) => self.ended(event, end, cx, out),
+            ConnectionRecord::Ended(event, end) => self.ended(event, end, false, cx, out),
+            ConnectionRecord::Failed(event, end) => self.ended(event, end, true, cx, out),
             ConnectionRecord::Payload { cookie, sent, offset, bytes } => {
                 self.payload((*cookie, *sent, *offset), bytes, cx, out);
             }
@@ -101,6 +102,7 @@ impl Table {
         &mut self,
         event: &SocketEvent,
         end: &ConnectionEnd,
+        failed: bool,
         cx: &mut impl Context,
         out: &mut Vec<Change>,
     ) {
@@ -108,7 +110,6 @@ impl Table {
         if event.owner.role != SocketRole::None {
             self.departed.mark(event.cookie);
         }
-        let failed = !matches!(end.outcome, Outcome::Closed | Outcome::Reset);
         if !failed {
             self.report_opening(event.cookie, out);
         }
@@ -122,8 +123,7 @@ impl Table {
                         return;
                     }
                 }
-                let direction =
-                    connecting.as_ref().map_or_else(|| direction_of(event, cx), |flow| flow.direction);
+                let direction = direction_of(event, failed || connecting.is_some());
                 let process = cx.process_of(&event.owner).or_else(|| connecting?.process);
                 let posture = (!failed).then(unseen);
                 let owner_withheld = event.owner.withheld;
@@ -143,9 +143,7 @@ impl Table {
         }
         flow.ended_ns = Some(event.time_ns);
         flow.outcome = end.outcome;
-        // A socket that predates the kernel side has no role; then the table knows better.
-        let side = role_direction(event.owner.role).unwrap_or(flow.direction);
-        flow.bytes_sent = Some(end.bytes_sent(side));
+        flow.bytes_sent = Some(end.bytes_sent(flow.direction));
         flow.bytes_received = end.bytes_received;
         flow.rtt_us = end.rtt_us;
         flow.retransmits = Some(end.retransmits);
@@ -164,17 +162,12 @@ fn is_local(event: &SocketEvent) -> bool {
     event.peer.ip.is_loopback() || event.peer.ip == event.local.ip
 }
 
-/// Which end the socket was, by its role and, where that is not known, by which port is watched.
-fn direction_of(event: &SocketEvent, cx: &impl Context) -> Direction {
-    role_direction(event.owner.role)
-        .unwrap_or_else(|| if cx.is_watched(event.local.port) { Direction::In } else { Direction::Out })
-}
-
-/// Which end a socket of this role is.
-const fn role_direction(role: SocketRole) -> Option<Direction> {
-    match role {
-        SocketRole::None => None,
-        SocketRole::Connected => Some(Direction::Out),
-        SocketRole::Bound | SocketRole::Accepted | SocketRole::Seeded => Some(Direction::In),
+/// Which end the socket of a connection was whose beginning is not known: one that called connect, or by its role. The
+/// end of one without a role is only reported if its connect is known.
+fn direction_of(event: &SocketEvent, called: bool) -> Direction {
+    match event.owner.role {
+        SocketRole::None | SocketRole::Connected => Direction::Out,
+        _ if called => Direction::Out,
+        SocketRole::Bound | SocketRole::Accepted | SocketRole::Seeded => Direction::In,
     }
 }

@@ -45,10 +45,6 @@ impl Context for Permissive {
     fn tracker(&self, _: &Facts<'_>) -> Tracker {
         Tracker::new(None)
     }
-
-    fn is_watched(&self, port: u16) -> bool {
-        port == 5432
-    }
 }
 
 /// Any order of records leaves a table within its bounds that reports every flow's opening once and every end once,
@@ -87,7 +83,11 @@ pub fn flow(bytes: &[u8]) {
                     since_ns: now,
                     outcome,
                 };
-                table.ingest(&ConnectionRecord::Ended(event, ending), &mut Permissive, &mut out);
+                let record = match outcome {
+                    Outcome::Refused => ConnectionRecord::Failed(event, ending),
+                    _ => ConnectionRecord::Ended(event, ending),
+                };
+                table.ingest(&record, &mut Permissive, &mut out);
             }
             8..=10 => {
                 let offset = u32::from(input.u16());

@@ -161,10 +161,6 @@ impl Context for Judge<'_> {
         let port = self.policy.port_of(facts);
         Tracker::new(port.and_then(|port| Protocol::by_id(port.protocol.as_deref()?)))
     }
-
-    fn is_watched(&self, port: u16) -> bool {
-        self.policy.port(port).is_some()
-    }
 }
 
 impl TaskLookup for Probes {

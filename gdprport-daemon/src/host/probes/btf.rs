@@ -231,10 +231,10 @@ pub(super) fn kernel_offsets(types: &KernelTypes) -> KernelOffsets {
     }
 }
 
-/// Where this kernel keeps what a program reads of the calling task if it has no helpers for that, in groups of which each
-/// is complete or left out.
+/// Where this kernel keeps what a program reads of the calling task and of sockets, if it has no helpers for that, in
+/// groups of which each is complete or left out.
 pub(super) fn task_offsets(types: &KernelTypes) -> Vec<(&'static str, u32)> {
-    let groups: [&[(&str, &str, &str)]; 4] = [
+    let groups: [&[(&str, &str, &str)]; 5] = [
         &[("TASK_FLAGS_OFFSET", "task_struct", "flags")],
         &[
             ("TASK_TGID_OFFSET", "task_struct", "tgid"),
@@ -249,6 +249,7 @@ pub(super) fn task_offsets(types: &KernelTypes) -> Vec<(&'static str, u32)> {
         ],
         &[("SOCK_OMEM_OFFSET", "sock", "sk_omem_alloc")],
         &[("SOCK_NET_OFFSET", "sock_common", "skc_net")],
+        &[("SOCK_ERR_OFFSET", "sock", "sk_err")],
     ];
     // Kernels with MPTCP have this function behind the helper, since that exists.
     let mptcp = types.find(FUNC, "bpf_mptcp_sock_from_subflow").is_some();

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
@@ -40,6 +40,17 @@ impl Puppet {
     /// Connects; replies with the stream's number and the local address.
     pub(crate) fn connect(&mut self, to: &str) -> Reply {
         let stream = TcpStream::connect(parse(to)?)?;
+        let local = stream.local_addr()?;
+        Ok(self.keep(stream, local))
+    }
+
+    /// Connects from an address and port of its own choice; replies as [`Self::connect`].
+    pub(crate) fn connect_from(&mut self, from: &str, to: &str) -> Reply {
+        let socket = stream_socket(parse(to)?)?;
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+        rustix::net::bind(&socket, &parse(from)?)?;
+        rustix::net::connect(&socket, &parse(to)?)?;
+        let stream = TcpStream::from(socket);
         let local = stream.local_addr()?;
         Ok(self.keep(stream, local))
     }
@@ -101,6 +112,46 @@ pub(crate) fn connect_denied(to: &str) -> Reply {
         Ok(_) => Err(io::Error::other("the connection was made")),
         Err(failure) => Ok(format!("{}", failure.raw_os_error().unwrap_or_default())),
     }
+}
+
+/// Connects by a Fast Open that waits for the first bytes (`TCP_FASTOPEN_CONNECT`), and sends none.
+pub(crate) fn connect_unsent(to: &str) -> Reply {
+    let socket = stream_socket(parse(to)?)?;
+    set(&socket, libc::TCP_FASTOPEN_CONNECT, 1)?;
+    rustix::net::connect(&socket, &parse(to)?)?;
+    Ok(String::new())
+}
+
+/// Has the kernel give a silent peer up: by `user-timeout` after half a second with unanswered bytes, by `keepalive`
+/// after two seconds without any.
+pub(crate) fn impatient(stream: &TcpStream, how: &str) -> Reply {
+    match how {
+        "user-timeout" => set(stream, libc::TCP_USER_TIMEOUT, 500)?,
+        "keepalive" => {
+            for (option, value) in [(libc::TCP_KEEPIDLE, 1), (libc::TCP_KEEPINTVL, 1), (libc::TCP_KEEPCNT, 1)]
+            {
+                set(stream, option, value)?;
+            }
+            sockopt::set_socket_keepalive(stream, true)?;
+        }
+        _ => return Err(io::Error::other(format!("no such impatience: {how}"))),
+    }
+    Ok(String::new())
+}
+
+/// Sets an option of TCP.
+fn set(socket: &impl AsRawFd, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    // SAFETY: the kernel reads the given size from the pointer, which is to a live value of that size.
+    let done = unsafe {
+        let (value, size) = ((&raw const value).cast(), size_of_val(&value) as libc::socklen_t);
+        libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_TCP, option, value, size)
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn stream_socket(to: SocketAddr) -> io::Result<OwnedFd> {
+    let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    Ok(rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?)
 }
 
 /// Begins to connect where nothing replies and gives up at once.

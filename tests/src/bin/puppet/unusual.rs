@@ -79,16 +79,6 @@ impl Puppet {
         Ok(String::new())
     }
 
-    /// Connects from an address and port.
-    pub(crate) fn connect_from(&mut self, from: &str, to: &str) -> Reply {
-        let socket = stream_socket(None)?;
-        rustix::net::bind(&socket, &parse(from)?)?;
-        rustix::net::connect(&socket, &parse(to)?)?;
-        let stream = TcpStream::from(socket);
-        let local = stream.local_addr()?;
-        Ok(self.keep(stream, local))
-    }
-
     /// Connects by a worker of io_uring.
     pub(crate) fn connect_uring(&mut self, to: &str) -> Reply {
         let socket = stream_socket(None)?;

@@ -102,7 +102,7 @@ fn a_connect_under_way_that_fails_is_reported_once_as_failed() {
     fixture.table.add_connecting(connecting(6));
     let record = event(6, 20, SocketRole::None, 0, "10.0.0.1:40000", "192.0.2.9:5432");
     assert_eq!(
-        kinds(&fixture.ingest(ConnectionRecord::Ended(record, ending(Outcome::Refused)))),
+        kinds(&fixture.ingest(ConnectionRecord::Failed(record, ending(Outcome::Refused)))),
         [ChangeKind::Failed]
     );
     fixture.table.connect_ended(6, &last, 99, &mut fixture.world, &mut fixture.out);

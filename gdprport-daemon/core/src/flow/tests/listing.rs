@@ -9,7 +9,11 @@ impl Fixture {
     }
 
     fn ended(&mut self, cookie: u64, role: SocketRole, outcome: Outcome) {
-        self.ingest(ConnectionRecord::Ended(event(cookie, 20, role, 1, NEAR, FAR), ending(outcome)));
+        let event = event(cookie, 20, role, 1, NEAR, FAR);
+        self.ingest(match outcome {
+            Outcome::Refused => ConnectionRecord::Failed(event, ending(outcome)),
+            _ => ConnectionRecord::Ended(event, ending(outcome)),
+        });
     }
 
     fn departed(&self) -> Vec<u64> {

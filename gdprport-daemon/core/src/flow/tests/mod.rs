@@ -67,10 +67,6 @@ impl Context for World {
         });
         Judgement { verdict, port: self.port }
     }
-
-    fn is_watched(&self, port: u16) -> bool {
-        port == 5432
-    }
 }
 
 fn process(pid: u32, attribution: Attribution) -> Process {
@@ -287,11 +283,45 @@ fn an_end_on_an_unwatched_port_lacks_no_opening() {
 fn a_failed_connect_is_a_failure_and_not_a_flow() {
     let mut fixture = Fixture::new(8);
     let refused = event(1, 20, SocketRole::Connected, 7, "10.0.0.1:40000", "192.0.2.9:5432");
-    let out = fixture.ingest(ConnectionRecord::Ended(refused, ending(Outcome::Refused)));
+    let out = fixture.ingest(ConnectionRecord::Failed(refused, ending(Outcome::Refused)));
     assert_eq!(kinds(&out), [ChangeKind::Failed]);
     assert!(out[0].is_new_violation());
     assert_eq!((out[0].flow.direction, out[0].flow.outcome), (Direction::Out, Outcome::Refused));
     assert_eq!(fixture.table.counters().opening_missed, 0);
+}
+
+/// Its ephemeral port may be a watched number, and its owner may not be known.
+#[test]
+fn a_failed_connect_is_outward_whatever_its_port() {
+    for role in [SocketRole::None, SocketRole::Connected, SocketRole::Bound] {
+        let mut fixture = Fixture::new(8);
+        let refused = event(1, 20, role, 7, "10.0.0.1:5432", "192.0.2.9:5432");
+        let out = fixture.ingest(ConnectionRecord::Failed(refused, ending(Outcome::Refused)));
+        assert_eq!(out[0].flow.direction, Direction::Out, "{role:?}");
+    }
+}
+
+/// What is stored of the socket may be older than its flow.
+#[test]
+fn bytes_at_the_end_follow_the_direction_of_the_flow() {
+    for role in [SocketRole::Connected, SocketRole::Bound] {
+        let mut fixture = Fixture::new(8);
+        fixture.ingest(arrived(1, 10, 1));
+        let out = fixture
+            .ingest(ConnectionRecord::Ended(event(1, 20, role, 1, NEAR, FAR), ending(Outcome::Closed)));
+        let closed = out.last().expect("it ended");
+        assert_eq!((closed.flow.direction, closed.flow.bytes_sent), (Direction::In, Some(10)), "{role:?}");
+    }
+}
+
+#[test]
+fn a_flow_that_nobody_answers_is_closed_and_no_failed_connect() {
+    let mut fixture = Fixture::new(8);
+    fixture.ingest(arrived(1, 10, 1));
+    let end = event(1, 20, SocketRole::Bound, 1, NEAR, FAR);
+    let out = fixture.ingest(ConnectionRecord::Ended(end, ending(Outcome::TimedOut)));
+    assert_eq!(kinds(&out), [ChangeKind::Opened, ChangeKind::Closed]);
+    assert_eq!(out[1].flow.outcome, Outcome::TimedOut);
 }
 
 #[test]
