@@ -24,8 +24,8 @@ pub use exec::{ExecHeader, ExecRecord, FILE_CAP, FileState, KernelOffsets, Mount
 pub use record::{
     CgroupRecord, CloseTail, FLAG_FIN_UNACKED, FLAG_IO_WORKER, FLAG_OPTMEM_FULL, FLAG_PEER_FIN,
     FLAG_PEER_FIN_UNKNOWN, FLAG_PEER_REPLIED, FailTail, FlowRecord, FlowTail, OpenTail, PATH_CAP,
-    PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_LONG, PAYLOAD_LONG_BUDGET, PAYLOAD_SMALL,
-    PAYLOAD_TINY, PayloadHeader, PayloadRecord, RECORD_CAP, RecordKind,
+    PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_COST_SMALL, PAYLOAD_LONG, PAYLOAD_LONG_BUDGET,
+    PAYLOAD_SMALL, PAYLOAD_TINY, PayloadHeader, PayloadRecord, RECORD_CAP, RecordKind,
 };
 pub use storage::{
     Caller, Closing, MptcpOwner, PortFlags, SocketOwner, SocketRole, Started, TASK_HEADLESS, TaskIdentity,

@@ -67,16 +67,21 @@ pub const PAYLOAD_LONG: usize = 2048;
 pub const PAYLOAD_SMALL: usize = 128;
 
 /// What the payload segments of each direction of a flow may cost. It covers four segments: a mail server that upgrades
-/// (greeting, capabilities, go-ahead) sends its ServerHello as the fourth. Or this many [`PAYLOAD_TINY`] ones: a
-/// request that is written byte by byte is still recognised.
+/// (greeting, capabilities, go-ahead) sends its ServerHello as the fourth. Or eight of at most [`PAYLOAD_SMALL`] bytes:
+/// some greet twice, are asked who they are, or send long capabilities in two segments. Or this many [`PAYLOAD_TINY`]
+/// ones: a request that is written byte by byte is still recognised.
 pub const PAYLOAD_BUDGET: u8 = 32;
 
 /// Up to [`PAYLOAD_LONG`] bytes are captured of a segment before which less than this was spent: of the first three. A
 /// client of a mail server sends its ClientHello as the third.
 pub const PAYLOAD_LONG_BUDGET: u8 = 3 * PAYLOAD_COST;
 
-/// What a segment takes from [`PAYLOAD_BUDGET`]; one of at most [`PAYLOAD_TINY`] bytes costs 1.
+/// What a segment takes from [`PAYLOAD_BUDGET`].
 pub const PAYLOAD_COST: u8 = 8;
+
+/// What one of at most [`PAYLOAD_SMALL`] bytes takes; one of at most [`PAYLOAD_TINY`] takes 1. Its record is less than a
+/// third as large.
+pub const PAYLOAD_COST_SMALL: u8 = 4;
 
 /// The most payload bytes of a segment that costs 1.
 pub const PAYLOAD_TINY: usize = 8;

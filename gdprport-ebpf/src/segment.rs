@@ -4,7 +4,9 @@ use core::ptr::read_volatile;
 
 use aya_ebpf::bindings::__sk_buff;
 use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
-use gdprport_common::{PAYLOAD_COST, PAYLOAD_LONG, PAYLOAD_TINY, PayloadRecord};
+use gdprport_common::{
+    PAYLOAD_COST, PAYLOAD_COST_SMALL, PAYLOAD_LONG, PAYLOAD_SMALL, PAYLOAD_TINY, PayloadRecord,
+};
 
 /// `IPPROTO_TCP`.
 const TCP: u8 = 6;
@@ -125,7 +127,13 @@ unsafe fn behind_extensions(skb: *mut __sk_buff, mut next: u8) -> Option<usize> 
 /// What a segment with so many bytes of payload takes from the budget.
 #[inline(always)]
 pub(crate) fn cost(len: u32) -> u8 {
-    if len <= PAYLOAD_TINY as u32 { 1 } else { PAYLOAD_COST }
+    if len <= PAYLOAD_TINY as u32 {
+        1
+    } else if len <= PAYLOAD_SMALL as u32 {
+        PAYLOAD_COST_SMALL
+    } else {
+        PAYLOAD_COST
+    }
 }
 
 /// Whether more than the first [`gdprport_common::PAYLOAD_CAP`] bytes of a segment may matter, see [`PAYLOAD_LONG`]. Of other records of

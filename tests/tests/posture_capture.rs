@@ -163,7 +163,7 @@ fn a_request_in_the_syn_of_a_fast_open_is_seen_at_both_ends() {
 }
 
 /// A server and a client that send each other a long piece in plaintext and then begin TLS 1.3: `smtp`, the server lists
-/// many capabilities; `proxy`, the client sends a header of the PROXY protocol, version 2; `name`, nothing, but the
+/// many capabilities; `imap`, it answers many commands; `proxy`, the client sends a header of the PROXY protocol, version 2; `name`, nothing, but the
 /// client's hello is long and names the server last. As its order was changed, the server refuses it in the end.
 const LONG: &str = r#"
 import socket, ssl, struct, sys, threading
@@ -188,6 +188,13 @@ def serve():
         connection.sendall(line * (length // len(line)) + b"250 STARTTLS\r\n")
         take(connection, len("STARTTLS\r\n"))
         connection.sendall(b"220 go\r\n")
+    elif how == "imap":
+        connection.sendall(b"* OK ready\r\n")
+        for _ in range(length):
+            take(connection, len("a NOOP\r\n"))
+            connection.sendall(b"a OK done\r\n")
+        take(connection, len("b STARTTLS\r\n"))
+        connection.sendall(b"b OK go\r\n")
     elif how == "proxy":
         take(connection, length)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -240,6 +247,11 @@ else:
             pass
         client.sendall(b"STARTTLS\r\n")
         client.recv(1000)
+    elif how == "imap":
+        client.recv(1000)
+        for command in [b"a NOOP\r\n"] * length + [b"b STARTTLS\r\n"]:
+            client.sendall(command)
+            client.recv(1000)
     else:
         header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack(">H", length - 16)
         client.sendall(header + bytes(length - 16))
@@ -256,10 +268,11 @@ fn long_pieces_before_tls_hide_neither_version_nor_name() {
     let files = need!(tls::identity()).write_into(&dir, &need!(User::named("root")));
     let (key, chain) = (files.key.to_string_lossy(), files.certificate.to_string_lossy());
     let mut table = Table::new(&[Demand { port: port.number(), protocol: "", min: "1.3" }]);
-    let upgraded = Expected::declared("starttls-upgraded", "1.3").because("SMTP STARTTLS, then ServerHello");
+    let upgraded = Expected::declared("starttls-upgraded", "1.3").because("STARTTLS, then ServerHello");
     for (how, length, expected) in [
         ("smtp", 600, upgraded),
         ("smtp", 1_900, upgraded),
+        ("imap", 4, upgraded),
         ("proxy", 600, TLS_13),
         ("proxy", 3_000, TLS_13),
         ("proxy", 60_000, TLS_13),
@@ -267,7 +280,7 @@ fn long_pieces_before_tls_hide_neither_version_nor_name() {
     ] {
         let arguments = [&port.to_string(), how, &length.to_string(), &*key, &*chain, tls::NAME];
         run(need!(script(&dir, LONG, &arguments)), Place::default());
-        table.row(&format!("{how}, {length} bytes"), port.number(), expected);
+        table.row(&format!("{how}, {length}"), port.number(), expected);
         for direction in ["out", "in"] {
             let event = table.last("flow.close", direction);
             assert_eq!(event.text("posture.sni"), tls::NAME, "{}", event.line());

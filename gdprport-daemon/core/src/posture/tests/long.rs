@@ -110,6 +110,53 @@ fn a_long_reply_before_an_upgrade_is_read_to_its_end() {
     }
 }
 
+/// A server that greets twice, is asked for more than its capabilities, or whose reply takes two segments of the wire.
+#[test]
+fn a_dialogue_of_many_small_pieces_is_read_to_its_upgrade() {
+    let (client, server) = tls13();
+    let say = |side: Side, text: &str| (side, text.as_bytes().to_vec());
+    let capabilities = String::from_utf8(lines("250-EXTENSION-NUMBER-42 PARAM PARAM\r\n", 50)).expect("text");
+    let (first, second) = capabilities.split_at(1448);
+    let dialogues = [
+        (
+            "imap",
+            vec![
+                say(Side::Server, "* OK ready\r\n"),
+                say(Side::Client, "a CAPABILITY\r\n"),
+                say(Side::Server, "* CAPABILITY IMAP4rev1 STARTTLS ID\r\na OK done\r\n"),
+                say(Side::Client, "b ID (\"name\" \"a client\")\r\n"),
+                say(Side::Server, "* ID (\"name\" \"a server\")\r\nb OK done\r\n"),
+                say(Side::Client, "c NOOP\r\n"),
+                say(Side::Server, "c OK done\r\n"),
+                say(Side::Client, "d STARTTLS\r\n"),
+                say(Side::Server, "d OK go\r\n"),
+            ],
+        ),
+        (
+            "smtp",
+            vec![
+                say(Side::Server, "220-mx.example waits a little\r\n"),
+                say(Side::Server, "220 mx.example ESMTP\r\n"),
+                say(Side::Client, "EHLO a\r\n"),
+                say(Side::Server, first),
+                say(Side::Server, &format!("{second}250 STARTTLS\r\n")),
+                say(Side::Client, "STARTTLS\r\n"),
+                say(Side::Server, "220 go\r\n"),
+            ],
+        ),
+    ];
+    for (protocol, mut script) in dialogues {
+        script.extend([(Side::Client, client.clone()), (Side::Server, server.clone())]);
+        let posture = play(Some(protocol), &captured(&segments(&script)));
+        assert_eq!(
+            (posture.state, posture.version),
+            (StarttlsUpgraded, Some(TlsVersion::Tls13)),
+            "{posture:?}"
+        );
+        assert_eq!(posture.sni.as_deref(), Some("db.example.org"));
+    }
+}
+
 /// A header of PROXY version 2 of so many bytes.
 fn proxy_header(length: u16) -> Vec<u8> {
     let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11".to_vec();

@@ -15,7 +15,8 @@ mod written_layers;
 mod written_services;
 
 use gdprport_common::{
-    PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_LONG, PAYLOAD_LONG_BUDGET, PAYLOAD_TINY,
+    PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_COST_SMALL, PAYLOAD_LONG, PAYLOAD_LONG_BUDGET,
+    PAYLOAD_SMALL, PAYLOAD_TINY,
 };
 
 use super::{Protocol, Side, Tracker};
@@ -74,10 +75,18 @@ pub(super) fn captured(segments: &[Segment]) -> Vec<Segment> {
             if *spent < PAYLOAD_LONG_BUDGET && more_may_matter(bytes) { PAYLOAD_LONG } else { PAYLOAD_CAP };
         let sent =
             (*spent < PAYLOAD_BUDGET).then(|| (*side, *offset, bytes[..bytes.len().min(kept)].to_vec()));
-        *spent = spent.saturating_add(if bytes.len() <= PAYLOAD_TINY { 1 } else { PAYLOAD_COST });
+        *spent = spent.saturating_add(cost(bytes.len()));
         sent
     });
     captured.collect()
+}
+
+fn cost(length: usize) -> u8 {
+    match length {
+        0..=PAYLOAD_TINY => 1,
+        0..=PAYLOAD_SMALL => PAYLOAD_COST_SMALL,
+        _ => PAYLOAD_COST,
+    }
 }
 
 fn more_may_matter(bytes: &[u8]) -> bool {
