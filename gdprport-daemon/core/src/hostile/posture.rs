@@ -159,8 +159,9 @@ fn may_follow(reported: &Posture, next: &Posture, one_sided: bool) -> bool {
     };
     let same = reported.version == next.version && reported.cipher == next.cipher;
     match (reported.state, next.state) {
-        // What the handshake behind the upgrade is worth is still open, and it may fail.
-        (StarttlsUpgraded, StarttlsUpgraded | WeakTls | Plaintext | Unknown)
+        // What the handshake behind the upgrade is worth is still open, and it may fail; or the server's reply, which the
+        // client did not wait for, refuses it.
+        (StarttlsUpgraded, StarttlsUpgraded | StarttlsRefused | WeakTls | Plaintext | Unknown)
             if reported.version.is_none() =>
         {
             true

@@ -98,14 +98,15 @@ fn login(client: &[u8]) -> Option<bool> {
 
 /// Microsoft SQL Server and what speaks like it.
 pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
+    if !begins(dialogue.server, RESPONSE) {
+        return Reading::Foreign;
+    }
     match login(dialogue.client) {
         Some(true) => return plaintext("TDS login without PRELOGIN"),
-        None if !dialogue.client.is_empty() && begins(dialogue.server, RESPONSE) => {
-            return Reading::open("TDS: the login is cut");
-        }
+        None if !dialogue.client.is_empty() => return Reading::open("TDS: the login is cut"),
         _ => {}
     }
-    if !begins(dialogue.client, PRELOGIN) || !begins(dialogue.server, RESPONSE) {
+    if !begins(dialogue.client, PRELOGIN) {
         return Reading::Foreign;
     }
     let too_few = Reading::open("TDS: the PRELOGIN of both sides was not seen");
