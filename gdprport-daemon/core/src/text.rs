@@ -1,7 +1,7 @@
 //! Which characters of text from outside cannot be shown to people as they are, and bytes that are no text.
 //!
 //! Does not belong here: what takes the place of such characters, which each reader decides. Values inside events are
-//! data, of which JSON escapes what has to be escaped.
+//! data: JSON escapes these characters (`encode`), and who parses it gets them back.
 
 use std::fmt::Write as _;
 

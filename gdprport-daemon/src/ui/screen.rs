@@ -5,7 +5,10 @@ use std::io::{self, IsTerminal, StdoutLock, Write};
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 
+use serde::Serialize;
+
 use super::cli::Color;
+use gdprport_core::encode;
 
 /// Columns where no terminal reports how many there are.
 const WIDTH_OF_A_PIPE: u16 = 120;
@@ -44,6 +47,13 @@ impl Output {
     pub(super) fn text(&mut self, text: &str) -> io::Result<()> {
         self.stream.write_all(text.as_bytes())?;
         self.stream.flush()
+    }
+
+    /// Writes a value as one line of JSON.
+    pub(super) fn value(&mut self, value: &impl Serialize) -> io::Result<()> {
+        let mut json = Vec::new();
+        encode::json(value, &mut json);
+        self.json(&json)
     }
 
     /// Writes one JSON value as it came, with its newline.

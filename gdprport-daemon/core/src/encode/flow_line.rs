@@ -10,7 +10,8 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::memo::{Memo, json};
+use super::escape::json;
+use super::memo::Memo;
 use super::native::native;
 use crate::event::{
     Agent, Body, Event, Flow, FlowEvent, FlowKind, Head, Host, PolicyRef, Port, Violation, time, wire_verdict,

@@ -1,7 +1,5 @@
 //! Parts of lines that many events share, remembered as bytes.
 
-use serde::Serialize;
-
 use crate::shared::Shared;
 
 /// Remembers the JSON of shared values by their identity; a slot that two values want is the last one's.
@@ -38,9 +36,4 @@ impl<T> Memo<T> {
         }
         &slot.json
     }
-}
-
-/// Appends any value as serde writes it.
-pub(super) fn json(value: &(impl Serialize + ?Sized), to: &mut Vec<u8>) {
-    serde_json::to_writer(to, value).expect("writing to memory cannot fail and every key is a string");
 }

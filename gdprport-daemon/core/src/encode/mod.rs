@@ -1,9 +1,11 @@
 //! Events as bytes. Belongs here: one file per encoding, each pure and appending one complete record. Does not belong
 //! here: the types of events (`event`), where the bytes go (`sink`).
 
+mod escape;
 mod flow_line;
 mod memo;
 mod native;
 
+pub use escape::json;
 pub use flow_line::Encoder;
 pub use native::native;

@@ -1,14 +1,14 @@
 //! The native encoding: an event as its types serialize. [`Encoder`](super::Encoder) writes the same bytes faster.
 
+use super::escape::json;
 use crate::event::Event;
 
 /// Appends the event as one line of NDJSON (RFC 8259 text, ended by a line feed), schema `gdprport.event/1`.
 ///
 /// Written straight into the buffer, without an intermediate tree. Equal events give equal bytes. No byte of a
-/// line but its last is a line feed: JSON escapes control characters.
+/// line but its last is a line feed, and nothing in it steers a terminal ([`json`]).
 pub fn native(event: &Event, line: &mut Vec<u8>) {
-    serde_json::to_writer(&mut *line, event)
-        .expect("writing to memory cannot fail and every key is a string");
+    json(event, line);
     line.push(b'\n');
 }
 
@@ -16,6 +16,7 @@ pub fn native(event: &Event, line: &mut Vec<u8>) {
 mod tests {
     use super::*;
     use crate::event::{Body, Kind, samples};
+    use crate::text::is_control_or_bidi;
 
     #[test]
     fn every_kind_reads_back_as_it_was_written() {
@@ -41,10 +42,17 @@ mod tests {
     fn nothing_from_outside_can_break_out_of_its_line() {
         let mut event = samples::event(Kind::FlowOpen);
         let Body::FlowOpen(flow) = &mut event.body else { panic!("asked for a flow.open") };
-        samples::change_process(flow, |process| process.comm = Some("a\nb\r\u{0}\u{1b}[31m\"}".into()));
+        samples::change_process(flow, |process| {
+            process.comm = Some("a\nb\r\u{0}\u{1b}[31m\"}\u{9b}2J\u{202e}".into())
+        });
         let mut line = Vec::new();
         native(&event, &mut line);
-        assert_eq!(line.iter().filter(|&&byte| byte < 0x20).count(), 1, "only the line feed at the end");
+        let text = std::str::from_utf8(&line).expect("UTF-8");
+        assert_eq!(
+            text.chars().filter(|c| is_control_or_bidi(*c)).count(),
+            1,
+            "only the line feed at the end"
+        );
         assert_eq!(serde_json::from_slice::<Event>(&line).expect("valid JSON"), event);
     }
 

@@ -13,9 +13,12 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Router};
 use futures_util::stream;
+use serde::Serialize;
 use tokio::time::timeout;
+
+use gdprport_core::encode;
 
 use super::caller::Caller;
 use crate::control::api::{EndpointInfo, ErrorReply, FlowQuery, Index, StatusReply};
@@ -55,6 +58,23 @@ pub(super) fn router(handle: LoopHandle, within: Duration) -> Router {
             refuse(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method; GET / lists which")
         })
         .with_state(Context { handle, within })
+}
+
+/// A reply as JSON, in which nothing steers the terminal of who prints it.
+struct Json<T>(T);
+
+impl<T: Serialize> Json<T> {
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode::json(&self.0, &mut bytes);
+        bytes
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        body("application/json", Body::from(self.bytes())).into_response()
+    }
 }
 
 /// A refusal: a status code and one sentence.
@@ -130,9 +150,7 @@ async fn flows(
     let cap = if caller.peer.uid == 0 { 2 * MAX_LISTS } else { MAX_LISTS };
     let place = context.place(|counters| &counters.lists, cap, "lists of flows are on their way")?;
     let reply = context.handle.flows(query, context.within).await.map_err(|error| context.busy(error))?;
-    let json = serde_json::to_vec(&reply).map_err(|error| {
-        refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot write the answer: {error}"))
-    })?;
+    let json = Json(reply).bytes();
     // The place is kept until the client has taken nearly all of it: hyper asks for more only then.
     let parts = stream::unfold((Some(json), place), |(json, place)| async move {
         json.map(|json| (Ok::<_, Infallible>(json), (None, place)))

@@ -62,7 +62,7 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 Err(error) => return Err(error.into()),
             };
             if cli.json {
-                out.json(&serde_json::to_vec(&report)?)?;
+                out.value(&report)?;
             } else {
                 let screen = out.screen();
                 out.text(&doctor::show(&report, &screen))?;
