@@ -146,7 +146,10 @@ impl PolicyState {
         let policy = monitor.active_policy.policy();
         // Those of a policy that stays active are no news, and would seem to be about the refused one.
         let warnings: Vec<String> = match error {
-            None => policy.warnings().iter().map(ToString::to_string).chain(self.exposed.clone()).collect(),
+            None => {
+                let warnings = policy.warnings_at(monitor.now()).map(ToString::to_string);
+                warnings.chain(self.exposed.clone()).collect()
+            }
             Some(_) => Vec::new(),
         };
         ReloadReply {
@@ -168,12 +171,7 @@ impl PolicyState {
                 files: self.loaded_from.clone(),
                 ports: count(policy.watched().filter(|port| port.declared).count()),
                 rules: count(policy.rules()),
-                warnings: policy
-                    .warnings()
-                    .iter()
-                    .map(one_line)
-                    .chain(self.exposed.iter().cloned())
-                    .collect(),
+                warnings: policy.warnings_at(now).map(one_line).chain(self.exposed.iter().cloned()).collect(),
             },
         }));
         monitor.publisher.send(body, now);

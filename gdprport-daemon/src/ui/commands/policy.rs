@@ -41,7 +41,7 @@ pub(super) fn check(
         }
         Ok(loaded) => {
             let policy = &loaded.policy;
-            let warnings = policy.warnings().to_vec();
+            let warnings: Vec<Problem> = policy.warnings_at(jiff::Timestamp::now()).cloned().collect();
             let ports = policy.watched().filter(|port| port.declared).count();
             let warned = match warnings.len() + loaded.exposed.len() {
                 0 => String::new(),
@@ -74,7 +74,7 @@ pub(super) fn check(
         Err(error) => return Err(error.into()),
     };
     if json {
-        out.json(&serde_json::to_vec(&checked)?)?;
+        out.value(&checked)?;
     } else {
         for problem in &checked.problems {
             out.text(&problems::show(problem))?;

@@ -1,8 +1,11 @@
 //! From the files of a policy to the compiled one: every stage in its turn.
 
+use jiff::Timestamp;
+
 use super::policy::{Policy, catalog_only};
 use crate::policy::merge::merge;
-use crate::policy::read::{Loc, Problems, RawPolicy, Report};
+use crate::policy::model::Model;
+use crate::policy::read::{At, Loc, Problem, Problems, RawPolicy, Report, SHOWN, quoted};
 use crate::policy::source::{FILE_BYTES_MAX, FILES_MAX, Source, TOTAL_BYTES_MAX};
 
 /// Compiles the files of a policy, merged in the order given. No file at all is [`catalog_only`].
@@ -23,11 +26,27 @@ pub fn compile(sources: &[Source]) -> Result<Policy, Problems> {
     let raw = raw.collect();
     let model = merge(raw, &mut report);
     let failed = report.has_errors();
+    let ends = ends(&model, &report);
     let (list, omitted) = report.finish();
     if failed {
         return Err(Problems { list, omitted });
     }
-    Ok(Policy::new(model, sources, list))
+    Ok(Policy::new(model, sources, list, ends))
+}
+
+/// What is to be said of each rule once it is past its `until`: now is not known here. The earliest first; as many as there
+/// may be problems.
+fn ends(model: &Model, report: &Report<'_>) -> Vec<(Timestamp, Problem)> {
+    let rules = model.declarations.iter().flat_map(|declared| &declared.rules);
+    let mut ends: Vec<_> = rules.filter_map(|rule| Some((rule.until?, &rule.role))).collect();
+    ends.sort_by_key(|(until, _)| (until.value, until.loc));
+    ends.truncate(SHOWN);
+    let said = ends.into_iter().map(|(At { value: until, loc }, role)| {
+        let message =
+            format!("role {} was valid until {until}, so the rule allows nothing any more", quoted(role));
+        (until, report.warning_later(loc, message, "extend `until`, or remove the rule".to_owned()))
+    });
+    said.collect()
 }
 
 fn sizes_are_bounded(sources: &[Source], report: &mut Report<'_>) -> bool {

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::bind_scope::BindScope;
@@ -26,6 +27,8 @@ pub struct Policy {
     catalog_only: bool,
     controller: Option<Controller>,
     warnings: Vec<Problem>,
+    /// The rules that have an end, the earliest first, each with what is said once it has come.
+    ends: Vec<(Timestamp, Problem)>,
     pub(crate) peers: PeerIndex,
     /// The networks and names of remote services, of those that share a number with another declaration. Their items
     /// are numbered in the order of the declarations.
@@ -68,14 +71,19 @@ pub(crate) enum CompiledSite {
 }
 
 impl Policy {
-    pub(super) fn new(model: Model, sources: &[Source], warnings: Vec<Problem>) -> Self {
+    pub(super) fn new(
+        model: Model,
+        sources: &[Source],
+        warnings: Vec<Problem>,
+        ends: Vec<(Timestamp, Problem)>,
+    ) -> Self {
         let mut hasher = Sha256::new();
         for source in sources {
             // The length first, so that moving text from one file to the next changes the digest.
             hasher.update((source.text.len() as u64).to_le_bytes());
             hasher.update(&source.text);
         }
-        Self::build(model, hasher, false, warnings)
+        Self { ends, ..Self::build(model, hasher, false, warnings) }
     }
 
     fn build(mut model: Model, hasher: Sha256, catalog_only: bool, warnings: Vec<Problem>) -> Self {
@@ -116,6 +124,7 @@ impl Policy {
             catalog_only,
             controller: model.controller,
             warnings,
+            ends: Vec::new(),
             declarations: declarations.collect(),
             peers,
             services: services.build(),
@@ -147,6 +156,16 @@ impl Policy {
     #[must_use]
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
+    }
+
+    /// The rules that are past their `until`, the earliest first; of very many, the earliest of them.
+    pub fn expired(&self, now: Timestamp) -> impl Iterator<Item = &Problem> {
+        self.ends.iter().take_while(move |(until, _)| *until < now).map(|(_, problem)| problem)
+    }
+
+    /// All warnings at this moment.
+    pub fn warnings_at(&self, now: Timestamp) -> impl Iterator<Item = &Problem> {
+        self.warnings.iter().chain(self.expired(now))
     }
 
     /// How many rules (`[[port.allow]]`) there are.
@@ -213,7 +232,7 @@ fn compile_rule(rule: Rule, peers: &mut PeerIndexBuilder, sets: &PeerSets) -> Co
         direction: rule.direction.value,
         peers: items.into_boxed_slice(),
         process: rule.process,
-        until: rule.until,
+        until: rule.until.map(|until| until.value),
     }
 }
 

@@ -7,5 +7,6 @@ mod overlap;
 mod peers;
 mod rule;
 mod site;
+mod void;
 
 pub(crate) use builder::merge;

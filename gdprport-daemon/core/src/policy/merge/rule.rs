@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::intern::Interner;
 use super::peers::peers;
+use super::void::why_void;
 use crate::policy::model::{PeerSets, ProcessKey, ProcessSpec, Rule};
 use crate::policy::read::{AccountText, At, OneOrMany, RawProcess, RawRule, Report, Text, quoted};
 
@@ -35,7 +36,7 @@ pub(super) fn parse(
         direction: raw.direction?,
         peers: peers?.into_iter().map(|peer| peer.value).collect(),
         process,
-        until: raw.until.map(|until| until.value.0),
+        until: raw.until.map(|until| At { value: until.value.0, loc: until.loc }),
     })
 }
 
@@ -66,13 +67,19 @@ fn spec(raw: At<RawProcess>, interner: &mut Interner, report: &mut Report<'_>) -
         for text in &written {
             let rooted = text.value.starts_with(['/', '[', '{']) || text.value.starts_with("**");
             if key.is_path() && !rooted {
-                let help = format!("write the whole path, or \"**/{}\"", text.value.trim_start_matches('*'));
+                let help =
+                    format!("write the whole path, or \"**/{}\"", text.value.trim_start_matches(['*', '/']));
                 let message = format!("{} can match no absolute path", quoted(&text.value));
                 report.error(text.loc, message, help);
                 continue;
             }
             match interner.pattern(key, &text.value) {
-                Ok(pattern) => patterns.push(pattern),
+                Ok(pattern) => {
+                    if let Some((message, help)) = why_void(key, &text.value) {
+                        report.warning(text.loc, message, help);
+                    }
+                    patterns.push(pattern);
+                }
                 Err(why) => {
                     let help =
                         "`*` stands for anything but `/`, `**` for whole folders; put a plain `[` as `[[]`";

@@ -49,5 +49,5 @@ pub(crate) struct Rule {
     /// `None`: any process.
     pub process: Option<Arc<ProcessSpec>>,
     /// The last moment at which it is valid.
-    pub until: Option<Timestamp>,
+    pub until: Option<At<Timestamp>>,
 }

@@ -5,6 +5,7 @@
 mod declaration;
 mod peer;
 mod process;
+mod range;
 
 pub(crate) use declaration::{Declaration, Model, Rule, Site};
 pub(crate) use peer::{PeerSets, PeerSpec, is_set_name, loopback_nets};

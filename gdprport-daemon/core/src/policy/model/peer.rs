@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use super::range::networks_of_range;
 use crate::policy::read::quoted;
 
 /// The sets of `[peers]` by name.
@@ -62,6 +63,9 @@ impl PeerSpec {
             }
             return Ok(Self::Net(canonical(net)));
         }
+        if let Some(help) = networks_of_range(text) {
+            return refuse("is a range, and no peer", &help);
+        }
         if text.contains(':') {
             return refuse("is no address", "write an address without a port or a zone");
         }
@@ -70,6 +74,13 @@ impl PeerSpec {
         }
         if text.contains('.') {
             let name = text.strip_suffix('.').unwrap_or(text);
+            if ends_like_an_address(name) {
+                return refuse(
+                    "is neither an address nor a host name",
+                    "write an address as \"10.0.2.15\" or a network as \"10.0.2.0/24\"; the last part of a host name has \
+                     a letter",
+                );
+            }
             if is_host_name(name) {
                 return Ok(Self::Host(name.to_ascii_lowercase().into()));
             }
@@ -106,6 +117,16 @@ fn is_host_name(text: &str) -> bool {
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
     text.len() <= 253 && text.split('.').all(label)
+}
+
+/// Whether the last label can be no top-level domain: it has a letter (RFC 1123 §2.1), and a hexadecimal number is one of
+/// an address (WHATWG URL §3.5, "ends in a number"). Resolvers disagree on what such a text is.
+fn ends_like_an_address(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    let is_number = hex.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let plain = |byte: u8| byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+    is_number || (!last.is_empty() && last.bytes().all(plain))
 }
 
 /// An IPv4-mapped network is the IPv4 network that it stands for, as flows never carry mapped addresses.

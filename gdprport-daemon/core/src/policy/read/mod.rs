@@ -15,7 +15,7 @@ mod table;
 pub(crate) use file::{RawController, RawPolicy, RawPort, RawProcess, RawRecord, RawRule};
 pub(crate) use message::quoted;
 pub(crate) use node::{OneOrMany, Text};
-pub(crate) use report::{At, Loc, Report};
+pub(crate) use report::{At, Loc, Report, SHOWN};
 pub(crate) use scalar::{AccountText, PortRange, RawService};
 
 pub use problem::{Problem, Problems, Severity};

@@ -13,7 +13,7 @@ use super::problem::{Problem, Severity};
 use crate::policy::source::Source;
 
 /// How many problems of each severity are kept in full; more are counted.
-pub(super) const SHOWN: usize = 200;
+pub(crate) const SHOWN: usize = 200;
 /// How many characters of a source line an excerpt shows.
 pub(super) const EXCERPT: usize = 110;
 /// A place in the sources.
@@ -142,6 +142,11 @@ impl<'s> Report<'s> {
         if self.broken[loc.source].is_empty() {
             self.push(Severity::Warning, loc, message.into(), help.into());
         }
+    }
+
+    /// A warning that is only made, not collected: whether it holds depends on the time.
+    pub(crate) fn warning_later(&self, loc: Loc, message: String, help: String) -> Problem {
+        self.render(Pending { severity: Severity::Warning, loc, message, help: Some(help) })
     }
 
     fn push(&mut self, severity: Severity, loc: Loc, message: String, help: Option<String>) {

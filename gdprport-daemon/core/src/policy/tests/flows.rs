@@ -155,6 +155,22 @@ fn a_rule_is_valid_through_the_end_of_its_last_day_in_utc() {
 }
 
 #[test]
+fn a_rule_past_its_end_is_warned_of_from_then_on() {
+    let policy = one_rule("direction = \"in\"\npeers = [\"any\"]\nuntil = 2027-01-31");
+    let warned = |now| {
+        let expired = policy.policy().expired(time(now)).map(ToString::to_string);
+        expired.collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(warned("2027-01-31T23:59:59Z"), "");
+    insta::assert_snapshot!(warned("2027-02-01T00:00:00Z"), @r"
+    policy.toml:9:9: warning: role `r` was valid until 2027-01-31T23:59:59.999999999Z, so the rule allows nothing any more
+     9 | until = 2027-01-31
+       |         ^^^^^^^^^^
+       = help: extend `until`, or remove the rule
+    ");
+}
+
+#[test]
 fn a_rule_until_a_moment_is_valid_up_to_and_at_it() {
     let policy = one_rule("direction = \"in\"\npeers = [\"any\"]\nuntil = 2027-01-31T12:00:00+02:00");
     let ask = |now| line(&policy.evaluate(&accepted(5432, "192.0.2.1", None), time(now)));

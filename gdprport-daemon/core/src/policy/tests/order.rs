@@ -101,7 +101,7 @@ fn settled(verdict: Verdict) -> Verdict {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 160, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_reason_depends_on_how_the_policy_is_arranged(
