@@ -79,6 +79,42 @@ impl PortCounters {
         }
     }
 
+    /// Adds those of another port.
+    pub fn add(&mut self, other: &Self) {
+        let Self {
+            opened,
+            closed,
+            opening_missed,
+            evicted,
+            unwatched,
+            failed,
+            declared_flows,
+            undecided,
+            violations_total,
+            violations,
+            posture,
+        } = other;
+        for (sum, more) in [
+            (&mut self.opened, opened),
+            (&mut self.closed, closed),
+            (&mut self.opening_missed, opening_missed),
+            (&mut self.evicted, evicted),
+            (&mut self.unwatched, unwatched),
+            (&mut self.failed, failed),
+            (&mut self.declared_flows, declared_flows),
+            (&mut self.undecided, undecided),
+            (&mut self.violations_total, violations_total),
+        ] {
+            *sum += more;
+        }
+        for (reason, more) in violations {
+            *self.violations.entry(*reason).or_default() += more;
+        }
+        for (state, more) in posture {
+            *self.posture.entry(*state).or_default() += more;
+        }
+    }
+
     /// Counts a violation that is reported for the first time.
     pub fn violation(&mut self, verdict: &Verdict) {
         self.violations_total += 1;

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use gdprport_core::event::Cookie;
+use gdprport_core::event::Port;
 use gdprport_core::flow::Flow;
 use gdprport_core::model::PostureState;
+use gdprport_core::shared::Shared;
 use jiff::Timestamp;
 
 use super::coverage::{Coverage, Snapshot};
-use super::monitor::Monitor;
+use super::monitor::{Monitor, flow_object};
 use super::policy::needed_by;
 use super::reload::PolicyState;
 use super::session::Session;
@@ -62,32 +63,30 @@ impl Sources<'_> {
     #[must_use]
     pub(super) fn flows(&self, query: &FlowQuery) -> FlowsReply {
         let Self { session, monitor, .. } = self;
-        let mut matching: Vec<(&Flow, Arc<str>, u16)> = monitor
+        let mut matching: Vec<(&Flow, Shared<Port>)> = monitor
             .flows
             .iter()
             .filter_map(|flow| {
                 let port = monitor.publisher.port(flow.port_index?)?.port;
                 let wanted = query.wants(&port.name, port.number, &flow.verdict);
-                wanted.then(|| (flow, Arc::clone(&port.name), port.number))
+                wanted.then_some((flow, port))
             })
             .collect();
-        matching.sort_by_key(|(flow, ..)| (flow.opened_ns.unwrap_or(session.started_ns), flow.cookie));
+        matching.sort_by_key(|(flow, _)| (flow.opened_ns.unwrap_or(session.started_ns), flow.cookie));
         let total = matching.len() as u64;
         let clock = monitor.publisher.clock();
-        let rows = matching.into_iter().take(query.limit).map(|(flow, name, number)| FlowRow {
-            id: flow.id.to_string(),
-            cookie: Cookie(flow.cookie).to_string(),
-            port: name,
-            number,
+        let (names, now) = (monitor.active_policy.names(), monitor.now());
+        let rows = matching.into_iter().take(query.limit).map(|(flow, port)| FlowRow {
+            port,
+            flow: flow_object(flow, names, clock, now),
             direction: flow.direction,
             local: flow.local,
             peer: flow.peer,
             process: flow.process.clone(),
+            peer_process: flow.peer_process.clone(),
             posture: flow.posture.clone(),
             verdict: VerdictRow::from(&*flow.verdict),
             opened: flow.opened_ns.map_or(session.started, |ns| clock.timestamp(ns)),
-            bytes_sent: flow.bytes_sent,
-            bytes_received: flow.bytes_received,
         });
         let watched = query.port.is_none()
             || monitor.active_policy.watched().any(|port| query.wants_port(&port.name, port.number));

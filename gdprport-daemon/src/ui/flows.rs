@@ -79,7 +79,7 @@ fn row(flow: &FlowRow, screen: &Screen) -> Vec<Cell> {
     let age = Cell::plain(duration(u64::try_from(seconds).unwrap_or(0)));
     vec![
         Cell::new(tone(flow.verdict.outcome), flow.verdict.outcome.as_str()),
-        Cell::plain(&flow.port),
+        Cell::plain(&flow.port.name),
         Cell::plain(flow.direction.as_str()),
         Cell::plain(if screen.width < WIDE { flow.peer.ip.to_string() } else { flow.peer.to_string() }),
         Cell::new(if owner.is_some() { Tone::Plain } else { Tone::Warn }, process(owner)),
@@ -87,8 +87,8 @@ fn row(flow: &FlowRow, screen: &Screen) -> Vec<Cell> {
         known(unit.as_deref()),
         Cell::plain(flow.local.to_string()),
         encryption(flow),
-        count(flow.bytes_sent),
-        count(flow.bytes_received),
+        count(flow.flow.bytes_sent),
+        count(flow.flow.bytes_received),
         age,
         Cell::plain(why(&flow.verdict)),
     ]

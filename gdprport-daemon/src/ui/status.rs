@@ -1,5 +1,8 @@
 //! The daemon's status: one line of health, then the facts behind it.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use super::doctor::hooks;
 use super::format::{bytes, clean, counted, counts, duration, moment, shares, thousands};
 use super::screen::Screen;
@@ -150,23 +153,23 @@ fn ports(ports: &[PortStatus], source: &PolicySource, screen: &Screen) -> String
         (0, 0) => "none is watched".to_owned(),
         (declared, 0) => format!("{declared} watched, all declared"),
         (declared, catalog) => {
-            let hidden =
-                if quiet == 0 { String::new() } else { format!(", {quiet} of them unused and not shown") };
-            format!("{declared} declared, {catalog} known to the catalog{hidden}")
+            let hidden = if quiet == 0 { String::new() } else { format!(" ({quiet} unused and not shown)") };
+            format!("{declared} declared, {catalog} of the catalog{hidden}")
         }
     };
-    let mut text = title("PORTS", &remark);
+    let mut text = title("PORTS", &format!("TCP only; {remark}"));
     if ports.len() == quiet {
         return text;
     }
-    let rows: Vec<_> = ports
+    let shown = fold(ports.iter().filter(|port| !is_quiet(port)));
+    let rows: Vec<_> = shown
         .iter()
-        .filter(|port| !is_quiet(port))
-        .map(|port| {
+        .map(|(port, last)| {
             let reasons = counts(port.counters.violations.iter().map(|(reason, n)| (reason.as_str(), *n)));
+            let (first, last) = (port.number, *last);
             vec![
                 Cell::new(if port.declared { Tone::Plain } else { Tone::Warn }, &port.name),
-                Cell::plain(port.number.to_string()),
+                Cell::plain(if first == last { first.to_string() } else { format!("{first}-{last}") }),
                 Cell::plain(port.protocol.as_deref().unwrap_or("-")),
                 Cell::count(Tone::Plain, port.open),
                 Cell::count(Tone::Plain, port.counters.opened),
@@ -184,6 +187,33 @@ fn ports(ports: &[PortStatus], source: &PolicySource, screen: &Screen) -> String
         .collect();
     text.push_str(&indent(&table(&ports_columns(source), &rows, screen.width.saturating_sub(2))));
     text
+}
+
+/// The ports, those of one declaration that follow each other as one, with the last number of each. A number that two
+/// declarations share parts neither of their ranges.
+fn fold<'a>(ports: impl Iterator<Item = &'a PortStatus>) -> Vec<(Cow<'a, PortStatus>, u16)> {
+    let mut folded: Vec<(Cow<'a, PortStatus>, u16)> = Vec::new();
+    let mut latest: HashMap<&str, usize> = HashMap::new();
+    for port in ports {
+        let before = latest.get(&*port.name).map(|place| &mut folded[*place]);
+        match before {
+            Some((sum, last)) if port.declared && last.checked_add(1) == Some(port.number) => {
+                let sum = sum.to_mut();
+                sum.open += port.open;
+                sum.counters.add(&port.counters);
+                // A range may have the catalog's protocol on one of its numbers.
+                if sum.protocol != port.protocol {
+                    sum.protocol = None;
+                }
+                *last = port.number;
+            }
+            _ => {
+                latest.insert(&port.name, folded.len());
+                folded.push((Cow::Borrowed(port), port.number));
+            }
+        }
+    }
+    folded
 }
 
 /// A port of the catalog on which nothing ever happened: there are dozens, and showing them helps nobody.
@@ -354,7 +384,32 @@ mod tests {
     fn a_host_without_watched_ports_is_shown_as_such() {
         let mut status = samples::healthy();
         status.ports.clear();
-        assert!(shown(status, 120).contains("\nPORTS  none is watched\n"));
+        assert!(shown(status, 120).contains("\nPORTS  TCP only; none is watched\n"));
+    }
+
+    #[test]
+    fn a_declared_range_is_one_row_with_its_sums() {
+        let mut status = samples::healthy();
+        let port = status.ports.remove(0);
+        let numbered = |name: &str, number| {
+            let mut port = PortStatus { name: name.into(), number, protocol: None, ..port.clone() };
+            (port.open, port.counters.opened) = (1, 10);
+            port
+        };
+        status.ports = (9_000..10_000).map(|number| numbered("range", number)).collect();
+        // Another declaration shares one of the numbers; a gap begins another row.
+        status.ports.insert(501, numbered("shared", 9_500));
+        status.ports.extend([numbered("range", 10_001), numbered("range", 10_002)]);
+        let text = shown(status, 120);
+        let rows: Vec<_> = text
+            .lines()
+            .filter(|line| line.starts_with("  range ") || line.starts_with("  shared "))
+            .collect();
+        let [first, shared, last] = rows[..] else { panic!("{text}") };
+        let cells = |row: &str| row.split_whitespace().map(ToOwned::to_owned).collect::<Vec<_>>();
+        assert_eq!(cells(first)[1..5], ["9000-9999", "-", "1,000", "10,000"]);
+        assert_eq!(cells(shared)[1..5], ["9500", "-", "1", "10"]);
+        assert_eq!(cells(last)[1..5], ["10001-10002", "-", "2", "20"]);
     }
 
     #[test]

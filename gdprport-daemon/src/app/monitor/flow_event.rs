@@ -12,7 +12,12 @@ use jiff::Timestamp;
 use crate::host::clock::BootClock;
 
 /// The `flow` object of an event at `now`.
-pub(super) fn flow_object(flow: &Flow, names: &DnsNames, clock: &BootClock, now: Timestamp) -> FlowObject {
+pub(in crate::app) fn flow_object(
+    flow: &Flow,
+    names: &DnsNames,
+    clock: &BootClock,
+    now: Timestamp,
+) -> FlowObject {
     let opened = flow.opened_ns.map(|ns| clock.timestamp(ns));
     let duration_ms = flow.opened_ns.zip(opened).map(|(from_ns, from)| match flow.ended_ns {
         Some(to_ns) => to_ns.saturating_sub(from_ns) / 1_000_000,

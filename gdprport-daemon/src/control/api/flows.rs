@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use gdprport_core::event::{Flow, Port};
 use gdprport_core::model::{Direction, Endpoint, Posture, Process};
 use gdprport_core::shared::Shared;
 use gdprport_core::verdict::{Nearest, Reason, Verdict};
@@ -64,17 +65,14 @@ pub(crate) struct FlowsReply {
     pub flows: Vec<FlowRow>,
 }
 
-/// One open flow.
+/// One open flow. `port`, `flow`, `process`, `peer_process`, `posture` and `verdict` are the objects of events, so that what
+/// reads the ones reads the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FlowRow {
-    /// Community ID v1 of the connection: both ends of a loopback connection share it.
-    pub id: String,
-    /// The local socket's cookie in hexadecimal digits: distinguishes the two ends.
-    pub cookie: String,
-    /// The port's name by declaration or catalog.
-    pub port: Arc<str>,
-    /// The GDPR port's number.
-    pub number: u16,
+    /// The port, as in events.
+    pub port: Shared<Port>,
+    /// The flow, as in events; its counts are as of the reply. What a list shows of it stands beside it as well.
+    pub flow: Flow,
     /// Which end this host's socket is.
     pub direction: Direction,
     /// The end on this host.
@@ -82,6 +80,9 @@ pub(crate) struct FlowRow {
     pub peer: Endpoint,
     /// The owner, with how it is known; `null` if nothing is known.
     pub process: Option<Shared<Process>>,
+    /// The owner of the other end, where that is a socket of this host and known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_process: Option<Shared<Process>>,
     /// How it is encrypted; `null` while nothing decides it.
     #[serde(default)]
     pub posture: Option<Shared<Posture>>,
@@ -89,23 +90,20 @@ pub(crate) struct FlowRow {
     pub verdict: VerdictRow,
     /// When it was established, or first seen if it is older than the daemon.
     pub opened: Timestamp,
-    /// Application bytes sent so far; `null` before the first count.
-    pub bytes_sent: Option<u64>,
-    /// Application bytes received so far; `null` before the first count.
-    pub bytes_received: Option<u64>,
 }
 
 /// A verdict in the form that events have too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct VerdictRow {
     pub outcome: VerdictOutcome,
-    /// The role of the rule that allowed it; `null` otherwise.
-    pub rule: Option<Arc<str>>,
     /// Every reason of a violation; empty otherwise.
     pub reasons: Vec<Reason>,
+    /// The role of the rule that allowed it; `null` otherwise.
+    pub rule: Option<Arc<str>>,
     /// The rule that came closest, if any.
     pub nearest: Option<Nearest>,
-    /// The missing evidence; empty unless undecided.
+    /// The missing evidence; absent unless undecided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
 }
 
@@ -148,6 +146,33 @@ impl From<&Verdict> for VerdictRow {
                 Self { outcome: VerdictOutcome::Violation, reasons, nearest, ..row }
             }
             Verdict::Undecided { missing, nearest } => Self { missing, nearest, ..row },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gdprport_core::event::{Kind, samples};
+    use serde_json::Value;
+
+    /// What reads an event's objects reads a row's: a field of the one is a field of the other.
+    #[test]
+    fn a_row_has_the_names_of_an_event() {
+        let rows = serde_json::to_value(super::super::samples::flows()).expect("plain data");
+        let event = serde_json::to_value(samples::event(Kind::FlowOpen)).expect("plain data");
+        let names = |value: &Value| -> Vec<String> {
+            let fields = value.as_object().expect("an object").keys();
+            // Left out of a sample that has none.
+            fields
+                .filter(|name| !["script", "container", "slice"].contains(&name.as_str()))
+                .cloned()
+                .collect()
+        };
+        for object in ["port", "flow", "process", "verdict"] {
+            assert_eq!(names(&rows[0][object]), names(&event[object]), "{object}");
+        }
+        for end in ["local", "peer"] {
+            assert_eq!(rows[0]["flow"][end]["port"], rows[0][end]["port"], "{end}");
         }
     }
 }

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::*;
+use gdprport_core::community_id::CommunityId;
 use gdprport_core::counters::{OwnerCounters, PortCounters};
-use gdprport_core::event::{ByReason, KernelCounts, SinkCounts};
-use gdprport_core::model::{Attribution, Container, Direction, Endpoint, Posture, PostureState, Process};
+use gdprport_core::event::{ByReason, Cookie, Flow, KernelCounts, Peer, Port, SinkCounts};
+use gdprport_core::model::{
+    Attribution, Container, Direction, Endpoint, Outcome, Posture, PostureState, Process,
+};
 use gdprport_core::shared::Shared;
 use gdprport_core::verdict::{Nearest, Reason, ReasonId, Verdict};
 
@@ -279,21 +282,42 @@ fn row(
         let address: std::net::SocketAddr = text.parse().expect("an address");
         Endpoint::new(address.ip(), address.port())
     };
+    let (local, peer) = (socket(local), socket(peer));
+    let opened = at("2026-11-23T13:19:59.9Z");
     FlowRow {
-        id: "1:kyaC+DSFrgYS21zQB11Bsi1b5bM=".to_owned(),
-        cookie: "9f3".to_owned(),
-        port: Arc::from("customers-db"),
-        number: 5_432,
+        port: Shared::new(Port {
+            name: Arc::from("customers-db"),
+            number: 5_432,
+            protocol: Some(Arc::from("postgresql")),
+        }),
+        flow: Flow {
+            id: CommunityId::tcp(local, peer),
+            cookie: Cookie(0x9f3),
+            direction,
+            local,
+            peer: Peer { ip: peer.ip, port: peer.port, name: None },
+            opened: Some(opened),
+            duration_ms: Some(100),
+            bytes_sent: Some(412),
+            bytes_received: Some(1_503_238_553),
+            rtt_us: Some(210),
+            retransmits: Some(0),
+            outcome: Outcome::Established,
+        },
         direction,
-        local: socket(local),
-        peer: socket(peer),
+        local,
+        peer,
+        peer_process: None,
         process: process.map(Shared::new),
         posture: Some(Shared::new(Posture::new(PostureState::Tls13, "ServerHello: TLS 1.3"))),
         verdict: verdict.into(),
-        opened: at("2026-11-23T13:19:59.9Z"),
-        bytes_sent: Some(412),
-        bytes_received: Some(1_503_238_553),
+        opened,
     }
+}
+
+fn uncounted(mut row: FlowRow) -> FlowRow {
+    (row.flow.bytes_sent, row.flow.bytes_received) = (None, None);
+    row
 }
 
 pub(crate) fn flows() -> Vec<FlowRow> {
@@ -349,11 +373,7 @@ pub(crate) fn flows() -> Vec<FlowRow> {
             Some(hostile),
             &undecided,
         ),
-        FlowRow {
-            bytes_sent: None,
-            bytes_received: None,
-            ..row(Direction::In, "127.0.0.1:5432", "127.0.0.1:35512", None, &violation)
-        },
+        uncounted(row(Direction::In, "127.0.0.1:5432", "127.0.0.1:35512", None, &violation)),
     ]
 }
 

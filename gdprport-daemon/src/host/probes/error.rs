@@ -1,9 +1,11 @@
 //! Why the kernel programs cannot run here, each reason as one sentence.
 
 use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 
 use aya::maps::MapError;
+use rustix::io::Errno;
 
 use super::pins::PinError;
 
@@ -90,6 +92,66 @@ pub(super) fn chain(error: &dyn Error) -> String {
     text
 }
 
+/// Why the kernel refuses a program without saying so, and what to do; `lockdown` is the mode that it is in.
+pub(super) fn unexplained(error: &io::Error, lockdown: &str) -> String {
+    let errno = Errno::from_io_error(error);
+    let errno = errno.unwrap_or(Errno::IO);
+    let what = match errno {
+        Errno::PERM | Errno::ACCESS if lockdown == "confidentiality" => {
+            "kernel lockdown forbids it: boot with lockdown=integrity or less"
+        }
+        Errno::PERM | Errno::ACCESS => {
+            "not allowed here, probably by the sandbox of a container or virtual machine: run it on the host itself"
+        }
+        Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS | ENOTSUPP => {
+            "this kernel does not offer it: use a newer one, and for fexit one with CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS"
+        }
+        Errno::NOMEM => {
+            "there is not enough memory: raise MemoryMax= of the service, or on kernels before 5.11 LimitMEMLOCK="
+        }
+        _ => return format!("{error}, without a reason of the kernel's verifier"),
+    };
+    format!("{error}: {what}")
+}
+
+/// The kernel's own error for "not supported", which reaches us as a number (`include/linux/errno.h`).
+const ENOTSUPP: Errno = Errno::from_raw_os_error(524);
+
+/// The mode of kernel lockdown, such as `none` or `confidentiality`; empty where the kernel has none.
+pub(super) fn lockdown() -> String {
+    // One line: `none [integrity] confidentiality`.
+    let modes = std::fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default();
+    let active = modes.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+    active.map_or_else(String::new, |(mode, _)| mode.to_owned())
+}
+
 pub(super) fn map_error(map: &'static str, error: &MapError) -> LoadError {
     LoadError::Map { map, reason: chain(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_without_a_reason_says_what_it_is_and_what_to_do() {
+        let of = |errno: i32, lockdown: &str| unexplained(&io::Error::from_raw_os_error(errno), lockdown);
+        assert_eq!(
+            of(libc::EPERM, ""),
+            "Operation not permitted (os error 1): not allowed here, probably by the sandbox of a container or virtual \
+             machine: run it on the host itself"
+        );
+        assert!(of(libc::EPERM, "confidentiality").contains(": kernel lockdown forbids it: boot with "));
+        for errno in [libc::EINVAL, 524] {
+            assert!(of(errno, "none").contains(": this kernel does not offer it: use a newer one"));
+        }
+        assert!(of(libc::EIO, "none").contains("os error 5"));
+        for errno in 1..600 {
+            assert!(
+                of(errno, "none").chars().count() <= super::super::load::REASON_CAP,
+                "{}",
+                of(errno, "none")
+            );
+        }
+    }
 }

@@ -11,11 +11,11 @@ use aya::{Ebpf, EbpfLoader};
 
 use super::btf::{self, KernelTypes};
 use super::catalog::{Attach, HookSpec};
-use super::error::{LoadError, chain};
+use super::error::{LoadError, chain, lockdown, unexplained};
 use super::{log, requirements, tracefs};
 
 /// Longest part of the verifier's output worth showing.
-const REASON_CAP: usize = 300;
+pub(super) const REASON_CAP: usize = 300;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/gdprport"));
 
@@ -213,7 +213,10 @@ fn reason(error: &ProgramError) -> String {
                     && !line.starts_with("stack depth")
                     && !line.contains("verification time")
             });
-            format!("{io_error}: {}", cause.unwrap_or("the verifier gave no reason"))
+            match cause {
+                Some(cause) => format!("{io_error}: {cause}"),
+                None => unexplained(io_error, &lockdown()),
+            }
         }
         other => chain(other),
     };

@@ -57,7 +57,8 @@ impl Served {
                                 let many = if query.limit == FlowQuery::MAX_LIMIT { 2_000 } else { 5 };
                                 let mut flows: Vec<_> = samples::flows().into_iter().cycle().take(many).collect();
                                 if let Some(port) = query.port {
-                                    flows[0].port = port.into();
+                                    let named = gdprport_core::event::Port { name: port.into(), ..(*flows[0].port).clone() };
+                                flows[0].port = named.into();
                                 }
                                 let matching = query.limit as u64;
                                 let _ = reply.send(FlowsReply { watched: true, matching, flows });

@@ -41,7 +41,7 @@ async fn every_reply_arrives_unchanged() {
     assert_eq!(client.doctor().await.expect("a reply").value, samples::doctor());
     let query = FlowQuery { port: Some("a port & more/é".to_owned()), violations: true, limit: 7 };
     let flows = client.flows(&query).await.expect("a reply").value;
-    assert_eq!(&*flows.flows[0].port, "a port & more/é");
+    assert_eq!(&*flows.flows[0].port.name, "a port & more/é");
     assert_eq!((flows.matching, &flows.flows[1..]), (7, &samples::flows()[1..]));
     let status = client.status().await.expect("a reply").value.status;
     assert_eq!(status, crate::control::api::Status { control: status.control.clone(), ..samples::status() });
