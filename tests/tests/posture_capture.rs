@@ -108,13 +108,6 @@ impl Handshakes {
         run(both.expect("Python is there"), Place::default().netns(&self.netns));
     }
 
-    /// Runs a script behind what such scripts share.
-    fn run_script(&self, text: &str, times: &str) {
-        let text = [host_only::RAW, text].concat();
-        let both = script(&self.dir, &text, &[&self.port.to_string(), times]);
-        run(both.expect("Python is there"), Place::default().netns(&self.netns));
-    }
-
     /// Lets both speak, and expects that both ends are known to be in plaintext.
     fn speak(&mut self, how: &str, to: &str, syn_data: &str) {
         self.talk(&self.port, [how, to, syn_data]);
@@ -290,102 +283,9 @@ fn long_pieces_before_tls_hide_neither_version_nor_name() {
 }
 
 mod host_only {
-    //! Run on the host alone: they need nftables, or are the same on every kernel.
+    //! Run on the host alone: it needs nftables.
 
     use super::*;
-
-    /// What the two scripts below share: a segment with these numbers, from the client's port to the server's, with
-    /// a checksum that is off by `wrong`.
-    pub(super) const RAW: &str = r#"
-import random, socket, struct, sys
-_, port, times = sys.argv
-server = socket.create_server(("127.0.0.1", int(port)))
-client = socket.socket()
-client.bind(("127.0.0.1", 0))
-raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
-
-def send(numbers, flags, payload, wrong=0):
-    ends = (client.getsockname()[1], int(port))
-    whole = struct.pack(">HHLLBBHHH", *ends, *numbers, 5 << 4, flags, 1024, 0, 0) + payload
-    pseudo = socket.inet_aton("127.0.0.1") * 2 + struct.pack(">BBH", 0, 6, len(whole)) + whole
-    pseudo += bytes(len(pseudo) % 2)
-    total = sum(struct.unpack(f">{len(pseudo) // 2}H", pseudo))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    checksum = struct.pack(">H", (~total & 0xFFFF) ^ wrong)
-    raw.sendto(whole[:16] + checksum + whole[18:], ("127.0.0.1", 0))
-"#;
-
-    /// Sends segments of a connection that does not exist to a listener, then calls it from their port. Whether there is
-    /// one with their numbers is not checked before `cgroup_skb` sees them.
-    const STRAYS: &str = r#"
-for flags in [0x18] * int(times) + [0x02] + [0x18] * int(times):
-    numbers = (random.getrandbits(32), random.getrandbits(32) if flags == 0x18 else 0)
-    send(numbers, flags, b"GET /stray HTTP/1.1\r\n\r\n")
-client.connect(("127.0.0.1", int(port)))
-connection, _ = server.accept()
-client.sendall(struct.pack(">II", 23, 196608) + b"user\0postgres\0\0")
-assert connection.recv(100)
-client.close()
-assert connection.recv(100) == b""
-"#;
-
-    /// Nothing of them is sent to the daemon either.
-    #[test]
-    fn segments_without_a_connection_are_no_ones_first() {
-        need!(gdprport_tests::servers::python());
-        let mut handshakes = Handshakes::new();
-        handshakes.run_script(STRAYS, "400");
-        handshakes.table.row("after strays", handshakes.port.number(), PLAIN.because(STARTUP));
-        let coverage = handshakes.table.daemon.status()["coverage"].clone();
-        assert!(coverage["kernel"]["seen"].as_u64().is_some_and(|seen| seen < 200), "{coverage}");
-        handshakes.table.finish();
-    }
-
-    /// A ClientHello that the server's TCP rejects, for its checksum, and in its place a request, which is answered with
-    /// a file that begins like a ServerHello. The numbers are read as `TCP_REPAIR` gives them.
-    const REJECTED: &str = r#"
-client.connect(("127.0.0.1", int(port)))
-connection, _ = server.accept()
-numbers = []
-client.setsockopt(socket.IPPROTO_TCP, 19, 1)
-for queue in (2, 1):
-    client.setsockopt(socket.IPPROTO_TCP, 20, queue)
-    numbers.append(client.getsockopt(socket.IPPROTO_TCP, 21) & 0xFFFFFFFF)
-client.setsockopt(socket.IPPROTO_TCP, 20, 0)
-client.setsockopt(socket.IPPROTO_TCP, 19, -1)
-session = bytes(range(32))
-body = b"\3\3" + bytes(32) + b"\x20" + session
-extensions = b"\0\x2b\0\3\2\3\4\0\x0d\0\4\0\2\4\3"
-hello = body + b"\0\2\x13\1" + b"\1\0" + struct.pack(">H", len(extensions)) + extensions
-file = body + b"\x13\1\0" + b"\0\6" + b"\0\x2b\0\2\3\4"
-handshake = lambda kind, body: struct.pack(">BHHBBH", 22, 0x303, len(body) + 4, kind, 0, len(body)) + body
-fake = handshake(1, hello) + b"\x14\3\3\0\1\1\x17\3\3\0\x30" + bytes(48)
-for _ in range(int(times)):
-    send(numbers, 0x18, fake, wrong=0x5555)
-client.sendall(b"GET /file-of-the-house HTTP/1.1\r\n\r\n")
-assert connection.recv(1000).startswith(b"GET")
-connection.sendall(handshake(2, file) + b"\x17\3\3\0\x30" + bytes(48))
-assert client.recv(1000)
-client.close()
-assert connection.recv(100) == b""
-"#;
-
-    /// At the server's end; the client's own does not see what the raw socket sends.
-    #[test]
-    fn a_hello_that_tcp_rejects_makes_no_tls_of_a_request() {
-        need!(gdprport_tests::servers::python());
-        let mut handshakes = Handshakes::new();
-        let twice = Expected::unknown().because("the same bytes came twice, with different contents");
-        let request = PLAIN.because("HTTP/1 request without TLS");
-        // At last so often that nothing of the request is recorded.
-        for times in ["1", "2", "40"] {
-            handshakes.run_script(REJECTED, times);
-            let case = format!("a hello rejected, {times} times");
-            handshakes.table.row_by_end(&case, handshakes.port.number(), [request, twice]);
-        }
-        handshakes.table.finish();
-    }
 
     /// The client calls another port, so that only the server's end is on a watched one, and no socket awaits payload.
     #[test]
