@@ -105,32 +105,36 @@ pub(crate) fn current_caller(netns_cookie: u64) -> Caller {
     caller
 }
 
-/// Returns the calling process in a program that has no helpers for it, from the task itself: `None` if that cannot be
-/// read here. Else as [`current_caller`].
+/// Reads the calling process in a program that has no helpers for it, from the task itself; else as [`current_caller`].
+/// Returns false if that cannot be read here; then its tgid is 0, as in a kernel thread.
 #[inline(always)]
-pub(crate) fn caller_by_task(netns_cookie: u64) -> Option<Caller> {
-    let mut caller = Caller { netns_cookie, ..Caller::default() };
+pub(crate) fn read_caller(caller: &mut Caller) -> bool {
     // SAFETY: the offsets are those of the running kernel, or 0.
     unsafe {
         if read_volatile(&raw const TASK_TGID_OFFSET) == 0 {
-            return None;
+            return false;
         }
         if in_kernel_thread() {
-            return Some(caller);
+            return true;
         }
         let task = bpf_get_current_task();
-        caller.tgid = member(task, &TASK_TGID_OFFSET)?;
-        caller.comm = member(task, &TASK_COMM_OFFSET)?;
-        let cred = member(task, &TASK_IDS_OFFSET)?;
-        caller.uid = member(cred, &CRED_UID_OFFSET)?;
-        caller.gid = member(cred, &CRED_GID_OFFSET)?;
-        let cgroups = member(task, &TASK_CGROUPS_OFFSET)?;
-        let cgroup = member(cgroups, &CSS_SET_CGROUP_OFFSET)?;
-        let node = member(cgroup, &CGROUP_NODE_OFFSET)?;
-        caller.cgroup_id = member(node, &NODE_ID_OFFSET)?;
+        let cred: u64 = member(task, &TASK_IDS_OFFSET).unwrap_or(0);
+        let cgroups: u64 = member(task, &TASK_CGROUPS_OFFSET).unwrap_or(0);
+        let cgroup: u64 = member(cgroups, &CSS_SET_CGROUP_OFFSET).unwrap_or(0);
+        let node: u64 = member(cgroup, &CGROUP_NODE_OFFSET).unwrap_or(0);
+        let (Some(tgid), Some(uid), Some(gid)) =
+            (member(task, &TASK_TGID_OFFSET), member(cred, &CRED_UID_OFFSET), member(cred, &CRED_GID_OFFSET))
+        else {
+            return false;
+        };
+        caller.tgid = tgid;
+        caller.uid = uid;
+        caller.gid = gid;
+        caller.comm = member(task, &TASK_COMM_OFFSET).unwrap_or([0; 2]);
+        caller.cgroup_id = member(node, &NODE_ID_OFFSET).unwrap_or(0);
     }
-    identify(&mut caller);
-    Some(caller)
+    identify(caller);
+    true
 }
 
 /// Adds what is known of the calling process by its tgid. Sends its executable to the daemon unless the daemon has it.

@@ -18,8 +18,8 @@ use aya_ebpf::helpers::generated::{
 use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
 use gdprport_common::{
-    CloseTail, FLAG_FIN_UNACKED, FLAG_OPTMEM_FULL, FLAG_PEER_FIN, FLAG_PEER_REPLIED, FlowRecord, FlowTail,
-    Hook, RecordKind, SocketOwner, SocketRole, Started,
+    Caller, CloseTail, FLAG_FIN_UNACKED, FLAG_OPTMEM_FULL, FLAG_PEER_FIN, FLAG_PEER_REPLIED, FlowRecord,
+    FlowTail, Hook, RecordKind, SocketOwner, SocketRole, Started,
 };
 
 use crate::count::Occasion;
@@ -152,8 +152,8 @@ fn connecting(ops: *mut bpf_sock_ops) {
 unsafe fn turned(ops: *mut bpf_sock_ops, sk: *mut bpf_sock) -> *mut SocketOwner {
     // SAFETY: guaranteed by the caller.
     unsafe {
-        let Some(caller) = owner::caller_by_task(netns_cookie(ops)) else { return ptr::null_mut() };
-        if caller.tgid == 0 {
+        let mut caller = Caller { netns_cookie: netns_cookie(ops), ..Caller::default() };
+        if !owner::read_caller(&mut caller) || caller.tgid == 0 {
             return ptr::null_mut();
         }
         let (role, since_ns) = (SocketRole::Connected as u8, bpf_ktime_get_boot_ns());
@@ -162,8 +162,8 @@ unsafe fn turned(ops: *mut bpf_sock_ops, sk: *mut bpf_sock) -> *mut SocketOwner 
     }
 }
 
-/// A socket is about to listen: whoever calls that is the listener's owner, whatever became of the socket before. It need
-/// not have named its port, and another process may have connected it.
+/// A socket is about to listen: whoever calls that is the listener's owner, unless it descends from who bound it. It need
+/// not have named its port, and another process may have connected the socket before.
 ///
 /// The callback runs in the context of the call.
 #[inline(never)]
@@ -184,18 +184,21 @@ fn listening(ops: *mut bpf_sock_ops) {
         } else {
             ((*stored).caller.netns_cookie, (*stored).role)
         };
-        let mut owner = SocketOwner { local_port: local_port as u16, ..SocketOwner::default() };
-        match owner::caller_by_task(netns_cookie) {
-            Some(caller) => {
-                owner.caller = caller;
-                owner.role = if caller.tgid == 0 { SocketRole::None } else { SocketRole::Bound } as u8;
-            }
-            // Who bound it is as good as known; who connected it once is not.
-            None if role == SocketRole::Bound as u8 => return,
-            None => owner.caller.netns_cookie = netns_cookie,
+        let mut caller = Caller { netns_cookie, ..Caller::default() };
+        let readable = owner::read_caller(&mut caller);
+        // A worker that listens on what its parent bound is one of several: all of them descend from the parent.
+        let bound = !stored.is_null()
+            && role == SocketRole::Bound as u8
+            && (!readable || (caller.tgid != 0 && owner::descends_from(&caller, &(*stored).caller)));
+        let role = if caller.tgid == 0 { SocketRole::None } else { SocketRole::Bound } as u8;
+        let local_port = local_port as u16;
+        let mut owner = SocketOwner { caller, role, local_port, ..SocketOwner::default() };
+        if bound {
+            owner = *stored;
+        } else {
+            owners::store(sk, ops.cast(), &mut owner);
         }
-        owners::store(sk, ops.cast(), &mut owner);
-        owners::bequeath(sk, local_port, &owner);
+        owners::bequeath(sk, u32::from(local_port), &owner);
         mptcp::listens(sk, &owner);
     }
 }

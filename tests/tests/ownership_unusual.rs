@@ -153,6 +153,29 @@ fn a_listener_is_not_who_once_connected_its_socket() {
     daemon.stop();
 }
 
+/// Whichever of them listens first: that one is not the listener's owner for its siblings.
+#[test]
+fn workers_that_listen_for_themselves_own_what_they_accept() {
+    let port = Port::free();
+    let mut daemon = Daemon::with(open(port.number()).alone());
+    let (mut server, mut client) = (Puppet::new(), Puppet::new());
+    server.ask(&format!("bind 127.0.0.1:{port}"));
+    let workers: Vec<u32> =
+        server.ask("prefork-listening 3").split(' ').map(|pid| pid.parse().expect("a pid")).collect();
+    daemon.log.wait("the listener", |event| {
+        event.kind() == "listener.open" && event.number("process.pid") == Some(server.pid().into())
+    });
+    for _ in 0..12 {
+        let there = client.connect(format!("127.0.0.1:{port}"));
+        let worker = client.ask(&format!("recv-line {}", there.id)).parse().expect("the worker's pid");
+        assert!(workers.contains(&worker));
+        client.close(there);
+        let end = End::server(worker, server.exe(), "root", port.number(), there.address.port());
+        end.named_exactly(&mut daemon.log, "flow.close");
+    }
+    daemon.stop();
+}
+
 fn mptcp() -> Result<(), Missing> {
     std::fs::exists("/proc/sys/net/mptcp")
         .ok()

@@ -95,8 +95,8 @@ pub(crate) const HOOKS: &[HookSpec] = &[
         attach: Attach::SockAddr,
         need: Need::Expected,
         since: "5.8",
-        gives: "the process that opened an IPv4 listener",
-        cost: "owners of new listeners come from /proc",
+        gives: "the process that bound an IPv4 listener, where another listens",
+        cost: "a listener is its first worker's, and before Linux 5.15 has no network namespace",
     },
     HookSpec {
         program: "gp_bind6",
@@ -104,8 +104,8 @@ pub(crate) const HOOKS: &[HookSpec] = &[
         attach: Attach::SockAddr,
         need: Need::Expected,
         since: "5.8",
-        gives: "the process that opened an IPv6 listener",
-        cost: "owners of new listeners come from /proc",
+        gives: "the process that bound an IPv6 listener, where another listens",
+        cost: "a listener is its first worker's, and before Linux 5.15 has no network namespace",
     },
     HookSpec {
         program: "gp_connect4",

@@ -120,13 +120,24 @@ fn storm_child(to: std::net::SocketAddr, mut into: &io::PipeWriter) -> io::Resul
     into.write_all(line.as_bytes())
 }
 
+/// What a worker does that is not usual.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Worker {
+    /// Nothing.
+    Usual,
+    /// It asks for no address.
+    Blind,
+    /// It calls `listen` itself.
+    Listening,
+}
+
 /// Forks `n` workers that accept from the listener, send each client their pid (`PID\n`) and wait for its end.
-/// Workers that accept `blindly` ask for no address. Replies with the workers' pids. The workers die with the master.
-pub(crate) fn prefork(listener: &OwnedFd, n: usize, blindly: bool) -> Reply {
+/// Replies with the workers' pids. The workers die with the master.
+pub(crate) fn prefork(listener: &OwnedFd, n: usize, how: Worker) -> Reply {
     let mut reply = String::new();
     for _ in 0..n {
         match fork()? {
-            0 => exit_child(&worker(listener, blindly)),
+            0 => exit_child(&worker(listener, how)),
             pid => {
                 let _ = write!(reply, "{pid} ");
             }
@@ -135,11 +146,14 @@ pub(crate) fn prefork(listener: &OwnedFd, n: usize, blindly: bool) -> Reply {
     Ok(reply)
 }
 
-fn worker(listener: &OwnedFd, blindly: bool) -> io::Result<()> {
+fn worker(listener: &OwnedFd, how: Worker) -> io::Result<()> {
     // SAFETY: plain system call.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong) };
+    if how == Worker::Listening {
+        rustix::net::listen(listener, 64)?;
+    }
     loop {
-        let socket = if blindly {
+        let socket = if how == Worker::Blind {
             rustix::net::accept_with(listener, SocketFlags::CLOEXEC)?
         } else {
             rustix::net::acceptfrom_with(listener, SocketFlags::CLOEXEC)?.0

@@ -17,6 +17,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _};
 
+use crowd::Worker;
 use state::{Puppet, Reply};
 
 fn obey(puppet: &mut Puppet, words: &[&str]) -> Reply {
@@ -28,6 +29,7 @@ fn obey(puppet: &mut Puppet, words: &[&str]) -> Reply {
         ["connect-filled", to] => puppet.connect_filled(to),
         ["connect-many-filled", to, n] => puppet.connect_many_filled(to, number(n)?),
         ["listen-filled", at] => puppet.listen_filled(at),
+        ["bind", at] => puppet.bind(at),
         ["listen-anywhere"] => puppet.listen_anywhere(None),
         ["listen-anywhere", at] => puppet.listen_anywhere(Some(at)),
         ["dissolve-and-listen", id] => puppet.dissolve_and_listen(number(id)?),
@@ -66,8 +68,9 @@ fn obey(puppet: &mut Puppet, words: &[&str]) -> Reply {
         ["take-listener", path] => puppet.take_listener(path),
         ["take", path] => puppet.take(path),
         ["fork-send", id, n] => puppet.fork_send(number(id)?, number(n)?),
-        ["prefork", n] => crowd::prefork(puppet.listener()?, number(n)?, false),
-        ["prefork-blind", n] => crowd::prefork(puppet.listener()?, number(n)?, true),
+        ["prefork", n] => crowd::prefork(puppet.listener()?, number(n)?, Worker::Usual),
+        ["prefork-blind", n] => crowd::prefork(puppet.listener()?, number(n)?, Worker::Blind),
+        ["prefork-listening", n] => crowd::prefork(puppet.listener()?, number(n)?, Worker::Listening),
         ["fork-storm", to, n] => crowd::fork_storm(to, number(n)?),
         ["holds", id] => Ok(puppet.stream(number(id)?)?.as_raw_fd().to_string()),
         ["steal", pid, fd] => puppet.steal(number(pid)?, number(fd)?),

@@ -53,6 +53,14 @@ impl Puppet {
         Ok(String::new())
     }
 
+    /// Binds and does not listen yet.
+    pub(crate) fn bind(&mut self, at: &str) -> Reply {
+        let socket = stream_socket(None)?;
+        rustix::net::bind(&socket, &parse(at)?)?;
+        self.listener = Some(socket);
+        Ok(String::new())
+    }
+
     /// Listens without naming a port, by `bind` to port 0 of an address or without a `bind`; replies with where.
     pub(crate) fn listen_anywhere(&mut self, at: Option<&str>) -> Reply {
         let socket = stream_socket(None)?;
