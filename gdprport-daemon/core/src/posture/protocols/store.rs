@@ -19,15 +19,26 @@ pub(in crate::posture) fn redis(client: &[u8], declared: bool) -> Option<bool> {
         "MULTI", "EXEC", "SELECT", "ECHO", "QUIT", "TIME", "ACL",
     ];
     let digits = |bytes: &[u8]| (1..=10).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_digit);
+    let mut client = client;
+    // Arrays of nothing are no commands, and servers let them pass.
+    while let Some((b"*0" | b"*-1", behind)) = split(client) {
+        client = behind;
+    }
     if starts(client, b"*") != Some(true) {
         if !declared {
             return if client.is_empty() { None } else { Some(false) };
         }
-        return text(client)
-            .map(|line| line.is_some_and(|(line, _)| one_of(word(line).0, COMMANDS).is_some()));
+        // A command may stand behind blanks and in quotes.
+        let command = |line: &[u8]| {
+            let first = word(line.trim_ascii_start()).0;
+            let first = first.strip_prefix(b"\"").unwrap_or(first);
+            one_of(first.strip_suffix(b"\"").unwrap_or(first), COMMANDS).is_some()
+        };
+        return text(client).map(|line| line.is_some_and(|(line, _)| command(line)));
     }
-    let short =
-        |rest: &[u8]| rest.len() <= 11 && rest.iter().all(|byte| byte.is_ascii_digit() || *byte == b'\r');
+    let short = |rest: &[u8]| {
+        rest.len() <= 11 && rest.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'\r' | b'-'))
+    };
     let Some((count, rest)) = split(&client[1..]) else {
         return if short(&client[1..]) { None } else { Some(false) };
     };
