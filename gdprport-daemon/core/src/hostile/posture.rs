@@ -166,6 +166,8 @@ fn may_follow(reported: &Posture, next: &Posture, one_sided: bool) -> bool {
         {
             true
         }
+        // Which bytes a receiver took is not known, so nothing is that was not settled.
+        (_, Unknown) if next.evidence.starts_with("the same bytes came twice") => true,
         // Retracted; then as if nothing had been reported.
         (Unknown, _) => true,
         // What followed the hellos may turn out not to be TLS.
