@@ -5,7 +5,7 @@
 //! of `CLOCK_BOOTTIME`, as the kernel side stamps them.
 //!
 //! Inside, each file uses only those before it: `types`, `change`, `context`, `found`, `last_counts`, `pairs`,
-//! `fast_open`, `connecting`, `postures`, `undecided`, `entry`, `table`, and then the operations on the table
+//! `which_end`, `fast_open`, `connecting`, `postures`, `undecided`, `entry`, `table`, and then the operations on the table
 //! (`reevaluate`, `observed`, `payload`, `intake`).
 
 mod change;
@@ -26,6 +26,7 @@ mod table;
 mod tests;
 mod types;
 mod undecided;
+mod which_end;
 
 pub use change::{Change, ChangeKind, Removal, Standing};
 pub use context::{Context, Judgement};
@@ -33,3 +34,4 @@ pub use found::{FoundFlow, Progress};
 pub use last_counts::LastCounts;
 pub use table::{Limits, Table, TableCounters};
 pub use types::{Flow, PortIndex};
+pub use which_end::SentCounts;

@@ -29,6 +29,16 @@ pub struct Listener {
     pub found: bool,
 }
 
+impl Listener {
+    /// Whether a socket with this end, in this network namespace, may have been accepted here.
+    #[must_use]
+    pub fn serves(&self, local: Endpoint, netns_cookie: u64) -> bool {
+        let same_netns = self.netns_cookie == netns_cookie || self.netns_cookie == 0 || netns_cookie == 0;
+        let ip = self.local.ip;
+        self.local.port == local.port && (ip.is_unspecified() || ip == local.ip) && same_netns
+    }
+}
+
 /// All listeners that are open, by cookie.
 #[derive(Debug, Default)]
 pub struct ListenerTable {
@@ -118,6 +128,25 @@ mod tests {
             opened_ns: None,
             netns_cookie: 0,
             found: false,
+        }
+    }
+
+    #[test]
+    fn a_listener_serves_its_port_address_and_namespace() {
+        let at = |text: &str, port| Endpoint::new(text.parse().expect("address"), port);
+        let on = |text: &str| Listener { local: at(text, 5432), netns_cookie: 1, ..listener(1) };
+        for (listener, local, netns, serves) in [
+            ("10.0.0.1", at("10.0.0.1", 5432), 1, true),
+            ("10.0.0.1", at("10.0.0.1", 5432), 0, true),
+            ("10.0.0.1", at("10.0.0.1", 5432), 2, false),
+            ("10.0.0.1", at("10.0.0.2", 5432), 1, false),
+            ("10.0.0.1", at("10.0.0.1", 5433), 1, false),
+            ("0.0.0.0", at("10.0.0.1", 5432), 1, true),
+            // One that serves both families, as most do.
+            ("::", at("10.0.0.1", 5432), 1, true),
+            ("::", at("fd00::1", 5432), 1, true),
+        ] {
+            assert_eq!(on(listener).serves(local, netns), serves, "{listener} {local} {netns}");
         }
     }
 

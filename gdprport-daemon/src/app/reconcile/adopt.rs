@@ -53,11 +53,20 @@ pub(super) struct Adoption {
     owners: Owners,
     waits_left: u32,
     records_lost: bool,
+    /// No other listing follows for sockets of which this one does not show which end they are.
+    last_look: bool,
+    /// How many these are.
+    unclear: usize,
 }
 
 impl Adoption {
     /// Begins. All records from before the end of the listing must have been applied.
-    pub(super) fn new(listing: Listing, known: Arc<HashSet<u64>>, monitor: &mut Monitor<Probes>) -> Self {
+    pub(super) fn new(
+        listing: Listing,
+        known: Arc<HashSet<u64>>,
+        last_look: bool,
+        monitor: &mut Monitor<Probes>,
+    ) -> Self {
         let evidence = &mut monitor.evidence;
         let mut cookies = HashMap::new();
         for namespace in &listing.namespaces {
@@ -79,6 +88,8 @@ impl Adoption {
             owners: Owners::new(),
             waits_left: WAITS_MAX,
             records_lost: false,
+            last_look,
+            unclear: 0,
         }
     }
 
@@ -123,15 +134,23 @@ impl Adoption {
         if self.sockets.len() > 0 { Progress::More } else { Progress::Done }
     }
 
-    /// Ends: subscribes to the destroy notices of what was found.
-    pub(super) fn finish(self, notices: &mut DestroyNotices) {
-        let Self { namespaces, mut wanted, .. } = self;
+    /// Ends: subscribes to the destroy notices of what was found. Returns whether another look is needed, because it is
+    /// not clear which end a socket is.
+    pub(super) fn finish(self, notices: &mut DestroyNotices) -> bool {
+        let Self { namespaces, mut wanted, unclear, last_look, .. } = self;
         for namespace in namespaces {
             let inode = namespace.ns.inode();
             if let (Some(subscription), Some(wanted)) = (namespace.destroy_notices, wanted.remove(&inode)) {
                 notices.watch(inode, subscription, wanted);
             }
         }
+        if unclear > 0 && last_look {
+            tracing::warn!(
+                connections = unclear,
+                "it is not known which end of these existing connections is here; they are not reported"
+            );
+        }
+        unclear > 0 && !last_look
     }
 
     fn adopt(
@@ -151,13 +170,29 @@ impl Adoption {
             // The policy has changed since it was listed.
             return;
         }
-        let served = monitor.listeners.iter().any(|listener| listener.local.port == socket.local.port);
         let connecting = socket.is_connecting();
-        if connecting && !peer_watched {
+        let direction = if connecting {
+            Direction::Out
+        } else {
+            let has_listener =
+                || monitor.listeners.iter().any(|listener| listener.serves(socket.local, netns_cookie));
+            // One that ended meanwhile has no counts.
+            let Some(counts) = socket.counts else { return };
+            let Some(direction) = counts.sent.and_then(|sent| sent.which_end(has_listener, self.last_look))
+            else {
+                self.unclear += 1;
+                return;
+            };
+            direction
+        };
+        let watched = match direction {
+            Direction::In => local_watched,
+            Direction::Out => peer_watched,
+        };
+        if !watched {
+            // The other port has a watched number by chance: a client's own.
             return;
         }
-        let accepted = !connecting && local_watched && (served || !peer_watched);
-        let direction = if accepted { Direction::In } else { Direction::Out };
         let owner = self.owner(socket.owner, netns_cookie, monitor);
         let evidence = &mut monitor.evidence;
         let found = FoundFlow {

@@ -17,6 +17,10 @@ use crate::host::memory::trim_heap;
 use crate::host::probes::Probes;
 use crate::host::unseen::Unseen;
 
+/// Listings in a row in which it may stay unclear which end a socket is. What one of them reads while it changes, the next
+/// one reads at another moment.
+const LOOKS: u32 = 3;
+
 /// Keeps the tables in step with the host where records do not.
 pub(crate) struct Reconciler {
     to: mpsc::Sender<Finding>,
@@ -34,6 +38,8 @@ pub(crate) struct Reconciler {
     pace: Pace,
     /// Something may be open that the tables do not know.
     needs_resync: bool,
+    /// Listings in a row after which it was unclear which end a socket is.
+    unclear_looks: u32,
     records_lost: bool,
     /// The listing under way is for sockets that no record reported although their ports were watched.
     for_missed: bool,
@@ -58,6 +64,7 @@ impl Reconciler {
             polling: false,
             pace: Pace::default(),
             needs_resync: false,
+            unclear_looks: 0,
             records_lost: false,
             for_missed: false,
             left_out: HashSet::new(),
@@ -136,7 +143,8 @@ impl Reconciler {
         match finding {
             Finding::Listed(listing) => {
                 note_unseen(listing.unseen, monitor, now);
-                let adoption = Adoption::new(*listing, std::mem::take(&mut self.known), monitor);
+                let last_look = self.unclear_looks + 1 >= LOOKS;
+                let adoption = Adoption::new(*listing, std::mem::take(&mut self.known), last_look, monitor);
                 Arc::make_mut(&mut self.homes).extend(adoption.homes());
                 self.adoption = Some(Box::new(adoption));
             }
@@ -181,10 +189,12 @@ impl Reconciler {
         monitor.flows.end_listing();
         monitor.listeners.end_listing();
         self.listing = false;
-        self.for_missed = false;
         // Whatever it was made for may have ended flows as well.
         self.pace.compare_soon();
-        adoption.finish(&mut self.notices);
+        let unclear = adoption.finish(&mut self.notices);
+        self.unclear_looks = if unclear { self.unclear_looks + 1 } else { 0 };
+        self.needs_resync |= unclear;
+        self.for_missed &= unclear;
         // Starting has needed much that is free again.
         trim_heap();
         progress

@@ -1,6 +1,8 @@
 //! What the kernel counted on one connection.
 
-use gdprport_core::flow::Progress;
+use netlink_packet_sock_diag::constants::{TCP_CLOSING, TCP_FIN_WAIT1, TCP_FIN_WAIT2, TCP_LAST_ACK};
+
+use gdprport_core::flow::{Progress, SentCounts};
 use gdprport_core::model::Direction;
 
 /// What the kernel counted on a connection (`struct tcp_info`, include/uapi/linux/tcp.h).
@@ -18,6 +20,8 @@ pub struct TcpCounts {
     pub segs_in: u32,
     /// Segments sent.
     pub segs_out: u32,
+    /// What shows which end it is; `None` before Linux 4.19.
+    pub sent: Option<SentCounts>,
 }
 
 impl TcpCounts {
@@ -33,8 +37,9 @@ impl TcpCounts {
         }
     }
 
-    /// Reads a `tcp_info` of at least the fields of Linux 4.2; later kernels only append.
-    pub(super) fn parse(info: &[u8]) -> Option<Self> {
+    /// Reads a `tcp_info` of at least the fields of Linux 4.2; later kernels only append. `queue`: bytes that were written
+    /// and are not acknowledged, a FIN among them.
+    pub(super) fn parse(info: &[u8], queue: u32) -> Option<Self> {
         let word = |at: usize| Some(u32::from_ne_bytes(info.get(at..at + 4)?.try_into().ok()?));
         let long = |at: usize| Some(u64::from_ne_bytes(info.get(at..at + 8)?.try_into().ok()?));
         Some(Self {
@@ -44,6 +49,23 @@ impl TcpCounts {
             bytes_received: long(128)?,
             segs_out: word(136)?,
             segs_in: word(140)?,
+            sent: sent(info, queue),
         })
     }
+}
+
+/// What the socket has sent. Where nothing is on its way, all of it is read at one moment; else the queue is read a moment
+/// before.
+fn sent(info: &[u8], queue: u32) -> Option<SentCounts> {
+    let word = |at: usize| Some(u32::from_ne_bytes(*info.get(at..)?.first_chunk()?));
+    let long = |at: usize| Some(u64::from_ne_bytes(*info.get(at..)?.first_chunk()?));
+    let (state, unacked, unsent) = (*info.first()?, word(24)?, word(144)?);
+    // The FIN is the last byte of the queue.
+    let closes = [TCP_FIN_WAIT1, TCP_FIN_WAIT2, TCP_CLOSING, TCP_LAST_ACK].contains(&state);
+    Some(SentCounts {
+        acked: long(120)?,
+        in_flight: if unacked == 0 { 0 } else { queue.saturating_sub(unsent).into() },
+        payload: long(200)?.checked_sub(long(208)?)?,
+        fin: closes && unsent == 0,
+    })
 }

@@ -16,6 +16,9 @@ use super::row::{HEADER, SocketKey};
 /// What is read of a reply: its header and the `tcp_info`, which stands before what may be long.
 const BUFFER: usize = 4 * 1024;
 
+/// Where `idiag_wqueue` stands in a `struct inet_diag_msg`.
+const WRITE_QUEUE: usize = 60;
+
 /// Length of a `struct nlmsghdr`.
 const MESSAGE_HEADER: usize = 16;
 
@@ -60,8 +63,9 @@ pub(super) fn read_counts(message: &[u8]) -> Option<TcpCounts> {
     if kind != SOCK_DIAG_BY_FAMILY {
         return None;
     }
+    let queue = u32::from_ne_bytes(*message.get(MESSAGE_HEADER + WRITE_QUEUE..)?.first_chunk()?);
     NlasIterator::new(message.get(MESSAGE_HEADER + HEADER..)?)
         .map_while(Result::ok)
         .find(|attribute| attribute.kind() == INET_DIAG_INFO)
-        .and_then(|attribute| TcpCounts::parse(attribute.value()))
+        .and_then(|attribute| TcpCounts::parse(attribute.value(), queue))
 }

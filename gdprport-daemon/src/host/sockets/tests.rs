@@ -3,11 +3,12 @@
 use gdprport_tests::need;
 use gdprport_tests::skip::Missing;
 use std::io::{Read, Write};
-use std::net::{Ipv6Addr, TcpListener, TcpStream};
+use std::net::{Ipv6Addr, Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 
 use proptest::prelude::*;
 
+use gdprport_core::model::Direction;
 use netlink_packet_sock_diag::constants::TCP_LISTEN;
 
 use super::look::Look;
@@ -67,6 +68,31 @@ fn sockets_with_hundreds_of_keys_cut_no_list_short() {
     for socket in look.sockets.iter().filter(|socket| socket.peer.is_some()) {
         assert!(socket.counts.is_some_and(|counts| counts.segs_in > 0), "{socket:?}");
     }
+}
+
+/// Before the first byte, with bytes that were acknowledged, and after each of the ends has closed.
+#[test]
+fn the_counts_of_a_living_socket_show_which_end_it_is() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let port = listener.local_addr().expect("bound").port();
+    let (mut client, mut server) = connection(&listener);
+    let shown = |when: &str| {
+        for socket in list(&[port]).into_iter().filter(|socket| socket.peer.is_some()) {
+            let accepted = if socket.local.port == port { Direction::In } else { Direction::Out };
+            let sent = socket.counts.expect("it is open").sent.expect("since Linux 4.19");
+            assert_eq!(sent.direction(), Some(accepted), "{when}: {socket:?}");
+        }
+    };
+    shown("nothing was sent");
+    client.write_all(&[7; 1000]).expect("writes");
+    server.read_exact(&mut [0; 1000]).expect("reads");
+    server.write_all(&[7; 10]).expect("writes");
+    client.read_exact(&mut [0; 10]).expect("reads");
+    shown("both have sent");
+    client.shutdown(Shutdown::Write).expect("open");
+    assert_eq!(server.read(&mut [0; 1]).expect("the end"), 0);
+    shown("the client has closed");
+    assert_eq!(list(&[port]).iter().filter(|socket| socket.peer.is_some()).count(), 2);
 }
 
 #[test]
@@ -205,6 +231,6 @@ proptest! {
             *first = family;
         }
         let _ = read_row(&bytes, |_| true, &mut Rows::default());
-        let _ = TcpCounts::parse(&bytes);
+        let _ = TcpCounts::parse(&bytes, 0);
     }
 }
