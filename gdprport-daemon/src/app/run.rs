@@ -183,7 +183,7 @@ enum Input {
     /// The policy's host names were resolved again.
     Dns(DnsNames),
     /// The policy's files were read again.
-    Loaded(LoadOutcome),
+    Loaded(Box<LoadOutcome>),
     /// Something was found on the host.
     Found(Finding),
     /// A second has passed.
@@ -254,7 +254,7 @@ impl Daemon {
             action = inputs.signals.next() => Input::Signal(action),
             Some(request) = inputs.inbox.recv() => Input::Request(request),
             Some(names) = inputs.dns.recv() => Input::Dns(names),
-            Some(outcome) = inputs.loads.recv() => Input::Loaded(outcome),
+            Some(outcome) = inputs.loads.recv() => Input::Loaded(Box::new(outcome)),
             Some(finding) = inputs.findings.recv() => Input::Found(finding),
             _ = inputs.every_second.tick() => Input::Second,
             _ = inputs.poll.tick() => Input::Poll,
@@ -285,7 +285,7 @@ impl Daemon {
             }
             Input::Signal(SignalAction::Reopen) => self.monitor.publisher.fanout().reopen(),
             Input::Request(request) => self.reply(request),
-            Input::Loaded(outcome) => self.reload(outcome, now),
+            Input::Loaded(outcome) => self.reload(*outcome, now),
             Input::Dns(names) => apply_names(names, &mut self.monitor, now),
             Input::Found(finding) => {
                 // What was found is compared with the tables, so every record from before it counts.

@@ -43,7 +43,7 @@ mod tests {
         let mut event = samples::event(Kind::FlowOpen);
         let Body::FlowOpen(flow) = &mut event.body else { panic!("asked for a flow.open") };
         samples::change_process(flow, |process| {
-            process.comm = Some("a\nb\r\u{0}\u{1b}[31m\"}\u{9b}2J\u{202e}".into())
+            process.comm = Some("a\nb\r\u{0}\u{1b}[31m\"}\u{9b}2J\u{202e}".into());
         });
         let mut line = Vec::new();
         native(&event, &mut line);

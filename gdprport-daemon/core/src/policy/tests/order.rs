@@ -156,7 +156,7 @@ fn a_flow_to_no_service_belongs_to_the_first_by_name() {
 fn a_large_policy_may_be_arranged_in_any_order_too() {
     // More rules than are compared in either search.
     let rule = |number: usize| {
-        let (peers, until) = (number % 5, if number % 3 == 0 { "until = 1960-01-01\n" } else { "" });
+        let (peers, until) = (number % 5, if number.is_multiple_of(3) { "until = 1960-01-01\n" } else { "" });
         format!(
             "[[port.allow]]\nrole = \"r{number}\"\ndirection = \"in\"\npeers = [\"10.{peers}.0.0/16\", \"h.example\"]\n\
              process = {{ exe = \"/bin/{number}\", user = \"u{}\" }}\n{until}",
