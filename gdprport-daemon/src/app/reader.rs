@@ -15,20 +15,23 @@ pub(super) struct Reader {
     ring: Ring,
     /// When the last record was made that carries a time, boottime ns.
     latest_ns: u64,
+    /// The latest time that events of a batch had, boottime ns. The kernel's clock may be ahead of ours for longer than a
+    /// batch takes.
+    reached_ns: u64,
 }
 
 impl Reader {
     /// Reads this ring buffer from now on.
     #[must_use]
     pub(super) fn new(ring: Ring) -> Self {
-        Self { ring, latest_ns: boottime_ns() }
+        Self { ring, latest_ns: boottime_ns(), reached_ns: 0 }
     }
 
     /// Applies at most a batch of records; returns how many there were. Nothing settles.
     pub(super) fn read(&mut self, monitor: &mut Monitor<Probes>) -> usize {
         let latest_ns = &mut self.latest_ns;
-        let mut present = Present::at(boottime_ns(), monitor.publisher.clock());
-        self.ring.drain(BATCH, |bytes| match decode(bytes) {
+        let mut present = Present::at(boottime_ns().max(self.reached_ns), monitor.publisher.clock());
+        let read = self.ring.drain(BATCH, |bytes| match decode(bytes) {
             Ok(record) => {
                 if let Some(made_ns) = record.time_ns() {
                     *latest_ns = made_ns;
@@ -37,14 +40,16 @@ impl Reader {
                 monitor.apply(Input::Record(&record), present.time);
             }
             Err(error) => monitor.apply(Input::Undecodable(error), present.time),
-        })
+        });
+        self.reached_ns = present.ns;
+        read
     }
 
     /// Applies at most a batch of records, reports what has settled, and hands the events to the sinks. Returns how many
     /// records there were.
     pub(super) fn read_and_settle(&mut self, monitor: &mut Monitor<Probes>) -> usize {
         let read = self.read(monitor);
-        let now_ns = boottime_ns();
+        let now_ns = boottime_ns().max(self.reached_ns);
         // With more in the ring, only what had settled when the last record was made: the rest may say more of the others.
         let due_ns = if read == BATCH { self.latest_ns } else { now_ns };
         monitor.settle(due_ns, monitor.publisher.clock().timestamp(now_ns));

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -16,8 +17,8 @@ use crate::host::unseen::Unseen;
 /// What was found on the host, on its way to the loop.
 #[derive(Debug)]
 pub(crate) enum Finding {
-    /// All sockets on watched ports, those that were not known with their owners.
-    Listed(Box<Listing>),
+    /// All sockets on watched ports, those that were not known with their owners; and how long that took.
+    Listed(Box<Listing>, Duration),
     /// How known sockets stand.
     Polled(Box<PollResult>),
     /// Sockets that predate the daemon were destroyed.
@@ -27,12 +28,13 @@ pub(crate) enum Finding {
 /// Starts listing everything on these ports, of which some is known; sends [`Finding::Listed`].
 pub(super) fn start_listing(ports: PortSet, known: Arc<HashSet<u64>>, to: mpsc::Sender<Finding>) {
     tokio::task::spawn_blocking(move || {
+        let begun = Instant::now();
         let listing = Listing::take(Path::new("/proc"), &ports, &known).unwrap_or_else(|error| {
             tracing::warn!(%error, "existing sockets cannot be listed");
             Listing { unseen: Unseen { processes: 1, ..Unseen::default() }, ..Listing::default() }
         });
         // The loop has ended if nobody receives it.
-        let _ = to.blocking_send(Finding::Listed(Box::new(listing)));
+        let _ = to.blocking_send(Finding::Listed(Box::new(listing), begun.elapsed()));
     });
 }
 

@@ -22,6 +22,8 @@ pub(super) struct Pace {
     poll_ns: u64,
     compared_ns: u64,
     compare_soon: bool,
+    /// Not before, for what a comparison has found.
+    list_ns: u64,
 }
 
 impl Pace {
@@ -41,13 +43,23 @@ impl Pace {
         self.compare_soon = true;
     }
 
-    /// A poll is over that took `cost`.
+    /// A poll is over that took `cost`, in processor time.
     pub(super) fn polled(&mut self, now_ns: u64, cost: Duration, comparison: bool) {
         self.poll_ns = now_ns.saturating_add(nanos(cost.saturating_mul(SHARE)));
         if comparison {
             self.compared_ns = now_ns;
             self.compare_soon = false;
         }
+    }
+
+    /// Whether the listings so far leave room for one more, for what a comparison has found.
+    pub(super) const fn may_list(&self, now_ns: u64) -> bool {
+        now_ns >= self.list_ns
+    }
+
+    /// A listing is over that took `cost`.
+    pub(super) fn listed(&mut self, now_ns: u64, cost: Duration) {
+        self.list_ns = now_ns.saturating_add(nanos(cost.saturating_mul(SHARE)));
     }
 }
 
@@ -85,5 +97,7 @@ mod tests {
         assert!(pace.may_poll(30 * SECOND));
         pace.polled(0, Duration::MAX, true);
         assert!(!pace.may_poll(u64::MAX - 1));
+        pace.listed(10 * SECOND, Duration::from_millis(100));
+        assert!(!pace.may_list(29 * SECOND) && pace.may_list(30 * SECOND));
     }
 }

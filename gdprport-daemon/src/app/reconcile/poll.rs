@@ -5,8 +5,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 use super::question::{Asked, Question};
 use crate::app::monitor::Polled;
@@ -27,7 +29,7 @@ pub(crate) struct PollResult {
     second: Option<Round>,
     /// Processes among those asked about that are there.
     alive: HashSet<u32>,
-    /// How long the looks took, without the time between them.
+    /// The processor time that the looks took.
     pub(super) cost: Duration,
 }
 
@@ -42,13 +44,12 @@ struct Round {
     listed: HashMap<u64, bool>,
     listed_cookies: HashMap<u64, bool>,
     unseen: Unseen,
+    cost: Duration,
 }
 
 /// Looks, and looks again if something is missing or not known. Blocks for a second then.
 pub(super) fn poll_host(question: Question) -> PollResult {
-    let begun = Instant::now();
     let first = Round::take(&question);
-    let mut cost = begun.elapsed();
     let mut result = PollResult { question, first, ..PollResult::default() };
     let missing = |(asked, present): (&Asked, &bool)| asked.judged && !present;
     let asked = &result.question;
@@ -56,11 +57,9 @@ pub(super) fn poll_host(question: Question) -> PollResult {
         || result.first.unknown(asked).next().is_some();
     if open {
         std::thread::sleep(BETWEEN);
-        let begun = Instant::now();
         result.second = Some(Round::take(asked));
-        cost += begun.elapsed();
     }
-    result.cost = cost;
+    result.cost = result.first.cost + result.second.as_ref().map_or(Duration::ZERO, |second| second.cost);
     result.alive = result
         .missing()
         .filter(|asked| asked.pid != 0 && Path::new("/proc").join(asked.pid.to_string()).exists())
@@ -71,9 +70,12 @@ pub(super) fn poll_host(question: Question) -> PollResult {
 
 impl Round {
     fn take(question: &Question) -> Self {
+        let begun = thread_time();
+        let inside = Mutex::new(Duration::ZERO);
         let present = Mutex::new(vec![false; question.sockets.len()]);
         let scan = || {
-            let mut present = present.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let begun = thread_time();
+            let mut present = present.lock().unwrap_or_else(PoisonError::into_inner);
             let wanted = |head: &crate::host::sockets::Head| match question.place(head.cookie) {
                 Some(at) => {
                     present[at] = true;
@@ -81,7 +83,9 @@ impl Round {
                 }
                 None => question.search.as_ref().is_some_and(|ports| head.is_on(ports)),
             };
-            (look(wanted, |cookie| question.place(cookie).is_some()), netns::current_cookie())
+            let looked = look(wanted, |cookie| question.place(cookie).is_some());
+            *inside.lock().unwrap_or_else(PoisonError::into_inner) += thread_time().saturating_sub(begun);
+            (looked, netns::current_cookie())
         };
         let mut round = Self::default();
         let visited = netns::visit(Path::new("/proc"), scan, |ns, (look, cookie)| {
@@ -110,7 +114,9 @@ impl Round {
                 round.unseen.namespaces += 1;
             }
         }
-        round.present = present.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        round.cost =
+            thread_time().saturating_sub(begun) + inside.into_inner().unwrap_or_else(PoisonError::into_inner);
+        round.present = present.into_inner().unwrap_or_else(PoisonError::into_inner);
         round
     }
 
@@ -136,6 +142,12 @@ impl Round {
         let sockets = if question.search.is_some() { &self.sockets[..] } else { &[] };
         sockets.iter().map(|socket| socket.cookie).filter(|cookie| question.place(*cookie).is_none())
     }
+}
+
+/// The processor time of this thread so far.
+fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
 }
 
 impl PollResult {

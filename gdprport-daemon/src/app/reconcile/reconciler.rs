@@ -141,7 +141,8 @@ impl Reconciler {
     /// Applies a finding. All records from before it must have been applied already.
     pub(crate) fn apply(&mut self, finding: Finding, monitor: &mut Monitor<Probes>, now: Timestamp) {
         match finding {
-            Finding::Listed(listing) => {
+            Finding::Listed(listing, cost) => {
+                self.pace.listed(boottime_ns(), cost);
                 note_unseen(listing.unseen, monitor, now);
                 let last_look = self.unclear_looks + 1 >= LOOKS;
                 let adoption = Adoption::new(*listing, std::mem::take(&mut self.known), last_look, monitor);
@@ -155,7 +156,7 @@ impl Reconciler {
                 let processes = monitor.counters.unseen.processes;
                 note_unseen(Unseen { processes, ..result.unseen() }, monitor, now);
                 if result.is_comparison() {
-                    self.look_for_missed(result.unknown(), monitor);
+                    self.look_for_missed(result.unknown(), now_ns, monitor);
                 }
                 monitor.apply(Input::Polled(&result.into_polled(now_ns)), now);
             }
@@ -165,8 +166,8 @@ impl Reconciler {
 
     /// Asks for a listing if there are sockets that a comparison has found and no table knows, each socket once: some are
     /// on a watched port by chance. Not while the table of flows is full: they were evicted, and would evict others.
-    fn look_for_missed(&mut self, unknown: Vec<u64>, monitor: &Monitor<Probes>) {
-        if monitor.flows.len() >= monitor.flows.capacity() {
+    fn look_for_missed(&mut self, unknown: Vec<u64>, now_ns: u64, monitor: &Monitor<Probes>) {
+        if monitor.flows.len() >= monitor.flows.capacity() || !self.pace.may_list(now_ns) {
             return;
         }
         let unknown: HashSet<u64> =
