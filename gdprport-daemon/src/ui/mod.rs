@@ -4,6 +4,7 @@
 
 mod cli;
 mod commands;
+mod coverage;
 mod doctor;
 mod exit;
 mod flows;

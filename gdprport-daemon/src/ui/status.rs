@@ -3,16 +3,15 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::coverage::coverage;
 use super::doctor::hooks;
-use super::format::{bytes, clean, counted, counts, duration, moment, shares, thousands};
+use super::format::{bytes, clean, counted, counts, duration, moment, shares};
 use super::screen::Screen;
 use super::table::{Cell, Column, fact, table, tied_items, title, wrap};
 use super::tone::Tone;
 use crate::control::api::{
-    Health, HealthState, Pins, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus, Status,
-    StatusReply,
+    Health, HealthState, Pins, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus, StatusReply,
 };
-use gdprport_core::event::ByReason;
 
 const fn ports_columns(source: &PolicySource) -> [Column; 12] {
     let against = match source {
@@ -222,80 +221,6 @@ fn is_quiet(port: &PortStatus) -> bool {
         && port.open + port.counters.opened + port.counters.failed + port.counters.violations_total == 0
 }
 
-fn coverage(status: &Status, screen: &Screen) -> String {
-    let coverage = &status.coverage;
-    let mut text = title("COVERAGE", &format!("since {}", moment(coverage.since)));
-    let mut add = |name, tone, value: &str| text.push_str(&fact(name, tone, value, screen.width));
-    let (kernel, n) = (&coverage.kernel, thousands);
-    let seen =
-        format!("{} seen = {} emitted + {} filtered", n(kernel.seen), n(kernel.emitted), n(kernel.filtered));
-    add("kernel", tone_of(&kernel.dropped), &format!("{seen} + {}", lost(&kernel.dropped)));
-    if kernel.owners_unkept > 0 {
-        let times = n(kernel.owners_unkept);
-        add("owners", Tone::Bad, &format!("{times} not kept for want of memory: raise net.core.optmem_max"));
-    }
-    let received = format!(
-        "{} received = {} delivered + {} suppressed",
-        n(coverage.received),
-        n(coverage.delivered),
-        n(coverage.suppressed)
-    );
-    add("daemon", tone_of(&coverage.dropped), &format!("{received} + {}", lost(&coverage.dropped)));
-    if let Some(at) = coverage.last_loss {
-        add("last loss", Tone::Warn, &moment(at));
-    }
-    let table = format!("{} of {} in the table", n(coverage.flows_open), n(coverage.flows_cap));
-    if coverage.evicted == 0 {
-        add("flows", Tone::Plain, &table);
-    } else {
-        add("flows", Tone::Bad, &format!("{table}, {} evicted", n(coverage.evicted)));
-    }
-    if coverage.evicted_listeners > 0 {
-        let forgotten = format!("{} forgotten: there are too many", n(coverage.evicted_listeners));
-        add("listeners", Tone::Bad, &forgotten);
-    }
-    if coverage.end_missed + coverage.found_late > 0 {
-        let missed = format!(
-            "{} ends and {} openings of flows not seen when they came",
-            n(coverage.end_missed),
-            n(coverage.found_late)
-        );
-        add("missed", Tone::Bad, &missed);
-    }
-    if !coverage.unseen.is_empty() {
-        let unseen = counts(coverage.unseen.iter().map(|(reason, n)| (reason, *n)));
-        add("unseen", Tone::Bad, &format!("not all of the host: {unseen}"));
-    }
-    if coverage.posture_given_up > 0 {
-        let given_up = format!("{} flows unknown: too many undecided at once", n(coverage.posture_given_up));
-        add("encryption", Tone::Bad, &given_up);
-    }
-    let control = &status.control;
-    let turned_away = control.refused + control.broken + control.busy + control.forbidden;
-    let control = format!(
-        "{} of {} connections, {} following the events, {} turned away, {} events lost by slow followers",
-        n(control.connections),
-        n(control.connections_cap),
-        n(control.followers),
-        n(turned_away),
-        n(control.follower_lost)
-    );
-    add("control", Tone::Plain, &control);
-    text
-}
-
-fn tone_of(dropped: &ByReason) -> Tone {
-    if dropped.values().any(|n| *n > 0) { Tone::Bad } else { Tone::Plain }
-}
-
-fn lost(dropped: &ByReason) -> String {
-    let sum = thousands(dropped.values().sum());
-    if sum == "0" {
-        return "0 lost".to_owned();
-    }
-    format!("{sum} lost ({})", counts(dropped.iter().map(|(reason, n)| (reason, *n))))
-}
-
 fn sinks(sinks: &[SinkStatus], screen: &Screen) -> String {
     let failing = sinks.iter().filter(|sink| sink.last_error.is_some()).count();
     let remark = match (sinks.len(), failing) {
@@ -344,6 +269,7 @@ fn indent(table: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::api::Status;
     use crate::control::api::samples;
 
     fn shown(status: Status, width: u16) -> String {

@@ -3,6 +3,7 @@
 //! Belongs here: cutting lines and following commands up to the upgrade or the first that matters. What the commands
 //! and replies of one protocol are is in its dialect, in `mail` and `ftp`.
 
+pub(super) use super::cut::{MAX_LINE, Reply, split};
 use super::sasl::{self, Exchange, Layered};
 use crate::posture::reading::{Dialogue, Reading};
 use crate::posture::upgrade;
@@ -23,9 +24,6 @@ pub(super) enum LineCommand {
     /// It is no line of this protocol.
     Foreign,
 }
-
-/// Whether a server agrees, and what stands behind its reply.
-pub(super) type Reply<'a> = (bool, &'a [u8]);
 
 /// A protocol of text lines.
 pub(super) struct Dialect {
@@ -51,18 +49,8 @@ pub(super) fn authentication(command: &'static str, mechanism: &[u8]) -> LineCom
     }
 }
 
-/// The longest line that is waited for, with its end: a list of IMAP capabilities is one line.
-pub(super) const MAX_LINE: usize = 2048;
-
 /// The most lines before the upgrade.
 const MAX_LINES: usize = 16;
-
-/// The first line, without its end, and what stands behind it.
-pub(super) fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = bytes.iter().take(MAX_LINE).position(|byte| *byte == b'\n')?;
-    let line = &bytes[..end];
-    Some((line.strip_suffix(b"\r").unwrap_or(line), &bytes[end + 1..]))
-}
 
 /// The first line if it is text; `Some(None)` if it is not, or too long, `None` while its end is not there.
 pub(super) fn text(bytes: &[u8]) -> Option<Option<(&[u8], &[u8])>> {

@@ -7,7 +7,7 @@
 //! its packets say so themselves: those of Kerberos have a flag (RFC 4121 §4.2.2). Packets of other mechanisms are random
 //! bytes at best, so what is not readable stays `unknown`.
 
-use super::line::{Reply, split};
+use super::cut::{Reply, split};
 use crate::model::{Posture, PostureState};
 use crate::posture::ber;
 use crate::posture::cursor::Cursor;
