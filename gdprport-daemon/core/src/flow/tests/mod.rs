@@ -5,6 +5,7 @@ mod found;
 mod listing;
 mod reevaluate;
 mod undecided;
+mod untaken;
 
 use gdprport_common::SocketRole;
 
