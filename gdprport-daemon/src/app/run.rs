@@ -12,7 +12,6 @@ use std::time::Duration;
 use gdprport_core::event::{Agent, Host, Stamper};
 use gdprport_core::flow::Table;
 use gdprport_core::policy::DnsNames;
-use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use uuid::Uuid;
@@ -276,7 +275,6 @@ impl Daemon {
 
     /// Handles one input; returns what ends the daemon.
     fn handle(&mut self, input: Input) -> Option<Stop> {
-        let now = self.monitor.now();
         match input {
             Input::Signal(SignalAction::End(stop)) => return Some(stop),
             Input::Signal(SignalAction::Reload) => {
@@ -285,8 +283,11 @@ impl Daemon {
             }
             Input::Signal(SignalAction::Reopen) => self.monitor.publisher.fanout().reopen(),
             Input::Request(request) => self.reply(request),
-            Input::Loaded(outcome) => self.reload(*outcome, now),
-            Input::Dns(names) => apply_names(names, &mut self.monitor, now),
+            Input::Loaded(outcome) => self.reload(*outcome),
+            Input::Dns(names) => {
+                let now = self.monitor.now();
+                apply_names(names, &mut self.monitor, now);
+            }
             Input::Found(finding) => {
                 // What was found is compared with the tables, so every record from before it counts.
                 self.reader.read_all(&mut self.monitor);
@@ -329,10 +330,11 @@ impl Daemon {
     }
 
     /// Applies what was read of the policy's files, and replies to everybody who asked for it.
-    fn reload(&mut self, outcome: LoadOutcome, now: Timestamp) {
+    fn reload(&mut self, outcome: LoadOutcome) {
         // Records from before belong to the policy of before. A port that was dropped and comes back would otherwise get
         // flows whose ends nobody recorded meanwhile: they would stay open for ever.
         self.reader.read_all(&mut self.monitor);
+        let now = self.monitor.now();
         let outcome = self.policy.reload(outcome, &mut self.monitor, now);
         match &outcome {
             // Ports that were not watched before have flows and listeners of which nothing is known yet.
