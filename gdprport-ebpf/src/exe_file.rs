@@ -51,6 +51,9 @@ const INITIAL_USER_NS: u32 = 0xefff_fffd;
 /// Most steps of one walk. A step takes one component, crosses one mount, or repeats after a rename.
 const STEPS: u32 = 128;
 
+/// The walk goes on; differs from every [`FileState`].
+const STEP_ON: u8 = 255;
+
 /// Longest name of a file (`NAME_MAX`, include/uapi/linux/limits.h). A mask, too.
 const NAME_MAX: u64 = 255;
 
@@ -63,6 +66,10 @@ const ERRORS: u64 = -4095_i64 as u64;
 pub(crate) struct ExecScratch {
     pub(crate) record: ExecRecord,
     slack: [u8; NAME_MAX as usize + 1],
+    /// The directory entry and the mount that the walk has reached, and the root of that mount.
+    dentry: u64,
+    mount: u64,
+    root: u64,
 }
 
 /// Returns the value, which is within the mask. The compiler would leave a plain `&` out where it knows that, and the
@@ -143,11 +150,9 @@ unsafe fn walk(scratch: *mut ExecScratch) -> Option<FileState> {
         let superblock: u64 = read(inode + offset!(inode_sb))?;
         (*scratch).record.header.file_ino = read(inode + offset!(inode_ino))?;
         (*scratch).record.header.file_dev = read(superblock + offset!(sb_dev))?;
-        let mut dentry: u64 = read(file + offset!(file_dentry))?;
-        let mut mount = read::<u64>(file + offset!(file_mnt))? - offset!(mount_vfsmount);
+        (*scratch).dentry = read(file + offset!(file_dentry))?;
+        let mount = read::<u64>(file + offset!(file_mnt))? - offset!(mount_vfsmount);
         let namespace: u64 = read(mount + offset!(mount_ns))?;
-        // What was found is kept in the record: a value that is known to differ would have the verifier check the whole
-        // walk for each.
         if namespace == 0 {
             (*scratch).record.header.file_mounts = MountOwner::Detached as u8;
         } else if namespace < ERRORS {
@@ -155,45 +160,73 @@ unsafe fn walk(scratch: *mut ExecScratch) -> Option<FileState> {
             (*scratch).record.header.file_mounts =
                 if initial { MountOwner::Root as u8 } else { MountOwner::Other as u8 };
         }
-        let mut root: u64 = read(mount + offset!(mount_vfsmount) + offset!(vfsmount_root))?;
-        let used = addr_of_mut!((*scratch).record.header.file_len);
+        (*scratch).mount = mount;
+        (*scratch).root = read(mount + offset!(mount_vfsmount) + offset!(vfsmount_root))?;
         for _ in 0..STEPS {
-            if dentry == root {
-                let parent: u64 = read(mount + offset!(mount_parent))?;
-                if parent == mount {
-                    return Some(FileState::Complete);
-                }
-                dentry = read(mount + offset!(mount_mountpoint))?;
-                mount = parent;
-                root = read(mount + offset!(mount_vfsmount) + offset!(vfsmount_root))?;
-                continue;
+            match step(scratch) {
+                STEP_ON => {}
+                state => return FileState::from_raw(state),
             }
-            let before: u32 = read(dentry + offset!(dentry_seq))?;
-            let parent: u64 = read(dentry + offset!(dentry_parent))?;
-            let name: u64 = read(dentry + offset!(dentry_name))?;
-            let len: u32 = read(dentry + offset!(dentry_name_len))?;
-            let (at, len) = (u64::from(read_volatile(used)), u64::from(len));
-            if len > NAME_MAX || at + len + 1 >= FILE_CAP as u64 {
-                return Some(FileState::TooLong);
-            }
-            let at = masked::<{ FILE_CAP as u64 - 1 }>(at) as usize;
-            let len = masked::<NAME_MAX>(len) as usize;
-            let to = addr_of_mut!((*scratch).record.file).cast::<u8>().add(at);
-            if probe_read_kernel(to.cast(), len as u32, name as *const _) != 0 {
-                return None;
-            }
-            *to.add(len) = b'/';
-            // An odd number, or another one: it is being renamed. Name and parent may not belong together.
-            if before & 1 != 0 || read::<u32>(dentry + offset!(dentry_seq))? != before {
-                continue;
-            }
-            write_volatile(used, (at + len + 1) as u16);
-            if parent == dentry {
-                let internal = (*scratch).record.header.file_mounts == MountOwner::Unknown as u8;
-                return Some(if internal { FileState::InMemory } else { FileState::Unreachable });
-            }
-            dentry = parent;
         }
         Some(FileState::TooLong)
+    }
+}
+
+/// Goes one step up. Returns [`STEP_ON`], or how the walk ends as a number of [`FileState`].
+///
+/// A function of its own, with its state in the map value: a loop around all this has edges that the verifier of Linux 5.10
+/// refuses, and values that it would tell apart in each round.
+///
+/// # Safety
+/// As for [`describe`].
+#[inline(never)]
+unsafe fn step(scratch: *mut ExecScratch) -> u8 {
+    // SAFETY: guaranteed by the caller.
+    unsafe { up(scratch).unwrap_or(FileState::Unread as u8) }
+}
+
+#[inline(always)]
+unsafe fn up(scratch: *mut ExecScratch) -> Option<u8> {
+    // SAFETY: as in `walk`.
+    unsafe {
+        let (dentry, mount) = ((*scratch).dentry, (*scratch).mount);
+        if dentry == (*scratch).root {
+            let parent: u64 = read(mount + offset!(mount_parent))?;
+            if parent == mount {
+                return Some(FileState::Complete as u8);
+            }
+            (*scratch).dentry = read(mount + offset!(mount_mountpoint))?;
+            (*scratch).mount = parent;
+            (*scratch).root = read(parent + offset!(mount_vfsmount) + offset!(vfsmount_root))?;
+            return Some(STEP_ON);
+        }
+        let before: u32 = read(dentry + offset!(dentry_seq))?;
+        let parent: u64 = read(dentry + offset!(dentry_parent))?;
+        let name: u64 = read(dentry + offset!(dentry_name))?;
+        let len: u32 = read(dentry + offset!(dentry_name_len))?;
+        let used = addr_of_mut!((*scratch).record.header.file_len);
+        let (at, len) = (u64::from(read_volatile(used)), u64::from(len));
+        if len > NAME_MAX || at + len + 1 >= FILE_CAP as u64 {
+            return Some(FileState::TooLong as u8);
+        }
+        let at = masked::<{ FILE_CAP as u64 - 1 }>(at) as usize;
+        let len = masked::<NAME_MAX>(len) as usize;
+        let to = addr_of_mut!((*scratch).record.file).cast::<u8>().add(at);
+        if probe_read_kernel(to.cast(), len as u32, name as *const _) != 0 {
+            return None;
+        }
+        *to.add(len) = b'/';
+        // An odd number, or another one: it is being renamed. Name and parent may not belong together.
+        if before & 1 != 0 || read::<u32>(dentry + offset!(dentry_seq))? != before {
+            return Some(STEP_ON);
+        }
+        write_volatile(used, (at + len + 1) as u16);
+        if parent == dentry {
+            let internal = (*scratch).record.header.file_mounts == MountOwner::Unknown as u8;
+            let state = if internal { FileState::InMemory } else { FileState::Unreachable };
+            return Some(state as u8);
+        }
+        (*scratch).dentry = parent;
+        Some(STEP_ON)
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use gdprport_common::{FileState, MountOwner};
 
 use crate::identity::FileId;
+use crate::model::Withheld;
 use crate::text::path_text;
 
 /// An executable, as its record shows it.
@@ -71,8 +72,8 @@ pub enum ExecutedFile {
     Pathless {
         /// True if root alone can have made the mounts, and the file is reached through them.
         mounts_of_root: bool,
-        /// One clause.
-        why: &'static str,
+        /// Why, which is the doing of whoever placed and executed the file.
+        why: Withheld,
     },
 }
 
@@ -87,14 +88,10 @@ impl FileReading<'_> {
         let of_root = self.mounts == MountOwner::Root;
         match self.state {
             FileState::Unread => ExecutedFile::Unread,
-            FileState::TooLong => ExecutedFile::Pathless {
-                mounts_of_root: of_root,
-                why: "its path is longer than 511 bytes or deeper than 127 directories",
-            },
-            FileState::Unreachable => ExecutedFile::Pathless {
-                mounts_of_root: false,
-                why: "its file cannot be reached from the root of its mounts",
-            },
+            FileState::TooLong => ExecutedFile::Pathless { mounts_of_root: of_root, why: Withheld::LongPath },
+            FileState::Unreachable => {
+                ExecutedFile::Pathless { mounts_of_root: false, why: Withheld::Unreachable }
+            }
             FileState::InMemory => match self.components.strip_suffix(b"/") {
                 Some(name) => ExecutedFile::Proven(path_text(&[b"/", name].concat()).into()),
                 None => ExecutedFile::Unread,

@@ -123,6 +123,12 @@ pub enum Withheld {
     OptionMemory,
     /// It had a kernel thread of io_uring connect, which on kernels before 5.12 belongs to no process.
     KernelThread,
+    /// Its executable lies deeper, or under a longer name, than the kernel side reads.
+    LongPath,
+    /// Its executable was moved out of the mounts through which it was reached.
+    Unreachable,
+    /// Its executable was reached through mounts that somebody else than root made, and is not the host's file of that path.
+    OtherMounts,
 }
 
 impl Withheld {
@@ -135,6 +141,13 @@ impl Withheld {
             }
             Self::KernelThread => {
                 "it had a kernel thread of io_uring connect, which on this kernel shows no process"
+            }
+            Self::LongPath => {
+                "its executable has a path of more than 511 bytes, or 127 directories and mounts, and it ended before it could be looked at"
+            }
+            Self::Unreachable => "its executable was moved out of the mounts through which it was reached",
+            Self::OtherMounts => {
+                "its executable was reached through mounts that root did not make, and is not this host's file of that path"
             }
         }
     }
@@ -158,11 +171,11 @@ pub struct Process {
     pub script: Option<Arc<str>>,
     /// The thread's command name at the time of the call (at most 15 bytes; a process may change it).
     pub comm: Option<Arc<str>>,
-    /// User id at the time of the call, in the initial user namespace.
+    /// Real user id at the time of the call, in the initial user namespace.
     pub uid: u32,
     /// The user's name, `null` if the id has none on this host, or if the name service did not reply in time.
     pub user: Option<Arc<str>>,
-    /// Group id at the time of the call, in the initial user namespace.
+    /// Real group id at the time of the call, in the initial user namespace.
     pub gid: u32,
     /// The group's name, `null` if the id has none on this host, or if the name service did not reply in time.
     #[serde(default)]

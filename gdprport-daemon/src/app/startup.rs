@@ -15,6 +15,14 @@ use crate::host::probes::{PinsOutcome, PreviousPins, Probes};
 /// side knows keep theirs.
 pub(super) fn number_processes(monitor: &mut Monitor<Probes>) {
     let evidence = &mut monitor.evidence;
+    if evidence
+        .kernel
+        .hooks()
+        .iter()
+        .any(|hook| hook.spec.program == "gp_sched_exec" && hook.missing.is_some())
+    {
+        evidence.resolver.set_execs_unseen();
+    }
     match evidence.resolver.existing_processes() {
         Ok(processes) => {
             let mut failed = 0_u64;

@@ -7,7 +7,9 @@ use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, open, openat, openat2, readlinkat_raw};
+use rustix::fs::{
+    FileType, Mode, OFlags, ResolveFlags, Stat, fstat, fstatfs, open, openat, openat2, readlinkat_raw,
+};
 use rustix::io::pread;
 
 use gdprport_core::identity::{FileId, NamedFile, SHEBANG_CAP, shebang};
@@ -47,6 +49,16 @@ impl Root {
     /// the path or own a link. The interpreter of a file that others may write to is left out.
     pub(super) fn lookup_settled(&self, path: &str) -> Option<NamedFile> {
         self.find(path, true, 0)
+    }
+
+    /// Whether `stat` shows of the file that a path leads to the device and inode that the kernel keeps of it: not on btrfs
+    /// and overlayfs. Of a file that is not there it does.
+    pub(super) fn shows_kernel_numbers(&self, path: &str) -> bool {
+        /// `BTRFS_SUPER_MAGIC` and `OVERLAYFS_SUPER_MAGIC` (include/uapi/linux/magic.h).
+        const OTHER_NUMBERS: [i64; 2] = [0x9123_683e, 0x794c_7630];
+        self.open_file(path).is_none_or(|(file, _)| {
+            fstatfs(&file).is_ok_and(|system| !OTHER_NUMBERS.contains(&(system.f_type as i64)))
+        })
     }
 
     fn find(&self, path: &str, settled: bool, depth: u32) -> Option<NamedFile> {

@@ -14,8 +14,9 @@ use crate::sh;
 /// kernel's own counters. All their tests run in a machine, except those in [`HOST_ONLY`]. What does not depend on
 /// the kernel (policies, sinks, most servers), or is too slow for an emulator (tens of thousands of connections), is
 /// in other files.
-const FILES: [&str; 20] = [
+const FILES: [&str; 21] = [
     "ownership",
+    "executed",
     "ownership_unusual",
     "attack_process",
     "attack_exe",

@@ -60,7 +60,7 @@ pub(crate) const HOOKS: &[HookSpec] = &[
         need: Need::Expected,
         since: "5.8",
         gives: "the executable of every process, without a race",
-        cost: "executables of processes that end at once are unknown",
+        cost: "no executable is known",
     },
     HookSpec {
         program: "gp_task_newtask",

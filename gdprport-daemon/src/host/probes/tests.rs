@@ -98,8 +98,15 @@ async fn the_kernels_path_is_the_one_that_proc_shows() {
     }
     for process in &running {
         let pid = process.0.id();
-        let task = probes.task(pid).expect("the kernel side saw it");
-        let record = probes.exec(task.exec_id).expect("and what it executed");
+        // `spawn` returns a moment before the tracepoint.
+        let seen = (0..2_000).find_map(|_| {
+            let record = probes.task(pid).and_then(|task| probes.exec(task.exec_id));
+            record.or_else(|| {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+                None
+            })
+        });
+        let record = seen.expect("the kernel side saw what it executed");
         let Ok(Record::Identity(IdentityRecord::Exec(exec))) = decode(record.as_bytes()) else {
             panic!("not an executable: {record:?}")
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gdprport_core::cgroup_path::CgroupPath;
 use gdprport_core::executed::ExecutedFile;
 use gdprport_core::identity::{ExecName, OwnerRef, attribution};
-use gdprport_core::model::{Attribution, Parent, Process};
+use gdprport_core::model::{Attribution, Parent, Process, Withheld};
 use gdprport_core::shared::Shared;
 
 /// What an exec id stands for.
@@ -20,6 +20,8 @@ pub(super) struct ExecEntry {
     pub(super) in_user_ns: bool,
     /// What the kernel side read of the file that runs.
     pub(super) file: ExecutedFile,
+    /// Why that does not count, if it is the process's own doing.
+    pub(super) withheld: Option<Withheld>,
     pub(super) shown: Option<KnownExe>,
 }
 
@@ -75,6 +77,7 @@ impl ExecEntry {
             previous: 0,
             in_user_ns: false,
             file: ExecutedFile::Unread,
+            withheld: None,
             shown,
         }
     }
@@ -82,7 +85,15 @@ impl ExecEntry {
     /// An executable about which nothing is proven.
     pub(super) const fn unknown(tgid: u32) -> Self {
         let file = ExecutedFile::Unread;
-        Self { name: ExecName::Opaque, tgid, previous: 0, in_user_ns: true, file, shown: None }
+        Self {
+            name: ExecName::Opaque,
+            tgid,
+            previous: 0,
+            in_user_ns: true,
+            file,
+            withheld: None,
+            shown: None,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use gdprport_core::executed::ExecutedFile;
 use gdprport_core::identity::{
     Exe, ExecName, FileId, LiveExe, NamedFile, OwnerRef, gone_exe, is_same_task, live_exe,
 };
+use gdprport_core::model::Withheld;
 use gdprport_core::text::path_text;
 use zerocopy::IntoBytes as _;
 
@@ -48,7 +49,9 @@ impl Resolver {
         if let Some(found) = dir.and_then(|dir| self.live_exe(owner, dir, tasks)) {
             return Some(found);
         }
+        let withheld = self.withheld(owner.exec_id, place);
         let entry = self.execs.get(&owner.exec_id).filter(|exec| exec.shown.is_none())?;
+        entry.withheld = withheld;
         // Where the kernel side could read the file and its path does not count, neither does a name.
         let name = (entry.file == ExecutedFile::Unread).then(|| entry.name.clone())?;
         self.gone_exe(owner, &name, place, tasks)
@@ -64,6 +67,19 @@ impl Resolver {
                 counts.then(|| Arc::clone(path))
             }
             ExecutedFile::Unread | ExecutedFile::Pathless { .. } => None,
+        }
+    }
+
+    /// Why an executable that the kernel side has read is not known, if nothing but the process's own doing explains it.
+    fn withheld(&mut self, exec_id: u64, place: Option<&CgroupPath>) -> Option<Withheld> {
+        match &self.execs.get(&exec_id)?.file {
+            ExecutedFile::Pathless { why, .. } => Some(*why),
+            // In what may be a container of root's, and where `stat` shows other numbers, nothing is proven.
+            ExecutedFile::Claimed { path, .. } => {
+                let comparable = self.host_root.as_ref().is_some_and(|root| root.shows_kernel_numbers(path));
+                (is_on_host(place) && comparable).then_some(Withheld::OtherMounts)
+            }
+            ExecutedFile::Unread | ExecutedFile::Proven(_) => None,
         }
     }
 

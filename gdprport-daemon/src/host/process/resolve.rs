@@ -10,7 +10,7 @@ use crate::host::accounts::{Account, AccountName};
 use crate::host::clock::boottime_ns;
 use gdprport_core::cgroup_path::Inside;
 use gdprport_core::identity::{OwnerRef, attribution, comm_text};
-use gdprport_core::model::Process;
+use gdprport_core::model::{Parent, Process};
 use gdprport_core::shared::Shared;
 
 /// How long a complete result is kept before names are looked up again.
@@ -78,10 +78,14 @@ impl Resolver {
     }
 
     fn assemble(&mut self, owner: &OwnerRef, facts: &ProcessFacts) -> Process {
-        let shown = match self.execs.get(&owner.exec_id) {
-            Some(exec) => exec.shown.clone(),
-            None => facts.own.clone(),
+        let (shown, withheld) = match self.execs.get(&owner.exec_id) {
+            Some(exec) => (exec.shown.clone(), exec.withheld.filter(|_| exec.shown.is_none())),
+            None => (facts.own.clone(), None),
         };
+        let seen = !self.execs_unseen;
+        let shown = shown.filter(|_| seen);
+        let of_parent =
+            |parent: &Parent| Parent { exe: parent.exe.clone().filter(|_| seen), ..parent.clone() };
         let place = self.cgroups.place(owner.cgroup_id, owner.time_ns).given(facts.v1.as_ref());
         let place = place.as_deref();
         let user = self.names.name(Account::User(owner.uid), owner.time_ns);
@@ -106,10 +110,10 @@ impl Resolver {
                 Some(Inside::Host | Inside::Unproven) | None => None,
             },
             container_unproven: place.is_some_and(|place| place.inside == Inside::Unproven),
-            exe_withheld: None,
+            exe_withheld: withheld,
             cgroup: place.and_then(|place| place.cgroup.clone()),
             netns: self.netns.get(&owner.netns_cookie).copied(),
-            parent: facts.parent.clone(),
+            parent: facts.parent.as_ref().map(of_parent),
             attribution: attribution(owner.role),
         }
     }

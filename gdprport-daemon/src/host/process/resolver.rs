@@ -80,6 +80,8 @@ pub struct Resolver {
     pub(super) netns: Generations<u64, u64>,
     pub(super) unknown: Shared<Process>,
     pub(super) seeded: u64,
+    /// Nobody sees what is executed: see [`Self::set_execs_unseen`].
+    pub(super) execs_unseen: bool,
     pub(super) counters: OwnerCounters,
 }
 
@@ -105,6 +107,7 @@ impl Resolver {
             // Differs from any id that a previous daemon gave, which the kernel side may still know: it gave fewer
             // ids than nanoseconds have passed since.
             seeded: boottime_ns(),
+            execs_unseen: false,
             counters: OwnerCounters::default(),
         })
     }
@@ -112,6 +115,12 @@ impl Resolver {
     /// Takes a new measurement of the wall clock for start times found from now on.
     pub const fn set_clock(&mut self, clock: BootClock) {
         self.clock = clock;
+    }
+
+    /// From now on no executable is reported: without the hook for `execve` the exec ids of the kernel side are those of the
+    /// processes that forked, and would name somebody else's program.
+    pub const fn set_execs_unseen(&mut self) {
+        self.execs_unseen = true;
     }
 
     /// Learns an exec record. What was found since stays.
@@ -123,6 +132,7 @@ impl Resolver {
                 previous: exec.previous,
                 in_user_ns: exec.in_user_ns,
                 file: exec.file.proves(),
+                withheld: None,
                 shown: None,
             };
             self.execs.insert(exec.exec_id, entry);

@@ -228,6 +228,22 @@ fn a_forked_worker_names_its_master_as_parent() {
     assert_eq!((parent.pid, parent.exe.clone()), (4_000_000, Some(program("sleep").into())));
 }
 
+/// What the kernel side has for it is what it was forked from.
+#[test]
+fn without_the_hook_for_execve_no_executable_is_named() {
+    let child = Running::start(Command::new("/bin/sleep").arg("60"));
+    let start_ns = child.start_ns();
+    let mut maps = Maps::default();
+    maps.task(child.tgid(), 5, start_ns);
+    maps.task(std::process::id(), 5, 1);
+    let mut resolver = real();
+    resolver.set_execs_unseen();
+    resolver.learn_exec(&Executable::named(5, child.tgid(), 0, b"/bin/sleep"));
+    let process = resolver.resolve(&owner(child.tgid(), 5, start_ns), &maps);
+    assert_eq!((process.exe.clone(), process.pid), (None, child.tgid()));
+    assert_eq!(process.parent.as_ref().and_then(|parent| parent.exe.clone()), None);
+}
+
 #[test]
 fn the_unknown_owner_is_nobody_and_not_root() {
     let mut resolver = real();

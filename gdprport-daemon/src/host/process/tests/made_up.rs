@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, chown, symlink};
 use gdprport_common::{FileState, MountOwner, SocketRole};
 use gdprport_core::executed::{Executable, FileReading};
 use gdprport_core::identity::OwnerRef;
+use gdprport_core::model::Withheld;
 use gdprport_tests::need;
 use gdprport_tests::skip::Missing;
 
@@ -247,7 +248,11 @@ fn a_path_in_mounts_of_others_counts_if_it_is_that_file() {
             maps.task(700, 5, 50_000_000_000);
         }
         let caller = OwnerRef { cgroup_id: id, ..owner(700, 5, 50_000_000_000) };
-        resolver.resolve(&caller, &maps).exe.clone()
+        let process = resolver.resolve(&caller, &maps);
+        let inside = process.container.is_some();
+        let withheld = (process.exe.is_none() && !inside).then_some(Withheld::OtherMounts);
+        assert_eq!(process.exe_withheld, withheld, "{cgroup}");
+        process.exe.clone()
     };
     let plain = || "system.slice/plain.service".to_owned();
     for alive in [true, false] {
