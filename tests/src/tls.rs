@@ -102,6 +102,12 @@ impl Identity {
         Files { authority: self.write_authority(dir), certificate, key }
     }
 
+    /// Writes certificate and key into `dir`, for this program's own user.
+    #[must_use]
+    pub fn write(&self, dir: &TempDir) -> (PathBuf, PathBuf) {
+        (dir.write("tls.crt", &self.certificate), dir.write("tls.key", &self.key))
+    }
+
     /// Writes what a client trusts into `dir`.
     #[must_use]
     pub fn write_authority(&self, dir: &TempDir) -> PathBuf {

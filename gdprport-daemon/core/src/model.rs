@@ -303,6 +303,10 @@ pub struct Posture {
     /// The cipher suite that the server chose: its IANA name, or `0x` and four hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cipher: Option<Arc<str>>,
+    /// How far the bytes show that both sides took part in the handshake; absent where nothing counts as TLS, or the
+    /// server's hello was not seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
     /// The server name that the client asked for (SNI).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sni: Option<Arc<str>>,
@@ -334,6 +338,10 @@ pub enum PostureState {
     Plaintext,
     /// Encrypted by something else than TLS: SSH, GSSAPI.
     EncryptedOther,
+    /// Certainly not TLS, and nothing else that is known: whether it is encrypted is not known.
+    Unrecognised,
+    /// Neither side sent a byte of data, as the kernel counted them.
+    NoData,
     /// Nothing was seen that decides it.
     Unknown,
 }
@@ -350,9 +358,34 @@ impl PostureState {
             Self::StarttlsRefused => "starttls-refused",
             Self::Plaintext => "plaintext",
             Self::EncryptedOther => "encrypted-other",
+            Self::Unrecognised => "unrecognised",
+            Self::NoData => "no-data",
             Self::Unknown => "unknown",
         }
     }
+}
+
+impl PostureState {
+    /// Whether it is TLS that counts as encrypted.
+    #[must_use]
+    pub const fn is_tls(self) -> bool {
+        matches!(self, Self::Tls13 | Self::Tls12 | Self::StarttlsUpgraded)
+    }
+}
+
+/// How far the first bytes show that both sides took part in a handshake, from weakest to strongest. None shows that the
+/// server holds a key: all of these bytes are public, so that two ends that cooperate can write them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proof {
+    /// Only the server's hello was seen; stored bytes can begin like one.
+    OneSide,
+    /// Both hellos were seen, and the server's is one that the client's allows: its version, its cipher suite and, in
+    /// TLS 1.3, its group are among those offered, as far as they were captured.
+    BothSides,
+    /// The server's hello also repeats the bytes that the client chose for this connection (RFC 8446 §4.1.3,
+    /// `legacy_session_id_echo`).
+    Echo,
 }
 
 /// The versions of TLS and its predecessors, from oldest to newest.
@@ -409,7 +442,16 @@ impl Posture {
     #[must_use]
     pub fn new(state: PostureState, evidence: impl Into<String>) -> Self {
         let evidence = evidence.into();
-        Self { state, evidence, version: None, cipher: None, sni: None, alpn: Vec::new(), certificate: None }
+        Self {
+            state,
+            evidence,
+            version: None,
+            cipher: None,
+            proof: None,
+            sni: None,
+            alpn: Vec::new(),
+            certificate: None,
+        }
     }
 
     /// The posture of a flow of which nothing is known, with the reason.

@@ -28,6 +28,8 @@ pub enum ReasonId {
     WeakTls,
     /// The port demands TLS, and the server refused to upgrade the connection.
     TlsRefused,
+    /// The port demands TLS, and what was sent is neither TLS nor a known request to upgrade to it.
+    NotTls,
     /// The rule that would have allowed it is past its `until`.
     RuleExpired,
     /// The listener is bound to an address that `listen` does not name.
@@ -49,6 +51,7 @@ impl ReasonId {
             Self::Plaintext => "plaintext",
             Self::WeakTls => "weak-tls",
             Self::TlsRefused => "tls-refused",
+            Self::NotTls => "not-tls",
             Self::RuleExpired => "rule-expired",
             Self::ExposedListener => "exposed-listener",
             Self::UndeclaredListener => "undeclared-listener",

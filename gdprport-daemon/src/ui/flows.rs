@@ -55,8 +55,11 @@ fn encryption(flow: &FlowRow) -> Cell {
     let state = flow.posture.as_ref().map_or(PostureState::Unknown, |posture| posture.state);
     let tone = match state {
         PostureState::Tls13 | PostureState::Tls12 | PostureState::StarttlsUpgraded => Tone::Good,
-        PostureState::EncryptedOther => Tone::Plain,
-        PostureState::WeakTls | PostureState::StarttlsRefused | PostureState::Plaintext => Tone::Warn,
+        PostureState::EncryptedOther | PostureState::NoData => Tone::Plain,
+        PostureState::WeakTls
+        | PostureState::StarttlsRefused
+        | PostureState::Plaintext
+        | PostureState::Unrecognised => Tone::Warn,
         PostureState::Unknown => Tone::Dim,
     };
     Cell::new(tone, state.as_str())

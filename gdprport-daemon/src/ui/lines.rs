@@ -215,8 +215,11 @@ fn encryption(event: &FlowEvent) -> Vec<Span> {
     let Some(posture) = &event.posture else { return Vec::new() };
     let tone = match posture.state {
         PostureState::Tls13 | PostureState::Tls12 | PostureState::StarttlsUpgraded => Tone::Good,
-        PostureState::EncryptedOther => Tone::Plain,
-        PostureState::WeakTls | PostureState::StarttlsRefused | PostureState::Plaintext => Tone::Bad,
+        PostureState::EncryptedOther | PostureState::NoData => Tone::Plain,
+        PostureState::WeakTls
+        | PostureState::StarttlsRefused
+        | PostureState::Plaintext
+        | PostureState::Unrecognised => Tone::Bad,
         PostureState::Unknown => Tone::Warn,
     };
     let version = match (posture.state, posture.version) {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::*;
 use crate::community_id::CommunityId;
 use crate::model::{
-    Attribution, Direction, Endpoint, Outcome, Parent, Posture, PostureState, Process, TlsVersion,
+    Attribution, Direction, Endpoint, Outcome, Parent, Posture, PostureState, Process, Proof, TlsVersion,
 };
 use crate::shared::Shared;
 use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
@@ -95,6 +95,7 @@ pub fn body(kind: Kind) -> Body {
         Kind::FlowPosture => Body::FlowPosture(Box::new(FlowEvent {
             posture: Some(Shared::new(Posture {
                 version: Some(TlsVersion::Tls13),
+                proof: Some(Proof::Echo),
                 ..Posture::new(PostureState::Tls13, "the server chose TLS 1.3")
             })),
             ..declared(Outcome::Established)

@@ -53,6 +53,7 @@ const fn weight(reason: ReasonId) -> Severity {
         | ReasonId::Unattributable
         | ReasonId::Plaintext
         | ReasonId::TlsRefused
+        | ReasonId::NotTls
         | ReasonId::ExposedListener => Severity::High,
         ReasonId::UndeclaredPort
         | ReasonId::UndeclaredDirection

@@ -51,9 +51,10 @@ impl Entry {
         Change { kind, flow: self.flow, new_reasons, was: self.reported }
     }
 
-    /// At the end: the posture as far as it was seen, or why none was.
+    /// At the end, when its counts and outcome are there: the posture as far as it was seen, or why none was.
     pub(super) fn conclude_posture(&mut self, postures: &mut Postures, cx: &mut impl Context) {
         let posture = match std::mem::replace(&mut self.inspection, Inspection::Over) {
+            Inspection::Silent if self.flow.is_empty() => postures.no_data(),
             Inspection::Silent => postures.silent(),
             Inspection::Tracking(tracker) => postures.share(tracker.conclude()),
             Inspection::Over => return,

@@ -134,9 +134,6 @@ impl Table {
                 Entry::unreported(flow)
             }
         };
-        if !failed {
-            entry.conclude_posture(&mut self.postures, cx);
-        }
         let flow = &mut entry.flow;
         if flow.opened_ns.is_none() && end.since_ns != 0 {
             flow.opened_ns = Some(end.since_ns);
@@ -147,6 +144,9 @@ impl Table {
         flow.bytes_received = end.bytes_received;
         flow.rtt_us = end.rtt_us;
         flow.retransmits = Some(end.retransmits);
+        if !failed {
+            entry.conclude_posture(&mut self.postures, cx);
+        }
         out.push(entry.last_change(if failed { ChangeKind::Failed } else { ChangeKind::Closed }));
     }
 }

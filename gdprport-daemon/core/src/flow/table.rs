@@ -226,9 +226,9 @@ impl Table {
         self.report_opening(cookie, out);
         self.set_progress(cookie, last);
         let Some(mut entry) = self.remove(cookie) else { return };
-        entry.conclude_posture(&mut self.postures, cx);
         entry.flow.ended_ns = Some(ended_ns);
         entry.flow.outcome = outcome;
+        entry.conclude_posture(&mut self.postures, cx);
         out.push(entry.last_change(ChangeKind::Closed));
     }
 

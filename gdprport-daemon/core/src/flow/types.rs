@@ -64,6 +64,12 @@ static UNJUDGED: LazyLock<Shared<Verdict>> =
     LazyLock::new(|| Shared::new(Verdict::Undecided { missing: Vec::new(), nearest: None }));
 
 impl Flow {
+    /// Whether it ended in a way that was seen, and by the kernel's counts neither side sent a byte of data.
+    pub(super) const fn is_empty(&self) -> bool {
+        matches!(self.outcome, Outcome::Closed | Outcome::Reset)
+            && matches!((self.bytes_sent, self.bytes_received), (Some(0), Some(0)))
+    }
+
     /// An established flow about which nothing else is known, not judged yet.
     #[must_use]
     #[inline]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::encode;
 use crate::event::{Body, Event, FlowEvent, Kind, Violation, samples};
-use crate::model::{Certificate, Container, Parent, Posture, PostureState, Process, TlsVersion};
+use crate::model::{Certificate, Container, Parent, Posture, PostureState, Process, Proof, TlsVersion};
 use crate::shared::Shared;
 use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
 
@@ -93,6 +93,7 @@ fn posture(input: &mut Input<'_>) -> Posture {
     Posture {
         version: (input.u8() & 1 == 1).then_some(TlsVersion::Tls12),
         cipher: optional(input),
+        proof: (input.u8() & 1 == 1).then_some(Proof::BothSides),
         sni: optional(input),
         alpn: optional(input).into_iter().collect(),
         certificate: Some(Box::new(Certificate {

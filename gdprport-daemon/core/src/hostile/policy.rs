@@ -143,8 +143,11 @@ fn process(dice: &mut Dice) -> Option<Process> {
 }
 
 fn posture(dice: &mut Dice) -> Option<Posture> {
-    use PostureState::{Plaintext, StarttlsRefused, StarttlsUpgraded, Tls12, Tls13, Unknown, WeakTls};
-    let state = [Plaintext, StarttlsRefused, StarttlsUpgraded, Tls12, Tls13, Unknown, WeakTls];
+    use PostureState::{
+        NoData, Plaintext, StarttlsRefused, StarttlsUpgraded, Tls12, Tls13, Unknown, Unrecognised, WeakTls,
+    };
+    let state =
+        [Plaintext, StarttlsRefused, StarttlsUpgraded, Tls12, Tls13, Unknown, WeakTls, Unrecognised, NoData];
     let version = [None, Some(TlsVersion::Tls12), Some(TlsVersion::Tls13), Some(TlsVersion::Ssl2)];
     (dice.below(3) > 0).then(|| Posture {
         version: version[dice.below(version.len())],

@@ -2,7 +2,7 @@
 //!
 //! A reading is a function of the bytes alone: it must not depend on how they were cut into segments. It stays within
 //! its memory, what it reports is bounded text, and what was reported is retracted or refined only where later bytes
-//! are evidence of it.
+//! are evidence of it. Behind a beginning that no upgrade explains nothing counts as encrypted.
 
 use super::input::{Dice, Input};
 use crate::catalog;
@@ -52,7 +52,20 @@ pub fn posture(bytes: &[u8]) {
     let posture = play(declared, &segments, whole);
     if whole {
         however_cut(declared, &segments, &posture, &mut Dice::new(bytes));
+        behind_plaintext(declared, &segments);
     }
+}
+
+/// The same behind bytes that begin no protocol. `segments` miss nothing.
+fn behind_plaintext(declared: Option<Protocol>, segments: &[Segment<'_>]) {
+    const PREFACE: &[u8] = b"\x01\0\0\0name=Alice;iban=DE00;";
+    let later = segments.iter().map(|(side, offset, bytes)| match side {
+        Side::Client => (*side, offset + PREFACE.len() as u64, *bytes),
+        Side::Server => (*side, *offset, *bytes),
+    });
+    let segments: Vec<_> = [(Side::Client, 0, PREFACE)].into_iter().chain(later).collect();
+    let posture = play(declared, &segments, true);
+    assert!(!posture.state.is_tls(), "what went before TLS went in the clear: {posture:?}");
 }
 
 /// Any bytes of a TLS handshake: alone, and inside an upgrade. The first two bytes are the length of the client's part;
@@ -142,9 +155,12 @@ fn play(declared: Option<Protocol>, segments: &[Segment<'_>], whole: bool) -> Po
         Some(reported) if reported.state != PostureState::Unknown => {
             assert_eq!(reported, concluded, "what was reported last is concluded");
         }
-        _ => assert_eq!(
-            concluded.state,
-            PostureState::Unknown,
+        // The end shows that nothing follows a few bytes of no TLS.
+        _ => assert!(
+            matches!(
+                concluded.state,
+                PostureState::Unknown | PostureState::Unrecognised | PostureState::Plaintext
+            ),
             "what is concluded was reported: {concluded:?}"
         ),
     }
@@ -155,23 +171,23 @@ fn play(declared: Option<Protocol>, segments: &[Segment<'_>], whole: bool) -> Po
 /// of the server were there until then.
 fn may_follow(reported: &Posture, next: &Posture, one_sided: bool) -> bool {
     use PostureState::{
-        EncryptedOther, Plaintext, StarttlsRefused, StarttlsUpgraded, Tls12, Tls13, Unknown, WeakTls,
+        EncryptedOther, Plaintext, StarttlsRefused, StarttlsUpgraded, Tls12, Tls13, Unknown, Unrecognised,
+        WeakTls,
     };
     let same = reported.version == next.version && reported.cipher == next.cipher;
     match (reported.state, next.state) {
         // What the handshake behind the upgrade is worth is still open, and it may fail; or the server's reply, which the
         // client did not wait for, refuses it.
-        (StarttlsUpgraded, StarttlsUpgraded | StarttlsRefused | WeakTls | Plaintext | Unknown)
-            if reported.version.is_none() =>
-        {
-            true
-        }
+        (
+            StarttlsUpgraded,
+            StarttlsUpgraded | StarttlsRefused | WeakTls | Plaintext | Unrecognised | Unknown,
+        ) if reported.version.is_none() => true,
         // Which bytes a receiver took is not known, so nothing is that was not settled.
         (_, Unknown) if next.evidence.starts_with("the same bytes came twice") => true,
         // Retracted; then as if nothing had been reported.
         (Unknown, _) => true,
-        // What followed the hellos may turn out not to be TLS.
-        (Tls12 | Tls13 | StarttlsUpgraded, Unknown) => true,
+        // What followed the hellos may turn out not to be TLS, or the hellos no pair.
+        (Tls12 | Tls13 | StarttlsUpgraded, Unrecognised) => true,
         // Later packets of a layer may turn out not to be encrypted.
         (EncryptedOther, Plaintext | Unknown) => true,
         // The rest of the request may ask for TLS.
@@ -184,7 +200,7 @@ fn may_follow(reported: &Posture, next: &Posture, one_sided: bool) -> bool {
         (StarttlsRefused, StarttlsRefused) => true,
         // What the server's hello replied to is known once bytes of the client are there: it need not be TLS.
         (Tls12 | Tls13, StarttlsUpgraded) if one_sided => same,
-        (_, Plaintext | StarttlsRefused | Unknown) if one_sided => true,
+        (_, Plaintext | StarttlsRefused | Unrecognised | Unknown) if one_sided => true,
         // Otherwise only more of the same: the name that was asked for, the certificate.
         (before, after) => before == after && same,
     }
@@ -224,9 +240,11 @@ fn decided(posture: &Posture) -> (PostureState, Option<TlsVersion>, Option<&str>
 
 /// Every text is short and printable, and the evidence is not empty.
 fn is_bounded(posture: &Posture) {
-    let Posture { evidence, cipher, sni, alpn, certificate, .. } = posture;
+    let Posture { state, version, proof, evidence, cipher, sni, alpn, certificate } = posture;
     assert!(!evidence.is_empty() && evidence.len() < 512, "{evidence}");
     assert!(alpn.len() <= 8);
+    let counts = state.is_tls() && version.is_some();
+    assert_eq!(proof.is_some(), counts, "TLS says how far it is proven, nothing else does: {posture:?}");
     let names = certificate.iter().flat_map(|of| [&of.subject, &of.issuer]);
     for name in names.clone() {
         assert!(name.chars().count() <= 256, "{name}");

@@ -5,18 +5,23 @@
 
 use super::protocols::tunnel::{self, Tunnel};
 use super::proxy;
-use super::reading::{Dialogue, Reading};
+use super::readable::{behind_lines, is_readable};
+use super::reading::{Awaits, Dialogue, Reading};
 use super::stream::Stream;
 use super::table::{Protocol, ROWS};
-use super::tls::{self, Handshake};
+use super::tls::{self, Handshake, ServerChoice};
 use super::upgrade;
-use crate::model::PostureState;
+use crate::model::{Posture, PostureState};
 
 /// Why a flow is not known of which a receiver took other bytes than were captured, or may have.
 pub(super) const CONTRADICTED: &str = "the same bytes came twice, with different contents";
 
-/// What the bytes of both directions amount to.
-pub(super) fn assess(declared: Option<Protocol>, client: &Stream, server: &Stream) -> Reading {
+/// How long a line of text is waited for that several protocols may begin with: none of them has a first command that
+/// long before its upgrade.
+const LONG: usize = 256;
+
+/// What the bytes of both directions amount to; `ended`: if no more will come.
+pub(super) fn assess(declared: Option<Protocol>, client: &Stream, server: &Stream, ended: bool) -> Reading {
     if client.is_empty() && client.skipped() == 0 && server.is_empty() {
         return Reading::open("no payload was captured");
     }
@@ -28,29 +33,22 @@ pub(super) fn assess(declared: Option<Protocol>, client: &Stream, server: &Strea
     };
     let cut = [client.is_cut(), server.is_cut()];
     let dialogue = Dialogue { client: client_head, server: server.head(), declared: true, cut };
-    let reading = read(declared, &dialogue);
-    let behind_a_gap = match &reading {
-        Reading::Foreign | Reading::Open(_) => {
-            unread(&dialogue).and_then(|how| resynchronised(how, client_head, client, server))
+    let hidden = client.islands().next().filter(|_| client_head.is_empty());
+    match read(declared, &dialogue, hidden) {
+        Reading::Foreign => unrecognised(declared, &dialogue, ended),
+        Reading::Seen { posture, awaits: Awaits::ServerHello { offer } } => {
+            let offer = client_head.len().checked_sub(offer).map(|at| &client_head[at..]);
+            let reply = offer.and_then(|offer| behind_a_gap(&posture.evidence, offer, server));
+            reply.unwrap_or(Reading::so_far(posture))
         }
-        Reading::Seen { posture, .. }
-            if posture.state == PostureState::StarttlsUpgraded && posture.version.is_none() =>
-        {
-            resynchronised(&posture.evidence, client_head, client, server)
-        }
-        Reading::Seen { .. } | Reading::Never(_) => None,
-    };
-    match behind_a_gap.unwrap_or(reading) {
-        Reading::Foreign => unrecognised(declared, &dialogue, server),
         reading => reading,
     }
 }
 
-fn read(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
-    let offer = match tls::read(dialogue.client, dialogue.server, dialogue.cut) {
-        Handshake::Chosen(choice) => {
-            return Reading::Seen { posture: choice.posture(None), awaits: choice.awaits };
-        }
+/// `hidden`: what is there of the client, if its first bytes are not.
+fn read(declared: Option<Protocol>, dialogue: &Dialogue<'_>, hidden: Option<&[u8]>) -> Reading {
+    let contradicted = match tls::read(dialogue.client, dialogue.server, dialogue.cut) {
+        Handshake::Chosen(choice) => return chosen(&choice, hidden),
         Handshake::Refused { text, settled: true } => return Reading::Never(text.into()),
         Handshake::Refused { text, settled: false } => return Reading::Open(text.into()),
         Handshake::Offered(text) => {
@@ -59,14 +57,64 @@ fn read(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
         Handshake::Open if !dialogue.client.is_empty() => {
             return Reading::open("too few bytes of what may be a TLS ClientHello");
         }
-        Handshake::Contradicted => true,
-        Handshake::Open | Handshake::Not => false,
+        Handshake::Contradicted(what) => Some(what),
+        Handshake::Open | Handshake::Not => None,
     };
-    match recognise(declared, dialogue) {
-        Reading::Foreign if offer => {
-            Reading::Never("TLS ClientHello, which the server did not answer with TLS".into())
+    if let Some(reading) = reversed(dialogue) {
+        return reading;
+    }
+    match (recognise(declared, dialogue), contradicted) {
+        (Reading::Foreign, Some(what)) => upgrade::unrecognised(format!("TLS ClientHello, {what}")),
+        (reading, _) => reading,
+    }
+}
+
+/// The server's hello stands at the beginning. If the client's own first bytes are not there (they came with the TCP
+/// handshake), those that are must not show that they were no ClientHello.
+fn chosen(choice: &ServerChoice, hidden: Option<&[u8]>) -> Reading {
+    if let Some(hidden) = hidden.filter(|_| choice.is_one_sided()) {
+        // They themselves may still come.
+        let so_far = |state, evidence: &str| Reading::so_far(Posture::new(state, evidence));
+        if is_readable(hidden) == Some(true) {
+            let evidence = "readable text of the client, answered by what begins like a ServerHello";
+            return so_far(PostureState::Plaintext, evidence);
         }
-        reading => reading,
+        // Only a HelloRetryRequest is followed by another.
+        let hello = matches!(tls::read(hidden, &[], [true; 2]), Handshake::Offered(_));
+        if hello && !choice.is_retry() {
+            let evidence = "TLS handshake behind a beginning that was not captured";
+            return so_far(PostureState::Unrecognised, evidence);
+        }
+    }
+    Reading::Seen { posture: choice.posture(None), awaits: choice.awaits }
+}
+
+/// TLS whose client is the end that accepted the connection, as where a connection is relayed or made for another. Both
+/// hellos must be there: what a client sends on its own proves nothing.
+fn reversed(dialogue: &Dialogue<'_>) -> Option<Reading> {
+    if dialogue.server.is_empty() && dialogue.client.first() == Some(&tls::HANDSHAKE) {
+        let hello = tls::read(&[], dialogue.client, [true; 2]);
+        return matches!(hello, Handshake::Chosen(choice) if choice.is_one_sided())
+            .then(|| Reading::open("ServerHello by the end that connected; what it answers was not seen"));
+    }
+    if dialogue.server.first() != Some(&tls::HANDSHAKE) {
+        return None;
+    }
+    let [client_cut, server_cut] = dialogue.cut;
+    match tls::read(dialogue.server, dialogue.client, [server_cut, client_cut]) {
+        Handshake::Chosen(choice) if !choice.is_one_sided() => {
+            let mut posture = choice.posture(None);
+            posture.evidence += ", by the end that connected: the roles in TLS are reversed";
+            let awaits = if choice.awaits == Awaits::Nothing { Awaits::Nothing } else { Awaits::Bytes };
+            Some(Reading::Seen { posture, awaits })
+        }
+        Handshake::Refused { text, .. } => {
+            Some(Reading::Open(format!("{text}, which is the end that connected").into()))
+        }
+        Handshake::Offered(text) => {
+            Some(Reading::Open(format!("{text} by the end that accepted; the answer was not seen").into()))
+        }
+        _ => None,
     }
 }
 
@@ -97,7 +145,11 @@ fn through(declared: Option<Protocol>, how: &str, inner: &Dialogue<'_>) -> Readi
         None | Some(Reading::Open(_)) => {}
         Some(reading) => return reading,
     }
-    match ask(declared, inner) {
+    let reading = match ask(declared, inner) {
+        Reading::Foreign if !inner.client.is_empty() => unrecognised(declared, inner, false),
+        reading => reading,
+    };
+    match reading {
         Reading::Seen { mut posture, awaits } => {
             posture.evidence = format!("{how}, then {}", posture.evidence);
             Reading::Seen { posture, awaits }
@@ -139,6 +191,12 @@ fn ask(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
         None => Reading::Foreign,
         Some(_) if dialogue.client.is_empty() => Reading::open("nothing of the client was seen"),
         Some(why) if waiting == 1 => Reading::Open(why),
+        Some(_)
+            if is_readable(dialogue.client.get(..LONG).unwrap_or_default()) == Some(true)
+                && !dialogue.client[..LONG].contains(&b'\n') =>
+        {
+            upgrade::plaintext("readable text without TLS, of a protocol that it does not show")
+        }
         Some(_) => Reading::open("too few bytes to tell the protocol"),
     }
 }
@@ -156,47 +214,35 @@ fn with_contradiction(reading: Reading, declared: Option<Protocol>) -> Reading {
     }
 }
 
-/// What came before a ServerHello that is found without its beginning, if it was not the beginning of TLS.
-fn unread(dialogue: &Dialogue<'_>) -> Option<&'static str> {
-    let starts = |client, server| {
-        client == b"" && server == b"" || tls::read(client, server, [true; 2]) != Handshake::Not
-    };
-    let tls = starts(dialogue.client, b"") && starts(b"", dialogue.server);
-    if tls { None } else { Some("a beginning that was not read") }
+/// The handshake of an upgrade whose reply was not captured to its end: the client's hello `offer` stands where the
+/// upgrade puts it, and the server's begins a segment behind a gap, or follows lines of text there. `how` is what came
+/// before.
+fn behind_a_gap(how: &str, offer: &[u8], server: &Stream) -> Option<Reading> {
+    let reply =
+        server.islands().map(behind_lines).find_map(|reply| match tls::read(offer, reply, [true; 2]) {
+            Handshake::Chosen(choice) => Some(choice.posture(Some(how))),
+            _ => None,
+        });
+    reply.map(Reading::so_far)
 }
 
-/// Looks for both hellos where they are not expected: the server's at the start of a segment behind a gap, or as its
-/// first bytes, and the client's anywhere. For dialogues longer than what is captured of them, and unknown ones. `how`
-/// is what came before. A ServerHello alone proves nothing here: a file or a stored value may begin like one.
-fn resynchronised(how: &str, client_head: &[u8], client: &Stream, server: &Stream) -> Option<Reading> {
-    let reply = server_hello(server)?;
-    let offer = std::iter::once(client_head).chain(client.islands()).find_map(tls::client_hello_within)?;
-    match tls::read(offer, reply, [true; 2]) {
-        Handshake::Chosen(choice) => Some(Reading::so_far(choice.posture(Some(how)))),
-        _ => None,
+/// No protocol is known that begins so. What went before TLS in this way went in the clear, whatever follows.
+fn unrecognised(declared: Option<Protocol>, dialogue: &Dialogue<'_>, ended: bool) -> Reading {
+    if dialogue.server.is_empty() && tunnel::may_begin(dialogue.client) {
+        return Reading::open("SOCKS: the server's answer was not seen");
     }
-}
-
-/// The server's bytes from its first ServerHello on that begins what was captured of a segment.
-fn server_hello(server: &Stream) -> Option<&[u8]> {
-    let hello = |bytes: &&[u8]| matches!(tls::read(&[], bytes, [true; 2]), Handshake::Chosen(_));
-    std::iter::once(server.head()).chain(server.islands()).find(hello)
-}
-
-/// No protocol is known that begins so.
-fn unrecognised(declared: Option<Protocol>, dialogue: &Dialogue<'_>, server: &Stream) -> Reading {
+    let readable = is_readable(dialogue.client);
+    let be = if readable == Some(true) { "are readable text, " } else { "are " };
     let what = match declared {
         Some(protocol) => {
-            format!("the first bytes are neither TLS nor {} nor another known protocol", protocol.id())
+            format!("the first bytes {be}neither TLS nor {} nor another known protocol", protocol.id())
         }
-        None => "the first bytes match no known protocol".to_owned(),
+        None => format!("the first bytes {be}neither TLS nor a known protocol"),
     };
-    // Both hellos would show that such bytes led to TLS: until bytes of the server are there, or the client's hello to
-    // the server's, nothing is settled.
-    let unseen = matches!(tls::read(&[], dialogue.server, dialogue.cut), Handshake::Open);
-    if dialogue.client.is_empty() || unseen || server_hello(server).is_some() {
-        Reading::Open(what.into())
-    } else {
-        Reading::Never(what.into())
+    match readable {
+        _ if dialogue.client.is_empty() => Reading::Open(what.into()),
+        Some(true) => upgrade::plaintext(what),
+        None if !ended => Reading::Open(what.into()),
+        _ => upgrade::unrecognised(what),
     }
 }

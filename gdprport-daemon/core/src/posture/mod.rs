@@ -9,6 +9,7 @@ mod ber;
 mod cursor;
 mod protocols;
 mod proxy;
+mod readable;
 mod reading;
 mod stream;
 mod table;

@@ -43,10 +43,15 @@ pub(super) enum Reading {
 pub(super) enum Awaits {
     Nothing,
     Bytes,
+    /// The server's hello: the client's ends what was captured of it, and begins so many bytes before that end.
+    ServerHello {
+        /// What was captured of the client from its hello on.
+        offer: usize,
+    },
     /// Only those of the client behind its ClientHello, if they are no record of TLS. This many of them are there, at
     /// the end of what was captured of the client: too few to decide.
     ClientRecord {
-        /// At most four.
+        /// Less than a record's header and maybe a ChangeCipherSpec before it.
         captured: usize,
     },
 }

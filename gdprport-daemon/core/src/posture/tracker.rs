@@ -77,9 +77,9 @@ impl Tracker {
             }
         }
         self.awaited = None;
-        let posture = match assess(self.declared, client, server) {
+        let posture = match assess(self.declared, client, server, false) {
             // What was reported of an upgrade is retracted if its handshake fails.
-            Reading::Foreign => return self.retract("the first bytes match no known protocol"),
+            Reading::Foreign => return self.retract("the first bytes are of no known protocol"),
             Reading::Open(why) => return self.retract(&why),
             Reading::Never(why) => {
                 self.streams = None;
@@ -90,7 +90,7 @@ impl Tracker {
             Reading::Seen { posture, awaits } => {
                 match awaits {
                     Awaits::Nothing => self.streams = None,
-                    Awaits::Bytes => {}
+                    Awaits::Bytes | Awaits::ServerHello { .. } => {}
                     Awaits::ClientRecord { captured } => {
                         self.awaited = client.head().len().checked_sub(captured);
                     }
@@ -133,7 +133,8 @@ impl Tracker {
         size_of::<Self>() + self.held()
     }
 
-    /// What is known at the end of the flow: what was decided, or `unknown` with the reason.
+    /// What is known at the end of the flow: what was decided, what little there is decides now that no more will come,
+    /// or `unknown` with the reason.
     #[must_use]
     pub fn conclude(&self) -> Posture {
         if let Some(posture) = &self.posture {
@@ -141,10 +142,11 @@ impl Tracker {
         }
         let reading = self.streams.as_ref().map(|Streams { client, server }| {
             let missing = if client.is_cut() || server.is_cut() { "; a part was not captured" } else { "" };
-            (assess(self.declared, client, server), missing)
+            (assess(self.declared, client, server, true), missing)
         });
         match reading {
             Some((Reading::Open(why), missing)) => Posture::unknown(&format!("{why}{missing}")),
+            Some((Reading::Seen { posture, .. }, _)) => posture,
             _ => Posture::unknown("nothing was seen that decides it"),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Belongs here: the outcomes that all in-band upgrades share, and their evidence.
 
-use super::reading::{Dialogue, Reading};
+use super::reading::{Awaits, Dialogue, Reading};
 use super::tls::{self, Handshake};
 use crate::model::{Posture, PostureState};
 
@@ -11,11 +11,13 @@ use crate::model::{Posture, PostureState};
 pub(super) fn after(how: &str, dialogue: &Dialogue<'_>, client: &[u8], server: &[u8]) -> Option<Reading> {
     Some(match tls::read(client, server, dialogue.cut) {
         Handshake::Not if !client.is_empty() => return None,
-        Handshake::Not | Handshake::Open | Handshake::Contradicted => {
+        Handshake::Contradicted(what) => unrecognised(format!("{how}, then TLS ClientHello, {what}")),
+        Handshake::Not | Handshake::Open => {
             Reading::Open(format!("{how}; the TLS handshake was not seen").into())
         }
         Handshake::Offered(text) => {
-            Reading::so_far(Posture::new(PostureState::StarttlsUpgraded, format!("{how}, then {text}")))
+            let posture = Posture::new(PostureState::StarttlsUpgraded, format!("{how}, then {text}"));
+            Reading::Seen { posture, awaits: Awaits::ServerHello { offer: client.len() } }
         }
         Handshake::Refused { text, settled: true } => Reading::Never(format!("{how}, then {text}").into()),
         Handshake::Refused { text, settled: false } => Reading::Open(format!("{how}, then {text}").into()),
@@ -44,4 +46,9 @@ pub(super) fn ignored(what: &str) -> Reading {
 /// Nothing was encrypted.
 pub(super) fn plaintext(evidence: impl Into<String>) -> Reading {
     Reading::settled(Posture::new(PostureState::Plaintext, evidence))
+}
+
+/// No TLS, and nothing else that is known.
+pub(super) fn unrecognised(evidence: impl Into<String>) -> Reading {
+    Reading::settled(Posture::new(PostureState::Unrecognised, evidence))
 }

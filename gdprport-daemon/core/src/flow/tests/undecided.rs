@@ -91,3 +91,29 @@ fn flows_that_are_decided_take_nothing() {
     assert_eq!(fixture.table.counters().given_up, 0);
     assert_eq!(posture(&fixture.end(1)).0, PostureState::Plaintext);
 }
+
+/// A look whether the port is open. What was counted and not captured is not nothing.
+#[test]
+fn a_flow_that_had_no_data_is_not_unknown() {
+    for (acked, bytes_received, outcome, expected) in [
+        (0, Some(0), Outcome::Closed, PostureState::NoData),
+        (0, Some(0), Outcome::Reset, PostureState::NoData),
+        (1, Some(0), Outcome::Closed, PostureState::Unknown),
+        (0, Some(1), Outcome::Closed, PostureState::Unknown),
+        (0, None, Outcome::Closed, PostureState::Unknown),
+    ] {
+        let mut fixture = Fixture::new(10);
+        fixture.accept(1);
+        let end = ConnectionEnd { acked, bytes_received, ..ending(outcome) };
+        let event = event(1, 20, SocketRole::Accepted, 1, NEAR, FAR);
+        let closed = fixture.ingest(ConnectionRecord::Ended(event, end)).pop().expect("a close");
+        assert_eq!(posture(&closed).0, expected, "{acked} {bytes_received:?} {outcome:?}");
+    }
+    let mut fixture = Fixture::new(10);
+    fixture.accept(1);
+    fixture.payload(1, false, 0, b"\x16");
+    let end = ConnectionEnd { acked: 0, bytes_received: Some(0), ..ending(Outcome::Reset) };
+    let event = event(1, 20, SocketRole::Accepted, 1, NEAR, FAR);
+    let closed = fixture.ingest(ConnectionRecord::Ended(event, end)).pop().expect("a close");
+    assert_eq!(posture(&closed).0, PostureState::Unknown, "what was captured was sent");
+}

@@ -82,6 +82,11 @@ fn compare(posture: Option<&Posture>, least: TlsVersion) -> Comparison {
                 "the connection is encrypted by something else, which has no TLS version to compare ({evidence})"
             ));
         }
+        PostureState::Unrecognised => {
+            return violated(ReasonId::NotTls, format!("the connection is not TLS ({evidence})"));
+        }
+        // There is nothing that the demand could be about.
+        PostureState::NoData => return Comparison::Met,
         PostureState::Unknown => return unknown(format!("the encryption is not known ({evidence})")),
     };
     if negotiated < least {

@@ -9,7 +9,7 @@ use proptest::sample::select;
 
 use super::*;
 use crate::model::PostureState::{
-    EncryptedOther, Plaintext, StarttlsRefused, StarttlsUpgraded, Tls12, Tls13, WeakTls,
+    EncryptedOther, NoData, Plaintext, StarttlsRefused, StarttlsUpgraded, Tls12, Tls13, Unrecognised, WeakTls,
 };
 
 pub(super) const ADDRESSES: [&str; 8] =
@@ -57,7 +57,7 @@ pub(super) const DEMANDS: [(&str, Option<usize>); 4] = [
 ];
 /// What was seen, whether that is at least TLS 1.2 and at least 1.3 (`None`: not known), and what it is called if not.
 pub(super) type Seen = (PostureState, Option<TlsVersion>, [Option<bool>; 2], &'static str);
-pub(super) const POSTURES: [Seen; 12] = [
+pub(super) const POSTURES: [Seen; 14] = [
     (Tls13, Some(TlsVersion::Tls13), [Some(true), Some(true)], ""),
     (Tls12, Some(TlsVersion::Tls12), [Some(true), Some(false)], "weak-tls"),
     (StarttlsUpgraded, Some(TlsVersion::Tls13), [Some(true), Some(true)], ""),
@@ -69,6 +69,8 @@ pub(super) const POSTURES: [Seen; 12] = [
     (Plaintext, None, [Some(false), Some(false)], "plaintext"),
     (StarttlsRefused, None, [Some(false), Some(false)], "tls-refused"),
     (EncryptedOther, None, [None, None], ""),
+    (Unrecognised, None, [Some(false), Some(false)], "not-tls"),
+    (NoData, None, [Some(true), Some(true)], ""),
     (PostureState::Unknown, None, [None, None], ""),
 ];
 

@@ -252,6 +252,7 @@ fn the_generators_reach_every_outcome() {
         ("plaintext", 20),
         ("weak-tls", 20),
         ("tls-refused", 10),
+        ("not-tls", 10),
     ] {
         assert!(seen.get(part).is_some_and(|count| *count >= least), "{part}: {seen:?}");
     }

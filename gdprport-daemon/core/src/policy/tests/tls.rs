@@ -39,6 +39,7 @@ const NOT_REQUIRED: &str = "tls = { required = false, why = \"loopback only\" }"
 #[case::upgraded(AT_LEAST_13, PostureState::StarttlsUpgraded, Some(TlsVersion::Tls13))]
 #[case::not_required(NOT_REQUIRED, PostureState::Plaintext, None)]
 #[case::no_demand("", PostureState::Plaintext, None)]
+#[case::nothing_to_encrypt(AT_LEAST_13, PostureState::NoData, None)]
 fn a_flow_that_meets_the_demand_is_declared(
     #[case] tls: &str,
     #[case] state: PostureState,
@@ -97,6 +98,14 @@ fn a_flow_that_meets_the_demand_is_declared(
     None,
     "SSLRequest refused by the server",
     "tls-refused: the upgrade to TLS was refused (SSLRequest refused by the server), at least TLS 1.2 is demanded"
+)]
+#[case::neither_tls_nor_a_request_for_it(
+    AT_LEAST_12,
+    PostureState::Unrecognised,
+    None,
+    "the first bytes are neither TLS nor another known protocol",
+    "not-tls: the connection is not TLS (the first bytes are neither TLS nor another known protocol), at least TLS 1.2 \
+     is demanded"
 )]
 fn a_flow_below_the_demand_violates_the_rule_that_allows_it(
     #[case] tls: &str,

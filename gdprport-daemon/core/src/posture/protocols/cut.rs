@@ -7,7 +7,7 @@ pub(super) const MAX_LINE: usize = 2048;
 pub(super) type Reply<'a> = (bool, &'a [u8]);
 
 /// The first line, without its end, and what stands behind it.
-pub(super) fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(in crate::posture) fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = bytes.iter().take(MAX_LINE).position(|byte| *byte == b'\n')?;
     let line = &bytes[..end];
     Some((line.strip_suffix(b"\r").unwrap_or(line), &bytes[end + 1..]))

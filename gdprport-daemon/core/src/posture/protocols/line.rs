@@ -126,8 +126,12 @@ fn follow(dialogue: &Dialogue<'_>, dialect: &Dialect) -> Reading {
             LineCommand::Foreign => return Reading::Foreign,
         }
     }
-    if lines.is_empty() && !word(rest).0.is_ascii() {
-        return Reading::Foreign;
+    if lines.is_empty() {
+        // Tag and command are complete: what comes behind them makes no other command of them.
+        let complete = rest.iter().filter(|byte| **byte == b' ').count() >= 2;
+        if !word(rest).0.is_ascii() || complete && (dialect.command)(rest) == LineCommand::Foreign {
+            return Reading::Foreign;
+        }
     }
     Reading::Open(
         format!("{}: neither {} nor a command with data was seen", dialect.name, dialect.upgrade).into(),

@@ -3,7 +3,7 @@
 //! Belongs here: parsers. Which exist, and for which services, is in the table (`table.rs`).
 
 pub(super) mod amqp;
-mod cut;
+pub(super) mod cut;
 pub(super) mod db2;
 pub(super) mod ftp;
 pub(super) mod http;

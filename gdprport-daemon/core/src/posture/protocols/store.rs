@@ -89,6 +89,9 @@ pub(in crate::posture) fn memcached_text(client: &[u8], _declared: bool) -> Opti
         return Some(false);
     }
     let known = |line| COMMANDS.iter().any(|known| known.as_bytes() == word(line).0);
+    if client.contains(&b' ') && !known(client) {
+        return Some(false);
+    }
     text(client).map(|line| line.is_some_and(|(line, _)| known(line)))
 }
 

@@ -40,6 +40,22 @@ pub(in crate::posture) fn asked<'a>(dialogue: &Dialogue<'a>) -> Option<Tunnel<'a
     }
 }
 
+/// The longest port, address and user of SOCKS 4 that are waited for.
+const MAX_USER: usize = 64;
+
+/// Whether a client begins as one that asks for a tunnel by SOCKS, of whose server nothing was seen: the answer decides.
+pub(in crate::posture) fn may_begin(client: &[u8]) -> bool {
+    match *client {
+        [5] | [4] => true,
+        [5, methods @ 1..=16, ref rest @ ..] => {
+            matches!(rest.get(usize::from(methods)), None | Some(1 | 5))
+        }
+        // A port and an address, and a user's name that ends.
+        [4, 1 | 2, ref rest @ ..] => rest.len() < MAX_USER || rest[6..MAX_USER].contains(&0),
+        _ => false,
+    }
+}
+
 fn connect<'a>(dialogue: &Dialogue<'a>) -> Tunnel<'a> {
     let how = "HTTP CONNECT";
     let Some((head, client)) = http::head(dialogue.client, LONG_HEAD) else {

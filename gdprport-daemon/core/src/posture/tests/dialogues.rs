@@ -5,7 +5,7 @@ use super::written_layers::LAYERED;
 use super::written_services::SERVICES;
 use super::*;
 use Part::{C, ClientHello, S, ServerHello};
-use PostureState::{Plaintext, StarttlsUpgraded, Unknown};
+use PostureState::{Plaintext, StarttlsUpgraded, Tls13, Unknown, Unrecognised};
 
 /// Every written dialogue.
 pub(super) fn every() -> impl Iterator<Item = &'static Written> {
@@ -102,7 +102,9 @@ fn no_evidence_repeats_what_a_user_sent() {
 
 #[test]
 fn an_upgrade_whose_handshake_fails_is_retracted() {
-    for reply in [&b"\x15\x03\x03\0\x02\x02\x28"[..], b"Internal error\n"] {
+    // Refused, nothing was sent; without TLS, something was.
+    for (reply, state) in [(&b"\x15\x03\x03\0\x02\x02\x28"[..], Unknown), (b"Internal error\n", Unrecognised)]
+    {
         let parts = [C(b"\0\0\0\x08\x04\xd2\x16\x2f"), S(b"S"), ClientHello];
         let mut dialogue = pieces(&parts);
         dialogue.push((Side::Server, 1, reply.to_vec()));
@@ -112,7 +114,81 @@ fn an_upgrade_whose_handshake_fails_is_retracted() {
             .filter_map(|(side, offset, bytes)| tracker.segment(*side, *offset, bytes))
             .map(|posture| posture.state)
             .collect();
-        assert_eq!(reported, [StarttlsUpgraded, Unknown]);
-        assert_eq!(tracker.conclude().state, Unknown);
+        assert_eq!(reported, [StarttlsUpgraded, state]);
+        assert_eq!(tracker.conclude().state, state);
+    }
+}
+
+/// Nobody answers; no protocol is declared, or one that does not begin so.
+#[test]
+fn readable_text_to_a_silent_server_is_plaintext_at_once() {
+    let lines: [&[u8]; 5] = [
+        b"SELECT 1;\n",
+        b"SELECT name, address FROM customers",
+        b"name=Alice;iban=DE00;\xc3\xa4ddress=x and more of it",
+        b"GET /file\r\n\x16\x03\x01",
+        b"some line of a protocol that has no name\r\n",
+    ];
+    for text in lines {
+        for declared in [None, Some("postgresql"), Some("mongodb"), Some("smtp"), Some("ldap")] {
+            let mut tracker = Tracker::new(declared.and_then(Protocol::by_id));
+            let posture = tracker.segment(Side::Client, 0, text).expect("decided by these bytes alone");
+            assert_eq!(posture.state, Plaintext, "{declared:?} {posture:?}");
+            assert!(!tracker.wants_more() && posture.evidence.contains("readable text"), "{posture:?}");
+            let bytes = [(Side::Client, 0, text.to_vec())];
+            assert_eq!(play(declared, &bytes_apart(&bytes)), posture);
+        }
+    }
+}
+
+#[test]
+fn a_first_line_without_end_is_no_beginning_of_a_protocol() {
+    let text = [(Side::Client, 0, [&b"EHLO "[..], &[b'x'; 300]].concat())];
+    assert_eq!(play(None, &text).state, Plaintext);
+    // While it may become a request for TLS, nothing is settled.
+    let short = [(Side::Client, 0, b"EHLO client.example.org".to_vec())];
+    assert_eq!(play(None, &short).state, Unknown);
+}
+
+/// So little that more might have made text of it, and no protocol begins so.
+#[test]
+fn a_few_bytes_of_no_protocol_are_decided_at_the_end() {
+    let greeting = (Side::Server, 0, b"\x01\x02\x03\x04".to_vec());
+    let mut tracker = Tracker::new(None);
+    for (side, offset, bytes) in [greeting, (Side::Client, 0, b"Quit now".to_vec())] {
+        assert_eq!(tracker.segment(side, offset, &bytes), None);
+    }
+    assert_eq!(tracker.conclude().state, Unrecognised);
+    let mut tracker = Tracker::new(None);
+    assert_eq!(tracker.segment(Side::Client, 0, b"\x16"), None);
+    assert_eq!(tracker.conclude().state, Unknown, "it may begin TLS");
+}
+
+/// As where a connection is made for another, or relayed.
+#[test]
+fn the_end_that_accepted_may_be_the_client_of_tls() {
+    let (client, server) = tls13();
+    let turned = [(Side::Server, 0, client.clone()), (Side::Client, 0, server.clone())];
+    for order in [[&turned[0], &turned[1]], [&turned[1], &turned[0]]] {
+        for declared in [None, Some("postgresql")] {
+            let posture = play(declared, order);
+            assert_eq!((posture.state, posture.version), (Tls13, Some(TlsVersion::Tls13)), "{posture:?}");
+            assert_eq!(posture.proof, Some(Proof::Echo));
+            assert_eq!(posture.sni.as_deref(), Some("db.example.org"));
+            assert!(posture.evidence.ends_with("the roles in TLS are reversed"), "{posture:?}");
+        }
+    }
+    assert_eq!(core(&play(None, &bytes_apart(&turned))), core(&play(None, &turned)));
+    // One side alone proves nothing.
+    assert_eq!(play(None, &turned[..1]).state, Unknown);
+    let alone = play(None, &turned[1..]);
+    assert!(!super::totality::compliant(alone.state), "{alone:?}");
+    // Plaintext is seen here too.
+    for parts in
+        [[C(b"GET / HTTP/1.1\r\n"), ClientHello], [C(b"SELECT name FROM customers;\r\n"), ClientHello]]
+    {
+        let [C(text), _] = parts else { unreachable!() };
+        let posture = play(None, &[(Side::Server, 0, client.clone()), (Side::Client, 0, text.to_vec())]);
+        assert_eq!(posture.state, Plaintext);
     }
 }

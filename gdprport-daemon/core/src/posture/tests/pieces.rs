@@ -134,28 +134,37 @@ fn an_alert_does_not_hide_the_plaintext_it_replies_to() {
     }
 }
 
-/// Hellos behind bytes of an unknown protocol read the same in any order of the two directions.
+/// What went before TLS, and no upgrade explains it, went in the clear: whatever follows, and in any order.
 #[test]
-fn hellos_behind_unknown_bytes_read_the_same_in_any_order() {
+fn hellos_behind_unknown_bytes_are_no_upgrade_in_any_order() {
     let (client, server) = tls13();
-    let own = b"\x01\x02 a protocol of one's own".to_vec();
-    let unknown = (Side::Client, 0, own.clone());
-    let offer = (Side::Client, own.len() as u64, client);
-    let reply = (Side::Server, 0, server);
-    let expected = play(None, [&reply, &unknown, &offer]);
-    assert_eq!(expected.state, PostureState::StarttlsUpgraded);
-    for order in [[&unknown, &offer, &reply], [&unknown, &reply, &offer]] {
-        assert_eq!(core(&play(None, order)), core(&expected));
+    for (own, state) in [
+        (&b"\x01\x02 a protocol of one's own"[..], PostureState::Unrecognised),
+        (b"name=Alice;iban=DE00\n", PostureState::Plaintext),
+    ] {
+        let unknown = (Side::Client, 0, own.to_vec());
+        let offer = (Side::Client, own.len() as u64, client.clone());
+        // Behind all that is kept, too.
+        let late = (Side::Client, 60_000, client.clone());
+        let reply = (Side::Server, 0, server.clone());
+        for order in [
+            [&unknown, &offer, &reply],
+            [&unknown, &reply, &offer],
+            [&reply, &unknown, &offer],
+            [&offer, &reply, &unknown],
+            [&unknown, &late, &reply],
+            [&reply, &late, &unknown],
+        ] {
+            let posture = play(None, order);
+            assert_eq!(posture.state, state, "{}", posture.evidence);
+            assert_eq!((posture.version, posture.proof), (None, None));
+        }
+        assert_eq!(play(None, &bytes_apart(&[unknown.clone(), offer, reply])).state, state);
+        // It is settled at once, whoever answers.
+        let mut tracker = Tracker::new(None);
+        assert_eq!(tracker.segment(Side::Client, 0, own).map(|posture| posture.state), Some(state));
+        assert!(!tracker.wants_more());
     }
-    let pieces = bytes_apart(&[unknown.clone(), offer, reply.clone()]);
-    assert_eq!(core(&play(None, &pieces)), core(&expected));
-    // The server's alone proves nothing, and what is no TLS settles it.
-    assert_eq!(play(None, [&reply, &unknown]).state, PostureState::Unknown);
-    let mut tracker = Tracker::new(None);
-    assert_eq!(tracker.segment(Side::Client, 0, &unknown.2), None);
-    assert!(tracker.wants_more());
-    assert_eq!(tracker.segment(Side::Server, 0, b"hello"), None);
-    assert!(!tracker.wants_more());
 }
 
 /// A receiver takes one of them, and which one is not known: it may have rejected a hello, and taken a request.
@@ -176,29 +185,40 @@ fn bytes_that_came_twice_and_differ_prove_nothing() {
     assert_eq!(play(None, [&pieces[1], &pieces[0], &pieces[2]]).state, PostureState::Plaintext);
 }
 
-/// With any suite: a repetition shows that they stand in the middle of something.
+/// The reply to the request for TLS was not captured to its end: the hellos stand where the upgrade puts them.
 #[test]
-fn hellos_that_turn_out_to_begin_no_segment_are_retracted() {
-    let (client, _) = tls13();
-    let offer = [b"\x01\x02 a protocol of one's own".to_vec(), client].concat();
-    for (suite, state) in
-        [(*b"\0\0", PostureState::Plaintext), (*b"\xC0\x2F", PostureState::StarttlsUpgraded)]
-    {
-        let reply =
-            [&b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0"[..], &suite, b"\0"];
-        let reply = reply.concat();
-        let mut tracker = Tracker::new(None);
-        for (side, offset, bytes) in
-            [(Side::Server, 0, &b"\x03\x04 its greeting"[..]), (Side::Server, 3_000, &reply)]
-        {
-            assert_eq!(tracker.segment(side, offset, bytes), None);
-        }
-        let reported = tracker.segment(Side::Client, 0, &offer).expect("both hellos are there");
-        assert_eq!(reported.state, state, "{}", reported.evidence);
-        // Sent again from a little before: it is the middle of something.
-        let again = [&b"a value: "[..], &reply[..20]].concat();
-        let retracted = tracker.segment(Side::Server, 2_991, &again).expect("that changes it");
-        assert_eq!(retracted.state, PostureState::Unknown);
-        assert_eq!(tracker.conclude().state, PostureState::Unknown);
-    }
+fn a_server_hello_behind_lines_of_a_cut_reply_is_found() {
+    let (client, server) = tls13();
+    let asked = b"EHLO a\r\nSTARTTLS\r\n".to_vec();
+    let behind = [&b"220 ready\r\n"[..], &server].concat();
+    let greeting = b"220 mx\r\n250-mx greets\r\n250-SI".to_vec();
+    let segments = |behind: Vec<u8>| {
+        [
+            (Side::Server, 0, greeting.clone()),
+            (Side::Client, asked.len() as u64, client.clone()),
+            (Side::Client, 0, asked.clone()),
+            (Side::Server, 700, behind),
+        ]
+    };
+    let posture = play(Some("smtp"), &segments(behind));
+    assert_eq!((posture.state, posture.version), (PostureState::StarttlsUpgraded, Some(TlsVersion::Tls13)));
+    assert_eq!(posture.proof, Some(Proof::Echo));
+    // Not in the middle of something else.
+    let stored = play(Some("smtp"), &segments([&b"\x01 a value"[..], &server].concat()));
+    assert_eq!((stored.state, stored.version), (PostureState::StarttlsUpgraded, None));
+}
+
+/// What is sent again from before a hello shows that it stands in the middle of something.
+#[test]
+fn a_hello_that_turns_out_to_begin_no_segment_is_retracted() {
+    let (client, server) = tls13();
+    let mut tracker = Tracker::new(Protocol::by_id("nats"));
+    assert_eq!(tracker.segment(Side::Server, 0, b"INFO {\"server_id\":\"N\""), None);
+    let upgraded = tracker.segment(Side::Client, 0, &client).expect("INFO and the client's hello");
+    assert_eq!((upgraded.state, upgraded.version), (PostureState::StarttlsUpgraded, None));
+    let known = tracker.segment(Side::Server, 3_000, &server).expect("both hellos are there");
+    assert_eq!(known.version, Some(TlsVersion::Tls13));
+    let again = [&b"\x01 a value: "[..], &server[..20]].concat();
+    let retracted = tracker.segment(Side::Server, 2_989, &again).expect("that changes it");
+    assert_eq!((retracted.state, retracted.version), (PostureState::StarttlsUpgraded, None));
 }

@@ -115,7 +115,7 @@ fn a_hello_that_contradicts_itself_is_none() {
     let without = b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\x13\x01\0";
     let with = b"\x16\x03\x03\0\x32\x02\0\0\x2e\x03\x030123456789abcdef0123456789abcdef\0\xc0\x2f\0\0\x06\0\x2b\0\x02\x03\x04";
     for hello in [&without[..], with] {
-        is_not_encrypted(None, &dialogue(&[(Client, &client), (Server, hello)]), "did not answer with TLS");
+        is_not_encrypted(None, &dialogue(&[(Client, &client), (Server, hello)]), ", but with ");
         is_not_encrypted(None, &dialogue(&[(Server, hello)]), "");
     }
 }
@@ -127,7 +127,11 @@ fn an_echo_of_the_clients_hello_is_no_reply() {
     // Nor is what it carries along for the echo.
     let (hello, server) = hellos();
     let sent = [b"x".as_slice(), &hello, &server].concat();
-    is_not_encrypted(None, &dialogue(&[(Client, &sent), (Server, &sent)]), "no known protocol");
+    is_not_encrypted(
+        None,
+        &dialogue(&[(Client, &sent), (Server, &sent)]),
+        "neither TLS nor a known protocol",
+    );
 }
 
 #[test]
@@ -171,7 +175,10 @@ fn plaintext_of_the_client_behind_a_handshake_is_seen() {
     };
     for declared in [None, Protocol::by_id("postgresql")] {
         let (retracted, posture) = play(declared);
-        assert_eq!((retracted, posture.state), (Some(PostureState::Unknown), PostureState::Unknown));
+        assert_eq!(
+            (retracted, posture.state),
+            (Some(PostureState::Unrecognised), PostureState::Unrecognised)
+        );
         assert!(posture.evidence.contains("bytes of the client that are not TLS"), "{posture:?}");
     }
 }

@@ -2,7 +2,10 @@
 
 use super::*;
 use Part::{C, ClientHello as Hello, S, ServerHello as Answer};
-use PostureState::{EncryptedOther, Plaintext, StarttlsRefused, StarttlsUpgraded, Tls13, Unknown, WeakTls};
+use PostureState::{
+    EncryptedOther, Plaintext, StarttlsRefused, StarttlsUpgraded, Tls12, Tls13, Unknown, Unrecognised,
+    WeakTls,
+};
 
 /// One piece of a dialogue.
 #[derive(Debug, Clone, Copy)]
@@ -136,22 +139,23 @@ pub(super) const WRITTEN: &[Written] = &[
     (None, &[S(b"SSH-2.0-OpenSSH_9.2\r\n"), C(b"SSH-2.0-OpenSSH_9.2\r\n\0\0\x05\xdc\x07\x14"), S(b"\0\0\x04\x34\x0a\x14")], EncryptedOther, "SSH 2.0 key exchange by both sides"),
     (None, &[S(b"SSH-2.0-OpenSSH_9.2\r\n"), C(b"SSH-2.0-OpenSSH_9.2\r\n")], Unknown, "the key exchange was not seen"),
     (None, &[C(b"SSH-2.0-OpenSSH_9.2\r\n")], Unknown, "only one side"),
-    (None, &[C(b"SSH-2.0-OpenSSH_9.2\r\n"), S(b"HTTP/1.1 400 Bad\r\n")], Unknown, "match no known protocol"),
+    (None, &[C(b"SSH-2.0-OpenSSH_9.2\r\n"), S(b"HTTP/1.1 400 Bad\r\n")], Plaintext, "readable text, neither TLS nor a known protocol"),
     // What is not known is unknown with its reason.
     (None, &[], Unknown, "no payload was captured"),
-    (Some("postgresql"), &[C(b"\x99\x98\x97\x96\x95")], Unknown, "neither TLS nor postgresql nor another known protocol"),
-    (None, &[C(b"\x99\x98\x97\x96\x95")], Unknown, "match no known protocol"),
+    (Some("postgresql"), &[C(b"\x99\x98\x97\x96\x95")], Unrecognised, "neither TLS nor postgresql nor another known protocol"),
+    (None, &[C(b"\x99\x98\x97\x96\x95")], Unrecognised, "neither TLS nor a known protocol"),
     (None, &[S(b"\x99\x98\x97\x96\x95")], Unknown, "nothing of the client was seen"),
-    (None, &[Hello, S(b"HTTP/1.1 400 Bad Request\r\n")], Unknown, "which the server did not answer with TLS"),
+    (None, &[Hello, S(b"HTTP/1.1 400 Bad Request\r\n")], Unrecognised, "which the server did not answer with TLS"),
     // Both hellos are needed: a file or a stored value may begin like a server's.
     (None, &[C(b"\x99\x98\x97"), Answer], Unknown, "too few bytes to tell the protocol"),
-    (None, &[C(b"\x99\x98\x97"), Hello, Answer], StarttlsUpgraded, "a beginning that was not read, then ServerHello"),
+    (None, &[C(b"\x99\x98\x97"), Hello, Answer], Unrecognised, "neither TLS nor a known protocol"),
     (Some("postgresql"), &[C(b"\0\0\0\x08\x04\xd2\x16\x2f"), S(b"S"), Hello, S(b"\x15\x03\x03\0\x02\x02\x28")], Unknown, "SSLRequest accepted, then TLS alert handshake_failure by the server"),
     (None, &[Hello], Unknown, "the server's answer was not seen"),
     (None, &[C(b"\x16")], Unknown, "too few bytes of what may be a TLS ClientHello"),
     // Old versions are weak.
     (None, &[C(SSL2), S(b"\x84\x0b\x04\0\x01\0\x02\x03\xe8\0\x03\0\x10")], WeakTls, "ServerHello: SSL 2, an outdated version"),
-    (None, &[C(SSL2), Answer], Tls13, "ServerHello: TLS 1.3"),
+    (None, &[C(SSL2), Answer], Unrecognised, "TLS_AES_256_GCM_SHA384, but with a version that the client did not offer"),
+    (None, &[C(b"\x80\x1c\x01\x03\x03\0\x03\0\0\0\x10\0\0\x2f0123456789abcdef"), S(b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\0\x2f\0")], Tls12, "ServerHello: TLS 1.2"),
     (None, &[C(SSL2)], Unknown, "SSL 2 ClientHello"),
     (None, &[S(b"\x16\x03\0\0\x2a\x02\0\0\x26\x03\x000123456789abcdef0123456789abcdef\0\0\x0a\0")], WeakTls, "SSL 3 with TLS_RSA_WITH_3DES_EDE_CBC_SHA"),
     (None, &[S(b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x030123456789abcdef0123456789abcdef\0\0\x05\0")], WeakTls, "TLS_RSA_WITH_RC4_128_SHA, a weak cipher suite"),

@@ -56,7 +56,7 @@ pub(super) const SERVICES: &[Written] = &[
     (None, &[C(b"<34>1 2003-10-11T22:14:15.003Z host su - - - someone\n")], Plaintext, "syslog message without TLS"),
     (None, &[C(b"31 <34>1 - host su - - - someone in")], Plaintext, "syslog message without TLS"),
     (None, &[C(b"<13>Oct 11 22:14:15 host su: someone")], Plaintext, "syslog message without TLS"),
-    (None, &[C(b"<999>1 - host\n")], Unknown, "match no known protocol"),
+    (None, &[C(b"<999>1 - host\n")], Plaintext, "readable text, neither TLS nor a known protocol"),
     (None, &[C(b"REGISTER sip:example.org SIP/2.0\r\n")], Plaintext, "SIP request without TLS"),
     (None, &[C(b"\0\0\0-\0\0\0\0\0\0\0\0\0\0\0\0\0\0u0\0\0\0\0\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")], Plaintext, "ZooKeeper request without TLS"),
     // What travels through a tunnel.

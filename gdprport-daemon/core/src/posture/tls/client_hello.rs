@@ -1,13 +1,14 @@
 //! ClientHello (RFC 8446 §4.1.2, RFC 5246 §7.4.1.2): which versions a client offers, to which name, for what.
 //!
-//! Belongs here: the message and three of its extensions. A hello that is cut at the end of what was captured gives
+//! Belongs here: the message and four of its extensions, and whether a server's hello is one that it allows. A hello that is cut at the end of what was captured gives
 //! what stands before the cut: with a post-quantum key share it is rarely complete.
 
 use std::sync::Arc;
 
 use super::record::HandshakeMessage;
+use super::server_hello::ServerHello;
 use super::version::version;
-use crate::model::TlsVersion;
+use crate::model::{Proof, TlsVersion};
 use crate::posture::cursor::Cursor;
 
 /// The most application protocols that are reported.
@@ -25,10 +26,19 @@ pub(super) enum Offer {
     Listed(Option<(TlsVersion, TlsVersion)>),
 }
 
+/// The least bytes of a session id that are taken for chosen at random: RFC 8446 §D.4 has 32 of them.
+const RANDOM_ID: usize = 16;
+
 /// What a client offers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct ClientHello {
+pub(super) struct ClientHello<'a> {
     pub versions: Offer,
+    /// Its session id; `None`: cut before it ends.
+    session_id: Option<&'a [u8]>,
+    /// The cipher suites, two bytes each; `None`: cut before they end.
+    suites: Option<&'a [u8]>,
+    /// `supported_groups` (RFC 8446 §4.2.7), two bytes each, where it was captured.
+    groups: Option<&'a [u8]>,
     /// The server name, if it is one.
     pub sni: Option<Arc<str>>,
     pub alpn: Vec<Arc<str>>,
@@ -36,7 +46,42 @@ pub(super) struct ClientHello {
     pub complete: bool,
 }
 
-impl ClientHello {
+impl ClientHello<'_> {
+    /// In the form of SSL 2, which offers at most this version.
+    pub(super) fn of_ssl2(newest: TlsVersion) -> Self {
+        Self { versions: Offer::AtMost(Some(newest)), complete: true, ..Default::default() }
+    }
+
+    /// Whether a server may answer so, as far as the hellos were captured: how far that shows that it answers this hello,
+    /// or why it may not.
+    pub(super) fn allows(&self, reply: &ServerHello<'_>) -> Result<Proof, &'static str> {
+        let among = |list: &[u8], number: u16| list.chunks_exact(2).any(|pair| pair == number.to_be_bytes());
+        if self.suites.is_some_and(|suites| !among(suites, reply.suite)) {
+            return Err("a cipher suite that the client did not offer");
+        }
+        let offered = match self.versions {
+            Offer::NotCaptured | Offer::AtMost(None) => true,
+            Offer::AtMost(Some(newest)) => reply.version <= newest,
+            Offer::Listed(range) => {
+                range.is_some_and(|(oldest, newest)| (oldest..=newest).contains(&reply.version))
+            }
+        };
+        if !offered {
+            return Err("a version that the client did not offer");
+        }
+        if reply.version < TlsVersion::Tls13 {
+            return Ok(Proof::BothSides);
+        }
+        if self.groups.zip(reply.group).is_some_and(|(groups, group)| !among(groups, group)) {
+            return Err("a group that the client did not offer");
+        }
+        match self.session_id {
+            Some(chosen) if chosen != reply.session_id => Err("a session id that is not the client's"),
+            Some(chosen) if chosen.len() >= RANDOM_ID => Ok(Proof::Echo),
+            _ => Ok(Proof::BothSides),
+        }
+    }
+
     /// A description of what is offered.
     pub(super) fn offer(&self) -> String {
         match self.versions {
@@ -50,7 +95,7 @@ impl ClientHello {
 }
 
 /// Reads a hello, complete or cut. `Some(None)` if it is none, `None` while too little of it was captured.
-pub(super) fn read(message: &HandshakeMessage<'_>) -> Option<Option<ClientHello>> {
+pub(super) fn read<'a>(message: &HandshakeMessage<'a>) -> Option<Option<ClientHello<'a>>> {
     let mut rest = Cursor(message.body);
     let legacy = rest.u16()?;
     if legacy >> 8 != 3 {
@@ -61,7 +106,7 @@ pub(super) fn read(message: &HandshakeMessage<'_>) -> Option<Option<ClientHello>
         hello.versions = Offer::AtMost(version(legacy));
     }
     // Without the part before the extensions the message may still grow; with it they are read as far as they go.
-    let Some(valid) = skip_to_extensions(&mut rest) else {
+    let Some(valid) = to_extensions(&mut rest, &mut hello) else {
         return if message.complete { Some(None) } else { Some(Some(hello)) };
     };
     if !valid {
@@ -71,21 +116,25 @@ pub(super) fn read(message: &HandshakeMessage<'_>) -> Option<Option<ClientHello>
     Some(Some(hello))
 }
 
-/// Skips random, session id, cipher suites and compression methods. Returns whether their lengths are possible.
-fn skip_to_extensions(rest: &mut Cursor<'_>) -> Option<bool> {
+/// Reads session id and cipher suites, and skips random and compression methods. Returns whether the lengths are
+/// possible.
+fn to_extensions<'a>(rest: &mut Cursor<'a>, hello: &mut ClientHello<'a>) -> Option<bool> {
     rest.take(32)?;
     let session_id = rest.vec8()?;
+    hello.session_id = Some(session_id);
     let suites = rest.vec16()?;
+    hello.suites = Some(suites);
     let _compression = rest.vec8()?;
     Some(session_id.len() <= 32 && suites.len() >= 2 && suites.len().is_multiple_of(2))
 }
 
-fn extensions(mut rest: Cursor<'_>, hello: &mut ClientHello) {
+fn extensions<'a>(mut rest: Cursor<'a>, hello: &mut ClientHello<'a>) {
     let Some(length) = rest.u16() else { return };
     let mut rest = Cursor(rest.take_up_to(length.into()));
     while let Some((kind, body)) = rest.u16().zip(rest.vec16()) {
         match kind {
             0 => hello.sni = server_name(body),
+            10 => hello.groups = Cursor(body).vec16(),
             16 => hello.alpn = protocols(body),
             43 => supported_versions(body, hello),
             _ => {}
@@ -118,7 +167,7 @@ fn protocols(body: &[u8]) -> Vec<Arc<str>> {
     names
 }
 
-fn supported_versions(body: &[u8], hello: &mut ClientHello) {
+fn supported_versions(body: &[u8], hello: &mut ClientHello<'_>) {
     let Some(list) = Cursor(body).vec8() else { return };
     let known = || list.chunks_exact(2).filter_map(|pair| version(u16::from_be_bytes([pair[0], pair[1]])));
     hello.versions = Offer::Listed(known().min().zip(known().max()));

@@ -1,11 +1,13 @@
 //! The reading of a handshake from both sides' first bytes, and its evidence.
 
-use super::client_hello::{self, ClientHello, Offer};
-use super::record::{self, Next};
+use std::sync::Arc;
+
+use super::client_hello::{self, ClientHello};
+use super::record::{self, Messages, Next};
 use super::server_hello::{self, ServerHello};
 use super::suites::{self, Worth};
 use super::{alert, certificate, sslv2};
-use crate::model::{Certificate, Posture, PostureState, TlsVersion};
+use crate::model::{Certificate, Posture, PostureState, Proof, TlsVersion};
 use crate::posture::reading::Awaits;
 
 /// What the bytes of both sides amount to, read as TLS from their first byte.
@@ -15,8 +17,8 @@ pub(in crate::posture) enum Handshake {
     Not,
     /// Too few bytes; what there is may be TLS.
     Open,
-    /// The client made an offer; the server's bytes are not TLS.
-    Contradicted,
+    /// The client made an offer, and what followed is not TLS. What that was.
+    Contradicted(&'static str),
     /// The client made an offer. Its description.
     Offered(String),
     /// The server refused by an alert.
@@ -36,30 +38,49 @@ pub(in crate::posture) struct ServerChoice {
     /// None for SSL 2, whose suites have other numbers.
     suite: Option<u16>,
     retry: bool,
-    client: ClientHello,
+    sni: Option<Arc<str>>,
+    alpn: Vec<Arc<str>>,
     certificate: Option<Certificate>,
-    /// The side whose bytes go on behind its hello with something else than TLS.
-    broken: Option<&'static str>,
+    /// How far both sides took part, or what shows that no TLS came of it.
+    proof: Result<Proof, Flaw>,
     /// What can still be learned of the handshake.
     pub awaits: Awaits,
 }
 
-enum ClientStart {
+/// Why no TLS came of two hellos.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flaw {
+    /// The side whose bytes go on behind its hello with something else than TLS.
+    Followed(&'static str),
+    /// The server's hello is none that a client goes on with.
+    Hello(&'static str),
+}
+
+impl Flaw {
+    fn text(self) -> String {
+        match self {
+            Self::Followed(side) => format!(", then bytes of the {side} that are not TLS"),
+            Self::Hello(what) => format!(", but with {what}"),
+        }
+    }
+}
+
+enum ClientStart<'a> {
     Open,
     Not,
     /// With what stands behind it.
-    Hello(ClientHello, Next),
+    Hello(ClientHello<'a>, Next),
     /// A hello in the form of SSL 2, with the newest version it offers.
     Old(TlsVersion),
 }
 
-enum ServerStart {
+enum ServerStart<'a> {
     Open,
     Not,
     Alert(u8),
     /// With what stands behind it.
     Hello {
-        hello: ServerHello,
+        hello: ServerHello<'a>,
         next: Next,
         certificate: Option<Certificate>,
         settled: bool,
@@ -69,13 +90,13 @@ enum ServerStart {
 /// Reads the first bytes of both sides. A server's hello is enough: it replies to a client's that was not captured.
 /// `cut`: bytes are missing behind what is there of the client and of the server, so that no more will come.
 pub(in crate::posture) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> Handshake {
-    let offer = match read_client(client) {
+    let messages = record::messages(client);
+    let offer = match read_client(client, &messages) {
         ClientStart::Not => return Handshake::Not,
         ClientStart::Open => None,
         ClientStart::Hello(hello, next) => Some((hello, next)),
         ClientStart::Old(newest) => {
-            let offer =
-                ClientHello { versions: Offer::AtMost(Some(newest)), complete: true, ..Default::default() };
+            let offer = ClientHello::of_ssl2(newest);
             match sslv2::server_hello(server) {
                 Some(true) => return Handshake::Chosen(ServerChoice::ssl2()),
                 Some(false) => Some((offer, Next::Record)),
@@ -83,13 +104,20 @@ pub(in crate::posture) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> 
             }
         }
     };
-    match (read_server(server, cut[1]), offer) {
+    let server = alert::behind_warnings(server);
+    let messages = record::messages(server);
+    match (read_server(server, &messages, cut[1]), offer) {
         (ServerStart::Hello { hello, next, certificate, settled }, offer) => {
+            let proof = match &offer {
+                None => Ok(Proof::OneSide),
+                Some((client, _)) => client.allows(&hello).map_err(Flaw::Hello),
+            };
             let (client, client_next) = offer.unwrap_or_default();
-            let broken = match (client_next, next) {
-                (Next::Other, _) => Some("client"),
-                (_, Next::Other) => Some("server"),
-                _ => None,
+            let proof = match (client_next, next) {
+                _ if hello.contradicts_itself => Err(Flaw::Hello("extensions of another version")),
+                (Next::Other, _) => Err(Flaw::Followed("client")),
+                (_, Next::Other) => Err(Flaw::Followed("server")),
+                _ => proof,
             };
             // What follows in a direction that is cut behind its hello will not be seen.
             let awaits = match client_next {
@@ -102,9 +130,10 @@ pub(in crate::posture) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> 
                 version: hello.version,
                 suite: Some(hello.suite),
                 retry: hello.retry,
-                client,
+                sni: client.sni,
+                alpn: client.alpn,
                 certificate,
-                broken,
+                proof,
                 awaits,
             })
         }
@@ -116,7 +145,10 @@ pub(in crate::posture) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> 
             Handshake::Refused { text, settled }
         }
         (ServerStart::Not, None) if client.is_empty() => Handshake::Not,
-        (ServerStart::Not, Some(_)) => Handshake::Contradicted,
+        (ServerStart::Not, Some(_)) => Handshake::Contradicted("which the server did not answer with TLS"),
+        (ServerStart::Open, Some((_, Next::Other))) => {
+            Handshake::Contradicted("then bytes of the client that are not TLS")
+        }
         (ServerStart::Open, Some((offer, _))) => {
             Handshake::Offered(format!("TLS ClientHello {}", offer.offer()))
         }
@@ -124,22 +156,26 @@ pub(in crate::posture) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> 
     }
 }
 
-/// The first ClientHello within bytes that begin with something else, and what follows it.
-pub(in crate::posture) fn client_hello_within(bytes: &[u8]) -> Option<&[u8]> {
-    let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == record::HANDSHAKE);
-    starts.map(|(at, _)| &bytes[at..]).find(|rest| matches!(read_client(rest), ClientStart::Hello(..)))
-}
-
 impl ServerChoice {
+    /// Whether the client's hello was not seen.
+    pub(in crate::posture) fn is_one_sided(&self) -> bool {
+        self.proof == Ok(Proof::OneSide)
+    }
+
+    /// Whether it asks the client for a second hello.
+    pub(in crate::posture) const fn is_retry(&self) -> bool {
+        self.retry
+    }
+
     fn ssl2() -> Self {
-        let client = ClientHello::default();
         Self {
             version: TlsVersion::Ssl2,
             suite: None,
             retry: false,
-            client,
+            sni: None,
+            alpn: Vec::new(),
             certificate: None,
-            broken: None,
+            proof: Ok(Proof::BothSides),
             awaits: Awaits::Nothing,
         }
     }
@@ -152,9 +188,9 @@ impl ServerChoice {
             Worth::Null => PostureState::Plaintext,
             Worth::Weak => PostureState::WeakTls,
             Worth::Fair | Worth::Unlisted if outdated => PostureState::WeakTls,
+            _ if self.proof.is_err() => PostureState::Unrecognised,
             // All suites of 1.3 encrypt (RFC 8446 §B.4) but those of RFC 9150, which are listed.
             Worth::Unlisted if self.version == TlsVersion::Tls12 => PostureState::Unknown,
-            _ if self.broken.is_some() => PostureState::Unknown,
             _ if upgraded.is_some() => PostureState::StarttlsUpgraded,
             _ if self.version == TlsVersion::Tls12 => PostureState::Tls12,
             _ => PostureState::Tls13,
@@ -174,21 +210,27 @@ impl ServerChoice {
             Worth::Unlisted if self.version == TlsVersion::Tls12 => "; this cipher suite is not known",
             Worth::Fair | Worth::Unlisted => "",
         };
-        if let Some(side) = self.broken {
-            evidence += &format!(", then bytes of the {side} that are not TLS");
+        // What does not encrypt as it should stands, whatever contradicts the hello.
+        if let Err(flaw) = self.proof
+            && state == PostureState::Unrecognised
+        {
+            evidence += &flaw.text();
         }
+        // What no TLS came of has no version of it.
+        let negotiated = state != PostureState::Unrecognised;
         Posture {
-            version: Some(self.version),
-            cipher: cipher.map(|cipher| cipher.as_ref().into()),
-            sni: self.client.sni.clone(),
-            alpn: self.client.alpn.clone(),
+            version: negotiated.then_some(self.version),
+            cipher: cipher.filter(|_| negotiated).map(|cipher| cipher.as_ref().into()),
+            proof: self.proof.ok().filter(|_| state.is_tls()),
+            sni: self.sni.clone(),
+            alpn: self.alpn.clone(),
             certificate: self.certificate.clone().map(Box::new),
             ..Posture::new(state, evidence)
         }
     }
 }
 
-fn read_client(bytes: &[u8]) -> ClientStart {
+fn read_client<'a>(bytes: &[u8], messages: &'a Messages<'_>) -> ClientStart<'a> {
     match record::begins(bytes, record::HANDSHAKE) {
         None => return ClientStart::Open,
         Some(true) => {}
@@ -200,7 +242,6 @@ fn read_client(bytes: &[u8]) -> ClientStart {
             };
         }
     }
-    let messages = record::messages(bytes);
     let first = messages.bytes.first();
     if first.is_some_and(|kind| *kind != 1) {
         return ClientStart::Not;
@@ -216,8 +257,8 @@ fn read_client(bytes: &[u8]) -> ClientStart {
     }
 }
 
-fn read_server(bytes: &[u8], cut: bool) -> ServerStart {
-    let bytes = alert::behind_warnings(bytes);
+/// `bytes` begin behind the warnings.
+fn read_server<'a>(bytes: &[u8], messages: &'a Messages<'_>, cut: bool) -> ServerStart<'a> {
     match record::begins(bytes, record::HANDSHAKE) {
         None => return ServerStart::Open,
         Some(true) => {}
@@ -229,7 +270,6 @@ fn read_server(bytes: &[u8], cut: bool) -> ServerStart {
             };
         }
     }
-    let messages = record::messages(bytes);
     if messages.bytes.first().is_some_and(|kind| *kind != 2) {
         return ServerStart::Not;
     }

@@ -15,5 +15,5 @@ mod sslv2;
 mod suites;
 mod version;
 
-pub(super) use handshake::{Handshake, client_hello_within, read};
-pub(super) use record::follows;
+pub(super) use handshake::{Handshake, ServerChoice, read};
+pub(super) use record::{HANDSHAKE, follows};

@@ -6,8 +6,10 @@ use std::borrow::Cow;
 
 use crate::posture::cursor::Cursor;
 
+/// Content type of a record that announces encryption (RFC 5246 §7.1; in TLS 1.3 without a meaning, RFC 8446 §D.4).
+const CHANGE_CIPHER_SPEC: u8 = 20;
 /// Content type of a handshake record.
-pub(super) const HANDSHAKE: u8 = 22;
+pub(in crate::posture) const HANDSHAKE: u8 = 22;
 /// Content type of an alert record.
 pub(super) const ALERT: u8 = 21;
 /// The longest fragment: 2^14 bytes and what compression and encryption may add (RFC 5246 §6.2.3).
@@ -38,11 +40,22 @@ pub(super) fn begins(bytes: &[u8], content: u8) -> Option<bool> {
     }
 }
 
-/// Whether a direction can go on with a record of any content type; `None` while there are too few bytes.
-pub(in crate::posture) fn follows(bytes: &[u8]) -> Option<bool> {
-    match *bytes.first()? {
-        content @ 20..=24 => begins(bytes, content),
-        _ => Some(false),
+/// Whether a direction can go on with a record of any content type; `None` while there are too few bytes. A
+/// ChangeCipherSpec carries nothing, and so the record behind it decides.
+pub(in crate::posture) fn follows(mut bytes: &[u8]) -> Option<bool> {
+    loop {
+        let content = *bytes.first()?;
+        if !matches!(content, 20..=24) || !begins(bytes, content)? {
+            return Some(false);
+        }
+        if content != CHANGE_CIPHER_SPEC {
+            return Some(true);
+        }
+        let mut body = Cursor(&bytes[3..]);
+        if body.u16()? != 1 || body.u8()? != 1 {
+            return Some(false);
+        }
+        bytes = body.0;
     }
 }
 

@@ -1,6 +1,6 @@
 //! ServerHello (RFC 8446 §4.1.3, RFC 5246 §7.4.1.3): what was chosen.
 //!
-//! Belongs here: version, cipher suite and whether it asks the client to try again.
+//! Belongs here: version, cipher suite, what repeats the client's choice, and whether it asks the client to try again.
 
 use super::record::HandshakeMessage;
 use super::suites;
@@ -16,16 +16,26 @@ const RETRY: [u8; 32] = [
 
 /// What a server chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ServerHello {
+pub(super) struct ServerHello<'a> {
     pub version: TlsVersion,
     /// The cipher suite's number.
     pub suite: u16,
+    /// In TLS 1.3 the client's (`legacy_session_id_echo`).
+    pub session_id: &'a [u8],
+    /// The group of `key_share`, where it was captured.
+    pub group: Option<u16>,
+    /// The extensions say another version than the suite: no client goes on with that (RFC 8446 §4.1.3, §4.2.1).
+    pub contradicts_itself: bool,
     /// It is a HelloRetryRequest: version and suite are chosen, the client has yet to send another key share.
     pub retry: bool,
 }
 
 /// Reads a hello, complete or cut. `Some(None)` if it is none of a known version, `None` while too little was captured.
-pub(super) fn read(message: &HandshakeMessage<'_>) -> Option<Option<ServerHello>> {
+///
+/// The version is that of the suite, if the table knows it, whatever the extensions say: they may come later, or never,
+/// behind a large key share, and what was once read of a hello must not depend on how it was cut. What contradicts it is
+/// reported beside it.
+pub(super) fn read<'a>(message: &HandshakeMessage<'a>) -> Option<Option<ServerHello<'a>>> {
     let mut rest = Cursor(message.body);
     let legacy = rest.u16()?;
     let random = rest.take(32)?;
@@ -36,31 +46,51 @@ pub(super) fn read(message: &HandshakeMessage<'_>) -> Option<Option<ServerHello>
     else {
         return Some(None);
     };
-    // A number that the table does not know may be of either version: then only the extension decides. For a known one
-    // it must not contradict: no server chooses a suite of the other version.
-    let tls13 = match (suites::is_tls13(suite), selects_tls13(rest, message.complete)) {
-        (Some(known), _) if chosen < TlsVersion::Tls12 => known,
-        (None, _) if chosen < TlsVersion::Tls12 => false,
-        (Some(known), Some(selected)) if known != selected => return Some(None),
-        (Some(known), _) => known,
-        (None, selected) => selected?,
+    let Extensions { selects_tls13, group } =
+        if chosen == TlsVersion::Tls12 { extensions(rest, message.complete) } else { Extensions::NONE };
+    // A number that the table does not know may be of either version: then only the extension decides.
+    let tls13 = match suites::is_tls13(suite) {
+        Some(known) => known,
+        None => selects_tls13?,
     };
     if tls13 && chosen != TlsVersion::Tls12 {
         return Some(None);
     }
-    let version = if tls13 { TlsVersion::Tls13 } else { chosen };
-    Some(Some(ServerHello { version, suite, retry: tls13 && random == RETRY }))
+    Some(Some(ServerHello {
+        version: if tls13 { TlsVersion::Tls13 } else { chosen },
+        suite,
+        session_id,
+        group,
+        contradicts_itself: selects_tls13.is_some_and(|selected| selected != tls13),
+        retry: tls13 && random == RETRY,
+    }))
 }
 
-/// Whether `supported_versions` stands in the extensions and selects TLS 1.3; `None` while they are cut before it.
-fn selects_tls13(mut rest: Cursor<'_>, complete: bool) -> Option<bool> {
-    let not_found = complete.then_some(false);
-    let Some(length) = rest.u8().and_then(|_compression| rest.u16()) else { return not_found };
-    let mut rest = Cursor(rest.take_up_to(length.into()));
-    while let Some((kind, body)) = rest.u16().zip(rest.vec16()) {
-        if kind == 43 {
-            return Some(body == [3, 4]);
+/// What the extensions say.
+struct Extensions {
+    /// `supported_versions` is there and selects TLS 1.3; `None` while they are cut before it.
+    selects_tls13: Option<bool>,
+    group: Option<u16>,
+}
+
+impl Extensions {
+    const NONE: Self = Self { selects_tls13: Some(false), group: None };
+}
+
+fn extensions(mut rest: Cursor<'_>, complete: bool) -> Extensions {
+    let (mut selects_tls13, mut group) = (None, None);
+    if let Some(length) = rest.u8().and_then(|_compression| rest.u16()) {
+        let mut rest = Cursor(rest.take_up_to(length.into()));
+        while let Some(kind) = rest.u16() {
+            // The group stands before its share, which may be cut.
+            if kind == 51 {
+                group = group.or_else(|| Cursor(rest.0.get(2..)?).u16());
+            }
+            let Some(body) = rest.vec16() else { break };
+            if kind == 43 {
+                selects_tls13 = selects_tls13.or(Some(body == [3, 4]));
+            }
         }
     }
-    not_found
+    Extensions { selects_tls13: selects_tls13.or(complete.then_some(false)), group }
 }
