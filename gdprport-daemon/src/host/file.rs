@@ -55,9 +55,9 @@ impl Root {
     /// and overlayfs. Of a file that is not there it does.
     pub(super) fn shows_kernel_numbers(&self, path: &str) -> bool {
         /// `BTRFS_SUPER_MAGIC` and `OVERLAYFS_SUPER_MAGIC` (include/uapi/linux/magic.h).
-        const OTHER_NUMBERS: [i64; 2] = [0x9123_683e, 0x794c_7630];
+        const OTHER_NUMBERS: [rustix::fs::FsWord; 2] = [0x9123_683e, 0x794c_7630];
         self.open_file(path).is_none_or(|(file, _)| {
-            fstatfs(&file).is_ok_and(|system| !OTHER_NUMBERS.contains(&(system.f_type as i64)))
+            fstatfs(&file).is_ok_and(|system| !OTHER_NUMBERS.contains(&system.f_type))
         })
     }
 

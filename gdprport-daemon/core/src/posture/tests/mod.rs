@@ -83,10 +83,12 @@ pub(super) fn captured(segments: &[Segment]) -> Vec<Segment> {
 }
 
 fn cost(length: usize) -> u8 {
-    match length {
-        0..=PAYLOAD_TINY => 1,
-        0..=PAYLOAD_SMALL => PAYLOAD_COST_SMALL,
-        _ => PAYLOAD_COST,
+    if length <= PAYLOAD_TINY {
+        1
+    } else if length <= PAYLOAD_SMALL {
+        PAYLOAD_COST_SMALL
+    } else {
+        PAYLOAD_COST
     }
 }
 
