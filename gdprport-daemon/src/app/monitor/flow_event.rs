@@ -4,7 +4,7 @@
 
 use gdprport_core::event::{Cookie, Finding, FindingEvent, FindingId, Flow as FlowObject, FlowEvent, Peer};
 use gdprport_core::flow::Flow;
-use gdprport_core::model::PostureState;
+use gdprport_core::model::{PostureState, Proof};
 use gdprport_core::policy::DnsNames;
 use gdprport_core::verdict::Verdict;
 use jiff::Timestamp;
@@ -51,6 +51,8 @@ pub(super) fn unproven(event: FlowEvent) -> Option<FindingEvent> {
                 PostureState::Unknown => UNKNOWN,
                 // Upgraded to some TLS: whether to the one demanded was not seen.
                 PostureState::StarttlsUpgraded if posture.version.is_none() => UNKNOWN,
+                // A server's hello alone may be stored bytes that begin like one.
+                _ if posture.proof == Some(Proof::OneSide) => UNKNOWN,
                 PostureState::EncryptedOther => (
                     FindingId::PostureNotTls,
                     "it was encrypted by something else than the TLS that is demanded",
@@ -122,6 +124,8 @@ mod tests {
         let upgraded = Posture::new(PostureState::StarttlsUpgraded, "seen");
         assert_eq!(found(Some(Posture { version: Some(TlsVersion::Tls13), ..upgraded }), true), None);
         assert_eq!(of(PostureState::Tls13), None, "what is undecided is something else");
+        let one_side = Posture { proof: Some(Proof::OneSide), ..Posture::new(PostureState::Tls13, "seen") };
+        assert_eq!(found(Some(one_side), true), Some(FindingId::PostureUnknown));
         assert_eq!(found(Some(Posture::unknown("seen")), false), None);
         assert_eq!(found(None, true), Some(FindingId::PostureUnknown), "nothing was seen");
     }

@@ -45,7 +45,7 @@ impl ActivePolicy {
             let detail = format!("port {} is neither declared nor in the catalog", facts.number());
             return Evaluation { verdict: violation(ReasonId::UndeclaredPort, detail), port: None };
         };
-        let verdict = weigh(&claim.info.tls, facts.posture, self.by_rules(claim, facts, now));
+        let verdict = weigh(&claim.info.tls, facts, self.by_rules(claim, facts, now));
         Evaluation { verdict, port: Some(claim.info.index) }
     }
 

@@ -1,6 +1,7 @@
 //! How a flow's encryption compares with what its port demands, and what that makes of the verdict of the rules.
 
-use crate::model::{Posture, PostureState, TlsVersion};
+use super::facts::Facts;
+use crate::model::{Attribution, Posture, PostureState, Proof, TlsVersion, Withheld};
 use crate::policy::declared::TlsDemand;
 use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
 
@@ -16,14 +17,27 @@ enum Comparison {
 }
 
 /// Adds the demand to the verdict of the rules, as one more key of every rule: not met, it makes a
-/// violation of any verdict; not known, it leaves undecided what would be declared. Met, it costs no allocation.
-pub(super) fn weigh(demand: &TlsDemand, posture: Option<&Posture>, verdict: Verdict) -> Verdict {
+/// violation of any verdict; not known, it leaves undecided what would be declared, unless the process itself saw to it.
+/// Met, it costs no allocation.
+pub(super) fn weigh(demand: &TlsDemand, facts: &Facts<'_>, verdict: Verdict) -> Verdict {
     let TlsDemand::AtLeast(version) = demand else { return verdict };
-    match compare(posture, *version) {
+    match compare(facts.posture, *version) {
         Comparison::Met => verdict,
         Comparison::Violated(reason) => violated(reason, verdict),
-        Comparison::Unknown(what) => unknown(what, verdict),
+        Comparison::Unknown(what) => match unseen_by_choice(facts) {
+            Some(withheld) => {
+                let detail = format!("{what}: {}", withheld.cause());
+                violated(Reason { id: ReasonId::Unattributable, detail }, verdict)
+            }
+            None => unknown(what, verdict),
+        },
     }
+}
+
+/// How the owner kept the first bytes from being captured: they are captured only of sockets that have room for a storage.
+fn unseen_by_choice(facts: &Facts<'_>) -> Option<Withheld> {
+    let known = facts.process.is_some_and(|process| process.attribution != Attribution::Unknown);
+    facts.owner_withheld.filter(|withheld| *withheld == Withheld::OptionMemory && !known)
 }
 
 fn violated(reason: Reason, verdict: Verdict) -> Verdict {
@@ -32,8 +46,10 @@ fn violated(reason: Reason, verdict: Verdict) -> Verdict {
         Verdict::Undecided { nearest, .. } => (Vec::new(), nearest),
         Verdict::Violation { reasons, nearest } => (reasons, nearest),
     };
-    reasons.push(reason);
-    reasons.sort_by_key(|reason| reason.id);
+    if reasons.iter().all(|known| known.id != reason.id) {
+        reasons.push(reason);
+        reasons.sort_by_key(|reason| reason.id);
+    }
     if let Some(nearest) = &mut nearest {
         nearest.failed.push(KEY.to_owned());
     }
@@ -91,6 +107,9 @@ fn compare(posture: Option<&Posture>, least: TlsVersion) -> Comparison {
     };
     if negotiated < least {
         return violated(ReasonId::WeakTls, format!("{negotiated} was negotiated"));
+    }
+    if posture.proof == Some(Proof::OneSide) {
+        return unknown(format!("that the client took part in the handshake was not seen ({evidence})"));
     }
     Comparison::Met
 }

@@ -92,7 +92,9 @@ fn naive_peers(rule: &Rule, asked: &Asked) -> Option<bool> {
 /// Whether the demand is met, and what it is called if not.
 fn naive_tls(demand: usize, asked: &Asked) -> (Option<bool>, &'static str) {
     let Some(column) = DEMANDS[demand].1 else { return (Some(true), "") };
-    asked.posture.map_or((None, ""), |posture| (POSTURES[posture].2[column], POSTURES[posture].3))
+    let seen = asked.posture.map_or((None, ""), |posture| (POSTURES[posture].2[column], POSTURES[posture].3));
+    let nobody = asked.process.as_ref().is_none_or(|process| process.attribution == Attribution::Unknown);
+    if seen.0.is_none() && asked.withheld && nobody { (Some(false), "unattributable") } else { seen }
 }
 
 /// How far a rule is from allowing a flow: another direction, how many keys fail, how many are unknown, whether the peers
@@ -148,8 +150,12 @@ fn naive(demand: usize, rules: &[Rule], asked: &Asked) -> String {
         return format!("undecided nearest r{number}");
     }
     let Some(((.., failed), number)) = nearest else {
-        let tls = if tls == Some(false) { format!(",{called}") } else { String::new() };
-        return format!("violation undeclared-direction{tls} nearest -");
+        let reasons = match (tls, called) {
+            (Some(false), "unattributable") => "unattributable,undeclared-direction".to_owned(),
+            (Some(false), _) => format!("undeclared-direction,{called}"),
+            _ => "undeclared-direction".to_owned(),
+        };
+        return format!("violation {reasons} nearest -");
     };
     let mut reasons = Vec::new();
     if failed.contains(&"peers") {
@@ -160,13 +166,14 @@ fn naive(demand: usize, rules: &[Rule], asked: &Asked) -> String {
     if !compared.is_empty() {
         reasons.push("undeclared-process");
     }
-    if !withheld.is_empty() {
+    let unseen = failed.contains(&"tls") && called == "unattributable";
+    if !withheld.is_empty() || unseen {
         reasons.push("unattributable");
     }
     if failed.contains(&"direction") {
         reasons.push("undeclared-direction");
     }
-    if failed.contains(&"tls") {
+    if failed.contains(&"tls") && !unseen {
         reasons.push(called);
     }
     if failed.contains(&"until") {

@@ -5,6 +5,7 @@ use rstest::rstest;
 
 use super::super::TlsDemand;
 use super::*;
+use crate::model::Proof;
 
 /// One port with this demand and one rule that allows a known process of 10.0.0.0/8.
 fn demanding(tls: &str) -> String {
@@ -46,6 +47,39 @@ fn a_flow_that_meets_the_demand_is_declared(
     #[case] version: Option<TlsVersion>,
 ) {
     assert_eq!(line(&of_allowed(tls, Some(&seen(state, version, "seen")))), "declared app");
+}
+
+/// A server's hello alone may be a stored file that begins like one.
+#[test]
+fn a_handshake_of_one_side_alone_is_undecided() {
+    let of =
+        |proof| Posture { proof: Some(proof), ..seen(PostureState::Tls13, Some(TlsVersion::Tls13), "seen") };
+    let verdict = of_allowed(AT_LEAST_12, Some(&of(Proof::OneSide)));
+    assert!(
+        matches!(&verdict, Verdict::Undecided { missing, .. } if missing[0].contains("the client took part")),
+        "{verdict:?}"
+    );
+    assert_eq!(line(&of_allowed(NOT_REQUIRED, Some(&of(Proof::OneSide)))), "declared app");
+    for proof in [Proof::BothSides, Proof::Echo] {
+        assert_eq!(line(&of_allowed(AT_LEAST_12, Some(&of(proof)))), "declared app");
+    }
+}
+
+/// A socket without room for its storage shows no first bytes. Its process saw to that.
+#[test]
+fn encryption_that_the_process_hid_is_a_violation() {
+    let policy = policy(&demanding(AT_LEAST_12).replace("process = { user = \"postgres\" }\n", ""));
+    let of = |owner_withheld| {
+        let facts = Facts { owner_withheld, ..accepted(5432, "10.0.2.77", None) };
+        [None, Some(&Posture::unknown("no payload was captured"))]
+            .map(|posture| evaluate(&policy, posture, facts))
+    };
+    for verdict in of(Some(Withheld::OptionMemory)) {
+        assert_eq!(line(&verdict), "violation unattributable nearest app(tls)");
+    }
+    for verdict in of(Some(Withheld::KernelThread)).into_iter().chain(of(None)) {
+        assert!(matches!(verdict, Verdict::Undecided { .. }), "{verdict:?}");
+    }
 }
 
 #[rstest]
