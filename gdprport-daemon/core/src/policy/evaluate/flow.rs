@@ -3,7 +3,6 @@
 //! Belongs here: the fast path, which finds the first written rule that allows a flow without allocating (the
 //! verdict's role is a shared text). What to report when none does is `explain`'s.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,8 +12,8 @@ use super::explain::{self, Undeclared};
 use super::facts::Facts;
 use super::tls::weigh;
 use crate::model::{Attribution, Direction};
-use crate::policy::compile::{CompiledSite, PortClaim, PortInfo};
-use crate::verdict::{Reason, ReasonId, Verdict};
+use crate::policy::compile::{CompiledSite, ItemId, PortClaim, PortInfo};
+use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
 
 /// The verdict on a flow, and its port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +22,12 @@ pub struct Evaluation {
     pub verdict: Verdict,
     /// The flow's port, by its [`PortInfo::index`]; `None`: the number is not watched.
     pub port: Option<usize>,
+}
+
+/// What a flow falls under, and the remote services that it would fall under instead, did they contain the peer.
+struct Claimed<'a> {
+    claim: &'a PortClaim,
+    earlier: &'a [PortClaim],
 }
 
 impl ActivePolicy {
@@ -41,43 +46,59 @@ impl ActivePolicy {
     /// The same with the port that the flow belongs to, which the verdict needs anyway.
     #[must_use]
     pub fn judge(&self, facts: &Facts<'_>, now: Timestamp) -> Evaluation {
-        let Some(claim) = self.claim(facts) else {
+        let Some(Claimed { claim, earlier }) = self.claim(facts) else {
             let detail = format!("port {} is neither declared nor in the catalog", facts.number());
             return Evaluation { verdict: violation(ReasonId::UndeclaredPort, detail), port: None };
         };
         let verdict = weigh(&claim.info.tls, facts, self.by_rules(claim, facts, now));
+        let verdict = match earlier.iter().find(|other| !std::ptr::eq(*other, claim) && self.is_open(other)) {
+            Some(other) => open(&other.info.name, verdict),
+            None => verdict,
+        };
         Evaluation { verdict, port: Some(claim.info.index) }
     }
 
     /// The port that a flow belongs to: like [`port`](Self::port), but right where declarations share a number.
     #[must_use]
     pub fn port_of(&self, facts: &Facts<'_>) -> Option<&PortInfo> {
-        self.claim(facts).map(|claim| &claim.info)
+        self.claim(facts).map(|claimed| &claimed.claim.info)
     }
 
     /// The claim that a flow falls under. Accepted: the local one. Connected: the remote service that contains the
     /// peer, or else the local claim, or else the first remote one by name.
-    fn claim(&self, facts: &Facts<'_>) -> Option<&PortClaim> {
+    fn claim(&self, facts: &Facts<'_>) -> Option<Claimed<'_>> {
         let policy = self.policy();
         let claims = policy.claims(facts.number());
         let first = claims.first()?;
         let remote = &claims[usize::from(first.local)..];
-        let mut best = usize::MAX;
-        if facts.direction == Direction::Out && claims.len() > 1 {
-            policy.services.each(facts.peer.ip, self.names(), |item| {
-                let of_item =
-                    |claim: &PortClaim| match claim.declaration.map(|index| &policy.declarations[index].site)
-                    {
-                        Some(CompiledSite::Remote(service)) => service.cmp(&Some(item)),
-                        _ => Ordering::Less,
-                    };
-                // Services get their items in the order of the declarations, so that claims ascend by item.
-                if let Ok(index) = remote.binary_search_by(of_item) {
-                    best = best.min(index);
-                }
-            });
+        if facts.direction == Direction::In || claims.len() == 1 {
+            return Some(Claimed { claim: first, earlier: &[] });
         }
-        remote.get(best).or(Some(first))
+        let mut best = remote.len();
+        policy.services.each(facts.peer.ip, self.names(), |item| {
+            let of_item = |claim: &PortClaim| self.service(claim).cmp(&Some(item));
+            // Services get their items in the order of the declarations, so that claims ascend by item.
+            if let Ok(index) = remote.binary_search_by(of_item) {
+                best = best.min(index);
+            }
+        });
+        Some(Claimed { claim: remote.get(best).unwrap_or(first), earlier: &remote[..best] })
+    }
+
+    /// The item of a remote service; `None`: it has none, or the claim is a local one.
+    fn service(&self, claim: &PortClaim) -> Option<ItemId> {
+        match self.policy().declarations[claim.declaration?].site {
+            CompiledSite::Remote(service) => service,
+            CompiledSite::Local(..) => None,
+        }
+    }
+
+    /// Whether it is a remote service with a host name that is not resolved: any peer may be it.
+    fn is_open(&self, claim: &PortClaim) -> bool {
+        self.service(claim).is_some_and(|item| {
+            let hosts = &self.policy().services.items[item as usize].hosts;
+            hosts.iter().any(|name| !self.names().is_resolved(name))
+        })
     }
 
     /// The verdict of the rules, without the demand on the encryption.
@@ -106,6 +127,17 @@ impl ActivePolicy {
         }
         explain::verdict(&Undeclared { active: self, declaration, number: place, facts, process, now })
     }
+}
+
+/// What becomes of a verdict if it is not known whether the flow belongs to another declaration: nothing is decided.
+fn open(service: &str, verdict: Verdict) -> Verdict {
+    let (mut missing, nearest) = match verdict {
+        Verdict::Declared { rule } => (Vec::new(), Some(Nearest { role: rule, failed: Vec::new() })),
+        Verdict::Undecided { missing, nearest } => (missing, nearest),
+        Verdict::Violation { nearest, .. } => (Vec::new(), nearest),
+    };
+    missing.push(format!("whether the peer is {service}, which has a host name that is not resolved"));
+    Verdict::Undecided { missing, nearest }
 }
 
 fn violation(id: ReasonId, detail: String) -> Verdict {

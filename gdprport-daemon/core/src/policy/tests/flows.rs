@@ -384,3 +384,37 @@ fn a_port_without_rules_declares_nothing() {
     let policy = policy("version = 1\n[[port]]\nname = \"db\"\nport = 5432\n");
     assert_eq!(ask(&policy, &accepted(5432, "10.7.0.1", None)), "violation undeclared-direction nearest -");
 }
+
+/// Two services share a number. While the name of one is not known, a flow to an address of neither may be that one's.
+#[test]
+fn a_service_of_unknown_address_may_be_the_one_that_was_called() {
+    let of = |name: &str, service: &str, rule: &str| {
+        format!("[[port]]\nname = \"{name}\"\nport = 3306\nservice = [\"{service}\"]\n{rule}")
+    };
+    let rule = "[[port.allow]]\nrole = \"sync\"\ndirection = \"out\"\npeers = [\"any\"]\n";
+    let text = format!(
+        "version = 1\n{}{}{}",
+        of("crm", "10.7.0.0/16", ""),
+        of("erp", "erp.example", rule),
+        of("web", "10.9.0.0/16", rule)
+    );
+    let unknown = policy(&text);
+    let at =
+        |policy: &ActivePolicy, peer| policy.evaluate(&connected(3306, peer, None), Timestamp::UNIX_EPOCH);
+    for peer in ["192.0.2.1", "10.9.0.1"] {
+        let verdict = at(&unknown, peer);
+        assert!(
+            matches!(&verdict, Verdict::Undecided { missing, .. } if missing.iter().any(|one| one.contains("erp"))),
+            "{peer}: {verdict:?}"
+        );
+    }
+    assert_eq!(
+        line(&at(&unknown, "10.7.0.1")),
+        "violation undeclared-direction nearest -",
+        "crm comes first"
+    );
+    let known = unknown.with_names(resolved(&[("erp.example", &["10.8.0.1"])]));
+    assert_eq!(line(&at(&known, "10.9.0.1")), "declared sync");
+    assert_eq!(line(&at(&known, "10.8.0.1")), "declared sync");
+    assert_eq!(line(&at(&known, "192.0.2.1")), "violation undeclared-direction nearest -");
+}

@@ -91,13 +91,19 @@ fn settled(verdict: Verdict) -> Verdict {
             near.role = unnamed();
             Verdict::Violation { reasons, nearest: Some(near) }
         }
-        Verdict::Undecided { missing, nearest: Some(mut near) } if matches!(&*missing, [only] if only.ends_with("is demanded")) =>
+        Verdict::Undecided { missing, nearest: Some(mut near) }
+            if missing.iter().all(|one| allows_but_for(one)) =>
         {
             near.role = unnamed();
             Verdict::Undecided { missing, nearest: Some(near) }
         }
         other => other,
     }
+}
+
+/// Whether this is missing although a rule allows the flow.
+fn allows_but_for(missing: &str) -> bool {
+    missing.ends_with("is demanded") || missing.starts_with("whether the peer is crm")
 }
 
 proptest! {
