@@ -150,10 +150,14 @@ pub struct FlowRecord {
     pub peer_port: u16,
     /// Process id (thread group id) of the owner, 0 if not known.
     pub tgid: u32,
-    /// User id of the owner.
+    /// Real user id of the owner.
     pub uid: u32,
-    /// Group id of the owner.
+    /// Real group id of the owner.
     pub gid: u32,
+    /// Effective user id of the owner; the real one where it cannot be read.
+    pub euid: u32,
+    /// Effective group id of the owner; likewise.
+    pub egid: u32,
     /// [`OpenTail`], [`CloseTail`] or [`FailTail`], by kind.
     pub tail: FlowTail,
 }
@@ -339,7 +343,7 @@ pub struct CgroupRecord {
 }
 
 const _: () = {
-    assert!(size_of::<FlowRecord>() == 128);
+    assert!(size_of::<FlowRecord>() == 136);
     assert!(size_of::<PayloadHeader>() == 24);
     assert!(size_of::<PayloadRecord<PAYLOAD_LONG>>() == 24 + PAYLOAD_LONG);
     assert!(size_of::<CgroupRecord>() == RECORD_CAP);

@@ -116,10 +116,14 @@ pub struct Caller {
     pub tgid: u32,
     /// The parent's process id at fork, 0 if that was not seen.
     pub parent_tgid: u32,
-    /// User id in the initial user namespace.
+    /// Real user id in the initial user namespace.
     pub uid: u32,
-    /// Group id in the initial user namespace.
+    /// Real group id in the initial user namespace.
     pub gid: u32,
+    /// Effective user id; the real one where it cannot be read.
+    pub euid: u32,
+    /// Effective group id; likewise.
+    pub egid: u32,
     /// Command name of the calling thread, NUL-terminated, as two 64-bit words in memory order.
     pub comm: [u64; 2],
 }
@@ -218,7 +222,7 @@ mod user {
 const _: () = {
     // `SocketOwner::default()` must mean: no owner, not started, not closing.
     assert!(SocketRole::None as u8 == 0 && Started::No as u8 == 0 && Closing::Open as u8 == 0);
-    assert!(size_of::<Caller>() == 64);
-    assert!(size_of::<SocketOwner>() == 120);
+    assert!(size_of::<Caller>() == 72);
+    assert!(size_of::<SocketOwner>() == 128);
     assert!(size_of::<TaskIdentity>() == 32);
 };

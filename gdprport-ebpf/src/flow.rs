@@ -81,6 +81,8 @@ pub(crate) fn record(
         tgid: owner.caller.tgid,
         uid: owner.caller.uid,
         gid: owner.caller.gid,
+        euid: owner.caller.euid,
+        egid: owner.caller.egid,
         tail,
     }
 }

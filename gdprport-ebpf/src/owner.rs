@@ -38,6 +38,12 @@ static CRED_UID_OFFSET: u32 = 0;
 /// Offset of `gid` in `cred`.
 #[unsafe(no_mangle)]
 static CRED_GID_OFFSET: u32 = 0;
+/// Offset of `euid` in `cred`.
+#[unsafe(no_mangle)]
+static CRED_EUID_OFFSET: u32 = 0;
+/// Offset of `egid` in `cred`.
+#[unsafe(no_mangle)]
+static CRED_EGID_OFFSET: u32 = 0;
 /// Offset of `cgroups` in `task_struct`.
 #[unsafe(no_mangle)]
 static TASK_CGROUPS_OFFSET: u32 = 0;
@@ -101,6 +107,7 @@ pub(crate) fn current_caller(netns_cookie: u64) -> Caller {
     let mut caller = Caller { cgroup_id, netns_cookie, tgid, uid, gid, ..Caller::default() };
     // SAFETY: writes at most the 16 bytes it is given.
     unsafe { bpf_get_current_comm((&raw mut caller.comm).cast(), 16) };
+    read_effective_ids(&mut caller);
     identify(&mut caller);
     caller
 }
@@ -130,11 +137,31 @@ pub(crate) fn read_caller(caller: &mut Caller) -> bool {
         caller.tgid = tgid;
         caller.uid = uid;
         caller.gid = gid;
+        caller.euid = member(cred, &CRED_EUID_OFFSET).unwrap_or(uid);
+        caller.egid = member(cred, &CRED_EGID_OFFSET).unwrap_or(gid);
         caller.comm = member(task, &TASK_COMM_OFFSET).unwrap_or([0; 2]);
         caller.cgroup_id = member(node, &NODE_ID_OFFSET).unwrap_or(0);
     }
     identify(caller);
     true
+}
+
+/// Adds the effective ids of the calling process, which no helper gives.
+#[inline(always)]
+fn read_effective_ids(caller: &mut Caller) {
+    caller.euid = caller.uid;
+    caller.egid = caller.gid;
+    // SAFETY: the offsets are those of the running kernel, or 0.
+    unsafe {
+        if read_volatile(&raw const TASK_IDS_OFFSET) == 0 {
+            return;
+        }
+        let Some(cred) = member::<u64>(bpf_get_current_task(), &TASK_IDS_OFFSET) else { return };
+        if let (Some(euid), Some(egid)) = (member(cred, &CRED_EUID_OFFSET), member(cred, &CRED_EGID_OFFSET)) {
+            caller.euid = euid;
+            caller.egid = egid;
+        }
+    }
 }
 
 /// Adds what is known of the calling process by its tgid. Sends its executable to the daemon unless the daemon has it.

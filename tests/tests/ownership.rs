@@ -90,6 +90,28 @@ fn the_user_is_the_one_at_the_time_of_the_call() {
     pair.daemon.stop();
 }
 
+/// The real one decides rules; the effective one is shown where it differs.
+#[test]
+fn a_user_who_is_acted_for_is_shown_beside_the_real_one() {
+    let user = User::backup();
+    let mut pair = Pair::new();
+    pair.client.ask(&format!("seteuid {}", user.uid));
+    let acting = pair.connect();
+    pair.client.ask("seteuid 0");
+    let itself = pair.connect();
+    for (connection, effective) in [(acting, Some(user.uid.into())), (itself, None)] {
+        pair.close(&connection);
+        for kind in ["flow.open", "flow.close"] {
+            let event = connection.client.named_exactly(&mut pair.daemon.log, kind);
+            let line = event.line();
+            assert_eq!(event.number("process.uid"), Some(0), "{line}");
+            assert_eq!(event.number("process.euid"), effective, "{line}");
+            assert_eq!(event.number("process.egid"), None, "{line}");
+        }
+    }
+    pair.daemon.stop();
+}
+
 #[test]
 fn a_container_is_recognized_by_the_cgroup_alone() {
     let id = "3f4a9b2c1d0e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8";

@@ -73,6 +73,8 @@ impl End {
             tgid: self.owner.tgid,
             uid: 0,
             gid: 0,
+            euid: 0,
+            egid: 0,
             tail,
         }
     }

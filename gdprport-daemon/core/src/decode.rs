@@ -357,6 +357,8 @@ fn owner(kind: RecordKind, record: &FlowRecord) -> Result<OwnerRef, DecodeError>
         parent_tgid: 0,
         uid: record.uid,
         gid: record.gid,
+        euid: record.euid,
+        egid: record.egid,
         exec_id: record.exec_id,
         cgroup_id: record.cgroup_id,
         netns_cookie: record.netns_cookie,

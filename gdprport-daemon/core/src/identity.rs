@@ -30,10 +30,14 @@ pub struct OwnerRef {
     pub tgid: u32,
     /// The parent's process id at fork, 0 if not known.
     pub parent_tgid: u32,
-    /// User id at the time of the call.
+    /// Real user id at the time of the call.
     pub uid: u32,
-    /// Group id at the time of the call.
+    /// Real group id at the time of the call.
     pub gid: u32,
+    /// Effective user id at the time of the call; the real one where it cannot be read.
+    pub euid: u32,
+    /// Effective group id at the time of the call; likewise.
+    pub egid: u32,
     /// Exec id of the executable, 0 if not known.
     pub exec_id: u64,
     /// cgroup id, 0 if not known.
@@ -60,6 +64,8 @@ impl OwnerRef {
         parent_tgid: 0,
         uid: 0,
         gid: 0,
+        euid: 0,
+        egid: 0,
         exec_id: 0,
         cgroup_id: 0,
         netns_cookie: 0,

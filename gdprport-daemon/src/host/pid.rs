@@ -45,6 +45,15 @@ pub(super) struct Stat {
     pub(super) headless: bool,
 }
 
+/// Ids of a process, real and effective.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ids {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) euid: u32,
+    pub(super) egid: u32,
+}
+
 impl ProcDir {
     /// Pins the process that has the number now; `None` if none has, or it may not be read.
     pub(super) fn open(proc: &OwnedFd, pid: u32) -> Option<Self> {
@@ -88,8 +97,8 @@ impl ProcDir {
         Some(buffer[..len].strip_suffix(b"\n").unwrap_or(&buffer[..len]).to_vec())
     }
 
-    /// The real user and group id, in the initial user namespace.
-    pub(super) fn ids(&self) -> Option<(u32, u32)> {
+    /// The ids of user and group, in the initial user namespace.
+    pub(super) fn ids(&self) -> Option<Ids> {
         let mut text = vec![0; TEXT_CAP];
         let len = self.read_all(c"status", &mut text)?;
         parse_ids(&text[..len])
@@ -217,15 +226,18 @@ pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
     Some(Stat { ppid, start_ticks, threads, headless })
 }
 
-/// The first number of the lines `Uid:` and `Gid:` of `/proc/PID/status` (proc_pid_status(5)): the real ids. A command
+/// The first two numbers of the lines `Uid:` and `Gid:` of `/proc/PID/status` (proc_pid_status(5)). A command
 /// name cannot forge them, as the kernel escapes line feeds in its own line, `Name:`.
-pub(super) fn parse_ids(text: &[u8]) -> Option<(u32, u32)> {
+pub(super) fn parse_ids(text: &[u8]) -> Option<Ids> {
     let text = String::from_utf8_lossy(text);
-    let first = |key: &str| {
+    // Real, effective, saved, of the file system (proc_pid_status(5)).
+    let of = |key: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-        line.split_ascii_whitespace().next()?.parse().ok()
+        let mut ids = line.split_ascii_whitespace().map(|id| id.parse().ok());
+        Some((ids.next()??, ids.next()??))
     };
-    Some((first("Uid:")?, first("Gid:")?))
+    let ((uid, euid), (gid, egid)) = (of("Uid:")?, of("Gid:")?);
+    Some(Ids { uid, gid, euid, egid })
 }
 
 /// A text that fills [`TEXT_CAP`] was cut. It is dropped as a whole: the line that counts most, that of cgroup2, is the

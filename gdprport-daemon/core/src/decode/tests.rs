@@ -28,6 +28,8 @@ fn record(kind: RecordKind) -> FlowRecord {
         tgid: 12,
         uid: 1,
         gid: 2,
+        euid: 0,
+        egid: 2,
         tail: FlowTail::open(OpenTail {
             comm: [u64::from_ne_bytes(*b"psql\0\0\0\0"), 0],
             start_ns: 5,

@@ -395,6 +395,8 @@ fn contained() -> Process {
             runtime: Some("containerd".into()),
             pod: Some("0d3f6f3e-8a8e-4a9e-9d2a-5a4a0b6c7d8e".into()),
         }),
+        euid: Some(0),
+        egid: Some(0),
         ..python()
     }
 }

@@ -12,6 +12,8 @@ fn owner(role: SocketRole, start_ns: u64, time_ns: u64) -> OwnerRef {
         parent_tgid: 1,
         uid: 0,
         gid: 0,
+        euid: 0,
+        egid: 0,
         exec_id: 5,
         cgroup_id: 1,
         netns_cookie: 1,

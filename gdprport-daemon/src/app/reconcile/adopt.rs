@@ -277,6 +277,8 @@ fn storage(owner: &OwnerRef, local_port: u16) -> SocketOwner {
         parent_tgid: owner.parent_tgid,
         uid: owner.uid,
         gid: owner.gid,
+        euid: owner.euid,
+        egid: owner.egid,
         comm: [a, b],
     };
     SocketOwner { caller, role: SocketRole::Seeded as u8, started: 1, local_port, ..SocketOwner::default() }

@@ -242,6 +242,8 @@ pub(super) fn task_offsets(types: &KernelTypes) -> Vec<(&'static str, u32)> {
             ("TASK_IDS_OFFSET", "task_struct", "cred"),
             ("CRED_UID_OFFSET", "cred", "uid"),
             ("CRED_GID_OFFSET", "cred", "gid"),
+            ("CRED_EUID_OFFSET", "cred", "euid"),
+            ("CRED_EGID_OFFSET", "cred", "egid"),
             ("TASK_CGROUPS_OFFSET", "task_struct", "cgroups"),
             ("CSS_SET_CGROUP_OFFSET", "css_set", "dfl_cgrp"),
             ("CGROUP_NODE_OFFSET", "cgroup", "kn"),

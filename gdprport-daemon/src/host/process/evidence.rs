@@ -169,6 +169,8 @@ fn as_owner(tgid: u32, identity: &TaskIdentity) -> OwnerRef {
         parent_tgid: identity.parent_tgid,
         uid: 0,
         gid: 0,
+        euid: 0,
+        egid: 0,
         exec_id: identity.exec_id,
         cgroup_id: 0,
         netns_cookie: 0,

@@ -7,7 +7,7 @@ use gdprport_common::SocketRole;
 
 use super::resolver::{Resolver, TaskLookup};
 use crate::host::clock::boottime_ns;
-use crate::host::pid::ProcDir;
+use crate::host::pid::{Ids, ProcDir};
 use gdprport_core::identity::{NS_PER_TICK, OwnerRef};
 
 impl Resolver {
@@ -18,7 +18,7 @@ impl Resolver {
         let dir = ProcDir::open(&self.proc, tgid)?;
         let stat = dir.stat()?;
         let dir = dir.living(&stat);
-        let (uid, gid) = dir.ids()?;
+        let Ids { uid, gid, euid, egid } = dir.ids()?;
         let identity = tasks.identity(tgid).unwrap_or_default();
         let mut comm = [0; 16];
         let name = dir.comm().unwrap_or_default();
@@ -29,6 +29,8 @@ impl Resolver {
             parent_tgid: if identity.parent_tgid == 0 { stat.ppid } else { identity.parent_tgid },
             uid,
             gid,
+            euid,
+            egid,
             exec_id: identity.exec_id,
             cgroup_id: self.cgroup_id(&dir).unwrap_or(0),
             netns_cookie,

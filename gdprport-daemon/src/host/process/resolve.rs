@@ -99,6 +99,8 @@ impl Resolver {
             script: shown.and_then(|shown| shown.script),
             comm: comm_text(&owner.comm).map(Arc::from),
             uid: owner.uid,
+            euid: (owner.euid != owner.uid).then_some(owner.euid),
+            egid: (owner.egid != owner.gid).then_some(owner.egid),
             user: user.into_name(),
             gid: owner.gid,
             group: group.into_name(),

@@ -63,6 +63,7 @@ fn obey(puppet: &mut Puppet, words: &[&str]) -> Reply {
         ["duplex", id, out, into] => data::duplex(puppet.stream(number(id)?)?, number(out)?, number(into)?),
         ["drain", id] => data::drain(puppet.stream(number(id)?)?),
         ["setuid", uid] => mask::setuid(number(uid)?),
+        ["seteuid", uid] => mask::seteuid(number(uid)?),
         ["give", path, "listener"] => fd_passing::give(path, puppet.listener()?),
         ["give", path, id] => fd_passing::give(path, puppet.stream(number(id)?)?),
         ["take-listener", path] => puppet.take_listener(path),

@@ -117,6 +117,8 @@ pub(super) fn owner(tgid: u32, exec_id: u64, start_ns: u64) -> OwnerRef {
         parent_tgid: std::process::id(),
         uid: 0,
         gid: 0,
+        euid: 0,
+        egid: 0,
         exec_id,
         cgroup_id: 0,
         netns_cookie: 0,

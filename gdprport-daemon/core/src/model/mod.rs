@@ -1,0 +1,12 @@
+//! The vocabulary of the product as types: directions, endpoints, processes and how they are known.
+//!
+//! Belongs here: plain values that more than one layer uses, with their text and JSON forms.
+//! Does not belong here: anything that decides (`policy`), remembers (`flow`) or reads the machine (`host`).
+
+mod connection;
+mod posture;
+mod process;
+
+pub use connection::{Direction, Endpoint, Outcome};
+pub use posture::{Certificate, Posture, PostureState, Proof, TlsVersion};
+pub use process::{Attribution, Container, Parent, Process, Withheld};
