@@ -107,7 +107,7 @@ pub const FLAG_IO_WORKER: u8 = 16;
 /// A flag of [`FlowRecord`] of kind Closed: our FIN was on its way and never acknowledged.
 pub const FLAG_FIN_UNACKED: u8 = 32;
 
-/// An event in the life of a socket on a watched port; 128 bytes.
+/// An event in the life of a socket on a watched port; 136 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(

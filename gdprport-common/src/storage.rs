@@ -39,7 +39,7 @@ impl PortFlags {
 pub enum SocketRole {
     /// No owner is stored.
     None = 0,
-    /// The process called bind on this socket; a child of the socket inherits it.
+    /// The process called listen on this socket, or bind; a child of the socket inherits it.
     Bound = 1,
     /// The process called connect on this socket.
     Connected = 2,

@@ -1,4 +1,4 @@
-//! Nobody hides connections from a daemon that lists the sockets of the host, nor has live ones told as gone; and what
+//! Nobody hides connections from a daemon that lists the sockets of the host, nor has live ones reported as gone; and what
 //! ends without a record is found.
 
 use std::os::fd::AsRawFd as _;

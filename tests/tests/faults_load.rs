@@ -265,7 +265,7 @@ fn little_memory(connections: u32) {
     let (mut server, mut client) = (Puppet::new(), Puppet::new());
     server.listen(format!("127.0.0.1:{port}"));
     server.ask("serve");
-    // 4 MiB hold 30,000 records, and a connection makes five.
+    // 4 MiB hold 29,000 records, and a connection makes five.
     daemon.signal(libc::SIGSTOP);
     for _ in 0..3 {
         client.ask(&format!("burst 127.0.0.1:{port} 4000 4"));

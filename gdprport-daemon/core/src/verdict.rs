@@ -18,7 +18,8 @@ pub enum ReasonId {
     UndeclaredPeer,
     /// No rule allows this process.
     UndeclaredProcess,
-    /// A rule asks for evidence that the process itself withheld.
+    /// A rule asks for evidence that the process itself withheld, or the port demands TLS of a socket whose first bytes it
+    /// withheld.
     Unattributable,
     /// No rule allows connections in this direction.
     UndeclaredDirection,
@@ -28,7 +29,8 @@ pub enum ReasonId {
     WeakTls,
     /// The port demands TLS, and the server refused to upgrade the connection.
     TlsRefused,
-    /// The port demands TLS, and what was sent is neither TLS nor a known request to upgrade to it.
+    /// The port demands TLS, and what was sent is neither TLS nor a known request to upgrade to it, or does not go on as
+    /// TLS.
     NotTls,
     /// The rule that would have allowed it is past its `until`.
     RuleExpired,

@@ -1,7 +1,7 @@
 //! A file of NDJSON, appended to; made for log rotation, full disks and files that are deleted under it.
 //!
 //! - Opened for appending, close-on-exec, mode 0640 (less the umask); the directory must exist. One that everybody may
-//!   read, or that others may write or own, is used and said: events name people.
+//!   read, or that others may write or own, is used, with a warning: events name people.
 //! - [`Sink::reopen`] (SIGHUP) reopens the path; if that fails, the old file stays in use and `last_error` says so.
 //! - At most once a second, when there is something to write, the path is compared with the open file. If it is
 //!   another file or none, it is reopened. Events written to a deleted file within that second are gone with

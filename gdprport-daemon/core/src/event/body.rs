@@ -212,7 +212,7 @@ impl Body {
     ///
     /// | severity | when |
     /// |---|---|
-    /// | `high` | a violation with reason `undeclared-peer`, `undeclared-process`, `plaintext`, `tls-refused`, `not-tls` or `exposed-listener` |
+    /// | `high` | a violation with reason `undeclared-peer`, `undeclared-process`, `unattributable`, `plaintext`, `tls-refused`, `not-tls` or `exposed-listener` |
     /// | `medium` | a violation with any other reason; a `finding`; a `coverage` event that reports a loss |
     /// | `low` | a violation while no policy is active (the catalog only suspects); an undecided verdict; a `policy.applied` with warnings; a `daemon.start` with missing hooks; `daemon.stop` |
     /// | `info` | everything else |

@@ -38,7 +38,8 @@ pub struct FlowEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FindingId {
-    /// A flow ended on a port whose policy demands TLS, and its encryption never became known.
+    /// A flow ended on a port whose policy demands TLS, and its encryption never became known, or only the server's side of
+    /// its handshake was seen.
     PostureUnknown,
     /// A flow ended on a port whose policy demands TLS, and it was encrypted by something else, which has no version of
     /// TLS to compare.

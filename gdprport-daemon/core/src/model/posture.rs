@@ -54,7 +54,7 @@ pub enum PostureState {
     StarttlsRefused,
     /// Not encrypted.
     Plaintext,
-    /// Encrypted by something else than TLS: SSH, GSSAPI.
+    /// Encrypted by something else than TLS: SSH, GSSAPI, a layer of SASL with Kerberos, SMB 3.
     EncryptedOther,
     /// Certainly not TLS, and nothing else that is known: whether it is encrypted is not known.
     Unrecognised,

@@ -15,7 +15,7 @@ pub enum Attribution {
     Unknown,
     /// Found by scanning `/proc` for the socket's inode.
     Snapshot,
-    /// Inherited from the process that bound the listener.
+    /// The process that called `listen`, or bound the socket before; accepted connections inherit it.
     Listener,
     /// Seen in the context of the process that called connect or accept.
     Exact,
@@ -64,7 +64,8 @@ pub struct Parent {
 /// a late start or a loss may explain is missing evidence instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Withheld {
-    /// It filled the option memory of its socket, so that the kernel could not keep with it who called.
+    /// It filled the option memory of its socket, so that the kernel could not keep with it who called, nor capture its
+    /// first bytes.
     OptionMemory,
     /// It had a kernel thread of io_uring connect, which on kernels before 5.12 belongs to no process.
     KernelThread,

@@ -31,7 +31,7 @@ pub(crate) enum PolicyFiles {
 pub(crate) enum Trust {
     /// It is refused: whoever writes it decides what is declared.
     RootOnly,
-    /// It is taken, and said.
+    /// It is taken, with a warning.
     Anyone,
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Health {
 pub(crate) enum HealthState {
     /// All hooks, no loss, the policy active as written.
     Healthy,
-    /// Something is missing, or was lost earlier.
+    /// Something is missing, cannot be looked at, or was lost earlier.
     Degraded,
     /// Events are being lost now.
     Losing,
@@ -76,7 +76,7 @@ impl Status {
                 format!("{} owners of sockets not kept in the kernel", coverage.kernel.owners_unkept)
             }),
             (coverage.end_missed > 0).then(|| {
-                format!("the ends of {} flows were not seen, they are told as lost", coverage.end_missed)
+                format!("the ends of {} flows were not seen, they are reported as lost", coverage.end_missed)
             }),
             (coverage.found_late > 0)
                 .then(|| format!("{} flows were found open whose opening was not seen", coverage.found_late)),
@@ -121,7 +121,7 @@ impl Status {
             (absent > 0).then(|| format!("{absent} {} missing", plural(absent, "hook"))),
             reload_refused.then(|| "the last reload was refused".to_owned()),
             (self.owners.names_awaited > 0).then(|| {
-                format!("the host does not tell the names of {} users or groups", self.owners.names_awaited)
+                format!("the host does not return the names of {} users or groups", self.owners.names_awaited)
             }),
             (unresolved > 0).then(|| format!("{unresolved} {} unresolved", plural(unresolved, "name"))),
         ]

@@ -155,7 +155,7 @@ fn group(name: &'static str, ask: impl FnOnce(&str) -> Option<u32> + Send + 'sta
         Ok(Err(_)) | Err(_) => {
             tracing::warn!(
                 group = name,
-                "the host does not tell the group: the control socket keeps this process's own"
+                "the host does not return the group: the control socket keeps this process's own"
             );
             None
         }

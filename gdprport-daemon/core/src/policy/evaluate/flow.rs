@@ -32,7 +32,8 @@ struct Claimed<'a> {
 
 impl ActivePolicy {
     /// The verdict on a flow at this moment: `Declared` by the first written rule that allows it;
-    /// `Undecided` if none does and one would, were evidence not missing; otherwise `Violation` with every reason
+    /// `Undecided` if none does and one would, were evidence not missing, or if the flow may belong to
+    /// another service whose host name is not resolved; otherwise `Violation` with every reason
     /// why the nearest rule (`explain`) does not allow it. What the port demands of the
     /// encryption counts as one more key of every rule.
     ///

@@ -240,7 +240,7 @@ impl Read for Until {
 }
 
 fn last_moment(written: Datetime) -> Result<Timestamp, &'static str> {
-    const RANGE: &str = "the time is beyond what can be told";
+    const RANGE: &str = "the time is beyond what can be represented";
     let Some(date) = written.date else { return Err("a time of day is no date") };
     let civil = |number: u8| i8::try_from(number).map_err(|_| RANGE);
     let year = i16::try_from(date.year).map_err(|_| RANGE)?;

@@ -150,7 +150,7 @@ impl Read for EnforcementMode {
         match &*text {
             "observe" => return Some(Self),
             "enforce" => {
-                let help = "violations are told, not prevented; write \"observe\" or remove the key";
+                let help = "violations are reported, not prevented; write \"observe\" or remove the key";
                 report.error(
                     node.loc,
                     "this version does not have `mode = \"enforce\"` yet",

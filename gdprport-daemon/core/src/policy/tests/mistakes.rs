@@ -103,7 +103,7 @@ fn keys_of_a_later_version_are_refused_one_by_one() {
     policy.toml:8:8: error: this version does not have `mode = "enforce"` yet
      8 | mode = "enforce"
        |        ^^^^^^^^^
-       = help: violations are told, not prevented; write "observe" or remove the key
+       = help: violations are reported, not prevented; write "observe" or remove the key
 
     policy.toml:13:1: error: this version does not have `volume` yet
      13 | volume = { per = "1d", max = "50GiB" }
