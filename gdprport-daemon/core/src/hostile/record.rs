@@ -1,6 +1,6 @@
 //! Records of the ring buffer.
 
-use gdprport_common::{ExecHeader, FILE_CAP, PATH_CAP, PAYLOAD_LONG, RECORD_CAP};
+use gdprport_common::{ExecHeader, FILE_CAP, FlowRecord, PATH_CAP, PAYLOAD_LONG, RECORD_CAP};
 
 use zerocopy::IntoBytes as _;
 
@@ -10,7 +10,7 @@ use crate::decode::{
 use crate::executed::{Executable, ExecutedFile};
 
 /// The length of a record about a socket.
-const FLOW: usize = 128;
+const FLOW: usize = size_of::<FlowRecord>();
 
 /// Room for the longest record.
 const ROOM: usize = if EXEC + FILE_CAP > 24 + PAYLOAD_LONG { EXEC + FILE_CAP } else { 24 + PAYLOAD_LONG };
