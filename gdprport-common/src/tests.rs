@@ -78,7 +78,7 @@ fn records_convert_to_bytes_and_back() {
     round_trip::<CgroupRecord>();
     round_trip::<PayloadHeader>();
     // In place, as the daemon reads them from the ring buffer.
-    let words = [0x0101_0101_0101_0101_u64; 16];
+    let words = [0x0101_0101_0101_0101_u64; size_of::<FlowRecord>() / 8];
     let record = FlowRecord::ref_from_bytes(words.as_bytes()).expect("aligned and of the right size");
     assert_eq!((record.kind, record.cookie), (1, words[0]));
 }

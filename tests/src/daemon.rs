@@ -139,6 +139,16 @@ impl Daemon {
         Start::with(policy).start()
     }
 
+    /// Starts one beside a server that listens on `port` already, and waits until it knows who that is: nobody may be known
+    /// of what such a server accepts before.
+    #[must_use]
+    #[track_caller]
+    pub fn beside(port: u16, policy: impl Into<String>) -> Self {
+        let mut daemon = Self::with(policy);
+        daemon.log.wait("listener.open", |event| event.is("listener.open", port));
+        daemon
+    }
+
     #[track_caller]
     fn wait_until_ready(&mut self) {
         let start = std::time::Instant::now();

@@ -42,6 +42,17 @@ impl ProgramCopy {
     }
 }
 
+/// Whether a file lies on overlayfs, whose device and inode numbers `stat` does not show.
+///
+/// # Panics
+/// When nothing is there.
+#[must_use]
+pub fn is_on_overlay(path: &Path) -> bool {
+    /// `OVERLAYFS_SUPER_MAGIC` (include/uapi/linux/magic.h).
+    const OVERLAYFS: rustix::fs::FsWord = 0x794c_7630;
+    rustix::fs::statfs(path).expect("the file is there").f_type == OVERLAYFS
+}
+
 /// The path without symbolic links.
 ///
 /// # Panics

@@ -55,7 +55,7 @@ fn named_and_judged(case: &Case<'_>) {
         let policy = declare("customers-db", server.port.number())
             .allow("orders-db", "in", "127.0.0.1", &server.demanded(wrong))
             .allow("orders-api", "out", "127.0.0.1", &calling);
-        Daemon::with(policy.alone())
+        Daemon::beside(server.port.number(), policy.alone())
     };
     let mut daemon = watching("nothing");
 

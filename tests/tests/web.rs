@@ -60,7 +60,7 @@ fn judged(server: &Server) -> Result<(), Missing> {
         let policy = declare("shop", server.port.number())
             .allow("serving", "in", "127.0.0.1", &server.demanded(wrong))
             .allow("browsing", "out", "127.0.0.1", &calling);
-        Daemon::with(policy.alone())
+        Daemon::beside(server.port.number(), policy.alone())
     };
     let here = Place::default().cgroup(&unit);
 
@@ -119,7 +119,7 @@ fn node_deviations_are_reported_with_reasons_at_both_ends() {
 #[test]
 fn an_nginx_worker_is_the_owner_not_the_master() {
     let (dir, nginx) = (TempDir::new(), need!(Nginx::start()));
-    let mut daemon = Daemon::with(open(nginx.server.port.number()).alone());
+    let mut daemon = Daemon::beside(nginx.server.port.number(), open(nginx.server.port.number()).alone());
     for (client, server) in need!(browse(&dir, &nginx.server, 8)) {
         assert_ne!(server.pid, nginx.server.pid(), "a worker responds");
         client.named_exactly(&mut daemon.log, "flow.close");
@@ -133,7 +133,7 @@ fn an_nginx_worker_is_the_owner_not_the_master() {
 #[test]
 fn a_python_server_and_its_client_are_named_at_both_ends() {
     let (dir, python) = (TempDir::new(), need!(Python::start()));
-    let mut daemon = Daemon::with(open(python.server.port.number()).alone());
+    let mut daemon = Daemon::beside(python.server.port.number(), open(python.server.port.number()).alone());
     for (client, server) in need!(browse(&dir, &python.server, 2)) {
         client.named_exactly(&mut daemon.log, "flow.close");
         server.named_exactly(&mut daemon.log, "flow.close");
@@ -144,7 +144,7 @@ fn a_python_server_and_its_client_are_named_at_both_ends() {
 #[test]
 fn a_node_server_accepting_blindly_is_right_or_marked() {
     let (dir, node) = (TempDir::new(), need!(Node::start()));
-    let mut daemon = Daemon::with(open(node.server.port.number()).alone());
+    let mut daemon = Daemon::beside(node.server.port.number(), open(node.server.port.number()).alone());
     for (client, server) in need!(browse(&dir, &node.server, 2)) {
         client.named_exactly(&mut daemon.log, "flow.close");
         let event = server.event(&mut daemon.log, "flow.close");
@@ -160,7 +160,7 @@ fn a_node_client_is_named_exactly() {
     let python = need!(Python::start());
     let (dir, port) = (TempDir::new(), python.server.port.number());
     let command = need!(Node::client(&dir, port));
-    let mut daemon = Daemon::with(open(port).alone());
+    let mut daemon = Daemon::beside(port, open(port).alone());
     let ran = run(command, Place::default());
     let (pid, local) = ran.output.split_once(' ').expect("pid and port");
     assert_eq!(pid.parse(), Ok(ran.pid));

@@ -134,23 +134,17 @@ impl Adoption {
         if self.sockets.len() > 0 { Progress::More } else { Progress::Done }
     }
 
-    /// Ends: subscribes to the destroy notices of what was found. Returns whether another look is needed, because it is
-    /// not clear which end a socket is.
-    pub(super) fn finish(self, notices: &mut DestroyNotices) -> bool {
-        let Self { namespaces, mut wanted, unclear, last_look, .. } = self;
+    /// Ends: subscribes to the destroy notices of what was found. Returns of how many connections it is not clear which end
+    /// is here: they are not reported.
+    pub(super) fn finish(self, notices: &mut DestroyNotices) -> usize {
+        let Self { namespaces, mut wanted, unclear, .. } = self;
         for namespace in namespaces {
             let inode = namespace.ns.inode();
             if let (Some(subscription), Some(wanted)) = (namespace.destroy_notices, wanted.remove(&inode)) {
                 notices.watch(inode, subscription, wanted);
             }
         }
-        if unclear > 0 && last_look {
-            tracing::warn!(
-                connections = unclear,
-                "it is not known which end of these existing connections is here; they are not reported"
-            );
-        }
-        unclear > 0 && !last_look
+        unclear
     }
 
     fn adopt(

@@ -193,16 +193,25 @@ impl Reconciler {
         // Whatever it was made for may have ended flows as well.
         self.pace.compare_soon();
         let unclear = adoption.finish(&mut self.notices);
-        self.unclear_looks = if unclear { self.unclear_looks + 1 } else { 0 };
-        self.needs_resync |= unclear;
-        self.for_missed &= unclear;
+        let again = unclear > 0 && self.unclear_looks + 1 < LOOKS;
+        if unclear > 0 && !again {
+            tracing::warn!(
+                connections = unclear,
+                "it is not known which end of these existing connections is here; they are not reported"
+            );
+            let unseen = monitor.counters.unseen;
+            note_unseen(Unseen { sockets: unseen.sockets + unclear as u64, ..unseen }, monitor, now);
+        }
+        self.unclear_looks = if again { self.unclear_looks + 1 } else { 0 };
+        self.needs_resync |= again;
+        self.for_missed &= again;
         // Starting has needed much that is free again.
         trim_heap();
         progress
     }
 }
 
-/// Tells the monitor what could not be looked at, and logs it when it is something else than before.
+/// Passes on what could not be looked at, and logs it when it is something else than before.
 fn note_unseen(unseen: Unseen, monitor: &mut Monitor<Probes>, now: Timestamp) {
     if unseen != monitor.counters.unseen && !unseen.is_nothing() {
         let Unseen { namespaces, sockets, processes } = unseen;
