@@ -188,6 +188,13 @@ fn may_follow(reported: &Posture, next: &Posture, one_sided: bool) -> bool {
         (Unknown, _) => true,
         // What followed the hellos may turn out not to be TLS, or the hellos no pair.
         (Tls12 | Tls13 | StarttlsUpgraded, Unrecognised) => true,
+        // A suite that is weak or does not encrypt, chosen while only a beginning of the client's bytes was there: they may
+        // turn out to be no hello.
+        (WeakTls | Plaintext, Unrecognised | Plaintext | Unknown)
+            if reported.evidence.contains("ServerHello") =>
+        {
+            true
+        }
         // Later packets of a layer may turn out not to be encrypted.
         (EncryptedOther, Plaintext | Unknown) => true,
         // The rest of the request may ask for TLS.

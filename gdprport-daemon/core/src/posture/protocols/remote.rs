@@ -12,6 +12,10 @@ pub(in crate::posture) fn vnc(dialogue: &Dialogue<'_>) -> Reading {
         return Reading::Foreign;
     }
     let too_few = Reading::open("VNC: the client's choice of security was not seen");
+    // The server names its version first. Until it is there, the client's bytes may be of something else.
+    if named(dialogue.server).is_none() {
+        return too_few;
+    }
     let Some((version, client)) = dialogue.client.split_first_chunk::<12>() else { return too_few };
     let server = dialogue.server.get(12..).unwrap_or_default();
     if version.starts_with(b"RFB 003.003") {
