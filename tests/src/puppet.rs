@@ -42,15 +42,17 @@ impl ProgramCopy {
     }
 }
 
-/// Whether a file lies on overlayfs, whose device and inode numbers `stat` does not show.
+/// What events must report as the executable of a process that runs this file of the host in mounts of its own: the path,
+/// or nothing on overlayfs, which the emulated hosts run on, as `stat` does not show the file's device and inode there.
 ///
 /// # Panics
 /// When nothing is there.
 #[must_use]
-pub fn is_on_overlay(path: &Path) -> bool {
+pub fn proven_in_own_mounts(path: &Path) -> Option<String> {
     /// `OVERLAYFS_SUPER_MAGIC` (include/uapi/linux/magic.h).
     const OVERLAYFS: rustix::fs::FsWord = 0x794c_7630;
-    rustix::fs::statfs(path).expect("the file is there").f_type == OVERLAYFS
+    let on_overlay = rustix::fs::statfs(path).expect("the file is there").f_type == OVERLAYFS;
+    (!on_overlay).then(|| path.to_string_lossy().into_owned())
 }
 
 /// The path without symbolic links.

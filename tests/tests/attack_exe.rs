@@ -10,7 +10,7 @@ use gdprport_tests::child::Place;
 use gdprport_tests::client::run;
 use gdprport_tests::event::Event;
 use gdprport_tests::pair::{Connection, Pair};
-use gdprport_tests::puppet::{ProgramCopy, Puppet, built, is_on_overlay};
+use gdprport_tests::puppet::{ProgramCopy, Puppet, built, proven_in_own_mounts};
 use gdprport_tests::temp::{TempDir, set_mode};
 use gdprport_tests::user::User;
 
@@ -156,9 +156,7 @@ fn a_host_program_in_a_user_namespace_is_named() {
     pair.client.ask("unshare-user");
     pair.client.become_program("exec", &plain.path());
     let (_, event) = client_closed(&mut pair);
-    // On overlayfs, which the emulated hosts run on, a path in mounts of one's own is not proven.
-    let path = plain.path();
-    let exe = (!is_on_overlay(&path)).then(|| path.to_string_lossy().into_owned());
+    let exe = proven_in_own_mounts(&plain.path());
     assert_eq!(event.at("process.exe").as_str(), exe.as_deref(), "{}", event.line());
     pair.daemon.stop();
 }

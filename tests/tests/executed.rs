@@ -14,7 +14,7 @@ use gdprport_tests::event::Event;
 use gdprport_tests::pair::Pair;
 use gdprport_tests::policy::{declare, open};
 use gdprport_tests::ports::Port;
-use gdprport_tests::puppet::{ProgramCopy, Puppet, built, is_on_overlay, real};
+use gdprport_tests::puppet::{ProgramCopy, Puppet, built, proven_in_own_mounts, real};
 use gdprport_tests::temp::{TempDir, set_mode};
 use gdprport_tests::user::User;
 
@@ -241,9 +241,7 @@ fn a_process_that_changes_its_exe_link_keeps_its_path() {
     let connection = pair.connect();
     pair.close(&connection);
     let event = connection.client.event(&mut pair.daemon.log, "flow.close");
-    // On overlayfs, which the emulated hosts run on, a path in mounts of one's own is not proven.
-    let path = plain.path();
-    let exe = (!is_on_overlay(&path)).then(|| path.to_string_lossy().into_owned());
+    let exe = proven_in_own_mounts(&plain.path());
     assert_eq!(event.at("process.exe").as_str(), exe.as_deref(), "{}", event.line());
     pair.daemon.stop();
 }

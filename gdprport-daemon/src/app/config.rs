@@ -175,8 +175,8 @@ impl Config {
             let bytes = configured::read(&place, BYTES_MAX)?;
             Ok((bytes, exposure(&place)?))
         };
-        let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "the file system does not answer"));
-        let (bytes, exposed) = match configured::within(configured::START_WITHIN, read).unwrap_or_else(late) {
+        let done = configured::within(configured::START_WITHIN, read);
+        let (bytes, exposed) = match done.unwrap_or_else(|late| Err(io::Error::from(late))) {
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(source) => return Err(failed(source)),

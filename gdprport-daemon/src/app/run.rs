@@ -4,7 +4,6 @@
 //! socket taken before anything touches the kernel; hooks are attached before existing processes are
 //! numbered, and ports are watched before existing sockets are listed.
 
-use std::io;
 use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -126,12 +125,10 @@ fn publisher(
     }
     if let Some(file) = &options.file {
         let path = file.clone();
-        // Its file system may hang; later that is the sink's own affair.
+        // Its file system may hang. Once it is open, only the sink's own thread waits for that.
         let opened = configured::within(configured::START_WITHIN, move || Sink::file(&path, capacity));
-        sinks.push(opened.unwrap_or_else(|_| {
-            let source = io::Error::new(io::ErrorKind::TimedOut, "the file system does not answer");
-            Err(SinkError::Open { path: file.clone(), source })
-        })?);
+        let late = |late: configured::Late| SinkError::Open { path: file.clone(), source: late.into() };
+        sinks.push(opened.map_err(late)??);
     }
     if let Some(render) = options.journald.take() {
         sinks.push(Sink::journald(Path::new(JOURNALD_SOCKET), capacity, render)?);
@@ -343,7 +340,7 @@ impl Daemon {
         }
         let reply = self.policy.reply(outcome.err(), &self.monitor);
         for asker in self.loader.finished() {
-            // Nor is a client that no longer waits for a reload.
+            // A client that no longer waits is no error.
             let _: Result<(), _> = Asker::send(asker, reply.clone());
         }
     }

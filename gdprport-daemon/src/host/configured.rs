@@ -71,6 +71,16 @@ pub(crate) enum Late {
     TooMany,
 }
 
+impl From<Late> for io::Error {
+    fn from(late: Late) -> Self {
+        let why = match late {
+            Late::Stuck => "the file system does not answer",
+            Late::TooMany => "earlier attempts to read it still wait for the file system",
+        };
+        Self::new(io::ErrorKind::TimedOut, why)
+    }
+}
+
 /// Counts a thread as long as it runs.
 struct Running(&'static AtomicUsize);
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gdprport_core::policy::{FILE_BYTES_MAX, FILES_MAX, Policy, Problems, Source, compile};
 
-use crate::host::configured::{self, Late};
+use crate::host::configured;
 use crate::host::trust::{Exposure, exposure, exposure_of_directory};
 
 /// How long the file system may take for all files in a reload: two in a row take less than a client waits for the reply.
@@ -98,12 +98,8 @@ impl PolicyFiles {
         let reading = Reading { trust, read: configured::read };
         let texts = configured::within(within, move || files.read(reading, &place));
         let texts = texts.unwrap_or_else(|late| {
-            let what = match late {
-                Late::Stuck => "the file system does not answer",
-                Late::TooMany => "earlier attempts to read it still wait for the file system",
-            };
             let path = at.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            Err(PolicyError::Read { path, source: io::Error::new(io::ErrorKind::TimedOut, what) })
+            Err(PolicyError::Read { path, source: late.into() })
         });
         texts?.compile()
     }

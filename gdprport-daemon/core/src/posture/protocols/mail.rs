@@ -50,7 +50,7 @@ pub(in crate::posture) fn pop3(dialogue: &Dialogue<'_>) -> Reading {
 }
 
 /// STARTTLS, or which of the commands of a dialect it is.
-fn upgrade_or(first: &[u8], harmless: &[&'static str], substance: &[&'static str]) -> LineCommand {
+pub(super) fn upgrade_or(first: &[u8], harmless: &[&'static str], substance: &[&'static str]) -> LineCommand {
     if first.eq_ignore_ascii_case(b"STARTTLS") {
         LineCommand::Upgrade
     } else if one_of(first, harmless).is_some() {

@@ -1,7 +1,7 @@
 //! NNTP (RFC 3977) with STARTTLS (RFC 4642), and IRC (RFC 2812) with the command of that name (IRCv3 `tls`).
 
 use super::line::{self, Dialect, LineCommand, Reply, authentication, one_of, split, word};
-use super::mail::{numbered_exchange, numbered_greeting, numbered_reply};
+use super::mail::{numbered_exchange, numbered_greeting, numbered_reply, upgrade_or};
 use super::sasl::Exchange;
 use crate::posture::reading::{Dialogue, Reading};
 
@@ -25,9 +25,6 @@ fn nntp_command(line: &[u8]) -> LineCommand {
         "XOVER", "HDR", "XHDR", "XPAT", "CHECK", "TAKETHIS",
     ];
     let (first, rest) = word(line);
-    if first.eq_ignore_ascii_case(b"STARTTLS") {
-        return LineCommand::Upgrade;
-    }
     if first.eq_ignore_ascii_case(b"AUTHINFO") {
         let (how, rest) = word(rest);
         return if how.eq_ignore_ascii_case(b"SASL") {
@@ -36,11 +33,7 @@ fn nntp_command(line: &[u8]) -> LineCommand {
             LineCommand::Substance("AUTHINFO")
         };
     }
-    match (one_of(first, &HARMLESS), one_of(first, &SUBSTANCE)) {
-        (Some(_), _) => LineCommand::Harmless,
-        (_, Some(word)) => LineCommand::Substance(word),
-        _ => LineCommand::Foreign,
-    }
+    upgrade_or(first, &HARMLESS, &SUBSTANCE)
 }
 
 /// The reply to the last line: 382 agrees (RFC 4642 §2.2.1). The lines of a list have no code.

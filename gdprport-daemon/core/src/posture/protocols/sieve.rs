@@ -1,6 +1,7 @@
 //! ManageSieve (RFC 5804): users' filters of mail, with STARTTLS (§2.2).
 
 use super::line::{self, Dialect, LineCommand, Reply, authentication, one_of, split, word};
+use super::mail::upgrade_or;
 use super::sasl::Exchange;
 use crate::posture::cursor::starts;
 use crate::posture::reading::{Dialogue, Reading};
@@ -43,19 +44,12 @@ fn command(line: &[u8]) -> LineCommand {
         "CHECKSCRIPT",
     ];
     let (first, rest) = word(line);
-    if first.eq_ignore_ascii_case(b"STARTTLS") {
-        return LineCommand::Upgrade;
-    }
     if first.eq_ignore_ascii_case(b"AUTHENTICATE") {
         let mechanism = word(rest).0;
         let mechanism = mechanism.strip_prefix(b"\"").unwrap_or(mechanism);
         return authentication("AUTHENTICATE", mechanism.strip_suffix(b"\"").unwrap_or(mechanism));
     }
-    match (one_of(first, &HARMLESS), one_of(first, &SUBSTANCE)) {
-        (Some(_), _) => LineCommand::Harmless,
-        (_, Some(word)) => LineCommand::Substance(word),
-        _ => LineCommand::Foreign,
-    }
+    upgrade_or(first, &HARMLESS, &SUBSTANCE)
 }
 
 /// Whether a line ends a response, and whether it agrees (§1.2).
