@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use crate::model::Container;
+use crate::model::{Container, Naming};
 
 /// Endings of systemd units that can hold processes.
 const UNIT_SUFFIXES: [&str; 5] = [".service", ".scope", ".socket", ".mount", ".swap"];
@@ -111,6 +111,8 @@ impl CgroupPath {
                         id: found.id(),
                         runtime: found.runtime.map(Arc::from),
                         pod: pod.map(Arc::from),
+                        claimed_by: None,
+                        naming: Naming::Unknown,
                     }),
                     Maker::Anybody => Inside::Host,
                     Maker::Unknown => Inside::Unproven,

@@ -394,6 +394,8 @@ fn contained() -> Process {
             id: "4f1c".repeat(16).into(),
             runtime: Some("containerd".into()),
             pod: Some("0d3f6f3e-8a8e-4a9e-9d2a-5a4a0b6c7d8e".into()),
+            claimed_by: None,
+            naming: crate::model::Naming::Unknown,
         }),
         euid: Some(0),
         egid: Some(0),

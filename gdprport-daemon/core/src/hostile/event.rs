@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::encode;
 use crate::event::{Body, Event, FlowEvent, Kind, Violation, samples};
-use crate::model::{Certificate, Container, Parent, Posture, PostureState, Process, Proof, TlsVersion};
+use crate::model::{
+    Certificate, Container, Naming, Parent, Posture, PostureState, Process, Proof, TlsVersion,
+};
 use crate::shared::Shared;
 use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
 
@@ -83,7 +85,13 @@ fn process(input: &mut Input<'_>) -> Process {
         user: optional(input),
         unit: optional(input),
         cgroup: optional(input),
-        container: optional(input).map(|id| Container { id, runtime: optional(input), pod: optional(input) }),
+        container: optional(input).map(|id| Container {
+            id,
+            runtime: optional(input),
+            pod: optional(input),
+            claimed_by: None,
+            naming: Naming::Unknown,
+        }),
         parent: optional(input).map(|exe| Parent { pid: 1, exe: Some(exe) }),
         ..known
     }

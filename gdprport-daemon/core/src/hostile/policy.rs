@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::input::Dice;
 use crate::model::{
-    Attribution, Container, Direction, Endpoint, Posture, PostureState, Process, TlsVersion, Withheld,
+    Attribution, Container, Direction, Endpoint, Naming, Posture, PostureState, Process, TlsVersion, Withheld,
 };
 use crate::policy::{ActivePolicy, DnsNames, Facts, Policy, Problem, Resolution, Source, compile};
 use crate::text::is_control_or_bidi;
@@ -135,7 +135,13 @@ fn process(dice: &mut Dice) -> Option<Process> {
         gid: 115,
         group: text(&["postgres", "root"]),
         unit: text(&["postgresql@15-main.service", "backup.service"]),
-        container: text(&["4f1c", "pod"]).map(|id| Container { id, runtime: None, pod: Some("pod".into()) }),
+        container: text(&["4f1c", "pod"]).map(|id| Container {
+            id,
+            runtime: None,
+            pod: Some("pod".into()),
+            claimed_by: None,
+            naming: Naming::Unknown,
+        }),
         cgroup: text(&["/system.slice/backup.service", "/"]),
         attribution: Attribution::Exact,
         ..Process::UNKNOWN

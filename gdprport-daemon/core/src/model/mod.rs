@@ -4,9 +4,11 @@
 //! Does not belong here: anything that decides (`policy`), remembers (`flow`) or reads the machine (`host`).
 
 mod connection;
+mod container;
 mod posture;
 mod process;
 
 pub use connection::{Direction, Endpoint, Outcome};
+pub use container::{Compose, Container, Names, Naming, StatedBy, Workload};
 pub use posture::{Certificate, Posture, PostureState, Proof, TlsVersion};
-pub use process::{Attribution, Container, Parent, Process, Withheld};
+pub use process::{Attribution, Parent, Process, Withheld};

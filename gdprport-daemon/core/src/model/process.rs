@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::container::Container;
+
 /// How the owner of a flow is known. Ordered from weakest to strongest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -38,17 +40,6 @@ impl fmt::Display for Attribution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
-}
-
-/// The container a process runs in, read from its cgroup path.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub struct Container {
-    /// The runtime's full container id (64 hexadecimal digits for docker, containerd, cri-o and podman).
-    pub id: Arc<str>,
-    /// `docker`, `containerd`, `cri-o`, `podman`, …; `null` where the path does not show it.
-    pub runtime: Option<Arc<str>>,
-    /// The Kubernetes pod's uid, with dashes, where the path names one.
-    pub pod: Option<Arc<str>>,
 }
 
 /// The process that started another one, as far as it is still known.
@@ -133,7 +124,8 @@ pub struct Process {
     /// Effective group id at the time of the call, where it differs from the real one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub egid: Option<u32>,
-    /// True while it is not known whether `user` or `group` has a name: then a missing one proves nothing.
+    /// True while it is not known whether `user` or `group` has a name, or how the container is called: then a missing one
+    /// proves nothing.
     #[serde(skip)]
     pub names_pending: bool,
     /// True if the cgroup is named like a container's and it can no longer be known whether root named it so: then a

@@ -9,7 +9,7 @@ use gdprport_core::community_id::CommunityId;
 use gdprport_core::counters::{OwnerCounters, PortCounters};
 use gdprport_core::event::{ByReason, Cookie, Flow, KernelCounts, Peer, Port, SinkCounts};
 use gdprport_core::model::{
-    Attribution, Container, Direction, Endpoint, Outcome, Posture, PostureState, Process,
+    Attribution, Container, Direction, Endpoint, Naming, Outcome, Posture, PostureState, Process,
 };
 use gdprport_core::shared::Shared;
 use gdprport_core::verdict::{Nearest, Reason, ReasonId, Verdict};
@@ -347,6 +347,8 @@ pub(crate) fn flows() -> Vec<FlowRow> {
         id: Arc::from("4f1d0c2b3a49586776859493a2b1c0dfeeddccbbaa99887766554433221100ff"),
         runtime: Some(Arc::from("docker")),
         pod: None,
+        claimed_by: None,
+        naming: Naming::Unknown,
     });
     let hostile = process(666, "/tmp/\u{1b}[2J\u{7}evil\n", "etl", None, Attribution::Snapshot);
     let unit = Some("postgresql@15-main.service");

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 use super::{ActivePolicy, DnsNames, Facts, Policy, Problems, Resolution, Source, compile};
 use crate::model::{
-    Attribution, Container, Direction, Endpoint, Posture, PostureState, Process, TlsVersion, Withheld,
+    Attribution, Container, Direction, Endpoint, Naming, Posture, PostureState, Process, TlsVersion, Withheld,
 };
 use crate::verdict::Verdict;
 
@@ -68,7 +68,13 @@ fn postgres() -> Process {
 }
 
 fn container(id: &str, pod: Option<&str>) -> Container {
-    Container { id: id.into(), runtime: None, pod: pod.map(Into::into) }
+    Container {
+        id: id.into(),
+        runtime: None,
+        pod: pod.map(Into::into),
+        claimed_by: None,
+        naming: Naming::Unknown,
+    }
 }
 
 /// An accepted flow on a local port.

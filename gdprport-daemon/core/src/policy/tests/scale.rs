@@ -109,7 +109,13 @@ fn many_containers_and_pods_cost_no_more_than_few() {
         )
     });
     let owner = |id: &str, pod: Option<&str>| {
-        let container = Container { id: id.into(), runtime: None, pod: pod.map(Into::into) };
+        let container = Container {
+            id: id.into(),
+            runtime: None,
+            pod: pod.map(Into::into),
+            claimed_by: None,
+            naming: Naming::Unknown,
+        };
         Process { container: Some(container), ..postgres() }
     };
     let ask = |process| ask(&policy, &accepted(5432, "192.0.2.1", Some(&process)));

@@ -1,0 +1,158 @@
+//! What one container's state says of it, whichever runtime wrote it.
+//!
+//! Belongs here: the common result of all parsers, its bounds, and its completion to [`Names`].
+
+use std::sync::Arc;
+
+use super::labels::Labels;
+use crate::model::{Compose, Names, StatedBy, Workload};
+
+/// Bytes of a name, a namespace or a pod's name (RFC 1123 allows Kubernetes 253).
+pub const NAME_MAX: usize = 253;
+
+/// Bytes of an image's reference: a repository of 255, a tag of 128 and a digest fit (distribution's `reference`).
+pub const IMAGE_MAX: usize = 512;
+
+/// Paths that one container mounts writable, of which more are not looked at.
+const MOUNTS_MAX: usize = 256;
+
+/// What the state of a container's runtime says of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stated {
+    /// Its name, without a leading `/`; in a Kubernetes pod its name there.
+    pub name: Option<Arc<str>>,
+    /// The image as it was asked for.
+    pub image: Option<Arc<str>>,
+    /// Digest of the image's manifest, `sha256:…`.
+    pub image_digest: Option<Arc<str>>,
+    /// Digest of the image's configuration, `sha256:…`.
+    pub image_id: Option<Arc<str>>,
+    /// Labels; of a Kubernetes container its pod's.
+    pub labels: Labels,
+    /// The pod's Kubernetes namespace.
+    pub namespace: Option<Arc<str>>,
+    /// The pod's name.
+    pub pod_name: Option<Arc<str>>,
+    /// The workload whose pod it is.
+    pub workload: Option<Workload>,
+    /// The container that holds the pod's namespaces (its sandbox), whose state has the pod's labels; `None` if it is in no
+    /// pod, or is that container.
+    pub sandbox: Option<Arc<str>>,
+    /// What of the host it mounts.
+    pub mounts: Vec<Mount>,
+}
+
+/// Something of the host that a container mounts writable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// The absolute path on the host.
+    pub source: Arc<str>,
+}
+
+/// A text within a bound; `None` if it is empty or longer: a part of a name is another name.
+#[must_use]
+pub fn text(text: &str, most: usize) -> Option<Arc<str>> {
+    (!text.is_empty() && text.len() <= most).then(|| Arc::from(text))
+}
+
+/// A digest, `sha256:` and 64 hexadecimal digits in lower case; with or without the algorithm.
+#[must_use]
+pub fn digest(text: &str) -> Option<Arc<str>> {
+    let hex = text.strip_prefix("sha256:").unwrap_or(text);
+    let is_hex = hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_hex.then(|| Arc::from(format!("sha256:{hex}")))
+}
+
+impl Stated {
+    /// Adds a writable mount of the host's `source`, if it is an absolute path.
+    pub fn mounts(&mut self, source: &str) {
+        if source.starts_with('/') && self.mounts.len() < MOUNTS_MAX {
+            self.mounts.push(Mount { source: Arc::from(source) });
+        }
+    }
+
+    /// Takes what it lacks from the state of the same container by another file, or of its pod. What it has stays.
+    #[must_use]
+    pub fn or(mut self, other: Self) -> Self {
+        self.name = self.name.or(other.name);
+        self.image = self.image.or(other.image);
+        self.image_digest = self.image_digest.or(other.image_digest);
+        self.image_id = self.image_id.or(other.image_id);
+        self.namespace = self.namespace.or(other.namespace);
+        self.pod_name = self.pod_name.or(other.pod_name);
+        self.workload = self.workload.or(other.workload);
+        self.sandbox = self.sandbox.or(other.sandbox);
+        if self.labels.is_empty() {
+            self.labels = other.labels;
+        }
+        if self.mounts.is_empty() {
+            self.mounts = other.mounts;
+        }
+        self
+    }
+
+    /// True if it says nothing by which a person would know the container.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.name.is_none() && self.image.is_none() && self.pod_name.is_none() && self.labels.is_empty()
+    }
+
+    /// The names of the container, stated by whoever can write the state. `writes_state`: it can write to it itself.
+    #[must_use]
+    pub fn names(self, stated_by: StatedBy, writes_state: bool) -> Names {
+        let label = |keys: [&str; 2]| keys.into_iter().find_map(|key| self.labels.get(key).cloned());
+        let project = label(["com.docker.compose.project", "io.podman.compose.project"]);
+        let service = label(["com.docker.compose.service", "io.podman.compose.service"]);
+        let compose = project.map(|project| Compose { project, service });
+        let (labels, labels_omitted) = self.labels.into_parts();
+        Names {
+            name: self.name,
+            image: self.image,
+            image_digest: self.image_digest,
+            image_id: self.image_id,
+            labels,
+            labels_omitted,
+            compose,
+            namespace: self.namespace,
+            pod_name: self.pod_name,
+            workload: self.workload,
+            stated_by,
+            writes_state,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_beyond_its_bound_is_no_name() {
+        assert_eq!(text(&"a".repeat(NAME_MAX), NAME_MAX).map(|name| name.len()), Some(NAME_MAX));
+        assert_eq!(text(&"a".repeat(NAME_MAX + 1), NAME_MAX), None);
+        assert_eq!(text("", NAME_MAX), None);
+    }
+
+    #[test]
+    fn a_digest_has_its_algorithm() {
+        let hex = "0123456789abcdef".repeat(4);
+        let whole = format!("sha256:{hex}");
+        assert_eq!(digest(&hex).as_deref(), Some(&*whole));
+        assert_eq!(digest(&whole).as_deref(), Some(&*whole));
+        assert_eq!((digest(&hex[1..]), digest(&hex.to_uppercase()), digest("sha512:ab")), (None, None, None));
+    }
+
+    #[test]
+    fn compose_projects_are_known_by_their_labels() {
+        let stated = Stated {
+            labels: Labels::collect([
+                ("com.docker.compose.project", "shop"),
+                ("com.docker.compose.service", "db"),
+            ]),
+            ..Stated::default()
+        };
+        let names = stated.names(StatedBy { uid: 0, user: None }, false);
+        let compose = names.compose.expect("a project");
+        assert_eq!((&*compose.project, compose.service.as_deref()), ("shop", Some("db")));
+    }
+}
