@@ -189,17 +189,23 @@ impl<'s> Report<'s> {
 
     fn position(&self, loc: Loc) -> (usize, usize) {
         let line = self.line_index(loc);
-        let text = &self.sources[loc.source].text;
-        let before = text.get(self.lines(loc.source)[line]..loc.start).unwrap_or("");
-        (line + 1, before.chars().count() + 1)
+        let start = self.lines(loc.source)[line];
+        let before = self.sources[loc.source].text.get(start..loc.start).unwrap_or("");
+        // Of a line's end the first character may be a carriage return, which no editor counts.
+        let column = before.chars().count().min(self.line(loc.source, start).chars().count());
+        (line + 1, column + 1)
+    }
+
+    /// The line that begins at this byte, without its end.
+    fn line(&self, source: usize, start: usize) -> &str {
+        self.sources[source].text[start..].lines().next().unwrap_or("")
     }
 
     fn render(&self, found: Pending) -> Problem {
         let Pending { severity, loc, message, help } = found;
         let source = &self.sources[loc.source];
         let (line, column) = self.position(loc);
-        let start = self.lines(loc.source)[line - 1];
-        let full = source.text[start..].lines().next().unwrap_or("");
+        let full = self.line(loc.source, self.lines(loc.source)[line - 1]);
         let spanned = source.text.get(loc.start..loc.end).unwrap_or("");
         let mut width = spanned.lines().next().unwrap_or("").chars().count().max(1);
         // A window that keeps what is underlined in sight.

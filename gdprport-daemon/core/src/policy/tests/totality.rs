@@ -110,6 +110,17 @@ proptest! {
     }
 }
 
+/// At a line's end of Windows, too, and in a line longer than an excerpt.
+#[test]
+fn what_is_missing_at_a_lines_end_is_shown_behind_it() {
+    for (line, end) in [(30, "\n"), (30, "\r\n"), (101, "\n"), (101, "\r\n"), (300, "\r\n"), (300, "\r")] {
+        let text = format!("x = \"{}{end}", "a".repeat(line - 5));
+        total(&text);
+        let problem = problems(&text).list.remove(0);
+        assert_eq!(problem.column, if end == "\r" { 302 } else { line + 1 }, "{problem:?}");
+    }
+}
+
 #[test]
 fn deep_nesting_is_refused_and_not_followed() {
     total(&format!("version = 1\nx = {}", "[".repeat(100_000)));
