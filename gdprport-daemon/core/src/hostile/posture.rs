@@ -26,14 +26,17 @@ pub fn posture(bytes: &[u8]) {
     let declared = declared.and_then(|at| Protocol::by_id(catalog::SERVICES[at].id));
     let mut segments = Vec::new();
     let mut sent = [0_u64; 2];
-    let mut whole = true;
+    let (mut whole, mut twice) = (true, false);
     while !input.is_empty() && segments.len() < SEGMENTS {
         let how = input.u8();
         let side = if how & 1 == 0 { Side::Client } else { Side::Server };
         let sent = &mut sent[usize::from(how & 1)];
         let offset = match how >> 6 {
             // A repetition from anywhere before, with other bytes maybe.
-            1 => sent.saturating_sub(u64::from(input.u8())),
+            1 => {
+                twice = true;
+                sent.saturating_sub(u64::from(input.u8()))
+            }
             2 => {
                 whole = false;
                 sent.saturating_add(u64::from(input.u16()))
@@ -53,6 +56,22 @@ pub fn posture(bytes: &[u8]) {
     if whole {
         however_cut(declared, &segments, &posture, &mut Dice::new(bytes));
         behind_plaintext(declared, &segments);
+        if !twice {
+            in_any_order(declared, &segments, &posture);
+        }
+    }
+}
+
+/// Whatever counts as encrypted does so whichever direction came first. `segments` miss nothing, and none has bytes of
+/// another.
+fn in_any_order(declared: Option<Protocol>, segments: &[Segment<'_>], expected: &Posture) {
+    let of = |wanted: Side| segments.iter().filter(move |(side, ..)| *side == wanted).copied();
+    let orders = [of(Side::Client).chain(of(Side::Server)), of(Side::Server).chain(of(Side::Client))];
+    for order in orders.map(Iterator::collect::<Vec<_>>) {
+        let turned = play(declared, &order, true);
+        if encrypts(&turned) || encrypts(expected) {
+            assert_eq!(decided(&turned), decided(expected), "in any order:\n{turned:?}\n{expected:?}");
+        }
     }
 }
 
@@ -243,6 +262,11 @@ fn same(cut: &Posture, whole: &Posture) {
 /// What must not depend on how the bytes came.
 fn decided(posture: &Posture) -> (PostureState, Option<TlsVersion>, Option<&str>) {
     (posture.state, posture.version, posture.cipher.as_deref())
+}
+
+/// Whether it counts as encrypted, whatever is demanded.
+fn encrypts(posture: &Posture) -> bool {
+    posture.state == PostureState::EncryptedOther || posture.state.is_tls() && posture.version.is_some()
 }
 
 /// Every text is short and printable, and the evidence is not empty.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::line::is_text;
 use crate::posture::cursor::Cursor;
-use crate::posture::reading::{Dialogue, Reading};
+use crate::posture::reading::{Awaits, Dialogue, Reading};
 use crate::posture::upgrade::{self, plaintext};
 
 const PRELOGIN: u8 = 0x12;
@@ -137,8 +137,20 @@ pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
         (_, OFF) => plaintext("TDS PRELOGIN: only the login is encrypted"),
         _ => {
             let (client, server) = (unwrap(client), unwrap(server));
-            upgrade::after(how, dialogue, &client, &server).unwrap_or_else(|| upgrade::ignored(how))
+            let reading =
+                upgrade::after(how, dialogue, &client, &server).unwrap_or_else(|| upgrade::ignored(how));
+            in_packets(reading)
         }
+    }
+}
+
+/// What is awaited stands inside packets, not where the direction ends.
+fn in_packets(reading: Reading) -> Reading {
+    match reading {
+        Reading::Seen { posture, awaits: Awaits::ClientRecord { .. } | Awaits::ServerHello { .. } } => {
+            Reading::so_far(posture)
+        }
+        other => other,
     }
 }
 

@@ -193,3 +193,86 @@ fn a_file_that_begins_like_a_servers_hello_is_no_tls() {
         }
     }
 }
+
+/// A client that goes on in plaintext is no client of TLS, whatever the server says to it, and whichever was heard first.
+#[test]
+fn plaintext_behind_the_clients_hello_outweighs_any_answer() {
+    let (client, server) = tls13();
+    let client = client[..5 + usize::from(u16::from_be_bytes([client[3], client[4]]))].to_vec();
+    let sent = [&client, &b"alice;DE00 1234;influenza\n"[..]].concat();
+    let alert = b"\x15\x03\x03\0\x02\x02\x28".to_vec();
+    let ask = b"\0\0\0\x08\x04\xd2\x16\x2f";
+    for reply in [server, server_hello(0x003B, &[]), server_hello(0x0005, &[]), alert, b"\x01 ok".to_vec()] {
+        let both = hellos(&sent, &reply);
+        for order in [[0, 1], [1, 0]] {
+            let posture = play(None, order.map(|at| &both[at]));
+            assert_eq!((posture.state, posture.version), (Unrecognised, None), "{posture:?}");
+        }
+        let upgrade = hellos(&[ask, &sent[..]].concat(), &[b"S", &reply[..]].concat());
+        for order in [[0, 1], [1, 0]] {
+            let posture = play(Some("postgresql"), order.map(|at| &upgrade[at]));
+            assert_eq!((posture.state, posture.version), (Unrecognised, None), "{posture:?}");
+        }
+        // The server's reply was there first.
+        let text = (Client, client.len() as u64, sent[client.len()..].to_vec());
+        assert_eq!(play(None, [&hellos(&client, &reply)[..], &[text]].concat().iter()).state, Unrecognised);
+    }
+}
+
+/// Records of another kind stand between messages, never within one (RFC 8446 §5.1).
+#[test]
+fn a_hello_that_something_else_interrupts_is_none() {
+    let (client, server) = tls13();
+    let interrupted = |bytes: &[u8], length: u8, by: &[u8]| {
+        let mut part = bytes[..5 + usize::from(length)].to_vec();
+        part[3..5].copy_from_slice(&[0, length]);
+        [&part, by].concat()
+    };
+    for by in [&b"select 1;"[..], b"\x17\x03\x03\0\x20"] {
+        for both in
+            [hellos(&interrupted(&client, 100, by), &server), hellos(&client, &interrupted(&server, 80, by))]
+        {
+            assert_eq!(play(None, &both).state, Unrecognised);
+            assert_eq!(play(None, &bytes_apart(&both)).state, Unrecognised);
+            assert_eq!(play(None, both.iter().rev()).state, Unrecognised);
+        }
+    }
+}
+
+/// What the server sent to its beginning, which may have been one, was decided by that.
+#[test]
+fn a_hello_that_turns_out_malformed_is_read_the_same_in_pieces() {
+    let hello = |session_id: u8, suites: u8| {
+        [
+            &b"\x16\x03\x01\0\x50\x01\0\0\x4c\x03\x03"[..],
+            &[0x5A; 32],
+            &[session_id],
+            &[0xA5; 32],
+            &[0, suites],
+            &[7; 8],
+        ]
+        .concat()
+    };
+    let (begin, ready) = (&b"EHLO a\r\nSTARTTLS\r\n"[..], &b"220 mx\r\n250 mx\r\n220 go\r\n"[..]);
+    for (session_id, suites) in [(33, 2), (32, 3), (32, 0)] {
+        for reply in
+            [&b"\x01"[..], b"500 what?\r\n", b"\x15\x03\x03\0\x02\x02\x28", &server_hello(0xC02F, &[])]
+        {
+            let whole = hello(session_id, suites);
+            let (first, second) = whole.split_at(44);
+            let parts =
+                [(Server, ready), (Client, begin), (Client, first), (Server, reply), (Client, second)];
+            let script = parts.iter().map(|(side, bytes)| (*side, bytes.to_vec())).collect();
+            let segments = segments(&script);
+            let of = |wanted: Side| segments.iter().filter(move |(side, _, _)| *side == wanted);
+            for posture in [
+                play(Some("smtp"), &segments),
+                play(Some("smtp"), &bytes_apart(&segments)),
+                play(Some("smtp"), of(Server).chain(of(Client))),
+                play(Some("smtp"), of(Client).chain(of(Server))),
+            ] {
+                assert_eq!(posture.state, Unrecognised, "{posture:?}");
+            }
+        }
+    }
+}

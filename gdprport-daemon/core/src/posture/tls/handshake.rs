@@ -25,7 +25,8 @@ pub(in crate::posture) enum Handshake {
     Refused {
         /// Its description.
         text: String,
-        /// The client's offer was seen, so that it is known to be what was refused.
+        /// The client's offer was seen, so that it is known to be what was refused, and that nothing else than TLS follows
+        /// it.
         settled: bool,
     },
     /// The server chose.
@@ -50,8 +51,10 @@ pub(in crate::posture) struct ServerChoice {
 /// Why no TLS came of two hellos.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flaw {
-    /// The side whose bytes go on behind its hello with something else than TLS.
-    Followed(&'static str),
+    /// The client goes on behind its hello with something else than TLS, whatever the server's hello is.
+    Client,
+    /// The server does.
+    Server,
     /// The server's hello is none that a client goes on with.
     Hello(&'static str),
 }
@@ -59,15 +62,21 @@ enum Flaw {
 impl Flaw {
     fn text(self) -> String {
         match self {
-            Self::Followed(side) => format!(", then bytes of the {side} that are not TLS"),
+            Self::Client => format!(", {BYTES_OF_CLIENT}"),
+            Self::Server => ", then bytes of the server that are not TLS".to_owned(),
             Self::Hello(what) => format!(", but with {what}"),
         }
     }
 }
 
+/// What contradicts a client's hello.
+const BYTES_OF_CLIENT: &str = "then bytes of the client that are not TLS";
+
 enum ClientStart<'a> {
     Open,
     Not,
+    /// It begins as a hello, and is none: what the server said to its beginning may have been an answer.
+    Malformed,
     /// With what stands behind it.
     Hello(ClientHello<'a>, Next),
     /// A hello in the form of SSL 2, with the newest version it offers.
@@ -93,6 +102,7 @@ pub(in crate::posture) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> 
     let messages = record::messages(client);
     let offer = match read_client(client, &messages) {
         ClientStart::Not => return Handshake::Not,
+        ClientStart::Malformed => return Handshake::Contradicted("which is malformed"),
         ClientStart::Open => None,
         ClientStart::Hello(hello, next) => Some((hello, next)),
         ClientStart::Old(newest) => {
@@ -114,9 +124,9 @@ pub(in crate::posture) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> 
             };
             let (client, client_next) = offer.unwrap_or_default();
             let proof = match (client_next, next) {
+                (Next::Other, _) => Err(Flaw::Client),
                 _ if hello.contradicts_itself => Err(Flaw::Hello("extensions of another version")),
-                (Next::Other, _) => Err(Flaw::Followed("client")),
-                (_, Next::Other) => Err(Flaw::Followed("server")),
+                (_, Next::Other) => Err(Flaw::Server),
                 _ => proof,
             };
             // What follows in a direction that is cut behind its hello will not be seen.
@@ -137,8 +147,11 @@ pub(in crate::posture) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> 
                 awaits,
             })
         }
+        (ServerStart::Open | ServerStart::Alert(_), Some((_, Next::Other))) => {
+            Handshake::Contradicted(BYTES_OF_CLIENT)
+        }
         (ServerStart::Alert(description), offer) => {
-            let settled = offer.is_some();
+            let settled = offer.as_ref().is_some_and(|(_, next)| cut[0] || next.is_decided());
             let to =
                 offer.map(|(offer, _)| format!(", to a ClientHello {}", offer.offer())).unwrap_or_default();
             let text = format!("TLS alert {} by the server{to}", alert::name(description));
@@ -146,9 +159,6 @@ pub(in crate::posture) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> 
         }
         (ServerStart::Not, None) if client.is_empty() => Handshake::Not,
         (ServerStart::Not, Some(_)) => Handshake::Contradicted("which the server did not answer with TLS"),
-        (ServerStart::Open, Some((_, Next::Other))) => {
-            Handshake::Contradicted("then bytes of the client that are not TLS")
-        }
         (ServerStart::Open, Some((offer, _))) => {
             Handshake::Offered(format!("TLS ClientHello {}", offer.offer()))
         }
@@ -185,6 +195,7 @@ impl ServerChoice {
         let worth = self.suite.map_or(Worth::Weak, suites::worth);
         let outdated = self.version < TlsVersion::Tls12;
         let state = match worth {
+            _ if self.proof == Err(Flaw::Client) => PostureState::Unrecognised,
             Worth::Null => PostureState::Plaintext,
             Worth::Weak => PostureState::WeakTls,
             Worth::Fair | Worth::Unlisted if outdated => PostureState::WeakTls,
@@ -210,7 +221,7 @@ impl ServerChoice {
             Worth::Unlisted if self.version == TlsVersion::Tls12 => "; this cipher suite is not known",
             Worth::Fair | Worth::Unlisted => "",
         };
-        // What does not encrypt as it should stands, whatever contradicts the hello.
+        // What does not encrypt as it should stands, whatever else contradicts the hello.
         if let Err(flaw) = self.proof
             && state == PostureState::Unrecognised
         {
@@ -248,11 +259,12 @@ fn read_client<'a>(bytes: &[u8], messages: &'a Messages<'_>) -> ClientStart<'a> 
     }
     let message = record::message(&messages.bytes);
     match message.as_ref().and_then(client_hello::read) {
-        Some(Some(hello)) => {
-            ClientStart::Hello(hello, message.map_or(Next::Unreached, |message| message.next(bytes)))
-        }
-        Some(None) => ClientStart::Not,
-        None if messages.ended => ClientStart::Not,
+        Some(Some(hello)) => ClientStart::Hello(
+            hello,
+            message.map_or(Next::Unreached, |message| message.next(bytes, messages)),
+        ),
+        Some(None) => ClientStart::Malformed,
+        None if messages.ended || message.is_some_and(|message| message.complete) => ClientStart::Malformed,
         None => ClientStart::Open,
     }
 }
@@ -282,7 +294,7 @@ fn read_server<'a>(bytes: &[u8], messages: &'a Messages<'_>, cut: bool) -> Serve
         Some(None) => return ServerStart::Not,
         Some(Some(hello)) => hello,
     };
-    let next = message.next(bytes);
+    let next = message.next(bytes, messages);
     if hello.version == TlsVersion::Tls13 {
         return ServerStart::Hello { hello, next, certificate: None, settled: cut || next.is_decided() };
     }

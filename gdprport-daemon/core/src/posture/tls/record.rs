@@ -129,9 +129,13 @@ impl Next {
 }
 
 impl HandshakeMessage<'_> {
-    /// What stands behind it, if it is the first message of this direction.
-    pub(super) fn next(&self, direction: &[u8]) -> Next {
+    /// What stands behind it, if it is the first of the messages of this direction.
+    pub(super) fn next(&self, direction: &[u8], messages: &Messages<'_>) -> Next {
         const HEADER: usize = 4;
+        // Records of other kinds stand between messages, not within one (RFC 8446 §5.1).
+        if !self.complete && messages.ended {
+            return Next::Other;
+        }
         let rest = if self.complete { behind(direction, HEADER + self.body.len()) } else { None };
         match rest.map(|rest| (rest, follows(rest))) {
             None => Next::Unreached,
