@@ -3,8 +3,10 @@
 //! Belongs here: parsers, total over all bytes, and what the texts mean. Finding and opening the files, and whose they are, is
 //! `host::containers`. Each file of a runtime has its own parser; all return [`Stated`].
 
+mod image;
 mod labels;
 mod stated;
 
+pub use image::{DEFAULT_TAG, DOCKER_HUB, ImageRef};
 pub use labels::{BYTES_MAX as LABEL_BYTES_MAX, LABELS_MAX, Labels};
 pub use stated::{IMAGE_MAX, Mount, NAME_MAX, Stated, digest, text};
