@@ -3,10 +3,13 @@
 //! Belongs here: parsers, total over all bytes, and what the texts mean. Finding and opening the files, and whose they are, is
 //! `host::containers`. Each file of a runtime has its own parser; all return [`Stated`].
 
+pub mod bolt;
 mod image;
 mod labels;
 mod stated;
+mod unreadable;
 
 pub use image::{DEFAULT_TAG, DOCKER_HUB, ImageRef};
 pub use labels::{BYTES_MAX as LABEL_BYTES_MAX, LABELS_MAX, Labels};
 pub use stated::{IMAGE_MAX, Mount, NAME_MAX, Stated, digest, text};
+pub use unreadable::Unreadable;
