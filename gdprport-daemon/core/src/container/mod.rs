@@ -6,10 +6,12 @@
 pub mod bolt;
 mod image;
 mod labels;
+mod shown;
 mod stated;
 mod unreadable;
 
 pub use image::{DEFAULT_TAG, DOCKER_HUB, ImageRef};
 pub use labels::{BYTES_MAX as LABEL_BYTES_MAX, LABELS_MAX, Labels};
+pub use shown::ShownLabels;
 pub use stated::{IMAGE_MAX, Mount, NAME_MAX, Stated, digest, text};
 pub use unreadable::Unreadable;

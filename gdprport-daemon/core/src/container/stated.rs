@@ -2,6 +2,7 @@
 //!
 //! Belongs here: the common result of all parsers, its bounds, and its completion to [`Names`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::labels::Labels;
@@ -97,7 +98,8 @@ impl Stated {
         self.name.is_none() && self.image.is_none() && self.pod_name.is_none() && self.labels.is_empty()
     }
 
-    /// The names of the container, stated by whoever can write the state. `writes_state`: it can write to it itself.
+    /// The names of the container, with all labels shown, stated by whoever can write the state. `writes_state`: it can write
+    /// to it itself.
     #[must_use]
     pub fn names(self, stated_by: StatedBy, writes_state: bool) -> Names {
         let label = |keys: [&str; 2]| keys.into_iter().find_map(|key| self.labels.get(key).cloned());
@@ -112,6 +114,7 @@ impl Stated {
             image_id: self.image_id,
             labels,
             labels_omitted,
+            labels_unshown: BTreeMap::new(),
             compose,
             namespace: self.namespace,
             pod_name: self.pod_name,

@@ -1,5 +1,8 @@
 //! One realistic event of every kind, for the tests of everything that handles events.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod containers;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -56,11 +59,17 @@ pub fn events() -> Vec<Event> {
         ..declared(Outcome::Established)
     })));
     bodies.push(Body::FlowOpen(Box::new(FlowEvent {
-        process: Some(Shared::new(contained())),
-        peer_process: Some(Shared::new(postgres())),
+        process: Some(Shared::new(contained(containers::pod()))),
+        peer_process: Some(Shared::new(contained(containers::compose()))),
         posture: Some(Shared::new(Posture::unknown("not looked at"))),
         ..forbidden()
     })));
+    for container in [containers::rootless(), containers::pending(), containers::unknown()] {
+        bodies.push(Body::FlowOpen(Box::new(FlowEvent {
+            process: Some(Shared::new(contained(container))),
+            ..declared(Outcome::Established)
+        })));
+    }
     bodies.push(Body::Coverage(Box::new(loss())));
     let Body::FlowSummary(mut overflow) = body(Kind::FlowSummary) else { panic!("asked for a summary") };
     overflow.summary.group = None;
@@ -387,20 +396,8 @@ fn python() -> Process {
 
 /// The same process in a container.
 #[cfg(any(test, feature = "testing"))]
-fn contained() -> Process {
-    Process {
-        unit: None,
-        container: Some(crate::model::Container {
-            id: "4f1c".repeat(16).into(),
-            runtime: Some("containerd".into()),
-            pod: Some("0d3f6f3e-8a8e-4a9e-9d2a-5a4a0b6c7d8e".into()),
-            claimed_by: None,
-            naming: crate::model::Naming::Unknown,
-        }),
-        euid: Some(0),
-        egid: Some(0),
-        ..python()
-    }
+fn contained(container: crate::model::Container) -> Process {
+    Process { unit: None, container: Some(container), euid: Some(0), egid: Some(0), ..python() }
 }
 
 fn endpoint(ip: &str, port: u16) -> Endpoint {

@@ -102,6 +102,20 @@ mod tests {
     }
 
     #[test]
+    fn the_samples_show_every_field_of_a_container() {
+        let schema = json_schema();
+        let fields = schema["$defs"]["Container"]["properties"].as_object().expect("an object");
+        let mut missing: BTreeSet<&str> = fields.keys().map(String::as_str).collect();
+        for event in samples::events() {
+            let value = line(&event);
+            for process in ["process", "peer_process"] {
+                missing.retain(|field| value[process]["container"].get(field).is_none());
+            }
+        }
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
     fn the_reference_names_every_field_kind_and_identifier() {
         let reference = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/events.md"));
         let mut expected = BTreeSet::new();

@@ -1,11 +1,13 @@
 //! Events that carry text from outside.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::encode;
 use crate::event::{Body, Event, FlowEvent, Kind, Violation, samples};
 use crate::model::{
-    Certificate, Container, Naming, Parent, Posture, PostureState, Process, Proof, TlsVersion,
+    Certificate, Compose, Container, Names, Naming, Parent, Posture, PostureState, Process, Proof, StatedBy,
+    TlsVersion, Workload,
 };
 use crate::shared::Shared;
 use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
@@ -89,11 +91,38 @@ fn process(input: &mut Input<'_>) -> Process {
             id,
             runtime: optional(input),
             pod: optional(input),
-            claimed_by: None,
-            naming: Naming::Unknown,
+            claimed_by: (input.u8() & 1 == 1).then(|| input.u16().into()),
+            naming: naming(input),
         }),
         parent: optional(input).map(|exe| Parent { pid: 1, exe: Some(exe) }),
         ..known
+    }
+}
+
+fn naming(input: &mut Input<'_>) -> Naming {
+    match input.u8() % 4 {
+        0 => Naming::Pending,
+        1 => Naming::Unknown,
+        _ => Naming::Known(Arc::new(names(input))),
+    }
+}
+
+fn names(input: &mut Input<'_>) -> Names {
+    Names {
+        name: optional(input),
+        image: optional(input),
+        image_digest: optional(input),
+        image_id: optional(input),
+        labels: (0..input.u8() % 4).map(|_| (input.text().into(), input.text().into())).collect(),
+        labels_omitted: input.u16().into(),
+        // Not in the event: what is read back has none.
+        labels_unshown: BTreeMap::new(),
+        compose: optional(input).map(|project| Compose { project, service: optional(input) }),
+        namespace: optional(input),
+        pod_name: optional(input),
+        workload: optional(input).map(|kind| Workload { kind, name: input.text().into() }),
+        stated_by: StatedBy { uid: input.u16().into(), user: optional(input) },
+        writes_state: input.u8() & 1 == 1,
     }
 }
 

@@ -54,12 +54,15 @@ pub struct Names {
     /// The digest of the image's configuration, which Docker and Podman show as the image's id, `sha256:…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_id: Option<Arc<str>>,
-    /// Its labels; those of a Kubernetes container are its pod's.
+    /// Those of its labels that events show (`[events] labels`); in Kubernetes they are its pod's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<Arc<str>, Arc<str>>,
-    /// Labels that it has beside these, which were too many or too long.
+    /// How many labels it has beside these.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub labels_omitted: u32,
+    /// Labels that are counted in `labels_omitted` and known all the same: rules can ask for them.
+    #[serde(skip)]
+    pub labels_unshown: BTreeMap<Arc<str>, Arc<str>>,
     /// The Compose project and service that it belongs to, by its labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compose: Option<Compose>,
@@ -77,6 +80,34 @@ pub struct Names {
     /// True if it can write to the state of a runtime, so that it could rename itself or others: it mounts such a directory.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub writes_state: bool,
+}
+
+/// What is known of one label of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Label<'a> {
+    /// Its value.
+    Value(&'a Arc<str>),
+    /// The container has no such label.
+    Absent,
+    /// It may be among those that were too many or too long to be kept.
+    Omitted,
+}
+
+impl Names {
+    /// A label, whether events show it or not.
+    #[must_use]
+    pub fn label(&self, key: &str) -> Label<'_> {
+        match self.labels.get(key).or_else(|| self.labels_unshown.get(key)) {
+            Some(value) => Label::Value(value),
+            None if self.labels_omitted as usize > self.labels_unshown.len() => Label::Omitted,
+            None => Label::Absent,
+        }
+    }
+
+    /// Every label that is known, whether events show it or not.
+    pub fn known_labels(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+        self.labels.iter().chain(&self.labels_unshown)
+    }
 }
 
 /// A Compose project and service.
@@ -197,6 +228,7 @@ mod tests {
             image_id: None,
             labels: [("app".into(), "orders".into())].into(),
             labels_omitted: 0,
+            labels_unshown: BTreeMap::new(),
             compose: None,
             namespace: None,
             pod_name: None,
@@ -223,6 +255,17 @@ mod tests {
             let text = serde_json::to_string(&container).expect("JSON");
             assert_eq!(serde_json::from_str::<Container>(&text).expect("a container"), container);
         }
+    }
+
+    #[test]
+    fn a_label_that_events_do_not_show_is_known() {
+        let shown = names();
+        assert_eq!((shown.label("app"), shown.label("b")), (Label::Value(&"orders".into()), Label::Absent));
+        let some = Names { labels_omitted: 1, labels_unshown: [("b".into(), "1".into())].into(), ..names() };
+        assert_eq!((some.label("b"), some.label("c")), (Label::Value(&"1".into()), Label::Absent));
+        assert_eq!(some.known_labels().count(), 2);
+        let more = Names { labels_omitted: 2, ..some };
+        assert_eq!((more.label("b"), more.label("c")), (Label::Value(&"1".into()), Label::Omitted));
     }
 
     /// As a daemon of an earlier version wrote it.

@@ -9,6 +9,6 @@ mod posture;
 mod process;
 
 pub use connection::{Direction, Endpoint, Outcome};
-pub use container::{Compose, Container, Names, Naming, StatedBy, Workload};
+pub use container::{Compose, Container, Label, Names, Naming, StatedBy, Workload};
 pub use posture::{Certificate, Posture, PostureState, Proof, TlsVersion};
 pub use process::{Attribution, Parent, Process, Withheld};
