@@ -62,9 +62,7 @@ fn requested(dialogue: &Dialogue<'_>) -> Reading {
             let asks_nothing = client.len() >= LONG_HEAD || has_query(client);
             return if asks_nothing { upgrade::plaintext(plain) } else { plaintext_so_far(plain) };
         };
-        let substance = ["authorization", "cookie", "transfer-encoding"].iter().any(|name| head.has(name))
-            || head.value("content-length").is_some_and(|length| length != b"0");
-        if !head.names("upgrade", "tls") || substance || has_query(client) {
+        if !head.names("upgrade", "tls") || head.has_substance() || has_query(client) {
             return upgrade::plaintext(plain);
         }
         client = rest;
@@ -127,6 +125,21 @@ impl<'a> Head<'a> {
 
     pub(super) fn has(self, name: &str) -> bool {
         self.value(name).is_some()
+    }
+
+    /// Whether a field stands in it that announces content, or may be the application's: credentials have many names.
+    fn has_substance(self) -> bool {
+        #[rustfmt::skip]
+        const HARMLESS: [&str; 16] = [
+            "host", "upgrade", "connection", "content-length", "user-agent", "date", "expect", "cache-control", "pragma",
+            "accept", "accept-charset", "accept-encoding", "accept-language", "keep-alive", "te", "max-forwards",
+        ];
+        let mut fields =
+            self.0.split(|byte| *byte == b'\n').skip(1).filter(|line| !line.trim_ascii().is_empty());
+        fields.any(|line| {
+            let end = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
+            one_of(&line[..end], &HARMLESS).is_none()
+        }) || self.values("content-length").any(|length| length != b"0")
     }
 
     /// Whether a field lists something that begins so, in any case of letters.

@@ -139,12 +139,7 @@ fn asks(operation: &Element<'_>) -> Asks {
     let asks = match operation.tag {
         0x60 => bind(&mut fields),
         0x63 => search(&mut fields),
-        0x77 => fields.complete().map(|oid| match (oid.tag, oid.body) {
-            (0x80, START_TLS) => Asks::StartTls,
-            (0x80, b"1.3.6.1.4.1.4203.1.11.1") => Asks::Substance("password change"),
-            (0x80, _) => Asks::Harmless,
-            _ => Asks::Foreign,
-        }),
+        0x77 => extended(&mut fields),
         0x42 | 0x50 => Ok(Asks::Harmless),
         0x66 | 0x68 | 0x4A | 0x6C => Ok(Asks::Substance("change")),
         0x6E => Ok(Asks::Substance("comparison")),
@@ -195,6 +190,19 @@ fn bind(fields: &mut OperationFields<'_>) -> Result<Asks, Asks> {
             Ok(if sasl::layered(mechanism).is_some() { Asks::Sasl } else { Asks::Substance("SASL bind") })
         }
         _ => Ok(Asks::Sasl),
+    }
+}
+
+/// An extended operation: its name, and its value if it has one (§4.12).
+fn extended(fields: &mut OperationFields<'_>) -> Result<Asks, Asks> {
+    let name = fields.complete()?;
+    match (name.tag, name.body) {
+        (0x80, START_TLS) => Ok(Asks::StartTls),
+        (0x80, b"1.3.6.1.4.1.4203.1.11.1") => Ok(Asks::Substance("password change")),
+        (0x80, _) if fields.rest.0.is_empty() && !fields.complete => Err(Asks::Cut),
+        (0x80, _) if fields.rest.0.is_empty() => Ok(Asks::Harmless),
+        (0x80, _) => Ok(Asks::Substance("extended operation with a value")),
+        _ => Err(Asks::Foreign),
     }
 }
 

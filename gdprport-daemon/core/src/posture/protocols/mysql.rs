@@ -11,6 +11,10 @@ use crate::posture::upgrade::{self, plaintext};
 /// The capability bit for TLS in both sides' first two bytes of capabilities.
 const CLIENT_SSL: u16 = 0x0800;
 
+/// The longest request for TLS (MySQL internals, `SSLRequest`): capabilities, the longest packet, a character set, and
+/// bytes without a meaning.
+const SSL_REQUEST: usize = 32;
+
 pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
     match classic(dialogue) {
         Reading::Foreign => x_protocol(dialogue),
@@ -55,6 +59,10 @@ fn classic(dialogue: &Dialogue<'_>) -> Reading {
     if capabilities & CLIENT_SSL == 0 {
         let offer = if tls { "which the server offers" } else { "which the server does not offer" };
         return plaintext(format!("MySQL handshake response without CLIENT_SSL, {offer}"));
+    }
+    // The request for TLS is the reply up to the user's name, which a client may send all the same.
+    if payload.len() > SSL_REQUEST {
+        return plaintext("MySQL handshake response with CLIENT_SSL, sent before TLS");
     }
     if !complete {
         return Reading::open("MySQL: the client's reply is cut");

@@ -61,7 +61,7 @@ fn connect<'a>(dialogue: &Dialogue<'a>) -> Tunnel<'a> {
     let Some((head, client)) = http::head(dialogue.client, LONG_HEAD) else {
         return Tunnel::Closed(Reading::open("HTTP CONNECT: the end of the request was not seen"));
     };
-    if head.has("proxy-authorization") {
+    if ["proxy-authorization", "authorization", "cookie"].iter().any(|name| head.has(name)) {
         return Tunnel::Closed(Reading::Never(
             "HTTP CONNECT with credentials for the proxy in plaintext".into(),
         ));

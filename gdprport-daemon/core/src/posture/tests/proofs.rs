@@ -276,3 +276,43 @@ fn a_hello_that_turns_out_malformed_is_read_the_same_in_pieces() {
         }
     }
 }
+
+/// Which versions a hello offers is what it lists, and never TLS 1.3 if it lists none (RFC 8446 §4.2.1).
+#[test]
+fn a_version_that_is_not_listed_is_not_offered() {
+    let hello = |legacy: u8, extension: &[u8]| {
+        let [high, low] = u16::try_from(extension.len()).expect("short").to_be_bytes();
+        let suites = b"\0\x06\x13\x01\xc0\x2f\0\x2f";
+        let body = [&[3, legacy][..], &[0x5A; 32], &[0], suites, &[1, 0, high, low], extension].concat();
+        let length = u8::try_from(body.len()).expect("short");
+        [&[22, 3, 1, 0, length + 4, 1, 0, 0, length][..], &body].concat()
+    };
+    let listed = b"\0\x2b\0\x05\x04\x03\x04\x03\x01";
+    for (client, suite, state) in [
+        (hello(4, b""), 0x1301, Unrecognised),
+        (hello(9, b""), 0x1301, Unrecognised),
+        (hello(9, b""), 0xC02F, Tls12),
+        (hello(3, listed), 0xC02F, Unrecognised),
+        (hello(3, listed), 0x1301, Tls13),
+    ] {
+        let server = server_hello(suite, if suite == 0x1301 { TLS_1_3 } else { &[] });
+        let posture = play(None, &hellos(&client, &server));
+        assert_eq!(posture.state, state, "{posture:?}");
+    }
+}
+
+/// The hello in the form of SSL 2 is no exception: TLS must follow it.
+#[test]
+fn plaintext_behind_a_hello_in_the_form_of_ssl_2_is_seen() {
+    let old = &b"\x80\x1c\x01\x03\x03\0\x03\0\0\0\x10\x07\0\xc00123456789abcdef"[..];
+    let server = server_hello(0xC02F, &[]);
+    for (more, state) in
+        [(&b"alice;DE00 1234\n"[..], Unrecognised), (b"\x16\x03\x03\0\x46", Tls12), (b"", Tls12)]
+    {
+        let both = hellos(&[old, more].concat(), &server);
+        for order in [[0, 1], [1, 0]] {
+            assert_eq!(play(None, order.map(|at| &both[at])).state, state);
+        }
+        assert_eq!(play(None, &bytes_apart(&both)).state, state);
+    }
+}

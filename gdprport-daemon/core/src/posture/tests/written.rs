@@ -60,6 +60,7 @@ pub(super) const WRITTEN: &[Written] = &[
     (None, &[C(b"\0\0\0\x08\x04\xd2\x16\x2f"), Hello], StarttlsUpgraded, "SSLRequest, then TLS ClientHello"),
     (None, &[S(GREETING), C(b"\x20\0\0\x01\x8d\xae\xff\x01\0\0\0\x01\xff\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), Hello, Answer], StarttlsUpgraded, "MySQL CLIENT_SSL, then ServerHello"),
     (None, &[S(GREETING), C(b"\x20\0\0\x01\x8d\xa6\xff\x01\0\0\0\x01\xff\0\0\0")], Plaintext, "without CLIENT_SSL, which the server offers"),
+    (None, &[S(GREETING), C(b"\x2c\0\0\x01\x8d\xae\xff\x01\0\0\0\x01\xff\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0someone\0\0\0\0\0"), Hello, Answer], Plaintext, "with CLIENT_SSL, sent before TLS"),
     (Some("mysql"), &[S(b"\x10\0\0\0\xff\x10\x04Too many")], Unknown, "refused the connection"),
     (Some("mysql"), &[S(GREETING)], Unknown, "the client's reply to the greeting was not seen"),
     (Some("mysql"), &[C(b"\x01\0\0\0\x01"), S(b"\x05\0\0\0\x0b\x08\x05\x1a\0\x02\0\0\0\x02\x0a"), C(b"\x0f\0\0\0\x02\x0a\x0c\x0a\x0a\x0a\x03tls\x12\x03\x01\x02\x03"), S(b"\x01\0\0\0\0"), Hello, Answer], StarttlsUpgraded, "MySQL X Protocol tls capability, then"),
@@ -88,6 +89,8 @@ pub(super) const WRITTEN: &[Written] = &[
     // Directories and chat.
     (Some("ldap"), &[C(b"\x30\x1e\x02\x01\x01\x60\x19\x02\x01\x03\x04\x0ccn=a,dc=b,dc\x80\x06secret")], Plaintext, "LDAP simple bind without StartTLS"),
     (None, &[C(b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0"), S(b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\0\x04\0\x04\0"), C(START_TLS), S(b"\x30\x0c\x02\x01\x05\x78\x07\x0a\x01\0\x04\0\x04\0"), Hello, Answer], StarttlsUpgraded, "LDAP StartTLS, then ServerHello"),
+    (None, &[C(b"\x30\x1a\x02\x01\x04\x77\x15\x80\x0b2.16.840.1.1\x81\x06secret"), C(START_TLS), S(b"\x30\x0c\x02\x01\x05\x78\x07\x0a\x01\0\x04\0\x04\0"), Hello, Answer], Plaintext, "LDAP extended operation with a value without StartTLS"),
+    (None, &[C(b"\x30\x1e\x02\x01\x04\x77\x19\x80\x171.3.6.1.4.1.4203.1.11.3"), C(START_TLS), S(b"\x30\x0c\x02\x01\x05\x78\x07\x0a\x01\0\x04\0\x04\0"), Hello, Answer], StarttlsUpgraded, "LDAP StartTLS, then ServerHello"),
     (None, &[C(START_TLS), S(b"\x30\x0c\x02\x01\x05\x78\x07\x0a\x01\x02\x04\0\x04\0")], StarttlsRefused, "LDAP StartTLS refused"),
     (None, &[C(START_TLS), S(b"\x30\x0c\x02\x01\x05\x78\x07\x0a\x01\x02\x04\0\x04\0"), C(b"\x30\x1e\x02\x01\x06\x60\x19\x02\x01\x03\x04\x0ccn=a,dc=b,dc\x80\x06secret")], StarttlsRefused, "went on in plaintext"),
     (None, &[C(b"\x30\x18\x02\x01\x01\x60\x13\x02\x01\x03\x04\0\xa3\x0c\x04\x0aGSS-SPNEGO")], Unknown, "LDAP SASL bind: it can encrypt"),

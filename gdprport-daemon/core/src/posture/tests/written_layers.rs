@@ -91,6 +91,9 @@ pub(super) const LAYERED: &[Written] = &[
     (None, &[C(b"GET /?name=someone HTTP/1.1\r\nUpgrade: TLS/1.2\r\nConnection: Upgrade\r\n\r\n"), S(HTTP_YES), Hello, Answer], Plaintext, "HTTP/1 request without TLS"),
     (None, &[C(b"POST / HTTP/1.1\r\nUpgrade: TLS/1.2\r\nContent-Length: 4\r\n\r\nname"), S(HTTP_YES), Hello, Answer], Plaintext, "HTTP/1 request without TLS"),
     (None, &[C(b"GET / HTTP/1.1\r\nUpgrade: TLS/1.2\r\nAuthorization: Basic YTph\r\n\r\n"), S(HTTP_YES), Hello, Answer], Plaintext, "HTTP/1 request without TLS"),
+    (None, &[C(b"GET / HTTP/1.1\r\nUpgrade: TLS/1.2\r\nX-Api-Key: secret\r\n\r\n"), S(HTTP_YES), Hello, Answer], Plaintext, "HTTP/1 request without TLS"),
+    (None, &[C(b"GET / HTTP/1.1\r\nUpgrade: TLS/1.2\r\nUser-Agent: a\r\n secret\r\n\r\n"), S(HTTP_YES), Hello, Answer], Plaintext, "HTTP/1 request without TLS"),
+    (None, &[C(b"GET / HTTP/1.1\r\nUpgrade: TLS/1.2\r\nContent-Length: 0\r\nContent-Length: 4\r\n\r\n"), S(HTTP_YES), Hello, Answer], Plaintext, "HTTP/1 request without TLS"),
     (None, &[C(b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"), S(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")], Plaintext, "HTTP/1 request without TLS"),
     // What a response says where the request was not captured.
     (None, &[S(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nname")], Plaintext, "HTTP/1 response without TLS"),

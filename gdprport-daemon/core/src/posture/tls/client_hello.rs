@@ -16,14 +16,34 @@ const MAX_ALPN: usize = 8;
 
 /// Which versions a client offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Offer {
+pub(super) enum Offer<'a> {
     /// The message is cut before the extension that lists them.
     #[default]
     NotCaptured,
-    /// There is no such extension: the version of the message is the newest, if it is a known one.
-    AtMost(Option<TlsVersion>),
-    /// The oldest and the newest in `supported_versions` that are known.
-    Listed(Option<(TlsVersion, TlsVersion)>),
+    /// There is no such extension: the version of the message is the newest, or TLS 1.2 (RFC 8446 §4.2.1).
+    AtMost(TlsVersion),
+    /// Those in `supported_versions`, two bytes each.
+    Listed(&'a [u8]),
+}
+
+impl<'a> Offer<'a> {
+    fn at_most(newest: Option<TlsVersion>) -> Self {
+        Self::AtMost(newest.unwrap_or(TlsVersion::Tls12).min(TlsVersion::Tls12))
+    }
+
+    /// Of a list, those that are known.
+    fn known(list: &'a [u8]) -> impl Iterator<Item = TlsVersion> {
+        list.chunks_exact(2).filter_map(|pair| version(u16::from_be_bytes([pair[0], pair[1]])))
+    }
+
+    /// Whether a server may choose this one, as far as was captured.
+    fn allows(self, chosen: TlsVersion) -> bool {
+        match self {
+            Self::NotCaptured => true,
+            Self::AtMost(newest) => chosen <= newest,
+            Self::Listed(list) => Self::known(list).any(|offered| offered == chosen),
+        }
+    }
 }
 
 /// The least bytes of a session id that are taken for chosen at random: RFC 8446 §D.4 has 32 of them.
@@ -32,7 +52,7 @@ const RANDOM_ID: usize = 16;
 /// What a client offers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct ClientHello<'a> {
-    pub versions: Offer,
+    pub versions: Offer<'a>,
     /// Its session id; `None`: cut before it ends.
     session_id: Option<&'a [u8]>,
     /// The cipher suites, two bytes each; `None`: cut before they end.
@@ -49,7 +69,7 @@ pub(super) struct ClientHello<'a> {
 impl ClientHello<'_> {
     /// In the form of SSL 2, which offers at most this version.
     pub(super) fn of_ssl2(newest: TlsVersion) -> Self {
-        Self { versions: Offer::AtMost(Some(newest)), complete: true, ..Default::default() }
+        Self { versions: Offer::at_most(Some(newest)), complete: true, ..Default::default() }
     }
 
     /// Whether a server may answer so, as far as the hellos were captured: how far that shows that it answers this hello,
@@ -59,14 +79,7 @@ impl ClientHello<'_> {
         if self.suites.is_some_and(|suites| !among(suites, reply.suite)) {
             return Err("a cipher suite that the client did not offer");
         }
-        let offered = match self.versions {
-            Offer::NotCaptured | Offer::AtMost(None) => true,
-            Offer::AtMost(Some(newest)) => reply.version <= newest,
-            Offer::Listed(range) => {
-                range.is_some_and(|(oldest, newest)| (oldest..=newest).contains(&reply.version))
-            }
-        };
-        if !offered {
+        if !self.versions.allows(reply.version) {
             return Err("a version that the client did not offer");
         }
         if reply.version < TlsVersion::Tls13 {
@@ -84,12 +97,15 @@ impl ClientHello<'_> {
 
     /// A description of what is offered.
     pub(super) fn offer(&self) -> String {
-        match self.versions {
-            Offer::NotCaptured => "whose versions were not captured".to_owned(),
-            Offer::Listed(Some((oldest, newest))) if oldest == newest => format!("offering only {newest}"),
-            Offer::Listed(Some((oldest, newest))) => format!("offering {oldest} to {newest}"),
-            Offer::AtMost(Some(newest)) => format!("offering at most {newest}"),
-            Offer::Listed(None) | Offer::AtMost(None) => "offering no known version".to_owned(),
+        let list = match self.versions {
+            Offer::NotCaptured => return "whose versions were not captured".to_owned(),
+            Offer::AtMost(newest) => return format!("offering at most {newest}"),
+            Offer::Listed(list) => list,
+        };
+        match Offer::known(list).min().zip(Offer::known(list).max()) {
+            Some((oldest, newest)) if oldest == newest => format!("offering only {newest}"),
+            Some((oldest, newest)) => format!("offering {oldest} to {newest}"),
+            None => "offering no known version".to_owned(),
         }
     }
 }
@@ -103,7 +119,7 @@ pub(super) fn read<'a>(message: &HandshakeMessage<'a>) -> Option<Option<ClientHe
     }
     let mut hello = ClientHello { complete: message.complete, ..Default::default() };
     if message.complete {
-        hello.versions = Offer::AtMost(version(legacy));
+        hello.versions = Offer::at_most(version(legacy));
     }
     // Without the part before the extensions the message may still grow; with it they are read as far as they go.
     let Some(valid) = to_extensions(&mut rest, &mut hello) else {
@@ -136,7 +152,11 @@ fn extensions<'a>(mut rest: Cursor<'a>, hello: &mut ClientHello<'a>) {
             0 => hello.sni = server_name(body),
             10 => hello.groups = Cursor(body).vec16(),
             16 => hello.alpn = protocols(body),
-            43 => supported_versions(body, hello),
+            43 => {
+                if let Some(list) = Cursor(body).vec8() {
+                    hello.versions = Offer::Listed(list);
+                }
+            }
             _ => {}
         }
     }
@@ -165,10 +185,4 @@ fn protocols(body: &[u8]) -> Vec<Arc<str>> {
         }
     }
     names
-}
-
-fn supported_versions(body: &[u8], hello: &mut ClientHello<'_>) {
-    let Some(list) = Cursor(body).vec8() else { return };
-    let known = || list.chunks_exact(2).filter_map(|pair| version(u16::from_be_bytes([pair[0], pair[1]])));
-    hello.versions = Offer::Listed(known().min().zip(known().max()));
 }

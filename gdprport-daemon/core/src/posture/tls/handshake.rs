@@ -25,8 +25,7 @@ pub(in crate::posture) enum Handshake {
     Refused {
         /// Its description.
         text: String,
-        /// The client's offer was seen, so that it is known to be what was refused, and that nothing else than TLS follows
-        /// it.
+        /// The client's offer was seen to its end, so that it is what was refused, and nothing but TLS follows it.
         settled: bool,
     },
     /// The server chose.
@@ -79,8 +78,8 @@ enum ClientStart<'a> {
     Malformed,
     /// With what stands behind it.
     Hello(ClientHello<'a>, Next),
-    /// A hello in the form of SSL 2, with the newest version it offers.
-    Old(TlsVersion),
+    /// A hello in the form of SSL 2, with the newest version it offers and what stands behind it.
+    Old(TlsVersion, Next),
 }
 
 enum ServerStart<'a> {
@@ -105,11 +104,11 @@ pub(in crate::posture) fn read(client: &[u8], server: &[u8], cut: [bool; 2]) -> 
         ClientStart::Malformed => return Handshake::Contradicted("which is malformed"),
         ClientStart::Open => None,
         ClientStart::Hello(hello, next) => Some((hello, next)),
-        ClientStart::Old(newest) => {
+        ClientStart::Old(newest, next) => {
             let offer = ClientHello::of_ssl2(newest);
             match sslv2::server_hello(server) {
                 Some(true) => return Handshake::Chosen(ServerChoice::ssl2()),
-                Some(false) => Some((offer, Next::Record)),
+                Some(false) => Some((offer, next)),
                 None => return Handshake::Offered(format!("SSL 2 ClientHello {}", offer.offer())),
             }
         }
@@ -249,7 +248,7 @@ fn read_client<'a>(bytes: &[u8], messages: &'a Messages<'_>) -> ClientStart<'a> 
             return match sslv2::client_hello(bytes) {
                 None => ClientStart::Open,
                 Some(None) => ClientStart::Not,
-                Some(Some(newest)) => ClientStart::Old(newest),
+                Some(Some(newest)) => ClientStart::Old(newest, Next::of(sslv2::behind(bytes))),
             };
         }
     }

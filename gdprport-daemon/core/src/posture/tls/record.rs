@@ -122,6 +122,16 @@ pub(super) enum Next {
 }
 
 impl Next {
+    /// What these bytes are that stand behind a message; `None`: it is not there to its end.
+    pub(super) fn of(rest: Option<&[u8]>) -> Self {
+        match rest.map(|rest| (rest, follows(rest))) {
+            None => Self::Unreached,
+            Some((rest, None)) => Self::Open(rest.len()),
+            Some((_, Some(true))) => Self::Record,
+            Some((_, Some(false))) => Self::Other,
+        }
+    }
+
     /// Whether more bytes make no difference.
     pub(super) const fn is_decided(self) -> bool {
         matches!(self, Self::Record | Self::Other)
@@ -136,13 +146,7 @@ impl HandshakeMessage<'_> {
         if !self.complete && messages.ended {
             return Next::Other;
         }
-        let rest = if self.complete { behind(direction, HEADER + self.body.len()) } else { None };
-        match rest.map(|rest| (rest, follows(rest))) {
-            None => Next::Unreached,
-            Some((rest, None)) => Next::Open(rest.len()),
-            Some((_, Some(true))) => Next::Record,
-            Some((_, Some(false))) => Next::Other,
-        }
+        Next::of(if self.complete { behind(direction, HEADER + self.body.len()) } else { None })
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn client_hello(bytes: &[u8]) -> Option<Option<TlsVersion>> {
     }
     let version = rest.u16()?;
     let (suites, session_id, challenge) = (rest.u16()?, rest.u16()?, rest.u16()?);
-    let length = u16::from_be_bytes([bytes[0] & 0x7F, bytes[1]]);
+    let length = length(bytes);
     let parts = [9, suites, session_id, challenge].into_iter().try_fold(0_u16, u16::checked_add);
     let fits = parts == Some(length)
         && suites.is_multiple_of(3)
@@ -26,6 +26,16 @@ pub(super) fn client_hello(bytes: &[u8]) -> Option<Option<TlsVersion>> {
         && (session_id == 0 || session_id == 16)
         && (16..=32).contains(&challenge);
     Some(offered(version).filter(|_| fits))
+}
+
+/// What stands behind the hello that a client begins with; `None` while that was not captured.
+pub(super) fn behind(bytes: &[u8]) -> Option<&[u8]> {
+    bytes.get(2 + usize::from(length(bytes))..)
+}
+
+/// The length of the record at the beginning, behind its header of two bytes.
+fn length(bytes: &[u8]) -> u16 {
+    bytes.first_chunk().map_or(0, |[high, low]| u16::from_be_bytes([high & 0x7F, *low]))
 }
 
 /// Whether a server replies with SSL 2's own hello; `None` while there are too few bytes. To be called only if
