@@ -93,7 +93,7 @@ pub(super) enum PromiseOutcome {
     /// After so many milliseconds.
     Passed(u64),
     Failed,
-    /// Something that is not part of the kernel was missing; the machine has printed what.
+    /// The kernel or the machine lacks what it is about; the machine has printed what.
     Skipped,
 }
 
