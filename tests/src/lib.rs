@@ -10,6 +10,7 @@ pub mod bpf;
 pub mod cgroup;
 pub mod child;
 pub mod client;
+pub mod containers;
 pub mod counters;
 pub mod daemon;
 pub mod event;

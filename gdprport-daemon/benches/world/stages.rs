@@ -83,7 +83,7 @@ impl Context for TwoProcesses {
         Some(Shared::clone(&self.processes[usize::from(owner.tgid == SERVER.tgid)]))
     }
 
-    fn with_accounts(&mut self, _: &Process) -> Option<Shared<Process>> {
+    fn with_names(&mut self, _: &Process) -> Option<Shared<Process>> {
         None
     }
 

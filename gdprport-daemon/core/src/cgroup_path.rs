@@ -40,8 +40,8 @@ const PARENTS: [(&str, &str); 5] = [
 pub enum Maker {
     /// Nobody but root.
     Root,
-    /// A user to whom root has given a directory above it.
-    Anybody,
+    /// A user, by number, to whom root has given a directory above it; [`u32::MAX`] if more than one can.
+    User(u32),
     /// That cannot be read, or no longer.
     Unknown,
 }
@@ -57,18 +57,42 @@ pub struct CgroupPath {
     pub slice: Option<Arc<str>>,
     /// Whether that is in a container.
     pub inside: Inside,
+    /// True if it is the container's own directory, not one within that.
+    pub is_own: bool,
 }
 
 /// Whether a process is in a container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub enum Inside {
-    /// In none that root has made.
+    /// In none.
     #[default]
     Host,
-    /// In the outermost one that its cgroup names.
+    /// In the outermost one that its cgroup names, which root has made, or a user to whom root has given a part of the tree
+    /// ([`Container::claimed_by`]). Only the former proves anything about mounts and files.
     Container(Container),
     /// Its cgroup is called like a container's, and whether root has called it so can no longer be read.
     Unproven,
+}
+
+impl Inside {
+    /// The container that root has made.
+    #[must_use]
+    pub const fn of_root(&self) -> Option<&Container> {
+        match self {
+            Self::Container(container) if container.claimed_by.is_none() => Some(container),
+            Self::Container(_) | Self::Host | Self::Unproven => None,
+        }
+    }
+
+    /// True if it is known to be in no container that root has made: in none, or in what a user calls one.
+    #[must_use]
+    pub const fn is_outside_of_roots(&self) -> bool {
+        match self {
+            Self::Host => true,
+            Self::Container(container) => container.claimed_by.is_some(),
+            Self::Unproven => false,
+        }
+    }
 }
 
 impl CgroupPath {
@@ -78,8 +102,8 @@ impl CgroupPath {
     /// may belong to the user that the unit was delegated to, or to a container, and be named like any unit of the system. Unit
     /// and slice names stay escaped as systemd shows them (`\x2d`).
     ///
-    /// The container is the outermost one, for the same reason, and counts only if `maker`, which is asked for the
-    /// directory that the container's own lies in, finds that nobody but root can have made that.
+    /// The container is the outermost one, for the same reason. `maker` is asked for the directory that the container's own
+    /// lies in: who can have made it, and so have claimed to be that container.
     #[must_use]
     pub fn parse(path: &str, maker: impl FnOnce(&str) -> Maker) -> Self {
         let mut read = Self { cgroup: Some(Arc::from(path)), ..Self::default() };
@@ -106,17 +130,21 @@ impl CgroupPath {
             }
             pod = pod_uid(segment).or(pod);
             if let Some(found) = container_segment(segment, parent) {
-                read.inside = match maker(above) {
-                    Maker::Root => Inside::Container(Container {
+                let container = |claimed_by| {
+                    Inside::Container(Container {
                         id: found.id(),
                         runtime: found.runtime.map(Arc::from),
                         pod: pod.map(Arc::from),
-                        claimed_by: None,
+                        claimed_by,
                         naming: Naming::Unknown,
-                    }),
-                    Maker::Anybody => Inside::Host,
+                    })
+                };
+                read.inside = match maker(above) {
+                    Maker::Root => container(None),
+                    Maker::User(_) => Inside::Host,
                     Maker::Unknown => Inside::Unproven,
                 };
+                read.is_own = path.len() < begin;
                 break;
             }
             parent = segment;

@@ -152,3 +152,21 @@ pub struct OwnerCounters {
     /// Users and groups whose names are pending now.
     pub names_awaited: u64,
 }
+
+/// How the names of containers were looked up since the daemon started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ContainerCounters {
+    /// Containers that were looked up; one that was started again counts again.
+    pub looked_up: u64,
+    /// Of these, named by the state of a runtime.
+    pub known: u64,
+    /// Of these, named by none.
+    pub unknown: u64,
+    /// Look-ups for which there was no room, so that names are missing.
+    pub dropped: u64,
+    /// Threads that wait for a file system which does not answer: users' state, or a directory of the configuration.
+    pub stuck: u64,
+    /// Containers whose names have changed since they were first read.
+    pub renamed: u64,
+}

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::policy::Trust;
 use crate::host::configured;
+use crate::host::containers::Places;
 use crate::host::probes::Sizes;
 use crate::host::trust::{Exposure, exposure};
 use crate::sink::DEFAULT_CAPACITY;
@@ -26,6 +27,9 @@ pub(crate) struct Config {
     pub limits: Capacities,
     /// How often things are checked and reported.
     pub intervals: Intervals,
+    /// Where containers are looked up.
+    #[serde(deserialize_with = "places")]
+    pub containers: Places,
 }
 
 /// Where events go, unless the command line says otherwise.
@@ -43,6 +47,9 @@ pub(crate) struct Events {
 
 /// Bytes that the file may have: every key with a comment takes a few thousand.
 const BYTES_MAX: u64 = 1 << 20;
+
+/// Directories in `containers.state`: each has a thread of its own.
+const STATE_MAX: usize = 16;
 
 /// What the daemon needs before the first flow, in bytes: its own pages, the kernel side's maps (which are charged to
 /// it) and room for listing the host's sockets.
@@ -123,6 +130,36 @@ impl Default for Intervals {
             names: Duration::from_secs(60),
             coverage: Duration::from_secs(300),
         }
+    }
+}
+
+/// The part `[containers]` as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Containers {
+    /// Whether their names are looked up.
+    lookup: bool,
+    /// Directories with the state of runtimes beside those that are known.
+    state: Vec<PathBuf>,
+}
+
+impl Default for Containers {
+    fn default() -> Self {
+        let Places { lookup, state } = Places::default();
+        Self { lookup, state }
+    }
+}
+
+fn places<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Places, D::Error> {
+    let Containers { lookup, state } = Containers::deserialize(deserializer)?;
+    if state.len() > STATE_MAX {
+        return Err(de::Error::custom(format!("containers.state may have at most {STATE_MAX} directories")));
+    }
+    match state.iter().find(|path| !path.is_absolute()) {
+        Some(path) => {
+            Err(de::Error::custom(format!("{}: write it from the root, as \"/data/docker\"", path.display())))
+        }
+        None => Ok(Places { lookup, state }),
     }
 }
 
@@ -260,7 +297,7 @@ mod tests {
     fn every_key_is_taken() {
         let config = Config::parse(
             "[events]\nfile = \"/e\"\njournald = true\nqueue = 100\n[limits]\nflows = 1000\nundecided_bytes = 70000\nring_bytes = 65536\n\
-             tasks = 1000\nexecs = 100\n[intervals]\nflow_update = \"10s\"\nnames = \"5m\"\ncoverage = \"1h\"\n",
+             tasks = 1000\nexecs = 100\n[containers]\nlookup = false\nstate = [\"/data/docker\"]\n[intervals]\nflow_update = \"10s\"\nnames = \"5m\"\ncoverage = \"1h\"\n",
         )
         .expect("valid");
         assert_eq!(config.sizes(), Sizes { ring_bytes: 65_536, tasks: 1_000, execs: 100 });
@@ -273,6 +310,7 @@ mod tests {
             "as written"
         );
         assert_eq!(config.intervals.coverage, Duration::from_secs(3600));
+        assert_eq!(config.containers, Places { lookup: false, state: vec!["/data/docker".into()] });
     }
 
     #[test]
@@ -323,5 +361,7 @@ mod tests {
         assert!(error.contains("undecided_bytes must be from 65536"), "{error}");
         let error = Config::parse("[intervals]\nnames = \"0s\"\n").expect_err("too short");
         assert!(error.contains("from 1s to 1d"), "{error}");
+        let error = Config::parse("[containers]\nstate = [\"data\"]\n").expect_err("relative");
+        assert!(error.contains("data: write it from the root"), "{error}");
     }
 }

@@ -5,13 +5,14 @@
 //! numbered, and ports are watched before existing sockets are listed.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gdprport_core::event::{Agent, Host, Stamper};
 use gdprport_core::flow::Table;
 use gdprport_core::policy::DnsNames;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use uuid::Uuid;
 
@@ -66,7 +67,9 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         let clock = BootClock::measure();
         let (probes, ring) =
             Probes::load(options.config.sizes(), &host.kernel, roots.cgroups.cgroup2.clone(), pins)?;
-        let resolver = Resolver::new(&roots, clock).map_err(RunError::Proc)?;
+        let mut resolver = Resolver::new(&roots, clock).map_err(RunError::Proc)?;
+        resolver.look_up_containers(&options.config.containers);
+        let named = resolver.container_names_come();
         let memory = memory::limit();
         let publisher = publisher(&mut options, &host, clock, memory)?;
         let started_ns = boottime_ns();
@@ -98,6 +101,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
                 dns,
                 loads,
                 findings,
+                named,
                 every_second: every(Duration::from_secs(1)),
                 poll: every(POLL_EVERY),
             },
@@ -182,6 +186,8 @@ enum Input {
     Loaded(Box<LoadOutcome>),
     /// Something was found on the host.
     Found(Finding),
+    /// Names of containers were looked up.
+    Named,
     /// A second has passed.
     Second,
     /// Flows are to be polled.
@@ -197,6 +203,8 @@ struct Inputs {
     dns: mpsc::Receiver<DnsNames>,
     loads: mpsc::Receiver<LoadOutcome>,
     findings: mpsc::Receiver<Finding>,
+    /// Notified when names of containers have come.
+    named: Arc<Notify>,
     every_second: Interval,
     poll: Interval,
 }
@@ -252,6 +260,7 @@ impl Daemon {
             Some(names) = inputs.dns.recv() => Input::Dns(names),
             Some(outcome) = inputs.loads.recv() => Input::Loaded(Box::new(outcome)),
             Some(finding) = inputs.findings.recv() => Input::Found(finding),
+            () = inputs.named.notified() => Input::Named,
             _ = inputs.every_second.tick() => Input::Second,
             _ = inputs.poll.tick() => Input::Poll,
             () = sleep_until(settle_at) => Input::Work,
@@ -290,6 +299,10 @@ impl Daemon {
                 self.reader.read_all(&mut self.monitor);
                 let now = self.monitor.now();
                 self.reconciler.apply(finding, &mut self.monitor, now);
+            }
+            Input::Named => {
+                let now = self.monitor.now();
+                self.monitor.apply(monitor::Input::Names, now);
             }
             Input::Second => {
                 self.housekeeping();
@@ -353,7 +366,8 @@ impl Daemon {
         let now = monitor.now();
         monitor.publisher.fanout_mut().drop_gone_followers();
         monitor.evidence.kernel.relay_log();
-        monitor.apply(monitor::Input::Accounts, now);
+        monitor.evidence.resolver.tick();
+        monitor.apply(monitor::Input::Names, now);
         let kernel = monitor.evidence.kernel.counters();
         if let Err(error) = &kernel {
             tracing::error!(%error, "the kernel side's counters cannot be read");

@@ -53,6 +53,7 @@ impl Sources<'_> {
             ports: ports(monitor),
             coverage: snapshot.status(coverage.since(), now, coverage.last_loss()),
             owners: monitor.evidence.resolver.counters(),
+            containers: monitor.evidence.resolver.container_counters(),
             sinks: sinks(snapshot),
             control,
             memory: Memory { rss_kib: rss_kib() },

@@ -19,6 +19,7 @@ use rustix::fs::{Mode, OFlags, open};
 
 use crate::host::cache::Generations;
 use gdprport_core::cgroup_path::{CgroupPath, Inside, Maker};
+use gdprport_core::model::Container;
 
 /// Paths kept: a busy Kubernetes node has about 1,500 cgroups, short-lived units come on top; about 400
 /// bytes each.
@@ -123,9 +124,11 @@ impl Mounts {
             let maker = |above: &str| self.point(hierarchy).map_or(Maker::Unknown, |root| maker(root, above));
             CgroupPath::parse(path, maker)
         };
-        // A runtime that uses v1 leaves its containers in its own unit in cgroup2.
-        let in_container = paths(text).map(read).find(|place| place.inside != Inside::Host);
-        in_container.or_else(|| choose_path(text).map(read))
+        // A runtime that uses v1 leaves its containers in its own unit in cgroup2. What a user claims hides no container of
+        // root's.
+        let in_container = paths(text).map(read).find(|place| !place.inside.is_outside_of_roots());
+        let claimed = || paths(text).map(read).find(|place| place.inside != Inside::Host);
+        in_container.or_else(claimed).or_else(|| choose_path(text).map(read))
     }
 
     /// Reads this process's mounts.
@@ -134,6 +137,14 @@ impl Mounts {
     /// If `/proc/self/mountinfo` cannot be read, which means that `/proc` is not mounted.
     pub fn read() -> io::Result<Self> {
         Ok(Self::parse(&String::from_utf8_lossy(&std::fs::read("/proc/self/mountinfo")?)))
+    }
+}
+
+/// The container whose own directory a place is.
+fn own_container(place: &CgroupPath) -> Option<Container> {
+    match &place.inside {
+        Inside::Container(container) if place.is_own => Some(container.clone()),
+        Inside::Container(_) | Inside::Host | Inside::Unproven => None,
     }
 }
 
@@ -146,6 +157,7 @@ fn names_container(path: &str) -> bool {
 /// write to it or to a directory above it.
 fn maker(root: &Path, above: &str) -> Maker {
     let mut dir = root.to_owned();
+    let mut user = None;
     for step in std::iter::once("").chain(above.split('/').filter(|step| !step.is_empty())) {
         if step == ".." {
             return Maker::Unknown;
@@ -153,11 +165,14 @@ fn maker(root: &Path, above: &str) -> Maker {
         dir.push(step);
         let Ok(found) = std::fs::symlink_metadata(&dir) else { return Maker::Unknown };
         let by_group = found.mode() & 0o020 != 0 && found.gid() != 0;
-        if found.uid() != 0 || by_group || found.mode() & 0o002 != 0 {
-            return Maker::Anybody;
+        if by_group || found.mode() & 0o002 != 0 {
+            user = Some(u32::MAX);
+        } else if found.uid() != 0 {
+            // Below a directory of one user another's is that of both.
+            user = Some(if user.is_none_or(|uid| uid == found.uid()) { found.uid() } else { u32::MAX });
         }
     }
-    Maker::Root
+    user.map_or(Maker::Root, Maker::User)
 }
 
 /// `mountinfo` writes blanks and backslashes as three octal digits.
@@ -235,20 +250,22 @@ impl Cgroups {
     }
 
     /// Learns a path from a record of the kernel side. Paths that were cut or are no UTF-8 are ignored: a part
-    /// of a path names another cgroup.
-    pub(super) fn learn(&mut self, id: u64, path: &[u8]) {
+    /// of a path names another cgroup. Returns the container whose own directory it is.
+    pub(super) fn learn(&mut self, id: u64, path: &[u8]) -> Option<Container> {
         if path.len() >= PATH_CAP - 1 || !path.starts_with(b"/") {
-            return;
+            return None;
         }
-        if let Ok(path) = std::str::from_utf8(path) {
-            self.known.insert(id, Arc::new(self.placed(id, path)));
-        }
+        let place = Arc::new(self.placed(id, std::str::from_utf8(path).ok()?));
+        self.known.insert(id, Arc::clone(&place));
+        own_container(&place)
     }
 
     /// Learns from a record that a directory of a v1 hierarchy was created; `None`: its path could not be read.
-    pub(super) fn learn_v1(&mut self, path: Option<&[u8]>) {
-        let container = path.and_then(|path| std::str::from_utf8(path).ok()).is_none_or(names_container);
-        self.v1_containers |= container;
+    /// Returns the container whose own directory it is, if root has made it.
+    pub(super) fn learn_v1(&mut self, path: Option<&[u8]>) -> Option<Container> {
+        let path = path.and_then(|path| std::str::from_utf8(path).ok());
+        self.v1_containers |= path.is_none_or(names_container);
+        own_container(&CgroupPath::parse(path?, |_| Maker::Root))
     }
 
     /// Whether a process may be in a container that only v1 hierarchies show.
@@ -286,7 +303,7 @@ impl Cgroups {
             };
         }
         let Some(found) = self.path_of(id, now_ns) else { return CgroupLookup::Unknown };
-        if found.inside == Inside::Host && self.may_be_in_v1(now_ns) {
+        if found.inside.is_outside_of_roots() && self.may_be_in_v1(now_ns) {
             return CgroupLookup::UnlessInV1(found);
         }
         CgroupLookup::Known(found)

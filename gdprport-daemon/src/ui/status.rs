@@ -12,6 +12,7 @@ use super::tone::Tone;
 use crate::control::api::{
     Health, HealthState, Pins, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus, StatusReply,
 };
+use gdprport_core::counters::ContainerCounters;
 
 const fn ports_columns(source: &PolicySource) -> [Column; 12] {
     let against = match source {
@@ -65,6 +66,7 @@ pub(super) fn show(reply: &StatusReply, screen: &Screen) -> String {
     text.push_str(&hooks(&status.hooks, screen));
     text.push_str(&status.pins.as_ref().map(|pins| show_pins(pins, screen)).unwrap_or_default());
     text.push_str(&ports(&status.ports, &status.policy.source, screen));
+    text.push_str(&containers(&status.containers, screen));
     text.push_str(&coverage(status, screen));
     text.push_str(&sinks(&status.sinks, screen));
     text
@@ -219,6 +221,26 @@ fn fold<'a>(ports: impl Iterator<Item = &'a PortStatus>) -> Vec<(Cow<'a, PortSta
 fn is_quiet(port: &PortStatus) -> bool {
     !port.declared
         && port.open + port.counters.opened + port.counters.failed + port.counters.violations_total == 0
+}
+
+/// How many containers have names. Nothing on a host on which none was seen.
+fn containers(containers: &ContainerCounters, screen: &Screen) -> String {
+    let ContainerCounters { looked_up, known, unknown, dropped, stuck, renamed } = *containers;
+    if looked_up == 0 {
+        return String::new();
+    }
+    let mut text = title("CONTAINERS", &format!("{known} of {looked_up} have names"));
+    for (name, tone, count, what) in [
+        ("unknown", Tone::Plain, unknown, "named by no state of a runtime; see `gdprport doctor`"),
+        ("dropped", Tone::Bad, dropped, "not looked up: too many waited"),
+        ("stuck", Tone::Bad, stuck, "places that do not answer"),
+        ("renamed", Tone::Warn, renamed, "whose names have changed since they were first read"),
+    ] {
+        if count > 0 {
+            text.push_str(&fact(name, tone, &format!("{count} {what}"), screen.width));
+        }
+    }
+    text
 }
 
 fn sinks(sinks: &[SinkStatus], screen: &Screen) -> String {

@@ -208,7 +208,7 @@ fn real_paths_name_unit_slice_container_and_pod() {
 #[test]
 fn a_container_counts_only_if_root_alone_can_have_named_it() {
     let path = format!("/system.slice/alice.service/sub/docker-{ID}.scope/docker-{ID}.scope");
-    for (maker, wanted) in [(Maker::Anybody, Inside::Host), (Maker::Unknown, Inside::Unproven)] {
+    for (maker, wanted) in [(Maker::User(1000), Inside::Host), (Maker::Unknown, Inside::Unproven)] {
         let mut asked = Vec::new();
         let got = CgroupPath::parse(&path, |above| {
             asked.push(above.to_owned());

@@ -12,8 +12,8 @@ use crate::verdict::Verdict;
 pub trait Context {
     /// The process behind an owner, if need be with attribution `unknown`; `None` if there is none.
     fn process_of(&mut self, owner: &OwnerRef) -> Option<Shared<Process>>;
-    /// The process with the names of its user and group, if it had to go without and they are known by now.
-    fn with_accounts(&mut self, process: &Process) -> Option<Shared<Process>>;
+    /// The process with the names of its user, group and container, if it had to go without and they are known by now.
+    fn with_names(&mut self, process: &Process) -> Option<Shared<Process>>;
     /// The policy's decision on a flow now.
     fn judge(&mut self, flow: &Flow) -> Judgement;
     /// Whether the verdict on a flow depends on how it is encrypted.

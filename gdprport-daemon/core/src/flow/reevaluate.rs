@@ -1,4 +1,4 @@
-//! What a change of the policy, of its names or of account names does to open flows.
+//! What a change of the policy, of its names or of names of accounts and containers does to open flows.
 
 use std::collections::HashMap;
 
@@ -20,15 +20,15 @@ impl Table {
         }
     }
 
-    /// Gives processes the names of their users and groups that they had to go without, re-evaluates their flows and
-    /// reports these.
-    pub fn resolve_accounts(&mut self, cx: &mut impl Context, out: &mut Vec<Change>) {
+    /// Gives processes the names of their users, groups and containers that they had to go without, re-evaluates their
+    /// flows and reports these.
+    pub fn resolve_names(&mut self, cx: &mut impl Context, out: &mut Vec<Change>) {
         // Flows share their processes, and keep sharing the new ones: found by address, with a clone each, so that no other
         // process takes the address.
         let mut resolved = HashMap::new();
         let mut resolve = |process: &mut Option<Shared<Process>>, cx: &mut _| {
-            let Some(old) = process.as_ref().filter(|process| process.names_pending) else { return false };
-            let ask = || (Shared::clone(old), Context::with_accounts(cx, old));
+            let Some(old) = process.as_ref().filter(|process| process.lacks_names()) else { return false };
+            let ask = || (Shared::clone(old), Context::with_names(cx, old));
             let (_, new) = resolved.entry(old.address()).or_insert_with(ask);
             new.as_ref().map(|new| *process = Some(Shared::clone(new))).is_some()
         };

@@ -26,7 +26,7 @@ impl Context for Permissive {
         None
     }
 
-    fn with_accounts(&mut self, _: &Process) -> Option<Shared<Process>> {
+    fn with_names(&mut self, _: &Process) -> Option<Shared<Process>> {
         None
     }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::container::Container;
+use super::container::{Container, Naming};
 
 /// How the owner of a flow is known. Ordered from weakest to strongest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -178,4 +178,11 @@ impl Process {
         parent: None,
         attribution: Attribution::Unknown,
     };
+
+    /// True if names that it has not may come yet: those that are pending, and a container's that were unknown.
+    #[must_use]
+    pub fn lacks_names(&self) -> bool {
+        let unknown = |container: &Container| !matches!(container.naming, Naming::Known(_));
+        self.names_pending || self.container.as_ref().is_some_and(unknown)
+    }
 }

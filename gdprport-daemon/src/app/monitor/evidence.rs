@@ -49,7 +49,9 @@ impl<K: TaskLookup> Evidence<K> {
                     self.resolver.learn_cgroup(*cgroup_id, path);
                 }
             }
-            IdentityRecord::Cgroup { path, .. } => self.resolver.learn_v1_cgroup(*path),
+            IdentityRecord::Cgroup { hierarchy, cgroup_id, path } => {
+                self.resolver.learn_v1_cgroup(*hierarchy, *cgroup_id, *path);
+            }
         }
     }
 
@@ -140,7 +142,7 @@ impl Context for Judge<'_> {
         Some(self.resolver.resolve(owner, self.tasks)).filter(|process| process.pid != 0)
     }
 
-    fn with_accounts(&mut self, process: &Process) -> Option<Shared<Process>> {
+    fn with_names(&mut self, process: &Process) -> Option<Shared<Process>> {
         self.resolver.with_names(process)
     }
 

@@ -25,8 +25,8 @@ pub enum Input<'a> {
     Record(&'a Record<'a>),
     /// A record that cannot be read.
     Undecodable(DecodeError),
-    /// Names of users and groups may have arrived that processes had to go without.
-    Accounts,
+    /// Names of users, groups or containers may have arrived that processes had to go without.
+    Names,
     /// A connection was found on the host, at this boottime in ns.
     FoundFlow(FoundFlow, u64),
     /// A connect was found under way on the host.
@@ -157,9 +157,10 @@ impl<K: TaskLookup> Monitor<K> {
                 self.counters.undecodable += 1;
                 tracing::warn!(%error, "a record of the kernel side cannot be read");
             }
-            Input::Accounts => {
+            Input::Names => {
                 if evidence.resolver.late_names_arrived() {
-                    flows.resolve_accounts(&mut evidence.context(active_policy, now), changes);
+                    flows.resolve_names(&mut evidence.context(active_policy, now), changes);
+                    self.name_listeners(now);
                 }
             }
             Input::FoundFlow(found, now_ns) => {
@@ -313,6 +314,30 @@ impl<K: TaskLookup> Monitor<K> {
         self.evidence.forget_judgements();
         self.flows.reevaluate(&mut self.evidence.context(&self.active_policy, now), &mut self.changes);
         self.publish(now);
+        self.judge_listeners(now);
+    }
+
+    /// Gives listeners the names that their processes had to go without, and judges them by these.
+    fn name_listeners(&mut self, now: Timestamp) {
+        let Self { listeners, evidence, active_policy, .. } = self;
+        let mut context = evidence.context(active_policy, now);
+        let mut any = false;
+        for listener in listeners.iter_mut() {
+            let Some(process) = listener.process.as_ref().filter(|process| process.lacks_names()) else {
+                continue;
+            };
+            if let Some(named) = context.with_names(process) {
+                listener.process = Some(named);
+                any = true;
+            }
+        }
+        if any {
+            self.judge_listeners(now);
+        }
+    }
+
+    /// Judges every listener again and reports those that violate the policy in a new way.
+    fn judge_listeners(&mut self, now: Timestamp) {
         let mut changed = Vec::new();
         for listener in self.listeners.iter_mut() {
             let verdict = self.active_policy.evaluate_listener(listener.local, listener.process.as_deref());

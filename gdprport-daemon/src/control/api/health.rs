@@ -123,6 +123,15 @@ impl Status {
             (self.owners.names_awaited > 0).then(|| {
                 format!("the host does not return the names of {} users or groups", self.owners.names_awaited)
             }),
+            (self.containers.dropped > 0).then(|| {
+                format!("{} containers were not looked up: too many waited", self.containers.dropped)
+            }),
+            (self.containers.stuck > 0).then(|| {
+                format!(
+                    "the state of containers cannot be read in {} places: they do not answer",
+                    self.containers.stuck
+                )
+            }),
             (unresolved > 0).then(|| format!("{unresolved} {} unresolved", plural(unresolved, "name"))),
         ]
         .into_iter()

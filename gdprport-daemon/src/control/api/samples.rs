@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::*;
 use gdprport_core::community_id::CommunityId;
-use gdprport_core::counters::{OwnerCounters, PortCounters};
+use gdprport_core::counters::{ContainerCounters, OwnerCounters, PortCounters};
 use gdprport_core::event::{ByReason, Cookie, Flow, KernelCounts, Peer, Port, SinkCounts};
 use gdprport_core::model::{
     Attribution, Container, Direction, Endpoint, Naming, Outcome, Posture, PostureState, Process,
@@ -211,6 +211,14 @@ pub(crate) fn status() -> Status {
             forgotten: 0,
             names_late: 0,
             names_awaited: 0,
+        },
+        containers: ContainerCounters {
+            looked_up: 214,
+            known: 209,
+            unknown: 5,
+            dropped: 0,
+            stuck: 0,
+            renamed: 0,
         },
         sinks: vec![
             SinkStatus {

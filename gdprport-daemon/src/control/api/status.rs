@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use gdprport_core::counters::{OwnerCounters, PortCounters};
+use gdprport_core::counters::{ContainerCounters, OwnerCounters, PortCounters};
 use gdprport_core::event::{ByReason, Coverage, KernelCounts, SinkCounts};
 
 /// The state of the daemon at one moment.
@@ -34,6 +34,9 @@ pub(crate) struct Status {
     /// How the owners of sockets were resolved.
     #[serde(default)]
     pub owners: OwnerCounters,
+    /// How the names of containers were looked up.
+    #[serde(default)]
+    pub containers: ContainerCounters,
     /// Where events go.
     pub sinks: Vec<SinkStatus>,
     /// The control socket's own counters.

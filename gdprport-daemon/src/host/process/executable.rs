@@ -10,7 +10,7 @@ use super::entries::KnownExe;
 use super::resolver::{Resolver, TaskLookup};
 use crate::host::file::Root;
 use crate::host::pid::ProcDir;
-use gdprport_core::cgroup_path::{CgroupPath, Inside};
+use gdprport_core::cgroup_path::CgroupPath;
 use gdprport_core::decode::{IdentityRecord, Record, decode};
 use gdprport_core::executed::ExecutedFile;
 use gdprport_core::identity::{
@@ -212,8 +212,7 @@ impl Resolver {
     /// The root directory that a process had which is gone: its parent's, if that is alive in the same container.
     fn root_of(&self, owner: &OwnerRef, place: Option<&CgroupPath>, tasks: &dyn TaskLookup) -> Option<Root> {
         match place.map(|place| &place.inside) {
-            Some(Inside::Container(inside)) => self.parent_root(owner, Some(inside), tasks),
-            Some(Inside::Host | Inside::Unproven) => None,
+            Some(inside) => self.parent_root(owner, Some(inside.of_root()?), tasks),
             None => self.parent_root(owner, None, tasks),
         }
     }
@@ -234,12 +233,12 @@ fn script_named(exec_id: u64, root: &Root, tasks: &dyn TaskLookup) -> Option<Str
 
 /// In a container that root made, root directory and mounts were made by root or by a manager that root runs.
 const fn is_container(place: &CgroupPath) -> bool {
-    matches!(place.inside, Inside::Container(_))
+    place.inside.of_root().is_some()
 }
 
-/// Known to be in no container.
+/// Known to be in no container that root made. What a user calls one proves nothing about mounts.
 fn is_on_host(place: Option<&CgroupPath>) -> bool {
-    place.is_some_and(|place| place.inside == Inside::Host)
+    place.is_some_and(|place| place.inside.is_outside_of_roots())
 }
 
 /// The file that an exec name leads to for a live process. A relative name is looked up where the process

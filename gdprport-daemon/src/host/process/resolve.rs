@@ -10,7 +10,7 @@ use crate::host::accounts::{Account, AccountName};
 use crate::host::clock::boottime_ns;
 use gdprport_core::cgroup_path::Inside;
 use gdprport_core::identity::{OwnerRef, attribution, comm_text};
-use gdprport_core::model::{Parent, Process};
+use gdprport_core::model::{Container, Naming, Parent, Process};
 use gdprport_core::shared::Shared;
 
 /// How long a complete result is kept before names are looked up again.
@@ -59,21 +59,43 @@ impl Resolver {
         process
     }
 
-    /// True if names have arrived, since the last call, that a result had to go without.
+    /// True if names have arrived, since the last call, that a result had to go without: of users, groups or containers.
     pub fn late_names_arrived(&mut self) -> bool {
-        self.names.late_names_arrived(boottime_ns())
+        let now_ns = boottime_ns();
+        let accounts = self.names.late_names_arrived(now_ns);
+        self.containers.late_names_arrived(now_ns) || accounts
     }
 
-    /// The process with the names that it had to go without; `None` while one of them is pending.
+    /// What is done about once a second: names of containers that were unknown are looked up again.
+    pub fn tick(&mut self) {
+        self.containers.tick(boottime_ns());
+    }
+
+    /// The process with the names that it had to go without; `None` while one of them is pending, and if there are none.
     #[must_use]
     pub fn with_names(&mut self, process: &Process) -> Option<Shared<Process>> {
         let now_ns = boottime_ns();
+        let container = self.named(process.container.clone(), now_ns);
+        let nothing_new = !process.names_pending && container.is_some() && container == process.container;
+        if is_pending(container.as_ref()) || nothing_new {
+            return None;
+        }
         let user = self.names.name(Account::User(process.uid), now_ns);
         let group = self.names.name(Account::Group(process.gid), now_ns);
         let known = user != AccountName::Pending && group != AccountName::Pending;
         known.then(|| {
             let (user, group) = (user.into_name(), group.into_name());
-            Shared::new(Process { user, group, names_pending: false, ..process.clone() })
+            Shared::new(Process { user, group, container, names_pending: false, ..process.clone() })
+        })
+    }
+
+    /// A container with its names as they are known now; those that it has stay.
+    fn named(&mut self, container: Option<Container>, now_ns: u64) -> Option<Container> {
+        container.map(|container| match container.naming {
+            Naming::Known(_) => container,
+            Naming::Pending | Naming::Unknown => {
+                Container { naming: self.containers.naming(&container, now_ns), ..container }
+            }
         })
     }
 
@@ -90,8 +112,13 @@ impl Resolver {
         let place = place.as_deref();
         let user = self.names.name(Account::User(owner.uid), owner.time_ns);
         let group = self.names.name(Account::Group(owner.gid), owner.time_ns);
-        let names_pending = user == AccountName::Pending || group == AccountName::Pending;
-        self.counters.names_late += u64::from(names_pending);
+        let late = user == AccountName::Pending || group == AccountName::Pending;
+        self.counters.names_late += u64::from(late);
+        let container = match place.map(|place| &place.inside) {
+            Some(Inside::Container(container)) => self.named(Some(container.clone()), owner.time_ns),
+            Some(Inside::Host | Inside::Unproven) | None => None,
+        };
+        let names_pending = late || is_pending(container.as_ref());
         Process {
             pid: owner.tgid,
             started: facts.started_ns.map(|ns| self.clock.timestamp(ns)),
@@ -107,10 +134,7 @@ impl Resolver {
             names_pending,
             unit: place.and_then(|place| place.unit.clone()),
             slice: place.and_then(|place| place.slice.clone()),
-            container: match place.map(|place| &place.inside) {
-                Some(Inside::Container(container)) => Some(container.clone()),
-                Some(Inside::Host | Inside::Unproven) | None => None,
-            },
+            container,
             container_unproven: place.is_some_and(|place| place.inside == Inside::Unproven),
             exe_withheld: withheld,
             cgroup: place.and_then(|place| place.cgroup.clone()),
@@ -119,4 +143,8 @@ impl Resolver {
             attribution: attribution(owner.role),
         }
     }
+}
+
+fn is_pending(container: Option<&Container>) -> bool {
+    container.is_some_and(|container| container.naming == Naming::Pending)
 }

@@ -15,13 +15,15 @@ use crate::host::accounts::AccountNames;
 use crate::host::cache::Generations;
 use crate::host::cgroup::{Cgroups, Mounts};
 use crate::host::clock::{BootClock, boottime_ns};
+use crate::host::containers::{ContainerNames, Directory, Places};
 use crate::host::file::Root;
 use crate::host::pid;
-use gdprport_core::counters::OwnerCounters;
+use gdprport_core::counters::{ContainerCounters, OwnerCounters};
 use gdprport_core::executed::Executable;
 use gdprport_core::identity::ExecName;
 use gdprport_core::model::Process;
 use gdprport_core::shared::Shared;
+use tokio::sync::Notify;
 
 /// Owners and executables remembered: twice the processes of a large host, so that bursts of short-lived
 /// ones do not push out those that stay. About 6 MB when full.
@@ -74,6 +76,7 @@ pub struct Resolver {
     pub(super) clock: BootClock,
     pub(super) cgroups: Cgroups,
     pub(super) names: AccountNames,
+    pub(super) containers: ContainerNames,
     pub(super) execs: Generations<u64, ExecEntry>,
     pub(super) facts: Generations<FactsKey, Arc<ProcessFacts>>,
     pub(super) processes: Generations<ProcessKey, CachedProcess>,
@@ -99,6 +102,7 @@ impl Resolver {
             clock,
             cgroups: Cgroups::new(&roots.cgroups),
             names: AccountNames::new(),
+            containers: ContainerNames::none(),
             execs: Generations::new(CAP),
             facts: Generations::new(CAP),
             processes: Generations::new(CAP),
@@ -139,14 +143,30 @@ impl Resolver {
         }
     }
 
-    /// Learns a cgroup record: the path of a cgroup2 directory below the root of its hierarchy.
+    /// From now on looks up how containers are called. Until then their names are unknown.
+    pub fn look_up_containers(&mut self, places: &Places) {
+        self.containers = ContainerNames::new(places);
+    }
+
+    /// Is notified when names of containers have come.
+    #[must_use]
+    pub fn container_names_come(&self) -> Arc<Notify> {
+        self.containers.wake()
+    }
+
+    /// Learns a cgroup record: the path of a cgroup2 directory below the root of its hierarchy. If that is a container's, it
+    /// is looked up.
     pub fn learn_cgroup(&mut self, id: u64, path: &[u8]) {
-        self.cgroups.learn(id, path);
+        if let Some(container) = self.cgroups.learn(id, path) {
+            self.containers.created(&container, Directory { hierarchy: 0, id }, boottime_ns());
+        }
     }
 
     /// Learns that a directory of a cgroup v1 hierarchy was created; `None`: its path could not be read.
-    pub fn learn_v1_cgroup(&mut self, path: Option<&[u8]>) {
-        self.cgroups.learn_v1(path);
+    pub fn learn_v1_cgroup(&mut self, hierarchy: u32, id: u64, path: Option<&[u8]>) {
+        if let Some(container) = self.cgroups.learn_v1(path) {
+            self.containers.created(&container, Directory { hierarchy, id }, boottime_ns());
+        }
     }
 
     /// Learns the inode number of the network namespace that a cookie stands for.
@@ -165,5 +185,11 @@ impl Resolver {
             names_awaited: self.names.pending() as u64,
             ..self.counters
         }
+    }
+
+    /// How the names of containers were looked up so far.
+    #[must_use]
+    pub fn container_counters(&self) -> ContainerCounters {
+        self.containers.counters(boottime_ns())
     }
 }

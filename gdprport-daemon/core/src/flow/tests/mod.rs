@@ -41,7 +41,7 @@ impl Context for World {
         Some(Shared::new(process(owner.tgid, attribution)))
     }
 
-    fn with_accounts(&mut self, process: &Process) -> Option<Shared<Process>> {
+    fn with_names(&mut self, process: &Process) -> Option<Shared<Process>> {
         let known = !self.strict;
         known.then(|| {
             Shared::new(Process { user: Some("etl".into()), names_pending: false, ..process.clone() })

@@ -13,16 +13,16 @@ fn late_account_names_are_filled_in_once_and_reevaluate_flows() {
     fixture.ingest(accepted(1, 11, 2));
     fixture.settle(10 + SETTLE);
     fixture.world.strict = true;
-    fixture.table.resolve_accounts(&mut fixture.world, &mut fixture.out);
+    fixture.table.resolve_names(&mut fixture.world, &mut fixture.out);
     assert!(fixture.out.is_empty(), "still not known");
     fixture.world.strict = false;
-    fixture.table.resolve_accounts(&mut fixture.world, &mut fixture.out);
+    fixture.table.resolve_names(&mut fixture.world, &mut fixture.out);
     let out = std::mem::take(&mut fixture.out);
     assert_eq!(kinds(&out), [ChangeKind::Updated]);
     assert_eq!(out[0].flow.cookie, 2);
     let named = out[0].flow.process.as_ref().expect("a process");
     assert_eq!((named.user.as_deref(), named.names_pending), (Some("etl"), false));
-    fixture.table.resolve_accounts(&mut fixture.world, &mut fixture.out);
+    fixture.table.resolve_names(&mut fixture.world, &mut fixture.out);
     assert!(fixture.out.is_empty(), "once is enough");
 }
 

@@ -136,7 +136,7 @@ fn a_record_tells_of_containers_in_v1() {
     {
         let mut resolver = fixture.resolver();
         resolver.learn_cgroup(77, b"/system.slice/plain.service");
-        resolver.learn_v1_cgroup(created);
+        resolver.learn_v1_cgroup(4, 77, created);
         let process = resolver.resolve(&gone, &Maps::default());
         assert_eq!(process.unit.is_some(), known, "{created:?}");
     }

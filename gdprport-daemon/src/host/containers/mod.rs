@@ -1,0 +1,15 @@
+//! How containers are called, by the state that their runtimes keep on this host.
+//!
+//! Belongs here: where that state is, reading it, whose word it is, and doing so beside the loop. What its bytes mean is
+//! `core::container`'s.
+
+mod beneath;
+mod lane;
+mod look;
+mod names;
+mod places;
+mod users;
+mod word;
+
+pub(in crate::host) use names::{ContainerNames, Directory};
+pub(crate) use places::Places;
