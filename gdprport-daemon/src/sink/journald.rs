@@ -18,6 +18,7 @@ use super::destination::Target;
 use super::queue::{Failure, Report};
 use super::{Batch, Render, Sink, SinkError};
 use gdprport_core::event::{Event, Severity};
+use gdprport_core::model::Container;
 
 /// Where journald listens.
 pub(crate) const JOURNALD_SOCKET: &str = "/run/systemd/journal/socket";
@@ -156,8 +157,28 @@ pub(super) fn append_record(event: &Event, line: &[u8], words: &[u8], record: &m
                 append(record, field, value.as_bytes());
             }
         }
+        if let Some(container) = &process.container {
+            append_container(container, record);
+        }
     }
     append(record, "GDPRPORT_EVENT", line.trim_ascii_end());
+}
+
+/// Appends how a container is called; where its name is not known, by its id.
+fn append_container(container: &Container, record: &mut Vec<u8>) {
+    let names = container.names();
+    let name = names.and_then(|names| names.name.as_ref()).unwrap_or(&container.id);
+    append(record, "GDPRPORT_CONTAINER", name.as_bytes());
+    let Some(names) = names else { return };
+    for (field, value) in [
+        ("GDPRPORT_IMAGE", &names.image),
+        ("GDPRPORT_NAMESPACE", &names.namespace),
+        ("GDPRPORT_POD", &names.pod_name),
+    ] {
+        if let Some(value) = value {
+            append(record, field, value.as_bytes());
+        }
+    }
 }
 
 /// Appends one field: as `NAME=value`, or with its length before it if it has a line feed in it.

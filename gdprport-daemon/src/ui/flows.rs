@@ -1,8 +1,9 @@
 //! The open flows as a table.
 
-use super::format::{bytes, duration, process, short_id, thousands};
+use super::container::container;
+use super::format::{bytes, duration, process, thousands};
 use super::screen::Screen;
-use super::table::{Cell, Column, table};
+use super::table::{Cell, Column, TIE, table};
 use super::tone::Tone;
 use crate::control::api::{FlowRow, FlowsReply, VerdictOutcome, VerdictRow};
 use gdprport_core::model::PostureState;
@@ -10,7 +11,10 @@ use gdprport_core::model::PostureState;
 /// Screens at least this wide show the peer's port too; it is mostly an ephemeral one.
 const WIDE: u16 = 120;
 
-const fn columns(wide: bool) -> [Column; 13] {
+/// Screens at least this wide have a column for units and containers; on others containers stand beside the process.
+const WIDER: u16 = 160;
+
+const fn columns(width: u16) -> [Column; 13] {
     [
         Column::text("VERDICT"),
         Column::elastic("PORT", 12),
@@ -18,13 +22,13 @@ const fn columns(wide: bool) -> [Column; 13] {
         Column::elastic("PEER", 15),
         Column::elastic("PROCESS", 14),
         Column::text("USER").spare(3),
-        Column::elastic("UNIT", 15).spare(4),
+        Column::elastic("UNIT/CONTAINER", if width >= WIDER { 20 } else { 15 }).spare(4),
         Column::elastic("LOCAL", 15).spare(7),
         Column::text("ENCRYPTION").spare(8),
         Column::number("SENT").spare(5),
         Column::number("RECEIVED").spare(6),
         Column::number("AGE").spare(2),
-        Column::elastic("WHY", if wide { 36 } else { 20 }),
+        Column::elastic("WHY", if width >= WIDE { 36 } else { 20 }),
     ]
 }
 
@@ -48,7 +52,7 @@ pub(super) fn show(reply: &FlowsReply, screen: &Screen) -> String {
         format!("{} {}", thousands(listed), if listed == 1 { "flow" } else { "flows" })
     };
     let remark = format!("{more}, {} in violation", thousands(violations as u64));
-    format!("{}\n{}\n", table(&columns(screen.width >= WIDE), &rows, screen.width), Tone::Dim.paint(&remark))
+    format!("{}\n{}\n", table(&columns(screen.width), &rows, screen.width), Tone::Dim.paint(&remark))
 }
 
 fn encryption(flow: &FlowRow) -> Cell {
@@ -69,12 +73,14 @@ fn row(flow: &FlowRow, screen: &Screen) -> Vec<Cell> {
     let owner = flow.process.as_deref();
     let known = |text: Option<&str>| text.map_or_else(|| Cell::new(Tone::Dim, "-"), Cell::plain);
     let unit = owner.and_then(|owner| match &owner.container {
-        Some(container) => {
-            let runtime = container.runtime.as_deref().unwrap_or("container");
-            Some(format!("{runtime} {}", short_id(container)))
-        }
+        Some(_) if screen.width < WIDER => Some(String::new()),
+        Some(found) => Some(container(found, 80).replace("(name ", &format!("(name{TIE}"))),
         None => owner.unit.as_deref().map(ToOwned::to_owned),
     });
+    let program = match owner.and_then(|owner| owner.container.as_ref()) {
+        Some(found) if screen.width < WIDER => format!("{} in{TIE}{}", process(owner), container(found, 31)),
+        _ => process(owner),
+    };
     let user =
         owner.map(|owner| owner.user.as_deref().map_or_else(|| owner.uid.to_string(), ToOwned::to_owned));
     let count = |n: Option<u64>| n.map_or_else(|| Cell::new(Tone::Dim, "-"), |n| Cell::plain(bytes(n)));
@@ -85,7 +91,7 @@ fn row(flow: &FlowRow, screen: &Screen) -> Vec<Cell> {
         Cell::plain(&flow.port.name),
         Cell::plain(flow.direction.as_str()),
         Cell::plain(if screen.width < WIDE { flow.peer.ip.to_string() } else { flow.peer.to_string() }),
-        Cell::new(if owner.is_some() { Tone::Plain } else { Tone::Warn }, process(owner)),
+        Cell::new(if owner.is_some() { Tone::Plain } else { Tone::Warn }, program),
         known(user.as_deref()),
         known(unit.as_deref()),
         Cell::plain(flow.local.to_string()),
@@ -126,7 +132,7 @@ mod tests {
     use crate::control::api::samples;
 
     fn shown(width: u16) -> String {
-        let reply = FlowsReply { watched: true, matching: 5, flows: samples::flows() };
+        let reply = FlowsReply { watched: true, matching: 9, flows: samples::flows() };
         let screen = Screen { width, now: "2026-11-23T13:24:05Z".parse().expect("a timestamp") };
         anstream::adapter::strip_str(&show(&reply, &screen)).to_string()
     }
@@ -139,6 +145,20 @@ mod tests {
     #[test]
     fn flows_on_a_wide_screen() {
         insta::assert_snapshot!(shown(160));
+    }
+
+    #[test]
+    fn flows_on_a_screen_of_120_columns() {
+        insta::assert_snapshot!(shown(120));
+    }
+
+    #[test]
+    fn no_table_is_wider_than_its_screen() {
+        for width in 80..200 {
+            let text = shown(width);
+            let wide = text.lines().find(|line| line.chars().count() > usize::from(width));
+            assert_eq!(wide, None, "{width}: {text}");
+        }
     }
 
     #[test]

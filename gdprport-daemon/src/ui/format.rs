@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::{Display, Write};
 
-use gdprport_core::model::{Attribution, Container, Process};
+use gdprport_core::model::{Attribution, Process};
 use gdprport_core::text::{is_control_or_bidi, is_invisible};
 
 /// `1482113` → `1,482,113`.
@@ -113,11 +113,6 @@ pub(super) fn program(process: &Process) -> String {
         (Some(name), _) | (None, Some(name)) => name.to_owned(),
         (None, None) => "?".to_owned(),
     }
-}
-
-/// Twelve digits of a container's id, as container tools show it.
-pub(super) fn short_id(container: &Container) -> &str {
-    container.id.get(..12).unwrap_or(&container.id)
 }
 
 /// The process in short: `postgres 1203`; marked when it is not known exactly.

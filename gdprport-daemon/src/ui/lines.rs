@@ -14,7 +14,8 @@ use std::num::NonZeroU16;
 
 use jiff::tz::TimeZone;
 
-use super::format::{basename, bytes, elapsed, list, program, short_id};
+use super::container::container;
+use super::format::{basename, bytes, elapsed, list, program};
 use super::tone::Tone;
 use gdprport_core::event::{Body, Event, Flow, FlowEvent, FlowSummary, Kind, ListenerEvent, Violation};
 use gdprport_core::model::{Attribution, Direction, Endpoint, Outcome, PostureState, Process};
@@ -294,12 +295,18 @@ fn who(process: Option<&Process>, room: usize) -> Vec<Span> {
     let user =
         process.user.as_ref().map_or_else(|| format!(" uid {}", process.uid), |user| format!(" {user}"));
     // One character is kept for the `…` of what does not fit after it.
-    let mut pieces =
-        vec![(Tone::Strong, short_program(process, room.saturating_sub(1))), (Tone::Plain, user)];
-    if let Some(container) = &process.container {
-        pieces.push((Tone::Dim, format!(" {}", short_id(container))));
-    } else if let Some(unit) = &process.unit {
-        pieces.push((Tone::Dim, format!(" {}", short(unit))));
+    let program = short_program(process, room.saturating_sub(1));
+    let left = room.saturating_sub(program.chars().count() + 1);
+    let mut pieces = vec![(Tone::Strong, program)];
+    if let Some(found) = &process.container {
+        // Users of a container are those of its image: its own name says more.
+        let called = container(found, left);
+        let room_for_user = called.chars().count() + user.chars().count() <= left;
+        pieces.push((Tone::Plain, format!(" {called}")));
+        pieces.extend(room_for_user.then_some((Tone::Dim, user)));
+    } else {
+        pieces.push((Tone::Plain, user));
+        pieces.extend(process.unit.iter().map(|unit| (Tone::Dim, format!(" {}", short(unit)))));
     }
     pieces
 }

@@ -4,6 +4,7 @@
 
 mod cli;
 mod commands;
+mod container;
 mod coverage;
 mod doctor;
 mod exit;

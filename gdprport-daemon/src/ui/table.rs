@@ -118,7 +118,7 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: u16) -> Strin
 }
 
 /// A space at which [`table`] ends no line; it is an ordinary one in what is printed.
-const TIE: &str = "\u{a0}";
+pub(super) const TIE: &str = "\u{a0}";
 
 /// A list whose items stay on one line each: `undeclared-peer 12, undeclared-process 5`.
 pub(super) fn tied_items(list: &str) -> String {

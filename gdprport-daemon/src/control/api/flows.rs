@@ -38,7 +38,7 @@ impl Default for FlowQuery {
 impl FlowQuery {
     /// Rows without `limit`.
     pub(crate) const DEFAULT_LIMIT: usize = 1_000;
-    /// Rows at most: about 10 MB of JSON, some tens of milliseconds of work.
+    /// Rows at most: 10 to 20 MB of JSON (containers have names of some 600 bytes), some tens of milliseconds of work.
     pub(crate) const MAX_LIMIT: usize = 10_000;
 
     /// Whether a flow on this port with this verdict matches.

@@ -7,10 +7,9 @@ use jiff::Timestamp;
 use super::*;
 use gdprport_core::community_id::CommunityId;
 use gdprport_core::counters::{ContainerCounters, OwnerCounters, PortCounters};
+use gdprport_core::event::samples::containers;
 use gdprport_core::event::{ByReason, Cookie, Flow, KernelCounts, Peer, Port, SinkCounts};
-use gdprport_core::model::{
-    Attribution, Container, Direction, Endpoint, Naming, Outcome, Posture, PostureState, Process,
-};
+use gdprport_core::model::{Attribution, Direction, Endpoint, Outcome, Posture, PostureState, Process};
 use gdprport_core::shared::Shared;
 use gdprport_core::verdict::{Nearest, Reason, ReasonId, Verdict};
 
@@ -349,15 +348,12 @@ pub(crate) fn flows() -> Vec<FlowRow> {
     let undecided =
         Verdict::Undecided { missing: vec!["backup-1.internal does not resolve".into()], nearest: None };
     let postgres = "/usr/lib/postgresql/15/bin/postgres";
-    let mut contained =
-        process(48_120, "/usr/local/bin/node", "node", Some("docker-4f1d.scope"), Attribution::Exact);
-    contained.container = Some(Container {
-        id: Arc::from("4f1d0c2b3a49586776859493a2b1c0dfeeddccbbaa99887766554433221100ff"),
-        runtime: Some(Arc::from("docker")),
-        pod: None,
-        claimed_by: None,
-        naming: Naming::Unknown,
-    });
+    let contained = |pid, container| {
+        let mut process =
+            process(pid, "/usr/local/bin/node", "node", Some("docker-4f1d.scope"), Attribution::Exact);
+        process.container = Some(container);
+        Some(process)
+    };
     let hostile = process(666, "/tmp/\u{1b}[2J\u{7}evil\n", "etl", None, Attribution::Snapshot);
     let unit = Some("postgresql@15-main.service");
     vec![
@@ -375,7 +371,41 @@ pub(crate) fn flows() -> Vec<FlowRow> {
             Some(process(812, "/usr/bin/python3.11", "etl", Some("etl.service"), Attribution::Exact)),
             &violation,
         ),
-        row(Direction::Out, "10.1.2.3:50113", "10.0.2.15:5432", Some(contained), &declared),
+        row(
+            Direction::Out,
+            "10.1.2.3:50113",
+            "10.0.2.15:5432",
+            contained(48_120, containers::compose()),
+            &declared,
+        ),
+        row(
+            Direction::In,
+            "10.0.2.15:5432",
+            "10.1.2.3:50114",
+            contained(48_121, containers::pod()),
+            &violation,
+        ),
+        row(
+            Direction::Out,
+            "10.1.2.3:50115",
+            "10.0.2.15:5432",
+            contained(48_122, containers::rootless()),
+            &violation,
+        ),
+        row(
+            Direction::Out,
+            "10.1.2.3:50116",
+            "10.0.2.15:5432",
+            contained(48_123, containers::pending()),
+            &undecided,
+        ),
+        row(
+            Direction::Out,
+            "10.1.2.3:50117",
+            "10.0.2.15:5432",
+            contained(48_124, containers::unknown()),
+            &undecided,
+        ),
         row(
             Direction::Out,
             "[fd00:2::aaaa:bbbb:cccc:1]:50999",

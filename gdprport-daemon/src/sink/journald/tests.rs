@@ -123,6 +123,30 @@ fn an_event_is_found_by_its_fields() {
 }
 
 #[test]
+fn containers_are_found_by_their_names() {
+    let journald = FakeJournald::new();
+    let sink = journald.sink();
+    let mut send = |container| {
+        let mut flow = samples::declared(Outcome::Established);
+        samples::change_process(&mut flow, |process| process.container = Some(container));
+        publish(&sink, Body::FlowOpen(Box::new(flow)));
+        journald.record()
+    };
+    let record = send(samples::containers::pod());
+    for (field, expected) in [
+        ("GDPRPORT_CONTAINER", "app"),
+        ("GDPRPORT_IMAGE", "registry.example/shop/orders:1.4"),
+        ("GDPRPORT_NAMESPACE", "shop"),
+        ("GDPRPORT_POD", "orders-7d9f8b6c5-x2x1q"),
+    ] {
+        assert_eq!(text(&record, field), [expected], "{field}");
+    }
+    let record = send(samples::containers::unknown());
+    assert_eq!(text(&record, "GDPRPORT_CONTAINER"), ["4f20".repeat(16)]);
+    assert!(text(&record, "GDPRPORT_IMAGE").is_empty());
+}
+
+#[test]
 fn every_kind_is_a_valid_record() {
     let journald = FakeJournald::new();
     let sink = journald.sink();

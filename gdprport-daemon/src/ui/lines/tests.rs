@@ -2,6 +2,7 @@
 
 use super::*;
 use gdprport_core::event::samples;
+use gdprport_core::model::Naming;
 
 fn width(columns: u16) -> Option<NonZeroU16> {
     NonZeroU16::new(columns)
@@ -76,6 +77,25 @@ fn names_from_outside_are_cut_and_harmless() {
     let line = render(&LineRenderer::new(false, width(120), TimeZone::UTC), &[event]);
     assert!(!line.contains(['\u{1b}', '\u{202e}']) && line.contains('…'), "{line}");
     assert!(line.contains("✓ orders-api"), "the verdict is still there: {line}");
+}
+
+/// Names that a runtime would refuse, in a state that somebody else wrote.
+#[test]
+fn names_of_containers_are_cut_and_harmless() {
+    let mut event = samples::event(Kind::FlowOpen);
+    let Body::FlowOpen(flow) = &mut event.body else { panic!("expected a flow.open") };
+    let mut container = samples::containers::compose();
+    let Naming::Known(names) = &mut container.naming else { panic!("the sample is named") };
+    let names = std::sync::Arc::make_mut(names);
+    names.compose.as_mut().expect("of Compose").project =
+        format!("\u{1b}[2J\u{202e}\u{200b}漢{}", "long".repeat(60)).into();
+    samples::change_process(flow, |process| process.container = Some(container));
+    for columns in [80, 120, 200] {
+        let line =
+            render(&LineRenderer::new(false, width(columns), TimeZone::UTC), std::slice::from_ref(&event));
+        assert!(!line.contains(['\u{1b}', '\u{202e}', '\u{200b}', '漢']) && line.contains('…'), "{line}");
+        assert!(line.contains("✓ orders-api"), "the verdict is still there: {line}");
+    }
 }
 
 #[test]

@@ -54,7 +54,8 @@ impl Served {
                                 let _ = reply.send(status);
                             }
                             Some(Request::Flows(query, reply)) => {
-                                let many = if query.limit == FlowQuery::MAX_LIMIT { 2_000 } else { 5 };
+                                let all = samples::flows().len();
+                                let many = if query.limit == FlowQuery::MAX_LIMIT { 2_000 } else { all };
                                 let mut flows: Vec<_> = samples::flows().into_iter().cycle().take(many).collect();
                                 if let Some(port) = query.port {
                                     let named = gdprport_core::event::Port { name: port.into(), ..(*flows[0].port).clone() };
