@@ -44,6 +44,25 @@ impl Labels {
         found
     }
 
+    /// Labels that could not be read: there may be any.
+    #[must_use]
+    pub fn unread() -> Self {
+        Self { omitted: u32::MAX, ..Self::default() }
+    }
+
+    /// True if none could be read.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.kept.is_empty() && self.omitted == u32::MAX
+    }
+
+    /// Counts `more` labels that could not be read beside those that were left out.
+    #[must_use]
+    pub const fn omitting(mut self, more: u32) -> Self {
+        self.omitted = self.omitted.saturating_add(more);
+        self
+    }
+
     /// The value of a label that was kept.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Arc<str>> {

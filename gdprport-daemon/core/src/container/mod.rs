@@ -4,11 +4,19 @@
 //! `host::containers`. Each file of a runtime has its own parser; all return [`Stated`].
 
 pub mod bolt;
+pub mod containerd;
+pub mod crio;
 mod image;
+mod json;
+pub mod kubelet;
 mod labels;
+pub mod machine;
+mod oci;
+mod pod;
 mod shown;
 mod stated;
 mod unreadable;
+mod workload;
 
 pub use image::{DEFAULT_TAG, DOCKER_HUB, ImageRef};
 pub use labels::{BYTES_MAX as LABEL_BYTES_MAX, LABELS_MAX, Labels};

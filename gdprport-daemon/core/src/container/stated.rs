@@ -34,16 +34,21 @@ pub struct Stated {
     pub namespace: Option<Arc<str>>,
     /// The pod's name.
     pub pod_name: Option<Arc<str>>,
+    /// The pod's uid, as the cgroup path has it too.
+    pub pod_uid: Option<Arc<str>>,
     /// The workload whose pod it is.
     pub workload: Option<Workload>,
     /// The container that holds the pod's namespaces (its sandbox), whose state has the pod's labels; `None` if it is in no
     /// pod, or is that container.
     pub sandbox: Option<Arc<str>>,
-    /// What of the host it mounts.
+    /// What of the host it mounts writable.
     pub mounts: Vec<Mount>,
+    /// What of the host it mounts read-only. A socket in it can be used all the same, and so can what is mounted below it be
+    /// written, unless that is read-only too.
+    pub read_only_mounts: Vec<Mount>,
 }
 
-/// Something of the host that a container mounts writable.
+/// Something of the host that a container mounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
     /// The absolute path on the host.
@@ -64,12 +69,21 @@ pub fn digest(text: &str) -> Option<Arc<str>> {
     is_hex.then(|| Arc::from(format!("sha256:{hex}")))
 }
 
+fn push(mounts: &mut Vec<Mount>, source: &str) {
+    if source.starts_with('/') && mounts.len() < MOUNTS_MAX {
+        mounts.push(Mount { source: Arc::from(source) });
+    }
+}
+
 impl Stated {
     /// Adds a writable mount of the host's `source`, if it is an absolute path.
     pub fn mounts(&mut self, source: &str) {
-        if source.starts_with('/') && self.mounts.len() < MOUNTS_MAX {
-            self.mounts.push(Mount { source: Arc::from(source) });
-        }
+        push(&mut self.mounts, source);
+    }
+
+    /// Adds a read-only mount of the host's `source`, if it is an absolute path.
+    pub fn mounts_read_only(&mut self, source: &str) {
+        push(&mut self.read_only_mounts, source);
     }
 
     /// Takes what it lacks from the state of the same container by another file, or of its pod. What it has stays.
@@ -81,13 +95,35 @@ impl Stated {
         self.image_id = self.image_id.or(other.image_id);
         self.namespace = self.namespace.or(other.namespace);
         self.pod_name = self.pod_name.or(other.pod_name);
+        self.pod_uid = self.pod_uid.or(other.pod_uid);
         self.workload = self.workload.or(other.workload);
         self.sandbox = self.sandbox.or(other.sandbox);
-        if self.labels.is_empty() {
+        if self.labels.is_empty() || self.labels.is_unread() {
             self.labels = other.labels;
         }
         if self.mounts.is_empty() {
             self.mounts = other.mounts;
+        }
+        if self.read_only_mounts.is_empty() {
+            self.read_only_mounts = other.read_only_mounts;
+        }
+        self
+    }
+
+    /// Takes the pod's labels, and with them its workload, from the state of the pod's sandbox, if that is of the same pod. What
+    /// the sandbox says of itself, its image and its mounts, is not the container's.
+    #[must_use]
+    pub fn in_pod(mut self, sandbox: Self) -> Self {
+        let is_same = match (&self.pod_uid, &sandbox.pod_uid) {
+            (Some(uid), Some(of)) => uid == of,
+            _ => {
+                self.pod_name.is_some()
+                    && (&self.pod_name, &self.namespace) == (&sandbox.pod_name, &sandbox.namespace)
+            }
+        };
+        if is_same {
+            self.labels = sandbox.labels;
+            self.workload = sandbox.workload;
         }
         self
     }
@@ -95,7 +131,8 @@ impl Stated {
     /// True if it says nothing by which a person would know the container.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.name.is_none() && self.image.is_none() && self.pod_name.is_none() && self.labels.is_empty()
+        let no_labels = self.labels.is_empty() || self.labels.is_unread();
+        self.name.is_none() && self.image.is_none() && self.pod_name.is_none() && no_labels
     }
 
     /// The names of the container, with all labels shown, stated by whoever can write the state. `writes_state`: it can write
@@ -143,6 +180,31 @@ mod tests {
         assert_eq!(digest(&hex).as_deref(), Some(&*whole));
         assert_eq!(digest(&whole).as_deref(), Some(&*whole));
         assert_eq!((digest(&hex[1..]), digest(&hex.to_uppercase()), digest("sha512:ab")), (None, None, None));
+    }
+
+    /// A sandbox id may be that of another pod, or of the container itself.
+    #[test]
+    fn labels_are_taken_from_the_same_pod_only() {
+        let of = |uid: Option<&str>, name: &str, namespace: &str| Stated {
+            pod_uid: uid.map(Arc::from),
+            pod_name: Some(name.into()),
+            namespace: Some(namespace.into()),
+            image: Some("pause:3.9".into()),
+            labels: Labels::collect([("app", "orders")]),
+            ..Stated::default()
+        };
+        let container = Stated { labels: Labels::default(), image: None, ..of(Some("1"), "orders", "shop") };
+        let same = container.clone().in_pod(of(Some("1"), "orders", "shop"));
+        assert_eq!((same.labels.get("app").is_some(), same.image), (true, None));
+        assert!(container.clone().in_pod(of(Some("2"), "orders", "shop")).labels.is_empty());
+        assert!(container.clone().in_pod(of(None, "orders", "test")).labels.is_empty());
+        assert!(!container.in_pod(of(None, "orders", "shop")).labels.is_empty());
+        assert!(
+            Stated::default()
+                .in_pod(Stated { labels: Labels::collect([("a", "b")]), ..Stated::default() })
+                .labels
+                .is_empty()
+        );
     }
 
     #[test]

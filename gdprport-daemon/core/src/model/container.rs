@@ -57,7 +57,7 @@ pub struct Names {
     /// Those of its labels that events show (`[events] labels`); in Kubernetes they are its pod's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<Arc<str>, Arc<str>>,
-    /// How many labels it has beside these.
+    /// How many labels it has beside these; 4294967295 if its labels could not be read.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub labels_omitted: u32,
     /// Labels that are counted in `labels_omitted` and known all the same: rules can ask for them.
