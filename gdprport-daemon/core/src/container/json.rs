@@ -16,17 +16,21 @@ use super::labels::Labels;
 /// variables for each service of its namespace.
 const BYTES_MAX: usize = 8 << 20;
 
+/// Bytes of a list, of which one item is kept at a time: some thousand containers or images.
+const LIST_BYTES_MAX: usize = 32 << 20;
+
 /// Values of one text that are kept.
 const VALUES_MAX: usize = 16 << 10;
 
 /// Levels that are kept; the labels of a pod lie at the fourth.
 const DEPTH_MAX: usize = 8;
 
-/// A value. Numbers, truth values, `null` and what lies too deep are nothing here.
+/// A value. Numbers, `null` and what lies too deep are nothing here.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) enum Json<'de> {
     #[default]
     Nothing,
+    Flag(bool),
     Text(Cow<'de, str>),
     List(Vec<Self>),
     Object(Vec<(Cow<'de, str>, Self)>),
@@ -56,6 +60,21 @@ impl<'de> Json<'de> {
         read.map_err(|_| if left.get() == 0 { Unreadable::TooLarge } else { Unreadable::Malformed("JSON") })
     }
 
+    /// Reads a whole list of objects, and returns the first that `is_it` takes. Of each, only the fields in `wanted` are kept.
+    pub(super) fn find(
+        bytes: &'de [u8],
+        wanted: &[&str],
+        is_it: impl Fn(&Self) -> bool,
+    ) -> Result<Option<Self>, Unreadable> {
+        if bytes.len() > LIST_BYTES_MAX {
+            return Err(Unreadable::TooLarge);
+        }
+        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        let found = reader.deserialize_any(Find { wanted, is_it });
+        let found = found.and_then(|found| reader.end().map(|()| found));
+        found.map_err(|_| Unreadable::Malformed("a list of JSON"))
+    }
+
     /// The field of an object; of two with one name the last, as for the programs that write them.
     pub(super) fn get(&self, name: &str) -> &Json<'de> {
         let Self::Object(fields) = self else { return &NOTHING };
@@ -64,6 +83,15 @@ impl<'de> Json<'de> {
 
     pub(super) fn text(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// The fields of an object, as they were written.
+    pub(super) fn fields(&self) -> &[(Cow<'de, str>, Self)] {
+        if let Self::Object(fields) = self { fields } else { &[] }
+    }
+
+    pub(super) fn flag(&self) -> Option<bool> {
+        if let Self::Flag(flag) = self { Some(*flag) } else { None }
     }
 
     pub(super) fn items(&self) -> &[Self] {
@@ -119,8 +147,8 @@ impl<'de> Visitor<'de> for Level<'_> {
         formatter.write_str("JSON")
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Json<'de>, E> {
-        Ok(Json::Nothing)
+    fn visit_bool<E: Error>(self, flag: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Flag(flag))
     }
 
     fn visit_i64<E: Error>(self, _: i64) -> Result<Json<'de>, E> {
@@ -167,6 +195,42 @@ impl<'de> Visitor<'de> for Level<'_> {
             fields.push((name, object.next_value_seed(self.below())?));
         }
         Ok(Json::Object(fields))
+    }
+}
+
+/// Finds an item of a list.
+struct Find<'a, F> {
+    wanted: &'a [&'a str],
+    is_it: F,
+}
+
+impl<'de, F: Fn(&Json<'de>) -> bool> Visitor<'de> for Find<'_, F> {
+    type Value = Option<Json<'de>>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list")
+    }
+
+    /// Of an empty list, Go writes this.
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let left = Cell::new(0);
+        loop {
+            left.set(VALUES_MAX);
+            let level = Level { wanted: Some(self.wanted), depth: DEPTH_MAX, left: &left };
+            match list.next_element_seed(level)? {
+                None => return Ok(None),
+                Some(item) if (self.is_it)(&item) => {
+                    // The rest must be there too: what is not completely written counts for nothing.
+                    while list.next_element::<IgnoredAny>()?.is_some() {}
+                    return Ok(Some(item));
+                }
+                Some(_) => {}
+            }
+        }
     }
 }
 

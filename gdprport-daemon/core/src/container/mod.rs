@@ -6,6 +6,7 @@
 pub mod bolt;
 pub mod containerd;
 pub mod crio;
+pub mod docker;
 mod image;
 mod json;
 pub mod kubelet;
@@ -13,7 +14,9 @@ mod labels;
 pub mod machine;
 mod oci;
 mod pod;
+pub mod podman;
 mod shown;
+pub mod sqlite;
 mod stated;
 mod unreadable;
 mod workload;

@@ -25,16 +25,21 @@ impl<'de> Config<'de> {
 
     /// Adds what of the host is mounted.
     pub(super) fn mounts(&self, stated: &mut Stated) {
-        for mount in self.0.get("mounts").items() {
-            let options = || mount.get("options").items().iter().filter_map(Json::text);
-            let is_bind = mount.get("type").text() == Some("bind")
-                || options().any(|option| matches!(option, "bind" | "rbind"));
-            let Some(source) = mount.get("source").text().filter(|_| is_bind) else { continue };
-            // Of contrary options the last counts (runc, `libcontainer/specconv`).
-            match options().rfind(|option| matches!(*option, "ro" | "rro" | "rw" | "rrw")) {
-                Some("ro" | "rro") => stated.mounts_read_only(source),
-                _ => stated.mounts(source),
-            }
+        mounts(&self.0, stated);
+    }
+}
+
+/// Adds what of the host a configuration mounts, which may be a part of another text.
+pub(super) fn mounts(config: &Json<'_>, stated: &mut Stated) {
+    for mount in config.get("mounts").items() {
+        let options = || mount.get("options").items().iter().filter_map(Json::text);
+        let is_bind = mount.get("type").text() == Some("bind")
+            || options().any(|option| matches!(option, "bind" | "rbind"));
+        let Some(source) = mount.get("source").text().filter(|_| is_bind) else { continue };
+        // Of contrary options the last counts (runc, `libcontainer/specconv`).
+        match options().rfind(|option| matches!(*option, "ro" | "rro" | "rw" | "rrw")) {
+            Some("ro" | "rro") => stated.mounts_read_only(source),
+            _ => stated.mounts(source),
         }
     }
 }

@@ -98,7 +98,8 @@ impl Stated {
         self.pod_uid = self.pod_uid.or(other.pod_uid);
         self.workload = self.workload.or(other.workload);
         self.sandbox = self.sandbox.or(other.sandbox);
-        if self.labels.is_empty() || self.labels.is_unread() {
+        // Having none is more than that nobody knows.
+        if self.labels.is_unread() || (self.labels.is_empty() && !other.labels.is_unread()) {
             self.labels = other.labels;
         }
         if self.mounts.is_empty() {

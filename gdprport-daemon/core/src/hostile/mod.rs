@@ -3,6 +3,7 @@
 //! Belongs here: one function per kind of input of the core. The fuzzer (`fuzz/`) looks for bytes that break one; the
 //! property tests beside them try some on every run, and all of the fuzzer's seeds. Compiled for those two only.
 
+mod container;
 mod event;
 mod flow;
 mod input;
@@ -14,6 +15,7 @@ pub mod seeds;
 #[cfg(test)]
 mod tests;
 
+pub use container::container;
 pub use event::event;
 pub use flow::flow;
 pub use input::Input;

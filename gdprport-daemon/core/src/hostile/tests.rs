@@ -30,6 +30,11 @@ proptest! {
     }
 
     #[test]
+    fn any_state_of_a_runtime_stays_within_bounds(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        container(&bytes);
+    }
+
+    #[test]
     fn an_event_with_any_text_reads_back(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         event(&bytes);
     }
@@ -58,4 +63,5 @@ fn every_seed_of_the_core_keeps_its_promises() {
     seeds("posture", posture);
     seeds("tls", tls);
     seeds("policy", policy);
+    seeds("container", container);
 }
