@@ -216,8 +216,8 @@ fn may_follow(reported: &Posture, next: &Posture, one_sided: bool) -> bool {
         }
         // Later packets of a layer may turn out not to be encrypted.
         (EncryptedOther, Plaintext | Unknown) => true,
-        // The rest of the request may ask for TLS.
-        (Plaintext, StarttlsUpgraded | StarttlsRefused | Unknown)
+        // The rest of the request may ask for TLS, whatever comes of that.
+        (Plaintext, StarttlsUpgraded | StarttlsRefused | WeakTls | Unrecognised | Unknown)
             if reported.evidence.starts_with("HTTP/1 request without TLS") =>
         {
             true

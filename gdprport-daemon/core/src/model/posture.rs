@@ -129,16 +129,24 @@ pub enum TlsVersion {
     Tls13,
 }
 
-impl fmt::Display for TlsVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl TlsVersion {
+    /// Its name for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Ssl2 => "SSL 2",
             Self::Ssl3 => "SSL 3",
             Self::Tls10 => "TLS 1.0",
             Self::Tls11 => "TLS 1.1",
             Self::Tls12 => "TLS 1.2",
             Self::Tls13 => "TLS 1.3",
-        })
+        }
+    }
+}
+
+impl fmt::Display for TlsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

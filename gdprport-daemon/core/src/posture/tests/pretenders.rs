@@ -237,3 +237,23 @@ fn a_consent_alone_is_no_encryption() {
     let parts = [(Server, sieve), (Client, b"STARTTLS\r\n"), (Client, b"PUTSCRIPT \"a\" {1+}\r\n")];
     is_not_encrypted(None, &dialogue(&parts), "went on in plaintext");
 }
+
+/// The packet's header behind the beginning of a record would make a record of them.
+#[test]
+fn a_record_inside_packets_is_read_without_their_headers() {
+    let (client, _) = hellos();
+    let packet = |kind: u8, bytes: &[u8]| {
+        let [high, low] = u16::try_from(bytes.len() + 8).expect("short").to_be_bytes();
+        [&[kind, 1, high, low, 0, 0, 0, 0], bytes].concat()
+    };
+    let server = tls13().1;
+    let parts = [
+        (Client, super::written::ASK.to_vec()),
+        (Server, super::written::ON.to_vec()),
+        (Client, packet(0x12, &[&client, &b"\x17\x03\x03"[..]].concat())),
+        (Server, packet(4, &server)),
+        (Client, packet(0x12, QUERY)),
+    ];
+    let parts: Vec<_> = parts.iter().map(|(side, bytes)| (*side, &bytes[..])).collect();
+    is_not_encrypted(Some("mssql"), &dialogue(&parts), "bytes of the client that are not TLS");
+}

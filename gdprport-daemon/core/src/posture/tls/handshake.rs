@@ -68,6 +68,9 @@ impl Flaw {
     }
 }
 
+/// Room for most descriptions of a choice, in bytes: they are made again with every piece until nothing is awaited.
+const EVIDENCE: usize = 160;
+
 /// What contradicts a client's hello.
 const BYTES_OF_CLIENT: &str = "then bytes of the client that are not TLS";
 
@@ -206,9 +209,13 @@ impl ServerChoice {
             _ => PostureState::Tls13,
         };
         let cipher = self.suite.map(suites::name);
-        let mut evidence = upgraded.map(|how| format!("{how}, then ")).unwrap_or_default();
+        let mut evidence = String::with_capacity(EVIDENCE);
+        if let Some(how) = upgraded {
+            evidence += how;
+            evidence += ", then ";
+        }
         evidence += if self.retry { "HelloRetryRequest: " } else { "ServerHello: " };
-        evidence += &self.version.to_string();
+        evidence += self.version.name();
         if let Some(cipher) = &cipher {
             evidence += " with ";
             evidence += cipher;

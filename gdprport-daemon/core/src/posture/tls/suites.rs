@@ -30,17 +30,20 @@ pub(super) fn name(suite: u16) -> Cow<'static, str> {
 
 /// What the suite is worth, read off its name: IANA names the cipher in it.
 pub(super) fn worth(suite: u16) -> Worth {
-    const NULL: [&str; 3] = ["_NULL_", "TLS_SHA256_SHA256", "TLS_SHA384_SHA384"];
-    const WEAK: [&str; 8] =
-        ["_RC4_", "_DES_", "_DES40_", "_3DES_", "_RC2_", "_IDEA_", "_FORTEZZA_CBC_", "_anon_"];
     let Some(name) = find(suite) else { return Worth::Unlisted };
-    if NULL.iter().any(|part| name.contains(part)) {
-        Worth::Null
-    } else if WEAK.iter().any(|part| name.contains(part)) {
-        Worth::Weak
-    } else {
-        Worth::Fair
+    // Those of RFC 9150 name only what they authenticate with.
+    if matches!(name, "TLS_SHA256_SHA256" | "TLS_SHA384_SHA384") {
+        return Worth::Null;
     }
+    let mut worth = Worth::Fair;
+    for word in name.split('_') {
+        match word {
+            "NULL" => return Worth::Null,
+            "RC4" | "DES" | "DES40" | "3DES" | "RC2" | "IDEA" | "FORTEZZA" | "anon" => worth = Worth::Weak,
+            _ => {}
+        }
+    }
+    worth
 }
 
 /// Whether only TLS 1.3 has this suite, if the table knows it. It distinguishes 1.3 from 1.2 before the extensions of a
