@@ -125,8 +125,9 @@ pub struct Reason {
 pub struct Nearest {
     /// The rule's role.
     pub role: Arc<str>,
-    /// The keys that failed: `direction`, `peers`, `exe`, `user`, `group`, `unit`, `container`, `cgroup`, `until`,
-    /// and `tls`, which is its port's.
+    /// The keys that failed: `direction`, `peers`, `exe`, `user`, `group`, `unit`, `container`, `image`, `label`, `pod`,
+    /// `namespace`, `workload`, `stated_by` (whose word about the container the rule does not take, also where it does not
+    /// name the key), `cgroup`, `until`, and `tls`, which is its port's.
     pub failed: Vec<String>,
 }
 

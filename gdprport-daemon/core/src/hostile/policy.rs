@@ -1,12 +1,15 @@
 //! The text of a policy's files.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::input::Dice;
 use crate::model::{
-    Attribution, Container, Direction, Endpoint, Naming, Posture, PostureState, Process, TlsVersion, Withheld,
+    Attribution, Container, Direction, Endpoint, Names, Naming, Posture, PostureState, Process, StatedBy,
+    TlsVersion, Withheld, Workload,
 };
 use crate::policy::{ActivePolicy, DnsNames, Facts, Policy, Problem, Resolution, Source, compile};
 use crate::text::is_control_or_bidi;
@@ -138,14 +141,38 @@ fn process(dice: &mut Dice) -> Option<Process> {
         container: text(&["4f1c", "pod"]).map(|id| Container {
             id,
             runtime: None,
-            pod: Some("pod".into()),
-            claimed_by: None,
-            naming: Naming::Unknown,
+            pod: text(&["pod", "1b4e28ba-2fa1-11d2-883f-0016d3cca427"]),
+            claimed_by: text(&["1000"]).map(|_| 1000),
+            naming: match text(&["known", "known", "pending"]).as_deref() {
+                Some("known") => Naming::Known(names(&mut text).into()),
+                Some(_) => Naming::Pending,
+                None => Naming::Unknown,
+            },
         }),
         cgroup: text(&["/system.slice/backup.service", "/"]),
         attribution: Attribution::Exact,
         ..Process::UNKNOWN
     })
+}
+
+/// Names of all kinds, such as no runtime lets anybody write too.
+fn names(text: &mut impl FnMut(&[&str]) -> Option<Arc<str>>) -> Names {
+    let digest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    Names {
+        name: text(&["orders-1", "4f1c", "a\n\u{1b}[2J"]),
+        image: text(&["registry.example/shop/orders:1.4", "orders", digest, "@", "/:", "\u{202e}"]),
+        image_digest: text(&[digest, "sha256:"]),
+        image_id: text(&[digest, ""]),
+        labels: text(&["orders", ""]).map(|value| ("app".into(), value)).into_iter().collect(),
+        labels_omitted: text(&["3"]).map_or(0, |_| 3),
+        labels_unshown: BTreeMap::new(),
+        compose: None,
+        namespace: text(&["shop", "/"]),
+        pod_name: text(&["orders-1", "pod"]),
+        workload: text(&["orders", "/"]).map(|name| Workload { kind: "Deployment".into(), name }),
+        stated_by: StatedBy { uid: text(&["1000"]).map_or(0, |_| 1000), user: text(&["alice", "root"]) },
+        writes_state: false,
+    }
 }
 
 fn posture(dice: &mut Dice) -> Option<Posture> {

@@ -6,6 +6,7 @@ mod pipeline;
 mod policy;
 mod ports;
 pub(crate) mod rule_index;
+mod tuples;
 
 pub(crate) use peer_index::ItemId;
 pub(crate) use policy::{CompiledDeclaration, CompiledSite};

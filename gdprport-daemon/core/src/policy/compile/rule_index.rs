@@ -5,31 +5,26 @@
 //!
 //! 1. **Peer → items → buckets.** The policy's `PeerIndex` gives the items (named sets, networks, host names) that
 //!    contain the peer; each item that this declaration uses has a bucket of rules.
-//! 2. **Process → candidates.** A bucket of more than [`SMALL`] rules is searched by tuple space: its rules are
-//!    grouped by *which* keys they fix to a plain text (at most some hundred combinations, in practice a handful), and each
-//!    group is a hash table over the values of those keys. Rules that fix no key are grouped by the literal text
-//!    that their pattern of `exe`, `unit`, `cgroup` or `container` starts with. Only the remaining rules, distinguished by
-//!    nothing but users or groups with wildcards, or patterns that start with one, are compared one by one.
+//! 2. **Process → candidates.** A bucket of more than [`SMALL`] rules is searched by what they fix of the process
+//!    ([`Tuples`]).
 //!
 //! Every candidate is compared in full, so that a hash collision costs time and never a wrong verdict. A rule that an
 //! earlier one of the same bucket makes unreachable (same process, valid at least as long) is left out.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use jiff::Timestamp;
 
 use super::peer_index::ItemId;
+use super::tuples::Tuples;
 use crate::model::{Direction, Process};
-use crate::policy::model::{Pattern, ProcessKey, ProcessSpec};
+use crate::policy::model::{Evidence, ProcessSpec};
 
 /// Up to this many rules are compared one by one.
 const SMALL: usize = 8;
-/// How many hash entries one rule with lists may take.
-const ENTRIES_MAX: usize = 16;
 
 #[cfg(test)]
 thread_local! {
@@ -78,199 +73,9 @@ struct Bucket {
     /// By role, without those that the rule of an earlier role makes needless in the same way: to explain a verdict,
     /// which must not depend on the order written.
     by_role: Box<[u32]>,
+    /// The same by what evidence they rest on.
+    by_evidence: Box<[(Evidence, Box<[u32]>)]>,
     tuples: Option<Tuples>,
-}
-
-#[derive(Debug, Default)]
-struct Tuples {
-    shapes: Vec<Shape>,
-    entries: HashMap<u64, Vec<u32>>,
-    /// Rules that must be compared one by one.
-    rest: Vec<u32>,
-}
-
-/// Which values of a process a group of rules is found by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Shape {
-    /// The complete values of these dimensions: a bit set.
-    Exact(u16),
-    /// The first bytes of one dimension's value.
-    Prefix(Dimension, usize),
-}
-
-/// A value that a rule can fix. Users and groups are fixed by name or by number. A rule for a container stands under its
-/// id and under its pod's, because it means either.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Dimension {
-    Exe,
-    User,
-    Uid,
-    Group,
-    Gid,
-    Unit,
-    Cgroup,
-    Container,
-    Pod,
-}
-
-const DIMENSIONS: [Dimension; 9] = [
-    Dimension::Exe,
-    Dimension::User,
-    Dimension::Uid,
-    Dimension::Group,
-    Dimension::Gid,
-    Dimension::Unit,
-    Dimension::Cgroup,
-    Dimension::Container,
-    Dimension::Pod,
-];
-
-/// The lengths in bytes that prefixes are cut to, so that a bucket has few shapes.
-const PREFIXES: [usize; 7] = [64, 32, 16, 12, 8, 4, 2];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Value<'a> {
-    Text(&'a str),
-    Number(u32),
-}
-
-impl Dimension {
-    const fn bit(self) -> u16 {
-        1 << self as u8
-    }
-
-    fn of(self, process: &Process) -> Option<Value<'_>> {
-        let text = match self {
-            Self::Uid => return Some(Value::Number(process.uid)),
-            Self::Gid => return Some(Value::Number(process.gid)),
-            Self::Container => return Some(Value::Text(&process.container.as_ref()?.id)),
-            Self::Pod => return process.container.as_ref()?.pod.as_deref().map(Value::Text),
-            Self::Exe => &process.exe,
-            Self::User => &process.user,
-            Self::Group => &process.group,
-            Self::Unit => &process.unit,
-            Self::Cgroup => &process.cgroup,
-        };
-        text.as_deref().map(Value::Text)
-    }
-
-    /// The values that the texts of a key are compared with.
-    const fn of_texts(key: ProcessKey) -> &'static [Self] {
-        match key {
-            ProcessKey::Exe => &[Self::Exe],
-            ProcessKey::User => &[Self::User],
-            ProcessKey::Group => &[Self::Group],
-            ProcessKey::Unit => &[Self::Unit],
-            ProcessKey::Cgroup => &[Self::Cgroup],
-            ProcessKey::Container => &[Self::Container, Self::Pod],
-        }
-    }
-
-    /// The values that a pattern of a key fixes, one of which a process must have; `None` if it fixes none.
-    fn fixed(key: ProcessKey, pattern: &Pattern) -> Option<Vec<(Self, Value<'_>)>> {
-        match (key, pattern) {
-            (ProcessKey::User, Pattern::Number(number)) => Some(vec![(Self::Uid, Value::Number(*number))]),
-            (ProcessKey::Group, Pattern::Number(number)) => Some(vec![(Self::Gid, Value::Number(*number))]),
-            (_, Pattern::Text(text)) => {
-                Some(Self::of_texts(key).iter().map(|dimension| (*dimension, Value::Text(text))).collect())
-            }
-            (_, Pattern::Number(_) | Pattern::Glob(_)) => None,
-        }
-    }
-}
-
-/// The hash of a shape and the values that it takes from a process or a rule, in the order of [`DIMENSIONS`].
-fn entry<'a>(shape: Shape, values: impl Iterator<Item = Value<'a>>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    shape.hash(&mut hasher);
-    values.for_each(|value| value.hash(&mut hasher));
-    hasher.finish()
-}
-
-impl Shape {
-    /// The entry under which rules that fit the process are found; `None` if it lacks one of the values.
-    fn look_up(self, process: Option<&Process>) -> Option<u64> {
-        match (self, process) {
-            (Self::Exact(0), _) => Some(entry(self, std::iter::empty())),
-            (_, None) => None,
-            (Self::Exact(mask), Some(process)) => {
-                let mut known = 0;
-                let values = DIMENSIONS.into_iter().filter(|dimension| mask & dimension.bit() != 0);
-                let values = values.filter_map(|dimension| {
-                    let value = dimension.of(process)?;
-                    known |= dimension.bit();
-                    Some(value)
-                });
-                let found = entry(self, values);
-                (known == mask).then_some(found)
-            }
-            (Self::Prefix(dimension, length), Some(process)) => match dimension.of(process)? {
-                Value::Text(text) => Some(entry(self, std::iter::once(Value::Text(text.get(..length)?)))),
-                Value::Number(_) => None,
-            },
-        }
-    }
-
-    /// The entries under which a rule must stand; empty if only comparing it will do.
-    fn entries(spec: Option<&ProcessSpec>) -> Vec<(Self, u64)> {
-        let Some(spec) = spec else {
-            return vec![(Self::Exact(0), entry(Self::Exact(0), std::iter::empty()))];
-        };
-        let mut combinations: Vec<Vec<(Dimension, Value<'_>)>> = vec![Vec::new()];
-        for key in ProcessKey::ALL {
-            let fixed: Option<Vec<_>> =
-                spec.patterns(key).iter().map(|pattern| Dimension::fixed(key, pattern)).collect();
-            let fixed = fixed.unwrap_or_default().concat();
-            if !fixed.is_empty() && combinations.len() * fixed.len() <= ENTRIES_MAX {
-                let extend = |known: Vec<_>| fixed.iter().map(move |one| [&known[..], &[*one]].concat());
-                combinations = combinations.into_iter().flat_map(extend).collect();
-            }
-        }
-        if combinations.iter().all(|values| !values.is_empty()) {
-            let exact = combinations.into_iter().map(|mut values| {
-                values.sort_by_key(|(dimension, _)| *dimension);
-                let shape = Self::Exact(values.iter().fold(0, |mask, (dimension, _)| mask | dimension.bit()));
-                (shape, entry(shape, values.into_iter().map(|(_, value)| value)))
-            });
-            return exact.collect();
-        }
-        for key in [ProcessKey::Exe, ProcessKey::Unit, ProcessKey::Cgroup, ProcessKey::Container] {
-            let [Pattern::Glob(glob)] = spec.patterns(key) else { continue };
-            let literal = glob.text.find(['*', '?', '[', '{']).unwrap_or(0);
-            let cut = |length: &usize| *length <= literal && glob.text.is_char_boundary(*length);
-            if let Some(length) = PREFIXES.into_iter().find(cut) {
-                let begin = Value::Text(&glob.text[..length]);
-                let prefixed = Dimension::of_texts(key).iter().map(|dimension| {
-                    let shape = Self::Prefix(*dimension, length);
-                    (shape, entry(shape, std::iter::once(begin)))
-                });
-                return prefixed.collect();
-            }
-        }
-        Vec::new()
-    }
-}
-
-impl Tuples {
-    fn build(numbers: &[u32], rules: &[CompiledRule]) -> Self {
-        let mut tuples = Self::default();
-        let mut shapes = HashSet::new();
-        for number in numbers {
-            let entries = Shape::entries(rules[*number as usize].process.as_deref());
-            if entries.is_empty() {
-                tuples.rest.push(*number);
-            }
-            for (shape, entry) in entries {
-                shapes.insert(shape);
-                let list = tuples.entries.entry(entry).or_default();
-                if list.last() != Some(number) {
-                    list.push(*number);
-                }
-            }
-        }
-        tuples.shapes = shapes.into_iter().collect();
-        tuples
-    }
 }
 
 /// Those of the rules, all of one bucket, for whose process no earlier one is valid at least as long.
@@ -312,7 +117,14 @@ impl Bucket {
         let kept = useful(numbers.iter().copied(), rules);
         let tuples = (kept.len() > SMALL).then(|| Tuples::build(&kept, rules));
         let by_role = useful(by_role(numbers, rules).into_iter(), rules);
-        Self { rules: kept, by_role, tuples }
+        let mut by_evidence: BTreeMap<Evidence, Vec<u32>> = BTreeMap::new();
+        for number in &by_role {
+            let spec = rules[*number as usize].process.as_deref();
+            by_evidence.entry(spec.map_or(Evidence::NONE, Evidence::of)).or_default().push(*number);
+        }
+        let by_evidence =
+            by_evidence.into_iter().map(|(evidence, numbers)| (evidence, numbers.into())).collect();
+        Self { rules: kept, by_role, by_evidence, tuples }
     }
 
     /// Lowers `best` to the first rule before it that allows the process.
@@ -326,12 +138,7 @@ impl Bucket {
             }
         };
         let Some(tuples) = &self.tuples else { return search(&self.rules) };
-        for shape in &tuples.shapes {
-            if let Some(found) = shape.look_up(process).and_then(|entry| tuples.entries.get(&entry)) {
-                search(found);
-            }
-        }
-        search(&tuples.rest);
+        tuples.candidates(process, search);
     }
 }
 
@@ -367,6 +174,13 @@ impl RuleIndex {
     /// The rules that an item reaches, by role, but for those that a better one stands for.
     pub(crate) fn reached(&self, item: ItemId) -> &[u32] {
         self.buckets.get(&item).map_or(&[], |bucket| &bucket.by_role)
+    }
+
+    /// Those of them that rest on some of this evidence.
+    pub(crate) fn resting_on(&self, item: ItemId, evidence: Evidence) -> impl Iterator<Item = &u32> {
+        let groups = self.buckets.get(&item).map_or(&[][..], |bucket| &bucket.by_evidence);
+        let groups = groups.iter().filter(move |(rests_on, _)| rests_on.overlaps(evidence));
+        groups.flat_map(|(_, numbers)| numbers)
     }
 
     /// All rules, by role.

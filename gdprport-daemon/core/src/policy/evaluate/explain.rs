@@ -13,25 +13,23 @@
 //! Nothing here depends on the order in which rules, peers or files are written: candidates come by peer and by role,
 //! and of two rules that are equally near the roles decide.
 
-use std::fmt::{Display, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::active::ActivePolicy;
 use super::facts::Facts;
+use super::wording::{self, NAMED};
 use crate::model::{Direction, Process};
 use crate::policy::compile::{CompiledDeclaration, CompiledRule, ItemId, RuleIndex};
 use crate::policy::dns_names::Resolution;
-use crate::policy::model::{Fit, Pattern, ProcessKey};
+use crate::policy::model::{Evidence, Fit, ProcessKey};
 use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
 
 /// How many rules are compared when evidence is missing.
 const COMPARED: usize = 4096;
 /// How many rules are compared to find the nearest, beside half as many that reach the peer.
 const NEAREST: usize = 256;
-/// How many values a message names.
-const NAMED: usize = 4;
 
 /// One evaluation that no rule decided.
 pub(super) struct Undeclared<'q> {
@@ -50,7 +48,7 @@ pub(super) struct Undeclared<'q> {
 struct Assessment {
     direction_fails: bool,
     peers: Option<Fit>,
-    keys: [Option<Fit>; 6],
+    keys: [Option<Fit>; ProcessKey::COUNT],
     expired: bool,
 }
 
@@ -64,7 +62,7 @@ struct Distance<'r> {
     failed: usize,
     unknown: usize,
     peers_fail: bool,
-    keys_fail: [bool; 6],
+    keys_fail: [bool; ProcessKey::COUNT],
     role: &'r str,
 }
 
@@ -129,7 +127,11 @@ impl Undeclared<'_> {
             Fit::Fails
         };
         let key = |key: ProcessKey| {
-            let spec = rule.process.as_deref().filter(|spec| !spec.patterns(key).is_empty())?;
+            let spec = rule.process.as_deref().filter(|spec| spec.asks(key))?;
+            // Nobody's word is asked of nobody.
+            if key == ProcessKey::StatedBy && self.process.is_none() {
+                return None;
+            }
             let unnamed = if self.facts.owner_withheld.is_some() { Fit::Withheld } else { Fit::Unknown };
             Some(self.process.map_or(unnamed, |process| spec.compare(key, process)))
         };
@@ -143,15 +145,11 @@ impl Undeclared<'_> {
 
     fn undecided(&self, peer: &PeerFacts<'_>) -> Option<Verdict> {
         let index = self.declaration.index(self.facts.direction);
-        let unnamed = self.facts.owner_withheld.is_none();
-        let incomplete = self.process.map_or(unnamed, |process| {
-            (process.exe.is_none() && process.exe_withheld.is_none())
-                || process.cgroup.is_none()
-                || process.names_pending
-                || process.container_unproven
-        });
-        let inside = peer.inside.iter().filter(|_| incomplete);
-        let mut candidates = inside.chain(peer.unresolved).flat_map(|item| index.reached(*item));
+        // Of a process that withheld who it is nothing is missing.
+        let all = if self.facts.owner_withheld.is_none() { Evidence::ALL } else { Evidence::NONE };
+        let missing = self.process.map_or(all, Evidence::missing_of);
+        let inside = peer.inside.iter().flat_map(|item| index.resting_on(*item, missing));
+        let mut candidates = inside.chain(peer.unresolved.iter().flat_map(|item| index.reached(*item)));
         let compared = candidates.by_ref().take(COMPARED);
         let open = self
             .assessed(compared, peer)
@@ -189,13 +187,15 @@ impl Undeclared<'_> {
                 _ => format!("the host name {name} is not resolved yet"),
             }));
         }
-        let keys: Vec<&str> = assessment.process_keys(Fit::Unknown).map(ProcessKey::as_str).collect();
-        if !keys.is_empty() {
-            let keys = keys.join(", ");
-            missing.push(match self.process {
-                Some(process) => format!("{keys} of process {} is not known", process.pid),
-                None => format!("the process is not known, and the rule asks for {keys}"),
-            });
+        let keys: Vec<ProcessKey> = assessment.process_keys(Fit::Unknown).collect();
+        match (self.process, &rule.process) {
+            (_, None) => {}
+            (Some(process), Some(spec)) => wording::missing(&keys, spec, process, &mut missing),
+            (None, Some(_)) if keys.is_empty() => {}
+            (None, Some(_)) => {
+                let keys = wording::list(keys.into_iter());
+                missing.push(format!("the process is not known, and the rule asks for {keys}"));
+            }
         }
         missing
     }
@@ -250,30 +250,24 @@ impl Undeclared<'_> {
         }
         if assessment.peers == Some(Fit::Fails) {
             let items = rule.peers.iter().map(|item| &self.active.policy().peers.items[*item as usize].text);
-            let detail = format!("{} is not in {} of {role}", self.facts.peer.ip, some(items));
+            let detail = format!("{} is not in {} of {role}", self.facts.peer.ip, wording::some(items));
             push(ReasonId::UndeclaredPeer, detail);
         }
         if let (Some(spec), Some(process)) = (&rule.process, self.process) {
-            let compared = assessment.process_keys(Fit::Fails).map(|key| {
-                let wanted = some(spec.patterns(key).iter());
-                format!(
-                    "{} is {}, {role} allows {wanted}",
-                    key.as_str(),
-                    actual(key, process, spec.patterns(key))
-                )
-            });
+            let compared =
+                assessment.process_keys(Fit::Fails).map(|key| wording::differs(key, spec, process, role));
             let detail = compared.collect::<Vec<_>>().join("; ");
             if !detail.is_empty() {
                 push(ReasonId::UndeclaredProcess, detail);
             }
         }
-        let withheld: Vec<&str> = assessment.process_keys(Fit::Withheld).map(ProcessKey::as_str).collect();
+        let withheld = wording::list(assessment.process_keys(Fit::Withheld));
         let cause = match self.process {
             Some(process) => process.exe_withheld,
             None => self.facts.owner_withheld,
         };
         if let (Some(cause), false) = (cause, withheld.is_empty()) {
-            let (keys, cause) = (withheld.join(", "), cause.cause());
+            let (keys, cause) = (withheld, cause.cause());
             let of = match self.process {
                 Some(process) => format!("process {} withheld its {keys}", process.pid),
                 None => format!("the process withheld who it is, and {role} asks for {keys}"),
@@ -298,38 +292,4 @@ fn nearest<'r>(
 fn intersect(a: &[ItemId], b: &[ItemId]) -> bool {
     let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
     short.iter().any(|item| long.binary_search(item).is_ok())
-}
-
-/// The value that a process has for a key.
-fn actual(key: ProcessKey, process: &Process, patterns: &[Pattern]) -> String {
-    let text = |text: Option<&Arc<str>>| text.map_or_else(|| "none".to_owned(), ToString::to_string);
-    let account = |id: u32, name: Option<&Arc<str>>| match name {
-        Some(name) if patterns.iter().any(|pattern| matches!(pattern, Pattern::Number(_))) => {
-            format!("{name} ({id})")
-        }
-        Some(name) => name.to_string(),
-        None => id.to_string(),
-    };
-    match key {
-        ProcessKey::Exe => text(process.exe.as_ref()),
-        ProcessKey::User => account(process.uid, process.user.as_ref()),
-        ProcessKey::Group => account(process.gid, process.group.as_ref()),
-        ProcessKey::Unit => text(process.unit.as_ref()),
-        ProcessKey::Container => text(process.container.as_ref().map(|container| &container.id)),
-        ProcessKey::Cgroup => text(process.cgroup.as_ref()),
-    }
-}
-
-/// The first few of a list, for a message.
-fn some<T: Display>(values: impl ExactSizeIterator<Item = T>) -> String {
-    let more = values.len().saturating_sub(NAMED);
-    let mut text = String::new();
-    for (index, value) in values.take(NAMED).enumerate() {
-        let separator = if index > 0 { ", " } else { "" };
-        write!(text, "{separator}{value}").expect("writing to a String cannot fail");
-    }
-    if more > 0 {
-        write!(text, " and {more} more").expect("writing to a String cannot fail");
-    }
-    text
 }

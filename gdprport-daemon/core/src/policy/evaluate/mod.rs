@@ -7,6 +7,7 @@ mod flow;
 mod listener;
 mod tls;
 mod undecidable;
+mod wording;
 
 pub use active::ActivePolicy;
 pub use facts::Facts;

@@ -4,33 +4,89 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::policy::model::{Glob, Pattern, ProcessKey, ProcessSpec};
+use crate::container::{self, ImageRef};
+use crate::policy::model::{Glob, ImagePattern, Pattern, ProcessKey, ProcessSpec, WILDCARDS};
 
 /// How many different globs a policy may have; each weighs some kilobytes once compiled.
 const GLOBS_MAX: usize = 4096;
 /// How many bytes a glob may have.
 const GLOB_BYTES: usize = 256;
 
+/// Why a text is no pattern.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// Its wildcards do not parse, or there are too many of them.
+    Pattern(String),
+    /// This part of it should be a digest.
+    Digest(String),
+}
+
 /// Makes patterns and specs, each different one once.
 #[derive(Default)]
 pub(crate) struct Interner {
     globs: HashMap<Box<str>, Arc<Glob>>,
+    images: HashMap<Arc<str>, Arc<ImagePattern>>,
     specs: HashMap<Arc<ProcessSpec>, ()>,
     texts: HashMap<Arc<str>, ()>,
 }
 
 impl Interner {
     /// A pattern, or what is wrong with it: wildcards that do not parse, or too many different ones.
-    pub(super) fn pattern(&mut self, key: ProcessKey, text: &str) -> Result<Pattern, String> {
-        let digits = matches!(key, ProcessKey::User | ProcessKey::Group)
-            && text.bytes().all(|byte| byte.is_ascii_digit());
-        if digits {
-            return text
-                .parse()
-                .map(Pattern::Number)
-                .map_err(|_| format!("there is no {} number {text}", key.as_str()));
+    pub(super) fn pattern(&mut self, key: ProcessKey, text: &str) -> Result<Pattern, Unreadable> {
+        if key.is_account() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let kind = if key == ProcessKey::Group { "group" } else { "user" };
+            let number = text.parse().map(Pattern::Number);
+            return number.map_err(|_| Unreadable::Pattern(format!("there is no {kind} number {text}")));
         }
-        if !text.contains(['*', '?', '[', ']', '{', '}']) {
+        if key == ProcessKey::Image {
+            return self.image(text).map(Pattern::Image);
+        }
+        self.plain(text).map_err(Unreadable::Pattern)
+    }
+
+    /// What a rule asks of an image: the parts that are written.
+    fn image(&mut self, text: &str) -> Result<Arc<ImagePattern>, Unreadable> {
+        if let Some(known) = self.images.get(text) {
+            return Ok(Arc::clone(known));
+        }
+        let alone = container::digest(text);
+        let (name, written) = match text.split_once('@') {
+            None if alone.is_some() => ("", alone.as_deref()),
+            None if text.starts_with("sha256:") => ("", Some(text)),
+            None => (text, None),
+            Some((name, digest)) => (name, Some(digest)),
+        };
+        let digest = match written {
+            None => None,
+            Some(written) => match container::digest(written).filter(|whole| **whole == *written) {
+                Some(whole) => Some(self.text(&whole["sha256:".len()..])),
+                None => return Err(Unreadable::Digest(written.to_owned())),
+            },
+        };
+        let parts = ImageRef::split(name);
+        // Without a registry the path is that in any, and only docker.io's own is called without `library/`.
+        let official = name.strip_prefix("library/").filter(|_| parts.registry.is_none());
+        let path = match official {
+            Some(_) => &name[..name.len() - parts.tag.map_or(0, |tag| tag.len() + 1)],
+            None => parts.repository,
+        };
+        let mut part = |text: &str| self.plain(text).map_err(Unreadable::Pattern);
+        let pattern = ImagePattern {
+            registry: parts.registry.map(&mut part).transpose()?,
+            path: (!name.is_empty()).then(|| part(path)).transpose()?,
+            official: official.map(|_| part(path.strip_prefix("library/").unwrap_or(path))).transpose()?,
+            tag: parts.tag.map(&mut part).transpose()?,
+            digest,
+            text: self.text(text),
+        };
+        let pattern = Arc::new(pattern);
+        self.images.insert(Arc::clone(&pattern.text), Arc::clone(&pattern));
+        Ok(pattern)
+    }
+
+    /// A text with or without wildcards.
+    fn plain(&mut self, text: &str) -> Result<Pattern, String> {
+        if !text.contains(WILDCARDS) {
             return Ok(Pattern::Text(self.text(text)));
         }
         if let Some(glob) = self.globs.get(text) {

@@ -3,6 +3,7 @@
 //! Belongs here: what is known of all values of a key. A rule with such a pattern is no error, as it allows nothing, but
 //! hardly what somebody meant. Whether a pattern parses is `intern`'s.
 
+use crate::container::{self, ImageRef};
 use crate::policy::model::ProcessKey;
 use crate::policy::read::quoted;
 
@@ -14,8 +15,7 @@ const WILD: [char; 4] = ['*', '?', ']', '}'];
 
 /// Why a pattern can match nothing, and what would be right.
 pub(super) fn why_void(key: ProcessKey, text: &str) -> Option<(String, String)> {
-    let found =
-        |what: &str, help: String| Some((format!("{} can match nothing: {what}", quoted(text)), help));
+    let found = |what: &str, help: String| Some(void(text, what, help));
     match key {
         ProcessKey::Unit => {
             if ends_like_a_unit(text) {
@@ -53,21 +53,115 @@ pub(super) fn why_void(key: ProcessKey, text: &str) -> Option<(String, String)> 
             }
             None
         }
-        ProcessKey::Container => {
-            if let Some((_, id)) = text.rsplit_once('/') {
-                return found("a container's id has no slash", format!("write \"{id}\""));
+        ProcessKey::Container | ProcessKey::Pod | ProcessKey::Namespace => {
+            let what = match key {
+                ProcessKey::Container => "neither the name nor the id of a container has a slash",
+                ProcessKey::Pod => "a pod's name has no slash",
+                _ => "the name of a namespace has no slash",
+            };
+            if let Some((before, last)) = text.rsplit_once('/') {
+                let scheme = before.ends_with(":/") || before.is_empty() || before.contains(WILD);
+                let help = match key {
+                    _ if scheme || before.contains('/') => format!("write \"{last}\""),
+                    ProcessKey::Container => {
+                        format!("write `container = \"{last}\"` and `pod = \"{before}\"`")
+                    }
+                    ProcessKey::Pod => format!("write `pod = \"{last}\"` and `namespace = \"{before}\"`"),
+                    _ => format!("write `namespace = \"{before}\"` and `pod = \"{last}\"`"),
+                };
+                return found(what, help);
             }
             let hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-            if hex && text.len() == 12 {
+            if key == ProcessKey::Container && hex && text.len() == 12 {
                 return found(
                     "it is the beginning of an id, which has 64 digits",
                     format!("write \"{text}*\""),
                 );
             }
+            if key != ProcessKey::Container && has_upper_case(text) {
+                return found(
+                    "names of Kubernetes are written in lower case",
+                    format!("write \"{}\"", text.to_lowercase()),
+                );
+            }
             None
         }
-        ProcessKey::User | ProcessKey::Group => None,
+        ProcessKey::Workload => void_workload(text),
+        ProcessKey::Image => void_image(text),
+        ProcessKey::User | ProcessKey::Group | ProcessKey::Label | ProcessKey::StatedBy => None,
     }
+}
+
+fn void(text: &str, what: &str, help: String) -> (String, String) {
+    (format!("{} can match nothing: {what}", quoted(text)), help)
+}
+
+/// Whether it has capital letters that are no alternatives (`[Oo]rders`).
+fn has_upper_case(text: &str) -> bool {
+    !text.contains(['[', '{']) && text.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+/// Kinds of workloads that the labels of a pod show (`container::workload`).
+const KINDS: [&str; 4] = ["Deployment", "StatefulSet", "DaemonSet", "Job"];
+
+fn void_workload(text: &str) -> Option<(String, String)> {
+    let (kind, name) = text.split_once('/')?;
+    if name.contains('/') {
+        let help = "write `namespace` as a key of its own, and \"Deployment/orders\"".to_owned();
+        return Some(void(text, "a workload is written as its kind, a slash and its name", help));
+    }
+    if kind.contains(WILD) || KINDS.contains(&kind) {
+        return None;
+    }
+    // As kubectl takes them.
+    let lower = kind.to_lowercase();
+    let known = KINDS.into_iter().zip(["deploy", "sts", "ds", "job"]).find(|(known, short)| {
+        let known = known.to_lowercase();
+        lower == *short || lower == known || lower == format!("{known}s")
+    });
+    let help = match known {
+        Some((known, _)) => format!("write \"{known}/{name}\""),
+        None => format!("leave the kind out: \"{name}\""),
+    };
+    Some(void(text, &format!("a kind is one of {}", KINDS.join(", ")), help))
+}
+
+fn void_image(text: &str) -> Option<(String, String)> {
+    if let Some((scheme, rest)) = text.split_once("://") {
+        let what = format!("an image has no `{}://`", scheme.escape_debug());
+        return Some(void(text, &what, format!("write \"{rest}\"")));
+    }
+    if text.contains(char::is_whitespace) {
+        let plain: String = text.split_whitespace().collect();
+        return Some(void(text, "an image has no blanks", format!("write \"{plain}\"")));
+    }
+    let parts = ImageRef::split(text);
+    let path = parts.repository;
+    if container::digest(text).is_some() || (path.is_empty() && parts.digest.is_some()) {
+        return None;
+    }
+    if path.split('/').any(str::is_empty) {
+        let what = "the image's path has an empty part";
+        let help = "write it as \"shop/orders\", with a registry before it or a tag behind it if they matter";
+        return Some(void(text, what, help.to_owned()));
+    }
+    // The grammar takes a first part with capital letters for a registry, and hardly anybody means one.
+    let directory = parts.registry.filter(|registry| !registry.contains(['.', ':']));
+    if has_upper_case(path) || directory.is_some_and(has_upper_case) {
+        let behind = text.rfind(path).map_or(text.len(), |at| at + path.len());
+        let (name, rest) = text.split_at(behind);
+        let help = format!("write \"{}{rest}\"", name.to_lowercase());
+        return Some(void(text, "the path of an image is written in lower case", help));
+    }
+    if parts.tag.is_some_and(|tag| tag.is_empty() || tag.contains(':')) {
+        let help = "write the tag behind one colon, such as \"orders:1.4\", or leave it out".to_owned();
+        return Some(void(text, "a tag is not empty and has no colon", help));
+    }
+    if text == "*" {
+        let message = "`*` matches images whose path has one part, such as `postgres`, and not `shop/orders`";
+        return Some((message.to_owned(), "write \"**\" for any image".to_owned()));
+    }
+    None
 }
 
 /// Whether some unit ends like this pattern.
@@ -123,6 +217,15 @@ mod tests {
     )]
     #[case::a_runtime(ProcessKey::Container, "containerd://3f1c99", "write \"3f1c99\"")]
     #[case::a_short_id(ProcessKey::Container, "3f1c99aa12bc", "write \"3f1c99aa12bc*\"")]
+    #[case::a_scheme(
+        ProcessKey::Image,
+        "https://registry.example/orders",
+        "write \"registry.example/orders\""
+    )]
+    #[case::capitals(ProcessKey::Image, "registry.example/Shop/x:A", "write \"registry.example/shop/x:A\"")]
+    #[case::a_directory_with_capitals(ProcessKey::Image, "Shop/Orders", "write \"shop/orders\"")]
+    #[case::a_registry_alone(ProcessKey::Image, "registry.example/", "write it as")]
+    #[case::a_kind(ProcessKey::Workload, "deployments/a", "write \"Deployment/a\"")]
     fn a_pattern_that_no_value_matches_is_found(
         #[case] key: ProcessKey,
         #[case] text: &str,
@@ -144,6 +247,8 @@ mod tests {
     #[case::the_root(ProcessKey::Cgroup, "/", "/")]
     #[case::an_id(ProcessKey::Container, "3f1c99aa12bc*", "3f1c99aa12bc44")]
     #[case::a_machine(ProcessKey::Container, "web-1", "web-1")]
+    #[case::capitals(ProcessKey::Container, "Web_1", "Web_1")]
+    #[case::either_workload(ProcessKey::Workload, "{Job,Deployment}/a", "Job/a")]
     fn a_pattern_that_matches_something_is_not(
         #[case] key: ProcessKey,
         #[case] text: &str,

@@ -3,10 +3,16 @@
 //! How they are made from what is written is `merge`'s, how they are searched is `compile`'s.
 
 mod declaration;
+mod image;
+mod naming;
+mod pattern;
 mod peer;
 mod process;
 mod range;
 
 pub(crate) use declaration::{Declaration, Model, Rule, Site};
+pub(crate) use image::{ImageFacts, ImagePattern};
+pub(crate) use naming::Evidence;
+pub(crate) use pattern::{Glob, Pattern, WILDCARDS};
 pub(crate) use peer::{PeerSets, PeerSpec, is_set_name, loopback_nets};
-pub(crate) use process::{Fit, Glob, Pattern, ProcessKey, ProcessSpec};
+pub(crate) use process::{Fit, ProcessKey, ProcessSpec};

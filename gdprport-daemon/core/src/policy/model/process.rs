@@ -1,17 +1,11 @@
 //! What a rule demands of a process: patterns by key, and whether a process meets them.
 //!
-//! Belongs here: patterns, `ProcessSpec` and the three-valued comparison. Which rules are compared is `rule_index`'s.
-//!
-//! A pattern without wildcards is compared as text; only the others are globs (`*` and `?` do not cross `/`, a
-//! backslash is a plain character because systemd escapes unit names with it).
+//! Belongs here: `ProcessSpec` and the three-valued comparison. Patterns are `pattern`'s, the keys that ask about a container
+//! `naming`'s. Which rules are compared is `rule_index`'s.
 
-use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::io::Write;
 use std::sync::Arc;
 
-use globset::{GlobBuilder, GlobMatcher};
-
+use super::pattern::Pattern;
 use crate::model::Process;
 
 /// The keys of `process`.
@@ -22,12 +16,34 @@ pub(crate) enum ProcessKey {
     Group,
     Unit,
     Container,
+    Image,
+    Label,
+    Pod,
+    Namespace,
+    Workload,
+    /// Whose word about a container counts: asked by every rule that asks about one, written or not.
+    StatedBy,
     Cgroup,
 }
 
 impl ProcessKey {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Exe, Self::User, Self::Group, Self::Unit, Self::Container, Self::Cgroup];
+    /// How many there are.
+    pub(crate) const COUNT: usize = 12;
+
+    pub(crate) const ALL: [Self; Self::COUNT] = [
+        Self::Exe,
+        Self::User,
+        Self::Group,
+        Self::Unit,
+        Self::Container,
+        Self::Image,
+        Self::Label,
+        Self::Pod,
+        Self::Namespace,
+        Self::Workload,
+        Self::StatedBy,
+        Self::Cgroup,
+    ];
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -36,102 +52,38 @@ impl ProcessKey {
             Self::Group => "group",
             Self::Unit => "unit",
             Self::Container => "container",
+            Self::Image => "image",
+            Self::Label => "label",
+            Self::Pod => "pod",
+            Self::Namespace => "namespace",
+            Self::Workload => "workload",
+            Self::StatedBy => "stated_by",
             Self::Cgroup => "cgroup",
         }
+    }
+
+    /// Keys that ask about a container.
+    pub(crate) const fn is_container(self) -> bool {
+        matches!(
+            self,
+            Self::Container
+                | Self::Image
+                | Self::Label
+                | Self::Pod
+                | Self::Namespace
+                | Self::Workload
+                | Self::StatedBy
+        )
+    }
+
+    /// Keys whose values are users or groups.
+    pub(crate) const fn is_account(self) -> bool {
+        matches!(self, Self::User | Self::Group | Self::StatedBy)
     }
 
     /// Keys whose values are absolute paths.
     pub(crate) const fn is_path(self) -> bool {
         matches!(self, Self::Exe | Self::Cgroup)
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum Pattern {
-    /// The text itself.
-    Text(Arc<str>),
-    /// A user or group by number.
-    Number(u32),
-    /// A text with wildcards.
-    Glob(Arc<Glob>),
-}
-
-#[derive(Debug)]
-pub(crate) struct Glob {
-    pub text: Arc<str>,
-    matcher: GlobMatcher,
-}
-
-impl Glob {
-    /// Compiles a text with wildcards.
-    ///
-    /// # Errors
-    /// Why the wildcards do not parse.
-    pub(crate) fn new(text: Arc<str>) -> Result<Self, String> {
-        let glob = GlobBuilder::new(&text).literal_separator(true).backslash_escape(false).build();
-        let matcher = glob.map_err(|error| error.kind().to_string())?.compile_matcher();
-        Ok(Self { text, matcher })
-    }
-}
-
-impl Pattern {
-    pub(crate) fn text_matches(&self, value: &str) -> bool {
-        match self {
-            Self::Text(text) => **text == *value,
-            Self::Number(_) => false,
-            Self::Glob(glob) => glob.matcher.is_match(value),
-        }
-    }
-
-    /// A user or group is compared by its name, or by its number in decimal where it has none; a pattern of digits
-    /// is always compared with the number.
-    pub(crate) fn account_matches(&self, id: u32, name: Option<&str>) -> bool {
-        match (self, name) {
-            (Self::Number(number), _) => *number == id,
-            (_, Some(name)) => self.text_matches(name),
-            (_, None) => {
-                let mut digits = [0; 10];
-                let mut rest = &mut digits[..];
-                // Ten digits hold every u32.
-                write!(rest, "{id}").is_ok() && {
-                    let unused = rest.len();
-                    std::str::from_utf8(&digits[..10 - unused]).is_ok_and(|text| self.text_matches(text))
-                }
-            }
-        }
-    }
-}
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Text(a), Self::Text(b)) => a == b,
-            (Self::Number(a), Self::Number(b)) => a == b,
-            (Self::Glob(a), Self::Glob(b)) => a.text == b.text,
-            _ => false,
-        }
-    }
-}
-
-impl Eq for Pattern {}
-
-impl Hash for Pattern {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        match self {
-            Self::Text(text) => text.hash(state),
-            Self::Number(number) => number.hash(state),
-            Self::Glob(glob) => glob.text.hash(state),
-        }
-    }
-}
-
-impl fmt::Display for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Glob(glob) => f.write_str(&glob.text),
-        }
     }
 }
 
@@ -145,24 +97,74 @@ pub(crate) enum Fit {
     Withheld,
 }
 
+impl Fit {
+    /// Of two demands: both must match.
+    pub(super) const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Fails, _) | (_, Self::Fails) => Self::Fails,
+            (Self::Withheld, _) | (_, Self::Withheld) => Self::Withheld,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::Matches, Self::Matches) => Self::Matches,
+        }
+    }
+
+    /// Of two alternatives: one must match.
+    pub(super) const fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Matches, _) | (_, Self::Matches) => Self::Matches,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::Withheld, _) | (_, Self::Withheld) => Self::Withheld,
+            (Self::Fails, Self::Fails) => Self::Fails,
+        }
+    }
+}
+
+/// A label that a rule asks for: its key, and the patterns of its value.
+pub(crate) type Label = (Arc<str>, Box<[Pattern]>);
+
 /// What a rule demands of a process: every given key must match one of its patterns.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct ProcessSpec {
     /// By [`ProcessKey`], sorted; empty where the rule demands nothing.
-    keys: [Box<[Pattern]>; 6],
+    keys: [Box<[Pattern]>; ProcessKey::COUNT],
+    /// Sorted by key.
+    labels: Box<[Label]>,
 }
 
 impl ProcessSpec {
     /// Takes the patterns of a key, in any order: they are kept sorted, so that equal specs are the same and messages
     /// about them too.
-    pub(crate) fn set(&mut self, key: ProcessKey, mut patterns: Vec<Pattern>) {
-        patterns.sort_by_cached_key(ToString::to_string);
-        patterns.dedup();
-        self.keys[key as usize] = patterns.into_boxed_slice();
+    pub(crate) fn set(&mut self, key: ProcessKey, patterns: Vec<Pattern>) {
+        self.keys[key as usize] = sorted(patterns);
     }
 
+    /// Takes the labels, each with the patterns of its value.
+    pub(crate) fn set_labels(&mut self, labels: Vec<(Arc<str>, Vec<Pattern>)>) {
+        let mut labels: Vec<Label> =
+            labels.into_iter().map(|(key, patterns)| (key, sorted(patterns))).collect();
+        labels.sort_by(|(one, _), (other, _)| one.cmp(other));
+        self.labels = labels.into_boxed_slice();
+    }
+
+    /// The patterns of a key but for those of labels.
     pub(crate) const fn patterns(&self, key: ProcessKey) -> &[Pattern] {
         &self.keys[key as usize]
+    }
+
+    pub(crate) const fn labels(&self) -> &[Label] {
+        &self.labels
+    }
+
+    /// Whether the rule asks for this key.
+    pub(crate) fn asks(&self, key: ProcessKey) -> bool {
+        match key {
+            ProcessKey::Label => !self.labels.is_empty(),
+            ProcessKey::StatedBy => {
+                let mut others = ProcessKey::ALL.into_iter().filter(|key| *key != ProcessKey::StatedBy);
+                others.any(|key| key.is_container() && self.asks(key))
+            }
+            _ => !self.patterns(key).is_empty(),
+        }
     }
 
     /// Whether every given key is known to match.
@@ -173,10 +175,10 @@ impl ProcessSpec {
     /// How one key compares. A process whose cgroup is known and that has no unit is known to have none; where the
     /// cgroup is not known, neither is the absence of a unit or a container.
     pub(crate) fn compare(&self, key: ProcessKey, process: &Process) -> Fit {
-        let patterns = self.patterns(key);
-        if patterns.is_empty() {
+        if !self.asks(key) {
             return Fit::Matches;
         }
+        let patterns = self.patterns(key);
         let any = |value: &str| patterns.iter().any(|pattern| pattern.text_matches(value));
         let absent = if process.cgroup.is_some() { Fit::Fails } else { Fit::Unknown };
         let matches = match key {
@@ -196,11 +198,13 @@ impl ProcessSpec {
                 Some(unit) => any(unit),
                 None => return absent,
             },
-            ProcessKey::Container => match &process.container {
-                Some(container) => any(&container.id) || container.pod.as_deref().is_some_and(any),
-                None if process.container_unproven => return Fit::Unknown,
-                None => return absent,
-            },
+            ProcessKey::Container
+            | ProcessKey::Image
+            | ProcessKey::Label
+            | ProcessKey::Pod
+            | ProcessKey::Namespace
+            | ProcessKey::Workload
+            | ProcessKey::StatedBy => return self.compare_container(key, process),
             ProcessKey::Cgroup => match &process.cgroup {
                 Some(cgroup) => any(cgroup),
                 None => return Fit::Unknown,
@@ -211,7 +215,7 @@ impl ProcessSpec {
 }
 
 /// How a user or group compares. One whose name is not known yet is known by its number alone.
-fn account(patterns: &[Pattern], id: u32, name: Option<&str>, pending: bool) -> Fit {
+pub(super) fn account(patterns: &[Pattern], id: u32, name: Option<&str>, pending: bool) -> Fit {
     let unnamed = pending && name.is_none();
     let by_number = |pattern: &Pattern| matches!(pattern, Pattern::Number(_));
     let comparable = |pattern: &&Pattern| !unnamed || by_number(pattern);
@@ -222,4 +226,10 @@ fn account(patterns: &[Pattern], id: u32, name: Option<&str>, pending: bool) -> 
     } else {
         Fit::Unknown
     }
+}
+
+fn sorted(mut patterns: Vec<Pattern>) -> Box<[Pattern]> {
+    patterns.sort_by_cached_key(ToString::to_string);
+    patterns.dedup();
+    patterns.into_boxed_slice()
 }

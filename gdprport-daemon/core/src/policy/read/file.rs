@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use toml::de::DeTable;
 
+use super::labels::LabelTable;
 use super::node::{Named, Node, OneOrMany, Read, TableReader, Text, Until};
 use super::report::{At, Loc, Report};
 use super::scalar::{AccountText, CatalogProtocol, EnforcementMode, FormatVersion, PortRange, RawService};
@@ -144,8 +145,20 @@ tables! {
             group: OneOrMany<AccountText>,
             /// systemd unit.
             unit: OneOrMany<Text>,
-            /// Container id, or uid of the Kubernetes pod.
+            /// Name or id of the container, or uid of its Kubernetes pod.
             container: OneOrMany<Text>,
+            /// The container's image: `orders`, `registry.example/shop/orders:1.*`, `sha256:…`. What is not given is not asked.
+            image: OneOrMany<Text>,
+            /// Labels of the container or its pod, every one of which must match.
+            label: LabelTable,
+            /// Name or uid of the Kubernetes pod.
+            pod: OneOrMany<Text>,
+            /// Kubernetes namespace.
+            namespace: OneOrMany<Text>,
+            /// Kubernetes workload: its name, or its kind and name as in `Deployment/orders`.
+            workload: OneOrMany<Text>,
+            /// Users whose word about a container counts beside root's.
+            stated_by: OneOrMany<AccountText>,
             /// Path of the cgroup below the cgroup root.
             cgroup: OneOrMany<Text>,
         }

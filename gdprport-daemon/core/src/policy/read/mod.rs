@@ -4,6 +4,7 @@
 
 mod file;
 mod inline;
+mod labels;
 mod message;
 mod node;
 mod problem;

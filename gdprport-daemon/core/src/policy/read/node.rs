@@ -30,12 +30,12 @@ pub(super) struct Node<'v> {
 }
 
 impl<'v> Node<'v> {
-    fn new(source: usize, value: &'v Spanned<DeValue<'v>>) -> Self {
+    pub(super) fn new(source: usize, value: &'v Spanned<DeValue<'v>>) -> Self {
         Self { value: value.get_ref(), loc: Loc::new(source, &value.span()) }
     }
 
     /// The kind of the value, and the value where it is short, for messages.
-    fn described(self) -> String {
+    pub(super) fn described(self) -> String {
         match self.value {
             DeValue::String(text) => format!("the text {}", quoted(text)),
             DeValue::Integer(number) => format!("the number {}", quoted(number.as_str())),

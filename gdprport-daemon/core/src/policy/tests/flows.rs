@@ -319,18 +319,6 @@ fn an_unresolved_host_name_is_undecided_until_it_is_resolved() {
 }
 
 #[test]
-fn a_container_is_known_by_its_id_or_its_pod() {
-    let policy =
-        one_rule("direction = \"in\"\npeers = [\"any\"]\nprocess = { container = [\"3f1c*\", \"0bc2-*\"] }");
-    let within = |id, pod| Process { container: Some(container(id, pod)), ..postgres() };
-    let ask = |process: &Process| ask(&policy, &accepted(5432, "192.0.2.1", Some(process)));
-    assert_eq!(ask(&within("3f1c99", None)), "declared r");
-    assert_eq!(ask(&within("aaaa", Some("0bc2-11"))), "declared r");
-    assert_eq!(ask(&within("aaaa", Some("ffff-11"))), "violation undeclared-process nearest r(container)");
-    assert_eq!(ask(&postgres()), "violation undeclared-process nearest r(container)");
-}
-
-#[test]
 fn the_first_written_rule_that_allows_is_named() {
     let policy = policy(
         "version = 1\n[[port]]\nname = \"db\"\nport = 5432\n\

@@ -30,15 +30,37 @@ pub(super) const PEERS: [(&str, &[&str], &[&str]); 10] = [
 ];
 pub(super) const SETS: &str =
     "[peers]\napps = [\"10.0.2.8\", \"192.0.2.0/31\", \"DB1.internal.\"]\nnobody = [\"198.51.100.0/24\"]\n";
-pub(super) const KEYS: [&str; 6] = ["exe", "user", "group", "unit", "container", "cgroup"];
-pub(super) const PATTERNS: [&[&str]; 6] = [
+pub(super) const KEYS: [&str; 12] = [
+    "exe",
+    "user",
+    "group",
+    "unit",
+    "container",
+    "image",
+    "label",
+    "pod",
+    "namespace",
+    "workload",
+    "stated_by",
+    "cgroup",
+];
+pub(super) const PATTERNS: [&[&str]; 12] = [
     &["/usr/bin/a", "/usr/bin/b", "/usr/bin/*", "/opt/*/bin/a", "/usr/*", "*"],
     &["root", "etl", "e*", "1001", "0", "*"],
     &["root", "etl", "1001", "*l"],
     &["a.service", "b@1.service", "b@*.service", "*"],
-    &["3f1c", "3f*", "pod-1", "*"],
+    &["3f1c", "3f*", "pod-1", "*", "orders-1", "abcdefabcdef*", "orders-*"],
+    &super::naming::IMAGE_TEXTS,
+    &["app=orders", "app=o*", "tier=db", "tier=*", "rev=3f1c99aa12bc"],
+    &["orders-7f-x", "pod-1", "orders-*", "feedfacefeed*"],
+    &["shop", "s*", "crm"],
+    &["orders", "o*", "Deployment/orders", "*/orders", "Job/*"],
+    &["alice", "1000", "a*", "*"],
     &["/s/a.service", "/s/*", "/*"],
 ];
+/// The first and last of the keys that ask about a container.
+pub(super) const CONTAINER: std::ops::Range<usize> = 4..10;
+pub(super) const STATED_BY: usize = 10;
 pub(super) const NOW: &str = "2026-06-15T12:00:00Z";
 pub(super) const UNTIL: [(&str, bool); 5] = [
     ("2026-06-14", true),
@@ -79,7 +101,7 @@ pub(super) struct Rule {
     pub inward: bool,
     pub peers: Vec<usize>,
     /// Patterns by key, as indexes into `PATTERNS`; no key at all: no `process`.
-    pub keys: [Vec<usize>; 6],
+    pub keys: [Vec<usize>; 12],
     pub until: Option<usize>,
 }
 
@@ -100,18 +122,34 @@ pub(super) fn rules() -> impl Strategy<Value = Vec<Rule>> {
     // Mostly the first peers, so that many rules share one.
     let peer = prop_oneof![3 => Just(0), 2 => 1usize..6, 2 => 6usize..10];
     let key = |index: usize| prop_oneof![3 => Just(Vec::new()), 2 => vec(0..PATTERNS[index].len(), 1..3)];
+    let rarely = |index: usize| prop_oneof![6 => Just(Vec::new()), 1 => vec(0..PATTERNS[index].len(), 1..3)];
     let keys = [key(0), key(1), key(2), key(3), key(4), key(5)];
-    let rule = (any::<bool>(), vec(peer, 1..3), keys, option::weighted(0.3, 0..UNTIL.len()))
-        .prop_map(|(inward, peers, keys, until)| Rule { inward, peers, keys, until });
+    let others = [rarely(6), rarely(7), rarely(8), rarely(9), key(10), key(11)];
+    // Half of the rules name few keys: of twelve, one would nearly always fail.
+    let sparse = any::<[bool; 12]>();
+    let rule =
+        (any::<bool>(), vec(peer, 1..3), (keys, others, sparse), option::weighted(0.3, 0..UNTIL.len()))
+            .prop_map(|(inward, peers, (keys, others, sparse), until)| {
+                let mut keys: [Vec<usize>; 12] =
+                    keys.into_iter().chain(others).collect::<Vec<_>>().try_into().expect("twelve");
+                for (patterns, _) in keys.iter_mut().zip(sparse).filter(|(_, without)| *without) {
+                    patterns.clear();
+                }
+                // By itself it is refused.
+                if keys[CONTAINER].iter().all(Vec::is_empty) {
+                    keys[STATED_BY].clear();
+                }
+                Rule { inward, peers, keys, until }
+            });
     prop_oneof![vec(rule.clone(), 0..4), vec(rule, 10..60)]
 }
 
 pub(super) fn asked() -> impl Strategy<Value = Asked> {
     let account = || select(vec![(0, Some("root")), (1001, Some("etl")), (1001, None), (7, Some("1001"))]);
     let text = |values: &[&'static str]| option::weighted(0.85, select(values.to_vec()));
-    let held = select(vec![("3f1c", None), ("9999", Some("pod-1")), ("8888", Some("pod-2"))]);
     // In a container, in none, or not known.
-    let held = prop_oneof![4 => held.prop_map(Ok), 3 => Just(Err(false)), 1 => Just(Err(true))];
+    let held =
+        prop_oneof![6 => super::naming::held().prop_map(Ok), 3 => Just(Err(false)), 1 => Just(Err(true))];
     let process = (
         text(&["/usr/bin/a", "/usr/bin/b", "/opt/x/bin/a"]),
         account(),
@@ -131,8 +169,8 @@ pub(super) fn asked() -> impl Strategy<Value = Asked> {
             gid: group.0,
             group: group.1.map(Into::into),
             unit: unit.map(Into::into),
-            container: held.ok().map(|(id, pod)| container(id, pod)),
             container_unproven: held == Err(true),
+            container: held.ok(),
             cgroup: cgroup.map(Into::into),
             attribution,
             names_pending,
@@ -170,6 +208,9 @@ pub(super) fn terms(rule: &Rule) -> String {
     let mut text = format!("direction = \"{direction}\"\npeers = {peers}\n");
     let keys = KEYS.iter().zip(PATTERNS).zip(&rule.keys).filter(|(_, chosen)| !chosen.is_empty());
     let keys = keys.map(|((key, patterns), chosen)| {
+        if *key == "label" {
+            return super::naming::written(chosen);
+        }
         let patterns = chosen.iter().map(|index| match patterns[*index] {
             // A lone star matches no path, which is refused; two match every path.
             "*" if *key == "exe" => "**",

@@ -218,7 +218,7 @@ fn a_process_without_keys_is_refused() {
     policy.toml:12:11: error: `process` asks for nothing
      12 | process = {}
         |           ^^
-        = help: give `exe`, `user`, `group`, `unit`, `container` or `cgroup`, or remove `process`
+        = help: give one of `exe`, `user`, `group`, `unit`, `container`, `image`, `label`, `pod`, `namespace`, `workload` or `cgroup`, or remove `process`
     ");
 }
 

@@ -2,12 +2,15 @@
 //!
 //! Belongs here: what several test files need to write a policy and evaluate flows.
 
+mod container_mistakes;
+mod containers;
 mod declarations;
 mod documented;
 mod flows;
 mod generated;
 mod listeners;
 mod mistakes;
+mod naming;
 mod order;
 mod reference;
 mod scale;

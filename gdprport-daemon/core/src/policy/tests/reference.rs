@@ -7,12 +7,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::generated::{
-    Asked, DEMANDS, HOSTS, KEYS, NOW, PATTERNS, PEERS, POSTURES, Rule, UNTIL, asked, rules, written,
+    Asked, CONTAINER, DEMANDS, HOSTS, KEYS, NOW, PATTERNS, PEERS, POSTURES, Rule, STATED_BY, UNTIL, asked,
+    rules, written,
 };
 use super::*;
 
 /// `*` stands for any characters but `/`.
-fn wild(pattern: &[u8], value: &[u8]) -> bool {
+pub(super) fn wild(pattern: &[u8], value: &[u8]) -> bool {
     match pattern {
         [] => value.is_empty(),
         [b'*', rest @ ..] => {
@@ -54,10 +55,6 @@ fn naive_key(key: usize, patterns: &[usize], process: Option<&Process>) -> Optio
         2 => account(process.gid, &process.group),
         3 if process.unit.is_none() => (!absent).then_some(false),
         3 => process.unit.as_deref().map(matches),
-        4 => match &process.container {
-            None => (!absent && !process.container_unproven).then_some(false),
-            Some(held) => Some(matches(&held.id) || held.pod.as_deref().is_some_and(matches)),
-        },
         _ => process.cgroup.as_deref().map(matches),
     }
 }
@@ -99,7 +96,7 @@ fn naive_tls(demand: usize, asked: &Asked) -> (Option<bool>, &'static str) {
 
 /// How far a rule is from allowing a flow: another direction, how many keys fail, how many are unknown, whether the peers
 /// fail, which keys of the process fail, and then its name. What fails comes along.
-type Distance<'a> = (bool, usize, usize, bool, [bool; 6], String, Vec<&'a str>);
+type Distance<'a> = (bool, usize, usize, bool, [bool; 12], String, Vec<&'a str>);
 
 /// The verdict on one line, as `line` writes it but for what is missing. What the port demands of TLS is read as one
 /// more key of every rule.
@@ -118,9 +115,22 @@ fn naive(demand: usize, rules: &[Rule], asked: &Asked) -> String {
         };
         note(Some(rule.inward == asked.inward), "direction");
         note(naive_peers(rule, asked), "peers");
-        for (key, patterns) in rule.keys.iter().enumerate().filter(|(_, patterns)| !patterns.is_empty()) {
-            let withheld = naive_withheld(key, process, asked);
-            note(if withheld { Some(false) } else { naive_key(key, patterns, process) }, KEYS[key]);
+        // Whose word counts is asked by every rule about a container, if there is a process.
+        let of_container = rule.keys[CONTAINER].iter().any(|patterns| !patterns.is_empty());
+        for (key, patterns) in rule.keys.iter().enumerate() {
+            let is_asked =
+                if key == STATED_BY { of_container && process.is_some() } else { !patterns.is_empty() };
+            if !is_asked {
+                continue;
+            }
+            let fit = match process {
+                _ if naive_withheld(key, process, asked) => Some(false),
+                Some(process) if CONTAINER.contains(&key) || key == STATED_BY => {
+                    naming::naive_key(key, rule, process)
+                }
+                process => naive_key(key, patterns, process),
+            };
+            note(fit, KEYS[key]);
         }
         note(Some(rule.until.is_none_or(|until| !UNTIL[until].1)), "until");
         // Of rules that allow the flow the first written is named, of others the first by role.

@@ -1,10 +1,14 @@
 //! Large policies stay fast: the cost of a verdict is measured in rules compared, which no busy machine changes.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::super::compile::rule_index::COMPARED;
 use super::super::evaluate::active::CHECKED;
+use rstest::rstest;
+
 use super::*;
+use crate::model::{Names, StatedBy, Workload};
 
 const MANY: usize = 8_000;
 
@@ -108,16 +112,7 @@ fn many_containers_and_pods_cost_no_more_than_few() {
             number % 2000
         )
     });
-    let owner = |id: &str, pod: Option<&str>| {
-        let container = Container {
-            id: id.into(),
-            runtime: None,
-            pod: pod.map(Into::into),
-            claimed_by: None,
-            naming: Naming::Unknown,
-        };
-        Process { container: Some(container), ..postgres() }
-    };
+    let owner = |id: &str, pod: Option<&str>| Process { container: Some(container(id, pod)), ..postgres() };
     let ask = |process| ask(&policy, &accepted(5432, "192.0.2.1", Some(&process)));
     assert_cheap(ask(owner("0000000007ce", None)), "declared r1998");
     assert_cheap(ask(owner("0000000007cfabcdef", None)), "declared r1999");
@@ -125,6 +120,79 @@ fn many_containers_and_pods_cost_no_more_than_few() {
     assert_cheap(ask(owner("ffff", Some("0000000007cfabcdef"))), "declared r1999");
     assert_cheap(ask(owner("ffff", Some("eeee"))), "violation undeclared-process");
     assert_cheap(ask(Process { container: None, ..postgres() }), "violation undeclared-process");
+}
+
+/// A container of which everything is known.
+fn in_pod(number: usize) -> Process {
+    let names = Names {
+        name: Some(format!("c{number:04}").into()),
+        image: Some(format!("registry.example/shop/app-{number:04}:1").into()),
+        image_digest: Some(format!("sha256:{number:064x}").into()),
+        image_id: Some(format!("sha256:{:064x}", number + MANY).into()),
+        labels: [("app".into(), format!("a{number:04}").into()), ("env".into(), "prod".into())].into(),
+        labels_omitted: 0,
+        labels_unshown: BTreeMap::new(),
+        compose: None,
+        namespace: Some("shop".into()),
+        pod_name: Some(format!("pod-{number:04}-x").into()),
+        workload: Some(Workload { kind: "Deployment".into(), name: format!("w{number:04}").into() }),
+        stated_by: StatedBy { uid: 0, user: None },
+        writes_state: false,
+    };
+    let container = Container { naming: Naming::Known(names.into()), ..container("ffff", Some("eeee")) };
+    Process { container: Some(container), ..postgres() }
+}
+
+#[rstest]
+#[case::image("image = \"app-#\"", "image = \"shop/app-#\"")]
+#[case::image_and_tag("image = \"app-#:1\"", "image = [\"registry.example/shop/app-#:*\", \"x#\"]")]
+#[case::digest("image = \"app@D#\"", "image = \"D#\"")]
+#[case::image_pattern("image = \"shop/app-#?\"", "image = \"shop/app-#*\"")]
+#[case::workload("workload = \"Job/w#\"", "workload = \"Deployment/w#\"")]
+#[case::name("container = \"d#\"", "container = \"c#\"")]
+#[case::pod("pod = \"pod-#\"", "pod = \"pod-#-*\"")]
+#[case::label("label = { app = \"b#\" }", "label = { app = \"a#\" }")]
+#[case::labels(
+    "label = { env = \"prod\", app = \"b#\" }",
+    "label = { env = \"prod\", app = [\"a#\", \"x#\"] }"
+)]
+#[case::namespace_and_label(
+    "namespace = \"shop\", label = { app = \"b#\" }",
+    "namespace = \"shop\", label = { app = \"a#\" }"
+)]
+fn many_names_of_containers_cost_no_more_than_few(#[case] others: &str, #[case] wanted: &str) {
+    // Of patterns with wildcards, a policy has at most 4096.
+    let some = if wanted.contains('*') { 1000 } else { MANY };
+    let policy = large(|number| {
+        let demand = if number % 2 == 0 { others } else { wanted };
+        let (digest, number) = (format!("sha256:{:064x}", number % some), format!("{:04}", number % some));
+        let demand = demand.replace("D#", &digest).replace('#', &number);
+        format!("direction = \"in\"\npeers = \"any\"\nprocess = {{ {demand} }}")
+    });
+    // Padded, so that no name is the beginning of another.
+    let (found, missed) = (in_pod(1999 % some), in_pod(MANY + 1));
+    let ask = |process| ask(&policy, &accepted(5432, "192.0.2.1", Some(process)));
+    assert_cheap(ask(&found), &format!("declared r{}", 1999 % some));
+    assert_cheap(ask(&missed), "violation undeclared-process");
+    assert_cheap(ask(&postgres()), "violation undeclared-process");
+}
+
+/// Evidence that is missing and that no rule rests on leaves nothing undecided, however many rules there are.
+#[test]
+fn only_rules_that_rest_on_missing_evidence_are_compared() {
+    let policy = large(|number| {
+        format!("direction = \"in\"\npeers = \"any\"\nprocess = {{ image = \"app-{number}\" }}")
+    });
+    let mut stranger = in_pod(MANY + 1);
+    let names = stranger.container.as_mut().expect("a container");
+    let Naming::Known(known) = &names.naming else { panic!("it is named") };
+    let lacking =
+        Names { image_digest: None, image_id: None, name: None, labels_omitted: 9, ..Names::clone(known) };
+    names.naming = Naming::Known(lacking.into());
+    let ask = |process: &Process| ask(&policy, &accepted(5432, "192.0.2.1", Some(process))).0;
+    assert!(ask(&stranger).starts_with("violation undeclared-process"), "{}", ask(&stranger));
+    let pending = Process { container: Some(container("ffff", None)), ..postgres() };
+    assert!(ask(&pending).starts_with("undecided no state of a runtime"), "{}", ask(&pending));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use proptest::sample::select;
 use super::*;
 
 /// Pieces that parse now and then, so that the deeper layers see something.
-const PIECES: [&str; 50] = [
+const PIECES: [&str; 55] = [
     "version = 1\n",
     "version = 2\n",
     "[controller]\n",
@@ -47,6 +47,11 @@ const PIECES: [&str; 50] = [
     "process = {}\n",
     "process = { exe = \"/**/{a,b}*[!x]?\", user = 0 }\n",
     "process.unit = [\"[\", \"{\", \"}\", \"[]a]\", \"**a**\"]\n",
+    "process = { image = [\"**:1\", \"a/[b/c:d@\", \"sha256:1\"], stated_by = 0 }\n",
+    "process.label = { a = \"b\", \"a.b/c\" = [\"*\"] }\n",
+    "process.label = \"a=b,=,\"\n",
+    "process = { workload = \"deploy/\", pod = \"/\", namespace = \"X\" }\n",
+    "process.label.a.b.c = 1\n",
     "until = 2027-02-30\n",
     "until = 9999-12-31\n",
     "until = 0000-01-01T00:00:60.999Z\n",
@@ -101,12 +106,13 @@ proptest! {
     }
 
     #[test]
-    fn any_pattern_is_compiled_or_refused(pattern in "[a-c/*?{},!\\[\\]\\\\^-]{0,24}") {
+    fn any_pattern_is_compiled_or_refused(pattern in "[a-c/*?{},!:@.\\[\\]\\\\^-]{0,24}") {
         let text = format!(
             "version = 1\n[[port]]\nname = \"db\"\nport = 5432\n[[port.allow]]\nrole = \"r\"\ndirection = \"in\"\n\
              peers = [\"any\"]\nprocess = {{ unit = '{pattern}' }}\n"
         );
         total(&text);
+        total(&text.replace("unit = ", "image = "));
     }
 }
 
