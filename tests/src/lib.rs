@@ -24,6 +24,8 @@ pub mod policy;
 pub mod ports;
 pub mod posture;
 pub mod puppet;
+
+pub mod runtime;
 pub(crate) mod schema;
 pub mod serial;
 pub mod servers;

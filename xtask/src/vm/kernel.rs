@@ -25,6 +25,9 @@ const INIT: &str = include_str!("init.sh");
 /// The second, once this host's root is the machine's.
 const START: &str = include_str!("start.sh");
 
+/// What it needs of the machine for container runtimes.
+const RUNTIMES: &str = include_str!("runtimes.sh");
+
 /// The third: the same with and without systemd as the first process.
 const WORK: &str = include_str!("work.sh");
 
@@ -161,6 +164,7 @@ fn initial(modules: &Path, tools: &Tools) -> Result<Vec<u8>> {
     archive.file("modules.list", list.as_bytes());
     archive.file("init", INIT.as_bytes());
     archive.file("start", START.as_bytes());
+    archive.file("runtimes", RUNTIMES.as_bytes());
     archive.file("work", WORK.as_bytes());
     Ok(archive.finish())
 }

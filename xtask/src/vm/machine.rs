@@ -46,6 +46,8 @@ pub(super) struct Run {
     pub(super) limit: Duration,
     /// Whether systemd is the first process, with the command as its only service.
     pub(super) systemd: bool,
+    /// A folder of this host that lies over its root in the machine, as [`super::runtimes`] makes one.
+    pub(super) layer: Option<PathBuf>,
     pub(super) pace: Pace,
 }
 
@@ -72,6 +74,10 @@ impl Pace {
 
 /// The first process of a machine where that is asked for: this host's, from the package systemd.
 const SYSTEMD: &str = "/usr/lib/systemd/systemd";
+
+/// The tags of the shared folders: this host's root, and what lies over it.
+const HOST: &str = "host";
+const LAYER: &str = "layer";
 
 /// How a run ended.
 #[derive(Debug)]
@@ -150,9 +156,21 @@ impl<'a> Machine<'a> {
         fs::write(folder.join("initial"), self.initial(run)?)
             .context("cannot write the initial file system")?;
         let seconds = (BOOT_LIMIT + run.limit + GRACE).as_secs();
-        let mut share = Program::start(&mut self.share(&folder, seconds)?)?;
-        wait_for(&folder.join("share"), &mut share)?;
-        let mut emulator = Program::start(self.emulator(&folder, seconds, run.pace)?.stdout(Stdio::piped()))?;
+        // The layer has a server of its own: overlayfs refuses one layer that lies in another.
+        let shared = [(HOST, Some(Path::new("/"))), (LAYER, run.layer.as_deref())];
+        let shared = shared.into_iter().filter_map(|(tag, dir)| Some((tag, dir?)));
+        let mut emulator = self.emulator(&folder, seconds, run.pace)?;
+        let mut shares = Vec::new();
+        for (tag, dir) in shared {
+            let socket = folder.join(tag);
+            let mut share = Program::start(&mut self.share(&socket, dir, seconds)?)?;
+            wait_for(&socket, &mut share)?;
+            shares.push(share);
+            emulator
+                .args(["-chardev", &format!("socket,id={tag},path={}", socket.display())])
+                .args(["-device", &format!("vhost-user-fs-pci,chardev={tag},tag={tag}")]);
+        }
+        let mut emulator = Program::start(emulator.stdout(Stdio::piped()))?;
         let lines = read_lines(&mut emulator.child);
 
         let start = Instant::now();
@@ -182,11 +200,12 @@ impl<'a> Machine<'a> {
         let mut archive = cpio::CpioArchive::default();
         let path = |path: &Path| quoted(&[path.display().to_string()]);
         let settings = format!(
-            "MODULES={}\nLIBRARIES={}\nKMOD={}\nSYSTEMD={}\n",
+            "MODULES={}\nLIBRARIES={}\nKMOD={}\nSYSTEMD={}\nLAYER={}\n",
             path(&self.kernel.modules),
             path(Path::new(&self.tools.libraries())),
             path(&self.tools.find("kmod")?),
             if run.systemd { SYSTEMD } else { "" },
+            if run.layer.is_some() { LAYER } else { "" },
         );
         archive.file("settings", settings.as_bytes());
         archive.file("command", format!("cd {}\n{}\n", path(&run.directory), run.script).as_bytes());
@@ -195,13 +214,14 @@ impl<'a> Machine<'a> {
         Ok(initial)
     }
 
-    /// This host's root for the machine.
-    fn share(&self, folder: &RunFolder, seconds: u64) -> Result<Command> {
-        let log = fs::File::create(folder.join("share.log")).context("cannot write a log")?;
+    /// A folder of this host for the machine.
+    fn share(&self, socket: &Path, dir: &Path, seconds: u64) -> Result<Command> {
+        let log = fs::File::create(socket.with_extension("log")).context("cannot write a log")?;
         let mut share = self.tools.as_root_for(seconds, self.tools.share())?;
         share
-            .arg(format!("--socket-path={}", folder.join("share").display()))
-            .args(["-o", "source=/", "-o", "cache=always", "-o", "sandbox=chroot"])
+            .arg(format!("--socket-path={}", socket.display()))
+            .args(["-o", &format!("source={}", dir.display())])
+            .args(["-o", "cache=always", "-o", "sandbox=chroot"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
@@ -220,8 +240,6 @@ impl<'a> Machine<'a> {
             // The tmpfs layer holds the tests' files.
             .args(["-m", "2048"])
             .args(["-object", "memory-backend-memfd,id=memory,size=2048M,share=on"])
-            .args(["-chardev", &format!("socket,id=share,path={}", at("share"))])
-            .args(["-device", "vhost-user-fs-pci,chardev=share,tag=host"])
             // Not `stdio`: at the end of its input that closes the port.
             .args(["-device", "virtio-serial", "-chardev", "file,id=output,path=/dev/stdout,append=on"])
             .args(["-device", "virtserialport,chardev=output,nr=1"])

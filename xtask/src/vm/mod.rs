@@ -8,6 +8,7 @@ mod kernel;
 mod machine;
 mod packages;
 mod promises;
+mod runtimes;
 mod series;
 mod table;
 mod tools;
@@ -24,7 +25,7 @@ use crate::{build, sh};
 use kernel::Kernel;
 pub(crate) use machine::{Ended, Pace};
 use machine::{Machine, Run};
-use promises::Promise;
+use promises::{Kind, Promise, PromiseOutcome};
 use series::series;
 use table::{Column, Table};
 use tools::Tools;
@@ -41,6 +42,9 @@ pub(crate) struct Options {
     /// Make systemd the first process of the machine, with the command as its only service
     #[arg(long, requires = "command")]
     systemd: bool,
+    /// Lay Debian's container runtimes over the host's root in the machine: Docker, Podman, containerd
+    #[arg(long, requires = "command")]
+    containers: bool,
     /// Run this in each machine, as root and in this directory, instead of the promises
     #[arg(last = true)]
     command: Vec<String>,
@@ -83,8 +87,14 @@ pub(crate) fn run_script(
     let (tools, _) = Tools::provide(&home)?;
     let archive = packages::KernelArchive::open(&home)?;
     let kernel = provide(&archive, &tools, series)?;
-    let run = Run { script, directory: sh::workspace().to_owned(), limit, pace, systemd: false };
+    let run = Run { script, directory: sh::workspace().to_owned(), limit, pace, systemd: false, layer: None };
     Machine::new(&kernel, &tools).run(&run, line)
+}
+
+/// The folder with the container runtimes.
+fn container_runtimes() -> Result<PathBuf> {
+    let home = sh::target_dir().join("vm");
+    step("container runtimes, unpacked and not installed", || runtimes::provide(&home))
 }
 
 /// A path, quoted for bash.
@@ -104,7 +114,11 @@ fn run_promises(
         let count = promises.len();
         Ok((promises, format!("{count} promises")))
     })?;
-    let kernels: Vec<_> = series(&options.kernel)
+    let asked = series(&options.kernel);
+    let with_containers = promises::container_series(&asked).cloned();
+    let layer =
+        container_runtimes().map_err(|error| note(format_args!("skipped: container runtimes: {error:#}")));
+    let kernels: Vec<_> = asked
         .into_iter()
         .map(|series| {
             provide(archive, tools, &series).map_err(|error| {
@@ -115,7 +129,14 @@ fn run_promises(
         .collect();
     // The emulator runs all processors of a machine in one thread.
     let columns = side_by_side(&kernels, |kernel| match kernel {
-        Ok(kernel) => on_kernel(kernel, &binary, &promises, limit, tools),
+        Ok(kernel) => {
+            let runtimes = match (with_containers.as_ref() == Some(&kernel.series), &layer) {
+                (false, _) => Runtimes::Elsewhere,
+                (true, Ok(layer)) => Runtimes::Here(layer),
+                (true, Err(())) => Runtimes::Missing,
+            };
+            on_kernel(kernel, &binary, &promises, limit, tools, runtimes)
+        }
         Err((series, why)) => Ok(Column::skipped(series, why)),
     })?;
     let mut table = Table::new(&promises);
@@ -133,23 +154,54 @@ fn provide(archive: &packages::KernelArchive, tools: &Tools, series: &str) -> Re
     })
 }
 
+/// Where the promises about container runtimes run.
+#[derive(Debug, Clone, Copy)]
+enum Runtimes<'a> {
+    /// On this kernel, with this folder over the host's root.
+    Here(&'a Path),
+    /// On another.
+    Elsewhere,
+    /// Nowhere: their packages could not be fetched.
+    Missing,
+}
+
+impl<'a> Runtimes<'a> {
+    const fn layer(self) -> Option<&'a Path> {
+        match self {
+            Self::Here(layer) => Some(layer),
+            Self::Elsewhere | Self::Missing => None,
+        }
+    }
+}
+
+/// The promises on one kernel.
 fn on_kernel(
     kernel: &Kernel,
     binary: &Path,
     promises: &[Promise],
     limit: Duration,
     tools: &Tools,
+    runtimes: Runtimes<'_>,
 ) -> Result<Column> {
     let start = Instant::now();
     let mut column = Column::of(kernel);
     step(&format!("promises on Linux {}", kernel.release), || {
         let mut results = promises::Results::default();
-        for systemd in [false, true] {
+        for kind in Kind::ALL {
+            let layer = runtimes.layer().filter(|_| kind == Kind::Containers);
+            if kind == Kind::Containers && layer.is_none() {
+                continue;
+            }
             let share: Vec<Promise> =
-                promises.iter().filter(|promise| promise.needs_systemd() == systemd).cloned().collect();
-            let script = promises::script(binary, &share);
-            let run =
-                Run { script, directory: sh::workspace().join("tests"), limit, pace: Pace::Real, systemd };
+                promises.iter().filter(|promise| promise.needs() == kind).cloned().collect();
+            let run = Run {
+                script: promises::script(binary, &share),
+                directory: sh::workspace().join("tests"),
+                limit,
+                pace: Pace::Real,
+                systemd: kind != Kind::Plain,
+                layer: layer.map(Path::to_owned),
+            };
             let ended = Machine::new(kernel, tools).run(&run, |line| {
                 println!("{:>6} │ {line}", kernel.series);
                 results.read(line);
@@ -157,7 +209,11 @@ fn on_kernel(
             column.boots = column.boots.max(ended.boots);
             column.note_failure(&ended);
         }
-        column.fill(promises, &results);
+        column.fill(promises, |promise| match (promise.needs(), runtimes) {
+            (Kind::Containers, Runtimes::Elsewhere) => PromiseOutcome::Elsewhere,
+            (Kind::Containers, Runtimes::Missing) => PromiseOutcome::Skipped,
+            _ => results.of(promise),
+        });
         column.time = start.elapsed();
         Ok(((), format!("Linux {}: {}", kernel.release, column.outcome())))
     })?;
@@ -171,6 +227,7 @@ fn run_command(
     archive: &packages::KernelArchive,
 ) -> Result<()> {
     let directory: PathBuf = env::current_dir()?;
+    let layer = if options.containers { Some(container_runtimes()?) } else { None };
     let (mut passed, mut failed, mut skipped) = (0, Vec::new(), 0);
     for series in series(&options.kernel) {
         let kernel = match provide(archive, tools, &series) {
@@ -183,7 +240,14 @@ fn run_command(
         };
         let script = machine::quoted(&options.command);
         let systemd = options.systemd;
-        let run = Run { script, directory: directory.clone(), limit, pace: Pace::Real, systemd };
+        let run = Run {
+            script,
+            directory: directory.clone(),
+            limit,
+            pace: Pace::Real,
+            systemd,
+            layer: layer.clone(),
+        };
         let start = Instant::now();
         let Ended { status, boots } =
             Machine::new(&kernel, tools).run(&run, |line| println!("{:>6} │ {line}", kernel.series))?;

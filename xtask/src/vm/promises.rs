@@ -14,7 +14,7 @@ use crate::sh;
 /// kernel's own counters. All their tests run in a machine, except those in [`HOST_ONLY`]. What does not depend on
 /// the kernel (policies, sinks, most servers), or is too slow for an emulator (tens of thousands of connections), is
 /// in other files.
-const FILES: [&str; 21] = [
+const FILES: [&str; 23] = [
     "ownership",
     "executed",
     "ownership_unusual",
@@ -36,6 +36,8 @@ const FILES: [&str; 21] = [
     "unpin",
     "hooks",
     SYSTEMD_FILE,
+    CONTAINER_FILES[0],
+    CONTAINER_FILES[1],
 ];
 
 /// The module, in a file of these, whose tests run on the host alone.
@@ -44,8 +46,23 @@ const HOST_ONLY: &str = "host_only::";
 /// The file whose promises need a machine of their own, with systemd as its first process.
 const SYSTEMD_FILE: &str = "faults_machine";
 
+/// Files whose promises need a machine of their own with container runtimes.
+const CONTAINER_FILES: [&str; 2] = ["containers_docker", "containers_podman"];
+
+/// The kernel that runs them, where it is among those asked for: the one of the runtimes' own release. What they promise
+/// depends on the runtimes, not on the kernel.
+const CONTAINER_SERIES: &str = "6.1";
+
 /// Files whose promises run one at a time: they load the machine themselves, or change a setting of it.
-const SERIAL: [&str; 5] = ["attack_wrap", "conservation", "short_lived", "low_memory", SYSTEMD_FILE];
+const SERIAL: [&str; 7] = [
+    "attack_wrap",
+    "conservation",
+    "short_lived",
+    "low_memory",
+    SYSTEMD_FILE,
+    CONTAINER_FILES[0],
+    CONTAINER_FILES[1],
+];
 
 /// How many others run at a time: as many as a machine has processors.
 const WORKERS: usize = 2;
@@ -82,9 +99,35 @@ impl Promise {
         format!("{}::{}", self.file, self.test)
     }
 
-    pub(super) fn needs_systemd(&self) -> bool {
-        self.file == SYSTEMD_FILE
+    /// The kind of machine that it needs.
+    pub(super) fn needs(&self) -> Kind {
+        match self.file {
+            SYSTEMD_FILE => Kind::Systemd,
+            file if CONTAINER_FILES.contains(&file) => Kind::Containers,
+            _ => Kind::Plain,
+        }
     }
+}
+
+/// A kind of machine, by what promises need of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The command is the first process.
+    Plain,
+    /// With systemd as its first process.
+    Systemd,
+    /// With systemd and container runtimes.
+    Containers,
+}
+
+impl Kind {
+    /// All of them, in the order in which their machines run.
+    pub(super) const ALL: [Self; 3] = [Self::Plain, Self::Systemd, Self::Containers];
+}
+
+/// The one of these series that runs the promises about container runtimes.
+pub(super) fn container_series(asked: &[String]) -> Option<&String> {
+    asked.iter().find(|series| *series == CONTAINER_SERIES).or(asked.first())
 }
 
 /// The result of a promise in a machine.
@@ -95,6 +138,8 @@ pub(super) enum PromiseOutcome {
     Failed,
     /// The kernel or the machine lacks what it is about; the machine has printed what.
     Skipped,
+    /// Another kernel runs it, which is enough.
+    Elsewhere,
 }
 
 /// Builds the test programs and selects the promises in them.

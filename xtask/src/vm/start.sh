@@ -24,6 +24,7 @@ printf '#!/bin/bash\nexport LD_LIBRARY_PATH=%s\nexec -a modprobe %s "$@"\n' "$LI
 chmod +x /run/modprobe
 echo /run/modprobe >/proc/sys/kernel/modprobe
 
+[ -z "$LAYER" ] || . /run/runtimes
 if [ -n "$SYSTEMD" ]; then
     # Nothing of the host must be started: a separate target, with the command alone.
     mkdir -p /run/systemd/system

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use super::kernel::Kernel;
 use super::machine::{Ended, ExitStatus, retries};
-use super::promises::{Promise, PromiseOutcome, Results};
+use super::promises::{Promise, PromiseOutcome};
 use crate::step::{note, short};
 
 /// The results of one kernel.
@@ -45,9 +45,9 @@ impl Column {
         }
     }
 
-    /// Fills in what its machine has reported.
-    pub(super) fn fill(&mut self, promises: &[Promise], results: &Results) {
-        self.outcomes = promises.iter().map(|promise| results.of(promise)).collect();
+    /// Fills in what became of each promise.
+    pub(super) fn fill(&mut self, promises: &[Promise], outcome: impl Fn(&Promise) -> PromiseOutcome) {
+        self.outcomes = promises.iter().map(outcome).collect();
     }
 
     /// Prints why a machine did not end as it should.
@@ -83,6 +83,7 @@ impl Column {
             (_, Some(PromiseOutcome::Passed(time))) => {
                 format!("passed {}", short(Duration::from_millis(*time)))
             }
+            (_, Some(PromiseOutcome::Elsewhere)) => String::new(),
             (_, Some(PromiseOutcome::Failed) | None) => "FAILED".to_owned(),
         }
     }
