@@ -1,14 +1,29 @@
 //! Containers are called what their runtime's state says, whoever wrote it is named, and nothing in it stops the daemon.
 
+use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::process::Command;
+
 use gdprport_tests::cgroup::Cgroup;
-use gdprport_tests::child::Place;
-use gdprport_tests::containers::{DockerState, unique_id};
+use gdprport_tests::child::{Child, Place};
+use gdprport_tests::containers::{DockerState, docker_config, unique_id};
 use gdprport_tests::daemon::{Daemon, Start};
 use gdprport_tests::event::Event;
+use gdprport_tests::need;
 use gdprport_tests::policy::open;
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::Puppet;
+use gdprport_tests::temp::{HungDisk, set_mode};
 use gdprport_tests::truth::End;
+use gdprport_tests::user::User;
+use gdprport_tests::wait;
+
+fn make_fifo(path: &Path) {
+    let name = std::ffi::CString::new(path.as_os_str().as_bytes()).expect("a path has no NUL");
+    // SAFETY: the pointer is to a NUL-terminated string that outlives the call.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o644) }, 0, "a FIFO");
+}
 
 /// A daemon that looks for containers in a state of the test's own, and a server to connect to.
 struct Scene {
@@ -21,8 +36,14 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let (state, port) = (DockerState::new(), Port::free());
-        let daemon = Start::with(open(port.number()).alone()).config(&state.config()).start();
+        let state = DockerState::new();
+        let config = state.config();
+        Self::with(state, &config)
+    }
+
+    fn with(state: DockerState, config: &str) -> Self {
+        let port = Port::free();
+        let daemon = Start::with(open(port.number()).alone()).config(config).start();
         let mut server = Puppet::new();
         server.listen(format!("127.0.0.1:{port}"));
         Self { state, port, daemon, _server: server }
@@ -32,6 +53,21 @@ impl Scene {
     fn connect(&mut self, client: &mut Puppet) -> (u16, Event) {
         let local = client.connect(format!("127.0.0.1:{}", self.port)).address.port();
         (local, self.event(client, local, "flow.open"))
+    }
+
+    /// Of a connection from a container that is made for it, the event that first shows its names, or that it has none.
+    fn connect_from(&mut self, id: &str) -> Event {
+        let cgroup = Cgroup::docker(id);
+        let mut client = Puppet::at(Place::default().cgroup(&cgroup));
+        self.settled(&mut client)
+    }
+
+    fn settled(&mut self, client: &mut Puppet) -> Event {
+        let (local, event) = self.connect(client);
+        match event.text("process.container.naming") {
+            "pending" => self.event(client, local, "flow.update"),
+            _ => event,
+        }
     }
 
     fn event(&mut self, client: &Puppet, local: u16, kind: &str) -> Event {
@@ -69,11 +105,192 @@ fn a_container_that_was_there_before_gets_its_name_too() {
     let mut server = Puppet::new();
     server.listen(format!("127.0.0.1:{port}"));
     let mut scene = Scene { state, port, daemon, _server: server };
-    let (local, event) = scene.connect(&mut client);
-    let event = match event.text("process.container.naming") {
-        "pending" => scene.event(&client, local, "flow.update"),
-        _ => event,
-    };
+    let event = scene.settled(&mut client);
     assert_eq!(event.text("process.container.name"), "orders-1", "{}", event.line());
+    scene.daemon.stop();
+}
+
+/// A runtime that makes the cgroup first, or writes slowly.
+#[test]
+fn a_name_that_comes_late_is_reported_with_an_update() {
+    let mut scene = Scene::new();
+    let id = unique_id();
+    let path = scene.state.directory(&id);
+    std::fs::write(&path, "{\"ID\": \"").expect("half of a file");
+    let cgroup = Cgroup::docker(&id);
+    let mut client = Puppet::at(Place::default().cgroup(&cgroup));
+    let (local, event) = scene.connect(&mut client);
+    assert_eq!(event.text("process.container.naming"), "pending", "{}", event.line());
+    assert!(event.at("process.container").get("name").is_none(), "{}", event.line());
+    scene.state.add(&id, "orders-1", "orders");
+    let event = scene.event(&client, local, "flow.update");
+    assert_eq!(event.text("process.container.name"), "orders-1", "{}", event.line());
+    scene.daemon.stop();
+}
+
+/// Whatever stands in the place of a container's state.
+#[test]
+fn a_state_that_cannot_be_read_names_nothing() {
+    let mut scene = Scene::new();
+    let ids: Vec<String> = std::iter::repeat_with(unique_id).take(7).collect();
+    let whole = docker_config(&ids[0], "orders-1", "orders", &[]);
+    scene.state.write(&ids[0], &whole.as_bytes()[..whole.len() / 2]);
+    scene.state.write(&ids[1], &[whole.as_bytes(), &b" ".repeat(5 << 20)].concat());
+    scene.state.write(&ids[2], "[".repeat(1 << 20).as_bytes());
+    scene.state.write(&ids[3], b"\xff\x00{}");
+    let link = scene.state.directory(&ids[4]);
+    let elsewhere = scene.state.path().join("elsewhere");
+    std::fs::write(&elsewhere, docker_config(&ids[4], "linked", "orders", &[])).expect("a file");
+    std::os::unix::fs::symlink(&elsewhere, link).expect("a link");
+    make_fifo(&scene.state.directory(&ids[5]));
+    let made: Vec<(Cgroup, Puppet)> = ids
+        .iter()
+        .map(|id| {
+            let cgroup = Cgroup::docker(id);
+            let client = Puppet::at(Place::default().cgroup(&cgroup));
+            (cgroup, client)
+        })
+        .collect();
+    for (_cgroup, mut client) in made {
+        let event = scene.settled(&mut client);
+        assert_eq!(event.text("process.container.naming"), "unknown", "{}", event.line());
+        drop(client);
+    }
+    let good = unique_id();
+    scene.state.add(&good, "orders-2", "orders");
+    let event = scene.connect_from(&good);
+    assert_eq!(event.text("process.container.name"), "orders-2", "{}", event.line());
+    let containers = scene.daemon.status()["containers"].clone();
+    // Other tests make containers too.
+    let count = |key: &str| containers[key].as_u64().expect("a count");
+    assert!(count("unknown") >= 7 && count("known") >= 1, "{containers}");
+    scene.daemon.stop();
+}
+
+#[test]
+fn a_state_that_hangs_delays_no_other() {
+    let disk = need!(HungDisk::new());
+    let state = DockerState::new();
+    let config = format!(
+        "[containers]\nstate = [\"{}\", \"{}\"]\n",
+        disk.join("docker").display(),
+        state.path().display()
+    );
+    let mut scene = Scene::with(state, &config);
+    let id = unique_id();
+    scene.state.add(&id, "orders-1", "orders");
+    let event = scene.connect_from(&id);
+    assert_eq!(event.text("process.container.name"), "orders-1", "{}", event.line());
+    // Whether that place names it will not be known.
+    let cgroup = Cgroup::docker(&unique_id());
+    let mut client = Puppet::at(Place::default().cgroup(&cgroup));
+    let (_, event) = scene.connect(&mut client);
+    assert_eq!(event.text("process.container.naming"), "pending", "{}", event.line());
+    wait::until("the place is known to be stuck", || scene.daemon.status()["containers"]["stuck"] == 1);
+    scene.daemon.stop();
+}
+
+#[test]
+fn a_container_keeps_the_name_that_it_began_with() {
+    let mut scene = Scene::new();
+    let id = unique_id();
+    scene.state.add(&id, "orders-1", "orders");
+    let cgroup = Cgroup::docker(&id);
+    let mut client = Puppet::at(Place::default().cgroup(&cgroup));
+    assert_eq!(scene.settled(&mut client).text("process.container.name"), "orders-1");
+    scene.state.add(&id, "billing-1", "billing");
+    let mut second = Puppet::at(Place::default().cgroup(&cgroup));
+    let event = scene.settled(&mut second);
+    assert_eq!(event.text("process.container.name"), "orders-1", "{}", event.line());
+    drop((client, second));
+    scene.daemon.stop();
+}
+
+#[test]
+fn whoever_can_write_the_state_has_named_the_container() {
+    let mut scene = Scene::new();
+    let user = User::games();
+    let (of_user, of_anybody) = (unique_id(), unique_id());
+    for id in [&of_user, &of_anybody] {
+        scene.state.add(id, "orders-1", "orders");
+    }
+    std::os::unix::fs::chown(scene.state.file(&of_user), Some(user.uid), None).expect("root may give away");
+    set_mode(&scene.state.file(&of_anybody), 0o666);
+    let event = scene.connect_from(&of_user);
+    let stated_by = event.at("process.container.stated_by");
+    assert_eq!(
+        (&stated_by["uid"], &stated_by["user"]),
+        (&user.uid.into(), &"games".into()),
+        "{}",
+        event.line()
+    );
+    let event = scene.connect_from(&of_anybody);
+    assert_eq!(event.number("process.container.stated_by.uid"), Some(u32::MAX.into()), "{}", event.line());
+    scene.daemon.stop();
+}
+
+/// It could rename itself, or others.
+#[test]
+fn a_container_that_mounts_the_state_is_marked() {
+    let mut scene = Scene::new();
+    let parent = scene.state.path().parent().expect("a directory").display().to_string();
+    for (mount, marked) in [(parent.as_str(), true), ("/run/docker.sock", true), ("/srv/orders", false)] {
+        let id = unique_id();
+        scene.state.write(&id, docker_config(&id, "agent", "agent", &[mount]).as_bytes());
+        let event = scene.connect_from(&id);
+        let writes = event.at("process.container").get("writes_state").is_some_and(|value| value == true);
+        assert_eq!(writes, marked, "{mount}: {}", event.line());
+    }
+    scene.daemon.stop();
+}
+
+/// Each lives for a second, in which it connects once. One whose names are not known is undecided, and never another.
+#[test]
+fn of_many_short_containers_none_has_a_wrong_name() {
+    const CONTAINERS: usize = 200;
+    const AT_ONCE: usize = 50;
+    let mut scene = Scene::new();
+    let port = scene.port.number();
+    let named: Vec<(String, String)> =
+        (0..CONTAINERS).map(|number| (unique_id(), format!("orders-{number}"))).collect();
+    for some in named.chunks(AT_ONCE) {
+        let running: Vec<(Child, Cgroup)> = some
+            .iter()
+            .map(|(id, name)| {
+                scene.state.add(id, name, "orders");
+                let cgroup = Cgroup::docker(id);
+                let mut command = Command::new("/bin/bash");
+                command.args(["-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port}; sleep 1")]);
+                (Child::start(command, Place::default().cgroup(&cgroup)), cgroup)
+            })
+            .collect();
+        for (mut child, cgroup) in running {
+            assert!(child.wait(wait::TIMEOUT).success(), "it connects");
+            drop(cgroup);
+        }
+        for (id, _) in some {
+            let state = scene.state.file(id);
+            std::fs::remove_dir_all(state.parent().expect("its directory")).expect("it is removed");
+        }
+    }
+    scene.daemon.log.wait_count("ends of the connections", CONTAINERS, |event| {
+        event.is("flow.close", port) && event.at("flow.direction") == "out"
+    });
+    let named: HashMap<String, String> = named.into_iter().collect();
+    let mut right = 0;
+    for event in scene.daemon.log.seen().iter().filter(|event| event.is("flow.close", port)) {
+        let container = event.at("process.container");
+        // Where the cgroup is gone before its record is read, nothing proves that root has made it.
+        let Some(id) = container["id"].as_str() else { continue };
+        if container["naming"] == "known" {
+            assert_eq!(container["name"], named[id].as_str(), "{}", event.line());
+            right += 1;
+        } else {
+            assert!(container.get("name").is_none(), "{}", event.line());
+            println!("{}", event.line());
+        }
+    }
+    println!("{right} of {CONTAINERS} named");
+    assert!(right * 100 >= CONTAINERS * 95, "only {right} of {CONTAINERS} have names");
     scene.daemon.stop();
 }

@@ -15,6 +15,7 @@ use crate::host::containers::Places;
 use crate::host::probes::Sizes;
 use crate::host::trust::{Exposure, exposure};
 use crate::sink::DEFAULT_CAPACITY;
+use gdprport_core::container::ShownLabels;
 use gdprport_core::flow::Limits;
 
 /// The file as it is written.
@@ -40,6 +41,9 @@ pub(crate) struct Events {
     pub file: Option<PathBuf>,
     /// The systemd journal.
     pub journald: bool,
+    /// Which labels of containers are shown, by patterns of their keys.
+    #[serde(deserialize_with = "labels")]
+    pub labels: ShownLabels,
     /// Events that may wait for each way out; beyond it they are dropped and counted. Not given: as many as the
     /// memory allows.
     queue: Option<NonZeroUsize>,
@@ -148,6 +152,10 @@ impl Default for Containers {
         let Places { lookup, state } = Places::default();
         Self { lookup, state }
     }
+}
+
+fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ShownLabels, D::Error> {
+    ShownLabels::new(Vec::deserialize(deserializer)?).map_err(de::Error::custom)
 }
 
 fn places<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Places, D::Error> {
@@ -293,10 +301,23 @@ mod tests {
         assert_eq!(none.expect("valid"), Config::default());
     }
 
+    /// Settings begin right after the `#`, words with a blank.
+    #[test]
+    fn the_packaged_example_shows_the_defaults() {
+        let example = include_str!("../../../packaging/gdprport.example.toml");
+        let setting =
+            |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).map(str::to_owned);
+        let lines: Vec<String> = example.lines().filter_map(setting).collect();
+        assert_eq!(Config::parse(&lines.join("\n")), Ok(Config::default()), "{lines:?}");
+        for key in ["file", "queue", "flows", "undecided_bytes"] {
+            assert!(example.contains(&format!("#   {key} = ")), "{key}, which depends on the host");
+        }
+    }
+
     #[test]
     fn every_key_is_taken() {
         let config = Config::parse(
-            "[events]\nfile = \"/e\"\njournald = true\nqueue = 100\n[limits]\nflows = 1000\nundecided_bytes = 70000\nring_bytes = 65536\n\
+            "[events]\nfile = \"/e\"\njournald = true\nqueue = 100\nlabels = [\"team\"]\n[limits]\nflows = 1000\nundecided_bytes = 70000\nring_bytes = 65536\n\
              tasks = 1000\nexecs = 100\n[containers]\nlookup = false\nstate = [\"/data/docker\"]\n[intervals]\nflow_update = \"10s\"\nnames = \"5m\"\ncoverage = \"1h\"\n",
         )
         .expect("valid");
@@ -310,6 +331,7 @@ mod tests {
             "as written"
         );
         assert_eq!(config.intervals.coverage, Duration::from_secs(3600));
+        assert_eq!(Ok(&config.events.labels), ShownLabels::new(vec!["team".to_owned()]).as_ref());
         assert_eq!(config.containers, Places { lookup: false, state: vec!["/data/docker".into()] });
     }
 
@@ -361,6 +383,8 @@ mod tests {
         assert!(error.contains("undecided_bytes must be from 65536"), "{error}");
         let error = Config::parse("[intervals]\nnames = \"0s\"\n").expect_err("too short");
         assert!(error.contains("from 1s to 1d"), "{error}");
+        let error = Config::parse("[events]\nlabels = [\"a[\"]\n").expect_err("no pattern");
+        assert!(error.contains("`a[` is no pattern"), "{error}");
         let error = Config::parse("[containers]\nstate = [\"data\"]\n").expect_err("relative");
         assert!(error.contains("data: write it from the root"), "{error}");
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::control::api::{Check, CheckResult, DoctorReport, Hook, HookState, Kernel};
 use crate::host::cgroup::Mounts;
 use crate::host::clock::HostId;
+use crate::host::containers::{Places, Surveyed, survey};
 use crate::host::probes::catalog::HOOKS;
 use crate::host::probes::{self, HookStatus, LoadError, Sizes, Tracefs};
 
@@ -14,10 +15,19 @@ use crate::sink::{Exposed, SinkStats, exposure};
 /// Where systemd mounts it.
 const BPFFS: &str = "/sys/fs/bpf";
 
-/// Examines this host. `running` are the hooks and sinks of a daemon that runs in this process; without one the hooks are
-/// tried: loaded, attached for an instant and taken back.
+/// What a daemon that runs in this process knows of itself.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub hooks: Vec<HookStatus>,
+    pub sinks: Vec<SinkStats>,
+    /// Where it looks up containers.
+    pub containers: Places,
+}
+
+/// Examines this host. Without a daemon that runs in this process the hooks are tried: loaded, attached for an instant and
+/// taken back. Takes up to a second for each file system that does not answer.
 #[must_use]
-pub(crate) fn examine(running: Option<(&[HookStatus], &[SinkStats])>) -> DoctorReport {
+pub(crate) fn examine(running: Option<&Running>) -> DoctorReport {
     let host = HostId::read();
     let release = host.as_ref().map_or_else(|_| String::new(), |host| host.kernel.clone());
     let cgroup2 = Mounts::read().ok().and_then(|mounts| mounts.cgroup2);
@@ -38,10 +48,13 @@ pub(crate) fn examine(running: Option<(&[HookStatus], &[SinkStats])>) -> DoctorR
     ];
     checks.push(tracefs_check());
     checks.push(bpffs_check());
-    checks.extend(events_check(running.map(|(_, sinks)| sinks)));
+    checks.extend(events_check(running.map(|running| &*running.sinks)));
+    checks.extend(containers_checks(
+        &running.map_or_else(Places::default, |running| running.containers.clone()),
+    ));
     let failed = checks.iter().any(|check| check.result == CheckResult::Failed);
     let hooks = match running {
-        Some((hooks, _)) => hooks.iter().map(hook).collect(),
+        Some(running) => running.hooks.iter().map(hook).collect(),
         None if failed => not_tried("something above is missing"),
         None => match try_hooks(&release, cgroup2) {
             Ok(hooks) => hooks,
@@ -117,6 +130,36 @@ fn events_check(sinks: Option<&[SinkStats]>) -> Option<Check> {
         None => (CheckResult::Ok, "only root and its group can read the events file".to_owned(), None),
     };
     there.then(|| Check { id: "events".to_owned(), result, found, remedy })
+}
+
+/// Where names of containers come from. None of it is needed.
+fn containers_checks(places: &Places) -> Vec<Check> {
+    let ok = |found: &str| Check {
+        id: "containers".to_owned(),
+        result: CheckResult::Ok,
+        found: found.to_owned(),
+        remedy: None,
+    };
+    if !places.lookup {
+        return vec![ok("not looked up (`[containers] lookup = false`): they are shown by their id")];
+    }
+    let mut checks: Vec<Check> = survey(places)
+        .into_iter()
+        .map(|Surveyed { name, path, found }| {
+            let (result, found, remedy) = match found {
+                Ok(found) => (CheckResult::Ok, found, None),
+                Err(why) => {
+                    let remedy = "until then containers there are shown by their id; see `[containers]` in gdprport.toml";
+                    (CheckResult::Degraded, why, Some(remedy.to_owned()))
+                }
+            };
+            Check { id: name.to_owned(), result, found: format!("{}, {found}", path.display()), remedy }
+        })
+        .collect();
+    if checks.is_empty() {
+        checks.push(ok("no state of a runtime is here; containers would be shown by their id"));
+    }
+    checks
 }
 
 /// Loads and attaches everything for an instant; it is gone when this returns.

@@ -34,6 +34,7 @@ use crate::control::handle::{Inbox, LoopHandle, Request, channel};
 use crate::control::server::{Options, Server};
 use crate::host::clock::{BootClock, HostId, boottime_ns};
 use crate::host::configured;
+use crate::host::containers::Places;
 use crate::host::memory;
 use crate::host::probes::{self, LoadError, PinDirectory, Probes};
 use crate::host::process::{Resolver, Roots};
@@ -68,7 +69,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         let (probes, ring) =
             Probes::load(options.config.sizes(), &host.kernel, roots.cgroups.cgroup2.clone(), pins)?;
         let mut resolver = Resolver::new(&roots, clock).map_err(RunError::Proc)?;
-        resolver.look_up_containers(&options.config.containers);
+        resolver.look_up_containers(&options.config.containers, &options.config.events.labels);
         let named = resolver.container_names_come();
         let memory = memory::limit();
         let publisher = publisher(&mut options, &host, clock, memory)?;
@@ -105,6 +106,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
                 every_second: every(Duration::from_secs(1)),
                 poll: every(POLL_EVERY),
             },
+            containers: options.config.containers,
             watchdog: notify::watchdog_period().is_some(),
         };
         let stop = Box::pin(daemon.serve()).await;
@@ -218,6 +220,8 @@ struct Daemon {
     loader: Loader,
     reconciler: Reconciler,
     inputs: Inputs,
+    /// Where containers are looked up.
+    containers: Places,
     /// Whether the service manager expects keep-alive messages.
     watchdog: bool,
 }
@@ -332,9 +336,18 @@ impl Daemon {
             }
             Request::Reload(to) => self.loader.request(Some(to)),
             Request::Doctor(to) => {
-                let sinks = self.monitor.publisher.fanout().stats();
-                let hooks = self.monitor.evidence.kernel.hooks();
-                let _ = to.send(doctor::examine(Some((hooks, &sinks))));
+                let running = doctor::Running {
+                    hooks: self.monitor.evidence.kernel.hooks().to_vec(),
+                    sinks: self.monitor.publisher.fanout().stats(),
+                    containers: self.containers.clone(),
+                };
+                // It looks at file systems that may be slow.
+                let examine = move || {
+                    let _ = to.send(doctor::examine(Some(&running)));
+                };
+                if let Err(error) = std::thread::Builder::new().name("doctor".to_owned()).spawn(examine) {
+                    tracing::warn!(%error, "the host cannot be examined: a thread cannot be started");
+                }
             }
         }
     }

@@ -4,17 +4,21 @@
 //! that everything on the way counts. A file system that hangs is the caller's to expect: it must have a thread to lose.
 
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat};
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat};
 use rustix::io::Errno;
 
 use super::word::{Word, of_entry, of_step};
 
 /// Bytes that a file may have: the largest known is containerd's database of a node with thousands of images.
 pub(super) const FILE_MAX: u64 = 4 << 20;
+
+/// Entries of a directory that are looked at.
+const ENTRIES_MAX: usize = 16_384;
 
 /// Links that the kernel follows on one path (`MAXSYMLINKS`, include/linux/namei.h).
 const LINKS_MAX: u32 = 40;
@@ -77,8 +81,12 @@ impl Beneath {
         Ok(found)
     }
 
+    /// The host's root, as init has it: a service manager hides homes and mounts from the daemon's own. If that may not be
+    /// opened, the daemon's.
     fn root() -> io::Result<Self> {
-        let dir = openat(CWD, "/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let open =
+            |path| openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+        let dir = open("/proc/1/root").or_else(|_| open("/"))?;
         let stat = fstat(&dir)?;
         Ok(Self { dir, stat, word: of_entry(&stat), path: PathBuf::from("/") })
     }
@@ -96,6 +104,16 @@ impl Beneath {
         &self.path
     }
 
+    /// Whose word everything below is at least.
+    pub(super) const fn word(&self) -> Word {
+        self.word
+    }
+
+    /// Whose word it is that an entry is in it: who can add one.
+    pub(super) const fn word_of_entries(&self) -> Word {
+        if self.stat.st_mode & 0o022 == 0 { self.word } else { Word::ANYBODY }
+    }
+
     /// A directory in it.
     pub(super) fn directory(&self, name: &str) -> io::Result<Self> {
         let entry = self.entry(name)?;
@@ -111,22 +129,42 @@ impl Beneath {
 
     /// A regular file in it, whole.
     pub(super) fn read(&self, name: &str) -> io::Result<Contents> {
-        let found = fstat(self.entry(name)?)?;
-        regular(&found)?;
+        let (file, word) = self.file(name)?;
+        if file.metadata()?.len() > FILE_MAX {
+            return Err(Errno::FBIG.into());
+        }
+        let mut bytes = Vec::new();
+        file.take(FILE_MAX + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > FILE_MAX {
+            return Err(Errno::FBIG.into());
+        }
+        Ok(Contents { bytes, word })
+    }
+
+    /// A regular file in it, to be read in parts.
+    pub(super) fn file(&self, name: &str) -> io::Result<(File, Word)> {
+        regular(&fstat(self.entry(name)?)?)?;
         // Without O_NONBLOCK opening a FIFO waits for its writer; somebody may put one there at this moment.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = openat(&self.dir, name, flags, Mode::empty())?;
         let stat = fstat(&file)?;
         regular(&stat)?;
-        if u64::try_from(stat.st_size).unwrap_or(u64::MAX) > FILE_MAX {
-            return Err(Errno::FBIG.into());
+        Ok((File::from(file), self.word.and(of_step(&self.stat, &stat))))
+    }
+
+    /// The names of what is in it, as many as are looked at.
+    pub(super) fn names(&self) -> io::Result<Vec<String>> {
+        let dir =
+            openat(&self.dir, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let mut names = Vec::new();
+        for entry in Dir::new(dir)?.take(ENTRIES_MAX) {
+            if let Ok(name) = entry?.file_name().to_str()
+                && !matches!(name, "." | "..")
+            {
+                names.push(name.to_owned());
+            }
         }
-        let mut bytes = Vec::new();
-        io::Read::read_to_end(&mut io::Read::take(std::fs::File::from(file), FILE_MAX + 1), &mut bytes)?;
-        if bytes.len() as u64 > FILE_MAX {
-            return Err(Errno::FBIG.into());
-        }
-        Ok(Contents { bytes, word: self.word.and(of_step(&self.stat, &stat)) })
+        Ok(names)
     }
 
     /// An entry of it, not opened for reading. One name leads nowhere else, as links are not followed.

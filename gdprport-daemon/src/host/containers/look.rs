@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gdprport_core::container::Stated;
+use gdprport_core::container::{Mount, ShownLabels, Stated};
 use gdprport_core::model::{Names, StatedBy};
 
 use super::beneath::Beneath;
 use super::names::Key;
-use super::places::{self, Kind, Pattern, Place};
+use super::places::{self, Pattern, Place};
+use super::sources::{self, Reading};
 use super::users;
 use super::word::Word;
 
@@ -37,21 +38,28 @@ pub(super) enum Lane {
 #[derive(Debug)]
 pub(super) struct Looker {
     lane: Lane,
+    configured: Vec<PathBuf>,
+    shown: ShownLabels,
     places: Vec<Place>,
-    protected: Vec<Pattern>,
+    files: Vec<Pattern>,
+    sockets: Vec<Pattern>,
     read_at: Option<Instant>,
     users: HashMap<u32, Option<Arc<str>>>,
 }
 
-/// What was read of a container.
-struct Reading {
-    stated: Stated,
-    word: Word,
-}
-
 impl Looker {
-    pub(super) fn new(lane: Lane) -> Self {
-        Self { lane, places: Vec::new(), protected: Vec::new(), read_at: None, users: HashMap::new() }
+    /// `configured`: the directories of our configuration.
+    pub(super) fn new(lane: Lane, configured: Vec<PathBuf>, shown: ShownLabels) -> Self {
+        Self {
+            lane,
+            configured,
+            shown,
+            places: Vec::new(),
+            files: Vec::new(),
+            sockets: places::sockets(),
+            read_at: None,
+            users: HashMap::new(),
+        }
     }
 
     /// What the state says of a container; `None` if nothing does.
@@ -59,13 +67,37 @@ impl Looker {
         if self.read_at.is_none_or(|at| at.elapsed() >= PLACES_LIFE) {
             self.find_places();
         }
-        let Reading { stated, word } = self.places.iter().find_map(|place| read(place, key))?;
+        let Reading { stated, word } = self.read(key)?;
         // Whoever has named the cgroup has chosen which container this is about.
         let word = word.and(Word::of(key.claimed_by.unwrap_or(0)));
-        let within = |pattern: &Pattern| stated.mounts.iter().any(|mount| pattern.is_within(&mount.source));
-        let writes_state = self.protected.iter().any(within);
+        let writes_state = self.writes_state(&stated);
         let stated_by = StatedBy { uid: word.uid(), user: self.user(word.uid()) };
-        Some(stated.names(stated_by, writes_state))
+        Some(self.shown.of(stated.names(stated_by, writes_state)))
+    }
+
+    /// Of the places that name it the first; what that does not know of a pod, the kubelet may.
+    fn read(&self, key: &Key) -> Option<Reading> {
+        let of_pod = |reading: &Reading| match (&key.pod, &reading.stated.pod_uid) {
+            (Some(pod), Some(stated)) => pod.replace('-', "") == stated.replace('-', ""),
+            _ => true,
+        };
+        let mut readings = self.places.iter().filter_map(|place| sources::read(place, key)).filter(of_pod);
+        let first = readings.next()?;
+        if first.stated.name.is_some() || key.pod.is_none() {
+            return Some(first);
+        }
+        Some(readings.fold(first, Reading::or))
+    }
+
+    /// Whether a container can write to a file of the state, or command a runtime. A socket in what is mounted read-only can be
+    /// used all the same.
+    fn writes_state(&self, stated: &Stated) -> bool {
+        let any = |mounts: &[Mount], of: &[Pattern]| {
+            mounts.iter().any(|mount| of.iter().any(|pattern| pattern.is_within(&mount.source)))
+        };
+        any(&stated.mounts, &self.files)
+            || any(&stated.mounts, &self.sockets)
+            || any(&stated.read_only_mounts, &self.sockets)
     }
 
     fn find_places(&mut self) {
@@ -74,10 +106,17 @@ impl Looker {
             Lane::Root => places::of_root(),
             Lane::Place(base) => places::of_any_kind(base),
             Lane::User(uid) => {
-                users::anywhere(*uid).map_or_else(Vec::new, |user| places::of_home(&user.home))
+                users::anywhere(*uid).map_or_else(Vec::new, |user| places::of_home(&user.home, *uid))
             }
         };
-        self.protected = self.places.iter().flat_map(protected).chain(places::sockets()).collect();
+        // Other places may hang, so that only their paths as they are written are compared.
+        let others = places::of_root()
+            .into_iter()
+            .chain(self.configured.iter().flat_map(|base| places::of_any_kind(base)));
+        self.files = others
+            .flat_map(|place| place.files(&place.base))
+            .chain(self.places.iter().flat_map(files))
+            .collect();
     }
 
     fn user(&mut self, uid: u32) -> Option<Arc<str>> {
@@ -92,38 +131,8 @@ impl Looker {
     }
 }
 
-/// The files of a place that name containers.
-fn protected(place: &Place) -> Vec<Pattern> {
-    let below: &[&str] = match place.kind {
-        Kind::Docker => &["containers", "*", "config.v2.json"],
-    };
-    let as_written = Pattern::new(&place.base, below);
-    let without_links = Beneath::open(&place.base).ok().map(|base| Pattern::new(base.path(), below));
-    std::iter::once(as_written).chain(without_links).collect()
-}
-
-fn read(place: &Place, key: &Key) -> Option<Reading> {
-    let base = Beneath::open(&place.base).ok()?;
-    match place.kind {
-        Kind::Docker => docker(&base, key),
-    }
-}
-
-fn docker(base: &Beneath, key: &Key) -> Option<Reading> {
-    let file = base.below(&["containers", &key.id]).ok()?.read("config.v2.json").ok()?;
-    let stated = docker_config(&file.bytes)?;
-    Some(Reading { stated, word: file.word })
-}
-
-/// The names in Docker's `config.v2.json`.
-fn docker_config(bytes: &[u8]) -> Option<Stated> {
-    let config: serde_json::Value = serde_json::from_slice(bytes).ok()?;
-    let name = config.get("Name")?.as_str()?.trim_start_matches('/');
-    let image = config.pointer("/Config/Image").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let stated = Stated {
-        name: gdprport_core::container::text(name, 253),
-        image: gdprport_core::container::text(image, 512),
-        ..Stated::default()
-    };
-    (!stated.is_empty()).then_some(stated)
+/// The files of a place that name containers, by the path as it is written and without links.
+fn files(place: &Place) -> Vec<Pattern> {
+    let without_links = Beneath::open(&place.base).ok().map(|base| place.files(base.path()));
+    place.files(&place.base).into_iter().chain(without_links.into_iter().flatten()).collect()
 }

@@ -8,8 +8,11 @@ mod lane;
 mod look;
 mod names;
 mod places;
+mod sources;
+mod survey;
 mod users;
 mod word;
 
 pub(in crate::host) use names::{ContainerNames, Directory};
 pub(crate) use places::Places;
+pub(crate) use survey::{Surveyed, survey};

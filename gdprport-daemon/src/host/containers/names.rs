@@ -10,6 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use gdprport_core::container::ShownLabels;
 use gdprport_core::counters::ContainerCounters;
 use gdprport_core::model::{Container, Names, Naming};
 use tokio::sync::Notify;
@@ -142,9 +143,10 @@ impl std::fmt::Debug for ContainerNames {
 
 impl ContainerNames {
     /// Names by the state of this host's runtimes.
-    pub(in crate::host) fn new(places: &Places) -> Self {
-        let look_in: LookIn = Arc::new(|lane| {
-            let mut looker = Looker::new(lane);
+    pub(in crate::host) fn new(places: &Places, shown: &ShownLabels) -> Self {
+        let (state, shown) = (places.state.clone(), shown.clone());
+        let look_in: LookIn = Arc::new(move |lane| {
+            let mut looker = Looker::new(lane, state.clone(), shown.clone());
             Box::new(move |key| looker.look(key))
         });
         let lanes = places.state.iter().map(|base| Lane::Place(Arc::new(base.clone())));

@@ -5,6 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
+use gdprport_core::container::docker;
+use gdprport_core::container::podman::StorageConf;
+
 use crate::host::configured;
 
 /// Bytes that a runtime's configuration may have.
@@ -12,6 +15,9 @@ const CONFIG_MAX: u64 = 1 << 20;
 
 /// Where Docker's configuration is: of its packages, and of its snap.
 const DOCKER_CONFIG: [&str; 2] = ["/etc/docker/daemon.json", "/var/snap/docker/current/config/daemon.json"];
+
+/// Where that of Podman and CRI-O is.
+const STORAGE_CONF: &str = "/etc/containers/storage.conf";
 
 /// What is looked at, by configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +35,23 @@ impl Default for Places {
 }
 
 /// What kind of state a directory holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Docker's data root.
     Docker,
+    /// The storage of Podman and CRI-O.
+    Storage,
+    /// What containerd keeps while a container runs.
+    Containerd {
+        /// Where it keeps what outlives that.
+        root: PathBuf,
+    },
+    /// Where the kubelet links the logs of pods.
+    Kubelet,
+    /// What systemd-machined keeps of machines.
+    Machined,
+    /// What LXC keeps of containers.
+    Lxc,
 }
 
 /// A directory with the state of a runtime.
@@ -46,27 +65,110 @@ impl Place {
     fn new(kind: Kind, base: impl Into<PathBuf>) -> Self {
         Self { kind, base: base.into() }
     }
+
+    fn containerd(state: impl Into<PathBuf>, root: impl Into<PathBuf>) -> Self {
+        Self::new(Kind::Containerd { root: root.into() }, state)
+    }
+
+    /// Whose state it is, as people call it.
+    pub(super) const fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Docker => "docker",
+            Kind::Storage => "podman, cri-o",
+            Kind::Containerd { .. } => "containerd",
+            Kind::Kubelet => "kubelet",
+            Kind::Machined => "machined",
+            Kind::Lxc => "lxc",
+        }
+    }
+
+    /// What it says of a container.
+    pub(super) const fn gives(&self) -> &'static str {
+        match self.kind {
+            Kind::Docker => "names, images and labels",
+            Kind::Storage => "names, images and labels; pods",
+            Kind::Containerd { .. } => {
+                "names and images of pods' containers, labels of pods; images of others"
+            }
+            Kind::Kubelet => "names of pods and their containers, where no runtime's state has them",
+            Kind::Machined | Kind::Lxc => "that a container is one; its name is its id",
+        }
+    }
+
+    /// The files that name containers.
+    pub(super) fn files(&self, base: &Path) -> Vec<Pattern> {
+        match &self.kind {
+            Kind::Docker => vec![Pattern::new(base, &["containers", "*", "config.v2.json"])],
+            Kind::Storage => vec![
+                Pattern::new(base, &["*", "containers.json"]),
+                Pattern::new(base, &["*", "volatile-containers.json"]),
+                Pattern::new(base, &["*", "*", "userdata", "config.json"]),
+                Pattern::new(base, &["libpod", "bolt_state.db"]),
+                Pattern::new(base, &["db.sql"]),
+            ],
+            Kind::Containerd { root } => vec![
+                Pattern::new(base, &[TASKS, "*", "*", "config.json"]),
+                Pattern::new(root, &[METADATA, "meta.db"]),
+            ],
+            Kind::Kubelet => vec![Pattern::new(base, &["pods"]), Pattern::new(base, &["containers"])],
+            Kind::Machined => vec![Pattern::new(base, &["*"])],
+            Kind::Lxc => vec![Pattern::new(base, &["*", "config"])],
+        }
+    }
 }
 
-/// The state that root's runtimes keep.
+/// The storage drivers of Podman and CRI-O, the one by default first.
+pub(super) const DRIVERS: [&str; 4] = ["overlay", "vfs", "btrfs", "zfs"];
+
+/// Where containerd keeps what runs, below its state.
+pub(super) const TASKS: &str = "io.containerd.runtime.v2.task";
+
+/// Where it keeps its database, below its root.
+pub(super) const METADATA: &str = "io.containerd.metadata.v1.bolt";
+
+/// The state that root's runtimes keep. By default: Docker (also its snap), Podman and CRI-O, containerd (also that of k3s, RKE2
+/// and MicroK8s), the kubelet, systemd-machined and LXC.
 pub(super) fn of_root() -> Vec<Place> {
-    let mut places = vec![
-        Place::new(Kind::Docker, "/var/lib/docker"),
-        Place::new(Kind::Docker, "/var/snap/docker/common/var-lib-docker"),
-    ];
-    let configured = DOCKER_CONFIG.iter().filter_map(|config| docker_root(&read_text(Path::new(config))?));
-    places.splice(0..0, configured.map(|base| Place::new(Kind::Docker, base)));
+    let docker = DOCKER_CONFIG.iter().filter_map(|path| docker::data_root(&read(path)?).ok()?);
+    let mut places: Vec<Place> = docker.map(|root| Place::new(Kind::Docker, root)).collect();
+    places.push(Place::new(Kind::Docker, "/var/lib/docker"));
+    places.push(Place::new(Kind::Docker, "/var/snap/docker/common/var-lib-docker"));
+    let storage = storage_conf();
+    for root in [storage.graph_root, storage.run_root].into_iter().flatten() {
+        places.push(Place::new(Kind::Storage, root));
+    }
+    places.push(Place::new(Kind::Storage, "/var/lib/containers/storage"));
+    places.push(Place::new(Kind::Storage, "/run/containers/storage"));
+    places.push(Place::containerd("/run/containerd", "/var/lib/containerd"));
+    places.push(Place::containerd("/run/k3s/containerd", "/var/lib/rancher/k3s/agent/containerd"));
+    places.push(Place::containerd("/run/k3s/containerd", "/var/lib/rancher/rke2/agent/containerd"));
+    let microk8s = Path::new("/var/snap/microk8s/common");
+    places.push(Place::containerd(microk8s.join("run/containerd"), microk8s.join("var/lib/containerd")));
+    places.push(Place::new(Kind::Kubelet, "/var/log"));
+    places.push(Place::new(Kind::Machined, "/run/systemd/machines"));
+    places.push(Place::new(Kind::Lxc, "/var/lib/lxc"));
     unique(places)
 }
 
-/// The state that the runtimes of a user keep below the home directory.
-pub(super) fn of_home(home: &Path) -> Vec<Place> {
-    vec![Place::new(Kind::Docker, home.join(".local/share/docker"))]
+/// The state that the runtimes of a user keep below the home directory. Where a user's own configuration puts it elsewhere, it
+/// is not looked for: that may be anywhere.
+pub(super) fn of_home(home: &Path, uid: u32) -> Vec<Place> {
+    let configured = home.to_str().and_then(|home| storage_conf().of_user(home, uid));
+    let storage = configured.map_or_else(|| home.join(".local/share/containers/storage"), PathBuf::from);
+    vec![
+        Place::new(Kind::Storage, storage),
+        Place::new(Kind::Docker, home.join(".local/share/docker")),
+        Place::new(Kind::Lxc, home.join(".local/share/lxc")),
+    ]
 }
 
 /// A directory of our configuration, which may be that of any runtime.
 pub(super) fn of_any_kind(base: &Path) -> Vec<Place> {
-    vec![Place::new(Kind::Docker, base)]
+    vec![Place::new(Kind::Docker, base), Place::new(Kind::Storage, base), Place::containerd(base, base)]
+}
+
+fn storage_conf() -> StorageConf {
+    read(STORAGE_CONF).and_then(|conf| StorageConf::read(&conf).ok()).unwrap_or_default()
 }
 
 fn unique(places: Vec<Place>) -> Vec<Place> {
@@ -79,15 +181,8 @@ fn unique(places: Vec<Place>) -> Vec<Place> {
     found
 }
 
-fn read_text(path: &Path) -> Option<String> {
-    String::from_utf8(configured::read(path, CONFIG_MAX).ok()?).ok()
-}
-
-/// The data root by the text of `daemon.json` (dockerd's reference; `graph` until 2017).
-fn docker_root(text: &str) -> Option<PathBuf> {
-    let config: serde_json::Value = serde_json::from_str(text).ok()?;
-    let root = config.get("data-root").or_else(|| config.get("graph"))?.as_str()?;
-    root.starts_with('/').then(|| PathBuf::from(root))
+fn read(path: &str) -> Option<Vec<u8>> {
+    configured::read(Path::new(path), CONFIG_MAX).ok()
 }
 
 /// A file of a state, or many: each step a name, or any.
@@ -143,15 +238,6 @@ pub(super) fn sockets() -> Vec<Pattern> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_data_root_is_the_one_that_docker_reads() {
-        assert_eq!(docker_root(r#"{"data-root": "/data/docker"}"#), Some("/data/docker".into()));
-        assert_eq!(docker_root(r#"{"graph": "/old"}"#), Some("/old".into()));
-        for text in ["", "{", "[]", "{}", r#"{"data-root": 1}"#, r#"{"data-root": "relative"}"#] {
-            assert_eq!(docker_root(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn whoever_mounts_a_directory_above_a_file_can_write_it() {

@@ -18,6 +18,7 @@ use crate::host::clock::{BootClock, boottime_ns};
 use crate::host::containers::{ContainerNames, Directory, Places};
 use crate::host::file::Root;
 use crate::host::pid;
+use gdprport_core::container::ShownLabels;
 use gdprport_core::counters::{ContainerCounters, OwnerCounters};
 use gdprport_core::executed::Executable;
 use gdprport_core::identity::ExecName;
@@ -143,9 +144,9 @@ impl Resolver {
         }
     }
 
-    /// From now on looks up how containers are called. Until then their names are unknown.
-    pub fn look_up_containers(&mut self, places: &Places) {
-        self.containers = ContainerNames::new(places);
+    /// From now on looks up how containers are called, of whose labels these are shown. Until then their names are unknown.
+    pub fn look_up_containers(&mut self, places: &Places, shown: &ShownLabels) {
+        self.containers = ContainerNames::new(places, shown);
     }
 
     /// Is notified when names of containers have come.

@@ -217,7 +217,8 @@ fn five_thousand_containers_at_once_are_all_named() {
 
 #[test]
 fn switched_off_nothing_is_looked_up() {
-    let mut names = ContainerNames::new(&Places { lookup: false, state: vec!["/".into()] });
+    let mut names =
+        ContainerNames::new(&Places { lookup: false, state: vec!["/".into()] }, &ShownLabels::default());
     names.created(&container("orders"), directory(7), 1);
     assert_eq!(names.naming(&container("orders"), 1), Naming::Unknown);
     assert_eq!((names.lanes.len(), names.counters(1)), (0, ContainerCounters::default()));
