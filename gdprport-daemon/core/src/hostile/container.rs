@@ -1,7 +1,8 @@
-//! The state of container runtimes: whatever a user can make Docker, Podman or an image write, and files in their place.
+//! The state of container runtimes: whatever a user can make a runtime, the kubelet or an image write, and files in their place.
 
 use crate::container::{
-    IMAGE_MAX, LABEL_BYTES_MAX, LABELS_MAX, NAME_MAX, Stated, Unreadable, bolt, digest, docker, podman,
+    IMAGE_MAX, ImageRef, LABEL_BYTES_MAX, LABELS_MAX, NAME_MAX, Stated, Unreadable, bolt, containerd, crio,
+    digest, docker, kubelet, machine, podman,
 };
 
 /// Mounts kept of one container, of either kind.
@@ -37,6 +38,48 @@ pub fn container(bytes: &[u8]) {
     let stated = podman::in_sqlite(&reads(file), &|| false, &id);
     assert_ne!(stated, Err(Unreadable::Changing), "it does not change");
     stated.iter().flatten().for_each(is_within_bounds);
+
+    is_pod(file, &id);
+    is_reference(&String::from_utf8_lossy(file));
+}
+
+/// As the state of what runs pods, and of what has no images.
+fn is_pod(file: &[u8], id: &str) {
+    let read = reads(file);
+    let record = bolt::view(&read, |view| containerd::record(view, "k8s.io", id));
+    assert_ne!(record, Err(Unreadable::Changing), "it does not change");
+    let configs = [containerd::config(file), crio::config(file)];
+    let all = configs.iter().flatten().chain(record.iter().flatten());
+    for stated in all {
+        is_within_bounds(stated);
+        // Nothing but labels, and what they prove, comes from a sandbox.
+        let with =
+            stated.clone().in_pod(Stated { name: Some(id.into()), image: Some(id.into()), ..stated.clone() });
+        assert_eq!(&with, stated);
+        let other = Stated { pod_uid: Some("another".into()), ..stated.clone() };
+        let without = Stated { pod_uid: Some("one".into()), ..stated.clone() };
+        assert_eq!(without.clone().in_pod(other), without);
+    }
+    [machine::machined(file, id), machine::lxc(file, id)].iter().flatten().for_each(is_within_bounds);
+    let name = String::from_utf8_lossy(file);
+    for stated in [kubelet::pod_logs(&name), kubelet::container_log(&name, id)].iter().flatten() {
+        is_within_bounds(stated);
+        let names = [&stated.name, &stated.namespace, &stated.pod_name, &stated.pod_uid];
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+        assert!(names.into_iter().flatten().all(|name| name.chars().all(is_name)), "{stated:?}");
+    }
+}
+
+/// Taken apart at the same places whether it is valid or not, and the same when it is put together again.
+fn is_reference(text: &str) {
+    let split = ImageRef::split(text);
+    let Some(image) = ImageRef::parse(text) else { return };
+    assert_eq!(image, split);
+    let registry = image.registry.map_or_else(String::new, |registry| format!("{registry}/"));
+    let tag = image.tag.map_or_else(String::new, |tag| format!(":{tag}"));
+    let digest = image.digest.map_or_else(String::new, |digest| format!("@{digest}"));
+    let again = format!("{registry}{}{tag}{digest}", image.repository);
+    assert_eq!(ImageRef::parse(&again), Some(image), "{again}");
 }
 
 fn reads(file: &[u8]) -> impl Fn(u64, &mut [u8]) -> bool {
@@ -69,8 +112,21 @@ fn is_database(file: &[u8], id: &str) {
 
 /// What every parser of a runtime's state holds to.
 fn is_within_bounds(stated: &Stated) {
-    let Stated { name, image, image_digest, image_id, labels, namespace, pod_name, .. } = stated;
-    for name in [name, namespace, pod_name].into_iter().flatten() {
+    let Stated {
+        name,
+        image,
+        image_digest,
+        image_id,
+        labels,
+        namespace,
+        pod_name,
+        pod_uid,
+        workload,
+        sandbox,
+        ..
+    } = stated;
+    let workload = workload.as_ref().map(|workload| workload.name.clone());
+    for name in [name, namespace, pod_name, pod_uid, sandbox, &workload].into_iter().flatten() {
         assert!((1..=NAME_MAX).contains(&name.len()), "{name:?}");
     }
     assert!(image.as_ref().is_none_or(|image| (1..=IMAGE_MAX).contains(&image.len())), "{image:?}");
