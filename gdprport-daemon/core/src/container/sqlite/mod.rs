@@ -3,6 +3,7 @@
 //! Belongs here: the format of the file (<https://www.sqlite.org/fileformat2.html>). What is in its tables is the runtime's module.
 //! The file is another program's, and perhaps a user's: every number in it is checked, and each view reads within a budget.
 
+mod header;
 mod record;
 #[cfg(test)]
 mod tests;

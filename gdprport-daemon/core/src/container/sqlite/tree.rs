@@ -5,8 +5,8 @@
 use std::cell::Cell;
 
 use super::Reads;
+use super::header::Header;
 use super::record::{Row, varint};
-use super::view::Header;
 use crate::container::Unreadable;
 
 /// Bytes that one view reads at most, for all its look-ups together.
