@@ -153,6 +153,23 @@ impl CgroupPath {
     }
 }
 
+/// The containerd namespace and the container that `/NAMESPACE/ID…` would be, as `ctr` and other clients of containerd name their
+/// cgroups, with ids of any text; and whether that is the whole path. Only containerd's own state shows whether it is one.
+#[must_use]
+pub fn containerd_task(path: &str) -> Option<(&str, &str, bool)> {
+    let mut segments = path.strip_prefix('/')?.split('/').filter(|segment| !segment.is_empty());
+    let (namespace, id) = (segments.next()?, segments.next()?);
+    // The grammar of containerd's identifiers, which leaves out `..` and everything hidden (pkg/identifiers).
+    let is_identifier = |text: &str| {
+        text.len() <= 76
+            && text.split(['.', '_', '-']).all(|word| !word.is_empty())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    };
+    let is_systemd = |text: &str| is_slice(text) || is_unit(text);
+    let named = is_identifier(namespace) && is_identifier(id) && !is_systemd(namespace) && !is_systemd(id);
+    named.then(|| (namespace, id, segments.next().is_none()))
+}
+
 /// systemd puts `_` before directory names that would clash with a file of the kernel (`cg_escape`).
 fn unescape_directory(segment: &str) -> &str {
     segment.strip_prefix('_').unwrap_or(segment)

@@ -8,6 +8,8 @@
 //! source for cgroups that are gone), from the kernel by handle, and from one walk over the hierarchy where
 //! handles are refused (they need `CAP_DAC_READ_SEARCH`).
 
+mod task;
+
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{DirEntryExt, MetadataExt};
@@ -122,7 +124,8 @@ impl Mounts {
     pub(super) fn place(&self, text: &str) -> Option<CgroupPath> {
         let read = |(hierarchy, path): (&str, &str)| {
             let maker = |above: &str| self.point(hierarchy).map_or(Maker::Unknown, |root| maker(root, above));
-            CgroupPath::parse(path, maker)
+            let place = CgroupPath::parse(path, maker);
+            if hierarchy.is_empty() { task::or_task(place, path, &task::TASKS, maker) } else { place }
         };
         // A runtime that uses v1 leaves its containers in its own unit in cgroup2. What a user claims hides no container of
         // root's.
@@ -281,13 +284,14 @@ impl Cgroups {
     /// What a path means that was learnt for an id. The directories above are its own as long as it is there: one that
     /// holds another cannot be removed.
     fn placed(&self, id: u64, path: &str) -> CgroupPath {
-        CgroupPath::parse(path, |above| {
+        let maker = |above: &str| {
             let Some((_, point)) = &self.mount else { return Maker::Unknown };
             let found = maker(point, above);
             let full = point.join(path.trim_start_matches('/'));
             let is_there = std::fs::symlink_metadata(full).is_ok_and(|dir| dir.ino() == id);
             if is_there { found } else { Maker::Unknown }
-        })
+        };
+        task::or_task(CgroupPath::parse(path, maker), path, &task::TASKS, maker)
     }
 
     /// Where the id places a process. Asks the kernel only for ids that are not known.

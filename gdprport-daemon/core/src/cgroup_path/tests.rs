@@ -242,3 +242,24 @@ proptest! {
         prop_assert_eq!(placed.cgroup.as_deref(), Some(path.as_str()));
     }
 }
+
+#[test]
+fn a_path_of_containerds_clients_is_a_namespace_and_an_id() {
+    assert_eq!(containerd_task("/shop/orders-ctr"), Some(("shop", "orders-ctr", true)));
+    assert_eq!(containerd_task("/shop/orders-ctr/child"), Some(("shop", "orders-ctr", false)));
+    let others = [
+        "/",
+        "/shop",
+        "shop/orders",
+        "/system.slice/orders",
+        "/init.scope/x",
+        "/shop/..",
+        "/shop/.hidden",
+        "/shop/a b",
+        "/shop/a--b",
+        "/machine.slice/a.scope",
+    ];
+    for other in others {
+        assert_eq!(containerd_task(other), None, "{other}");
+    }
+}
