@@ -6,7 +6,7 @@
 
 use super::input::{Dice, Input};
 use crate::catalog;
-use crate::model::{Posture, PostureState, TlsVersion};
+use crate::model::{Posture, PostureState, Proof, TlsVersion};
 use crate::posture::{Protocol, Side, Tracker};
 
 /// The most segments of one script: more than the kernel side hands over.
@@ -187,12 +187,13 @@ fn play(declared: Option<Protocol>, segments: &[Segment<'_>], whole: bool) -> Po
 }
 
 /// Whether one posture can be reported after the other, if nothing of the beginning is missing. `one_sided`: only bytes
-/// of the server were there until then.
+/// of the server were there until then. Behind an upgrade the posture itself says so.
 fn may_follow(reported: &Posture, next: &Posture, one_sided: bool) -> bool {
     use PostureState::{
         EncryptedOther, Plaintext, StarttlsRefused, StarttlsUpgraded, Tls12, Tls13, Unknown, Unrecognised,
         WeakTls,
     };
+    let one_sided = one_sided || reported.proof == Some(Proof::OneSide);
     let same = reported.version == next.version && reported.cipher == next.cipher;
     match (reported.state, next.state) {
         // What the handshake behind the upgrade is worth is still open, and it may fail; or the server's reply, which the

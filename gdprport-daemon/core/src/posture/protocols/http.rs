@@ -114,8 +114,9 @@ impl<'a> Head<'a> {
     /// The values of the fields of this name, which is given in lower case.
     fn values(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.0.split(|byte| *byte == b'\n').filter_map(move |line| {
-            let colon = line.iter().position(|byte| *byte == b':')?;
-            line[..colon].eq_ignore_ascii_case(name.as_bytes()).then(|| line[colon + 1..].trim_ascii())
+            let (field, value) = line.split_at_checked(name.len())?;
+            let value = value.strip_prefix(b":")?;
+            field.eq_ignore_ascii_case(name.as_bytes()).then(|| value.trim_ascii())
         })
     }
 

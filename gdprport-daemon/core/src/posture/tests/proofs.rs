@@ -316,3 +316,16 @@ fn plaintext_behind_a_hello_in_the_form_of_ssl_2_is_seen() {
         assert_eq!(play(None, &bytes_apart(&both)).state, state);
     }
 }
+
+/// Behind an upgrade too, the server's hello alone is no more than that, and what the client sends then decides.
+#[test]
+fn a_servers_hello_behind_an_upgrade_waits_for_the_client() {
+    let server = server_hello(0x1301, TLS_1_3);
+    let reply = [&b"+OK\r\n+OK\r\n"[..], &server].concat();
+    let mut tracker = Tracker::new(Protocol::by_id("pop3"));
+    assert_eq!(tracker.segment(Client, 0, b"STLS\r\n"), None);
+    let alone = tracker.segment(Server, 0, &reply).expect("a hello");
+    assert_eq!((alone.state, alone.proof), (StarttlsUpgraded, Some(Proof::OneSide)));
+    let plain = tracker.segment(Client, 6, b"USER someone\r\n").expect("that changes it");
+    assert_eq!((plain.state, plain.version), (Plaintext, None));
+}
