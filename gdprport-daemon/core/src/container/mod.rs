@@ -26,3 +26,4 @@ pub use labels::{BYTES_MAX as LABEL_BYTES_MAX, LABELS_MAX, Labels};
 pub use shown::ShownLabels;
 pub use stated::{IMAGE_MAX, Mount, NAME_MAX, Stated, digest, text};
 pub use unreadable::Unreadable;
+pub use workload::KINDS as WORKLOAD_KINDS;

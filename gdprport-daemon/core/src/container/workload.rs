@@ -22,6 +22,9 @@ const ALPHABET: &str = "bcdfghjklmnpqrstvwxz2456789";
 /// Bytes of a generated name; what stands before its random end is cut off so that it has no more.
 const GENERATED_MAX: usize = 63;
 
+/// The kinds of workloads that can be proven, the most common first.
+pub const KINDS: [&str; 5] = ["Deployment", "StatefulSet", "DaemonSet", "Job", "Rollout"];
+
 /// The value of a pod's label.
 type Labels<'a> = dyn Fn(&str) -> Option<&'a str> + 'a;
 
@@ -36,6 +39,7 @@ pub(super) fn of<'a>(pod: &'a str, labels: &Labels<'a>) -> Option<Workload> {
     ];
     let mut proven = proven.into_iter().flatten();
     let (kind, name) = proven.next()?;
+    debug_assert!(KINDS.contains(&kind), "{kind} is not among the kinds that a rule can ask for");
     let is_one = proven.next().is_none();
     text(name, NAME_MAX).filter(|_| is_one).map(|name| Workload { kind: Arc::from(kind), name })
 }

@@ -164,7 +164,7 @@ fn names(text: &mut impl FnMut(&[&str]) -> Option<Arc<str>>) -> Names {
         image_digest: text(&[digest, "sha256:"]),
         image_id: text(&[digest, ""]),
         labels: text(&["orders", ""]).map(|value| ("app".into(), value)).into_iter().collect(),
-        labels_omitted: text(&["3"]).map_or(0, |_| 3),
+        labels_omitted: text(&["3", "all"]).map_or(0, |some| if &*some == "3" { 3 } else { u32::MAX }),
         labels_unshown: BTreeMap::new(),
         compose: None,
         namespace: text(&["shop", "/"]),

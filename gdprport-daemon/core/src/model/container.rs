@@ -104,6 +104,12 @@ impl Names {
         }
     }
 
+    /// True if its labels, in Kubernetes its pod's, could not be read: there may be any.
+    #[must_use]
+    pub const fn has_unread_labels(&self) -> bool {
+        self.labels_omitted == u32::MAX
+    }
+
     /// Every label that is known, whether events show it or not.
     pub fn known_labels(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
         self.labels.iter().chain(&self.labels_unshown)
@@ -122,7 +128,7 @@ pub struct Compose {
 /// A Kubernetes workload.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Workload {
-    /// `Deployment`, `StatefulSet`, `DaemonSet` or `Job`.
+    /// `Deployment`, `StatefulSet`, `DaemonSet`, `Job` or `Rollout` (of Argo).
     pub kind: Arc<str>,
     /// Its name.
     pub name: Arc<str>,

@@ -80,11 +80,17 @@ fn unstated(key: ProcessKey, container: &Container, names: &Names) -> String {
         ProcessKey::Image if names.image.is_some() => {
             format!("the state of its runtime names the image of container {container} by its digest only")
         }
-        ProcessKey::Label if names.labels_omitted as usize > names.labels_unshown.len() => format!(
+        ProcessKey::Label | ProcessKey::Workload if names.has_unread_labels() => {
+            let whose = if key == ProcessKey::Workload { "the pod of container" } else { "container" };
+            format!(
+                "the labels of {whose} {container} could not be read, and the rule asks for {}",
+                key.as_str()
+            )
+        }
+        ProcessKey::Label => format!(
             "container {container} has {} labels that were too many or too long to keep, and a wanted one may be among them",
-            names.labels_omitted as usize - names.labels_unshown.len()
+            (names.labels_omitted as usize).saturating_sub(names.labels_unshown.len())
         ),
-        ProcessKey::Label => format!("the labels of the pod of container {container} are not known"),
         _ => format!("{} of container {container} is not in the state of its runtime", key.as_str()),
     }
 }

@@ -3,7 +3,7 @@
 //! Belongs here: what is known of all values of a key. A rule with such a pattern is no error, as it allows nothing, but
 //! hardly what somebody meant. Whether a pattern parses is `intern`'s.
 
-use crate::container::{self, ImageRef};
+use crate::container::{self, ImageRef, WORKLOAD_KINDS};
 use crate::policy::model::ProcessKey;
 use crate::policy::read::quoted;
 
@@ -62,7 +62,7 @@ pub(super) fn why_void(key: ProcessKey, text: &str) -> Option<(String, String)> 
             if let Some((before, last)) = text.rsplit_once('/') {
                 let scheme = before.ends_with(":/") || before.is_empty() || before.contains(WILD);
                 let help = match key {
-                    _ if scheme || before.contains('/') => format!("write \"{last}\""),
+                    _ if scheme || before.contains('/') => corrected(key, last),
                     ProcessKey::Container => {
                         format!("write `container = \"{last}\"` and `pod = \"{before}\"`")
                     }
@@ -92,6 +92,11 @@ pub(super) fn why_void(key: ProcessKey, text: &str) -> Option<(String, String)> 
     }
 }
 
+/// What to write instead, if this is not all that is wrong with it either.
+fn corrected(key: ProcessKey, text: &str) -> String {
+    why_void(key, text).map_or_else(|| format!("write \"{text}\""), |(_, help)| help)
+}
+
 fn void(text: &str, what: &str, help: String) -> (String, String) {
     (format!("{} can match nothing: {what}", quoted(text)), help)
 }
@@ -101,39 +106,37 @@ fn has_upper_case(text: &str) -> bool {
     !text.contains(['[', '{']) && text.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
-/// Kinds of workloads that the labels of a pod show (`container::workload`).
-const KINDS: [&str; 4] = ["Deployment", "StatefulSet", "DaemonSet", "Job"];
-
 fn void_workload(text: &str) -> Option<(String, String)> {
     let (kind, name) = text.split_once('/')?;
     if name.contains('/') {
         let help = "write `namespace` as a key of its own, and \"Deployment/orders\"".to_owned();
         return Some(void(text, "a workload is written as its kind, a slash and its name", help));
     }
-    if kind.contains(WILD) || KINDS.contains(&kind) {
+    if kind.contains(WILD) || WORKLOAD_KINDS.contains(&kind) {
         return None;
     }
     // As kubectl takes them.
     let lower = kind.to_lowercase();
-    let known = KINDS.into_iter().zip(["deploy", "sts", "ds", "job"]).find(|(known, short)| {
-        let known = known.to_lowercase();
-        lower == *short || lower == known || lower == format!("{known}s")
-    });
+    let known =
+        WORKLOAD_KINDS.into_iter().zip(["deploy", "sts", "ds", "job", "ro"]).find(|(known, short)| {
+            let known = known.to_lowercase();
+            lower == *short || lower == known || lower == format!("{known}s")
+        });
     let help = match known {
         Some((known, _)) => format!("write \"{known}/{name}\""),
         None => format!("leave the kind out: \"{name}\""),
     };
-    Some(void(text, &format!("a kind is one of {}", KINDS.join(", ")), help))
+    Some(void(text, &format!("a kind is one of {}", WORKLOAD_KINDS.join(", ")), help))
 }
 
 fn void_image(text: &str) -> Option<(String, String)> {
     if let Some((scheme, rest)) = text.split_once("://") {
         let what = format!("an image has no `{}://`", scheme.escape_debug());
-        return Some(void(text, &what, format!("write \"{rest}\"")));
+        return Some(void(text, &what, corrected(ProcessKey::Image, rest)));
     }
     if text.contains(char::is_whitespace) {
         let plain: String = text.split_whitespace().collect();
-        return Some(void(text, "an image has no blanks", format!("write \"{plain}\"")));
+        return Some(void(text, "an image has no blanks", corrected(ProcessKey::Image, &plain)));
     }
     let parts = ImageRef::split(text);
     let path = parts.repository;

@@ -36,11 +36,11 @@ impl ProcessSpec {
                     Pattern::Text(_) | Pattern::Number(_) | Pattern::Glob(_) => fit,
                 })
             }
-            (ProcessKey::Label, Some(names)) => self.labelled(container, names),
+            (ProcessKey::Label, Some(names)) => self.labelled(names),
             (_, Some(names)) if !is_in_pod(container, names) => Fit::Fails,
             (ProcessKey::Pod, Some(names)) => called(patterns, names.pod_name.as_deref()),
             (ProcessKey::Namespace, Some(names)) => named(patterns, names.namespace.as_deref()),
-            (_, Some(names)) => workload(patterns, container, names),
+            (_, Some(names)) => workload(patterns, names),
         }
     }
 
@@ -66,12 +66,12 @@ impl ProcessSpec {
         }
     }
 
-    fn labelled(&self, container: &Container, names: &Names) -> Fit {
+    fn labelled(&self, names: &Names) -> Fit {
         self.labels().iter().fold(Fit::Matches, |fit, (key, patterns)| {
             fit.and(match names.label(key) {
                 Label::Value(value) => named(&**patterns, Some(value)),
-                Label::Absent if has_all_labels(container, names) => Fit::Fails,
-                Label::Absent | Label::Omitted => Fit::Unknown,
+                Label::Absent => Fit::Fails,
+                Label::Omitted => Fit::Unknown,
             })
         })
     }
@@ -106,13 +106,6 @@ fn is_in_pod(container: &Container, names: &Names) -> bool {
     container.pod.is_some() || names.pod_name.is_some() || names.namespace.is_some()
 }
 
-/// Whether a label that is not among those known is none of the container's. A pod has some, so that none at all are of
-/// a pod whose state was not found.
-fn has_all_labels(container: &Container, names: &Names) -> bool {
-    names.labels_omitted as usize <= names.labels_unshown.len()
-        && !(names.known_labels().next().is_none() && is_in_pod(container, names))
-}
-
 /// How one text compares. One that the state lacks may have been too long to keep.
 fn named<'p>(patterns: impl IntoIterator<Item = &'p Pattern>, text: Option<&str>) -> Fit {
     match text {
@@ -127,10 +120,10 @@ fn called(patterns: &[Pattern], name: Option<&str>) -> Fit {
     named(patterns.iter().filter(|pattern| !pattern.is_id()), name)
 }
 
-/// A pattern with a slash asks for the kind as well.
-fn workload(patterns: &[Pattern], container: &Container, names: &Names) -> Fit {
+/// A pattern with a slash asks for the kind as well. The workload was sought among all labels, also those that are not kept.
+fn workload(patterns: &[Pattern], names: &Names) -> Fit {
     let Some(workload) = &names.workload else {
-        return if has_all_labels(container, names) { Fit::Fails } else { Fit::Unknown };
+        return if names.has_unread_labels() { Fit::Unknown } else { Fit::Fails };
     };
     let whole = format!("{}/{}", workload.kind, workload.name);
     let matches = |pattern: &Pattern| {
@@ -221,7 +214,7 @@ impl Evidence {
                     Some(names) => {
                         let image = ImageFacts::of(names);
                         let in_pod = is_in_pod(container, names);
-                        let labels = !has_all_labels(container, names);
+                        let labels = names.labels_omitted as usize > names.labels_unshown.len();
                         Self::any_of([
                             word,
                             (Self::NAME, names.name.is_none()),
@@ -229,7 +222,7 @@ impl Evidence {
                             (Self::DIGEST, !image.has_digests()),
                             (Self::POD, in_pod && names.pod_name.is_none()),
                             (Self::NAMESPACE, in_pod && names.namespace.is_none()),
-                            (Self::WORKLOAD, in_pod && names.workload.is_none() && labels),
+                            (Self::WORKLOAD, in_pod && names.workload.is_none() && names.has_unread_labels()),
                             (Self::LABELS, labels),
                         ])
                     }

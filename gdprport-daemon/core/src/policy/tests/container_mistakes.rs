@@ -198,21 +198,21 @@ fn names_of_kubernetes_have_no_slash() {
 
 #[test]
 fn a_workload_has_a_kind_that_there_is() {
-    assert_snapshot!(found("workload = [\"deploy/orders\", \"statefulsets/db\", \"Rollout/web\", \"shop/Deployment/orders\", \"Deployment/orders\", \"*/web\"]"), @r#"
-    policy.toml:23:13: warning: `deploy/orders` can match nothing: a kind is one of Deployment, StatefulSet, DaemonSet, Job
-     23 | workload = ["deploy/orders", "statefulsets/db", "Rollout/web", "shop/Deployment/orders", "Deployment/orders", 
+    assert_snapshot!(found("workload = [\"deploy/orders\", \"statefulsets/db\", \"CloneSet/web\", \"shop/Deployment/orders\", \"Deployment/orders\", \"*/web\"]"), @r#"
+    policy.toml:23:13: warning: `deploy/orders` can match nothing: a kind is one of Deployment, StatefulSet, DaemonSet, Job, Rollout
+     23 | workload = ["deploy/orders", "statefulsets/db", "CloneSet/web", "shop/Deployment/orders", "Deployment/orders",
         |             ^^^^^^^^^^^^^^^
         = help: write "Deployment/orders"
-    policy.toml:23:30: warning: `statefulsets/db` can match nothing: a kind is one of Deployment, StatefulSet, DaemonSet, Job
-     23 | workload = ["deploy/orders", "statefulsets/db", "Rollout/web", "shop/Deployment/orders", "Deployment/orders", 
+    policy.toml:23:30: warning: `statefulsets/db` can match nothing: a kind is one of Deployment, StatefulSet, DaemonSet, Job, Rollout
+     23 | workload = ["deploy/orders", "statefulsets/db", "CloneSet/web", "shop/Deployment/orders", "Deployment/orders",
         |                              ^^^^^^^^^^^^^^^^^
         = help: write "StatefulSet/db"
-    policy.toml:23:49: warning: `Rollout/web` can match nothing: a kind is one of Deployment, StatefulSet, DaemonSet, Job
-     23 | workload = ["deploy/orders", "statefulsets/db", "Rollout/web", "shop/Deployment/orders", "Deployment/orders", 
-        |                                                 ^^^^^^^^^^^^^
+    policy.toml:23:49: warning: `CloneSet/web` can match nothing: a kind is one of Deployment, StatefulSet, DaemonSet, Job, Rollout
+     23 | workload = ["deploy/orders", "statefulsets/db", "CloneSet/web", "shop/Deployment/orders", "Deployment/orders",
+        |                                                 ^^^^^^^^^^^^^^
         = help: leave the kind out: "web"
-    policy.toml:23:64: warning: `shop/Deployment/orders` can match nothing: a workload is written as its kind, a slash and its name
-     23 | lsets/db", "Rollout/web", "shop/Deployment/orders", "Deployment/orders", "*/web"]
+    policy.toml:23:65: warning: `shop/Deployment/orders` can match nothing: a workload is written as its kind, a slash and its name
+     23 | sets/db", "CloneSet/web", "shop/Deployment/orders", "Deployment/orders", "*/web"]
         |                           ^^^^^^^^^^^^^^^^^^^^^^^^
         = help: write `namespace` as a key of its own, and "Deployment/orders"
     "#);

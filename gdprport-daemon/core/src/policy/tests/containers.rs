@@ -246,6 +246,15 @@ fn every_wanted_label_must_match() {
         "undecided: container orders-1 has 3 labels that were too many or too long to keep, and a wanted one may be \
          among them"
     );
+    let unread = Names { labels: BTreeMap::new(), labels_omitted: u32::MAX, ..in_pod() };
+    assert_eq!(
+        said("label = { app = \"orders\" }", &known(unread.clone())),
+        "undecided: the labels of container app could not be read, and the rule asks for label"
+    );
+    assert_eq!(
+        said("workload = \"orders\"", &known(Names { workload: None, ..unread })),
+        "undecided: the labels of the pod of container app could not be read, and the rule asks for workload"
+    );
     // One that is known to differ fails, whatever the others are.
     let certain = verdict("label = { team = \"a\", app = \"b\" }", &known(omitted));
     assert_eq!(line(&certain), "violation undeclared-process nearest r(label)");
@@ -271,7 +280,8 @@ fn a_pod_is_known_by_namespace_name_and_workload() {
         said("namespace = \"shop\"", &known(orders())),
         "violation: namespace is none (container orders-1, unit docker-4f1c.scope), r allows shop [namespace]"
     );
-    let bare = known(Names { workload: None, ..in_pod() });
+    // However many labels it has beside those that are kept.
+    let bare = known(Names { workload: None, labels_omitted: 70, ..in_pod() });
     assert_eq!(
         line(&verdict("workload = \"orders\"", &bare)),
         "violation undeclared-process nearest r(workload)"
