@@ -158,7 +158,8 @@ fn in_containerd(state: &Beneath, root: &Path, id: &str) -> Option<Reading> {
         let bundle =
             tasks.as_ref().and_then(|tasks| tasks.below(&[namespace, id]).ok()?.read("config.json").ok());
         let config = bundle.and_then(|file| with(&file, containerd::config));
-        let found = [config, record(namespace, id)].into_iter().flatten().reduce(Reading::or)?;
+        // Only the record has the image by the name that was asked for, not by any of its names.
+        let found = [record(namespace, id), config].into_iter().flatten().reduce(Reading::or)?;
         Some(in_pod(found, |sandbox| record(namespace, sandbox)))
     })
 }

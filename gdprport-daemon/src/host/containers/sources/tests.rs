@@ -111,6 +111,21 @@ fn containerd_names_a_pods_container_also_when_it_is_gone() {
     assert_eq!((gone.name, gone.pod_name, gone.labels), (both.name, both.pod_name, both.labels));
 }
 
+/// An image has several names. The configuration has the first of them, the record that of the pod's specification.
+#[test]
+fn the_image_is_called_as_it_was_asked_for() {
+    let config = String::from_utf8(fixture!("containerd-container-config.json").to_vec()).expect("UTF-8");
+    let config = config.replace("shop/orders:1.4", "shop/legacy:1.0");
+    let dir = state(&[
+        (format!("{TASKS}/k8s.io/{CONTAINERD}/config.json"), config.as_bytes()),
+        (format!("{METADATA}/meta.db"), fixture!("containerd-meta.db")),
+    ]);
+    let containerd = place(Kind::Containerd { root: dir.path().to_owned() }, &dir);
+    let stated = named(&containerd, &key(CONTAINERD, "containerd"));
+    assert_eq!(stated.image.as_deref(), Some("registry.example/shop/orders:1.4"));
+    assert_eq!(stated.mounts.len(), 4, "which only the configuration has");
+}
+
 #[test]
 fn the_kubelets_links_name_a_pods_container() {
     let (pod, id) = ("071453ac-d626-4a93-9f16-2ce485e7d8eb", "4f".repeat(32));
