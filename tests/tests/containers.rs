@@ -11,11 +11,11 @@ use gdprport_tests::containers::{DockerState, docker_config, unique_id};
 use gdprport_tests::daemon::{Daemon, Start};
 use gdprport_tests::event::Event;
 use gdprport_tests::need;
-use gdprport_tests::policy::open;
+use gdprport_tests::policy::{Declaration, declare, open};
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::Puppet;
 use gdprport_tests::temp::{HungDisk, set_mode};
-use gdprport_tests::truth::End;
+use gdprport_tests::truth::{End, check_declared, check_violation};
 use gdprport_tests::user::User;
 use gdprport_tests::wait;
 
@@ -42,8 +42,22 @@ impl Scene {
     }
 
     fn with(state: DockerState, config: &str) -> Self {
+        Self::by(open, state, config)
+    }
+
+    /// One in which a client is allowed that this says of its process.
+    fn allowing(process: &str) -> Self {
+        let state = DockerState::new();
+        let config = state.config();
+        let declared = |port| {
+            declare("orders", port).allow("serving", "in", "any", "").allow("calling", "out", "any", process)
+        };
+        Self::by(declared, state, &config)
+    }
+
+    fn by(declared: impl Fn(u16) -> Declaration, state: DockerState, config: &str) -> Self {
         let port = Port::free();
-        let daemon = Start::with(open(port.number()).alone()).config(config).start();
+        let daemon = Start::with(declared(port.number()).alone()).config(config).start();
         let mut server = Puppet::new();
         server.listen(format!("127.0.0.1:{port}"));
         Self { state, port, daemon, _server: server }
@@ -113,7 +127,7 @@ fn a_container_that_was_there_before_gets_its_name_too() {
 /// A runtime that makes the cgroup first, or writes slowly.
 #[test]
 fn a_name_that_comes_late_is_reported_with_an_update() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::allowing("container = \"orders-*\"");
     let id = unique_id();
     let path = scene.state.directory(&id);
     std::fs::write(&path, "{\"ID\": \"").expect("half of a file");
@@ -122,10 +136,45 @@ fn a_name_that_comes_late_is_reported_with_an_update() {
     let (local, event) = scene.connect(&mut client);
     assert_eq!(event.text("process.container.naming"), "pending", "{}", event.line());
     assert!(event.at("process.container").get("name").is_none(), "{}", event.line());
+    assert_eq!(event.text("verdict.outcome"), "undecided", "{}", event.line());
     scene.state.add(&id, "orders-1", "orders");
     let event = scene.event(&client, local, "flow.update");
     assert_eq!(event.text("process.container.name"), "orders-1", "{}", event.line());
+    check_declared(&event, "calling");
     scene.daemon.stop();
+}
+
+/// Neither by the name nor by the id of a container of root's: the user has chosen both.
+#[test]
+fn a_container_that_a_user_claims_is_not_one_of_roots() {
+    let user = User::games();
+    let id = unique_id();
+    for (process, allowed) in [
+        (format!("container = \"{id}\""), false),
+        ("container = \"orders-1\"".to_owned(), false),
+        ("image = \"orders\"".to_owned(), false),
+        ("image = \"orders\", stated_by = \"backup\"".to_owned(), false),
+        ("image = \"orders\", stated_by = \"games\"".to_owned(), true),
+        (format!("container = \"{id}\", stated_by = [\"{}\"]", user.uid), true),
+    ] {
+        let mut scene = Scene::allowing(&process);
+        scene.state.add(&id, "orders-1", "orders");
+        let service = Cgroup::service();
+        let claimed = service.delegated(&user, &format!("docker-{id}.scope"));
+        let mut client = Puppet::at(Place::default().cgroup(&claimed));
+        let event = scene.settled(&mut client);
+        let container = event.at("process.container");
+        assert_eq!((&container["id"], &container["claimed_by"]), (&id.as_str().into(), &user.uid.into()));
+        assert_eq!(container["name"], "orders-1", "{}", event.line());
+        assert_eq!(container["stated_by"]["uid"], user.uid, "the state is root's, the cgroup is not");
+        if allowed {
+            check_declared(&event, "calling");
+        } else {
+            check_violation(&event, "undeclared-process", "calling", "stated_by");
+        }
+        drop(client);
+        scene.daemon.stop();
+    }
 }
 
 /// Whatever stands in the place of a container's state.

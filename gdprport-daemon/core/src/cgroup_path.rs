@@ -141,7 +141,7 @@ impl CgroupPath {
                 };
                 read.inside = match maker(above) {
                     Maker::Root => container(None),
-                    Maker::User(_) => Inside::Host,
+                    Maker::User(uid) => container(Some(uid)),
                     Maker::Unknown => Inside::Unproven,
                 };
                 read.is_own = path.len() < begin;

@@ -127,11 +127,10 @@ impl Mounts {
             let place = CgroupPath::parse(path, maker);
             if hierarchy.is_empty() { task::or_task(place, path, &task::TASKS, maker) } else { place }
         };
-        // A runtime that uses v1 leaves its containers in its own unit in cgroup2. What a user claims hides no container of
-        // root's.
+        // A runtime that uses v1 leaves its containers in its own unit in cgroup2. What a user claims hides neither a container
+        // of root's nor a unit.
         let in_container = paths(text).map(read).find(|place| !place.inside.is_outside_of_roots());
-        let claimed = || paths(text).map(read).find(|place| place.inside != Inside::Host);
-        in_container.or_else(claimed).or_else(|| choose_path(text).map(read))
+        in_container.or_else(|| choose_path(text).map(read))
     }
 
     /// Reads this process's mounts.

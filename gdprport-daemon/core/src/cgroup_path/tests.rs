@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::{Container, Naming};
 
 const ID: &str = "3fa94ac1bd2d4c1f8ee46e0ad3a5b1f0c0ffee00deadbeef0123456789abcdef";
 const POD: &str = "0c5d2d4e-7a0b-4f4e-9d4a-0f6f0b1f2a3c";
@@ -206,14 +207,29 @@ fn real_paths_name_unit_slice_container_and_pod() {
 }
 
 #[test]
-fn a_container_counts_only_if_root_alone_can_have_named_it() {
+fn a_container_is_claimed_by_whoever_can_have_named_it() {
     let path = format!("/system.slice/alice.service/sub/docker-{ID}.scope/docker-{ID}.scope");
-    for (maker, wanted) in [(Maker::User(1000), Inside::Host), (Maker::Unknown, Inside::Unproven)] {
+    let container = |claimed_by| {
+        Inside::Container(Container {
+            id: ID.into(),
+            runtime: Some("docker".into()),
+            pod: None,
+            claimed_by,
+            naming: Naming::Unknown,
+        })
+    };
+    for (maker, wanted) in [
+        (Maker::Root, container(None)),
+        (Maker::User(1000), container(Some(1000))),
+        (Maker::Unknown, Inside::Unproven),
+    ] {
         let mut asked = Vec::new();
         let got = CgroupPath::parse(&path, |above| {
             asked.push(above.to_owned());
             maker
         });
+        assert_eq!(got.inside.of_root().is_some(), maker == Maker::Root);
+        assert_eq!(got.inside.is_outside_of_roots(), maker == Maker::User(1000));
         assert_eq!(got.inside, wanted);
         assert_eq!(asked, ["/system.slice/alice.service/sub/"], "the outermost one is asked for");
     }

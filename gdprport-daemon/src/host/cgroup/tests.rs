@@ -1,6 +1,8 @@
 //! Mounts and paths as text, and real directories below this host's cgroup2 mount.
 
 use super::*;
+use std::os::unix::fs::PermissionsExt as _;
+
 use gdprport_core::cgroup_path::Inside;
 use gdprport_tests::need;
 use gdprport_tests::skip::Missing;
@@ -81,7 +83,7 @@ fn an_id_leads_to_its_path_by_handle_and_by_walk() {
 
 /// Only root may write to any of the directories above it.
 #[test]
-fn a_containers_name_counts_only_below_roots_directories() {
+fn a_container_below_a_users_directory_is_that_users() {
     let (mounts, dir) =
         need!(Dir::make("gdprport-test-maker").ok_or_else(|| Missing::of("a cgroup2 hierarchy, or root")));
     let container = Dir(dir.0.join(format!("docker-{}.scope", "ab".repeat(32))));
@@ -96,15 +98,20 @@ fn a_containers_name_counts_only_below_roots_directories() {
     };
     let text = format!("0::{path}\n");
     let placed = || mounts.place(&text).expect("a path").inside;
-    assert!(matches!(learnt(container.id()), Inside::Container(_)));
-    assert!(matches!(placed(), Inside::Container(_)));
+    let claimed_by = |inside: Inside| match inside {
+        Inside::Container(container) => container.claimed_by,
+        inside => panic!("{inside:?} is no container"),
+    };
+    assert_eq!((claimed_by(learnt(container.id())), claimed_by(placed())), (None, None));
     // Another one was there under that name, and is gone.
     assert_eq!(learnt(container.id() - 1), Inside::Unproven);
     // The runtime may give its container what is below.
     std::os::unix::fs::chown(&container.0, Some(1000), Some(1000)).expect("root may change owners");
-    assert!(matches!(placed(), Inside::Container(_)));
+    assert_eq!(claimed_by(placed()), None);
     std::os::unix::fs::chown(&dir.0, Some(1000), None).expect("root may change owners");
-    assert_eq!((learnt(container.id()), placed()), (Inside::Host, Inside::Host));
+    assert_eq!((claimed_by(learnt(container.id())), claimed_by(placed())), (Some(1000), Some(1000)));
+    std::fs::set_permissions(&dir.0, std::fs::Permissions::from_mode(0o777)).expect("root may change modes");
+    assert_eq!(claimed_by(placed()), Some(u32::MAX));
     assert_eq!(mounts.place(&format!("0::/..{path}\n")).expect("a path").inside, Inside::Unproven);
 }
 
