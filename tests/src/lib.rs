@@ -17,6 +17,7 @@ pub mod event;
 pub mod journal;
 pub mod log;
 pub mod memory;
+pub mod nat;
 pub mod netns;
 pub mod pair;
 pub mod pins;

@@ -183,7 +183,7 @@ impl Pipeline {
 
     fn deliver(&mut self, now_ns: u64) {
         let now = self.monitor.publisher.clock().timestamp(now_ns);
-        self.monitor.settle(now_ns, now);
+        self.monitor.settle(now_ns, now_ns, now);
         self.monitor.publisher.deliver();
     }
 }

@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod cgroup_path;
 pub mod community_id;
+pub mod conntrack;
 pub mod container;
 pub mod counters;
 pub mod decode;

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::control::api::{Check, CheckResult, DoctorReport, Hook, HookState, Kernel};
 use crate::host::cgroup::Mounts;
 use crate::host::clock::HostId;
+use crate::host::conntrack::{self, Unavailable};
 use crate::host::containers::{Places, Surveyed, survey};
 use crate::host::probes::catalog::HOOKS;
 use crate::host::probes::{self, HookStatus, LoadError, Sizes, Tracefs};
@@ -48,6 +49,7 @@ pub(crate) fn examine(running: Option<&Running>) -> DoctorReport {
     ];
     checks.push(tracefs_check());
     checks.push(bpffs_check());
+    checks.push(conntrack_check());
     checks.extend(events_check(running.map(|running| &*running.sinks)));
     checks.extend(containers_checks(
         &running.map_or_else(Places::default, |running| running.containers.clone()),
@@ -107,6 +109,28 @@ fn bpffs_check() -> Check {
         format!("not mounted at {BPFFS}; only --pin needs it, which lets a restart miss nothing")
     };
     Check { id: "bpffs".to_owned(), result: CheckResult::Ok, found, remedy: None }
+}
+
+/// How the host translates addresses. That nothing is tracked is no defect: then nothing is translated by it.
+fn conntrack_check() -> Check {
+    const COST: &str = "flows of containers show only the addresses of their sockets";
+    let (result, found, remedy) = match conntrack::check() {
+        Ok(()) => (
+            CheckResult::Ok,
+            "it shows the true peer of translated flows and what their clients called".into(),
+            None,
+        ),
+        Err(Unavailable::NotLoaded) => (CheckResult::Ok, Unavailable::NotLoaded.to_string(), None),
+        Err(error @ Unavailable::OtherNamespace) => (
+            CheckResult::Degraded,
+            format!("{error}; {COST}"),
+            Some("run gdprport in the host's network and pid namespace (hostNetwork, hostPID)"),
+        ),
+        Err(error @ Unavailable::Refused(_)) => {
+            (CheckResult::Degraded, format!("{error}; {COST}"), Some("modprobe nf_conntrack_netlink"))
+        }
+    };
+    Check { id: "conntrack".to_owned(), result, found, remedy: remedy.map(ToOwned::to_owned) }
 }
 
 /// The file of a service, unless its unit was changed.

@@ -4,6 +4,7 @@
 //! (`host`), writing outward (`sink`), the protocol of the control socket (`control`).
 
 mod config;
+mod control_thread;
 mod coverage;
 mod doctor;
 mod drain;
@@ -21,6 +22,7 @@ mod shutdown;
 mod signals;
 mod startup;
 mod status;
+mod translations;
 mod unpin;
 
 pub(crate) use config::{Config, ConfigError};

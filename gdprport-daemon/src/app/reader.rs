@@ -52,7 +52,7 @@ impl Reader {
         let now_ns = boottime_ns().max(self.reached_ns);
         // With more in the ring, only what had settled when the last record was made: the rest may say more of the others.
         let due_ns = if read == BATCH { self.latest_ns } else { now_ns };
-        monitor.settle(due_ns, monitor.publisher.clock().timestamp(now_ns));
+        monitor.settle(due_ns, now_ns, monitor.publisher.clock().timestamp(now_ns));
         monitor.publisher.deliver();
         read
     }

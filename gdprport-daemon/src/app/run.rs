@@ -6,16 +6,16 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gdprport_core::event::{Agent, Host, Stamper};
 use gdprport_core::flow::Table;
 use gdprport_core::policy::DnsNames;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use uuid::Uuid;
 
+use super::control_thread::ControlThread;
 use super::coverage::{Coverage, Snapshot};
 use super::doctor;
 use super::monitor::{self, Evidence, Monitor, Publisher};
@@ -30,10 +30,12 @@ use super::shutdown::shut_down;
 use super::signals::{SignalAction, Signals, Stop};
 use super::startup;
 use super::status::Sources;
-use crate::control::handle::{Inbox, LoopHandle, Request, channel};
+use super::translations::Translations;
+use crate::control::handle::{Inbox, Request, channel};
 use crate::control::server::{Options, Server};
 use crate::host::clock::{BootClock, HostId, boottime_ns};
 use crate::host::configured;
+use crate::host::conntrack::Answered;
 use crate::host::containers::Places;
 use crate::host::memory;
 use crate::host::probes::{self, LoadError, PinDirectory, Probes};
@@ -88,6 +90,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         let (handle, inbox) = channel();
         let control = ControlThread::start(server, handle)?;
         let (findings_to, findings) = mpsc::channel(2);
+        let (answers_to, translations) = mpsc::channel(16);
         let mut daemon = Daemon {
             session,
             monitor,
@@ -96,6 +99,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
             policy,
             loader: Loader::new(options.policy, options.trust, loads_to),
             reconciler: Reconciler::new(findings_to),
+            translations: Translations::start(answers_to),
             inputs: Inputs {
                 signals,
                 inbox,
@@ -103,6 +107,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
                 loads,
                 findings,
                 named,
+                translations,
                 every_second: every(Duration::from_secs(1)),
                 poll: every(POLL_EVERY),
             },
@@ -151,33 +156,6 @@ fn every(period: Duration) -> Interval {
     interval
 }
 
-/// The control socket's server, on a thread of its own: a long list of flows must not hold up the reading of records.
-struct ControlThread {
-    stop: oneshot::Sender<()>,
-    thread: JoinHandle<std::io::Result<()>>,
-}
-
-impl ControlThread {
-    fn start(server: Server, handle: LoopHandle) -> Result<Self, RunError> {
-        let (stop, stopped) = oneshot::channel::<()>();
-        let thread = std::thread::Builder::new()
-            .name("control".to_owned())
-            .spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                runtime.block_on(server.serve(handle, async {
-                    let _ = stopped.await;
-                }))
-            })
-            .map_err(RunError::System)?;
-        Ok(Self { stop, thread })
-    }
-
-    async fn stop(self) {
-        let _ = self.stop.send(());
-        let _ = tokio::task::spawn_blocking(move || self.thread.join()).await;
-    }
-}
-
 /// All that the loop reacts to, apart from records.
 enum Input {
     Signal(SignalAction),
@@ -190,6 +168,8 @@ enum Input {
     Found(Finding),
     /// Names of containers were looked up.
     Named,
+    /// How flows are translated by the host.
+    Translated(Vec<Answered>),
     /// A second has passed.
     Second,
     /// Flows are to be polled.
@@ -207,6 +187,7 @@ struct Inputs {
     findings: mpsc::Receiver<Finding>,
     /// Notified when names of containers have come.
     named: Arc<Notify>,
+    translations: mpsc::Receiver<Vec<Answered>>,
     every_second: Interval,
     poll: Interval,
 }
@@ -219,6 +200,7 @@ struct Daemon {
     policy: PolicyState,
     loader: Loader,
     reconciler: Reconciler,
+    translations: Translations,
     inputs: Inputs,
     /// Where containers are looked up.
     containers: Places,
@@ -234,6 +216,7 @@ impl Daemon {
             let full = self.reader.read_and_settle(&mut self.monitor) == BATCH;
             let now = self.monitor.now();
             let progress = self.reconciler.step(&mut self.monitor, now);
+            self.translations.ask(&mut self.monitor);
             let input = self.next_input(full, progress).await;
             if let Some(stop) = self.handle(input) {
                 return stop;
@@ -242,6 +225,7 @@ impl Daemon {
     }
 
     async fn start(&mut self) {
+        self.translations.ask(&mut self.monitor);
         let now = self.monitor.now();
         startup::announce_start(&self.session, &mut self.monitor, now);
         self.policy.announce(None, &mut self.monitor, now);
@@ -265,6 +249,7 @@ impl Daemon {
             Some(outcome) = inputs.loads.recv() => Input::Loaded(Box::new(outcome)),
             Some(finding) = inputs.findings.recv() => Input::Found(finding),
             () = inputs.named.notified() => Input::Named,
+            Some(answers) = inputs.translations.recv() => Input::Translated(answers),
             _ = inputs.every_second.tick() => Input::Second,
             _ = inputs.poll.tick() => Input::Poll,
             () = sleep_until(settle_at) => Input::Work,
@@ -308,6 +293,7 @@ impl Daemon {
                 let now = self.monitor.now();
                 self.monitor.apply(monitor::Input::Names, now);
             }
+            Input::Translated(answers) => self.translations.answered(answers, &mut self.monitor),
             Input::Second => {
                 self.housekeeping();
                 self.reconciler.resync(&mut self.monitor);
@@ -315,7 +301,10 @@ impl Daemon {
                     notify::alive();
                 }
             }
-            Input::Poll => self.reconciler.poll(&mut self.monitor, boottime_ns()),
+            Input::Poll => {
+                self.reconciler.poll(&mut self.monitor, boottime_ns());
+                self.translations.retry();
+            }
             Input::Work => {}
         }
         None
@@ -405,8 +394,8 @@ impl Daemon {
     }
 
     const fn sources(&self) -> Sources<'_> {
-        let Self { session, monitor, coverage, policy, .. } = self;
-        Sources { session, monitor, coverage, policy }
+        let Self { session, monitor, coverage, policy, translations, .. } = self;
+        Sources { session, monitor, coverage, policy, translations }
     }
 
     /// What is watched, in one line.

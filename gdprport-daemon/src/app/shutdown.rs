@@ -28,7 +28,7 @@ pub(super) async fn shut_down(
     let kernel_counters = |monitor: &Monitor<Probes>| monitor.evidence.kernel.counters().ok();
     let reported = if kept { kernel_counters(&monitor) } else { None };
     while reader.read_and_settle(&mut monitor) > 0 {}
-    monitor.settle(u64::MAX, monitor.now());
+    monitor.settle(u64::MAX, u64::MAX, monitor.now());
     monitor.publisher.deliver();
     wait_for_sinks(&monitor.publisher).await;
     let reported = reported.or_else(|| kernel_counters(&monitor));

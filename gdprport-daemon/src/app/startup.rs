@@ -130,5 +130,6 @@ pub(super) async fn read_backlog(monitor: &mut Monitor<Probes>, reader: &mut Rea
         monitor.publisher.deliver();
         wait_for_sinks(&monitor.publisher).await;
     }
-    monitor.settle(boottime_ns(), monitor.now());
+    let now_ns = boottime_ns();
+    monitor.settle(now_ns, now_ns, monitor.now());
 }

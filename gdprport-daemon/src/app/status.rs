@@ -14,6 +14,7 @@ use super::monitor::{Monitor, flow_object};
 use super::policy::needed_by;
 use super::reload::PolicyState;
 use super::session::Session;
+use super::translations::Translations;
 use crate::control::api::{
     ControlStatus, FlowQuery, FlowRow, FlowsReply, Hook, HookState, Kernel, Memory, Pins, PolicySource,
     PolicyStatus, PortStatus, SinkStatus, Status, Unresolved, VerdictRow,
@@ -31,13 +32,14 @@ pub(super) struct Sources<'a> {
     pub coverage: &'a Coverage,
     /// Where the policy came from.
     pub policy: &'a PolicyState,
+    pub translations: &'a Translations,
 }
 
 impl Sources<'_> {
     /// The state of the daemon now.
     #[must_use]
     pub(super) fn status(&self, control: ControlStatus) -> Status {
-        let Self { session, monitor, coverage, policy } = self;
+        let Self { session, monitor, coverage, policy, translations } = self;
         let probes = &monitor.evidence.kernel;
         let now = monitor.now();
         let snapshot = Snapshot::of(monitor, probes.counters().ok());
@@ -54,6 +56,7 @@ impl Sources<'_> {
             coverage: snapshot.status(coverage.since(), now, coverage.last_loss()),
             owners: monitor.evidence.resolver.counters(),
             containers: monitor.evidence.resolver.container_counters(),
+            translations: translations.status(),
             sinks: sinks(snapshot),
             control,
             memory: Memory { rss_kib: rss_kib() },

@@ -4,9 +4,11 @@
 use super::cgroup::{self, Mounts};
 use super::{destroy, netns, pid, probes, sockets};
 use gdprport_core::cgroup_path::{CgroupPath, Inside, Maker};
+use gdprport_core::conntrack::{self, Answer};
 use gdprport_core::identity::{ExecName, comm_text, shebang};
 
-/// Any bytes as a reply of sock_diag(7), or as a notice of a destroyed socket, are read or rejected.
+/// Any bytes as a reply of sock_diag(7), as a notice of a destroyed socket, or as an entry of connection tracking are read
+/// or rejected.
 pub fn netlink(bytes: &[u8]) {
     let mut found = sockets::Rows::default();
     let done = sockets::read_replies(bytes, |_| true, &mut found);
@@ -21,6 +23,11 @@ pub fn netlink(bytes: &[u8]) {
         assert!(socket.peer.is_none_or(|peer| peer.ip == peer.ip.to_canonical()));
     }
     destroy::hostile(bytes);
+    if let Some(Answer::Tracked(tracked)) = conntrack::read_reply(bytes).map(|reply| reply.answer) {
+        for end in [tracked.original.from, tracked.original.to, tracked.reply.from, tracked.reply.to] {
+            assert_eq!(end.ip, end.ip.to_canonical());
+        }
+    }
 }
 
 /// Any bytes as a file of `/proc`, `/sys` or as the first line of a script are read or rejected. The first byte selects

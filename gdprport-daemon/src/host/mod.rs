@@ -8,6 +8,7 @@ mod cache;
 pub(crate) mod cgroup;
 pub(crate) mod clock;
 pub(crate) mod configured;
+pub(crate) mod conntrack;
 pub(crate) mod containers;
 pub(crate) mod destroy;
 mod file;

@@ -56,6 +56,17 @@ pub(super) fn coverage(status: &Status, screen: &Screen) -> String {
         let given_up = format!("{} flows unknown: too many undecided at once", n(coverage.posture_given_up));
         add("encryption", Tone::Bad, &given_up);
     }
+    let translations = &status.translations;
+    if translations.asked > 0 {
+        let open = translations.unanswered + translations.dropped;
+        let asked = format!(
+            "{} connections asked about, {} translated, {} unknown",
+            n(translations.asked),
+            n(translations.translated),
+            n(open)
+        );
+        add("addresses", if open == 0 { Tone::Plain } else { Tone::Warn }, &asked);
+    }
     let control = &status.control;
     let turned_away = control.refused + control.broken + control.busy + control.forbidden;
     let control = format!(

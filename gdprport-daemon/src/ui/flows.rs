@@ -6,7 +6,7 @@ use super::screen::Screen;
 use super::table::{Cell, Column, TIE, table};
 use super::tone::Tone;
 use crate::control::api::{FlowRow, FlowsReply, VerdictOutcome, VerdictRow};
-use gdprport_core::model::PostureState;
+use gdprport_core::model::{Direction, Endpoint, Nat, PostureState};
 
 /// Screens at least this wide show the peer's port too; it is mostly an ephemeral one.
 const WIDE: u16 = 120;
@@ -69,6 +69,18 @@ fn encryption(flow: &FlowRow) -> Cell {
     Cell::new(tone, state.as_str())
 }
 
+/// The other end as people know it: of an accepted connection that is translated the client itself, and beside it the
+/// address that it comes with; of one that was made here the address that was called, and beside it where that leads.
+fn peer(flow: &FlowRow, wide: bool) -> String {
+    let show = |end: Endpoint| if wide { end.to_string() } else { end.ip.to_string() };
+    let behind = flow.flow.nat.as_ref().and_then(Nat::translation).and_then(|nat| nat.peer);
+    match (behind, flow.direction) {
+        (None, _) => show(flow.peer),
+        (Some(client), Direction::In) => format!("{} as {}", show(client), show(flow.peer)),
+        (Some(server), Direction::Out) => format!("{} to {}", show(flow.peer), show(server)),
+    }
+}
+
 fn row(flow: &FlowRow, screen: &Screen) -> Vec<Cell> {
     let owner = flow.process.as_deref();
     let known = |text: Option<&str>| text.map_or_else(|| Cell::new(Tone::Dim, "-"), Cell::plain);
@@ -90,7 +102,7 @@ fn row(flow: &FlowRow, screen: &Screen) -> Vec<Cell> {
         Cell::new(tone(flow.verdict.outcome), flow.verdict.outcome.as_str()),
         Cell::plain(&flow.port.name),
         Cell::plain(flow.direction.as_str()),
-        Cell::plain(if screen.width < WIDE { flow.peer.ip.to_string() } else { flow.peer.to_string() }),
+        Cell::plain(peer(flow, screen.width >= WIDE)),
         Cell::new(if owner.is_some() { Tone::Plain } else { Tone::Warn }, program),
         known(user.as_deref()),
         known(unit.as_deref()),
@@ -130,6 +142,7 @@ fn why(verdict: &VerdictRow) -> String {
 mod tests {
     use super::*;
     use crate::control::api::samples;
+    use gdprport_core::model::Translation;
 
     fn shown(width: u16) -> String {
         let reply = FlowsReply { watched: true, matching: 9, flows: samples::flows() };
@@ -158,6 +171,21 @@ mod tests {
             let text = shown(width);
             let wide = text.lines().find(|line| line.chars().count() > usize::from(width));
             assert_eq!(wide, None, "{width}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_translated_peer_is_shown_with_both_its_addresses() {
+        let mut flow = samples::flows().remove(0);
+        let ip = "203.0.113.7".parse().expect("an address");
+        let translation = Translation { peer: Some(Endpoint::new(ip, 1)), ..Translation::default() };
+        flow.flow.nat = Some(Nat::Translated(Box::new(translation)));
+        for (direction, wide, expected) in [
+            (Direction::In, false, format!("203.0.113.7 as {}", flow.peer.ip)),
+            (Direction::Out, true, format!("{} to 203.0.113.7:1", flow.peer)),
+        ] {
+            flow.direction = direction;
+            assert_eq!(peer(&flow, wide), expected);
         }
     }
 

@@ -18,7 +18,7 @@ use super::container::container;
 use super::format::{basename, bytes, elapsed, list, program};
 use super::tone::Tone;
 use gdprport_core::event::{Body, Event, Flow, FlowEvent, FlowSummary, Kind, ListenerEvent, Violation};
-use gdprport_core::model::{Attribution, Direction, Endpoint, Outcome, PostureState, Process};
+use gdprport_core::model::{Attribution, Direction, Endpoint, Nat, Outcome, PostureState, Process};
 use gdprport_core::verdict::Verdict;
 use own::{coverage, policy, start};
 use paint::{Painter, Span};
@@ -140,6 +140,9 @@ impl LineRenderer {
             vec![(Tone::Plain, Endpoint::new(event.flow.peer.ip, event.flow.peer.port).to_string())];
         if let Some(name) = &event.flow.peer.name {
             peer.push((Tone::Dim, format!(" {name}")));
+        }
+        if let Some(behind) = event.flow.nat.as_ref().and_then(Nat::translation).and_then(|nat| nat.peer) {
+            peer.push((Tone::Plain, format!(" ({behind})")));
         }
         if let Some(process) = &event.peer_process {
             let used: usize = peer.iter().map(|(_, text)| text.chars().count() + 1).sum();

@@ -177,7 +177,12 @@ impl Encoder {
             line.extend_from_slice(br#","name":"#);
             json(name, line);
         }
-        line.extend_from_slice(br#"},"opened":"#);
+        line.push(b'}');
+        if let Some(nat) = &flow.nat {
+            line.extend_from_slice(br#","nat":"#);
+            json(nat, line);
+        }
+        line.extend_from_slice(br#","opened":"#);
         match flow.opened {
             Some(time) => self.opened.write(time, line),
             None => line.extend_from_slice(b"null"),
@@ -286,7 +291,7 @@ mod tests {
     use super::*;
     use crate::community_id::CommunityId;
     use crate::event::{Cookie, Peer, samples};
-    use crate::model::{Direction, Endpoint, Outcome};
+    use crate::model::{Direction, Endpoint, Nat, Outcome, Translation};
 
     fn both(encoder: &mut Encoder, event: &Event) -> (String, String) {
         let (mut fast, mut plain) = (Vec::new(), Vec::new());
@@ -324,6 +329,15 @@ mod tests {
         prop_oneof![any::<[u8; 4]>().prop_map(IpAddr::from), any::<[u16; 8]>().prop_map(IpAddr::from)]
     }
 
+    fn translation() -> impl Strategy<Value = Translation> {
+        let end = || prop::option::of((ip(), any::<u16>()).prop_map(|(ip, port)| Endpoint::new(ip, port)));
+        (end(), end(), end()).prop_map(|(peer, destination, source)| Translation {
+            peer,
+            destination,
+            source,
+        })
+    }
+
     proptest! {
         #[test]
         fn any_flow_has_the_same_bytes_as_by_the_types(
@@ -333,6 +347,12 @@ mod tests {
             counts in any::<(Option<u64>, Option<u64>, Option<u64>, Option<u32>, Option<u32>)>(),
             name in prop::option::of(any::<String>()),
             rule in any::<String>(),
+            nat in prop_oneof![
+                Just(None),
+                Just(Some(Nat::Pending)),
+                Just(Some(Nat::Unknown)),
+                translation().prop_map(|nat| Some(Nat::Translated(Box::new(nat)))),
+            ],
         ) {
             let (local, peer) = (Endpoint::new(ends.0, ends.1), Endpoint::new(ends.2, ends.3));
             let time = |(second, nanosecond)| Timestamp::new(second, nanosecond).expect("in range");
@@ -342,6 +362,7 @@ mod tests {
                 direction: Direction::In,
                 local,
                 peer: Peer { ip: peer.ip, port: peer.port, name: name.map(Arc::from) },
+                nat,
                 opened: opened.map(time),
                 duration_ms: counts.0,
                 bytes_sent: counts.1,

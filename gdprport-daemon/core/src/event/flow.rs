@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::time;
 use crate::community_id::CommunityId;
-use crate::model::{Direction, Endpoint, Outcome};
+use crate::model::{Direction, Endpoint, Nat, Outcome};
 
 /// A socket cookie: the kernel's own number of a socket, unique per boot and network namespace
 /// (`SO_COOKIE`, socket(7)). On the wire: hexadecimal, lower case, without prefix, since JSON numbers end at 2⁵³.
@@ -76,6 +76,9 @@ pub struct Flow {
     pub local: Endpoint,
     /// The other end.
     pub peer: Peer,
+    /// What the address translation of this host makes of the connection; absent if it is not translated here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nat: Option<Nat>,
     /// When the connection was established, or the failed attempt was made; `null` if that was before the
     /// daemon watched.
     #[serde(with = "time::option")]

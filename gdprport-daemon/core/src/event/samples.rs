@@ -11,7 +11,8 @@ use uuid::Uuid;
 use super::*;
 use crate::community_id::CommunityId;
 use crate::model::{
-    Attribution, Direction, Endpoint, Outcome, Parent, Posture, PostureState, Process, Proof, TlsVersion,
+    Attribution, Direction, Endpoint, Nat, Outcome, Parent, Posture, PostureState, Process, Proof,
+    TlsVersion, Translation,
 };
 use crate::shared::Shared;
 use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
@@ -58,7 +59,14 @@ pub fn events() -> Vec<Event> {
         }),
         ..declared(Outcome::Established)
     })));
+    let mut published = outgoing();
+    published.nat = Some(Nat::Translated(Box::new(Translation {
+        peer: Some(endpoint("10.244.3.4", 5432)),
+        destination: Some(endpoint("192.0.2.10", 15432)),
+        source: Some(endpoint("192.0.2.20", 62_001)),
+    })));
     bodies.push(Body::FlowOpen(Box::new(FlowEvent {
+        flow: published,
         process: Some(Shared::new(contained(containers::pod()))),
         peer_process: Some(Shared::new(contained(containers::compose()))),
         posture: Some(Shared::new(Posture::unknown("not looked at"))),
@@ -213,6 +221,7 @@ pub fn declared(outcome: Outcome) -> FlowEvent {
             direction: Direction::In,
             local,
             peer: Peer { ip: peer.ip, port: peer.port, name: None },
+            nat: None,
             opened: Some(now()),
             duration_ms: Some(0),
             bytes_sent: None,
@@ -260,6 +269,7 @@ fn outgoing() -> Flow {
         direction: Direction::Out,
         local,
         peer: Peer { ip: peer.ip, port: peer.port, name: Some("db.example.net".into()) },
+        nat: None,
         opened: Some(time("2026-11-23T13:19:59.9Z")),
         duration_ms: Some(223),
         bytes_sent: Some(412),

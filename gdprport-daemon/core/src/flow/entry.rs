@@ -5,6 +5,7 @@ use super::context::{Context, Judgement};
 use super::postures::Postures;
 use super::types::Flow;
 use super::undecided::Inspection;
+use crate::model::Nat;
 use crate::verdict::ReasonSet;
 
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub(super) struct Entry {
     pub(super) inspection: Inspection,
     /// Not reported yet: waits to settle.
     pub(super) pending: bool,
+    /// Its owner is as well known as it will be soon: it is reported as soon as nothing else is awaited.
+    pub(super) owner_settled: bool,
     /// The verdict as it was last reported.
     reported: Option<Standing>,
     /// The reasons that were reported since the flow violates the policy.
@@ -25,7 +28,15 @@ impl Entry {
     /// A flow that enters the table.
     pub(super) const fn new(flow: Flow, inspection: Inspection, generation: u64) -> Self {
         let reported_reasons = ReasonSet::EMPTY;
-        Self { flow, inspection, pending: true, reported: None, reported_reasons, generation }
+        Self {
+            flow,
+            inspection,
+            pending: true,
+            owner_settled: false,
+            reported: None,
+            reported_reasons,
+            generation,
+        }
     }
 
     /// A flow that is not in the table, to be reported once.
@@ -46,7 +57,11 @@ impl Entry {
     }
 
     /// What is reported of a flow that left the table.
-    pub(super) fn last_change(self, kind: ChangeKind) -> Change {
+    pub(super) fn last_change(mut self, kind: ChangeKind) -> Change {
+        // The verdict is the same: in both cases it is not known.
+        if self.flow.nat == Some(Nat::Pending) {
+            self.flow.nat = Some(Nat::Unknown);
+        }
         let new_reasons = ReasonSet::from(&*self.flow.verdict).without(self.reported_reasons);
         Change { kind, flow: self.flow, new_reasons, was: self.reported }
     }

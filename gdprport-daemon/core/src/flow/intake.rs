@@ -7,11 +7,12 @@ use super::context::Context;
 use super::entry::{Entry, judge};
 use super::postures::unseen;
 use super::table::Table;
+use super::translating::Ended;
 use super::types::Flow;
 use super::undecided::Inspection;
 use crate::decode::{ConnectionEnd, ConnectionRecord, SocketEvent};
 use crate::identity::OwnerRef;
-use crate::model::Direction;
+use crate::model::{Direction, Nat};
 
 impl Table {
     /// Applies a record.
@@ -53,15 +54,14 @@ impl Table {
             Direction::Out => !is_local(event),
         };
         if known {
-            self.report_opening(event.cookie, out);
-        } else if let Some(entry) = self.flows.get(&event.cookie) {
-            let due = event.time_ns.saturating_add(self.limits.settle_ns);
-            self.settling.push_back((due, event.cookie, entry.generation));
+            self.owner_settled(event.cookie, out);
         }
+        self.wait_to_settle(event.cookie, event.time_ns);
     }
 
     fn accepted(&mut self, event: &SocketEvent, cx: &mut impl Context, out: &mut Vec<Change>) {
-        if !self.flows.contains_key(&event.cookie) {
+        let was_lost = !self.flows.contains_key(&event.cookie);
+        if was_lost {
             // Its beginning was lost or evicted, or predates the daemon. In a full table it is what was evicted a moment ago,
             // and would drive out the next one that waits for its acceptor: its end will be reported.
             if self.flows.len() >= self.limits.flows {
@@ -72,6 +72,9 @@ impl Table {
             self.pair(event.cookie);
         }
         self.acceptor(event.cookie, &event.owner, cx, out);
+        if was_lost {
+            self.wait_to_settle(event.cookie, event.time_ns);
+        }
     }
 
     /// The flow's own process is known. A flow that is not in the table is not made up: its end will be reported.
@@ -92,9 +95,9 @@ impl Table {
         {
             entry.flow.peer_process = process;
         }
-        self.report_opening(cookie, out);
+        self.owner_settled(cookie, out);
         if let Some(other) = other {
-            self.report_opening(other, out);
+            self.owner_settled(other, out);
         }
     }
 
@@ -110,7 +113,9 @@ impl Table {
         if event.owner.role != SocketRole::None {
             self.departed.mark(event.cookie);
         }
-        if !failed {
+        let awaits_nat =
+            self.flows.get(&event.cookie).is_some_and(|entry| entry.flow.nat == Some(Nat::Pending));
+        if !failed && !awaits_nat {
             self.report_opening(event.cookie, out);
         }
         let mut entry = match self.remove(event.cookie) {
@@ -128,12 +133,14 @@ impl Table {
                 let posture = (!failed).then(unseen);
                 let owner_withheld = event.owner.withheld;
                 let mut flow = Flow { process, owner_withheld, posture, ..of_event(event, direction) };
+                self.translating.begin(&mut flow);
                 judge(&mut flow, cx);
                 // The end of one on a port that is no longer watched is not reported, so that nothing is missing.
                 self.counters.opening_missed += u64::from(!failed && flow.port_index.is_some());
                 Entry::unreported(flow)
             }
         };
+        let opening = (entry.pending && !failed).then(|| Box::new(entry.flow.clone()));
         let flow = &mut entry.flow;
         if flow.opened_ns.is_none() && end.since_ns != 0 {
             flow.opened_ns = Some(end.since_ns);
@@ -147,7 +154,8 @@ impl Table {
         if !failed {
             entry.conclude_posture(&mut self.postures, cx);
         }
-        out.push(entry.last_change(if failed { ChangeKind::Failed } else { ChangeKind::Closed }));
+        let kind = if failed { ChangeKind::Failed } else { ChangeKind::Closed };
+        self.translating.end(Ended::new(entry, kind, opening), out);
     }
 }
 

@@ -5,9 +5,10 @@
 //! of `CLOCK_BOOTTIME`, as the kernel side stamps them.
 //!
 //! Inside, each file uses only those before it: `types`, `change`, `context`, `found`, `last_counts`, `pairs`,
-//! `which_end`, `fast_open`, `connecting`, `postures`, `undecided`, `entry`, `table`, and then the operations on the table
-//! (`reevaluate`, `observed`, `payload`, `intake`).
+//! `which_end`, `fast_open`, `connecting`, `postures`, `undecided`, `entry`, `translating`, `table`, and then the operations
+//! on the table (`answered`, `reevaluate`, `observed`, `payload`, `intake`).
 
+mod answered;
 mod change;
 mod connecting;
 mod context;
@@ -24,6 +25,7 @@ mod reevaluate;
 mod table;
 #[cfg(test)]
 mod tests;
+mod translating;
 mod types;
 mod undecided;
 mod which_end;

@@ -7,6 +7,7 @@ use super::found::{FoundFlow, Progress};
 use super::last_counts::LastCounts;
 use super::postures::{PREDATES, unseen};
 use super::table::Table;
+use super::translating::Ended;
 use super::types::Flow;
 use super::undecided::Inspection;
 use crate::model::Posture;
@@ -24,6 +25,7 @@ impl Table {
         self.set_progress(cookie, progress);
         self.report_opening(cookie, out);
         let Some(entry) = self.flows.get_mut(&cookie) else { return };
+        self.translating.ask_again(&entry.flow);
         judge(&mut entry.flow, cx);
         out.push(entry.change(ChangeKind::Updated));
     }
@@ -40,7 +42,8 @@ impl Table {
         self.insert(flow, Inspection::Over, now_ns, cx, out);
         self.set_progress(cookie, progress);
         self.pair(cookie);
-        self.report_opening(cookie, out);
+        self.owner_settled(cookie, out);
+        self.wait_to_settle(cookie, now_ns);
     }
 
     /// Holds a connect that was found under way; does nothing if it is known, or a flow by now.
@@ -84,9 +87,10 @@ impl Table {
             self.closed_by_notice(cookie, ending, ended_ns, cx, out);
             return;
         };
+        self.translating.begin(&mut flow);
         judge(&mut flow, cx);
         flow.ended_ns = Some(ended_ns);
         flow.outcome = outcome;
-        out.push(Entry::unreported(flow).last_change(ChangeKind::Failed));
+        self.translating.end(Ended::new(Entry::unreported(flow), ChangeKind::Failed, None), out);
     }
 }

@@ -46,6 +46,8 @@ impl Table {
     /// Removes flows that `keep` does not want, as before a change of the watched ports; returns how many. One that was
     /// not reported yet is.
     pub fn retain(&mut self, keep: impl Fn(&Flow) -> bool, out: &mut Vec<Change>) -> usize {
+        // Their ports are those of the policy that they were judged by.
+        self.stop_waiting(u64::MAX, out);
         let gone: Vec<u64> =
             self.flows.values().filter(|entry| !keep(&entry.flow)).map(|entry| entry.flow.cookie).collect();
         for cookie in &gone {

@@ -20,10 +20,11 @@ use super::fast_open::FastOpen;
 use super::found::Progress;
 use super::pairs::Pairs;
 use super::postures::Postures;
+use super::translating::Translating;
 use super::types::Flow;
 use super::undecided::{Inspection, Undecided};
 use crate::departed::Departed;
-use crate::model::Outcome;
+use crate::model::{Nat, Outcome};
 
 /// Bounds of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +80,7 @@ pub struct Table {
     pub(super) postures: Postures,
     pub(super) undecided: Undecided,
     pub(super) departed: Departed,
+    pub(super) translating: Translating,
 }
 
 impl Table {
@@ -99,6 +101,7 @@ impl Table {
             postures: Postures::default(),
             undecided: Undecided::default(),
             departed: Departed::default(),
+            translating: Translating::default(),
         }
     }
 
@@ -137,23 +140,29 @@ impl Table {
         self.flows.get(&cookie).map(|entry| &entry.flow)
     }
 
-    /// Reports what has waited long enough at `now_ns`.
+    /// Reports what has waited long enough at `now_ns`, unless how it is translated is being asked.
     pub fn settle(&mut self, now_ns: u64, out: &mut Vec<Change>) {
         while let Some(&(due, cookie, generation)) = self.settling.front() {
             if due > now_ns {
                 break;
             }
             self.settling.pop_front();
-            if self.flows.get(&cookie).is_some_and(|entry| entry.generation == generation) {
+            let entry = self.flows.get_mut(&cookie).filter(|entry| entry.generation == generation);
+            let Some(entry) = entry.filter(|entry| entry.pending) else { continue };
+            if entry.flow.nat == Some(Nat::Pending) {
+                entry.owner_settled = true;
+                self.translating.wait(cookie, generation);
+            } else {
                 self.report_opening(cookie, out);
             }
         }
     }
 
-    /// When [`Self::settle`] next has something to do; boottime ns.
+    /// When [`Self::settle`] or [`Self::stop_waiting`] next has something to do; boottime ns.
     #[must_use]
     pub fn next_settle(&self) -> Option<u64> {
-        self.settling.front().map(|(due, ..)| *due)
+        let opening = self.settling.front().map(|(due, ..)| *due);
+        opening.into_iter().chain(self.translating.next_due()).min()
     }
 
     /// The cookies of flows that are due to be polled; each is due again after `update_ns`.
@@ -253,9 +262,13 @@ impl Table {
         if self.flows.contains_key(&flow.cookie) {
             self.closed_unseen(flow.cookie, now_ns, cx, out);
         }
+        if let Some(ended) = self.translating.take_ended(flow.cookie) {
+            ended.report(out);
+        }
         while self.flows.len() >= self.limits.flows {
             self.evict_oldest(out);
         }
+        self.translating.begin(&mut flow);
         judge(&mut flow, cx);
         let cookie = flow.cookie;
         self.generations += 1;
@@ -315,6 +328,24 @@ impl Table {
         let process = entry.flow.process.clone();
         if let Some(entry) = self.flows.get_mut(&cookie) {
             entry.flow.peer_process = process;
+        }
+    }
+
+    /// The flow's owner is as well known as it will be soon. It is reported, unless how it is translated is being asked.
+    pub(super) fn owner_settled(&mut self, cookie: u64, out: &mut Vec<Change>) {
+        if let Some(entry) = self.flows.get_mut(&cookie) {
+            entry.owner_settled = true;
+            if entry.flow.nat != Some(Nat::Pending) {
+                self.report_opening(cookie, out);
+            }
+        }
+    }
+
+    /// If it is not reported yet, it will be after the settling time.
+    pub(super) fn wait_to_settle(&mut self, cookie: u64, now_ns: u64) {
+        if let Some(entry) = self.flows.get(&cookie).filter(|entry| entry.pending) {
+            let due = now_ns.saturating_add(self.limits.settle_ns);
+            self.settling.push_back((due, cookie, entry.generation));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::community_id::CommunityId;
-use crate::model::{Direction, Endpoint, Outcome, Posture, Process, Withheld};
+use crate::model::{Direction, Endpoint, Nat, Outcome, Posture, Process, Withheld};
 use crate::policy::Facts;
 use crate::shared::Shared;
 use crate::verdict::Verdict;
@@ -24,6 +24,8 @@ pub struct Flow {
     pub local: Endpoint,
     /// The other end.
     pub peer: Endpoint,
+    /// What the address translation of this host makes of it; `None` if it is not translated here.
+    pub nat: Option<Nat>,
     /// When it was established or, if never, tried; boottime ns, `None` if that was not seen.
     pub opened_ns: Option<u64>,
     /// When it ended; boottime ns.
@@ -80,6 +82,7 @@ impl Flow {
             direction,
             local,
             peer,
+            nat: None,
             opened_ns: None,
             ended_ns: None,
             process: None,
@@ -114,6 +117,7 @@ impl Flow {
             direction: self.direction,
             local: self.local,
             peer: self.peer,
+            nat: self.nat.as_ref(),
             process: self.process.as_deref(),
             owner_withheld: self.owner_withheld,
             posture: self.posture.as_deref(),

@@ -9,7 +9,7 @@ use super::input::Input;
 use crate::decode::{ConnectionEnd, ConnectionRecord, SocketEvent};
 use crate::flow::{Change, ChangeKind, Context, Flow, Judgement, Limits, Removal, Table};
 use crate::identity::OwnerRef;
-use crate::model::{Endpoint, Outcome, Process};
+use crate::model::{Endpoint, Nat, Outcome, Process, Translation};
 use crate::policy::Facts;
 use crate::posture::Tracker;
 use crate::shared::Shared;
@@ -52,6 +52,7 @@ impl Context for Permissive {
 pub fn flow(bytes: &[u8]) {
     let mut input = Input(bytes);
     let mut table = Table::new(LIMITS);
+    table.follow_translations(true);
     let mut reported = Reported::default();
     let mut out = Vec::new();
     let mut now = 0_u64;
@@ -97,17 +98,27 @@ pub fn flow(bytes: &[u8]) {
                     ConnectionRecord::Payload { cookie: event.cookie, sent: what & 1 == 1, offset, bytes };
                 table.ingest(&payload, &mut Permissive, &mut out);
             }
-            11 | 12 => table.settle(now, &mut out),
+            11 | 12 => {
+                table.settle(now, &mut out);
+                table.stop_waiting(now, &mut out);
+            }
             13 => assert!(table.due_updates(now).iter().all(|cookie| table.get(*cookie).is_some())),
             14 => drop(table.retain(|flow| flow.cookie != event.cookie, &mut out)),
+            _ if what & 16 != 0 => {
+                let peer = Some(Endpoint::new(event.peer.ip, 1));
+                let nat = [None, Some(Nat::Unknown), Some(translated(peer))][usize::from(whose % 3)].clone();
+                table.translated(event.cookie, nat, &mut Permissive, &mut out);
+            }
             _ => table.reevaluate(&mut Permissive, &mut out),
         }
+        assert!(table.take_questions().len() <= 2, "a record asks about its own flow");
         assert!(table.len() <= LIMITS.flows, "{} flows", table.len());
         assert!(table.undecided_fit(), "what undecided flows take is counted, and bounded");
         for change in out.drain(..) {
             reported.enter(&change);
         }
-        let lack_an_end = reported.open.iter().filter(|cookie| table.get(**cookie).is_none()).count();
+        let has_ended = |cookie: &&u64| table.get(**cookie).is_none() && !table.is_ending(**cookie);
+        let lack_an_end = reported.open.iter().filter(has_ended).count();
         assert_eq!(lack_an_end, 0, "{:?} were reported as open, {:?}", reported.open, table.counters());
         assert_eq!(table.counters().evicted, reported.evicted);
     }
@@ -141,10 +152,16 @@ impl Reported {
     }
 }
 
+fn translated(peer: Option<Endpoint>) -> Nat {
+    Nat::Translated(Box::new(Translation { peer, ..Translation::default() }))
+}
+
 fn event(time_ns: u64, whose: u8) -> SocketEvent {
     // Few cookies, addresses and ports: the ends of one connection find each other, and numbers come again.
     let cookie = u64::from(whose & 15);
-    let address = |bit: u8| IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1 + (whose >> bit & 1)));
+    // Half of them on loopback, where nothing is translated.
+    let net = if whose & 2 == 0 { 127 } else { 10 };
+    let address = |bit: u8| IpAddr::V4(Ipv4Addr::new(net, 0, 0, 1 + (whose >> bit & 1)));
     let (near, far) =
         (Endpoint::new(address(4), 5432), Endpoint::new(address(5), 40_000 + u16::from(whose >> 6)));
     let (local, peer) = if whose & 1 == 0 { (near, far) } else { (far, near) };

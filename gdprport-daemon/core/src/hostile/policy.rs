@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use super::input::Dice;
 use crate::model::{
-    Attribution, Container, Direction, Endpoint, Names, Naming, Posture, PostureState, Process, StatedBy,
-    TlsVersion, Withheld, Workload,
+    Attribution, Container, Direction, Endpoint, Names, Naming, Nat, Posture, PostureState, Process,
+    StatedBy, TlsVersion, Translation, Withheld, Workload,
 };
 use crate::policy::{ActivePolicy, DnsNames, Facts, Policy, Problem, Resolution, Source, compile};
 use crate::text::is_control_or_bidi;
@@ -89,7 +89,8 @@ fn has_verdicts(policy: Policy, dice: &mut Dice) {
         let (process, posture) = (process(dice), posture(dice));
         let owner_withheld = (dice.below(4) == 0).then_some(Withheld::OptionMemory);
         let (process, posture) = (process.as_ref(), posture.as_ref());
-        let facts = Facts { direction, local, peer, process, owner_withheld, posture };
+        let nat = nat(dice);
+        let facts = Facts { direction, local, peer, nat: nat.as_ref(), process, owner_withheld, posture };
         for now in [Timestamp::MIN, Timestamp::MAX] {
             let verdict = policy.evaluate(&facts, now);
             has_reasons(&verdict);
@@ -111,6 +112,18 @@ fn has_reasons(verdict: &Verdict) {
         Verdict::Undecided { missing, .. } => {
             assert!(!missing.is_empty() && missing.iter().all(|what| !what.is_empty()));
         }
+    }
+}
+
+fn nat(dice: &mut Dice) -> Option<Nat> {
+    match dice.below(6) {
+        0 => Some(Nat::Pending),
+        1 => Some(Nat::Unknown),
+        2 => {
+            let peer = (dice.below(2) == 0).then(|| Endpoint::new(address(dice), 40_000));
+            Some(Nat::Translated(Box::new(Translation { peer, ..Translation::default() })))
+        }
+        _ => None,
     }
 }
 

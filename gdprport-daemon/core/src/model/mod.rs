@@ -5,10 +5,12 @@
 
 mod connection;
 mod container;
+mod nat;
 mod posture;
 mod process;
 
 pub use connection::{Direction, Endpoint, Outcome};
 pub use container::{Compose, Container, Label, Names, Naming, StatedBy, Workload};
+pub use nat::{Nat, Translation};
 pub use posture::{Certificate, Posture, PostureState, Proof, TlsVersion};
 pub use process::{Attribution, Parent, Process, Withheld};

@@ -9,7 +9,7 @@ use gdprport_common::{ExecRecord, TaskIdentity};
 use gdprport_core::decode::IdentityRecord;
 use gdprport_core::flow::{Context, Flow, Judgement};
 use gdprport_core::identity::OwnerRef;
-use gdprport_core::model::{Direction, Posture, Process, Withheld};
+use gdprport_core::model::{Direction, Nat, Posture, Process, Withheld};
 use gdprport_core::policy::{ActivePolicy, Evaluation, Facts, TlsDemand};
 use gdprport_core::posture::{Protocol, Tracker};
 use gdprport_core::shared::Shared;
@@ -86,6 +86,7 @@ struct Judged {
     direction: Direction,
     port: u16,
     peer: IpAddr,
+    nat: Option<Nat>,
     process: Option<Shared<Process>>,
     owner_withheld: Option<Withheld>,
     posture: Option<Shared<Posture>>,
@@ -100,6 +101,7 @@ impl Judged {
             && self.owner_withheld == flow.owner_withheld
             && same(self.posture.as_ref(), flow.posture.as_ref())
             && self.peer == flow.peer.ip
+            && self.nat == flow.nat
     }
 }
 
@@ -128,6 +130,7 @@ impl JudgementMemo {
             direction: flow.direction,
             port: flow.port(),
             peer: flow.peer.ip,
+            nat: flow.nat.clone(),
             process: flow.process.clone(),
             owner_withheld: flow.owner_withheld,
             posture: flow.posture.clone(),

@@ -29,6 +29,7 @@ pub(in crate::app) fn flow_object(
         direction: flow.direction,
         local: flow.local,
         peer: Peer { ip: flow.peer.ip, port: flow.peer.port, name: names.at(flow.peer.ip).first().cloned() },
+        nat: flow.nat.clone(),
         opened,
         duration_ms,
         bytes_sent: flow.bytes_sent,

@@ -3,7 +3,7 @@
 use gdprport_core::decode::{DecodeError, ListenerRecord, Record};
 use gdprport_core::flow::{Change, ChangeKind, Context as _, FoundFlow, LastCounts, Progress, Table};
 use gdprport_core::listener::{Listener, ListenerTable};
-use gdprport_core::model::{Endpoint, Process};
+use gdprport_core::model::{Endpoint, Nat, Process};
 use gdprport_core::policy::{ActivePolicy, DnsNames, Policy};
 use gdprport_core::shared::Shared;
 use gdprport_core::verdict::Verdict;
@@ -27,6 +27,8 @@ pub enum Input<'a> {
     Undecodable(DecodeError),
     /// Names of users, groups or containers may have arrived that processes had to go without.
     Names,
+    /// How the flow of a socket is translated by the host; `None`: it is not.
+    Translated(u64, Option<Nat>),
     /// A connection was found on the host, at this boottime in ns.
     FoundFlow(FoundFlow, u64),
     /// A connect was found under way on the host.
@@ -132,9 +134,11 @@ impl<K: TaskLookup> Monitor<K> {
         self.evidence.resolver.set_clock(clock);
     }
 
-    /// Reports at `now` what had waited long enough by `due_ns`, a boottime in ns.
-    pub fn settle(&mut self, due_ns: u64, now: Timestamp) {
+    /// Reports at `now` what had waited long enough: for its owner by `due_ns`, for the answer how it is translated by
+    /// `answer_ns`, both boottime in ns.
+    pub fn settle(&mut self, due_ns: u64, answer_ns: u64, now: Timestamp) {
         self.flows.settle(due_ns, &mut self.changes);
+        self.flows.stop_waiting(answer_ns, &mut self.changes);
         self.publish(now);
     }
 
@@ -162,6 +166,9 @@ impl<K: TaskLookup> Monitor<K> {
                     flows.resolve_names(&mut evidence.context(active_policy, now), changes);
                     self.name_listeners(now);
                 }
+            }
+            Input::Translated(cookie, nat) => {
+                flows.translated(cookie, nat, &mut evidence.context(active_policy, now), changes);
             }
             Input::FoundFlow(found, now_ns) => {
                 let is_late = !found.predates_daemon && flows.get(found.cookie).is_none();

@@ -120,6 +120,12 @@ impl Status {
             }),
             (absent > 0).then(|| format!("{absent} {} missing", plural(absent, "hook"))),
             reload_refused.then(|| "the last reload was refused".to_owned()),
+            (self.translations.dropped > 0).then(|| {
+                format!(
+                    "how {} flows are translated was not asked: too many at once",
+                    self.translations.dropped
+                )
+            }),
             (self.owners.names_awaited > 0).then(|| {
                 format!("the host does not return the names of {} users or groups", self.owners.names_awaited)
             }),

@@ -17,5 +17,5 @@ pub(crate) use health::{Health, HealthState};
 pub(crate) use replies::{EndpointInfo, ErrorReply, Index, ReloadReply, StatusReply};
 pub(crate) use status::{
     ControlStatus, CoverageStatus, Hook, HookState, Kernel, Memory, Pins, PolicySource, PolicyStatus,
-    PortStatus, Reload, SinkStatus, Status, Unresolved,
+    PortStatus, Reload, SinkStatus, Status, TranslationStatus, Unresolved,
 };

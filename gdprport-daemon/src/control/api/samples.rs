@@ -219,6 +219,7 @@ pub(crate) fn status() -> Status {
             stuck: 0,
             renamed: 0,
         },
+        translations: TranslationStatus { asked: 4_711, translated: 38, ..TranslationStatus::default() },
         sinks: vec![
             SinkStatus {
                 counts: SinkCounts {
@@ -303,6 +304,7 @@ fn row(
             direction,
             local,
             peer: Peer { ip: peer.ip, port: peer.port, name: None },
+            nat: None,
             opened: Some(opened),
             duration_ms: Some(100),
             bytes_sent: Some(412),

@@ -37,6 +37,9 @@ pub(crate) struct Status {
     /// How the names of containers were looked up.
     #[serde(default)]
     pub containers: ContainerCounters,
+    /// How flows are translated by the host, as far as that was asked.
+    #[serde(default)]
+    pub translations: TranslationStatus,
     /// Where events go.
     pub sinks: Vec<SinkStatus>,
     /// The control socket's own counters.
@@ -253,6 +256,21 @@ impl From<Coverage> for CoverageStatus {
             last_loss: None,
         }
     }
+}
+
+/// What connection tracking was asked about the translation of flows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TranslationStatus {
+    /// Why nothing is asked; `null` while it is.
+    pub error: Option<String>,
+    /// Questions, one for each flow that is not on loopback, and more for those that were not answered.
+    pub asked: u64,
+    /// Answers that show a translation.
+    pub translated: u64,
+    /// Questions without an answer that can be read or that fits; the flow's translation is `unknown`.
+    pub unanswered: u64,
+    /// Questions that were not asked because too many waited; likewise.
+    pub dropped: u64,
 }
 
 /// One sink of events.

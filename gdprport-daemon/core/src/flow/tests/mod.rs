@@ -3,6 +3,7 @@
 mod bounds;
 mod found;
 mod listing;
+mod nat;
 mod reevaluate;
 mod undecided;
 mod untaken;

@@ -43,9 +43,19 @@ struct TrieNode {
 }
 
 impl PeerIndex {
-    /// Calls `visit` with every item that contains the address; an item may come more than once.
-    pub(crate) fn each(&self, address: IpAddr, names: &DnsNames, mut visit: impl FnMut(ItemId)) {
+    /// Calls `visit` with every item that contains one of the addresses, or any address at all; an item may come more than
+    /// once.
+    pub(crate) fn each(
+        &self,
+        addresses: impl IntoIterator<Item = IpAddr>,
+        names: &DnsNames,
+        mut visit: impl FnMut(ItemId),
+    ) {
         self.any.iter().copied().for_each(&mut visit);
+        addresses.into_iter().for_each(|address| self.each_of(address, names, &mut visit));
+    }
+
+    fn each_of(&self, address: IpAddr, names: &DnsNames, mut visit: impl FnMut(ItemId)) {
         let mut next = self.trie.get_lpm(&IpNet::from(address)).map(|(_, node)| *node);
         while let Some(node) = next.and_then(|node| self.nodes.get(node as usize)) {
             node.items.iter().copied().for_each(&mut visit);

@@ -31,6 +31,10 @@ const COMPARED: usize = 4096;
 /// How many rules are compared to find the nearest, beside half as many that reach the peer.
 const NEAREST: usize = 256;
 
+/// Why the peer is not known although the socket has one.
+pub(super) const MAY_BE_TRANSLATED: &str =
+    "as the connection may be translated by this host and connection tracking has not shown how";
+
 /// One evaluation that no rule decided.
 pub(super) struct Undeclared<'q> {
     pub active: &'q ActivePolicy,
@@ -102,6 +106,8 @@ struct PeerFacts<'q> {
     inside: Vec<ItemId>,
     /// The items of this declaration with a name that is not resolved, ascending.
     unresolved: &'q [ItemId],
+    /// Whether it may have an address that is not known, which may be in any item.
+    open: bool,
 }
 
 pub(super) fn verdict(flow: &Undeclared<'_>) -> Verdict {
@@ -112,16 +118,17 @@ pub(super) fn verdict(flow: &Undeclared<'_>) -> Verdict {
 impl Undeclared<'_> {
     fn peer_facts(&self) -> PeerFacts<'_> {
         let mut inside = Vec::new();
-        self.active.policy().peers.each(self.facts.peer.ip, self.active.names(), |item| inside.push(item));
+        let peers = self.facts.peers();
+        self.active.policy().peers.each(peers.known(), self.active.names(), |item| inside.push(item));
         inside.sort_unstable();
         inside.dedup();
-        PeerFacts { inside, unresolved: self.active.unresolved(self.number) }
+        PeerFacts { inside, unresolved: self.active.unresolved(self.number), open: peers.open }
     }
 
     fn assess(&self, rule: &CompiledRule, peer: &PeerFacts<'_>) -> Assessment {
         let peers = if intersect(&rule.peers, &peer.inside) {
             Fit::Matches
-        } else if intersect(&rule.peers, peer.unresolved) {
+        } else if peer.open || intersect(&rule.peers, peer.unresolved) {
             Fit::Unknown
         } else {
             Fit::Fails
@@ -149,7 +156,9 @@ impl Undeclared<'_> {
         let all = if self.facts.owner_withheld.is_none() { Evidence::ALL } else { Evidence::NONE };
         let missing = self.process.map_or(all, Evidence::missing_of);
         let inside = peer.inside.iter().flat_map(|item| index.resting_on(*item, missing));
-        let mut candidates = inside.chain(peer.unresolved.iter().flat_map(|item| index.reached(*item)));
+        let unresolved = peer.unresolved.iter().flat_map(|item| index.reached(*item));
+        let anywhere = index.all().iter().filter(|_| peer.open);
+        let mut candidates = inside.chain(unresolved).chain(anywhere);
         let compared = candidates.by_ref().take(COMPARED);
         let open = self
             .assessed(compared, peer)
@@ -168,6 +177,9 @@ impl Undeclared<'_> {
 
     fn missing(&self, rule: &CompiledRule, assessment: &Assessment) -> Vec<String> {
         let mut missing = Vec::new();
+        if assessment.peers == Some(Fit::Unknown) && self.facts.peers().open {
+            missing.push(format!("the peer is not known, {MAY_BE_TRANSLATED}"));
+        }
         if assessment.peers == Some(Fit::Unknown) {
             let names = self.active.names();
             let hosts =
@@ -240,6 +252,17 @@ impl Undeclared<'_> {
         Verdict::Violation { reasons, nearest: Some(Nearest { role: Arc::clone(&rule.role), failed }) }
     }
 
+    /// The addresses that were compared, as the beginning of a sentence.
+    fn named_peer(&self) -> String {
+        let seen = self.facts.peer.ip;
+        let mut known = self.facts.peers().known();
+        match (known.next(), known.next()) {
+            (_, Some(behind)) => format!("{seen}, which leads to {behind}, is"),
+            (Some(client), None) if client != seen => format!("{client}, which comes as {seen}, is"),
+            _ => format!("{seen} is"),
+        }
+    }
+
     fn reasons(&self, rule: &CompiledRule, assessment: &Assessment) -> Vec<Reason> {
         let mut reasons = Vec::new();
         let mut push = |id, detail| reasons.push(Reason { id, detail });
@@ -250,7 +273,7 @@ impl Undeclared<'_> {
         }
         if assessment.peers == Some(Fit::Fails) {
             let items = rule.peers.iter().map(|item| &self.active.policy().peers.items[*item as usize].text);
-            let detail = format!("{} is not in {} of {role}", self.facts.peer.ip, wording::some(items));
+            let detail = format!("{} not in {} of {role}", self.named_peer(), wording::some(items));
             push(ReasonId::UndeclaredPeer, detail);
         }
         if let (Some(spec), Some(process)) = (&rule.process, self.process) {

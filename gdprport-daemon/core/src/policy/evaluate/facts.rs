@@ -1,6 +1,8 @@
 //! What is known of a flow when it is evaluated.
 
-use crate::model::{Direction, Endpoint, Posture, Process, Withheld};
+use std::net::IpAddr;
+
+use crate::model::{Direction, Endpoint, Nat, Posture, Process, Withheld};
 
 /// What is known of a flow when it is evaluated.
 #[derive(Debug, Clone, Copy)]
@@ -9,8 +11,10 @@ pub struct Facts<'a> {
     pub direction: Direction,
     /// The local end.
     pub local: Endpoint,
-    /// The other end.
+    /// The other end, as the socket has it.
     pub peer: Endpoint,
+    /// What the address translation of this host makes of the connection; `None`: it is not translated here.
+    pub nat: Option<&'a Nat>,
     /// The owner of the local end; `None` (or one whose attribution is `unknown`): not known.
     pub process: Option<&'a Process>,
     /// How the owner kept itself from being known, if `process` is not known for that.
@@ -27,5 +31,38 @@ impl Facts<'_> {
             Direction::In => self.local.port,
             Direction::Out => self.peer.port,
         }
+    }
+
+    /// The addresses that count as the peer's: one of them has to be a rule's.
+    ///
+    /// Of an accepted connection it is where the client is, and nothing else: a client whose address was replaced by a
+    /// gateway's must not pass as the gateway. Of a connection that was made here it is the address that the process
+    /// called, or the one that it was sent on to.
+    pub(crate) fn peers(&self) -> Peers {
+        let seen = self.peer.ip;
+        let open = self.nat.is_some_and(Nat::is_open);
+        let behind = self.nat.and_then(Nat::translation).and_then(|nat| Some(nat.peer?.ip));
+        let known = match (self.direction, behind) {
+            (Direction::In, _) if open => [None, None],
+            (Direction::In, Some(client)) => [Some(client), None],
+            (Direction::In, None) => [Some(seen), None],
+            (Direction::Out, behind) => [Some(seen), behind.filter(|behind| *behind != seen)],
+        };
+        Peers { known, open }
+    }
+}
+
+/// The addresses by which a flow's peer is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Peers {
+    known: [Option<IpAddr>; 2],
+    /// Whether there may be another one, which is not known.
+    pub(crate) open: bool,
+}
+
+impl Peers {
+    /// Those that are known.
+    pub(crate) fn known(self) -> impl Iterator<Item = IpAddr> {
+        self.known.into_iter().flatten()
     }
 }

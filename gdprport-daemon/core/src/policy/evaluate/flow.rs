@@ -28,6 +28,8 @@ pub struct Evaluation {
 struct Claimed<'a> {
     claim: &'a PortClaim,
     earlier: &'a [PortClaim],
+    /// Whether a remote service contains the peer.
+    by_peer: bool,
 }
 
 impl ActivePolicy {
@@ -47,13 +49,21 @@ impl ActivePolicy {
     /// The same with the port that the flow belongs to, which the verdict needs anyway.
     #[must_use]
     pub fn judge(&self, facts: &Facts<'_>, now: Timestamp) -> Evaluation {
-        let Some(Claimed { claim, earlier }) = self.claim(facts) else {
+        let Some(Claimed { claim, earlier, by_peer }) = self.claim(facts) else {
             let detail = format!("port {} is neither declared nor in the catalog", facts.number());
             return Evaluation { verdict: violation(ReasonId::UndeclaredPort, detail), port: None };
         };
         let verdict = weigh(&claim.info.tls, facts, self.by_rules(claim, facts, now));
-        let verdict = match earlier.iter().find(|other| !std::ptr::eq(*other, claim) && self.is_open(other)) {
-            Some(other) => open(&other.info.name, verdict),
+        let other = |is_open: &dyn Fn(&PortClaim) -> bool| {
+            earlier.iter().find(|other| !std::ptr::eq(*other, claim) && is_open(other))
+        };
+        let verdict = match other(&|other| self.is_open(other)) {
+            Some(other) => open(&other.info.name, "which has a host name that is not resolved", verdict),
+            // No service contains the address that the process called.
+            None if facts.peers().open && !by_peer => match other(&|_| true) {
+                Some(other) => open(&other.info.name, explain::MAY_BE_TRANSLATED, verdict),
+                None => verdict,
+            },
             None => verdict,
         };
         Evaluation { verdict, port: Some(claim.info.index) }
@@ -73,17 +83,24 @@ impl ActivePolicy {
         let first = claims.first()?;
         let remote = &claims[usize::from(first.local)..];
         if facts.direction == Direction::In || claims.len() == 1 {
-            return Some(Claimed { claim: first, earlier: &[] });
+            return Some(Claimed { claim: first, earlier: &[], by_peer: false });
         }
         let mut best = remote.len();
-        policy.services.each(facts.peer.ip, self.names(), |item| {
-            let of_item = |claim: &PortClaim| self.service(claim).cmp(&Some(item));
-            // Services get their items in the order of the declarations, so that claims ascend by item.
-            if let Ok(index) = remote.binary_search_by(of_item) {
-                best = best.min(index);
+        // The address that the process called comes first, then the one behind it.
+        for address in facts.peers().known() {
+            policy.services.each([address], self.names(), |item| {
+                let of_item = |claim: &PortClaim| self.service(claim).cmp(&Some(item));
+                // Services get their items in the order of the declarations, so that claims ascend by item.
+                if let Ok(index) = remote.binary_search_by(of_item) {
+                    best = best.min(index);
+                }
+            });
+            if best < remote.len() {
+                break;
             }
-        });
-        Some(Claimed { claim: remote.get(best).unwrap_or(first), earlier: &remote[..best] })
+        }
+        let by_peer = best < remote.len();
+        Some(Claimed { claim: remote.get(best).unwrap_or(first), earlier: &remote[..best], by_peer })
     }
 
     /// The item of a remote service; `None`: it has none, or the claim is a local one.
@@ -120,7 +137,7 @@ impl ActivePolicy {
         let process = facts.process.filter(|process| process.attribution != Attribution::Unknown);
         let index = declaration.index(facts.direction);
         let mut best = u32::MAX;
-        policy.peers.each(facts.peer.ip, self.names(), |item| {
+        policy.peers.each(facts.peers().known(), self.names(), |item| {
             index.first(item, &declaration.rules, process, now, &mut best);
         });
         if let Some(rule) = declaration.rules.get(best as usize) {
@@ -131,13 +148,13 @@ impl ActivePolicy {
 }
 
 /// What becomes of a verdict if it is not known whether the flow belongs to another declaration: nothing is decided.
-fn open(service: &str, verdict: Verdict) -> Verdict {
+fn open(service: &str, why: &str, verdict: Verdict) -> Verdict {
     let (mut missing, nearest) = match verdict {
         Verdict::Declared { rule } => (Vec::new(), Some(Nearest { role: rule, failed: Vec::new() })),
         Verdict::Undecided { missing, nearest } => (missing, nearest),
         Verdict::Violation { nearest, .. } => (Vec::new(), nearest),
     };
-    missing.push(format!("whether the peer is {service}, which has a host name that is not resolved"));
+    missing.push(format!("whether the peer is {service}, {why}"));
     Verdict::Undecided { missing, nearest }
 }
 

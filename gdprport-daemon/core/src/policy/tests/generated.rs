@@ -105,10 +105,20 @@ pub(super) struct Rule {
     pub until: Option<usize>,
 }
 
+/// Who is at the other end in truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// Nobody else: the connection is not translated.
+    Nobody,
+    Address(&'static str),
+    NotKnown,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub inward: bool,
     pub peer: &'static str,
+    pub nat: Behind,
     pub process: Option<Process>,
     /// Whether a process that is not known withheld who it is.
     pub withheld: bool,
@@ -179,10 +189,16 @@ pub(super) fn asked() -> impl Strategy<Value = Asked> {
     let host = || option::weighted(0.8, option::weighted(0.8, vec(select(ADDRESSES.to_vec()), 0..3)));
     let posture = option::weighted(0.9, 0..POSTURES.len());
     let flow = (any::<bool>(), select(ADDRESSES.to_vec()), any::<bool>());
-    (flow, option::weighted(0.9, process), posture, [host(), host()]).prop_map(
-        |((inward, peer, withheld), process, posture, hosts)| Asked {
+    let nat = prop_oneof![
+        6 => Just(Behind::Nobody),
+        3 => select(ADDRESSES.to_vec()).prop_map(Behind::Address),
+        1 => Just(Behind::NotKnown),
+    ];
+    (flow, option::weighted(0.9, process), posture, [host(), host()], nat).prop_map(
+        |((inward, peer, withheld), process, posture, hosts, nat)| Asked {
             inward,
             peer,
+            nat,
             process,
             withheld,
             posture,

@@ -11,6 +11,7 @@ mod generated;
 mod listeners;
 mod mistakes;
 mod naming;
+mod nat;
 mod order;
 mod reference;
 mod scale;
@@ -24,7 +25,8 @@ use jiff::Timestamp;
 
 use super::{ActivePolicy, DnsNames, Facts, Policy, Problems, Resolution, Source, compile};
 use crate::model::{
-    Attribution, Container, Direction, Endpoint, Naming, Posture, PostureState, Process, TlsVersion, Withheld,
+    Attribution, Container, Direction, Endpoint, Naming, Nat, Posture, PostureState, Process, TlsVersion,
+    Translation, Withheld,
 };
 use crate::verdict::Verdict;
 
@@ -86,6 +88,7 @@ fn accepted<'a>(port: u16, peer: &str, process: Option<&'a Process>) -> Facts<'a
         direction: Direction::In,
         local: Endpoint::new(ip("10.0.2.15"), port),
         peer: Endpoint::new(ip(peer), 50123),
+        nat: None,
         process,
         owner_withheld: None,
         posture: None,
@@ -98,10 +101,17 @@ fn connected<'a>(port: u16, peer: &str, process: Option<&'a Process>) -> Facts<'
         direction: Direction::Out,
         local: Endpoint::new(ip("10.0.2.15"), 50123),
         peer: Endpoint::new(ip(peer), port),
+        nat: None,
         process,
         owner_withheld: None,
         posture: None,
     }
+}
+
+/// The address translation of a connection whose other end is there in truth.
+fn translated(peer: &str) -> Nat {
+    let peer = Some(Endpoint::new(ip(peer), 40_000));
+    Nat::Translated(Box::new(Translation { peer, ..Translation::default() }))
 }
 
 fn resolved(entries: &[(&str, &[&str])]) -> DnsNames {

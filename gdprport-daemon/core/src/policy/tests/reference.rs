@@ -7,8 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::generated::{
-    Asked, CONTAINER, DEMANDS, HOSTS, KEYS, NOW, PATTERNS, PEERS, POSTURES, Rule, STATED_BY, UNTIL, asked,
-    rules, written,
+    Asked, Behind, CONTAINER, DEMANDS, HOSTS, KEYS, NOW, PATTERNS, PEERS, POSTURES, Rule, STATED_BY, UNTIL,
+    asked, rules, written,
 };
 use super::*;
 
@@ -66,16 +66,23 @@ fn naive_withheld(key: usize, process: Option<&Process>, asked: &Asked) -> bool 
 }
 
 fn naive_peers(rule: &Rule, asked: &Asked) -> Option<bool> {
-    let peer = asked.peer.trim_start_matches("::ffff:");
-    let mut unknown = false;
-    for (_, addresses, hosts) in rule.peers.iter().map(|index| PEERS[*index]) {
-        if addresses.contains(&peer) {
+    let peers: Vec<&str> = match (asked.nat, asked.inward) {
+        (Behind::Nobody, _) | (Behind::NotKnown, false) => vec![asked.peer],
+        (Behind::NotKnown, true) => Vec::new(),
+        (Behind::Address(client), true) => vec![client],
+        (Behind::Address(server), false) => vec![asked.peer, server],
+    };
+    let plain = |text: &str| text.trim_start_matches("::ffff:").to_owned();
+    let peers: Vec<String> = peers.into_iter().map(plain).collect();
+    let mut unknown = asked.nat == Behind::NotKnown;
+    for (name, addresses, hosts) in rule.peers.iter().map(|index| PEERS[*index]) {
+        if name == "any" || peers.iter().any(|peer| addresses.contains(&&**peer)) {
             return Some(true);
         }
         for host in hosts {
             let index = HOSTS.iter().position(|known| known == host).expect("a known host");
             match &asked.hosts[index] {
-                Some(Some(found)) if found.iter().any(|one| one.trim_start_matches("::ffff:") == peer) => {
+                Some(Some(found)) if found.iter().any(|one| peers.contains(&plain(one))) => {
                     return Some(true);
                 }
                 Some(Some(_)) => {}
@@ -210,7 +217,13 @@ pub(super) fn evaluate(policy: &ActivePolicy, asked: &Asked) -> Verdict {
         Posture { version, ..Posture::new(state, "seen") }
     });
     let owner_withheld = asked.withheld.then_some(Withheld::OptionMemory);
-    policy.evaluate(&Facts { posture: posture.as_ref(), owner_withheld, ..facts }, time(NOW))
+    let nat = match asked.nat {
+        Behind::Nobody => None,
+        Behind::NotKnown => Some(Nat::Pending),
+        Behind::Address(address) => Some(translated(address)),
+    };
+    let nat = nat.as_ref();
+    policy.evaluate(&Facts { nat, posture: posture.as_ref(), owner_withheld, ..facts }, time(NOW))
 }
 
 fn compiled(policy: &ActivePolicy, asked: &Asked) -> String {
