@@ -4,8 +4,11 @@
 //! `core::container`'s. Everything that was used counts for whose word the result is.
 
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use gdprport_core::container::bolt::{self, View};
 use gdprport_core::container::{Stated, Unreadable, containerd, crio, docker, kubelet, machine, podman};
@@ -20,6 +23,15 @@ const NAMESPACES: [&str; 2] = ["k8s.io", "default"];
 
 /// Docker's containers in containerd, which has no names of theirs.
 const OF_DOCKER: &str = "moby";
+
+/// How long a database that is being written is waited for: Podman writes its own several times while a container starts, and
+/// each transaction takes the disk's time. What other files say counts then, but they have no labels.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(5),
+    Duration::from_millis(20),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+];
 
 /// What was read of a container, and whose word it is.
 #[derive(Debug, Clone)]
@@ -124,16 +136,31 @@ fn in_storage(base: &Beneath, driver: &str, id: &str) -> Option<Reading> {
 fn in_libpod(base: &Beneath, id: &str) -> Option<Reading> {
     let in_sqlite = || {
         let (file, word) = base.file("db.sql").ok()?;
-        let journal = || base.file("db.sql-journal").is_ok();
-        let stated = podman::in_sqlite(&|offset, bytes| fill(&file, offset, bytes), &journal, id).ok()??;
-        Some(Reading { stated, word })
+        // Whatever else is wrong with it, there may be one.
+        let journal = || {
+            let found = base.file("db.sql-journal");
+            found.map_or_else(|error| error.kind() != io::ErrorKind::NotFound, |_| true)
+        };
+        let read = || podman::in_sqlite(&|offset, bytes| fill(&file, offset, bytes), &journal, id);
+        Some(Reading { stated: patiently(read).ok()??, word })
     };
     let in_bolt = || {
         let (file, word) = base.directory("libpod").ok()?.file("bolt_state.db").ok()?;
-        let stated = podman::in_bolt(&|offset, bytes| fill(&file, offset, bytes), id).ok()??;
-        Some(Reading { stated, word })
+        let read = || podman::in_bolt(&|offset, bytes| fill(&file, offset, bytes), id);
+        Some(Reading { stated: patiently(read).ok()??, word })
     };
     in_sqlite().or_else(in_bolt)
+}
+
+/// Reads a database, again if it changes meanwhile.
+fn patiently<T>(read: impl Fn() -> Result<T, Unreadable>) -> Result<T, Unreadable> {
+    for pause in PAUSES {
+        match read() {
+            Err(Unreadable::Changing) => thread::sleep(pause),
+            done => return done,
+        }
+    }
+    read()
 }
 
 fn fill(file: &File, offset: u64, bytes: &mut [u8]) -> bool {
@@ -151,8 +178,8 @@ fn in_containerd(state: &Beneath, root: &Path, id: &str) -> Option<Reading> {
     let record = |namespace: &str, id: &str| {
         let (file, word) = database.as_ref()?;
         let look_up = |view: &View<'_>| containerd::record(view, namespace, id);
-        let stated = bolt::view(&|offset, bytes| fill(file, offset, bytes), look_up).ok()??;
-        Some(Reading { stated, word: *word })
+        let read = || bolt::view(&|offset, bytes| fill(file, offset, bytes), look_up);
+        Some(Reading { stated: patiently(read).ok()??, word: *word })
     };
     namespaces.iter().find_map(|namespace| {
         let bundle =

@@ -91,6 +91,31 @@ fn podman_names_its_container() {
     assert_eq!(label(&stored, "com.example.team").as_deref(), Some("shop"));
 }
 
+/// Podman 5 keeps its containers in SQLite, and its labels only there.
+#[test]
+fn a_database_that_is_being_written_is_waited_for() {
+    // SHA-256 of `container 0`.
+    let id = "7cadc8f78e9455fc67397acf08d6e644ce73ccc639b99b4fc38ace34c3d578f0";
+    let dir = state(&[
+        ("db.sql".to_owned(), fixture!("podman5.sql")),
+        ("db.sql-journal".to_owned(), b""),
+        ("overlay-containers/containers.json".to_owned(), b"[]"),
+    ]);
+    let podman = place(Kind::Storage, &dir);
+    assert!(read(&podman, &key(id, "podman")).is_none(), "the transaction does not end");
+    let journal = dir.path().join("db.sql-journal");
+    let ends = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(30));
+        fs::remove_file(journal)
+    });
+    let stated = named(&podman, &key(id, "podman"));
+    assert_eq!(
+        (stated.name.as_deref(), label(&stated, "app").as_deref()),
+        (Some("orders-0"), Some("orders"))
+    );
+    ends.join().expect("ended").expect("removed");
+}
+
 #[test]
 fn containerd_names_a_pods_container_also_when_it_is_gone() {
     let bundle =
