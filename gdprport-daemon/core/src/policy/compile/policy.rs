@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::bind_scope::BindScope;
+use super::compiled_rule::CompiledRule;
 use super::peer_index::{ItemId, PeerIndex, PeerIndexBuilder};
 use super::ports::{PortClaim, PortInfo, PortTable, PortTableBuilder};
-use super::rule_index::{CompiledRule, RuleIndex};
+use super::rule_index::RuleIndex;
 use crate::catalog;
 use crate::model::Direction;
 use crate::policy::declared::Controller;

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use jiff::Timestamp;
 
+use super::compiled_rule::CompiledRule;
 use super::peer_index::ItemId;
 use super::tuples::Tuples;
 use crate::model::{Direction, Process};
@@ -25,37 +26,6 @@ use crate::policy::model::{Evidence, ProcessSpec};
 
 /// Up to this many rules are compared one by one.
 const SMALL: usize = 8;
-
-#[cfg(test)]
-thread_local! {
-    /// How many rules were compared: what the cost of a verdict is measured by, as time depends on the machine.
-    pub(crate) static COMPARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
-}
-
-/// One rule, ready to be compared.
-#[derive(Debug)]
-pub(crate) struct CompiledRule {
-    pub role: Arc<str>,
-    pub direction: Direction,
-    /// Sorted.
-    pub peers: Box<[ItemId]>,
-    pub process: Option<Arc<ProcessSpec>>,
-    /// The last moment at which it is valid.
-    pub until: Option<Timestamp>,
-}
-
-impl CompiledRule {
-    fn allows(&self, process: Option<&Process>, now: Timestamp) -> bool {
-        #[cfg(test)]
-        COMPARED.set(COMPARED.get() + 1);
-        self.until.is_none_or(|until| now <= until)
-            && match (&self.process, process) {
-                (None, _) => true,
-                (Some(spec), Some(process)) => spec.matches(process),
-                (Some(_), None) => false,
-            }
-    }
-}
 
 /// The rules of one declaration and direction by peer item.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::rule_index::CompiledRule;
+use super::compiled_rule::CompiledRule;
 use crate::model::{Names, Process};
 use crate::policy::model::{ImageFacts, Pattern, ProcessKey, ProcessSpec};
 

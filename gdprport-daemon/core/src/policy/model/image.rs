@@ -5,27 +5,10 @@
 //! A part that is given must match, a part that is not given is not asked. Registry, path and tag are patterns by
 //! themselves, so that no wildcard reaches from one into the next; a digest is compared exactly.
 
-use std::sync::Arc;
-
-use super::pattern::Pattern;
-use super::process::Fit;
+use super::fit::Fit;
+use super::pattern::{ImagePattern, Pattern};
 use crate::container::{DOCKER_HUB, ImageRef, digest};
 use crate::model::Names;
-
-/// What a rule asks of an image.
-#[derive(Debug)]
-pub(crate) struct ImagePattern {
-    /// As it is written.
-    pub text: Arc<str>,
-    pub registry: Option<Pattern>,
-    /// The repository's path; `None` if only a digest is asked for.
-    pub path: Option<Pattern>,
-    /// The path behind `library/`, where it is written so: docker.io's own images are compared without.
-    pub official: Option<Pattern>,
-    pub tag: Option<Pattern>,
-    /// 64 hexadecimal digits.
-    pub digest: Option<Arc<str>>,
-}
 
 /// What the state of a container's runtime says of its image.
 #[derive(Debug, Clone, Copy)]

@@ -3,6 +3,7 @@
 //! How they are made from what is written is `merge`'s, how they are searched is `compile`'s.
 
 mod declaration;
+mod fit;
 mod image;
 mod naming;
 mod pattern;
@@ -11,8 +12,9 @@ mod process;
 mod range;
 
 pub(crate) use declaration::{Declaration, Model, Rule, Site};
-pub(crate) use image::{ImageFacts, ImagePattern};
+pub(crate) use fit::Fit;
+pub(crate) use image::ImageFacts;
 pub(crate) use naming::Evidence;
-pub(crate) use pattern::{Glob, Pattern, WILDCARDS};
+pub(crate) use pattern::{Glob, ImagePattern, Pattern, WILDCARDS};
 pub(crate) use peer::{PeerSets, PeerSpec, is_set_name, loopback_nets};
-pub(crate) use process::{Fit, ProcessKey, ProcessSpec};
+pub(crate) use process::{ProcessKey, ProcessSpec};

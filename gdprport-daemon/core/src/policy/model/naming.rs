@@ -4,9 +4,10 @@
 //! who can write a runtime's state chooses everything in it: a user whom the rule does not accept is a failure, never missing
 //! evidence.
 
-use super::image::{ImageFacts, ImagePattern};
-use super::pattern::Pattern;
-use super::process::{Fit, ProcessKey, ProcessSpec, account};
+use super::fit::Fit;
+use super::image::ImageFacts;
+use super::pattern::{ImagePattern, Pattern};
+use super::process::{ProcessKey, ProcessSpec, account};
 use crate::model::{Container, Label, Names, Process};
 
 impl ProcessSpec {

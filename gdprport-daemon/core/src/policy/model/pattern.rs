@@ -1,6 +1,6 @@
 //! Patterns of the keys of `process`.
 //!
-//! Belongs here: one pattern and the value it is compared with. What the parts of an image's reference are is `image`'s.
+//! Belongs here: what patterns are, and how one compares with a text. Comparing an image is `image`'s.
 //!
 //! A pattern without wildcards is compared as text; only the others are globs (`*` and `?` do not cross `/`, a
 //! backslash is a plain character because systemd escapes unit names with it).
@@ -11,8 +11,6 @@ use std::io::Write;
 use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
-
-use super::image::ImagePattern;
 
 /// Characters that a text with wildcards has.
 pub(crate) const WILDCARDS: [char; 6] = ['*', '?', '[', ']', '{', '}'];
@@ -37,6 +35,21 @@ pub(crate) enum Pattern {
 pub(crate) struct Glob {
     pub text: Arc<str>,
     matcher: GlobMatcher,
+}
+
+/// What a rule asks of an image.
+#[derive(Debug)]
+pub(crate) struct ImagePattern {
+    /// As it is written.
+    pub text: Arc<str>,
+    pub registry: Option<Pattern>,
+    /// The repository's path; `None` if only a digest is asked for.
+    pub path: Option<Pattern>,
+    /// The path behind `library/`, where it is written so: docker.io's own images are compared without.
+    pub official: Option<Pattern>,
+    pub tag: Option<Pattern>,
+    /// 64 hexadecimal digits.
+    pub digest: Option<Arc<str>>,
 }
 
 impl Glob {

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::fit::Fit;
 use super::pattern::Pattern;
 use crate::model::Process;
 
@@ -87,38 +88,6 @@ impl ProcessKey {
     }
 }
 
-/// What is known of one key of a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fit {
-    Matches,
-    Fails,
-    Unknown,
-    /// Not known because the process itself saw to that: never a match, whatever it is.
-    Withheld,
-}
-
-impl Fit {
-    /// Of two demands: both must match.
-    pub(super) const fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Fails, _) | (_, Self::Fails) => Self::Fails,
-            (Self::Withheld, _) | (_, Self::Withheld) => Self::Withheld,
-            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
-            (Self::Matches, Self::Matches) => Self::Matches,
-        }
-    }
-
-    /// Of two alternatives: one must match.
-    pub(super) const fn or(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Matches, _) | (_, Self::Matches) => Self::Matches,
-            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
-            (Self::Withheld, _) | (_, Self::Withheld) => Self::Withheld,
-            (Self::Fails, Self::Fails) => Self::Fails,
-        }
-    }
-}
-
 /// A label that a rule asks for: its key, and the patterns of its value.
 pub(crate) type Label = (Arc<str>, Box<[Pattern]>);
 
@@ -129,17 +98,21 @@ pub(crate) struct ProcessSpec {
     keys: [Box<[Pattern]>; ProcessKey::COUNT],
     /// Sorted by key.
     labels: Box<[Label]>,
+    /// Whether one of the keys asks about a container, and so whose word counts.
+    of_container: bool,
 }
 
 impl ProcessSpec {
     /// Takes the patterns of a key, in any order: they are kept sorted, so that equal specs are the same and messages
     /// about them too.
     pub(crate) fn set(&mut self, key: ProcessKey, patterns: Vec<Pattern>) {
+        self.of_container |= key.is_container() && key != ProcessKey::StatedBy && !patterns.is_empty();
         self.keys[key as usize] = sorted(patterns);
     }
 
     /// Takes the labels, each with the patterns of its value.
     pub(crate) fn set_labels(&mut self, labels: Vec<(Arc<str>, Vec<Pattern>)>) {
+        self.of_container |= !labels.is_empty();
         let mut labels: Vec<Label> =
             labels.into_iter().map(|(key, patterns)| (key, sorted(patterns))).collect();
         labels.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -156,13 +129,10 @@ impl ProcessSpec {
     }
 
     /// Whether the rule asks for this key.
-    pub(crate) fn asks(&self, key: ProcessKey) -> bool {
+    pub(crate) const fn asks(&self, key: ProcessKey) -> bool {
         match key {
             ProcessKey::Label => !self.labels.is_empty(),
-            ProcessKey::StatedBy => {
-                let mut others = ProcessKey::ALL.into_iter().filter(|key| *key != ProcessKey::StatedBy);
-                others.any(|key| key.is_container() && self.asks(key))
-            }
+            ProcessKey::StatedBy => self.of_container,
             _ => !self.patterns(key).is_empty(),
         }
     }

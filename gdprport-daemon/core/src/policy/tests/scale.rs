@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::super::compile::rule_index::COMPARED;
+use super::super::compile::compiled_rule::COMPARED;
 use super::super::evaluate::active::CHECKED;
 use rstest::rstest;
 
