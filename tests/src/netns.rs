@@ -67,6 +67,29 @@ impl Netns {
         })
     }
 
+    /// Joins it with this host by a veth pair: [`VethPair::RIGHT`] inside, [`VethPair::LEFT`] on the host, whose end goes
+    /// with the namespace.
+    ///
+    /// # Panics
+    /// When that is not allowed.
+    #[must_use]
+    pub fn beside_the_host() -> Self {
+        let new = Self::new();
+        let name = format!("gv{}", std::process::id());
+        let host = format!("/proc/{}/ns/net", std::process::id());
+        new.ip(&["link", "add", "veth0", "type", "veth", "peer", "name", &name, "netns", &host]);
+        new.ip(&["addr", "add", &format!("{}/24", VethPair::RIGHT), "dev", "veth0"]);
+        new.ip(&["link", "set", "veth0", "up"]);
+        for words in [
+            &["addr", "add", &format!("{}/24", VethPair::LEFT), "dev", &name][..],
+            &["link", "set", &name, "up"],
+        ] {
+            let done = Command::new("ip").args(words).status().expect("ip can be run (package iproute2)");
+            assert!(done.success(), "ip {}", words.join(" "));
+        }
+        new
+    }
+
     /// Runs `ip` with `words` inside the namespace.
     ///
     /// # Panics

@@ -3,8 +3,14 @@
 
 use std::process::Command;
 
+use gdprport_tests::child::Place;
+use gdprport_tests::daemon::Daemon;
 use gdprport_tests::need;
-use gdprport_tests::runtime::{Ctr, Engine, IMAGE, Pod, PodName, Task, Watched, cgroup_of, words};
+use gdprport_tests::netns::{Netns, VethPair};
+use gdprport_tests::policy::open;
+use gdprport_tests::ports::Port;
+use gdprport_tests::puppet::Puppet;
+use gdprport_tests::runtime::{Ctr, Engine, IMAGE, Task, Watched, cgroup_of, words};
 use gdprport_tests::serial::alone;
 
 /// The IPv4 address of an interface of the host.
@@ -37,16 +43,15 @@ fn a_docker_container_is_its_id_on_every_network() {
     watched.daemon.stop();
 }
 
-/// containerd's own client makes the cgroup `/NAMESPACE/ID`. The id is what its user has typed; one that does not look like a
-/// container's is no container.
+/// containerd's own client makes the cgroup `/NAMESPACE/ID`, and the id is what its user has typed.
 #[test]
 #[ignore = "kept by `cargo xtask vm`: it needs container runtimes"]
 fn a_container_of_containerds_client_is_its_id() {
     let _alone = alone();
-    let ctr = need!(Ctr::new("default"));
+    let ctr = need!(Ctr::new("shop"));
     let mut watched = Watched::open();
     let client = watched.client("127.0.0.1");
-    let task = Task::run(&ctr, &"5c".repeat(32), &words(&client));
+    let task = Task::run(&ctr, "orders-by-hand", &words(&client));
     let (event, held) = watched.caller();
     assert_eq!(event.text("process.container.id"), task.id(), "{}", event.line());
     assert_eq!(event.text("process.container.runtime"), "containerd", "{}", event.line());
@@ -55,23 +60,34 @@ fn a_container_of_containerds_client_is_its_id() {
     watched.daemon.stop();
 }
 
-/// A pod that is made as a kubelet makes one, in the cgroups of its class.
+/// The peer of a published port is the client itself, not the bridge, though the kernel has turned the address that the
+/// client used. From the host's own loopback it is Docker's proxy, a process of the host, that calls the container.
 #[test]
 #[ignore = "kept by `cargo xtask vm`: it needs container runtimes"]
-fn a_container_of_a_kubelets_pod_has_the_pods_uid() {
+fn a_published_port_shows_its_client_and_dockers_proxy() {
     let _alone = alone();
-    let uid = "0f8fad5b-d9cb-469f-a165-70867728950e";
-    let pod =
-        PodName { namespace: "shop", name: "orders-7d9c5b8f6d-x2x4q", uid, labels: &[("app", "orders")] };
-    let pod = need!(Pod::run(pod));
-    let mut watched = Watched::open();
-    let client = watched.client("127.0.0.1");
-    let id = pod.start("app", &words(&client));
-    let (event, held) = watched.caller();
-    assert_eq!(event.text("process.container.id"), id, "{}", event.line());
-    assert_eq!(event.text("process.container.runtime"), "containerd", "{}", event.line());
-    assert_eq!(event.text("process.container.pod"), uid, "{}", event.line());
-    watched.close(held);
-    drop(pod);
-    watched.daemon.stop();
+    let docker = need!(Engine::docker());
+    let (port, published) = (Port::free(), Port::free());
+    let mut daemon = Daemon::with(open(port.number()).alone());
+    let publish = format!("{published}:{port}");
+    let serve = ["/bin/busybox", "nc", "-ll", "-p", &port.to_string(), "-e", "/bin/busybox", "cat"];
+    let container = docker.run("published", &["--publish", &publish], IMAGE, &serve);
+    let outside = Netns::beside_the_host();
+
+    let mut client = Puppet::at(Place::default().netns(&outside));
+    let there = client.connect(format!("{}:{published}", VethPair::LEFT));
+    let event = daemon.log.flow("flow.open", "in", port.number(), there.address.port());
+    assert_eq!(event.text("flow.peer.ip"), VethPair::RIGHT, "{}", event.line());
+    assert_eq!(event.text("process.container.id"), container.id(), "{}", event.line());
+
+    let mut local = Puppet::new();
+    let there = local.connect(format!("127.0.0.1:{published}"));
+    let event = daemon
+        .log
+        .wait("the proxy's call", |event| event.kind() == "flow.open" && event.ends("out").is_some());
+    assert_eq!(event.text("process.comm"), "docker-proxy", "{}", event.line());
+    assert_eq!(event.text("process.unit"), "docker.service", "{}", event.line());
+    assert!(event.at("process.container").is_null(), "{}", event.line());
+    local.close(there);
+    daemon.stop();
 }

@@ -105,7 +105,8 @@ fn a_users_own_container_has_the_cgroup_that_the_user_made() {
     let client = watched.client("127.0.0.1");
     let container = podman.run("orders", &HOST, IMAGE, &words(&client));
     let (event, held) = watched.caller();
-    assert_eq!(event.text("process.cgroup"), cgroup_of(container.pid()), "{}", event.line());
+    is_in(&event, &container);
+    assert_eq!(event.at("process.container.claimed_by"), podman.uid(), "{}", event.line());
     assert_eq!(event.at("process.uid"), podman.uid(), "{}", event.line());
     assert_eq!(event.text("process.unit"), format!("user@{}.service", podman.uid()), "{}", event.line());
     watched.close(held);

@@ -1,10 +1,13 @@
 //! A watched port of the host that containers connect to.
 
+use std::time::{Duration, Instant};
+
 use crate::daemon::Daemon;
 use crate::event::Event;
 use crate::policy::{Declaration, open};
 use crate::ports::Port;
 use crate::puppet::{HeldStream, Puppet};
+use crate::wait::TIMEOUT;
 
 /// A daemon that watches one port, and a server that listens there on every address of the host.
 #[derive(Debug)]
@@ -60,9 +63,17 @@ impl Watched {
     #[track_caller]
     pub fn named(&mut self, held: HeldStream) -> Event {
         let ends = Some((held.address.port(), self.port.number()));
-        self.daemon.log.wait("the names of the container", |event| {
-            event.ends("out") == ends && event.text("process.container.naming") == "known"
-        })
+        let start = Instant::now();
+        loop {
+            let of_client = |event: &&Event| event.ends("out") == ends;
+            let event =
+                self.daemon.log.refresh().iter().rfind(of_client).expect("its opening was read").clone();
+            if event.text("process.container.naming") == "known" {
+                return event;
+            }
+            assert!(start.elapsed() < TIMEOUT, "no names came; the last event: {}", event.line());
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Waits for the violation of this connection's client.

@@ -14,7 +14,7 @@ use crate::sh;
 /// kernel's own counters. All their tests run in a machine, except those in [`HOST_ONLY`]. What does not depend on
 /// the kernel (policies, sinks, most servers), or is too slow for an emulator (tens of thousands of connections), is
 /// in other files.
-const FILES: [&str; 23] = [
+const FILES: [&str; 24] = [
     "ownership",
     "executed",
     "ownership_unusual",
@@ -38,6 +38,7 @@ const FILES: [&str; 23] = [
     SYSTEMD_FILE,
     CONTAINER_FILES[0],
     CONTAINER_FILES[1],
+    CONTAINER_FILES[2],
 ];
 
 /// The module, in a file of these, whose tests run on the host alone.
@@ -47,14 +48,14 @@ const HOST_ONLY: &str = "host_only::";
 const SYSTEMD_FILE: &str = "faults_machine";
 
 /// Files whose promises need a machine of their own with container runtimes.
-const CONTAINER_FILES: [&str; 2] = ["containers_docker", "containers_podman"];
+const CONTAINER_FILES: [&str; 3] = ["containers_docker", "containers_podman", "containers_named"];
 
 /// The kernel that runs them, where it is among those asked for: the one of the runtimes' own release. What they promise
 /// depends on the runtimes, not on the kernel.
 const CONTAINER_SERIES: &str = "6.1";
 
 /// Files whose promises run one at a time: they load the machine themselves, or change a setting of it.
-const SERIAL: [&str; 7] = [
+const SERIAL: [&str; 8] = [
     "attack_wrap",
     "conservation",
     "short_lived",
@@ -62,6 +63,7 @@ const SERIAL: [&str; 7] = [
     SYSTEMD_FILE,
     CONTAINER_FILES[0],
     CONTAINER_FILES[1],
+    CONTAINER_FILES[2],
 ];
 
 /// How many others run at a time: as many as a machine has processors.
@@ -69,6 +71,9 @@ const WORKERS: usize = 2;
 
 /// Seconds that one promise may take in a machine; its own time-outs are shorter and report more.
 const LIMIT: u64 = 150;
+
+/// The same where it starts runtimes and containers, each of which takes 5–20 s there.
+const CONTAINER_LIMIT: u64 = 300;
 
 /// What a machine's line about one promise begins with.
 const RESULT: &str = "promise ";
@@ -196,7 +201,9 @@ fn programs(messages: &str) -> HashMap<String, PathBuf> {
 /// What a machine is to do.
 pub(super) fn script(binary: &Path, promises: &[Promise]) -> String {
     let binary = quoted(&[binary.display().to_string()]);
-    let mut script = format!("export GDPRPORT_BIN={binary} RUST_BACKTRACE=0\nLIMIT={LIMIT}\n{RUN}");
+    let with_containers = promises.iter().any(|promise| promise.needs() == Kind::Containers);
+    let limit = if with_containers { CONTAINER_LIMIT } else { LIMIT };
+    let mut script = format!("export GDPRPORT_BIN={binary} RUST_BACKTRACE=0\nLIMIT={limit}\n{RUN}");
     let (serial, parallel): (Vec<&Promise>, Vec<&Promise>) =
         promises.iter().partition(|promise| SERIAL.contains(&promise.file));
     let run = |Promise { file, test, program }: &Promise| {

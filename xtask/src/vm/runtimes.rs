@@ -13,7 +13,7 @@ use crate::sh;
 use crate::step::note;
 
 /// Runtimes, what they call, and what makes an image without a registry.
-const PACKAGES: [&str; 18] = [
+const PACKAGES: [&str; 19] = [
     "aardvark-dns",
     "busybox-static",
     "catatonit",
@@ -21,6 +21,7 @@ const PACKAGES: [&str; 18] = [
     "containerd",
     "containernetworking-plugins",
     "crun",
+    "curl",
     "dbus",
     "docker.io",
     "fuse-overlayfs",
