@@ -2,6 +2,8 @@
 //!
 //! What the policy is about (ports, peers, records) does not belong here.
 
+mod containers;
+
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -29,7 +31,7 @@ pub(crate) struct Config {
     /// How often things are checked and reported.
     pub intervals: Intervals,
     /// Where containers are looked up.
-    #[serde(deserialize_with = "places")]
+    #[serde(deserialize_with = "containers::places")]
     pub containers: Places,
 }
 
@@ -41,8 +43,8 @@ pub(crate) struct Events {
     pub file: Option<PathBuf>,
     /// The systemd journal.
     pub journald: bool,
-    /// Which labels of containers are shown, by patterns of their keys.
-    #[serde(deserialize_with = "labels")]
+    /// Which labels of a container events show, by patterns of their keys.
+    #[serde(deserialize_with = "containers::shown_labels")]
     pub labels: ShownLabels,
     /// Events that may wait for each way out; beyond it they are dropped and counted. Not given: as many as the
     /// memory allows.
@@ -51,9 +53,6 @@ pub(crate) struct Events {
 
 /// Bytes that the file may have: every key with a comment takes a few thousand.
 const BYTES_MAX: u64 = 1 << 20;
-
-/// Directories in `containers.state`: each has a thread of its own.
-const STATE_MAX: usize = 16;
 
 /// What the daemon needs before the first flow, in bytes: its own pages, the kernel side's maps (which are charged to
 /// it) and room for listing the host's sockets.
@@ -134,40 +133,6 @@ impl Default for Intervals {
             names: Duration::from_secs(60),
             coverage: Duration::from_secs(300),
         }
-    }
-}
-
-/// The part `[containers]` as it is written.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Containers {
-    /// Whether their names are looked up.
-    lookup: bool,
-    /// Directories with the state of runtimes beside those that are known.
-    state: Vec<PathBuf>,
-}
-
-impl Default for Containers {
-    fn default() -> Self {
-        let Places { lookup, state } = Places::default();
-        Self { lookup, state }
-    }
-}
-
-fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ShownLabels, D::Error> {
-    ShownLabels::new(Vec::deserialize(deserializer)?).map_err(de::Error::custom)
-}
-
-fn places<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Places, D::Error> {
-    let Containers { lookup, state } = Containers::deserialize(deserializer)?;
-    if state.len() > STATE_MAX {
-        return Err(de::Error::custom(format!("containers.state may have at most {STATE_MAX} directories")));
-    }
-    match state.iter().find(|path| !path.is_absolute()) {
-        Some(path) => {
-            Err(de::Error::custom(format!("{}: write it from the root, as \"/data/docker\"", path.display())))
-        }
-        None => Ok(Places { lookup, state }),
     }
 }
 
@@ -317,7 +282,7 @@ mod tests {
     #[test]
     fn every_key_is_taken() {
         let config = Config::parse(
-            "[events]\nfile = \"/e\"\njournald = true\nqueue = 100\nlabels = [\"team\"]\n[limits]\nflows = 1000\nundecided_bytes = 70000\nring_bytes = 65536\n\
+            "[events]\nfile = \"/e\"\njournald = true\nlabels = [\"team\", \"app*\"]\nqueue = 100\n[limits]\nflows = 1000\nundecided_bytes = 70000\nring_bytes = 65536\n\
              tasks = 1000\nexecs = 100\n[containers]\nlookup = false\nstate = [\"/data/docker\"]\n[intervals]\nflow_update = \"10s\"\nnames = \"5m\"\ncoverage = \"1h\"\n",
         )
         .expect("valid");
@@ -331,8 +296,15 @@ mod tests {
             "as written"
         );
         assert_eq!(config.intervals.coverage, Duration::from_secs(3600));
-        assert_eq!(Ok(&config.events.labels), ShownLabels::new(vec!["team".to_owned()]).as_ref());
+        assert_eq!(
+            config.events.labels,
+            ShownLabels::new(vec!["team".into(), "app*".into()]).expect("patterns")
+        );
         assert_eq!(config.containers, Places { lookup: false, state: vec!["/data/docker".into()] });
+        let one =
+            Config::parse("[events]\nlabels = \"app\"\n[containers]\nstate = \"/data\"\n").expect("valid");
+        assert_eq!(one.events.labels, ShownLabels::new(vec!["app".into()]).expect("a pattern"));
+        assert_eq!(one.containers.state, [Path::new("/data")]);
     }
 
     #[test]
@@ -383,8 +355,10 @@ mod tests {
         assert!(error.contains("undecided_bytes must be from 65536"), "{error}");
         let error = Config::parse("[intervals]\nnames = \"0s\"\n").expect_err("too short");
         assert!(error.contains("from 1s to 1d"), "{error}");
-        let error = Config::parse("[events]\nlabels = [\"a[\"]\n").expect_err("no pattern");
-        assert!(error.contains("`a[` is no pattern"), "{error}");
+        let error = Config::parse("[events]\nlabels = [\"app[\"]\n").expect_err("no pattern");
+        assert!(error.contains("line 2") && error.contains("`app[` is no pattern"), "{error}");
+        let error = Config::parse("[events]\nlabels = 1\n").expect_err("no text");
+        assert!(error.contains("expected a list of texts"), "{error}");
         let error = Config::parse("[containers]\nstate = [\"data\"]\n").expect_err("relative");
         assert!(error.contains("data: write it from the root"), "{error}");
     }

@@ -33,7 +33,7 @@ pub(super) fn container(container: &Container, room: usize) -> String {
 fn whose(container: &Container) -> String {
     let stated_by = container.names().map(|names| &names.stated_by).filter(|by| by.uid != 0);
     match (stated_by, container.claimed_by.filter(|uid| *uid != 0)) {
-        (Some(by), _) if by.uid == u32::MAX => "anybody: ".to_owned(),
+        (Some(StatedBy { uid: u32::MAX, .. }), _) | (None, Some(u32::MAX)) => "anybody: ".to_owned(),
         (Some(StatedBy { user: Some(user), .. }), _) => format!("{}: ", cut(&part(user), 16)),
         (Some(StatedBy { uid, user: None }), _) => format!("uid {uid}: "),
         (None, Some(uid)) => format!("uid {uid}: "),
@@ -196,8 +196,9 @@ mod tests {
         assert_eq!(container(&by(u32::MAX, None), 15), "anybody: shop/db");
         // In a cgroup that a user made, the state of root's runtime says nothing of who runs there.
         assert_eq!(container(&by(0, Some("root")), 31), "uid 1000: shop/db (postgres:16)");
-        let claimed = Container { claimed_by: Some(1000), ..containers::unknown() };
-        assert_eq!(container(&claimed, 33), "uid 1000: containerd 4f204f204f20");
+        let claimed = |uid| Container { claimed_by: Some(uid), ..containers::unknown() };
+        assert_eq!(container(&claimed(1000), 33), "uid 1000: containerd 4f204f204f20");
+        assert_eq!(container(&claimed(u32::MAX), 33), "anybody: containerd 4f204f204f20");
     }
 
     #[test]

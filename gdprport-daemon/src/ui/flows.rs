@@ -90,7 +90,7 @@ fn row(flow: &FlowRow, screen: &Screen) -> Vec<Cell> {
         None => owner.unit.as_deref().map(ToOwned::to_owned),
     });
     let program = match owner.and_then(|owner| owner.container.as_ref()) {
-        Some(found) if screen.width < WIDER => format!("{} in{TIE}{}", process(owner), container(found, 31)),
+        Some(found) if screen.width < WIDER => format!("{} in{TIE}{}", process(owner), container(found, 40)),
         _ => process(owner),
     };
     let user =

@@ -126,7 +126,7 @@ fn an_event_is_found_by_its_fields() {
 fn containers_are_found_by_their_names() {
     let journald = FakeJournald::new();
     let sink = journald.sink();
-    let mut send = |container| {
+    let send = |container| {
         let mut flow = samples::declared(Outcome::Established);
         samples::change_process(&mut flow, |process| process.container = Some(container));
         publish(&sink, Body::FlowOpen(Box::new(flow)));
