@@ -308,6 +308,18 @@ mod tests {
     }
 
     #[test]
+    fn the_examples_of_the_page_on_containers_are_taken() {
+        let page = include_str!("../../../docs/containers.md");
+        let blocks = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+        let ours: Vec<&str> = blocks.filter(|block| !block.starts_with("version")).collect();
+        assert_eq!(ours.len(), 2);
+        for text in ours {
+            let config = Config::parse(text).unwrap_or_else(|error| panic!("{error}"));
+            assert_ne!(config, Config::default(), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_not_written_fits_the_memory() {
         let config = Config::default();
         let of = |mebibytes: u64| {

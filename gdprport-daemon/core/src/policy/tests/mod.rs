@@ -4,6 +4,7 @@
 
 mod container_mistakes;
 mod containers;
+mod containers_page;
 mod declarations;
 mod documented;
 mod flows;
