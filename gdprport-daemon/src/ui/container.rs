@@ -4,7 +4,7 @@
 //! it, so that only characters stay that a runtime allows in them: nothing steers the terminal, looks like another letter,
 //! takes two columns, or passes for the words around it.
 
-use gdprport_core::model::{Container, Names, Naming, StatedBy};
+use gdprport_core::model::{Compose, Container, Names, Naming, StatedBy};
 
 /// Digits of an id and of a digest, as container tools show them.
 const DIGITS: usize = 12;
@@ -46,7 +46,8 @@ fn named(container: &Container, names: &Names) -> Vec<String> {
     let image = names.image.as_deref().map(image);
     let name = names.name.as_deref().map(part);
     let pod = names.pod_name.as_deref().map(part);
-    let (called, kind) = match (pod, &names.compose, &name) {
+    let compose = names.compose.as_ref().filter(|compose| is_of(compose, names.name.as_deref()));
+    let (called, kind) = match (pod, compose, &name) {
         (Some(pod), ..) => {
             let pod = names.namespace.iter().map(|namespace| part(namespace)).chain([pod]).chain(name);
             let workload = names.workload.as_ref();
@@ -75,6 +76,20 @@ fn named(container: &Container, names: &Names) -> Vec<String> {
     forms.extend(kind.map(|kind| format!("{called} ({kind})")));
     forms.push(called);
     forms
+}
+
+/// Whether a container has a name that Compose gives: `shop-db-1`, `shop_db_1` until version 1. The labels alone prove less: they
+/// can be an image's own, and so its author's.
+fn is_of(compose: &Compose, name: Option<&str>) -> bool {
+    let after = |text: &str| name?.strip_prefix(text)?.strip_prefix(['-', '_']).map(str::to_owned);
+    let rest = after(&compose.project);
+    match (&compose.service, rest) {
+        (Some(service), Some(rest)) => {
+            rest.strip_prefix(&**service).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']))
+        }
+        (None, rest) => rest.is_some(),
+        (Some(_), None) => false,
+    }
 }
 
 fn unnamed(container: &Container, name: &str) -> Vec<String> {
@@ -134,7 +149,6 @@ mod tests {
 
     use super::*;
     use gdprport_core::event::samples::containers;
-    use gdprport_core::model::Compose;
 
     /// Changes the names of a sample.
     fn renamed(mut container: Container, change: impl FnOnce(&mut Names)) -> Container {
@@ -184,6 +198,17 @@ mod tests {
         assert_eq!(container(&containers::pending(), 30), "docker 4f1f4f1f4f1f");
     }
 
+    #[test]
+    fn labels_of_an_image_do_not_rename_its_containers() {
+        let compose = |name: &str| renamed(containers::compose(), |names| names.name = Some(name.into()));
+        for name in ["shop-db-1", "shop_db_1", "shop-db", "shop-db-run-4f1d"] {
+            assert_eq!(container(&compose(name), 60), "shop/db (postgres:16)", "{name}");
+        }
+        for name in ["debug", "shop-dbx-1", "shopdb-1", "xshop-db-1", "shop-"] {
+            assert_eq!(container(&compose(name), 60), format!("{name} (postgres:16)"));
+        }
+    }
+
     /// A user's own containers can have any name: whose it is stands first, where it is not cut off.
     #[test]
     fn a_name_by_another_than_root_says_so_first() {
@@ -214,7 +239,8 @@ mod tests {
     fn a_name_cannot_pass_for_the_words_around_it() {
         let shown = |name: &str| {
             let named = renamed(containers::rootless(), |names| {
-                names.compose = Some(Compose { project: name.into(), service: None });
+                names.compose = None;
+                names.name = Some(name.into());
                 names.image = Some("x) root: (y".into());
             });
             container(&named, 100)
@@ -234,7 +260,8 @@ mod tests {
             let sample = Container { id: text(0).unwrap_or_default(), runtime: text(1), ..containers::pod() };
             let sample = renamed(sample, |names| {
                 (names.name, names.image, names.namespace, names.pod_name) = (text(2), text(3), text(4), text(5));
-                names.compose = text(6).map(|project| Compose { project, service: text(7) });
+                let project = text(6).or(text(2)).unwrap_or_default();
+                names.compose = Some(Compose { project, service: text(7) }).filter(|_| room % 2 == 0);
                 names.stated_by = StatedBy { uid, user: text(7) };
             });
             let shown = container(&sample, room);

@@ -87,8 +87,7 @@ fn names_of_containers_are_cut_and_harmless() {
     let mut container = samples::containers::compose();
     let Naming::Known(names) = &mut container.naming else { panic!("the sample is named") };
     let names = std::sync::Arc::make_mut(names);
-    names.compose.as_mut().expect("of Compose").project =
-        format!("\u{1b}[2J\u{202e}\u{200b}漢{}", "long".repeat(60)).into();
+    names.name = Some(format!("\u{1b}[2J\u{202e}\u{200b}漢{}", "long".repeat(60)).into());
     samples::change_process(flow, |process| process.container = Some(container));
     for columns in [80, 120, 200] {
         let line =

@@ -171,7 +171,10 @@ fn place(process: &Process) -> String {
         None => parts.push("in no container".to_owned()),
         Some(container) => parts.push(format!("container {}", called(container))),
     }
-    parts.extend(process.unit.as_ref().map(|unit| format!("unit {unit}")));
+    // A unit that is called by the container's id says nothing more.
+    let container = process.container.as_ref();
+    let unit = process.unit.as_ref().filter(|unit| container.is_none_or(|found| !unit.contains(&*found.id)));
+    parts.extend(unit.map(|unit| format!("unit {unit}")));
     format!(" ({})", parts.join(", "))
 }
 
