@@ -72,7 +72,7 @@ pub(in crate::posture) fn read(dialogue: &Dialogue<'_>) -> Reading {
             .get(5..8)
             .map(|magic| magic == b"SMB")
             .or(starts(bytes.get(5..).unwrap_or_default(), b"SMB")),
-        Some(0x81..=0x85) => Some(bytes.len() >= 4),
+        Some(0x81..=0x85) => (bytes.len() >= 4).then_some(true),
         Some(_) => Some(false),
         None => None,
     };

@@ -222,3 +222,16 @@ fn a_hello_that_turns_out_to_begin_no_segment_is_retracted() {
     let retracted = tracker.segment(Side::Server, 2_989, &again).expect("that changes it");
     assert_eq!((retracted.state, retracted.version), (PostureState::StarttlsUpgraded, None));
 }
+
+/// Its first byte is one of a session over NetBIOS: the rest of its header is waited for.
+#[test]
+fn a_session_of_smb_in_pieces_is_read_like_a_whole_one() {
+    let whole = [(Side::Client, 0, b"\x81\0\0\x44 CKFDENECFDEFFCFGEFFCCACACACACACA".to_vec())];
+    let expected = play(None, &whole);
+    assert_eq!(expected.state, PostureState::Unknown, "{expected:?}");
+    for at in 1..8 {
+        let (first, second) = whole[0].2.split_at(at);
+        let cut = [(Side::Client, 0, first.to_vec()), (Side::Client, at as u64, second.to_vec())];
+        assert_eq!(core(&play(None, &cut)), core(&expected), "cut at {at}");
+    }
+}
