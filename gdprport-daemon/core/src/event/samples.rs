@@ -12,7 +12,7 @@ use super::*;
 use crate::community_id::CommunityId;
 use crate::model::{
     Attribution, Direction, Endpoint, Nat, Outcome, Parent, Posture, PostureState, Process, Proof,
-    TlsVersion, Translation,
+    TlsVersion, Translation, UserlandProxy,
 };
 use crate::shared::Shared;
 use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
@@ -59,6 +59,12 @@ pub fn events() -> Vec<Event> {
         }),
         ..declared(Outcome::Established)
     })));
+    let mut proxied = declared(Outcome::Established);
+    let exe = Some("/usr/bin/docker-proxy".into());
+    change_process(&mut proxied, |process| {
+        (process.exe, process.proxy) = (exe, Some(UserlandProxy::DockerProxy));
+    });
+    bodies.push(Body::FlowOpen(Box::new(proxied)));
     let mut published = outgoing();
     published.nat = Some(Nat::Translated(Box::new(Translation {
         peer: Some(endpoint("10.244.3.4", 5432)),

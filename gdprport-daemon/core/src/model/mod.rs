@@ -8,9 +8,11 @@ mod container;
 mod nat;
 mod posture;
 mod process;
+mod proxy;
 
 pub use connection::{Direction, Endpoint, Outcome};
 pub use container::{Compose, Container, Label, Names, Naming, StatedBy, Workload};
 pub use nat::{Nat, Translation};
 pub use posture::{Certificate, Posture, PostureState, Proof, TlsVersion};
 pub use process::{Attribution, Parent, Process, Withheld};
+pub use proxy::UserlandProxy;

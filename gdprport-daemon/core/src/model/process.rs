@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::container::{Container, Naming};
+use super::proxy::UserlandProxy;
 
 /// How the owner of a flow is known. Ordered from weakest to strongest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -106,6 +107,9 @@ pub struct Process {
     /// Absolute path of the script, when the executable is an interpreter started through `#!`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<Arc<str>>,
+    /// The container runtime's proxy that it is: who is behind it is another process. Absent if it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<UserlandProxy>,
     /// The thread's command name at the time of the call (at most 15 bytes; a process may change it).
     pub comm: Option<Arc<str>>,
     /// Real user id at the time of the call, in the initial user namespace.
@@ -160,6 +164,7 @@ impl Process {
         started: None,
         exe: None,
         script: None,
+        proxy: None,
         comm: None,
         uid: u32::MAX,
         user: None,

@@ -10,7 +10,7 @@ use crate::host::accounts::{Account, AccountName};
 use crate::host::clock::boottime_ns;
 use gdprport_core::cgroup_path::Inside;
 use gdprport_core::identity::{OwnerRef, attribution, comm_text};
-use gdprport_core::model::{Container, Naming, Parent, Process};
+use gdprport_core::model::{Container, Naming, Parent, Process, UserlandProxy};
 use gdprport_core::shared::Shared;
 
 /// How long a complete result is kept before names are looked up again.
@@ -119,8 +119,13 @@ impl Resolver {
             Some(Inside::Host | Inside::Unproven) | None => None,
         };
         let names_pending = late || is_pending(container.as_ref());
+        let container_unproven = place.is_some_and(|place| place.inside == Inside::Unproven);
+        // The author of an image calls the programs in it as they like.
+        let on_host = place.is_some() && container.is_none() && !container_unproven;
+        let host_exe = shown.as_ref().filter(|_| on_host).map(|shown| &*shown.exe);
         Process {
             pid: owner.tgid,
+            proxy: host_exe.and_then(UserlandProxy::of_exe),
             started: facts.started_ns.map(|ns| self.clock.timestamp(ns)),
             exe: shown.as_ref().map(|shown| Arc::clone(&shown.exe)),
             script: shown.and_then(|shown| shown.script),
@@ -135,7 +140,7 @@ impl Resolver {
             unit: place.and_then(|place| place.unit.clone()),
             slice: place.and_then(|place| place.slice.clone()),
             container,
-            container_unproven: place.is_some_and(|place| place.inside == Inside::Unproven),
+            container_unproven,
             exe_withheld: withheld,
             cgroup: place.and_then(|place| place.cgroup.clone()),
             netns: self.netns.get(&owner.netns_cookie).copied(),

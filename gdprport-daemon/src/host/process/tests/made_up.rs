@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, chown, symlink};
 use gdprport_common::{FileState, MountOwner, SocketRole};
 use gdprport_core::executed::{Executable, FileReading};
 use gdprport_core::identity::OwnerRef;
-use gdprport_core::model::Withheld;
+use gdprport_core::model::{UserlandProxy, Withheld};
 use gdprport_tests::need;
 use gdprport_tests::skip::Missing;
 
@@ -275,4 +275,26 @@ fn a_forgotten_exec_id_is_looked_up() {
     resolver.learn_cgroup(77, b"/system.slice/x.service");
     let gone = OwnerRef { cgroup_id: 77, ..owner(4_000_003, 5, 1_000) };
     assert_eq!(resolver.resolve(&gone, &maps).exe, Some(program("sleep").into()));
+}
+
+/// In a container any program may have that path.
+#[test]
+fn a_proxy_is_named_outside_of_containers_only() {
+    let id = "3fa94ac1bd2d4c1f8ee46e0ad3a5b1f0c0ffee00deadbeef0123456789abcdef";
+    let fixture = Fixture::new(700, 5_000, "0::/\n");
+    let contained = format!("system.slice/docker-{id}.scope");
+    need!(fixture.cgroup(&contained, 0));
+    need!(fixture.cgroup("system.slice/docker.service", 0));
+    let plain = "system.slice/docker.service".to_owned();
+    for (cgroup, expected) in [(plain, Some(UserlandProxy::DockerProxy)), (contained, None)] {
+        let mut resolver = fixture.resolver();
+        let id = fs::metadata(fixture.dir.path().join(&cgroup)).expect("exists").ino();
+        resolver.learn_cgroup(id, format!("/{cgroup}").as_bytes());
+        let file = read_at(b"docker-proxy/bin/usr/", MountOwner::Root);
+        resolver.learn_exec(&Executable { file, ..Executable::named(5, 700, 0, b"docker-proxy") });
+        let caller = OwnerRef { cgroup_id: id, ..owner(700, 5, 50_000_000_000) };
+        let process = resolver.resolve(&caller, &Maps::default());
+        assert_eq!(process.exe.as_deref(), Some("/usr/bin/docker-proxy"), "{cgroup}");
+        assert_eq!(process.proxy, expected, "{cgroup}");
+    }
 }
