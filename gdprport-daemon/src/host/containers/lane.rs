@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 use gdprport_core::model::Names;
 use tokio::sync::Notify;
 
-use super::look::Lane;
-use super::names::Key;
+use super::key::{Key, Lane};
 
 /// Between the tries for a container that nothing names yet. Runtimes write its state before they make its cgroup, so the
 /// first try succeeds; the others are for a disk that is slow, a file that is half written, and a runtime that does it the

@@ -11,7 +11,7 @@ use gdprport_core::container::{Mount, ShownLabels, Stated};
 use gdprport_core::model::{Names, StatedBy};
 
 use super::beneath::Beneath;
-use super::names::Key;
+use super::key::{Key, Lane};
 use super::places::{self, Pattern, Place};
 use super::sources::{self, Reading};
 use super::users;
@@ -22,17 +22,6 @@ const PLACES_LIFE: Duration = Duration::from_secs(60);
 
 /// Names of users kept; beyond, they are read again.
 const USERS_MAX: usize = 64;
-
-/// Whose state is looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Lane {
-    /// That of root's runtimes, in the directories that they use.
-    Root,
-    /// A directory of our configuration.
-    Place(Arc<PathBuf>),
-    /// That of the runtimes of a user.
-    User(u32),
-}
 
 /// Looks up containers in one lane.
 #[derive(Debug)]

@@ -4,15 +4,18 @@
 //! `core::container`'s.
 
 mod beneath;
+mod key;
 mod lane;
 mod look;
 mod names;
 mod places;
 mod sources;
 mod survey;
+mod threads;
 mod users;
 mod word;
 
-pub(in crate::host) use names::{ContainerNames, Directory};
+pub(in crate::host) use key::Directory;
+pub(in crate::host) use names::ContainerNames;
 pub(crate) use places::Places;
 pub(crate) use survey::{Surveyed, survey};

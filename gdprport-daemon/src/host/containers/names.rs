@@ -6,18 +6,19 @@
 //! - What nobody but root can have written counts at once. Another's word counts when root's state has nothing.
 //! - The first reading counts for the container's life. What changes later is counted and logged.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 
 use gdprport_core::container::ShownLabels;
 use gdprport_core::counters::ContainerCounters;
 use gdprport_core::model::{Container, Names, Naming};
 use tokio::sync::Notify;
 
-use super::lane::{Answer, Job, Report, work};
-use super::look::{Lane, Looker};
+use super::key::{Directory, Key, Lane};
+use super::lane::{Answer, Job, Report};
+use super::look::Looker;
 use super::places::Places;
+use super::threads::{LookIn, Threads};
 use crate::host::cache::Generations;
 
 /// Containers kept that root has made, of which at least half are those last used: 5,000 on one host are known; about 1 KB
@@ -27,50 +28,12 @@ const CAP: usize = 16_384;
 /// Containers kept that users have: what one of them makes up drives out no container of root's.
 const CLAIMED_CAP: usize = 1024;
 
-/// Containers that may wait in root's lane and in those of the configuration: as many as are surely kept.
-const WAITING_MAX: usize = CAP / 2;
-
-/// Containers of one user that may wait.
-const CLAIMED_WAITING_MAX: usize = 256;
-
-/// Users whose state is read at the same time, or hangs.
-const USERS_MAX: usize = 32;
-
-/// A lane from which nothing came for so long, though it has something to do, is stuck: between its tries are at most 3 s.
-const STUCK_NS: u64 = 10_000_000_000;
-
-/// A user's thread that has nothing to do ends after this.
-const IDLE_NS: u64 = 60_000_000_000;
-
 /// After this an unknown container is looked up once more: its runtime may have been restarting.
 const AGAIN_NS: u64 = 60_000_000_000;
 
 /// After this a known container that is in use is read again, to see whether it was renamed. 5,000 containers take half a
 /// second of a thread's time for that.
 const RECHECK_NS: u64 = 300_000_000_000;
-
-/// What a container is known by until its names are.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(in crate::host) struct Key {
-    pub(super) id: Arc<str>,
-    pub(super) runtime: Option<Arc<str>>,
-    pub(super) pod: Option<Arc<str>>,
-    pub(super) claimed_by: Option<u32>,
-}
-
-impl Key {
-    fn of(container: &Container) -> Self {
-        let Container { id, runtime, pod, claimed_by, naming: _ } = container;
-        Self { id: Arc::clone(id), runtime: runtime.clone(), pod: pod.clone(), claimed_by: *claimed_by }
-    }
-}
-
-/// The directory of a container: the number of its hierarchy, and its inode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::host) struct Directory {
-    pub(in crate::host) hierarchy: u32,
-    pub(in crate::host) id: u64,
-}
 
 #[derive(Debug)]
 struct Entry {
@@ -99,15 +62,6 @@ enum Stage {
     Done,
 }
 
-/// One thread.
-#[derive(Debug)]
-struct Handle {
-    jobs: Sender<Job>,
-    outstanding: usize,
-    /// When it was last heard of, or given something to do.
-    heard_ns: u64,
-}
-
 #[derive(Debug)]
 struct Due {
     at_ns: u64,
@@ -115,30 +69,20 @@ struct Due {
     round: u64,
 }
 
-type Look = Box<dyn FnMut(&Key) -> Option<Names>>;
-type LookIn = Arc<dyn Fn(Lane) -> Look + Send + Sync>;
-
 /// Names of containers.
+#[derive(Debug)]
 pub(in crate::host) struct ContainerNames {
-    look_in: Option<LookIn>,
+    /// `None`: nothing is looked up.
+    threads: Option<Threads>,
     places: Vec<Lane>,
-    lanes: HashMap<Lane, Handle>,
     of_root: Generations<Key, Entry>,
     claimed: Generations<Key, Entry>,
     rounds: u64,
     again: VecDeque<Due>,
     recheck: VecDeque<Due>,
     late_arrived: bool,
-    to: Sender<Report>,
-    reports: Receiver<Report>,
     wake: Arc<Notify>,
     counters: ContainerCounters,
-}
-
-impl std::fmt::Debug for ContainerNames {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ContainerNames").field("lanes", &self.lanes).finish_non_exhaustive()
-    }
 }
 
 impl ContainerNames {
@@ -159,20 +103,17 @@ impl ContainerNames {
     }
 
     fn with(look_in: Option<LookIn>, places: Vec<Lane>) -> Self {
-        let (to, reports) = channel();
+        let wake: Arc<Notify> = Arc::default();
         Self {
-            look_in,
+            threads: look_in.map(|look_in| Threads::new(look_in, Arc::clone(&wake))),
             places,
-            lanes: HashMap::new(),
             of_root: Generations::new(CAP),
             claimed: Generations::new(CLAIMED_CAP),
             rounds: 0,
             again: VecDeque::new(),
             recheck: VecDeque::new(),
             late_arrived: false,
-            to,
-            reports,
-            wake: Arc::default(),
+            wake,
             counters: ContainerCounters::default(),
         }
     }
@@ -202,7 +143,7 @@ impl ContainerNames {
 
     /// How the names of a container are known now.
     pub(in crate::host) fn naming(&mut self, container: &Container, now_ns: u64) -> Naming {
-        if self.look_in.is_none() {
+        if self.threads.is_none() {
             return Naming::Unknown;
         }
         self.collect(now_ns);
@@ -237,9 +178,9 @@ impl ContainerNames {
     /// What is done about once a second: looking again, and ending threads that have nothing to do.
     pub(in crate::host) fn tick(&mut self, now_ns: u64) {
         self.collect(now_ns);
-        let idle =
-            |handle: &Handle| handle.outstanding == 0 && now_ns.saturating_sub(handle.heard_ns) >= IDLE_NS;
-        self.lanes.retain(|lane, handle| !matches!(lane, Lane::User(_)) || !idle(handle));
+        if let Some(threads) = &mut self.threads {
+            threads.end_idle(now_ns);
+        }
         while let Some(due) = self.again.pop_front_if(|due| due.at_ns <= now_ns) {
             let unknown = |entry: &&mut Entry| {
                 entry.round == due.round
@@ -266,11 +207,7 @@ impl ContainerNames {
 
     /// How containers were looked up.
     pub(in crate::host) fn counters(&self, now_ns: u64) -> ContainerCounters {
-        let stuck = self
-            .lanes
-            .values()
-            .filter(|handle| handle.outstanding > 0 && now_ns.saturating_sub(handle.heard_ns) >= STUCK_NS);
-        let stuck = stuck.count() as u64;
+        let stuck = self.threads.as_ref().map_or(0, |threads| threads.stuck(now_ns)) as u64;
         ContainerCounters { stuck, ..self.counters }
     }
 
@@ -279,7 +216,7 @@ impl ContainerNames {
     }
 
     fn begin(&mut self, key: &Key, directory: Option<Directory>, now_ns: u64) {
-        if self.look_in.is_none() {
+        if self.threads.is_none() {
             return;
         }
         self.rounds += 1;
@@ -319,7 +256,7 @@ impl ContainerNames {
         let mut waiting = Vec::new();
         for lane in lanes {
             let job = Job { key: key.clone(), round, insist };
-            if self.send(&lane, job, now_ns) {
+            if self.threads.as_mut().is_some_and(|threads| threads.send(&lane, job, now_ns)) {
                 waiting.push((lane, Stage::Asked));
             } else {
                 dropped = true;
@@ -331,53 +268,14 @@ impl ContainerNames {
         }
     }
 
-    fn send(&mut self, lane: &Lane, job: Job, now_ns: u64) -> bool {
-        let of_user = matches!(lane, Lane::User(_));
-        if !self.lanes.contains_key(lane) {
-            let users = self.lanes.keys().filter(|lane| matches!(lane, Lane::User(_))).count();
-            if of_user && users >= USERS_MAX {
-                return false;
-            }
-            let Some(jobs) = self.spawn(lane) else { return false };
-            self.lanes.insert(lane.clone(), Handle { jobs, outstanding: 0, heard_ns: now_ns });
-        }
-        let most = if of_user { CLAIMED_WAITING_MAX } else { WAITING_MAX };
-        let Some(handle) = self.lanes.get_mut(lane) else { return false };
-        if handle.outstanding >= most || handle.jobs.send(job).is_err() {
-            return false;
-        }
-        if handle.outstanding == 0 {
-            handle.heard_ns = now_ns;
-        }
-        handle.outstanding += 1;
-        true
-    }
-
-    fn spawn(&self, lane: &Lane) -> Option<Sender<Job>> {
-        let look_in = Arc::clone(self.look_in.as_ref()?);
-        let (jobs, asked) = channel();
-        let (lane, to, wake) = (lane.clone(), self.to.clone(), Arc::clone(&self.wake));
-        let run = move || work(&lane, look_in(lane.clone()), &asked, &to, &wake);
-        // Never joined: it may be stuck, and ends with the process.
-        let spawned = std::thread::Builder::new().name("containers".to_owned()).spawn(run);
-        if let Err(error) = &spawned {
-            tracing::warn!(%error, "containers stay without names: a thread cannot be started");
-        }
-        spawned.is_ok().then_some(jobs)
-    }
-
     fn collect(&mut self, now_ns: u64) {
-        while let Ok(report) = self.reports.try_recv() {
+        while let Some(report) = self.threads.as_mut().and_then(|threads| threads.next_report(now_ns)) {
             self.take(report, now_ns);
         }
     }
 
     fn take(&mut self, report: Report, now_ns: u64) {
         let Report { lane, key, round, answer } = report;
-        if let Some(handle) = self.lanes.get_mut(&lane) {
-            handle.heard_ns = now_ns;
-            handle.outstanding -= usize::from(!matches!(answer, Answer::NotYet));
-        }
         let Some(entry) = self.entry(&key).filter(|entry| entry.round == round) else { return };
         let stage = if matches!(answer, Answer::NotYet) { Stage::Tried } else { Stage::Done };
         for (of, now) in &mut entry.waiting {

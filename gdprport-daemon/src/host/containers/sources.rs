@@ -14,7 +14,7 @@ use gdprport_core::container::bolt::{self, View};
 use gdprport_core::container::{Stated, Unreadable, containerd, crio, docker, kubelet, machine, podman};
 
 use super::beneath::{Beneath, Contents};
-use super::names::Key;
+use super::key::Key;
 use super::places::{DRIVERS, Kind, METADATA, Place, TASKS};
 use super::word::Word;
 

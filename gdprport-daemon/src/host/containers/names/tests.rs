@@ -7,6 +7,7 @@ use gdprport_core::container::{Stated, text};
 use gdprport_core::model::StatedBy;
 
 use super::*;
+use crate::host::containers::threads::{CLAIMED_WAITING_MAX, IDLE_NS, STUCK_NS, USERS_MAX};
 
 fn container(id: &str) -> Container {
     Container {
@@ -63,12 +64,17 @@ fn settled(names: &mut ContainerNames, of: &Container, now_ns: u64) -> Naming {
     panic!("{of:?} stays pending");
 }
 
+/// How many threads there are, and how much they have to do.
+fn load(names: &ContainerNames) -> (usize, usize) {
+    names.threads.as_ref().map_or((0, 0), Threads::load)
+}
+
 /// Waits until no lane has anything to do.
 fn idle(names: &mut ContainerNames, now_ns: u64) {
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(20) {
         names.collect(now_ns);
-        if names.lanes.values().all(|handle| handle.outstanding == 0) {
+        if load(names).1 == 0 {
             return;
         }
         std::thread::sleep(Duration::from_millis(2));
@@ -134,7 +140,7 @@ fn an_unknown_container_is_tried_a_few_times() {
 
 #[test]
 fn a_user_whose_state_hangs_delays_nobody_else() {
-    let (release, hang) = channel::<()>();
+    let (release, hang) = std::sync::mpsc::channel::<()>();
     let hang = Mutex::new(hang);
     let mut names = names(&[], move |lane, id| match lane {
         Lane::User(5) => {
@@ -167,11 +173,11 @@ fn threads_of_users_are_bounded_and_end() {
         names.naming(&claimed("web", uid), 1);
     }
     idle(&mut names, 1);
-    assert_eq!((names.lanes.len(), names.counters(1).dropped), (USERS_MAX, 1));
+    assert_eq!((load(&names).0, names.counters(1).dropped), (USERS_MAX, 1));
     let late = claimed("web", USERS_MAX as u32 + 1);
     assert_eq!(names.naming(&late, 1), Naming::Unknown);
     names.tick(1 + IDLE_NS);
-    assert_eq!(names.lanes.len(), 1, "its own, now that there is room");
+    assert_eq!(load(&names).0, 1, "its own, now that there is room");
     idle(&mut names, 1 + IDLE_NS);
     assert_eq!(name(&names.naming(&late, 1 + IDLE_NS)), Some("web"));
 }
@@ -221,5 +227,5 @@ fn switched_off_nothing_is_looked_up() {
         ContainerNames::new(&Places { lookup: false, state: vec!["/".into()] }, &ShownLabels::default());
     names.created(&container("orders"), directory(7), 1);
     assert_eq!(names.naming(&container("orders"), 1), Naming::Unknown);
-    assert_eq!((names.lanes.len(), names.counters(1)), (0, ContainerCounters::default()));
+    assert_eq!((load(&names).0, names.counters(1)), (0, ContainerCounters::default()));
 }

@@ -240,7 +240,7 @@ fn what_a_look_up_costs() {
         println!("{}: {:?}, {each} bytes", place.name(), begun.elapsed() / ROUNDS);
     }
     let mut looker = super::super::look::Looker::new(
-        super::super::look::Lane::Root,
+        super::super::key::Lane::Root,
         Vec::new(),
         gdprport_core::container::ShownLabels::default(),
     );
