@@ -76,7 +76,17 @@ fn a_published_port_shows_its_client_and_dockers_proxy() {
 
     let mut client = Puppet::at(Place::default().netns(&outside));
     let there = client.connect(format!("{}:{published}", VethPair::LEFT));
-    let event = daemon.log.flow("flow.open", "in", port.number(), there.address.port());
+    let ends = Some((port.number(), there.address.port()));
+    let event = daemon.log.wait("the client's flow, with the address that it called", |event| {
+        event.ends("in") == ends && event.text("flow.nat.state") == "translated"
+    });
+    assert_eq!(event.text("flow.nat.destination.ip"), VethPair::LEFT, "{}", event.line());
+    assert_eq!(
+        event.number("flow.nat.destination.port"),
+        Some(published.number().into()),
+        "{}",
+        event.line()
+    );
     assert_eq!(event.text("flow.peer.ip"), VethPair::RIGHT, "{}", event.line());
     assert_eq!(event.text("process.container.id"), container.id(), "{}", event.line());
 
