@@ -4,21 +4,18 @@
 //! socket taken before anything touches the kernel; hooks are attached before existing processes are
 //! numbered, and ports are watched before existing sockets are listed.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gdprport_core::event::{Agent, Host, Stamper};
 use gdprport_core::flow::Table;
 use gdprport_core::policy::DnsNames;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
-use uuid::Uuid;
 
 use super::control_thread::ControlThread;
 use super::coverage::{Coverage, Snapshot};
 use super::doctor;
-use super::monitor::{self, Evidence, Monitor, Publisher};
+use super::monitor::{self, Evidence, Monitor};
 use super::notify;
 use super::options::{RunError, RunOptions};
 use super::policy::Resolver as DnsResolver;
@@ -40,7 +37,6 @@ use crate::host::containers::Places;
 use crate::host::memory;
 use crate::host::probes::{self, LoadError, PinDirectory, Probes};
 use crate::host::process::{Resolver, Roots};
-use crate::sink::{Fanout, JOURNALD_SOCKET, Sink, SinkError};
 
 /// How often flows that predate the daemon, and those whose update is due, are polled.
 const POLL_EVERY: Duration = Duration::from_secs(5);
@@ -74,7 +70,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         resolver.look_up_containers(&options.config.containers, &options.config.events.labels);
         let named = resolver.container_names_come();
         let memory = memory::limit();
-        let publisher = publisher(&mut options, &host, clock, memory)?;
+        let publisher = startup::publisher(&mut options, &host, clock, memory)?;
         let started_ns = boottime_ns();
         let session = Session { host, started: clock.timestamp(started_ns), started_ns };
         let table = Table::new(options.config.flow_limits(memory));
@@ -121,32 +117,6 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         control.stop().await;
         Ok(())
     })
-}
-
-fn publisher(
-    options: &mut RunOptions,
-    host: &HostId,
-    clock: BootClock,
-    memory: Option<u64>,
-) -> Result<Publisher, RunError> {
-    let capacity = options.config.queue(memory);
-    let mut sinks = Vec::new();
-    if let Some(format) = options.stdout.take() {
-        sinks.push(Sink::stdout(capacity, format)?);
-    }
-    if let Some(file) = &options.file {
-        let path = file.clone();
-        // Its file system may hang. Once it is open, only the sink's own thread waits for that.
-        let opened = configured::within(configured::START_WITHIN, move || Sink::file(&path, capacity));
-        let late = |late: configured::Late| SinkError::Open { path: file.clone(), source: late.into() };
-        sinks.push(opened.map_err(late)??);
-    }
-    if let Some(render) = options.journald.take() {
-        sinks.push(Sink::journald(Path::new(JOURNALD_SOCKET), capacity, render)?);
-    }
-    let origin = Host { name: host.name.as_str().into(), boot_id: host.boot_id.as_str().into() };
-    let agent = Agent { version: env!("CARGO_PKG_VERSION").into(), run: Uuid::now_v7() };
-    Ok(Publisher::new(Fanout::new(sinks), Stamper::new(origin, agent), clock))
 }
 
 /// Ticks at once and then with this period; a tick that comes late does not bring the next one forward.

@@ -1,15 +1,23 @@
-//! The first steps of a run: numbering processes, the first events, and the backlog of the daemon before.
+//! The first steps of a run: opening the sinks, numbering processes, the first events, and the backlog of the daemon before.
 
-use gdprport_core::event::{Body, Bound, DaemonInfo, DaemonStart, Gap, Hook, PreviousDaemon};
+use std::path::Path;
+
+use gdprport_core::event::{
+    Agent, Body, Bound, DaemonInfo, DaemonStart, Gap, Hook, Host, PreviousDaemon, Stamper,
+};
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::coverage::{Coverage, reason};
 use super::drain::wait_for_sinks;
-use super::monitor::Monitor;
+use super::monitor::{Monitor, Publisher};
+use super::options::{RunError, RunOptions};
 use super::reader::{BATCH, Reader};
 use super::session::Session;
-use crate::host::clock::boottime_ns;
+use crate::host::clock::{BootClock, HostId, boottime_ns};
+use crate::host::configured;
 use crate::host::probes::{PinsOutcome, PreviousPins, Probes};
+use crate::sink::{Fanout, JOURNALD_SOCKET, Sink, SinkError};
 
 /// Gives every process that is there an exec id, so that children forked from now on inherit it. Those that the kernel
 /// side knows keep theirs.
@@ -132,4 +140,34 @@ pub(super) async fn read_backlog(monitor: &mut Monitor<Probes>, reader: &mut Rea
     }
     let now_ns = boottime_ns();
     monitor.settle(now_ns, now_ns, monitor.now());
+}
+
+/// The way of events to the sinks that are asked for.
+///
+/// # Errors
+/// If one cannot be opened.
+pub(super) fn publisher(
+    options: &mut RunOptions,
+    host: &HostId,
+    clock: BootClock,
+    memory: Option<u64>,
+) -> Result<Publisher, RunError> {
+    let capacity = options.config.queue(memory);
+    let mut sinks = Vec::new();
+    if let Some(format) = options.stdout.take() {
+        sinks.push(Sink::stdout(capacity, format)?);
+    }
+    if let Some(file) = &options.file {
+        let path = file.clone();
+        // Its file system may hang. Once it is open, only the sink's own thread waits for that.
+        let opened = configured::within(configured::START_WITHIN, move || Sink::file(&path, capacity));
+        let late = |late: configured::Late| SinkError::Open { path: file.clone(), source: late.into() };
+        sinks.push(opened.map_err(late)??);
+    }
+    if let Some(render) = options.journald.take() {
+        sinks.push(Sink::journald(Path::new(JOURNALD_SOCKET), capacity, render)?);
+    }
+    let origin = Host { name: host.name.as_str().into(), boot_id: host.boot_id.as_str().into() };
+    let agent = Agent { version: env!("CARGO_PKG_VERSION").into(), run: Uuid::now_v7() };
+    Ok(Publisher::new(Fanout::new(sinks), Stamper::new(origin, agent), clock))
 }
