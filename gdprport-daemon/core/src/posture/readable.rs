@@ -17,22 +17,27 @@ pub(super) fn is_readable(bytes: &[u8]) -> Option<bool> {
     let bytes = &bytes[blank..];
     let beginning = &bytes[..bytes.len().min(LEAST_TEXT)];
     match split(beginning) {
-        Some((line, _)) => Some(line.len() >= LEAST_LINE && is_text(line)),
-        None if !is_text(beginning) => Some(false),
+        Some((line, _)) => Some(line.len() >= LEAST_LINE && is_line(line)),
+        None if !begins_text(beginning) => Some(false),
         None => (beginning.len() == LEAST_TEXT).then_some(true),
     }
 }
 
 /// What stands behind the lines of text at the beginning.
 pub(super) fn behind_lines(mut bytes: &[u8]) -> &[u8] {
-    while let Some((_, rest)) = split(bytes).filter(|(line, _)| is_text(line)) {
+    while let Some((_, rest)) = split(bytes).filter(|(line, _)| is_line(line)) {
         bytes = rest;
     }
     bytes
 }
 
-/// UTF-8, whose last character may be cut, without control characters.
-fn is_text(bytes: &[u8]) -> bool {
+/// UTF-8 without control characters.
+fn is_line(bytes: &[u8]) -> bool {
+    str::from_utf8(bytes).is_ok_and(is_printable)
+}
+
+/// The same, but more may come, so that the last character may be cut.
+fn begins_text(bytes: &[u8]) -> bool {
     let text = match str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) if error.error_len().is_none() => {
@@ -40,6 +45,10 @@ fn is_text(bytes: &[u8]) -> bool {
         }
         Err(_) => return false,
     };
+    is_printable(text)
+}
+
+fn is_printable(text: &str) -> bool {
     !text.chars().any(|character| character.is_control() && character != '\t' && character != '\r')
 }
 
@@ -63,9 +72,15 @@ mod tests {
         for text in [&b"SELECT 1;"[..], b"\xc3", b""] {
             assert_eq!(is_readable(text), None, "{text:?}");
         }
-        for bytes in
-            [&b"QUIT\n"[..], b"\x01\0\0\0name=Alice;iban=DE00\n", b"caf\xe9 au lait, no UTF-8\n", b"\x16"]
-        {
+        // At the end of a line it is not cut but wrong.
+        for bytes in [
+            &b"QUIT\n"[..],
+            b"\x01\0\0\0name=Alice;iban=DE00\n",
+            b"caf\xe9 au lait, no UTF-8\n",
+            b"]nymou\xce\r",
+            b"]nymou\xce\r\n",
+            b"\x16",
+        ] {
             assert_eq!(is_readable(bytes), Some(false), "{bytes:?}");
         }
     }
