@@ -140,7 +140,11 @@ impl Stated {
     /// to it itself.
     #[must_use]
     pub fn names(self, stated_by: StatedBy, writes_state: bool) -> Names {
-        let label = |keys: [&str; 2]| keys.into_iter().find_map(|key| self.labels.get(key).cloned());
+        let label = |keys: [&str; 2]| {
+            let value = keys.into_iter().find_map(|key| self.labels.get(key))?;
+            // It stands in every event: one that is no name is no project.
+            (value.len() <= NAME_MAX).then(|| Arc::clone(value))
+        };
         let project = label(["com.docker.compose.project", "io.podman.compose.project"]);
         let service = label(["com.docker.compose.service", "io.podman.compose.service"]);
         let compose = project.map(|project| Compose { project, service });
@@ -206,6 +210,14 @@ mod tests {
                 .labels
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn a_compose_project_is_a_name_within_its_bound() {
+        let long = "p".repeat(NAME_MAX + 1);
+        let labels = Labels::collect([("com.docker.compose.project", long.as_str())]);
+        let names = Stated { labels, ..Stated::default() }.names(StatedBy { uid: 0, user: None }, false);
+        assert_eq!((names.compose, names.labels.len()), (None, 1));
     }
 
     #[test]

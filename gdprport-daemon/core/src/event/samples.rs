@@ -73,14 +73,14 @@ pub fn events() -> Vec<Event> {
     })));
     bodies.push(Body::FlowOpen(Box::new(FlowEvent {
         flow: published,
-        process: Some(Shared::new(contained(containers::pod()))),
-        peer_process: Some(Shared::new(contained(containers::compose()))),
+        process: Some(Shared::new(containers::contained(containers::pod()))),
+        peer_process: Some(Shared::new(containers::contained(containers::compose()))),
         posture: Some(Shared::new(Posture::unknown("not looked at"))),
         ..forbidden()
     })));
     for container in [containers::rootless(), containers::pending(), containers::unknown()] {
         bodies.push(Body::FlowOpen(Box::new(FlowEvent {
-            process: Some(Shared::new(contained(container))),
+            process: Some(Shared::new(containers::contained(container))),
             ..declared(Outcome::Established)
         })));
     }
@@ -408,12 +408,6 @@ fn python() -> Process {
         attribution: Attribution::Exact,
         ..Process::UNKNOWN
     }
-}
-
-/// The same process in a container.
-#[cfg(any(test, feature = "testing"))]
-fn contained(container: crate::model::Container) -> Process {
-    Process { unit: None, container: Some(container), euid: Some(0), egid: Some(0), ..python() }
 }
 
 fn endpoint(ip: &str, port: u16) -> Endpoint {

@@ -29,7 +29,7 @@ pub(super) fn or_task(
         let task = std::fs::symlink_metadata(Path::new(root).join(namespace).join(id));
         task.is_ok_and(|task| task.is_dir() && task.uid() == 0)
     };
-    if !tasks.iter().any(|root| is_task(&root)) {
+    if !tasks.iter().any(is_task) {
         return place;
     }
     let inside = match maker(namespace) {

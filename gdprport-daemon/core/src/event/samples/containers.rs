@@ -3,7 +3,13 @@
 use std::sync::Arc;
 
 use crate::container::{Labels, ShownLabels, Stated};
-use crate::model::{Container, Naming, StatedBy, Workload};
+use crate::model::{Container, Naming, Process, StatedBy, Workload};
+
+/// A process in a container that acts for root.
+#[cfg(any(test, feature = "testing"))]
+pub(super) fn contained(container: Container) -> Process {
+    Process { unit: None, container: Some(container), euid: Some(0), egid: Some(0), ..super::python() }
+}
 
 /// A pod of a Deployment, in Kubernetes.
 #[must_use]
