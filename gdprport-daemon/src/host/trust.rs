@@ -105,7 +105,7 @@ fn walk(path: &Path, last_sticky: u32) -> io::Result<Option<Exposure>> {
 }
 
 /// The steps of a path, the first one last.
-fn reversed(path: &Path) -> Vec<OsString> {
+pub(crate) fn reversed(path: &Path) -> Vec<OsString> {
     let step = |component| match component {
         Component::Normal(name) => Some(name.to_owned()),
         Component::ParentDir => Some("..".into()),

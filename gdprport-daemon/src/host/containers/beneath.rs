@@ -3,16 +3,16 @@
 //! Belongs here: that no link leads out, that nothing but a regular file is opened, that nothing is read without bound, and
 //! that everything on the way counts. A file system that hangs is the caller's to expect: it must have a thread to lose.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat};
 use rustix::io::Errno;
 
 use super::word::{Word, of_entry, of_step};
+use crate::host::trust::reversed;
 
 /// Bytes that a file may have: the largest known is containerd's database of a node with thousands of images.
 pub(super) const FILE_MAX: u64 = 4 << 20;
@@ -180,16 +180,6 @@ impl Beneath {
 fn regular(stat: &Stat) -> io::Result<()> {
     let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     if is_file { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")) }
-}
-
-/// The steps of a path, the first one last.
-fn reversed(path: &Path) -> Vec<OsString> {
-    let step = |component| match component {
-        Component::Normal(name) => Some(name.to_owned()),
-        Component::ParentDir => Some("..".into()),
-        Component::CurDir | Component::RootDir | Component::Prefix(_) => None,
-    };
-    path.components().rev().filter_map(step).collect()
 }
 
 #[cfg(test)]
