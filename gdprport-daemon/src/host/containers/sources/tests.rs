@@ -202,7 +202,7 @@ fn damage_anywhere_names_nobody_else() {
 
 /// Prints what one look-up costs beside a process: `cargo test … -- --ignored --nocapture`.
 #[test]
-#[ignore = "measures"]
+#[ignore = "on demand: it measures"]
 fn what_a_look_up_costs() {
     const ROUNDS: u32 = 500;
     let docker = state(&[(format!("containers/{DOCKER}/config.v2.json"), fixture!("docker-config.json"))]);
