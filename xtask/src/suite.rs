@@ -23,7 +23,7 @@ struct Tally {
 }
 
 /// Prefixes of the reason given by tests that another command runs, or that run on demand only.
-const ELSEWHERE: [&str; 2] = ["kept by `cargo xtask vm`: ", "on demand: "];
+pub(crate) const ELSEWHERE: [&str; 2] = ["kept by `cargo xtask vm`: ", "on demand: "];
 
 /// Sets up, builds, and runs the unit tests and then the end-to-end promises as root.
 ///
