@@ -1,6 +1,5 @@
 //! One realistic event of every kind, for the tests of everything that handles events.
 
-#[cfg(any(test, feature = "testing"))]
 pub mod containers;
 
 use std::collections::BTreeMap;
@@ -39,13 +38,11 @@ pub fn stamper() -> Stamper {
 }
 
 /// One event of a kind.
-#[cfg(any(test, feature = "testing"))]
 pub fn event(kind: Kind) -> Event {
     stamper().stamp(now(), body(kind))
 }
 
 /// One event of every kind, and the second form of those that have two.
-#[cfg(any(test, feature = "testing"))]
 pub fn events() -> Vec<Event> {
     let mut stamper = stamper();
     let mut bodies: Vec<Body> = Kind::ALL.iter().map(|&kind| body(kind)).collect();

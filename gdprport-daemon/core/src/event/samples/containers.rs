@@ -6,7 +6,6 @@ use crate::container::{Labels, ShownLabels, Stated};
 use crate::model::{Container, Naming, Process, StatedBy, Workload};
 
 /// A process in a container that acts for root.
-#[cfg(any(test, feature = "testing"))]
 pub(super) fn contained(container: Container) -> Process {
     Process { unit: None, container: Some(container), euid: Some(0), egid: Some(0), ..super::python() }
 }
