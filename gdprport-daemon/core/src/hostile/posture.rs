@@ -208,6 +208,8 @@ fn may_follow(reported: &Posture, next: &Posture, one_sided: bool) -> bool {
         (Unknown, _) => true,
         // What followed the hellos may turn out not to be TLS, or the hellos no pair.
         (Tls12 | Tls13 | StarttlsUpgraded, Unrecognised) => true,
+        // The server's bytes behind its hello are not TLS; the client's may show what they are instead.
+        (Unrecognised, Plaintext) if reported.evidence.contains("ServerHello") => true,
         // A suite that is weak or does not encrypt, chosen while only a beginning of the client's bytes was there: they may
         // turn out to be no hello.
         (WeakTls | Plaintext, Unrecognised | Plaintext | Unknown)
