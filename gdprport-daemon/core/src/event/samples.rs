@@ -70,14 +70,14 @@ pub fn events() -> Vec<Event> {
     })));
     bodies.push(Body::FlowOpen(Box::new(FlowEvent {
         flow: published,
-        process: Some(Shared::new(containers::contained(containers::pod()))),
-        peer_process: Some(Shared::new(containers::contained(containers::compose()))),
+        process: Some(Shared::new(containers::contained(python(), containers::pod()))),
+        peer_process: Some(Shared::new(containers::contained(python(), containers::compose()))),
         posture: Some(Shared::new(Posture::unknown("not looked at"))),
         ..forbidden()
     })));
     for container in [containers::rootless(), containers::pending(), containers::unknown()] {
         bodies.push(Body::FlowOpen(Box::new(FlowEvent {
-            process: Some(Shared::new(containers::contained(container))),
+            process: Some(Shared::new(containers::contained(python(), container))),
             ..declared(Outcome::Established)
         })));
     }

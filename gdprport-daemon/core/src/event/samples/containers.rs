@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::container::{Labels, ShownLabels, Stated};
 use crate::model::{Container, Naming, Process, StatedBy, Workload};
 
-/// A process in a container that acts for root.
-pub(super) fn contained(container: Container) -> Process {
-    Process { unit: None, container: Some(container), euid: Some(0), egid: Some(0), ..super::python() }
+/// A process, in a container, where it acts for root.
+pub(super) fn contained(process: Process, container: Container) -> Process {
+    Process { unit: None, container: Some(container), euid: Some(0), egid: Some(0), ..process }
 }
 
 /// A pod of a Deployment, in Kubernetes.
