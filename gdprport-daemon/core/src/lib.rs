@@ -1,5 +1,6 @@
 //! The pure core: no I/O, no clock (time is an argument), no tokio, no aya.
 
+pub mod audit;
 pub mod catalog;
 pub mod cgroup_path;
 pub mod community_id;
@@ -15,6 +16,8 @@ pub mod flow;
 #[cfg(any(test, fuzzing, feature = "testing"))]
 pub mod hostile;
 pub mod identity;
+pub mod inventory;
+pub mod ledger;
 pub mod listener;
 pub mod model;
 pub mod policy;

@@ -19,20 +19,24 @@ const CORE: &str = "gdprport-daemon/core/src";
 const DAEMON: &str = "gdprport-daemon/src";
 const HOST: &str = "gdprport-daemon/src/host";
 const SINK: &str = "gdprport-daemon/src/sink";
+const LEDGER: &str = "gdprport-daemon/src/ledger";
+const REPORT: &str = "gdprport-daemon/src/report";
 const CONTROL: &str = "gdprport-daemon/src/control";
 const APP: &str = "gdprport-daemon/src/app";
 const UI: &str = "gdprport-daemon/src/ui";
 
-const LAYERS: [Layer; 9] = [
+const LAYERS: [Layer; 11] = [
     Layer { path: COMMON, uses: &[] },
     Layer { path: CORE, uses: &[COMMON] },
     Layer { path: HOST, uses: &[COMMON, CORE] },
     Layer { path: SINK, uses: &[CORE] },
     Layer { path: CONTROL, uses: &[CORE] },
-    Layer { path: APP, uses: &[COMMON, CORE, HOST, SINK, CONTROL] },
-    Layer { path: UI, uses: &[CORE, CONTROL, APP] },
+    Layer { path: LEDGER, uses: &[CORE] },
+    Layer { path: REPORT, uses: &[CORE] },
+    Layer { path: APP, uses: &[COMMON, CORE, HOST, SINK, CONTROL, LEDGER] },
+    Layer { path: UI, uses: &[CORE, CONTROL, LEDGER, REPORT, APP] },
     // It declares the layers, and re-exports what the benches and the fuzzer call.
-    Layer { path: "gdprport-daemon/src/lib", uses: &[HOST, SINK, CONTROL, APP] },
+    Layer { path: "gdprport-daemon/src/lib", uses: &[HOST, SINK, CONTROL, LEDGER, REPORT, APP] },
     Layer { path: "gdprport-daemon/src/main", uses: &[UI] },
 ];
 

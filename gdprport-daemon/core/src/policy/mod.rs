@@ -11,6 +11,7 @@ mod dns_names;
 mod evaluate;
 mod merge;
 mod model;
+mod outline;
 mod read;
 mod source;
 #[cfg(test)]
@@ -20,5 +21,6 @@ pub use compile::{Policy, PortInfo, catalog_only, compile};
 pub use declared::{Controller, Emit, ProcessingRecord, TlsDemand};
 pub use dns_names::{DnsNames, Resolution};
 pub use evaluate::{ActivePolicy, Evaluation, Facts, Undecidable};
+pub use outline::{DeclaredPeer, DeclaredPort, DeclaredRule, DeclaredSite, Exception, Outline, Place};
 pub use read::{Problem, Problems, Severity, json_schema};
 pub use source::{FILE_BYTES_MAX, FILES_MAX, Source, TOTAL_BYTES_MAX};

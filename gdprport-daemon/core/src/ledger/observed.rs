@@ -1,0 +1,172 @@
+//! What the ledger says of a period, as `audit`, `init` and reports read it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::identity::Identity;
+use super::row::{Edge, PortKey, VerdictKey};
+use crate::event::Bound;
+use crate::model::Endpoint;
+
+/// What the ledger says of a period.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// Begin of the period, not before the ledger's.
+    pub from: Timestamp,
+    /// Its end.
+    pub to: Timestamp,
+    /// Flows: of each key once, the days of the period added up; `day` is the last one.
+    pub edges: Vec<Edge>,
+    /// Listeners that were open in the period.
+    pub listeners: Vec<ListenerRow>,
+    /// Hours of the period in which something was watched.
+    pub coverage: Vec<CoverageHour>,
+    /// Losses in the period, oldest first.
+    pub gaps: Vec<GapRow>,
+    /// Policies that applied, oldest first.
+    pub policies: Vec<PolicyPeriod>,
+    /// Runs of the daemon, oldest first.
+    pub runs: Vec<Run>,
+    /// What a reader has to know, oldest first.
+    pub notes: Vec<Note>,
+    /// Volume by hour.
+    pub volume: Vec<VolumeHour>,
+}
+
+/// Listeners with the same address, holder and verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerRow {
+    /// The port.
+    pub port: Arc<PortKey>,
+    /// Where they are bound.
+    pub local: Endpoint,
+    /// Who holds them.
+    pub identity: Arc<Identity>,
+    /// What the policy says of them.
+    pub verdict: Arc<VerdictKey>,
+    /// When the first was seen.
+    pub first: Timestamp,
+    /// When the last was seen open.
+    pub last: Timestamp,
+    /// Whether one is open now, as far as the ledger knows.
+    pub open: bool,
+}
+
+/// What was watched of a port in an hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoverageHour {
+    /// Begin of the hour.
+    pub hour: Timestamp,
+    /// The port.
+    pub port: Arc<PortKey>,
+    /// Seconds of it for which the port was watched, at most 3600.
+    pub watched_s: u32,
+    /// Flows and failed connects that began and were seen.
+    pub seen: u64,
+    /// Occasions that were lost and are known to be of this port.
+    pub lost: u64,
+}
+
+/// A period in which something was lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapRow {
+    /// Begin.
+    pub from: Timestamp,
+    /// End.
+    pub to: Timestamp,
+    /// How much.
+    pub lost: u64,
+    /// Whether there may be more or less; `None`: exactly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Bound>,
+    /// Why, as in events.
+    pub reason: Arc<str>,
+}
+
+/// A time in which a policy applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyPeriod {
+    /// Its digest; `None`: the catalog.
+    pub digest: Option<Arc<str>>,
+    /// Since when.
+    pub from: Timestamp,
+    /// Until when; `None`: it is active, as far as the ledger knows.
+    pub to: Option<Timestamp>,
+}
+
+/// A run of the daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its id, as in events.
+    pub run: Arc<str>,
+    /// The version.
+    pub version: Arc<str>,
+    /// When it began.
+    pub from: Timestamp,
+    /// The last time that the ledger was written by it. If it was killed, what came in the two seconds after may be missing.
+    pub to: Timestamp,
+    /// How it ended; `None`: it runs, or was killed.
+    pub end: Option<RunEnd>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunEnd {
+    /// In an orderly way: everything was written.
+    Stopped,
+    /// It was killed: what came in the two seconds after its last batch may be missing.
+    Killed,
+}
+
+/// What a reader of the ledger has to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// When it was written.
+    pub at: Timestamp,
+    /// What it is about.
+    pub kind: NoteKind,
+    /// One sentence.
+    pub text: Arc<str>,
+}
+
+/// What a note is about. Names are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoteKind {
+    /// A ledger began: the first, or because the one before could not be used.
+    Begun,
+    /// The ledger before could not be used and was set aside.
+    SetAside,
+    /// The wall clock was set.
+    ClockSet,
+    /// Days were rolled up, because of the bound of size.
+    RolledUp,
+    /// Days were removed, because of their age or the bound of size.
+    Removed,
+    /// What could not be stored was dropped.
+    Dropped,
+    /// The schema of an older version was taken over.
+    Migrated,
+}
+
+/// Volume of a port, direction and rule in an hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeHour {
+    /// Begin of the hour.
+    pub hour: Timestamp,
+    /// The port.
+    pub port: Arc<PortKey>,
+    /// Which end this host is.
+    pub direction: crate::model::Direction,
+    /// The role of the rule; `None`: what no rule allowed.
+    pub rule: Option<Arc<str>>,
+    /// Flows that began or failed.
+    pub flows: u64,
+    /// Bytes that this host sent.
+    pub bytes_sent: u64,
+    /// Bytes that it received.
+    pub bytes_received: u64,
+}

@@ -1,0 +1,121 @@
+//! A policy as its author wrote it, with places: for those who judge the policy itself, not flows.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::declared::{Controller, Emit, ProcessingRecord, TlsDemand};
+use crate::catalog;
+use crate::model::Direction;
+
+/// A place in the policy's files.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Place {
+    /// The file, as it was named when the policy was read.
+    pub file: Arc<str>,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+}
+
+/// The policy as it is written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// Who answers for the data.
+    pub controller: Option<Controller>,
+    /// The declarations, in the order written.
+    pub ports: Vec<DeclaredPort>,
+    /// The exceptions, in the order written.
+    pub exceptions: Vec<Exception>,
+}
+
+/// One `[[port]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredPort {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where its table begins.
+    pub place: Place,
+    /// Its numbers.
+    pub numbers: Vec<RangeInclusive<u16>>,
+    /// Where the service runs.
+    pub site: DeclaredSite,
+    /// Its protocol, where the catalog knows it.
+    pub protocol: Option<&'static catalog::Service>,
+    /// What it demands of the encryption.
+    pub tls: TlsDemand,
+    /// Which events it sends.
+    pub emit: Emit,
+    /// Its record of processing.
+    pub record: Option<Arc<ProcessingRecord>>,
+    /// Where the record's table begins.
+    pub record_place: Option<Place>,
+    /// Its rules, in the order written.
+    pub rules: Vec<DeclaredRule>,
+}
+
+/// Where a declared service runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeclaredSite {
+    /// On this host, bound to these; `None`: it may be bound anywhere.
+    Local(Option<Vec<DeclaredPeer>>),
+    /// Elsewhere.
+    Remote(Vec<DeclaredPeer>),
+}
+
+/// One `[[port.allow]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredRule {
+    /// Its role.
+    pub role: Arc<str>,
+    /// Where its table begins.
+    pub place: Place,
+    /// Which direction it allows.
+    pub direction: Direction,
+    /// Whom it allows; sets of `[peers]` are replaced by their members.
+    pub peers: Vec<DeclaredPeer>,
+    /// What it asks of the process, by key, as written; empty: any process.
+    pub process: Vec<(&'static str, Vec<String>)>,
+    /// The last moment at which it is valid.
+    pub until: Option<Timestamp>,
+}
+
+/// Whom a rule allows, or where a service is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DeclaredPeer {
+    /// `any`.
+    Any,
+    /// `loopback`.
+    Loopback,
+    /// An address (of full length) or a network.
+    Net(IpNet),
+    /// A host name.
+    Host(Arc<str>),
+}
+
+/// One `[[exception]]`: a finding, or a reason of violations, that somebody accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exception {
+    /// Where its table begins.
+    pub place: Place,
+    /// The id of a finding or of a violation's reason.
+    pub finding: Arc<str>,
+    /// The declaration's or the catalog's name, or a number.
+    pub port: Option<Arc<str>>,
+    /// Whom it is limited to; empty: anybody.
+    pub peers: Vec<DeclaredPeer>,
+    /// What it is limited to, by key, as in a rule; empty: any process.
+    pub process: Vec<(&'static str, Vec<String>)>,
+    /// Why it is accepted; never empty.
+    pub why: Arc<str>,
+    /// By whom; never empty.
+    pub accepted_by: Arc<str>,
+    /// The last day on which it counts, in UTC.
+    pub until: Date,
+}
