@@ -17,7 +17,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use compile::{Policy, PortInfo, catalog_only, compile};
+pub use compile::{Policy, PortInfo, catalog_only, compile, outline};
 pub use declared::{Controller, Emit, ProcessingRecord, TlsDemand};
 pub use dns_names::{DnsNames, Resolution};
 pub use evaluate::{ActivePolicy, Evaluation, Facts, Undecidable};

@@ -29,7 +29,7 @@ pub struct Place {
 pub struct Outline {
     /// Who answers for the data.
     pub controller: Option<Controller>,
-    /// The declarations, in the order written.
+    /// The declarations, in the order written. Rules of a top-level `[[allow]]` come behind those of their port.
     pub ports: Vec<DeclaredPort>,
     /// The exceptions, in the order written.
     pub exceptions: Vec<Exception>,
@@ -80,7 +80,8 @@ pub struct DeclaredRule {
     pub direction: Direction,
     /// Whom it allows; sets of `[peers]` are replaced by their members.
     pub peers: Vec<DeclaredPeer>,
-    /// What it asks of the process, by key, as written; empty: any process.
+    /// What it asks of the process, by key, in the order of the keys and with their values sorted; of labels each is an entry
+    /// of its own, with values such as `app=orders`. Empty: any process.
     pub process: Vec<(&'static str, Vec<String>)>,
     /// The last moment at which it is valid.
     pub until: Option<Timestamp>,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use gdprport_core::policy::{FILE_BYTES_MAX, FILES_MAX, Policy, Problems, Source, compile};
+use gdprport_core::policy::{FILE_BYTES_MAX, FILES_MAX, Outline, Policy, Problems, Source, compile, outline};
 
 use crate::host::configured;
 use crate::host::trust::{Exposure, exposure, exposure_of_directory};
@@ -80,6 +80,18 @@ pub(crate) struct Loaded {
     pub exposed: Vec<String>,
 }
 
+/// A policy as its author wrote it, and compiled.
+#[expect(dead_code, reason = "who judges policies comes next")]
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub outline: Outline,
+    pub policy: Policy,
+    /// The texts, in the order read; empty for the catalog.
+    pub sources: Vec<Source>,
+    /// As in [`Loaded`].
+    pub exposed: Vec<String>,
+}
+
 /// How a policy is read.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
@@ -110,6 +122,18 @@ impl PolicyFiles {
     /// As [`load`](Self::load).
     pub(crate) fn check(&self, trust: Trust) -> Result<Loaded, PolicyError> {
         self.read(Reading { trust, read: configured::read_waiting }, &Mutex::default())?.compile()
+    }
+
+    /// As [`check`](Self::check), for who judges the policy itself.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check), and what an outline cannot hold.
+    #[expect(dead_code, reason = "who judges policies comes next")]
+    pub(crate) fn outline(&self, trust: Trust) -> Result<Written, PolicyError> {
+        let reading = Reading { trust, read: configured::read_waiting };
+        let Texts { sources, exposed } = self.read(reading, &Mutex::default())?;
+        let (outline, policy) = outline(&sources)?;
+        Ok(Written { outline, policy, sources, exposed })
     }
 
     /// Reads the texts; `at` is the file that is being read.

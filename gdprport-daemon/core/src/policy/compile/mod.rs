@@ -2,6 +2,7 @@
 
 mod bind_scope;
 pub(crate) mod compiled_rule;
+mod outlined;
 mod peer_index;
 mod pipeline;
 mod policy;
@@ -15,6 +16,6 @@ pub(crate) use policy::{CompiledDeclaration, CompiledSite};
 pub(crate) use ports::PortClaim;
 pub(crate) use rule_index::RuleIndex;
 
-pub use pipeline::compile;
+pub use pipeline::{compile, outline};
 pub use policy::{Policy, catalog_only};
 pub use ports::PortInfo;

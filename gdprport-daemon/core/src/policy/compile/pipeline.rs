@@ -2,9 +2,11 @@
 
 use jiff::Timestamp;
 
+use super::outlined::outlined;
 use super::policy::{Policy, catalog_only};
 use crate::policy::merge::merge;
 use crate::policy::model::Model;
+use crate::policy::outline::Outline;
 use crate::policy::read::{At, Loc, Problem, Problems, RawPolicy, Report, SHOWN, quoted};
 use crate::policy::source::{FILE_BYTES_MAX, FILES_MAX, Source, TOTAL_BYTES_MAX};
 
@@ -17,6 +19,27 @@ pub fn compile(sources: &[Source]) -> Result<Policy, Problems> {
     if sources.is_empty() {
         return Ok(catalog_only());
     }
+    let (policy, ()) = read(sources, |_, _| ())?;
+    Ok(policy)
+}
+
+/// The same, and the policy as its author wrote it. Without a file nothing is written.
+///
+/// # Errors
+/// Those of [`compile`], and more peers than an [`Outline`] may have.
+pub fn outline(sources: &[Source]) -> Result<(Outline, Policy), Problems> {
+    if sources.is_empty() {
+        return Ok((Outline::default(), catalog_only()));
+    }
+    let (policy, outline) = read(sources, outlined)?;
+    Ok((outline, policy))
+}
+
+/// Compiles the files, with what the caller makes of the model before it is compiled.
+fn read<T>(
+    sources: &[Source],
+    also: impl FnOnce(&Model, &mut Report<'_>) -> T,
+) -> Result<(Policy, T), Problems> {
     let mut report = Report::new(sources);
     if !sizes_are_bounded(sources, &mut report) {
         let (list, omitted) = report.finish();
@@ -25,13 +48,14 @@ pub fn compile(sources: &[Source]) -> Result<Policy, Problems> {
     let raw = sources.iter().enumerate().map(|(index, source)| RawPolicy::parse(index, source, &mut report));
     let raw = raw.collect();
     let model = merge(raw, &mut report);
+    let made = (!report.has_errors()).then(|| also(&model, &mut report));
     let failed = report.has_errors();
     let ends = ends(&model, &report);
     let (list, omitted) = report.finish();
-    if failed {
-        return Err(Problems { list, omitted });
+    match made {
+        Some(made) if !failed => Ok((Policy::new(model, sources, list, ends), made)),
+        _ => Err(Problems { list, omitted }),
     }
-    Ok(Policy::new(model, sources, list, ends))
 }
 
 /// What is to be said of each rule once it is past its `until`: now is not known here. The earliest first; as many as there

@@ -83,7 +83,7 @@ impl PortTableBuilder {
                 declared: true,
                 tls: declared.tls.clone(),
                 emit: declared.emit,
-                record: declared.record.clone(),
+                record: declared.record.as_ref().map(|record| Arc::clone(&record.value)),
             };
             let place = if local { 0 } else { claims.len() };
             claims.insert(place, PortClaim { info, declaration: Some(index), local });

@@ -103,7 +103,7 @@ impl Merge<'_, '_> {
                 self.rule(raw)
             })
             .collect();
-        let record = raw.record.map(|raw| Arc::new(self.record(raw)));
+        let record = raw.record.map(|raw| At { loc: raw.loc, value: Arc::new(self.record(raw)) });
         let (Some(name), Some(numbers)) = (raw.name, raw.port) else { return };
         if record.is_none() && !self.report.is_faulty(loc, "record") {
             let message = format!("port {} has no record of processing", quoted(&name.value));
@@ -130,6 +130,7 @@ impl Merge<'_, '_> {
         self.model.declarations.push(Declaration {
             name: key,
             loc: name.loc,
+            table: loc,
             numbers: numbers.value.0,
             site,
             protocol: raw.protocol.map(|protocol| protocol.value.0),

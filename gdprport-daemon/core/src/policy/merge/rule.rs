@@ -33,6 +33,7 @@ pub(super) fn parse(
     Some(Rule {
         role: interner.text(&role.value),
         loc: role.loc,
+        table: loc,
         direction: raw.direction?,
         peers: peers?.into_iter().map(|peer| peer.value).collect(),
         process,

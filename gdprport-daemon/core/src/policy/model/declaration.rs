@@ -21,13 +21,15 @@ pub(crate) struct Model {
 /// One `[[port]]`.
 pub(crate) struct Declaration {
     pub name: Arc<str>,
+    /// Of its name.
     pub loc: Loc,
+    pub table: Loc,
     pub numbers: Vec<At<PortRange>>,
     pub site: Site,
     pub protocol: Option<&'static catalog::Service>,
     pub tls: TlsDemand,
     pub emit: Emit,
-    pub record: Option<Arc<ProcessingRecord>>,
+    pub record: Option<At<Arc<ProcessingRecord>>>,
     /// Whether a rule is written for it, usable or not.
     pub ruled: bool,
     pub rules: Vec<Rule>,
@@ -42,7 +44,9 @@ pub(crate) enum Site {
 
 pub(crate) struct Rule {
     pub role: Arc<str>,
+    /// Of its role.
     pub loc: Loc,
+    pub table: Loc,
     pub direction: At<Direction>,
     /// Not empty; sets are known.
     pub peers: Vec<PeerSpec>,

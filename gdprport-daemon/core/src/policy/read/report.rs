@@ -169,6 +169,12 @@ impl<'s> Report<'s> {
         format!("{}:{line}:{column}", self.sources[loc.source].name)
     }
 
+    /// Line and column of a place, from 1, and the name of its file.
+    pub(crate) fn whereabouts(&self, loc: Loc) -> (&'s str, usize, usize) {
+        let (line, column) = self.position(loc);
+        (&self.sources[loc.source].name, line, column)
+    }
+
     /// The problems in order and the number of those left out.
     pub(crate) fn finish(mut self) -> (Vec<Problem>, usize) {
         let mut found = std::mem::take(&mut self.found);

@@ -14,6 +14,7 @@ mod mistakes;
 mod naming;
 mod nat;
 mod order;
+mod outline;
 mod reference;
 mod scale;
 mod schema;
