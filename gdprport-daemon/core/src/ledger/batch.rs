@@ -5,22 +5,30 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::identity::Identity;
-use super::observed::{Note, RunEnd};
+use super::observed::{Note, RunEnd, VolumeHour};
 use super::row::{Edge, PortKey, VerdictKey};
 use crate::event::Gap;
 use crate::model::Endpoint;
 use crate::policy::Source;
 
 /// All that came together since the last batch; it is stored as a whole or not at all.
+///
+/// There is one every second while a daemon runs, also when nothing happened: that it came shows that it ran.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
+    /// Everything that the daemon learnt up to this time, by the wall clock, is in this batch or in an earlier one. Before
+    /// that of an earlier one if the clock was set back.
+    pub until: Timestamp,
     /// Flows. Each key and day stands there once.
     pub edges: Vec<Edge>,
     /// Listeners, in the order in which it happened.
     pub listeners: Vec<ListenerDelta>,
     /// Coverage, each port and hour once.
     pub coverage: Vec<CoverageDelta>,
-    /// What is rare, in the order in which it happened.
+    /// Volume, each hour, port, direction and rule once: what is new since the last batch.
+    pub volume: Vec<VolumeHour>,
+    /// What is rare, in the order in which it happened. It is to be stored before the rest: the first entry of a run says
+    /// that it began.
     pub entries: Vec<Entry>,
 }
 
@@ -46,9 +54,11 @@ pub struct ListenerDelta {
 pub enum ListenerEvent {
     /// It began to listen, or was found listening. Listeners of the same key are counted.
     Opened,
-    /// One of them ended.
+    /// One of them does not stand here any more: it ended, its port is not watched any more, or [`Self::Judged`] follows and
+    /// says where it stands now.
     Closed,
-    /// The verdict on one that is open is another one now.
+    /// One that was open before stands here now, by another verdict or by a name that came later. It is counted like one
+    /// that opened.
     Judged,
 }
 
@@ -59,18 +69,19 @@ pub struct CoverageDelta {
     pub hour: Timestamp,
     /// The port.
     pub port: Arc<PortKey>,
-    /// Seconds for which it was watched.
+    /// Seconds for which it was watched. If the clock was set back, those of an hour may add up to more than it has.
     pub watched_s: u32,
     /// Flows and failed connects that began and were seen.
     pub seen: u64,
-    /// Occasions that were lost and are known to be of this port: forgotten because a table was full.
+    /// Occasions that were lost and are known to be of this port: flows that were forgotten because a table was full, and
+    /// what there was no room for on the way to the ledger.
     pub lost: u64,
 }
 
 /// What is rare.
 #[derive(Debug, Clone)]
 pub enum Entry {
-    /// A daemon began to write.
+    /// A daemon began to write. No listener is open, as far as it knows, until it says so.
     Began {
         /// Its run, as in events.
         run: Arc<str>,
