@@ -27,6 +27,7 @@ pub mod posture;
 pub mod puppet;
 
 pub mod runtime;
+pub mod scene;
 pub(crate) mod schema;
 pub mod serial;
 pub mod servers;

@@ -90,6 +90,26 @@ impl Netns {
         new
     }
 
+    /// A namespace that reaches `hub` by a veth pair: `10.77.N.2` here, `10.77.N.1` there, and by that address all that the
+    /// hub has itself. The hub forwards nothing.
+    ///
+    /// # Panics
+    /// When that is not allowed.
+    #[must_use]
+    pub fn joined_to(hub: &Self, n: u8) -> Self {
+        let new = Self::new();
+        // iproute2 takes a namespace with a slash in its name as a path.
+        let there = format!("/proc/{}/fd/{}", std::process::id(), hub.handle.as_raw_fd());
+        let name = format!("veth{n}");
+        new.ip(&["link", "add", "veth0", "type", "veth", "peer", "name", &name, "netns", &there]);
+        for (end, link, last) in [(hub, name.as_str(), 1), (&new, "veth0", 2)] {
+            end.ip(&["addr", "add", &format!("10.77.{n}.{last}/24"), "dev", link]);
+            end.ip(&["link", "set", link, "up"]);
+        }
+        new.ip(&["route", "add", "default", "via", &format!("10.77.{n}.1")]);
+        new
+    }
+
     /// Runs `ip` with `words` inside the namespace.
     ///
     /// # Panics

@@ -15,7 +15,8 @@ const LAST: u16 = 29_999;
 #[derive(Debug)]
 pub struct Port {
     number: u16,
-    _claim: UnixDatagram,
+    /// None in a network namespace of the test's own, where nobody else takes it.
+    _claim: Option<UnixDatagram>,
 }
 
 impl Port {
@@ -40,7 +41,13 @@ impl Port {
         let claim = UnixDatagram::bind_addr(&name).ok()?;
         // Dual-stack: taken if either family uses it. Nothing listens here yet, so closing leaves no TIME_WAIT.
         TcpListener::bind((Ipv6Addr::UNSPECIFIED, number)).ok()?;
-        Some(Self { number, _claim: claim })
+        Some(Self { number, _claim: Some(claim) })
+    }
+
+    /// This port, in a network namespace that the test has made and that nobody else enters.
+    #[must_use]
+    pub fn of_own_netns(number: u16) -> Self {
+        Self { number, _claim: None }
     }
 
     /// The port, in host byte order.

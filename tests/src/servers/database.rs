@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::server::{Server, into_log};
+use super::site::Site;
 use crate::cgroup::Cgroup;
 use crate::child::{Child, Place};
 use crate::client::run;
@@ -31,7 +32,7 @@ impl Postgres {
     /// # Panics
     /// When it is and does not start.
     pub fn start() -> Result<Self, Missing> {
-        Self::made(None, &[])
+        Self::made(Site::here(), None, &[])
     }
 
     /// The same, offering TLS.
@@ -42,7 +43,7 @@ impl Postgres {
     /// # Panics
     /// When it is and does not start.
     pub fn with_tls() -> Result<Self, Missing> {
-        Self::made(Some(tls::identity()?), &[])
+        Self::made(Site::here(), Some(tls::identity()?), &[])
     }
 
     /// The same, offering this version of TLS alone, such as `TLSv1.2`.
@@ -54,14 +55,26 @@ impl Postgres {
     /// When it is and does not start.
     pub fn with_tls_only(version: &str) -> Result<Self, Missing> {
         let bound = |which: &str| format!("ssl_{which}_protocol_version={version}");
-        Self::made(Some(tls::identity()?), &[bound("min"), bound("max")])
+        Self::made(Site::here(), Some(tls::identity()?), &[bound("min"), bound("max")])
     }
 
-    fn made(identity: Option<&Identity>, settings: &[String]) -> Result<Self, Missing> {
+    /// The same at this site, offering TLS if asked to; clients of every address may log in.
+    ///
+    /// # Errors
+    /// [`Missing`] when PostgreSQL or openssl is not installed.
+    ///
+    /// # Panics
+    /// When it is and does not start.
+    pub fn at(site: Site<'_>, tls: bool) -> Result<Self, Missing> {
+        let identity = if tls { Some(tls::identity()?) } else { None };
+        Self::made(site, identity, &[])
+    }
+
+    fn made(site: Site<'_>, identity: Option<&Identity>, settings: &[String]) -> Result<Self, Missing> {
         let bin = newest_postgres()?;
         let user = User::named("postgres")?;
-        let (dir, cgroup, port) = (TempDir::new(), Cgroup::service(), Port::free());
-        let place = Place::default().cgroup(&cgroup).user(&user);
+        let (dir, cgroup) = (TempDir::new(), Cgroup::service());
+        let place = site.place().cgroup(&cgroup).user(&user);
         let data = dir.dir_for("data", &user);
         let mut init = Command::new(bin.join("initdb"));
         init.args([
@@ -80,10 +93,14 @@ impl Postgres {
             place,
         );
 
+        let Site { port, addresses, .. } = site;
+        // `initdb` lets in whoever comes from loopback; a site elsewhere has clients of its own.
+        let hba = dir.write("hba.conf", "host all all all trust\n");
         let mut command = Command::new(bin.join("postgres"));
         command.arg("-D").arg(&data).args(["-p", &port.to_string()]).current_dir(dir.path());
-        for setting in ["listen_addresses=127.0.0.1,::1", "unix_socket_directories=", "fsync=off", "jit=off"]
-        {
+        let listen = format!("listen_addresses={}", addresses.join(","));
+        let hba = format!("hba_file={}", hba.display());
+        for setting in [&*listen, &*hba, "unix_socket_directories=", "fsync=off", "jit=off"] {
             command.args(["-c", setting]);
         }
         if let Some(identity) = identity {
@@ -267,7 +284,7 @@ impl Redis {
     /// # Panics
     /// When it is and does not start.
     pub fn start() -> Result<Self, Missing> {
-        Self::made(None)
+        Self::made(Site::here(), None)
     }
 
     /// The same, speaking nothing but TLS 1.3.
@@ -278,18 +295,31 @@ impl Redis {
     /// # Panics
     /// When it is and does not start.
     pub fn with_tls() -> Result<Self, Missing> {
-        Self::made(Some(tls::identity()?))
+        Self::made(Site::here(), Some(tls::identity()?))
     }
 
-    fn made(identity: Option<&Identity>) -> Result<Self, Missing> {
+    /// The same as [`Redis::start`], at this site.
+    ///
+    /// # Errors
+    /// [`Missing`] when Redis is not installed.
+    ///
+    /// # Panics
+    /// When it is and does not start.
+    pub fn at(site: Site<'_>) -> Result<Self, Missing> {
+        Self::made(site, None)
+    }
+
+    fn made(site: Site<'_>, identity: Option<&Identity>) -> Result<Self, Missing> {
         let program = installed(&["/usr/bin/redis-server"], "redis-server")?;
         let client = installed(&["/usr/bin/redis-cli"], "redis-tools")?;
         let user = User::named("redis")?;
-        let (dir, cgroup, port) = (TempDir::new(), Cgroup::service(), Port::free());
+        let (dir, cgroup) = (TempDir::new(), Cgroup::service());
+        let place = site.place().cgroup(&cgroup).user(&user);
+        let Site { port, addresses, .. } = site;
         let data = dir.dir_for("data", &user);
         let mut command = Command::new(&program);
         command.args(["--save", "", "--daemonize", "no", "--dir"]).arg(&data);
-        command.args(["--bind", "127.0.0.1", "::1", "--protected-mode", "no"]);
+        command.arg("--bind").args(addresses).args(["--protected-mode", "no"]);
         match identity {
             None => command.args(["--port", &port.to_string()]),
             Some(identity) => {
@@ -300,7 +330,7 @@ impl Redis {
             }
         };
         into_log(&mut command, &dir);
-        let child = Child::start(command, Place::default().cgroup(&cgroup).user(&user));
+        let child = Child::start(command, place);
         let exe = real(&program);
         let mut server = Server { child, cgroup, port, exe, user, dir, end_signal: libc::SIGTERM };
         server.wait_until(|server| server.output().contains("eady to accept connections"));

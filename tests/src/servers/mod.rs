@@ -8,6 +8,7 @@ mod directory;
 mod mail;
 mod openssl;
 mod server;
+mod site;
 mod web;
 
 pub use database::{MariaDb, Postgres, Redis};
@@ -15,4 +16,5 @@ pub use directory::OpenLdap;
 pub use mail::{Dovecot, Postfix};
 pub use openssl::OpenSsl;
 pub use server::Server;
+pub use site::Site;
 pub use web::{Nginx, Node, Python, client_script, python};

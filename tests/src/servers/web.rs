@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::server::{Server, into_log};
+use super::site::Site;
 use crate::cgroup::Cgroup;
-use crate::child::{Child, Place};
-use crate::ports::{Port, is_listening};
+use crate::child::Child;
 use crate::puppet::real;
 use crate::skip::{Missing, installed};
 use crate::temp::TempDir;
@@ -29,7 +29,7 @@ impl Nginx {
     /// # Panics
     /// When it is and does not start.
     pub fn start() -> Result<Self, Missing> {
-        Self::made("", |_, _| String::new())
+        Self::made(Site::here(), "", |_, _| String::new())
     }
 
     /// The same, speaking nothing but TLS of this `version`, as nginx writes it (`TLSv1.3`).
@@ -45,7 +45,7 @@ impl Nginx {
 
     fn secure(listen: &str, version: &str) -> Result<Self, Missing> {
         let identity = tls::identity()?;
-        Self::made(listen, |dir, user| {
+        Self::made(Site::here(), listen, |dir, user| {
             let files = identity.write_into(dir, user);
             let (certificate, key) = (files.certificate.display(), files.key.display());
             format!("ssl_protocols {version}; ssl_certificate {certificate}; ssl_certificate_key {key};")
@@ -61,7 +61,10 @@ impl Nginx {
     /// # Panics
     /// When it is and does not start.
     pub fn deferring() -> Result<[Self; 2], Missing> {
-        Ok([Self::made(" deferred", |_, _| String::new())?, Self::secure(" ssl deferred", "TLSv1.3")?])
+        Ok([
+            Self::made(Site::here(), " deferred", |_, _| String::new())?,
+            Self::secure(" ssl deferred", "TLSv1.3")?,
+        ])
     }
 
     /// The same as [`Nginx::start`], speaking HTTP/2 in cleartext.
@@ -72,19 +75,37 @@ impl Nginx {
     /// # Panics
     /// When it is and does not start.
     pub fn with_http2() -> Result<Self, Missing> {
-        Self::made(" http2", |_, _| String::new())
+        Self::made(Site::here(), " http2", |_, _| String::new())
+    }
+
+    /// The same as [`Nginx::start`], at this site.
+    ///
+    /// # Errors
+    /// [`Missing`] when nginx is not installed.
+    ///
+    /// # Panics
+    /// When it is and does not start.
+    pub fn at(site: Site<'_>) -> Result<Self, Missing> {
+        Self::made(site, "", |_, _| String::new())
     }
 
     /// `listen`: what follows the address of each listener; `more`: further directives of the server.
-    fn made(listen: &str, more: impl Fn(&TempDir, &User) -> String) -> Result<Self, Missing> {
+    fn made(site: Site<'_>, listen: &str, more: impl Fn(&TempDir, &User) -> String) -> Result<Self, Missing> {
         let program = installed(&["/usr/sbin/nginx"], "nginx-light")?;
         let user = User::named("www-data")?;
-        let (dir, cgroup, port) = (TempDir::new(), Cgroup::service(), Port::free());
+        let (dir, cgroup) = (TempDir::new(), Cgroup::service());
+        let (place, netns) = (site.place().cgroup(&cgroup), site.netns());
+        let Site { port, addresses, .. } = site;
         let more = more(&dir, &user);
         let scratch = dir.dir_for("scratch", &user);
         let temp: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .iter()
             .map(|what| format!("{what}_temp_path {};\n", scratch.join(what).display()))
+            .collect();
+        let listeners: String = addresses
+            .iter()
+            .map(|address| if address.contains(':') { format!("[{address}]") } else { (*address).to_owned() })
+            .map(|address| format!("listen {address}:{port}{listen}; "))
             .collect();
         let configuration = dir.write(
             "nginx.conf",
@@ -92,7 +113,7 @@ impl Nginx {
                 "daemon off; user www-data; worker_processes 3; pid {pid}; error_log {log};\n\
                  events {{ worker_connections 64; accept_mutex off; }}\n\
                  http {{ access_log off; {temp}\n\
-                 server {{ listen 127.0.0.1:{port}{listen}; listen [::1]:{port}{listen}; {more}\n\
+                 server {{ {listeners}{more}\n\
                  location / {{ return 200 \"$pid $remote_port\\n\"; }} }} }}\n",
                 pid = dir.join("pid").display(),
                 log = dir.join("error.log").display(),
@@ -101,10 +122,10 @@ impl Nginx {
         let mut command = Command::new(&program);
         command.arg("-e").arg(dir.join("error.log")).arg("-c").arg(configuration);
         into_log(&mut command, &dir);
-        let child = Child::start(command, Place::default().cgroup(&cgroup));
+        let child = Child::start(command, place);
         let exe = real(&program);
         let mut server = Server { child, cgroup, port, exe, user, dir, end_signal: libc::SIGTERM };
-        server.wait_until(|server| is_listening(server.port.number()));
+        server.wait_until(|server| Site::is_listening(netns, server.port.number()));
         Ok(Self { server })
     }
 }
@@ -138,7 +159,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *words):
         pass
 
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+http.server.ThreadingHTTPServer((sys.argv[2], int(sys.argv[1])), Handler).serve_forever()
 "#;
 
 impl Python {
@@ -150,7 +171,18 @@ impl Python {
     /// # Panics
     /// When it is and does not start.
     pub fn start() -> Result<Self, Missing> {
-        let server = interpreted(&python()?, "server.py", PYTHON_SERVER, &User::named("www-data")?);
+        Self::at(Site::here())
+    }
+
+    /// The same at this site; it listens on the first of its addresses.
+    ///
+    /// # Errors
+    /// [`Missing`] when Python is not installed.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn at(site: Site<'_>) -> Result<Self, Missing> {
+        let server = interpreted(site, &python()?, "server.py", PYTHON_SERVER, &User::named("www-data")?);
         Ok(Self { server })
     }
 }
@@ -184,7 +216,8 @@ impl Node {
     /// # Panics
     /// When it is and does not start.
     pub fn start() -> Result<Self, Missing> {
-        let server = interpreted(&Self::program()?, "server.js", NODE_SERVER, &User::named("www-data")?);
+        let server =
+            interpreted(Site::here(), &Self::program()?, "server.js", NODE_SERVER, &User::named("www-data")?);
         Ok(Self { server })
     }
 
@@ -207,15 +240,17 @@ impl Node {
     }
 }
 
-fn interpreted(interpreter: &Path, name: &str, script: &str, user: &User) -> Server {
-    let (dir, cgroup, port) = (TempDir::new(), Cgroup::service(), Port::free());
+fn interpreted(site: Site<'_>, interpreter: &Path, name: &str, script: &str, user: &User) -> Server {
+    let (dir, cgroup) = (TempDir::new(), Cgroup::service());
+    let (place, netns) = (site.place().cgroup(&cgroup).user(user), site.netns());
+    let Site { port, addresses, .. } = site;
     let mut command = Command::new(interpreter);
-    command.arg(dir.write(name, script)).arg(port.to_string());
+    command.arg(dir.write(name, script)).arg(port.to_string()).args(addresses.first());
     into_log(&mut command, &dir);
-    let child = Child::start(command, Place::default().cgroup(&cgroup).user(user));
+    let child = Child::start(command, place);
     let (exe, user) = (real(interpreter), user.clone());
     let mut server = Server { child, cgroup, port, exe, user, dir, end_signal: libc::SIGTERM };
-    server.wait_until(|server| is_listening(server.port.number()));
+    server.wait_until(|server| Site::is_listening(netns, server.port.number()));
     server
 }
 
