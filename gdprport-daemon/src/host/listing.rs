@@ -17,8 +17,10 @@ use crate::host::sockets::{self, PortSet, TcpCounts, TcpSocket};
 use crate::host::unseen::Unseen;
 use gdprport_core::model::Endpoint;
 
+mod everything;
 mod holders;
 
+pub(crate) use everything::Everything;
 pub(crate) use holders::ProcessFd;
 use holders::find_owners;
 

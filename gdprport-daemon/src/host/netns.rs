@@ -87,7 +87,7 @@ pub(crate) struct NotVisited {
 }
 
 /// Does `work` inside every network namespace that a thread runs in or that is bound to a name, one after the other, and
-/// hands over what it returned, in the caller's own.
+/// hands over what it returned, in the caller's own. The caller's own is not entered: that needs no privilege.
 ///
 /// # Errors
 /// If `proc` cannot be listed.
@@ -98,6 +98,7 @@ pub(crate) fn visit<T: Send>(
 ) -> io::Result<NotVisited> {
     let mut out = NotVisited::default();
     let mut missed: Option<HashSet<u64>> = None;
+    let own = own_inode();
     for round in 1..=ROUNDS {
         let namespaces = enumerate(proc)?;
         if missed.is_none() {
@@ -109,7 +110,7 @@ pub(crate) fn visit<T: Send>(
                 continue;
             }
             let done = namespace.open().and_then(|ns| {
-                let result = ns.run(&work)?;
+                let result = if Some(ns.inode) == own { work() } else { ns.run(&work)? };
                 Ok((ns, result))
             });
             match done {
@@ -124,6 +125,11 @@ pub(crate) fn visit<T: Send>(
         missed = Some(gone);
     }
     Ok(out)
+}
+
+/// The inode number of the network namespace that the calling thread is in.
+pub(crate) fn own_inode() -> Option<u64> {
+    inode_of(Path::new("/proc/thread-self/ns/net")).ok().flatten()
 }
 
 /// Finds every network namespace that a thread runs in or that is bound to a name.
@@ -296,7 +302,7 @@ mod tests {
     use super::*;
 
     fn own_inode() -> u64 {
-        inode_of(Path::new("/proc/thread-self/ns/net")).expect("readable").expect("a namespace")
+        super::own_inode().expect("a namespace")
     }
 
     #[test]

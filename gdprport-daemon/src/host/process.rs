@@ -10,9 +10,11 @@ mod evidence;
 mod executable;
 mod existing;
 mod proc_owner;
+mod proc_tasks;
 mod resolve;
 mod resolver;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use proc_tasks::ProcTasks;
 pub use resolver::{Resolver, Roots, TaskLookup};

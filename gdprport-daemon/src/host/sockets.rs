@@ -21,7 +21,7 @@ pub use dump::read_replies;
 #[cfg(test)]
 pub(crate) use fetch::FetchError;
 pub(crate) use fetch::fetch;
-pub(crate) use look::look;
+pub(crate) use look::{look, look_at_most};
 pub use ports::PortSet;
 pub(crate) use row::TcpSocket;
 pub use row::{Head, Rows};

@@ -44,6 +44,10 @@ pub struct Listening {
     pub own_netns: bool,
     /// Who holds it; of a remote service, who calls it.
     pub holder: Identity,
+    /// Why the name of the holder's executable is only a claim, one sentence; `None`: only root can have named it so, or it is
+    /// not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Arc<str>>,
     /// What it is.
     pub service: Service,
     /// The declaration in the policy; `None`: there is none, or no policy was read.
@@ -71,7 +75,8 @@ pub struct Service {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Recognised {
-    /// Its executable's name is the catalog's.
+    /// Its executable's name is the catalog's. Alone it says which program it is, not which protocol it speaks on this port: a
+    /// server may have a port for its administration besides.
     Executable,
     /// Its port is the catalog's.
     Port,

@@ -2,8 +2,16 @@
 //!
 //! Belongs here: the values, and recognizing services by port and executable. Reading the host is not known here.
 
+mod build;
 mod exposure;
+mod found;
 mod listener;
+mod recognise;
+#[cfg(test)]
+mod tests;
 
+pub use build::{ADDRESSES_EACH, NETWORKS};
 pub use exposure::Exposure;
+pub use found::{FoundSocket, Holder, Sorted};
 pub use listener::{Inventory, Listening, PeerGroup, Recognised, Service, Unread};
+pub use recognise::{recognise, recognise_remote};

@@ -28,10 +28,24 @@ pub(super) struct Dump {
     pub(super) sockets: Vec<TcpSocket>,
     /// How many sockets there were, wanted or not: IPv4, IPv6.
     pub(super) counted: [u64; 2],
+    /// How many were wanted beyond those that may be kept.
+    pub(super) over: u64,
 }
 
-/// Lists the sockets in these states, of which those that are wanted are kept.
-pub(super) fn dump(states: &StateFlags, mut wanted: impl FnMut(&Head) -> bool) -> Result<Dump, DumpError> {
+/// Lists the sockets in these states, of which those that are wanted are kept, at most so many.
+pub(super) fn dump(
+    states: &StateFlags,
+    most: usize,
+    mut wanted: impl FnMut(&Head) -> bool,
+) -> Result<Dump, DumpError> {
+    let (mut left, mut over) = (most, 0);
+    let mut wanted = |head: &Head| {
+        let is_wanted = wanted(head);
+        let kept = is_wanted && left > 0;
+        left -= usize::from(kept);
+        over += u64::from(is_wanted && !kept);
+        kept
+    };
     let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
     socket.bind_auto()?;
     // From now on nobody but the kernel can send to it.
@@ -50,7 +64,7 @@ pub(super) fn dump(states: &StateFlags, mut wanted: impl FnMut(&Head) -> bool) -
     let mut sockets = rows.sockets;
     sockets.sort_unstable_by_key(|socket| socket.cookie);
     sockets.dedup_by_key(|socket| socket.cookie);
-    Ok(Dump { sockets, counted })
+    Ok(Dump { sockets, counted, over })
 }
 
 fn request(socket: &Socket, family: u8, states: StateFlags) -> io::Result<()> {

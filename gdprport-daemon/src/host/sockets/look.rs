@@ -20,6 +20,8 @@ pub(crate) struct Look {
     /// How many sockets of the namespace the kernel counts and did not list. Unless it is 0, a socket that is not among
     /// these may be open all the same.
     pub(crate) missing: u64,
+    /// How many sockets were wanted beyond those that may be kept.
+    pub(crate) over: u64,
 }
 
 /// Lists the TCP sockets (IPv4 and IPv6) of the caller's network namespace that are wanted, each once, listeners and
@@ -33,19 +35,31 @@ pub(crate) struct Look {
 /// # Errors
 /// [`DumpError`].
 pub(crate) fn look(
+    wanted: impl FnMut(&Head) -> bool,
+    counted: impl Fn(u64) -> bool,
+) -> Result<Look, DumpError> {
+    look_at_most(usize::MAX, wanted, counted)
+}
+
+/// The same, of which at most so many sockets are kept: those that are wanted first.
+///
+/// # Errors
+/// As [`look`].
+pub(crate) fn look_at_most(
+    most: usize,
     mut wanted: impl FnMut(&Head) -> bool,
     counted: impl Fn(u64) -> bool,
 ) -> Result<Look, DumpError> {
     let mut best: Option<Look> = None;
     for _ in 0..TRIES {
         let before = in_use::read();
-        let dump = match dump(&states(), &mut wanted) {
+        let dump = match dump(&states(), most, &mut wanted) {
             Err(DumpError::Inconsistent) => continue,
             dump => dump?,
         };
         let missing = in_use::missing(before, dump.counted, in_use::read());
         if best.as_ref().is_none_or(|best| missing < best.missing) {
-            best = Some(Look { sockets: dump.sockets, missing });
+            best = Some(Look { sockets: dump.sockets, missing, over: dump.over });
         }
         if missing == 0 {
             break;

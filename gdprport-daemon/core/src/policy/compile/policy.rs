@@ -187,6 +187,13 @@ impl Policy {
         self.claims(number).first().map(|claim| &claim.info)
     }
 
+    /// The name of the declaration by which a number is served on this host; `None`: there is none.
+    #[must_use]
+    pub fn served_here(&self, number: u16) -> Option<&Arc<str>> {
+        let claim = self.claims(number).first().filter(|claim| claim.local && claim.info.declared)?;
+        Some(&claim.info.name)
+    }
+
     /// Every host name that verdicts depend on, each once, for the daemon to resolve; in lower case, without a
     /// trailing dot, in no particular order.
     pub fn host_names(&self) -> impl Iterator<Item = &str> {

@@ -28,7 +28,7 @@ fn the_catalog_is_listed_in_full() {
     let rows = listed.iter().filter(|line| line.starts_with("| `"));
     let known = catalog::SERVICES.iter().map(|service| {
         let ports: Vec<String> = service.ports.iter().map(ToString::to_string).collect();
-        format!("| `{}` | {} | {} |", service.id, service.name, ports.join(", "))
+        format!("| `{}` | {} | {} | {} |", service.id, service.name, ports.join(", "), service.why)
     });
     assert_eq!(rows.map(ToString::to_string).collect::<Vec<_>>(), known.collect::<Vec<_>>());
 }

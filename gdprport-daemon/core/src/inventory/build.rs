@@ -1,0 +1,183 @@
+//! From sorted sockets and their holders to the inventory: what is put together, and in which order it stands.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::exposure::Exposure;
+use super::found::{End, FoundSocket, Holder, Sorted};
+use super::listener::{Inventory, Listening, PeerGroup};
+use super::recognise::{recognise, recognise_remote};
+use crate::ledger::Identity;
+use crate::model::{Direction, Endpoint};
+use crate::policy::{ActivePolicy, Facts};
+
+/// Addresses of peers that are shown one by one: as many as a person reads, and more than a service with a handful of
+/// application servers has. Of a listener or remote service with more, peers are put together by network.
+pub const ADDRESSES_EACH: usize = 20;
+
+/// The networks that they are put together by: the smallest that are routed on the internet (/24, /48). A /24 is one site of
+/// most providers, and a /48 is one customer (RFC 6177).
+pub const NETWORKS: (u8, u8) = (24, 48);
+
+/// The peers of one listener or remote service: connections by address and, where it is on this host too, process.
+pub(super) type Peers = BTreeMap<(IpAddr, Option<Arc<Identity>>), u64>;
+
+/// What listeners and remote services are put together by.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    port: u16,
+    /// The own network namespace first.
+    foreign: bool,
+    netns: u64,
+    holder: Arc<Identity>,
+    declared: Option<Arc<str>>,
+}
+
+#[derive(Default)]
+struct Group {
+    addresses: BTreeSet<IpAddr>,
+    claim: Option<Arc<str>>,
+    peers: Peers,
+}
+
+impl Sorted {
+    /// Puts the inventory together. `holder`: who holds the socket of this inode number. `own_netns`: the inode number of the
+    /// network namespace that is looked from.
+    #[must_use]
+    pub fn build(
+        &self,
+        holder: impl Fn(u32) -> Option<Holder>,
+        policy: Option<&ActivePolicy>,
+        own_netns: u64,
+    ) -> Inventory {
+        let held_by = |socket: &FoundSocket| {
+            let found = if socket.inode == 0 { None } else { holder(socket.inode) };
+            found.unwrap_or_else(Holder::unknown)
+        };
+        let key = |socket: &FoundSocket, port, holder: &Holder, declared| Key {
+            port,
+            foreign: socket.netns != own_netns,
+            netns: socket.netns,
+            holder: Arc::clone(&holder.identity),
+            declared,
+        };
+        let (mut here, mut remote) = (BTreeMap::<Key, Group>::new(), BTreeMap::<Key, Group>::new());
+        let mut peers: HashMap<usize, Peers> = HashMap::new();
+        for (socket, end) in self.connections.iter().zip(&self.ends) {
+            let Some(peer) = socket.peer else { continue };
+            match end {
+                End::Accepted { listener, client } => {
+                    let process = client.and_then(|client| known(&held_by(&self.connections[client])));
+                    let of_listener = peers.entry(*listener).or_default();
+                    *of_listener.entry((peer.ip, process)).or_default() += 1;
+                }
+                End::Called => {
+                    let (holder, declared) = (held_by(socket), declared_elsewhere(policy, socket, peer));
+                    let group = remote.entry(key(socket, peer.port, &holder, declared)).or_default();
+                    group.add(peer.ip, &holder);
+                    *group.peers.entry((peer.ip, None)).or_default() += 1;
+                }
+                End::Other => {}
+            }
+        }
+        for (index, socket) in self.listeners.iter().enumerate() {
+            let holder = held_by(socket);
+            let declared = declared_here(policy, socket.local.port);
+            let group = here.entry(key(socket, socket.local.port, &holder, declared)).or_default();
+            group.add(socket.local.ip, &holder);
+            for (peer, connections) in peers.remove(&index).unwrap_or_default() {
+                *group.peers.entry(peer).or_default() += connections;
+            }
+        }
+        Inventory {
+            listeners: here.into_iter().map(|(key, group)| group.finish(key, Direction::In)).collect(),
+            remote: remote.into_iter().map(|(key, group)| group.finish(key, Direction::Out)).collect(),
+            ..Inventory::default()
+        }
+    }
+}
+
+impl Group {
+    fn add(&mut self, ip: IpAddr, holder: &Holder) {
+        self.addresses.insert(ip);
+        if self.claim.is_none() {
+            self.claim.clone_from(&holder.claim);
+        }
+    }
+
+    fn finish(self, key: Key, direction: Direction) -> Listening {
+        let here = direction == Direction::In;
+        let service = if here { recognise(key.port, &key.holder) } else { recognise_remote(key.port) };
+        Listening {
+            exposure: self.addresses.iter().map(|ip| Exposure::of(*ip)).max().filter(|_| here),
+            addresses: self.addresses.into_iter().collect(),
+            port: key.port,
+            netns: key.netns,
+            own_netns: !key.foreign,
+            holder: Arc::unwrap_or_clone(key.holder),
+            claim: self.claim,
+            service,
+            declared: key.declared,
+            peers: grouped(self.peers, direction),
+            postures: Vec::new(),
+        }
+    }
+}
+
+/// Peers as they are shown: by address, or by network where there are too many; the most connections first.
+pub(super) fn grouped(peers: Peers, direction: Direction) -> Vec<PeerGroup> {
+    let addresses: BTreeSet<IpAddr> = peers.keys().map(|(ip, _)| *ip).collect();
+    let each = addresses.len() <= ADDRESSES_EACH;
+    let mut groups: BTreeMap<(IpNet, Option<Arc<Identity>>), u64> = BTreeMap::new();
+    for ((ip, process), connections) in peers {
+        let net = if each || ip.is_loopback() { IpNet::from(ip) } else { network(ip) };
+        *groups.entry((net, process)).or_default() += connections;
+    }
+    let mut groups: Vec<PeerGroup> = groups
+        .into_iter()
+        .map(|((net, process), connections)| PeerGroup {
+            net,
+            direction,
+            connections,
+            process: process.map(Arc::unwrap_or_clone),
+        })
+        .collect();
+    // Equal ones stay in order of their address.
+    groups.sort_by_key(|group| std::cmp::Reverse(group.connections));
+    groups
+}
+
+fn network(ip: IpAddr) -> IpNet {
+    let (v4, v6) = NETWORKS;
+    IpNet::new(ip, if ip.is_ipv4() { v4 } else { v6 }).map_or_else(|_| ip.into(), |net| net.trunc())
+}
+
+fn known(holder: &Holder) -> Option<Arc<Identity>> {
+    (*holder.identity != Identity::UNKNOWN).then(|| Arc::clone(&holder.identity))
+}
+
+/// The declaration that says that a port is served here.
+fn declared_here(policy: Option<&ActivePolicy>, port: u16) -> Option<Arc<str>> {
+    policy?.policy().served_here(port).cloned()
+}
+
+/// The declaration that a connection elsewhere falls under.
+fn declared_elsewhere(
+    policy: Option<&ActivePolicy>,
+    socket: &FoundSocket,
+    peer: Endpoint,
+) -> Option<Arc<str>> {
+    let facts = Facts {
+        direction: Direction::Out,
+        local: socket.local,
+        peer,
+        nat: None,
+        process: None,
+        owner_withheld: None,
+        posture: None,
+    };
+    policy?.port_of(&facts).filter(|port| port.declared).map(|port| Arc::clone(&port.name))
+}
