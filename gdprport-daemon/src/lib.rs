@@ -3,6 +3,8 @@
 mod app;
 mod control;
 mod host;
+#[expect(dead_code, unused_imports, reason = "the app and the commands begin to use it")]
+mod ledger;
 mod sink;
 pub mod ui;
 

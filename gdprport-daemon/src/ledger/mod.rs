@@ -1,0 +1,25 @@
+//! The ledger on disk: an SQLite database with one writer, which counts what the loop hands it, and any number of readers.
+//!
+//! Belongs here: the schema, what a batch becomes in it, how long it is kept, what happens to a database that cannot be
+//! used, and the questions that readers ask. Does not belong here: what is counted (`gdprport_core::ledger`), and what
+//! follows from it (`gdprport_core::audit`).
+
+mod intern;
+mod ledger;
+mod queue;
+mod reader;
+mod schema;
+mod settings;
+mod state;
+mod store;
+mod text;
+mod time;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use ledger::Ledger;
+pub(crate) use reader::{EdgeFilter, PolicyText, ReadError, Reader, StoredEdge, StoredFinding, Summary};
+pub(crate) use settings::{InUse, Settings};
+pub(crate) use state::{LedgerSnapshot, LedgerState};

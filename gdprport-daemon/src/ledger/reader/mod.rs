@@ -1,0 +1,18 @@
+//! Questions to a ledger, by whoever may read the file: beside a running daemon, after it, or of a copy.
+
+mod dimensions;
+mod edges;
+mod error;
+mod findings;
+mod observed;
+mod open;
+mod periods;
+mod policy;
+mod summary;
+
+pub(crate) use edges::{EdgeFilter, StoredEdge};
+pub(crate) use error::ReadError;
+pub(crate) use findings::StoredFinding;
+pub(crate) use open::Reader;
+pub(crate) use policy::PolicyText;
+pub(crate) use summary::Summary;

@@ -1,0 +1,104 @@
+//! What the ledger says of a period, all of one moment.
+
+use std::collections::HashMap;
+
+use gdprport_core::ledger::{Counts, Edge, EdgeKey, Observed};
+use gdprport_core::model::Direction;
+use ipnet::IpNet;
+use jiff::Timestamp;
+use rusqlite::{Connection, Result};
+
+use super::super::time::{date, day_of, timestamp};
+use super::dimensions::{Dimensions, direction, peer};
+use super::edges::{COLUMNS, counts};
+use super::error::ReadError;
+use super::open::Reader;
+use super::periods;
+
+/// What rows have in common whose days are added up, by numbers.
+type Key = (i64, Direction, i64, IpNet, i64, i64, i64);
+
+struct Sum {
+    counts: Counts,
+    day: i64,
+    first: i64,
+    last: i64,
+}
+
+impl Reader {
+    /// What the ledger says of a period: flows of every day that it touches, all else within it.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub(crate) fn observed(&self, from: Timestamp, to: Timestamp) -> Result<Observed, ReadError> {
+        self.ask(|db| {
+            let from = periods::begin(db)?.map_or(from, |begin| from.max(begin));
+            let mut dimensions = Dimensions::new(db);
+            Ok(Observed {
+                from,
+                to,
+                edges: edges(db, &mut dimensions, from, to)?,
+                listeners: periods::listeners(db, &mut dimensions, from, to)?,
+                coverage: periods::coverage(db, &mut dimensions, from, to)?,
+                gaps: periods::gaps(db, from, to)?,
+                policies: periods::policies(db, &mut dimensions, from, to)?,
+                runs: periods::runs(db, from, to)?,
+                notes: periods::notes(db, from, to)?,
+                volume: periods::volume(db, &mut dimensions, from, to)?,
+            })
+        })
+    }
+}
+
+/// Added up here and not by SQL: there a sum that overflows is an error.
+fn edges(
+    db: &Connection,
+    dimensions: &mut Dimensions<'_>,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<Edge>> {
+    let mut statement =
+        db.prepare(&format!("SELECT {COLUMNS} FROM edge WHERE day >= ?1 AND day <= ?2 ORDER BY row"))?;
+    let mut rows = statement.query([day_of(from), day_of(to)])?;
+    let mut places: HashMap<Key, usize, foldhash::fast::RandomState> = HashMap::default();
+    let mut sums: Vec<(Key, Sum)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let key = (
+            row.get(2)?,
+            direction(row.get_ref(3)?.as_str()?)?,
+            row.get(4)?,
+            peer(row.get_ref(5)?.as_str()?, row.get(6)?)?,
+            row.get(7)?,
+            row.get(8)?,
+            row.get(9)?,
+        );
+        let new = Sum { counts: counts(row)?, day: row.get(1)?, first: row.get(16)?, last: row.get(17)? };
+        if let Some((_, sum)) = places.get(&key).and_then(|place| sums.get_mut(*place)) {
+            sum.counts.add(&new.counts);
+            sum.day = sum.day.max(new.day);
+            // Rows come in the order of their first observation.
+            sum.last = new.last;
+        } else {
+            places.insert(key, sums.len());
+            sums.push((key, new));
+        }
+    }
+    let edge = |((port, direction, identity, peer, verdict, posture, policy), sum): (Key, Sum)| {
+        Ok(Edge {
+            day: date(sum.day),
+            key: EdgeKey {
+                port: dimensions.port(port)?,
+                direction,
+                identity: dimensions.identity(identity)?,
+                peer,
+                verdict: dimensions.verdict(verdict)?,
+                posture: dimensions.posture(posture)?,
+                policy: dimensions.policy(policy)?,
+            },
+            counts: sum.counts,
+            first: timestamp(sum.first),
+            last: timestamp(sum.last),
+        })
+    };
+    sums.into_iter().map(edge).collect()
+}

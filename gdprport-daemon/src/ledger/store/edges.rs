@@ -1,0 +1,85 @@
+//! Flows.
+
+use gdprport_core::ledger::Edge;
+use rusqlite::{Connection, Result, Statement, params};
+
+use super::super::intern::Intern;
+use super::super::time::{day_number, micros};
+
+/// A count as SQLite keeps it. It saturates, as it does in memory.
+pub(super) fn count(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+// A sum that does not fit becomes a float in SQLite, and `min` takes it back to the largest integer.
+const ADD: &str = "UPDATE edge SET
+    flows = min(flows + ?10, 9223372036854775807), opened = min(opened + ?11, 9223372036854775807),
+    closed = min(closed + ?12, 9223372036854775807), failed = min(failed + ?13, 9223372036854775807),
+    bytes_sent = min(bytes_sent + ?14, 9223372036854775807),
+    bytes_received = min(bytes_received + ?15, 9223372036854775807), last = ?17
+    WHERE day = ?1 AND port = ?2 AND direction = ?3 AND identity = ?4 AND peer = ?5 AND prefix = ?6 AND verdict = ?7
+        AND posture = ?8 AND policy = ?9 AND ?16 = ?16";
+
+const MAKE: &str = "INSERT INTO edge(day, port, direction, identity, peer, prefix, verdict, posture, policy,
+    flows, opened, closed, failed, bytes_sent, bytes_received, first, last)
+    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+
+/// Adds flows.
+///
+/// # Errors
+/// If they cannot be stored.
+pub(super) fn store(db: &Connection, intern: &mut Intern, edges: &[Edge]) -> Result<()> {
+    if edges.is_empty() {
+        return Ok(());
+    }
+    let (mut add, mut make) = (db.prepare(ADD)?, db.prepare(MAKE)?);
+    let mut days = db.prepare("INSERT OR IGNORE INTO day(day) VALUES(?1)")?;
+    let mut last_day = None;
+    for edge in edges {
+        let day = day_number(edge.day);
+        if last_day.replace(day) != Some(day) {
+            days.execute([day])?;
+        }
+        let port = intern.port(db, &edge.key.port)?;
+        store_edge(db, intern, edge, (day, port), (&mut add, &mut make))?;
+    }
+    Ok(())
+}
+
+fn store_edge(
+    db: &Connection,
+    intern: &mut Intern,
+    edge: &Edge,
+    (day, port): (i64, i64),
+    (add, make): (&mut Statement<'_>, &mut Statement<'_>),
+) -> Result<()> {
+    let Edge { key, counts, first, last, .. } = edge;
+    let identity = intern.identity(db, &key.identity)?;
+    let verdict = intern.verdict(db, &key.verdict)?;
+    let posture = intern.posture(db, &key.posture)?;
+    let policy = intern.policy(db, key.policy.as_ref())?;
+    let (peer, prefix) = (key.peer.network().to_string(), key.peer.prefix_len());
+    let values = params![
+        day,
+        port,
+        key.direction.as_str(),
+        identity,
+        peer,
+        prefix,
+        verdict,
+        posture,
+        policy,
+        count(counts.flows),
+        count(counts.opened),
+        count(counts.closed),
+        count(counts.failed),
+        count(counts.bytes_sent),
+        count(counts.bytes_received),
+        micros(*first),
+        micros(*last),
+    ];
+    if add.execute(values)? == 0 {
+        make.execute(values)?;
+    }
+    Ok(())
+}

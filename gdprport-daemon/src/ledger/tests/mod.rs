@@ -1,0 +1,4 @@
+//! Promises of the ledger on disk.
+
+mod roundtrip;
+mod samples;
