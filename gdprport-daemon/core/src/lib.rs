@@ -17,6 +17,7 @@ pub mod flow;
 pub mod hostile;
 pub mod identity;
 pub mod inventory;
+pub mod learn;
 pub mod ledger;
 pub mod listener;
 pub mod model;

@@ -14,16 +14,15 @@ use crate::ledger::Identity;
 use crate::model::{Direction, Endpoint};
 use crate::policy::{ActivePolicy, Facts};
 
-/// Addresses of peers that are shown one by one: as many as a person reads, and more than a service with a handful of
-/// application servers has. Of a listener or remote service with more, peers are put together by network.
-pub const ADDRESSES_EACH: usize = 20;
-
-/// The networks that they are put together by: the smallest that are routed on the internet (/24, /48). A /24 is one site of
+/// The networks that peers are put together by: the smallest that are routed on the internet (/24, /48). A /24 is one site of
 /// most providers, and a /48 is one customer (RFC 6177).
 pub const NETWORKS: (u8, u8) = (24, 48);
 
+/// A process of this host at the other end, and the address that it called.
+pub(super) type Client = (Arc<Identity>, IpAddr);
+
 /// The peers of one listener or remote service: connections by address and, where it is on this host too, process.
-pub(super) type Peers = BTreeMap<(IpAddr, Option<Arc<Identity>>), u64>;
+pub(super) type Peers = BTreeMap<(IpAddr, Option<Client>), u64>;
 
 /// What listeners and remote services are put together by.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +71,8 @@ impl Sorted {
                 End::Accepted { listener, client } => {
                     let process = client.and_then(|client| known(&held_by(&self.connections[client])));
                     let of_listener = peers.entry(*listener).or_default();
-                    *of_listener.entry((peer.ip, process)).or_default() += 1;
+                    let client = process.map(|process| (process, socket.local.ip));
+                    *of_listener.entry((peer.ip, client)).or_default() += 1;
                 }
                 End::Called => {
                     let (holder, declared) = (held_by(socket), declared_elsewhere(policy, socket, peer));
@@ -93,8 +93,14 @@ impl Sorted {
             }
         }
         Inventory {
-            listeners: here.into_iter().map(|(key, group)| group.finish(key, Direction::In)).collect(),
-            remote: remote.into_iter().map(|(key, group)| group.finish(key, Direction::Out)).collect(),
+            listeners: here
+                .into_iter()
+                .map(|(key, group)| group.finish(key, Direction::In, self.each))
+                .collect(),
+            remote: remote
+                .into_iter()
+                .map(|(key, group)| group.finish(key, Direction::Out, self.each))
+                .collect(),
             ..Inventory::default()
         }
     }
@@ -108,7 +114,7 @@ impl Group {
         }
     }
 
-    fn finish(self, key: Key, direction: Direction) -> Listening {
+    fn finish(self, key: Key, direction: Direction, each: usize) -> Listening {
         let here = direction == Direction::In;
         let service = if here { recognise(key.port, &key.holder) } else { recognise_remote(key.port) };
         Listening {
@@ -121,28 +127,26 @@ impl Group {
             claim: self.claim,
             service,
             declared: key.declared,
-            peers: grouped(self.peers, direction),
+            peers: grouped(self.peers, direction, each),
             postures: Vec::new(),
         }
     }
 }
 
-/// Peers as they are shown: by address, or by network where there are too many; the most connections first.
-pub(super) fn grouped(peers: Peers, direction: Direction) -> Vec<PeerGroup> {
+/// Peers as they are shown: by address, or by network where there are more than `each`; the most connections first.
+pub(super) fn grouped(peers: Peers, direction: Direction, each: usize) -> Vec<PeerGroup> {
     let addresses: BTreeSet<IpAddr> = peers.keys().map(|(ip, _)| *ip).collect();
-    let each = addresses.len() <= ADDRESSES_EACH;
-    let mut groups: BTreeMap<(IpNet, Option<Arc<Identity>>), u64> = BTreeMap::new();
+    let each = addresses.len() <= each;
+    let mut groups: BTreeMap<(IpNet, Option<Client>), u64> = BTreeMap::new();
     for ((ip, process), connections) in peers {
         let net = if each || ip.is_loopback() { IpNet::from(ip) } else { network(ip) };
         *groups.entry((net, process)).or_default() += connections;
     }
     let mut groups: Vec<PeerGroup> = groups
         .into_iter()
-        .map(|((net, process), connections)| PeerGroup {
-            net,
-            direction,
-            connections,
-            process: process.map(Arc::unwrap_or_clone),
+        .map(|((net, client), connections)| {
+            let (process, called) = client.unzip();
+            PeerGroup { net, direction, connections, process: process.map(Arc::unwrap_or_clone), called }
         })
         .collect();
     // Equal ones stay in order of their address.

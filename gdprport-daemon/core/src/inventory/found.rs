@@ -11,6 +11,10 @@ use crate::ledger::Identity;
 use crate::model::Endpoint;
 use crate::policy::ActivePolicy;
 
+/// Addresses of peers that are shown one by one: as many as a person reads, and more than a service with a handful of
+/// application servers has. Of a listener or remote service with more, peers are put together by network.
+pub const ADDRESSES_EACH: usize = 20;
+
 /// A TCP socket of the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FoundSocket {
@@ -59,6 +63,8 @@ pub struct Sorted {
     pub(super) connections: Vec<FoundSocket>,
     /// Of each connection.
     pub(super) ends: Vec<End>,
+    /// Up to how many addresses of peers stand one by one.
+    pub(super) each: usize,
 }
 
 impl Sorted {
@@ -100,7 +106,14 @@ impl Sorted {
                 ends[client] = End::Other;
             }
         }
-        Self { listeners, connections, ends }
+        Self { listeners, connections, ends, each: ADDRESSES_EACH }
+    }
+
+    /// The same with up to this many addresses of peers one by one, where they are not for a table.
+    #[must_use]
+    pub const fn addresses_each(mut self, each: usize) -> Self {
+        self.each = each;
+        self
     }
 
     /// The inode numbers of the sockets whose holders are shown: of listeners, of their clients on this host and of those who

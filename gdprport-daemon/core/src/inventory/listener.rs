@@ -96,6 +96,9 @@ pub struct PeerGroup {
     /// Who is at the other end, where that is on this host too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<Identity>,
+    /// The address that it called, where it is on this host too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called: Option<IpAddr>,
 }
 
 /// What could not be looked at.

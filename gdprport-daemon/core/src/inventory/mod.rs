@@ -10,8 +10,8 @@ mod recognise;
 #[cfg(test)]
 mod tests;
 
-pub use build::{ADDRESSES_EACH, NETWORKS};
+pub use build::NETWORKS;
 pub use exposure::Exposure;
-pub use found::{FoundSocket, Holder, Sorted};
+pub use found::{ADDRESSES_EACH, FoundSocket, Holder, Sorted};
 pub use listener::{Inventory, Listening, PeerGroup, Recognised, Service, Unread};
 pub use recognise::{recognise, recognise_remote};

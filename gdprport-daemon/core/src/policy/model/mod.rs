@@ -15,6 +15,7 @@ pub(crate) use declaration::{Declaration, Model, Rule, Site};
 pub(crate) use fit::Fit;
 pub(crate) use image::ImageFacts;
 pub(crate) use naming::Evidence;
+pub use pattern::exactly;
 pub(crate) use pattern::{Glob, ImagePattern, Pattern, WILDCARDS};
 pub(crate) use peer::{PeerSets, PeerSpec, is_set_name, loopback_nets};
 pub(crate) use process::{ProcessKey, ProcessSpec};

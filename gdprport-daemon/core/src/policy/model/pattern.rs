@@ -5,6 +5,7 @@
 //! A pattern without wildcards is compared as text; only the others are globs (`*` and `?` do not cross `/`, a
 //! backslash is a plain character because systemd escapes unit names with it).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::io::Write;
@@ -18,6 +19,23 @@ pub(crate) const WILDCARDS: [char; 6] = ['*', '?', '[', ']', '{', '}'];
 /// Digits by which an id is known as one: container tools show as many. Whoever makes a pod or a container chooses its
 /// name, so that a pattern for an id is never compared with a name.
 const ID_DIGITS: usize = 12;
+
+/// The pattern that matches this text and nothing else: wildcards in it are put in brackets.
+#[must_use]
+pub fn exactly(text: &str) -> Cow<'_, str> {
+    if !text.contains(WILDCARDS) {
+        return Cow::Borrowed(text);
+    }
+    let mut pattern = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if WILDCARDS.contains(&c) {
+            pattern.extend(['[', c, ']']);
+        } else {
+            pattern.push(c);
+        }
+    }
+    Cow::Owned(pattern)
+}
 
 #[derive(Debug, Clone)]
 pub(crate) enum Pattern {
@@ -145,6 +163,26 @@ impl fmt::Display for Pattern {
             Self::Number(number) => write!(f, "{number}"),
             Self::Glob(glob) => f.write_str(&glob.text),
             Self::Image(image) => f.write_str(&image.text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_pattern_of_a_text_matches_it_and_nothing_near(text in "[a-c*?\\[\\]{},!^/\\\\-]{1,12}", other in "[a-c*?\\[\\]/]{1,3}") {
+            let pattern = exactly(&text);
+            let matches = |value: &str| match pattern.contains(WILDCARDS) {
+                true => Glob::new(pattern.as_ref().into()).expect("it parses").matcher.is_match(value),
+                false => *pattern == *value,
+            };
+            prop_assert!(matches(&text), "{pattern} does not match {text}");
+            prop_assert!(other == text || !matches(&other), "{pattern} matches {other}");
         }
     }
 }

@@ -1,0 +1,216 @@
+//! An inventory, and what the ledger says of a period, as what was seen of the services of a host.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::peers::{gather, is_nobody};
+use super::seen::{Seen, SeenEdge, SeenService, Source};
+use super::text::{clean, counted};
+use crate::catalog;
+use crate::inventory::{Inventory, Listening, PeerGroup, Recognised, Service};
+use crate::ledger::{Edge, Identity, Observed, PortKey, PostureKey, VerdictKey};
+use crate::model::{Direction, PostureState, TlsVersion};
+
+/// Services by port; the local one of a port before the remote one.
+type Services = BTreeMap<(u16, bool), SeenService>;
+
+impl Seen {
+    /// Of a look at the host.
+    #[must_use]
+    pub fn of_inventory(inventory: &Inventory) -> Self {
+        let mut services = Services::new();
+        for found in &inventory.listeners {
+            let service = service(&mut services, found, false);
+            for address in &found.addresses {
+                add(&mut service.bound, *address);
+            }
+            add(&mut service.holders, found.holder.clone());
+            for group in &found.peers {
+                service.edges.push(edge(group.direction, &found.holder, Some(group.net), group));
+                // The other end of a connection within the host is a flow of its own.
+                if let (Direction::In, Some(client)) = (group.direction, &group.process) {
+                    let called = group.called.map(IpNet::from);
+                    service.edges.push(edge(Direction::Out, client, called, group));
+                }
+            }
+        }
+        for found in &inventory.remote {
+            let service = service(&mut services, found, true);
+            add(&mut service.holders, found.holder.clone());
+            service.edges.extend(
+                found.peers.iter().map(|group| edge(Direction::Out, &found.holder, Some(group.net), group)),
+            );
+        }
+        let unseen = inventory
+            .unread
+            .iter()
+            .map(|unread| format!("{} {}: {}", unread.count, clean(&unread.what), clean(&unread.why)));
+        let watched = inventory.watched.then_some((inventory.from, inventory.to));
+        let watched_s = watched.map(|time| match time {
+            (Some(from), Some(to)) => u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0),
+            _ => 0,
+        });
+        Self { source: Source::Look { watched_s }, unseen: unseen.collect(), services: placed(services) }
+    }
+
+    /// Of the ledger.
+    #[must_use]
+    pub fn of_ledger(observed: &Observed) -> Self {
+        let mut services = Services::new();
+        for row in &observed.listeners {
+            let service = by_port(&mut services, &row.port, false);
+            add(&mut service.bound, row.local.ip);
+            add(&mut service.holders, (*row.identity).clone());
+        }
+        for edge in &observed.edges {
+            let remote = edge.key.direction == Direction::Out && !is_served_here(&services, edge);
+            let service = by_port(&mut services, &edge.key.port, remote);
+            let connections = edge.counts.flows.max(edge.counts.opened).max(edge.counts.failed);
+            service.edges.push(SeenEdge {
+                direction: edge.key.direction,
+                identity: (*edge.key.identity).clone(),
+                peer: Some(edge.key.peer),
+                connections,
+                violations: match *edge.key.verdict {
+                    VerdictKey::Violation { .. } => connections,
+                    VerdictKey::Declared { .. } | VerdictKey::Undecided { .. } => 0,
+                },
+                time: Some((edge.first, edge.last)),
+            });
+            // What is not known yet of a flow stands there until it is: only what ended so was not seen.
+            let known = edge.key.posture.state != PostureState::Unknown;
+            let weight =
+                if known { connections - edge.counts.failed.min(connections) } else { edge.counts.closed };
+            count(service, &edge.key.posture, weight);
+        }
+        let lost = observed.gaps.len() as u64;
+        let unseen = (lost > 0).then(|| {
+            let first = observed.gaps.iter().map(|gap| gap.from).min().unwrap_or(observed.from);
+            format!("{} in the ledger, the first at {first:.0}", counted(lost, "gap"))
+        });
+        let source = Source::Ledger { from: observed.from, to: observed.to };
+        Self { source, unseen: unseen.into_iter().collect(), services: placed(services) }
+    }
+}
+
+fn edge(direction: Direction, identity: &Identity, peer: Option<IpNet>, group: &PeerGroup) -> SeenEdge {
+    let identity = identity.clone();
+    SeenEdge { direction, identity, peer, connections: group.connections, violations: 0, time: None }
+}
+
+fn service<'s>(services: &'s mut Services, found: &Listening, remote: bool) -> &'s mut SeenService {
+    let service = services.entry((found.port, remote)).or_insert_with(|| SeenService {
+        port: found.port,
+        remote,
+        ..SeenService::default()
+    });
+    service.in_own_netns |= found.own_netns;
+    if better(&found.service, &service.service) {
+        service.service = found.service.clone();
+    }
+    if service.declared.is_none() {
+        service.declared.clone_from(&found.declared);
+    }
+    if service.claim.is_none() {
+        service.claim.clone_from(&found.claim);
+    }
+    for (posture, connections) in &found.postures {
+        count(service, posture, *connections);
+    }
+    service
+}
+
+/// The bytes prove a protocol, an executable suggests it, a port is a convention.
+fn better(one: &Service, other: &Service) -> bool {
+    let rank = |service: &Service| {
+        service.id.as_ref().map(|_| {
+            service
+                .by
+                .iter()
+                .map(|by| match by {
+                    Recognised::Port => 1,
+                    Recognised::Executable => 2,
+                    Recognised::Bytes => 3,
+                })
+                .sum::<u32>()
+        })
+    };
+    rank(one) > rank(other)
+}
+
+fn by_port<'s>(services: &'s mut Services, port: &PortKey, remote: bool) -> &'s mut SeenService {
+    let number = port.number;
+    let service = services.entry((number, remote)).or_insert_with(|| {
+        let known = catalog::by_port(number);
+        SeenService {
+            port: number,
+            remote,
+            in_own_netns: true,
+            service: Service {
+                id: known.map(|known| known.id.into()),
+                name: known.map(|known| known.name.into()),
+                by: known.map(|_| Recognised::Port).into_iter().collect(),
+                why: None,
+            },
+            ..SeenService::default()
+        }
+    });
+    if port.declared && service.declared.is_none() {
+        service.declared = Some(Arc::clone(&port.name));
+    }
+    service
+}
+
+/// Whether a connection that was made here went to a listener of this host.
+fn is_served_here(services: &Services, edge: &Edge) -> bool {
+    let peer = edge.key.peer.addr().to_canonical();
+    let bound = services.get(&(edge.key.port.number, false)).map(|service| &service.bound);
+    peer.is_loopback() || bound.is_some_and(|bound| bound.iter().any(|ip| ip.to_canonical() == peer))
+}
+
+fn count(service: &mut SeenService, posture: &PostureKey, connections: u64) {
+    let version = match posture.state {
+        PostureState::Tls13 => Some(TlsVersion::Tls13),
+        PostureState::Tls12 => Some(TlsVersion::Tls12),
+        _ => posture.version,
+    };
+    if connections > 0 {
+        *service.postures.entry((posture.state, version)).or_default() += connections;
+    }
+}
+
+fn add<T: PartialEq>(list: &mut Vec<T>, item: T) {
+    if !list.contains(&item) {
+        list.push(item);
+    }
+}
+
+/// Puts what was called here under the declaration that a policy will find for it: a remote service that has the address.
+fn placed(mut services: Services) -> Vec<SeenService> {
+    let ports: BTreeSet<u16> = services.keys().map(|(port, _)| *port).collect();
+    for port in ports {
+        let Some(elsewhere) = services.get(&(port, true)) else { continue };
+        // As they are written, which may be wider than what was called.
+        let written = gather(elsewhere.edges.iter().filter_map(|edge| edge.peer));
+        let Some(here) = services.get_mut(&(port, false)) else { continue };
+        let is_elsewhere = |edge: &SeenEdge| {
+            edge.direction == Direction::Out && edge.peer.is_some_and(|peer| written.contains(peer))
+        };
+        let moved: Vec<_> = here.edges.extract_if(.., |edge| is_elsewhere(edge)).collect();
+        if let Some(elsewhere) = services.get_mut(&(port, true)) {
+            elsewhere.edges.extend(moved);
+        }
+    }
+    // A service elsewhere is nothing but its addresses.
+    services.retain(|_, service| {
+        let mut peers = service.edges.iter().filter_map(|edge| edge.peer);
+        !service.remote || peers.any(|peer| !is_nobody(peer))
+    });
+    for service in services.values_mut() {
+        service.bound.sort_by_key(IpAddr::to_canonical);
+    }
+    services.into_values().collect()
+}
