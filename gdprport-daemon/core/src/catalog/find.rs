@@ -101,6 +101,7 @@ mod tests {
             assert_eq!(known(name), ["redis"], "{name}");
         }
         assert_eq!(known("postgres15"), ["postgresql"]);
+        assert_eq!(known("redis-check-rdb"), ["redis"], "what Debian links redis-server to");
         assert_eq!(known("slapd"), ["ldap", "ldaps"]);
         assert_eq!(known("exim4"), ["smtp", "smtps", "submission"], "its own number is no version");
         for other in ["redis-server-x", "my-postgres", "postgres_exporter", "mysqld_exporter-1.0", "15", "-"]

@@ -235,7 +235,15 @@ pub const SERVICES: &[Service] = &[
         TlsStart::Direct,
         "A cache or queue of an application, often with sessions of users.",
     )
-    .is(&["redis-server", "valkey-server", "keydb-server", "dragonfly"]),
+    // On Debian `redis-server` is a link to the file of its checker, which is all that the kernel shows.
+    .is(&[
+        "redis-server",
+        "redis-check-rdb",
+        "valkey-server",
+        "valkey-check-rdb",
+        "keydb-server",
+        "dragonfly",
+    ]),
     service("smtp", "SMTP", &[25], TlsStart::InBand, "Mail on its way.")
         .is(&["smtpd", "exim4", "exim", "sendmail"])
         .by(&["master"]),
