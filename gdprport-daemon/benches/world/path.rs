@@ -8,6 +8,7 @@ use gdprport_core::decode::decode;
 use gdprport_core::event::{Agent, Host, Stamper};
 use gdprport_core::executed::{Executable, FileReading, components};
 use gdprport_core::flow::{Limits, Table};
+use gdprport_core::ledger::{Tally, TallyLimits};
 use gdprport_core::policy::{Policy, Source, compile};
 use gdprport_core::posture::Side;
 use gdprport_daemon::measured::{
@@ -167,7 +168,8 @@ impl Pipeline {
         let sink = Sink::file(Path::new(&out), DEFAULT_CAPACITY).expect("every Linux has /dev/null");
         let publisher = Publisher::new(Fanout::new(vec![sink]), stamper(), clock());
         let evidence = Evidence::new(resolver(folder.path()), NoMaps);
-        let monitor = Monitor::new(Table::new(Limits::default()), policy(), evidence, publisher);
+        let mut monitor = Monitor::new(Table::new(Limits::default()), policy(), evidence, publisher);
+        monitor.count_into(Tally::new(TallyLimits::default(), 0));
         Self { _folder: folder, monitor }
     }
 
@@ -185,6 +187,7 @@ impl Pipeline {
         let now = self.monitor.publisher.clock().timestamp(now_ns);
         self.monitor.settle(now_ns, now_ns, now);
         self.monitor.publisher.deliver();
+        drop(self.monitor.tally.as_mut().map(|tally| tally.drain(false, now)));
     }
 }
 

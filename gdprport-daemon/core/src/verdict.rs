@@ -99,6 +99,11 @@ impl ReasonSet {
         Self(self.0 & !other.0)
     }
 
+    /// One bit for each reason.
+    pub(crate) const fn bits(self) -> u16 {
+        self.0
+    }
+
     const fn bit(id: ReasonId) -> u16 {
         1 << id as u16
     }

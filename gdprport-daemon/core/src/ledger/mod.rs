@@ -7,6 +7,7 @@ mod batch;
 mod identity;
 mod observed;
 mod row;
+mod tally;
 
 pub use batch::{Batch, CoverageDelta, Entry, ListenerDelta, ListenerEvent};
 pub use identity::{ContainerIdentity, Identity};
@@ -14,3 +15,4 @@ pub use observed::{
     CoverageHour, GapRow, ListenerRow, Note, NoteKind, Observed, PolicyPeriod, Run, RunEnd, VolumeHour,
 };
 pub use row::{Counts, Edge, EdgeKey, PortKey, PostureKey, VerdictKey};
+pub use tally::{Tally, TallyLimits};

@@ -48,12 +48,14 @@ pub struct ListenerTable {
 }
 
 impl ListenerTable {
-    /// Remembers one that is not known yet, if there is room.
-    pub fn insert(&mut self, listener: Listener) {
+    /// Remembers one that is not known yet, if there is room; returns it if there is none.
+    pub fn insert(&mut self, listener: Listener) -> Option<Listener> {
         if self.open.len() < CAP {
             self.open.insert(listener.cookie, listener);
+            None
         } else {
             self.evicted += 1;
+            Some(listener)
         }
     }
 

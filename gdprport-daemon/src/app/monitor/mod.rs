@@ -7,6 +7,7 @@
 mod counters;
 mod evidence;
 mod flow_event;
+mod listeners;
 #[expect(clippy::module_inception, reason = "it holds the type of this name, and this file only declares")]
 mod monitor;
 mod publish;

@@ -1,12 +1,15 @@
 //! The monitor: tables, policy and evidence, and what each input does to them. It never waits.
 
-use gdprport_core::decode::{DecodeError, ListenerRecord, Record};
-use gdprport_core::flow::{Change, ChangeKind, Context as _, FoundFlow, LastCounts, Progress, Table};
-use gdprport_core::listener::{Listener, ListenerTable};
+use std::sync::Arc;
+
+use gdprport_core::decode::{DecodeError, Record};
+use gdprport_core::event::PolicyRef;
+use gdprport_core::flow::{Change, ChangeKind, FoundFlow, LastCounts, Progress, Table};
+use gdprport_core::ledger::{ListenerEvent, PortKey, Tally};
+use gdprport_core::listener::ListenerTable;
 use gdprport_core::model::{Endpoint, Nat, Process};
 use gdprport_core::policy::{ActivePolicy, DnsNames, Policy};
 use gdprport_core::shared::Shared;
-use gdprport_core::verdict::Verdict;
 use jiff::Timestamp;
 
 use super::counters::Counters;
@@ -93,6 +96,8 @@ pub struct Monitor<K> {
     pub publisher: Publisher,
     /// What happened.
     pub counters: Counters,
+    /// What is added up for the ledger; `None`: there is none.
+    pub tally: Option<Tally>,
     /// Changes of the input under way; empty between inputs.
     changes: Vec<Change>,
 }
@@ -109,8 +114,15 @@ impl<K: TaskLookup> Monitor<K> {
             evidence,
             publisher,
             counters: Counters::default(),
+            tally: None,
             changes: Vec::new(),
         }
+    }
+
+    /// Adds up what happens from now on.
+    pub fn count_into(&mut self, tally: Tally) {
+        self.tally = Some(tally);
+        self.count_by_policy();
     }
 
     /// The present time, as events carry it.
@@ -164,7 +176,7 @@ impl<K: TaskLookup> Monitor<K> {
             Input::Names => {
                 if evidence.resolver.late_names_arrived() {
                     flows.resolve_names(&mut evidence.context(active_policy, now), changes);
-                    self.name_listeners(now);
+                    self.judge_listeners(true, now);
                 }
             }
             Input::Translated(cookie, nat) => {
@@ -193,59 +205,6 @@ impl<K: TaskLookup> Monitor<K> {
 
 /// What the inputs do to one table or the other.
 impl<K: TaskLookup> Monitor<K> {
-    fn listener(&mut self, record: &ListenerRecord, now: Timestamp) {
-        match record {
-            ListenerRecord::Opened(event) => {
-                let process = self.evidence.context(&self.active_policy, now).process_of(&event.owner);
-                let netns_cookie = event.owner.netns_cookie;
-                let listener =
-                    SeenListener { cookie: event.cookie, local: event.local, process, netns_cookie };
-                self.open_listener(listener, Some(event.time_ns), now);
-            }
-            ListenerRecord::Closed(event) => {
-                let ended = self.listeners.ended(event.cookie);
-                self.listener_closed(ended, now);
-            }
-        }
-    }
-
-    /// Evaluates, reports and remembers a listener, unless it is known. `opened_ns`: when a record says that it began to
-    /// listen; `None` if it was found without one.
-    fn open_listener(&mut self, listener: SeenListener, opened_ns: Option<u64>, now: Timestamp) {
-        let SeenListener { cookie, local, process, netns_cookie } = listener;
-        let Some(port) = self.publisher.port_numbered(local.port, &self.active_policy) else {
-            self.counters.unwatched_listeners += 1;
-            return;
-        };
-        if self.listeners.contains(cookie) {
-            return;
-        }
-        let verdict = self.active_policy.evaluate_listener(local, process.as_deref());
-        let found = opened_ns.is_none();
-        let listener = Listener { cookie, local, process, verdict, opened_ns, netns_cookie, found };
-        if matches!(listener.verdict, Verdict::Violation { .. }) {
-            self.counters.port(port.port.number, &port.port.name).violation(&listener.verdict);
-        }
-        self.publisher.listener_opened(&listener, &port, now);
-        self.listeners.insert(listener);
-    }
-
-    /// Reports those that were known as closed.
-    fn close_listeners(&mut self, cookies: impl Iterator<Item = u64>, now: Timestamp) {
-        for cookie in cookies {
-            let removed = self.listeners.remove(cookie);
-            self.listener_closed(removed, now);
-        }
-    }
-
-    fn listener_closed(&mut self, listener: Option<Listener>, now: Timestamp) {
-        if let Some(listener) = listener
-            && let Some(port) = self.publisher.port_numbered(listener.local.port, &self.active_policy)
-        {
-            self.publisher.listener_closed(&listener, &port, now);
-        }
-    }
-
     fn destroyed(&mut self, notices: &[DestroyNotice], now: Timestamp) {
         let Self { flows, evidence, active_policy, changes, .. } = self;
         let mut context = evidence.context(active_policy, now);
@@ -276,8 +235,11 @@ impl<K: TaskLookup> Monitor<K> {
     }
 
     fn publish(&mut self, now: Timestamp) {
-        let Self { publisher, counters, flows, active_policy, changes, .. } = self;
+        let Self { publisher, counters, flows, active_policy, changes, tally, .. } = self;
         for change in changes.drain(..) {
+            if let Some(tally) = tally {
+                tally.flow(&change, now);
+            }
             let port = change.flow.port_index.and_then(|index| publisher.port(index));
             let Some(port) = port else {
                 // A port that is no longer watched: its last records come a moment later. A flow that began before was
@@ -303,10 +265,15 @@ impl<K: TaskLookup> Monitor<K> {
     pub fn set_policy(&mut self, policy: Policy, now: Timestamp) -> Unwatched {
         let flows = self.flows.retain(|flow| policy.port(flow.port()).is_some(), &mut self.changes);
         self.publish(now);
+        let moved = self.leave_ports(&policy, now);
         let listeners = self.listeners.retain(|listener| policy.port(listener.local.port).is_some());
         self.counters.unwatched_listeners += listeners as u64;
         self.publisher.set_policy(&policy);
         self.active_policy = self.active_policy.with_policy(policy);
+        self.count_by_policy();
+        for listener in &moved {
+            self.count_listener(listener, ListenerEvent::Judged, now);
+        }
         Unwatched { flows, listeners }
     }
 
@@ -321,45 +288,18 @@ impl<K: TaskLookup> Monitor<K> {
         self.evidence.forget_judgements();
         self.flows.reevaluate(&mut self.evidence.context(&self.active_policy, now), &mut self.changes);
         self.publish(now);
-        self.judge_listeners(now);
+        self.judge_listeners(false, now);
     }
 
-    /// Gives listeners the names that their processes had to go without, and judges them by these.
-    fn name_listeners(&mut self, now: Timestamp) {
-        let Self { listeners, evidence, active_policy, .. } = self;
-        let mut context = evidence.context(active_policy, now);
-        let mut any = false;
-        for listener in listeners.iter_mut() {
-            let Some(process) = listener.process.as_ref().filter(|process| process.lacks_names()) else {
-                continue;
-            };
-            if let Some(named) = context.with_names(process) {
-                listener.process = Some(named);
-                any = true;
-            }
-        }
-        if any {
-            self.judge_listeners(now);
-        }
-    }
-
-    /// Judges every listener again and reports those that violate the policy in a new way.
-    fn judge_listeners(&mut self, now: Timestamp) {
-        let mut changed = Vec::new();
-        for listener in self.listeners.iter_mut() {
-            let verdict = self.active_policy.evaluate_listener(listener.local, listener.process.as_deref());
-            if listener.verdict != verdict {
-                listener.verdict = verdict;
-                changed.push(listener.clone());
-            }
-        }
-        for listener in changed {
-            if let Some(port) = self.publisher.port_numbered(listener.local.port, &self.active_policy)
-                && matches!(listener.verdict, Verdict::Violation { .. })
-            {
-                self.counters.port(port.port.number, &port.port.name).violation(&listener.verdict);
-                self.publisher.listener_violates(&listener, &port, now);
-            }
-        }
+    /// Counts by the present policy and its ports.
+    fn count_by_policy(&mut self) {
+        let Some(tally) = &mut self.tally else { return };
+        let ports = self.active_policy.watched().map(|port| PortKey {
+            name: Arc::clone(&port.name),
+            number: port.number,
+            declared: port.declared,
+        });
+        let policy = self.publisher.policy();
+        tally.set_policy(policy.as_ref().map(|PolicyRef { digest }| digest), ports);
     }
 }

@@ -1,0 +1,231 @@
+//! Rows that are added up, found by value, and what they come to when they are drained.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use ipnet::IpNet;
+use jiff::Timestamp;
+
+use super::drained::Drained;
+use super::interned::Interned;
+use super::row::{Hour, Row, day_of, hour_of};
+use super::seen::{Glance, Seen, peer};
+use crate::flow::Flow;
+use crate::ledger::{Counts, EdgeKey, Identity, PortKey, PostureKey, VerdictKey};
+use crate::model::{Direction, Process};
+use crate::shared::Shared;
+
+/// What identities may take together, bytes: every name in one may have 4 KiB, and whoever starts programs chooses them.
+const IDENTITIES_BYTES: usize = 16 << 20;
+
+/// What verdicts may take: of a policy with 10,000 rules each in ten forms, 10 MB.
+const VERDICTS_BYTES: usize = 16 << 20;
+
+/// What postures may take: there are a few hundred cipher suites.
+const POSTURES_BYTES: usize = 1 << 20;
+
+/// Rows that are kept after they were drained, because what happens in one second happens in the next.
+const KEPT: usize = 8_192;
+
+/// All that a row is found by. The addresses are those of values of which each is kept once.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Place {
+    identity: usize,
+    verdict: usize,
+    posture: usize,
+    port: usize,
+    policy: usize,
+    peer: IpNet,
+    incoming: bool,
+    hour: Hour,
+}
+
+/// The rows since the last drain.
+#[derive(Debug)]
+pub(super) struct Rows {
+    rows: Vec<Row>,
+    most: usize,
+    touched: Vec<u32>,
+    places: HashMap<Place, u32, RandomState>,
+    seen: Seen,
+    identities: Interned<Identity>,
+    verdicts: Interned<VerdictKey>,
+    postures: Interned<PostureKey>,
+    names: RandomState,
+    /// Whether there are rows of more than one hour.
+    mixed: bool,
+}
+
+impl Rows {
+    /// At most so many.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            rows: Vec::new(),
+            most,
+            touched: Vec::new(),
+            places: HashMap::default(),
+            seen: Seen::default(),
+            identities: Interned::new(IDENTITIES_BYTES),
+            verdicts: Interned::new(VERDICTS_BYTES),
+            postures: Interned::new(POSTURES_BYTES),
+            names: RandomState::default(),
+            mixed: false,
+        }
+    }
+
+    /// The row of a flow at `now`; `None` if there is no room for another one. `port` is its place among those that are
+    /// watched, `policy` the one that has judged it.
+    #[inline]
+    pub(super) fn row(
+        &mut self,
+        flow: &Flow,
+        (place, port): (usize, &Arc<PortKey>),
+        policy: Option<&Arc<str>>,
+        now: Timestamp,
+    ) -> Option<&mut Row> {
+        let hour = hour_of(now);
+        let glance = Glance::of(flow, place, hour);
+        let index = match self.seen.get(&glance) {
+            Some(index) => index,
+            None => self.row_by_value(glance, flow, port, policy, hour)?,
+        };
+        let row = self.rows.get_mut(index as usize)?;
+        if !row.touched {
+            row.touched = true;
+            row.first = now;
+            self.touched.push(index);
+        }
+        row.last = now;
+        Some(row)
+    }
+
+    #[cold]
+    fn row_by_value(
+        &mut self,
+        glance: Glance,
+        flow: &Flow,
+        port: &Arc<PortKey>,
+        policy: Option<&Arc<str>>,
+        hour: Hour,
+    ) -> Option<u32> {
+        let identity = self.identity(flow.process.as_ref())?;
+        let verdict = self.verdict(VerdictKey::from(&*flow.verdict))?;
+        let posture = PostureKey::of(flow.posture.as_deref());
+        let bytes = size_of::<PostureKey>() + posture.cipher.as_ref().map_or(0, |cipher| cipher.len());
+        let posture = self.postures.intern(posture, bytes)?;
+        let peer = IpNet::from(peer(flow).to_canonical());
+        let key = EdgeKey {
+            port: Arc::clone(port),
+            direction: flow.direction,
+            identity,
+            peer,
+            verdict,
+            posture,
+            policy: policy.cloned(),
+        };
+        let index = self.find_or_insert(key, hour)?;
+        self.seen.insert(glance, flow, index);
+        Some(index)
+    }
+
+    fn find_or_insert(&mut self, key: EdgeKey, hour: Hour) -> Option<u32> {
+        let place = Place {
+            identity: Arc::as_ptr(&key.identity).addr(),
+            verdict: Arc::as_ptr(&key.verdict).addr(),
+            posture: Arc::as_ptr(&key.posture).addr(),
+            port: Arc::as_ptr(&key.port).addr(),
+            policy: key.policy.as_ref().map_or(0, |policy| Arc::as_ptr(policy).addr()),
+            peer: key.peer,
+            incoming: key.direction == Direction::In,
+            hour,
+        };
+        if let Some(index) = self.places.get(&place) {
+            return Some(*index);
+        }
+        if self.rows.len() >= self.most {
+            return None;
+        }
+        let index = u32::try_from(self.rows.len()).ok()?;
+        self.mixed |= self.rows.first().is_some_and(|row| row.hour != hour);
+        let name = self.name(&key, hour);
+        let (first, last) = (Timestamp::MIN, Timestamp::MIN);
+        self.rows.push(Row { key, hour, name, counts: Counts::default(), first, last, touched: false });
+        self.places.insert(place, index);
+        Some(index)
+    }
+
+    fn name(&self, key: &EdgeKey, hour: Hour) -> u64 {
+        let mut hasher = self.names.build_hasher();
+        key.hash(&mut hasher);
+        day_of(hour).hash(&mut hasher);
+        hasher.finish().max(1)
+    }
+
+    /// The identity of a process; `None` if there is no room for another one.
+    pub(super) fn identity(&mut self, process: Option<&Shared<Process>>) -> Option<Arc<Identity>> {
+        let identity = Identity::of(process.map(|process| &**process));
+        let bytes = identity_bytes(&identity);
+        self.identities.intern(identity, bytes)
+    }
+
+    /// The same for a verdict.
+    pub(super) fn verdict(&mut self, verdict: VerdictKey) -> Option<Arc<VerdictKey>> {
+        let role = match &verdict {
+            VerdictKey::Declared { rule } => Some(rule),
+            VerdictKey::Violation { nearest, .. } | VerdictKey::Undecided { nearest } => nearest.as_ref(),
+        };
+        let bytes = size_of::<VerdictKey>() + 16 + role.map_or(0, |role| role.len());
+        self.verdicts.intern(verdict, bytes)
+    }
+
+    /// Forgets at a glance what was seen, because places of ports mean something else from now on.
+    pub(super) fn forget_glances(&mut self) {
+        self.seen.clear();
+    }
+
+    /// Takes what came together.
+    pub(super) fn drain(&mut self) -> Drained {
+        let mut drained = Drained::new(self.touched.len(), self.mixed);
+        for index in self.touched.drain(..) {
+            let Some(row) = self.rows.get_mut(index as usize) else { continue };
+            row.touched = false;
+            drained.take(row);
+        }
+        self.trim();
+        drained
+    }
+
+    /// Forgets what is of no use any more, or too much to keep. All rows were drained.
+    fn trim(&mut self) {
+        let full =
+            self.identities.is_half_full() || self.verdicts.is_half_full() || self.postures.is_half_full();
+        if full || self.mixed || self.rows.len() > KEPT.min(self.most / 2) {
+            self.forget();
+        }
+        if full {
+            self.identities.clear();
+            self.verdicts.clear();
+            self.postures.clear();
+        }
+    }
+
+    /// Forgets all rows. They were drained.
+    pub(super) fn forget(&mut self) {
+        self.seen.clear();
+        self.places.clear();
+        self.rows.clear();
+        self.mixed = false;
+    }
+}
+
+/// What an identity takes, bytes.
+fn identity_bytes(identity: &Identity) -> usize {
+    let Identity { exe, script, unit, user, group, container, .. } = identity;
+    let container = container.iter().flat_map(|container| {
+        [&container.runtime, &container.name, &container.image, &container.namespace, &container.workload]
+    });
+    let texts = [exe, script, unit, user, group].into_iter().chain(container);
+    size_of::<Identity>() + texts.flatten().map(|text| text.len()).sum::<usize>()
+}
