@@ -5,6 +5,7 @@
 //! counter counts the same in every run. Does not belong here: how a case is measured.
 
 pub(crate) mod case;
+mod ledger;
 mod path;
 mod posture;
 mod records;
@@ -24,6 +25,8 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "policy-1000-rules", make: || stages::policy(1_000) },
     Case { name: "policy-100000-rules", make: || stages::policy(100_000) },
     Case { name: "event-encode", make: stages::event },
+    Case { name: "ledger-tally", make: ledger::tally },
+    Case { name: "ledger-batch", make: ledger::batch },
     Case { name: "snapshot-socket", make: stages::snapshot },
     Case { name: "posture-tls13", make: || posture::dialogue("postgresql", posture::TLS13) },
     Case { name: "posture-pg-upgraded", make: || posture::dialogue("postgresql", posture::PG_TLS) },

@@ -6,6 +6,7 @@
 
 mod intern;
 mod ledger;
+mod measured;
 mod queue;
 mod reader;
 mod schema;
@@ -20,6 +21,7 @@ mod writer;
 mod tests;
 
 pub(crate) use ledger::Ledger;
+pub use measured::{Asked, Written};
 pub(crate) use reader::{EdgeFilter, PolicyText, ReadError, Reader, StoredEdge, StoredFinding, Summary};
 pub(crate) use settings::{InUse, Settings};
 pub(crate) use state::{LedgerSnapshot, LedgerState};

@@ -133,8 +133,7 @@ until = {later}
 
 /// The policy of the same host once it is in order.
 #[must_use]
-pub fn in_order(host: &Host, today: Date) -> String {
-    let later = today.checked_add(jiff::Span::new().days(200)).expect("within the calendar");
+pub fn in_order(host: &Host) -> String {
     let [first, second, third] = Host::APPS;
     let (postgres, psql) = (host.postgres(), host.psql());
     let (redis, redis_cli) = (host.redis(), host.redis_cli());
@@ -216,20 +215,6 @@ role = "using-cache"
 direction = "out"
 peers = ["{address}"]
 process = {{ exe = "{redis_cli}", user = "games" }}
-
-[[exception]]
-finding = "plaintext-seen"
-port = "sessions"
-why = "both ends are in one rack"
-accepted_by = "dpo@example.org"
-until = {later}
-
-[[exception]]
-finding = "plaintext-seen"
-port = "cache"
-why = "both ends are in one rack"
-accepted_by = "dpo@example.org"
-until = {later}
 "#
     )
 }

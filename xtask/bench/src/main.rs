@@ -1,6 +1,7 @@
 //! What `cargo xtask bench` measures with, in one program of several roles: `instrument` takes orders on standard input
 //! and replies on standard output; `floor OBJECT PORT` is the least possible monitor; `hooks` and `hooks-no-skb`
-//! are the product's hooks with nothing in them; `hold NUMBER COUNT PORT…` holds connections for the instrument.
+//! are the product's hooks with nothing in them; `hold NUMBER COUNT PORT…` holds connections for the instrument;
+//! `ledger DIR FLOWS EDGES DAYS` stores flows.
 //!
 //! Belongs in this package: making load, starting monitors and ending them, reading clocks. Does not belong here: what
 //! is compared and what it means; that is `xtask/src/bench`.
@@ -9,6 +10,7 @@ mod clock;
 mod floor;
 mod growing;
 mod instrument;
+mod ledger;
 mod load;
 mod monitors;
 mod programs;
@@ -29,8 +31,10 @@ fn main() -> ExitCode {
         ["floor", object, port] => floor::run(object, port),
         ["hooks", object, port] => floor::hooks(object, port, true),
         ["hooks-no-skb", object, port] => floor::hooks(object, port, false),
+        ["ledger", dir, flows, edges, days] => ledger::run(dir.as_ref(), [flows, edges, days]),
         ["hold", number, count, ports @ ..] => hold(number, count, ports),
-        _ => Err("usage: gdprport-bench instrument | {floor|hooks|hooks-no-skb} OBJECT PORT | hold NUMBER COUNT PORT…"
+        _ => Err("usage: gdprport-bench instrument | {floor|hooks|hooks-no-skb} OBJECT PORT | hold NUMBER COUNT PORT… | ledger DIR FLOWS \
+                   EDGES DAYS"
             .into()),
     };
     match done {

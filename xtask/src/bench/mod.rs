@@ -14,6 +14,7 @@ mod cycles;
 mod daemon;
 mod effort;
 mod instrument;
+mod ledger;
 mod loss;
 mod machine;
 mod output;
@@ -21,6 +22,7 @@ mod report;
 mod report_latency;
 mod saturation;
 mod scale;
+mod scan;
 mod startup;
 mod stats;
 mod subject;
@@ -61,6 +63,8 @@ enum Part {
     Check(check::Options),
     /// Many ports, rules, flows and connections: what grows with them, and what fails first
     Scale(RunOptions),
+    /// The ledger: flows a second, size, questions; and scans of a busy host
+    Ledger(RunOptions),
 }
 
 /// How results are printed and what is already built.
@@ -103,6 +107,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(Part::Scale(options)) => {
             if prepare(*options)? {
                 measure_scale(*options)?;
+            }
+            Ok(())
+        }
+        Some(Part::Ledger(options)) => {
+            if prepare(*options)? {
+                measure_ledger(*options)?;
             }
             Ok(())
         }
@@ -192,6 +202,15 @@ fn measure_scale(options: RunOptions) -> Result<()> {
     let named: serde_json::Map<String, Value> =
         tables.iter().map(|table| table.title.clone()).zip(values).collect();
     save("scale", &machine, &named.into())
+}
+
+fn measure_ledger(options: RunOptions) -> Result<()> {
+    let machine = Machine::read();
+    let (mut instrument, context) = ready()?;
+    let results = ledger::measure(&mut instrument, &context)?;
+    let tables = [report::budgets(&ledger::budgets(&results)), ledger::table(&results)];
+    show("The last run of the ledger", &machine, &tables, options);
+    save("ledger", &machine, &ledger::json(&results))
 }
 
 /// Builds what is needed; returns false if this command ran again as root and is done.

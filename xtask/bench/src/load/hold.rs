@@ -12,8 +12,8 @@ use rustix::process::{Resource, getrlimit};
 
 use super::{listen, socket};
 
-/// Descriptors that are not ends of connections: listeners, and those of every process.
-const OTHERS: u64 = 2_000;
+/// Descriptors that are neither ends of connections nor listeners.
+const OTHERS: u64 = 1_000;
 
 /// The processes that hold connections; dropping them hangs up.
 #[derive(Debug, Default)]
@@ -22,7 +22,8 @@ pub(crate) struct Held(Vec<Child>);
 impl Held {
     /// Opens `count` more connections, in turn to each of `ports`, and returns when all are there.
     pub(crate) fn open(&mut self, netns: &Netns, ports: &[u16], count: u32) -> io::Result<()> {
-        let limit = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20).saturating_sub(OTHERS) / 2;
+        let others = OTHERS + ports.len() as u64;
+        let limit = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20).saturating_sub(others) / 2;
         let share = u32::try_from(limit).unwrap_or(u32::MAX).max(1);
         let mut left = count;
         while left > 0 {
