@@ -237,6 +237,7 @@ pub(super) fn event() -> Item {
             peer_process: Some(Shared::clone(&server)),
             posture: None,
             verdict: Shared::clone(&verdict),
+            accepted: None,
             policy: policy.clone(),
         };
         line.clear();

@@ -41,6 +41,9 @@ pub struct PortCounters {
     /// Flows that ended, by how they were encrypted. The status adds those that are open now.
     #[serde(default)]
     pub posture: BTreeMap<PostureState, u64>,
+    /// Of `violations_total`, those that exceptions of the policy accepted when they were last reported.
+    #[serde(default)]
+    pub accepted: u64,
 }
 
 impl PortCounters {
@@ -91,6 +94,7 @@ impl PortCounters {
             declared_flows,
             undecided,
             violations_total,
+            accepted,
             violations,
             posture,
         } = other;
@@ -104,6 +108,7 @@ impl PortCounters {
             (&mut self.declared_flows, declared_flows),
             (&mut self.undecided, undecided),
             (&mut self.violations_total, violations_total),
+            (&mut self.accepted, accepted),
         ] {
             *sum += more;
         }
@@ -119,6 +124,15 @@ impl PortCounters {
     pub fn violation(&mut self, verdict: &Verdict) {
         self.violations_total += 1;
         self.reasons(verdict, ReasonSet::from(verdict));
+    }
+
+    /// Counts whether exceptions accept a violation that is reported, and whether they did when it was reported before.
+    pub fn accepted(&mut self, was: bool, is: bool) {
+        match (was, is) {
+            (false, true) => self.accepted += 1,
+            (true, false) => self.accepted = self.accepted.saturating_sub(1),
+            (true, true) | (false, false) => {}
+        }
     }
 
     fn reasons(&mut self, verdict: &Verdict, new: ReasonSet) {

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +59,28 @@ impl ReasonId {
             Self::ExposedListener => "exposed-listener",
             Self::UndeclaredListener => "undeclared-listener",
         }
+    }
+
+    /// All, in their order.
+    pub const ALL: [Self; 12] = [
+        Self::UndeclaredPort,
+        Self::UndeclaredPeer,
+        Self::UndeclaredProcess,
+        Self::Unattributable,
+        Self::UndeclaredDirection,
+        Self::Plaintext,
+        Self::WeakTls,
+        Self::TlsRefused,
+        Self::NotTls,
+        Self::RuleExpired,
+        Self::ExposedListener,
+        Self::UndeclaredListener,
+    ];
+
+    /// Whether only a listener has it.
+    #[must_use]
+    pub const fn is_of_listeners(self) -> bool {
+        matches!(self, Self::ExposedListener | Self::UndeclaredListener)
     }
 }
 
@@ -134,6 +157,33 @@ pub struct Nearest {
     /// `namespace`, `workload`, `stated_by` (whose word about the container the rule does not take, also where it does not
     /// name the key), `cgroup`, `until`, and `tls`, which is its port's.
     pub failed: Vec<String>,
+}
+
+/// That exceptions of the policy accept every reason of a violation, for a time. It stays a violation, with all its evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Accepted {
+    /// Why, as the exception says.
+    pub why: Arc<str>,
+    /// By whom.
+    pub by: Arc<str>,
+    /// The last day, in UTC.
+    #[schemars(with = "String")]
+    pub until: Date,
+    /// The other exceptions, where one accepts only some of the reasons; they end later, or on the same day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<AlsoAccepted>,
+}
+
+/// One more exception that was needed to accept a violation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AlsoAccepted {
+    /// Why, as the exception says.
+    pub why: Arc<str>,
+    /// By whom.
+    pub by: Arc<str>,
+    /// The last day, in UTC.
+    #[schemars(with = "String")]
+    pub until: Date,
 }
 
 /// The verdict of the policy.

@@ -90,6 +90,7 @@ impl Sources<'_> {
             peer_process: flow.peer_process.clone(),
             posture: flow.posture.clone(),
             verdict: VerdictRow::from(&*flow.verdict),
+            accepted: monitor.accepted(flow, now),
             opened: flow.opened_ns.map_or(session.started, |ns| clock.timestamp(ns)),
         });
         let watched = query.port.is_none()
@@ -134,6 +135,7 @@ fn policy_status(monitor: &Monitor<Probes>, state: &PolicyState, now: Timestamp)
         last_reload: state.last_reload.clone(),
         ports: count(policy.watched().filter(|port| port.declared).count()),
         rules: count(policy.rules()),
+        exceptions: count(policy.exceptions()),
         unresolved: unresolved.collect(),
     }
 }

@@ -146,6 +146,10 @@ pub(super) fn append_record(event: &Event, line: &[u8], words: &[u8], record: &m
         for reason in verdict.reasons() {
             append(record, "GDPRPORT_REASON", reason.id.as_str().as_bytes());
         }
+        if let Some(accepted) = body.accepted() {
+            append(record, "GDPRPORT_ACCEPTED_BY", accepted.by.as_bytes());
+            append(record, "GDPRPORT_ACCEPTED_UNTIL", accepted.until.to_string().as_bytes());
+        }
     }
     if let Some(process) = body.process() {
         for (field, value) in [

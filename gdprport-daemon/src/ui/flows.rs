@@ -7,6 +7,7 @@ use super::table::{Cell, Column, TIE, table};
 use super::tone::Tone;
 use crate::control::api::{FlowRow, FlowsReply, VerdictOutcome, VerdictRow};
 use gdprport_core::model::{Direction, Endpoint, Nat, PostureState};
+use gdprport_core::verdict::Accepted;
 
 /// Screens at least this wide show the peer's port too; it is mostly an ephemeral one.
 const WIDE: u16 = 120;
@@ -51,7 +52,11 @@ pub(super) fn show(reply: &FlowsReply, screen: &Screen) -> String {
     } else {
         format!("{} {}", thousands(listed), if listed == 1 { "flow" } else { "flows" })
     };
-    let remark = format!("{more}, {} in violation", thousands(violations as u64));
+    let accepted = reply.flows.iter().filter(|flow| flow.accepted.is_some()).count();
+    let mut remark = format!("{more}, {} in violation", thousands(violations as u64));
+    if accepted > 0 {
+        remark.push_str(&format!(", {} of them accepted", thousands(accepted as u64)));
+    }
     format!("{}\n{}\n", table(&columns(screen.width), &rows, screen.width), Tone::Dim.paint(&remark))
 }
 
@@ -99,7 +104,7 @@ fn row(flow: &FlowRow, screen: &Screen) -> Vec<Cell> {
     let seconds = screen.now.as_second().saturating_sub(flow.opened.as_second());
     let age = Cell::plain(duration(u64::try_from(seconds).unwrap_or(0)));
     vec![
-        Cell::new(tone(flow.verdict.outcome), flow.verdict.outcome.as_str()),
+        Cell::new(tone(flow), flow.verdict.outcome.as_str()),
         Cell::plain(&flow.port.name),
         Cell::plain(flow.direction.as_str()),
         Cell::plain(peer(flow, screen.width >= WIDE)),
@@ -111,13 +116,19 @@ fn row(flow: &FlowRow, screen: &Screen) -> Vec<Cell> {
         count(flow.flow.bytes_sent),
         count(flow.flow.bytes_received),
         age,
-        Cell::plain(why(&flow.verdict)),
+        Cell::plain(flow.accepted.as_deref().map(accepted).unwrap_or_default() + &why(&flow.verdict)),
     ]
 }
 
-const fn tone(outcome: VerdictOutcome) -> Tone {
-    match outcome {
+/// That the policy accepts a violation, before its reasons.
+fn accepted(accepted: &Accepted) -> String {
+    format!("accepted until {}: ", accepted.until)
+}
+
+const fn tone(flow: &FlowRow) -> Tone {
+    match flow.verdict.outcome {
         VerdictOutcome::Declared => Tone::Good,
+        VerdictOutcome::Violation if flow.accepted.is_some() => Tone::Warn,
         VerdictOutcome::Violation => Tone::Bad,
         VerdictOutcome::Undecided => Tone::Warn,
     }
@@ -186,6 +197,20 @@ mod tests {
         ] {
             flow.direction = direction;
             assert_eq!(peer(&flow, wide), expected);
+        }
+    }
+
+    #[test]
+    fn an_accepted_violation_is_shown_as_one_and_accepted() {
+        let mut flows = samples::flows();
+        flows.retain(|flow| flow.verdict.outcome == VerdictOutcome::Violation);
+        flows.truncate(1);
+        flows[0].accepted = Some(gdprport_core::event::samples::exceptions::accepted());
+        let screen = Screen { width: 200, now: "2026-11-23T13:24:05Z".parse().expect("a timestamp") };
+        let text = show(&FlowsReply { watched: true, matching: 1, flows }, &screen);
+        let text = anstream::adapter::strip_str(&text).to_string();
+        for part in ["violation", "accepted until 2027-01-31: ", "1 in violation, 1 of them accepted"] {
+            assert!(text.contains(part), "{part}: {text}");
         }
     }
 

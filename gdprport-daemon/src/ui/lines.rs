@@ -19,7 +19,7 @@ use super::format::{basename, bytes, elapsed, list, program};
 use super::tone::Tone;
 use gdprport_core::event::{Body, Event, Flow, FlowEvent, FlowSummary, Kind, ListenerEvent, Violation};
 use gdprport_core::model::{Attribution, Direction, Endpoint, Nat, Outcome, PostureState, Process};
-use gdprport_core::verdict::Verdict;
+use gdprport_core::verdict::{Accepted, Verdict};
 use own::{coverage, policy, start};
 use paint::{Painter, Span};
 
@@ -110,9 +110,12 @@ impl LineRenderer {
                 );
             }
             Body::Violation(violation) => match &**violation {
-                Violation::Flow(flow) => self.flow(&mut painter, flow, true, &reasons(&flow.verdict)),
+                Violation::Flow(flow) => {
+                    self.flow(&mut painter, flow, true, &reasons(&flow.verdict, flow.accepted.as_deref()));
+                }
                 Violation::Listener(listener) => {
-                    self.listener(&mut painter, listener, true, &reasons(&listener.verdict));
+                    let tail = reasons(&listener.verdict, listener.accepted.as_deref());
+                    self.listener(&mut painter, listener, true, &tail);
                 }
             },
             Body::ListenerOpen(listener) | Body::ListenerClose(listener) => {
@@ -243,6 +246,7 @@ fn head(body: &Body) -> (Tone, &'static str, &'static str) {
         Kind::FlowPosture => (Tone::Plain, "◈", "posture"),
         Kind::Finding => (Tone::Warn, "?", "finding"),
         Kind::FlowSummary => (Tone::Plain, "Σ", "summary"),
+        Kind::Violation if body.accepted().is_some() => (Tone::Warn, "△", "accepted"),
         Kind::Violation => (Tone::Bad, "▲", "VIOLATION"),
         Kind::ListenerOpen => (Tone::Plain, "◆", "listen"),
         Kind::ListenerClose => (Tone::Dim, "◇", "unlisten"),
@@ -330,9 +334,13 @@ fn verdict_span(verdict: &Verdict, policy: bool) -> Span {
 }
 
 /// Why it is a violation.
-fn reasons(verdict: &Verdict) -> Vec<Span> {
+fn reasons(verdict: &Verdict, accepted: Option<&Accepted>) -> Vec<Span> {
     let Verdict::Violation { reasons, nearest } = verdict else { return Vec::new() };
-    let mut pieces = vec![(Tone::Bad, format!("✗ {}", list(reasons.iter().map(|reason| reason.id))))];
+    let tone = if accepted.is_some() { Tone::Warn } else { Tone::Bad };
+    let mut pieces = vec![(tone, format!("✗ {}", list(reasons.iter().map(|reason| reason.id))))];
+    if let Some(Accepted { why, by, until, .. }) = accepted {
+        pieces.push((Tone::Plain, format!(" · accepted by {by} until {until}: {why}")));
+    }
     if let Some(nearest) = nearest {
         pieces.push((Tone::Dim, format!(" · nearest {} fails {}", nearest.role, list(&nearest.failed))));
     }

@@ -103,11 +103,7 @@ fn policy(policy: &PolicyStatus, screen: &Screen) -> String {
             add("files", Tone::Warn, "none: the built-in catalog, observing; every flow is undeclared");
         }
     }
-    add(
-        "declares",
-        Tone::Plain,
-        &format!("{}, {}", counted(policy.ports.into(), "port"), counted(policy.rules.into(), "rule")),
-    );
+    add("declares", Tone::Plain, &declares(policy));
     add("digest", Tone::Plain, &digest);
     if let Some(reload) = &policy.last_reload {
         if reload.ok {
@@ -126,6 +122,15 @@ fn policy(policy: &PolicyStatus, screen: &Screen) -> String {
     for name in &policy.unresolved {
         let unresolved = format!("{} ({}): undecided without it: {}", name.name, name.error, name.undecided);
         add("unresolved", Tone::Warn, &unresolved);
+    }
+    text
+}
+
+fn declares(policy: &PolicyStatus) -> String {
+    let mut text =
+        format!("{}, {}", counted(policy.ports.into(), "port"), counted(policy.rules.into(), "rule"));
+    if policy.exceptions > 0 {
+        text.push_str(&format!(", {}", counted(policy.exceptions.into(), "exception")));
     }
     text
 }
@@ -166,7 +171,9 @@ fn ports(ports: &[PortStatus], source: &PolicySource, screen: &Screen) -> String
     let rows: Vec<_> = shown
         .iter()
         .map(|(port, last)| {
-            let reasons = counts(port.counters.violations.iter().map(|(reason, n)| (reason.as_str(), *n)));
+            let accepted = (port.counters.accepted > 0).then_some(("accepted", port.counters.accepted));
+            let reasons = port.counters.violations.iter().map(|(reason, n)| (reason.as_str(), *n));
+            let reasons = counts(reasons.chain(accepted));
             let (first, last) = (port.number, *last);
             vec![
                 Cell::new(if port.declared { Tone::Plain } else { Tone::Warn }, &port.name),

@@ -18,7 +18,7 @@ use crate::event::{
 };
 use crate::model::{Posture, Process};
 use crate::shared::Shared;
-use crate::verdict::Verdict;
+use crate::verdict::{Accepted, Verdict};
 
 /// Processes whose JSON is remembered: those of a busy server and its clients; about 800 bytes each.
 const PROCESSES: usize = 256;
@@ -33,6 +33,9 @@ const VERDICTS: usize = 256;
 /// Postures whose JSON is remembered: each is a flow's own and stands in two or three of its events; some 300 bytes.
 const POSTURES: usize = 256;
 
+/// Exceptions whose JSON is remembered: each is shared by all that it accepts; some 200 bytes each.
+const EXCEPTIONS: usize = 64;
+
 /// Room for most lines of a flow: 1.1 to 1.6 KB.
 const LINE: usize = 2_048;
 
@@ -45,6 +48,7 @@ pub struct Encoder {
     processes: Memo<Process>,
     postures: Memo<Posture>,
     verdicts: Memo<Verdict>,
+    exceptions: Memo<Accepted>,
     now: Second,
     opened: Second,
 }
@@ -66,6 +70,7 @@ impl Default for Encoder {
             processes: Memo::new(PROCESSES, json),
             postures: Memo::new(POSTURES, json),
             verdicts: Memo::new(VERDICTS, |verdict, to| json(&wire_verdict::VerdictRef::from(verdict), to)),
+            exceptions: Memo::new(EXCEPTIONS, json),
             now: Second::default(),
             opened: Second::default(),
         }
@@ -122,6 +127,10 @@ impl Encoder {
         }
         line.extend_from_slice(br#","verdict":"#);
         line.extend_from_slice(self.verdicts.json(&about.verdict));
+        if let Some(accepted) = &about.accepted {
+            line.extend_from_slice(br#","accepted":"#);
+            line.extend_from_slice(self.exceptions.json(accepted));
+        }
         line.extend_from_slice(br#","policy":"#);
         self.policy(about.policy.as_ref(), line);
         line.extend_from_slice(b"}\n");

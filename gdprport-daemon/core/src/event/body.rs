@@ -9,12 +9,12 @@ use super::coverage::CoverageEvent;
 use super::flow_event::{FindingEvent, FlowEvent};
 use super::lifecycle::{DaemonStart, DaemonStop, PolicyEvent};
 use super::listener::ListenerEvent;
-use super::refs::{PolicyRef, Port};
+use super::refs::Port;
 use super::severity::Severity;
 use super::summary::FlowSummary;
 use crate::model::Process;
 use crate::shared::Shared;
-use crate::verdict::Verdict;
+use crate::verdict::{Accepted, Verdict};
 
 /// What a `violation` is about: `flow` or `listener` is present, never both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -214,7 +214,7 @@ impl Body {
     /// |---|---|
     /// | `high` | a violation with reason `undeclared-peer`, `undeclared-process`, `unattributable`, `plaintext`, `tls-refused`, `not-tls` or `exposed-listener` |
     /// | `medium` | a violation with any other reason; a `finding`; a `coverage` event that reports a loss |
-    /// | `low` | a violation while no policy is active (the catalog only suspects); an undecided verdict; a `policy.applied` with warnings; a `daemon.start` with missing hooks; `daemon.stop` |
+    /// | `low` | a violation that exceptions of the policy accept; one while no policy is active (the catalog only suspects); an undecided verdict; a `policy.applied` with warnings; a `daemon.start` with missing hooks; `daemon.stop` |
     /// | `info` | everything else |
     ///
     /// Every event with a violation verdict has its severity, of any kind: the close of a forbidden flow matters as much
@@ -233,15 +233,23 @@ impl Body {
             Self::DaemonStart(event) if event.daemon.hooks.iter().any(|hook| !hook.attached) => Severity::Low,
             Self::DaemonStart(_) => Severity::Info,
             Self::DaemonStop(_) => Severity::Low,
-            _ => self
-                .judged()
-                .map_or(Severity::Info, |(verdict, policy)| Severity::of_verdict(verdict, policy.is_none())),
+            _ => self.judged().unwrap_or(Severity::Info),
         }
     }
 
-    fn judged(&self) -> Option<(&Verdict, Option<&PolicyRef>)> {
-        let flow = self.flow().map(|flow| (&*flow.verdict, flow.policy.as_ref()));
-        flow.or_else(|| self.listener().map(|listener| (&listener.verdict, listener.policy.as_ref())))
+    fn judged(&self) -> Option<Severity> {
+        let of_listener = |listener: &ListenerEvent| {
+            let ListenerEvent { verdict, accepted, policy, .. } = listener;
+            Severity::of_verdict(verdict, accepted.is_some(), policy.is_none())
+        };
+        self.flow().map(FlowEvent::severity).or_else(|| self.listener().map(of_listener))
+    }
+
+    /// The exceptions that accept the violation that it is about.
+    #[must_use]
+    pub fn accepted(&self) -> Option<&Accepted> {
+        let of_flow = self.flow().and_then(|flow| flow.accepted.as_deref());
+        of_flow.or_else(|| self.listener().and_then(|listener| listener.accepted.as_deref()))
     }
 }
 

@@ -9,7 +9,7 @@ use super::severity::Severity;
 use super::wire_verdict;
 use crate::model::{Posture, Process};
 use crate::shared::Shared;
-use crate::verdict::Verdict;
+use crate::verdict::{Accepted, Verdict};
 
 /// A flow, who talks, and the verdict of the policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +30,9 @@ pub struct FlowEvent {
     #[serde(with = "wire_verdict")]
     #[schemars(with = "wire_verdict::WireVerdict")]
     pub verdict: Shared<Verdict>,
+    /// The exceptions of the policy that accept every reason of the violation; absent if one is not accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Shared<Accepted>>,
     /// The active policy; `null` if there is none and the catalog applies.
     pub policy: Option<PolicyRef>,
 }
@@ -69,6 +72,6 @@ impl FlowEvent {
     /// How much an event about it matters.
     #[must_use]
     pub fn severity(&self) -> Severity {
-        Severity::of_verdict(&self.verdict, self.policy.is_none())
+        Severity::of_verdict(&self.verdict, self.accepted.is_some(), self.policy.is_none())
     }
 }

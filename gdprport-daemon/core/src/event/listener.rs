@@ -8,7 +8,7 @@ use super::refs::{PolicyRef, Port};
 use super::wire_verdict;
 use crate::model::{Endpoint, Process};
 use crate::shared::Shared;
-use crate::verdict::Verdict;
+use crate::verdict::{Accepted, Verdict};
 
 /// A listening socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +32,9 @@ pub struct ListenerEvent {
     #[serde(with = "wire_verdict")]
     #[schemars(with = "wire_verdict::WireVerdict")]
     pub verdict: Verdict,
+    /// The exceptions of the policy that accept every reason of the violation; absent if one is not accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Shared<Accepted>>,
     /// The active policy; `null` if there is none and the catalog applies.
     pub policy: Option<PolicyRef>,
 }

@@ -1,6 +1,7 @@
 //! One realistic event of every kind, for the tests of everything that handles events.
 
 pub mod containers;
+pub mod exceptions;
 
 use std::collections::BTreeMap;
 
@@ -47,6 +48,7 @@ pub fn events() -> Vec<Event> {
     let mut stamper = stamper();
     let mut bodies: Vec<Body> = Kind::ALL.iter().map(|&kind| body(kind)).collect();
     bodies.push(Body::Violation(Box::new(Violation::Listener(exposed_listener()))));
+    bodies.extend(exceptions::bodies(&forbidden(), &exposed_listener()));
     bodies.push(Body::FlowUpdate(Box::new(FlowEvent {
         process: None,
         policy: None,
@@ -237,6 +239,7 @@ pub fn declared(outcome: Outcome) -> FlowEvent {
         peer_process: None,
         posture: None,
         verdict: Shared::new(Verdict::Declared { rule: "orders-api".into() }),
+        accepted: None,
         policy: policy(),
     }
 }
@@ -260,6 +263,7 @@ pub fn forbidden() -> FlowEvent {
                 failed: vec!["peers".to_owned(), "unit".to_owned()],
             }),
         }),
+        accepted: None,
         policy: policy(),
     }
 }
@@ -296,6 +300,7 @@ fn exposed_listener() -> ListenerEvent {
             }],
             nearest: None,
         },
+        accepted: None,
         policy: policy(),
     }
 }

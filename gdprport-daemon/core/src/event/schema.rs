@@ -65,7 +65,7 @@ mod tests {
         for event in samples::events() {
             let value = line(&event);
             for key in value.as_object().expect("an object").keys() {
-                let optional = matches!(key.as_str(), "peer_process" | "posture")
+                let optional = matches!(key.as_str(), "peer_process" | "posture" | "accepted")
                     || (key == "port" && matches!(event.body, Body::Coverage(_)));
                 let mut without = value.clone();
                 without.as_object_mut().expect("an object").remove(key);

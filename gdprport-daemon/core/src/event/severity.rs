@@ -33,12 +33,13 @@ impl Severity {
         }
     }
 
-    /// How much a verdict matters. `catalog_only`: no policy is active, so that the catalog only suspects.
-    pub(super) fn of_verdict(verdict: &Verdict, catalog_only: bool) -> Self {
+    /// How much a verdict matters. `accepted`: exceptions of the policy accept the violation. `catalog_only`: no policy is
+    /// active, so that the catalog only suspects.
+    pub(super) fn of_verdict(verdict: &Verdict, accepted: bool, catalog_only: bool) -> Self {
         match verdict {
             Verdict::Declared { .. } => Self::Info,
             Verdict::Undecided { .. } => Self::Low,
-            Verdict::Violation { .. } if catalog_only => Self::Low,
+            Verdict::Violation { .. } if catalog_only || accepted => Self::Low,
             Verdict::Violation { reasons, .. } => {
                 reasons.iter().map(|reason| weight(reason.id)).max().unwrap_or(Self::Medium)
             }

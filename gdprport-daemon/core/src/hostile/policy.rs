@@ -11,7 +11,7 @@ use crate::model::{
     Attribution, Container, Direction, Endpoint, Names, Naming, Nat, Posture, PostureState, Process,
     StatedBy, TlsVersion, Translation, Withheld, Workload,
 };
-use crate::policy::{ActivePolicy, DnsNames, Facts, Policy, Problem, Resolution, Source, compile};
+use crate::policy::{ActivePolicy, DnsNames, Facts, Policy, Problem, Resolution, Source, outline};
 use crate::text::is_control_or_bidi;
 use crate::verdict::Verdict;
 
@@ -27,7 +27,7 @@ pub fn policy(bytes: &[u8]) {
     let files = text.split(NEXT_FILE).zip(["policy.toml", "a.toml", "b.toml", "c.toml"]);
     let sources: Vec<_> =
         files.map(|(text, name)| Source { name: name.to_owned(), text: text.to_owned() }).collect();
-    match compile(&sources) {
+    match outline(&sources) {
         Err(problems) => {
             assert!(!problems.list.is_empty(), "refused without a reason");
             for problem in &problems.list {
@@ -35,7 +35,8 @@ pub fn policy(bytes: &[u8]) {
             }
             is_printable(&problems.to_string());
         }
-        Ok(policy) => {
+        Ok((outline, policy)) => {
+            assert_eq!(outline.exceptions.len(), policy.exceptions(), "every exception is written down");
             for warning in policy.warnings_at(Timestamp::MAX) {
                 is_in_the_text(warning, &sources);
                 is_printable(&warning.to_string());
@@ -95,11 +96,24 @@ fn has_verdicts(policy: Policy, dice: &mut Dice) {
             let verdict = policy.evaluate(&facts, now);
             has_reasons(&verdict);
             assert_eq!(verdict, policy.evaluate(&facts, now), "the same flow, the same verdict");
+            is_accepted_in_time(&policy, &facts, &verdict, now);
         }
         let known = policy.port_of(&facts);
         assert!(known.is_none_or(|port| port.number == number));
         has_reasons(&policy.evaluate_listener(local, process));
     }
+}
+
+/// Before time began every exception counts, at its end none does.
+fn is_accepted_in_time(policy: &ActivePolicy, facts: &Facts<'_>, verdict: &Verdict, now: Timestamp) {
+    let Some(port) = policy.port_of(facts) else { return };
+    let reasons = verdict.reasons().iter().map(|reason| reason.id);
+    let accepted = policy.accepted(facts, port, reasons, now);
+    assert!(accepted.is_none() || now < Timestamp::MAX && policy.policy().exceptions() > 0);
+    assert!(
+        accepted.is_none() || matches!(verdict, Verdict::Violation { .. }),
+        "only a violation is accepted"
+    );
 }
 
 fn has_reasons(verdict: &Verdict) {

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::declared::{Controller, Emit, ProcessingRecord, TlsDemand};
+use super::model::{PortKey, ProcessSpec};
 use crate::catalog;
 use crate::model::Direction;
 
@@ -111,7 +112,7 @@ pub struct Exception {
     pub port: Option<Arc<str>>,
     /// Whom it is limited to; empty: anybody.
     pub peers: Vec<DeclaredPeer>,
-    /// What it is limited to, by key, as in a rule; empty: any process.
+    /// What it is limited to, by key, as in [`DeclaredRule::process`]; empty: any process.
     pub process: Vec<(&'static str, Vec<String>)>,
     /// Why it is accepted; never empty.
     pub why: Arc<str>,
@@ -119,4 +120,6 @@ pub struct Exception {
     pub accepted_by: Arc<str>,
     /// The last day on which it counts, in UTC.
     pub until: Date,
+    /// The port and the process as they are compared.
+    pub(crate) compared: (Option<PortKey>, Option<Arc<ProcessSpec>>),
 }

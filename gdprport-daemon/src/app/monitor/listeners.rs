@@ -8,6 +8,7 @@ use gdprport_core::policy::{ActivePolicy, Policy, PortInfo};
 use gdprport_core::verdict::Verdict;
 use jiff::Timestamp;
 
+use super::accepted;
 use super::monitor::{Monitor, SeenListener};
 use crate::host::process::TaskLookup;
 
@@ -43,10 +44,13 @@ impl<K: TaskLookup> Monitor<K> {
         let verdict = self.active_policy.evaluate_listener(local, process.as_deref());
         let found = opened_ns.is_none();
         let listener = Listener { cookie, local, process, verdict, opened_ns, netns_cookie, found };
+        let accepted = accepted::of_listener(&self.active_policy, &listener, now);
         if matches!(listener.verdict, Verdict::Violation { .. }) {
-            self.counters.port(port.port.number, &port.port.name).violation(&listener.verdict);
+            let counters = self.counters.port(port.port.number, &port.port.name);
+            counters.violation(&listener.verdict);
+            counters.accepted(false, accepted.is_some());
         }
-        self.publisher.listener_opened(&listener, &port, now);
+        self.publisher.listener_opened(&listener, &port, accepted, now);
         self.count_listener(&listener, ListenerEvent::Opened, now);
         if let Some(forgotten) = self.listeners.insert(listener) {
             // Its end will not be known.
@@ -66,7 +70,8 @@ impl<K: TaskLookup> Monitor<K> {
         if let Some(listener) = listener
             && let Some(port) = self.publisher.port_numbered(listener.local.port, &self.active_policy)
         {
-            self.publisher.listener_closed(&listener, &port, now);
+            let accepted = accepted::of_listener(&self.active_policy, &listener, now);
+            self.publisher.listener_closed(&listener, &port, accepted, now);
             self.count_listener(&listener, ListenerEvent::Closed, now);
         }
     }
@@ -99,8 +104,11 @@ impl<K: TaskLookup> Monitor<K> {
             if let Some(port) = self.publisher.port_numbered(listener.local.port, &self.active_policy)
                 && matches!(listener.verdict, Verdict::Violation { .. })
             {
-                self.counters.port(port.port.number, &port.port.name).violation(&listener.verdict);
-                self.publisher.listener_violates(&listener, &port, now);
+                let accepted = accepted::of_listener(&self.active_policy, &listener, now);
+                let counters = self.counters.port(port.port.number, &port.port.name);
+                counters.violation(&listener.verdict);
+                counters.accepted(false, accepted.is_some());
+                self.publisher.listener_violates(&listener, &port, accepted, now);
             }
         }
     }

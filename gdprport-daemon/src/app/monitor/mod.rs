@@ -4,6 +4,7 @@
 //! Belongs here: the state that a verdict depends on, and the one place that changes it. Does not belong here: where
 //! inputs come from (`run`, `reconcile`), and what is reported about the daemon itself (`coverage`, `status`).
 
+mod accepted;
 mod counters;
 mod evidence;
 mod flow_event;

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use gdprport_core::decode::{DecodeError, Record};
 use gdprport_core::event::PolicyRef;
-use gdprport_core::flow::{Change, ChangeKind, FoundFlow, LastCounts, Progress, Table};
+use gdprport_core::flow::{Change, ChangeKind, Flow, FoundFlow, LastCounts, Progress, Table};
 use gdprport_core::ledger::{ListenerEvent, PortKey, Tally};
 use gdprport_core::listener::ListenerTable;
 use gdprport_core::model::{Endpoint, Nat, Process};
 use gdprport_core::policy::{ActivePolicy, DnsNames, Policy};
 use gdprport_core::shared::Shared;
+use gdprport_core::verdict::Accepted;
 use jiff::Timestamp;
 
+use super::accepted;
 use super::counters::Counters;
 use super::evidence::Evidence;
 use super::publish::Publisher;
@@ -129,6 +131,12 @@ impl<K: TaskLookup> Monitor<K> {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.publisher.clock().timestamp(boottime_ns())
+    }
+
+    /// The exceptions of the policy that accept the violation of a flow at this moment.
+    #[must_use]
+    pub fn accepted(&self, flow: &Flow, now: Timestamp) -> Option<Shared<Accepted>> {
+        accepted::of_flow(&self.active_policy, flow, now)
     }
 
     /// The parts that outlive it at the end of a run.
@@ -251,7 +259,13 @@ impl<K: TaskLookup> Monitor<K> {
                 continue;
             };
             counters.flow(&change, &port.port);
-            publisher.flow(change, port, active_policy.names(), now);
+            let accepted = if active_policy.has_exceptions() {
+                let counters = counters.port(port.port.number, &port.port.name);
+                accepted::of_change(active_policy, &change, counters, now)
+            } else {
+                None
+            };
+            publisher.flow(change, port, accepted, active_policy.names(), now);
         }
     }
 }

@@ -15,7 +15,7 @@ use gdprport_core::listener::Listener;
 use gdprport_core::policy::{ActivePolicy, DnsNames, Emit, Policy, PortInfo, TlsDemand};
 use gdprport_core::shared::Shared;
 use gdprport_core::suppress::{Decision, Suppressor};
-use gdprport_core::verdict::Verdict;
+use gdprport_core::verdict::{Accepted, Verdict};
 use jiff::Timestamp;
 
 use super::flow_event::{flow_object, unproven};
@@ -106,7 +106,15 @@ impl Publisher {
     }
 
     /// Sends what happened to a flow, and the violation if it is a new one.
-    pub fn flow(&mut self, change: Change, port: WatchedPort, names: &DnsNames, now: Timestamp) {
+    /// `accepted`: the exceptions that accept its violation.
+    pub fn flow(
+        &mut self,
+        change: Change,
+        port: WatchedPort,
+        accepted: Option<Shared<Accepted>>,
+        names: &DnsNames,
+        now: Timestamp,
+    ) {
         let new_violation = change.is_new_violation();
         let Change { kind, flow, .. } = change;
         let of = match kind {
@@ -129,6 +137,7 @@ impl Publisher {
             peer_process: flow.peer_process,
             posture: flow.posture,
             verdict: flow.verdict,
+            accepted,
             policy: self.policy.clone(),
         };
         self.offer(of, &event, emit, now);
@@ -144,34 +153,58 @@ impl Publisher {
     }
 
     /// Sends that a listener opened.
-    pub fn listener_opened(&mut self, listener: &Listener, port: &WatchedPort, now: Timestamp) {
-        let event = self.listener_event(listener, port);
+    pub fn listener_opened(
+        &mut self,
+        listener: &Listener,
+        port: &WatchedPort,
+        accepted: Option<Shared<Accepted>>,
+        now: Timestamp,
+    ) {
+        let event = self.listener_event(listener, port, accepted.clone());
         self.send(Body::ListenerOpen(Box::new(event)), now);
         if matches!(listener.verdict, Verdict::Violation { .. }) {
-            self.listener_violates(listener, port, now);
+            self.listener_violates(listener, port, accepted, now);
         }
     }
 
     /// Sends that a listener closed.
-    pub fn listener_closed(&mut self, listener: &Listener, port: &WatchedPort, now: Timestamp) {
-        let event = self.listener_event(listener, port);
+    pub fn listener_closed(
+        &mut self,
+        listener: &Listener,
+        port: &WatchedPort,
+        accepted: Option<Shared<Accepted>>,
+        now: Timestamp,
+    ) {
+        let event = self.listener_event(listener, port, accepted);
         self.send(Body::ListenerClose(Box::new(event)), now);
     }
 
     /// Sends that a listener that was open violates the policy now.
-    pub fn listener_violates(&mut self, listener: &Listener, port: &WatchedPort, now: Timestamp) {
+    pub fn listener_violates(
+        &mut self,
+        listener: &Listener,
+        port: &WatchedPort,
+        accepted: Option<Shared<Accepted>>,
+        now: Timestamp,
+    ) {
         if self.policy.is_some() {
-            let event = self.listener_event(listener, port);
+            let event = self.listener_event(listener, port, accepted);
             self.send(Body::Violation(Box::new(Violation::Listener(event))), now);
         }
     }
 
-    fn listener_event(&self, listener: &Listener, port: &WatchedPort) -> ListenerEvent {
+    fn listener_event(
+        &self,
+        listener: &Listener,
+        port: &WatchedPort,
+        accepted: Option<Shared<Accepted>>,
+    ) -> ListenerEvent {
         ListenerEvent {
             port: port.port.clone(),
             listener: ListenerObject { local: listener.local, cookie: Cookie(listener.cookie) },
             process: listener.process.clone(),
             verdict: listener.verdict.clone(),
+            accepted,
             policy: self.policy.clone(),
         }
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use gdprport_core::event::{Flow, Port};
 use gdprport_core::model::{Direction, Endpoint, Posture, Process};
 use gdprport_core::shared::Shared;
-use gdprport_core::verdict::{Nearest, Reason, Verdict};
+use gdprport_core::verdict::{Accepted, Nearest, Reason, Verdict};
 
 /// Which flows to list: the query of `GET /v1/flows`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +88,9 @@ pub(crate) struct FlowRow {
     pub posture: Option<Shared<Posture>>,
     /// The verdict of the policy.
     pub verdict: VerdictRow,
+    /// The exceptions of the policy that accept every reason of the violation, as in events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Shared<Accepted>>,
     /// When it was established, or first seen if it is older than the daemon.
     pub opened: Timestamp,
 }

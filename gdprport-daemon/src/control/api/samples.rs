@@ -129,6 +129,7 @@ pub(crate) fn status() -> Status {
             }),
             ports: 3,
             rules: 7,
+            exceptions: 1,
             unresolved: vec![Unresolved {
                 name: "backup-1.internal".to_owned(),
                 error: "no such name".to_owned(),
@@ -147,6 +148,7 @@ pub(crate) fn status() -> Status {
                     violations_total: 15,
                     violations: [(ReasonId::UndeclaredPeer, 12), (ReasonId::UndeclaredProcess, 5)].into(),
                     posture: [(PostureState::Tls13, 1_204), (PostureState::Unknown, 2)].into(),
+                    accepted: 3,
                     ..PortCounters::default()
                 },
                 ..idle("customers-db", 5_432, Some("postgresql"), true)

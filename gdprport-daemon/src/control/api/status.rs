@@ -117,6 +117,9 @@ pub(crate) struct PolicyStatus {
     pub ports: u32,
     /// Number of rules (`[[port.allow]]`).
     pub rules: u32,
+    /// Number of exceptions (`[[exception]]`).
+    #[serde(default)]
+    pub exceptions: u32,
     /// Names of peers that do not resolve now; flows that only they could allow are `undecided`.
     pub unresolved: Vec<Unresolved>,
 }
@@ -348,7 +351,8 @@ mod tests {
                 "undecided",
                 "violations_total",
                 "violations",
-                "posture"
+                "posture",
+                "accepted"
             ]
         );
     }

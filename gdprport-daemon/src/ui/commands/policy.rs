@@ -47,8 +47,12 @@ pub(super) fn check(
                 0 => String::new(),
                 warnings => format!(", {}", counted(warnings, "warning")),
             };
+            let excepted = match policy.exceptions() {
+                0 => String::new(),
+                exceptions => format!(", {}", counted(exceptions, "exception")),
+            };
             let summary = format!(
-                "valid: {}, {}{warned} in {}\n{}\n",
+                "valid: {}, {}{excepted}{warned} in {}\n{}\n",
                 counted(ports, "declared port"),
                 counted(policy.rules(), "rule"),
                 counted(loaded.files.len(), "file"),

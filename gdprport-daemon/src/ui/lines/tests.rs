@@ -49,7 +49,8 @@ fn a_violation_is_the_only_red_on_the_screen() {
     let red = Tone::Bad.style().render().to_string();
     let lines = LineRenderer::new(true, width(120), TimeZone::UTC);
     for event in samples::events() {
-        let bad = matches!(event.body.verdict(), Some(Verdict::Violation { .. }))
+        let violates = matches!(event.body.verdict(), Some(Verdict::Violation { .. }));
+        let bad = violates && event.body.accepted().is_none()
             || matches!(&event.body, Body::Coverage(event) if event.coverage.lost() > 0);
         assert_eq!(render(&lines, std::slice::from_ref(&event)).contains(&red), bad, "{}", event.body.kind());
     }

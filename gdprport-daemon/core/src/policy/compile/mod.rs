@@ -2,6 +2,7 @@
 
 mod bind_scope;
 pub(crate) mod compiled_rule;
+mod exceptions;
 mod outlined;
 mod peer_index;
 mod pipeline;

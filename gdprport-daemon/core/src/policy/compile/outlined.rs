@@ -3,8 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::policy::model::{Declaration, Model, PeerSets, PeerSpec, ProcessKey, ProcessSpec, Rule, Site};
-use crate::policy::outline::{DeclaredPeer, DeclaredPort, DeclaredRule, DeclaredSite, Outline, Place};
+use crate::policy::model::{
+    Declaration, Model, PeerSets, PeerSpec, PortKey, ProcessKey, ProcessSpec, Rule, Site,
+};
+use crate::policy::outline::{
+    DeclaredPeer, DeclaredPort, DeclaredRule, DeclaredSite, Exception, Outline, Place,
+};
 use crate::policy::read::{Loc, Report};
 
 /// How many peers all rules together may have once sets are replaced by their members, some 40 MB: a small file can name
@@ -19,14 +23,39 @@ pub(super) fn outlined(model: &Model, report: &mut Report<'_>) -> Outline {
     for declared in &model.declarations {
         let port = port(declared, &model.sets, &mut room, &mut |loc| place(loc, &mut files, report));
         let Some(port) = port else {
-            let message = format!("with this port the rules have more than {PEERS_MAX} peers to be judged");
-            let help = "write networks instead of sets with very many members".to_owned();
-            report.error(declared.loc, message, help);
+            refuse(declared.loc, report);
             break;
         };
         outline.ports.push(port);
     }
+    for declared in &model.exceptions {
+        let peers = declared.peers.as_deref().map(|peers| expanded(peers, &model.sets, &mut room));
+        let Some(peers) = peers.unwrap_or_else(|| Some(Vec::new())) else {
+            refuse(declared.table, report);
+            break;
+        };
+        let port = declared.port.as_ref().map(|port| match port {
+            PortKey::Name(name) => Arc::clone(name),
+            PortKey::Number(number) => number.to_string().into(),
+        });
+        outline.exceptions.push(Exception {
+            place: place(declared.table, &mut files, report),
+            finding: declared.finding.id.into(),
+            port,
+            peers,
+            process: declared.process.as_deref().map(process).unwrap_or_default(),
+            why: Arc::clone(&declared.why),
+            accepted_by: Arc::clone(&declared.accepted_by),
+            until: declared.until,
+            compared: (declared.port.clone(), declared.process.clone()),
+        });
+    }
     outline
+}
+
+fn refuse(loc: Loc, report: &mut Report<'_>) {
+    let message = format!("up to here the rules have more than {PEERS_MAX} peers to be judged");
+    report.error(loc, message, "write networks instead of sets with very many members".to_owned());
 }
 
 /// Where this is; the names of files are shared.
@@ -88,7 +117,7 @@ fn rule(
 }
 
 /// Peers with sets replaced by their members, each once; `None` if there is no room for them.
-pub(super) fn expanded(peers: &[PeerSpec], sets: &PeerSets, room: &mut usize) -> Option<Vec<DeclaredPeer>> {
+fn expanded(peers: &[PeerSpec], sets: &PeerSets, room: &mut usize) -> Option<Vec<DeclaredPeer>> {
     let members = peers.iter().flat_map(|peer| match peer {
         PeerSpec::Set(name) => sets.members(name),
         _ => std::slice::from_ref(peer),
@@ -114,7 +143,7 @@ fn declared_peer(peer: &PeerSpec) -> Option<DeclaredPeer> {
 }
 
 /// The keys in their order, each with its values sorted; every label is an entry of its own.
-pub(super) fn process(spec: &ProcessSpec) -> Vec<(&'static str, Vec<String>)> {
+fn process(spec: &ProcessSpec) -> Vec<(&'static str, Vec<String>)> {
     let mut keys = Vec::new();
     for key in ProcessKey::ALL {
         if key == ProcessKey::Label {

@@ -108,6 +108,16 @@ impl PeerIndexBuilder {
         id
     }
 
+    /// A new item that contains what any of these peers does.
+    pub(super) fn all_of(&mut self, peers: &[PeerSpec], sets: &PeerSets) -> ItemId {
+        let members = peers.iter().flat_map(|peer| match peer {
+            PeerSpec::Set(name) => sets.members(name),
+            _ => std::slice::from_ref(peer),
+        });
+        let members: Vec<PeerSpec> = members.cloned().collect();
+        self.add("peers".into(), &members)
+    }
+
     /// A new item of its own.
     pub(super) fn add(&mut self, text: Arc<str>, peers: &[PeerSpec]) -> ItemId {
         let id =

@@ -1,13 +1,15 @@
 //! From the files of a policy to the compiled one: every stage in its turn.
 
-use jiff::Timestamp;
+use std::cmp::Reverse;
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::outlined::outlined;
-use super::policy::{Policy, catalog_only};
+use super::policy::{Policy, Times, catalog_only};
 use crate::policy::merge::merge;
 use crate::policy::model::Model;
 use crate::policy::outline::Outline;
-use crate::policy::read::{At, Loc, Problem, Problems, RawPolicy, Report, SHOWN, quoted};
+use crate::policy::read::{At, Loc, Problems, RawPolicy, Report, SHOWN, quoted};
 use crate::policy::source::{FILE_BYTES_MAX, FILES_MAX, Source, TOTAL_BYTES_MAX};
 
 /// Compiles the files of a policy, merged in the order given. No file at all is [`catalog_only`].
@@ -50,27 +52,55 @@ fn read<T>(
     let model = merge(raw, &mut report);
     let made = (!report.has_errors()).then(|| also(&model, &mut report));
     let failed = report.has_errors();
-    let ends = ends(&model, &report);
+    let times = times(&model, &report);
     let (list, omitted) = report.finish();
     match made {
-        Some(made) if !failed => Ok((Policy::new(model, sources, list, ends), made)),
+        Some(made) if !failed => Ok((Policy::new(model, sources, list, times), made)),
         _ => Err(Problems { list, omitted }),
     }
 }
 
-/// What is to be said of each rule once it is past its `until`: now is not known here. The earliest first; as many as there
-/// may be problems.
-fn ends(model: &Model, report: &Report<'_>) -> Vec<(Timestamp, Problem)> {
+/// How long an exception may last before it is warned of.
+const LONG: SignedDuration = SignedDuration::from_hours(2 * 366 * 24);
+
+/// What is to be said of rules and exceptions once they are past their `until`, and of exceptions that end too late: now
+/// is not known here. As many of each as there may be problems.
+fn times(model: &Model, report: &Report<'_>) -> Times {
     let rules = model.declarations.iter().flat_map(|declared| &declared.rules);
-    let mut ends: Vec<_> = rules.filter_map(|rule| Some((rule.until?, &rule.role))).collect();
+    let of_rules = rules.filter_map(|rule| Some((rule.until?, Some(&rule.role))));
+    let of_exceptions = model.exceptions.iter().map(|exception| (exception.end, None));
+    let mut ends: Vec<_> = of_rules.chain(of_exceptions).collect();
     ends.sort_by_key(|(until, _)| (until.value, until.loc));
     ends.truncate(SHOWN);
-    let said = ends.into_iter().map(|(At { value: until, loc }, role)| {
-        let message =
-            format!("role {} was valid until {until}, so the rule allows nothing any more", quoted(role));
-        (until, report.warning_later(loc, message, "extend `until`, or remove the rule".to_owned()))
+    let ends = ends.into_iter().map(|(At { value: until, loc }, role)| {
+        let (message, what) = match role {
+            Some(role) => {
+                let role = quoted(role);
+                (format!("role {role} was valid until {until}, so the rule allows nothing any more"), "rule")
+            }
+            None => (
+                format!(
+                    "the exception ended with {} in UTC, so it accepts nothing any more",
+                    until.strftime("%F")
+                ),
+                "exception",
+            ),
+        };
+        let help = format!("extend `until`, or remove the {what}");
+        (until, report.warning_later(loc, message, help))
     });
-    said.collect()
+    let ends = ends.collect();
+    let begin = |end: Timestamp| end.checked_sub(LONG).unwrap_or(Timestamp::MIN);
+    let mut far: Vec<_> =
+        model.exceptions.iter().map(|exception| (begin(exception.end.value), exception)).collect();
+    far.sort_by_key(|(before, exception)| (Reverse(*before), exception.end.loc));
+    far.truncate(SHOWN);
+    let far = far.into_iter().map(|(before, exception)| {
+        let message = "the exception lasts for more than two years".to_owned();
+        let help = "choose an earlier end: what is accepted is looked at again then".to_owned();
+        (before, report.warning_later(exception.end.loc, message, help))
+    });
+    Times { ends, far: far.collect() }
 }
 
 fn sizes_are_bounded(sources: &[Source], report: &mut Report<'_>) -> bool {

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::bind_scope::BindScope;
 use super::compiled_rule::CompiledRule;
+use super::exceptions::Exceptions;
 use super::peer_index::{ItemId, PeerIndex, PeerIndexBuilder};
 use super::ports::{PortClaim, PortInfo, PortTable, PortTableBuilder};
 use super::rule_index::RuleIndex;
@@ -21,6 +22,15 @@ use crate::policy::model::{Model, PeerSets, Rule, Site};
 use crate::policy::read::Problem;
 use crate::policy::source::Source;
 
+/// What is to be said of a policy at some times only: now is not known where it is compiled.
+#[derive(Debug, Default)]
+pub(super) struct Times {
+    /// Of rules and exceptions once they have ended, the earliest first.
+    pub ends: Vec<(Timestamp, Problem)>,
+    /// Of exceptions before this moment, the latest first.
+    pub far: Vec<(Timestamp, Problem)>,
+}
+
 /// A compiled policy.
 #[derive(Debug)]
 pub struct Policy {
@@ -28,8 +38,7 @@ pub struct Policy {
     catalog_only: bool,
     controller: Option<Controller>,
     warnings: Vec<Problem>,
-    /// The rules that have an end, the earliest first, each with what is said once it has come.
-    ends: Vec<(Timestamp, Problem)>,
+    times: Times,
     pub(crate) peers: PeerIndex,
     /// The networks and names of remote services, of those that share a number with another declaration. Their items
     /// are numbered in the order of the declarations.
@@ -37,6 +46,7 @@ pub struct Policy {
     /// By name, so that it does not matter in which file and order they are written.
     pub(crate) declarations: Vec<CompiledDeclaration>,
     ports: PortTable,
+    pub(crate) exceptions: Exceptions,
     /// What a listener's verdict names as its rule.
     pub(crate) listen_rule: Arc<str>,
 }
@@ -72,22 +82,18 @@ pub(crate) enum CompiledSite {
 }
 
 impl Policy {
-    pub(super) fn new(
-        model: Model,
-        sources: &[Source],
-        warnings: Vec<Problem>,
-        ends: Vec<(Timestamp, Problem)>,
-    ) -> Self {
+    pub(super) fn new(model: Model, sources: &[Source], warnings: Vec<Problem>, times: Times) -> Self {
         let mut hasher = Sha256::new();
         for source in sources {
             // The length first, so that moving text from one file to the next changes the digest.
             hasher.update((source.text.len() as u64).to_le_bytes());
             hasher.update(&source.text);
         }
-        Self { ends, ..Self::build(model, hasher, false, warnings) }
+        Self { times, ..Self::build(model, hasher, false, warnings) }
     }
 
     fn build(mut model: Model, hasher: Sha256, catalog_only: bool, warnings: Vec<Problem>) -> Self {
+        let exceptions = Exceptions::new(std::mem::take(&mut model.exceptions), &model.sets);
         model.declarations.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let mut ports = PortTableBuilder::default();
         model.declarations.iter().enumerate().for_each(|(index, declared)| ports.declare(index, declared));
@@ -125,11 +131,12 @@ impl Policy {
             catalog_only,
             controller: model.controller,
             warnings,
-            ends: Vec::new(),
+            times: Times::default(),
             declarations: declarations.collect(),
             peers,
             services: services.build(),
             ports: ports.build(),
+            exceptions,
             listen_rule: "listen".into(),
         }
     }
@@ -159,14 +166,15 @@ impl Policy {
         &self.warnings
     }
 
-    /// The rules that are past their `until`, the earliest first; of very many, the earliest of them.
+    /// The rules and exceptions that are past their `until`, the earliest first; of very many, the earliest of them.
     pub fn expired(&self, now: Timestamp) -> impl Iterator<Item = &Problem> {
-        self.ends.iter().take_while(move |(until, _)| *until < now).map(|(_, problem)| problem)
+        self.times.ends.iter().take_while(move |(until, _)| *until < now).map(|(_, problem)| problem)
     }
 
     /// All warnings at this moment.
     pub fn warnings_at(&self, now: Timestamp) -> impl Iterator<Item = &Problem> {
-        self.warnings.iter().chain(self.expired(now))
+        let far = self.times.far.iter().take_while(move |(before, _)| now < *before);
+        self.warnings.iter().chain(self.expired(now)).chain(far.map(|(_, problem)| problem))
     }
 
     /// How many rules (`[[port.allow]]`) there are.
@@ -175,10 +183,22 @@ impl Policy {
         self.declarations.iter().map(|declaration| declaration.rules.len()).sum()
     }
 
+    /// How many exceptions (`[[exception]]`) there are.
+    #[must_use]
+    pub const fn exceptions(&self) -> usize {
+        self.exceptions.written
+    }
+
     /// Every watched port, ascending by number: declared ones, and those of the catalog that are not. A number that
     /// several declarations share (one local, others remote) comes once for each.
     pub fn watched(&self) -> impl Iterator<Item = &PortInfo> {
         self.ports.claims().iter().map(|claim| &claim.info)
+    }
+
+    /// The port at this place of [`watched`](Self::watched).
+    #[must_use]
+    pub fn port_at(&self, index: usize) -> Option<&PortInfo> {
+        self.ports.claims().get(index).map(|claim| &claim.info)
     }
 
     /// A watched number: its local declaration, or else the first remote one by name. O(log n).
@@ -198,7 +218,12 @@ impl Policy {
     /// trailing dot, in no particular order.
     pub fn host_names(&self) -> impl Iterator<Item = &str> {
         let of_services = self.services.host_names().filter(|name| !self.peers.has_host(name));
-        self.peers.host_names().chain(of_services)
+        let of_exceptions = self
+            .exceptions
+            .peers
+            .host_names()
+            .filter(|name| !self.peers.has_host(name) && !self.services.has_host(name));
+        self.peers.host_names().chain(of_services).chain(of_exceptions)
     }
 
     /// The claims to a number, the local one first.

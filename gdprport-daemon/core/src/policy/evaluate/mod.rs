@@ -1,5 +1,6 @@
 //! Evaluating: the verdict on a flow or a listener, and why when nothing allows it.
 
+mod accepted;
 pub(crate) mod active;
 mod explain;
 mod facts;

@@ -31,7 +31,8 @@ pub(super) fn check_hosts(model: &Model, report: &mut Report<'_>) {
     let of_sets = model.sets.0.values().flatten();
     let of_rules =
         model.declarations.iter().flat_map(|declaration| &declaration.rules).flat_map(|rule| &rule.peers);
-    for peer in of_sets.chain(of_rules) {
+    let of_exceptions = model.exceptions.iter().filter_map(|exception| exception.peers.as_ref()).flatten();
+    for peer in of_sets.chain(of_rules).chain(of_exceptions) {
         if let PeerSpec::Host(name) = peer {
             hosts.insert(name);
         }

@@ -10,7 +10,7 @@ use super::bounds::{check_hosts, claims_are_bounded};
 use super::intern::Interner;
 use super::peers::add_set;
 use super::site::site;
-use super::{overlap, rule};
+use super::{exception, overlap, rule};
 use crate::model::Direction;
 use crate::policy::declared::{Controller, Emit, ProcessingRecord, TlsDemand};
 use crate::policy::model::{Declaration, Model, Rule, Site};
@@ -30,6 +30,7 @@ pub(crate) fn merge(files: Vec<RawPolicy>, report: &mut Report<'_>) -> Model {
     };
     let mut ports = Vec::new();
     let mut added = Vec::new();
+    let mut exceptions = Vec::new();
     let mut sets = HashMap::new();
     for policy in files {
         if let Some(controller) = policy.controller {
@@ -40,10 +41,13 @@ pub(crate) fn merge(files: Vec<RawPolicy>, report: &mut Report<'_>) -> Model {
         }
         ports.extend(policy.port.into_iter().flat_map(|ports| ports.value));
         added.extend(policy.allow.into_iter().flat_map(|rules| rules.value));
+        exceptions.extend(policy.exception.into_iter().flat_map(|exceptions| exceptions.value));
     }
     // Rules and services name sets of any file.
     ports.into_iter().for_each(|port| merge.port(port));
     added.into_iter().for_each(|rule| merge.added(rule));
+    let Merge { report, model, interner, .. } = &mut merge;
+    exceptions.into_iter().for_each(|raw| exception::add(raw, model, interner, report));
     let Merge { report, model, controller, .. } = merge;
     if controller.is_none() {
         let help = "Art. 30(1)(a) GDPR asks for one: add `[controller]`".to_owned();

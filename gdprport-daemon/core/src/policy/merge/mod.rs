@@ -2,6 +2,7 @@
 
 mod bounds;
 mod builder;
+mod exception;
 mod intern;
 mod overlap;
 mod peers;

@@ -41,7 +41,12 @@ pub(super) fn parse(
     })
 }
 
-fn spec(raw: At<RawProcess>, interner: &mut Interner, report: &mut Report<'_>) -> Option<Arc<ProcessSpec>> {
+/// What is asked of a process; `None` if it cannot be used, which was reported.
+pub(super) fn spec(
+    raw: At<RawProcess>,
+    interner: &mut Interner,
+    report: &mut Report<'_>,
+) -> Option<Arc<ProcessSpec>> {
     let At { value: raw, loc } = raw;
     let accounts = |many: Option<At<OneOrMany<AccountText>>>| {
         many.map(|many| many.value.0.into_iter().map(|at| At { value: at.value.0, loc: at.loc }).collect())

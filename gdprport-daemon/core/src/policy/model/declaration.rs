@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::exception::Exception;
 use super::peer::{PeerSets, PeerSpec};
 use super::process::ProcessSpec;
 use crate::catalog;
@@ -16,6 +17,8 @@ pub(crate) struct Model {
     pub controller: Option<Controller>,
     pub sets: PeerSets,
     pub declarations: Vec<Declaration>,
+    /// In the order written.
+    pub exceptions: Vec<Exception>,
 }
 
 /// One `[[port]]`.

@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use toml::de::DeTable;
 
+use super::acceptable::{Acceptable, LastDay, PortRef};
 use super::labels::LabelTable;
 use super::node::{Named, Node, OneOrMany, Read, TableReader, Text, Until};
 use super::report::{At, Loc, Report};
@@ -32,6 +33,8 @@ tables! {
             port: Vec<At<RawPort>>,
             /// Rules added to ports that are declared elsewhere, such as in another file.
             allow: Vec<At<RawRule>>,
+            /// Findings and violations that somebody accepted, for a time.
+            exception: Vec<At<RawException>>,
         }
         later {}
     }
@@ -131,6 +134,29 @@ tables! {
         later {
             volume = "bytes are counted but not limited",
         }
+    }
+
+    /// A finding or violation that somebody accepted: shown as accepted until its end, and never hidden.
+    "an exception" => struct RawException as "Exception" {
+        required {
+            /// The id of a finding of `gdprport audit`, or the reason of a violation.
+            finding: Acceptable = "\"undeclared-peer\"",
+            /// Why it is accepted.
+            why: Text = "\"…\"",
+            /// Who accepted it.
+            accepted_by: Text = "\"privacy@example.org\"",
+            /// The last day (UTC) on which it is accepted.
+            until: LastDay = "2027-01-31",
+        }
+        optional {
+            /// On this port only: the name of a declaration or of the catalog, or a number.
+            port: PortRef,
+            /// With these peers only, written as in a rule.
+            peers: OneOrMany<Text>,
+            /// Of these processes only, written as in a rule.
+            process: RawProcess,
+        }
+        later {}
     }
 
     /// What a process must be. Patterns may use `*` (not across `/`), `**`, `?`, `[…]` and `{…}`.

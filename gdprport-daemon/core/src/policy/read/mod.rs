@@ -2,6 +2,7 @@
 //!
 //! Knows the grammar of each key and nothing of what the keys mean together.
 
+mod acceptable;
 mod file;
 mod inline;
 mod labels;
@@ -13,7 +14,8 @@ mod scalar;
 mod schema;
 mod table;
 
-pub(crate) use file::{RawController, RawPolicy, RawPort, RawProcess, RawRecord, RawRule};
+pub(crate) use acceptable::{Acceptable, PortRef};
+pub(crate) use file::{RawController, RawException, RawPolicy, RawPort, RawProcess, RawRecord, RawRule};
 pub(crate) use message::quoted;
 pub(crate) use node::{OneOrMany, Text};
 pub(crate) use report::{At, Loc, Report, SHOWN};

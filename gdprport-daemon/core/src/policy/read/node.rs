@@ -93,7 +93,7 @@ impl Read for bool {
 }
 
 /// A text that is not blank, has no control characters and at most [`TEXT_MAX`] bytes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Text(pub String);
 
 impl Deref for Text {
@@ -239,7 +239,7 @@ impl Read for Until {
     }
 }
 
-fn last_moment(written: Datetime) -> Result<Timestamp, &'static str> {
+pub(super) fn last_moment(written: Datetime) -> Result<Timestamp, &'static str> {
     const RANGE: &str = "the time is beyond what can be represented";
     let Some(date) = written.date else { return Err("a time of day is no date") };
     let civil = |number: u8| i8::try_from(number).map_err(|_| RANGE);

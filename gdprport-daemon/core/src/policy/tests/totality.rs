@@ -6,7 +6,7 @@ use proptest::sample::select;
 use super::*;
 
 /// Pieces that parse now and then, so that the deeper layers see something.
-const PIECES: [&str; 55] = [
+const PIECES: [&str; 61] = [
     "version = 1\n",
     "version = 2\n",
     "[controller]\n",
@@ -57,6 +57,12 @@ const PIECES: [&str; 55] = [
     "until = 0000-01-01T00:00:60.999Z\n",
     "until = 07:32:00\n",
     "until = 9999-12-31T23:59:59-23:59\n",
+    "[[exception]]\n",
+    "finding = \"undeclared-peer\"\n",
+    "finding = 1\n",
+    "why = \"w\"\n",
+    "accepted_by = \"a\"\n",
+    "port = 5432\nuntil = 2027-01-31\n",
     "volume = {}\n",
     "x = 'é\u{0}\u{1b}\u{202e}'\n",
     "\u{feff}",

@@ -67,6 +67,7 @@ fn row(
         process: process.map(Shared::new),
         posture: Some(Shared::new(Posture::new(PostureState::Tls13, "ServerHello: TLS 1.3"))),
         verdict: verdict.into(),
+        accepted: None,
         opened,
     }
 }
