@@ -20,6 +20,29 @@ pub fn is_invisible(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200d}' | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
+/// Text from outside inside a line of Markdown: characters that begin anything in it (CommonMark, tables, HTML) are escaped, and
+/// those that steer a terminal or turn text around, line feeds among them, become `�`.
+#[must_use]
+pub fn markdown(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if is_control_or_bidi(c) => safe.push('\u{fffd}'),
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            // Also where a host renders bare addresses and mentions as links.
+            '@' => safe.push_str("&#64;"),
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '|' | '!' | '~' => {
+                safe.push('\\');
+                safe.push(c);
+            }
+            c => safe.push(c),
+        }
+    }
+    safe.replace("://", ":&#8203;//").replace("www.", "www&#46;")
+}
+
 /// A path as text. One that is no UTF-8 is quoted as a shell reads it, `$'/tmp/sh\xff'`: every byte that is no part of a
 /// character as `\xHH`, with a backslash before backslashes and quotes. It begins with no `/`, so that it is the text of
 /// no other path, and no pattern matches it.
@@ -69,6 +92,21 @@ mod tests {
     ) {
         for c in text.chars() {
             assert_eq!((is_control_or_bidi(c), is_invisible(c)), (control_or_bidi, invisible), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_text_is_markdown() {
+        for (text, escaped) in [
+            ("plain-name 1.2, more", "plain-name 1.2, more"),
+            ("a|b", r"a\|b"),
+            ("x\n# y\u{1b}[2J\u{202e}", "x\u{fffd}\\# y\u{fffd}\\[2J\u{fffd}"),
+            ("<script>&", "&lt;script&gt;&amp;"),
+            ("[a](b) `c` ![d]", r"\[a\]\(b\) \`c\` \!\[d\]"),
+            ("http://evil @team www.evil", "http:&#8203;//evil &#64;team www&#46;evil"),
+            (r"\|", r"\\\|"),
+        ] {
+            assert_eq!(markdown(text), escaped);
         }
     }
 

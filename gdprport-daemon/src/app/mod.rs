@@ -17,7 +17,6 @@ mod reader;
 mod reconcile;
 mod reload;
 mod run;
-#[allow(dead_code, reason = "its command follows")]
 mod scan;
 mod session;
 mod shutdown;
@@ -32,8 +31,7 @@ pub(crate) use doctor::examine;
 pub(crate) use options::{RunError, RunOptions};
 pub(crate) use policy::{PolicyError, PolicyFiles, Trust};
 pub(crate) use run::run;
-#[allow(unused_imports, reason = "its command follows")]
-pub(crate) use scan::{Look, Progress, ScanError, Step, look};
+pub(crate) use scan::{Look, Progress, host_name, look};
 pub(crate) use unpin::{DEFAULT_PINS, Ending, Unpinned, unpin};
 
 // What `RunOptions` is made of.

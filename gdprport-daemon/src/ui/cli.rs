@@ -19,6 +19,7 @@ use crate::control::api::FlowQuery;
     disable_help_subcommand = true,
     after_help = "\
 Examples:
+  sudo gdprport scan                   what listens and talks here, without a daemon
   sudo gdprport daemon run             watch this host
   gdprport daemon status               is it healthy, what did it see and lose
   gdprport flows --violations          who talks now and should not
@@ -94,6 +95,24 @@ PROCESS is `name pid`, with how it is known where that is not `exact`."
 Examples:
   gdprport events | jq 'select(.kind == \"violation\")'")]
     Events(EventsArgs),
+    /// Show what listens and talks on this host now, in every network namespace; needs no daemon.
+    #[command(
+        override_usage = "gdprport scan [OPTIONS]",
+        after_help = "\
+Examples:
+  sudo gdprport scan                        every listener and who is connected
+  sudo gdprport scan --markdown > page.md   a page for a ticket or a wiki
+  sudo gdprport scan --json | jq '.listeners[] | select(.declared == null)'
+
+Services are recognized by their port and by their executable. Arguments of
+processes are never read: what a virtual machine or an interpreter runs is known
+by its port only. Only root sees who holds the sockets of others, and what
+listens in other network namespaces; what could not be looked at is said.
+
+Without --policy, /etc/gdprport/policy.toml and policy.d/*.toml beside it are
+compared; there need be none."
+    )]
+    Scan(ScanArgs),
     /// Show what this kernel and these privileges allow, and how to fix what is missing.
     Doctor,
     /// Work with policy files; needs no daemon.
@@ -215,6 +234,20 @@ fn limit(text: &str) -> Result<usize, String> {
         .ok_or_else(|| format!("a number from 1 to {}", range.end()))
 }
 
+/// `gdprport scan …`
+#[derive(Debug, Clone, Args)]
+pub(super) struct ScanArgs {
+    /// Policy file to compare with, instead of those in /etc/gdprport; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(super) policy: Vec<PathBuf>,
+    /// Compare with policy files that others than root can change too.
+    #[arg(long)]
+    pub(super) any_owner: bool,
+    /// Print a page of Markdown instead of tables.
+    #[arg(long, conflicts_with = "json")]
+    pub(super) markdown: bool,
+}
+
 /// `gdprport events …`
 #[derive(Debug, Clone, Args)]
 pub(super) struct EventsArgs {
@@ -268,6 +301,7 @@ mod tests {
                 "Usage: gdprport daemon run [OPTIONS]\n",
             ),
             (&["flows", "--follow", "--limit", "3"], "Usage: gdprport flows [OPTIONS]\n"),
+            (&["scan", "--markdown", "--json"], "Usage: gdprport scan [OPTIONS]\n"),
         ] {
             let arguments = std::iter::once(&"gdprport").chain(wrong);
             let error = Cli::try_parse_from(arguments).expect_err("wrong usage").to_string();
@@ -296,7 +330,7 @@ mod tests {
             .expect("global after command");
         assert_eq!((cli.socket, cli.json), (PathBuf::from("/s"), true));
         for wrong in
-            [&["gdprport", "flows", "--limit", "0"][..], &["gdprport", "policy"], &["gdprport", "scan"]]
+            [&["gdprport", "flows", "--limit", "0"][..], &["gdprport", "policy"], &["gdprport", "scam"]]
         {
             assert_eq!(Cli::try_parse_from(wrong).expect_err("wrong usage").exit_code(), 2);
         }

@@ -4,6 +4,7 @@
 //! it, so that only characters stay that a runtime allows in them: nothing steers the terminal, looks like another letter,
 //! takes two columns, or passes for the words around it.
 
+use gdprport_core::ledger::ContainerIdentity;
 use gdprport_core::model::{Compose, Container, Names, Naming, StatedBy};
 
 /// Digits of an id and of a digest, as container tools show them.
@@ -26,6 +27,29 @@ pub(super) fn container(container: &Container, room: usize) -> String {
     let fits = forms.iter().find(|form| form.chars().count() <= room);
     let shown =
         fits.map_or_else(|| forms.last().map_or_else(String::new, |form| cut(form, room)), String::clone);
+    whose + &shown
+}
+
+/// The same of what the ledger and the inventory keep of a container, which is no id.
+pub(super) fn kept_container(container: &ContainerIdentity, room: usize) -> String {
+    let whose = match container.stated_by {
+        None | Some(0) => String::new(),
+        Some(u32::MAX) => "anybody: ".to_owned(),
+        Some(uid) => format!("uid {uid}: "),
+    };
+    let room = room.saturating_sub(whose.chars().count());
+    let runtime = || container.runtime.as_deref().map_or_else(|| "container".to_owned(), part);
+    let Some(name) = container.name.as_deref().map(part) else {
+        return format!("{whose}{} (name unknown)", runtime());
+    };
+    let called = match &container.namespace {
+        Some(namespace) => format!("{}/{name}", part(namespace)),
+        None => name,
+    };
+    let kind = container.workload.as_deref().map(|workload| only(workload, |c| c == '/' || is_of_part(c)));
+    let forms = [kind, container.image.as_deref().map(image)].into_iter().flatten();
+    let mut forms = forms.map(|more| format!("{called} ({more})"));
+    let shown = forms.find(|form| form.chars().count() <= room).unwrap_or_else(|| cut(&called, room));
     whose + &shown
 }
 
@@ -123,7 +147,11 @@ fn image(reference: &str) -> String {
 
 /// A name, which is not a path of names.
 fn part(name: &str) -> String {
-    only(name, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+' | '$'))
+    only(name, is_of_part)
+}
+
+const fn is_of_part(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+' | '$')
 }
 
 fn only(text: &str, may_stay: impl Fn(char) -> bool) -> String {

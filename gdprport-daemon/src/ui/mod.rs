@@ -12,6 +12,7 @@ mod flows;
 mod format;
 mod lines;
 mod problems;
+mod scan;
 mod screen;
 mod status;
 mod table;

@@ -39,6 +39,11 @@ impl Cell {
         Self::new(if n == 0 { Tone::Dim } else { tone }, thousands(n))
     }
 
+    /// The text, made harmless for a terminal.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     fn styled(&self) -> comfy_table::Cell {
         let cell = comfy_table::Cell::new(&self.text);
         match self.tone {
@@ -75,6 +80,10 @@ impl Column {
 
     pub(super) const fn elastic(title: &'static str, least: u16) -> Self {
         Self { title, numeric: false, least: Some(least), spare: 0 }
+    }
+
+    pub(super) const fn title(&self) -> &'static str {
+        self.title
     }
 
     pub(super) const fn spare(mut self, rank: u8) -> Self {
@@ -173,8 +182,11 @@ fn fit(columns: &[Column], rows: &[Vec<Cell>], natural: &[u16], width: u16) -> V
     widths
 }
 
-/// A section's title, with a remark.
+/// A section's title, with a remark if there is one.
 pub(super) fn title(text: &str, remark: &str) -> String {
+    if remark.is_empty() {
+        return format!("\n{}\n", Tone::Strong.paint(text));
+    }
     format!("\n{}  {}\n", Tone::Strong.paint(text), Tone::Dim.paint(&clean(remark)))
 }
 

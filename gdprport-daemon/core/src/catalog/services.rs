@@ -99,6 +99,13 @@ pub const SERVICES: &[Service] = &[
     .by(&["java"]),
     service("firebird", "Firebird", &[3050], TlsStart::None, "A database of business applications.")
         .is(&["firebird"]),
+    service("ftp", "FTP", &[21], TlsStart::InBand, "Files that people upload and download.").is(&[
+        "vsftpd",
+        "proftpd",
+        "pure-ftpd",
+    ]),
+    service("ftps", "FTP over TLS", &[990], TlsStart::Direct, "Files that people upload and download.")
+        .is(&["vsftpd", "proftpd", "pure-ftpd"]),
     service("hl7", "HL7 over MLLP (health records)", &[2575], TlsStart::Direct, "Records of patients.")
         .by(&["java"]),
     service("imap", "IMAP", &[143], TlsStart::InBand, "Mailboxes.")
@@ -190,6 +197,8 @@ pub const SERVICES: &[Service] = &[
         "A database of relations, often between people.",
     )
     .by(&["java"]),
+    service("nfs", "NFS", &[2049], TlsStart::InBand, "Home directories and other files that are shared.")
+        .is(&["ganesha.nfsd"]),
     service(
         "openwire",
         "Apache ActiveMQ (OpenWire)",
@@ -244,6 +253,15 @@ pub const SERVICES: &[Service] = &[
         "keydb-server",
         "dragonfly",
     ]),
+    service("rsync", "rsync", &[873], TlsStart::None, "Copies and backups of files.").is(&["rsync"]),
+    service(
+        "smb",
+        "SMB (shared folders)",
+        &[139, 445],
+        TlsStart::None,
+        "Folders that are shared in an office.",
+    )
+    .is(&["smbd"]),
     service("smtp", "SMTP", &[25], TlsStart::InBand, "Mail on its way.")
         .is(&["smtpd", "exim4", "exim", "sendmail"])
         .by(&["master"]),

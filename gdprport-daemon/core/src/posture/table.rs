@@ -4,8 +4,8 @@
 //! recognise the same bytes, so that the order decides nothing but which is asked first.
 
 use super::protocols::{
-    amqp, db2, ftp, http, ldap, mail, mssql, mysql, nats, news, other, postgresql, queue, remote, sieve, smb,
-    store, xmpp,
+    amqp, db2, files, ftp, http, ldap, mail, mssql, mysql, nats, news, other, postgresql, queue, remote,
+    sieve, smb, store, xmpp,
 };
 use super::reading::{Dialogue, Reading};
 use super::upgrade;
@@ -79,13 +79,13 @@ pub(super) const ROWS: &[Row] = &[
     dialogue(&["imap", "imaps"], mail::imap),
     dialogue(&["pop3", "pop3s"], mail::pop3),
     dialogue(&["ldap", "ldaps"], ldap::read),
-    dialogue(&[], ftp::read),
+    dialogue(&["ftp", "ftps"], ftp::read),
     dialogue(&[], sieve::read),
     dialogue(&[], news::nntp),
     dialogue(&[], news::irc),
     dialogue(&[], remote::vnc),
     dialogue(&[], remote::rdp),
-    dialogue(&[], smb::read),
+    dialogue(&["smb"], smb::read),
     dialogue(&["xmpp"], xmpp::read),
     dialogue(&["nats"], nats::read),
     dialogue(&["amqp", "amqps"], amqp::read),
@@ -108,6 +108,7 @@ pub(super) const ROWS: &[Row] = &[
     plain(&["pulsar"], queue::pulsar, "Pulsar CONNECT"),
     plain(&["dicom"], other::dicom, "DICOM association request"),
     plain(&["hl7"], other::hl7, "HL7 message"),
+    plain(&["rsync"], files::rsync, "rsync greeting"),
     plain(&[], other::syslog, "syslog message"),
     plain(&[], other::sip, "SIP request"),
     plain(&[], other::zookeeper, "ZooKeeper request"),
@@ -115,6 +116,11 @@ pub(super) const ROWS: &[Row] = &[
         &["oracle"],
         other::oracle,
         "Oracle TNS without TLS: Oracle's own encryption is agreed on later, not read",
+    ),
+    opaque(
+        &["nfs"],
+        files::nfs,
+        "NFS without TLS from the start: Kerberos or TLS is agreed on call by call, not read",
     ),
     opaque(
         &["firebird"],

@@ -61,6 +61,11 @@ pub(crate) fn look(how: &Look<'_>) -> Result<Inventory, ScanError> {
     Ok(Inventory { from: Some(from), to: Some(Timestamp::now()), unread, ..inventory })
 }
 
+/// The name of this host.
+pub(crate) fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// What could not be looked at.
 fn unread(everything: &Everything, refused: u64, unheld: u64, unnamed: u64) -> Vec<Unread> {
     let root = rustix::process::geteuid().is_root();
@@ -70,33 +75,43 @@ fn unread(everything: &Everything, refused: u64, unheld: u64, unnamed: u64) -> V
         "only root may; run it with sudo"
     };
     // Processes whose descriptors may not be read matter only if a holder was not found among the others.
-    let refused = if unheld > 0 { refused } else { 0 };
+    let (refused, hidden_holders) = match (unheld, refused) {
+        (0, _) => (0, 0),
+        (unheld, 0) => (0, unheld),
+        (_, refused) => (refused, 0),
+    };
     [
-        ("network namespaces", everything.namespaces, format!("they could not be entered: {run_as_root}")),
+        ("network namespaces", everything.namespaces, format!("not allowed to enter: {run_as_root}")),
         (
-            "processes in network namespaces of others",
+            "processes",
             everything.hidden,
-            format!("their namespaces may not be named, so what listens there is missing: {run_as_root}"),
+            format!("network namespaces that may not be read, so what listens there may be missing: {run_as_root}"),
         ),
         (
             "processes",
             refused,
-            format!("their descriptors may not be read, so listeners may have no holder: {run_as_root}"),
+            format!("descriptors that may not be read, so listeners may have no holder: {run_as_root}"),
+        ),
+        (
+            "sockets",
+            hidden_holders,
+            "no process that is visible here is their holder: it is the kernel (NFS), or in another pid namespace"
+                .to_owned(),
         ),
         (
             "sockets",
             everything.missing,
-            "the kernel counts them and did not list them: look again".to_owned(),
+            "counted by the kernel and not listed: look again".to_owned(),
         ),
         (
             "sockets",
             everything.over,
-            "there are more than are kept at once: connections beyond them are missing".to_owned(),
+            "beyond what is kept at once: these connections are missing".to_owned(),
         ),
         (
-            "names of users or containers",
+            "processes",
             unnamed,
-            "they did not come within a second: look again, or ask the name service or container runtime"
+            "the names of their users or containers did not come within a second: look again"
                 .to_owned(),
         ),
     ]

@@ -7,5 +7,5 @@ mod holders;
 mod look;
 mod progress;
 
-pub(crate) use look::{Look, ScanError, look};
-pub(crate) use progress::{Progress, Step};
+pub(crate) use look::{Look, host_name, look};
+pub(crate) use progress::Progress;

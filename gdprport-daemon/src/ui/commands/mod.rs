@@ -4,6 +4,7 @@ mod events;
 mod files;
 mod policy;
 mod run;
+mod scan;
 mod unpin;
 
 use anyhow::anyhow;
@@ -47,6 +48,7 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
         TopCommand::Events(_) => {
             runtime()?.block_on(events::follow(&client, &events::EventFilter::default(), cli.json, &mut out))
         }
+        TopCommand::Scan(args) => scan::run(&args, cli.json, cli.color, &mut out),
         TopCommand::Doctor => {
             let report = match runtime()?.block_on(client.doctor()) {
                 Ok(reply) => reply.value,

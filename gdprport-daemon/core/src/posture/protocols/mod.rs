@@ -5,6 +5,7 @@
 pub(super) mod amqp;
 pub(super) mod cut;
 pub(super) mod db2;
+pub(super) mod files;
 pub(super) mod ftp;
 pub(super) mod http;
 pub(super) mod ldap;

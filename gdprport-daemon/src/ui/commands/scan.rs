@@ -1,0 +1,119 @@
+//! `scan`: one look at the host, and what was found.
+
+use std::io::{self, Write as _};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::super::cli::{Color, ScanArgs};
+use super::super::exit::Exit;
+use super::super::format::{clean, counted};
+use super::super::scan::{FORMAT, PolicyNote, Report, markdown, page};
+use super::super::screen::{Output, choice};
+use super::super::tone::Tone;
+use super::files::policy_files;
+use crate::app::{self, Config, Look, PolicyError, Progress, Trust};
+use gdprport_core::inventory::Inventory;
+use gdprport_core::policy::{ActivePolicy, DnsNames, Severity};
+
+/// How long a look takes before its progress is shown: nobody reads what is gone at once.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// How often what is shown of the progress is drawn again.
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// Where the daemon's settings are, of which the directories of container runtimes matter here.
+const CONFIG: &str = "/etc/gdprport/gdprport.toml";
+
+pub(super) fn run(args: &ScanArgs, json: bool, color: Color, out: &mut Output) -> anyhow::Result<Exit> {
+    let warn = |text: &str| warning(color, text);
+    let (policy, note) = policy(args, &warn);
+    let trust = if args.any_owner { Trust::Anyone } else { Trust::RootOnly };
+    let containers = match Config::load(CONFIG.as_ref(), trust) {
+        Ok(config) => config.containers,
+        Err(error) => {
+            warn(&format!("containers are looked up where they usually are: {error}"));
+            Default::default()
+        }
+    };
+    let progress = Progress::default();
+    let how = Look { policy: policy.as_ref(), containers: &containers, progress: &progress };
+    let inventory = with_progress(&how)?;
+    let report = Report { format: FORMAT, host: app::host_name(), policy: note, inventory };
+    if json {
+        out.value(&report)?;
+    } else if args.markdown {
+        out.text(&markdown(&report))?;
+    } else {
+        let screen = out.screen();
+        out.text(&page(&report, &screen))?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// Looks on a thread of its own, and shows how far it has come if it takes long and somebody watches.
+fn with_progress(how: &Look<'_>) -> anyhow::Result<Inventory> {
+    std::thread::scope(|scope| {
+        let (to, found) = channel();
+        scope.spawn(move || to.send(app::look(how)).is_ok());
+        let found_within = |wait| match found.recv_timeout(wait) {
+            Ok(found) => Some(found),
+            Err(RecvTimeoutError::Timeout) => None,
+            // It has panicked, and the scope says so.
+            Err(RecvTimeoutError::Disconnected) => panic!("the look at the host has ended without a result"),
+        };
+        if let Some(found) = found_within(QUIET) {
+            return Ok(found?);
+        }
+        // It draws nothing where standard error is no terminal.
+        let bar = ProgressBar::with_draw_target(Some(Progress::STEPS), ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{bar:20} {msg}, {elapsed}") {
+            bar.set_style(style);
+        }
+        loop {
+            let (step, done) = how.progress.now();
+            bar.set_position(done);
+            bar.set_message(step.text());
+            bar.tick();
+            if let Some(found) = found_within(REDRAW) {
+                bar.finish_and_clear();
+                return Ok(found?);
+            }
+        }
+    })
+}
+
+/// The policy to compare with, if there is one that can be used; a warning if it cannot.
+fn policy(args: &ScanArgs, warn: &dyn Fn(&str)) -> (Option<ActivePolicy>, Option<PolicyNote>) {
+    // What another user writes is a draft; what root compares is what the daemon would take.
+    let root = rustix::process::geteuid().is_root();
+    let trust = if root && !args.any_owner { Trust::RootOnly } else { Trust::Anyone };
+    match policy_files(args.policy.clone()).check(trust) {
+        Ok(loaded) if loaded.files.is_empty() => (None, None),
+        Ok(loaded) => {
+            let note = PolicyNote { digest: loaded.policy.digest().to_owned(), files: loaded.files };
+            (Some(ActivePolicy::new(loaded.policy, DnsNames::default())), Some(note))
+        }
+        Err(error) => {
+            warn(&format!("nothing is compared with the policy: {}", reason(&error)));
+            (None, None)
+        }
+    }
+}
+
+/// Why a policy cannot be used, in one sentence.
+fn reason(error: &PolicyError) -> String {
+    let PolicyError::Problems(problems) = error else { return error.to_string() };
+    let errors = problems.list.iter().filter(|problem| problem.severity == Severity::Error);
+    let count = errors.clone().count() + problems.omitted;
+    let first = errors.clone().next().map_or_else(String::new, |first| {
+        format!(", the first in {} line {}: {}", first.source, first.line, first.message)
+    });
+    format!("it has {}{first}; `gdprport policy check` shows all", counted(count as u64, "error"))
+}
+
+fn warning(color: Color, text: &str) {
+    let mut stderr = anstream::AutoStream::new(io::stderr().lock(), choice(color, &io::stderr()));
+    let _ = writeln!(stderr, "gdprport: {} {}", Tone::Warn.paint("warning:"), clean(text));
+}
