@@ -188,9 +188,26 @@ pub struct Evidence {
 pub struct Proposal {
     /// What to do, one sentence.
     pub what: String,
-    /// What to write in the policy; with the rest of the policy `gdprport policy check` accepts it.
+    /// How the policy changes; absent: the policy stays as it is, or only its author knows what belongs there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<Edit>,
+    /// What to write in the policy: complete tables. With the rest of the policy `gdprport policy check` accepts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub toml: Option<String>,
+}
+
+/// How a proposal changes the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Edit {
+    /// The text is added at the end of a file of the policy.
+    Append,
+    /// The text is added behind the keys of the table at the finding's place.
+    Insert,
+    /// The text replaces the keys of the table at the finding's place; tables below it stay.
+    Replace,
+    /// The table at the finding's place is removed, with those below it.
+    Remove,
 }
 
 /// An exception that accepts a finding.

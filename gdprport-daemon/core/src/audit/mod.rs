@@ -1,9 +1,27 @@
 //! What is wrong with a policy and a host, with evidence: the findings of an audit.
 //!
-//! Belongs here: the findings and how they follow from policy, ledger and inventory. How they are shown is not known here.
+//! Belongs here: the findings (`finding`), how each follows from policy, ledger and inventory (`checks`, one file for each
+//! group), which of them somebody accepted (`exceptions`), and what would settle them (`propose`). How they are shown is not
+//! known here.
 
 mod change;
+mod checks;
+mod context;
+mod draft;
+mod exceptions;
 mod finding;
+mod gather;
+mod judge;
+mod listening;
+mod propose;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod wording;
 
 pub use change::{Change, FindingChange};
-pub use finding::{Accepted, Audit, Evidence, Finding, FindingId, NotJudged, Proposal, Severity, Subject};
+pub use finding::{
+    Accepted, Audit, Edit, Evidence, Finding, FindingId, NotJudged, Proposal, Severity, Subject,
+};
+pub use judge::judge;
+pub use settings::{Earlier, Settings};

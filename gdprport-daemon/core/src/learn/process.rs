@@ -3,7 +3,6 @@
 //! Belongs here: which keys, in which order of preference. Each choice is tried with the policy's own compiler, so that what is
 //! written is accepted and allows the process that was seen, whatever somebody has called it.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use jiff::Timestamp;
 
 use super::text::{clean, quoted};
 use crate::ledger::{ContainerIdentity, Identity};
-use crate::model::{Attribution, Container, Direction, Endpoint, Names, Naming, Process, StatedBy, Workload};
+use crate::model::{Attribution, Direction, Endpoint};
 use crate::policy::{ActivePolicy, DnsNames, Facts, Source, compile, exactly};
 use crate::verdict::Verdict;
 
@@ -220,7 +219,7 @@ fn allows(table: &str, identity: &Identity) -> bool {
         "version = 1\n[[port]]\nname = \"p\"\nport = 1\n[[port.allow]]\nrole = \"r\"\ndirection = \"in\"\npeers = [\"any\"]\nprocess = {table}\n"
     );
     let Ok(policy) = compile(&[Source { name: String::new(), text }]) else { return false };
-    let process = process(identity);
+    let process = identity.process();
     let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let facts = Facts {
         direction: Direction::In,
@@ -233,48 +232,4 @@ fn allows(table: &str, identity: &Identity) -> bool {
     };
     let verdict = ActivePolicy::new(policy, DnsNames::default()).evaluate(&facts, Timestamp::UNIX_EPOCH);
     matches!(verdict, Verdict::Declared { .. })
-}
-
-/// The process as a policy compares it. What the identity does not keep is not known.
-pub(super) fn process(identity: &Identity) -> Process {
-    Process {
-        exe: identity.exe.clone(),
-        script: identity.script.clone(),
-        unit: identity.unit.clone(),
-        uid: identity.uid.unwrap_or(u32::MAX),
-        user: identity.user.clone(),
-        group: identity.group.clone(),
-        container: identity.container.as_ref().map(container),
-        attribution: identity.attribution,
-        ..Process::UNKNOWN
-    }
-}
-
-fn container(container: &ContainerIdentity) -> Container {
-    let ContainerIdentity { runtime, name, image, namespace, workload, stated_by } = container;
-    let by = StatedBy { uid: stated_by.unwrap_or(0), user: None };
-    let named = [name, image, namespace, workload].into_iter().any(Option::is_some);
-    let workload = workload.as_deref().and_then(|text| text.split_once('/'));
-    let names = Names {
-        name: name.clone(),
-        image: image.clone(),
-        image_digest: None,
-        image_id: None,
-        labels: BTreeMap::new(),
-        labels_omitted: u32::MAX,
-        labels_unshown: BTreeMap::new(),
-        compose: None,
-        namespace: namespace.clone(),
-        pod_name: None,
-        workload: workload.map(|(kind, name)| Workload { kind: kind.into(), name: name.into() }),
-        stated_by: by,
-        writes_state: false,
-    };
-    Container {
-        id: "".into(),
-        runtime: runtime.clone(),
-        pod: None,
-        claimed_by: *stated_by,
-        naming: if named { Naming::Known(Arc::new(names)) } else { Naming::Unknown },
-    }
 }

@@ -6,6 +6,7 @@
 mod batch;
 mod identity;
 mod observed;
+mod process;
 mod row;
 mod tally;
 

@@ -77,6 +77,8 @@ pub struct DeclaredRule {
     pub role: Arc<str>,
     /// Where its table begins.
     pub place: Place,
+    /// True if it is a top-level `[[allow]]`, which names its port.
+    pub top_level: bool,
     /// Which direction it allows.
     pub direction: Direction,
     /// Whom it allows; sets of `[peers]` are replaced by their members.

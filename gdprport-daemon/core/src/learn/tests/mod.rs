@@ -12,7 +12,6 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::process::process as process_of;
 use super::*;
 use crate::inventory::{Inventory, Listening, PeerGroup, Recognised, Service};
 use crate::ledger::{ContainerIdentity, Identity, PostureKey};
@@ -95,7 +94,7 @@ fn verdict(
     identity: &Identity,
     posture: Option<(PostureState, Option<TlsVersion>)>,
 ) -> Verdict {
-    let process = process_of(identity);
+    let process = identity.process();
     let posture =
         posture.map(|(state, version)| Posture { version, ..Posture::new(state, "seen by a test") });
     let (local, peer) = match direction {

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use prefix_trie::joint::JointPrefixSet;
 
 use crate::policy::model::{PeerSpec, loopback_nets};
+use crate::policy::outline::{DeclaredPeer, DeclaredSite};
 
 #[derive(Debug)]
 pub(crate) struct BindScope {
@@ -64,5 +65,23 @@ impl BindScope {
                 Some(net) => !address.is_unspecified() || net.prefix_len() == 0,
                 None => false,
             }
+    }
+}
+
+impl DeclaredSite {
+    /// Whether a listener on one of the numbers may be bound to this address: as a compiled policy would say it.
+    #[must_use]
+    pub fn allows_listener(&self, address: IpAddr) -> bool {
+        let Self::Local(listen) = self else { return false };
+        let specs = listen.as_ref().map(|listen| {
+            let spec = |peer: &DeclaredPeer| match peer {
+                DeclaredPeer::Any => PeerSpec::Any,
+                DeclaredPeer::Loopback => PeerSpec::Loopback,
+                DeclaredPeer::Net(net) => PeerSpec::Net(*net),
+                DeclaredPeer::Host(name) => PeerSpec::Host(name.clone()),
+            };
+            listen.iter().map(spec).collect::<Vec<_>>()
+        });
+        BindScope::new(specs.as_deref()).allows(address)
     }
 }

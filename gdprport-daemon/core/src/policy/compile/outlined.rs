@@ -109,6 +109,7 @@ fn rule(
     Some(DeclaredRule {
         role: Arc::clone(&rule.role),
         place: place(rule.table),
+        top_level: rule.top_level,
         direction: rule.direction.value,
         peers: expanded(&rule.peers, sets, room)?,
         process: rule.process.as_deref().map(process).unwrap_or_default(),

@@ -34,6 +34,7 @@ pub(super) fn parse(
         role: interner.text(&role.value),
         loc: role.loc,
         table: loc,
+        top_level: raw.port.is_some(),
         direction: raw.direction?,
         peers: peers?.into_iter().map(|peer| peer.value).collect(),
         process,

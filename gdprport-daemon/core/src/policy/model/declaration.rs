@@ -50,6 +50,8 @@ pub(crate) struct Rule {
     /// Of its role.
     pub loc: Loc,
     pub table: Loc,
+    /// Whether it is a top-level `[[allow]]`.
+    pub top_level: bool,
     pub direction: At<Direction>,
     /// Not empty; sets are known.
     pub peers: Vec<PeerSpec>,

@@ -47,6 +47,7 @@ fn every_table_is_there_with_the_line_of_its_header() {
             ("label", texts(&["tier=a", "tier=b"])),
         ]
     );
+    assert_eq!((api.top_level, more.top_level), (false, true));
     assert_eq!(api.until, Some(time("2027-01-31T23:59:59.999999999Z")));
     assert_eq!((&*more.role, &more.place, more.direction), ("more", &place("b.toml", 6), Direction::Out));
     assert_eq!((more.peers.as_slice(), more.process.as_slice()), (&[net("10.0.9.1/32")][..], &[][..]));

@@ -1,0 +1,12 @@
+//! Promises of the audit.
+
+mod coverage;
+mod encryption;
+mod exceptions;
+mod listeners;
+mod proposals;
+mod records;
+mod usage;
+mod volume;
+mod whole;
+mod world;

@@ -1,0 +1,108 @@
+//! Values as the sentences and the evidence of findings name them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::Offset;
+
+use crate::ledger::Identity;
+
+/// How many names a list of evidence has before it only counts.
+const NAMES: usize = 8;
+
+/// `1 flow`, `1,482 flows`, `2 addresses`.
+pub(super) fn counted(n: u64, what: &str) -> String {
+    let plural = match n {
+        1 => "",
+        _ if what.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{} {what}{plural}", thousands(n))
+}
+
+/// `1482113` → `1,482,113`.
+pub(super) fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes in binary units with one decimal, rounded down.
+pub(super) fn bytes(n: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if n < 1_024 {
+        return format!("{n} B");
+    }
+    let power = n.ilog2() / 10;
+    let tenths = u128::from(n) * 10 / (1_u128 << (10 * power));
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[power as usize - 1])
+}
+
+/// Seconds in the two largest units: `4s`, `2m 5s`, `3d 5h`.
+pub(super) fn span(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    let (d, h, m, s) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    let two =
+        |a: i64, x: &str, b: i64, y: &str| if b == 0 { format!("{a}{x}") } else { format!("{a}{x} {b}{y}") };
+    match (d, h, m) {
+        (0, 0, 0) => format!("{s}s"),
+        (0, 0, _) => two(m, "m", s, "s"),
+        (0, _, _) => two(h, "h", m, "m"),
+        _ => two(d, "d", h, "h"),
+    }
+}
+
+/// The day, in UTC.
+pub(super) fn day(at: Timestamp) -> Date {
+    Offset::UTC.to_datetime(at).date()
+}
+
+/// `2026-11-23 13:00 UTC`.
+pub(super) fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// An address without its prefix, a network with it.
+pub(super) fn net(net: &IpNet) -> String {
+    if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
+}
+
+/// An address and a port.
+pub(super) fn bound(ip: IpAddr, port: u16) -> String {
+    std::net::SocketAddr::new(ip, port).to_string()
+}
+
+/// Who, for people: `postgres (postgresql@15-main.service)`.
+pub(super) fn who(identity: &Identity) -> String {
+    match (identity.name(), identity.unit.as_deref()) {
+        (Some(name), Some(unit)) if name != unit => format!("{name} ({unit})"),
+        (Some(name), _) => name.to_owned(),
+        (None, _) => "a process that is not known".to_owned(),
+    }
+}
+
+/// The first names, and how many more there are.
+pub(super) fn some<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String {
+    let names: Vec<T> = names.into_iter().collect();
+    let mut text = names.iter().take(NAMES).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+    if names.len() > NAMES {
+        text.push_str(&format!(", and {} more", names.len() - NAMES));
+    }
+    text
+}
+
+/// Names with their counts, the largest first: `10.0.2.7 (12), 10.0.2.8 (3)`.
+pub(super) fn ranked(counts: &BTreeMap<String, u64>) -> String {
+    let mut ranked: Vec<_> = counts.iter().collect();
+    ranked.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+    some(ranked.into_iter().map(|(name, n)| format!("{name} ({})", thousands(*n))))
+}
