@@ -4,23 +4,36 @@
 //! used, and the questions that readers ask. Does not belong here: what is counted (`gdprport_core::ledger`), and what
 //! follows from it (`gdprport_core::audit`).
 
+mod carry;
+mod check;
+mod database;
+mod failure;
+mod findings;
+mod handle;
 mod intern;
-mod ledger;
+mod lock;
 mod measured;
+mod peers;
+mod place;
 mod queue;
 mod reader;
+mod recover;
+mod remove;
+mod retention;
+mod rollup;
 mod schema;
 mod settings;
 mod state;
 mod store;
 mod text;
 mod time;
+mod wal;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use ledger::Ledger;
+pub(crate) use handle::Ledger;
 pub use measured::{Asked, Written};
 pub(crate) use reader::{EdgeFilter, PolicyText, ReadError, Reader, StoredEdge, StoredFinding, Summary};
 pub(crate) use settings::{InUse, Settings};

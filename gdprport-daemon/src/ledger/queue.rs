@@ -9,7 +9,7 @@ use gdprport_core::audit::{Finding, FindingChange};
 use gdprport_core::ledger::Batch;
 
 /// Batches that may wait. What comes meanwhile is added up in the tally, where it takes less room than here.
-const BATCHES: usize = 2;
+pub(super) const BATCHES: usize = 2;
 /// Audits that may wait: they are minutes apart.
 const RECORDS: usize = 4;
 
@@ -37,6 +37,8 @@ pub(super) struct Queue {
 struct Waiting {
     batches: VecDeque<Box<Batch>>,
     records: VecDeque<(Vec<Finding>, Reply)>,
+    /// Whether one was taken, and is not stored yet.
+    storing: bool,
     returned: u64,
     finish: bool,
     ended: bool,
@@ -80,15 +82,19 @@ impl Queue {
     pub(super) fn next(&self, patience: Duration, hold: bool) -> Work {
         let until = Instant::now() + patience;
         let mut waiting = self.lock();
+        waiting.storing = false;
         loop {
             if !hold && let Some(batch) = waiting.batches.pop_front() {
+                waiting.storing = true;
                 return Work::Batch(batch);
             }
             if let Some((findings, reply)) = waiting.records.pop_front() {
                 return Work::Record(findings, reply);
             }
             if waiting.finish {
-                return waiting.batches.pop_front().map_or(Work::End, Work::Batch);
+                let last = waiting.batches.pop_front();
+                waiting.storing = last.is_some();
+                return last.map_or(Work::End, Work::Batch);
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -100,13 +106,15 @@ impl Queue {
 
     /// Puts a batch back to where it was taken from.
     pub(super) fn put_back(&self, batch: Box<Batch>) {
-        self.lock().batches.push_front(batch);
+        let mut waiting = self.lock();
+        waiting.batches.push_front(batch);
+        waiting.storing = false;
     }
 
-    /// Batches that wait, and how many were given back so far.
+    /// Batches that are not stored yet, and how many were given back so far.
     pub(super) fn counts(&self) -> (u64, u64) {
         let waiting = self.lock();
-        (waiting.batches.len() as u64, waiting.returned)
+        (waiting.batches.len() as u64 + u64::from(waiting.storing), waiting.returned)
     }
 
     /// Whether nothing comes any more.

@@ -116,12 +116,11 @@ pub(super) fn is_empty(connection: &Connection) -> Result<bool> {
     connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))
 }
 
-/// Takes a database that is empty, or a ledger of an older version, to ours, as a whole or not at all. Returns the version
-/// that it had.
+/// Takes a database that is empty, or a ledger of an older version, to ours, as a whole or not at all.
 ///
 /// # Errors
 /// If it cannot be written.
-pub(super) fn migrate(connection: &mut Connection) -> Result<i32> {
+pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let from = version(&transaction)?;
     let done = usize::try_from(from).unwrap_or(0).min(MIGRATIONS.len());
@@ -130,8 +129,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<i32> {
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()?;
-    Ok(from)
+    transaction.commit()
 }
 
 /// Whether a database has our tables and nothing else: no trigger that changes what is written, no view in place of a table.

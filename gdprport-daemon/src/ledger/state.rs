@@ -33,7 +33,7 @@ pub(crate) struct LedgerSnapshot {
     pub(crate) batches: u64,
     /// Rows of flows that were stored or added to, by this daemon.
     pub(crate) rows: u64,
-    /// Batches that wait.
+    /// Batches that wait, with the one that is being stored.
     pub(crate) waiting: u64,
     /// Batches that were given back because there was no room.
     pub(crate) returned: u64,

@@ -53,7 +53,7 @@ pub(crate) enum Why {
         known: i32,
     },
     /// What it says cannot be.
-    #[error("it is damaged ({0}); restart the daemon, which sets it aside and begins anew")]
+    #[error("it is damaged ({0}); stop the daemon, move the file away and start it again: it begins anew")]
     Damaged(String),
     /// The answer takes too long.
     #[error("the answer takes longer than {0} s; ask for a shorter period")]

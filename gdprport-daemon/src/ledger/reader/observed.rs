@@ -33,21 +33,34 @@ impl Reader {
     pub(crate) fn observed(&self, from: Timestamp, to: Timestamp) -> Result<Observed, ReadError> {
         self.ask(|db| {
             let from = periods::begin(db)?.map_or(from, |begin| from.max(begin));
-            let mut dimensions = Dimensions::new(db);
-            Ok(Observed {
-                from,
-                to,
-                edges: edges(db, &mut dimensions, from, to)?,
-                listeners: periods::listeners(db, &mut dimensions, from, to)?,
-                coverage: periods::coverage(db, &mut dimensions, from, to)?,
-                gaps: periods::gaps(db, from, to)?,
-                policies: periods::policies(db, &mut dimensions, from, to)?,
-                runs: periods::runs(db, from, to)?,
-                notes: periods::notes(db, from, to)?,
-                volume: periods::volume(db, &mut dimensions, from, to)?,
-            })
+            observed(db, from, to)
         })
     }
+}
+
+/// Reads all that there is, and keeps none of it.
+///
+/// # Errors
+/// If something in there says what no ledger says.
+pub(in super::super) fn read_all(db: &Connection) -> Result<()> {
+    periods::begin(db)?;
+    observed(db, Timestamp::MIN, Timestamp::MAX).map(drop)
+}
+
+fn observed(db: &Connection, from: Timestamp, to: Timestamp) -> Result<Observed> {
+    let mut dimensions = Dimensions::new(db);
+    Ok(Observed {
+        from,
+        to,
+        edges: edges(db, &mut dimensions, from, to)?,
+        listeners: periods::listeners(db, &mut dimensions, from, to)?,
+        coverage: periods::coverage(db, &mut dimensions, from, to)?,
+        gaps: periods::gaps(db, from, to)?,
+        policies: periods::policies(db, &mut dimensions, from, to)?,
+        runs: periods::runs(db, from, to)?,
+        notes: periods::notes(db, from, to)?,
+        volume: periods::volume(db, &mut dimensions, from, to)?,
+    })
 }
 
 /// Added up here and not by SQL: there a sum that overflows is an error.

@@ -3,8 +3,8 @@
 use gdprport_core::ledger::Edge;
 use rusqlite::{Connection, Result, Statement, params};
 
-use super::super::intern::Intern;
 use super::super::time::{day_number, micros};
+use super::memory::Memory;
 
 /// A count as SQLite keeps it. It saturates, as it does in memory.
 pub(super) fn count(value: u64) -> i64 {
@@ -28,7 +28,7 @@ const MAKE: &str = "INSERT INTO edge(day, port, direction, identity, peer, prefi
 ///
 /// # Errors
 /// If they cannot be stored.
-pub(super) fn store(db: &Connection, intern: &mut Intern, edges: &[Edge]) -> Result<()> {
+pub(super) fn store(db: &Connection, memory: &mut Memory, edges: &[Edge]) -> Result<()> {
     if edges.is_empty() {
         return Ok(());
     }
@@ -40,25 +40,27 @@ pub(super) fn store(db: &Connection, intern: &mut Intern, edges: &[Edge]) -> Res
         if last_day.replace(day) != Some(day) {
             days.execute([day])?;
         }
-        let port = intern.port(db, &edge.key.port)?;
-        store_edge(db, intern, edge, (day, port), (&mut add, &mut make))?;
+        let port = memory.intern.port(db, &edge.key.port)?;
+        store_edge(db, memory, edge, (day, port), (&mut add, &mut make))?;
     }
     Ok(())
 }
 
 fn store_edge(
     db: &Connection,
-    intern: &mut Intern,
+    memory: &mut Memory,
     edge: &Edge,
     (day, port): (i64, i64),
     (add, make): (&mut Statement<'_>, &mut Statement<'_>),
 ) -> Result<()> {
     let Edge { key, counts, first, last, .. } = edge;
-    let identity = intern.identity(db, &key.identity)?;
-    let verdict = intern.verdict(db, &key.verdict)?;
-    let posture = intern.posture(db, &key.posture)?;
-    let policy = intern.policy(db, key.policy.as_ref())?;
-    let (peer, prefix) = (key.peer.network().to_string(), key.peer.prefix_len());
+    let identity = memory.intern.identity(db, &key.identity)?;
+    let verdict = memory.intern.verdict(db, &key.verdict)?;
+    let posture = memory.intern.posture(db, &key.posture)?;
+    let policy = memory.intern.policy(db, key.policy.as_ref())?;
+    let group = (day, port, key.direction, identity);
+    let peer = memory.peers.place(db, group, key.peer, memory.max_peers)?;
+    let (peer, prefix) = (peer.network().to_string(), peer.prefix_len());
     let values = params![
         day,
         port,

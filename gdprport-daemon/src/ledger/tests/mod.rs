@@ -1,4 +1,14 @@
 //! Promises of the ledger on disk.
 
+mod bad_days;
+mod corruption;
+mod findings;
+mod kill;
+mod peers;
+mod permissions;
+mod readers;
+mod retention;
 mod roundtrip;
+mod runs;
 mod samples;
+mod scene;

@@ -7,10 +7,10 @@ use std::time::Instant;
 use gdprport_core::audit::{Finding, FindingChange};
 use gdprport_core::ledger::Batch;
 
-use super::queue::Queue;
+use super::queue::{BATCHES, Queue};
 use super::settings::{InUse, Settings};
 use super::state::{LedgerSnapshot, LedgerState};
-use super::writer::Writer;
+use super::writer::{Tuning, Writer};
 
 /// The ledger, as the loop sees it. Its thread owns the database; nothing in here waits for it.
 #[derive(Debug)]
@@ -26,10 +26,15 @@ impl Ledger {
     /// # Errors
     /// If another daemon writes it.
     pub(crate) fn open(settings: Settings) -> Result<Self, InUse> {
+        Self::open_with(settings, Tuning::default())
+    }
+
+    /// The same, with what tests put in the place of the usual.
+    pub(super) fn open_with(settings: Settings, tuning: Tuning) -> Result<Self, InUse> {
         let queue = Arc::new(Queue::default());
         let shared =
             Arc::new(Mutex::new(LedgerSnapshot { path: settings.path.clone(), ..LedgerSnapshot::default() }));
-        let writer = Writer::open(settings, Arc::clone(&queue), Arc::clone(&shared))?;
+        let writer = Writer::open(settings, tuning, Arc::clone(&queue), Arc::clone(&shared))?;
         let ends = Arc::clone(&queue);
         let thread = thread::Builder::new().name("ledger".to_owned()).spawn(move || {
             // Also if it panics: nobody waits for a thread that is gone.
@@ -63,10 +68,15 @@ impl Ledger {
     pub(crate) fn snapshot(&self) -> LedgerSnapshot {
         let (waiting, returned) = self.queue.counts();
         let mut snapshot = self.lock().clone();
+        let is_full = waiting > BATCHES as u64;
         (snapshot.waiting, snapshot.returned) = (waiting, returned);
         if self.queue.has_ended() && !self.queue.is_finishing() {
             let why = snapshot.last_error.as_deref().unwrap_or("its thread ended unexpectedly");
             snapshot.state = LedgerState::Unavailable { why: format!("{why}; restart the daemon") };
+        } else if snapshot.state == LedgerState::Ok && is_full {
+            let why =
+                "the disk is slower than what is to be stored; put the ledger on another one (`ledger.path`)";
+            snapshot.state = LedgerState::Late { why: why.to_owned() };
         }
         snapshot
     }
