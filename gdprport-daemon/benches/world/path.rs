@@ -151,6 +151,7 @@ pub(super) fn stamper() -> Stamper {
         Agent {
             version: env!("CARGO_PKG_VERSION").into(),
             run: "019ab3c2-0000-7a31-9d53-0c2f6a4e8b11".parse().expect("a UUID"),
+            privacy: None,
         },
     )
 }

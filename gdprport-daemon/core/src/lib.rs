@@ -23,6 +23,7 @@ pub mod listener;
 pub mod model;
 pub mod policy;
 pub mod posture;
+pub mod privacy;
 pub mod shared;
 pub mod suppress;
 pub mod text;

@@ -3,6 +3,7 @@
 //! What the policy is about (ports, peers, records) does not belong here.
 
 mod containers;
+mod privacy;
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -10,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
+
+pub(crate) use privacy::{PrivacyConfig, Subject};
 
 use super::policy::Trust;
 use crate::host::configured;
@@ -33,6 +36,8 @@ pub(crate) struct Config {
     /// Where containers are looked up.
     #[serde(deserialize_with = "containers::places")]
     pub containers: Places,
+    /// What leaves the daemon instead of addresses and users.
+    pub privacy: PrivacyConfig,
 }
 
 /// Where events go, unless the command line says otherwise.
@@ -257,6 +262,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use gdprport_core::privacy::Truncate;
+
     use super::*;
 
     #[test]
@@ -274,7 +281,7 @@ mod tests {
             |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).map(str::to_owned);
         let lines: Vec<String> = example.lines().filter_map(setting).collect();
         assert_eq!(Config::parse(&lines.join("\n")), Ok(Config::default()), "{lines:?}");
-        for key in ["file", "queue", "flows", "undecided_bytes"] {
+        for key in ["file", "queue", "flows", "undecided_bytes", "key", "truncate"] {
             assert!(example.contains(&format!("#   {key} = ")), "{key}, which depends on the host");
         }
     }
@@ -283,7 +290,8 @@ mod tests {
     fn every_key_is_taken() {
         let config = Config::parse(
             "[events]\nfile = \"/e\"\njournald = true\nlabels = [\"team\", \"app*\"]\nqueue = 100\n[limits]\nflows = 1000\nundecided_bytes = 70000\nring_bytes = 65536\n\
-             tasks = 1000\nexecs = 100\n[containers]\nlookup = false\nstate = [\"/data/docker\"]\n[intervals]\nflow_update = \"10s\"\nnames = \"5m\"\ncoverage = \"1h\"\n",
+             tasks = 1000\nexecs = 100\n[containers]\nlookup = false\nstate = [\"/data/docker\"]\n[intervals]\nflow_update = \"10s\"\nnames = \"5m\"\ncoverage = \"1h\"\n\
+             [privacy]\npseudonymise = [\"peers\", \"users\"]\nkey = \"/k\"\ntruncate = { ipv4 = 24, ipv6 = 48 }\n",
         )
         .expect("valid");
         assert_eq!(config.sizes(), Sizes { ring_bytes: 65_536, tasks: 1_000, execs: 100 });
@@ -296,6 +304,12 @@ mod tests {
             "as written"
         );
         assert_eq!(config.intervals.coverage, Duration::from_secs(3600));
+        let privacy = PrivacyConfig {
+            pseudonymise: [Subject::Peers, Subject::Users].into(),
+            key: Some("/k".into()),
+            truncate: Truncate::new(24, 48),
+        };
+        assert_eq!(config.privacy, privacy);
         assert_eq!(
             config.events.labels,
             ShownLabels::new(vec!["team".into(), "app*".into()]).expect("patterns")
@@ -305,6 +319,21 @@ mod tests {
             Config::parse("[events]\nlabels = \"app\"\n[containers]\nstate = \"/data\"\n").expect("valid");
         assert_eq!(one.events.labels, ShownLabels::new(vec!["app".into()]).expect("a pattern"));
         assert_eq!(one.containers.state, [Path::new("/data")]);
+    }
+
+    /// An address of a family that was forgotten would leave whole.
+    #[test]
+    fn what_is_to_be_hidden_is_written_whole() {
+        for (text, why) in [
+            ("pseudonymise = [\"user\"]", "expected `peers` or `users`"),
+            ("truncate = { ipv4 = 24 }", "missing field `ipv6`"),
+            ("truncate = { ipv4 = 33, ipv6 = 48 }", "from 1 to 32"),
+            ("truncate = { ipv4 = 0, ipv6 = 48 }", "from 1 to 32"),
+            ("truncated = true", "unknown field"),
+        ] {
+            let error = Config::parse(&format!("[privacy]\n{text}\n")).expect_err(text);
+            assert!(error.contains(why), "{text}: {error}");
+        }
     }
 
     #[test]

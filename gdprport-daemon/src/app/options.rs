@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::config::Config;
 use super::policy::{PolicyError, PolicyFiles, Trust};
+use super::privacy::PrivacyError;
 use crate::control::server::BindError;
 use crate::host::probes::LoadError;
 use crate::sink::{Format, Render, SinkError};
@@ -42,6 +43,9 @@ pub(crate) enum RunError {
     /// A sink cannot be opened.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// What is to be hidden cannot be.
+    #[error(transparent)]
+    Privacy(#[from] PrivacyError),
     /// `/proc` is not as it should be.
     #[error("cannot read /proc: {0}; mount it (`mount -t proc proc /proc`)")]
     Proc(std::io::Error),

@@ -4,6 +4,7 @@
 //! socket taken before anything touches the kernel; hooks are attached before existing processes are
 //! numbered, and ports are watched before existing sockets are listed.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use super::monitor::{self, Evidence, Monitor};
 use super::notify;
 use super::options::{RunError, RunOptions};
 use super::policy::Resolver as DnsResolver;
+use super::privacy;
 use super::reader::{BATCH, Reader};
 use super::reconcile::{Finding, Progress, Reconciler};
 use super::reload::{Asker, LoadOutcome, Loader, PolicyState, apply_names, host_names, watch_ports};
@@ -52,6 +54,8 @@ const SINKS_PAUSE: Duration = Duration::from_millis(1);
 pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
     memory::return_large_blocks();
     let loaded = options.policy.load(options.trust, configured::START_WITHIN)?;
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let privacy = privacy::load(&options.config.privacy, options.trust, credentials.as_deref())?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::System)?;
     let host = HostId::read().map_err(RunError::Proc)?;
@@ -70,7 +74,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         resolver.look_up_containers(&options.config.containers, &options.config.events.labels);
         let named = resolver.container_names_come();
         let memory = memory::limit();
-        let publisher = startup::publisher(&mut options, &host, clock, memory)?;
+        let publisher = startup::publisher(&mut options, &host, clock, memory, privacy)?;
         let started_ns = boottime_ns();
         let session = Session { host, started: clock.timestamp(started_ns), started_ns };
         let table = Table::new(options.config.flow_limits(memory));

@@ -1,10 +1,12 @@
 //! The first steps of a run: opening the sinks, numbering processes, the first events, and the backlog of the daemon before.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use gdprport_core::event::{
     Agent, Body, Bound, DaemonInfo, DaemonStart, Gap, Hook, Host, PreviousDaemon, Stamper,
 };
+use gdprport_core::privacy::Privacy;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -151,6 +153,7 @@ pub(super) fn publisher(
     host: &HostId,
     clock: BootClock,
     memory: Option<u64>,
+    privacy: Option<Arc<Privacy>>,
 ) -> Result<Publisher, RunError> {
     let capacity = options.config.queue(memory);
     let mut sinks = Vec::new();
@@ -168,6 +171,7 @@ pub(super) fn publisher(
         sinks.push(Sink::journald(Path::new(JOURNALD_SOCKET), capacity, render)?);
     }
     let origin = Host { name: host.name.as_str().into(), boot_id: host.boot_id.as_str().into() };
-    let agent = Agent { version: env!("CARGO_PKG_VERSION").into(), run: Uuid::now_v7() };
-    Ok(Publisher::new(Fanout::new(sinks), Stamper::new(origin, agent), clock))
+    let applied = privacy.as_ref().map(|privacy| privacy.applied());
+    let agent = Agent { version: env!("CARGO_PKG_VERSION").into(), run: Uuid::now_v7(), privacy: applied };
+    Ok(Publisher::new(Fanout::new(sinks), Stamper::new(origin, agent), clock).with_privacy(privacy))
 }

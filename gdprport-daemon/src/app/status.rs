@@ -6,11 +6,12 @@ use std::sync::Arc;
 use gdprport_core::event::Port;
 use gdprport_core::flow::Flow;
 use gdprport_core::model::PostureState;
+use gdprport_core::privacy::Shown;
 use gdprport_core::shared::Shared;
 use jiff::Timestamp;
 
 use super::coverage::{Coverage, Snapshot};
-use super::monitor::{Monitor, flow_object};
+use super::monitor::{Monitor, flow_object, peer_name};
 use super::policy::needed_by;
 use super::reload::PolicyState;
 use super::session::Session;
@@ -60,6 +61,7 @@ impl Sources<'_> {
             sinks: sinks(snapshot),
             control,
             memory: Memory { rss_kib: rss_kib() },
+            privacy: monitor.publisher.privacy().map(|privacy| privacy.applied()),
         }
     }
 
@@ -80,22 +82,32 @@ impl Sources<'_> {
         let total = matching.len() as u64;
         let clock = monitor.publisher.clock();
         let (names, now) = (monitor.active_policy.names(), monitor.now());
-        let rows = matching.into_iter().take(query.limit).map(|(flow, port)| FlowRow {
-            port,
-            flow: flow_object(flow, names, clock, now),
-            direction: flow.direction,
-            local: flow.local,
-            peer: flow.peer,
-            process: flow.process.clone(),
-            peer_process: flow.peer_process.clone(),
-            posture: flow.posture.clone(),
-            verdict: VerdictRow::from(&*flow.verdict),
-            accepted: monitor.accepted(flow, now),
-            opened: flow.opened_ns.map_or(session.started, |ns| clock.timestamp(ns)),
+        let privacy = monitor.publisher.privacy();
+        let mut shown = privacy.map(|privacy| Shown::new(Arc::clone(privacy)));
+        let rows = matching.into_iter().take(query.limit).map(|(flow, port)| {
+            let (name, accepted) = (peer_name(flow, names), monitor.accepted(flow, now));
+            let mut flow = flow.clone();
+            if let Some(shown) = &mut shown {
+                shown.flow(&mut flow);
+            }
+            FlowRow {
+                port,
+                flow: flow_object(&flow, name, clock, now),
+                direction: flow.direction,
+                local: flow.local,
+                peer: flow.peer,
+                verdict: VerdictRow::from(&*flow.verdict),
+                accepted,
+                opened: flow.opened_ns.map_or(session.started, |ns| clock.timestamp(ns)),
+                process: flow.process,
+                peer_process: flow.peer_process,
+                posture: flow.posture,
+            }
         });
+        let flows = rows.collect();
         let watched = query.port.is_none()
             || monitor.active_policy.watched().any(|port| query.wants_port(&port.name, port.number));
-        FlowsReply { watched, matching: total, flows: rows.collect() }
+        FlowsReply { watched, matching: total, privacy: privacy.map(|privacy| privacy.applied()), flows }
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) mod netns;
 mod pid;
 pub(crate) mod probes;
 pub(crate) mod process;
+pub(crate) mod secret;
 pub(crate) mod sockets;
 #[cfg(test)]
 mod testing;

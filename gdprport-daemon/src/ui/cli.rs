@@ -10,6 +10,9 @@ use crate::app::DEFAULT_PINS;
 use crate::control::DEFAULT_SOCKET;
 use crate::control::api::FlowQuery;
 
+/// How the daemon runs, where nothing else is said.
+const DEFAULT_CONFIG: &str = "/etc/gdprport/gdprport.toml";
+
 /// Watches the TCP ports through which personal data travels, and proves what it saw.
 #[derive(Debug, Parser)]
 #[command(
@@ -118,6 +121,9 @@ compared; there need be none."
     /// Work with policy files; needs no daemon.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Make the key of pseudonyms, or find the pseudonym of a user or an address. For root; needs no daemon.
+    #[command(subcommand)]
+    Privacy(PrivacyCommand),
 }
 
 /// `gdprport daemon …`
@@ -170,7 +176,7 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) journald: bool,
     /// How the daemon runs; every key has a default, no file is needed.
-    #[arg(long, value_name = "FILE", default_value = "/etc/gdprport/gdprport.toml")]
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
     pub(super) config: PathBuf,
     /// Take policy and configuration files that others than root can change, and log a warning for each: to try
     /// something out. Without it they are refused, because whoever writes them decides what is declared.
@@ -280,6 +286,58 @@ Exit status: 0 valid, 2 problems.")]
     },
     /// Print the JSON Schema of the policy file, for editors.
     Schema,
+}
+
+/// `gdprport privacy …`
+#[derive(Debug, Subcommand)]
+pub(super) enum PrivacyCommand {
+    /// Write a new key, the first one too. The one before is kept beside it; the daemon takes the new one when it is restarted.
+    #[command(override_usage = "gdprport privacy rotate [OPTIONS]")]
+    Rotate(RotateArgs),
+    /// Print the pseudonyms of users and addresses, to find them in events. No command finds the user of a pseudonym.
+    #[command(
+        override_usage = "gdprport privacy resolve [OPTIONS]",
+        after_help = "\
+Examples:
+  sudo gdprport privacy resolve --user alice --uid 1000
+  sudo gdprport privacy resolve --address 10.0.0.9 --key /etc/gdprport/keys/pseudonyms.until-2026-11-29T091500.000000Z"
+    )]
+    Resolve(ResolveArgs),
+}
+
+/// `gdprport privacy rotate …`
+#[derive(Debug, Clone, Args)]
+pub(super) struct RotateArgs {
+    /// The configuration whose [privacy] names the key.
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    pub(super) config: PathBuf,
+    /// The key's file, instead of the one that the configuration names.
+    #[arg(long, value_name = "FILE")]
+    pub(super) key: Option<PathBuf>,
+    /// How many old keys are kept, the newest. Pseudonyms of those that are removed can never be found again.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) keep: usize,
+}
+
+/// `gdprport privacy resolve …`
+#[derive(Debug, Clone, Args)]
+#[command(group(clap::ArgGroup::new("what").args(["user", "uid", "address"]).required(true).multiple(true)))]
+pub(super) struct ResolveArgs {
+    /// A name of a user or group; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(super) user: Vec<String>,
+    /// An id of a user or group; may be given several times.
+    #[arg(long, value_name = "ID")]
+    pub(super) uid: Vec<u32>,
+    /// An address of a peer; may be given several times.
+    #[arg(long, value_name = "IP")]
+    pub(super) address: Vec<std::net::IpAddr>,
+    /// The configuration whose [privacy] names the key and says how much of an address is kept.
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    pub(super) config: PathBuf,
+    /// The key's file, instead of the one that the configuration names: an old one, for events from before it was replaced.
+    #[arg(long, value_name = "FILE")]
+    pub(super) key: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ mod tests {
     use gdprport_core::model::Translation;
 
     fn shown(width: u16) -> String {
-        let reply = FlowsReply { watched: true, matching: 9, flows: samples::flows() };
+        let reply = FlowsReply { watched: true, matching: 9, privacy: None, flows: samples::flows() };
         let screen = Screen { width, now: "2026-11-23T13:24:05Z".parse().expect("a timestamp") };
         anstream::adapter::strip_str(&show(&reply, &screen)).to_string()
     }
@@ -207,7 +207,7 @@ mod tests {
         flows.truncate(1);
         flows[0].accepted = Some(gdprport_core::event::samples::exceptions::accepted());
         let screen = Screen { width: 200, now: "2026-11-23T13:24:05Z".parse().expect("a timestamp") };
-        let text = show(&FlowsReply { watched: true, matching: 1, flows }, &screen);
+        let text = show(&FlowsReply { watched: true, matching: 1, privacy: None, flows }, &screen);
         let text = anstream::adapter::strip_str(&text).to_string();
         for part in ["violation", "accepted until 2027-01-31: ", "1 in violation, 1 of them accepted"] {
             assert!(text.contains(part), "{part}: {text}");
@@ -218,7 +218,7 @@ mod tests {
     fn an_empty_list_is_explained() {
         let screen = Screen { width: 80, now: jiff::Timestamp::UNIX_EPOCH };
         let shown = |watched| {
-            let text = show(&FlowsReply { watched, matching: 0, flows: Vec::new() }, &screen);
+            let text = show(&FlowsReply { watched, matching: 0, privacy: None, flows: Vec::new() }, &screen);
             anstream::adapter::strip_str(&text).to_string()
         };
         assert_eq!(shown(true), "no open flow matches\n");

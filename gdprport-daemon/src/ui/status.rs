@@ -13,6 +13,7 @@ use crate::control::api::{
     Health, HealthState, Pins, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus, StatusReply,
 };
 use gdprport_core::counters::ContainerCounters;
+use gdprport_core::privacy::{Applied, AppliedPeers, AppliedUsers};
 
 const fn ports_columns(source: &PolicySource) -> [Column; 12] {
     let against = match source {
@@ -63,6 +64,7 @@ pub(super) fn show(reply: &StatusReply, screen: &Screen) -> String {
         text.push_str(&format!("  {}\n", Tone::Dim.paint(&line)));
     }
     text.push_str(&policy(&status.policy, screen));
+    text.push_str(&status.privacy.as_ref().map(privacy).unwrap_or_default());
     text.push_str(&hooks(&status.hooks, screen));
     text.push_str(&status.pins.as_ref().map(|pins| show_pins(pins, screen)).unwrap_or_default());
     text.push_str(&ports(&status.ports, &status.policy.source, screen));
@@ -133,6 +135,19 @@ fn declares(policy: &PolicyStatus) -> String {
         text.push_str(&format!(", {}", counted(policy.exceptions.into(), "exception")));
     }
     text
+}
+
+/// What stands in flows and events instead of true values.
+fn privacy(applied: &Applied) -> String {
+    let peers = applied.peers.map(|peers| match peers {
+        AppliedPeers::Hmac => "pseudonyms of peers".to_owned(),
+        AppliedPeers::Truncated => "truncated addresses of peers".to_owned(),
+    });
+    let users = applied.users.map(|AppliedUsers::Hmac| "pseudonyms of users".to_owned());
+    let key = applied.key.as_ref().map(|key| format!("key {key}"));
+    let bits =
+        applied.ipv4_bits.zip(applied.ipv6_bits).map(|(ipv4, ipv6)| format!("/{ipv4} and /{ipv6} kept"));
+    title("PRIVACY", &[peers, users, key, bits].into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 fn show_pins(pins: &Pins, screen: &Screen) -> String {

@@ -11,6 +11,7 @@ use super::body::Body;
 use super::severity::Severity;
 use super::time;
 use super::version::SchemaName;
+use crate::privacy::Applied;
 use crate::shared::Shared;
 
 /// The host that an event happened on.
@@ -30,6 +31,9 @@ pub struct Agent {
     /// The id of this run of the daemon, a UUIDv7: `seq` counts within it.
     #[schemars(schema_with = "uuid_schema")]
     pub run: Uuid,
+    /// What stands in this event instead of addresses of peers and names of persons; absent: they are true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<Applied>,
 }
 
 /// One event: the envelope that all kinds share, and its data.

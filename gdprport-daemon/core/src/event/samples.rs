@@ -34,6 +34,7 @@ pub fn stamper() -> Stamper {
         Agent {
             version: "0.1.0".into(),
             run: Uuid::try_parse("019ab3c2-0000-7a31-9d53-0c2f6a4e8b11").expect("a UUID"),
+            privacy: None,
         },
     )
 }

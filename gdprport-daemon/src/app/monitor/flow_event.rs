@@ -2,6 +2,8 @@
 //!
 //! Belongs here: pure mapping. Does not belong here: which events there are (`publish`).
 
+use std::sync::Arc;
+
 use gdprport_core::event::{Cookie, Finding, FindingEvent, FindingId, Flow as FlowObject, FlowEvent, Peer};
 use gdprport_core::flow::Flow;
 use gdprport_core::model::{PostureState, Proof};
@@ -11,10 +13,15 @@ use jiff::Timestamp;
 
 use crate::host::clock::BootClock;
 
-/// The `flow` object of an event at `now`.
+/// The name by which the policy knows the peer of a flow as it is, and not as it is shown.
+pub(in crate::app) fn peer_name(flow: &Flow, names: &DnsNames) -> Option<Arc<str>> {
+    names.at(flow.peer.ip).first().cloned()
+}
+
+/// The `flow` object of an event at `now`. `name`: the peer's, by the policy.
 pub(in crate::app) fn flow_object(
     flow: &Flow,
-    names: &DnsNames,
+    name: Option<Arc<str>>,
     clock: &BootClock,
     now: Timestamp,
 ) -> FlowObject {
@@ -28,7 +35,7 @@ pub(in crate::app) fn flow_object(
         cookie: Cookie(flow.cookie),
         direction: flow.direction,
         local: flow.local,
-        peer: Peer { ip: flow.peer.ip, port: flow.peer.port, name: names.at(flow.peer.ip).first().cloned() },
+        peer: Peer { ip: flow.peer.ip, port: flow.peer.port, name },
         nat: flow.nat.clone(),
         opened,
         duration_ms,
@@ -86,7 +93,7 @@ mod tests {
     fn a_flow_has_a_duration_only_where_its_opening_is_known() {
         let clock = BootClock::booted_at(samples::now());
         let at = |flow: &Flow, second| {
-            flow_object(flow, &DnsNames::default(), &clock, clock.timestamp(second * SECOND)).duration_ms
+            flow_object(flow, None, &clock, clock.timestamp(second * SECOND)).duration_ms
         };
         assert_eq!(at(&flow(), 12), Some(2_000));
         assert_eq!(at(&flow(), 9), Some(0), "the time of a batch may be before that of its last record");
@@ -96,13 +103,12 @@ mod tests {
 
     #[test]
     fn a_peer_has_the_name_by_which_the_policy_knows_its_address() {
-        let clock = BootClock::booted_at(samples::now());
         let resolved = |ip: &str| Resolution::Resolved(vec![ip.parse().expect("address")]);
         let names = DnsNames::new([
             ("other.example".into(), resolved("203.0.113.8")),
             ("db.example".into(), resolved("203.0.113.7")),
         ]);
-        let named = |names: &DnsNames| flow_object(&flow(), names, &clock, samples::now()).peer.name;
+        let named = |names: &DnsNames| peer_name(&flow(), names);
         assert_eq!(named(&names).as_deref(), Some("db.example"));
         assert_eq!(named(&DnsNames::default()), None);
     }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::accepted;
 use super::monitor::{Monitor, SeenListener};
+use super::publish::Publisher;
 use crate::host::process::TaskLookup;
 
 impl<K: TaskLookup> Monitor<K> {
@@ -79,7 +80,7 @@ impl<K: TaskLookup> Monitor<K> {
     /// Judges every listener again and reports those that violate the policy in a new way. `names`: processes that had to
     /// go without names get them before.
     pub(super) fn judge_listeners(&mut self, names: bool, now: Timestamp) {
-        let Self { listeners, evidence, active_policy, tally, .. } = self;
+        let Self { listeners, evidence, active_policy, tally, publisher, .. } = self;
         let mut changed = Vec::new();
         for listener in listeners.iter_mut() {
             let lacking = listener.process.as_ref().filter(|process| names && process.lacks_names());
@@ -92,10 +93,10 @@ impl<K: TaskLookup> Monitor<K> {
             if !judged && named.is_none() {
                 continue;
             }
-            count(tally.as_mut(), active_policy, listener, ListenerEvent::Closed, now);
+            count(tally.as_mut(), publisher, active_policy, listener, ListenerEvent::Closed, now);
             listener.verdict = verdict;
             listener.process = named.or(listener.process.take());
-            count(tally.as_mut(), active_policy, listener, ListenerEvent::Judged, now);
+            count(tally.as_mut(), publisher, active_policy, listener, ListenerEvent::Judged, now);
             if judged {
                 changed.push(listener.clone());
             }
@@ -116,7 +117,7 @@ impl<K: TaskLookup> Monitor<K> {
     /// Takes listeners out of the count that another policy does not watch, or knows by another name. Those that it knows
     /// are returned, to be counted again where they stand by it.
     pub(super) fn leave_ports(&mut self, next: &Policy, now: Timestamp) -> Vec<Listener> {
-        let Self { listeners, active_policy, tally, .. } = self;
+        let Self { listeners, active_policy, tally, publisher, .. } = self;
         let mut moved = Vec::new();
         if tally.is_none() {
             return moved;
@@ -126,7 +127,7 @@ impl<K: TaskLookup> Monitor<K> {
             let number = listener.local.port;
             let after = next.port(number).map(known_as);
             if active_policy.port(number).map(known_as) != after {
-                count(tally.as_mut(), active_policy, listener, ListenerEvent::Closed, now);
+                count(tally.as_mut(), publisher, active_policy, listener, ListenerEvent::Closed, now);
                 if after.is_some() {
                     moved.push(listener.clone());
                 }
@@ -137,18 +138,19 @@ impl<K: TaskLookup> Monitor<K> {
 
     /// Adds to the ledger what happened to a listener.
     pub(super) fn count_listener(&mut self, listener: &Listener, event: ListenerEvent, now: Timestamp) {
-        count(self.tally.as_mut(), &self.active_policy, listener, event, now);
+        count(self.tally.as_mut(), &mut self.publisher, &self.active_policy, listener, event, now);
     }
 }
 
 fn count(
     tally: Option<&mut Tally>,
+    publisher: &mut Publisher,
     policy: &ActivePolicy,
     listener: &Listener,
     event: ListenerEvent,
     now: Timestamp,
 ) {
     if let (Some(tally), Some(port)) = (tally, policy.port(listener.local.port)) {
-        tally.listener(listener, port.index, event, now);
+        tally.listener(&publisher.shown_listener(listener), port.index, event, now);
     }
 }

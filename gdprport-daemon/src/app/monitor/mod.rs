@@ -14,7 +14,7 @@ mod monitor;
 mod publish;
 
 pub use evidence::Evidence;
-pub(super) use flow_event::flow_object;
+pub(super) use flow_event::{flow_object, peer_name};
 pub use monitor::{Input, Monitor};
 pub(crate) use monitor::{Polled, SeenListener, Unwatched};
 pub use publish::Publisher;

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use super::accepted;
 use super::counters::Counters;
 use super::evidence::Evidence;
+use super::flow_event::peer_name;
 use super::publish::Publisher;
 use crate::host::clock::{BootClock, boottime_ns};
 use crate::host::destroy::DestroyNotice;
@@ -112,7 +113,8 @@ impl<K: TaskLookup> Monitor<K> {
         Self {
             flows,
             listeners: ListenerTable::default(),
-            active_policy: ActivePolicy::new(policy, DnsNames::default()),
+            active_policy: ActivePolicy::new(policy, DnsNames::default())
+                .with_privacy(publisher.privacy().cloned()),
             evidence,
             publisher,
             counters: Counters::default(),
@@ -123,8 +125,18 @@ impl<K: TaskLookup> Monitor<K> {
 
     /// Adds up what happens from now on.
     pub fn count_into(&mut self, tally: Tally) {
-        self.tally = Some(tally);
+        let left = self.publisher.privacy().and_then(|privacy| privacy.left());
+        self.tally = Some(tally.truncated(left));
         self.count_by_policy();
+    }
+
+    /// A day begins: every flow that is open counts in it too.
+    pub fn day_begins(&mut self, now: Timestamp) {
+        let Self { flows, publisher, tally, .. } = self;
+        let Some(tally) = tally else { return };
+        for flow in flows.iter() {
+            tally.still_open(&publisher.shown(flow), now);
+        }
     }
 
     /// The present time, as events carry it.
@@ -244,11 +256,21 @@ impl<K: TaskLookup> Monitor<K> {
 
     fn publish(&mut self, now: Timestamp) {
         let Self { publisher, counters, flows, active_policy, changes, tally, .. } = self;
-        for change in changes.drain(..) {
+        for mut change in changes.drain(..) {
+            let port = change.flow.port_index.and_then(|index| publisher.port(index));
+            let accepted = match &port {
+                Some(port) if active_policy.has_exceptions() => {
+                    let counters = counters.port(port.port.number, &port.port.name);
+                    accepted::of_change(active_policy, &change, counters, now)
+                }
+                _ => None,
+            };
+            let name = peer_name(&change.flow, active_policy.names());
+            // What was decided by true values stands above. What goes from here on leaves the daemon.
+            publisher.show(&mut change.flow);
             if let Some(tally) = tally {
                 tally.flow(&change, now);
             }
-            let port = change.flow.port_index.and_then(|index| publisher.port(index));
             let Some(port) = port else {
                 // A port that is no longer watched: its last records come a moment later. A flow that began before was
                 // counted when the policy changed; counted here is what only those records report.
@@ -259,13 +281,7 @@ impl<K: TaskLookup> Monitor<K> {
                 continue;
             };
             counters.flow(&change, &port.port);
-            let accepted = if active_policy.has_exceptions() {
-                let counters = counters.port(port.port.number, &port.port.name);
-                accepted::of_change(active_policy, &change, counters, now)
-            } else {
-                None
-            };
-            publisher.flow(change, port, accepted, active_policy.names(), now);
+            publisher.flow(change, name, port, accepted, now);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! From changes to events, and events to the sinks.
 //!
-//! Belongs here: which events a change makes, what a port suppresses, the envelope, the line. Does not belong here: how a
+//! Belongs here: what is shown of a flow and a process, for all that leaves the daemon; which events a change makes, what a port suppresses, the envelope, the line. Does not belong here: how a
 //! flow is written (`flow_event`), queues and destinations (`sink`).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use gdprport_core::encode::Encoder;
@@ -10,9 +11,10 @@ use gdprport_core::event::{
     Body, Cookie, FlowEvent, FlowKind, Listener as ListenerObject, ListenerEvent, PolicyRef, Port, Stamper,
     Violation,
 };
-use gdprport_core::flow::{Change, ChangeKind};
+use gdprport_core::flow::{Change, ChangeKind, Flow};
 use gdprport_core::listener::Listener;
-use gdprport_core::policy::{ActivePolicy, DnsNames, Emit, Policy, PortInfo, TlsDemand};
+use gdprport_core::policy::{ActivePolicy, Emit, Policy, PortInfo, TlsDemand};
+use gdprport_core::privacy::{Privacy, Shown};
 use gdprport_core::shared::Shared;
 use gdprport_core::suppress::{Decision, Suppressor};
 use gdprport_core::verdict::{Accepted, Verdict};
@@ -58,6 +60,8 @@ pub struct Publisher {
     /// In the order of [`Policy::watched`].
     ports: Vec<WatchedPort>,
     policy: Option<PolicyRef>,
+    /// How peers and persons are shown; `None`: as they are.
+    shown: Option<Box<Shown>>,
 }
 
 impl Publisher {
@@ -73,7 +77,42 @@ impl Publisher {
             received: 0,
             ports: Vec::new(),
             policy: None,
+            shown: None,
         }
+    }
+
+    /// Shows peers and persons in this way.
+    #[must_use]
+    pub fn with_privacy(self, privacy: Option<Arc<Privacy>>) -> Self {
+        Self { shown: privacy.map(|privacy| Box::new(Shown::new(privacy))), ..self }
+    }
+
+    /// How peers and persons are shown; `None`: as they are.
+    #[must_use]
+    pub fn privacy(&self) -> Option<&Arc<Privacy>> {
+        self.shown.as_deref().map(Shown::privacy)
+    }
+
+    /// Makes of a flow what leaves the daemon, in whatever form.
+    pub fn show(&mut self, flow: &mut Flow) {
+        if let Some(shown) = &mut self.shown {
+            shown.flow(flow);
+        }
+    }
+
+    /// The same of one that stays in its table.
+    pub fn shown<'f>(&mut self, flow: &'f Flow) -> Cow<'f, Flow> {
+        let Some(shown) = &mut self.shown else { return Cow::Borrowed(flow) };
+        let mut flow = flow.clone();
+        shown.flow(&mut flow);
+        Cow::Owned(flow)
+    }
+
+    /// Of a listener what leaves the daemon. Its address is this host's own.
+    pub fn shown_listener<'l>(&mut self, listener: &'l Listener) -> Cow<'l, Listener> {
+        let Some(shown) = &mut self.shown else { return Cow::Borrowed(listener) };
+        let process = listener.process.as_ref().map(|process| shown.process(process));
+        Cow::Owned(Listener { process, ..listener.clone() })
     }
 
     /// Takes over the ports of a policy.
@@ -105,14 +144,14 @@ impl Publisher {
         self.port(policy.port(number)?.index)
     }
 
-    /// Sends what happened to a flow, and the violation if it is a new one.
-    /// `accepted`: the exceptions that accept its violation.
+    /// Sends what happened to a flow, as it is shown, and the violation if it is a new one.
+    /// `name`: the peer's, by the policy. `accepted`: the exceptions that accept its violation.
     pub fn flow(
         &mut self,
         change: Change,
+        name: Option<Arc<str>>,
         port: WatchedPort,
         accepted: Option<Shared<Accepted>>,
-        names: &DnsNames,
         now: Timestamp,
     ) {
         let new_violation = change.is_new_violation();
@@ -132,7 +171,7 @@ impl Publisher {
         let WatchedPort { port, emit, demands_tls } = port;
         let event = FlowEvent {
             port,
-            flow: flow_object(&flow, names, &self.clock, now),
+            flow: flow_object(&flow, name, &self.clock, now),
             process: flow.process,
             peer_process: flow.peer_process,
             posture: flow.posture,
@@ -194,11 +233,12 @@ impl Publisher {
     }
 
     fn listener_event(
-        &self,
+        &mut self,
         listener: &Listener,
         port: &WatchedPort,
         accepted: Option<Shared<Accepted>>,
     ) -> ListenerEvent {
+        let listener = self.shown_listener(listener);
         ListenerEvent {
             port: port.port.clone(),
             listener: ListenerObject { local: listener.local, cookie: Cookie(listener.cookie) },

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use gdprport_core::event::{Flow, Port};
 use gdprport_core::model::{Direction, Endpoint, Posture, Process};
+use gdprport_core::privacy::Applied;
 use gdprport_core::shared::Shared;
 use gdprport_core::verdict::{Accepted, Nearest, Reason, Verdict};
 
@@ -61,6 +62,9 @@ pub(crate) struct FlowsReply {
     pub watched: bool,
     /// Flows that match, listed or not.
     pub matching: u64,
+    /// What stands here instead of addresses of peers and names of persons; absent: they are true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<Applied>,
     /// The first `limit` of them, oldest first.
     pub flows: Vec<FlowRow>,
 }

@@ -222,6 +222,7 @@ pub(crate) fn status() -> Status {
             stuck: 0,
             renamed: 0,
         },
+        privacy: None,
         translations: TranslationStatus { asked: 4_711, translated: 38, ..TranslationStatus::default() },
         sinks: vec![
             SinkStatus {

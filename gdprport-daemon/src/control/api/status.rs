@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use gdprport_core::counters::{ContainerCounters, OwnerCounters, PortCounters};
 use gdprport_core::event::{ByReason, Coverage, KernelCounts, SinkCounts};
+use gdprport_core::privacy::Applied;
 
 /// The state of the daemon at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,9 @@ pub(crate) struct Status {
     /// The control socket's own counters.
     pub control: ControlStatus,
     pub memory: Memory,
+    /// What stands in flows and events instead of addresses of peers and names of persons; absent: they are true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<Applied>,
 }
 
 /// Where hooks and maps outlive the daemon.

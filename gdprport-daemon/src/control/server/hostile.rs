@@ -91,7 +91,12 @@ async fn serve_requests(inbox: &mut Inbox, reloads: &mut u32) {
             Request::Flows(query, reply) => {
                 assert!((1..=crate::control::api::FlowQuery::MAX_LIMIT).contains(&query.limit));
                 let flows = samples::flows();
-                drop(reply.send(FlowsReply { watched: true, matching: flows.len() as u64, flows }));
+                drop(reply.send(FlowsReply {
+                    watched: true,
+                    matching: flows.len() as u64,
+                    privacy: None,
+                    flows,
+                }));
             }
             Request::Follow(mut follower, reply) => {
                 let _ = reply.send(());

@@ -3,6 +3,7 @@
 mod events;
 mod files;
 mod policy;
+mod privacy;
 mod run;
 mod scan;
 mod unpin;
@@ -75,6 +76,7 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
             policy::check(files, any_owner, cli.json, &mut out)
         }
         TopCommand::Policy(PolicyCommand::Schema) => policy::schema(&mut out),
+        TopCommand::Privacy(command) => privacy::run(command, cli.json, &mut out),
     }
 }
 

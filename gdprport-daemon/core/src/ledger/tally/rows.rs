@@ -15,6 +15,7 @@ use super::seen::{Glance, Seen, peer};
 use crate::flow::Flow;
 use crate::ledger::{Counts, EdgeKey, Identity, PortKey, PostureKey, VerdictKey};
 use crate::model::{Direction, Process};
+use crate::privacy::Truncate;
 use crate::shared::Shared;
 
 /// What identities may take together, bytes: every name in one may have 4 KiB, and whoever starts programs chooses them.
@@ -56,6 +57,8 @@ pub(super) struct Rows {
     names: RandomState,
     /// Whether there are rows of more than one hour.
     mixed: bool,
+    /// How much there is of peers' addresses; `None`: all.
+    left: Option<Truncate>,
 }
 
 impl Rows {
@@ -72,7 +75,13 @@ impl Rows {
             postures: Interned::new(POSTURES_BYTES),
             names: RandomState::default(),
             mixed: false,
+            left: None,
         }
+    }
+
+    /// Of peers' addresses there is only so much: they are networks.
+    pub(super) fn truncated(&mut self, left: Option<Truncate>) {
+        self.left = left;
     }
 
     /// The row of a flow at `now`; `None` if there is no room for another one. `port` is its place among those that are
@@ -115,7 +124,8 @@ impl Rows {
         let posture = PostureKey::of(flow.posture.as_deref());
         let bytes = size_of::<PostureKey>() + posture.cipher.as_ref().map_or(0, |cipher| cipher.len());
         let posture = self.postures.intern(posture, bytes)?;
-        let peer = IpNet::from(peer(flow).to_canonical());
+        let peer = peer(flow).to_canonical();
+        let peer = self.left.map_or_else(|| IpNet::from(peer), |left| left.network(peer));
         let key = EdgeKey {
             port: Arc::clone(port),
             direction: flow.direction,

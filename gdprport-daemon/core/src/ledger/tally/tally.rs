@@ -14,6 +14,7 @@ use super::rows::Rows;
 use crate::flow::{Change, ChangeKind, Flow, Removal};
 use crate::ledger::{Batch, Entry, ListenerDelta, ListenerEvent, PortKey, VerdictKey};
 use crate::listener::Listener;
+use crate::privacy::Truncate;
 
 /// Names of ports and digests of policies that are kept, bytes. One policy has at most 65,536 ports.
 const PORTS_BYTES: usize = 32 << 20;
@@ -73,6 +74,13 @@ impl Tally {
         }
     }
 
+    /// Of the addresses of peers that it is given there is only so much (`None`: all): its rows have their networks.
+    #[must_use]
+    pub fn truncated(mut self, left: Option<Truncate>) -> Self {
+        self.rows.truncated(left);
+        self
+    }
+
     /// From now on flows are judged by this policy (`None`: the catalog), which watches these ports.
     pub fn set_policy(&mut self, digest: Option<&Arc<str>>, ports: impl IntoIterator<Item = PortKey>) {
         self.covered.pass_on(&self.ports, None);
@@ -94,7 +102,7 @@ impl Tally {
         self.policy = digest.map(interned);
     }
 
-    /// Takes what happened to a flow. `now`: the time of the event about it.
+    /// Takes what happened to a flow, which is shown as it is to leave the daemon. `now`: the time of the event about it.
     #[inline]
     pub fn flow(&mut self, change: &Change, now: Timestamp) {
         let Change { kind, flow, .. } = change;
@@ -138,7 +146,7 @@ impl Tally {
         counts.bytes_received = counts.bytes_received.saturating_add(received);
     }
 
-    /// A flow of the table still stands where it stood; to be called for each when a day begins, so that it shows in every
+    /// A flow of the table, as it is shown, still stands where it stood; to be called for each when a day begins, so that it shows in every
     /// day in which it was open. One that was not reported yet is passed over.
     pub fn still_open(&mut self, flow: &Flow, now: Timestamp) {
         let Self { rows, open, ports, policy, .. } = self;
@@ -155,7 +163,7 @@ impl Tally {
         }
     }
 
-    /// Takes what happened to a listener; `port` is its place among those that are watched.
+    /// Takes what happened to a listener, as it is shown; `port` is its place among those that are watched.
     pub fn listener(&mut self, listener: &Listener, port: usize, event: ListenerEvent, now: Timestamp) {
         let Some(key) = self.ports.get(port) else { return };
         let room = self.listeners.len() < LISTENERS;

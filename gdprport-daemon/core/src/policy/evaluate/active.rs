@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::policy::compile::{CompiledDeclaration, ItemId, Policy, PortInfo};
 use crate::policy::dns_names::DnsNames;
+use crate::privacy::Privacy;
 
 #[cfg(test)]
 thread_local! {
@@ -22,28 +23,45 @@ pub struct ActivePolicy {
     names: DnsNames,
     /// The items with names that are not resolved, by declaration, each ascending: found once and not for every verdict.
     unresolved: Box<[Box<[ItemId]>]>,
+    /// How the texts of verdicts show addresses of peers and names of persons; `None`: as they are. No outcome depends on
+    /// it.
+    privacy: Option<Arc<Privacy>>,
 }
 
 impl ActivePolicy {
     /// A policy with what is known of its names so far.
     #[must_use]
     pub fn new(policy: impl Into<Arc<Policy>>, names: DnsNames) -> Self {
-        let policy = policy.into();
+        Self::shown_by(policy.into(), names, None)
+    }
+
+    fn shown_by(policy: Arc<Policy>, names: DnsNames, privacy: Option<Arc<Privacy>>) -> Self {
         let find = |declaration| unresolved_items(&policy, declaration, &names);
         let unresolved = policy.declarations.iter().map(find).collect();
-        Self { policy, names, unresolved }
+        Self { policy, names, unresolved, privacy }
     }
 
     /// Another policy with the same names: what was learnt of a name does not depend on the policy.
     #[must_use]
     pub fn with_policy(&self, policy: Policy) -> Self {
-        Self::new(policy, self.names.clone())
+        Self::shown_by(policy.into(), self.names.clone(), self.privacy.clone())
     }
 
     /// The same policy with other names.
     #[must_use]
     pub fn with_names(&self, names: DnsNames) -> Self {
-        Self::new(Arc::clone(&self.policy), names)
+        Self::shown_by(Arc::clone(&self.policy), names, self.privacy.clone())
+    }
+
+    /// The same, with texts that show peers and persons in this way. It stays with other policies and names.
+    #[must_use]
+    pub fn with_privacy(self, privacy: Option<Arc<Privacy>>) -> Self {
+        Self { privacy, ..self }
+    }
+
+    /// How its texts show peers and persons.
+    pub(super) fn privacy(&self) -> Option<&Privacy> {
+        self.privacy.as_deref()
     }
 
     /// The compiled policy.

@@ -13,13 +13,14 @@
 //! Nothing here depends on the order in which rules, peers or files are written: candidates come by peer and by role,
 //! and of two rules that are equally near the roles decide.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::active::ActivePolicy;
 use super::facts::Facts;
-use super::wording::{self, NAMED};
+use super::wording::{self, NAMED, Words};
 use crate::model::{Direction, Process};
 use crate::policy::compile::{CompiledDeclaration, CompiledRule, ItemId, RuleIndex};
 use crate::policy::dns_names::Resolution;
@@ -202,7 +203,9 @@ impl Undeclared<'_> {
         let keys: Vec<ProcessKey> = assessment.process_keys(Fit::Unknown).collect();
         match (self.process, &rule.process) {
             (_, None) => {}
-            (Some(process), Some(spec)) => wording::missing(&keys, spec, process, &mut missing),
+            (Some(process), Some(spec)) => {
+                Words::of(process, spec, self.active.privacy()).missing(&keys, &mut missing);
+            }
             (None, Some(_)) if keys.is_empty() => {}
             (None, Some(_)) => {
                 let keys = wording::list(keys.into_iter());
@@ -254,8 +257,9 @@ impl Undeclared<'_> {
 
     /// The addresses that were compared, as the beginning of a sentence.
     fn named_peer(&self) -> String {
-        let seen = self.facts.peer.ip;
-        let mut known = self.facts.peers().known();
+        let show = |ip| self.active.privacy().map_or(ip, |privacy| privacy.address(ip));
+        let seen = show(self.facts.peer.ip);
+        let mut known = self.facts.peers().known().map(show);
         match (known.next(), known.next()) {
             (_, Some(behind)) => format!("{seen}, which leads to {behind}, is"),
             (Some(client), None) if client != seen => format!("{client}, which comes as {seen}, is"),
@@ -272,16 +276,18 @@ impl Undeclared<'_> {
             push(ReasonId::UndeclaredDirection, format!("the connection is {is}, {role} allows {may}"));
         }
         if assessment.peers == Some(Fit::Fails) {
-            let items = rule.peers.iter().map(|item| &self.active.policy().peers.items[*item as usize].text);
+            let text = |item: &ItemId| &*self.active.policy().peers.items[*item as usize].text;
+            let show = |text| self.active.privacy().map_or(Cow::Borrowed(text), |by| by.policy_peer(text));
+            let items = rule.peers.iter().map(|item| show(text(item)));
             let detail = format!("{} not in {} of {role}", self.named_peer(), wording::some(items));
             push(ReasonId::UndeclaredPeer, detail);
         }
         if let (Some(spec), Some(process)) = (&rule.process, self.process) {
-            let compared =
-                assessment.process_keys(Fit::Fails).map(|key| wording::differs(key, spec, process, role));
-            let detail = compared.collect::<Vec<_>>().join("; ");
-            if !detail.is_empty() {
-                push(ReasonId::UndeclaredProcess, detail);
+            let mut failing = assessment.process_keys(Fit::Fails).peekable();
+            if failing.peek().is_some() {
+                let words = Words::of(process, spec, self.active.privacy());
+                let compared = failing.map(|key| words.differs(key, role));
+                push(ReasonId::UndeclaredProcess, compared.collect::<Vec<_>>().join("; "));
             }
         }
         let withheld = wording::list(assessment.process_keys(Fit::Withheld));

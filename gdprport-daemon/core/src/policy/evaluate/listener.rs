@@ -16,7 +16,11 @@ impl ActivePolicy {
     #[must_use]
     pub fn evaluate_listener(&self, local: Endpoint, process: Option<&Process>) -> Verdict {
         let number = local.port;
-        let by = match process.and_then(|process| process.exe.as_deref().map(|exe| (exe, process.pid))) {
+        let exe = process.and_then(|process| {
+            let shown = self.privacy().map(|privacy| privacy.process(process));
+            Some((shown.as_ref().unwrap_or(process).exe.clone()?, process.pid))
+        });
+        let by = match exe {
             Some((exe, pid)) => format!("{exe} (pid {pid})"),
             None => "a process that is not known".to_owned(),
         };

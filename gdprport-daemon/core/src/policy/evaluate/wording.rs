@@ -2,13 +2,17 @@
 //!
 //! Belongs here: the sentences. Which keys failed or are missing is `explain`'s.
 //!
+//! Where peers and persons are shown as something else, the texts are made of what is shown; what is compared is true.
+//!
 //! The names of a container are the texts of whoever made it: they are shortened here, and escaped where they are shown.
 
+use std::borrow::Cow;
 use std::fmt::{Display, Write};
 use std::sync::Arc;
 
 use crate::model::{Container, Label, Names, Naming, Process};
 use crate::policy::model::{ImageFacts, Pattern, ProcessKey, ProcessSpec};
+use crate::privacy::Privacy;
 
 /// How many values a message names.
 pub(super) const NAMED: usize = 4;
@@ -36,36 +40,126 @@ pub(super) fn list(keys: impl Iterator<Item = ProcessKey>) -> String {
     keys.map(ProcessKey::as_str).collect::<Vec<_>>().join(", ")
 }
 
-/// Adds what is missing to compare these keys.
-pub(super) fn missing(keys: &[ProcessKey], spec: &ProcessSpec, process: &Process, missing: &mut Vec<String>) {
-    let of_names = |key: &ProcessKey| process.container.is_some() && key.is_container();
-    let (named, plain): (Vec<ProcessKey>, Vec<ProcessKey>) = keys.iter().copied().partition(of_names);
-    if !plain.is_empty() {
-        missing.push(format!("{} of process {} is not known", list(plain.into_iter()), process.pid));
+/// What is said of one process and what a rule demands of it.
+pub(super) struct Words<'a> {
+    /// As it is: what is compared.
+    process: &'a Process,
+    /// As it is shown.
+    shown: Cow<'a, Process>,
+    spec: &'a ProcessSpec,
+    privacy: Option<&'a Privacy>,
+}
+
+impl<'a> Words<'a> {
+    pub(super) fn of(process: &'a Process, spec: &'a ProcessSpec, privacy: Option<&'a Privacy>) -> Self {
+        let shown = privacy.map_or(Cow::Borrowed(process), |privacy| Cow::Owned(privacy.process(process)));
+        Self { process, shown, spec, privacy }
     }
-    let Some(container) = &process.container else { return };
-    if named.contains(&ProcessKey::StatedBy) {
-        let uid = container.claimed_by.unwrap_or(0);
-        let users = some(spec.patterns(ProcessKey::StatedBy).iter());
-        missing.push(format!(
-            "how user {uid} is called, who made container {}, is not known, and the rule takes the word of {users}",
-            called(container)
-        ));
-    }
-    let named: Vec<_> = named.into_iter().filter(|key| *key != ProcessKey::StatedBy).collect();
-    if named.is_empty() {
-        return;
-    }
-    let (id, keys) = (called(container), list(named.iter().copied()));
-    match &container.naming {
-        Naming::Pending => {
-            missing
-                .push(format!("the names of container {id} are not known yet, and the rule asks for {keys}"));
+
+    /// Adds what is missing to compare these keys.
+    pub(super) fn missing(&self, keys: &[ProcessKey], missing: &mut Vec<String>) {
+        let process = &*self.shown;
+        let of_names = |key: &ProcessKey| process.container.is_some() && key.is_container();
+        let (named, plain): (Vec<ProcessKey>, Vec<ProcessKey>) = keys.iter().copied().partition(of_names);
+        if !plain.is_empty() {
+            missing.push(format!("{} of process {} is not known", list(plain.into_iter()), process.pid));
         }
-        Naming::Unknown => missing.push(format!(
-            "no state of a runtime on this host names container {id}, and the rule asks for {keys}"
-        )),
-        Naming::Known(names) => missing.extend(named.into_iter().map(|key| unstated(key, container, names))),
+        let Some(container) = &process.container else { return };
+        if named.contains(&ProcessKey::StatedBy) {
+            let uid = container.claimed_by.unwrap_or(0);
+            let users = self.wanted(ProcessKey::StatedBy);
+            missing.push(format!(
+                "how user {uid} is called, who made container {}, is not known, and the rule takes the word of {users}",
+                called(container)
+            ));
+        }
+        let named: Vec<_> = named.into_iter().filter(|key| *key != ProcessKey::StatedBy).collect();
+        if named.is_empty() {
+            return;
+        }
+        let (id, keys) = (called(container), list(named.iter().copied()));
+        match &container.naming {
+            Naming::Pending => {
+                missing.push(format!(
+                    "the names of container {id} are not known yet, and the rule asks for {keys}"
+                ));
+            }
+            Naming::Unknown => missing.push(format!(
+                "no state of a runtime on this host names container {id}, and the rule asks for {keys}"
+            )),
+            Naming::Known(names) => {
+                missing.extend(named.into_iter().map(|key| unstated(key, container, names)));
+            }
+        }
+    }
+
+    /// How it differs from what the rule wants by one key.
+    pub(super) fn differs(&self, key: ProcessKey, role: &str) -> String {
+        let Self { shown: process, spec, .. } = self;
+        let patterns = spec.patterns(key);
+        let key_is = key.as_str();
+        let actual = match (key, &process.container) {
+            (ProcessKey::StatedBy, Some(container)) => {
+                let others =
+                    if patterns.is_empty() { String::new() } else { format!(" and of {}", self.wanted(key)) };
+                let word = self.word(container);
+                return format!("{key_is} is {word}; {role} takes the word of root{others}");
+            }
+            (ProcessKey::Label, container) => {
+                let (actual, wanted) = labels(spec, container.as_ref().and_then(Container::names));
+                let place = place(process);
+                return format!("{key_is} is {actual}{place}, {role} allows {wanted}");
+            }
+            (key, Some(container)) if key.is_container() => actual_name(key, container),
+            (key, None) if key.is_container() => "none".to_owned(),
+            _ => actual(key, process, patterns),
+        };
+        let place = if key.is_container() { place(process) } else { String::new() };
+        format!("{key_is} is {actual}{place}, {role} allows {}", self.wanted(key))
+    }
+
+    /// What the rule wants by one key.
+    fn wanted(&self, key: ProcessKey) -> String {
+        let patterns = self.spec.patterns(key).iter();
+        let Some(privacy) = self.privacy else { return some(patterns) };
+        some(patterns.map(|pattern| match pattern {
+            Pattern::Number(id) => privacy.id(*id).to_string(),
+            Pattern::Text(_) | Pattern::Glob(_) | Pattern::Image(_) => {
+                let text = pattern.to_string();
+                if key.is_account() {
+                    privacy.policy_account(&text).into_owned()
+                } else {
+                    privacy.policy_text(&text).into_owned()
+                }
+            }
+        }))
+    }
+
+    /// Whose word it is that the rule does not take. `shown`: the container as it is shown.
+    fn word(&self, shown: &Container) -> String {
+        let container = self.process.container.as_ref().unwrap_or(shown);
+        let stated = container.names().map(|names| &names.stated_by);
+        let made = container.claimed_by.filter(|uid| *uid != 0);
+        let is_made = made.filter(|uid| {
+            let user = stated.filter(|by| by.uid == *uid).and_then(|by| by.user.as_deref());
+            let patterns = self.spec.patterns(ProcessKey::StatedBy);
+            !patterns.iter().any(|pattern| pattern.account_matches(*uid, user))
+        });
+        let (uid, what) = match (is_made, stated) {
+            (None, Some(by)) => (by.uid, "can write the state that names"),
+            (uid, _) => (uid.or(made).unwrap_or(0), "made"),
+        };
+        // What is compared is true, what is said is what is shown.
+        let is_stated = stated.is_some_and(|by| by.uid == uid);
+        let stated = shown.names().map(|names| &names.stated_by).filter(|_| is_stated);
+        let user = stated.and_then(|by| by.user.as_deref());
+        let shown_uid = self.privacy.map_or(uid, |privacy| privacy.id(uid));
+        let who = match (uid, user) {
+            (u32::MAX, _) => "more than one user".to_owned(),
+            (_, Some(user)) => format!("{} ({shown_uid})", short(user)),
+            (_, None) => shown_uid.to_string(),
+        };
+        format!("{who}, who {what} container {}", called(shown))
     }
 }
 
@@ -93,29 +187,6 @@ fn unstated(key: ProcessKey, container: &Container, names: &Names) -> String {
         ),
         _ => format!("{} of container {container} is not in the state of its runtime", key.as_str()),
     }
-}
-
-/// How a process differs from what a rule wants by one key.
-pub(super) fn differs(key: ProcessKey, spec: &ProcessSpec, process: &Process, role: &str) -> String {
-    let patterns = spec.patterns(key);
-    let wanted = || some(patterns.iter());
-    let key_is = key.as_str();
-    let actual = match (key, &process.container) {
-        (ProcessKey::StatedBy, Some(container)) => {
-            let others = if patterns.is_empty() { String::new() } else { format!(" and of {}", wanted()) };
-            return format!("{key_is} is {}; {role} takes the word of root{others}", word(spec, container));
-        }
-        (ProcessKey::Label, container) => {
-            let (actual, wanted) = labels(spec, container.as_ref().and_then(Container::names));
-            let place = place(process);
-            return format!("{key_is} is {actual}{place}, {role} allows {wanted}");
-        }
-        (key, Some(container)) if key.is_container() => actual_name(key, container),
-        (key, None) if key.is_container() => "none".to_owned(),
-        _ => actual(key, process, patterns),
-    };
-    let place = if key.is_container() { place(process) } else { String::new() };
-    format!("{key_is} is {actual}{place}, {role} allows {}", wanted())
 }
 
 /// The value that a process has for a key that is not about its container.
@@ -193,27 +264,6 @@ fn labels(spec: &ProcessSpec, names: Option<&Names>) -> (String, String) {
     });
     let wanted = differing.iter().map(|(key, patterns)| format!("{}={}", short(key), some(patterns.iter())));
     (some(actual), some(wanted))
-}
-
-/// Whose word it is that a rule does not take.
-fn word(spec: &ProcessSpec, container: &Container) -> String {
-    let stated = container.names().map(|names| &names.stated_by);
-    let made = container.claimed_by.filter(|uid| *uid != 0);
-    let is_made = made.filter(|uid| {
-        let user = stated.filter(|by| by.uid == *uid).and_then(|by| by.user.as_deref());
-        !spec.patterns(ProcessKey::StatedBy).iter().any(|pattern| pattern.account_matches(*uid, user))
-    });
-    let (uid, what) = match (is_made, stated) {
-        (None, Some(by)) => (by.uid, "can write the state that names"),
-        (uid, _) => (uid.or(made).unwrap_or(0), "made"),
-    };
-    let user = stated.filter(|by| by.uid == uid).and_then(|by| by.user.as_deref());
-    let who = match (uid, user) {
-        (u32::MAX, _) => "more than one user".to_owned(),
-        (uid, Some(user)) => format!("{} ({uid})", short(user)),
-        (uid, None) => uid.to_string(),
-    };
-    format!("{who}, who {what} container {}", called(container))
 }
 
 /// The name of a container, or the beginning of its id.

@@ -62,7 +62,7 @@ impl Served {
                                 flows[0].port = named.into();
                                 }
                                 let matching = query.limit as u64;
-                                let _ = reply.send(FlowsReply { watched: true, matching, flows });
+                                let _ = reply.send(FlowsReply { watched: true, matching, privacy: None, flows });
                             }
                             Some(Request::Follow(follower, reply)) => {
                                 followers.push(follower);
