@@ -27,5 +27,6 @@ pub mod hostile {
     pub use crate::control::client::hostile::reply;
     pub use crate::control::server::hostile::request;
     pub use crate::host::hostile::{netlink, proc};
+    pub use crate::ledger::hostile::ledger;
     pub use crate::sink::hostile::event;
 }

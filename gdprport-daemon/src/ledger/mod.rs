@@ -10,6 +10,8 @@ mod database;
 mod failure;
 mod findings;
 mod handle;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod intern;
 mod lock;
 mod measured;

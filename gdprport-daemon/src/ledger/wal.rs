@@ -70,7 +70,8 @@ impl Wal {
     pub(super) fn tend(&mut self, db: &Connection, now: Instant) -> rusqlite::Result<bool> {
         let size = self.size();
         let since = now.saturating_duration_since(self.written_back);
-        let due = self.dirty && (since >= SYNC || size > USUAL.min(self.max / 2));
+        // Above the bound also if nothing is new: a reader may have left without anything being stored since.
+        let due = size > self.max || self.dirty && (since >= SYNC || size > USUAL.min(self.max / 2));
         // While a reader is in the way it is tried every second.
         if !due || now.saturating_duration_since(self.tried) < Duration::from_millis(900) && size <= self.max
         {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, Result};
 
 use super::super::time::{date, day_of, timestamp};
 use super::dimensions::{Dimensions, direction, peer};
-use super::edges::{COLUMNS, counts};
+use super::edges::{COLUMNS, counts, row_range};
 use super::error::ReadError;
 use super::open::Reader;
 use super::periods;
@@ -70,9 +70,11 @@ fn edges(
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<Edge>> {
-    let mut statement =
-        db.prepare(&format!("SELECT {COLUMNS} FROM edge WHERE day >= ?1 AND day <= ?2 ORDER BY row"))?;
-    let mut rows = statement.query([day_of(from), day_of(to)])?;
+    let Some((begin, end)) = row_range(db, day_of(from), day_of(to))? else { return Ok(Vec::new()) };
+    let mut statement = db.prepare(&format!(
+        "SELECT {COLUMNS} FROM edge NOT INDEXED WHERE row BETWEEN ?1 AND ?2 AND day BETWEEN ?3 AND ?4 ORDER BY row"
+    ))?;
+    let mut rows = statement.query([begin, end, day_of(from), day_of(to)])?;
     let mut places: HashMap<Key, usize, foldhash::fast::RandomState> = HashMap::default();
     let mut sums: Vec<(Key, Sum)> = Vec::new();
     while let Some(row) = rows.next()? {

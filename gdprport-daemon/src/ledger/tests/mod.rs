@@ -4,6 +4,7 @@ mod bad_days;
 mod corruption;
 mod findings;
 mod kill;
+mod measure;
 mod peers;
 mod permissions;
 mod readers;

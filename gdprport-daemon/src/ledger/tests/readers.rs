@@ -54,6 +54,7 @@ fn a_long_reader_bounds_the_log_and_loses_nothing() {
     };
     assert!(late.wal_bytes < 4 * (256 << 10), "{late:?}");
     drop(long);
+    wait_for(&ledger, |snapshot| snapshot.wal_bytes < 256 << 10);
     finish(ledger);
     assert_eq!(sums(&scene.all()).opened, 1 + offered * 100);
 }
