@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use gdprport_core::model::Direction;
+use gdprport_core::privacy::{PSEUDONYMS, is_pseudonym};
 use ipnet::IpNet;
 use rusqlite::{Connection, Result, params};
 
@@ -30,9 +31,13 @@ struct Known {
     of_level: [usize; 4],
 }
 
-/// A peer by the network of a level; itself if that is as wide already.
+/// A peer by the network of a level; itself if that is as wide already. Pseudonyms become all of them at once.
 pub(super) fn rolled_up(peer: IpNet, level: usize) -> IpNet {
     let Some((v4, v6)) = level.checked_sub(1).and_then(|level| LEVELS.get(level)) else { return peer };
+    // They have nothing in common by prefix.
+    if is_pseudonym(peer) && *v6 > 0 {
+        return PSEUDONYMS.into();
+    }
     let prefix = if matches!(peer, IpNet::V4(_)) { *v4 } else { *v6 };
     if prefix >= peer.prefix_len() {
         return peer;
@@ -42,6 +47,9 @@ pub(super) fn rolled_up(peer: IpNet, level: usize) -> IpNet {
 
 /// The level of a peer: 0 is an address, or a network that is smaller than those of the first level.
 fn level_of(peer: IpNet) -> usize {
+    if peer == IpNet::from(PSEUDONYMS) {
+        return 1;
+    }
     let is_v4 = matches!(peer, IpNet::V4(_));
     LEVELS.iter().take_while(|(v4, v6)| peer.prefix_len() <= if is_v4 { *v4 } else { *v6 }).count()
 }

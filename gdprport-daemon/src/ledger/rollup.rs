@@ -1,5 +1,6 @@
 //! Rolling up a day: its addresses become networks. Sums stay the same.
 
+use gdprport_core::privacy::PSEUDONYMS;
 use ipnet::IpNet;
 use rusqlite::{Connection, Result, TransactionBehavior, params};
 
@@ -41,11 +42,19 @@ pub(super) fn roll_up(db: &mut Connection, day: i64, level: i64) -> Result<(u64,
         let mut find = transaction.prepare(
             "SELECT day, port, direction, identity, peer, prefix, verdict, posture, policy, flows, opened, closed, failed,
                 bytes_sent, bytes_received, first, last, row FROM edge
-            WHERE day = ?1 AND prefix > CASE WHEN instr(peer, ':') THEN ?2 ELSE ?3 END ORDER BY row LIMIT ?4",
+            WHERE day = ?1 AND prefix > CASE WHEN instr(peer, ':') THEN ?2 ELSE ?3 END
+                AND NOT (?2 > 0 AND peer = ?5 AND prefix = ?6) ORDER BY row LIMIT ?4",
         )?;
         let (mut take, mut add, mut make) =
             (transaction.prepare(TAKE)?, transaction.prepare(ADD)?, transaction.prepare(MAKE)?);
-        let mut rows = find.query(params![day, v6, v4, CHUNK])?;
+        let mut rows = find.query(params![
+            day,
+            v6,
+            v4,
+            CHUNK,
+            PSEUDONYMS.network().to_string(),
+            PSEUDONYMS.prefix_len()
+        ])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let (address, prefix): (String, u8) = (row.get(4)?, row.get(5)?);

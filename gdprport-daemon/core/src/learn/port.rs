@@ -16,6 +16,7 @@ use crate::catalog;
 use crate::inventory::Recognised;
 use crate::ledger::Identity;
 use crate::model::Direction;
+use crate::privacy::is_pseudonym;
 
 /// The keys of a record of processing: which letter of Art. 30(1) GDPR asks for it, and what belongs there.
 const RECORD: [(&str, &str, &str); 10] = [
@@ -207,11 +208,14 @@ fn rules(service: &SeenService) -> (Vec<Rule<'_>>, BTreeMap<(Direction, &'static
     let mut unproven: BTreeMap<(Direction, &'static str), Unproven> = BTreeMap::new();
     for edge in &service.edges {
         let asked = demands.entry(&edge.identity).or_insert_with(|| demand(&edge.identity));
-        let peer = edge.peer.filter(|peer| !is_nobody(*peer));
+        let hidden = edge.peer.is_some_and(is_pseudonym);
+        let peer = edge.peer.filter(|peer| !is_nobody(*peer) && !hidden);
         let (asked, peer) = match (asked, peer) {
             (Ok(asked), Some(peer)) => (asked, peer),
             (Ok(_), None) => {
-                let none = unproven.entry((edge.direction, "the address is not known")).or_default();
+                let why =
+                    if hidden { "the ledger has pseudonyms of them" } else { "the address is not known" };
+                let none = unproven.entry((edge.direction, why)).or_default();
                 none.connections = none.connections.saturating_add(edge.connections);
                 continue;
             }

@@ -12,6 +12,7 @@ use super::text::{clean, quoted};
 use crate::ledger::{ContainerIdentity, Identity};
 use crate::model::{Attribution, Direction, Endpoint};
 use crate::policy::{ActivePolicy, DnsNames, Facts, Source, compile, exactly};
+use crate::privacy::{is_pseudonymous_id, names_pseudonym};
 use crate::verdict::Verdict;
 
 /// What a rule asks of a process.
@@ -37,7 +38,14 @@ pub(super) fn demand(identity: &Identity) -> Result<Demand, &'static str> {
         Some(container) => in_container(container, identity),
         None => outside(identity),
     };
-    let tables = choices.into_iter().filter(|keys| !keys.is_empty()).map(|keys| (table(&keys), keys));
+    let is_true = |(key, value): &Key| {
+        let id = || value.parse().is_ok_and(is_pseudonymous_id);
+        !names_pseudonym(value) && !(*key == "stated_by" && id())
+    };
+    let tables = choices
+        .into_iter()
+        .filter(|keys| !keys.is_empty() && keys.iter().all(is_true))
+        .map(|keys| (table(&keys), keys));
     for (table, keys) in tables {
         if allows(&table, identity) {
             let notes = notes(identity, &keys);
@@ -45,12 +53,20 @@ pub(super) fn demand(identity: &Identity) -> Result<Demand, &'static str> {
         }
     }
     Err(match &identity.container {
+        _ if is_hidden(identity) => "the ledger has a pseudonym of its user",
         Some(_) => "it runs in a container whose names are not known",
         None if identity.exe.as_ref().is_some_and(|exe| !exe.starts_with('/')) => {
             "the path of its executable is no text that a rule can ask for"
         }
         None => "neither its executable nor its unit is known",
     })
+}
+
+/// Whether who it was is a pseudonym, which no rule can ask for.
+fn is_hidden(identity: &Identity) -> bool {
+    let maker = identity.container.as_ref().and_then(|container| container.stated_by);
+    identity.uid.into_iter().chain(maker).any(is_pseudonymous_id)
+        || identity.user.as_deref().is_some_and(names_pseudonym)
 }
 
 /// How people call a process: by its container, its unit or its executable.
@@ -81,6 +97,9 @@ fn exact(key: &'static str, text: &str) -> Key {
 
 /// The user by name, or by number where it has none or one of digits, which a policy takes for a number.
 fn user(identity: &Identity) -> Option<Key> {
+    if is_hidden(identity) {
+        return None;
+    }
     let name = identity.user.as_deref().filter(|name| !name.bytes().all(|byte| byte.is_ascii_digit()));
     match (name, identity.uid) {
         (Some(name), _) => Some(exact("user", name)),

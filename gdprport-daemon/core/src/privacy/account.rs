@@ -35,6 +35,22 @@ pub(super) fn id(key: &Key, id: u32) -> u32 {
     (0x8000_0000 | u32::try_from(low).unwrap_or(0)).min(u32::MAX - 1)
 }
 
+/// Whether a text has the pseudonym of a name in it.
+#[must_use]
+pub fn names_pseudonym(text: &str) -> bool {
+    text.match_indices("u-").any(|(at, begin)| {
+        let digits =
+            text[at + begin.len()..].bytes().take_while(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        digits.count() == 16
+    })
+}
+
+/// Whether an id is a pseudonym, as far as that shows: hosts have no such ids.
+#[must_use]
+pub const fn is_pseudonymous_id(id: u32) -> bool {
+    id >= 0x8000_0000 && id != u32::MAX
+}
+
 /// What the host's files of users and groups say: which names are the system's, and whose homes are where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Accounts {

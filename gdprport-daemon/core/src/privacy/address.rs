@@ -11,10 +11,10 @@ use super::key::Key;
 /// roll them up means all of them.
 pub const PSEUDONYMS: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 0), 64);
 
-/// Whether an address is a pseudonym.
+/// Whether a peer is a pseudonym, or what pseudonyms were rolled up to.
 #[must_use]
-pub fn is_pseudonym(ip: IpAddr) -> bool {
-    matches!(ip, IpAddr::V6(ip) if PSEUDONYMS.contains(&ip))
+pub fn is_pseudonym(peer: impl Into<IpNet>) -> bool {
+    matches!(peer.into(), IpNet::V6(peer) if PSEUDONYMS.contains(&peer))
 }
 
 /// How many leading bits of an address are kept.

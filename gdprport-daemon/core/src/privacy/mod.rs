@@ -14,7 +14,7 @@ mod shown;
 #[cfg(test)]
 mod tests;
 
-pub use account::Accounts;
+pub use account::{Accounts, is_pseudonymous_id, names_pseudonym};
 pub use address::{PSEUDONYMS, Truncate, is_pseudonym};
 pub use applied::{Applied, AppliedPeers, AppliedUsers};
 pub use key::{Key, KeyId, NotAKey};

@@ -54,6 +54,25 @@ fn an_address_that_is_kept_stays_kept() {
     );
 }
 
+/// They have nothing in common by prefix, so that a network of some would mean nothing.
+#[test]
+fn pseudonyms_are_rolled_up_to_all_of_them_at_once() {
+    let scene = Scene::new();
+    let mut settings = scene.settings();
+    settings.peers = 2;
+    for _ in 0..2 {
+        let ledger = scene.open_with(settings.clone());
+        let peers = (0..50_u128).map(|n| std::net::Ipv6Addr::from((0x100 << 112) | (n * 0x1234_5678_9abc)));
+        offer(&ledger, vec![batch(1, peers.map(|peer| edge(&peer.to_string(), 1, 1)).collect())]);
+        finish(ledger);
+    }
+    let mut rows: Vec<_> =
+        scene.all().edges.iter().map(|edge| (edge.key.peer.to_string(), edge.counts.opened)).collect();
+    rows.sort();
+    let row = |peer: &str, opened| (peer.to_owned(), opened);
+    assert_eq!(rows, [row("100::/128", 2), row("100::/64", 96), row("100::1234:5678:9abc/128", 2)]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

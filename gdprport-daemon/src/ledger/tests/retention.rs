@@ -127,6 +127,27 @@ fn what_does_not_fit_rolled_up_is_removed_and_noted() {
     assert_eq!(kept + removed, 12_000, "what is gone is noted: {notes:?}");
 }
 
+#[test]
+fn a_day_of_pseudonyms_is_rolled_up_to_one_network() {
+    let scene = Scene::new();
+    let mut db = database(&scene.settings(), at(0));
+    let edges = ["100::1", "100::2:3", "2001:db8::1"].map(|peer| edge_of(&identity("/x"), peer, 1, 1));
+    db.store(&batch(1, edges.to_vec())).expect("stored");
+    let day = super::super::time::day_of(at(1));
+    for (level, expected) in
+        [(1, &["100::/64", "2001:db8::/48"][..]), (2, &["100::/64", "2001:db8::/32"]), (3, &["::/0"])]
+    {
+        let mut rounds = 0;
+        while db.write(|db| super::super::rollup::roll_up(db, day, level)).expect("rolled up").0 > 0 {
+            rounds += 1;
+            assert!(rounds < 3, "what is rolled up is not looked at again");
+        }
+        let mut peers: Vec<_> = scene.all().edges.iter().map(|edge| edge.key.peer.to_string()).collect();
+        peers.sort();
+        assert_eq!(peers, expected);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 

@@ -13,6 +13,7 @@ use crate::audit::{gather, propose, wording};
 use crate::ledger::{Edge, Identity, VerdictKey};
 use crate::model::{Attribution, Direction};
 use crate::policy::{DeclaredPeer, DeclaredPort, DeclaredRule};
+use crate::privacy::is_pseudonym;
 
 /// How many times more than was used a network has to have: a /16 for 256 hosts is a plan, one for three is none.
 const BROAD: u64 = 256;
@@ -93,12 +94,12 @@ fn broad(context: &mut Context<'_>, port: &DeclaredPort, rule: &DeclaredRule, wa
         return;
     }
     let peers: BTreeSet<IpNet> = used.iter().map(|edge| edge.key.peer).collect();
-    if peers.iter().any(|peer| peer.prefix_len() < peer.max_prefix_len()) {
-        context.not_judged(ID, "the ledger has networks instead of addresses for rules that very many addresses used, or addresses are truncated");
+    if peers.iter().copied().any(is_pseudonym) {
+        context.not_judged(ID, "the ledger has pseudonyms instead of addresses ([privacy] in gdprport.toml)");
         return;
     }
-    if peers.iter().any(is_pseudonym) {
-        context.not_judged(ID, "the ledger has pseudonyms instead of addresses ([privacy] in gdprport.toml)");
+    if peers.iter().any(|peer| peer.prefix_len() < peer.max_prefix_len()) {
+        context.not_judged(ID, "the ledger has networks instead of addresses for rules that very many addresses used, or addresses are truncated");
         return;
     }
     if peers.len() > USED_MAX {
@@ -178,11 +179,6 @@ fn covers(peer: &DeclaredPeer, address: &IpNet) -> bool {
         DeclaredPeer::Net(net) => net.contains(address),
         DeclaredPeer::Host(_) => false,
     }
-}
-
-/// `100::/64` (RFC 6666), where pseudonyms are: no packet can come from there.
-fn is_pseudonym(peer: &IpNet) -> bool {
-    matches!(peer, IpNet::V6(net) if net.addr().segments()[..4] == [0x100, 0, 0, 0])
 }
 
 /// `rule-without-process`: it has no `process`, at most three programs used it, and all of them are known by their executables.

@@ -68,3 +68,25 @@ fn a_rule_asks_for_what_proves_best(#[case] identity: Identity, #[case] table: &
 fn what_is_not_proven_is_no_rule(#[case] identity: Identity, #[case] why: &str) {
     assert_eq!(demand(&identity).expect_err("it is not proven"), why);
 }
+
+/// A policy is compared with true values.
+#[test]
+fn no_rule_asks_for_a_pseudonym() {
+    let (person, id) = ("u-34d45cbc91de5ce7", 2_825_500_089);
+    let of = |unit: &str, exe: &str| Identity {
+        uid: Some(id),
+        user: Some(person.into()),
+        ..identity(unit, exe, person)
+    };
+    let known = demand(&of("backup.service", "/usr/bin/backup")).expect("unit and exe are true");
+    assert!(!known.table.contains("user") && known.table.contains("backup.service"), "{}", known.table);
+    for (unit, exe) in [
+        ("", "/usr/bin/psql"),
+        ("backup.service", ""),
+        ("", "/home/u-34d45cbc91de5ce7/bin/x"),
+        ("sync@u-34d45cbc91de5ce7.service", "/usr/bin/sync"),
+    ] {
+        let why = demand(&of(unit, exe)).expect_err("nothing true is left to ask for");
+        assert_eq!(why, "the ledger has a pseudonym of its user");
+    }
+}
