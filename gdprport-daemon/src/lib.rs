@@ -5,6 +5,7 @@ mod control;
 mod host;
 #[expect(dead_code, unused_imports, reason = "the app and the commands begin to use it")]
 mod ledger;
+mod report;
 mod sink;
 pub mod ui;
 

@@ -3,6 +3,7 @@
 //! Belongs here: what needs more than one layer. Does not belong here: decisions (`gdprport_core`), reading the machine
 //! (`host`), writing outward (`sink`), the protocol of the control socket (`control`).
 
+mod audit;
 mod config;
 mod control_thread;
 mod coverage;
@@ -27,10 +28,11 @@ mod status;
 mod translations;
 mod unpin;
 
+pub(crate) use audit::{Past, judge};
 pub(crate) use config::{Config, ConfigError};
 pub(crate) use doctor::examine;
 pub(crate) use options::{RunError, RunOptions};
-pub(crate) use policy::{PolicyError, PolicyFiles, Trust};
+pub(crate) use policy::{PolicyError, PolicyFiles, Trust, Written};
 pub(crate) use privacy::{read_key, rotate};
 pub(crate) use run::run;
 pub(crate) use scan::{Look, Progress, host_name, look};

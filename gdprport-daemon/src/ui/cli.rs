@@ -2,6 +2,8 @@
 //!
 //! Belongs here: clap definitions only. What commands do is `commands`'.
 
+mod audit;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -9,6 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::app::DEFAULT_PINS;
 use crate::control::DEFAULT_SOCKET;
 use crate::control::api::FlowQuery;
+
+pub(super) use audit::AuditArgs;
 
 /// How the daemon runs, where nothing else is said.
 const DEFAULT_CONFIG: &str = "/etc/gdprport/gdprport.toml";
@@ -23,6 +27,7 @@ const DEFAULT_CONFIG: &str = "/etc/gdprport/gdprport.toml";
     after_help = "\
 Examples:
   sudo gdprport scan                   what listens and talks here, without a daemon
+  sudo gdprport audit                  what is wrong, with evidence and what settles it
   sudo gdprport daemon run             watch this host
   gdprport daemon status               is it healthy, what did it see and lose
   gdprport flows --violations          who talks now and should not
@@ -116,6 +121,9 @@ Without --policy, /etc/gdprport/policy.toml and policy.d/*.toml beside it are
 compared; there need be none."
     )]
     Scan(ScanArgs),
+    /// Say what is wrong with the policy and the host, with evidence and what would settle it; needs no daemon.
+    #[command(override_usage = "gdprport audit [OPTIONS]", after_help = audit::EXAMPLES)]
+    Audit(AuditArgs),
     /// Show what this kernel and these privileges allow, and how to fix what is missing.
     Doctor,
     /// Work with policy files; needs no daemon.

@@ -2,6 +2,7 @@
 //!
 //! Belongs here: presentation. Everything shown comes from `control`, or from what a command calls in `app`.
 
+mod audit;
 mod cli;
 mod commands;
 mod container;

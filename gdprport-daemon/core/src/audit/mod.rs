@@ -4,6 +4,7 @@
 //! group), which of them somebody accepted (`exceptions`), and what would settle them (`propose`). How they are shown is not
 //! known here.
 
+mod about;
 mod change;
 mod checks;
 mod context;
@@ -19,6 +20,7 @@ mod settings;
 mod tests;
 mod wording;
 
+pub use about::About;
 pub use change::{Change, FindingChange};
 pub use finding::{
     Accepted, Audit, Edit, Evidence, Finding, FindingId, NotJudged, Proposal, Severity, Subject,

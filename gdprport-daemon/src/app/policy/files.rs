@@ -81,7 +81,6 @@ pub(crate) struct Loaded {
 }
 
 /// A policy as its author wrote it, and compiled.
-#[expect(dead_code, reason = "who judges policies comes next")]
 #[derive(Debug)]
 pub(crate) struct Written {
     pub outline: Outline,
@@ -128,7 +127,6 @@ impl PolicyFiles {
     ///
     /// # Errors
     /// As [`check`](Self::check), and what an outline cannot hold.
-    #[expect(dead_code, reason = "who judges policies comes next")]
     pub(crate) fn outline(&self, trust: Trust) -> Result<Written, PolicyError> {
         let reading = Reading { trust, read: configured::read_waiting };
         let Texts { sources, exposed } = self.read(reading, &Mutex::default())?;

@@ -1,5 +1,6 @@
 //! What each command does: send a request, show the reply, return an exit code.
 
+mod audit;
 mod events;
 mod files;
 mod policy;
@@ -49,6 +50,7 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
         TopCommand::Events(_) => {
             runtime()?.block_on(events::follow(&client, &events::EventFilter::default(), cli.json, &mut out))
         }
+        TopCommand::Audit(args) => audit::run(args, cli.json, cli.color, &mut out),
         TopCommand::Scan(args) => scan::run(&args, cli.json, cli.color, &mut out),
         TopCommand::Doctor => {
             let report = match runtime()?.block_on(client.doctor()) {

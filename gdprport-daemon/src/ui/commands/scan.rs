@@ -24,7 +24,7 @@ const QUIET: Duration = Duration::from_secs(1);
 const REDRAW: Duration = Duration::from_millis(100);
 
 /// Where the daemon's settings are, of which the directories of container runtimes matter here.
-const CONFIG: &str = "/etc/gdprport/gdprport.toml";
+pub(super) const CONFIG: &str = "/etc/gdprport/gdprport.toml";
 
 pub(super) fn run(args: &ScanArgs, json: bool, color: Color, out: &mut Output) -> anyhow::Result<Exit> {
     let warn = |text: &str| warning(color, text);
@@ -53,7 +53,7 @@ pub(super) fn run(args: &ScanArgs, json: bool, color: Color, out: &mut Output) -
 }
 
 /// Looks on a thread of its own, and shows how far it has come if it takes long and somebody watches.
-fn with_progress(how: &Look<'_>) -> anyhow::Result<Inventory> {
+pub(super) fn with_progress(how: &Look<'_>) -> anyhow::Result<Inventory> {
     std::thread::scope(|scope| {
         let (to, found) = channel();
         scope.spawn(move || to.send(app::look(how)).is_ok());
@@ -113,7 +113,7 @@ fn reason(error: &PolicyError) -> String {
     format!("it has {}{first}; `gdprport policy check` shows all", counted(count as u64, "error"))
 }
 
-fn warning(color: Color, text: &str) {
+pub(super) fn warning(color: Color, text: &str) {
     let mut stderr = anstream::AutoStream::new(io::stderr().lock(), choice(color, &io::stderr()));
     let _ = writeln!(stderr, "gdprport: {} {}", Tone::Warn.paint("warning:"), clean(text));
 }

@@ -120,7 +120,7 @@ fn demand(context: &mut Context<'_>, port: &DeclaredPort) {
         .place(&port.place)
         .evidence("protocol", protocol)
         .evidence("bound to", if loopback { "loopback only" } else { "" })
-        .evidence("flows by encryption", wording::ranked(&states));
+        .evidence("encryption", wording::ranked(&states));
     if !can {
         context.add(draft.advice("Demand TLS with `tls = { min = \"1.3\" }`, or carry the connection in a tunnel and state it as `why`"));
         return;
@@ -239,7 +239,7 @@ fn facts<'a>(mut draft: Draft<'a>, edges: &[&Edge]) -> Draft<'a> {
     draft.peers = edges.iter().map(|edge| edge.key.peer).collect();
     draft
         .evidence("peers", wording::ranked(&peers))
-        .evidence("programs here", wording::ranked(&programs))
+        .evidence("programs", wording::ranked(&programs))
         .evidence("encryption", wording::ranked(&how))
         .evidence("last seen", last.map(wording::moment).unwrap_or_default())
         .identities(edges.iter().map(|edge| Arc::clone(&edge.key.identity)))

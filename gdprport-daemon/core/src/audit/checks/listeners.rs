@@ -29,7 +29,8 @@ pub(super) fn check(context: &mut Context<'_>) {
         }
         Some(inventory) => {
             for unread in &inventory.unread {
-                let why = format!("{} {} could not be looked at: {}", unread.count, unread.what, unread.why);
+                let why =
+                    format!("{} that could not be looked at: {}; {}", unread.what, unread.count, unread.why);
                 IDS.iter().chain(&[FindingId::ShadowService]).for_each(|id| context.not_judged(*id, &*why));
             }
         }

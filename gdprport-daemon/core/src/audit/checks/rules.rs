@@ -51,7 +51,7 @@ fn expired(context: &mut Context<'_>, port: &DeclaredPort, rule: &DeclaredRule, 
         .place(&rule.place)
         .evidence("ended", wording::moment(until));
     if context.observed.is_some() {
-        draft = draft.evidence("flows that it would have allowed since", wording::thousands(refused));
+        draft = draft.evidence("refused", format!("{} since", wording::counted(refused, "flow")));
     }
     context.add(draft.proposal(
         "Remove the rule, or extend `until` if it is still needed",

@@ -36,8 +36,8 @@ pub(super) fn listeners(context: &mut Context<'_>) {
         let message = format!("{} is declared to be served here, and nothing listens on it", port.name);
         let draft = Draft::new(ID, Severity::Low, Context::subject(port), message)
             .place(&port.place)
-            .evidence("watched without a loss", wording::span(watched))
-            .evidence("listeners seen", "none")
+            .evidence("watched", format!("{} without a loss", wording::span(watched)))
+            .evidence("listeners", "none")
             .proposal("Remove the declaration, or start the service", Edit::Remove, String::new());
         context.add(draft);
     }

@@ -77,7 +77,7 @@ fn unused(context: &mut Context<'_>, port: &DeclaredPort, rule: &DeclaredRule, w
     let draft = Draft::new(FindingId::UnusedRule, Severity::Low, Context::rule_subject(port, rule), message)
         .place(&rule.place)
         .evidence("flows", "0")
-        .evidence("watched without a loss", wording::span(watched))
+        .evidence("watched", format!("{} without a loss", wording::span(watched)))
         .proposal("Remove the rule, or keep it with an exception that says why", Edit::Remove, String::new());
     context.add(draft);
 }
@@ -137,9 +137,9 @@ fn broad(context: &mut Context<'_>, port: &DeclaredPort, rule: &DeclaredRule, wa
     }
     let draft = Draft::new(ID, severity, Context::rule_subject(port, rule), message)
         .place(&rule.place)
-        .evidence("flows by address", wording::ranked(&by))
-        .evidence("proposal allows", format!("{} more than seen", wording::thousands(more)))
-        .evidence("watched without a loss", wording::span(watched));
+        .evidence("used by", wording::ranked(&by))
+        .evidence("proposed", format!("{} more than seen", wording::thousands(more)))
+        .evidence("watched", format!("{} without a loss", wording::span(watched)));
     let what = "Allow the addresses that used it, and name others that need it";
     let proposed = DeclaredRule { peers: gathered, ..rule.clone() };
     context.add(propose::replace_rule(draft, port, rule, &proposed, what));
@@ -218,8 +218,8 @@ fn without_process(
     let draft =
         Draft::new(FindingId::RuleWithoutProcess, Severity::Low, Context::rule_subject(port, rule), message)
             .place(&rule.place)
-            .evidence("flows by program", wording::ranked(&by))
-            .evidence("watched without a loss", wording::span(watched))
+            .evidence("used by", wording::ranked(&by))
+            .evidence("watched", format!("{} without a loss", wording::span(watched)))
             .identities(identities);
     let proposed = DeclaredRule { process, ..rule.clone() };
     let what = "Name the process, so that no other one is allowed";

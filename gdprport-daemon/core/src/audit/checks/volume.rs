@@ -201,9 +201,9 @@ fn report(context: &mut Context<'_>, series: &Series, unusual: &Unusual) {
     let draft = Draft::new(ID, Severity::Medium, subject, message)
         .place(&place)
         .evidence("bytes", wording::bytes(unusual.bytes))
-        .evidence("largest hour before", wording::bytes(unusual.largest))
+        .evidence("most before", wording::bytes(unusual.largest))
         .evidence(
-            "median before",
+            "usual",
             format!(
                 "{} in {} of {}",
                 wording::bytes(unusual.median),

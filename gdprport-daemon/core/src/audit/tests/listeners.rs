@@ -135,7 +135,7 @@ fn what_could_not_be_read_is_not_judged() {
     let unread = Unread { what: "processes".into(), count: 3, why: "run it as root".into() };
     world.host().unread.push(unread);
     let why = why_not(&world.audit(), FindingId::ShadowService);
-    assert_eq!(why, ["3 processes could not be looked at: run it as root"]);
+    assert_eq!(why, ["processes that could not be looked at: 3; run it as root"]);
 }
 
 /// Not once it listens, nor while it was watched for too short.

@@ -30,8 +30,8 @@ fn an_hour_with_far_more_than_ever_is_found() {
     set(&mut world, ago(1), 2_000 * MIB);
     let found = world.one();
     assert_eq!((found.id, found.severity.as_str()), (FindingId::UnusualVolume, "medium"));
-    assert_eq!(evidence(&found, "median before"), "20.0 MiB in 8 samples of the same hour of the week");
-    assert_eq!(evidence(&found, "largest hour before"), "20.0 MiB");
+    assert_eq!(evidence(&found, "usual"), "20.0 MiB in 8 samples of the same hour of the week");
+    assert_eq!(evidence(&found, "most before"), "20.0 MiB");
     assert_eq!(found.subject.detail.as_deref(), Some("in 2026-11-28"));
 }
 

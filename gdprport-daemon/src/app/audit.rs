@@ -1,0 +1,83 @@
+//! An audit of this host: the ledger is read, and everything is judged together.
+//!
+//! Does not belong here: what is found (`gdprport_core::audit`), and looking at the host (`scan`).
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use gdprport_core::audit::{self, Audit, Earlier, Settings};
+use gdprport_core::inventory::Inventory;
+use gdprport_core::ledger::Observed;
+use gdprport_core::policy::outline;
+use jiff::Timestamp;
+
+use super::policy::Written;
+use super::scan::host_name;
+use crate::ledger::{ReadError, Reader};
+
+/// Where a policy would be that there is none of.
+const FIRST_FILE: &str = "/etc/gdprport/policy.toml";
+
+/// Policies of the period whose texts are read: more changes than a period of a year has weeks are a program's.
+const EARLIER_MAX: usize = 64;
+
+/// What an audit reads of the past.
+#[derive(Debug)]
+pub(crate) struct Past {
+    observed: Observed,
+    earlier: Vec<Earlier>,
+}
+
+impl Past {
+    /// Reads the ledger from a moment on.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be read.
+    pub(crate) fn read(ledger: &Path, since: Timestamp, now: Timestamp) -> Result<Self, ReadError> {
+        let reader = Reader::open(ledger)?;
+        let observed = reader.observed(since, now)?;
+        let digests: BTreeSet<Arc<str>> = observed
+            .policies
+            .iter()
+            .rev()
+            .filter_map(|period| period.digest.clone())
+            .take(EARLIER_MAX)
+            .collect();
+        let mut earlier = Vec::new();
+        for digest in digests {
+            // A text that this version does not compile any more is one that is not known.
+            let text = reader.policy_text(&digest)?.filter(|text| !text.sources.is_empty());
+            if let Some(Ok((outline, _))) = text.map(|text| outline(&text.sources)) {
+                earlier.push(Earlier { digest, outline });
+            }
+        }
+        Ok(Self { observed, earlier })
+    }
+}
+
+/// Judges a policy, the past and the host. Of the past and the host there may be only a reason why there is nothing.
+pub(crate) fn judge(
+    written: &Written,
+    past: Result<Past, String>,
+    inventory: Result<&Inventory, String>,
+    since: Timestamp,
+    now: Timestamp,
+) -> Audit {
+    let first = written.sources.first();
+    let (observed, earlier, no_ledger) = match past {
+        Ok(Past { observed, earlier }) => (Some(observed), earlier, String::new()),
+        Err(why) => (None, Vec::new(), why),
+    };
+    let settings = Settings {
+        host: host_name().into(),
+        asked: since,
+        digest: first.map(|_| written.policy.digest().into()),
+        first_file: first.map_or_else(|| FIRST_FILE.into(), |source| source.name.as_str().into()),
+        no_ledger: no_ledger.into(),
+        no_inventory: inventory.as_ref().err().cloned().unwrap_or_default().into(),
+        earlier,
+    };
+    let policy = first.map(|_| &written.outline);
+    audit::judge(policy, observed.as_ref(), inventory.ok(), &settings, now)
+}

@@ -1,0 +1,70 @@
+//! `audit`: policy, ledger and host are read and judged, and what was found is shown.
+
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::audit;
+use super::super::cli::{AuditArgs, Color};
+use super::super::exit::Exit;
+use super::super::screen::Output;
+use super::files::policy_files;
+use super::scan::{CONFIG, warning, with_progress};
+use crate::app::{self, Config, Look, Past, Progress, Trust};
+use crate::ledger::Settings;
+use crate::report;
+use gdprport_core::inventory::Inventory;
+use gdprport_core::policy::{ActivePolicy, DnsNames};
+
+pub(super) fn run(args: AuditArgs, json: bool, color: Color, out: &mut Output) -> anyhow::Result<Exit> {
+    let now = Timestamp::now();
+    let since =
+        SignedDuration::try_from(args.since).ok().and_then(|back| now.checked_sub(back).ok()).unwrap_or(now);
+    // What another user writes is a draft; what root judges is what the daemon would take.
+    let root = rustix::process::geteuid().is_root();
+    let trust = if root && !args.any_owner { Trust::RootOnly } else { Trust::Anyone };
+    let mut written = policy_files(args.policy).outline(trust)?;
+    for exposed in &written.exposed {
+        warning(color, exposed);
+    }
+    let past = match Past::read(&args.ledger, since, now) {
+        Ok(past) => Ok(past),
+        // A ledger that somebody names is one that has to be there.
+        Err(error) if args.ledger != Path::new(Settings::PATH) => return Err(error.into()),
+        Err(error) => Err(error.to_string()),
+    };
+    let inventory = if args.no_scan {
+        Err("the host was not looked at, as --no-scan asks".to_owned())
+    } else {
+        look(&mut written, trust, &|text| warning(color, text))
+    };
+    let audit = app::judge(&written, past, inventory.as_ref().map_err(Clone::clone), since, now);
+    if json {
+        out.value(&audit)?;
+    } else if args.markdown {
+        out.text(&report::markdown(&audit))?;
+    } else if args.sarif {
+        out.value(&report::sarif(&audit, env!("CARGO_PKG_VERSION")))?;
+    } else {
+        let screen = out.screen();
+        out.text(&audit::show(&audit, &screen))?;
+    }
+    let failed = audit.findings.iter().any(|finding| args.fail_on.fails(finding.severity));
+    Ok(if failed { Exit::Failed } else { Exit::Fine })
+}
+
+/// Looks at the host, compared with the policy.
+fn look(written: &mut app::Written, trust: Trust, warn: &dyn Fn(&str)) -> Result<Inventory, String> {
+    let policy = std::mem::replace(&mut written.policy, gdprport_core::policy::catalog_only());
+    let active = ActivePolicy::new(policy, DnsNames::default());
+    let containers = match Config::load(CONFIG.as_ref(), trust) {
+        Ok(config) => config.containers,
+        Err(error) => {
+            warn(&format!("containers are looked up where they usually are: {error}"));
+            Default::default()
+        }
+    };
+    let progress = Progress::default();
+    let found = with_progress(&Look { policy: Some(&active), containers: &containers, progress: &progress });
+    found.map_err(|error| format!("the host could not be looked at: {error}"))
+}
