@@ -86,6 +86,13 @@ impl Lock {
     }
 }
 
+impl Drop for Lock {
+    /// A process that was forked a moment ago and has not called exec yet holds the file too, so closing it is not enough.
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
 fn is_same(file: &File, path: &Path) -> bool {
     let (Ok(held), Ok(there)) = (file.metadata(), fs::symlink_metadata(path)) else { return false };
     (held.dev(), held.ino()) == (there.dev(), there.ino())

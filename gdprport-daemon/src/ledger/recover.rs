@@ -188,7 +188,7 @@ fn harden(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "mmap_size", 0)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    // In KiB: the rows of a busy day fit.
-    connection.pragma_update(None, "cache_size", -16_384)?;
+    // In KiB: the rows of 50,000 edges and their index. More come from the page cache of the kernel.
+    connection.pragma_update(None, "cache_size", -8_192)?;
     Ok(())
 }

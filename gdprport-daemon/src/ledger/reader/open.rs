@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use std::{fs, io};
+use std::{fs, io, thread};
 
 use std::os::unix::fs::MetadataExt as _;
 
@@ -20,6 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const BUSY: Duration = Duration::from_secs(2);
 /// Instructions of SQLite's between two looks at the clock: some hundred microseconds.
 const STEPS: i32 = 10_000;
+
+/// How often, and how much later, a ledger is opened again that changed meanwhile.
+const ATTEMPTS: u32 = 5;
+const STARTING: Duration = Duration::from_millis(100);
 
 /// A ledger that is read. Nothing is written, and the writer waits for nothing.
 pub(crate) struct Reader {
@@ -66,7 +70,15 @@ impl Reader {
     /// # Errors
     /// If there is none, if it may not be read, or if it is none of ours.
     pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
-        Self::open_with(path).map_err(|why| ReadError { path: path.to_owned(), why })
+        let mut attempts = ATTEMPTS;
+        loop {
+            attempts -= 1;
+            match Self::open_with(path) {
+                // A daemon starts at this moment.
+                Err(Why::Changed) if attempts > 0 => thread::sleep(STARTING),
+                opened => return opened.map_err(|why| ReadError { path: path.to_owned(), why }),
+            }
+        }
     }
 
     fn open_with(path: &Path) -> Result<Self, Why> {

@@ -6,13 +6,14 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::time::Duration;
 
-use gdprport_core::ledger::NoteKind;
+use gdprport_core::ledger::{Entry, NoteKind};
+use gdprport_core::policy::Source;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change, mount_remount};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use super::super::writer::Tuning;
 use super::super::{Ledger, LedgerState};
-use super::samples::{batch, began, edge};
+use super::samples::{at, batch, began, edge};
 use super::scene::{EAGER, Scene, finish, offer, sums, unavailable, wait_for};
 
 /// Runs with a file system of 2 MiB at the ledger's directory, which nobody else sees.
@@ -217,4 +218,21 @@ fn another_program_that_locks_it_is_waited_for() {
     other.execute_batch("ROLLBACK").expect("it is locked");
     wait_for(&ledger, |snapshot| snapshot.batches == 2 && snapshot.state == LedgerState::Ok);
     finish(ledger);
+}
+
+/// One that SQLite will never take must not keep those behind it waiting.
+#[test]
+fn a_batch_that_can_never_be_stored_is_dropped_and_noted() {
+    let scene = Scene::new();
+    let ledger = scene.open();
+    let mut bad = batch(1, vec![edge("10.0.0.1", 1, 3)]);
+    let sources = [Source { name: "a.toml".into(), text: "#".repeat(65 << 20) }].into();
+    bad.entries.push(Entry::Policy { digest: Some("d".into()), sources, at: at(1) });
+    offer(&ledger, vec![began(0, "r", "b"), bad, batch(2, vec![edge("10.0.0.2", 2, 1)])]);
+    wait_for(&ledger, |snapshot| snapshot.batches == 3 && snapshot.state == LedgerState::Ok);
+    finish(ledger);
+    let all = scene.all();
+    assert_eq!(sums(&all).opened, 1);
+    assert_eq!((&*all.gaps[0].reason, all.gaps[0].lost), ("ledger:dropped", 3));
+    assert!(all.notes.iter().any(|note| note.kind == NoteKind::Dropped), "{:?}", all.notes);
 }

@@ -2,8 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use gdprport_core::event::{Bound, Gap};
+use gdprport_core::ledger::{Batch, CoverageDelta, Entry, VolumeHour};
+use gdprport_core::model::Direction;
+
 use super::super::{Ledger, LedgerState, Reader, Settings};
-use super::samples::{at, batch, began, edge};
+use super::samples::{at, batch, began, edge, port};
+use super::scene::Scene;
 
 #[test]
 fn what_was_offered_is_what_a_reader_gets() {
@@ -24,4 +29,61 @@ fn what_was_offered_is_what_a_reader_gets() {
     assert_eq!(observed.edges[0], first);
     assert_eq!(observed.edges.len(), 2);
     assert_eq!((&*observed.runs[0].run, observed.runs[0].to), ("r1", at(6)));
+}
+
+#[test]
+fn hours_gaps_and_notes_are_what_a_reader_gets() {
+    let scene = Scene::new();
+    let hour = |of: i64, watched_s, flows| {
+        let volume = VolumeHour {
+            hour: at(of * 3_600),
+            port: port(),
+            direction: Direction::Out,
+            rule: (of == 1).then(|| "app".into()),
+            flows,
+            bytes_sent: 5,
+            bytes_received: 7,
+        };
+        let coverage = CoverageDelta { hour: at(of * 3_600), port: port(), watched_s, seen: flows, lost: 1 };
+        Batch { until: at(of * 3_600), coverage: vec![coverage], volume: vec![volume], ..Batch::default() }
+    };
+    let growing = |lost| {
+        let gap =
+            Gap { from: at(5), to: at(6), lost, bound: Some(Bound::AtMost), reason: "sink:file".into() };
+        Batch { until: at(9_000), entries: vec![Entry::Gap(gap)], ..Batch::default() }
+    };
+    scene.written(vec![
+        began(0, "r", "b"),
+        hour(0, 3_000, 4),
+        hour(0, 3_000, 4),
+        hour(1, 60, 2),
+        growing(1),
+        growing(3),
+    ]);
+    let all = scene.all();
+    let coverage: Vec<_> =
+        all.coverage.iter().map(|hour| (hour.hour, hour.watched_s, hour.seen, hour.lost)).collect();
+    assert_eq!(coverage, [(at(0), 3_600, 8, 2), (at(3_600), 60, 2, 1)], "an hour has no more seconds");
+    let volume: Vec<_> = all
+        .volume
+        .iter()
+        .map(|hour| (hour.hour, hour.rule.as_deref(), hour.flows, hour.bytes_sent))
+        .collect();
+    assert_eq!(volume, [(at(0), None, 8, 10), (at(3_600), Some("app"), 2, 5)]);
+    let gaps: Vec<_> = all.gaps.iter().map(|gap| (gap.from, gap.to, gap.lost, gap.bound)).collect();
+    assert_eq!(gaps, [(at(5), at(6), 3, Some(Bound::AtMost))], "of one that grows the last one counts");
+    let of_one_hour = scene.reader().observed(at(3_700), at(3_800)).expect("an answer");
+    assert_eq!((of_one_hour.coverage.len(), of_one_hour.volume.len(), of_one_hour.gaps.len()), (1, 1, 0));
+}
+
+#[test]
+fn counts_that_are_too_large_saturate() {
+    let scene = Scene::new();
+    let mut most = edge("10.0.0.1", 1, 1);
+    most.counts.bytes_sent = u64::MAX;
+    most.counts.flows = u64::MAX / 4;
+    scene.written((0..4).map(|_| batch(1, vec![most.clone()])).collect());
+    let counts = scene.all().edges[0].counts;
+    let largest = u64::try_from(i64::MAX).expect("positive");
+    assert_eq!((counts.bytes_sent, counts.flows, counts.opened), (largest, largest, 4));
 }
