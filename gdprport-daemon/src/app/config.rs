@@ -321,21 +321,6 @@ mod tests {
         assert_eq!(one.containers.state, [Path::new("/data")]);
     }
 
-    /// An address of a family that was forgotten would leave whole.
-    #[test]
-    fn what_is_to_be_hidden_is_written_whole() {
-        for (text, why) in [
-            ("pseudonymise = [\"user\"]", "expected `peers` or `users`"),
-            ("truncate = { ipv4 = 24 }", "missing field `ipv6`"),
-            ("truncate = { ipv4 = 33, ipv6 = 48 }", "from 1 to 32"),
-            ("truncate = { ipv4 = 0, ipv6 = 48 }", "from 1 to 32"),
-            ("truncated = true", "unknown field"),
-        ] {
-            let error = Config::parse(&format!("[privacy]\n{text}\n")).expect_err(text);
-            assert!(error.contains(why), "{text}: {error}");
-        }
-    }
-
     #[test]
     fn the_examples_of_the_page_on_containers_are_taken() {
         let page = include_str!("../../../docs/containers.md");

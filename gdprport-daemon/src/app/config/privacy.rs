@@ -43,3 +43,23 @@ fn truncate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Truncat
         de::Error::custom("write it as { ipv4 = 24, ipv6 = 48 }: from 1 to 32 and from 1 to 128 bits")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An address of a family that was forgotten would leave whole.
+    #[test]
+    fn what_is_to_be_hidden_is_written_whole() {
+        for (text, why) in [
+            ("pseudonymise = [\"user\"]", "expected `peers` or `users`"),
+            ("truncate = { ipv4 = 24 }", "missing field `ipv6`"),
+            ("truncate = { ipv4 = 33, ipv6 = 48 }", "from 1 to 32"),
+            ("truncate = { ipv4 = 0, ipv6 = 48 }", "from 1 to 32"),
+            ("truncated = true", "unknown field"),
+        ] {
+            let error = toml::from_str::<PrivacyConfig>(text).expect_err(text).to_string();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+}
