@@ -39,8 +39,8 @@ pub(super) fn demand(identity: &Identity) -> Result<Demand, &'static str> {
         None => outside(identity),
     };
     let is_true = |(key, value): &Key| {
-        let id = || value.parse().is_ok_and(is_pseudonymous_id);
-        !names_pseudonym(value) && !(*key == "stated_by" && id())
+        let maker = (*key == "stated_by").then(|| value.parse().ok()).flatten();
+        !names_pseudonym(value) && !maker.is_some_and(is_pseudonymous_id)
     };
     let tables = choices
         .into_iter()
