@@ -1,16 +1,20 @@
 //! A look at the host without a daemon shows what listens, who is connected, and what could not be looked at.
 
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Command, Output};
+use std::time::Duration;
 
-use gdprport_tests::child::Place;
-use gdprport_tests::daemon::program;
+use gdprport_tests::child::{Child, Place};
+use gdprport_tests::daemon::{Daemon, program};
 use gdprport_tests::need;
 use gdprport_tests::netns::Netns;
+use gdprport_tests::policy::open;
 use gdprport_tests::puppet::{ProgramCopy, Puppet};
 use gdprport_tests::servers::{Postgres, Python, Redis, Site};
 use gdprport_tests::temp::{TempDir, set_mode};
 use gdprport_tests::user::User;
+use gdprport_tests::wait;
 use serde_json::Value;
 
 /// Runs `gdprport scan` with these words, without a policy unless they name one.
@@ -170,4 +174,54 @@ fn a_policy_is_compared_and_an_invalid_one_is_a_warning() {
     assert!(output.status.success() && warning.contains("warning: nothing is compared"), "{warning}");
     assert!(warning.contains("policy.toml line 4") && warning.lines().count() == 1, "{warning}");
     assert!(text(&output).contains("next: gdprport init > policy.toml"), "{}", text(&output));
+}
+
+/// `redis-cli` comes and goes while it is watched, beside a daemon that goes on.
+#[test]
+fn a_client_that_comes_and_goes_is_seen_while_watching() {
+    let redis = need!(Redis::start());
+    let port = redis.server.port.number();
+    let daemon = Daemon::with(open(port).alone());
+    let watching = Command::new(program())
+        .args(["scan", "--json", "--watch", "6s"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let ended = std::thread::spawn(move || watching.wait_with_output().expect("it ends"));
+    // It says nothing when it has begun: one client comes every while.
+    while !ended.is_finished() {
+        let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("connects");
+        client.write_all(b"PING\r\n").expect("writes");
+        let mut reply = [0; 7];
+        client.read_exact(&mut reply).expect("a reply");
+        assert_eq!(&reply, b"+PONG\r\n");
+        drop(client);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let output = ended.join().expect("no panic");
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(found["watched"], true);
+    let listener = on(&found, port);
+    assert_eq!(listener["service"]["by"], serde_json::json!(["executable", "bytes"]), "{listener}");
+    assert_eq!(listener["postures"][0]["state"], "plaintext", "{listener}");
+    assert!(listener["postures"][0]["connections"].as_u64().is_some_and(|count| count >= 3), "{listener}");
+    let me = std::env::current_exe().expect("readable");
+    assert_eq!(listener["peers"][0]["process"]["exe"].as_str(), me.to_str(), "{listener}");
+    let log = daemon.stop();
+    assert!(log.seen().iter().filter(|event| event.kind() == "flow.open").count() >= 3, "the daemon goes on");
+}
+
+#[test]
+fn an_interrupt_ends_watching_with_what_it_has() {
+    let mut command = Command::new(program());
+    command.args(["scan", "--json", "--watch", "10m"]).stdout(std::process::Stdio::piped());
+    let mut child = Child::start(command, Place::default());
+    // Its programs are loaded by then, or it ends before they are.
+    std::thread::sleep(Duration::from_secs(4));
+    child.signal(libc::SIGINT);
+    let mut text = String::new();
+    child.pipes().stdout.take().expect("piped").read_to_string(&mut text).expect("text");
+    assert!(child.wait(wait::TIMEOUT).success());
+    let found: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(found["watched"], true);
 }

@@ -54,7 +54,8 @@ pub(crate) enum RunError {
     System(std::io::Error),
 }
 
-fn with_remedy(error: &LoadError) -> String {
+/// The error with what to do about it.
+pub(super) fn with_remedy(error: &LoadError) -> String {
     match error {
         // Its text has the remedy.
         LoadError::Pins(_) => error.to_string(),

@@ -5,6 +5,7 @@
 mod audit;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -109,6 +110,7 @@ Examples:
         after_help = "\
 Examples:
   sudo gdprport scan                        every listener and who is connected
+  sudo gdprport scan --watch 30s            how connections are encrypted, too
   sudo gdprport scan --markdown > page.md   a page for a ticket or a wiki
   sudo gdprport scan --json | jq '.listeners[] | select(.declared == null)'
 
@@ -257,9 +259,23 @@ pub(super) struct ScanArgs {
     /// Compare with policy files that others than root can change too.
     #[arg(long)]
     pub(super) any_owner: bool,
+    /// Watch connections for so long too, from 1s to 1h: loads the sensor's programs, beside a daemon's, and shows how
+    /// connections are encrypted and who came and went. For root.
+    #[arg(long, value_name = "TIME", value_parser = watch_period)]
+    pub(super) watch: Option<Duration>,
     /// Print a page of Markdown instead of tables.
     #[arg(long, conflicts_with = "json")]
     pub(super) markdown: bool,
+}
+
+/// As long as anybody waits at a terminal: what takes longer is a daemon's.
+const WATCH_MAX: Duration = Duration::from_secs(3_600);
+
+fn watch_period(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|period| Duration::try_from(period).ok());
+    parsed
+        .filter(|period| (Duration::from_secs(1)..=WATCH_MAX).contains(period))
+        .ok_or_else(|| "a time from 1s to 1h, such as 30s or 5m".to_owned())
 }
 
 /// `gdprport events …`
@@ -349,56 +365,4 @@ pub(super) struct ResolveArgs {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_definitions_are_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn wrong_usage_prints_the_complete_usage() {
-        for (wrong, usage) in [
-            (
-                &["daemon", "run", "--policy", "a", "--no-policy"][..],
-                "Usage: gdprport daemon run [OPTIONS]\n",
-            ),
-            (&["flows", "--follow", "--limit", "3"], "Usage: gdprport flows [OPTIONS]\n"),
-            (&["scan", "--markdown", "--json"], "Usage: gdprport scan [OPTIONS]\n"),
-        ] {
-            let arguments = std::iter::once(&"gdprport").chain(wrong);
-            let error = Cli::try_parse_from(arguments).expect_err("wrong usage").to_string();
-            assert!(error.contains(usage), "{error}");
-        }
-    }
-
-    #[test]
-    fn events_are_followed_with_and_without_the_option() {
-        for arguments in [&["gdprport", "events"][..], &["gdprport", "events", "--follow"]] {
-            let cli = Cli::try_parse_from(arguments).expect("a valid command line");
-            assert!(matches!(cli.command, TopCommand::Events(_)));
-        }
-    }
-
-    #[test]
-    fn options_mean_what_they_promise() {
-        let cli = Cli::try_parse_from([
-            "gdprport", "daemon", "run", "--policy", "a", "--policy", "b", "--events", "-",
-        ])
-        .expect("a valid command line");
-        let TopCommand::Daemon(DaemonCommand::Run(args)) = cli.command else { panic!("daemon run") };
-        assert_eq!(args.policy, [PathBuf::from("a"), PathBuf::from("b")]);
-        assert_eq!(args.events, Some(EventsTarget::Stdout));
-        let cli = Cli::try_parse_from(["gdprport", "flows", "--socket", "/s", "--json"])
-            .expect("global after command");
-        assert_eq!((cli.socket, cli.json), (PathBuf::from("/s"), true));
-        for wrong in
-            [&["gdprport", "flows", "--limit", "0"][..], &["gdprport", "policy"], &["gdprport", "scam"]]
-        {
-            assert_eq!(Cli::try_parse_from(wrong).expect_err("wrong usage").exit_code(), 2);
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! From sorted sockets and their holders to the inventory: what is put together, and in which order it stands.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -75,7 +75,7 @@ impl Sorted {
                     *of_listener.entry((peer.ip, client)).or_default() += 1;
                 }
                 End::Called => {
-                    let (holder, declared) = (held_by(socket), declared_elsewhere(policy, socket, peer));
+                    let (holder, declared) = (held_by(socket), declared_at(policy, peer));
                     let group = remote.entry(key(socket, peer.port, &holder, declared)).or_default();
                     group.add(peer.ip, &holder);
                     *group.peers.entry((peer.ip, None)).or_default() += 1;
@@ -164,19 +164,16 @@ fn known(holder: &Holder) -> Option<Arc<Identity>> {
 }
 
 /// The declaration that says that a port is served here.
-fn declared_here(policy: Option<&ActivePolicy>, port: u16) -> Option<Arc<str>> {
+pub(super) fn declared_here(policy: Option<&ActivePolicy>, port: u16) -> Option<Arc<str>> {
     policy?.policy().served_here(port).cloned()
 }
 
 /// The declaration that a connection elsewhere falls under.
-fn declared_elsewhere(
-    policy: Option<&ActivePolicy>,
-    socket: &FoundSocket,
-    peer: Endpoint,
-) -> Option<Arc<str>> {
+pub(super) fn declared_at(policy: Option<&ActivePolicy>, peer: Endpoint) -> Option<Arc<str>> {
     let facts = Facts {
         direction: Direction::Out,
-        local: socket.local,
+        // Of a connected flow it decides nothing.
+        local: Endpoint::new(Ipv4Addr::UNSPECIFIED.into(), 0),
         peer,
         nat: None,
         process: None,
@@ -184,4 +181,25 @@ fn declared_elsewhere(
         posture: None,
     };
     policy?.port_of(&facts).filter(|port| port.declared).map(|port| Arc::clone(&port.name))
+}
+
+/// Peers with more of them, which are too many now or not.
+pub(super) fn regrouped(mut groups: Vec<PeerGroup>, each: usize) -> Vec<PeerGroup> {
+    let addresses: BTreeSet<IpNet> = groups.iter().map(|group| group.net).collect();
+    if addresses.len() > each {
+        let mut merged: Vec<PeerGroup> = Vec::new();
+        for mut group in groups {
+            let ip = group.net.addr();
+            if group.net.prefix_len() == group.net.max_prefix_len() && !ip.is_loopback() {
+                group.net = network(ip);
+            }
+            match merged.iter_mut().find(|known| known.net == group.net && known.process == group.process) {
+                Some(known) => known.connections += group.connections,
+                None => merged.push(group),
+            }
+        }
+        groups = merged;
+    }
+    groups.sort_by_key(|group| std::cmp::Reverse(group.connections));
+    groups
 }

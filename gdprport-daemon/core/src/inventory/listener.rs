@@ -55,6 +55,7 @@ pub struct Listening {
     /// Who is or was connected, the most connections first.
     pub peers: Vec<PeerGroup>,
     /// How connections were encrypted, with their number; only of a scan that watched.
+    #[serde(with = "super::postures")]
     pub postures: Vec<(PostureKey, u64)>,
 }
 

@@ -6,7 +6,10 @@ mod build;
 mod exposure;
 mod found;
 mod listener;
+mod merge;
+mod postures;
 mod recognise;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -15,3 +18,4 @@ pub use exposure::Exposure;
 pub use found::{ADDRESSES_EACH, FoundSocket, Holder, Sorted};
 pub use listener::{Inventory, Listening, PeerGroup, Recognised, Service, Unread};
 pub use recognise::{recognise, recognise_remote};
+pub use seen::Seen;

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::flow::{Change, ChangeKind, Flow};
 use crate::ledger::Identity;
-use crate::model::{Attribution, Endpoint};
+use crate::model::{Attribution, Direction, Endpoint, Posture, PostureState, Process};
 use crate::policy::{ActivePolicy, DnsNames, Source, compile};
+use crate::shared::Shared;
+use crate::verdict::ReasonSet;
 
 const OWN: u64 = 4_026_531_840;
 
@@ -147,4 +150,78 @@ fn only_holders_that_are_shown_are_looked_for() {
         None,
     );
     assert_eq!(sorted.holders_wanted().collect::<Vec<_>>(), [1, 11]);
+}
+
+/// The cookie of the own network namespace.
+const COOKIE: u64 = 1;
+
+fn watched(kind: ChangeKind, cookie: u64, direction: Direction, local: &str, peer: &str) -> Change {
+    let exe =
+        if direction == Direction::In { "/usr/lib/postgresql/15/bin/postgres" } else { "/usr/bin/psql" };
+    let process =
+        Process { pid: 7, exe: Some(exe.into()), attribution: Attribution::Exact, ..Process::UNKNOWN };
+    let flow = Flow {
+        process: Some(Shared::new(process)),
+        netns_cookie: COOKIE,
+        posture: Some(Shared::new(Posture::new(PostureState::Plaintext, "Redis command without TLS"))),
+        ..Flow::new(cookie, direction, end(local), end(peer))
+    };
+    Change { kind, flow, new_reasons: ReasonSet::default(), was: None }
+}
+
+fn add(found: &mut Inventory, changes: &[Change]) {
+    let mut seen = Seen::default();
+    changes.iter().for_each(|change| seen.flow(change));
+    assert_eq!(seen.lost(), 0);
+    found.add_seen(seen, |cookie| (cookie == COOKIE).then_some(OWN), None, OWN);
+}
+
+#[test]
+fn a_peer_that_has_left_is_added_with_its_encryption() {
+    use ChangeKind::{Closed, Opened, PostureKnown};
+    let mut found = inventory(
+        &[listener(OWN, "0.0.0.0:9999", 1), connection(OWN, "10.0.0.5:9999", "10.1.1.1:4001", 2)],
+        None,
+    );
+    let of = |kind, cookie, peer| watched(kind, cookie, Direction::In, "10.0.0.5:9999", peer);
+    add(
+        &mut found,
+        &[
+            of(Opened, 1, "10.1.1.1:4000"),
+            of(PostureKnown, 1, "10.1.1.1:4000"),
+            of(Closed, 1, "10.1.1.1:4000"),
+            of(Opened, 2, "10.1.1.1:4001"),
+            of(ChangeKind::Failed, 3, "10.1.1.9:4001"),
+        ],
+    );
+    let [one] = &found.listeners[..] else { panic!("{found:#?}") };
+    assert!(found.watched);
+    assert_eq!(shown(&one.peers), ["10.1.1.1/32 2 -"], "one that ended, and one that the look has shown");
+    let states: Vec<_> = one.postures.iter().map(|(posture, count)| (posture.state, *count)).collect();
+    assert_eq!(states, [(PostureState::Plaintext, 2)]);
+}
+
+#[test]
+fn bytes_name_a_service_that_nothing_else_does() {
+    let mut found = inventory(&[listener(OWN, "0.0.0.0:9999", 12), listener(OWN, "0.0.0.0:3306", 12)], None);
+    let of = |cookie, local| watched(ChangeKind::Closed, cookie, Direction::In, local, "10.1.1.1:4000");
+    add(&mut found, &[of(1, "10.0.0.5:9999"), of(2, "10.0.0.5:3306")]);
+    let services: Vec<_> =
+        found.listeners.iter().map(|one| (one.service.id.as_deref(), &one.service.by[..])).collect();
+    let (mysql, redis) =
+        ((Some("mysql"), &[Recognised::Port][..]), (Some("redis"), &[Recognised::Bytes][..]));
+    assert_eq!(services, [mysql, redis], "what the port says stays");
+}
+
+#[test]
+fn a_short_call_elsewhere_is_a_remote_service() {
+    let mut found = inventory(&[listener(OWN, "127.0.0.1:6379", 1)], None);
+    let of = |cookie, peer| watched(ChangeKind::Closed, cookie, Direction::Out, "10.0.0.5:4000", peer);
+    let mut inside = of(3, "10.0.0.5:5432");
+    inside.flow.peer_process = inside.flow.process.clone();
+    add(&mut found, &[of(1, "10.9.9.9:3306"), of(2, "127.0.0.1:6379"), inside, of(4, "10.9.9.9:8090")]);
+    let ports: Vec<_> = found.remote.iter().map(|remote| (remote.port, remote.addresses.clone())).collect();
+    assert_eq!(ports, [(3306, vec![end("10.9.9.9:1").ip])]);
+    assert_eq!(found.remote[0].holder.exe.as_deref(), Some("/usr/bin/psql"));
+    assert_eq!(found.listeners.len(), 1);
 }

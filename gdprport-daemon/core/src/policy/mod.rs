@@ -18,7 +18,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use compile::{Policy, PortInfo, catalog_only, compile, outline};
+pub use compile::{Policy, PortInfo, catalog_and, catalog_only, compile, outline};
 pub use declared::{Controller, Emit, ProcessingRecord, TlsDemand};
 pub use dns_names::{DnsNames, Resolution};
 pub use evaluate::{ActivePolicy, Evaluation, Facts, Undecidable};

@@ -11,6 +11,7 @@ mod protocols;
 mod proxy;
 mod readable;
 mod reading;
+mod spoken;
 mod stream;
 mod table;
 #[cfg(test)]
@@ -19,5 +20,6 @@ mod tls;
 mod tracker;
 mod upgrade;
 
+pub use spoken::{Spoken, spoken};
 pub use table::Protocol;
 pub use tracker::{Side, Tracker};

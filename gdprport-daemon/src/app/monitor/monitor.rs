@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gdprport_core::decode::{DecodeError, Record};
 use gdprport_core::event::PolicyRef;
 use gdprport_core::flow::{Change, ChangeKind, Flow, FoundFlow, LastCounts, Progress, Table};
+use gdprport_core::inventory::Seen;
 use gdprport_core::ledger::{ListenerEvent, PortKey, Tally};
 use gdprport_core::listener::ListenerTable;
 use gdprport_core::model::{Endpoint, Nat, Process};
@@ -101,6 +102,8 @@ pub struct Monitor<K> {
     pub counters: Counters,
     /// What is added up for the ledger; `None`: there is none.
     pub tally: Option<Tally>,
+    /// What is added up for a scan that watches for a while; `None`: in a daemon.
+    pub seen: Option<Seen>,
     /// Changes of the input under way; empty between inputs.
     changes: Vec<Change>,
 }
@@ -119,6 +122,7 @@ impl<K: TaskLookup> Monitor<K> {
             publisher,
             counters: Counters::default(),
             tally: None,
+            seen: None,
             changes: Vec::new(),
         }
     }
@@ -255,8 +259,11 @@ impl<K: TaskLookup> Monitor<K> {
     }
 
     fn publish(&mut self, now: Timestamp) {
-        let Self { publisher, counters, flows, active_policy, changes, tally, .. } = self;
+        let Self { publisher, counters, flows, active_policy, changes, tally, seen, .. } = self;
         for mut change in changes.drain(..) {
+            if let Some(seen) = seen {
+                seen.flow(&change);
+            }
             let port = change.flow.port_index.and_then(|index| publisher.port(index));
             let accepted = match &port {
                 Some(port) if active_policy.has_exceptions() => {

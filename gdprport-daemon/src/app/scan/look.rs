@@ -9,9 +9,11 @@ use jiff::Timestamp;
 
 use super::holders::Holders;
 use super::progress::{Progress, Step};
+use crate::app::options::with_remedy;
 use crate::host::containers::Places;
 use crate::host::listing::{Everything, ListingError};
 use crate::host::netns;
+use crate::host::probes::LoadError;
 
 const PROC: &str = "/proc";
 
@@ -35,6 +37,12 @@ pub(crate) enum ScanError {
     /// `/proc` is not as it should be.
     #[error("cannot read /proc: {0}; mount it (`mount -t proc proc /proc`)")]
     Proc(io::Error),
+    /// The kernel programs cannot be loaded.
+    #[error("{}; without --watch they are not needed", with_remedy(.0))]
+    Kernel(#[from] LoadError),
+    /// The process lacks something every process has.
+    #[error("cannot start: {0}")]
+    System(io::Error),
 }
 
 /// Looks at every listener and connection of the host and who holds them. Takes a fraction of a second; on a host with very

@@ -13,7 +13,7 @@ use super::super::scan::{FORMAT, PolicyNote, Report, markdown, page};
 use super::super::screen::{Output, choice};
 use super::super::tone::Tone;
 use super::files::policy_files;
-use crate::app::{self, Config, Look, PolicyError, Progress, Trust};
+use crate::app::{self, Config, Look, PolicyError, Progress, Trust, Watch};
 use gdprport_core::inventory::Inventory;
 use gdprport_core::policy::{ActivePolicy, DnsNames, Severity};
 
@@ -30,16 +30,16 @@ pub(super) fn run(args: &ScanArgs, json: bool, color: Color, out: &mut Output) -
     let warn = |text: &str| warning(color, text);
     let (policy, note) = policy(args, &warn);
     let trust = if args.any_owner { Trust::Anyone } else { Trust::RootOnly };
-    let containers = match Config::load(CONFIG.as_ref(), trust) {
-        Ok(config) => config.containers,
-        Err(error) => {
-            warn(&format!("containers are looked up where they usually are: {error}"));
-            Default::default()
-        }
-    };
+    let config = Config::load(CONFIG.as_ref(), trust).unwrap_or_else(|error| {
+        warn(&format!("sizes and the places of containers are the usual ones: {error}"));
+        Config::default()
+    });
     let progress = Progress::default();
-    let how = Look { policy: policy.as_ref(), containers: &containers, progress: &progress };
-    let inventory = with_progress(&how)?;
+    let look = Look { policy: policy.as_ref(), containers: &config.containers, progress: &progress };
+    let inventory = shown(&progress, args.watch, || match args.watch {
+        Some(period) => app::watch(&Watch { look, config: &config, period }),
+        None => app::look(&look),
+    })?;
     let report = Report { format: FORMAT, host: app::host_name(), policy: note, inventory };
     if json {
         out.value(&report)?;
@@ -52,33 +52,54 @@ pub(super) fn run(args: &ScanArgs, json: bool, color: Color, out: &mut Output) -
     Ok(Exit::Fine)
 }
 
-/// Looks on a thread of its own, and shows how far it has come if it takes long and somebody watches.
+/// Looks once, and shows how far it has come if it takes long and somebody watches.
 pub(super) fn with_progress(how: &Look<'_>) -> anyhow::Result<Inventory> {
+    shown(how.progress, None, || app::look(how))
+}
+
+/// Works on a thread of its own, and shows how far it has come if it takes long and somebody watches.
+fn shown<E: Into<anyhow::Error> + Send>(
+    progress: &Progress,
+    period: Option<Duration>,
+    work: impl FnOnce() -> Result<Inventory, E> + Send,
+) -> anyhow::Result<Inventory> {
     std::thread::scope(|scope| {
         let (to, found) = channel();
-        scope.spawn(move || to.send(app::look(how)).is_ok());
+        scope.spawn(move || to.send(work()).is_ok());
         let found_within = |wait| match found.recv_timeout(wait) {
-            Ok(found) => Some(found),
+            Ok(found) => Some(found.map_err(Into::into)),
             Err(RecvTimeoutError::Timeout) => None,
             // It has panicked, and the scope says so.
             Err(RecvTimeoutError::Disconnected) => panic!("the look at the host has ended without a result"),
         };
         if let Some(found) = found_within(QUIET) {
-            return Ok(found?);
+            return found;
         }
         // It draws nothing where standard error is no terminal.
-        let bar = ProgressBar::with_draw_target(Some(Progress::STEPS), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{bar:20} {msg}, {elapsed}") {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{bar:20} {msg}") {
             bar.set_style(style);
         }
         loop {
-            let (step, done) = how.progress.now();
+            let (done, of, text) = match (progress.remaining(), period) {
+                (Some(left), Some(period)) => {
+                    let done = period.saturating_sub(left);
+                    let text =
+                        format!("watching connections, {} s left; Ctrl-C ends it now", left.as_secs() + 1);
+                    (done.as_millis() as u64, period.as_millis() as u64, text)
+                }
+                _ => {
+                    let (step, done) = progress.now();
+                    (done.min(Progress::STEPS), Progress::STEPS, step.text().to_owned())
+                }
+            };
+            bar.set_length(of);
             bar.set_position(done);
-            bar.set_message(step.text());
+            bar.set_message(text);
             bar.tick();
             if let Some(found) = found_within(REDRAW) {
                 bar.finish_and_clear();
-                return Ok(found?);
+                return found;
             }
         }
     })

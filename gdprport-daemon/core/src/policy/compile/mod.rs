@@ -18,5 +18,5 @@ pub(crate) use ports::PortClaim;
 pub(crate) use rule_index::RuleIndex;
 
 pub use pipeline::{compile, outline};
-pub use policy::{Policy, catalog_only};
+pub use policy::{Policy, catalog_and, catalog_only};
 pub use ports::PortInfo;

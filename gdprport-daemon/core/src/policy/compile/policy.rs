@@ -244,6 +244,17 @@ pub fn catalog_only() -> Policy {
     Policy::build(Model::default(), hasher, true, Vec::new())
 }
 
+/// A policy that watches these ports too, each with the service that it is known to be, and declares nothing: for a look at a
+/// host for a while.
+#[must_use]
+pub fn catalog_and(ports: impl IntoIterator<Item = (u16, Option<&'static catalog::Service>)>) -> Policy {
+    let mut policy = catalog_only();
+    let mut table = PortTableBuilder::default();
+    ports.into_iter().for_each(|(port, service)| table.watch(port, service));
+    policy.ports = table.build();
+    policy
+}
+
 /// Gives the peers of all rules their numbers in the order of the peers, not of the rules: what is searched and named by
 /// number then does not depend on how the policy is arranged.
 fn number_in_order(model: &Model, peers: &mut PeerIndexBuilder) {

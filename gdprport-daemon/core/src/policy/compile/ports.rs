@@ -96,25 +96,27 @@ impl PortTableBuilder {
         shared.flatten().filter_map(|claim| claim.declaration).collect()
     }
 
+    /// Adds a number that nothing declares, unless it is there; by the name of the service, if there is one.
+    pub(super) fn watch(&mut self, number: u16, service: Option<&catalog::Service>) {
+        self.0.entry(number).or_insert_with(|| {
+            let info = PortInfo {
+                index: 0,
+                number,
+                name: service.map_or_else(|| number.to_string().into(), |service| service.id.into()),
+                protocol: service.map(|service| service.id.into()),
+                declared: false,
+                tls: TlsDemand::None,
+                emit: Emit::Every,
+                record: None,
+            };
+            vec![PortClaim { info, declaration: None, local: true }]
+        });
+    }
+
     /// Adds what the catalog knows and no declaration claims.
     pub(super) fn build(mut self) -> PortTable {
         for service in catalog::SERVICES {
-            let id: Arc<str> = service.id.into();
-            for number in service.ports.iter().copied() {
-                self.0.entry(number).or_insert_with(|| {
-                    let info = PortInfo {
-                        index: 0,
-                        number,
-                        name: Arc::clone(&id),
-                        protocol: Some(Arc::clone(&id)),
-                        declared: false,
-                        tls: TlsDemand::None,
-                        emit: Emit::Every,
-                        record: None,
-                    };
-                    vec![PortClaim { info, declaration: None, local: true }]
-                });
-            }
+            service.ports.iter().for_each(|number| self.watch(*number, Some(service)));
         }
         let mut table = PortTable { claims: Vec::new(), numbers: Vec::with_capacity(self.0.len()) };
         for (number, claims) in self.0 {
