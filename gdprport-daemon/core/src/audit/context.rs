@@ -128,11 +128,13 @@ impl<'a> Context<'a> {
         let losses: Vec<_> = observed.gaps.iter().filter(|gap| !gap.reason.starts_with(OF_A_SINK)).collect();
         let hour_end = |hour: Timestamp| hour.saturating_add(Span::new().hours(1)).unwrap_or(hour);
         let whole = |hour: Timestamp| !losses.iter().any(|gap| gap.from < hour_end(hour) && gap.to > hour);
-        hours
+        let watched: i64 = hours
             .into_iter()
             .filter(|(hour, (_, lost))| hour_end(*hour) > from && *lost == 0 && whole(*hour))
             .map(|(_, (watched, _))| i64::from(watched.min(3_600)))
-            .sum()
+            .sum();
+        // The hour in which `from` lies counts from there on only.
+        watched.min(self.now.as_second() - from.as_second()).max(0)
     }
 
     /// Since when the daemon has applied a policy with this rule as it is now, without a break; `None`: it does not apply one.

@@ -32,7 +32,7 @@ type Period = (Timestamp, Timestamp);
 /// `coverage-gap`, one finding for each reason:
 /// - what the daemon reported as lost, by its reason as in events. Severity `medium`, as of the event.
 /// - runs that were killed: what came in the two seconds after their last batch may be missing. `low`.
-/// - times between two runs, and since the last one, of more than a minute. Hooks that are pinned keep what happens meanwhile as
+/// - times before, between and after runs, of more than a minute. Hooks that are pinned keep what happens meanwhile as
 ///   far as there is room, and what they could not keep is a loss of its own. `medium` from an hour on, else `low`.
 ///
 /// Not judged without a ledger.
@@ -136,11 +136,10 @@ fn killed(context: &mut Context<'_>, observed: &Observed) {
 }
 
 fn down(context: &mut Context<'_>, observed: &Observed) {
-    let mut periods: Vec<Period> = observed.runs.windows(2).map(|pair| (pair[0].to, pair[1].from)).collect();
     let end = observed.to.min(context.now);
-    if let Some(run) = observed.runs.last() {
-        periods.push((run.to, end));
-    }
+    let ends = std::iter::once(observed.from).chain(observed.runs.iter().map(|run| run.to));
+    let begins = observed.runs.iter().map(|run| run.from).chain(std::iter::once(end));
+    let mut periods: Vec<Period> = ends.zip(begins).collect();
     periods
         .retain(|(from, to)| to.as_second() - from.as_second() > RESTART_S && *from >= Timestamp::UNIX_EPOCH);
     let periods = merged(periods);
@@ -151,8 +150,7 @@ fn down(context: &mut Context<'_>, observed: &Observed) {
     let message = if still {
         format!("No daemon has watched since {}", wording::moment(from))
     } else {
-        let times = wording::counted(periods.len() as u64, "time");
-        format!("No daemon ran {times} in the period, {} all together", wording::span(seconds))
+        format!("For {} of the period no daemon ran", wording::span(seconds))
     };
     let draft = Draft::new(ID, severity, subject("no-daemon"), message)
         .place(&context.nowhere())

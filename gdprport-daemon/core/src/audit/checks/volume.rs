@@ -114,10 +114,12 @@ fn judge(hours: &BTreeMap<Timestamp, u64>, watched: &BTreeSet<Timestamp>, now: T
         }
         let history: Vec<(Timestamp, u64)> =
             watched.range(..*hour).map(|before| (*before, hours.get(before).copied().unwrap_or(0))).collect();
+        // An hour that was watched only in part is no sample, but what it moved has happened before.
+        let largest = hours.range(..*hour).map(|(_, bytes)| *bytes).max().unwrap_or(0);
         let enough = history
             .first()
             .is_some_and(|(first, _)| hour.as_second() - first.as_second() >= HISTORY_DAYS * 86_400);
-        if enough && let Some(unusual) = compare(*hour, *bytes, &history) {
+        if enough && let Some(unusual) = compare(*hour, *bytes, largest, &history) {
             worst.insert(day, unusual);
         }
     }
@@ -126,9 +128,7 @@ fn judge(hours: &BTreeMap<Timestamp, u64>, watched: &BTreeSet<Timestamp>, now: T
     if unusual.is_empty() { Outcome::Usual } else { Outcome::Unusual(unusual) }
 }
 
-fn compare(hour: Timestamp, bytes: u64, history: &[(Timestamp, u64)]) -> Option<Unusual> {
-    // Hours in between were watched only in part: they are no samples, but what they moved has happened before.
-    let largest = history.iter().map(|(_, bytes)| *bytes).max().unwrap_or(0);
+fn compare(hour: Timestamp, bytes: u64, largest: u64, history: &[(Timestamp, u64)]) -> Option<Unusual> {
     if bytes < largest.saturating_mul(OVER_LARGEST) {
         return None;
     }

@@ -35,10 +35,20 @@ fn a_killed_run_and_a_time_without_a_daemon_are_found() {
     world.ledger().runs = vec![killed, stopped, run(ago(4), now())];
     assert_eq!(world.found(), ["medium coverage-gap", "low coverage-gap"]);
     let audit = world.audit();
-    assert_eq!(audit.findings[0].message, "No daemon ran 1 time in the period, 1d all together");
+    assert_eq!(audit.findings[0].message, "For 1d of the period no daemon ran");
     assert!(audit.findings[1].message.starts_with("The daemon was killed once"));
     world.ledger().runs = vec![run(ago(60), ago(3))];
     assert_eq!(world.one().message, "No daemon has watched since 2026-11-26 12:00 UTC");
+}
+
+/// Also before the first run of the period, and if there was none.
+#[test]
+fn a_period_without_a_daemon_is_a_gap() {
+    let mut world = World::good();
+    world.ledger().runs = vec![run(ago(59), now())];
+    assert_eq!(world.one().message, "For 1d of the period no daemon ran");
+    world.ledger().runs.clear();
+    assert_eq!(world.one().message, "No daemon has watched since 2026-09-30 12:00 UTC");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Span;
+
 use super::world::*;
 use crate::audit::FindingId;
 use crate::ledger::{Identity, PolicyPeriod};
@@ -66,6 +68,20 @@ fn a_new_rule_is_not_judged() {
     );
     world.applied = false;
     assert_eq!(why_not(&world.audit(), FindingId::UnusedRule).len(), 1, "no daemon applies it");
+}
+
+/// The hour in which a rule began counts from then on only.
+#[test]
+fn a_rule_is_not_judged_by_what_was_watched_before_it() {
+    let mut world = World::good();
+    world.ledger().edges.clear();
+    let minutes = |minutes| now() - Span::new().minutes(minutes);
+    let period = |digest: &str, from| PolicyPeriod { digest: Some(digest.into()), from, to: None };
+    world.ledger().policies = vec![period("sha256:old", ago(60)), period("replaced", minutes(10))];
+    world.asked = minutes(30);
+    assert_eq!(world.found(), ["info policy-changed"]);
+    world.asked = minutes(9);
+    assert_eq!(world.found(), ["low unused-rule", "info policy-changed"]);
 }
 
 /// Who asks for an hour gets the answer for an hour.

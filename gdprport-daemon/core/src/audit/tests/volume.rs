@@ -42,6 +42,8 @@ fn what_happened_before_and_what_is_little_are_usual() {
     set(&mut world, ago(30), 1_500 * MIB);
     set(&mut world, ago(1), 2_000 * MIB);
     assert!(world.found().is_empty(), "a month ago it was nearly as much");
+    world.ledger().coverage.retain(|hour| hour.hour != ago(30));
+    assert!(world.found().is_empty(), "also if that hour was not watched whole");
     let mut little = World::good();
     little.ledger().volume = vec![volume(ago(1), 60 * MIB)];
     assert!(little.found().is_empty(), "below the floor");
