@@ -176,6 +176,7 @@ pub(super) fn policy(rules: u32) -> Item {
         let number = (number as u32).wrapping_mul(0x9e37_79b1) % rules;
         let (port, rule) = (number / 1_000, number % 1_000);
         let facts = Facts {
+            peer_missing: None,
             direction: Direction::In,
             local: Endpoint::new(IpAddr::V4(address(0)), (20_000 + port) as u16),
             peer: Endpoint::new(IpAddr::V4(address(port << 12 | rule)), 40_000),

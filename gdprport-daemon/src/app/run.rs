@@ -293,6 +293,9 @@ impl Daemon {
             Request::Flows(query, to) => {
                 let _ = to.send(self.sources().flows(&query));
             }
+            Request::Explain(query, to) => {
+                let _ = to.send(self.sources().explain(&query));
+            }
             Request::Follow(follower, to) => {
                 self.monitor.publisher.fanout_mut().follow(Box::new(follower));
                 let _ = to.send(());

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use gdprport_core::community_id::CommunityId;
 use gdprport_core::event::Port;
 use gdprport_core::flow::Flow;
 use gdprport_core::model::PostureState;
@@ -17,8 +18,9 @@ use super::reload::PolicyState;
 use super::session::Session;
 use super::translations::Translations;
 use crate::control::api::{
-    ControlStatus, FlowQuery, FlowRow, FlowsReply, Hook, HookState, Kernel, Memory, Pins, PolicySource,
-    PolicyStatus, PortStatus, SinkStatus, Status, Unresolved, VerdictRow,
+    ControlStatus, ExplainQuery, ExplainReply, ExplainedFlow, FlowQuery, FlowRow, FlowsReply, Hook,
+    HookState, Kernel, Memory, Pins, PolicySource, PolicyStatus, PortStatus, SinkStatus, Status, Unresolved,
+    VerdictRow,
 };
 use crate::host::probes::catalog::Need;
 use crate::host::probes::{HookStatus, PinsOutcome, Probes};
@@ -80,34 +82,61 @@ impl Sources<'_> {
             .collect();
         matching.sort_by_key(|(flow, _)| (flow.opened_ns.unwrap_or(session.started_ns), flow.cookie));
         let total = matching.len() as u64;
-        let clock = monitor.publisher.clock();
-        let (names, now) = (monitor.active_policy.names(), monitor.now());
+        let now = monitor.now();
         let privacy = monitor.publisher.privacy();
         let mut shown = privacy.map(|privacy| Shown::new(Arc::clone(privacy)));
-        let rows = matching.into_iter().take(query.limit).map(|(flow, port)| {
-            let (name, accepted) = (peer_name(flow, names), monitor.accepted(flow, now));
-            let mut flow = flow.clone();
-            if let Some(shown) = &mut shown {
-                shown.flow(&mut flow);
-            }
-            FlowRow {
-                port,
-                flow: flow_object(&flow, name, clock, now),
-                direction: flow.direction,
-                local: flow.local,
-                peer: flow.peer,
-                verdict: VerdictRow::from(&*flow.verdict),
-                accepted,
-                opened: flow.opened_ns.map_or(session.started, |ns| clock.timestamp(ns)),
-                process: flow.process,
-                peer_process: flow.peer_process,
-                posture: flow.posture,
-            }
-        });
-        let flows = rows.collect();
+        let rows = matching.into_iter().take(query.limit);
+        let flows = rows.map(|(flow, port)| self.row(flow, port, shown.as_mut(), now)).collect();
         let watched = query.port.is_none()
             || monitor.active_policy.watched().any(|port| query.wants_port(&port.name, port.number));
         FlowsReply { watched, matching: total, privacy: privacy.map(|privacy| privacy.applied()), flows }
+    }
+
+    /// `shown`: how it is shown under `[privacy]`.
+    fn row(&self, flow: &Flow, port: Shared<Port>, shown: Option<&mut Shown>, now: Timestamp) -> FlowRow {
+        let Self { session, monitor, .. } = self;
+        let clock = monitor.publisher.clock();
+        let (name, accepted) = (peer_name(flow, monitor.active_policy.names()), monitor.accepted(flow, now));
+        let mut flow = flow.clone();
+        if let Some(shown) = shown {
+            shown.flow(&mut flow);
+        }
+        FlowRow {
+            port,
+            flow: flow_object(&flow, name, clock, now),
+            direction: flow.direction,
+            local: flow.local,
+            peer: flow.peer,
+            verdict: VerdictRow::from(&*flow.verdict),
+            accepted,
+            opened: flow.opened_ns.map_or(session.started, |ns| clock.timestamp(ns)),
+            process: flow.process,
+            peer_process: flow.peer_process,
+            posture: flow.posture,
+        }
+    }
+
+    /// Why the open flows of an id are judged as they are.
+    #[must_use]
+    pub(super) fn explain(&self, query: &ExplainQuery) -> ExplainReply {
+        let Self { monitor, .. } = self;
+        let (cookie, now) = (query.cookie(), monitor.now());
+        let mut shown = monitor.publisher.privacy().map(|privacy| Shown::new(Arc::clone(privacy)));
+        // By the true one nobody may ask whether somebody is connected whom pseudonyms hide.
+        let id = if shown.is_some() { None } else { serde_json::from_value(query.flow.as_str().into()).ok() };
+        let found: Vec<&Flow> = match cookie.and_then(|cookie| monitor.flows.get(cookie)) {
+            Some(flow) => vec![flow],
+            None => {
+                let wanted = |flow: &&Flow| id.is_some_and(|id: CommunityId| id == flow.id);
+                monitor.flows.iter().filter(wanted).take(ExplainQuery::MOST).collect()
+            }
+        };
+        let explained = found.into_iter().filter_map(|flow| {
+            let port = monitor.publisher.port(flow.port_index?)?.port;
+            let explanation = monitor.active_policy.explain(&flow.facts(), now);
+            Some(ExplainedFlow { flow: self.row(flow, port, shown.as_mut(), now), explanation })
+        });
+        ExplainReply { policy: monitor.active_policy.digest().to_owned(), flows: explained.collect() }
     }
 }
 

@@ -22,7 +22,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::address::GROUP;
-use super::api::{DoctorReport, ErrorReply, FlowQuery, FlowsReply, ReloadReply, StatusReply};
+use super::api::{
+    DoctorReport, ErrorReply, ExplainQuery, ExplainReply, FlowQuery, FlowsReply, ReloadReply, StatusReply,
+};
 use super::limits::{CLIENT_TIMEOUT, MAX_LINE, MAX_REPLY};
 
 /// Why a request has no reply.
@@ -78,6 +80,16 @@ impl ControlClient {
     /// `GET /v1/flows`.
     pub(crate) async fn flows(&self, query: &FlowQuery) -> Result<TypedReply<FlowsReply>, ClientError> {
         self.ask(Method::GET, &flows_path(query)).await
+    }
+
+    /// `GET /v1/explain`.
+    pub(crate) async fn explain(
+        &self,
+        query: &ExplainQuery,
+    ) -> Result<TypedReply<ExplainReply>, ClientError> {
+        let mut pairs = form_urlencoded::Serializer::new(String::new());
+        pairs.append_pair("flow", &query.flow);
+        self.ask(Method::GET, &format!("/v1/explain?{}", pairs.finish())).await
     }
 
     /// `GET /v1/doctor`.

@@ -9,7 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use super::api::{ControlStatus, DoctorReport, FlowQuery, FlowsReply, ReloadReply, Status};
+use super::api::{
+    ControlStatus, DoctorReport, ExplainQuery, ExplainReply, FlowQuery, FlowsReply, ReloadReply, Status,
+};
 use super::counters::Counters;
 use super::follower::FollowerSink;
 use super::limits::REQUEST_QUEUE;
@@ -20,6 +22,8 @@ pub(crate) enum Request {
     Status(oneshot::Sender<Status>),
     /// The open flows that match.
     Flows(FlowQuery, oneshot::Sender<FlowsReply>),
+    /// Why an open flow is judged as it is.
+    Explain(ExplainQuery, oneshot::Sender<ExplainReply>),
     /// From now on offer every event to this follower. Reply once it is on the list.
     Follow(FollowerSink, oneshot::Sender<()>),
     /// Reload the policy. Only sent on behalf of root.
@@ -81,6 +85,14 @@ impl LoopHandle {
 
     pub(crate) async fn flows(&self, query: FlowQuery, within: Duration) -> Result<FlowsReply, AskError> {
         self.ask(|reply| Request::Flows(query, reply), within).await
+    }
+
+    pub(crate) async fn explain(
+        &self,
+        query: ExplainQuery,
+        within: Duration,
+    ) -> Result<ExplainReply, AskError> {
+        self.ask(|reply| Request::Explain(query, reply), within).await
     }
 
     /// Asks to reload the policy. The server has checked that the caller may.

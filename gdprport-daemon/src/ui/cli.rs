@@ -3,6 +3,7 @@
 //! Belongs here: clap definitions only. What commands do is `commands`'.
 
 mod audit;
+mod explain;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::control::DEFAULT_SOCKET;
 use crate::control::api::FlowQuery;
 
 pub(super) use audit::AuditArgs;
+pub(super) use explain::{ExplainArgs, MadeUp};
 
 /// How the daemon runs, where nothing else is said.
 const DEFAULT_CONFIG: &str = "/etc/gdprport/gdprport.toml";
@@ -308,6 +310,16 @@ Exit status: 0 valid, 2 problems.")]
         #[arg(long)]
         any_owner: bool,
     },
+    /// Show why a flow is declared, a violation or undecided: rule by rule, key by key.
+    #[command(after_help = "\
+Examples:
+  gdprport policy explain --flow 1:aBcD…=              an open flow, by the id or cookie of its events
+  gdprport policy explain --row 4711                  a row of the ledger, by the policy files of today
+  gdprport policy explain --port customers-db --from 10.0.2.7 --unit postgresql@15-main.service --tls 1.3
+                                                      one that could be; needs no daemon
+
+What is not given is not known, and keys that ask for it are undecided.")]
+    Explain(Box<ExplainArgs>),
     /// Print the JSON Schema of the policy file, for editors.
     Schema,
 }

@@ -9,6 +9,7 @@ mod container;
 mod coverage;
 mod doctor;
 mod exit;
+mod explain;
 mod flows;
 mod format;
 mod lines;

@@ -46,7 +46,7 @@ enum WireOutcome {
     Undecided,
 }
 
-pub(super) fn serialize<S: Serializer>(verdict: &Verdict, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize<S: Serializer>(verdict: &Verdict, serializer: S) -> Result<S::Ok, S::Error> {
     VerdictRef::from(verdict).serialize(serializer)
 }
 
@@ -61,7 +61,7 @@ impl<'a> From<&'a Verdict> for VerdictRef<'a> {
     }
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>, T: From<Verdict>>(
+pub(crate) fn deserialize<'de, D: Deserializer<'de>, T: From<Verdict>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     read(WireVerdict::deserialize(deserializer)?).map(T::from)

@@ -121,6 +121,7 @@ impl Flow {
             process: self.process.as_deref(),
             owner_withheld: self.owner_withheld,
             posture: self.posture.as_deref(),
+            peer_missing: None,
         }
     }
 }

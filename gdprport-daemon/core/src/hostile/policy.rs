@@ -91,7 +91,16 @@ fn has_verdicts(policy: Policy, dice: &mut Dice) {
         let owner_withheld = (dice.below(4) == 0).then_some(Withheld::OptionMemory);
         let (process, posture) = (process.as_ref(), posture.as_ref());
         let nat = nat(dice);
-        let facts = Facts { direction, local, peer, nat: nat.as_ref(), process, owner_withheld, posture };
+        let facts = Facts {
+            direction,
+            local,
+            peer,
+            nat: nat.as_ref(),
+            process,
+            owner_withheld,
+            posture,
+            peer_missing: None,
+        };
         for now in [Timestamp::MIN, Timestamp::MAX] {
             let verdict = policy.evaluate(&facts, now);
             has_reasons(&verdict);

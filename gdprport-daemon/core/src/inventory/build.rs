@@ -171,6 +171,7 @@ pub(super) fn declared_here(policy: Option<&ActivePolicy>, port: u16) -> Option<
 /// The declaration that a connection elsewhere falls under.
 pub(super) fn declared_at(policy: Option<&ActivePolicy>, peer: Endpoint) -> Option<Arc<str>> {
     let facts = Facts {
+        peer_missing: None,
         direction: Direction::Out,
         // Of a connected flow it decides nothing.
         local: Endpoint::new(Ipv4Addr::UNSPECIFIED.into(), 0),

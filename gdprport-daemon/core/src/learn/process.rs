@@ -241,6 +241,7 @@ fn allows(table: &str, identity: &Identity) -> bool {
     let process = identity.process();
     let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let facts = Facts {
+        peer_missing: None,
         direction: Direction::In,
         local: Endpoint::new(ip, 1),
         peer: Endpoint::new(ip, 1024),

@@ -1,10 +1,11 @@
 //! Who is at this end of a flow, as far as the ledger keeps it: what stays the same when a program is started again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Attribution, Container, Naming, Process};
+use crate::model::{Attribution, Container, Names, Naming, Process, StatedBy, Workload};
 
 /// A process without what changes with every start: no pid, no times, no cgroup, no ids of containers and pods.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -88,6 +89,24 @@ impl Identity {
         }
     }
 
+    /// The process as far as it is kept: what a policy can be asked about again. What is not kept is not known, which is
+    /// never the same as absent. `None`: nothing is known of the owner.
+    #[must_use]
+    pub fn evidence(&self) -> Option<Process> {
+        (self.attribution != Attribution::Unknown).then(|| Process {
+            exe: self.exe.clone(),
+            script: self.script.clone(),
+            unit: self.unit.clone(),
+            uid: self.uid.unwrap_or(u32::MAX),
+            user: self.user.clone(),
+            group: self.group.clone(),
+            names_pending: true,
+            container: self.container.as_ref().map(|container| container.evidence(self)),
+            attribution: self.attribution,
+            ..Process::UNKNOWN
+        })
+    }
+
     /// The shortest text that names it for people: the container, the unit or the file name of the executable.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
@@ -99,6 +118,44 @@ impl Identity {
 }
 
 impl ContainerIdentity {
+    fn evidence(&self, own: &Identity) -> Container {
+        let by = self.stated_by.unwrap_or(0);
+        // How another user is called is not kept.
+        let called = own.user.clone().filter(|_| own.uid == Some(by));
+        let known =
+            [&self.name, &self.image, &self.namespace, &self.workload].iter().any(|name| name.is_some());
+        let names = || Names {
+            name: self.name.clone(),
+            image: self.image.clone(),
+            image_digest: None,
+            image_id: None,
+            labels: BTreeMap::new(),
+            labels_omitted: u32::MAX,
+            labels_unshown: BTreeMap::new(),
+            compose: None,
+            namespace: self.namespace.clone(),
+            pod_name: None,
+            workload: self
+                .workload
+                .as_deref()
+                .and_then(|text| text.split_once('/'))
+                .map(|(kind, name)| Workload { kind: kind.into(), name: name.into() }),
+            stated_by: StatedBy { uid: by, user: called.clone() },
+            writes_state: false,
+        };
+        Container {
+            id: "".into(),
+            runtime: self.runtime.clone(),
+            pod: None,
+            claimed_by: self.stated_by,
+            naming: if known && (by == 0 || called.is_some()) {
+                Naming::Known(names().into())
+            } else {
+                Naming::Unknown
+            },
+        }
+    }
+
     fn of(container: &Container) -> Self {
         let Naming::Known(names) = &container.naming else {
             return Self {

@@ -21,9 +21,12 @@ mod tests;
 pub use compile::{Policy, PortInfo, catalog_and, catalog_only, compile, outline};
 pub use declared::{Controller, Emit, ProcessingRecord, TlsDemand};
 pub use dns_names::{DnsNames, Resolution};
-pub use evaluate::{ActivePolicy, Evaluation, Facts, Undecidable};
+pub use evaluate::{
+    ActivePolicy, Evaluation, ExplainedKey, ExplainedPort, ExplainedRule, Explanation, Facts, KeyFit,
+    Undecidable, UnresolvedHost,
+};
 pub use exception::About;
 pub use model::exactly;
 pub use outline::{DeclaredPeer, DeclaredPort, DeclaredRule, DeclaredSite, Exception, Outline, Place};
-pub use read::{Problem, Problems, Severity, json_schema};
+pub use read::{Problem, Problems, Severity, json_schema, nearest_name};
 pub use source::{FILE_BYTES_MAX, FILES_MAX, Source, TOTAL_BYTES_MAX};

@@ -4,6 +4,7 @@
 //! Fields are only ever added within `v1`. Does not belong here: transport (`server`, `client`).
 
 mod doctor;
+mod explain;
 mod flows;
 mod health;
 mod replies;
@@ -12,6 +13,7 @@ pub(crate) mod samples;
 mod status;
 
 pub(crate) use doctor::{Check, CheckResult, DoctorReport};
+pub(crate) use explain::{ExplainQuery, ExplainReply, ExplainedFlow};
 pub(crate) use flows::{FlowQuery, FlowRow, FlowsReply, VerdictOutcome, VerdictRow};
 pub(crate) use health::{Health, HealthState};
 pub(crate) use replies::{EndpointInfo, ErrorReply, Index, ReloadReply, StatusReply};

@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 
 use super::{Credentials, Options, admit, routes, serve_connection};
-use crate::control::api::{FlowsReply, samples};
+use crate::control::api::{ExplainReply, FlowsReply, samples};
 use crate::control::handle::{Inbox, Request, channel};
 
 thread_local! {
@@ -97,6 +97,10 @@ async fn serve_requests(inbox: &mut Inbox, reloads: &mut u32) {
                     privacy: None,
                     flows,
                 }));
+            }
+            Request::Explain(query, reply) => {
+                assert!(query.cookie().is_none_or(|cookie| cookie > 0 || query.flow.contains('0')));
+                drop(reply.send(ExplainReply { policy: query.flow, flows: Vec::new() }));
             }
             Request::Follow(mut follower, reply) => {
                 let _ = reply.send(());

@@ -21,16 +21,19 @@ use tokio::time::timeout;
 use gdprport_core::encode;
 
 use super::caller::Caller;
-use crate::control::api::{EndpointInfo, ErrorReply, FlowQuery, Index, StatusReply};
+use crate::control::api::{
+    EndpointInfo, ErrorReply, ExplainQuery, ExplainReply, FlowQuery, Index, StatusReply,
+};
 use crate::control::counters::{Counters, Gauge};
 use crate::control::handle::{AskError, LoopHandle};
 use crate::control::limits::{MAX_BODY, MAX_FOLLOWERS, MAX_LISTS};
 
 /// What `GET /` lists; a test holds it against the router.
-const ENDPOINTS: [(&str, &str, &str); 6] = [
+const ENDPOINTS: [(&str, &str, &str); 7] = [
     ("GET", "/", "this list"),
     ("GET", "/v1/status", "health, hooks in use, policy, ports, coverage, sinks"),
     ("GET", "/v1/flows?port=&violations=&limit=", "the open flows, oldest first"),
+    ("GET", "/v1/explain?flow=", "why an open flow is judged as it is, rule by rule"),
     ("GET", "/v1/events", "every event from now on, one JSON object a line, until the client hangs up"),
     ("GET", "/v1/doctor", "what this kernel and these privileges allow"),
     ("POST", "/v1/reload", "read the policy anew; for root only"),
@@ -48,6 +51,7 @@ pub(super) fn router(handle: LoopHandle, within: Duration) -> Router {
         .route("/", get(index))
         .route("/v1/status", get(status))
         .route("/v1/flows", get(flows))
+        .route("/v1/explain", get(explain))
         .route("/v1/events", get(events))
         .route("/v1/doctor", get(doctor))
         .route("/v1/reload", post(reload))
@@ -158,6 +162,18 @@ async fn flows(
     Ok(body("application/json", Body::from_stream(parts)))
 }
 
+async fn explain(
+    State(context): State<Context>,
+    query: Result<Query<ExplainQuery>, QueryRejection>,
+) -> Result<Json<ExplainReply>, HttpRefusal> {
+    let Query(query) = query.map_err(|rejection| {
+        let known = "known is flow=ID, the community id or the cookie of a flow";
+        refuse(StatusCode::BAD_REQUEST, format!("{}; {known}", rejection.body_text()))
+    })?;
+    let reply = context.handle.explain(query, context.within).await.map_err(|error| context.busy(error))?;
+    Ok(Json(reply))
+}
+
 async fn events(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
@@ -243,7 +259,12 @@ mod tests {
                 .body(Body::empty())
                 .expect("request");
             let code = service.call(request).await.expect("infallible").status();
-            let expected = if path == "/" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            let expected = match path {
+                "/" => StatusCode::OK,
+                // It has to be said which flow.
+                "/v1/explain" => StatusCode::BAD_REQUEST,
+                _ => StatusCode::SERVICE_UNAVAILABLE,
+            };
             assert_eq!(code, expected, "{method} {path}");
         }
     }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod events;
+mod explain;
 mod files;
 mod policy;
 mod privacy;
@@ -18,7 +19,7 @@ use super::format::clean_lines;
 use super::screen::Output;
 use super::{doctor, flows, status};
 use crate::app;
-use crate::control::api::{CheckResult, FlowQuery};
+use crate::control::api::{CheckResult, ExplainQuery, FlowQuery};
 use crate::control::client::{ClientError, ControlClient};
 
 pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
@@ -77,6 +78,13 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
         TopCommand::Policy(PolicyCommand::Check { files, any_owner }) => {
             policy::check(files, any_owner, cli.json, &mut out)
         }
+        TopCommand::Policy(PolicyCommand::Explain(args)) => match &args.flow {
+            None => explain::run(&args, cli.json, &mut out),
+            Some(id) => {
+                let reply = runtime()?.block_on(client.explain(&ExplainQuery { flow: id.clone() }))?;
+                explain::open_flow(id, &reply, cli.json, &mut out)
+            }
+        },
         TopCommand::Policy(PolicyCommand::Schema) => policy::schema(&mut out),
         TopCommand::Privacy(command) => privacy::run(command, cli.json, &mut out),
     }

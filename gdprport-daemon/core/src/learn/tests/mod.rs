@@ -102,6 +102,7 @@ fn verdict(
         Direction::Out => (Endpoint::new(IpAddr::from([10, 0, 2, 15]), 50_123), Endpoint::new(peer, port)),
     };
     let facts = Facts {
+        peer_missing: None,
         direction,
         local,
         peer,

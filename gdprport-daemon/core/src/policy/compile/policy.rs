@@ -19,7 +19,8 @@ use crate::catalog;
 use crate::model::Direction;
 use crate::policy::declared::Controller;
 use crate::policy::model::{Model, PeerSets, Rule, Site};
-use crate::policy::read::Problem;
+use crate::policy::outline::Place;
+use crate::policy::read::{Loc, Problem};
 use crate::policy::source::Source;
 
 /// What is to be said of a policy at some times only: now is not known where it is compiled.
@@ -35,6 +36,8 @@ pub(super) struct Times {
 #[derive(Debug)]
 pub struct Policy {
     digest: String,
+    /// The names of its files.
+    files: Box<[Arc<str>]>,
     catalog_only: bool,
     controller: Option<Controller>,
     warnings: Vec<Problem>,
@@ -62,7 +65,14 @@ pub(crate) struct CompiledDeclaration {
     /// The items of its rules with host names, ascending: what may be unresolved.
     pub hosts: Vec<ItemId>,
     pub site: CompiledSite,
+    /// Where its table stands.
+    pub place: Spot,
+    /// Where the tables of its rules stand.
+    pub rule_places: Box<[Spot]>,
 }
+
+/// The number of a file and of a line in it, from 1: as a place takes less room so, and only explanations need it.
+pub(crate) type Spot = (u32, u32);
 
 impl CompiledDeclaration {
     pub(crate) const fn index(&self, direction: Direction) -> &RuleIndex {
@@ -89,7 +99,8 @@ impl Policy {
             hasher.update((source.text.len() as u64).to_le_bytes());
             hasher.update(&source.text);
         }
-        Self { times, ..Self::build(model, hasher, false, warnings) }
+        let files = sources.iter().map(|source| source.name.as_str().into()).collect();
+        Self { files, times, ..Self::build(model, hasher, false, warnings) }
     }
 
     fn build(mut model: Model, hasher: Sha256, catalog_only: bool, warnings: Vec<Problem>) -> Self {
@@ -102,6 +113,9 @@ impl Policy {
         number_in_order(&model, &mut peers);
         let mut compiled = Vec::with_capacity(model.declarations.len());
         for (index, declared) in model.declarations.into_iter().enumerate() {
+            let spot = |table: Loc, line| (u32::try_from(table.source).unwrap_or(u32::MAX), line);
+            let place = spot(declared.table, declared.line);
+            let rule_places = declared.rules.iter().map(|rule| spot(rule.table, rule.line)).collect();
             let rules = declared.rules.into_iter().map(|rule| compile_rule(rule, &mut peers, &model.sets));
             let rules: Vec<_> = rules.collect();
             let site = match declared.site {
@@ -111,23 +125,27 @@ impl Policy {
                     services.add(Arc::clone(&declared.name), &remote)
                 })),
             };
-            compiled.push((declared.name, rules, site));
+            compiled.push((declared.name, rules, site, place, rule_places));
         }
         let peers = peers.build();
-        let declarations = compiled.into_iter().map(|(name, rules, site)| CompiledDeclaration {
-            accepted: RuleIndex::build(&rules, Direction::In),
-            connected: RuleIndex::build(&rules, Direction::Out),
-            hosts: with_hosts(&rules, &peers),
-            name,
-            rules,
-            site,
-        });
+        let declarations =
+            compiled.into_iter().map(|(name, rules, site, place, rule_places)| CompiledDeclaration {
+                accepted: RuleIndex::build(&rules, Direction::In),
+                connected: RuleIndex::build(&rules, Direction::Out),
+                hosts: with_hosts(&rules, &peers),
+                name,
+                rules,
+                site,
+                place,
+                rule_places,
+            });
         let mut digest = "sha256:".to_owned();
         for byte in hasher.finalize() {
             write!(digest, "{byte:02x}").expect("writing to a String cannot fail");
         }
         Self {
             digest,
+            files: Box::default(),
             catalog_only,
             controller: model.controller,
             warnings,
@@ -214,6 +232,18 @@ impl Policy {
         Some(&claim.info.name)
     }
 
+    /// Whether the service of a watched port runs on this host, as far as it is declared.
+    #[must_use]
+    pub fn runs_here(&self, port: &PortInfo) -> bool {
+        self.ports.claims().get(port.index).is_some_and(|claim| claim.local)
+    }
+
+    /// Whether several declarations have this number.
+    #[must_use]
+    pub fn is_shared(&self, number: u16) -> bool {
+        self.claims(number).len() > 1
+    }
+
     /// Every host name that verdicts depend on, each once, for the daemon to resolve; in lower case, without a
     /// trailing dot, in no particular order.
     pub fn host_names(&self) -> impl Iterator<Item = &str> {
@@ -224,6 +254,12 @@ impl Policy {
             .host_names()
             .filter(|name| !self.peers.has_host(name) && !self.services.has_host(name));
         self.peers.host_names().chain(of_services).chain(of_exceptions)
+    }
+
+    /// The place of a table.
+    pub(crate) fn place(&self, (file, line): Spot) -> Option<Place> {
+        let file = Arc::clone(self.files.get(file as usize)?);
+        Some(Place { file, line: line as usize, column: 1 })
     }
 
     /// The claims to a number, the local one first.

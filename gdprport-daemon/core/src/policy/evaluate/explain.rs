@@ -50,17 +50,17 @@ pub(super) struct Undeclared<'q> {
 
 /// How one rule compares: which keys fail, and which cannot be compared.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-struct Assessment {
-    direction_fails: bool,
-    peers: Option<Fit>,
-    keys: [Option<Fit>; ProcessKey::COUNT],
-    expired: bool,
+pub(super) struct Assessment {
+    pub direction_fails: bool,
+    pub peers: Option<Fit>,
+    pub keys: [Option<Fit>; ProcessKey::COUNT],
+    pub expired: bool,
 }
 
 /// How far a rule is from allowing a flow, from near to far. Which keys fail decides the reasons, and with them the
 /// severity, so that two rules that are equally far fail in the same keys; the role makes the order total.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Distance<'r> {
+pub(super) struct Distance<'r> {
     /// A rule of the other direction says nothing of this flow, however much else of it fits: otherwise who breaks more
     /// keys of the rules for this direction would have the milder reason.
     direction_fails: bool,
@@ -72,7 +72,7 @@ struct Distance<'r> {
 }
 
 impl Assessment {
-    fn distance<'r>(&self, rule: &'r CompiledRule) -> Distance<'r> {
+    pub(super) fn distance<'r>(&self, rule: &'r CompiledRule) -> Distance<'r> {
         Distance {
             direction_fails: self.direction_fails,
             failed: self.failed(),
@@ -87,12 +87,12 @@ impl Assessment {
         self.keys.into_iter().chain([self.peers]).flatten()
     }
 
-    fn failed(&self) -> usize {
+    pub(super) fn failed(&self) -> usize {
         let keys = self.fits().filter(|fit| matches!(fit, Fit::Fails | Fit::Withheld)).count();
         keys + usize::from(self.direction_fails) + usize::from(self.expired)
     }
 
-    fn unknown(&self) -> usize {
+    pub(super) fn unknown(&self) -> usize {
         self.fits().filter(|fit| *fit == Fit::Unknown).count()
     }
 
@@ -102,9 +102,9 @@ impl Assessment {
 }
 
 /// What is known of the peer: computed once per evaluation.
-struct PeerFacts<'q> {
+pub(super) struct PeerFacts<'q> {
     /// The items that contain it, ascending.
-    inside: Vec<ItemId>,
+    pub inside: Vec<ItemId>,
     /// The items of this declaration with a name that is not resolved, ascending.
     unresolved: &'q [ItemId],
     /// Whether it may have an address that is not known, which may be in any item.
@@ -117,7 +117,7 @@ pub(super) fn verdict(flow: &Undeclared<'_>) -> Verdict {
 }
 
 impl Undeclared<'_> {
-    fn peer_facts(&self) -> PeerFacts<'_> {
+    pub(super) fn peer_facts(&self) -> PeerFacts<'_> {
         let mut inside = Vec::new();
         let peers = self.facts.peers();
         self.active.policy().peers.each(peers.known(), self.active.names(), |item| inside.push(item));
@@ -126,7 +126,7 @@ impl Undeclared<'_> {
         PeerFacts { inside, unresolved: self.active.unresolved(self.number), open: peers.open }
     }
 
-    fn assess(&self, rule: &CompiledRule, peer: &PeerFacts<'_>) -> Assessment {
+    pub(super) fn assess(&self, rule: &CompiledRule, peer: &PeerFacts<'_>) -> Assessment {
         let peers = if intersect(&rule.peers, &peer.inside) {
             Fit::Matches
         } else if peer.open || intersect(&rule.peers, peer.unresolved) {
@@ -176,10 +176,13 @@ impl Undeclared<'_> {
         })
     }
 
-    fn missing(&self, rule: &CompiledRule, assessment: &Assessment) -> Vec<String> {
+    pub(super) fn missing(&self, rule: &CompiledRule, assessment: &Assessment) -> Vec<String> {
         let mut missing = Vec::new();
         if assessment.peers == Some(Fit::Unknown) && self.facts.peers().open {
-            missing.push(format!("the peer is not known, {MAY_BE_TRANSLATED}"));
+            missing.push(format!(
+                "the peer is not known, {}",
+                self.facts.peer_missing.unwrap_or(MAY_BE_TRANSLATED)
+            ));
         }
         if assessment.peers == Some(Fit::Unknown) {
             let names = self.active.names();
@@ -256,7 +259,7 @@ impl Undeclared<'_> {
     }
 
     /// The addresses that were compared, as the beginning of a sentence.
-    fn named_peer(&self) -> String {
+    pub(super) fn named_peer(&self) -> String {
         let show = |ip| self.active.privacy().map_or(ip, |privacy| privacy.address(ip));
         let seen = show(self.facts.peer.ip);
         let mut known = self.facts.peers().known().map(show);

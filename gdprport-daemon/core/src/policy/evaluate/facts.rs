@@ -21,6 +21,8 @@ pub struct Facts<'a> {
     pub owner_withheld: Option<Withheld>,
     /// What was seen of its encryption; `None`: nothing yet.
     pub posture: Option<&'a Posture>,
+    /// Why `peer` is not the peer's address; only of flows that somebody asks about, never of one that was seen.
+    pub peer_missing: Option<&'a str>,
 }
 
 impl Facts<'_> {
@@ -40,6 +42,9 @@ impl Facts<'_> {
     /// called, or the one that it was sent on to.
     pub(crate) fn peers(&self) -> Peers {
         let seen = self.peer.ip;
+        if self.peer_missing.is_some() {
+            return Peers { known: [None, None], open: true };
+        }
         let open = self.nat.is_some_and(Nat::is_open);
         let behind = self.nat.and_then(Nat::translation).and_then(|nat| Some(nat.peer?.ip));
         let known = match (self.direction, behind) {

@@ -25,11 +25,11 @@ pub struct Evaluation {
 }
 
 /// What a flow falls under, and the remote services that it would fall under instead, did they contain the peer.
-struct Claimed<'a> {
-    claim: &'a PortClaim,
+pub(super) struct Claimed<'a> {
+    pub claim: &'a PortClaim,
     earlier: &'a [PortClaim],
     /// Whether a remote service contains the peer.
-    by_peer: bool,
+    pub by_peer: bool,
 }
 
 impl ActivePolicy {
@@ -61,7 +61,10 @@ impl ActivePolicy {
             Some(other) => open(&other.info.name, "which has a host name that is not resolved", verdict),
             // No service contains the address that the process called.
             None if facts.peers().open && !by_peer => match other(&|_| true) {
-                Some(other) => open(&other.info.name, explain::MAY_BE_TRANSLATED, verdict),
+                Some(other) => {
+                    let why = facts.peer_missing.unwrap_or(explain::MAY_BE_TRANSLATED);
+                    open(&other.info.name, why, verdict)
+                }
                 None => verdict,
             },
             None => verdict,
@@ -77,7 +80,7 @@ impl ActivePolicy {
 
     /// The claim that a flow falls under. Accepted: the local one. Connected: the remote service that contains the
     /// peer, or else the local claim, or else the first remote one by name.
-    fn claim(&self, facts: &Facts<'_>) -> Option<Claimed<'_>> {
+    pub(super) fn claim(&self, facts: &Facts<'_>) -> Option<Claimed<'_>> {
         let policy = self.policy();
         let claims = policy.claims(facts.number());
         let first = claims.first()?;

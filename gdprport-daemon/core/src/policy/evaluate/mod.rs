@@ -3,6 +3,8 @@
 mod accepted;
 pub(crate) mod active;
 mod explain;
+mod explained;
+mod explanation;
 mod facts;
 mod flow;
 mod listener;
@@ -11,6 +13,7 @@ mod undecidable;
 mod wording;
 
 pub use active::ActivePolicy;
+pub use explanation::{ExplainedKey, ExplainedPort, ExplainedRule, Explanation, KeyFit, UnresolvedHost};
 pub use facts::Facts;
 pub use flow::Evaluation;
 pub use undecidable::Undecidable;

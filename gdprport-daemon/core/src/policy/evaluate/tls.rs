@@ -3,10 +3,14 @@
 use super::facts::Facts;
 use crate::model::{Attribution, Posture, PostureState, Proof, TlsVersion, Withheld};
 use crate::policy::declared::TlsDemand;
+use crate::policy::model::Fit;
 use crate::verdict::{Nearest, Reason, ReasonId, Verdict};
 
 /// What `nearest.failed` names when the demand is not met: the key of the port, beside the keys of the rule.
 const KEY: &str = "tls";
+
+/// What stands between what is missing and the demanded version.
+const DEMANDED: &str = ", and at least ";
 
 /// How a posture compares with a demanded version.
 enum Comparison {
@@ -32,6 +36,38 @@ pub(super) fn weigh(demand: &TlsDemand, facts: &Facts<'_>, verdict: Verdict) -> 
             None => unknown(what, verdict),
         },
     }
+}
+
+/// How a flow compares with the demand: what is known, what is wanted, and what was seen or is missing. `None`: nothing is
+/// declared.
+pub(super) fn compared(demand: &TlsDemand, facts: &Facts<'_>) -> Option<(Fit, String, String)> {
+    let version = match demand {
+        TlsDemand::None => return None,
+        TlsDemand::NotRequired { why } => {
+            return Some((Fit::Matches, format!("not required: {why}"), seen(facts)));
+        }
+        TlsDemand::AtLeast(version) => *version,
+    };
+    let (fit, is) = match compare(facts.posture, version) {
+        Comparison::Met => (Fit::Matches, seen(facts)),
+        Comparison::Violated(_) => (Fit::Fails, seen(facts)),
+        Comparison::Unknown(what) => match unseen_by_choice(facts) {
+            Some(withheld) => (Fit::Withheld, format!("{what}: {}", withheld.cause())),
+            // What is wanted stands beside it.
+            None => (Fit::Unknown, what.split(DEMANDED).next().unwrap_or_default().to_owned()),
+        },
+    };
+    Some((fit, format!("at least {version}"), is))
+}
+
+fn seen(facts: &Facts<'_>) -> String {
+    facts.posture.map_or_else(
+        || "not known".to_owned(),
+        |posture| match posture.version {
+            Some(version) => version.to_string(),
+            None => posture.state.as_str().to_owned(),
+        },
+    )
 }
 
 /// How the owner kept the first bytes from being captured: they are captured only of sockets that have room for a storage.
@@ -74,7 +110,7 @@ fn compare(posture: Option<&Posture>, least: TlsVersion) -> Comparison {
     let violated = |id, seen: String| {
         Comparison::Violated(Reason { id, detail: format!("{seen}, at least {least} is demanded") })
     };
-    let unknown = |what: String| Comparison::Unknown(format!("{what}, and at least {least} is demanded"));
+    let unknown = |what: String| Comparison::Unknown(format!("{what}{DEMANDED}{least} is demanded"));
     let Some(posture) = posture else { return unknown("the encryption is not known yet".to_owned()) };
     let evidence = &posture.evidence;
     let negotiated = match posture.state {

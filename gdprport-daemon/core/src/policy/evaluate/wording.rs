@@ -11,7 +11,7 @@ use std::fmt::{Display, Write};
 use std::sync::Arc;
 
 use crate::model::{Container, Label, Names, Naming, Process};
-use crate::policy::model::{ImageFacts, Pattern, ProcessKey, ProcessSpec};
+use crate::policy::model::{Fit, ImageFacts, Pattern, ProcessKey, ProcessSpec};
 use crate::privacy::Privacy;
 
 /// How many values a message names.
@@ -62,7 +62,12 @@ impl<'a> Words<'a> {
         let of_names = |key: &ProcessKey| process.container.is_some() && key.is_container();
         let (named, plain): (Vec<ProcessKey>, Vec<ProcessKey>) = keys.iter().copied().partition(of_names);
         if !plain.is_empty() {
-            missing.push(format!("{} of process {} is not known", list(plain.into_iter()), process.pid));
+            let keys = list(plain.into_iter());
+            // One that somebody asks about has no number.
+            missing.push(match process.pid {
+                0 => format!("{keys} of the process is not known"),
+                pid => format!("{keys} of process {pid} is not known"),
+            });
         }
         let Some(container) = &process.container else { return };
         if named.contains(&ProcessKey::StatedBy) {
@@ -116,6 +121,45 @@ impl<'a> Words<'a> {
         };
         let place = if key.is_container() { place(process) } else { String::new() };
         format!("{key_is} is {actual}{place}, {role} allows {}", self.wanted(key))
+    }
+
+    /// All that the rule asks for by one key.
+    pub(super) fn demanded(&self, key: ProcessKey) -> String {
+        match key {
+            ProcessKey::StatedBy if self.spec.patterns(key).is_empty() => "root".to_owned(),
+            ProcessKey::StatedBy => format!("root, {}", self.wanted(key)),
+            ProcessKey::Label => some(
+                self.spec
+                    .labels()
+                    .iter()
+                    .map(|(label, values)| format!("{}={}", short(label), some(values.iter()))),
+            ),
+            _ => self.wanted(key),
+        }
+    }
+
+    /// What the process has for one key that matches or fails.
+    pub(super) fn value(&self, key: ProcessKey) -> String {
+        let Self { shown, spec, process, .. } = self;
+        match (key, &shown.container) {
+            (ProcessKey::StatedBy, Some(container)) if spec.compare(key, process) == Fit::Matches => {
+                match container.claimed_by.or(container.names().map(|names| names.stated_by.uid)) {
+                    None | Some(0) => "root".to_owned(),
+                    Some(uid) => uid.to_string(),
+                }
+            }
+            (ProcessKey::StatedBy, Some(container)) => self.word(container),
+            (ProcessKey::Label, container) => {
+                let names = container.as_ref().and_then(Container::names);
+                some(spec.labels().iter().map(|(label, _)| match names.map(|names| names.label(label)) {
+                    Some(Label::Value(value)) => short(&format!("{label}={value}")),
+                    _ => format!("no {}", short(label)),
+                }))
+            }
+            (key, Some(container)) if key.is_container() => actual_name(key, container),
+            (key, None) if key.is_container() => "none, in no container".to_owned(),
+            _ => actual(key, shown, spec.patterns(key)),
+        }
     }
 
     /// What the rule wants by one key.

@@ -135,6 +135,7 @@ impl Merge<'_, '_> {
             name: key,
             loc: name.loc,
             table: loc,
+            line: self.report.line(loc),
             numbers: numbers.value.0,
             site,
             protocol: raw.protocol.map(|protocol| protocol.value.0),

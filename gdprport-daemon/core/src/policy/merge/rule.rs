@@ -35,6 +35,7 @@ pub(super) fn parse(
         loc: role.loc,
         table: loc,
         top_level: raw.port.is_some(),
+        line: report.line(loc),
         direction: raw.direction?,
         peers: peers?.into_iter().map(|peer| peer.value).collect(),
         process,

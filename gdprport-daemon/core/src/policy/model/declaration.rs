@@ -27,6 +27,8 @@ pub(crate) struct Declaration {
     /// Of its name.
     pub loc: Loc,
     pub table: Loc,
+    /// The line of the table.
+    pub line: u32,
     pub numbers: Vec<At<PortRange>>,
     pub site: Site,
     pub protocol: Option<&'static catalog::Service>,
@@ -52,6 +54,8 @@ pub(crate) struct Rule {
     pub table: Loc,
     /// Whether it is a top-level `[[allow]]`.
     pub top_level: bool,
+    /// The line of the table.
+    pub line: u32,
     pub direction: At<Direction>,
     /// Not empty; sets are known.
     pub peers: Vec<PeerSpec>,

@@ -25,6 +25,18 @@ impl ProcessSpec {
             return Fit::Matches;
         }
         let patterns = self.patterns(key);
+        // One that somebody asks about has no id that is known.
+        if container.id.is_empty() && patterns.iter().any(Pattern::is_id) {
+            return match container.names() {
+                Some(names)
+                    if key == ProcessKey::Container
+                        && called(patterns, names.name.as_deref()) == Fit::Matches =>
+                {
+                    Fit::Matches
+                }
+                _ => Fit::Unknown,
+            };
+        }
         match (key, container.names()) {
             (ProcessKey::StatedBy, _) => self.word(container, process),
             _ if !self.asks_for_names(key) => Fit::Fails,
@@ -38,7 +50,7 @@ impl ProcessSpec {
                 })
             }
             (ProcessKey::Label, Some(names)) => self.labelled(names),
-            (_, Some(names)) if !is_in_pod(container, names) => Fit::Fails,
+            (_, Some(names)) if !is_in_pod(container, names) && !container.id.is_empty() => Fit::Fails,
             (ProcessKey::Pod, Some(names)) => called(patterns, names.pod_name.as_deref()),
             (ProcessKey::Namespace, Some(names)) => named(patterns, names.namespace.as_deref()),
             (_, Some(names)) => workload(patterns, names),
@@ -210,14 +222,18 @@ impl Evidence {
             None => Self::any_of([(Self::CONTAINER, no_cgroup || process.container_unproven)]),
             Some(container) => {
                 let word = (Self::WORD, container.claimed_by.is_some_and(|uid| uid != 0));
+                let no_id = (Self::CONTAINER, container.id.is_empty());
                 match container.names() {
-                    None => Self::any_of(Self::NAMES.map(|kind| (kind, true)).into_iter().chain([word])),
+                    None => {
+                        Self::any_of(Self::NAMES.map(|kind| (kind, true)).into_iter().chain([word, no_id]))
+                    }
                     Some(names) => {
                         let image = ImageFacts::of(names);
                         let in_pod = is_in_pod(container, names);
                         let labels = names.labels_omitted as usize > names.labels_unshown.len();
                         Self::any_of([
                             word,
+                            no_id,
                             (Self::NAME, names.name.is_none()),
                             (Self::IMAGE, !image.is_named()),
                             (Self::DIGEST, !image.has_digests()),

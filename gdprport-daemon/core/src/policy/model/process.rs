@@ -159,10 +159,10 @@ impl ProcessSpec {
                 None => return Fit::Unknown,
             },
             ProcessKey::User => {
-                return account(patterns, process.uid, process.user.as_deref(), process.names_pending);
+                return numbered(patterns, process.uid, process.user.as_deref(), process.names_pending);
             }
             ProcessKey::Group => {
-                return account(patterns, process.gid, process.group.as_deref(), process.names_pending);
+                return numbered(patterns, process.gid, process.group.as_deref(), process.names_pending);
             }
             ProcessKey::Unit => match &process.unit {
                 Some(unit) => any(unit),
@@ -181,6 +181,15 @@ impl ProcessSpec {
             },
         };
         if matches { Fit::Matches } else { Fit::Fails }
+    }
+}
+
+/// How a process's own user or group compares. One whose number is the kernel's invalid id has one that is not known.
+fn numbered(patterns: &[Pattern], id: u32, name: Option<&str>, pending: bool) -> Fit {
+    let by_number = |pattern: &Pattern| matches!(pattern, Pattern::Number(_));
+    match account(patterns, id, name, pending) {
+        Fit::Fails if id == u32::MAX && patterns.iter().any(by_number) => Fit::Unknown,
+        fit => fit,
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn did_you_mean(near: &str) -> String {
 }
 
 /// The nearest of the known names, if one is near enough to be a typing error.
-pub(super) fn nearest_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if name.chars().count() > QUOTED {
         return None;
     }

@@ -21,5 +21,6 @@ pub(crate) use node::{OneOrMany, Text};
 pub(crate) use report::{At, Loc, Report, SHOWN};
 pub(crate) use scalar::{AccountText, PortRange, RawService};
 
+pub use message::nearest_name;
 pub use problem::{Problem, Problems, Severity};
 pub use schema::json_schema;

@@ -189,6 +189,11 @@ impl<'s> Report<'s> {
         })
     }
 
+    /// The number of a place's line, from 1.
+    pub(crate) fn line(&self, loc: Loc) -> u32 {
+        u32::try_from(self.line_index(loc) + 1).expect("a file is bounded")
+    }
+
     fn line_index(&self, loc: Loc) -> usize {
         self.lines(loc.source).partition_point(|start| *start <= loc.start).saturating_sub(1)
     }
@@ -198,12 +203,12 @@ impl<'s> Report<'s> {
         let start = self.lines(loc.source)[line];
         let before = self.sources[loc.source].text.get(start..loc.start).unwrap_or("");
         // Of a line's end the first character may be a carriage return, which no editor counts.
-        let column = before.chars().count().min(self.line(loc.source, start).chars().count());
+        let column = before.chars().count().min(self.text_of_line(loc.source, start).chars().count());
         (line + 1, column + 1)
     }
 
     /// The line that begins at this byte, without its end.
-    fn line(&self, source: usize, start: usize) -> &str {
+    fn text_of_line(&self, source: usize, start: usize) -> &str {
         self.sources[source].text[start..].lines().next().unwrap_or("")
     }
 
@@ -211,7 +216,7 @@ impl<'s> Report<'s> {
         let Pending { severity, loc, message, help } = found;
         let source = &self.sources[loc.source];
         let (line, column) = self.position(loc);
-        let full = self.line(loc.source, self.lines(loc.source)[line - 1]);
+        let full = self.text_of_line(loc.source, self.lines(loc.source)[line - 1]);
         let spanned = source.text.get(loc.start..loc.end).unwrap_or("");
         let mut width = spanned.lines().next().unwrap_or("").chars().count().max(1);
         // A window that keeps what is underlined in sight.

@@ -8,6 +8,7 @@ mod containers_page;
 mod declarations;
 mod documented;
 mod exceptions;
+mod explained;
 mod flows;
 mod generated;
 mod listeners;
@@ -95,6 +96,7 @@ fn accepted<'a>(port: u16, peer: &str, process: Option<&'a Process>) -> Facts<'a
         process,
         owner_withheld: None,
         posture: None,
+        peer_missing: None,
     }
 }
 
@@ -108,6 +110,7 @@ fn connected<'a>(port: u16, peer: &str, process: Option<&'a Process>) -> Facts<'
         process,
         owner_withheld: None,
         posture: None,
+        peer_missing: None,
     }
 }
 

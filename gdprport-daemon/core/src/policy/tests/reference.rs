@@ -6,6 +6,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::super::KeyFit;
 use super::generated::{
     Asked, Behind, CONTAINER, DEMANDS, HOSTS, KEYS, NOW, PATTERNS, PEERS, POSTURES, Rule, STATED_BY, UNTIL,
     asked, rules, written,
@@ -201,6 +202,14 @@ fn naive(demand: usize, rules: &[Rule], asked: &Asked) -> String {
 
 /// What the product says of a flow on port 5432.
 pub(super) fn evaluate(policy: &ActivePolicy, asked: &Asked) -> Verdict {
+    with_facts(policy, asked, |policy, facts| policy.evaluate(facts, time(NOW)))
+}
+
+fn with_facts<T>(
+    policy: &ActivePolicy,
+    asked: &Asked,
+    ask: impl FnOnce(&ActivePolicy, &Facts<'_>) -> T,
+) -> T {
     let names = HOSTS.iter().zip(&asked.hosts).filter_map(|(host, state)| {
         let resolution = match state.clone()? {
             None => Resolution::Unresolved("no such host".to_owned()),
@@ -223,7 +232,7 @@ pub(super) fn evaluate(policy: &ActivePolicy, asked: &Asked) -> Verdict {
         Behind::Address(address) => Some(translated(address)),
     };
     let nat = nat.as_ref();
-    policy.evaluate(&Facts { nat, posture: posture.as_ref(), owner_withheld, ..facts }, time(NOW))
+    ask(&policy, &Facts { nat, posture: posture.as_ref(), owner_withheld, ..facts })
 }
 
 fn compiled(policy: &ActivePolicy, asked: &Asked) -> String {
@@ -241,6 +250,40 @@ fn compiled(policy: &ActivePolicy, asked: &Asked) -> String {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The verdict is that of an evaluation; the rule that allows matches in every key, and no other one does.
+    #[test]
+    fn an_explanation_agrees_with_the_verdict(
+        demand in 0..DEMANDS.len(),
+        rules in rules(),
+        questions in vec(asked(), 1..8),
+    ) {
+        let policy = policy(&written(demand, &rules));
+        for asked in &questions {
+            let (verdict, found) = with_facts(&policy, asked, |policy, facts| {
+                (policy.evaluate(facts, time(NOW)), policy.explain(facts, time(NOW)))
+            });
+            prop_assert_eq!(&found.verdict, &verdict);
+            let tls = found.tls.as_ref().map_or(KeyFit::Matches, |tls| tls.fit);
+            if let Verdict::Declared { rule } = &verdict {
+                let [deciding] = &found.rules[..] else { panic!("one rule decides: {found:?}") };
+                prop_assert!(deciding.role == *rule && deciding.matches() && tls == KeyFit::Matches);
+                continue;
+            }
+            prop_assert_eq!(found.rules.len() + found.omitted, rules.len());
+            for rule in &found.rules {
+                prop_assert!(!rule.matches() || tls != KeyFit::Matches, "{:?} {:?}", verdict, rule);
+            }
+            // The nearest comes first, and fails in what the verdict says.
+            if let Verdict::Violation { nearest: Some(nearest), .. } = &verdict {
+                let first = found.rules.first().expect("a rule");
+                let fails = |key: &&super::super::ExplainedKey| matches!(key.fit, KeyFit::Fails | KeyFit::Withheld);
+                let failed = first.keys.iter().chain(&found.tls).filter(fails).map(|key| key.key.to_string());
+                prop_assert_eq!(&first.role, &nearest.role);
+                prop_assert_eq!(failed.collect::<Vec<_>>(), nearest.failed.clone());
+            }
+        }
+    }
 
     #[test]
     fn the_compiled_policy_agrees_with_a_naive_reading(

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::control::api::samples;
-use crate::control::api::{ControlStatus, FlowQuery, FlowsReply, ReloadReply};
+use crate::control::api::{ControlStatus, ExplainReply, FlowQuery, FlowsReply, ReloadReply};
 use crate::control::client::{ClientError, ControlClient};
 use crate::control::handle::{Request, channel};
 
@@ -63,6 +63,9 @@ impl Served {
                                 }
                                 let matching = query.limit as u64;
                                 let _ = reply.send(FlowsReply { watched: true, matching, privacy: None, flows });
+                            }
+                            Some(Request::Explain(query, reply)) => {
+                                let _ = reply.send(ExplainReply { policy: query.flow, flows: Vec::new() });
                             }
                             Some(Request::Follow(follower, reply)) => {
                                 followers.push(follower);
