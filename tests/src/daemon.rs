@@ -42,19 +42,28 @@ pub struct Start {
     config: Option<String>,
     prepare: Option<String>,
     pins: Option<PathBuf>,
+    ledger: Option<PathBuf>,
 }
 
 impl Start {
     /// With this policy.
     #[must_use]
     pub fn with(policy: impl Into<String>) -> Self {
-        Self { policy: Some(policy.into()), events: EventsFile::Own, config: None, prepare: None, pins: None }
+        Self { policy: Some(policy.into()), ..Self::without_policy() }
     }
 
     /// Without a policy: the built-in catalog applies.
     #[must_use]
-    pub fn without_policy() -> Self {
-        Self { policy: None, events: EventsFile::Own, config: None, prepare: None, pins: None }
+    pub const fn without_policy() -> Self {
+        let events = EventsFile::Own;
+        Self { policy: None, events, config: None, prepare: None, pins: None, ledger: None }
+    }
+
+    /// Keeps its ledger there instead of in a file of its own.
+    #[must_use]
+    pub fn ledger(mut self, path: &Path) -> Self {
+        self.ledger = Some(path.to_owned());
+        self
     }
 
     /// Writes the events there instead of into a file of its own.
@@ -105,6 +114,9 @@ impl Start {
             Some(text) => command.arg("--policy").arg(dir.write("policy.toml", text)),
             None => command.arg("--no-policy"),
         };
+        // Nor does it share the host's ledger.
+        let ledger = self.ledger.unwrap_or_else(|| dir.join("ledger.db"));
+        command.arg("--ledger").arg(&ledger);
         if let Some(directory) = &self.pins {
             command.arg("--pin").arg(directory);
         }
@@ -113,7 +125,7 @@ impl Start {
         command.stdout(File::create(dir.join("stdout")).expect("a fresh file"));
         command.stderr(File::create(&stderr).expect("a fresh file"));
         let child = Child::start(command, Place::default());
-        let mut daemon = Daemon { child, log: EventLog::at(&events), owns_events, socket, dir };
+        let mut daemon = Daemon { child, log: EventLog::at(&events), owns_events, socket, ledger, dir };
         daemon.wait_until_ready();
         daemon
     }
@@ -128,6 +140,7 @@ pub struct Daemon {
     pub log: EventLog,
     owns_events: bool,
     socket: PathBuf,
+    ledger: PathBuf,
     dir: TempDir,
 }
 
@@ -179,6 +192,12 @@ impl Daemon {
     #[must_use]
     pub fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// Its ledger.
+    #[must_use]
+    pub fn ledger(&self) -> &Path {
+        &self.ledger
     }
 
     /// Its policy file.

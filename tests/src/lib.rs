@@ -15,6 +15,7 @@ pub mod counters;
 pub mod daemon;
 pub mod event;
 pub mod journal;
+pub mod ledger;
 pub mod log;
 pub mod memory;
 pub mod nat;

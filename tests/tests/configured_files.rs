@@ -91,7 +91,7 @@ fn sigterm_ends_a_daemon_whose_policy_hangs() {
 fn refused(policy: &Path, config: &Path, events: &Path) -> String {
     let dir = TempDir::new();
     let mut command = Command::new(program());
-    command.args(["daemon", "run", "--policy"]).arg(policy).arg("--config").arg(config);
+    command.args(["daemon", "run", "--no-ledger", "--policy"]).arg(policy).arg("--config").arg(config);
     command.arg("--events").arg(events).arg("--socket").arg(dir.join("socket"));
     let log = dir.join("log");
     command.stderr(std::fs::File::create(&log).expect("a fresh file"));

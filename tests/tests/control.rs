@@ -99,7 +99,7 @@ fn garbage_on_the_control_socket_is_refused_and_disturbs_nobody() {
 fn a_second_daemon_on_the_same_socket_is_refused_by_name() {
     let (dir, mut pair) = (TempDir::new(), Pair::new());
     let mut command = Command::new(program());
-    command.args(["daemon", "run", "--policy"]).arg(pair.daemon.policy());
+    command.args(["daemon", "run", "--no-ledger", "--policy"]).arg(pair.daemon.policy());
     command.arg("--events").arg(dir.join("events")).arg("--socket").arg(pair.daemon.socket());
     let output = command.output().expect("the program can be run");
     assert_eq!(output.status.code(), Some(1));
@@ -134,7 +134,9 @@ fn a_socket_left_by_a_killed_daemon_does_not_block_the_next() {
     // Bound and closed without being removed, as after a kill.
     drop(std::os::unix::net::UnixListener::bind(&stale).expect("a fresh path"));
     let mut command = Command::new(program());
-    command.args(["daemon", "run", "--policy"]).arg(dir.write("policy.toml", &open(port.number()).alone()));
+    command
+        .args(["daemon", "run", "--no-ledger", "--policy"])
+        .arg(dir.write("policy.toml", &open(port.number()).alone()));
     command.arg("--events").arg(dir.join("events")).arg("--socket").arg(&stale);
     let mut child = gdprport_tests::child::Child::start(command, gdprport_tests::child::Place::default());
     wait::until("the next daemon replies", || {

@@ -51,7 +51,7 @@ impl Setup {
         let mut words = prefix.iter().map(|word| (*word).into()).collect::<Vec<std::ffi::OsString>>();
         words.push(self.program.clone().into());
         let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).args(["daemon", "run", "--policy"]).arg(&self.policy);
+        command.args(&words[1..]).args(["daemon", "run", "--no-ledger", "--policy"]).arg(&self.policy);
         command.arg("--events").arg(self.dir.join("events")).arg("--socket").arg(self.dir.join("socket"));
         if let Some(pins) = pins {
             command.arg("--pin").arg(pins);

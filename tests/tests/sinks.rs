@@ -35,7 +35,9 @@ impl Piped {
     fn start(dir: &TempDir, policy: &str) -> Self {
         let socket = dir.join("control.sock");
         let mut command = Command::new(program());
-        command.args(["daemon", "run", "--events", "-", "--policy"]).arg(dir.write("policy.toml", policy));
+        command
+            .args(["daemon", "run", "--no-ledger", "--events", "-", "--policy"])
+            .arg(dir.write("policy.toml", policy));
         command.arg("--socket").arg(&socket).stdout(Stdio::piped());
         command.stderr(File::create(dir.join("stderr")).expect("a fresh file"));
         Self { child: Child::start(command, Place::default()), socket }
@@ -287,7 +289,7 @@ fn on_a_terminal_people_read_lines_in_colour_instead_of_json() {
     let socket = dir.join("control.sock");
     let mut command = Command::new(program());
     let policy = declare("customers-db", port.number()).allow("serving", "in", "any", "").alone();
-    command.args(["daemon", "run", "--policy"]).arg(dir.write("policy.toml", &policy));
+    command.args(["daemon", "run", "--no-ledger", "--policy"]).arg(dir.write("policy.toml", &policy));
     command.arg("--socket").arg(&socket).stdout(screen).env_remove("NO_COLOR").env("TERM", "xterm-256color");
     command.stderr(File::create(dir.join("stderr")).expect("a fresh file"));
     let child = Child::start(command, Place::default());

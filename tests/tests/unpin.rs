@@ -97,7 +97,7 @@ mod host_only {
     fn refused(pins: &Path) -> String {
         let dir = TempDir::new();
         let mut command = Command::new(program());
-        command.args(["daemon", "run", "--no-policy", "--events"]).arg(dir.join("events"));
+        command.args(["daemon", "run", "--no-ledger", "--no-policy", "--events"]).arg(dir.join("events"));
         command.arg("--config").arg(dir.write("gdprport.toml", ""));
         command.arg("--socket").arg(dir.join("socket")).arg("--pin").arg(pins);
         let output = command.output().expect("the program can be run");
@@ -125,7 +125,7 @@ mod host_only {
         let fails = || {
             let dir = TempDir::new();
             let mut command = Command::new(program());
-            command.args(["daemon", "run", "--no-policy", "--events", "/nonexistent/events"]);
+            command.args(["daemon", "run", "--no-ledger", "--no-policy", "--events", "/nonexistent/events"]);
             command.arg("--config").arg(dir.write("gdprport.toml", ""));
             command.arg("--socket").arg(dir.join("socket")).arg("--pin").arg(fs.pins());
             let output = command.output().expect("the program can be run");

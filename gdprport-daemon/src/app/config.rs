@@ -3,7 +3,10 @@
 //! What the policy is about (ports, peers, records) does not belong here.
 
 mod containers;
+mod ledger;
 mod privacy;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -22,6 +25,8 @@ use crate::host::trust::{Exposure, exposure};
 use crate::sink::DEFAULT_CAPACITY;
 use gdprport_core::container::ShownLabels;
 use gdprport_core::flow::Limits;
+use gdprport_core::ledger::TallyLimits;
+use ledger::LedgerConfig;
 
 /// The file as it is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -38,6 +43,8 @@ pub(crate) struct Config {
     pub containers: Places,
     /// What leaves the daemon instead of addresses and users.
     pub privacy: PrivacyConfig,
+    /// Where the ledger is, and how much it keeps.
+    pub ledger: LedgerConfig,
 }
 
 /// Where events go, unless the command line says otherwise.
@@ -75,6 +82,12 @@ const QUEUED_BYTES: u64 = 1_600;
 
 /// Of what is left of the memory, the flow table may take one part in so many.
 const FLOWS_SHARE: u64 = 2;
+
+/// What a row of the tally costs, and what it becomes when it is drained.
+const ROW_BYTES: u64 = 600;
+
+/// Of what is left of the memory, the tally may take one part in so many.
+const TALLY_SHARE: u64 = 16;
 
 /// And the queue of each way out.
 const QUEUE_SHARE: u64 = 4;
@@ -246,6 +259,13 @@ impl Config {
         self.events.queue.unwrap_or(most)
     }
 
+    /// Bounds of what is added up for the ledger, in a service that may use so many bytes of memory.
+    #[must_use]
+    pub(crate) fn tally_limits(&self, memory: Option<u64>) -> TallyLimits {
+        let rows = TallyLimits::default().rows.min(share(memory, TALLY_SHARE, ROW_BYTES));
+        TallyLimits { rows, flows: self.flow_limits(memory).flows }
+    }
+
     /// Bounds of the flow table, in a service that may use so many bytes of memory.
     #[must_use]
     pub(crate) fn flow_limits(&self, memory: Option<u64>) -> Limits {
@@ -257,135 +277,5 @@ impl Config {
             update_ns: u64::try_from(self.intervals.flow_update.as_nanos()).unwrap_or(u64::MAX),
             ..Limits::default()
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use gdprport_core::privacy::Truncate;
-
-    use super::*;
-
-    #[test]
-    fn an_empty_file_is_the_default_and_so_is_no_file() {
-        assert_eq!(Config::parse("").expect("valid"), Config::default());
-        let none = Config::load(Path::new("/nonexistent/x.toml"), Trust::RootOnly);
-        assert_eq!(none.expect("valid"), Config::default());
-    }
-
-    /// Settings begin right after the `#`, words with a blank.
-    #[test]
-    fn the_packaged_example_shows_the_defaults() {
-        let example = include_str!("../../../packaging/gdprport.example.toml");
-        let setting =
-            |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).map(str::to_owned);
-        let lines: Vec<String> = example.lines().filter_map(setting).collect();
-        assert_eq!(Config::parse(&lines.join("\n")), Ok(Config::default()), "{lines:?}");
-        for key in ["file", "queue", "flows", "undecided_bytes", "key", "truncate"] {
-            assert!(example.contains(&format!("#   {key} = ")), "{key}, which depends on the host");
-        }
-    }
-
-    #[test]
-    fn every_key_is_taken() {
-        let config = Config::parse(
-            "[events]\nfile = \"/e\"\njournald = true\nlabels = [\"team\", \"app*\"]\nqueue = 100\n[limits]\nflows = 1000\nundecided_bytes = 70000\nring_bytes = 65536\n\
-             tasks = 1000\nexecs = 100\n[containers]\nlookup = false\nstate = [\"/data/docker\"]\n[intervals]\nflow_update = \"10s\"\nnames = \"5m\"\ncoverage = \"1h\"\n\
-             [privacy]\npseudonymise = [\"peers\", \"users\"]\nkey = \"/k\"\ntruncate = { ipv4 = 24, ipv6 = 48 }\n",
-        )
-        .expect("valid");
-        assert_eq!(config.sizes(), Sizes { ring_bytes: 65_536, tasks: 1_000, execs: 100 });
-        assert_eq!(config.flow_limits(None).update_ns, 10_000_000_000);
-        assert_eq!(config.flow_limits(None).undecided_bytes, 70_000);
-        let little = Some(1 << 20);
-        assert_eq!(
-            (config.flow_limits(little).flows, config.queue(little).get()),
-            (1_000, 100),
-            "as written"
-        );
-        assert_eq!(config.intervals.coverage, Duration::from_secs(3600));
-        let privacy = PrivacyConfig {
-            pseudonymise: [Subject::Peers, Subject::Users].into(),
-            key: Some("/k".into()),
-            truncate: Truncate::new(24, 48),
-        };
-        assert_eq!(config.privacy, privacy);
-        assert_eq!(
-            config.events.labels,
-            ShownLabels::new(vec!["team".into(), "app*".into()]).expect("patterns")
-        );
-        assert_eq!(config.containers, Places { lookup: false, state: vec!["/data/docker".into()] });
-        let one =
-            Config::parse("[events]\nlabels = \"app\"\n[containers]\nstate = \"/data\"\n").expect("valid");
-        assert_eq!(one.events.labels, ShownLabels::new(vec!["app".into()]).expect("a pattern"));
-        assert_eq!(one.containers.state, [Path::new("/data")]);
-    }
-
-    #[test]
-    fn the_examples_of_the_page_on_containers_are_taken() {
-        let page = include_str!("../../../docs/containers.md");
-        let blocks = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
-        let ours: Vec<&str> = blocks.filter(|block| !block.starts_with("version")).collect();
-        assert_eq!(ours.len(), 2);
-        for text in ours {
-            let config = Config::parse(text).unwrap_or_else(|error| panic!("{error}"));
-            assert_ne!(config, Config::default(), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_written_fits_the_memory() {
-        let config = Config::default();
-        let of = |mebibytes: u64| {
-            let memory = Some(mebibytes << 20);
-            let limits = config.flow_limits(memory);
-            (limits.flows, config.queue(memory).get(), limits.undecided_bytes)
-        };
-        assert_eq!(of(64), (20_480, 6_553, 5 << 20));
-        assert_eq!(of(16), (1_000, 1_000, 1 << 20), "too little is no reason to hold nothing");
-        assert_eq!(of(1_024), (131_072, 32_768, 32 << 20), "much is no reason to hold more");
-        assert_eq!((config.flow_limits(None).flows, config.queue(None).get()), (131_072, 32_768));
-        assert_eq!(config.flow_limits(None).undecided_bytes, 32 << 20);
-    }
-
-    #[test]
-    fn a_file_that_others_can_change_or_that_is_none_is_refused() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("gdprport.toml");
-        std::fs::write(&path, "[limits]\nflows = 1000\n").expect("a file");
-        let mode =
-            |bits| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(bits)).expect("mode");
-        mode(0o644);
-        assert!(Config::load(&path, Trust::RootOnly).is_ok());
-        mode(0o666);
-        let error = Config::load(&path, Trust::RootOnly).expect_err("writable").to_string();
-        assert!(error.contains("chmod go-w") && error.lines().count() == 1, "{error}");
-        assert!(Config::load(&path, Trust::Anyone).is_ok());
-        std::fs::remove_file(&path).expect("it was written");
-        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o644.into(), 0)
-            .expect("a FIFO");
-        for path in [&*path, Path::new("/dev/zero")] {
-            let error = Config::load(path, Trust::Anyone).expect_err("no file").to_string();
-            assert!(error.ends_with("not a regular file"), "{error}");
-        }
-    }
-
-    #[test]
-    fn mistakes_name_the_place_or_the_key() {
-        let error = Config::parse("[limits]\nflow = 1\n").expect_err("unknown key");
-        assert!(error.contains("line 2") && error.contains("flow"), "{error}");
-        let error = Config::parse("[limits]\nring_bytes = 100000\n").expect_err("no power of two");
-        assert!(error.contains("power of two"), "{error}");
-        let error = Config::parse("[limits]\nundecided_bytes = 1\n").expect_err("too few");
-        assert!(error.contains("undecided_bytes must be from 65536"), "{error}");
-        let error = Config::parse("[intervals]\nnames = \"0s\"\n").expect_err("too short");
-        assert!(error.contains("from 1s to 1d"), "{error}");
-        let error = Config::parse("[events]\nlabels = [\"app[\"]\n").expect_err("no pattern");
-        assert!(error.contains("line 2") && error.contains("`app[` is no pattern"), "{error}");
-        let error = Config::parse("[events]\nlabels = 1\n").expect_err("no text");
-        assert!(error.contains("expected a list of texts"), "{error}");
-        let error = Config::parse("[containers]\nstate = [\"data\"]\n").expect_err("relative");
-        assert!(error.contains("data: write it from the root"), "{error}");
     }
 }

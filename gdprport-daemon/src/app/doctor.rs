@@ -1,6 +1,6 @@
 //! What this kernel and these privileges allow, and how to mend what is missing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::control::api::{Check, CheckResult, DoctorReport, Hook, HookState, Kernel};
 use crate::host::cgroup::Mounts;
@@ -11,6 +11,7 @@ use crate::host::probes::catalog::HOOKS;
 use crate::host::probes::{self, HookStatus, LoadError, Sizes, Tracefs};
 
 use super::status::hook;
+use crate::ledger::{LedgerSnapshot, LedgerState, Settings};
 use crate::sink::{Exposed, SinkStats, exposure};
 
 /// Where systemd mounts it.
@@ -23,6 +24,8 @@ pub(crate) struct Running {
     pub sinks: Vec<SinkStats>,
     /// Where it looks up containers.
     pub containers: Places,
+    /// How its ledger is; `None`: it keeps none.
+    pub ledger: Option<LedgerSnapshot>,
 }
 
 /// Examines this host. Without a daemon that runs in this process the hooks are tried: loaded, attached for an instant and
@@ -54,6 +57,7 @@ pub(crate) fn examine(running: Option<&Running>) -> DoctorReport {
     checks.extend(containers_checks(
         &running.map_or_else(Places::default, |running| running.containers.clone()),
     ));
+    checks.extend(ledger_check(running.map(|running| running.ledger.as_ref())));
     let failed = checks.iter().any(|check| check.result == CheckResult::Failed);
     let hooks = match running {
         Some(running) => running.hooks.iter().map(hook).collect(),
@@ -154,6 +158,63 @@ fn events_check(sinks: Option<&[SinkStats]>) -> Option<Check> {
         None => (CheckResult::Ok, "only root and its group can read the events file".to_owned(), None),
     };
     there.then(|| Check { id: "events".to_owned(), result, found, remedy })
+}
+
+/// What is left of its file system below which the ledger may not be written any more soon.
+const LEDGER_SPACE: u64 = 64 << 20;
+
+/// Whether the ledger is written, nobody else can write it, and it has room. `running`: of a daemon that runs in this
+/// process, which may keep none.
+fn ledger_check(running: Option<Option<&LedgerSnapshot>>) -> Option<Check> {
+    let ok = |found| (CheckResult::Ok, found, None);
+    let path = match running {
+        Some(Some(snapshot)) => snapshot.path.clone(),
+        Some(None) => PathBuf::new(),
+        None => PathBuf::from(Settings::PATH),
+    };
+    let shown = path.display();
+    let state = running.flatten().map(|snapshot| &snapshot.state);
+    let (result, found, remedy) = match (state, exposure_of_ledger(&path), free_bytes(&path)) {
+        (Some(LedgerState::Late { why } | LedgerState::Unavailable { why }), ..) => {
+            (CheckResult::Degraded, format!("{shown} is not written in time: {why}"), None)
+        }
+        (_, Ok(Some(how)), _) => {
+            let remedy = format!("chown root {shown} && chmod 0640 {shown}");
+            (CheckResult::Degraded, format!("others than root can change {shown}: {how}"), Some(remedy))
+        }
+        (_, Ok(None), Some(free)) if free < LEDGER_SPACE => {
+            let remedy = "make room there, or give it another place: `path` in [ledger] of gdprport.toml";
+            let found = format!("{} MiB are free where {shown} is", free >> 20);
+            (CheckResult::Degraded, found, Some(remedy.to_owned()))
+        }
+        (_, Ok(None), _) => ok(format!("{shown}, which only root can change")),
+        (None, Err(_), _) if running.is_some() => {
+            ok("none is kept (`[ledger] enabled = false` or --no-ledger): nothing is known of the past"
+                .into())
+        }
+        // Without a daemon there need not be one.
+        (None, Err(error), _) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        (_, Err(error), _) => (CheckResult::Degraded, format!("{shown} cannot be looked at: {error}"), None),
+    };
+    Some(Check { id: "ledger".to_owned(), result, found, remedy })
+}
+
+/// How others than root can change the database, if they can.
+fn exposure_of_ledger(path: &Path) -> std::io::Result<Option<String>> {
+    use std::os::unix::fs::MetadataExt as _;
+    let meta = std::fs::metadata(path)?;
+    let (uid, mode) = (meta.uid(), meta.mode() & 0o7777);
+    Ok(match (uid, mode & 0o022) {
+        (0, 0) => None,
+        (0, _) => Some(format!("its mode is {mode:04o}")),
+        (uid, _) => Some(format!("it belongs to the user {uid}")),
+    })
+}
+
+/// Bytes that are free for root where the database is.
+fn free_bytes(path: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(path.parent()?).ok()?;
+    Some(stat.f_bfree.saturating_mul(stat.f_frsize))
 }
 
 /// Where names of containers come from. None of it is needed.

@@ -10,6 +10,7 @@ mod coverage;
 mod doctor;
 mod drain;
 mod follower;
+mod keeper;
 pub(crate) mod monitor;
 mod notify;
 mod options;

@@ -7,6 +7,7 @@ use super::policy::{PolicyError, PolicyFiles, Trust};
 use super::privacy::PrivacyError;
 use crate::control::server::BindError;
 use crate::host::probes::LoadError;
+use crate::ledger::{InUse, Settings as LedgerSettings};
 use crate::sink::{Format, Render, SinkError};
 
 /// How the daemon is to run.
@@ -24,6 +25,8 @@ pub(crate) struct RunOptions {
     pub file: Option<PathBuf>,
     /// The message of a journal entry, if the journal is wanted.
     pub journald: Option<Render>,
+    /// The ledger; `None`: none is kept.
+    pub ledger: Option<LedgerSettings>,
     /// A directory on a bpffs in which the kernel side outlives the daemon.
     pub pins: Option<PathBuf>,
 }
@@ -46,6 +49,9 @@ pub(crate) enum RunError {
     /// What is to be hidden cannot be.
     #[error(transparent)]
     Privacy(#[from] PrivacyError),
+    /// Another daemon writes the ledger.
+    #[error(transparent)]
+    Ledger(#[from] InUse),
     /// `/proc` is not as it should be.
     #[error("cannot read /proc: {0}; mount it (`mount -t proc proc /proc`)")]
     Proc(std::io::Error),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gdprport_core::event::{AppliedPolicy, Body, PolicyEvent};
+use gdprport_core::ledger::Entry;
 use gdprport_core::policy::{DnsNames, Policy, Problem};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -115,7 +116,7 @@ impl PolicyState {
             problems: error.map(ToString::to_string).unwrap_or_default(),
             problem_count: error.map_or(0, PolicyError::count),
         });
-        let Loaded { policy, files, exposed } = outcome?;
+        let Loaded { policy, files, sources, exposed } = outcome?;
         log_exposed(&exposed);
         let previous: Arc<str> = monitor.active_policy.digest().into();
         let Unwatched { flows, listeners } = monitor.set_policy(policy, now);
@@ -134,6 +135,10 @@ impl PolicyState {
             tracing::error!(%error, "the kernel side does not watch all ports of the new policy");
         }
         tracing::info!(digest = policy.digest(), "the policy was applied");
+        if let Some(tally) = &mut monitor.tally {
+            let digest = monitor.publisher.policy().map(|policy| policy.digest);
+            tally.enter(Entry::Policy { digest, sources, at: now });
+        }
         self.resolver.set_names(host_names(policy));
         self.announce(Some(previous), monitor, now);
         monitor.reevaluate(now);

@@ -16,6 +16,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use super::control_thread::ControlThread;
 use super::coverage::{Coverage, Snapshot};
 use super::doctor;
+use super::keeper::Keeper;
 use super::monitor::{self, Evidence, Monitor};
 use super::notify;
 use super::options::{RunError, RunOptions};
@@ -39,6 +40,7 @@ use crate::host::containers::Places;
 use crate::host::memory;
 use crate::host::probes::{self, LoadError, PinDirectory, Probes};
 use crate::host::process::{Resolver, Roots};
+use crate::ledger::Ledger;
 
 /// How often flows that predate the daemon, and those whose update is due, are polled.
 const POLL_EVERY: Duration = Duration::from_secs(5);
@@ -63,6 +65,8 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
     // Missing privileges are reported before a directory that cannot be made without them.
     probes::check(&host.kernel, roots.cgroups.cgroup2.as_deref())?;
     let server = Server::bind(&options.socket, Options::default())?;
+    // Before anything is attached: a daemon that may not write its ledger changes nothing.
+    let ledger = options.ledger.take().map(Ledger::open).transpose()?;
     let pins = options.pins.as_deref().map(PinDirectory::take).transpose().map_err(LoadError::from)?;
     runtime.block_on(async {
         // Before anything that takes long: a log that is rotated meanwhile must not kill the daemon.
@@ -87,6 +91,8 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         watch_ports(&mut monitor.evidence.kernel, monitor.active_policy.policy())?;
         let coverage = Coverage::new(&monitor, session.started, options.config.intervals.coverage);
         startup::number_processes(&mut monitor);
+        let limits = options.config.tally_limits(memory);
+        let keeper = Keeper::begin(ledger, limits, loaded.sources, &session, &mut monitor);
         let (handle, inbox) = channel();
         let control = ControlThread::start(server, handle)?;
         let (findings_to, findings) = mpsc::channel(2);
@@ -111,13 +117,14 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
                 every_second: every(Duration::from_secs(1)),
                 poll: every(POLL_EVERY),
             },
+            keeper,
             containers: options.config.containers,
             watchdog: notify::watchdog_period().is_some(),
         };
         let stop = Box::pin(daemon.serve()).await;
         notify::stopping();
-        let Daemon { session, monitor, reader, coverage, .. } = daemon;
-        Box::pin(shut_down(&session, monitor, reader, coverage, stop)).await;
+        let Daemon { session, monitor, reader, coverage, keeper, .. } = daemon;
+        Box::pin(shut_down(&session, monitor, reader, coverage, keeper, stop)).await;
         control.stop().await;
         Ok(())
     })
@@ -176,6 +183,7 @@ struct Daemon {
     reconciler: Reconciler,
     translations: Translations,
     inputs: Inputs,
+    keeper: Keeper,
     /// Where containers are looked up.
     containers: Places,
     /// Whether the service manager expects keep-alive messages.
@@ -306,6 +314,7 @@ impl Daemon {
                     hooks: self.monitor.evidence.kernel.hooks().to_vec(),
                     sinks: self.monitor.publisher.fanout().stats(),
                     containers: self.containers.clone(),
+                    ledger: self.keeper.snapshot(),
                 };
                 // It looks at file systems that may be slow.
                 let examine = move || {
@@ -324,6 +333,9 @@ impl Daemon {
         // flows whose ends nobody recorded meanwhile: they would stay open for ever.
         self.reader.read_all(&mut self.monitor);
         let now = self.monitor.now();
+        if outcome.is_ok() {
+            self.keeper.before_reload(&mut self.monitor, now);
+        }
         let outcome = self.policy.reload(outcome, &mut self.monitor, now);
         match &outcome {
             // Ports that were not watched before have flows and listeners of which nothing is known yet.
@@ -339,7 +351,7 @@ impl Daemon {
 
     /// What is done every second: the clock, losses, coverage, summaries, the checkpoint.
     fn housekeeping(&mut self) {
-        let Self { monitor, coverage, reconciler, .. } = self;
+        let Self { monitor, coverage, reconciler, keeper, .. } = self;
         monitor.follow_clock(BootClock::measure());
         // By the clock that the times of flows are shown by from here on.
         let now = monitor.now();
@@ -368,11 +380,12 @@ impl Daemon {
             coverage.checkpoint(monitor, &counters, now);
         }
         monitor.publisher.summaries(now);
+        keeper.second(monitor, now);
     }
 
     const fn sources(&self) -> Sources<'_> {
-        let Self { session, monitor, coverage, policy, translations, .. } = self;
-        Sources { session, monitor, coverage, policy, translations }
+        let Self { session, monitor, coverage, policy, translations, keeper, .. } = self;
+        Sources { session, monitor, coverage, policy, translations, keeper }
     }
 
     /// What is watched, in one line.

@@ -1,10 +1,13 @@
 //! The last steps of a run: detaching, the last events, and the checkpoint for the next daemon.
 
+use std::time::Instant;
+
 use gdprport_common::Counters;
 use gdprport_core::event::{Body, DaemonEnd, DaemonStop};
 
 use super::coverage::{Coverage, Snapshot, write_checkpoint};
 use super::drain::{DRAIN, wait_for_sinks};
+use super::keeper::Keeper;
 use super::monitor::Monitor;
 use super::reader::Reader;
 use super::session::Session;
@@ -18,6 +21,7 @@ pub(super) async fn shut_down(
     mut monitor: Monitor<Probes>,
     mut reader: Reader,
     mut coverage: Coverage,
+    keeper: Keeper,
     stop: Stop,
 ) {
     let kept = monitor.evidence.kernel.pins().is_some() && stop == Stop::Terminated;
@@ -33,12 +37,16 @@ pub(super) async fn shut_down(
     wait_for_sinks(&monitor.publisher).await;
     let reported = reported.or_else(|| kernel_counters(&monitor));
     finish(session, &mut monitor, &mut coverage, stop, kept, reported.as_ref());
+    let (now, tally) = (monitor.now(), monitor.tally.take());
     let (publisher, mut probes) = monitor.into_outputs();
     let fanout = publisher.into_fanout();
     drop(reader);
     probes.keep_pins(kept);
     let probes = kept.then_some(probes);
-    let sinks = tokio::task::spawn_blocking(move || fanout.shutdown(DRAIN)).await.unwrap_or_default();
+    let deadline = Instant::now() + DRAIN;
+    let sinks = tokio::task::spawn_blocking(move || fanout.shutdown(DRAIN));
+    keeper.finish(tally, now, deadline).await;
+    let sinks = sinks.await.unwrap_or_default();
     if everything_written(&sinks)
         && let (Some(mut probes), Some(reported)) = (probes, reported)
         && let Some(position) = probes.ring_position()

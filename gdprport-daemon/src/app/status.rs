@@ -12,6 +12,7 @@ use gdprport_core::shared::Shared;
 use jiff::Timestamp;
 
 use super::coverage::{Coverage, Snapshot};
+use super::keeper::Keeper;
 use super::monitor::{Monitor, flow_object, peer_name};
 use super::policy::needed_by;
 use super::reload::PolicyState;
@@ -36,13 +37,15 @@ pub(super) struct Sources<'a> {
     /// Where the policy came from.
     pub policy: &'a PolicyState,
     pub translations: &'a Translations,
+    /// How the ledger is.
+    pub keeper: &'a Keeper,
 }
 
 impl Sources<'_> {
     /// The state of the daemon now.
     #[must_use]
     pub(super) fn status(&self, control: ControlStatus) -> Status {
-        let Self { session, monitor, coverage, policy, translations } = self;
+        let Self { session, monitor, coverage, policy, translations, keeper } = self;
         let probes = &monitor.evidence.kernel;
         let now = monitor.now();
         let snapshot = Snapshot::of(monitor, probes.counters().ok());
@@ -60,6 +63,7 @@ impl Sources<'_> {
             owners: monitor.evidence.resolver.counters(),
             containers: monitor.evidence.resolver.container_counters(),
             translations: translations.status(),
+            ledger: keeper.status(snapshot.unledgered),
             sinks: sinks(snapshot),
             control,
             memory: Memory { rss_kib: rss_kib() },

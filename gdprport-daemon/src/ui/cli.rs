@@ -190,6 +190,12 @@ pub(super) struct RunArgs {
     /// How the daemon runs; every key has a default, no file is needed.
     #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
     pub(super) config: PathBuf,
+    /// Keep the ledger, which counts every flow, in this file instead of the one that the configuration names.
+    #[arg(long, value_name = "PATH")]
+    pub(super) ledger: Option<PathBuf>,
+    /// Keep no ledger: only what is open is known, and nothing of the past.
+    #[arg(long, conflicts_with = "ledger")]
+    pub(super) no_ledger: bool,
     /// Take policy and configuration files that others than root can change, and log a warning for each: to try
     /// something out. Without it they are refused, because whoever writes them decides what is declared.
     #[arg(long)]

@@ -12,6 +12,7 @@ mod exit;
 mod explain;
 mod flows;
 mod format;
+mod ledger;
 mod lines;
 mod problems;
 mod scan;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::coverage::coverage;
 use super::doctor::hooks;
 use super::format::{bytes, clean, counted, counts, duration, moment, shares};
+use super::ledger::ledger;
 use super::screen::Screen;
 use super::table::{Cell, Column, fact, table, tied_items, title, wrap};
 use super::tone::Tone;
@@ -70,6 +71,7 @@ pub(super) fn show(reply: &StatusReply, screen: &Screen) -> String {
     text.push_str(&ports(&status.ports, &status.policy.source, screen));
     text.push_str(&containers(&status.containers, screen));
     text.push_str(&coverage(status, screen));
+    text.push_str(&ledger(&status.ledger, screen));
     text.push_str(&sinks(&status.sinks, screen));
     text
 }

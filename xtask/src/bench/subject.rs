@@ -283,6 +283,8 @@ pub(crate) fn gdprport(context: &Context, policy: &[PathBuf], output: &Path) -> 
     }
     argv.extend(["--config".into(), path(&config), "--events".into(), path(output)]);
     argv.extend(["--socket".into(), path(&context.dir.join("control.sock"))]);
+    // As in the product, and never the host's own.
+    argv.extend(["--ledger".into(), path(&context.dir.join("ledger.db"))]);
     Ok(argv)
 }
 

@@ -45,6 +45,12 @@ impl Stamper {
         }
     }
 
+    /// This run of the program.
+    #[must_use]
+    pub fn agent(&self) -> &Agent {
+        &self.agent
+    }
+
     /// The next event of this run, which happened at `time`.
     pub fn stamp(&mut self, time: Timestamp, body: Body) -> Event {
         let head = self.head(time);

@@ -13,7 +13,8 @@ use gdprport_common::Hook;
 use jiff::Timestamp;
 
 use super::reason::{
-    END_UNSEEN, LISTENERS_FULL, OPENING_UNSEEN, OWNERS_UNKEPT, RING_FULL, SINK, TABLE_FULL, UNDECODABLE,
+    END_UNSEEN, LEDGER_FULL, LISTENERS_FULL, OPENING_UNSEEN, OWNERS_UNKEPT, RING_FULL, SINK, TABLE_FULL,
+    UNDECODABLE,
 };
 use super::snapshot::{Snapshot, unseen_by_reason};
 use super::unseen::UnseenState;
@@ -40,6 +41,7 @@ pub(super) struct GapTracker {
     listeners: LossCounter,
     ends: LossCounter,
     openings: LossCounter,
+    ledger: LossCounter,
     unseen: [UnseenState; 3],
     sinks: Vec<SinkLosses>,
     started: Timestamp,
@@ -158,6 +160,7 @@ impl GapTracker {
             listeners: LossCounter::new(started),
             ends: LossCounter::new(started),
             openings: LossCounter::new(started),
+            ledger: LossCounter::new(started),
             unseen: [UnseenState::new(started); 3],
             sinks: Vec::new(),
             started,
@@ -180,6 +183,7 @@ impl GapTracker {
             + self.listeners.observe(snapshot.evicted_listeners, now);
         any += self.ends.observe(snapshot.flows.end_missed, now)
             + self.openings.observe(snapshot.found_late, now);
+        any += self.ledger.observe(snapshot.unledgered, now);
         new.urgent = any > 0;
         // No loss yet: what cannot be looked at may be as it was.
         for (state, (_, count)) in self.unseen.iter_mut().zip(unseen_by_reason(snapshot.unseen)) {
@@ -214,6 +218,7 @@ impl GapTracker {
             (&mut self.listeners, LISTENERS_FULL),
             (&mut self.ends, END_UNSEEN),
             (&mut self.openings, OPENING_UNSEEN),
+            (&mut self.ledger, LEDGER_FULL),
         ];
         for (counter, reason) in others {
             gaps.extend(counter.gap(|| reason.into()));
@@ -256,7 +261,7 @@ mod tests {
         counters.unkept = 1;
         let mut lost = kernel(&counters);
         (lost.undecodable, lost.flows.evicted, lost.evicted_listeners) = (2, 3, 4);
-        (lost.flows.end_missed, lost.found_late) = (6, 7);
+        (lost.flows.end_missed, lost.found_late, lost.unledgered) = (6, 7, 8);
         assert_eq!(tracker.observe(&lost, at(3)), NewLosses { ring_full: 5, urgent: true });
         let expected = [
             ("ring-full:close", 5),
@@ -266,6 +271,7 @@ mod tests {
             ("listener-table-full", 4),
             ("end-unseen", 6),
             ("opening-unseen", 7),
+            ("ledger:full", 8),
         ];
         let expected = expected.map(|(reason, lost)| {
             // Nothing was lost up to the snapshot before.

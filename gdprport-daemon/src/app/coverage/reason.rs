@@ -22,6 +22,8 @@ pub(crate) const SOCKETS_UNSEEN: &str = "sockets-unseen";
 pub(crate) const PROCESSES_UNSEEN: &str = "processes-unseen";
 /// Before the name and the reason of what a sink lost.
 pub(crate) const SINK: &str = "sink";
+/// What the ledger had no room for on the way to it, because it could not be written for long.
+pub(crate) const LEDGER_FULL: &str = "ledger:full";
 /// Records that were read by a daemon that ended, and perhaps not written.
 pub(crate) const UNWRITTEN: &str = "unwritten";
 /// Time in which a hook was not attached; its name follows.

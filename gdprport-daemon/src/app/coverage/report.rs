@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use gdprport_common::Counters;
 use gdprport_core::event::{Body, CoverageEvent, Gap};
+use gdprport_core::ledger::Entry;
 use jiff::Timestamp;
 
 use super::checkpoint::DurablePosition;
 use super::gaps::{GapTracker, NewLosses};
+use super::reason::SINK;
 use super::snapshot::Snapshot;
 use crate::app::monitor::Monitor;
 use crate::host::clock::boottime_ns;
@@ -93,6 +95,12 @@ impl Coverage {
         // So that the sinks' counters include what they were given.
         monitor.publisher.deliver();
         gaps.extend(self.gaps.take_gaps());
+        if let Some(tally) = &mut monitor.tally {
+            // What a sink has lost the ledger has.
+            for gap in gaps.iter().filter(|gap| !gap.reason.starts_with(SINK)) {
+                tally.enter(Entry::Gap(gap.clone()));
+            }
+        }
         let coverage = Snapshot::of(monitor, kernel.copied()).event(self.since, now, gaps);
         self.reported = now;
         monitor.publisher.send(Body::Coverage(Box::new(CoverageEvent { port: None, coverage })), now);

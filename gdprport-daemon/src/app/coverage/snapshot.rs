@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use gdprport_common::{Counters, HookCounters};
 use gdprport_core::event::{self, ByReason, Gap, KernelCounts};
 use gdprport_core::flow::TableCounters;
+use gdprport_core::ledger::Tally;
 use jiff::Timestamp;
 
 use super::reason::{NAMESPACES_UNSEEN, PROCESSES_UNSEEN, RING_FULL, SOCKETS_UNSEEN, UNDECODABLE};
@@ -39,12 +40,14 @@ pub(crate) struct Snapshot {
     pub found_late: u64,
     /// What of the host could not be looked at last.
     pub unseen: Unseen,
+    /// What found no room on the way to the ledger.
+    pub unledgered: u64,
 }
 
 impl Snapshot {
     /// Reads every part's counters.
     pub(crate) fn of<K: TaskLookup>(monitor: &Monitor<K>, kernel: Option<Counters>) -> Self {
-        let Monitor { flows, listeners, publisher, counters, .. } = monitor;
+        let Monitor { flows, listeners, publisher, counters, tally, .. } = monitor;
         Self {
             kernel,
             records: counters.records,
@@ -57,6 +60,7 @@ impl Snapshot {
             unwatched_listeners: counters.unwatched_listeners,
             found_late: counters.found_late,
             unseen: counters.unseen,
+            unledgered: tally.as_ref().map_or(0, Tally::lost),
         }
     }
 

@@ -6,7 +6,7 @@ use gdprport_core::decode::{DecodeError, Record};
 use gdprport_core::event::PolicyRef;
 use gdprport_core::flow::{Change, ChangeKind, Flow, FoundFlow, LastCounts, Progress, Table};
 use gdprport_core::inventory::Seen;
-use gdprport_core::ledger::{ListenerEvent, PortKey, Tally};
+use gdprport_core::ledger::{Entry, ListenerEvent, Note, NoteKind, PortKey, Tally};
 use gdprport_core::listener::ListenerTable;
 use gdprport_core::model::{Endpoint, Nat, Process};
 use gdprport_core::policy::{ActivePolicy, DnsNames, Policy};
@@ -165,6 +165,14 @@ impl<K: TaskLookup> Monitor<K> {
     pub fn follow_clock(&mut self, clock: BootClock) {
         if let Some(moved) = self.publisher.clock().jumped(&clock) {
             tracing::warn!(moved = %moved, "the wall clock was set");
+            let ns = boottime_ns();
+            let (from, to) = (self.publisher.clock().timestamp(ns), clock.timestamp(ns));
+            let text =
+                format!("the wall clock was set from {from:.0} to {to:.0}: days and hours go by the new one");
+            let note = Note { at: to, kind: NoteKind::ClockSet, text: text.into() };
+            if let Some(tally) = &mut self.tally {
+                tally.enter(Entry::Note(note));
+            }
         }
         self.publisher.set_clock(clock);
         self.evidence.resolver.set_clock(clock);

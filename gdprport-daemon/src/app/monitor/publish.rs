@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use gdprport_core::encode::Encoder;
 use gdprport_core::event::{
-    Body, Cookie, FlowEvent, FlowKind, Listener as ListenerObject, ListenerEvent, PolicyRef, Port, Stamper,
-    Violation,
+    Agent, Body, Cookie, FlowEvent, FlowKind, Listener as ListenerObject, ListenerEvent, PolicyRef, Port,
+    Stamper, Violation,
 };
 use gdprport_core::flow::{Change, ChangeKind, Flow};
 use gdprport_core::listener::Listener;
@@ -303,6 +303,12 @@ impl Publisher {
             suppressed: self.suppressor.suppressed(),
             sinks: self.fanout.stats(),
         }
+    }
+
+    /// This run, as events name it.
+    #[must_use]
+    pub fn agent(&self) -> &Agent {
+        self.stamper.agent()
     }
 
     /// The policy as events refer to it.

@@ -76,6 +76,8 @@ pub(crate) struct Loaded {
     pub policy: Policy,
     /// The files, in the order read; empty for the catalog.
     pub files: Vec<String>,
+    /// Their texts, in the same order.
+    pub sources: Arc<[Source]>,
     /// Of which of them others than root can change something, and how; only with [`Trust::Anyone`].
     pub exposed: Vec<String>,
 }
@@ -194,7 +196,8 @@ impl Texts {
     fn compile(self) -> Result<Loaded, PolicyError> {
         let Self { sources, exposed } = self;
         let policy = compile(&sources)?;
-        Ok(Loaded { policy, files: sources.into_iter().map(|source| source.name).collect(), exposed })
+        let files = sources.iter().map(|source| source.name.clone()).collect();
+        Ok(Loaded { policy, files, sources: sources.into(), exposed })
     }
 }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ledger::LedgerStanding;
 use super::status::{HookState, Status};
 use gdprport_core::event::ByReason;
 
@@ -80,6 +81,8 @@ impl Status {
             }),
             (coverage.found_late > 0)
                 .then(|| format!("{} flows were found open whose opening was not seen", coverage.found_late)),
+            (self.ledger.lost > 0)
+                .then(|| format!("{} found no room on the way to the ledger", self.ledger.lost)),
             (coverage.posture_given_up > 0).then(|| {
                 format!(
                     "the encryption of {} flows not followed: too many were undecided at once",
@@ -139,6 +142,7 @@ impl Status {
                 )
             }),
             (unresolved > 0).then(|| format!("{unresolved} {} unresolved", plural(unresolved, "name"))),
+            self.ledger_defect(),
         ]
         .into_iter()
         .flatten()
@@ -149,6 +153,17 @@ impl Status {
                 .map(|sink| format!("sink {} fails", sink.counts.name)),
         )
         .collect()
+    }
+
+    /// Why the ledger is not written in time. That none is kept was asked for.
+    fn ledger_defect(&self) -> Option<String> {
+        let what = match self.ledger.state {
+            LedgerStanding::Off | LedgerStanding::Ok => return None,
+            LedgerStanding::Late => "is late",
+            LedgerStanding::Unavailable => "cannot be written",
+        };
+        let why = self.ledger.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        Some(format!("the ledger {what}{why}"))
     }
 }
 
@@ -162,13 +177,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_ledger_that_is_not_written_is_a_defect_and_none_is_not() {
+        for (state, expected) in [
+            (LedgerStanding::Off, HealthState::Healthy),
+            (LedgerStanding::Ok, HealthState::Healthy),
+            (LedgerStanding::Late, HealthState::Degraded),
+            (LedgerStanding::Unavailable, HealthState::Degraded),
+        ] {
+            let mut status = samples::healthy();
+            status.ledger.state = state;
+            status.ledger.why = Some("the disk is full: make room".to_owned());
+            let health = status.health();
+            assert_eq!(health.state, expected, "{state:?}");
+            assert!(health.reasons.iter().all(|reason| reason.contains("the disk is full")), "{health:?}");
+        }
+    }
+
+    #[test]
     fn any_loss_counts_as_losing_for_one_minute() {
         let evicted = |status: &mut Status| status.coverage.evicted = 5;
         let listeners = |status: &mut Status| status.coverage.evicted_listeners = 5;
         let unkept = |status: &mut Status| status.coverage.kernel.owners_unkept = 5;
         let by_a_sink =
             |status: &mut Status| status.sinks[0].counts.dropped = [("io-error".into(), 5)].into();
-        for lose in [evicted, listeners, unkept, by_a_sink] {
+        let ledger = |status: &mut Status| status.ledger.lost = 5;
+        for lose in [evicted, listeners, unkept, by_a_sink, ledger] {
             let mut status = samples::healthy();
             lose(&mut status);
             status.coverage.last_loss = Some(status.started);

@@ -7,6 +7,7 @@ mod doctor;
 mod explain;
 mod flows;
 mod health;
+mod ledger;
 mod replies;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod samples;
@@ -16,6 +17,7 @@ pub(crate) use doctor::{Check, CheckResult, DoctorReport};
 pub(crate) use explain::{ExplainQuery, ExplainReply, ExplainedFlow};
 pub(crate) use flows::{FlowQuery, FlowRow, FlowsReply, VerdictOutcome, VerdictRow};
 pub(crate) use health::{Health, HealthState};
+pub(crate) use ledger::{LedgerStanding, LedgerStatus};
 pub(crate) use replies::{EndpointInfo, ErrorReply, Index, ReloadReply, StatusReply};
 pub(crate) use status::{
     ControlStatus, CoverageStatus, Hook, HookState, Kernel, Memory, Pins, PolicySource, PolicyStatus,

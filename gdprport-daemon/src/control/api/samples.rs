@@ -224,6 +224,22 @@ pub(crate) fn status() -> Status {
         },
         privacy: None,
         translations: TranslationStatus { asked: 4_711, translated: 38, ..TranslationStatus::default() },
+        ledger: LedgerStatus {
+            state: LedgerStanding::Unavailable,
+            why: Some("no space is left on /var/lib/gdprport: make room".to_owned()),
+            path: Some("/var/lib/gdprport/ledger.db".to_owned()),
+            since: Some(at("2026-08-01T09:12:00Z")),
+            stored_until: Some(at("2026-11-23T13:18:02Z")),
+            synced_until: Some(at("2026-11-23T13:17:41Z")),
+            rows: 41_210,
+            batches: 277_300,
+            waiting: 3,
+            lost: 12,
+            bytes: 31 << 20,
+            wal_bytes: 4 << 20,
+            set_aside: None,
+            last_error: Some("no space is left on /var/lib/gdprport: make room".to_owned()),
+        },
         sinks: vec![
             SinkStatus {
                 counts: SinkCounts {
@@ -266,6 +282,14 @@ pub(crate) fn healthy() -> Status {
     status.coverage.kernel.dropped.clear();
     status.coverage.last_loss = None;
     status.sinks.truncate(1);
+    status.ledger = LedgerStatus {
+        state: LedgerStanding::Ok,
+        why: None,
+        last_error: None,
+        waiting: 0,
+        lost: 0,
+        ..status.ledger
+    };
     status
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ledger::LedgerStatus;
 use gdprport_core::counters::{ContainerCounters, OwnerCounters, PortCounters};
 use gdprport_core::event::{ByReason, Coverage, KernelCounts, SinkCounts};
 use gdprport_core::privacy::Applied;
@@ -41,6 +42,9 @@ pub(crate) struct Status {
     /// How flows are translated by the host, as far as that was asked.
     #[serde(default)]
     pub translations: TranslationStatus,
+    /// How the ledger is.
+    #[serde(default)]
+    pub ledger: LedgerStatus,
     /// Where events go.
     pub sinks: Vec<SinkStatus>,
     /// The control socket's own counters.

@@ -33,8 +33,10 @@ pub(super) fn daemon(args: RunArgs, socket: PathBuf, color: Color) -> anyhow::Re
         None => (None, config.events.file.clone()),
     };
     let journald = (args.journald || config.events.journald).then(|| render(false, None));
+    let ledger = if args.no_ledger { None } else { config.ledger.settings(args.ledger.as_deref()) };
+    let pins = args.pin;
     let options =
-        RunOptions { policy, trust, config, socket, stdout: to_stdout, file, journald, pins: args.pin };
+        RunOptions { policy, trust, config, socket, stdout: to_stdout, file, journald, ledger, pins };
     match app::run(options) {
         Ok(()) => Ok(Exit::Fine),
         Err(RunError::Policy(PolicyError::Problems(found))) => {
