@@ -48,7 +48,7 @@ pub(super) fn show(shown: &Shown<'_>, screen: &Screen) -> String {
     let declared = matches!(explanation.verdict, Verdict::Declared { .. });
     // Rules of the other direction say nothing of this flow.
     let own = explanation.rules.iter().take_while(|rule| !is_of_other_direction(rule)).count();
-    let (whole, brief) = explanation.rules.split_at(own.max(1).min(WHOLE).min(explanation.rules.len()));
+    let (whole, brief) = explanation.rules.split_at(own.clamp(1, WHOLE).min(explanation.rules.len()));
     for (index, rule) in whole.iter().enumerate() {
         let remark = match index {
             _ if declared => "allows it",

@@ -179,10 +179,9 @@ fn made_up(args: &ExplainArgs, active: &ActivePolicy, now: jiff::Timestamp) -> a
         text.as_deref().map(|text| address(text, option)).transpose()
     };
     let (from, to) = (end(&asked.from, "--from")?, end(&asked.to, "--to")?);
-    if let Some(to) = to.filter(|to| to.port() != 0 && to.port() != info.number) {
-        if !ports.iter().any(|port| port.number == to.port()) {
-            bail!("--to names port {}, and --port {name} is {}", to.port(), info.number);
-        }
+    let other = |to: &SocketAddr| to.port() != 0 && !ports.iter().any(|port| port.number == to.port());
+    if let Some(to) = to.filter(other) {
+        bail!("--to names port {}, and --port {name} is {}", to.port(), info.number);
     }
     let number = to.map(|to| to.port()).filter(|port| *port != 0).unwrap_or(info.number);
     let nobody = IpAddr::from(Ipv4Addr::UNSPECIFIED);

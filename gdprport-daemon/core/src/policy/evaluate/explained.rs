@@ -16,7 +16,7 @@ use super::facts::Facts;
 use super::flow::{Claimed, Evaluation};
 use super::tls;
 use super::wording::{self, Words};
-use crate::model::{Attribution, Direction, Process};
+use crate::model::{Attribution, Direction, Process, Withheld};
 use crate::policy::compile::{CompiledDeclaration, CompiledRule, ItemId};
 use crate::policy::dns_names::Resolution;
 use crate::policy::model::{Fit, ProcessKey};
@@ -166,7 +166,7 @@ impl ActivePolicy {
                 }
                 (Fit::Withheld, process) => {
                     let of_exe = process.and_then(|process| process.exe_withheld);
-                    let cause = of_exe.or(facts.owner_withheld).map(|withheld| withheld.cause());
+                    let cause = of_exe.or(facts.owner_withheld).map(Withheld::cause);
                     format!("withheld: {}", cause.unwrap_or("the process saw to that"))
                 }
                 (_, None) => "the process is not known".to_owned(),
