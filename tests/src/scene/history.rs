@@ -31,6 +31,8 @@ pub fn went_on_for(path: &Path, days: i64) {
         all.execute(edges, (before, before * DAY_US, last)).expect("it fits the schema");
         all.execute(volume, (before, hour)).expect("it fits the schema");
     }
+    let kept = "INSERT OR IGNORE INTO day(day) SELECT DISTINCT day FROM edge";
+    all.execute(kept, []).expect("it fits the schema");
     // Without a break: every hour of every port up to this one.
     let hours = "WITH RECURSIVE ago(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM ago WHERE n < 24 * ?1)
         INSERT INTO coverage(hour, port, watched_s, seen, lost)

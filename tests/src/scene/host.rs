@@ -51,6 +51,9 @@ impl Host {
     /// An API in Python that speaks HTTP.
     pub const API: u16 = 8090;
 
+    /// All of them, and the nginx's.
+    pub const PORTS: [u16; 6] = [80, Self::CUSTOMERS, Self::REPORTS, Self::CACHE, Self::SESSIONS, Self::API];
+
     /// As hosts grow: PostgreSQL, a second one on another port, and a Redis, all of them bound to every address.
     ///
     /// # Errors
