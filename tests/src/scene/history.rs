@@ -20,15 +20,17 @@ pub fn went_on_for(path: &Path, days: i64) {
     let last: i64 = all.query_row(last, [], |row| row.get(0)).expect("it fits the schema");
     let hour = "SELECT coalesce(min(hour), 0) FROM volume";
     let hour: i64 = all.query_row(hour, [], |row| row.get(0)).expect("it fits the schema");
-    let edges = "INSERT INTO edge(day, port, direction, identity, peer, prefix, verdict, posture, policy, flows, opened, closed,
+    // Rows are numbered in the order in which they were seen.
+    all.execute("UPDATE edge SET row = row + ?1", [days * last]).expect("they are all moved");
+    let edges = "INSERT INTO edge(row, day, port, direction, identity, peer, prefix, verdict, posture, policy, flows, opened, closed,
             failed, bytes_sent, bytes_received, first, last)
-        SELECT day - ?1, port, direction, identity, peer, prefix, verdict, posture, policy, flows, opened, closed, failed,
+        SELECT row - ?1 * ?3, day - ?1, port, direction, identity, peer, prefix, verdict, posture, policy, flows, opened, closed, failed,
             bytes_sent, bytes_received, first - ?2, last - ?2
-        FROM edge WHERE row <= ?3";
+        FROM edge WHERE row > ?4 * ?3";
     let volume = "INSERT INTO volume(hour, port, direction, rule, flows, bytes_sent, bytes_received)
-        SELECT hour - 24 * ?1, port, direction, rule, flows, bytes_sent, bytes_received FROM volume WHERE hour >= ?2";
+        SELECT hour - 86400 * ?1, port, direction, rule, flows, bytes_sent, bytes_received FROM volume WHERE hour >= ?2";
     for before in 1..=days {
-        all.execute(edges, (before, before * DAY_US, last)).expect("it fits the schema");
+        all.execute(edges, (before, before * DAY_US, last, days)).expect("it fits the schema");
         all.execute(volume, (before, hour)).expect("it fits the schema");
     }
     let kept = "INSERT OR IGNORE INTO day(day) SELECT DISTINCT day FROM edge";
@@ -36,7 +38,7 @@ pub fn went_on_for(path: &Path, days: i64) {
     // Without a break: every hour of every port up to this one.
     let hours = "WITH RECURSIVE ago(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM ago WHERE n < 24 * ?1)
         INSERT INTO coverage(hour, port, watched_s, seen, lost)
-        SELECT (SELECT max(hour) FROM coverage) - n, port, 3600, 1, 0 FROM ago, (SELECT DISTINCT port FROM coverage)
+        SELECT (SELECT max(hour) FROM coverage) - 3600 * n, port, 3600, 1, 0 FROM ago, (SELECT DISTINCT port FROM coverage)
         WHERE true ON CONFLICT(hour, port) DO UPDATE SET watched_s = 3600";
     all.execute(hours, [days]).expect("it fits the schema");
     let us = days * DAY_US;
