@@ -36,7 +36,7 @@ pub(crate) use options::{RunError, RunOptions};
 pub(crate) use policy::{PolicyError, PolicyFiles, Trust, Written};
 pub(crate) use privacy::{read_key, rotate};
 pub(crate) use run::run;
-pub(crate) use scan::{Look, Progress, Watch, host_name, look, watch};
+pub(crate) use scan::{Look, Progress, Watch, host_name, look, look_at_all, watch};
 pub(crate) use unpin::{DEFAULT_PINS, Ending, Unpinned, unpin};
 
 // What `RunOptions` is made of.

@@ -4,6 +4,10 @@
 
 mod audit;
 mod explain;
+mod flows;
+mod init;
+mod period;
+mod since;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,10 +16,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app::DEFAULT_PINS;
 use crate::control::DEFAULT_SOCKET;
-use crate::control::api::FlowQuery;
 
 pub(super) use audit::AuditArgs;
 pub(super) use explain::{ExplainArgs, MadeUp};
+pub(super) use flows::FlowsArgs;
+pub(super) use init::InitArgs;
+use period::watch_period;
 
 /// How the daemon runs, where nothing else is said.
 const DEFAULT_CONFIG: &str = "/etc/gdprport/gdprport.toml";
@@ -31,6 +37,7 @@ const DEFAULT_CONFIG: &str = "/etc/gdprport/gdprport.toml";
 Examples:
   sudo gdprport scan                   what listens and talks here, without a daemon
   sudo gdprport audit                  what is wrong, with evidence and what settles it
+  sudo gdprport init                   write a starter policy of what is here
   sudo gdprport daemon run             watch this host
   gdprport daemon status               is it healthy, what did it see and lose
   gdprport flows --violations          who talks now and should not
@@ -92,13 +99,7 @@ pub(super) enum TopCommand {
     /// List the open flows: who talks, with whom, and whether the policy allows it.
     #[command(
         override_usage = "gdprport flows [OPTIONS]",
-        after_help = "\
-Examples:
-  gdprport flows --port customers-db  one port, by name or by number
-  gdprport flows --violations         only what no rule allows
-  gdprport flows --follow | jq .kind  what opens, fails and closes from now on
-
-PROCESS is `name pid`, with how it is known where that is not `exact`."
+        after_help = flows::EXAMPLES,
     )]
     Flows(FlowsArgs),
     /// Print every event as it happens, one JSON object a line.
@@ -128,6 +129,9 @@ compared; there need be none."
     /// Say what is wrong with the policy and the host, with evidence and what would settle it; needs no daemon.
     #[command(override_usage = "gdprport audit [OPTIONS]", after_help = audit::EXAMPLES)]
     Audit(AuditArgs),
+    /// Write a starter policy of what is seen on this host, for its author to complete.
+    #[command(override_usage = "gdprport init [OPTIONS]", after_help = init::EXAMPLES)]
+    Init(InitArgs),
     /// Show what this kernel and these privileges allow, and how to fix what is missing.
     Doctor,
     /// Work with policy files; needs no daemon.
@@ -233,31 +237,6 @@ impl From<&str> for EventsTarget {
     }
 }
 
-/// `gdprport flows …`
-#[derive(Debug, Clone, Args)]
-pub(super) struct FlowsArgs {
-    /// Only this port, by its name in the policy or catalog, or by its number.
-    #[arg(long, value_name = "NAME|NUMBER")]
-    pub(super) port: Option<String>,
-    /// Only what no rule allows.
-    #[arg(long)]
-    pub(super) violations: bool,
-    /// Instead of what is open now, print what opens, fails and closes from now on.
-    #[arg(long, conflicts_with = "limit")]
-    pub(super) follow: bool,
-    /// At most this many, the oldest first.
-    #[arg(long, value_name = "N", default_value_t = FlowQuery::DEFAULT_LIMIT, value_parser = limit)]
-    pub(super) limit: usize,
-}
-
-fn limit(text: &str) -> Result<usize, String> {
-    let range = 1..=FlowQuery::MAX_LIMIT;
-    text.parse()
-        .ok()
-        .filter(|limit| range.contains(limit))
-        .ok_or_else(|| format!("a number from 1 to {}", range.end()))
-}
-
 /// `gdprport scan …`
 #[derive(Debug, Clone, Args)]
 pub(super) struct ScanArgs {
@@ -274,16 +253,6 @@ pub(super) struct ScanArgs {
     /// Print a page of Markdown instead of tables.
     #[arg(long, conflicts_with = "json")]
     pub(super) markdown: bool,
-}
-
-/// As long as anybody waits at a terminal: what takes longer is a daemon's.
-const WATCH_MAX: Duration = Duration::from_secs(3_600);
-
-fn watch_period(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|period| Duration::try_from(period).ok());
-    parsed
-        .filter(|period| (Duration::from_secs(1)..=WATCH_MAX).contains(period))
-        .ok_or_else(|| "a time from 1s to 1h, such as 30s or 5m".to_owned())
 }
 
 /// `gdprport events …`

@@ -14,6 +14,7 @@ mod flows;
 mod format;
 mod ledger;
 mod lines;
+mod past;
 mod problems;
 mod scan;
 mod screen;

@@ -13,6 +13,7 @@ use crate::catalog;
 use crate::inventory::{Inventory, Listening, PeerGroup, Recognised, Service};
 use crate::ledger::{Edge, Identity, Observed, PortKey, PostureKey, VerdictKey};
 use crate::model::{Direction, PostureState, TlsVersion};
+use crate::privacy::is_pseudonym;
 
 /// Services by port; the local one of a port before the remote one.
 type Services = BTreeMap<(u16, bool), SeenService>;
@@ -68,22 +69,20 @@ impl Seen {
         for edge in &observed.edges {
             let remote = edge.key.direction == Direction::Out && !is_served_here(&services, edge);
             let service = by_port(&mut services, &edge.key.port, remote);
-            let connections = edge.counts.flows.max(edge.counts.opened).max(edge.counts.failed);
+            let counts = &edge.counts;
+            // Flows count again every day that they are open; they are opened once.
+            let connections = counts.opened.saturating_add(counts.failed);
             service.edges.push(SeenEdge {
                 direction: edge.key.direction,
                 identity: (*edge.key.identity).clone(),
                 peer: Some(edge.key.peer),
                 connections,
-                violations: match *edge.key.verdict {
-                    VerdictKey::Violation { .. } => connections,
-                    VerdictKey::Declared { .. } | VerdictKey::Undecided { .. } => 0,
-                },
+                in_violation: matches!(*edge.key.verdict, VerdictKey::Violation { .. }),
                 time: Some((edge.first, edge.last)),
             });
             // What is not known yet of a flow stands there until it is: only what ended so was not seen.
             let known = edge.key.posture.state != PostureState::Unknown;
-            let weight =
-                if known { connections - edge.counts.failed.min(connections) } else { edge.counts.closed };
+            let weight = if known { counts.flows.saturating_sub(counts.failed) } else { counts.closed };
             count(service, &edge.key.posture, weight);
         }
         let lost = observed.gaps.len() as u64;
@@ -98,7 +97,7 @@ impl Seen {
 
 fn edge(direction: Direction, identity: &Identity, peer: Option<IpNet>, group: &PeerGroup) -> SeenEdge {
     let identity = identity.clone();
-    SeenEdge { direction, identity, peer, connections: group.connections, violations: 0, time: None }
+    SeenEdge { direction, identity, peer, connections: group.connections, in_violation: false, time: None }
 }
 
 fn service<'s>(services: &'s mut Services, found: &Listening, remote: bool) -> &'s mut SeenService {
@@ -207,7 +206,7 @@ fn placed(mut services: Services) -> Vec<SeenService> {
     // A service elsewhere is nothing but its addresses.
     services.retain(|_, service| {
         let mut peers = service.edges.iter().filter_map(|edge| edge.peer);
-        !service.remote || peers.any(|peer| !is_nobody(peer))
+        !service.remote || peers.any(|peer| !is_nobody(peer) && !is_pseudonym(peer))
     });
     for service in services.values_mut() {
         service.bound.sort_by_key(IpAddr::to_canonical);

@@ -20,4 +20,4 @@ mod tls;
 pub use answers::{Answers, Candidate, ControllerAnswer, NotAnswer, Which};
 pub use header::Context;
 pub use seen::{Seen, SeenEdge, SeenService, Source};
-pub use starter::{RULES_MAX, Starter, candidates, starter};
+pub use starter::{RULES_MAX, Starter, candidates, is_about, starter};

@@ -10,6 +10,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use super::roles::{Given, slug};
 use super::text::{Page, counted, quoted};
 use crate::inventory::Exposure;
+use crate::privacy::is_pseudonym;
 
 /// How many peers one rule names; more are gathered to networks, with a comment that says so. A list of this length still fits
 /// on a screen.
@@ -47,7 +48,7 @@ pub(super) fn gather(seen: impl IntoIterator<Item = IpNet>) -> Gathered {
         let net = canonical(net);
         if is_loopback(net) {
             gathered.loopback = true;
-        } else if !is_nobody(net) {
+        } else if !is_nobody(net) && !is_pseudonym(net) {
             nets.insert(net);
         }
     }

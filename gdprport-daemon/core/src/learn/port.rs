@@ -52,7 +52,7 @@ struct Rule<'s> {
     demand: Demand,
     peers: BTreeSet<IpNet>,
     connections: u64,
-    violations: u64,
+    in_violation: bool,
     time: Option<(Timestamp, Timestamp)>,
 }
 
@@ -93,11 +93,10 @@ pub(super) fn block(service: &SeenService, name: &str, mut sets: Option<&mut Set
         let more = if unproven.peers.len() > peers.len() { ", …" } else { "" };
         let (verb, side) = verb(*direction);
         block.page.blank();
-        block.page.comment(&format!(
-            "No rule for {} {verb} here {side} {}{more}: {why}.",
-            counted(unproven.connections, "connection"),
-            if peers.is_empty() { "this host".to_owned() } else { peers.join(", ") },
-        ));
+        let whom =
+            if peers.is_empty() { String::new() } else { format!(" {side} {}{more}", peers.join(", ")) };
+        let connections = counted(unproven.connections, "connection");
+        block.page.comment(&format!("No rule for {connections} {verb} here{whom}: {why}."));
     }
     if rules.is_empty() {
         example(&mut block.page, service);
@@ -188,11 +187,8 @@ fn listen(page: &mut Page, service: &SeenService) -> usize {
         return 1;
     }
     if service.bound.iter().any(IpAddr::is_unspecified) {
-        let whose = if service.in_own_netns { "" } else { " of a network namespace, such as a container's" };
-        page.key(
-            r#"listen = ["any"]"#,
-            &format!("it is bound to every address{whose}; name those that are meant"),
-        );
+        let place = if service.in_own_netns { "every address" } else { "every address of a container" };
+        page.key(r#"listen = ["any"]"#, &format!("bound to {place}: name those that are meant"));
         return 0;
     }
     let gathered = gather(service.bound.iter().map(|ip| IpNet::from(*ip)));
@@ -213,8 +209,11 @@ fn rules(service: &SeenService) -> (Vec<Rule<'_>>, BTreeMap<(Direction, &'static
         let (asked, peer) = match (asked, peer) {
             (Ok(asked), Some(peer)) => (asked, peer),
             (Ok(_), None) => {
-                let why =
-                    if hidden { "the ledger has pseudonyms of them" } else { "the address is not known" };
+                let why = if hidden {
+                    "the ledger has only pseudonyms of their addresses"
+                } else {
+                    "the address is not known"
+                };
                 let none = unproven.entry((edge.direction, why)).or_default();
                 none.connections = none.connections.saturating_add(edge.connections);
                 continue;
@@ -232,12 +231,12 @@ fn rules(service: &SeenService) -> (Vec<Rule<'_>>, BTreeMap<(Direction, &'static
             demand: asked.clone(),
             peers: BTreeSet::new(),
             connections: 0,
-            violations: 0,
+            in_violation: false,
             time: edge.time,
         });
         rule.peers.insert(peer);
         rule.connections = rule.connections.saturating_add(edge.connections);
-        rule.violations = rule.violations.saturating_add(edge.violations);
+        rule.in_violation |= edge.in_violation;
         rule.time = match (rule.time, edge.time) {
             (Some((first, last)), Some((from, to))) => Some((first.min(from), last.max(to))),
             (time, other) => time.or(other),
@@ -251,14 +250,18 @@ fn rules(service: &SeenService) -> (Vec<Rule<'_>>, BTreeMap<(Direction, &'static
 fn rule_lines(page: &mut Page, rule: &Rule<'_>, role: &str, peers: &[String], notes: &[String]) {
     let (verb, _) = verb(rule.direction);
     page.blank();
-    let mut said = format!("{} {verb} by {}", counted(rule.connections, "connection"), rule.demand.called);
+    let connections = match rule.connections {
+        0 => "Connections that were open before,".to_owned(),
+        connections => counted(connections, "connection"),
+    };
+    let mut said = format!("{connections} {verb} by {}", rule.demand.called);
     if let Some((first, last)) = rule.time {
         let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
         let (first, last) = (day(first), day(last));
         said += &if first == last { format!(" on {first}") } else { format!(" from {first} to {last}") };
     }
-    if rule.violations > 0 {
-        said += &format!("; {} not allowed by the policy in force", rule.violations);
+    if rule.in_violation {
+        said += "; not all were allowed by the policy in force";
     }
     page.comment(&format!("{said}."));
     notes.iter().chain(&rule.demand.notes).for_each(|note| page.comment(note));

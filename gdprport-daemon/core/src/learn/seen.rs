@@ -75,10 +75,10 @@ pub struct SeenEdge {
     pub identity: Identity,
     /// The other end; `None`: the process called this service on this host, by an address that is not known.
     pub peer: Option<IpNet>,
-    /// Connections.
+    /// Connections that began, or failed; of a look those that were there.
     pub connections: u64,
-    /// How many of them the policy in force did not allow.
-    pub violations: u64,
+    /// Whether the policy in force did not allow them.
+    pub in_violation: bool,
     /// The first and the last time that one was seen; `None`: now.
     pub time: Option<(Timestamp, Timestamp)>,
 }

@@ -136,13 +136,18 @@ fn is_usual(service: &SeenService) -> bool {
     service.service.id.is_some() || service.declared.is_some()
 }
 
-/// The last answer about a service.
-fn answer(service: &SeenService, answers: &Answers) -> Option<bool> {
-    let about = |which: &Which| match which {
+/// Whether an answer is about this service.
+#[must_use]
+pub fn is_about(which: &Which, service: &SeenService) -> bool {
+    match which {
         Which::Port(port) => *port == service.port,
         Which::Service(name) => [&service.service.id, &service.declared].contains(&&Some(name.clone())),
-    };
-    answers.services.iter().rev().find(|(which, _)| about(which)).map(|(_, answer)| *answer)
+    }
+}
+
+/// The last answer about a service.
+fn answer(service: &SeenService, answers: &Answers) -> Option<bool> {
+    answers.services.iter().rev().find(|(which, _)| is_about(which, service)).map(|(_, answer)| *answer)
 }
 
 /// `PostgreSQL on 5432 (127.0.0.1), postgresql@15-main.service`.

@@ -66,7 +66,7 @@ pub(super) fn advice(seen: &BTreeMap<(PostureState, Option<TlsVersion>), u64>, l
         (0, 0) => blank(
             r#"tls = { min = "1.2" }"#,
             format!(
-                "{BLANK} nothing is known of the encryption. `init --watch 30s` sees that of new connections, `init --from-ledger` of past ones:"
+                "{BLANK} nothing is known of the encryption yet: `init --watch 60s` sees it, or once a daemon has run `--from-ledger`:"
             ),
         ),
         (0, _) => blank(

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use gdprport_core::inventory::{Inventory, Sorted, Unread};
+use gdprport_core::inventory::{ADDRESSES_EACH, Inventory, Sorted, Unread};
 use gdprport_core::policy::ActivePolicy;
 use jiff::Timestamp;
 
@@ -51,11 +51,23 @@ pub(crate) enum ScanError {
 /// # Errors
 /// If there is nothing to see at all. What else could not be looked at is in the inventory.
 pub(crate) fn look(how: &Look<'_>) -> Result<Inventory, ScanError> {
+    look_up_to(how, ADDRESSES_EACH)
+}
+
+/// The same with every address of every peer, for a policy that must not allow more than was seen.
+///
+/// # Errors
+/// As [`look`].
+pub(crate) fn look_at_all(how: &Look<'_>) -> Result<Inventory, ScanError> {
+    look_up_to(how, usize::MAX)
+}
+
+fn look_up_to(how: &Look<'_>, each: usize) -> Result<Inventory, ScanError> {
     let proc = Path::new(PROC);
     let from = Timestamp::now();
     how.progress.begin(Step::Sockets);
     let mut everything = Everything::list(proc)?;
-    let sorted = Sorted::new(std::mem::take(&mut everything.sockets), how.policy);
+    let sorted = Sorted::new(std::mem::take(&mut everything.sockets), how.policy).addresses_each(each);
     how.progress.begin(Step::Holders);
     let mut inodes: Vec<u32> = sorted.holders_wanted().filter(|inode| *inode != 0).collect();
     inodes.sort_unstable();

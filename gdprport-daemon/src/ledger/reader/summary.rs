@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use gdprport_core::ledger::GapRow;
 use jiff::Timestamp;
 
 use super::super::time::timestamp;
@@ -47,5 +48,13 @@ impl Reader {
             let begin = periods::begin(db)?;
             Ok(Summary { begin, end: end.map(timestamp), running, rows: rows.into(), days: days.into(), bytes })
         })
+    }
+
+    /// Losses in a period, oldest first.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub(crate) fn gaps(&self, from: Timestamp, to: Timestamp) -> Result<Vec<GapRow>, ReadError> {
+        self.ask(|db| periods::gaps(db, from, to))
     }
 }

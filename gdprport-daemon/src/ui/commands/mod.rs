@@ -1,9 +1,13 @@
 //! What each command does: send a request, show the reply, return an exit code.
 
+mod ask;
 mod audit;
 mod events;
 mod explain;
 mod files;
+mod init;
+mod new_file;
+mod past;
 mod policy;
 mod privacy;
 mod run;
@@ -47,6 +51,8 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
             let filter = events::EventFilter { port: args.port, violations: args.violations, flows: true };
             runtime()?.block_on(events::follow(&client, &filter, cli.json, &mut out))
         }
+        TopCommand::Flows(args) if args.since.is_some() => past::run(&args, cli.json, &mut out),
+        TopCommand::Init(args) => init::run(&args, cli.json, cli.color, &mut out),
         TopCommand::Flows(args) => list(&client, args, cli.json, &mut out),
         TopCommand::Events(_) => {
             runtime()?.block_on(events::follow(&client, &events::EventFilter::default(), cli.json, &mut out))

@@ -27,6 +27,26 @@ const REDRAW: Duration = Duration::from_millis(100);
 pub(super) const CONFIG: &str = "/etc/gdprport/gdprport.toml";
 
 pub(super) fn run(args: &ScanArgs, json: bool, color: Color, out: &mut Output) -> anyhow::Result<Exit> {
+    let (inventory, policy) = look(args, false, color)?;
+    let report = Report { format: FORMAT, host: app::host_name(), policy, inventory };
+    if json {
+        out.value(&report)?;
+    } else if args.markdown {
+        out.text(&markdown(&report))?;
+    } else {
+        let screen = out.screen();
+        out.text(&page(&report, &screen))?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// Looks at the host or watches it, compares it with the policy if there is one, and shows how far it has come if that takes
+/// long. `every_peer`: a look lists every address of every peer.
+pub(super) fn look(
+    args: &ScanArgs,
+    every_peer: bool,
+    color: Color,
+) -> anyhow::Result<(Inventory, Option<PolicyNote>)> {
     let warn = |text: &str| warning(color, text);
     let (policy, note) = policy(args, &warn);
     let trust = if args.any_owner { Trust::Anyone } else { Trust::RootOnly };
@@ -38,18 +58,10 @@ pub(super) fn run(args: &ScanArgs, json: bool, color: Color, out: &mut Output) -
     let look = Look { policy: policy.as_ref(), containers: &config.containers, progress: &progress };
     let inventory = shown(&progress, args.watch, || match args.watch {
         Some(period) => app::watch(&Watch { look, config: &config, period }),
+        None if every_peer => app::look_at_all(&look),
         None => app::look(&look),
     })?;
-    let report = Report { format: FORMAT, host: app::host_name(), policy: note, inventory };
-    if json {
-        out.value(&report)?;
-    } else if args.markdown {
-        out.text(&markdown(&report))?;
-    } else {
-        let screen = out.screen();
-        out.text(&page(&report, &screen))?;
-    }
-    Ok(Exit::Fine)
+    Ok((inventory, note))
 }
 
 /// Looks once, and shows how far it has come if it takes long and somebody watches.

@@ -1,0 +1,88 @@
+//! The questions of `init`, on a terminal: each can be left open with the return key.
+
+use std::io::{self, BufRead as _, Write as _};
+
+use anyhow::Context as _;
+use gdprport_core::learn::{Answers, ControllerAnswer, Seen, Which, candidates};
+
+use super::super::format::counted;
+
+/// How many services that the catalog does not know are asked about; the others stand in the file as comments.
+const UNKNOWN_MAX: usize = 10;
+
+/// What is asked besides the services.
+pub(super) struct Questions {
+    pub(super) controller: bool,
+}
+
+/// Asks what is not answered yet. The end of the input leaves all that follows open.
+///
+/// # Errors
+/// If the terminal cannot be read.
+pub(super) fn ask(seen: &Seen, answers: &mut Answers, questions: &Questions) -> anyhow::Result<()> {
+    eprintln!(
+        "{} seen. The return key leaves a question open.",
+        counted(seen.services.len() as u64, "service")
+    );
+    if questions.controller {
+        let Some(name) = line("Who is responsible for the data (name of the controller)? ")? else {
+            return Ok(());
+        };
+        if !name.is_empty() {
+            let contact = line("How can the controller be reached (address, e-mail)? ")?.unwrap_or_default();
+            let dpo = line("How can the data protection officer be reached? ")?.unwrap_or_default();
+            let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            let answer = ControllerAnswer::new(&name, some(&contact).as_deref(), some(&dpo).as_deref());
+            match answer {
+                Ok(answer) => answers.controller = Some(answer),
+                Err(error) => eprintln!("left blank: {error}"),
+            }
+        }
+    }
+    let mut unknown = 0;
+    for candidate in candidates(seen) {
+        let answered = |which: &Which| match which {
+            Which::Port(port) => *port == candidate.port,
+            Which::Service(_) => false,
+        };
+        if answers.services.iter().any(|(which, _)| answered(which)) {
+            continue;
+        }
+        if !candidate.usual {
+            unknown += 1;
+            if unknown > UNKNOWN_MAX {
+                continue;
+            }
+        }
+        let choice = if candidate.usual { "[Y/n]" } else { "[y/N]" };
+        let question = format!("Does it carry personal data: {}? {choice} ", candidate.what);
+        loop {
+            let Some(answer) = line(&question)? else { return Ok(()) };
+            let carries = match answer.to_lowercase().as_str() {
+                "y" | "yes" => true,
+                "n" | "no" => false,
+                "" => break,
+                _ => {
+                    eprintln!("please answer y or n");
+                    continue;
+                }
+            };
+            answers.services.push((Which::Port(candidate.port), carries));
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// One answer; `None`: the input has ended.
+fn line(question: &str) -> anyhow::Result<Option<String>> {
+    eprint!("{question}");
+    let _ = io::stderr().flush();
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer).context("cannot read the answer")?;
+    if read == 0 {
+        eprintln!();
+        return Ok(None);
+    }
+    Ok(Some(answer.trim().to_owned()))
+}

@@ -1,0 +1,186 @@
+//! `init`: from a look at the host or the ledger, and a few questions, to a starter policy.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use anyhow::{anyhow, bail};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::super::cli::{Color, InitArgs, ScanArgs};
+use super::super::exit::Exit;
+use super::super::format::{clean, counted};
+use super::super::screen::{Output, choice};
+use super::super::tone::Tone;
+use super::ask::{Questions, ask};
+use super::files::{ETC, ledger_file};
+use super::new_file::{FileError, write_new};
+use super::scan;
+use crate::app;
+use crate::ledger::Reader;
+use gdprport_core::learn::{self, Answers, Context, ControllerAnswer, Seen, Starter, Which};
+use gdprport_core::policy::{Source, compile};
+
+/// What `init --json` prints.
+#[derive(Debug, Serialize)]
+struct InitReport<'r> {
+    /// The policy's text; absent if it was written to a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'r Path>,
+    ports: usize,
+    rules: usize,
+    blanks: usize,
+    unproven: u64,
+    undeclared: usize,
+    omitted: usize,
+    /// What could not be seen.
+    unseen: &'r [String],
+}
+
+pub(super) fn run(args: &InitArgs, json: bool, color: Color, out: &mut Output) -> anyhow::Result<Exit> {
+    let output = args.output.as_deref().filter(|path| path.as_os_str() != "-");
+    if let Some(path) = output.filter(|path| !args.force && path.symlink_metadata().is_ok()) {
+        return Err(FileError::Exists(path.to_owned()).into());
+    }
+    let controller = match &args.controller {
+        Some(name) => Some(ControllerAnswer::new(name, args.contact.as_deref(), args.dpo.as_deref())?),
+        None => None,
+    };
+    let now = Timestamp::now();
+    let seen = if args.from_ledger { of_ledger(args, now)? } else { of_host(args, color)? };
+    let services = args.service.iter().map(|answer| (answer.which.clone(), answer.carries)).collect();
+    let mut answers = Answers { controller, services };
+    for (which, _) in &answers.services {
+        if !seen.services.iter().any(|service| learn::is_about(which, service)) {
+            let which = match which {
+                Which::Port(port) => format!("port {port}"),
+                Which::Service(name) => clean(name).into_owned(),
+            };
+            say(color, Tone::Warn, &format!("warning: nothing was seen of {which}, which --service names"));
+        }
+    }
+    if !args.no_input && !json && io::stdin().is_terminal() && io::stderr().is_terminal() {
+        ask(&seen, &mut answers, &Questions { controller: args.controller.is_none() })?;
+    }
+    let host = app::host_name();
+    let file = output.map(|path| path.display().to_string());
+    let context = Context { host: &host, at: now, version: env!("CARGO_PKG_VERSION"), file: file.as_deref() };
+    let starter = learn::starter(&seen, &answers, &context);
+    // What `policy check` would refuse is never handed out.
+    let source = Source { name: "the starter policy".to_owned(), text: starter.text.clone() };
+    compile(&[source])
+        .map_err(|problems| anyhow!("this is a fault of gdprport, please report it: {problems}"))?;
+    match output {
+        Some(path) => write_new(path, starter.text.as_bytes(), args.force)?,
+        None if !json => out.text(&starter.text)?,
+        None => {}
+    }
+    if json {
+        let Starter { ports, rules, blanks, unproven, undeclared, omitted, .. } = starter;
+        let policy = output.is_none().then_some(starter.text.as_str());
+        let report = InitReport {
+            policy,
+            file: output,
+            ports,
+            rules,
+            blanks,
+            unproven,
+            undeclared,
+            omitted,
+            unseen: &seen.unseen,
+        };
+        out.value(&report)?;
+    } else {
+        next(color, output, &seen, &starter);
+    }
+    Ok(Exit::Fine)
+}
+
+fn of_host(args: &InitArgs, color: Color) -> anyhow::Result<Seen> {
+    // What the policy in force declares is declared again.
+    let host = ScanArgs { policy: Vec::new(), any_owner: false, markdown: false, watch: args.watch };
+    let (inventory, _) = scan::look(&host, true, color)?;
+    Ok(Seen::of_inventory(&inventory))
+}
+
+fn of_ledger(args: &InitArgs, now: Timestamp) -> anyhow::Result<Seen> {
+    let path = ledger_file(args.ledger.as_ref());
+    let reader = Reader::open(&path)?;
+    let summary = reader.summary()?;
+    let Some(begin) = summary.begin else {
+        bail!("the ledger {} has nothing yet: let the daemon run, or leave --from-ledger out", path.display())
+    };
+    let from = args.since.moment(now)?;
+    let mut seen = Seen::of_ledger(&reader.observed(from, now)?);
+    if begin > from {
+        seen.unseen.push(format!("nothing is known before {begin:.0}, when the ledger began"));
+    }
+    Ok(seen)
+}
+
+/// What there is to do next.
+fn next(color: Color, output: Option<&Path>, seen: &Seen, starter: &Starter) {
+    let what = format!(
+        "{}, {}, {} left",
+        counted(starter.ports as u64, "port"),
+        counted(starter.rules as u64, "rule"),
+        counted(starter.blanks as u64, "blank")
+    );
+    let file = output.map_or_else(|| "FILE".to_owned(), |path| path.display().to_string());
+    say(
+        color,
+        Tone::Good,
+        &output.map_or_else(|| format!("\n{what}"), |_| format!("wrote {}: {what}", clean(&file))),
+    );
+    if starter.unproven > 0 {
+        let connections = counted(starter.unproven, "connection");
+        say(
+            color,
+            Tone::Warn,
+            &format!("{connections} have no rule, as it is not proven whose they are; the file says which"),
+        );
+    }
+    if !seen.unseen.is_empty() {
+        say(color, Tone::Warn, "something could not be seen; the file begins with what");
+    }
+    if starter.undeclared > 0 {
+        let others = counted(starter.undeclared as u64, "service");
+        say(
+            color,
+            Tone::Plain,
+            &format!("{others} more stand there as comments: --service PORT=yes declares one"),
+        );
+    }
+    if output.is_none() {
+        say(
+            color,
+            Tone::Plain,
+            "next: keep it in a file (--output policy.toml), read it, and fill in the blanks",
+        );
+    } else {
+        say(color, Tone::Plain, "next: read it, fill in the blanks, then");
+        say(color, Tone::Plain, &format!("  gdprport policy check {}", clean(&file)));
+        say(color, Tone::Plain, &format!("  sudo gdprport daemon run --policy {}", clean(&file)));
+    }
+    let present = Path::new(ETC).join("policy.toml");
+    if present.exists() && output.is_none_or(|path| path != present) {
+        let present = present.display();
+        say(
+            color,
+            Tone::Warn,
+            &format!(
+                "there is a policy at {present} already; `diff -u {present} {}` compares them",
+                clean(&file)
+            ),
+        );
+    }
+}
+
+/// Says something to the person, beside what goes to standard output.
+fn say(color: Color, tone: Tone, text: &str) {
+    let mut stderr = anstream::AutoStream::new(io::stderr().lock(), choice(color, &io::stderr()));
+    // Nobody may be there to read it.
+    let _ = writeln!(stderr, "{}", tone.paint(text));
+}

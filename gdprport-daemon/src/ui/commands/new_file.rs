@@ -1,0 +1,94 @@
+//! Writing a file that is whole or not there.
+
+use std::ffi::OsString;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
+/// Why a file was not written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FileError {
+    /// There is one, and it was not to be replaced.
+    #[error("{} exists already; --force replaces it, or name another with --output", .0.display())]
+    Exists(PathBuf),
+    /// It cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The error of the system call.
+        source: io::Error,
+    },
+}
+
+/// Writes a file that does not exist, or with `force` replaces it. Whatever happens meanwhile, nobody finds half of it: it is
+/// written beside its place and moved there.
+///
+/// # Errors
+/// If it exists without `force`, or cannot be written. Then nothing has changed.
+pub(super) fn write_new(path: &Path, text: &[u8], force: bool) -> Result<(), FileError> {
+    let failed = |source: io::Error| FileError::Write { path: path.to_owned(), source };
+    let Some(name) = path.file_name() else {
+        return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "it is no name of a file")));
+    };
+    let mut beside = OsString::from(".");
+    beside.push(name);
+    beside.push(format!(".{}", std::process::id()));
+    let beside = path.with_file_name(beside);
+    let written = write(&beside, text).and_then(|()| moved(&beside, path, force));
+    if written.is_err() {
+        // It is not there if it could not be made.
+        let _ = fs::remove_file(&beside);
+    }
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !force => {
+            Err(FileError::Exists(path.to_owned()))
+        }
+        other => other.map_err(failed),
+    }
+}
+
+fn write(path: &Path, text: &[u8]) -> io::Result<()> {
+    // Of an earlier attempt of the same process id that was killed.
+    let _ = fs::remove_file(path);
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(text)?;
+    file.sync_all()
+}
+
+fn moved(from: &Path, to: &Path, force: bool) -> io::Result<()> {
+    if force {
+        return fs::rename(from, to);
+    }
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // File systems that cannot do both in one step can still make a second name for it.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            fs::hard_link(from, to)?;
+            fs::remove_file(from)
+        }
+        other => other.map_err(Into::into),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_never_replaced_unless_it_is_wanted() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let path = dir.path().join("policy.toml");
+        write_new(&path, b"one", false).expect("it is new");
+        assert!(matches!(write_new(&path, b"two", false), Err(FileError::Exists(_))));
+        assert_eq!(fs::read(&path).expect("it is there"), b"one");
+        write_new(&path, b"two", true).expect("it is replaced");
+        assert_eq!(fs::read(&path).expect("it is there"), b"two");
+        let missing = dir.path().join("nowhere/policy.toml");
+        assert!(matches!(write_new(&missing, b"x", false), Err(FileError::Write { .. })));
+        let left: Vec<_> = fs::read_dir(dir.path()).expect("readable").collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+    }
+}
