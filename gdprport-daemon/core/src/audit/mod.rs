@@ -8,6 +8,7 @@ mod about;
 mod change;
 mod checks;
 mod context;
+mod count;
 mod draft;
 mod exceptions;
 mod finding;

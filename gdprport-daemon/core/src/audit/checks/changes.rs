@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::audit::context::Context;
+use crate::audit::count::Connections;
 use crate::audit::draft::Draft;
 use crate::audit::finding::{FindingId, Severity, Subject};
 use crate::audit::wording;
@@ -63,8 +64,8 @@ fn unattributed(context: &mut Context<'_>, observed: &Observed) {
             .copied()
             .filter(|edge| edge.key.identity.attribution == Attribution::Unknown)
             .collect();
-        let count = |edges: &[&Edge]| edges.iter().map(|edge| edge.counts.flows).sum::<u64>();
-        let (of, all) = (count(&unknown), count(&edges).max(1));
+        let of = Connections::of(unknown.iter().copied());
+        let all = Connections::of(edges.iter().copied()).max(1);
         if of == 0 || declared && port.is_none() {
             continue;
         }
@@ -83,11 +84,8 @@ fn unattributed(context: &mut Context<'_>, observed: &Observed) {
             "It is not known whose {} of {name} were, {share} of all",
             wording::counted(of, "connection")
         );
-        let mut peers: BTreeMap<String, u64> = BTreeMap::new();
-        for edge in &unknown {
-            *peers.entry(format!("{} {}", edge.key.direction, wording::net(&edge.key.peer))).or_default() +=
-                edge.counts.flows;
-        }
+        let by_peer = |edge: &Edge| format!("{} {}", edge.key.direction, wording::net(&edge.key.peer));
+        let peers = Connections::by(unknown.iter().copied(), by_peer);
         let last = unknown.iter().map(|edge| edge.last).max();
         let mut draft = Draft::new(FindingId::UnattributedFlows, severity, subject, message)
             .place(&port.map_or_else(|| context.nowhere(), |port| port.place.clone()))

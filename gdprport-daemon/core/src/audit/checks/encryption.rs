@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::audit::context::{Context, has, protocol};
+use crate::audit::count::Connections;
 use crate::audit::draft::Draft;
 use crate::audit::finding::{FindingId, Severity, Subject};
 use crate::audit::listening::only_loopback;
@@ -59,6 +60,10 @@ const fn is_plain(state: PostureState) -> bool {
     matches!(state, PostureState::Plaintext | PostureState::StarttlsRefused)
 }
 
+fn is_known(edge: &Edge) -> bool {
+    edge.key.posture.state != PostureState::Unknown
+}
+
 fn is_older(version: Option<TlsVersion>, demand: Option<&TlsDemand>) -> bool {
     matches!((version, demand), (Some(version), Some(TlsDemand::AtLeast(least))) if version < *least)
 }
@@ -104,15 +109,11 @@ fn demand(context: &mut Context<'_>, port: &DeclaredPort) {
             format!("{} demands no encryption and does not say why", port.name),
         )
     };
-    let mut states: BTreeMap<String, u64> = BTreeMap::new();
-    let mut newest_only = false;
     let edges = context.edges(port);
-    for edge in &edges {
-        *states.entry(edge.key.posture.state.as_str().to_owned()).or_default() += edge.counts.flows;
-    }
-    if !states.is_empty() {
-        newest_only = states.keys().all(|state| state == PostureState::Tls13.as_str());
-    }
+    // A flow whose encryption is not known yet stands in a row of its own until it is.
+    let known = edges.iter().copied().filter(|edge| edge.counts.closed > 0 || is_known(edge));
+    let states = Connections::by(known, |edge| edge.key.posture.state.as_str().to_owned());
+    let newest_only = !states.is_empty() && states.keys().all(|state| state == PostureState::Tls13.as_str());
     let detail = special.then(|| "tls".into());
     let subject = Subject { detail, ..Context::subject(port) };
     let protocol = protocol(port).map_or("not known", |protocol| protocol.name);
@@ -177,7 +178,7 @@ fn seen<'a>(
             (FindingId::PlaintextSeen, false, false) | (_, false, true) => Severity::Medium,
             (_, false, false) => Severity::Low,
         };
-        let flows: u64 = edges.iter().map(|edge| edge.counts.flows).sum();
+        let flows = Connections::of(edges.iter().copied());
         let how = if weak { "weakly encrypted" } else { "not encrypted" };
         let name = subject.port.as_deref().unwrap_or_default();
         let (verb, data) = (
@@ -221,11 +222,10 @@ fn remedy(port: Option<&DeclaredPort>, direction: Direction) -> &'static str {
 
 /// Whose flows, with whom, how encrypted, when last.
 fn facts<'a>(mut draft: Draft<'a>, edges: &[&Edge]) -> Draft<'a> {
-    let (mut peers, mut programs, mut how) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-    for edge in edges {
-        let flows = edge.counts.flows;
-        *peers.entry(wording::net(&edge.key.peer)).or_default() += flows;
-        *programs.entry(wording::who(&edge.key.identity)).or_default() += flows;
+    let by = |name: fn(&Edge) -> String| Connections::by(edges.iter().copied(), name);
+    let peers = by(|edge| wording::net(&edge.key.peer));
+    let programs = by(|edge| wording::who(&edge.key.identity));
+    let how = by(|edge| {
         let posture = &edge.key.posture;
         let mut name =
             posture.version.map_or_else(|| posture.state.as_str().to_owned(), |version| version.to_string());
@@ -233,8 +233,8 @@ fn facts<'a>(mut draft: Draft<'a>, edges: &[&Edge]) -> Draft<'a> {
             name.push(' ');
             name.push_str(cipher);
         }
-        *how.entry(name).or_default() += flows;
-    }
+        name
+    });
     let last = edges.iter().map(|edge| edge.last).max();
     draft.peers = edges.iter().map(|edge| edge.key.peer).collect();
     draft

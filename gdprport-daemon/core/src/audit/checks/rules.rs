@@ -5,6 +5,7 @@ use jiff::tz::Offset;
 use jiff::{Span, Timestamp};
 
 use crate::audit::context::Context;
+use crate::audit::count::Connections;
 use crate::audit::draft::Draft;
 use crate::audit::finding::{Edit, FindingId, Severity};
 use crate::audit::{propose, wording};
@@ -34,17 +35,13 @@ pub(super) fn check(context: &mut Context<'_>) {
 }
 
 fn expired(context: &mut Context<'_>, port: &DeclaredPort, rule: &DeclaredRule, until: Timestamp) {
-    let refused: u64 = context
-        .edges(port)
-        .iter()
-        .filter(|edge| match &*edge.key.verdict {
-            VerdictKey::Violation { reasons, nearest } => {
-                reasons.contains(&ReasonId::RuleExpired) && nearest.as_ref() == Some(&rule.role)
-            }
-            _ => false,
-        })
-        .map(|edge| edge.counts.flows)
-        .sum();
+    let edges = context.edges(port);
+    let refused = Connections::of(edges.iter().copied().filter(|edge| match &*edge.key.verdict {
+        VerdictKey::Violation { reasons, nearest } => {
+            reasons.contains(&ReasonId::RuleExpired) && nearest.as_ref() == Some(&rule.role)
+        }
+        _ => false,
+    }));
     let severity = if refused > 0 { Severity::Medium } else { Severity::Low };
     let message = format!("Rule {} of {} ended at {}", rule.role, port.name, wording::moment(until));
     let mut draft = Draft::new(FindingId::RuleExpired, severity, Context::rule_subject(port, rule), message)

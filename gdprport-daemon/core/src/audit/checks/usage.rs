@@ -1,12 +1,13 @@
 //! Rules compared with what used them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use super::unused::too_short;
 use crate::audit::context::Context;
+use crate::audit::count::Connections;
 use crate::audit::draft::Draft;
 use crate::audit::finding::{Edit, FindingId, Severity};
 use crate::audit::{gather, propose, wording};
@@ -131,10 +132,7 @@ fn broad(context: &mut Context<'_>, port: &DeclaredPort, rule: &DeclaredRule, wa
         wording::counted(peers.len() as u64, "address"),
         wording::span(watched)
     );
-    let mut by: BTreeMap<String, u64> = BTreeMap::new();
-    for edge in used {
-        *by.entry(wording::net(&edge.key.peer)).or_default() += edge.counts.flows;
-    }
+    let by = Connections::by(used.iter().copied(), |edge| wording::net(&edge.key.peer));
     let draft = Draft::new(ID, severity, Context::rule_subject(port, rule), message)
         .place(&rule.place)
         .evidence("used by", wording::ranked(&by))
@@ -196,12 +194,7 @@ fn without_process(
     {
         return;
     }
-    let mut programs: BTreeMap<String, (Arc<Identity>, u64)> = BTreeMap::new();
-    for edge in used {
-        let identity = &edge.key.identity;
-        let program = programs.entry(wording::who(identity)).or_insert_with(|| (Arc::clone(identity), 0));
-        program.1 += edge.counts.flows;
-    }
+    let programs = Connections::by(used.iter().copied(), |edge| wording::who(&edge.key.identity));
     let identities: Vec<Arc<Identity>> = used.iter().map(|edge| Arc::clone(&edge.key.identity)).collect();
     if programs.len() > PROCESSES_MAX {
         return;
@@ -214,11 +207,10 @@ fn without_process(
         wording::some(programs.keys()),
         wording::span(watched)
     );
-    let by = programs.iter().map(|(name, (_, flows))| (name.clone(), *flows)).collect();
     let draft =
         Draft::new(FindingId::RuleWithoutProcess, Severity::Low, Context::rule_subject(port, rule), message)
             .place(&rule.place)
-            .evidence("used by", wording::ranked(&by))
+            .evidence("used by", wording::ranked(&programs))
             .evidence("watched", format!("{} without a loss", wording::span(watched)))
             .identities(identities);
     let proposed = DeclaredRule { process, ..rule.clone() };

@@ -6,7 +6,7 @@ use jiff::Span;
 
 use super::world::*;
 use crate::audit::FindingId;
-use crate::ledger::{Identity, PolicyPeriod, RunEnd};
+use crate::ledger::{Counts, Identity, PolicyPeriod, RunEnd};
 
 #[test]
 fn losses_of_one_reason_are_one_finding() {
@@ -77,8 +77,9 @@ fn flows_of_nobody_are_counted() {
         let mut world = World::good();
         let mut nobody = orders("10.0.2.8");
         nobody.key.identity = Arc::new(Identity::UNKNOWN);
-        nobody.counts.flows = unknown;
-        world.ledger().edges[0].counts.flows = all - unknown;
+        let of = |n| Counts { flows: n, opened: n, closed: n, ..Counts::default() };
+        nobody.counts = of(unknown);
+        world.ledger().edges[0].counts = of(all - unknown);
         world.ledger().edges.push(nobody);
         let found = world.one();
         assert_eq!((found.id, found.severity.as_str()), (FindingId::UnattributedFlows, expected));

@@ -1,5 +1,6 @@
 //! Promises of the audit.
 
+mod count;
 mod coverage;
 mod encryption;
 mod exceptions;
