@@ -177,3 +177,20 @@ fn of_a_host_in_order_nothing_is_found() {
         }
     }
 }
+
+/// With a look at the host too, which compares it with the policy.
+#[test]
+fn an_audit_names_the_policy_that_it_judges() {
+    let dir = TempDir::new();
+    let file = dir.write("policy.toml", "version = 1\n[[port]]\nname = \"mine\"\nport = 5432\n");
+    let digest = |words: &[&str], key: &str| {
+        let mut command = Command::new(program());
+        command.args(words).args(["--any-owner", "--json"]);
+        let output = command.output().expect("the program can be run");
+        let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        shown[key].as_str().expect("a digest").to_owned()
+    };
+    let file = file.to_str().expect("UTF-8");
+    let checked = digest(&["policy", "check", file], "digest");
+    assert_eq!(digest(&["audit", "--policy", file], "policy"), checked);
+}

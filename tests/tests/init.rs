@@ -72,7 +72,7 @@ fn what_init_saw_is_declared_and_a_stranger_is_not() {
         let ran = run(postgres.client(host, Postgres::PORT_QUERY), Place::default().user(user));
         let local: u16 = ran.output.parse().expect("a port");
         (
-            End::client(ran.pid, &postgres.client_exe(), &user.name, local, port),
+            End::client(ran.pid, postgres.client_exe(), &user.name, local, port),
             End::server(postgres.server.pid(), &postgres.server.exe, &postgres.server.user.name, port, local),
         )
     };
@@ -124,7 +124,7 @@ fn a_ledger_that_is_missing_says_what_to_do() {
         &["init", "--from-ledger", "--ledger", "/nonexistent/ledger.db"],
     ] {
         let output = gdprport(words);
-        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
         let said = text(&output.stderr);
         assert!(said.contains("/nonexistent/ledger.db") && said.contains("gdprport daemon run"), "{said}");
     }

@@ -116,6 +116,12 @@ fn a_normal_user_is_shown_what_could_not_be_looked_at() {
     hidden.listen("127.0.0.1:6379");
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     let port = listener.local_addr().expect("bound").port();
+    // A process is one, however many threads it has.
+    let threads = std::sync::Arc::new(std::sync::Barrier::new(65));
+    for _ in 0..64 {
+        let threads = std::sync::Arc::clone(&threads);
+        std::thread::spawn(move || threads.wait());
+    }
     let (user, copy) = (User::games(), ProgramCopy::new("gdprport", "gdprport"));
     let mut command = Command::new(copy.path());
     command.args(["scan", "--json"]);
@@ -127,6 +133,12 @@ fn a_normal_user_is_shown_what_could_not_be_looked_at() {
     let unread = found["unread"].as_array().expect("a list");
     let why = |part: &str| unread.iter().any(|one| one["why"].as_str().is_some_and(|why| why.contains(part)));
     assert!(why("descriptors") && why("namespace") && why("sudo"), "{unread:#?}");
+    let is_process = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().parse::<u32>().is_ok();
+    let processes = std::fs::read_dir("/proc").expect("readable").flatten().filter(is_process).count() as u64;
+    let counts =
+        unread.iter().filter(|one| one["what"] == "processes").filter_map(|one| one["count"].as_u64());
+    counts.for_each(|count| assert!(count <= processes + 32, "{count} of {processes} processes"));
+    threads.wait();
 }
 
 #[test]
@@ -155,7 +167,7 @@ fn names_that_steer_a_terminal_are_harmless() {
 }
 
 #[test]
-fn a_policy_is_compared_and_an_invalid_one_is_a_warning() {
+fn a_policy_is_compared_and_an_invalid_one_is_an_error() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     let port = listener.local_addr().expect("bound").port();
     let dir = TempDir::new();
@@ -169,11 +181,13 @@ fn a_policy_is_compared_and_an_invalid_one_is_a_warning() {
     let found = json(&["--policy", &valid, "--any-owner"]);
     assert_eq!(on(&found, port)["declared"], "mine");
     assert_eq!(found["policy"]["files"][0], valid);
-    let output = scan(&["--policy", &policy("\"x\""), "--any-owner", "--color", "never"]);
-    let warning = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && warning.contains("warning: nothing is compared"), "{warning}");
-    assert!(warning.contains("policy.toml line 4") && warning.lines().count() == 1, "{warning}");
-    assert!(text(&output).contains("next: gdprport init > policy.toml"), "{}", text(&output));
+    // What was asked for cannot be done, and the look without it is not what was asked for.
+    for wrong in [policy("\"x\""), dir.path().join("missing.toml").display().to_string()] {
+        let output = scan(&["--policy", &wrong, "--any-owner", "--color", "never"]);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), text(&output).as_str()), (Some(2), ""), "{error}");
+        assert!(error.contains(&wrong), "{error}");
+    }
 }
 
 /// `redis-cli` comes and goes while it is watched, beside a daemon that goes on.

@@ -3,7 +3,6 @@
 //! Does not belong here: what is found (`gdprport_core::audit`), and looking at the host (`scan`).
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use gdprport_core::audit::{self, Audit, Earlier, Settings};
@@ -33,9 +32,8 @@ impl Past {
     /// Reads the ledger from a moment on.
     ///
     /// # Errors
-    /// If there is none, or it cannot be read.
-    pub(crate) fn read(ledger: &Path, since: Timestamp, now: Timestamp) -> Result<Self, ReadError> {
-        let reader = Reader::open(ledger)?;
+    /// If it cannot be read.
+    pub(crate) fn read(reader: &Reader, since: Timestamp, now: Timestamp) -> Result<Self, ReadError> {
         let observed = reader.observed(since, now)?;
         let digests: BTreeSet<Arc<str>> = observed
             .policies
@@ -72,7 +70,7 @@ pub(crate) fn judge(
     let settings = Settings {
         host: host_name().into(),
         asked: since,
-        digest: first.map(|_| written.policy.digest().into()),
+        digest: first.map(|_| Arc::clone(&written.digest)),
         first_file: first.map_or_else(|| FIRST_FILE.into(), |source| source.name.as_str().into()),
         no_ledger: no_ledger.into(),
         no_inventory: inventory.as_ref().err().cloned().unwrap_or_default().into(),

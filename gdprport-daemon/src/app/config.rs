@@ -191,7 +191,30 @@ pub(crate) enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// The same in one line, without the excerpt of the file.
+    pub(crate) fn in_one_line(&self) -> String {
+        let text = match self {
+            Self::Exposed { path, how } => {
+                return format!("others than root can change the configuration {}: {how}", path.display());
+            }
+            other => other.to_string(),
+        };
+        let mut lines = text.lines().filter(|line| !line.trim_start().starts_with('|') && !is_quoted(line));
+        let first = lines.next().unwrap_or_default().to_owned();
+        lines.fold(first, |text, line| format!("{text}: {}", line.trim()))
+    }
+}
+
+/// Whether a line of an error of TOML quotes the file: `3 | key = 1`.
+fn is_quoted(line: &str) -> bool {
+    line.split_once('|').is_some_and(|(number, _)| number.trim().parse::<u32>().is_ok())
+}
+
 impl Config {
+    /// Where it is, unless the command line says otherwise.
+    pub(crate) const PLACE: &'static str = "/etc/gdprport/gdprport.toml";
+
     /// Reads the file; one that does not exist is the default.
     ///
     /// # Errors

@@ -141,10 +141,13 @@ fn enumerate(proc: &Path) -> io::Result<Namespaces> {
     let mut index = HashMap::new();
     add(&mut out, &mut index, proc.join("self/ns/net"));
     for pid in pid::list(proc)? {
+        let refused = out.not_allowed;
         add(&mut out, &mut index, proc.join(format!("{pid}/ns/net")));
         for tid in pid::other_threads(proc, pid) {
             add(&mut out, &mut index, proc.join(format!("{pid}/task/{tid}/ns/net")));
         }
+        // A process counts once, however many threads it has.
+        out.not_allowed = out.not_allowed.min(refused + 1);
     }
     for dir in NAMED {
         let Ok(entries) = std::fs::read_dir(dir) else { continue };

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::app::DEFAULT_PINS;
+use crate::app::{Config, DEFAULT_PINS};
 use crate::control::DEFAULT_SOCKET;
 
 pub(super) use audit::AuditArgs;
@@ -22,9 +22,6 @@ pub(super) use explain::{ExplainArgs, MadeUp};
 pub(super) use flows::FlowsArgs;
 pub(super) use init::InitArgs;
 use period::watch_period;
-
-/// How the daemon runs, where nothing else is said.
-const DEFAULT_CONFIG: &str = "/etc/gdprport/gdprport.toml";
 
 /// Watches the TCP ports through which personal data travels, and proves what it saw.
 #[derive(Debug, Parser)]
@@ -192,7 +189,7 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) journald: bool,
     /// How the daemon runs; every key has a default, no file is needed.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    #[arg(long, value_name = "FILE", default_value = Config::PLACE)]
     pub(super) config: PathBuf,
     /// Keep the ledger, which counts every flow, in this file instead of the one that the configuration names.
     #[arg(long, value_name = "PATH")]
@@ -320,7 +317,7 @@ Examples:
 #[derive(Debug, Clone, Args)]
 pub(super) struct RotateArgs {
     /// The configuration whose [privacy] names the key.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    #[arg(long, value_name = "FILE", default_value = Config::PLACE)]
     pub(super) config: PathBuf,
     /// The key's file, instead of the one that the configuration names.
     #[arg(long, value_name = "FILE")]
@@ -344,7 +341,7 @@ pub(super) struct ResolveArgs {
     #[arg(long, value_name = "IP")]
     pub(super) address: Vec<std::net::IpAddr>,
     /// The configuration whose [privacy] names the key and says how much of an address is kept.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    #[arg(long, value_name = "FILE", default_value = Config::PLACE)]
     pub(super) config: PathBuf,
     /// The key's file, instead of the one that the configuration names: an old one, for events from before it was replaced.
     #[arg(long, value_name = "FILE")]

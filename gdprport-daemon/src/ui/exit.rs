@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::commands::LedgerError;
 use super::format::clean_lines;
 use crate::app::{ConfigError, PolicyError, RunError};
 use crate::control::client::ClientError;
@@ -34,6 +35,9 @@ impl Exit {
         match error.downcast_ref::<ClientError>() {
             None if error.is::<ConfigError>() || error.is::<PolicyError>() => Self::Invalid,
             None if error.downcast_ref::<RunError>().is_some_and(|e| matches!(e, RunError::Policy(_))) => {
+                Self::Invalid
+            }
+            None if error.downcast_ref::<LedgerError>().is_some_and(LedgerError::is_wrong_usage) => {
                 Self::Invalid
             }
             None | Some(ClientError::Refused(_)) => Self::Failed,

@@ -74,6 +74,10 @@ impl Sorted {
                     let client = process.map(|process| (process, socket.local.ip));
                     *of_listener.entry((peer.ip, client)).or_default() += 1;
                 }
+                End::Left { listener } => {
+                    let client = known(&held_by(socket)).map(|process| (process, peer.ip));
+                    *peers.entry(*listener).or_default().entry((socket.local.ip, client)).or_default() += 1;
+                }
                 End::Called => {
                     let (holder, declared) = (held_by(socket), declared_at(policy, peer));
                     let group = remote.entry(key(socket, peer.port, &holder, declared)).or_default();

@@ -50,6 +50,8 @@ impl Holder {
 pub(super) enum End {
     /// It was accepted by this listener, by its place; the other end is this connection, if it is on this host too.
     Accepted { listener: usize, client: Option<usize> },
+    /// It called this listener, by its place, whose end of it is not there any more: the client has not closed its own yet.
+    Left { listener: usize },
     /// It is a service elsewhere that is called.
     Called,
     /// Neither the catalog nor the policy knows it, or its other end counts.
@@ -96,7 +98,11 @@ impl Sorted {
                     let client = clients.get(&(peer, socket.local, at(socket))).copied();
                     End::Accepted { listener: *listener, client }
                 }
-                (None, Some(peer)) if is_known(peer.port, policy) => End::Called,
+                (None, Some(peer)) => match by_end.called_here(socket.netns, socket.local, peer) {
+                    Some(listener) => End::Left { listener },
+                    None if is_known(peer.port, policy) => End::Called,
+                    None => End::Other,
+                },
                 _ => End::Other,
             });
         }
@@ -121,7 +127,7 @@ impl Sorted {
     pub fn holders_wanted(&self) -> impl Iterator<Item = u32> + '_ {
         let of_connections = self.connections.iter().zip(&self.ends).filter_map(|(socket, end)| match end {
             End::Accepted { client: Some(client), .. } => Some(self.connections[*client].inode),
-            End::Called => Some(socket.inode),
+            End::Called | End::Left { .. } => Some(socket.inode),
             End::Accepted { client: None, .. } | End::Other => None,
         });
         self.listeners.iter().map(|socket| socket.inode).chain(of_connections)
@@ -146,6 +152,15 @@ impl Listeners {
             }
         }
         Self(by_port)
+    }
+
+    /// The listener of this network namespace that is called by this connection, where its address can be nobody else's.
+    fn called_here(&self, netns: u64, local: Endpoint, peer: Endpoint) -> Option<usize> {
+        let own = peer.ip.is_loopback() || peer.ip == local.ip;
+        let bound = || {
+            self.0.get(&(netns, peer.port)).is_some_and(|there| there.iter().any(|(ip, _)| *ip == peer.ip))
+        };
+        if own || bound() { self.serving(netns, peer) } else { None }
     }
 
     /// The listener that a connection with this end came to: one for its very address before one for every address, and that

@@ -112,3 +112,15 @@ pub struct Unread {
     /// Why, and what to do, one sentence.
     pub why: Arc<str>,
 }
+
+impl Unread {
+    /// What, in the singular if it is one.
+    #[must_use]
+    pub fn noun(&self) -> &str {
+        match (&*self.what, self.count) {
+            ("processes", 1) => "process",
+            (what, 1) => what.strip_suffix('s').unwrap_or(what),
+            (what, _) => what,
+        }
+    }
+}

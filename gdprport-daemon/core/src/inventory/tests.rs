@@ -89,6 +89,21 @@ fn a_client_on_this_host_is_named_and_is_no_remote_service() {
     assert_eq!(found.remote.iter().map(|remote| remote.netns).collect::<Vec<_>>(), [8]);
 }
 
+/// The server has closed its end, and the client holds on to its own.
+#[test]
+fn a_client_that_was_left_is_still_its_listeners() {
+    let sockets = [
+        listener(OWN, "0.0.0.0:5432", 1),
+        connection(OWN, "127.0.0.1:40000", "127.0.0.1:5432", 11),
+        connection(OWN, "10.0.0.5:40001", "10.0.0.5:5432", 12),
+        connection(OWN, "10.0.0.5:40002", "10.0.0.9:5432", 13),
+    ];
+    let found = inventory(&sockets, None);
+    assert_eq!(shown(&found.listeners[0].peers), ["10.0.0.5/32 1 psql", "127.0.0.1/32 1 psql"]);
+    assert_eq!(found.remote.len(), 1, "10.0.0.9 may be anybody's: {:?}", found.remote);
+    assert_eq!(found.remote[0].addresses, ["10.0.0.9".parse::<std::net::IpAddr>().expect("an address")]);
+}
+
 #[test]
 fn many_peers_are_shown_by_network() {
     let peers = |count: u32| -> Vec<FoundSocket> {

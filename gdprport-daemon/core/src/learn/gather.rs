@@ -10,7 +10,7 @@ use super::peers::{gather, is_nobody};
 use super::seen::{Seen, SeenEdge, SeenService, Source};
 use super::text::{clean, counted};
 use crate::catalog;
-use crate::inventory::{Inventory, Listening, PeerGroup, Recognised, Service};
+use crate::inventory::{Inventory, Listening, PeerGroup, Recognised, Service, recognise};
 use crate::ledger::{Edge, Identity, Observed, PortKey, PostureKey, VerdictKey};
 use crate::model::{Direction, PostureState, TlsVersion};
 use crate::privacy::is_pseudonym;
@@ -48,7 +48,7 @@ impl Seen {
         let unseen = inventory
             .unread
             .iter()
-            .map(|unread| format!("{} {}: {}", unread.count, clean(&unread.what), clean(&unread.why)));
+            .map(|unread| format!("{} {}: {}", unread.count, clean(unread.noun()), clean(&unread.why)));
         let watched = inventory.watched.then_some((inventory.from, inventory.to));
         let watched_s = watched.map(|time| match time {
             (Some(from), Some(to)) => u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0),
@@ -63,10 +63,20 @@ impl Seen {
         let mut services = Services::new();
         for row in &observed.listeners {
             let service = by_port(&mut services, &row.port, false);
+            let found = recognise(row.port.number, &row.identity);
+            if better(&found, &service.service) {
+                service.service = found;
+            }
             add(&mut service.bound, row.local.ip);
             add(&mut service.holders, (*row.identity).clone());
         }
+        let mut failed = 0_u64;
         for edge in &observed.edges {
+            // Who tried and was never connected is declared by nothing: it may be somebody who looks for open ports.
+            if edge.counts.failed > 0 && edge.counts.failed >= edge.counts.flows {
+                failed = failed.saturating_add(edge.counts.failed);
+                continue;
+            }
             let remote = edge.key.direction == Direction::Out && !is_served_here(&services, edge);
             let service = by_port(&mut services, &edge.key.port, remote);
             let counts = &edge.counts;
@@ -77,7 +87,8 @@ impl Seen {
                 identity: (*edge.key.identity).clone(),
                 peer: Some(edge.key.peer),
                 connections,
-                in_violation: matches!(*edge.key.verdict, VerdictKey::Violation { .. }),
+                in_violation: edge.key.policy.is_some()
+                    && matches!(*edge.key.verdict, VerdictKey::Violation { .. }),
                 time: Some((edge.first, edge.last)),
             });
             // What is not known yet of a flow stands there until it is: only what ended so was not seen.
@@ -86,12 +97,17 @@ impl Seen {
             count(service, &edge.key.posture, weight);
         }
         let lost = observed.gaps.len() as u64;
-        let unseen = (lost > 0).then(|| {
+        let mut unseen = Vec::new();
+        if lost > 0 {
             let first = observed.gaps.iter().map(|gap| gap.from).min().unwrap_or(observed.from);
-            format!("{} in the ledger, the first at {first:.0}", counted(lost, "gap"))
-        });
+            unseen.push(format!("{} in the ledger, the first at {first:.0}", counted(lost, "gap")));
+        }
+        if failed > 0 {
+            let none = if failed == 1 { "no rule is for it" } else { "no rule is for them" };
+            unseen.push(format!("{} to connect failed; {none}", counted(failed, "attempt")));
+        }
         let source = Source::Ledger { from: observed.from, to: observed.to };
-        Self { source, unseen: unseen.into_iter().collect(), services: placed(services) }
+        Self { source, unseen, services: placed(services) }
     }
 }
 

@@ -124,7 +124,10 @@ fn head(block: &mut Block, service: &SeenService, name: &str, compact: bool, ite
     if known.is_some() && service.service.by == [Recognised::Port] {
         page.comment(&format!(
             "Known by its port only. {} may be something else: then remove it.",
-            if service.remote {
+            if service.remote
+                || (service.holders.is_empty()
+                    && service.edges.iter().all(|edge| edge.direction == Direction::Out))
+            {
                 "It".to_owned()
             } else {
                 format!("What listens is {}, and it", who(service))
@@ -175,7 +178,9 @@ fn head(block: &mut Block, service: &SeenService, name: &str, compact: bool, ite
 
 /// Who holds the service, or calls it.
 pub(super) fn who(service: &SeenService) -> String {
-    let holders = service.holders.iter().chain(service.edges.iter().map(|edge| &edge.identity));
+    // Who called a service of this host is not who serves it.
+    let ends = service.edges.iter().filter(|edge| service.remote || edge.direction == Direction::In);
+    let holders = service.holders.iter().chain(ends.map(|edge| &edge.identity));
     let named = holders.map(called).find(|called| !called.ends_with("not known"));
     named.unwrap_or_else(|| "a process that is not known".to_owned())
 }

@@ -44,6 +44,18 @@ impl Default for LedgerConfig {
 }
 
 impl LedgerConfig {
+    /// Where it is, whether one is kept now or was before.
+    #[must_use]
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the daemon keeps one.
+    #[must_use]
+    pub(crate) const fn is_kept(&self) -> bool {
+        self.enabled
+    }
+
     /// What the ledger is opened with; `None`: there is none. A path of the command line wins, and asks for one.
     #[must_use]
     pub(crate) fn settings(&self, given: Option<&Path>) -> Option<Settings> {

@@ -87,6 +87,8 @@ pub(crate) struct Loaded {
 pub(crate) struct Written {
     pub outline: Outline,
     pub policy: Policy,
+    /// The digest of that.
+    pub digest: Arc<str>,
     /// The texts, in the order read; empty for the catalog.
     pub sources: Vec<Source>,
     /// As in [`Loaded`].
@@ -133,7 +135,8 @@ impl PolicyFiles {
         let reading = Reading { trust, read: configured::read_waiting };
         let Texts { sources, exposed } = self.read(reading, &Mutex::default())?;
         let (outline, policy) = outline(&sources)?;
-        Ok(Written { outline, policy, sources, exposed })
+        let digest = policy.digest().into();
+        Ok(Written { outline, policy, digest, sources, exposed })
     }
 
     /// Reads the texts; `at` is the file that is being read.

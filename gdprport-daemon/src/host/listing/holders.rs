@@ -6,7 +6,7 @@ use std::io;
 use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rustix::fs::{Mode, OFlags, RawDir, openat, readlinkat_raw};
 
@@ -57,7 +57,7 @@ pub(super) fn find_owners(proc: &Path, inodes: &[u32]) -> io::Result<(HashMap<u3
         proc: &proc_fd,
         missing: AtomicUsize::new(wanted.len()),
         wanted: &wanted,
-        not_allowed: AtomicU64::new(0),
+        refused: processes.iter().map(|_| AtomicBool::new(false)).collect(),
     };
     let mut finds = search.all(&firsts);
     if search.missing.load(Ordering::Relaxed) > 0 {
@@ -70,7 +70,8 @@ pub(super) fn find_owners(proc: &Path, inodes: &[u32]) -> io::Result<(HashMap<u3
     }
     finds.sort_unstable_by_key(|find| Reverse(find.age));
     let holder = |find: FoundFd| (find.inode, ProcessFd { tgid: processes[find.age], fd: find.fd });
-    Ok((finds.into_iter().map(holder).collect(), search.not_allowed.into_inner()))
+    let refused = search.refused.iter().filter(|refused| refused.load(Ordering::Relaxed)).count() as u64;
+    Ok((finds.into_iter().map(holder).collect(), refused))
 }
 
 /// What the searching threads share.
@@ -79,7 +80,8 @@ struct OwnerSearch<'a> {
     /// Inode numbers, each with whether it was found.
     wanted: &'a HashMap<u32, AtomicBool>,
     missing: AtomicUsize,
-    not_allowed: AtomicU64,
+    /// Whether descriptors of a process may not be read, of it or of one of its threads, in the order of age.
+    refused: Vec<AtomicBool>,
 }
 
 /// A wanted socket in a process, which is named by its index in the order of age.
@@ -114,7 +116,7 @@ impl OwnerSearch<'_> {
             match openat(self.proc, path, flags, Mode::empty()) {
                 Ok(fds) => self.search(&fds, &mut buffer, *age, &mut finds),
                 Err(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => {
-                    self.not_allowed.fetch_add(1, Ordering::Relaxed);
+                    self.refused[*age].store(true, Ordering::Relaxed);
                 }
                 Err(_) => {}
             }

@@ -15,6 +15,13 @@ pub(crate) struct ReadError {
     pub(crate) why: Why,
 }
 
+impl ReadError {
+    /// Whether there is no file.
+    pub(crate) const fn is_missing(&self) -> bool {
+        matches!(self.why, Why::Missing)
+    }
+}
+
 /// Why a question has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum Why {
@@ -29,6 +36,15 @@ pub(crate) enum Why {
         "it may not be read ({0}); run this as root, or as a member of the group that the file belongs to"
     )]
     Denied(String),
+    /// It is a directory; a ledger may be in it.
+    #[error("it is a directory, and a ledger is a file: name the file, such as {}", .0.display())]
+    Directory(PathBuf),
+    /// It is something else that is no file.
+    #[error("it is {0}, and a ledger is a regular file; name another one")]
+    NoFile(&'static str),
+    /// There is nothing in it yet.
+    #[error("it is empty; name another one, or start the daemon that writes it, which begins it")]
+    Empty,
     /// It is no ledger.
     #[error(
         "it is no ledger of gdprport ({0}); name another one, or restart the daemon that writes it, which sets it aside"
@@ -81,6 +97,23 @@ pub(crate) enum Why {
 }
 
 impl Why {
+    /// Whether the file is not what was meant, however often it is asked.
+    pub(crate) const fn is_lasting(&self) -> bool {
+        match self {
+            Self::Missing
+            | Self::Denied(_)
+            | Self::Directory(_)
+            | Self::NoFile(_)
+            | Self::Empty
+            | Self::Foreign(_)
+            | Self::Newer { .. }
+            | Self::Older { .. }
+            | Self::Damaged(_)
+            | Self::Log(_) => true,
+            Self::TooLong(_) | Self::Changed | Self::Locked | Self::NoRow(_) | Self::Other(_) => false,
+        }
+    }
+
     /// Of an error of SQLite. `patience_s`: how long an answer may take.
     pub(super) fn of(error: &rusqlite::Error, patience_s: u64) -> Self {
         use rusqlite::Error;

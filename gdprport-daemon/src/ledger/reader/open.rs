@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -140,7 +140,7 @@ impl Reader {
     }
 
     /// The ledger's file.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }
@@ -163,8 +163,14 @@ fn look(path: &Path) -> Result<Still, Why> {
         _ => Why::Other(error.to_string()),
     };
     let meta = fs::metadata(path).map_err(cannot)?;
-    if !meta.is_file() {
-        return Err(Why::Foreign("it is not a file".to_owned()));
+    let kind = meta.file_type();
+    match () {
+        () if kind.is_file() && meta.size() == 0 => return Err(Why::Empty),
+        () if kind.is_file() => {}
+        () if kind.is_dir() => return Err(Why::Directory(path.join("ledger.db"))),
+        () if kind.is_fifo() => return Err(Why::NoFile("a FIFO")),
+        () if kind.is_socket() => return Err(Why::NoFile("a socket")),
+        () => return Err(Why::NoFile("a device")),
     }
     // Of a file that it may not read SQLite says only that it cannot be opened.
     fs::File::open(path).map_err(cannot)?;

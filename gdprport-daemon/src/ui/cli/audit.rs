@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use gdprport_core::audit::Severity;
 
-use crate::ledger;
-
 /// How an audit is used.
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -42,9 +40,9 @@ pub(in crate::ui) struct AuditArgs {
     /// Judge policy files that others than root can change too.
     #[arg(long)]
     pub(in crate::ui) any_owner: bool,
-    /// The ledger to read.
-    #[arg(long, value_name = "PATH", default_value = ledger::Settings::PATH)]
-    pub(in crate::ui) ledger: PathBuf,
+    /// The ledger to read instead of the host's.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::ui) ledger: Option<PathBuf>,
     /// Do not look at the host: judge the policy and the ledger only.
     #[arg(long)]
     pub(in crate::ui) no_scan: bool,

@@ -17,7 +17,8 @@ Examples:
 
 PROCESS is `name pid`, with how it is known where that is not `exact`. With
 --since, flows of a day that have everything in common are one row; its number
-is what `policy explain --row` takes. Times are in UTC.";
+is what `policy explain --row` takes. A flow whose encryption or verdict became
+another one is counted in the row of each. Times are in UTC.";
 
 /// `gdprport flows …`
 #[derive(Debug, Clone, Args)]

@@ -1,17 +1,14 @@
 //! `audit`: policy, ledger and host are read and judged, and what was found is shown.
 
-use std::path::Path;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::audit;
 use super::super::cli::{AuditArgs, Color};
 use super::super::exit::Exit;
 use super::super::screen::Output;
-use super::files::policy_files;
-use super::scan::{CONFIG, warning, with_progress};
+use super::files::{open_ledger, policy_files};
+use super::scan::{warning, with_progress};
 use crate::app::{self, Config, Look, Past, Progress, Trust};
-use crate::ledger::Settings;
 use crate::report;
 use gdprport_core::inventory::Inventory;
 use gdprport_core::policy::{ActivePolicy, DnsNames};
@@ -27,10 +24,10 @@ pub(super) fn run(args: AuditArgs, json: bool, color: Color, out: &mut Output) -
     for exposed in &written.exposed {
         warning(color, exposed);
     }
-    let past = match Past::read(&args.ledger, since, now) {
-        Ok(past) => Ok(past),
-        // A ledger that somebody names is one that has to be there.
-        Err(error) if args.ledger != Path::new(Settings::PATH) => return Err(error.into()),
+    let past = match open_ledger(args.ledger.as_deref()) {
+        Ok(reader) => Past::read(&reader, since, now).map_err(|error| error.to_string()),
+        // A ledger that somebody names is one that has to be there, and a configuration that is there one that is valid.
+        Err(error) if args.ledger.is_some() || error.is_wrong_usage() => return Err(error.into()),
         Err(error) => Err(error.to_string()),
     };
     let inventory = if args.no_scan {
@@ -57,7 +54,7 @@ pub(super) fn run(args: AuditArgs, json: bool, color: Color, out: &mut Output) -
 fn look(written: &mut app::Written, trust: Trust, warn: &dyn Fn(&str)) -> Result<Inventory, String> {
     let policy = std::mem::replace(&mut written.policy, gdprport_core::policy::catalog_only());
     let active = ActivePolicy::new(policy, DnsNames::default());
-    let containers = match Config::load(CONFIG.as_ref(), trust) {
+    let containers = match Config::load(Config::PLACE.as_ref(), trust) {
         Ok(config) => config.containers,
         Err(error) => {
             warn(&format!("containers are looked up where they usually are: {error}"));

@@ -1,7 +1,6 @@
 //! `policy explain`: an open flow, a row of the ledger, or a flow that could be.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
 
 use anyhow::{anyhow, bail};
 use gdprport_core::ledger::{Edge, VerdictKey};
@@ -16,13 +15,12 @@ use serde::Serialize;
 use super::super::cli::{ExplainArgs, MadeUp};
 use super::super::exit::Exit;
 use super::super::explain::{self, Shown};
-use super::super::format::clean_lines;
+use super::super::format::{clean_lines, counted};
 use super::super::screen::Output;
-use super::files::policy_files;
+use super::files::{open_ledger, policy_files};
 use crate::app::{Trust, Written};
 use crate::control::api::ExplainReply;
 use crate::control::client::TypedReply;
-use crate::ledger::{Reader, Settings};
 
 /// What `--row --json` prints.
 #[derive(Debug, Serialize)]
@@ -44,8 +42,7 @@ pub(super) fn run(args: &ExplainArgs, json: bool, out: &mut Output) -> anyhow::R
     let active = ActivePolicy::new(policy, DnsNames::default());
     let now = jiff::Timestamp::now();
     if let Some(row) = args.row {
-        let path = args.ledger.as_deref().unwrap_or(Path::new(Settings::PATH));
-        let edge = Reader::open(path)?.edge(row)?.edge;
+        let edge = open_ledger(args.ledger.as_deref())?.edge(row)?.edge;
         let explanation = of_edge(&active, &edge, now);
         if json {
             let (policy_then, verdict_then) = (edge.key.policy.as_deref(), &*edge.key.verdict);
@@ -76,7 +73,7 @@ pub(super) fn open_flow(
 ) -> anyhow::Result<Exit> {
     if reply.value.flows.is_empty() {
         bail!(
-            "no open flow has the id or cookie `{}` (with `[privacy]` only cookies are found): it may have ended; `gdprport flows --since 1d --json` lists \
+            "no open flow has the id or cookie `{}` (with `[privacy]` only cookies are found): it may have ended; `gdprport flows --since 1d` lists \
              what the ledger has of it, and `gdprport policy explain --row N` explains a row",
             clean_lines(id)
         );
@@ -156,11 +153,16 @@ fn row_then(row: i64, edge: &Edge, digest: &str) -> Vec<String> {
         }
         VerdictKey::Undecided { .. } => "undecided".to_owned(),
     };
+    let net = edge.key.peer;
+    let whole = net.prefix_len() == net.max_prefix_len();
+    let peer = if whole { net.addr().to_string() } else { net.to_string() };
     let who = edge.key.identity.name().unwrap_or("an unknown process");
     vec![
         format!(
-            "row {row} of {}: {} flows, {who}, {} {}",
-            edge.day, edge.counts.flows, edge.key.direction, edge.key.peer
+            "row {row} of {}: {}, {who}, {} {peer}",
+            edge.day,
+            counted(edge.counts.flows, "flow"),
+            edge.key.direction
         ),
         format!("then {by}: {said}"),
     ]

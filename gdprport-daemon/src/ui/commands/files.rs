@@ -1,9 +1,11 @@
-//! The policy files that a command reads.
+//! The files that a command reads: those that were named, or those of the host.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::app::PolicyFiles;
-use crate::ledger::Settings;
+use thiserror::Error;
+
+use crate::app::{Config, ConfigError, PolicyFiles, Trust};
+use crate::ledger::{ReadError, Reader};
 
 /// Where the policy is unless it is named.
 pub(super) const ETC: &str = "/etc/gdprport";
@@ -13,7 +15,51 @@ pub(super) fn policy_files(named: Vec<PathBuf>) -> PolicyFiles {
     if named.is_empty() { PolicyFiles::Directory(ETC.into()) } else { PolicyFiles::Named(named) }
 }
 
-/// The ledger named, or that of the host.
-pub(super) fn ledger_file(named: Option<&PathBuf>) -> PathBuf {
-    named.cloned().unwrap_or_else(|| Settings::PATH.into())
+/// Why there is no ledger to read.
+#[derive(Debug, Error)]
+pub(in crate::ui) enum LedgerError {
+    /// The file that was named cannot be used.
+    #[error("{0}")]
+    Named(ReadError),
+    /// The host's cannot be used.
+    #[error("{0}")]
+    OfHost(ReadError),
+    /// There is none, and the daemon is not to keep one.
+    #[error("the ledger {}: there is none, as `[ledger] enabled = false` in {} asks for; name another one with --ledger", .0.display(), Config::PLACE)]
+    Off(PathBuf),
+    /// It is not known where the host's is.
+    #[error("where the ledger is, is not known: {}; name it with --ledger", .0.in_one_line())]
+    Unplaced(#[from] ConfigError),
+}
+
+impl LedgerError {
+    /// Whether what was asked for is wrong, and asking again changes nothing.
+    pub(in crate::ui) const fn is_wrong_usage(&self) -> bool {
+        match self {
+            Self::Named(error) => error.why.is_lasting(),
+            Self::OfHost(_) | Self::Off(_) => false,
+            Self::Unplaced(_) => true,
+        }
+    }
+}
+
+/// Opens the ledger that was named, or the one whose place the configuration names.
+///
+/// # Errors
+/// If there is none, or it cannot be read; or if the configuration cannot.
+pub(super) fn open_ledger(named: Option<&Path>) -> Result<Reader, LedgerError> {
+    if let Some(path) = named {
+        return Reader::open(path).map_err(LedgerError::Named);
+    }
+    // Others read what they may read anyway; root goes where only root sends it.
+    let root = rustix::process::geteuid().is_root();
+    let trust = if root { Trust::RootOnly } else { Trust::Anyone };
+    let config = Config::load(Config::PLACE.as_ref(), trust)?.ledger;
+    Reader::open(config.path()).map_err(|error| {
+        if error.is_missing() && !config.is_kept() {
+            LedgerError::Off(error.path)
+        } else {
+            LedgerError::OfHost(error)
+        }
+    })
 }

@@ -13,11 +13,10 @@ use super::super::format::{clean, counted};
 use super::super::screen::{Output, choice};
 use super::super::tone::Tone;
 use super::ask::{Questions, ask};
-use super::files::{ETC, ledger_file};
+use super::files::{ETC, open_ledger, policy_files};
 use super::new_file::{FileError, write_new};
 use super::scan;
-use crate::app;
-use crate::ledger::Reader;
+use crate::app::{self, Trust};
 use gdprport_core::learn::{self, Answers, Context, ControllerAnswer, Seen, Starter, Which};
 use gdprport_core::policy::{Source, compile};
 
@@ -106,11 +105,13 @@ fn of_host(args: &InitArgs, color: Color) -> anyhow::Result<Seen> {
 }
 
 fn of_ledger(args: &InitArgs, now: Timestamp) -> anyhow::Result<Seen> {
-    let path = ledger_file(args.ledger.as_ref());
-    let reader = Reader::open(&path)?;
+    let reader = open_ledger(args.ledger.as_deref())?;
     let summary = reader.summary()?;
     let Some(begin) = summary.begin else {
-        bail!("the ledger {} has nothing yet: let the daemon run, or leave --from-ledger out", path.display())
+        bail!(
+            "the ledger {} has nothing yet: let the daemon run, or leave --from-ledger out",
+            reader.path().display()
+        )
     };
     let from = args.since.moment(now)?;
     let mut seen = Seen::of_ledger(&reader.observed(from, now)?);
@@ -136,22 +137,25 @@ fn next(color: Color, output: Option<&Path>, seen: &Seen, starter: &Starter) {
     );
     if starter.unproven > 0 {
         let connections = counted(starter.unproven, "connection");
-        say(
-            color,
-            Tone::Warn,
-            &format!("{connections} have no rule, as it is not proven whose they are; the file says which"),
-        );
+        let text = if starter.unproven == 1 {
+            format!("{connections} has no rule, as it is not proven whose it is; the file says which")
+        } else {
+            format!("{connections} have no rule, as it is not proven whose they are; the file says which")
+        };
+        say(color, Tone::Warn, &text);
     }
     if !seen.unseen.is_empty() {
         say(color, Tone::Warn, "something could not be seen; the file begins with what");
     }
     if starter.undeclared > 0 {
-        let others = counted(starter.undeclared as u64, "service");
-        say(
-            color,
-            Tone::Plain,
-            &format!("{others} more stand there as comments: --service PORT=yes declares one"),
-        );
+        let text = match starter.undeclared as u64 {
+            1 => "1 more service stands there as a comment: --service PORT=yes declares it".to_owned(),
+            more => format!(
+                "{} stand there as comments: --service PORT=yes declares one",
+                counted(more, "more service")
+            ),
+        };
+        say(color, Tone::Plain, &text);
     }
     if output.is_none() {
         say(
@@ -162,7 +166,11 @@ fn next(color: Color, output: Option<&Path>, seen: &Seen, starter: &Starter) {
     } else {
         say(color, Tone::Plain, "next: read it, fill in the blanks, then");
         say(color, Tone::Plain, &format!("  gdprport policy check {}", clean(&file)));
-        say(color, Tone::Plain, &format!("  sudo gdprport daemon run --policy {}", clean(&file)));
+        // As it stands, in a home for example, others than root may be able to change it.
+        let written = policy_files(output.map(Path::to_owned).into_iter().collect()).check(Trust::Anyone);
+        let exposed = written.is_ok_and(|written| !written.exposed.is_empty());
+        let any_owner = if exposed { " --any-owner" } else { "" };
+        say(color, Tone::Plain, &format!("  sudo gdprport daemon run --policy {}{any_owner}", clean(&file)));
     }
     let present = Path::new(ETC).join("policy.toml");
     if present.exists() && output.is_none_or(|path| path != present) {

@@ -15,6 +15,7 @@ mod scan;
 mod unpin;
 
 use anyhow::anyhow;
+pub(super) use files::LedgerError;
 use tokio::runtime::{self, Runtime};
 
 use super::cli::{Cli, DaemonCommand, FlowsArgs, PolicyCommand, TopCommand};

@@ -6,8 +6,8 @@ use super::super::cli::FlowsArgs;
 use super::super::exit::Exit;
 use super::super::past::{Past, Row, show};
 use super::super::screen::Output;
-use super::files::ledger_file;
-use crate::ledger::{EdgeFilter, Reader};
+use super::files::open_ledger;
+use crate::ledger::EdgeFilter;
 
 pub(super) fn run(args: &FlowsArgs, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
     let screen = out.screen();
@@ -15,7 +15,7 @@ pub(super) fn run(args: &FlowsArgs, json: bool, out: &mut Output) -> anyhow::Res
         Some(since) => since.moment(screen.now)?,
         None => screen.now,
     };
-    let reader = Reader::open(&ledger_file(args.ledger.as_ref()))?;
+    let reader = open_ledger(args.ledger.as_deref())?;
     let summary = reader.summary()?;
     let number = args.port.as_deref().and_then(|port| port.parse::<NonZeroU16>().ok());
     let filter = EdgeFilter {

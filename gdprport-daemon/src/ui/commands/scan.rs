@@ -23,9 +23,6 @@ const QUIET: Duration = Duration::from_secs(1);
 /// How often what is shown of the progress is drawn again.
 const REDRAW: Duration = Duration::from_millis(100);
 
-/// Where the daemon's settings are, of which the directories of container runtimes matter here.
-pub(super) const CONFIG: &str = "/etc/gdprport/gdprport.toml";
-
 pub(super) fn run(args: &ScanArgs, json: bool, color: Color, out: &mut Output) -> anyhow::Result<Exit> {
     let (inventory, policy) = look(args, false, color)?;
     let report = Report { format: FORMAT, host: app::host_name(), policy, inventory };
@@ -48,9 +45,9 @@ pub(super) fn look(
     color: Color,
 ) -> anyhow::Result<(Inventory, Option<PolicyNote>)> {
     let warn = |text: &str| warning(color, text);
-    let (policy, note) = policy(args, &warn);
+    let (policy, note) = policy(args, &warn)?;
     let trust = if args.any_owner { Trust::Anyone } else { Trust::RootOnly };
-    let config = Config::load(CONFIG.as_ref(), trust).unwrap_or_else(|error| {
+    let config = Config::load(Config::PLACE.as_ref(), trust).unwrap_or_else(|error| {
         warn(&format!("sizes and the places of containers are the usual ones: {error}"));
         Config::default()
     });
@@ -117,20 +114,28 @@ fn shown<E: Into<anyhow::Error> + Send>(
     })
 }
 
-/// The policy to compare with, if there is one that can be used; a warning if it cannot.
-fn policy(args: &ScanArgs, warn: &dyn Fn(&str)) -> (Option<ActivePolicy>, Option<PolicyNote>) {
+/// The policy to compare with, if there is one. One of the host that cannot be used is a warning: it is what the daemon
+/// refuses too, and the host can be looked at without it.
+///
+/// # Errors
+/// If a file that was named cannot be used: without it the look is not what was asked for.
+fn policy(
+    args: &ScanArgs,
+    warn: &dyn Fn(&str),
+) -> Result<(Option<ActivePolicy>, Option<PolicyNote>), PolicyError> {
     // What another user writes is a draft; what root compares is what the daemon would take.
     let root = rustix::process::geteuid().is_root();
     let trust = if root && !args.any_owner { Trust::RootOnly } else { Trust::Anyone };
     match policy_files(args.policy.clone()).check(trust) {
-        Ok(loaded) if loaded.files.is_empty() => (None, None),
+        Ok(loaded) if loaded.files.is_empty() => Ok((None, None)),
         Ok(loaded) => {
             let note = PolicyNote { digest: loaded.policy.digest().to_owned(), files: loaded.files };
-            (Some(ActivePolicy::new(loaded.policy, DnsNames::default())), Some(note))
+            Ok((Some(ActivePolicy::new(loaded.policy, DnsNames::default())), Some(note)))
         }
+        Err(error) if !args.policy.is_empty() => Err(error),
         Err(error) => {
             warn(&format!("nothing is compared with the policy: {}", reason(&error)));
-            (None, None)
+            Ok((None, None))
         }
     }
 }

@@ -73,12 +73,7 @@ pub(super) fn when(report: &Report) -> String {
 }
 
 pub(super) fn unread_text(unread: &Unread) -> String {
-    let what = match (&*unread.what, unread.count) {
-        ("processes", 1) => "process",
-        (what, 1) => what.strip_suffix('s').unwrap_or(what),
-        (what, _) => what,
-    };
-    format!("{} {what}: {}", thousands(unread.count), unread.why)
+    format!("{} {}: {}", thousands(unread.count), unread.noun(), unread.why)
 }
 
 fn headline(report: &Report, width: u16) -> String {

@@ -155,8 +155,7 @@ proptest! {
             let posture = service.postures.keys().next().copied();
             for edge in &service.edges {
                 let Some(peer) = edge.peer else { continue };
-                let single = peer.prefix_len() == peer.max_prefix_len();
-                if demand(&edge.identity).is_err() || single && peer.addr().to_canonical().is_unspecified() {
+                if demand(&edge.identity).is_err() || peer.addr().to_canonical().is_unspecified() {
                     continue;
                 }
                 let got = verdict(&policy, edge.direction, service.port, peer.addr().to_canonical(), &edge.identity, posture);

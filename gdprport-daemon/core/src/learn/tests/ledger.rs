@@ -25,7 +25,7 @@ fn edge(
         peer: peer.parse().expect("a network"),
         verdict: Arc::new(verdict),
         posture: Arc::new(PostureKey { state, version: None, cipher: None }),
-        policy: None,
+        policy: Some("sha256:1dc4".into()),
     };
     let (first, last) = (at("2026-11-02T08:00:00Z"), at("2026-11-28T09:00:00Z"));
     Edge { day: "2026-11-28".parse().expect("a day"), key, counts, first, last }
@@ -100,6 +100,23 @@ fn rules_of_the_ledger_say_when_and_how_often() {
     ] {
         assert!(starter.text.contains(said), "{said}\n{}", starter.text);
     }
+}
+
+/// Who tried every port of a host must not find itself declared.
+#[test]
+fn an_attempt_that_failed_declares_nobody() {
+    let reasons = vec![ReasonId::UndeclaredPort];
+    let violation = VerdictKey::Violation { reasons, nearest: None };
+    let mut tried = edge(Direction::Out, "127.0.0.1/32", psql(), violation.clone(), PostureState::Unknown);
+    tried.counts = Counts { flows: 2, failed: 2, ..Counts::default() };
+    tried.key.port = Arc::new(PortKey { name: "elasticsearch".into(), number: 9200, declared: false });
+    let mut met = edge(Direction::In, "127.0.0.1/32", postgres(), violation, PostureState::Tls13);
+    met.key.policy = None;
+    let starter = starter(&Seen::of_ledger(&observed(vec![tried, met])), &Answers::default(), &CONTEXT);
+    assert_eq!((starter.ports, starter.rules), (1, 1), "{}", starter.text);
+    assert!(starter.text.contains("2 attempts to connect failed; no rule is for them"), "{}", starter.text);
+    assert!(!starter.text.contains("policy in force"), "there was none: {}", starter.text);
+    assert!(!starter.text.contains("Known by its port only"), "its executable is known: {}", starter.text);
 }
 
 /// A rule for a pseudonym would allow nobody.
