@@ -26,6 +26,8 @@ mod shutdown;
 mod signals;
 mod startup;
 mod status;
+#[cfg(test)]
+mod tests;
 mod translations;
 mod unpin;
 

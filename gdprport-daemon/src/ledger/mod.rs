@@ -27,6 +27,8 @@ mod schema;
 mod settings;
 mod state;
 mod store;
+#[cfg(test)]
+pub(crate) mod testing;
 mod text;
 mod time;
 mod wal;

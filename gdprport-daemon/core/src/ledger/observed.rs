@@ -96,6 +96,10 @@ pub struct PolicyPeriod {
     pub to: Option<Timestamp>,
 }
 
+/// The reason of the gap after a run that was killed: from its last batch to the next run. How much of that it ran on for is not
+/// known: at most two seconds, if the ledger could be written.
+pub const KILLED: &str = "ledger:killed";
+
 /// A run of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
@@ -105,7 +109,7 @@ pub struct Run {
     pub version: Arc<str>,
     /// When it began.
     pub from: Timestamp,
-    /// The last time that the ledger was written by it. If it was killed, what came in the two seconds after may be missing.
+    /// The last time that the ledger was written by it. If it was killed, what came after that may be missing.
     pub to: Timestamp,
     /// How it ended; `None`: it runs, or was killed.
     pub end: Option<RunEnd>,
@@ -117,7 +121,7 @@ pub struct Run {
 pub enum RunEnd {
     /// In an orderly way: everything was written.
     Stopped,
-    /// It was killed: what came in the two seconds after its last batch may be missing.
+    /// It was killed: what came after its last batch may be missing.
     Killed,
 }
 

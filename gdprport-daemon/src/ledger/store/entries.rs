@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gdprport_core::event::{Bound, Gap};
-use gdprport_core::ledger::{Entry, Note, RunEnd};
+use gdprport_core::ledger::{Entry, KILLED, Note, RunEnd};
 use gdprport_core::policy::Source;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
@@ -13,10 +13,9 @@ use super::super::text::bounded;
 use super::super::time::{micros, timestamp};
 use super::edges::count;
 
-/// What a run that was killed may have had in memory: a batch is made once a second, and stored within another.
-const IN_MEMORY: Duration = Duration::from_secs(2);
-/// What was committed may be lost with the power until it is synced.
-const UNSYNCED: Duration = Duration::from_secs(32);
+/// What a gap covers whose length is not known, because the clock was set back since: a batch is made once a second and stored
+/// within another, as long as the ledger can be written.
+const NOT_KNOWN: Duration = Duration::from_secs(2);
 
 /// Adds entries, in their order.
 ///
@@ -26,7 +25,7 @@ pub(super) fn store(db: &Connection, intern: &mut Intern, entries: &[Entry]) -> 
     for entry in entries {
         match entry {
             Entry::Began { run, version, boot_id, at } => {
-                end_last_run(db, boot_id, *at)?;
+                end_last_run(db, *at)?;
                 db.execute(
                     "INSERT INTO run(run, version, boot_id, began, seen) VALUES(?1, ?2, ?3, ?4, ?4)",
                     params![bounded(run), bounded(version), bounded(boot_id), micros(*at)],
@@ -46,23 +45,17 @@ pub(super) fn store(db: &Connection, intern: &mut Intern, entries: &[Entry]) -> 
     Ok(())
 }
 
-/// The run before, if nothing said that it ended: it was killed, and what it had in memory is lost.
-fn end_last_run(db: &Connection, boot_id: &str, now: Timestamp) -> Result<()> {
-    let last: Option<(i64, String)> = db
-        .query_row("SELECT seen, boot_id FROM run WHERE ended IS NULL ORDER BY id DESC LIMIT 1", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+/// The run before, if nothing said that it ended: it was killed, or the power failed. What it had in memory is lost. Its last
+/// batch is not more than two seconds older than its end if the ledger could be written until then, and as old as may be if not:
+/// a full disk cannot be told apart from here. So nothing is claimed from that batch until the next run.
+fn end_last_run(db: &Connection, now: Timestamp) -> Result<()> {
+    let last: Option<i64> = db
+        .query_row("SELECT seen FROM run WHERE ended IS NULL ORDER BY id DESC LIMIT 1", [], |row| row.get(0))
         .optional()?;
-    let Some((seen, boot)) = last else { return Ok(()) };
-    let seen = timestamp(seen);
-    // Between two boots the power may have been lost.
-    let missing = if boot == boot_id { IN_MEMORY } else { UNSYNCED };
-    let mut to = seen.saturating_add(missing).unwrap_or(seen);
-    if now > seen {
-        to = to.min(now);
-    }
+    let Some(seen) = last.map(timestamp) else { return Ok(()) };
+    let to = if now >= seen { now } else { seen.saturating_add(NOT_KNOWN).unwrap_or(seen) };
     end_run(db, RunEnd::Killed, seen)?;
-    let gap = Gap { from: seen, to, lost: 0, bound: Some(Bound::AtLeast), reason: "ledger:killed".into() };
+    let gap = Gap { from: seen, to, lost: 0, bound: Some(Bound::AtLeast), reason: KILLED.into() };
     add_gap(db, &gap)
 }
 

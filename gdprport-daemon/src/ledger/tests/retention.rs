@@ -65,6 +65,17 @@ fn a_clock_set_forward_removes_nothing_at_once() {
     assert_eq!(sums(&scene.all()).opened, 1);
 }
 
+/// The clock was set back and forth again while batches waited: what was counted in between is in the ledger's time too.
+#[test]
+fn a_ledger_reaches_back_to_all_that_it_has() {
+    let scene = Scene::new();
+    let mut db = database(&scene.settings(), at(0));
+    db.store(&batch(2, vec![edge("10.0.0.1", 1 - 7 * DAY, 1), edge("10.0.0.2", 1, 1)])).expect("stored");
+    drop(db);
+    let all = scene.all();
+    assert_eq!((all.from, sums(&all).opened), (at(1 - 7 * DAY), 2));
+}
+
 fn day_of_many(day: i64, names: i64) -> gdprport_core::ledger::Batch {
     let edges = (0..2_000).map(|n| {
         let who = identity(&format!("/opt/{}", n % names));

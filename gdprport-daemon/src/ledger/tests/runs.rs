@@ -51,9 +51,30 @@ fn a_run_without_an_end_was_killed() {
     let least = Some(Bound::AtLeast);
     assert_eq!(
         gaps,
-        [(at(5), at(7), 0, least, "ledger:killed"), (at(25), at(26), 0, least, "ledger:killed")],
-        "two seconds in memory; the other run began before the log would have been synced"
+        [(at(5), at(20), 0, least, "ledger:killed"), (at(25), at(26), 0, least, "ledger:killed")],
+        "nothing is claimed until the next run"
     );
+}
+
+/// The ledger cannot be written any more, an hour passes, and the daemon is killed: that it ran is in no row.
+#[test]
+fn nothing_is_claimed_after_the_last_batch_of_a_killed_run() {
+    let scene = Scene::new();
+    scene.written(vec![began(0, "r1", "b"), batch(5, Vec::new())]);
+    scene.written(vec![began(3_605, "r2", "b")]);
+    let all = scene.all();
+    assert_eq!((all.runs[0].to, all.gaps[0].from, all.gaps[0].to), (at(5), at(5), at(3_605)));
+    let within = scene.reader().observed(at(1_800), at(1_801)).expect("an answer");
+    assert_eq!(within.gaps.len(), 1, "also for who asks about a moment in between");
+}
+
+#[test]
+fn a_clock_set_back_makes_no_gap_of_what_is_stored() {
+    let scene = Scene::new();
+    scene.written(vec![began(0, "r1", "b"), batch(7_200, Vec::new())]);
+    scene.written(vec![began(3_600, "r2", "b")]);
+    let gap = &scene.all().gaps[0];
+    assert_eq!((gap.from, gap.to), (at(7_200), at(7_202)));
 }
 
 #[test]

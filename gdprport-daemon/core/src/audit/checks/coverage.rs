@@ -10,7 +10,7 @@ use crate::audit::draft::Draft;
 use crate::audit::finding::{FindingId, Severity, Subject};
 use crate::audit::wording;
 use crate::event::Bound;
-use crate::ledger::{Observed, Run, RunEnd};
+use crate::ledger::{KILLED, Observed, Run, RunEnd};
 
 const ID: FindingId = FindingId::CoverageGap;
 
@@ -31,7 +31,8 @@ type Period = (Timestamp, Timestamp);
 
 /// `coverage-gap`, one finding for each reason:
 /// - what the daemon reported as lost, by its reason as in events. Severity `medium`, as of the event.
-/// - runs that were killed: what came in the two seconds after their last batch may be missing. `low`.
+/// - runs that were killed: what came between their last batch and the next run is missing, and how much of that they ran on
+///   for is not known. `low`; a time in which it matters is the next kind too.
 /// - times before, between and after runs, of more than a minute. Hooks that are pinned keep what happens meanwhile as
 ///   far as there is room, and what they could not keep is a loss of its own. `medium` from an hour on, else `low`.
 ///
@@ -80,7 +81,8 @@ fn latest(periods: &[Period]) -> String {
 
 fn lost(context: &mut Context<'_>, observed: &Observed) {
     let mut reasons: BTreeMap<Arc<str>, (Vec<Period>, u64, Option<Bound>)> = BTreeMap::new();
-    for gap in &observed.gaps {
+    // What a killed run left has a finding of its own.
+    for gap in observed.gaps.iter().filter(|gap| *gap.reason != *KILLED) {
         let entry = reasons.entry(Arc::clone(&gap.reason)).or_default();
         entry.0.push((gap.from, gap.to));
         entry.1 = entry.1.saturating_add(gap.lost);
@@ -125,7 +127,7 @@ fn killed(context: &mut Context<'_>, observed: &Observed) {
     }
     let ends: Vec<_> = runs.iter().rev().take(NAMED).map(|run| wording::moment(run.to)).collect();
     let message = format!(
-        "The daemon was killed {}: what came in the two seconds after may be missing",
+        "The daemon was killed {}: what came after its last batch may be missing",
         if runs.len() == 1 { "once".to_owned() } else { wording::counted(runs.len() as u64, "time") }
     );
     let draft = Draft::new(ID, Severity::Low, subject("killed"), message)
@@ -144,13 +146,19 @@ fn down(context: &mut Context<'_>, observed: &Observed) {
         .retain(|(from, to)| to.as_second() - from.as_second() > RESTART_S && *from >= Timestamp::UNIX_EPOCH);
     let periods = merged(periods);
     let Some((from, to)) = periods.last().copied() else { return };
+    // A daemon that ends in order says so. Of any other it is not known whether it ran on and could not write.
+    let unclear = observed.runs.iter().any(|run| {
+        run.end != Some(RunEnd::Stopped) && periods.iter().any(|(from, to)| *from <= run.to && run.to < *to)
+    });
     let still = to == end && end.saturating_add(Span::new().hours(1)).is_ok_and(|soon| soon > context.now);
     let seconds = total(&periods);
     let severity = if seconds >= DOWN_S { Severity::Medium } else { Severity::Low };
     let message = if still {
-        format!("No daemon has watched since {}", wording::moment(from))
+        let what = if unclear { "stored anything" } else { "watched" };
+        format!("No daemon has {what} since {}", wording::moment(from))
     } else {
-        format!("For {} of the period no daemon ran", wording::span(seconds))
+        let or = if unclear { ", or it could not write its ledger" } else { "" };
+        format!("For {} of the period no daemon ran{or}", wording::span(seconds))
     };
     let draft = Draft::new(ID, severity, subject("no-daemon"), message)
         .place(&context.nowhere())

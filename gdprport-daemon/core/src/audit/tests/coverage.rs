@@ -38,6 +38,10 @@ fn a_killed_run_and_a_time_without_a_daemon_are_found() {
     assert_eq!(audit.findings[0].message, "For 1d of the period no daemon ran");
     assert!(audit.findings[1].message.starts_with("The daemon was killed once"));
     world.ledger().runs = vec![run(ago(60), ago(3))];
+    assert_eq!(world.one().message, "No daemon has stored anything since 2026-11-26 12:00 UTC");
+    let mut stopped = run(ago(60), ago(3));
+    stopped.end = Some(RunEnd::Stopped);
+    world.ledger().runs = vec![stopped];
     assert_eq!(world.one().message, "No daemon has watched since 2026-11-26 12:00 UTC");
 }
 
@@ -49,6 +53,24 @@ fn a_period_without_a_daemon_is_a_gap() {
     assert_eq!(world.one().message, "For 1d of the period no daemon ran");
     world.ledger().runs.clear();
     assert_eq!(world.one().message, "No daemon has watched since 2026-09-30 12:00 UTC");
+}
+
+/// A full disk and then a kill: whether it watched meanwhile is not known.
+#[test]
+fn a_killed_run_is_not_said_to_have_ended_with_its_last_batch() {
+    let mut world = World::good();
+    let mut killed = run(ago(60), ago(10));
+    killed.end = Some(RunEnd::Killed);
+    world.ledger().gaps = vec![gap(crate::ledger::KILLED, ago(10), 86_400, 0)];
+    world.ledger().runs = vec![killed, run(ago(9), now())];
+    let messages: Vec<_> = world.audit().findings.iter().map(|found| found.message.clone()).collect();
+    assert_eq!(
+        messages,
+        [
+            "For 1d of the period no daemon ran, or it could not write its ledger",
+            "The daemon was killed once: what came after its last batch may be missing"
+        ]
+    );
 }
 
 #[test]

@@ -99,10 +99,13 @@ impl OpenFlows {
     }
 
     /// A flow that nothing more will be reported of, but perhaps its end.
-    pub(super) fn removed(&mut self, cookie: u64) {
-        let Some(standing) = self.flows.remove(&cookie).filter(|standing| !standing.is_fresh()) else {
+    pub(super) fn removed(&mut self, flow: &Flow) {
+        let cookie = flow.cookie;
+        let Some(standing) = self.flows.remove(&cookie) else { return };
+        // One that began in this run is then as one that is not known: all that its end reports counts.
+        if standing.is_fresh() && !flow.found {
             return;
-        };
+        }
         while self.left.len() >= DEPARTED {
             let first = self.left.pop_front();
             first.and_then(|cookie| self.departed.remove(&cookie));

@@ -234,7 +234,7 @@ impl Tally {
     }
 
     fn removed(&mut self, flow: &Flow, why: Removal, now: Timestamp) {
-        self.open.removed(flow.cookie);
+        self.open.removed(flow);
         if let (Removal::TableFull, Some(index)) = (why, flow.port_index)
             && let Some(port) = self.ports.get(index)
         {

@@ -153,6 +153,20 @@ fn an_evicted_flow_is_not_counted_twice_when_it_ends() {
     assert_eq!((batch.coverage[0].seen, batch.coverage[0].lost), (1, 1));
 }
 
+/// It began before this run, so that its end alone does not say how much of its bytes a run before has counted.
+#[test]
+fn an_evicted_flow_that_was_found_silent_counts_from_there() {
+    let mut tally = Tally::new(TallyLimits::default(), 1_000);
+    tally.set_policy(None, ports());
+    let found = Flow { found: true, opened_ns: None, ..with_bytes(&flow(1), 0, 0) };
+    tally.flow(&change(ChangeKind::Opened, &found), noon());
+    tally.flow(&change(ChangeKind::Removed(crate::flow::Removal::TableFull), &found), noon());
+    let end = Flow { opened_ns: Some(1), ..with_bytes(&flow(1), 12, 3) };
+    tally.flow(&change(ChangeKind::Closed, &end), noon());
+    let counts = tally.drain(false, noon()).edges[0].counts;
+    assert_eq!((counts.bytes_sent, counts.bytes_received), (12, 3));
+}
+
 #[test]
 fn equal_processes_and_verdicts_stand_in_one_row() {
     let mut tally = tally(TallyLimits::default());

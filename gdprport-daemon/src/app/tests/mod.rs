@@ -1,0 +1,5 @@
+//! Promises that need the loop's parts together: the monitor, the keeper, and a ledger on disk.
+
+mod given_back;
+mod truth;
+mod world;
