@@ -132,3 +132,50 @@ fn a_ledger_that_is_missing_says_what_to_do() {
     assert_eq!(wrong.status.code(), Some(2));
     assert!(text(&wrong.stderr).contains("a duration such as 7d"), "{}", text(&wrong.stderr));
 }
+
+/// Runs `init` on a terminal of its own, where somebody types this at the first question, and then nothing more.
+fn typed(file: &Path, keys: &[u8]) -> (Option<i32>, String) {
+    use std::io::{Read as _, Write as _};
+    let run = format!("'{}' init --output '{}'", program().display(), file.display());
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &run, "/dev/null"]);
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut script = command.spawn().expect("script(1) can be run");
+    let mut screen = script.stdout.take().expect("piped");
+    let (mut shown, mut byte) = (Vec::new(), [0]);
+    while !shown.ends_with(b")? ") && screen.read(&mut byte).expect("readable") == 1 {
+        shown.push(byte[0]);
+    }
+    let mut keyboard = script.stdin.take().expect("piped");
+    keyboard.write_all(keys).expect("it reads");
+    drop(keyboard);
+    screen.read_to_end(&mut shown).expect("readable");
+    (script.wait().expect("it ends").code(), text(&shown))
+}
+
+#[test]
+fn answers_on_a_terminal_are_taken_and_none_is_needed() {
+    let dir = TempDir::new();
+    let (code, shown) = typed(&dir.join("a.toml"), b"Example GmbH\nprivacy@example.org\n\nmaybe\n");
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("The return key leaves a question open."), "{shown}");
+    let written = std::fs::read_to_string(dir.join("a.toml")).expect("it was written");
+    assert!(
+        written.contains("\n[controller]\nname = \"Example GmbH\"\ncontact = \"privacy@example.org\"\n# dpo")
+    );
+    let (code, shown) = typed(&dir.join("b.toml"), b"\xff\xfe\n\n");
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("this is not UTF-8; please write it again"), "{shown}");
+    let written = std::fs::read_to_string(dir.join("b.toml")).expect("it was written");
+    assert!(written.contains("\n# [controller]\n"), "{written}");
+}
+
+#[test]
+fn an_interrupted_question_leaves_no_file() {
+    let dir = TempDir::new();
+    let (code, shown) = typed(&dir.join("policy.toml"), b"Exam\x03");
+    assert_ne!(code, Some(0), "{shown}");
+    assert!(shown.contains("name of the controller"), "{shown}");
+    let left: Vec<_> = std::fs::read_dir(dir.path()).expect("readable").flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}

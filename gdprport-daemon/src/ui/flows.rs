@@ -3,7 +3,7 @@
 use super::container::container;
 use super::format::{bytes, duration, process, thousands};
 use super::screen::Screen;
-use super::table::{Cell, Column, TIE, table};
+use super::table::{Cell, Column, TIE, table_that_says};
 use super::tone::Tone;
 use crate::control::api::{FlowRow, FlowsReply, VerdictOutcome, VerdictRow};
 use gdprport_core::model::{Direction, Endpoint, Nat, PostureState};
@@ -57,7 +57,11 @@ pub(super) fn show(reply: &FlowsReply, screen: &Screen) -> String {
     if accepted > 0 {
         remark.push_str(&format!(", {} of them accepted", thousands(accepted as u64)));
     }
-    format!("{}\n{}\n", table(&columns(screen.width), &rows, screen.width), Tone::Dim.paint(&remark))
+    format!(
+        "{}\n{}\n",
+        table_that_says(&columns(screen.width), &rows, screen.width),
+        Tone::Dim.paint(&remark)
+    )
 }
 
 fn encryption(flow: &FlowRow) -> Cell {

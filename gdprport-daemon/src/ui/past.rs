@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::format::{basename, bytes, clean, counted, duration, moment, thousands};
 use super::screen::Screen;
-use super::table::{Cell, Column, TIE, table};
+use super::table::{Cell, Column, TIE, table_that_says, wrap};
 use super::tone::Tone;
 use crate::ledger::StoredEdge;
 
@@ -113,7 +113,7 @@ pub(super) fn show(past: &Past, screen: &Screen) -> String {
         text += &(Tone::Dim.paint("the ledger has no flow that matches") + "\n");
     } else {
         let rows: Vec<_> = past.rows.iter().map(|row| cells(row, screen)).collect();
-        text += &table(&columns(screen.width), &rows, screen.width);
+        text += &table_that_says(&columns(screen.width), &rows, screen.width);
         let violations = past.rows.iter().filter(|row| matches!(*row.verdict, VerdictKey::Violation { .. }));
         let all = counted(past.rows.len() as u64, "row");
         let (latest, more) = if past.more { ("the latest ", " (more with --limit)") } else { ("", "") };
@@ -122,10 +122,13 @@ pub(super) fn show(past: &Past, screen: &Screen) -> String {
             moment(past.since),
             thousands(violations.count() as u64)
         );
-        text += &format!("\n{}\n", Tone::Dim.paint(&remark));
+        text += "\n";
+        for line in wrap(&remark, usize::from(screen.width)) {
+            text += &(Tone::Dim.paint(&line) + "\n");
+        }
     }
-    for note in notes(past) {
-        text += &(Tone::Warn.paint(&note) + "\n");
+    for line in notes(past).iter().flat_map(|note| wrap(note, usize::from(screen.width))) {
+        text += &(Tone::Warn.paint(&line) + "\n");
     }
     text
 }

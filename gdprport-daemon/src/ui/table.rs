@@ -92,9 +92,26 @@ impl Column {
     }
 }
 
+/// Lays out a table as [`table`] does, and says below it which columns were left out for want of room.
+pub(super) fn table_that_says(columns: &[Column], rows: &[Vec<Cell>], width: u16) -> String {
+    let (mut text, left_out) = laid_out(columns, rows, width);
+    if !left_out.is_empty() {
+        let said = format!("not shown in {width} columns: {}; --json has them", left_out.join(", "));
+        for line in wrap(&said, usize::from(width)) {
+            text.push_str(&format!("{}\n", Tone::Dim.paint(&line)));
+        }
+    }
+    text
+}
+
 /// Lays out a table on lines of at most `width` columns: where it does not fit, elastic columns are narrowed
 /// and wrap, then spare ones are left out, as few as can be. So are columns without any text.
 pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: u16) -> String {
+    laid_out(columns, rows, width).0
+}
+
+/// The table, and the titles of the columns that have text and were left out.
+fn laid_out(columns: &[Column], rows: &[Vec<Cell>], width: u16) -> (String, Vec<&'static str>) {
     let mut table = Table::new();
     table.load_style(NOTHING).enforce_styling().style_text_only();
     table.set_header(
@@ -106,8 +123,13 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: u16) -> Strin
         table.add_row(row);
     }
     let natural = table.column_max_content_widths();
-    for ((column, fit), spec) in table.column_iter_mut().zip(fit(columns, rows, &natural, width)).zip(columns)
+    let mut left_out = Vec::new();
+    for (i, ((column, fit), spec)) in
+        table.column_iter_mut().zip(fit(columns, rows, &natural, width)).zip(columns).enumerate()
     {
+        if fit.is_none() && !is_empty(rows, i) {
+            left_out.push(spec.title);
+        }
         column.set_padding((0, GAP));
         column.set_constraint(match fit {
             Some(width) => ColumnConstraint::Absolute(Width::Fixed(width + GAP)),
@@ -123,7 +145,12 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: u16) -> Strin
         text.push_str(&line.trim_end().replace(TIE, " "));
         text.push('\n');
     }
-    text
+    (text, left_out)
+}
+
+/// Whether a column has no text in any row.
+fn is_empty(rows: &[Vec<Cell>], column: usize) -> bool {
+    rows.iter().all(|row| row.get(column).is_none_or(|cell| cell.text.is_empty()))
 }
 
 /// A space at which [`table`] ends no line; it is an ordinary one in what is printed.
@@ -146,8 +173,7 @@ fn fit(columns: &[Column], rows: &[Vec<Cell>], natural: &[u16], width: u16) -> V
         .zip(natural)
         .enumerate()
         .map(|(i, (column, natural))| {
-            let empty = rows.iter().all(|row| row.get(i).is_none_or(|cell| cell.text.is_empty()));
-            (!empty).then_some(column.least.map_or(*natural, |least| least.min(*natural)))
+            (!is_empty(rows, i)).then_some(column.least.map_or(*natural, |least| least.min(*natural)))
         })
         .collect();
     let mut ranks: Vec<u8> = columns.iter().map(|column| column.spare).filter(|rank| *rank > 0).collect();
@@ -266,6 +292,9 @@ mod tests {
         let at = |width| anstream::adapter::strip_str(&table(&columns, &rows, width)).to_string();
         assert!(at(60).contains("six") && at(60).contains("dddd"));
         assert!(!at(32).contains("dddd") && at(32).contains(" 1 "));
+        let said = |width| anstream::adapter::strip_str(&table_that_says(&columns, &rows, width)).to_string();
+        assert!(!said(60).contains("not shown"), "{}", said(60));
+        assert!(said(32).contains("not shown in 32 columns: D;"), "{}", said(32));
         assert!(at(24).contains("aaaaaaaaaa  one two") && at(24).contains("five six"));
         for width in 24..80 {
             assert!(

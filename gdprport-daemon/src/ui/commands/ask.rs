@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _, Write as _};
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use gdprport_core::learn::{Answers, ControllerAnswer, Seen, Which, candidates};
 
 use super::super::format::counted;
@@ -76,13 +76,18 @@ pub(super) fn ask(seen: &Seen, answers: &mut Answers, questions: &Questions) -> 
 
 /// One answer; `None`: the input has ended.
 fn line(question: &str) -> anyhow::Result<Option<String>> {
-    eprint!("{question}");
-    let _ = io::stderr().flush();
-    let mut answer = String::new();
-    let read = io::stdin().lock().read_line(&mut answer).context("cannot read the answer")?;
-    if read == 0 {
-        eprintln!();
-        return Ok(None);
+    loop {
+        eprint!("{question}");
+        let _ = io::stderr().flush();
+        let mut answer = Vec::new();
+        let read = io::stdin().lock().read_until(b'\n', &mut answer);
+        if read.map_err(|error| anyhow!("cannot read the answer: {error}"))? == 0 {
+            eprintln!();
+            return Ok(None);
+        }
+        match String::from_utf8(answer) {
+            Ok(answer) => return Ok(Some(answer.trim().to_owned())),
+            Err(_) => eprintln!("this is not UTF-8; please write it again"),
+        }
     }
-    Ok(Some(answer.trim().to_owned()))
 }

@@ -4,7 +4,7 @@ use gdprport_core::inventory::Unread;
 
 use super::super::format::{clean, counted, moment, thousands};
 use super::super::screen::Screen;
-use super::super::table::{Cell, Column, table, title, wrap};
+use super::super::table::{Cell, Column, table, table_that_says, title, wrap};
 use super::super::tone::Tone;
 use super::report::Report;
 use super::section::{Room, Section, known, notes, others, reasons, remote};
@@ -89,7 +89,7 @@ fn headline(report: &Report, width: u16) -> String {
 fn shown(section: &Section, width: u16) -> String {
     let mut text = title(section.title, &section.remark);
     if !section.rows.is_empty() {
-        text.push_str(&table(&section.columns, &section.rows, width));
+        text.push_str(&table_that_says(&section.columns, &section.rows, width));
     }
     text
 }
