@@ -1,30 +1,31 @@
 //! What a ledger says, asked of the file.
 
 use std::path::Path;
-use std::process::Command;
+use std::time::Duration;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags};
 
 /// The first column of the first row that a question to a ledger gives, as text; empty: there is no such row, or no such
-/// ledger yet. A copy is asked, as a person would who looks at a ledger that is being written.
-///
-/// # Panics
-/// When `python3`, which has SQLite in its library, cannot be run.
+/// ledger yet. It is asked beside the daemon that writes it, as a person would.
 #[must_use]
 pub fn ask(ledger: &Path, question: &str) -> String {
-    const SCRIPT: &str = "\
-import sqlite3, sys
-try:
-    row = sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True, timeout=5).execute(sys.argv[2]).fetchone()
-    print('' if row is None or row[0] is None else row[0])
-except sqlite3.OperationalError:
-    pass
-";
-    let output = Command::new("python3").args(["-c", SCRIPT]).arg(ledger).arg(question).output();
-    let output = output.expect("python3 can be run");
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    match first(ledger, question) {
+        Ok(Value::Integer(number)) => number.to_string(),
+        Ok(Value::Real(number)) => number.to_string(),
+        Ok(Value::Text(text)) => text,
+        Ok(Value::Null | Value::Blob(_)) | Err(_) => String::new(),
+    }
 }
 
 /// The same as a number; 0 if it is none.
 #[must_use]
 pub fn count(ledger: &Path, question: &str) -> u64 {
     ask(ledger, question).parse().unwrap_or(0)
+}
+
+fn first(ledger: &Path, question: &str) -> rusqlite::Result<Value> {
+    let db = Connection::open_with_flags(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    db.busy_timeout(Duration::from_secs(5))?;
+    db.query_row(question, [], |row| row.get(0))
 }
