@@ -90,6 +90,8 @@ exec \"$0\" \"$@\"";
                 assert!(whole, "{words:?}: {error}");
             }
         }
+        let doctor = text(&configured("limits\n", &["--socket", "/nonexistent/socket", "doctor"]).stdout);
+        assert!(doctor.contains("configuration") && doctor.contains("line 1, column 7"), "{doctor}");
         let off = configured("[ledger]\nenabled = false\npath = \"/nonexistent/l.db\"\n", COMMANDS[0]);
         let error = text(&off.stderr);
         assert_eq!(off.status.code(), Some(1), "{error}");

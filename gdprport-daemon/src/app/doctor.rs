@@ -10,8 +10,10 @@ use crate::host::containers::{Places, Surveyed, survey};
 use crate::host::probes::catalog::HOOKS;
 use crate::host::probes::{self, HookStatus, LoadError, Sizes, Tracefs};
 
+use super::config::{Config, ConfigError};
+use super::policy::Trust;
 use super::status::hook;
-use crate::ledger::{LedgerSnapshot, LedgerState, Settings};
+use crate::ledger::{LedgerSnapshot, LedgerState};
 use crate::sink::{Exposed, SinkStats, exposure};
 
 /// Where systemd mounts it.
@@ -54,11 +56,15 @@ pub(crate) fn examine(running: Option<&Running>) -> DoctorReport {
     checks.push(bpffs_check());
     checks.push(conntrack_check());
     checks.extend(events_check(running.map(|running| &*running.sinks)));
-    checks.extend(containers_checks(
-        &running.map_or_else(Places::default, |running| running.containers.clone()),
-    ));
-    checks.extend(ledger_check(running.map(|running| running.ledger.as_ref())));
+    let (config, broken) = match running {
+        Some(_) => (Config::default(), None),
+        None => configured(Path::new(Config::PLACE)),
+    };
+    checks.extend(containers_checks(running.map_or(&config.containers, |running| &running.containers)));
+    checks.extend(ledger_check(running.map(|running| running.ledger.as_ref()), config.ledger.path()));
     let failed = checks.iter().any(|check| check.result == CheckResult::Failed);
+    // The kernel can be tried all the same.
+    checks.extend(broken);
     let hooks = match running {
         Some(running) => running.hooks.iter().map(hook).collect(),
         None if failed => not_tried("something above is missing"),
@@ -160,17 +166,34 @@ fn events_check(sinks: Option<&[SinkStats]>) -> Option<Check> {
     there.then(|| Check { id: "events".to_owned(), result, found, remedy })
 }
 
+/// What the next daemon goes by, and a check that has failed if it would refuse that.
+fn configured(place: &Path) -> (Config, Option<Check>) {
+    match Config::load(place, Trust::RootOnly) {
+        Ok(config) => (config, None),
+        // For another user than root it may be a secret.
+        Err(ConfigError::Read { source, .. }) if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            (Config::default(), None)
+        }
+        Err(error) => {
+            let found = format!("a daemon does not start: {}", error.in_one_line());
+            let check =
+                Check { id: "configuration".to_owned(), result: CheckResult::Failed, found, remedy: None };
+            (Config::default(), Some(check))
+        }
+    }
+}
+
 /// What is left of its file system below which the ledger may not be written any more soon.
 const LEDGER_SPACE: u64 = 64 << 20;
 
 /// Whether the ledger is written, nobody else can write it, and it has room. `running`: of a daemon that runs in this
-/// process, which may keep none.
-fn ledger_check(running: Option<Option<&LedgerSnapshot>>) -> Option<Check> {
+/// process, which may keep none. `configured`: where the next one would keep it.
+fn ledger_check(running: Option<Option<&LedgerSnapshot>>, configured: &Path) -> Option<Check> {
     let ok = |found| (CheckResult::Ok, found, None);
     let path = match running {
         Some(Some(snapshot)) => snapshot.path.clone(),
         Some(None) => PathBuf::new(),
-        None => PathBuf::from(Settings::PATH),
+        None => configured.to_owned(),
     };
     let shown = path.display();
     let state = running.flatten().map(|snapshot| &snapshot.state);
