@@ -14,8 +14,11 @@ fn packaging(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging").join(name)
 }
 
-fn unit() -> String {
-    fs::read_to_string(packaging("gdprport.service")).expect("the unit is part of the checkout")
+/// The services.
+const UNITS: [&str; 2] = ["gdprport.service", "gdprport-audit.service"];
+
+fn unit(name: &str) -> String {
+    fs::read_to_string(packaging(name)).expect("the unit is part of the checkout")
 }
 
 fn analyze() -> Result<PathBuf, Missing> {
@@ -32,40 +35,59 @@ fn output_of(command: &mut Command) -> String {
 }
 
 #[test]
-fn systemd_accepts_every_line_of_the_unit() {
+fn systemd_accepts_every_line_of_the_units() {
     let analyze = need!(analyze());
     let dir = TempDir::new();
-    // systemd also checks that the program exists, and it is not installed here.
-    let here = unit().replace("/usr/bin/gdprport", &program().display().to_string());
-    let unit = dir.write("gdprport.service", &here);
-    let complaints = output_of(Command::new(analyze).args(["verify", "--man=no"]).arg(unit));
-    assert!(!complaints.contains("gdprport.service"), "{complaints}");
+    let mut verify = Command::new(analyze);
+    verify.args(["verify", "--man=no"]);
+    for name in UNITS.into_iter().chain(["gdprport-audit.timer"]) {
+        // systemd also checks that the program exists, and it is not installed here.
+        let here = unit(name).replace("/usr/bin/gdprport", &program().display().to_string());
+        verify.arg(dir.write(name, &here));
+    }
+    let complaints = output_of(&mut verify);
+    assert!(!complaints.contains("gdprport"), "{complaints}");
 }
 
 #[test]
 fn the_units_exposure_is_at_most_three_and_a_half() {
     let analyze = need!(analyze());
-    let mut security = Command::new(analyze);
-    security.args(["security", "--offline=true", "--threshold=35", "--no-pager"]);
-    output_of(security.arg(packaging("gdprport.service")));
+    for name in UNITS {
+        let mut security = Command::new(&analyze);
+        security.args(["security", "--offline=true", "--threshold=35", "--no-pager"]);
+        output_of(security.arg(packaging(name)));
+    }
 }
 
 #[test]
-fn the_unit_explains_exactly_the_capabilities_it_grants() {
-    let unit = unit();
-    let granted: Vec<&str> = unit
-        .lines()
-        .find_map(|line| line.strip_prefix("CapabilityBoundingSet="))
-        .expect("the unit bounds its capabilities")
-        .split(' ')
-        .collect();
-    let explained: Vec<&str> = unit
-        .lines()
-        .filter_map(|line| line.strip_prefix("#   CAP_"))
-        .filter_map(|line| line.split(' ').next())
-        .collect();
-    let expected: Vec<String> = explained.iter().map(|name| format!("CAP_{name}")).collect();
-    assert_eq!(granted, expected);
+fn the_units_explain_exactly_the_capabilities_they_grant() {
+    for name in UNITS {
+        let unit = unit(name);
+        let granted: Vec<&str> = unit
+            .lines()
+            .find_map(|line| line.strip_prefix("CapabilityBoundingSet="))
+            .expect("the unit bounds its capabilities")
+            .split(' ')
+            .collect();
+        let explained: Vec<&str> = unit
+            .lines()
+            .filter_map(|line| line.strip_prefix("#   CAP_"))
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        let expected: Vec<String> = explained.iter().map(|name| format!("CAP_{name}")).collect();
+        assert_eq!(granted, expected, "{name}");
+    }
+}
+
+#[test]
+fn an_audit_is_recorded_once_a_day_at_some_minute() {
+    let (service, timer) = (unit("gdprport-audit.service"), unit("gdprport-audit.timer"));
+    let has = |text: &str, line: &str| text.lines().any(|other| other == line);
+    assert!(has(&service, "Type=oneshot"));
+    assert!(has(&service, "ExecStart=/usr/bin/gdprport audit --record --fail-on never"));
+    for line in ["OnCalendar=daily", "RandomizedDelaySec=1h", "Persistent=true", "WantedBy=timers.target"] {
+        assert!(has(&timer, line), "{line}");
+    }
 }
 
 #[test]
