@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gdprport_core::audit::{Finding, FindingChange, Judged};
 use gdprport_core::ledger::{Batch, Entry, RunEnd, Tally, TallyLimits};
 use gdprport_core::policy::Source;
 use jiff::Timestamp;
@@ -99,6 +100,22 @@ impl Keeper {
         if !handed_over || snapshot.waiting > 0 {
             let why = why(&snapshot.state).unwrap_or_else(|| "it is not written in time".to_owned());
             tracing::warn!(why, "the ledger lacks the last of this run");
+        }
+    }
+
+    /// Has the findings of an audit compared with those of the one before. `reply` is called by the ledger's thread, or at
+    /// once where it cannot be.
+    pub(super) fn record(
+        &self,
+        findings: Vec<Finding>,
+        judged: Judged,
+        reply: impl FnOnce(Result<Vec<FindingChange>, String>) + Send + 'static,
+    ) {
+        match &self.ledger {
+            Some(ledger) => ledger.record(findings, judged, reply),
+            None => {
+                reply(Err("the daemon keeps no ledger; turn it on in gdprport.toml, `[ledger]`".to_owned()));
+            }
         }
     }
 

@@ -5,17 +5,16 @@
 //! numbered, and ports are watched before existing sockets are listed.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use gdprport_core::flow::Table;
-use gdprport_core::policy::DnsNames;
-use tokio::sync::{Notify, mpsc};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::control_thread::ControlThread;
 use super::coverage::{Coverage, Snapshot};
 use super::doctor;
+use super::inputs::{Input, Inputs, every};
 use super::keeper::Keeper;
 use super::monitor::{self, Evidence, Monitor};
 use super::notify;
@@ -23,7 +22,8 @@ use super::options::{RunError, RunOptions};
 use super::policy::Resolver as DnsResolver;
 use super::privacy;
 use super::reader::{BATCH, Reader};
-use super::reconcile::{Finding, Progress, Reconciler};
+use super::reconcile::{Progress, Reconciler};
+use super::recorder::Recorder;
 use super::reload::{Asker, LoadOutcome, Loader, PolicyState, apply_names, host_names, watch_ports};
 use super::session::Session;
 use super::shutdown::shut_down;
@@ -31,11 +31,10 @@ use super::signals::{SignalAction, Signals, Stop};
 use super::startup;
 use super::status::Sources;
 use super::translations::Translations;
-use crate::control::handle::{Inbox, Request, channel};
+use crate::control::handle::{Request, channel};
 use crate::control::server::{Options, Server};
 use crate::host::clock::{BootClock, HostId, boottime_ns};
 use crate::host::configured;
-use crate::host::conntrack::Answered;
 use crate::host::containers::Places;
 use crate::host::memory;
 use crate::host::probes::{self, LoadError, PinDirectory, Probes};
@@ -97,6 +96,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         let control = ControlThread::start(server, handle)?;
         let (findings_to, findings) = mpsc::channel(2);
         let (answers_to, translations) = mpsc::channel(16);
+        let (recorder, recorded) = Recorder::new();
         let mut daemon = Daemon {
             session,
             monitor,
@@ -114,10 +114,12 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
                 findings,
                 named,
                 translations,
+                recorded,
                 every_second: every(Duration::from_secs(1)),
                 poll: every(POLL_EVERY),
             },
             keeper,
+            recorder,
             containers: options.config.containers,
             watchdog: notify::watchdog_period().is_some(),
         };
@@ -128,49 +130,6 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         control.stop().await;
         Ok(())
     })
-}
-
-/// Ticks at once and then with this period; a tick that comes late does not bring the next one forward.
-fn every(period: Duration) -> Interval {
-    let mut interval = interval(period);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    interval
-}
-
-/// All that the loop reacts to, apart from records.
-enum Input {
-    Signal(SignalAction),
-    Request(Request),
-    /// The policy's host names were resolved again.
-    Dns(DnsNames),
-    /// The policy's files were read again.
-    Loaded(Box<LoadOutcome>),
-    /// Something was found on the host.
-    Found(Finding),
-    /// Names of containers were looked up.
-    Named,
-    /// How flows are translated by the host.
-    Translated(Vec<Answered>),
-    /// A second has passed.
-    Second,
-    /// Flows are to be polled.
-    Poll,
-    /// Flows have settled, records have come, or there is more of a listing to apply: the next round does it.
-    Work,
-}
-
-/// Where inputs come from.
-struct Inputs {
-    signals: Signals,
-    inbox: Inbox,
-    dns: mpsc::Receiver<DnsNames>,
-    loads: mpsc::Receiver<LoadOutcome>,
-    findings: mpsc::Receiver<Finding>,
-    /// Notified when names of containers have come.
-    named: Arc<Notify>,
-    translations: mpsc::Receiver<Vec<Answered>>,
-    every_second: Interval,
-    poll: Interval,
 }
 
 struct Daemon {
@@ -184,6 +143,7 @@ struct Daemon {
     translations: Translations,
     inputs: Inputs,
     keeper: Keeper,
+    recorder: Recorder,
     /// Where containers are looked up.
     containers: Places,
     /// Whether the service manager expects keep-alive messages.
@@ -201,6 +161,10 @@ impl Daemon {
             self.translations.ask(&mut self.monitor);
             let input = self.next_input(full, progress).await;
             if let Some(stop) = self.handle(input) {
+                // What the ledger has stored is sent.
+                while let Ok(recorded) = self.inputs.recorded.try_recv() {
+                    recorded.publish(&mut self.monitor.publisher, now);
+                }
                 return stop;
             }
         }
@@ -226,6 +190,8 @@ impl Daemon {
         tokio::select! {
             biased;
             action = inputs.signals.next() => Input::Signal(action),
+            // Before another request: no answer is without room.
+            Some(recorded) = inputs.recorded.recv() => Input::Recorded(recorded),
             Some(request) = inputs.inbox.recv() => Input::Request(request),
             Some(names) = inputs.dns.recv() => Input::Dns(names),
             Some(outcome) = inputs.loads.recv() => Input::Loaded(Box::new(outcome)),
@@ -276,6 +242,10 @@ impl Daemon {
                 self.monitor.apply(monitor::Input::Names, now);
             }
             Input::Translated(answers) => self.translations.answered(answers, &mut self.monitor),
+            Input::Recorded(recorded) => {
+                let now = self.monitor.now();
+                recorded.publish(&mut self.monitor.publisher, now);
+            }
             Input::Second => {
                 self.housekeeping();
                 self.reconciler.resync(&mut self.monitor);
@@ -309,6 +279,9 @@ impl Daemon {
                 let _ = to.send(());
             }
             Request::Reload(to) => self.loader.request(Some(to)),
+            Request::Record(recording, to) => {
+                self.recorder.request(*recording, to, &self.keeper, &self.monitor.publisher);
+            }
             Request::Doctor(to) => {
                 let running = doctor::Running {
                     hooks: self.monitor.evidence.kernel.hooks().to_vec(),

@@ -11,7 +11,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
+use gdprport_core::audit::Recording;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode};
@@ -23,7 +24,8 @@ use tokio::time::timeout;
 
 use super::address::GROUP;
 use super::api::{
-    DoctorReport, ErrorReply, ExplainQuery, ExplainReply, FlowQuery, FlowsReply, ReloadReply, StatusReply,
+    DoctorReport, ErrorReply, ExplainQuery, ExplainReply, FlowQuery, FlowsReply, RecordReply, ReloadReply,
+    StatusReply,
 };
 use super::limits::{CLIENT_TIMEOUT, MAX_LINE, MAX_REPLY};
 
@@ -102,10 +104,16 @@ impl ControlClient {
         self.ask(Method::POST, "/v1/reload").await
     }
 
+    /// `POST /v1/findings`.
+    pub(crate) async fn record(&self, recording: &Recording) -> Result<TypedReply<RecordReply>, ClientError> {
+        let json = serde_json::to_vec(recording).map_err(|error| self.garbled(&error))?;
+        self.ask_with(Method::POST, "/v1/findings", json.into()).await
+    }
+
     /// `GET /v1/events`: every event from when this returns.
     pub(crate) async fn events(&self) -> Result<EventLines, ClientError> {
         let begun = async {
-            let (response, connection) = self.send(Method::GET, "/v1/events").await?;
+            let (response, connection) = self.send(Method::GET, "/v1/events", Bytes::new()).await?;
             if response.status() == StatusCode::OK {
                 return Ok((response.into_body(), connection));
             }
@@ -121,8 +129,17 @@ impl ControlClient {
         method: Method,
         path: &str,
     ) -> Result<TypedReply<T>, ClientError> {
+        self.ask_with(method, path, Bytes::new()).await
+    }
+
+    async fn ask_with<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<TypedReply<T>, ClientError> {
         self.within(async {
-            let (response, _connection) = self.send(method, path).await?;
+            let (response, _connection) = self.send(method, path, body).await?;
             let (status, json) = (response.status(), self.read(response.into_body()).await?);
             if !status.is_success() && status != StatusCode::UNPROCESSABLE_ENTITY {
                 return Err(self.refusal(status, &json));
@@ -141,6 +158,7 @@ impl ControlClient {
         &self,
         method: Method,
         path: &str,
+        body: Bytes,
     ) -> Result<(Response<Incoming>, Connection), ClientError> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.unreachable(&error))?;
         let (mut sender, connection) =
@@ -153,7 +171,7 @@ impl ControlClient {
             .method(method)
             .uri(path)
             .header(hyper::header::HOST, "gdprport")
-            .body(Empty::<Bytes>::new())
+            .body(Full::new(body))
             .map_err(|error| self.garbled(&error))?;
         let response = sender.send_request(request).await.map_err(|error| self.garbled(&error))?;
         Ok((response, connection))

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use gdprport_core::audit::Recording;
 use tokio::sync::{mpsc, oneshot};
 
 use super::api::{
-    ControlStatus, DoctorReport, ExplainQuery, ExplainReply, FlowQuery, FlowsReply, ReloadReply, Status,
+    ControlStatus, DoctorReport, ExplainQuery, ExplainReply, FlowQuery, FlowsReply, RecordReply, ReloadReply,
+    Status,
 };
 use super::counters::Counters;
 use super::follower::FollowerSink;
@@ -28,6 +30,8 @@ pub(crate) enum Request {
     Follow(FollowerSink, oneshot::Sender<()>),
     /// Reload the policy. Only sent on behalf of root.
     Reload(oneshot::Sender<ReloadReply>),
+    /// Compare the findings of an audit with the one before. Only sent on behalf of root. Replied by why it cannot be.
+    Record(Box<Recording>, oneshot::Sender<Result<RecordReply, String>>),
     /// What this kernel and these privileges allow.
     Doctor(oneshot::Sender<DoctorReport>),
 }
@@ -99,6 +103,16 @@ impl LoopHandle {
     /// After `AskError::Late` the reload may still happen.
     pub(crate) async fn reload(&self, within: Duration) -> Result<ReloadReply, AskError> {
         self.ask(Request::Reload, within).await
+    }
+
+    /// Has the findings of an audit recorded. The server has checked that the caller may.
+    /// After `AskError::Late` they may still be.
+    pub(crate) async fn record(
+        &self,
+        recording: Recording,
+        within: Duration,
+    ) -> Result<Result<RecordReply, String>, AskError> {
+        self.ask(|reply| Request::Record(Box::new(recording), reply), within).await
     }
 
     pub(crate) async fn doctor(&self, within: Duration) -> Result<DoctorReport, AskError> {

@@ -35,6 +35,10 @@ pub(super) const MAX_BODY: usize = 64 * 1_024;
 /// Connections that may wait to be accepted: a burst of this size gets a reply, if only a refusal.
 pub(super) const BACKLOG: i32 = 1_024;
 
+/// Bytes of the findings of one audit: a finding has 1 to 2 KB, and there are at most `audit::MAX_FINDINGS`. One is taken at
+/// a time.
+pub(super) const MAX_FINDINGS_BODY: usize = 8 << 20;
+
 /// How long open connections have to finish once the daemon stops.
 pub(super) const DRAIN: Duration = Duration::from_secs(1);
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use gdprport_core::audit::{Change, Finding, FindingChange};
+use gdprport_core::audit::{Change, Finding, FindingChange, Judged, is_changed};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result, Transaction, TransactionBehavior, params};
 
@@ -12,13 +12,14 @@ use super::time::{micros, timestamp};
 /// Changes of one finding that are kept, the latest.
 const HISTORY: u32 = 200;
 
-/// Stores the findings of an audit, as a whole, and says what changed.
+/// Stores the findings of an audit, as a whole, and says what changed. Of what was not `judged` nothing is settled.
 ///
 /// # Errors
 /// If they cannot be stored: then nothing of them is.
 pub(super) fn record(
     db: &mut Connection,
     findings: &[Finding],
+    judged: &Judged,
     now: Timestamp,
 ) -> Result<Vec<FindingChange>> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -33,7 +34,7 @@ pub(super) fn record(
             changes.push(FindingChange { change, finding: finding.clone(), since, at: now });
         }
     }
-    settle(&transaction, &found, now, &mut changes)?;
+    settle(&transaction, &found, judged, now, &mut changes)?;
     transaction.commit()?;
     Ok(changes)
 }
@@ -75,20 +76,10 @@ fn store(db: &Connection, finding: &Finding, now: Timestamp) -> Result<(Option<C
     Ok((change, timestamp(since)))
 }
 
-/// Whether it says something else. Its counts grow from audit to audit: of what it rests on only the kinds count.
-fn is_changed(before: &Finding, now: &Finding) -> bool {
-    let kinds = |finding: &Finding| -> Vec<_> {
-        finding.evidence.iter().map(|evidence| evidence.what.clone()).collect()
-    };
-    before.severity != now.severity
-        || before.message != now.message
-        || before.accepted.is_some() != now.accepted.is_some()
-        || kinds(before) != kinds(now)
-}
-
 fn settle(
     db: &Transaction<'_>,
     found: &HashSet<&str>,
+    judged: &Judged,
     now: Timestamp,
     changes: &mut Vec<FindingChange>,
 ) -> Result<()> {
@@ -102,9 +93,13 @@ fn settle(
         if found.contains(&*fingerprint) {
             continue;
         }
+        let finding: Option<Finding> = serde_json::from_str(&value).ok();
+        if finding.as_ref().is_some_and(|finding| !judged.covers(finding)) {
+            continue;
+        }
         db.execute("UPDATE finding SET settled = ?2 WHERE id = ?1", params![id, micros(now)])?;
         // What does not say anything any more is settled without a word.
-        let Ok(finding) = serde_json::from_str::<Finding>(&value) else { continue };
+        let Some(finding) = finding else { continue };
         add_history(db, id, Change::Settled, &finding, now)?;
         changes.push(FindingChange { change: Change::Settled, finding, since: timestamp(since), at: now });
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use gdprport_core::audit::{Finding, FindingChange};
+use gdprport_core::audit::{Finding, FindingChange, Judged};
 use gdprport_core::ledger::Batch;
 
 use super::queue::{BATCHES, Queue};
@@ -81,14 +81,16 @@ impl Ledger {
         snapshot
     }
 
-    /// Compares the findings of an audit with those that are stored, and stores them. `reply` is called by the ledger's
+    /// Compares the findings of an audit with those that are stored, and stores them. Of what was not
+    /// `judged` nothing is settled. `reply` is called by the ledger's
     /// thread with what changed, or with why that is not known.
     pub(crate) fn record(
         &self,
         findings: Vec<Finding>,
+        judged: Judged,
         reply: impl FnOnce(Result<Vec<FindingChange>, String>) + Send + 'static,
     ) {
-        self.queue.record(findings, Box::new(reply));
+        self.queue.record(findings, judged, Box::new(reply));
     }
 
     /// Stores what waits and closes the database. What was not stored by the deadline is lost; the snapshot says how many

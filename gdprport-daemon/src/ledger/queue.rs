@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use gdprport_core::audit::{Finding, FindingChange};
+use gdprport_core::audit::{Finding, FindingChange, Judged};
 use gdprport_core::ledger::Batch;
 
 /// Batches that may wait. What comes meanwhile is added up in the tally, where it takes less room than here.
@@ -19,7 +19,8 @@ pub(super) type Reply = Box<dyn FnOnce(Result<Vec<FindingChange>, String>) + Sen
 /// What the thread is to do next.
 pub(super) enum Work {
     Batch(Box<Batch>),
-    Record(Vec<Finding>, Reply),
+    /// The findings of an audit, and what was judged.
+    Record(Vec<Finding>, Judged, Reply),
     /// Nothing came for a while.
     Idle,
     /// Nothing waits, and nothing comes any more.
@@ -36,7 +37,7 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct Waiting {
     batches: VecDeque<Box<Batch>>,
-    records: VecDeque<(Vec<Finding>, Reply)>,
+    records: VecDeque<(Vec<Finding>, Judged, Reply)>,
     /// Whether one was taken, and is not stored yet.
     storing: bool,
     returned: u64,
@@ -67,13 +68,13 @@ impl Queue {
     }
 
     /// Takes an audit; what there is no room for is answered at once.
-    pub(super) fn record(&self, findings: Vec<Finding>, reply: Reply) {
+    pub(super) fn record(&self, findings: Vec<Finding>, judged: Judged, reply: Reply) {
         let mut waiting = self.lock();
         if waiting.records.len() >= RECORDS || waiting.finish || waiting.ended {
             drop(waiting);
             return reply(Err("the ledger does not keep up".to_owned()));
         }
-        waiting.records.push_back((findings, reply));
+        waiting.records.push_back((findings, judged, reply));
         drop(waiting);
         self.work.notify_one();
     }
@@ -88,8 +89,8 @@ impl Queue {
                 waiting.storing = true;
                 return Work::Batch(batch);
             }
-            if let Some((findings, reply)) = waiting.records.pop_front() {
-                return Work::Record(findings, reply);
+            if let Some((findings, judged, reply)) = waiting.records.pop_front() {
+                return Work::Record(findings, judged, reply);
             }
             if waiting.finish {
                 let last = waiting.batches.pop_front();
@@ -142,7 +143,7 @@ impl Queue {
         let records = std::mem::take(&mut waiting.records);
         drop(waiting);
         self.ended.notify_all();
-        for (_, reply) in records {
+        for (_, _, reply) in records {
             reply(Err("the ledger was closed".to_owned()));
         }
     }

@@ -88,9 +88,9 @@ impl Writer {
                         return;
                     }
                 }
-                Work::Record(found, reply) => {
+                Work::Record(found, judged, reply) => {
                     let now = Timestamp::now();
-                    let changes = self.database.write(|db| findings::record(db, &found, now));
+                    let changes = self.database.write(|db| findings::record(db, &found, &judged, now));
                     reply(changes.map_err(|failure| format!("the ledger: {failure}")));
                 }
                 Work::Idle => {}

@@ -17,7 +17,7 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAd
 use super::destination::Target;
 use super::queue::{Failure, Report};
 use super::{Batch, Render, Sink, SinkError};
-use gdprport_core::event::{Event, Severity};
+use gdprport_core::event::{AuditFinding, Event, Severity};
 use gdprport_core::model::Container;
 
 /// Where journald listens.
@@ -140,6 +140,9 @@ pub(super) fn append_record(event: &Event, line: &[u8], words: &[u8], record: &m
         append(record, "GDPRPORT_FLOW_ID", flow.flow.id.to_string().as_bytes());
         append(record, "GDPRPORT_PEER", flow.flow.peer.ip.to_string().as_bytes());
     }
+    if let Some(event) = body.audited() {
+        append_finding(&event.finding, record);
+    }
     if let Some(verdict) = body.verdict() {
         append(record, "GDPRPORT_VERDICT", verdict.outcome().as_bytes());
         // A field may stand more than once: journalctl finds the event by each of its reasons.
@@ -166,6 +169,20 @@ pub(super) fn append_record(event: &Event, line: &[u8], words: &[u8], record: &m
         }
     }
     append(record, "GDPRPORT_EVENT", line.trim_ascii_end());
+}
+
+/// Appends what an audit found.
+fn append_finding(finding: &AuditFinding, record: &mut Vec<u8>) {
+    if let Some(port) = &finding.subject.port {
+        append(record, "GDPRPORT_PORT", port.as_bytes());
+    }
+    append(record, "GDPRPORT_FINDING", finding.id.as_str().as_bytes());
+    append(record, "GDPRPORT_FINGERPRINT", finding.fingerprint.as_bytes());
+    append(record, "GDPRPORT_STATE", finding.state.as_str().as_bytes());
+    if let Some(accepted) = &finding.accepted {
+        append(record, "GDPRPORT_ACCEPTED_BY", accepted.by.as_bytes());
+        append(record, "GDPRPORT_ACCEPTED_UNTIL", accepted.until.to_string().as_bytes());
+    }
 }
 
 /// Appends how a container is called; where its name is not known, by its id.

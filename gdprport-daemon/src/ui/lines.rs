@@ -17,10 +17,12 @@ use jiff::tz::TimeZone;
 use super::container::container;
 use super::format::{basename, bytes, elapsed, list, program};
 use super::tone::Tone;
-use gdprport_core::event::{Body, Event, Flow, FlowEvent, FlowSummary, Kind, ListenerEvent, Violation};
+use gdprport_core::event::{
+    Body, Event, FindingEvent, Flow, FlowEvent, FlowSummary, Kind, ListenerEvent, Severity, Violation,
+};
 use gdprport_core::model::{Attribution, Direction, Endpoint, Nat, Outcome, PostureState, Process};
 use gdprport_core::verdict::{Accepted, Verdict};
-use own::{coverage, policy, start};
+use own::{audited, coverage, policy, start};
 use paint::{Painter, Span};
 
 /// The narrowest room for the end of a line: below it, the terminal may break the line.
@@ -89,9 +91,13 @@ impl LineRenderer {
                 tail.push(verdict_span(&flow.verdict, flow.policy.is_some()));
                 self.flow(&mut painter, flow, false, &tail);
             }
-            Body::Finding(finding) => {
-                self.flow(&mut painter, &finding.flow, true, &[(Tone::Warn, finding.finding.detail.clone())]);
-            }
+            Body::Finding(finding) => match &**finding {
+                FindingEvent::Flow(finding) => {
+                    let detail = (Tone::Warn, finding.finding.detail.clone());
+                    self.flow(&mut painter, &finding.flow, true, &[detail]);
+                }
+                FindingEvent::Audit(event) => self.tail(&mut painter, true, &audited(&event.finding)),
+            },
             Body::FlowClose(flow) => {
                 let mut tail = vec![match &*flow.verdict {
                     Verdict::Undecided { .. } => (Tone::Warn, "? undecided".to_owned()),
@@ -244,6 +250,7 @@ fn head(body: &Body) -> (Tone, &'static str, &'static str) {
         Kind::FlowClose => (Tone::Dim, "○", "close"),
         Kind::FlowUpdate => (Tone::Dim, "·", "update"),
         Kind::FlowPosture => (Tone::Plain, "◈", "posture"),
+        Kind::Finding if body.severity() == Severity::Info => (Tone::Plain, "?", "finding"),
         Kind::Finding => (Tone::Warn, "?", "finding"),
         Kind::FlowSummary => (Tone::Plain, "Σ", "summary"),
         Kind::Violation if body.accepted().is_some() => (Tone::Warn, "△", "accepted"),

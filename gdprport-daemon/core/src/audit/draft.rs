@@ -75,7 +75,8 @@ impl Draft<'_> {
 
 /// The first 128 bits of SHA-256 over the id and every field of the subject, each with its length before it, so that no two
 /// subjects are the same text. An absent field differs from an empty one.
-pub(super) fn fingerprint(id: FindingId, subject: &Subject) -> Arc<str> {
+#[must_use]
+pub fn fingerprint(id: FindingId, subject: &Subject) -> Arc<str> {
     let Subject { port, number, rule, address, process, detail } = subject;
     let number = number.map(|number| number.to_string());
     let fields = [

@@ -15,6 +15,7 @@ pub use crate::event::Severity;
 /// What is found. The identifiers are stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "AuditFindingId")]
 pub enum FindingId {
     /// A catalog port listens and is not declared.
     UndeclaredListener,
@@ -212,6 +213,7 @@ pub enum Edit {
 
 /// An exception that accepts a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AcceptedFinding")]
 pub struct Accepted {
     /// Why.
     pub why: Arc<str>,

@@ -16,15 +16,18 @@ mod gather;
 mod judge;
 mod listening;
 mod propose;
+mod recording;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod wording;
 
 pub use about::About;
-pub use change::{Change, FindingChange};
+pub use change::{Change, FindingChange, is_changed};
+pub use draft::fingerprint;
 pub use finding::{
     Accepted, Audit, Edit, Evidence, Finding, FindingId, NotJudged, Proposal, Severity, Subject,
 };
 pub use judge::judge;
+pub use recording::{Judged, MAX_FINDINGS, Recording};
 pub use settings::{Earlier, Settings};

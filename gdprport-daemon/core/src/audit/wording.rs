@@ -10,6 +10,24 @@ use jiff::tz::Offset;
 
 use crate::ledger::Identity;
 
+/// The evidence of where a listener is bound.
+pub(super) const BOUND_TO: &str = "bound to";
+
+/// The evidence of what listens.
+pub(super) const EXECUTABLE: &str = "executable";
+
+/// The evidence of what a record lacks.
+pub(super) const MISSING: &str = "missing";
+
+/// The evidence of who can reach a listener.
+pub(super) const REACHED_BY: &str = "reached by";
+
+/// The evidence of how a service was recognised.
+pub(super) const KNOWN_BY: &str = "known by";
+
+/// By its first bytes, which only a scan that watched has.
+pub(super) const FIRST_BYTES: &str = "first bytes";
+
 /// How many names a list of evidence has before it only counts.
 const NAMES: usize = 8;
 

@@ -5,8 +5,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::audit_finding::AuditFindingEvent;
 use super::coverage::CoverageEvent;
-use super::flow_event::{FindingEvent, FlowEvent};
+use super::flow_event::{FlowEvent, FlowFindingEvent};
 use super::lifecycle::{DaemonStart, DaemonStop, PolicyEvent};
 use super::listener::ListenerEvent;
 use super::refs::Port;
@@ -24,6 +25,16 @@ pub enum Violation {
     Flow(FlowEvent),
     /// A listener that is not declared, or bound where it is not declared to be.
     Listener(ListenerEvent),
+}
+
+/// What a `finding` is about: a flow, which is present, or what an audit judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum FindingEvent {
+    /// A flow of which something could not be proven.
+    Flow(FlowFindingEvent),
+    /// The policy or the host, by an audit.
+    Audit(AuditFindingEvent),
 }
 
 macro_rules! kinds {
@@ -84,7 +95,8 @@ kinds! {
     FlowSummary(FlowSummary) = "flow.summary",
     /// Something is not as declared.
     Violation(Violation) = "violation",
-    /// Something that could not be proven, and should be.
+    /// Something that could not be proven, and should be; or what an audit found that it had not found before, or does not
+    /// find any more.
     Finding(FindingEvent) = "finding",
     /// A socket began to listen.
     ListenerOpen(ListenerEvent) = "listener.open",
@@ -161,7 +173,10 @@ impl Body {
             | Self::FlowClose(flow)
             | Self::FlowUpdate(flow)
             | Self::FlowPosture(flow) => Some(flow),
-            Self::Finding(finding) => Some(&finding.flow),
+            Self::Finding(finding) => match &**finding {
+                FindingEvent::Flow(finding) => Some(&finding.flow),
+                FindingEvent::Audit(_) => None,
+            },
             Self::Violation(violation) => match &**violation {
                 Violation::Flow(flow) => Some(flow),
                 Violation::Listener(_) => None,
@@ -178,6 +193,18 @@ impl Body {
             Self::Violation(violation) => match &**violation {
                 Violation::Listener(listener) => Some(listener),
                 Violation::Flow(_) => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// What an audit found.
+    #[must_use]
+    pub fn audited(&self) -> Option<&AuditFindingEvent> {
+        match self {
+            Self::Finding(finding) => match &**finding {
+                FindingEvent::Audit(finding) => Some(finding),
+                FindingEvent::Flow(_) => None,
             },
             _ => None,
         }
@@ -213,9 +240,11 @@ impl Body {
     /// | severity | when |
     /// |---|---|
     /// | `high` | a violation with reason `undeclared-peer`, `undeclared-process`, `unattributable`, `plaintext`, `tls-refused`, `not-tls` or `exposed-listener` |
-    /// | `medium` | a violation with any other reason; a `finding`; a `coverage` event that reports a loss |
+    /// | `medium` | a violation with any other reason; a `finding` about a flow; a `coverage` event that reports a loss |
     /// | `low` | a violation that exceptions of the policy accept; one while no policy is active (the catalog only suspects); an undecided verdict; a `policy.applied` with warnings; a `daemon.start` with missing hooks; `daemon.stop` |
-    /// | `info` | everything else |
+    /// | `info` | everything else; a `finding` of an audit that is settled |
+    ///
+    /// A `finding` of an audit has the severity of what was found, at most `low` if an exception accepts it.
     ///
     /// Every event with a violation verdict has its severity, of any kind: the close of a forbidden flow matters as much
     /// as its opening.
@@ -223,7 +252,10 @@ impl Body {
     pub fn severity(&self) -> Severity {
         match self {
             Self::FlowSummary(_) => Severity::Info,
-            Self::Finding(_) => Severity::Medium,
+            Self::Finding(finding) => match &**finding {
+                FindingEvent::Flow(_) => Severity::Medium,
+                FindingEvent::Audit(finding) => finding.severity(),
+            },
             Self::Coverage(event) if event.coverage.lost() > 0 || !event.coverage.gaps.is_empty() => {
                 Severity::Medium
             }
@@ -294,6 +326,20 @@ mod tests {
         assert_eq!(Body::Violation(Box::new(Violation::Flow(declared))).severity(), expected);
         let suspected = Body::Violation(Box::new(Violation::Flow(flow(reasons, false))));
         assert_eq!(suspected.severity(), Severity::Low);
+    }
+
+    #[test]
+    fn a_finding_of_an_audit_is_as_severe_as_it_is_now() {
+        use crate::audit::Change;
+        let of = |change, accepted| {
+            let change = samples::findings::change(change, accepted);
+            let event = AuditFindingEvent::new(change, None);
+            Body::Finding(Box::new(FindingEvent::Audit(event))).severity()
+        };
+        assert_eq!(of(Change::New, false), Severity::High);
+        assert_eq!(of(Change::Settled, false), Severity::Info);
+        assert_eq!(of(Change::Changed, true), Severity::Low, "somebody accepts it");
+        assert_eq!(samples::body(Kind::Finding).severity(), Severity::Medium);
     }
 
     #[test]

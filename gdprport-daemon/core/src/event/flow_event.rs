@@ -60,7 +60,7 @@ pub struct Finding {
 
 /// A finding about a flow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FindingEvent {
+pub struct FlowFindingEvent {
     /// What was found.
     pub finding: Finding,
     /// The flow it is about.

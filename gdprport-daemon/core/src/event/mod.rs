@@ -3,6 +3,7 @@
 //! Belongs here: the types of every kind, their one JSON form, the JSON Schema made from them. Does not belong
 //! here: which of them a port wants (`suppress`), their bytes (`encode`), where they go (`sink`).
 
+mod audit_finding;
 mod body;
 mod coverage;
 mod envelope;
@@ -21,11 +22,12 @@ pub(crate) mod time;
 mod version;
 pub(crate) mod wire_verdict;
 
-pub use body::{Body, FlowKind, Kind, Violation};
+pub use audit_finding::{AuditFinding, AuditFindingEvent};
+pub use body::{Body, FindingEvent, FlowKind, Kind, Violation};
 pub use coverage::{Bound, ByReason, Coverage, CoverageEvent, Gap, KernelCounts, SinkCounts};
 pub use envelope::{Agent, Event, Host};
 pub use flow::{Cookie, Flow, Peer};
-pub use flow_event::{Finding, FindingEvent, FindingId, FlowEvent};
+pub use flow_event::{Finding, FindingId, FlowEvent, FlowFindingEvent};
 pub use lifecycle::{
     AppliedPolicy, DaemonEnd, DaemonInfo, DaemonStart, DaemonStop, Hook, PolicyEvent, PreviousDaemon,
 };

@@ -2,6 +2,7 @@
 
 pub mod containers;
 pub mod exceptions;
+pub mod findings;
 
 use std::collections::BTreeMap;
 
@@ -50,6 +51,7 @@ pub fn events() -> Vec<Event> {
     let mut bodies: Vec<Body> = Kind::ALL.iter().map(|&kind| body(kind)).collect();
     bodies.push(Body::Violation(Box::new(Violation::Listener(exposed_listener()))));
     bodies.extend(exceptions::bodies(&forbidden(), &exposed_listener()));
+    bodies.extend(findings::bodies(policy()));
     bodies.push(Body::FlowUpdate(Box::new(FlowEvent {
         process: None,
         policy: None,
@@ -123,20 +125,7 @@ pub fn body(kind: Kind) -> Body {
             })),
             ..declared(Outcome::Established)
         })),
-        Kind::Finding => Body::Finding(Box::new(FindingEvent {
-            finding: Finding {
-                id: FindingId::PostureUnknown,
-                detail: "the flow ended and its encryption was never told".to_owned(),
-            },
-            flow: FlowEvent {
-                posture: Some(Shared::new(Posture::unknown("nothing was sent"))),
-                verdict: Shared::new(Verdict::Undecided {
-                    missing: vec!["the encryption is not known".to_owned()],
-                    nearest: None,
-                }),
-                ..declared(Outcome::Closed)
-            },
-        })),
+        Kind::Finding => findings::of_flow(declared(Outcome::Closed)),
         Kind::FlowSummary => Body::FlowSummary(Box::new(FlowSummary {
             port: port(),
             summary: Summary {

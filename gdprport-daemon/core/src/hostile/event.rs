@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::encode;
-use crate::event::{Body, Event, FlowEvent, Kind, Violation, samples};
+use crate::event::{Body, Event, FindingEvent, FlowEvent, Kind, Violation, samples};
 use crate::model::{
     Certificate, Compose, Container, Names, Naming, Parent, Posture, PostureState, Process, Proof, StatedBy,
     TlsVersion, Workload,
@@ -27,6 +27,7 @@ pub fn event(bytes: &[u8]) -> Event {
         | Body::FlowUpdate(flow)
         | Body::FlowPosture(flow) => fill(flow, &mut input),
         Body::Finding(finding) => {
+            let FindingEvent::Flow(finding) = &mut **finding else { panic!("the sample is about a flow") };
             finding.finding.detail = input.text();
             fill(&mut finding.flow, &mut input);
         }

@@ -6,6 +6,7 @@
 mod account;
 mod address;
 mod applied;
+mod finding;
 mod key;
 mod paths;
 mod process;

@@ -3,6 +3,7 @@
 //! Belongs here: what several of them need.
 
 mod documented;
+mod finding;
 mod leaks;
 mod values;
 

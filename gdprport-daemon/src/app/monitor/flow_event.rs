@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use gdprport_core::event::{Cookie, Finding, FindingEvent, FindingId, Flow as FlowObject, FlowEvent, Peer};
+use gdprport_core::event::{
+    Cookie, Finding, FindingId, Flow as FlowObject, FlowEvent, FlowFindingEvent, Peer,
+};
 use gdprport_core::flow::Flow;
 use gdprport_core::model::{PostureState, Proof};
 use gdprport_core::policy::DnsNames;
@@ -49,7 +51,7 @@ pub(in crate::app) fn flow_object(
 
 /// The finding of a flow that ended and whose encryption, which the policy demands, was not seen, or cannot be compared
 /// with the demand: unknown is not compliant.
-pub(super) fn unproven(event: FlowEvent) -> Option<FindingEvent> {
+pub(super) fn unproven(event: FlowEvent) -> Option<FlowFindingEvent> {
     let Verdict::Undecided { .. } = *event.verdict else { return None };
     const UNKNOWN: (FindingId, &str) = (FindingId::PostureUnknown, "how it was encrypted is not known");
     let ((id, what), why) = match event.posture.as_deref() {
@@ -71,7 +73,7 @@ pub(super) fn unproven(event: FlowEvent) -> Option<FindingEvent> {
         }
     };
     let detail = format!("the flow ended and {what}: {why}");
-    Some(FindingEvent { finding: Finding { id, detail }, flow: event })
+    Some(FlowFindingEvent { finding: Finding { id, detail }, flow: event })
 }
 
 #[cfg(test)]

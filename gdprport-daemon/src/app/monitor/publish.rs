@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use gdprport_core::encode::Encoder;
 use gdprport_core::event::{
-    Agent, Body, Cookie, FlowEvent, FlowKind, Listener as ListenerObject, ListenerEvent, PolicyRef, Port,
-    Stamper, Violation,
+    Agent, Body, Cookie, FindingEvent, FlowEvent, FlowKind, Listener as ListenerObject, ListenerEvent,
+    PolicyRef, Port, Stamper, Violation,
 };
 use gdprport_core::flow::{Change, ChangeKind, Flow};
 use gdprport_core::listener::Listener;
@@ -187,7 +187,7 @@ impl Publisher {
             && demands_tls
             && let Some(finding) = unproven(event)
         {
-            self.send(Body::Finding(Box::new(finding)), now);
+            self.send(Body::Finding(Box::new(FindingEvent::Flow(finding))), now);
         }
     }
 

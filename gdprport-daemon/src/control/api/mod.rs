@@ -18,7 +18,7 @@ pub(crate) use explain::{ExplainQuery, ExplainReply, ExplainedFlow};
 pub(crate) use flows::{FlowQuery, FlowRow, FlowsReply, VerdictOutcome, VerdictRow};
 pub(crate) use health::{Health, HealthState};
 pub(crate) use ledger::{LedgerStanding, LedgerStatus};
-pub(crate) use replies::{EndpointInfo, ErrorReply, Index, ReloadReply, StatusReply};
+pub(crate) use replies::{EndpointInfo, ErrorReply, Index, RecordReply, ReloadReply, StatusReply};
 pub(crate) use status::{
     ControlStatus, CoverageStatus, Hook, HookState, Kernel, Memory, Pins, PolicySource, PolicyStatus,
     PortStatus, Reload, SinkStatus, Status, TranslationStatus, Unresolved,

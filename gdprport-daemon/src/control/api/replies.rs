@@ -27,6 +27,19 @@ pub(crate) struct ReloadReply {
     pub warnings: String,
 }
 
+/// The reply to `POST /v1/findings`: how the audit differs from the one before. Each of these is an event, too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RecordReply {
+    /// Findings that were never found before.
+    pub new: u64,
+    /// Findings of another severity or kind of evidence, or that are accepted now or not any more.
+    pub changed: u64,
+    /// What is not found any more.
+    pub settled: u64,
+    /// What was settled and is found again.
+    pub reopened: u64,
+}
+
 /// The body of every reply that is not a success.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ErrorReply {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -16,26 +16,33 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use futures_util::stream;
 use serde::Serialize;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use gdprport_core::audit::Recording;
 use gdprport_core::encode;
 
 use super::caller::Caller;
 use crate::control::api::{
-    EndpointInfo, ErrorReply, ExplainQuery, ExplainReply, FlowQuery, Index, StatusReply,
+    EndpointInfo, ErrorReply, ExplainQuery, ExplainReply, FlowQuery, Index, RecordReply, StatusReply,
 };
 use crate::control::counters::{Counters, Gauge};
 use crate::control::handle::{AskError, LoopHandle};
-use crate::control::limits::{MAX_BODY, MAX_FOLLOWERS, MAX_LISTS};
+use crate::control::limits::{MAX_BODY, MAX_FINDINGS_BODY, MAX_FOLLOWERS, MAX_LISTS};
 
 /// What `GET /` lists; a test holds it against the router.
-const ENDPOINTS: [(&str, &str, &str); 7] = [
+const ENDPOINTS: [(&str, &str, &str); 8] = [
     ("GET", "/", "this list"),
     ("GET", "/v1/status", "health, hooks in use, policy, ports, coverage, sinks"),
     ("GET", "/v1/flows?port=&violations=&limit=", "the open flows, oldest first"),
     ("GET", "/v1/explain?flow=", "why an open flow is judged as it is, rule by rule"),
     ("GET", "/v1/events", "every event from now on, one JSON object a line, until the client hangs up"),
     ("GET", "/v1/doctor", "what this kernel and these privileges allow"),
+    (
+        "POST",
+        "/v1/findings",
+        "compare the findings of an audit with the one before, and report what differs; for root only",
+    ),
     ("POST", "/v1/reload", "read the policy anew; for root only"),
 ];
 
@@ -44,6 +51,8 @@ struct Context {
     handle: LoopHandle,
     /// How long one request may take, except for following the events.
     within: Duration,
+    /// One audit is taken at a time: it may be large.
+    recording: Arc<Semaphore>,
 }
 
 pub(super) fn router(handle: LoopHandle, within: Duration) -> Router {
@@ -54,6 +63,7 @@ pub(super) fn router(handle: LoopHandle, within: Duration) -> Router {
         .route("/v1/explain", get(explain))
         .route("/v1/events", get(events))
         .route("/v1/doctor", get(doctor))
+        .route("/v1/findings", post(findings))
         .route("/v1/reload", post(reload))
         .fallback(async || {
             refuse(StatusCode::NOT_FOUND, "there is nothing at this path; GET / lists what there is")
@@ -61,7 +71,7 @@ pub(super) fn router(handle: LoopHandle, within: Duration) -> Router {
         .method_not_allowed_fallback(async || {
             refuse(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method; GET / lists which")
         })
-        .with_state(Context { handle, within })
+        .with_state(Context { handle, within, recording: Arc::new(Semaphore::new(1)) })
 }
 
 /// A reply as JSON, in which nothing steers the terminal of who prints it.
@@ -110,6 +120,32 @@ impl Context {
                 format!("{cap} {taken}, the most there may be; try again"),
             )
         })
+    }
+
+    /// Refuses everybody else.
+    fn root_only(&self, caller: &Caller, what: &str, instead: &str) -> Result<(), HttpRefusal> {
+        let uid = caller.peer.uid;
+        if uid == 0 {
+            return Ok(());
+        }
+        self.counters().forbidden.fetch_add(1, Ordering::Relaxed);
+        let sentence = format!("only root may {what} and this is uid {uid}: use `{instead}`");
+        Err(refuse(StatusCode::FORBIDDEN, sentence))
+    }
+
+    /// Reads a body within bounds of size and time. `hint` ends the sentence of a refusal.
+    async fn read(&self, body: Body, max: usize, hint: &str) -> Result<Bytes, HttpRefusal> {
+        match timeout(self.within, axum::body::to_bytes(body, max)).await {
+            Ok(Ok(bytes)) => Ok(bytes),
+            Ok(Err(_)) => Err(refuse(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the body is incomplete or over {max} bytes{hint}"),
+            )),
+            Err(_) => Err(refuse(
+                StatusCode::REQUEST_TIMEOUT,
+                format!("the body did not arrive within {} s{hint}", self.within.as_secs()),
+            )),
+        }
     }
 
     fn counters(&self) -> &Arc<Counters> {
@@ -200,37 +236,35 @@ async fn doctor(State(context): State<Context>) -> Result<Response, HttpRefusal>
     Ok(Json(report).into_response())
 }
 
+async fn findings(
+    State(context): State<Context>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Json<RecordReply>, HttpRefusal> {
+    context.root_only(&caller, "record an audit", "sudo gdprport audit --record")?;
+    let Ok(_place) = context.recording.try_acquire() else {
+        context.counters().busy.fetch_add(1, Ordering::Relaxed);
+        return Err(refuse(StatusCode::SERVICE_UNAVAILABLE, "another audit is being recorded; try again"));
+    };
+    let json = context.read(body, MAX_FINDINGS_BODY, "").await?;
+    let recording = Recording::parse(&json).map_err(|why| {
+        refuse(StatusCode::BAD_REQUEST, format!("these are no findings of an audit: {why}"))
+    })?;
+    drop(json);
+    let recorded =
+        context.handle.record(recording, context.within).await.map_err(|error| context.busy(error))?;
+    let not = |why| refuse(StatusCode::SERVICE_UNAVAILABLE, format!("the audit was not recorded: {why}"));
+    recorded.map(Json).map_err(not)
+}
+
 async fn reload(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Result<Response, HttpRefusal> {
-    if caller.peer.uid != 0 {
-        context.counters().forbidden.fetch_add(1, Ordering::Relaxed);
-        return Err(refuse(
-            StatusCode::FORBIDDEN,
-            format!(
-                "only root may reload the policy and this is uid {}: use `sudo gdprport daemon reload`",
-                caller.peer.uid
-            ),
-        ));
-    }
+    context.root_only(&caller, "reload the policy", "sudo gdprport daemon reload")?;
     // Nothing is expected in the body; what comes is read within bounds, so that the connection stays usable.
-    match timeout(context.within, axum::body::to_bytes(body, MAX_BODY)).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(_)) => {
-            return Err(refuse(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("the body is incomplete or over {MAX_BODY} bytes; a reload needs none"),
-            ));
-        }
-        Err(_) => {
-            return Err(refuse(
-                StatusCode::REQUEST_TIMEOUT,
-                format!("the body did not arrive within {} s; a reload needs none", context.within.as_secs()),
-            ));
-        }
-    }
+    context.read(body, MAX_BODY, "; a reload needs none").await?;
     let reply = context.handle.reload(context.within).await.map_err(|error| context.busy(error))?;
     let code = if reply.applied { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     Ok((code, Json(reply)).into_response())
@@ -263,6 +297,8 @@ mod tests {
                 "/" => StatusCode::OK,
                 // It has to be said which flow.
                 "/v1/explain" => StatusCode::BAD_REQUEST,
+                // And what was found.
+                "/v1/findings" => StatusCode::BAD_REQUEST,
                 _ => StatusCode::SERVICE_UNAVAILABLE,
             };
             assert_eq!(code, expected, "{method} {path}");

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::channel;
 
-use gdprport_core::audit::{Change, Evidence, Finding, FindingId, Severity, Subject};
+use gdprport_core::audit::{Change, Evidence, Finding, FindingId, Judged, Severity, Subject};
 
 use super::super::Ledger;
 use super::scene::{Scene, finish};
@@ -22,8 +22,17 @@ fn finding(fingerprint: &str, severity: Severity, flows: u64) -> Finding {
 }
 
 fn record(ledger: &Ledger, findings: Vec<Finding>) -> Vec<(Change, String)> {
+    record_judged(ledger, findings, &FindingId::ALL, true)
+}
+
+fn record_judged(
+    ledger: &Ledger,
+    findings: Vec<Finding>,
+    ids: &[FindingId],
+    watched: bool,
+) -> Vec<(Change, String)> {
     let (sender, receiver) = channel();
-    ledger.record(findings, move |changes| drop(sender.send(changes)));
+    ledger.record(findings, Judged { ids: ids.to_vec(), watched }, move |changes| drop(sender.send(changes)));
     let changes = receiver.recv().expect("an answer").expect("stored");
     changes.iter().map(|change| (change.change, change.finding.fingerprint.to_string())).collect()
 }
@@ -56,4 +65,21 @@ fn findings_come_change_go_and_come_back() {
     assert_eq!(history, ["new changed settled", "new settled reopened"]);
     assert!(stored[0].settled.is_some() && stored[1].settled.is_none());
     assert!(stored[1].since <= stored[1].judged);
+}
+
+#[test]
+fn what_was_not_judged_is_not_settled() {
+    let scene = Scene::new();
+    let ledger = scene.open();
+    let other = Finding { id: FindingId::PlaintextSeen, ..finding("b", Severity::High, 1) };
+    let mut shadow = Finding { id: FindingId::ShadowService, ..finding("c", Severity::Low, 1) };
+    shadow.evidence = vec![Evidence { what: "known by".into(), value: "first bytes".to_owned() }];
+    record(&ledger, vec![finding("a", Severity::Low, 1), other, shadow]);
+    assert_eq!(record_judged(&ledger, Vec::new(), &[], true), []);
+    let ids = [FindingId::PlaintextSeen, FindingId::ShadowService];
+    let settled = |fingerprint: &str| [(Change::Settled, fingerprint.to_owned())];
+    assert_eq!(record_judged(&ledger, Vec::new(), &ids, false), settled("b"));
+    assert_eq!(record_judged(&ledger, Vec::new(), &ids, true), settled("c"), "first bytes were looked at");
+    assert_eq!(record(&ledger, Vec::new()), settled("a"));
+    finish(ledger);
 }

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::sink::destination::DEFAULT_CAPACITY;
 use crate::sink::testing::{batch, dropped, wait_until};
-use gdprport_core::event::{Body, Kind, Violation, samples};
+use gdprport_core::audit::Change;
+use gdprport_core::event::{AuditFindingEvent, Body, FindingEvent, Kind, Violation, samples};
 use gdprport_core::model::Outcome;
 use gdprport_core::shared::Shared;
 use gdprport_core::verdict::Verdict;
@@ -120,6 +121,28 @@ fn an_event_is_found_by_its_fields() {
     }
     let event: Event = serde_json::from_str(text(&record, "GDPRPORT_EVENT")[0]).expect("the native event");
     assert_eq!(text(&record, "GDPRPORT_ID"), [event.id.to_string()]);
+}
+
+#[test]
+fn a_finding_of_an_audit_is_found_by_its_fingerprint() {
+    let journald = FakeJournald::new();
+    let sink = journald.sink();
+    let change = samples::findings::change(Change::Changed, true);
+    let event = AuditFindingEvent::new(change.clone(), samples::policy());
+    publish(&sink, Body::Finding(Box::new(FindingEvent::Audit(event))));
+    let record = journald.record();
+    for (field, expected) in [
+        ("GDPRPORT_KIND", "finding"),
+        ("GDPRPORT_SEVERITY", "low"),
+        ("GDPRPORT_PORT", "customers-db"),
+        ("GDPRPORT_FINDING", "plaintext-seen"),
+        ("GDPRPORT_FINGERPRINT", &change.finding.fingerprint),
+        ("GDPRPORT_STATE", "changed"),
+        ("GDPRPORT_ACCEPTED_BY", "dpo@example.org"),
+        ("GDPRPORT_ACCEPTED_UNTIL", "2027-01-31"),
+    ] {
+        assert_eq!(text(&record, field), [expected], "{field}");
+    }
 }
 
 #[test]

@@ -1,15 +1,20 @@
 //! `gdprport audit …`: its options.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use gdprport_core::audit::Severity;
+
+use super::period::watch_period;
+use super::since::Since;
 
 /// How an audit is used.
 pub(super) const EXAMPLES: &str = "\
 Examples:
   sudo gdprport audit                         policy, ledger and host of this machine
   sudo gdprport audit --since 14d --fail-on medium
+  sudo gdprport audit --record --fail-on never    every day, by a timer
   gdprport audit --no-scan --policy policy.toml --sarif > audit.sarif
 
 What listens now is looked at, as `gdprport scan` does; what happened is read from
@@ -17,14 +22,14 @@ the ledger that the daemon keeps. What cannot be judged is listed as such: nothi
 is claimed of it. Every finding is explained in docs/audit.md.
 
 Exit status: 0 nothing found that is as severe as --fail-on, 1 something was,
-2 wrong usage or an invalid policy.";
+2 wrong usage or an invalid policy, 3 no daemon to record it.";
 
 /// `gdprport audit …`
 #[derive(Debug, Clone, Args)]
 pub(in crate::ui) struct AuditArgs {
-    /// The period that is judged, back from now: `90d`, `12h`.
-    #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = period)]
-    pub(in crate::ui) since: std::time::Duration,
+    /// Since when is judged, as a duration (90d, 12h) or a day (2026-11-01, in UTC).
+    #[arg(long, value_name = "WHEN", default_value = "90d")]
+    pub(in crate::ui) since: Since,
     /// The least severity of a finding that nobody accepted for exit status 1: info, low, medium, high or never.
     #[arg(long, value_name = "SEVERITY", hide_possible_values = true, default_value = "low")]
     pub(in crate::ui) fail_on: FailOn,
@@ -46,6 +51,13 @@ pub(in crate::ui) struct AuditArgs {
     /// Do not look at the host: judge the policy and the ledger only.
     #[arg(long)]
     pub(in crate::ui) no_scan: bool,
+    /// Watch connections for so long too, from 1s to 1h, so that services are known by their first bytes. For root.
+    #[arg(long, value_name = "TIME", value_parser = watch_period, conflicts_with = "no_scan")]
+    pub(in crate::ui) watch: Option<Duration>,
+    /// Hand the findings to the daemon, which sends an event of each that is new, has changed, is settled or has come
+    /// back since the audit recorded before. For root.
+    #[arg(long)]
+    pub(in crate::ui) record: bool,
 }
 
 /// The severity from which findings are a failure.
@@ -75,15 +87,4 @@ impl FailOn {
         };
         severity >= least
     }
-}
-
-/// The longest period: longer than a ledger keeps.
-const LONGEST_DAYS: u64 = 3_660;
-
-fn period(text: &str) -> Result<std::time::Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|_| "write it as 90d, 12h or 30m".to_owned())?;
-    if duration.as_secs() == 0 || duration.as_secs() > LONGEST_DAYS * 86_400 {
-        return Err(format!("from 1s to {LONGEST_DAYS}d"));
-    }
-    Ok(duration)
 }

@@ -13,10 +13,10 @@ mod privacy;
 mod run;
 mod scan;
 mod unpin;
+mod waiting;
 
-use anyhow::anyhow;
 pub(super) use files::LedgerError;
-use tokio::runtime::{self, Runtime};
+use waiting::runtime;
 
 use super::cli::{Cli, DaemonCommand, FlowsArgs, PolicyCommand, TopCommand};
 use super::exit::Exit;
@@ -58,7 +58,7 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
         TopCommand::Events(_) => {
             runtime()?.block_on(events::follow(&client, &events::EventFilter::default(), cli.json, &mut out))
         }
-        TopCommand::Audit(args) => audit::run(args, cli.json, cli.color, &mut out),
+        TopCommand::Audit(args) => audit::run(args, &client, cli.json, cli.color, &mut out),
         TopCommand::Scan(args) => scan::run(&args, cli.json, cli.color, &mut out),
         TopCommand::Doctor => {
             let report = match runtime()?.block_on(client.doctor()) {
@@ -95,14 +95,6 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
         TopCommand::Policy(PolicyCommand::Schema) => policy::schema(&mut out),
         TopCommand::Privacy(command) => privacy::run(command, cli.json, &mut out),
     }
-}
-
-/// A client has one thing to wait for at a time: one thread is enough.
-fn runtime() -> anyhow::Result<Runtime> {
-    runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| anyhow!("cannot start the async runtime: {error}"))
 }
 
 fn reload(client: &ControlClient, json: bool, out: &mut Output) -> anyhow::Result<Exit> {

@@ -61,13 +61,8 @@ pub(super) fn look(
     Ok((inventory, note))
 }
 
-/// Looks once, and shows how far it has come if it takes long and somebody watches.
-pub(super) fn with_progress(how: &Look<'_>) -> anyhow::Result<Inventory> {
-    shown(how.progress, None, || app::look(how))
-}
-
 /// Works on a thread of its own, and shows how far it has come if it takes long and somebody watches.
-fn shown<E: Into<anyhow::Error> + Send>(
+pub(super) fn shown<E: Into<anyhow::Error> + Send>(
     progress: &Progress,
     period: Option<Duration>,
     work: impl FnOnce() -> Result<Inventory, E> + Send,

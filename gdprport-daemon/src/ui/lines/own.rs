@@ -1,9 +1,26 @@
-//! Lines about the daemon itself: its start, its counters, its policy. Lines about the traffic are `lines`'.
+//! Lines about the daemon itself: its start, its counters, its policy, and what audits found. Lines about the traffic are `lines`'.
 
 use super::super::format::{counted, list};
 use super::super::tone::Tone;
 use super::paint::Span;
-use gdprport_core::event::{Bound, CoverageEvent, DaemonStart, PolicyEvent};
+use gdprport_core::audit::Change;
+use gdprport_core::event::{AuditFinding, Bound, CoverageEvent, DaemonStart, PolicyEvent};
+
+pub(super) fn audited(finding: &AuditFinding) -> Vec<Span> {
+    let tone = match finding.state {
+        Change::Settled => Tone::Good,
+        Change::New | Change::Changed | Change::Reopened => Tone::Warn,
+    };
+    let mut pieces = vec![
+        (tone, finding.state.as_str().to_owned()),
+        (Tone::Strong, format!(" {}", finding.id)),
+        (Tone::Plain, format!(" · {}", finding.detail)),
+    ];
+    if let Some(accepted) = &finding.accepted {
+        pieces.push((Tone::Dim, format!(" · accepted by {} until {}", accepted.by, accepted.until)));
+    }
+    pieces
+}
 
 pub(super) fn coverage(event: &CoverageEvent) -> Vec<Span> {
     let coverage = &event.coverage;

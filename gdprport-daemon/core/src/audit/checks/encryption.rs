@@ -120,7 +120,7 @@ fn demand(context: &mut Context<'_>, port: &DeclaredPort) {
     let draft = Draft::new(id, severity, subject, message)
         .place(&port.place)
         .evidence("protocol", protocol)
-        .evidence("bound to", if loopback { "loopback only" } else { "" })
+        .evidence(wording::BOUND_TO, if loopback { "loopback only" } else { "" })
         .evidence("encryption", wording::ranked(&states));
     if !can {
         context.add(draft.advice("Demand TLS with `tls = { min = \"1.3\" }`, or carry the connection in a tunnel and state it as `why`"));

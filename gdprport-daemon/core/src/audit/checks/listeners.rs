@@ -131,7 +131,8 @@ fn plain_http(listener: &Listener) -> bool {
     let plain = |(posture, n): &(crate::ledger::PostureKey, u64)| {
         *n > 0 && posture.state == crate::model::PostureState::Plaintext
     };
-    listener.service.by.contains(&Recognised::Bytes) && listener.postures.iter().any(plain)
+    let is_http = listener.service.name.as_deref() == Some("HTTP");
+    is_http && listener.service.by.contains(&Recognised::Bytes) && listener.postures.iter().any(plain)
 }
 
 /// `exposed-listener`: a listener on a port that is declared to be served here, bound where its `listen` does not allow it; or,
@@ -227,17 +228,17 @@ fn seen<'a>(draft: Draft<'a>, of: &[&Listener], exposure: Exposure) -> Draft<'a>
         .map(|by| match by {
             Recognised::Executable => "executable",
             Recognised::Port => "port",
-            Recognised::Bytes => "first bytes",
+            Recognised::Bytes => wording::FIRST_BYTES,
         })
         .collect();
     let executables: BTreeSet<&str> =
         of.iter().filter_map(|listener| listener.holder.exe.as_deref()).collect();
     let last = of.iter().filter_map(|listener| listener.seen).max();
     let draft = draft
-        .evidence("bound to", places(of))
-        .evidence("reached by", reach)
-        .evidence("executable", wording::some(executables))
-        .evidence("known by", by.into_iter().collect::<Vec<_>>().join(", "))
+        .evidence(wording::BOUND_TO, places(of))
+        .evidence(wording::REACHED_BY, reach)
+        .evidence(wording::EXECUTABLE, wording::some(executables))
+        .evidence(wording::KNOWN_BY, by.into_iter().collect::<Vec<_>>().join(", "))
         .evidence(
             "known from",
             last.map_or_else(

@@ -4,6 +4,7 @@ use crate::audit::context::Context;
 use crate::audit::draft::Draft;
 use crate::audit::finding::{Edit, FindingId, Severity, Subject};
 use crate::audit::propose;
+use crate::audit::wording;
 use crate::policy::{DeclaredPort, ProcessingRecord};
 
 /// What Art. 30(1) GDPR asks for, by key of a record.
@@ -37,7 +38,7 @@ pub(super) fn check(context: &mut Context<'_>) {
         let message = format!("The policy {what}, which Art. 30(1)(a) GDPR asks for");
         let draft = Draft::new(FindingId::RecordIncomplete, severity, subject, message)
             .place(&context.nowhere())
-            .evidence("missing", if contact.is_none() { "[controller]" } else { "contact" })
+            .evidence(wording::MISSING, if contact.is_none() { "[controller]" } else { "contact" })
             .advice("Write `name`, `contact` and, if there is one, `dpo` into `[controller]`");
         context.add(draft);
     }
@@ -62,7 +63,7 @@ fn record(context: &mut Context<'_>, port: &DeclaredPort) {
     let asked: Vec<_> = ASKED.into_iter().filter(|(key, _)| missing.contains(key)).collect();
     let toml = propose::record(record, &asked);
     let draft = Draft::new(FindingId::RecordIncomplete, severity, Context::subject(port), message)
-        .evidence("missing", missing.join(", "));
+        .evidence(wording::MISSING, missing.join(", "));
     let what = "Complete the record: only the controller knows what belongs there";
     let draft = match &port.record_place {
         Some(place) if place.column == 1 => draft.place(place).proposal(what, Edit::Replace, toml),

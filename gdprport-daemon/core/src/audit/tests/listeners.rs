@@ -58,17 +58,31 @@ fn a_service_on_a_port_that_nobody_knows_is_a_shadow() {
     assert_eq!(found.subject.process.as_deref(), Some("/usr/bin/redis-server"));
 }
 
+/// As a scan that watched finds it: the bytes name the service, and nothing else does.
+#[test]
+fn a_service_known_by_its_first_bytes_is_a_shadow() {
+    let mut world = World::good();
+    let python = program("/usr/bin/python3.11", "app.service");
+    world.host().listeners.push(listening("10.0.2.15", 9_999, &python, &[Recognised::Bytes], Some("redis")));
+    let found = world.one();
+    assert_eq!((found.id, found.severity.as_str()), (FindingId::ShadowService, "medium"));
+    let by = found.evidence.iter().find(|evidence| &*evidence.what == "known by");
+    assert_eq!(by.map(|by| &*by.value), Some("first bytes"));
+}
+
 #[test]
 fn plain_http_is_found_only_if_others_can_reach_it() {
     let plain: (PostureKey, u64) = (posture(PostureState::Plaintext), 3);
     let python = program("/usr/bin/python3.11", "app.service");
-    for (address, postures, expected) in [
-        ("0.0.0.0", vec![plain.clone()], &["low shadow-service"][..]),
-        ("127.0.0.1", vec![plain.clone()], &[]),
-        ("0.0.0.0", vec![(tls13(), 3)], &[]),
+    for (address, spoken, postures, expected) in [
+        ("0.0.0.0", "HTTP", vec![plain.clone()], &["low shadow-service"][..]),
+        ("127.0.0.1", "HTTP", vec![plain.clone()], &[]),
+        ("0.0.0.0", "HTTP", vec![(tls13(), 3)], &[]),
+        ("0.0.0.0", "IRC", vec![plain.clone()], &[]),
     ] {
         let mut world = World::good();
         let mut http = listening(address, 8_090, &python, &[Recognised::Bytes], None);
+        http.service.name = Some(spoken.into());
         http.postures = postures;
         world.host().listeners.push(http);
         assert_eq!(world.found(), expected, "{address}");

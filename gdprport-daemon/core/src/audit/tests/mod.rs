@@ -6,6 +6,7 @@ mod encryption;
 mod exceptions;
 mod listeners;
 mod proposals;
+mod recording;
 mod records;
 mod usage;
 mod volume;

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::encode::{Encoder, native};
 use crate::event::{
-    Body, Cookie, Event, Finding, FindingEvent, FindingId, Flow as FlowObject, FlowEvent, FlowKind, Listener,
-    ListenerEvent, Peer, Violation, samples,
+    Body, Cookie, Event, Finding, FindingEvent, FindingId, Flow as FlowObject, FlowEvent, FlowFindingEvent,
+    FlowKind, Listener, ListenerEvent, Peer, Violation, samples,
 };
 use crate::flow::Flow;
 use crate::model::{
@@ -207,7 +207,8 @@ fn bodies(event: &FlowEvent, listener: &ListenerEvent) -> Vec<Body> {
     bodies.extend(suppressor.flush(samples::now()));
     assert_eq!(bodies.len(), kinds.len() + 1, "a summary");
     let finding = Finding { id: FindingId::PostureUnknown, detail: "nothing was seen".to_owned() };
-    bodies.push(Body::Finding(Box::new(FindingEvent { finding, flow: event.clone() })));
+    bodies
+        .push(Body::Finding(Box::new(FindingEvent::Flow(FlowFindingEvent { finding, flow: event.clone() }))));
     bodies.push(Body::ListenerOpen(Box::new(listener.clone())));
     bodies.push(Body::ListenerClose(Box::new(listener.clone())));
     bodies.push(Body::Violation(Box::new(Violation::Listener(listener.clone()))));

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::control::api::samples;
-use crate::control::api::{ControlStatus, ExplainReply, FlowQuery, FlowsReply, ReloadReply};
+use crate::control::api::{ControlStatus, ExplainReply, FlowQuery, FlowsReply, RecordReply, ReloadReply};
 use crate::control::client::{ClientError, ControlClient};
 use crate::control::handle::{Request, channel};
 
@@ -73,6 +73,10 @@ impl Served {
                             }
                             Some(Request::Reload(reply)) => {
                                 let _ = reply.send(samples::reload_refused());
+                            }
+                            Some(Request::Record(recording, reply)) => {
+                                let new = recording.findings.len() as u64;
+                                let _ = reply.send(Ok(RecordReply { new, ..RecordReply::default() }));
                             }
                             Some(Request::Doctor(reply)) => {
                                 let _ = reply.send(samples::doctor());
