@@ -292,7 +292,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_024, ..ProptestConfig::default() })]
 
     #[test]
-    #[ignore = "on demand: a minute or two; the same with more and longer plays"]
+    #[ignore = "on demand: some seven minutes; the same with more and longer plays"]
     fn long_plays_come_to_the_same(steps in proptest::collection::vec(any::<[u8; 4]>(), 0..600)) {
         play(&steps);
     }
