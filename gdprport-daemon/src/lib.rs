@@ -3,7 +3,6 @@
 mod app;
 mod control;
 mod host;
-#[expect(dead_code, unused_imports, reason = "the app and the commands begin to use it")]
 mod ledger;
 mod report;
 mod sink;

@@ -68,6 +68,9 @@ mod host_only {
         let came = events(&mut daemon, 1);
         assert_eq!(came[0][..2], ["new", "medium"]);
         assert_eq!(record(&daemon), NOTHING);
+        let shown = audit(&daemon, &policy, &["--no-scan", "--json"]);
+        let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).expect("JSON");
+        assert!(shown["findings"][0]["known_since"].is_string(), "{shown}");
         dir.write("policy.toml", &whole);
         assert_eq!(record(&daemon), "recorded: 0 new, 0 changed, 1 settled, 0 reopened");
         dir.write("policy.toml", &lacking);

@@ -2,7 +2,7 @@
 //!
 //! Does not belong here: what is found (`gdprport_core::audit`), and looking at the host (`scan`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use gdprport_core::audit::{self, Audit, Earlier, Settings};
@@ -26,6 +26,8 @@ const EARLIER_MAX: usize = 64;
 pub(crate) struct Past {
     observed: Observed,
     earlier: Vec<Earlier>,
+    /// Since when findings are known that were recorded and are not settled, by their fingerprints.
+    known: HashMap<Arc<str>, Timestamp>,
 }
 
 impl Past {
@@ -45,12 +47,14 @@ impl Past {
         let mut earlier = Vec::new();
         for digest in digests {
             // A text that this version does not compile any more is one that is not known.
-            let text = reader.policy_text(&digest)?.filter(|text| !text.sources.is_empty());
-            if let Some(Ok((outline, _))) = text.map(|text| outline(&text.sources)) {
+            let sources = reader.policy_text(&digest)?.filter(|sources| !sources.is_empty());
+            if let Some(Ok((outline, _))) = sources.map(|sources| outline(&sources)) {
                 earlier.push(Earlier { digest, outline });
             }
         }
-        Ok(Self { observed, earlier })
+        let recorded = reader.findings()?.into_iter().filter(|stored| stored.settled.is_none());
+        let known = recorded.map(|stored| (stored.finding.fingerprint, stored.since)).collect();
+        Ok(Self { observed, earlier, known })
     }
 }
 
@@ -63,9 +67,9 @@ pub(crate) fn judge(
     now: Timestamp,
 ) -> Audit {
     let first = written.sources.first();
-    let (observed, earlier, no_ledger) = match past {
-        Ok(Past { observed, earlier }) => (Some(observed), earlier, String::new()),
-        Err(why) => (None, Vec::new(), why),
+    let (observed, earlier, known, no_ledger) = match past {
+        Ok(Past { observed, earlier, known }) => (Some(observed), earlier, known, String::new()),
+        Err(why) => (None, Vec::new(), HashMap::new(), why),
     };
     let settings = Settings {
         host: host_name().into(),
@@ -77,5 +81,9 @@ pub(crate) fn judge(
         earlier,
     };
     let policy = first.map(|_| &written.outline);
-    audit::judge(policy, observed.as_ref(), inventory.ok(), &settings, now)
+    let mut audit = audit::judge(policy, observed.as_ref(), inventory.ok(), &settings, now);
+    for finding in audit.findings.iter_mut().chain(&mut audit.accepted) {
+        finding.known_since = known.get(&finding.fingerprint).copied();
+    }
+    audit
 }

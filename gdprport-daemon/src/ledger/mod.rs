@@ -39,6 +39,6 @@ mod tests;
 
 pub(crate) use handle::Ledger;
 pub use measured::{Asked, Written};
-pub(crate) use reader::{EdgeFilter, PolicyText, ReadError, Reader, StoredEdge, StoredFinding, Summary};
+pub(crate) use reader::{EdgeFilter, ReadError, Reader, StoredEdge};
 pub(crate) use settings::{InUse, Settings};
 pub(crate) use state::{LedgerSnapshot, LedgerState};

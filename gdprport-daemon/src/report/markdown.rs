@@ -72,6 +72,9 @@ fn finding(found: &Finding) -> String {
     for evidence in &found.evidence {
         row(&plain(&evidence.what), code(&evidence.value));
     }
+    if let Some(since) = found.known_since {
+        row("known since", since.strftime("%Y-%m-%d").to_string());
+    }
     if let Some(place) = &found.place {
         row("place", code(&format!("{}:{}", place.file, place.line)));
     }

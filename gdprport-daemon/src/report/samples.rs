@@ -29,6 +29,7 @@ fn finding(id: FindingId, severity: Severity, message: &str, evidence: &[(&str, 
         place: Some(place("/etc/gdprport/policy.toml", 17)),
         proposal: None,
         accepted: None,
+        known_since: None,
     }
 }
 

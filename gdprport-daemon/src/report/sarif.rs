@@ -7,6 +7,7 @@
 use gdprport_core::audit::{Accepted, Audit, Evidence, Finding, FindingId, Proposal, Severity, Subject};
 use gdprport_core::policy::Place;
 use gdprport_core::text::is_control_or_bidi;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -26,6 +27,8 @@ struct Properties<'a> {
     evidence: &'a [Evidence],
     #[serde(skip_serializing_if = "Option::is_none")]
     proposal: Option<&'a Proposal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known_since: Option<Timestamp>,
 }
 
 /// The log. `version` is the program's.
@@ -99,6 +102,7 @@ fn result(found: &Finding) -> Value {
             subject: &found.subject,
             evidence: &found.evidence,
             proposal: found.proposal.as_ref(),
+            known_since: found.known_since,
         },
     });
     if let Some(accepted) = &found.accepted {

@@ -116,6 +116,9 @@ fn finding(found: &Finding, width: u16) -> String {
     for evidence in &found.evidence {
         add(&evidence.what, Tone::Plain, &evidence.value);
     }
+    if let Some(since) = found.known_since {
+        add("known since", Tone::Plain, &since.strftime("%Y-%m-%d").to_string());
+    }
     if let Some(place) = &found.place {
         add("place", Tone::Plain, &format!("{}:{}", place.file, place.line));
     }

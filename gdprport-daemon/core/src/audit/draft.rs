@@ -38,6 +38,7 @@ impl Draft<'_> {
             place: None,
             proposal: None,
             accepted: None,
+            known_since: None,
         };
         Self { finding, peers: Vec::new(), identities: Vec::new(), exception: None }
     }

@@ -173,6 +173,10 @@ pub struct Finding {
     /// The exception of the policy that accepts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Accepted>,
+    /// When an audit that was recorded found it first, if it has been found since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub known_since: Option<Timestamp>,
 }
 
 /// One piece of evidence.

@@ -65,10 +65,11 @@ impl Recording {
     pub fn of(audit: &Audit, watched: bool) -> Self {
         let not = |id: &FindingId| audit.not_judged.iter().any(|not_judged| not_judged.ids.contains(id));
         let ids = FindingId::ALL.into_iter().filter(|id| !not(id)).collect();
+        let found = audit.findings.iter().chain(&audit.accepted);
         Self {
             policy: audit.policy.clone(),
             judged: Judged { ids, watched },
-            findings: audit.findings.iter().chain(&audit.accepted).cloned().collect(),
+            findings: found.map(|finding| Finding { known_since: None, ..finding.clone() }).collect(),
         }
     }
 

@@ -12,9 +12,6 @@ mod summary;
 
 pub(crate) use edges::{EdgeFilter, StoredEdge};
 pub(crate) use error::ReadError;
-pub(crate) use findings::StoredFinding;
 pub(super) use findings::findings;
 pub(super) use observed::read_all;
 pub(crate) use open::Reader;
-pub(crate) use policy::PolicyText;
-pub(crate) use summary::Summary;

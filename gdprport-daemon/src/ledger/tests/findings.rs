@@ -18,6 +18,7 @@ fn finding(fingerprint: &str, severity: Severity, flows: u64) -> Finding {
         place: None,
         proposal: None,
         accepted: None,
+        known_since: None,
     }
 }
 

@@ -121,8 +121,8 @@ fn a_policy_has_its_text_once_and_its_periods() {
         scene.all().policies.iter().map(|p| (p.digest.as_deref().map(str::to_owned), p.from, p.to)).collect();
     let d1 = || Some("d1".to_owned());
     assert_eq!(periods, [(d1(), at(0), Some(at(5))), (None, at(5), Some(at(7))), (d1(), at(7), Some(at(9)))]);
-    let text = scene.reader().policy_text("d1").expect("an answer").expect("it applied");
-    assert_eq!((text.sources.len(), &*text.sources[0].text), (1, "# ä\n"));
+    let sources = scene.reader().policy_text("d1").expect("an answer").expect("it applied");
+    assert_eq!((sources.len(), &*sources[0].text), (1, "# ä\n"));
     assert!(scene.reader().policy_text("d2").expect("an answer").is_none());
 }
 

@@ -55,6 +55,7 @@ pub fn finding() -> Finding {
             until: Date::constant(2027, 1, 31),
             place: Place { line: 40, ..place },
         }),
+        known_since: None,
     }
 }
 
