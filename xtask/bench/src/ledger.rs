@@ -48,6 +48,9 @@ pub(crate) fn run(dir: &Path, numbers: [&str; 3]) -> Result<(), Box<dyn Error>> 
     Ok(())
 }
 
+/// Asks, and counts what was answered.
+type Question<'a> = &'a dyn Fn() -> Result<u64, String>;
+
 fn measure(path: &Path, load: Load) -> Result<Value, Box<dyn Error>> {
     let templates = flows(load.edges);
     let before = memory("VmRSS:");
@@ -74,7 +77,7 @@ fn measure(path: &Path, load: Load) -> Result<Value, Box<dyn Error>> {
     let asked = Asked::of(path);
     let stored: u64 = asked.observed(first, until)?.edges.iter().map(|edge| edge.counts.closed).sum();
     let week = until - (24 * 7).hours();
-    let questions: [(&str, &dyn Fn() -> Result<u64, String>); 4] = [
+    let questions: [(&str, Question<'_>); 4] = [
         ("audit", &|| asked.observed(first, until).map(|observed| observed.edges.len() as u64)),
         ("a week", &|| asked.observed(week, until).map(|observed| observed.edges.len() as u64)),
         ("flows of a week", &|| asked.flows(week)),
