@@ -273,7 +273,12 @@ mod tests {
             identity: Arc::new(identity),
             peer: peer.parse().expect("a network"),
             verdict: Arc::new(verdict),
-            posture: Arc::new(PostureKey { state, version: tls.then_some(TlsVersion::Tls13), cipher: None }),
+            posture: Arc::new(PostureKey {
+                state,
+                version: tls.then_some(TlsVersion::Tls13),
+                cipher: None,
+                certificate_until: None,
+            }),
             policy: None,
         };
         let counts = Counts {

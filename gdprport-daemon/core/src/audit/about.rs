@@ -109,7 +109,7 @@ impl FindingId {
             ),
             Self::CertificateExpiring => (
                 "Expiring certificate",
-                "A certificate that was seen ends soon. It is not judged yet: the ledger keeps no certificates.",
+                "The certificate that a server showed last ends within 30 days, or has ended. TLS shows certificates up to version 1.2 only.",
                 "Renew the certificate.",
                 "Art. 32(1)(a) GDPR",
                 Severity::Medium,

@@ -96,6 +96,9 @@ pub struct PostureKey {
     /// The cipher suite that the server chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cipher: Option<Arc<str>>,
+    /// Until when the server's certificate is valid, where TLS shows it (up to 1.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_until: Option<Timestamp>,
 }
 
 impl PostureKey {
@@ -103,10 +106,15 @@ impl PostureKey {
     #[must_use]
     pub fn of(posture: Option<&Posture>) -> Self {
         match posture {
-            None => Self { state: PostureState::Unknown, version: None, cipher: None },
-            Some(posture) => {
-                Self { state: posture.state, version: posture.version, cipher: posture.cipher.clone() }
+            None => {
+                Self { state: PostureState::Unknown, version: None, cipher: None, certificate_until: None }
             }
+            Some(posture) => Self {
+                state: posture.state,
+                version: posture.version,
+                cipher: posture.cipher.clone(),
+                certificate_until: posture.certificate.as_ref().map(|certificate| certificate.not_after),
+            },
         }
     }
 }

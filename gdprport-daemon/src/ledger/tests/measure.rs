@@ -20,6 +20,7 @@ fn day(day: i64, edges: i64) -> Batch {
             state: gdprport_core::model::PostureState::Tls13,
             version: None,
             cipher: Some("TLS_AES_128_GCM_SHA256".into()),
+            certificate_until: None,
         });
         encrypted.counts.bytes_sent = 123_456_789;
         [plain, encrypted]

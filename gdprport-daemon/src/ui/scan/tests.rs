@@ -91,7 +91,7 @@ fn sample(watched: bool) -> Report {
         why: "not allowed to enter: only root may; run it with sudo".into(),
     }];
     if watched {
-        let posture = |state| PostureKey { state, version: None, cipher: None };
+        let posture = |state| PostureKey { state, version: None, cipher: None, certificate_until: None };
         orders.postures = vec![(posture(PostureState::Tls13), 200), (posture(PostureState::Plaintext), 13)];
         cache.postures = vec![(posture(PostureState::Plaintext), 40)];
         api.service.name = Some("HTTP".into());

@@ -1,5 +1,6 @@
 //! Promises of the audit.
 
+mod certificates;
 mod count;
 mod coverage;
 mod encryption;

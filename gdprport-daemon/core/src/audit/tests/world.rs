@@ -90,11 +90,25 @@ pub(super) fn postgres() -> Arc<Identity> {
 }
 
 pub(super) fn tls13() -> PostureKey {
-    PostureKey { state: PostureState::Tls13, version: Some(TlsVersion::Tls13), cipher: None }
+    PostureKey {
+        state: PostureState::Tls13,
+        version: Some(TlsVersion::Tls13),
+        cipher: None,
+        certificate_until: None,
+    }
 }
 
 pub(super) fn posture(state: PostureState) -> PostureKey {
-    PostureKey { state, version: None, cipher: None }
+    PostureKey { state, version: None, cipher: None, certificate_until: None }
+}
+
+/// TLS 1.2 whose server showed a certificate that is valid until then.
+pub(super) fn certificate(until: Timestamp) -> PostureKey {
+    PostureKey {
+        version: Some(TlsVersion::Tls12),
+        certificate_until: Some(until),
+        ..posture(PostureState::Tls12)
+    }
 }
 
 pub(super) fn by_rule(role: &str) -> VerdictKey {

@@ -115,7 +115,7 @@ fn found() -> BoxedStrategy<Listening> {
     let postures = vec(
         (select(vec![Tls13, Tls12, StarttlsUpgraded, WeakTls, Plaintext, NoData, Unknown]), 0_u64..9)
             .prop_map(|(state, connections)| {
-                (PostureKey { state, version: None, cipher: None }, connections)
+                (PostureKey { state, version: None, cipher: None, certificate_until: None }, connections)
             }),
         0..3,
     );

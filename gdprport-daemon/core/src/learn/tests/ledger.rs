@@ -24,7 +24,7 @@ fn edge(
         identity: Arc::new(identity),
         peer: peer.parse().expect("a network"),
         verdict: Arc::new(verdict),
-        posture: Arc::new(PostureKey { state, version: None, cipher: None }),
+        posture: Arc::new(PostureKey { state, version: None, cipher: None, certificate_until: None }),
         policy: Some("sha256:1dc4".into()),
     };
     let (first, last) = (at("2026-11-02T08:00:00Z"), at("2026-11-28T09:00:00Z"));

@@ -13,12 +13,33 @@ fn host() -> Inventory {
     postgresql.service.by.push(Recognised::Executable);
     postgresql.service.why = Some("Databases hold what applications know about people.".into());
     postgresql.postures = vec![
-        (PostureKey { state: PostureState::Tls13, version: Some(TlsVersion::Tls13), cipher: None }, 17),
-        (PostureKey { state: PostureState::Plaintext, version: None, cipher: None }, 2),
+        (
+            PostureKey {
+                state: PostureState::Tls13,
+                version: Some(TlsVersion::Tls13),
+                cipher: None,
+                certificate_until: None,
+            },
+            17,
+        ),
+        (
+            PostureKey {
+                state: PostureState::Plaintext,
+                version: None,
+                cipher: None,
+                certificate_until: None,
+            },
+            2,
+        ),
     ];
     let mut mysql = listening(3306, &["10.0.9.8"], orders, vec![group("10.0.9.8", Direction::Out, 10, None)]);
     mysql.postures = vec![(
-        PostureKey { state: PostureState::StarttlsUpgraded, version: Some(TlsVersion::Tls12), cipher: None },
+        PostureKey {
+            state: PostureState::StarttlsUpgraded,
+            version: Some(TlsVersion::Tls12),
+            cipher: None,
+            certificate_until: None,
+        },
         10,
     )];
     let mongo = listening(27017, &["10.0.9.9"], script, vec![group("10.0.9.9", Direction::Out, 1, None)]);
