@@ -25,12 +25,21 @@ impl ProgramCopy {
     /// When it was not built or cannot be copied.
     #[must_use]
     pub fn new(of: &str, name: &str) -> Self {
+        Self::of(&built(of), name)
+    }
+
+    /// Copies this program as `name`.
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    #[must_use]
+    pub fn of(program: &Path, name: &str) -> Self {
         let dir = TempDir::new();
         let to = dir.join(name);
         // By another process: a descriptor open for writing, inherited by a fork of a parallel test, would make
         // exec fail with ETXTBSY.
-        let done = Command::new("cp").arg(built(of)).arg(&to).status().expect("cp can be run");
-        assert!(done.success(), "cannot copy {of}");
+        let done = Command::new("cp").arg(program).arg(&to).status().expect("cp can be run");
+        assert!(done.success(), "cannot copy {}", program.display());
         set_mode(&to, 0o755);
         Self { dir, name: name.to_owned() }
     }

@@ -122,7 +122,7 @@ fn a_normal_user_is_shown_what_could_not_be_looked_at() {
         let threads = std::sync::Arc::clone(&threads);
         std::thread::spawn(move || threads.wait());
     }
-    let (user, copy) = (User::games(), ProgramCopy::new("gdprport", "gdprport"));
+    let (user, copy) = (User::games(), ProgramCopy::of(&program(), "gdprport"));
     let mut command = Command::new(copy.path());
     command.args(["scan", "--json"]);
     Place::default().user(&user).apply(&mut command);
