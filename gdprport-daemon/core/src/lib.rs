@@ -12,6 +12,7 @@ mod departed;
 pub mod encode;
 pub mod event;
 pub mod executed;
+pub mod figures;
 pub mod flow;
 #[cfg(any(test, fuzzing, feature = "testing"))]
 pub mod hostile;

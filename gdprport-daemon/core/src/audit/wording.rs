@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 
+use crate::figures::duration;
+pub(super) use crate::figures::{bytes, counted, thousands};
 use crate::ledger::Identity;
 
 /// The evidence of where a listener is bound.
@@ -31,52 +33,9 @@ pub(super) const FIRST_BYTES: &str = "first bytes";
 /// How many names a list of evidence has before it only counts.
 const NAMES: usize = 8;
 
-/// `1 flow`, `1,482 flows`, `2 addresses`.
-pub(super) fn counted(n: u64, what: &str) -> String {
-    let plural = match n {
-        1 => "",
-        _ if what.ends_with('s') => "es",
-        _ => "s",
-    };
-    format!("{} {what}{plural}", thousands(n))
-}
-
-/// `1482113` → `1,482,113`.
-pub(super) fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Bytes in binary units with one decimal, rounded down.
-pub(super) fn bytes(n: u64) -> String {
-    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    if n < 1_024 {
-        return format!("{n} B");
-    }
-    let power = n.ilog2() / 10;
-    let tenths = u128::from(n) * 10 / (1_u128 << (10 * power));
-    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[power as usize - 1])
-}
-
-/// Seconds in the two largest units: `4s`, `2m 5s`, `3d 5h`.
+/// Seconds in the two largest units: `4s`, `2m 5s`, `3d 5h`. Fewer than none are none.
 pub(super) fn span(seconds: i64) -> String {
-    let seconds = seconds.max(0);
-    let (d, h, m, s) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    let two =
-        |a: i64, x: &str, b: i64, y: &str| if b == 0 { format!("{a}{x}") } else { format!("{a}{x} {b}{y}") };
-    match (d, h, m) {
-        (0, 0, 0) => format!("{s}s"),
-        (0, 0, _) => two(m, "m", s, "s"),
-        (0, _, _) => two(h, "h", m, "m"),
-        _ => two(d, "d", h, "h"),
-    }
+    duration(u64::try_from(seconds).unwrap_or(0))
 }
 
 /// The day, in UTC.

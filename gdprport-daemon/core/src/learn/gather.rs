@@ -8,8 +8,9 @@ use ipnet::IpNet;
 
 use super::peers::{gather, is_nobody};
 use super::seen::{Seen, SeenEdge, SeenService, Source};
-use super::text::{clean, counted};
+use super::text::clean;
 use crate::catalog;
+use crate::figures::counted;
 use crate::inventory::{Inventory, Listening, PeerGroup, Recognised, Service, recognise};
 use crate::ledger::{Edge, Identity, Observed, PortKey, PostureKey, VerdictKey};
 use crate::model::{Direction, PostureState, TlsVersion};

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::answers::ControllerAnswer;
 use super::seen::{Seen, Source};
-use super::text::{BLANK, Page, clean, counted, quoted};
+use super::text::{BLANK, Page, clean, quoted};
+use crate::figures::counted;
 
 /// What a starter policy says of itself.
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,8 @@ use std::net::IpAddr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::roles::{Given, slug};
-use super::text::{Page, counted, quoted};
+use super::text::{Page, quoted};
+use crate::figures::counted;
 use crate::inventory::Exposure;
 use crate::privacy::is_pseudonym;
 

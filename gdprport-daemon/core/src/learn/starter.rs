@@ -6,7 +6,8 @@ use super::peers::Sets;
 use super::port::{block, who};
 use super::roles::{Given, slug};
 use super::seen::{Seen, SeenService};
-use super::text::{Page, clean, counted};
+use super::text::{Page, clean};
+use crate::figures::counted;
 use crate::text::is_invisible;
 
 /// How many rules a starter policy has at most: a policy may have 4,096 patterns with wildcards, and a rule asks for up to four.

@@ -2,8 +2,6 @@
 //!
 //! Belongs here: quoting, cleaning and layout. What is written is not known here.
 
-use std::fmt::Write as _;
-
 use crate::text::is_invisible;
 
 /// What marks a blank, which only the author of a policy can fill in.
@@ -31,25 +29,6 @@ pub(super) fn clean(text: &str) -> String {
         clean.push('…');
     }
     clean
-}
-
-/// `1 rule`, `1,204 flows`.
-pub(super) fn counted(n: u64, what: &str) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3 + what.len() + 2);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    let plural = match what.strip_suffix("ss") {
-        _ if n == 1 => "",
-        Some(_) => "es",
-        None => "s",
-    };
-    let _ = write!(text, " {what}{plural}");
-    text
 }
 
 /// Lines of a policy.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::text::{BLANK, counted};
+use super::text::BLANK;
+use crate::figures::counted;
 use crate::model::{PostureState, TlsVersion};
 
 /// What is written of `tls`.
