@@ -116,4 +116,12 @@ mod tests {
             assert_eq!(by_port(port), None, "port {port}");
         }
     }
+
+    /// The end-to-end tests take their ports from here (`tests/src/ports.rs`): a number must mean nothing by itself.
+    #[test]
+    fn no_service_has_a_port_of_the_tests() {
+        let taken =
+            SERVICES.iter().flat_map(|service| service.ports).find(|port| (12_000..27_000).contains(*port));
+        assert_eq!(taken, None);
+    }
 }
