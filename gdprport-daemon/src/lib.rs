@@ -2,6 +2,7 @@
 
 mod app;
 mod control;
+mod deliver;
 mod host;
 mod ledger;
 mod report;

@@ -22,10 +22,11 @@ const SINK: &str = "gdprport-daemon/src/sink";
 const LEDGER: &str = "gdprport-daemon/src/ledger";
 const REPORT: &str = "gdprport-daemon/src/report";
 const CONTROL: &str = "gdprport-daemon/src/control";
+const DELIVER: &str = "gdprport-daemon/src/deliver";
 const APP: &str = "gdprport-daemon/src/app";
 const UI: &str = "gdprport-daemon/src/ui";
 
-const LAYERS: [Layer; 11] = [
+const LAYERS: [Layer; 12] = [
     Layer { path: COMMON, uses: &[] },
     Layer { path: CORE, uses: &[COMMON] },
     Layer { path: HOST, uses: &[COMMON, CORE] },
@@ -33,10 +34,11 @@ const LAYERS: [Layer; 11] = [
     Layer { path: CONTROL, uses: &[CORE] },
     Layer { path: LEDGER, uses: &[CORE] },
     Layer { path: REPORT, uses: &[CORE] },
+    Layer { path: DELIVER, uses: &[CORE, HOST, SINK, CONTROL] },
     Layer { path: APP, uses: &[COMMON, CORE, HOST, SINK, CONTROL, LEDGER] },
-    Layer { path: UI, uses: &[CORE, CONTROL, LEDGER, REPORT, APP] },
+    Layer { path: UI, uses: &[CORE, CONTROL, LEDGER, REPORT, DELIVER, APP] },
     // It declares the layers, and re-exports what the benches and the fuzzer call.
-    Layer { path: "gdprport-daemon/src/lib", uses: &[HOST, SINK, CONTROL, LEDGER, REPORT, APP] },
+    Layer { path: "gdprport-daemon/src/lib", uses: &[HOST, SINK, CONTROL, LEDGER, REPORT, DELIVER, APP] },
     Layer { path: "gdprport-daemon/src/main", uses: &[UI] },
 ];
 

@@ -14,10 +14,12 @@ mod merge;
 mod model;
 mod outline;
 mod read;
-mod source;
 #[cfg(test)]
 mod tests;
 
+pub use crate::written::{
+    FILE_BYTES_MAX, FILES_MAX, Problem, Problems, Severity, Source, TOTAL_BYTES_MAX, nearest_name,
+};
 pub use compile::{Policy, PortInfo, catalog_and, catalog_only, compile, outline};
 pub use declared::{Controller, Emit, ProcessingRecord, TlsDemand};
 pub use dns_names::{DnsNames, Resolution};
@@ -28,5 +30,4 @@ pub use evaluate::{
 pub use exception::About;
 pub use model::exactly;
 pub use outline::{DeclaredPeer, DeclaredPort, DeclaredRule, DeclaredSite, Exception, Outline, Place};
-pub use read::{Problem, Problems, Severity, json_schema, nearest_name};
-pub use source::{FILE_BYTES_MAX, FILES_MAX, Source, TOTAL_BYTES_MAX};
+pub use read::json_schema;

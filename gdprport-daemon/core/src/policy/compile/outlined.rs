@@ -9,7 +9,7 @@ use crate::policy::model::{
 use crate::policy::outline::{
     DeclaredPeer, DeclaredPort, DeclaredRule, DeclaredSite, Exception, Outline, Place,
 };
-use crate::policy::read::{Loc, Report};
+use crate::written::{Loc, Report};
 
 /// How many peers all rules together may have once sets are replaced by their members, some 40 MB: a small file can name
 /// a large set in very many rules.

@@ -9,8 +9,9 @@ use super::policy::{Policy, Times, catalog_only};
 use crate::policy::merge::merge;
 use crate::policy::model::Model;
 use crate::policy::outline::Outline;
-use crate::policy::read::{At, Loc, Problems, RawPolicy, Report, SHOWN, quoted};
-use crate::policy::source::{FILE_BYTES_MAX, FILES_MAX, Source, TOTAL_BYTES_MAX};
+use crate::policy::read::RawPolicy;
+use crate::written::{At, Loc, Problems, Report, SHOWN, quoted};
+use crate::written::{FILE_BYTES_MAX, FILES_MAX, Source, TOTAL_BYTES_MAX};
 
 /// Compiles the files of a policy, merged in the order given. No file at all is [`catalog_only`].
 ///

@@ -20,8 +20,8 @@ use crate::model::Direction;
 use crate::policy::declared::Controller;
 use crate::policy::model::{Model, PeerSets, Rule, Site};
 use crate::policy::outline::Place;
-use crate::policy::read::{Loc, Problem};
-use crate::policy::source::Source;
+use crate::written::Source;
+use crate::written::{Loc, Problem};
 
 /// What is to be said of a policy at some times only: now is not known where it is compiled.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::policy::model::{Model, PeerSpec};
-use crate::policy::read::Report;
+use crate::written::Report;
 
 /// How many different host names a policy may have; the daemon resolves and refreshes each.
 const HOSTS_MAX: usize = 4096;

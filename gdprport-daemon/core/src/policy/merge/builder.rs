@@ -14,9 +14,8 @@ use super::{exception, overlap, rule};
 use crate::model::Direction;
 use crate::policy::declared::{Controller, Emit, ProcessingRecord, TlsDemand};
 use crate::policy::model::{Declaration, Model, Rule, Site};
-use crate::policy::read::{
-    At, Loc, RawController, RawPolicy, RawPort, RawRecord, RawRule, Report, Text, quoted,
-};
+use crate::policy::read::{RawController, RawPolicy, RawPort, RawRecord, RawRule};
+use crate::written::{At, Loc, Report, Text, quoted};
 
 /// Merges the files. The result means something only if the report has no errors.
 pub(crate) fn merge(files: Vec<RawPolicy>, report: &mut Report<'_>) -> Model {

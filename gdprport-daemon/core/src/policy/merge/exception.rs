@@ -5,7 +5,8 @@ use super::peers::peers;
 use super::rule::spec;
 use crate::catalog;
 use crate::policy::model::{Exception, Model, PortKey};
-use crate::policy::read::{At, PortRef, RawException, Report, quoted};
+use crate::policy::read::{PortRef, RawException};
+use crate::written::{At, Report, quoted};
 
 /// How many exceptions a policy may have: each is compared with every violation of its reason.
 const EXCEPTIONS_MAX: usize = 1024;

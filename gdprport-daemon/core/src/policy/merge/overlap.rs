@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::policy::model::{Model, PeerSpec, Site, loopback_nets};
-use crate::policy::read::{Loc, Report, quoted};
+use crate::written::{Loc, Report, quoted};
 
 /// A declaration's index and where it names the number.
 type PlacedClaim = (usize, Loc);

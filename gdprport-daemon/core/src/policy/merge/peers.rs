@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::policy::model::{PeerSets, PeerSpec, is_set_name};
-use crate::policy::read::{At, Loc, OneOrMany, Report, Text, quoted};
+use crate::written::{At, Loc, OneOrMany, Report, Text, quoted};
 
 /// How many named sets of peers a policy may have; an address is looked up among those that contain it.
 const SETS_MAX: usize = 4096;

@@ -8,7 +8,8 @@ use super::intern::{Interner, Unreadable};
 use super::peers::peers;
 use super::void::why_void;
 use crate::policy::model::{Pattern, PeerSets, ProcessKey, ProcessSpec, Rule};
-use crate::policy::read::{AccountText, At, OneOrMany, RawProcess, RawRule, Report, Text, quoted};
+use crate::policy::read::{AccountText, RawProcess, RawRule};
+use crate::written::{At, OneOrMany, Report, Text, quoted};
 
 /// Reads one rule; `None` if it cannot be used, which was reported.
 pub(super) fn parse(

@@ -2,7 +2,8 @@
 
 use super::peers::peers;
 use crate::policy::model::{PeerSets, PeerSpec, Site};
-use crate::policy::read::{At, Loc, OneOrMany, RawService, Report, Text, quoted};
+use crate::policy::read::RawService;
+use crate::written::{At, Loc, OneOrMany, Report, Text, quoted};
 
 /// Where the service of a port runs, by its `service` and `listen`.
 pub(super) fn site(

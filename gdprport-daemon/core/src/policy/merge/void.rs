@@ -5,7 +5,7 @@
 
 use crate::container::{self, ImageRef, WORKLOAD_KINDS};
 use crate::policy::model::ProcessKey;
-use crate::policy::read::quoted;
+use crate::written::quoted;
 
 /// Endings of systemd units that can hold processes (`cgroup_path`).
 const UNITS: [&str; 5] = [".service", ".scope", ".socket", ".mount", ".swap"];

@@ -10,7 +10,8 @@ use super::process::ProcessSpec;
 use crate::catalog;
 use crate::model::Direction;
 use crate::policy::declared::{Controller, Emit, ProcessingRecord, TlsDemand};
-use crate::policy::read::{At, Loc, PortRange};
+use crate::policy::read::PortRange;
+use crate::written::{At, Loc};
 
 #[derive(Default)]
 pub(crate) struct Model {

@@ -8,7 +8,8 @@ use jiff::civil::Date;
 use super::peer::PeerSpec;
 use super::port_key::PortKey;
 use super::process::ProcessSpec;
-use crate::policy::read::{Acceptable, At, Loc};
+use crate::policy::read::Acceptable;
+use crate::written::{At, Loc};
 
 /// What somebody accepted.
 pub(crate) struct Exception {

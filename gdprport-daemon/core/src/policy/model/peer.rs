@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::range::networks_of_range;
-use crate::policy::read::quoted;
+use crate::written::quoted;
 
 /// The sets of `[peers]` by name.
 #[derive(Default)]

@@ -8,12 +8,12 @@ use jiff::tz::Offset;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::de::DeValue;
 
-use super::message::quoted;
-use super::node::{Node, Read, TEXT_MAX, Text, last_moment};
-use super::report::Report;
-use super::table::schema;
 use crate::audit::FindingId;
 use crate::verdict::ReasonId;
+use crate::written::Report;
+use crate::written::quoted;
+use crate::written::schema;
+use crate::written::{Node, Read, TEXT_MAX, Text, last_moment};
 
 /// What can be accepted. Some ids name a finding and a reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,13 +8,13 @@ use toml::de::DeTable;
 
 use super::acceptable::{Acceptable, LastDay, PortRef};
 use super::labels::LabelTable;
-use super::node::{Named, Node, OneOrMany, Read, TableReader, Text, Until};
-use super::report::{At, Loc, Report};
 use super::scalar::{AccountText, CatalogProtocol, EnforcementMode, FormatVersion, PortRange, RawService};
-use super::table::tables;
 use crate::model::Direction;
 use crate::policy::declared::{Emit, TlsDemand};
-use crate::policy::source::Source;
+use crate::written::Source;
+use crate::written::tables;
+use crate::written::{At, Loc, Report};
+use crate::written::{Named, Node, OneOrMany, Read, TableReader, Text, Until};
 
 tables! {
     /// A gdprport policy: which TCP ports carry personal data, and who may talk through them.

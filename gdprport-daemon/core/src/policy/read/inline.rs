@@ -6,12 +6,12 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::de::DeValue;
 
-use super::message::quoted;
-use super::node::{Node, Read, TEXT_MAX, TableReader, Text};
-use super::report::{At, Report};
-use super::table::{schema, tables};
 use crate::model::TlsVersion;
 use crate::policy::declared::{Emit, TlsDemand};
+use crate::written::quoted;
+use crate::written::{At, Report};
+use crate::written::{Node, Read, TEXT_MAX, TableReader, Text};
+use crate::written::{schema, tables};
 
 tables! {
     /// What is demanded of the encryption: either `min`, or the other two.

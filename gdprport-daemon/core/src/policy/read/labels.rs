@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::de::{DeTable, DeValue};
 
-use super::message::quoted;
-use super::node::{Node, OneOrMany, Read, Text};
-use super::report::{At, Loc, Report};
-use super::table::schema;
+use crate::written::quoted;
+use crate::written::schema;
+use crate::written::{At, Loc, Report};
+use crate::written::{Node, OneOrMany, Read, Text};
 
 /// Bytes of a label's key; a longer one of a container is not kept (`container::Labels`).
 const KEY_MAX: usize = 317;
@@ -24,7 +24,7 @@ schema!(
         "minProperties": 1,
         "propertyNames": { "minLength": 1, "maxLength": KEY_MAX },
         "additionalProperties": { "anyOf": [
-            { "type": "string", "minLength": 1, "maxLength": super::node::TEXT_MAX },
+            { "type": "string", "minLength": 1, "maxLength": crate::written::TEXT_MAX },
             { "type": "array", "minItems": 1, "items": { "type": "string", "minLength": 1 } },
         ] },
     })

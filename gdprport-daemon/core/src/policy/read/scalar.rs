@@ -8,12 +8,12 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::de::DeValue;
 
-use super::message::quoted;
-use super::node::{Node, OneOrMany, Read, Text};
-use super::report::Report;
-use super::table::schema;
 use crate::catalog;
 use crate::model::Direction;
+use crate::written::Report;
+use crate::written::quoted;
+use crate::written::schema;
+use crate::written::{Node, OneOrMany, Read, Text};
 
 /// The only version of the format there is.
 #[derive(Debug)]

@@ -58,4 +58,4 @@ macro_rules! schema {
     };
 }
 
-pub(super) use {schema, tables};
+pub(crate) use {schema, tables};

@@ -10,12 +10,12 @@ use std::ops::Range;
 
 use super::message::{did_you_mean, nearest_name, printable};
 use super::problem::{Problem, Severity};
-use crate::policy::source::Source;
+use super::source::Source;
 
 /// How many problems of each severity are kept in full; more are counted.
 pub(crate) const SHOWN: usize = 200;
 /// How many characters of a source line an excerpt shows.
-pub(super) const EXCERPT: usize = 110;
+pub(crate) const EXCERPT: usize = 110;
 /// A place in the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Loc {

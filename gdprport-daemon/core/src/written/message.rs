@@ -6,7 +6,7 @@ use crate::text::is_control_or_bidi;
 const QUOTED: usize = 60;
 
 /// Keeps a hostile file from controlling the reader's terminal, and tabs from moving the underline.
-pub(super) fn printable(c: char) -> char {
+pub(crate) fn printable(c: char) -> char {
     if is_control_or_bidi(c) { ' ' } else { c }
 }
 
@@ -17,7 +17,7 @@ pub(crate) fn quoted(text: &str) -> String {
     format!("`{}{more}`", shown.escape_debug())
 }
 
-pub(super) fn did_you_mean(near: &str) -> String {
+pub(crate) fn did_you_mean(near: &str) -> String {
     format!("did you mean `{near}`?")
 }
 

@@ -20,22 +20,22 @@ use super::report::{At, Loc, Report};
 use crate::text::is_control_or_bidi;
 
 /// How many bytes a text in a policy may have.
-pub(super) const TEXT_MAX: usize = 1024;
+pub(crate) const TEXT_MAX: usize = 1024;
 
 /// A TOML value and its place.
 #[derive(Clone, Copy)]
-pub(super) struct Node<'v> {
+pub(crate) struct Node<'v> {
     pub value: &'v DeValue<'v>,
     pub loc: Loc,
 }
 
 impl<'v> Node<'v> {
-    pub(super) fn new(source: usize, value: &'v Spanned<DeValue<'v>>) -> Self {
+    pub(crate) fn new(source: usize, value: &'v Spanned<DeValue<'v>>) -> Self {
         Self { value: value.get_ref(), loc: Loc::new(source, &value.span()) }
     }
 
     /// The kind of the value, and the value where it is short, for messages.
-    pub(super) fn described(self) -> String {
+    pub(crate) fn described(self) -> String {
         match self.value {
             DeValue::String(text) => format!("the text {}", quoted(text)),
             DeValue::Integer(number) => format!("the number {}", quoted(number.as_str())),
@@ -48,11 +48,11 @@ impl<'v> Node<'v> {
     }
 
     /// Reports that another kind of value belongs here.
-    pub(super) fn refuse(self, want: &str, report: &mut Report<'_>) {
+    pub(crate) fn refuse(self, want: &str, report: &mut Report<'_>) {
         report.error(self.loc, format!("expected {want}, found {}", self.described()), None);
     }
 
-    pub(super) fn integer(self) -> Option<i64> {
+    pub(crate) fn integer(self) -> Option<i64> {
         let DeValue::Integer(number) = self.value else { return None };
         i64::from_str_radix(number.as_str(), number.radix()).ok()
     }
@@ -239,7 +239,7 @@ impl Read for Until {
     }
 }
 
-pub(super) fn last_moment(written: Datetime) -> Result<Timestamp, &'static str> {
+pub(crate) fn last_moment(written: Datetime) -> Result<Timestamp, &'static str> {
     const RANGE: &str = "the time is beyond what can be represented";
     let Some(date) = written.date else { return Err("a time of day is no date") };
     let civil = |number: u8| i8::try_from(number).map_err(|_| RANGE);
@@ -283,7 +283,7 @@ impl JsonSchema for Until {
 }
 
 /// A table whose keys are known, while it is read.
-pub(super) struct TableReader<'v, 'r, 's> {
+pub(crate) struct TableReader<'v, 'r, 's> {
     what: &'static str,
     loc: Loc,
     table: &'v DeTable<'v>,
@@ -296,7 +296,7 @@ pub(super) struct TableReader<'v, 'r, 's> {
 
 impl<'v, 'r, 's> TableReader<'v, 'r, 's> {
     /// Opens a table; `what` names it in messages ("a rule").
-    pub(super) fn open(node: Node<'v>, what: &'static str, report: &'r mut Report<'s>) -> Option<Self> {
+    pub(crate) fn open(node: Node<'v>, what: &'static str, report: &'r mut Report<'s>) -> Option<Self> {
         let DeValue::Table(table) = node.value else {
             node.refuse("a table", report);
             return None;
@@ -305,7 +305,7 @@ impl<'v, 'r, 's> TableReader<'v, 'r, 's> {
     }
 
     /// The same for the top-level table of a file.
-    pub(super) const fn of(
+    pub(crate) const fn of(
         table: &'v DeTable<'v>,
         loc: Loc,
         what: &'static str,
@@ -319,7 +319,7 @@ impl<'v, 'r, 's> TableReader<'v, 'r, 's> {
         Some((Loc::new(self.loc.source, &name.span()), Node::new(self.loc.source, value)))
     }
 
-    pub(super) fn optional<T: Read>(&mut self, key: &'static str) -> Option<At<T>> {
+    pub(crate) fn optional<T: Read>(&mut self, key: &'static str) -> Option<At<T>> {
         self.taken.push(key);
         let (_, node) = self.entry(key)?;
         let value = At::read(node, self.report);
@@ -329,7 +329,7 @@ impl<'v, 'r, 's> TableReader<'v, 'r, 's> {
         value
     }
 
-    pub(super) fn required<T: Read>(&mut self, key: &'static str, hint: &'static str) -> Option<At<T>> {
+    pub(crate) fn required<T: Read>(&mut self, key: &'static str, hint: &'static str) -> Option<At<T>> {
         self.taken.push(key);
         if let Some((_, node)) = self.entry(key) {
             return At::read(node, self.report);
@@ -339,7 +339,7 @@ impl<'v, 'r, 's> TableReader<'v, 'r, 's> {
     }
 
     /// A key that a later version will have: refused with a message of its own.
-    pub(super) fn later(&mut self, key: &'static str, why: &str) {
+    pub(crate) fn later(&mut self, key: &'static str, why: &str) {
         self.refused.push(key);
         if let Some((loc, _)) = self.entry(key) {
             let help = format!("{why}; remove the key");
@@ -349,7 +349,7 @@ impl<'v, 'r, 's> TableReader<'v, 'r, 's> {
 
     /// Reports every key that is not known, and every required one that is missing, unless an unknown key is it,
     /// mistyped.
-    pub(super) fn close(self) {
+    pub(crate) fn close(self) {
         for (name, _) in self.table {
             let key = name.get_ref().as_ref();
             if self.taken.contains(&key) || self.refused.contains(&key) {

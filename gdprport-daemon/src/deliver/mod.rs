@@ -1,0 +1,14 @@
+//! The deliverer (`gdprport deliver`): reads the spool and sends what it finds there to receivers on the network.
+//!
+//! A process of its own, with its own user and no capability: what a receiver answers is parsed here and nowhere else, so that
+//! no byte from the network reaches the sensor. Belongs here: one file for each transport, TLS, secrets, cursors, and what a
+//! sink waits for. Does not belong here: how an event is written (`gdprport_core::encode`), what can be configured
+//! (`gdprport_core::delivery`), the spool (`sink::spool`).
+
+#![allow(dead_code, unused_imports, reason = "the parts come one after the other")]
+
+mod message;
+mod transport;
+
+pub(crate) use message::Message;
+pub(crate) use transport::{ANSWER_MAX, Failure, Limits, Outcome, Refused, Sending, Transport};
