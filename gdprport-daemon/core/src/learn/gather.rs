@@ -208,17 +208,8 @@ fn add<T: PartialEq>(list: &mut Vec<T>, item: T) {
 fn placed(mut services: Services) -> Vec<SeenService> {
     let ports: BTreeSet<u16> = services.keys().map(|(port, _)| *port).collect();
     for port in ports {
-        let Some(elsewhere) = services.get(&(port, true)) else { continue };
-        // As they are written, which may be wider than what was called.
-        let written = gather(elsewhere.edges.iter().filter_map(|edge| edge.peer));
-        let Some(here) = services.get_mut(&(port, false)) else { continue };
-        let is_elsewhere = |edge: &SeenEdge| {
-            edge.direction == Direction::Out && edge.peer.is_some_and(|peer| written.contains(peer))
-        };
-        let moved: Vec<_> = here.edges.extract_if(.., |edge| is_elsewhere(edge)).collect();
-        if let Some(elsewhere) = services.get_mut(&(port, true)) {
-            elsewhere.edges.extend(moved);
-        }
+        // What is moved may be written wider than itself (`loopback`, networks), and so take more with it.
+        while move_elsewhere(&mut services, port) {}
     }
     // A service elsewhere is nothing but its addresses.
     services.retain(|_, service| {
@@ -229,4 +220,22 @@ fn placed(mut services: Services) -> Vec<SeenService> {
         service.bound.sort_by_key(IpAddr::to_canonical);
     }
     services.into_values().collect()
+}
+
+/// Moves the calls from the local service of a port that the addresses of the remote one have, as they are written. Returns
+/// whether there were any.
+fn move_elsewhere(services: &mut Services, port: u16) -> bool {
+    let Some(elsewhere) = services.get(&(port, true)) else { return false };
+    // As they are written, which may be wider than what was called.
+    let written = gather(elsewhere.edges.iter().filter_map(|edge| edge.peer));
+    let Some(here) = services.get_mut(&(port, false)) else { return false };
+    let is_elsewhere = |edge: &SeenEdge| {
+        edge.direction == Direction::Out && edge.peer.is_some_and(|peer| written.contains(peer))
+    };
+    let moved: Vec<_> = here.edges.extract_if(.., |edge| is_elsewhere(edge)).collect();
+    let some = !moved.is_empty();
+    if let Some(elsewhere) = services.get_mut(&(port, true)) {
+        elsewhere.edges.extend(moved);
+    }
+    some
 }
