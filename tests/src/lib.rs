@@ -6,6 +6,7 @@
 //! Every guard cleans up in `Drop`, so that a failed test leaves nothing behind either. The guards panic
 //! with a message instead of returning errors: a test whose environment cannot be set up has failed.
 
+pub mod authority;
 pub mod bpf;
 pub mod cgroup;
 pub mod child;
@@ -26,6 +27,7 @@ pub mod policy;
 pub mod ports;
 pub mod posture;
 pub mod puppet;
+pub mod receivers;
 
 pub mod runtime;
 pub mod scene;

@@ -8,6 +8,7 @@
 #![allow(dead_code, unused_imports, reason = "the parts come one after the other")]
 
 mod message;
+mod tls;
 mod transport;
 
 pub(crate) use message::Message;

@@ -1,7 +1,12 @@
 //! Where a secret is: never the secret itself, so that a configuration can be read by anybody.
 
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use crate::written::{Node, Read, Report, Text, schema};
 
 /// The place of a secret, as it is written: `"file:/etc/gdprport/keys/hec-token"` or `"credential:hec-token"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,4 +15,38 @@ pub enum SecretRef {
     File(PathBuf),
     /// A credential of the service (`LoadCredential=` of systemd.exec(5)), by its name in `$CREDENTIALS_DIRECTORY`.
     Credential(Arc<str>),
+}
+
+impl SecretRef {
+    /// Reads the place of a secret; `None` if it is written in no such form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_name = |name: &str| {
+            let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            (1..=255).contains(&name.len()) && name.chars().all(inner) && !name.starts_with('.')
+        };
+        match text.split_once(':')? {
+            ("file", path) if Path::new(path).is_absolute() => Some(Self::File(path.into())),
+            ("credential", name) if is_name(name) => Some(Self::Credential(name.into())),
+            _ => None,
+        }
+    }
+}
+
+schema!(
+    SecretRef,
+    schemars::json_schema!({ "type": "string", "pattern": "^(file:/.+|credential:[A-Za-z0-9_-][A-Za-z0-9_.-]*)$" })
+);
+
+impl Read for SecretRef {
+    fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
+        let text = Text::read(node, report)?;
+        let place = Self::parse(&text);
+        if place.is_none() {
+            // What is written there may be the secret itself: it is not repeated.
+            let help = "write `\"file:/etc/gdprport/keys/…\"` (mode 0600) or `\"credential:…\"` (LoadCredential= of the unit)";
+            report.error(node.loc, "this is not the place of a secret", help.to_owned());
+        }
+        place
+    }
 }

@@ -1,0 +1,5 @@
+//! Real receivers of events, for tests of delivery: each a guard that starts one, kills and restarts it, and reads what arrived.
+
+mod s_server;
+
+pub use s_server::SServer;
