@@ -6,10 +6,12 @@ pub(crate) mod apt;
 pub(crate) mod compile;
 pub(crate) mod fuzzer;
 mod linker;
+mod python;
 mod rust;
 mod servers;
 #[path = "../../../gdprport-daemon/build/toolchain.rs"]
 mod toolchain;
+mod unpacked;
 
 use std::path::PathBuf;
 
@@ -34,6 +36,8 @@ pub(crate) fn run(scope: Scope) -> Result<()> {
     build_tools()?;
     if scope.test_servers {
         step("servers and tools that the end-to-end tests talk to", || Ok(((), servers::provide()?)))?;
+        step("servers that conflict with those, unpacked", || Ok(((), unpacked::provide()?)))?;
+        step("programs that only PyPI has, in a virtual environment", || Ok(((), python::provide()?)))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::apt;
 
-const PACKAGES: [&str; 17] = [
+const PACKAGES: [&str; 21] = [
     "curl",
     "dovecot-imapd",
     "iproute2",
@@ -12,6 +12,8 @@ const PACKAGES: [&str; 17] = [
     // The client of slapd.
     "ldap-utils",
     "mariadb-server",
+    // JetStream.
+    "nats-server",
     // Loses segments.
     "nftables",
     "nginx-light",
@@ -21,7 +23,11 @@ const PACKAGES: [&str; 17] = [
     "postfix",
     "postgresql",
     "python3",
+    "python3-venv",
     "redis-server",
+    "rsyslog",
+    // Its TLS.
+    "rsyslog-openssl",
     "slapd",
     "socat",
     // `systemd-analyze` checks the unit; transient units need a machine that systemd runs.
