@@ -8,8 +8,10 @@
 #![allow(dead_code, unused_imports, reason = "the parts come one after the other")]
 
 mod message;
+mod secret;
 mod tls;
 mod transport;
 
 pub(crate) use message::Message;
+pub(crate) use secret::{Secret, SecretError};
 pub(crate) use transport::{ANSWER_MAX, Failure, Limits, Outcome, Refused, Sending, Transport};

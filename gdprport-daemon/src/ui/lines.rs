@@ -22,7 +22,7 @@ use gdprport_core::event::{
 };
 use gdprport_core::model::{Attribution, Direction, Endpoint, Nat, Outcome, PostureState, Process};
 use gdprport_core::verdict::{Accepted, Verdict};
-use own::{audited, coverage, policy, start};
+use own::{audited, coverage, policy, sink_lost, start};
 use paint::{Painter, Span};
 
 /// The narrowest room for the end of a line: below it, the terminal may break the line.
@@ -137,6 +137,11 @@ impl LineRenderer {
             Body::DaemonStart(event) => self.tail(&mut painter, true, &start(event)),
             Body::DaemonStop(event) => {
                 let text = format!("{} after {}", event.daemon.reason, elapsed(event.daemon.uptime_ms));
+                self.tail(&mut painter, true, &[(Tone::Plain, text)]);
+            }
+            Body::SinkLost(event) => self.tail(&mut painter, true, &sink_lost(event)),
+            Body::SinkTest(event) => {
+                let text = format!("a test of the sink {}", event.sink.name);
                 self.tail(&mut painter, true, &[(Tone::Plain, text)]);
             }
         }
@@ -261,6 +266,8 @@ fn head(body: &Body) -> (Tone, &'static str, &'static str) {
         Kind::PolicyApplied => (Tone::Note, "§", "policy"),
         Kind::DaemonStart => (Tone::Note, "▶", "start"),
         Kind::DaemonStop => (Tone::Note, "■", "stop"),
+        Kind::SinkLost => (Tone::Warn, "≡", "lost"),
+        Kind::SinkTest => (Tone::Note, "≡", "test"),
     }
 }
 

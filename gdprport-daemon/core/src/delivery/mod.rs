@@ -1,11 +1,28 @@
 //! What a deliverer is asked to do: the sinks of `gdprport.toml`, as they are written.
 //!
-//! Belongs here: the grammar and meaning of `[[sink]]`, one file for the settings of each transport, the filter, and what a
-//! sink waits for. Pure. How events get to a receiver is `deliver`'s in the daemon's crate.
+//! Belongs here: the grammar and meaning of `[[sink]]` and `[deliver]`, one file for the settings of each transport, the
+//! filter, and what a sink waits for. Pure. How events get to a receiver is `deliver`'s in the daemon's crate.
 
+mod backoff;
+mod file;
+mod filter;
+mod http;
 mod path;
+mod scalar;
 mod secret;
+mod sink;
+mod syslog;
+mod target;
+#[cfg(test)]
+mod tests;
 mod tls;
 
+pub use backoff::{AFTER_MAX, Backoff};
+pub use file::{Delivery, FaultySink, SENSOR_TABLES, SINKS_MAX, Settings, SpoolPlace};
+pub use filter::{Filter, PortName};
+pub use http::HttpSettings;
 pub use secret::SecretRef;
+pub use sink::{BatchBounds, Sink, Start};
+pub use syslog::SyslogSettings;
+pub use target::{Target, TransportKind};
 pub use tls::{ClientCertificate, ServerName, TlsSettings};

@@ -1,7 +1,8 @@
 //! Where a secret is: never the secret itself, so that a configuration can be read by anybody.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -21,14 +22,27 @@ impl SecretRef {
     /// Reads the place of a secret; `None` if it is written in no such form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        let is_file = |path: &Path| {
+            let up = path.components().any(|part| part == Component::ParentDir);
+            path.is_absolute() && path.file_name().is_some() && !up
+        };
         let is_name = |name: &str| {
             let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
             (1..=255).contains(&name.len()) && name.chars().all(inner) && !name.starts_with('.')
         };
         match text.split_once(':')? {
-            ("file", path) if Path::new(path).is_absolute() => Some(Self::File(path.into())),
+            ("file", path) if is_file(Path::new(path)) => Some(Self::File(path.into())),
             ("credential", name) if is_name(name) => Some(Self::Credential(name.into())),
             _ => None,
+        }
+    }
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Credential(name) => write!(f, "credential:{name}"),
         }
     }
 }
@@ -38,14 +52,13 @@ schema!(
     schemars::json_schema!({ "type": "string", "pattern": "^(file:/.+|credential:[A-Za-z0-9_-][A-Za-z0-9_.-]*)$" })
 );
 
+/// What is refused is never shown: somebody may have written the secret itself.
 impl Read for SecretRef {
     fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
-        let text = Text::read(node, report)?;
-        let place = Self::parse(&text);
+        let place = Text::read_unquoted(node).and_then(|text| Self::parse(&text));
         if place.is_none() {
-            // What is written there may be the secret itself: it is not repeated.
             let help = "write `\"file:/etc/gdprport/keys/…\"` (mode 0600) or `\"credential:…\"` (LoadCredential= of the unit)";
-            report.error(node.loc, "this is not the place of a secret", help.to_owned());
+            report.error_unquoted(node.loc, "this is not the place of a secret", help.to_owned());
         }
         place
     }

@@ -12,6 +12,7 @@ use super::lifecycle::{DaemonStart, DaemonStop, PolicyEvent};
 use super::listener::ListenerEvent;
 use super::refs::Port;
 use super::severity::Severity;
+use super::sink::{SinkLost, SinkTest};
 use super::summary::FlowSummary;
 use crate::model::Process;
 use crate::shared::Shared;
@@ -110,6 +111,10 @@ kinds! {
     DaemonStart(DaemonStart) = "daemon.start",
     /// The daemon stopped.
     DaemonStop(DaemonStop) = "daemon.stop",
+    /// Events that this receiver does not get: they were lost between the spool and here.
+    SinkLost(SinkLost) = "sink.lost",
+    /// Somebody tests whether events arrive at this receiver.
+    SinkTest(SinkTest) = "sink.test",
 }
 
 impl fmt::Display for Kind {
@@ -240,7 +245,7 @@ impl Body {
     /// | severity | when |
     /// |---|---|
     /// | `high` | a violation with reason `undeclared-peer`, `undeclared-process`, `unattributable`, `plaintext`, `tls-refused`, `not-tls` or `exposed-listener` |
-    /// | `medium` | a violation with any other reason; a `finding` about a flow; a `coverage` event that reports a loss |
+    /// | `medium` | a violation with any other reason; a `finding` about a flow; a `coverage` event that reports a loss; `sink.lost` |
     /// | `low` | a violation that exceptions of the policy accept; one while no policy is active (the catalog only suspects); an undecided verdict; a `policy.applied` with warnings; a `daemon.start` with missing hooks; `daemon.stop` |
     /// | `info` | everything else; a `finding` of an audit that is settled |
     ///
@@ -265,6 +270,8 @@ impl Body {
             Self::DaemonStart(event) if event.daemon.hooks.iter().any(|hook| !hook.attached) => Severity::Low,
             Self::DaemonStart(_) => Severity::Info,
             Self::DaemonStop(_) => Severity::Low,
+            Self::SinkLost(_) => Severity::Medium,
+            Self::SinkTest(_) => Severity::Info,
             _ => self.judged().unwrap_or(Severity::Info),
         }
     }

@@ -3,6 +3,7 @@
 pub mod containers;
 pub mod exceptions;
 pub mod findings;
+pub mod sinks;
 
 use std::collections::BTreeMap;
 
@@ -202,6 +203,8 @@ pub fn body(kind: Kind) -> Body {
         Kind::DaemonStop => Body::DaemonStop(Box::new(DaemonStop {
             daemon: DaemonEnd { pid: 311, reason: "SIGTERM".to_owned(), uptime_ms: 86_400_000, kept: true },
         })),
+        Kind::SinkLost => sinks::lost(),
+        Kind::SinkTest => sinks::test(),
     }
 }
 

@@ -40,7 +40,8 @@ pub fn event(bytes: &[u8]) -> Event {
             listener.process = Some(Shared::new(process(&mut input)));
             listener.verdict = verdict(&mut input);
         }
-        Body::FlowSummary(_) | Body::Coverage(_) | Body::DaemonStart(_) => {}
+        Body::FlowSummary(_) | Body::Coverage(_) | Body::DaemonStart(_) | Body::SinkTest(_) => {}
+        Body::SinkLost(lost) => lost.gap.reason = input.text().into(),
         Body::PolicyApplied(applied) => {
             applied.policy.files = vec![input.text(), input.text()];
             applied.policy.warnings = vec![input.text()];

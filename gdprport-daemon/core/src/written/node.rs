@@ -103,6 +103,14 @@ impl Deref for Text {
     }
 }
 
+impl Text {
+    /// The same without a problem if it is none: nothing of it may be shown.
+    pub(crate) fn read_unquoted(node: Node<'_>) -> Option<Self> {
+        let DeValue::String(text) = node.value else { return None };
+        (text.len() <= TEXT_MAX && !text.chars().any(is_control_or_bidi)).then(|| Self(text.to_string()))
+    }
+}
+
 impl Read for Text {
     fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
         let DeValue::String(text) = node.value else {
@@ -347,6 +355,21 @@ impl<'v, 'r, 's> TableReader<'v, 'r, 's> {
         }
     }
 
+    /// A key that somebody else reads.
+    pub(crate) fn skip(&mut self, key: &'static str) {
+        self.taken.push(key);
+    }
+
+    /// Ends the reading where nobody can say which keys are known: only what is missing is reported.
+    pub(crate) fn abandon(self) {
+        for (key, hint) in self.missing {
+            if !self.report.is_faulty(self.loc, key) {
+                let help = format!("add `{key} = {hint}`");
+                self.report.missing(self.loc, format!("{} has no `{key}`", self.what), help);
+            }
+        }
+    }
+
     /// Reports every key that is not known, and every required one that is missing, unless an unknown key is it,
     /// mistyped.
     pub(crate) fn close(self) {
@@ -366,11 +389,6 @@ impl<'v, 'r, 's> TableReader<'v, 'r, 's> {
             let message = format!("{} has no key {}", self.what, quoted(key));
             self.report.error(Loc::new(self.loc.source, &name.span()), message, help);
         }
-        for (key, hint) in self.missing {
-            if !self.report.is_faulty(self.loc, key) {
-                let help = format!("add `{key} = {hint}`");
-                self.report.missing(self.loc, format!("{} has no `{key}`", self.what), help);
-            }
-        }
+        self.abandon();
     }
 }

@@ -45,6 +45,8 @@ struct Pending {
     loc: Loc,
     message: String,
     help: Option<String>,
+    /// What stands there is not shown: it may be a secret.
+    hidden: bool,
 }
 
 /// Collects problems while sources are read.
@@ -57,6 +59,8 @@ pub(crate) struct Report<'s> {
     /// Keys that are present with a reported error, with the place of their table.
     faulty: HashSet<(Loc, &'static str)>,
     found: Vec<Pending>,
+    /// Whether excerpts end where the problem does: the rest of the line may be a secret.
+    masked: bool,
     omitted: usize,
     errors: usize,
     warnings: usize,
@@ -70,10 +74,21 @@ impl<'s> Report<'s> {
             broken: vec![Vec::new(); sources.len()],
             faulty: HashSet::new(),
             found: Vec::new(),
+            masked: false,
             omitted: 0,
             errors: 0,
             warnings: 0,
         }
+    }
+
+    /// The same for sources in which somebody may have written a secret, though it does not belong there.
+    pub(crate) fn masked(sources: &'s [Source]) -> Self {
+        Self { masked: true, ..Self::new(sources) }
+    }
+
+    /// One for a part of the same sources whose problems are collected apart. It knows which lines are no TOML.
+    pub(crate) fn apart(&self) -> Self {
+        Self { broken: self.broken.clone(), masked: self.masked, ..Self::new(self.sources) }
     }
 
     pub(crate) const fn has_errors(&self) -> bool {
@@ -117,7 +132,7 @@ impl<'s> Report<'s> {
         if self.broken[loc.source].contains(&line) {
             return;
         }
-        self.push(Severity::Error, loc, message, None);
+        self.push(Severity::Error, loc, message, None, self.masked);
         // Bounded, as every broken line has a problem of its own and those are.
         if self.broken[loc.source].len() < SHOWN {
             self.broken[loc.source].push(line);
@@ -125,31 +140,40 @@ impl<'s> Report<'s> {
     }
 
     pub(crate) fn error(&mut self, loc: Loc, message: impl Into<String>, help: impl Into<Option<String>>) {
+        self.error_at(loc, message.into(), help.into(), false);
+    }
+
+    /// An error about a value that is not shown, as it may be a secret.
+    pub(crate) fn error_unquoted(&mut self, loc: Loc, message: impl Into<String>, help: String) {
+        self.error_at(loc, message.into(), Some(help), true);
+    }
+
+    fn error_at(&mut self, loc: Loc, message: String, help: Option<String>, hidden: bool) {
         let broken = &self.broken[loc.source];
         if broken.is_empty() || !broken.contains(&self.line_index(loc)) {
-            self.push(Severity::Error, loc, message.into(), help.into());
+            self.push(Severity::Error, loc, message, help, hidden);
         }
     }
 
     /// A key that is not there; in a file that is not TOML it may well be, on a line that could not be read.
     pub(crate) fn missing(&mut self, loc: Loc, message: impl Into<String>, help: impl Into<Option<String>>) {
         if self.broken[loc.source].is_empty() {
-            self.push(Severity::Error, loc, message.into(), help.into());
+            self.push(Severity::Error, loc, message.into(), help.into(), false);
         }
     }
 
     pub(crate) fn warning(&mut self, loc: Loc, message: impl Into<String>, help: impl Into<Option<String>>) {
         if self.broken[loc.source].is_empty() {
-            self.push(Severity::Warning, loc, message.into(), help.into());
+            self.push(Severity::Warning, loc, message.into(), help.into(), false);
         }
     }
 
     /// A warning that is only made, not collected: whether it holds depends on the time.
     pub(crate) fn warning_later(&self, loc: Loc, message: String, help: String) -> Problem {
-        self.render(Pending { severity: Severity::Warning, loc, message, help: Some(help) })
+        self.render(Pending { severity: Severity::Warning, loc, message, help: Some(help), hidden: false })
     }
 
-    fn push(&mut self, severity: Severity, loc: Loc, message: String, help: Option<String>) {
+    fn push(&mut self, severity: Severity, loc: Loc, message: String, help: Option<String>, hidden: bool) {
         // Room for both, so that many warnings do not hide the errors.
         let same = match severity {
             Severity::Error => &mut self.errors,
@@ -157,7 +181,7 @@ impl<'s> Report<'s> {
         };
         *same += 1;
         if *same <= SHOWN {
-            self.found.push(Pending { severity, loc, message, help });
+            self.found.push(Pending { severity, loc, message, help, hidden });
         } else {
             self.omitted += 1;
         }
@@ -213,12 +237,22 @@ impl<'s> Report<'s> {
     }
 
     fn render(&self, found: Pending) -> Problem {
-        let Pending { severity, loc, message, help } = found;
+        let Pending { severity, loc, message, help, hidden } = found;
         let source = &self.sources[loc.source];
         let (line, column) = self.position(loc);
-        let full = self.text_of_line(loc.source, self.lines(loc.source)[line - 1]);
-        let spanned = source.text.get(loc.start..loc.end).unwrap_or("");
-        let mut width = spanned.lines().next().unwrap_or("").chars().count().max(1);
+        let whole = self.text_of_line(loc.source, self.lines(loc.source)[line - 1]);
+        let spanned = source.text.get(loc.start..loc.end).unwrap_or("").lines().next().unwrap_or("");
+        let mut width = spanned.chars().count().max(1);
+        let masked = (self.masked || hidden).then(|| {
+            let before: String = whole.chars().take(column - 1).collect();
+            // A quote before it: another value, which may be one too.
+            let before = if before.contains(['"', '\'']) { " ".repeat(column - 1) } else { before };
+            if hidden { format!("{before}…") } else { format!("{before}{spanned}") }
+        });
+        let full = masked.as_deref().unwrap_or(whole);
+        if hidden {
+            width = 1;
+        }
         // A window that keeps what is underlined in sight.
         let skip = if column > EXCERPT / 2 { column - EXCERPT / 4 } else { 0 };
         let excerpt: String = full.chars().skip(skip).take(EXCERPT).map(printable).collect();

@@ -22,7 +22,8 @@ macro_rules! tables {
         }
 
         impl $name {
-            fn take(mut fields: TableReader<'_, '_, '_>) -> Self {
+            /// Reads a table that is open already, perhaps with keys taken from it, and closes it.
+            pub(crate) fn take(mut fields: TableReader<'_, '_, '_>) -> Self {
                 let table = Self {
                     $($required: fields.required(stringify!($required), $hint),)*
                     $($optional: fields.optional(stringify!($optional)),)*

@@ -4,7 +4,7 @@ use super::super::format::{counted, list};
 use super::super::tone::Tone;
 use super::paint::Span;
 use gdprport_core::audit::Change;
-use gdprport_core::event::{AuditFinding, Bound, CoverageEvent, DaemonStart, PolicyEvent};
+use gdprport_core::event::{AuditFinding, Bound, CoverageEvent, DaemonStart, PolicyEvent, SinkLost};
 
 pub(super) fn audited(finding: &AuditFinding) -> Vec<Span> {
     let tone = match finding.state {
@@ -96,6 +96,16 @@ pub(super) fn start(event: &DaemonStart) -> Vec<Span> {
         pieces.push((Tone::Warn, " · no policy: the catalog applies".to_owned()));
     }
     pieces
+}
+
+pub(super) fn sink_lost(event: &SinkLost) -> Vec<Span> {
+    let SinkLost { sink, gap } = event;
+    vec![
+        (Tone::Strong, sink.name.to_string()),
+        (Tone::Plain, " · ".to_owned()),
+        (Tone::Warn, format!("{} LOST", gap.lost)),
+        (Tone::Plain, format!(" since {}: {}", clock(gap.from), gap.reason)),
+    ]
 }
 
 fn clock(at: jiff::Timestamp) -> String {
