@@ -7,6 +7,7 @@
 
 #![allow(dead_code, unused_imports, reason = "the parts come one after the other")]
 
+mod http;
 mod message;
 mod secret;
 mod tls;

@@ -6,7 +6,9 @@
 mod backoff;
 mod file;
 mod filter;
+mod header;
 mod http;
+mod over_http;
 mod path;
 mod scalar;
 mod secret;
@@ -15,14 +17,19 @@ mod syslog;
 mod target;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_http;
 mod tls;
+mod url;
 
 pub use backoff::{AFTER_MAX, Backoff};
 pub use file::{Delivery, FaultySink, SENSOR_TABLES, SINKS_MAX, Settings, SpoolPlace};
 pub use filter::{Filter, PortName};
-pub use http::HttpSettings;
+pub use header::{HeaderName, HeaderText};
+pub use over_http::{Auth, HttpSettings, Proxy};
 pub use secret::SecretRef;
 pub use sink::{BatchBounds, Sink, Start};
 pub use syslog::SyslogSettings;
 pub use target::{Target, TransportKind};
 pub use tls::{ClientCertificate, ServerName, TlsSettings};
+pub use url::HttpUrl;

@@ -5,7 +5,8 @@ use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::http::{HttpSettings, RawHttp};
+use super::http::RawHttp;
+use super::over_http::HttpSettings;
 use super::scalar::one_of;
 use super::syslog::{RawSyslog, SyslogSettings};
 use crate::encode::Encoding;

@@ -1,0 +1,4 @@
+//! Transports over HTTP against strict fakes, on good days and bad ones.
+
+mod https;
+mod ndjson;
