@@ -30,4 +30,5 @@ pub mod hostile {
     pub use crate::host::hostile::{netlink, proc};
     pub use crate::ledger::hostile::ledger;
     pub use crate::sink::hostile::event;
+    pub use crate::sink::spool::hostile::spool;
 }

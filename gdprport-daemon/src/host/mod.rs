@@ -15,6 +15,7 @@ mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod hostile;
 pub(crate) mod listing;
+pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod netns;
 mod pid;

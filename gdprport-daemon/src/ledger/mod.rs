@@ -13,7 +13,6 @@ mod handle;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod hostile;
 mod intern;
-mod lock;
 mod measured;
 mod peers;
 mod place;

@@ -13,12 +13,12 @@ use jiff::Timestamp;
 use super::database::Database;
 use super::failure::Failure;
 use super::findings;
-use super::lock::{Flock, Lock, LockError, flock};
 use super::place::Place;
 use super::queue::{Queue, Work};
 use super::settings::{InUse, Settings};
 use super::state::{LedgerSnapshot, LedgerState};
 use super::wal::{Pressure, SELDOM};
+use crate::host::lock::{Flock, Lock, LockError, flock};
 
 /// How often the thread looks after the database.
 const CARE: Duration = Duration::from_secs(1);
@@ -211,10 +211,12 @@ impl Writer {
         if self.lock.is_none() {
             // A database that another daemon may write by now is not touched any more.
             self.database.abandon();
-            self.lock = Some(Lock::take(&place.lock(), self.tuning.flock).map_err(|error| match error {
-                LockError::Held(pid) => Stopped::InUse(pid),
-                LockError::Unavailable(why) => Stopped::By(Failure::Unavailable(why)),
-            })?);
+            self.lock = Some(Lock::take(&place.lock(), 0o640, "ledger.path", self.tuning.flock).map_err(
+                |error| match error {
+                    LockError::Held(pid) => Stopped::InUse(pid),
+                    LockError::Unavailable(why) => Stopped::By(Failure::Unavailable(why)),
+                },
+            )?);
         }
         self.database.open(place, Timestamp::now()).map_err(Stopped::By)?;
         let (begin, aside) = (self.database.begin(), self.database.aside());

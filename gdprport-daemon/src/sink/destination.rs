@@ -29,6 +29,16 @@ pub(super) trait Target: Send + 'static {
         None
     }
 
+    /// When [`tend`](Self::tend) is to be called although there is nothing to write; `None`: it need not be.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Does what is due. On an error, which is shown, it goes on.
+    fn tend(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Reopens the destination, where that means something. On an error the old one stays in use.
     fn reopen(&mut self) -> Result<(), SinkError> {
         Ok(())
@@ -120,12 +130,19 @@ impl Drop for ThreadGuard<'_> {
     }
 }
 
-fn run(queue: &Queue, mut target: impl Target) {
+fn run(queue: &Queue, target: impl Target) {
     let _guard = ThreadGuard(queue);
+    // Dropped before the guard: what a target still writes when it ends is waited for as the rest is.
+    let mut target = target;
     let mut work = Vec::new();
     loop {
         queue.note_exposed(target.exposed());
-        match queue.take(&mut work) {
+        match queue.take(&mut work, target.due()) {
+            Work::Due => {
+                if let Err(error) = target.tend() {
+                    queue.tend_failed(error);
+                }
+            }
             Work::Events => {
                 for (batch, count) in work.drain(..) {
                     if !queue.settle(&batch, count, target.write(&batch, count)) {

@@ -22,6 +22,17 @@ pub enum SinkError {
     /// journald's socket cannot be reached.
     #[error("cannot send events to journald at {}: {source}: is systemd-journald running?", path.display())]
     Journald { path: PathBuf, source: io::Error },
+    /// Another daemon writes the spool.
+    #[error(
+        "the spool {} is written by another gdprport ({}): stop it, or give this one a spool of its own with --spool",
+        .dir.display(),
+        .pid.map_or_else(|| "its process id is not known".to_owned(), |pid| format!("process {pid}"))
+    )]
+    SpoolInUse {
+        dir: PathBuf,
+        /// The daemon, as it wrote itself into the lock file.
+        pid: Option<u32>,
+    },
     /// Standard output cannot be used.
     #[error(
         "cannot write events to standard output: {source}: start the daemon with it open, or name a file"

@@ -17,6 +17,7 @@ pub(crate) mod hostile;
 mod journald;
 mod lines;
 mod queue;
+pub(crate) mod spool;
 mod stats;
 mod stdout;
 #[cfg(test)]

@@ -42,6 +42,8 @@ pub(super) enum Work {
     Events,
     /// Reopen the destination.
     Reopen,
+    /// What the target wanted to do by now.
+    Due,
     End,
 }
 
@@ -155,8 +157,8 @@ impl Queue {
         }
     }
 
-    /// Waits for work. With [`Work::Events`], `work` (which must be empty) holds all that was waiting.
-    pub(super) fn take(&self, work: &mut Vec<(Arc<Batch>, usize)>) -> Work {
+    /// Waits for work, at most until `due`. With [`Work::Events`], `work` (which must be empty) holds all that was waiting.
+    pub(super) fn take(&self, work: &mut Vec<(Arc<Batch>, usize)>, due: Option<Instant>) -> Work {
         let mut state = self.lock();
         let mut since: Option<Instant> = None;
         let next = loop {
@@ -166,12 +168,21 @@ impl Queue {
             if std::mem::take(&mut state.reopen) {
                 break Work::Reopen;
             }
+            if due.is_some_and(|due| due <= Instant::now()) {
+                break Work::Due;
+            }
             if state.waiting.is_empty() {
                 if state.phase == Phase::Draining {
                     break Work::End;
                 }
                 state.thread = Thread::Idle;
-                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = match due {
+                    Some(due) => {
+                        let left = due.saturating_duration_since(Instant::now());
+                        self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                    }
+                    None => self.work.wait(state).unwrap_or_else(PoisonError::into_inner),
+                };
                 continue;
             }
             let left = LINGER.saturating_sub(since.get_or_insert_with(Instant::now).elapsed());
@@ -223,6 +234,12 @@ impl Queue {
     pub(super) fn reopen_failed(&self, error: String) {
         tracing::warn!(sink = %self.name, %error, "the destination could not be reopened");
         self.lock().counters.last_error = Some(error);
+    }
+
+    /// Notes that what was due failed: it may concern events that count as delivered.
+    pub(super) fn tend_failed(&self, error: String) {
+        let notice = note(&mut self.lock(), Some(Failure::Io(error)));
+        self.log(notice);
     }
 
     /// Notes that it was reopened: an earlier failure to do so is over.

@@ -164,10 +164,10 @@ fn an_upward_import_is_an_offence_in_any_spelling() {
         "use super::super::host::process::*;",
         "use gdprport_daemon::host::process::Owner as Other;",
     ] {
-        let sink = ("gdprport-daemon/src/sink/mod.rs", "mod queue;");
-        let found = offences(&[host, process, sink, ("gdprport-daemon/src/sink/queue.rs", line)]);
+        let control = ("gdprport-daemon/src/control/mod.rs", "mod handle;");
+        let found = offences(&[host, process, control, ("gdprport-daemon/src/control/handle.rs", line)]);
         assert_eq!(found.len(), 1, "{line}\n{found:?}");
-        assert!(found[0].starts_with("gdprport-daemon/src/sink/queue.rs:2 -> "), "{found:?}");
+        assert!(found[0].starts_with("gdprport-daemon/src/control/handle.rs:2 -> "), "{found:?}");
     }
 }
 

@@ -85,7 +85,7 @@ fn a_file_system_without_locks_is_named() {
     let snapshot = ledger.snapshot();
     let why = unavailable(&snapshot).expect("it is not written");
     assert!(
-        why.contains("ledger.lock cannot be locked; put the ledger on a file system that has locks"),
+        why.contains("ledger.lock cannot be locked; use a file system that has locks (`ledger.path`)"),
         "{why}"
     );
     offer(&ledger, vec![batch(1, Vec::new())]);

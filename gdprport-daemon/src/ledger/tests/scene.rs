@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use gdprport_core::ledger::{Batch, Counts, Observed};
 use rusqlite::Connection;
 
-use super::super::lock::flock;
 use super::super::writer::Tuning;
 use super::super::{Ledger, LedgerSnapshot, LedgerState, Reader, Settings};
 use super::samples::at;
+use crate::host::lock::flock;
 
 /// How long something may take on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(60);

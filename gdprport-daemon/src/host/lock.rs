@@ -1,4 +1,4 @@
-//! The lock that makes a daemon the only writer: a file beside the database, locked with flock(2). A lock ends with the
+//! The lock that makes a daemon the only writer of something: a file beside it, locked with flock(2). A lock ends with the
 //! process that holds it, so a file that a dead daemon left behind locks nothing.
 
 use std::fs::{self, File, OpenOptions};
@@ -9,21 +9,21 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, OFlags};
 
 /// How a file is locked: [`flock`], or what a test puts in its place.
-pub(super) type Flock = fn(&File) -> io::Result<()>;
+pub(crate) type Flock = fn(&File) -> io::Result<()>;
 
 /// A lock file that another daemon replaces at the same moment is opened again, at most so often.
 const ATTEMPTS: u32 = 5;
 
 /// A lock that is held.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     file: File,
     path: PathBuf,
 }
 
 /// Why there is no lock.
 #[derive(Debug)]
-pub(super) enum LockError {
+pub(crate) enum LockError {
     /// Another process holds it: its process id, as it wrote it.
     Held(Option<u32>),
     /// It cannot be taken: why, and what to do.
@@ -34,16 +34,19 @@ pub(super) enum LockError {
 ///
 /// # Errors
 /// If another process holds the lock, or the file system has none.
-pub(super) fn flock(file: &File) -> io::Result<()> {
+pub(crate) fn flock(file: &File) -> io::Result<()> {
     Ok(rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)?)
 }
 
 impl Lock {
     /// Takes the lock.
     ///
+    /// `mode`: of the file, if it is made. Whoever may open it can hold the lock. `elsewhere`: what to set where the file system
+    /// has no locks.
+    ///
     /// # Errors
     /// If another process holds it, or if it cannot be taken.
-    pub(super) fn take(path: &Path, flock: Flock) -> Result<Self, LockError> {
+    pub(crate) fn take(path: &Path, mode: u32, elsewhere: &str, flock: Flock) -> Result<Self, LockError> {
         let unavailable = |what: &str, error: &io::Error| {
             LockError::Unavailable(format!("the lock {} {what}: {error}", path.display()))
         };
@@ -53,7 +56,7 @@ impl Lock {
                 .write(true)
                 .create(true)
                 .truncate(false)
-                .mode(0o640)
+                .mode(mode)
                 .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
                 .open(path)
                 .map_err(|error| unavailable("cannot be opened", &error))?;
@@ -65,9 +68,8 @@ impl Lock {
                     return Err(LockError::Held(text.trim().parse().ok()));
                 }
                 Err(error) => {
-                    let what =
-                        "cannot be locked; put the ledger on a file system that has locks (`ledger.path`)";
-                    return Err(unavailable(what, &error));
+                    let what = format!("cannot be locked; use a file system that has locks (`{elsewhere}`)");
+                    return Err(unavailable(&what, &error));
                 }
             }
             if !is_same(&file, path) {
@@ -81,7 +83,7 @@ impl Lock {
     }
 
     /// Whether the file that is locked is still the one that another daemon would try.
-    pub(super) fn is_there(&self) -> bool {
+    pub(crate) fn is_there(&self) -> bool {
         is_same(&self.file, &self.path)
     }
 }

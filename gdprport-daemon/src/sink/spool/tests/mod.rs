@@ -1,0 +1,4 @@
+//! Promises of the spool.
+
+mod damage;
+mod reading;

@@ -1,0 +1,198 @@
+//! The sink that writes the spool: on its own thread, whatever state the directory is in.
+//!
+//! A spool that cannot be used is tried again once a second while there is something to write. Until then events are lost and
+//! counted, like those of any sink, and the reason with its remedy is the sink's last error.
+
+use std::fs::{self, DirBuilder};
+use std::num::NonZeroUsize;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::log::Log;
+use super::recover::Identity;
+use super::settings::SpoolSettings;
+use crate::host::lock::{Lock, LockError, flock};
+use crate::host::trust::exposure_of_directory;
+use crate::sink::destination::Target;
+use crate::sink::queue::{Failure, Report};
+use crate::sink::{Batch, Sink, SinkError};
+
+/// How often it is looked whether the files are still there, and whether a spool that cannot be used can be by now.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// The lock. Only root may open it: a reader that could would keep the daemon from writing.
+const LOCK: (&str, u32) = ("spool.lock", 0o600);
+
+impl Sink {
+    /// A sink that writes a spool. Whatever is wrong with its directory is no error: events are then counted as lost until it is
+    /// mended.
+    ///
+    /// # Errors
+    /// If another daemon writes this spool, or the thread cannot be started.
+    pub(crate) fn spool(settings: SpoolSettings, capacity: NonZeroUsize) -> Result<Self, SinkError> {
+        let name = format!("spool:{}", settings.dir.display());
+        let mut writer = Writer::new(settings, boot_id());
+        writer.open();
+        match writer.held_by.take() {
+            Some(pid) => Err(SinkError::SpoolInUse { dir: writer.settings.dir.clone(), pid }),
+            None => Self::spawn(name, capacity, writer),
+        }
+    }
+}
+
+/// The boot; nil where it cannot be read: then every start is taken for one after the host's end.
+fn boot_id() -> Uuid {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.trim().parse().unwrap_or(Uuid::nil())
+}
+
+/// A spool, or why there is none.
+#[derive(Debug)]
+pub(super) struct Writer {
+    settings: SpoolSettings,
+    boot: Uuid,
+    log: Option<Open>,
+    /// What is known of the spool that was open last.
+    identity: Option<Identity>,
+    /// Why it cannot be used.
+    problem: String,
+    checked: Instant,
+    /// Set if another daemon writes it: its process id, where that is known.
+    held_by: Option<Option<u32>>,
+}
+
+/// An open spool.
+#[derive(Debug)]
+struct Open {
+    log: Log,
+    lock: Lock,
+    /// Which directory it is.
+    dir: (u64, u64),
+}
+
+impl Writer {
+    pub(super) fn new(settings: SpoolSettings, boot: Uuid) -> Self {
+        Self {
+            settings,
+            boot,
+            log: None,
+            identity: None,
+            problem: String::new(),
+            checked: Instant::now(),
+            held_by: None,
+        }
+    }
+
+    /// Opens the spool; if that fails, `problem` says why.
+    pub(super) fn open(&mut self) {
+        self.checked = Instant::now();
+        match self.try_open() {
+            Ok(open) => self.log = Some(open),
+            Err(problem) => self.problem = problem,
+        }
+    }
+
+    fn try_open(&mut self) -> Result<Open, String> {
+        self.held_by = None;
+        let dir = prepare(&self.settings.dir)?;
+        let lock =
+            Lock::take(&dir.join(LOCK.0), LOCK.1, "spool.path", flock).map_err(|error| match error {
+                LockError::Held(pid) => {
+                    self.held_by = Some(pid);
+                    SinkError::SpoolInUse { dir: dir.clone(), pid }.to_string()
+                }
+                LockError::Unavailable(why) => format!("{why}; make the directory writable for the daemon"),
+            })?;
+        let id = id(&dir).ok_or_else(|| format!("the spool {} is gone again", dir.display()))?;
+        let log = Log::open(dir, self.settings.clone(), self.boot, self.identity)?;
+        Ok(Open { log, lock, dir: id })
+    }
+
+    /// The spool, looked at anew once a second.
+    fn ready(&mut self) -> Option<&mut Log> {
+        if self.checked.elapsed() >= CHECK_EVERY {
+            self.checked = Instant::now();
+            if self.log.as_ref().is_none_or(|open| !open.is_whole()) {
+                self.let_go();
+                self.open();
+            }
+        }
+        self.log.as_mut().map(|open| &mut open.log)
+    }
+
+    fn let_go(&mut self) {
+        if let Some(open) = self.log.take() {
+            self.identity = Some(open.log.identity());
+        }
+    }
+
+    /// Appends the first events of a batch. `now`: ms since 1970.
+    pub(super) fn append(&mut self, batch: &Batch, count: usize, now: i64) -> Report {
+        let Some(log) = self.ready() else {
+            return Report { delivered: 0, bytes: 0, failure: Some(Failure::Io(self.problem.clone())) };
+        };
+        let line = |index| batch.line(index).strip_suffix(b"\n").unwrap_or(batch.line(index));
+        let done = log.append((0..count).map(line), now);
+        Report { delivered: done.lines, bytes: done.bytes, failure: done.error.map(Failure::Io) }
+    }
+}
+
+impl Open {
+    /// Whether what is written is still what the paths lead to.
+    fn is_whole(&self) -> bool {
+        self.lock.is_there()
+            && id(&self.log.dir) == Some(self.dir)
+            && self.log.active.as_ref().is_none_or(super::segment::Segment::is_there)
+    }
+}
+
+impl Target for Writer {
+    fn write(&mut self, batch: &Batch, count: usize) -> Report {
+        self.append(batch, count, Timestamp::now().as_millisecond())
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.log.as_ref().and_then(|open| open.log.sync_due())
+    }
+
+    fn tend(&mut self) -> Result<(), String> {
+        self.log.as_mut().map_or(Ok(()), |open| open.log.sync())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Some(open) = &mut self.log {
+            open.log.close();
+        }
+    }
+}
+
+fn id(dir: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(dir).ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+/// Makes the directory if there is none, and looks who can change what is in it. Returns its path without links.
+fn prepare(dir: &Path) -> Result<PathBuf, String> {
+    let shown = dir.display();
+    let failed = |error: std::io::Error| {
+        format!("the directory {shown} of the spool cannot be used: {error}; make it, or set `spool.path`")
+    };
+    match DirBuilder::new().recursive(true).mode(0o750).create(dir) {
+        Err(error) if !dir.is_dir() => return Err(failed(error)),
+        Ok(()) | Err(_) => {}
+    }
+    let real = dir.canonicalize().map_err(failed)?;
+    for path in [dir, &real] {
+        if let Some(how) = exposure_of_directory(path).map_err(failed)? {
+            return Err(format!(
+                "others than root can change the spool {shown}, so that it is not written: {how}"
+            ));
+        }
+    }
+    Ok(real)
+}
