@@ -7,11 +7,15 @@
 
 #![allow(dead_code, unused_imports, reason = "the parts come one after the other")]
 
+mod connect;
 mod http;
 mod message;
 mod secret;
+mod syslog;
 mod tls;
 mod transport;
+#[cfg(test)]
+mod trial;
 
 pub(crate) use message::Message;
 pub(crate) use secret::{Secret, SecretError};

@@ -4,6 +4,9 @@
 //! filter, and what a sink waits for. Pure. How events get to a receiver is `deliver`'s in the daemon's crate.
 
 mod backoff;
+#[cfg(test)]
+mod documented;
+mod endpoint;
 mod file;
 mod filter;
 mod header;
@@ -23,13 +26,14 @@ mod tls;
 mod url;
 
 pub use backoff::{AFTER_MAX, Backoff};
+pub use endpoint::Endpoint;
 pub use file::{Delivery, FaultySink, SENSOR_TABLES, SINKS_MAX, Settings, SpoolPlace};
 pub use filter::{Filter, PortName};
 pub use header::{HeaderName, HeaderText};
 pub use over_http::{Auth, HttpSettings, Proxy};
 pub use secret::SecretRef;
 pub use sink::{BatchBounds, Sink, Start};
-pub use syslog::SyslogSettings;
+pub use syslog::{Confirm, Facility, Framing, SyslogAddress, SyslogSettings};
 pub use target::{Target, TransportKind};
 pub use tls::{ClientCertificate, ServerName, TlsSettings};
 pub use url::HttpUrl;

@@ -13,7 +13,7 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{self, CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -159,11 +159,11 @@ impl ServerCertVerifier for Named {
 ///
 /// # Errors
 /// One sentence about the receiver, without its address.
-pub(crate) async fn handshake(
-    stream: TcpStream,
+pub(crate) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
     config: Arc<ClientConfig>,
     name: &ServerName,
-) -> Result<TlsStream<TcpStream>, String> {
+) -> Result<TlsStream<S>, String> {
     let name = server_name(name)?;
     TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
         explain(&error).unwrap_or_else(|| match error.kind() {

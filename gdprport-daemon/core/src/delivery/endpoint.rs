@@ -1,0 +1,83 @@
+//! Where a receiver listens: a host and a port.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use super::ServerName;
+
+/// A host, by name or address, and a TCP or UDP port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The name or address.
+    pub host: ServerName,
+    /// The port, not 0.
+    pub port: u16,
+}
+
+impl Endpoint {
+    /// Reads `HOST:PORT`, with an IPv6 address in brackets; without a port, `default` is meant if there is one.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str, default: Option<u16>) -> Result<Self, &'static str> {
+        const HOST: &str = "it has no usable host";
+        let (host, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (host, port) = rest.split_once(']').ok_or(HOST)?;
+                host.parse::<Ipv6Addr>().map_err(|_| HOST)?;
+                (host, port)
+            }
+            None => text.split_at(text.find(':').unwrap_or(text.len())),
+        };
+        let host = ServerName::parse(host).ok_or(HOST)?;
+        let port = match (port.strip_prefix(':'), default) {
+            (Some(port), _) => {
+                port.parse().ok().filter(|port| *port > 0).ok_or("its port is no number from 1 to 65535")?
+            }
+            (None, Some(default)) if port.is_empty() => default,
+            (None, None) if port.is_empty() => return Err("it has no port"),
+            (None, _) => return Err(HOST),
+        };
+        Ok(Self { host, port })
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host: ServerName(host), port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("siem.example.org:6514", None, "siem.example.org:6514")]
+    #[case("192.0.2.1:514", Some(1), "192.0.2.1:514")]
+    #[case("[2001:db8::1]:514", None, "[2001:db8::1]:514")]
+    #[case("[::1]", Some(514), "[::1]:514")]
+    #[case("siem", Some(514), "siem:514")]
+    fn a_host_and_its_port_are_read(#[case] text: &str, #[case] default: Option<u16>, #[case] shown: &str) {
+        assert_eq!(Endpoint::parse(text, default).map(|endpoint| endpoint.to_string()), Ok(shown.to_owned()));
+    }
+
+    #[rstest]
+    #[case("", "host")]
+    #[case(":514", "host")]
+    #[case("siem", "no port")]
+    #[case("siem:", "number")]
+    #[case("siem:0", "number")]
+    #[case("siem:65536", "number")]
+    #[case("2001:db8::1", "number")]
+    #[case("[::1]514", "host")]
+    #[case("[siem]:514", "host")]
+    #[case("si em:514", "host")]
+    #[case("me:pw@siem:514", "number")]
+    fn what_is_no_host_and_port_is_refused(#[case] text: &str, #[case] why: &str) {
+        assert!(Endpoint::parse(text, None).is_err_and(|error| error.contains(why)), "{text}");
+    }
+}
