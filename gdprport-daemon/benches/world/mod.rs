@@ -12,6 +12,7 @@ mod records;
 mod stages;
 
 pub(crate) use case::Case;
+use gdprport_core::encode::Encoding;
 
 /// Every case.
 pub(crate) const CASES: &[Case] = &[
@@ -25,6 +26,9 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "policy-1000-rules", make: || stages::policy(1_000) },
     Case { name: "policy-100000-rules", make: || stages::policy(100_000) },
     Case { name: "event-encode", make: stages::event },
+    Case { name: "encode-ocsf", make: || stages::encoded(Encoding::Ocsf) },
+    Case { name: "encode-ecs", make: || stages::encoded(Encoding::Ecs) },
+    Case { name: "encode-cef", make: || stages::encoded(Encoding::Cef) },
     Case { name: "ledger-tally", make: ledger::tally },
     Case { name: "ledger-batch", make: ledger::batch },
     Case { name: "snapshot-socket", make: stages::snapshot },

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gdprport_core::community_id::CommunityId;
 use gdprport_core::decode::{self, ConnectionRecord, Record};
-use gdprport_core::encode::Encoder;
+use gdprport_core::encode::{Encoder, Encoding};
 use gdprport_core::event::{Cookie, Flow as FlowObject, FlowEvent, FlowKind, Peer, PolicyRef, Port};
 use gdprport_core::flow::{Context, Flow, Judgement, Limits, Table};
 use gdprport_core::identity::OwnerRef;
@@ -205,19 +205,45 @@ fn split(text: &str) -> Vec<String> {
 
 /// One item: a `flow.close`, stamped and as a line of JSON.
 pub(super) fn event() -> Item {
-    let [client, server] = processes();
-    let port =
-        Shared::new(Port { name: "customers-db".into(), number: 5432, protocol: Some("postgresql".into()) });
-    let policy = Some(PolicyRef { digest: "sha256:".to_owned().repeat(10).into() });
-    let verdict = declared();
+    let mut close = closes();
     let mut stamper = stamper();
     let mut encoder = Encoder::default();
     let mut line = Vec::new();
     let now = now();
     Box::new(move |number| {
+        let event = close(number);
+        line.clear();
+        encoder.flow(stamper.head(now), FlowKind::Close, &event, &mut line);
+        black_box(&line);
+    })
+}
+
+/// One item: the same event as a record for a receiver.
+pub(super) fn encoded(encoding: Encoding) -> Item {
+    let mut close = closes();
+    let mut stamper = stamper();
+    let mut record = Vec::new();
+    let now = now();
+    Box::new(move |number| {
+        let event = stamper.stamp(now, FlowKind::Close.body(close(number)));
+        record.clear();
+        encoding.write(&event, &mut record);
+        black_box(&record);
+    })
+}
+
+/// Flows that end, each of another client port.
+fn closes() -> impl FnMut(u64) -> FlowEvent {
+    let [client, server] = processes();
+    let port =
+        Shared::new(Port { name: "customers-db".into(), number: 5432, protocol: Some("postgresql".into()) });
+    let policy = Some(PolicyRef { digest: "sha256:".to_owned().repeat(10).into() });
+    let verdict = declared();
+    let now = now();
+    move |number| {
         let local = Endpoint::new(Ipv4Addr::LOCALHOST.into(), 32_768 + (number % 28_000) as u16);
         let peer = Endpoint::new(Ipv4Addr::LOCALHOST.into(), 5432);
-        let event = FlowEvent {
+        FlowEvent {
             port: Shared::clone(&port),
             flow: FlowObject {
                 id: CommunityId::tcp(local, peer),
@@ -240,11 +266,8 @@ pub(super) fn event() -> Item {
             verdict: Shared::clone(&verdict),
             accepted: None,
             policy: policy.clone(),
-        };
-        line.clear();
-        encoder.flow(stamper.head(now), FlowKind::Close, &event, &mut line);
-        black_box(&line);
-    })
+        }
+    }
 }
 
 /// One item: a socket of the host's list, as the kernel writes it; every other one is on the watched port.

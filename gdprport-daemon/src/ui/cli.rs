@@ -12,7 +12,9 @@ mod since;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use gdprport_core::encode::Encoding;
 
 use crate::app::{Config, DEFAULT_PINS};
 use crate::control::DEFAULT_SOCKET;
@@ -102,7 +104,8 @@ pub(super) enum TopCommand {
     /// Print every event as it happens, one JSON object a line.
     #[command(after_help = "\
 Examples:
-  gdprport events | jq 'select(.kind == \"violation\")'")]
+  gdprport events | jq 'select(.kind == \"violation\")'
+  gdprport events --encoding ecs                    as Elasticsearch reads it")]
     Events(EventsArgs),
     /// Show what listens and talks on this host now, in every network namespace; needs no daemon.
     #[command(
@@ -259,6 +262,15 @@ pub(super) struct EventsArgs {
     /// are in the daemon's sinks.
     #[arg(long)]
     pub(super) follow: bool,
+    /// Print them as a receiver gets them, one record a line, also on a terminal.
+    #[arg(long, value_name = "ENCODING", value_parser = encoding())]
+    pub(super) encoding: Option<Encoding>,
+}
+
+/// Reads the name of an encoding.
+fn encoding() -> impl TypedValueParser<Value = Encoding> {
+    let names = Encoding::ALL.iter().map(|encoding| encoding.as_str());
+    PossibleValuesParser::new(names).try_map(|name| Encoding::named(&name).ok_or("no encoding has this name"))
 }
 
 /// `gdprport policy …`

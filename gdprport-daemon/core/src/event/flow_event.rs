@@ -49,6 +49,17 @@ pub enum FindingId {
     PostureNotTls,
 }
 
+impl FindingId {
+    /// The identifier used in events.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PostureUnknown => "posture-unknown",
+            Self::PostureNotTls => "posture-not-tls",
+        }
+    }
+}
+
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {

@@ -35,7 +35,7 @@ pub use lifecycle::{
 pub use listener::{Listener, ListenerEvent};
 pub use refs::{PolicyRef, Port};
 pub use schema::json_schema;
-pub use severity::Severity;
+pub use severity::{Severity, gravest};
 pub use sink::{SinkLost, SinkRef, SinkTest};
 pub use stamp::{Head, Stamper};
 pub use summary::{FlowSummary, Group, Summary};

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::verdict::{ReasonId, Verdict};
+use crate::verdict::{Reason, ReasonId, Verdict};
 
 /// How much an event matters, from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +45,13 @@ impl Severity {
             }
         }
     }
+}
+
+/// The reason of a violation that decides its severity: the first of those that matter most.
+#[must_use]
+pub fn gravest(verdict: &Verdict) -> Option<&Reason> {
+    // `max_by_key` takes the last of several.
+    verdict.reasons().iter().rev().max_by_key(|reason| weight(reason.id))
 }
 
 const fn weight(reason: ReasonId) -> Severity {

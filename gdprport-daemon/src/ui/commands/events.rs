@@ -10,6 +10,7 @@ use super::super::format::clean;
 use super::super::lines::LineRenderer;
 use super::super::screen::Output;
 use crate::control::client::ControlClient;
+use gdprport_core::encode::Encoding;
 use gdprport_core::event::Event;
 
 /// Which events to print.
@@ -61,21 +62,55 @@ impl EventFilter {
     }
 }
 
-/// Prints events until interrupted, as lines for people on a terminal, else as JSON; the daemon's end is its
-/// own exit code.
+/// How events are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// As lines for people on a terminal, else as they come.
+    Fitting,
+    /// As they come, JSON.
+    Json,
+    /// As a receiver with this encoding gets them.
+    Records(Encoding),
+}
+
+impl Format {
+    /// What was asked for on the command line.
+    pub(super) fn of(encoding: Option<Encoding>, json: bool) -> Self {
+        match encoding {
+            Some(encoding) => Self::Records(encoding),
+            None if json => Self::Json,
+            None => Self::Fitting,
+        }
+    }
+}
+
+/// A line of the stream that is no event: what a slow client missed.
+#[derive(Debug, Deserialize)]
+struct StreamLine {
+    lost: u64,
+}
+
+/// Prints events until interrupted; the daemon's end is its own exit code.
 pub(super) async fn follow(
     client: &ControlClient,
     filter: &EventFilter,
-    json: bool,
+    format: Format,
     out: &mut Output,
 ) -> anyhow::Result<Exit> {
     let mut events = client.events().await?;
-    let lines = (out.terminal && !json).then(|| {
+    let lines = (out.terminal && format == Format::Fitting).then(|| {
         // The stream removes colours again where there should be none.
         LineRenderer::new(true, NonZeroU16::new(out.screen().width), TimeZone::system())
     });
     while let Some(line) = events.next().await? {
         if !filter.matches(&line) {
+            continue;
+        }
+        if let Format::Records(encoding) = format {
+            match record(encoding, &line) {
+                Ok(record) => out.json(&record)?,
+                Err(why) => eprintln!("gdprport: {why}"),
+            }
             continue;
         }
         let event =
@@ -95,8 +130,25 @@ pub(super) async fn follow(
     Ok(Exit::Unreachable)
 }
 
+/// A line of the stream as a record; or what takes its place on standard error, since only events have records.
+fn record(encoding: Encoding, line: &str) -> Result<Vec<u8>, String> {
+    if let Ok(StreamLine { lost }) = serde_json::from_str(line) {
+        return Err(format!("this terminal was too slow: {lost} events are missing here"));
+    }
+    let event: Event = serde_json::from_str(line).map_err(|error| {
+        format!(
+            "an event was left out that this version cannot read, so that it is not the daemon's: {error}"
+        )
+    })?;
+    let mut record = Vec::new();
+    encoding.write(&event, &mut record);
+    Ok(record)
+}
+
 #[cfg(test)]
 mod tests {
+    use gdprport_core::event::{Kind, samples};
+
     use super::*;
 
     #[test]
@@ -113,5 +165,16 @@ mod tests {
         assert!(!filter.matches(&event("listener.open", 5432, "violation")));
         assert!(filter.matches(r#"{"schema":"gdprport.stream/1","kind":"stream.lost","lost":3}"#));
         assert!(!filter.matches(r#"{"kind":"coverage"}"#));
+    }
+
+    #[test]
+    fn what_has_no_record_is_said_and_not_printed() {
+        let native = serde_json::to_string(&samples::event(Kind::Violation)).expect("plain data");
+        let cef = record(Encoding::Cef, &native).expect("a record");
+        assert!(cef.starts_with(b"CEF:0|gdprport|gdprport|0.1.0|violation/undeclared-peer|"));
+        assert_eq!(record(Encoding::Native, &native).expect("a record"), native.as_bytes());
+        let lost = r#"{"schema":"gdprport.stream/1","kind":"stream.lost","lost":3}"#;
+        assert!(record(Encoding::Ecs, lost).expect_err("no event").contains("3 events"));
+        assert!(record(Encoding::Ecs, r#"{"kind":"later"}"#).expect_err("no event").contains("cannot read"));
     }
 }

@@ -50,13 +50,15 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
         TopCommand::Daemon(DaemonCommand::Reload) => reload(&client, cli.json, &mut out),
         TopCommand::Flows(args) if args.follow => {
             let filter = events::EventFilter { port: args.port, violations: args.violations, flows: true };
-            runtime()?.block_on(events::follow(&client, &filter, cli.json, &mut out))
+            let format = events::Format::of(None, cli.json);
+            runtime()?.block_on(events::follow(&client, &filter, format, &mut out))
         }
         TopCommand::Flows(args) if args.since.is_some() => past::run(&args, cli.json, &mut out),
         TopCommand::Init(args) => init::run(&args, cli.json, cli.color, &mut out),
         TopCommand::Flows(args) => list(&client, args, cli.json, &mut out),
-        TopCommand::Events(_) => {
-            runtime()?.block_on(events::follow(&client, &events::EventFilter::default(), cli.json, &mut out))
+        TopCommand::Events(args) => {
+            let format = events::Format::of(args.encoding, cli.json);
+            runtime()?.block_on(events::follow(&client, &events::EventFilter::default(), format, &mut out))
         }
         TopCommand::Audit(args) => audit::run(args, &client, cli.json, cli.color, &mut out),
         TopCommand::Scan(args) => scan::run(&args, cli.json, cli.color, &mut out),

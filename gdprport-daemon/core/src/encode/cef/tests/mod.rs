@@ -1,0 +1,4 @@
+//! Records, read by a parser that knows only the standard.
+
+mod parser;
+mod records;
