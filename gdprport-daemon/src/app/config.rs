@@ -4,6 +4,7 @@
 
 mod containers;
 mod ledger;
+mod metrics;
 mod privacy;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use gdprport_core::container::ShownLabels;
 use gdprport_core::flow::Limits;
 use gdprport_core::ledger::TallyLimits;
 use ledger::LedgerConfig;
+use metrics::MetricsConfig;
 
 /// The file as it is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -45,6 +47,8 @@ pub(crate) struct Config {
     pub privacy: PrivacyConfig,
     /// Where the ledger is, and how much it keeps.
     pub ledger: LedgerConfig,
+    /// Where the metrics are served beside the control socket.
+    pub metrics: MetricsConfig,
 }
 
 /// Where events go, unless the command line says otherwise.

@@ -1,5 +1,6 @@
 //! How a run of the daemon is asked for, and why it may fail.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::config::Config;
@@ -52,6 +53,15 @@ pub(crate) enum RunError {
     /// Another daemon writes the ledger.
     #[error(transparent)]
     Ledger(#[from] InUse),
+    /// The address of the metrics cannot be taken.
+    #[error(
+        "cannot serve metrics on {listen}: {source}; end what listens there, or change `listen` of [metrics] in gdprport.toml"
+    )]
+    Metrics {
+        listen: SocketAddr,
+        /// The error of the system call.
+        source: std::io::Error,
+    },
     /// `/proc` is not as it should be.
     #[error("cannot read /proc: {0}; mount it (`mount -t proc proc /proc`)")]
     Proc(std::io::Error),

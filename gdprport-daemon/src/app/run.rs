@@ -64,6 +64,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
     // Missing privileges are reported before a directory that cannot be made without them.
     probes::check(&host.kernel, roots.cgroups.cgroup2.as_deref())?;
     let server = Server::bind(&options.socket, Options::default())?;
+    let server = server.with_metrics(startup::metrics(options.config.metrics.listen)?);
     // Before anything is attached: a daemon that may not write its ledger changes nothing.
     let ledger = options.ledger.take().map(Ledger::open).transpose()?;
     let pins = options.pins.as_deref().map(PinDirectory::take).transpose().map_err(LoadError::from)?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use gdprport_core::community_id::CommunityId;
-use gdprport_core::event::Port;
+use gdprport_core::event::{ByReason, Kind, Port};
 use gdprport_core::flow::Flow;
 use gdprport_core::model::PostureState;
 use gdprport_core::privacy::Shown;
@@ -19,12 +19,13 @@ use super::reload::PolicyState;
 use super::session::Session;
 use super::translations::Translations;
 use crate::control::api::{
-    ControlStatus, ExplainQuery, ExplainReply, ExplainedFlow, FlowQuery, FlowRow, FlowsReply, Hook,
-    HookState, Kernel, Memory, Pins, PolicySource, PolicyStatus, PortStatus, SinkStatus, Status, Unresolved,
-    VerdictRow,
+    ControlStatus, CoverageStatus, ExplainQuery, ExplainReply, ExplainedFlow, FlowQuery, FlowRow, FlowsReply,
+    Hook, HookState, Kernel, Memory, Pins, PolicySource, PolicyStatus, PortStatus, RingStatus, SinkStatus,
+    Status, Unresolved, VerdictRow,
 };
 use crate::host::probes::catalog::Need;
-use crate::host::probes::{HookStatus, PinsOutcome, Probes};
+use crate::host::probes::{HookRuns, HookStatus, PinsOutcome, Probes};
+use crate::host::usage;
 use crate::sink::SinkStats;
 
 /// What the replies are made from.
@@ -55,18 +56,23 @@ impl Sources<'_> {
             started: session.started,
             uptime_s: session.uptime_ns() / 1_000_000_000,
             kernel: Kernel { release: session.host.kernel.clone(), boot_id: session.host.boot_id.clone() },
-            hooks: probes.hooks().iter().map(hook).collect(),
+            hooks: hooks(probes),
             pins: pins(monitor),
             policy: policy_status(monitor, policy, now),
             ports: ports(monitor),
-            coverage: snapshot.status(coverage.since(), now, coverage.last_loss()),
+            coverage: CoverageStatus {
+                ring: ring(probes),
+                ..snapshot.status(coverage.since(), now, coverage.last_loss())
+            },
             owners: monitor.evidence.resolver.counters(),
             containers: monitor.evidence.resolver.container_counters(),
             translations: translations.status(),
             ledger: keeper.status(snapshot.unledgered),
+            events: events(&snapshot),
             sinks: sinks(snapshot),
             control,
-            memory: Memory { rss_kib: rss_kib() },
+            memory: Memory { rss_kib: usage::resident_kib() },
+            cpu_ns: u64::try_from(usage::cpu_time().as_nanos()).unwrap_or(u64::MAX),
             privacy: monitor.publisher.privacy().map(|privacy| privacy.applied()),
         }
     }
@@ -214,8 +220,35 @@ fn ports(monitor: &Monitor<Probes>) -> Vec<PortStatus> {
 }
 
 fn sinks(snapshot: Snapshot) -> Vec<SinkStatus> {
-    let status = |stats: SinkStats| SinkStatus { counts: stats.counts, last_error: stats.last_error };
+    let status = |stats: SinkStats| SinkStatus {
+        counts: stats.counts,
+        last_error: stats.last_error,
+        bytes: stats.bytes,
+    };
     snapshot.publisher.sinks.into_iter().map(status).collect()
+}
+
+fn events(snapshot: &Snapshot) -> ByReason {
+    let kinds = Kind::ALL.iter().zip(snapshot.publisher.kinds);
+    kinds.filter(|(_, count)| *count > 0).map(|(kind, count)| (kind.as_str().into(), count)).collect()
+}
+
+fn ring(probes: &Probes) -> RingStatus {
+    let (unread, bytes) = probes.ring_fill();
+    RingStatus { bytes, unread }
+}
+
+fn hooks(probes: &Probes) -> Vec<Hook> {
+    let runs: HashMap<&str, HookRuns> = probes.runs().into_iter().collect();
+    let with_runs = |status: &HookStatus| {
+        let counted = runs.get(status.spec.name);
+        Hook {
+            runs: counted.map(|runs| runs.count),
+            run_ns: counted.map(|runs| u64::try_from(runs.time.as_nanos()).unwrap_or(u64::MAX)),
+            ..hook(status)
+        }
+    };
+    probes.hooks().iter().map(with_runs).collect()
 }
 
 /// A hook as the control socket shows it.
@@ -232,13 +265,25 @@ pub(super) fn hook(hook: &HookStatus) -> Hook {
         since: hook.spec.since.to_owned(),
         cost: hook.spec.cost.to_owned(),
         error: hook.missing.clone(),
+        runs: None,
+        run_ns: None,
     }
 }
 
-/// This process's resident memory; 0 if `/proc` does not show it.
-fn rss_kib() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm")
-        .ok()
-        .and_then(|text| text.split_ascii_whitespace().nth(1)?.parse::<u64>().ok());
-    pages.unwrap_or(0) * (rustix::param::page_size() as u64 / 1024)
+#[cfg(test)]
+mod tests {
+    use crate::control::api::samples;
+    use crate::control::metrics::{Format, render, sensor};
+    use crate::sink::DropReason;
+
+    /// Or its first loss would be no increase to whoever watches the metrics.
+    #[test]
+    fn every_reason_to_drop_has_a_metric_that_is_zero_before() {
+        let text = render(sensor(&samples::healthy()), Format::OpenMetrics);
+        for reason in DropReason::ALL {
+            let zero = format!(",reason=\"{}\"}} 0\n", reason.as_str());
+            assert!(text.contains(&zero), "{zero}");
+        }
+        assert!(text.contains("gdprport_events_dropped_total{reason=\"undecodable\"} 0\n"));
+    }
 }

@@ -9,6 +9,8 @@ use super::limits::MAX_CONNECTIONS;
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) connections: AtomicU64,
+    /// Connections to the address of `[metrics]`.
+    pub(super) scrapers: AtomicU64,
     pub(super) accepted: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) broken: AtomicU64,
@@ -25,6 +27,7 @@ impl Counters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         ControlStatus {
             connections: read(&self.connections),
+            metrics_connections: read(&self.scrapers),
             connections_cap: MAX_CONNECTIONS as u64,
             accepted: read(&self.accepted),
             refused: read(&self.refused),

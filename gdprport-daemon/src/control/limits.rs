@@ -10,8 +10,16 @@ pub(super) const MAX_CONNECTIONS: usize = 64;
 /// Places among them that only root may take: members of the group cannot lock root out.
 pub(super) const ROOT_RESERVE: u64 = 8;
 
-/// Requests that may wait for the loop. As many as there may be connections: a connection asks one at a time.
-pub(super) const REQUEST_QUEUE: usize = MAX_CONNECTIONS;
+/// Connections there may be at once to the address of `[metrics]`, beside those: any user of the host may take them.
+pub(super) const MAX_SCRAPERS: usize = 16;
+
+/// For how long a scrape is answered with what the scrape before was told by the loop. So nobody makes the loop work more than
+/// once in that time, and a scrape says what is true up to this long ago.
+pub(super) const SCRAPE_FRESH: Duration = Duration::from_secs(1);
+
+/// Requests that may wait for the loop. As many as there may be connections, each of which asks one at
+/// a time, and one for all scrapes.
+pub(super) const REQUEST_QUEUE: usize = MAX_CONNECTIONS + 1;
 
 /// Clients that may follow the events at once: each may hold a queue of events.
 pub(super) const MAX_FOLLOWERS: u64 = 16;

@@ -10,6 +10,7 @@ mod counters;
 pub(crate) mod follower;
 pub(crate) mod handle;
 mod limits;
+pub(crate) mod metrics;
 pub(crate) mod server;
 
 pub(crate) use address::DEFAULT_SOCKET;

@@ -27,3 +27,4 @@ pub(crate) mod sockets;
 mod testing;
 pub(crate) mod trust;
 pub(crate) mod unseen;
+pub(crate) mod usage;

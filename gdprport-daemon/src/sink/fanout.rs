@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use gdprport_core::event::{Event, Kind};
+use gdprport_core::event::{Event, FlowKind, Kind};
 
 use super::batch::Batch;
 use super::destination::Sink;
@@ -46,8 +46,8 @@ pub struct Fanout {
     out: VecDeque<Arc<Batch>>,
     /// Whether a sink wants the events themselves.
     keep: bool,
-    /// Events taken so far.
-    published: u64,
+    /// Events taken so far, by kind.
+    published: [u64; Kind::ALL.len()],
 }
 
 impl Fanout {
@@ -61,7 +61,7 @@ impl Fanout {
             open: Batch::with_room(ROOM),
             out: VecDeque::new(),
             keep,
-            published: 0,
+            published: [0; Kind::ALL.len()],
         }
     }
 
@@ -89,14 +89,15 @@ impl Fanout {
     /// Takes an event whose line `write` appends, for every sink. It is handed to the sinks with the next
     /// [`deliver`](Self::deliver), or before, once there is much.
     pub fn publish(&mut self, event: Event, write: impl FnOnce(&Event, &mut Vec<u8>)) {
-        let reports_losses = event.body.kind() == Kind::Coverage;
+        let kind = event.body.kind();
+        let reports_losses = kind == Kind::Coverage;
         if reports_losses {
             // It goes alone, for it may find room where others do not.
             self.deliver();
         } else {
             self.make_room();
         }
-        self.append(|line| write(&event, line));
+        self.append(kind, |line| write(&event, line));
         if reports_losses {
             self.open.mark();
         }
@@ -107,16 +108,16 @@ impl Fanout {
 
     /// Takes an event as the line that `write` appends, without an [`Event`] made of it; not for `coverage`, and only
     /// while no sink [wants events](Self::wants_events).
-    pub fn publish_line(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn publish_line(&mut self, kind: FlowKind, write: impl FnOnce(&mut Vec<u8>)) {
         debug_assert!(!self.keep, "a sink would miss the event");
         self.make_room();
-        self.append(write);
+        self.append(kind.kind(), write);
     }
 
-    fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    fn append(&mut self, kind: Kind, write: impl FnOnce(&mut Vec<u8>)) {
         let begin = self.open.bytes();
         self.open.add(write);
-        self.published += 1;
+        self.published[kind as usize] += 1;
         if !self.followers.is_empty() {
             let line = Bytes::copy_from_slice(self.open.since(begin));
             self.followers.retain_mut(|follower| follower.offer(&line));
@@ -175,7 +176,13 @@ impl Fanout {
     /// How many events were published: what every sink was given, or will be with the next
     /// [`deliver`](Self::deliver).
     #[must_use]
-    pub const fn published(&self) -> u64 {
+    pub fn published(&self) -> u64 {
+        self.published.iter().sum()
+    }
+
+    /// The same by kind, in the order of [`Kind::ALL`].
+    #[must_use]
+    pub const fn published_by_kind(&self) -> [u64; Kind::ALL.len()] {
         self.published
     }
 

@@ -31,4 +31,6 @@ pub(crate) use fanout::Follower;
 pub(crate) use file::exposure;
 pub(crate) use format::{Format, Render};
 pub(crate) use journald::JOURNALD_SOCKET;
+#[cfg(test)]
+pub(crate) use stats::DropReason;
 pub(crate) use stats::{Exposed, SinkStats};

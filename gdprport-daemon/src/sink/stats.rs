@@ -19,7 +19,7 @@ pub(crate) enum DropReason {
 }
 
 impl DropReason {
-    pub(super) const ALL: [Self; 4] = [Self::QueueFull, Self::IoError, Self::Closed, Self::Deadline];
+    pub(crate) const ALL: [Self; 4] = [Self::QueueFull, Self::IoError, Self::Closed, Self::Deadline];
 
     /// The stable identifier used in events, tables and metrics.
     #[must_use]

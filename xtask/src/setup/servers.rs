@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::apt;
 
-const PACKAGES: [&str; 21] = [
+const PACKAGES: [&str; 22] = [
     "curl",
     "dovecot-imapd",
     "iproute2",
@@ -22,6 +22,8 @@ const PACKAGES: [&str; 21] = [
     "openssl",
     "postfix",
     "postgresql",
+    // With `promtool`.
+    "prometheus",
     "python3",
     "python3-venv",
     "redis-server",

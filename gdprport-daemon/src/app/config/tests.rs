@@ -19,7 +19,7 @@ fn the_packaged_example_shows_the_defaults() {
         |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).map(str::to_owned);
     let lines: Vec<String> = example.lines().filter_map(setting).collect();
     assert_eq!(Config::parse(&lines.join("\n")), Ok(Config::default()), "{lines:?}");
-    for key in ["file", "queue", "flows", "undecided_bytes", "key", "truncate"] {
+    for key in ["file", "queue", "flows", "undecided_bytes", "listen", "key", "truncate"] {
         assert!(example.contains(&format!("#   {key} = ")), "{key}, which depends on the host");
     }
 }

@@ -2,8 +2,9 @@
 //! are renderings of it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use gdprport_common::{Counters, HookCounters};
+use gdprport_common::{Counters, Hook, HookCounters};
 use gdprport_core::event::{self, ByReason, Gap, KernelCounts};
 use gdprport_core::flow::TableCounters;
 use gdprport_core::ledger::Tally;
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 
 use super::reason::{NAMESPACES_UNSEEN, PROCESSES_UNSEEN, RING_FULL, SOCKETS_UNSEEN, UNDECODABLE};
 use crate::app::monitor::{Monitor, PublisherSnapshot};
-use crate::control::api::CoverageStatus;
+use crate::control::api::{CoverageStatus, PlaceCounts};
 use crate::host::process::TaskLookup;
 use crate::host::unseen::Unseen;
 
@@ -95,6 +96,7 @@ impl Snapshot {
         last_loss: Option<Timestamp>,
     ) -> CoverageStatus {
         CoverageStatus {
+            places: self.kernel.as_ref().map(places).unwrap_or_default(),
             records: self.records,
             posture_given_up: self.flows.given_up,
             found_late: self.found_late,
@@ -124,6 +126,17 @@ pub(super) fn unseen_by_reason(unseen: Unseen) -> impl Iterator<Item = (Cow<'sta
         (PROCESSES_UNSEEN.into(), unseen.processes),
     ]
     .into_iter()
+}
+
+/// The kernel side's counters by place.
+fn places(counters: &Counters) -> BTreeMap<String, PlaceCounts> {
+    let counts = |of: &HookCounters| PlaceCounts {
+        seen: of.seen,
+        emitted: of.emitted,
+        filtered: of.filtered,
+        dropped: of.dropped_ring_full,
+    };
+    Hook::ALL.iter().zip(&counters.hooks).map(|(place, of)| (place.name().to_owned(), counts(of))).collect()
 }
 
 /// The kernel side's counters as one sum over all hooks.

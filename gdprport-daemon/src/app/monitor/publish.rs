@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use gdprport_core::encode::Encoder;
 use gdprport_core::event::{
-    Agent, Body, Cookie, FindingEvent, FlowEvent, FlowKind, Listener as ListenerObject, ListenerEvent,
+    Agent, Body, Cookie, FindingEvent, FlowEvent, FlowKind, Kind, Listener as ListenerObject, ListenerEvent,
     PolicyRef, Port, Stamper, Violation,
 };
 use gdprport_core::flow::{Change, ChangeKind, Flow};
@@ -42,6 +42,8 @@ pub struct PublisherSnapshot {
     pub received: u64,
     /// Events that every sink was given, or will be with the next delivery.
     pub published: u64,
+    /// The same by kind, in the order of [`Kind::ALL`].
+    pub kinds: [u64; Kind::ALL.len()],
     /// Events left out because their port's `emit` asks for it.
     pub suppressed: u64,
     /// Each sink's counters.
@@ -300,6 +302,7 @@ impl Publisher {
         PublisherSnapshot {
             received: self.received,
             published: self.fanout.published(),
+            kinds: self.fanout.published_by_kind(),
             suppressed: self.suppressor.suppressed(),
             sinks: self.fanout.stats(),
         }
@@ -322,7 +325,7 @@ impl Publisher {
             Decision::Pass if self.fanout.wants_events() => self.stamp(kind.body(event.clone()), now),
             Decision::Pass => {
                 let Self { stamper, encoder, fanout, .. } = self;
-                fanout.publish_line(|line| encoder.flow(stamper.head(now), kind, event, line));
+                fanout.publish_line(kind, |line| encoder.flow(stamper.head(now), kind, event, line));
             }
             Decision::Suppress => {}
         }

@@ -3,6 +3,7 @@
 //! Belongs here: plain values with their JSON form, and what follows from them alone (`Status::health`).
 //! Fields are only ever added within `v1`. Does not belong here: transport (`server`, `client`).
 
+mod coverage;
 mod doctor;
 mod explain;
 mod flows;
@@ -13,6 +14,7 @@ mod replies;
 pub(crate) mod samples;
 mod status;
 
+pub(crate) use coverage::{CoverageStatus, PlaceCounts, RingStatus};
 pub(crate) use doctor::{Check, CheckResult, DoctorReport};
 pub(crate) use explain::{ExplainQuery, ExplainReply, ExplainedFlow};
 pub(crate) use flows::{FlowQuery, FlowRow, FlowsReply, VerdictOutcome, VerdictRow};
@@ -20,6 +22,6 @@ pub(crate) use health::{Health, HealthState};
 pub(crate) use ledger::{LedgerStanding, LedgerStatus};
 pub(crate) use replies::{EndpointInfo, ErrorReply, Index, RecordReply, ReloadReply, StatusReply};
 pub(crate) use status::{
-    ControlStatus, CoverageStatus, Hook, HookState, Kernel, Memory, Pins, PolicySource, PolicyStatus,
-    PortStatus, Reload, SinkStatus, Status, TranslationStatus, Unresolved,
+    ControlStatus, Hook, HookState, Kernel, Memory, Pins, PolicySource, PolicyStatus, PortStatus, Reload,
+    SinkStatus, Status, TranslationStatus, Unresolved,
 };

@@ -4,6 +4,7 @@ mod flows;
 
 pub(crate) use flows::flows;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -35,6 +36,8 @@ fn hook(name: &str, gives: &str, since: &str, cost: &str, error: Option<(HookSta
         since: since.to_owned(),
         cost: cost.to_owned(),
         error: error.map(|(_, why)| why.to_owned()),
+        runs: None,
+        run_ns: None,
     }
 }
 
@@ -96,6 +99,19 @@ fn idle(name: &str, number: u16, protocol: Option<&str>, declared: bool) -> Port
         open: 0,
         counters: PortCounters::default(),
     }
+}
+
+fn places() -> BTreeMap<String, PlaceCounts> {
+    let counts = |seen, emitted, filtered, dropped| PlaceCounts { seen, emitted, filtered, dropped };
+    [
+        ("established".to_owned(), counts(3_144_675, 3_144_663, 0, 12)),
+        ("payload".to_owned(), counts(19_975_766, 1_572_627, 18_403_139, 0)),
+    ]
+    .into()
+}
+
+fn events() -> ByReason {
+    [("flow.open".into(), 1_572_320), ("flow.close".into(), 1_572_110), ("violation".into(), 225)].into()
 }
 
 pub(crate) fn status() -> Status {
@@ -185,6 +201,8 @@ pub(crate) fn status() -> Status {
                 dropped: [("ring-full".into(), 12)].into(),
                 owners_unkept: 0,
             },
+            places: places(),
+            ring: RingStatus { bytes: 4 << 20, unread: 1_264 },
             records: 4_720_002,
             received: 4_717_290,
             delivered: 3_144_655,
@@ -240,6 +258,7 @@ pub(crate) fn status() -> Status {
             set_aside: None,
             last_error: Some("no space is left on /var/lib/gdprport: make room".to_owned()),
         },
+        events: events(),
         sinks: vec![
             SinkStatus {
                 counts: SinkCounts {
@@ -250,6 +269,7 @@ pub(crate) fn status() -> Status {
                     dropped: ByReason::new(),
                 },
                 last_error: None,
+                bytes: 5_031_448_000,
             },
             SinkStatus {
                 counts: SinkCounts {
@@ -260,6 +280,7 @@ pub(crate) fn status() -> Status {
                     dropped: [("queue-full".into(), 15)].into(),
                 },
                 last_error: Some("No space left on device".to_owned()),
+                bytes: 5_031_419_200,
             },
         ],
         control: ControlStatus {
@@ -269,6 +290,7 @@ pub(crate) fn status() -> Status {
             ..ControlStatus::default()
         },
         memory: Memory { rss_kib: 19_884 },
+        cpu_ns: 412_610_000_000,
     }
 }
 

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::coverage::CoverageStatus;
 use super::ledger::LedgerStatus;
 use gdprport_core::counters::{ContainerCounters, OwnerCounters, PortCounters};
-use gdprport_core::event::{ByReason, Coverage, KernelCounts, SinkCounts};
+use gdprport_core::event::{ByReason, SinkCounts};
 use gdprport_core::privacy::Applied;
 
 /// The state of the daemon at one moment.
@@ -45,11 +46,17 @@ pub(crate) struct Status {
     /// How the ledger is.
     #[serde(default)]
     pub ledger: LedgerStatus,
+    /// Events handed to the sinks, by kind; all of them are `coverage.delivered`.
+    #[serde(default)]
+    pub events: ByReason,
     /// Where events go.
     pub sinks: Vec<SinkStatus>,
     /// The control socket's own counters.
     pub control: ControlStatus,
     pub memory: Memory,
+    /// Processor time of the daemon, in user and kernel mode, in nanoseconds.
+    #[serde(default)]
+    pub cpu_ns: u64,
     /// What stands in flows and events instead of addresses of peers and names of persons; absent: they are true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privacy: Option<Applied>,
@@ -93,6 +100,12 @@ pub(crate) struct Hook {
     pub cost: String,
     /// Why it is not attached; `null` while it is.
     pub error: Option<String>,
+    /// How often its program has run; absent unless the kernel counts that (`kernel.bpf_stats_enabled`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs: Option<u64>,
+    /// For how long, on all processors together, in nanoseconds; likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_ns: Option<u64>,
 }
 
 /// Whether a hook is in use.
@@ -187,88 +200,6 @@ pub(crate) struct PortStatus {
     pub counters: PortCounters,
 }
 
-/// What was seen, delivered and lost. All are counts of events, except for the flows.
-///
-/// `kernel.seen = kernel.emitted + kernel.filtered + Σ kernel.dropped` and
-/// `received = delivered + suppressed + Σ dropped` hold whenever nothing is in flight.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct CoverageStatus {
-    /// From when the counts run.
-    pub since: Timestamp,
-    /// What the kernel programs count.
-    pub kernel: KernelCounts,
-    /// Records read from the kernel programs; all that were emitted once nothing is in flight.
-    pub records: u64,
-    /// Occurrences that became an event, or would have.
-    pub received: u64,
-    /// Events handed to every sink that wanted them.
-    pub delivered: u64,
-    /// Events that the policy wants only as sums (`emit`).
-    pub suppressed: u64,
-    /// Events lost in the daemon, by reason.
-    pub dropped: ByReason,
-    /// Flows forgotten because the flow table was full.
-    pub evicted: u64,
-    /// Listeners forgotten because there were too many.
-    #[serde(default)]
-    pub evicted_listeners: u64,
-    /// Flows whose encryption was not followed any further because too many were undecided at once.
-    #[serde(default)]
-    pub posture_given_up: u64,
-    /// Ends reported of flows whose beginning was lost.
-    pub opening_missed: u64,
-    /// Flows whose end was lost, or could not be seen because they are older than the daemon.
-    pub end_missed: u64,
-    /// Flows found open whose opening was not seen although their port was watched.
-    #[serde(default)]
-    pub found_late: u64,
-    /// What of the host could not be looked at last, by reason: network namespaces, sockets, processes. Nothing there was
-    /// taken for gone.
-    #[serde(default)]
-    pub unseen: ByReason,
-    /// Flows, and failed connects, no longer reported because a reload removed their port.
-    #[serde(default)]
-    pub unwatched: u64,
-    /// Listeners no longer reported for the same reason.
-    #[serde(default)]
-    pub unwatched_listeners: u64,
-    /// Flows in the table now.
-    pub flows_open: u64,
-    /// Flows the table can hold.
-    pub flows_cap: u64,
-    /// When something was last lost, in the kernel, the daemon or a sink; `null` if nothing ever was.
-    pub last_loss: Option<Timestamp>,
-}
-
-impl From<Coverage> for CoverageStatus {
-    /// What the snapshot that a `coverage` event carries holds too. The rest is zero: its owners fill it in.
-    fn from(snapshot: Coverage) -> Self {
-        let none =
-            KernelCounts { seen: 0, emitted: 0, filtered: 0, dropped: ByReason::new(), owners_unkept: 0 };
-        Self {
-            since: snapshot.from,
-            kernel: snapshot.kernel.unwrap_or(none),
-            records: 0,
-            received: snapshot.received,
-            delivered: snapshot.delivered,
-            suppressed: snapshot.suppressed,
-            dropped: snapshot.dropped,
-            evicted: snapshot.evicted,
-            evicted_listeners: snapshot.evicted_listeners,
-            posture_given_up: 0,
-            opening_missed: snapshot.opening_missed,
-            end_missed: snapshot.end_missed,
-            found_late: 0,
-            unseen: ByReason::new(),
-            unwatched: snapshot.unwatched,
-            unwatched_listeners: snapshot.unwatched_listeners,
-            flows_open: 0,
-            flows_cap: 0,
-            last_loss: None,
-        }
-    }
-}
-
 /// What connection tracking was asked about the translation of flows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TranslationStatus {
@@ -292,6 +223,9 @@ pub(crate) struct SinkStatus {
     pub counts: SinkCounts,
     /// The last error, `null` if there was none since the last success.
     pub last_error: Option<String>,
+    /// Bytes written out whole.
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 /// The control socket's own counters, since the start of the daemon.
@@ -311,6 +245,9 @@ pub(crate) struct ControlStatus {
     pub busy: u64,
     /// Requests turned away because the caller may not do this.
     pub forbidden: u64,
+    /// Connections to the address of `[metrics]` open now; they have places of their own.
+    #[serde(default)]
+    pub metrics_connections: u64,
     /// Clients that follow the events now.
     pub followers: u64,
     /// Events not sent to a follower that reads too slowly; each gap is marked in its stream.
@@ -332,7 +269,7 @@ mod tests {
         let json = serde_json::to_string(&samples::status().sinks[1]).expect("JSON");
         assert_eq!(
             json,
-            r#"{"name":"journald","received":3144655,"delivered":3144637,"queued":3,"dropped":{"queue-full":15},"last_error":"No space left on device"}"#
+            r#"{"name":"journald","received":3144655,"delivered":3144637,"queued":3,"dropped":{"queue-full":15},"last_error":"No space left on device","bytes":5031419200}"#
         );
     }
 

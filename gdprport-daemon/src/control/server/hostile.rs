@@ -8,7 +8,7 @@ use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 
-use super::{Credentials, Options, admit, routes, serve_connection};
+use super::{Credentials, Options, admit, routes, scrapes, serve_connection};
 use crate::control::api::{ExplainReply, FlowsReply, RecordReply, samples};
 use crate::control::handle::{Inbox, Request, channel};
 
@@ -38,7 +38,8 @@ pub fn request(bytes: &[u8]) {
         runtime.block_on(async {
             let (handle, mut inbox) = channel();
             let (client, server) = UnixStream::pair().expect("two descriptors");
-            let router = routes::router(handle.clone(), options.reply_within);
+            let scrapes = scrapes::router(handle.clone(), options.reply_within);
+            let router = routes::router(handle.clone(), options.reply_within, scrapes);
             let (_stopping, stopped) = tokio::sync::watch::channel(());
             let (stream, peer, place) = admit(server, &handle, &options).expect("there is room for one");
             let serving = async {
@@ -141,7 +142,7 @@ mod tests {
     use gdprport_core::hostile::seeds::seeds;
 
     /// Pieces that sometimes form a request.
-    const PIECES: [&str; 31] = [
+    const PIECES: [&str; 32] = [
         "GET ",
         "POST ",
         "HEAD ",
@@ -152,6 +153,7 @@ mod tests {
         "/v1/flows",
         "/v1/events",
         "/v1/doctor",
+        "/metrics",
         "/v1/reload",
         "/v1/findings",
         "content-length: 35\r\n\r\n{\"judged\":{\"ids\":[]},\"findings\":[]}",

@@ -1,4 +1,4 @@
-//! The server of the control socket: accepts connections, bounds them and ends them.
+//! The server of the control socket and of the address of the metrics: accepts connections, bounds them and ends them.
 //!
 //! Belongs here: the accept loop and every limit. Does not belong here: endpoints (`routes`), the path (`bind`).
 
@@ -8,6 +8,7 @@ mod caller;
 pub(crate) mod hostile;
 mod io;
 mod routes;
+mod scrapes;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +29,8 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -42,13 +44,13 @@ use super::address::GROUP;
 use super::counters::Gauge;
 use super::handle::LoopHandle;
 use super::limits::{
-    DRAIN, GROUP_WITHIN, MAX_CONNECTIONS, MAX_HEAD, MAX_HEADERS, REPLY_WITHIN, ROOT_RESERVE,
+    DRAIN, GROUP_WITHIN, MAX_CONNECTIONS, MAX_HEAD, MAX_HEADERS, MAX_SCRAPERS, REPLY_WITHIN, ROOT_RESERVE,
 };
 
 /// What a connection is sent for which there is no place.
 const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
-content-length: 66\r\nconnection: close\r\n\r\n\
-{\"error\":\"too many connections to the control socket; try again\"}\n";
+content-length: 44\r\nconnection: close\r\n\r\n\
+{\"error\":\"too many connections; try again\"}\n";
 
 /// Times and the source of credentials; the defaults are the product's.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +84,8 @@ impl Default for Options {
 pub(crate) struct Server {
     listener: std::os::unix::net::UnixListener,
     socket_path: bind::SocketPath,
+    /// Where nothing but the metrics is served.
+    metrics: Option<std::net::TcpListener>,
     options: Options,
 }
 
@@ -93,7 +97,13 @@ impl Server {
     pub(crate) fn bind(path: &Path, options: Options) -> Result<Self, BindError> {
         let group = group(GROUP, |name| uzers::get_group_by_name(name).map(|group| group.gid()));
         let (listener, socket_path) = bind::take(path, group)?;
-        Ok(Self { listener, socket_path, options })
+        Ok(Self { listener, socket_path, metrics: None, options })
+    }
+
+    /// Also serves the metrics, and nothing else, to whom this listener accepts.
+    #[must_use]
+    pub(crate) fn with_metrics(self, metrics: Option<std::net::TcpListener>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Serves until `stop` completes, then gives open connections a second, and the path back.
@@ -106,7 +116,10 @@ impl Server {
         stop: impl Future<Output = ()>,
     ) -> std_io::Result<()> {
         let listener = UnixListener::from_std(self.listener)?;
-        let router = routes::router(handle.clone(), self.options.reply_within);
+        let scraped = self.metrics.map(TcpListener::from_std).transpose()?;
+        let scrapes = scrapes::router(handle.clone(), self.options.reply_within);
+        let router = routes::router(handle.clone(), self.options.reply_within, scrapes.clone());
+        let scrapes = scrapes::alone(scrapes);
         let (stopping, stopped) = watch::channel(());
         let mut connections = JoinSet::new();
         let mut stop = pin!(stop);
@@ -117,14 +130,8 @@ impl Server {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
                         if let Some((stream, peer, place)) = admit(stream, &handle, &self.options) {
-                            let connection = serve_connection(stream, peer, router.clone(), self.options, stopped.clone());
-                            let handle = handle.clone();
-                            connections.spawn(async move {
-                                let _place = place;
-                                if connection.await == ConnectionEnd::Breach {
-                                    handle.counters().broken.fetch_add(1, Ordering::Relaxed);
-                                }
-                            });
+                            let served = serve_connection(stream, peer, router.clone(), self.options, stopped.clone());
+                            connections.spawn(count_breaches(served, place, handle.clone()));
                         }
                     }
                     Err(error) => {
@@ -133,9 +140,21 @@ impl Server {
                         sleep(Duration::from_millis(100)).await;
                     }
                 },
+                accepted = accept_scraper(scraped.as_ref()) => match accepted {
+                    Ok(stream) => {
+                        if let Some(place) = admit_scraper(&stream, &handle) {
+                            let served = serve_connection(stream, SCRAPER, scrapes.clone(), self.options, stopped.clone());
+                            connections.spawn(count_breaches(served, place, handle.clone()));
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept on the address of the metrics");
+                        sleep(Duration::from_millis(100)).await;
+                    }
+                },
             }
         }
-        drop(listener);
+        drop((listener, scraped));
         drop(self.socket_path);
         drop(stopping);
         let drained = async { while connections.join_next().await.is_some() {} };
@@ -185,8 +204,39 @@ fn admit(
     }
 }
 
+/// Who scrapes over TCP: anybody.
+const SCRAPER: Credentials = Credentials { pid: None, uid: u32::MAX };
+
+/// The next connection to the address of the metrics, if there is one.
+async fn accept_scraper(listener: Option<&TcpListener>) -> std_io::Result<TcpStream> {
+    match listener {
+        Some(listener) => Ok(listener.accept().await?.0),
+        None => pending().await,
+    }
+}
+
+/// Finds a place for a scraper or refuses it; it takes none of the control socket's.
+fn admit_scraper(stream: &TcpStream, handle: &LoopHandle) -> Option<Gauge> {
+    let counters = handle.counters();
+    let place = Gauge::take(counters, |counters| &counters.scrapers, MAX_SCRAPERS as u64);
+    let count = if place.is_some() { &counters.accepted } else { &counters.refused };
+    count.fetch_add(1, Ordering::Relaxed);
+    if place.is_none() {
+        let _ = stream.try_write(NO_PLACE);
+    }
+    place
+}
+
+/// Serves a connection that has a place, and counts how it ended.
+async fn count_breaches(served: impl Future<Output = ConnectionEnd>, place: Gauge, handle: LoopHandle) {
+    let _place = place;
+    if served.await == ConnectionEnd::Breach {
+        handle.counters().broken.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 async fn serve_connection(
-    stream: UnixStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: Credentials,
     router: Router,
     options: Options,

@@ -31,13 +31,14 @@ use crate::control::handle::{AskError, LoopHandle};
 use crate::control::limits::{MAX_BODY, MAX_FINDINGS_BODY, MAX_FOLLOWERS, MAX_LISTS};
 
 /// What `GET /` lists; a test holds it against the router.
-const ENDPOINTS: [(&str, &str, &str); 8] = [
+const ENDPOINTS: [(&str, &str, &str); 9] = [
     ("GET", "/", "this list"),
     ("GET", "/v1/status", "health, hooks in use, policy, ports, coverage, sinks"),
     ("GET", "/v1/flows?port=&violations=&limit=", "the open flows, oldest first"),
     ("GET", "/v1/explain?flow=", "why an open flow is judged as it is, rule by rule"),
     ("GET", "/v1/events", "every event from now on, one JSON object a line, until the client hangs up"),
     ("GET", "/v1/doctor", "what this kernel and these privileges allow"),
+    ("GET", "/metrics", "the numbers of the status as OpenMetrics, for Prometheus and its like"),
     (
         "POST",
         "/v1/findings",
@@ -55,7 +56,7 @@ struct Context {
     recording: Arc<Semaphore>,
 }
 
-pub(super) fn router(handle: LoopHandle, within: Duration) -> Router {
+pub(super) fn router(handle: LoopHandle, within: Duration, scrapes: Router) -> Router {
     Router::new()
         .route("/", get(index))
         .route("/v1/status", get(status))
@@ -65,13 +66,14 @@ pub(super) fn router(handle: LoopHandle, within: Duration) -> Router {
         .route("/v1/doctor", get(doctor))
         .route("/v1/findings", post(findings))
         .route("/v1/reload", post(reload))
+        .with_state(Context { handle, within, recording: Arc::new(Semaphore::new(1)) })
+        .merge(scrapes)
         .fallback(async || {
             refuse(StatusCode::NOT_FOUND, "there is nothing at this path; GET / lists what there is")
         })
         .method_not_allowed_fallback(async || {
             refuse(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method; GET / lists which")
         })
-        .with_state(Context { handle, within, recording: Arc::new(Semaphore::new(1)) })
 }
 
 /// A reply as JSON, in which nothing steers the terminal of who prints it.
@@ -93,7 +95,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
 
 /// A refusal: a status code and one sentence.
 #[derive(Debug)]
-struct HttpRefusal(StatusCode, String);
+pub(super) struct HttpRefusal(StatusCode, String);
 
 impl IntoResponse for HttpRefusal {
     fn into_response(self) -> Response {
@@ -101,7 +103,7 @@ impl IntoResponse for HttpRefusal {
     }
 }
 
-fn refuse(code: StatusCode, sentence: impl Into<String>) -> HttpRefusal {
+pub(super) fn refuse(code: StatusCode, sentence: impl Into<String>) -> HttpRefusal {
     HttpRefusal(code, sentence.into())
 }
 
@@ -225,7 +227,7 @@ async fn events(
     Ok(body("application/x-ndjson", Body::from_stream(lines)))
 }
 
-fn body(content_type: &'static str, body: Body) -> Response {
+pub(super) fn body(content_type: &'static str, body: Body) -> Response {
     let mut response = body.into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
@@ -283,7 +285,9 @@ mod tests {
     async fn every_listed_endpoint_exists() {
         let (handle, inbox) = crate::control::handle::channel();
         drop(inbox);
-        let service = TowerToHyperService::new(router(handle, Duration::from_secs(5)));
+        let within = Duration::from_secs(5);
+        let scrapes = super::super::scrapes::router(handle.clone(), within);
+        let service = TowerToHyperService::new(router(handle, within, scrapes));
         for (method, path, _) in ENDPOINTS {
             let path = path.split('?').next().expect("a path");
             let request = Request::builder()

@@ -6,6 +6,7 @@
 
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage};
@@ -28,14 +29,26 @@ const NOEXIST: u64 = 1;
 /// The minimum that a record takes in the ring buffer: its header and the smallest kind, a flow's.
 const RECORD_MIN: u64 = 8 + size_of::<gdprport_common::FlowRecord>() as u64;
 
+/// Whether the kernel counts the runs of programs and their time (Documentation/admin-guide/sysctl/kernel.rst).
+const STATS_ENABLED: &str = "/proc/sys/kernel/bpf_stats_enabled";
+
+/// What the kernel counted of a hook's program (`struct bpf_prog_info`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HookRuns {
+    pub count: u64,
+    /// On all processors together.
+    pub time: Duration,
+}
+
 /// The loaded kernel side.
 pub(crate) struct Probes {
     /// Keeps programs and links alive.
-    _object: Ebpf,
+    object: Ebpf,
     hooks: Vec<HookStatus>,
     ports: Array<MapData, u8>,
     pub(super) watched: Vec<u16>,
     ring_bytes: u32,
+    ring_position: RingPosition,
     counters: PerCpuArray<MapData, Counters>,
     tasks: HashMap<MapData, u32, TaskIdentity>,
     execs: HashMap<MapData, u64, ExecRecord>,
@@ -52,7 +65,6 @@ struct Pinned {
     directory: PinDirectory,
     hooks: usize,
     checkpoint: Array<MapData, Checkpoint>,
-    ring_position: RingPosition,
 }
 
 impl Probes {
@@ -91,15 +103,11 @@ impl Probes {
             hooks: side.hooks,
             watched: Vec::new(),
             ring_bytes: sizes.ring_bytes,
+            ring_position,
             reported_before: Counters::default(),
             previous: side.previous,
-            pinned: pins.map(|directory| Pinned {
-                directory,
-                hooks: side.pinned_hooks,
-                checkpoint,
-                ring_position,
-            }),
-            _object: side.object,
+            pinned: pins.map(|directory| Pinned { directory, hooks: side.pinned_hooks, checkpoint }),
+            object: side.object,
         };
         probes.continue_previous()?;
         Ok((probes, Ring::new(records, reader)?))
@@ -232,7 +240,27 @@ impl Probes {
     /// Position in the ring buffer up to which it was read, in bytes; `None` if nothing is pinned.
     #[must_use]
     pub(crate) fn ring_position(&self) -> Option<u64> {
-        self.pinned.as_ref().map(|pinned| pinned.ring_position.read())
+        self.pinned.as_ref().map(|_| self.ring_position.read())
+    }
+
+    /// Bytes of the ring buffer that wait to be read, and all that it has.
+    #[must_use]
+    pub(crate) fn ring_fill(&self) -> (u64, u64) {
+        (self.ring_position.unread(), u64::from(self.ring_bytes))
+    }
+
+    /// How often the program of each hook has run and for how long, by its name; empty unless the kernel counts that
+    /// (`kernel.bpf_stats_enabled`). Since the program was loaded, and while it was counted.
+    #[must_use]
+    pub(crate) fn runs(&self) -> Vec<(&'static str, HookRuns)> {
+        if !std::fs::read(STATS_ENABLED).is_ok_and(|text| text.first() == Some(&b'1')) {
+            return Vec::new();
+        }
+        let runs = |hook: &HookStatus| {
+            let info = self.object.program(hook.spec.program)?.info().ok()?;
+            Some((hook.spec.name, HookRuns { count: info.run_count(), time: info.run_time() }))
+        };
+        self.hooks.iter().filter(|hook| hook.missing.is_none()).filter_map(runs).collect()
     }
 
     /// Maximum of records that can wait to be read.

@@ -20,7 +20,7 @@ pub(super) mod tracefs;
 
 pub(crate) use error::LoadError;
 pub(crate) use load::{HookStatus, Sizes};
-pub(crate) use loaded::Probes;
+pub(crate) use loaded::{HookRuns, Probes};
 pub(crate) use pins::{PinDirectory, PinError, is_bpffs};
 pub(crate) use requirements::{check, check_btf, check_capabilities, check_release};
 pub(crate) use ring::Ring;

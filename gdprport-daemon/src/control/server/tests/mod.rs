@@ -2,6 +2,7 @@
 
 mod bounds;
 mod replies;
+mod scrapes;
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream as Blocking;

@@ -1,0 +1,22 @@
+//! Metrics: what the status says, as OpenMetrics. Nothing is counted here, and nothing is asked again.
+//!
+//! One file for each part of the status, which says what its numbers are called. Does not belong here: how a scrape is
+//! served (`server`).
+
+mod control;
+mod coverage;
+mod daemon;
+mod events;
+mod family;
+mod hooks;
+mod ledger;
+mod owners;
+mod policy;
+mod ports;
+mod render;
+mod sensor;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use render::{Format, render};
+pub(crate) use sensor::sensor;
