@@ -13,7 +13,6 @@ mod follower;
 mod inputs;
 mod keeper;
 pub(crate) mod monitor;
-mod notify;
 mod options;
 mod policy;
 mod privacy;

@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
 use gdprport_core::audit::Recording;
@@ -24,10 +25,10 @@ use tokio::time::timeout;
 
 use super::address::GROUP;
 use super::api::{
-    DoctorReport, ErrorReply, ExplainQuery, ExplainReply, FlowQuery, FlowsReply, RecordReply, ReloadReply,
-    StatusReply,
+    DeliverStatus, DoctorReport, ErrorReply, ExplainQuery, ExplainReply, FlowQuery, FlowsReply, RecordReply,
+    ReloadReply, StatusReply, TestReply,
 };
-use super::limits::{CLIENT_TIMEOUT, MAX_LINE, MAX_REPLY};
+use super::limits::{CLIENT_TIMEOUT, MAX_LINE, MAX_REPLY, TEST_WITHIN};
 
 /// Why a request has no reply.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,12 @@ pub(crate) enum ClientError {
     /// What came back is not what a gdprport daemon sends.
     #[error("what answers on {} does not speak as a gdprport daemon of this version does: {why}", socket.display())]
     Garbled { socket: PathBuf, why: String },
+    /// The deliverer does not run.
+    #[error(
+        "no deliverer answers on {}: start it with `systemctl start gdprport-deliver` or `gdprport deliver`, or name its socket with --socket",
+        .0.display()
+    )]
+    NoDeliverer(PathBuf),
     /// The daemon refused, with this reason.
     #[error("{0}")]
     Refused(String),
@@ -66,12 +73,30 @@ pub(crate) struct TypedReply<T> {
 #[derive(Debug, Clone)]
 pub(crate) struct ControlClient {
     socket: PathBuf,
+    deliverer: bool,
+    within: Duration,
 }
 
 impl ControlClient {
     /// Names the socket; connects to nothing yet.
     pub(crate) fn new(socket: &Path) -> Self {
-        Self { socket: socket.to_owned() }
+        Self { socket: socket.to_owned(), deliverer: false, within: CLIENT_TIMEOUT }
+    }
+
+    /// The same for the socket of a deliverer.
+    pub(crate) fn of_deliverer(socket: &Path) -> Self {
+        Self { deliverer: true, ..Self::new(socket) }
+    }
+
+    /// `GET /v1/sinks` of a deliverer.
+    pub(crate) async fn sinks(&self) -> Result<TypedReply<DeliverStatus>, ClientError> {
+        self.ask(Method::GET, "/v1/sinks").await
+    }
+
+    /// `POST /v1/sinks/NAME/test` of a deliverer; `name` is one that a sink can have.
+    pub(crate) async fn test_sink(&self, name: &str) -> Result<TypedReply<TestReply>, ClientError> {
+        let patient = Self { within: TEST_WITHIN + CLIENT_TIMEOUT, ..self.clone() };
+        patient.ask(Method::POST, &format!("/v1/sinks/{name}/test")).await
     }
 
     /// `GET /v1/status`.
@@ -151,7 +176,7 @@ impl ControlClient {
     }
 
     async fn within<T>(&self, reply: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
-        timeout(CLIENT_TIMEOUT, reply).await.unwrap_or_else(|_| Err(ClientError::Silent(self.socket.clone())))
+        timeout(self.within, reply).await.unwrap_or_else(|_| Err(ClientError::Silent(self.socket.clone())))
     }
 
     async fn send(
@@ -201,6 +226,7 @@ impl ControlClient {
             }
             // The backlog is full: somebody is there and does not accept.
             io::ErrorKind::WouldBlock => ClientError::Silent(self.socket.clone()),
+            _ if self.deliverer => ClientError::NoDeliverer(self.socket.clone()),
             _ => ClientError::NoDaemon(self.socket.clone()),
         }
     }

@@ -57,6 +57,9 @@ pub(super) const GROUP_WITHIN: Duration = Duration::from_secs(2);
 /// that arrives.
 pub(super) const REPLY_WITHIN: Duration = Duration::from_secs(4);
 
+/// How long the deliverer takes at most to test a sink: a receiver may be slow.
+pub(crate) const TEST_WITHIN: Duration = Duration::from_secs(40);
+
 /// How long a client waits for a reply.
 pub(super) const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
 

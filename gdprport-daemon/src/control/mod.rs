@@ -9,8 +9,8 @@ pub(crate) mod client;
 mod counters;
 pub(crate) mod follower;
 pub(crate) mod handle;
-mod limits;
+pub(crate) mod limits;
 pub(crate) mod metrics;
 pub(crate) mod server;
 
-pub(crate) use address::DEFAULT_SOCKET;
+pub(crate) use address::{DEFAULT_SOCKET, DELIVER_SOCKET};

@@ -7,16 +7,33 @@
 
 #![allow(dead_code, unused_imports, reason = "the parts come one after the other")]
 
+mod board;
+mod config;
 mod connect;
+mod cursor;
+mod feed;
 mod http;
+mod lost;
 mod message;
+mod probe;
+mod receiver;
+mod routes;
+mod run;
 mod secret;
+mod standing;
 mod syslog;
 mod tls;
 mod transport;
 #[cfg(test)]
 mod trial;
+mod worker;
 
+pub(crate) use config::{CONFIG, ConfigError, load};
 pub(crate) use message::Message;
-pub(crate) use secret::{Secret, SecretError};
+pub(crate) use probe::probe;
+pub(crate) use run::{DeliverError, DeliverOptions, run, this_host};
+pub(crate) use secret::{Secret, SecretError, seal};
 pub(crate) use transport::{ANSWER_MAX, Failure, Limits, Outcome, Refused, Sending, Transport};
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ pub(crate) mod listing;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod netns;
+pub(crate) mod notify;
 mod pid;
 pub(crate) mod probes;
 pub(crate) mod process;

@@ -3,6 +3,7 @@
 //! Belongs here: clap definitions only. What commands do is `commands`'.
 
 mod audit;
+mod deliver;
 mod explain;
 mod flows;
 mod init;
@@ -17,9 +18,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use gdprport_core::encode::Encoding;
 
 use crate::app::{Config, DEFAULT_PINS};
-use crate::control::DEFAULT_SOCKET;
 
 pub(super) use audit::AuditArgs;
+pub(super) use deliver::{DeliverArgs, SinkArgs, SinkCommand};
 pub(super) use explain::{ExplainArgs, MadeUp};
 pub(super) use flows::FlowsArgs;
 pub(super) use init::InitArgs;
@@ -40,7 +41,8 @@ Examples:
   sudo gdprport daemon run             watch this host
   gdprport daemon status               is it healthy, what did it see and lose
   gdprport flows --violations          who talks now and should not
-  gdprport events | jq .kind  every event as it happens, as JSON
+  gdprport events | jq .kind           every event as it happens, as JSON
+  gdprport sink status                 does every receiver have its events
 
 Exit status:
   0  fine
@@ -49,17 +51,10 @@ Exit status:
   3  the daemon cannot be reached"
 )]
 pub(super) struct Cli {
-    /// The daemon's control socket.
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Global options",
-        value_name = "PATH",
-        env = "GDPRPORT_SOCKET",
-        hide_env_values = true,
-        default_value = DEFAULT_SOCKET
-    )]
-    pub(super) socket: PathBuf,
+    /// The daemon's control socket, instead of the one in GDPRPORT_SOCKET or /run/gdprport/control.sock; with `deliver` and
+    /// `sink` the deliverer's, instead of the one that the configuration names or /run/gdprport-deliver/deliver.sock.
+    #[arg(long, global = true, help_heading = "Global options", value_name = "PATH")]
+    pub(super) socket: Option<PathBuf>,
     /// Print JSON for programs instead of tables for people.
     #[arg(long, global = true, help_heading = "Global options")]
     pub(super) json: bool,
@@ -132,6 +127,12 @@ compared; there need be none."
     /// Write a starter policy of what is seen on this host, for its author to complete.
     #[command(override_usage = "gdprport init [OPTIONS]", after_help = init::EXAMPLES)]
     Init(InitArgs),
+    /// Send what the spool holds to the receivers of the configuration, in the foreground, until SIGTERM or SIGINT.
+    #[command(override_usage = "gdprport deliver [OPTIONS]", after_help = deliver::EXAMPLES)]
+    Deliver(DeliverArgs),
+    /// Ask the deliverer how its sinks are, or test a receiver.
+    #[command(subcommand)]
+    Sink(SinkCommand),
     /// Show what this kernel and these privileges allow, and how to fix what is missing.
     Doctor,
     /// Work with policy files; needs no daemon.

@@ -6,6 +6,7 @@ use super::commands::LedgerError;
 use super::format::clean_lines;
 use crate::app::{ConfigError, PolicyError, RunError};
 use crate::control::client::ClientError;
+use crate::deliver::{self, DeliverError};
 
 /// How a command ends; the numbers are part of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,13 @@ impl Exit {
             return Self::Failed;
         }
         match error.downcast_ref::<ClientError>() {
+            None if error
+                .downcast_ref::<DeliverError>()
+                .is_some_and(|e| matches!(e, DeliverError::Config(_))) =>
+            {
+                Self::Invalid
+            }
+            None if error.is::<deliver::ConfigError>() => Self::Invalid,
             None if error.is::<ConfigError>() || error.is::<PolicyError>() => Self::Invalid,
             None if error.downcast_ref::<RunError>().is_some_and(|e| matches!(e, RunError::Policy(_))) => {
                 Self::Invalid
@@ -43,6 +51,7 @@ impl Exit {
             None | Some(ClientError::Refused(_)) => Self::Failed,
             Some(
                 ClientError::NoDaemon(_)
+                | ClientError::NoDeliverer(_)
                 | ClientError::Denied { .. }
                 | ClientError::Silent(_)
                 | ClientError::Garbled { .. },

@@ -18,6 +18,7 @@ mod past;
 mod problems;
 mod scan;
 mod screen;
+mod sinks;
 mod status;
 mod table;
 mod tone;

@@ -4,6 +4,7 @@
 //! Fields are only ever added within `v1`. Does not belong here: transport (`server`, `client`).
 
 mod coverage;
+mod deliver;
 mod doctor;
 mod explain;
 mod flows;
@@ -15,6 +16,10 @@ pub(crate) mod samples;
 mod status;
 
 pub(crate) use coverage::{CoverageStatus, PlaceCounts, RingStatus};
+pub(crate) use deliver::{
+    ConfigStanding, DeliverStatus, FailureStanding, LagStanding, LostStanding, RefusedStanding, SinkStanding,
+    SinkState, SinkTotals, SpoolStanding, TestReply,
+};
 pub(crate) use doctor::{Check, CheckResult, DoctorReport};
 pub(crate) use explain::{ExplainQuery, ExplainReply, ExplainedFlow};
 pub(crate) use flows::{FlowQuery, FlowRow, FlowsReply, VerdictOutcome, VerdictRow};

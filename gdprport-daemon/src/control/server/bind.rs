@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
 
 use super::caller::Credentials;
-use crate::control::address::DEFAULT_SOCKET;
+use crate::control::address::{DEFAULT_SOCKET, DELIVER_SOCKET};
 use crate::control::limits::BACKLOG;
 
 /// Tries at the lock, for the case that its file is replaced between opening and locking it.
@@ -79,7 +79,7 @@ pub(super) fn take(path: &Path, group: Option<u32>) -> Result<(UnixListener, Soc
     };
     if !parent.as_os_str().is_empty() && !parent.exists() {
         // A mistyped path must not leave directories behind.
-        if path != Path::new(DEFAULT_SOCKET) {
+        if ![DEFAULT_SOCKET, DELIVER_SOCKET].iter().any(|ours| path == Path::new(ours)) {
             return Err(BindError::NoDirectory { path: path.to_owned(), directory: parent.to_owned() });
         }
         create_directory(parent)?;

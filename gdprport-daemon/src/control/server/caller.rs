@@ -43,7 +43,7 @@ impl Credentials {
 
 /// Who sends the requests of a connection, and whether it has become a stream of events.
 #[derive(Debug, Clone)]
-pub(super) struct Caller {
-    pub(super) peer: Credentials,
+pub(crate) struct Caller {
+    pub(crate) peer: Credentials,
     pub(super) following: Arc<AtomicBool>,
 }

@@ -41,7 +41,8 @@ pub fn request(bytes: &[u8]) {
             let scrapes = scrapes::router(handle.clone(), options.reply_within);
             let router = routes::router(handle.clone(), options.reply_within, scrapes);
             let (_stopping, stopped) = tokio::sync::watch::channel(());
-            let (stream, peer, place) = admit(server, &handle, &options).expect("there is room for one");
+            let (stream, peer, place) =
+                admit(server, handle.counters(), &options).expect("there is room for one");
             let serving = async {
                 let _place = place;
                 serve_connection(stream, peer, router, options, stopped).await

@@ -7,6 +7,7 @@ mod caller;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod hostile;
 mod io;
+mod reply;
 mod routes;
 mod scrapes;
 #[cfg(test)]
@@ -36,12 +37,12 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 pub(crate) use bind::BindError;
-pub(crate) use caller::Credentials;
+pub(crate) use caller::{Caller, Credentials};
+pub(crate) use reply::{HttpRefusal, Json, refuse};
 
-use self::caller::Caller;
 use self::io::WriteTimeout;
 use super::address::GROUP;
-use super::counters::Gauge;
+use super::counters::{Counters, Gauge};
 use super::handle::LoopHandle;
 use super::limits::{
     DRAIN, GROUP_WITHIN, MAX_CONNECTIONS, MAX_HEAD, MAX_HEADERS, MAX_SCRAPERS, REPLY_WITHIN, ROOT_RESERVE,
@@ -106,6 +107,15 @@ impl Server {
         Self { metrics, ..self }
     }
 
+    /// The same without a change of the group: whoever is no root leaves that to the directory (setgid).
+    ///
+    /// # Errors
+    /// As [`Server::bind`].
+    pub(crate) fn bind_as_it_is(path: &Path, options: Options) -> Result<Self, BindError> {
+        let (listener, socket_path) = bind::take(path, None)?;
+        Ok(Self { listener, socket_path, metrics: None, options })
+    }
+
     /// Serves until `stop` completes, then gives open connections a second, and the path back.
     ///
     /// # Errors
@@ -115,11 +125,34 @@ impl Server {
         handle: LoopHandle,
         stop: impl Future<Output = ()>,
     ) -> std_io::Result<()> {
-        let listener = UnixListener::from_std(self.listener)?;
-        let scraped = self.metrics.map(TcpListener::from_std).transpose()?;
         let scrapes = scrapes::router(handle.clone(), self.options.reply_within);
         let router = routes::router(handle.clone(), self.options.reply_within, scrapes.clone());
-        let scrapes = scrapes::alone(scrapes);
+        self.serve_all(router, scrapes::alone(scrapes), handle.counters(), stop).await
+    }
+
+    /// The same with endpoints of somebody else: requests have a [`Caller`] as extension. `scrapes` are those of the metrics'
+    /// address.
+    ///
+    /// # Errors
+    /// As [`Server::serve`].
+    pub(crate) async fn serve_routes(
+        self,
+        router: Router,
+        scrapes: Router,
+        stop: impl Future<Output = ()>,
+    ) -> std_io::Result<()> {
+        self.serve_all(router, scrapes, &Arc::default(), stop).await
+    }
+
+    async fn serve_all(
+        self,
+        router: Router,
+        scrapes: Router,
+        counters: &Arc<Counters>,
+        stop: impl Future<Output = ()>,
+    ) -> std_io::Result<()> {
+        let listener = UnixListener::from_std(self.listener)?;
+        let scraped = self.metrics.map(TcpListener::from_std).transpose()?;
         let (stopping, stopped) = watch::channel(());
         let mut connections = JoinSet::new();
         let mut stop = pin!(stop);
@@ -129,9 +162,9 @@ impl Server {
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        if let Some((stream, peer, place)) = admit(stream, &handle, &self.options) {
+                        if let Some((stream, peer, place)) = admit(stream, counters, &self.options) {
                             let served = serve_connection(stream, peer, router.clone(), self.options, stopped.clone());
-                            connections.spawn(count_breaches(served, place, handle.clone()));
+                            connections.spawn(count_breaches(served, place, Arc::clone(counters)));
                         }
                     }
                     Err(error) => {
@@ -142,9 +175,9 @@ impl Server {
                 },
                 accepted = accept_scraper(scraped.as_ref()) => match accepted {
                     Ok(stream) => {
-                        if let Some(place) = admit_scraper(&stream, &handle) {
+                        if let Some(place) = admit_scraper(&stream, counters) {
                             let served = serve_connection(stream, SCRAPER, scrapes.clone(), self.options, stopped.clone());
-                            connections.spawn(count_breaches(served, place, handle.clone()));
+                            connections.spawn(count_breaches(served, place, Arc::clone(counters)));
                         }
                     }
                     Err(error) => {
@@ -184,10 +217,9 @@ fn group(name: &'static str, ask: impl FnOnce(&str) -> Option<u32> + Send + 'sta
 /// Finds a place for a new connection or refuses it.
 fn admit(
     stream: UnixStream,
-    handle: &LoopHandle,
+    counters: &Arc<Counters>,
     options: &Options,
 ) -> Option<(UnixStream, Credentials, Gauge)> {
-    let counters = handle.counters();
     let peer = (options.peer)(&stream).ok()?;
     let reserved = if peer.uid == 0 { 0 } else { ROOT_RESERVE };
     match Gauge::take(counters, |counters| &counters.connections, MAX_CONNECTIONS as u64 - reserved) {
@@ -216,8 +248,7 @@ async fn accept_scraper(listener: Option<&TcpListener>) -> std_io::Result<TcpStr
 }
 
 /// Finds a place for a scraper or refuses it; it takes none of the control socket's.
-fn admit_scraper(stream: &TcpStream, handle: &LoopHandle) -> Option<Gauge> {
-    let counters = handle.counters();
+fn admit_scraper(stream: &TcpStream, counters: &Arc<Counters>) -> Option<Gauge> {
     let place = Gauge::take(counters, |counters| &counters.scrapers, MAX_SCRAPERS as u64);
     let count = if place.is_some() { &counters.accepted } else { &counters.refused };
     count.fetch_add(1, Ordering::Relaxed);
@@ -228,10 +259,10 @@ fn admit_scraper(stream: &TcpStream, handle: &LoopHandle) -> Option<Gauge> {
 }
 
 /// Serves a connection that has a place, and counts how it ended.
-async fn count_breaches(served: impl Future<Output = ConnectionEnd>, place: Gauge, handle: LoopHandle) {
+async fn count_breaches(served: impl Future<Output = ConnectionEnd>, place: Gauge, counters: Arc<Counters>) {
     let _place = place;
     if served.await == ConnectionEnd::Breach {
-        handle.counters().broken.fetch_add(1, Ordering::Relaxed);
+        counters.broken.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -10,21 +10,20 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use futures_util::stream;
-use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use gdprport_core::audit::Recording;
-use gdprport_core::encode;
 
 use super::caller::Caller;
+use super::reply::{HttpRefusal, Json, body, refuse};
 use crate::control::api::{
-    EndpointInfo, ErrorReply, ExplainQuery, ExplainReply, FlowQuery, Index, RecordReply, StatusReply,
+    EndpointInfo, ExplainQuery, ExplainReply, FlowQuery, Index, RecordReply, StatusReply,
 };
 use crate::control::counters::{Counters, Gauge};
 use crate::control::handle::{AskError, LoopHandle};
@@ -74,37 +73,6 @@ pub(super) fn router(handle: LoopHandle, within: Duration, scrapes: Router) -> R
         .method_not_allowed_fallback(async || {
             refuse(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method; GET / lists which")
         })
-}
-
-/// A reply as JSON, in which nothing steers the terminal of who prints it.
-struct Json<T>(T);
-
-impl<T: Serialize> Json<T> {
-    fn bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        encode::json(&self.0, &mut bytes);
-        bytes
-    }
-}
-
-impl<T: Serialize> IntoResponse for Json<T> {
-    fn into_response(self) -> Response {
-        body("application/json", Body::from(self.bytes())).into_response()
-    }
-}
-
-/// A refusal: a status code and one sentence.
-#[derive(Debug)]
-pub(super) struct HttpRefusal(StatusCode, String);
-
-impl IntoResponse for HttpRefusal {
-    fn into_response(self) -> Response {
-        (self.0, Json(ErrorReply { error: self.1 })).into_response()
-    }
-}
-
-pub(super) fn refuse(code: StatusCode, sentence: impl Into<String>) -> HttpRefusal {
-    HttpRefusal(code, sentence.into())
 }
 
 impl Context {
@@ -225,12 +193,6 @@ async fn events(
         Some((Ok::<_, Infallible>(line), (lines, place)))
     });
     Ok(body("application/x-ndjson", Body::from_stream(lines)))
-}
-
-pub(super) fn body(content_type: &'static str, body: Body) -> Response {
-    let mut response = body.into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
 }
 
 async fn doctor(State(context): State<Context>) -> Result<Response, HttpRefusal> {

@@ -15,7 +15,7 @@ use axum::routing::get;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use super::routes::{HttpRefusal, body, refuse};
+use super::reply::{HttpRefusal, body, refuse};
 use crate::control::handle::{AskError, LoopHandle};
 use crate::control::limits::SCRAPE_FRESH;
 use crate::control::metrics::{Format, render, sensor};

@@ -40,7 +40,7 @@ fn options_mean_what_they_promise() {
     assert_eq!(args.events, Some(EventsTarget::Stdout));
     let cli =
         Cli::try_parse_from(["gdprport", "flows", "--socket", "/s", "--json"]).expect("global after command");
-    assert_eq!((cli.socket, cli.json), (PathBuf::from("/s"), true));
+    assert_eq!((cli.socket, cli.json), (Some(PathBuf::from("/s")), true));
     for wrong in [
         &["gdprport", "flows", "--limit", "0"][..],
         &["gdprport", "policy"],

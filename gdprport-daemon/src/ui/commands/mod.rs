@@ -2,6 +2,7 @@
 
 mod ask;
 mod audit;
+mod deliver;
 mod events;
 mod explain;
 mod files;
@@ -15,6 +16,8 @@ mod scan;
 mod unpin;
 mod waiting;
 
+use std::path::PathBuf;
+
 pub(super) use files::LedgerError;
 use waiting::runtime;
 
@@ -24,18 +27,28 @@ use super::format::clean_lines;
 use super::screen::Output;
 use super::{doctor, flows, status};
 use crate::app;
+use crate::control::DEFAULT_SOCKET;
 use crate::control::api::{CheckResult, ExplainQuery, FlowQuery};
 use crate::control::client::{ClientError, ControlClient};
 
 pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
     // The daemon's own sink writes to standard output, which `Output` would lock.
     if let TopCommand::Daemon(DaemonCommand::Run(args)) = cli.command {
-        return run::daemon(args, cli.socket, cli.color);
+        let socket = cli.socket.unwrap_or_else(daemon_socket);
+        return run::daemon(args, socket, cli.color);
+    }
+    if let TopCommand::Deliver(args) = cli.command {
+        return deliver::run(args, cli.socket);
     }
     let mut out = Output::new(cli.color);
-    let client = ControlClient::new(&cli.socket);
+    if let TopCommand::Sink(command) = cli.command {
+        return deliver::sink(command, cli.socket, cli.json, &mut out);
+    }
+    let client = ControlClient::new(&cli.socket.unwrap_or_else(daemon_socket));
     match cli.command {
-        TopCommand::Daemon(DaemonCommand::Run(_)) => unreachable!("handled above"),
+        TopCommand::Daemon(DaemonCommand::Run(_)) | TopCommand::Deliver(_) | TopCommand::Sink(_) => {
+            unreachable!("handled above")
+        }
         TopCommand::Daemon(DaemonCommand::Unpin(args)) => unpin::run(&args, &mut out),
         TopCommand::Daemon(DaemonCommand::Status) => {
             let reply = runtime()?.block_on(client.status())?;
@@ -44,6 +57,7 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
             } else {
                 let screen = out.screen();
                 out.text(&status::show(&reply.value, &screen))?;
+                out.text(&deliver::section(&reply.value.status, &screen)?)?;
             }
             Ok(Exit::Fine)
         }
@@ -97,6 +111,11 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
         TopCommand::Policy(PolicyCommand::Schema) => policy::schema(&mut out),
         TopCommand::Privacy(command) => privacy::run(command, cli.json, &mut out),
     }
+}
+
+/// The daemon's socket where none is given.
+fn daemon_socket() -> PathBuf {
+    std::env::var_os("GDPRPORT_SOCKET").map_or_else(|| DEFAULT_SOCKET.into(), PathBuf::from)
 }
 
 fn reload(client: &ControlClient, json: bool, out: &mut Output) -> anyhow::Result<Exit> {

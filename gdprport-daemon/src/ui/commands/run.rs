@@ -69,7 +69,7 @@ fn render(color: bool, width: Option<NonZeroU16>) -> Render {
 }
 
 /// The daemon's log, not its events: to standard error, from level `info` or as `GDPRPORT_LOG` sets.
-fn log_to_stderr() {
+pub(super) fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("GDPRPORT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = io::stderr().is_terminal();
     let subscriber = tracing_subscriber::fmt()

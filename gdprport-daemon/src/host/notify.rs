@@ -5,23 +5,23 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 
 /// Ready to watch; `what` is the line that `systemctl status` shows.
-pub(super) fn ready(what: &str) {
+pub(crate) fn ready(what: &str) {
     send(&[NotifyState::Ready, NotifyState::Status(what)]);
 }
 
 /// Alive; to be sent more often than [`watchdog_period`].
-pub(super) fn alive() {
+pub(crate) fn alive() {
     send(&[NotifyState::Watchdog]);
 }
 
 /// About to end.
-pub(super) fn stopping() {
+pub(crate) fn stopping() {
     send(&[NotifyState::Stopping]);
 }
 
 /// How often the service manager expects [`alive`]; `None` if it does not watch.
 #[must_use]
-pub(super) fn watchdog_period() -> Option<Duration> {
+pub(crate) fn watchdog_period() -> Option<Duration> {
     sd_notify::watchdog_enabled()
 }
 

@@ -1,0 +1,199 @@
+//! What the deliverer reports: its sinks, how far each is, what was lost, what is wrong; and what a test found.
+//!
+//! Fields are only ever added within `v1`.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The reply to `GET /v1/sinks` of the deliverer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DeliverStatus {
+    pub version: String,
+    /// The deliverer's process id, in its own pid namespace.
+    pub pid: u32,
+    pub started: Timestamp,
+    pub config: ConfigStanding,
+    pub spool: SpoolStanding,
+    /// Every sink of the configuration, in its order, those with mistakes behind.
+    pub sinks: Vec<SinkStanding>,
+}
+
+/// What was read last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ConfigStanding {
+    pub path: String,
+    /// When it was read.
+    pub read: Timestamp,
+    /// Why it was refused, as text of several lines; then what was read before is still used. `null`: it is used.
+    pub refused: Option<String>,
+}
+
+/// The spool that is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SpoolStanding {
+    pub path: String,
+    /// Events that are there.
+    pub events: u64,
+    /// Bytes that they take.
+    pub bytes: u64,
+    /// When the oldest of them was written.
+    pub oldest: Option<Timestamp>,
+    /// Why it cannot be read.
+    pub error: Option<String>,
+}
+
+/// What a sink is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SinkState {
+    /// It has begun and nothing was sent yet.
+    Starting,
+    /// Everything that it wants was delivered.
+    Idle,
+    /// It sends.
+    Sending,
+    /// What was sent last did not arrive; it is tried again.
+    Failing,
+    /// The spool cannot be read.
+    NoSpool,
+    /// Its configuration has mistakes, and it is not used.
+    Faulty,
+}
+
+impl SinkState {
+    /// The identifier in JSON.
+    #[must_use]
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Idle => "idle",
+            Self::Sending => "sending",
+            Self::Failing => "failing",
+            Self::NoSpool => "no-spool",
+            Self::Faulty => "faulty",
+        }
+    }
+}
+
+/// One sink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SinkStanding {
+    /// Empty for one whose configuration names none.
+    pub name: String,
+    /// The kind of receiver, as `syslog`; empty where that cannot be read.
+    #[serde(rename = "type")]
+    pub transport: String,
+    /// Where the receiver is.
+    pub place: String,
+    pub encoding: String,
+    pub state: SinkState,
+    /// What is wrong in the configuration, as text of several lines. A sink that is not `faulty` goes on as it was configured
+    /// before.
+    pub problems: Option<String>,
+    /// Where it began in the spool, and why there.
+    pub began: String,
+    pub lag: LagStanding,
+    pub totals: SinkTotals,
+    /// When a receiver last confirmed something.
+    pub delivered_at: Option<Timestamp>,
+    /// What went wrong last, while it has not worked since.
+    pub failure: Option<FailureStanding>,
+    /// The event that a receiver refused last.
+    pub refused: Option<RefusedStanding>,
+    /// What was lost last.
+    pub lost: Option<LostStanding>,
+}
+
+/// What lies before a sink in the spool, before its filter.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LagStanding {
+    pub events: u64,
+    /// Bytes in the spool.
+    pub bytes: u64,
+    /// For how long the oldest of them waits.
+    pub seconds: u64,
+}
+
+/// What became of the events that a sink has read, since `since`. They outlive the deliverer, and begin anew with a sink that is
+/// new or has another receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SinkTotals {
+    pub since: Timestamp,
+    /// Events that the receiver has confirmed.
+    pub delivered: u64,
+    /// Bytes of their records.
+    pub bytes: u64,
+    /// Events that the filter left out.
+    pub filtered: u64,
+    /// Events that the receiver refused for good.
+    pub refused: u64,
+    /// Events that were gone from the spool before they were sent, or could not be read.
+    pub lost: u64,
+}
+
+impl SinkTotals {
+    /// Nothing yet.
+    #[must_use]
+    pub(crate) const fn since(since: Timestamp) -> Self {
+        Self { since, delivered: 0, bytes: 0, filtered: 0, refused: 0, lost: 0 }
+    }
+}
+
+/// A failure that is not over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FailureStanding {
+    /// One sentence: what was tried, where, what came back.
+    pub why: String,
+    /// Since when nothing arrives.
+    pub since: Timestamp,
+    /// Attempts since then.
+    pub attempts: u64,
+    /// When it is tried again.
+    pub next: Option<Timestamp>,
+}
+
+/// An event that the receiver will never take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RefusedStanding {
+    pub id: Uuid,
+    pub kind: String,
+    /// The receiver's reason.
+    pub why: String,
+    pub at: Timestamp,
+}
+
+/// Events that a sink does not get.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LostStanding {
+    /// How many; 0: nobody knows.
+    pub events: u64,
+    /// They came after this time.
+    pub since: Timestamp,
+    /// And before this.
+    pub until: Timestamp,
+    /// `removed`, `damaged`, `interrupted` or `unreadable`.
+    pub reason: String,
+}
+
+/// The reply to `POST /v1/sinks/NAME/test` of the deliverer: what came of one marked event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TestReply {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub transport: String,
+    pub place: String,
+    pub encoding: String,
+    /// The event's id.
+    pub id: Uuid,
+    /// Its kind: `sink.test`.
+    pub kind: String,
+    /// Whether it arrived.
+    pub arrived: bool,
+    /// What the receiver said, if it said something.
+    pub answer: Option<String>,
+    /// Why it did not arrive.
+    pub why: Option<String>,
+    /// Milliseconds that it took.
+    pub took_ms: u64,
+}

@@ -1,0 +1,202 @@
+//! How far a sink is: one small file for each, replaced as a whole.
+//!
+//! A cursor is of one sink (name, type, place) and one spool. One that cannot be read or is of something else is not used, and the
+//! sink says where it begins instead.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use gdprport_core::delivery::Sink;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::control::api::SinkTotals;
+use crate::host::configured;
+
+/// Bytes that a cursor may have: this program's own have some 400.
+const BYTES_MAX: u64 = 64 << 10;
+
+/// A place in a spool: everything before it is done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    /// The spool; `None`: whichever is there.
+    pub(super) spool: Option<Uuid>,
+    /// The index of the next record; `None`: the oldest one.
+    pub(super) index: Option<u64>,
+}
+
+/// What is kept of a sink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Cursor {
+    version: u32,
+    sink: String,
+    pub(super) place: Place,
+    /// What became of the events before it.
+    pub(super) totals: SinkTotals,
+}
+
+/// The version of the format.
+const VERSION: u32 = 1;
+
+/// Whose a cursor is: the same text for the same name, type and place of the receiver. A digest, because a place may be long.
+fn identity(sink: &Sink) -> String {
+    let mut digest = Sha256::new();
+    for part in [&*sink.name, sink.target.kind().as_str(), &sink.target.place()] {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part);
+    }
+    let hex: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+/// What was found of a sink that begins.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It continues here.
+    Cursor(Place, SinkTotals),
+    /// There is none.
+    None,
+    /// There is one of another receiver.
+    OfAnother,
+    /// There is one that cannot be used, and why.
+    Unusable(String),
+}
+
+/// The file of a sink's cursor.
+#[derive(Debug)]
+pub(super) struct CursorFile {
+    path: PathBuf,
+    sink: String,
+    /// What was written last, by number: a write that comes late does not turn it back.
+    written: u64,
+}
+
+impl CursorFile {
+    /// Names the file, in a directory that is there.
+    pub(super) fn new(directory: &Path, sink: &Sink) -> Self {
+        Self { path: directory.join(&*sink.name), sink: identity(sink), written: 0 }
+    }
+
+    /// Reads it.
+    pub(super) fn find(&self) -> Found {
+        let text = match configured::read(&self.path, BYTES_MAX) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::None,
+            Err(error) => return Found::Unusable(error.to_string()),
+        };
+        match serde_json::from_slice::<Cursor>(&text) {
+            Ok(cursor) if cursor.version != VERSION => {
+                Found::Unusable(format!("it is of version {}, this program reads {VERSION}", cursor.version))
+            }
+            Ok(cursor) if cursor.sink != self.sink => Found::OfAnother,
+            Ok(cursor) => Found::Cursor(cursor.place, cursor.totals),
+            Err(_) => Found::Unusable("it is no cursor".to_owned()),
+        }
+    }
+
+    /// Replaces it, unless a later one (by `number`) was written.
+    ///
+    /// # Errors
+    /// If it cannot be written; the one before is still there.
+    pub(super) fn write(&mut self, number: u64, place: Place, totals: SinkTotals) -> io::Result<()> {
+        if number <= self.written {
+            return Ok(());
+        }
+        let cursor = Cursor { version: VERSION, sink: self.sink.clone(), place, totals };
+        let text = serde_json::to_vec(&cursor).map_err(io::Error::other)?;
+        // No name of a sink begins with a dot.
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let new = self.path.with_file_name(format!(".{name}.new"));
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(&new)?;
+        file.write_all(&text)?;
+        // Without it the name may be on the disk before the bytes are.
+        file.sync_data()?;
+        fs::rename(&new, &self.path)?;
+        self.written = number;
+        Ok(())
+    }
+}
+
+/// Makes the directory of cursors in the deliverer's state directory, which must exist.
+///
+/// # Errors
+/// If it cannot be made or written to.
+pub(super) fn directory(state: &Path) -> io::Result<PathBuf> {
+    let directory = state.join("cursors");
+    match fs::create_dir(&directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    File::open(&directory)?.sync_all()?;
+    rustix::fs::access(&directory, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?;
+    Ok(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use gdprport_core::delivery::Delivery;
+    use gdprport_core::written::Source;
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sink(name: &str, address: &str) -> Sink {
+        let text =
+            format!("[[sink]]\nname = \"{name}\"\ntype = \"syslog\"\naddress = \"tcp://{address}:601\"\n");
+        Delivery::parse(Source { name: "x".to_owned(), text }).expect("valid").sinks.remove(0)
+    }
+
+    fn totals(delivered: u64) -> SinkTotals {
+        SinkTotals { delivered, ..SinkTotals::since(Timestamp::UNIX_EPOCH) }
+    }
+
+    #[test]
+    fn a_cursor_is_found_again_and_only_by_its_own_sink() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut file = CursorFile::new(dir.path(), &sink("a", "x"));
+        assert_eq!(file.find(), Found::None);
+        let place = Place { spool: Some(Uuid::from_u128(7)), index: Some(3) };
+        file.write(1, place, totals(3)).expect("writable");
+        let again = CursorFile::new(dir.path(), &sink("a", "x"));
+        assert_eq!(again.find(), Found::Cursor(place, totals(3)));
+        assert_eq!(CursorFile::new(dir.path(), &sink("a", "y")).find(), Found::OfAnother);
+        assert_eq!(CursorFile::new(dir.path(), &sink("b", "x")).find(), Found::None);
+        assert_eq!(fs::read_dir(dir.path()).expect("a directory").count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn a_write_that_comes_late_does_not_turn_it_back() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut file = CursorFile::new(dir.path(), &sink("a", "x"));
+        let place = |index| Place { spool: None, index: Some(index) };
+        file.write(2, place(20), totals(2)).expect("writable");
+        file.write(1, place(10), totals(1)).expect("nothing to do");
+        assert_eq!(file.find(), Found::Cursor(place(20), totals(2)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_cursor_or_are_said_to_be_none(bytes in prop::collection::vec(any::<u8>(), 0..300), cut in 0_usize..400) {
+            let dir = tempfile::tempdir().expect("a directory");
+            let mut file = CursorFile::new(dir.path(), &sink("a", "x"));
+            let place = Place { spool: Some(Uuid::from_u128(7)), index: Some(3) };
+            file.write(1, place, totals(3)).expect("writable");
+            let whole = fs::read(dir.path().join("a")).expect("written");
+            fs::write(dir.path().join("a"), &whole[..cut.min(whole.len())]).expect("writable");
+            let found = file.find();
+            prop_assert!(matches!(found, Found::Unusable(_)) != (cut >= whole.len()), "{found:?}");
+            fs::write(dir.path().join("a"), &bytes).expect("writable");
+            prop_assert!(matches!(file.find(), Found::Unusable(_)));
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! From the settings of a sink to its transport: one row for each.
+
+use gdprport_core::delivery::Target;
+
+use super::Transport;
+use super::http::Ndjson;
+use super::syslog::Syslog;
+
+/// Makes the transport of a receiver. It connects when it is first used.
+///
+/// # Errors
+/// One sentence: why there can be none.
+pub(super) fn transport(target: &Target) -> Result<Box<dyn Transport>, String> {
+    match target {
+        Target::Http(settings) => Ok(Box::new(Ndjson::new(settings.clone()))),
+        Target::Syslog(settings) => Ok(Box::new(Syslog::new(settings.clone()))),
+    }
+}

@@ -1,0 +1,86 @@
+//! The endpoints of the deliverer's control socket.
+
+use std::time::Duration;
+
+use axum::Extension;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use jiff::Timestamp;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::board::Board;
+use super::probe::probe;
+use crate::control::api::{DeliverStatus, EndpointInfo, Index, TestReply};
+use crate::control::limits::TEST_WITHIN;
+use crate::control::server::{Caller, HttpRefusal, Json, refuse};
+
+/// How long a status may take, less than a client waits.
+const STATUS_WITHIN: Duration = Duration::from_secs(4);
+
+/// What `GET /` lists.
+const ENDPOINTS: [(&str, &str, &str); 3] = [
+    ("GET", "/", "this list"),
+    ("GET", "/v1/sinks", "every sink: how far it is, what was delivered and lost, what is wrong"),
+    (
+        "POST",
+        "/v1/sinks/NAME/test",
+        "send one marked event to a receiver; for root and the deliverer's own user",
+    ),
+];
+
+pub(super) fn router(board: Board) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/v1/sinks", get(sinks))
+        .route("/v1/sinks/{name}/test", post(test))
+        .fallback(async || {
+            refuse(StatusCode::NOT_FOUND, "there is nothing at this path; GET / lists what there is")
+        })
+        .method_not_allowed_fallback(async || {
+            refuse(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method; GET / lists which")
+        })
+        .with_state(board)
+}
+
+async fn index() -> Json<Index> {
+    let endpoints = ENDPOINTS.map(|(method, path, does)| EndpointInfo {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        does: does.to_owned(),
+    });
+    Json(Index { version: env!("CARGO_PKG_VERSION").to_owned(), endpoints: endpoints.to_vec() })
+}
+
+async fn sinks(State(board): State<Board>) -> Result<Json<DeliverStatus>, HttpRefusal> {
+    let read = spawn_blocking(move || board.status(Timestamp::now()));
+    match timeout(STATUS_WITHIN, read).await {
+        Ok(Ok(status)) => Ok(Json(status)),
+        Ok(Err(_)) | Err(_) => Err(refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the spool is being read and the disk is slow; try again",
+        )),
+    }
+}
+
+async fn test(
+    State(board): State<Board>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Result<Json<TestReply>, HttpRefusal> {
+    let (uid, ours) = (caller.peer.uid, rustix::process::geteuid().as_raw());
+    if uid != 0 && uid != ours {
+        let sentence =
+            format!("only root may test a sink and this is uid {uid}: use `sudo gdprport sink test`");
+        return Err(refuse(StatusCode::FORBIDDEN, sentence));
+    }
+    let Some(sink) = board.sink(&name) else {
+        let names: Vec<String> = board.known().rows.iter().map(|row| row.sink.name.to_string()).collect();
+        let known =
+            if names.is_empty() { "none is".to_owned() } else { format!("these are: {}", names.join(", ")) };
+        return Err(refuse(StatusCode::NOT_FOUND, format!("no sink `{name}` is in use; {known}")));
+    };
+    Ok(Json(probe(&sink, board.host(), TEST_WITHIN).await))
+}

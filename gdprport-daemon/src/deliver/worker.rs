@@ -1,0 +1,322 @@
+//! One sink at work: read, send, note how far it is, and wait where something fails.
+//!
+//! A task of its own for each sink. It holds one batch (`feed` states its bound) and waits only for its own receiver; reading the
+//! spool and writing the cursor happen on the blocking pool.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use gdprport_core::delivery::{Backoff, Sink};
+use gdprport_core::event::Host;
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::cursor::{CursorFile, Place};
+use super::feed::{Batch, Feed};
+use super::lost::Maker;
+use super::standing::Standing;
+use super::{Limits, Outcome, Transport};
+use crate::control::api::SinkState;
+use crate::sink::spool::{POLL, SpoolReader};
+
+/// How often a cursor is written at most: what is sent twice after a crash is what was sent in so long.
+const NOTED_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a batch that is on its way may take once the sink is to stop.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// A receiver that said that something is too large is given more again after so many batches that went well.
+const GROWS_AFTER: u32 = 16;
+
+/// What a sink needs to work.
+pub(super) struct Worker {
+    pub(super) sink: Sink,
+    pub(super) transport: Result<Box<dyn Transport>, String>,
+    pub(super) standing: Standing,
+    pub(super) cursor: Arc<Mutex<CursorFile>>,
+    pub(super) spool: std::path::PathBuf,
+    pub(super) host: Host,
+}
+
+/// A worker in the middle of its work.
+struct Work {
+    worker: Worker,
+    feed: Option<Feed>,
+    batch: Batch,
+    /// How many of the batch are done.
+    done: usize,
+    /// Events at once, after the receiver found a batch too large.
+    most: usize,
+    went_well: u32,
+    backoff: Backoff,
+    noted: Instant,
+    /// Writes of the cursor, counted; and whether something is not in it.
+    number: u64,
+    dirty: bool,
+    /// Whether "now" still has to be found.
+    seek_end: bool,
+}
+
+impl Worker {
+    /// Works until it is told to stop. `seek_end`: it begins behind the newest record.
+    pub(super) async fn run(self, seek_end: bool, mut stop: watch::Receiver<bool>) {
+        let mut work = Work {
+            worker: self,
+            feed: None,
+            batch: Batch::default(),
+            done: 0,
+            most: usize::MAX,
+            went_well: 0,
+            backoff: Backoff::default(),
+            noted: Instant::now(),
+            number: 0,
+            dirty: false,
+            seek_end,
+        };
+        let mut late = stop.clone();
+        tokio::select! {
+            () = work.go(&mut stop) => {}
+            () = async {
+                stopped(&mut late).await;
+                sleep(GRACE).await;
+            } => {}
+        }
+        work.note().await;
+    }
+}
+
+/// Waits until a sink is to stop.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // A sender that is gone asks for nothing else.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Waits, and returns whether the sink is to stop.
+async fn pause(stop: &mut watch::Receiver<bool>, time: Duration) -> bool {
+    tokio::select! {
+        () = stopped(stop) => true,
+        () = sleep(time) => false,
+    }
+}
+
+impl Work {
+    async fn go(&mut self, stop: &mut watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            if self.dirty && self.noted.elapsed() >= NOTED_EVERY {
+                self.note().await;
+            }
+            let pause_for =
+                if self.done < self.batch.messages.len() { self.send().await } else { self.read(stop).await };
+            if !pause_for.is_zero() {
+                if self.dirty && pause_for > NOTED_EVERY {
+                    self.note().await;
+                }
+                if pause(stop, pause_for).await {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// What is taken at once: by the transport, the sink's settings, and what the receiver found too large.
+    fn limits(&self) -> Limits {
+        let of = self.worker.transport.as_ref().map_or(Limits { events: 1, bytes: 1 }, |t| t.limits());
+        let batch = &self.worker.sink.batch;
+        Limits {
+            events: batch.events.map_or(of.events, |events| events.get().min(of.events)).max(1),
+            bytes: batch.bytes.map_or(of.bytes, |bytes| bytes.get().min(of.bytes)).max(1),
+        }
+    }
+
+    /// Reads the next batch. Returns for how long there is nothing to do.
+    async fn read(&mut self, stop: &mut watch::Receiver<bool>) -> Duration {
+        self.batch = self.empty();
+        self.done = 0;
+        let limits = self.limits();
+        let filled = self.fill(limits).await;
+        let wait = self.worker.sink.batch.wait.unwrap_or_default();
+        let some = !self.batch.messages.is_empty();
+        if some && !self.batch.more && !wait.is_zero() {
+            if pause(stop, wait).await {
+                return Duration::ZERO;
+            }
+            // What cannot be read now is read again behind this batch.
+            let _ = self.fill(limits).await;
+        }
+        let mut facts = self.worker.standing.facts();
+        facts.totals.filtered += self.batch.filtered;
+        for loss in &self.batch.losses {
+            facts.lost(loss);
+        }
+        if self.batch.anew {
+            tracing::warn!(sink = %self.worker.sink.name, "the spool was created anew: it is read from its beginning");
+            facts.began = "at the beginning of a spool that was created anew".to_owned();
+        }
+        if some {
+            facts.state = SinkState::Sending;
+        } else {
+            if self.batch.next != facts.place {
+                facts.place = self.batch.next;
+                self.dirty = true;
+            }
+            if !self.batch.more && filled.is_ok() {
+                facts.works();
+                facts.state = SinkState::Idle;
+            }
+        }
+        match filled {
+            Err(pause) => pause,
+            Ok(()) if some || self.batch.more => Duration::ZERO,
+            Ok(()) => POLL,
+        }
+    }
+
+    /// A batch with nothing in it, at the place of the sink.
+    fn empty(&self) -> Batch {
+        Batch { next: self.worker.standing.facts().place, ..Batch::default() }
+    }
+
+    /// Opens the spool if it is not open, and reads from it, on the blocking pool.
+    async fn fill(&mut self, limits: Limits) -> Result<(), Duration> {
+        let (feed, mut batch) = (self.feed.take(), std::mem::take(&mut self.batch));
+        let opening = feed.is_none().then(|| {
+            let sink = &self.worker.sink;
+            let maker = Maker::new(sink, &self.worker.host);
+            let place = self.worker.standing.facts().place;
+            (self.worker.spool.clone(), maker, sink.filter.clone(), sink.encoding, place, self.seek_end)
+        });
+        let read = spawn_blocking(move || {
+            let mut feed = match (feed, opening) {
+                (Some(feed), _) => feed,
+                (None, Some((spool, maker, filter, encoding, mut place, seek_end))) => {
+                    let mut reader = SpoolReader::open(&spool)?;
+                    if seek_end {
+                        reader.seek_end()?;
+                        let extent = reader.extent()?;
+                        place = Place { spool: extent.spool, index: Some(extent.next) };
+                    }
+                    Feed::new(reader, place, maker, filter, encoding)
+                }
+                (None, None) => unreachable!("it is opened if it is not there"),
+            };
+            let read = feed.fill(&mut batch, limits);
+            Ok((feed, batch, read))
+        });
+        self.batch = self.empty();
+        let error = match read.await {
+            Ok(Ok((feed, batch, read))) => {
+                self.seek_end = false;
+                (self.feed, self.batch) = (Some(feed), batch);
+                match read {
+                    Ok(()) => return Ok(()),
+                    // What was read before is sent first.
+                    Err(_) if !self.batch.messages.is_empty() => return Ok(()),
+                    Err(error) => error,
+                }
+            }
+            Ok(Err(error)) => error,
+            Err(panic) => {
+                tracing::error!(sink = %self.worker.sink.name, %panic, "reading the spool failed; it is opened again");
+                return Err(POLL);
+            }
+        };
+        let pause = self.backoff.next(fastrand::u32(..), None);
+        let mut facts = self.worker.standing.facts();
+        facts.failed(error.to_string(), SinkState::NoSpool, Timestamp::now(), pause);
+        Err(pause)
+    }
+
+    /// Sends what is left of the batch, or as much of it as is taken at once. Returns how long to wait before the next attempt.
+    async fn send(&mut self) -> Duration {
+        let limits = self.limits();
+        let rest = &self.batch.messages[self.done..];
+        let mut bytes = 0;
+        let fits = rest.iter().take(limits.events.min(self.most)).take_while(|message| {
+            bytes += message.record.len();
+            bytes <= limits.bytes
+        });
+        let count = fits.count().max(1);
+        let outcome = match &mut self.worker.transport {
+            Ok(transport) => transport.send(&rest[..count]).await,
+            Err(why) => Outcome::failed(why.clone()),
+        };
+        self.settle(count, outcome)
+    }
+
+    /// Counts what became of a number of events.
+    fn settle(&mut self, count: usize, outcome: Outcome) -> Duration {
+        let Outcome { done, refused, failure } = outcome;
+        let done = done.min(count);
+        let now = Timestamp::now();
+        let mut facts = self.worker.standing.facts();
+        let sent = &self.batch.messages[self.done..self.done + done];
+        let mut bytes: usize = sent.iter().map(|message| message.record.len()).sum();
+        let mut delivered = done;
+        for refusal in refused {
+            let Some(message) = sent.get(refusal.index) else { continue };
+            bytes -= message.record.len();
+            delivered -= 1;
+            facts.refused(&message.event, &refusal.why, now);
+        }
+        facts.delivered(delivered as u64, bytes as u64, now);
+        let mut pause = Duration::ZERO;
+        let mut done = done;
+        if done > 0 {
+            self.backoff.reset();
+        }
+        match failure {
+            None => {
+                facts.works();
+                self.went_well += 1;
+                if self.went_well >= GROWS_AFTER {
+                    (self.went_well, self.most) = (0, self.most.saturating_mul(2));
+                }
+            }
+            Some(failure) if failure.too_large && count - done == 1 && done == 0 => {
+                facts.refused(&self.batch.messages[self.done].event, &failure.why, now);
+                done = 1;
+            }
+            Some(failure) if failure.too_large => {
+                (self.went_well, self.most) = (0, ((count - done) / 2).max(1));
+            }
+            Some(failure) => {
+                self.went_well = 0;
+                pause = self.backoff.next(fastrand::u32(..), failure.after);
+                facts.failed(failure.why, SinkState::Failing, now, pause);
+            }
+        }
+        self.done += done;
+        if done > 0 {
+            facts.place = self.batch.places.get(self.done).copied().unwrap_or(self.batch.next);
+            self.dirty = true;
+        }
+        pause
+    }
+
+    /// Writes the cursor.
+    async fn note(&mut self) {
+        self.noted = Instant::now();
+        if !self.dirty {
+            return;
+        }
+        self.number += 1;
+        let number = self.number;
+        let (place, totals) = {
+            let facts = self.worker.standing.facts();
+            (facts.place, facts.totals)
+        };
+        let cursor = Arc::clone(&self.worker.cursor);
+        let written = spawn_blocking(move || {
+            cursor.lock().unwrap_or_else(PoisonError::into_inner).write(number, place, totals)
+        });
+        match written.await {
+            Ok(Ok(())) => self.dirty = false,
+            Ok(Err(error)) => {
+                tracing::warn!(sink = %self.worker.sink.name, %error, "the cursor cannot be written: events may come twice");
+            }
+            Err(panic) => tracing::error!(%panic, "the cursor was not written"),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! `deliver` and `sink …`: running the deliverer, asking it, testing a receiver.
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+
+use super::super::cli::{DeliverArgs, SinkArgs, SinkCommand};
+use super::super::exit::Exit;
+use super::super::screen::{Output, Screen};
+use super::super::sinks;
+use super::run::log_to_stderr;
+use super::waiting::runtime;
+use crate::control::DELIVER_SOCKET;
+use crate::control::api::{Status, TestReply};
+use crate::control::client::{ClientError, ControlClient};
+use crate::control::limits::TEST_WITHIN;
+use crate::deliver::{self, DeliverOptions};
+
+/// Runs the deliverer in the foreground until a signal stops it.
+pub(super) fn run(args: DeliverArgs, socket: Option<PathBuf>) -> anyhow::Result<Exit> {
+    log_to_stderr();
+    let DeliverArgs { config, state, any_owner } = args;
+    deliver::run(&DeliverOptions { config, state, socket, any_owner })?;
+    Ok(Exit::Fine)
+}
+
+/// `sink status` and `sink test`.
+pub(super) fn sink(
+    command: SinkCommand,
+    socket: Option<PathBuf>,
+    json: bool,
+    out: &mut Output,
+) -> anyhow::Result<Exit> {
+    match command {
+        SinkCommand::Status(args) => {
+            let reply = runtime()?.block_on(client(socket, &args).sinks())?;
+            if json {
+                out.json(&reply.json)?;
+            } else {
+                let screen = out.screen();
+                out.text(&sinks::show(&reply.value, &screen))?;
+            }
+            Ok(Exit::Fine)
+        }
+        SinkCommand::Test { name, args } => {
+            let reply = test(&name, socket, &args)?;
+            if json {
+                out.value(&reply)?;
+            } else {
+                let screen = out.screen();
+                out.text(&sinks::tested(&reply, &screen))?;
+            }
+            Ok(if reply.arrived { Exit::Fine } else { Exit::Failed })
+        }
+    }
+}
+
+/// What `daemon status` shows of the deliverer: nothing where the daemon writes no spool.
+pub(super) fn section(status: &Status, screen: &Screen) -> anyhow::Result<String> {
+    if !status.sinks.iter().any(|sink| sink.counts.name.starts_with("spool:")) {
+        return Ok(String::new());
+    }
+    let args = SinkArgs { config: deliver::CONFIG.into(), any_owner: true };
+    let socket = std::env::var_os("GDPRPORT_DELIVER_SOCKET").map(PathBuf::from);
+    Ok(match runtime()?.block_on(client(socket, &args).sinks()) {
+        Ok(reply) => sinks::section(&reply.value, screen),
+        Err(error) => sinks::no_deliverer(&error.to_string(), screen),
+    })
+}
+
+/// The deliverer's socket: the one that was given, that the configuration names, or the usual one.
+fn client(socket: Option<PathBuf>, args: &SinkArgs) -> ControlClient {
+    let configured =
+        || deliver::load(&args.config, args.any_owner).ok().and_then(|read| read.settings.socket);
+    ControlClient::of_deliverer(&socket.or_else(configured).unwrap_or_else(|| DELIVER_SOCKET.into()))
+}
+
+/// By the deliverer, which has the secrets; where none runs by this process.
+fn test(name: &str, socket: Option<PathBuf>, args: &SinkArgs) -> anyhow::Result<TestReply> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if name.is_empty() || !name.chars().all(plain) {
+        return Err(anyhow!("{name:?} is no name of a sink: they have only a-z, 0-9 and `-`"));
+    }
+    let runtime = runtime()?;
+    match runtime.block_on(client(socket, args).test_sink(name)) {
+        Ok(reply) => return Ok(reply.value),
+        Err(ClientError::NoDeliverer(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    deliver::seal();
+    let delivery = deliver::load(&args.config, args.any_owner)?;
+    let config = args.config.display();
+    if let Some(faulty) = delivery.faulty.iter().find(|sink| sink.name.as_deref() == Some(name)) {
+        return Err(anyhow!("the sink `{name}` cannot be used:\n{}", faulty.problems));
+    }
+    let Some(sink) = delivery.sinks.iter().find(|sink| *sink.name == *name) else {
+        let names: Vec<&str> = delivery.sinks.iter().map(|sink| &*sink.name).collect();
+        return Err(match names.as_slice() {
+            [] => anyhow!(
+                "{config} has no [[sink]] that can be used; docs/delivery.md shows how one is written"
+            ),
+            names => anyhow!("{config} has no sink `{name}`; it has: {}", names.join(", ")),
+        });
+    };
+    Ok(runtime.block_on(deliver::probe(sink, &deliver::this_host()?, TEST_WITHIN)))
+}
