@@ -8,10 +8,13 @@ pub struct Declaration {
     text: String,
 }
 
-/// Declares `port` as `name`, served on this host.
+/// What a port sends unless a test says otherwise. Tests count single events; `auto.rs` proves the default.
+const EMIT: &str = "emit = \"every\"\n";
+
+/// Declares `port` as `name`, served on this host. It sends every event.
 #[must_use]
 pub fn declare(name: &str, port: u16) -> Declaration {
-    Declaration { text: format!("\n[[port]]\nname = \"{name}\"\nport = {port}\n") }
+    Declaration { text: format!("\n[[port]]\nname = \"{name}\"\nport = {port}\n{EMIT}") }
 }
 
 /// Declares `port` so that everything on it is allowed, as role `serving` and role `calling`.
@@ -23,9 +26,19 @@ pub fn open(port: u16) -> Declaration {
 }
 
 impl Declaration {
+    /// Sends what the daemon sends where a policy says nothing.
+    #[must_use]
+    pub fn emit_by_default(mut self) -> Self {
+        self.text = self.text.replacen(EMIT, "", 1);
+        self
+    }
+
     /// One more key of the port, before any rule, for example `emit = "violations"`.
     #[must_use]
     pub fn key(mut self, line: &str) -> Self {
+        if line.starts_with("emit = ") {
+            self = self.emit_by_default();
+        }
         let rules = self.text.find("\n[[port.allow]]").unwrap_or(self.text.len());
         self.text.insert_str(rules, &format!("{line}\n"));
         self

@@ -14,11 +14,19 @@ mod stages;
 pub(crate) use case::Case;
 use gdprport_core::encode::Encoding;
 
+/// Every event is a line, so that the cost of lines shows.
+const EVERY: &str = "\"every\"";
+/// The default.
+const AUTO: &str = "\"auto\"";
+
 /// Every case.
 pub(crate) const CASES: &[Case] = &[
-    Case { name: "connection", make: || path::connections(path::Traffic::Silent) },
-    Case { name: "connection-tls", make: || path::connections(path::Traffic::Tls) },
-    Case { name: "connection-violation", make: || path::connections(path::Traffic::Violation) },
+    Case { name: "connection", make: || path::connections(path::Traffic::Silent, EVERY) },
+    Case { name: "connection-auto", make: || path::connections(path::Traffic::Silent, AUTO) },
+    Case { name: "connection-tls", make: || path::connections(path::Traffic::Tls, EVERY) },
+    Case { name: "connection-tls-auto", make: || path::connections(path::Traffic::Tls, AUTO) },
+    Case { name: "connection-violation", make: || path::connections(path::Traffic::Violation, EVERY) },
+    Case { name: "connection-violation-auto", make: || path::connections(path::Traffic::Violation, AUTO) },
     Case { name: "decode-record", make: stages::decode },
     Case { name: "identity-known", make: stages::identity },
     Case { name: "flow-open-close", make: stages::flow },

@@ -36,9 +36,9 @@ pub(super) enum Traffic {
     Violation,
 }
 
-/// One item: a loopback connection, both ends watched.
-pub(super) fn connections(traffic: Traffic) -> Item {
-    let mut pipeline = Pipeline::new();
+/// One item: a loopback connection, both ends watched, on a port with this `emit`.
+pub(super) fn connections(traffic: Traffic, emit: &str) -> Item {
+    let mut pipeline = Pipeline::new(emit);
     let client = if traffic == Traffic::Violation { STRANGER } else { CLIENT };
     let segments = if traffic == Traffic::Tls { posture::segments(posture::PG_TLS) } else { Vec::new() };
     Box::new(move |number| {
@@ -63,7 +63,7 @@ pub(super) fn connections(traffic: Traffic) -> Item {
 }
 
 /// The policy of the host.
-pub(super) fn policy() -> Policy {
+fn policy(emit: &str) -> Policy {
     let text = r#"
 version = 1
 [controller]
@@ -77,6 +77,7 @@ port = 5432
 listen = ["loopback", "10.0.2.15"]
 protocol = "postgresql"
 tls = { required = false, why = "loopback only" }
+emit = EMIT
 [port.record]
 purpose = "order fulfilment"
 subjects = ["customers"]
@@ -95,7 +96,8 @@ direction = "out"
 peers = ["loopback"]
 process = { exe = "/usr/bin/orders-api", unit = "orders-api.service" }
 "#;
-    let source = Source { name: "policy.toml".to_owned(), text: text.to_owned() };
+    let text = text.replacen("EMIT", emit, 1);
+    let source = Source { name: "policy.toml".to_owned(), text };
     compile(&[source]).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
@@ -163,13 +165,13 @@ struct Pipeline {
 }
 
 impl Pipeline {
-    fn new() -> Self {
+    fn new(emit: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let out = std::env::var_os("GDPRPORT_BENCH_EVENTS").unwrap_or_else(|| "/dev/null".into());
         let sink = Sink::file(Path::new(&out), DEFAULT_CAPACITY).expect("every Linux has /dev/null");
         let publisher = Publisher::new(Fanout::new(vec![sink]), stamper(), clock());
         let evidence = Evidence::new(resolver(folder.path()), NoMaps);
-        let mut monitor = Monitor::new(Table::new(Limits::default()), policy(), evidence, publisher);
+        let mut monitor = Monitor::new(Table::new(Limits::default()), policy(emit), evidence, publisher);
         monitor.count_into(Tally::new(TallyLimits::default(), 0));
         Self { _folder: folder, monitor }
     }

@@ -91,7 +91,7 @@ impl fmt::Display for ReasonId {
 }
 
 /// A set of reasons.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct ReasonSet(u16);
 
 impl ReasonSet {

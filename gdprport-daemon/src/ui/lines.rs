@@ -8,22 +8,24 @@
 
 mod own;
 mod paint;
+mod summary;
+mod words;
 
-use std::fmt::Write as _;
 use std::num::NonZeroU16;
 
 use jiff::tz::TimeZone;
 
 use super::container::container;
-use super::format::{basename, bytes, elapsed, list, program};
+use super::format::{bytes, elapsed, list, program};
 use super::tone::Tone;
 use gdprport_core::event::{
     Body, Event, FindingEvent, Flow, FlowEvent, FlowSummary, Kind, ListenerEvent, Severity, Violation,
 };
-use gdprport_core::model::{Attribution, Direction, Endpoint, Nat, Outcome, PostureState, Process};
+use gdprport_core::model::{Attribution, Endpoint, Nat, Outcome, Process};
 use gdprport_core::verdict::{Accepted, Verdict};
 use own::{audited, coverage, policy, sink_lost, start};
 use paint::{Painter, Span};
+use words::{arrow, short, state};
 
 /// The narrowest room for the end of a line: below it, the terminal may break the line.
 const MIN_TAIL: usize = 14;
@@ -87,7 +89,7 @@ impl LineRenderer {
                 self.flow(&mut painter, flow, false, &tail);
             }
             Body::FlowPosture(flow) => {
-                let mut tail = encryption(flow);
+                let mut tail = Vec::from_iter(encryption(flow));
                 tail.push(verdict_span(&flow.verdict, flow.policy.is_some()));
                 self.flow(&mut painter, flow, false, &tail);
             }
@@ -177,42 +179,11 @@ impl LineRenderer {
     }
 
     fn summary(&self, painter: &mut Painter<'_>, event: &FlowSummary) {
-        let counts = &event.summary;
-        let (direction, process, peer, verdict) = match &event.summary.group {
-            Some(group) => {
-                let exe = group.exe.as_deref().map_or("unknown process", basename);
-                let mut process = vec![(Tone::Strong, exe.to_owned())];
-                process.extend(group.user.iter().map(|user| (Tone::Plain, format!(" {user}"))));
-                process.extend(group.unit.iter().map(|unit| (Tone::Dim, format!(" {}", short(unit)))));
-                let verdict = match &group.rule {
-                    Some(rule) => (Tone::Good, format!("✓ {rule}")),
-                    None => (Tone::Warn, "? undecided".to_owned()),
-                };
-                (arrow(group.direction), process, group.peer_ip.to_string(), verdict)
-            }
-            None => (
-                "↔",
-                vec![(Tone::Dim, "many processes".to_owned())],
-                "many peers".to_owned(),
-                (Tone::Dim, "the rest".to_owned()),
-            ),
-        };
-        self.columns(painter, &event.port.name, direction, &process);
-        painter.cell(self.cells.peer, &[(Tone::Plain, peer)]);
-        let mut text = String::from(" ·");
-        for (count, word) in [
-            (counts.opened, "opened"),
-            (counts.closed, "closed"),
-            (counts.failed, "failed"),
-            (counts.updated, "still open"),
-        ] {
-            if count > 0 {
-                write!(text, " {count} {word}").expect("writing to memory cannot fail");
-            }
-        }
-        write!(text, " ↑{} ↓{}", bytes(counts.bytes_sent), bytes(counts.bytes_received))
-            .expect("writing to memory cannot fail");
-        self.tail(painter, false, &[verdict, (Tone::Dim, text)]);
+        self.columns(painter, &event.port.name, summary::direction(event), &summary::process(event));
+        painter.cell(self.cells.peer, &[(Tone::Plain, summary::peer(&event.summary))]);
+        // Nothing else shows the reasons of what was counted here.
+        let keep = matches!(event.verdict.as_deref(), Some(Verdict::Violation { .. }));
+        self.tail(painter, keep, &summary::tail(event, &self.zone));
     }
 
     fn columns(&self, painter: &mut Painter<'_>, port: &str, direction: &str, process: &[Span]) {
@@ -229,22 +200,8 @@ impl LineRenderer {
 }
 
 /// How a flow is encrypted, and a blank.
-fn encryption(event: &FlowEvent) -> Vec<Span> {
-    let Some(posture) = &event.posture else { return Vec::new() };
-    let tone = match posture.state {
-        PostureState::Tls13 | PostureState::Tls12 | PostureState::StarttlsUpgraded => Tone::Good,
-        PostureState::EncryptedOther | PostureState::NoData => Tone::Plain,
-        PostureState::WeakTls
-        | PostureState::StarttlsRefused
-        | PostureState::Plaintext
-        | PostureState::Unrecognised => Tone::Bad,
-        PostureState::Unknown => Tone::Warn,
-    };
-    let version = match (posture.state, posture.version) {
-        (PostureState::StarttlsUpgraded | PostureState::WeakTls, Some(version)) => format!(" {version}"),
-        _ => String::new(),
-    };
-    vec![(tone, format!("{}{version} ", posture.state.as_str()))]
+fn encryption(event: &FlowEvent) -> Option<Span> {
+    event.posture.as_ref().map(|posture| state(posture.state, posture.version))
 }
 
 /// Tone, sign and name of a kind.
@@ -257,7 +214,7 @@ fn head(body: &Body) -> (Tone, &'static str, &'static str) {
         Kind::FlowPosture => (Tone::Plain, "◈", "posture"),
         Kind::Finding if body.severity() == Severity::Info => (Tone::Plain, "?", "finding"),
         Kind::Finding => (Tone::Warn, "?", "finding"),
-        Kind::FlowSummary => (Tone::Plain, "Σ", "summary"),
+        Kind::FlowSummary => (summary::tone(body), "Σ", "summary"),
         Kind::Violation if body.accepted().is_some() => (Tone::Warn, "△", "accepted"),
         Kind::Violation => (Tone::Bad, "▲", "VIOLATION"),
         Kind::ListenerOpen => (Tone::Plain, "◆", "listen"),
@@ -268,13 +225,6 @@ fn head(body: &Body) -> (Tone, &'static str, &'static str) {
         Kind::DaemonStop => (Tone::Note, "■", "stop"),
         Kind::SinkLost => (Tone::Warn, "≡", "lost"),
         Kind::SinkTest => (Tone::Note, "≡", "test"),
-    }
-}
-
-const fn arrow(direction: Direction) -> &'static str {
-    match direction {
-        Direction::In => "←",
-        Direction::Out => "→",
     }
 }
 
@@ -330,11 +280,6 @@ fn who(process: Option<&Process>, room: usize) -> Vec<Span> {
         pieces.extend(process.unit.iter().map(|unit| (Tone::Dim, format!(" {}", short(unit)))));
     }
     pieces
-}
-
-/// Most units are services: the suffix adds nothing.
-fn short(unit: &str) -> &str {
-    unit.strip_suffix(".service").unwrap_or(unit)
 }
 
 /// The verdict of the policy; without one, the catalog can only know that nothing is declared.

@@ -52,8 +52,10 @@ pub(crate) fn policies(instrument: &mut Instrument, context: &Context) -> Result
 
 /// Files with a port and this many rules, the last of which allows loopback.
 fn rules(count: u32) -> Vec<String> {
-    let mut files =
-        vec![format!("version = 1\n\n[[port]]\nname = \"bench\"\nport = {WATCHED}\n{}", allow("any"))];
+    let mut files = vec![format!(
+        "version = 1\n\n[[port]]\nname = \"bench\"\nport = {WATCHED}\nemit = \"every\"\n{}",
+        allow("any")
+    )];
     for first in (1..count).step_by(RULES_PER_FILE as usize) {
         let mut text = "version = 1\n".to_owned();
         for number in first..count.min(first + RULES_PER_FILE) {
@@ -75,7 +77,7 @@ fn peers(count: u32) -> String {
         let _ = write!(list, "\"{}\", ", address(number));
     }
     format!(
-        "version = 1\n\n[peers]\nmany = [{list}\"127.0.0.0/8\"]\n\n[[port]]\nname = \"bench\"\nport = {WATCHED}\n{}",
+        "version = 1\n\n[peers]\nmany = [{list}\"127.0.0.0/8\"]\n\n[[port]]\nname = \"bench\"\nport = {WATCHED}\nemit = \"every\"\n{}",
         allow("many")
     )
 }

@@ -294,7 +294,7 @@ pub(crate) fn policy(ports: impl IntoIterator<Item = u16>) -> String {
     for port in ports {
         let _ = write!(
             text,
-            "\n[[port]]\nname = \"bench-{port}\"\nport = {port}\n\
+            "\n[[port]]\nname = \"bench-{port}\"\nport = {port}\nemit = \"every\"\n\
              \n[[port.allow]]\nrole = \"serving\"\ndirection = \"in\"\npeers = [\"any\"]\n\
              \n[[port.allow]]\nrole = \"calling\"\ndirection = \"out\"\npeers = [\"any\"]\n"
         );

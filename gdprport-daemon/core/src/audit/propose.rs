@@ -62,7 +62,9 @@ pub(super) fn port(port: &DeclaredPort) -> String {
         demand => line(&mut table, "tls", &tls(demand)),
     }
     match port.emit {
-        Emit::Every => {}
+        Emit::Auto { most: Emit::AUTO_MOST } => {}
+        Emit::Auto { most } => line(&mut table, "emit", &format!("{{ auto = {most} }}")),
+        Emit::Every => line(&mut table, "emit", "\"every\""),
         Emit::Violations => line(&mut table, "emit", "\"violations\""),
         Emit::Summary { every } => {
             line(

@@ -143,6 +143,9 @@ fn summary(event: &FlowSummary, text: &mut String) -> fmt::Result {
                 Direction::Out => "to",
             };
             write!(text, "{exe} {way} {}", group.peer_ip)?;
+            if let Some(prefix) = group.peer_prefix {
+                write!(text, "/{prefix}")?;
+            }
         }
         None => text.write_str("the rest")?,
     }
@@ -150,7 +153,14 @@ fn summary(event: &FlowSummary, text: &mut String) -> fmt::Result {
         text,
         ", {} events: {} opened, {} closed, {} failed, {} still open",
         summary.events, summary.opened, summary.closed, summary.failed, summary.updated
-    )
+    )?;
+    match event.verdict.as_deref() {
+        Some(verdict @ Verdict::Violation { .. }) => {
+            write!(text, ", {} times ", summary.violations)?;
+            judged(verdict, event.accepted.as_deref(), text)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn coverage(event: &CoverageEvent, text: &mut String) -> fmt::Result {

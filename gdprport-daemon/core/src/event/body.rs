@@ -234,10 +234,16 @@ impl Body {
         process.or_else(|| self.listener().map(|listener| &listener.process))?.as_deref()
     }
 
-    /// The verdict on the flow or listener that it is about.
+    /// The verdict on the flow or listener that it is about, or that flows of a summary have in common.
     #[must_use]
     pub fn verdict(&self) -> Option<&Verdict> {
-        self.flow().map(|flow| &*flow.verdict).or_else(|| self.listener().map(|listener| &listener.verdict))
+        match self {
+            Self::FlowSummary(summary) => summary.verdict.as_deref(),
+            _ => self
+                .flow()
+                .map(|flow| &*flow.verdict)
+                .or_else(|| self.listener().map(|listener| &listener.verdict)),
+        }
     }
 
     /// How much it matters. The one place that decides it:
@@ -256,7 +262,7 @@ impl Body {
     #[must_use]
     pub fn severity(&self) -> Severity {
         match self {
-            Self::FlowSummary(_) => Severity::Info,
+            Self::FlowSummary(summary) => summary.severity(),
             Self::Finding(finding) => match &**finding {
                 FindingEvent::Flow(_) => Severity::Medium,
                 FindingEvent::Audit(finding) => finding.severity(),
@@ -287,6 +293,9 @@ impl Body {
     /// The exceptions that accept the violation that it is about.
     #[must_use]
     pub fn accepted(&self) -> Option<&Accepted> {
+        if let Self::FlowSummary(summary) = self {
+            return summary.accepted.as_deref();
+        }
         let of_flow = self.flow().and_then(|flow| flow.accepted.as_deref());
         of_flow.or_else(|| self.listener().and_then(|listener| listener.accepted.as_deref()))
     }

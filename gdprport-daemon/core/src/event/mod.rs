@@ -38,4 +38,4 @@ pub use schema::json_schema;
 pub use severity::{Severity, gravest};
 pub use sink::{SinkLost, SinkRef, SinkTest};
 pub use stamp::{Head, Stamper};
-pub use summary::{FlowSummary, Group, Summary};
+pub use summary::{Because, Coarse, FlowSummary, GaveUp, Group, GroupPosture, Summary, SummedUp};

@@ -4,6 +4,7 @@ pub mod containers;
 pub mod exceptions;
 pub mod findings;
 pub mod sinks;
+pub mod summaries;
 
 use std::collections::BTreeMap;
 
@@ -88,9 +89,7 @@ pub fn events() -> Vec<Event> {
         })));
     }
     bodies.push(Body::Coverage(Box::new(loss())));
-    let Body::FlowSummary(mut overflow) = body(Kind::FlowSummary) else { panic!("asked for a summary") };
-    overflow.summary.group = None;
-    bodies.push(Body::FlowSummary(overflow));
+    bodies.extend(summaries::bodies(&summaries::fixed(port(), policy()), &forbidden().verdict));
     bodies.into_iter().map(|body| stamper.stamp(now(), body)).collect()
 }
 
@@ -127,31 +126,7 @@ pub fn body(kind: Kind) -> Body {
             ..declared(Outcome::Established)
         })),
         Kind::Finding => findings::of_flow(declared(Outcome::Closed)),
-        Kind::FlowSummary => Body::FlowSummary(Box::new(FlowSummary {
-            port: port(),
-            summary: Summary {
-                from: time("2026-11-23T13:19:00Z"),
-                to: now(),
-                group: Some(Group {
-                    direction: Direction::In,
-                    rule: Some("orders-api".into()),
-                    peer_ip: "10.0.2.7".parse().expect("an address"),
-                    exe: Some("/usr/lib/postgresql/15/bin/postgres".into()),
-                    unit: Some("postgresql@15-main.service".into()),
-                    user: Some("postgres".into()),
-                }),
-                events: 13,
-                opened: 7,
-                closed: 6,
-                failed: 0,
-                updated: 0,
-                bytes_sent: 120_000,
-                bytes_received: 4_096,
-                first: time("2026-11-23T13:19:00.5Z"),
-                last: time("2026-11-23T13:19:58Z"),
-            },
-            policy: policy(),
-        })),
+        Kind::FlowSummary => Body::FlowSummary(Box::new(summaries::fixed(port(), policy()))),
         Kind::Violation => Body::Violation(Box::new(Violation::Flow(forbidden()))),
         Kind::ListenerOpen => Body::ListenerOpen(Box::new(ListenerEvent {
             listener: Listener { local: endpoint("10.0.2.15", 5432), cookie: Cookie(0x31) },

@@ -67,6 +67,29 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>, T: From<Verdict>>(
     read(WireVerdict::deserialize(deserializer)?).map(T::from)
 }
 
+/// The same for a verdict that may be left out.
+pub(super) mod option {
+    use super::{
+        Deserialize, Deserializer, Serialize as _, Serializer, Verdict, VerdictRef, WireVerdict, read,
+    };
+    use crate::shared::Shared;
+
+    #[expect(clippy::ref_option, reason = "the signature that serde's `with` calls")]
+    pub(in super::super) fn serialize<S: Serializer>(
+        verdict: &Option<Shared<Verdict>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        verdict.as_deref().map(VerdictRef::from).serialize(serializer)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Shared<Verdict>>, D::Error> {
+        let wire = Option::<WireVerdict>::deserialize(deserializer)?;
+        wire.map(|wire| read(wire).map(Shared::new)).transpose()
+    }
+}
+
 fn read<E: de::Error>(wire: WireVerdict) -> Result<Verdict, E> {
     match wire.outcome {
         WireOutcome::Declared => {

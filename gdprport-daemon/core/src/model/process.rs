@@ -184,6 +184,17 @@ impl Process {
         attribution: Attribution::Unknown,
     };
 
+    /// What holding it costs at most, bytes. Its texts may be shared with others that are held too.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let Self { exe, script, comm, user, group, unit, slice, cgroup, .. } = self;
+        let parent = self.parent.as_ref().and_then(|parent| parent.exe.as_ref());
+        let texts = [exe, script, comm, user, group, unit, slice, cgroup].into_iter().flatten().chain(parent);
+        // A container's names and labels are bounded where they are read.
+        let container = if self.container.is_some() { 2_048 } else { 0 };
+        size_of::<Self>() + texts.map(|text| text.len()).sum::<usize>() + container
+    }
+
     /// True if names that it has not may come yet: those that are pending, and a container's that were unknown.
     #[must_use]
     pub fn lacks_names(&self) -> bool {

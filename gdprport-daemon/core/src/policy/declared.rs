@@ -12,6 +12,11 @@ use crate::model::TlsVersion;
 /// Which events a port's flows produce. Counts add up in every case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Emit {
+    /// Every flow while there are few; the others in summaries.
+    Auto {
+        /// How many events a minute flows of one kind with one peer may send one by one, at least 1.
+        most: u32,
+    },
     /// Every flow.
     Every,
     /// Violations and undecided flows only.
@@ -21,6 +26,18 @@ pub enum Emit {
         /// The period, from one second to one day.
         every: Duration,
     },
+}
+
+impl Emit {
+    /// Events a minute, where `"auto"` does not say how many: ten short connections. A person can still read along, and a
+    /// group writes some 40 MB a day at most.
+    pub const AUTO_MOST: u32 = 20;
+}
+
+impl Default for Emit {
+    fn default() -> Self {
+        Self::Auto { most: Self::AUTO_MOST }
+    }
 }
 
 /// What a declaration demands of the encryption of its flows.

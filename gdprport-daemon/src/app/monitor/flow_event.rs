@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use gdprport_core::event::{
-    Cookie, Finding, FindingId, Flow as FlowObject, FlowEvent, FlowFindingEvent, Peer,
-};
+use gdprport_core::event::{Cookie, Finding, FindingId, Flow as FlowObject, FlowEvent, Peer};
 use gdprport_core::flow::Flow;
 use gdprport_core::model::{PostureState, Proof};
 use gdprport_core::policy::DnsNames;
@@ -51,7 +49,7 @@ pub(in crate::app) fn flow_object(
 
 /// The finding of a flow that ended and whose encryption, which the policy demands, was not seen, or cannot be compared
 /// with the demand: unknown is not compliant.
-pub(super) fn unproven(event: FlowEvent) -> Option<FlowFindingEvent> {
+pub(super) fn unproven(event: &FlowEvent) -> Option<Finding> {
     let Verdict::Undecided { .. } = *event.verdict else { return None };
     const UNKNOWN: (FindingId, &str) = (FindingId::PostureUnknown, "how it was encrypted is not known");
     let ((id, what), why) = match event.posture.as_deref() {
@@ -73,7 +71,7 @@ pub(super) fn unproven(event: FlowEvent) -> Option<FlowFindingEvent> {
         }
     };
     let detail = format!("the flow ended and {what}: {why}");
-    Some(FlowFindingEvent { finding: Finding { id, detail }, flow: event })
+    Some(Finding { id, detail })
 }
 
 #[cfg(test)]
@@ -121,7 +119,7 @@ mod tests {
         if undecided {
             event.verdict = Verdict::Undecided { missing: Vec::new(), nearest: None }.into();
         }
-        unproven(event).map(|event| event.finding.id)
+        unproven(&event).map(|finding| finding.id)
     }
 
     #[test]

@@ -8,15 +8,15 @@ use std::sync::Arc;
 
 use gdprport_core::encode::Encoder;
 use gdprport_core::event::{
-    Agent, Body, Cookie, FindingEvent, FlowEvent, FlowKind, Kind, Listener as ListenerObject, ListenerEvent,
-    PolicyRef, Port, Stamper, Violation,
+    Agent, Body, Cookie, FindingEvent, FlowEvent, FlowFindingEvent, FlowKind, Kind,
+    Listener as ListenerObject, ListenerEvent, PolicyRef, Port, Stamper, Violation,
 };
 use gdprport_core::flow::{Change, ChangeKind, Flow};
 use gdprport_core::listener::Listener;
 use gdprport_core::policy::{ActivePolicy, Emit, Policy, PortInfo, TlsDemand};
 use gdprport_core::privacy::{Privacy, Shown};
 use gdprport_core::shared::Shared;
-use gdprport_core::suppress::{Decision, Suppressor};
+use gdprport_core::suppress::{Decision, Suppressor, With};
 use gdprport_core::verdict::{Accepted, Verdict};
 use jiff::Timestamp;
 
@@ -169,7 +169,6 @@ impl Publisher {
         };
         // Without a policy nothing is declared, and a violation for every flow would only say so again.
         let violates = new_violation && self.policy.is_some();
-        self.received += 1 + u64::from(violates);
         let WatchedPort { port, emit, demands_tls } = port;
         let event = FlowEvent {
             port,
@@ -181,15 +180,21 @@ impl Publisher {
             accepted,
             policy: self.policy.clone(),
         };
-        self.offer(of, &event, emit, now);
-        if violates {
-            self.offer(FlowKind::Violation, &event, emit, now);
+        let ends_unproven = kind == ChangeKind::Closed && demands_tls;
+        let finding = ends_unproven.then(|| unproven(&event)).flatten();
+        let with = With { violation: violates, finding: finding.is_some() };
+        self.received += 1 + u64::from(with.count());
+        match self.suppressor.offer(of, with, &event, emit, now) {
+            Decision::Pass => self.line(of, &event, now),
+            Decision::SuppressFlow => {}
+            Decision::SuppressAll => return,
         }
-        if kind == ChangeKind::Closed
-            && demands_tls
-            && let Some(finding) = unproven(event)
-        {
-            self.send(Body::Finding(Box::new(FindingEvent::Flow(finding))), now);
+        if violates {
+            self.line(FlowKind::Violation, &event, now);
+        }
+        if let Some(finding) = finding {
+            let found = FindingEvent::Flow(FlowFindingEvent { finding, flow: event });
+            self.stamp(Body::Finding(Box::new(found)), now);
         }
     }
 
@@ -320,15 +325,12 @@ impl Publisher {
         self.policy.clone()
     }
 
-    fn offer(&mut self, kind: FlowKind, event: &FlowEvent, emit: Emit, now: Timestamp) {
-        match self.suppressor.offer(kind, event, emit, now) {
-            Decision::Pass if self.fanout.wants_events() => self.stamp(kind.body(event.clone()), now),
-            Decision::Pass => {
-                let Self { stamper, encoder, fanout, .. } = self;
-                fanout.publish_line(kind, |line| encoder.flow(stamper.head(now), kind, event, line));
-            }
-            Decision::Suppress => {}
+    fn line(&mut self, kind: FlowKind, event: &FlowEvent, now: Timestamp) {
+        if self.fanout.wants_events() {
+            return self.stamp(kind.body(event.clone()), now);
         }
+        let Self { stamper, encoder, fanout, .. } = self;
+        fanout.publish_line(kind, |line| encoder.flow(stamper.head(now), kind, event, line));
     }
 
     fn stamp(&mut self, body: Body, now: Timestamp) {

@@ -1,5 +1,6 @@
 //! Promises that need the loop's parts together: the monitor, the keeper, and a ledger on disk.
 
 mod given_back;
+mod picture;
 mod truth;
 mod world;

@@ -51,7 +51,7 @@ impl TaskLookup for NoMaps {
 }
 
 /// Keeps every line that is published.
-struct Lines(Arc<Mutex<Vec<Bytes>>>);
+pub(super) struct Lines(pub(super) Arc<Mutex<Vec<Bytes>>>);
 
 impl Follower for Lines {
     fn offer(&mut self, line: &Bytes) -> bool {
@@ -88,7 +88,7 @@ pub(super) fn policy(number: u8) -> (Policy, Arc<[Source]>) {
     (policy, sources.into())
 }
 
-fn clock() -> BootClock {
+pub(super) fn clock() -> BootClock {
     BootClock::booted_at("2026-11-23T11:20:00Z".parse().expect("a time"))
 }
 
@@ -297,12 +297,14 @@ fn begin_with(
     (monitor, keeper)
 }
 
-fn resolver(dir: &TempDir) -> Resolver {
+pub(super) fn resolver(dir: &TempDir) -> Resolver {
     let root = dir.path().to_owned();
     let cgroups = Mounts { cgroup2: Some(root.clone()), v1: Vec::new() };
     let roots = Roots { proc: root.clone(), host_root: root, cgroups };
     let mut resolver = Resolver::new(&roots, clock()).expect("an empty directory is a /proc");
-    for (exec_id, exe) in [(1, "/usr/bin/server"), (2, "/usr/bin/client")] {
+    for (exec_id, exe) in
+        [(1, "/usr/bin/server"), (2, "/usr/bin/client"), (3, "/usr/bin/stranger"), (4, "/usr/bin/scanner")]
+    {
         let file = FileReading {
             device: 254 << 20,
             inode: 77,

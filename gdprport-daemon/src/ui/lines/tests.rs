@@ -62,7 +62,9 @@ fn lines_fit_the_terminal_unless_something_is_wrong() {
         let lines = LineRenderer::new(false, width(columns), TimeZone::UTC);
         for event in samples::events() {
             let line = render(&lines, std::slice::from_ref(&event));
-            let wrong = matches!(event.body.kind(), Kind::Violation | Kind::Finding);
+            let violates = matches!(event.body.verdict(), Some(Verdict::Violation { .. }));
+            let wrong = matches!(event.body.kind(), Kind::Violation | Kind::Finding)
+                || event.body.kind() == Kind::FlowSummary && violates;
             let keep = event.body.verdict().is_none() || wrong;
             assert!(keep || line.trim_end().chars().count() <= usize::from(columns), "{columns}: {line}");
         }
@@ -114,12 +116,14 @@ fn a_long_name_is_cut_and_its_number_is_not() {
 }
 
 #[test]
-fn a_reason_is_printed_by_the_violation_only() {
+fn a_reason_is_printed_once_by_violation_or_summary() {
     let lines = LineRenderer::new(false, width(200), TimeZone::UTC);
     for event in samples::events() {
         let line = render(&lines, std::slice::from_ref(&event));
         let reason = line.contains("undeclared-peer") || line.contains("exposed-listener");
-        assert_eq!(reason, event.body.kind() == Kind::Violation, "{line}");
+        let counted = event.body.kind() == Kind::FlowSummary
+            && matches!(event.body.verdict(), Some(Verdict::Violation { .. }));
+        assert_eq!(reason, counted || event.body.kind() == Kind::Violation, "{line}");
     }
 }
 

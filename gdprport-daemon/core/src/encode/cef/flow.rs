@@ -138,7 +138,7 @@ fn name(container: &Container) -> &str {
     container.names().and_then(|names| names.name.as_deref()).unwrap_or(&container.id)
 }
 
-fn judged(
+pub(super) fn judged(
     verdict: &Verdict,
     accepted: Option<&Accepted>,
     policy: Option<&PolicyRef>,

@@ -2,7 +2,7 @@
 
 use super::dictionary as key;
 use super::extension::Extension;
-use super::flow::{direction, port};
+use super::flow::{direction, judged, port};
 use crate::event::{
     AuditFindingEvent, Body, CoverageEvent, DaemonStart, DaemonStop, FindingEvent, FlowSummary, PolicyEvent,
 };
@@ -54,7 +54,10 @@ fn summary(event: &FlowSummary, to: &mut Extension<'_>) {
     to.number(key::CNT, summary.events);
     to.time(key::START, summary.from);
     to.time(key::END, summary.to);
-    to.custom(key::POLICY, event.policy.as_ref().map_or("", |policy| &policy.digest));
+    match &event.verdict {
+        Some(verdict) => judged(verdict, event.accepted.as_deref(), event.policy.as_ref(), to),
+        None => to.custom(key::POLICY, event.policy.as_ref().map_or("", |policy| &policy.digest)),
+    }
     let Some(group) = &summary.group else { return };
     to.number(key::DIRECTION, direction(group.direction));
     // The local end's process; “in” is from the source to the destination.
@@ -77,6 +80,7 @@ fn summary(event: &FlowSummary, to: &mut Extension<'_>) {
         }
     }
     match &group.rule {
+        _ if event.verdict.is_some() => {}
         Some(rule) => {
             to.custom(key::VERDICT, "declared");
             to.custom(key::RULE, rule);

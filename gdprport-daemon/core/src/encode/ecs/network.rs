@@ -160,7 +160,12 @@ fn related(event: &FlowEvent, o: &mut Object<'_>) {
     o.all("hosts", hosts);
 }
 
-fn judged(verdict: &Verdict, accepted: Option<&Accepted>, active: Option<&PolicyRef>, o: &mut Object<'_>) {
+pub(super) fn judged(
+    verdict: &Verdict,
+    accepted: Option<&Accepted>,
+    active: Option<&PolicyRef>,
+    o: &mut Object<'_>,
+) {
     o.object("verdict", |o| {
         o.put("outcome", verdict.outcome());
         o.all("reasons", verdict.reasons().iter().map(|reason| reason.id));

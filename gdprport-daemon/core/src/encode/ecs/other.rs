@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::network::{direction, policy, port};
+use super::network::{direction, judged, policy, port};
 use crate::encode::object::Object;
 use crate::encode::sides::base;
 use crate::event::time::Micros;
@@ -153,19 +153,30 @@ fn own_summary(event: &FlowSummary, o: &mut Object<'_>) {
         o.put("closed", summary.closed);
         o.put("failed", summary.failed);
         o.put("updated", summary.updated);
+        if summary.violations > 0 {
+            o.put("violations", summary.violations);
+        }
+        o.may("auto", summary.auto.as_ref());
+        o.may("coarse", summary.coarse.as_ref());
         o.put("first", Micros(summary.first));
         o.put("last", Micros(summary.last));
     });
     if let Some(group) = &summary.group {
         o.object("flow", |o| o.put("direction", group.direction));
         o.object("process", |o| o.may("unit", group.unit.as_ref()));
-        o.object("verdict", |o| match &group.rule {
+    }
+    match (&event.verdict, &summary.group) {
+        (Some(verdict), _) => {
+            return judged(verdict, event.accepted.as_deref(), event.policy.as_ref(), o);
+        }
+        (None, Some(group)) => o.object("verdict", |o| match &group.rule {
             Some(rule) => {
                 o.put("outcome", "declared");
                 o.put("rule", rule);
             }
             None => o.put("outcome", "undecided"),
-        });
+        }),
+        (None, None) => {}
     }
     policy(event.policy.as_ref(), o);
 }

@@ -88,6 +88,9 @@ pub(super) fn summary(event: &FlowSummary, o: &mut Object<'_>) {
     o.put("start_time", millis(summary.from));
     o.put("end_time", millis(summary.to));
     o.may("app_protocol_name", event.port.protocol.as_ref());
+    if let Some(verdict) = &event.verdict {
+        authorized(verdict, event.policy.as_ref(), o);
+    }
     let Some(group) = &summary.group else {
         // A class must name one end: the watched port, at no address.
         o.object("dst_endpoint", |o| {

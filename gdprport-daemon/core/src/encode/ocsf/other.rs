@@ -121,6 +121,8 @@ pub(super) fn unmapped(body: &Body, o: &mut Object<'_>) {
         Body::FlowSummary(event) => {
             o.put("port", &event.port);
             o.put("summary", &event.summary);
+            o.may("verdict", event.verdict.as_deref().map(VerdictRef::from));
+            o.may("accepted", event.accepted.as_deref());
         }
         Body::Finding(finding) => match &**finding {
             FindingEvent::Flow(event) => o.put("finding", &event.finding),

@@ -114,7 +114,7 @@ impl Seen {
 
     /// Remembers the row of a flow.
     pub(super) fn insert(&mut self, glance: Glance, flow: &Flow, row: u32) {
-        let bytes = flow.process.as_deref().map_or(0, weight);
+        let bytes = flow.process.as_deref().map_or(0, Process::weight);
         if self.rows.len() >= MOST || self.bytes + bytes > MOST_BYTES {
             self.clear();
         }
@@ -132,23 +132,4 @@ impl Seen {
         self.rows.clear();
         self.bytes = 0;
     }
-}
-
-/// What holding a process costs at most, bytes. Its texts may be shared with others that are held too.
-fn weight(process: &Process) -> usize {
-    let texts = [
-        &process.exe,
-        &process.script,
-        &process.comm,
-        &process.user,
-        &process.group,
-        &process.unit,
-        &process.slice,
-        &process.cgroup,
-    ];
-    let parent = process.parent.as_ref().and_then(|parent| parent.exe.as_ref());
-    let texts = texts.into_iter().flatten().chain(parent).map(|text| text.len()).sum::<usize>();
-    // A container's names and labels are bounded where they are read.
-    let container = if process.container.is_some() { 2_048 } else { 0 };
-    size_of::<Process>() + texts + container
 }

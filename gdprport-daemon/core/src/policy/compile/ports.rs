@@ -106,7 +106,7 @@ impl PortTableBuilder {
                 protocol: service.map(|service| service.id.into()),
                 declared: false,
                 tls: TlsDemand::None,
-                emit: Emit::Every,
+                emit: Emit::default(),
                 record: None,
             };
             vec![PortClaim { info, declaration: None, local: true }]

@@ -139,7 +139,7 @@ impl Merge<'_, '_> {
             site,
             protocol: raw.protocol.map(|protocol| protocol.value.0),
             tls: raw.tls.map_or(TlsDemand::None, |tls| tls.value),
-            emit: raw.emit.map_or(Emit::Every, |emit| emit.value),
+            emit: raw.emit.map_or_else(Emit::default, |emit| emit.value),
             record,
             ruled,
             rules: Vec::with_capacity(rules.len()),

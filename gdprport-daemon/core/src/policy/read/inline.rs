@@ -28,21 +28,49 @@ tables! {
         later {}
     }
 
-    /// One event for many flows.
-    "`emit`" => struct RawSummary as "Summary" {
-        required {
-            /// How often, such as "60s".
-            summary: Text = "\"60s\"",
+    /// When flows are summed up: either `auto` or `summary`.
+    "`emit`" => struct RawEmit as "Emit" {
+        required {}
+        optional {
+            /// From so many events a minute on.
+            auto: AMinute,
+            /// Always, how often, such as "60s".
+            summary: Text,
         }
-        optional {}
         later {}
+    }
+}
+
+/// How many events a minute `auto` may allow: a hundred a second is no flood for anybody.
+const AUTO_MAX: u32 = 6_000;
+
+/// A number from 1 to 6,000.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AMinute(u32);
+
+schema!(AMinute, json_schema!({ "type": "integer", "minimum": 1, "maximum": AUTO_MAX }));
+
+impl Read for AMinute {
+    fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
+        let most = node.integer().and_then(|most| u32::try_from(most).ok());
+        if let Some(most) = most.filter(|most| (1..=AUTO_MAX).contains(most)) {
+            return Some(Self(most));
+        }
+        node.refuse("how many events a minute, from 1 to 6000, such as 60", report);
+        None
     }
 }
 
 schema!(
     Emit,
     json_schema!({ "anyOf": [
-        { "enum": ["every", "violations"] },
+        { "enum": ["auto", "every", "violations"] },
+        {
+            "type": "object",
+            "properties": { "auto": { "type": "integer", "minimum": 1, "maximum": AUTO_MAX } },
+            "required": ["auto"],
+            "additionalProperties": false,
+        },
         {
             "type": "object",
             "properties": { "summary": { "type": "string", "minLength": 1 } },
@@ -54,24 +82,24 @@ schema!(
 
 impl Read for Emit {
     fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
-        const HELP: &str = "write \"every\", \"violations\" or { summary = \"60s\" }";
+        const HELP: &str =
+            "write \"auto\", { auto = 60 }, \"every\", \"violations\" or { summary = \"60s\" }";
         match node.value {
+            DeValue::String(text) if text == "auto" => Some(Self::default()),
             DeValue::String(text) if text == "every" => Some(Self::Every),
             DeValue::String(text) if text == "violations" => Some(Self::Violations),
             DeValue::Table(_) => {
-                let summary = RawSummary::read(node, report)?.summary?;
-                let every = humantime::parse_duration(&summary.value).ok();
-                let bounds = Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60);
-                match every.filter(|every| bounds.contains(every)) {
-                    Some(every) => Some(Self::Summary { every }),
-                    None => {
-                        let message =
-                            format!("{} is no time from one second to one day", quoted(&summary.value));
-                        report.error(
-                            summary.loc,
-                            message,
-                            "write it as \"60s\", \"5m\" or \"1h\"".to_owned(),
-                        );
+                let before = report.errors();
+                match RawEmit::read(node, report).filter(|_| report.errors() == before)? {
+                    RawEmit { auto: Some(auto), summary: None } => Some(Self::Auto { most: auto.value.0 }),
+                    RawEmit { auto: None, summary: Some(summary) } => every(&summary, report),
+                    RawEmit { auto: Some(auto), summary: Some(_) } => {
+                        let help = "keep one of the two".to_owned();
+                        report.error(auto.loc, "`auto` contradicts `summary`", help);
+                        None
+                    }
+                    RawEmit { auto: None, summary: None } => {
+                        report.missing(node.loc, "`emit` does not say what is sent", HELP.to_owned());
                         None
                     }
                 }
@@ -82,6 +110,19 @@ impl Read for Emit {
             }
         }
     }
+}
+
+/// A fixed period.
+fn every(summary: &At<Text>, report: &mut Report<'_>) -> Option<Emit> {
+    let text = &summary.value.0;
+    let every = humantime::parse_duration(text).ok();
+    let bounds = Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60);
+    if let Some(every) = every.filter(|every| bounds.contains(every)) {
+        return Some(Emit::Summary { every });
+    }
+    let message = format!("{} is no time from one second to one day", quoted(text));
+    report.error(summary.loc, message, "write it as \"60s\", \"5m\" or \"1h\"".to_owned());
+    None
 }
 
 schema!(

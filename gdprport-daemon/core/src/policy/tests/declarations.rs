@@ -132,6 +132,20 @@ fn a_port_has_what_was_declared_of_it() {
 }
 
 #[test]
+fn a_busy_port_is_summed_up_unless_it_says_otherwise() {
+    let of = |emit: &str| {
+        let text = format!("version = 1\n[[port]]\nname = \"db\"\nport = 5432\n{emit}");
+        policy(&text).port(5432).expect("declared").emit
+    };
+    assert_eq!(of(""), Emit::Auto { most: 20 });
+    assert_eq!(of("emit = \"auto\""), Emit::default());
+    assert_eq!(of("emit = { auto = 60 }"), Emit::Auto { most: 60 });
+    assert_eq!(of("emit = \"every\""), Emit::Every);
+    let catalog = super::super::catalog_only();
+    assert!(catalog.watched().all(|port| port.emit == Emit::default()), "also where there is no policy");
+}
+
+#[test]
 fn what_art_30_requires_and_is_not_declared_is_a_warning() {
     let policy = policy(
         "version = 1\n[[port]]\nname = \"db\"\nport = 5432\nlisten = \"any\"\n\

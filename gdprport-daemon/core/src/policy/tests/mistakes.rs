@@ -356,9 +356,30 @@ fn a_summary_has_a_sensible_period() {
        = help: write it as "60s", "5m" or "1h"
     "#);
     assert_snapshot!(errors(&port("name = \"db\"\nport = 5432\nemit = \"some\"")), @r#"
-    policy.toml:8:8: error: expected "every", "violations" or { summary = "60s" }, found the text `some`
+    policy.toml:8:8: error: expected "auto", { auto = 60 }, "every", "violations" or { summary = "60s" }, found the text `some`
      8 | emit = "some"
        |        ^^^^^^
+    "#);
+}
+
+#[test]
+fn a_number_of_events_a_minute_is_a_sensible_one() {
+    let of = |emit: &str| errors(&port(&format!("name = \"db\"\nport = 5432\nemit = {emit}")));
+    for wrong in ["{ auto = 0 }", "{ auto = 6001 }", "{ auto = \"60\" }", "{ auto = -1 }", "{ auto = 1.5 }"] {
+        let shown = of(wrong);
+        assert!(shown.contains("how many events a minute, from 1 to 6000, such as 60"), "{shown}");
+    }
+    assert_snapshot!(of("{ auto = 60, summary = \"60s\" }"), @r#"
+    policy.toml:8:17: error: `auto` contradicts `summary`
+     8 | emit = { auto = 60, summary = "60s" }
+       |                 ^^
+       = help: keep one of the two
+    "#);
+    assert_snapshot!(of("{}"), @r#"
+    policy.toml:8:8: error: `emit` does not say what is sent
+     8 | emit = {}
+       |        ^^
+       = help: write "auto", { auto = 60 }, "every", "violations" or { summary = "60s" }
     "#);
 }
 

@@ -18,7 +18,7 @@ use crate::model::{
 use crate::policy::{ActivePolicy, DnsNames, Emit, Source, compile};
 use crate::privacy::Shown;
 use crate::shared::Shared;
-use crate::suppress::Suppressor;
+use crate::suppress::{Suppressor, With};
 
 /// Who is not to be found again.
 #[derive(Debug, Clone)]
@@ -203,9 +203,13 @@ fn bodies(event: &FlowEvent, listener: &ListenerEvent) -> Vec<Body> {
     let emit = Emit::Summary { every: std::time::Duration::from_secs(60) };
     let quiet =
         FlowEvent { verdict: samples::declared(crate::model::Outcome::Closed).verdict, ..event.clone() };
-    let _ = suppressor.offer(FlowKind::Close, &quiet, emit, samples::now());
+    let _ = suppressor.offer(FlowKind::Close, With::default(), &quiet, emit, samples::now());
+    for _ in 0..2 {
+        let with = With { violation: true, finding: true };
+        let _ = suppressor.offer(FlowKind::Close, with, event, Emit::Auto { most: 1 }, samples::now());
+    }
     bodies.extend(suppressor.flush(samples::now()));
-    assert_eq!(bodies.len(), kinds.len() + 1, "a summary");
+    assert_eq!(bodies.len(), kinds.len() + 2, "a summary of each");
     let finding = Finding { id: FindingId::PostureUnknown, detail: "nothing was seen".to_owned() };
     bodies
         .push(Body::Finding(Box::new(FindingEvent::Flow(FlowFindingEvent { finding, flow: event.clone() }))));
