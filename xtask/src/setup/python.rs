@@ -14,6 +14,9 @@ use crate::step::note;
 const PACKAGES: &[&str] = &[
     // Has a Kafka broker for tests inside (librdkafka's mock cluster).
     "confluent-kafka==2.16.1",
+    // Checks Sigma rules, and reads them to evaluate them.
+    "pySigma==1.5.1",
+    "sigma-cli==3.1.0",
 ];
 
 /// Where they are: `bin/` of it has the interpreter and the programs.

@@ -3,6 +3,7 @@
 pub mod containers;
 pub mod exceptions;
 pub mod findings;
+pub mod rich;
 pub mod sinks;
 pub mod summaries;
 
