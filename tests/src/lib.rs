@@ -35,6 +35,7 @@ pub(crate) mod schema;
 pub mod serial;
 pub mod servers;
 pub mod skip;
+pub mod spool;
 pub mod takeover;
 pub mod temp;
 pub mod tls;

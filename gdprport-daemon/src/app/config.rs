@@ -6,6 +6,8 @@ mod containers;
 mod ledger;
 mod metrics;
 mod privacy;
+mod size;
+mod spool;
 #[cfg(test)]
 mod tests;
 
@@ -24,11 +26,13 @@ use crate::host::containers::Places;
 use crate::host::probes::Sizes;
 use crate::host::trust::{Exposure, exposure};
 use crate::sink::DEFAULT_CAPACITY;
+use crate::sink::spool::SpoolSettings;
 use gdprport_core::container::ShownLabels;
 use gdprport_core::flow::Limits;
 use gdprport_core::ledger::TallyLimits;
 use ledger::LedgerConfig;
 use metrics::MetricsConfig;
+use spool::SpoolConfig;
 
 /// The file as it is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -49,6 +53,19 @@ pub(crate) struct Config {
     pub ledger: LedgerConfig,
     /// Where the metrics are served beside the control socket.
     pub metrics: MetricsConfig,
+    /// Where events wait for receivers on the network, and how many.
+    pub spool: SpoolConfig,
+    /// Whether there is a receiver. What it is about the deliverer reads.
+    #[serde(rename = "sink", deserialize_with = "any")]
+    sinks: bool,
+    /// The deliverer's.
+    #[serde(rename = "deliver", deserialize_with = "any")]
+    _deliver: bool,
+}
+
+/// Whether there is such a table, whatever it says.
+fn any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    de::IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 /// Where events go, unless the command line says otherwise.
@@ -275,6 +292,12 @@ impl Config {
     #[must_use]
     pub(crate) const fn sizes(&self) -> Sizes {
         Sizes { ring_bytes: self.limits.ring_bytes, tasks: self.limits.tasks, execs: self.limits.execs }
+    }
+
+    /// What the spool is opened with; `None`: there is none. A directory of the command line wins.
+    #[must_use]
+    pub(crate) fn spool(&self, given: Option<&Path>) -> Option<SpoolSettings> {
+        self.spool.settings(self.sinks, given)
     }
 
     /// Events that may wait for each way out, in a service that may use so many bytes of memory (`None`: as many as

@@ -9,11 +9,13 @@ use crate::host::conntrack::{self, Unavailable};
 use crate::host::containers::{Places, Surveyed, survey};
 use crate::host::probes::catalog::HOOKS;
 use crate::host::probes::{self, HookStatus, LoadError, Sizes, Tracefs};
+use crate::host::trust::exposure_of_directory;
 
 use super::config::{Config, ConfigError};
 use super::policy::Trust;
 use super::status::hook;
 use crate::ledger::{LedgerSnapshot, LedgerState};
+use crate::sink::spool::SpoolSettings;
 use crate::sink::{Exposed, SinkStats, exposure};
 
 /// Where systemd mounts it.
@@ -62,6 +64,7 @@ pub(crate) fn examine(running: Option<&Running>) -> DoctorReport {
     };
     checks.extend(containers_checks(running.map_or(&config.containers, |running| &running.containers)));
     checks.extend(ledger_check(running.map(|running| running.ledger.as_ref()), config.ledger.path()));
+    checks.extend(spool_check(running.map(|running| &*running.sinks), config.spool(None).as_ref()));
     let failed = checks.iter().any(|check| check.result == CheckResult::Failed);
     // The kernel can be tried all the same.
     checks.extend(broken);
@@ -186,6 +189,9 @@ fn configured(place: &Path) -> (Config, Option<Check>) {
 /// What is left of its file system below which the ledger may not be written any more soon.
 const LEDGER_SPACE: u64 = 64 << 20;
 
+/// The same of the spool: what it writes before it removes anything is more.
+const SPOOL_SPACE: u64 = 64 << 20;
+
 /// Whether the ledger is written, nobody else can write it, and it has room. `running`: of a daemon that runs in this
 /// process, which may keep none. `configured`: where the next one would keep it.
 fn ledger_check(running: Option<Option<&LedgerSnapshot>>, configured: &Path) -> Option<Check> {
@@ -220,6 +226,33 @@ fn ledger_check(running: Option<Option<&LedgerSnapshot>>, configured: &Path) -> 
         (_, Err(error), _) => (CheckResult::Degraded, format!("{shown} cannot be looked at: {error}"), None),
     };
     Some(Check { id: "ledger".to_owned(), result, found, remedy })
+}
+
+/// Whether the spool is written, nobody else can write it, and it has room. `sinks`: of a daemon that runs in this process.
+/// `configured`: where the next one would write it.
+fn spool_check(sinks: Option<&[SinkStats]>, configured: Option<&SpoolSettings>) -> Option<Check> {
+    let written = sinks.into_iter().flatten().find(|sink| sink.spooled.is_some());
+    let path = match (written, sinks, configured) {
+        (Some(sink), ..) => PathBuf::from(sink.counts.name.strip_prefix("spool:")?),
+        (None, None, Some(settings)) => settings.dir.clone(),
+        _ => return None,
+    };
+    let shown = path.display();
+    let error = written.and_then(|sink| sink.last_error.as_ref());
+    let exposed = exposure_of_directory(&path).ok().flatten();
+    let (result, found, remedy) = match (error, exposed, free_bytes(&path.join("in"))) {
+        (Some(error), ..) => (CheckResult::Degraded, error.clone(), None),
+        (None, Some(how), _) => {
+            (CheckResult::Degraded, format!("others than root can change {shown}: {how}"), None)
+        }
+        (None, None, Some(free)) if free < SPOOL_SPACE => {
+            let remedy = "make room there, or give it another place: `path` in [spool] of gdprport.toml";
+            let found = format!("{} MiB are free where {shown} is", free >> 20);
+            (CheckResult::Degraded, found, Some(remedy.to_owned()))
+        }
+        (None, None, _) => (CheckResult::Ok, format!("{shown}, which only root can change"), None),
+    };
+    Some(Check { id: "spool".to_owned(), result, found, remedy })
 }
 
 /// How others than root can change the database, if they can.

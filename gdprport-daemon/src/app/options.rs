@@ -9,6 +9,7 @@ use super::privacy::PrivacyError;
 use crate::control::server::BindError;
 use crate::host::probes::LoadError;
 use crate::ledger::{InUse, Settings as LedgerSettings};
+use crate::sink::spool::SpoolSettings;
 use crate::sink::{Format, Render, SinkError};
 
 /// How the daemon is to run.
@@ -28,6 +29,8 @@ pub(crate) struct RunOptions {
     pub journald: Option<Render>,
     /// The ledger; `None`: none is kept.
     pub ledger: Option<LedgerSettings>,
+    /// The spool, which the deliverer reads; `None`: none is written.
+    pub spool: Option<SpoolSettings>,
     /// A directory on a bpffs in which the kernel side outlives the daemon.
     pub pins: Option<PathBuf>,
 }

@@ -184,6 +184,11 @@ pub(super) fn publisher(
     if let Some(render) = options.journald.take() {
         sinks.push(Sink::journald(Path::new(JOURNALD_SOCKET), capacity, render)?);
     }
+    if let Some(settings) = options.spool.take() {
+        let path = settings.dir.clone();
+        let opened = configured::within(configured::START_WITHIN, move || Sink::spool(settings, capacity));
+        sinks.push(opened.map_err(|late| SinkError::Open { path, source: late.into() })??);
+    }
     let origin = Host { name: host.name.as_str().into(), boot_id: host.boot_id.as_str().into() };
     let applied = privacy.as_ref().map(|privacy| privacy.applied());
     let agent = Agent { version: env!("CARGO_PKG_VERSION").into(), run: Uuid::now_v7(), privacy: applied };

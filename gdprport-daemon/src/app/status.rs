@@ -21,12 +21,12 @@ use super::translations::Translations;
 use crate::control::api::{
     ControlStatus, CoverageStatus, ExplainQuery, ExplainReply, ExplainedFlow, FlowQuery, FlowRow, FlowsReply,
     Hook, HookState, Kernel, Memory, Pins, PolicySource, PolicyStatus, PortStatus, RingStatus, SinkStatus,
-    Status, Unresolved, VerdictRow,
+    SpoolStatus, Status, Unresolved, VerdictRow,
 };
 use crate::host::probes::catalog::Need;
 use crate::host::probes::{HookRuns, HookStatus, PinsOutcome, Probes};
 use crate::host::usage;
-use crate::sink::SinkStats;
+use crate::sink::{SinkStats, Spooled};
 
 /// What the replies are made from.
 pub(super) struct Sources<'a> {
@@ -224,6 +224,7 @@ fn sinks(snapshot: Snapshot) -> Vec<SinkStatus> {
         counts: stats.counts,
         last_error: stats.last_error,
         bytes: stats.bytes,
+        spool: stats.spooled.map(spool),
     };
     snapshot.publisher.sinks.into_iter().map(status).collect()
 }
@@ -249,6 +250,11 @@ fn hooks(probes: &Probes) -> Vec<Hook> {
         }
     };
     probes.hooks().iter().map(with_runs).collect()
+}
+
+const fn spool(spooled: Spooled) -> SpoolStatus {
+    let Spooled { records, bytes, max_bytes, oldest, removed, removed_kept } = spooled;
+    SpoolStatus { records, bytes, max_bytes, oldest, removed, removed_kept }
 }
 
 /// A hook as the control socket shows it.

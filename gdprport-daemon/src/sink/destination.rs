@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use super::queue::{Queue, Report, Work};
-use super::{Batch, Exposed, SinkError, SinkStats};
+use super::{Batch, Exposed, SinkError, SinkStats, Spooled};
 
 /// Events a sink holds while its destination does not take them: a burst of 8,000 connections with both ends
 /// on this host. At 1.1 to 1.6 KB each, in batches that all sinks share, stuck sinks cost 52 MB, at
@@ -26,6 +26,11 @@ pub(super) trait Target: Send + 'static {
 
     /// Who may read or change what is written and should not, where that can be known.
     fn exposed(&self) -> Option<&Exposed> {
+        None
+    }
+
+    /// What it holds, if it is a spool.
+    fn spooled(&self) -> Option<Spooled> {
         None
     }
 
@@ -137,6 +142,7 @@ fn run(queue: &Queue, target: impl Target) {
     let mut work = Vec::new();
     loop {
         queue.note_exposed(target.exposed());
+        queue.note_spooled(target.spooled());
         match queue.take(&mut work, target.due()) {
             Work::Due => {
                 if let Err(error) = target.tend() {

@@ -33,4 +33,4 @@ pub(crate) use format::{Format, Render};
 pub(crate) use journald::JOURNALD_SOCKET;
 #[cfg(test)]
 pub(crate) use stats::DropReason;
-pub(crate) use stats::{Exposed, SinkStats};
+pub(crate) use stats::{Exposed, SinkStats, Spooled};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Batch;
-use super::stats::{Counters, DropReason, Exposed, SinkStats};
+use super::stats::{Counters, DropReason, Exposed, SinkStats, Spooled};
 
 /// How long a thread that was woken lets more events come before it writes: one wake-up and one write for all
 /// of them, instead of one each. Short enough that nobody who watches a terminal notices.
@@ -33,6 +33,16 @@ pub(super) enum Failure {
     Io(String),
     /// It never will.
     Closed(String),
+}
+
+#[cfg(test)]
+impl Failure {
+    /// The reason.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Io(text) | Self::Closed(text) => text,
+        }
+    }
 }
 
 /// What a sink's thread is to do next.
@@ -247,6 +257,13 @@ impl Queue {
         let mut state = self.lock();
         if !state.failing {
             state.counters.last_error = None;
+        }
+    }
+
+    /// Notes what a spool holds.
+    pub(super) fn note_spooled(&self, spooled: Option<Spooled>) {
+        if spooled.is_some() {
+            self.lock().counters.spooled = spooled;
         }
     }
 

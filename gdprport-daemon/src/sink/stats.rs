@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use gdprport_core::event::SinkCounts;
+use jiff::Timestamp;
 
 /// Why a sink lost an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +49,22 @@ impl fmt::Display for Exposed {
     }
 }
 
+/// What a spool holds, and what was removed from it since the daemon started, for want of room or by age.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Spooled {
+    /// Events that a reader can get.
+    pub(crate) records: u64,
+    /// Bytes of its files, and how many there may be.
+    pub(crate) bytes: u64,
+    pub(crate) max_bytes: u64,
+    /// When its oldest file was begun.
+    pub(crate) oldest: Option<Timestamp>,
+    /// Ordinary events that were removed.
+    pub(crate) removed: u64,
+    /// Events that were removed although they are kept longest.
+    pub(crate) removed_kept: u64,
+}
+
 /// A snapshot of the counters of a sink.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SinkStats {
@@ -59,6 +76,8 @@ pub struct SinkStats {
     pub last_error: Option<String>,
     /// Who may read or change what is written and should not.
     pub(crate) exposed: Option<Exposed>,
+    /// Of a spool: what it holds.
+    pub(crate) spooled: Option<Spooled>,
     /// Whether the destination is gone for good.
     pub closed: bool,
     /// Of what was dropped, `coverage` events: an event that reports a loss and is lost itself is no news.
@@ -73,6 +92,7 @@ pub(super) struct Counters {
     pub(super) bytes: u64,
     pub(super) last_error: Option<String>,
     pub(super) exposed: Option<Exposed>,
+    pub(super) spooled: Option<Spooled>,
     pub(super) coverage_dropped: u64,
     dropped: [u64; DropReason::ALL.len()],
 }
@@ -95,6 +115,7 @@ impl Counters {
             bytes: self.bytes,
             last_error: self.last_error.clone(),
             exposed: self.exposed.clone(),
+            spooled: self.spooled,
             closed,
             coverage_dropped: self.coverage_dropped,
         }

@@ -201,6 +201,10 @@ pub(super) struct RunArgs {
     /// Keep no ledger: only what is open is known, and nothing of the past.
     #[arg(long, conflicts_with = "ledger")]
     pub(super) no_ledger: bool,
+    /// Write the spool, which `gdprport deliver` reads, in this directory instead of the one that the configuration names, also
+    /// if the configuration has no [[sink]].
+    #[arg(long, value_name = "DIR")]
+    pub(super) spool: Option<PathBuf>,
     /// Take policy and configuration files that others than root can change, and log a warning for each: to try
     /// something out. Without it they are refused, because whoever writes them decides what is declared.
     #[arg(long)]

@@ -19,6 +19,7 @@ mod problems;
 mod scan;
 mod screen;
 mod sinks;
+mod spool;
 mod status;
 mod table;
 mod tone;

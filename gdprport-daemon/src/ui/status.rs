@@ -8,6 +8,7 @@ use super::doctor::hooks;
 use super::format::{bytes, clean, counted, counts, duration, moment, shares};
 use super::ledger::ledger;
 use super::screen::Screen;
+use super::spool::spool;
 use super::table::{Cell, Column, fact, table, tied_items, title, wrap};
 use super::tone::Tone;
 use crate::control::api::{
@@ -73,6 +74,7 @@ pub(super) fn show(reply: &StatusReply, screen: &Screen) -> String {
     text.push_str(&coverage(status, screen));
     text.push_str(&ledger(&status.ledger, screen));
     text.push_str(&sinks(&status.sinks, screen));
+    text.push_str(&spool(&status.sinks, screen));
     text
 }
 

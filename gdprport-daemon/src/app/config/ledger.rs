@@ -90,25 +90,7 @@ fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
 }
 
 fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit_at);
-    let factor = match unit.trim() {
-        "KiB" => 1_u64 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => {
-            return Err(de::Error::custom(format!(
-                "`{text}` is no size: write it as \"256MiB\" or \"2GiB\""
-            )));
-        }
-    };
-    number
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(factor))
-        .filter(|bytes| SIZE.contains(bytes))
-        .ok_or_else(|| de::Error::custom("must be from 1MiB to 1024GiB"))
+    super::size::size(deserializer, SIZE)
 }
 
 fn peers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {

@@ -302,7 +302,7 @@ mod tests {
             queued: received - delivered - lost,
             dropped,
         };
-        SinkStats { counts, bytes: 0, last_error: None, exposed: None, closed: false, coverage_dropped }
+        SinkStats { counts, coverage_dropped, ..SinkStats::default() }
     }
 
     fn failing(stats: SinkStats) -> SinkStats {

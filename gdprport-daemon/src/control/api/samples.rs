@@ -270,6 +270,7 @@ pub(crate) fn status() -> Status {
                 },
                 last_error: None,
                 bytes: 5_031_448_000,
+                spool: None,
             },
             SinkStatus {
                 counts: SinkCounts {
@@ -281,6 +282,7 @@ pub(crate) fn status() -> Status {
                 },
                 last_error: Some("No space left on device".to_owned()),
                 bytes: 5_031_419_200,
+                spool: None,
             },
         ],
         control: ControlStatus {

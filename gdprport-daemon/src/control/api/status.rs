@@ -226,6 +226,26 @@ pub(crate) struct SinkStatus {
     /// Bytes written out whole.
     #[serde(default)]
     pub bytes: u64,
+    /// Of the spool: what it holds; absent for others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spool: Option<SpoolStatus>,
+}
+
+/// What the spool holds. What of it receivers have is the deliverer's to say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SpoolStatus {
+    /// Events in it.
+    pub records: u64,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// Bytes that they may have.
+    pub max_bytes: u64,
+    /// When the oldest file was begun; `null` if there is none.
+    pub oldest: Option<Timestamp>,
+    /// Ordinary events that were removed since the daemon started, for want of room or by age.
+    pub removed: u64,
+    /// Events that were removed although they are kept longest.
+    pub removed_kept: u64,
 }
 
 /// The control socket's own counters, since the start of the daemon.

@@ -8,9 +8,11 @@ use uuid::Uuid;
 
 use super::class::class;
 use super::frame::{Header, LINE_MAX, Skip};
+use super::item::timestamp;
 use super::segment::{Entry, Segment};
 use super::segments::{self, Summary};
 use super::settings::{SpoolSettings, SpoolSync};
+use crate::sink::Spooled;
 
 /// A segment that was begun before is closed: what is kept by age is kept in steps of this, and a reader that waits behind
 /// damage waits so long at most.
@@ -31,6 +33,9 @@ pub(super) struct Log {
     pub(super) closed: Vec<Closed>,
     pub(super) active: Option<Segment>,
     pub(super) removed: Removed,
+    /// When something was written last, and until when nothing is removed by age; ms since 1970.
+    pub(super) written: Option<i64>,
+    pub(super) spared_until: i64,
     /// When something was written that may not be on the disk.
     pub(super) unsynced: Option<Instant>,
 }
@@ -127,6 +132,24 @@ impl Log {
     pub(super) fn bytes(&self) -> u64 {
         let active = self.active.as_ref().map_or(0, |active| active.bytes);
         active + self.closed.iter().map(|closed| closed.bytes).sum::<u64>()
+    }
+
+    /// What it holds.
+    pub(super) fn spooled(&self) -> Spooled {
+        let summaries = self.closed.iter().filter_map(|closed| closed.summary);
+        let active = self.active.as_ref().map(|active| active.summary(false));
+        let mut spooled = Spooled {
+            bytes: self.bytes(),
+            max_bytes: self.settings.max_bytes,
+            removed: self.removed.ordinary,
+            removed_kept: self.removed.kept,
+            ..Spooled::default()
+        };
+        for summary in summaries.chain(active) {
+            spooled.records += summary.counts.records;
+            spooled.oldest = spooled.oldest.or_else(|| Some(timestamp(summary.header.created)));
+        }
+        spooled
     }
 
     pub(super) fn failed(&self, what: &str, error: &io::Error) -> String {

@@ -50,6 +50,8 @@ impl Log {
             closed: Vec::new(),
             active: None,
             removed: Removed::default(),
+            written: None,
+            spared_until: 0,
             unsynced: None,
         };
         log.look().map_err(|error| match error {

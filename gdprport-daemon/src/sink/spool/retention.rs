@@ -19,6 +19,8 @@ use super::segment::{Entry, Segment};
 use super::segments::{self, Summary};
 use super::walk::Step;
 
+const DAY_MS: i64 = 86_400_000;
+
 /// Segments there may be.
 const CLOSED_MAX: usize = 2_048;
 
@@ -50,7 +52,7 @@ impl Log {
     /// Removes what is too old, and what is too much.
     pub(super) fn make_room(&mut self, now: i64) {
         let keep = i64::try_from(self.settings.keep.as_millis()).unwrap_or(i64::MAX);
-        let old = now.saturating_sub(keep);
+        let old = if self.clock_jumped(now) { i64::MIN } else { now.saturating_sub(keep) };
         while let Some(Closed { summary: Some(summary), .. }) = self.closed.first()
             && summary.last_time < old
         {
@@ -64,6 +66,16 @@ impl Log {
                 _ => self.remove(0),
             }
         }
+    }
+
+    /// Whether the clock jumped ahead a short while ago: one that is wrong for a minute must not cost a week. A daemon that runs
+    /// has something to write every few minutes.
+    fn clock_jumped(&mut self, now: i64) -> bool {
+        if self.written.is_some_and(|before| now.saturating_sub(before) > 2 * DAY_MS) {
+            self.spared_until = now.saturating_add(DAY_MS);
+        }
+        self.written = Some(now);
+        (self.spared_until.saturating_sub(DAY_MS)..self.spared_until).contains(&now)
     }
 
     /// The oldest segment that holds ordinary events, unless it is among the newest.

@@ -13,6 +13,9 @@ use super::segments::{self, Summary, Tail};
 /// What a segment that is being made is called until it is whole. One is made at a time.
 pub(super) const UNFINISHED: &str = "unfinished.tmp";
 
+/// Larger buffers than this are given back after use.
+const KEEP: usize = 256 << 10;
+
 /// A segment that is written.
 #[derive(Debug)]
 pub(super) struct Segment {
@@ -105,6 +108,9 @@ impl Segment {
             frame::append(&mut self.buffer, self.seed, class, index, time, line);
         }
         let (written, error) = self.write();
+        // A rare long line must not cost memory for ever.
+        self.buffer.clear();
+        self.buffer.shrink_to(KEEP);
         let (mut done, mut end) = (0, 0);
         for Entry { class, index, time, line } in entries {
             end += frame::FRAME + line.len();

@@ -30,10 +30,10 @@ pub(super) struct Walk {
     seed: u32,
     /// Where the next frame begins.
     at: u64,
-    /// What was read from there on.
+    /// What was read from there on stands in it, from `done` to `end`.
     buffer: Vec<u8>,
-    /// What of it lies behind.
     done: usize,
+    end: usize,
 }
 
 /// Reads the header of a file.
@@ -54,7 +54,7 @@ pub(super) fn header(file: &File) -> io::Result<Result<Header, NoHeader>> {
 impl Walk {
     /// At the first frame of a segment.
     pub(super) fn new(file: File, header: Header) -> Self {
-        Self { file, header, seed: header.seed(), at: HEADER as u64, buffer: Vec::new(), done: 0 }
+        Self { file, header, seed: header.seed(), at: HEADER as u64, buffer: Vec::new(), done: 0, end: 0 }
     }
 
     /// The file.
@@ -70,7 +70,7 @@ impl Walk {
     /// The next frame; the same again until it is [passed](Self::pass).
     pub(super) fn peek(&mut self) -> io::Result<Step> {
         loop {
-            let there = &self.buffer[self.done..];
+            let there = &self.buffer[self.done..self.end];
             let needed = match Frame::parse(there, self.seed) {
                 Ok(frame) => return Ok(Step::Frame(frame)),
                 Err(NoFrame::Short(needed)) => needed,
@@ -80,7 +80,7 @@ impl Walk {
                 }
             };
             if !self.read(needed)? {
-                let torn = self.buffer.len() > self.done;
+                let torn = self.end > self.done;
                 // The writer may take back what it began, so that other bytes stand there the next time.
                 self.forget();
                 return Ok(if torn { Step::Torn } else { Step::End });
@@ -97,34 +97,37 @@ impl Walk {
     pub(super) fn pass(&mut self, frame: &Frame) {
         self.done += frame.whole();
         self.at += frame.whole() as u64;
-        if self.done >= self.buffer.len() {
+        if self.done >= self.end {
             self.forget();
         }
     }
 
     fn forget(&mut self) {
-        self.buffer.clear();
-        self.buffer.shrink_to(PIECE);
-        self.done = 0;
+        if self.buffer.len() > PIECE {
+            self.buffer = Vec::new();
+        }
+        (self.done, self.end) = (0, 0);
     }
 
-    /// Reads on until so many bytes are there; returns whether there is any more.
+    /// Reads on, into room for so many bytes; returns whether there were any more.
     fn read(&mut self, needed: usize) -> io::Result<bool> {
-        self.buffer.drain(..self.done);
-        self.done = 0;
-        let there = self.buffer.len();
-        self.buffer.resize(needed.max(PIECE), 0);
+        if self.buffer.len() < needed {
+            let mut larger = vec![0; needed.max(PIECE)];
+            let there = &self.buffer[self.done..self.end];
+            larger[..there.len()].copy_from_slice(there);
+            self.buffer = larger;
+        } else {
+            self.buffer.copy_within(self.done..self.end, 0);
+        }
+        (self.done, self.end) = (0, self.end - self.done);
         loop {
-            match self.file.read_at(&mut self.buffer[there..], self.at + there as u64) {
+            match self.file.read_at(&mut self.buffer[self.end..], self.at + self.end as u64) {
                 Ok(read) => {
-                    self.buffer.truncate(there + read);
+                    self.end += read;
                     return Ok(read > 0);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.buffer.truncate(there);
-                    return Err(error);
-                }
+                Err(error) => return Err(error),
             }
         }
     }

@@ -19,7 +19,7 @@ use crate::host::lock::{Lock, LockError, flock};
 use crate::host::trust::exposure_of_directory;
 use crate::sink::destination::Target;
 use crate::sink::queue::{Failure, Report};
-use crate::sink::{Batch, Sink, SinkError};
+use crate::sink::{Batch, Sink, SinkError, Spooled};
 
 /// How often it is looked whether the files are still there, and whether a spool that cannot be used can be by now.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
@@ -61,6 +61,7 @@ pub(super) struct Writer {
     /// Why it cannot be used.
     problem: String,
     checked: Instant,
+    check_every: Duration,
     /// Set if another daemon writes it: its process id, where that is known.
     held_by: Option<Option<u32>>,
 }
@@ -83,8 +84,15 @@ impl Writer {
             identity: None,
             problem: String::new(),
             checked: Instant::now(),
+            check_every: CHECK_EVERY,
             held_by: None,
         }
+    }
+
+    /// Looks at the files before every batch.
+    #[cfg(test)]
+    pub(super) const fn look_always(&mut self) {
+        self.check_every = Duration::ZERO;
     }
 
     /// Opens the spool; if that fails, `problem` says why.
@@ -114,7 +122,7 @@ impl Writer {
 
     /// The spool, looked at anew once a second.
     fn ready(&mut self) -> Option<&mut Log> {
-        if self.checked.elapsed() >= CHECK_EVERY {
+        if self.checked.elapsed() >= self.check_every {
             self.checked = Instant::now();
             if self.log.as_ref().is_none_or(|open| !open.is_whole()) {
                 self.let_go();
@@ -153,6 +161,10 @@ impl Open {
 impl Target for Writer {
     fn write(&mut self, batch: &Batch, count: usize) -> Report {
         self.append(batch, count, Timestamp::now().as_millisecond())
+    }
+
+    fn spooled(&self) -> Option<Spooled> {
+        Some(self.log.as_ref().map_or_else(Spooled::default, |open| open.log.spooled()))
     }
 
     fn due(&self) -> Option<Instant> {

@@ -3,9 +3,15 @@
 use proptest::prelude::*;
 
 use crate::sink::spool::hostile::spool;
+use gdprport_core::hostile::seeds::seeds;
 
 /// Three segments have some 1,100 bytes.
 const BYTES: u32 = 1_400;
+
+#[test]
+fn every_seed_of_a_spool_holds_the_assertions() {
+    seeds("spool", spool);
+}
 
 #[test]
 fn a_spool_that_is_cut_at_any_byte_is_read_up_to_there() {

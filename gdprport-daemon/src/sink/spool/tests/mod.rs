@@ -1,4 +1,6 @@
 //! Promises of the spool.
 
+mod bad_days;
 mod damage;
+mod measure;
 mod reading;

@@ -129,6 +129,22 @@ fn nothing_is_kept_for_longer_than_it_should() {
     assert_eq!(loss.until.as_millisecond(), NOW + 4_000_000);
 }
 
+#[test]
+fn a_clock_that_jumps_ahead_removes_nothing_for_a_day() {
+    const DAY: i64 = 86_400_000;
+    let dir = Dir::new();
+    let mut log = open(&dir);
+    append(&mut log, 10, NOW);
+    append(&mut log, 10, NOW + 300 * DAY);
+    append(&mut log, 10, NOW + 1);
+    append(&mut log, 1, NOW + 300 * DAY);
+    append(&mut log, 1, NOW + 301 * DAY - 1);
+    assert_eq!(again(&mut reader(&dir)).len(), 32);
+    append(&mut log, 1, NOW + 301 * DAY);
+    let items = again(&mut reader(&dir));
+    assert!(matches!(items[..], [Item::Record { .. }, ..]) && items.len() < 32, "{}", items.len());
+}
+
 /// Records that a reader has may not have reached the disk: their indexes must not come again.
 #[test]
 fn after_the_hosts_end_no_index_comes_twice() {
