@@ -27,6 +27,7 @@ pub mod measured {
 pub mod hostile {
     pub use crate::control::client::hostile::reply;
     pub use crate::control::server::hostile::request;
+    pub use crate::deliver::hostile::answer as receiver;
     pub use crate::host::hostile::{netlink, proc};
     pub use crate::ledger::hostile::ledger;
     pub use crate::sink::hostile::event;

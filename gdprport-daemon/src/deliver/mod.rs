@@ -12,6 +12,8 @@ mod config;
 mod connect;
 mod cursor;
 mod feed;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod http;
 mod lost;
 mod message;

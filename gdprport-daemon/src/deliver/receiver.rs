@@ -3,7 +3,7 @@
 use gdprport_core::delivery::Target;
 
 use super::Transport;
-use super::http::Ndjson;
+use super::http::{Elastic, Loki, Ndjson, Otlp, Splunk};
 use super::syslog::Syslog;
 
 /// Makes the transport of a receiver. It connects when it is first used.
@@ -12,7 +12,11 @@ use super::syslog::Syslog;
 /// One sentence: why there can be none.
 pub(super) fn transport(target: &Target) -> Result<Box<dyn Transport>, String> {
     match target {
-        Target::Http(settings) => Ok(Box::new(Ndjson::new(settings.clone()))),
         Target::Syslog(settings) => Ok(Box::new(Syslog::new(settings.clone()))),
+        Target::Http(settings) => Ok(Box::new(Ndjson::new(settings.clone()))),
+        Target::Splunk(settings) => Ok(Box::new(Splunk::new(settings.clone()))),
+        Target::Elastic(settings) => Ok(Box::new(Elastic::new(settings.clone()))),
+        Target::Loki(settings) => Ok(Box::new(Loki::new(settings.clone()))),
+        Target::Otlp(settings) => Ok(Box::new(Otlp::new(settings.clone()))),
     }
 }

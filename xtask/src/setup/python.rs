@@ -17,6 +17,8 @@ const PACKAGES: &[&str] = &[
     // Checks Sigma rules, and reads them to evaluate them.
     "pySigma==1.5.1",
     "sigma-cli==3.1.0",
+    // A collector of OpenTelemetry, in Rust.
+    "rotel==0.0.1a15",
 ];
 
 /// Where they are: `bin/` of it has the interpreter and the programs.

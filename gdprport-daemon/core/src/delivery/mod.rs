@@ -6,16 +6,20 @@
 mod backoff;
 #[cfg(test)]
 mod documented;
+mod elastic;
 mod endpoint;
 mod file;
 mod filter;
 mod header;
 mod http;
+mod loki;
+mod otlp;
 mod over_http;
 mod path;
 mod scalar;
 mod secret;
 mod sink;
+mod splunk;
 mod syslog;
 mod target;
 #[cfg(test)]
@@ -26,13 +30,17 @@ mod tls;
 mod url;
 
 pub use backoff::{AFTER_MAX, Backoff};
+pub use elastic::ElasticSettings;
 pub use endpoint::Endpoint;
 pub use file::{Delivery, FaultySink, SENSOR_TABLES, SINKS_MAX, Settings, SpoolPlace};
 pub use filter::{Filter, PortName};
 pub use header::{HeaderName, HeaderText};
+pub use loki::LokiSettings;
+pub use otlp::OtlpSettings;
 pub use over_http::{Auth, HttpSettings, Proxy};
 pub use secret::SecretRef;
 pub use sink::{BatchBounds, Sink, Start};
+pub use splunk::SplunkSettings;
 pub use syslog::{Confirm, Facility, Framing, SyslogAddress, SyslogSettings};
 pub use target::{Target, TransportKind};
 pub use tls::{ClientCertificate, ServerName, TlsSettings};

@@ -228,7 +228,7 @@ impl HttpKeys {
         let auth = auth(self.token, self.user, self.password, report);
         let headers = headers(self.headers, &auth, report);
         let proxy = proxy(self.proxy, self.proxy_credentials, report);
-        let Some(At { value: url, loc }) = self.url else { return None };
+        let At { value: url, loc } = self.url?;
         let secret =
             auth != Auth::None || headers.iter().any(|(_, text)| matches!(text, HeaderText::Secret(_)));
         let tls = if url.is_https() {

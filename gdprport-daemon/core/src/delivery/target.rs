@@ -5,9 +5,13 @@ use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use super::elastic::{ElasticSettings, RawElastic};
 use super::http::RawHttp;
+use super::loki::{LokiSettings, RawLoki};
+use super::otlp::{OtlpSettings, RawOtlp};
 use super::over_http::HttpSettings;
 use super::scalar::one_of;
+use super::splunk::{RawSplunk, SplunkSettings};
 use super::syslog::{RawSyslog, SyslogSettings};
 use crate::encode::Encoding;
 use crate::written::{Loc, Node, Read, Report, TableReader, schema};
@@ -84,6 +88,14 @@ transports! {
     Syslog(SyslogSettings, RawSyslog) = "syslog", Native;
     /// HTTP, one event a line.
     Http(HttpSettings, RawHttp) = "http", Native;
+    /// Splunk's HTTP Event Collector.
+    Splunk(SplunkSettings, RawSplunk) = "splunk", Native;
+    /// Elasticsearch and OpenSearch, by `_bulk`.
+    Elastic(ElasticSettings, RawElastic) = "elastic", Ecs;
+    /// Grafana Loki.
+    Loki(LokiSettings, RawLoki) = "loki", Native;
+    /// OpenTelemetry's protocol over HTTP.
+    Otlp(OtlpSettings, RawOtlp) = "otlp", Native;
 }
 
 impl fmt::Display for TransportKind {

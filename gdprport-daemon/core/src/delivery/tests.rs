@@ -290,18 +290,15 @@ fn the_deliverers_own_events_pass_for_samples_too() {
 }
 
 #[test]
-fn the_examples_of_the_pages_on_delivery_are_taken() {
+fn the_examples_of_the_page_on_delivery_are_taken() {
     let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/delivery.md"));
-    let receivers = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/delivery-receivers.md"));
-    for page in [page, receivers] {
-        let blocks: Vec<&str> =
-            page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-        assert!(!blocks.is_empty());
-        for text in blocks {
-            let delivery = parse(text).unwrap_or_else(|problems| panic!("{problems}"));
-            let faulty: Vec<String> = delivery.faulty.iter().map(|sink| sink.problems.to_string()).collect();
-            assert!(faulty.is_empty() && !delivery.sinks.is_empty(), "{text}\n{}", faulty.join("\n"));
-        }
+    let blocks: Vec<&str> =
+        page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(!blocks.is_empty());
+    for text in blocks {
+        let delivery = parse(text).unwrap_or_else(|problems| panic!("{problems}"));
+        let faulty: Vec<String> = delivery.faulty.iter().map(|sink| sink.problems.to_string()).collect();
+        assert!(faulty.is_empty() && !delivery.sinks.is_empty(), "{text}\n{}", faulty.join("\n"));
     }
     for kind in TransportKind::ALL {
         assert!(page.contains(&format!("`{kind}`")) || page.contains(&format!("\"{kind}\"")), "{kind}");

@@ -68,3 +68,17 @@ fn a_wrong_key_of_an_http_sink_says_what_is_wrong(#[case] lines: &str, #[case] w
     let said = http(lines).expect_err("it is wrong").to_string();
     assert!(said.contains(why) && !said.contains("s3cr3t"), "{said}");
 }
+
+#[rstest]
+#[case("splunk", "", "has no `token`")]
+#[case("splunk", "token = \"credential:a\"\nack_timeout = \"9s\"", "no effect without `ack = true`")]
+#[case("elastic", "data_stream = \"Logs/a\"", "no name of a data stream")]
+#[case("loki", "tenant = \"a/b\"", "no tenant")]
+#[case("otlp", "tokn = \"credential:a\"", "did you mean `token`?")]
+fn a_wrong_key_of_a_receiver_says_what_is_wrong(#[case] kind: &str, #[case] lines: &str, #[case] why: &str) {
+    let text = format!("[[sink]]\nname = \"a\"\ntype = \"{kind}\"\nurl = \"https://siem\"\n{lines}\n");
+    let delivery =
+        Delivery::parse(Source { name: "gdprport.toml".to_owned(), text }).expect("the file is fine");
+    let said = delivery.faulty.first().expect("it is wrong").problems.to_string();
+    assert!(said.contains(why), "{said}");
+}

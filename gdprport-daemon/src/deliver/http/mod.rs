@@ -6,12 +6,23 @@
 mod answer;
 mod attempts;
 mod client;
+mod elastic;
+#[cfg(any(test, fuzzing))]
+pub(super) mod hostile;
+mod json;
+mod loki;
 mod ndjson;
+mod otlp;
 mod sources;
+mod splunk;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub(crate) use elastic::Elastic;
+pub(crate) use loki::Loki;
 pub(crate) use ndjson::Ndjson;
+pub(crate) use otlp::Otlp;
+pub(crate) use splunk::Splunk;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::hostile::keeps_the_contract;
 use crate::deliver::{Message, Outcome, Transport};
 use gdprport_core::delivery::{Auth, HttpSettings, HttpUrl, Proxy, SecretRef, TlsSettings};
 use gdprport_core::encode::Encoding;
@@ -64,20 +65,4 @@ pub(crate) fn fails(transport: &mut impl Transport, batch: &[Message]) -> String
     let outcome = send(transport, batch);
     assert_eq!(outcome.done, 0, "{outcome:?}");
     outcome.failure.expect("nothing was done").why
-}
-
-/// Asserts what `Outcome` promises.
-#[track_caller]
-pub(crate) fn keeps_the_contract(outcome: &Outcome, length: usize, secrets: &[&str]) {
-    let Outcome { done, refused, failure } = outcome;
-    assert!(*done <= length, "{outcome:?}");
-    assert_eq!(failure.is_none(), *done == length, "{outcome:?}");
-    assert!(refused.is_sorted_by(|a, b| a.index < b.index), "{outcome:?}");
-    assert!(refused.iter().all(|refused| refused.index < *done), "{outcome:?}");
-    for why in refused.iter().map(|refused| &refused.why).chain(failure.as_ref().map(|failure| &failure.why))
-    {
-        assert!(!why.is_empty() && why.chars().count() <= 500, "{why}");
-        assert!(!why.contains(gdprport_core::text::is_control_or_bidi), "{why:?}");
-        assert!(!secrets.iter().any(|secret| why.contains(secret)), "{why}");
-    }
 }

@@ -1,0 +1,6 @@
+//! OpenTelemetry's protocol over HTTP with protobuf (OTLP 1.x).
+
+mod export;
+mod record;
+
+pub(crate) use export::{Otlp, judge};
