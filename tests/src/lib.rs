@@ -14,6 +14,7 @@ pub mod client;
 pub mod containers;
 pub mod counters;
 pub mod daemon;
+pub mod deliver;
 pub mod event;
 pub mod journal;
 pub mod ledger;

@@ -17,6 +17,9 @@ fn packaging(name: &str) -> PathBuf {
 /// The services.
 const UNITS: [&str; 2] = ["gdprport.service", "gdprport-audit.service"];
 
+/// The one that has no privileges.
+const DELIVERER: &str = "gdprport-deliver.service";
+
 fn unit(name: &str) -> String {
     fs::read_to_string(packaging(name)).expect("the unit is part of the checkout")
 }
@@ -40,7 +43,7 @@ fn systemd_accepts_every_line_of_the_units() {
     let dir = TempDir::new();
     let mut verify = Command::new(analyze);
     verify.args(["verify", "--man=no"]);
-    for name in UNITS.into_iter().chain(["gdprport-audit.timer"]) {
+    for name in UNITS.into_iter().chain(["gdprport-audit.timer", DELIVERER]) {
         // systemd also checks that the program exists, and it is not installed here.
         let here = unit(name).replace("/usr/bin/gdprport", &program().display().to_string());
         verify.arg(dir.write(name, &here));
@@ -57,6 +60,20 @@ fn the_units_exposure_is_at_most_three_and_a_half() {
         security.args(["security", "--offline=true", "--threshold=35", "--no-pager"]);
         output_of(security.arg(packaging(name)));
     }
+}
+
+/// A user of its own, no capability, and an exposure of at most 1.2 (systemd 252).
+#[test]
+fn the_deliverers_unit_has_no_privilege() {
+    let text = unit(DELIVERER);
+    let has = |line: &str| text.lines().any(|other| other == line);
+    for line in ["User=gdprport-deliver", "CapabilityBoundingSet=", "NoNewPrivileges=yes", "LimitCORE=0"] {
+        assert!(has(line), "{line}");
+    }
+    let analyze = need!(analyze());
+    let mut security = Command::new(&analyze);
+    security.args(["security", "--offline=true", "--threshold=12", "--no-pager"]);
+    output_of(security.arg(packaging(DELIVERER)));
 }
 
 #[test]

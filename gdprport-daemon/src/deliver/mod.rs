@@ -34,7 +34,7 @@ pub(crate) use config::{CONFIG, ConfigError, load};
 pub(crate) use message::Message;
 pub(crate) use probe::probe;
 pub(crate) use run::{DeliverError, DeliverOptions, run, this_host};
-pub(crate) use secret::{Secret, SecretError, seal};
+pub(crate) use secret::{Secret, seal};
 pub(crate) use transport::{ANSWER_MAX, Failure, Limits, Outcome, Refused, Sending, Transport};
 
 #[cfg(test)]

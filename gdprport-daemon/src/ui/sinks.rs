@@ -253,3 +253,6 @@ fn lines(text: &str) -> String {
 fn seconds(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.as_second().saturating_sub(from.as_second())).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

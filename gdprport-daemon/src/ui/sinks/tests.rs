@@ -1,0 +1,147 @@
+//! Promises of what `sink status` and `sink test` show.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::*;
+use crate::control::api::{
+    ConfigStanding, FailureStanding, LagStanding, LostStanding, RefusedStanding, SinkTotals, SpoolStanding,
+};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a timestamp")
+}
+
+fn sink(name: &str, transport: &str, place: &str, state: SinkState) -> SinkStanding {
+    SinkStanding {
+        name: name.to_owned(),
+        transport: transport.to_owned(),
+        place: place.to_owned(),
+        encoding: "native".to_owned(),
+        state,
+        problems: None,
+        began: "with the oldest event of the spool: it is new".to_owned(),
+        lag: LagStanding::default(),
+        totals: SinkTotals {
+            delivered: 48_211,
+            bytes: 71_303_168,
+            filtered: 112_004,
+            ..SinkTotals::since(at("2026-11-27T08:00:00Z"))
+        },
+        delivered_at: Some(at("2026-11-29T11:59:58Z")),
+        failure: None,
+        refused: None,
+        lost: None,
+    }
+}
+
+fn status() -> DeliverStatus {
+    let mut failing =
+        sink("archive", "http", "https://logs.example.org:8443/services/ingest/v2", SinkState::Failing);
+    failing.began = "at event 17204, where it was".to_owned();
+    failing.lag = LagStanding { events: 3_204, bytes: 4_812_331, seconds: 754 };
+    failing.totals.lost = 12;
+    failing.totals.refused = 2;
+    failing.failure = Some(FailureStanding {
+        why: "https://logs.example.org:8443/services/ingest/v2 refuses connections: nothing listens there"
+            .to_owned(),
+        since: at("2026-11-29T11:47:26Z"),
+        attempts: 31,
+        next: Some(at("2026-11-29T12:00:19Z")),
+    });
+    failing.refused = Some(RefusedStanding {
+        id: Uuid::from_u128(7),
+        kind: "flow.open".to_owned(),
+        why: "field `port` is no number".to_owned(),
+        at: at("2026-11-28T10:00:00Z"),
+    });
+    failing.lost = Some(LostStanding {
+        events: 12,
+        since: at("2026-11-28T23:10:00Z"),
+        until: at("2026-11-28T23:12:00Z"),
+        reason: "removed".to_owned(),
+    });
+    let mut faulty = sink("lake", "", "", SinkState::Faulty);
+    faulty.problems = Some(
+        "/etc/gdprport/gdprport.toml:9:1: error: a sink has no key `adress`\n 9 | adress\n   | ^^^^^^\n   \
+         = help: did you mean `address`?"
+            .to_owned(),
+    );
+    faulty.totals = SinkTotals::since(at("2026-11-29T12:00:00Z"));
+    DeliverStatus {
+        version: "0.1.0".to_owned(),
+        pid: 812,
+        started: at("2026-11-27T08:00:00Z"),
+        config: ConfigStanding {
+            path: "/etc/gdprport/gdprport.toml".to_owned(),
+            read: at("2026-11-27T08:00:00Z"),
+            refused: None,
+        },
+        spool: SpoolStanding {
+            path: "/var/lib/gdprport/spool".to_owned(),
+            events: 160_217,
+            bytes: 243_269_632,
+            oldest: Some(at("2026-11-27T09:00:00Z")),
+            error: None,
+        },
+        sinks: vec![sink("siem", "syslog", "tls://siem.example.org:6514", SinkState::Idle), failing, faulty],
+    }
+}
+
+fn plain(text: &str, width: u16) -> String {
+    let text = anstream::adapter::strip_str(text).to_string();
+    for line in text.lines() {
+        assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
+    }
+    text
+}
+
+const fn screen(width: u16) -> Screen {
+    Screen { width, now: Timestamp::constant(1_795_953_600, 0) }
+}
+
+#[test]
+fn the_status_of_sinks_on_a_narrow_screen() {
+    insta::assert_snapshot!(plain(&show(&status(), &screen(80)), 80));
+}
+
+#[test]
+fn the_status_of_sinks_on_a_wide_screen() {
+    insta::assert_snapshot!(plain(&show(&status(), &screen(120)), 120));
+}
+
+#[test]
+fn the_daemons_status_shows_the_deliverer_in_short() {
+    insta::assert_snapshot!(plain(&section(&status(), &screen(80)), 80));
+    let none = no_deliverer("no deliverer answers on /x: start it", &screen(80));
+    assert!(plain(&none, 80).contains("DELIVERY"));
+}
+
+#[test]
+fn a_test_that_failed_says_what_to_do() {
+    let reply = TestReply {
+        name: "siem".to_owned(),
+        transport: "syslog".to_owned(),
+        place: "tls://siem.example.org:6514".to_owned(),
+        encoding: "cef".to_owned(),
+        id: Uuid::from_u128(7),
+        kind: "sink.test".to_owned(),
+        arrived: false,
+        answer: None,
+        why: Some("the certificate of siem.example.org expired on 2026-11-01".to_owned()),
+        took_ms: 41,
+    };
+    insta::assert_snapshot!(plain(&tested(&reply, &screen(80)), 80));
+}
+
+#[test]
+fn text_of_receivers_cannot_steer_the_terminal() {
+    let mut status = status();
+    let evil = "\u{1b}[2Jgone\u{202e}";
+    status.sinks[1].failure.as_mut().expect("it fails").why = evil.to_owned();
+    status.sinks[1].refused.as_mut().expect("one").why = evil.to_owned();
+    status.sinks[2].problems = Some(format!("line\n{evil}"));
+    status.config.refused = Some(evil.to_owned());
+    let text = plain(&show(&status, &screen(120)), 120);
+    assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
+}
