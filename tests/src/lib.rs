@@ -27,6 +27,7 @@ pub mod pins;
 pub mod policy;
 pub mod ports;
 pub mod posture;
+pub mod prometheus;
 pub mod puppet;
 pub mod receivers;
 

@@ -1,12 +1,13 @@
 //! Metrics: the numbers of the status, where somebody can collect them, and a real Prometheus that does.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use gdprport_tests::child::{Child, Place};
 use gdprport_tests::daemon::{Daemon, Start, program};
 use gdprport_tests::pair::Pair;
 use gdprport_tests::policy::{declare, open};
@@ -179,19 +180,88 @@ fn an_address_that_cannot_serve_metrics_is_refused_in_words() {
     drop(taken);
 }
 
+/// A deliverer whose receiver is not there.
+fn deliverer(dir: &TempDir, config: &str) -> (Child, PathBuf) {
+    let socket = dir.join("deliver.sock");
+    std::fs::create_dir_all(dir.join("state")).expect("a fresh directory");
+    let sink = format!(
+        "[spool]\npath = \"{}\"\n[[sink]]\nname = \"siem\"\ntype = \"syslog\"\naddress = \"tcp://127.0.0.1:9\"\n",
+        dir.join("spool").display()
+    );
+    let mut command = Command::new(program());
+    command.args(["deliver", "--any-owner"]).arg("--socket").arg(&socket);
+    command.arg("--state").arg(dir.join("state"));
+    command.arg("--config").arg(dir.write("gdprport.toml", &format!("{config}{sink}")));
+    command.stderr(std::fs::File::create(dir.join("log")).expect("a fresh file"));
+    let child = Child::start(command, Place::default());
+    wait::until("the deliverer listens", || UnixStream::connect(&socket).is_ok());
+    (child, socket)
+}
+
+#[test]
+fn the_deliverer_has_metrics_of_its_own() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let config = format!("[deliver]\nmetrics = \"127.0.0.1:{port}\"\n");
+    let (child, socket) = deliverer(&dir, &config);
+    let (sample, text) = wait::within(wait::TIMEOUT, "it finds no spool", || {
+        let (_, text) = get(UnixStream::connect(&socket).expect("it listens"), "/metrics", "*/*");
+        let state = "gdprport_deliver_state{sink=\"siem\",state=\"no-spool\"}";
+        value(&text, state).map(|sample| (sample, text))
+    });
+    assert!((sample - 1.0).abs() < f64::EPSILON, "{text}");
+    let status = Command::new(program())
+        .args(["sink", "status", "--json", "--socket"])
+        .arg(&socket)
+        .output()
+        .expect("the program can be run");
+    let status: Value = serde_json::from_slice(&status.stdout).expect("JSON");
+    assert_eq!(status["sinks"][0]["name"], "siem", "{status}");
+    for (sample, pointer) in [
+        ("gdprport_deliver_lag_events{sink=\"siem\"}", "/sinks/0/lag/events"),
+        ("gdprport_deliver_delivered_events_total{sink=\"siem\"}", "/sinks/0/totals/delivered"),
+        ("gdprport_deliver_lost_events_total{sink=\"siem\"}", "/sinks/0/totals/lost"),
+    ] {
+        assert_eq!(
+            value(&text, sample),
+            status.pointer(pointer).and_then(Value::as_f64),
+            "{sample}: {status}"
+        );
+    }
+    let (head, there) = get(on_address(&port), "/metrics", "*/*");
+    assert!(head.starts_with("HTTP/1.1 200 ") && there.ends_with("# EOF\n"), "{head}");
+    assert!(value(&there, "process_cpu_seconds_total").is_some_and(|seconds| seconds > 0.0), "{there}");
+    for path in ["/", "/v1/sinks"] {
+        assert!(get(on_address(&port), path, "*/*").0.starts_with("HTTP/1.1 404 "), "{path}");
+    }
+    drop(child);
+    let taken = std::net::TcpListener::bind(("127.0.0.1", port.number())).expect("it is given back");
+    let other = TempDir::new();
+    std::fs::create_dir_all(other.join("state")).expect("a fresh directory");
+    let output = Command::new(program())
+        .args(["deliver", "--any-owner", "--socket"])
+        .arg(other.join("s"))
+        .arg("--state")
+        .arg(other.join("state"))
+        .arg("--config")
+        .arg(other.write("gdprport.toml", &config))
+        .output()
+        .expect("the program can be run");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains(&format!("cannot serve metrics on 127.0.0.1:{port}")), "{error}");
+    assert!(error.contains("`metrics` of [deliver] in gdprport.toml"), "{error}");
+    drop(taken);
+}
+
 /// What changes the machine or needs programs that kernels in VMs do not have.
 mod host_only {
     use super::*;
-    use gdprport_tests::child::{Child, Place};
     use gdprport_tests::need;
+    use gdprport_tests::prometheus::Prometheus;
     use gdprport_tests::skip::{Missing, installed};
 
     fn promtool() -> Result<PathBuf, Missing> {
         installed(&["/usr/bin/promtool"], "prometheus")
-    }
-
-    fn prometheus() -> Result<PathBuf, Missing> {
-        installed(&["/usr/bin/prometheus"], "prometheus")
     }
 
     #[test]
@@ -201,12 +271,17 @@ mod host_only {
         let connection = pair.connect();
         pair.close(&connection);
         connection.client.event(&mut pair.daemon.log, "flow.close");
-        let (_, text) = get(on_socket(&pair.daemon), "/metrics", "text/plain");
         let dir = TempDir::new();
-        let file = std::fs::File::open(dir.write("metrics", &text)).expect("just written");
-        let output = Command::new(promtool).args(["check", "metrics"]).stdin(file).output().expect("it runs");
-        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        assert!(output.status.success() && said.is_empty(), "{said}");
+        let (_child, socket) = deliverer(&dir, "");
+        for socket in [pair.daemon.socket(), &socket] {
+            let stream = UnixStream::connect(socket).expect("it is there");
+            let (_, text) = get(stream, "/metrics", "text/plain");
+            let file = std::fs::File::open(dir.write("metrics", &text)).expect("just written");
+            let output =
+                Command::new(&promtool).args(["check", "metrics"]).stdin(file).output().expect("it runs");
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            assert!(output.status.success() && said.is_empty(), "{said}");
+        }
         pair.daemon.stop();
     }
 
@@ -255,73 +330,9 @@ mod host_only {
         pair.daemon.stop();
     }
 
-    /// A Prometheus with the packaged rules; killed with the value.
-    struct Prometheus {
-        port: Port,
-        _child: Child,
-        _dir: TempDir,
-    }
-
-    impl Prometheus {
-        fn scraping(program: &Path, target: &Port) -> Self {
-            let (dir, port) = (TempDir::new(), Port::free());
-            let packaged = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/prometheus");
-            let example = std::fs::read_to_string(packaged.join("prometheus.example.yml")).expect("packaged");
-            let rules = std::fs::read_to_string(packaged.join("gdprport.rules.yml")).expect("packaged");
-            dir.write("gdprport.rules.yml", &rules);
-            let config = format!("global: {{ evaluation_interval: 1s }}\n{example}")
-                .replace("127.0.0.1:9469", &format!("127.0.0.1:{target}"))
-                .replace("scrape_interval: 15s", "scrape_interval: 1s");
-            assert!(config.contains(&format!("127.0.0.1:{target}")), "the example names the address");
-            let mut command = Command::new(program);
-            command
-                .arg(format!("--config.file={}", dir.write("prometheus.yml", &config).display()))
-                .arg(format!("--storage.tsdb.path={}", dir.join("data").display()))
-                .arg(format!("--web.listen-address=127.0.0.1:{port}"));
-            let log = std::fs::File::create(dir.join("log")).expect("a fresh file");
-            command.stdout(log.try_clone().expect("a descriptor")).stderr(log);
-            let child = Child::start(command, Place::default());
-            let prometheus = Self { port, _child: child, _dir: dir };
-            wait::until("Prometheus is ready", || prometheus.query("1").is_some());
-            prometheus
-        }
-
-        /// What its API replies to a query; `None` until it does.
-        fn query(&self, expression: &str) -> Option<Value> {
-            let escaped: String =
-                expression
-                    .bytes()
-                    .map(|b| {
-                        if b.is_ascii_alphanumeric() {
-                            char::from(b).to_string()
-                        } else {
-                            format!("%{b:02X}")
-                        }
-                    })
-                    .collect();
-            let address = SocketAddr::from(([127, 0, 0, 1], self.port.number()));
-            let mut stream = TcpStream::connect(address).ok()?;
-            let request = format!("GET /api/v1/query?query={escaped} HTTP/1.0\r\nhost: x\r\n\r\n");
-            stream.write_all(request.as_bytes()).ok()?;
-            let mut reply = String::new();
-            stream.read_to_string(&mut reply).ok()?;
-            let json: Value = serde_json::from_str(reply.split_once("\r\n\r\n")?.1).ok()?;
-            assert!(json["status"] == "success" || json["errorType"] != "bad_data", "{expression}: {json}");
-            Some(json["data"]["result"].clone())
-        }
-
-        /// The value of the only series of a query.
-        fn one(&self, expression: &str) -> Option<f64> {
-            match self.query(expression)?.as_array()?.as_slice() {
-                [only] => only["value"][1].as_str()?.parse().ok(),
-                _ => None,
-            }
-        }
-    }
-
     #[test]
     fn prometheus_sees_a_violation_and_the_alert_fires() {
-        let prometheus = need!(prometheus());
+        let prometheus = need!(Prometheus::installed());
         let (watched, metrics) = (Port::free(), Port::free());
         let policy = declare("customers-db", watched.number()).allow("serving", "in", "any", "").alone();
         let mut daemon = Start::with(policy).config(&listen(&metrics)).start();

@@ -1,12 +1,12 @@
 //! How a run of the daemon is asked for, and why it may fail.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::config::Config;
 use super::policy::{PolicyError, PolicyFiles, Trust};
 use super::privacy::PrivacyError;
 use crate::control::server::BindError;
+use crate::control::server::scrapes::ListenError;
 use crate::host::probes::LoadError;
 use crate::ledger::{InUse, Settings as LedgerSettings};
 use crate::sink::spool::SpoolSettings;
@@ -57,14 +57,8 @@ pub(crate) enum RunError {
     #[error(transparent)]
     Ledger(#[from] InUse),
     /// The address of the metrics cannot be taken.
-    #[error(
-        "cannot serve metrics on {listen}: {source}; end what listens there, or change `listen` of [metrics] in gdprport.toml"
-    )]
-    Metrics {
-        listen: SocketAddr,
-        /// The error of the system call.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Metrics(#[from] ListenError),
     /// `/proc` is not as it should be.
     #[error("cannot read /proc: {0}; mount it (`mount -t proc proc /proc`)")]
     Proc(std::io::Error),

@@ -31,7 +31,7 @@ use super::startup;
 use super::status::Sources;
 use super::translations::Translations;
 use crate::control::handle::{Request, channel};
-use crate::control::server::{Options, Server};
+use crate::control::server::{Options, Server, scrapes};
 use crate::host::clock::{BootClock, HostId, boottime_ns};
 use crate::host::configured;
 use crate::host::containers::Places;
@@ -64,7 +64,8 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
     // Missing privileges are reported before a directory that cannot be made without them.
     probes::check(&host.kernel, roots.cgroups.cgroup2.as_deref())?;
     let server = Server::bind(&options.socket, Options::default())?;
-    let server = server.with_metrics(startup::metrics(options.config.metrics.listen)?);
+    let server =
+        server.with_metrics(scrapes::listen(options.config.metrics.listen, "`listen` of [metrics]")?);
     // Before anything is attached: a daemon that may not write its ledger changes nothing.
     let ledger = options.ledger.take().map(Ledger::open).transpose()?;
     let pins = options.pins.as_deref().map(PinDirectory::take).transpose().map_err(LoadError::from)?;

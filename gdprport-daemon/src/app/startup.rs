@@ -1,6 +1,5 @@
 //! The first steps of a run: opening the sinks, numbering processes, the first events, and the backlog of the daemon before.
 
-use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -143,19 +142,6 @@ pub(super) async fn read_backlog(monitor: &mut Monitor<Probes>, reader: &mut Rea
     }
     let now_ns = boottime_ns();
     monitor.settle(now_ns, now_ns, monitor.now());
-}
-
-/// Listens where the metrics are to be served beside the control socket, if anywhere.
-///
-/// # Errors
-/// If the address cannot be taken.
-pub(super) fn metrics(listen: Option<SocketAddr>) -> Result<Option<TcpListener>, RunError> {
-    let Some(listen) = listen else { return Ok(None) };
-    let bound = TcpListener::bind(listen).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    bound.map(Some).map_err(|source| RunError::Metrics { listen, source })
 }
 
 /// The way of events to the sinks that are asked for.

@@ -11,6 +11,7 @@ use super::standing::Standing;
 use crate::control::api::{
     ConfigStanding, DeliverStatus, LagStanding, SinkStanding, SinkState, SinkTotals, SpoolStanding,
 };
+use crate::host::usage;
 use crate::sink::spool::SpoolReader;
 
 /// One sink that runs.
@@ -79,6 +80,8 @@ impl Board {
             started: self.0.started,
             config: known.config,
             spool,
+            cpu_ns: u64::try_from(usage::cpu_time().as_nanos()).unwrap_or(u64::MAX),
+            rss_kib: usage::resident_kib(),
             sinks: running.chain(known.faulty.iter().map(|sink| faulty(sink, now))).collect(),
         }
     }
@@ -137,6 +140,7 @@ fn faulty(sink: &FaultySink, now: Timestamp) -> SinkStanding {
         lag: LagStanding::default(),
         totals: SinkTotals::since(now),
         delivered_at: None,
+        failed_attempts: 0,
         failure: None,
         refused: None,
         lost: None,

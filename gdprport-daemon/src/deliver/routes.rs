@@ -1,5 +1,6 @@
 //! The endpoints of the deliverer's control socket.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -8,6 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -15,15 +17,20 @@ use super::board::Board;
 use super::probe::probe;
 use crate::control::api::{DeliverStatus, EndpointInfo, Index, TestReply};
 use crate::control::limits::TEST_WITHIN;
-use crate::control::server::{Caller, HttpRefusal, Json, refuse};
+use crate::control::metrics::deliverer;
+use crate::control::server::{Caller, HttpRefusal, Json, refuse, scrapes};
 
 /// How long a status may take, less than a client waits.
 const STATUS_WITHIN: Duration = Duration::from_secs(4);
 
+/// Why there is no status.
+const SLOW: &str = "the spool is being read and the disk is slow; try again";
+
 /// What `GET /` lists.
-const ENDPOINTS: [(&str, &str, &str); 3] = [
+const ENDPOINTS: [(&str, &str, &str); 4] = [
     ("GET", "/", "this list"),
     ("GET", "/v1/sinks", "every sink: how far it is, what was delivered and lost, what is wrong"),
+    ("GET", "/metrics", "the numbers of the sinks as OpenMetrics, for Prometheus and its like"),
     (
         "POST",
         "/v1/sinks/NAME/test",
@@ -31,18 +38,37 @@ const ENDPOINTS: [(&str, &str, &str); 3] = [
     ),
 ];
 
-pub(super) fn router(board: Board) -> Router {
+/// `GET /metrics`, for the control socket and for an address of its own.
+pub(super) fn scrapes(board: Board) -> Router {
+    let reading = Arc::new(Semaphore::new(1));
+    let ask = move || {
+        let (board, place) = (board.clone(), Arc::clone(&reading).try_acquire_owned());
+        async move {
+            // Where the disk hangs, whoever scrapes leaves one thread behind, and not another one each time.
+            let place = place.map_err(|_| SLOW.to_owned())?;
+            let read = spawn_blocking(move || {
+                let _place = place;
+                deliverer(&board.status(Timestamp::now()))
+            });
+            read.await.map_err(|error| error.to_string())
+        }
+    };
+    scrapes::of(ask, STATUS_WITHIN)
+}
+
+pub(super) fn router(board: Board, scrapes: Router) -> Router {
     Router::new()
         .route("/", get(index))
         .route("/v1/sinks", get(sinks))
         .route("/v1/sinks/{name}/test", post(test))
+        .with_state(board)
+        .merge(scrapes)
         .fallback(async || {
             refuse(StatusCode::NOT_FOUND, "there is nothing at this path; GET / lists what there is")
         })
         .method_not_allowed_fallback(async || {
             refuse(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method; GET / lists which")
         })
-        .with_state(board)
 }
 
 async fn index() -> Json<Index> {
@@ -58,10 +84,7 @@ async fn sinks(State(board): State<Board>) -> Result<Json<DeliverStatus>, HttpRe
     let read = spawn_blocking(move || board.status(Timestamp::now()));
     match timeout(STATUS_WITHIN, read).await {
         Ok(Ok(status)) => Ok(Json(status)),
-        Ok(Err(_)) | Err(_) => Err(refuse(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the spool is being read and the disk is slow; try again",
-        )),
+        Ok(Err(_)) | Err(_) => Err(refuse(StatusCode::SERVICE_UNAVAILABLE, SLOW)),
     }
 }
 

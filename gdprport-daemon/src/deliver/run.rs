@@ -20,12 +20,13 @@ use super::board::{Board, Known, Row};
 use super::config::{self, ConfigError};
 use super::cursor::{self, CursorFile, Found, Place};
 use super::receiver::transport;
-use super::routes::router;
+use super::routes;
 use super::secret::seal;
 use super::standing::Standing;
 use super::worker::Worker;
 use crate::control::DELIVER_SOCKET;
 use crate::control::api::{ConfigStanding, SinkTotals};
+use crate::control::server::scrapes::{self, ListenError};
 use crate::control::server::{BindError, Options, Server};
 use crate::host::clock::HostId;
 use crate::host::lock::{Lock, LockError, flock};
@@ -59,6 +60,9 @@ pub(crate) enum DeliverError {
     /// The control socket cannot be taken.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The address of the metrics cannot be taken.
+    #[error(transparent)]
+    Metrics(#[from] ListenError),
     /// Cursors cannot be kept.
     #[error(
         "cannot keep cursors in {}: {source}: create the directory for the deliverer's user or name another with --state",
@@ -135,7 +139,8 @@ impl Deliverer {
         let socket = options.socket.clone().or_else(|| settings.socket.clone());
         let socket = socket.unwrap_or_else(|| DELIVER_SOCKET.into());
         let life = crate::control::limits::TEST_WITHIN + Duration::from_secs(20);
-        let server = Server::bind_as_it_is(&socket, Options { life, ..Options::default() })?;
+        let server = Server::bind_as_it_is(&socket, Options { life, ..Options::default() })?
+            .with_metrics(scrapes::listen(settings.metrics, "`metrics` of [deliver]")?);
         let known = Known {
             config: ConfigStanding {
                 path: options.config.display().to_string(),
@@ -167,13 +172,15 @@ impl Deliverer {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
         let (stop, mut stopping) = watch::channel(false);
-        let routes = router(self.board.clone());
+        let scrapes = routes::scrapes(self.board.clone());
+        let routes = routes::router(self.board.clone(), scrapes.clone());
+        let scrapes = scrapes::alone(scrapes);
         let serving = self.server.take().map(|server| {
             tokio::spawn(async move {
                 let stopped = async {
                     let _ = stopping.wait_for(|stop| *stop).await;
                 };
-                server.serve_routes(routes, axum::Router::new(), stopped).await
+                server.serve_routes(routes, scrapes, stopped).await
             })
         });
         // What the spool holds is found out once, so that the first status does not wait for it.

@@ -30,6 +30,7 @@ pub(super) struct Facts {
     pub(super) place: Place,
     pub(super) totals: SinkTotals,
     delivered_at: Option<Timestamp>,
+    failed_attempts: u64,
     failure: Option<FailureStanding>,
     refused: Option<RefusedStanding>,
     lost: Option<LostStanding>,
@@ -65,6 +66,7 @@ impl Standing {
             place,
             totals,
             delivered_at: None,
+            failed_attempts: 0,
             failure: None,
             refused: None,
             lost: None,
@@ -92,6 +94,7 @@ impl Standing {
             lag,
             totals: facts.totals,
             delivered_at: facts.delivered_at,
+            failed_attempts: facts.failed_attempts,
             failure: facts.failure.clone(),
             refused: facts.refused.clone(),
             lost: facts.lost.clone(),
@@ -121,6 +124,7 @@ impl Facts {
     pub(super) fn failed(&mut self, why: String, state: SinkState, now: Timestamp, next: Duration) {
         let next = now.checked_add(next).ok();
         self.state = state;
+        self.failed_attempts += 1;
         match &mut self.failure {
             Some(failure) => {
                 if failure.why != why {

@@ -15,6 +15,12 @@ pub(crate) struct DeliverStatus {
     pub started: Timestamp,
     pub config: ConfigStanding,
     pub spool: SpoolStanding,
+    /// Processor time of the deliverer, in user and kernel mode, in nanoseconds.
+    #[serde(default)]
+    pub cpu_ns: u64,
+    /// Its resident memory in KiB.
+    #[serde(default)]
+    pub rss_kib: u64,
     /// Every sink of the configuration, in its order, those with mistakes behind.
     pub sinks: Vec<SinkStanding>,
 }
@@ -97,6 +103,9 @@ pub(crate) struct SinkStanding {
     pub totals: SinkTotals,
     /// When a receiver last confirmed something.
     pub delivered_at: Option<Timestamp>,
+    /// Attempts that failed and are made again, since the deliverer started.
+    #[serde(default)]
+    pub failed_attempts: u64,
     /// What went wrong last, while it has not worked since.
     pub failure: Option<FailureStanding>,
     /// The event that a receiver refused last.

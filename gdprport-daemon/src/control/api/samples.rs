@@ -1,7 +1,11 @@
 //! Replies of a busy host, for the tests of server, client and tables.
 
+#[cfg(test)]
+mod deliver;
 mod flows;
 
+#[cfg(test)]
+pub(crate) use deliver::deliver;
 pub(crate) use flows::flows;
 
 use std::collections::BTreeMap;

@@ -6,6 +6,7 @@
 mod control;
 mod coverage;
 mod daemon;
+mod deliverer;
 mod events;
 mod family;
 mod hooks;
@@ -15,8 +16,11 @@ mod policy;
 mod ports;
 mod render;
 mod sensor;
+mod spool;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use deliverer::deliverer;
+pub(crate) use family::Family;
 pub(crate) use render::{Format, render};
 pub(crate) use sensor::sensor;

@@ -1,7 +1,7 @@
 //! All metrics of the sensor, from one status.
 
 use super::family::Family;
-use super::{control, coverage, daemon, events, hooks, ledger, owners, policy, ports};
+use super::{control, coverage, daemon, events, hooks, ledger, owners, policy, ports, spool};
 use crate::control::api::Status;
 
 /// Every metric of the sensor; one of which nothing is known has no value.
@@ -11,6 +11,7 @@ pub(crate) fn sensor(status: &Status) -> Vec<Family> {
     all.extend(policy::metrics(&status.policy));
     all.extend(ports::metrics(&status.ports));
     all.extend(events::metrics(status));
+    all.extend(spool::metrics(&status.sinks));
     all.extend(hooks::metrics(&status.hooks));
     all.extend(coverage::metrics(&status.coverage));
     all.extend(owners::metrics(status));

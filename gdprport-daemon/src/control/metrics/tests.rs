@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::family::{Type, Value};
 use super::ports::PORTS_MAX;
 use super::*;
-use crate::control::api::{PortStatus, Status, samples};
+use crate::control::api::{PortStatus, SpoolStatus, Status, samples};
 use gdprport_core::counters::PortCounters;
 
 fn open_metrics(status: &Status) -> String {
@@ -21,26 +21,36 @@ fn value(text: &str, sample: &str) -> Option<f64> {
     line.map(|value| value.parse().expect("a number"))
 }
 
-fn row(family: &super::family::Family) -> String {
+fn row(family: &Family) -> String {
     let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
     format!("| `{}` | {} | {} | {} |", family.name, family.kind.as_str(), labels.join(", "), family.help)
+}
+
+fn families() -> [(&'static str, Vec<Family>); 2] {
+    [("Of the daemon", sensor(&samples::status())), ("Of the deliverer", deliverer(&samples::deliver()))]
 }
 
 #[test]
 fn the_page_on_metrics_has_a_row_for_each_of_them() {
     let page = include_str!("../../../../docs/metrics.md");
-    let rows: Vec<String> = sensor(&samples::status()).iter().map(row).collect();
-    let section =
-        page.split("\n## ").find(|section| section.starts_with("Of the daemon")).expect("a section");
-    let written: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
-    assert_eq!(written, rows, "these rows belong there:\n{}", rows.join("\n"));
+    for (title, families) in families() {
+        let rows: Vec<String> = families.iter().map(row).collect();
+        let section = page.split("\n## ").find(|section| section.starts_with(title)).expect("a section");
+        let written: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+        assert_eq!(written, rows, "these rows belong there:\n{}", rows.join("\n"));
+    }
 }
 
 #[test]
 fn names_keep_the_conventions_of_prometheus() {
-    let families = sensor(&samples::status());
+    for (_, families) in families() {
+        check_names(&families);
+    }
+}
+
+fn check_names(families: &[Family]) {
     let mut names = BTreeSet::new();
-    for family in &families {
+    for family in families {
         let name = family.name;
         assert!(names.insert(name), "{name} is there twice");
         assert!(name.starts_with("gdprport_") || name.starts_with("process_"), "{name}");
@@ -62,8 +72,47 @@ fn names_keep_the_conventions_of_prometheus() {
 }
 
 #[test]
+fn the_deliverers_metrics_say_what_its_status_says() {
+    let mut status = samples::deliver();
+    let text = render(deliverer(&status), Format::OpenMetrics);
+    for (sample, expected) in [
+        ("gdprport_deliver_lag_events{sink=\"logs\"}", Some(4_120.0)),
+        ("gdprport_deliver_lag_seconds{sink=\"logs\"}", Some(1_802.0)),
+        ("gdprport_deliver_state{sink=\"logs\",state=\"failing\"}", Some(1.0)),
+        ("gdprport_deliver_failed_attempts_total{sink=\"logs\"}", Some(31.0)),
+        ("gdprport_deliver_failing_since_timestamp_seconds{sink=\"logs\"}", Some(1_795_438_200.0)),
+        ("gdprport_deliver_failing_since_timestamp_seconds{sink=\"siem\"}", None),
+        ("gdprport_deliver_last_success_timestamp_seconds{sink=\"logs\"}", None),
+        ("gdprport_deliver_delivered_events_total{sink=\"siem\"}", Some(81_204.0)),
+        ("gdprport_deliver_refused_events_total{sink=\"siem\"}", Some(2.0)),
+        ("gdprport_deliver_lost_events_total{sink=\"logs\"}", Some(7.0)),
+        ("gdprport_deliver_config_accepted", Some(0.0)),
+        ("gdprport_deliver_sinks_unnamed", Some(1.0)),
+        ("process_resident_memory_bytes", Some(14_120.0 * 1_024.0)),
+    ] {
+        assert_eq!(value(&text, sample), expected, "{sample}\n{text}");
+    }
+    // Of those with mistakes a name may be anything, and another one's.
+    let faulty = status.sinks[2].clone();
+    for name in ["", "a\"b", "SIEM", &"x".repeat(41)] {
+        status.sinks.push(crate::control::api::SinkStanding { name: name.to_owned(), ..faulty.clone() });
+    }
+    let text = render(deliverer(&status), Format::OpenMetrics);
+    assert_eq!(text.matches("\ngdprport_deliver_lag_events{").count(), 2);
+    assert_eq!(value(&text, "gdprport_deliver_sinks_unnamed"), Some(5.0));
+}
+
+#[test]
 fn metrics_say_what_the_status_says() {
-    let status = samples::status();
+    let mut status = samples::status();
+    status.sinks[1].spool = Some(SpoolStatus {
+        records: 9_000,
+        bytes: 12 << 20,
+        max_bytes: 256 << 20,
+        oldest: Some(status.started),
+        removed: 4,
+        removed_kept: 1,
+    });
     let text = open_metrics(&status);
     let port = "port=\"customers-db\",number=\"5432\"";
     for (sample, expected) in [
@@ -76,6 +125,8 @@ fn metrics_say_what_the_status_says() {
         ("gdprport_events_total{kind=\"violation\"}".to_owned(), 225.0),
         ("gdprport_kernel_dropped_total{place=\"established\"}".to_owned(), 12.0),
         ("gdprport_ring_unread_bytes".to_owned(), 1_264.0),
+        ("gdprport_spool_max_size_bytes".to_owned(), 268_435_456.0),
+        ("gdprport_spool_removed_events_total{class=\"kept\"}".to_owned(), 1.0),
         ("gdprport_sink_dropped_events_total{sink=\"journald\",reason=\"queue-full\"}".to_owned(), 15.0),
         ("gdprport_sink_failing{sink=\"journald\"}".to_owned(), 1.0),
         ("gdprport_ledger_state{state=\"unavailable\"}".to_owned(), 1.0),
@@ -96,9 +147,12 @@ fn metrics_say_what_the_status_says() {
 fn what_is_not_known_has_no_value() {
     let mut status = samples::healthy();
     let text = open_metrics(&status);
-    for absent in
-        ["gdprport_hook_runs_total", "gdprport_last_loss_timestamp", "gdprport_policy_reload_successful"]
-    {
+    for absent in [
+        "gdprport_hook_runs_total",
+        "gdprport_last_loss_timestamp",
+        "gdprport_policy_reload_successful",
+        "gdprport_spool_size",
+    ] {
         assert!(!text.lines().any(|line| line.starts_with(absent)), "{absent}");
     }
     status.hooks[0].runs = Some(7);

@@ -38,7 +38,7 @@ pub fn request(bytes: &[u8]) {
         runtime.block_on(async {
             let (handle, mut inbox) = channel();
             let (client, server) = UnixStream::pair().expect("two descriptors");
-            let scrapes = scrapes::router(handle.clone(), options.reply_within);
+            let scrapes = scrapes::of_loop(handle.clone(), options.reply_within);
             let router = routes::router(handle.clone(), options.reply_within, scrapes);
             let (_stopping, stopped) = tokio::sync::watch::channel(());
             let (stream, peer, place) =

@@ -9,7 +9,7 @@ pub(crate) mod hostile;
 mod io;
 mod reply;
 mod routes;
-mod scrapes;
+pub(crate) mod scrapes;
 #[cfg(test)]
 mod tests;
 
@@ -125,7 +125,7 @@ impl Server {
         handle: LoopHandle,
         stop: impl Future<Output = ()>,
     ) -> std_io::Result<()> {
-        let scrapes = scrapes::router(handle.clone(), self.options.reply_within);
+        let scrapes = scrapes::of_loop(handle.clone(), self.options.reply_within);
         let router = routes::router(handle.clone(), self.options.reply_within, scrapes.clone());
         self.serve_all(router, scrapes::alone(scrapes), handle.counters(), stop).await
     }

@@ -248,7 +248,7 @@ mod tests {
         let (handle, inbox) = crate::control::handle::channel();
         drop(inbox);
         let within = Duration::from_secs(5);
-        let scrapes = super::super::scrapes::router(handle.clone(), within);
+        let scrapes = super::super::scrapes::of_loop(handle.clone(), within);
         let service = TowerToHyperService::new(router(handle, within, scrapes));
         for (method, path, _) in ENDPOINTS {
             let path = path.split('?').next().expect("a path");
