@@ -51,6 +51,17 @@ fn every_key_is_taken() {
     assert_eq!(one.containers.state, [Path::new("/data")]);
 }
 
+/// What they say is for the deliverer, which reads them itself.
+#[test]
+fn the_deliverers_tables_are_passed_over_and_a_sink_has_a_spool() {
+    let config =
+        Config::parse("[deliver]\nsocket = 1\n[[sink]]\nname = \"siem\"\nanything = [1]\n").expect("valid");
+    assert!(config.spool(None).is_some_and(|spool| spool.dir == Path::new("/var/lib/gdprport/spool")));
+    assert_eq!(Config::parse("[deliver]\n").expect("valid").spool(None), None);
+    let off = Config::parse("[spool]\nenabled = false\n[[sink]]\nname = \"siem\"\n").expect("valid");
+    assert_eq!(off.spool(None), None);
+}
+
 #[test]
 fn the_examples_of_the_page_on_containers_are_taken() {
     let page = include_str!("../../../../docs/containers.md");

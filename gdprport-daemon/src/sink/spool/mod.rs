@@ -22,8 +22,6 @@
 //! Belongs here: the format (`frame`), writing (`writer`, `log`, `segment`, `retention`, `recover`) and reading (`reader`,
 //! `extent`). Does not belong here: who reads it (`deliver`), and what an event says.
 
-#![allow(dead_code, unused_imports, reason = "what reads it comes after it")]
-
 mod class;
 mod extent;
 mod frame;
@@ -43,7 +41,6 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use frame::LINE_MAX;
-pub(crate) use item::{Extent, Item, Lag, Loss, LossReason, SpoolError};
+pub(crate) use item::{Item, SpoolError};
 pub(crate) use reader::{POLL, SpoolReader};
 pub(crate) use settings::{SpoolSettings, SpoolSync};

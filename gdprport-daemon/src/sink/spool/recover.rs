@@ -109,7 +109,8 @@ impl Log {
             next = next.max(before.next);
         }
         (self.spool, self.next, self.skip) = (newest.header.spool, next, newest.header.skip);
-        let interrupted = newest.end != Tail::Closed && newest.header.boot != self.boot;
+        let same_boot = newest.header.boot == self.boot && !self.boot.is_nil();
+        let interrupted = newest.end != Tail::Closed && !same_boot;
         if interrupted || !is_newest_readable {
             let last = self.closed.last().map_or(0, |closed| closed.first);
             self.skip_from(next.max(last));

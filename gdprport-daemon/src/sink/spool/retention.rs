@@ -55,15 +55,17 @@ impl Log {
         let old = if self.clock_jumped(now) { i64::MIN } else { now.saturating_sub(keep) };
         while let Some(Closed { summary: Some(summary), .. }) = self.closed.first()
             && summary.last_time < old
-        {
-            self.remove(0);
-        }
+            && self.remove(0)
+        {}
         // Room for the segment that is written, and for one that is tidied.
         let most = self.settings.max_bytes.saturating_sub(2 * self.settings.segment_bytes());
         while !self.closed.is_empty() && (self.bytes() > most || self.closed.len() > CLOSED_MAX) {
-            match self.oldest_ordinary() {
+            let done = match self.oldest_ordinary() {
                 Some(which) if self.closed.len() <= CLOSED_MAX => self.tidy(which),
                 _ => self.remove(0),
+            };
+            if !done {
+                break;
             }
         }
     }
@@ -88,24 +90,34 @@ impl Log {
         (which == 0 || newer >= spared).then_some(which)
     }
 
-    fn remove(&mut self, which: usize) {
+    /// Removes a segment; returns whether that could be done, as not on a read-only file system.
+    fn remove(&mut self, which: usize) -> bool {
+        if !self.unlink(self.closed[which].first) {
+            return false;
+        }
         let closed = self.closed.remove(which);
-        let _ = fs::remove_file(segments::path(&self.dir, closed.first));
         if let Some(Summary { counts, .. }) = closed.summary {
             self.removed.ordinary += counts.ordinary;
             self.removed.kept += counts.records.saturating_sub(counts.ordinary);
         }
+        true
     }
 
-    /// Removes the ordinary events of a segment.
-    pub(super) fn tidy(&mut self, which: usize) {
+    fn unlink(&self, first: u64) -> bool {
+        match fs::remove_file(segments::path(&self.dir, first)) {
+            Ok(()) => true,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
+    }
+
+    /// Removes the ordinary events of a segment; returns whether that could be done.
+    pub(super) fn tidy(&mut self, which: usize) -> bool {
         let Some(summary) = self.closed[which].summary else { return self.remove(which) };
         let counts = summary.counts;
         let stay = match self.read_kept(summary.header.first) {
             Ok(stay) if !stay.entries.is_empty() => stay,
             Ok(_) | Err(_) => return self.remove(which),
         };
-        self.removed.ordinary += counts.ordinary;
         let before = which.checked_sub(1).and_then(|before| self.closed[before].summary);
         let before = before.filter(|before| {
             let fits = before.bytes + stay.bytes() <= self.settings.segment_bytes();
@@ -117,8 +129,10 @@ impl Log {
         };
         if let Err(error) = written {
             // The disk has no room for both: the old one goes first. Killed in between, what it kept is gone.
+            if !self.unlink(summary.header.first) {
+                return false;
+            }
             tracing::warn!(%error, "the spool is tidied without a copy");
-            let _ = fs::remove_file(segments::path(&self.dir, summary.header.first));
             if let Err(error) = self.replace(which, &summary, &stay) {
                 let lost = stay.entries.len();
                 tracing::warn!(%error, lost, "events of the spool are lost that should be kept longest");
@@ -126,6 +140,8 @@ impl Log {
                 self.closed.remove(which);
             }
         }
+        self.removed.ordinary += counts.ordinary;
+        true
     }
 
     fn read_kept(&self, first: u64) -> io::Result<Stay> {

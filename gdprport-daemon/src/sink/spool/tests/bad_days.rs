@@ -182,6 +182,27 @@ fn a_kill_while_tidying_neither_loses_nor_doubles() {
     }
 }
 
+/// Nothing is taken for removed that is still there.
+#[test]
+fn what_cannot_be_removed_stays_in_the_sum() {
+    let dir = Dir::new();
+    let mut log = Log::open(dir.0.clone(), settings(&dir.0), BOOT, None).expect("a spool");
+    append(&mut log, 9, NOW);
+    log.close();
+    append(&mut log, 9, NOW);
+    let bytes = log.bytes();
+    // A directory in its place cannot be unlinked, by root neither.
+    let (path, aside) = (segments::path(&dir.0, 1), dir.0.join("aside"));
+    fs::rename(&path, &aside).expect("root may");
+    fs::create_dir(&path).expect("a directory");
+    log.make_room(NOW + 100_000_000);
+    assert_eq!((log.bytes(), log.closed.len(), log.removed.ordinary), (bytes, 1, 0));
+    fs::remove_dir(&path).expect("it is empty");
+    fs::rename(&aside, &path).expect("root may");
+    log.make_room(NOW + 100_000_001);
+    assert_eq!((log.closed.len(), log.removed.ordinary, log.removed.kept), (0, 6, 3));
+}
+
 /// They would keep a reader from finding its place, or fill its memory.
 #[test]
 fn an_event_that_is_too_long_is_counted_and_the_others_stay() {
