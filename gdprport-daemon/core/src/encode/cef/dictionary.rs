@@ -116,6 +116,8 @@ pub(super) const CONTAINER: Custom<Text> = Custom { key: CS4, label: "container"
 pub(super) const ADDRESS: Custom<Text> = Custom { key: CS4, label: "address" };
 /// The reasons of gaps.
 pub(super) const GAPS: Custom<Text> = Custom { key: CS4, label: "gaps" };
+/// The network of the peers that are counted together.
+pub(super) const PEERS: Custom<Text> = Custom { key: CS5, label: "peerNetwork" };
 /// A sink of the deliverer.
 pub(super) const SINK: Custom<Text> = Custom { key: CS4, label: "sink" };
 /// Hooks that are not in use.

@@ -63,7 +63,9 @@ fn summary(event: &FlowSummary, to: &mut Extension<'_>) {
     // The local end's process; “in” is from the source to the destination.
     match group.direction {
         Direction::In => {
-            to.address(key::SRC, key::SOURCE_V6, group.peer_ip);
+            if group.peer_prefix.is_none() {
+                to.address(key::SRC, key::SOURCE_V6, group.peer_ip);
+            }
             to.number(key::IN, summary.bytes_received);
             to.number(key::OUT, summary.bytes_sent);
             to.may_text(key::DPROC, group.exe.as_deref());
@@ -71,7 +73,9 @@ fn summary(event: &FlowSummary, to: &mut Extension<'_>) {
             to.may_text(key::DUSER, group.user.as_deref());
         }
         Direction::Out => {
-            to.address(key::DST, key::DESTINATION_V6, group.peer_ip);
+            if group.peer_prefix.is_none() {
+                to.address(key::DST, key::DESTINATION_V6, group.peer_ip);
+            }
             to.number(key::IN, summary.bytes_sent);
             to.number(key::OUT, summary.bytes_received);
             to.may_text(key::SPROC, group.exe.as_deref());
@@ -79,6 +83,12 @@ fn summary(event: &FlowSummary, to: &mut Extension<'_>) {
             to.may_text(key::SUSER, group.user.as_deref());
         }
     }
+    // A network is no address.
+    if let Some(prefix) = group.peer_prefix {
+        to.custom(key::PEERS, &format!("{}/{prefix}", group.peer_ip));
+    }
+    to.custom(key::CONTAINER, group.container.as_deref().unwrap_or_default());
+    to.custom(key::ENCRYPTION, group.posture.map_or("", |posture| posture.state.as_str()));
     match &group.rule {
         _ if event.verdict.is_some() => {}
         Some(rule) => {

@@ -122,7 +122,21 @@ fn side(side: Side<'_>, translated: Option<Endpoint>, o: &mut Object<'_>) {
 
 /// Only what the server chose is a version. Whether the handshake was completed is not seen: `established` is left out.
 fn tls(posture: &Posture, o: &mut Object<'_>) {
-    if let Some(version) = posture.version {
+    version(posture.version, o);
+    o.may("cipher", posture.cipher.as_ref());
+    o.object("client", |o| o.may("server_name", posture.sni.as_ref()));
+    if let Some(certificate) = &posture.certificate {
+        o.object("server", |o| {
+            o.put("subject", &certificate.subject);
+            o.put("issuer", &certificate.issuer);
+            o.put("not_after", Micros(certificate.not_after));
+        });
+    }
+}
+
+/// The version of TLS.
+pub(super) fn version(version: Option<TlsVersion>, o: &mut Object<'_>) {
+    if let Some(version) = version {
         let (protocol, version) = match version {
             TlsVersion::Ssl2 => ("ssl", "2.0"),
             TlsVersion::Ssl3 => ("ssl", "3.0"),
@@ -133,15 +147,6 @@ fn tls(posture: &Posture, o: &mut Object<'_>) {
         };
         o.put("version", version);
         o.put("version_protocol", protocol);
-    }
-    o.may("cipher", posture.cipher.as_ref());
-    o.object("client", |o| o.may("server_name", posture.sni.as_ref()));
-    if let Some(certificate) = &posture.certificate {
-        o.object("server", |o| {
-            o.put("subject", &certificate.subject);
-            o.put("issuer", &certificate.issuer);
-            o.put("not_after", Micros(certificate.not_after));
-        });
     }
 }
 

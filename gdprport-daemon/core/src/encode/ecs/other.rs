@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::network::{direction, judged, policy, port};
+use super::network::{direction, judged, policy, port, version};
 use crate::encode::object::Object;
 use crate::encode::sides::base;
 use crate::event::time::Micros;
@@ -70,9 +70,14 @@ fn summary(event: &FlowSummary, o: &mut Object<'_>) {
     };
     let mut end = |name: &str, is_peer: bool, is_watched: bool, bytes: u64| {
         o.object(name, |o| {
-            if is_peer {
-                o.put("address", group.peer_ip);
-                o.put("ip", group.peer_ip);
+            match group.peer_prefix {
+                // A network is no address.
+                Some(prefix) if is_peer => o.put("address", format_args!("{}/{prefix}", group.peer_ip)),
+                None if is_peer => {
+                    o.put("address", group.peer_ip);
+                    o.put("ip", group.peer_ip);
+                }
+                _ => {}
             }
             if is_watched {
                 o.put("port", event.port.number);
@@ -85,11 +90,18 @@ fn summary(event: &FlowSummary, o: &mut Object<'_>) {
     o.object("process", |o| {
         o.may("executable", group.exe.as_ref());
         o.may("name", group.exe.as_deref().map(base));
-        o.object("real_user", |o| o.may("name", group.user.as_ref()));
+        o.object("real_user", |o| {
+            o.may("id", group.uid.map(|uid| uid.to_string()));
+            o.may("name", group.user.as_ref());
+        });
     });
-    o.object("user", |o| o.may("name", group.user.as_ref()));
+    o.object("user", |o| {
+        o.may("id", group.uid.map(|uid| uid.to_string()));
+        o.may("name", group.user.as_ref());
+    });
+    o.object("tls", |o| version(group.posture.and_then(|posture| posture.version), o));
     o.object("related", |o| {
-        o.put("ip", [group.peer_ip]);
+        o.all("ip", Some(group.peer_ip).filter(|_| group.peer_prefix.is_none()));
         o.all("user", group.user.as_ref());
     });
 }
@@ -156,6 +168,15 @@ fn own_summary(event: &FlowSummary, o: &mut Object<'_>) {
         if summary.violations > 0 {
             o.put("violations", summary.violations);
         }
+        if summary.findings > 0 {
+            o.put("findings", summary.findings);
+        }
+        if let Some(group) = &summary.group {
+            o.may("peers", group.peer_prefix.map(|prefix| format!("{}/{prefix}", group.peer_ip)));
+            o.may("container", group.container.as_ref());
+            o.may("workload", group.workload.as_ref());
+            o.may("namespace", group.namespace.as_ref());
+        }
         o.may("auto", summary.auto.as_ref());
         o.may("coarse", summary.coarse.as_ref());
         o.put("first", Micros(summary.first));
@@ -164,6 +185,7 @@ fn own_summary(event: &FlowSummary, o: &mut Object<'_>) {
     if let Some(group) = &summary.group {
         o.object("flow", |o| o.put("direction", group.direction));
         o.object("process", |o| o.may("unit", group.unit.as_ref()));
+        o.object("posture", |o| o.may("state", group.posture.map(|posture| posture.state)));
     }
     match (&event.verdict, &summary.group) {
         (Some(verdict), _) => {

@@ -5,7 +5,7 @@ use super::process;
 use super::time::millis;
 use crate::encode::object::Object;
 use crate::encode::sides::{Side, Sides};
-use crate::event::{FlowEvent, FlowSummary, ListenerEvent, PolicyRef};
+use crate::event::{FlowEvent, FlowSummary, Group, ListenerEvent, PolicyRef};
 use crate::model::{Direction, Endpoint, Posture, TlsVersion};
 use crate::verdict::Verdict;
 
@@ -111,7 +111,7 @@ pub(super) fn summary(event: &FlowSummary, o: &mut Object<'_>) {
     let unit = group.unit.as_ref();
     match group.direction {
         Direction::In => {
-            o.object("src_endpoint", |o| o.put("ip", group.peer_ip));
+            o.object("src_endpoint", |o| peers(group, o));
             o.object("dst_endpoint", |o| {
                 o.put("name", &event.port.name);
                 o.put("port", event.port.number);
@@ -122,13 +122,29 @@ pub(super) fn summary(event: &FlowSummary, o: &mut Object<'_>) {
         Direction::Out => {
             o.object("src_endpoint", |o| o.may("svc_name", unit));
             o.object("dst_endpoint", |o| {
-                o.put("ip", group.peer_ip);
+                peers(group, o);
                 o.put("port", event.port.number);
             });
             o.object("traffic", |o| traffic(Some(summary.bytes_sent), Some(summary.bytes_received), o));
         }
     }
-    o.object("actor", |o| o.object("user", |o| o.may("name", group.user.as_ref())));
+    o.object("actor", |o| {
+        o.object("user", |o| {
+            o.may("uid", group.uid.map(|uid| uid.to_string()));
+            o.may("name", group.user.as_ref());
+        });
+    });
+    if let Some(version) = group.posture.and_then(|posture| posture.version) {
+        o.object("tls", |o| o.put("version", named(version)));
+    }
+}
+
+/// The peers of counted flows: an address, or the network that they have in common, which is no address.
+fn peers(group: &Group, o: &mut Object<'_>) {
+    match group.peer_prefix {
+        Some(prefix) => o.put("name", format_args!("{}/{prefix}", group.peer_ip)),
+        None => o.put("ip", group.peer_ip),
+    }
 }
 
 /// The decision of the policy, and the rule.
@@ -199,16 +215,19 @@ fn traffic(from_source: Option<u64>, from_destination: Option<u64>, o: &mut Obje
 fn tls(posture: &Posture, o: &mut Object<'_>) {
     let Some(version) = posture.version else { return };
     o.object("tls", |o| {
-        let version = match version {
-            TlsVersion::Ssl2 => "SSL 2.0",
-            TlsVersion::Ssl3 => "SSL 3.0",
-            TlsVersion::Tls10 => "1.0",
-            TlsVersion::Tls11 => "1.1",
-            TlsVersion::Tls12 => "1.2",
-            TlsVersion::Tls13 => "1.3",
-        };
-        o.put("version", version);
+        o.put("version", named(version));
         o.may("cipher", posture.cipher.as_ref());
         o.may("sni", posture.sni.as_ref());
     });
+}
+
+const fn named(version: TlsVersion) -> &'static str {
+    match version {
+        TlsVersion::Ssl2 => "SSL 2.0",
+        TlsVersion::Ssl3 => "SSL 3.0",
+        TlsVersion::Tls10 => "1.0",
+        TlsVersion::Tls11 => "1.1",
+        TlsVersion::Tls12 => "1.2",
+        TlsVersion::Tls13 => "1.3",
+    }
 }
