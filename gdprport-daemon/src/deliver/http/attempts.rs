@@ -38,6 +38,10 @@ pub(crate) trait Attempts: Send {
 
     /// What sentences about the receiver are made of.
     fn words(&self) -> Arc<Words>;
+
+    /// Whether it has taken an event since it last seemed to refuse all of them: then its settings are right, and what it refuses is
+    /// an event's fault.
+    fn proven(&mut self) -> &mut bool;
 }
 
 /// So many events in a row that a receiver refuses for a reason that need not be theirs: then it is the settings that are wrong,
@@ -79,7 +83,10 @@ pub(crate) async fn deliver(attempts: &mut impl Attempts, batch: &[Message], lim
         let place = |refused: Refused| Refused { index: from + refused.index, ..refused };
         match attempts.attempt(&batch[from..to]).await {
             Verdict::Done(refused) => {
-                taken |= refused.len() < to - from;
+                if refused.len() < to - from {
+                    taken = true;
+                    *attempts.proven() = true;
+                }
                 outcome.refused.extend(refused.into_iter().map(place));
                 outcome.done = to;
             }
@@ -99,17 +106,15 @@ pub(crate) async fn deliver(attempts: &mut impl Attempts, batch: &[Message], lim
                 match alone.or(at.filter(|at| *at < to - from)) {
                     Some(at) => {
                         doubtful += usize::from(!sure);
-                        // One alone is given up all the same: nothing would ever come after it.
-                        if !sure
-                            && !taken
-                            && (doubtful >= SYSTEMIC || (doubtful > 1 && from + at + 1 == batch.len()))
-                        {
+                        let all = match batch.len() {
+                            1 => !*attempts.proven(),
+                            length => doubtful >= SYSTEMIC || (doubtful > 1 && from + at + 1 == length),
+                        };
+                        if !sure && !taken && all {
+                            *attempts.proven() = false;
                             let what = format!("refuses every event, so it may be the settings: {why}");
-                            return Outcome {
-                                done: 0,
-                                refused: Vec::new(),
-                                failure: Some(attempts.words().failure(&what)),
-                            };
+                            let failure = Some(attempts.words().failure(&what));
+                            return Outcome { done: 0, refused: Vec::new(), failure };
                         }
                         steps.push(Step::Send(from + at + 1, to));
                         steps.push(Step::Refuse(from + at, why));

@@ -46,13 +46,15 @@ pub(crate) struct Receiver {
     scheme: Scheme,
     client: Option<Client>,
     words: Arc<Words>,
+    /// `Attempts::proven`.
+    pub proven: bool,
 }
 
 impl Receiver {
     /// The receiver of these settings. Nothing is read or connected yet.
     pub(crate) fn new(settings: HttpSettings, scheme: Scheme) -> Self {
         let words = Arc::new(Words::new(settings.url.shown(), &settings.auth, Vec::new()));
-        Self { settings, scheme, client: None, words }
+        Self { settings, scheme, client: None, words, proven: false }
     }
 
     /// What sentences about it are made of.

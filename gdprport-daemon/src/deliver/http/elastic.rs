@@ -54,6 +54,10 @@ impl Attempts for Elastic {
         self.receiver.words()
     }
 
+    fn proven(&mut self) -> &mut bool {
+        &mut self.receiver.proven
+    }
+
     async fn attempt(&mut self, part: &[Message]) -> Verdict {
         let request =
             Request { content_type: "application/x-ndjson", headers: HeaderMap::new(), body: body(part) };

@@ -23,11 +23,16 @@ struct Same {
     answer: Answer,
     words: Arc<Words>,
     asked: usize,
+    proven: bool,
 }
 
 impl Attempts for Same {
     fn words(&self) -> Arc<Words> {
         Arc::clone(&self.words)
+    }
+
+    fn proven(&mut self) -> &mut bool {
+        &mut self.proven
     }
 
     async fn attempt(&mut self, part: &[Message]) -> Verdict {
@@ -65,7 +70,7 @@ pub(crate) fn answer(which: usize, status: u16, length: usize, body: &[u8]) {
         ..Answer::default()
     };
     let words = Arc::new(Words::new("https://siem.example", &Auth::None, vec![SECRET.to_owned()]));
-    let mut same = Same { which, answer, words, asked: 0 };
+    let mut same = Same { which, answer, words, asked: 0, proven: false };
     let batch = vec![EVENT.clone(); length];
     let outcome = futures_util::FutureExt::now_or_never(deliver(&mut same, &batch, Duration::from_secs(600)));
     let outcome = outcome.expect("nothing waits");

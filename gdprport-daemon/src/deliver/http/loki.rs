@@ -67,6 +67,10 @@ impl Attempts for Loki {
         self.receiver.words()
     }
 
+    fn proven(&mut self) -> &mut bool {
+        &mut self.receiver.proven
+    }
+
     async fn attempt(&mut self, part: &[Message]) -> Verdict {
         let tenant = self.tenant.iter().map(|tenant| (TENANT, tenant.clone()));
         let headers: HeaderMap = tenant.collect();

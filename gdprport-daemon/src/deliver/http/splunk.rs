@@ -104,6 +104,10 @@ impl Attempts for Splunk {
         self.receiver.words()
     }
 
+    fn proven(&mut self) -> &mut bool {
+        &mut self.receiver.proven
+    }
+
     async fn attempt(&mut self, part: &[Message]) -> Verdict {
         let request = self.request(body(part, &self.settings));
         let answer = match self.receiver.post(&self.events.clone(), request).await {

@@ -55,6 +55,10 @@ impl Attempts for Otlp {
         self.receiver.words()
     }
 
+    fn proven(&mut self) -> &mut bool {
+        &mut self.receiver.proven
+    }
+
     async fn attempt(&mut self, part: &[Message]) -> Verdict {
         let body = ExportLogsServiceRequest { resource_logs: logs(part) }.encode_to_vec().into();
         let request = Request { content_type: "application/x-protobuf", headers: HeaderMap::new(), body };

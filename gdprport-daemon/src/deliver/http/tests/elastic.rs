@@ -4,9 +4,11 @@ use gdprport_tests::receivers::{Bulk, Fake, Mood, Reply};
 use rstest::rstest;
 
 use super::super::Elastic;
-use super::super::testing::{batch, fails, ids, secret, send, settings};
+use super::super::testing::{batch, fails, ids, message, secret, send, settings};
 use crate::deliver::{Message, Outcome};
 use gdprport_core::delivery::{Auth, ElasticSettings, HttpSettings};
+use gdprport_core::encode::Encoding;
+use gdprport_core::event::samples;
 
 const STREAM: &str = "logs-gdprport.events-default";
 
@@ -92,4 +94,15 @@ fn a_record_of_any_encoding_is_a_document() {
     batch[0] = Message { record: "CEF:0|gdprport|\"|".into(), ..batch[0].clone() };
     batch[1] = Message { record: "{\"@timestamp\":\"2026-11-29T13:00:00Z\"}".into(), ..batch[1].clone() };
     assert_eq!(send(&mut elastic(&fake), &batch), Outcome::all(2));
+}
+
+#[test]
+fn every_encoding_is_taken_by_a_data_stream() {
+    for &encoding in Encoding::ALL {
+        let fake = Fake::start(Bulk::new(STREAM));
+        let events: Vec<Message> =
+            samples::events().into_iter().map(|event| message(event, encoding)).collect();
+        assert_eq!(send(&mut elastic(&fake), &events), Outcome::all(events.len()), "{}", encoding.as_str());
+        assert_eq!(fake.ids(), ids(&events));
+    }
 }

@@ -5,4 +5,5 @@ mod https;
 mod loki;
 mod ndjson;
 mod otlp;
+mod rate;
 mod splunk;

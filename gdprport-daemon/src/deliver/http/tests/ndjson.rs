@@ -58,6 +58,20 @@ fn a_receiver_that_refuses_everything_costs_no_event() {
     assert_eq!(send(&mut http, &batch(40)), Outcome::all(40));
 }
 
+/// On a quiet host events come alone: one is given up only by a receiver that has taken another.
+#[test]
+fn an_event_alone_is_given_up_only_if_settings_are_right() {
+    let batch = batch(3);
+    let refused = [batch[0].event.id.to_string(), batch[2].event.id.to_string()];
+    let fake = Fake::start(Plain { refused: refused.into(), ..Plain::default() });
+    let mut http = Ndjson::new(settings(&fake.url()));
+    assert!(fails(&mut http, &batch[..1]).contains("it may be the settings"));
+    let outcome = send(&mut http, &batch[..2]);
+    assert_eq!((outcome.done, outcome.refused.len()), (2, 1), "with another it is clear whose fault it is");
+    let outcome = send(&mut http, &batch[2..]);
+    assert_eq!((outcome.done, outcome.refused.len()), (1, 1));
+}
+
 #[rstest]
 #[case::down(Mood::Close, "gave no answer")]
 #[case::garbage(Mood::Garbage, "gave no answer")]
