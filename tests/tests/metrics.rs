@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use gdprport_tests::child::{Child, Place};
 use gdprport_tests::daemon::{Daemon, Start, program};
+use gdprport_tests::deliver::Deliverer;
 use gdprport_tests::pair::Pair;
 use gdprport_tests::policy::{declare, open};
 use gdprport_tests::ports::Port;
@@ -180,41 +180,27 @@ fn an_address_that_cannot_serve_metrics_is_refused_in_words() {
     drop(taken);
 }
 
-/// A deliverer whose receiver is not there.
-fn deliverer(dir: &TempDir, config: &str) -> (Child, PathBuf) {
-    let socket = dir.join("deliver.sock");
-    std::fs::create_dir_all(dir.join("state")).expect("a fresh directory");
-    let sink = format!(
-        "[spool]\npath = \"{}\"\n[[sink]]\nname = \"siem\"\ntype = \"syslog\"\naddress = \"tcp://127.0.0.1:9\"\n",
-        dir.join("spool").display()
-    );
-    let mut command = Command::new(program());
-    command.args(["deliver", "--any-owner"]).arg("--socket").arg(&socket);
-    command.arg("--state").arg(dir.join("state"));
-    command.arg("--config").arg(dir.write("gdprport.toml", &format!("{config}{sink}")));
-    command.stderr(std::fs::File::create(dir.join("log")).expect("a fresh file"));
-    let child = Child::start(command, Place::default());
-    wait::until("the deliverer listens", || UnixStream::connect(&socket).is_ok());
-    (child, socket)
+/// A deliverer that finds no spool.
+fn deliverer(config: &str) -> Deliverer {
+    let sink = "[[sink]]\nname = \"siem\"\ntype = \"syslog\"\naddress = \"tcp://127.0.0.1:9\"\n";
+    Deliverer::start(&format!("[spool]\npath = \"/nonexistent/spool\"\n{config}{sink}"))
+}
+
+fn on_its_socket(deliverer: &Deliverer) -> UnixStream {
+    UnixStream::connect(deliverer.join("deliver.sock")).expect("it listens")
 }
 
 #[test]
 fn the_deliverer_has_metrics_of_its_own() {
-    let (dir, port) = (TempDir::new(), Port::free());
+    let port = Port::free();
     let config = format!("[deliver]\nmetrics = \"127.0.0.1:{port}\"\n");
-    let (child, socket) = deliverer(&dir, &config);
-    let (sample, text) = wait::within(wait::TIMEOUT, "it finds no spool", || {
-        let (_, text) = get(UnixStream::connect(&socket).expect("it listens"), "/metrics", "*/*");
-        let state = "gdprport_deliver_state{sink=\"siem\",state=\"no-spool\"}";
-        value(&text, state).map(|sample| (sample, text))
+    let running = deliverer(&config);
+    let text = wait::within(wait::TIMEOUT, "it finds no spool", || {
+        let (_, text) = get(on_its_socket(&running), "/metrics", "*/*");
+        let state = value(&text, "gdprport_deliver_state{sink=\"siem\",state=\"no-spool\"}");
+        (state == Some(1.0)).then_some(text)
     });
-    assert!((sample - 1.0).abs() < f64::EPSILON, "{text}");
-    let status = Command::new(program())
-        .args(["sink", "status", "--json", "--socket"])
-        .arg(&socket)
-        .output()
-        .expect("the program can be run");
-    let status: Value = serde_json::from_slice(&status.stdout).expect("JSON");
+    let status = running.status();
     assert_eq!(status["sinks"][0]["name"], "siem", "{status}");
     for (sample, pointer) in [
         ("gdprport_deliver_lag_events{sink=\"siem\"}", "/sinks/0/lag/events"),
@@ -233,7 +219,7 @@ fn the_deliverer_has_metrics_of_its_own() {
     for path in ["/", "/v1/sinks"] {
         assert!(get(on_address(&port), path, "*/*").0.starts_with("HTTP/1.1 404 "), "{path}");
     }
-    drop(child);
+    drop(running);
     let taken = std::net::TcpListener::bind(("127.0.0.1", port.number())).expect("it is given back");
     let other = TempDir::new();
     std::fs::create_dir_all(other.join("state")).expect("a fresh directory");
@@ -271,10 +257,8 @@ mod host_only {
         let connection = pair.connect();
         pair.close(&connection);
         connection.client.event(&mut pair.daemon.log, "flow.close");
-        let dir = TempDir::new();
-        let (_child, socket) = deliverer(&dir, "");
-        for socket in [pair.daemon.socket(), &socket] {
-            let stream = UnixStream::connect(socket).expect("it is there");
+        let (dir, deliverer) = (TempDir::new(), deliverer(""));
+        for stream in [on_socket(&pair.daemon), on_its_socket(&deliverer)] {
             let (_, text) = get(stream, "/metrics", "text/plain");
             let file = std::fs::File::open(dir.write("metrics", &text)).expect("just written");
             let output =
