@@ -15,8 +15,12 @@ mod feed;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod hostile;
 mod http;
+#[cfg(feature = "kafka")]
+mod kafka;
+mod line;
 mod lost;
 mod message;
+mod nats;
 mod probe;
 mod receiver;
 mod routes;
@@ -31,6 +35,7 @@ mod trial;
 mod worker;
 
 pub(crate) use config::{CONFIG, ConfigError, load};
+pub(crate) use line::{bounded, one_line};
 pub(crate) use message::Message;
 pub(crate) use probe::probe;
 pub(crate) use run::{DeliverError, DeliverOptions, run, this_host};

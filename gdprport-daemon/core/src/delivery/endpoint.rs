@@ -1,7 +1,7 @@
 //! Where a receiver listens: a host and a port.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::ServerName;
 
@@ -39,6 +39,13 @@ impl Endpoint {
             (None, _) => return Err(HOST),
         };
         Ok(Self { host, port })
+    }
+
+    /// Whether it is this host's own: what is sent there crosses no network.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let host = &*self.host.0;
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 }
 

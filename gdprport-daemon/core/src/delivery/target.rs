@@ -7,7 +7,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::elastic::{ElasticSettings, RawElastic};
 use super::http::RawHttp;
+use super::kafka::{KafkaSettings, RawKafka};
 use super::loki::{LokiSettings, RawLoki};
+use super::nats::{NatsSettings, RawNats};
 use super::otlp::{OtlpSettings, RawOtlp};
 use super::over_http::HttpSettings;
 use super::scalar::one_of;
@@ -86,6 +88,10 @@ macro_rules! transports {
 transports! {
     /// Syslog of RFC 5424, over TLS, TCP, UDP or a Unix socket.
     Syslog(SyslogSettings, RawSyslog) = "syslog", Native;
+    /// NATS with JetStream.
+    Nats(NatsSettings, RawNats) = "nats", Native;
+    /// Kafka.
+    Kafka(KafkaSettings, RawKafka) = "kafka", Native;
     /// HTTP, one event a line.
     Http(HttpSettings, RawHttp) = "http", Native;
     /// Splunk's HTTP Event Collector.

@@ -2,8 +2,6 @@
 //!
 //! There is no key that switches verification off, and none is planned: a receiver that cannot prove who it is gets nothing.
 
-#![allow(dead_code, reason = "the transports come one after the other")]
-
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::SecretRef;
 use super::path::AbsolutePath;
-use crate::written::{At, Loc, Node, Read, Report, TableReader, Text, quoted, schema};
+use crate::written::{At, Loc, Node, Read, Report, Text, quoted, schema};
 
 /// How the receiver proves who it is, and how this host does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -78,16 +76,6 @@ pub(crate) struct TlsKeys {
 }
 
 impl TlsKeys {
-    /// Takes them from the table of a sink.
-    pub(crate) fn take(fields: &mut TableReader<'_, '_, '_>) -> Self {
-        Self {
-            ca: fields.optional("ca"),
-            server_name: fields.optional("server_name"),
-            client_cert: fields.optional("client_cert"),
-            client_key: fields.optional("client_key"),
-        }
-    }
-
     /// What they mean together; `None` after a problem was reported. `table` is the place of their table.
     pub(crate) fn check(self, table: Loc, report: &mut Report<'_>) -> Option<TlsSettings> {
         if ["ca", "server_name", "client_cert", "client_key"].iter().any(|key| report.is_faulty(table, key)) {
@@ -137,7 +125,7 @@ mod tests {
     use toml::de::DeTable;
 
     use super::*;
-    use crate::written::Source;
+    use crate::written::{Source, TableReader};
 
     /// What the keys mean, or what is wrong with them.
     fn read(text: &str) -> Result<TlsSettings, Vec<String>> {
@@ -146,7 +134,12 @@ mod tests {
         let loc = Loc::new(0, &table.span());
         let mut report = Report::new(&sources);
         let mut fields = TableReader::of(table.get_ref(), loc, "a sink", &mut report);
-        let keys = TlsKeys::take(&mut fields);
+        let keys = TlsKeys {
+            ca: fields.optional("ca"),
+            server_name: fields.optional("server_name"),
+            client_cert: fields.optional("client_cert"),
+            client_key: fields.optional("client_key"),
+        };
         fields.close();
         let settings = keys.check(loc, &mut report);
         let (problems, _) = report.finish();

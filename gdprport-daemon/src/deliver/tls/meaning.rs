@@ -4,10 +4,11 @@ use std::error::Error as StdError;
 use std::fmt::Write as _;
 use std::io;
 
-use gdprport_core::text::is_control_or_bidi;
 use jiff::Timestamp;
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError};
+
+use crate::deliver::bounded;
 
 /// Names of a certificate that an error lists.
 const NAMES_SHOWN: usize = 5;
@@ -127,7 +128,7 @@ fn moment(time: UnixTime) -> String {
     time.map_or_else(|| "an unknown time".to_owned(), |time| time.to_string())
 }
 
-/// Text from outside: bounded, one line.
+/// Text from the other side, as a part of a sentence.
 pub(super) fn shown(text: &str) -> String {
-    text.chars().take(200).map(|c| if is_control_or_bidi(c) { '\u{fffd}' } else { c }).collect()
+    bounded(text, 200)
 }
