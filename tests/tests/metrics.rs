@@ -270,15 +270,18 @@ mod host_only {
     }
 
     /// The file by which the kernel is told to count the runs of BPF programs; as it was, once this is dropped.
-    struct Counted(String);
+    /// One test at a time: the next one would take what this one has set for what was there.
+    struct Counted(String, #[expect(dead_code, reason = "held for its lock")] std::fs::File);
 
     const STATS_ENABLED: &str = "/proc/sys/kernel/bpf_stats_enabled";
 
     impl Counted {
         fn on() -> Result<Self, Missing> {
+            let file = std::fs::File::open(STATS_ENABLED).map_err(|_| Missing::of(STATS_ENABLED))?;
+            file.lock().expect("a lock on an open file");
             let before = std::fs::read_to_string(STATS_ENABLED).map_err(|_| Missing::of(STATS_ENABLED))?;
             std::fs::write(STATS_ENABLED, "1").map_err(|_| Missing::of("a writable bpf_stats_enabled"))?;
-            Ok(Self(before))
+            Ok(Self(before, file))
         }
     }
 
