@@ -51,7 +51,8 @@ struct Work {
     most: usize,
     went_well: u32,
     backoff: Backoff,
-    noted: Instant,
+    /// When the cursor was written; `None`: it is due at once.
+    noted: Option<Instant>,
     /// Writes of the cursor, counted; and whether something is not in it.
     number: u64,
     dirty: bool,
@@ -70,7 +71,7 @@ impl Worker {
             most: usize::MAX,
             went_well: 0,
             backoff: Backoff::default(),
-            noted: Instant::now(),
+            noted: None,
             number: 0,
             dirty: false,
             seek_end,
@@ -104,7 +105,7 @@ async fn pause(stop: &mut watch::Receiver<bool>, time: Duration) -> bool {
 impl Work {
     async fn go(&mut self, stop: &mut watch::Receiver<bool>) {
         while !*stop.borrow() {
-            if self.dirty && self.noted.elapsed() >= NOTED_EVERY {
+            if self.dirty && self.noted.is_none_or(|noted| noted.elapsed() >= NOTED_EVERY) {
                 self.note().await;
             }
             let pause_for =
@@ -181,6 +182,7 @@ impl Work {
     /// Opens the spool if it is not open, and reads from it, on the blocking pool.
     async fn fill(&mut self, limits: Limits) -> Result<(), Duration> {
         let (feed, mut batch) = (self.feed.take(), std::mem::take(&mut self.batch));
+        let opened = feed.is_none();
         let opening = feed.is_none().then(|| {
             let sink = &self.worker.sink;
             let maker = Maker::new(sink, &self.worker.host);
@@ -209,6 +211,13 @@ impl Work {
             Ok(Ok((feed, batch, read))) => {
                 self.seek_end = false;
                 (self.feed, self.batch) = (Some(feed), batch);
+                if opened {
+                    // Where it begins is noted before anything is sent: a new sink that is killed at once begins there again,
+                    // also where "now" is later by then.
+                    let place = self.batch.places.first().copied().unwrap_or(self.batch.next);
+                    self.worker.standing.facts().place = place;
+                    (self.dirty, self.noted) = (true, None);
+                }
                 match read {
                     Ok(()) => return Ok(()),
                     // What was read before is sent first.
@@ -297,7 +306,7 @@ impl Work {
 
     /// Writes the cursor.
     async fn note(&mut self) {
-        self.noted = Instant::now();
+        self.noted = Some(Instant::now());
         if !self.dirty {
             return;
         }

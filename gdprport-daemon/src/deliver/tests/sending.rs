@@ -158,6 +158,22 @@ async fn a_new_sink_begins_where_it_says_and_tells_why() {
     assert_eq!(standing.began, "with the oldest event of the spool: its receiver is another one now");
 }
 
+/// Killed before anything was sent: "now" is not later the next time.
+#[tokio::test]
+async fn a_new_sink_that_is_killed_at_once_begins_there_again() {
+    let mut scene = Scene::new();
+    scene.write(10, Kind::FlowOpen);
+    let receiver = Receiver::default();
+    let running = scene.begin(&now("a"), &receiver);
+    until("it is noted", || scene.dir.path().join("cursors/a").exists()).await;
+    running.kill().await;
+    let missed = scene.write(3, Kind::FlowClose);
+    let running = scene.begin(&now("a"), &receiver);
+    until("what came meanwhile", || receiver.ids().len() >= 3).await;
+    running.stop().await;
+    assert_eq!(receiver.ids(), missed);
+}
+
 /// The sensor's own bytes, not what this program would make of them.
 #[tokio::test]
 async fn a_native_record_is_what_the_sensor_wrote() {
