@@ -160,6 +160,31 @@ fn a_reload_loses_no_place_and_keeps_what_is_the_same() {
     deliverer.stop();
 }
 
+/// The second of a name has no worker, before and after a reload that changes the first: both would move one cursor.
+#[test]
+fn of_two_sinks_of_one_name_the_second_is_shown_as_left_out() {
+    let scene = Scene::start();
+    let fake = Fake::start(Plain::default());
+    let deliverer = Deliverer::start(&scene.config(&[("one", &http(&fake)), ("one", &http(&fake))]));
+    let twins = |deliverer: &Deliverer| {
+        let status = deliverer.status();
+        let sinks = status["sinks"].as_array().expect("sinks").clone();
+        assert_eq!(sinks.iter().filter(|sink| sink["name"] == "one").count(), 2, "{status}");
+        let faulty: Vec<_> = sinks.iter().filter(|sink| sink["state"] == "faulty").collect();
+        assert_eq!(faulty.len(), 1, "{status}");
+        assert!(
+            faulty[0]["problems"].as_str().is_some_and(|text| text.contains("the name `one` is that of"))
+        );
+    };
+    twins(&deliverer);
+    let changed = format!("{}batch = {{ events = 3 }}", http(&fake));
+    deliverer.rewrite(&scene.config(&[("one", &changed), ("one", &http(&fake))]));
+    deliverer.reload();
+    twins(&deliverer);
+    assert!(deliverer.ask(["sink", "test", "one"]).status.success());
+    deliverer.stop();
+}
+
 #[test]
 fn all_mistakes_are_shown_at_once_and_the_other_sinks_go_on() {
     let scene = Scene::start();
@@ -175,6 +200,9 @@ fn all_mistakes_are_shown_at_once_and_the_other_sinks_go_on() {
         assert!(problems.contains(part), "{problems}");
         assert!(deliverer.stderr().contains(part), "{}", deliverer.stderr());
     }
+    let test = deliverer.ask(["sink", "test", "wrong"]);
+    let said = String::from_utf8_lossy(&test.stderr).into_owned();
+    assert!(said.contains("the sink `wrong` is left out: `gdprport sink status` shows"), "{said}");
     deliverer.stop();
 }
 

@@ -100,6 +100,12 @@ async fn test(
         return Err(refuse(StatusCode::FORBIDDEN, sentence));
     }
     let Some(sink) = board.sink(&name) else {
+        if board.known().faulty.iter().any(|sink| sink.name.as_deref() == Some(&*name)) {
+            let sentence = format!(
+                "the sink `{name}` is left out: `gdprport sink status` shows what is wrong with its configuration"
+            );
+            return Err(refuse(StatusCode::NOT_FOUND, sentence));
+        }
         let names: Vec<String> = board.known().rows.iter().map(|row| row.sink.name.to_string()).collect();
         let known =
             if names.is_empty() { "none is".to_owned() } else { format!("these are: {}", names.join(", ")) };

@@ -239,9 +239,11 @@ impl Deliverer {
         for running in std::mem::take(&mut self.running) {
             let name = &running.row.sink.name;
             let same = delivery.sinks.iter().any(|sink| *sink == running.row.sink);
-            // With mistakes in what it is to be it goes on as it was: nothing of it is lost meanwhile.
+            // With mistakes in what it is to be it goes on as it was: nothing of it is lost meanwhile. Where the name is
+            // there twice, the first one has it.
+            let replaced = delivery.sinks.iter().any(|sink| sink.name == *name);
             let faulty = delivery.faulty.iter().any(|sink| sink.name.as_ref() == Some(name));
-            if !elsewhere && (same || faulty) {
+            if !elsewhere && (same || (faulty && !replaced)) {
                 kept.push(running);
             } else {
                 tracing::info!(sink = %name, "it stops: its configuration has changed, or it is not there any more");
@@ -265,7 +267,7 @@ impl Deliverer {
 
     /// Starts what does not run yet, and puts all on the board in the order of the file.
     fn take_over(&mut self, delivery: Delivery, mut kept: Vec<Running>) {
-        let Delivery { sinks, faulty, .. } = delivery;
+        let Delivery { sinks, mut faulty, .. } = delivery;
         for sink in &faulty {
             let name = sink.name.as_deref().unwrap_or("without a name");
             tracing::error!("the sink {name} is left out:");
@@ -287,8 +289,8 @@ impl Deliverer {
         }
         for mut running in kept {
             let name = Some(&running.row.sink.name);
-            let found = faulty.iter().find(|sink| sink.name.as_ref() == name);
-            running.row.problems = found.map(|sink| sink.problems.to_string());
+            let found = faulty.iter().position(|sink| sink.name.as_ref() == name);
+            running.row.problems = found.map(|place| faulty.remove(place).problems.to_string());
             self.running.push(running);
         }
         let mut known = self.board.known();
@@ -296,8 +298,7 @@ impl Deliverer {
         known.config.refused = None;
         known.spool.clone_from(&self.spool);
         known.rows = self.running.iter().map(|running| running.row.clone()).collect();
-        let runs = |name: &Arc<str>| self.running.iter().any(|running| running.row.sink.name == *name);
-        known.faulty = faulty.into_iter().filter(|sink| !sink.name.as_ref().is_some_and(runs)).collect();
+        known.faulty = faulty;
     }
 
     /// Begins with a sink: at its cursor, or where it says.

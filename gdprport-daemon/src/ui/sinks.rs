@@ -217,8 +217,8 @@ fn trouble(sink: &SinkStanding, now: Timestamp) -> Option<(Tone, String)> {
     })
 }
 
-/// What `sink test` shows.
-pub(super) fn tested(reply: &TestReply, screen: &Screen) -> String {
+/// What `sink test` shows; `deliverer`: it was sent by the deliverer, not by this command.
+pub(super) fn tested(reply: &TestReply, deliverer: bool, screen: &Screen) -> String {
     let TestReply { name, place, transport, encoding, kind, id, took_ms, .. } = reply;
     let (tone, line) = match &reply.why {
         None => (Tone::Good, format!("● it arrived, in {took_ms} ms")),
@@ -233,21 +233,26 @@ pub(super) fn tested(reply: &TestReply, screen: &Screen) -> String {
     }
     if let Some(why) = &reply.why {
         add("error", Tone::Bad, why);
-        add(
-            "what now",
-            Tone::Plain,
-            &format!(
+        let what_now = if deliverer {
+            format!(
                 "nothing is lost: events wait in the spool, and the deliverer tries again by itself. Mend what the error names \
                  (in gdprport.toml: `sudo systemctl reload gdprport-deliver`), then `sudo gdprport sink test {name}`"
-            ),
-        );
+            )
+        } else {
+            format!(
+                "no deliverer runs, so this command sent it. Mend what the error names, then `sudo gdprport sink test {name}` \
+                 again"
+            )
+        };
+        add("what now", Tone::Plain, &what_now);
     }
     text
 }
 
 /// Text of several lines, indented, as it is.
 fn lines(text: &str) -> String {
-    text.lines().map(|line| format!("    {}\n", super::format::clean(line))).collect()
+    let indented = |line| format!("    {}", super::format::clean(line));
+    text.lines().map(|line| format!("{}\n", indented(line).trim_end())).collect()
 }
 
 fn seconds(from: Timestamp, to: Timestamp) -> u64 {

@@ -216,13 +216,17 @@ pub(super) fn title(text: &str, remark: &str) -> String {
     format!("\n{}  {}\n", Tone::Strong.paint(text), Tone::Dim.paint(&clean(remark)))
 }
 
-/// A named fact, its text wrapped under itself.
+/// A named fact, its text wrapped under itself; under the name where that is a long one.
 pub(super) fn fact(name: &str, tone: Tone, text: &str, width: u16) -> String {
     const NAME: usize = 13;
     let room = usize::from(width).saturating_sub(NAME + 2);
     let mut shown = String::new();
+    let is_long = name.chars().count() >= NAME;
+    if is_long {
+        shown.push_str(&format!("  {}\n", Tone::Dim.paint(name)));
+    }
     for (i, line) in wrap(text, room).iter().enumerate() {
-        let name = if i == 0 { name } else { "" };
+        let name = if i == 0 && !is_long { name } else { "" };
         shown.push_str(&format!("  {}{}\n", Tone::Dim.paint(&format!("{name:NAME$}")), tone.paint(line)));
     }
     shown

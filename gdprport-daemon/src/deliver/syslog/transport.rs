@@ -31,6 +31,8 @@ pub(crate) struct Syslog {
     writer: Writer,
     link: Option<Link>,
     within: (Duration, Duration),
+    /// Whether something arrived the last time.
+    arrived: bool,
 }
 
 enum Link {
@@ -42,7 +44,7 @@ impl Syslog {
     /// Nothing is connected yet.
     pub(crate) fn new(settings: SyslogSettings) -> Self {
         let writer = Writer::new(&settings);
-        Self { settings, writer, link: None, within: (CONNECT_WITHIN, SEND_WITHIN) }
+        Self { settings, writer, link: None, within: (CONNECT_WITHIN, SEND_WITHIN), arrived: false }
     }
 
     /// The same with other bounds on connecting and sending.
@@ -129,7 +131,12 @@ impl Syslog {
 
 impl Transport for Syslog {
     fn send<'a>(&'a mut self, batch: &'a [Message]) -> Sending<'a> {
-        Box::pin(self.send_batch(batch))
+        Box::pin(async {
+            self.arrived = false;
+            let outcome = self.send_batch(batch).await;
+            self.arrived = outcome.done > outcome.refused.len();
+            outcome
+        })
     }
 
     fn limits(&self) -> Limits {
@@ -148,7 +155,7 @@ impl Transport for Syslog {
             (SyslogAddress::Unix(_), Confirm::Tcp) => "read from the socket; syslog itself confirms nothing",
             (_, Confirm::Tcp) => "acknowledged by the receiver's TCP; syslog itself confirms nothing",
         };
-        Some(means.to_owned())
+        self.arrived.then(|| means.to_owned())
     }
 }
 

@@ -99,7 +99,7 @@ pub(crate) struct Lag {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SpoolError {
     /// There is no directory.
-    #[error("there is no spool at {}: the sensor makes it as soon as gdprport.toml has a [[sink]] (`systemctl restart gdprport`)", dir.display())]
+    #[error("there is no spool at {}: the sensor makes it when it starts (`systemctl restart gdprport`), if gdprport.toml has a [[sink]] and does not switch [spool] off", dir.display())]
     Missing { dir: PathBuf },
     /// This user may not read it.
     #[error("the spool at {} cannot be read by this user: `systemd-tmpfiles --create gdprport.conf` gives its directory to the group gdprport-deliver", path.display())]

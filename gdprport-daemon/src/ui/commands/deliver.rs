@@ -11,10 +11,10 @@ use super::super::sinks;
 use super::run::log_to_stderr;
 use super::waiting::runtime;
 use crate::control::DELIVER_SOCKET;
-use crate::control::api::{Status, TestReply};
-use crate::control::client::{ClientError, ControlClient};
+use crate::control::api::{DeliverStatus, Status, TestReply};
+use crate::control::client::{ClientError, ControlClient, TypedReply};
 use crate::control::limits::TEST_WITHIN;
-use crate::deliver::{self, DeliverOptions};
+use crate::deliver::{self, ConfigError, DeliverOptions};
 
 /// Runs the deliverer in the foreground until a signal stops it.
 pub(super) fn run(args: DeliverArgs, socket: Option<PathBuf>) -> anyhow::Result<Exit> {
@@ -33,7 +33,7 @@ pub(super) fn sink(
 ) -> anyhow::Result<Exit> {
     match command {
         SinkCommand::Status(args) => {
-            let reply = runtime()?.block_on(client(socket, &args).sinks())?;
+            let reply = status(socket, &args)?;
             if json {
                 out.json(&reply.json)?;
             } else {
@@ -43,12 +43,12 @@ pub(super) fn sink(
             Ok(Exit::Fine)
         }
         SinkCommand::Test { name, args } => {
-            let reply = test(&name, socket, &args)?;
+            let (reply, deliverer) = test(&name, socket, &args)?;
             if json {
                 out.value(&reply)?;
             } else {
                 let screen = out.screen();
-                out.text(&sinks::tested(&reply, &screen))?;
+                out.text(&sinks::tested(&reply, deliverer, &screen))?;
             }
             Ok(if reply.arrived { Exit::Fine } else { Exit::Failed })
         }
@@ -64,8 +64,31 @@ pub(super) fn section(status: &Status, screen: &Screen) -> anyhow::Result<String
     let socket = std::env::var_os("GDPRPORT_DELIVER_SOCKET").map(PathBuf::from);
     Ok(match runtime()?.block_on(client(socket, &args).sinks()) {
         Ok(reply) => sinks::section(&reply.value, screen),
+        Err(ClientError::NoDeliverer(at)) => {
+            let why = format!(
+                "none answers on {}: start it with `sudo systemctl start gdprport-deliver`, or name its socket in `[deliver]` \
+                 of {} or GDPRPORT_DELIVER_SOCKET",
+                at.display(),
+                deliver::CONFIG
+            );
+            sinks::no_deliverer(&why, screen)
+        }
         Err(error) => sinks::no_deliverer(&error.to_string(), screen),
     })
+}
+
+/// What the deliverer says of itself. Where none answers because its configuration cannot be used, that is the error.
+fn status(socket: Option<PathBuf>, args: &SinkArgs) -> anyhow::Result<TypedReply<DeliverStatus>> {
+    let is_named = socket.is_some();
+    match runtime()?.block_on(client(socket, args).sinks()) {
+        Err(error @ ClientError::NoDeliverer(_)) if !is_named => {
+            match deliver::load(&args.config, args.any_owner) {
+                Ok(_) | Err(ConfigError::Read { .. }) => Err(error.into()),
+                Err(config) => Err(config.into()),
+            }
+        }
+        reply => Ok(reply?),
+    }
 }
 
 /// The deliverer's socket: the one that was given, that the configuration names, or the usual one.
@@ -75,25 +98,25 @@ fn client(socket: Option<PathBuf>, args: &SinkArgs) -> ControlClient {
     ControlClient::of_deliverer(&socket.or_else(configured).unwrap_or_else(|| DELIVER_SOCKET.into()))
 }
 
-/// By the deliverer, which has the secrets; where none runs by this process.
-fn test(name: &str, socket: Option<PathBuf>, args: &SinkArgs) -> anyhow::Result<TestReply> {
+/// By the deliverer (`true`), which has the secrets; where none runs by this process.
+fn test(name: &str, socket: Option<PathBuf>, args: &SinkArgs) -> anyhow::Result<(TestReply, bool)> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if name.is_empty() || !name.chars().all(plain) {
         return Err(anyhow!("{name:?} is no name of a sink: they have only a-z, 0-9 and `-`"));
     }
     let runtime = runtime()?;
     match runtime.block_on(client(socket, args).test_sink(name)) {
-        Ok(reply) => return Ok(reply.value),
+        Ok(reply) => return Ok((reply.value, true)),
         Err(ClientError::NoDeliverer(_)) => {}
         Err(error) => return Err(error.into()),
     }
     deliver::seal();
     let delivery = deliver::load(&args.config, args.any_owner)?;
     let config = args.config.display();
-    if let Some(faulty) = delivery.faulty.iter().find(|sink| sink.name.as_deref() == Some(name)) {
-        return Err(anyhow!("the sink `{name}` cannot be used:\n{}", faulty.problems));
-    }
     let Some(sink) = delivery.sinks.iter().find(|sink| *sink.name == *name) else {
+        if let Some(faulty) = delivery.faulty.iter().find(|sink| sink.name.as_deref() == Some(name)) {
+            return Err(anyhow!("the sink `{name}` cannot be used:\n{}", faulty.problems));
+        }
         let names: Vec<&str> = delivery.sinks.iter().map(|sink| &*sink.name).collect();
         return Err(match names.as_slice() {
             [] => anyhow!(
@@ -102,5 +125,5 @@ fn test(name: &str, socket: Option<PathBuf>, args: &SinkArgs) -> anyhow::Result<
             names => anyhow!("{config} has no sink `{name}`; it has: {}", names.join(", ")),
         });
     };
-    Ok(runtime.block_on(deliver::probe(sink, &deliver::this_host()?, TEST_WITHIN)))
+    Ok((runtime.block_on(deliver::probe(sink, &deliver::this_host()?, TEST_WITHIN)), false))
 }

@@ -69,9 +69,13 @@ fn render(color: bool, width: Option<NonZeroU16>) -> Render {
     Box::new(move |event, out| lines.render(event, out))
 }
 
+/// What is logged unless `GDPRPORT_LOG` says otherwise. The client of Kafka logs each of its attempts, many a second; what
+/// comes of them is in the deliverer's own lines.
+const LOG: &str = "info,rskafka=error";
+
 /// The daemon's log, not its events: to standard error, from level `info` or as `GDPRPORT_LOG` sets.
 pub(super) fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("GDPRPORT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("GDPRPORT_LOG").unwrap_or_else(|_| EnvFilter::new(LOG));
     let terminal = io::stderr().is_terminal();
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -29,6 +29,7 @@ fn sink(name: &str, transport: &str, place: &str, state: SinkState) -> SinkStand
             ..SinkTotals::since(at("2026-11-27T08:00:00Z"))
         },
         delivered_at: Some(at("2026-11-29T11:59:58Z")),
+        failed_attempts: 0,
         failure: None,
         refused: None,
         lost: None,
@@ -84,6 +85,8 @@ fn status() -> DeliverStatus {
             oldest: Some(at("2026-11-27T09:00:00Z")),
             error: None,
         },
+        cpu_ns: 0,
+        rss_kib: 0,
         sinks: vec![sink("siem", "syslog", "tls://siem.example.org:6514", SinkState::Idle), failing, faulty],
     }
 }
@@ -131,7 +134,17 @@ fn a_test_that_failed_says_what_to_do() {
         why: Some("the certificate of siem.example.org expired on 2026-11-01".to_owned()),
         took_ms: 41,
     };
-    insta::assert_snapshot!(plain(&tested(&reply, &screen(80)), 80));
+    insta::assert_snapshot!(plain(&tested(&reply, true, &screen(80)), 80));
+    let alone = plain(&tested(&reply, false, &screen(80)), 80);
+    assert!(alone.contains("no deliverer runs") && !alone.contains("tries again"), "{alone}");
+}
+
+#[test]
+fn a_long_name_does_not_run_into_what_is_wrong() {
+    let mut status = status();
+    status.sinks[1].name = "x".repeat(40);
+    let text = plain(&section(&status, &screen(80)), 80);
+    assert!(text.lines().any(|line| line.trim() == "x".repeat(40)), "{text}");
 }
 
 #[test]
