@@ -143,16 +143,22 @@ pub(crate) fn alone(instrument: &mut Instrument, own: &[u32], timeout: Duration)
     }
 }
 
-struct Cost {
+/// What connections cost, each.
+pub(crate) struct Cost {
     /// In all BPF programs; ns.
     kernel: f64,
     /// In the monitor's processes; ns.
-    cpu: f64,
+    pub(crate) cpu: f64,
     programs: Vec<Program>,
 }
 
 /// Measures the programs in the kernel while connections are made to `port`.
-fn cost(instrument: &mut Instrument, effort: &Effort, running: &Running, port: u16) -> Result<Cost> {
+pub(crate) fn cost(
+    instrument: &mut Instrument,
+    effort: &Effort,
+    running: &Running,
+    port: u16,
+) -> Result<Cost> {
     instrument.stats(true)?;
     let programs_before = instrument.programs(&running.pids)?;
     let cpu_before = instrument.cpu(&running.pids)?;

@@ -10,6 +10,7 @@ mod bulk;
 mod check;
 mod check_kernel;
 mod context;
+mod cpu;
 mod cycles;
 mod daemon;
 mod effort;
@@ -38,7 +39,7 @@ use serde_json::{Value, json};
 use crate::setup::{self, apt};
 use crate::step::{note, step};
 use crate::{build, sh};
-use budgets::Results;
+use budgets::{Budget, Results};
 use context::Context;
 use effort::Effort;
 use instrument::Instrument;
@@ -61,10 +62,24 @@ pub(crate) struct Options {
 enum Part {
     /// Instructions that each stage takes, against the checked-in baseline
     Check(check::Options),
+    /// The daemon's CPU for a connection, by default and with every event, beside bpftrace: a minute or two
+    Cpu(CpuOptions),
     /// Many ports, rules, flows and connections: what grows with them, and what fails first
     Scale(RunOptions),
     /// The ledger: flows a second, size, questions; and scans of a busy host
     Ledger(RunOptions),
+}
+
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct CpuOptions {
+    /// How often each is started and measured
+    #[arg(long, default_value_t = Effort::QUICK.cycles, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    cycles: u32,
+    /// End with status 1 if the budget is missed
+    #[arg(long)]
+    check_budgets: bool,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 /// How results are printed and what is already built.
@@ -104,6 +119,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     match &options.part {
         None => measure_budgets(&options.budgets),
         Some(Part::Check(options)) => check::run(options),
+        Some(Part::Cpu(options)) => {
+            if prepare(options.run)? {
+                measure_cpu(*options)?;
+            }
+            Ok(())
+        }
         Some(Part::Scale(options)) => {
             if prepare(*options)? {
                 measure_scale(*options)?;
@@ -143,9 +164,13 @@ fn measure_budgets(options: &Budgets) -> Result<()> {
     if options.full {
         measure_scale(options.run)?;
     }
+    if options.check_budgets { check_budgets(&budgets) } else { Ok(()) }
+}
+
+fn check_budgets(budgets: &[Budget]) -> Result<()> {
     let missed: Vec<&str> =
         budgets.iter().filter(|budget| budget.met() == Some(false)).map(|budget| budget.what).collect();
-    if options.check_budgets && !missed.is_empty() {
+    if !missed.is_empty() {
         bail!("{} of {} budgets are missed: {}", missed.len(), budgets.len(), missed.join("; "));
     }
     Ok(())
@@ -202,6 +227,19 @@ fn measure_scale(options: RunOptions) -> Result<()> {
     let named: serde_json::Map<String, Value> =
         tables.iter().map(|table| table.title.clone()).zip(values).collect();
     save("scale", &machine, &named.into())
+}
+
+fn measure_cpu(options: CpuOptions) -> Result<()> {
+    let machine = Machine::read();
+    let (mut instrument, context) = ready()?;
+    let pair_runs = step("CPU time: by default, with every event, and bpftrace in turn", || {
+        let pair_runs = cpu::measure(&mut instrument, &context, options.cycles)?;
+        Ok((pair_runs, format!("{} cycles", options.cycles)))
+    })?;
+    let budgets = cpu::budgets(&pair_runs);
+    show("The last run of the CPU time", &machine, &[report::budgets(&budgets)], options.run);
+    save("cpu", &machine, &cpu::json(&pair_runs))?;
+    if options.check_budgets { check_budgets(&budgets) } else { Ok(()) }
 }
 
 fn measure_ledger(options: RunOptions) -> Result<()> {

@@ -29,11 +29,11 @@ pub(crate) struct Named {
 #[must_use]
 pub(crate) fn reported(subject: Subject, output: &str, port: u16) -> u64 {
     let lines: Box<dyn Iterator<Item = &str>> = match subject {
-        Subject::Gdprport => Box::new(output.lines().filter(move |line| {
+        Subject::Every => Box::new(output.lines().filter(move |line| {
             let is_flow = line.contains("\"kind\":\"flow.open\"") || line.contains("\"kind\":\"flow.close\"");
             is_flow && line.contains(&format!("\"number\":{port},"))
         })),
-        Subject::Floor | Subject::Hooks | Subject::HooksNoSkb => return 0,
+        Subject::Gdprport | Subject::Floor | Subject::Hooks | Subject::HooksNoSkb => return 0,
         Subject::Tcplife | Subject::Bpftrace => {
             Box::new(output.lines().filter(move |line| row(subject, line).is_some_and(|row| row.is_on(port))))
         }
@@ -57,10 +57,15 @@ pub(crate) fn named(subject: Subject, output: &str, port: u16, truth: &Truth) ->
     let (mut clients, mut at_server) = (BTreeSet::new(), 0);
     for line in output.lines() {
         let row = match subject {
-            Subject::Gdprport => event(line),
+            Subject::Every => event(line),
             Subject::Tcplife | Subject::Bpftrace => row(subject, line),
             Subject::Auditd => audit_call(line),
-            Subject::Floor | Subject::Hooks | Subject::HooksNoSkb | Subject::Ss | Subject::Conntrack => None,
+            Subject::Gdprport
+            | Subject::Floor
+            | Subject::Hooks
+            | Subject::HooksNoSkb
+            | Subject::Ss
+            | Subject::Conntrack => None,
         };
         let Some(row) = row else { continue };
         let is = |exe: &str, comm: &str| {
@@ -199,9 +204,9 @@ mod tests {
             event("flow.close", 7, "/opt/x/client-once", 33_001, 47_005),
         ]
         .join("\n");
-        assert_eq!(reported(Subject::Gdprport, &text, 47_005), 4);
-        assert_eq!(reported(Subject::Gdprport, &text, 47_006), 0);
-        assert_eq!(named(Subject::Gdprport, &text, 47_005, &truth()), Named { clients: 1, server: 1 });
+        assert_eq!(reported(Subject::Every, &text, 47_005), 4);
+        assert_eq!(reported(Subject::Every, &text, 47_006), 0);
+        assert_eq!(named(Subject::Every, &text, 47_005, &truth()), Named { clients: 1, server: 1 });
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub(crate) fn budgets(budgets: &[Budget]) -> Table {
         let bar = match budget.bar {
             Bar::AtMost(most) => format!("≤ {}", short(most)),
             Bar::AtLeast(least) => format!("≥ {}", short(least)),
+            Bar::Shown => "none,".to_owned(),
         };
         let (median, quartiles) = match budget.measured {
             Some(spread) if spread.count > 1 => (
@@ -35,6 +36,7 @@ pub(crate) fn budgets(budgets: &[Budget]) -> Table {
         let verdict = match budget.met() {
             Some(true) => "met",
             Some(false) => "MISSED",
+            None if budget.measured.is_some() => "no bar",
             None => "not measured",
         };
         table.rows.push(vec![
@@ -161,8 +163,9 @@ pub(crate) fn json(results: &Results, budgets: &[Budget]) -> Value {
         .iter()
         .map(|budget| {
             let (kind, bar) = match budget.bar {
-                Bar::AtMost(bar) => ("at-most", bar),
-                Bar::AtLeast(bar) => ("at-least", bar),
+                Bar::AtMost(bar) => ("at-most", Some(bar)),
+                Bar::AtLeast(bar) => ("at-least", Some(bar)),
+                Bar::Shown => ("none", None),
             };
             json!({
                 "what": budget.what, "unit": budget.unit, "bar": { "kind": kind, "value": bar },

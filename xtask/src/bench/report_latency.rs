@@ -16,9 +16,9 @@ pub(crate) struct ReportLatency {
     pub(crate) p99: f64,
 }
 
-/// Measures the product only; the others do not read what is sent.
+/// Measures the product only, which sends every event; the others do not read what connections carry.
 pub(crate) fn measure(instrument: &mut Instrument, context: &Context) -> Result<ReportLatency> {
-    let running = Subject::Gdprport.start(instrument, context)?;
+    let running = Subject::Every.start(instrument, context)?;
     let order = json!({ "do": "report-latency", "port": WATCHED, "count": COUNT, "events": running.output });
     let reply = instrument.ask(&order)?;
     running.stop(instrument)?;

@@ -31,7 +31,10 @@ const START: Duration = Duration::from_secs(20);
 /// Something that watches connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Subject {
+    /// As it is without a word about what a port sends: the default, which sums up busy groups.
     Gdprport,
+    /// With `emit = "every"`: what is lost or named wrongly shows only where every event is written.
+    Every,
     /// The least possible monitor (`gdprport-ebpf/src/floor.rs`).
     Floor,
     /// The product's hooks, with programs that return at once.
@@ -61,8 +64,9 @@ pub(crate) struct Running {
 impl Subject {
     /// All, in the order in which they are measured. auditd comes last: once auditing was enabled, every process that
     /// is started later costs a little more, until the next boot.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Gdprport,
+        Self::Every,
         Self::Floor,
         Self::Hooks,
         Self::HooksNoSkb,
@@ -76,6 +80,7 @@ impl Subject {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gdprport => "gdprport",
+            Self::Every => "gdprport, every",
             Self::Floor => "floor",
             Self::Hooks => "hooks alone",
             Self::HooksNoSkb => "hooks, no skb",
@@ -90,7 +95,7 @@ impl Subject {
     /// The program that must be installed, and Debian's package.
     fn needs(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Gdprport | Self::Floor | Self::Hooks | Self::HooksNoSkb => &[],
+            Self::Gdprport | Self::Every | Self::Floor | Self::Hooks | Self::HooksNoSkb => &[],
             Self::Tcplife => &[("tcplife", "libbpf-tools")],
             Self::Bpftrace => &[("bpftrace", "bpftrace")],
             Self::Ss => &[("ss", "iproute2")],
@@ -108,12 +113,12 @@ impl Subject {
         packages
     }
 
-    /// Lines, or events, that it reports of one connection within the host.
+    /// Lines, or events, that it reports of one connection within the host; 0 where it does not report each.
     pub(crate) fn per_connection(self) -> u64 {
         match self {
             // Both ends are reported, each as opened and closed.
-            Self::Gdprport => 4,
-            Self::Floor | Self::Hooks | Self::HooksNoSkb => 0,
+            Self::Every => 4,
+            Self::Gdprport | Self::Floor | Self::Hooks | Self::HooksNoSkb => 0,
             Self::Conntrack => 1,
             Self::Tcplife | Self::Bpftrace | Self::Ss | Self::Auditd => 2,
         }
@@ -121,11 +126,11 @@ impl Subject {
 
     /// Whether it reports processes.
     pub(crate) fn names_processes(self) -> bool {
-        matches!(self, Self::Gdprport | Self::Tcplife | Self::Bpftrace | Self::Auditd)
+        matches!(self, Self::Every | Self::Tcplife | Self::Bpftrace | Self::Auditd)
     }
 
     pub(crate) fn output(self, context: &Context) -> PathBuf {
-        context.dir.join(format!("{}.out", self.name().replace(' ', "")))
+        context.dir.join(format!("{}.out", self.name().replace([' ', ','], "")))
     }
 
     /// Starts it and waits until it is ready.
@@ -147,7 +152,7 @@ impl Subject {
             Self::Auditd => audit::enable(instrument)?,
             _ => {}
         }
-        let own_file = matches!(self, Self::Gdprport | Self::Auditd);
+        let own_file = matches!(self, Self::Gdprport | Self::Every | Self::Auditd);
         let stderr = context.dir.join("stderr");
         let started = instrument.ask(&json!({
             "do": "start", "name": self.name(), "argv": argv,
@@ -173,10 +178,10 @@ impl Subject {
         let held =
             |role: &str| vec![path(&context.bench), role.into(), path(&context.floor), WATCHED.to_string()];
         Ok(match self {
-            Self::Gdprport => {
-                let policy =
-                    context.write("policy.toml", &policy([WATCHED, ONE_BY_ONE, CROWD, PROCESSES]))?;
-                gdprport(context, &[policy], output)?
+            Self::Gdprport | Self::Every => {
+                let ports = [WATCHED, ONE_BY_ONE, CROWD, PROCESSES];
+                let text = if self == Self::Every { policy(ports) } else { declared(ports, "") };
+                gdprport(context, &[context.write("policy.toml", &text)?], output)?
             }
             Self::Floor => held("floor"),
             Self::Hooks => held("hooks"),
@@ -198,7 +203,7 @@ impl Running {
                 return Ok(true);
             }
             Ok(match self.subject {
-                Subject::Gdprport => contains(&self.output, "\"policy.applied\""),
+                Subject::Gdprport | Subject::Every => contains(&self.output, "\"policy.applied\""),
                 Subject::Floor | Subject::Hooks | Subject::HooksNoSkb => contains(&self.output, "ready"),
                 Subject::Tcplife | Subject::Bpftrace => {
                     instrument.programs(&self.pids)?.iter().any(|program| program.held)
@@ -288,13 +293,18 @@ pub(crate) fn gdprport(context: &Context, policy: &[PathBuf], output: &Path) -> 
     Ok(argv)
 }
 
-/// Declares ports on which everything is allowed.
+/// Declares ports on which everything is allowed, and of which every event is sent.
 pub(crate) fn policy(ports: impl IntoIterator<Item = u16>) -> String {
+    declared(ports, "emit = \"every\"\n")
+}
+
+/// The same with this line about what is sent, or none.
+fn declared(ports: impl IntoIterator<Item = u16>, emit: &str) -> String {
     let mut text = "version = 1\n".to_owned();
     for port in ports {
         let _ = write!(
             text,
-            "\n[[port]]\nname = \"bench-{port}\"\nport = {port}\nemit = \"every\"\n\
+            "\n[[port]]\nname = \"bench-{port}\"\nport = {port}\n{emit}\
              \n[[port.allow]]\nrole = \"serving\"\ndirection = \"in\"\npeers = [\"any\"]\n\
              \n[[port.allow]]\nrole = \"calling\"\ndirection = \"out\"\npeers = [\"any\"]\n"
         );
@@ -338,6 +348,13 @@ mod tests {
         let memory = Memory::read(status);
         assert_eq!((memory.resident, memory.anonymous, memory.file), (20 << 20, 4 << 20, 8 << 20));
         assert_eq!(Memory::read(""), Memory::default());
+    }
+
+    #[test]
+    fn the_judged_subject_says_nothing_of_what_is_sent() {
+        let (default, every) = (declared([WATCHED], ""), policy([WATCHED]));
+        assert!(!default.contains("emit"), "{default}");
+        assert_eq!(every.replace("emit = \"every\"\n", ""), default);
     }
 
     #[test]
