@@ -3,6 +3,8 @@
 //! A group goes over to summaries with the first event that would be more than its number a minute, and back after a whole
 //! minute with at most half of that: between the two it stays as it is, so that it does not flap. The same holds for all
 //! groups together that differ in the peer only, with three times the number: a hundred quiet clients are one busy pool.
+//! A summary is sent once a minute, and once in five minutes of what is declared and stays busy (`sum`); with a quiet minute
+//! it ends at once.
 //! While these are busy, none of them is forgotten for an hour: a scan has so many new peers, and no more.
 //!
 //! Whoever is new is sent at once, however busy others are, unless a rule allows it: the first event of a group with another
@@ -13,10 +15,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decision::With;
-use super::groups::{Family, Groups, Level, Mode, Slot, Sum};
+use super::groups::{Family, Groups, Level, Mode, Slot};
 use super::kind::Class;
 use super::minute::is_over;
-use super::tally::Tally;
+use super::sum::Sum;
 use crate::event::{Because, Body, Coarse, FlowEvent, FlowKind, FlowSummary, GaveUp, Summary, SummedUp};
 use crate::shared::Shared;
 use crate::verdict::{Reason, ReasonId, ReasonSet, Verdict};
@@ -69,7 +71,7 @@ impl Auto {
                 }
                 return true;
             };
-            slot.mode = Mode::Summed(Sum { because, since: time, from: time, tally: Tally::new(time) });
+            slot.mode = Mode::Summed(Sum::new(because, time));
             if let Some(peers) = &mut slot.peers {
                 peers.clear();
             }
@@ -84,7 +86,7 @@ impl Auto {
         false
     }
 
-    /// Ends the minutes that are over, with a summary for each that was counted.
+    /// Ends the minutes that are over, and with a summary for each that was counted the periods.
     pub(super) fn due(&mut self, now: Timestamp, summaries: &mut Vec<Body>) {
         self.end_periods(now, false, summaries);
     }
@@ -107,11 +109,14 @@ impl Auto {
         for place in 0..self.groups.slots.places() {
             let Groups { slots, families, .. } = &mut self.groups;
             let Some(slot) = slots.get_mut(place) else { continue };
-            if !all && !is_over(slot.since(), now) {
+            if !all && !is_over(slot.minute(), now) {
                 continue;
             }
             let family = slot.family.and_then(|family| families.get_mut(family));
             let ends = all || slot.is_calm(family, now);
+            if !ends && !slot.next_minute(now) {
+                continue;
+            }
             let family = slot.family.and_then(|family| families.get(family));
             summaries.extend(slot.summary(family, ends.then_some(now), now));
             if ends {
@@ -126,10 +131,18 @@ impl Auto {
 
 impl Slot {
     /// When its minute began.
-    const fn since(&self) -> Timestamp {
+    const fn minute(&self) -> Timestamp {
         match &self.mode {
             Mode::Single { since, .. } => *since,
-            Mode::Summed(sum) => sum.from,
+            Mode::Summed(sum) => sum.minute(),
+        }
+    }
+
+    /// Begins another minute; true if the period is over with the one before.
+    fn next_minute(&mut self, now: Timestamp) -> bool {
+        match &mut self.mode {
+            Mode::Single { .. } => true,
+            Mode::Summed(sum) => sum.next_minute(now),
         }
     }
 
@@ -139,11 +152,11 @@ impl Slot {
         let together = u64::from(self.most) * u64::from(TOGETHER) / 2;
         let others_are_calm = family.is_none_or(|family| {
             family.minute.roll(now);
-            family.minute.is_calm(together)
+            family.is_one() || family.minute.is_calm(together)
         });
         let (events, last) = match &self.mode {
             Mode::Single { since, .. } => (0, *since),
-            Mode::Summed(sum) => (sum.tally.events(), sum.tally.last()),
+            Mode::Summed(sum) => (sum.of_minute(), sum.tally.last()),
         };
         let is_forgotten = events == 0 && now.duration_since(last) >= FORGOTTEN;
         is_forgotten || others_are_calm && events <= u64::from(self.most) / 2
@@ -151,7 +164,7 @@ impl Slot {
 
     fn next_period(&mut self, now: Timestamp) {
         if let Mode::Summed(sum) = &mut self.mode {
-            (sum.from, sum.tally) = (now, sum.tally.next());
+            sum.next_period(now, self.class == Class::Declared);
         }
         self.reasons = ReasonSet::EMPTY;
         if let Some(peers) = &mut self.peers {

@@ -16,8 +16,8 @@ use super::minute::Minute;
 use super::peers::{Peers, everybody, network};
 use super::seen::{Found, Glance, Seen};
 use super::slab::Slab;
-use super::tally::Tally;
-use crate::event::{Because, FlowEvent, PolicyRef, Port};
+use super::sum::Sum;
+use crate::event::{FlowEvent, PolicyRef, Port};
 use crate::shared::Shared;
 use crate::verdict::{Accepted, ReasonSet, Verdict};
 
@@ -58,17 +58,6 @@ pub(super) enum Mode {
     Summed(Sum),
 }
 
-/// A group that is summed up.
-#[derive(Debug)]
-pub(super) struct Sum {
-    pub(super) because: Because,
-    /// When it went over.
-    pub(super) since: Timestamp,
-    /// When the period began.
-    pub(super) from: Timestamp,
-    pub(super) tally: Tally,
-}
-
 /// A group.
 #[derive(Debug)]
 pub(super) struct Slot {
@@ -100,6 +89,13 @@ pub(super) struct Family {
     slots: u32,
     peers: u16,
     networks: u16,
+}
+
+impl Family {
+    /// True if there is a single one.
+    pub(super) const fn is_one(&self) -> bool {
+        self.slots == 1
+    }
 }
 
 /// All groups.

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-/// What a rate refers to, and how often a group that is summed up sends a summary.
+/// What a rate refers to, and how long a period of a group that is summed up takes at first.
 pub(super) const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 
 /// True if a minute that began at `since` is over, or the clock was set back by more than that: counts must not wait until

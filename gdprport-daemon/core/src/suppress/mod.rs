@@ -17,6 +17,7 @@ mod minute;
 mod peers;
 mod seen;
 mod slab;
+mod sum;
 mod suppressor;
 mod tally;
 #[cfg(test)]

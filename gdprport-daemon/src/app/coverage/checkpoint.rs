@@ -9,8 +9,10 @@ use jiff::Timestamp;
 
 use crate::sink::SinkStats;
 
-/// Positions that wait to be written, at most: one a second, and the oldest says how far it is.
-const MARKS: usize = 8;
+/// Positions that wait to be written, at most: one a second, and the oldest says how far it is. Somewhat more than the
+/// seconds that a summary of `emit = "auto"` counts: with fewer there would be none from the time that follows the oldest,
+/// and the position would lag behind by a second period.
+const MARKS: usize = 400;
 
 /// The position in the ring buffer up to which every sink has written what came of it.
 #[derive(Debug, Default)]
@@ -99,6 +101,17 @@ mod tests {
             assert_eq!(durable.advance(100, &[], Some(at(1)), at(second)), 0);
         }
         assert_eq!(durable.advance(100, &[], None, at(100)), 100);
+    }
+
+    /// Of a host on which something is always being counted.
+    #[test]
+    fn the_position_lags_by_one_period_of_summaries_not_two() {
+        let mut durable = DurablePosition::default();
+        for second in 0..3_000 {
+            let counting = (second >= 300).then(|| at(second - 300)).or(Some(at(0)));
+            let position = durable.advance(second as u64, &[], counting, at(second));
+            assert!(second as u64 - position <= 303, "{position} at {second}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod auto;
 mod fixed;
+mod periods;
 mod reference;
 mod room;
 
