@@ -54,7 +54,7 @@ pub(crate) fn load(path: &Path, any_owner: bool) -> Result<Delivery, ConfigError
     match exposed {
         Some(how) if !any_owner => return Err(ConfigError::Exposed { path: path.to_owned(), how }),
         Some(how) => {
-            tracing::warn!("others than root can change the configuration {}: {how}", path.display())
+            tracing::warn!("others than root can change the configuration {}: {how}", path.display());
         }
         None => {}
     }

@@ -27,20 +27,33 @@ const UNREADABLE: &str = "unreadable";
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) messages: Vec<Message>,
-    /// The place of each message: it is the next to be read as long as the message is not done.
-    pub(super) places: Vec<Place>,
+    /// What belongs to each message.
+    pub(super) marks: Vec<Mark>,
     /// The place behind all of them.
     pub(super) next: Place,
     /// Bytes of all records.
     pub(super) bytes: usize,
-    /// Events that the filter left out.
+    /// Events that the filter left out, in all of it.
     pub(super) filtered: u64,
-    /// What was lost, beside the messages that tell it.
+    /// How many of these are in the sink's totals.
+    pub(super) counted: u64,
+    /// What was lost, beside the messages that report it.
     pub(super) losses: Vec<Loss>,
     /// Whether another spool begins in it.
     pub(super) anew: bool,
     /// Whether there may be more to read at once.
     pub(super) more: bool,
+}
+
+/// What stands in the cursor when everything before a message is done, and what comes with it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    /// The next to be read as long as the message is not done.
+    pub(super) place: Place,
+    /// Events of the batch before it that the filter left out.
+    pub(super) filtered: u64,
+    /// Events whose loss it reports.
+    pub(super) lost: u64,
 }
 
 /// One sink's way through the spool.
@@ -139,7 +152,7 @@ impl Feed {
                     self.encoding.write(&event, &mut self.scratch);
                     Bytes::copy_from_slice(&self.scratch)
                 };
-                self.add(batch, Message { event, record }, index, behind);
+                self.add(batch, Message { event, record }, 0, index, behind);
             }
             Ok(_) => {
                 batch.filtered += 1;
@@ -158,19 +171,22 @@ impl Feed {
         self.last = Some(time);
     }
 
-    fn lose(&mut self, batch: &mut Batch, loss: Loss, behind: u64) {
+    fn lose(&mut self, batch: &mut Batch, mut loss: Loss, behind: u64) {
+        // The clock may have been set back between two records.
+        (loss.since, loss.until) = (loss.since.min(loss.until), loss.since.max(loss.until));
         let event = self.maker.lost(self.reader.spool(), &loss);
         self.scratch.clear();
         self.encoding.write(&event, &mut self.scratch);
         let record = Bytes::copy_from_slice(&self.scratch);
-        self.add(batch, Message { event, record }, loss.from, behind);
+        self.add(batch, Message { event, record }, loss.events, loss.from, behind);
         batch.losses.push(loss);
     }
 
-    fn add(&mut self, batch: &mut Batch, message: Message, index: u64, behind: u64) {
+    fn add(&mut self, batch: &mut Batch, message: Message, lost: u64, index: u64, behind: u64) {
         batch.bytes += message.record.len();
         batch.messages.push(message);
-        batch.places.push(Place { spool: self.reader.spool(), index: Some(index) });
+        let place = Place { spool: self.reader.spool(), index: Some(index) };
+        batch.marks.push(Mark { place, filtered: batch.filtered, lost });
         self.pass(behind);
     }
 

@@ -5,8 +5,6 @@
 //! sink waits for. Does not belong here: how an event is written (`gdprport_core::encode`), what can be configured
 //! (`gdprport_core::delivery`), the spool (`sink::spool`).
 
-#![allow(dead_code, unused_imports, reason = "the parts come one after the other")]
-
 mod board;
 mod config;
 mod connect;

@@ -15,6 +15,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
 
 use super::board::{Board, Known, Row};
 use super::config::{self, ConfigError};
@@ -36,8 +37,13 @@ use crate::sink::spool::SpoolSettings;
 /// Where cursors are, unless it is said otherwise.
 const STATE: &str = "/var/lib/gdprport-deliver";
 
-/// Threads that read the spool, write cursors and read certificates. A disk that hangs, hangs for all of them.
-const FILE_THREADS: usize = 4;
+/// Threads that read the spool, write cursors and ask the resolver for names; one that is not needed ends. A lookup without an
+/// answer keeps its thread until the resolver's own timeouts are over, half a minute and more: with few threads, the names of
+/// some sinks would hold up all of them. The unit's `TasksMax=` is above it.
+const THREADS: usize = 64;
+
+/// How long an end may take: a disk that hangs does not hold it up.
+const END_WITHIN: Duration = Duration::from_secs(8);
 
 /// How often the service manager is told that the loop turns, if it asks.
 const ALIVE_PARTS: u32 = 3;
@@ -89,7 +95,7 @@ pub(crate) enum DeliverError {
 /// [`DeliverError`]; only at the start.
 pub(crate) fn run(options: &DeliverOptions) -> Result<(), DeliverError> {
     seal();
-    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(FILE_THREADS).build()?;
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(THREADS).build()?;
     let done = runtime.block_on(async { Deliverer::start(options)?.go().await });
     // A thread that hangs in a file system is left behind.
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -207,7 +213,11 @@ impl Deliverer {
         }
         notify::stopping();
         let all = std::mem::take(&mut self.running);
-        stop_all(all).await;
+        if timeout(END_WITHIN, stop_all(all)).await.is_err() {
+            tracing::warn!(
+                "a disk does not answer: some cursors were not written, and events may come twice"
+            );
+        }
         let _ = stop.send(true);
         if let Some(serving) = serving {
             let _ = serving.await;
@@ -238,7 +248,7 @@ impl Deliverer {
         let (mut kept, mut ending) = (Vec::new(), Vec::new());
         for running in std::mem::take(&mut self.running) {
             let name = &running.row.sink.name;
-            let same = delivery.sinks.iter().any(|sink| *sink == running.row.sink);
+            let same = delivery.sinks.contains(&running.row.sink);
             // With mistakes in what it is to be it goes on as it was: nothing of it is lost meanwhile. Where the name is
             // there twice, the first one has it.
             let replaced = delivery.sinks.iter().any(|sink| sink.name == *name);
@@ -310,7 +320,6 @@ impl Deliverer {
         let standing = Standing::new(&sink.name, said, place, totals);
         let row = Row { sink: sink.clone(), standing: standing.clone(), problems: None };
         let worker = Worker {
-            transport: transport(&sink.target),
             sink,
             standing,
             cursor: Arc::new(Mutex::new(cursor)),
@@ -318,7 +327,7 @@ impl Deliverer {
             host: self.board.host().clone(),
         };
         let (stop, stopping) = watch::channel(false);
-        Running { row, stop, task: tokio::spawn(worker.run(seek_end, stopping)) }
+        Running { row, stop, task: tokio::spawn(worker.run_always(transport, seek_end, stopping)) }
     }
 }
 
@@ -366,8 +375,15 @@ impl Beginning {
             }
             Found::None => "it is new".to_owned(),
             Found::OfAnother => "its receiver is another one now".to_owned(),
-            Found::Unusable(why) => format!("its cursor cannot be used: {why}"),
+            Found::Unusable(why) => {
+                // It was somewhere in the spool, and what lies behind that place must not be skipped.
+                return Self::new(Start::Oldest, &format!("its cursor cannot be used: {why}"));
+            }
         };
+        Self::new(start, &why)
+    }
+
+    fn new(start: Start, why: &str) -> Self {
         let at = match start {
             Start::Oldest => "with the oldest event of the spool",
             Start::Now => "with what comes from now on",

@@ -36,6 +36,9 @@ pub(super) struct Facts {
     lost: Option<LostStanding>,
     refusals: Throttle,
     losses: Throttle,
+    unwritten: Throttle,
+    /// Writes of the cursor, counted: over all workers of the sink.
+    writes: u64,
 }
 
 /// At most one line of log in a while, with the number of those before it.
@@ -72,6 +75,8 @@ impl Standing {
             lost: None,
             refusals: Throttle::default(),
             losses: Throttle::default(),
+            unwritten: Throttle::default(),
+            writes: 0,
         })))
     }
 
@@ -150,9 +155,22 @@ impl Facts {
         self.refused = Some(RefusedStanding { id: event.id, kind, why: why.to_owned(), at: now });
     }
 
-    /// Events that the sink does not get.
+    /// The number of the next write of the cursor.
+    pub(super) const fn number(&mut self) -> u64 {
+        self.writes += 1;
+        self.writes
+    }
+
+    /// The cursor cannot be written.
+    pub(super) fn unwritten(&mut self, error: &std::io::Error) {
+        if let Some(count) = self.unwritten.add(1) {
+            tracing::warn!(sink = %self.name, count, %error, "the cursor cannot be written: events may come twice");
+        }
+    }
+
+    /// Events that the sink does not get. They are in the totals once its receiver has been given the report of them: the
+    /// totals go with the place.
     pub(super) fn lost(&mut self, loss: &Loss) {
-        self.totals.lost += loss.events;
         let Loss { events, since, until, reason, .. } = *loss;
         if let Some(count) = self.losses.add(events) {
             tracing::warn!(sink = %self.name, count, %since, %until, reason, "events are lost: they are not in the spool any more");

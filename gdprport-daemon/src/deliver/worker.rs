@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use gdprport_core::delivery::{Backoff, Sink};
+use gdprport_core::delivery::{Backoff, Sink, Target};
 use gdprport_core::event::Host;
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -19,7 +19,7 @@ use super::lost::Maker;
 use super::standing::Standing;
 use super::{Limits, Outcome, Transport};
 use crate::control::api::SinkState;
-use crate::sink::spool::{POLL, SpoolReader};
+use crate::sink::spool::{POLL, SpoolError, SpoolReader};
 
 /// How often a cursor is written at most: what is sent twice after a crash is what was sent in so long.
 const NOTED_EVERY: Duration = Duration::from_secs(1);
@@ -27,13 +27,19 @@ const NOTED_EVERY: Duration = Duration::from_secs(1);
 /// How long a batch that is on its way may take once the sink is to stop.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// The least pause after a panic.
+const AFTER_PANIC: Duration = Duration::from_secs(1);
+
 /// A receiver that said that something is too large is given more again after so many batches that went well.
 const GROWS_AFTER: u32 = 16;
 
+/// So many events in a row that are too large alone: then it is the receiver's settings that are wrong, and events are kept.
+const SYSTEMIC: u32 = 8;
+
 /// What a sink needs to work.
+#[derive(Clone)]
 pub(super) struct Worker {
     pub(super) sink: Sink,
-    pub(super) transport: Result<Box<dyn Transport>, String>,
     pub(super) standing: Standing,
     pub(super) cursor: Arc<Mutex<CursorFile>>,
     pub(super) spool: std::path::PathBuf,
@@ -43,6 +49,7 @@ pub(super) struct Worker {
 /// A worker in the middle of its work.
 struct Work {
     worker: Worker,
+    transport: Result<Box<dyn Transport>, String>,
     feed: Option<Feed>,
     batch: Batch,
     /// How many of the batch are done.
@@ -50,29 +57,58 @@ struct Work {
     /// Events at once, after the receiver found a batch too large.
     most: usize,
     went_well: u32,
+    /// Events in a row that were too large alone.
+    alone: u32,
     backoff: Backoff,
     /// When the cursor was written; `None`: it is due at once.
     noted: Option<Instant>,
-    /// Writes of the cursor, counted; and whether something is not in it.
-    number: u64,
+    /// Whether something is not in the cursor.
     dirty: bool,
     /// Whether "now" still has to be found.
     seek_end: bool,
 }
 
 impl Worker {
-    /// Works until it is told to stop. `seek_end`: it begins behind the newest record.
-    pub(super) async fn run(self, seek_end: bool, mut stop: watch::Receiver<bool>) {
+    /// Works until it is told to stop. Where a transport panics, its sink begins again at its place, with a new one, and the others
+    /// never notice. `seek_end`: it begins behind the newest record.
+    pub(super) async fn run_always(
+        self,
+        make: impl Fn(&Target) -> Result<Box<dyn Transport>, String>,
+        seek_end: bool,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut backoff = Backoff::default();
+        while !*stop.borrow() {
+            // Once a place is known, "now" is not sought again.
+            let seek_end = seek_end && self.standing.facts().place == Place::default();
+            let run = self.clone().run(make(&self.sink.target), seek_end, stop.clone());
+            let Err(panic) = tokio::spawn(run).await else { return };
+            tracing::error!(sink = %self.sink.name, %panic, "the sink broke off and begins again: this is a fault of gdprport");
+            let next = backoff.next(fastrand::u32(..), Some(AFTER_PANIC));
+            let why = "gdprport itself failed while it sent; the log has more";
+            self.standing.facts().failed(why.to_owned(), SinkState::Failing, Timestamp::now(), next);
+            pause(&mut stop, next).await;
+        }
+    }
+
+    /// Works until it is told to stop.
+    pub(super) async fn run(
+        self,
+        transport: Result<Box<dyn Transport>, String>,
+        seek_end: bool,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let mut work = Work {
             worker: self,
+            transport,
             feed: None,
             batch: Batch::default(),
             done: 0,
             most: usize::MAX,
             went_well: 0,
+            alone: 0,
             backoff: Backoff::default(),
             noted: None,
-            number: 0,
             dirty: false,
             seek_end,
         };
@@ -123,7 +159,7 @@ impl Work {
 
     /// What is taken at once: by the transport, the sink's settings, and what the receiver found too large.
     fn limits(&self) -> Limits {
-        let of = self.worker.transport.as_ref().map_or(Limits { events: 1, bytes: 1 }, |t| t.limits());
+        let of = self.transport.as_ref().map_or(Limits { events: 1, bytes: 1 }, |t| t.limits());
         let batch = &self.worker.sink.batch;
         Limits {
             events: batch.events.map_or(of.events, |events| events.get().min(of.events)).max(1),
@@ -146,8 +182,8 @@ impl Work {
             // What cannot be read now is read again behind this batch.
             let _ = self.fill(limits).await;
         }
+        self.advance(0);
         let mut facts = self.worker.standing.facts();
-        facts.totals.filtered += self.batch.filtered;
         for loss in &self.batch.losses {
             facts.lost(loss);
         }
@@ -158,10 +194,6 @@ impl Work {
         if some {
             facts.state = SinkState::Sending;
         } else {
-            if self.batch.next != facts.place {
-                facts.place = self.batch.next;
-                self.dirty = true;
-            }
             if !self.batch.more && filled.is_ok() {
                 facts.works();
                 facts.state = SinkState::Idle;
@@ -214,8 +246,7 @@ impl Work {
                 if opened {
                     // Where it begins is noted before anything is sent: a new sink that is killed at once begins there again,
                     // also where "now" is later by then.
-                    let place = self.batch.places.first().copied().unwrap_or(self.batch.next);
-                    self.worker.standing.facts().place = place;
+                    self.advance(0);
                     (self.dirty, self.noted) = (true, None);
                 }
                 match read {
@@ -225,7 +256,14 @@ impl Work {
                     Err(error) => error,
                 }
             }
-            Ok(Err(error)) => error,
+            Ok(Err(error)) => {
+                if self.seek_end && matches!(error, SpoolError::Missing { .. }) {
+                    // Whatever is in the spool that is to come, comes from now on.
+                    self.seek_end = false;
+                    self.dirty = true;
+                }
+                error
+            }
             Err(panic) => {
                 tracing::error!(sink = %self.worker.sink.name, %panic, "reading the spool failed; it is opened again");
                 return Err(POLL);
@@ -247,7 +285,7 @@ impl Work {
             bytes <= limits.bytes
         });
         let count = fits.count().max(1);
-        let outcome = match &mut self.worker.transport {
+        let outcome = match &mut self.transport {
             Ok(transport) => transport.send(&rest[..count]).await,
             Err(why) => Outcome::failed(why.clone()),
         };
@@ -258,13 +296,21 @@ impl Work {
     fn settle(&mut self, count: usize, outcome: Outcome) -> Duration {
         let Outcome { done, refused, failure } = outcome;
         let done = done.min(count);
+        // A transport that says nothing of the rest must not be asked again at once.
+        let failure = match failure {
+            None if done < count => Outcome::failed("it took only a part").failure,
+            failure => failure,
+        };
         let now = Timestamp::now();
         let mut facts = self.worker.standing.facts();
         let sent = &self.batch.messages[self.done..self.done + done];
         let mut bytes: usize = sent.iter().map(|message| message.record.len()).sum();
         let mut delivered = done;
+        let mut behind = 0;
         for refusal in refused {
-            let Some(message) = sent.get(refusal.index) else { continue };
+            // Ascending, each once; what is not is no refusal of this batch.
+            let Some(message) = sent.get(refusal.index).filter(|_| refusal.index >= behind) else { continue };
+            behind = refusal.index + 1;
             bytes -= message.record.len();
             delivered -= 1;
             facts.refused(&message.event, &refusal.why, now);
@@ -274,18 +320,26 @@ impl Work {
         let mut done = done;
         if done > 0 {
             self.backoff.reset();
+            self.alone = 0;
         }
         match failure {
             None => {
                 facts.works();
+                facts.state = SinkState::Sending;
                 self.went_well += 1;
                 if self.went_well >= GROWS_AFTER {
                     (self.went_well, self.most) = (0, self.most.saturating_mul(2));
                 }
             }
-            Some(failure) if failure.too_large && count - done == 1 && done == 0 => {
+            Some(failure) if failure.too_large && count == 1 && self.alone < SYSTEMIC => {
+                self.alone += 1;
                 facts.refused(&self.batch.messages[self.done].event, &failure.why, now);
                 done = 1;
+            }
+            Some(failure) if failure.too_large && count == 1 => {
+                pause = self.backoff.next(fastrand::u32(..), failure.after);
+                let why = format!("even one event is too large, so it may be the settings: {}", failure.why);
+                facts.failed(why, SinkState::Failing, now, pause);
             }
             Some(failure) if failure.too_large => {
                 (self.went_well, self.most) = (0, ((count - done) / 2).max(1));
@@ -296,12 +350,27 @@ impl Work {
                 facts.failed(failure.why, SinkState::Failing, now, pause);
             }
         }
-        self.done += done;
-        if done > 0 {
-            facts.place = self.batch.places.get(self.done).copied().unwrap_or(self.batch.next);
-            self.dirty = true;
-        }
+        drop(facts);
+        self.advance(done);
         pause
+    }
+
+    /// So many more of the batch are done. The place and the totals of what lies before it change together: whoever goes on at a
+    /// place counts nothing twice.
+    fn advance(&mut self, done: usize) {
+        let from = self.done;
+        self.done += done;
+        let lost: u64 = self.batch.marks[from..self.done].iter().map(|mark| mark.lost).sum();
+        let (place, filtered) = match self.batch.marks.get(self.done) {
+            Some(mark) => (mark.place, mark.filtered),
+            None => (self.batch.next, self.batch.filtered),
+        };
+        let mut facts = self.worker.standing.facts();
+        facts.totals.lost += lost;
+        facts.totals.filtered += filtered - self.batch.counted;
+        self.batch.counted = filtered;
+        self.dirty |= done > 0 || facts.place != place;
+        facts.place = place;
     }
 
     /// Writes the cursor.
@@ -310,20 +379,19 @@ impl Work {
         if !self.dirty {
             return;
         }
-        self.number += 1;
-        let number = self.number;
         let (place, totals) = {
             let facts = self.worker.standing.facts();
             (facts.place, facts.totals)
         };
         let cursor = Arc::clone(&self.worker.cursor);
+        let number = self.worker.standing.facts().number();
         let written = spawn_blocking(move || {
             cursor.lock().unwrap_or_else(PoisonError::into_inner).write(number, place, totals)
         });
         match written.await {
             Ok(Ok(())) => self.dirty = false,
             Ok(Err(error)) => {
-                tracing::warn!(sink = %self.worker.sink.name, %error, "the cursor cannot be written: events may come twice");
+                self.worker.standing.facts().unwritten(&error);
             }
             Err(panic) => tracing::error!(%panic, "the cursor was not written"),
         }

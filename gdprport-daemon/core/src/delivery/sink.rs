@@ -86,7 +86,7 @@ pub struct BatchBounds {
 }
 
 impl BatchBounds {
-    fn of(raw: RawBatch, report: &mut Report<'_>) -> Self {
+    fn of(raw: &RawBatch, report: &mut Report<'_>) -> Self {
         let bytes = raw.bytes.and_then(|bytes| {
             let within = BATCH_BYTES.contains(&bytes.value.0);
             if !within {
@@ -141,7 +141,7 @@ impl Sink {
         };
         let raw = Target::take(kind, fields);
         let target = raw.meant(node.loc, report);
-        let batch = batch.map(|at| BatchBounds::of(at.value, report)).unwrap_or_default();
+        let batch = batch.map(|at| BatchBounds::of(&at.value, report)).unwrap_or_default();
         if report.errors() > before {
             return (name, None);
         }

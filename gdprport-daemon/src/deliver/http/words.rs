@@ -43,11 +43,6 @@ impl Words {
         words
     }
 
-    /// Where it is.
-    pub(crate) fn place(&self) -> &str {
-        &self.shown
-    }
-
     /// One sentence, as it may be shown.
     pub(crate) fn sentence(&self, text: &str) -> String {
         self.clean(text, SENTENCE_MAX)

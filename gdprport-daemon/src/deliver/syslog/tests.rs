@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use gdprport_core::delivery::{
-    ClientCertificate, Confirm, Delivery, SecretRef, SyslogSettings, Target, TlsSettings,
-};
+use gdprport_core::delivery::{Delivery, SyslogSettings, Target};
 use gdprport_core::written::Source;
 use gdprport_tests::authority::{Authority, Valid};
 use gdprport_tests::need;
@@ -19,7 +17,7 @@ use tokio::net::{TcpListener, UdpSocket, UnixDatagram, UnixListener};
 
 use super::Syslog;
 use crate::deliver::trial::{deliver, ids, messages};
-use crate::deliver::{Message, Outcome, Transport as _};
+use crate::deliver::{Outcome, Transport as _};
 
 const SHORT: Duration = Duration::from_secs(1);
 

@@ -3,3 +3,4 @@
 mod losses;
 mod scene;
 mod sending;
+mod whole;

@@ -179,20 +179,43 @@ impl Scene {
 
     /// Begins with a sink, as the deliverer does at its start.
     pub(super) fn begin(&self, config: &SinkConfig, receiver: &Receiver) -> Running {
+        self.begin_with(config, Box::new(receiver.clone()))
+    }
+
+    /// The same with any transport.
+    pub(super) fn begin_with(&self, config: &SinkConfig, transport: Box<dyn Transport>) -> Running {
+        self.start(config, |worker, seek_end, stop| tokio::spawn(worker.run(Ok(transport), seek_end, stop)))
+    }
+
+    /// The same with transports that are made whenever one is needed.
+    pub(super) fn begin_always(
+        &self,
+        config: &SinkConfig,
+        make: impl Fn() -> Box<dyn Transport> + Send + Sync + 'static,
+    ) -> Running {
+        self.start(config, |worker, seek_end, stop| {
+            tokio::spawn(worker.run_always(move |_| Ok(make()), seek_end, stop))
+        })
+    }
+
+    fn start(
+        &self,
+        config: &SinkConfig,
+        spawn: impl FnOnce(Worker, bool, watch::Receiver<bool>) -> JoinHandle<()>,
+    ) -> Running {
         let directory = cursor::directory(self.dir.path()).expect("a directory");
         let file = CursorFile::new(&directory, config);
         let Beginning { place, totals, seek_end, said } = Beginning::of(file.find(), config.start);
         let standing = Standing::new(&config.name, said, place, totals);
         let worker = Worker {
             sink: config.clone(),
-            transport: Ok(Box::new(receiver.clone())),
             standing: standing.clone(),
             cursor: Arc::new(Mutex::new(file)),
             spool: self.spool(),
             host: Host { name: "db-1".into(), boot_id: "boot".into() },
         };
         let (stop, stopping) = watch::channel(false);
-        let task = tokio::spawn(worker.run(seek_end, stopping));
+        let task = spawn(worker, seek_end, stopping);
         Running { standing, config: config.clone(), stop, task }
     }
 }

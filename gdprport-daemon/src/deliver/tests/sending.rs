@@ -75,6 +75,22 @@ async fn what_is_too_large_is_halved_and_alone_refused() {
     assert!(standing.totals.refused > 0 && standing.refused.is_some_and(|last| last.why == "too large"));
 }
 
+/// A proxy in front of the receiver that takes nothing at all must not make it lose the whole spool.
+#[tokio::test]
+async fn a_receiver_for_which_all_is_too_large_keeps_events() {
+    let mut scene = Scene::new();
+    let ids = scene.write(64, Kind::FlowOpen);
+    let receiver = Receiver::default();
+    *receiver.always.lock().expect("whole") = Some(Step::AtMost(0));
+    let running = scene.begin(&sink("a", ""), &receiver);
+    until("it waits", || running.standing.facts().state == SinkState::Failing).await;
+    assert!(receiver.ids().is_empty());
+    *receiver.always.lock().expect("whole") = None;
+    until("the others", || receiver.ids().last() == ids.last()).await;
+    let standing = running.stop().await;
+    assert_eq!((standing.totals.refused, standing.totals.delivered), (8, 56));
+}
+
 #[tokio::test]
 async fn an_event_that_is_refused_is_counted_and_kept_as_the_last() {
     let mut scene = Scene::new();
@@ -172,6 +188,34 @@ async fn a_new_sink_that_is_killed_at_once_begins_there_again() {
     until("what came meanwhile", || receiver.ids().len() >= 3).await;
     running.stop().await;
     assert_eq!(receiver.ids(), missed);
+}
+
+/// The deliverer may begin before the sensor has made its spool: then all of it comes from now on.
+#[tokio::test]
+async fn now_is_not_later_than_a_spool_that_comes_after_it() {
+    let mut scene = Scene::new();
+    let receiver = Receiver::default();
+    let running = scene.begin(&now("a"), &receiver);
+    until("no spool", || running.standing.facts().state == SinkState::NoSpool).await;
+    let ids = scene.write(5, Kind::FlowOpen);
+    until("all", || receiver.ids() == ids).await;
+    running.stop().await;
+}
+
+/// Where it was is not known, so that "now" would skip what nobody has got.
+#[tokio::test]
+async fn a_cursor_that_cannot_be_used_skips_nothing() {
+    let mut scene = Scene::new();
+    scene.write(5, Kind::FlowOpen);
+    let receiver = Receiver::default();
+    let running = scene.begin(&now("a"), &receiver);
+    until("idle", || running.standing.facts().state == SinkState::Idle).await;
+    running.stop().await;
+    std::fs::write(scene.dir.path().join("cursors/a"), "{").expect("a cursor");
+    let missed = scene.write(3, Kind::FlowClose);
+    let running = scene.begin(&now("a"), &receiver);
+    until("what came meanwhile", || receiver.ids().ends_with(&missed)).await;
+    running.stop().await;
 }
 
 /// The sensor's own bytes, not what this program would make of them.

@@ -3,4 +3,6 @@
 mod export;
 mod record;
 
-pub(crate) use export::{Otlp, judge};
+pub(crate) use export::Otlp;
+#[cfg(any(test, fuzzing))]
+pub(crate) use export::judge;
