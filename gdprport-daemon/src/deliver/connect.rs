@@ -1,5 +1,6 @@
 //! TCP to receivers: names are resolved each time, every step has a bound, and every error is a sentence that names the place.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ const UNANSWERED: u32 = 3;
 /// of an hour).
 const UNACKNOWLEDGED_MS: u32 = 30_000;
 
+/// What is said of a receiver whose host answers that nothing listens; the same for every kind of receiver.
+pub(super) const REFUSES: &str = "refuses connections: nothing listens there";
+
 /// Connects to the first of the host's addresses that answers.
 ///
 /// # Errors
@@ -37,6 +41,9 @@ pub(crate) async fn connect(endpoint: &Endpoint, within: Duration) -> Result<Tcp
             Ok(Ok(stream)) => {
                 keep_alive(&stream);
                 return Ok(stream);
+            }
+            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                format!("{} {REFUSES}", shown(endpoint, *address))
             }
             Ok(Err(error)) => format!("cannot connect to {}: {error}", shown(endpoint, *address)),
             Err(_) => format!("no answer from {} within {} s", shown(endpoint, *address), within.as_secs()),
@@ -88,11 +95,12 @@ mod tests {
         let free = gdprport_tests::ports::Port::free();
         assert_eq!(
             error_of(&format!("127.0.0.1:{free}")).await,
-            format!("cannot connect to 127.0.0.1:{free}: Connection refused (os error 111)")
+            format!("127.0.0.1:{free} refuses connections: nothing listens there")
         );
         let gone = error_of("no-such-host.invalid:514").await;
         assert!(gone.starts_with("cannot resolve the name no-such-host.invalid: "), "{gone}");
         let refused = error_of(&format!("localhost:{free}")).await;
-        assert!(refused.starts_with(&format!("cannot connect to localhost:{free} (")), "{refused}");
+        assert!(refused.starts_with(&format!("localhost:{free} (")), "{refused}");
+        assert!(refused.ends_with(") refuses connections: nothing listens there"), "{refused}");
     }
 }

@@ -14,6 +14,7 @@ use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use super::answer::{Answer, retry_after};
 use super::sources;
 use super::words::Words;
+use crate::deliver::connect::REFUSES;
 use crate::deliver::tls::explain;
 use crate::deliver::{ANSWER_MAX, Failure};
 use gdprport_core::delivery::{Auth, HeaderText, HttpSettings, HttpUrl, Proxy};
@@ -251,7 +252,7 @@ impl Client {
             return format!("did not answer within {}", humantime::format_duration(self.timeout));
         }
         match io.map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionRefused) => "refuses connections: nothing listens there".to_owned(),
+            Some(io::ErrorKind::ConnectionRefused) => REFUSES.to_owned(),
             Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
                 format!("cannot be reached: {last}")
             }

@@ -114,11 +114,8 @@ async fn each_bad_broker_has_its_sentence() {
     let short =
         |keys: &str| Kafka::new(settings(keys)).within(Duration::from_secs(1), Duration::from_secs(1));
     let outcome = short(&format!("brokers = \"127.0.0.1:{free}\"\n{topic}")).send(&one).await;
-    let refused = "Connection refused (os error 111)";
-    assert!(
-        why(&outcome).ends_with(&format!("cannot connect to 127.0.0.1:{free}: {refused}")),
-        "{outcome:?}"
-    );
+    let refuses = format!("127.0.0.1:{free} refuses connections: nothing listens there");
+    assert!(why(&outcome).ends_with(&refuses), "{outcome:?}");
     let outcome = short(&format!("brokers = \"no-such-host.invalid:9092\"\n{topic}")).send(&one).await;
     assert!(why(&outcome).contains("cannot resolve the name no-such-host.invalid"), "{outcome:?}");
 

@@ -2,6 +2,7 @@
 //!
 //! The client would connect again by itself and send what it holds; here the deliverer decides both.
 
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, Statistics};
 use gdprport_core::delivery::{Endpoint, NatsLogin, NatsSettings, SecretRef};
 use tokio::sync::watch;
 
+use crate::deliver::connect::REFUSES;
 use crate::deliver::secret::{self, Secret};
 use crate::deliver::tls::{client_config, explain};
 use crate::deliver::{ANSWER_MAX, one_line};
@@ -158,7 +160,10 @@ fn said(error: &async_nats::ConnectError) -> String {
             while let Some(next) = cause.source() {
                 cause = next;
             }
-            one_line(&format!("cannot connect: {cause}"))
+            match cause.downcast_ref::<io::Error>() {
+                Some(error) if error.kind() == io::ErrorKind::ConnectionRefused => REFUSES.to_owned(),
+                _ => one_line(&format!("cannot connect: {cause}")),
+            }
         }
     }
 }
