@@ -181,8 +181,8 @@ mod tests {
         path
     }
 
-    fn said(place: SecretRef) -> String {
-        match read_from(&place, None) {
+    fn said(place: &SecretRef) -> String {
+        match read_from(place, None) {
             Ok(secret) => secret.text().expect("text").to_owned(),
             Err(error) => error.to_string(),
         }
@@ -193,7 +193,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         for mode in [0o600, 0o400] {
             let path = file(dir.path(), b"s3cr3t\r\n", mode);
-            assert_eq!(said(SecretRef::File(path.clone())), "s3cr3t");
+            assert_eq!(said(&SecretRef::File(path.clone())), "s3cr3t");
             fs::remove_file(path).expect("it was written");
         }
     }
@@ -203,7 +203,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         for mode in [0o640, 0o604, 0o666, 0o620, 0o601] {
             let path = file(dir.path(), b"s3cr3t", mode);
-            let error = said(SecretRef::File(path.clone()));
+            let error = said(&SecretRef::File(path.clone()));
             let (path, mode) = (path.display(), format!("{mode:04o}"));
             assert_eq!(
                 error,
@@ -221,7 +221,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = file(dir.path(), b"s3cr3t", 0o600);
         std::os::unix::fs::chown(&path, Some(65_534), None).expect("owner");
-        assert!(said(SecretRef::File(path)).contains("belongs to user 65534"));
+        assert!(said(&SecretRef::File(path)).contains("belongs to user 65534"));
     }
 
     #[test]
@@ -231,13 +231,13 @@ mod tests {
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0)
             .expect("a FIFO");
         for path in [fifo, "/dev/zero".into(), dir.path().to_owned()] {
-            assert!(said(SecretRef::File(path)).ends_with("is no regular file"));
+            assert!(said(&SecretRef::File(path)).ends_with("is no regular file"));
         }
         let large = file(dir.path(), &vec![b'x'; BYTES_MAX + 1], 0o600);
-        assert!(said(SecretRef::File(large)).ends_with("has more than 65536 bytes"));
+        assert!(said(&SecretRef::File(large)).ends_with("has more than 65536 bytes"));
         let empty = file(dir.path(), b"\n\n", 0o600);
-        assert!(said(SecretRef::File(empty)).ends_with("is empty"));
-        assert!(said(SecretRef::File(dir.path().join("none"))).contains("No such file"));
+        assert!(said(&SecretRef::File(empty)).ends_with("is empty"));
+        assert!(said(&SecretRef::File(dir.path().join("none"))).contains("No such file"));
     }
 
     #[test]
@@ -248,7 +248,7 @@ mod tests {
         let secret = read_from(&place, Some(dir.path())).expect("readable");
         assert_eq!(secret.bytes(), b"s3cr3t");
         assert_eq!(
-            said(place),
+            said(&place),
             "the secret credential:key needs `LoadCredential=key:/path` in gdprport-deliver.service: \
              $CREDENTIALS_DIRECTORY is not set"
         );
