@@ -96,7 +96,9 @@ impl Transport for Fickle {
                 Call::Refuse(n) => {
                     self.settle(batch);
                     let each = usize::from(n) % 7 + 1;
-                    let refused = (0..batch.len()).step_by(each);
+                    // Twice the same, and one that is not there: neither may upset the totals.
+                    let refused = (0..batch.len()).step_by(each).flat_map(|index| [index, index]);
+                    let refused = refused.chain([batch.len()]);
                     let refused = refused.map(|index| Refused { index, why: "no".to_owned() }).collect();
                     Outcome { done: batch.len(), refused, failure: None }
                 }
