@@ -11,14 +11,15 @@ use gdprport_tests::need;
 use gdprport_tests::scene::Host;
 use serde_json::Value;
 
-/// Flows that ended, by port, direction, the other end's address, and encryption.
+/// Flows that began and ended while it was watched, by port, direction, the other end's address, and encryption: a server may not
+/// have closed yet what asked whether it is ready.
 fn talked(log: &EventLog) -> BTreeMap<(u16, String, String, String), u32> {
     let mut counted = BTreeMap::new();
     for event in log.seen().iter().filter(|event| event.kind() == "flow.close") {
         let text = |path: &str| event.text(path).to_owned();
         let peer = text("flow.peer.ip");
         // Another test's daemon or server may be on a port of the catalog meanwhile.
-        if peer.starts_with("10.77.") {
+        if peer.starts_with("10.77.") && !event.at("flow.opened").is_null() {
             let key = (event.port().unwrap_or_default(), text("flow.direction"), peer, text("posture.state"));
             *counted.entry(key).or_default() += 1;
         }

@@ -47,6 +47,14 @@ impl Process {
         self.child = Some(child);
     }
 
+    /// SIGTERM, as its service manager ends it: what it has read is its own to write before.
+    pub(super) fn end(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.signal(libc::SIGTERM);
+            child.wait(wait::TIMEOUT);
+        }
+    }
+
     /// SIGKILL: what it had in memory is gone.
     pub(super) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

@@ -96,7 +96,12 @@ impl Rsyslog {
         self.port.number()
     }
 
-    /// Ends it with SIGKILL.
+    /// Ends it with SIGTERM, as its service manager does: what it has read is in its file, and what it has not is nobody's.
+    pub fn end(&mut self) {
+        self.process.end();
+    }
+
+    /// Ends it with SIGKILL: what it has read and not yet written is lost, and no sender can know of it.
     pub fn kill(&mut self) {
         self.process.kill();
     }

@@ -21,8 +21,9 @@ use gdprport_core::delivery::{HttpUrl, SplunkSettings};
 /// Splunk's own `max_content_length` was 1 MB for long (limits.conf, `[http_input]`); the wrapping is a fifth of a small event.
 const LIMITS: Limits = Limits { events: 500, bytes: 700 << 10 };
 
-/// Between two questions whether a request is indexed; Splunk asks for none in less than a tenth of that.
-const POLL: Duration = Duration::from_secs(1);
+/// Between two questions whether a request is indexed, at first and at most: one that is indexed at once does not hold up the
+/// next ones, and one that takes long is not asked about all the time.
+const POLL: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
 
 const CHANNEL: HeaderName = HeaderName::from_static("x-splunk-request-channel");
 
@@ -63,7 +64,7 @@ impl Splunk {
     /// Waits until Splunk says that a request is indexed. It answers `false` for what it has not indexed yet and for what it does
     /// not know, so the wait is bounded and what is unknown is sent again.
     async fn indexed(&mut self, ack: u64) -> Result<(), Failure> {
-        let begun = Instant::now();
+        let (begun, [mut pause, most]) = (Instant::now(), POLL);
         loop {
             let body = format!("{{\"acks\":[{ack}]}}").into();
             let answer = self.receiver.post(&self.acks.clone(), self.request(body)).await?;
@@ -77,7 +78,10 @@ impl Splunk {
                     );
                     return Err(words.failure(&what));
                 }
-                false => tokio::time::sleep(POLL.min(self.settings.ack_timeout)).await,
+                false => {
+                    tokio::time::sleep(pause.min(self.settings.ack_timeout)).await;
+                    pause = most.min(pause * 2);
+                }
             }
         }
     }
