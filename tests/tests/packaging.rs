@@ -52,6 +52,23 @@ fn systemd_accepts_every_line_of_the_units() {
     assert!(!complaints.contains("gdprport"), "{complaints}");
 }
 
+/// Also the groups and users of the first file, which the second one names: as on a host where nothing of it is there yet.
+#[test]
+fn systemd_makes_every_user_and_directory_of_the_packages() {
+    let sysusers = need!(installed(&["/usr/bin/systemd-sysusers"], "systemd"));
+    let tmpfiles = need!(installed(&["/usr/bin/systemd-tmpfiles"], "systemd"));
+    let root = TempDir::new();
+    fs::create_dir_all(root.path().join("etc")).expect("root may");
+    let at_root = format!("--root={}", root.path().display());
+    output_of(Command::new(sysusers).arg(&at_root).arg(packaging("gdprport.sysusers")));
+    let users = fs::read_to_string(root.path().join("etc/passwd")).expect("the file of users");
+    assert!(users.lines().any(|line| line.starts_with("gdprport-deliver:x:")), "{users}");
+    let made =
+        output_of(Command::new(tmpfiles).args(["--create", &at_root]).arg(packaging("gdprport.tmpfiles")));
+    assert!(!made.contains("gdprport"), "a line was not understood: {made}");
+    assert!(root.path().join("var/lib/gdprport/spool").is_dir());
+}
+
 #[test]
 fn the_units_exposure_is_at_most_three_and_a_half() {
     let analyze = need!(analyze());
