@@ -20,6 +20,8 @@ pub struct Hec {
     pub ack: Option<usize>,
     /// Events that it cannot read, by id.
     pub refused: BTreeSet<String>,
+    /// Acknowledgement ids of requests that are never indexed.
+    pub lost: BTreeSet<u64>,
     /// The next acknowledgement id.
     pub next: u64,
     /// Requests that are not indexed: when that is, and which events they have. In memory only.
@@ -105,7 +107,7 @@ impl Hec {
         for id in asked.iter().filter_map(Value::as_u64) {
             let indexed = self.waiting.get_mut(&id).is_some_and(|(polls, _)| {
                 *polls = polls.saturating_sub(1);
-                *polls == 0
+                *polls == 0 && !self.lost.contains(&id)
             });
             if indexed {
                 ids.extend(self.waiting.remove(&id).into_iter().flat_map(|(_, ids)| ids));

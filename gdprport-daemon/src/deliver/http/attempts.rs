@@ -3,45 +3,93 @@
 //!
 //! A receiver that refuses a batch because of one event in it seldom says which. Then the batch is sent in halves until the event
 //! is alone. So one bad event neither holds up the others nor is it sent for ever.
+//!
+//! A receiver that acknowledges later than it answers is sent several requests before it is asked about all of them.
 
-use std::future::Future;
-use std::sync::Arc;
+use std::future::{Future, ready};
 use std::time::{Duration, Instant};
 
-use super::words::Words;
-use crate::deliver::{Failure, Message, Outcome, Refused};
-
-/// What became of a request with a part of a batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// All of the part is done, except these, which are refused for good; by their place in the part, ascending.
-    Done(Vec<Refused>),
-    /// The first `done` are, the rest is to be sent again.
-    Partly { done: usize, refused: Vec<Refused>, failure: Failure },
-    /// The request was refused because of an event in it.
-    Rejected {
-        /// Which, by its place in the part, if the receiver names it.
-        at: Option<usize>,
-        /// Its reason.
-        why: String,
-        /// Whether the reason can only be an event's. If not, the settings may be wrong, and then no event is given up.
-        sure: bool,
-    },
-    /// Nothing was taken, for a reason that is no event's.
-    Failed(Failure),
-}
+use super::client::Receiver;
+use super::verdict::Verdict;
+use crate::deliver::{Failure, Limits, Message, Outcome, Refused, Sending, Transport};
 
 /// Something that sends a part of a batch.
 pub(crate) trait Attempts: Send {
-    /// Sends it as one request.
+    /// What goes into one request. A single event may exceed it and then goes alone.
+    const LIMITS: Limits;
+
+    /// The receiver.
+    fn receiver(&self) -> &Receiver;
+
+    /// The same, to ask it something.
+    fn receiver_mut(&mut self) -> &mut Receiver;
+
+    /// Sends a part as one request.
     fn attempt(&mut self, part: &[Message]) -> impl Future<Output = Verdict> + Send;
 
-    /// What sentences about the receiver are made of.
-    fn words(&self) -> Arc<Words>;
+    /// How many requests a batch may have: more than one for a receiver that acknowledges later than it answers.
+    fn requests(&self) -> usize {
+        1
+    }
 
-    /// Whether it has taken an event since it last seemed to refuse all of them: then its settings are right, and what it refuses is
-    /// an event's fault.
-    fn proven(&mut self) -> &mut bool;
+    /// After so long no further request of a batch is begun.
+    fn within(&self) -> Duration {
+        self.receiver().timeout()
+    }
+
+    /// Waits until what was taken is acknowledged; it is in the order of the batch.
+    ///
+    /// # Errors
+    /// The first event of which it is not known, and why.
+    fn acknowledged(
+        &mut self,
+        taken: Vec<Taken>,
+    ) -> impl Future<Output = Result<(), (usize, Failure)>> + Send {
+        // It gives no `Verdict::Taken`.
+        ready(
+            taken
+                .is_empty()
+                .then_some(())
+                .ok_or((0, self.receiver().words().failure("acknowledges nothing"))),
+        )
+    }
+}
+
+/// A part of a batch that was taken and waits for its acknowledgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// The first event of it, by its place in the batch.
+    pub from: usize,
+    /// The number of the acknowledgement.
+    pub ack: u64,
+}
+
+impl<T: Attempts> Transport for T {
+    fn send<'a>(&'a mut self, batch: &'a [Message]) -> Sending<'a> {
+        Box::pin(deliver(self, batch))
+    }
+
+    fn limits(&self) -> Limits {
+        let (of, requests) = (T::LIMITS, self.requests());
+        Limits { events: of.events * requests, bytes: of.bytes * requests }
+    }
+
+    fn answer(&self) -> Option<String> {
+        self.receiver().said.clone()
+    }
+}
+
+/// Sends a batch, and waits for acknowledgements where the receiver gives any.
+async fn deliver(attempts: &mut impl Attempts, batch: &[Message]) -> Outcome {
+    let mut taken = Vec::new();
+    let mut outcome = attempt_all(attempts, batch, &mut taken).await;
+    if let Err((from, failure)) = attempts.acknowledged(taken).await {
+        // What comes behind it is sent again with it.
+        outcome.done = from;
+        outcome.refused.retain(|refused| refused.index < from);
+        outcome.failure.get_or_insert(failure);
+    }
+    outcome
 }
 
 /// So many events in a row that a receiver refuses for a reason that need not be theirs: then it is the settings that are wrong,
@@ -53,12 +101,14 @@ enum Step {
     Refuse(usize, String),
 }
 
-/// Sends a batch, in parts where the receiver does not take it as a whole. After `limit` no further request is begun.
-pub(crate) async fn deliver(attempts: &mut impl Attempts, batch: &[Message], limit: Duration) -> Outcome {
-    let begun = Instant::now();
-    let mut steps = vec![Step::Send(0, batch.len())];
+/// Sends a batch, in parts where it is larger than a request or the receiver does not take it as a whole. What is in `taken` counts
+/// as done.
+async fn attempt_all<A: Attempts>(attempts: &mut A, batch: &[Message], taken: &mut Vec<Taken>) -> Outcome {
+    let (begun, limit) = (Instant::now(), attempts.within());
+    let mut steps = parts(batch, A::LIMITS);
+    steps.reverse();
     let mut outcome = Outcome::all(0);
-    let (mut taken, mut doubtful) = (false, 0);
+    let (mut any, mut doubtful) = (false, 0);
     let mut first = true;
     while let Some(step) = steps.pop() {
         let (from, to) = match step {
@@ -71,9 +121,9 @@ pub(crate) async fn deliver(attempts: &mut impl Attempts, batch: &[Message], lim
             }
         };
         if !first && begun.elapsed() >= limit {
-            let mut failure = attempts
-                .words()
-                .failure("takes this batch in parts only, and more slowly than a request may take");
+            let words = attempts.receiver().words();
+            let mut failure =
+                words.failure("takes this batch in parts only, and more slowly than a request may take");
             // Smaller next time, so that there is progress.
             failure.too_large = outcome.done == 0;
             outcome.failure = Some(failure);
@@ -84,10 +134,16 @@ pub(crate) async fn deliver(attempts: &mut impl Attempts, batch: &[Message], lim
         match attempts.attempt(&batch[from..to]).await {
             Verdict::Done(refused) => {
                 if refused.len() < to - from {
-                    taken = true;
-                    *attempts.proven() = true;
+                    any = true;
+                    attempts.receiver_mut().proven = true;
                 }
                 outcome.refused.extend(refused.into_iter().map(place));
+                outcome.done = to;
+            }
+            Verdict::Taken(ack) => {
+                any = true;
+                attempts.receiver_mut().proven = true;
+                taken.push(Taken { from, ack });
                 outcome.done = to;
             }
             Verdict::Partly { done, refused, failure } => {
@@ -95,6 +151,10 @@ pub(crate) async fn deliver(attempts: &mut impl Attempts, batch: &[Message], lim
                 outcome.done = from + done;
                 outcome.failure = Some(failure);
                 return outcome;
+            }
+            // The caller sends less only of a batch: that would be fewer requests, not smaller ones.
+            Verdict::Failed(failure) if failure.too_large && to - from > 1 && to - from < batch.len() => {
+                halve(&mut steps, from, to);
             }
             Verdict::Failed(failure) => {
                 outcome.done = from;
@@ -106,28 +166,46 @@ pub(crate) async fn deliver(attempts: &mut impl Attempts, batch: &[Message], lim
                 match alone.or(at.filter(|at| *at < to - from)) {
                     Some(at) => {
                         doubtful += usize::from(!sure);
+                        let proven = &mut attempts.receiver_mut().proven;
                         let all = match batch.len() {
-                            1 => !*attempts.proven(),
+                            1 => !*proven,
                             length => doubtful >= SYSTEMIC || (doubtful > 1 && from + at + 1 == length),
                         };
-                        if !sure && !taken && all {
-                            *attempts.proven() = false;
+                        if !sure && !any && all {
+                            *proven = false;
                             let what = format!("refuses every event, so it may be the settings: {why}");
-                            let failure = Some(attempts.words().failure(&what));
+                            let failure = Some(attempts.receiver().words().failure(&what));
                             return Outcome { done: 0, refused: Vec::new(), failure };
                         }
                         steps.push(Step::Send(from + at + 1, to));
                         steps.push(Step::Refuse(from + at, why));
                         steps.push(Step::Send(from, from + at));
                     }
-                    None => {
-                        let half = from + (to - from) / 2;
-                        steps.push(Step::Send(half, to));
-                        steps.push(Step::Send(from, half));
-                    }
+                    None => halve(&mut steps, from, to),
                 }
             }
         }
     }
     outcome
+}
+
+fn halve(steps: &mut Vec<Step>, from: usize, to: usize) {
+    let half = from + (to - from) / 2;
+    steps.push(Step::Send(half, to));
+    steps.push(Step::Send(from, half));
+}
+
+/// A batch in parts of one request each, in order.
+fn parts(batch: &[Message], limits: Limits) -> Vec<Step> {
+    let (mut parts, mut from, mut bytes) = (Vec::new(), 0, 0);
+    for (at, message) in batch.iter().enumerate() {
+        let length = message.record.len();
+        if at > from && (at - from == limits.events || bytes + length > limits.bytes) {
+            parts.push(Step::Send(from, at));
+            (from, bytes) = (at, 0);
+        }
+        bytes += length;
+    }
+    parts.push(Step::Send(from, batch.len()));
+    parts
 }

@@ -13,6 +13,7 @@ use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::answer::{Answer, retry_after};
 use super::sources;
+use super::verdict::Verdict;
 use super::words::Words;
 use crate::deliver::connect::REFUSES;
 use crate::deliver::tls::explain;
@@ -46,21 +47,31 @@ pub(crate) struct Receiver {
     settings: HttpSettings,
     scheme: Scheme,
     client: Option<Client>,
-    words: Arc<Words>,
-    /// `Attempts::proven`.
+    words: Words,
+    /// Whether it has taken an event since it last seemed to refuse all of them: then its settings are right, and what it refuses
+    /// is an event's fault.
     pub proven: bool,
+    /// What it said last, for people.
+    pub said: Option<String>,
 }
 
 impl Receiver {
     /// The receiver of these settings. Nothing is read or connected yet.
     pub(crate) fn new(settings: HttpSettings, scheme: Scheme) -> Self {
-        let words = Arc::new(Words::new(settings.url.shown(), &settings.auth, Vec::new()));
-        Self { settings, scheme, client: None, words, proven: false }
+        let words = Words::new(settings.url.shown(), &settings.auth, Vec::new());
+        Self { settings, scheme, client: None, words, proven: false, said: None }
     }
 
     /// What sentences about it are made of.
-    pub(crate) fn words(&self) -> Arc<Words> {
-        Arc::clone(&self.words)
+    pub(crate) const fn words(&self) -> &Words {
+        &self.words
+    }
+
+    /// The same, as if these secrets had been read.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn hiding(mut self, secrets: Vec<String>) -> Self {
+        self.words = Words::new(self.settings.url.shown(), &self.settings.auth, secrets);
+        self
     }
 
     /// How long a request may take.
@@ -81,7 +92,7 @@ impl Receiver {
                     let (client, words) = Client::open(&self.settings, self.scheme).map_err(|why| {
                         Failure { why: self.words.sentence(&why), after: None, too_large: false }
                     })?;
-                    self.words = Arc::new(words);
+                    self.words = words;
                     client
                 }
             };
@@ -91,6 +102,23 @@ impl Receiver {
             self.client = Some(client);
         }
         answer
+    }
+
+    /// The same for a part of a batch: what the answer means, and what is said of it, are the caller's to judge.
+    pub(crate) async fn ask(
+        &mut self,
+        url: &HttpUrl,
+        request: Request,
+        judge: impl FnOnce(&Answer, &Words) -> (Verdict, String),
+    ) -> Verdict {
+        match self.post(url, request).await {
+            Ok(answer) => {
+                let (verdict, said) = judge(&answer, &self.words);
+                self.said = Some(said);
+                verdict
+            }
+            Err(failure) => Verdict::Failed(failure),
+        }
     }
 }
 

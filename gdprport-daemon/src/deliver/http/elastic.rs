@@ -1,80 +1,59 @@
 //! Elasticsearch and OpenSearch: `_bulk` into a data stream, with the event's id as the document's, and errors item by item.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::answer::Answer;
-use super::attempts::{Attempts, Verdict, deliver};
+use super::attempts::Attempts;
 use super::client::{Receiver, Request, Scheme};
 use super::json;
+use super::verdict::Verdict;
 use super::words::Words;
-use crate::deliver::{Failure, Limits, Message, Refused, Sending, Transport};
+use crate::deliver::{Failure, Limits, Message, Refused};
 use gdprport_core::delivery::{ElasticSettings, HttpUrl};
-
-/// A few MB are what Elastic calls a good size; an answer has 200 bytes for an event.
-const LIMITS: Limits = Limits { events: 2_000, bytes: 4 << 20 };
 
 /// A cluster.
 #[derive(Debug)]
 pub(crate) struct Elastic {
     receiver: Receiver,
     url: HttpUrl,
-    said: Option<String>,
 }
 
 impl Elastic {
     /// For the cluster of these settings.
     pub(crate) fn new(settings: ElasticSettings) -> Self {
         let url = settings.http.url.endpoint(&format!("/{}/_bulk", settings.data_stream));
-        Self { receiver: Receiver::new(settings.http, Scheme::ApiKey), url, said: None }
-    }
-}
-
-impl Transport for Elastic {
-    fn send<'a>(&'a mut self, batch: &'a [Message]) -> Sending<'a> {
-        let limit = self.receiver.timeout();
-        Box::pin(deliver(self, batch, limit))
-    }
-
-    fn limits(&self) -> Limits {
-        LIMITS
-    }
-
-    fn answer(&self) -> Option<String> {
-        self.said.clone()
+        Self { receiver: Receiver::new(settings.http, Scheme::ApiKey), url }
     }
 }
 
 impl Attempts for Elastic {
-    fn words(&self) -> Arc<Words> {
-        self.receiver.words()
+    /// A few MB are what Elastic calls a good size; an answer has 200 bytes for an event.
+    const LIMITS: Limits = Limits { events: 2_000, bytes: 4 << 20 };
+
+    fn receiver(&self) -> &Receiver {
+        &self.receiver
     }
 
-    fn proven(&mut self) -> &mut bool {
-        &mut self.receiver.proven
+    fn receiver_mut(&mut self) -> &mut Receiver {
+        &mut self.receiver
     }
 
     async fn attempt(&mut self, part: &[Message]) -> Verdict {
         let request =
             Request { content_type: "application/x-ndjson", headers: HeaderMap::new(), body: body(part) };
-        match self.receiver.post(&self.url, request).await {
-            Ok(answer) => {
-                let words = self.receiver.words();
-                let verdict = judge(&answer, part.len(), &words);
-                self.said = Some(match &verdict {
-                    Verdict::Done(refused) => {
-                        format!("{} ({} taken)", answer.status, part.len() - refused.len())
-                    }
-                    _ => answer.summary(&words),
-                });
-                verdict
-            }
-            Err(failure) => Verdict::Failed(failure),
-        }
+        let judge = |answer: &Answer, words: &Words| {
+            let verdict = judge(answer, part.len(), words);
+            let said = match &verdict {
+                // The answer has an item for each event.
+                Verdict::Done(refused) => format!("{} ({} taken)", answer.status, part.len() - refused.len()),
+                _ => answer.summary(words),
+            };
+            (verdict, said)
+        };
+        self.receiver.ask(&self.url, request, judge).await
     }
 }
 

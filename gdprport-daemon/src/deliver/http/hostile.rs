@@ -1,14 +1,15 @@
 //! A receiver over HTTP that answers anything, without a network.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::answer::Answer;
-use super::attempts::{Attempts, Verdict, deliver};
-use super::words::Words;
+use super::attempts::{Attempts, Taken};
+use super::client::{Receiver, Scheme};
+use super::verdict::Verdict;
 use super::{elastic, loki, ndjson, otlp, splunk};
-use crate::deliver::{Message, Outcome};
-use gdprport_core::delivery::Auth;
+use crate::deliver::{Failure, Limits, Message, Outcome, Transport as _};
+use gdprport_core::delivery::{Auth, HttpSettings, HttpUrl, Proxy, TlsSettings};
 use gdprport_core::event::{Agent, Body, DaemonEnd, DaemonStop, Host, Stamper};
 use gdprport_core::text::is_control_or_bidi;
 
@@ -21,40 +22,46 @@ const SECRET: &str = "s3cr3t-t0ken";
 struct Same {
     which: usize,
     answer: Answer,
-    words: Arc<Words>,
+    receiver: Receiver,
     asked: usize,
-    proven: bool,
 }
 
 impl Attempts for Same {
-    fn words(&self) -> Arc<Words> {
-        Arc::clone(&self.words)
+    /// Smaller than some batches.
+    const LIMITS: Limits = Limits { events: 5, bytes: usize::MAX };
+
+    fn receiver(&self) -> &Receiver {
+        &self.receiver
     }
 
-    fn proven(&mut self) -> &mut bool {
-        &mut self.proven
+    fn receiver_mut(&mut self) -> &mut Receiver {
+        &mut self.receiver
     }
 
     async fn attempt(&mut self, part: &[Message]) -> Verdict {
         self.asked += 1;
-        let (answer, words) = (&self.answer, &self.words);
+        let (answer, words) = (&self.answer, self.receiver.words());
         match self.which {
             0 => ndjson::judge(answer, words),
-            which @ 1..=2 => match splunk::judge(answer, which == 2, words) {
-                splunk::Meant::Verdict(verdict) => verdict,
-                splunk::Meant::Ack(ack) => match splunk::judge_ack(answer, ack, words) {
-                    Ok(_) => Verdict::Done(Vec::new()),
-                    Err(failure) => Verdict::Failed(failure),
-                },
-            },
-            3 => match splunk::judge_ack(answer, 0, words) {
-                Ok(_) => Verdict::Done(Vec::new()),
-                Err(failure) => Verdict::Failed(failure),
-            },
+            which @ 1..=2 => splunk::judge(answer, which == 2, words),
+            3 => Verdict::Taken(0),
             4 => elastic::judge(answer, part.len(), words),
             5 => loki::judge(answer, words),
             _ => otlp::judge(answer, part.len(), words).0,
         }
+    }
+
+    /// Asks once, as there is always the same answer.
+    async fn acknowledged(&mut self, mut taken: Vec<Taken>) -> Result<(), (usize, Failure)> {
+        let Some(first) = taken.first().map(|taken| taken.from) else { return Ok(()) };
+        let words = self.receiver.words();
+        let judged = splunk::judge_acks(&self.answer, &mut taken, words);
+        let failure = match (judged, taken.is_empty()) {
+            (Ok(()), true) => return Ok(()),
+            (Ok(()), false) => words.failure("has not indexed it"),
+            (Err(failure), _) => failure,
+        };
+        Err((taken.first().map_or(first, |taken| taken.from), failure))
     }
 }
 
@@ -69,10 +76,19 @@ pub(crate) fn answer(which: usize, status: u16, length: usize, body: &[u8]) {
         body: body.to_vec(),
         ..Answer::default()
     };
-    let words = Arc::new(Words::new("https://siem.example", &Auth::None, vec![SECRET.to_owned()]));
-    let mut same = Same { which, answer, words, asked: 0, proven: false };
+    let settings = HttpSettings {
+        url: HttpUrl::parse("https://siem.example").expect("an address"),
+        tls: TlsSettings::default(),
+        proxy: Proxy::None,
+        auth: Auth::None,
+        headers: Vec::new(),
+        timeout: Duration::from_secs(600),
+        connect_timeout: Duration::from_secs(600),
+    };
+    let receiver = Receiver::new(settings, Scheme::Bearer).hiding(vec![SECRET.to_owned()]);
+    let mut same = Same { which, answer, receiver, asked: 0 };
     let batch = vec![EVENT.clone(); length];
-    let outcome = futures_util::FutureExt::now_or_never(deliver(&mut same, &batch, Duration::from_secs(600)));
+    let outcome = futures_util::FutureExt::now_or_never(same.send(&batch));
     let outcome = outcome.expect("nothing waits");
     keeps_the_contract(&outcome, length, &[SECRET]);
     // Halves of halves, and no request twice.

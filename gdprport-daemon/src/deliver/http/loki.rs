@@ -4,22 +4,18 @@
 //! structured metadata. Loki drops an entry that it has already (same labels, time and line), so that what is sent twice is there
 //! once.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::answer::Answer;
-use super::attempts::{Attempts, Verdict, deliver};
+use super::attempts::Attempts;
 use super::client::{Receiver, Request, Scheme};
 use super::json;
+use super::verdict::Verdict;
 use super::words::Words;
-use crate::deliver::{Failure, Limits, Message, Sending, Transport};
+use crate::deliver::{Failure, Limits, Message};
 use gdprport_core::delivery::{HttpUrl, LokiSettings};
 use gdprport_core::event::{Event, Severity};
-
-/// A request is a message of gRPC inside Loki, of at most 4 MiB unless configured otherwise.
-const LIMITS: Limits = Limits { events: 1_000, bytes: 1 << 20 };
 
 const TENANT: HeaderName = HeaderName::from_static("x-scope-orgid");
 
@@ -30,7 +26,6 @@ pub(crate) struct Loki {
     url: HttpUrl,
     tenant: Option<HeaderValue>,
     metadata: bool,
-    said: Option<String>,
 }
 
 impl Loki {
@@ -42,47 +37,28 @@ impl Loki {
             receiver: Receiver::new(settings.http, Scheme::Bearer),
             tenant: tenant.map(|tenant| HeaderValue::from_str(tenant).expect("a tenant is ASCII")),
             metadata: settings.structured_metadata,
-            said: None,
         }
     }
 }
 
-impl Transport for Loki {
-    fn send<'a>(&'a mut self, batch: &'a [Message]) -> Sending<'a> {
-        let limit = self.receiver.timeout();
-        Box::pin(deliver(self, batch, limit))
-    }
-
-    fn limits(&self) -> Limits {
-        LIMITS
-    }
-
-    fn answer(&self) -> Option<String> {
-        self.said.clone()
-    }
-}
-
 impl Attempts for Loki {
-    fn words(&self) -> Arc<Words> {
-        self.receiver.words()
+    /// A request is a message of gRPC inside Loki, of at most 4 MiB unless configured otherwise.
+    const LIMITS: Limits = Limits { events: 1_000, bytes: 1 << 20 };
+
+    fn receiver(&self) -> &Receiver {
+        &self.receiver
     }
 
-    fn proven(&mut self) -> &mut bool {
-        &mut self.receiver.proven
+    fn receiver_mut(&mut self) -> &mut Receiver {
+        &mut self.receiver
     }
 
     async fn attempt(&mut self, part: &[Message]) -> Verdict {
         let tenant = self.tenant.iter().map(|tenant| (TENANT, tenant.clone()));
         let headers: HeaderMap = tenant.collect();
         let request = Request { content_type: "application/json", headers, body: body(part, self.metadata) };
-        match self.receiver.post(&self.url, request).await {
-            Ok(answer) => {
-                let words = self.receiver.words();
-                self.said = Some(answer.summary(&words));
-                judge(&answer, &words)
-            }
-            Err(failure) => Verdict::Failed(failure),
-        }
+        let judge = |answer: &Answer, words: &Words| (judge(answer, words), answer.summary(words));
+        self.receiver.ask(&self.url, request, judge).await
     }
 }
 

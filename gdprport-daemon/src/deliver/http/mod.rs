@@ -19,6 +19,7 @@ mod splunk;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod verdict;
 mod words;
 
 pub(crate) use elastic::Elastic;

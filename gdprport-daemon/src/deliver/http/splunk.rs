@@ -3,7 +3,6 @@
 //! Without `ack` an answer says that Splunk has the events, not that they are indexed; with it, a request is done once Splunk says
 //! that it is indexed (Splunk Enterprise, "HTTP Event Collector indexer acknowledgment").
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -11,18 +10,19 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use super::answer::Answer;
-use super::attempts::{Attempts, Verdict, deliver};
+use super::attempts::{Attempts, Taken};
 use super::client::{Receiver, Request, Scheme};
 use super::json;
+use super::verdict::Verdict;
 use super::words::Words;
-use crate::deliver::{Failure, Limits, Message, Sending, Transport};
+use crate::deliver::{Failure, Limits, Message};
 use gdprport_core::delivery::{HttpUrl, SplunkSettings};
 
-/// Splunk's own `max_content_length` was 1 MB for long (limits.conf, `[http_input]`); the wrapping is a fifth of a small event.
-const LIMITS: Limits = Limits { events: 500, bytes: 700 << 10 };
+/// Requests that are sent before Splunk is asked about them: it takes seconds to acknowledge one, and about as long for several.
+const UNACKNOWLEDGED: usize = 6;
 
-/// Between two questions whether a request is indexed, at first and at most: one that is indexed at once does not hold up the
-/// next ones, and one that takes long is not asked about all the time.
+/// Between two questions whether requests are indexed, at first and at most: what is indexed at once does not hold up the next
+/// batch, and what takes long is not asked about all the time.
 const POLL: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
 
 const CHANNEL: HeaderName = HeaderName::from_static("x-splunk-request-channel");
@@ -36,7 +36,6 @@ pub(crate) struct Splunk {
     settings: SplunkSettings,
     /// What acknowledgements are counted in, anew for each run.
     channel: String,
-    said: Option<String>,
 }
 
 impl Splunk {
@@ -49,7 +48,6 @@ impl Splunk {
             receiver: Receiver::new(settings.http.clone(), Scheme::Splunk),
             settings,
             channel: uuid::Uuid::now_v7().to_string(),
-            said: None,
         }
     }
 
@@ -61,72 +59,62 @@ impl Splunk {
         Request { content_type: "application/json", headers, body }
     }
 
-    /// Waits until Splunk says that a request is indexed. It answers `false` for what it has not indexed yet and for what it does
-    /// not know, so the wait is bounded and what is unknown is sent again.
-    async fn indexed(&mut self, ack: u64) -> Result<(), Failure> {
-        let (begun, [mut pause, most]) = (Instant::now(), POLL);
-        loop {
-            let body = format!("{{\"acks\":[{ack}]}}").into();
-            let answer = self.receiver.post(&self.acks.clone(), self.request(body)).await?;
-            let words = self.receiver.words();
-            match judge_ack(&answer, ack, &words)? {
-                true => return Ok(()),
-                false if begun.elapsed() >= self.settings.ack_timeout => {
-                    let what = format!(
-                        "has not indexed the events within {} (`ack_timeout`): they are sent again with the same id",
-                        humantime::format_duration(self.settings.ack_timeout)
-                    );
-                    return Err(words.failure(&what));
-                }
-                false => {
-                    tokio::time::sleep(pause.min(self.settings.ack_timeout)).await;
-                    pause = most.min(pause * 2);
-                }
-            }
-        }
-    }
-}
-
-impl Transport for Splunk {
-    fn send<'a>(&'a mut self, batch: &'a [Message]) -> Sending<'a> {
-        let wait = if self.settings.ack { self.settings.ack_timeout } else { Duration::ZERO };
-        let limit = self.receiver.timeout() + wait;
-        Box::pin(deliver(self, batch, limit))
-    }
-
-    fn limits(&self) -> Limits {
-        LIMITS
-    }
-
-    fn answer(&self) -> Option<String> {
-        self.said.clone()
+    /// Asks once about all of them, and takes out those that are indexed.
+    async fn ask(&mut self, taken: &mut Vec<Taken>) -> Result<(), Failure> {
+        let acks: Vec<_> = taken.iter().map(|taken| taken.ack.to_string()).collect();
+        let body = format!("{{\"acks\":[{}]}}", acks.join(",")).into();
+        let answer = self.receiver.post(&self.acks.clone(), self.request(body)).await?;
+        judge_acks(&answer, taken, self.receiver.words())
     }
 }
 
 impl Attempts for Splunk {
-    fn words(&self) -> Arc<Words> {
-        self.receiver.words()
+    /// Splunk's own `max_content_length` was 1 MB for long (limits.conf, `[http_input]`); the wrapping is a fifth of a small event.
+    const LIMITS: Limits = Limits { events: 500, bytes: 700 << 10 };
+
+    fn receiver(&self) -> &Receiver {
+        &self.receiver
     }
 
-    fn proven(&mut self) -> &mut bool {
-        &mut self.receiver.proven
+    fn receiver_mut(&mut self) -> &mut Receiver {
+        &mut self.receiver
+    }
+
+    /// What waits for an acknowledgement is held in memory, so it is bounded.
+    fn requests(&self) -> usize {
+        if self.settings.ack { UNACKNOWLEDGED } else { 1 }
+    }
+
+    fn within(&self) -> Duration {
+        self.receiver.timeout() + if self.settings.ack { self.settings.ack_timeout } else { Duration::ZERO }
     }
 
     async fn attempt(&mut self, part: &[Message]) -> Verdict {
-        let request = self.request(body(part, &self.settings));
-        let answer = match self.receiver.post(&self.events.clone(), request).await {
-            Ok(answer) => answer,
-            Err(failure) => return Verdict::Failed(failure),
-        };
-        let words = self.receiver.words();
-        self.said = Some(answer.summary(&words));
-        match judge(&answer, self.settings.ack, &words) {
-            Meant::Verdict(verdict) => verdict,
-            Meant::Ack(ack) => match self.indexed(ack).await {
-                Ok(()) => Verdict::Done(Vec::new()),
-                Err(failure) => Verdict::Failed(failure),
-            },
+        let (request, ack) = (self.request(body(part, &self.settings)), self.settings.ack);
+        let judge = |answer: &Answer, words: &Words| (judge(answer, ack, words), answer.summary(words));
+        self.receiver.ask(&self.events, request, judge).await
+    }
+
+    /// Splunk answers `false` for what it has not indexed yet and for what it does not know, so the wait is bounded and what is
+    /// unknown is sent again.
+    async fn acknowledged(&mut self, mut taken: Vec<Taken>) -> Result<(), (usize, Failure)> {
+        let (begun, [mut pause, most]) = (Instant::now(), POLL);
+        while let Some(first) = taken.first().map(|taken| taken.from) {
+            if let Err(failure) = self.ask(&mut taken).await {
+                return Err((taken.first().map_or(first, |taken| taken.from), failure));
+            }
+            let Some(first) = taken.first() else { break };
+            if begun.elapsed() >= self.settings.ack_timeout {
+                let what = format!(
+                    "has not indexed the events within {} (`ack_timeout`): they are sent again with the same id",
+                    humantime::format_duration(self.settings.ack_timeout)
+                );
+                return Err((first.from, self.receiver.words().failure(&what)));
+            }
+            tokio::time::sleep(pause.min(self.settings.ack_timeout)).await;
+            pause = most.min(pause * 2);
         }
+        Ok(())
     }
 }
 
@@ -161,14 +149,6 @@ fn body(part: &[Message], settings: &SplunkSettings) -> Bytes {
     body.into()
 }
 
-/// What an answer to events means.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Meant {
-    Verdict(Verdict),
-    /// They are done once this is acknowledged.
-    Ack(u64),
-}
-
 #[derive(Deserialize)]
 struct Hec {
     code: i64,
@@ -179,23 +159,23 @@ struct Hec {
 }
 
 /// What an answer means. Codes: Splunk, "Troubleshoot HTTP Event Collector", possible error codes.
-pub(crate) fn judge(answer: &Answer, ack: bool, words: &Words) -> Meant {
-    let failed = |failure| Meant::Verdict(Verdict::Failed(failure));
+pub(crate) fn judge(answer: &Answer, ack: bool, words: &Words) -> Verdict {
     let hec: Option<Hec> = serde_json::from_slice(&answer.body).ok();
     let said = words.said(&answer.body);
-    let failure =
-        |what: &str| failed(Failure { after: answer.after, ..words.failure(&format!("{what}{said}")) });
+    let failure = |what: &str| {
+        Verdict::Failed(Failure { after: answer.after, ..words.failure(&format!("{what}{said}")) })
+    };
     match hec {
         None if answer.is_success() => {
             failure("answered with something that is not Splunk's: is `url` the one of a collector?")
         }
         // 17: healthy; 24 and 26 in an answer of 200: taken, and the queue is nearly full.
         Some(Hec { code: 0 | 24 | 26, ack: id, .. }) if answer.is_success() => match (ack, id) {
-            (true, Some(id)) => Meant::Ack(id),
+            (true, Some(id)) => Verdict::Taken(id),
             (true, None) => failure(
                 "gave no acknowledgement id: switch acknowledgement on for this token, or set `ack = false`",
             ),
-            (false, _) => Meant::Verdict(Verdict::Done(Vec::new())),
+            (false, _) => Verdict::Done(Vec::new()),
         },
         Some(Hec { code: 1..=4 | 16 | 21 | 22, .. }) => {
             failure(&format!("refuses the token: look at {}", words.keys))
@@ -210,11 +190,11 @@ pub(crate) fn judge(answer: &Answer, ack: bool, words: &Words) -> Meant {
         Some(Hec { code: 6 | 12 | 13 | 15, invalid, .. }) => {
             let why = words.sentence(&format!("refused ({}){said}", answer.status));
             let at = invalid.and_then(|at| usize::try_from(at).ok());
-            Meant::Verdict(Verdict::Rejected { at, why, sure: false })
+            Verdict::Rejected { at, why, sure: false }
         }
         Some(Hec { code: 9 | 18..=20 | 23..=27, .. }) => failure(&format!("is busy ({})", answer.status)),
         _ if answer.is_success() => failure("answered with a code that is not known"),
-        _ => failed(answer.failure(words)),
+        _ => Verdict::Failed(answer.failure(words)),
     }
 }
 
@@ -223,15 +203,23 @@ struct Acks {
     acks: std::collections::BTreeMap<String, bool>,
 }
 
-/// Whether an answer says that a request is indexed.
-pub(crate) fn judge_ack(answer: &Answer, ack: u64, words: &Words) -> Result<bool, Failure> {
+/// Takes out what an answer says is indexed.
+///
+/// # Errors
+/// It does not answer the question about all of them.
+pub(crate) fn judge_acks(answer: &Answer, taken: &mut Vec<Taken>, words: &Words) -> Result<(), Failure> {
     if !answer.is_success() {
         return Err(match judge(answer, true, words) {
-            Meant::Verdict(Verdict::Failed(failure)) => failure,
+            Verdict::Failed(failure) => failure,
             _ => answer.failure(words),
         });
     }
     let acks: Option<Acks> = serde_json::from_slice(&answer.body).ok();
-    let known = acks.and_then(|acks| acks.acks.get(&ack.to_string()).copied());
-    known.ok_or_else(|| words.failure("answered the question for an acknowledgement with something else"))
+    let acks = acks.map(|acks| acks.acks).unwrap_or_default();
+    let of = |taken: &Taken| acks.get(&taken.ack.to_string()).copied();
+    let all = taken.iter().all(|taken| of(taken).is_some());
+    // It says so once.
+    taken.retain(|taken| of(taken) != Some(true));
+    let what = "answered the question for an acknowledgement with something else";
+    all.then_some(()).ok_or_else(|| words.failure(what))
 }

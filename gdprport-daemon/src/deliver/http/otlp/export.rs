@@ -1,7 +1,5 @@
 //! Sending log records, and what a collector's answers mean.
 
-use std::sync::Arc;
-
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
 use prost::Message as _;
 use reqwest::header::HeaderMap;
@@ -9,68 +7,49 @@ use serde::Deserialize;
 
 use super::record::logs;
 use crate::deliver::http::answer::Answer;
-use crate::deliver::http::attempts::{Attempts, Verdict, deliver};
+use crate::deliver::http::attempts::Attempts;
 use crate::deliver::http::client::{Receiver, Request, Scheme};
+use crate::deliver::http::verdict::Verdict;
 use crate::deliver::http::words::Words;
-use crate::deliver::{Failure, Limits, Message, Refused, Sending, Transport};
+use crate::deliver::{Failure, Limits, Message, Refused};
 use gdprport_core::delivery::{HttpUrl, OtlpSettings};
-
-/// What the exporters of OpenTelemetry send at once (512), and a quarter of the 4 MiB that collectors take; the attributes
-/// of a record are half as large again as its body.
-const LIMITS: Limits = Limits { events: 512, bytes: 1 << 20 };
 
 /// A collector.
 #[derive(Debug)]
 pub(crate) struct Otlp {
     receiver: Receiver,
     url: HttpUrl,
-    said: Option<String>,
 }
 
 impl Otlp {
     /// For the collector of these settings.
     pub(crate) fn new(settings: OtlpSettings) -> Self {
         let url = settings.http.url.endpoint("/v1/logs");
-        Self { receiver: Receiver::new(settings.http, Scheme::Bearer), url, said: None }
-    }
-}
-
-impl Transport for Otlp {
-    fn send<'a>(&'a mut self, batch: &'a [Message]) -> Sending<'a> {
-        let limit = self.receiver.timeout();
-        Box::pin(deliver(self, batch, limit))
-    }
-
-    fn limits(&self) -> Limits {
-        LIMITS
-    }
-
-    fn answer(&self) -> Option<String> {
-        self.said.clone()
+        Self { receiver: Receiver::new(settings.http, Scheme::Bearer), url }
     }
 }
 
 impl Attempts for Otlp {
-    fn words(&self) -> Arc<Words> {
-        self.receiver.words()
+    /// What the exporters of OpenTelemetry send at once (512), and a quarter of the 4 MiB that collectors take; the attributes
+    /// of a record are half as large again as its body.
+    const LIMITS: Limits = Limits { events: 512, bytes: 1 << 20 };
+
+    fn receiver(&self) -> &Receiver {
+        &self.receiver
     }
 
-    fn proven(&mut self) -> &mut bool {
-        &mut self.receiver.proven
+    fn receiver_mut(&mut self) -> &mut Receiver {
+        &mut self.receiver
     }
 
     async fn attempt(&mut self, part: &[Message]) -> Verdict {
         let body = ExportLogsServiceRequest { resource_logs: logs(part) }.encode_to_vec().into();
         let request = Request { content_type: "application/x-protobuf", headers: HeaderMap::new(), body };
-        match self.receiver.post(&self.url, request).await {
-            Ok(answer) => {
-                let words = self.receiver.words();
-                let (verdict, note) = judge(&answer, part.len(), &words);
-                self.said = Some(words.sentence(&format!("{}{note}", answer.status)));
-                verdict
-            }
-            Err(failure) => Verdict::Failed(failure),
-        }
+        let judge = |answer: &Answer, words: &Words| {
+            let (verdict, note) = judge(answer, part.len(), words);
+            (verdict, words.sentence(&format!("{}{note}", answer.status)))
+        };
+        self.receiver.ask(&self.url, request, judge).await
     }
 }
 

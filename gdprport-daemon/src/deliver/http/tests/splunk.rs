@@ -7,7 +7,7 @@ use rstest::rstest;
 
 use super::super::Splunk;
 use super::super::testing::{batch, fails, ids, secret, send, settings};
-use crate::deliver::{Message, Outcome};
+use crate::deliver::{Message, Outcome, Transport as _};
 use gdprport_core::delivery::{Auth, HttpSettings, SplunkSettings};
 
 const TOKEN: &str = "b0221cd8-c4b4-465a-9a3c-273e3a75aa29";
@@ -97,8 +97,71 @@ fn with_ack_events_are_done_once_splunk_has_indexed_them() {
     let batch = batch(10);
     let why = fails(&mut case.splunk(|_| ()), &batch);
     assert!(why.contains("acknowledges what this token sends: set `ack = true`"), "{why}");
-    assert_eq!(send(&mut case.splunk(|settings| settings.ack = true), &batch), Outcome::all(10));
+    assert_eq!(send(&mut case.splunk(acknowledging), &batch), Outcome::all(10));
     assert_eq!(case.fake.ids(), ids(&batch));
+}
+
+/// Paths of the requests, in short.
+fn asked(fake: &Fake) -> String {
+    fake.requests().iter().map(|(path, ..)| if path.ends_with("/ack") { 'a' } else { 'e' }).collect()
+}
+
+fn acknowledging(settings: &mut SplunkSettings) {
+    settings.ack = true;
+}
+
+#[test]
+fn requests_are_sent_before_splunk_is_asked_about_all() {
+    let case = Case::new(Hec { ack: Some(2), ..Hec::new(TOKEN) });
+    let mut splunk = case.splunk(acknowledging);
+    assert_eq!(splunk.limits().events, 3_000);
+    let batch = batch(1_400);
+    assert_eq!(send(&mut splunk, &batch), Outcome::all(1_400));
+    assert_eq!((asked(&case.fake).as_str(), case.fake.ids()), ("eeeaa", ids(&batch)));
+    assert_eq!(case.splunk(|_| ()).limits().events, 500, "without it there is nothing to wait for");
+}
+
+/// The third of four requests is not indexed: what lies before it is done, also the refused event there; all behind it comes again.
+#[test]
+fn what_lies_before_an_unindexed_request_is_done() {
+    let batch = batch(2_000);
+    let refused = [7, 1_700].map(|index| batch[index].event.id.to_string());
+    // Five requests, as the first is sent in two parts.
+    let case = Case::new(Hec { ack: Some(1), lost: [3].into(), refused: refused.into(), ..Hec::new(TOKEN) });
+    let outcome = send(
+        &mut case.splunk(|settings| {
+            settings.ack = true;
+            settings.ack_timeout = Duration::from_millis(300);
+        }),
+        &batch,
+    );
+    assert_eq!(outcome.done, 1_000, "{outcome:?}");
+    assert_eq!(outcome.refused.iter().map(|refused| refused.index).collect::<Vec<_>>(), [7]);
+    assert!(outcome.failure.is_some_and(|failure| failure.why.contains("has not indexed the events")));
+    let done: Vec<_> =
+        ids(&batch[..1_000]).into_iter().enumerate().filter(|(at, _)| *at != 7).map(|(_, id)| id).collect();
+    assert_eq!(case.fake.ids()[..999], done);
+}
+
+/// What was taken before a failure is still asked about.
+#[test]
+fn a_failure_in_between_loses_no_acknowledgement() {
+    let case = Case::new(Hec { ack: Some(2), ..Hec::new(TOKEN) });
+    let busy = Reply::text(503, "{\"text\":\"Server is busy\",\"code\":9}").with("Retry-After", "5");
+    case.fake.next([Mood::Well, Mood::Well, Mood::Answer(busy)]);
+    let outcome = send(&mut case.splunk(acknowledging), &batch(1_400));
+    assert_eq!(outcome.done, 1_000, "{outcome:?}");
+    let failure = outcome.failure.expect("the third was not taken");
+    assert_eq!((failure.why.contains("is busy"), failure.after), (true, Some(Duration::from_secs(5))));
+}
+
+#[test]
+fn one_of_several_requests_that_is_too_large_is_halved() {
+    let case = Case::new(Hec { ack: Some(1), ..Hec::new(TOKEN) });
+    case.fake.next([Mood::Well, Mood::Answer(Reply::text(413, ""))]);
+    let batch = batch(1_400);
+    assert_eq!(send(&mut case.splunk(acknowledging), &batch), Outcome::all(1_400));
+    assert_eq!((asked(&case.fake).as_str(), case.fake.ids()), ("eeeeea", ids(&batch)));
 }
 
 /// Splunk answers `false` for ever for a request that it lost in a restart.
