@@ -1,4 +1,4 @@
-//! Per-CPU counters of the kernel side. For every hook, `seen = emitted + filtered + dropped`.
+//! Per-CPU counters of the kernel side. For every hook, `seen = emitted + filtered + grouped + dropped`.
 
 /// The places where the kernel side decides about a record.
 #[repr(u32)]
@@ -54,7 +54,8 @@ impl Hook {
     }
 }
 
-/// What happened to the occasions of one hook. `seen = emitted + filtered + dropped_ring_full`, always.
+/// What happened to the occasions of one hook. `seen = emitted + filtered + grouped +
+/// dropped_ring_full`, always.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HookCounters {
@@ -64,6 +65,8 @@ pub struct HookCounters {
     pub emitted: u64,
     /// Occasions with nothing new to report.
     pub filtered: u64,
+    /// Occasions that were counted in a group, because the ring buffer was nearly full ([`crate::OverloadGroup`]).
+    pub grouped: u64,
     /// Records lost because the ring buffer was full.
     pub dropped_ring_full: u64,
 }

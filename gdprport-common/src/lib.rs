@@ -12,6 +12,7 @@ mod abi;
 mod checkpoint;
 mod counters;
 mod exec;
+mod overload;
 mod record;
 mod storage;
 #[cfg(test)]
@@ -21,12 +22,17 @@ pub use abi::{ABI_VERSION, EXEC_ID_SEEDED, PORTS};
 pub use checkpoint::{CHECKPOINT_MAGIC, Checkpoint};
 pub use counters::{Counters, HOOKS, Hook, HookCounters};
 pub use exec::{ExecHeader, ExecRecord, FILE_CAP, FileState, KernelOffsets, MountOwner};
+pub use overload::{
+    OVERLOAD_IN, OVERLOAD_NETWORKS, OVERLOAD_OUT, OVERLOAD_PEERS, OVERLOAD_PORTS, OverloadGroup, OverloadKey,
+    OverloadSums, PREFIX_V4, PREFIX_V6,
+};
 pub use record::{
-    CgroupRecord, CloseTail, FLAG_FIN_UNACKED, FLAG_IO_WORKER, FLAG_OPTMEM_FULL, FLAG_PEER_FIN,
+    CgroupRecord, CloseTail, FLAG_FIN_UNACKED, FLAG_GROUPED, FLAG_IO_WORKER, FLAG_OPTMEM_FULL, FLAG_PEER_FIN,
     FLAG_PEER_FIN_UNKNOWN, FLAG_PEER_REPLIED, FailTail, FlowRecord, FlowTail, OpenTail, PATH_CAP,
     PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_COST, PAYLOAD_COST_SMALL, PAYLOAD_LONG, PAYLOAD_LONG_BUDGET,
     PAYLOAD_SMALL, PAYLOAD_TINY, PayloadHeader, PayloadRecord, RECORD_CAP, RecordKind,
 };
 pub use storage::{
-    Caller, Closing, MptcpOwner, PortFlags, SocketOwner, SocketRole, Started, TASK_HEADLESS, TaskIdentity,
+    Caller, Closing, MptcpOwner, PortFlags, SOCKET_GROUPED, SOCKET_SYN_SEEN, SocketOwner, SocketRole,
+    Started, TASK_HEADLESS, TaskIdentity,
 };

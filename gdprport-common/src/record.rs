@@ -107,6 +107,10 @@ pub const FLAG_IO_WORKER: u8 = 16;
 /// A flag of [`FlowRecord`] of kind Closed: our FIN was on its way and never acknowledged.
 pub const FLAG_FIN_UNACKED: u8 = 32;
 
+/// A flag of [`FlowRecord`] of kind Closed: the opening of this connection was counted in a group
+/// ([`crate::OverloadGroup`]), and there is no other record of it.
+pub const FLAG_GROUPED: u8 = 64;
+
 /// An event in the life of a socket on a watched port; 136 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

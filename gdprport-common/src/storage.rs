@@ -96,6 +96,12 @@ pub enum Started {
     Elsewhere = 2,
 }
 
+/// A flag of [`SocketOwner`]: `out_base` was read from the SYN itself, which with TCP Fast Open (RFC 7413) may carry data.
+pub const SOCKET_SYN_SEEN: u8 = 1;
+
+/// A flag of [`SocketOwner`]: the opening of this connection was counted in a group ([`crate::OverloadGroup`]).
+pub const SOCKET_GROUPED: u8 = 2;
+
 /// A process at the time of a call.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -172,8 +178,8 @@ pub struct SocketOwner {
     pub peer_family: u8,
     /// A [`SocketRole`].
     pub role: u8,
-    /// 1 once `out_base` was read from the SYN itself, which with TCP Fast Open (RFC 7413) may carry data.
-    pub syn_seen: u8,
+    /// `SOCKET_*` bits.
+    pub flags: u8,
     /// A [`Closing`].
     pub closing: u8,
 }

@@ -19,7 +19,7 @@ use aya_ebpf::macros::cgroup_skb;
 use aya_ebpf::programs::SkBuffContext;
 use gdprport_common::{
     Hook, PAYLOAD_BUDGET, PAYLOAD_CAP, PAYLOAD_LONG, PAYLOAD_LONG_BUDGET, PAYLOAD_SMALL, PayloadHeader,
-    PayloadRecord, RecordKind,
+    PayloadRecord, RecordKind, SOCKET_SYN_SEEN,
 };
 
 use crate::count::Occasion;
@@ -121,7 +121,7 @@ fn inspect(skb: *mut __sk_buff, sent: bool) {
         let sequence = if syn { sequence.wrapping_add(1) } else { sequence };
         if syn {
             (*stored).out_base = sequence;
-            (*stored).syn_seen = 1;
+            (*stored).flags |= SOCKET_SYN_SEEN;
         }
         // A repetition: the daemon has the bytes, and they cost nothing. The first segment may have any number, so it is
         // never taken for one.

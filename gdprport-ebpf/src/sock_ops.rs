@@ -19,7 +19,7 @@ use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
 use gdprport_common::{
     Caller, CloseTail, FLAG_FIN_UNACKED, FLAG_OPTMEM_FULL, FLAG_PEER_FIN, FLAG_PEER_REPLIED, FlowRecord,
-    FlowTail, Hook, RecordKind, SocketOwner, SocketRole, Started,
+    FlowTail, Hook, RecordKind, SOCKET_SYN_SEEN, SocketOwner, SocketRole, Started,
 };
 
 use crate::count::Occasion;
@@ -252,7 +252,7 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
             (*stored).since_ns = now;
             (*stored).started = Started::Yes as u8;
             (*stored).in_base = in_base;
-            if (*stored).syn_seen == 0 {
+            if (*stored).flags & SOCKET_SYN_SEEN == 0 {
                 (*stored).out_base = out_base;
             }
             if kind as u8 != RecordKind::Listening as u8 && flags.posture() {

@@ -39,11 +39,13 @@ pub fn print(text: &str) {
 #[track_caller]
 pub fn check_conservation(counters: &Value) {
     let mut text = String::new();
-    let [seen, emitted, filtered] =
-        ["seen", "emitted", "filtered"].map(|key| count(counters, &format!("coverage.kernel.{key}")));
+    let [seen, emitted, filtered, grouped] = ["seen", "emitted", "filtered", "grouped"]
+        .map(|key| count(counters, &format!("coverage.kernel.{key}")));
     let lost = sum(counters, "coverage.kernel.dropped");
-    let _ =
-        writeln!(text, "\nkernel: {seen} seen = {emitted} emitted + {filtered} filtered + {lost} dropped");
+    let _ = writeln!(
+        text,
+        "\nkernel: {seen} seen = {emitted} emitted + {filtered} filtered + {grouped} grouped + {lost} dropped"
+    );
     let [received, delivered, suppressed] =
         ["received", "delivered", "suppressed"].map(|key| count(counters, &format!("coverage.{key}")));
     let dropped = sum(counters, "coverage.dropped");
@@ -57,7 +59,7 @@ pub fn check_conservation(counters: &Value) {
         let _ = write!(text, "\n{}", sums(sink));
     }
     print(&text);
-    assert_eq!(seen, emitted + filtered + lost, "{}", counters["coverage"]);
+    assert_eq!(seen, emitted + filtered + grouped + lost, "{}", counters["coverage"]);
     assert_eq!(received, delivered + suppressed + dropped, "{}", counters["coverage"]);
     for sink in sinks {
         check_sink_conservation(sink);

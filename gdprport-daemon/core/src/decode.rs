@@ -6,15 +6,16 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gdprport_common::{
-    CgroupRecord, ExecHeader, FILE_CAP, FLAG_FIN_UNACKED, FLAG_IO_WORKER, FLAG_OPTMEM_FULL, FLAG_PEER_FIN,
-    FLAG_PEER_FIN_UNKNOWN, FLAG_PEER_REPLIED, FailTail, FileState, FlowRecord, MountOwner, PATH_CAP,
-    PAYLOAD_LONG, PayloadHeader, RecordKind, SocketRole,
+    CgroupRecord, ExecHeader, FILE_CAP, FLAG_IO_WORKER, FLAG_OPTMEM_FULL, FileState, FlowRecord, MountOwner,
+    PATH_CAP, PAYLOAD_LONG, PayloadHeader, RecordKind, SocketRole,
 };
 use zerocopy::FromBytes as _;
 
 use super::executed::{Executable, FileReading};
 use super::identity::OwnerRef;
-use super::model::{Direction, Endpoint, Outcome, Withheld};
+use super::model::{Endpoint, Withheld};
+pub use ending::ConnectionEnd;
+use ending::{ending, failure};
 
 /// Why a record could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,31 +54,6 @@ pub struct SocketEvent {
     pub peer: Endpoint,
     /// Who owns this end.
     pub owner: OwnerRef,
-}
-
-/// How a connection ended, in numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConnectionEnd {
-    /// Application bytes that the peer acknowledged and, where this end connected, its SYN: [`Self::bytes_sent`].
-    pub acked: u64,
-    /// Application bytes that arrived in order; `None` if it is not known whether the peer's FIN is among them.
-    pub bytes_received: Option<u64>,
-    /// Smoothed round-trip time in microseconds, `None` if none was measured.
-    pub rtt_us: Option<u32>,
-    /// Segments sent again.
-    pub retransmits: u32,
-    /// When it was established or, if never, connect was called; boottime ns, 0 if not known.
-    pub since_ns: u64,
-    /// How it ended.
-    pub outcome: Outcome,
-}
-
-impl ConnectionEnd {
-    /// Application bytes that the peer acknowledged, at this end.
-    #[must_use]
-    pub fn bytes_sent(&self, direction: Direction) -> u64 {
-        self.acked.saturating_sub(u64::from(direction == Direction::Out))
-    }
 }
 
 /// A decoded record, by who applies it.
@@ -177,35 +153,6 @@ impl ConnectionRecord<'_> {
     }
 }
 
-/// States of include/net/tcp_states.h that show how a connection ended.
-mod tcp {
-    pub(super) const FIN_WAIT2: u8 = 5;
-    pub(super) const LAST_ACK: u8 = 9;
-    pub(super) const LISTEN: u8 = 10;
-    pub(super) const CLOSING: u8 = 11;
-    pub(super) const LAST: u8 = 12;
-}
-
-/// Error numbers of include/uapi/asm-generic/errno.h.
-mod errno {
-    /// TCP gave up: a retransmission, a keep-alive or a window probe was not answered, or not within the user timeout.
-    const ETIMEDOUT: u8 = 110;
-
-    /// Those with which TCP gives up (`tcp_write_err`, net/ipv4/tcp_timer.c): an ICMP message may have said why nobody
-    /// answers (`icmp_err_convert`, net/ipv4/icmp.c; `icmpv6_err_convert`). A reset leaves others.
-    pub(super) const MEANS_SILENCE: [u8; 10] = [
-        ETIMEDOUT, 13,  // EACCES
-        64,  // ENONET
-        71,  // EPROTO
-        92,  // ENOPROTOOPT
-        95,  // EOPNOTSUPP
-        101, // ENETUNREACH
-        111, // ECONNREFUSED: of a port that cannot be reached
-        112, // EHOSTDOWN
-        113, // EHOSTUNREACH
-    ];
-}
-
 /// Reads one record of the ring buffer.
 ///
 /// # Errors
@@ -275,10 +222,10 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
         RecordKind::Closed | RecordKind::ListenerClosed => {
             let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;
             let socket = socket(kind, record)?;
-            if record.old_state > tcp::LAST {
+            if record.old_state > ending::tcp::LAST {
                 return Err(DecodeError::Field { kind, field: "TCP state" });
             }
-            if kind == RecordKind::ListenerClosed || record.old_state == tcp::LISTEN {
+            if kind == RecordKind::ListenerClosed || record.old_state == ending::tcp::LISTEN {
                 return Ok(Record::Listener(ListenerRecord::Closed(socket)));
             }
             Ok(Record::Connection(ConnectionRecord::Ended(socket, ending(record))))
@@ -328,17 +275,8 @@ fn born(owner: &mut OwnerRef, comm: [u64; 2], start_ns: u64, parent_tgid: u32) {
 
 #[inline(always)]
 fn socket(kind: RecordKind, record: &FlowRecord) -> Result<SocketEvent, DecodeError> {
-    let address = |parts: [u32; 4]| match record.family {
-        4 => Ok(IpAddr::V4(Ipv4Addr::from(parts[0].to_ne_bytes()))),
-        6 => {
-            let mut octets = [0; 16];
-            for (octets, part) in octets.chunks_exact_mut(4).zip(parts) {
-                octets.copy_from_slice(&part.to_ne_bytes());
-            }
-            Ok(IpAddr::V6(Ipv6Addr::from(octets)))
-        }
-        _ => Err(DecodeError::Field { kind, field: "address family" }),
-    };
+    let address =
+        |parts| address(record.family, parts).ok_or(DecodeError::Field { kind, field: "address family" });
     Ok(SocketEvent {
         time_ns: record.time_ns,
         cookie: record.cookie,
@@ -346,6 +284,22 @@ fn socket(kind: RecordKind, record: &FlowRecord) -> Result<SocketEvent, DecodeEr
         peer: Endpoint::new(address(record.peer)?, record.peer_port),
         owner: owner(kind, record)?,
     })
+}
+
+/// An address as the kernel side stores it; `None` for a family that does not exist.
+#[inline(always)]
+fn address(family: u8, parts: [u32; 4]) -> Option<IpAddr> {
+    match family {
+        4 => Some(IpAddr::V4(Ipv4Addr::from(parts[0].to_ne_bytes()))),
+        6 => {
+            let mut octets = [0; 16];
+            for (octets, part) in octets.chunks_exact_mut(4).zip(parts) {
+                octets.copy_from_slice(&part.to_ne_bytes());
+            }
+            Some(IpAddr::V6(Ipv6Addr::from(octets)))
+        }
+        _ => None,
+    }
 }
 
 /// Who owns the socket, without what only the tail carries.
@@ -365,53 +319,20 @@ fn owner(kind: RecordKind, record: &FlowRecord) -> Result<OwnerRef, DecodeError>
         start_ns: 0,
         time_ns: record.time_ns,
         comm: [0; 16],
-        withheld: match record.flags {
-            flags if flags & FLAG_OPTMEM_FULL != 0 => Some(Withheld::OptionMemory),
-            flags if flags & FLAG_IO_WORKER != 0 => Some(Withheld::KernelThread),
-            _ => None,
-        },
+        withheld: withheld(record.flags),
     })
 }
 
-/// A connect that failed.
-fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> ConnectionEnd {
-    let outcome = match kind {
-        RecordKind::Denied => Outcome::Denied,
-        _ => Outcome::of_attempt(record.flags & FLAG_PEER_REPLIED != 0, u32::from(tail.retransmits)),
-    };
-    ConnectionEnd {
-        acked: 0,
-        bytes_received: Some(0),
-        rtt_us: None,
-        retransmits: u32::from(tail.retransmits),
-        since_ns: record.time_ns.saturating_sub(u64::from(tail.elapsed_ms) * 1_000_000),
-        outcome,
+/// How a process kept itself from being the owner, from the flags of a record.
+const fn withheld(flags: u8) -> Option<Withheld> {
+    match flags {
+        flags if flags & FLAG_OPTMEM_FULL != 0 => Some(Withheld::OptionMemory),
+        flags if flags & FLAG_IO_WORKER != 0 => Some(Withheld::KernelThread),
+        _ => None,
     }
 }
 
-/// The kernel counts a SYN or FIN as a byte of the stream. Ours is in `bytes_acked` at the active end
-/// once the SYN was answered, and at either end once the FIN was acknowledged; the peer's FIN is in
-/// `bytes_received`. The record does not always show which end it was.
-fn ending(record: &FlowRecord) -> ConnectionEnd {
-    let tail = record.tail.as_close();
-    let state = record.old_state;
-    let our_fin_acked = matches!(state, tcp::FIN_WAIT2 | tcp::CLOSING | tcp::LAST_ACK)
-        && record.flags & FLAG_FIN_UNACKED == 0;
-    let their_fin_came = record.flags & FLAG_PEER_FIN != 0;
-    ConnectionEnd {
-        acked: tail.bytes_acked.saturating_sub(u64::from(our_fin_acked)),
-        bytes_received: (record.flags & FLAG_PEER_FIN_UNKNOWN == 0)
-            .then(|| tail.bytes_received.saturating_sub(u64::from(their_fin_came))),
-        rtt_us: (tail.srtt_us_x8 != 0).then_some(tail.srtt_us_x8 >> 3),
-        retransmits: tail.retransmits,
-        since_ns: tail.since_ns,
-        outcome: match record.error {
-            error if errno::MEANS_SILENCE.contains(&error) => Outcome::TimedOut,
-            0 if our_fin_acked => Outcome::Closed,
-            _ => Outcome::Reset,
-        },
-    }
-}
-
+mod ending;
+pub mod overload;
 #[cfg(test)]
 mod tests;

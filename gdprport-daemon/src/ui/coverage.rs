@@ -13,8 +13,11 @@ pub(super) fn coverage(status: &Status, screen: &Screen) -> String {
     let mut text = title("COVERAGE", &format!("since {}", moment(coverage.since)));
     let mut add = |name, tone, value: &str| text.push_str(&fact(name, tone, value, screen.width));
     let (kernel, n) = (&coverage.kernel, thousands);
-    let seen =
+    let mut seen =
         format!("{} seen = {} emitted + {} filtered", n(kernel.seen), n(kernel.emitted), n(kernel.filtered));
+    if kernel.grouped > 0 {
+        seen.push_str(&format!(" + {} grouped", n(kernel.grouped)));
+    }
     add("kernel", tone_of(&kernel.dropped), &format!("{seen} + {}", lost(&kernel.dropped)));
     if kernel.owners_unkept > 0 {
         let times = n(kernel.owners_unkept);

@@ -1,13 +1,18 @@
 //! What decoding guarantees, on synthetic records.
 
-use gdprport_common::{CloseTail, FlowTail, OpenTail};
+use gdprport_common::{
+    CloseTail, FLAG_FIN_UNACKED, FLAG_GROUPED, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FLAG_PEER_REPLIED,
+    FailTail, FlowTail, OpenTail,
+};
 use proptest::prelude::*;
 use zerocopy::IntoBytes as _;
 
+use super::ending::tcp;
 use super::*;
 use crate::executed::ExecutedFile;
+use crate::model::{Direction, Outcome};
 
-fn record(kind: RecordKind) -> FlowRecord {
+pub(super) fn record(kind: RecordKind) -> FlowRecord {
     FlowRecord {
         kind: kind as u8,
         family: 4,
@@ -105,6 +110,12 @@ fn syn_and_fin_are_not_application_bytes() {
 fn an_end_that_does_not_wait_for_the_peers_fin_subtracts_none() {
     let ending = ended(tcp::FIN_WAIT2, 0, SocketRole::Connected, 102, 200);
     assert_eq!((ending.bytes_sent(Direction::Out), ending.bytes_received), (100, Some(200)));
+}
+
+#[test]
+fn an_end_says_whether_its_opening_is_in_a_group() {
+    let ending = |flags| ended(tcp::LAST_ACK, flags, SocketRole::Accepted, 1, 1);
+    assert!(ending(FLAG_GROUPED | FLAG_PEER_FIN).grouped && !ending(FLAG_PEER_FIN).grouped);
 }
 
 #[test]

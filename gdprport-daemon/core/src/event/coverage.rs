@@ -30,7 +30,7 @@ pub struct CoverageEvent {
 /// What was watched, delivered and lost from one time to another.
 ///
 /// `received = delivered + suppressed + Σ dropped` holds for the daemon, and
-/// `seen = emitted + filtered + Σ dropped` for the kernel programs.
+/// `seen = emitted + filtered + grouped + Σ dropped` for the kernel programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Coverage {
     /// Begin of the period.
@@ -90,7 +90,7 @@ impl Coverage {
     }
 }
 
-/// The counters of the kernel programs: `seen = emitted + filtered + Σ dropped`.
+/// The counters of the kernel programs: `seen = emitted + filtered + grouped + Σ dropped`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KernelCounts {
     /// Occurrences on watched ports that a hook ran for.
@@ -99,6 +99,10 @@ pub struct KernelCounts {
     pub emitted: u64,
     /// Of these, of no interest.
     pub filtered: u64,
+    /// Of these, counted in a group of connections instead of being handed over one by one, because the ring buffer was
+    /// nearly full.
+    #[serde(default)]
+    pub grouped: u64,
     /// Of these, lost before the daemon could read them.
     pub dropped: ByReason,
     /// Times there was no memory to keep a socket's owner, whose flow then has no known owner.

@@ -294,7 +294,8 @@ pub fn loss() -> CoverageEvent {
             kernel: Some(KernelCounts {
                 seen: 5_000,
                 emitted: 4_711,
-                filtered: 280,
+                filtered: 260,
+                grouped: 20,
                 dropped: BTreeMap::from([("ring-full".into(), 9)]),
                 owners_unkept: 6,
             }),

@@ -83,6 +83,7 @@ pub fn flow(bytes: &[u8]) {
                     retransmits: 0,
                     since_ns: now,
                     outcome,
+                    grouped: outcome == Outcome::Reset,
                 };
                 let record = match outcome {
                     Outcome::Refused => ConnectionRecord::Failed(event, ending),

@@ -6,6 +6,7 @@
 mod container;
 mod event;
 mod flow;
+mod group;
 mod input;
 mod policy;
 mod posture;
@@ -18,6 +19,7 @@ mod tests;
 pub use container::container;
 pub use event::event;
 pub use flow::flow;
+pub use group::group;
 pub use input::Input;
 pub use policy::policy;
 pub use posture::{posture, tls};

@@ -60,6 +60,7 @@ fn events_with_text_from_outside_are_as_the_schema_says() {
 fn every_seed_of_the_core_keeps_its_promises() {
     seeds("record", record);
     seeds("flow", flow);
+    seeds("group", group);
     seeds("posture", posture);
     seeds("tls", tls);
     seeds("policy", policy);

@@ -134,6 +134,7 @@ fn places(counters: &Counters) -> BTreeMap<String, PlaceCounts> {
         seen: of.seen,
         emitted: of.emitted,
         filtered: of.filtered,
+        grouped: of.grouped,
         dropped: of.dropped_ring_full,
     };
     Hook::ALL.iter().zip(&counters.hooks).map(|(place, of)| (place.name().to_owned(), counts(of))).collect()
@@ -147,6 +148,7 @@ fn kernel_counts(counters: &Counters) -> KernelCounts {
         seen: sum(|hook| hook.seen),
         emitted: sum(|hook| hook.emitted),
         filtered: sum(|hook| hook.filtered),
+        grouped: sum(|hook| hook.grouped),
         dropped: if dropped == 0 { ByReason::new() } else { [(RING_FULL.into(), dropped)].into() },
         owners_unkept: counters.unkept,
     }
@@ -160,10 +162,11 @@ mod tests {
     fn the_kernels_counters_are_summed_over_hooks() {
         let mut counters = Counters::default();
         for hook in &mut counters.hooks {
-            (hook.seen, hook.emitted, hook.filtered, hook.dropped_ring_full) = (10, 6, 3, 1);
+            (hook.seen, hook.emitted, hook.filtered) = (12, 6, 3);
+            (hook.grouped, hook.dropped_ring_full) = (2, 1);
         }
         let sum = kernel_counts(&counters);
         let dropped: u64 = sum.dropped.values().sum();
-        assert_eq!(sum.seen, sum.emitted + sum.filtered + dropped);
+        assert_eq!(sum.seen, sum.emitted + sum.filtered + sum.grouped + dropped);
     }
 }

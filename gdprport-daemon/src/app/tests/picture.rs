@@ -252,7 +252,15 @@ impl Picture {
 
 fn end(acked: u64, received: u64, since_ns: u64, outcome: Outcome) -> ConnectionEnd {
     let bytes_received = Some(received);
-    ConnectionEnd { acked, bytes_received, rtt_us: Some(30), retransmits: 0, since_ns, outcome }
+    ConnectionEnd {
+        acked,
+        bytes_received,
+        rtt_us: Some(30),
+        retransmits: 0,
+        since_ns,
+        outcome,
+        grouped: false,
+    }
 }
 
 /// An hour in which so many connections are made, a tenth of them by the scanner.

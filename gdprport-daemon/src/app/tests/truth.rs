@@ -253,6 +253,7 @@ fn ended(number: u64, since_ns: u64, outcome: Outcome) -> ConnectionEnd {
         retransmits: 0,
         since_ns,
         outcome,
+        grouped: false,
     }
 }
 

@@ -9,7 +9,7 @@ use gdprport_core::event::{ByReason, Coverage, KernelCounts};
 
 /// What was seen, delivered and lost. All are counts of events, except for the flows.
 ///
-/// `kernel.seen = kernel.emitted + kernel.filtered + Σ kernel.dropped` and
+/// `kernel.seen = kernel.emitted + kernel.filtered + kernel.grouped + Σ kernel.dropped` and
 /// `received = delivered + suppressed + Σ dropped` hold whenever nothing is in flight.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CoverageStatus {
@@ -69,8 +69,14 @@ pub(crate) struct CoverageStatus {
 impl From<Coverage> for CoverageStatus {
     /// What the snapshot that a `coverage` event carries holds too. The rest is zero: its owners fill it in.
     fn from(snapshot: Coverage) -> Self {
-        let none =
-            KernelCounts { seen: 0, emitted: 0, filtered: 0, dropped: ByReason::new(), owners_unkept: 0 };
+        let none = KernelCounts {
+            seen: 0,
+            emitted: 0,
+            filtered: 0,
+            grouped: 0,
+            dropped: ByReason::new(),
+            owners_unkept: 0,
+        };
         Self {
             since: snapshot.from,
             kernel: snapshot.kernel.unwrap_or(none),
@@ -97,7 +103,8 @@ impl From<Coverage> for CoverageStatus {
     }
 }
 
-/// What became of the occasions of one place in the kernel programs: `seen = emitted + filtered + dropped`.
+/// What became of the occasions of one place in the kernel programs: `seen = emitted + filtered + grouped +
+/// dropped`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PlaceCounts {
     /// Occasions on which a record could have been due.
@@ -106,6 +113,9 @@ pub(crate) struct PlaceCounts {
     pub emitted: u64,
     /// Occasions with nothing new to report.
     pub filtered: u64,
+    /// Occasions that were counted in a group, because the ring buffer was nearly full.
+    #[serde(default)]
+    pub grouped: u64,
     /// Records lost because the ring buffer was full.
     pub dropped: u64,
 }

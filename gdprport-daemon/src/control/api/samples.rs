@@ -106,7 +106,8 @@ fn idle(name: &str, number: u16, protocol: Option<&str>, declared: bool) -> Port
 }
 
 fn places() -> BTreeMap<String, PlaceCounts> {
-    let counts = |seen, emitted, filtered, dropped| PlaceCounts { seen, emitted, filtered, dropped };
+    let counts =
+        |seen, emitted, filtered, dropped| PlaceCounts { seen, emitted, filtered, grouped: 0, dropped };
     [
         ("established".to_owned(), counts(3_144_675, 3_144_663, 0, 12)),
         ("payload".to_owned(), counts(19_975_766, 1_572_627, 18_403_139, 0)),
@@ -202,6 +203,7 @@ pub(crate) fn status() -> Status {
                 seen: 23_120_441,
                 emitted: 4_717_290,
                 filtered: 18_403_139,
+                grouped: 0,
                 dropped: [("ring-full".into(), 12)].into(),
                 owners_unkept: 0,
             },

@@ -11,7 +11,7 @@ pub(super) fn metrics(coverage: &CoverageStatus) -> Vec<Family> {
         Family::counter(
             "gdprport_kernel_seen_total",
             &["place"],
-            "Occasions for a record, by the place in the kernel programs: emitted, filtered or dropped.",
+            "Occasions for a record, by the place in the kernel programs: emitted, filtered, grouped or dropped.",
             places(|counts| counts.seen),
         ),
         Family::counter(
@@ -25,6 +25,12 @@ pub(super) fn metrics(coverage: &CoverageStatus) -> Vec<Family> {
             &["place"],
             "Occasions with nothing new to report.",
             places(|counts| counts.filtered),
+        ),
+        Family::counter(
+            "gdprport_kernel_grouped_total",
+            &["place"],
+            "Occasions that were counted in a group of connections, because the ring buffer was nearly full.",
+            places(|counts| counts.grouped),
         ),
         Family::counter(
             "gdprport_kernel_dropped_total",

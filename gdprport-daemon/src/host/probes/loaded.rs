@@ -326,6 +326,7 @@ fn combine(a: &Counters, b: &Counters, with: impl Fn(u64, u64) -> u64) -> Counte
             seen: with(a.seen, b.seen),
             emitted: with(a.emitted, b.emitted),
             filtered: with(a.filtered, b.filtered),
+            grouped: with(a.grouped, b.grouped),
             dropped_ring_full: with(a.dropped_ring_full, b.dropped_ring_full),
         };
     }

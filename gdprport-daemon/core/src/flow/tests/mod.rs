@@ -108,6 +108,7 @@ fn ending(outcome: Outcome) -> ConnectionEnd {
         retransmits: 0,
         since_ns: 3,
         outcome,
+        grouped: false,
     }
 }
 

@@ -208,6 +208,7 @@ impl Play {
                     retransmits: 0,
                     since_ns: now_ns.saturating_sub(input.u8().into()),
                     outcome,
+                    grouped: false,
                 };
                 let record = match outcome {
                     Outcome::Refused => ConnectionRecord::Failed(event, end),
