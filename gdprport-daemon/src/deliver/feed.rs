@@ -11,17 +11,15 @@ use gdprport_core::delivery::Filter;
 use gdprport_core::encode::Encoding;
 use gdprport_core::event::Event;
 use jiff::Timestamp;
+use uuid::Uuid;
 
-use super::cursor::Place;
-use super::lost::{Loss, Maker};
+use super::cursor::{Place, Unread};
+use super::lost::{Loss, Maker, REPLACED, UNREADABLE};
 use super::{Limits, Message};
-use crate::sink::spool::{Item, SpoolError, SpoolReader};
+use crate::sink::spool::{Item, Seen, SpoolError, SpoolReader};
 
 /// Records that are looked at in one go: a filter that takes nothing must not keep a thread of the pool for long.
 const SCAN_MAX: usize = 4_096;
-
-/// Why a record of the spool did not become an event.
-const UNREADABLE: &str = "unreadable";
 
 /// What is to be sent, and where the sink is when it was.
 #[derive(Debug, Default)]
@@ -39,7 +37,7 @@ pub(super) struct Batch {
     pub(super) counted: u64,
     /// What was lost, beside the messages that report it.
     pub(super) losses: Vec<Loss>,
-    /// Whether another spool begins in it.
+    /// Whether another spool begins in it; the loss that this is stands among the messages.
     pub(super) anew: bool,
     /// Whether there may be more to read at once.
     pub(super) more: bool,
@@ -54,6 +52,16 @@ pub(super) struct Mark {
     pub(super) filtered: u64,
     /// Events whose loss it reports.
     pub(super) lost: u64,
+    /// Whether they may be more.
+    pub(super) uncounted: bool,
+}
+
+/// What a feed cannot find in the files.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    pub(super) now: Timestamp,
+    /// What lies in the spool, from the last look at all of it.
+    pub(super) unread: Option<Unread>,
 }
 
 /// One sink's way through the spool.
@@ -66,8 +74,6 @@ pub(super) struct Feed {
     encoding: Encoding,
     /// Time of the record before.
     last: Option<Timestamp>,
-    /// Another spool was found while messages of the one before were collected.
-    begins: Option<Place>,
     scratch: Vec<u8>,
 }
 
@@ -81,33 +87,28 @@ impl Feed {
         encoding: Encoding,
     ) -> Self {
         match place {
-            Place { spool: Some(spool), index: Some(index) } => reader.resume(spool, index),
-            Place { spool: None, index: Some(index) } => reader.seek(index),
+            Place { spool: Some(spool), index: Some(index), seen } => reader.resume(spool, index, seen),
+            Place { spool: None, index: Some(index), .. } => reader.seek(index),
             Place { index: None, .. } => {}
         }
-        Self { reader, place, maker, filter, encoding, last: None, begins: None, scratch: Vec::new() }
+        let last = place.seen.map(Seen::at);
+        Self { reader, place, maker, filter, encoding, last, scratch: Vec::new() }
     }
 
     /// Adds what comes next to a batch, within its bounds.
     ///
     /// # Errors
     /// If the spool cannot be read. What was read before is in the batch.
-    pub(super) fn fill(&mut self, batch: &mut Batch, limits: Limits) -> Result<(), SpoolError> {
-        if batch.messages.is_empty()
-            && let Some(place) = self.begins.take()
-        {
-            (self.place, batch.anew) = (place, true);
-        }
-        let read = self.read(batch, limits);
+    pub(super) fn fill(&mut self, batch: &mut Batch, limits: Limits, known: Known) -> Result<(), SpoolError> {
+        let read = self.read(batch, limits, known);
         batch.next = self.place;
         read
     }
 
-    fn read(&mut self, batch: &mut Batch, limits: Limits) -> Result<(), SpoolError> {
+    fn read(&mut self, batch: &mut Batch, limits: Limits, known: Known) -> Result<(), SpoolError> {
         batch.more = true;
         for _ in 0..SCAN_MAX {
-            let full = batch.messages.len() >= limits.events || batch.bytes >= limits.bytes;
-            if full || self.begins.is_some() {
+            if batch.messages.len() >= limits.events || batch.bytes >= limits.bytes {
                 return Ok(());
             }
             let Some(item) = self.reader.next()? else {
@@ -120,28 +121,42 @@ impl Feed {
                     let loss = Loss {
                         from: found.from,
                         events: found.events,
+                        at_least: found.at_least,
                         since: found.since.or(self.last).unwrap_or(found.until),
                         until: found.until,
                         reason: found.reason.as_str(),
                     };
-                    self.lose(batch, loss, found.to.saturating_add(1));
+                    let behind = self.behind(found.to);
+                    self.lose(batch, loss, behind);
                 }
                 Item::Anew(spool) => {
-                    let place = Place { spool: Some(spool), index: None };
+                    let loss = self.replaced(known);
+                    batch.anew = true;
+                    self.lose(batch, loss, Place { spool: Some(spool), ..Place::default() });
                     self.last = None;
-                    if batch.messages.is_empty() {
-                        (self.place, batch.anew) = (place, true);
-                    } else {
-                        self.begins = Some(place);
-                    }
                 }
             }
         }
         Ok(())
     }
 
+    /// What is lost because another spool is there.
+    fn replaced(&self, known: Known) -> Loss {
+        // Nothing older was in it than it.
+        let begun = self.place.spool.and_then(|spool| spool.get_timestamp());
+        let begun = begun.and_then(|at| Timestamp::from_second(i64::try_from(at.to_unix().0).ok()?).ok());
+        Loss {
+            from: self.place.index.unwrap_or(0),
+            events: known.unread.map_or(0, |unread| unread.at(self.place)),
+            at_least: true,
+            since: self.last.or(begun).unwrap_or(known.now),
+            until: known.now,
+            reason: REPLACED,
+        }
+    }
+
     fn record(&mut self, batch: &mut Batch, index: u64, time: Timestamp, line: &Bytes) {
-        let behind = index.saturating_add(1);
+        let behind = Place { seen: self.reader.seen(), ..self.behind(index) };
         match serde_json::from_slice::<Event>(line) {
             Ok(event) if self.filter.takes(&event) => {
                 // As the sensor wrote it.
@@ -152,45 +167,59 @@ impl Feed {
                     self.encoding.write(&event, &mut self.scratch);
                     Bytes::copy_from_slice(&self.scratch)
                 };
-                self.add(batch, Message { event, record }, 0, index, behind);
+                self.add(batch, Message { event, record }, Some(index), behind, None);
             }
             Ok(_) => {
                 batch.filtered += 1;
-                self.pass(behind);
+                self.place = behind;
             }
             // A newer sensor's, or nobody knows whose.
             Err(_) => {
                 let since = self.last.unwrap_or(time);
-                self.lose(
-                    batch,
-                    Loss { from: index, events: 1, since, until: time, reason: UNREADABLE },
-                    behind,
-                );
+                let (events, at_least, reason) = (1, false, UNREADABLE);
+                self.lose(batch, Loss { from: index, events, at_least, since, until: time, reason }, behind);
             }
         }
         self.last = Some(time);
     }
 
-    fn lose(&mut self, batch: &mut Batch, mut loss: Loss, behind: u64) {
+    fn lose(&mut self, batch: &mut Batch, mut loss: Loss, behind: Place) {
         // The clock may have been set back between two records.
         (loss.since, loss.until) = (loss.since.min(loss.until), loss.since.max(loss.until));
-        let event = self.maker.lost(self.reader.spool(), &loss);
+        let event = self.maker.lost(self.spool(), &loss);
         self.scratch.clear();
         self.encoding.write(&event, &mut self.scratch);
         let record = Bytes::copy_from_slice(&self.scratch);
-        self.add(batch, Message { event, record }, loss.events, loss.from, behind);
+        let index = self.place.index.map(|_| loss.from);
+        self.add(batch, Message { event, record }, index, behind, Some(&loss));
         batch.losses.push(loss);
     }
 
-    fn add(&mut self, batch: &mut Batch, message: Message, lost: u64, index: u64, behind: u64) {
+    /// Adds a message that stands at an index; `behind`: the place once it is done.
+    fn add(
+        &mut self,
+        batch: &mut Batch,
+        message: Message,
+        index: Option<u64>,
+        behind: Place,
+        loss: Option<&Loss>,
+    ) {
         batch.bytes += message.record.len();
         batch.messages.push(message);
-        let place = Place { spool: self.reader.spool(), index: Some(index) };
-        batch.marks.push(Mark { place, filtered: batch.filtered, lost });
-        self.pass(behind);
+        let place = Place { spool: self.spool(), index, seen: self.place.seen };
+        let lost = loss.map_or(0, |loss| loss.events);
+        let uncounted = loss.is_some_and(|loss| loss.at_least);
+        batch.marks.push(Mark { place, filtered: batch.filtered, lost, uncounted });
+        self.place = behind;
     }
 
-    fn pass(&mut self, behind: u64) {
-        self.place = Place { spool: self.reader.spool(), index: Some(behind) };
+    /// The spool in which the sink is: where another one begins still the one before.
+    fn spool(&self) -> Option<Uuid> {
+        self.place.spool.or(self.reader.spool())
+    }
+
+    /// The place behind an index of the spool that is read.
+    fn behind(&self, index: u64) -> Place {
+        Place { spool: self.reader.spool(), index: Some(index.saturating_add(1)), seen: self.place.seen }
     }
 }

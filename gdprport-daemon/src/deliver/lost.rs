@@ -9,16 +9,30 @@ use uuid::{Builder, Uuid};
 
 use gdprport_core::delivery::Sink;
 
+/// Why a record of the spool did not become an event.
+pub(super) const UNREADABLE: &str = "unreadable";
+
+/// Another spool is there: what was in the one before and was not read is gone.
+pub(super) const REPLACED: &str = "spool-replaced";
+
 /// Events that a sink does not get.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Loss {
     /// The first index that is missing: with the spool it is what the event's id is made of.
     pub(super) from: u64,
-    /// How many; 0: nobody knows.
     pub(super) events: u64,
+    /// Whether they may be more.
+    pub(super) at_least: bool,
     pub(super) since: Timestamp,
     pub(super) until: Timestamp,
     pub(super) reason: &'static str,
+}
+
+impl Loss {
+    /// How exact the number is.
+    pub(super) fn bound(&self) -> Option<Bound> {
+        self.at_least.then_some(Bound::AtLeast)
+    }
 }
 
 /// Makes a sink's own events.
@@ -44,7 +58,7 @@ impl Maker {
             from: loss.since,
             to: loss.until,
             lost: loss.events,
-            bound: (loss.events == 0).then_some(Bound::AtLeast),
+            bound: loss.bound(),
             reason: loss.reason.into(),
         };
         let body = Body::SinkLost(Box::new(SinkLost { sink: self.sink.clone(), gap }));
@@ -68,7 +82,9 @@ impl Maker {
         let digest = digest.finalize();
         let mut bits = [0; 10];
         bits.copy_from_slice(&digest[..10]);
-        let ms = u64::try_from(loss.until.as_millisecond()).unwrap_or(0);
+        // That a spool was replaced is noticed at another time after a crash.
+        let at = if loss.reason == REPLACED { loss.since } else { loss.until };
+        let ms = u64::try_from(at.as_millisecond()).unwrap_or(0);
         Builder::from_unix_timestamp_millis(ms, &bits).into_uuid()
     }
 }

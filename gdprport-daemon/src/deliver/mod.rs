@@ -5,6 +5,7 @@
 //! sink waits for. Does not belong here: how an event is written (`gdprport_core::encode`), what can be configured
 //! (`gdprport_core::delivery`), the spool (`sink::spool`).
 
+mod beginning;
 mod board;
 mod config;
 mod connect;
@@ -23,6 +24,7 @@ mod probe;
 mod receiver;
 mod routes;
 mod run;
+mod running;
 mod secret;
 mod standing;
 mod syslog;

@@ -1,6 +1,5 @@
 //! The endpoints of the deliverer's control socket.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -8,10 +7,6 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use jiff::Timestamp;
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 use super::board::Board;
 use super::probe::probe;
@@ -23,8 +18,8 @@ use crate::control::server::{Caller, HttpRefusal, Json, refuse, scrapes};
 /// How long a status may take, less than a client waits.
 const STATUS_WITHIN: Duration = Duration::from_secs(4);
 
-/// Why there is no status.
-const SLOW: &str = "the spool is being read and the disk is slow; try again";
+/// How long a look at the spool may take; then what was found before is said, with its time.
+const LOOK_WITHIN: Duration = Duration::from_secs(3);
 
 /// What `GET /` lists.
 const ENDPOINTS: [(&str, &str, &str); 4] = [
@@ -40,18 +35,9 @@ const ENDPOINTS: [(&str, &str, &str); 4] = [
 
 /// `GET /metrics`, for the control socket and for an address of its own.
 pub(super) fn scrapes(board: Board) -> Router {
-    let reading = Arc::new(Semaphore::new(1));
     let ask = move || {
-        let (board, place) = (board.clone(), Arc::clone(&reading).try_acquire_owned());
-        async move {
-            // Where the disk hangs, whoever scrapes leaves one thread behind, and not another one each time.
-            let place = place.map_err(|_| SLOW.to_owned())?;
-            let read = spawn_blocking(move || {
-                let _place = place;
-                deliverer(&board.status(Timestamp::now()))
-            });
-            read.await.map_err(|error| error.to_string())
-        }
+        let board = board.clone();
+        async move { Ok(deliverer(&board.status(LOOK_WITHIN).await)) }
     };
     scrapes::of(ask, STATUS_WITHIN)
 }
@@ -80,12 +66,8 @@ async fn index() -> Json<Index> {
     Json(Index { version: env!("CARGO_PKG_VERSION").to_owned(), endpoints: endpoints.to_vec() })
 }
 
-async fn sinks(State(board): State<Board>) -> Result<Json<DeliverStatus>, HttpRefusal> {
-    let read = spawn_blocking(move || board.status(Timestamp::now()));
-    match timeout(STATUS_WITHIN, read).await {
-        Ok(Ok(status)) => Ok(Json(status)),
-        Ok(Err(_)) | Err(_) => Err(refuse(StatusCode::SERVICE_UNAVAILABLE, SLOW)),
-    }
+async fn sinks(State(board): State<Board>) -> Json<DeliverStatus> {
+    Json(board.status(LOOK_WITHIN).await)
 }
 
 async fn test(

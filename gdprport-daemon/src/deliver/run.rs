@@ -4,29 +4,31 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use gdprport_core::delivery::{Delivery, Sink, Start};
+use gdprport_core::delivery::{Delivery, Sink};
 use gdprport_core::event::Host;
 use gdprport_core::figures::counted;
 use jiff::Timestamp;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::timeout;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 
+use super::beginning::Beginning;
 use super::board::{Board, Known, Row};
 use super::config::{self, ConfigError};
-use super::cursor::{self, CursorFile, Found, Place};
+use super::cursor::{self, CursorFile, is_same};
 use super::receiver::transport;
 use super::routes;
+use super::running::{Running, stop_all};
 use super::secret::seal;
 use super::standing::Standing;
 use super::worker::Worker;
 use crate::control::DELIVER_SOCKET;
-use crate::control::api::{ConfigStanding, SinkTotals};
+use crate::control::api::ConfigStanding;
 use crate::control::server::scrapes::{self, ListenError};
 use crate::control::server::{BindError, Options, Server};
 use crate::host::clock::HostId;
@@ -44,6 +46,13 @@ const THREADS: usize = 64;
 
 /// How long an end may take: a disk that hangs does not hold it up.
 const END_WITHIN: Duration = Duration::from_secs(8);
+
+/// How long those that are changed may take to stop, more than a worker's own grace, and how long cursors may take to be read.
+const CHANGE_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often all of the spool is looked at: what lies before each sink is in its cursor, so that a loss of the whole spool has a
+/// number.
+const LOOKED_EVERY: Duration = Duration::from_secs(30);
 
 /// How often the service manager is told that the loop turns, if it asks.
 const ALIVE_PARTS: u32 = 3;
@@ -96,17 +105,10 @@ pub(crate) enum DeliverError {
 pub(crate) fn run(options: &DeliverOptions) -> Result<(), DeliverError> {
     seal();
     let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(THREADS).build()?;
-    let done = runtime.block_on(async { Deliverer::start(options)?.go().await });
+    let done = runtime.block_on(async { Deliverer::start(options).await?.go().await });
     // A thread that hangs in a file system is left behind.
     runtime.shutdown_timeout(Duration::from_secs(1));
     done
-}
-
-/// A sink that runs.
-struct Running {
-    row: Row,
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
 }
 
 struct Deliverer {
@@ -134,7 +136,7 @@ fn spool_of(delivery: &Delivery) -> PathBuf {
 }
 
 impl Deliverer {
-    fn start(options: &DeliverOptions) -> Result<Self, DeliverError> {
+    async fn start(options: &DeliverOptions) -> Result<Self, DeliverError> {
         let delivery = config::load(&options.config, options.any_owner)?;
         let host = this_host()?;
         let settings = &delivery.settings;
@@ -169,7 +171,7 @@ impl Deliverer {
         if delivery.spool.enabled == Some(false) && !delivery.sinks.is_empty() {
             tracing::warn!("[spool] is switched off in the configuration: nothing new will be delivered");
         }
-        deliverer.take_over(delivery, Vec::new());
+        deliverer.take_over(delivery, Vec::new(), Vec::new()).await;
         Ok(deliverer)
     }
 
@@ -189,9 +191,14 @@ impl Deliverer {
                 server.serve_routes(routes, scrapes, stopped).await
             })
         });
-        // What the spool holds is found out once, so that the first status does not wait for it.
         let board = self.board.clone();
-        spawn_blocking(move || board.status(Timestamp::now()));
+        let looking = tokio::spawn(async move {
+            let mut due = tokio::time::interval(LOOKED_EVERY);
+            loop {
+                due.tick().await;
+                board.look(Timestamp::now()).await;
+            }
+        });
         let period = notify::watchdog_period().map(|period| period / ALIVE_PARTS);
         let mut alive = tokio::time::interval(period.unwrap_or(Duration::from_secs(3_600)));
         notify::ready(&self.said());
@@ -212,12 +219,8 @@ impl Deliverer {
             }
         }
         notify::stopping();
-        let all = std::mem::take(&mut self.running);
-        if timeout(END_WITHIN, stop_all(all)).await.is_err() {
-            tracing::warn!(
-                "a disk does not answer: some cursors were not written, and events may come twice"
-            );
-        }
+        looking.abort();
+        stop_all(&mut self.running, END_WITHIN).await;
         let _ = stop.send(true);
         if let Some(serving) = serving {
             let _ = serving.await;
@@ -260,9 +263,9 @@ impl Deliverer {
                 ending.push(running);
             }
         }
-        stop_all(ending).await;
+        stop_all(&mut ending, CHANGE_WITHIN).await;
         self.spool = spool_of(&delivery);
-        self.take_over(delivery, kept);
+        self.take_over(delivery, kept, ending).await;
         tracing::info!("the configuration was read again: {}", self.said());
     }
 
@@ -275,8 +278,9 @@ impl Deliverer {
         self.board.known().config.refused = Some(why.to_owned());
     }
 
-    /// Starts what does not run yet, and puts all on the board in the order of the file.
-    fn take_over(&mut self, delivery: Delivery, mut kept: Vec<Running>) {
+    /// Starts what does not run yet, and puts all on the board in the order of the file. `ended`: sinks that were stopped for it.
+    async fn take_over(&mut self, delivery: Delivery, mut kept: Vec<Running>, ended: Vec<Running>) {
+        let until = Instant::now() + CHANGE_WITHIN;
         let Delivery { sinks, mut faulty, .. } = delivery;
         for sink in &faulty {
             let name = sink.name.as_deref().unwrap_or("without a name");
@@ -293,7 +297,7 @@ impl Deliverer {
                     running.row.problems = None;
                     running
                 }
-                None => self.begin(sink),
+                None => self.begin(sink, &ended, until).await,
             };
             self.running.push(running);
         }
@@ -311,33 +315,36 @@ impl Deliverer {
         known.faulty = faulty;
     }
 
-    /// Begins with a sink: at its cursor, or where it says.
-    fn begin(&self, sink: Sink) -> Running {
-        let cursor = CursorFile::new(&self.cursors, &sink);
-        let beginning = Beginning::of(cursor.find(), sink.start);
-        let Beginning { place, totals, seek_end, said } = beginning;
+    /// Begins with a sink: where it was a moment ago, at its cursor, or where it says. `until`: how long cursors may take.
+    async fn begin(&self, sink: Sink, ended: &[Running], until: Instant) -> Running {
+        let file = CursorFile::new(&self.cursors, &sink);
+        // Its cursor may not be written yet, and whatever writes it must not come between.
+        let before = ended.iter().find(|before| is_same(&before.row.sink, &sink));
+        let (cursor, beginning) = match before {
+            Some(before) => {
+                (Arc::clone(&before.cursor), Beginning::again(before.row.standing.facts().kept()))
+            }
+            None => {
+                let (cursor, found) = file.find_until(until).await;
+                (cursor, Beginning::of(found, sink.start))
+            }
+        };
+        let Beginning { kept, seek_end, said } = beginning;
         tracing::info!(sink = %sink.name, kind = %sink.target.kind(), place = %sink.target.place(), "begins {said}");
-        let standing = Standing::new(&sink.name, said, place, totals);
+        let standing = Standing::new(&sink.name, said, kept);
+        if let Some(before) = before {
+            standing.facts().goes_on(&before.row.standing.facts());
+        }
         let row = Row { sink: sink.clone(), standing: standing.clone(), problems: None };
         let worker = Worker {
             sink,
             standing,
-            cursor: Arc::new(Mutex::new(cursor)),
+            cursor: Arc::clone(&cursor),
             spool: self.spool.clone(),
             host: self.board.host().clone(),
         };
         let (stop, stopping) = watch::channel(false);
-        Running { row, stop, task: tokio::spawn(worker.run_always(transport, seek_end, stopping)) }
-    }
-}
-
-/// Asks sinks to stop and waits until they have.
-async fn stop_all(sinks: Vec<Running>) {
-    for running in &sinks {
-        let _ = running.stop.send(true);
-    }
-    for running in sinks {
-        let _ = running.task.await;
+        Running { row, cursor, stop, task: tokio::spawn(worker.run_always(transport, seek_end, stopping)) }
     }
 }
 
@@ -350,49 +357,4 @@ fn lock(state: &Path) -> Result<Lock, DeliverError> {
             state.display()
         )),
     })
-}
-
-/// Where a sink begins, and why there.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Beginning {
-    pub(super) place: Place,
-    pub(super) totals: SinkTotals,
-    /// The place is behind the newest record, wherever that is.
-    pub(super) seek_end: bool,
-    /// It completes "begins …".
-    pub(super) said: String,
-}
-
-impl Beginning {
-    pub(super) fn of(found: Found, start: Start) -> Self {
-        let why = match found {
-            Found::Cursor(place, totals) => {
-                let index = place
-                    .index
-                    .map_or_else(|| "the oldest event".to_owned(), |index| format!("event {index}"));
-                let said = format!("at {index}, where it was");
-                return Self { place, totals, seek_end: false, said };
-            }
-            Found::None => "it is new".to_owned(),
-            Found::OfAnother => "its receiver is another one now".to_owned(),
-            Found::Unusable(why) => {
-                // It was somewhere in the spool, and what lies behind that place must not be skipped.
-                return Self::new(Start::Oldest, &format!("its cursor cannot be used: {why}"));
-            }
-        };
-        Self::new(start, &why)
-    }
-
-    fn new(start: Start, why: &str) -> Self {
-        let at = match start {
-            Start::Oldest => "with the oldest event of the spool",
-            Start::Now => "with what comes from now on",
-        };
-        Self {
-            place: Place::default(),
-            totals: SinkTotals::since(Timestamp::now()),
-            seek_end: start == Start::Now,
-            said: format!("{at}: {why}"),
-        }
-    }
 }

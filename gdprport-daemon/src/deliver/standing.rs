@@ -7,7 +7,7 @@ use gdprport_core::delivery::Sink;
 use gdprport_core::event::Event;
 use jiff::Timestamp;
 
-use super::cursor::Place;
+use super::cursor::{Kept, Place, Unread};
 use super::lost::Loss;
 use crate::control::api::{
     FailureStanding, LagStanding, LostStanding, RefusedStanding, SinkStanding, SinkState, SinkTotals,
@@ -28,6 +28,8 @@ pub(super) struct Facts {
     pub(super) began: String,
     /// Everything before it is done.
     pub(super) place: Place,
+    /// What is known to lie before it in the spool.
+    pub(super) unread: Option<Unread>,
     pub(super) totals: SinkTotals,
     delivered_at: Option<Timestamp>,
     failed_attempts: u64,
@@ -61,12 +63,14 @@ impl Throttle {
 }
 
 impl Standing {
-    pub(super) fn new(name: &Arc<str>, began: String, place: Place, totals: SinkTotals) -> Self {
+    pub(super) fn new(name: &Arc<str>, began: String, kept: Kept) -> Self {
+        let Kept { place, totals, unread } = kept;
         Self(Arc::new(Mutex::new(Facts {
             name: Arc::clone(name),
             state: SinkState::Starting,
             began,
             place,
+            unread,
             totals,
             delivered_at: None,
             failed_attempts: 0,
@@ -155,6 +159,16 @@ impl Facts {
         self.refused = Some(RefusedStanding { id: event.id, kind, why: why.to_owned(), at: now });
     }
 
+    /// What its cursor says.
+    pub(super) const fn kept(&self) -> Kept {
+        Kept { place: self.place, totals: self.totals, unread: self.unread }
+    }
+
+    /// The same sink went before, with the same cursor: writes of it that are under way are older than its own.
+    pub(super) const fn goes_on(&mut self, before: &Self) {
+        self.writes = before.writes;
+    }
+
     /// The number of the next write of the cursor.
     pub(super) const fn number(&mut self) -> u64 {
         self.writes += 1;
@@ -171,10 +185,16 @@ impl Facts {
     /// Events that the sink does not get. They are in the totals once its receiver has been given the report of them: the
     /// totals go with the place.
     pub(super) fn lost(&mut self, loss: &Loss) {
-        let Loss { events, since, until, reason, .. } = *loss;
+        let Loss { events, at_least, since, until, reason, .. } = *loss;
         if let Some(count) = self.losses.add(events) {
-            tracing::warn!(sink = %self.name, count, %since, %until, reason, "events are lost: they are not in the spool any more");
+            let what = if at_least {
+                "events are lost, and perhaps more: they are not in the spool any more"
+            } else {
+                "events are lost: they are not in the spool any more"
+            };
+            tracing::warn!(sink = %self.name, count, %since, %until, reason, "{what}");
         }
-        self.lost = Some(LostStanding { events, since, until, reason: reason.to_owned() });
+        self.lost =
+            Some(LostStanding { events, bound: loss.bound(), since, until, reason: reason.to_owned() });
     }
 }

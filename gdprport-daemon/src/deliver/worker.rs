@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::cursor::{CursorFile, Place};
-use super::feed::{Batch, Feed};
+use super::cursor::{CursorFile, Place, Unread};
+use super::feed::{Batch, Feed, Known};
 use super::lost::Maker;
 use super::standing::Standing;
 use super::{Limits, Outcome, Transport};
@@ -64,6 +64,8 @@ struct Work {
     noted: Option<Instant>,
     /// Whether something is not in the cursor.
     dirty: bool,
+    /// What the cursor says to lie in the spool.
+    unread: Option<Unread>,
     /// Whether "now" still has to be found.
     seek_end: bool,
 }
@@ -110,6 +112,7 @@ impl Worker {
             backoff: Backoff::default(),
             noted: None,
             dirty: false,
+            unread: None,
             seek_end,
         };
         let mut late = stop.clone();
@@ -147,7 +150,7 @@ impl Work {
             let pause_for =
                 if self.done < self.batch.messages.len() { self.send().await } else { self.read(stop).await };
             if !pause_for.is_zero() {
-                if self.dirty && pause_for > NOTED_EVERY {
+                if pause_for > NOTED_EVERY {
                     self.note().await;
                 }
                 if pause(stop, pause_for).await {
@@ -188,7 +191,7 @@ impl Work {
             facts.lost(loss);
         }
         if self.batch.anew {
-            tracing::warn!(sink = %self.worker.sink.name, "the spool was created anew: it is read from its beginning");
+            tracing::warn!(sink = %self.worker.sink.name, "another spool is there: it is read from its beginning");
             facts.began = "at the beginning of a spool that was created anew".to_owned();
         }
         if some {
@@ -221,6 +224,7 @@ impl Work {
             let place = self.worker.standing.facts().place;
             (self.worker.spool.clone(), maker, sink.filter.clone(), sink.encoding, place, self.seek_end)
         });
+        let known = Known { now: Timestamp::now(), unread: self.worker.standing.facts().unread };
         let read = spawn_blocking(move || {
             let mut feed = match (feed, opening) {
                 (Some(feed), _) => feed,
@@ -229,13 +233,13 @@ impl Work {
                     if seek_end {
                         reader.seek_end()?;
                         let extent = reader.extent()?;
-                        place = Place { spool: extent.spool, index: Some(extent.next) };
+                        place = Place { spool: extent.spool, index: Some(extent.next), seen: None };
                     }
                     Feed::new(reader, place, maker, filter, encoding)
                 }
                 (None, None) => unreachable!("it is opened if it is not there"),
             };
-            let read = feed.fill(&mut batch, limits);
+            let read = feed.fill(&mut batch, limits, known);
             Ok((feed, batch, read))
         });
         self.batch = self.empty();
@@ -360,13 +364,16 @@ impl Work {
     fn advance(&mut self, done: usize) {
         let from = self.done;
         self.done += done;
-        let lost: u64 = self.batch.marks[from..self.done].iter().map(|mark| mark.lost).sum();
+        let marks = &self.batch.marks[from..self.done];
+        let lost: u64 = marks.iter().map(|mark| mark.lost).sum();
+        let uncounted = marks.iter().filter(|mark| mark.uncounted).count() as u64;
         let (place, filtered) = match self.batch.marks.get(self.done) {
             Some(mark) => (mark.place, mark.filtered),
             None => (self.batch.next, self.batch.filtered),
         };
         let mut facts = self.worker.standing.facts();
         facts.totals.lost += lost;
+        facts.totals.uncounted += uncounted;
         facts.totals.filtered += filtered - self.batch.counted;
         self.batch.counted = filtered;
         self.dirty |= done > 0 || facts.place != place;
@@ -376,20 +383,16 @@ impl Work {
     /// Writes the cursor.
     async fn note(&mut self) {
         self.noted = Some(Instant::now());
-        if !self.dirty {
+        let kept = self.worker.standing.facts().kept();
+        if !self.dirty && kept.unread == self.unread {
             return;
         }
-        let (place, totals) = {
-            let facts = self.worker.standing.facts();
-            (facts.place, facts.totals)
-        };
         let cursor = Arc::clone(&self.worker.cursor);
         let number = self.worker.standing.facts().number();
-        let written = spawn_blocking(move || {
-            cursor.lock().unwrap_or_else(PoisonError::into_inner).write(number, place, totals)
-        });
+        let written =
+            spawn_blocking(move || cursor.lock().unwrap_or_else(PoisonError::into_inner).write(number, kept));
         match written.await {
-            Ok(Ok(())) => self.dirty = false,
+            Ok(Ok(())) => (self.dirty, self.unread) = (false, kept.unread),
             Ok(Err(error)) => {
                 self.worker.standing.facts().unwritten(&error);
             }

@@ -6,7 +6,7 @@ use super::format::{bytes, counted, duration, moment, thousands};
 use super::screen::Screen;
 use super::table::{Cell, Column, fact, table, title, wrap};
 use super::tone::Tone;
-use crate::control::api::{DeliverStatus, SinkStanding, SinkState, TestReply};
+use crate::control::api::{DeliverStatus, SinkStanding, SinkState, SinkTotals, TestReply};
 
 const SINKS: [Column; 9] = [
     Column::elastic("SINK", 12),
@@ -115,13 +115,27 @@ fn overview(name: &str, status: &DeliverStatus, screen: &Screen) -> String {
                 Cell::count(Tone::Good, totals.delivered),
                 Cell::count(Tone::Plain, totals.filtered),
                 Cell::count(Tone::Warn, totals.refused),
-                Cell::count(Tone::Bad, totals.lost),
+                lost_cell(totals),
             ]
         })
         .collect();
     let table = table(&SINKS, &rows, screen.width.saturating_sub(2));
     text.push_str(&table.lines().map(|line| format!("  {line}\n")).collect::<String>());
     text
+}
+
+/// As many events or, with a plus, more.
+fn lost_cell(totals: &SinkTotals) -> Cell {
+    match totals.uncounted {
+        0 => Cell::count(Tone::Bad, totals.lost),
+        _ => Cell::new(Tone::Bad, format!("{}+", thousands(totals.lost))),
+    }
+}
+
+/// The same in words.
+fn lost_in_all(totals: &SinkTotals) -> String {
+    let least = if totals.uncounted > 0 { "at least " } else { "" };
+    format!("{least}{}", thousands(totals.lost))
 }
 
 const fn tone(state: SinkState) -> Tone {
@@ -180,16 +194,20 @@ fn details(sink: &SinkStanding, screen: &Screen) -> String {
         add("refused", Tone::Warn, &format!("{} by the receiver", thousands(totals.refused)));
     }
     if let Some(lost) = &sink.lost {
-        let count = if lost.events == 0 { "an unknown number".to_owned() } else { thousands(lost.events) };
+        let count = match (lost.bound, lost.events) {
+            (None, events) => thousands(events),
+            (Some(_), 0) => "an unknown number".to_owned(),
+            (Some(_), events) => format!("at least {}", thousands(events)),
+        };
         let last = format!(
             "the last: {count} ({}) from {} to {}",
             lost.reason,
             moment(lost.since),
             moment(lost.until)
         );
-        add("lost", Tone::Bad, &format!("{} before they were sent; {last}", thousands(totals.lost)));
-    } else if totals.lost > 0 {
-        add("lost", Tone::Bad, &format!("{} before they were sent", thousands(totals.lost)));
+        add("lost", Tone::Bad, &format!("{} before they were sent; {last}", lost_in_all(totals)));
+    } else if totals.lost + totals.uncounted > 0 {
+        add("lost", Tone::Bad, &format!("{} before they were sent", lost_in_all(totals)));
     }
     add("began", Tone::Dim, &sink.began);
     if let Some(problems) = &sink.problems {
@@ -208,11 +226,11 @@ fn trouble(sink: &SinkStanding, now: Timestamp) -> Option<(Tone, String)> {
         return Some((Tone::Bad, "its configuration has mistakes: see `gdprport sink status`".to_owned()));
     }
     let totals = &sink.totals;
-    (totals.lost + totals.refused > 0).then(|| {
+    (totals.lost + totals.uncounted + totals.refused > 0).then(|| {
         let since = moment(totals.since);
         (
             Tone::Warn,
-            format!("{} lost, {} refused since {since}", thousands(totals.lost), thousands(totals.refused)),
+            format!("{} lost, {} refused since {since}", lost_in_all(totals), thousands(totals.refused)),
         )
     })
 }

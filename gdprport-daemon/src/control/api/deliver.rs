@@ -2,6 +2,7 @@
 //!
 //! Fields are only ever added within `v1`.
 
+use gdprport_core::event::Bound;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -39,6 +40,9 @@ pub(crate) struct ConfigStanding {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SpoolStanding {
     pub path: String,
+    /// When it was looked at; long ago where the disk does not answer.
+    #[serde(default)]
+    pub read: Option<Timestamp>,
     /// Events that are there.
     pub events: u64,
     /// Bytes that they take.
@@ -137,15 +141,19 @@ pub(crate) struct SinkTotals {
     pub filtered: u64,
     /// Events that the receiver refused for good.
     pub refused: u64,
-    /// Events that were gone from the spool before they were sent, or could not be read.
+    /// Events that were gone from the spool before they were sent, or could not be read: as many or, if `uncounted` is not 0,
+    /// more.
     pub lost: u64,
+    /// Losses of which nobody knows how many events they are: what is known of their number is in `lost`, and may be 0.
+    #[serde(default)]
+    pub uncounted: u64,
 }
 
 impl SinkTotals {
     /// Nothing yet.
     #[must_use]
     pub(crate) const fn since(since: Timestamp) -> Self {
-        Self { since, delivered: 0, bytes: 0, filtered: 0, refused: 0, lost: 0 }
+        Self { since, delivered: 0, bytes: 0, filtered: 0, refused: 0, lost: 0, uncounted: 0 }
     }
 }
 
@@ -175,13 +183,15 @@ pub(crate) struct RefusedStanding {
 /// Events that a sink does not get.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LostStanding {
-    /// How many; 0: nobody knows.
     pub events: u64,
+    /// How exact `events` is; absent: it is the count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Bound>,
     /// They came after this time.
     pub since: Timestamp,
     /// And before this.
     pub until: Timestamp,
-    /// `removed`, `damaged`, `interrupted` or `unreadable`.
+    /// `removed`, `damaged`, `interrupted`, `spool-replaced` or `unreadable`.
     pub reason: String,
 }
 

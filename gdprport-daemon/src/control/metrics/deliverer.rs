@@ -162,8 +162,14 @@ fn totals(sinks: &[&SinkStanding]) -> Vec<Family> {
         Family::counter(
             "gdprport_deliver_lost_events_total",
             &["sink"],
-            "Events that were gone from the spool before they were sent, or could not be read.",
+            "Events that were gone from the spool before they were sent, or could not be read: so many at least.",
             each(|sink| sink.totals.lost),
+        ),
+        Family::counter(
+            "gdprport_deliver_uncounted_losses_total",
+            &["sink"],
+            "Losses of which nobody knows how many events they are, as where the spool was removed. What is known is in `lost_events`.",
+            each(|sink| sink.totals.uncounted),
         ),
         Family::counter(
             "gdprport_deliver_failed_attempts_total",

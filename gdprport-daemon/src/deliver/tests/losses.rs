@@ -3,9 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use gdprport_core::event::{Body, Event, Kind};
+use gdprport_core::event::{Body, Bound, Event, Kind};
 
-use super::scene::{Receiver, Scene, sink, until};
+use super::scene::{Receiver, Scene, Step, sink, until};
 use crate::control::api::SinkState;
 
 fn segments(scene: &Scene) -> Vec<std::path::PathBuf> {
@@ -87,6 +87,7 @@ async fn a_spool_that_was_created_anew_is_read_from_its_beginning() {
     let running = scene.begin(&config, &receiver);
     until("all", || receiver.ids().len() >= 10).await;
     running.stop().await;
+    let before = jiff::Timestamp::now();
     fs::remove_dir_all(scene.spool()).expect("a spool");
     let ids = scene.write(4, Kind::FlowClose);
     let again = Receiver::default();
@@ -94,8 +95,145 @@ async fn a_spool_that_was_created_anew_is_read_from_its_beginning() {
     until("all of the new one", || again.ids().len() >= 4).await;
     until("idle", || running.standing.facts().state == SinkState::Idle).await;
     let standing = running.stop().await;
-    assert_eq!(again.ids(), ids);
+    let (got, lost) = (again.ids(), losses(&again));
+    assert_eq!(got[1..], ids);
+    let Body::SinkLost(of) = &lost[0].body else { panic!("{lost:?}") };
+    assert_eq!((lost.len(), lost[0].id), (1, got[0]), "first of all");
+    assert_eq!((&*of.gap.reason, of.gap.lost, of.gap.bound), ("spool-replaced", 0, Some(Bound::AtLeast)));
+    // The last that came before it, and when it was noticed.
+    assert!(of.gap.from <= before && of.gap.to >= before, "{of:?}");
+    assert_eq!((standing.totals.lost, standing.totals.uncounted), (0, 1));
+    let lost = standing.lost.expect("a loss");
+    assert_eq!((lost.events, lost.bound, &*lost.reason), (0, Some(Bound::AtLeast), "spool-replaced"));
     assert!(standing.began.contains("created anew"), "{}", standing.began);
+}
+
+/// Of what lay in it, at least what was known of it when it was looked at last.
+#[tokio::test]
+async fn a_spool_that_goes_unread_is_lost_with_what_is_known() {
+    let mut scene = Scene::new();
+    scene.write(150, Kind::FlowOpen);
+    let (receiver, config) = (Receiver::default(), sink("a", ""));
+    receiver.next([Step::Take(40)]);
+    *receiver.always.lock().expect("whole") = Some(Step::Fail);
+    let running = scene.begin(&config, &receiver);
+    until("it took some", || receiver.ids().len() == 40).await;
+    until("it fails", || running.standing.facts().state == SinkState::Failing).await;
+    scene.board(&running).look(jiff::Timestamp::now()).await;
+    let unread = running.standing.facts().unread.expect("some");
+    assert_eq!((unread.index, unread.events), (41, 110));
+    running.stop().await;
+    fs::remove_dir_all(scene.spool()).expect("a spool");
+    let ids = scene.write(3, Kind::FlowClose);
+    // One that cannot report it stays where it was.
+    let running = scene.begin(&config, &receiver);
+    until("it fails", || running.standing.facts().state == SinkState::Failing).await;
+    let place = running.standing.facts().place;
+    assert_eq!(place.index, Some(41));
+    running.kill().await;
+    let again = Receiver::default();
+    let running = scene.begin(&config, &again);
+    until("all of the new one", || again.ids().len() >= 4).await;
+    let standing = running.stop().await;
+    assert_eq!(again.ids()[1..], ids);
+    let lost = losses(&again);
+    let Body::SinkLost(of) = &lost[0].body else { panic!("{lost:?}") };
+    assert_eq!((of.gap.lost, of.gap.bound), (110, Some(Bound::AtLeast)));
+    assert_eq!((standing.totals.lost, standing.totals.uncounted), (110, 1));
+}
+
+/// The sensor does not use the indexes of what somebody removed again.
+#[tokio::test]
+async fn a_newest_segment_that_was_removed_is_a_loss() {
+    let mut scene = Scene::new();
+    scene.write(400, Kind::FlowOpen);
+    let (receiver, config) = (Receiver::default(), sink("a", ""));
+    receiver.next([Step::Take(40)]);
+    *receiver.always.lock().expect("whole") = Some(Step::Fail);
+    let running = scene.begin(&config, &receiver);
+    until("it took some", || receiver.ids().len() == 40).await;
+    running.stop().await;
+    let files = segments(&scene);
+    assert!(files.len() > 2, "{files:?}");
+    fs::remove_file(&files[files.len() - 1]).expect("a segment");
+    let ids = scene.write(20, Kind::FlowClose);
+    let again = Receiver::default();
+    let running = scene.begin(&config, &again);
+    until("all", || again.ids().last() == ids.last()).await;
+    running.stop().await;
+    let (got, lost) = (again.ids(), losses(&again));
+    assert!(ids.iter().all(|id| got.contains(id)), "nothing new is passed over");
+    let Body::SinkLost(of) = &lost[0].body else { panic!("{lost:?}") };
+    assert_eq!((lost.len(), &*of.gap.reason, of.gap.bound), (1, "interrupted", Some(Bound::AtLeast)));
+}
+
+/// As far as it was written, whoever put it there and whenever that is noticed.
+#[tokio::test]
+async fn a_spool_put_back_from_a_copy_passes_over_nothing_new() {
+    let mut scene = Scene::new();
+    scene.write(10, Kind::FlowOpen);
+    let copy: Vec<_> =
+        segments(&scene).into_iter().map(|path| (fs::read(&path).expect("a segment"), path)).collect();
+    let old = scene.write(10, Kind::FlowOpen);
+    let (receiver, config) = (Receiver::default(), sink("a", ""));
+    let running = scene.begin(&config, &receiver);
+    until("all", || receiver.ids().last() == old.last()).await;
+    running.stop().await;
+    for (bytes, path) in copy {
+        fs::write(path, bytes).expect("a segment");
+    }
+    // As many as before and more, so that its end says nothing.
+    let ids = scene.write(15, Kind::FlowClose);
+    let again = Receiver::default();
+    let running = scene.begin(&config, &again);
+    until("all", || again.ids().last() == ids.last()).await;
+    running.stop().await;
+    let got = again.ids();
+    assert!(ids.iter().all(|id| got.contains(id)), "{} of 15", got.len());
+    let lost = losses(&again);
+    let Body::SinkLost(of) = &lost[0].body else { panic!("{lost:?}") };
+    assert_eq!((lost.len(), &*of.gap.reason, of.gap.bound), (1, "spool-replaced", Some(Bound::AtLeast)));
+}
+
+#[tokio::test]
+async fn damage_in_the_middle_is_a_loss_to_the_event() {
+    let mut scene = Scene::new();
+    let ids = scene.write(400, Kind::FlowOpen);
+    let path = segments(&scene)[0].clone();
+    let mut bytes = fs::read(&path).expect("a segment");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    fs::write(&path, bytes).expect("a segment");
+    let (receiver, config) = (Receiver::default(), sink("a", ""));
+    let running = scene.begin(&config, &receiver);
+    until("all", || receiver.ids().last() == ids.last()).await;
+    let standing = running.stop().await;
+    let lost = losses(&receiver);
+    let Body::SinkLost(of) = &lost[0].body else { panic!("{lost:?}") };
+    assert_eq!((lost.len(), &*of.gap.reason, of.gap.bound), (1, "damaged", None));
+    assert!(of.gap.from <= of.gap.to);
+    assert_eq!(standing.totals.delivered - 1 + of.gap.lost, 400);
+}
+
+/// Nothing of it is lost: it is read once this program can.
+#[tokio::test]
+async fn a_spool_of_a_newer_version_waits_and_says_so() {
+    let mut scene = Scene::new();
+    let ids = scene.write(5, Kind::FlowOpen);
+    let path = segments(&scene)[0].clone();
+    let whole = fs::read(&path).expect("a segment");
+    let mut newer = whole.clone();
+    newer[8] = 2;
+    fs::write(&path, newer).expect("a segment");
+    let receiver = Receiver::default();
+    let running = scene.begin(&sink("a", ""), &receiver);
+    until("no spool", || running.standing.facts().state == SinkState::NoSpool).await;
+    let status = scene.board(&running).status(Duration::from_secs(5)).await;
+    assert!(status.spool.error.is_some_and(|error| error.contains("newer gdprport")), "the status too");
+    fs::write(&path, whole).expect("a segment");
+    until("all", || receiver.ids() == ids).await;
+    let standing = running.stop().await;
+    assert_eq!((standing.totals.lost, standing.totals.uncounted), (0, 0));
 }
 
 #[tokio::test]

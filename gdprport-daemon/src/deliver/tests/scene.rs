@@ -15,9 +15,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::control::api::{LagStanding, SinkStanding};
+use crate::control::api::{ConfigStanding, LagStanding, SinkStanding};
+use crate::deliver::beginning::Beginning;
+use crate::deliver::board::{Board, Known, Row};
 use crate::deliver::cursor::{self, CursorFile};
-use crate::deliver::run::Beginning;
 use crate::deliver::standing::Standing;
 use crate::deliver::worker::Worker;
 use crate::deliver::{Failure, Limits, Message, Outcome, Refused, Sending, Transport};
@@ -160,6 +161,15 @@ impl Scene {
         ids
     }
 
+    /// What the control socket knows of a sink.
+    pub(super) fn board(&self, running: &Running) -> Board {
+        let row = Row { sink: running.config.clone(), standing: running.standing.clone(), problems: None };
+        let config = ConfigStanding { path: "x".to_owned(), read: jiff::Timestamp::now(), refused: None };
+        let known = Known { config, spool: self.spool(), rows: vec![row], faulty: Vec::new() };
+        let host = Host { name: "db-1".into(), boot_id: "boot".into() };
+        Board::new(jiff::Timestamp::now(), host, known)
+    }
+
     /// Writes lines, each ended by a line feed.
     pub(super) fn write_lines(&self, lines: impl IntoIterator<Item = Vec<u8>>) {
         let settings = SpoolSettings {
@@ -205,8 +215,8 @@ impl Scene {
     ) -> Running {
         let directory = cursor::directory(self.dir.path()).expect("a directory");
         let file = CursorFile::new(&directory, config);
-        let Beginning { place, totals, seek_end, said } = Beginning::of(file.find(), config.start);
-        let standing = Standing::new(&config.name, said, place, totals);
+        let Beginning { kept, seek_end, said } = Beginning::of(file.find(), config.start);
+        let standing = Standing::new(&config.name, said, kept);
         let worker = Worker {
             sink: config.clone(),
             standing: standing.clone(),

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::frame::NoHeader;
 use super::item::{Extent, Lag, SpoolError, timestamp};
-use super::segments::{Summary, Tail, list, walk};
+use super::segments::{Summary, list, walk};
 use super::walk::{Step, Walk};
 
 /// What is known of the segments of a spool.
@@ -110,14 +110,18 @@ impl Survey {
                 None => anew(dir, first),
             };
             match known {
-                Ok(Some(mut known)) => {
+                Ok(Ok(mut known)) => {
                     if newest != Some(first) {
                         known.walk = None;
                     }
                     self.segments.insert(first, known);
                 }
+                // As a reader does, which waits before it.
+                Ok(Err(NoHeader::Newer(version))) => {
+                    return Err(SpoolError::Newer { path: super::segments::path(dir, first), version });
+                }
                 // What cannot be read holds nothing that a reader gets.
-                Ok(None) => {}
+                Ok(Err(NoHeader::Short | NoHeader::Damaged)) => {}
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(failed(error)),
                 Err(_) => {}
             }
@@ -130,27 +134,27 @@ impl Survey {
     }
 }
 
-fn anew(dir: &Path, first: u64) -> io::Result<Option<Known>> {
+fn anew(dir: &Path, first: u64) -> io::Result<Result<Known, NoHeader>> {
     let mut walk = match walk(dir, first)? {
         Ok(walk) => walk,
-        Err(NoHeader::Short | NoHeader::Newer(_) | NoHeader::Damaged) => return Ok(None),
+        Err(none) => return Ok(Err(none)),
     };
     let file = FileId::of(&walk.file().metadata()?);
     let summary = Summary::of(&mut walk)?;
-    let open = summary.end != Tail::Closed;
-    Ok(Some(Known { file, summary, walk: open.then_some(walk) }))
+    let open = !summary.end.is_closed();
+    Ok(Ok(Known { file, summary, walk: open.then_some(walk) }))
 }
 
-fn again(mut known: Known, dir: &Path, first: u64) -> io::Result<Option<Known>> {
+fn again(mut known: Known, dir: &Path, first: u64) -> io::Result<Result<Known, NoHeader>> {
     let file = FileId::of(&std::fs::symlink_metadata(super::segments::path(dir, first))?);
     if file == known.file {
-        return Ok(Some(known));
+        return Ok(Ok(known));
     }
     match &mut known.walk {
         Some(walk) if file.is_same_file(known.file) && file.2 > known.file.2 => {
             known.summary.go_on(walk)?;
             known.file = file;
-            Ok(Some(known))
+            Ok(Ok(known))
         }
         _ => anew(dir, first),
     }

@@ -150,6 +150,9 @@ fn part<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     part
 }
 
+/// The flag of an end behind which another segment was begun.
+const FOLLOWED: u8 = 1;
+
 /// What a frame holds, and how long its event is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
@@ -170,7 +173,10 @@ pub(super) struct Frame {
     pub(super) time: i64,
     /// Bytes of its payload.
     pub(super) length: usize,
-    sum: u32,
+    /// Of an end: another segment was begun behind it.
+    pub(super) followed: bool,
+    /// CRC-32 of its payload.
+    pub(super) sum: u32,
 }
 
 /// Why there is no frame.
@@ -215,6 +221,7 @@ impl Frame {
             index: u64::from_le_bytes(part(head, 8)),
             time: i64::from_le_bytes(part(head, 16)),
             length,
+            followed: class == Class::End && head[3] & FOLLOWED != 0,
             sum: u32::from_le_bytes(part(head, 28)),
         };
         match bytes.get(FRAME..frame.whole()) {
@@ -227,10 +234,20 @@ impl Frame {
 
 /// Appends a frame. The payload has at most [`LINE_MAX`] bytes.
 pub(super) fn append(to: &mut Vec<u8>, seed: u32, class: Class, index: u64, time: i64, payload: &[u8]) {
+    write(to, seed, [class as u8, 0], index, time, payload);
+}
+
+/// Appends an end. `followed`: another segment is begun behind it.
+pub(super) fn append_end(to: &mut Vec<u8>, seed: u32, followed: bool, index: u64, time: i64, counts: Counts) {
+    let flags = if followed { FOLLOWED } else { 0 };
+    write(to, seed, [Class::End as u8, flags], index, time, &counts.encode());
+}
+
+fn write(to: &mut Vec<u8>, seed: u32, class: [u8; 2], index: u64, time: i64, payload: &[u8]) {
     debug_assert!(payload.len() <= LINE_MAX);
     let mut head = [0; FRAME];
     head[..2].copy_from_slice(&FRAME_MAGIC);
-    head[2] = class as u8;
+    head[2..4].copy_from_slice(&class);
     head[4..8].copy_from_slice(&u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes());
     head[8..16].copy_from_slice(&index.to_le_bytes());
     head[16..24].copy_from_slice(&time.to_le_bytes());
@@ -261,7 +278,7 @@ impl Counts {
         }
     }
 
-    pub(super) fn encode(self) -> [u8; END - FRAME] {
+    fn encode(self) -> [u8; END - FRAME] {
         let mut bytes = [0; END - FRAME];
         bytes[..8].copy_from_slice(&self.records.to_le_bytes());
         bytes[8..].copy_from_slice(&self.ordinary.to_le_bytes());

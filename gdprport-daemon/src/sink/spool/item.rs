@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// What comes next.
@@ -21,9 +22,29 @@ pub(crate) enum Item {
     },
     /// Events that this reader will never get.
     Lost(Loss),
-    /// The spool is not the one that was read before: it was removed and begun anew, or put back from a copy. Reading goes on
-    /// at its oldest record, so that nothing is missed; what was sent already comes again, with the same ids.
+    /// The spool is not the one that was read before: it was removed and begun anew, or put back from a copy (then it has the
+    /// same id). What was in the one before and was not read is gone, and how many events that are is not in the files. Reading
+    /// goes on at the oldest record, so that nothing else is missed; what was sent already comes again, with the same ids.
     Anew(Uuid),
+}
+
+/// A record that was read, by which it is known again: another one with its index was written into another spool, or into one
+/// that was put back from a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    pub(crate) index: u64,
+    /// When it was written, ms since 1970.
+    pub(crate) time: i64,
+    /// CRC-32 of its line.
+    pub(crate) sum: u32,
+}
+
+impl Seen {
+    /// When it was written.
+    #[must_use]
+    pub(crate) fn at(self) -> Timestamp {
+        timestamp(self.time)
+    }
 }
 
 /// Events that are gone from the spool, from index to index.
@@ -33,9 +54,10 @@ pub(crate) struct Loss {
     pub(crate) from: u64,
     /// The last index that is missing.
     pub(crate) to: u64,
-    /// How many events. Less than indexes where some were never used ([`LossReason::Interrupted`]). Exact unless the host lost
-    /// its power more than once within the loss: then at most so many.
+    /// How many events. Less than indexes where some were never used ([`LossReason::Interrupted`]).
     pub(crate) events: u64,
+    /// Whether they may be more: nobody knows what was written last where indexes were left out.
+    pub(crate) at_least: bool,
     /// They came after this time, of the record before; `None`: nothing is known of a record before.
     pub(crate) since: Option<Timestamp>,
     /// And before this, of the record behind.

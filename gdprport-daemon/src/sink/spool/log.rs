@@ -10,7 +10,7 @@ use super::class::class;
 use super::frame::{Header, LINE_MAX, Skip};
 use super::item::timestamp;
 use super::segment::{Entry, Segment};
-use super::segments::{self, Summary};
+use super::segments::{self, Summary, Tail};
 use super::settings::{SpoolSettings, SpoolSync};
 use crate::sink::Spooled;
 
@@ -123,9 +123,7 @@ impl Log {
 
     /// Closes the segment in order, at the end.
     pub(super) fn close(&mut self) {
-        if self.active.is_some() {
-            self.close_active();
-        }
+        self.close_active(false);
     }
 
     /// Bytes of all segments.
@@ -137,7 +135,7 @@ impl Log {
     /// What it holds.
     pub(super) fn spooled(&self) -> Spooled {
         let summaries = self.closed.iter().filter_map(|closed| closed.summary);
-        let active = self.active.as_ref().map(|active| active.summary(false));
+        let active = self.active.as_ref().map(|active| active.summary(Tail::Open));
         let mut spooled = Spooled {
             bytes: self.bytes(),
             max_bytes: self.settings.max_bytes,
@@ -173,7 +171,7 @@ impl Log {
             if active.bytes < self.settings.segment_bytes() && !is_old {
                 return Ok(());
             }
-            self.close_active();
+            self.close_active(true);
             self.forget_missing();
         }
         let header = Header {
@@ -190,17 +188,23 @@ impl Log {
         Ok(())
     }
 
-    fn close_active(&mut self) {
+    /// `followed`: another segment is begun behind it.
+    fn close_active(&mut self, followed: bool) {
         let Some(mut active) = self.active.take() else { return };
         // Without an end it is read through once more than needed.
-        let ended = active.end();
+        let ended = active.end(followed);
         if self.settings.sync != SpoolSync::Never || ended.is_err() {
             let _ = active.sync();
         }
         self.unsynced = None;
+        let end = match (ended, followed) {
+            (Err(_), _) => Tail::Open,
+            (Ok(()), false) => Tail::Closed,
+            (Ok(()), true) => Tail::Followed,
+        };
         self.closed.push(Closed {
             first: active.header.first,
-            summary: Some(active.summary(ended.is_ok())),
+            summary: Some(active.summary(end)),
             bytes: active.bytes,
         });
     }

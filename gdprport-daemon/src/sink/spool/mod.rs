@@ -41,6 +41,6 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use item::{Item, SpoolError};
+pub(crate) use item::{Item, Seen, SpoolError};
 pub(crate) use reader::{POLL, SpoolReader};
 pub(crate) use settings::{SpoolSettings, SpoolSync};

@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use super::extent::Survey;
 use super::frame::{Class, Frame, NoHeader};
-use super::item::{Extent, Item, Lag, Loss, LossReason, SpoolError, timestamp};
+use super::item::{Extent, Item, Lag, Loss, LossReason, Seen, SpoolError, timestamp};
+use super::recover::SKIPPED;
 use super::segments::{self, list};
 use super::walk::{Step, Walk};
 
@@ -38,8 +39,8 @@ pub(crate) struct SpoolReader {
     /// The index of the next record; `None`: the oldest that there is.
     next: Option<u64>,
     segment: Option<Walk>,
-    /// When the last record was written.
-    since: Option<i64>,
+    /// The last record that was read.
+    seen: Option<Seen>,
     /// Whether what is read now comes behind bytes that could not be read.
     damaged: bool,
     /// The directory as it was when it was listed last and nothing was found.
@@ -65,7 +66,7 @@ impl SpoolReader {
             spool: None,
             next: None,
             segment: None,
-            since: None,
+            seen: None,
             damaged: false,
             listed: None,
             behind: None,
@@ -75,14 +76,14 @@ impl SpoolReader {
 
     /// Goes to an index of the spool that is there, whichever it is.
     pub(crate) fn seek(&mut self, index: u64) {
-        (self.next, self.segment, self.since, self.damaged) = (Some(index), None, None, false);
+        (self.next, self.segment, self.seen, self.damaged) = (Some(index), None, None, false);
         (self.listed, self.behind) = (None, None);
     }
 
-    /// Goes to an index of a spool: if another one is there by now, [`Item::Anew`] comes first.
-    pub(crate) fn resume(&mut self, spool: Uuid, index: u64) {
+    /// Goes to an index of a spool, behind a record: if another one is there by now, [`Item::Anew`] comes first.
+    pub(crate) fn resume(&mut self, spool: Uuid, index: u64, seen: Option<Seen>) {
         self.seek(index);
-        self.spool = Some(spool);
+        (self.spool, self.seen) = (Some(spool), seen.filter(|seen| seen.index < index));
     }
 
     /// Goes behind the newest record, to get only what comes from now on.
@@ -100,6 +101,12 @@ impl SpoolReader {
     #[must_use]
     pub(crate) const fn spool(&self) -> Option<Uuid> {
         self.spool
+    }
+
+    /// The last record that was read.
+    #[must_use]
+    pub(crate) const fn seen(&self) -> Option<Seen> {
+        self.seen
     }
 
     /// What comes next; `None`: nothing more for now. It never waits.
@@ -159,29 +166,35 @@ impl SpoolReader {
 
     /// Takes the frame that was peeked at: an item, or nothing of interest.
     fn take(&mut self, frame: &Frame) -> Option<Item> {
-        let walk = self.segment.as_mut()?;
         let next = self.next.unwrap_or(frame.index);
+        if frame.class != Class::End && self.seen.is_some_and(|seen| is_another(seen, frame)) {
+            return self.begin_anew().map(Item::Anew);
+        }
+        let walk = self.segment.as_mut()?;
         if frame.class == Class::End || frame.index < next {
             walk.pass(frame);
             return None;
         }
         if frame.index > next {
-            let lost = frame.index - next;
-            let events = lost - walk.header.skip.within(next, frame.index);
+            let skipped = walk.header.skip.within(next, frame.index);
+            // Of several ends of the host a header has the last one: each left out so many.
+            let events = frame.index - next - skipped;
+            let events = if skipped > 0 { events % SKIPPED } else { events };
             let reason = match () {
                 () if self.damaged => LossReason::Damaged,
                 () if events == 0 => LossReason::Interrupted,
                 () => LossReason::Removed,
             };
-            let (since, until) = (self.since.map(timestamp), timestamp(frame.time));
+            let (since, until) = (self.seen.map(Seen::at), timestamp(frame.time));
             self.next = Some(frame.index);
             self.damaged = false;
-            return Some(Item::Lost(Loss { from: next, to: frame.index - 1, events, since, until, reason }));
+            let (to, at_least) = (frame.index - 1, skipped > 0);
+            return Some(Item::Lost(Loss { from: next, to, events, at_least, since, until, reason }));
         }
         let line = Bytes::copy_from_slice(walk.payload(frame));
         walk.pass(frame);
         self.next = Some(frame.index.saturating_add(1));
-        self.since = Some(frame.time);
+        self.seen = Some(Seen { index: frame.index, time: frame.time, sum: frame.sum });
         self.damaged = false;
         Some(Item::Record { index: frame.index, time: timestamp(frame.time), line })
     }
@@ -235,7 +248,7 @@ impl SpoolReader {
 
     /// Goes to the oldest record; returns the spool.
     fn begin_anew(&mut self) -> Option<Uuid> {
-        (self.next, self.segment, self.since, self.damaged) = (None, None, None, false);
+        (self.next, self.segment, self.seen, self.damaged) = (None, None, None, false);
         (self.listed, self.behind) = (None, None);
         self.spool
     }
@@ -340,6 +353,11 @@ impl SpoolReader {
         let meta = fs::metadata(&self.dir).map_err(|error| SpoolError::of(&self.dir, error))?;
         Ok(Mark(meta.dev(), meta.ino(), meta.mtime(), meta.mtime_nsec()))
     }
+}
+
+/// Whether a record is not the one that was read with its index.
+const fn is_another(seen: Seen, frame: &Frame) -> bool {
+    seen.index == frame.index && (seen.time != frame.time || seen.sum != frame.sum)
 }
 
 enum Found {

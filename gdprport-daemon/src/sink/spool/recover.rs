@@ -104,14 +104,14 @@ impl Log {
         self.remove_second_copy()?;
         let is_newest_readable =
             self.closed.last().is_some_and(|closed| closed.summary.is_some()) && newest.end != Tail::Bad;
-        let mut next = newest.next;
-        if let Some(before) = before.filter(|before| before.spool == newest.header.spool) {
-            next = next.max(before.next);
-        }
+        let before = before.filter(|before| before.spool == newest.header.spool);
+        let next = before.map_or(newest.next, |before| before.next.max(newest.next));
         (self.spool, self.next, self.skip) = (newest.header.spool, next, newest.header.skip);
         let same_boot = newest.header.boot == self.boot && !self.boot.is_nil();
-        let interrupted = newest.end != Tail::Closed && !same_boot;
-        if interrupted || !is_newest_readable {
+        let interrupted = !newest.end.is_closed() && !same_boot;
+        // A segment was begun behind it, and somebody removed that: up to where it went only `before` knows.
+        let removed = before.is_none() && (newest.end == Tail::Followed || newest.header.kept_only);
+        if interrupted || removed || !is_newest_readable {
             let last = self.closed.last().map_or(0, |closed| closed.first);
             self.skip_from(next.max(last));
             return Ok(());

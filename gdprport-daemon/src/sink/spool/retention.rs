@@ -163,7 +163,7 @@ impl Log {
         let written = match segment.append(stay.entries()) {
             (_, None) => {
                 segment.next = self.closed[which].summary.map_or(segment.next, |summary| summary.next);
-                segment.end().and_then(|()| segment.sync())
+                segment.end(true).and_then(|()| segment.sync())
             }
             (_, Some(error)) => Err(error),
         };
@@ -185,7 +185,7 @@ impl Log {
         }
         // Indexes behind the last record that stays were used.
         segment.next = summary.next;
-        segment.end()?;
+        segment.end(true)?;
         segment.sync()?;
         segment.publish()?;
         self.closed[which] = closed(&segment);
@@ -194,5 +194,9 @@ impl Log {
 }
 
 const fn closed(segment: &Segment) -> Closed {
-    Closed { first: segment.header.first, summary: Some(segment.summary(true)), bytes: segment.bytes }
+    Closed {
+        first: segment.header.first,
+        summary: Some(segment.summary(segments::Tail::Followed)),
+        bytes: segment.bytes,
+    }
 }

@@ -128,11 +128,11 @@ impl Segment {
         (done, error)
     }
 
-    /// Appends that it is closed in order.
-    pub(super) fn end(&mut self) -> io::Result<()> {
+    /// Appends that it is closed in order. `followed`: another one is begun behind it.
+    pub(super) fn end(&mut self, followed: bool) -> io::Result<()> {
         self.buffer.clear();
-        let payload = self.counts.encode();
-        frame::append(&mut self.buffer, self.seed, Class::End, self.next, self.last_time, &payload);
+        let (next, time) = (self.next, self.last_time);
+        frame::append_end(&mut self.buffer, self.seed, followed, next, time, self.counts);
         let (written, error) = self.write();
         match error {
             None => self.bytes += written as u64,
@@ -152,15 +152,15 @@ impl Segment {
         self.file.sync_data()
     }
 
-    /// What it holds. `closed`: its end was written.
-    pub(super) const fn summary(&self, closed: bool) -> Summary {
+    /// What it holds, and how it ends.
+    pub(super) const fn summary(&self, end: Tail) -> Summary {
         Summary {
             header: self.header,
             bytes: self.bytes,
             counts: self.counts,
             next: self.next,
             last_time: self.last_time,
-            end: if closed { Tail::Closed } else { Tail::Open },
+            end,
         }
     }
 

@@ -75,14 +75,27 @@ pub(super) struct Summary {
 /// How a segment ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tail {
-    /// It was closed in order.
+    /// It was closed in order, with the spool.
     Closed,
+    /// It was closed in order, and another one was begun behind it.
+    Followed,
     /// Behind a whole frame.
     Open,
     /// Within a frame.
     Torn,
     /// With bytes that are no frame.
     Bad,
+}
+
+impl Tail {
+    const fn of_end(followed: bool) -> Self {
+        if followed { Self::Followed } else { Self::Closed }
+    }
+
+    /// Whether it was closed in order.
+    pub(super) const fn is_closed(self) -> bool {
+        matches!(self, Self::Closed | Self::Followed)
+    }
 }
 
 impl Summary {
@@ -98,7 +111,7 @@ impl Summary {
                     self.end = match step {
                         Step::Torn => Tail::Torn,
                         Step::Bad => Tail::Bad,
-                        _ if self.end == Tail::Closed => Tail::Closed,
+                        _ if self.end.is_closed() => self.end,
                         _ => Tail::Open,
                     };
                     self.bytes = walk.at();
@@ -111,7 +124,7 @@ impl Summary {
     fn add(&mut self, frame: &Frame) {
         self.counts.add(frame.class);
         if frame.class == Class::End {
-            self.end = Tail::Closed;
+            self.end = Tail::of_end(frame.followed);
         } else {
             (self.next, self.last_time, self.end) = (frame.index.saturating_add(1), frame.time, Tail::Open);
         }
@@ -160,7 +173,7 @@ impl Summary {
             counts,
             next: frame.index,
             last_time: frame.time,
-            end: Tail::Closed,
+            end: Tail::of_end(frame.followed),
         }))
     }
 }

@@ -100,10 +100,15 @@ pub(super) fn start(event: &DaemonStart) -> Vec<Span> {
 
 pub(super) fn sink_lost(event: &SinkLost) -> Vec<Span> {
     let SinkLost { sink, gap } = event;
+    let lost = match gap.bound {
+        None => format!("{} LOST", gap.lost),
+        Some(Bound::AtLeast) => format!("at least {} LOST", gap.lost),
+        Some(Bound::AtMost) => format!("at most {} LOST", gap.lost),
+    };
     vec![
         (Tone::Strong, sink.name.to_string()),
         (Tone::Plain, " · ".to_owned()),
-        (Tone::Warn, format!("{} LOST", gap.lost)),
+        (Tone::Warn, lost),
         (Tone::Plain, format!(" since {}: {}", clock(gap.from), gap.reason)),
     ]
 }

@@ -57,6 +57,7 @@ fn status() -> DeliverStatus {
         at: at("2026-11-28T10:00:00Z"),
     });
     failing.lost = Some(LostStanding {
+        bound: None,
         events: 12,
         since: at("2026-11-28T23:10:00Z"),
         until: at("2026-11-28T23:12:00Z"),
@@ -79,6 +80,7 @@ fn status() -> DeliverStatus {
             refused: None,
         },
         spool: SpoolStanding {
+            read: None,
             path: "/var/lib/gdprport/spool".to_owned(),
             events: 160_217,
             bytes: 243_269_632,

@@ -59,6 +59,7 @@ pub(crate) fn deliver() -> DeliverStatus {
             refused: Some("2:1: error".to_owned()),
         },
         spool: SpoolStanding {
+            read: Some(at("2026-11-29T10:00:00Z")),
             path: "/var/lib/gdprport/spool".to_owned(),
             events: 90_000,
             bytes: 113_400_000,

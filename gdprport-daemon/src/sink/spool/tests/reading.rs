@@ -152,7 +152,7 @@ fn after_the_hosts_end_no_index_comes_twice() {
     let mut log = open(&dir);
     append(&mut log, 10, NOW);
     let mut ahead = reader(&dir);
-    ahead.resume(log.spool, 15);
+    ahead.resume(log.spool, 15, None);
     drop(log);
     let mut log = Log::open(dir.0.clone(), settings(&dir.0), Uuid::from_u128(2), None).expect("a spool");
     assert_eq!(log.next, 11 + SKIPPED);
@@ -164,6 +164,76 @@ fn after_the_hosts_end_no_index_comes_twice() {
     assert_eq!(assert_sound(&items, 1).len(), 12);
     let items = again(&mut ahead);
     assert_eq!(assert_sound(&items, 15), [11 + SKIPPED, 12 + SKIPPED]);
+}
+
+/// A header has the last indexes that were left out. Those of an earlier end of the host must not be counted as events.
+#[test]
+fn two_ends_of_the_host_are_no_number_of_events() {
+    let dir = Dir::new();
+    let mut log = open(&dir);
+    append(&mut log, 10, NOW);
+    let mut reader = reader(&dir);
+    reader.resume(log.spool, 5, None);
+    for boot in [2, 3] {
+        drop(log);
+        log = Log::open(dir.0.clone(), settings(&dir.0), Uuid::from_u128(boot), None).expect("a spool");
+        append(&mut log, 2, NOW + 1);
+    }
+    for first in &segments::list(&dir.0).expect("segments")[..2] {
+        fs::remove_file(segments::path(&dir.0, *first)).expect("it is there");
+    }
+    let items = again(&mut reader);
+    let [loss] = losses(&items)[..] else { panic!("{items:?}") };
+    assert_eq!((loss.events, loss.at_least, loss.reason), (8, true, LossReason::Removed), "5 to 10, and two");
+    assert_eq!(assert_sound(&items, 5).len(), 2);
+}
+
+/// Somebody removed the newest ones while no sensor ran.
+#[test]
+fn the_indexes_of_what_was_removed_are_not_used_again() {
+    let dir = Dir::new();
+    let mut log = open(&dir);
+    while segments::list(&dir.0).expect("segments").len() < 3 {
+        append(&mut log, 100, NOW);
+    }
+    let (spool, end) = (log.spool, log.next);
+    log.close();
+    drop(log);
+    let files = segments::list(&dir.0).expect("segments");
+    fs::remove_file(segments::path(&dir.0, files[2])).expect("it is there");
+    let mut log = open(&dir);
+    assert!(log.spool == spool && log.next > end, "{} {end}", log.next);
+    append(&mut log, 5, NOW);
+    let mut reader = reader(&dir);
+    reader.resume(spool, files[2], None);
+    let items = again(&mut reader);
+    let [loss] = losses(&items)[..] else { panic!("{items:?}") };
+    assert_eq!((loss.events, loss.at_least, loss.reason), (0, true, LossReason::Interrupted));
+    assert_eq!(assert_sound(&items, files[2]).len(), 5);
+}
+
+/// It has the same id, and by the time that somebody looks it may be longer than it was.
+#[test]
+fn a_spool_put_back_from_a_copy_is_noticed() {
+    let dir = Dir::new();
+    let mut log = open(&dir);
+    append(&mut log, 10, NOW);
+    let copy = fs::read(segments::path(&dir.0, 1)).expect("it is there");
+    append(&mut log, 10, NOW);
+    let mut reader = reader(&dir);
+    assert_eq!(again(&mut reader).len(), 20);
+    let (spool, seen) = (log.spool, reader.seen());
+    drop(log);
+    fs::remove_file(segments::path(&dir.0, 1)).expect("it is there");
+    fs::write(segments::path(&dir.0, 1), copy).expect("a file");
+    let mut log = open(&dir);
+    append(&mut log, 15, NOW + 1);
+    let items = again(&mut reader);
+    assert_eq!(items[0], Item::Anew(spool));
+    assert_eq!(assert_sound(&items[1..], 1), (1..=25).collect::<Vec<_>>());
+    let mut late = SpoolReader::open(&dir.0).expect("a directory");
+    late.resume(spool, 21, seen);
+    assert_eq!(again(&mut late)[0], Item::Anew(spool));
 }
 
 #[test]
@@ -184,6 +254,6 @@ fn another_spool_in_its_place_is_noticed() {
     assert_eq!(assert_sound(&items[1..], 1), [1, 2, 3, 4, 5]);
     // One that comes back later with its place finds it out too.
     let mut late = SpoolReader::open(&dir.0).expect("a directory");
-    late.resume(Uuid::from_u128(7), 101);
+    late.resume(Uuid::from_u128(7), 101, None);
     assert_eq!(again(&mut late).len(), 6);
 }
