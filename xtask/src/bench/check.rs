@@ -15,6 +15,7 @@ use super::check_kernel;
 use crate::build;
 use crate::setup::apt;
 use crate::sh;
+use crate::side_by_side::side_by_side;
 use crate::step::step;
 
 /// Where the baseline is, within the checkout.
@@ -41,6 +42,9 @@ pub(crate) struct Options {
     /// Also the kernel programs, in a virtual machine
     #[arg(long)]
     kernel: bool,
+    /// The kernel programs alone
+    #[arg(long, conflicts_with_all = ["kernel", "filter"])]
+    kernel_only: bool,
     /// Only the cases whose name contains this; the others keep their baseline
     filter: Option<String>,
 }
@@ -50,29 +54,17 @@ pub(crate) struct Options {
 /// # Errors
 /// Something could not be built or counted, or a case takes more than the baseline allows.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    step("valgrind: counts instructions", || {
-        let missing = apt::missing(&["valgrind"])?;
-        if !missing.is_empty() {
-            apt::install(&missing)?;
-        }
-        Ok(((), sh::quiet(Command::new("valgrind").arg("--version"))?.trim().to_owned()))
-    })?;
     let driver = step("building the driver (release)", || {
         let driver = driver()?;
         let path = driver.display().to_string();
         Ok((driver, path))
     })?;
     let compiler = compiler()?;
-    let cases = sh::quiet(&mut Command::new(&driver))?;
-    let cases = cases.lines().filter(|case| options.filter.as_ref().is_none_or(|part| case.contains(part)));
     let mut counted = Baseline { compiler, cases: Vec::new() };
-    step("instructions for one item", || {
-        for case in cases {
-            counted.cases.push((case.to_owned(), count(&driver, case)?));
-        }
-        Ok(((), format!("{} cases", counted.cases.len())))
-    })?;
-    if options.kernel {
+    if !options.kernel_only {
+        counted.cases.extend(stages(&driver, options.filter.as_deref())?);
+    }
+    if options.kernel || options.kernel_only {
         let daemon = build::daemon(true)?;
         counted.cases.extend(check_kernel::count(&driver, &daemon)?);
     }
@@ -102,6 +94,25 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Instructions for one item of each case of the driver.
+fn stages(driver: &Path, filter: Option<&str>) -> Result<Vec<(String, u64)>> {
+    step("valgrind: counts instructions", || {
+        let missing = apt::missing(&["valgrind"])?;
+        if !missing.is_empty() {
+            apt::install(&missing)?;
+        }
+        Ok(((), sh::quiet(Command::new("valgrind").arg("--version"))?.trim().to_owned()))
+    })?;
+    let cases = sh::quiet(&mut Command::new(driver))?;
+    let cases: Vec<&str> =
+        cases.lines().filter(|case| filter.is_none_or(|part| case.contains(part))).collect();
+    step("instructions for one item", || {
+        let counts = side_by_side(&cases, |case| count(driver, case))?;
+        let outcome = format!("{} cases", cases.len());
+        Ok((cases.iter().map(|case| (*case).to_owned()).zip(counts).collect(), outcome))
+    })
+}
+
 fn read(path: &Path) -> Result<Option<Baseline>> {
     if !path.exists() {
         return Ok(None);
@@ -113,7 +124,8 @@ fn read(path: &Path) -> Result<Option<Baseline>> {
 /// Builds the driver and returns its path.
 fn driver() -> Result<PathBuf> {
     let mut cargo = sh::cargo();
-    cargo.args(["build", "--release", "--package", "gdprport-daemon", "--bench", "instructions"]);
+    // No packages that the program itself lacks, so that both are made of the same crates, compiled once.
+    cargo.args(["build", "--release", "--package", "gdprport-benches", "--bin", "instructions"]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
     let messages = sh::quiet(&mut cargo)?;
     let mut executables = messages.lines().filter_map(|line| {
