@@ -16,10 +16,19 @@ pub(crate) fn run(release: bool) -> Result<()> {
 
 /// Builds the daemon and returns where it is.
 pub(crate) fn daemon(release: bool) -> Result<PathBuf> {
+    cargo(release, &[])
+}
+
+/// Builds it with optimisation while another command of cargo shows what it compiles.
+pub(crate) fn daemon_beside() -> Result<PathBuf> {
+    cargo(true, &["--quiet"])
+}
+
+fn cargo(release: bool, args: &[&str]) -> Result<PathBuf> {
     let profile = if release { "release" } else { "debug" };
     step(&format!("building gdprport ({profile}; the first time takes minutes)"), || {
         let mut cargo = sh::cargo();
-        cargo.args(["build", "--package", "gdprport-daemon"]);
+        cargo.args(["build", "--package", "gdprport-daemon"]).args(args);
         if release {
             cargo.arg("--release");
         }

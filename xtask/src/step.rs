@@ -22,6 +22,32 @@ pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> Result<(T, String)>) ->
     }
 }
 
+/// How long the steps of a command took, for its end.
+#[derive(Debug, Default)]
+pub(crate) struct Times(Vec<(String, Duration)>);
+
+impl Times {
+    /// Runs one step as [`step`] does, and remembers its duration.
+    pub(crate) fn step<T>(&mut self, what: &str, work: impl FnOnce() -> Result<(T, String)>) -> Result<T> {
+        let begun = Instant::now();
+        let done = step(what, work);
+        self.add(what, begun.elapsed());
+        done
+    }
+
+    /// Remembers one that ran elsewhere.
+    pub(crate) fn add(&mut self, what: &str, time: Duration) {
+        self.0.push((what.to_owned(), time));
+    }
+
+    /// One line a step.
+    pub(crate) fn print(&self) {
+        for (what, time) in &self.0 {
+            note(format_args!("{:>11}  {what}", short(*time)));
+        }
+    }
+}
+
 /// Prints one line within a step.
 pub(crate) fn note(text: impl Display) {
     print_line(&format!("    {text}"));

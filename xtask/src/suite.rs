@@ -3,12 +3,14 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{self, Command, Stdio};
+use std::thread;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::step::{note, step};
+use crate::step::{Times, note};
 use crate::{build, setup, sh};
 
 /// Totals over all test programs.
@@ -32,21 +34,39 @@ pub(crate) const ELSEWHERE: [&str; 2] = ["kept by `cargo xtask vm`: ", "on deman
 pub(crate) fn run(filter: Option<&str>, args: &[String]) -> Result<()> {
     note("`test` also installs the servers it talks to (`cargo xtask setup --test-servers`)");
     setup::run(setup::Scope { test_servers: true })?;
-    let binary = build::daemon(true)?;
-
     let mut tally = Tally::default();
     let skips = Skips::new();
-    let mut units = sh::cargo();
-    units.args(["test", "--workspace", "--exclude", "gdprport-ebpf", "--exclude", "gdprport-tests"]);
-    // Unit tests too: what reads the machine is tested on namespaces and cgroups of its own.
-    as_root(&mut units, &binary, &skips);
-    let units = step("unit tests, as root", || phase(&mut units, filter, args, &mut tally));
-    let mut promises = sh::cargo();
-    promises.args(["test", "--package", "gdprport-tests"]);
-    as_root(&mut promises, &binary, &skips);
-    let promises = step("end-to-end promises, as root", || phase(&mut promises, filter, args, &mut tally));
+    let mut times = Times::default();
+    let (binary, units) = thread::scope(|scope| {
+        // The end of this build optimises the whole program in one thread, for minutes. The unit tests do not need it.
+        let release = scope.spawn(|| {
+            let begun = Instant::now();
+            (build::daemon_beside(), begun.elapsed())
+        });
+        // Unit tests too run as root: what reads the machine is tested on namespaces and cgroups of its own.
+        let mut run = |what: &str, targets: &[&str]| {
+            let mut cargo = cargo_test();
+            as_root(cargo.args(targets), &skips);
+            times.step(what, || phase(&mut cargo, filter, args, &mut tally))
+        };
+        let units = run("unit tests, as root", &["--lib", "--bins"]);
+        let units = units.and(run("examples in the documentation", &["--doc"]));
+        let compiled = times.step("building the end-to-end promises", || {
+            sh::loud(cargo_test().args(["--test", "*", "--no-run", "--quiet"]))?;
+            Ok(((), "built".into()))
+        });
+        let (binary, time) = release.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        times.add("building gdprport (release), beside these", time);
+        (compiled.and(binary), units)
+    });
+    let mut promises = cargo_test();
+    promises.args(["--test", "*"]).env("GDPRPORT_BIN", binary?);
+    as_root(&mut promises, &skips);
+    let promises =
+        times.step("end-to-end promises, as root", || phase(&mut promises, filter, args, &mut tally));
     tally.move_skips(skips.read()?);
 
+    times.print();
     for case in &tally.elsewhere {
         println!("not in this run: {case}");
     }
@@ -58,9 +78,17 @@ pub(crate) fn run(filter: Option<&str>, args: &[String]) -> Result<()> {
     tally.verdict(filter, env::var("CI").is_ok_and(|ci| ci == "true"))
 }
 
+/// `cargo test` of every package that has tests for this machine. Whoever builds some of them asks for all: cargo compiles
+/// what they depend on again for each set of packages that has other features.
+pub(crate) fn cargo_test() -> Command {
+    let mut cargo = sh::cargo();
+    cargo.args(["test", "--workspace", "--exclude", "gdprport-ebpf"]);
+    cargo
+}
+
 /// Makes cargo run the test programs as root, with the environment they need.
-fn as_root(cargo: &mut Command, binary: &Path, skips: &Skips) {
-    cargo.env("GDPRPORT_BIN", binary).env("GDPRPORT_SKIPS", &skips.file);
+fn as_root(cargo: &mut Command, skips: &Skips) {
+    cargo.env("GDPRPORT_SKIPS", &skips.file);
     if !sh::is_root() {
         let runner =
             r#"target."cfg(all())".runner=["sudo","--preserve-env=GDPRPORT_BIN,GDPRPORT_SKIPS","--"]"#;
