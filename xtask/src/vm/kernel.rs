@@ -12,9 +12,10 @@ use std::thread;
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::cpio;
-use super::packages::Unpacked;
+use super::packages::{KernelArchive, Unpacked};
 use super::tools::Tools;
 use crate::sh;
+use crate::step::step;
 
 /// Without these there is no disk and no channel to the host; those built into a kernel are left out.
 const MODULES: [&str; 4] = ["virtio_pci", "virtio_console", "overlay", "virtiofs"];
@@ -47,11 +48,23 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
+    /// Fetches one and builds what a machine boots of it.
+    ///
+    /// # Errors
+    /// It is not available, or as [`Self::prepare`].
+    pub(super) fn provide(archive: &KernelArchive, tools: &Tools, series: &str) -> Result<Self> {
+        step(&format!("kernel {series}"), || {
+            let kernel = Self::prepare(series, archive.fetch(series)?, tools)?;
+            let release = kernel.release.clone();
+            Ok((kernel, release))
+        })
+    }
+
     /// Builds one from its packages.
     ///
     /// # Errors
     /// Something that every kernel's packages have is missing.
-    pub(super) fn prepare(series: &str, unpacked: Unpacked, tools: &Tools) -> Result<Self> {
+    fn prepare(series: &str, unpacked: Unpacked, tools: &Tools) -> Result<Self> {
         let Unpacked { release, root } = unpacked;
         let base = [root.clone(), root.join("usr")]
             .into_iter()

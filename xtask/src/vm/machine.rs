@@ -39,6 +39,8 @@ const CONSOLE_LINES: usize = 15;
 /// What to run in a machine.
 #[derive(Debug)]
 pub(super) struct Run {
+    /// Names what is kept of it; no two at a time with the same kernel may have the same.
+    pub(super) name: &'static str,
     /// For bash.
     pub(super) script: String,
     /// On this host and so in the machine.
@@ -147,19 +149,23 @@ impl<'a> Machine<'a> {
             }
             note(format_args!("Linux {} did not come up (boot {boots} of {BOOTS})", self.kernel.release));
         }
-        bail!("Linux {} did not boot; its console is in {}", self.kernel.release, self.console().display());
+        bail!(
+            "Linux {} did not boot; its console is in {}",
+            self.kernel.release,
+            self.console(run).display()
+        );
     }
 
     /// One boot; `None` if it failed before the command began.
     fn attempt(&self, run: &Run, line: &mut impl FnMut(&str)) -> Result<Option<ExitStatus>> {
-        let folder = RunFolder::new(self.kernel)?;
+        let folder = RunFolder::new(self.kernel, run)?;
         fs::write(folder.join("initial"), self.initial(run)?)
             .context("cannot write the initial file system")?;
         let seconds = (BOOT_LIMIT + run.limit + GRACE).as_secs();
         // The layer has a server of its own: overlayfs refuses one layer that lies in another.
         let shared = [(HOST, Some(Path::new("/"))), (LAYER, run.layer.as_deref())];
         let shared = shared.into_iter().filter_map(|(tag, dir)| Some((tag, dir?)));
-        let mut emulator = self.emulator(&folder, seconds, run.pace)?;
+        let mut emulator = self.emulator(&folder, seconds, run)?;
         let mut shares = Vec::new();
         for (tag, dir) in shared {
             let socket = folder.join(tag);
@@ -191,7 +197,7 @@ impl<'a> Machine<'a> {
         let status = fs::read_to_string(folder.join("status")).unwrap_or_default();
         Ok(Some(match status.trim().parse() {
             Ok(status) => ExitStatus::Exited(status),
-            Err(_) => ExitStatus::Died(last_lines(&self.console())),
+            Err(_) => ExitStatus::Died(last_lines(&self.console(run))),
         }))
     }
 
@@ -228,7 +234,7 @@ impl<'a> Machine<'a> {
         Ok(share)
     }
 
-    fn emulator(&self, folder: &RunFolder, seconds: u64, pace: Pace) -> Result<Command> {
+    fn emulator(&self, folder: &RunFolder, seconds: u64, run: &Run) -> Result<Command> {
         let at = |name: &str| folder.join(name).display().to_string();
         let mut qemu = self.tools.as_root_for(seconds, &self.tools.find("qemu-system-x86_64")?)?;
         for dir in self.tools.firmware() {
@@ -236,7 +242,7 @@ impl<'a> Machine<'a> {
         }
         qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
             .args(["-machine", "q35,memory-backend=memory", "-cpu", "max"])
-            .args(pace.arguments())
+            .args(run.pace.arguments())
             // The tmpfs layer holds the tests' files.
             .args(["-m", "2048"])
             .args(["-object", "memory-backend-memfd,id=memory,size=2048M,share=on"])
@@ -245,7 +251,7 @@ impl<'a> Machine<'a> {
             .args(["-device", "virtserialport,chardev=output,nr=1"])
             .args(["-chardev", &format!("file,id=status,path={}", at("status"))])
             .args(["-device", "virtserialport,chardev=status,nr=2"])
-            .args(["-serial", &format!("file:{}", self.console().display())])
+            .args(["-serial", &format!("file:{}", self.console(run).display())])
             .arg("-kernel")
             .arg(&self.kernel.image)
             .args(["-initrd", &at("initial")])
@@ -255,8 +261,8 @@ impl<'a> Machine<'a> {
     }
 
     /// The kernel's output; kept until the next run.
-    fn console(&self) -> PathBuf {
-        self.kernel.image.with_file_name("console.log")
+    fn console(&self, run: &Run) -> PathBuf {
+        self.kernel.image.with_file_name(format!("console-{}.log", run.name))
     }
 }
 
@@ -266,8 +272,8 @@ struct RunFolder {
 }
 
 impl RunFolder {
-    fn new(kernel: &Kernel) -> Result<Self> {
-        let dir = kernel.image.with_file_name(format!("run.{}", process::id()));
+    fn new(kernel: &Kernel, run: &Run) -> Result<Self> {
+        let dir = kernel.image.with_file_name(format!("run.{}.{}", process::id(), run.name));
         fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
         Ok(Self { dir })
     }

@@ -3,18 +3,19 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
 use super::machine::quoted;
-use crate::sh;
+use crate::{sh, suite};
 
 /// Files of `tests/tests` that depend on the kernel: who connects, binds and accepts, executables of exited
 /// processes, failed connects, bytes at the close, the first bytes of the payload, what predates the daemon, the
 /// kernel's own counters. All their tests run in a machine, except those in [`HOST_ONLY`]. What does not depend on
 /// the kernel (policies, sinks, most servers), or is too slow for an emulator (tens of thousands of connections), is
 /// in other files.
-const FILES: [&str; 24] = [
+pub(super) const FILES: [&str; 24] = [
     "ownership",
     "executed",
     "ownership_unusual",
@@ -93,12 +94,17 @@ const RUN: &str = r#"run() {
 /// A promise and the test program that holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Promise {
-    file: &'static str,
-    test: String,
+    pub(super) file: &'static str,
+    pub(super) test: String,
     program: PathBuf,
 }
 
 impl Promise {
+    #[cfg(test)]
+    pub(super) fn sample(file: &'static str, test: &str) -> Self {
+        Self { file, test: test.to_owned(), program: "/p".into() }
+    }
+
     /// File and test, as people name it.
     pub(super) fn name(&self) -> String {
         format!("{}::{}", self.file, self.test)
@@ -126,8 +132,27 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// All of them, in the order in which their machines run.
+    /// All of them.
     pub(super) const ALL: [Self; 3] = [Self::Plain, Self::Systemd, Self::Containers];
+
+    /// Names what is kept of its machine.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Systemd => "systemd",
+            Self::Containers => "containers",
+        }
+    }
+
+    /// What one of its promises is expected to take of the machine's time.
+    pub(super) const fn expected(self) -> Duration {
+        Duration::from_secs(match self {
+            // Ten seconds each, two at a time.
+            Self::Plain => 5,
+            Self::Systemd => 30,
+            Self::Containers => 20,
+        })
+    }
 }
 
 /// The one of these series that runs the promises about container runtimes.
@@ -143,8 +168,20 @@ pub(super) enum PromiseOutcome {
     Failed,
     /// The kernel or the machine lacks what it is about; the machine has printed what.
     Skipped,
-    /// Another kernel runs it, which is enough.
+    /// Another kernel runs it, which is enough: it is about container runtimes, or not in the core.
     Elsewhere,
+}
+
+impl PromiseOutcome {
+    /// How many passed, failed and were skipped.
+    pub(super) fn count(outcomes: &[Self]) -> (usize, usize, usize) {
+        let count = |is: fn(&Self) -> bool| outcomes.iter().filter(|outcome| is(outcome)).count();
+        (
+            count(|outcome| matches!(outcome, Self::Passed(_))),
+            count(|outcome| matches!(outcome, Self::Failed)),
+            count(|outcome| matches!(outcome, Self::Skipped)),
+        )
+    }
 }
 
 /// Builds the test programs and selects the promises in them.
@@ -152,15 +189,9 @@ pub(super) enum PromiseOutcome {
 /// # Errors
 /// They do not compile, or a file is gone or has nothing left to run.
 pub(super) fn build() -> Result<Vec<Promise>> {
-    let mut cargo = sh::cargo();
-    cargo.args([
-        "test",
-        "--package",
-        "gdprport-tests",
-        "--features=machine",
-        "--no-run",
-        "--message-format=json-render-diagnostics",
-    ]);
+    let mut cargo = suite::cargo_test();
+    cargo.args(["--test", "*", "--features", "gdprport-tests/machine", "--no-run"]);
+    cargo.arg("--message-format=json-render-diagnostics");
     let output = cargo.stderr(Stdio::inherit()).output().context("cannot run cargo")?;
     if !output.status.success() {
         bail!("the end-to-end tests do not compile");
@@ -242,6 +273,17 @@ impl Results {
         self.outcomes.insert(name.to_owned(), outcome);
     }
 
+    /// Adds what another machine with the same kernel has reported.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.outcomes.extend(other.outcomes.iter().map(|(name, outcome)| (name.clone(), *outcome)));
+    }
+
+    /// How many of these passed, failed and were skipped.
+    pub(super) fn count(&self, promises: &[Promise]) -> (usize, usize, usize) {
+        let outcomes: Vec<PromiseOutcome> = promises.iter().map(|promise| self.of(promise)).collect();
+        PromiseOutcome::count(&outcomes)
+    }
+
     /// One without a result has failed, for the machine ended before it.
     pub(super) fn of(&self, promise: &Promise) -> PromiseOutcome {
         self.outcomes.get(&promise.name()).copied().unwrap_or(PromiseOutcome::Failed)
@@ -253,7 +295,7 @@ mod tests {
     use super::*;
 
     fn promise(file: &'static str, test: &str) -> Promise {
-        Promise { file, test: test.to_owned(), program: "/p".into() }
+        Promise::sample(file, test)
     }
 
     #[test]

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use super::tools;
 use crate::setup::apt;
 use crate::sh;
-use crate::step::note;
+use crate::step::{note, step};
 
 /// Runtimes, what they call, and what makes an image without a registry.
 const PACKAGES: [&str; 19] = [
@@ -42,11 +42,19 @@ const PROGRAMS: [&str; 5] =
 /// Folders that are links into `/usr` on every Debian: as folders of their own they would hide those links.
 const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
 
+/// The folder, after [`provide`].
+///
+/// # Errors
+/// As there.
+pub(super) fn folder() -> Result<PathBuf> {
+    step("container runtimes, unpacked and not installed", || provide(&sh::target_dir().join("vm")))
+}
+
 /// Fetches and unpacks what is not there yet; returns the folder and a description of it.
 ///
 /// # Errors
 /// No apt, no network, or a runtime that the packages should hold and do not.
-pub(super) fn provide(home: &Path) -> Result<(PathBuf, String)> {
+fn provide(home: &Path) -> Result<(PathBuf, String)> {
     let root = home.join("runtimes");
     if root.exists() {
         let described = format!("in {}", root.display());

@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::kernel::Kernel;
-use super::machine::{Ended, ExitStatus, retries};
+use super::machine::retries;
 use super::promises::{Promise, PromiseOutcome};
-use crate::step::{note, short};
+use crate::step::short;
 
 /// The results of one kernel.
 #[derive(Debug)]
@@ -16,9 +16,11 @@ pub(super) struct Column {
     /// The release, or why it was skipped.
     kernel: Result<String, String>,
     outcomes: Vec<PromiseOutcome>,
-    /// How often it was started.
+    /// Whether only the core of the promises was to run.
+    pub(super) is_core: bool,
+    /// How often one of its machines was started, at most.
     pub(super) boots: u32,
-    /// From the start of the machine to its end.
+    /// From the start to the end of each machine, in all.
     pub(super) time: Duration,
 }
 
@@ -29,6 +31,7 @@ impl Column {
             series: kernel.series.clone(),
             kernel: Ok(kernel.release.clone()),
             outcomes: Vec::new(),
+            is_core: false,
             boots: 0,
             time: Duration::ZERO,
         }
@@ -40,6 +43,7 @@ impl Column {
             series: series.to_owned(),
             kernel: Err(why.lines().next().unwrap_or_default().to_owned()),
             outcomes: Vec::new(),
+            is_core: false,
             boots: 0,
             time: Duration::ZERO,
         }
@@ -50,31 +54,19 @@ impl Column {
         self.outcomes = promises.iter().map(outcome).collect();
     }
 
-    /// Prints why a machine did not end as it should.
-    pub(super) fn note_failure(&self, ended: &Ended) {
-        if !matches!(ended.status, ExitStatus::Exited(_)) {
-            note(format_args!("{}: {}", self.series, ended.status));
-        }
-    }
-
-    /// In one line.
-    pub(super) fn outcome(&self) -> String {
-        let (passed, failed, skipped) = self.count(self.outcomes.len());
-        format!("{passed} passed, {failed} failed, {skipped} skipped{}", retries(self.boots))
-    }
-
     /// Passed, failed and skipped of so many promises.
     fn count(&self, promises: usize) -> (usize, usize, usize) {
         if self.kernel.is_err() {
             return (0, 0, promises);
         }
-        let count =
-            |is: fn(&PromiseOutcome) -> bool| self.outcomes.iter().filter(|outcome| is(outcome)).count();
-        (
-            count(|outcome| matches!(outcome, PromiseOutcome::Passed(_))),
-            count(|outcome| matches!(outcome, PromiseOutcome::Failed)),
-            count(|outcome| matches!(outcome, PromiseOutcome::Skipped)),
-        )
+        PromiseOutcome::count(&self.outcomes)
+    }
+
+    /// How many of all promises were to run on it.
+    fn scope(&self) -> String {
+        let mine =
+            self.outcomes.iter().filter(|outcome| !matches!(outcome, PromiseOutcome::Elsewhere)).count();
+        format!("{}{mine} of {}", if self.is_core { "core: " } else { "" }, self.outcomes.len())
     }
 
     fn cell(&self, row: usize) -> String {
@@ -88,14 +80,15 @@ impl Column {
         }
     }
 
-    fn head(&self) -> [String; 3] {
+    fn head(&self) -> [String; 4] {
         match &self.kernel {
             Ok(release) => [
                 self.series.clone(),
                 release.split("-cloud").next().unwrap_or(release).to_owned(),
+                self.scope(),
                 format!("{}{}", short(self.time), retries(self.boots)),
             ],
-            Err(_) => [self.series.clone(), "not available".to_owned(), String::new()],
+            Err(_) => [self.series.clone(), "not available".to_owned(), String::new(), String::new()],
         }
     }
 }
@@ -121,6 +114,9 @@ impl Table {
         for column in &self.columns {
             if let Err(why) = &column.kernel {
                 println!("skipped: kernel {}: {why}", column.series);
+            } else if column.is_core {
+                let (series, scope) = (&column.series, column.scope());
+                println!("kernel {series}: {scope} promises; all of them: cargo xtask vm --kernel {series}");
             }
         }
         let (passed, failed, skipped) = self.total();
@@ -129,13 +125,13 @@ impl Table {
 
     /// In Markdown, aligned, so that it is readable in a terminal and can be put into a document.
     fn render(&self) -> String {
-        let heads: Vec<[String; 3]> = self.columns.iter().map(Column::head).collect();
+        let heads: Vec<[String; 4]> = self.columns.iter().map(Column::head).collect();
         let head = |title: &str, line: usize| {
             let mut cells = vec![title.to_owned()];
             cells.extend(heads.iter().map(|head| head[line].clone()));
             cells
         };
-        let mut rows = vec![head("promise", 0), head("Linux", 1), head("in all", 2)];
+        let mut rows = vec![head("promise", 0), head("Linux", 1), head("promises", 2), head("in all", 3)];
         for (row, name) in self.promises.iter().enumerate() {
             let mut cells = vec![name.clone()];
             cells.extend(self.columns.iter().map(|column| column.cell(row)));
@@ -201,6 +197,7 @@ mod tests {
             series: series.to_owned(),
             kernel: kernel.map(str::to_owned).map_err(str::to_owned),
             outcomes: outcomes.to_vec(),
+            is_core: false,
             boots: 2,
             time: Duration::from_secs(90),
         }
@@ -223,6 +220,19 @@ mod tests {
         let text = table.render();
         assert!(text.contains("| bytes::a | passed 1.5 s  | skipped       |"), "{text}");
         assert!(text.contains("| in all   | 90 s, 2 boots |               |"), "{text}");
+    }
+
+    #[test]
+    fn the_table_names_how_many_promises_a_kernel_ran() {
+        let core = [PromiseOutcome::Passed(1500), PromiseOutcome::Elsewhere];
+        let full = [PromiseOutcome::Passed(1500), PromiseOutcome::Passed(20)];
+        let mut some = column("6.1", Ok("6.1.0"), &core);
+        some.is_core = true;
+        let table = table(vec![some, column("6.12", Ok("6.12.0"), &full)]);
+        let text = table.render();
+        assert!(text.contains("| promises | core: 1 of 2  | 2 of 2        |"), "{text}");
+        assert_eq!(table.total(), (3, 0, 0));
+        assert!(table.judge(true).is_ok());
     }
 
     #[test]
