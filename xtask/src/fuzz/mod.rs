@@ -41,6 +41,9 @@ pub(crate) struct Options {
     /// Report finds but exit with 0: for runs that gate a change, as a find depends on chance
     #[arg(long)]
     report_only: bool,
+    /// Build the targets and run none
+    #[arg(long)]
+    build_only: bool,
 }
 
 /// Sets up, builds and runs.
@@ -59,6 +62,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let binaries = step("building the fuzz targets (the first time takes minutes)", || {
         build(&toolchain, &sanitizer, &machine)
     })?;
+    if options.build_only {
+        return Ok(());
+    }
     let what = format!("fuzzing {} targets, {} s each", targets.len(), options.seconds);
     let outcomes = step(&what, || {
         let outcomes = run_all(&targets, &binaries, options)?;
