@@ -297,9 +297,10 @@ mod host_only {
         // How many there are of a burst differs: what is known early needs no event of its own.
         let rest = || EVENTS.saturating_sub(spool::read(&place).len());
         for _ in 0..10 {
-            if rest() > 0 {
-                traffic.burst();
+            if rest() == 0 {
+                break;
             }
+            traffic.burst();
         }
         let Traffic { daemon, events, .. } = traffic;
         daemon.stop();
@@ -320,14 +321,6 @@ mod host_only {
             "only the last events of the first run are missing"
         );
 
-        if std::env::var_os("ONLY_KAFKA").is_some() {
-            for _ in 0..40 {
-                std::thread::sleep(Duration::from_millis(500));
-                let sink = deliverer.sink("kafka");
-                println!("{sink}");
-            }
-            println!("{}", deliverer.stderr());
-        }
         for receiver in &receivers {
             let name = receiver.name();
             wait::within(LONG, name, || {
