@@ -4,6 +4,7 @@
 mod bench;
 mod build;
 mod checks;
+mod ci;
 mod fresh;
 mod fuzz;
 mod lint;
@@ -57,6 +58,8 @@ enum Command {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Everything that continuous integration runs; it takes about an hour
+    Ci,
     /// Check format, lints, documentation, repository checks and dependencies
     Lint,
     /// Feed hostile bytes to everything that reads bytes from outside; a find is a failure
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Command::Build { release } => build::run(release),
         Command::Run { args } => run::run(&args),
         Command::Test { filter, args } => suite::run(filter.as_deref(), &args),
+        Command::Ci => return ci::run(),
         Command::Lint => lint::run(),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Miri => miri::run(),
