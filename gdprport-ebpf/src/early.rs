@@ -17,9 +17,9 @@ use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 use gdprport_common::{Hook, PAYLOAD_CAP, PAYLOAD_LONG, PayloadHeader, RecordKind, SocketOwner};
 
 use crate::count::Occasion;
-use crate::emit;
 use crate::maps::{EARLY, port_flags};
 use crate::segment::{TcpSegment, cost, more_may_matter, parse_headers};
+use crate::{emit, overload};
 
 /// Keeps the payload of a segment that reached a listener on `port`, host byte order.
 ///
@@ -93,6 +93,9 @@ pub(crate) unsafe fn send(stored: *mut SocketOwner, ports: u32, cookie: u64, tim
         let Some(occasion) = Occasion::seen(Hook::Payload) else { return };
         (*stored).spent_in = cost(len);
         (*stored).end_in = sequence.wrapping_add(len);
+        if overload::is_half_full() {
+            return occasion.dropped();
+        }
         let kept = ((*early).kept.wrapping_sub(1) & (PAYLOAD_LONG as u32 - 1)) + 1;
         (*early).record.header = PayloadHeader {
             kind: RecordKind::Payload as u8,

@@ -26,7 +26,7 @@ use crate::count::Occasion;
 use crate::maps::WANTING;
 use crate::segment::{TcpSegment, cost, more_may_matter, parse_headers};
 use crate::wanting::cancel;
-use crate::{early, emit, owners};
+use crate::{early, emit, overload, owners};
 
 /// The verdict that lets a packet pass.
 const PASS: i32 = 1;
@@ -203,6 +203,9 @@ unsafe fn send<const N: usize>(
     mut header: PayloadHeader,
     occasion: Occasion,
 ) {
+    if overload::is_half_full() {
+        return occasion.dropped();
+    }
     let len = if len > N as u32 { N as u32 } else { len };
     // The verifier loses the comparison above; after the black box it sees the bound in the mask.
     let len = (black_box(len).wrapping_sub(1) & (N as u32 - 1)) + 1;

@@ -8,7 +8,7 @@ use aya_ebpf::bindings::{bpf_sock, bpf_sock_addr};
 use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::cgroup_sock_addr;
 use aya_ebpf::programs::SockAddrContext;
-use gdprport_common::{Hook, RecordKind, SocketOwner, SocketRole};
+use gdprport_common::{Hook, RecordKind, SOCKET_GROUPED, SocketOwner, SocketRole};
 
 use crate::count::Occasion;
 use crate::flow::SocketTuple;
@@ -188,9 +188,13 @@ fn acceptor(ctx: *mut bpf_sock_addr, family: u8) {
             return;
         }
         let Some(occasion) = Occasion::seen(Hook::Accept) else { return };
-        // A client requests its peer's address, or a server does again: nothing new.
+        // A client requests its peer's address, or a server does again: nothing new. Of a connection that was counted in a
+        // group the listener's process stays the owner, so that its end is counted in the same one.
         let role = (*stored).role;
-        if role == SocketRole::Connected as u8 || role == SocketRole::Accepted as u8 {
+        if role == SocketRole::Connected as u8
+            || role == SocketRole::Accepted as u8
+            || (*stored).flags & SOCKET_GROUPED != 0
+        {
             return occasion.filtered();
         }
         let caller = owner::current_caller(bpf_get_netns_cookie(ctx.cast()));

@@ -8,9 +8,8 @@ use core::ptr::{self, read_volatile};
 use aya_ebpf::bindings::{
     BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PARSE_HDR_OPT_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB,
     BPF_SOCK_OPS_STATE_CB, BPF_SOCK_OPS_STATE_CB_FLAG, BPF_SOCK_OPS_TCP_CONNECT_CB,
-    BPF_SOCK_OPS_TCP_LISTEN_CB, BPF_TCP_CLOSE, BPF_TCP_CLOSE_WAIT, BPF_TCP_CLOSING, BPF_TCP_FIN_WAIT1,
-    BPF_TCP_FIN_WAIT2, BPF_TCP_LAST_ACK, BPF_TCP_LISTEN, BPF_TCP_SYN_RECV, BPF_TCP_SYN_SENT, bpf_sock,
-    bpf_sock_ops,
+    BPF_SOCK_OPS_TCP_LISTEN_CB, BPF_TCP_CLOSE, BPF_TCP_FIN_WAIT1, BPF_TCP_FIN_WAIT2, BPF_TCP_LISTEN,
+    bpf_sock, bpf_sock_ops,
 };
 use aya_ebpf::helpers::generated::{
     bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_ktime_get_boot_ns, bpf_sock_ops_cb_flags_set,
@@ -18,21 +17,18 @@ use aya_ebpf::helpers::generated::{
 use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
 use gdprport_common::{
-    Caller, CloseTail, FLAG_FIN_UNACKED, FLAG_OPTMEM_FULL, FLAG_PEER_FIN, FLAG_PEER_REPLIED, FlowRecord,
-    FlowTail, Hook, RecordKind, SOCKET_SYN_SEEN, SocketOwner, SocketRole, Started,
+    Caller, FLAG_OPTMEM_FULL, FlowRecord, Hook, RecordKind, SOCKET_SYN_SEEN, SocketOwner, SocketRole, Started,
 };
 
 use crate::count::Occasion;
-use crate::flow::{SocketTuple, ports};
+use crate::ending::End;
+use crate::flow::ports;
 use crate::maps::{port_flags, watched};
-use crate::{diagnose, early, emit, fin, flow, mptcp, owner, owners, socket_error, wanting};
+use crate::{diagnose, early, emit, fin, flow, mptcp, overload, owner, owners, wanting};
 
 /// 1 if `sock_ops` programs may ask for the cookie of the network namespace (since Linux 5.15); the daemon sets it.
 #[unsafe(no_mangle)]
 static NETNS_COOKIE_OF_OPS: u32 = 0;
-
-/// `AF_INET6`.
-const INET6: u32 = 10;
 
 #[sock_ops]
 fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
@@ -41,48 +37,31 @@ fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
     let op = unsafe { read_volatile(&raw const (*ops).op) };
     match op {
         BPF_SOCK_OPS_TCP_CONNECT_CB => connecting(ops),
-        BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB => established(ops, RecordKind::ActiveEstablished),
+        BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB => opened(ops, RecordKind::ActiveEstablished),
         BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => {
             let kind =
                 if sent_syn(ops) { RecordKind::ActiveEstablished } else { RecordKind::PassiveEstablished };
-            established(ops, kind);
+            opened(ops, kind);
         }
         BPF_SOCK_OPS_TCP_LISTEN_CB => {
             listening(ops);
-            established(ops, RecordKind::Listening);
+            opened(ops, RecordKind::Listening);
         }
-        BPF_SOCK_OPS_STATE_CB => state_changed(ops),
+        BPF_SOCK_OPS_STATE_CB => {
+            if let Some(occasion) = state_changed(ops) {
+                overload::ended(ops, occasion);
+            }
+        }
         BPF_SOCK_OPS_PARSE_HDR_OPT_CB => fin::inspect_segment(ops),
         _ => {}
     }
     1
 }
 
-/// # Safety
-/// `ops` is the program's context.
 #[inline(always)]
-unsafe fn tuple(ops: *mut bpf_sock_ops) -> SocketTuple {
-    // SAFETY: guaranteed by the caller. All fields are read before the branch on the family: the compiler would merge
-    // reads inside the branches into one at a computed offset, which the verifier rejects.
-    unsafe {
-        let (local_port, peer_port) = ports(ops);
-        let (local_port, peer_port) = (local_port as u16, peer_port as u16);
-        let family = read_volatile(&raw const (*ops).family);
-        let local4 = read_volatile(&raw const (*ops).local_ip4);
-        let peer4 = read_volatile(&raw const (*ops).remote_ip4);
-        let l0 = read_volatile(&raw const (*ops).local_ip6[0]);
-        let l1 = read_volatile(&raw const (*ops).local_ip6[1]);
-        let l2 = read_volatile(&raw const (*ops).local_ip6[2]);
-        let l3 = read_volatile(&raw const (*ops).local_ip6[3]);
-        let p0 = read_volatile(&raw const (*ops).remote_ip6[0]);
-        let p1 = read_volatile(&raw const (*ops).remote_ip6[1]);
-        let p2 = read_volatile(&raw const (*ops).remote_ip6[2]);
-        let p3 = read_volatile(&raw const (*ops).remote_ip6[3]);
-        if family == INET6 {
-            SocketTuple { family: 6, local: [l0, l1, l2, l3], peer: [p0, p1, p2, p3], local_port, peer_port }
-        } else {
-            SocketTuple { family: 4, local: [local4, 0, 0, 0], peer: [peer4, 0, 0, 0], local_port, peer_port }
-        }
+fn opened(ops: *mut bpf_sock_ops, kind: RecordKind) {
+    if let Some(occasion) = established(ops, kind) {
+        overload::opened(ops, kind, occasion);
     }
 }
 
@@ -215,9 +194,9 @@ unsafe fn netns_cookie(ops: *mut bpf_sock_ops) -> u64 {
     }
 }
 
-/// A handshake completed, or a socket started to listen.
+/// A handshake completed, or a socket started to listen. Returns the occasion if it is to be counted in a group.
 #[inline(never)]
-fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
+fn established(ops: *mut bpf_sock_ops, kind: RecordKind) -> Option<Occasion> {
     // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
     unsafe {
         let hook = if kind as u8 == RecordKind::Listening as u8 { Hook::Listen } else { Hook::Established };
@@ -225,14 +204,15 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
         let port = if kind as u8 == RecordKind::ActiveEstablished as u8 { peer_port } else { local_port };
         let flags = port_flags(port);
         if !flags.watched() {
-            return;
+            return None;
         }
-        let Some(occasion) = Occasion::seen(hook) else { return };
+        let occasion = Occasion::seen(hook)?;
         let out_base = read_volatile(&raw const (*ops).snd_nxt);
         let in_base = read_volatile(&raw const (*ops).rcv_nxt);
         let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
         if sk.is_null() {
-            return occasion.filtered();
+            occasion.filtered();
+            return None;
         }
         let now = bpf_ktime_get_boot_ns();
         let mut record_flags = 0;
@@ -262,48 +242,60 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) {
             record_flags = flow::withheld_flags(&owner);
         }
         request_state_callbacks(ops);
-        let tuple = tuple(ops);
+        let tuple = flow::tuple(ops);
         let cookie = bpf_get_socket_cookie(ops.cast());
-        emit::emit(occasion, || FlowRecord {
-            flags: record_flags,
-            ..flow::opened(kind, cookie, &tuple, &owner, now)
-        });
+        // A connection that cannot be marked as counted in a group makes a record as long as there is room.
+        let groups = kind as u8 != RecordKind::Listening as u8 && !stored.is_null();
+        let room = if groups && overload::is_nearly_full() { None } else { emit::room() };
+        let Some(mut entry) = room else {
+            if groups {
+                return Some(occasion);
+            }
+            occasion.dropped();
+            return None;
+        };
+        entry.write(FlowRecord { flags: record_flags, ..flow::opened(kind, cookie, &tuple, &owner, now) });
+        emit::submit(entry, occasion);
         if kind as u8 == RecordKind::PassiveEstablished as u8 && flags.posture() && !stored.is_null() {
             early::send(stored, flow::header_ports(&tuple), cookie, now);
         }
+        None
     }
 }
 
-/// A socket changed its state. Only the sending of our FIN, its acknowledgement and the close matter.
+/// A socket changed its state. Only the sending of our FIN, its acknowledgement and the close matter. Returns the occasion
+/// if it is to be counted in a group.
 #[inline(never)]
-fn state_changed(ops: *mut bpf_sock_ops) {
+fn state_changed(ops: *mut bpf_sock_ops) -> Option<Occasion> {
     // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
     unsafe {
         let old = read_volatile(&raw const (*ops).__bindgen_anon_1.args[0]);
         let new = read_volatile(&raw const (*ops).__bindgen_anon_1.args[1]);
         if new == BPF_TCP_FIN_WAIT1 {
-            return fin::sent(ops);
+            fin::sent(ops);
+            return None;
         }
         if new == BPF_TCP_FIN_WAIT2 {
-            return fin::acknowledged(ops);
+            fin::acknowledged(ops);
+            return None;
         }
         if new != BPF_TCP_CLOSE {
-            return;
+            return None;
         }
         let is_listener = old == BPF_TCP_LISTEN;
-        let Some(occasion) = Occasion::seen(if is_listener { Hook::Listen } else { Hook::Close }) else {
-            return;
-        };
+        let occasion = Occasion::seen(if is_listener { Hook::Listen } else { Hook::Close })?;
         let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
         if sk.is_null() {
-            return occasion.filtered();
+            occasion.filtered();
+            return None;
         }
         let stored = owners::find(sk, ops.cast());
         let mut record_flags = 0;
         let owner = if !stored.is_null() {
             wanting::cancel(stored);
             if (*stored).started == Started::Elsewhere as u8 {
-                return occasion.filtered();
+                occasion.filtered();
+                return None;
             }
             record_flags = flow::withheld_flags(&*stored);
             *stored
@@ -312,63 +304,30 @@ fn state_changed(ops: *mut bpf_sock_ops) {
             // its end is reported all the same.
             let (local_port, peer_port) = ports(ops);
             if !watched(local_port) && !watched(peer_port) {
-                return occasion.filtered();
+                occasion.filtered();
+                return None;
             }
             if owners::option_memory_filled(sk) {
                 record_flags = FLAG_OPTMEM_FULL;
             }
             SocketOwner::default()
         };
-        owners::forget_spare(ops.cast());
         if is_listener {
             owners::forget_listener(sk, u32::from(owner.local_port));
         }
-        let acked = read_volatile(&raw const (*ops).bytes_acked);
-        let received = read_volatile(&raw const (*ops).bytes_received);
-        let srtt = read_volatile(&raw const (*ops).srtt_us);
-        let retransmits = read_volatile(&raw const (*ops).total_retrans);
-        let segs_in = read_volatile(&raw const (*ops).segs_in);
-        let rcv_nxt = read_volatile(&raw const (*ops).rcv_nxt);
-        let tuple = tuple(ops);
-        let now = bpf_ktime_get_boot_ns();
-        let cookie = bpf_get_socket_cookie(ops.cast());
-        let peer_fin = match old {
-            BPF_TCP_CLOSE_WAIT | BPF_TCP_LAST_ACK | BPF_TCP_CLOSING => FLAG_PEER_FIN,
-            BPF_TCP_FIN_WAIT2 => fin::peer_fin_flags(&owner, received, rcv_nxt),
-            _ => 0,
+        let end = End::read(ops, sk, old, &owner, record_flags);
+        let room = if end.failed() && overload::is_nearly_full() { None } else { emit::room() };
+        let Some(mut entry) = room else {
+            if !is_listener {
+                return Some(occasion);
+            }
+            owners::forget_spare(ops.cast());
+            occasion.dropped();
+            return None;
         };
-        // Both ends called at the same moment, and the peer's SYN is all that came, or a reply to ours too. The socket of
-        // a server is never Connected.
-        let crossed = old == BPF_TCP_SYN_RECV && owner.role == SocketRole::Connected as u8;
-        let failed = old == BPF_TCP_SYN_SENT || crossed;
-        let fin_unacked = if fin::is_unacked(ops, old) { FLAG_FIN_UNACKED } else { 0 };
-        let replied = if segs_in <= crossed as u32 { 0 } else { FLAG_PEER_REPLIED };
-        let flags = replied | peer_fin | fin_unacked | record_flags;
-        let error =
-            if is_listener || failed { 0 } else { socket_error::at_end(sk, old, &owner, fin_unacked != 0) };
-        let kind = if is_listener {
-            RecordKind::ListenerClosed
-        } else if failed {
-            RecordKind::Failed
-        } else {
-            RecordKind::Closed
-        };
-        let tail = if failed {
-            flow::fail_tail(&owner, now, if retransmits > 255 { 255 } else { retransmits as u8 })
-        } else {
-            FlowTail::close(CloseTail {
-                bytes_acked: acked,
-                bytes_received: received,
-                srtt_us_x8: srtt,
-                retransmits,
-                since_ns: owner.since_ns,
-            })
-        };
-        emit::emit(occasion, move || FlowRecord {
-            old_state: old as u8,
-            flags,
-            error,
-            ..flow::record(kind, cookie, &tuple, &owner, now, tail)
-        });
+        entry.write(end.record(&owner));
+        emit::submit(entry, occasion);
+        owners::forget_spare(ops.cast());
+        None
     }
 }
