@@ -13,6 +13,7 @@ mod json;
 mod loki;
 mod ndjson;
 mod otlp;
+mod sources;
 mod splunk;
 #[cfg(test)]
 mod testing;
