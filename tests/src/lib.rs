@@ -36,6 +36,7 @@ pub mod scene;
 pub(crate) mod schema;
 pub mod serial;
 pub mod servers;
+pub mod service;
 pub mod skip;
 pub mod spool;
 pub mod takeover;

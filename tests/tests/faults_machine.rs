@@ -3,18 +3,20 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use gdprport_tests::bpf::Held;
-use gdprport_tests::daemon::program;
 use gdprport_tests::event::{Event, at};
 use gdprport_tests::log::EventLog;
 use gdprport_tests::pair::Pair;
 use gdprport_tests::policy::{declare, open};
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::Puppet;
+use gdprport_tests::receivers::{Fake, Plain};
 use gdprport_tests::serial::alone;
+use gdprport_tests::service::{DELIVER, Installed, SENSOR, journal, output_as, output_of, property_of};
 use gdprport_tests::truth::End;
 use gdprport_tests::user::User;
 use gdprport_tests::wait;
@@ -78,25 +80,9 @@ fn setting_the_clock_changes_times_but_no_duration() {
     pair.daemon.stop();
 }
 
-/// Runs a program that must succeed and returns its output.
-#[track_caller]
-fn output_of(words: &[&str]) -> String {
-    let output = Command::new(words[0]).args(&words[1..]).output().expect("the program is there");
-    let text =
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{words:?}: {}\n{text}\n{}", output.status, journal());
-    text
-}
-
-/// The end of the service's journal.
-fn journal() -> String {
-    let output = Command::new("journalctl").args(["-u", "gdprport", "-n", "50", "--no-pager"]).output();
-    output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
-}
-
 /// A property of the service as systemd has it.
 fn property(name: &str) -> String {
-    output_of(&["systemctl", "show", "-P", name, "gdprport.service"]).trim().to_owned()
+    property_of(SENSOR, name)
 }
 
 fn pid() -> u32 {
@@ -111,49 +97,11 @@ const EVENTS: &str = "/var/log/gdprport/events.ndjson";
 /// Where the unit pins.
 const PINS: &str = "/sys/fs/bpf/gdprport";
 
-/// Installs the service as `packaging/README.md` describes, and stops it on drop.
-struct Installed;
-
-impl Installed {
-    fn new(policy: &str) -> Self {
-        let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging");
-        for (from, to, mode) in [
-            (program(), "/usr/bin/gdprport", 0o755),
-            (packaging.join("gdprport.service"), "/usr/lib/systemd/system/gdprport.service", 0o644),
-            (packaging.join("gdprport.sysusers"), "/usr/lib/sysusers.d/gdprport.conf", 0o644),
-            (packaging.join("gdprport.tmpfiles"), "/usr/lib/tmpfiles.d/gdprport.conf", 0o644),
-        ] {
-            let to = PathBuf::from(to);
-            fs::create_dir_all(to.parent().expect("a place")).expect("root may");
-            fs::copy(&from, &to).expect("root may install");
-            fs::set_permissions(&to, fs::Permissions::from_mode(mode)).expect("root may");
-        }
-        // It would empty /tmp, where the programs of this test may lie.
-        output_of(&["systemctl", "mask", "--runtime", "systemd-tmpfiles-setup.service"]);
-        output_of(&["systemd-sysusers", "gdprport.conf"]);
-        output_of(&["systemd-tmpfiles", "--create", "gdprport.conf"]);
-        fs::write("/etc/gdprport/policy.toml", policy).expect("root may");
-        output_of(&["systemctl", "daemon-reload"]);
-        Self
-    }
-}
-
-impl Drop for Installed {
-    fn drop(&mut self) {
-        let _ = Command::new("systemctl").args(["stop", "gdprport.service"]).status();
-    }
-}
-
 /// It starts, reports its state, reloads, is watched by the watchdog and stops.
 #[test]
 #[ignore = "kept by `cargo xtask vm`: it needs systemd as the first process"]
 fn as_a_systemd_service_it_works_and_leaves_nothing_behind() {
     let _alone = alone();
-    assert_eq!(
-        fs::read_to_string("/proc/1/comm").unwrap_or_default().trim(),
-        "systemd",
-        "run with --systemd"
-    );
     let port = Port::free();
     let _installed = Installed::new(&open(port.number()).alone());
     output_of(&["systemctl", "start", "gdprport.service"]);
@@ -268,11 +216,131 @@ fn a_stopped_daemon_is_restarted(port: u16) {
     let held = Held::by(first);
     // SAFETY: plain system call; the service is this test's own.
     unsafe { libc::kill(i32::try_from(first).expect("a pid"), libc::SIGSTOP) };
-    wait::until("systemd has started another one", || pid() != first && property("ActiveState") == "active");
+    // Twice the watchdog's time-out, and a stop and a start of a machine that may be slow.
+    wait::within(Duration::from_secs(100), "systemd has started another one", || {
+        (pid() != first && property("ActiveState") == "active").then_some(())
+    });
     assert_eq!(property("NRestarts"), "1");
     wait::until("nothing of the first stays in the kernel", || held.is_gone());
     wait::until("the open flow is found again, at both ends", || {
         at(&status(), "coverage.flows_open").as_u64() == Some(2)
     });
     output_of(&["systemctl", "stop", "gdprport.service"]);
+}
+
+/// The deliverer as its own user reads what the sensor writes as root; nothing else passes between them. Its socket is for root and
+/// the group `gdprport`. Stops and restarts of either, and of both as a package restarts them, cost no event.
+#[test]
+#[ignore = "kept by `cargo xtask vm`: it needs systemd as the first process"]
+fn as_systemd_services_sensor_and_deliverer_share_one_spool() {
+    let _alone = alone();
+    let (port, fake) = (Port::free(), Fake::start(Plain::default()));
+    let _installed = Installed::new(&open(port.number()).key("emit = \"every\"").alone());
+    let config = format!("[[sink]]\nname = \"siem\"\ntype = \"http\"\nurl = \"{}/in\"\n", fake.url());
+    fs::write("/etc/gdprport/gdprport.toml", config).expect("root may");
+    output_of(&["systemctl", "start", SENSOR, DELIVER]);
+    for unit in [SENSOR, DELIVER] {
+        assert_eq!(property_of(unit, "ActiveState"), "active", "{}", journal());
+    }
+    assert!(property_of(DELIVER, "StatusText").starts_with("delivering to 1 sink "));
+    let (user, group) = (User::named("gdprport-deliver").expect("made"), gid("gdprport"));
+    let own = |name: &str| {
+        let text = fs::read_to_string(format!("/proc/{}/status", property_of(DELIVER, "MainPID")));
+        let text = text.expect("it runs");
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
+        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(own("Uid:"), vec![user.uid.to_string(); 4]);
+    assert!(!own("Groups:").contains(&group.to_string()), "it reads neither ledger nor control socket");
+    assert_eq!((own("CapEff:"), own("CapPrm:")), (vec!["0".repeat(16)], vec!["0".repeat(16)]));
+    for (path, mode, uid, gid) in [
+        ("/var/lib/gdprport/spool", 0o2750, 0, user.gid),
+        ("/var/lib/gdprport/spool/00000000000000000001.spool", 0o640, 0, user.gid),
+        ("/run/gdprport-deliver/deliver.sock", 0o660, user.uid, group),
+        ("/var/lib/gdprport-deliver", 0o700, user.uid, user.gid),
+    ] {
+        let meta = fs::metadata(path).expect("it is there");
+        assert_eq!((meta.mode() & 0o7777, meta.uid(), meta.gid()), (mode, uid, gid), "{path}");
+    }
+
+    let listener = std::net::TcpListener::bind(("127.0.0.1", port.number())).expect("a free port");
+    let connect = || {
+        let client = std::net::TcpStream::connect(listener.local_addr().expect("it listens"));
+        drop((client.expect("it listens"), listener.accept().expect("a connection")));
+    };
+    let mut log = EventLog::at(Path::new(EVENTS));
+    // Of each connection both ends are closed.
+    let mut all_arrive = |what: &str, connections: usize| {
+        wait::until(what, || {
+            let (arrived, written) = (fake.distinct(), log.refresh());
+            let closed = written.iter().filter(|event| event.kind() == "flow.close").count();
+            closed == 2 * connections && written.iter().all(|event| arrived.contains(event.id()))
+        });
+    };
+    connect();
+    all_arrive("every event arrives", 1);
+    who_may_ask(group);
+
+    // Each alone: what comes meanwhile waits in the spool.
+    output_of(&["systemctl", "stop", DELIVER]);
+    assert_eq!(
+        (property_of(DELIVER, "ActiveState"), property_of(DELIVER, "Result")),
+        ("inactive".into(), "success".into())
+    );
+    assert!(!Path::new("/run/gdprport-deliver/deliver.sock").exists());
+    let shown = output_of(&["/usr/bin/gdprport", "daemon", "status"]);
+    assert!(shown.contains("none answers on /run/gdprport-deliver/deliver.sock"), "{shown}");
+    connect();
+    output_of(&["systemctl", "start", DELIVER]);
+    all_arrive("what waited arrives", 2);
+    let deliverer = property_of(DELIVER, "MainPID");
+    output_of(&["systemctl", "restart", SENSOR]);
+    assert_eq!(property_of(DELIVER, "MainPID"), deliverer, "the sensor's restart is none of its business");
+    connect();
+    all_arrive("what came after the sensor's restart arrives", 3);
+
+    // Both, in one command: no deliverer of the version before reads what the next sensor writes.
+    output_of(&["cp", "--remove-destination", "/usr/bin/gdprport", "/usr/bin/gdprport.new"]);
+    output_of(&["mv", "/usr/bin/gdprport.new", "/usr/bin/gdprport"]);
+    output_of(&["systemctl", "try-restart", SENSOR, DELIVER]);
+    let at = |unit, name| property_of(unit, name).parse::<u64>().expect("a time");
+    let (down, up) =
+        (at(DELIVER, "InactiveEnterTimestampMonotonic"), at(SENSOR, "ActiveEnterTimestampMonotonic"));
+    assert!(0 < down && down < up, "the deliverer stopped at {down}, the sensor started at {up}");
+    connect();
+    all_arrive("what came after both restarts arrives", 4);
+
+    output_of(&["systemctl", "stop", SENSOR]);
+    all_arrive("the sensor's last word arrives", 4);
+    let shown = output_of(&["/usr/bin/gdprport", "sink", "status", "--json"]);
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    let totals = &shown["sinks"][0]["totals"];
+    assert_eq!([&totals["lost"], &totals["uncounted"], &totals["refused"]], [&Value::from(0); 3], "{shown}");
+    output_of(&["systemctl", "stop", DELIVER]);
+    assert_eq!(property_of(DELIVER, "Result"), "success");
+    assert!(Path::new("/var/lib/gdprport-deliver/cursors/siem").exists());
+    fs::remove_file("/etc/gdprport/gdprport.toml").expect("root may");
+}
+
+fn gid(group: &str) -> u32 {
+    let text = fs::read_to_string("/etc/group").expect("groups");
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{group}:"))).expect("it was made");
+    line.split(':').nth(1).and_then(|gid| gid.parse().ok()).expect("a number")
+}
+
+/// The status is for root and members of the group; a test for root.
+fn who_may_ask(group: u32) {
+    let shown = output_of(&["/usr/bin/gdprport", "sink", "status"]);
+    assert!(shown.contains("siem"), "{shown}");
+    let member = output_as(&User::games(), &[group], &["/usr/bin/gdprport", "sink", "status"]);
+    assert!(member.0.success() && member.1.contains("siem"), "{member:?}");
+    let member = output_as(&User::games(), &[group], &["/usr/bin/gdprport", "sink", "test", "siem"]);
+    assert!(!member.0.success() && member.1.contains("sudo gdprport sink test"), "{member:?}");
+    let other = output_as(&User::games(), &[], &["/usr/bin/gdprport", "sink", "status"]);
+    assert!(
+        !other.0.success() && other.1.contains("group `gdprport`") && !other.1.contains("siem"),
+        "{other:?}"
+    );
+    let tested = output_of(&["/usr/bin/gdprport", "sink", "test", "siem"]);
+    assert!(tested.contains("it arrived"), "{tested}");
 }
