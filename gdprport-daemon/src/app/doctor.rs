@@ -9,14 +9,17 @@ use crate::host::conntrack::{self, Unavailable};
 use crate::host::containers::{Places, Surveyed, survey};
 use crate::host::probes::catalog::HOOKS;
 use crate::host::probes::{self, HookStatus, LoadError, Sizes, Tracefs};
-use crate::host::trust::exposure_of_directory;
 
 use super::config::{Config, ConfigError};
 use super::policy::Trust;
 use super::status::hook;
 use crate::ledger::{LedgerSnapshot, LedgerState};
-use crate::sink::spool::SpoolSettings;
 use crate::sink::{Exposed, SinkStats, exposure};
+
+mod room;
+mod spool;
+
+use room::free_bytes;
 
 /// Where systemd mounts it.
 const BPFFS: &str = "/sys/fs/bpf";
@@ -64,7 +67,7 @@ pub(crate) fn examine(running: Option<&Running>) -> DoctorReport {
     };
     checks.extend(containers_checks(running.map_or(&config.containers, |running| &running.containers)));
     checks.extend(ledger_check(running.map(|running| running.ledger.as_ref()), config.ledger.path()));
-    checks.extend(spool_check(running.map(|running| &*running.sinks), config.spool(None).as_ref()));
+    checks.extend(spool::check(running.map(|running| &*running.sinks), config.spool(None).as_ref()));
     let failed = checks.iter().any(|check| check.result == CheckResult::Failed);
     // The kernel can be tried all the same.
     checks.extend(broken);
@@ -189,9 +192,6 @@ fn configured(place: &Path) -> (Config, Option<Check>) {
 /// What is left of its file system below which the ledger may not be written any more soon.
 const LEDGER_SPACE: u64 = 64 << 20;
 
-/// The same of the spool: what it writes before it removes anything is more.
-const SPOOL_SPACE: u64 = 64 << 20;
-
 /// Whether the ledger is written, nobody else can write it, and it has room. `running`: of a daemon that runs in this
 /// process, which may keep none. `configured`: where the next one would keep it.
 fn ledger_check(running: Option<Option<&LedgerSnapshot>>, configured: &Path) -> Option<Check> {
@@ -228,33 +228,6 @@ fn ledger_check(running: Option<Option<&LedgerSnapshot>>, configured: &Path) -> 
     Some(Check { id: "ledger".to_owned(), result, found, remedy })
 }
 
-/// Whether the spool is written, nobody else can write it, and it has room. `sinks`: of a daemon that runs in this process.
-/// `configured`: where the next one would write it.
-fn spool_check(sinks: Option<&[SinkStats]>, configured: Option<&SpoolSettings>) -> Option<Check> {
-    let written = sinks.into_iter().flatten().find(|sink| sink.spooled.is_some());
-    let path = match (written, sinks, configured) {
-        (Some(sink), ..) => PathBuf::from(sink.counts.name.strip_prefix("spool:")?),
-        (None, None, Some(settings)) => settings.dir.clone(),
-        _ => return None,
-    };
-    let shown = path.display();
-    let error = written.and_then(|sink| sink.last_error.as_ref());
-    let exposed = exposure_of_directory(&path).ok().flatten();
-    let (result, found, remedy) = match (error, exposed, free_bytes(&path.join("in"))) {
-        (Some(error), ..) => (CheckResult::Degraded, error.clone(), None),
-        (None, Some(how), _) => {
-            (CheckResult::Degraded, format!("others than root can change {shown}: {how}"), None)
-        }
-        (None, None, Some(free)) if free < SPOOL_SPACE => {
-            let remedy = "make room there, or give it another place: `path` in [spool] of gdprport.toml";
-            let found = format!("{} MiB are free where {shown} is", free >> 20);
-            (CheckResult::Degraded, found, Some(remedy.to_owned()))
-        }
-        (None, None, _) => (CheckResult::Ok, format!("{shown}, which only root can change"), None),
-    };
-    Some(Check { id: "spool".to_owned(), result, found, remedy })
-}
-
 /// How others than root can change the database, if they can.
 fn exposure_of_ledger(path: &Path) -> std::io::Result<Option<String>> {
     use std::os::unix::fs::MetadataExt as _;
@@ -265,12 +238,6 @@ fn exposure_of_ledger(path: &Path) -> std::io::Result<Option<String>> {
         (0, _) => Some(format!("its mode is {mode:04o}")),
         (uid, _) => Some(format!("it belongs to the user {uid}")),
     })
-}
-
-/// Bytes that are free for root where the database is.
-fn free_bytes(path: &Path) -> Option<u64> {
-    let stat = rustix::fs::statvfs(path.parent()?).ok()?;
-    Some(stat.f_bfree.saturating_mul(stat.f_frsize))
 }
 
 /// Where names of containers come from. None of it is needed.

@@ -196,11 +196,9 @@ impl Work {
         }
         if some {
             facts.state = SinkState::Sending;
-        } else {
-            if !self.batch.more && filled.is_ok() {
-                facts.works();
-                facts.state = SinkState::Idle;
-            }
+        } else if !self.batch.more && filled.is_ok() {
+            facts.works();
+            facts.state = SinkState::Idle;
         }
         match filled {
             Err(pause) => pause,

@@ -33,7 +33,7 @@ pub(super) fn show(status: &DeliverStatus, screen: &Screen) -> String {
     }
     text.push_str(&overview("SINKS", status, screen));
     for sink in &status.sinks {
-        text.push_str(&details(sink, screen));
+        text.push_str(&details(sink, is_of_spool(sink, status), screen));
     }
     text
 }
@@ -41,7 +41,10 @@ pub(super) fn show(status: &DeliverStatus, screen: &Screen) -> String {
 /// The part of `daemon status` about the deliverer.
 pub(super) fn section(status: &DeliverStatus, screen: &Screen) -> String {
     let mut text = overview("DELIVERY", status, screen);
-    for sink in &status.sinks {
+    if let Some(error) = &status.spool.error {
+        text.push_str(&fact("spool", Tone::Bad, error, screen.width));
+    }
+    for sink in status.sinks.iter().filter(|sink| !is_of_spool(sink, status)) {
         if let Some((tone, why)) = trouble(sink, screen.now) {
             text.push_str(&fact(named(sink), tone, &why, screen.width));
         }
@@ -49,10 +52,18 @@ pub(super) fn section(status: &DeliverStatus, screen: &Screen) -> String {
     text
 }
 
+/// Whether it waits for the spool, about which an error stands elsewhere.
+fn is_of_spool(sink: &SinkStanding, status: &DeliverStatus) -> bool {
+    sink.state == SinkState::NoSpool && status.spool.error.is_some()
+}
+
 /// The same where no deliverer answers, though there is a spool for one.
-pub(super) fn no_deliverer(why: &str, screen: &Screen) -> String {
+pub(super) fn no_deliverer(why: &str, remedy: Option<&str>, screen: &Screen) -> String {
     let mut text = title("DELIVERY", "");
     text.push_str(&fact("deliverer", Tone::Bad, why, screen.width));
+    text.push_str(
+        &remedy.map(|remedy| fact("what now", Tone::Plain, remedy, screen.width)).unwrap_or_default(),
+    );
     text
 }
 
@@ -150,7 +161,8 @@ fn named(sink: &SinkStanding) -> &str {
     if sink.name.is_empty() { "(no name)" } else { &sink.name }
 }
 
-fn details(sink: &SinkStanding, screen: &Screen) -> String {
+/// One sink. `of_spool`: what is wrong with it is said of the spool.
+fn details(sink: &SinkStanding, of_spool: bool, screen: &Screen) -> String {
     let mut text = title(named(sink), "");
     if sink.state == SinkState::Faulty {
         text.push_str(&fact("left out", Tone::Bad, "its configuration has mistakes:", screen.width));
@@ -160,7 +172,8 @@ fn details(sink: &SinkStanding, screen: &Screen) -> String {
     let mut add = |name, tone, value: &str| text.push_str(&fact(name, tone, value, screen.width));
     add("receiver", Tone::Plain, &format!("{} in {}", sink.place, sink.encoding));
     if let Some(failure) = &sink.failure {
-        add("error", Tone::Bad, &failure.why);
+        let why = if of_spool { "the spool cannot be read, see above" } else { &failure.why };
+        add("error", Tone::Bad, why);
         let since = duration(seconds(failure.since, screen.now));
         let next = failure.next.map(|next| duration(seconds(screen.now, next)));
         let next = next.map(|next| format!("; again in {next}")).unwrap_or_default();

@@ -161,6 +161,13 @@ pub(super) fn tied_items(list: &str) -> String {
     list.split(", ").map(|item| item.replace(' ', TIE)).collect::<Vec<_>>().join(", ")
 }
 
+/// Columns of the longest item that is tied, in one column.
+fn longest_tied(rows: &[Vec<Cell>], column: usize) -> u16 {
+    let items = rows.iter().filter_map(|row| row.get(column)).flat_map(|cell| cell.text.split(' '));
+    let tied = items.filter(|item| item.contains(TIE)).map(|item| item.chars().count()).max();
+    u16::try_from(tied.unwrap_or(0)).unwrap_or(u16::MAX)
+}
+
 /// The width of each column, `None` for those left out.
 fn fit(columns: &[Column], rows: &[Vec<Cell>], natural: &[u16], width: u16) -> Vec<Option<u16>> {
     // The last column's gap may hang over the edge: it is trimmed.
@@ -173,7 +180,11 @@ fn fit(columns: &[Column], rows: &[Vec<Cell>], natural: &[u16], width: u16) -> V
         .zip(natural)
         .enumerate()
         .map(|(i, (column, natural))| {
-            (!is_empty(rows, i)).then_some(column.least.map_or(*natural, |least| least.min(*natural)))
+            (!is_empty(rows, i)).then_some(column.least.map_or(*natural, |least| {
+                // One that can be left out is, rather than that it breaks an item that is tied.
+                let tied = if column.spare > 0 { longest_tied(rows, i) } else { 0 };
+                least.max(tied).min(*natural)
+            }))
         })
         .collect();
     let mut ranks: Vec<u8> = columns.iter().map(|column| column.spare).filter(|rank| *rank > 0).collect();
@@ -277,6 +288,18 @@ mod tests {
         let text = table(&[Column::elastic("WHY", 22)], &rows, 24);
         let lines: Vec<&str> = text.lines().skip(1).collect();
         assert_eq!(lines, ["plaintext 4 (100%),", "undeclared-direction 2,", "x 1"]);
+    }
+
+    #[test]
+    fn a_narrow_screen_leaves_out_what_would_break_an_item() {
+        let columns = [Column::elastic("PORT", 12), Column::elastic("ENCRYPTION", 14).spare(4)];
+        let rows =
+            [vec![Cell::plain("customers-db"), Cell::plain(tied_items("plaintext 1,234 (100%), tls 1"))]];
+        let at = |width| anstream::adapter::strip_str(&table(&columns, &rows, width)).to_string();
+        assert!(!at(35).contains("ENCRYPTION"), "{}", at(35));
+        for width in 38..60 {
+            assert!(at(width).contains("plaintext 1,234 (100%)"), "{}", at(width));
+        }
     }
 
     #[test]

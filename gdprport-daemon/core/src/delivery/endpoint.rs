@@ -1,9 +1,13 @@
 //! Where a receiver listens: a host and a port.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
 use super::ServerName;
+use crate::written::{Node, Read, Report, Text, quoted, schema};
 
 /// A host, by name or address, and a TCP or UDP port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +57,28 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host: ServerName(host), port } = self;
         if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
+schema!(Endpoint, json_schema!({ "type": "string", "pattern": ":[0-9]{1,5}$" }));
+
+impl Read for Endpoint {
+    fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
+        let text = Text::read(node, report)?;
+        let help = "write HOST:PORT, and an IPv6 address in brackets".to_owned();
+        match Self::parse(&text, None) {
+            Ok(endpoint) => return Some(endpoint),
+            // What is before an `@` may be a password, and nothing of it is shown.
+            Err(_) if text.contains('@') => {
+                let help = format!("{help}; users and passwords have keys of their own");
+                let message = "this is no host with a port: it has a name or password in it";
+                report.error_unquoted(node.loc, message, help);
+            }
+            Err(why) => {
+                report.error(node.loc, format!("{} is no host with a port: {why}", quoted(&text)), help);
+            }
+        }
+        None
     }
 }
 

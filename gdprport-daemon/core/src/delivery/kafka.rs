@@ -9,6 +9,7 @@ use super::endpoint::Endpoint;
 use super::path::AbsolutePath;
 use super::scalar::one_of;
 use super::secret::SecretRef;
+use super::servers::servers;
 use super::tls::{ServerName, TlsKeys, TlsSettings};
 use crate::written::{At, Loc, Node, OneOrMany, Read, Report, TableReader, Text, quoted, schema, tables};
 
@@ -45,9 +46,6 @@ tables! {
     }
 }
 
-/// Brokers that can be named.
-const BROKERS_MAX: usize = 16;
-
 /// How a Kafka cluster is reached, and what it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KafkaSettings {
@@ -83,10 +81,7 @@ impl KafkaSettings {
             client_cert: raw.client_cert,
             client_key: raw.client_key,
         };
-        let At { value: OneOrMany(brokers), loc } = raw.brokers?;
-        if brokers.len() > BROKERS_MAX {
-            report.error(loc, format!("there are more than {BROKERS_MAX} brokers"), None);
-        }
+        let brokers = servers(raw.brokers?, "brokers", report);
         let is_tls = raw.tls.is_some_and(|at| at.value);
         let tls = if is_tls {
             keys.check(table, report)
@@ -133,22 +128,6 @@ impl KafkaSettings {
     pub fn place(&self) -> String {
         let brokers: Vec<String> = self.brokers.iter().map(ToString::to_string).collect();
         format!("{}/{}", brokers.join(","), self.topic)
-    }
-}
-
-schema!(Endpoint, json_schema!({ "type": "string", "pattern": ":[0-9]{1,5}$" }));
-
-impl Read for Endpoint {
-    fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
-        let text = Text::read(node, report)?;
-        match Self::parse(&text, None) {
-            Ok(endpoint) => return Some(endpoint),
-            Err(why) => {
-                let help = "write HOST:PORT, and an IPv6 address in brackets".to_owned();
-                report.error(node.loc, format!("{} is no host with a port: {why}", quoted(&text)), help);
-            }
-        }
-        None
     }
 }
 
@@ -251,6 +230,10 @@ mod tests {
 
     #[rstest]
     #[case("brokers = \"k\"\ntopic = \"t\"", "`k` is no host with a port: it has no port")]
+    #[case(
+        "brokers = \"me:pw@k:1\"\ntopic = \"t\"",
+        "this is no host with a port: it has a name or password in it"
+    )]
     #[case("brokers = \"k:1\"\ntopic = \"a b\"", "`a b` is no name of a topic")]
     #[case("brokers = \"k:1\"", "a sink has no `topic`")]
     #[case(

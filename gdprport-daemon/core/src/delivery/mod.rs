@@ -20,6 +20,7 @@ mod over_http;
 mod path;
 mod scalar;
 mod secret;
+mod servers;
 mod sink;
 mod splunk;
 mod syslog;

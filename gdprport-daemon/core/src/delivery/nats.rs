@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::endpoint::Endpoint;
 use super::path::AbsolutePath;
 use super::secret::SecretRef;
+use super::servers::{servers, user_and_password};
 use super::tls::{ServerName, TlsKeys, TlsSettings};
 use crate::written::{At, Loc, Node, OneOrMany, Read, Report, TableReader, Text, quoted, schema, tables};
 
@@ -46,9 +47,6 @@ tables! {
         later {}
     }
 }
-
-/// Servers that are tried one after the other.
-const SERVERS_MAX: usize = 16;
 
 /// How a NATS cluster is reached, and what it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,11 +88,8 @@ impl NatsSettings {
             client_cert: raw.client_cert,
             client_key: raw.client_key,
         };
-        let At { value: OneOrMany(servers), loc } = raw.servers?;
+        let servers = servers(raw.servers?, "servers", report);
         let is_tls = servers.first()?.value.tls;
-        if servers.len() > SERVERS_MAX {
-            report.error(loc, format!("there are more than {SERVERS_MAX} servers"), None);
-        }
         if let Some(other) = servers.iter().find(|server| server.value.tls != is_tls) {
             let help = "write `tls://` for all of them, or `nats://`".to_owned();
             report.error(other.loc, "some of the servers are encrypted and others are not", help);
@@ -118,26 +113,9 @@ impl NatsSettings {
         way(raw.credentials, NatsLogin::Credentials);
         way(raw.nkey, NatsLogin::Nkey);
         way(raw.token, NatsLogin::Token);
-        match (raw.user, raw.password) {
-            (Some(user), Some(password)) => {
-                ways.push((user.loc, NatsLogin::User(user.value.0.into(), password.value)));
-            }
-            (Some(At { loc, .. }), None) if !report.is_faulty(table, "password") => {
-                report.missing(
-                    loc,
-                    "`user` is of no use without `password`",
-                    "add `password = \"file:/…\"`".to_owned(),
-                );
-            }
-            (None, Some(At { loc, .. })) if !report.is_faulty(table, "user") => {
-                report.missing(
-                    loc,
-                    "`password` is of no use without `user`",
-                    "add `user = \"…\"`".to_owned(),
-                );
-            }
-            _ => {}
-        }
+        let at = raw.user.as_ref().map(|user| user.loc);
+        let login = user_and_password(raw.user, raw.password, table, report);
+        ways.extend(at.zip(login).map(|(at, (user, password))| (at, NatsLogin::User(user, password))));
         if let Some((second, _)) = ways.get(1) {
             let help = "keep one of `credentials`, `nkey`, `token`, and `user` with `password`".to_owned();
             report.error(*second, "there is more than one way to log in", help);

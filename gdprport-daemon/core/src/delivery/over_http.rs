@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::header::{HeaderName, HeaderText};
 use super::scalar::Period;
+use super::servers::user_and_password;
 use super::tls::TlsKeys;
 use super::url::HttpUrl;
 use super::{SecretRef, TlsSettings};
@@ -225,7 +226,7 @@ impl HttpKeys {
             return None;
         }
         let before = report.errors();
-        let auth = auth(self.token, self.user, self.password, report);
+        let auth = auth(self.token, self.user, self.password, table, report);
         let headers = headers(self.headers, &auth, report);
         let proxy = proxy(self.proxy, self.proxy_credentials, report);
         let At { value: url, loc } = self.url?;
@@ -261,40 +262,23 @@ fn auth(
     token: Option<At<SecretRef>>,
     user: Option<At<Text>>,
     password: Option<At<SecretRef>>,
+    table: Loc,
     report: &mut Report<'_>,
 ) -> Auth {
-    match (token, user, password) {
-        (None, None, None) => Auth::None,
-        (Some(token), None, None) => Auth::Token(token.value),
-        (None, Some(user), Some(password)) if !user.value.contains(':') => {
-            Auth::Basic { user: user.value.0.into(), password: password.value }
-        }
-        (None, Some(user), Some(_)) => {
-            report.error(user.loc, "a user of basic authentication has no `:` in the name (RFC 7617)", None);
-            Auth::None
-        }
-        (Some(_), Some(At { loc, .. }), _) | (Some(_), None, Some(At { loc, .. })) => {
-            let help = "leave out either `token`, or `user` and `password`".to_owned();
-            report.error(loc, "the sink has two ways to say who it is", help);
-            Auth::None
-        }
-        (None, Some(user), None) => {
-            report.missing(
-                user.loc,
-                "`user` is of no use without `password`",
-                "add `password = \"file:/…\"`".to_owned(),
-            );
-            Auth::None
-        }
-        (None, None, Some(password)) => {
-            report.missing(
-                password.loc,
-                "`password` is of no use without `user`",
-                "add `user = \"…\"`".to_owned(),
-            );
-            Auth::None
-        }
+    if let (Some(token), true) = (&token, user.is_some() || password.is_some()) {
+        let loc = user.map(|at| at.loc).or(password.map(|at| at.loc)).unwrap_or(token.loc);
+        let help = "leave out either `token`, or `user` and `password`".to_owned();
+        report.error(loc, "the sink has two ways to say who it is", help);
+        return Auth::None;
     }
+    if let Some(token) = token {
+        return Auth::Token(token.value);
+    }
+    if let Some(user) = user.as_ref().filter(|user| user.value.contains(':')) {
+        report.error(user.loc, "a user of basic authentication has no `:` in the name (RFC 7617)", None);
+    }
+    let login = user_and_password(user, password, table, report);
+    login.map_or(Auth::None, |(user, password)| Auth::Basic { user, password })
 }
 
 fn headers(

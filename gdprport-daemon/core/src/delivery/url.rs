@@ -22,6 +22,9 @@ pub struct HttpUrl {
     host: Arc<str>,
 }
 
+/// The commonest mistake.
+const NO_SCHEME: &str = "the address begins neither with `https://` nor with `http://`";
+
 impl HttpUrl {
     /// Reads one.
     ///
@@ -37,7 +40,7 @@ impl HttpUrl {
         let (is_https, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
             (Some(rest), _) => (true, rest),
             (_, Some(rest)) => (false, rest),
-            _ => return Err("the address begins neither with `https://` nor with `http://`"),
+            _ => return Err(NO_SCHEME),
         };
         let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
         if authority.contains('@') {
@@ -115,10 +118,21 @@ impl Read for HttpUrl {
                 None
             }
             Err(why) => {
-                report.error(node.loc, format!("{}: {why}", quoted(&text)), None);
+                let help = (why == NO_SCHEME).then(|| with_scheme(&text));
+                report.error(node.loc, format!("{}: {why}", quoted(&text)), help);
                 None
             }
         }
+    }
+}
+
+/// What may have been meant by an address without a scheme that is one.
+fn with_scheme(text: &str) -> String {
+    let place = text.split_once("://").map_or(text, |(_, place)| place);
+    let meant = format!("https://{place}");
+    match HttpUrl::parse(&meant) {
+        Ok(_) => format!("write `{meant}`, or `http://…` if the receiver has no TLS"),
+        Err(_) => "write `https://HOST:PORT/path`, or `http://…` if the receiver has no TLS".to_owned(),
     }
 }
 
@@ -153,6 +167,13 @@ mod tests {
     fn what_is_no_address_of_a_receiver_is_refused(#[case] text: &str, #[case] why: &str) {
         let error = HttpUrl::parse(text).expect_err("it is none");
         assert!(error.contains(why), "{error}");
+    }
+
+    #[test]
+    fn an_address_without_a_scheme_is_shown_with_one() {
+        assert!(with_scheme("siem.example.org:8088").contains("write `https://siem.example.org:8088`, or"));
+        assert!(with_scheme("tcp://siem:1/x").contains("write `https://siem:1/x`, or"));
+        assert!(with_scheme("a b").contains("HOST:PORT"));
     }
 
     #[test]

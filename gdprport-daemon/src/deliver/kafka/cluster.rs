@@ -120,10 +120,15 @@ async fn reason(
         let tried = timeout(within, reach(settings, broker, tls.clone(), within)).await;
         match tried.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
             Ok(()) => return None,
-            Err(why) => all.push(format!("{broker}: {why}")),
+            Err(why) => all.push(named(&broker.to_string(), why)),
         }
     }
     Some(all.join("; "))
+}
+
+/// What is wrong at a place, which is named once.
+pub(super) fn named(place: &str, why: String) -> String {
+    if why.contains(place) { why } else { format!("{place}: {why}") }
 }
 
 async fn reach(

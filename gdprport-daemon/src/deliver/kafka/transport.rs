@@ -9,7 +9,7 @@ use rskafka::client::partition::Compression;
 use rskafka::record::Record;
 use tokio::time::{Instant, timeout_at};
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, named};
 use super::partition::of_key;
 use super::words::failure;
 use crate::deliver::{Limits, Message, Outcome, Sending, Transport, one_line};
@@ -46,7 +46,13 @@ impl Kafka {
             Some(cluster) => cluster,
             None => match Cluster::open(&self.settings, self.within.0).await {
                 Ok(cluster) => cluster,
-                Err(why) => return Outcome::failed(one_line(&format!("{}: {why}", self.settings.place()))),
+                Err(why) => {
+                    // Of several brokers each is named with what is wrong there.
+                    let named_alone =
+                        self.settings.brokers.iter().any(|broker| why.contains(&broker.to_string()));
+                    let why = if named_alone { why } else { named(&self.settings.place(), why) };
+                    return Outcome::failed(one_line(&why));
+                }
             },
         };
         let deadline = Instant::now() + self.within.1;

@@ -6,12 +6,13 @@ use anyhow::anyhow;
 
 use super::super::cli::{DeliverArgs, SinkArgs, SinkCommand};
 use super::super::exit::Exit;
+use super::super::format::counted;
 use super::super::screen::{Output, Screen};
 use super::super::sinks;
 use super::run::log_to_stderr;
 use super::waiting::runtime;
 use crate::control::DELIVER_SOCKET;
-use crate::control::api::{DeliverStatus, Status, TestReply};
+use crate::control::api::{Check, CheckResult, DeliverStatus, SinkState, Status, TestReply};
 use crate::control::client::{ClientError, ControlClient, TypedReply};
 use crate::control::limits::TEST_WITHIN;
 use crate::deliver::{self, ConfigError, DeliverOptions};
@@ -65,16 +66,66 @@ pub(super) fn section(status: &Status, screen: &Screen) -> anyhow::Result<String
     Ok(match runtime()?.block_on(client(socket, &args).sinks()) {
         Ok(reply) => sinks::section(&reply.value, screen),
         Err(ClientError::NoDeliverer(at)) => {
-            let why = format!(
-                "none answers on {}: start it with `sudo systemctl start gdprport-deliver`, or name its socket in `[deliver]` \
-                 of {} or GDPRPORT_DELIVER_SOCKET",
-                at.display(),
+            let why = format!("none answers on {}; events wait in the spool", at.display());
+            let remedy = format!(
+                "sudo systemctl enable --now gdprport-deliver\n\
+                 or name its socket in [deliver] of {} or GDPRPORT_DELIVER_SOCKET",
                 deliver::CONFIG
             );
-            sinks::no_deliverer(&why, screen)
+            sinks::no_deliverer(&why, Some(&remedy), screen)
         }
-        Err(error) => sinks::no_deliverer(&error.to_string(), screen),
+        Err(error) => sinks::no_deliverer(&error.to_string(), None, screen),
     })
+}
+
+/// Whether events are delivered, for `doctor`: nothing where no sink is configured.
+pub(super) fn check() -> anyhow::Result<Option<Check>> {
+    let args = SinkArgs { config: deliver::CONFIG.into(), any_owner: true };
+    let read = match deliver::load(&args.config, args.any_owner) {
+        Ok(read) => read,
+        // What is wrong with the file is in the check of the configuration; others than root may not read it.
+        Err(_) => return Ok(None),
+    };
+    let all = read.sinks.len() + read.faulty.len();
+    if all == 0 {
+        return Ok(None);
+    }
+    let sinks = counted(all as u64, "sink");
+    let socket = std::env::var_os("GDPRPORT_DELIVER_SOCKET").map(PathBuf::from);
+    let reply = runtime()?.block_on(client(socket, &args).sinks());
+    let degraded = |found: String, remedy: &str| (CheckResult::Degraded, found, Some(remedy.to_owned()));
+    let (result, found, remedy) = match reply {
+        _ if read.spool.enabled == Some(false) => degraded(
+            format!("{sinks} configured and [spool] switched off: no event is delivered"),
+            "remove `enabled = false` from [spool] of gdprport.toml, then `sudo systemctl restart gdprport`",
+        ),
+        Err(ClientError::NoDeliverer(at)) => degraded(
+            format!(
+                "{sinks} configured and no deliverer answers on {}: events wait in the spool, until it is full",
+                at.display()
+            ),
+            "sudo systemctl enable --now gdprport-deliver",
+        ),
+        Err(error) => degraded(error.to_string(), "sudo gdprport doctor"),
+        Ok(reply) => delivered(&reply.value),
+    };
+    Ok(Some(Check { id: "deliverer".to_owned(), result, found, remedy }))
+}
+
+/// What the deliverer's status means.
+fn delivered(status: &DeliverStatus) -> (CheckResult, String, Option<String>) {
+    let all = counted(status.sinks.len() as u64, "sink");
+    let failing = status
+        .sinks
+        .iter()
+        .filter(|sink| matches!(sink.state, SinkState::Failing | SinkState::NoSpool | SinkState::Faulty));
+    let found = match (&status.spool.error, &status.config.refused, failing.count()) {
+        (Some(error), ..) => error.clone(),
+        (None, Some(_), _) => "the deliverer refused its new configuration and goes on as before".to_owned(),
+        (None, None, 0) => return (CheckResult::Ok, format!("it delivers to {all}"), None),
+        (None, None, failing) => format!("{failing} of {all} cannot deliver; their events wait in the spool"),
+    };
+    (CheckResult::Degraded, found, Some("`gdprport sink status` says why".to_owned()))
 }
 
 /// What the deliverer says of itself. Where none answers because its configuration cannot be used, that is the error.

@@ -77,7 +77,7 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
         TopCommand::Audit(args) => audit::run(args, &client, cli.json, cli.color, &mut out),
         TopCommand::Scan(args) => scan::run(&args, cli.json, cli.color, &mut out),
         TopCommand::Doctor => {
-            let report = match runtime()?.block_on(client.doctor()) {
+            let mut report = match runtime()?.block_on(client.doctor()) {
                 Ok(reply) => reply.value,
                 Err(ClientError::NoDaemon(_)) => app::examine(None),
                 // Anybody can examine the host; that the daemon did not take part has to be visible.
@@ -90,6 +90,7 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 }
                 Err(error) => return Err(error.into()),
             };
+            report.checks.extend(deliver::check()?);
             if cli.json {
                 out.value(&report)?;
             } else {

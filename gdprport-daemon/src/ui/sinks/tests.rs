@@ -118,8 +118,55 @@ fn the_status_of_sinks_on_a_wide_screen() {
 #[test]
 fn the_daemons_status_shows_the_deliverer_in_short() {
     insta::assert_snapshot!(plain(&section(&status(), &screen(80)), 80));
-    let none = no_deliverer("no deliverer answers on /x: start it", &screen(80));
+    let none = no_deliverer("none answers on /x", Some("sudo systemctl start x"), &screen(80));
     assert!(plain(&none, 80).contains("DELIVERY"));
+}
+
+/// What is wrong with the spool is said once, not for each sink.
+#[test]
+fn a_dead_spool_is_named_once_whatever_the_sinks() {
+    let error = "there is no spool at /var/lib/gdprport/spool: the sensor makes it when it starts";
+    let mut status = status();
+    let dead = |name: &str| {
+        let mut sink = sink(name, "http", "https://logs.example.org", SinkState::NoSpool);
+        sink.failure = Some(FailureStanding {
+            why: error.to_owned(),
+            since: at("2026-11-29T11:47:26Z"),
+            attempts: 31,
+            next: None,
+        });
+        sink
+    };
+    status.sinks = ["a", "b", "c", "d", "e"].map(dead).to_vec();
+    status.spool.error = Some(error.to_owned());
+    for width in [80, 120] {
+        for text in [show(&status, &screen(width)), section(&status, &screen(width))] {
+            let text = plain(&text, width).split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(text.matches("there is no spool at").count(), 1, "{text}");
+            assert_eq!(text.matches("no-spool").count(), 5, "{text}");
+        }
+    }
+    status.sinks.clear();
+    status.spool.error = None;
+    let text = plain(&section(&status, &screen(80)), 80);
+    assert!(text.contains("DELIVERY  none in /etc/gdprport/gdprport.toml"), "{text}");
+}
+
+#[test]
+fn a_number_that_nobody_knows_is_a_lower_bound() {
+    let mut status = status();
+    let sink = &mut status.sinks[1];
+    (sink.totals.lost, sink.totals.uncounted) = (110, 1);
+    let lost = sink.lost.as_mut().expect("a loss");
+    (lost.events, lost.bound, lost.reason) =
+        (0, Some(gdprport_core::event::Bound::AtLeast), "spool-replaced".to_owned());
+    let text = plain(&show(&status, &screen(80)), 80);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains(" 110+ "), "{text}");
+    assert!(
+        words.contains("at least 110 before they were sent; the last: an unknown number (spool-replaced)"),
+        "{text}"
+    );
 }
 
 #[test]
