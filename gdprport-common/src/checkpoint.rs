@@ -10,7 +10,7 @@ pub const CHECKPOINT_MAGIC: u32 = 0x6770_6431;
 const SIZE: usize = 1024;
 
 /// 64-bit words after the counters, so that the size stays the same when counters are added.
-const REST: usize = (SIZE - 64 - size_of::<Counters>()) / 8;
+const REST: usize = (SIZE - 72 - size_of::<Counters>()) / 8;
 
 /// The state of one daemon, saved every second and when it ends. No kernel program reads or writes it.
 ///
@@ -35,6 +35,8 @@ pub struct Checkpoint {
     pub version: [u8; 32],
     /// The kernel side's counters at `saved_ns`, summed over CPUs: what they count was reported.
     pub counters: Counters,
+    /// Occasions in groups that were collected and reported, of all that `grouped` of the hooks counts.
+    pub collected: u64,
     /// Always 0.
     pub rest: [u64; REST],
 }
@@ -50,6 +52,7 @@ impl Default for Checkpoint {
             durable_position: 0,
             version: [0; 32],
             counters: Counters::default(),
+            collected: 0,
             rest: [0; REST],
         }
     }

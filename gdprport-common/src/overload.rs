@@ -125,6 +125,14 @@ pub struct OverloadGroup {
     pub specimen: FlowRecord,
 }
 
+#[cfg(feature = "user")]
+mod user {
+    // SAFETY: repr(C) of integers without padding (its size is asserted below), every bit pattern valid.
+    unsafe impl aya::Pod for super::OverloadKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::OverloadGroup {}
+}
+
 const _: () = {
     assert!(size_of::<OverloadKey>() == 64);
     assert!(size_of::<OverloadSums>() == 80);

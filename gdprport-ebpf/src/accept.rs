@@ -12,7 +12,7 @@ use aya_ebpf::bindings::bpf_sock;
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::fexit;
 use aya_ebpf::programs::FExitContext;
-use gdprport_common::{Caller, Hook, RecordKind, SocketRole};
+use gdprport_common::{Hook, RecordKind, SOCKET_GROUPED, SocketRole};
 
 use crate::count::Occasion;
 use crate::flow::SocketTuple;
@@ -53,19 +53,23 @@ fn accepted(sk: *mut bpf_sock) {
             return;
         }
         let Some(occasion) = Occasion::seen(Hook::Accept) else { return };
-        if (*stored).role == SocketRole::Accepted as u8 || !watched(u32::from((*stored).local_port)) {
+        // Of a connection that was counted in a group the listener's process stays the owner, so that its end is counted in
+        // the same one.
+        if (*stored).role == SocketRole::Accepted as u8
+            || (*stored).flags & SOCKET_GROUPED != 0
+            || !watched(u32::from((*stored).local_port))
+        {
             return occasion.filtered();
         }
-        let mut caller = Caller { netns_cookie: (*stored).caller.netns_cookie, ..Caller::default() };
-        owner::read_current(&mut caller);
+        let caller = owner::current_caller((*stored).caller.netns_cookie);
         if caller.tgid == 0 {
             return occasion.filtered();
         }
-        owner::set_acceptor(stored, &caller);
+        let owner = owner::set_acceptor(stored, &caller);
         emit::emit(occasion, || {
             let cookie = bpf_get_socket_cookie(sk.cast());
-            let (role, now) = (SocketRole::Accepted as u8, bpf_ktime_get_boot_ns());
-            flow::opened(RecordKind::Accepted, cookie, &SocketTuple::default(), &caller, role, now)
+            let time_ns = bpf_ktime_get_boot_ns();
+            flow::opened(RecordKind::Accepted, cookie, &SocketTuple::default(), &owner, time_ns)
         });
     }
 }

@@ -1,7 +1,8 @@
-//! Counting: every occasion for a record ends as exactly one of emitted, filtered or dropped. Owners for which there
+//! Counting: every occasion for a record ends as exactly one of emitted, filtered, grouped or dropped. Owners for which there
 //! was no memory are counted too.
 
 use core::arch::asm;
+use core::ptr::NonNull;
 
 use gdprport_common::{Hook, HookCounters};
 
@@ -41,7 +42,7 @@ pub(crate) fn owner_unkept() -> Option<u64> {
 /// An occasion for a record that was counted as seen. Its result must be counted exactly once; the methods take it by
 /// value so that it cannot be counted twice.
 #[must_use = "an occasion that is not settled breaks the conservation of records"]
-pub(crate) struct Occasion(*mut HookCounters);
+pub(crate) struct Occasion(NonNull<HookCounters>);
 
 impl Occasion {
     /// Counts an occasion of `hook`. Returns `None` only if the map is missing.
@@ -52,7 +53,7 @@ impl Occasion {
         unsafe {
             let hook = &raw mut (*counters).hooks[hook as usize];
             add(&raw mut (*hook).seen, 1);
-            Some(Self(hook))
+            Some(Self(NonNull::new_unchecked(hook)))
         }
     }
 
@@ -60,20 +61,27 @@ impl Occasion {
     #[inline(always)]
     pub(crate) fn filtered(self) {
         // SAFETY: as in `seen`.
-        unsafe { add(&raw mut (*self.0).filtered, 1) }
+        unsafe { add(&raw mut (*self.0.as_ptr()).filtered, 1) }
     }
 
     /// The record is in the ring buffer.
     #[inline(always)]
     pub(crate) fn emitted(self) {
         // SAFETY: as in `seen`.
-        unsafe { add(&raw mut (*self.0).emitted, 1) }
+        unsafe { add(&raw mut (*self.0.as_ptr()).emitted, 1) }
+    }
+
+    /// It was counted in a group of connections.
+    #[inline(always)]
+    pub(crate) fn grouped(self) {
+        // SAFETY: as in `seen`.
+        unsafe { add(&raw mut (*self.0.as_ptr()).grouped, 1) }
     }
 
     /// The ring buffer was full.
     #[inline(always)]
     pub(crate) fn dropped(self) {
         // SAFETY: as in `seen`.
-        unsafe { add(&raw mut (*self.0).dropped_ring_full, 1) }
+        unsafe { add(&raw mut (*self.0.as_ptr()).dropped_ring_full, 1) }
     }
 }

@@ -17,9 +17,9 @@ use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 use gdprport_common::{Hook, PAYLOAD_CAP, PAYLOAD_LONG, PayloadHeader, RecordKind, SocketOwner};
 
 use crate::count::Occasion;
-use crate::emit;
 use crate::maps::{EARLY, port_flags};
 use crate::segment::{TcpSegment, cost, more_may_matter, parse_headers};
+use crate::{emit, overload};
 
 /// Keeps the payload of a segment that reached a listener on `port`, host byte order.
 ///
@@ -32,8 +32,9 @@ pub(crate) unsafe fn keep(skb: *mut __sk_buff, port: u32) {
     }
     // SAFETY: `skb` is the program's context, `early` the map's value of this CPU.
     unsafe {
-        let Some(packet) = parse_headers(skb) else { return };
-        let TcpSegment { start, len, .. } = packet;
+        let Some(TcpSegment { start, len, sequence, acknowledged, ports, syn }) = parse_headers(skb) else {
+            return;
+        };
         if len == 0 {
             return;
         }
@@ -53,11 +54,10 @@ pub(crate) unsafe fn keep(skb: *mut __sk_buff, port: u32) {
         if bpf_skb_load_bytes(skb.cast(), start, (&raw mut (*early).record.bytes).cast(), kept) != 0 {
             return;
         }
-        let (sequence, acknowledged, syn) = (packet.sequence(), packet.acknowledged(), packet.is_syn());
         // A SYN has its own sequence number, before that of the first byte (RFC 9293 3.4).
         (*early).sequence = if syn { sequence.wrapping_add(1) } else { sequence };
         (*early).acknowledged = acknowledged;
-        (*early).ports = packet.ports();
+        (*early).ports = ports;
         (*early).syn = u32::from(syn);
         (*early).kept = kept;
         (*early).len = len;
@@ -93,6 +93,9 @@ pub(crate) unsafe fn send(stored: *mut SocketOwner, ports: u32, cookie: u64, tim
         let Some(occasion) = Occasion::seen(Hook::Payload) else { return };
         (*stored).spent_in = cost(len);
         (*stored).end_in = sequence.wrapping_add(len);
+        if overload::is_half_full() {
+            return occasion.dropped();
+        }
         let kept = ((*early).kept.wrapping_sub(1) & (PAYLOAD_LONG as u32 - 1)) + 1;
         (*early).record.header = PayloadHeader {
             kind: RecordKind::Payload as u8,

@@ -22,10 +22,16 @@ pub(crate) fn emit<T: 'static>(occasion: Occasion, make: impl FnOnce() -> T) {
     submit(entry, occasion);
 }
 
+/// Reserves room for a record of type `T`; `None` if the ring is full.
+#[inline(always)]
+pub(crate) fn room<T: 'static>() -> Option<RingBufEntry<T>> {
+    EVENTS.reserve::<T>(0)
+}
+
 /// Reserves room for a record of type `T`, or counts the occasion as dropped.
 #[inline(always)]
 pub(crate) fn reserve<T: 'static>(occasion: Occasion) -> Option<(RingBufEntry<T>, Occasion)> {
-    match EVENTS.reserve::<T>(0) {
+    match room::<T>() {
         Some(entry) => Some((entry, occasion)),
         None => {
             occasion.dropped();

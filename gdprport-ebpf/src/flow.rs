@@ -7,6 +7,9 @@ use gdprport_common::{
     Caller, FLAG_IO_WORKER, FailTail, FlowRecord, FlowTail, OpenTail, RecordKind, SocketOwner, SocketRole,
 };
 
+/// `AF_INET6`.
+const INET6: u32 = 10;
+
 /// The two ends of a socket: addresses in network byte order, IPv4 in the first word; ports in host byte order.
 #[derive(Default)]
 pub(crate) struct SocketTuple {
@@ -30,6 +33,36 @@ pub(crate) unsafe fn ports(ops: *mut bpf_sock_ops) -> (u32, u32) {
             read_volatile(&raw const (*ops).local_port),
             u32::from_be(read_volatile(&raw const (*ops).remote_port)),
         )
+    }
+}
+
+/// Returns both ends of the socket.
+///
+/// # Safety
+/// `ops` is the program's context.
+#[inline(always)]
+pub(crate) unsafe fn tuple(ops: *mut bpf_sock_ops) -> SocketTuple {
+    // SAFETY: guaranteed by the caller. All fields are read before the branch on the family: the compiler would merge
+    // reads inside the branches into one at a computed offset, which the verifier rejects.
+    unsafe {
+        let (local_port, peer_port) = ports(ops);
+        let (local_port, peer_port) = (local_port as u16, peer_port as u16);
+        let family = read_volatile(&raw const (*ops).family);
+        let local4 = read_volatile(&raw const (*ops).local_ip4);
+        let peer4 = read_volatile(&raw const (*ops).remote_ip4);
+        let l0 = read_volatile(&raw const (*ops).local_ip6[0]);
+        let l1 = read_volatile(&raw const (*ops).local_ip6[1]);
+        let l2 = read_volatile(&raw const (*ops).local_ip6[2]);
+        let l3 = read_volatile(&raw const (*ops).local_ip6[3]);
+        let p0 = read_volatile(&raw const (*ops).remote_ip6[0]);
+        let p1 = read_volatile(&raw const (*ops).remote_ip6[1]);
+        let p2 = read_volatile(&raw const (*ops).remote_ip6[2]);
+        let p3 = read_volatile(&raw const (*ops).remote_ip6[3]);
+        if family == INET6 {
+            SocketTuple { family: 6, local: [l0, l1, l2, l3], peer: [p0, p1, p2, p3], local_port, peer_port }
+        } else {
+            SocketTuple { family: 4, local: [local4, 0, 0, 0], peer: [peer4, 0, 0, 0], local_port, peer_port }
+        }
     }
 }
 
@@ -57,33 +90,32 @@ pub(crate) fn record(
     kind: RecordKind,
     cookie: u64,
     tuple: &SocketTuple,
-    caller: &Caller,
-    role: u8,
+    owner: &SocketOwner,
     time_ns: u64,
     tail: FlowTail,
 ) -> FlowRecord {
     FlowRecord {
         kind: kind as u8,
         family: tuple.family,
-        role,
+        role: owner.role,
         old_state: 0,
         flags: 0,
         error: 0,
         reserved: [0; 2],
         time_ns,
         cookie,
-        netns_cookie: caller.netns_cookie,
-        exec_id: caller.exec_id,
-        cgroup_id: caller.cgroup_id,
+        netns_cookie: owner.caller.netns_cookie,
+        exec_id: owner.caller.exec_id,
+        cgroup_id: owner.caller.cgroup_id,
         local: tuple.local,
         peer: tuple.peer,
         local_port: tuple.local_port,
         peer_port: tuple.peer_port,
-        tgid: caller.tgid,
-        uid: caller.uid,
-        gid: caller.gid,
-        euid: caller.euid,
-        egid: caller.egid,
+        tgid: owner.caller.tgid,
+        uid: owner.caller.uid,
+        gid: owner.caller.gid,
+        euid: owner.caller.euid,
+        egid: owner.caller.egid,
         tail,
     }
 }
@@ -94,20 +126,11 @@ pub(crate) fn opened(
     kind: RecordKind,
     cookie: u64,
     tuple: &SocketTuple,
-    caller: &Caller,
-    role: u8,
+    owner: &SocketOwner,
     time_ns: u64,
 ) -> FlowRecord {
-    let Caller { comm, start_ns, parent_tgid, .. } = *caller;
-    record(
-        kind,
-        cookie,
-        tuple,
-        caller,
-        role,
-        time_ns,
-        FlowTail::open(OpenTail { comm, start_ns, parent_tgid }),
-    )
+    let Caller { comm, start_ns, parent_tgid, .. } = owner.caller;
+    record(kind, cookie, tuple, owner, time_ns, FlowTail::open(OpenTail { comm, start_ns, parent_tgid }))
 }
 
 /// Packs the tail of a record about a failed connect. One whose start was not seen took no time.

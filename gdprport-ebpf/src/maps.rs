@@ -10,7 +10,8 @@ use aya_ebpf::helpers::generated::bpf_sk_storage_get;
 use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
 use gdprport_common::{
-    Checkpoint, Counters, ExecRecord, MptcpOwner, PORTS as PORT_COUNT, PortFlags, SocketOwner, TaskIdentity,
+    Checkpoint, Counters, ExecRecord, MptcpOwner, OverloadGroup, OverloadKey, PORTS as PORT_COUNT, PortFlags,
+    SocketOwner, TaskIdentity,
 };
 
 use crate::exe_file::ExecScratch;
@@ -81,6 +82,27 @@ pub(crate) static SOCKET_ADDRESS: PerCpuArray<u64> = PerCpuArray::with_max_entri
 /// Who has an MPTCP socket, by that socket.
 #[btf_map]
 pub(crate) static MPTCP_OWNERS: SocketStorage<MptcpOwner> = SocketStorage::new();
+
+/// The number of the collection that the next group belongs to; the daemon raises it.
+#[map]
+pub(crate) static OVERLOAD_EPOCH: Array<u32> = Array::with_max_entries(1, 0);
+
+/// Groups of connections of one owner with one peer. Preallocated, like the next two: an overload is no time to ask for memory.
+#[map]
+pub(crate) static GROUPS_OF_PEERS: HashMap<OverloadKey, OverloadGroup> = HashMap::with_max_entries(8_192, 0);
+
+/// Groups of connections of one owner with one network. A map of its own, so that many peers do not take its room.
+#[map]
+pub(crate) static GROUPS_OF_NETWORKS: HashMap<OverloadKey, OverloadGroup> =
+    HashMap::with_max_entries(4_096, 0);
+
+/// Groups of connections of one port: two directions, two families and two epochs of each of 256 watched ports.
+#[map]
+pub(crate) static GROUPS_OF_PORTS: HashMap<OverloadKey, OverloadGroup> = HashMap::with_max_entries(2_048, 0);
+
+/// A group of nothing, which is what a new one begins as: it is too large for the stack.
+#[map]
+pub(crate) static EMPTY_GROUP: Array<OverloadGroup> = Array::with_max_entries(1, 0);
 
 /// `BPF_F_NO_PREALLOC`, which the kernel requires, and `BPF_F_CLONE`: accepted sockets inherit the value of their
 /// listener.

@@ -26,7 +26,7 @@ use crate::count::Occasion;
 use crate::maps::WANTING;
 use crate::segment::{TcpSegment, cost, more_may_matter, parse_headers};
 use crate::wanting::cancel;
-use crate::{early, emit, owners};
+use crate::{early, emit, overload, owners};
 
 /// The verdict that lets a packet pass.
 const PASS: i32 = 1;
@@ -65,13 +65,12 @@ fn inspect(skb: *mut __sk_buff, sent: bool) {
             return;
         }
         let Some(packet) = parse_headers(skb) else { return };
-        let TcpSegment { start, len, .. } = packet;
+        let TcpSegment { start, len, sequence, syn, .. } = packet;
         // Half of all packets only acknowledge and skip the lookup. Except for a sample of those sent: a socket that
         // only receives sends nothing else, and its request must be cancelled after a while.
         if len == 0 && !(sent && packet.is_sample()) {
             return;
         }
-        let (sequence, syn) = (packet.sequence(), packet.is_syn());
         // Payload that arrives with a SYN does not belong to this socket yet.
         if syn && !sent {
             return;
@@ -204,6 +203,9 @@ unsafe fn send<const N: usize>(
     mut header: PayloadHeader,
     occasion: Occasion,
 ) {
+    if overload::is_half_full() {
+        return occasion.dropped();
+    }
     let len = if len > N as u32 { N as u32 } else { len };
     // The verifier loses the comparison above; after the black box it sees the bound in the mask.
     let len = (black_box(len).wrapping_sub(1) & (N as u32 - 1)) + 1;

@@ -15,7 +15,7 @@ use gdprport_common::{Closing, Hook, RecordKind, SocketRole, Started};
 use crate::count::Occasion;
 use crate::flow::SocketTuple;
 use crate::maps::watched;
-use crate::{emit, flow, owners};
+use crate::{emit, flow, overload, owners};
 
 #[cgroup_sock(sock_release)]
 fn gp_sock_release(ctx: SockContext) -> i32 {
@@ -51,24 +51,19 @@ fn released(sk: *mut bpf_sock) {
         let kind = if unsent { RecordKind::Failed } else { RecordKind::Denied };
         let Some(occasion) = Occasion::seen(Hook::Denied) else { return };
         let now = bpf_ktime_get_boot_ns();
-        emit::emit(occasion, move || {
-            // The kernel does not let this hook read a port of the socket; nothing was sent from one.
-            let tuple = SocketTuple {
-                family: owner.peer_family,
-                peer: owner.peer,
-                peer_port: owner.peer_port,
-                ..SocketTuple::default()
-            };
-            let cookie = bpf_get_socket_cookie(sk.cast());
-            flow::record(
-                kind,
-                cookie,
-                &tuple,
-                &owner.caller,
-                owner.role,
-                now,
-                flow::fail_tail(&owner, now, 0),
-            )
-        });
+        // The kernel does not let this hook read a port of the socket; nothing was sent from one.
+        let tuple = SocketTuple {
+            family: owner.peer_family,
+            peer: owner.peer,
+            peer_port: owner.peer_port,
+            ..SocketTuple::default()
+        };
+        let room = if overload::is_nearly_full() { None } else { emit::room() };
+        let Some(mut entry) = room else {
+            return overload::unsent(sk, kind, &tuple, &owner, now, occasion);
+        };
+        let cookie = bpf_get_socket_cookie(sk.cast());
+        entry.write(flow::record(kind, cookie, &tuple, &owner, now, flow::fail_tail(&owner, now, 0)));
+        emit::submit(entry, occasion);
     }
 }

@@ -113,14 +113,3 @@ impl Authority {
         run(command, Place::default());
     }
 }
-
-impl Issued {
-    /// The text of the key.
-    ///
-    /// # Panics
-    /// When the file is gone.
-    #[must_use]
-    pub fn key_text(&self) -> String {
-        std::fs::read_to_string(&self.key).expect("openssl wrote it")
-    }
-}

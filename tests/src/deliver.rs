@@ -1,7 +1,7 @@
 //! The deliverer under test, with a configuration, a state directory and a socket of its own.
 
 use std::fs::{File, OpenOptions};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -26,21 +26,32 @@ impl Deliverer {
     #[must_use]
     #[track_caller]
     pub fn start(config: &str) -> Self {
+        Self::start_with(config, &[])
+    }
+
+    /// The same with these environment variables.
+    ///
+    /// # Panics
+    /// When it ends instead, with its log.
+    #[must_use]
+    #[track_caller]
+    pub fn start_with(config: &str, variables: &[(&str, &Path)]) -> Self {
         let dir = TempDir::new();
         dir.write("gdprport.toml", config);
         std::fs::create_dir(dir.join("state")).expect("a fresh directory");
-        let child = Self::spawn(&dir);
+        let child = Self::spawn(&dir, variables);
         let mut deliverer = Self { child, dir };
         deliverer.wait_until_ready();
         deliverer
     }
 
-    fn spawn(dir: &TempDir) -> Child {
+    fn spawn(dir: &TempDir, variables: &[(&str, &Path)]) -> Child {
         let mut command = Command::new(program());
         command.arg("deliver").arg("--config").arg(dir.join("gdprport.toml"));
         command.arg("--state").arg(dir.join("state")).arg("--socket").arg(dir.join("deliver.sock"));
         let log = OpenOptions::new().create(true).append(true).open(dir.join("stderr"));
         command.stderr(log.expect("a log")).stdout(File::create(dir.join("stdout")).expect("a fresh file"));
+        command.envs(variables.iter().copied());
         Child::start(command, Place::default())
     }
 
@@ -141,7 +152,7 @@ impl Deliverer {
     /// Starts it again after a kill.
     #[track_caller]
     pub fn restart(&mut self) {
-        self.child = Self::spawn(&self.dir);
+        self.child = Self::spawn(&self.dir, &[]);
         self.wait_until_ready();
     }
 

@@ -39,7 +39,7 @@ pub(crate) use line::{bounded, one_line};
 pub(crate) use message::Message;
 pub(crate) use probe::probe;
 pub(crate) use run::{DeliverError, DeliverOptions, run, this_host};
-pub(crate) use secret::{Secret, seal};
+pub(crate) use secret::seal;
 pub(crate) use transport::{ANSWER_MAX, Failure, Limits, Outcome, Refused, Sending, Transport};
 
 #[cfg(test)]

@@ -8,13 +8,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::{Utf8Error, from_utf8};
 use std::sync::atomic::{Ordering, compiler_fence};
+use std::time::Duration;
 
 use gdprport_core::delivery::SecretRef;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit};
 
+use crate::host::configured::apart;
+
 /// Bytes that a secret may have: a private key of RSA with 16,384 bits has 12,700.
 const BYTES_MAX: usize = 64 << 10;
+
+/// How long the file system of a secret or certificate may take.
+pub(super) const FILES_WITHIN: Duration = Duration::from_secs(5);
 
 /// Permission bits that others than the owner must not have.
 const OTHERS: u32 = 0o077;
@@ -97,13 +103,26 @@ pub(crate) enum SecretError {
     NoCredentials { place: String, name: String },
 }
 
-/// Reads a secret. White space at its end is not part of it: editors add a line feed.
+/// Reads a secret, apart from whatever else is done. White space at its end is not part of it: editors add a line feed.
 ///
 /// # Errors
 /// [`SecretError`]: it cannot be read, or others can.
-pub(crate) fn read(place: &SecretRef) -> Result<Secret, SecretError> {
+pub(super) async fn read(place: &SecretRef) -> Result<Secret, SecretError> {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    read_from(place, credentials.as_deref())
+    let (what, here) = (place.to_string(), place.clone());
+    let read = move || read_from(&here, credentials.as_deref());
+    apart(&what, FILES_WITHIN, read)
+        .await
+        .unwrap_or_else(|late| Err(SecretError::Read { place: what, source: late.into() }))
+}
+
+/// The same, as text.
+///
+/// # Errors
+/// One sentence without any of it.
+pub(super) async fn text(place: &SecretRef) -> Result<String, String> {
+    let secret = read(place).await.map_err(|error| error.to_string())?;
+    secret.text().map(str::to_owned).map_err(|_| format!("the secret {place} is no text"))
 }
 
 fn read_from(place: &SecretRef, credentials: Option<&Path>) -> Result<Secret, SecretError> {

@@ -7,11 +7,14 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// How long a file system may take at the start, when the whole machine may be starting.
 pub(crate) const START_WITHIN: Duration = Duration::from_secs(5);
@@ -125,9 +128,96 @@ fn counted<T: Send + 'static>(
     })
 }
 
+/// What is read apart, by what it is called, and since when. A thread takes its own out when it ends.
+static APART: Mutex<Vec<Apart>> = Mutex::new(Vec::new());
+
+/// Threads that read apart at most: each of the deliverer's 64 sinks may hang at one file, and others go on. `TasksMax=` of its unit
+/// is above it.
+const APART_MAX: usize = 96;
+
+struct Apart {
+    number: u64,
+    what: String,
+    since: Instant,
+}
+
+/// The entry of a thread.
+struct Entry(u64);
+
+impl Entry {
+    fn make(what: &str, most: Duration) -> Option<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let mut apart = APART.lock().unwrap_or_else(PoisonError::into_inner);
+        let hangs = apart.iter().any(|other| other.what == what && other.since.elapsed() >= most);
+        if hangs || apart.len() >= APART_MAX {
+            return None;
+        }
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        apart.push(Apart { number, what: what.to_owned(), since: Instant::now() });
+        Some(Self(number))
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        APART.lock().unwrap_or_else(PoisonError::into_inner).retain(|apart| apart.number != self.0);
+    }
+}
+
+/// As [`within`], for tasks: runs something that may hang in a file system on a thread of its own, so that no other task waits for
+/// it, nor the end of the runtime. What hangs is not tried again until it goes on; `what` says what it is.
+///
+/// # Errors
+/// If it takes longer, or hangs since an earlier attempt.
+pub(crate) async fn apart<T: Send + 'static>(
+    what: &str,
+    most: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Late> {
+    let entry = Entry::make(what, most).ok_or(Late::TooMany)?;
+    let (to, result) = oneshot::channel();
+    let work = move || {
+        let _entry = entry;
+        // Nobody receives it any more if it was late.
+        let _ = to.send(work());
+    };
+    let thread = std::thread::Builder::new().name("files".to_owned()).spawn(work);
+    thread.map_err(|_| Late::TooMany)?;
+    match timeout(most, result).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(_)) | Err(_) => Err(Late::Stuck),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What else is read goes on, and what hangs is one thread, however often it is tried.
+    #[tokio::test]
+    async fn what_hangs_apart_stops_nothing_else_and_is_one_thread() {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let most = Duration::from_millis(50);
+        let hangs = move || held.recv().unwrap_or_default();
+        let (hung, other) = tokio::join!(apart("a", most, hangs), apart("b", Duration::from_secs(10), || 7));
+        assert_eq!((hung, other), (Err(Late::Stuck), Ok(7)));
+        for _ in 0..3 {
+            assert_eq!(apart("a", most, || 7).await, Err(Late::TooMany));
+        }
+        drop(release);
+        let mut later = Err(Late::TooMany);
+        for _ in 0..1000 {
+            later = apart("a", most, || 7).await;
+            if later.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(later, Ok(7));
+        assert!(
+            apart("a", most, || panic!("it fails")).await.is_err() && apart("a", most, || 7).await.is_ok()
+        );
+    }
 
     #[test]
     fn only_a_regular_file_is_read_and_nothing_waits() {

@@ -124,7 +124,7 @@ impl NatsCluster {
 
     /// Whether a server reads, or only its sockets are there.
     pub fn pause(&self, node: usize, paused: bool) {
-        self.nodes[node].process.signal(if paused { libc::SIGSTOP } else { libc::SIGCONT });
+        self.nodes[node].process.pause(paused);
     }
 
     /// How many messages the stream has.

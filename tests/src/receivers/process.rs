@@ -63,11 +63,20 @@ impl Process {
         }
     }
 
-    /// SIGSTOP or SIGCONT: its sockets live on, and nobody reads them.
-    pub(super) fn signal(&self, signal: i32) {
-        if let Some(child) = &self.child {
-            child.signal(signal);
-        }
+    /// Its sockets live on, and nobody reads them (SIGSTOP), until it goes on (SIGCONT).
+    pub(super) fn pause(&self, paused: bool) {
+        let Some(child) = &self.child else { return };
+        child.signal(if paused { libc::SIGSTOP } else { libc::SIGCONT });
+        // On a busy machine its threads go on for a while.
+        wait::until("a receiver's threads stand still, or go on", || {
+            let tasks = std::fs::read_dir(format!("/proc/{}/task", child.pid())).expect("it runs");
+            tasks.flatten().all(|task| {
+                let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+                // proc_pid_stat(5): the state stands behind the name in parentheses.
+                let state = stat.rsplit_once(") ").map(|(_, rest)| rest.starts_with('T'));
+                state.is_none_or(|stopped| stopped == paused)
+            })
+        });
     }
 }
 

@@ -87,7 +87,7 @@ impl SyslogNg {
 
     /// Whether it reads, or only its sockets are there.
     pub fn pause(&self, paused: bool) {
-        self.process.signal(if paused { libc::SIGSTOP } else { libc::SIGCONT });
+        self.process.pause(paused);
     }
 
     /// The ids of the events that it has, in the order of arrival, each as often as it arrived.

@@ -131,6 +131,12 @@ impl Postgres {
         real(&self.bin.join("psql"))
     }
 
+    /// The load generator that comes with it.
+    #[must_use]
+    pub fn pgbench_exe(&self) -> PathBuf {
+        real(&self.bin.join("pgbench"))
+    }
+
     /// A client that runs `sql` over TCP at `host` and prints bare values.
     #[must_use]
     pub fn client(&self, host: &str, sql: &str) -> Command {

@@ -6,16 +6,18 @@ use std::io::{self, BufRead as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use gdprport_tests::netns::Netns;
+use gdprport_tests::netns::{Netns, VethPair};
 use serde_json::{Value, json};
 
-use crate::load::{self, Held};
+use crate::load::{self, Database, Ends, Held};
 use crate::monitors::{self, Monitors};
-use crate::request::Request;
+use crate::request::{Request, Route};
 use crate::{clock, growing, programs};
 
-/// Settings of the namespace: room for many connections, with client ports outside the watched ones.
-const SYSCTLS: [(&str, &str); 3] = [
+/// Settings of the namespaces: room for many connections, with client ports outside the watched ones. On loopback a port is
+/// used again after a second anyway.
+const SYSCTLS: [(&str, &str); 4] = [
+    ("net/ipv4/tcp_tw_reuse", "1"),
     ("net/ipv4/ip_local_port_range", "2048 45000"),
     ("net/core/somaxconn", "4096"),
     ("net/ipv4/tcp_max_syn_backlog", "4096"),
@@ -23,6 +25,9 @@ const SYSCTLS: [(&str, &str); 3] = [
 
 struct Instrument {
     netns: Netns,
+    /// Made when the first load needs it.
+    pair: Option<VethPair>,
+    database: Option<Database>,
     held: Held,
     monitors: Monitors,
     stats: Option<OwnedFd>,
@@ -32,11 +37,15 @@ struct Instrument {
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     allow_descriptors()?;
     let netns = Netns::new();
-    for (name, value) in SYSCTLS {
-        netns.sysctl(name, value);
-    }
-    let mut instrument =
-        Instrument { netns, held: Held::default(), monitors: Monitors::default(), stats: None };
+    prepare(&netns);
+    let mut instrument = Instrument {
+        netns,
+        pair: None,
+        database: None,
+        held: Held::default(),
+        monitors: Monitors::default(),
+        stats: None,
+    };
     for line in io::stdin().lock().lines() {
         let reply = serde_json::from_str(&line?)
             .map_err(|error| error.to_string())
@@ -51,8 +60,10 @@ impl Instrument {
     fn handle(&mut self, request: Request) -> Result<Value, String> {
         let text = |error: io::Error| error.to_string();
         match request {
-            Request::Sequential { port, count } => {
-                self.netns.inside(|| load::sequential(port, count)).map_err(text)
+            Request::Sequential { port, count, route } => {
+                let ends = self.ends(route);
+                let listener = ends.listen(port).map_err(text)?;
+                ends.client.inside(|| load::sequential(&listener, ends.next(port), count)).map_err(text)
             }
             Request::Crowd { port, count, ways, seconds } => {
                 self.netns.inside(|| load::crowd(port, count, ways, seconds)).map_err(text)
@@ -60,9 +71,27 @@ impl Instrument {
             Request::Processes { port, count, client } => {
                 self.netns.inside(|| load::processes(port, count, &client)).map_err(text)
             }
-            Request::Bulk { port, blocks, up } => {
-                self.netns.inside(|| load::bulk(port, blocks, up)).map_err(text)
+            Request::Bulk { port, blocks, up, route } => {
+                let ends = self.ends(route);
+                let listener = ends.listen(port).map_err(text)?;
+                ends.client.inside(|| load::bulk(&listener, ends.next(port), blocks, up)).map_err(text)
             }
+            Request::DatabaseStart { port } => {
+                let database = Database::start(self.pair.get_or_insert_with(pair), port)?;
+                let reply = database.identity();
+                self.database = Some(database);
+                Ok(reply)
+            }
+            Request::Transactions { route, how, clients, seconds } => {
+                let pair = self.pair.as_ref().ok_or("no database was started")?;
+                let database = self.database.as_ref().ok_or("no database was started")?;
+                database.transactions(pair, route, how, clients, seconds)
+            }
+            Request::DatabaseEnd {} => {
+                self.database = None;
+                Ok(Value::Null)
+            }
+            Request::Parties(order) => load::parties(&self.netns, &mut self.monitors, &order),
             Request::ReportLatency { port, count, events } => {
                 self.netns.inside(|| load::report_latency(port, count, &events)).map_err(text)
             }
@@ -113,6 +142,31 @@ impl Instrument {
                 Ok(Value::Null)
             }
         }
+    }
+}
+
+impl Instrument {
+    fn ends(&mut self, route: Route) -> Ends<'_> {
+        match route {
+            Route::Lo => Ends::on_loopback(&self.netns),
+            Route::Veth => Ends::on_veth(self.pair.get_or_insert_with(pair)),
+        }
+    }
+}
+
+/// A veth pair whose ends are as the namespace of the load.
+fn pair() -> VethPair {
+    let pair = VethPair::new();
+    for end in [&pair.left, &pair.right] {
+        prepare(end);
+    }
+    load::give_addresses(&pair);
+    pair
+}
+
+fn prepare(netns: &Netns) {
+    for (name, value) in SYSCTLS {
+        netns.sysctl(name, value);
     }
 }
 

@@ -1,7 +1,8 @@
 //! What `cargo xtask bench` measures with, in one program of several roles: `instrument` takes orders on standard input
 //! and replies on standard output; `floor OBJECT PORT` is the least possible monitor; `hooks` and `hooks-no-skb`
 //! are the product's hooks with nothing in them; `hold NUMBER COUNT PORT…` holds connections for the instrument;
-//! `ledger DIR FLOWS EDGES DAYS` stores flows.
+//! `ledger DIR FLOWS EDGES DAYS` stores flows; `serve PORT` and `call PORT FROM TO WAYS SECONDS COUNT PAUSE`, in copies
+//! under other names, are the ends of connections whose owners are compared.
 //!
 //! Belongs in this package: making load, starting monitors and ending them, reading clocks. Does not belong here: what
 //! is compared and what it means; that is `xtask/src/bench`.
@@ -24,6 +25,18 @@ fn hold(number: &str, count: &str, ports: &[&str]) -> Result<(), Box<dyn Error>>
     Ok(load::hold(number.parse()?, count.parse()?, &ports)?)
 }
 
+fn call(port: &str, from: &str, to: &str, numbers: [&str; 4]) -> Result<(), Box<dyn Error>> {
+    let mut parsed = [0; 4];
+    for (parsed, number) in parsed.iter_mut().zip(numbers) {
+        *parsed = number.parse()?;
+    }
+    Ok(load::call(port.parse()?, from, to, parsed)?)
+}
+
+fn serve(port: &str) -> Result<(), Box<dyn Error>> {
+    Ok(load::serve(port.parse()?)?)
+}
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let done = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
@@ -33,8 +46,10 @@ fn main() -> ExitCode {
         ["hooks-no-skb", object, port] => floor::hooks(object, port, false),
         ["ledger", dir, flows, edges, days] => ledger::run(dir.as_ref(), [flows, edges, days]),
         ["hold", number, count, ports @ ..] => hold(number, count, ports),
+        ["serve", port] => serve(port),
+        ["call", port, from, to, ways, seconds, count, pause] => call(port, from, to, [ways, seconds, count, pause]),
         _ => Err("usage: gdprport-bench instrument | {floor|hooks|hooks-no-skb} OBJECT PORT | hold NUMBER COUNT PORT… | ledger DIR FLOWS \
-                   EDGES DAYS"
+                   EDGES DAYS | serve PORT | call PORT FROM TO WAYS SECONDS COUNT PAUSE"
             .into()),
     };
     match done {

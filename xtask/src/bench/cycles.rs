@@ -8,8 +8,8 @@ use anyhow::Result;
 
 use super::context::Context;
 use super::effort::Effort;
-use super::instrument::Instrument;
-use super::stats::{Pair, Spread};
+use super::instrument::{Instrument, Route};
+use super::stats::{Pair, Pairs, Spread};
 use super::subject::{Running, Subject, UNWATCHED, WATCHED};
 use crate::step::note;
 
@@ -25,10 +25,10 @@ const DRAIN: Duration = Duration::from_millis(200);
 /// The measurements of one subject.
 #[derive(Debug, Default)]
 pub(crate) struct PairRun {
-    /// Connections to the watched port.
-    pub(crate) watched: Vec<Pair>,
-    /// Connections to the unwatched port.
-    pub(crate) unwatched: Vec<Pair>,
+    /// Connections on loopback.
+    pub(crate) lo: Pairs,
+    /// Connections over a veth pair.
+    pub(crate) veth: Pairs,
     /// Time in its BPF programs per connection, of each cycle; ns. Empty if it has none.
     pub(crate) kernel: Vec<f64>,
     /// CPU time of its processes per connection, of each cycle; ns.
@@ -54,16 +54,34 @@ pub(crate) struct Program {
 pub(crate) struct PairRuns {
     pub(crate) of: BTreeMap<Subject, PairRun>,
     pub(crate) skipped: BTreeMap<Subject, String>,
-    /// p50 of a connection without any monitor, of each round; ns.
+    /// p50 of a connection on loopback without any monitor, of each round; ns.
     pub(crate) alone: Vec<f64>,
+    /// The same over a veth pair.
+    pub(crate) alone_veth: Vec<f64>,
+}
+
+impl PairRun {
+    /// The pairs of this route.
+    pub(crate) fn by(&self, route: Route) -> &Pairs {
+        match route {
+            Route::Lo => &self.lo,
+            Route::Veth => &self.veth,
+        }
+    }
 }
 
 /// A round: medians of the parts' p50 on both ports, and whether no other monitor was loaded.
 #[derive(Debug, Clone, Copy)]
 struct Round {
+    lo: Medians,
+    veth: Medians,
+    clean: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Medians {
     watched: f64,
     unwatched: f64,
-    clean: bool,
 }
 
 /// Measures all subjects in turn, `effort.cycles` times.
@@ -104,11 +122,17 @@ pub(crate) fn measure(instrument: &mut Instrument, context: &Context, effort: &E
                 }
                 running.stop(instrument)?;
                 let after = round(instrument, effort, &[])?;
-                pair_runs.alone.push(after.watched);
+                pair_runs.alone.push(after.lo.watched);
+                pair_runs.alone_veth.push(after.veth.watched);
                 let clean = before.clean && with.clean && after.clean;
-                let ratio = |of: fn(&Round) -> f64| of(&with) / ((of(&before) + of(&after)) / 2.0);
-                pair_run.watched.push(Pair { ratio: ratio(|round| round.watched), clean });
-                pair_run.unwatched.push(Pair { ratio: ratio(|round| round.unwatched), clean });
+                let pair = |of: fn(&Round) -> f64| Pair {
+                    ratio: of(&with) / f64::midpoint(of(&before), of(&after)),
+                    clean,
+                };
+                pair_run.lo.watched.push(pair(|round| round.lo.watched));
+                pair_run.lo.unwatched.push(pair(|round| round.lo.unwatched));
+                pair_run.veth.watched.push(pair(|round| round.veth.watched));
+                pair_run.veth.unwatched.push(pair(|round| round.veth.unwatched));
                 before = after;
             }
         }
@@ -116,17 +140,23 @@ pub(crate) fn measure(instrument: &mut Instrument, context: &Context, effort: &E
     Ok(pair_runs)
 }
 
-/// Connections to both ports in turn.
+/// Connections to both ports in turn, by both routes.
 fn round(instrument: &mut Instrument, effort: &Effort, own: &[u32]) -> Result<Round> {
     let alone_before = alone(instrument, own, QUIET_TIMEOUT)?;
+    let lo = medians(instrument, effort, Route::Lo)?;
+    let veth = medians(instrument, effort, Route::Veth)?;
+    let clean = alone_before && alone(instrument, own, Duration::ZERO)?;
+    Ok(Round { lo, veth, clean })
+}
+
+fn medians(instrument: &mut Instrument, effort: &Effort, route: Route) -> Result<Medians> {
     let (mut watched, mut unwatched) = (Vec::new(), Vec::new());
     for _ in 0..PARTS {
-        watched.push(instrument.sequential(WATCHED, effort.round / PARTS)?);
-        unwatched.push(instrument.sequential(UNWATCHED, effort.round / PARTS)?);
+        watched.push(instrument.sequential_by(route, WATCHED, effort.round / PARTS)?);
+        unwatched.push(instrument.sequential_by(route, UNWATCHED, effort.round / PARTS)?);
     }
-    let clean = alone_before && alone(instrument, own, Duration::ZERO)?;
     let median = |values: &[f64]| Spread::of(values).map_or(f64::NAN, |spread| spread.median);
-    Ok(Round { watched: median(&watched), unwatched: median(&unwatched), clean })
+    Ok(Medians { watched: median(&watched), unwatched: median(&unwatched) })
 }
 
 /// Waits until no BPF programs are loaded but those of `own`; false if that takes too long.

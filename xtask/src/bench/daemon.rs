@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::instrument::{Instrument, TERM};
-use super::subject::{Memory, gdprport};
+use super::memory::Memory;
+use super::subject::{Spool, gdprport, reason};
 
 /// Its name in the instrument's protocol.
-const NAME: &str = "daemon";
+pub(crate) const NAME: &str = "daemon";
 
 /// Marks the events of opened flows.
 pub(crate) const OPENED: &str = r#""kind":"flow.open""#;
@@ -36,10 +37,23 @@ impl Daemon {
     /// # Errors
     /// It exits instead; with the first line of its standard error.
     pub(crate) fn start(instrument: &mut Instrument, context: &Context, policy: &[PathBuf]) -> Result<Self> {
+        Self::start_with(instrument, context, policy, Spool::Off)
+    }
+
+    /// The same, with a spool or without.
+    ///
+    /// # Errors
+    /// It exits instead; with the first line of its standard error.
+    pub(crate) fn start_with(
+        instrument: &mut Instrument,
+        context: &Context,
+        policy: &[PathBuf],
+        spool: Spool,
+    ) -> Result<Self> {
         let events = context.dir.join("daemon.out");
         let _ = std::fs::remove_file(&events);
         let stderr = context.dir.join("stderr");
-        let argv = gdprport(context, policy, &events)?;
+        let argv = gdprport(context, policy, &events, spool)?;
         let begun = Instant::now();
         let order = json!({
             "do": "start", "name": NAME, "argv": argv, "stdout": null, "stderr": stderr, "inside": false,
@@ -56,7 +70,7 @@ impl Daemon {
         if daemon.wait_for(instrument, r#""kind":"policy.applied""#, 1, 120)? == 0 {
             let stderr = std::fs::read_to_string(&stderr).unwrap_or_default();
             instrument.ask(&json!({ "do": "stop", "name": NAME, "signal": TERM }))?;
-            bail!("the daemon does not start: {}", stderr.lines().next().unwrap_or("it printed nothing"));
+            bail!("the daemon does not start: {}", reason(&stderr));
         }
         daemon.ready = daemon.begun.elapsed();
         Ok(daemon)
@@ -121,8 +135,14 @@ impl Daemon {
 
     /// Stops it and removes its events.
     pub(crate) fn stop(self, instrument: &mut Instrument) -> Result<()> {
-        instrument.ask(&json!({ "do": "stop", "name": NAME, "signal": TERM }))?;
-        let _ = std::fs::remove_file(&self.events);
+        let events = self.end(instrument)?;
+        let _ = std::fs::remove_file(events);
         Ok(())
+    }
+
+    /// Stops it; returns where its events are.
+    pub(crate) fn end(self, instrument: &mut Instrument) -> Result<PathBuf> {
+        instrument.ask(&json!({ "do": "stop", "name": NAME, "signal": TERM }))?;
+        Ok(self.events)
     }
 }

@@ -17,10 +17,13 @@ pub(crate) struct Effort {
     /// Connections that exist before the start.
     pub(crate) before: u32,
     pub(crate) starts: u32,
+    /// Cycles through the subjects of the database, and seconds of each of its loads.
+    pub(crate) database_cycles: u32,
+    pub(crate) database_seconds: u32,
 }
 
 impl Effort {
-    /// A few minutes.
+    /// Some ten minutes.
     pub(crate) const QUICK: Self = Self {
         cycles: 10,
         round: 1_200,
@@ -31,8 +34,32 @@ impl Effort {
         bulk_pairs: 8,
         before: 50_000,
         starts: 3,
+        database_cycles: 7,
+        database_seconds: 1,
     };
 
     /// For figures that are published.
-    pub(crate) const FULL: Self = Self { cycles: 30, bulk_pairs: 24, starts: 5, ..Self::QUICK };
+    pub(crate) const FULL: Self = Self {
+        cycles: 30,
+        bulk_pairs: 24,
+        starts: 5,
+        database_cycles: 20,
+        database_seconds: 2,
+        ..Self::QUICK
+    };
+
+    /// For trying the bench itself: what comes out means nothing.
+    pub(crate) const TRY: Self = Self {
+        cycles: 1,
+        round: 80,
+        counted: 100,
+        many: 200,
+        processes: 5,
+        mebibytes: 4,
+        bulk_pairs: 1,
+        before: 300,
+        starts: 1,
+        database_cycles: 1,
+        database_seconds: 1,
+    };
 }

@@ -15,6 +15,27 @@ pub(crate) const INT: i32 = 2;
 /// SIGTERM: how a service is stopped.
 pub(crate) const TERM: i32 = 15;
 
+/// The way from client to server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Route {
+    /// Loopback.
+    Lo,
+    /// A veth pair between two network namespaces: what a packet passes on its way to a network card, without the card.
+    Veth,
+}
+
+impl Route {
+    pub(crate) const ALL: [Self; 2] = [Self::Lo, Self::Veth];
+
+    /// In orders, and in the names of values.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Lo => "lo",
+            Self::Veth => "veth",
+        }
+    }
+}
+
 pub(crate) struct Instrument {
     child: Child,
     orders: Option<ChildStdin>,
@@ -83,10 +104,15 @@ impl Instrument {
         }
     }
 
-    /// `count` connections one after the other; the p50 of one in ns.
+    /// `count` connections on loopback one after the other; the p50 of one in ns.
     pub(crate) fn sequential(&mut self, port: u16, count: u32) -> Result<f64> {
-        let reply = self.ask(&json!({ "do": "sequential", "port": port, "count": count }))?;
-        number(&reply, "p50")
+        self.sequential_by(Route::Lo, port, count)
+    }
+
+    /// The same by this route.
+    pub(crate) fn sequential_by(&mut self, route: Route, port: u16, count: u32) -> Result<f64> {
+        let order = json!({ "do": "sequential", "port": port, "count": count, "route": route.name() });
+        number(&self.ask(&order)?, "p50")
     }
 
     /// The BPF programs of the machine, and which of them these processes hold.

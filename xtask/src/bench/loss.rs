@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::effort::Effort;
 use super::instrument::Instrument;
+use super::memory::Memory;
 use super::output::{Named, Truth, named, reported};
-use super::subject::{CROWD, Memory, ONE_BY_ONE, PROCESSES, Running, Subject};
+use super::subject::{CROWD, ONE_BY_ONE, PROCESSES, Running, Subject};
 
 const WAYS: u32 = 8;
 

@@ -3,6 +3,7 @@
 //! Belongs here: the command line, choosing the part to run, and preparing it. Times are measured here and nowhere
 //! else; no test depends on one. The load itself is made by the package `gdprport-bench`.
 
+mod account;
 mod audit;
 mod baseline;
 mod budgets;
@@ -13,39 +14,40 @@ mod context;
 mod cpu;
 mod cycles;
 mod daemon;
+mod database;
 mod effort;
+mod identities;
 mod instrument;
 mod ledger;
 mod loss;
 mod machine;
+mod memory;
 mod output;
 mod report;
 mod report_latency;
 mod saturation;
 mod scale;
 mod scan;
+mod session;
 mod startup;
 mod stats;
 mod subject;
 mod table;
 
-use std::env;
-use std::fs;
-use std::process;
+use anyhow::{Result, bail};
+use serde_json::Value;
 
-use anyhow::{Context as _, Result, bail};
-use serde_json::{Value, json};
-
-use crate::setup::{self, apt};
+use crate::setup::apt;
 use crate::step::{note, step};
-use crate::{build, sh};
 use budgets::{Budget, Results};
 use context::Context;
 use effort::Effort;
+use identities::Size;
 use instrument::Instrument;
 use machine::Machine;
+use session::{RunOptions, prepare, ready, save, show};
 use subject::Subject;
-use table::{Style, Table};
+use table::Table;
 
 /// The arguments of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
@@ -64,8 +66,12 @@ enum Part {
     Check(check::Options),
     /// The daemon's CPU for a connection, by default and with every event, beside bpftrace: a minute or two
     Cpu(CpuOptions),
+    /// A database under load, with its port watched: transactions per second beside no monitor
+    Database(DatabaseOptions),
+    /// Who is counted where more connects than can be described: a minute and a half
+    Overload(JudgedOptions),
     /// Many ports, rules, flows and connections: what grows with them, and what fails first
-    Scale(RunOptions),
+    Scale(JudgedOptions),
     /// The ledger: flows a second, size, questions; and scans of a busy host
     Ledger(RunOptions),
 }
@@ -82,15 +88,23 @@ struct CpuOptions {
     run: RunOptions,
 }
 
-/// How results are printed and what is already built.
+/// A part with budgets.
 #[derive(Debug, Clone, Copy, clap::Args)]
-struct RunOptions {
-    /// Print Markdown, as in docs/performance.md
+struct JudgedOptions {
+    /// End with status 1 if a budget is missed
     #[arg(long)]
-    markdown: bool,
-    /// Everything is built; for the part that sudo runs
-    #[arg(long, hide = true)]
-    built: bool,
+    check_budgets: bool,
+    #[command(flatten)]
+    run: RunOptions,
+}
+
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct DatabaseOptions {
+    /// More and longer rounds
+    #[arg(long)]
+    full: bool,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -125,8 +139,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             }
             Ok(())
         }
+        Some(Part::Database(options)) => {
+            if prepare(options.run)? {
+                measure_database(*options)?;
+            }
+            Ok(())
+        }
+        Some(Part::Overload(options)) => {
+            if prepare(options.run)? {
+                measure_overload(*options)?;
+            }
+            Ok(())
+        }
         Some(Part::Scale(options)) => {
-            if prepare(*options)? {
+            if prepare(options.run)? {
                 measure_scale(*options)?;
             }
             Ok(())
@@ -143,28 +169,42 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn measure_budgets(options: &Budgets) -> Result<()> {
     if options.install_peers {
         step("peers to measure beside", || {
-            let missing = apt::missing(&Subject::packages())?;
+            let packages = [Subject::packages(), vec![database::PACKAGE]].concat();
+            let missing = apt::missing(&packages)?;
             if !missing.is_empty() {
                 apt::install(&missing)?;
             }
-            Ok(((), format!("{} of {} were missing", missing.len(), Subject::packages().len())))
+            Ok(((), format!("{} of {} were missing", missing.len(), packages.len())))
         })?;
     }
     if !prepare(options.run)? {
         return Ok(());
     }
-    let effort = if options.full { Effort::FULL } else { Effort::QUICK };
+    let effort = effort(options.full, options.run);
     let machine = Machine::read();
     note(machine.line());
-    let results = measure(effort)?;
+    let results = measure(effort, options.run)?;
     let budgets = results.budgets();
-    let tables = [report::budgets(&budgets), report::subjects(&results), report::programs(&results)];
+    let tables = [
+        database::table(&results.database),
+        report::budgets(&budgets),
+        report::subjects(&results),
+        report::programs(&results),
+    ];
     show("The last run", &machine, &tables, options.run);
     save("budgets", &machine, &report::json(&results, &budgets))?;
     if options.full {
-        measure_scale(options.run)?;
+        measure_scale(JudgedOptions { check_budgets: options.check_budgets, run: options.run })?;
     }
     if options.check_budgets { check_budgets(&budgets) } else { Ok(()) }
+}
+
+fn effort(full: bool, options: RunOptions) -> Effort {
+    match (options.tiny, full) {
+        (true, _) => Effort::TRY,
+        (false, true) => Effort::FULL,
+        (false, false) => Effort::QUICK,
+    }
 }
 
 fn check_budgets(budgets: &[Budget]) -> Result<()> {
@@ -176,8 +216,13 @@ fn check_budgets(budgets: &[Budget]) -> Result<()> {
     Ok(())
 }
 
-fn measure(effort: Effort) -> Result<Results> {
-    let (mut instrument, context) = ready()?;
+fn measure(effort: Effort, options: RunOptions) -> Result<Results> {
+    let (mut instrument, context) = ready(options)?;
+    let database = step(DATABASE, || {
+        let database = database::measure(&mut instrument, &context, &effort)?;
+        let summary = format!("{} subjects", database.of.len());
+        Ok((database, summary))
+    })?;
     let pair_runs = step("pairs: with and without each monitor in turn", || {
         let pair_runs = cycles::measure(&mut instrument, &context, &effort)?;
         let summary = format!("{} subjects, {} skipped", pair_runs.of.len(), pair_runs.skipped.len());
@@ -186,7 +231,7 @@ fn measure(effort: Effort) -> Result<Results> {
     let subjects: Vec<Subject> = pair_runs.of.keys().copied().collect();
     let bulk = step("bulk transfer", || {
         let bulk = bulk::measure(&mut instrument, &context, &effort)?;
-        let summary = format!("{} pairs", bulk.values().map(|bulk| bulk.watched.len()).sum::<usize>());
+        let summary = format!("{} pairs", bulk.values().map(|bulk| bulk.lo.watched.len()).sum::<usize>());
         Ok((bulk, summary))
     })?;
     let report_latency = step("from a deciding byte to its event", || {
@@ -203,35 +248,93 @@ fn measure(effort: Effort) -> Result<Results> {
         let summary = format!("{} subjects", completeness.len());
         Ok((completeness, summary))
     })?;
-    Ok(Results { effort, pair_runs, completeness, bulk, report_latency: Some(report_latency), startup })
+    Ok(Results {
+        effort,
+        database,
+        pair_runs,
+        completeness,
+        bulk,
+        report_latency: Some(report_latency),
+        startup,
+    })
 }
 
-fn measure_scale(options: RunOptions) -> Result<()> {
+/// What is measured in that step.
+const DATABASE: &str = "a database under load, with and without each monitor in turn";
+
+fn measure_database(options: DatabaseOptions) -> Result<()> {
     let machine = Machine::read();
-    let (mut instrument, context) = ready()?;
-    let mut all = step("ports, rules and peers", || {
-        let policies = scale::policies(&mut instrument, &context)?;
-        let summary = format!("{} curves", policies.len());
-        Ok((policies, summary))
+    let (mut instrument, context) = ready(options.run)?;
+    let database = step(DATABASE, || {
+        let database = database::measure(&mut instrument, &context, &effort(options.full, options.run))?;
+        let summary = format!("{} subjects", database.of.len());
+        Ok((database, summary))
     })?;
+    show("The last run of the database", &machine, &[database::table(&database)], options.run);
+    save("database", &machine, &database::json(&database))
+}
+
+fn measure_overload(options: JudgedOptions) -> Result<()> {
+    let machine = Machine::read();
+    let (mut instrument, context) = ready(options.run)?;
+    let outcome = overload(&mut instrument, &context, options.run)?;
+    let budgets = identities::budgets(&outcome);
+    let tables = [report::budgets(&budgets), identities::table(&outcome)];
+    show("The last run of an overload", &machine, &tables, options.run);
+    save("overload", &machine, &identities::json(&outcome))?;
+    if options.check_budgets { check_budgets(&budgets) } else { Ok(()) }
+}
+
+fn overload(
+    instrument: &mut Instrument,
+    context: &Context,
+    options: RunOptions,
+) -> Result<identities::Outcome> {
+    step("who is counted where more connects than can be described", || {
+        let size = if options.tiny { Size::TRY } else { Size::STORM };
+        let outcome = identities::measure(instrument, context, size)?;
+        Ok((outcome, "done".into()))
+    })
+}
+
+fn measure_scale(options: JudgedOptions) -> Result<()> {
+    let machine = Machine::read();
+    let (mut instrument, context) = ready(options.run)?;
+    let tiny = options.run.tiny;
+    let mut all = Vec::new();
+    // A hundred thousand rules are too many for a debug build.
+    if !tiny {
+        all = step("ports, rules and peers", || {
+            let policies = scale::policies(&mut instrument, &context)?;
+            let summary = format!("{} curves", policies.len());
+            Ok((policies, summary))
+        })?;
+    }
     all.push(step("flows that are open at the same time", || {
-        let flows = scale::flows(&mut instrument, &context, &[5_000, 25_000, 50_000])?;
-        Ok((flows, "up to 100,000 flows".into()))
+        let sizes: &[u32] = if tiny { &[100, 200] } else { &[5_000, 25_000, 50_000] };
+        let flows = scale::flows(&mut instrument, &context, sizes)?;
+        Ok((flows, format!("up to {} connections", sizes.last().copied().unwrap_or_default())))
     })?);
     all.push(step("as many connections as the machine offers", || {
-        let saturation = saturation::measure(&mut instrument, &context, 5, 60)?;
+        let (seconds, long) = if tiny { (1, 2) } else { (5, 60) };
+        let saturation = saturation::measure(&mut instrument, &context, seconds, long)?;
         Ok((saturation, "done".into()))
     })?);
-    let (tables, values): (Vec<Table>, Vec<Value>) = all.into_iter().unzip();
-    show("The last run of the scale", &machine, &tables, options);
+    let outcome = overload(&mut instrument, &context, options.run)?;
+    all.push((identities::table(&outcome), identities::json(&outcome)));
+    let budgets = identities::budgets(&outcome);
+    let (mut tables, values): (Vec<Table>, Vec<Value>) = all.into_iter().unzip();
     let named: serde_json::Map<String, Value> =
         tables.iter().map(|table| table.title.clone()).zip(values).collect();
-    save("scale", &machine, &named.into())
+    tables.insert(0, report::budgets(&budgets));
+    show("The last run of the scale", &machine, &tables, options.run);
+    save("scale", &machine, &named.into())?;
+    if options.check_budgets { check_budgets(&budgets) } else { Ok(()) }
 }
 
 fn measure_cpu(options: CpuOptions) -> Result<()> {
     let machine = Machine::read();
-    let (mut instrument, context) = ready()?;
+    let (mut instrument, context) = ready(options.run)?;
     let pair_runs = step("CPU time: by default, with every event, and bpftrace in turn", || {
         let pair_runs = cpu::measure(&mut instrument, &context, options.cycles)?;
         Ok((pair_runs, format!("{} cycles", options.cycles)))
@@ -244,90 +347,9 @@ fn measure_cpu(options: CpuOptions) -> Result<()> {
 
 fn measure_ledger(options: RunOptions) -> Result<()> {
     let machine = Machine::read();
-    let (mut instrument, context) = ready()?;
+    let (mut instrument, context) = ready(options)?;
     let results = ledger::measure(&mut instrument, &context)?;
     let tables = [report::budgets(&ledger::budgets(&results)), ledger::table(&results)];
     show("The last run of the ledger", &machine, &tables, options);
     save("ledger", &machine, &ledger::json(&results))
-}
-
-/// Builds what is needed; returns false if this command ran again as root and is done.
-fn prepare(options: RunOptions) -> Result<bool> {
-    if !options.built {
-        build_all()?;
-        if !sh::is_root() {
-            again_as_root()?;
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// Builds the product, the instrument and the floor.
-fn build_all() -> Result<()> {
-    build::daemon(true)?;
-    step("building the instrument and the floor", || {
-        let mut cargo = sh::cargo();
-        cargo.args([
-            "build",
-            "--release",
-            "--package",
-            "gdprport-bench",
-            "--package",
-            "gdprport-tests",
-            "--bins",
-        ]);
-        sh::loud(&mut cargo)?;
-        let object = setup::kernel_object(FLOOR)?;
-        Ok(((), object.display().to_string()))
-    })
-}
-
-/// The floor's kernel programs.
-const FLOOR: &str = "gdprport-floor";
-
-/// Runs the same command through sudo, without building again.
-fn again_as_root() -> Result<()> {
-    let own = env::current_exe().context("cannot find this program's path")?;
-    let mut command = sh::as_root(own)?;
-    sh::loud(command.args(env::args_os().skip(1)).arg("--built"))
-}
-
-/// Starts the instrument, with a folder for this run that it removes at the end.
-fn ready() -> Result<(Instrument, Context)> {
-    let target = sh::target_dir();
-    let bin = |name: &str| target.join("release").join(name);
-    let context = Context {
-        gdprport: bin("gdprport"),
-        bench: bin("gdprport-bench"),
-        client: bin("client-once"),
-        floor: target.join("kernel").join(setup::compile::TARGET).join("release").join(FLOOR),
-        dir: env::temp_dir().join(format!("gdprport-bench-{}", process::id())),
-    };
-    let mut instrument = Instrument::start(&context.bench)?;
-    instrument.undo(&["rm", "-rf", &context.dir.display().to_string()])?;
-    fs::create_dir_all(&context.dir).with_context(|| format!("cannot make {}", context.dir.display()))?;
-    Ok((instrument, context))
-}
-
-fn show(title: &str, machine: &Machine, tables: &[Table], options: RunOptions) {
-    let style = if options.markdown { Style::Markdown } else { Style::Terminal };
-    match style {
-        Style::Markdown => println!("## {title}\n\n{}.\n", machine.line()),
-        Style::Terminal => println!("{}\n", machine.line()),
-    }
-    for table in tables {
-        print!("{}", table.render(style));
-    }
-}
-
-/// Writes `target/bench/NAME.json`.
-fn save(name: &str, machine: &Machine, results: &Value) -> Result<()> {
-    let dir = sh::target_dir().join("bench");
-    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    let path = dir.join(format!("{name}.json"));
-    let text = json!({ "machine": machine.json(), "results": results });
-    fs::write(&path, format!("{text:#}\n")).with_context(|| format!("cannot write {}", path.display()))?;
-    note(format_args!("all values: {}", path.display()));
-    Ok(())
 }

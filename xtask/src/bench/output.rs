@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::account::flows;
 use super::audit;
 use super::subject::Subject;
 
@@ -29,11 +30,11 @@ pub(crate) struct Named {
 #[must_use]
 pub(crate) fn reported(subject: Subject, output: &str, port: u16) -> u64 {
     let lines: Box<dyn Iterator<Item = &str>> = match subject {
-        Subject::Every => Box::new(output.lines().filter(move |line| {
-            let is_flow = line.contains("\"kind\":\"flow.open\"") || line.contains("\"kind\":\"flow.close\"");
-            is_flow && line.contains(&format!("\"number\":{port},"))
-        })),
-        Subject::Gdprport | Subject::Floor | Subject::Hooks | Subject::HooksNoSkb => return 0,
+        Subject::Gdprport | Subject::Every => {
+            let flows = flows(output.lines(), port);
+            return flows.opened + flows.closed;
+        }
+        Subject::Floor | Subject::Hooks | Subject::HooksNoSkb => return 0,
         Subject::Tcplife | Subject::Bpftrace => {
             Box::new(output.lines().filter(move |line| row(subject, line).is_some_and(|row| row.is_on(port))))
         }

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::budgets::{Bar, Budget, Results};
 use super::cycles::Program;
-use super::stats::{Pair, Spread, clean};
+use super::database;
+use super::stats::{Pair, Pairs, Spread, clean};
 use super::subject::Subject;
 use super::table::Table;
 
@@ -64,6 +65,7 @@ pub(crate) fn subjects(results: &Results) -> Table {
     let head = [
         "monitor",
         "p50 × none",
+        "over veth",
         "kernel × floor",
         "CPU × gdprport",
         "MiB",
@@ -87,13 +89,16 @@ pub(crate) fn subjects(results: &Results) -> Table {
             table.rows.push(row);
             continue;
         };
-        let pairs = Spread::of(&clean(&pair_run.watched).0);
+        let pairs = Spread::of(&clean(&pair_run.lo.watched).0);
+        let veth = Spread::of(&clean(&pair_run.veth.watched).0);
         let completeness = results.completeness.get(&subject);
         let percent = |part: f64| format!("{:.1} %", 100.0 * part);
         let processes = f64::from(results.effort.processes);
         table.rows.push(vec![
             subject.name().to_owned(),
             pairs.map_or("–".into(), |spread| format!("{spread:.3}")),
+            veth.filter(|_| subject.sees_every_namespace())
+                .map_or("–".into(), |spread| format!("{:.3}", spread.median)),
             relation(median(&pair_run.kernel), floor),
             relation(median(&pair_run.cpu), own_cpu),
             completeness.map_or("–".into(), |completeness| format!("{:.1}", completeness.memory.mib())),
@@ -109,13 +114,16 @@ pub(crate) fn subjects(results: &Results) -> Table {
             }),
         ]);
     }
-    table.note = match median(&results.pair_runs.alone) {
-        Some(alone) => format!(
-            "For scale: without any monitor a connection takes {:.1} µs (p50) on this machine. Kernel time is that of BPF \
-             programs, while the kernel measures it; ss, conntrack and auditd have none and work elsewhere in the kernel.",
-            alone / 1e3
+    let alone = (median(&results.pair_runs.alone), median(&results.pair_runs.alone_veth));
+    table.note = match alone {
+        (Some(alone), Some(veth)) => format!(
+            "For scale: without any monitor a connection takes {:.1} µs (p50) on this machine, and {:.1} µs over a veth pair. \
+             Kernel time is that of BPF programs, while the kernel measures it; ss, conntrack and auditd have none and work \
+             elsewhere in the kernel.",
+            alone / 1e3,
+            veth / 1e3
         ),
-        None => String::new(),
+        _ => String::new(),
     };
     table
 }
@@ -154,6 +162,7 @@ pub(crate) fn json(results: &Results, budgets: &[Budget]) -> Value {
     let pairs = |pairs: &[Pair]| {
         pairs.iter().map(|p| json!({ "ratio": p.ratio, "clean": p.clean })).collect::<Value>()
     };
+    let both = |of: &Pairs| json!({ "watched": pairs(&of.watched), "unwatched": pairs(&of.unwatched) });
     let programs = |programs: &[Program]| {
         let value =
             |p: &Program| json!({ "name": p.name, "runs_per_connection": p.runs, "ns_per_run": p.ns });
@@ -181,7 +190,7 @@ pub(crate) fn json(results: &Results, budgets: &[Budget]) -> Value {
         .iter()
         .map(|(subject, pair_run)| {
             let value = json!({
-                "watched": pairs(&pair_run.watched), "unwatched": pairs(&pair_run.unwatched),
+                "lo": both(&pair_run.lo), "veth": both(&pair_run.veth),
                 "kernel_ns": pair_run.kernel, "cpu_ns": pair_run.cpu,
                 "programs": programs(&pair_run.programs), "programs_unwatched": programs(&pair_run.programs_unwatched),
             });
@@ -192,7 +201,7 @@ pub(crate) fn json(results: &Results, budgets: &[Budget]) -> Value {
         .bulk
         .iter()
         .map(|(subject, bulk)| {
-            let value = json!({ "watched": pairs(&bulk.watched), "unwatched": pairs(&bulk.unwatched) });
+            let value = json!({ "lo": both(&bulk.lo), "veth": both(&bulk.veth) });
             (subject.name().to_owned(), value)
         })
         .collect();
@@ -214,7 +223,8 @@ pub(crate) fn json(results: &Results, budgets: &[Budget]) -> Value {
         results.pair_runs.skipped.iter().map(|(s, why)| (s.name().to_owned(), why.as_str().into())).collect();
     json!({
         "budgets": budgets, "pairs": pair_runs, "accounts": completeness, "skipped": skipped,
-        "alone_ns": results.pair_runs.alone,
+        "alone_ns": results.pair_runs.alone, "alone_veth_ns": results.pair_runs.alone_veth,
+        "database": database::json(&results.database),
         "bulk": bulk,
         "report_latency": results.report_latency.map(|report_latency| json!({ "p50_ns": report_latency.p50, "p99_ns": report_latency.p99 })),
         "startup": { "ratios": results.startup.ratios, "cpu_ratios": results.startup.cpu, "listing_ns": results.startup.listing,

@@ -10,7 +10,8 @@ use super::context::Context;
 use super::daemon::{Daemon, OPENED};
 use super::effort::Effort;
 use super::instrument::Instrument;
-use super::subject::{Memory, WATCHED, policy};
+use super::memory::Memory;
+use super::subject::{WATCHED, policy};
 
 /// How long a start may take; s.
 const LIMIT: u64 = 120;

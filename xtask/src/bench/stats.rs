@@ -61,6 +61,21 @@ pub(crate) fn clean(pairs: &[Pair]) -> (Vec<f64>, usize) {
     }
 }
 
+/// The pairs of a load on a watched port and on one that is not.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct Pairs {
+    pub(crate) watched: Vec<Pair>,
+    pub(crate) unwatched: Vec<Pair>,
+}
+
+/// By how much each of `ours` is above the one of `theirs` from the same cycle; clean where both are.
+#[must_use]
+pub(crate) fn above(ours: &[Pair], theirs: &[Pair]) -> Vec<Pair> {
+    let both = ours.iter().zip(theirs);
+    both.map(|(ours, theirs)| Pair { ratio: ours.ratio - theirs.ratio, clean: ours.clean && theirs.clean })
+        .collect()
+}
+
 /// Each of `ours` in relation to the one of `theirs` from the same cycle.
 #[must_use]
 pub(crate) fn ratios(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
@@ -97,6 +112,14 @@ mod tests {
         assert_eq!(clean(&[pair(1.0, true), pair(9.0, false), pair(1.1, true)]), (vec![1.0, 1.1], 1));
         let four = [pair(1.0, true), pair(9.0, false), pair(9.0, false), pair(9.0, false)];
         assert_eq!(clean(&four).1, 0);
+    }
+
+    #[test]
+    fn what_is_above_another_is_compared_cycle_by_cycle() {
+        let pair = |ratio, clean| Pair { ratio, clean };
+        let ours = [pair(1.5, true), pair(1.25, true), pair(9.0, true)];
+        let theirs = [pair(1.25, true), pair(1.25, false)];
+        assert_eq!(above(&ours, &theirs), [pair(0.25, true), pair(0.0, false)]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::audit;
 use super::context::Context;
 use super::instrument::{INT, Instrument, TERM, wait_for};
+use super::memory::Memory;
 use crate::sh;
 
 /// The watched port of the pairs.
@@ -24,6 +25,8 @@ pub(crate) const ONE_BY_ONE: u16 = 47_003;
 pub(crate) const CROWD: u16 = 47_004;
 /// Watched; a process for each.
 pub(crate) const PROCESSES: u16 = 47_005;
+/// Watched; a database.
+pub(crate) const DATABASE: u16 = 47_006;
 
 /// How long a monitor may take to become ready.
 const START: Duration = Duration::from_secs(20);
@@ -31,9 +34,10 @@ const START: Duration = Duration::from_secs(20);
 /// Something that watches connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Subject {
-    /// As it is without a word about what a port sends: the default, which sums up busy groups.
+    /// As it is without a word about what a port sends: the default, which sums up busy groups. With everything that a
+    /// host with a receiver has: the ledger, the spool and a file.
     Gdprport,
-    /// With `emit = "every"`: what is lost or named wrongly shows only where every event is written.
+    /// The same with `emit = "every"`: what is named wrongly shows only where every event is written.
     Every,
     /// The least possible monitor (`gdprport-ebpf/src/floor.rs`).
     Floor,
@@ -113,12 +117,13 @@ impl Subject {
         packages
     }
 
-    /// Lines, or events, that it reports of one connection within the host; 0 where it does not report each.
+    /// Lines that it reports of one connection within the host, or events, those counted in sums included; 0 where it does
+    /// not report each.
     pub(crate) fn per_connection(self) -> u64 {
         match self {
             // Both ends are reported, each as opened and closed.
-            Self::Every => 4,
-            Self::Gdprport | Self::Floor | Self::Hooks | Self::HooksNoSkb => 0,
+            Self::Gdprport | Self::Every => 4,
+            Self::Floor | Self::Hooks | Self::HooksNoSkb => 0,
             Self::Conntrack => 1,
             Self::Tcplife | Self::Bpftrace | Self::Ss | Self::Auditd => 2,
         }
@@ -127,6 +132,16 @@ impl Subject {
     /// Whether it reports processes.
     pub(crate) fn names_processes(self) -> bool {
         matches!(self, Self::Every | Self::Tcplife | Self::Bpftrace | Self::Auditd)
+    }
+
+    /// Whether it sees connections in whichever network namespace; the others are started inside that of the load on
+    /// loopback.
+    pub(crate) fn sees_every_namespace(self) -> bool {
+        !self.is_inside()
+    }
+
+    fn is_inside(self) -> bool {
+        matches!(self, Self::Ss | Self::Conntrack)
     }
 
     pub(crate) fn output(self, context: &Context) -> PathBuf {
@@ -138,6 +153,18 @@ impl Subject {
     /// # Errors
     /// It is not installed, or does not work here; the message goes into the table.
     pub(crate) fn start(self, instrument: &mut Instrument, context: &Context) -> Result<Running> {
+        let ports = [WATCHED, ONE_BY_ONE, CROWD, PROCESSES];
+        let text = if self == Self::Every { policy(ports) } else { declared(ports, "") };
+        self.start_with(instrument, context, &text)
+    }
+
+    /// The same; if it is the product, with this policy.
+    pub(crate) fn start_with(
+        self,
+        instrument: &mut Instrument,
+        context: &Context,
+        policy: &str,
+    ) -> Result<Running> {
         for (program, package) in self.needs() {
             if sh::find(program).is_none() {
                 bail!("`{program}` is not installed (Debian: {package})");
@@ -146,7 +173,7 @@ impl Subject {
         let output = self.output(context);
         // An earlier run's output must not be counted.
         let _ = fs::remove_file(&output);
-        let argv = self.argv(context, &output)?;
+        let argv = self.argv(context, &output, policy)?;
         match self {
             Self::Conntrack => track(instrument)?,
             Self::Auditd => audit::enable(instrument)?,
@@ -157,14 +184,14 @@ impl Subject {
         let started = instrument.ask(&json!({
             "do": "start", "name": self.name(), "argv": argv,
             "stdout": (!own_file).then_some(&output), "stderr": stderr,
-            "inside": matches!(self, Self::Ss | Self::Conntrack),
+            "inside": self.is_inside(),
         }))?;
         let pid = started["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).context("no pid")?;
         let mut running = Running { subject: self, pids: vec![pid], output };
         if !running.is_ready(instrument)? {
             let stderr = fs::read_to_string(&stderr).unwrap_or_default();
             running.stop(instrument)?;
-            bail!("does not start here: {}", stderr.lines().next().unwrap_or("it printed nothing"));
+            bail!("does not start here: {}", reason(&stderr));
         }
         if self == Self::Auditd {
             running.pids.extend(audit::kernel_thread());
@@ -172,16 +199,14 @@ impl Subject {
         Ok(running)
     }
 
-    fn argv(self, context: &Context, output: &Path) -> Result<Vec<String>> {
+    fn argv(self, context: &Context, output: &Path, policy: &str) -> Result<Vec<String>> {
         let args = |args: &[&str]| args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>();
         let path = |path: &Path| path.display().to_string();
         let held =
             |role: &str| vec![path(&context.bench), role.into(), path(&context.floor), WATCHED.to_string()];
         Ok(match self {
             Self::Gdprport | Self::Every => {
-                let ports = [WATCHED, ONE_BY_ONE, CROWD, PROCESSES];
-                let text = if self == Self::Every { policy(ports) } else { declared(ports, "") };
-                gdprport(context, &[context.write("policy.toml", &text)?], output)?
+                gdprport(context, &[context.write("policy.toml", policy)?], output, Spool::On)?
             }
             Self::Floor => held("floor"),
             Self::Hooks => held("hooks"),
@@ -245,42 +270,26 @@ impl Running {
     }
 }
 
-/// Resident memory from `/proc/PID/status`; bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Memory {
-    /// `VmRSS`.
-    pub(crate) resident: u64,
-    /// `RssAnon`: heap and stacks.
-    pub(crate) anonymous: u64,
-    /// `RssFile`: code; shared by all processes of the same file.
-    pub(crate) file: u64,
-    /// `RssShmem`.
-    pub(crate) shared: u64,
+/// Whether the daemon keeps events for receivers on the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spool {
+    On,
+    /// Where what is measured is not about the way out.
+    Off,
 }
 
-impl Memory {
-    /// Of a process; nothing if it is gone.
-    pub(crate) fn of(pid: u64) -> Self {
-        Self::read(&fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default())
-    }
-
-    /// What is resident, in MiB.
-    pub(crate) fn mib(&self) -> f64 {
-        self.resident as f64 / f64::from(1 << 20)
-    }
-
-    fn read(status: &str) -> Self {
-        let of = |key: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(key));
-            line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) * 1024
-        };
-        Self { resident: of("VmRSS"), anonymous: of("RssAnon"), file: of("RssFile"), shared: of("RssShmem") }
-    }
-}
-
-/// The command line of the daemon with this policy.
-pub(crate) fn gdprport(context: &Context, policy: &[PathBuf], output: &Path) -> Result<Vec<String>> {
-    let config = context.write("gdprport.toml", "")?;
+/// The command line of the daemon with this policy. The ledger is on, as it is by default.
+pub(crate) fn gdprport(
+    context: &Context,
+    policy: &[PathBuf],
+    output: &Path,
+    spool: Spool,
+) -> Result<Vec<String>> {
+    let text = match spool {
+        Spool::On => format!("[spool]\nenabled = true\npath = \"{}\"\n", context.dir.join("spool").display()),
+        Spool::Off => String::new(),
+    };
+    let config = context.write("gdprport.toml", &text)?;
     let path = |path: &Path| path.display().to_string();
     let mut argv = vec![path(&context.gdprport), "daemon".into(), "run".into()];
     for file in policy {
@@ -316,8 +325,8 @@ fn declared(ports: impl IntoIterator<Item = u16>, emit: &str) -> String {
 fn bpftrace_script() -> String {
     format!(
         "tracepoint:sock:inet_sock_set_state /args->protocol == 6 && args->newstate == 1 && \
-         ((args->sport >= {WATCHED} && args->sport <= {PROCESSES} && args->sport != {UNWATCHED}) || \
-         (args->dport >= {WATCHED} && args->dport <= {PROCESSES} && args->dport != {UNWATCHED}))/ \
+         ((args->sport >= {WATCHED} && args->sport <= {DATABASE} && args->sport != {UNWATCHED}) || \
+         (args->dport >= {WATCHED} && args->dport <= {DATABASE} && args->dport != {UNWATCHED}))/ \
          {{ printf(\"%d %s %d %d\\n\", pid, comm, args->sport, args->dport); }}"
     )
 }
@@ -334,6 +343,14 @@ fn track(instrument: &mut Instrument) -> Result<()> {
     Ok(())
 }
 
+/// The line of a monitor's standard error that says why it ended: the first one with an error, for the product prints
+/// warnings before it, or the last.
+pub(crate) fn reason(stderr: &str) -> &str {
+    let error = stderr.lines().find(|line| line.contains("error"));
+    let last = || stderr.lines().rfind(|line| !line.trim().is_empty());
+    error.or_else(last).unwrap_or("it printed nothing")
+}
+
 fn contains(path: &Path, text: &str) -> bool {
     fs::read_to_string(path).is_ok_and(|content| content.contains(text))
 }
@@ -343,18 +360,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_read_from_what_the_kernel_prints() {
-        let status = "Name:\tx\nVmRSS:\t   20480 kB\nRssAnon:\t    4096 kB\nRssFile:\t    8192 kB\nRssShmem:\t  0 kB\n";
-        let memory = Memory::read(status);
-        assert_eq!((memory.resident, memory.anonymous, memory.file), (20 << 20, 4 << 20, 8 << 20));
-        assert_eq!(Memory::read(""), Memory::default());
-    }
-
-    #[test]
     fn the_judged_subject_says_nothing_of_what_is_sent() {
         let (default, every) = (declared([WATCHED], ""), policy([WATCHED]));
         assert!(!default.contains("emit"), "{default}");
         assert_eq!(every.replace("emit = \"every\"\n", ""), default);
+    }
+
+    #[test]
+    fn the_reason_is_the_error_and_no_warning_before_it() {
+        assert_eq!(
+            reason("p.toml:1:1: warning: no tls\np.toml:3:1: error: what is `exe`?\n"),
+            "p.toml:3:1: error: what is `exe`?"
+        );
+        assert_eq!(reason("ready\nno permission\n\n"), "no permission");
+        assert_eq!(reason(""), "it printed nothing");
     }
 
     #[test]

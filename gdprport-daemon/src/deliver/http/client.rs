@@ -12,12 +12,11 @@ use bytes::Bytes;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::answer::{Answer, retry_after};
-use super::sources;
 use super::verdict::Verdict;
 use super::words::Words;
 use crate::deliver::connect::REFUSES;
-use crate::deliver::tls::explain;
-use crate::deliver::{ANSWER_MAX, Failure};
+use crate::deliver::tls::{client_config, explain};
+use crate::deliver::{ANSWER_MAX, Failure, secret};
 use gdprport_core::delivery::{Auth, HeaderText, HttpSettings, HttpUrl, Proxy};
 
 /// How a receiver takes a token: the word before it in `Authorization`.
@@ -85,17 +84,16 @@ impl Receiver {
     /// # Errors
     /// There is no answer, or it is longer than `ANSWER_MAX`. No status is an error here.
     pub(crate) async fn post(&mut self, url: &HttpUrl, request: Request) -> Result<Answer, Failure> {
-        let client =
-            match self.client.take() {
-                Some(client) => client,
-                None => {
-                    let (client, words) = Client::open(&self.settings, self.scheme).map_err(|why| {
-                        Failure { why: self.words.sentence(&why), after: None, too_large: false }
-                    })?;
-                    self.words = words;
-                    client
-                }
-            };
+        let client = match self.client.take() {
+            Some(client) => client,
+            None => {
+                let (client, words) = Client::open(&self.settings, self.scheme).await.map_err(|why| {
+                    Failure { why: self.words.sentence(&why), after: None, too_large: false }
+                })?;
+                self.words = words;
+                client
+            }
+        };
         let answer = client.post(url, request, &self.words).await;
         // Not kept either if this call is dropped while it waits.
         if answer.as_ref().is_ok_and(|answer| !matches!(answer.status, 401 | 403 | 407)) {
@@ -145,7 +143,7 @@ impl Client {
     ///
     /// # Errors
     /// One sentence: a secret or certificate that cannot be used, or settings that the library refuses.
-    fn open(settings: &HttpSettings, scheme: Scheme) -> Result<(Self, Words), String> {
+    async fn open(settings: &HttpSettings, scheme: Scheme) -> Result<(Self, Words), String> {
         let mut hidden = Vec::new();
         let mut headers = HeaderMap::new();
         let mut add = |name: HeaderName, text: &str, key: &str| {
@@ -159,12 +157,12 @@ impl Client {
         match &settings.auth {
             Auth::None => {}
             Auth::Token(place) => {
-                let token = sources::text(place)?;
+                let token = secret::text(place).await?;
                 add(header::AUTHORIZATION, &format!("{} {token}", scheme.word()), "token")?;
                 hidden.push(token);
             }
             Auth::Basic { user, password } => {
-                let password = sources::text(password)?;
+                let password = secret::text(password).await?;
                 let both = base64(&format!("{user}:{password}"));
                 add(header::AUTHORIZATION, &format!("Basic {both}"), "password")?;
                 hidden.extend([both, password]);
@@ -176,13 +174,13 @@ impl Client {
             match text {
                 HeaderText::Plain(text) => add(key, text, &name.0)?,
                 HeaderText::Secret(place) => {
-                    let secret = sources::text(place)?;
+                    let secret = secret::text(place).await?;
                     add(key, &secret, &name.0)?;
                     hidden.push(secret);
                 }
             }
         }
-        let tls = if settings.url.is_https() { sources::tls(&settings.tls)? } else { no_tls()? };
+        let tls = if settings.url.is_https() { client_config(&settings.tls).await? } else { no_tls()? };
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .user_agent(concat!("gdprport/", env!("CARGO_PKG_VERSION")))
@@ -202,7 +200,7 @@ impl Client {
                 let mut proxy =
                     reqwest::Proxy::all(url.as_str()).map_err(|_| "`proxy` is no address".to_owned())?;
                 if let Some(place) = credentials {
-                    let both = sources::text(place)?;
+                    let both = secret::text(place).await?;
                     let Some((user, password)) = both.split_once(':') else {
                         return Err(
                             "the secret of `proxy_credentials` is not written as `user:password`".to_owned()

@@ -13,7 +13,6 @@ mod json;
 mod loki;
 mod ndjson;
 mod otlp;
-mod sources;
 mod splunk;
 #[cfg(test)]
 mod testing;

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::words::words;
 use crate::deliver::ANSWER_MAX;
 use crate::deliver::connect::connect;
-use crate::deliver::secret::{self, Secret};
+use crate::deliver::secret;
 use crate::deliver::tls::{client_config, handshake};
 
 /// Bytes of one answer: the list of a cluster's topics is the largest, and grows with them.
@@ -34,7 +34,7 @@ impl Cluster {
     /// # Errors
     /// One sentence.
     pub(super) async fn open(settings: &KafkaSettings, within: Duration) -> Result<Self, String> {
-        let tls = tls(settings)?;
+        let tls = tls(settings).await?;
         let brokers = settings.brokers.iter().map(ToString::to_string).collect();
         let mut builder = ClientBuilder::new(brokers)
             .client_id("gdprport")
@@ -49,7 +49,7 @@ impl Cluster {
             builder = builder.tls_config(Arc::clone(config));
         }
         if let Some(login) = &settings.login {
-            builder = builder.sasl_config(sasl(login)?);
+            builder = builder.sasl_config(sasl(login).await?);
         }
         let client = match timeout(within, builder.build()).await {
             Ok(Ok(client)) => client,
@@ -89,19 +89,15 @@ impl Cluster {
     }
 }
 
-fn tls(settings: &KafkaSettings) -> Result<Option<Arc<ClientConfig>>, String> {
-    let Some(tls) = &settings.tls else { return Ok(None) };
-    let key = match &tls.client {
-        Some(client) => Some(secret::read(&client.key).map_err(|error| error.to_string())?),
-        None => None,
-    };
-    client_config(tls, key.as_ref().map(Secret::bytes), &[]).map(|config| Some(Arc::new(config)))
+async fn tls(settings: &KafkaSettings) -> Result<Option<Arc<ClientConfig>>, String> {
+    match &settings.tls {
+        Some(tls) => client_config(tls).await.map(|config| Some(Arc::new(config))),
+        None => Ok(None),
+    }
 }
 
-fn sasl(login: &KafkaLogin) -> Result<SaslConfig, String> {
-    let secret = secret::read(&login.password).map_err(|error| error.to_string())?;
-    let password = secret.text().map_err(|_| format!("the secret {} is no text", login.password))?;
-    let credentials = Credentials::new(login.user.to_string(), password.to_owned());
+async fn sasl(login: &KafkaLogin) -> Result<SaslConfig, String> {
+    let credentials = Credentials::new(login.user.to_string(), secret::text(&login.password).await?);
     Ok(match login.sasl {
         Sasl::Plain => SaslConfig::Plain(credentials),
         Sasl::ScramSha256 => SaslConfig::ScramSha256(credentials),

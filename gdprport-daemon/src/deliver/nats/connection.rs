@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, Statistics};
-use gdprport_core::delivery::{Endpoint, NatsLogin, NatsSettings, SecretRef};
+use gdprport_core::delivery::{Endpoint, NatsLogin, NatsSettings};
 use tokio::sync::watch;
 
 use crate::deliver::connect::REFUSES;
-use crate::deliver::secret::{self, Secret};
+use crate::deliver::secret;
 use crate::deliver::tls::{client_config, explain};
 use crate::deliver::{ANSWER_MAX, one_line};
 
@@ -44,7 +44,8 @@ impl Connection {
         let (to, broken) = watch::channel(false);
         let to = Arc::new(to);
         let events = Arc::clone(&to);
-        let mut options = login(&settings.login, ConnectOptions::new())?
+        let mut options = login(&settings.login, ConnectOptions::new())
+            .await?
             .name("gdprport")
             .connection_timeout(within)
             // One attempt, and no other server: that is the caller's.
@@ -58,12 +59,7 @@ impl Connection {
                 std::future::ready(())
             });
         if let Some(tls) = &settings.tls {
-            let key = match &tls.client {
-                Some(client) => Some(read(&client.key)?),
-                None => None,
-            };
-            let config = client_config(tls, key.as_ref().map(Secret::bytes), &[])?;
-            options = options.require_tls(true).tls_client_config(config);
+            options = options.require_tls(true).tls_client_config(client_config(tls).await?);
         }
         let scheme = if settings.tls.is_some() { "tls" } else { "nats" };
         let connected = tokio::time::timeout(within, options.connect(format!("{scheme}://{server}"))).await;
@@ -117,28 +113,20 @@ async fn guard(
     }
 }
 
-fn read(place: &SecretRef) -> Result<Secret, String> {
-    secret::read(place).map_err(|error| error.to_string())
-}
-
-fn text(secret: &Secret, place: &SecretRef) -> Result<String, String> {
-    secret.text().map(str::to_owned).map_err(|_| format!("the secret {place} is no text"))
-}
-
 /// What is wrong with a secret is said without any of it.
-fn login(login: &NatsLogin, options: ConnectOptions) -> Result<ConnectOptions, String> {
+async fn login(login: &NatsLogin, options: ConnectOptions) -> Result<ConnectOptions, String> {
     Ok(match login {
         NatsLogin::None => options,
         NatsLogin::Credentials(place) => {
-            let secret = read(place)?;
+            let text = secret::text(place).await?;
             options
-                .credentials(&text(&secret, place)?)
+                .credentials(&text)
                 .map_err(|_| format!("the secret {place} is no credentials file of NATS"))?
         }
-        NatsLogin::Nkey(place) => options.nkey(text(&read(place)?, place)?),
-        NatsLogin::Token(place) => options.token(text(&read(place)?, place)?),
+        NatsLogin::Nkey(place) => options.nkey(secret::text(place).await?),
+        NatsLogin::Token(place) => options.token(secret::text(place).await?),
         NatsLogin::User(user, place) => {
-            options.user_and_password(user.to_string(), text(&read(place)?, place)?)
+            options.user_and_password(user.to_string(), secret::text(place).await?)
         }
     })
 }

@@ -12,7 +12,6 @@ use super::datagram::Datagrams;
 use super::message::Writer;
 use super::stream::{Broken, Counted, Stream};
 use crate::deliver::connect::connect;
-use crate::deliver::secret;
 use crate::deliver::tls::{client_config, handshake};
 use crate::deliver::{Limits, Message, Outcome, Refused, Sending, Transport};
 
@@ -170,11 +169,7 @@ async fn open(settings: &SyslogSettings, within: Duration) -> Result<Link, Strin
         }
         SyslogAddress::Tls(endpoint) => {
             // Read anew each time, so that renewed certificates count.
-            let key = match &settings.tls.client {
-                Some(client) => Some(secret::read(&client.key).map_err(|error| error.to_string())?),
-                None => None,
-            };
-            let config = client_config(&settings.tls, key.as_ref().map(secret::Secret::bytes), &[])?;
+            let config = client_config(&settings.tls).await?;
             let stream = Counted::new(connect(endpoint, within).await?);
             let gauge = stream.gauge().map_err(|error| error.to_string())?;
             let name = settings.tls.server_name.as_ref().unwrap_or(&endpoint.host);

@@ -18,23 +18,20 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::meaning::{explain, shown};
-use crate::host::configured;
+use crate::deliver::secret::{self, FILES_WITHIN};
+use crate::host::configured::{self, apart};
 
 /// Bytes of a file with certificates that are read: Debian's bundle of all authorities has a fifth of it.
 const PEM_MAX: u64 = 1 << 20;
 
-/// Makes a client's configuration. `key` is the content of the file or credential that `client_key` names. Reads files, so
-/// that a renewed certificate counts from the next connection on; it may block, for as long as their file system does.
+/// Makes a client's configuration. Reads its files each time, so that a renewed certificate counts from the next connection on;
+/// each is read apart, and a file system that hangs is left after [`FILES_WITHIN`].
 ///
 /// # Errors
 /// One sentence: which file or key is wrong, and how.
-pub(crate) fn client_config(
-    settings: &TlsSettings,
-    key: Option<&[u8]>,
-    alpn: &[&[u8]],
-) -> Result<ClientConfig, String> {
+pub(crate) async fn client_config(settings: &TlsSettings) -> Result<ClientConfig, String> {
     let provider = Arc::new(default_provider());
-    let roots = Arc::new(roots(settings)?);
+    let roots = Arc::new(roots(settings).await?);
     let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
         .build()
         .map_err(|error| format!("the trusted authorities cannot be used: {error}"))?;
@@ -48,14 +45,13 @@ pub(crate) fn client_config(
         // Despite its name this replaces nothing: `Named` only decides which name is verified.
         .dangerous()
         .with_custom_certificate_verifier(verifier);
-    let mut config = match &settings.client {
+    Ok(match &settings.client {
         None => builder.with_no_client_auth(),
         Some(client) => {
             let path = client.certificate.display();
-            let chain =
-                certificates(&client.certificate).map_err(|why| format!("client_cert {path}: {why}"))?;
-            let key = key.ok_or("client_key: it was not read")?;
-            let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| {
+            let chain = certificates("client_cert", &client.certificate).await?;
+            let key = secret::read(&client.key).await.map_err(|error| format!("client_key: {error}"))?;
+            let key = PrivateKeyDer::from_pem_slice(key.bytes()).map_err(|_| {
                 "client_key: there is no private key in PEM that can be read (PKCS #8, PKCS #1 or SEC 1, without a \
                  passphrase)"
             })?;
@@ -68,24 +64,26 @@ pub(crate) fn client_config(
                 }
             })?
         }
-    };
-    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
-    Ok(config)
+    })
 }
 
 /// Who is trusted: the authorities of `ca`, or those of the system, found where distributions have them (or where
 /// `SSL_CERT_FILE` and `SSL_CERT_DIR` say).
-fn roots(settings: &TlsSettings) -> Result<RootCertStore, String> {
+async fn roots(settings: &TlsSettings) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     if let Some(path) = &settings.ca {
-        let at = |why: String| format!("ca {}: {why}", path.display());
-        for certificate in certificates(path).map_err(at)? {
-            roots.add(certificate).map_err(|error| at(format!("a certificate cannot be used: {error}")))?;
+        for certificate in certificates("ca", path).await? {
+            roots
+                .add(certificate)
+                .map_err(|error| format!("ca {}: a certificate cannot be used: {error}", path.display()))?;
         }
         return Ok(roots);
     }
+    let what = "the authorities that this system trusts";
+    let found = apart(what, FILES_WITHIN, rustls_native_certs::load_native_certs).await;
+    let found = found.map_err(|late| format!("{what} cannot be read: {}", io::Error::from(late)))?;
     // The system's own bundle may have some that rustls does not take; those are nobody's mistake.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
         let help = "install the package ca-certificates, or name a file in `ca`";
         return Err(format!("this system trusts no authority: {help}"));
@@ -93,13 +91,20 @@ fn roots(settings: &TlsSettings) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// The certificates of a file, at least one.
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let bytes = configured::read(path, PEM_MAX + 1).map_err(|error| error.to_string())?;
+/// The certificates of the file of a key, at least one.
+async fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let what = format!("{key} {}", path.display());
+    let file = path.to_owned();
+    let read = apart(&what, FILES_WITHIN, move || configured::read(&file, PEM_MAX + 1)).await;
+    let bytes = read.unwrap_or_else(|late| Err(late.into())).map_err(|error| error.to_string());
+    bytes.and_then(|bytes| parsed(&bytes)).map_err(|why| format!("{what}: {why}"))
+}
+
+fn parsed(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     if bytes.len() as u64 > PEM_MAX {
         return Err(format!("it has more than the {PEM_MAX} bytes that are read"));
     }
-    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes).collect();
     match all {
         Ok(all) if all.is_empty() => Err("there is no certificate in it, in PEM".to_owned()),
         Ok(all) => Ok(all),

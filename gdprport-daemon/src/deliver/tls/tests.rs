@@ -1,5 +1,7 @@
 //! Against real servers of OpenSSL: who is trusted, who is not, and the sentence that says why.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -40,8 +42,8 @@ fn showing(settings: TlsSettings, issued: &Issued) -> TlsSettings {
 }
 
 /// Connects by a name and reads until the server speaks or refuses; the alert about a client's certificate comes only then.
-async fn connect_as(port: u16, name: &str, settings: &TlsSettings, key: Option<&[u8]>) -> Result<(), String> {
-    let config = Arc::new(client_config(settings, key, &[])?);
+async fn connect_as(port: u16, name: &str, settings: &TlsSettings) -> Result<(), String> {
+    let config = Arc::new(client_config(settings).await?);
     let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
     let name = ServerName::parse(name).expect("a name");
     let mut tls = handshake(stream, config, &name).await?;
@@ -53,7 +55,7 @@ async fn connect_as(port: u16, name: &str, settings: &TlsSettings, key: Option<&
 }
 
 async fn connect(port: u16, settings: &TlsSettings) -> Result<(), String> {
-    connect_as(port, NAME, settings, None).await
+    connect_as(port, NAME, settings).await
 }
 
 #[tokio::test]
@@ -62,7 +64,7 @@ async fn a_receiver_that_proves_who_it_is_is_trusted() {
     for version in ["-tls1_3", "-tls1_2"] {
         let server = need!(SServer::start(good, &[version]));
         assert_eq!(connect(server.port(), &trusting(authority)).await, Ok(()), "{version}");
-        assert_eq!(connect_as(server.port(), "127.0.0.1", &trusting(authority), None).await, Ok(()));
+        assert_eq!(connect_as(server.port(), "127.0.0.1", &trusting(authority)).await, Ok(()));
     }
 }
 
@@ -70,7 +72,7 @@ async fn a_receiver_that_proves_who_it_is_is_trusted() {
 async fn another_name_is_refused_with_the_names_it_has() {
     let (authority, good) = need!(authority());
     let server = need!(SServer::start(good, &[]));
-    let error = connect_as(server.port(), "wrong.example", &trusting(authority), None).await;
+    let error = connect_as(server.port(), "wrong.example", &trusting(authority)).await;
     let names = "siem.example, other.example, 127.0.0.1";
     let why = format!(
         "its certificate is for {names}, not for wrong.example: correct the address, or set `server_name`"
@@ -78,7 +80,7 @@ async fn another_name_is_refused_with_the_names_it_has() {
     assert_eq!(error, Err(why));
     // What is configured counts, not the address.
     let named = TlsSettings { server_name: ServerName::parse("other.example"), ..trusting(authority) };
-    assert_eq!(connect_as(server.port(), "wrong.example", &named, None).await, Ok(()));
+    assert_eq!(connect_as(server.port(), "wrong.example", &named).await, Ok(()));
     let named = TlsSettings { server_name: ServerName::parse("wrong.example"), ..trusting(authority) };
     assert!(
         connect(server.port(), &named).await.expect_err("another name").contains("not for wrong.example")
@@ -157,52 +159,47 @@ async fn a_receiver_that_asks_who_we_are_is_answered() {
         let server =
             need!(SServer::start(good, &[version, "-Verify", "1", "-verify_return_error", "-CAfile", ca]));
         let settings = showing(trusting(authority), &ours);
-        let key = ours.key_text();
-        assert_eq!(
-            connect_as(server.port(), NAME, &settings, Some(key.as_bytes())).await,
-            Ok(()),
-            "{version}"
-        );
+        assert_eq!(connect_as(server.port(), NAME, &settings).await, Ok(()), "{version}");
         let error = connect(server.port(), &trusting(authority)).await.expect_err("no certificate");
         assert!(error.contains("`client_cert`"), "{version}: {error}");
         let unknown = need!(Authority::new("stranger"));
         let stranger = unknown.issue("client", &["DNS:client.example"], Valid::Now);
         let settings = showing(trusting(authority), &stranger);
-        let key = stranger.key_text();
-        let error =
-            connect_as(server.port(), NAME, &settings, Some(key.as_bytes())).await.expect_err("unknown");
+        let error = connect_as(server.port(), NAME, &settings).await.expect_err("unknown");
         assert!(error.starts_with("it does not accept the certificate of this host"), "{version}: {error}");
     }
 }
 
-#[test]
-fn files_that_are_wrong_are_named_with_what_is_wrong() {
+#[tokio::test]
+async fn files_that_are_wrong_are_named_with_what_is_wrong() {
     let (authority, good) = need!(authority());
     let dir = TempDir::new();
     let at = |path| TlsSettings { ca: Some(path), ..TlsSettings::default() };
-    let of =
-        |settings: &TlsSettings, key: Option<&[u8]>| client_config(settings, key, &[]).expect_err("wrong");
+    let of = async |settings: &TlsSettings| client_config(settings).await.expect_err("wrong");
     let gone = dir.join("gone");
-    assert_eq!(
-        of(&at(gone.clone()), None),
-        format!("ca {}: No such file or directory (os error 2)", gone.display())
-    );
+    let why = of(&at(gone.clone())).await;
+    assert_eq!(why, format!("ca {}: No such file or directory (os error 2)", gone.display()));
     let text = dir.write("text", "no certificate\n");
-    assert_eq!(
-        of(&at(text.clone()), None),
-        format!("ca {}: there is no certificate in it, in PEM", text.display())
-    );
+    let why = of(&at(text.clone())).await;
+    assert_eq!(why, format!("ca {}: there is no certificate in it, in PEM", text.display()));
     let torn = dir.write("torn", "-----BEGIN CERTIFICATE-----\n$$$\n-----END CERTIFICATE-----\n");
-    assert_eq!(of(&at(torn.clone()), None), format!("ca {}: it is no PEM that can be read", torn.display()));
-    assert!(of(&at(dir.path().to_owned()), None).ends_with("it is a directory, not a regular file"));
+    assert_eq!(of(&at(torn.clone())).await, format!("ca {}: it is no PEM that can be read", torn.display()));
+    assert!(of(&at(dir.path().to_owned())).await.ends_with("it is a directory, not a regular file"));
 
-    let settings = showing(trusting(authority), good);
-    assert_eq!(of(&settings, None), "client_key: it was not read");
-    let secret = of(&settings, Some(b"hunter2"));
-    assert!(secret.starts_with("client_key: there is no private key in PEM"), "{secret}");
-    assert!(!secret.contains("hunter2"), "what was read there is not repeated");
-    let other = authority.issue("other", &["DNS:other.example"], Valid::Now).key_text();
-    let why = of(&settings, Some(other.as_bytes()));
+    let with_key = |key: PathBuf| {
+        let key = SecretRef::File(key);
+        let client = ClientCertificate { certificate: good.certificate.clone(), key };
+        TlsSettings { client: Some(client), ..trusting(authority) }
+    };
+    let why = of(&with_key(gone.clone())).await;
+    assert!(why.starts_with(&format!("client_key: cannot read the secret file:{}", gone.display())), "{why}");
+    let secret = dir.write("secret", "hunter2\n");
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).expect("mode");
+    let why = of(&with_key(secret)).await;
+    assert!(why.starts_with("client_key: there is no private key in PEM"), "{why}");
+    assert!(!why.contains("hunter2"), "what was read there is not repeated");
+    let other = authority.issue("other", &["DNS:other.example"], Valid::Now);
+    let why = of(&with_key(other.key)).await;
     assert_eq!(
         why,
         format!("client_key is not the private key of client_cert {}", good.certificate.display())

@@ -36,6 +36,23 @@ impl Default for Sizes {
     }
 }
 
+impl Sizes {
+    /// Groups of connections with one peer, as many as the ring buffer is long: 8,192 at 4 MiB, where they take 2.8 MB, and
+    /// 64 to 65,536 of them. Who gives the ring more memory gives the groups more.
+    const fn groups_of_peers(self) -> u32 {
+        match self.ring_bytes / 512 {
+            few if few < 64 => 64,
+            many if many > 65_536 => 65_536,
+            some => some,
+        }
+    }
+
+    /// Groups of connections with one network: half as many.
+    const fn groups_of_networks(self) -> u32 {
+        self.groups_of_peers() / 2
+    }
+}
+
 /// Whether a hook is in use.
 #[derive(Debug, Clone)]
 pub(crate) struct HookStatus {
@@ -101,11 +118,14 @@ impl LoadSource {
             .map_max_entries("AYA_LOGS", log::RING_BYTES)
             .map_max_entries("EVENTS", self.sizes.ring_bytes)
             .map_max_entries("TASKS", self.sizes.tasks)
-            .map_max_entries("EXECS", self.sizes.execs);
+            .map_max_entries("EXECS", self.sizes.execs)
+            .map_max_entries("GROUPS_OF_PEERS", self.sizes.groups_of_peers())
+            .map_max_entries("GROUPS_OF_NETWORKS", self.sizes.groups_of_networks());
         for (global, offset) in offsets.iter().chain(&of_tasks) {
             loader.override_global(global, offset, true);
         }
         loader.override_global("KERNEL_OFFSETS", &kernel, true);
+        loader.override_global("RING_BYTES", &self.sizes.ring_bytes, true);
         for (name, path) in pinned {
             loader.map_pin_path(name, path);
         }

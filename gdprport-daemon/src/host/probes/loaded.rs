@@ -17,6 +17,7 @@ use gdprport_common::{
 use super::error::{LoadError, map_error};
 use super::load::{HookStatus, LoadSource, Sizes};
 use super::log::KernelLog;
+use super::overload::Collector;
 use super::pins::PinDirectory;
 use super::requirements::check;
 use super::ring::Ring;
@@ -54,6 +55,10 @@ pub(crate) struct Probes {
     execs: HashMap<MapData, u64, ExecRecord>,
     pub(super) owners: SkStorage<MapData, SocketOwner>,
     log: KernelLog,
+    /// Takes what is counted in groups; `None` once the loop has given it to a thread.
+    collector: Option<Collector>,
+    /// Occasions in groups that were collected and reported, by this daemon and those before.
+    collected: u64,
     /// The counters that a previous daemon reported; they are not this one's.
     reported_before: Counters,
     previous: Option<PreviousPins>,
@@ -92,7 +97,13 @@ impl Probes {
             .map_err(|error| LoadError::Map { map: "EVENTS", reason: error.to_string() })?;
         let reader = Array::try_from(take(object, "READER")?).map_err(|e| map_error("READER", &e))?;
         let checkpoint = Array::try_from(take(object, HANDOVER)?).map_err(|e| map_error(HANDOVER, &e))?;
+        let collected = match &side.previous {
+            Some(PreviousPins { outcome: PinsOutcome::Adopted(adopted), .. }) => adopted.collected,
+            _ => 0,
+        };
         let mut probes = Self {
+            collector: Some(Collector::new(object, collected)?),
+            collected,
             ports: Array::try_from(take(object, "PORTS")?).map_err(|e| map_error("PORTS", &e))?,
             counters: PerCpuArray::try_from(take(object, "COUNTERS")?)
                 .map_err(|e| map_error("COUNTERS", &e))?,
@@ -171,6 +182,20 @@ impl Probes {
         let per_cpu = self.counters.get(&0, 0).map_err(|e| map_error("COUNTERS", &e))?;
         let sum = per_cpu.iter().fold(Counters::default(), |sum, cpu| combine(&sum, cpu, u64::wrapping_add));
         Ok(combine(&sum, &self.reported_before, u64::saturating_sub))
+    }
+
+    /// What collects the groups in which the kernel side counts connections, for a thread that may wait; `None` once it was
+    /// taken.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the loop does not collect yet"))]
+    #[must_use]
+    pub(crate) const fn collector(&mut self) -> Option<Collector> {
+        self.collector.take()
+    }
+
+    /// Notes for the next checkpoint that everything collected up to here was reported ([`super::Collected::accounted`]).
+    #[expect(dead_code, reason = "the loop does not collect yet")]
+    pub(crate) const fn note_collected(&mut self, accounted: u64) {
+        self.collected = accounted;
     }
 
     /// Writes the log messages of the kernel programs to the daemon's log.
@@ -303,6 +328,7 @@ impl Probes {
             durable_position: durable,
             version,
             counters: combine(reported, &self.reported_before, u64::wrapping_add),
+            collected: self.collected,
             ..Checkpoint::default()
         };
         pinned.checkpoint.set(0, checkpoint, 0).map_err(|e| map_error(HANDOVER, &e))

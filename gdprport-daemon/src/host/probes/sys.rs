@@ -1,4 +1,4 @@
-//! The two commands of bpf(2) about links that aya does not offer for programs at a cgroup.
+//! What aya does not offer of bpf(2): two commands about links of programs at a cgroup, and waiting for programs to return.
 
 use std::ffi::CString;
 use std::io;
@@ -7,8 +7,35 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// Commands, `enum bpf_cmd` in include/uapi/linux/bpf.h.
+const BPF_MAP_CREATE: libc::c_long = 0;
+const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
 const BPF_OBJ_GET: libc::c_long = 7;
 const BPF_LINK_UPDATE: libc::c_long = 29;
+
+/// Kinds of maps, `enum bpf_map_type`.
+const BPF_MAP_TYPE_ARRAY: u32 = 2;
+const BPF_MAP_TYPE_ARRAY_OF_MAPS: u32 = 12;
+
+/// The part of `union bpf_attr` for `BPF_MAP_CREATE`.
+#[repr(C)]
+struct MapCreate {
+    map_type: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    map_flags: u32,
+    inner_map_fd: RawFd,
+}
+
+/// The part of `union bpf_attr` for `BPF_MAP_UPDATE_ELEM`.
+#[repr(C)]
+struct MapUpdate {
+    map_fd: RawFd,
+    padding: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
 
 /// The part of `union bpf_attr` for `BPF_OBJ_GET`.
 #[repr(C)]
@@ -35,6 +62,13 @@ fn bpf<T>(command: libc::c_long, attributes: &T) -> io::Result<libc::c_long> {
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(done) }
 }
 
+/// A command that returns a descriptor.
+fn bpf_fd<T>(command: libc::c_long, attributes: &T) -> io::Result<OwnedFd> {
+    let fd = RawFd::try_from(bpf(command, attributes)?).map_err(io::Error::other)?;
+    // SAFETY: a fresh descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 /// Opens what is pinned at `path`.
 ///
 /// # Errors
@@ -42,10 +76,53 @@ fn bpf<T>(command: libc::c_long, attributes: &T) -> io::Result<libc::c_long> {
 pub(super) fn open_pinned(path: &Path) -> io::Result<OwnedFd> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let get = ObjGet { pathname: path.as_ptr() as u64, bpf_fd: 0, file_flags: 0 };
-    let fd = bpf(BPF_OBJ_GET, &get)?;
-    let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
-    // SAFETY: a fresh descriptor that nobody else owns.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    bpf_fd(BPF_OBJ_GET, &get)
+}
+
+/// Waits for kernel programs: [`Self::wait`] returns once every program that ran at its call has returned.
+///
+/// A map that holds maps does that: after an element of one was replaced, the kernel waits before it lets the old one go
+/// (`maybe_wait_bpf_programs`, kernel/bpf/syscall.c, since Linux 4.18). Unlike `membarrier`, this is not refused on a kernel
+/// with `nohz_full`, waits on a host with one processor too, and needs no other system call of a sandbox.
+#[derive(Debug)]
+pub(super) struct Grace {
+    outer: OwnedFd,
+    inner: OwnedFd,
+}
+
+impl Grace {
+    /// # Errors
+    /// The kernel's error.
+    pub(super) fn new() -> io::Result<Self> {
+        let one = MapCreate {
+            map_type: BPF_MAP_TYPE_ARRAY,
+            key_size: 4,
+            value_size: 4,
+            max_entries: 1,
+            map_flags: 0,
+            inner_map_fd: 0,
+        };
+        let inner = bpf_fd(BPF_MAP_CREATE, &one)?;
+        let (map_type, inner_map_fd) = (BPF_MAP_TYPE_ARRAY_OF_MAPS, inner.as_raw_fd());
+        let outer = bpf_fd(BPF_MAP_CREATE, &MapCreate { map_type, inner_map_fd, ..one })?;
+        Ok(Self { outer, inner })
+    }
+
+    /// Takes as long as the kernel's grace period, usually some 10 ms.
+    ///
+    /// # Errors
+    /// The kernel's error; then nobody has waited.
+    pub(super) fn wait(&self) -> io::Result<()> {
+        let (key, value) = (0_u32, self.inner.as_raw_fd());
+        let update = MapUpdate {
+            map_fd: self.outer.as_raw_fd(),
+            padding: 0,
+            key: std::ptr::from_ref(&key) as u64,
+            value: std::ptr::from_ref(&value) as u64,
+            flags: 0,
+        };
+        bpf(BPF_MAP_UPDATE_ELEM, &update).map(|_| ())
+    }
 }
 
 /// Replaces the program that `link` runs with `program`, in one step.

@@ -61,6 +61,8 @@ pub(crate) struct AdoptedPins {
     pub counters: Counters,
     /// Position in the ring buffer up to which the sinks had written everything; bytes.
     pub durable_position: u64,
+    /// Occasions in groups that were collected and reported.
+    pub collected: u64,
     /// Hooks that were not pinned, and so saw nothing in between.
     pub detached: Vec<&'static str>,
 }
@@ -82,8 +84,8 @@ pub(super) fn begin(source: &LoadSource, pins: Option<&mut PinDirectory>) -> Res
         check_pins(source, pins, &checkpoint)?;
         let (side, detached) =
             adopt(source, pins).map_err(|error| Incompatibility::Damaged(chain(&error)))?;
-        let Checkpoint { counters, durable_position, .. } = checkpoint;
-        Ok((side, AdoptedPins { counters, durable_position, detached }))
+        let Checkpoint { counters, durable_position, collected, .. } = checkpoint;
+        Ok((side, AdoptedPins { counters, durable_position, collected, detached }))
     });
     let (mut side, outcome) = match adopted {
         Ok((side, adopted)) => (side, PinsOutcome::Adopted(Box::new(adopted))),

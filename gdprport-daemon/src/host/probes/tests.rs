@@ -1,5 +1,7 @@
 //! What the loaded kernel side reads, compared with what `/proc` shows.
 
+mod overload;
+
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};

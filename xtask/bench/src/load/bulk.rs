@@ -2,13 +2,14 @@
 //! two threads.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{SocketAddrV4, TcpStream};
+use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 use rustix::net::SocketFlags;
 use serde_json::Value;
 
-use super::{distribution, listen, next_address, socket};
+use super::{distribution, socket};
 use crate::clock;
 
 /// Bytes of one measurement.
@@ -18,12 +19,11 @@ const BLOCK: usize = 1 << 20;
 const CHUNK: usize = 64 << 10;
 
 /// Moves `blocks` of 1 MiB and returns the distribution of their times.
-pub(crate) fn bulk(port: u16, blocks: u32, up: bool) -> io::Result<Value> {
+pub(crate) fn bulk(listener: &OwnedFd, address: SocketAddrV4, blocks: u32, up: bool) -> io::Result<Value> {
     clock::pin()?;
-    let listener = listen(Ipv4Addr::UNSPECIFIED, port)?;
     let client = socket()?;
-    rustix::net::connect(&client, &next_address(port))?;
-    let (server, _) = rustix::net::acceptfrom_with(&listener, SocketFlags::CLOEXEC)?;
+    rustix::net::connect(&client, &address)?;
+    let (server, _) = rustix::net::acceptfrom_with(listener, SocketFlags::CLOEXEC)?;
     let (client, server) = (TcpStream::from(client), TcpStream::from(server));
     let (mut from, mut to) = if up { (client, server) } else { (server, client) };
     from.set_nonblocking(true)?;

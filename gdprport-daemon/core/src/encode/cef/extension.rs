@@ -130,6 +130,42 @@ impl<'a> Extension<'a> {
 /// escapes line breaks only: other characters that steer a terminal, and blanks at the ends, which readers trim, are shown
 /// as `\u` and four digits.
 pub(super) fn text(value: &str, limit: usize, place: Place, to: &mut Vec<u8>) {
+    // Nearly every text is short and plain ASCII.
+    if value.len() <= limit && is_plain(value.as_bytes()) {
+        plain(value.as_bytes(), place, to);
+    } else {
+        any(value, limit, place, to);
+    }
+}
+
+/// Whether each byte is a character that is written as it is, or with a backslash before it.
+fn is_plain(value: &[u8]) -> bool {
+    // Numbers and no branches: so the compiler looks at sixteen bytes at once.
+    let others = value.iter().fold(0, |any, byte| any | u8::from(byte.wrapping_sub(b' ') > b'~' - b' '));
+    others == 0 && value.first() != Some(&b' ') && value.last() != Some(&b' ')
+}
+
+/// Appends such a text.
+fn plain(value: &[u8], place: Place, to: &mut Vec<u8>) {
+    let special = match place {
+        Place::Header => b'|',
+        Place::Extension => b'=',
+    };
+    let escaped = |byte: &u8| (*byte == b'\\') | (*byte == special);
+    let mut rest = value;
+    // One look as above first: most texts have nothing to escape.
+    if value.iter().fold(0, |any, byte| any | u8::from(escaped(byte))) != 0 {
+        while let Some(at) = rest.iter().position(escaped) {
+            to.extend_from_slice(&rest[..at]);
+            to.extend_from_slice(&[b'\\', rest[at]]);
+            rest = &rest[at + 1..];
+        }
+    }
+    to.extend_from_slice(rest);
+}
+
+/// Appends any text, character by character.
+pub(super) fn any(value: &str, limit: usize, place: Place, to: &mut Vec<u8>) {
     let last = value.len() - value.chars().next_back().map_or(0, char::len_utf8);
     let shown = |at: usize, c: char| {
         let edge = c == ' ' && (at == 0 || at == last);

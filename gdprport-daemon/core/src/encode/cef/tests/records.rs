@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::parser::{Read, read};
 use crate::encode::cef;
 use crate::encode::cef::dictionary::{PLAIN, TEXTS};
-use crate::encode::cef::extension::{Place, text};
+use crate::encode::cef::extension::{Place, any, text};
 use crate::encode::tests::hostile;
 use crate::event::{Event, Kind, samples};
 
@@ -160,6 +160,27 @@ fn a_cut_is_at_a_character_and_is_seen() {
     assert_eq!(written("====\n\n", 5), r"\=\=…", "escapes do not count");
     assert_eq!(written(" a ", 99), r"\\u0020a\\u0020", "readers trim blanks");
     assert_eq!(written("\u{1b}[2J", 99), r"\\u001b[2J");
+}
+
+proptest! {
+    /// Plain ASCII is written another way than the rest, and at every edge between the two the result is the same.
+    #[test]
+    fn plain_text_is_written_as_any_other_would_be(
+        value in prop_oneof![
+            "[ -~]{0,40}",
+            "[ a\\\\=|]{0,40}",
+            "[ -~\n\u{7f}\u{80}é…\u{202e}]{0,40}",
+            ".{0,40}",
+        ],
+        limit in 3_usize..44,
+    ) {
+        for place in [Place::Header, Place::Extension] {
+            let (mut fast, mut slow) = (b"x".to_vec(), b"x".to_vec());
+            text(&value, limit, place, &mut fast);
+            any(&value, limit, place, &mut slow);
+            prop_assert_eq!(&fast, &slow, "{:?}", value);
+        }
+    }
 }
 
 proptest! {
