@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use gdprport_tests::netns::{Netns, VethPair};
+use gdprport_tests::pins::BpfFs;
 use serde_json::{Value, json};
 
 use crate::load::{self, Database, Ends, Held};
@@ -29,7 +30,9 @@ struct Instrument {
     pair: Option<VethPair>,
     database: Option<Database>,
     held: Held,
+    // Before the file system in which they pin.
     monitors: Monitors,
+    pins: Option<BpfFs>,
     stats: Option<OwnedFd>,
 }
 
@@ -44,6 +47,7 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         database: None,
         held: Held::default(),
         monitors: Monitors::default(),
+        pins: None,
         stats: None,
     };
     for line in io::stdin().lock().lines() {
@@ -76,6 +80,7 @@ impl Instrument {
                 let listener = ends.listen(port).map_err(text)?;
                 ends.client.inside(|| load::bulk(&listener, ends.next(port), blocks, up)).map_err(text)
             }
+            Request::Pins {} => Ok(json!(self.pins.get_or_insert_with(BpfFs::new).pins())),
             Request::DatabaseStart { port } => {
                 let database = Database::start(self.pair.get_or_insert_with(pair), port)?;
                 let reply = database.identity();

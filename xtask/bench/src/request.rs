@@ -22,6 +22,8 @@ pub(crate) enum Request {
     Hold { ports: Vec<u16>, count: u32 },
     /// Ends what `hold` began.
     HangUp {},
+    /// Mounts a bpffs in which a daemon can pin its hooks, until the end; replies with a directory in it.
+    Pins {},
     /// Makes a PostgreSQL cluster of its own and starts it, for clients of both routes; replies with its executables.
     DatabaseStart { port: u16 },
     /// Runs pgbench against it; replies with the transactions and their rate.

@@ -15,6 +15,8 @@ pub(crate) struct Context {
     pub(crate) client: PathBuf,
     /// Files of this run; removed at its end.
     pub(crate) dir: PathBuf,
+    /// Where the daemon pins its hooks, in a bpffs of this run.
+    pub(crate) pins: PathBuf,
 }
 
 impl Context {

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::instrument::{Instrument, TERM};
 use super::memory::Memory;
-use super::subject::{Spool, gdprport, reason};
+use super::product::{Setup, gdprport, unpin};
+use super::subject::reason;
 
 /// Its name in the instrument's protocol.
 pub(crate) const NAME: &str = "daemon";
@@ -29,6 +30,7 @@ pub(crate) struct Daemon {
     events: PathBuf,
     socket: PathBuf,
     gdprport: PathBuf,
+    pins: Option<PathBuf>,
 }
 
 impl Daemon {
@@ -37,10 +39,10 @@ impl Daemon {
     /// # Errors
     /// It exits instead; with the first line of its standard error.
     pub(crate) fn start(instrument: &mut Instrument, context: &Context, policy: &[PathBuf]) -> Result<Self> {
-        Self::start_with(instrument, context, policy, Spool::Off)
+        Self::start_with(instrument, context, policy, Setup::Bare)
     }
 
-    /// The same, with a spool or without.
+    /// The same, with this beside its policy.
     ///
     /// # Errors
     /// It exits instead; with the first line of its standard error.
@@ -48,12 +50,12 @@ impl Daemon {
         instrument: &mut Instrument,
         context: &Context,
         policy: &[PathBuf],
-        spool: Spool,
+        setup: Setup,
     ) -> Result<Self> {
         let events = context.dir.join("daemon.out");
         let _ = std::fs::remove_file(&events);
         let stderr = context.dir.join("stderr");
-        let argv = gdprport(context, policy, &events, spool)?;
+        let argv = gdprport(context, policy, &events, setup)?;
         let begun = Instant::now();
         let order = json!({
             "do": "start", "name": NAME, "argv": argv, "stdout": null, "stderr": stderr, "inside": false,
@@ -66,6 +68,7 @@ impl Daemon {
             events,
             socket: context.dir.join("control.sock"),
             gdprport: context.gdprport.clone(),
+            pins: (setup == Setup::Packaged).then(|| context.pins.clone()),
         };
         if daemon.wait_for(instrument, r#""kind":"policy.applied""#, 1, 120)? == 0 {
             let stderr = std::fs::read_to_string(&stderr).unwrap_or_default();
@@ -143,6 +146,9 @@ impl Daemon {
     /// Stops it; returns where its events are.
     pub(crate) fn end(self, instrument: &mut Instrument) -> Result<PathBuf> {
         instrument.ask(&json!({ "do": "stop", "name": NAME, "signal": TERM }))?;
+        if let Some(pins) = &self.pins {
+            unpin(instrument, &self.gdprport, pins)?;
+        }
         Ok(self.events)
     }
 }

@@ -15,9 +15,10 @@ use super::budgets::{Bar, Budget};
 use super::context::Context;
 use super::daemon::{Daemon, NAME};
 use super::instrument::{Instrument, number};
+use super::product::Setup;
 use super::scale::grouped;
 use super::stats::Spread;
-use super::subject::{Spool, WATCHED};
+use super::subject::WATCHED;
 use super::table::Table;
 
 /// How long the load takes and when the reader is stopped; s.
@@ -57,8 +58,9 @@ pub(crate) struct Outcome {
     account: Account,
     /// How long after the reader went on the stranger was reported as a violation; ms. None: never.
     reported_after: Option<f64>,
-    /// Records that the kernel side had no room for.
+    /// Records that the kernel side had no room for, and those that it counted in sums instead.
     dropped: u64,
+    grouped: u64,
     per_second: f64,
 }
 
@@ -72,7 +74,7 @@ pub(crate) fn measure(instrument: &mut Instrument, context: &Context, size: Size
         fs::copy(&context.bench, path(name)).with_context(|| format!("cannot copy the load to {name}"))?;
     }
     let file = context.write("identities.toml", &policy(&context.dir))?;
-    let daemon = Daemon::start_with(instrument, context, &[file], Spool::On)?;
+    let daemon = Daemon::start_with(instrument, context, &[file], Setup::Packaged)?;
     let identity = |(name, user): (&str, &str)| json!({ "exe": path(name), "user": user });
     let to: Vec<String> = (1..=TO).map(|last| format!("127.0.20.{last}")).collect();
     let callers: Vec<Value> = CALLERS
@@ -107,6 +109,7 @@ pub(crate) fn measure(instrument: &mut Instrument, context: &Context, size: Size
         reported_after: reported_after(&reported, &path(STRANGER.0), number(&reply, "continued_ms")?),
         account: Account::of(&made, &reported),
         dropped: dropped(&status),
+        grouped: status["coverage"]["kernel"]["grouped"].as_u64().unwrap_or_default(),
         per_second: count as f64 / number(&reply, "ns")? * 1e9,
     })
 }
@@ -204,13 +207,14 @@ pub(crate) fn table(outcome: &Outcome) -> Table {
     table.note = format!(
         "Compared by direction, program, user and peer; a connection has two ends. Described alone: by a record of its own, \
          whether its `flow.open` was sent or counted because the port was busy. In sums: counted by the kernel side where it \
-         had no room. {}{:.0} connections/s; {} records were dropped.",
+         had no room. {}{:.0} connections/s; {} records were counted in sums, {} were dropped.",
         if outcome.account.surplus > 0 {
             format!("{} were reported that nobody had made. ", grouped(outcome.account.surplus))
         } else {
             String::new()
         },
         outcome.per_second,
+        grouped(outcome.grouped),
         grouped(outcome.dropped)
     );
     table
@@ -275,7 +279,7 @@ pub(crate) fn json(outcome: &Outcome) -> Value {
         .collect();
     json!({
         "rows": rows, "surplus": outcome.account.surplus, "stranger_after_ms": outcome.reported_after,
-        "kernel_dropped": outcome.dropped, "connections_per_s": outcome.per_second,
+        "kernel_dropped": outcome.dropped, "kernel_grouped": outcome.grouped, "connections_per_s": outcome.per_second,
     })
 }
 
@@ -284,7 +288,7 @@ mod tests {
     use super::*;
 
     fn outcome(account: Account, reported_after: Option<f64>) -> Outcome {
-        Outcome { size: Size::STORM, account, reported_after, dropped: 7, per_second: 1.0 }
+        Outcome { size: Size::STORM, account, reported_after, dropped: 7, grouped: 0, per_second: 1.0 }
     }
 
     fn reply() -> Value {

@@ -23,6 +23,7 @@ mod loss;
 mod machine;
 mod memory;
 mod output;
+mod product;
 mod report;
 mod report_latency;
 mod saturation;
@@ -66,7 +67,7 @@ enum Part {
     Check(check::Options),
     /// The daemon's CPU for a connection, by default and with every event, beside bpftrace: a minute or two
     Cpu(CpuOptions),
-    /// A database under load, with its port watched: transactions per second beside no monitor
+    /// A database under load, with its port watched: transactions per second beside no monitor; six minutes
     Database(DatabaseOptions),
     /// Who is counted where more connects than can be described: a minute and a half
     Overload(JudgedOptions),
@@ -100,7 +101,7 @@ struct JudgedOptions {
 
 #[derive(Debug, Clone, Copy, clap::Args)]
 struct DatabaseOptions {
-    /// More and longer rounds
+    /// More rounds
     #[arg(long)]
     full: bool,
     #[command(flatten)]
@@ -109,7 +110,7 @@ struct DatabaseOptions {
 
 #[derive(Debug, Clone, clap::Args)]
 struct Budgets {
-    /// Fewer rounds, a few minutes in all (the default)
+    /// Fewer rounds, a quarter of an hour in all (the default)
     #[arg(long, conflicts_with = "full")]
     quick: bool,
     /// More rounds, and the scale runs

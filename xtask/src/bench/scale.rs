@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::daemon::Daemon;
 use super::instrument::Instrument;
+use super::product::policy;
 use super::stats::Spread;
-use super::subject::{WATCHED, policy};
+use super::subject::WATCHED;
 use super::table::Table;
 
 const ROUNDS: usize = 5;

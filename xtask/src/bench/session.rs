@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::path::PathBuf;
 use std::process;
 
 use anyhow::{Context as _, Result};
@@ -71,14 +72,17 @@ pub(crate) fn ready(options: RunOptions) -> Result<(Instrument, Context)> {
     let target = sh::target_dir();
     let profile = if options.tiny { "debug" } else { "release" };
     let bin = |name: &str| target.join(profile).join(name);
-    let context = Context {
+    let mut context = Context {
         gdprport: bin("gdprport"),
         bench: bin("gdprport-bench"),
         client: bin("client-once"),
         floor: target.join("kernel").join(setup::compile::TARGET).join("release").join(FLOOR),
         dir: env::temp_dir().join(format!("gdprport-bench-{}", process::id())),
+        pins: PathBuf::new(),
     };
     let mut instrument = Instrument::start(&context.bench)?;
+    let pins = instrument.ask(&json!({ "do": "pins" }))?;
+    context.pins = pins.as_str().context("the instrument has no bpffs")?.into();
     instrument.undo(&["rm", "-rf", &context.dir.display().to_string()])?;
     fs::create_dir_all(&context.dir).with_context(|| format!("cannot make {}", context.dir.display()))?;
     Ok((instrument, context))

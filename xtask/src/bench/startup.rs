@@ -11,7 +11,8 @@ use super::daemon::{Daemon, OPENED};
 use super::effort::Effort;
 use super::instrument::Instrument;
 use super::memory::Memory;
-use super::subject::{WATCHED, policy};
+use super::product::policy;
+use super::subject::WATCHED;
 
 /// How long a start may take; s.
 const LIMIT: u64 = 120;

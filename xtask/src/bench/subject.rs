@@ -1,7 +1,6 @@
 //! The subjects of the measurements: the product, the floor and the peers; how each is started and stopped, and why one
 //! is skipped.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use super::audit;
 use super::context::Context;
 use super::instrument::{INT, Instrument, TERM, wait_for};
 use super::memory::Memory;
+use super::product::{Setup, declared, gdprport, policy, unpin};
 use crate::sh;
 
 /// The watched port of the pairs.
@@ -35,7 +35,7 @@ const START: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Subject {
     /// As it is without a word about what a port sends: the default, which sums up busy groups. With everything that a
-    /// host with a receiver has: the ledger, the spool and a file.
+    /// host with a receiver has: pinned hooks, the ledger, the spool and a file.
     Gdprport,
     /// The same with `emit = "every"`: what is named wrongly shows only where every event is written.
     Every,
@@ -63,6 +63,8 @@ pub(crate) struct Running {
     /// Its processes, and kernel threads that work only for it.
     pub(crate) pids: Vec<u32>,
     pub(crate) output: PathBuf,
+    /// The program and its pins, if it leaves some.
+    pinned: Option<(PathBuf, PathBuf)>,
 }
 
 impl Subject {
@@ -187,7 +189,9 @@ impl Subject {
             "inside": self.is_inside(),
         }))?;
         let pid = started["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).context("no pid")?;
-        let mut running = Running { subject: self, pids: vec![pid], output };
+        let product = matches!(self, Self::Gdprport | Self::Every);
+        let pinned = product.then(|| (context.gdprport.clone(), context.pins.clone()));
+        let mut running = Running { subject: self, pids: vec![pid], output, pinned };
         if !running.is_ready(instrument)? {
             let stderr = fs::read_to_string(&stderr).unwrap_or_default();
             running.stop(instrument)?;
@@ -206,7 +210,7 @@ impl Subject {
             |role: &str| vec![path(&context.bench), role.into(), path(&context.floor), WATCHED.to_string()];
         Ok(match self {
             Self::Gdprport | Self::Every => {
-                gdprport(context, &[context.write("policy.toml", policy)?], output, Spool::On)?
+                gdprport(context, &[context.write("policy.toml", policy)?], output, Setup::Packaged)?
             }
             Self::Floor => held("floor"),
             Self::Hooks => held("hooks"),
@@ -258,6 +262,9 @@ impl Running {
             _ => TERM,
         };
         instrument.ask(&json!({ "do": "stop", "name": self.subject.name(), "signal": signal }))?;
+        if let Some((gdprport, pins)) = &self.pinned {
+            unpin(instrument, gdprport, pins)?;
+        }
         match self.subject {
             Subject::Conntrack => {
                 instrument.run(&["nft", "delete", "table", "ip", "gdprport_bench"], true, false)?;
@@ -268,57 +275,6 @@ impl Running {
         }
         Ok(())
     }
-}
-
-/// Whether the daemon keeps events for receivers on the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Spool {
-    On,
-    /// Where what is measured is not about the way out.
-    Off,
-}
-
-/// The command line of the daemon with this policy. The ledger is on, as it is by default.
-pub(crate) fn gdprport(
-    context: &Context,
-    policy: &[PathBuf],
-    output: &Path,
-    spool: Spool,
-) -> Result<Vec<String>> {
-    let text = match spool {
-        Spool::On => format!("[spool]\nenabled = true\npath = \"{}\"\n", context.dir.join("spool").display()),
-        Spool::Off => String::new(),
-    };
-    let config = context.write("gdprport.toml", &text)?;
-    let path = |path: &Path| path.display().to_string();
-    let mut argv = vec![path(&context.gdprport), "daemon".into(), "run".into()];
-    for file in policy {
-        argv.extend(["--policy".into(), path(file)]);
-    }
-    argv.extend(["--config".into(), path(&config), "--events".into(), path(output)]);
-    argv.extend(["--socket".into(), path(&context.dir.join("control.sock"))]);
-    // As in the product, and never the host's own.
-    argv.extend(["--ledger".into(), path(&context.dir.join("ledger.db"))]);
-    Ok(argv)
-}
-
-/// Declares ports on which everything is allowed, and of which every event is sent.
-pub(crate) fn policy(ports: impl IntoIterator<Item = u16>) -> String {
-    declared(ports, "emit = \"every\"\n")
-}
-
-/// The same with this line about what is sent, or none.
-fn declared(ports: impl IntoIterator<Item = u16>, emit: &str) -> String {
-    let mut text = "version = 1\n".to_owned();
-    for port in ports {
-        let _ = write!(
-            text,
-            "\n[[port]]\nname = \"bench-{port}\"\nport = {port}\n{emit}\
-             \n[[port.allow]]\nrole = \"serving\"\ndirection = \"in\"\npeers = [\"any\"]\n\
-             \n[[port.allow]]\nrole = \"calling\"\ndirection = \"out\"\npeers = [\"any\"]\n"
-        );
-    }
-    text
 }
 
 /// One line for each end that is established: pid, command, its port and the peer's.
@@ -358,13 +314,6 @@ fn contains(path: &Path, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_judged_subject_says_nothing_of_what_is_sent() {
-        let (default, every) = (declared([WATCHED], ""), policy([WATCHED]));
-        assert!(!default.contains("emit"), "{default}");
-        assert_eq!(every.replace("emit = \"every\"\n", ""), default);
-    }
 
     #[test]
     fn the_reason_is_the_error_and_no_warning_before_it() {
