@@ -12,7 +12,7 @@ use aya_ebpf::bindings::bpf_sock;
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::fexit;
 use aya_ebpf::programs::FExitContext;
-use gdprport_common::{Hook, RecordKind, SOCKET_GROUPED, SocketRole};
+use gdprport_common::{Caller, Hook, RecordKind, SOCKET_GROUPED, SocketRole};
 
 use crate::count::Occasion;
 use crate::flow::SocketTuple;
@@ -61,15 +61,16 @@ fn accepted(sk: *mut bpf_sock) {
         {
             return occasion.filtered();
         }
-        let caller = owner::current_caller((*stored).caller.netns_cookie);
+        let mut caller = Caller { netns_cookie: (*stored).caller.netns_cookie, ..Caller::default() };
+        owner::read_current(&mut caller);
         if caller.tgid == 0 {
             return occasion.filtered();
         }
-        let owner = owner::set_acceptor(stored, &caller);
+        owner::set_acceptor(stored, &caller);
         emit::emit(occasion, || {
             let cookie = bpf_get_socket_cookie(sk.cast());
-            let time_ns = bpf_ktime_get_boot_ns();
-            flow::opened(RecordKind::Accepted, cookie, &SocketTuple::default(), &owner, time_ns)
+            let (role, now) = (SocketRole::Accepted as u8, bpf_ktime_get_boot_ns());
+            flow::opened(RecordKind::Accepted, cookie, &SocketTuple::default(), &caller, role, now)
         });
     }
 }

@@ -32,9 +32,8 @@ pub(crate) unsafe fn keep(skb: *mut __sk_buff, port: u32) {
     }
     // SAFETY: `skb` is the program's context, `early` the map's value of this CPU.
     unsafe {
-        let Some(TcpSegment { start, len, sequence, acknowledged, ports, syn }) = parse_headers(skb) else {
-            return;
-        };
+        let Some(packet) = parse_headers(skb) else { return };
+        let TcpSegment { start, len, .. } = packet;
         if len == 0 {
             return;
         }
@@ -54,10 +53,11 @@ pub(crate) unsafe fn keep(skb: *mut __sk_buff, port: u32) {
         if bpf_skb_load_bytes(skb.cast(), start, (&raw mut (*early).record.bytes).cast(), kept) != 0 {
             return;
         }
+        let (sequence, acknowledged, syn) = (packet.sequence(), packet.acknowledged(), packet.is_syn());
         // A SYN has its own sequence number, before that of the first byte (RFC 9293 3.4).
         (*early).sequence = if syn { sequence.wrapping_add(1) } else { sequence };
         (*early).acknowledged = acknowledged;
-        (*early).ports = ports;
+        (*early).ports = packet.ports();
         (*early).syn = u32::from(syn);
         (*early).kept = kept;
         (*early).len = len;

@@ -112,7 +112,7 @@ impl End {
             old_state: self.old as u8,
             flags: self.flags,
             error: self.error,
-            ..flow::record(self.kind, self.cookie, &self.tuple, owner, self.now, tail)
+            ..flow::record(self.kind, self.cookie, &self.tuple, &owner.caller, owner.role, self.now, tail)
         }
     }
 }

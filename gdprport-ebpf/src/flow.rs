@@ -42,27 +42,38 @@ pub(crate) unsafe fn ports(ops: *mut bpf_sock_ops) -> (u32, u32) {
 /// `ops` is the program's context.
 #[inline(always)]
 pub(crate) unsafe fn tuple(ops: *mut bpf_sock_ops) -> SocketTuple {
-    // SAFETY: guaranteed by the caller. All fields are read before the branch on the family: the compiler would merge
-    // reads inside the branches into one at a computed offset, which the verifier rejects.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let (local_port, peer_port) = ports(ops);
-        let (local_port, peer_port) = (local_port as u16, peer_port as u16);
-        let family = read_volatile(&raw const (*ops).family);
-        let local4 = read_volatile(&raw const (*ops).local_ip4);
-        let peer4 = read_volatile(&raw const (*ops).remote_ip4);
-        let l0 = read_volatile(&raw const (*ops).local_ip6[0]);
-        let l1 = read_volatile(&raw const (*ops).local_ip6[1]);
-        let l2 = read_volatile(&raw const (*ops).local_ip6[2]);
-        let l3 = read_volatile(&raw const (*ops).local_ip6[3]);
-        let p0 = read_volatile(&raw const (*ops).remote_ip6[0]);
-        let p1 = read_volatile(&raw const (*ops).remote_ip6[1]);
-        let p2 = read_volatile(&raw const (*ops).remote_ip6[2]);
-        let p3 = read_volatile(&raw const (*ops).remote_ip6[3]);
-        if family == INET6 {
-            SocketTuple { family: 6, local: [l0, l1, l2, l3], peer: [p0, p1, p2, p3], local_port, peer_port }
-        } else {
-            SocketTuple { family: 4, local: [local4, 0, 0, 0], peer: [peer4, 0, 0, 0], local_port, peer_port }
+        let mut tuple = SocketTuple {
+            family: 4,
+            local: [read_volatile(&raw const (*ops).local_ip4), 0, 0, 0],
+            peer: [read_volatile(&raw const (*ops).remote_ip4), 0, 0, 0],
+            local_port: local_port as u16,
+            peer_port: peer_port as u16,
+        };
+        if read_volatile(&raw const (*ops).family) == INET6 {
+            read_addresses6(ops, &mut tuple);
         }
+        tuple
+    }
+}
+
+/// A function of its own: the compiler would merge its reads with those of the other family into one at a computed offset,
+/// which the verifier rejects, and reading the fields of both costs twice as much.
+#[inline(never)]
+fn read_addresses6(ops: *mut bpf_sock_ops, tuple: &mut SocketTuple) {
+    // SAFETY: `ops` is the program's context.
+    unsafe {
+        tuple.family = 6;
+        tuple.local[0] = read_volatile(&raw const (*ops).local_ip6[0]);
+        tuple.local[1] = read_volatile(&raw const (*ops).local_ip6[1]);
+        tuple.local[2] = read_volatile(&raw const (*ops).local_ip6[2]);
+        tuple.local[3] = read_volatile(&raw const (*ops).local_ip6[3]);
+        tuple.peer[0] = read_volatile(&raw const (*ops).remote_ip6[0]);
+        tuple.peer[1] = read_volatile(&raw const (*ops).remote_ip6[1]);
+        tuple.peer[2] = read_volatile(&raw const (*ops).remote_ip6[2]);
+        tuple.peer[3] = read_volatile(&raw const (*ops).remote_ip6[3]);
     }
 }
 
@@ -90,32 +101,33 @@ pub(crate) fn record(
     kind: RecordKind,
     cookie: u64,
     tuple: &SocketTuple,
-    owner: &SocketOwner,
+    caller: &Caller,
+    role: u8,
     time_ns: u64,
     tail: FlowTail,
 ) -> FlowRecord {
     FlowRecord {
         kind: kind as u8,
         family: tuple.family,
-        role: owner.role,
+        role,
         old_state: 0,
         flags: 0,
         error: 0,
         reserved: [0; 2],
         time_ns,
         cookie,
-        netns_cookie: owner.caller.netns_cookie,
-        exec_id: owner.caller.exec_id,
-        cgroup_id: owner.caller.cgroup_id,
+        netns_cookie: caller.netns_cookie,
+        exec_id: caller.exec_id,
+        cgroup_id: caller.cgroup_id,
         local: tuple.local,
         peer: tuple.peer,
         local_port: tuple.local_port,
         peer_port: tuple.peer_port,
-        tgid: owner.caller.tgid,
-        uid: owner.caller.uid,
-        gid: owner.caller.gid,
-        euid: owner.caller.euid,
-        egid: owner.caller.egid,
+        tgid: caller.tgid,
+        uid: caller.uid,
+        gid: caller.gid,
+        euid: caller.euid,
+        egid: caller.egid,
         tail,
     }
 }
@@ -126,11 +138,20 @@ pub(crate) fn opened(
     kind: RecordKind,
     cookie: u64,
     tuple: &SocketTuple,
-    owner: &SocketOwner,
+    caller: &Caller,
+    role: u8,
     time_ns: u64,
 ) -> FlowRecord {
-    let Caller { comm, start_ns, parent_tgid, .. } = owner.caller;
-    record(kind, cookie, tuple, owner, time_ns, FlowTail::open(OpenTail { comm, start_ns, parent_tgid }))
+    let Caller { comm, start_ns, parent_tgid, .. } = *caller;
+    record(
+        kind,
+        cookie,
+        tuple,
+        caller,
+        role,
+        time_ns,
+        FlowTail::open(OpenTail { comm, start_ns, parent_tgid }),
+    )
 }
 
 /// Packs the tail of a record about a failed connect. One whose start was not seen took no time.

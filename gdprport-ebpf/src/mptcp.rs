@@ -129,20 +129,21 @@ pub(crate) unsafe fn acceptor(ctx: *mut bpf_sock_addr, sk: *mut bpf_sock) {
         if (*stored).role != SocketRole::Bound as u8 || (*stored).first_path == 0 {
             return occasion.filtered();
         }
-        let caller = owner::current_caller(bpf_get_netns_cookie(ctx.cast()));
+        let mut caller = Caller { netns_cookie: bpf_get_netns_cookie(ctx.cast()), ..Caller::default() };
+        owner::read_current(&mut caller);
         if caller.tgid == 0 || !owner::descends_from(&caller, &(*stored).caller) {
             return occasion.filtered();
         }
         (*stored).caller = caller;
         (*stored).role = SocketRole::Accepted as u8;
         let (cookie, role) = ((*stored).first_path, SocketRole::Accepted as u8);
-        let owner = SocketOwner { caller, role, ..SocketOwner::default() };
         emit::emit(occasion, || {
             flow::opened(
                 RecordKind::Accepted,
                 cookie,
                 &SocketTuple::default(),
-                &owner,
+                &caller,
+                role,
                 bpf_ktime_get_boot_ns(),
             )
         });

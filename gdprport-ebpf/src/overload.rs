@@ -76,7 +76,7 @@ pub(crate) fn opened(ops: *mut bpf_sock_ops, kind: RecordKind, occasion: Occasio
         add(&raw mut (*group).sums.opened, 1);
         place.note(group, now, || {
             let cookie = bpf_get_socket_cookie(ops.cast());
-            FlowRecord { flags, ..flow::opened(kind, cookie, &tuple, &*stored, now) }
+            FlowRecord { flags, ..flow::opened(kind, cookie, &tuple, &(*stored).caller, (*stored).role, now) }
         });
         occasion.grouped();
     }
@@ -147,7 +147,7 @@ pub(crate) unsafe fn unsent(
         add(if denied { &raw mut (*sums).denied } else { &raw mut (*sums).failed }, 1);
         place.note(group, now, || {
             let cookie = bpf_get_socket_cookie(sk.cast());
-            flow::record(kind, cookie, tuple, owner, now, flow::fail_tail(owner, now, 0))
+            flow::record(kind, cookie, tuple, &owner.caller, owner.role, now, flow::fail_tail(owner, now, 0))
         });
         occasion.grouped();
     }

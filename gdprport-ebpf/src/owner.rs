@@ -9,7 +9,7 @@ use aya_ebpf::helpers::generated::{
     bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_task,
     bpf_get_current_uid_gid,
 };
-use gdprport_common::{Caller, ExecHeader, FILE_CAP, Hook, SocketOwner, SocketRole, Started};
+use gdprport_common::{Caller, ExecHeader, FILE_CAP, Hook, SocketOwner, SocketRole, Started, TaskIdentity};
 
 use crate::count::Occasion;
 use crate::maps::{EVENTS, EXECS, TASKS};
@@ -90,29 +90,38 @@ fn in_kernel_thread() -> bool {
     }
 }
 
-/// Returns the calling process. Sends its executable to the daemon unless the daemon has it. In a kernel thread there is
-/// no caller: its tgid is 0, and its name that of the thread.
+/// Describes the calling process in `caller`, where all but the network namespace is 0. Sends its executable to the daemon
+/// unless the daemon has it. In a kernel thread there is no caller: its tgid stays 0, and its name is that of the thread.
+///
+/// In place, because a caller that is returned is copied, field by field, once for each function in between.
 #[inline(always)]
-pub(crate) fn current_caller(netns_cookie: u64) -> Caller {
-    if in_kernel_thread() {
-        let mut nobody = Caller { netns_cookie, ..Caller::default() };
-        // SAFETY: writes at most the 16 bytes it is given.
-        unsafe { bpf_get_current_comm((&raw mut nobody.comm).cast(), 16) };
-        return nobody;
-    }
-    let tgid = current_tgid();
-    // SAFETY: the helpers take no argument and cannot fail.
-    let (ids, cgroup_id) = unsafe { (bpf_get_current_uid_gid(), bpf_get_current_cgroup_id()) };
-    let (uid, gid) = (ids as u32, (ids >> 32) as u32);
-    let mut caller = Caller { cgroup_id, netns_cookie, tgid, uid, gid, ..Caller::default() };
+pub(crate) fn read_current(caller: &mut Caller) {
     // SAFETY: writes at most the 16 bytes it is given.
     unsafe { bpf_get_current_comm((&raw mut caller.comm).cast(), 16) };
-    read_effective_ids(&mut caller);
-    identify(&mut caller);
-    caller
+    let tgid = current_tgid();
+    let task = TASKS.get_ptr_mut(&tgid);
+    // SAFETY: a map value that this program holds.
+    let exec_id = unsafe { task.map_or(0, |task| (*task).exec_id) };
+    // A kernel thread never executed a program, nor did those that it descends from: only `kthreadd` makes them.
+    if exec_id == 0 && in_kernel_thread() {
+        return;
+    }
+    // SAFETY: the helpers take no argument and cannot fail.
+    unsafe {
+        let ids = bpf_get_current_uid_gid();
+        caller.uid = ids as u32;
+        caller.gid = (ids >> 32) as u32;
+        caller.cgroup_id = bpf_get_current_cgroup_id();
+    }
+    caller.tgid = tgid;
+    read_effective_ids(caller);
+    if let Some(task) = task {
+        // SAFETY: as above.
+        unsafe { identify(caller, task) };
+    }
 }
 
-/// Reads the calling process in a program that has no helpers for it, from the task itself; else as [`current_caller`].
+/// Reads the calling process in a program that has no helpers for it, from the task itself; else as [`read_current`].
 /// Returns false if that cannot be read here; then its tgid is 0, as in a kernel thread.
 #[inline(always)]
 pub(crate) fn read_caller(caller: &mut Caller) -> bool {
@@ -142,7 +151,10 @@ pub(crate) fn read_caller(caller: &mut Caller) -> bool {
         caller.comm = member(task, &TASK_COMM_OFFSET).unwrap_or([0; 2]);
         caller.cgroup_id = member(node, &NODE_ID_OFFSET).unwrap_or(0);
     }
-    identify(caller);
+    if let Some(task) = TASKS.get_ptr_mut(&caller.tgid) {
+        // SAFETY: the map value of the caller.
+        unsafe { identify(caller, task) };
+    }
     true
 }
 
@@ -157,7 +169,18 @@ fn read_effective_ids(caller: &mut Caller) {
             return;
         }
         let Some(cred) = member::<u64>(bpf_get_current_task(), &TASK_IDS_OFFSET) else { return };
-        if let (Some(euid), Some(egid)) = (member(cred, &CRED_EUID_OFFSET), member(cred, &CRED_EGID_OFFSET)) {
+        // On every kernel so far they are neighbours, and read at once. The verifier does not look at the other branch.
+        let ids =
+            if read_volatile(&raw const CRED_EGID_OFFSET) == read_volatile(&raw const CRED_EUID_OFFSET) + 4 {
+                member::<[u32; 2]>(cred, &CRED_EUID_OFFSET)
+            } else if let (Some(euid), Some(egid)) =
+                (member(cred, &CRED_EUID_OFFSET), member(cred, &CRED_EGID_OFFSET))
+            {
+                Some([euid, egid])
+            } else {
+                None
+            };
+        if let Some([euid, egid]) = ids {
             caller.euid = euid;
             caller.egid = egid;
         }
@@ -165,19 +188,21 @@ fn read_effective_ids(caller: &mut Caller) {
 }
 
 /// Adds what is known of the calling process by its tgid. Sends its executable to the daemon unless the daemon has it.
+///
+/// # Safety
+/// `task` is the caller's map value.
 #[inline(always)]
-fn identify(caller: &mut Caller) {
-    if let Some(task) = TASKS.get_ptr_mut(&caller.tgid) {
-        // SAFETY: a map value that this program holds; an entry that is replaced meanwhile belongs to the same
-        // live process, the caller. If two of its threads race here, both send it, which is harmless.
-        unsafe {
-            caller.exec_id = (*task).exec_id;
-            caller.start_ns = (*task).start_ns;
-            caller.parent_tgid = (*task).parent_tgid;
-            // Only the first call of a process looks its executable up.
-            if (*task).shipped != caller.exec_id && ship_executable(caller.exec_id) {
-                (*task).shipped = caller.exec_id;
-            }
+unsafe fn identify(caller: &mut Caller, task: *mut TaskIdentity) {
+    // SAFETY: a map value that this program holds; an entry that is replaced meanwhile belongs to the same
+    // live process, the caller. If two of its threads race here, both send it, which is harmless.
+    unsafe {
+        let exec_id = (*task).exec_id;
+        caller.exec_id = exec_id;
+        caller.start_ns = (*task).start_ns;
+        caller.parent_tgid = (*task).parent_tgid;
+        // Only the first call of a process looks its executable up.
+        if (*task).shipped != exec_id && ship_executable(exec_id) {
+            (*task).shipped = exec_id;
         }
     }
 }
@@ -241,12 +266,11 @@ pub(crate) fn descends_from(caller: &Caller, other: &Caller) -> bool {
 /// # Safety
 /// `stored` is the socket's storage.
 #[inline(always)]
-pub(crate) unsafe fn set_acceptor(stored: *mut SocketOwner, caller: &Caller) -> SocketOwner {
+pub(crate) unsafe fn set_acceptor(stored: *mut SocketOwner, caller: &Caller) {
     // SAFETY: guaranteed by the caller.
     unsafe {
         (*stored).caller = *caller;
         (*stored).role = SocketRole::Accepted as u8;
         (*stored).started = Started::Yes as u8;
-        *stored
     }
 }

@@ -25,6 +25,9 @@ static SOCK_NET_OFFSET: u32 = 0;
 /// `net.core.optmem_max` (20,480 until Linux 6.7). Below that, it is the host's own limit that leaves no room.
 const FILLED: u32 = 10_240;
 
+/// `wants_payload` of a value that this call of [`store`] has just made: it need not be copied again.
+const NEW: u8 = 2;
+
 /// This bit is set in the keys of listeners in `SPARE`, and clear in socket cookies.
 const LISTENER: u64 = 1 << 63;
 
@@ -72,12 +75,18 @@ pub(crate) unsafe fn find_or_insert(
 pub(crate) unsafe fn store(sk: *mut bpf_sock, context: *mut c_void, owner: &mut SocketOwner) -> bool {
     // SAFETY: guaranteed by the caller; the stored value is this socket's.
     unsafe {
+        owner.wants_payload = NEW;
         let stored = find_or_insert(sk, context, owner);
         if stored.is_null() {
             return false;
         }
+        if (*stored).wants_payload == NEW {
+            (*stored).wants_payload = 0;
+            return true;
+        }
         // An existing value was not replaced.
         wanting::cancel(stored);
+        owner.wants_payload = 0;
         *stored = *owner;
     }
     true

@@ -65,12 +65,13 @@ fn inspect(skb: *mut __sk_buff, sent: bool) {
             return;
         }
         let Some(packet) = parse_headers(skb) else { return };
-        let TcpSegment { start, len, sequence, syn, .. } = packet;
+        let TcpSegment { start, len, .. } = packet;
         // Half of all packets only acknowledge and skip the lookup. Except for a sample of those sent: a socket that
         // only receives sends nothing else, and its request must be cancelled after a while.
         if len == 0 && !(sent && packet.is_sample()) {
             return;
         }
+        let (sequence, syn) = (packet.sequence(), packet.is_syn());
         // Payload that arrives with a SYN does not belong to this socket yet.
         if syn && !sent {
             return;

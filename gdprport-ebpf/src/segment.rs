@@ -1,5 +1,6 @@
 //! A TCP segment as `cgroup_skb` sees it: its headers, and how much of its payload is captured.
 
+use core::arch::asm;
 use core::ptr::read_volatile;
 
 use aya_ebpf::bindings::__sk_buff;
@@ -10,6 +11,9 @@ use gdprport_common::{
 
 /// `IPPROTO_TCP`.
 const TCP: u8 = 6;
+/// Length of an IPv4 header without options (RFC 791 3.1), and the first byte of one: the version and that length.
+const IPV4_HEADER: usize = 20;
+const IPV4_WITHOUT_OPTIONS: u8 = 0x45;
 /// Length of an IPv6 header (RFC 8200 3).
 const IPV6_HEADER: usize = 40;
 /// Extension headers that may stand before TCP (RFC 8200 4): hop-by-hop options, routing, fragment, destination options.
@@ -34,22 +38,45 @@ pub(crate) struct TcpSegment {
     pub start: u32,
     /// Bytes of its payload; 0 if it only acknowledges.
     pub len: u32,
-    /// Its sequence number.
-    pub sequence: u32,
-    /// Its acknowledgement number.
-    pub acknowledged: u32,
-    /// The sender's port and the receiver's, as in the header: network byte order.
-    pub ports: u32,
-    /// Whether it is the first segment of its direction.
-    pub syn: bool,
+    /// Its header: 20 bytes of the packet, which the verifier knows to be there.
+    header: *const u8,
 }
 
+/// What is read only when it is needed: half of all packets have no payload, and then nothing more matters.
 impl TcpSegment {
+    /// Its sequence number.
+    #[inline(always)]
+    pub(crate) fn sequence(&self) -> u32 {
+        // SAFETY: the header is complete.
+        u32::from_be(unsafe { word::<4>(self.header) })
+    }
+
+    /// Its acknowledgement number.
+    #[inline(always)]
+    pub(crate) fn acknowledged(&self) -> u32 {
+        // SAFETY: as above.
+        u32::from_be(unsafe { word::<8>(self.header) })
+    }
+
+    /// The sender's port and the receiver's, as in the header: network byte order.
+    #[inline(always)]
+    pub(crate) fn ports(&self) -> u32 {
+        // SAFETY: as above.
+        unsafe { word::<0>(self.header) }
+    }
+
+    /// Whether it is the first segment of its direction.
+    #[inline(always)]
+    pub(crate) fn is_syn(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { *self.header.add(13) & SYN != 0 }
+    }
+
     /// Returns true for one segment in sixteen, in whatever steps the acknowledgement number grows: by the upper bits
     /// of its product with 2^32 divided by the golden ratio (Knuth, The Art of Computer Programming 3, 6.4).
     #[inline(always)]
     pub(crate) fn is_sample(&self) -> bool {
-        self.acknowledged.wrapping_mul(0x9e37_79b1) >> 28 == 0
+        self.acknowledged().wrapping_mul(0x9e37_79b1) >> 28 == 0
     }
 }
 
@@ -64,7 +91,7 @@ impl TcpSegment {
 pub(crate) unsafe fn parse_headers(skb: *mut __sk_buff) -> Option<TcpSegment> {
     // SAFETY: guaranteed by the caller; every byte that is read is before `end`, which the verifier checks.
     unsafe {
-        let len = read_volatile(&raw const (*skb).len);
+        let len = read_volatile(&raw const (*skb).len) as usize;
         let data = read_volatile(&raw const (*skb).data) as usize;
         let end = read_volatile(&raw const (*skb).data_end) as usize;
         // An IPv4 and a TCP header have 20 bytes each at least (RFC 791 3.1, RFC 9293 3.1).
@@ -73,30 +100,51 @@ pub(crate) unsafe fn parse_headers(skb: *mut __sk_buff) -> Option<TcpSegment> {
         }
         let ip = data as *const u8;
         let version = *ip;
-        let header = if version >> 4 == 4 {
+        let (ip_header, mut tcp) = if version == IPV4_WITHOUT_OPTIONS {
+            // Nearly every packet. What was compared with the end covers the TCP header too.
             if *ip.add(9) != TCP {
                 return None;
             }
-            usize::from(version & 15) * 4
+            (IPV4_HEADER, data + IPV4_HEADER)
         } else {
-            let next = *ip.add(6);
-            if next == TCP { IPV6_HEADER } else { behind_extensions(skb, next)? }
+            let ip_header = if version >> 4 == 4 {
+                if *ip.add(9) != TCP {
+                    return None;
+                }
+                usize::from(version & 15) * 4
+            } else {
+                let next = *ip.add(6);
+                if next == TCP { IPV6_HEADER } else { behind_extensions(skb, next)? }
+            };
+            let tcp = data + ip_header;
+            if tcp + 20 > end {
+                return None;
+            }
+            (ip_header, tcp)
         };
-        let tcp = data + header;
-        if tcp + 20 > end {
-            return None;
-        }
-        let tcp = tcp as *const u8;
-        let start = header as u32 + u32::from(*tcp.add(12) >> 4) * 4;
-        Some(TcpSegment {
-            start,
-            len: len.saturating_sub(start),
-            sequence: u32::from_be(tcp.add(4).cast::<u32>().read_unaligned()),
-            acknowledged: u32::from_be(tcp.add(8).cast::<u32>().read_unaligned()),
-            ports: tcp.cast::<u32>().read_unaligned(),
-            syn: *tcp.add(13) & SYN != 0,
-        })
+        // The compiler would add both parts again here, to a pointer that the verifier has not seen compared.
+        asm!("{tcp} = {tcp}", tcp = inout(reg) tcp, options(pure, nomem, nostack, preserves_flags));
+        let header = tcp as *const u8;
+        let start = ip_header + usize::from(*header.add(12) >> 4) * 4;
+        let len = if start < len { len - start } else { 0 };
+        Some(TcpSegment { start: start as u32, len: len as u32, header })
     }
+}
+
+/// Reads the word at `OFFSET` of a header, which may have any alignment: `read_unaligned` compiles to ten instructions for
+/// this target, though the kernel allows one.
+///
+/// # Safety
+/// The verifier knows that the word lies within the packet.
+#[inline(always)]
+unsafe fn word<const OFFSET: usize>(header: *const u8) -> u32 {
+    let value: u64;
+    // SAFETY: guaranteed by the caller; it only reads.
+    unsafe {
+        asm!("{value} = *(u32 *)({header} + {offset})", value = out(reg) value, header = in(reg) header,
+            offset = const OFFSET, options(pure, readonly, nostack, preserves_flags));
+    }
+    value as u32
 }
 
 /// The offset of the TCP header behind the extension headers of an IPv6 packet, the first of which is of type `next`.

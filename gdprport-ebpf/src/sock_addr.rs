@@ -8,7 +8,7 @@ use aya_ebpf::bindings::{bpf_sock, bpf_sock_addr};
 use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::cgroup_sock_addr;
 use aya_ebpf::programs::SockAddrContext;
-use gdprport_common::{Hook, RecordKind, SOCKET_GROUPED, SocketOwner, SocketRole};
+use gdprport_common::{Caller, Hook, RecordKind, SOCKET_GROUPED, SocketOwner, SocketRole};
 
 use crate::count::Occasion;
 use crate::flow::SocketTuple;
@@ -107,24 +107,26 @@ fn connect(ctx: *mut bpf_sock_addr, family: u8) {
             return;
         }
         // A socket bound to a watched port was stored as a listener until now; it is a client.
-        if !watched(port) && !watched(read_volatile(&raw const (*sk).src_port)) {
-            return;
+        if !watched(port) {
+            let bound = read_volatile(&raw const (*sk).src_port);
+            if bound == 0 || !watched(bound) {
+                return;
+            }
         }
         if read_volatile(&raw const (*ctx).protocol) != TCP {
             return;
         }
-        let mut caller = owner::current_caller(bpf_get_netns_cookie(ctx.cast()));
-        mptcp::connects(sk, &mut caller);
-        let role = if caller.tgid == 0 { SocketRole::None } else { SocketRole::Connected };
-        let mut owner = SocketOwner {
-            caller,
-            role: role as u8,
-            since_ns: bpf_ktime_get_boot_ns(),
-            peer: user_address(ctx, family),
-            peer_port: port as u16,
-            peer_family: family,
-            ..SocketOwner::default()
-        };
+        let mut owner = SocketOwner::default();
+        owner.caller.netns_cookie = bpf_get_netns_cookie(ctx.cast());
+        owner::read_current(&mut owner.caller);
+        mptcp::connects(sk, &mut owner.caller);
+        if owner.caller.tgid != 0 {
+            owner.role = SocketRole::Connected as u8;
+        }
+        owner.since_ns = bpf_ktime_get_boot_ns();
+        owner.peer = user_address(ctx, family);
+        owner.peer_port = port as u16;
+        owner.peer_family = family;
         store(sk, ctx, &mut owner);
     }
 }
@@ -140,15 +142,14 @@ fn bind(ctx: *mut bpf_sock_addr) {
         if sk.is_null() {
             return;
         }
-        let caller = owner::current_caller(bpf_get_netns_cookie(ctx.cast()));
-        let role = if caller.tgid == 0 { SocketRole::None } else { SocketRole::Bound };
-        let mut owner = SocketOwner {
-            caller,
-            role: role as u8,
-            since_ns: bpf_ktime_get_boot_ns(),
-            local_port: user_port(ctx) as u16,
-            ..SocketOwner::default()
-        };
+        let mut owner = SocketOwner::default();
+        owner.caller.netns_cookie = bpf_get_netns_cookie(ctx.cast());
+        owner::read_current(&mut owner.caller);
+        if owner.caller.tgid != 0 {
+            owner.role = SocketRole::Bound as u8;
+        }
+        owner.since_ns = bpf_ktime_get_boot_ns();
+        owner.local_port = user_port(ctx) as u16;
         store(sk, ctx, &mut owner);
     }
 }
@@ -197,14 +198,15 @@ fn acceptor(ctx: *mut bpf_sock_addr, family: u8) {
         {
             return occasion.filtered();
         }
-        let caller = owner::current_caller(bpf_get_netns_cookie(ctx.cast()));
+        let mut caller = Caller { netns_cookie: bpf_get_netns_cookie(ctx.cast()), ..Caller::default() };
+        owner::read_current(&mut caller);
         // Any process that holds the socket can call this, long after an accept that requested no address. Only one
         // that can have inherited the listener counts as the acceptor; `fexit/inet_csk_accept` covers a listener that
         // was passed to another process.
         if caller.tgid == 0 || !owner::descends_from(&caller, &(*stored).caller) {
             return occasion.filtered();
         }
-        let owner = owner::set_acceptor(stored, &caller);
+        owner::set_acceptor(stored, &caller);
 
         emit::emit(occasion, || {
             // Of the socket, not of the call: a program that ran before may have replaced the peer there.
@@ -229,7 +231,8 @@ fn acceptor(ctx: *mut bpf_sock_addr, family: u8) {
             let peer_port = u16::from_be(read_volatile(&raw const (*sk).dst_port));
             let tuple = SocketTuple { family, local, peer, local_port: local_port as u16, peer_port };
             let cookie = bpf_get_socket_cookie(ctx.cast());
-            flow::opened(RecordKind::Accepted, cookie, &tuple, &owner, bpf_ktime_get_boot_ns())
+            let (role, now) = (SocketRole::Accepted as u8, bpf_ktime_get_boot_ns());
+            flow::opened(RecordKind::Accepted, cookie, &tuple, &caller, role, now)
         });
     }
 }

@@ -3,6 +3,7 @@
 //! These callbacks run in any context (often a soft interrupt), so they read the owner from the socket's storage and
 //! call no helper about the current task.
 
+use core::mem::zeroed;
 use core::ptr::{self, read_volatile};
 
 use aya_ebpf::bindings::{
@@ -29,6 +30,14 @@ use crate::{diagnose, early, emit, fin, flow, mptcp, overload, owner, owners, wa
 /// 1 if `sock_ops` programs may ask for the cookie of the network namespace (since Linux 5.15); the daemon sets it.
 #[unsafe(no_mangle)]
 static NETNS_COOKIE_OF_OPS: u32 = 0;
+
+/// What is known of an owner that could not be stored. Not on the stack: Linux 5.10 counts up to 32 bytes more for each
+/// function, and then `state_changed` and what it calls would not have room for it.
+#[unsafe(no_mangle)]
+static NOBODY: SocketOwner = {
+    // SAFETY: integers, of which any bits are a value.
+    unsafe { zeroed() }
+};
 
 #[sock_ops]
 fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
@@ -84,7 +93,9 @@ unsafe fn request_state_callbacks(ops: *mut bpf_sock_ops) {
     // SAFETY: guaranteed by the caller. Flags of other programs are kept.
     unsafe {
         let flags = read_volatile(&raw const (*ops).bpf_sock_ops_cb_flags);
-        bpf_sock_ops_cb_flags_set(ops, (flags | BPF_SOCK_OPS_STATE_CB_FLAG) as i32);
+        if flags & BPF_SOCK_OPS_STATE_CB_FLAG == 0 {
+            bpf_sock_ops_cb_flags_set(ops, (flags | BPF_SOCK_OPS_STATE_CB_FLAG) as i32);
+        }
     }
 }
 
@@ -215,9 +226,13 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) -> Option<Occasion> {
             return None;
         }
         let now = bpf_ktime_get_boot_ns();
+        let cookie = bpf_get_socket_cookie(ops.cast());
         let mut record_flags = 0;
-        let mut owner = SocketOwner::default();
-        let stored = owners::find_or_insert(sk, ops.cast(), &mut owner);
+        // Who connected stored it, and a server's socket inherits it: nearly always it is there.
+        let mut stored = owners::find(sk, ops.cast());
+        if stored.is_null() {
+            stored = unknown_owner(ops, sk);
+        }
         if stored.is_null() {
             diagnose::owner_unkept(ops);
             if owners::option_memory_filled(sk) {
@@ -227,7 +242,7 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) -> Option<Occasion> {
             if kind as u8 == RecordKind::PassiveEstablished as u8 {
                 (*stored).local_port = local_port as u16;
                 owners::inherit(sk, local_port, stored);
-                mptcp::arrived(sk, bpf_get_socket_cookie(ops.cast()), stored);
+                mptcp::arrived(sk, cookie, stored);
             }
             (*stored).since_ns = now;
             (*stored).started = Started::Yes as u8;
@@ -238,12 +253,10 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) -> Option<Occasion> {
             if kind as u8 != RecordKind::Listening as u8 && flags.posture() {
                 wanting::request(stored);
             }
-            owner = *stored;
-            record_flags = flow::withheld_flags(&owner);
+            record_flags = flow::withheld_flags(&*stored);
         }
         request_state_callbacks(ops);
         let tuple = flow::tuple(ops);
-        let cookie = bpf_get_socket_cookie(ops.cast());
         // A connection that cannot be marked as counted in a group makes a record as long as there is room.
         let groups = kind as u8 != RecordKind::Listening as u8 && !stored.is_null();
         let room = if groups && overload::is_nearly_full() { None } else { emit::room() };
@@ -254,13 +267,26 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) -> Option<Occasion> {
             occasion.dropped();
             return None;
         };
-        entry.write(FlowRecord { flags: record_flags, ..flow::opened(kind, cookie, &tuple, &owner, now) });
+        // Read where it is stored, not copied before.
+        let owner = if stored.is_null() { &raw const NOBODY } else { stored.cast_const() };
+        entry.write(FlowRecord {
+            flags: record_flags,
+            ..flow::opened(kind, cookie, &tuple, &(*owner).caller, (*owner).role, now)
+        });
         emit::submit(entry, occasion);
         if kind as u8 == RecordKind::PassiveEstablished as u8 && flags.posture() && !stored.is_null() {
             early::send(stored, flow::header_ports(&tuple), cookie, now);
         }
         None
     }
+}
+
+/// Stores that the owner of a socket is not known. Returns null if there is no memory.
+#[inline(never)]
+fn unknown_owner(ops: *mut bpf_sock_ops, sk: *mut bpf_sock) -> *mut SocketOwner {
+    let mut owner = SocketOwner::default();
+    // SAFETY: `ops` is the program's context, and `sk` its socket and not null.
+    unsafe { owners::find_or_insert(sk, ops.cast(), &mut owner) }
 }
 
 /// A socket changed its state. Only the sending of our FIN, its acknowledgement and the close matter. Returns the occasion
@@ -291,14 +317,16 @@ fn state_changed(ops: *mut bpf_sock_ops) -> Option<Occasion> {
         }
         let stored = owners::find(sk, ops.cast());
         let mut record_flags = 0;
+        // Read where it is stored, not copied before.
         let owner = if !stored.is_null() {
             wanting::cancel(stored);
             if (*stored).started == Started::Elsewhere as u8 {
+                owners::forget_spare(ops.cast());
                 occasion.filtered();
                 return None;
             }
             record_flags = flow::withheld_flags(&*stored);
-            *stored
+            stored.cast_const()
         } else {
             // Another agent on this host may have requested this callback. If our socket's owner could not be stored,
             // its end is reported all the same.
@@ -310,12 +338,13 @@ fn state_changed(ops: *mut bpf_sock_ops) -> Option<Occasion> {
             if owners::option_memory_filled(sk) {
                 record_flags = FLAG_OPTMEM_FULL;
             }
-            SocketOwner::default()
+            &raw const NOBODY
         };
+        let owner = &*owner;
         if is_listener {
             owners::forget_listener(sk, u32::from(owner.local_port));
         }
-        let end = End::read(ops, sk, old, &owner, record_flags);
+        let end = End::read(ops, sk, old, owner, record_flags);
         let room = if end.failed() && overload::is_nearly_full() { None } else { emit::room() };
         let Some(mut entry) = room else {
             if !is_listener {
@@ -325,7 +354,7 @@ fn state_changed(ops: *mut bpf_sock_ops) -> Option<Occasion> {
             occasion.dropped();
             return None;
         };
-        entry.write(end.record(&owner));
+        entry.write(end.record(owner));
         emit::submit(entry, occasion);
         owners::forget_spare(ops.cast());
         None

@@ -63,7 +63,15 @@ fn released(sk: *mut bpf_sock) {
             return overload::unsent(sk, kind, &tuple, &owner, now, occasion);
         };
         let cookie = bpf_get_socket_cookie(sk.cast());
-        entry.write(flow::record(kind, cookie, &tuple, &owner, now, flow::fail_tail(&owner, now, 0)));
+        entry.write(flow::record(
+            kind,
+            cookie,
+            &tuple,
+            &owner.caller,
+            owner.role,
+            now,
+            flow::fail_tail(&owner, now, 0),
+        ));
         emit::submit(entry, occasion);
     }
 }

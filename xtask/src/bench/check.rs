@@ -45,6 +45,9 @@ pub(crate) struct Options {
     /// The kernel programs alone
     #[arg(long, conflicts_with_all = ["kernel", "filter"])]
     kernel_only: bool,
+    /// With debug builds, which read records slower: the kernel programs hardly notice
+    #[arg(long, requires = "kernel_only")]
+    debug: bool,
     /// Only the cases whose name contains this; the others keep their baseline
     filter: Option<String>,
 }
@@ -54,8 +57,10 @@ pub(crate) struct Options {
 /// # Errors
 /// Something could not be built or counted, or a case takes more than the baseline allows.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let driver = step("building the driver (release)", || {
-        let driver = driver()?;
+    let release = !options.debug;
+    let profile = if release { "release" } else { "debug" };
+    let driver = step(&format!("building the driver ({profile})"), || {
+        let driver = driver(release)?;
         let path = driver.display().to_string();
         Ok((driver, path))
     })?;
@@ -65,7 +70,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         counted.cases.extend(stages(&driver, options.filter.as_deref())?);
     }
     if options.kernel || options.kernel_only {
-        let daemon = build::daemon(true)?;
+        let daemon = build::daemon(release)?;
         counted.cases.extend(check_kernel::count(&driver, &daemon)?);
     }
     if counted.cases.is_empty() {
@@ -122,11 +127,14 @@ fn read(path: &Path) -> Result<Option<Baseline>> {
 }
 
 /// Builds the driver and returns its path.
-fn driver() -> Result<PathBuf> {
+fn driver(release: bool) -> Result<PathBuf> {
     let mut cargo = sh::cargo();
     // No packages that the program itself lacks, so that both are made of the same crates, compiled once.
-    cargo.args(["build", "--release", "--package", "gdprport-benches", "--bin", "instructions"]);
+    cargo.args(["build", "--package", "gdprport-benches", "--bin", "instructions"]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
+    if release {
+        cargo.arg("--release");
+    }
     let messages = sh::quiet(&mut cargo)?;
     let mut executables = messages.lines().filter_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;

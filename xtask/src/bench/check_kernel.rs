@@ -1,4 +1,5 @@
-//! `bench check --kernel`: how many instructions the kernel programs take for one connection, against the baseline.
+//! `bench check --kernel`: how many instructions the kernel programs take for one connection, against the baseline; on a
+//! watched port and on one that is not.
 //!
 //! Belongs here: the machine, what runs in it, and what its reports mean. The machine has one processor that is emulated
 //! instruction by instruction and whose clock is the instruction count (one a nanosecond), so that a program's run time as
@@ -18,15 +19,18 @@ use crate::vm::{self, Pace};
 /// A kernel that supports every program; the others differ in few of them.
 const KERNEL: &str = "6.1";
 
-/// Connections that are counted in a round: each end opened, accepted and closed on a watched port.
+/// Connections of each kind that are counted in a round: each end opened, accepted and closed.
 const CONNECTIONS: u64 = 200;
+
+/// Reports in a round: before connections to a watched port, after them, and after as many to another one.
+const REPORTS: usize = 3;
 
 /// Rounds, each with a daemon of its own. The kernel seeds every hash map at random, so that keys collide in one round
 /// and not in another: 4 % of what `connect` takes. The minimum of all rounds is free of that and of the machine's work
 /// after boot.
 const ROUNDS: usize = 8;
 
-/// Time limit for the machine; it usually takes three minutes.
+/// Time limit for the machine; it usually takes three minutes, with a debug build four.
 const LIMIT: Duration = Duration::from_secs(420);
 
 /// The prefix of the machine's reports.
@@ -34,13 +38,28 @@ const MARK: &str = "counted: ";
 
 /// Program types (`enum bpf_prog_type`, include/uapi/linux/bpf.h) by the names of their cases.
 const TYPES: [(u32, &str); 6] = [
-    (5, "kernel-tracepoint"),
-    (8, "kernel-cgroup-skb"),
-    (9, "kernel-cgroup-sock"),
-    (13, "kernel-sock-ops"),
-    (18, "kernel-cgroup-sock-addr"),
-    (26, "kernel-tracing"),
+    (5, "tracepoint"),
+    (8, "cgroup-skb"),
+    (9, "cgroup-sock"),
+    (13, "sock-ops"),
+    (18, "cgroup-sock-addr"),
+    (26, "tracing"),
 ];
+
+/// The case of a connection to a watched port; the prefix of its parts.
+const WATCHED: &str = "kernel";
+/// The same of a port that is not watched.
+const UNWATCHED: &str = "kernel-unwatched";
+
+/// What the programs of one type did for one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Effort {
+    instructions: u64,
+    runs: u64,
+}
+
+/// By type of program.
+type Efforts = BTreeMap<&'static str, Effort>;
 
 /// Instructions for one connection, all programs together and by type.
 ///
@@ -55,16 +74,20 @@ pub(crate) fn count(driver: &Path, daemon: &Path) -> Result<Vec<(String, u64)>> 
         if !ended.status.is_success() {
             bail!("the machine's command ended with {}", ended.status);
         }
-        if counts.len() != 2 * ROUNDS {
-            bail!("the machine gave {} reports, not {}", counts.len(), 2 * ROUNDS);
+        if counts.len() != REPORTS * ROUNDS {
+            bail!("the machine gave {} reports, not {}", counts.len(), REPORTS * ROUNDS);
         }
-        let rounds = counts
-            .chunks(2)
-            .map(|reports| difference(&reports[0], &reports[1]))
-            .collect::<Result<Vec<_>>>()?;
-        let cases = minima(&rounds);
-        let count = cases.len();
-        Ok((cases, format!("{count} cases")))
+        let between = |first: usize| -> Result<Efforts> {
+            let rounds =
+                counts.chunks(REPORTS).map(|reports| difference(&reports[first], &reports[first + 1]));
+            Ok(minima(&rounds.collect::<Result<Vec<_>>>()?))
+        };
+        let (watched, unwatched) = (between(0)?, between(1)?);
+        if watched == unwatched {
+            bail!("both ports cost the same: neither or both were watched");
+        }
+        let runs = format!("{} runs, unwatched {}", runs(&watched), runs(&unwatched));
+        Ok(([cases(WATCHED, &watched), cases(UNWATCHED, &unwatched)].concat(), runs))
     })
 }
 
@@ -93,6 +116,8 @@ for round in $(seq {ROUNDS}); do
     report
     {driver} --loopback 15432 {CONNECTIONS}
     report
+    {driver} --loopback 15433 {CONNECTIONS}
+    report
     kill $daemon
     wait $daemon || true
 done
@@ -100,11 +125,10 @@ done
     )
 }
 
-/// The instructions for one connection by type, from the difference of two reports.
-fn difference(before: &str, after: &str) -> Result<BTreeMap<&'static str, u64>> {
+/// What one connection took by type, from the difference of two reports.
+fn difference(before: &str, after: &str) -> Result<Efforts> {
     let (before, after) = (read(before)?, read(after)?);
-    let mut cases = BTreeMap::new();
-    let mut runs = 0;
+    let mut efforts = Efforts::new();
     for (kind, time, count) in after {
         let (then, then_count) = before
             .iter()
@@ -113,23 +137,36 @@ fn difference(before: &str, after: &str) -> Result<BTreeMap<&'static str, u64>> 
             .ok_or_else(|| anyhow!("programs of type {kind} came up while they were counted"))?;
         let name = TYPES.iter().find(|(number, _)| *number == kind).map(|(_, name)| *name);
         let name = name.ok_or_else(|| anyhow!("programs of type {kind} have no name here"))?;
-        runs += count - then_count;
-        cases.insert(name, (time - then) / CONNECTIONS);
+        let effort =
+            Effort { instructions: (time - then) / CONNECTIONS, runs: (count - then_count) / CONNECTIONS };
+        efforts.insert(name, effort);
     }
-    if runs < CONNECTIONS {
-        bail!("{runs} runs for {CONNECTIONS} connections: the port was not watched");
+    if runs(&efforts) == 0 {
+        bail!("no program ran for a connection: none is attached");
     }
-    Ok(cases)
+    Ok(efforts)
 }
 
-/// The minimum of each type over all rounds, preceded by their sum.
-fn minima(rounds: &[BTreeMap<&'static str, u64>]) -> Vec<(String, u64)> {
-    let mut least = BTreeMap::new();
-    for (name, count) in rounds.iter().flatten() {
-        least.entry(*name).and_modify(|least: &mut u64| *least = (*least).min(*count)).or_insert(*count);
+/// The minimum of each type over all rounds.
+fn minima(rounds: &[Efforts]) -> Efforts {
+    let mut least = Efforts::new();
+    for (name, effort) in rounds.iter().flatten() {
+        let known = least.entry(*name).or_insert(*effort);
+        known.instructions = known.instructions.min(effort.instructions);
+        known.runs = known.runs.min(effort.runs);
     }
-    let all = least.values().sum();
-    iter::once(("kernel", all)).chain(least).map(|(name, count)| (name.to_owned(), count)).collect()
+    least
+}
+
+fn runs(efforts: &Efforts) -> u64 {
+    efforts.values().map(|effort| effort.runs).sum()
+}
+
+/// The instructions of all types together under the name `of`, and of each under a name that begins with it.
+fn cases(of: &str, efforts: &Efforts) -> Vec<(String, u64)> {
+    let all = efforts.values().map(|effort| effort.instructions).sum();
+    let parts = efforts.iter().map(|(name, effort)| (format!("{of}-{name}"), effort.instructions));
+    iter::once((of.to_owned(), all)).chain(parts).collect()
 }
 
 /// Parses `type:time:runs` items.
@@ -149,10 +186,12 @@ mod tests {
 
     #[test]
     fn the_minimum_per_connection_is_counted_by_type_and_in_total() {
-        let quiet = difference("13:1000:10 5:70:7 ", "5:4070:12 13:601000:8510 ").expect("reports");
-        let collided = difference("13:0:0 5:0:0 ", "5:2000:12 13:800000:8510 ").expect("reports");
+        let quiet = difference("13:1000:10 5:70:7 ", "5:4070:212 13:601000:3410 ").expect("reports");
+        let collided = difference("13:0:0 5:0:0 ", "5:2000:212 13:800000:3410 ").expect("reports");
+        let least = minima(&[quiet, collided]);
         let expected = [("kernel", 3_010), ("kernel-sock-ops", 3_000), ("kernel-tracepoint", 10)];
-        assert_eq!(minima(&[quiet, collided]), expected.map(|(name, count)| (name.to_owned(), count)));
+        assert_eq!(cases(WATCHED, &least), expected.map(|(name, count)| (name.to_owned(), count)));
+        assert_eq!(runs(&least), 18);
     }
 
     #[test]
