@@ -1,6 +1,7 @@
 //! The product as the bench runs it: its command line, its policies, and removing what it leaves.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -26,7 +27,10 @@ pub(crate) fn gdprport(
 ) -> Result<Vec<String>> {
     let text = match setup {
         Setup::Packaged => {
-            format!("[spool]\nenabled = true\npath = \"{}\"\n", context.dir.join("spool").display())
+            let spool = context.dir.join("spool");
+            // Each round begins with an empty one.
+            let _ = fs::remove_dir_all(&spool);
+            format!("[spool]\nenabled = true\npath = \"{}\"\n", spool.display())
         }
         Setup::Bare => String::new(),
     };
