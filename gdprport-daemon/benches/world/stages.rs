@@ -177,6 +177,7 @@ pub(super) fn policy(rules: u32) -> Item {
         let (port, rule) = (number / 1_000, number % 1_000);
         let facts = Facts {
             peer_missing: None,
+            peer_within: None,
             direction: Direction::In,
             local: Endpoint::new(IpAddr::V4(address(0)), (20_000 + port) as u16),
             peer: Endpoint::new(IpAddr::V4(address(port << 12 | rule)), 40_000),
@@ -265,6 +266,7 @@ fn closes() -> impl FnMut(u64) -> FlowEvent {
             posture: None,
             verdict: Shared::clone(&verdict),
             accepted: None,
+            overload: None,
             policy: policy.clone(),
         }
     }

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::flow::{Change, ChangeKind, Removal, Standing};
 use crate::model::PostureState;
+use crate::overload::OverloadCounts;
 use crate::verdict::{ReasonId, ReasonSet, Verdict};
 
-/// What happened on one port since the daemon started. Of its flows,
-/// `opened + opening_missed = closed + evicted + unwatched` and those that are open now.
+/// What happened on one port since the daemon started. Of its flows that were described,
+/// `opened + opening_missed = closed + evicted + unwatched` and those that are open now. Connections that were only counted,
+/// because there was no room to describe each (`summed`), are among the verdicts, the violations and the postures too.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortCounters {
     /// Flows that were established, or found open.
@@ -44,6 +46,9 @@ pub struct PortCounters {
     /// Of `violations_total`, those that exceptions of the policy accepted when they were last reported.
     #[serde(default)]
     pub accepted: u64,
+    /// Connections that were counted and not described.
+    #[serde(default, skip_serializing_if = "OverloadCounts::is_zero")]
+    pub summed: OverloadCounts,
 }
 
 impl PortCounters {
@@ -82,6 +87,29 @@ impl PortCounters {
         }
     }
 
+    /// Counts connections that were counted together, with the verdict on all of them.
+    pub fn summed(&mut self, counts: &OverloadCounts, verdict: &Verdict, accepted: bool) {
+        self.summed.add(counts);
+        if counts.closed > 0 {
+            let unknown = self.posture.entry(PostureState::Unknown).or_default();
+            *unknown = unknown.saturating_add(counts.closed);
+        }
+        let began = counts.began();
+        match Standing::from(verdict) {
+            Standing::Declared => self.declared_flows = self.declared_flows.saturating_add(began),
+            Standing::Undecided => self.undecided = self.undecided.saturating_add(began),
+            Standing::Violation if began > 0 => {
+                self.violations_total = self.violations_total.saturating_add(began);
+                self.accepted = self.accepted.saturating_add(if accepted { began } else { 0 });
+                for id in ReasonId::ALL.into_iter().filter(|id| ReasonSet::from(verdict).contains(*id)) {
+                    let count = self.violations.entry(id).or_default();
+                    *count = count.saturating_add(began);
+                }
+            }
+            Standing::Violation => {}
+        }
+    }
+
     /// Adds those of another port.
     pub fn add(&mut self, other: &Self) {
         let Self {
@@ -97,7 +125,9 @@ impl PortCounters {
             accepted,
             violations,
             posture,
+            summed,
         } = other;
+        self.summed.add(summed);
         for (sum, more) in [
             (&mut self.opened, opened),
             (&mut self.closed, closed),
@@ -140,6 +170,23 @@ impl PortCounters {
             *self.violations.entry(reason.id).or_default() += 1;
         }
     }
+}
+
+/// Connections that were counted because there was no room to describe each, since the daemon started, and what is known of
+/// the counting.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OverloadCounters {
+    /// Their sums, of all ports.
+    #[serde(flatten)]
+    pub counts: OverloadCounts,
+    /// Groups of the kernel side that were read.
+    pub groups: u64,
+    /// Occasions that the kernel side has counted and that are in no group: an earlier daemon took their group and ended
+    /// before it reported it.
+    pub missing: u64,
+    /// Connections whose opening was counted, that were found open later and are described since.
+    pub described_later: u64,
 }
 
 /// How the owners of sockets were resolved since the daemon started.

@@ -23,6 +23,7 @@ pub mod learn;
 pub mod ledger;
 pub mod listener;
 pub mod model;
+pub mod overload;
 pub mod policy;
 pub mod posture;
 pub mod privacy;

@@ -7,6 +7,7 @@ use gdprport_core::policy::DnsNames;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::overload::Brought;
 use super::reconcile::Finding;
 use super::recorder::Recorded;
 use super::reload::LoadOutcome;
@@ -26,6 +27,8 @@ pub(super) enum Input {
     Found(Finding),
     /// Names of containers were looked up.
     Named,
+    /// Connections that the kernel side has counted were collected.
+    Counted(Box<Brought>),
     /// How flows are translated by the host.
     Translated(Vec<Answered>),
     /// The ledger has compared an audit with the one before.

@@ -14,6 +14,7 @@ mod inputs;
 mod keeper;
 pub(crate) mod monitor;
 mod options;
+mod overload;
 mod policy;
 mod privacy;
 mod reader;

@@ -18,6 +18,7 @@ use super::inputs::{Input, Inputs, every};
 use super::keeper::Keeper;
 use super::monitor::{self, Evidence, Monitor};
 use super::options::{RunError, RunOptions};
+use super::overload::Overloads;
 use super::policy::Resolver as DnsResolver;
 use super::privacy;
 use super::reader::{BATCH, Reader};
@@ -94,6 +95,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         startup::number_processes(&mut monitor);
         let limits = options.config.tally_limits(memory);
         let keeper = Keeper::begin(ledger, limits, loaded.sources, &session, &mut monitor);
+        let overloads = Overloads::new(&mut monitor.evidence.kernel);
         let (handle, inbox) = channel();
         let control = ControlThread::start(server, handle)?;
         let (findings_to, findings) = mpsc::channel(2);
@@ -121,14 +123,15 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
                 poll: every(POLL_EVERY),
             },
             keeper,
+            overloads,
             recorder,
             containers: options.config.containers,
             watchdog: notify::watchdog_period().is_some(),
         };
         let stop = Box::pin(daemon.serve()).await;
         notify::stopping();
-        let Daemon { session, monitor, reader, coverage, keeper, .. } = daemon;
-        Box::pin(shut_down(&session, monitor, reader, coverage, keeper, stop)).await;
+        let Daemon { session, monitor, reader, coverage, keeper, overloads, .. } = daemon;
+        Box::pin(shut_down(&session, monitor, reader, coverage, (keeper, overloads), stop)).await;
         control.stop().await;
         Ok(())
     })
@@ -145,6 +148,7 @@ struct Daemon {
     translations: Translations,
     inputs: Inputs,
     keeper: Keeper,
+    overloads: Overloads,
     recorder: Recorder,
     /// Where containers are looked up.
     containers: Places,
@@ -188,7 +192,7 @@ impl Daemon {
     /// Waits for the next input. `full`: there may be more records. `progress`: how far a listing is.
     async fn next_input(&mut self, full: bool, progress: Progress) -> Input {
         let settle_at = self.next_settle();
-        let Self { inputs, reader, .. } = self;
+        let Self { inputs, reader, overloads, .. } = self;
         tokio::select! {
             biased;
             action = inputs.signals.next() => Input::Signal(action),
@@ -199,6 +203,7 @@ impl Daemon {
             Some(outcome) = inputs.loads.recv() => Input::Loaded(Box::new(outcome)),
             Some(finding) = inputs.findings.recv() => Input::Found(finding),
             () = inputs.named.notified() => Input::Named,
+            Some(brought) = overloads.brought() => Input::Counted(Box::new(brought)),
             Some(answers) = inputs.translations.recv() => Input::Translated(answers),
             _ = inputs.every_second.tick() => Input::Second,
             _ = inputs.poll.tick() => Input::Poll,
@@ -242,6 +247,11 @@ impl Daemon {
             Input::Named => {
                 let now = self.monitor.now();
                 self.monitor.apply(monitor::Input::Names, now);
+            }
+            Input::Counted(brought) => {
+                if self.overloads.apply(*brought, &mut self.monitor) {
+                    self.reconciler.records_lost();
+                }
             }
             Input::Translated(answers) => self.translations.answered(answers, &mut self.monitor),
             Input::Recorded(recorded) => {
@@ -326,7 +336,7 @@ impl Daemon {
 
     /// What is done every second: the clock, losses, coverage, summaries, the checkpoint.
     fn housekeeping(&mut self) {
-        let Self { monitor, coverage, reconciler, keeper, .. } = self;
+        let Self { monitor, coverage, reconciler, keeper, overloads, .. } = self;
         monitor.follow_clock(BootClock::measure());
         // By the clock that the times of flows are shown by from here on.
         let now = monitor.now();
@@ -334,6 +344,7 @@ impl Daemon {
         monitor.evidence.kernel.relay_log();
         monitor.evidence.resolver.tick();
         monitor.apply(monitor::Input::Names, now);
+        monitor.send_sums(now);
         let kernel = monitor.evidence.kernel.counters();
         if let Err(error) = &kernel {
             tracing::error!(%error, "the kernel side's counters cannot be read");
@@ -352,6 +363,7 @@ impl Daemon {
             }
         }
         if let Some(counters) = kernel {
+            overloads.second(&counters);
             coverage.checkpoint(monitor, &counters, now);
         }
         monitor.publisher.summaries(now);

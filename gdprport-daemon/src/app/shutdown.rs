@@ -9,6 +9,7 @@ use super::coverage::{Coverage, Snapshot, write_checkpoint};
 use super::drain::{DRAIN, wait_for_sinks};
 use super::keeper::Keeper;
 use super::monitor::Monitor;
+use super::overload::Overloads;
 use super::reader::Reader;
 use super::session::Session;
 use super::signals::Stop;
@@ -21,7 +22,7 @@ pub(super) async fn shut_down(
     mut monitor: Monitor<Probes>,
     mut reader: Reader,
     mut coverage: Coverage,
-    keeper: Keeper,
+    (keeper, overloads): (Keeper, Overloads),
     stop: Stop,
 ) {
     let kept = monitor.evidence.kernel.pins().is_some() && stop == Stop::Terminated;
@@ -32,6 +33,7 @@ pub(super) async fn shut_down(
     let kernel_counters = |monitor: &Monitor<Probes>| monitor.evidence.kernel.counters().ok();
     let reported = if kept { kernel_counters(&monitor) } else { None };
     while reader.read_and_settle(&mut monitor) > 0 {}
+    overloads.finish(kept, &mut monitor).await;
     monitor.settle(u64::MAX, u64::MAX, monitor.now());
     monitor.publisher.deliver();
     wait_for_sinks(&monitor.publisher).await;
@@ -64,6 +66,7 @@ fn finish(
     reported: Option<&Counters>,
 ) {
     let now = monitor.now();
+    monitor.send_sums(now);
     monitor.publisher.flush(now);
     coverage.check(&Snapshot::of(monitor, reported.copied()), now);
     coverage.report(monitor, reported, now);

@@ -107,8 +107,14 @@ fn introduce(previous: &PreviousPins, monitor: &Monitor<Probes>) -> PreviousDaem
 /// the kernel side has counted that, and the gaps of `coverage` have it.
 fn gaps_since(previous: &PreviousPins, monitor: &Monitor<Probes>, now: Timestamp) -> Vec<Gap> {
     let from = monitor.publisher.clock().timestamp(previous.checkpoint_ns);
-    let gap =
-        |lost, bound, reason: String| Gap { from, to: now, lost, bound: Some(bound), reason: reason.into() };
+    let gap = |lost, bound, reason: String| Gap {
+        from,
+        to: now,
+        lost,
+        bound: Some(bound),
+        summed: None,
+        reason: reason.into(),
+    };
     match &previous.outcome {
         PinsOutcome::Discarded(why) => {
             vec![gap(0, Bound::AtLeast, format!("{}:{}", reason::NOT_ADOPTED, why.id()))]

@@ -59,6 +59,7 @@ impl Maker {
             to: loss.until,
             lost: loss.events,
             bound: loss.bound(),
+            summed: None,
             reason: loss.reason.into(),
         };
         let body = Body::SinkLost(Box::new(SinkLost { sink: self.sink.clone(), gap }));

@@ -153,7 +153,10 @@ impl Database {
             let written = aside.as_ref().and_then(|aside| aside.written);
             let from = self.stored_until.or(written).unwrap_or(now).min(now);
             let bound = Some(Bound::AtLeast);
-            add_gap(&transaction, &Gap { from, to: now, lost: 0, bound, reason: "ledger:set-aside".into() })?;
+            add_gap(
+                &transaction,
+                &Gap { from, to: now, lost: 0, bound, summed: None, reason: "ledger:set-aside".into() },
+            )?;
         } else if is_new {
             note(NoteKind::Begun, "the ledger begins".to_owned())?;
         }

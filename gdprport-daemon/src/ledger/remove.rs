@@ -135,7 +135,7 @@ pub(super) fn note_what_is_partly_gone(db: &mut Connection, now: Timestamp) -> R
             |row| row.get(0),
         )?;
         let lost = u64::try_from(lost.saturating_add(flows)).unwrap_or(0);
-        add_gap(&transaction, &Gap { from, to, lost, bound: None, reason: REASON.into() })?;
+        add_gap(&transaction, &Gap { from, to, lost, bound: None, summed: None, reason: REASON.into() })?;
         transaction.execute(
             "UPDATE day SET removed = 0, flows = 0, bytes_sent = 0, bytes_received = 0 WHERE day = ?1",
             [day],

@@ -144,8 +144,14 @@ impl Writer {
         let flows = batch.edges.iter().map(|edge| edge.counts.opened.saturating_add(edge.counts.failed));
         let lost = flows.fold(0_u64, u64::saturating_add);
         let from = self.snapshot().stored_until.unwrap_or(batch.until).min(batch.until);
-        let gap =
-            Gap { from, to: batch.until, lost, bound: Some(Bound::AtLeast), reason: "ledger:dropped".into() };
+        let gap = Gap {
+            from,
+            to: batch.until,
+            lost,
+            bound: Some(Bound::AtLeast),
+            summed: None,
+            reason: "ledger:dropped".into(),
+        };
         let text = format!("a batch with {lost} flows and failed connects was dropped: {why}");
         tracing::warn!("the ledger: {text}");
         let note = Note { at: batch.until, kind: NoteKind::Dropped, text: text.into() };

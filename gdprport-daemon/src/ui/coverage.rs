@@ -39,6 +39,16 @@ pub(super) fn coverage(status: &Status, screen: &Screen) -> String {
     } else {
         add("flows", Tone::Bad, &format!("{table}, {} evicted", n(coverage.evicted)));
     }
+    let summed = &coverage.overload.counts;
+    if summed.began() + summed.closed + summed.ends_of_described > 0 {
+        let counts = format!(
+            "{} opened, {} failed, {} ended: counted, not described; how they were encrypted is not known",
+            n(summed.opened),
+            n(summed.failed),
+            n(summed.closed + summed.ends_of_described)
+        );
+        add("overload", Tone::Warn, &counts);
+    }
     if coverage.evicted_listeners > 0 {
         let forgotten = format!("{} forgotten: there are too many", n(coverage.evicted_listeners));
         add("listeners", Tone::Bad, &forgotten);

@@ -315,6 +315,7 @@ until = 2027-01-31
             owner_withheld: None,
             posture: Some(&posture),
             peer_missing: None,
+            peer_within: None,
         };
         let now = "2026-11-29T10:00:00Z".parse().expect("a time");
         let explanation = active.explain(&facts, now);

@@ -119,7 +119,9 @@ impl LineRenderer {
             }
             Body::Violation(violation) => match &**violation {
                 Violation::Flow(flow) => {
-                    self.flow(&mut painter, flow, true, &reasons(&flow.verdict, flow.accepted.as_deref()));
+                    let mut tail = reasons(&flow.verdict, flow.accepted.as_deref());
+                    tail.extend(flow.overload.as_ref().map(summary::stands_for));
+                    self.flow(&mut painter, flow, true, &tail);
                 }
                 Violation::Listener(listener) => {
                     let tail = reasons(&listener.verdict, listener.accepted.as_deref());

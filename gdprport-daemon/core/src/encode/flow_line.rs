@@ -131,6 +131,10 @@ impl Encoder {
             line.extend_from_slice(br#","accepted":"#);
             line.extend_from_slice(self.exceptions.json(accepted));
         }
+        if let Some(overload) = &about.overload {
+            line.extend_from_slice(br#","overload":"#);
+            json(overload, line);
+        }
         line.extend_from_slice(br#","policy":"#);
         self.policy(about.policy.as_ref(), line);
         line.extend_from_slice(b"}\n");

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use super::sides::{base, pid};
 use crate::event::{
     AuditFinding, Body, Bound, CoverageEvent, Event, FindingEvent, FlowEvent, FlowSummary, ListenerEvent,
-    Violation,
+    StandsFor, Violation,
 };
 use crate::model::{Direction, Endpoint, Process};
 use crate::verdict::{Accepted, Verdict};
@@ -28,7 +28,14 @@ fn write(body: &Body, text: &mut String) -> fmt::Result {
             flow(event, format_args!("encryption {state}"), text)
         }
         Body::Violation(violation) => match &**violation {
-            Violation::Flow(event) => flow(event, format_args!("not as declared"), text),
+            Violation::Flow(event) => match &event.overload {
+                Some(StandsFor { why, connections }) => {
+                    let what =
+                        format_args!("not as declared, one of {connections} counted ({})", why.as_str());
+                    flow(event, what, text)
+                }
+                None => flow(event, format_args!("not as declared"), text),
+            },
             Violation::Listener(event) => listener(event, "not as declared", text),
         },
         Body::Finding(finding) => match &**finding {
@@ -154,6 +161,9 @@ fn summary(event: &FlowSummary, text: &mut String) -> fmt::Result {
         ", {} events: {} opened, {} closed, {} failed, {} still open",
         summary.events, summary.opened, summary.closed, summary.failed, summary.updated
     )?;
+    if let Some(overload) = &summary.overload {
+        write!(text, " (counted, not described: {})", overload.why.as_str())?;
+    }
     match event.verdict.as_deref() {
         Some(verdict @ Verdict::Violation { .. }) => {
             write!(text, ", {} times ", summary.violations)?;

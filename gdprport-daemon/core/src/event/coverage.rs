@@ -67,6 +67,9 @@ pub struct Coverage {
     /// Listeners that are no longer reported for the same reason.
     #[serde(default)]
     pub unwatched_listeners: u64,
+    /// Connections that are known by their sums, because there was no room to describe each; absent if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overload: Option<OverloadSeen>,
     /// The counters of the kernel programs; `null` where they are not kept by port.
     pub kernel: Option<KernelCounts>,
     /// The counters of every sink; empty where they are not kept by port.
@@ -88,6 +91,23 @@ impl Coverage {
                 sum.saturating_add(count)
             })
     }
+}
+
+/// Connections that were counted and not described, on all ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OverloadSeen {
+    /// Connections that were established.
+    pub opened: u64,
+    /// Connects that failed.
+    pub failed: u64,
+    /// Ends of connections that were counted when they opened.
+    pub closed: u64,
+    /// Ends of connections that were described when they opened.
+    pub ends_of_described: u64,
+    /// Flows that were described as open and left the full flow table.
+    pub evicted: u64,
+    /// Of `opened`, connections that were found open later and are described since: their `flow.open` counts them once more.
+    pub described_later: u64,
 }
 
 /// The counters of the kernel programs: `seen = emitted + filtered + grouped + Σ dropped`.
@@ -141,6 +161,9 @@ pub struct Gap {
     /// How exact `lost` is; absent if it is the count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound: Option<Bound>,
+    /// What was counted in `flow.summary` events with `overload`, because there was no room to describe it; it is not lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summed: Option<u64>,
     /// The identifier of the reason. What a sink lost is reported in a gap that grows: of those with the same reason and the
     /// same `from` the last one counts.
     pub reason: Cow<'static, str>,

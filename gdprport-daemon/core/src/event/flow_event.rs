@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::flow::Flow;
+use super::overload::StandsFor;
 use super::refs::{PolicyRef, Port};
 use super::severity::Severity;
 use super::wire_verdict;
@@ -33,6 +34,9 @@ pub struct FlowEvent {
     /// The exceptions of the policy that accept every reason of the violation; absent if one is not accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Shared<Accepted>>,
+    /// Only of a `violation`: how many connections it stands for, where there was no room to describe each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overload: Option<StandsFor>,
     /// The active policy; `null` if there is none and the catalog applies.
     pub policy: Option<PolicyRef>,
 }

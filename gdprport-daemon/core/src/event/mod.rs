@@ -11,6 +11,7 @@ mod flow;
 mod flow_event;
 mod lifecycle;
 mod listener;
+mod overload;
 mod refs;
 #[cfg(any(test, fuzzing, feature = "testing"))]
 pub mod samples;
@@ -25,7 +26,7 @@ pub(crate) mod wire_verdict;
 
 pub use audit_finding::{AuditFinding, AuditFindingEvent};
 pub use body::{Body, FindingEvent, FlowKind, Kind, Violation};
-pub use coverage::{Bound, ByReason, Coverage, CoverageEvent, Gap, KernelCounts, SinkCounts};
+pub use coverage::{Bound, ByReason, Coverage, CoverageEvent, Gap, KernelCounts, OverloadSeen, SinkCounts};
 pub use envelope::{Agent, Event, Host};
 pub use flow::{Cookie, Flow, Peer};
 pub use flow_event::{Finding, FindingId, FlowEvent, FlowFindingEvent};
@@ -33,6 +34,7 @@ pub use lifecycle::{
     AppliedPolicy, DaemonEnd, DaemonInfo, DaemonStart, DaemonStop, Hook, PolicyEvent, PreviousDaemon,
 };
 pub use listener::{Listener, ListenerEvent};
+pub use overload::{CountedBy, Overload, OverloadWhy, StandsFor};
 pub use refs::{PolicyRef, Port};
 pub use schema::json_schema;
 pub use severity::{Severity, gravest};

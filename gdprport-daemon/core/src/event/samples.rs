@@ -3,6 +3,7 @@
 pub mod containers;
 pub mod exceptions;
 pub mod findings;
+pub mod overload;
 pub mod rich;
 pub mod sinks;
 pub mod summaries;
@@ -90,6 +91,7 @@ pub fn events() -> Vec<Event> {
         })));
     }
     bodies.push(Body::Coverage(Box::new(loss())));
+    bodies.extend(overload::bodies(summaries::fixed(port(), policy()), forbidden()));
     bodies.extend(summaries::bodies(&summaries::fixed(port(), policy()), &forbidden().verdict));
     bodies.into_iter().map(|body| stamper.stamp(now(), body)).collect()
 }
@@ -140,6 +142,7 @@ pub fn body(kind: Kind) -> Body {
             coverage: Coverage {
                 dropped: BTreeMap::new(),
                 evicted: 0,
+                overload: None,
                 kernel: None,
                 gaps: Vec::new(),
                 ..loss().coverage
@@ -209,6 +212,7 @@ pub fn declared(outcome: Outcome) -> FlowEvent {
         posture: None,
         verdict: Shared::new(Verdict::Declared { rule: "orders-api".into() }),
         accepted: None,
+        overload: None,
         policy: policy(),
     }
 }
@@ -233,6 +237,7 @@ pub fn forbidden() -> FlowEvent {
             }),
         }),
         accepted: None,
+        overload: None,
         policy: policy(),
     }
 }
@@ -291,6 +296,7 @@ pub fn loss() -> CoverageEvent {
             end_missed: 2,
             unwatched: 5,
             unwatched_listeners: 1,
+            overload: Some(overload::seen()),
             kernel: Some(KernelCounts {
                 seen: 5_000,
                 emitted: 4_711,
@@ -312,6 +318,7 @@ pub fn loss() -> CoverageEvent {
                     to: time("2026-11-23T13:19:11Z"),
                     lost: 9,
                     bound: None,
+                    summed: None,
                     reason: "ring-full".into(),
                 },
                 Gap {
@@ -319,8 +326,10 @@ pub fn loss() -> CoverageEvent {
                     to: time("2026-11-23T13:19:11Z"),
                     lost: 3,
                     bound: Some(Bound::AtMost),
+                    summed: None,
                     reason: "unwritten".into(),
                 },
+                overload::gap(),
             ],
         },
     }

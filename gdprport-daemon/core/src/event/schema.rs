@@ -65,7 +65,7 @@ mod tests {
         for event in samples::events() {
             let value = line(&event);
             for key in value.as_object().expect("an object").keys() {
-                let optional = matches!(key.as_str(), "peer_process" | "posture" | "accepted")
+                let optional = matches!(key.as_str(), "peer_process" | "posture" | "accepted" | "overload")
                     || (key == "port" && matches!(event.body, Body::Coverage(_)))
                     || (key == "verdict" && matches!(event.body, Body::FlowSummary(_)));
                 let mut without = value.clone();

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::overload::Overload;
 use super::refs::{PolicyRef, Port};
 use super::severity::Severity;
 use super::{time, wire_verdict};
@@ -14,8 +15,9 @@ use crate::model::{Direction, PostureState, TlsVersion};
 use crate::shared::Shared;
 use crate::verdict::{Accepted, Verdict};
 
-/// One group of flow events on a port with `emit = "auto"` or `emit = { summary = … }`. Every event that was left out is
-/// counted in exactly one of these.
+/// One group of flow events on a port with `emit = "auto"` or `emit = { summary = … }`: every event that was left out is
+/// counted in exactly one of these. Or of connections that there was no room to describe (`overload`): each is counted in
+/// exactly one of these too, whatever `emit` asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FlowSummary {
     /// The port.
@@ -92,6 +94,10 @@ pub struct Summary {
     /// What was given up because there were too many groups; absent where the counted flows have one peer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coarse: Option<Coarse>,
+    /// Why these connections were counted where there was no room to describe each; absent where events were left out because
+    /// the port's `emit` asks for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overload: Option<Overload>,
 }
 
 /// Why a group is summed up, and for how long: the same in each of its summaries until the last, which has `until`.

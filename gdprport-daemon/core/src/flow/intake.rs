@@ -113,6 +113,13 @@ impl Table {
         if event.owner.role != SocketRole::None {
             self.departed.mark(event.cookie);
         }
+        if end.grouped && !failed {
+            let is_known = self.flows.contains_key(&event.cookie) || self.is_connecting(event.cookie);
+            if !is_known {
+                return self.end_counted(event, end, cx);
+            }
+            self.counters.described_later += 1;
+        }
         let awaits_nat =
             self.flows.get(&event.cookie).is_some_and(|entry| entry.flow.nat == Some(Nat::Pending));
         if !failed && !awaits_nat {
@@ -145,12 +152,7 @@ impl Table {
         if flow.opened_ns.is_none() && end.since_ns != 0 {
             flow.opened_ns = Some(end.since_ns);
         }
-        flow.ended_ns = Some(event.time_ns);
-        flow.outcome = end.outcome;
-        flow.bytes_sent = Some(end.bytes_sent(flow.direction));
-        flow.bytes_received = end.bytes_received;
-        flow.rtt_us = end.rtt_us;
-        flow.retransmits = Some(end.retransmits);
+        end.apply(flow, event.time_ns);
         if !failed {
             entry.conclude_posture(&mut self.postures, cx);
         }
@@ -159,8 +161,20 @@ impl Table {
     }
 }
 
+impl ConnectionEnd {
+    /// What the end of a flow says of it.
+    pub(super) fn apply(&self, flow: &mut Flow, ended_ns: u64) {
+        flow.ended_ns = Some(ended_ns);
+        flow.outcome = self.outcome;
+        flow.bytes_sent = Some(self.bytes_sent(flow.direction));
+        flow.bytes_received = self.bytes_received;
+        flow.rtt_us = self.rtt_us;
+        flow.retransmits = Some(self.retransmits);
+    }
+}
+
 /// A flow with what every record carries.
-fn of_event(event: &SocketEvent, direction: Direction) -> Flow {
+pub(super) fn of_event(event: &SocketEvent, direction: Direction) -> Flow {
     let mut flow = Flow::new(event.cookie, direction, event.local, event.peer);
     flow.netns_cookie = event.owner.netns_cookie;
     flow
@@ -172,7 +186,7 @@ fn is_local(event: &SocketEvent) -> bool {
 
 /// Which end the socket of a connection was whose beginning is not known: one that called connect, or by its role. The
 /// end of one without a role is only reported if its connect is known.
-fn direction_of(event: &SocketEvent, called: bool) -> Direction {
+pub(super) fn direction_of(event: &SocketEvent, called: bool) -> Direction {
     match event.owner.role {
         SocketRole::None | SocketRole::Connected => Direction::Out,
         _ if called => Direction::Out,

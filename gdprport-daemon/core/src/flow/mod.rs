@@ -22,6 +22,7 @@ mod pairs;
 mod payload;
 mod postures;
 mod reevaluate;
+mod summed;
 mod table;
 #[cfg(test)]
 mod tests;

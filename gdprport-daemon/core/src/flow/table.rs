@@ -57,6 +57,8 @@ pub struct TableCounters {
     pub opening_missed: u64,
     /// Flows whose end was not seen.
     pub end_missed: u64,
+    /// Ends of flows whose opening was counted and not described, and that were found open since and described.
+    pub described_later: u64,
     /// Flows whose encryption was not followed any further because too many were undecided at once.
     pub given_up: u64,
 }
@@ -81,6 +83,8 @@ pub struct Table {
     pub(super) undecided: Undecided,
     pub(super) departed: Departed,
     pub(super) translating: Translating,
+    /// Flows that ended and are to be counted.
+    pub(super) summed: Vec<Flow>,
 }
 
 impl Table {
@@ -102,6 +106,7 @@ impl Table {
             undecided: Undecided::default(),
             departed: Departed::default(),
             translating: Translating::default(),
+            summed: Vec::new(),
         }
     }
 

@@ -74,10 +74,15 @@ impl Translating {
     /// Marks a new flow that may be translated, and asks about it. What stays on loopback is not asked about: only rules
     /// that are made for that translate it, and both of its ends are sockets of this host.
     pub(super) fn begin(&mut self, flow: &mut Flow) {
-        if self.on && !flow.peer.ip.is_loopback() && !flow.local.ip.is_loopback() {
+        if self.may_be(flow) {
             flow.nat = Some(Nat::Pending);
             self.ask(flow);
         }
+    }
+
+    /// Whether the host may translate the addresses of a flow.
+    pub(super) fn may_be(&self, flow: &Flow) -> bool {
+        self.on && !flow.peer.ip.is_loopback() && !flow.local.ip.is_loopback()
     }
 
     /// Asks again about a flow of which no answer came.

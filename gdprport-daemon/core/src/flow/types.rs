@@ -122,6 +122,7 @@ impl Flow {
             owner_withheld: self.owner_withheld,
             posture: self.posture.as_deref(),
             peer_missing: None,
+            peer_within: None,
         }
     }
 }

@@ -113,6 +113,7 @@ pub fn flow(bytes: &[u8]) {
             _ => table.reevaluate(&mut Permissive, &mut out),
         }
         assert!(table.take_questions().len() <= 2, "a record asks about its own flow");
+        assert!(table.take_summed().len() <= 1, "a record is the end of one flow");
         assert!(table.len() <= LIMITS.flows, "{} flows", table.len());
         assert!(table.undecided_fit(), "what undecided flows take is counted, and bounded");
         for change in out.drain(..) {

@@ -100,6 +100,7 @@ fn has_verdicts(policy: Policy, dice: &mut Dice) {
             owner_withheld,
             posture,
             peer_missing: None,
+            peer_within: None,
         };
         for now in [Timestamp::MIN, Timestamp::MAX] {
             let verdict = policy.evaluate(&facts, now);

@@ -176,6 +176,7 @@ pub(super) fn declared_here(policy: Option<&ActivePolicy>, port: u16) -> Option<
 pub(super) fn declared_at(policy: Option<&ActivePolicy>, peer: Endpoint) -> Option<Arc<str>> {
     let facts = Facts {
         peer_missing: None,
+        peer_within: None,
         direction: Direction::Out,
         // Of a connected flow it decides nothing.
         local: Endpoint::new(Ipv4Addr::UNSPECIFIED.into(), 0),

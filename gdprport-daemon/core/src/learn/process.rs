@@ -242,6 +242,7 @@ fn allows(table: &str, identity: &Identity) -> bool {
     let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let facts = Facts {
         peer_missing: None,
+        peer_within: None,
         direction: Direction::In,
         local: Endpoint::new(ip, 1),
         peer: Endpoint::new(ip, 1024),

@@ -2,9 +2,11 @@
 //!
 //! Belongs here: the snapshot and its look-ups. Resolving (I/O, refreshing) is the host layer's.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use ipnet::IpNet;
 
 /// The result of resolving one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub enum Resolution {
 pub struct DnsNames {
     by_name: HashMap<Arc<str>, Resolution>,
     by_address: HashMap<IpAddr, Vec<Arc<str>>>,
+    /// The addresses in their order, for look-ups by network.
+    addresses: BTreeSet<IpAddr>,
 }
 
 impl DnsNames {
@@ -40,7 +44,8 @@ impl DnsNames {
         for names in by_address.values_mut() {
             names.sort_unstable();
         }
-        Self { by_name, by_address }
+        let addresses = by_address.keys().copied().collect();
+        Self { by_name, by_address, addresses }
     }
 
     /// What is known of a name.
@@ -58,6 +63,12 @@ impl DnsNames {
     #[must_use]
     pub fn at(&self, address: IpAddr) -> &[Arc<str>] {
         self.by_address.get(&address).map_or(&[], Vec::as_slice)
+    }
+
+    /// The names that resolve to an address in this network; one may come more than once.
+    pub(crate) fn within(&self, network: IpNet) -> impl Iterator<Item = &Arc<str>> {
+        let addresses = self.addresses.range(network.network()..=network.broadcast());
+        addresses.flat_map(|address| self.at(*address))
     }
 }
 

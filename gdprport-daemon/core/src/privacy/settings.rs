@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::account::{self, Accounts, is_person};
-use super::address::{Truncate, is_nobodys, pseudonym};
+use super::address::{PSEUDONYMS, Truncate, is_nobodys, pseudonym};
 use super::applied::{Applied, AppliedPeers, AppliedUsers};
 use super::key::Key;
 
@@ -82,6 +82,23 @@ impl Privacy {
             None => ip,
             Some(Peers::Truncated(truncate)) => truncate.network(ip).addr(),
             Some(Peers::Pseudonyms(key, truncate)) => pseudonym(key, ip, *truncate),
+        }
+    }
+
+    /// What is shown of a network of peers: of pseudonyms, which have nothing in common by prefix, the network of all.
+    #[must_use]
+    pub fn network(&self, network: IpNet) -> IpNet {
+        match &self.peers {
+            None => network,
+            _ if network.prefix_len() == 0 || is_nobodys(network.addr()) => network,
+            Some(Peers::Truncated(truncate)) => {
+                let kept = truncate.network(network.addr());
+                if kept.prefix_len() < network.prefix_len() { kept } else { network }
+            }
+            Some(Peers::Pseudonyms(..)) if network.prefix_len() == network.max_prefix_len() => {
+                self.address(network.addr()).into()
+            }
+            Some(Peers::Pseudonyms(..)) => PSEUDONYMS.into(),
         }
     }
 

@@ -178,18 +178,10 @@ impl Slot {
         if sum.tally.events() == 0 && until.is_none() {
             return None;
         }
-        let coarse = self.peers.as_ref().map(|peers| Coarse {
-            gave_up: match self.level {
-                Level::Peer | Level::Network => vec![GaveUp::Peer],
-                Level::Everybody => vec![GaveUp::Peer, GaveUp::Network],
-                Level::Port => GaveUp::ALL.to_vec(),
-            },
-            peers_at_least: peers.at_least(),
-        });
         let summary = Summary {
             group: family.map(|family| family.kind.group(self.peer)),
             auto: Some(SummedUp { because: sum.because, most: self.most, since: sum.since, until }),
-            coarse,
+            coarse: self.coarse(),
             ..sum.tally.summary(sum.from, now)
         };
         Some(Body::FlowSummary(Box::new(FlowSummary {
@@ -201,8 +193,20 @@ impl Slot {
         })))
     }
 
+    /// What it gave up.
+    pub(super) fn coarse(&self) -> Option<Coarse> {
+        self.peers.as_ref().map(|peers| Coarse {
+            gave_up: match self.level {
+                Level::Peer | Level::Network => vec![GaveUp::Peer],
+                Level::Everybody => vec![GaveUp::Peer, GaveUp::Network],
+                Level::Port => GaveUp::ALL.to_vec(),
+            },
+            peers_at_least: peers.at_least(),
+        })
+    }
+
     /// The verdict that what was counted has in common.
-    fn verdict(&self) -> Option<Shared<Verdict>> {
+    pub(super) fn verdict(&self) -> Option<Shared<Verdict>> {
         const DETAIL: &str = "of flows of several peers that were summed up";
         if self.level == Level::Peer {
             return Some(Shared::clone(&self.verdict));

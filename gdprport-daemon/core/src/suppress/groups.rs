@@ -1,4 +1,5 @@
-//! The groups of `emit = "auto"`: which one an event belongs to, and how many there may be.
+//! The groups of `emit = "auto"`, and of connections that there was no room to describe: which one an event belongs to, and
+//! how many there may be.
 //!
 //! What finds no room is put together coarser: first all peers of a network, then all peers of one kind of events (port,
 //! direction, process, verdict, encryption), then all events of a port with the same outcome. Outcomes are never mixed, and
@@ -39,9 +40,26 @@ pub(super) const fn peers_of_a_kind(class: Class) -> u16 {
     }
 }
 
-/// How fine a group is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How many groups there may be.
+#[derive(Debug)]
+pub(super) struct Bounds {
+    /// Of one outcome on one port.
+    pub(super) of_port: u32,
+    /// Of one outcome over all ports.
+    pub(super) all: u32,
+    /// Peers of one kind of events.
+    pub(super) peers: fn(Class) -> u16,
+    /// Networks of one kind of events.
+    pub(super) networks: u16,
+}
+
+/// Those of `emit = "auto"`.
+static AUTO: Bounds = Bounds { of_port: PORT_ROOM, all: ROOM, peers: peers_of_a_kind, networks: NETWORKS };
+
+/// How fine a group is, from fine to coarse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
+    /// One peer.
     Peer,
     Network,
     Everybody,
@@ -99,8 +117,9 @@ impl Family {
 }
 
 /// All groups.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Groups {
+    bounds: &'static Bounds,
     pub(super) slots: Slab<Slot>,
     pub(super) families: Slab<Family>,
     kinds: HashMap<Arc<Kind>, u32, RandomState>,
@@ -112,7 +131,29 @@ pub(super) struct Groups {
     created: u64,
 }
 
+impl Default for Groups {
+    fn default() -> Self {
+        Self::bounded(&AUTO)
+    }
+}
+
 impl Groups {
+    /// No more than so many.
+    pub(super) fn bounded(bounds: &'static Bounds) -> Self {
+        Self {
+            bounds,
+            slots: Slab::default(),
+            families: Slab::default(),
+            kinds: HashMap::default(),
+            places: HashMap::default(),
+            rests: HashMap::default(),
+            seen: Seen::default(),
+            ports: HashMap::default(),
+            room: [0; Class::COUNT],
+            created: 0,
+        }
+    }
+
     /// The place of an event's group. Nothing is allocated for one that is known.
     #[inline]
     pub(super) fn find(&mut self, event: &FlowEvent, most: u32, time: Timestamp) -> u32 {
@@ -127,14 +168,31 @@ impl Groups {
 
     #[cold]
     fn find_by_value(&mut self, glance: Glance, event: &FlowEvent, most: u32, time: Timestamp) -> u32 {
-        let place = self.in_family(event, most, time).unwrap_or_else(|| self.rest(event, most, time));
+        let place = self.place((Level::Peer, event.flow.peer.ip.into()), event, most, time);
         let number = self.slots.get(place).map_or(0, |slot| slot.number);
         self.seen.insert(glance, event, Found { place, number });
         place
     }
 
+    /// The place of the group of events that are no finer than this: of one peer, of a network, or of everybody.
+    pub(super) fn place(
+        &mut self,
+        finest: (Level, IpNet),
+        event: &FlowEvent,
+        most: u32,
+        time: Timestamp,
+    ) -> u32 {
+        self.in_family(finest, event, most, time).unwrap_or_else(|| self.rest(event, most, time))
+    }
+
     /// `None`: there is no room.
-    fn in_family(&mut self, event: &FlowEvent, most: u32, time: Timestamp) -> Option<u32> {
+    fn in_family(
+        &mut self,
+        (level, peer): (Level, IpNet),
+        event: &FlowEvent,
+        most: u32,
+        time: Timestamp,
+    ) -> Option<u32> {
         let kind = Kind::of(event);
         let room = self.has_room(&kind);
         let family = match self.kinds.get(&kind) {
@@ -142,22 +200,23 @@ impl Groups {
             None if room => self.begin_family(kind, time),
             None => return None,
         };
-        let ip = event.flow.peer.ip;
-        let peer = IpNet::from(ip);
+        let ip = peer.addr();
         if let Some(place) = self.places.get(&(family, peer)) {
             return Some(*place);
         }
         let &Family { peers, networks, .. } = self.families.get(family)?;
         let new = |level, peer| (level, Some(family), peer);
-        if room && peers < peers_of_a_kind(Class::of(event)) {
+        if level == Level::Peer && room && peers < (self.bounds.peers)(Class::of(event)) {
             return Some(self.begin(new(Level::Peer, peer), event, most, time));
         }
-        let peer = network(ip);
-        if let Some(place) = self.places.get(&(family, peer)) {
-            return Some(*place);
-        }
-        if room && networks < NETWORKS {
-            return Some(self.begin(new(Level::Network, peer), event, most, time));
+        if level <= Level::Network {
+            let peer = if level == Level::Network { peer } else { network(ip) };
+            if let Some(place) = self.places.get(&(family, peer)) {
+                return Some(*place);
+            }
+            if room && networks < self.bounds.networks {
+                return Some(self.begin(new(Level::Network, peer), event, most, time));
+            }
         }
         let peer = everybody(ip);
         if let Some(place) = self.places.get(&(family, peer)) {
@@ -180,7 +239,7 @@ impl Groups {
     fn has_room(&self, kind: &Kind) -> bool {
         let class = kind.class as usize;
         let of_port = self.ports.get(&kind.port).map_or(0, |classes| classes[class]);
-        self.room[class] < ROOM && of_port < PORT_ROOM
+        self.room[class] < self.bounds.all && of_port < self.bounds.of_port
     }
 
     fn begin_family(&mut self, kind: Kind, time: Timestamp) -> u32 {

@@ -7,6 +7,9 @@
 //! `flow.posture`, and under `emit = "auto"` the `violation` or `finding` that comes with one of them, which is then
 //! counted with its reasons. Decide before the event gets its envelope (`event::Stamper`), so that a suppressed event
 //! leaves no gap in `seq`.
+//!
+//! Also here, with groups of the same kind: the summaries of connections that there was no room to describe (`overload`),
+//! whatever `emit` asks for.
 
 mod auto;
 mod decision;
@@ -14,6 +17,7 @@ mod fixed;
 mod groups;
 mod kind;
 mod minute;
+mod overload;
 mod peers;
 mod seen;
 mod slab;
@@ -24,4 +28,5 @@ mod tally;
 mod tests;
 
 pub use decision::{Decision, With};
+pub use overload::{Counted, Overloaded, Summed};
 pub use suppressor::Suppressor;

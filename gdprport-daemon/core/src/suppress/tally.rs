@@ -95,6 +95,7 @@ impl Tally {
             last: self.last,
             auto: None,
             coarse: None,
+            overload: None,
         }
     }
 }

@@ -13,8 +13,8 @@ use gdprport_common::Hook;
 use jiff::Timestamp;
 
 use super::reason::{
-    END_UNSEEN, LEDGER_FULL, LISTENERS_FULL, OPENING_UNSEEN, OWNERS_UNKEPT, RING_FULL, SINK, TABLE_FULL,
-    UNDECODABLE,
+    END_UNSEEN, KERNEL_OVERLOAD, LEDGER_FULL, LISTENERS_FULL, OPENING_UNSEEN, OWNERS_UNKEPT, RING_FULL, SINK,
+    TABLE_FULL, UNDECODABLE,
 };
 use super::snapshot::{Snapshot, unseen_by_reason};
 use super::unseen::UnseenState;
@@ -36,6 +36,8 @@ pub(crate) struct NewLosses {
 pub(super) struct GapTracker {
     /// By hook, and the owners at last.
     kernel: [LossCounter; Hook::ALL.len() + 1],
+    /// What was counted and not described, and what of it is missing.
+    grouped: [LossCounter; 2],
     undecodable: LossCounter,
     evicted: LossCounter,
     listeners: LossCounter,
@@ -77,7 +79,7 @@ impl LossCounter {
     }
 
     fn gap(&self, reason: impl FnOnce() -> Cow<'static, str>) -> Option<Gap> {
-        self.gap.map(|(from, to, lost)| Gap { from, to, lost, bound: None, reason: reason() })
+        self.gap.map(|(from, to, lost)| Gap { from, to, lost, bound: None, summed: None, reason: reason() })
     }
 }
 
@@ -155,6 +157,7 @@ impl GapTracker {
     pub(super) fn new(started: Timestamp, kernel_checked: Timestamp) -> Self {
         Self {
             kernel: [LossCounter::new(kernel_checked); Hook::ALL.len() + 1],
+            grouped: [LossCounter::new(kernel_checked); 2],
             undecodable: LossCounter::new(started),
             evicted: LossCounter::new(started),
             listeners: LossCounter::new(started),
@@ -170,21 +173,24 @@ impl GapTracker {
 
     /// Compares with the snapshot before.
     pub(super) fn observe(&mut self, snapshot: &Snapshot, now: Timestamp) -> NewLosses {
-        let (mut new, mut any) = (NewLosses::default(), 0);
+        let (mut new, mut any, mut grouped) = (NewLosses::default(), 0, 0);
         if let Some(counters) = &snapshot.kernel {
             let [hooks @ .., owners] = &mut self.kernel;
             for (counter, hook) in hooks.iter_mut().zip(&counters.hooks) {
                 new.ring_full += counter.observe(hook.dropped_ring_full, now);
             }
             any += new.ring_full + owners.observe(counters.unkept, now);
+            // No loss, and news all the same.
+            grouped = self.grouped[0].observe(counters.hooks.iter().map(|hook| hook.grouped).sum(), now);
         }
-        any += self.undecodable.observe(snapshot.undecodable, now);
+        any += self.undecodable.observe(snapshot.undecodable, now)
+            + self.grouped[1].observe(snapshot.overload.missing, now);
         any += self.evicted.observe(snapshot.flows.evicted, now)
             + self.listeners.observe(snapshot.evicted_listeners, now);
         any += self.ends.observe(snapshot.flows.end_missed, now)
             + self.openings.observe(snapshot.found_late, now);
         any += self.ledger.observe(snapshot.unledgered, now);
-        new.urgent = any > 0;
+        new.urgent = any + grouped > 0;
         // No loss yet: what cannot be looked at may be as it was.
         for (state, (_, count)) in self.unseen.iter_mut().zip(unseen_by_reason(snapshot.unseen)) {
             new.urgent |= state.observe(count, now);
@@ -211,8 +217,14 @@ impl GapTracker {
             gaps.extend(counter.gap(|| format!("{RING_FULL}:{}", hook.name()).into()));
             counter.gap = None;
         }
+        let [grouped, missing] = &mut self.grouped;
+        if let Some(gap) = grouped.gap(|| KERNEL_OVERLOAD.into()) {
+            gaps.push(Gap { lost: 0, summed: Some(gap.lost), ..gap });
+            grouped.gap = None;
+        }
         let others = [
             (owners, OWNERS_UNKEPT),
+            (missing, KERNEL_OVERLOAD),
             (&mut self.undecodable, UNDECODABLE),
             (&mut self.evicted, TABLE_FULL),
             (&mut self.listeners, LISTENERS_FULL),
@@ -281,6 +293,22 @@ mod tests {
         assert_eq!(tracker.observe(&lost, at(4)), quiet);
         assert!(reported(&mut tracker).is_empty());
         assert_eq!(tracker.last_loss, Some(at(3)));
+    }
+
+    /// It is reported at once, and the daemon does not count as one that loses.
+    #[test]
+    fn what_was_counted_is_a_gap_in_which_nothing_is_lost() {
+        let mut tracker = GapTracker::new(at(1), at(0));
+        let mut counters = Counters::default();
+        counters.hooks[Hook::Established as usize].grouped = 5;
+        counters.hooks[Hook::Close as usize].grouped = 2;
+        assert_eq!(tracker.observe(&kernel(&counters), at(3)), NewLosses { ring_full: 0, urgent: true });
+        let gaps = tracker.take_gaps();
+        let [gap] = &gaps[..] else { panic!("{gaps:?}") };
+        assert_eq!((&*gap.reason, gap.lost, gap.summed), ("kernel-overload", 0, Some(7)));
+        assert_eq!((gap.from, gap.to, tracker.last_loss), (at(0), at(3), None));
+        assert_eq!(tracker.observe(&kernel(&counters), at(4)), NewLosses::default());
+        assert!(tracker.take_gaps().is_empty());
     }
 
     #[test]

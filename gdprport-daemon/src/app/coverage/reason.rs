@@ -2,6 +2,8 @@
 
 /// Records that found the ring buffer full; the hook's name follows after a colon.
 pub(crate) const RING_FULL: &str = "ring-full";
+/// What the kernel side counted because the ring buffer was nearly full: it is not lost.
+pub(crate) const KERNEL_OVERLOAD: &str = "kernel-overload";
 /// Records that could not be decoded.
 pub(crate) const UNDECODABLE: &str = "undecodable";
 /// Sockets whose owner the kernel side could not keep.

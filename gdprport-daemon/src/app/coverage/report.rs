@@ -96,8 +96,8 @@ impl Coverage {
         monitor.publisher.deliver();
         gaps.extend(self.gaps.take_gaps());
         if let Some(tally) = &mut monitor.tally {
-            // What a sink has lost the ledger has.
-            for gap in gaps.iter().filter(|gap| !gap.reason.starts_with(SINK)) {
+            // What a sink has lost the ledger has, and what was counted and not described.
+            for gap in gaps.iter().filter(|gap| !gap.reason.starts_with(SINK) && gap.summed.is_none()) {
                 tally.enter(Entry::Gap(gap.clone()));
             }
         }

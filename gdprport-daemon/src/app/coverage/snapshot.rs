@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use gdprport_common::{Counters, Hook, HookCounters};
-use gdprport_core::event::{self, ByReason, Gap, KernelCounts};
+use gdprport_core::counters::OverloadCounters;
+use gdprport_core::event::{self, ByReason, Gap, KernelCounts, OverloadSeen};
 use gdprport_core::flow::TableCounters;
 use gdprport_core::ledger::Tally;
 use jiff::Timestamp;
@@ -39,6 +40,8 @@ pub(crate) struct Snapshot {
     pub unwatched_listeners: u64,
     /// Flows found open whose opening was not seen.
     pub found_late: u64,
+    /// What was counted and not described.
+    pub overload: OverloadCounters,
     /// What of the host could not be looked at last.
     pub unseen: Unseen,
     /// What found no room on the way to the ledger.
@@ -60,6 +63,10 @@ impl Snapshot {
             unwatched: counters.unwatched,
             unwatched_listeners: counters.unwatched_listeners,
             found_late: counters.found_late,
+            overload: OverloadCounters {
+                described_later: flows.counters().described_later,
+                ..counters.overload
+            },
             unseen: counters.unseen,
             unledgered: tally.as_ref().map_or(0, Tally::lost),
         }
@@ -81,6 +88,7 @@ impl Snapshot {
             end_missed: self.flows.end_missed,
             unwatched: self.unwatched,
             unwatched_listeners: self.unwatched_listeners,
+            overload: overload_seen(&self.overload),
             kernel: self.kernel.as_ref().map(kernel_counts),
             sinks: self.publisher.sinks.iter().map(|stats| stats.counts.clone()).collect(),
             gaps,
@@ -100,6 +108,7 @@ impl Snapshot {
             records: self.records,
             posture_given_up: self.flows.given_up,
             found_late: self.found_late,
+            overload: self.overload,
             unseen: unseen_by_reason(self.unseen).filter(|(_, count)| *count > 0).collect(),
             flows_open: self.flows_open.0,
             flows_cap: self.flows_open.1,
@@ -126,6 +135,18 @@ pub(super) fn unseen_by_reason(unseen: Unseen) -> impl Iterator<Item = (Cow<'sta
         (PROCESSES_UNSEEN.into(), unseen.processes),
     ]
     .into_iter()
+}
+
+fn overload_seen(counters: &OverloadCounters) -> Option<OverloadSeen> {
+    let OverloadCounters { counts, described_later, .. } = counters;
+    (!counts.is_zero()).then_some(OverloadSeen {
+        opened: counts.opened,
+        failed: counts.failed,
+        closed: counts.closed,
+        ends_of_described: counts.ends_of_described,
+        evicted: counts.evicted,
+        described_later: *described_later,
+    })
 }
 
 /// The kernel side's counters by place.

@@ -44,7 +44,7 @@ impl UnseenState {
         if !lasts {
             self.gap = None;
         }
-        Some(Gap { from, to, lost, bound: Some(Bound::AtLeast), reason })
+        Some(Gap { from, to, lost, bound: Some(Bound::AtLeast), summed: None, reason })
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::host::unseen::Unseen;
-use gdprport_core::counters::PortCounters;
+use gdprport_core::counters::{OverloadCounters, PortCounters};
 use gdprport_core::event::Port;
 use gdprport_core::flow::{Change, ChangeKind, Removal};
 
@@ -21,6 +21,8 @@ pub struct Counters {
     pub unwatched_listeners: u64,
     /// Flows found open whose opening was not seen although their port was watched.
     pub found_late: u64,
+    /// What was counted because there was no room to describe it.
+    pub overload: OverloadCounters,
     /// What of the host could not be looked at, the last time that it was tried.
     pub unseen: Unseen,
 }

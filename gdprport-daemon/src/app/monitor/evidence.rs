@@ -140,6 +140,19 @@ impl JudgementMemo {
     }
 }
 
+impl Judge<'_> {
+    /// What an owner of many connections proves of each of them.
+    pub(super) fn common(&mut self, owner: &OwnerRef) -> Option<Shared<Process>> {
+        self.resolver.resolve_common(owner, self.tasks)
+    }
+
+    /// The policy's decision now.
+    pub(super) fn decide(&self, facts: &Facts<'_>) -> Judgement {
+        let Evaluation { verdict, port } = self.policy.judge(facts, self.now);
+        Judgement { verdict: verdict.into(), port }
+    }
+}
+
 impl Context for Judge<'_> {
     fn process_of(&mut self, owner: &OwnerRef) -> Option<Shared<Process>> {
         Some(self.resolver.resolve(owner, self.tasks)).filter(|process| process.pid != 0)

@@ -11,7 +11,9 @@ mod flow_event;
 mod listeners;
 #[expect(clippy::module_inception, reason = "it holds the type of this name, and this file only declares")]
 mod monitor;
+mod overload;
 mod publish;
+mod sums;
 
 pub use evidence::Evidence;
 pub(super) use flow_event::{flow_object, peer_name};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gdprport_core::decode::overload::OverloadGroup;
 use gdprport_core::decode::{DecodeError, Record};
 use gdprport_core::event::PolicyRef;
 use gdprport_core::flow::{Change, ChangeKind, Flow, FoundFlow, LastCounts, Progress, Table};
@@ -19,6 +20,7 @@ use super::counters::Counters;
 use super::evidence::Evidence;
 use super::flow_event::peer_name;
 use super::publish::Publisher;
+use super::sums::{Evicted, Sums, of_evicted};
 use crate::host::clock::{BootClock, boottime_ns};
 use crate::host::destroy::DestroyNotice;
 use crate::host::process::TaskLookup;
@@ -46,6 +48,8 @@ pub enum Input<'a> {
     Destroyed(&'a [DestroyNotice]),
     /// Sockets that were polled: how they stand.
     Polled(&'a Polled),
+    /// Connections that the kernel side has counted together.
+    Counted(&'a [OverloadGroup]),
     /// What of the host could not be looked at, the last time that it was tried.
     Unseen(Unseen),
 }
@@ -104,6 +108,10 @@ pub struct Monitor<K> {
     pub tally: Option<Tally>,
     /// What is added up for a scan that watches for a while; `None`: in a daemon.
     pub seen: Option<Seen>,
+    /// Sums of connections that there was no room to describe, until they are sent.
+    pub(super) sums: Sums,
+    /// Flows that left the full table.
+    pub(in crate::app) evicted: Evicted,
     /// Changes of the input under way; empty between inputs.
     changes: Vec<Change>,
 }
@@ -123,6 +131,8 @@ impl<K: TaskLookup> Monitor<K> {
             counters: Counters::default(),
             tally: None,
             seen: None,
+            sums: Sums::default(),
+            evicted: Evicted::default(),
             changes: Vec::new(),
         }
     }
@@ -229,6 +239,7 @@ impl<K: TaskLookup> Monitor<K> {
                 self.close_listeners(polled.gone.iter().copied(), now);
                 self.polled(polled, now);
             }
+            Input::Counted(groups) => self.counted(groups, now),
             Input::Unseen(unseen) => self.counters.unseen = unseen,
         }
         self.publish(now);
@@ -267,7 +278,8 @@ impl<K: TaskLookup> Monitor<K> {
     }
 
     fn publish(&mut self, now: Timestamp) {
-        let Self { publisher, counters, flows, active_policy, changes, tally, seen, .. } = self;
+        let Self { publisher, counters, flows, active_policy, changes, tally, seen, sums, evicted, .. } =
+            self;
         for mut change in changes.drain(..) {
             if let Some(seen) = seen {
                 seen.flow(&change);
@@ -296,8 +308,16 @@ impl<K: TaskLookup> Monitor<K> {
                 continue;
             };
             counters.flow(&change, &port.port);
-            publisher.flow(change, name, port, accepted, now);
+            match of_evicted(&change, evicted, flows.capacity()) {
+                Some(counts) => {
+                    counters.overload.counts.evicted += counts.evicted;
+                    let event = publisher.event_of(change.flow, name, port.port, accepted, now);
+                    sums.add_evicted(&event, counts, now);
+                }
+                None => publisher.flow(change, name, port, accepted, now),
+            }
         }
+        self.count_ends(now);
     }
 }
 

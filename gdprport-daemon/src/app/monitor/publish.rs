@@ -18,6 +18,7 @@ use gdprport_core::privacy::{Privacy, Shown};
 use gdprport_core::shared::Shared;
 use gdprport_core::suppress::{Decision, Suppressor, With};
 use gdprport_core::verdict::{Accepted, Verdict};
+use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::flow_event::{flow_object, unproven};
@@ -32,7 +33,7 @@ pub struct WatchedPort {
     /// What it sends.
     emit: Emit,
     /// True if its flows have to be encrypted by TLS.
-    demands_tls: bool,
+    pub(super) demands_tls: bool,
 }
 
 /// What was published so far: `received = published + suppressed`.
@@ -102,6 +103,12 @@ impl Publisher {
         }
     }
 
+    /// Of a network of peers what leaves the daemon.
+    #[must_use]
+    pub fn shown_network(&self, network: IpNet) -> IpNet {
+        self.privacy().map_or(network, |privacy| privacy.network(network))
+    }
+
     /// The same of one that stays in its table.
     pub fn shown<'f>(&mut self, flow: &'f Flow) -> Cow<'f, Flow> {
         let Some(shown) = &mut self.shown else { return Cow::Borrowed(flow) };
@@ -169,17 +176,8 @@ impl Publisher {
         };
         // Without a policy nothing is declared, and a violation for every flow would only say so again.
         let violates = new_violation && self.policy.is_some();
-        let WatchedPort { port, emit, demands_tls } = port;
-        let event = FlowEvent {
-            port,
-            flow: flow_object(&flow, name, &self.clock, now),
-            process: flow.process,
-            peer_process: flow.peer_process,
-            posture: flow.posture,
-            verdict: flow.verdict,
-            accepted,
-            policy: self.policy.clone(),
-        };
+        let (emit, demands_tls) = (port.emit, port.demands_tls);
+        let event = self.event_of(flow, name, port.port, accepted, now);
         let ends_unproven = kind == ChangeKind::Closed && demands_tls;
         let finding = ends_unproven.then(|| unproven(&event)).flatten();
         let with = With { violation: violates, finding: finding.is_some() };
@@ -196,6 +194,34 @@ impl Publisher {
             let found = FindingEvent::Flow(FlowFindingEvent { finding, flow: event });
             self.stamp(Body::Finding(Box::new(found)), now);
         }
+    }
+
+    /// What is known of a flow, as it is shown, as an event has it.
+    pub(super) fn event_of(
+        &self,
+        flow: Flow,
+        name: Option<Arc<str>>,
+        port: Shared<Port>,
+        accepted: Option<Shared<Accepted>>,
+        now: Timestamp,
+    ) -> FlowEvent {
+        FlowEvent {
+            port,
+            flow: flow_object(&flow, name, &self.clock, now),
+            process: flow.process,
+            peer_process: flow.peer_process,
+            posture: flow.posture,
+            verdict: flow.verdict,
+            accepted,
+            overload: None,
+            policy: self.policy.clone(),
+        }
+    }
+
+    /// Sends the violation of a flow that stands for others, whatever its port sends.
+    pub(super) fn flow_violates(&mut self, event: &FlowEvent, now: Timestamp) {
+        self.received += 1;
+        self.line(FlowKind::Violation, event, now);
     }
 
     /// Sends that a listener opened.

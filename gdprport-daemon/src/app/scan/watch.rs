@@ -124,9 +124,11 @@ async fn watched(
     Ok(Watched { from, seen: monitor.seen.take().unwrap_or_default(), namespaces, lost })
 }
 
+/// What was counted in a group is no connection that can be shown.
 fn lost(monitor: &Monitor<Probes>) -> u64 {
     let counters = monitor.evidence.kernel.counters();
-    counters.map_or(0, |counters| counters.hooks.iter().map(|hook| hook.dropped_ring_full).sum())
+    counters
+        .map_or(0, |counters| counters.hooks.iter().map(|hook| hook.dropped_ring_full + hook.grouped).sum())
 }
 
 /// The loop: records, what is found on the host, names, until the time is over or it is enough.

@@ -1,6 +1,7 @@
 //! Promises that need the loop's parts together: the monitor, the keeper, and a ledger on disk.
 
 mod given_back;
+mod overload;
 mod picture;
 mod truth;
 mod world;

@@ -1,9 +1,12 @@
-//! Whatever happens in whatever order, the ledger on disk says the same as the events under `emit = "every"`.
+//! Whatever happens in whatever order, the ledger on disk says the same as the events under `emit = "every"`, also of
+//! connections that the kernel side has counted.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use gdprport_core::decode::{ConnectionEnd, ConnectionRecord};
+use gdprport_common::OverloadSums;
+use gdprport_core::decode::overload::{OverloadGroup, OverloadLevel};
+use gdprport_core::decode::{ConnectionEnd, ConnectionRecord, SocketEvent};
 use gdprport_core::flow::{Limits, Progress};
 use gdprport_core::ledger::{Counts, TallyLimits};
 use gdprport_core::model::Outcome;
@@ -12,6 +15,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::super::monitor::{Input, Polled};
+use super::overload::group;
 use super::world::{World, event};
 use crate::host::sockets::TcpCounts;
 
@@ -47,6 +51,8 @@ struct Said {
     run: u32,
     flows: HashMap<(u32, String), Seen>,
     counts: Counts,
+    /// Bytes of connections that were counted.
+    summed: [u64; 2],
 }
 
 impl Said {
@@ -59,6 +65,20 @@ impl Said {
             "flow.close" => counts.closed += 1,
             "flow.fail" => counts.failed += 1,
             "flow.update" | "flow.posture" => {}
+            "flow.summary" => {
+                let of = |field: &str| event["summary"][field].as_u64().expect("a number");
+                counts.opened += of("opened");
+                counts.closed += of("closed");
+                counts.failed += of("failed");
+                let why = event["summary"]["overload"]["why"].as_str().expect("nothing else is summed up");
+                if why == "flow-table-full" {
+                    // Of flows that are known by their opening: see `evicted`.
+                    return;
+                }
+                self.summed[0] += of("bytes_sent");
+                self.summed[1] += of("bytes_received");
+                return;
+            }
             _ => return,
         }
         let flow = &event["flow"];
@@ -82,10 +102,21 @@ impl Said {
         }
     }
 
+    /// A flow that had left the full table has ended with these bytes.
+    fn evicted(&mut self, cookie: u64, counts: [Option<u64>; 2]) {
+        let seen = self.flows.get_mut(&(self.run, format!("{cookie:x}"))).expect("it was described");
+        for (bytes, count) in seen.bytes.iter_mut().zip(counts) {
+            let Some(count) = count else { continue };
+            let (first, most) = bytes.unwrap_or((if seen.from_first { count } else { 0 }, 0));
+            *bytes = Some((first, most.max(count)));
+        }
+    }
+
     /// Opened, closed, failed, bytes sent, bytes received.
     fn sums(&self) -> [u64; 5] {
         let Counts { opened, closed, failed, .. } = self.counts;
-        let sum = |which| self.flows.values().map(|seen| seen.counted(which)).sum();
+        let sum =
+            |which| self.summed[which] + self.flows.values().map(|seen| seen.counted(which)).sum::<u64>();
         [opened, closed, failed, sum(0), sum(1)]
     }
 }
@@ -102,6 +133,10 @@ struct Socket {
     since_ns: u64,
     sent: u64,
     received: u64,
+    /// Whether its opening was counted and not described.
+    grouped: bool,
+    /// Whether it was described since.
+    found: bool,
 }
 
 /// Plays steps, each of four bytes: what, whose, and a number.
@@ -111,13 +146,15 @@ struct Play {
     /// Those that are open.
     sockets: Vec<Socket>,
     next: u64,
+    /// What the kernel side has counted and nobody has collected.
+    groups: Vec<OverloadGroup>,
 }
 
 impl Play {
     fn new() -> Self {
         let mut world = World::new((LIMITS, TallyLimits::default()), PEERS);
         world.second();
-        Self { world, said: Said::default(), sockets: Vec::new(), next: 1 }
+        Self { world, said: Said::default(), sockets: Vec::new(), next: 1, groups: Vec::new() }
     }
 
     fn hear(&mut self) {
@@ -155,7 +192,22 @@ impl Play {
                     let end = ended(number, 0, Outcome::Refused);
                     self.world.record(ConnectionRecord::Failed(event, end));
                 } else {
-                    self.sockets.push(Socket { cookie, whose, since_ns: now_ns, sent: 0, received: 0 });
+                    // The ring has no room for some.
+                    let grouped = what & 31 == 5;
+                    let (since_ns, found) = (now_ns, false);
+                    self.sockets.push(Socket {
+                        cookie,
+                        whose,
+                        since_ns,
+                        sent: 0,
+                        received: 0,
+                        grouped,
+                        found,
+                    });
+                    if grouped {
+                        let sums = OverloadSums { opened: 1, ..OverloadSums::default() };
+                        return self.group(event, sums, low);
+                    }
                     let arrives = whose & 2 == 0;
                     let record = if arrives {
                         ConnectionRecord::Arrived(event)
@@ -174,12 +226,24 @@ impl Play {
             8..=11 => {
                 if !self.sockets.is_empty() {
                     let at = usize::from(whose) % self.sockets.len();
-                    let Socket { cookie, whose, since_ns, sent, received } = self.sockets.swap_remove(at);
+                    let Socket { cookie, whose, since_ns, sent, received, grouped, found } =
+                        self.sockets.swap_remove(at);
+                    if grouped && !found && what & 1 == 0 {
+                        let sums =
+                            OverloadSums { closed: 1, sent: number, received: 7, ..OverloadSums::default() };
+                        return self.group(event(now_ns, cookie, whose), sums, low);
+                    }
                     let mut end = ended(number, since_ns, Outcome::Closed);
+                    end.grouped = grouped;
                     // Some counts are smaller than those before, as after a reset of the kernel's.
                     end.acked = end.acked.max(if what & 1 == 0 { sent } else { 0 });
                     end.bytes_received = end.bytes_received.map(|bytes| bytes.max(received));
+                    let evicted = self.world.monitor.evicted.contains(cookie);
                     self.world.record(ConnectionRecord::Ended(event(now_ns, cookie, whose), end));
+                    if evicted && !self.world.monitor.evicted.contains(cookie) {
+                        let sent = end.acked - u64::from(whose & 2 != 0 && end.acked > 0);
+                        self.said.evicted(cookie, [Some(sent), end.bytes_received]);
+                    }
                 }
             }
             12..=15 => {
@@ -213,9 +277,12 @@ impl Play {
                     self.world.record(ConnectionRecord::Payload { cookie, sent, offset: 0, bytes });
                 }
             }
-            20..=22 => self.world.settle(),
+            20 | 21 => self.world.settle(),
+            22 => self.collect(),
             23 | 24 => {
-                if let Some(socket) = self.socket(whose).copied() {
+                if let Some(socket) = self.socket(whose) {
+                    socket.found = true;
+                    let socket = *socket;
                     self.find(socket);
                 }
             }
@@ -225,6 +292,22 @@ impl Play {
             _ => self.restart(),
         }
         self.hear();
+    }
+
+    /// The kernel side counts what it has no room for: by peer, network or port.
+    fn group(&mut self, socket: SocketEvent, sums: OverloadSums, level: u8) {
+        let level = match level % 3 {
+            0 => OverloadLevel::Peer,
+            1 => OverloadLevel::Network,
+            _ => OverloadLevel::Port,
+        };
+        self.groups.push(group(level, socket, sums));
+    }
+
+    fn collect(&mut self) {
+        let groups = std::mem::take(&mut self.groups);
+        self.world.monitor.apply(Input::Counted(&groups), self.world.now);
+        self.world.monitor.send_sums(self.world.now);
     }
 
     fn find(&mut self, Socket { cookie, whose, sent, received, .. }: Socket) {
@@ -237,6 +320,8 @@ impl Play {
     }
 
     fn restart(&mut self) {
+        self.collect();
+        self.sockets.iter_mut().for_each(|socket| socket.found = true);
         self.world.stop();
         self.hear();
         self.said.run += 1;
@@ -264,6 +349,7 @@ fn play(steps: &[[u8; 4]]) {
     }
     let lost = play.world.monitor.tally.as_ref().map(gdprport_core::ledger::Tally::lost);
     assert_eq!(lost, Some(0));
+    play.collect();
     play.world.stop();
     play.hear();
     let before = play.world.sums();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use gdprport_core::counters::OverloadCounters;
 use gdprport_core::event::{ByReason, Coverage, KernelCounts};
 
 /// What was seen, delivered and lost. All are counts of events, except for the flows.
@@ -48,6 +49,9 @@ pub(crate) struct CoverageStatus {
     /// Flows found open whose opening was not seen although their port was watched.
     #[serde(default)]
     pub found_late: u64,
+    /// Connections that were counted because there was no room to describe each.
+    #[serde(default)]
+    pub overload: OverloadCounters,
     /// What of the host could not be looked at last, by reason: network namespaces, sockets, processes. Nothing there was
     /// taken for gone.
     #[serde(default)]
@@ -93,6 +97,7 @@ impl From<Coverage> for CoverageStatus {
             opening_missed: snapshot.opening_missed,
             end_missed: snapshot.end_missed,
             found_late: 0,
+            overload: OverloadCounters::default(),
             unseen: ByReason::new(),
             unwatched: snapshot.unwatched,
             unwatched_listeners: snapshot.unwatched_listeners,

@@ -121,6 +121,7 @@ impl Status {
                 let what = unseen.iter().map(|(reason, n)| format!("{reason} {n}")).collect::<Vec<_>>();
                 format!("the host cannot be looked at completely ({})", what.join(", "))
             }),
+            self.summed(),
             (absent > 0).then(|| format!("{absent} {} missing", plural(absent, "hook"))),
             reload_refused.then(|| "the last reload was refused".to_owned()),
             (self.translations.dropped > 0).then(|| {
@@ -153,6 +154,17 @@ impl Status {
                 .map(|sink| format!("sink {} fails", sink.counts.name)),
         )
         .collect()
+    }
+
+    /// What is known by sums alone. Nothing of it is lost.
+    fn summed(&self) -> Option<String> {
+        let counts = &self.coverage.overload.counts;
+        let sums = counts.began().saturating_add(counts.ends_of_described);
+        (sums > 0).then(|| {
+            format!(
+                "{sums} connections were counted and not described: a burst had no room in the ring buffer"
+            )
+        })
     }
 
     /// Why the ledger is not written in time. That none is kept was asked for.

@@ -14,15 +14,30 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::*;
-use gdprport_core::counters::{ContainerCounters, OwnerCounters, PortCounters};
+use gdprport_core::counters::{ContainerCounters, OverloadCounters, OwnerCounters, PortCounters};
 use gdprport_core::event::{ByReason, KernelCounts, SinkCounts};
 use gdprport_core::model::PostureState;
+use gdprport_core::overload::OverloadCounts;
 use gdprport_core::verdict::ReasonId;
 
 const DIGEST: &str = "sha256:3f1c9b7e5a2d4c8f0e6b1a3d5f7092846b8cade0f1325476980badcfe1023547";
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("a timestamp")
+}
+
+/// A burst that there was no room to describe.
+fn overload() -> OverloadCounters {
+    let counts = OverloadCounts {
+        opened: 25_012,
+        failed: 130,
+        closed: 25_006,
+        ends_of_described: 2,
+        bytes_sent: 41_300_112,
+        bytes_received: 3_204_551,
+        ..OverloadCounts::default()
+    };
+    OverloadCounters { counts, groups: 411, missing: 0, described_later: 6 }
 }
 
 fn kernel() -> Kernel {
@@ -107,10 +122,10 @@ fn idle(name: &str, number: u16, protocol: Option<&str>, declared: bool) -> Port
 
 fn places() -> BTreeMap<String, PlaceCounts> {
     let counts =
-        |seen, emitted, filtered, dropped| PlaceCounts { seen, emitted, filtered, grouped: 0, dropped };
+        |seen, emitted, filtered, grouped, dropped| PlaceCounts { seen, emitted, filtered, grouped, dropped };
     [
-        ("established".to_owned(), counts(3_144_675, 3_144_663, 0, 12)),
-        ("payload".to_owned(), counts(19_975_766, 1_572_627, 18_403_139, 0)),
+        ("established".to_owned(), counts(3_194_825, 3_144_663, 0, 50_150, 12)),
+        ("payload".to_owned(), counts(19_975_766, 1_572_627, 18_403_139, 0, 0)),
     ]
     .into()
 }
@@ -200,10 +215,10 @@ pub(crate) fn status() -> Status {
         coverage: CoverageStatus {
             since: at("2026-11-20T08:15:00Z"),
             kernel: KernelCounts {
-                seen: 23_120_441,
+                seen: 23_170_591,
                 emitted: 4_717_290,
                 filtered: 18_403_139,
-                grouped: 0,
+                grouped: 50_150,
                 dropped: [("ring-full".into(), 12)].into(),
                 owners_unkept: 0,
             },
@@ -219,6 +234,7 @@ pub(crate) fn status() -> Status {
             opening_missed: 0,
             end_missed: 0,
             found_late: 0,
+            overload: overload(),
             unseen: ByReason::new(),
             unwatched: 0,
             evicted_listeners: 0,
@@ -310,6 +326,9 @@ pub(crate) fn healthy() -> Status {
     status.policy.last_reload = None;
     status.policy.unresolved.clear();
     status.coverage.kernel.dropped.clear();
+    status.coverage.kernel.seen -= status.coverage.kernel.grouped;
+    status.coverage.kernel.grouped = 0;
+    status.coverage.overload = OverloadCounters::default();
     status.coverage.last_loss = None;
     status.sinks.truncate(1);
     status.ledger = LedgerStatus {

@@ -68,6 +68,7 @@ pub(super) fn metrics(coverage: &CoverageStatus) -> Vec<Family> {
 }
 
 fn tables(coverage: &CoverageStatus) -> Vec<Family> {
+    let summed = &coverage.overload.counts;
     let lost = [
         ("flow-table", coverage.evicted),
         ("listener-table", coverage.evicted_listeners),
@@ -81,6 +82,23 @@ fn tables(coverage: &CoverageStatus) -> Vec<Family> {
             &["what"],
             "Flows and listeners forgotten by a full table (`flow-table`, `listener-table`), and flows whose `end`, `opening` or `posture` was not seen.",
             Samples::by(lost),
+        ),
+        Family::counter(
+            "gdprport_overload_connections_total",
+            &["what"],
+            "Connections that were counted because there was no room to describe each: those that were `opened`, `failed` and `closed`, and ends of `described` ones.",
+            Samples::by([
+                ("closed", summed.closed),
+                ("described", summed.ends_of_described),
+                ("failed", summed.failed),
+                ("opened", summed.opened),
+            ]),
+        ),
+        Family::counter(
+            "gdprport_overload_groups_total",
+            &[],
+            "Groups in which the kernel programs have counted connections.",
+            Samples::one(coverage.overload.groups),
         ),
         Family::counter(
             "gdprport_flows_opening_missed_total",

@@ -186,14 +186,12 @@ impl Probes {
 
     /// What collects the groups in which the kernel side counts connections, for a thread that may wait; `None` once it was
     /// taken.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the loop does not collect yet"))]
     #[must_use]
     pub(crate) const fn collector(&mut self) -> Option<Collector> {
         self.collector.take()
     }
 
     /// Notes for the next checkpoint that everything collected up to here was reported ([`super::Collected::accounted`]).
-    #[expect(dead_code, reason = "the loop does not collect yet")]
     pub(crate) const fn note_collected(&mut self, accounted: u64) {
         self.collected = accounted;
     }

@@ -8,7 +8,6 @@ mod load;
 mod loaded;
 mod log;
 mod netns;
-#[cfg_attr(not(test), expect(dead_code, reason = "the loop does not collect yet"))]
 mod overload;
 mod pins;
 pub(super) mod requirements;
@@ -23,7 +22,6 @@ pub(super) mod tracefs;
 pub(crate) use error::LoadError;
 pub(crate) use load::{HookStatus, Sizes};
 pub(crate) use loaded::{HookRuns, Probes};
-#[cfg_attr(not(test), expect(unused_imports, reason = "the loop does not collect yet"))]
 pub(crate) use overload::{Collected, Collector};
 pub(crate) use pins::{PinDirectory, PinError, is_bpffs};
 pub(crate) use requirements::{check, check_btf, check_capabilities, check_release};

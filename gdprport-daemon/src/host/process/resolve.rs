@@ -59,6 +59,19 @@ impl Resolver {
         process
     }
 
+    /// What an owner of many connections proves of each process among them, whichever it was: what its exec id, its cgroup id
+    /// and its user and group stand for. Without a process id, and `None` if there is no owner.
+    pub fn resolve_common(&mut self, owner: &OwnerRef, tasks: &dyn TaskLookup) -> Option<Shared<Process>> {
+        if owner.role == SocketRole::None {
+            return None;
+        }
+        self.counters.asked += 1;
+        self.load_exec(owner.exec_id, tasks);
+        let process = self.assemble(owner, &ProcessFacts::default());
+        self.counters.exe_unknown += u64::from(process.exe.is_none());
+        Some(Shared::new(process))
+    }
+
     /// True if names have arrived, since the last call, that a result had to go without: of users, groups or containers.
     pub fn late_names_arrived(&mut self) -> bool {
         let now_ns = boottime_ns();

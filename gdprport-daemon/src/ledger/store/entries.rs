@@ -55,7 +55,8 @@ fn end_last_run(db: &Connection, now: Timestamp) -> Result<()> {
     let Some(seen) = last.map(timestamp) else { return Ok(()) };
     let to = if now >= seen { now } else { seen.saturating_add(NOT_KNOWN).unwrap_or(seen) };
     end_run(db, RunEnd::Killed, seen)?;
-    let gap = Gap { from: seen, to, lost: 0, bound: Some(Bound::AtLeast), reason: KILLED.into() };
+    let gap =
+        Gap { from: seen, to, lost: 0, bound: Some(Bound::AtLeast), summed: None, reason: KILLED.into() };
     add_gap(db, &gap)
 }
 

@@ -48,8 +48,14 @@ fn hours_gaps_and_notes_are_what_a_reader_gets() {
         Batch { until: at(of * 3_600), coverage: vec![coverage], volume: vec![volume], ..Batch::default() }
     };
     let growing = |lost| {
-        let gap =
-            Gap { from: at(5), to: at(6), lost, bound: Some(Bound::AtMost), reason: "sink:file".into() };
+        let gap = Gap {
+            from: at(5),
+            to: at(6),
+            lost,
+            bound: Some(Bound::AtMost),
+            summed: None,
+            reason: "sink:file".into(),
+        };
         Batch { until: at(9_000), entries: vec![Entry::Gap(gap)], ..Batch::default() }
     };
     scene.written(vec![

@@ -134,6 +134,7 @@ fn of_edge(active: &ActivePolicy, edge: &Edge, now: jiff::Timestamp) -> Explanat
         owner_withheld: None,
         posture: posture.as_ref(),
         peer_missing: rolled_up.as_deref(),
+        peer_within: None,
     };
     active.explain(&facts, now)
 }
@@ -205,6 +206,7 @@ fn made_up(args: &ExplainArgs, active: &ActivePolicy, now: jiff::Timestamp) -> a
         owner_withheld: None,
         posture: posture.as_ref(),
         peer_missing: missing,
+        peer_within: None,
     };
     Ok(active.explain(&facts, now))
 }

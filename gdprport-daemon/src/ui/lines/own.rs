@@ -5,6 +5,7 @@ use super::super::tone::Tone;
 use super::paint::Span;
 use gdprport_core::audit::Change;
 use gdprport_core::event::{AuditFinding, Bound, CoverageEvent, DaemonStart, PolicyEvent, SinkLost};
+use gdprport_core::figures::thousands;
 
 pub(super) fn audited(finding: &AuditFinding) -> Vec<Span> {
     let tone = match finding.state {
@@ -43,6 +44,10 @@ pub(super) fn coverage(event: &CoverageEvent) -> Vec<Span> {
     let uncounted: Vec<String> = uncounted.collect();
     if !uncounted.is_empty() {
         pieces.push((Tone::Warn, format!("{}, ", list(uncounted))));
+    }
+    let summed: u64 = coverage.gaps.iter().filter_map(|gap| gap.summed).sum();
+    if summed > 0 {
+        pieces.push((Tone::Warn, format!("{} counted and not described, ", thousands(summed))));
     }
     if coverage.lost() == 0 {
         pieces.push((Tone::Good, "none lost".to_owned()));

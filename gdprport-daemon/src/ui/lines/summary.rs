@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use gdprport_core::event::{Body, FlowSummary, Group, Summary};
+use gdprport_core::event::{Body, FlowSummary, Group, StandsFor, Summary};
 use gdprport_core::figures::thousands as count;
 use gdprport_core::verdict::Verdict;
 use jiff::tz::TimeZone;
@@ -40,7 +40,16 @@ pub(super) fn tail(event: &FlowSummary, zone: &TimeZone) -> Vec<Span> {
         let until = if auto.until.is_some() { ", one by one again" } else { "" };
         tail.push((Tone::Dim, format!(" · {} since {since}{until}", auto.because.as_str())));
     }
+    if let Some(overload) = &event.summary.overload {
+        tail.push((Tone::Warn, format!(" · {}", overload.why.as_str())));
+    }
     tail
+}
+
+/// How many connections a violation stands for.
+pub(super) fn stands_for(overload: &StandsFor) -> Span {
+    let StandsFor { why, connections } = overload;
+    (Tone::Warn, format!(" · one of {} counted ({})", count(*connections), why.as_str()))
 }
 
 fn who(group: &Group) -> Vec<Span> {
@@ -108,7 +117,14 @@ fn counts(summary: &Summary) -> String {
             write!(text, " {} {word}", count(number)).expect("writing to memory cannot fail");
         }
     }
-    if summary.events == 0 {
+    let overload = summary.overload.as_ref();
+    let others = overload.map(|overload| (overload.ends_of_described, overload.evicted)).unwrap_or_default();
+    for (number, word) in [(others.0, "ends of described flows"), (others.1, "evicted")] {
+        if number > 0 {
+            write!(text, " {} {word}", count(number)).expect("writing to memory cannot fail");
+        }
+    }
+    if summary.events == 0 && others == (0, 0) {
         text.push_str(" nothing more");
     }
     write!(text, " ↑{} ↓{}", bytes(summary.bytes_sent), bytes(summary.bytes_received))

@@ -132,6 +132,8 @@ pub(super) const POLICY: Custom<Text> = Custom { key: CS6, label: "policy" };
 pub(super) const ENCRYPTION: Custom<Text> = Custom { key: FLEX1, label: "encryption" };
 /// How the process is known.
 pub(super) const ATTRIBUTION: Custom<Text> = Custom { key: FLEX2, label: "attribution" };
+/// Why connections were counted where there was no room to describe each.
+pub(super) const OVERLOAD: Custom<Text> = Custom { key: FLEX2, label: "overload" };
 /// Number within the run.
 pub(super) const SEQUENCE: Custom<Plain> = Custom { key: CN1, label: "sequence" };
 /// Milliseconds.

@@ -80,6 +80,10 @@ pub(super) fn flow(event: &FlowEvent, to: &mut Extension<'_>) {
     if let Some(posture) = &event.posture {
         to.custom(key::ENCRYPTION, posture.state.as_str());
     }
+    // How many it stands for.
+    if let Some(overload) = &event.overload {
+        to.number(key::CNT, overload.connections);
+    }
     known(event.process.as_deref(), to);
     judged(&event.verdict, event.accepted.as_deref(), event.policy.as_ref(), to);
 }

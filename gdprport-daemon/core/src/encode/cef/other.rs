@@ -52,6 +52,7 @@ fn summary(event: &FlowSummary, to: &mut Extension<'_>) {
     // 1: aggregated.
     to.number(key::TYPE, 1);
     to.number(key::CNT, summary.events);
+    to.custom(key::OVERLOAD, summary.overload.as_ref().map_or("", |overload| overload.why.as_str()));
     to.time(key::START, summary.from);
     to.time(key::END, summary.to);
     match &event.verdict {

@@ -76,6 +76,7 @@ pub(super) fn own_flow(event: &FlowEvent, o: &mut Object<'_>) {
             o.all("alpn", &posture.alpn);
         });
     }
+    o.may("overload", event.overload.as_ref());
     judged(&event.verdict, event.accepted.as_deref(), event.policy.as_ref(), o);
 }
 

@@ -179,6 +179,7 @@ fn own_summary(event: &FlowSummary, o: &mut Object<'_>) {
         }
         o.may("auto", summary.auto.as_ref());
         o.may("coarse", summary.coarse.as_ref());
+        o.may("overload", summary.overload.as_ref());
         o.put("first", Micros(summary.first));
         o.put("last", Micros(summary.last));
     });
@@ -254,11 +255,13 @@ fn coverage(coverage: &Coverage, o: &mut Object<'_>) {
     o.put("end_missed", coverage.end_missed);
     o.put("unwatched", coverage.unwatched);
     o.put("unwatched_listeners", coverage.unwatched_listeners);
+    o.may("overload", coverage.overload.as_ref());
     if let Some(kernel) = &coverage.kernel {
         o.object("kernel", |o| {
             o.put("seen", kernel.seen);
             o.put("emitted", kernel.emitted);
             o.put("filtered", kernel.filtered);
+            o.put("grouped", kernel.grouped);
             by_reason("dropped", &kernel.dropped, o);
             o.put("owners_unkept", kernel.owners_unkept);
         });

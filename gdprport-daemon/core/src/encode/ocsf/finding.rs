@@ -16,6 +16,7 @@ pub(super) fn violation(event: &Event, violation: &Violation, o: &mut Object<'_>
     match violation {
         Violation::Flow(flow) => {
             status(flow.accepted.as_deref(), o);
+            o.may("count", flow.overload.map(|overload| overload.connections));
             network::times(flow, o);
             let uid = format!("{}/{}/{}", event.host.boot_id, flow.flow.cookie, flow.flow.id);
             o.object("finding_info", |o| detected(&uid, &flow.verdict, event, o));

@@ -178,6 +178,7 @@ fn flow(event: &FlowEvent, o: &mut Object<'_>) {
     o.may("posture", event.posture.as_deref());
     o.put("verdict", VerdictRef::from(&*event.verdict));
     o.may("accepted", event.accepted.as_deref());
+    o.may("overload", event.overload.as_ref());
 }
 
 fn listener(event: &ListenerEvent, o: &mut Object<'_>) {

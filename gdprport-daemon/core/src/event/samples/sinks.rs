@@ -15,6 +15,7 @@ pub fn lost() -> Body {
             to: "2026-11-23T13:19:11Z".parse().expect("a timestamp"),
             lost: 9,
             bound: None,
+            summed: None,
             reason: "removed".into(),
         },
     }))

@@ -40,6 +40,7 @@ pub fn fixed(port: Shared<Port>, policy: Option<PolicyRef>) -> FlowSummary {
             last: time("2026-11-23T13:19:58Z"),
             auto: None,
             coarse: None,
+            overload: None,
         },
         verdict: None,
         accepted: None,

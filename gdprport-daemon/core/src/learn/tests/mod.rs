@@ -104,6 +104,7 @@ fn verdict(
     };
     let facts = Facts {
         peer_missing: None,
+        peer_within: None,
         direction,
         local,
         peer,

@@ -100,6 +100,24 @@ impl Rows {
             Some(index) => index,
             None => self.row_by_value(glance, flow, port, policy, hour)?,
         };
+        self.touch(index, now)
+    }
+
+    /// The row of flows with a peer in this network, likewise.
+    pub(super) fn row_within(
+        &mut self,
+        flow: &Flow,
+        peer: IpNet,
+        port: &Arc<PortKey>,
+        policy: Option<&Arc<str>>,
+        now: Timestamp,
+    ) -> Option<&mut Row> {
+        let index = self.find_by_value(flow, peer, port, policy, hour_of(now))?;
+        self.touch(index, now)
+    }
+
+    #[inline]
+    fn touch(&mut self, index: u32, now: Timestamp) -> Option<&mut Row> {
         let row = self.rows.get_mut(index as usize)?;
         if !row.touched {
             row.touched = true;
@@ -119,13 +137,26 @@ impl Rows {
         policy: Option<&Arc<str>>,
         hour: Hour,
     ) -> Option<u32> {
+        let index = self.find_by_value(flow, peer(flow).to_canonical().into(), port, policy, hour)?;
+        self.seen.insert(glance, flow, index);
+        Some(index)
+    }
+
+    fn find_by_value(
+        &mut self,
+        flow: &Flow,
+        peer: IpNet,
+        port: &Arc<PortKey>,
+        policy: Option<&Arc<str>>,
+        hour: Hour,
+    ) -> Option<u32> {
         let identity = self.identity(flow.process.as_ref())?;
         let verdict = self.verdict(VerdictKey::from(&*flow.verdict))?;
         let posture = PostureKey::of(flow.posture.as_deref());
         let bytes = size_of::<PostureKey>() + posture.cipher.as_ref().map_or(0, |cipher| cipher.len());
         let posture = self.postures.intern(posture, bytes)?;
-        let peer = peer(flow).to_canonical();
-        let peer = self.left.map_or_else(|| IpNet::from(peer), |left| left.network(peer));
+        let left = self.left.map(|left| left.network(peer.addr()));
+        let peer = left.filter(|left| left.prefix_len() < peer.prefix_len()).unwrap_or(peer);
         let key = EdgeKey {
             port: Arc::clone(port),
             direction: flow.direction,
@@ -135,9 +166,7 @@ impl Rows {
             posture,
             policy: policy.cloned(),
         };
-        let index = self.find_or_insert(key, hour)?;
-        self.seen.insert(glance, flow, index);
-        Some(index)
+        self.find_or_insert(key, hour)
     }
 
     fn find_or_insert(&mut self, key: EdgeKey, hour: Hour) -> Option<u32> {

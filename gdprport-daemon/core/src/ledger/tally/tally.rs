@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::covered::Covered;
@@ -12,8 +13,9 @@ use super::open::OpenFlows;
 use super::row::hour_of;
 use super::rows::Rows;
 use crate::flow::{Change, ChangeKind, Flow, Removal};
-use crate::ledger::{Batch, Entry, ListenerDelta, ListenerEvent, PortKey, VerdictKey};
+use crate::ledger::{Batch, Counts, Entry, ListenerDelta, ListenerEvent, PortKey, VerdictKey};
 use crate::listener::Listener;
+use crate::overload::OverloadCounts;
 use crate::privacy::Truncate;
 
 /// Names of ports and digests of policies that are kept, bytes. One policy has at most 65,536 ports.
@@ -144,6 +146,25 @@ impl Tally {
         let (sent, received) = standing.advance(flow);
         counts.bytes_sent = counts.bytes_sent.saturating_add(sent);
         counts.bytes_received = counts.bytes_received.saturating_add(received);
+    }
+
+    /// Takes connections that were counted together, as they are shown. `flow`: one of them, of which counts what they have
+    /// in common; their peers are in `peer`. Flows that a full table forgot are lost for the day's rows, as each of them is.
+    pub fn summed(&mut self, flow: &Flow, peer: IpNet, counts: &OverloadCounts, now: Timestamp) {
+        let OverloadCounts { opened, closed, failed, bytes_sent, bytes_received, .. } = *counts;
+        if [opened, closed, failed, bytes_sent, bytes_received] == [0; 5] {
+            return;
+        }
+        let Self { rows, ports, policy, .. } = self;
+        let Some((place, port)) = flow.port_index.and_then(|index| Some((index, ports.get(index)?))) else {
+            return;
+        };
+        let Some(row) = rows.row_within(flow, peer, port, policy.as_ref(), now) else {
+            let all = counts.began().max(closed).max(1);
+            self.lost = self.lost.saturating_add(all - 1);
+            return self.lose(place, now);
+        };
+        row.counts.add(&Counts { flows: counts.began(), opened, closed, failed, bytes_sent, bytes_received });
     }
 
     /// A flow of the table, as it is shown, still stands where it stood; to be called for each when a day begins, so that it shows in every

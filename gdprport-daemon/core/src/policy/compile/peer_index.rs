@@ -4,7 +4,6 @@
 //! `rule_index`'s.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -43,11 +42,11 @@ struct TrieNode {
 }
 
 impl PeerIndex {
-    /// Calls `visit` with every item that contains one of the addresses, or any address at all; an item may come more than
-    /// once.
+    /// Calls `visit` with every item that contains one of the addresses or networks as a whole, or any address at all; an
+    /// item may come more than once.
     pub(crate) fn each(
         &self,
-        addresses: impl IntoIterator<Item = IpAddr>,
+        addresses: impl IntoIterator<Item = IpNet>,
         names: &DnsNames,
         mut visit: impl FnMut(ItemId),
     ) {
@@ -55,13 +54,27 @@ impl PeerIndex {
         addresses.into_iter().for_each(|address| self.each_of(address, names, &mut visit));
     }
 
-    fn each_of(&self, address: IpAddr, names: &DnsNames, mut visit: impl FnMut(ItemId)) {
-        let mut next = self.trie.get_lpm(&IpNet::from(address)).map(|(_, node)| *node);
+    fn each_of(&self, address: IpNet, names: &DnsNames, mut visit: impl FnMut(ItemId)) {
+        let mut next = self.trie.get_lpm(&address).map(|(_, node)| *node);
         while let Some(node) = next.and_then(|node| self.nodes.get(node as usize)) {
             node.items.iter().copied().for_each(&mut visit);
             next = node.parent;
         }
-        for name in names.at(address) {
+        // A name has addresses and no networks.
+        let host = (address.prefix_len() == address.max_prefix_len()).then(|| address.addr());
+        for name in host.into_iter().flat_map(|host| names.at(host)) {
+            self.hosts.get(name).into_iter().flatten().copied().for_each(&mut visit);
+        }
+    }
+
+    /// Calls `visit` with every item that contains a part of a network and perhaps not all of it; an item may come more than
+    /// once.
+    pub(crate) fn each_within(&self, network: IpNet, names: &DnsNames, mut visit: impl FnMut(ItemId)) {
+        for (_, node) in self.trie.children(&network) {
+            let items = self.nodes.get(*node as usize).map_or(&[][..], |node| &node.items);
+            items.iter().copied().for_each(&mut visit);
+        }
+        for name in names.within(network) {
             self.hosts.get(name).into_iter().flatten().copied().for_each(&mut visit);
         }
     }

@@ -36,6 +36,9 @@ const NEAREST: usize = 256;
 pub(super) const MAY_BE_TRANSLATED: &str =
     "as the connection may be translated by this host and connection tracking has not shown how";
 
+/// Why the peer of each connection is not known of those that were counted by network.
+pub(super) const COUNTED_TOGETHER: &str = "as the connections were counted together by network";
+
 /// One evaluation that no rule decided.
 pub(super) struct Undeclared<'q> {
     pub active: &'q ActivePolicy,
@@ -105,8 +108,9 @@ impl Assessment {
 pub(super) struct PeerFacts<'q> {
     /// The items that contain it, ascending.
     pub inside: Vec<ItemId>,
-    /// The items of this declaration with a name that is not resolved, ascending.
-    unresolved: &'q [ItemId],
+    /// The items that may contain it, ascending: those of this declaration with a name that is not resolved, and of a network
+    /// all that contain a part.
+    unresolved: Cow<'q, [ItemId]>,
     /// Whether it may have an address that is not known, which may be in any item.
     open: bool,
 }
@@ -123,13 +127,20 @@ impl Undeclared<'_> {
         self.active.policy().peers.each(peers.known(), self.active.names(), |item| inside.push(item));
         inside.sort_unstable();
         inside.dedup();
-        PeerFacts { inside, unresolved: self.active.unresolved(self.number), open: peers.open }
+        let mut unresolved = Cow::Borrowed(self.active.unresolved(self.number));
+        if let Some(network) = self.facts.peer_within {
+            let (index, names) = (&self.active.policy().peers, self.active.names());
+            index.each_within(network, names, |item| unresolved.to_mut().push(item));
+            unresolved.to_mut().sort_unstable();
+            unresolved.to_mut().dedup();
+        }
+        PeerFacts { inside, unresolved, open: peers.open }
     }
 
     pub(super) fn assess(&self, rule: &CompiledRule, peer: &PeerFacts<'_>) -> Assessment {
         let peers = if intersect(&rule.peers, &peer.inside) {
             Fit::Matches
-        } else if peer.open || intersect(&rule.peers, peer.unresolved) {
+        } else if peer.open || intersect(&rule.peers, &peer.unresolved) {
             Fit::Unknown
         } else {
             Fit::Fails
@@ -182,6 +193,12 @@ impl Undeclared<'_> {
             missing.push(format!(
                 "the peer is not known, {}",
                 self.facts.peer_missing.unwrap_or(MAY_BE_TRANSLATED)
+            ));
+        }
+        if let (Some(Fit::Unknown), Some(network)) = (assessment.peers, self.facts.peer_within) {
+            let network = self.active.privacy().map_or(network, |privacy| privacy.network(network));
+            missing.push(format!(
+                "whether the peers in {network} are all that the rule allows, {COUNTED_TOGETHER}"
             ));
         }
         if assessment.peers == Some(Fit::Unknown) {
@@ -260,9 +277,13 @@ impl Undeclared<'_> {
 
     /// The addresses that were compared, as the beginning of a sentence.
     pub(super) fn named_peer(&self) -> String {
+        if let Some(network) = self.facts.peer_within {
+            let network = self.active.privacy().map_or(network, |privacy| privacy.network(network));
+            return format!("all of {network} is");
+        }
         let show = |ip| self.active.privacy().map_or(ip, |privacy| privacy.address(ip));
         let seen = show(self.facts.peer.ip);
-        let mut known = self.facts.peers().known().map(show);
+        let mut known = self.facts.peers().known().map(|known| show(known.addr()));
         match (known.next(), known.next()) {
             (_, Some(behind)) => format!("{seen}, which leads to {behind}, is"),
             (Some(client), None) if client != seen => format!("{client}, which comes as {seen}, is"),
@@ -301,7 +322,8 @@ impl Undeclared<'_> {
         if let (Some(cause), false) = (cause, withheld.is_empty()) {
             let (keys, cause) = (withheld, cause.cause());
             let of = match self.process {
-                Some(process) => format!("process {} withheld its {keys}", process.pid),
+                Some(process) if process.pid != 0 => format!("process {} withheld its {keys}", process.pid),
+                Some(_) => format!("the processes withheld their {keys}"),
                 None => format!("the process withheld who it is, and {role} asks for {keys}"),
             };
             push(ReasonId::Unattributable, format!("{of}: {cause}"));

@@ -1,6 +1,6 @@
 //! What is known of a flow when it is evaluated.
 
-use std::net::IpAddr;
+use ipnet::IpNet;
 
 use crate::model::{Direction, Endpoint, Nat, Posture, Process, Withheld};
 
@@ -21,8 +21,11 @@ pub struct Facts<'a> {
     pub owner_withheld: Option<Withheld>,
     /// What was seen of its encryption; `None`: nothing yet.
     pub posture: Option<&'a Posture>,
-    /// Why `peer` is not the peer's address; only of flows that somebody asks about, never of one that was seen.
+    /// Why `peer` is not the peer's address: of flows that somebody asks about, and of connections that were counted together.
+    /// Never of one that was seen alone.
     pub peer_missing: Option<&'a str>,
+    /// The network that all peers are in, of connections that were counted together; `peer` is that of one of them.
+    pub peer_within: Option<IpNet>,
 }
 
 impl Facts<'_> {
@@ -41,12 +44,12 @@ impl Facts<'_> {
     /// gateway's must not pass as the gateway. Of a connection that was made here it is the address that the process
     /// called, or the one that it was sent on to.
     pub(crate) fn peers(&self) -> Peers {
-        let seen = self.peer.ip;
+        let seen = self.peer_within.unwrap_or_else(|| self.peer.ip.into());
         if self.peer_missing.is_some() {
             return Peers { known: [None, None], open: true };
         }
         let open = self.nat.is_some_and(Nat::is_open);
-        let behind = self.nat.and_then(Nat::translation).and_then(|nat| Some(nat.peer?.ip));
+        let behind = self.nat.and_then(Nat::translation).and_then(|nat| Some(IpNet::from(nat.peer?.ip)));
         let known = match (self.direction, behind) {
             (Direction::In, _) if open => [None, None],
             (Direction::In, Some(client)) => [Some(client), None],
@@ -57,17 +60,17 @@ impl Facts<'_> {
     }
 }
 
-/// The addresses by which a flow's peer is compared.
+/// The addresses by which a flow's peer is compared: each is one of full length, or a network that all peers are in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Peers {
-    known: [Option<IpAddr>; 2],
+    known: [Option<IpNet>; 2],
     /// Whether there may be another one, which is not known.
     pub(crate) open: bool,
 }
 
 impl Peers {
     /// Those that are known.
-    pub(crate) fn known(self) -> impl Iterator<Item = IpAddr> {
+    pub(crate) fn known(self) -> impl Iterator<Item = IpNet> {
         self.known.into_iter().flatten()
     }
 }

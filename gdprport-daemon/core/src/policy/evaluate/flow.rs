@@ -59,10 +59,15 @@ impl ActivePolicy {
         };
         let verdict = match other(&|other| self.is_open(other)) {
             Some(other) => open(&other.info.name, "which has a host name that is not resolved", verdict),
-            // No service contains the address that the process called.
-            None if facts.peers().open && !by_peer => match other(&|_| true) {
+            // No service contains the address that the process called, or a part of the network that all peers are in may be
+            // another one's.
+            None if facts.peers().open && !by_peer || facts.peer_within.is_some() => match other(&|_| true) {
                 Some(other) => {
-                    let why = facts.peer_missing.unwrap_or(explain::MAY_BE_TRANSLATED);
+                    let why = facts.peer_missing.unwrap_or(if facts.peer_within.is_some() {
+                        explain::COUNTED_TOGETHER
+                    } else {
+                        explain::MAY_BE_TRANSLATED
+                    });
                     open(&other.info.name, why, verdict)
                 }
                 None => verdict,

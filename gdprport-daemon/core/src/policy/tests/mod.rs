@@ -15,6 +15,7 @@ mod listeners;
 mod mistakes;
 mod naming;
 mod nat;
+mod networks;
 mod order;
 mod outline;
 mod reference;
@@ -97,6 +98,7 @@ fn accepted<'a>(port: u16, peer: &str, process: Option<&'a Process>) -> Facts<'a
         owner_withheld: None,
         posture: None,
         peer_missing: None,
+        peer_within: None,
     }
 }
 
@@ -111,6 +113,7 @@ fn connected<'a>(port: u16, peer: &str, process: Option<&'a Process>) -> Facts<'
         owner_withheld: None,
         posture: None,
         peer_missing: None,
+        peer_within: None,
     }
 }
 

@@ -184,6 +184,7 @@ fn event_of(flow: &Flow) -> FlowEvent {
         posture: flow.posture.clone(),
         verdict: flow.verdict.clone(),
         accepted: None,
+        overload: None,
         policy: samples::policy(),
     }
 }

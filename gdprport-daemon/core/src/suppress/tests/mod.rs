@@ -2,6 +2,7 @@
 
 mod auto;
 mod fixed;
+mod overload;
 mod periods;
 mod reference;
 mod room;

@@ -75,7 +75,14 @@ fn listeners_and_entries_are_bounded_and_gaps_grow_together() {
     let lost = tally.lost();
     assert_eq!(lost, 70_000 - 65_536);
     for _ in 0..5_000 {
-        let gap = Gap { from: noon(), to: noon(), lost: 1, bound: None, reason: "ring-full:accept".into() };
+        let gap = Gap {
+            from: noon(),
+            to: noon(),
+            lost: 1,
+            bound: None,
+            summed: None,
+            reason: "ring-full:accept".into(),
+        };
         tally.enter(Entry::Gap(gap));
     }
     assert_eq!(tally.lost(), lost);
