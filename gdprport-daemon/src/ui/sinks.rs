@@ -116,12 +116,18 @@ fn overview(name: &str, status: &DeliverStatus, screen: &Screen) -> String {
         .iter()
         .map(|sink| {
             let (lag, totals) = (&sink.lag, &sink.totals);
-            let behind = if lag.events == 0 { "0s".to_owned() } else { duration(lag.seconds) };
+            // Where the spool was never read nobody knows what waits in it.
+            let unknown = lag.events == 0 && status.spool.error.is_some();
+            let behind = match (unknown, lag.events) {
+                (true, _) => "?".to_owned(),
+                (false, 0) => "0s".to_owned(),
+                (false, _) => duration(lag.seconds),
+            };
             vec![
                 Cell::new(Tone::Strong, named(sink)),
                 Cell::plain(&sink.transport),
                 Cell::new(tone(sink.state), sink.state.as_str()),
-                Cell::count(Tone::Plain, lag.events),
+                if unknown { Cell::new(Tone::Dim, "?") } else { Cell::count(Tone::Plain, lag.events) },
                 Cell::new(if lag.events == 0 { Tone::Dim } else { Tone::Plain }, behind),
                 Cell::count(Tone::Good, totals.delivered),
                 Cell::count(Tone::Plain, totals.filtered),

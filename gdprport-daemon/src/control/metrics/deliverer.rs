@@ -60,7 +60,7 @@ pub(crate) fn deliverer(status: &DeliverStatus) -> Vec<Family> {
     ];
     let named = named(&status.sinks);
     let shown = &named[..named.len().min(SINKS_MAX)];
-    all.extend(standing(shown));
+    all.extend(standing(shown, status.spool.error.is_none()));
     all.extend(totals(shown));
     all
 }
@@ -75,14 +75,16 @@ fn named(sinks: &[SinkStanding]) -> Vec<&SinkStanding> {
     sinks.iter().filter(|sink| plain(&sink.name) && taken.insert(&sink.name)).collect()
 }
 
-fn standing(sinks: &[&SinkStanding]) -> Vec<Family> {
+/// `readable`: whether it is known what lies in the spool.
+fn standing(sinks: &[&SinkStanding], readable: bool) -> Vec<Family> {
     let (mut states, mut kinds) = (Samples::default(), Samples::default());
     for sink in sinks {
         states.add([&sink.name, sink.state.as_str()], 1_u64);
         kinds.add([&sink.name, &sink.transport, &sink.encoding], 1_u64);
     }
+    let surveyed = if readable { sinks } else { &[] };
     let each =
-        |value: fn(&SinkStanding) -> u64| Samples::by(sinks.iter().map(|sink| (&*sink.name, value(sink))));
+        |value: fn(&SinkStanding) -> u64| Samples::by(surveyed.iter().map(|sink| (&*sink.name, value(sink))));
     let since = sinks.iter().filter_map(|sink| Some((&*sink.name, sink.failure.as_ref()?.since)));
     let success = sinks.iter().filter_map(|sink| Some((&*sink.name, sink.delivered_at?)));
     vec![
@@ -101,7 +103,7 @@ fn standing(sinks: &[&SinkStanding]) -> Vec<Family> {
         Family::gauge(
             "gdprport_deliver_lag_events",
             &["sink"],
-            "Events in the spool that the sink has not dealt with.",
+            "Events in the spool that the sink has not dealt with; no value while it cannot be read.",
             each(|sink| sink.lag.events),
         ),
         Family::gauge(
