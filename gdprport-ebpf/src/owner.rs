@@ -13,6 +13,7 @@ use gdprport_common::{Caller, ExecHeader, FILE_CAP, Hook, SocketOwner, SocketRol
 
 use crate::count::Occasion;
 use crate::maps::{EVENTS, EXECS, TASKS};
+use crate::overload;
 
 /// How many generations above an acceptor the process that opened the listener may be. Three are needed for a server
 /// that daemonizes under a manager that opened the listener: its first process's child is the master, whose children
@@ -216,6 +217,11 @@ fn ship_executable(exec_id: u64) -> bool {
         return true;
     }
     let Some(occasion) = Occasion::seen(Hook::Exec) else { return false };
+    // It is up to 800 bytes long, and who calls now will be counted in a group. The next call sends it.
+    if overload::is_nearly_full() {
+        occasion.filtered();
+        return false;
+    }
     // SAFETY: as above; with the mask the bytes are within the map's value.
     let record: &[u8] = unsafe {
         let file_len = usize::from(read_volatile(&raw const (*exec).header.file_len)) & (FILE_CAP - 1);

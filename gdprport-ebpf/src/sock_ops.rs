@@ -247,7 +247,10 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) -> Option<Occasion> {
             (*stored).since_ns = now;
             (*stored).started = Started::Yes as u8;
             (*stored).in_base = in_base;
-            if (*stored).flags & SOCKET_SYN_SEEN == 0 {
+            // A socket may have been used for another connection before, which was counted in a group.
+            let flags_before = (*stored).flags & SOCKET_SYN_SEEN;
+            (*stored).flags = flags_before;
+            if flags_before == 0 {
                 (*stored).out_base = out_base;
             }
             if kind as u8 != RecordKind::Listening as u8 && flags.posture() {

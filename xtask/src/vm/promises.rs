@@ -15,7 +15,7 @@ use crate::{sh, suite};
 /// kernel's own counters. All their tests run in a machine, except those in [`HOST_ONLY`]. What does not depend on
 /// the kernel (policies, sinks, most servers), or is too slow for an emulator (tens of thousands of connections), is
 /// in other files.
-pub(super) const FILES: [&str; 24] = [
+pub(super) const FILES: [&str; 25] = [
     "ownership",
     "executed",
     "ownership_unusual",
@@ -31,6 +31,7 @@ pub(super) const FILES: [&str; 24] = [
     "posture_capture",
     "predates_daemon",
     "conservation",
+    "overload",
     "low_memory",
     "restart",
     "fresh_start",
@@ -56,9 +57,10 @@ const CONTAINER_FILES: [&str; 3] = ["containers_docker", "containers_podman", "c
 const CONTAINER_SERIES: &str = "6.1";
 
 /// Files whose promises run one at a time: they load the machine themselves, or change a setting of it.
-const SERIAL: [&str; 8] = [
+const SERIAL: [&str; 9] = [
     "attack_wrap",
     "conservation",
+    "overload",
     "short_lived",
     "low_memory",
     SYSTEMD_FILE,

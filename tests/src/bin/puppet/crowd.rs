@@ -59,8 +59,9 @@ impl Puppet {
     }
 }
 
-/// Makes `total` connections, `ways` at a time, each closed by both ends before its thread makes the next one.
-pub(crate) fn burst(to: &str, total: u64, ways: u64) -> Reply {
+/// Makes `total` connections, `ways` at a time, sends so many bytes on each, and waits until both ends have closed it before
+/// its thread makes the next one.
+pub(crate) fn burst(to: &str, total: u64, ways: u64, bytes: usize) -> Reply {
     let to = socket::parse(to)?;
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..ways)
@@ -69,6 +70,7 @@ pub(crate) fn burst(to: &str, total: u64, ways: u64) -> Reply {
                 scope.spawn(move || -> io::Result<()> {
                     for _ in 0..share {
                         let mut stream = TcpStream::connect(to)?;
+                        stream.write_all(&vec![b'x'; bytes])?;
                         stream.shutdown(Shutdown::Write)?;
                         stream.read_to_end(&mut Vec::new())?;
                     }

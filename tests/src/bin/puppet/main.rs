@@ -92,7 +92,8 @@ fn obey(puppet: &mut Puppet, words: &[&str]) -> Reply {
         ["pair-in-thread", netns, at] => puppet.pair_in_thread(netns, at),
         ["serve"] => puppet.serve(),
         ["served"] => Ok(puppet.served.count().to_string()),
-        ["burst", to, total, ways] => crowd::burst(to, number(total)?, number(ways)?),
+        ["burst", to, total, ways] => crowd::burst(to, number(total)?, number(ways)?, 0),
+        ["burst", to, total, ways, bytes] => crowd::burst(to, number(total)?, number(ways)?, number(bytes)?),
         _ => Err(io::Error::other(format!("no such command: {}", words.join(" ")))),
     }
 }
