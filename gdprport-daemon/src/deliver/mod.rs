@@ -11,6 +11,7 @@ mod config;
 mod connect;
 mod cursor;
 mod feed;
+mod hidden;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod hostile;
 mod http;

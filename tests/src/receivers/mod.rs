@@ -3,6 +3,7 @@
 
 mod bulk;
 mod connection;
+mod echo;
 mod hec;
 mod http_fake;
 mod kafka;
@@ -19,6 +20,7 @@ mod syslog_ng;
 mod tls_front;
 
 pub use bulk::Bulk;
+pub use echo::{Echo, Tongue};
 pub use hec::Hec;
 pub use http_fake::{Fake, Mood, Plain, Protocol, Reply, Request, Taken};
 pub use kafka::{KafkaMock, KafkaRecord, TOPIC};

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::words::words;
 use crate::deliver::ANSWER_MAX;
 use crate::deliver::connect::connect;
-use crate::deliver::secret;
+use crate::deliver::hidden::Hidden;
 use crate::deliver::tls::{client_config, handshake};
 
 /// Bytes of one answer: the list of a cluster's topics is the largest, and grows with them.
@@ -33,7 +33,11 @@ impl Cluster {
     ///
     /// # Errors
     /// One sentence.
-    pub(super) async fn open(settings: &KafkaSettings, within: Duration) -> Result<Self, String> {
+    pub(super) async fn open(
+        settings: &KafkaSettings,
+        within: Duration,
+        hidden: &mut Hidden,
+    ) -> Result<Self, String> {
         let tls = tls(settings).await?;
         let brokers = settings.brokers.iter().map(ToString::to_string).collect();
         let mut builder = ClientBuilder::new(brokers)
@@ -49,7 +53,7 @@ impl Cluster {
             builder = builder.tls_config(Arc::clone(config));
         }
         if let Some(login) = &settings.login {
-            builder = builder.sasl_config(sasl(login).await?);
+            builder = builder.sasl_config(sasl(login, hidden).await?);
         }
         let client = match timeout(within, builder.build()).await {
             Ok(Ok(client)) => client,
@@ -96,8 +100,8 @@ async fn tls(settings: &KafkaSettings) -> Result<Option<Arc<ClientConfig>>, Stri
     }
 }
 
-async fn sasl(login: &KafkaLogin) -> Result<SaslConfig, String> {
-    let credentials = Credentials::new(login.user.to_string(), secret::text(&login.password).await?);
+async fn sasl(login: &KafkaLogin, hidden: &mut Hidden) -> Result<SaslConfig, String> {
+    let credentials = Credentials::new(login.user.to_string(), hidden.text(&login.password).await?);
     Ok(match login.sasl {
         Sasl::Plain => SaslConfig::Plain(credentials),
         Sasl::ScramSha256 => SaslConfig::ScramSha256(credentials),

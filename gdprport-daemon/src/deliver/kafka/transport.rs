@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::cluster::{Cluster, named};
 use super::partition::of_key;
 use super::words::failure;
+use crate::deliver::hidden::Hidden;
 use crate::deliver::{Limits, Message, Outcome, Sending, Transport, one_line};
 
 /// How long connecting may take, and a batch after that.
@@ -26,12 +27,14 @@ pub(crate) struct Kafka {
     turn: usize,
     answer: Option<String>,
     within: (Duration, Duration),
+    hidden: Hidden,
 }
 
 impl Kafka {
     /// Nothing is connected yet.
     pub(crate) fn new(settings: KafkaSettings) -> Self {
-        Self { settings, cluster: None, turn: 0, answer: None, within: (CONNECT_WITHIN, SEND_WITHIN) }
+        let within = (CONNECT_WITHIN, SEND_WITHIN);
+        Self { settings, cluster: None, turn: 0, answer: None, within, hidden: Hidden::default() }
     }
 
     /// The same with other bounds on connecting and sending.
@@ -44,7 +47,7 @@ impl Kafka {
     async fn send_batch(&mut self, batch: &[Message]) -> Outcome {
         let mut cluster = match self.cluster.take() {
             Some(cluster) => cluster,
-            None => match Cluster::open(&self.settings, self.within.0).await {
+            None => match Cluster::open(&self.settings, self.within.0, &mut self.hidden).await {
                 Ok(cluster) => cluster,
                 Err(why) => {
                     // Of several brokers each is named with what is wrong there.
@@ -119,7 +122,10 @@ fn record(message: &Message) -> Record {
 
 impl Transport for Kafka {
     fn send<'a>(&'a mut self, batch: &'a [Message]) -> Sending<'a> {
-        Box::pin(self.send_batch(batch))
+        Box::pin(async {
+            let outcome = self.send_batch(batch).await;
+            self.hidden.outcome(outcome)
+        })
     }
 
     /// Below the 1 MiB that brokers take of one batch of records by default (`message.max.bytes`), with room for headers.

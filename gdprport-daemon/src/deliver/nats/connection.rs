@@ -13,7 +13,7 @@ use gdprport_core::delivery::{Endpoint, NatsLogin, NatsSettings};
 use tokio::sync::watch;
 
 use crate::deliver::connect::REFUSES;
-use crate::deliver::secret;
+use crate::deliver::hidden::Hidden;
 use crate::deliver::tls::{client_config, explain};
 use crate::deliver::{ANSWER_MAX, one_line};
 
@@ -40,11 +40,12 @@ impl Connection {
         settings: &NatsSettings,
         server: &Endpoint,
         within: Duration,
+        hidden: &mut Hidden,
     ) -> Result<Self, String> {
         let (to, broken) = watch::channel(false);
         let to = Arc::new(to);
         let events = Arc::clone(&to);
-        let mut options = login(&settings.login, ConnectOptions::new())
+        let mut options = login(&settings.login, ConnectOptions::new(), hidden)
             .await?
             .name("gdprport")
             .connection_timeout(within)
@@ -114,19 +115,23 @@ async fn guard(
 }
 
 /// What is wrong with a secret is said without any of it.
-async fn login(login: &NatsLogin, options: ConnectOptions) -> Result<ConnectOptions, String> {
+async fn login(
+    login: &NatsLogin,
+    options: ConnectOptions,
+    hidden: &mut Hidden,
+) -> Result<ConnectOptions, String> {
     Ok(match login {
         NatsLogin::None => options,
         NatsLogin::Credentials(place) => {
-            let text = secret::text(place).await?;
+            let text = hidden.text(place).await?;
             options
                 .credentials(&text)
                 .map_err(|_| format!("the secret {place} is no credentials file of NATS"))?
         }
-        NatsLogin::Nkey(place) => options.nkey(secret::text(place).await?),
-        NatsLogin::Token(place) => options.token(secret::text(place).await?),
+        NatsLogin::Nkey(place) => options.nkey(hidden.text(place).await?),
+        NatsLogin::Token(place) => options.token(hidden.text(place).await?),
         NatsLogin::User(user, place) => {
-            options.user_and_password(user.to_string(), secret::text(place).await?)
+            options.user_and_password(user.to_string(), hidden.text(place).await?)
         }
     })
 }

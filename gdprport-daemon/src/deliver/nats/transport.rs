@@ -9,6 +9,7 @@ use gdprport_core::delivery::NatsSettings;
 use tokio::time::{Instant, timeout_at};
 
 use super::connection::Connection;
+use crate::deliver::hidden::Hidden;
 use crate::deliver::{Failure, Limits, Message, Outcome, Refused, Sending, Transport, one_line};
 
 /// How long connecting to one server may take, and to any.
@@ -26,6 +27,7 @@ pub(crate) struct Nats {
     next: usize,
     answer: Option<String>,
     within: Duration,
+    hidden: Hidden,
 }
 
 /// What became of one event, if it was not stored.
@@ -39,7 +41,14 @@ enum Unstored {
 impl Nats {
     /// Nothing is connected yet.
     pub(crate) fn new(settings: NatsSettings) -> Self {
-        Self { settings, connection: None, next: 0, answer: None, within: SEND_WITHIN }
+        Self {
+            settings,
+            connection: None,
+            next: 0,
+            answer: None,
+            within: SEND_WITHIN,
+            hidden: Hidden::default(),
+        }
     }
 
     /// The same with another bound on sending.
@@ -61,7 +70,7 @@ impl Nats {
             if left.is_zero() {
                 break;
             }
-            match Connection::open(&self.settings, server, left).await {
+            match Connection::open(&self.settings, server, left, &mut self.hidden).await {
                 Ok(connection) => return Ok(connection),
                 Err(why) => all.push(format!("{server}: {why}")),
             }
@@ -220,7 +229,10 @@ impl Nats {
 
 impl Transport for Nats {
     fn send<'a>(&'a mut self, batch: &'a [Message]) -> Sending<'a> {
-        Box::pin(self.send_batch(batch))
+        Box::pin(async {
+            let outcome = self.send_batch(batch).await;
+            self.hidden.outcome(outcome)
+        })
     }
 
     fn limits(&self) -> Limits {
@@ -228,6 +240,6 @@ impl Transport for Nats {
     }
 
     fn answer(&self) -> Option<String> {
-        self.answer.clone()
+        self.answer.as_deref().map(|answer| self.hidden.hide(answer))
     }
 }

@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use anstream::{AutoStream, ColorChoice};
 use jiff::tz::TimeZone;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::super::cli::{Color, EventsTarget, RunArgs};
 use super::super::exit::Exit;
@@ -69,9 +72,26 @@ fn render(color: bool, width: Option<NonZeroU16>) -> Render {
     Box::new(move |event, out| lines.render(event, out))
 }
 
-/// What is logged unless `GDPRPORT_LOG` says otherwise. The client of Kafka logs each of its attempts, many a second; what
-/// comes of them is in the deliverer's own lines.
-const LOG: &str = "info,rskafka=error";
+/// What is logged unless `GDPRPORT_LOG` says otherwise.
+const LOG: &str = "info";
+
+/// Clients of the network, which are never logged, whatever `GDPRPORT_LOG` says: they write what was sent and what came back as it
+/// is, and so secrets that a receiver repeats. What comes of it is in the deliverer's own lines.
+const SILENT: [&str; 9] = [
+    "async_nats",
+    "rskafka",
+    "reqwest",
+    "hyper",
+    "hyper_rustls",
+    "hyper_util",
+    "nkeys",
+    "rustls",
+    "tokio_rustls",
+];
+
+fn is_silent(target: &str) -> bool {
+    SILENT.contains(&target.split("::").next().unwrap_or(target))
+}
 
 /// The daemon's log, not its events: to standard error, from level `info` or as `GDPRPORT_LOG` sets.
 pub(super) fn log_to_stderr() {
@@ -83,6 +103,11 @@ pub(super) fn log_to_stderr() {
         .with_target(false)
         .with_ansi(terminal);
     // What collects the output of a service adds the time.
-    let outcome = if terminal { subscriber.try_init() } else { subscriber.without_time().try_init() };
+    let loud = filter_fn(|metadata| !is_silent(metadata.target()));
+    let outcome = if terminal {
+        subscriber.finish().with(loud).try_init()
+    } else {
+        subscriber.without_time().finish().with(loud).try_init()
+    };
     outcome.expect("no other subscriber was set");
 }
