@@ -13,6 +13,7 @@ pub mod ui;
 #[doc(hidden)]
 pub mod measured {
     pub use crate::app::monitor::{Evidence, Input, Monitor, Publisher};
+    pub use crate::deliver::Sent;
     pub use crate::host::cgroup::Mounts;
     pub use crate::host::clock::BootClock;
     pub use crate::host::process::{Resolver, Roots, TaskLookup};

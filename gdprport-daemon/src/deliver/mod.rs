@@ -19,6 +19,7 @@ mod http;
 mod kafka;
 mod line;
 mod lost;
+mod measured;
 mod message;
 mod nats;
 mod probe;
@@ -37,6 +38,7 @@ mod worker;
 
 pub(crate) use config::{CONFIG, ConfigError, load};
 pub(crate) use line::{bounded, one_line};
+pub use measured::Sent;
 pub(crate) use message::Message;
 pub(crate) use probe::probe;
 pub(crate) use run::{DeliverError, DeliverOptions, run, this_host};

@@ -27,6 +27,12 @@ pub(crate) fn children_ns() -> u64 {
     ns(usage.ru_utime) + ns(usage.ru_stime)
 }
 
+/// CPU time, user and system, of the calling thread so far; ns.
+pub(crate) fn thread_ns() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+}
+
 /// Pins the calling thread to the last CPU and leaves the others to the monitors.
 ///
 /// # Errors

@@ -8,6 +8,7 @@
 //! is compared and what it means; that is `xtask/src/bench`.
 
 mod clock;
+mod deliver;
 mod floor;
 mod growing;
 mod instrument;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         ["hooks", object, port] => floor::hooks(object, port, true),
         ["hooks-no-skb", object, port] => floor::hooks(object, port, false),
         ["ledger", dir, flows, edges, days] => ledger::run(dir.as_ref(), [flows, edges, days]),
+        ["deliver", receiver, events] => deliver::run(receiver, events),
         ["hold", number, count, ports @ ..] => hold(number, count, ports),
         ["serve", port] => serve(port),
         ["call", port, from, to, ways, seconds, count, pause] => call(port, from, to, [ways, seconds, count, pause]),

@@ -15,6 +15,7 @@ mod cpu;
 mod cycles;
 mod daemon;
 mod database;
+mod deliver;
 mod effort;
 mod identities;
 mod instrument;
@@ -46,7 +47,7 @@ use effort::Effort;
 use identities::Size;
 use instrument::Instrument;
 use machine::Machine;
-use session::{RunOptions, prepare, ready, save, show};
+use session::{RunOptions, build_instrument, prepare, ready, save, show};
 use subject::Subject;
 use table::Table;
 
@@ -75,6 +76,17 @@ enum Part {
     Scale(JudgedOptions),
     /// The ledger: flows a second, size, questions; and scans of a busy host
     Ledger(RunOptions),
+    /// The deliverer's transports: events a second, side by side with JSON lines over HTTP. Needs no root
+    Deliver(DeliverOptions),
+}
+
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct DeliverOptions {
+    /// How often each receiver is sent to
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -158,6 +170,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             }
             Ok(())
         }
+        Some(Part::Deliver(options)) => measure_deliver(*options),
         Some(Part::Ledger(options)) => {
             if prepare(*options)? {
                 measure_ledger(*options)?;
@@ -344,6 +357,15 @@ fn measure_cpu(options: CpuOptions) -> Result<()> {
     show("The last run of the CPU time", &machine, &[report::budgets(&budgets)], options.run);
     save("cpu", &machine, &cpu::json(&pair_runs))?;
     if options.check_budgets { check_budgets(&budgets) } else { Ok(()) }
+}
+
+fn measure_deliver(options: DeliverOptions) -> Result<()> {
+    let bench = build_instrument(options.run)?;
+    let machine = Machine::read();
+    let (rounds, events) = if options.run.tiny { (1, 8_000) } else { (options.rounds, 50_000) };
+    let results = deliver::measure(&bench, rounds, events)?;
+    show("The last run of delivery", &machine, &[deliver::table(&results)], options.run);
+    save("deliver", &machine, &deliver::json(&results))
 }
 
 fn measure_ledger(options: RunOptions) -> Result<()> {

@@ -57,6 +57,25 @@ fn build_all(release: bool) -> Result<()> {
     })
 }
 
+/// Builds the instrument alone, for what needs neither the product nor root; returns where it is.
+pub(crate) fn build_instrument(options: RunOptions) -> Result<PathBuf> {
+    step("building the instrument", || {
+        let mut cargo = sh::cargo();
+        cargo.args(["build", "--package", "gdprport-bench"]);
+        if !options.tiny {
+            cargo.arg("--release");
+        }
+        sh::loud(&mut cargo)?;
+        let path = sh::target_dir().join(profile(options)).join("gdprport-bench");
+        let shown = path.display().to_string();
+        Ok((path, shown))
+    })
+}
+
+const fn profile(options: RunOptions) -> &'static str {
+    if options.tiny { "debug" } else { "release" }
+}
+
 /// The floor's kernel programs.
 const FLOOR: &str = "gdprport-floor";
 
@@ -70,8 +89,7 @@ fn again_as_root() -> Result<()> {
 /// Starts the instrument, with a folder for this run that it removes at the end.
 pub(crate) fn ready(options: RunOptions) -> Result<(Instrument, Context)> {
     let target = sh::target_dir();
-    let profile = if options.tiny { "debug" } else { "release" };
-    let bin = |name: &str| target.join(profile).join(name);
+    let bin = |name: &str| target.join(profile(options)).join(name);
     let mut context = Context {
         gdprport: bin("gdprport"),
         bench: bin("gdprport-bench"),

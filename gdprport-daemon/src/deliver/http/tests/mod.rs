@@ -5,5 +5,4 @@ mod https;
 mod loki;
 mod ndjson;
 mod otlp;
-mod rate;
 mod splunk;
