@@ -27,6 +27,18 @@ use crate::{flow, owners, wanting};
 #[unsafe(no_mangle)]
 static RING_BYTES: u32 = 1 << 22;
 
+/// 1 if connections are counted in groups; the daemon sets this. The verifier does not look at what it excludes: before Linux
+/// 6.12 it keeps too many states apart to get to the end of it (every scalar of a program with functions is compared there).
+#[unsafe(no_mangle)]
+static GROUPS: u32 = 0;
+
+/// Whether connections are counted in groups on this kernel. Elsewhere what finds no room is counted as dropped.
+#[inline(always)]
+pub(crate) fn counts() -> bool {
+    // SAFETY: a constant of the loaded programs.
+    unsafe { read_volatile(&raw const GROUPS) != 0 }
+}
+
 /// `BPF_RB_AVAIL_DATA`: the bytes that were reserved and not read yet.
 const UNREAD: u64 = 0;
 
@@ -34,6 +46,9 @@ const UNREAD: u64 = 0;
 /// an end that is lost leaves a flow open until a comparison with the host finds that it is gone.
 #[inline(always)]
 pub(crate) fn is_nearly_full() -> bool {
+    if !counts() {
+        return false;
+    }
     // SAFETY: a constant of the loaded programs.
     let bytes = u64::from(unsafe { read_volatile(&raw const RING_BYTES) });
     EVENTS.query(UNREAD) >= bytes / 4 * 3

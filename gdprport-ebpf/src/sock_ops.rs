@@ -261,7 +261,7 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) -> Option<Occasion> {
         request_state_callbacks(ops);
         let tuple = flow::tuple(ops);
         // A connection that cannot be marked as counted in a group makes a record as long as there is room.
-        let groups = kind as u8 != RecordKind::Listening as u8 && !stored.is_null();
+        let groups = overload::counts() && kind as u8 != RecordKind::Listening as u8 && !stored.is_null();
         let room = if groups && overload::is_nearly_full() { None } else { emit::room() };
         let Some(mut entry) = room else {
             if groups {
@@ -350,7 +350,7 @@ fn state_changed(ops: *mut bpf_sock_ops) -> Option<Occasion> {
         let end = End::read(ops, sk, old, owner, record_flags);
         let room = if end.failed() && overload::is_nearly_full() { None } else { emit::room() };
         let Some(mut entry) = room else {
-            if !is_listener {
+            if overload::counts() && !is_listener {
                 return Some(occasion);
             }
             owners::forget_spare(ops.cast());
