@@ -28,7 +28,8 @@ use crate::{flow, owners, wanting};
 static RING_BYTES: u32 = 1 << 22;
 
 /// 1 if connections are counted in groups; the daemon sets this. The verifier does not look at what it excludes: before Linux
-/// 6.12 it keeps too many states apart to get to the end of it (every scalar of a program with functions is compared there).
+/// 6.12 it keeps so many states apart there (every scalar of a program with functions counts) that a start would take five
+/// times as long.
 #[unsafe(no_mangle)]
 static GROUPS: u32 = 0;
 

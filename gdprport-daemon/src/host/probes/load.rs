@@ -17,7 +17,7 @@ use super::{log, requirements, tracefs};
 /// Longest part of the verifier's output worth showing.
 pub(super) const REASON_CAP: usize = 300;
 
-/// Since when the verifier gets to the end of the programs that count connections in groups.
+/// Since when the verifier gets soon to the end of the programs that count connections in groups.
 const GROUPS_SINCE: (u32, u32) = (6, 12);
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/gdprport"));
