@@ -166,8 +166,8 @@ impl Carried {
         let ours = u64::from(fin_acked) + u64::from(!incoming);
         let theirs = u64::from(flags & FLAG_PEER_FIN != 0);
         Self {
-            sent: if acked < ours { 0 } else { acked - ours },
-            received: if received < theirs { 0 } else { received - theirs },
+            sent: acked.saturating_sub(ours),
+            received: received.saturating_sub(theirs),
             fin_unknown: flags & FLAG_PEER_FIN_UNKNOWN != 0,
         }
     }

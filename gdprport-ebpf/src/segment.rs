@@ -126,7 +126,7 @@ pub(crate) unsafe fn parse_headers(skb: *mut __sk_buff) -> Option<TcpSegment> {
         asm!("{tcp} = {tcp}", tcp = inout(reg) tcp, options(pure, nomem, nostack, preserves_flags));
         let header = tcp as *const u8;
         let start = ip_header + usize::from(*header.add(12) >> 4) * 4;
-        let len = if start < len { len - start } else { 0 };
+        let len = len.saturating_sub(start);
         Some(TcpSegment { start: start as u32, len: len as u32, header })
     }
 }
