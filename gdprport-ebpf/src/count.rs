@@ -57,6 +57,18 @@ impl Occasion {
         }
     }
 
+    /// Another function of the same run settles it, which resumes it.
+    #[inline(always)]
+    pub(crate) fn postponed(self) {}
+
+    /// One that was postponed.
+    #[inline(always)]
+    pub(crate) fn resumed(hook: Hook) -> Option<Self> {
+        let counters = COUNTERS.get_ptr_mut(0)?;
+        // SAFETY: as in `seen`.
+        Some(Self(unsafe { NonNull::new_unchecked(&raw mut (*counters).hooks[hook as usize]) }))
+    }
+
     /// There is nothing to report.
     #[inline(always)]
     pub(crate) fn filtered(self) {

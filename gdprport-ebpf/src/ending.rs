@@ -1,5 +1,6 @@
 //! How a socket ended: what its last state, its counters and its error say, as a record.
 
+use core::arch::asm;
 use core::ptr::read_volatile;
 
 use aya_ebpf::bindings::{
@@ -15,14 +16,50 @@ use gdprport_common::{
 use crate::flow::SocketTuple;
 use crate::{fin, flow, socket_error};
 
-/// The end of a socket.
-pub(crate) struct End {
+/// What the state, the owner and the error of a socket say about its end.
+#[derive(Clone, Copy)]
+pub(crate) struct Signs {
     pub kind: RecordKind,
     /// The state before.
-    pub old: u32,
+    pub old: u8,
     /// Those of the record.
     pub flags: u8,
     pub error: u8,
+}
+
+impl Signs {
+    /// As a number, which is not 0. Not those of a listener, whose end is in no group.
+    ///
+    /// The verifier must not know the number: it would go on for each that it can be. So one is added that it does not know,
+    /// and subtracted.
+    #[inline(always)]
+    pub(crate) fn pack(self, unknown: u64) -> u32 {
+        let mut packed = u64::from(u32::from_be_bytes([self.kind as u8, self.old, self.flags, self.error]));
+        // SAFETY: it only calculates.
+        unsafe {
+            asm!("{packed} += {unknown}", "{packed} -= {unknown}", packed = inout(reg) packed,
+                unknown = in(reg) unknown, options(pure, nomem, nostack, preserves_flags));
+        }
+        packed as u32
+    }
+
+    #[inline(always)]
+    pub(crate) fn unpack(packed: u32) -> Self {
+        let [kind, old, flags, error] = packed.to_be_bytes();
+        let failed = kind == RecordKind::Failed as u8;
+        Self { kind: if failed { RecordKind::Failed } else { RecordKind::Closed }, old, flags, error }
+    }
+
+    /// Whether it is that of a connect that failed.
+    #[inline(always)]
+    pub(crate) fn failed(self) -> bool {
+        self.kind as u8 == RecordKind::Failed as u8
+    }
+}
+
+/// The end of a socket.
+pub(crate) struct End {
+    pub signs: Signs,
     /// What the kernel counted, SYN and FIN included.
     pub acked: u64,
     pub received: u64,
@@ -83,20 +120,36 @@ impl End {
             } else {
                 RecordKind::Closed
             };
-            Self { kind, old, flags, error, acked, received, srtt, retransmits, tuple, now, cookie }
+            let signs = Signs { kind, old: old as u8, flags, error };
+            Self { signs, acked, received, srtt, retransmits, tuple, now, cookie }
         }
     }
 
-    /// Whether it is that of a connect that failed.
+    /// Reads the end of a socket again, of which the signs are known.
+    ///
+    /// # Safety
+    /// `ops` is the program's context.
     #[inline(always)]
-    pub(crate) fn failed(&self) -> bool {
-        self.kind as u8 == RecordKind::Failed as u8
+    pub(crate) unsafe fn again(ops: *mut bpf_sock_ops, signs: Signs) -> Self {
+        // SAFETY: guaranteed by the caller.
+        unsafe {
+            Self {
+                signs,
+                acked: read_volatile(&raw const (*ops).bytes_acked),
+                received: read_volatile(&raw const (*ops).bytes_received),
+                srtt: read_volatile(&raw const (*ops).srtt_us),
+                retransmits: read_volatile(&raw const (*ops).total_retrans),
+                tuple: flow::tuple(ops),
+                now: bpf_ktime_get_boot_ns(),
+                cookie: bpf_get_socket_cookie(ops.cast()),
+            }
+        }
     }
 
     /// Its record.
     #[inline(always)]
     pub(crate) fn record(&self, owner: &SocketOwner) -> FlowRecord {
-        let tail = if self.failed() {
+        let tail = if self.signs.failed() {
             let retransmits = if self.retransmits > 255 { 255 } else { self.retransmits as u8 };
             flow::fail_tail(owner, self.now, retransmits)
         } else {
@@ -109,10 +162,18 @@ impl End {
             })
         };
         FlowRecord {
-            old_state: self.old as u8,
-            flags: self.flags,
-            error: self.error,
-            ..flow::record(self.kind, self.cookie, &self.tuple, &owner.caller, owner.role, self.now, tail)
+            old_state: self.signs.old,
+            flags: self.signs.flags,
+            error: self.signs.error,
+            ..flow::record(
+                self.signs.kind,
+                self.cookie,
+                &self.tuple,
+                &owner.caller,
+                owner.role,
+                self.now,
+                tail,
+            )
         }
     }
 }

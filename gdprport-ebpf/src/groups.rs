@@ -15,6 +15,7 @@ use gdprport_common::{
 };
 
 use crate::count::add;
+use crate::ending::End;
 use crate::flow::SocketTuple;
 use crate::maps::{EMPTY_GROUP, GROUPS_OF_NETWORKS, GROUPS_OF_PEERS, GROUPS_OF_PORTS, OVERLOAD_EPOCH};
 
@@ -157,17 +158,17 @@ pub(crate) struct Carried {
 }
 
 impl Carried {
-    /// From what the kernel counted of a socket that left the state `old`; `flags` are those of its record. The daemon does
-    /// the same with a record (`core/decode/ending.rs`).
+    /// From what the kernel counted of a socket. The daemon does the same with a record (`core/decode/ending.rs`).
     #[inline(always)]
-    pub(crate) fn of(acked: u64, received: u64, old: u32, flags: u8, incoming: bool) -> Self {
+    pub(crate) fn of(end: &End, incoming: bool) -> Self {
+        let (old, flags) = (u32::from(end.signs.old), end.signs.flags);
         let fin_sent = old == BPF_TCP_FIN_WAIT2 || old == BPF_TCP_CLOSING || old == BPF_TCP_LAST_ACK;
         let fin_acked = fin_sent && flags & FLAG_FIN_UNACKED == 0;
         let ours = u64::from(fin_acked) + u64::from(!incoming);
         let theirs = u64::from(flags & FLAG_PEER_FIN != 0);
         Self {
-            sent: acked.saturating_sub(ours),
-            received: received.saturating_sub(theirs),
+            sent: end.acked.saturating_sub(ours),
+            received: end.received.saturating_sub(theirs),
             fin_unknown: flags & FLAG_PEER_FIN_UNKNOWN != 0,
         }
     }

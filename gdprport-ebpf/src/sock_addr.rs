@@ -163,7 +163,7 @@ unsafe fn store(sk: *mut bpf_sock, ctx: *mut bpf_sock_addr, owner: &mut SocketOw
     // SAFETY: guaranteed by the caller; its own process calls.
     unsafe {
         if !owners::store(sk, ctx.cast(), owner) {
-            diagnose::owner_unkept(sk);
+            diagnose::gp_owner_unkept();
         }
     }
 }

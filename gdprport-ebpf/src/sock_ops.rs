@@ -57,8 +57,9 @@ fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
             opened(ops, RecordKind::Listening);
         }
         BPF_SOCK_OPS_STATE_CB => {
-            if let Some(occasion) = state_changed(ops) {
-                overload::ended(ops, occasion);
+            let signs = state_changed(ops);
+            if signs != 0 {
+                overload::ended(ops, signs);
             }
         }
         BPF_SOCK_OPS_PARSE_HDR_OPT_CB => fin::inspect_segment(ops),
@@ -69,8 +70,9 @@ fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
 
 #[inline(always)]
 fn opened(ops: *mut bpf_sock_ops, kind: RecordKind) {
-    if let Some(occasion) = established(ops, kind) {
-        overload::opened(ops, kind, occasion);
+    // SAFETY: `ops` is the program's context.
+    if unsafe { gp_established(ops, kind) } {
+        overload::opened(ops, kind as u8 == RecordKind::PassiveEstablished as u8);
     }
 }
 
@@ -205,9 +207,10 @@ unsafe fn netns_cookie(ops: *mut bpf_sock_ops) -> u64 {
     }
 }
 
-/// A handshake completed, or a socket started to listen. Returns the occasion if it is to be counted in a group.
+/// A handshake completed, or a socket started to listen. Returns whether it is to be counted in a group.
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn established(ops: *mut bpf_sock_ops, kind: RecordKind) -> Option<Occasion> {
+unsafe extern "C" fn gp_established(ops: *mut bpf_sock_ops, kind: RecordKind) -> bool {
     // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
     unsafe {
         let hook = if kind as u8 == RecordKind::Listening as u8 { Hook::Listen } else { Hook::Established };
@@ -215,15 +218,15 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) -> Option<Occasion> {
         let port = if kind as u8 == RecordKind::ActiveEstablished as u8 { peer_port } else { local_port };
         let flags = port_flags(port);
         if !flags.watched() {
-            return None;
+            return false;
         }
-        let occasion = Occasion::seen(hook)?;
+        let Some(occasion) = Occasion::seen(hook) else { return false };
         let out_base = read_volatile(&raw const (*ops).snd_nxt);
         let in_base = read_volatile(&raw const (*ops).rcv_nxt);
         let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
         if sk.is_null() {
             occasion.filtered();
-            return None;
+            return false;
         }
         let now = bpf_ktime_get_boot_ns();
         let cookie = bpf_get_socket_cookie(ops.cast());
@@ -234,7 +237,7 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) -> Option<Occasion> {
             stored = unknown_owner(ops, sk);
         }
         if stored.is_null() {
-            diagnose::owner_unkept(ops);
+            diagnose::gp_owner_unkept();
             if owners::option_memory_filled(sk) {
                 record_flags = FLAG_OPTMEM_FULL;
             }
@@ -261,14 +264,15 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) -> Option<Occasion> {
         request_state_callbacks(ops);
         let tuple = flow::tuple(ops);
         // A connection that cannot be marked as counted in a group makes a record as long as there is room.
-        let groups = overload::counts() && kind as u8 != RecordKind::Listening as u8 && !stored.is_null();
+        let groups = kind as u8 != RecordKind::Listening as u8 && !stored.is_null();
         let room = if groups && overload::is_nearly_full() { None } else { emit::room() };
         let Some(mut entry) = room else {
             if groups {
-                return Some(occasion);
+                occasion.postponed();
+                return true;
             }
             occasion.dropped();
-            return None;
+            return false;
         };
         // Read where it is stored, not copied before.
         let owner = if stored.is_null() { &raw const NOBODY } else { stored.cast_const() };
@@ -280,7 +284,7 @@ fn established(ops: *mut bpf_sock_ops, kind: RecordKind) -> Option<Occasion> {
         if kind as u8 == RecordKind::PassiveEstablished as u8 && flags.posture() && !stored.is_null() {
             early::send(stored, flow::header_ports(&tuple), cookie, now);
         }
-        None
+        false
     }
 }
 
@@ -292,31 +296,32 @@ fn unknown_owner(ops: *mut bpf_sock_ops, sk: *mut bpf_sock) -> *mut SocketOwner 
     unsafe { owners::find_or_insert(sk, ops.cast(), &mut owner) }
 }
 
-/// A socket changed its state. Only the sending of our FIN, its acknowledgement and the close matter. Returns the occasion
-/// if it is to be counted in a group.
+/// A socket changed its state. Only the sending of our FIN, its acknowledgement and the close matter. Returns the signs
+/// of an end that is to be counted in a group, packed, else 0.
 #[inline(never)]
-fn state_changed(ops: *mut bpf_sock_ops) -> Option<Occasion> {
+fn state_changed(ops: *mut bpf_sock_ops) -> u32 {
     // SAFETY: `ops` is the program's context; `sk` and `stored` are checked before their use.
     unsafe {
         let old = read_volatile(&raw const (*ops).__bindgen_anon_1.args[0]);
         let new = read_volatile(&raw const (*ops).__bindgen_anon_1.args[1]);
         if new == BPF_TCP_FIN_WAIT1 {
             fin::sent(ops);
-            return None;
+            return 0;
         }
         if new == BPF_TCP_FIN_WAIT2 {
             fin::acknowledged(ops);
-            return None;
+            return 0;
         }
         if new != BPF_TCP_CLOSE {
-            return None;
+            return 0;
         }
         let is_listener = old == BPF_TCP_LISTEN;
-        let occasion = Occasion::seen(if is_listener { Hook::Listen } else { Hook::Close })?;
+        let hook = if is_listener { Hook::Listen } else { Hook::Close };
+        let Some(occasion) = Occasion::seen(hook) else { return 0 };
         let sk: *mut bpf_sock = read_volatile(&raw const (*ops).__bindgen_anon_2.sk);
         if sk.is_null() {
             occasion.filtered();
-            return None;
+            return 0;
         }
         let stored = owners::find(sk, ops.cast());
         let mut record_flags = 0;
@@ -326,7 +331,7 @@ fn state_changed(ops: *mut bpf_sock_ops) -> Option<Occasion> {
             if (*stored).started == Started::Elsewhere as u8 {
                 owners::forget_spare(ops.cast());
                 occasion.filtered();
-                return None;
+                return 0;
             }
             record_flags = flow::withheld_flags(&*stored);
             stored.cast_const()
@@ -336,7 +341,7 @@ fn state_changed(ops: *mut bpf_sock_ops) -> Option<Occasion> {
             let (local_port, peer_port) = ports(ops);
             if !watched(local_port) && !watched(peer_port) {
                 occasion.filtered();
-                return None;
+                return 0;
             }
             if owners::option_memory_filled(sk) {
                 record_flags = FLAG_OPTMEM_FULL;
@@ -348,18 +353,19 @@ fn state_changed(ops: *mut bpf_sock_ops) -> Option<Occasion> {
             owners::forget_listener(sk, u32::from(owner.local_port));
         }
         let end = End::read(ops, sk, old, owner, record_flags);
-        let room = if end.failed() && overload::is_nearly_full() { None } else { emit::room() };
+        let room = if end.signs.failed() && overload::is_nearly_full() { None } else { emit::room() };
         let Some(mut entry) = room else {
-            if overload::counts() && !is_listener {
-                return Some(occasion);
+            if !is_listener {
+                occasion.postponed();
+                return end.signs.pack(end.acked);
             }
             owners::forget_spare(ops.cast());
             occasion.dropped();
-            return None;
+            return 0;
         };
         entry.write(end.record(owner));
         emit::submit(entry, occasion);
         owners::forget_spare(ops.cast());
-        None
+        0
     }
 }

@@ -60,9 +60,6 @@ fn released(sk: *mut bpf_sock) {
         };
         let room = if overload::is_nearly_full() { None } else { emit::room() };
         let Some(mut entry) = room else {
-            if !overload::counts() {
-                return occasion.dropped();
-            }
             return overload::unsent(sk, kind, &tuple, &owner, now, occasion);
         };
         let cookie = bpf_get_socket_cookie(sk.cast());

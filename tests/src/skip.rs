@@ -62,17 +62,6 @@ pub fn installed(candidates: &[&str], package: &str) -> Result<std::path::PathBu
         .ok_or_else(|| Missing::program(candidates.first().copied().unwrap_or(package), package))
 }
 
-/// Whether the kernel side counts in groups on this kernel: since Linux 6.12.
-///
-/// # Errors
-/// [`Missing`] before.
-pub fn groups() -> Result<(), Missing> {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
-    let version = numbers.next().zip(numbers.next());
-    if version >= Some((6, 12)) { Ok(()) } else { Err(Missing::of("Linux 6.12, which counts in groups,")) }
-}
-
 /// Takes the value out of a `Result<_, Missing>`, or announces the enclosing test as skipped and returns.
 #[macro_export]
 macro_rules! need {

@@ -82,7 +82,7 @@ fn losses_while_the_reader_is_stopped_are_counted_exactly() {
     counters::check_conservation(&now);
     let dropped = sum(&now, "coverage.kernel.dropped");
     assert!(
-        dropped + count(&now, "coverage.kernel.grouped") > 0,
+        count(&now, "coverage.kernel.grouped") > 0,
         "a small ring buffer cannot hold the records of 5000 connections"
     );
     assert_eq!(
@@ -115,9 +115,8 @@ fn a_loss_hides_no_flow_on_a_port_that_demands_tls() {
     load.daemon.signal(libc::SIGSTOP);
     load.burst(3000, 8);
     load.daemon.signal(libc::SIGCONT);
-    let status = settled(&load.daemon);
     assert!(
-        count(&status, "coverage.kernel.grouped") + sum(&status, "coverage.kernel.dropped") > 0,
+        count(&settled(&load.daemon), "coverage.kernel.grouped") > 0,
         "a small ring buffer cannot hold that"
     );
     let port = load.port.number();

@@ -273,11 +273,9 @@ fn little_memory(connections: u32) {
     daemon.signal(libc::SIGCONT);
     let listed = daemon.ask(["flows", "--json"]);
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
-    let status = daemon.status();
-    let (grouped, lost) =
-        (count(&status, "coverage.kernel.grouped"), sum(&status, "coverage.kernel.dropped"));
-    println!("the ring buffer overflowed: {grouped} occasions counted in groups, {lost} records lost");
-    assert!(grouped + lost > 0, "the ring buffer holds less than 12,000 connections");
+    let grouped = count(&daemon.status(), "coverage.kernel.grouped");
+    println!("the ring buffer was nearly full: {grouped} occasions counted in groups");
+    assert!(grouped > 0, "the ring buffer holds less than 12,000 connections");
     client.ask(&format!("burst 127.0.0.1:{port} 4000 4"));
     crowd.close();
     // Every end that was lost is found by polling.

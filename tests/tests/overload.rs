@@ -16,7 +16,7 @@ use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::Puppet;
 use gdprport_tests::serial::alone;
 use gdprport_tests::user::User;
-use gdprport_tests::{need, skip, wait};
+use gdprport_tests::wait;
 
 /// The smallest ring buffer, with room for 455 records, 128 groups of peers and 64 of networks.
 const SMALL: &str = "limits.ring_bytes = 65536\n";
@@ -160,7 +160,6 @@ fn occasions(event: &Event) -> u64 {
 /// Two programs of two users, several peers, both directions: to the connection and to the byte.
 #[test]
 fn each_connection_is_described_or_counted_exactly_once() {
-    need!(skip::groups());
     let _alone = alone();
     let mut served = Served::new();
     let mut daemon = Start::with(open(served.port.number()).alone()).config(SMALL).start();
@@ -192,7 +191,6 @@ fn each_connection_is_described_or_counted_exactly_once() {
 /// Connects of many peers to one service, each in a network of its own.
 #[test]
 fn more_peers_than_groups_are_counted_by_network_and_port() {
-    need!(skip::groups());
     let _alone = alone();
     let mut served = Served::new();
     let mut daemon = Start::with(open(served.port.number()).alone()).config(SMALL).start();
@@ -255,7 +253,6 @@ impl Held {
 
 #[test]
 fn what_opened_in_a_group_ends_once_after_the_overload() {
-    need!(skip::groups());
     let _alone = alone();
     let (mut held, mut daemon) = Held::new();
     daemon.signal(libc::SIGSTOP);
@@ -291,7 +288,6 @@ fn what_opened_in_a_group_ends_once_after_the_overload() {
 
 #[test]
 fn an_end_without_room_is_counted_and_its_flow_is_lost() {
-    need!(skip::groups());
     let _alone = alone();
     let (mut held, mut daemon) = Held::new();
     let port = held.port.number();
@@ -323,7 +319,6 @@ fn an_end_without_room_is_counted_and_its_flow_is_lost() {
 /// The one that nobody declared, in the middle of a storm that is declared.
 #[test]
 fn a_stranger_in_an_overload_is_a_violation() {
-    need!(skip::groups());
     let _alone = alone();
     let mut served = Served::new();
     let number = served.port.number();
@@ -354,7 +349,6 @@ fn a_stranger_in_an_overload_is_a_violation() {
 /// As `restart.rs` does, with a kernel side that has gone on to count.
 #[test]
 fn groups_outlive_a_daemon_that_was_killed() {
-    need!(skip::groups());
     let _alone = alone();
     let (fs, mut served) = (BpfFs::new(), Served::new());
     let port = served.port.number();

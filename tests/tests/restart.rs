@@ -14,7 +14,7 @@ use gdprport_tests::takeover::{
     times,
 };
 use gdprport_tests::truth::End;
-use gdprport_tests::{need, skip, wait};
+use gdprport_tests::wait;
 
 #[test]
 fn a_killed_daemon_loses_no_connection_made_while_it_was_away() {
@@ -164,7 +164,6 @@ fn processes_that_came_and_went_while_nobody_watched_are_named() {
 
 #[test]
 fn an_overload_while_no_daemon_runs_is_counted_exactly() {
-    need!(skip::groups());
     let (mut world, mut first) = World::new("[limits]\nring_bytes = 65536\n");
     let (port, total) = (world.port.number(), 500_u64);
     first.log.wait("listener.open", |event| event.is("listener.open", port));

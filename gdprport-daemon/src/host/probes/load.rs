@@ -17,9 +17,6 @@ use super::{log, requirements, tracefs};
 /// Longest part of the verifier's output worth showing.
 pub(super) const REASON_CAP: usize = 300;
 
-/// Since when the verifier gets soon to the end of the programs that count connections in groups.
-const GROUPS_SINCE: (u32, u32) = (6, 12);
-
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/gdprport"));
 
 /// Sizes of the kernel side's maps, fixed while it is loaded.
@@ -112,7 +109,6 @@ impl LoadSource {
         let kernel = types.as_ref().map(btf::kernel_offsets).unwrap_or_default();
         let mut of_tasks = types.as_ref().map(btf::task_offsets).unwrap_or_default();
         drop(types);
-        of_tasks.push(("GROUPS", u32::from(requirements::is_at_least(&self.release, GROUPS_SINCE))));
         of_tasks.push(("NETNS_COOKIE_OF_OPS", u32::from(requirements::is_at_least(&self.release, (5, 15)))));
         let mut loader = EbpfLoader::new();
         // No program reads a struct of the kernel, so the kernel's own types are not needed for relocation;
