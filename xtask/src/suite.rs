@@ -1,5 +1,6 @@
 //! `test`: runs every test of the project from a bare checkout and prints one line with the totals at the end.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -9,6 +10,7 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
 
 use crate::step::{Times, note};
 use crate::{build, setup, sh};
@@ -37,7 +39,7 @@ pub(crate) fn run(filter: Option<&str>, args: &[String]) -> Result<()> {
     let mut tally = Tally::default();
     let skips = Skips::new();
     let mut times = Times::default();
-    let (binary, units) = thread::scope(|scope| {
+    let (built, units) = thread::scope(|scope| {
         // The end of this build optimises the whole program in one thread, for minutes. The unit tests do not need it.
         let release = scope.spawn(|| {
             let begun = Instant::now();
@@ -52,15 +54,17 @@ pub(crate) fn run(filter: Option<&str>, args: &[String]) -> Result<()> {
         let units = run("unit tests, as root", &["--lib", "--bins"]);
         let units = units.and(run("examples in the documentation", &["--doc"]));
         let compiled = times.step("building the end-to-end promises", || {
-            sh::loud(cargo_test().args(["--test", "*", "--no-run", "--quiet"]))?;
-            Ok(((), "built".into()))
+            let programs = promises()?;
+            sh::loud(cargo_test().args(&programs).args(["--no-run", "--quiet"]))?;
+            Ok((programs, "built".into()))
         });
         let (binary, time) = release.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         times.add("building gdprport (release), beside these", time);
-        (compiled.and(binary), units)
+        (compiled.and_then(|programs| Ok((programs, binary?))), units)
     });
+    let (programs, binary) = built?;
     let mut promises = cargo_test();
-    promises.args(["--test", "*"]).env("GDPRPORT_BIN", binary?);
+    promises.args(programs).env("GDPRPORT_BIN", binary);
     as_root(&mut promises, &skips);
     let promises =
         times.step("end-to-end promises, as root", || phase(&mut promises, filter, args, &mut tally));
@@ -84,6 +88,27 @@ pub(crate) fn cargo_test() -> Command {
     let mut cargo = sh::cargo();
     cargo.args(["test", "--workspace", "--exclude", "gdprport-ebpf"]);
     cargo
+}
+
+/// The arguments that ask for every end-to-end test program of this machine. `--test *` would ask for those of machines of their
+/// own too, and be refused: they need a feature.
+fn promises() -> Result<Vec<String>> {
+    let said = sh::quiet(sh::cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    let metadata: Value = serde_json::from_str(&said).context("cargo's metadata are no JSON")?;
+    let programs = test_programs(&metadata);
+    if programs.is_empty() {
+        bail!("cargo knows no end-to-end test program");
+    }
+    Ok(programs.into_iter().flat_map(|name| ["--test".to_owned(), name]).collect())
+}
+
+/// The names of test programs that need no feature, each once, in their order.
+fn test_programs(metadata: &Value) -> BTreeSet<String> {
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let targets = packages.flat_map(|package| package["targets"].as_array().into_iter().flatten());
+    let is_test =
+        |target: &&Value| target["kind"] == json!(["test"]) && target["required-features"].is_null();
+    targets.filter(is_test).filter_map(|target| Some(target["name"].as_str()?.to_owned())).collect()
 }
 
 /// Makes cargo run the test programs as root, with the environment they need.
@@ -208,6 +233,17 @@ mod tests {
         let mut tally = Tally::default();
         lines.iter().for_each(|line| tally.read(line));
         tally
+    }
+
+    #[test]
+    fn programs_for_machines_of_their_own_are_not_asked_for() {
+        let target = |name: &str, kind: &str| json!({ "name": name, "kind": [kind] });
+        let mut machine = target("faults_machine", "test");
+        machine["required-features"] = json!(["machine"]);
+        let first = json!({ "targets": [target("sinks", "test"), target("gdprport", "bin"), machine] });
+        let second = json!({ "targets": [target("siem", "test"), target("stages", "bench")] });
+        let found = test_programs(&json!({ "packages": [first, second] }));
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["siem", "sinks"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 use super::promises::{Kind, Promise};
 
 /// By file: at least one of each file that runs in a plain machine.
-const CORE: [(&str, &[&str]); 20] = [
+const CORE: [(&str, &[&str]); 21] = [
     // Every field of a task, in the order of the kernel's own structs; accept by fexit, by io_uring and of a passed socket.
     (
         "ownership",
@@ -84,6 +84,11 @@ const CORE: [(&str, &[&str]); 20] = [
         ],
     ),
     ("conservation", &["losses_while_the_reader_is_stopped_are_counted_exactly"]),
+    // Groups: functions that are verified apart, a map of maps, and epochs.
+    (
+        "overload",
+        &["each_connection_is_described_or_counted_exactly_once", "groups_outlive_a_daemon_that_was_killed"],
+    ),
     ("low_memory", &["an_owner_the_kernel_cannot_keep_is_unknown_and_counted"]),
     // Links that are pinned, adopted and updated.
     (
