@@ -10,7 +10,9 @@ use core::ptr::{addr_of_mut, read_volatile, write_volatile};
 use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::helpers::generated::bpf_get_current_task;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel as probe_read_kernel;
-use gdprport_common::{ExecRecord, FILE_CAP, FileState, KernelOffsets, MountOwner};
+use gdprport_common::{FILE_CAP, FileState, KernelOffsets, MountOwner};
+
+use crate::maps::{EXEC_SCRATCH, ExecScratch, NAME_MAX};
 
 /// Where this kernel keeps what is read here; the daemon sets it from the BTF of the running kernel.
 #[unsafe(no_mangle)]
@@ -54,23 +56,9 @@ const STEPS: u32 = 128;
 /// The walk goes on; differs from every [`FileState`].
 const STEP_ON: u8 = 255;
 
-/// Longest name of a file (`NAME_MAX`, include/uapi/linux/limits.h). A mask, too.
-const NAME_MAX: u64 = 255;
-
 /// Pointers from here on are error numbers (`ERR_PTR`, include/linux/err.h): the namespace of mounts that only the
 /// kernel uses.
 const ERRORS: u64 = -4095_i64 as u64;
-
-/// An executable's record, and room for a last name that does not fit any more.
-#[repr(C)]
-pub(crate) struct ExecScratch {
-    pub(crate) record: ExecRecord,
-    slack: [u8; NAME_MAX as usize + 1],
-    /// The directory entry and the mount that the walk has reached, and the root of that mount.
-    dentry: u64,
-    mount: u64,
-    root: u64,
-}
 
 /// Returns the value, which is within the mask. The compiler would leave a plain `&` out where it knows that, and the
 /// verifier does not know it.
@@ -163,7 +151,7 @@ unsafe fn walk(scratch: *mut ExecScratch) -> Option<FileState> {
         (*scratch).mount = mount;
         (*scratch).root = read(mount + offset!(mount_vfsmount) + offset!(vfsmount_root))?;
         for _ in 0..STEPS {
-            match step(scratch) {
+            match gp_path_step() as u8 {
                 STEP_ON => {}
                 state => return FileState::from_raw(state),
             }
@@ -174,15 +162,15 @@ unsafe fn walk(scratch: *mut ExecScratch) -> Option<FileState> {
 
 /// Goes one step up. Returns [`STEP_ON`], or how the walk ends as a number of [`FileState`].
 ///
-/// A function of its own, with its state in the map value: a loop around all this has edges that the verifier of Linux 5.10
-/// refuses, and values that it would tell apart in each round.
-///
-/// # Safety
-/// As for [`describe`].
+/// A global function, which the verifier checks once and by itself (since Linux 5.6): one that it follows from its caller it
+/// checks anew in each of the steps, which is most of the time that the daemon takes to start. Before Linux 5.13 such a
+/// function takes no pointer, so that it looks its state up.
+#[unsafe(no_mangle)]
 #[inline(never)]
-unsafe fn step(scratch: *mut ExecScratch) -> u8 {
-    // SAFETY: guaranteed by the caller.
-    unsafe { up(scratch).unwrap_or(FileState::Unread as u8) }
+extern "C" fn gp_path_step() -> u32 {
+    let Some(scratch) = EXEC_SCRATCH.get_ptr_mut(0) else { return u32::from(FileState::Unread as u8) };
+    // SAFETY: this CPU's own map value; whoever calls this in a loop is not preempted by another who does.
+    u32::from(unsafe { up(scratch) }.unwrap_or(FileState::Unread as u8))
 }
 
 #[inline(always)]

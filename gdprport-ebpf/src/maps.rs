@@ -14,7 +14,6 @@ use gdprport_common::{
     SocketOwner, TaskIdentity,
 };
 
-use crate::exe_file::ExecScratch;
 use crate::segment::EarlySegment;
 
 /// Records for the daemon. 4 MiB hold 29,000 flow records: 0.6 s at 10,000 connections/s.
@@ -49,6 +48,20 @@ pub(crate) static EXECS: LruHashMap<u64, ExecRecord> = LruHashMap::with_max_entr
 /// The number of exec ids assigned so far on each CPU.
 #[map]
 pub(crate) static EXEC_SEQUENCE: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+
+/// Longest name of a file (`NAME_MAX`, include/uapi/linux/limits.h). A mask, too.
+pub(crate) const NAME_MAX: u64 = 255;
+
+/// An executable's record, and room for a last name that does not fit any more.
+#[repr(C)]
+pub(crate) struct ExecScratch {
+    pub(crate) record: ExecRecord,
+    pub(crate) slack: [u8; NAME_MAX as usize + 1],
+    /// The directory entry and the mount that the walk has reached, and the root of that mount.
+    pub(crate) dentry: u64,
+    pub(crate) mount: u64,
+    pub(crate) root: u64,
+}
 
 /// Scratch space for an executable's record, which is too large for the stack.
 #[map]
