@@ -367,6 +367,7 @@ impl Daemon {
             coverage.checkpoint(monitor, &counters, now);
         }
         monitor.publisher.summaries(now);
+        monitor.publisher.send_lost(now, false);
         keeper.second(monitor, now);
     }
 

@@ -70,6 +70,7 @@ fn finish(
     monitor.publisher.flush(now);
     coverage.check(&Snapshot::of(monitor, reported.copied()), now);
     coverage.report(monitor, reported, now);
+    monitor.publisher.send_lost(now, true);
     let daemon = DaemonEnd {
         pid: std::process::id(),
         reason: stop.signal().to_owned(),

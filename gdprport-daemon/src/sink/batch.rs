@@ -10,7 +10,7 @@ pub(crate) struct Batch {
     ends: Vec<usize>,
     /// As many as lines, or none.
     events: Vec<Event>,
-    /// Whether it is a `coverage` event, alone.
+    /// Whether it is a `coverage` event, alone, or sums of what one sink has lost.
     reports_losses: bool,
 }
 
@@ -31,7 +31,7 @@ impl Batch {
         self.events.push(event);
     }
 
-    /// Notes that the line that was added last, its only one, reports losses.
+    /// Notes that its lines report losses.
     pub(super) fn mark(&mut self) {
         self.reports_losses = true;
     }

@@ -6,7 +6,11 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use super::queue::{Queue, Report, Work};
+use gdprport_core::event::Body;
+use jiff::Timestamp;
+
+use super::queue::{Queue, Work};
+use super::report::Report;
 use super::{Batch, Exposed, SinkError, SinkStats, Spooled};
 
 /// Events a sink holds while its destination does not take them: a burst of 8,000 connections with both ends
@@ -88,6 +92,11 @@ impl Sink {
     /// Asks the thread to reopen its destination, and returns at once.
     pub(super) fn reopen(&self) {
         self.queue.request_reopen();
+    }
+
+    /// The sums of what it lost that it is to be sent now.
+    pub(super) fn lost(&self, now: Timestamp, ending: bool) -> Vec<Body> {
+        self.queue.lost(now, ending)
     }
 
     /// Whether half of the queue is free.

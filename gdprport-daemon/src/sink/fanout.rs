@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use gdprport_core::event::{Event, FlowKind, Kind};
+use gdprport_core::event::{Body, Event, FlowKind, Kind};
+use jiff::Timestamp;
 
 use super::batch::Batch;
 use super::destination::Sink;
@@ -157,6 +158,35 @@ impl Fanout {
         let mut batch = oldest.and_then(Arc::into_inner).unwrap_or_else(|| Batch::with_room(ROOM));
         batch.clear();
         batch
+    }
+
+    /// The sums of what each sink has lost that it is to be sent now, by its number: once it works again, or because the daemon is
+    /// `ending`. Each is taken once, for [`publish_to`](Self::publish_to), and there is room for it.
+    pub fn lost(&mut self, now: Timestamp, ending: bool) -> Vec<(usize, Vec<Body>)> {
+        // Or what was published would take that room.
+        self.deliver();
+        let lost = self.sinks.iter().map(|sink| sink.lost(now, ending)).enumerate();
+        lost.filter(|(_, bodies)| !bodies.is_empty()).collect()
+    }
+
+    /// Hands events to one sink; no other sink and no follower gets them, and they do not count as
+    /// published.
+    pub fn publish_to(
+        &self,
+        sink: usize,
+        events: impl IntoIterator<Item = Event>,
+        mut write: impl FnMut(&Event, &mut Vec<u8>),
+    ) {
+        let Some(sink) = self.sinks.get(sink) else { return };
+        let mut batch = Batch::default();
+        for event in events {
+            batch.add(|line| write(&event, line));
+            if sink.wants_events() {
+                batch.keep(event);
+            }
+        }
+        batch.mark();
+        sink.push(&Arc::new(batch));
     }
 
     /// Asks every sink to reopen its destination (SIGHUP), and returns at once. What cannot be opened is logged and

@@ -20,7 +20,7 @@ use rustix::fs::{OFlags, fcntl_setfl};
 
 use super::destination::Target;
 use super::lines::Lines;
-use super::queue::{Failure, Report};
+use super::report::{Failure, Report};
 use super::{Batch, Exposed, Format, Sink, SinkError};
 
 /// How often the path is compared with the open file, at most.
@@ -99,11 +99,11 @@ impl Target for EventsFile {
     fn write(&mut self, batch: &Batch, count: usize) -> Report {
         self.follow_path();
         let Some(file) = &mut self.file else {
-            return Report { delivered: 0, bytes: 0, failure: Some(Failure::Io(self.problem.clone())) };
+            return Report::none(Failure::Io(self.problem.clone()));
         };
         let outcome = self.lines.write(file, batch, count);
         let failure = outcome.error.map(|error| Failure::Io(format!("{}: {error}", self.path.display())));
-        Report { delivered: outcome.delivered, bytes: outcome.bytes, failure }
+        Report { delivered: outcome.delivered, bytes: outcome.bytes, skipped: Vec::new(), failure }
     }
 
     fn reopen(&mut self) -> Result<(), SinkError> {

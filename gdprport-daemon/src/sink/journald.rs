@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix};
 
 use super::destination::Target;
-use super::queue::{Failure, Report};
+use super::report::{Failure, Report};
 use super::{Batch, Render, Sink, SinkError};
 use gdprport_core::event::{AuditFinding, Event, Severity};
 use gdprport_core::model::Container;
@@ -56,7 +56,7 @@ struct Journald {
 
 impl Target for Journald {
     fn write(&mut self, batch: &Batch, count: usize) -> Report {
-        let mut report = Report { delivered: 0, bytes: 0, failure: None };
+        let mut report = Report { delivered: 0, bytes: 0, skipped: Vec::new(), failure: None };
         for (index, event) in batch.events().iter().take(count).enumerate() {
             self.words.clear();
             (self.message)(event, &mut self.words);
@@ -68,6 +68,8 @@ impl Target for Journald {
                     report.bytes += self.record.len();
                 }
                 Err(error) => {
+                    // The next one may arrive.
+                    report.skipped.push(index);
                     report.failure =
                         Some(Failure::Io(format!("journald at {}: {error}", self.path.display())));
                 }

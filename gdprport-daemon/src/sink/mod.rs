@@ -16,7 +16,9 @@ mod format;
 pub(crate) mod hostile;
 mod journald;
 mod lines;
+mod lost;
 mod queue;
+mod report;
 pub(crate) mod spool;
 mod stats;
 mod stdout;
@@ -31,6 +33,7 @@ pub(crate) use fanout::Follower;
 pub(crate) use file::exposure;
 pub(crate) use format::{Format, Render};
 pub(crate) use journald::JOURNALD_SOCKET;
+pub(crate) use lost::kind_of;
 #[cfg(test)]
 pub(crate) use stats::DropReason;
 pub(crate) use stats::{Exposed, SinkStats, Spooled};

@@ -6,7 +6,12 @@ use std::borrow::Cow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use gdprport_core::event::Body;
+use jiff::Timestamp;
+
 use super::Batch;
+use super::lost::Losses;
+use super::report::{Failure, Report};
 use super::stats::{Counters, DropReason, Exposed, SinkStats, Spooled};
 
 /// How long a thread that was woken lets more events come before it writes: one wake-up and one write for all
@@ -15,35 +20,6 @@ const LINGER: Duration = Duration::from_millis(5);
 
 /// Places that a full queue has for `coverage` events alone: there is one a second while something is lost.
 const COVERAGE_RESERVE: u64 = 16;
-
-/// What became of the events that a target was asked to write.
-#[derive(Debug)]
-pub(super) struct Report {
-    /// How many were written out whole; the others are lost.
-    pub(super) delivered: usize,
-    pub(super) bytes: usize,
-    /// Why the others were not.
-    pub(super) failure: Option<Failure>,
-}
-
-/// Why events were not written.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// It may work again later.
-    Io(String),
-    /// It never will.
-    Closed(String),
-}
-
-#[cfg(test)]
-impl Failure {
-    /// The reason.
-    pub(super) fn text(&self) -> &str {
-        match self {
-            Self::Io(text) | Self::Closed(text) => text,
-        }
-    }
-}
 
 /// What a sink's thread is to do next.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,6 +38,8 @@ pub(super) struct Queue {
     name: Cow<'static, str>,
     capacity: u64,
     state: Mutex<State>,
+    /// What was lost, as sums. Locked apart, for it takes longer; never inside of `state`.
+    losses: Losses,
     /// For the thread: there is work.
     work: Condvar,
     /// For shutdown: the thread has ended.
@@ -84,6 +62,8 @@ struct State {
     full: bool,
     /// Whether the last log line about the destination was that it fails.
     failing: bool,
+    /// How many had been delivered when something was last lost.
+    delivered_at_loss: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +97,9 @@ impl Queue {
                 reopen: false,
                 full: false,
                 failing: false,
+                delivered_at_loss: 0,
             }),
+            losses: Losses::default(),
             work: Condvar::new(),
             ended: Condvar::new(),
         }
@@ -150,7 +132,7 @@ impl Queue {
         }
         let mut wake = false;
         if taken > 0 {
-            state.waiting.push((Arc::clone(batch), usize::try_from(taken).unwrap_or(usize::MAX)));
+            state.waiting.push((Arc::clone(batch), to_index(taken)));
             state.events += taken;
             wake = match state.thread {
                 Thread::Busy => false,
@@ -161,6 +143,9 @@ impl Queue {
         drop(state);
         if wake {
             self.work.notify_one();
+        }
+        if taken < offered {
+            self.losses.add(&self.name, DropReason::QueueFull, batch, to_index(taken)..batch.len());
         }
         if first {
             tracing::warn!(sink = %self.name, "events are lost: the queue is full, the destination is too slow");
@@ -211,6 +196,14 @@ impl Queue {
 
     /// Counts what became of the first `offered` events of a batch. Returns whether to go on.
     pub(super) fn settle(&self, batch: &Batch, offered: usize, report: Report) -> bool {
+        let closed = matches!(report.failure, Some(Failure::Closed(_)));
+        let reason = if closed { DropReason::Closed } else { DropReason::IoError };
+        // Before they are counted: whoever sees the count finds the sums.
+        if report.skipped.is_empty() {
+            self.losses.add(&self.name, reason, batch, report.delivered..offered);
+        } else {
+            self.losses.add(&self.name, reason, batch, report.skipped);
+        }
         let mut state = self.lock();
         if state.phase == Phase::Ended {
             return false;
@@ -219,8 +212,6 @@ impl Queue {
         state.counters.delivered += report.delivered as u64;
         state.counters.bytes += report.bytes as u64;
         let lost = (offered - report.delivered) as u64;
-        let closed = matches!(report.failure, Some(Failure::Closed(_)));
-        let reason = if closed { DropReason::Closed } else { DropReason::IoError };
         state.lose(reason, lost, batch.reports_losses());
         if state.queued() == 0 {
             state.full = false;
@@ -317,6 +308,21 @@ impl Queue {
         state.phase != Phase::Open || state.queued() * 2 <= self.capacity
     }
 
+    /// The sums of what was lost that are to be sent now, as many as there is room for: once the sink works again.
+    /// `ending`: whether or not.
+    pub(super) fn lost(&self, now: Timestamp, ending: bool) -> Vec<Body> {
+        let state = self.lock();
+        let works =
+            !state.failing && (state.queued() == 0 || state.counters.delivered > state.delivered_at_loss);
+        if state.phase != Phase::Open || !(works || ending) {
+            return Vec::new();
+        }
+        // Nobody else takes of it meanwhile: only who publishes adds to the queue.
+        let room = to_index(self.capacity.saturating_sub(state.queued()));
+        drop(state);
+        self.losses.take(room, now, ending)
+    }
+
     pub(super) fn stats(&self) -> SinkStats {
         let state = self.lock();
         state.counters.snapshot(self.name.clone(), state.queued(), state.phase == Phase::Ended)
@@ -344,10 +350,18 @@ impl State {
 
     const fn lose(&mut self, reason: DropReason, events: u64, reports_losses: bool) {
         self.counters.drop(reason, events);
+        if events > 0 {
+            self.delivered_at_loss = self.counters.delivered;
+        }
         if reports_losses {
             self.counters.coverage_dropped += events;
         }
     }
+}
+
+/// A count of events of a batch, as an index.
+fn to_index(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 enum Notice {

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use super::destination::Target;
 use super::lines::Lines;
-use super::queue::{Failure, Report};
+use super::report::{Failure, Report};
 use super::{Batch, Format, Sink, SinkError};
 
 impl Sink {
@@ -49,7 +49,7 @@ impl Target for Stream {
             ErrorKind::BrokenPipe => Failure::Closed("the reader of standard output is gone".to_owned()),
             _ => Failure::Io(format!("standard output: {error}")),
         });
-        Report { delivered: outcome.delivered, bytes: outcome.bytes, failure }
+        Report { delivered: outcome.delivered, bytes: outcome.bytes, skipped: Vec::new(), failure }
     }
 
     fn wants_events(&self) -> bool {

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use super::sides::{base, pid};
 use crate::event::{
     AuditFinding, Body, Bound, CoverageEvent, Event, FindingEvent, FlowEvent, FlowSummary, ListenerEvent,
-    StandsFor, Violation,
+    Overload, OverloadWhy, StandsFor, Violation,
 };
 use crate::model::{Direction, Endpoint, Process};
 use crate::verdict::{Accepted, Verdict};
@@ -161,8 +161,12 @@ fn summary(event: &FlowSummary, text: &mut String) -> fmt::Result {
         ", {} events: {} opened, {} closed, {} failed, {} still open",
         summary.events, summary.opened, summary.closed, summary.failed, summary.updated
     )?;
-    if let Some(overload) = &summary.overload {
-        write!(text, " (counted, not described: {})", overload.why.as_str())?;
+    match &summary.overload {
+        Some(Overload { why: OverloadWhy::SinkLost, reason, .. }) => {
+            write!(text, " (lost on the way here: {})", reason.as_deref().unwrap_or("sink-lost"))?;
+        }
+        Some(overload) => write!(text, " (counted, not described: {})", overload.why.as_str())?,
+        None => {}
     }
     match event.verdict.as_deref() {
         Some(verdict @ Verdict::Violation { .. }) => {

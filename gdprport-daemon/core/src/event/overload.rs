@@ -1,5 +1,7 @@
 //! The `overload` objects: connections that are known by their sums, because there was no room to describe each.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,8 @@ pub enum OverloadWhy {
     KernelOverload,
     /// The flow table was full: its oldest flows were described as open, and are counted from then on.
     FlowTableFull,
+    /// A sink has lost these events after they were made, and works again: this is in its own stream only.
+    SinkLost,
 }
 
 impl OverloadWhy {
@@ -20,6 +24,7 @@ impl OverloadWhy {
         match self {
             Self::KernelOverload => "kernel-overload",
             Self::FlowTableFull => "flow-table-full",
+            Self::SinkLost => "sink-lost",
         }
     }
 }
@@ -54,9 +59,15 @@ impl CountedBy {
 pub struct Overload {
     /// Where there was no room.
     pub why: OverloadWhy,
+    /// With `sink-lost`: the sink in whose stream this stands, as in the `reason` of a gap: `file`, `stdout`, `journald`, `spool`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sink: Option<Arc<str>>,
+    /// With `sink-lost`: why it lost them, as in the `reason` of a gap: `queue-full`, `io-error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Arc<str>>,
     /// By what they were counted together, at the coarsest.
     pub counted_by: CountedBy,
-    /// How many groups were added up.
+    /// How many groups were added up; with `sink-lost`, how many events.
     pub groups: u64,
     /// Of `failed`, connects that this host did not let out.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -84,7 +95,7 @@ pub struct Overload {
 pub struct StandsFor {
     /// Where there was no room.
     pub why: OverloadWhy,
-    /// How many connections in violation it stands for, itself among them.
+    /// How many connections in violation it stands for, itself among them; with `sink-lost`, how many `violation` events.
     pub connections: u64,
 }
 

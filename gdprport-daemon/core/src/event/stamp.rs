@@ -45,6 +45,14 @@ impl Stamper {
         }
     }
 
+    /// Another one of the same host and program, with a run of its own: for events that only one reader gets, so that they leave
+    /// no gap in the `seq` of the others. `run` as in [`new`](Self::new).
+    #[must_use]
+    pub fn of_run(&self, run: Uuid) -> Self {
+        let agent = Agent { run, ..Agent::clone(&self.agent) };
+        Self { host: Shared::clone(&self.host), ..Self::new(Host::clone(&self.host), agent) }
+    }
+
     /// This run of the program.
     #[must_use]
     pub fn agent(&self) -> &Agent {

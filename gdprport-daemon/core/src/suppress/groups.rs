@@ -6,13 +6,15 @@
 //! each has room of its own, so that declared flows take none from strangers.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::kind::{Class, Kind, PortId, port_id};
+use super::kind::{Class, Kind, PortId};
+use super::member::Member;
 use super::minute::Minute;
 use super::peers::{Peers, everybody, network};
 use super::seen::{Found, Glance, Seen};
@@ -168,7 +170,7 @@ impl Groups {
 
     #[cold]
     fn find_by_value(&mut self, glance: Glance, event: &FlowEvent, most: u32, time: Timestamp) -> u32 {
-        let place = self.place((Level::Peer, event.flow.peer.ip.into()), event, most, time);
+        let place = self.place((Level::Peer, event.flow.peer.ip.into()), &Member::from(event), most, time);
         let number = self.slots.get(place).map_or(0, |slot| slot.number);
         self.seen.insert(glance, event, Found { place, number });
         place
@@ -178,26 +180,27 @@ impl Groups {
     pub(super) fn place(
         &mut self,
         finest: (Level, IpNet),
-        event: &FlowEvent,
+        member: &Member<'_>,
         most: u32,
         time: Timestamp,
     ) -> u32 {
-        self.in_family(finest, event, most, time).unwrap_or_else(|| self.rest(event, most, time))
+        self.in_family(finest, member, most, time)
+            .unwrap_or_else(|| self.rest(member, finest.1.addr(), most, time))
     }
 
     /// `None`: there is no room.
     fn in_family(
         &mut self,
         (level, peer): (Level, IpNet),
-        event: &FlowEvent,
+        member: &Member<'_>,
         most: u32,
         time: Timestamp,
     ) -> Option<u32> {
-        let kind = Kind::of(event);
-        let room = self.has_room(&kind);
-        let family = match self.kinds.get(&kind) {
+        let kind = member.kind.as_ref()?;
+        let room = self.has_room(kind);
+        let family = match self.kinds.get(kind) {
             Some(family) => *family,
-            None if room => self.begin_family(kind, time),
+            None if room => self.begin_family(kind.clone(), time),
             None => return None,
         };
         let ip = peer.addr();
@@ -206,8 +209,8 @@ impl Groups {
         }
         let &Family { peers, networks, .. } = self.families.get(family)?;
         let new = |level, peer| (level, Some(family), peer);
-        if level == Level::Peer && room && peers < (self.bounds.peers)(Class::of(event)) {
-            return Some(self.begin(new(Level::Peer, peer), event, most, time));
+        if level == Level::Peer && room && peers < (self.bounds.peers)(kind.class) {
+            return Some(self.begin(new(Level::Peer, peer), member, most, time));
         }
         if level <= Level::Network {
             let peer = if level == Level::Network { peer } else { network(ip) };
@@ -215,23 +218,23 @@ impl Groups {
                 return Some(*place);
             }
             if room && networks < self.bounds.networks {
-                return Some(self.begin(new(Level::Network, peer), event, most, time));
+                return Some(self.begin(new(Level::Network, peer), member, most, time));
             }
         }
         let peer = everybody(ip);
         if let Some(place) = self.places.get(&(family, peer)) {
             return Some(*place);
         }
-        room.then(|| self.begin(new(Level::Everybody, peer), event, most, time))
+        room.then(|| self.begin(new(Level::Everybody, peer), member, most, time))
     }
 
     /// What found no room: one group for each port and outcome, as many as ports are watched.
-    fn rest(&mut self, event: &FlowEvent, most: u32, time: Timestamp) -> u32 {
-        let key = (port_id(event), Class::of(event));
+    fn rest(&mut self, member: &Member<'_>, peer: IpAddr, most: u32, time: Timestamp) -> u32 {
+        let key = (member.port_id(), member.class());
         if let Some(place) = self.rests.get(&key) {
             return *place;
         }
-        let place = self.begin((Level::Port, None, everybody(event.flow.peer.ip)), event, most, time);
+        let place = self.begin((Level::Port, None, everybody(peer)), member, most, time);
         self.rests.insert(key, place);
         place
     }
@@ -254,11 +257,11 @@ impl Groups {
     fn begin(
         &mut self,
         (level, family, peer): (Level, Option<u32>, IpNet),
-        event: &FlowEvent,
+        member: &Member<'_>,
         most: u32,
         time: Timestamp,
     ) -> u32 {
-        let class = Class::of(event);
+        let class = member.class();
         self.created += 1;
         let place = self.slots.insert(Slot {
             number: self.created,
@@ -266,10 +269,10 @@ impl Groups {
             family,
             peer,
             class,
-            port: Shared::clone(&event.port),
-            policy: event.policy.clone(),
-            verdict: Shared::clone(&event.verdict),
-            accepted: event.accepted.clone(),
+            port: Shared::clone(member.port),
+            policy: member.policy.cloned(),
+            verdict: Shared::clone(member.verdict),
+            accepted: member.accepted.cloned(),
             reasons: ReasonSet::EMPTY,
             peers: (level != Level::Peer).then(Box::default),
             most,

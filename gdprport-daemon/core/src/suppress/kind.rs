@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::event::{FlowEvent, Group, GroupPosture};
+use crate::event::{FlowEvent, FlowSummary, Group, GroupPosture};
 use crate::model::{Container, Direction, Names, Naming, Posture};
 use crate::verdict::{ReasonSet, Verdict};
 
@@ -28,10 +28,14 @@ pub(super) enum Class {
 
 impl Class {
     pub(super) fn of(event: &FlowEvent) -> Self {
-        match &*event.verdict {
+        Self::of_verdict(&event.verdict, event.accepted.is_some())
+    }
+
+    pub(super) const fn of_verdict(verdict: &Verdict, accepted: bool) -> Self {
+        match verdict {
             Verdict::Declared { .. } => Self::Declared,
             Verdict::Undecided { .. } => Self::Undecided,
-            Verdict::Violation { .. } if event.accepted.is_some() => Self::Accepted,
+            Verdict::Violation { .. } if accepted => Self::Accepted,
             Verdict::Violation { .. } => Self::Violation,
         }
     }
@@ -78,6 +82,25 @@ impl Kind {
             role: role(&event.verdict).cloned(),
             reasons: ReasonSet::from(&*event.verdict),
             posture: event.posture.as_deref().map(posture),
+        }
+    }
+
+    /// Of flows that were counted already, as far as their summary shows it. `verdict`: what they have in common.
+    pub(super) fn of_summary(event: &FlowSummary, group: &Group, verdict: &Verdict) -> Self {
+        let policy = event.policy.as_ref().map(|policy| Arc::clone(&policy.digest));
+        Self {
+            port: (event.port.number, Arc::clone(&event.port.name), policy),
+            class: Class::of_verdict(verdict, event.accepted.is_some()),
+            direction: group.direction,
+            v6: group.peer_ip.is_ipv6(),
+            exe: group.exe.clone(),
+            unit: group.unit.clone(),
+            user: group.user.clone(),
+            uid: group.uid,
+            container: [group.namespace.clone(), group.workload.clone(), group.container.clone()],
+            role: role(verdict).cloned(),
+            reasons: ReasonSet::from(verdict),
+            posture: group.posture,
         }
     }
 

@@ -9,13 +9,15 @@
 //! leaves no gap in `seq`.
 //!
 //! Also here, with groups of the same kind: the summaries of connections that there was no room to describe (`overload`),
-//! whatever `emit` asks for.
+//! whatever `emit` asks for; and of events that a sink has lost (`lost`).
 
 mod auto;
 mod decision;
 mod fixed;
 mod groups;
 mod kind;
+mod lost;
+mod member;
 mod minute;
 mod overload;
 mod peers;
@@ -28,5 +30,6 @@ mod tally;
 mod tests;
 
 pub use decision::{Decision, With};
+pub use lost::Lost;
 pub use overload::{Counted, Overloaded, Summed};
 pub use suppressor::Suppressor;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::groups::{Bounds, Groups, Level};
 use super::kind::Class;
+use super::member::Member;
 use super::peers::everybody;
 use crate::event::{CountedBy, FlowEvent, FlowSummary, GaveUp, Overload, OverloadWhy, StandsFor, Summary};
 use crate::overload::OverloadCounts;
@@ -100,7 +101,7 @@ impl Overloaded {
             CountedBy::Network if peer.prefix_len() > 0 => (Level::Network, peer),
             CountedBy::Network | CountedBy::Port => (Level::Everybody, everybody(peer.addr())),
         };
-        let place = self.groups.place(finest, common, 0, now);
+        let place = self.groups.place(finest, &Member::from(common), 0, now);
         let Some(slot) = self.groups.slots.get_mut(place) else { return };
         slot.reasons = slot.reasons.with(ReasonSet::from(&*common.verdict));
         if let Some(peers) = &mut slot.peers {
@@ -182,6 +183,8 @@ fn summed(
         coarse,
         overload: Some(Overload {
             why,
+            sink: None,
+            reason: None,
             counted_by: by,
             groups: sum.groups,
             denied: counts.denied,

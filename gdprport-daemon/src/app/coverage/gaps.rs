@@ -19,7 +19,7 @@ use super::reason::{
 use super::snapshot::{Snapshot, unseen_by_reason};
 use super::unseen::UnseenState;
 use crate::host::unseen::Unseen;
-use crate::sink::SinkStats;
+use crate::sink::{SinkStats, kind_of};
 use gdprport_core::event::Gap;
 
 /// What is new since the snapshot before.
@@ -106,8 +106,7 @@ enum SinkState {
 
 impl SinkLosses {
     fn new(stats: &SinkStats, checked: Timestamp) -> Self {
-        // The kind alone: there is one of each, and a path makes no identifier.
-        let name = stats.counts.name.split(':').next().unwrap_or_default().to_owned();
+        let name = kind_of(&stats.counts.name).to_owned();
         Self { name, reasons: BTreeMap::new(), checked, coverage_dropped: 0, state: SinkState::Complete }
     }
 

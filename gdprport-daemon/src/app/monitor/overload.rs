@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use gdprport_core::decode::overload::{OverloadGroup, OverloadOwner};
-use gdprport_core::event::{Body, CountedBy, OverloadWhy};
+use gdprport_core::event::{Body, CountedBy};
 use gdprport_core::flow::{Context as _, Flow, Judgement, Table};
 use gdprport_core::identity::OwnerRef;
 use gdprport_core::model::Process;
@@ -61,7 +61,7 @@ impl<K: TaskLookup> Monitor<K> {
             all.push(part);
         }
         for part in all {
-            self.count(part, OverloadWhy::KernelOverload, now);
+            self.count(part, now);
         }
         self.counters.overload.groups += groups.len() as u64;
         self.send_sums(now);
@@ -71,11 +71,11 @@ impl<K: TaskLookup> Monitor<K> {
     #[inline]
     pub(super) fn count_ends(&mut self, now: Timestamp) {
         for flow in self.flows.take_summed() {
-            self.count(of_end(flow), OverloadWhy::KernelOverload, now);
+            self.count(of_end(flow), now);
         }
     }
 
-    fn count(&mut self, mut part: Part, why: OverloadWhy, now: Timestamp) {
+    fn count(&mut self, mut part: Part, now: Timestamp) {
         let Self { publisher, counters, active_policy, tally, sums, .. } = self;
         let Some(port) = part.flow.port_index.and_then(|index| publisher.port(index)) else {
             // As of flows on a port that is no longer watched: those are counted that began.
@@ -118,7 +118,7 @@ impl<K: TaskLookup> Monitor<K> {
             findings: if is_unproven { part.counts.closed } else { 0 },
         };
         let common = publisher.event_of(part.flow, name, port.port, accepted, now);
-        sums.of(why, now).add(&common, counted, now);
+        sums.of_kernel(now).add(&common, counted, now);
     }
 
     /// Sends what was counted since the last call: at most as much as `core::suppress` has bounds for.

@@ -22,6 +22,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::flow_event::{flow_object, unproven};
+use super::lost::OwnRuns;
 use crate::host::clock::BootClock;
 use crate::sink::{Fanout, SinkStats};
 
@@ -59,6 +60,7 @@ pub struct Publisher {
     encoder: Encoder,
     suppressor: Suppressor,
     clock: BootClock,
+    own_runs: OwnRuns,
     received: u64,
     /// In the order of [`Policy::watched`].
     ports: Vec<WatchedPort>,
@@ -77,6 +79,7 @@ impl Publisher {
             encoder: Encoder::default(),
             suppressor: Suppressor::default(),
             clock,
+            own_runs: OwnRuns::default(),
             received: 0,
             ports: Vec::new(),
             policy: None,
@@ -300,6 +303,12 @@ impl Publisher {
         for body in self.suppressor.flush(now) {
             self.send(body, now);
         }
+    }
+
+    /// Sends each sink that works again, and no other, the sums of what it lost; at the end whether it works or not.
+    pub fn send_lost(&mut self, now: Timestamp, ending: bool) {
+        let Self { fanout, stamper, encoder, own_runs, .. } = self;
+        own_runs.send_lost(fanout, (stamper, encoder), now, ending);
     }
 
     /// Since when the oldest summary is being counted.

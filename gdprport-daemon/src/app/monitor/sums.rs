@@ -71,13 +71,9 @@ pub(in crate::app) struct Sums {
 }
 
 impl Sums {
-    /// Those of connections that there was no room for in this place.
-    pub(super) fn of(&mut self, why: OverloadWhy, now: Timestamp) -> &mut Overloaded {
-        let sums = match why {
-            OverloadWhy::KernelOverload => &mut self.kernel,
-            OverloadWhy::FlowTableFull => &mut self.table,
-        };
-        sums.get_or_insert_with(|| Overloaded::new(why, now))
+    /// Those of connections that the kernel side had no room for.
+    pub(super) fn of_kernel(&mut self, now: Timestamp) -> &mut Overloaded {
+        self.kernel.get_or_insert_with(|| Overloaded::new(OverloadWhy::KernelOverload, now))
     }
 
     /// Adds what one flow counts for, as it is shown, that there was no room for in the table.
@@ -91,7 +87,8 @@ impl Sums {
             violation: None,
             findings: 0,
         };
-        self.of(OverloadWhy::FlowTableFull, now).add(event, counted, now);
+        let sums = self.table.get_or_insert_with(|| Overloaded::new(OverloadWhy::FlowTableFull, now));
+        sums.add(event, counted, now);
     }
 
     /// All of them, each once.

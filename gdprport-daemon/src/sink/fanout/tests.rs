@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::sink::destination::Target;
-use crate::sink::queue::{Failure, Report};
+use crate::sink::report::{Failure, Report};
 use crate::sink::testing::{adds_up, dropped, published, wait_until};
 use gdprport_core::encode::native;
 use gdprport_core::event::{Kind, Stamper, samples};
@@ -18,7 +18,7 @@ struct Gated(Receiver<()>);
 impl Target for Gated {
     fn write(&mut self, _: &Batch, count: usize) -> Report {
         let _ = self.0.recv();
-        Report { delivered: count, bytes: count, failure: None }
+        Report { delivered: count, bytes: count, skipped: Vec::new(), failure: None }
     }
 }
 
@@ -131,7 +131,7 @@ impl Target for Moody {
             _ if delivered < count => Some(Failure::Io("full".to_owned())),
             _ => None,
         };
-        Report { delivered, bytes: delivered, failure }
+        Report { delivered, bytes: delivered, skipped: Vec::new(), failure }
     }
 }
 

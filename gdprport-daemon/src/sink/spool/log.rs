@@ -68,6 +68,11 @@ pub(super) struct Appended {
     pub(super) error: Option<String>,
 }
 
+/// Whether a record holds a line.
+pub(super) const fn fits(line: &[u8]) -> bool {
+    line.len() <= LINE_MAX
+}
+
 impl Log {
     /// Appends events, in order. `now`: ms since 1970.
     pub(super) fn append<'a>(&mut self, lines: impl Iterator<Item = &'a [u8]> + Clone, now: i64) -> Appended {
@@ -76,12 +81,11 @@ impl Log {
             done.error = Some(self.failed("cannot be written", &error));
             return done;
         }
-        let fits = |line: &&[u8]| line.len() <= LINE_MAX;
         if let Some(long) = lines.clone().find(|line| !fits(line)) {
             done.error = Some(format!("an event of {} bytes is more than a record holds", long.len()));
         }
         let next = self.next;
-        let entries = lines.filter(fits).zip(next..).map(|(line, index)| Entry {
+        let entries = lines.filter(|line| fits(line)).zip(next..).map(|(line, index)| Entry {
             class: class(line),
             index,
             time: now,

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::log::Log;
+use super::log::{Log, fits};
 use super::recover::Identity;
 use super::settings::SpoolSettings;
 use crate::host::lock::{Lock, LockError, flock};
 use crate::host::trust::exposure_of_directory;
 use crate::sink::destination::Target;
-use crate::sink::queue::{Failure, Report};
+use crate::sink::report::{Failure, Report};
 use crate::sink::{Batch, Sink, SinkError, Spooled};
 
 /// How often it is looked whether the files are still there, and whether a spool that cannot be used can be by now.
@@ -141,11 +141,28 @@ impl Writer {
     /// Appends the first events of a batch. `now`: ms since 1970.
     pub(super) fn append(&mut self, batch: &Batch, count: usize, now: i64) -> Report {
         let Some(log) = self.ready() else {
-            return Report { delivered: 0, bytes: 0, failure: Some(Failure::Io(self.problem.clone())) };
+            return Report::none(Failure::Io(self.problem.clone()));
         };
         let line = |index| batch.line(index).strip_suffix(b"\n").unwrap_or(batch.line(index));
         let done = log.append((0..count).map(line), now);
-        Report { delivered: done.lines, bytes: done.bytes, failure: done.error.map(Failure::Io) }
+        let mut report = Report {
+            delivered: done.lines,
+            bytes: done.bytes,
+            skipped: Vec::new(),
+            failure: done.error.map(Failure::Io),
+        };
+        if done.lines < count {
+            // One that is too long is left out, and the next one is stored.
+            let mut stored = 0;
+            report.skipped = (0..count)
+                .filter(|index| {
+                    let is_stored = fits(line(*index)) && stored < done.lines;
+                    stored += usize::from(is_stored);
+                    !is_stored
+                })
+                .collect();
+        }
+        report
     }
 }
 

@@ -26,11 +26,13 @@ pub fn gap() -> Gap {
     }
 }
 
-/// Of a pool in a storm, of the stranger that the violation stands for, of what was counted by port alone, and of flows that
-/// a full table forgot.
+/// Of a pool in a storm, of the stranger that the violation stands for, of what was counted by port alone, of the stranger again as
+/// a sink lost it, and of flows that a full table forgot.
 pub(super) fn bodies(fixed: FlowSummary, forbidden: FlowEvent) -> Vec<Body> {
     let overload = Overload {
         why: OverloadWhy::KernelOverload,
+        sink: None,
+        reason: None,
         counted_by: CountedBy::Peer,
         groups: 1,
         denied: 0,
@@ -82,6 +84,14 @@ pub(super) fn bodies(fixed: FlowSummary, forbidden: FlowEvent) -> Vec<Body> {
         described_bytes_received: 512,
         ..overload.clone()
     });
+    let mut missed = stranger.clone();
+    missed.summary.overload = Some(Overload {
+        why: OverloadWhy::SinkLost,
+        sink: Some("file".into()),
+        reason: Some("io-error".into()),
+        groups: 1_624,
+        ..overload.clone()
+    });
     let mut evicted = fixed;
     (evicted.summary.opened, evicted.summary.closed, evicted.summary.events) = (0, 0, 0);
     (evicted.summary.bytes_sent, evicted.summary.bytes_received) = (0, 0);
@@ -89,7 +99,13 @@ pub(super) fn bodies(fixed: FlowSummary, forbidden: FlowEvent) -> Vec<Body> {
     evicted.summary.overload = Some(Overload { why: OverloadWhy::FlowTableFull, evicted: 40, ..overload });
     let stands_for = Some(StandsFor { why: OverloadWhy::KernelOverload, connections: 812 });
     let violation = FlowEvent { overload: stands_for, ..forbidden };
-    let mut bodies = vec![Body::Violation(Box::new(Violation::Flow(violation)))];
-    bodies.extend([pool, stranger, port, evicted].map(|summary| Body::FlowSummary(Box::new(summary))));
+    let missed_one = FlowEvent {
+        overload: Some(StandsFor { why: OverloadWhy::SinkLost, connections: 812 }),
+        ..violation.clone()
+    };
+    let violations = [violation, missed_one].map(|one| Body::Violation(Box::new(Violation::Flow(one))));
+    let mut bodies = Vec::from(violations);
+    bodies
+        .extend([pool, stranger, port, missed, evicted].map(|summary| Body::FlowSummary(Box::new(summary))));
     bodies
 }

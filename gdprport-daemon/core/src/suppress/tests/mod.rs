@@ -2,6 +2,7 @@
 
 mod auto;
 mod fixed;
+mod lost;
 mod overload;
 mod periods;
 mod reference;
