@@ -127,9 +127,9 @@ impl Storm {
     }
 
     /// What is sent of these groups.
-    fn collect(&mut self, groups: Vec<OverloadGroup>) -> Vec<Value> {
+    fn collect(&mut self, groups: &[OverloadGroup]) -> Vec<Value> {
         let now = clock().timestamp(7_201_000_000_000);
-        self.monitor.apply(Input::Counted(&groups), now);
+        self.monitor.apply(Input::Counted(groups), now);
         self.monitor.publisher.deliver();
         let lines = std::mem::take(&mut *self.lines.lock().expect("nobody panicked"));
         lines.iter().map(|line| serde_json::from_slice(line).expect("JSON")).collect()
@@ -155,7 +155,7 @@ fn of(event: &Value, path: &str) -> u64 {
 fn a_stranger_in_a_storm_is_a_violation_whatever_emit_says() {
     for emit in EMITS {
         let mut world = Storm::new(emit, NO_TLS, None);
-        let events = world.collect(storm());
+        let events = world.collect(&storm());
         let violations: Vec<_> = events.iter().filter(|event| event["kind"] == "violation").collect();
         let [violation] = &violations[..] else { panic!("{emit}: {violations:#?}") };
         assert_eq!(violation["flow"]["peer"]["ip"], "203.0.113.7");
@@ -172,7 +172,7 @@ fn a_stranger_in_a_storm_is_a_violation_whatever_emit_says() {
 #[test]
 fn a_storm_is_few_lines_and_exact() {
     let mut world = Storm::new("\"auto\"", NO_TLS, None);
-    let events = world.collect(storm());
+    let events = world.collect(&storm());
     assert!(events.len() <= 45, "{}", events.len());
     let sum = |field: &str| events.iter().map(|event| of(event, &format!("/summary/{field}"))).sum::<u64>();
     assert_eq!((sum("opened"), sum("closed")), (24_000 + 812, 8_000 + 406));
@@ -192,7 +192,7 @@ fn a_storm_is_few_lines_and_exact() {
 fn where_tls_is_demanded_what_was_counted_is_undecided() {
     let mut world = Storm::new("\"auto\"", "{ min = \"1.2\" }", None);
     let events =
-        world.collect(vec![group(OverloadLevel::Peer, accepted(Ipv4Addr::new(10, 1, 0, 1), 1), opened(4))]);
+        world.collect(&[group(OverloadLevel::Peer, accepted(Ipv4Addr::new(10, 1, 0, 1), 1), opened(4))]);
     let [summary] = &events[..] else { panic!("{events:#?}") };
     assert_eq!(summary["verdict"]["outcome"], "undecided");
     assert_eq!((of(summary, "/summary/findings"), of(summary, "/summary/opened")), (2, 4));
@@ -206,12 +206,8 @@ fn nothing_that_was_counted_leaves_with_a_true_address() {
     let privacy = Privacy::new(Some(key), None, None, Accounts::default()).expect("pseudonyms");
     let mut world = Storm::new("\"every\"", NO_TLS, Some(privacy));
     let levels = [OverloadLevel::Peer, OverloadLevel::Network, OverloadLevel::Port];
-    let events = world.collect(
-        levels
-            .into_iter()
-            .map(|level| group(level, accepted(Ipv4Addr::new(203, 0, 113, 7), 3), opened(5)))
-            .collect(),
-    );
+    let groups = levels.map(|level| group(level, accepted(Ipv4Addr::new(203, 0, 113, 7), 3), opened(5)));
+    let events = world.collect(&groups);
     assert!(events.iter().any(|event| event["kind"] == "violation"), "{events:#?}");
     let text = serde_json::to_string(&events).expect("JSON");
     assert!(!text.contains("203.0.113"), "{text}");

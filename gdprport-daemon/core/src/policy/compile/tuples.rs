@@ -267,12 +267,15 @@ impl Shape {
             let labels = label.map_or(vec![None], |values| values.into_iter().map(Some).collect());
             let exact = combinations.into_iter().flat_map(|mut values| {
                 values.sort_by_key(|(dimension, _)| *dimension);
+                // `container` and `pod` may both be met by the uid of the pod: the same one, and no process has two.
+                values.dedup();
+                let possible = values.windows(2).all(|two| two[0].0 != two[1].0);
                 let mask = values.iter().fold(0, |mask, (dimension, _)| mask | dimension.bit());
                 let stands = move |label: &Option<LabelValue<'_>>| {
                     let shape = if label.is_some() { Self::Labelled(mask) } else { Self::Exact(mask) };
                     (shape, entry(shape, values.iter().map(|(_, value)| *value), *label))
                 };
-                labels.iter().map(stands).collect::<Vec<_>>()
+                labels.iter().filter(|_| possible).map(stands).collect::<Vec<_>>()
             });
             return exact.collect();
         }

@@ -94,6 +94,30 @@ fn a_container_is_known_by_its_id_or_its_pod() {
     assert_eq!(ask(&postgres()), "violation undeclared-process nearest r(container)");
 }
 
+/// The uid of the pod meets both keys, and a rule that gives it to both is found by it among many.
+#[test]
+fn a_pods_uid_may_be_asked_of_container_and_pod() {
+    let rule = |role: &str, process: &str| {
+        format!(
+            "[[port.allow]]\nrole = \"{role}\"\ndirection = \"out\"\npeers = [\"any\"]\nprocess = {{ {process} }}\n"
+        )
+    };
+    let others: String =
+        (0..64).map(|n| rule(&format!("o{n}"), &format!("unit = \"o{n}.service\""))).collect();
+    let within = |pod| Process { container: Some(container("aaaa", pod)), ..postgres() };
+    for demand in [
+        format!("container = \"{UID}\", pod = \"{UID}\""),
+        format!("container = [\"{UID}\", \"bbbb\"], pod = [\"other\", \"{UID}\"]"),
+    ] {
+        let head = "version = 1\n[[port]]\nname = \"db\"\nport = 5432\n";
+        let policy = policy(&format!("{head}{others}{}", rule("pod", &demand)));
+        let ask =
+            |pod| policy.evaluate(&connected(5432, "10.0.2.7", Some(&within(pod))), Timestamp::UNIX_EPOCH);
+        assert_eq!(line(&ask(Some(UID))), "declared pod", "{demand}");
+        assert_ne!(ask(Some("ffff-11")).outcome(), "declared", "{demand}");
+    }
+}
+
 /// Whoever makes a container or a pod chooses its name.
 #[test]
 fn a_name_that_looks_like_an_id_is_none() {
