@@ -29,11 +29,11 @@ const fn ports_columns(source: &PolicySource) -> [Column; 12] {
         Column::number("OPEN"),
         Column::number("OPENED"),
         Column::number("CLOSED").spare(6),
-        Column::number("FAILED").spare(3),
+        Column::number("FAILED").spare(4),
         Column::number("DECLARED").spare(1),
         Column::number("UNDECIDED").spare(2),
         Column::number(against),
-        Column::elastic("ENCRYPTION", 14).spare(4),
+        Column::elastic("ENCRYPTION", 14).spare(3),
         Column::elastic("WHY", 22),
     ]
 }
