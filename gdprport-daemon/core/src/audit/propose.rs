@@ -164,13 +164,18 @@ pub(super) fn record(record: &ProcessingRecord, missing: &[(&'static str, &'stat
         ("basis", &record.basis),
         ("retention", &record.retention),
         ("owner", &record.owner),
+        ("dpia", &record.dpia),
     ];
     let lists = [
         ("subjects", &record.subjects),
         ("data", &record.data),
         ("recipients", &record.recipients),
         ("transfers", &record.transfers),
+        ("safeguards", &record.safeguards),
         ("measures", &record.measures),
+        ("joint", &record.joint),
+        ("on_behalf_of", &record.on_behalf_of),
+        ("location", &record.location),
     ];
     for (key, value) in texts {
         if let Some(value) = value {

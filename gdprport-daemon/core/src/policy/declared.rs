@@ -63,6 +63,12 @@ pub struct Controller {
     pub contact: Option<Arc<str>>,
     /// How to reach the data protection officer.
     pub dpo: Option<Arc<str>>,
+    /// Who is responsible for the data together with the controller (Art. 26), for every declared port.
+    pub joint: Option<Box<[Arc<str>]>>,
+    /// The controller's representative in the Union (Art. 27).
+    pub representative: Option<Arc<str>>,
+    /// A file of networks and the countries that they are in: an absolute path.
+    pub countries: Option<Arc<str>>,
 }
 
 /// A record of processing (Art. 30(1)(b)–(g) GDPR): declared, never inferred. `None`: not declared; an empty list:
@@ -89,6 +95,16 @@ pub struct ProcessingRecord {
     pub measures: Option<Box<[Arc<str>]>>,
     /// The team responsible for the service.
     pub owner: Option<Arc<str>>,
+    /// The controllers for whom the data are processed (Art. 30(2)(a)): this host's operator is a processor.
+    pub on_behalf_of: Option<Box<[Arc<str>]>>,
+    /// Who is responsible for the data together with the controller (Art. 26), for this port.
+    pub joint: Option<Box<[Arc<str>]>>,
+    /// Safeguards of transfers to third countries (Art. 30(1)(e), Art. 46 and 49).
+    pub safeguards: Option<Box<[Arc<str>]>>,
+    /// Where the data are kept: sites, countries.
+    pub location: Option<Box<[Arc<str>]>>,
+    /// The data protection impact assessment (Art. 35): where it is, or why there is none.
+    pub dpia: Option<Arc<str>>,
 }
 
 impl ProcessingRecord {

@@ -88,7 +88,19 @@ impl Merge<'_, '_> {
             let help = "Art. 30(1)(a) GDPR asks for name and contact details: add `contact = …`".to_owned();
             self.report.warning(raw.loc, "the controller has no `contact`", help);
         }
-        self.model.controller = name.map(|name| Controller { name, contact, dpo });
+        let representative = text(raw.value.representative);
+        let joint =
+            raw.value.joint.map(|many| many.value.into_iter().map(|text| text.value.0.into()).collect());
+        let countries = raw.value.countries.and_then(|path| {
+            if path.value.0.starts_with('/') {
+                return Some(self.interner.text(&path.value));
+            }
+            let help = "write where it is, such as \"/etc/gdprport/countries.csv\"".to_owned();
+            self.report.error(path.loc, "`countries` is no absolute path", help);
+            None
+        });
+        self.model.controller =
+            name.map(|name| Controller { name, contact, dpo, joint, representative, countries });
     }
 
     fn port(&mut self, raw: At<RawPort>) {
@@ -204,6 +216,11 @@ impl Merge<'_, '_> {
             recipients: raw.recipients.map(|many| list(many.value)),
             transfers: raw.transfers.map(|many| list(many.value)),
             measures: raw.measures.map(|many| list(many.value)),
+            on_behalf_of: raw.on_behalf_of.map(|many| list(many.value)),
+            joint: raw.joint.map(|many| list(many.value)),
+            safeguards: raw.safeguards.map(|many| list(many.value)),
+            location: raw.location.map(|many| list(many.value.0)),
+            dpia: text(raw.dpia),
         };
         let mut missing = record.missing();
         missing.retain(|key| !self.report.is_faulty(loc, key));

@@ -50,6 +50,12 @@ tables! {
             contact: Text,
             /// How to reach the data protection officer.
             dpo: Text,
+            /// Who is responsible together with the controller (Art. 26 GDPR), for every port.
+            joint: Vec<At<Text>>,
+            /// The controller's representative in the Union (Art. 27 GDPR).
+            representative: Text,
+            /// A file of networks and their countries, for candidates of transfers to third countries: an absolute path.
+            countries: Text,
         }
         later {}
     }
@@ -109,6 +115,16 @@ tables! {
             measures: Vec<At<Text>>,
             /// The team that answers for the service.
             owner: Text,
+            /// The controllers for whom the data are processed (Art. 30(2)(a)).
+            on_behalf_of: Vec<At<Text>>,
+            /// Who is responsible together with the controller (Art. 26), for this port.
+            joint: Vec<At<Text>>,
+            /// Safeguards of transfers to third countries (Art. 30(1)(e)).
+            safeguards: Vec<At<Text>>,
+            /// Where the data are kept: sites, countries.
+            location: OneOrMany<Text>,
+            /// The data protection impact assessment (Art. 35): where it is, or why there is none.
+            dpia: Text,
         }
         later {}
     }

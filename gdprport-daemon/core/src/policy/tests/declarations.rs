@@ -131,6 +131,28 @@ fn a_port_has_what_was_declared_of_it() {
     assert!(policy.watched().map(|info| info.number).is_sorted());
 }
 
+/// What Art. 26, 27 and 30(2) GDPR ask for, and what templates of authorities have beside Art. 30(1).
+#[test]
+fn a_record_has_what_processors_and_templates_need() {
+    let text = "version = 1\n[controller]\nname = \"Example\"\njoint = [\"Partner AG\"]\nrepresentative = \"EU rep\"\n\
+                countries = \"/etc/gdprport/countries.csv\"\n[[port]]\nname = \"db\"\nport = 5432\n[port.record]\n\
+                on_behalf_of = [\"Customer GmbH\"]\njoint = []\nsafeguards = [\"clauses\"]\nlocation = \"Vienna\"\n\
+                dpia = \"DPIA-3\"\n";
+    let policy = policy(text);
+    let controller = policy.policy().controller().expect("declared").clone();
+    assert_eq!(controller.joint.as_deref(), Some(&["Partner AG".into()][..]));
+    assert_eq!(controller.representative.as_deref(), Some("EU rep"));
+    assert_eq!(controller.countries.as_deref(), Some("/etc/gdprport/countries.csv"));
+    let record = policy.port(5432).expect("declared").record.clone().expect("a record");
+    assert_eq!(record.on_behalf_of.as_deref(), Some(&["Customer GmbH".into()][..]));
+    assert_eq!(record.joint.as_deref(), Some(&[][..]), "declared to be none");
+    assert_eq!(record.location.as_deref(), Some(&["Vienna".into()][..]));
+    assert_eq!(
+        (record.safeguards.as_ref().map(|list| list.len()), record.dpia.as_deref()),
+        (Some(1), Some("DPIA-3"))
+    );
+}
+
 #[test]
 fn a_busy_port_is_summed_up_unless_it_says_otherwise() {
     let of = |emit: &str| {

@@ -35,6 +35,18 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
 }
 
 #[test]
+fn the_file_of_countries_is_named_by_an_absolute_path() {
+    let text =
+        "version = 1\n[controller]\nname = \"Example\"\ncontact = \"x\"\ncountries = \"countries.csv\"\n";
+    assert_snapshot!(errors(text), @r#"
+    policy.toml:5:13: error: `countries` is no absolute path
+     5 | countries = "countries.csv"
+       |             ^^^^^^^^^^^^^^^
+       = help: write where it is, such as "/etc/gdprport/countries.csv"
+    "#);
+}
+
+#[test]
 fn a_typing_error_is_reported_once_and_not_as_missing_too() {
     let text = format!(
         "{}\n[port.record]\npurpose = \"orders\"\nsubject = [\"customers\"]\ndata = 5\nrecipients = []\n\
