@@ -27,6 +27,7 @@ pub mod overload;
 pub mod policy;
 pub mod posture;
 pub mod privacy;
+pub mod records;
 pub mod shared;
 pub mod suppress;
 pub mod text;

@@ -1,0 +1,247 @@
+//! The model: plain values, which every rendering shows in its own way.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::ledger::{GapRow, Identity, Note};
+use crate::model::{Direction, PostureState, TlsVersion};
+use crate::policy::{Controller, DeclaredRule, DeclaredSite, ProcessingRecord, TlsDemand};
+
+/// A record of processing activities, of one host and one period.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Records {
+    /// Of what, when and by what.
+    pub about: About,
+    /// Who is responsible, as declared.
+    pub controller: Option<Controller>,
+    /// One for each declaration, in the order of the policy.
+    pub activities: Vec<Activity>,
+    /// One for each port of the catalog on which something was seen and that nobody declared, by number.
+    pub undeclared: Vec<Activity>,
+    /// Losses of the period, oldest first.
+    pub gaps: Vec<GapRow>,
+    /// What a reader of the ledger has to know, oldest first.
+    pub notes: Vec<Note>,
+}
+
+/// Of what, when and by what a record was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct About {
+    /// The host's name.
+    pub host: Arc<str>,
+    /// The version of gdprport.
+    pub version: Arc<str>,
+    /// When it was made.
+    pub made: Timestamp,
+    /// Begin of the period that was asked for.
+    pub asked: Timestamp,
+    /// Begin of what the ledger has of it.
+    pub from: Timestamp,
+    /// End of the period.
+    pub to: Timestamp,
+    /// The digest of the policy whose declarations are shown; `None`: there is no policy.
+    pub policy: Option<Arc<str>>,
+    /// Whether addresses and users are pseudonyms in the ledger.
+    pub pseudonyms: bool,
+    /// Why nothing was observed; `None`: there is a ledger.
+    pub no_ledger: Option<Arc<str>>,
+}
+
+/// A processing activity: one declaration with what was observed of it, or a port that nobody declared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Activity {
+    /// The declaration's name, or the catalog's.
+    pub name: Arc<str>,
+    /// Whether it is declared.
+    pub is_declared: bool,
+    /// TCP ports, as declared or seen.
+    pub numbers: Vec<RangeInclusive<u16>>,
+    /// The application protocol, where it is known.
+    pub protocol: Option<Arc<str>>,
+    /// Where the service runs; `None`: not declared.
+    pub site: Option<DeclaredSite>,
+    /// What is demanded of the encryption.
+    pub tls: TlsDemand,
+    /// In which capacity the data are processed.
+    pub capacity: Capacity,
+    /// The record as declared; `None`: there is none.
+    pub declared: Option<Arc<ProcessingRecord>>,
+    /// The rules, in the order written, and what came by them.
+    pub rules: Vec<RuleUse>,
+    /// What was observed; `None`: nothing was in the period.
+    pub seen: Option<Seen>,
+    /// How well it was watched.
+    pub coverage: CoverageOf,
+}
+
+/// In which capacity data are processed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Capacity {
+    /// As the controller (Art. 30(1)).
+    Controller,
+    /// For others (Art. 30(2)); not empty.
+    Processor(Box<[Arc<str>]>),
+}
+
+/// A rule, and what came by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleUse {
+    /// The rule as declared.
+    pub rule: DeclaredRule,
+    /// `None`: nothing did in the period.
+    pub used: Option<Use>,
+}
+
+/// The numbers of the rows of the ledger that a statement rests on, ascending, each once: `gdprport policy explain --row`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Rows(pub Vec<i64>);
+
+/// How often and how much, and when first and last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Use {
+    /// How much.
+    pub volume: Volume,
+    /// First and last observation.
+    pub first: Timestamp,
+    /// See `first`.
+    pub last: Timestamp,
+    /// Days (UTC) on which something was seen.
+    pub days: u32,
+    /// What it rests on.
+    pub rows: Rows,
+}
+
+/// Sums of rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Volume {
+    /// Connections and failed attempts.
+    pub flows: u64,
+    /// Of them, failed attempts.
+    pub failed: u64,
+    /// Bytes that this host sent.
+    pub sent: u64,
+    /// Bytes that it received.
+    pub received: u64,
+}
+
+/// What was observed of an activity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// In all.
+    pub all: Use,
+    /// The other ends, most bytes first: recipients of data that was called for, and senders.
+    pub counterparts: Vec<Counterpart>,
+    /// The processes at this end, most bytes first.
+    pub processes: Vec<ProcessOf>,
+    /// How it was encrypted.
+    pub shares: Shares,
+    /// By outcome.
+    pub outcomes: Outcomes,
+}
+
+/// Where an address is, as far as that shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Zone {
+    /// 127.0.0.0/8, ::1: the other end is on this host.
+    Host,
+    /// Private or link-local (RFC 1918, RFC 4193, RFC 3927, RFC 4291, RFC 6598).
+    Private,
+    /// Anything else.
+    Public,
+    /// A pseudonym, or a network that has addresses of several zones.
+    Unknown,
+}
+
+/// Where a counterpart is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Where {
+    /// The address of full length, or the network.
+    pub net: IpNet,
+    /// Its zone.
+    pub zone: Zone,
+    /// The country by the file of `controller.countries`, as it writes it; `None`: not asked, or not in it.
+    pub country: Option<Arc<str>>,
+    /// A set of `[peers]` or host name of the policy that has it, where one does.
+    pub name: Option<Arc<str>>,
+}
+
+/// One other end, with one outcome.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Counterpart {
+    /// Where it is.
+    pub at: Where,
+    /// `In`: it called this host; `Out`: this host called it.
+    pub direction: Direction,
+    /// The role of the rule that allows it; `None`: none did.
+    pub rule: Option<Arc<str>>,
+    /// `declared`, `violation` or `undecided`.
+    pub outcome: &'static str,
+    /// The reasons of a violation, as in events, ascending.
+    pub reasons: Vec<&'static str>,
+    /// The processes at this end.
+    pub processes: Vec<Arc<Identity>>,
+    /// How it was encrypted.
+    pub shares: Shares,
+    /// How much.
+    pub used: Use,
+}
+
+/// One process at this end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProcessOf {
+    /// Which.
+    pub identity: Arc<Identity>,
+    /// `In`: it served; `Out`: it called.
+    pub direction: Direction,
+    /// How much.
+    pub used: Use,
+}
+
+/// How flows were encrypted: of each state how many, most first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Shares(pub Vec<Posed>);
+
+/// One state of encryption.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Posed {
+    /// The state.
+    pub state: PostureState,
+    /// The version of TLS.
+    pub version: Option<TlsVersion>,
+    /// Connections.
+    pub flows: u64,
+    /// Bytes both ways.
+    pub bytes: u64,
+    /// What it rests on.
+    pub rows: Rows,
+}
+
+/// Connections by outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Outcomes {
+    /// A rule allows them.
+    pub declared: u64,
+    /// No rule does.
+    pub violation: u64,
+    /// Evidence is missing.
+    pub undecided: u64,
+}
+
+/// How well a port was watched in the period.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct CoverageOf {
+    /// Seconds of the period for which it was watched.
+    pub watched_s: u64,
+    /// Seconds of the period.
+    pub period_s: u64,
+    /// Occasions that are known to be of this port and were lost.
+    pub lost: u64,
+}
