@@ -31,19 +31,7 @@ pub(super) fn list<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> String
 
 /// Peers as a list.
 pub(super) fn peers(peers: &[DeclaredPeer]) -> String {
-    list(peers.iter().map(peer))
-}
-
-/// One peer as it is written.
-pub(super) fn peer(peer: &DeclaredPeer) -> String {
-    match peer {
-        DeclaredPeer::Any => "any".to_owned(),
-        DeclaredPeer::Loopback => "loopback".to_owned(),
-        DeclaredPeer::Net(net) => wording::net(net),
-        // A name without a dot is written with one at its end.
-        DeclaredPeer::Host(name) if !name.contains('.') => format!("{name}."),
-        DeclaredPeer::Host(name) => name.to_string(),
-    }
+    list(peers.iter().map(ToString::to_string))
 }
 
 /// The keys of a `[[port]]`, without the tables below it.

@@ -4,9 +4,11 @@
 //! and the problems of a file), `model` (what they mean), `merge` (all files together, checked against each other),
 //! `compile` (what an evaluation needs, indexed), `evaluate` (the verdict, and why when nothing allows a flow). Types
 //! that several stages share: `source` (a file), `declared` (what is declared of a port), `dns_names` (resolved names).
+//! Beside them `difference` compares two policies as they are written.
 
 mod compile;
 mod declared;
+mod difference;
 mod dns_names;
 mod evaluate;
 mod exception;
@@ -22,6 +24,7 @@ pub use crate::written::{
 };
 pub use compile::{Policy, PortInfo, catalog_and, catalog_only, compile, outline};
 pub use declared::{Controller, Emit, ProcessingRecord, TlsDemand};
+pub use difference::{Difference, Effect, What, difference};
 pub use dns_names::{DnsNames, Resolution};
 pub use evaluate::{
     ActivePolicy, Evaluation, ExplainedKey, ExplainedPort, ExplainedRule, Explanation, Facts, KeyFit,
@@ -29,5 +32,6 @@ pub use evaluate::{
 };
 pub use exception::About;
 pub use model::exactly;
+pub(crate) use model::loopback_nets;
 pub use outline::{DeclaredPeer, DeclaredPort, DeclaredRule, DeclaredSite, Exception, Outline, Place};
 pub use read::json_schema;

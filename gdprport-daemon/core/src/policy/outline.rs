@@ -1,5 +1,6 @@
 //! A policy as its author wrote it, with places: for those who judge the policy itself, not flows.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -101,6 +102,21 @@ pub enum DeclaredPeer {
     Net(IpNet),
     /// A host name.
     Host(Arc<str>),
+}
+
+impl fmt::Display for DeclaredPeer {
+    /// As a policy writes it, without quotes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("any"),
+            Self::Loopback => f.write_str("loopback"),
+            Self::Net(net) if net.prefix_len() == net.max_prefix_len() => net.addr().fmt(f),
+            Self::Net(net) => net.fmt(f),
+            // A name without a dot is written with one at its end.
+            Self::Host(name) if !name.contains('.') => write!(f, "{name}."),
+            Self::Host(name) => f.write_str(name),
+        }
+    }
 }
 
 /// One `[[exception]]`: a finding, or a reason of violations, that somebody accepted.

@@ -148,7 +148,7 @@ fn exposed(context: &mut Context<'_>, port: &DeclaredPort, listener: &Listener, 
     let (severity, message) = match listen {
         Some(_) if port.site.allows_listener(listener.ip) => return,
         Some(listen) => {
-            let allowed = wording::some(listen.iter().map(propose::peer));
+            let allowed = wording::some(listen.iter().map(ToString::to_string));
             (
                 Severity::High,
                 format!("{who} listens on {at}, and {} may be bound to {allowed} only", port.name),

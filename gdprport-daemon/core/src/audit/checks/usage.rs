@@ -121,7 +121,7 @@ fn broad(context: &mut Context<'_>, port: &DeclaredPort, rule: &DeclaredRule, wa
         return;
     }
     let widest: Vec<String> =
-        rule.peers.iter().filter(|peer| is_broad(peer, &peers)).map(propose::peer).collect();
+        rule.peers.iter().filter(|peer| is_broad(peer, &peers)).map(ToString::to_string).collect();
     let any = rule.peers.contains(&DeclaredPeer::Any);
     let severity = if any && rule.direction == Direction::In { Severity::Medium } else { Severity::Low };
     let message = format!(
