@@ -28,6 +28,7 @@ pub mod policy;
 pub mod posture;
 pub mod privacy;
 pub mod records;
+pub mod replay;
 pub mod shared;
 pub mod suppress;
 pub mod text;

@@ -9,7 +9,7 @@ use gdprport_core::model::{
     TlsVersion, Workload,
 };
 use gdprport_core::policy::{ActivePolicy, DnsNames, Explanation, Facts, Policy, PortInfo, nearest_name};
-use gdprport_core::privacy::is_pseudonym;
+use gdprport_core::replay::Kept;
 use serde::Serialize;
 
 use super::super::cli::{ExplainArgs, MadeUp};
@@ -99,44 +99,7 @@ pub(super) fn open_flow(
 
 /// A row of the ledger, by this policy.
 fn of_edge(active: &ActivePolicy, edge: &Edge, now: jiff::Timestamp) -> Explanation {
-    let key = &edge.key;
-    let mut process = key.identity.evidence();
-    // Numbers of pseudonyms have the highest bit set; a rule names nobody by them.
-    if let Some(process) = process.as_mut().filter(|process| process.uid >> 31 == 1) {
-        (process.uid, process.user) = (u32::MAX, None);
-    }
-    let posture = (key.posture.state != PostureState::Unknown).then(|| Posture {
-        version: key.posture.version,
-        cipher: key.posture.cipher.clone(),
-        ..Posture::new(key.posture.state, "as the ledger has it")
-    });
-    let net = key.peer;
-    let rolled_up = if is_pseudonym(net.addr()) {
-        Some("as the ledger has a pseudonym only".to_owned())
-    } else if net.prefix_len() < net.max_prefix_len() {
-        Some(format!("as the ledger has only its network {net}"))
-    } else {
-        None
-    };
-    let (service, other) = (Endpoint::new(Ipv4Addr::UNSPECIFIED.into(), key.port.number), net.addr());
-    let (local, peer) = match key.direction {
-        Direction::In => (service, Endpoint::new(other, 0)),
-        Direction::Out => {
-            (Endpoint::new(Ipv4Addr::UNSPECIFIED.into(), 0), Endpoint::new(other, key.port.number))
-        }
-    };
-    let facts = Facts {
-        direction: key.direction,
-        local,
-        peer,
-        nat: None,
-        process: process.as_ref(),
-        owner_withheld: None,
-        posture: posture.as_ref(),
-        peer_missing: rolled_up.as_deref(),
-        peer_within: None,
-    };
-    active.explain(&facts, now)
+    active.explain(&Kept::of(&edge.key).facts(), now)
 }
 
 /// What was said of a row when it was seen.
