@@ -7,6 +7,7 @@ mod deliver;
 mod explain;
 mod flows;
 mod init;
+mod learn;
 mod period;
 mod since;
 
@@ -24,7 +25,9 @@ pub(super) use deliver::{DeliverArgs, SinkArgs, SinkCommand};
 pub(super) use explain::{ExplainArgs, MadeUp};
 pub(super) use flows::FlowsArgs;
 pub(super) use init::InitArgs;
+pub(super) use learn::{DiffArgs, LearnArgs, ReplayArgs};
 use period::watch_period;
+pub(super) use since::Since;
 
 /// Watches the TCP ports through which personal data travels, and proves what it saw.
 #[derive(Debug, Parser)]
@@ -309,6 +312,15 @@ Examples:
 
 What is not given is not known, and keys that ask for it are undecided.")]
     Explain(Box<ExplainArgs>),
+    /// Propose a policy, or what one lacks, from what the ledger has seen: one rule for each process and its peers.
+    #[command(override_usage = "gdprport policy learn [OPTIONS]", after_help = learn::LEARN)]
+    Learn(LearnArgs),
+    /// Show what a policy would have said of the past: what would change, by the ledger.
+    #[command(override_usage = "gdprport policy replay [OPTIONS] [FILE]...", after_help = learn::REPLAY)]
+    Replay(ReplayArgs),
+    /// Say in words what another version of a policy means, what allows more first.
+    #[command(override_usage = "gdprport policy diff [OPTIONS] A B", after_help = learn::DIFF)]
+    Diff(DiffArgs),
     /// Print the JSON Schema of the policy file, for editors.
     Schema,
 }

@@ -15,6 +15,7 @@ use crate::inventory::{Inventory, Listening, PeerGroup, Recognised, Service, rec
 use crate::ledger::{Edge, Identity, Observed, PortKey, PostureKey, VerdictKey};
 use crate::model::{Direction, PostureState, TlsVersion};
 use crate::privacy::is_pseudonym;
+use crate::verdict::ReasonId;
 
 /// Services by port; the local one of a port before the remote one.
 type Services = BTreeMap<(u16, bool), SeenService>;
@@ -96,6 +97,7 @@ impl Seen {
             let known = edge.key.posture.state != PostureState::Unknown;
             let weight = if known { counts.flows.saturating_sub(counts.failed) } else { counts.closed };
             count(service, &edge.key.posture, weight);
+            service.demanded = service.demanded.max(demanded(edge));
         }
         let lost = observed.gaps.len() as u64;
         let mut unseen = Vec::new();
@@ -110,6 +112,20 @@ impl Seen {
         let source = Source::Ledger { from: observed.from, to: observed.to };
         Self { source, unseen, services: placed(services) }
     }
+}
+
+/// What the policy of then demanded of the encryption at least, if that is why this was a violation.
+fn demanded(edge: &Edge) -> Option<TlsVersion> {
+    let (VerdictKey::Violation { reasons, .. }, Some(_)) = (&*edge.key.verdict, &edge.key.policy) else {
+        return None;
+    };
+    let weak = reasons.contains(&ReasonId::WeakTls);
+    // TLS 1.2 is weak only where 1.3 is demanded; weak cipher suites have a state of their own.
+    if weak && edge.key.posture.state == PostureState::Tls12 {
+        return Some(TlsVersion::Tls13);
+    }
+    let of_encryption = [ReasonId::Plaintext, ReasonId::TlsRefused, ReasonId::NotTls];
+    (weak || reasons.iter().any(|reason| of_encryption.contains(reason))).then_some(TlsVersion::Tls12)
 }
 
 fn edge(direction: Direction, identity: &Identity, peer: Option<IpNet>, group: &PeerGroup) -> SeenEdge {

@@ -116,7 +116,13 @@ fn verb(direction: Direction) -> (&'static str, &'static str) {
 type Items<'i> = dyn FnMut(&mut dyn Iterator<Item = IpNet>) -> (Vec<String>, Vec<String>) + 'i;
 
 /// Everything of a declaration above its rules.
-fn head(block: &mut Block, service: &SeenService, name: &str, compact: bool, items: &mut Items<'_>) {
+pub(super) fn head(
+    block: &mut Block,
+    service: &SeenService,
+    name: &str,
+    compact: bool,
+    items: &mut Items<'_>,
+) {
     let page = &mut block.page;
     let known = service.service.id.as_deref().and_then(catalog::by_id);
     let title = known.map_or_else(|| who(service), |known| known.name.to_owned());
@@ -160,7 +166,7 @@ fn head(block: &mut Block, service: &SeenService, name: &str, compact: bool, ite
         page.blank();
         return page.key("[port.record]", &format!("{BLANK} and its keys, as docs/policy.md lists them"));
     }
-    let advice = advice(&service.postures, !service.edges.is_empty() && service.edges.iter().all(within));
+    let advice = advice(service, !service.edges.is_empty() && service.edges.iter().all(within));
     if advice.demanded {
         page.key(advice.assignment, &advice.why);
     } else {

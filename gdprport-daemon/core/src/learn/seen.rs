@@ -64,6 +64,8 @@ pub struct SeenService {
     pub edges: Vec<SeenEdge>,
     /// How that was encrypted, in connections: by state and version of TLS.
     pub postures: BTreeMap<(PostureState, Option<TlsVersion>), u64>,
+    /// The version of TLS that the policy of then demanded at least, as its violations show; `None`: none was for that.
+    pub demanded: Option<TlsVersion>,
 }
 
 /// Connections of one process with one peer.

@@ -170,7 +170,7 @@ fn described(service: &SeenService) -> String {
 }
 
 /// The name of a declaration: the one that it has, or the catalog's, or that of who holds it with its port.
-fn name(service: &SeenService, given: &mut Given) -> String {
+pub(super) fn name(service: &SeenService, given: &mut Given) -> String {
     let port = service.port;
     let usable = |name: &&str| !name.trim().is_empty() && name.len() <= 64 && !name.contains(is_invisible);
     let declared = service.declared.as_deref().filter(usable);

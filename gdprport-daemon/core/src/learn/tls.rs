@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::seen::SeenService;
 use super::text::BLANK;
 use crate::figures::counted;
 use crate::model::{PostureState, TlsVersion};
@@ -18,7 +19,8 @@ pub(super) struct Advice {
 }
 
 /// What the connections of a port allow to demand. `local`: all of them were within this host.
-pub(super) fn advice(seen: &BTreeMap<(PostureState, Option<TlsVersion>), u64>, local: bool) -> Advice {
+pub(super) fn advice(service: &SeenService, local: bool) -> Advice {
+    let seen = &service.postures;
     let (mut newest, mut older, mut unknown, mut other) = (0_u64, 0_u64, 0_u64, 0_u64);
     let mut weaker: BTreeMap<&'static str, u64> = BTreeMap::new();
     for ((state, version), connections) in seen {
@@ -46,6 +48,17 @@ pub(super) fn advice(seen: &BTreeMap<(PostureState, Option<TlsVersion>), u64>, l
     let (tls, weak) = (newest + older, weaker.values().sum::<u64>());
     let min = if older > 0 { r#"tls = { min = "1.2" }"# } else { r#"tls = { min = "1.3" }"# };
     let blank = |assignment, why| Advice { assignment, demanded: false, why };
+    if let Some(least) = service.demanded {
+        let newer = least == TlsVersion::Tls13 || older == 0;
+        return Advice {
+            assignment: if newer { r#"tls = { min = "1.3" }"# } else { r#"tls = { min = "1.2" }"# },
+            demanded: true,
+            why: format!(
+                "the policy of then demanded it, and not all of the {} seen met it: those stay violations",
+                counted(tls + weak + unknown, "connection")
+            ),
+        };
+    }
     if weak > 0 {
         let kinds: Vec<_> = weaker.iter().map(|(what, n)| format!("{n} {what}")).collect();
         let of = counted(tls + weak + unknown, "connection");

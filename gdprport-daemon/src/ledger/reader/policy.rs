@@ -1,4 +1,4 @@
-//! The text of a policy that applied once.
+//! Policies that applied once, and their text.
 
 use gdprport_core::policy::Source;
 use rusqlite::OptionalExtension as _;
@@ -7,6 +7,19 @@ use super::error::ReadError;
 use super::open::Reader;
 
 impl Reader {
+    /// The digests of all policies that applied, oldest first.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub(crate) fn policies(&self) -> Result<Vec<String>, ReadError> {
+        self.ask(|db| {
+            let mut statement =
+                db.prepare("SELECT digest FROM policy WHERE digest IS NOT NULL ORDER BY id")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            rows.collect()
+        })
+    }
+
     /// The files of a policy, in their order; `None`: no policy of this digest applied. Empty: the ledger knows that it applied,
     /// and not its text.
     ///

@@ -3,14 +3,18 @@
 mod ask;
 mod audit;
 mod deliver;
+mod diff;
 mod events;
 mod explain;
 mod files;
 mod init;
+mod learn;
 mod new_file;
 mod past;
 mod policy;
 mod privacy;
+mod replay;
+mod rows;
 mod run;
 mod scan;
 mod unpin;
@@ -109,6 +113,9 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 explain::open_flow(id, &reply, cli.json, &mut out)
             }
         },
+        TopCommand::Policy(PolicyCommand::Learn(args)) => learn::run(&args, cli.json, cli.color, &mut out),
+        TopCommand::Policy(PolicyCommand::Replay(args)) => replay::run(&args, cli.json, &mut out),
+        TopCommand::Policy(PolicyCommand::Diff(args)) => diff::run(&args, cli.json, &mut out),
         TopCommand::Policy(PolicyCommand::Schema) => policy::schema(&mut out),
         TopCommand::Privacy(command) => privacy::run(command, cli.json, &mut out),
     }

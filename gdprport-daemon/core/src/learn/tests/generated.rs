@@ -13,7 +13,7 @@ use super::*;
 use crate::model::PostureState::{NoData, Plaintext, StarttlsUpgraded, Tls12, Tls13, Unknown, WeakTls};
 
 /// What somebody may call a file, a unit or a container.
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => "[a-c]{1,3}(-[0-9]{1,3})?(\\.service|\\.scope)?",
         2 => "[a\"'\\\\\\[\\]{}*?!#=,\n\r\t\u{1b}\u{202e}\u{0}é漢 @:/.-]{0,12}",
@@ -57,7 +57,7 @@ fn container() -> impl Strategy<Value = ContainerIdentity> {
     )
 }
 
-fn who() -> BoxedStrategy<Identity> {
+pub(super) fn who() -> BoxedStrategy<Identity> {
     let known = (
         option::weighted(0.8, path()),
         option::of(path()),
@@ -78,7 +78,7 @@ fn who() -> BoxedStrategy<Identity> {
     prop_oneof![9 => known, 1 => Just(Identity::UNKNOWN)].boxed()
 }
 
-fn address() -> impl Strategy<Value = IpAddr> {
+pub(super) fn address() -> impl Strategy<Value = IpAddr> {
     prop_oneof![
         4 => (0_u8..3, 1_u8..9).prop_map(|(net, host)| IpAddr::from([10, 0, net, host])),
         2 => select(vec!["127.0.0.1", "::1", "::ffff:10.0.2.7", "192.0.2.1", "fd00::5", "fe80::1", "0.0.0.0", "::"])

@@ -4,9 +4,12 @@
 
 mod generated;
 mod ledger;
+mod merged;
 mod pages;
 mod peers;
 mod process;
+mod proposals;
+mod proposed;
 
 use std::net::IpAddr;
 

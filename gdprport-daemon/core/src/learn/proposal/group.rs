@@ -1,0 +1,262 @@
+//! Rows that one rule would allow: the same port, direction and process, with every peer that they were seen with.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::super::peers::is_nobody;
+use super::super::process::{Demand, demand};
+use super::super::seen::Seen;
+use crate::inventory::Exposure;
+use crate::ledger::{Edge, EdgeKey, Identity, VerdictKey};
+use crate::model::{Attribution, Direction};
+use crate::privacy::is_pseudonym;
+use crate::replay::{Judge, Judged, Now};
+use crate::verdict::ReasonId;
+
+/// What was said of rows when they were seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Standing {
+    /// A rule allowed them.
+    Declared,
+    /// No policy applied, it could not decide, or it asked for encryption only.
+    Open,
+    /// A policy did not allow them.
+    Violation,
+}
+
+/// What groups are put together by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub number: u16,
+    /// Whether the service is elsewhere.
+    pub remote: bool,
+    pub direction: Direction,
+    /// The value of `process`; or why a rule cannot ask for the process.
+    pub who: Result<String, String>,
+    pub attribution: Attribution,
+    /// Whether their peers can be named, or why not.
+    pub place: Result<(), &'static str>,
+    pub standing: Standing,
+}
+
+/// How well a group is supported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Support {
+    pub connections: u64,
+    pub first: Timestamp,
+    pub last: Timestamp,
+    pub days: BTreeSet<Date>,
+    pub rows: BTreeSet<i64>,
+}
+
+/// Rows that one rule would allow.
+#[derive(Debug)]
+pub(super) struct Group<'e> {
+    pub key: Key,
+    /// One of their processes; the first by order.
+    pub identity: &'e Identity,
+    pub demand: Option<Demand>,
+    /// How many runs of a job, or names alike, the process stands for.
+    pub alike: BTreeSet<&'e Identity>,
+    /// The peers, each with its connections.
+    pub peers: BTreeMap<IpNet, u64>,
+    pub support: Support,
+    /// Why they were violations of the policy of then.
+    pub reasons: BTreeSet<ReasonId>,
+    /// What a policy that was asked says: of the first row, in order.
+    pub judged: Option<Judged>,
+    /// The first row, as it is judged.
+    pub sample: &'e EdgeKey,
+    /// The declaration that they fall under, by the policy that was asked; `None`: the port is not watched.
+    pub claim: Option<Arc<str>>,
+    /// The rule that would allow all of them, were their peers among its own.
+    pub near: Option<Arc<str>>,
+}
+
+/// Rows to groups.
+pub(super) struct Grouping<'s, 'e> {
+    seen: &'s Seen,
+    demands: HashMap<&'e Identity, Result<Demand, String>>,
+}
+
+impl<'s, 'e> Grouping<'s, 'e> {
+    pub(super) fn new(seen: &'s Seen) -> Self {
+        Self { seen, demands: HashMap::new() }
+    }
+
+    /// Every group of what was connected, ascending. `judge`: only what this policy does not allow. `alike`: what was declared
+    /// and what was open, and violations too if so asked, is one group.
+    pub(super) fn groups(
+        &mut self,
+        rows: &'e [(i64, Edge)],
+        judge: Option<&Judge>,
+        alike: Option<bool>,
+    ) -> Vec<Group<'e>> {
+        let mut groups: BTreeMap<Key, Group<'e>> = BTreeMap::new();
+        let mut known: HashMap<(u16, Direction, &'e Identity, IpNet), Judged> = HashMap::new();
+        for (number, edge) in rows {
+            // Who tried and was never connected is declared by nothing: it may be somebody who looks for open ports.
+            if edge.counts.failed > 0 && edge.counts.failed >= edge.counts.flows {
+                continue;
+            }
+            let key = &edge.key;
+            let standing = standing(edge);
+            let who = self.demands.entry(&*key.identity).or_insert_with(|| who(&key.identity)).clone();
+            let judged = judge.map(|judge| {
+                let asked = (key.port.number, key.direction, &*key.identity, key.peer);
+                known.entry(asked).or_insert_with(|| judge.by_rules(key)).clone()
+            });
+            match judged.as_ref().map(|judged| &judged.now) {
+                Some(Now::Judged(VerdictKey::Declared { .. })) => continue,
+                // What its rule asks for is not kept; it was there when the flow was seen.
+                Some(Now::Judged(VerdictKey::Undecided { .. }))
+                    if standing == Standing::Declared && who.is_ok() =>
+                {
+                    continue;
+                }
+                _ => {}
+            }
+            let place = place(key.peer);
+            let group = Key {
+                number: key.port.number,
+                remote: key.direction == Direction::Out && !is_served_here(self.seen, key),
+                direction: key.direction,
+                who: who.as_ref().map(|demand| demand.table.clone()).map_err(Clone::clone),
+                attribution: key.identity.attribution,
+                place,
+                standing: match (alike, standing) {
+                    (Some(_), Standing::Open) | (Some(true), Standing::Violation) => Standing::Declared,
+                    _ => standing,
+                },
+            };
+            let near = judged.as_ref().and_then(near);
+            let group = groups.entry(group).or_insert_with_key(|group| Group {
+                key: group.clone(),
+                identity: &key.identity,
+                demand: who.ok(),
+                alike: BTreeSet::new(),
+                peers: BTreeMap::new(),
+                support: Support::at(edge),
+                reasons: BTreeSet::new(),
+                judged: judged.clone(),
+                sample: key,
+                claim: judge.and_then(|judge| judge.port(key)).map(|port| Arc::clone(&port.name)),
+                near: near.clone(),
+            });
+            group.add(*number, edge, near.as_ref());
+        }
+        groups.into_values().collect()
+    }
+}
+
+impl<'e> Group<'e> {
+    fn add(&mut self, number: i64, edge: &'e Edge, near: Option<&Arc<str>>) {
+        self.alike.insert(&edge.key.identity);
+        let connections = edge.counts.opened.saturating_add(edge.counts.failed);
+        let peer = self.peers.entry(canonical(edge.key.peer)).or_default();
+        *peer = peer.saturating_add(connections);
+        self.support.add(number, edge, connections);
+        if let (Some(_), VerdictKey::Violation { reasons, .. }) = (&edge.key.policy, &*edge.key.verdict) {
+            self.reasons.extend(reasons.iter().filter(|reason| !is_of_encryption(**reason)));
+        }
+        if self.near.as_ref() != near {
+            self.near = None;
+        }
+    }
+}
+
+impl Support {
+    fn at(edge: &Edge) -> Self {
+        let (days, rows) = (BTreeSet::new(), BTreeSet::new());
+        Self { connections: 0, first: edge.first, last: edge.last, days, rows }
+    }
+
+    fn add(&mut self, number: i64, edge: &Edge, connections: u64) {
+        self.connections = self.connections.saturating_add(connections);
+        self.first = self.first.min(edge.first);
+        self.last = self.last.max(edge.last);
+        self.days.insert(edge.day);
+        self.rows.insert(number);
+    }
+}
+
+/// What a rule can ask of a process: only of one that is known, and not by names that are somebody's word.
+fn who(identity: &Identity) -> Result<Demand, String> {
+    let word = identity.container.as_ref().and_then(|container| container.stated_by);
+    if let Some(uid) = word.filter(|uid| *uid != 0) {
+        return Err(format!("the names of its container are claimed by user {uid}, who may choose them"));
+    }
+    demand(identity).map_err(str::to_owned)
+}
+
+const fn is_of_encryption(reason: ReasonId) -> bool {
+    matches!(reason, ReasonId::Plaintext | ReasonId::WeakTls | ReasonId::TlsRefused | ReasonId::NotTls)
+}
+
+fn standing(edge: &Edge) -> Standing {
+    match (&*edge.key.verdict, &edge.key.policy) {
+        (VerdictKey::Declared { .. }, _) => Standing::Declared,
+        (VerdictKey::Violation { reasons, .. }, Some(_))
+            if !reasons.iter().copied().all(is_of_encryption) =>
+        {
+            Standing::Violation
+        }
+        _ => Standing::Open,
+    }
+}
+
+/// The rule that lacks nothing but the peer.
+fn near(judged: &Judged) -> Option<Arc<str>> {
+    let Now::Judged(VerdictKey::Violation { nearest: Some(role), .. }) = &judged.now else { return None };
+    (judged.failed.len() == 1 && judged.failed[0] == "peers").then(|| Arc::clone(role))
+}
+
+/// Whether a rule can name a peer: an address, or a private network that is no wider than a subnet usually is.
+fn place(peer: IpNet) -> Result<(), &'static str> {
+    if is_pseudonym(peer) {
+        return Err("the ledger has only pseudonyms of the addresses");
+    }
+    if is_nobody(peer) {
+        return Err("the address is not known");
+    }
+    let peer = canonical(peer);
+    if peer.prefix_len() == peer.max_prefix_len() {
+        return Ok(());
+    }
+    if Exposure::of(peer.addr()) != Exposure::Private {
+        return Err("of the addresses only networks are known, and they are not private ones");
+    }
+    if peer.prefix_len() < subnet(&peer) {
+        return Err("of the addresses only networks are known, which are wider than a subnet usually is");
+    }
+    Ok(())
+}
+
+/// The length of a customary subnet: /24, and /64, a link (RFC 4291 §2.5.1).
+pub(super) const fn subnet(net: &IpNet) -> u8 {
+    match net {
+        IpNet::V4(_) => 24,
+        IpNet::V6(_) => 64,
+    }
+}
+
+/// The IPv4 address that an IPv4-mapped one stands for.
+fn canonical(net: IpNet) -> IpNet {
+    if net.prefix_len() == net.max_prefix_len() { net.addr().to_canonical().into() } else { net.trunc() }
+}
+
+/// Whether a connection that was made here went to a listener of this host.
+fn is_served_here(seen: &Seen, key: &EdgeKey) -> bool {
+    let peer = key.peer.addr().to_canonical();
+    let is_at = |ip: &IpAddr| ip.to_canonical() == peer;
+    let mut services = seen.services.iter();
+    peer.is_loopback()
+        || services.any(|service| {
+            service.port == key.port.number && !service.remote && service.bound.iter().any(is_at)
+        })
+}
