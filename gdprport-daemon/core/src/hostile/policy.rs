@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::input::Dice;
+use super::learned::learned;
 use crate::model::{
     Attribution, Container, Direction, Endpoint, Names, Naming, Nat, Posture, PostureState, Process,
     StatedBy, TlsVersion, Translation, Withheld, Workload,
@@ -21,7 +22,8 @@ const NEXT_FILE: char = '\u{c}';
 /// How many flows a policy that is accepted is asked about.
 const FLOWS: usize = 6;
 
-/// Any text is a policy that has a verdict for every flow, or problems whose places are in the text.
+/// Any text is a policy that has a verdict for every flow and to which can be added what it lacks, or problems whose places are in
+/// the text.
 pub fn policy(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let files = text.split(NEXT_FILE).zip(["policy.toml", "a.toml", "b.toml", "c.toml"]);
@@ -42,6 +44,9 @@ pub fn policy(bytes: &[u8]) {
                 is_printable(&warning.to_string());
             }
             has_verdicts(policy, &mut Dice::new(bytes));
+            if let [source] = sources.as_slice() {
+                learned(source, &outline);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use gdprport_core::learn::{Asked, Context, MergeError, Proposal, Seen, merge, propose};
+use gdprport_core::ledger::{Edge, VerdictKey};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ use super::super::exit::Exit;
 use super::super::format::{clean, counted, list};
 use super::super::screen::{Output, choice};
 use super::super::tone::Tone;
-use super::files::policy_files;
+use super::files::{ETC, policy_files};
 use super::new_file::{FileError, write_new};
 use super::rows::Rows;
 use crate::app::{self, Trust};
@@ -113,7 +114,14 @@ pub(super) fn run(args: &LearnArgs, json: bool, color: Color, out: &mut Output) 
 /// Services of the period, by the same rows.
 fn seen(past: &Rows, now: Timestamp) -> anyhow::Result<Seen> {
     let mut observed = past.reader.observed(past.since, now)?;
-    observed.edges = past.rows.iter().map(|(_, edge)| edge.clone()).collect();
+    // Attempts that a policy had declared are proposed like connections, and are not counted as left out.
+    let is_declared_attempt = |edge: &&Edge| {
+        edge.counts.failed > 0
+            && edge.counts.failed >= edge.counts.flows
+            && matches!(*edge.key.verdict, VerdictKey::Declared { .. })
+    };
+    let edges = past.rows.iter().map(|(_, edge)| edge).filter(|edge| !is_declared_attempt(edge));
+    observed.edges = edges.cloned().collect();
     let mut seen = Seen::of_ledger(&observed);
     seen.unseen.extend(past.unknown());
     Ok(seen)
@@ -146,6 +154,13 @@ fn next(color: Color, args: &LearnArgs, proposal: &Proposal, changed: bool, unkn
     .collect();
     say(color, Tone::Good, &format!("\nproposed: {}", list(what)));
     unknown.iter().for_each(|text| say(color, Tone::Warn, text));
+    let present = Path::new(ETC).join("policy.toml");
+    if args.merge.is_none() && present.exists() {
+        let present = present.display();
+        let text =
+            format!("there is a policy at {present}: --merge {present} proposes what it lacks instead");
+        say(color, Tone::Warn, &text);
+    }
     if args.output.is_none() {
         say(
             color,

@@ -113,6 +113,9 @@ fn support(page: &mut Page, group: &Group<'_>) {
     let (verb, _) = verb(group.key.direction);
     let connections = match support.connections {
         0 => "Connections that were open before,".to_owned(),
+        connections if connections == support.failed => {
+            format!("{}, none of which succeeded,", counted(connections, "attempt"))
+        }
         connections => counted(connections, "connection"),
     };
     let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();

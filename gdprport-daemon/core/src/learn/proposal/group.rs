@@ -1,6 +1,6 @@
 //! Rows that one rule would allow: the same port, direction and process, with every peer that they were seen with.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -48,6 +48,8 @@ pub(super) struct Key {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Support {
     pub connections: u64,
+    /// Of them, attempts that failed.
+    pub failed: u64,
     pub first: Timestamp,
     pub last: Timestamp,
     pub days: BTreeSet<Date>,
@@ -79,14 +81,17 @@ pub(super) struct Group<'e> {
 }
 
 /// Rows to groups.
-pub(super) struct Grouping<'s, 'e> {
-    seen: &'s Seen,
+pub(super) struct Grouping<'e> {
+    /// Where this host listens.
+    bound: HashSet<(u16, IpAddr)>,
     demands: HashMap<&'e Identity, Result<Demand, String>>,
 }
 
-impl<'s, 'e> Grouping<'s, 'e> {
-    pub(super) fn new(seen: &'s Seen) -> Self {
-        Self { seen, demands: HashMap::new() }
+impl<'e> Grouping<'e> {
+    pub(super) fn new(seen: &Seen) -> Self {
+        let local = seen.services.iter().filter(|service| !service.remote);
+        let at = local.flat_map(|service| service.bound.iter().map(|ip| (service.port, ip.to_canonical())));
+        Self { bound: at.collect(), demands: HashMap::new() }
     }
 
     /// Every group of what was connected, ascending. `judge`: only what this policy does not allow. `alike`: what was declared
@@ -100,12 +105,12 @@ impl<'s, 'e> Grouping<'s, 'e> {
         let mut groups: BTreeMap<Key, Group<'e>> = BTreeMap::new();
         let mut known: HashMap<(u16, Direction, &'e Identity, IpNet), Judged> = HashMap::new();
         for (number, edge) in rows {
-            // Who tried and was never connected is declared by nothing: it may be somebody who looks for open ports.
-            if edge.counts.failed > 0 && edge.counts.failed >= edge.counts.flows {
-                continue;
-            }
             let key = &edge.key;
             let standing = standing(edge);
+            // Who tried and was never connected may be somebody who looks for open ports, unless a policy had declared it.
+            if is_attempt(edge) && standing != Standing::Declared {
+                continue;
+            }
             let who = self.demands.entry(&*key.identity).or_insert_with(|| who(&key.identity)).clone();
             let judged = judge.map(|judge| {
                 let asked = (key.port.number, key.direction, &*key.identity, key.peer);
@@ -124,7 +129,7 @@ impl<'s, 'e> Grouping<'s, 'e> {
             let place = place(key.peer);
             let group = Key {
                 number: key.port.number,
-                remote: key.direction == Direction::Out && !is_served_here(self.seen, key),
+                remote: key.direction == Direction::Out && !is_served_here(&self.bound, key),
                 direction: key.direction,
                 who: who.as_ref().map(|demand| demand.table.clone()).map_err(Clone::clone),
                 attribution: key.identity.attribution,
@@ -173,16 +178,22 @@ impl<'e> Group<'e> {
 impl Support {
     fn at(edge: &Edge) -> Self {
         let (days, rows) = (BTreeSet::new(), BTreeSet::new());
-        Self { connections: 0, first: edge.first, last: edge.last, days, rows }
+        Self { connections: 0, failed: 0, first: edge.first, last: edge.last, days, rows }
     }
 
     fn add(&mut self, number: i64, edge: &Edge, connections: u64) {
         self.connections = self.connections.saturating_add(connections);
+        self.failed = self.failed.saturating_add(edge.counts.failed);
         self.first = self.first.min(edge.first);
         self.last = self.last.max(edge.last);
         self.days.insert(edge.day);
         self.rows.insert(number);
     }
+}
+
+/// Whether nothing of it was ever connected.
+const fn is_attempt(edge: &Edge) -> bool {
+    edge.counts.failed > 0 && edge.counts.failed >= edge.counts.flows
 }
 
 /// What a rule can ask of a process: only of one that is known, and not by names that are somebody's word.
@@ -251,12 +262,7 @@ fn canonical(net: IpNet) -> IpNet {
 }
 
 /// Whether a connection that was made here went to a listener of this host.
-fn is_served_here(seen: &Seen, key: &EdgeKey) -> bool {
+fn is_served_here(bound: &HashSet<(u16, IpAddr)>, key: &EdgeKey) -> bool {
     let peer = key.peer.addr().to_canonical();
-    let is_at = |ip: &IpAddr| ip.to_canonical() == peer;
-    let mut services = seen.services.iter();
-    peer.is_loopback()
-        || services.any(|service| {
-            service.port == key.port.number && !service.remote && service.bound.iter().any(is_at)
-        })
+    peer.is_loopback() || bound.contains(&(key.port.number, peer))
 }

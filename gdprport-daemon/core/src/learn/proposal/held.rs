@@ -38,7 +38,9 @@ pub(super) fn why(group: &Group<'_>, include_violations: bool) -> Vec<String> {
 /// What the policy of then said against it.
 pub(super) fn was(group: &Group<'_>) -> String {
     let reasons: Vec<_> = group.reasons.iter().map(|reason| reason.as_str()).collect();
-    format!("It was a violation of the policy of then: {}.", reasons.join(", "))
+    // With --include-violations a rule has both what was allowed and what was not.
+    let subject = if group.key.standing == Standing::Violation { "It" } else { "Some of it" };
+    format!("{subject} was a violation of the policy of then: {}.", reasons.join(", "))
 }
 
 /// What a policy that was asked says, if that is what keeps it from being a rule.

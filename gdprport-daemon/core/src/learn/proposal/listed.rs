@@ -2,7 +2,7 @@
 //! than a subnet.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
@@ -28,62 +28,74 @@ pub(super) struct Listed {
 
 /// The list for these peers, each with its connections.
 pub(super) fn listed(peers: &BTreeMap<IpNet, u64>) -> Listed {
-    let mut listed = Listed { nets: peers.keys().copied().collect(), notes: Vec::new() };
-    let known: Vec<IpNet> = listed.nets.iter().copied().filter(|net| size(*net) > 1).collect();
-    // A network has its addresses already.
-    listed.nets.retain(|net| !known.iter().any(|other| other != net && other.contains(net)));
+    let mut notes = Vec::new();
+    let known: BTreeSet<IpNet> = peers.keys().copied().filter(|net| size(*net) > 1).collect();
+    // A network has its addresses already. What each one weighs is its connections.
+    let mut weights: BTreeMap<IpNet, u64> = BTreeMap::new();
+    for (net, connections) in peers {
+        let weight = weights.entry(widest(*net, &known)).or_default();
+        *weight = weight.saturating_add(*connections);
+    }
     if !known.is_empty() {
-        let nets: Vec<_> = known.iter().map(|net| format!("{net} ({})", more(size(*net) - 1))).collect();
-        listed.notes.push(format!(
+        let nets = weights.keys().filter(|net| known.contains(*net));
+        let nets: Vec<_> = nets.map(|net| format!("{net} ({})", more(size(*net) - 1))).collect();
+        notes.push(format!(
             "Of some addresses the ledger has only the network, which would allow up to so many more than seen: {}.",
             named(&nets)
         ));
     }
-    if listed.nets.len() <= PEERS_MAX {
-        let alternatives = subnets(&listed.nets).into_iter().filter(|(_, members)| members.len() >= REMARKED);
-        let nets: Vec<_> = alternatives.map(|(net, members)| wider(net, members.len())).collect();
+    let alternatives = subnets(weights.keys());
+    if weights.len() <= PEERS_MAX {
+        let worth = alternatives.iter().filter(|(_, members)| members.len() >= REMARKED);
+        let nets: Vec<_> = worth.map(|(net, members)| wider(*net, members.len())).collect();
         if !nets.is_empty() {
-            listed.notes.push(format!("Instead of single addresses, if it is meant so: {}.", named(&nets)));
+            notes.push(format!("Instead of single addresses, if it is meant so: {}.", named(&nets)));
         }
-        return listed;
+        return Listed { nets: weights.into_keys().collect(), notes };
     }
-    let mut gathered: Vec<_> = subnets(&listed.nets).into_iter().collect();
+    let mut gathered: Vec<_> = alternatives.into_iter().filter(|(_, members)| members.len() > 1).collect();
     gathered.sort_by_key(|(net, members)| (Reverse(members.len()), *net));
     let mut nets = Vec::new();
-    for (net, members) in gathered.into_iter().filter(|(_, members)| members.len() > 1) {
-        if listed.nets.len() <= PEERS_MAX {
+    for (net, members) in gathered {
+        if weights.len() <= PEERS_MAX {
             break;
         }
-        listed.nets.retain(|single| !members.contains(single));
-        listed.nets.push(net);
+        let weight = members.iter().filter_map(|single| weights.remove(single)).fold(0, u64::saturating_add);
+        weights.insert(net, weight);
         nets.push(wider(net, members.len()));
     }
-    listed.nets.sort_unstable();
     if !nets.is_empty() {
         let all = counted(peers.len() as u64, "address");
-        listed.notes.push(format!(
+        notes.push(format!(
             "{all} were seen, too many for a list, so these networks stand for some: {}.",
             named(&nets)
         ));
     }
-    if let Some(left) = listed.nets.len().checked_sub(PEERS_MAX).filter(|left| *left > 0) {
-        let within = |net: &IpNet| -> u64 {
-            peers.iter().filter(|(peer, _)| net.contains(*peer)).map(|(_, connections)| connections).sum()
-        };
-        listed.nets.sort_by_cached_key(|net| (Reverse(within(net)), *net));
-        listed.nets.truncate(PEERS_MAX);
-        listed.nets.sort_unstable();
-        listed.notes.push(format!(
+    let mut weighed: Vec<_> = weights.into_iter().collect();
+    if let Some(left) = weighed.len().checked_sub(PEERS_MAX).filter(|left| *left > 0) {
+        weighed.sort_by_key(|(net, weight)| (Reverse(*weight), *net));
+        weighed.truncate(PEERS_MAX);
+        weighed.sort_unstable();
+        notes.push(format!(
             "{} more were seen and are left out, those with the fewest connections: if anybody may connect, that is yours to say \
              (`any`).",
             counted(left as u64, "address")
         ));
     }
-    listed
+    Listed { nets: weighed.into_iter().map(|(net, _)| net).collect(), notes }
+}
+
+/// The widest of these networks that has a peer, or itself.
+fn widest(net: IpNet, known: &BTreeSet<IpNet>) -> IpNet {
+    if known.is_empty() {
+        return net;
+    }
+    let mut wider = (subnet(&net)..net.prefix_len()).filter_map(|length| IpNet::new(net.addr(), length).ok());
+    wider.find_map(|wide| known.get(&wide.trunc()).copied()).unwrap_or(net)
 }
 
 /// Single addresses of private networks by the smallest network, at most a subnet, that has those of its subnet.
-fn subnets(nets: &[IpNet]) -> BTreeMap<IpNet, Vec<IpNet>> {
+fn subnets<'n>(nets: impl Iterator<Item = &'n IpNet>) -> BTreeMap<IpNet, Vec<IpNet>> {
     let mut by_subnet: BTreeMap<IpNet, Vec<IpNet>> = BTreeMap::new();
     for net in nets {
         let private = Exposure::of(net.addr()) == Exposure::Private;

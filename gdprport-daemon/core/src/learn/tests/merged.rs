@@ -32,11 +32,19 @@ fn file(text: &str) -> PolicyFile {
     PolicyFile { name: "policy.toml".to_owned(), text: text.to_owned() }
 }
 
-#[track_caller]
-pub(super) fn merged(edges: &[Edge], text: &str, include_violations: bool) -> Proposal {
+pub(super) fn try_merge(
+    edges: &[Edge],
+    text: &str,
+    include_violations: bool,
+) -> Result<Proposal, MergeError> {
     let (rows, seen) = (numbered(edges), seen(edges));
     let asked = Asked { rows: &rows, seen: &seen, include_violations, context: &CONTEXT };
-    merge(&asked, &file(text), &[]).unwrap_or_else(|problems| panic!("{problems}\n{text}"))
+    merge(&asked, &file(text), &[])
+}
+
+#[track_caller]
+pub(super) fn merged(edges: &[Edge], text: &str, include_violations: bool) -> Proposal {
+    try_merge(edges, text, include_violations).unwrap_or_else(|problems| panic!("{problems}\n{text}"))
 }
 
 /// Whether all lines of the one are lines of the other, in their order.
@@ -127,6 +135,24 @@ fn what_the_ledger_cannot_say_is_not_allowed() {
     let proposal = merged(&[undecided], &asks, false);
     assert_eq!((proposal.rules, proposal.commented), (0, 1), "{}", proposal.text);
     assert!(proposal.text.contains("the ledger cannot say"), "{}", proposal.text);
+}
+
+/// A drop-in gets what the whole policy lacks, and the other files stay as they are.
+#[test]
+fn a_drop_in_names_the_port_of_another_file() {
+    let (rows, seen) = (numbered(&edges()), seen(&edges()));
+    let asked = Asked { rows: &rows, seen: &seen, include_violations: false, context: &CONTEXT };
+    let main = PolicyFile { name: "main.toml".to_owned(), text: MINE.to_owned() };
+    let proposal = merge(&asked, &file("version = 1\n"), std::slice::from_ref(&main)).expect("a policy");
+    assert!(
+        proposal.text.contains("[[allow]]\nport = \"customers-db\"\nrole = \"backup\""),
+        "{}",
+        proposal.text
+    );
+    assert!(proposal.text.contains("# [[allow]]\n# port = \"customers-db\""), "{}", proposal.text);
+    assert_eq!((proposal.rules, proposal.commented, proposal.beside), (2, 1, 0), "{}", proposal.text);
+    let again = merge(&asked, &file(&proposal.text), std::slice::from_ref(&main)).expect("a policy");
+    assert_eq!(again.text, proposal.text);
 }
 
 /// A second declaration of a number would move connections from one to the other.

@@ -3,6 +3,7 @@
 //! Belongs here: what several test files need: inventories, and flows of what is in them.
 
 mod generated;
+mod layouts;
 mod ledger;
 mod merged;
 mod pages;

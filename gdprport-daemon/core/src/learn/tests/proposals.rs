@@ -118,7 +118,7 @@ fn a_violation_is_a_comment_unless_somebody_asks() {
     let included = learn(&edges, true);
     assert!(allows(&included.text, Direction::In, "10.0.2.66", &server()), "{}", included.text);
     assert!(
-        included.text.contains("It was a violation of the policy of then: undeclared-peer."),
+        included.text.contains("# Some of it was a violation of the policy of then: undeclared-peer."),
         "{}",
         included.text
     );
@@ -199,6 +199,23 @@ fn a_port_has_only_as_many_rules_as_can_be_read() {
     assert_eq!((proposal.rules, proposal.grouped), (32, 28), "{}", proposal.text);
     assert!(proposal.text.contains("28 groups more with 196 connections"), "{}", proposal.text);
     assert!(proposal.text.lines().count() < 400, "{}", proposal.text);
+}
+
+/// Whose server is down stays declared; who looks for open ports does not become it.
+#[test]
+fn an_attempt_is_a_rule_only_if_it_was_declared() {
+    let attempt = |peer: &str, verdict| {
+        let mut edge =
+            row(Direction::Out, peer, exact("backup.service", "/usr/bin/pg_dump", "backup"), verdict);
+        edge.counts = Counts { flows: 4, failed: 4, ..Counts::default() };
+        edge
+    };
+    let undecided = VerdictKey::Undecided { nearest: None };
+    let edges =
+        [attempt("10.0.9.9", declared()), attempt("10.0.9.10", undecided), attempt("10.0.9.11", violation())];
+    let text = learn(&edges, true).text;
+    assert!(text.contains("4 attempts, none of which succeeded, made by backup.service"), "{text}");
+    assert!(text.contains("peers = [\"10.0.9.9\"]") && !text.contains("10.0.9.1"), "{text}");
 }
 
 /// What broke the demand on the encryption is not allowed by leaving the demand out.

@@ -1,5 +1,6 @@
 //! Promises of the past judged again, as tests.
 
+mod honest;
 mod judged;
 
 use std::sync::Arc;
