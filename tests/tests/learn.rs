@@ -87,6 +87,11 @@ fn what_was_seen_is_declared_and_a_new_peer_is_not() {
     connect("::1");
     ends(&daemon, 8);
     assert_eq!(replayed(&learned, &ledger, "declared-to-violation"), (2, Some(1)), "{written}");
+    for columns in [80, 120] {
+        let words = ["policy", "replay", path(&learned), "--ledger", path(&ledger)];
+        check_fits(columns, &words, "DECLARED, WOULD BE A VIOLATION");
+        check_fits(columns, &["policy", "diff", path(&daemon.policy()), path(&learned)], "ALLOWS LESS");
+    }
     let output = gdprport(&[&again[..], &["--output", path(&merged)]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
     let more = std::fs::read_to_string(&merged).expect("it was written");
@@ -107,6 +112,28 @@ fn what_was_seen_is_declared_and_a_new_peer_is_not() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("ALLOWS LESS"), "{}", text(&output.stdout));
     daemon.stop();
+}
+
+/// What a command prints on a terminal of so many columns, without colours.
+fn on_terminal(columns: usize, words: &[&str]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    let run = format!("stty cols {columns}; NO_COLOR=1 '{}' {}", program().display(), words.join(" "));
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &run, "/dev/null"]);
+    text(&command.output().expect("script(1) can be run").stdout)
+}
+
+/// Every line fits, and nothing steers the terminal.
+#[track_caller]
+fn check_fits(columns: usize, words: &[&str], title: &str) {
+    let shown = on_terminal(columns, words);
+    assert!(shown.contains(title), "{shown}");
+    for line in shown.lines() {
+        assert!(
+            line.trim_end().chars().count() <= columns && !line.contains('\u{1b}'),
+            "{columns}: {line:?}"
+        );
+    }
 }
 
 #[test]

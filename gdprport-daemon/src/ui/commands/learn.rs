@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use gdprport_core::learn::{Asked, Context, MergeError, Proposal, Seen, merge, propose};
 use gdprport_core::ledger::{Edge, VerdictKey};
+use gdprport_core::policy::Source;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -17,6 +18,7 @@ use super::super::tone::Tone;
 use super::files::{ETC, policy_files};
 use super::new_file::{FileError, write_new};
 use super::rows::Rows;
+use super::waiting::shown_while;
 use crate::app::{self, Trust};
 
 /// What `policy learn --json` prints.
@@ -49,42 +51,18 @@ pub(super) fn run(args: &LearnArgs, json: bool, color: Color, out: &mut Output) 
     }
     let now = Timestamp::now();
     // A policy with mistakes is said before a ledger is read for it.
-    let mut sources = match &args.merge {
+    let sources = match &args.merge {
         Some(file) => {
             let files = std::iter::once(file.clone()).chain(args.policy.iter().cloned()).collect();
             policy_files(files).outline(Trust::Anyone)?.sources
         }
         None => Vec::new(),
     };
-    let past = Rows::read(args.ledger.as_deref(), args.since, now)?;
-    let seen = seen(&past, now)?;
     let host = app::host_name();
     let file = output.map(|path| path.display().to_string());
     let context = Context { host: &host, at: now, version: env!("CARGO_PKG_VERSION"), file: file.as_deref() };
-    let asked = Asked {
-        rows: &past.rows,
-        seen: &seen,
-        include_violations: args.include_violations,
-        context: &context,
-    };
-    let (proposal, changed) = if sources.is_empty() {
-        let fault = |problems| anyhow!("this is a fault of gdprport, please report it: {problems}");
-        (propose(&asked).map_err(fault)?, true)
-    } else {
-        let others = sources.split_off(1);
-        let proposal = merge(&asked, &sources[0], &others).map_err(|error| match error {
-            // It was valid when it was read.
-            MergeError::Problems(problems) => {
-                anyhow!(
-                    "with what is missing {} would be no valid policy: {problems}",
-                    clean(&sources[0].name)
-                )
-            }
-            error @ MergeError::Inline { .. } => error.into(),
-        })?;
-        let changed = proposal.text != sources[0].text;
-        (proposal, changed)
-    };
+    let learned = shown_while("learning from the ledger", || learned(args, sources, &context))?;
+    let Learned { proposal, changed, unseen, unknown } = learned;
     match output {
         Some(path) => write_new(path, proposal.text.as_bytes(), args.force)?,
         None if !json => out.text(&proposal.text)?,
@@ -103,12 +81,47 @@ pub(super) fn run(args: &LearnArgs, json: bool, color: Color, out: &mut Output) 
             beside,
             blanks,
             grouped,
-            unseen: &seen.unseen,
+            unseen: &unseen,
         })?;
     } else {
-        next(color, args, &proposal, changed, past.unknown().as_deref());
+        next(color, args, &proposal, changed, unknown.as_deref());
     }
     Ok(Exit::Fine)
+}
+
+/// What came of the ledger.
+struct Learned {
+    proposal: Proposal,
+    /// Whether anything is proposed.
+    changed: bool,
+    /// What could not be seen.
+    unseen: Vec<String>,
+    /// What is not known of the period.
+    unknown: Option<String>,
+}
+
+/// Reads the ledger, and proposes what the policy lacks, or a policy if there is none.
+fn learned(args: &LearnArgs, mut sources: Vec<Source>, context: &Context<'_>) -> anyhow::Result<Learned> {
+    let past = Rows::read(args.ledger.as_deref(), args.since, context.at)?;
+    let seen = seen(&past, context.at)?;
+    let asked = Asked { rows: &past.rows, seen: &seen, include_violations: args.include_violations, context };
+    let (proposal, changed) = if sources.is_empty() {
+        let fault = |problems| anyhow!("this is a fault of gdprport, please report it: {problems}");
+        (propose(&asked).map_err(fault)?, true)
+    } else {
+        let others = sources.split_off(1);
+        let file = &sources[0];
+        let proposal = merge(&asked, file, &others).map_err(|error| match error {
+            // It was valid when it was read.
+            MergeError::Problems(problems) => {
+                anyhow!("with what is missing {} would be no valid policy: {problems}", clean(&file.name))
+            }
+            error @ MergeError::Inline { .. } => error.into(),
+        })?;
+        let changed = proposal.text != file.text;
+        (proposal, changed)
+    };
+    Ok(Learned { proposal, changed, unknown: past.unknown(), unseen: seen.unseen })
 }
 
 /// Services of the period, by the same rows.

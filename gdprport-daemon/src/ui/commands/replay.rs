@@ -1,6 +1,7 @@
 //! `policy replay`: the ledger's past judged by a proposed policy.
 
 use gdprport_core::replay::{Change, Judge, replay};
+use jiff::Timestamp;
 
 use super::super::cli::ReplayArgs;
 use super::super::exit::Exit;
@@ -9,6 +10,7 @@ use super::super::replay::{Replayed, show};
 use super::super::screen::Output;
 use super::files::policy_files;
 use super::rows::Rows;
+use super::waiting::shown_while;
 use crate::app::{Trust, Written};
 
 pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
@@ -17,18 +19,8 @@ pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut Output) -> anyhow::Re
     for exposed in &written.exposed {
         eprintln!("gdprport: warning: {}", clean_lines(exposed));
     }
-    let past = Rows::read(args.ledger.as_deref(), args.since, screen.now)?;
-    let Written { outline, policy, digest, sources, .. } = written;
-    let judge = Judge::new(policy, &outline, screen.now);
-    let replayed = Replayed {
-        since: past.since,
-        until: screen.now,
-        begin: past.begin,
-        policy: (!sources.is_empty()).then_some(digest),
-        rows: past.rows.len() as u64,
-        gaps: past.reader.gaps(past.since, screen.now)?.len() as u64,
-        replay: replay(past.rows.iter().map(|(row, edge)| (*row, edge)), &judge),
-    };
+    let now = screen.now;
+    let replayed = shown_while("judging what the ledger has", || replayed(args, written, now))?;
     if json {
         out.value(&replayed)?;
     } else {
@@ -37,4 +29,20 @@ pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut Output) -> anyhow::Re
     let mut groups = replayed.replay.groups.iter();
     let breaks = groups.any(|group| group.change == Change::DeclaredToViolation);
     Ok(if breaks { Exit::Failed } else { Exit::Fine })
+}
+
+/// Reads the ledger and judges it.
+fn replayed(args: &ReplayArgs, written: Written, now: Timestamp) -> anyhow::Result<Replayed> {
+    let past = Rows::read(args.ledger.as_deref(), args.since, now)?;
+    let Written { outline, policy, digest, sources, .. } = written;
+    let judge = Judge::new(policy, &outline, now);
+    Ok(Replayed {
+        since: past.since,
+        until: now,
+        begin: past.begin,
+        policy: (!sources.is_empty()).then_some(digest),
+        rows: past.rows.len() as u64,
+        gaps: past.reader.gaps(past.since, now)?.len() as u64,
+        replay: replay(past.rows.iter().map(|(row, edge)| (*row, edge)), &judge),
+    })
 }

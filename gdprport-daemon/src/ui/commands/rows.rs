@@ -32,9 +32,7 @@ impl Rows {
         let reader = open_ledger(ledger)?;
         let path = reader.path().display();
         let Some(begin) = reader.summary()?.begin else {
-            bail!(
-                "the ledger {path} has nothing yet: let the daemon run for as long as a working week has everything once"
-            );
+            bail!("the ledger {path} has nothing yet: let the daemon run for some days");
         };
         let filter = EdgeFilter { since: Some(since), ..EdgeFilter::default() };
         let pair = |stored: StoredEdge| (stored.row, stored.edge);

@@ -14,11 +14,15 @@ use super::asked::{PORTS_MAX, RULES_MAX, RULES_PER_PORT};
 use super::block::{Shape, commented, overflow, rule};
 use super::group::Group;
 use super::held;
+use super::listed::listed;
 use crate::catalog;
 use crate::inventory::{Recognised, Service};
 
 /// How many rules a port has as comments.
 const HELD_PER_PORT: usize = 12;
+
+/// How many addresses of a service are listed one by one.
+const PLACES_MAX: usize = 256;
 
 /// Which declaration: its number, and whether the service is elsewhere.
 pub(super) type Which = (u16, bool);
@@ -60,17 +64,28 @@ pub(super) fn drafts<'e>(
         by_support(&mut groups);
         let service = service(seen, which);
         let named = groups.iter().filter(|group| group.key.place.is_ok());
-        let at: BTreeSet<IpNet> = named.flat_map(|group| group.peers.keys().copied()).collect();
-        let nowhere = which.1 && at.is_empty();
+        let all: BTreeMap<IpNet, u64> =
+            named.flat_map(|group| group.peers.iter().map(|(net, weight)| (*net, *weight))).collect();
+        let nowhere = which.1 && all.is_empty();
         let mut rules: Vec<_> =
             groups.into_iter().filter(|group| held::why(group, include_violations).is_empty()).collect();
         rules.truncate(RULES_PER_PORT.min(room));
         room -= rules.len();
+        let at = places(all, &rules);
         let name = name(&service, names);
         let held = nowhere.then(|| "No address of this service is known.".to_owned());
         drafts.insert(which, Draft { service, name, at, held, rules });
     }
     drafts
+}
+
+/// Where a service elsewhere is: every address, or what its rules name where nobody would read a list of all.
+fn places(all: BTreeMap<IpNet, u64>, rules: &[Group<'_>]) -> BTreeSet<IpNet> {
+    if all.len() <= PLACES_MAX {
+        return all.into_keys().collect();
+    }
+    let named: BTreeSet<IpNet> = rules.iter().flat_map(|group| listed(&group.peers).nets).collect();
+    if named.is_empty() { listed(&all).nets.into_iter().collect() } else { named }
 }
 
 /// Those with the most connections first.

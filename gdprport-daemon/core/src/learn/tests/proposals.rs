@@ -181,6 +181,14 @@ fn many_addresses_become_subnets_or_are_left_out() {
     let text = proposal.text.replace("\n# ", " ");
     assert!(text.contains("36 addresses more were seen and are left out"), "{}", proposal.text);
     assert!(!proposal.text.contains("198.51.0.0/"), "{}", proposal.text);
+    let elsewhere = |n: u32| {
+        let peer = std::net::Ipv4Addr::from(0xc633_0000 + n).to_string();
+        row(Direction::Out, &peer, exact("app.service", "/usr/bin/app", "app"), declared())
+    };
+    let edges: Vec<Edge> = (0..2_000).map(elsewhere).collect();
+    let proposal = learn(&edges, false);
+    assert!(proposal.text.len() < 10_000 && proposal.rules == 1, "{}", proposal.text);
+    assert_eq!(super::merged::merged(&edges, &proposal.text, false).text, proposal.text);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The rules of a port, before and now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -140,6 +140,7 @@ pub(super) fn peers(
     called: &str,
 ) -> Vec<Difference> {
     let not_in = |one: &'_ [DeclaredPeer], other: &[DeclaredPeer]| -> Vec<DeclaredPeer> {
+        let other: HashSet<&DeclaredPeer> = other.iter().collect();
         one.iter().filter(|peer| !other.contains(peer)).cloned().collect()
     };
     let (came, went) = (not_in(now, before), not_in(before, now));
