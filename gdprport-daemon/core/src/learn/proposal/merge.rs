@@ -10,7 +10,7 @@ use super::block::{Shape, beside, rule};
 use super::draft::{Counts, Draft, Which, by_support, drafts, remainder};
 use super::group::{Group, Grouping, Standing};
 use super::held;
-use super::place::{ends, is_header, line, put_in};
+use super::place::{ends, has_empty_list, is_header, line, put_in};
 use crate::model::Direction;
 use crate::policy::{DeclaredPort, DeclaredRule, DeclaredSite, Outline, Source, outline};
 use crate::replay::Judge;
@@ -262,11 +262,14 @@ impl Merging<'_> {
         let is_inline =
             |file: &str, line: usize| *file == *self.file.name && !is_header(&self.file.text, line);
         let mut ports = self.before.ports.iter();
-        if adds("[[port]]") && ports.any(|port| is_inline(&port.place.file, port.place.line)) {
+        let empty = |key| has_empty_list(&self.file.text, key);
+        let has_port = empty("port") || ports.any(|port| is_inline(&port.place.file, port.place.line));
+        if adds("[[port]]") && has_port {
             return Err(inline("port"));
         }
         let mut rules = self.before.ports.iter().flat_map(|port| &port.rules).filter(|rule| rule.top_level);
-        if adds("[[allow]]") && rules.any(|rule| is_inline(&rule.place.file, rule.place.line)) {
+        let has_allow = empty("allow") || rules.any(|rule| is_inline(&rule.place.file, rule.place.line));
+        if adds("[[allow]]") && has_allow {
             return Err(inline("allow"));
         }
         Ok(())

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Behind which byte a table can be added to each `[[port]]`, by name. A file that is no TOML has none.
+/// Behind which byte a rule can be added to each `[[port]]`, by name; those whose rules are an empty list have none, and neither has
+/// a file that is no TOML.
 pub(super) fn ends(text: &str) -> BTreeMap<String, usize> {
     let mut ends = BTreeMap::new();
     let Ok(root) = DeTable::parse(text) else { return ends };
@@ -13,9 +14,22 @@ pub(super) fn ends(text: &str) -> BTreeMap<String, usize> {
     for port in ports.iter() {
         let DeValue::Table(table) = port.get_ref() else { continue };
         let Some(DeValue::String(name)) = table.get("name").map(Spanned::get_ref) else { continue };
+        if is_empty_list(table, "allow") {
+            continue;
+        }
         ends.insert(name.clone().into_owned(), after(text, last(port)));
     }
     ends
+}
+
+/// Whether a key is written as an empty list, to which no table can be added.
+fn is_empty_list(table: &DeTable<'_>, key: &str) -> bool {
+    matches!(table.get(key).map(Spanned::get_ref), Some(DeValue::Array(items)) if items.is_empty())
+}
+
+/// The same of a key that stands above all tables.
+pub(super) fn has_empty_list(text: &str, key: &str) -> bool {
+    DeTable::parse(text).is_ok_and(|root| is_empty_list(root.get_ref(), key))
 }
 
 /// The end of what was written last of a value.

@@ -10,7 +10,9 @@ use super::*;
 use crate::ledger::{Edge, PortKey};
 
 /// Parts of a file. Some cannot stand together, which the compiler says.
-const PARTS: [&str; 14] = [
+const PARTS: [&str; 16] = [
+    "[[port]]\nname = \"db\"\nport = 5432\nallow = []\n",
+    "allow = []\n",
     "[peers]\napps = [\"10.0.2.11\", \"10.0.2.12\"]\n",
     "[controller]\nname = \"Example GmbH\" # é 漢\n",
     "[[port]]\nname = \"db\"\nport = 5432\n",

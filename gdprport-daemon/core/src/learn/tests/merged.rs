@@ -120,6 +120,18 @@ port = [{ name = "customers-db", port = 5432, allow = [{ role = "serving", direc
     let asked = Asked { rows: &rows, seen: &seen, include_violations: false, context: &CONTEXT };
     let error = merge(&asked, &file(inline), &[]).expect_err("no table can be added").to_string();
     assert!(error.contains("policy.toml writes `port` as a value"), "{error}");
+    for (text, key) in [
+        ("version = 1\nport = []\n", "port"),
+        ("version = 1\nallow = []\n[[port]]\nname = \"customers-db\"\nport = 5432\nallow = []\n", "allow"),
+    ] {
+        let error = try_merge(std::slice::from_ref(&backup), text, false)
+            .expect_err("no table can be added")
+            .to_string();
+        assert!(error.contains(&format!("writes `{key}` as a value")), "{error}");
+    }
+    let empty = "version = 1\n[[port]]\nname = \"customers-db\"\nport = 5432\nallow = []\n";
+    let proposal = try_merge(std::slice::from_ref(&backup), empty, false).expect("it fits at the end");
+    assert!(proposal.text.contains("[[allow]]\nport = \"customers-db\""), "{}", proposal.text);
     // Line ends stay as they are.
     let crlf = MINE.replace('\n', "\r\n");
     let proposal = merged(&edges(), &crlf, false);

@@ -59,26 +59,38 @@ pub(super) fn went(port: &DeclaredPort, now: &Outline) -> Vec<Difference> {
 
 /// What differs between two versions of a declaration.
 pub(super) fn compared(old: &DeclaredPort, new: &DeclaredPort, policy: &Outline) -> Vec<Difference> {
+    // All of it, so that no key of a port is forgotten here.
+    let DeclaredPort {
+        name,
+        place: _,
+        numbers: _,
+        site: at,
+        protocol,
+        tls,
+        emit,
+        record: said,
+        record_place: _,
+        rules,
+    } = new;
     let mut found = Vec::new();
-    if old.name != new.name {
-        let text = format!("{} is called {}", old.name, new.name);
+    if old.name != *name {
+        let text = format!("{} is called {name}", old.name);
         found.push(Difference::new(Effect::SaysOtherwise, What::Name, text));
     }
     found.extend(numbers(old, new, policy));
-    found.extend(encryption(&old.tls, &new.tls));
-    found.extend(site(&old.site, &new.site));
-    found.extend(rule::compared(&old.rules, &new.rules));
-    if old.emit != new.emit {
-        let text =
-            format!("of its events are sent {}, before {}", words::emit(new.emit), words::emit(old.emit));
+    found.extend(encryption(&old.tls, tls));
+    found.extend(site(&old.site, at));
+    found.extend(rule::compared(&old.rules, rules));
+    if old.emit != *emit {
+        let text = format!("of its events are sent {}, before {}", words::emit(*emit), words::emit(old.emit));
         found.push(Difference::new(Effect::SaysOtherwise, What::Events, text));
     }
-    let id = |port: &DeclaredPort| port.protocol.map_or("none", |protocol| protocol.id);
-    if id(old) != id(new) {
-        let text = format!("its protocol is {}, before {}", id(new), id(old));
+    let id = |protocol: Option<&catalog::Service>| protocol.map_or("none", |protocol| protocol.id);
+    if id(old.protocol) != id(*protocol) {
+        let text = format!("its protocol is {}, before {}", id(*protocol), id(old.protocol));
         found.push(Difference::new(Effect::SaysOtherwise, What::Protocol, text));
     }
-    found.extend(record(old.record.as_deref(), new.record.as_deref()));
+    found.extend(record(old.record.as_deref(), said.as_deref()));
     found.into_iter().map(|one| one.on(&new.name)).collect()
 }
 

@@ -102,16 +102,19 @@ pub(super) fn is_same(one: &DeclaredRule, other: &DeclaredRule) -> bool {
 }
 
 fn of_one(before: &DeclaredRule, now: &DeclaredRule) -> Vec<Difference> {
+    // All of it, so that no key of a rule is forgotten here.
+    let DeclaredRule { role: _, place: _, top_level: _, direction, peers: whom, process: asked, until: end } =
+        now;
     let mut found = Vec::new();
-    if before.direction != now.direction {
+    if before.direction != *direction {
         // Other flows are allowed, and those that were are not any more.
-        let text = format!("the direction is {} instead of {}", now.direction, before.direction);
+        let text = format!("the direction is {direction} instead of {}", before.direction);
         found.push(Difference::new(Effect::AllowsMore, What::Direction, text));
     }
-    found.extend(peers(&before.peers, &now.peers, What::Peers, "peers"));
-    let asked = process::compared(&before.process, &now.process);
+    found.extend(peers(&before.peers, whom, What::Peers, "peers"));
+    let asked = process::compared(&before.process, asked);
     found.extend(asked.into_iter().map(|(effect, text)| Difference::new(effect, What::Process, text)));
-    found.extend(until(before.until, now.until));
+    found.extend(until(before.until, *end));
     found
 }
 
