@@ -20,9 +20,6 @@ use crate::policy::{DeclaredPort, DeclaredRule, DeclaredSite, Outline, Place};
 /// weeks have two of everything that happens weekly, such as a full backup.
 pub(super) const WATCHED_S: i64 = 14 * 86_400;
 
-/// Begin of the reason of what a sink lost: the ledger got it all the same.
-const OF_A_SINK: &str = "sink:";
-
 /// What the checks read and write.
 #[derive(Debug)]
 pub(super) struct Context<'a> {
@@ -125,7 +122,7 @@ impl<'a> Context<'a> {
             *watched = (*watched).max(hour.watched_s);
             *lost = lost.saturating_add(hour.lost);
         }
-        let losses: Vec<_> = observed.gaps.iter().filter(|gap| !gap.reason.starts_with(OF_A_SINK)).collect();
+        let losses: Vec<_> = observed.gaps.iter().filter(|gap| !gap.is_of_a_sink()).collect();
         let hour_end = |hour: Timestamp| hour.saturating_add(Span::new().hours(1)).unwrap_or(hour);
         let whole = |hour: Timestamp| !losses.iter().any(|gap| gap.from < hour_end(hour) && gap.to > hour);
         let watched: i64 = hours

@@ -85,6 +85,14 @@ pub struct GapRow {
     pub reason: Arc<str>,
 }
 
+impl GapRow {
+    /// Whether a sink lost it: the ledger got it all the same.
+    #[must_use]
+    pub fn is_of_a_sink(&self) -> bool {
+        self.reason.starts_with("sink:")
+    }
+}
+
 /// A time in which a policy applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyPeriod {

@@ -1,14 +1,22 @@
 //! The record of processing activities (Art. 30 GDPR): what the policy declares and what the ledger has observed, side by
 //! side.
 //!
-//! Belongs here: the model, how it is gathered, and what can be computed of it. How it looks (HTML, Markdown, CSV, …) is
-//! the layer `report`'s; reading the ledger is `app`'s.
+//! Belongs here: the model, how it is gathered (`gather`, `sums`, `counted`, `zone`), and its form for programs
+//! (`document`). How it looks to people (HTML, Markdown, CSV, …) is the layer `report`'s; reading the ledger is `app`'s.
 //!
 //! Two kinds of statement, never mixed: *declared* is what somebody wrote into the policy, and may be absent; *observed*
 //! is what the ledger has, with the numbers of its rows, for the time that was watched.
 
+mod counted;
+mod gather;
 mod model;
+mod sums;
+#[cfg(test)]
+mod tests;
+mod zone;
 
+pub use counted::Counted;
+pub use gather::{Past, gather};
 pub use model::{
     About, Activity, Capacity, Counterpart, CoverageOf, Outcomes, Posed, ProcessOf, Records, Rows, RuleUse,
     Seen, Shares, Use, Volume, Where, Zone,

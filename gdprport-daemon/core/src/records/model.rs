@@ -20,7 +20,8 @@ pub struct Records {
     pub controller: Option<Controller>,
     /// One for each declaration, in the order of the policy.
     pub activities: Vec<Activity>,
-    /// One for each port of the catalog on which something was seen and that nobody declared, by number.
+    /// One for each service on which something was seen and that this policy does not declare, by number: the catalog
+    /// knows it, or an earlier policy declared it.
     pub undeclared: Vec<Activity>,
     /// Losses of the period, oldest first.
     pub gaps: Vec<GapRow>,
@@ -56,7 +57,7 @@ pub struct About {
 pub struct Activity {
     /// The declaration's name, or the catalog's.
     pub name: Arc<str>,
-    /// Whether it is declared.
+    /// Whether this policy declares it.
     pub is_declared: bool,
     /// TCP ports, as declared or seen.
     pub numbers: Vec<RangeInclusive<u16>>,
@@ -130,6 +131,22 @@ pub struct Volume {
     pub received: u64,
 }
 
+impl Volume {
+    /// Adds another one. They saturate.
+    pub const fn add(&mut self, other: &Self) {
+        self.flows = self.flows.saturating_add(other.flows);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.sent = self.sent.saturating_add(other.sent);
+        self.received = self.received.saturating_add(other.received);
+    }
+
+    /// Bytes both ways.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.sent.saturating_add(self.received)
+    }
+}
+
 /// What was observed of an activity.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
@@ -168,8 +185,6 @@ pub struct Where {
     pub zone: Zone,
     /// The country by the file of `controller.countries`, as it writes it; `None`: not asked, or not in it.
     pub country: Option<Arc<str>>,
-    /// A set of `[peers]` or host name of the policy that has it, where one does.
-    pub name: Option<Arc<str>>,
 }
 
 /// One other end, with one outcome.

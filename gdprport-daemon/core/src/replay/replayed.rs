@@ -1,6 +1,6 @@
 //! Rows put together by what was said then and what would be said now.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -12,7 +12,7 @@ use super::change::{Change, Now};
 use super::judge::{Judge, Judged};
 use crate::ledger::{Edge, Identity, PortKey, PostureKey, VerdictKey};
 use crate::model::{Direction, PostureState};
-use crate::records::{Rows, Use, Volume};
+use crate::records::{Counted, Rows, Use, Volume};
 
 /// The past, judged by another policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -83,13 +83,14 @@ type Asked = (u16, Direction, Arc<Identity>, IpNet, Arc<PostureKey>, bool);
 /// Judges rows of the ledger, each with its number.
 #[must_use]
 pub fn replay<'e>(rows: impl IntoIterator<Item = (i64, &'e Edge)> + Clone, judge: &Judge) -> Replay {
-    let settled = settled(rows.clone());
+    let counted = Counted::of(rows.clone().into_iter().map(|(_, edge)| edge));
     let mut known: HashMap<Asked, Judged, foldhash::fast::RandomState> = HashMap::default();
     let mut sums: BTreeMap<Key, Sum> = BTreeMap::new();
     let mut passing = 0;
     for (number, edge) in rows {
         let key = &edge.key;
-        if is_passing(edge) && ended(edge) == 0 && settled.contains(&between(edge)) {
+        let flows = counted.flows(edge);
+        if flows == 0 && counted.goes_on(edge) {
             passing += 1;
             continue;
         }
@@ -112,35 +113,11 @@ pub fn replay<'e>(rows: impl IntoIterator<Item = (i64, &'e Edge)> + Clone, judge
             judged.missing.clone(),
         );
         let sum = sums.entry(group).or_insert_with(|| Sum::at(edge));
-        let goes_on = is_passing(edge) && settled.contains(&between(edge));
-        sum.add(number, edge, if goes_on { ended(edge) } else { edge.counts.flows });
+        sum.add(number, edge, flows);
     }
     let mut groups: Vec<Group> = sums.into_iter().map(Group::of).collect();
     groups.sort_by_key(|group| (group.change, std::cmp::Reverse(group.used.volume.flows)));
     Replay { totals: totals(&groups), groups, passing }
-}
-
-/// Whose connections with whom.
-type Between<'e> = (u16, Direction, &'e Identity, IpNet);
-
-fn between(edge: &Edge) -> Between<'_> {
-    (edge.key.port.number, edge.key.direction, &edge.key.identity, edge.key.peer)
-}
-
-/// Whose connections have a row in which their encryption was known, or in which they came from another one.
-fn settled<'e>(
-    rows: impl IntoIterator<Item = (i64, &'e Edge)>,
-) -> HashSet<Between<'e>, foldhash::fast::RandomState> {
-    rows.into_iter().filter(|(_, edge)| !is_passing(edge)).map(|(_, edge)| between(edge)).collect()
-}
-
-const fn ended(edge: &Edge) -> u64 {
-    edge.counts.closed.saturating_add(edge.counts.failed)
-}
-
-/// Whether what began in a row went on to another one, or has not ended: its encryption was not known yet.
-fn is_passing(edge: &Edge) -> bool {
-    edge.key.posture.state == PostureState::Unknown && edge.counts.opened == edge.counts.flows
 }
 
 fn totals(groups: &[Group]) -> Vec<Total> {
@@ -148,16 +125,9 @@ fn totals(groups: &[Group]) -> Vec<Total> {
     for group in groups {
         let (count, volume) = totals.entry(group.change).or_default();
         *count += 1;
-        add(volume, &group.used.volume);
+        volume.add(&group.used.volume);
     }
     totals.into_iter().map(|(change, (groups, volume))| Total { change, groups, volume }).collect()
-}
-
-const fn add(volume: &mut Volume, other: &Volume) {
-    volume.flows = volume.flows.saturating_add(other.flows);
-    volume.failed = volume.failed.saturating_add(other.failed);
-    volume.sent = volume.sent.saturating_add(other.sent);
-    volume.received = volume.received.saturating_add(other.received);
 }
 
 impl Sum {
@@ -180,7 +150,7 @@ impl Sum {
         *state = state.saturating_add(flows);
         let volume =
             Volume { flows, failed: counts.failed, sent: counts.bytes_sent, received: counts.bytes_received };
-        add(&mut self.volume, &volume);
+        self.volume.add(&volume);
         self.first = self.first.min(edge.first);
         self.last = self.last.max(edge.last);
         self.days.insert(edge.day);

@@ -1,0 +1,216 @@
+//! Rows of one activity added up in four ways at once: by counterpart, process, state of encryption and rule.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::counted::{Between, Counted, between};
+use super::model::{Counterpart, Outcomes, Posed, ProcessOf, Rows, Seen, Shares, Use, Volume, Where, Zone};
+use crate::ledger::{Edge, Identity, VerdictKey};
+use crate::model::{Direction, PostureState, TlsVersion};
+use crate::verdict::ReasonId;
+
+/// What makes two rows the same counterpart.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Other {
+    direction: Direction,
+    net: IpNet,
+    rule: Option<Arc<str>>,
+    outcome: &'static str,
+    reasons: Vec<ReasonId>,
+}
+
+impl Other {
+    fn of(edge: &Edge) -> Self {
+        let reasons = match &*edge.key.verdict {
+            VerdictKey::Violation { reasons, .. } => reasons.clone(),
+            VerdictKey::Declared { .. } | VerdictKey::Undecided { .. } => Vec::new(),
+        };
+        Self {
+            direction: edge.key.direction,
+            net: edge.key.peer,
+            rule: edge.key.verdict.rule().cloned(),
+            outcome: edge.key.verdict.outcome(),
+            reasons,
+        }
+    }
+}
+
+/// State and version of TLS.
+type Encryption = (PostureState, Option<TlsVersion>);
+
+/// Numbers of rows with flows and bytes.
+#[derive(Debug, Default)]
+struct Share {
+    flows: u64,
+    bytes: u64,
+    rows: Vec<i64>,
+}
+
+/// What becomes a [`Use`].
+#[derive(Debug, Default)]
+struct Sum {
+    volume: Volume,
+    span: Option<(Timestamp, Timestamp)>,
+    days: BTreeSet<Date>,
+    rows: Vec<i64>,
+    shares: BTreeMap<Encryption, Share>,
+    processes: BTreeSet<Arc<Identity>>,
+}
+
+/// The sums.
+#[derive(Debug)]
+pub(super) struct Sums<'e> {
+    all: Sum,
+    counterparts: BTreeMap<Other, Sum>,
+    processes: BTreeMap<(Direction, Arc<Identity>), Sum>,
+    rules: BTreeMap<Arc<str>, Sum>,
+    outcomes: Outcomes,
+    counted: &'e Counted<'e>,
+    /// Where connections stand whose encryption was known in the end, if that is one place.
+    settled: HashMap<Between<'e>, Option<Other>, foldhash::fast::RandomState>,
+}
+
+impl<'e> Sums<'e> {
+    pub(super) fn new(rows: impl IntoIterator<Item = &'e Edge>, counted: &'e Counted<'e>) -> Self {
+        let mut settled: HashMap<_, Option<Other>, _> = HashMap::default();
+        for edge in rows.into_iter().filter(|edge| !counted.goes_on(edge)) {
+            let other = Other::of(edge);
+            settled
+                .entry(between(edge))
+                .and_modify(|known| *known = known.take().filter(|known| *known == other))
+                .or_insert(Some(other));
+        }
+        Self {
+            all: Sum::default(),
+            counterparts: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            outcomes: Outcomes::default(),
+            counted,
+            settled,
+        }
+    }
+
+    /// Adds a row, in which so many connections stand for good.
+    pub(super) fn add(&mut self, number: i64, edge: &'e Edge, flows: u64) {
+        // Of connections that went on, what a row has is the beginning: it stands with the rest of them.
+        let goes_on = flows == 0 && self.counted.goes_on(edge);
+        let rest = goes_on.then(|| self.settled.get(&between(edge)).cloned().flatten()).flatten();
+        let other = rest.unwrap_or_else(|| Other::of(edge));
+        let outcome = match other.outcome {
+            "declared" => &mut self.outcomes.declared,
+            "violation" => &mut self.outcomes.violation,
+            _ => &mut self.outcomes.undecided,
+        };
+        *outcome = outcome.saturating_add(flows);
+        if let Some(rule) = &other.rule {
+            self.rules.entry(Arc::clone(rule)).or_default().add(number, edge, flows);
+        }
+        self.all.add(number, edge, flows);
+        self.counterparts.entry(other).or_default().add(number, edge, flows);
+        let process = (edge.key.direction, Arc::clone(&edge.key.identity));
+        self.processes.entry(process).or_default().add(number, edge, flows);
+    }
+
+    /// What was observed, and of it what came by each rule. `None`: nothing was.
+    pub(super) fn finish(
+        self,
+        country: &dyn Fn(&IpNet) -> Option<Arc<str>>,
+    ) -> (Option<Seen>, BTreeMap<Arc<str>, Use>) {
+        let Self { all, counterparts, processes, rules, outcomes, .. } = self;
+        let shares = shares(&all.shares);
+        let Some(all) = all.used() else { return (None, BTreeMap::new()) };
+        let mut counterparts: Vec<Counterpart> = counterparts
+            .into_iter()
+            .filter_map(|(other, sum)| {
+                let processes = sum.processes.iter().cloned().collect();
+                let shares = self::shares(&sum.shares);
+                Some(Counterpart {
+                    at: Where { net: other.net, zone: Zone::of(&other.net), country: country(&other.net) },
+                    direction: other.direction,
+                    rule: other.rule,
+                    outcome: other.outcome,
+                    reasons: other.reasons.iter().map(|reason| reason.as_str()).collect(),
+                    processes,
+                    shares,
+                    used: sum.used()?,
+                })
+            })
+            .collect();
+        counterparts.sort_by_key(|other| most(&other.used));
+        let mut processes: Vec<ProcessOf> = processes
+            .into_iter()
+            .filter_map(|((direction, identity), sum)| {
+                Some(ProcessOf { identity, direction, used: sum.used()? })
+            })
+            .collect();
+        processes.sort_by_key(|process| most(&process.used));
+        let rules = rules.into_iter().filter_map(|(role, sum)| Some((role, sum.used()?))).collect();
+        (Some(Seen { all, counterparts, processes, shares, outcomes }), rules)
+    }
+}
+
+/// Most bytes first, then most connections; the rest stays in its order.
+fn most(used: &Use) -> std::cmp::Reverse<(u64, u64)> {
+    std::cmp::Reverse((used.volume.bytes(), used.volume.flows))
+}
+
+fn shares(shares: &BTreeMap<Encryption, Share>) -> Shares {
+    let mut posed: Vec<Posed> = shares
+        .iter()
+        .map(|((state, version), share)| {
+            let Share { flows, bytes, rows } = share;
+            Posed {
+                state: *state,
+                version: *version,
+                flows: *flows,
+                bytes: *bytes,
+                rows: numbers(rows.clone()),
+            }
+        })
+        .collect();
+    posed.sort_by_key(|posed| std::cmp::Reverse((posed.flows, posed.bytes)));
+    Shares(posed)
+}
+
+fn numbers(mut rows: Vec<i64>) -> Rows {
+    rows.sort_unstable();
+    rows.dedup();
+    Rows(rows)
+}
+
+impl Sum {
+    fn add(&mut self, number: i64, edge: &Edge, flows: u64) {
+        let counts = &edge.counts;
+        let failed = counts.failed.min(flows);
+        let volume = Volume { flows, failed, sent: counts.bytes_sent, received: counts.bytes_received };
+        self.volume.add(&volume);
+        // The clock may have been set back meanwhile.
+        let (first, last) = (edge.first.min(edge.last), edge.first.max(edge.last));
+        let span = self.span.get_or_insert((first, last));
+        *span = (span.0.min(first), span.1.max(last));
+        self.days.insert(edge.day);
+        self.rows.push(number);
+        self.processes.insert(Arc::clone(&edge.key.identity));
+        let share = self.shares.entry((edge.key.posture.state, edge.key.posture.version)).or_default();
+        share.flows = share.flows.saturating_add(flows);
+        share.bytes = share.bytes.saturating_add(volume.bytes());
+        share.rows.push(number);
+    }
+
+    /// `None`: there was no row.
+    fn used(self) -> Option<Use> {
+        let (first, last) = self.span?;
+        Some(Use {
+            volume: self.volume,
+            first,
+            last,
+            days: u32::try_from(self.days.len()).unwrap_or(u32::MAX),
+            rows: numbers(self.rows),
+        })
+    }
+}

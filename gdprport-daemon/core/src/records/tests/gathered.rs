@@ -1,0 +1,111 @@
+//! What becomes of policy and ledger.
+
+use super::*;
+
+const DB: (&str, u16, bool) = ("db", 5432, true);
+
+#[test]
+fn what_is_declared_comes_from_the_policy_alone() {
+    let rows = numbered(vec![edge(DB, "10.0.2.7/32", by("apps"), PostureState::Tls13)]);
+    let with = gathered(&observed(), &rows);
+    let without = gather(about(), Some(&policy(POLICY)), None, &|_| None);
+    for (with, without) in with.activities.iter().zip(&without.activities) {
+        assert_eq!((&with.declared, &with.name), (&without.declared, &without.name));
+        assert_eq!(without.seen, None);
+    }
+    let [db, mail] = &with.activities[..] else { panic!("two are declared") };
+    assert_eq!(db.declared.as_ref().expect("a record").subjects, None, "nobody declared them");
+    assert_eq!((&db.capacity, mail.seen.is_none()), (&Capacity::Controller, true));
+    assert_eq!(mail.capacity, Capacity::Processor(["Shop AG".into()].into()));
+}
+
+/// The policy declares the port today. When these flows were seen nobody had.
+#[test]
+fn what_was_undeclared_then_is_not_declared_now() {
+    let rows = numbered(vec![
+        edge(("postgresql", 5432, false), "10.0.2.7/32", violation(), PostureState::Plaintext),
+        edge(("old-db", 5434, true), "10.0.2.7/32", by("apps"), PostureState::Plaintext),
+    ]);
+    let records = gathered(&observed(), &rows);
+    assert!(records.activities.iter().all(|activity| activity.seen.is_none()));
+    let names: Vec<&str> = records.undeclared.iter().map(|activity| &*activity.name).collect();
+    assert_eq!(names, ["postgresql", "old-db"], "by number");
+    assert!(records.undeclared.iter().all(|activity| !activity.is_declared && activity.declared.is_none()));
+}
+
+#[test]
+fn rules_have_what_came_by_them() {
+    let rows = numbered(vec![
+        edge(DB, "10.0.2.7/32", by("apps"), PostureState::Tls13),
+        edge(DB, "10.0.2.8/32", by("apps"), PostureState::Tls13),
+        edge(DB, "10.0.4.1/32", violation(), PostureState::Tls13),
+    ]);
+    let records = gathered(&observed(), &rows);
+    let [apps, reports] = &records.activities[0].rules[..] else { panic!("two rules") };
+    let used = apps.used.as_ref().expect("it was used");
+    assert_eq!((used.volume.flows, &used.rows), (6, &Rows(vec![1, 2])));
+    assert_eq!(reports.used, None);
+    let seen = records.activities[0].seen.as_ref().expect("something was seen");
+    assert_eq!(seen.outcomes, Outcomes { declared: 6, violation: 3, undecided: 0 });
+    let stranger = seen.counterparts.iter().find(|other| other.outcome == "violation").expect("one");
+    assert_eq!((&stranger.rule, &stranger.reasons[..]), (&None, &["undeclared-peer"][..]));
+}
+
+/// Before its first bytes a connection has a row in which its encryption is not known.
+#[test]
+fn a_connection_is_counted_once_however_many_rows() {
+    let mut early = edge(DB, "10.0.2.7/32", undecided(), PostureState::Unknown);
+    early.counts = Counts { flows: 3, opened: 3, closed: 0, failed: 0, bytes_sent: 1, bytes_received: 2 };
+    let late = edge(DB, "10.0.2.7/32", by("apps"), PostureState::Tls13);
+    let records = gathered(&observed(), &numbered(vec![early, late]));
+    let seen = records.activities[0].seen.as_ref().expect("something was seen");
+    assert_eq!(seen.all.volume, Volume { flows: 3, failed: 0, sent: 11, received: 22 });
+    let [one] = &seen.counterparts[..] else { panic!("{:?}", seen.counterparts) };
+    assert_eq!((one.outcome, &one.used.rows), ("declared", &Rows(vec![1, 2])));
+    assert_eq!(seen.outcomes, Outcomes { declared: 3, ..Outcomes::default() });
+    // That its first bytes were not seen yet is no encryption.
+    let shares: Vec<_> = seen.shares.0.iter().map(|posed| (posed.state, posed.flows, posed.bytes)).collect();
+    assert_eq!(shares, [(PostureState::Tls13, 3, 30), (PostureState::Unknown, 0, 3)]);
+}
+
+#[test]
+fn what_was_watched_stands_beside_what_was_not_seen() {
+    let hour = |hour: &str, number: u16, watched_s: u32, lost: u64| CoverageHour {
+        hour: at(hour),
+        port: Arc::new(PortKey { name: "db".into(), number, declared: true }),
+        watched_s,
+        seen: 0,
+        lost,
+    };
+    let coverage = vec![
+        hour("2026-11-28T08:00:00Z", 5432, 3_600, 1),
+        hour("2026-11-28T08:00:00Z", 5433, 1_800, 2),
+        hour("2026-11-28T09:00:00Z", 5432, 7_200, 0),
+    ];
+    let gap = |reason: &str| GapRow {
+        from: at("2026-11-28T10:00:00Z"),
+        to: at("2026-11-28T11:00:00Z"),
+        lost: 0,
+        bound: None,
+        reason: reason.into(),
+    };
+    let observed = Observed { coverage, gaps: vec![gap("sink:file"), gap("ledger:killed")], ..observed() };
+    let records = gathered(&observed, &[]);
+    let [db, mail] = &records.activities[..] else { panic!("two are declared") };
+    assert_eq!(db.coverage, CoverageOf { watched_s: 7_200, period_s: 864_000, lost: 3 });
+    assert_eq!(mail.coverage, CoverageOf { watched_s: 0, period_s: 864_000, lost: 0 });
+    assert_eq!(records.gaps, [gap("ledger:killed")], "what a sink lost the ledger has");
+}
+
+#[test]
+fn without_a_policy_everything_seen_is_undeclared() {
+    let rows =
+        numbered(vec![edge(("postgresql", 5432, false), "::1/128", violation(), PostureState::NoData)]);
+    let about = About { policy: None, ..about() };
+    let records =
+        gather(about, None, Some(Past { observed: &observed(), rows: &rows }), &|_| Some("DE".into()));
+    assert!(records.activities.is_empty() && records.controller.is_none());
+    let seen = records.undeclared[0].seen.as_ref().expect("something was seen");
+    let at = &seen.counterparts[0].at;
+    assert_eq!((at.zone, at.country.as_deref()), (Zone::Host, Some("DE")));
+}
