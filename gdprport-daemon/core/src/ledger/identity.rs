@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Attribution, Container, Names, Naming, Process, StatedBy, Workload};
 
 /// A process without what changes with every start: no pid, no times, no cgroup, no ids of containers and pods.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Identity {
     /// How the owner is known.
     pub attribution: Attribution,
@@ -36,7 +37,7 @@ pub struct Identity {
 }
 
 /// A container by its names. All are words of whoever made it (`stated_by`).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct ContainerIdentity {
     /// `docker`, `containerd`, …; `None` where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]

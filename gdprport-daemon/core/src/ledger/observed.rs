@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
@@ -70,11 +71,13 @@ pub struct CoverageHour {
 }
 
 /// A period in which something was lost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GapRow {
     /// Begin.
+    #[schemars(with = "String")]
     pub from: Timestamp,
     /// End.
+    #[schemars(with = "String")]
     pub to: Timestamp,
     /// How much.
     pub lost: u64,
@@ -134,9 +137,10 @@ pub enum RunEnd {
 }
 
 /// What a reader of the ledger has to know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Note {
     /// When it was written.
+    #[schemars(with = "String")]
     pub at: Timestamp,
     /// What it is about.
     pub kind: NoteKind,
@@ -145,7 +149,7 @@ pub struct Note {
 }
 
 /// What a note is about. Names are stable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoteKind {
     /// A ledger began: the first, or because the one before could not be used.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::TlsVersion;
@@ -73,7 +74,7 @@ pub struct Controller {
 
 /// A record of processing (Art. 30(1)(b)–(g) GDPR): declared, never inferred. `None`: not declared; an empty list:
 /// declared to be none.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessingRecord {
     /// The purposes of the processing (b).
     pub purpose: Option<Arc<str>>,

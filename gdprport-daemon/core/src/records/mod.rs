@@ -8,7 +8,9 @@
 //! is what the ledger has, with the numbers of its rows, for the time that was watched.
 
 mod counted;
+mod document;
 mod gather;
+mod measures;
 mod model;
 mod sums;
 #[cfg(test)]
@@ -16,6 +18,7 @@ mod tests;
 mod zone;
 
 pub use counted::Counted;
+pub use document::{Document, FORMAT, json_schema};
 pub use gather::{Past, gather};
 pub use model::{
     About, Activity, Capacity, Counterpart, CoverageOf, Outcomes, Posed, ProcessOf, Records, Rows, RuleUse,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::ledger::{GapRow, Identity, Note};
@@ -99,18 +100,20 @@ pub struct RuleUse {
 }
 
 /// The numbers of the rows of the ledger that a statement rests on, ascending, each once: `gdprport policy explain --row`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Rows(pub Vec<i64>);
 
 /// How often and how much, and when first and last.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Use {
     /// How much.
     pub volume: Volume,
-    /// First and last observation.
+    /// The first observation.
+    #[schemars(with = "String")]
     pub first: Timestamp,
-    /// See `first`.
+    /// The last.
+    #[schemars(with = "String")]
     pub last: Timestamp,
     /// Days (UTC) on which something was seen.
     pub days: u32,
@@ -119,7 +122,7 @@ pub struct Use {
 }
 
 /// Sums of rows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Volume {
     /// Connections and failed attempts.
     pub flows: u64,
@@ -163,7 +166,7 @@ pub struct Seen {
 }
 
 /// Where an address is, as far as that shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Zone {
     /// 127.0.0.0/8, ::1: the other end is on this host.
@@ -177,9 +180,10 @@ pub enum Zone {
 }
 
 /// Where a counterpart is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Where {
     /// The address of full length, or the network.
+    #[schemars(with = "String")]
     pub net: IpNet,
     /// Its zone.
     pub zone: Zone,
@@ -220,12 +224,12 @@ pub struct ProcessOf {
 }
 
 /// How flows were encrypted: of each state how many, most first.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Shares(pub Vec<Posed>);
 
 /// One state of encryption.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Posed {
     /// The state.
     pub state: PostureState,
@@ -240,7 +244,7 @@ pub struct Posed {
 }
 
 /// Connections by outcome.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Outcomes {
     /// A rule allows them.
     pub declared: u64,
@@ -251,7 +255,7 @@ pub struct Outcomes {
 }
 
 /// How well a port was watched in the period.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CoverageOf {
     /// Seconds of the period for which it was watched.
     pub watched_s: u64,

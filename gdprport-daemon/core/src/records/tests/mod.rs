@@ -2,6 +2,7 @@
 
 mod gathered;
 mod generated;
+mod written;
 
 use std::sync::Arc;
 

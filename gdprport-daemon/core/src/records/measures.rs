@@ -1,0 +1,59 @@
+//! What is computed of a record.
+
+use super::model::{Activity, Capacity, Posed, Shares};
+use crate::model::PostureState;
+
+impl Activity {
+    /// Its TCP ports as a policy writes them: `5432` or `5432-5439`.
+    #[must_use]
+    pub fn ports(&self) -> Vec<String> {
+        let written = |range: &std::ops::RangeInclusive<u16>| match (range.start(), range.end()) {
+            (first, last) if first == last => first.to_string(),
+            (first, last) => format!("{first}-{last}"),
+        };
+        self.numbers.iter().map(written).collect()
+    }
+
+    /// The keys of the record that the law requires and that are not declared: of a controller by Art. 30(1), of a processor
+    /// by Art. 30(2).
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        let Some(record) = &self.declared else { return vec!["record"] };
+        match self.capacity {
+            Capacity::Controller => record.missing(),
+            Capacity::Processor(_) => {
+                let keys = [("purpose", record.purpose.is_none()), ("transfers", record.transfers.is_none())];
+                keys.into_iter().filter_map(|(key, missing)| missing.then_some(key)).collect()
+            }
+        }
+    }
+}
+
+impl Posed {
+    /// Whether it is known to be encrypted, and not weakly. What is not known never is.
+    #[must_use]
+    pub const fn is_encrypted(&self) -> bool {
+        match self.state {
+            PostureState::Tls13 | PostureState::Tls12 | PostureState::EncryptedOther => true,
+            // The version follows once the server's side was seen.
+            PostureState::StarttlsUpgraded => self.version.is_some(),
+            PostureState::WeakTls
+            | PostureState::StarttlsRefused
+            | PostureState::Plaintext
+            | PostureState::Unrecognised
+            | PostureState::NoData
+            | PostureState::Unknown => false,
+        }
+    }
+}
+
+impl Shares {
+    /// How many are known to be encrypted, of how many that had something to encrypt or may have had.
+    #[must_use]
+    pub fn encrypted(&self) -> (u64, u64) {
+        let sum = |of: &dyn Fn(&&Posed) -> bool| {
+            self.0.iter().filter(of).fold(0_u64, |sum, posed| sum.saturating_add(posed.flows))
+        };
+        (sum(&|posed| posed.is_encrypted()), sum(&|posed| posed.state != PostureState::NoData))
+    }
+}

@@ -1,0 +1,53 @@
+//! The record for programs.
+
+#![expect(clippy::disallowed_methods, reason = "tests read files of the checkout")]
+
+use super::*;
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schema/record.schema.json");
+
+fn records() -> Records {
+    let rows = numbered(vec![
+        edge(("db", 5432, true), "10.0.2.7/32", by("apps"), PostureState::Tls13),
+        edge(("db", 5432, true), "198.51.100.7/32", violation(), PostureState::Plaintext),
+        edge(("redis", 6379, false), "::1/128", violation(), PostureState::Unknown),
+    ]);
+    gathered(&observed(), &rows)
+}
+
+#[test]
+fn the_schema_of_records_is_checked_in_and_current() {
+    let current = serde_json::to_string_pretty(&json_schema()).expect("plain data") + "\n";
+    if std::env::var_os("GDPRPORT_BLESS").is_some() {
+        std::fs::write(FILE, &current).expect("docs/schema is writable");
+    }
+    let checked_in = std::fs::read_to_string(FILE).unwrap_or_default();
+    assert!(checked_in == current, "{FILE} is not current: run the tests with GDPRPORT_BLESS=1");
+}
+
+#[test]
+fn a_record_is_valid_by_its_schema() {
+    let validator = jsonschema::validator_for(&json_schema()).expect("a valid schema");
+    for records in [records(), gather(About { policy: None, ..about() }, None, None, &|_| None)] {
+        let value = serde_json::to_value(Document::of(&records)).expect("plain data");
+        let errors: Vec<String> = validator
+            .iter_errors(&value)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+}
+
+#[test]
+fn a_program_tells_declared_from_observed() {
+    let value = serde_json::to_value(Document::of(&records())).expect("plain data");
+    let db = &value["activities"][0];
+    assert_eq!(db["declared"]["record"]["purpose"], "order fulfilment");
+    assert_eq!(db["declared"]["record"]["subjects"], serde_json::Value::Null, "not declared");
+    assert_eq!(db["declared"]["record"]["recipients"], serde_json::json!([]), "declared to be none");
+    assert_eq!(db["observed"]["all"]["rows"], serde_json::json!([1, 2]));
+    assert_eq!(value["undeclared"][0]["declared"], serde_json::Value::Null);
+    assert_eq!(value["activities"][1]["observed"]["all"], serde_json::Value::Null);
+    let text = value.to_string();
+    assert!(!text.contains("countries"), "a path of the host is no part of a record");
+}
