@@ -288,6 +288,12 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether there is a receiver on the network.
+    #[must_use]
+    pub(crate) const fn has_sinks(&self) -> bool {
+        self.sinks
+    }
+
     /// Sizes of the kernel side's maps.
     #[must_use]
     pub(crate) const fn sizes(&self) -> Sizes {

@@ -1,13 +1,19 @@
-//! Findings for readers elsewhere: Markdown for people, SARIF for tools that collect findings.
+//! For readers elsewhere: an audit as Markdown for people and SARIF for tools that collect findings, and the record of processing
+//! activities as a page and a sheet.
 //!
-//! Belongs here: rendering an audit. What is found is `gdprport_core::audit`'s, tables on a terminal are `ui`'s.
+//! Belongs here: rendering, purely. What is found is `gdprport_core::audit`'s, what is recorded `gdprport_core::records`'s, tables on
+//! a terminal are `ui`'s.
 
 mod markdown;
+mod record;
 #[cfg(test)]
 pub(crate) mod samples;
 mod sarif;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub(crate) use markdown::markdown;
+pub(crate) use record::{Own, html, markdown as record_markdown, own_page, page, sheet};
 pub(crate) use sarif::sarif;
+pub(crate) use words::Lang;

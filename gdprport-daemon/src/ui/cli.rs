@@ -9,6 +9,7 @@ mod flows;
 mod init;
 mod learn;
 mod period;
+mod report;
 mod since;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub(super) use flows::FlowsArgs;
 pub(super) use init::InitArgs;
 pub(super) use learn::{DiffArgs, LearnArgs, ReplayArgs};
 use period::watch_period;
+pub(super) use report::ReportArgs;
 pub(super) use since::Since;
 
 /// Watches the TCP ports through which personal data travels, and proves what it saw.
@@ -40,6 +42,7 @@ pub(super) use since::Since;
 Examples:
   sudo gdprport scan                   what listens and talks here, without a daemon
   sudo gdprport audit                  what is wrong, with evidence and what settles it
+  sudo gdprport report --out record    the record of processing, declared and observed
   sudo gdprport init                   write a starter policy of what is here
   sudo gdprport daemon run             watch this host
   gdprport daemon status               is it healthy, what did it see and lose
@@ -127,6 +130,9 @@ compared; there need be none."
     /// Say what is wrong with the policy and the host, with evidence and what would settle it; needs no daemon.
     #[command(override_usage = "gdprport audit [OPTIONS]", after_help = audit::EXAMPLES)]
     Audit(AuditArgs),
+    /// Write the record of processing activities (Art. 30 GDPR): what is declared, and what was observed; needs no daemon.
+    #[command(override_usage = "gdprport report [OPTIONS] --out DIR", after_help = report::EXAMPLES)]
+    Report(ReportArgs),
     /// Write a starter policy of what is seen on this host, for its author to complete.
     #[command(override_usage = "gdprport init [OPTIONS]", after_help = init::EXAMPLES)]
     Init(InitArgs),

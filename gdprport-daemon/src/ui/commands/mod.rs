@@ -10,10 +10,12 @@ mod files;
 mod init;
 mod learn;
 mod new_file;
+mod new_folder;
 mod past;
 mod policy;
 mod privacy;
 mod replay;
+mod report;
 mod rows;
 mod run;
 mod scan;
@@ -79,6 +81,7 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
             runtime()?.block_on(events::follow(&client, &events::EventFilter::default(), format, &mut out))
         }
         TopCommand::Audit(args) => audit::run(args, &client, cli.json, cli.color, &mut out),
+        TopCommand::Report(args) => report::run(&args, cli.json, cli.color, &mut out),
         TopCommand::Scan(args) => scan::run(&args, cli.json, cli.color, &mut out),
         TopCommand::Doctor => {
             let mut report = match runtime()?.block_on(client.doctor()) {

@@ -1,0 +1,398 @@
+//! One processing activity as a part of a page: what is declared of it, and what was observed.
+
+use std::collections::BTreeSet;
+
+use super::super::words::{Lang, Words, fill};
+use super::cells::{day, day_time, list, rest, text};
+use super::page::{Cell, Column, Fact, Kind, Section, Table};
+use gdprport_core::ledger::Identity;
+use gdprport_core::model::{Attribution, Direction, PostureState};
+use gdprport_core::policy::{DeclaredPeer, DeclaredSite, ProcessingRecord, TlsDemand};
+use gdprport_core::records::{
+    Activity, Capacity, Counterpart, CoverageOf, Posed, ProcessOf, RuleUse, Seen, Shares, Use, Zone,
+};
+
+/// Other ends and processes that a page shows one by one; the rest is counted.
+const MOST: usize = 100;
+
+/// Processes that are named beside an other end.
+const NAMED: usize = 3;
+
+pub(super) fn section(activity: &Activity, number: usize, lang: Lang) -> Section {
+    let words = lang.words();
+    let mut about = vec![
+        std::iter::once(format!("TCP {}", activity.ports().join(", ")))
+            .chain(activity.protocol.as_ref().map(ToString::to_string))
+            .chain(activity.site.as_ref().map(|site| place(site, words)))
+            .collect::<Vec<_>>()
+            .join(" · "),
+    ];
+    if !activity.is_declared {
+        about.push(words.undeclared_note.to_owned());
+    }
+    let badge = if activity.is_declared {
+        Cell::new(Kind::Declared, words.declared)
+    } else {
+        Cell::new(Kind::NotDeclared, words.undeclared).tone("bad")
+    };
+    let mut tables = Vec::new();
+    if !activity.rules.is_empty() {
+        tables.push(rules(&activity.rules, activity.coverage, lang));
+    }
+    if let Some(seen) = &activity.seen {
+        tables.extend([
+            counterparts(&seen.counterparts, lang),
+            processes(&seen.processes, lang),
+            encryption(&seen.shares, lang),
+        ]);
+    }
+    Section {
+        id: format!("activity-{number}"),
+        title: activity.name.to_string(),
+        about,
+        badge: Some(badge),
+        facts_are: Kind::Declared,
+        facts: if activity.is_declared { declared(activity, lang) } else { Vec::new() },
+        seen: seen(activity.seen.as_ref(), activity.coverage, lang),
+        tables,
+    }
+}
+
+fn written(peers: &[DeclaredPeer]) -> String {
+    peers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn place(site: &DeclaredSite, words: &Words) -> String {
+    match site {
+        DeclaredSite::Local(Some(listen)) => {
+            format!("{}, {}", words.served_here, fill(words.bound_to, &[&written(listen)]))
+        }
+        DeclaredSite::Local(None) => format!("{}, {}", words.served_here, words.bound_anywhere),
+        DeclaredSite::Remote(service) => fill(words.served_at, &[&written(service)]),
+    }
+}
+
+/// What is declared, in the order of Art. 30(1), or for others of Art. 30(2); then what templates of authorities have beside.
+fn declared(activity: &Activity, lang: Lang) -> Vec<Fact> {
+    let words = lang.words();
+    let none = ProcessingRecord::default();
+    let record = activity.declared.as_deref().unwrap_or(&none);
+    let for_others = match &activity.capacity {
+        Capacity::Controller => None,
+        Capacity::Processor(others) => Some(&**others),
+    };
+    let law = |controller: &'static str, processor: &'static str| {
+        if for_others.is_some() { processor } else { controller }
+    };
+    let special = record.special_category.map(|special| if special { words.yes } else { words.no });
+    let tls = match &activity.tls {
+        TlsDemand::None => text(None, lang),
+        TlsDemand::NotRequired { why } => text(Some(&fill(words.tls_not_required, &[why])), lang),
+        TlsDemand::AtLeast(version) => text(Some(&fill(words.at_least, &[version.name()])), lang),
+    };
+    let purpose = if for_others.is_some() { words.categories_of_processing } else { words.purpose };
+    // That nobody wrote for whom is no declaration.
+    let capacity = match for_others {
+        Some(_) => Cell::new(Kind::Declared, words.as_processor),
+        None => Cell::new(Kind::Plain, words.as_controller),
+    };
+    let mut facts = vec![(words.capacity, law("30(1)", "30(2)"), capacity)];
+    if let Some(others) = for_others {
+        facts.push((words.on_behalf, "30(2)(a)", list(Some(others), lang)));
+    }
+    facts.extend([
+        (words.joint, law("30(1)(a), 26", ""), list(record.joint.as_deref(), lang)),
+        (purpose, law("30(1)(b)", "30(2)(b)"), text(record.purpose.as_deref(), lang)),
+        (words.basis, "6(1)", text(record.basis.as_deref(), lang)),
+        (words.subjects, law("30(1)(c)", ""), list(record.subjects.as_deref(), lang)),
+        (words.data, law("30(1)(c)", ""), list(record.data.as_deref(), lang)),
+        (words.special, "9", text(special, lang)),
+        (words.recipients, law("30(1)(d)", ""), list(record.recipients.as_deref(), lang)),
+        (words.transfers, law("30(1)(e)", "30(2)(c)"), list(record.transfers.as_deref(), lang)),
+        (words.safeguards, law("30(1)(e)", "30(2)(c)"), list(record.safeguards.as_deref(), lang)),
+        (words.retention, law("30(1)(f)", ""), text(record.retention.as_deref(), lang)),
+        (words.measures, law("30(1)(g), 32", "30(2)(d), 32"), list(record.measures.as_deref(), lang)),
+        (words.tls_demand, law("30(1)(g), 32", "30(2)(d), 32"), tls),
+        (words.location, "", list(record.location.as_deref(), lang)),
+        (words.dpia, "35", text(record.dpia.as_deref(), lang)),
+        (words.owner, "", text(record.owner.as_deref(), lang)),
+    ]);
+    facts.into_iter().map(|(name, law, cell)| Fact { name, law, cell }).collect()
+}
+
+/// What was watched stands beside what was seen, and beside that nothing was.
+fn seen(seen: Option<&Seen>, coverage: CoverageOf, lang: Lang) -> Vec<Cell> {
+    let words = lang.words();
+    let watched = if coverage.watched_s == 0 {
+        words.not_watched.to_owned()
+    } else {
+        let (watched, period) = (lang.duration(coverage.watched_s), lang.duration(coverage.period_s));
+        fill(words.watched, &[&watched, &period])
+    };
+    let mut cells = match seen {
+        None => vec![Cell::new(Kind::NotSeen, format!("{} {watched}", words.nothing_seen))],
+        Some(Seen { all, outcomes, .. }) => {
+            let volume = all.volume;
+            let text = format!(
+                "{}: {} ({}: {}). {} {}, {} {}. {}: {}; {}: {}; {}: {}.",
+                words.connections,
+                lang.count(volume.flows),
+                words.failed,
+                lang.count(volume.failed),
+                lang.bytes(volume.sent),
+                words.sent,
+                lang.bytes(volume.received),
+                words.received,
+                words.outcome_declared,
+                lang.count(outcomes.declared),
+                words.outcome_violation,
+                lang.count(outcomes.violation),
+                words.outcome_undecided,
+                lang.count(outcomes.undecided),
+            );
+            let when = format!(
+                "{}: {}. {}: {}. {}: {}. {watched}",
+                words.first,
+                day_time(all.first),
+                words.last,
+                day_time(all.last),
+                words.days,
+                all.days
+            );
+            vec![Cell::lines(Kind::Observed, vec![text, when]).rows(&all.rows, lang)]
+        }
+    };
+    if coverage.lost > 0 {
+        let lost = fill(words.lost, &[&lang.count(coverage.lost)]);
+        cells.push(Cell::new(Kind::Observed, lost).tone("open"));
+    }
+    cells
+}
+
+fn rules(rules: &[RuleUse], coverage: CoverageOf, lang: Lang) -> Table {
+    let words = lang.words();
+    let columns = vec![
+        Column::new(Kind::Declared, words.role),
+        Column::new(Kind::Declared, words.direction),
+        Column::new(Kind::Declared, words.allowed_peers),
+        Column::new(Kind::Declared, words.asked_process),
+        Column::new(Kind::Declared, words.until),
+        Column::new(Kind::Observed, words.used),
+    ];
+    let row = |RuleUse { rule, used }: &RuleUse| {
+        let asked: Vec<String> =
+            rule.process.iter().map(|(key, values)| format!("{key}: {}", values.join(", "))).collect();
+        let asked = if asked.is_empty() { vec![words.any_process.to_owned()] } else { asked };
+        let used = match used {
+            Some(used) => {
+                let text = format!(
+                    "{}: {}, {} {}",
+                    words.connections,
+                    lang.count(used.volume.flows),
+                    words.last,
+                    day(used.last)
+                );
+                Cell::new(Kind::Observed, text).rows(&used.rows, lang)
+            }
+            None if coverage.watched_s == 0 => Cell::new(Kind::NotSeen, words.not_watched),
+            None => {
+                let watched = lang.duration(coverage.watched_s);
+                Cell::new(Kind::NotSeen, format!("{} ({watched})", words.unused))
+            }
+        };
+        vec![
+            Cell::new(Kind::Declared, &*rule.role),
+            Cell::new(Kind::Declared, direction(rule.direction, words)),
+            Cell::lines(Kind::Declared, rule.peers.iter().map(ToString::to_string).collect()),
+            Cell::lines(Kind::Declared, asked),
+            Cell::new(Kind::Declared, rule.until.map_or_else(|| "–".to_owned(), day_time)),
+            used,
+        ]
+    };
+    Table { caption: words.rules, columns, rows: rules.iter().map(row).collect() }
+}
+
+const fn direction(direction: Direction, words: &Words) -> &'static str {
+    match direction {
+        Direction::In => words.called_here,
+        Direction::Out => words.called_there,
+    }
+}
+
+/// How much, as three columns.
+fn how_much(words: &'static Words) -> [Column; 3] {
+    [
+        Column::number(Kind::Observed, words.connections),
+        Column::number(Kind::Observed, words.volume),
+        Column::number(Kind::Observed, words.last),
+    ]
+}
+
+/// The cells of these.
+fn much(used: &Use, lang: Lang) -> [Cell; 3] {
+    let volume = used.volume;
+    let bytes = vec![format!("↑ {}", lang.bytes(volume.sent)), format!("↓ {}", lang.bytes(volume.received))];
+    [
+        Cell::new(Kind::Observed, lang.count(volume.flows)).number(),
+        Cell::lines(Kind::Observed, bytes).number(),
+        Cell::new(Kind::Observed, day(used.last)).number().rows(&used.rows, lang),
+    ]
+}
+
+fn counterparts(others: &[Counterpart], lang: Lang) -> Table {
+    let words = lang.words();
+    let observed = |name| Column::new(Kind::Observed, name);
+    let mut columns = vec![
+        observed(words.other_end),
+        observed(words.direction),
+        observed(words.outcome),
+        observed(words.process),
+        observed(words.encryption),
+    ];
+    columns.extend(how_much(words));
+    let width = columns.len();
+    let mut rows: Vec<Vec<Cell>> = others.iter().take(MOST).map(|other| counterpart(other, lang)).collect();
+    rows.extend(rest(others.len().saturating_sub(MOST), width, lang));
+    Table { caption: words.other_ends, columns, rows }
+}
+
+fn counterpart(other: &Counterpart, lang: Lang) -> Vec<Cell> {
+    let words = lang.words();
+    let net = &other.at.net;
+    let address =
+        if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() };
+    let zone = match other.at.zone {
+        Zone::Host => words.zone_host,
+        Zone::Private => words.zone_private,
+        Zone::Public => words.zone_public,
+        Zone::Unknown => words.zone_unknown,
+    };
+    let country = other.at.country.as_ref().map(|country| format!("{}: {country}", words.country));
+    let outcome = match other.outcome {
+        "declared" => {
+            let rule = other.rule.as_deref().unwrap_or_default();
+            Cell::new(Kind::Observed, format!("✓ {} ({rule})", words.outcome_declared)).tone("good")
+        }
+        "violation" => {
+            let mut lines = vec![format!("✕ {}", words.outcome_violation)];
+            lines.extend(other.reasons.iter().map(|reason| (*reason).to_owned()));
+            Cell::lines(Kind::Observed, lines).tone("bad")
+        }
+        _ => Cell::new(Kind::Observed, format!("? {}", words.outcome_undecided)).tone("open"),
+    };
+    // Several may be called the same, as runs of one program by several users are.
+    let names: BTreeSet<String> = other.processes.iter().map(|identity| name(identity, words)).collect();
+    let more = names.len().saturating_sub(NAMED);
+    let mut processes: Vec<String> = names.into_iter().take(NAMED).collect();
+    if more > 0 {
+        processes.push(format!("+ {more}"));
+    }
+    let encryption = other.shares.0.iter().filter(|posed| posed.flows > 0).map(|posed| share(posed, lang));
+    let mut encryption: Vec<String> = encryption.collect();
+    if encryption.is_empty() {
+        encryption.push(words.state_unknown.to_owned());
+    }
+    let mut cells = vec![
+        Cell::lines(Kind::Observed, [address, zone.to_owned()].into_iter().chain(country).collect()),
+        Cell::new(Kind::Observed, direction(other.direction, words)),
+        outcome,
+        Cell::lines(Kind::Observed, processes),
+        Cell::lines(Kind::Observed, encryption),
+    ];
+    cells.extend(much(&other.used, lang));
+    cells
+}
+
+fn name(identity: &Identity, words: &Words) -> String {
+    identity.name().unwrap_or(words.unknown_process).to_owned()
+}
+
+fn share(posed: &Posed, lang: Lang) -> String {
+    format!("{}: {}", state(posed, lang.words()), lang.count(posed.flows))
+}
+
+fn state(posed: &Posed, words: &Words) -> String {
+    let name = match posed.state {
+        PostureState::Tls13 => return "TLS 1.3".to_owned(),
+        PostureState::Tls12 => return "TLS 1.2".to_owned(),
+        PostureState::WeakTls => words.state_weak,
+        PostureState::StarttlsUpgraded => words.state_upgraded,
+        PostureState::StarttlsRefused => words.state_refused,
+        PostureState::Plaintext => words.state_plaintext,
+        PostureState::EncryptedOther => words.state_other,
+        PostureState::Unrecognised => words.state_unrecognised,
+        PostureState::NoData => words.state_none,
+        PostureState::Unknown => words.state_unknown,
+    };
+    posed.version.map_or_else(|| name.to_owned(), |version| format!("{name} ({})", version.name()))
+}
+
+fn processes(processes: &[ProcessOf], lang: Lang) -> Table {
+    let words = lang.words();
+    let observed = |name| Column::new(Kind::Observed, name);
+    let mut columns = vec![
+        observed(words.process),
+        observed(words.unit),
+        observed(words.user),
+        observed(words.container),
+        observed(words.known_by),
+        observed(words.direction),
+    ];
+    columns.extend(how_much(words));
+    let width = columns.len();
+    let mut rows: Vec<Vec<Cell>> = processes.iter().take(MOST).map(|process| row(process, lang)).collect();
+    rows.extend(rest(processes.len().saturating_sub(MOST), width, lang));
+    Table { caption: words.processes, columns, rows }
+}
+
+fn row(process: &ProcessOf, lang: Lang) -> Vec<Cell> {
+    let words = lang.words();
+    let Identity { attribution, exe, script, unit, uid, user, container, .. } = &*process.identity;
+    let or_dash = |text: Option<String>| Cell::new(Kind::Observed, text.unwrap_or_else(|| "–".to_owned()));
+    let program: Vec<String> = script.iter().chain(exe).map(ToString::to_string).collect();
+    let program = if program.is_empty() { vec![words.unknown_process.to_owned()] } else { program };
+    let known = match attribution {
+        Attribution::Exact => words.exact,
+        Attribution::Listener => words.listener,
+        Attribution::Snapshot => words.snapshot,
+        Attribution::Unknown => words.unknown_process,
+    };
+    let contained = container.as_ref().map(|container| {
+        let parts = [&container.namespace, &container.workload, &container.name, &container.image];
+        parts.into_iter().flatten().map(|part| &**part).collect::<Vec<_>>().join(" · ")
+    });
+    let user = user.as_ref().map(ToString::to_string).or_else(|| uid.map(|uid| uid.to_string()));
+    let mut cells = vec![
+        Cell::lines(Kind::Observed, program),
+        or_dash(unit.as_ref().map(ToString::to_string)),
+        or_dash(user),
+        or_dash(contained.filter(|text| !text.is_empty())),
+        Cell::new(Kind::Observed, known),
+        Cell::new(Kind::Observed, direction(process.direction, words)),
+    ];
+    cells.extend(much(&process.used, lang));
+    cells
+}
+
+fn encryption(shares: &Shares, lang: Lang) -> Table {
+    let words = lang.words();
+    let columns = vec![
+        Column::new(Kind::Observed, words.encryption),
+        Column::number(Kind::Observed, words.connections),
+        Column::number(Kind::Observed, words.volume),
+    ];
+    let row = |posed: &Posed| {
+        let tone = match posed.state {
+            _ if posed.is_encrypted() => "good",
+            PostureState::NoData => "",
+            PostureState::Unknown | PostureState::Unrecognised | PostureState::StarttlsUpgraded => "open",
+            _ => "bad",
+        };
+        vec![
+            Cell::new(Kind::Observed, state(posed, words)).tone(tone),
+            Cell::new(Kind::Observed, lang.count(posed.flows)).number(),
+            Cell::new(Kind::Observed, lang.bytes(posed.bytes)).number().rows(&posed.rows, lang),
+        ]
+    };
+    Table { caption: words.encryption, columns, rows: shares.0.iter().map(row).collect() }
+}

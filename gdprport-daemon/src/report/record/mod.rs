@@ -1,0 +1,23 @@
+//! The record of processing activities for people: a page (HTML, Markdown) and a sheet (CSV).
+//!
+//! Belongs here: `build`, `activity` and `own` make a page of what the core has gathered, in one language; `html`, `markdown` and
+//! `sheet` render. What is gathered is `gdprport_core::records`'s.
+
+mod activity;
+mod build;
+mod cells;
+mod html;
+mod markdown;
+mod own;
+mod page;
+#[cfg(test)]
+mod samples;
+mod sheet;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use build::page;
+pub(crate) use html::html;
+pub(crate) use markdown::markdown;
+pub(crate) use own::{Own, own_page};
+pub(crate) use sheet::sheet;

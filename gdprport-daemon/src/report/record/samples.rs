@@ -1,0 +1,257 @@
+//! Records that the tests of all renderings share.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use gdprport_core::ledger::{
+    Counts, CoverageHour, Edge, EdgeKey, GapRow, Identity, Note, NoteKind, Observed, PortKey, PostureKey,
+    VerdictKey,
+};
+use gdprport_core::model::{Attribution, Direction, PostureState, TlsVersion};
+use gdprport_core::policy::{Source, outline};
+use gdprport_core::records::{About, Past, Records, gather};
+use gdprport_core::verdict::ReasonId;
+
+const POLICY: &str = r#"
+version = 1
+[controller]
+name = "Example GmbH"
+contact = "privacy@example.org"
+dpo = "dpo@example.org"
+countries = "/srv/countries.csv"
+[[port]]
+name = "customers-db"
+port = 5432
+listen = ["10.0.2.15", "loopback"]
+protocol = "postgresql"
+tls = { min = "1.2" }
+[port.record]
+purpose = "order fulfilment"
+basis = "contract"
+subjects = ["customers"]
+data = ["identity", "contact", "payment"]
+special_category = false
+recipients = ["payment processor"]
+transfers = []
+retention = "6 years"
+measures = ["TLS between all hosts", "encrypted disks"]
+owner = "team-orders"
+location = ["Frankfurt"]
+[[port.allow]]
+role = "orders-api"
+direction = "in"
+peers = ["10.0.2.0/24", "fd00:2::/64"]
+process = { unit = "postgresql@*.service", user = "postgres" }
+[[port.allow]]
+role = "nightly-backup"
+direction = "out"
+peers = ["10.0.9.1"]
+until = 2027-01-31
+[[port]]
+name = "shop-mail"
+port = [25, 587]
+[port.record]
+on_behalf_of = ["Shop AG"]
+purpose = "sending of order mails"
+"#;
+
+/// A name that breaks out of whatever it stands in.
+pub(crate) const EVIL: &str = "</td></style><script>alert(1)</script><img src=x onerror=alert(1)>\"' &amp; \
+    =cmd|'/c calc'!A0 [x](javascript:alert(1)) | `a` {{7*7}} \u{1b}[2J\u{202e} @all";
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+fn identity(exe: &str, unit: &str, user: &str) -> Arc<Identity> {
+    Arc::new(Identity {
+        attribution: Attribution::Exact,
+        exe: Some(exe.into()),
+        unit: Some(unit.into()),
+        uid: Some(107),
+        user: Some(user.into()),
+        ..Identity::UNKNOWN
+    })
+}
+
+struct Seen<'s> {
+    port: (&'s str, u16, bool),
+    peer: &'s str,
+    verdict: VerdictKey,
+    state: PostureState,
+    version: Option<TlsVersion>,
+    flows: u64,
+    bytes: u64,
+}
+
+fn edge(seen: Seen<'_>, identity: &Arc<Identity>) -> Edge {
+    let Seen { port: (name, number, declared), peer, verdict, state, version, flows, bytes } = seen;
+    let key = EdgeKey {
+        port: Arc::new(PortKey { name: name.into(), number, declared }),
+        direction: Direction::In,
+        identity: Arc::clone(identity),
+        peer: peer.parse().expect("a network"),
+        verdict: Arc::new(verdict),
+        posture: Arc::new(PostureKey { state, version, cipher: None, certificate_until: None }),
+        policy: Some("sha256:1dc4".into()),
+    };
+    let counts =
+        Counts { flows, opened: 0, closed: flows, failed: 0, bytes_sent: bytes, bytes_received: bytes / 7 };
+    let (first, last) = (at("2026-11-28T08:00:00Z"), at("2026-11-28T09:00:00Z"));
+    Edge { day: jiff::civil::date(2026, 11, 28), key, counts, first, last }
+}
+
+fn about() -> About {
+    About {
+        host: "db-1.example.org".into(),
+        version: "0.1.0".into(),
+        made: at("2026-11-29T12:00:00Z"),
+        asked: at("2026-08-31T12:00:00Z"),
+        from: at("2026-09-30T00:00:00Z"),
+        to: at("2026-11-29T12:00:00Z"),
+        policy: Some(format!("sha256:{}", "1d".repeat(32)).into()),
+        pseudonyms: false,
+        no_ledger: None,
+    }
+}
+
+fn edges(evil: Option<&str>) -> Vec<(i64, Edge)> {
+    let postgres = identity("/usr/lib/postgresql/15/bin/postgres", "postgresql@15-main.service", "postgres");
+    let stranger = identity(
+        evil.unwrap_or("/usr/bin/python3.11"),
+        evil.unwrap_or("cron.service"),
+        evil.unwrap_or("alice"),
+    );
+    let db = ("customers-db", 5432, true);
+    let declared = || VerdictKey::Declared { rule: evil.unwrap_or("orders-api").into() };
+    let violation = || VerdictKey::Violation {
+        reasons: vec![ReasonId::UndeclaredPeer, ReasonId::Plaintext],
+        nearest: Some("orders-api".into()),
+    };
+    let (tls13, v13) = (PostureState::Tls13, Some(TlsVersion::Tls13));
+    let plain = PostureState::Plaintext;
+    let of = |port, peer, verdict, state, version, flows, bytes| Seen {
+        port,
+        peer,
+        verdict,
+        state,
+        version,
+        flows,
+        bytes,
+    };
+    let all = vec![
+        edge(of(db, "10.0.2.7/32", declared(), tls13, v13, 120_412, 48_210_334_112), &postgres),
+        edge(of(db, "10.0.2.8/32", declared(), tls13, v13, 9_204, 2_210_334_112), &postgres),
+        edge(
+            of(
+                db,
+                "fd00:2::1234:5678:9abc:7/128",
+                declared(),
+                PostureState::StarttlsUpgraded,
+                Some(TlsVersion::Tls12),
+                804,
+                210_334,
+            ),
+            &postgres,
+        ),
+        edge(of(db, "198.51.100.0/24", violation(), plain, None, 3, 20_412), &stranger),
+        edge(
+            of(
+                db,
+                "10.0.2.9/32",
+                VerdictKey::Undecided { nearest: None },
+                PostureState::Unknown,
+                None,
+                2,
+                812,
+            ),
+            &postgres,
+        ),
+        edge(
+            of(
+                (evil.unwrap_or("redis"), 6379, false),
+                "::1/128",
+                VerdictKey::Violation { reasons: vec![ReasonId::UndeclaredPort], nearest: None },
+                plain,
+                None,
+                41,
+                90_112,
+            ),
+            &stranger,
+        ),
+    ];
+    (101..).zip(all).collect()
+}
+
+fn made(policy: &str, evil: Option<&str>) -> Records {
+    let source = Source { name: "policy.toml".to_owned(), text: policy.to_owned() };
+    let (outline, _) = outline(&[source]).unwrap_or_else(|problems| panic!("{problems}"));
+    let port = Arc::new(PortKey { name: "customers-db".into(), number: 5432, declared: true });
+    let hour = |day: u8| CoverageHour {
+        hour: at(&format!("2026-11-{day:02}T08:00:00Z")),
+        port: Arc::clone(&port),
+        watched_s: 3_600,
+        seen: 1,
+        lost: u64::from(day == 3),
+    };
+    let observed = Observed {
+        from: about().from,
+        to: about().to,
+        edges: Vec::new(),
+        listeners: Vec::new(),
+        coverage: (1..29).map(hour).collect(),
+        gaps: vec![GapRow {
+            from: at("2026-11-03T08:00:00Z"),
+            to: at("2026-11-03T08:00:02Z"),
+            lost: 12,
+            bound: Some(gdprport_core::event::Bound::AtLeast),
+            reason: "ledger:killed".into(),
+        }],
+        policies: Vec::new(),
+        runs: Vec::new(),
+        notes: vec![Note {
+            at: at("2026-09-30T00:00:00Z"),
+            kind: NoteKind::Begun,
+            text: evil.unwrap_or("the ledger begins").into(),
+        }],
+        volume: Vec::new(),
+    };
+    let rows = edges(evil);
+    let past = Past { observed: &observed, rows: &rows };
+    gather(about(), Some(&outline), Some(past), &|_| evil.map(Into::into))
+}
+
+/// A host with a database, mail for others, and a service that nobody declared.
+pub(crate) fn records() -> Records {
+    made(POLICY, None)
+}
+
+/// The same, with names that an attacker chose wherever names can be.
+pub(crate) fn hostile() -> Records {
+    // A policy with control characters is refused; the ledger may have any.
+    let shown: String = EVIL.chars().filter(|c| !gdprport_core::text::is_control_or_bidi(*c)).collect();
+    let quoted = shown.replace('\\', "\\\\").replace('"', "\\\"");
+    let mut policy = POLICY.to_owned();
+    for text in [
+        "Example GmbH",
+        "privacy@example.org",
+        "order fulfilment",
+        "payment processor",
+        "Shop AG",
+        "team-orders",
+        "6 years",
+        "orders-api",
+    ] {
+        policy = policy.replace(&format!("\"{text}\""), &format!("\"{quoted}\""));
+    }
+    let mut records = made(&policy, Some(EVIL));
+    records.about.host = EVIL.into();
+    records
+}
+
+/// Nothing declared, nothing known.
+pub(crate) fn nothing() -> Records {
+    let about = About { policy: None, no_ledger: Some("there is none".into()), ..about() };
+    gather(about, None, None, &|_| None)
+}

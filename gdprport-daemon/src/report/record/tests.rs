@@ -1,0 +1,170 @@
+//! Promises of records as people read them.
+
+use super::super::words::Lang;
+use super::page::{Kind, Page};
+use super::samples::{EVIL, hostile, nothing, records};
+use super::{html, markdown, page, sheet};
+use gdprport_core::records::Records;
+
+const LANGS: [Lang; 3] = [Lang::En, Lang::De, Lang::Fr];
+
+fn all(records: &Records, lang: Lang) -> [String; 3] {
+    let page = page(records, lang);
+    [html(&page), markdown(&page), sheet(records, lang)]
+}
+
+/// Tags of an HTML text, without their attributes.
+fn tags(html: &str) -> Vec<String> {
+    let begins = html.split('<').skip(1);
+    begins.map(|rest| rest.split([' ', '>', '\n']).next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn the_same_record_gives_the_same_bytes() {
+    for lang in LANGS {
+        assert_eq!(all(&records(), lang), all(&records(), lang));
+    }
+}
+
+/// A page of attackers' names has the tags of a page without them, and no other.
+#[test]
+fn names_of_attackers_add_nothing_to_a_page() {
+    for lang in LANGS {
+        let (evil, plain) = (html(&page(&hostile(), lang)), html(&page(&records(), lang)));
+        let known: std::collections::BTreeSet<String> = tags(&plain).into_iter().collect();
+        let more: Vec<String> = tags(&evil).into_iter().filter(|tag| !known.contains(tag)).collect();
+        assert!(more.is_empty(), "{more:?}");
+        for part in ["<script", "<img", "onerror=alert(1)>", "\u{1b}", "\u{202e}", "&amp;amp; =cmd|'"] {
+            assert!(!evil.contains(part), "{part}");
+        }
+        assert!(evil.contains("&#60;script&#62;alert(1)"), "it stands there as text");
+    }
+}
+
+#[test]
+fn names_of_attackers_are_no_markdown_and_no_formula() {
+    let [_, markdown, sheet] = all(&hostile(), Lang::En);
+    for part in ["<script", "](javascript", "\u{1b}", "\u{202e}", " @all"] {
+        assert!(!markdown.contains(part), "{part}");
+    }
+    let columns = |line: &str| line.replace("\\|", "").matches('|').count();
+    for table in markdown.split("\n\n").filter(|part| part.starts_with('|')) {
+        let widths: Vec<usize> = table.lines().map(columns).collect();
+        assert!(widths.windows(2).all(|pair| pair[0] == pair[1]), "{table}");
+    }
+    let formula = ["\"=", "\"+", "\"-", "\"@"];
+    let begins =
+        |line: &str| formula.iter().any(|sign| line.starts_with(sign) || line.contains(&format!(",{sign}")));
+    assert!(!sheet.lines().any(begins), "{sheet}");
+    assert!(EVIL.contains('='), "there was something to escape");
+}
+
+/// No script, nothing that is loaded, nothing that leads away.
+#[test]
+fn a_page_is_whole_by_itself() {
+    let page = html(&page(&records(), Lang::En));
+    for part in ["<script", " src=", "http://", "https://", "url(", "@import", "<link", "<form", "<iframe"] {
+        assert!(!page.contains(part), "{part}");
+    }
+    assert!(page.contains("default-src 'none'"));
+}
+
+#[test]
+fn a_page_can_be_read_without_seeing_it() {
+    for lang in LANGS {
+        let page = html(&page(&records(), lang));
+        let count = |part: &str| page.matches(part).count();
+        assert_eq!(
+            (count("<main"), count("<header"), count("<footer"), count("<nav"), count("<h1")),
+            (1, 1, 1, 1, 1)
+        );
+        assert_eq!(count("<table"), count("<caption>"), "each table says what it is");
+        assert_eq!(count("<th "), count("scope="), "each header says of what");
+        assert!(
+            page.contains(&format!("<html lang=\"{}\">", lang.tag())) && page.contains("href=\"#content\"")
+        );
+        let ids: Vec<&str> = page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        for target in page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(ids.contains(&target), "{target}");
+        }
+    }
+}
+
+/// Each statement by what it is, in every section.
+fn kinds(page: &Page, kind: Kind) -> Vec<String> {
+    let mut texts = Vec::new();
+    for section in &page.sections {
+        let facts = section.facts.iter().map(|fact| &fact.cell);
+        let cells = section.tables.iter().flat_map(|table| table.rows.iter().flatten());
+        let all = facts.chain(&section.seen).chain(cells).filter(|cell| cell.kind == kind);
+        texts.extend(all.flat_map(|cell| cell.lines.clone()));
+    }
+    texts
+}
+
+#[test]
+fn what_nobody_declared_is_said_to_be_not_declared() {
+    let nothing = page(&nothing(), Lang::En);
+    assert!(kinds(&nothing, Kind::Declared).is_empty() && kinds(&nothing, Kind::Observed).is_empty());
+    assert!(kinds(&nothing, Kind::NotDeclared).iter().all(|text| text == "not declared"));
+    let page = page(&records(), Lang::En);
+    let declared = kinds(&page, Kind::Declared);
+    assert!(declared.contains(&"order fulfilment".to_owned()) && declared.contains(&"none".to_owned()));
+    assert!(
+        !declared.iter().any(|text| text.contains("198.51.100") || text.contains("python3.11")),
+        "{declared:?}"
+    );
+    let observed = kinds(&page, Kind::Observed);
+    assert!(!observed.iter().any(|text| text.contains("order fulfilment")), "{observed:?}");
+}
+
+/// An absence without the time that was watched is no evidence.
+#[test]
+fn what_was_watched_stands_beside_every_absence() {
+    for lang in LANGS {
+        let words = lang.words();
+        let unseen = kinds(&page(&records(), lang), Kind::NotSeen);
+        let alone = |text: &&String| *text != "–" && *text != words.nothing_seen;
+        assert!(unseen.iter().filter(alone).count() >= 2, "{unseen:?}");
+        for text in unseen.iter().filter(alone) {
+            assert!(
+                text.contains("1d 4h") || text.contains("1j 4h") || text.contains(words.not_watched),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_observation_names_its_rows() {
+    let page = page(&records(), Lang::En);
+    for section in page.sections.iter().filter(|section| section.id.starts_with("activity")) {
+        for table in &section.tables {
+            for row in &table.rows {
+                let observed = row.iter().any(|cell| cell.kind == Kind::Observed);
+                assert!(
+                    !observed || row.iter().any(|cell| cell.rows.is_some()),
+                    "{}: {row:?}",
+                    table.caption
+                );
+            }
+        }
+    }
+    assert!(html(&page).contains("101–103, 105"), "numbers as ranges");
+}
+
+#[test]
+fn a_processor_has_the_record_of_a_processor() {
+    let text = markdown(&page(&records(), Lang::En));
+    for part in ["as a processor", "Shop AG", "30\\(2\\)\\(a\\)", "Categories of processing"] {
+        assert!(text.contains(part), "{part}");
+    }
+}
+
+/// Where the file of countries is on the host is nobody's business.
+#[test]
+fn no_path_of_the_host_is_in_a_record() {
+    for file in all(&records(), Lang::En) {
+        assert!(!file.contains("countries.csv"));
+    }
+}

@@ -1,0 +1,96 @@
+//! The words of reports, one table a language: whoever adds a word adds it to each.
+//!
+//! Belongs here: what a report says in its own name. What the policy and the ledger say stays as they say it.
+
+mod de;
+mod en;
+mod fr;
+mod lang;
+
+pub(crate) use lang::Lang;
+
+/// Declares the table, so that a test can walk all of it.
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// The words of one language. `{}` stands for values, in their order.
+        #[derive(Debug)]
+        pub(crate) struct Words {
+            $($(#[$doc])* pub(crate) $name: &'static str,)+
+        }
+
+        impl Words {
+            /// Every word with its name.
+            #[cfg(test)]
+            pub(super) fn all(&self) -> Vec<(&'static str, &'static str)> {
+                vec![$((stringify!($name), self.$name)),+]
+            }
+        }
+    };
+}
+
+words! {
+    // The page.
+    title, skip, contents, period, made, host, policy_digest, no_policy, version, ledger_begins, whole_days,
+    // Marks, and what stands where nothing does.
+    declared, observed, not_declared, declared_none, yes, no, nothing_seen, legend, legend_declared, legend_observed,
+    legend_rows, pseudonyms, no_ledger, self_note,
+    // Art. 30(1) and (2).
+    controller, controller_name, contact, representative, dpo, joint, on_behalf, capacity, as_controller, as_processor,
+    purpose, categories_of_processing, basis, subjects, data, special, recipients, transfers, safeguards, retention, measures,
+    tls_demand, at_least, tls_not_required, location, dpia, owner, missing, complete,
+    // Where a service is.
+    ports, served_here, bound_to, bound_anywhere, served_at,
+    // What was observed.
+    coverage, watched, not_watched, lost, connections, failed, sent, received, first, last, days, ledger_rows, rows_of, more,
+    outcome, outcome_declared, outcome_violation, outcome_undecided,
+    other_ends, other_end, direction, called_here, called_there, zone_host, zone_private, zone_public, zone_unknown, country,
+    process, processes, known_by, exact, listener, snapshot, unknown_process, user, unit, container, volume,
+    encryption, encrypted_of, state_none, state_plaintext, state_weak, state_refused, state_other, state_unrecognised,
+    state_unknown, state_upgraded,
+    rules, role, allowed_peers, asked_process, any_process, until, used, unused,
+    // Parts of the page.
+    overview, activities, activity, undeclared, undeclared_note, gaps, gap_reason, from, to, amount, at_least_n, at_most_n, notes,
+    no_gaps, evidence_note, no_activities,
+    // The monitor's own record.
+    own_title, own_name, own_purpose, own_subjects, own_data, own_data_hidden_peers, own_data_cut_peers, own_data_hidden_users,
+    own_data_plain, own_never, own_recipients, own_no_recipients, own_file, own_journald, own_sinks, own_metrics, own_retention,
+    own_ledger_kept, own_ledger_off, own_spool_kept, own_elsewhere, own_measures, own_measures_text, own_legal, own_defaults, own_source,
+}
+
+/// Puts values in the places of `{}`.
+pub(crate) fn fill(words: &str, values: &[&str]) -> String {
+    let mut parts = words.split("{}");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for (at, part) in parts.enumerate() {
+        text.push_str(values.get(at).copied().unwrap_or_default());
+        text.push_str(part);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A word that is longer does not fit beside others.
+    const MOST: usize = 420;
+
+    #[test]
+    fn every_language_has_every_word() {
+        let english = Lang::En.words().all();
+        for lang in [Lang::En, Lang::De, Lang::Fr] {
+            for ((name, word), (_, original)) in lang.words().all().into_iter().zip(&english) {
+                let places = |text: &str| text.matches("{}").count();
+                assert!(!word.trim().is_empty() && word.len() <= MOST, "{lang:?} {name}: {word:?}");
+                assert_eq!(places(word), places(original), "{lang:?} {name}: {word:?}");
+                assert_eq!(word.trim(), word, "{lang:?} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_stand_in_their_order() {
+        assert_eq!(fill("{} of {}", &["1", "{}"]), "1 of {}");
+        assert_eq!(fill("none", &["x"]), "none");
+    }
+}

@@ -1,0 +1,76 @@
+//! `gdprport report …`: its options.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::since::Since;
+use crate::app::Config;
+use crate::report::Lang;
+
+/// What `gdprport report --help` says besides.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  sudo gdprport report --out record              the last 90 days
+  sudo gdprport report --out record --lang de --since 2026-01-01
+  sudo gdprport report --out own --self          what gdprport itself processes
+
+Writes index.html (one file, no script, nothing is loaded), record.md, record.csv
+(a line for each activity) and record.json. What the policy declares and what the
+ledger has observed stand side by side, and are never mixed. A directory that has
+something else in it is left alone unless --force is given.
+
+Exit status: 0 written, 1 failed, 2 wrong usage, an invalid policy or ledger.";
+
+/// `gdprport report …`
+#[derive(Debug, Clone, Args)]
+pub(in crate::ui) struct ReportArgs {
+    /// The directory to write; it is made if it is missing.
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::ui) out: PathBuf,
+    /// Since when observations are shown, as a duration (90d, 12h) or a day (2026-11-01, in UTC).
+    #[arg(long, value_name = "WHEN", default_value = "90d")]
+    pub(in crate::ui) since: Since,
+    /// The language: en, de or fr.
+    #[arg(long, value_name = "LANGUAGE", hide_possible_values = true, default_value = "en")]
+    pub(in crate::ui) lang: Language,
+    /// Policy file to show instead of those in /etc/gdprport; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::ui) policy: Vec<PathBuf>,
+    /// Show policy files that others than root can change too.
+    #[arg(long)]
+    pub(in crate::ui) any_owner: bool,
+    /// The ledger to read instead of the host's.
+    #[arg(long, value_name = "FILE", conflicts_with = "own")]
+    pub(in crate::ui) ledger: Option<PathBuf>,
+    /// Write into a directory that has other files in it too.
+    #[arg(long)]
+    pub(in crate::ui) force: bool,
+    /// Write the record of what gdprport itself processes, by its configuration, instead.
+    #[arg(long = "self", id = "own")]
+    pub(in crate::ui) own: bool,
+    /// The configuration that --self describes.
+    #[arg(long, value_name = "FILE", default_value = Config::PLACE)]
+    pub(in crate::ui) config: PathBuf,
+}
+
+/// A language of reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::ui) enum Language {
+    /// English.
+    En,
+    /// German.
+    De,
+    /// French.
+    Fr,
+}
+
+impl From<Language> for Lang {
+    fn from(language: Language) -> Self {
+        match language {
+            Language::En => Self::En,
+            Language::De => Self::De,
+            Language::Fr => Self::Fr,
+        }
+    }
+}

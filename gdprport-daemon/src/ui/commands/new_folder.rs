@@ -1,0 +1,113 @@
+//! Writing a directory of files, each of which is whole or as it was.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use super::new_file::{FileError, write_new};
+
+/// The file by which a directory is known as one of ours, and how it begins.
+pub(super) const MARK: (&str, &str) = ("record.json", "{\n  \"format\": \"gdprport.");
+
+/// Who may read what is written: records name addresses and accounts.
+const MODE: u32 = 0o750;
+
+/// Why a directory was not written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FolderError {
+    /// It has files that are not ours.
+    #[error("{} has other files in it; name an empty or new directory, or --force to write beside them", .0.display())]
+    NotOurs(PathBuf),
+    /// It is none.
+    #[error("{} is no directory; name another one with --out", .0.display())]
+    NoDirectory(PathBuf),
+    /// It cannot be made or read.
+    #[error("cannot use the directory {}: {source}", path.display())]
+    Use {
+        /// The directory.
+        path: PathBuf,
+        /// The error of the system call.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// Whether a directory may be written: it is missing, empty, or one of ours.
+///
+/// # Errors
+/// If it is none of these and `force` is not given.
+pub(super) fn examine(dir: &Path, force: bool) -> Result<(), FolderError> {
+    let failed = |source| FolderError::Use { path: dir.to_owned(), source };
+    let mut entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(FolderError::NoDirectory(dir.to_owned()));
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    let is_empty = entries.next().is_none();
+    if is_empty || force || is_ours(dir) {
+        return Ok(());
+    }
+    Err(FolderError::NotOurs(dir.to_owned()))
+}
+
+fn is_ours(dir: &Path) -> bool {
+    use std::io::Read as _;
+    let (name, begin) = MARK;
+    let path = dir.join(name);
+    // A pipe or a device is none of ours, and might never end.
+    if !path.symlink_metadata().is_ok_and(|meta| meta.is_file()) {
+        return false;
+    }
+    let mut bytes = vec![0; begin.len()];
+    fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes)).is_ok() && bytes == begin.as_bytes()
+}
+
+/// Writes the files, the first one first.
+///
+/// # Errors
+/// If the directory cannot be made or a file not be written. Files before that are whole.
+pub(super) fn write(dir: &Path, files: &[(&str, String)], force: bool) -> Result<(), FolderError> {
+    examine(dir, force)?;
+    match DirBuilder::new().mode(MODE).create(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(FolderError::Use { path: dir.to_owned(), source: error });
+        }
+        _ => {}
+    }
+    for (name, text) in files {
+        write_new(&dir.join(name), text.as_bytes(), true)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_of_somebody_else_is_left_alone() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let of = |name: &str| dir.path().join(name);
+        let files = |text: &str| vec![(MARK.0, format!("{}{text}\"", MARK.1)), ("a.md", text.to_owned())];
+        let read = |path: &Path| fs::read_to_string(path).expect("it is there");
+        write(&of("new"), &files("one"), false).expect("it is new");
+        write(&of("new"), &files("two"), false).expect("it is ours");
+        assert_eq!(read(&of("new/a.md")), "two");
+        fs::create_dir(of("other")).expect("it is new");
+        write(&of("other"), &[], false).expect("it is empty");
+        fs::write(of("other/thesis.txt"), "x").expect("writable");
+        let refused = write(&of("other"), &files("one"), false).expect_err("it is not ours");
+        assert!(matches!(refused, FolderError::NotOurs(_)) && refused.to_string().contains("--force"));
+        write(&of("other"), &files("one"), true).expect("it is forced");
+        assert_eq!(read(&of("other/thesis.txt")), "x");
+        let refused = write(&of("other/thesis.txt"), &files("one"), true).expect_err("it is a file");
+        assert!(matches!(refused, FolderError::NoDirectory(_)), "{refused}");
+        assert!(matches!(write(&of("no/where"), &files("one"), false), Err(FolderError::Use { .. })));
+    }
+}

@@ -1,0 +1,147 @@
+//! `report`: the record of processing, written into a directory.
+
+use std::path::Path;
+
+use gdprport_core::records::Document;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::super::cli::{Color, ReportArgs};
+use super::super::exit::Exit;
+use super::super::format::{clean, counted};
+use super::super::screen::Output;
+use super::files::{open_ledger, policy_files};
+use super::new_folder::{MARK, examine, write};
+use super::scan::warning;
+use super::waiting::shown_while;
+use crate::app::{self, Config, Recorded, Subject, Trust, Written};
+use crate::report::{self, Lang, Own};
+
+/// What `report --json` prints.
+#[derive(Debug, Serialize)]
+struct Report<'r> {
+    directory: &'r Path,
+    files: Vec<&'r str>,
+    /// Declared activities.
+    activities: usize,
+    /// Services that were seen and that the policy does not declare.
+    undeclared: usize,
+    /// Why nothing was observed; absent: a ledger was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_ledger: Option<&'r str>,
+}
+
+pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output) -> anyhow::Result<Exit> {
+    // What cannot be written is said before a ledger is read for it.
+    examine(&args.out, args.force)?;
+    let now = Timestamp::now();
+    let since = args.since.moment(now)?;
+    // What another user writes is a draft; what root reports is what the daemon would take.
+    let root = rustix::process::geteuid().is_root();
+    let trust = if root && !args.any_owner { Trust::RootOnly } else { Trust::Anyone };
+    let written = policy_files(args.policy.clone()).outline(trust)?;
+    for exposed in &written.exposed {
+        warning(color, exposed);
+    }
+    let lang = args.lang.into();
+    if args.own {
+        return own(args, &written, trust, lang, now, json, out);
+    }
+    let asks_for_countries =
+        written.outline.controller.as_ref().is_some_and(|controller| controller.countries.is_some());
+    if asks_for_countries {
+        warning(color, "controller.countries: this version does not look up countries yet");
+    }
+    let records = shown_while("reading the ledger", || {
+        let past = match open_ledger(args.ledger.as_deref()) {
+            Ok(reader) => Recorded::read(&reader, since, now).map_err(|error| error.to_string()),
+            // A ledger that somebody names is one that has to be there.
+            Err(error) if args.ledger.is_some() || error.is_wrong_usage() => return Err(error),
+            Err(error) => Err(error.to_string()),
+        };
+        Ok(app::records(&written, past, since, now))
+    })?;
+    if let Some(why) = &records.about.no_ledger {
+        warning(color, &format!("nothing was observed: {why}"));
+    }
+    let page = report::page(&records, lang);
+    let files = [
+        (MARK.0, pretty(&Document::of(&records))?),
+        ("record.csv", report::sheet(&records, lang)),
+        ("record.md", report::record_markdown(&page)),
+        ("index.html", report::html(&page)),
+    ];
+    write(&args.out, &files, args.force)?;
+    let (activities, undeclared) = (records.activities.len(), records.undeclared.len());
+    if json {
+        out.value(&Report {
+            directory: &args.out,
+            files: files.iter().map(|(name, _)| *name).collect(),
+            activities,
+            undeclared,
+            no_ledger: records.about.no_ledger.as_deref(),
+        })?;
+        return Ok(Exit::Fine);
+    }
+    let what = if activities == 1 { "activity" } else { "activities" };
+    let services = counted(undeclared as u64, "service");
+    let next = if activities == 0 { "gdprport init" } else { "gdprport audit" };
+    out.text(&format!(
+        "wrote the record of {activities} {what} and {services} that the policy does not declare; open {}, and see what is missing with `{next}`\n",
+        clean(&args.out.join("index.html").display().to_string())
+    ))?;
+    Ok(Exit::Fine)
+}
+
+/// What gdprport itself processes.
+fn own(
+    args: &ReportArgs,
+    written: &Written,
+    trust: Trust,
+    lang: Lang,
+    now: Timestamp,
+    json: bool,
+    out: &mut Output,
+) -> anyhow::Result<Exit> {
+    let config = Config::load(&args.config, trust)?;
+    let hides = |subject| config.privacy.pseudonymise.contains(&subject);
+    let own = Own {
+        format: Own::FORMAT,
+        host: app::host_name().into(),
+        version: env!("CARGO_PKG_VERSION"),
+        made: now,
+        configured: args.config.exists(),
+        controller: written.outline.controller.clone(),
+        ledger: config.ledger.settings(None).map(|kept| (kept.keep_days, kept.max_bytes)),
+        spool: config.spool(None).map(|kept| (kept.keep.as_secs(), kept.max_bytes)),
+        file: config.events.file.as_ref().map(|file| file.display().to_string()),
+        journald: config.events.journald,
+        sinks: config.has_sinks(),
+        metrics: config.metrics.listen.is_some(),
+        peers_hidden: hides(Subject::Peers),
+        peers_cut: config.privacy.truncate.is_some(),
+        users_hidden: hides(Subject::Users),
+    };
+    let page = report::own_page(&own, lang);
+    let files = [
+        (MARK.0, pretty(&own)?),
+        ("record.md", report::record_markdown(&page)),
+        ("index.html", report::html(&page)),
+    ];
+    write(&args.out, &files, args.force)?;
+    let files: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    if json {
+        out.value(&Report { directory: &args.out, files, activities: 1, undeclared: 0, no_ledger: None })?;
+        return Ok(Exit::Fine);
+    }
+    let index = args.out.join("index.html");
+    out.text(&format!(
+        "wrote the record of what gdprport itself processes; open {}, and have the controller add the legal basis\n",
+        clean(&index.display().to_string())
+    ))?;
+    Ok(Exit::Fine)
+}
+
+fn pretty(value: &impl Serialize) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
+}

@@ -1,0 +1,137 @@
+//! `gdprport report`: the record of processing of a host, of what a daemon saw of real servers and what its policy declares.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use gdprport_tests::child::Place;
+use gdprport_tests::client::run;
+use gdprport_tests::daemon::{Daemon, program};
+use gdprport_tests::ledger::count;
+use gdprport_tests::need;
+use gdprport_tests::policy::open;
+use gdprport_tests::servers::Postgres;
+use gdprport_tests::temp::TempDir;
+use gdprport_tests::wait;
+use serde_json::Value;
+
+fn gdprport(words: &[&str]) -> Output {
+    Command::new(program()).args(words).output().expect("the program can be run")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn path(file: &Path) -> &str {
+    file.to_str().expect("UTF-8")
+}
+
+fn read(dir: &Path, name: &str) -> String {
+    std::fs::read_to_string(dir.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+#[test]
+fn what_is_declared_stands_beside_what_was_seen() {
+    let postgres = need!(Postgres::start());
+    let port = postgres.server.port.number();
+    let record = "record = { purpose = \"order fulfilment\", recipients = [] }";
+    let daemon = Daemon::beside(port, open(port).key(record).alone());
+    run(postgres.client("127.0.0.1", Postgres::PORT_QUERY), Place::default());
+    wait::until("the ledger has both ends", || {
+        let closed = "SELECT sum(closed) FROM edge e JOIN port p ON p.id = e.port WHERE p.number";
+        count(daemon.ledger(), &format!("{closed} = {port}")) == 2
+    });
+    let (dir, policy) = (TempDir::new(), daemon.policy());
+    let out = dir.join("record");
+    let words = |lang| {
+        let (policy, ledger, out) = (path(&policy), path(daemon.ledger()), path(&out));
+        gdprport(&[
+            "report",
+            "--out",
+            out,
+            "--policy",
+            policy,
+            "--ledger",
+            ledger,
+            "--any-owner",
+            "--lang",
+            lang,
+        ])
+    };
+    let output = words("en");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("index.html"), "{}", text(&output.stdout));
+    let value: Value = serde_json::from_str(&read(&out, "record.json")).expect("JSON");
+    let activity = &value["activities"][0];
+    assert_eq!(activity["declared"]["record"]["purpose"], "order fulfilment", "{activity}");
+    assert_eq!(activity["declared"]["record"]["retention"], Value::Null, "{activity}");
+    let observed = &activity["observed"];
+    assert_eq!(observed["all"]["volume"]["flows"], 2, "{observed}");
+    assert_eq!(observed["outcomes"]["declared"], 2, "{observed}");
+    assert!(observed["all"]["rows"].as_array().is_some_and(|rows| rows.len() >= 2), "{observed}");
+    let page = read(&out, "index.html");
+    for part in ["order fulfilment", "not declared", "127.0.0.1", "serving", "calling"] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(read(&out, "record.md").contains("order fulfilment"));
+    assert!(read(&out, "record.csv").contains("order fulfilment"));
+    // What is there is ours, so it is written again.
+    let output = words("de");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(read(&out, "index.html").contains("nicht erklärt"));
+    daemon.stop();
+}
+
+mod host_only {
+    use super::*;
+
+    #[test]
+    fn its_own_record_says_what_is_configured() {
+        let dir = TempDir::new();
+        let config = dir.write(
+            "gdprport.toml",
+            "[ledger]\nkeep = \"30d\"\n[privacy]\npseudonymise = [\"peers\"]\n[events]\njournald = true\n",
+        );
+        let policy = dir.write("policy.toml", "version = 1\n[controller]\nname = \"Example GmbH\"\n");
+        let out = dir.join("own");
+        let words = ["report", "--self", "--any-owner", "--out", path(&out), "--config", path(&config)];
+        let output = gdprport(&[&words[..], &["--policy", path(&policy)]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let page = read(&out, "record.md");
+        for part in ["30 days", "as pseudonyms", "systemd journal", "Example GmbH"] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        assert!(!page.contains("networks only"), "{page}");
+    }
+
+    #[test]
+    fn a_mistake_is_said_and_nothing_is_written() {
+        let dir = TempDir::new();
+        let other = dir.join("other");
+        std::fs::create_dir(&other).expect("a new directory");
+        std::fs::write(other.join("thesis.txt"), "x").expect("a new file");
+        let policy = dir.write("policy.toml", "version = 1\n");
+        let wrong = dir.write("wrong.toml", "version = 1\nprot = 5432\n");
+        let (other, new) = (path(&other), dir.join("new"));
+        let (policy, wrong, new) = (path(&policy), path(&wrong), path(&new));
+        for (words, code, said) in [
+            (&["report", "--out", other, "--policy", policy][..], 1, "--force"),
+            (&["report", "--out", policy, "--policy", policy], 1, "is no directory"),
+            (&["report", "--out", new, "--any-owner", "--policy", wrong], 2, "prot"),
+            (
+                &["report", "--out", new, "--any-owner", "--policy", policy, "--ledger", "/nonexistent/x.db"],
+                2,
+                "there is none",
+            ),
+            (&["report", "--out", new, "--since", "2099-01-01"], 1, "has not come yet"),
+            (&["report"], 2, "--out"),
+            (&["report", "--out", new, "--lang", "nl"], 2, "nl"),
+        ] {
+            let output = gdprport(words);
+            let stderr = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(code), "{words:?}: {stderr}");
+            assert!(stderr.contains(said) && !stderr.contains("panicked"), "{words:?}: {stderr}");
+            assert!(!Path::new(new).exists(), "{words:?}");
+        }
+    }
+}
