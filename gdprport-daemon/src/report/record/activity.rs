@@ -123,7 +123,7 @@ fn declared(activity: &Activity, lang: Lang) -> Vec<Fact> {
 /// What was watched stands beside what was seen, and beside that nothing was.
 fn seen(seen: Option<&Seen>, coverage: CoverageOf, lang: Lang) -> Vec<Cell> {
     let words = lang.words();
-    let watched = if coverage.watched_s == 0 {
+    let watched = if coverage.watched_s == 0 && seen.is_none() {
         words.not_watched.to_owned()
     } else {
         let (watched, period) = (lang.duration(coverage.watched_s), lang.duration(coverage.period_s));
@@ -133,31 +133,24 @@ fn seen(seen: Option<&Seen>, coverage: CoverageOf, lang: Lang) -> Vec<Cell> {
         None => vec![Cell::new(Kind::NotSeen, format!("{} {watched}", words.nothing_seen))],
         Some(Seen { all, outcomes, .. }) => {
             let volume = all.volume;
+            let count = |name: &str, n: u64| lang.named(name, &lang.count(n));
             let text = format!(
-                "{}: {} ({}: {}). {} {}, {} {}. {}: {}; {}: {}; {}: {}.",
-                words.connections,
-                lang.count(volume.flows),
-                words.failed,
-                lang.count(volume.failed),
+                "{} ({}). {} {}, {} {}. {}; {}; {}.",
+                count(words.connections, volume.flows),
+                count(words.failed, volume.failed),
                 lang.bytes(volume.sent),
                 words.sent,
                 lang.bytes(volume.received),
                 words.received,
-                words.outcome_declared,
-                lang.count(outcomes.declared),
-                words.outcome_violation,
-                lang.count(outcomes.violation),
-                words.outcome_undecided,
-                lang.count(outcomes.undecided),
+                count(words.outcome_declared, outcomes.declared),
+                count(words.outcome_violation, outcomes.violation),
+                count(words.outcome_undecided, outcomes.undecided),
             );
             let when = format!(
-                "{}: {}. {}: {}. {}: {}. {watched}",
-                words.first,
-                day_time(all.first),
-                words.last,
-                day_time(all.last),
-                words.days,
-                all.days
+                "{}. {}. {}. {watched}",
+                lang.named(words.first, &day_time(all.first)),
+                lang.named(words.last, &day_time(all.last)),
+                count(words.days, all.days.into())
             );
             vec![Cell::lines(Kind::Observed, vec![text, when]).rows(&all.rows, lang)]
         }
@@ -185,13 +178,8 @@ fn rules(rules: &[RuleUse], coverage: CoverageOf, lang: Lang) -> Table {
         let asked = if asked.is_empty() { vec![words.any_process.to_owned()] } else { asked };
         let used = match used {
             Some(used) => {
-                let text = format!(
-                    "{}: {}, {} {}",
-                    words.connections,
-                    lang.count(used.volume.flows),
-                    words.last,
-                    day(used.last)
-                );
+                let flows = lang.named(words.connections, &lang.count(used.volume.flows));
+                let text = format!("{flows}, {} {}", words.last, day(used.last));
                 Cell::new(Kind::Observed, text).rows(&used.rows, lang)
             }
             None if coverage.watched_s == 0 => Cell::new(Kind::NotSeen, words.not_watched),
@@ -267,7 +255,7 @@ fn counterpart(other: &Counterpart, lang: Lang) -> Vec<Cell> {
         Zone::Public => words.zone_public,
         Zone::Unknown => words.zone_unknown,
     };
-    let country = other.at.country.as_ref().map(|country| format!("{}: {country}", words.country));
+    let country = other.at.country.as_ref().map(|country| lang.named(words.country, country));
     let outcome = match other.outcome {
         "declared" => {
             let rule = other.rule.as_deref().unwrap_or_default();
@@ -308,7 +296,7 @@ fn name(identity: &Identity, words: &Words) -> String {
 }
 
 fn share(posed: &Posed, lang: Lang) -> String {
-    format!("{}: {}", state(posed, lang.words()), lang.count(posed.flows))
+    lang.named(&state(posed, lang.words()), &lang.count(posed.flows))
 }
 
 fn state(posed: &Posed, words: &Words) -> String {

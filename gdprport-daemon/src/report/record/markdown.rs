@@ -89,7 +89,7 @@ fn cell(cell: &Cell) -> String {
         text = format!("*{text}*");
     }
     if let Some(rows) = &cell.rows {
-        write!(text, "<br>{}: {}", rows.count, rows.numbers).expect("writing to a String cannot fail");
+        write!(text, "<br>{} ({})", rows.count, rows.numbers).expect("writing to a String cannot fail");
     }
     text
 }

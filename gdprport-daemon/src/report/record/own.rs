@@ -61,6 +61,7 @@ pub(crate) fn own_page(own: &Own, lang: Lang) -> Page {
         (own.peers_cut && !own.peers_hidden, words.own_data_cut_peers),
         (own.users_hidden, words.own_data_hidden_users),
         (!(own.users_hidden && (own.peers_hidden || own.peers_cut)), words.own_data_plain),
+        (own.peers_hidden || own.peers_cut || own.users_hidden, words.own_data_before),
         (true, words.own_never),
     ];
     data.extend(pieces.into_iter().filter(|(holds, _)| *holds).map(|(_, piece)| piece.to_owned()));
@@ -75,6 +76,7 @@ pub(crate) fn own_page(own: &Own, lang: Lang) -> Page {
     if own.metrics {
         recipients.push(words.own_metrics.to_owned());
     }
+    recipients.push(words.own_control.to_owned());
     let mut limits = vec![match own.ledger {
         Some((days, bytes)) => fill(words.own_ledger_kept, &[&lang.count(days.into()), &lang.bytes(bytes)]),
         None => words.own_ledger_off.to_owned(),

@@ -168,3 +168,47 @@ fn no_path_of_the_host_is_in_a_record() {
         assert!(!file.contains("countries.csv"));
     }
 }
+
+/// Relative luminance (WCAG 2.2) of `#rrggbb`.
+fn luminance(colour: &str) -> f64 {
+    let part = |at: usize| {
+        let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).expect("two digits")) / 255.0;
+        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+}
+
+/// Rows of a ledger whose hours are gone say nothing of how long it watched, and were seen all the same.
+#[test]
+fn what_was_seen_is_never_called_not_watched() {
+    let page = page(&records(), Lang::En);
+    let redis = page.sections.iter().find(|section| section.title == "redis").expect("it was seen");
+    let lines: Vec<&String> = redis.seen.iter().flat_map(|cell| &cell.lines).collect();
+    assert!(lines.iter().any(|line| line.contains("Watched for 0s of 90d.")), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("Not watched")), "{lines:?}");
+}
+
+/// 4.5 to 1 (WCAG 2.2, 1.4.3), by the colours of the style sheet, light, dark and printed.
+#[test]
+fn every_text_stands_out_from_what_is_behind_it() {
+    let style = include_str!("../../../templates/record.css");
+    let palettes: Vec<&str> =
+        style.split(":root {").skip(1).filter_map(|rest| rest.split('}').next()).collect();
+    assert_eq!(palettes.len(), 3, "light, dark, print");
+    for palette in palettes {
+        let of = |name: &str| {
+            let value = palette.split(&format!("--{name}: ")).nth(1).expect("a colour");
+            let digits = value.split(';').next().expect("its end").trim_start_matches('#');
+            // `#abc` is short for `#aabbcc`.
+            let long: String = digits.chars().flat_map(|c| [c, c]).collect();
+            luminance(&format!("#{}", if digits.len() == 3 { &long } else { digits }))
+        };
+        for text in ["text", "soft", "accent", "bad", "open", "good"] {
+            for behind in ["ground", "card", "tint"] {
+                let (a, b) = (of(text), of(behind));
+                let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+                assert!(contrast >= 4.5, "{text} on {behind}: {contrast:.2}");
+            }
+        }
+    }
+}

@@ -49,6 +49,13 @@ impl Lang {
         if self == Self::Fr { text.replace('d', "j") } else { text }
     }
 
+    /// A name and its value: `Days: 3`.
+    pub(crate) fn named(self, name: &str, value: &str) -> String {
+        // French has a space that does not break before a colon.
+        let colon = if self == Self::Fr { "\u{a0}: " } else { ": " };
+        format!("{name}{colon}{value}")
+    }
+
     /// English numbers as this language writes them.
     fn written(self, number: &str) -> String {
         let (thousands, decimal) = match self {
@@ -69,6 +76,12 @@ impl Lang {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_language_names_its_values() {
+        assert_eq!(Lang::De.named("Tage", "3"), "Tage: 3");
+        assert_eq!(Lang::Fr.named("Jours", "3"), "Jours\u{a0}: 3");
+    }
 
     #[test]
     fn each_language_writes_its_numbers() {

@@ -53,7 +53,7 @@ words! {
     no_gaps, evidence_note, no_activities,
     // The monitor's own record.
     own_title, own_name, own_purpose, own_subjects, own_data, own_data_hidden_peers, own_data_cut_peers, own_data_hidden_users,
-    own_data_plain, own_never, own_recipients, own_no_recipients, own_file, own_journald, own_sinks, own_metrics, own_retention,
+    own_data_plain, own_data_before, own_never, own_recipients, own_no_recipients, own_file, own_journald, own_sinks, own_metrics, own_control, own_retention,
     own_ledger_kept, own_ledger_off, own_spool_kept, own_elsewhere, own_measures, own_measures_text, own_legal, own_defaults, own_source,
 }
 

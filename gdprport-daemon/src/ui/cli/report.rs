@@ -50,7 +50,7 @@ pub(in crate::ui) struct ReportArgs {
     #[arg(long = "self", id = "own")]
     pub(in crate::ui) own: bool,
     /// The configuration that --self describes.
-    #[arg(long, value_name = "FILE", default_value = Config::PLACE)]
+    #[arg(long, value_name = "FILE", default_value = Config::PLACE, requires = "own")]
     pub(in crate::ui) config: PathBuf,
 }
 

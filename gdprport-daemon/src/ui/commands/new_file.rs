@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -30,6 +31,18 @@ pub(super) enum FileError {
 /// # Errors
 /// If it exists without `force`, or cannot be written. Then nothing has changed.
 pub(super) fn write_new(path: &Path, text: &[u8], force: bool) -> Result<(), FileError> {
+    write_mode(path, text, force, 0o666)
+}
+
+/// The same for a file that its owner and group read only; one that exists is replaced.
+///
+/// # Errors
+/// If it cannot be written. Then nothing has changed.
+pub(super) fn write_private(path: &Path, text: &[u8]) -> Result<(), FileError> {
+    write_mode(path, text, true, 0o640)
+}
+
+fn write_mode(path: &Path, text: &[u8], force: bool, mode: u32) -> Result<(), FileError> {
     let failed = |source: io::Error| FileError::Write { path: path.to_owned(), source };
     let Some(name) = path.file_name() else {
         return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "it is no name of a file")));
@@ -38,7 +51,7 @@ pub(super) fn write_new(path: &Path, text: &[u8], force: bool) -> Result<(), Fil
     beside.push(name);
     beside.push(format!(".{}", std::process::id()));
     let beside = path.with_file_name(beside);
-    let written = write(&beside, text).and_then(|()| moved(&beside, path, force));
+    let written = write(&beside, text, mode).and_then(|()| moved(&beside, path, force));
     if written.is_err() {
         // It is not there if it could not be made.
         let _ = fs::remove_file(&beside);
@@ -51,10 +64,10 @@ pub(super) fn write_new(path: &Path, text: &[u8], force: bool) -> Result<(), Fil
     }
 }
 
-fn write(path: &Path, text: &[u8]) -> io::Result<()> {
+fn write(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
     // Of an earlier attempt of the same process id that was killed.
     let _ = fs::remove_file(path);
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(text)?;
     file.sync_all()
 }

@@ -5,12 +5,12 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use super::new_file::{FileError, write_new};
+use super::new_file::{FileError, write_private};
 
 /// The file by which a directory is known as one of ours, and how it begins.
 pub(super) const MARK: (&str, &str) = ("record.json", "{\n  \"format\": \"gdprport.");
 
-/// Who may read what is written: records name addresses and accounts.
+/// Who may look into it: records name addresses and accounts.
 const MODE: u32 = 0o750;
 
 /// Why a directory was not written.
@@ -81,13 +81,15 @@ pub(super) fn write(dir: &Path, files: &[(&str, String)], force: bool) -> Result
         _ => {}
     }
     for (name, text) in files {
-        write_new(&dir.join(name), text.as_bytes(), true)?;
+        write_private(&dir.join(name), text.as_bytes())?;
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -99,6 +101,8 @@ mod tests {
         write(&of("new"), &files("one"), false).expect("it is new");
         write(&of("new"), &files("two"), false).expect("it is ours");
         assert_eq!(read(&of("new/a.md")), "two");
+        let mode = fs::metadata(of("new/a.md")).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o027, 0, "it names addresses and accounts: {mode:o}");
         fs::create_dir(of("other")).expect("it is new");
         write(&of("other"), &[], false).expect("it is empty");
         fs::write(of("other/thesis.txt"), "x").expect("writable");
