@@ -14,6 +14,6 @@ mod tests;
 mod words;
 
 pub(crate) use markdown::markdown;
-pub(crate) use record::{Own, html, markdown as record_markdown, own_page, page, sheet};
+pub(crate) use record::{html, markdown as record_markdown, own_page, page, sheet};
 pub(crate) use sarif::sarif;
 pub(crate) use words::Lang;

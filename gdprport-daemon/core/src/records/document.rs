@@ -14,7 +14,7 @@ use super::model::{
 };
 use crate::ledger::{GapRow, Identity, Note};
 use crate::model::{Direction, TlsVersion};
-use crate::policy::{DeclaredPeer, DeclaredSite, ProcessingRecord, TlsDemand};
+use crate::policy::{Controller, DeclaredPeer, DeclaredSite, ProcessingRecord, TlsDemand};
 
 /// The format's name.
 pub const FORMAT: &str = "gdprport.record/1";
@@ -68,7 +68,7 @@ struct AboutRecord<'r> {
 
 /// Who is responsible (Art. 30(1)(a)).
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-struct Responsible<'r> {
+pub(super) struct Responsible<'r> {
     /// The controller's name.
     name: &'r str,
     /// How to reach the controller.
@@ -221,13 +221,7 @@ impl<'r> Document<'r> {
                 pseudonyms: about.pseudonyms,
                 no_ledger: about.no_ledger.as_deref(),
             },
-            controller: records.controller.as_ref().map(|controller| Responsible {
-                name: &controller.name,
-                contact: controller.contact.as_deref(),
-                dpo: controller.dpo.as_deref(),
-                joint: controller.joint.as_deref(),
-                representative: controller.representative.as_deref(),
-            }),
+            controller: records.controller.as_ref().map(Responsible::of),
             activities: records.activities.iter().map(OneActivity::of).collect(),
             undeclared: records.undeclared.iter().map(OneActivity::of).collect(),
             gaps: &records.gaps,
@@ -241,6 +235,18 @@ impl<'r> Document<'r> {
 pub fn json_schema() -> serde_json::Value {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     settings.into_generator().into_root_schema_for::<Document<'_>>().to_value()
+}
+
+impl<'r> Responsible<'r> {
+    pub(super) fn of(controller: &'r Controller) -> Self {
+        Self {
+            name: &controller.name,
+            contact: controller.contact.as_deref(),
+            dpo: controller.dpo.as_deref(),
+            joint: controller.joint.as_deref(),
+            representative: controller.representative.as_deref(),
+        }
+    }
 }
 
 impl<'r> OneActivity<'r> {

@@ -12,6 +12,7 @@ mod document;
 mod gather;
 mod measures;
 mod model;
+mod own;
 mod sums;
 #[cfg(test)]
 mod tests;
@@ -24,3 +25,4 @@ pub use model::{
     About, Activity, Capacity, Counterpart, CoverageOf, Outcomes, Posed, ProcessOf, Records, Rows, RuleUse,
     Seen, Shares, Use, Volume, Where, Zone,
 };
+pub use own::{KeptFor, Own, ShownAs};

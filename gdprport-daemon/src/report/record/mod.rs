@@ -19,5 +19,5 @@ mod tests;
 pub(crate) use build::page;
 pub(crate) use html::html;
 pub(crate) use markdown::markdown;
-pub(crate) use own::{Own, own_page};
+pub(crate) use own::own_page;
 pub(crate) use sheet::sheet;

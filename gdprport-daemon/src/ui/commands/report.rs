@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gdprport_core::records::Document;
+use gdprport_core::records::{Document, KeptFor, Own, ShownAs};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ use super::new_folder::{MARK, examine, write};
 use super::scan::warning;
 use super::waiting::shown_while;
 use crate::app::{self, Config, Recorded, Subject, Trust, Written};
-use crate::report::{self, Lang, Own};
+use crate::report::{self, Lang};
 
 /// What `report --json` prints.
 #[derive(Debug, Serialize)]
@@ -108,19 +108,25 @@ fn own(
     let own = Own {
         format: Own::FORMAT,
         host: app::host_name().into(),
-        version: env!("CARGO_PKG_VERSION"),
+        version: env!("CARGO_PKG_VERSION").into(),
         made: now,
         configured: args.config.exists(),
         controller: written.outline.controller.clone(),
-        ledger: config.ledger.settings(None).map(|kept| (kept.keep_days, kept.max_bytes)),
-        spool: config.spool(None).map(|kept| (kept.keep.as_secs(), kept.max_bytes)),
+        peers: match (hides(Subject::Peers), config.privacy.truncate) {
+            (true, _) => ShownAs::Pseudonyms,
+            (false, Some(_)) => ShownAs::Networks,
+            (false, None) => ShownAs::AsIs,
+        },
+        users: if hides(Subject::Users) { ShownAs::Pseudonyms } else { ShownAs::AsIs },
+        ledger: config
+            .ledger
+            .settings(None)
+            .map(|kept| KeptFor { seconds: u64::from(kept.keep_days) * 86_400, bytes: kept.max_bytes }),
+        spool: config.spool(None).map(|kept| KeptFor { seconds: kept.keep.as_secs(), bytes: kept.max_bytes }),
         file: config.events.file.as_ref().map(|file| file.display().to_string()),
         journald: config.events.journald,
-        sinks: config.has_sinks(),
+        receivers: config.has_sinks(),
         metrics: config.metrics.listen.is_some(),
-        peers_hidden: hides(Subject::Peers),
-        peers_cut: config.privacy.truncate.is_some(),
-        users_hidden: hides(Subject::Users),
     };
     let page = report::own_page(&own, lang);
     let files = [

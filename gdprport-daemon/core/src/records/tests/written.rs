@@ -4,7 +4,7 @@
 
 use super::*;
 
-const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schema/record.schema.json");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schema");
 
 fn records() -> Records {
     let rows = numbered(vec![
@@ -16,13 +16,47 @@ fn records() -> Records {
 }
 
 #[test]
-fn the_schema_of_records_is_checked_in_and_current() {
-    let current = serde_json::to_string_pretty(&json_schema()).expect("plain data") + "\n";
-    if std::env::var_os("GDPRPORT_BLESS").is_some() {
-        std::fs::write(FILE, &current).expect("docs/schema is writable");
+fn the_schemas_of_records_are_checked_in_and_current() {
+    for (name, schema) in [("record", json_schema()), ("own-record", Own::json_schema())] {
+        let file = format!("{FOLDER}/{name}.schema.json");
+        let current = serde_json::to_string_pretty(&schema).expect("plain data") + "\n";
+        if std::env::var_os("GDPRPORT_BLESS").is_some() {
+            std::fs::write(&file, &current).expect("docs/schema is writable");
+        }
+        let checked_in = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(checked_in == current, "{file} is not current: run the tests with GDPRPORT_BLESS=1");
     }
-    let checked_in = std::fs::read_to_string(FILE).unwrap_or_default();
-    assert!(checked_in == current, "{FILE} is not current: run the tests with GDPRPORT_BLESS=1");
+}
+
+fn own(controller: Option<crate::policy::Controller>) -> Own {
+    Own {
+        format: Own::FORMAT,
+        host: "db-1".into(),
+        version: "0.1.0".into(),
+        made: about().made,
+        configured: true,
+        controller,
+        peers: ShownAs::Pseudonyms,
+        users: ShownAs::AsIs,
+        ledger: Some(KeptFor { seconds: 34_560_000, bytes: 268_435_456 }),
+        spool: None,
+        file: None,
+        journald: true,
+        receivers: false,
+        metrics: false,
+    }
+}
+
+#[test]
+fn the_monitors_own_record_is_valid_by_its_schema() {
+    let validator = jsonschema::validator_for(&Own::json_schema()).expect("a valid schema");
+    for controller in [None, policy(POLICY).controller] {
+        let value = serde_json::to_value(own(controller)).expect("plain data");
+        let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+        assert_eq!(value["ledger"]["seconds"], 34_560_000);
+        assert!(!value.to_string().contains("countries"), "a path of the host is no part of a record");
+    }
 }
 
 #[test]
