@@ -9,6 +9,11 @@ mod record;
 #[cfg(test)]
 pub(crate) mod samples;
 mod sarif;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "drawings come one by one: the charts use it, then the map")
+)]
+mod svg;
 #[cfg(test)]
 mod tests;
 mod words;

@@ -54,6 +54,7 @@ pub(super) fn section(activity: &Activity, number: usize, lang: Lang) -> Section
         facts_are: Kind::Declared,
         facts: if activity.is_declared { declared(activity, lang) } else { Vec::new() },
         seen: seen(activity.seen.as_ref(), activity.coverage, lang),
+        figures: Vec::new(),
         tables,
     }
 }

@@ -77,6 +77,7 @@ pub(super) fn controller(controller: Option<&Controller>, lang: Lang) -> Section
         facts_are: Kind::Declared,
         facts: facts.into_iter().map(|(name, law, cell)| Fact { name, law, cell }).collect(),
         seen: Vec::new(),
+        figures: Vec::new(),
         tables: Vec::new(),
     }
 }
@@ -108,6 +109,7 @@ fn overview(records: &Records, lang: Lang) -> Section {
         facts_are: Kind::Declared,
         facts: Vec::new(),
         seen: Vec::new(),
+        figures: Vec::new(),
         tables,
     }
 }
@@ -188,6 +190,7 @@ fn gaps(records: &Records, lang: Lang) -> Section {
         facts_are: Kind::Declared,
         facts: Vec::new(),
         seen: Vec::new(),
+        figures: Vec::new(),
         tables,
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::super::words::Words;
-use super::page::{Cell, Column, Kind, Page, Section, Table};
+use super::super::words::{Words, fill};
+use super::page::{Cell, Column, Figure, Kind, Page, Section, Table};
 use gdprport_core::text::markdown as plain;
 
 /// The file.
@@ -57,8 +57,21 @@ fn part(text: &mut String, section: &Section, words: &Words) {
     for seen in &section.seen {
         put(text, &format!("\n{} {}\n", seen.kind.mark(), cell(seen)));
     }
+    for one in &section.figures {
+        figure(text, one, words);
+    }
     for table in &section.tables {
         rows(text, table);
+    }
+}
+
+/// A drawing that has a file is shown from there; of any other, the numbers are.
+fn figure(text: &mut String, figure: &Figure, words: &Words) {
+    let Some(file) = figure.file else { return rows(text, &figure.table) };
+    let title = plain(&figure.title);
+    put(text, &format!("\n### {title}\n\n![{title}]({file})\n\n{}\n", plain(&fill(words.drawn_in, &[file]))));
+    for line in &figure.about {
+        put(text, &format!("\n{}\n", plain(line)));
     }
 }
 

@@ -20,4 +20,6 @@ pub(crate) use build::page;
 pub(crate) use html::html;
 pub(crate) use markdown::markdown;
 pub(crate) use own::own_page;
+#[cfg(test)]
+pub(crate) use samples::EVIL;
 pub(crate) use sheet::sheet;

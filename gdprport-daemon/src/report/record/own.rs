@@ -63,6 +63,7 @@ pub(crate) fn own_page(own: &Own, lang: Lang) -> Page {
         facts_are: Kind::Plain,
         facts: facts.into_iter().map(|(name, law, cell)| Fact { name, law, cell }).collect(),
         seen: Vec::new(),
+        figures: Vec::new(),
         tables: Vec::new(),
     };
     Page {

@@ -2,6 +2,7 @@
 //!
 //! Belongs here: the form only. Texts are plain: each rendering escapes them for its format.
 
+use super::super::svg::Svg;
 use super::super::words::{Lang, Words, fill};
 use gdprport_core::records::Rows;
 
@@ -177,6 +178,58 @@ impl Table {
     }
 }
 
+/// A sample of what a drawing has, and what it means.
+#[cfg_attr(not(test), expect(dead_code, reason = "the first drawing makes one"))]
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    /// The sample.
+    pub(crate) sample: Svg,
+    /// What it means.
+    pub(crate) meaning: String,
+}
+
+/// How wide a drawing has to be for its texts to be read; where there is less room, it is moved sideways within itself.
+#[cfg_attr(not(test), expect(dead_code, reason = "the first drawing makes one"))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// Half a page.
+    Some,
+    /// The width of a page.
+    Page,
+}
+
+impl Room {
+    /// Its class in the style sheet.
+    pub(crate) const fn class(self) -> &'static str {
+        match self {
+            Self::Some => "some",
+            Self::Page => "page",
+        }
+    }
+}
+
+/// A drawing with all that belongs to it.
+#[cfg_attr(not(test), expect(dead_code, reason = "the first drawing makes one"))]
+#[derive(Debug, Clone)]
+pub(crate) struct Figure {
+    /// Its anchor; the drawing's id, which begins those of its parts, is another one.
+    pub(crate) id: String,
+    /// Its title.
+    pub(crate) title: String,
+    /// Below the title.
+    pub(crate) about: Vec<String>,
+    /// How wide it has to be.
+    pub(crate) room: Room,
+    /// The drawing.
+    pub(crate) drawing: Svg,
+    /// What its marks mean.
+    pub(crate) keys: Vec<Key>,
+    /// The same as a table.
+    pub(crate) table: Table,
+    /// The file beside the page that has the drawing alone; `None`: there is none.
+    pub(crate) file: Option<&'static str>,
+}
+
 /// A part of a page.
 #[derive(Debug, Clone)]
 pub(crate) struct Section {
@@ -194,6 +247,8 @@ pub(crate) struct Section {
     pub(crate) facts: Vec<Fact>,
     /// What was watched, and what was seen in all.
     pub(crate) seen: Vec<Cell>,
+    /// Drawings.
+    pub(crate) figures: Vec<Figure>,
     /// Tables.
     pub(crate) tables: Vec<Table>,
 }

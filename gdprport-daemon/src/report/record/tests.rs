@@ -1,7 +1,8 @@
 //! Promises of records as people read them.
 
+use super::super::svg::{Drawing, Element};
 use super::super::words::Lang;
-use super::page::{Kind, Page};
+use super::page::{Cell, Column, Figure, Key, Kind, Page, Room, Table};
 use super::samples::{EVIL, hostile, nothing, records};
 use super::{html, markdown, own_page, page, sheet};
 use gdprport_core::records::{KeptFor, Own, Records, ShownAs};
@@ -227,7 +228,7 @@ fn what_was_seen_is_never_called_not_watched() {
 /// 4.5 to 1 (WCAG 2.2, 1.4.3), by the colours of the style sheet, light, dark and printed.
 #[test]
 fn every_text_stands_out_from_what_is_behind_it() {
-    let style = include_str!("../../../templates/record.css");
+    let style = include_str!("../../../templates/palette.css");
     let palettes: Vec<&str> =
         style.split(":root {").skip(1).filter_map(|rest| rest.split('}').next()).collect();
     assert_eq!(palettes.len(), 3, "light, dark, print");
@@ -247,4 +248,56 @@ fn every_text_stands_out_from_what_is_behind_it() {
             }
         }
     }
+}
+
+/// A page with a drawing, which says everything with names of attackers.
+fn drawn(file: Option<&'static str>) -> Page {
+    let mut drawing = Drawing::new(("evil", "map"), (10.0, 10.0), EVIL, EVIL);
+    drawing.add(Element::text(1.0, 1.0, EVIL));
+    let sample = Drawing::decoration("sample", (10.0, 10.0)).inside();
+    let mut page = page(&records(), Lang::En);
+    page.sections[0].figures.push(Figure {
+        id: "figure".to_owned(),
+        title: EVIL.to_owned(),
+        about: vec![EVIL.to_owned()],
+        room: Room::Page,
+        drawing: drawing.inside(),
+        keys: vec![Key { sample, meaning: EVIL.to_owned() }],
+        table: Table {
+            caption: "numbers",
+            columns: vec![Column::number(Kind::Observed, "n")],
+            rows: vec![vec![Cell::new(Kind::Observed, EVIL)]],
+        },
+        file,
+    });
+    page
+}
+
+/// What only our builder can make is the only thing that a page takes as it is.
+#[test]
+fn a_drawing_stands_in_a_page_with_all_it_says() {
+    let text = html(&drawn(None));
+    assert!(!text.contains("<script") && !text.contains("<img"), "{text}");
+    for part in [
+        "<figure class=\"page\" id=\"figure\" aria-labelledby=\"figure-caption\">",
+        "role=\"region\" tabindex=\"0\" aria-labelledby=\"figure-caption\"",
+        "<title id=\"evil-title\">",
+        "<caption>numbers</caption>",
+        "The same as a table",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+    assert_eq!(text.matches("<table").count(), text.matches("<caption>").count());
+    let template = include_str!("../../../templates/record.html");
+    let taken: Vec<&str> = template.lines().filter(|line| line.contains("|safe")).map(str::trim).collect();
+    assert_eq!(taken, ["{{ figure.drawing|safe }}", "<li>{{ key.sample|safe }} {{ key.meaning }}</li>"]);
+}
+
+#[test]
+fn a_sheet_of_markdown_names_the_drawings_file() {
+    let text = markdown(&drawn(Some("map.svg")));
+    assert!(text.contains("](map.svg)") && text.contains("The drawing is in map.svg."), "{text}");
+    assert!(!text.contains("### numbers") && !text.contains("<script"), "{text}");
+    let text = markdown(&drawn(None));
+    assert!(text.contains("### numbers") && !text.contains("map.svg"), "its numbers stand for it: {text}");
 }

@@ -5,6 +5,8 @@ use super::Words;
 pub(super) const WORDS: Words = Words {
     title: "Verzeichnis von Verarbeitungstätigkeiten",
     skip: "Zum Inhalt springen",
+    as_table: "Dasselbe als Tabelle",
+    drawn_in: "Die Zeichnung steht in {}.",
     contents: "Inhalt",
     period: "Zeitraum",
     made: "Erstellt",

@@ -5,6 +5,8 @@ use super::Words;
 pub(super) const WORDS: Words = Words {
     title: "Record of processing activities",
     skip: "Skip to the content",
+    as_table: "The same as a table",
+    drawn_in: "The drawing is in {}.",
     contents: "Contents",
     period: "Period",
     made: "Made",

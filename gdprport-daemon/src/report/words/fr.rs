@@ -5,6 +5,8 @@ use super::Words;
 pub(super) const WORDS: Words = Words {
     title: "Registre des activités de traitement",
     skip: "Aller au contenu",
+    as_table: "La même chose en tableau",
+    drawn_in: "Le dessin est dans {}.",
     contents: "Sommaire",
     period: "Période",
     made: "Établi",

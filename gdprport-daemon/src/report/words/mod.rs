@@ -30,7 +30,7 @@ macro_rules! words {
 
 words! {
     // The page.
-    title, skip, contents, period, made, host, policy_digest, no_policy, version, ledger_begins, whole_days,
+    title, skip, as_table, drawn_in, contents, period, made, host, policy_digest, no_policy, version, ledger_begins, whole_days,
     // Marks, and what stands where nothing does.
     declared, observed, not_declared, declared_none, yes, no, nothing_seen, legend, legend_declared, legend_observed,
     legend_rows, pseudonyms, no_ledger, self_note,
