@@ -332,6 +332,21 @@ impl Daemon {
         std::mem::replace(&mut self.log, EventLog::at(Path::new("/dev/null")))
     }
 
+    /// What a test that fails shows of it: its log, and, while it runs, its counters. Nothing here panics.
+    fn print_state(&mut self) {
+        eprintln!("the log of the daemon:\n{}", tail(&self.stderr()));
+        let mut status = Command::new(program());
+        status.args(["daemon", "status", "--json", "--socket"]).arg(&self.socket);
+        let Some(status) =
+            status.output().ok().and_then(|output| serde_json::from_slice::<Value>(&output.stdout).ok())
+        else {
+            return eprintln!("the daemon gives no status");
+        };
+        for part in ["coverage", "ports", "sinks"] {
+            eprintln!("{part}: {}", status[part]);
+        }
+    }
+
     /// Ends it by SIGTERM and neither reads nor checks its events.
     #[track_caller]
     pub fn terminate(&mut self) -> ExitStatus {
@@ -343,7 +358,7 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("the log of the daemon:\n{}", tail(&self.stderr()));
+            self.print_state();
             return;
         }
         // What it wrote must fit the schema even if it was killed. A file of the test may have been cut on purpose.

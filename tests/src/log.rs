@@ -1,6 +1,6 @@
 //! An event file that is read while the daemon writes it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -77,9 +77,28 @@ impl EventLog {
             if found >= count {
                 return found;
             }
-            assert!(start.elapsed() < wait::TIMEOUT, "timed out waiting for {count} of {what}; {found} came");
+            if start.elapsed() >= wait::TIMEOUT {
+                panic!(
+                    "timed out waiting for {count} of {what}; {found} came; of all events: {}",
+                    self.kinds()
+                );
+            }
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// How many events of each kind were read so far, of those about flows for each direction: what a wait that failed shows.
+    fn kinds(&self) -> String {
+        let mut counts = BTreeMap::new();
+        for event in &self.events {
+            let direction = event.at("flow.direction").as_str().unwrap_or_default();
+            *counts.entry([event.kind(), direction]).or_insert(0_u64) += 1;
+        }
+        let counts: Vec<String> = counts
+            .iter()
+            .map(|([kind, direction], count)| format!("{count} {kind} {direction}").trim_end().to_owned())
+            .collect();
+        counts.join(", ")
     }
 
     /// Waits for the event of this kind about the end with these ports.
