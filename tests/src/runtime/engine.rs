@@ -190,6 +190,12 @@ impl Container {
         words.extend(command);
         self.engine.ask(&words)
     }
+
+    /// Whether the runtime knows it still.
+    fn exists(&self) -> bool {
+        let output = self.engine.command(&["inspect", &self.name]).output();
+        output.expect("the runtime can be run").status.success()
+    }
 }
 
 impl Drop for Container {
@@ -198,7 +204,12 @@ impl Drop for Container {
         let removed = self.engine.command(&["rm", "--force", "--volumes", &self.name]).output();
         if !std::thread::panicking() {
             let output = removed.expect("the runtime can be run");
-            assert!(output.status.success(), "{} stays: {}", self.name, text(&output));
+            // One that was started to be removed at its end (`--rm`) may be on its way already.
+            if text(&output).contains("is already in progress") {
+                wait::until("the runtime removes the container", || !self.exists());
+            } else {
+                assert!(output.status.success(), "{} stays: {}", self.name, text(&output));
+            }
         }
     }
 }
