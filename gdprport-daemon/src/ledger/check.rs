@@ -61,12 +61,10 @@ pub(super) fn check(place: &Place, connection: &Connection) -> Result<(), Failur
     if version < 1 {
         return Err(Failure::Bad(format!("its version is {version}")));
     }
-    if version == schema::VERSION {
-        if !schema::is_ours(connection)? {
-            return Err(Failure::Bad("its tables are not the ledger's".to_owned()));
-        }
-        check_numbers(connection)?;
+    if !schema::is_ours(connection)? {
+        return Err(Failure::Bad("its tables are not the ledger's".to_owned()));
     }
+    check_numbers(connection)?;
     let pragma = match size(&place.db) {
         size if size <= CHECKED_WHOLE => "PRAGMA integrity_check(1)",
         size if size <= CHECKED => "PRAGMA quick_check(1)",
@@ -76,8 +74,18 @@ pub(super) fn check(place: &Place, connection: &Connection) -> Result<(), Failur
     if said != "ok" {
         return Err(Failure::Bad(format!("it is damaged: {}", said.replace('\n', " "))));
     }
-    // What readers cannot read is of no use, and they would find it damaged for ever.
-    if size(&place.db) <= CHECKED_WHOLE && version == schema::VERSION {
+    if version == schema::VERSION {
+        check_values(place, connection)?;
+    }
+    Ok(())
+}
+
+/// What readers cannot read is of no use, and they would find it damaged for ever. Of our version.
+///
+/// # Errors
+/// If it is to be set aside.
+pub(super) fn check_values(place: &Place, connection: &Connection) -> Result<(), Failure> {
+    if size(&place.db) <= CHECKED_WHOLE {
         read_all(connection)?;
         findings(connection)?;
     }

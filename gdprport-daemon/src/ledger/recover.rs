@@ -11,7 +11,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 
-use super::check::{check, check_header};
+use super::check::{check, check_header, check_values};
 use super::failure::Failure;
 use super::place::{FileId, Place, size};
 use super::schema;
@@ -140,6 +140,7 @@ fn try_open(place: &Place) -> Result<Opened, Failure> {
     let from = schema::version(&connection)?;
     if is_new || from < schema::VERSION {
         schema::migrate(&mut connection)?;
+        check_values(place, &connection)?;
     }
     if !schema::is_ours(&connection)? {
         return Err(Failure::Bad("its tables are not the ledger's".to_owned()));

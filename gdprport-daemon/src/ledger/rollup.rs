@@ -20,13 +20,13 @@ const ADD: &str = "UPDATE edge SET
     closed = min(closed + ?12, 9223372036854775807), failed = min(failed + ?13, 9223372036854775807),
     bytes_sent = min(bytes_sent + ?14, 9223372036854775807),
     bytes_received = min(bytes_received + ?15, 9223372036854775807),
-    first = min(first, ?16), last = max(last, ?17)
+    first = min(first, ?16), last = max(last, ?17), moved = min(moved + ?19, flows + ?10, 9223372036854775807)
     WHERE day = ?1 AND port = ?2 AND direction = ?3 AND identity = ?4 AND peer = ?5 AND prefix = ?6 AND verdict = ?7
         AND posture = ?8 AND policy = ?9 AND ?18 = ?18";
 
 const MAKE: &str = "INSERT INTO edge(day, port, direction, identity, peer, prefix, verdict, posture, policy,
-    flows, opened, closed, failed, bytes_sent, bytes_received, first, last, row)
-    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+    flows, opened, closed, failed, bytes_sent, bytes_received, first, last, row, moved)
+    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
 
 /// Rolls up rows of a day that are finer than a level, and says how many there were, and how many were put to others. 0:
 /// none is left.
@@ -41,7 +41,7 @@ pub(super) fn roll_up(db: &mut Connection, day: i64, level: i64) -> Result<(u64,
     {
         let mut find = transaction.prepare(
             "SELECT day, port, direction, identity, peer, prefix, verdict, posture, policy, flows, opened, closed, failed,
-                bytes_sent, bytes_received, first, last, row FROM edge
+                bytes_sent, bytes_received, first, last, row, moved FROM edge
             WHERE day = ?1 AND prefix > CASE WHEN instr(peer, ':') THEN ?2 ELSE ?3 END
                 AND NOT (?2 > 0 AND peer = ?5 AND prefix = ?6) ORDER BY row LIMIT ?4",
         )?;
@@ -58,7 +58,7 @@ pub(super) fn roll_up(db: &mut Connection, day: i64, level: i64) -> Result<(u64,
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let (address, prefix): (String, u8) = (row.get(4)?, row.get(5)?);
-            let mut numbers = [0_i64; 18];
+            let mut numbers = [0_i64; 19];
             for (column, number) in
                 numbers.iter_mut().enumerate().filter(|(column, _)| !matches!(column, 2 | 4))
             {
@@ -76,7 +76,7 @@ pub(super) fn roll_up(db: &mut Connection, day: i64, level: i64) -> Result<(u64,
             take.execute([n[17]])?;
             let values = params![
                 n[0], n[1], direction, n[3], network, prefix, n[6], n[7], n[8], n[9], n[10], n[11], n[12],
-                n[13], n[14], n[15], n[16], n[17]
+                n[13], n[14], n[15], n[16], n[17], n[18]
             ];
             moved += 1;
             if add.execute(values)? > 0 {

@@ -8,10 +8,10 @@ use rusqlite::{Connection, Result, TransactionBehavior};
 /// In the header of every ledger, at byte 68: `GDPR`.
 pub(super) const APPLICATION_ID: i32 = 0x4744_5052;
 /// The schema that this program writes.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
 
 /// What takes a ledger from a version to the next: the first from nothing to 1.
-const MIGRATIONS: [&str; VERSION as usize] = [V1];
+const MIGRATIONS: [&str; VERSION as usize] = [V1, V2];
 
 /// Dimensions are stored once and found by value. Times are microseconds, days are days and hours are seconds since 1970, UTC.
 const V1: &str = "
@@ -89,6 +89,19 @@ CREATE VIEW flows AS
         JOIN posture s ON s.id = e.posture LEFT JOIN policy y ON y.id = e.policy;
 ";
 
+/// Flows that went on to another row of the same day. Of rows of before that is not known: they count as they did.
+const V2: &str = "
+ALTER TABLE edge ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;
+DROP VIEW flows;
+CREATE VIEW flows AS
+    SELECT e.row, date(e.day * 86400, 'unixepoch') AS day, p.name AS port, p.number, e.direction, i.value AS identity,
+        e.peer || '/' || e.prefix AS peer, v.value AS verdict, s.value AS posture, y.digest AS policy,
+        e.flows, e.moved, e.opened, e.closed, e.failed, e.bytes_sent, e.bytes_received,
+        datetime(e.first / 1000000, 'unixepoch') AS first, datetime(e.last / 1000000, 'unixepoch') AS last
+    FROM edge e JOIN port p ON p.id = e.port JOIN identity i ON i.id = e.identity JOIN verdict v ON v.id = e.verdict
+        JOIN posture s ON s.id = e.posture LEFT JOIN policy y ON y.id = e.policy;
+";
+
 /// One object of a schema: its type, name, table and text.
 type Object = (String, String, String, Option<String>);
 
@@ -121,24 +134,33 @@ pub(super) fn is_empty(connection: &Connection) -> Result<bool> {
 /// # Errors
 /// If it cannot be written.
 pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
+    migrate_to(connection, VERSION)
+}
+
+/// The same, to a version that is not above ours.
+///
+/// # Errors
+/// If it cannot be written.
+pub(super) fn migrate_to(connection: &mut Connection, to: i32) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let from = version(&transaction)?;
-    let done = usize::try_from(from).unwrap_or(0).min(MIGRATIONS.len());
-    for step in &MIGRATIONS[done..] {
+    let steps = |version: i32| usize::try_from(version).unwrap_or(0).min(MIGRATIONS.len());
+    for step in MIGRATIONS.get(steps(from)..steps(to)).unwrap_or_default() {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.pragma_update(None, "user_version", to)?;
     transaction.commit()
 }
 
-/// Whether a database has our tables and nothing else: no trigger that changes what is written, no view in place of a table.
+/// Whether a database has the tables of its version and nothing else: no trigger that changes what is written, no view in
+/// place of a table.
 ///
 /// # Errors
 /// If it cannot be read.
 pub(super) fn is_ours(connection: &Connection) -> Result<bool> {
     let mut ours = Connection::open_in_memory()?;
-    migrate(&mut ours)?;
+    migrate_to(&mut ours, version(connection)?)?;
     Ok(objects(connection)? == objects(&ours)?)
 }
 

@@ -188,7 +188,7 @@ fn cells(row: &Row, screen: &Screen) -> Vec<Cell> {
         known(user.as_deref()),
         known(row.process.unit.as_deref()),
         encryption(&row.posture),
-        Cell::count(Tone::Plain, counts.flows),
+        Cell::count(Tone::Plain, counts.standing()),
         Cell::count(Tone::Plain, counts.opened),
         Cell::count(Tone::Plain, counts.closed),
         Cell::count(Tone::Plain, counts.failed),
@@ -283,6 +283,7 @@ mod tests {
         };
         let counts = Counts {
             flows: 1_204,
+            moved: 0,
             opened: 1_200,
             closed: 1_198,
             failed: 4,

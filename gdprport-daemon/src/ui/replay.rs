@@ -136,7 +136,7 @@ fn summary(replayed: &Replayed) -> Vec<(Tone, String)> {
         let rows = counted(replay.passing, "row");
         lines.push((
             Tone::Dim,
-            format!("{rows} of connections before their encryption was known: they are judged where it was"),
+            format!("{rows} that connections only passed through: they are judged where they stand for good"),
         ));
     }
     if replayed.begin > replayed.since {

@@ -6,14 +6,16 @@ use crate::ledger::Edge;
 
 /// Connections and failed connects of several rows, each counted once.
 ///
-/// A connection passes through several rows, as its encryption and its verdict become known, and through one a day: the rows'
-/// `flows` must not be added up. It begins once and ends once, so that the larger sum of the two is how many there were at
-/// least: those that began before the period and still go on add nothing but one for all.
+/// A connection stands for good in one row of each day, so that adding up is too much over several days. It begins once and ends
+/// once, so that the larger sum of the two is how many there were at least: those that began before the period and still go on
+/// add nothing but one for all. It may begin in a row that it only passes through: never more are counted than stand for
+/// good.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Connections {
     began: u64,
     ended: u64,
-    stood: bool,
+    /// On each day once.
+    stood: u64,
 }
 
 impl Connections {
@@ -39,12 +41,19 @@ impl Connections {
         let counts = &edge.counts;
         self.began = self.began.saturating_add(counts.opened).saturating_add(counts.failed);
         self.ended = self.ended.saturating_add(counts.closed).saturating_add(counts.failed);
-        self.stood |= counts.flows > 0;
+        self.stood = self.stood.saturating_add(counts.standing());
     }
 
     /// How many there were, at least.
     pub(super) const fn count(self) -> u64 {
         let most = if self.began > self.ended { self.began } else { self.ended };
-        if most == 0 && self.stood { 1 } else { most }
+        // What began here and stands elsewhere is counted there.
+        if self.stood == 0 || most > self.stood {
+            self.stood
+        } else if most == 0 {
+            1
+        } else {
+            most
+        }
     }
 }

@@ -73,17 +73,17 @@ impl Seen {
             add(&mut service.holders, (*row.identity).clone());
         }
         let mut failed = 0_u64;
-        for edge in &observed.edges {
+        // Connections are declared where they stand for good.
+        for edge in observed.edges.iter().filter(|edge| !edge.counts.is_passed_through()) {
             // Who tried and was never connected is declared by nothing: it may be somebody who looks for open ports.
-            if edge.counts.failed > 0 && edge.counts.failed >= edge.counts.flows {
+            if edge.counts.failed > 0 && edge.counts.failed >= edge.counts.standing() {
                 failed = failed.saturating_add(edge.counts.failed);
                 continue;
             }
             let remote = edge.key.direction == Direction::Out && !is_served_here(&services, edge);
             let service = by_port(&mut services, &edge.key.port, remote);
             let counts = &edge.counts;
-            // Flows count again every day that they are open; they are opened once.
-            let connections = counts.opened.saturating_add(counts.failed);
+            let connections = counts.standing();
             service.edges.push(SeenEdge {
                 direction: edge.key.direction,
                 identity: (*edge.key.identity).clone(),
@@ -95,7 +95,7 @@ impl Seen {
             });
             // What is not known yet of a flow stands there until it is: only what ended so was not seen.
             let known = edge.key.posture.state != PostureState::Unknown;
-            let weight = if known { counts.flows.saturating_sub(counts.failed) } else { counts.closed };
+            let weight = if known { counts.standing().saturating_sub(counts.failed) } else { counts.closed };
             count(service, &edge.key.posture, weight);
             service.demanded = service.demanded.max(demanded(edge));
         }

@@ -144,9 +144,13 @@ pub struct EdgeKey {
 /// `failed` of `flow.fail` under `emit = "every"`, and the bytes are the last counts that events have of each flow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Flows and failed connects that stood here at some time of the day, each once a row: they began here, came here by
-    /// another verdict or posture, or were open here when the day began and sent a sign of life.
+    /// Flows and failed connects that stood here at some time of the day, each once a row: they began here, came here from
+    /// another row, or were open here when the day began and sent a sign of life.
     pub flows: u64,
+    /// Of these, flows that went on to another row of the same day: by another identity, verdict, posture, peer or policy. No
+    /// more than `flows` once a day's batches are added up. A ledger of the first schema has 0.
+    #[serde(default)]
+    pub moved: u64,
     /// Flows that were reported as open here.
     pub opened: u64,
     /// Flows that ended here.
@@ -160,9 +164,23 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Flows and failed connects that stand here for good: each flow of a day in one row, the last that it came to. One that is
+    /// open for several days stands in a row of each.
+    #[must_use]
+    pub const fn standing(&self) -> u64 {
+        self.flows.saturating_sub(self.moved)
+    }
+
+    /// Whether all that stood here went on to other rows.
+    #[must_use]
+    pub const fn is_passed_through(&self) -> bool {
+        self.moved > 0 && self.standing() == 0
+    }
+
     /// Adds those of another row. They saturate.
     pub const fn add(&mut self, other: &Self) {
         self.flows = self.flows.saturating_add(other.flows);
+        self.moved = self.moved.saturating_add(other.moved);
         self.opened = self.opened.saturating_add(other.opened);
         self.closed = self.closed.saturating_add(other.closed);
         self.failed = self.failed.saturating_add(other.failed);

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::counted::Counted;
 use super::model::{About, Activity, Capacity, CoverageOf, Records, RuleUse, Seen};
 use super::sums::Sums;
 use crate::ledger::{CoverageHour, Edge, Observed, PortKey};
@@ -135,10 +134,9 @@ fn seen(
     rows: &[&(i64, Edge)],
     country: &dyn Fn(&IpNet) -> Option<Arc<str>>,
 ) -> (Option<Seen>, BTreeMap<Arc<str>, super::model::Use>) {
-    let counted = Counted::of(rows.iter().map(|(_, edge)| edge));
-    let mut sums = Sums::new(rows.iter().map(|(_, edge)| edge), &counted);
+    let mut sums = Sums::new(rows.iter().map(|(_, edge)| edge));
     for (number, edge) in rows {
-        sums.add(*number, edge, counted.flows(edge));
+        sums.add(*number, edge);
     }
     sums.finish(country)
 }

@@ -7,7 +7,6 @@
 //! Two kinds of statement, never mixed: *declared* is what somebody wrote into the policy, and may be absent; *observed*
 //! is what the ledger has, with the numbers of its rows, for the time that was watched.
 
-mod counted;
 mod document;
 mod gather;
 mod measures;
@@ -18,7 +17,6 @@ mod sums;
 mod tests;
 mod zone;
 
-pub use counted::Counted;
 pub use document::{Document, FORMAT, json_schema};
 pub use gather::{Past, gather};
 pub use model::{

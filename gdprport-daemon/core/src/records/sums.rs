@@ -7,7 +7,6 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::counted::{Between, Counted, between};
 use super::model::{Counterpart, Outcomes, Posed, ProcessOf, Rows, Seen, Shares, Use, Volume, Where, Zone};
 use crate::ledger::{Edge, Identity, VerdictKey};
 use crate::model::{Direction, PostureState, TlsVersion};
@@ -39,6 +38,13 @@ impl Other {
     }
 }
 
+/// With whom, on which port.
+type With = (u16, Direction, IpNet);
+
+fn with(edge: &Edge) -> With {
+    (edge.key.port.number, edge.key.direction, edge.key.peer)
+}
+
 /// State and version of TLS.
 type Encryption = (PostureState, Option<TlsVersion>);
 
@@ -63,24 +69,23 @@ struct Sum {
 
 /// The sums.
 #[derive(Debug)]
-pub(super) struct Sums<'e> {
+pub(super) struct Sums {
     all: Sum,
     counterparts: BTreeMap<Other, Sum>,
     processes: BTreeMap<(Direction, Arc<Identity>), Sum>,
     rules: BTreeMap<Arc<str>, Sum>,
     outcomes: Outcomes,
-    counted: &'e Counted<'e>,
-    /// Where connections stand whose encryption was known in the end, if that is one place.
-    settled: HashMap<Between<'e>, Option<Other>, foldhash::fast::RandomState>,
+    /// Where connections with somebody stand for good, if that is one place.
+    settled: HashMap<With, Option<Other>, foldhash::fast::RandomState>,
 }
 
-impl<'e> Sums<'e> {
-    pub(super) fn new(rows: impl IntoIterator<Item = &'e Edge>, counted: &'e Counted<'e>) -> Self {
+impl Sums {
+    pub(super) fn new<'e>(rows: impl IntoIterator<Item = &'e Edge>) -> Self {
         let mut settled: HashMap<_, Option<Other>, _> = HashMap::default();
-        for edge in rows.into_iter().filter(|edge| !counted.goes_on(edge)) {
+        for edge in rows.into_iter().filter(|edge| !edge.counts.is_passed_through()) {
             let other = Other::of(edge);
             settled
-                .entry(between(edge))
+                .entry(with(edge))
                 .and_modify(|known| *known = known.take().filter(|known| *known == other))
                 .or_insert(Some(other));
         }
@@ -90,16 +95,16 @@ impl<'e> Sums<'e> {
             processes: BTreeMap::new(),
             rules: BTreeMap::new(),
             outcomes: Outcomes::default(),
-            counted,
             settled,
         }
     }
 
-    /// Adds a row, in which so many connections stand for good.
-    pub(super) fn add(&mut self, number: i64, edge: &'e Edge, flows: u64) {
-        // Of connections that went on, what a row has is the beginning: it stands with the rest of them.
-        let goes_on = flows == 0 && self.counted.goes_on(edge);
-        let rest = goes_on.then(|| self.settled.get(&between(edge)).cloned().flatten()).flatten();
+    /// Adds a row.
+    pub(super) fn add(&mut self, number: i64, edge: &Edge) {
+        let flows = edge.counts.standing();
+        // Of connections that all went on, a row has the beginning, and no connection: it is shown with the rest of them.
+        let went_on = edge.counts.is_passed_through();
+        let rest = went_on.then(|| self.settled.get(&with(edge)).cloned().flatten()).flatten();
         let other = rest.unwrap_or_else(|| Other::of(edge));
         let outcome = match other.outcome {
             "declared" => &mut self.outcomes.declared,
@@ -108,12 +113,12 @@ impl<'e> Sums<'e> {
         };
         *outcome = outcome.saturating_add(flows);
         if let Some(rule) = &other.rule {
-            self.rules.entry(Arc::clone(rule)).or_default().add(number, edge, flows);
+            self.rules.entry(Arc::clone(rule)).or_default().add(number, edge);
         }
-        self.all.add(number, edge, flows);
-        self.counterparts.entry(other).or_default().add(number, edge, flows);
+        self.all.add(number, edge);
+        self.counterparts.entry(other).or_default().add(number, edge);
         let process = (edge.key.direction, Arc::clone(&edge.key.identity));
-        self.processes.entry(process).or_default().add(number, edge, flows);
+        self.processes.entry(process).or_default().add(number, edge);
     }
 
     /// What was observed, and of it what came by each rule. `None`: nothing was.
@@ -184,8 +189,9 @@ fn numbers(mut rows: Vec<i64>) -> Rows {
 }
 
 impl Sum {
-    fn add(&mut self, number: i64, edge: &Edge, flows: u64) {
+    fn add(&mut self, number: i64, edge: &Edge) {
         let counts = &edge.counts;
+        let flows = counts.standing();
         let failed = counts.failed.min(flows);
         let volume = Volume { flows, failed, sent: counts.bytes_sent, received: counts.bytes_received };
         self.volume.add(&volume);

@@ -12,7 +12,7 @@ use super::change::{Change, Now};
 use super::judge::{Judge, Judged};
 use crate::ledger::{Edge, Identity, PortKey, PostureKey, VerdictKey};
 use crate::model::{Direction, PostureState};
-use crate::records::{Counted, Rows, Use, Volume};
+use crate::records::{Rows, Use, Volume};
 
 /// The past, judged by another policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,7 +21,8 @@ pub struct Replay {
     pub groups: Vec<Group>,
     /// Of each change how much, in the same order.
     pub totals: Vec<Total>,
-    /// Rows of connections whose encryption was not known yet: they are judged in the rows where it was.
+    /// Rows that connections only passed through, before it was known whose they are or how encrypted: they are judged in the
+    /// rows where they stand for good.
     pub passing: u64,
 }
 
@@ -82,15 +83,13 @@ type Asked = (u16, Direction, Arc<Identity>, IpNet, Arc<PostureKey>, bool);
 
 /// Judges rows of the ledger, each with its number.
 #[must_use]
-pub fn replay<'e>(rows: impl IntoIterator<Item = (i64, &'e Edge)> + Clone, judge: &Judge) -> Replay {
-    let counted = Counted::of(rows.clone().into_iter().map(|(_, edge)| edge));
+pub fn replay<'e>(rows: impl IntoIterator<Item = (i64, &'e Edge)>, judge: &Judge) -> Replay {
     let mut known: HashMap<Asked, Judged, foldhash::fast::RandomState> = HashMap::default();
     let mut sums: BTreeMap<Key, Sum> = BTreeMap::new();
     let mut passing = 0;
     for (number, edge) in rows {
         let key = &edge.key;
-        let flows = counted.flows(edge);
-        if flows == 0 && counted.goes_on(edge) {
+        if edge.counts.is_passed_through() {
             passing += 1;
             continue;
         }
@@ -113,7 +112,7 @@ pub fn replay<'e>(rows: impl IntoIterator<Item = (i64, &'e Edge)> + Clone, judge
             judged.missing.clone(),
         );
         let sum = sums.entry(group).or_insert_with(|| Sum::at(edge));
-        sum.add(number, edge, flows);
+        sum.add(number, edge);
     }
     let mut groups: Vec<Group> = sums.into_iter().map(Group::of).collect();
     groups.sort_by_key(|group| (group.change, std::cmp::Reverse(group.used.volume.flows)));
@@ -143,8 +142,9 @@ impl Sum {
         }
     }
 
-    fn add(&mut self, number: i64, edge: &Edge, flows: u64) {
+    fn add(&mut self, number: i64, edge: &Edge) {
         let counts = &edge.counts;
+        let flows = counts.standing();
         self.peers.insert(edge.key.peer);
         let state = self.encryption.entry(edge.key.posture.state).or_default();
         *state = state.saturating_add(flows);

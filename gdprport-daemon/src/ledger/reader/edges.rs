@@ -40,7 +40,7 @@ pub(crate) struct StoredEdge {
 /// The columns that [`read_edge`] reads.
 pub(super) const COLUMNS: &str =
     "row, day, port, direction, identity, peer, prefix, verdict, posture, policy,
-    flows, opened, closed, failed, bytes_sent, bytes_received, first, last";
+    flows, opened, closed, failed, bytes_sent, bytes_received, first, last, moved";
 
 impl Reader {
     /// Rows of flows, in the order of their numbers.
@@ -121,8 +121,11 @@ fn read_edge(row: &Row<'_>, dimensions: &mut Dimensions<'_>) -> Result<StoredEdg
 
 /// The counts of a row of [`COLUMNS`].
 pub(super) fn counts(row: &Row<'_>) -> Result<Counts> {
+    let flows = count(row, 10)?;
     Ok(Counts {
-        flows: count(row, 10)?,
+        flows,
+        // Of none more than stood there, whoever wrote it.
+        moved: count(row, 18)?.min(flows),
         opened: count(row, 11)?,
         closed: count(row, 12)?,
         failed: count(row, 13)?,

@@ -11,18 +11,20 @@ pub(super) fn count(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-// A sum that does not fit becomes a float in SQLite, and `min` takes it back to the largest integer.
+// A sum that does not fit becomes a float in SQLite, and `min` takes it back to the largest integer. A flow that was counted in
+// a ledger before this one, or in a row that was removed, leaves nothing here.
 const ADD: &str = "UPDATE edge SET
     flows = min(flows + ?10, 9223372036854775807), opened = min(opened + ?11, 9223372036854775807),
     closed = min(closed + ?12, 9223372036854775807), failed = min(failed + ?13, 9223372036854775807),
     bytes_sent = min(bytes_sent + ?14, 9223372036854775807),
-    bytes_received = min(bytes_received + ?15, 9223372036854775807), last = ?17
+    bytes_received = min(bytes_received + ?15, 9223372036854775807), last = ?17,
+    moved = min(moved + ?18, flows + ?10, 9223372036854775807)
     WHERE day = ?1 AND port = ?2 AND direction = ?3 AND identity = ?4 AND peer = ?5 AND prefix = ?6 AND verdict = ?7
         AND posture = ?8 AND policy = ?9 AND ?16 = ?16";
 
 const MAKE: &str = "INSERT INTO edge(day, port, direction, identity, peer, prefix, verdict, posture, policy,
-    flows, opened, closed, failed, bytes_sent, bytes_received, first, last)
-    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+    flows, opened, closed, failed, bytes_sent, bytes_received, first, last, moved)
+    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, min(?18, ?10))";
 
 /// Adds flows.
 ///
@@ -79,6 +81,7 @@ fn store_edge(
         count(counts.bytes_received),
         micros(*first),
         micros(*last),
+        count(counts.moved),
     ];
     if add.execute(values)? == 0 {
         make.execute(values)?;

@@ -5,6 +5,7 @@ mod corruption;
 mod findings;
 mod kill;
 mod measure;
+mod migrated;
 mod peers;
 mod permissions;
 mod readers;

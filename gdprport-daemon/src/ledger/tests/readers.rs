@@ -95,7 +95,7 @@ fn what_is_no_ledger_is_named_with_what_to_do() {
     newer.written(Vec::new());
     newer.sql().execute_batch("PRAGMA user_version = 7").expect("changed");
     assert!(
-        said(&newer).contains("its version is 7, and this program knows 1; use the gdprport that wrote it")
+        said(&newer).contains("its version is 7, and this program knows 2; use the gdprport that wrote it")
     );
     let odd = Scene::new();
     odd.written(vec![batch(1, vec![edge("10.0.0.1", 1, 1)])]);

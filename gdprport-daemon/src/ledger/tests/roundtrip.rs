@@ -88,8 +88,31 @@ fn counts_that_are_too_large_saturate() {
     let mut most = edge("10.0.0.1", 1, 1);
     most.counts.bytes_sent = u64::MAX;
     most.counts.flows = u64::MAX / 4;
+    most.counts.moved = u64::MAX / 4;
     scene.written((0..4).map(|_| batch(1, vec![most.clone()])).collect());
     let counts = scene.all().edges[0].counts;
     let largest = u64::try_from(i64::MAX).expect("positive");
     assert_eq!((counts.bytes_sent, counts.flows, counts.opened), (largest, largest, 4));
+    assert_eq!(counts.moved, largest);
+}
+
+/// A flow may have been counted in a ledger before this one, and go on to another row now.
+#[test]
+fn no_more_flows_leave_a_row_than_came() {
+    let scene = Scene::new();
+    let moved = |moved, flows| {
+        let mut edge = edge("10.0.0.1", 1, flows);
+        edge.counts.moved = moved;
+        batch(1, vec![edge])
+    };
+    let stored = |batches| {
+        scene.written(batches);
+        let counts = scene.all().edges[0].counts;
+        (counts.flows, counts.moved, counts.standing())
+    };
+    assert_eq!(stored(vec![moved(1, 0)]), (0, 0, 0));
+    assert_eq!(stored(vec![moved(0, 3), moved(2, 0)]), (3, 2, 1));
+    assert_eq!(stored(vec![moved(5, 1)]), (4, 4, 0));
+    scene.sql().execute_batch("UPDATE edge SET moved = 99").expect("it can be changed");
+    assert_eq!(scene.all().edges[0].counts.moved, 4, "whoever wrote it");
 }

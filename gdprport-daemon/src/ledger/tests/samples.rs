@@ -50,6 +50,7 @@ pub(super) fn edge_of(identity: &Arc<Identity>, peer: &str, seconds: i64, flows:
         },
         counts: Counts {
             flows,
+            moved: flows / 2,
             opened: flows,
             closed: 0,
             failed: 0,

@@ -96,8 +96,15 @@ fn edge(seen: Seen<'_>, identity: &Arc<Identity>) -> Edge {
         posture: Arc::new(PostureKey { state, version, cipher: None, certificate_until: None }),
         policy: Some("sha256:1dc4".into()),
     };
-    let counts =
-        Counts { flows, opened: 0, closed: flows, failed: 0, bytes_sent: bytes, bytes_received: bytes / 7 };
+    let counts = Counts {
+        flows,
+        moved: 0,
+        opened: 0,
+        closed: flows,
+        failed: 0,
+        bytes_sent: bytes,
+        bytes_received: bytes / 7,
+    };
     let (first, last) = (at("2026-11-28T08:00:00Z"), at("2026-11-28T09:00:00Z"));
     Edge { day: jiff::civil::date(2026, 11, 28), key, counts, first, last }
 }

@@ -121,15 +121,14 @@ fn row_then(row: i64, edge: &Edge, digest: &str) -> Vec<String> {
     let whole = net.prefix_len() == net.max_prefix_len();
     let peer = if whole { net.addr().to_string() } else { net.to_string() };
     let who = edge.key.identity.name().unwrap_or("an unknown process");
-    vec![
-        format!(
-            "row {row} of {}: {}, {who}, {} {peer}",
-            edge.day,
-            counted(edge.counts.flows, "flow"),
-            edge.key.direction
-        ),
-        format!("then {by}: {said}"),
-    ]
+    let flows = counted(edge.counts.standing(), "flow");
+    let mut lines = vec![format!("row {row} of {}: {flows}, {who}, {} {peer}", edge.day, edge.key.direction)];
+    if edge.counts.moved > 0 {
+        let moved = counted(edge.counts.moved, "flow");
+        lines.push(format!("{moved} only passed through, and stand in other rows of the day"));
+    }
+    lines.push(format!("then {by}: {said}"));
+    lines
 }
 
 fn made_up(args: &ExplainArgs, active: &ActivePolicy, now: jiff::Timestamp) -> anyhow::Result<Explanation> {

@@ -130,7 +130,7 @@ fn seen(past: &Rows, now: Timestamp) -> anyhow::Result<Seen> {
     // Attempts that a policy had declared are proposed like connections, and are not counted as left out.
     let is_declared_attempt = |edge: &&Edge| {
         edge.counts.failed > 0
-            && edge.counts.failed >= edge.counts.flows
+            && edge.counts.failed >= edge.counts.standing()
             && matches!(*edge.key.verdict, VerdictKey::Declared { .. })
     };
     let edges = past.rows.iter().map(|(_, edge)| edge).filter(|edge| !is_declared_attempt(edge));

@@ -179,6 +179,10 @@ fn seen<'a>(
             (_, false, false) => Severity::Low,
         };
         let flows = Connections::of(edges.iter().copied());
+        // All went on to other rows: how they were encrypted stands there.
+        if flows == 0 {
+            continue;
+        }
         let how = if weak { "weakly encrypted" } else { "not encrypted" };
         let name = subject.port.as_deref().unwrap_or_default();
         let (verb, data) = (

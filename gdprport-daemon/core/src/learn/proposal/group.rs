@@ -104,7 +104,8 @@ impl<'e> Grouping<'e> {
     ) -> Vec<Group<'e>> {
         let mut groups: BTreeMap<Key, Group<'e>> = BTreeMap::new();
         let mut known: HashMap<(u16, Direction, &'e Identity, IpNet), Judged> = HashMap::new();
-        for (number, edge) in rows {
+        // Connections are declared where they stand for good.
+        for (number, edge) in rows.iter().filter(|(_, edge)| !edge.counts.is_passed_through()) {
             let key = &edge.key;
             let standing = standing(edge);
             // Who tried and was never connected may be somebody who looks for open ports, unless a policy had declared it.
@@ -162,7 +163,7 @@ impl<'e> Grouping<'e> {
 impl<'e> Group<'e> {
     fn add(&mut self, number: i64, edge: &'e Edge, near: Option<&Arc<str>>) {
         self.alike.insert(&edge.key.identity);
-        let connections = edge.counts.opened.saturating_add(edge.counts.failed);
+        let connections = edge.counts.standing();
         let peer = self.peers.entry(canonical(edge.key.peer)).or_default();
         *peer = peer.saturating_add(connections);
         self.support.add(number, edge, connections);
@@ -193,7 +194,7 @@ impl Support {
 
 /// Whether nothing of it was ever connected.
 const fn is_attempt(edge: &Edge) -> bool {
-    edge.counts.failed > 0 && edge.counts.failed >= edge.counts.flows
+    edge.counts.failed > 0 && edge.counts.failed >= edge.counts.standing()
 }
 
 /// What a rule can ask of a process: only of one that is known, and not by names that are somebody's word.

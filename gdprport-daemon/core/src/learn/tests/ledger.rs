@@ -17,7 +17,8 @@ fn edge(
     verdict: VerdictKey,
     state: PostureState,
 ) -> Edge {
-    let counts = Counts { flows: 7, opened: 7, closed: 7, failed: 0, bytes_sent: 1, bytes_received: 1 };
+    let counts =
+        Counts { flows: 7, moved: 0, opened: 7, closed: 7, failed: 0, bytes_sent: 1, bytes_received: 1 };
     let key = EdgeKey {
         port: port(),
         direction,

@@ -34,7 +34,8 @@ pub(super) fn row(direction: Direction, peer: &str, identity: Identity, verdict:
         }),
         policy: Some("sha256:1dc4".into()),
     };
-    let counts = Counts { flows: 7, opened: 7, closed: 7, failed: 0, bytes_sent: 1, bytes_received: 1 };
+    let counts =
+        Counts { flows: 7, moved: 0, opened: 7, closed: 7, failed: 0, bytes_sent: 1, bytes_received: 1 };
     let (first, last) = (at("2026-11-02T08:00:00Z"), at("2026-11-28T09:00:00Z"));
     Edge { day: "2026-11-28".parse().expect("a day"), key, counts, first, last }
 }

@@ -67,8 +67,15 @@ fn rows() -> impl Strategy<Value = Vec<Edge>> {
                     policy: policy.then(|| "sha256:1dc4".into()),
                 };
                 let flows = opened + failed;
-                let counts =
-                    Counts { flows, opened, closed: opened, failed, bytes_sent: 1, bytes_received: 1 };
+                let counts = Counts {
+                    flows,
+                    moved: 0,
+                    opened,
+                    closed: opened,
+                    failed,
+                    bytes_sent: 1,
+                    bytes_received: 1,
+                };
                 let (first, last) = (at("2026-11-02T08:00:00Z"), at("2026-11-28T09:00:00Z"));
                 Edge { day: "2026-11-28".parse().expect("a day"), key, counts, first, last }
             })

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::row::{Hour, Row, begin_of, day_of};
-use crate::ledger::{Edge, PortKey, VolumeHour};
+use super::left::Leaving;
+use super::row::{DayRow, Hour, Row, begin_of};
+use crate::ledger::{Counts, Edge, PortKey, VolumeHour};
 use crate::model::Direction;
 
 /// What rows come to.
@@ -16,37 +17,56 @@ pub(super) struct Drained {
     pub(super) volume: Vec<VolumeHour>,
     /// Flows and failed connects that began, by hour and port.
     pub(super) began: Vec<(Hour, Arc<PortKey>, u64)>,
-    /// Where they stand in `edges`; only where rows are of several hours, so that a day may have several.
+    /// Where they stand in `edges`; only where a row of a day may come several times: by hours, or because
+    /// it was forgotten meanwhile.
     edges_by_name: Option<HashMap<u64, usize, RandomState>>,
     volume_by_key: HashMap<(Hour, usize, Direction, usize), usize, RandomState>,
     began_by_key: HashMap<(Hour, usize), usize, RandomState>,
 }
 
 impl Drained {
-    /// Of so many rows, which may be of several hours.
-    pub(super) fn new(rows: usize, several_hours: bool) -> Self {
+    /// Of so many rows, of which a day's may come several times.
+    pub(super) fn new(rows: usize, several: bool) -> Self {
         Self {
             edges: Vec::with_capacity(rows),
-            edges_by_name: several_hours.then(HashMap::default),
+            edges_by_name: several.then(HashMap::default),
             ..Self::default()
         }
     }
 
     /// Takes what was added up in a row. In the order in which rows were first counted in.
     pub(super) fn take(&mut self, row: &mut Row) {
-        let Row { key, hour, name, counts, first, last, .. } = row;
+        let Row { of, hour, counts, first, last, .. } = row;
         let counts = std::mem::take(counts);
-        let edge = Edge { day: day_of(*hour), key: key.clone(), counts, first: *first, last: *last };
+        let edge = Edge { day: of.day, key: of.key.clone(), counts, first: *first, last: *last };
         self.add_volume(&edge, *hour);
-        let at = self.edges.len();
-        let known = self.edges_by_name.as_mut().map_or(at, |by_name| *by_name.entry(*name).or_insert(at));
-        match self.edges.get_mut(known).filter(|known| known.day == edge.day && known.key == edge.key) {
-            Some(known) => {
-                known.counts.add(&edge.counts);
-                known.last = edge.last;
-            }
-            None => self.edges.push(edge),
+        if let Some(known) = self.place(of.name, edge) {
+            known.last = *last;
         }
+    }
+
+    /// Takes what left a row that was forgotten.
+    pub(super) fn take_left(&mut self, row: &DayRow, leaving: Leaving) {
+        let Leaving { moved, first, last } = leaving;
+        let counts = Counts { moved, ..Counts::default() };
+        let edge = Edge { day: row.day, key: row.key.clone(), counts, first, last };
+        if let Some(known) = self.place(row.name, edge) {
+            known.last = known.last.max(last);
+        }
+    }
+
+    /// Puts an edge to the one of the same row, and returns that; `None`: it is the first.
+    fn place(&mut self, name: u64, edge: Edge) -> Option<&mut Edge> {
+        let next = self.edges.len();
+        let at = self.edges_by_name.as_mut().map_or(next, |by_name| *by_name.entry(name).or_insert(next));
+        let is_same = |known: &Edge| known.day == edge.day && known.key == edge.key;
+        if !self.edges.get(at).is_some_and(is_same) {
+            self.edges.push(edge);
+            return None;
+        }
+        let known = self.edges.get_mut(at)?;
+        known.counts.add(&edge.counts);
+        Some(known)
     }
 
     fn add_volume(&mut self, edge: &Edge, hour: Hour) {

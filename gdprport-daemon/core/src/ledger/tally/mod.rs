@@ -6,6 +6,7 @@ mod covered;
 mod drained;
 mod entries;
 mod interned;
+mod left;
 mod open;
 mod row;
 mod rows;

@@ -4,18 +4,18 @@ use std::collections::{HashMap, VecDeque};
 
 use foldhash::fast::RandomState;
 
+use super::row::Place;
 use crate::flow::Flow;
 
-/// Flows that left a full table, or whose port was dropped, and of which not all bytes are still to be counted: their end
-/// may be reported, with all of their bytes. Forgotten are first those that left first; their bytes may then be counted twice,
-/// and that there were such flows is counted as a loss in any case.
+/// Flows that left a full table, or whose port was dropped: their end may be reported, with all of their bytes. Forgotten are first those that left first; they and their bytes may then be counted
+/// twice, and that there were such flows is counted as a loss in any case.
 const DEPARTED: usize = 16_384;
 
 /// Where a flow stands, and what was counted of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Standing {
-    /// The day's row that it was last counted in, as the row is named; 0: none.
-    pub(super) row: u64,
+    /// The row that it was last counted in; `None`: none.
+    pub(super) place: Option<Place>,
     sent: Counted,
     received: Counted,
 }
@@ -25,7 +25,7 @@ type Counted = Option<u64>;
 
 impl Standing {
     const fn of(counted: Counted) -> Self {
-        Self { row: 0, sent: counted, received: counted }
+        Self { place: None, sent: counted, received: counted }
     }
 
     /// Bytes sent and received that were not counted yet. A count that is smaller than before adds nothing.
@@ -68,11 +68,12 @@ impl OpenFlows {
         }
     }
 
-    /// A flow that is open from now on. Of one that was found, what it sent before is not known to have happened today,
-    /// and a run before may have counted it: it counts from its first count on.
+    /// A flow that is open from now on. Of one that was found and is not known, what it sent before is not known to have happened
+    /// today, and a run before may have counted it: it counts from its first count on.
     pub(super) fn opened(&mut self, flow: &Flow) -> Option<&mut Standing> {
         let standing = match self.departed.remove(&flow.cookie) {
-            Some(before) if flow.found => Standing { row: 0, ..before },
+            // It is the same flow: it still stands where it stood, however often it is reported as open.
+            Some(before) if flow.found => before,
             _ => Standing::of((!flow.found).then_some(0)),
         };
         // The table holds no more; the ends of some may be awaited that it has given up.
@@ -102,8 +103,8 @@ impl OpenFlows {
     pub(super) fn removed(&mut self, flow: &Flow) {
         let cookie = flow.cookie;
         let Some(standing) = self.flows.remove(&cookie) else { return };
-        // One that began in this run is then as one that is not known: all that its end reports counts.
-        if standing.is_fresh() && !flow.found {
+        // All that the end of one that began in this run reports counts in any case: it takes nobody's room.
+        if standing.is_fresh() && !flow.found && self.left.len() >= DEPARTED {
             return;
         }
         while self.left.len() >= DEPARTED {

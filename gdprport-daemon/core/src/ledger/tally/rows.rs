@@ -7,10 +7,12 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use ipnet::IpNet;
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::drained::Drained;
 use super::interned::Interned;
-use super::row::{Hour, Row, day_of, hour_of};
+use super::left::Left;
+use super::row::{DayRow, Hour, Place, Row, day_of, hour_of};
 use super::seen::{Glance, Seen, peer};
 use crate::flow::Flow;
 use crate::ledger::{Counts, EdgeKey, Identity, PortKey, PostureKey, VerdictKey};
@@ -32,7 +34,7 @@ const KEPT: usize = 8_192;
 
 /// All that a row is found by. The addresses are those of values of which each is kept once.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Place {
+struct Found {
     identity: usize,
     verdict: usize,
     posture: usize,
@@ -47,9 +49,13 @@ struct Place {
 #[derive(Debug)]
 pub(super) struct Rows {
     rows: Vec<Row>,
+    /// How often rows were forgotten: an index is of one generation.
+    generation: u32,
+    /// What left rows that were forgotten since.
+    left: Left,
     most: usize,
     touched: Vec<u32>,
-    places: HashMap<Place, u32, RandomState>,
+    places: HashMap<Found, u32, RandomState>,
     seen: Seen,
     identities: Interned<Identity>,
     verdicts: Interned<VerdictKey>,
@@ -58,7 +64,7 @@ pub(super) struct Rows {
     /// Whether there are rows of more than one hour.
     mixed: bool,
     /// How much there is of peers' addresses; `None`: all.
-    left: Option<Truncate>,
+    truncate: Option<Truncate>,
 }
 
 impl Rows {
@@ -66,6 +72,8 @@ impl Rows {
     pub(super) fn new(most: usize) -> Self {
         Self {
             rows: Vec::new(),
+            generation: 0,
+            left: Left::default(),
             most,
             touched: Vec::new(),
             places: HashMap::default(),
@@ -75,16 +83,16 @@ impl Rows {
             postures: Interned::new(POSTURES_BYTES),
             names: RandomState::default(),
             mixed: false,
-            left: None,
+            truncate: None,
         }
     }
 
     /// Of peers' addresses there is only so much: they are networks.
     pub(super) fn truncated(&mut self, left: Option<Truncate>) {
-        self.left = left;
+        self.truncate = left;
     }
 
-    /// The row of a flow at `now`; `None` if there is no room for another one. `port` is its place among those that are
+    /// The index of the row of a flow at `now`; `None` if there is no room for another one. `port` is its place among those that are
     /// watched, `policy` the one that has judged it.
     #[inline]
     pub(super) fn row(
@@ -93,14 +101,49 @@ impl Rows {
         (place, port): (usize, &Arc<PortKey>),
         policy: Option<&Arc<str>>,
         now: Timestamp,
-    ) -> Option<&mut Row> {
+    ) -> Option<u32> {
         let hour = hour_of(now);
         let glance = Glance::of(flow, place, hour);
         let index = match self.seen.get(&glance) {
             Some(index) => index,
             None => self.row_by_value(glance, flow, port, policy, hour)?,
         };
-        self.touch(index, now)
+        self.touch(index, now).map(|_| index)
+    }
+
+    /// What is added up in a row.
+    #[inline]
+    pub(super) fn counts(&mut self, index: u32) -> Option<&mut Counts> {
+        self.rows.get_mut(index as usize).map(|row| &mut row.counts)
+    }
+
+    /// A flow stands in a row from now on. Returns false if the row that it leaves finds no room: it is counted in both.
+    #[inline]
+    pub(super) fn stand(&mut self, place: &mut Option<Place>, index: u32, now: Timestamp) -> bool {
+        let Some(row) = self.rows.get_mut(index as usize) else { return true };
+        let generation = self.generation;
+        if let Some(place) = place.as_mut().filter(|place| place.row.name == row.of.name) {
+            (place.index, place.generation) = (index, generation);
+            return true;
+        }
+        row.counts.flows += 1;
+        let day = row.of.day;
+        match place.replace(Place { row: Arc::clone(&row.of), index, generation }) {
+            // On another day it stood there for good.
+            Some(before) if before.row.day == day => self.leave(&before, now),
+            _ => true,
+        }
+    }
+
+    fn leave(&mut self, before: &Place, now: Timestamp) -> bool {
+        if before.generation == self.generation
+            && let Some(row) = self.touch(before.index, now)
+        {
+            row.counts.moved += 1;
+            return true;
+        }
+        let room = self.most.saturating_sub(self.rows.len());
+        self.left.add(&before.row, now, room)
     }
 
     /// The row of flows with a peer in this network, likewise.
@@ -155,7 +198,7 @@ impl Rows {
         let posture = PostureKey::of(flow.posture.as_deref());
         let bytes = size_of::<PostureKey>() + posture.cipher.as_ref().map_or(0, |cipher| cipher.len());
         let posture = self.postures.intern(posture, bytes)?;
-        let left = self.left.map(|left| left.network(peer.addr()));
+        let left = self.truncate.map(|left| left.network(peer.addr()));
         let peer = left.filter(|left| left.prefix_len() < peer.prefix_len()).unwrap_or(peer);
         let key = EdgeKey {
             port: Arc::clone(port),
@@ -170,7 +213,7 @@ impl Rows {
     }
 
     fn find_or_insert(&mut self, key: EdgeKey, hour: Hour) -> Option<u32> {
-        let place = Place {
+        let place = Found {
             identity: Arc::as_ptr(&key.identity).addr(),
             verdict: Arc::as_ptr(&key.verdict).addr(),
             posture: Arc::as_ptr(&key.posture).addr(),
@@ -183,23 +226,25 @@ impl Rows {
         if let Some(index) = self.places.get(&place) {
             return Some(*index);
         }
-        if self.rows.len() >= self.most {
+        if self.rows.len() + self.left.len() >= self.most {
             return None;
         }
         let index = u32::try_from(self.rows.len()).ok()?;
         self.mixed |= self.rows.first().is_some_and(|row| row.hour != hour);
-        let name = self.name(&key, hour);
+        let day = day_of(hour);
+        let name = self.name(&key, day);
+        let of = Arc::new(DayRow { key, day, name });
         let (first, last) = (Timestamp::MIN, Timestamp::MIN);
-        self.rows.push(Row { key, hour, name, counts: Counts::default(), first, last, touched: false });
+        self.rows.push(Row { of, hour, counts: Counts::default(), first, last, touched: false });
         self.places.insert(place, index);
         Some(index)
     }
 
-    fn name(&self, key: &EdgeKey, hour: Hour) -> u64 {
+    fn name(&self, key: &EdgeKey, day: Date) -> u64 {
         let mut hasher = self.names.build_hasher();
         key.hash(&mut hasher);
-        day_of(hour).hash(&mut hasher);
-        hasher.finish().max(1)
+        day.hash(&mut hasher);
+        hasher.finish()
     }
 
     /// The identity of a process; `None` if there is no room for another one.
@@ -226,12 +271,14 @@ impl Rows {
 
     /// Takes what came together.
     pub(super) fn drain(&mut self) -> Drained {
-        let mut drained = Drained::new(self.touched.len(), self.mixed);
+        let several = self.mixed || self.left.len() > 0;
+        let mut drained = Drained::new(self.touched.len() + self.left.len(), several);
         for index in self.touched.drain(..) {
             let Some(row) = self.rows.get_mut(index as usize) else { continue };
             row.touched = false;
             drained.take(row);
         }
+        self.left.drain().for_each(|(row, left)| drained.take_left(&row, left));
         self.trim();
         drained
     }
@@ -256,6 +303,7 @@ impl Rows {
         self.places.clear();
         self.rows.clear();
         self.mixed = false;
+        self.generation = self.generation.wrapping_add(1);
     }
 }
 

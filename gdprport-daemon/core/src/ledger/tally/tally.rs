@@ -133,7 +133,7 @@ impl Tally {
         } else {
             open.get_mut(flow.cookie)
         };
-        let counts = &mut row.counts;
+        let Some(counts) = rows.counts(row) else { return };
         match kind {
             ChangeKind::Opened => counts.opened += 1,
             ChangeKind::Closed => counts.closed += 1,
@@ -141,11 +141,12 @@ impl Tally {
             ChangeKind::Updated | ChangeKind::PostureKnown | ChangeKind::Removed(_) => {}
         }
         let Some(standing) = standing else { return };
-        counts.flows += u64::from(standing.row != row.name);
-        standing.row = row.name;
         let (sent, received) = standing.advance(flow);
         counts.bytes_sent = counts.bytes_sent.saturating_add(sent);
         counts.bytes_received = counts.bytes_received.saturating_add(received);
+        if !rows.stand(&mut standing.place, row, now) {
+            self.lose(place, now);
+        }
     }
 
     /// Takes connections that were counted together, as they are shown. `flow`: one of them, of which counts what they have
@@ -164,7 +165,8 @@ impl Tally {
             self.lost = self.lost.saturating_add(all - 1);
             return self.lose(place, now);
         };
-        row.counts.add(&Counts { flows: counts.began(), opened, closed, failed, bytes_sent, bytes_received });
+        let flows = counts.began();
+        row.counts.add(&Counts { flows, moved: 0, opened, closed, failed, bytes_sent, bytes_received });
     }
 
     /// A flow of the table, as it is shown, still stands where it stood; to be called for each when a day begins, so that it shows in every
@@ -175,12 +177,9 @@ impl Tally {
             return;
         };
         let Some(standing) = open.get_mut(flow.cookie) else { return };
-        match rows.row(flow, (place, port), policy.as_ref(), now) {
-            Some(row) => {
-                row.counts.flows += u64::from(standing.row != row.name);
-                standing.row = row.name;
-            }
-            None => self.lose(place, now),
+        let row = rows.row(flow, (place, port), policy.as_ref(), now);
+        if !row.is_some_and(|row| rows.stand(&mut standing.place, row, now)) {
+            self.lose(place, now);
         }
     }
 

@@ -55,7 +55,8 @@ fn rules_have_what_came_by_them() {
 #[test]
 fn a_connection_is_counted_once_however_many_rows() {
     let mut early = edge(DB, "10.0.2.7/32", undecided(), PostureState::Unknown);
-    early.counts = Counts { flows: 3, opened: 3, closed: 0, failed: 0, bytes_sent: 1, bytes_received: 2 };
+    early.counts =
+        Counts { flows: 3, moved: 3, opened: 3, closed: 0, failed: 0, bytes_sent: 1, bytes_received: 2 };
     let late = edge(DB, "10.0.2.7/32", by("apps"), PostureState::Tls13);
     let records = gathered(&observed(), &numbered(vec![early, late]));
     let seen = records.activities[0].seen.as_ref().expect("something was seen");

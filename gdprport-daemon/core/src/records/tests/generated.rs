@@ -17,17 +17,17 @@ fn rows() -> impl Strategy<Value = Vec<(i64, Edge)>> {
         PostureState::Unknown,
         PostureState::NoData,
     ]);
-    let counts = (0..9_u64, 0..9_u64, 0..9_u64, 0..3_u64, 0..999_u64, any::<bool>());
+    let counts = (0..9_u64, 0..9_u64, 0..9_u64, 0..3_u64, 0..999_u64, 0..9_u64);
     let row = (port, peer, verdict, state, counts, any::<bool>(), 1..28_i8).prop_map(
-        |(port, peer, verdict, state, (flows, opened, closed, failed, bytes, all), out, day)| {
+        |(port, peer, verdict, state, (flows, opened, closed, failed, bytes, moved), out, day)| {
             let mut edge = edge(port, peer, verdict, state);
             if out {
                 edge.key.direction = Direction::Out;
                 edge.key.identity = Arc::new(Identity::UNKNOWN);
             }
-            let opened = if all { flows } else { opened.min(flows) };
+            let (opened, moved) = (opened.min(flows), moved.min(flows));
             edge.counts =
-                Counts { flows, opened, closed, failed, bytes_sent: bytes, bytes_received: bytes / 2 };
+                Counts { flows, moved, opened, closed, failed, bytes_sent: bytes, bytes_received: bytes / 2 };
             edge.day = jiff::civil::date(2026, 11, day);
             edge
         },
@@ -57,8 +57,7 @@ proptest! {
             });
             let numbers: Vec<i64> = mine.clone().map(|(number, _)| *number).collect();
             prop_assert_eq!(&all.rows.0, &numbers);
-            let counted = Counted::of(mine.clone().map(|(_, edge)| edge));
-            let flows: u64 = mine.clone().map(|(_, edge)| counted.flows(edge)).sum();
+            let flows: u64 = mine.clone().map(|(_, edge)| edge.counts.standing()).sum();
             let bytes: u64 = mine.map(|(_, edge)| edge.counts.bytes_sent + edge.counts.bytes_received).sum();
             prop_assert_eq!((all.volume.flows, all.volume.bytes()), (flows, bytes));
             prop_assert_eq!(sum(counterparts.iter().map(|other| &other.used.volume)), all.volume);

@@ -64,7 +64,7 @@ fn networks_are_judged_where_all_their_addresses_are_alike() {
 fn what_went_on_to_another_row_is_counted_once() {
     let mut began =
         edge(5432, "10.0.2.7/32", postgres(), VerdictKey::Undecided { nearest: None }, PostureState::Unknown);
-    began.counts = Counts { flows: 3, opened: 3, ..Counts::default() };
+    began.counts = Counts { flows: 3, moved: 3, opened: 3, ..Counts::default() };
     let mut went_on = edge(5432, "10.0.2.7/32", postgres(), declared("apps"), PostureState::Tls13);
     went_on.counts.opened = 0;
     let replay = of(&[began, went_on], POLICY);

@@ -66,7 +66,8 @@ fn edge(number: u16, peer: &str, identity: Identity, verdict: VerdictKey, state:
         posture: Arc::new(PostureKey { state, version: None, cipher: None, certificate_until: None }),
         policy: Some("sha256:1dc4".into()),
     };
-    let counts = Counts { flows: 3, opened: 3, closed: 3, failed: 0, bytes_sent: 10, bytes_received: 20 };
+    let counts =
+        Counts { flows: 3, moved: 0, opened: 3, closed: 3, failed: 0, bytes_sent: 10, bytes_received: 20 };
     let (first, last) = (at("2026-11-28T08:00:00Z"), at("2026-11-28T09:00:00Z"));
     Edge { day: "2026-11-28".parse().expect("a day"), key, counts, first, last }
 }

@@ -1,6 +1,7 @@
 //! Promises of the tally: sums, bounds, days, coverage.
 
 mod bounds;
+mod moved;
 mod reference;
 mod sums;
 

@@ -1,6 +1,6 @@
 //! The same sums, counted in the plainest way: everything by value, nothing bounded, nothing forgotten.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -83,6 +83,13 @@ pub(super) struct Reference {
     ended: [u64; 2],
     standing: HashMap<(u32, u64), (Date, EdgeKey)>,
     pub(super) events: [u64; 3],
+    /// How many flows left a row for good: they ended, or went on to another day. Those in `standing` come to that.
+    stayed: HashMap<(Date, EdgeKey), u64>,
+    /// Flows by day; a cookie that comes again is another flow.
+    flows: HashSet<(Date, (u32, u64), u64)>,
+    came: HashMap<(u32, u64), u64>,
+    /// Whether a flow went to a day before.
+    pub(super) went_back: bool,
 }
 
 impl Reference {
@@ -96,19 +103,8 @@ impl Reference {
     ) {
         let Change { kind, flow, .. } = change;
         let cookie = (run.0, flow.cookie);
-        if let ChangeKind::Removed(_) = kind {
-            // Nothing was counted of it: it is as unknown as one of which nothing was seen.
-            let unknown = |(bytes, from_first): &([Bytes; 2], bool)| {
-                !from_first && bytes.iter().all(|bytes| bytes.most.unwrap_or(0) == 0)
-            };
-            if self.bytes.get(&cookie).is_some_and(unknown) {
-                self.bytes.remove(&cookie);
-                self.standing.remove(&cookie);
-            }
-        }
         let Some(port) = flow.port_index.and_then(|index| ports.get(index)) else {
             if matches!(kind, ChangeKind::Closed | ChangeKind::Failed) {
-                self.standing.remove(&cookie);
                 self.end(cookie);
             }
             return;
@@ -154,8 +150,21 @@ impl Reference {
             *sum += new;
         }
         coverage[0] += opened + failed;
-        let known = if *kind == ChangeKind::Opened { None } else { self.standing.get(&cookie) };
-        counts.flows += u64::from(known != Some(&row));
+        let known = self.standing.get(&cookie);
+        if known != Some(&row) {
+            counts.flows += 1;
+            match known {
+                Some(known) if known.0 == day => {
+                    self.sums.rows.entry(known.clone()).or_default().moved += 1;
+                }
+                Some(known) => {
+                    self.went_back |= known.0 > day;
+                    *self.stayed.entry(known.clone()).or_default() += 1;
+                }
+                None => *self.came.entry(cookie).or_default() += 1,
+            }
+        }
+        self.flows.insert((day, cookie, self.came[&cookie]));
         let volume = self
             .sums
             .volume
@@ -164,15 +173,30 @@ impl Reference {
         for (sum, new) in volume.iter_mut().zip([opened + failed, added[0], added[1]]) {
             *sum += new;
         }
+        self.standing.insert(cookie, row);
         if closed + failed > 0 {
-            self.standing.remove(&cookie);
             self.end(cookie);
-        } else {
-            self.standing.insert(cookie, row);
         }
     }
 
+    /// How many flows stand in each row for good.
+    pub(super) fn stayed(&self) -> HashMap<(Date, EdgeKey), u64> {
+        let mut stayed = self.stayed.clone();
+        self.standing.values().for_each(|row| *stayed.entry(row.clone()).or_default() += 1);
+        stayed
+    }
+
+    /// How many flows there were on each day.
+    pub(super) fn by_day(&self) -> BTreeMap<Date, u64> {
+        let mut days = BTreeMap::new();
+        self.flows.iter().for_each(|(day, ..)| *days.entry(*day).or_default() += 1);
+        days
+    }
+
     fn end(&mut self, cookie: (u32, u64)) {
+        if let Some(row) = self.standing.remove(&cookie) {
+            *self.stayed.entry(row).or_default() += 1;
+        }
         if let Some((bytes, from_first)) = self.bytes.remove(&cookie) {
             for (sum, bytes) in self.ended.iter_mut().zip(bytes) {
                 *sum += bytes.counted(from_first);

@@ -1,5 +1,6 @@
 //! Whatever happens in whatever order, the batches of all runs come to what the events say.
 
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
 use gdprport_common::SocketRole;
@@ -284,6 +285,14 @@ fn play(bytes: &[u8]) {
     assert_eq!(ends, play.reference.events, "the numbers of events");
     assert_eq!([sum(|c| c.bytes_sent), sum(|c| c.bytes_received)], play.reference.bytes());
     assert_eq!(play.tally.lost(), 0);
+    let stand = play.sums.rows.iter().filter(|(_, counts)| counts.standing() > 0);
+    let stand: HashMap<_, _> = stand.map(|(row, counts)| (row.clone(), counts.standing())).collect();
+    assert_eq!(stand, play.reference.stayed(), "each flow stands where it stood last");
+    if !play.reference.went_back {
+        let mut days = BTreeMap::new();
+        stand.iter().for_each(|((day, _), flows)| *days.entry(*day).or_default() += flows);
+        assert_eq!(days, play.reference.by_day(), "each flow of a day stands in one row");
+    }
     let (sums, expected) = (play.sums.without_nothing(), play.reference.sums.without_nothing());
     for (row, counts) in &expected.rows {
         assert_eq!(sums.rows.get(row), Some(counts), "{row:?}");
