@@ -16,6 +16,7 @@ pub mod counters;
 pub mod daemon;
 pub mod deliver;
 pub mod event;
+pub mod import;
 pub mod journal;
 pub mod ledger;
 pub mod log;

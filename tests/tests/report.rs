@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use gdprport_tests::child::Place;
 use gdprport_tests::client::run;
 use gdprport_tests::daemon::{Daemon, program};
+use gdprport_tests::import::import;
 use gdprport_tests::ledger::count;
 use gdprport_tests::need;
 use gdprport_tests::policy::open;
@@ -78,7 +79,7 @@ fn what_is_declared_stands_beside_what_was_seen() {
     // What is there is ours, so it is written again.
     let output = words("de");
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(read(&out, "index.html").contains("nicht erklärt"));
+    assert!(read(&out, "index.html").contains("nicht deklariert"));
     daemon.stop();
 }
 
@@ -104,6 +105,61 @@ mod host_only {
         assert!(!page.contains("networks only"), "{page}");
     }
 
+    /// With words that an attacker would choose, and with traffic of a real server.
+    #[test]
+    fn other_tools_read_a_record_whatever_is_in_it() {
+        let postgres = need!(Postgres::start());
+        let port = postgres.server.port.number();
+        let record = r#"record = { purpose = "=cmd|' /C calc'!A0", basis = "Art. 6(1)(b)", subjects = ["customers", "--- !!python/object:os.system"], data = ["user.contact.email", "<script>alert(1)</script>", "&x *x"], recipients = ["a\",b;c", "@SUM(A1)"], transfers = [], retention = "2027-01-31", owner = "{{7*7}}" }"#;
+        let daemon = Daemon::beside(port, open(port).key(record).alone());
+        run(postgres.client("127.0.0.1", Postgres::PORT_QUERY), Place::default());
+        wait::until("the ledger has both ends", || {
+            let closed = "SELECT sum(closed) FROM edge e JOIN port p ON p.id = e.port WHERE p.number";
+            count(daemon.ledger(), &format!("{closed} = {port}")) == 2
+        });
+        let (dir, policy) = (TempDir::new(), daemon.policy());
+        let out = dir.join("record");
+        let words = ["report", "--any-owner", "--policy", path(&policy), "--ledger", path(daemon.ledger())];
+        let with = |more: &[&str]| {
+            let output = gdprport(&[&words[..], &["--out", path(&out)], more].concat());
+            assert!(output.status.success(), "{}", text(&output.stderr));
+        };
+        with(&["--format", "fides,dpv"]);
+        let taxonomy = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../gdprport-daemon/src/report/exchange/fideslang.txt");
+        let read = need!(import(&out, &taxonomy));
+        assert_eq!(read["missing"], serde_json::json!([]), "every key is defined");
+        assert_eq!(read["taxonomy_differs"], serde_json::json!([]));
+        assert_eq!(read["own"]["data_use"], serde_json::json!(["=cmd|' /C calc'!A0"]));
+        assert_eq!(read["purposes"], serde_json::json!(["=cmd|' /C calc'!A0"]));
+        assert_eq!(read["observed_in_plain"], false, "what is declared stands alone");
+        let systems = read["systems"].as_object().expect("systems");
+        let system =
+            systems.values().find(|system| system["privacy_declarations"][0].is_object()).expect("declared");
+        let declared = &system["privacy_declarations"][0];
+        assert_eq!(declared["legal_basis_for_processing"], "Contract", "{declared}");
+        assert_eq!(declared["data_subjects"][0], "customer", "{declared}");
+        assert_eq!(declared["data_categories"][0], "user.contact.email", "{declared}");
+        assert_eq!(declared["retention_period"], "2027-01-31", "a text stays one: {declared}");
+        assert_eq!(system["does_international_transfers"], false, "declared to be none");
+        assert!(declared.get("processes_special_category_data").is_none(), "not declared: {declared}");
+        assert_eq!(system["meta"]["gdprport"]["observed"]["connections"], 2, "{system}");
+        let graphs = read["graphs"].as_object().expect("graphs");
+        assert!(
+            graphs.iter().any(|(name, size)| name.ends_with(":observed") && size.as_u64() > Some(10)),
+            "{graphs:?}"
+        );
+        let rows = read["sheet"].as_array().expect("rows");
+        let width = |row: &Value| row.as_array().map(Vec::len);
+        assert!(rows.len() >= 2 && rows.iter().all(|row| width(row) == width(&rows[0])), "{rows:?}");
+        let formula = |cell: &Value| cell.as_str().is_some_and(|cell| cell.starts_with(['=', '+', '-', '@']));
+        assert!(!rows.iter().flat_map(|row| row.as_array().expect("cells")).any(formula), "{rows:?}");
+        // Without the option they would be of an earlier day.
+        with(&[]);
+        assert!(!out.join("record.fides.yml").exists() && !out.join("record.jsonld").exists());
+        daemon.stop();
+    }
+
     #[test]
     fn a_mistake_is_said_and_nothing_is_written() {
         let dir = TempDir::new();
@@ -126,6 +182,8 @@ mod host_only {
             (&["report", "--out", new, "--since", "2099-01-01"], 1, "has not come yet"),
             (&["report"], 2, "--out"),
             (&["report", "--out", new, "--lang", "nl"], 2, "nl"),
+            (&["report", "--out", new, "--format", "xlsx"], 2, "fides, dpv"),
+            (&["report", "--out", new, "--self", "--format", "dpv"], 2, "--self"),
         ] {
             let output = gdprport(words);
             let stderr = text(&output.stderr);

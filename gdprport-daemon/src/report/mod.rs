@@ -1,9 +1,10 @@
 //! For readers elsewhere: an audit as Markdown for people and SARIF for tools that collect findings, and the record of processing
-//! activities as a page and a sheet.
+//! activities as a page, a sheet, and in forms that other tools import.
 //!
 //! Belongs here: rendering, purely. What is found is `gdprport_core::audit`'s, what is recorded `gdprport_core::records`'s, tables on
 //! a terminal are `ui`'s.
 
+mod exchange;
 mod markdown;
 mod record;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod svg;
 mod tests;
 mod words;
 
+pub(crate) use exchange::{dpv, fides};
 pub(crate) use markdown::markdown;
 pub(crate) use record::{html, markdown as record_markdown, own_page, page, sheet};
 pub(crate) use sarif::sarif;

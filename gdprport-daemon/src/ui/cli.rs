@@ -28,7 +28,7 @@ pub(super) use flows::FlowsArgs;
 pub(super) use init::InitArgs;
 pub(super) use learn::{DiffArgs, LearnArgs, ReplayArgs};
 use period::watch_period;
-pub(super) use report::ReportArgs;
+pub(super) use report::{Form, ReportArgs};
 pub(super) use since::Since;
 
 /// Watches the TCP ports through which personal data travels, and proves what it saw.

@@ -19,6 +19,11 @@ const PACKAGES: &[&str] = &[
     "sigma-cli==3.1.0",
     // A collector of OpenTelemetry, in Rust.
     "rotel==0.0.1a15",
+    // Models of a manifest of Fides, with the default taxonomy.
+    "fideslang==3.1.4",
+    // Reads and expands JSON-LD; the second one also reads it into graphs.
+    "PyLD==3.3.0",
+    "rdflib==7.6.0",
 ];
 
 /// Where they are: `bin/` of it has the interpreter and the programs.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::seen::SeenService;
 use super::text::BLANK;
-use crate::figures::counted;
+use crate::figures::{counted, thousands};
 use crate::model::{PostureState, TlsVersion};
 
 /// What is written of `tls`.
@@ -54,13 +54,13 @@ pub(super) fn advice(service: &SeenService, local: bool) -> Advice {
             assignment: if newer { r#"tls = { min = "1.3" }"# } else { r#"tls = { min = "1.2" }"# },
             demanded: true,
             why: format!(
-                "the policy of then demanded it, and not all of the {} seen met it: those stay violations",
+                "the policy of then demanded TLS, and not all of the {} seen met that: those stay violations",
                 counted(tls + weak + unknown, "connection")
             ),
         };
     }
     if weak > 0 {
-        let kinds: Vec<_> = weaker.iter().map(|(what, n)| format!("{n} {what}")).collect();
+        let kinds: Vec<_> = weaker.iter().map(|(what, n)| format!("{} {what}", thousands(*n))).collect();
         let of = counted(tls + weak + unknown, "connection");
         let kinds = kinds.join(", ");
         let seen = format!("{BLANK} not demanded, because not all of the {of} seen were TLS ({kinds})");
@@ -100,7 +100,7 @@ pub(super) fn advice(service: &SeenService, local: bool) -> Advice {
             format!(
                 "{BLANK} met by all {} whose encryption was seen. {} more began before, and would be undecided:",
                 counted(tls, "connection"),
-                unknown
+                thousands(unknown)
             ),
         ),
     }

@@ -43,11 +43,16 @@ pub fn gather(
     country: &dyn Fn(&IpNet) -> Option<Arc<str>>,
 ) -> Records {
     let (observed, rows) = past.map_or((None, &[][..]), |past| (Some(past.observed), past.rows));
-    let mut of: HashMap<Of, Vec<&(i64, Edge)>, foldhash::fast::RandomState> = HashMap::default();
+    // In order: a service may have been seen under one name both declared and not, and which comes first must not be chance.
+    let mut of: BTreeMap<Of, Vec<&(i64, Edge)>> = BTreeMap::new();
     for row in rows {
         of.entry(Of::port(&row.1.key.port)).or_default().push(row);
     }
-    let period = Period { observed, length_s: seconds(&about) };
+    let mut coverage: HashMap<Of, Vec<&CoverageHour>, foldhash::fast::RandomState> = HashMap::default();
+    for hour in observed.map_or(&[][..], |observed| &observed.coverage) {
+        coverage.entry(Of::port(&hour.port)).or_default().push(hour);
+    }
+    let period = Period { coverage, length_s: seconds(&about) };
     let ports = policy.map_or(&[][..], |policy| &policy.ports);
     let mut activities = Vec::with_capacity(ports.len());
     for port in ports {
@@ -143,7 +148,8 @@ fn seen(
 
 /// What was watched when.
 struct Period<'a> {
-    observed: Option<&'a Observed>,
+    /// The hours of each activity: looked up, not searched, as there may be thousands of ports and of hours.
+    coverage: HashMap<Of, Vec<&'a CoverageHour>, foldhash::fast::RandomState>,
     length_s: u64,
 }
 
@@ -153,8 +159,7 @@ impl Period<'_> {
     fn coverage(&self, of: &Of) -> CoverageOf {
         let mut hours: BTreeMap<jiff::Timestamp, u64> = BTreeMap::new();
         let mut lost: u64 = 0;
-        let all: &[CoverageHour] = self.observed.map_or(&[], |observed| &observed.coverage);
-        for hour in all.iter().filter(|hour| Of::port(&hour.port) == *of) {
+        for hour in self.coverage.get(of).into_iter().flatten() {
             let watched = hours.entry(hour.hour).or_default();
             *watched = (*watched).max(u64::from(hour.watched_s.min(3_600)));
             lost = lost.saturating_add(hour.lost);

@@ -1,6 +1,6 @@
 //! What is computed of a record.
 
-use super::model::{Activity, Capacity, Posed, Shares};
+use super::model::{Activity, Capacity, Posed, Rows, Shares};
 use crate::model::PostureState;
 
 impl Activity {
@@ -26,6 +26,21 @@ impl Activity {
                 keys.into_iter().filter_map(|(key, missing)| missing.then_some(key)).collect()
             }
         }
+    }
+}
+
+impl Rows {
+    /// Their numbers as ranges, each with its first and its last.
+    #[must_use]
+    pub fn ranges(&self) -> Vec<(i64, i64)> {
+        let mut ranges: Vec<(i64, i64)> = Vec::new();
+        for number in &self.0 {
+            match ranges.last_mut() {
+                Some(last) if last.1.checked_add(1) == Some(*number) => last.1 = *number,
+                _ => ranges.push((*number, *number)),
+            }
+        }
+        ranges
     }
 }
 

@@ -16,6 +16,8 @@ use super::error::{ReadError, Why};
 
 /// A question takes no longer: a reader that holds a transaction keeps the daemon from emptying its log.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same of a ledger that nobody writes: there is no log to empty.
+const PATIENCE_STILL: Duration = Duration::from_secs(300);
 /// How long a reader waits for a moment in which nobody holds the database for itself.
 const BUSY: Duration = Duration::from_secs(2);
 /// Instructions of SQLite's between two looks at the clock: some hundred microseconds.
@@ -123,7 +125,8 @@ impl Reader {
     }
 
     fn ask_with<T>(&self, question: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Why> {
-        self.clock.start(PATIENCE);
+        let patience = if self.still.is_some() { PATIENCE_STILL } else { PATIENCE };
+        self.clock.start(patience);
         let answer = self.connection.unchecked_transaction().and_then(|transaction| question(&transaction));
         if let Some(still) = &self.still {
             // What was read without locks counts only if nobody wrote meanwhile.
@@ -131,7 +134,7 @@ impl Reader {
                 return Err(Why::Changed);
             }
         }
-        answer.map_err(|error| Why::of(&error, PATIENCE.as_secs()))
+        answer.map_err(|error| Why::of(&error, patience.as_secs()))
     }
 
     /// An error of this ledger.

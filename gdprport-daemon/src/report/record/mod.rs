@@ -11,7 +11,7 @@ mod markdown;
 mod own;
 mod page;
 #[cfg(test)]
-mod samples;
+pub(super) mod samples;
 mod sheet;
 #[cfg(test)]
 mod tests;

@@ -106,15 +106,8 @@ pub(crate) struct Behind {
 
 impl Behind {
     fn of(rows: &Rows, lang: Lang) -> Option<Self> {
-        let numbers = &rows.0;
-        let (first, _) = numbers.split_first()?;
-        let mut ranges: Vec<(i64, i64)> = vec![(*first, *first)];
-        for number in &numbers[1..] {
-            match ranges.last_mut() {
-                Some(last) if last.1.checked_add(1) == Some(*number) => last.1 = *number,
-                _ => ranges.push((*number, *number)),
-            }
-        }
+        let ranges = rows.ranges();
+        ranges.first()?;
         let mut texts: Vec<String> = ranges
             .iter()
             .take(RANGES)
@@ -123,7 +116,7 @@ impl Behind {
         if ranges.len() > RANGES {
             texts.push(format!("… (+{}, record.json)", ranges.len() - RANGES));
         }
-        let count = lang.count(numbers.len() as u64);
+        let count = lang.count(rows.0.len() as u64);
         Some(Self { count: fill(lang.words().rows_of, &[&count]), numbers: texts.join(", ") })
     }
 }

@@ -88,6 +88,81 @@ mod tests {
         }
     }
 
+    /// Words that are the same in English.
+    const SAME: &[&str] = &[
+        "version",
+        "contact",
+        "ports",
+        "direction",
+        "unit",
+        "container",
+        "volume",
+        "controller_name",
+        "outcome_violation",
+    ];
+
+    /// Words that no text of another language has.
+    const ENGLISH: &[&str] = &[
+        "the", "of", "and", "is", "are", "were", "not", "by", "with", "from", "to", "which", "that",
+        "nothing", "seen", "declared", "observed", "none", "any", "this", "other", "process", "rules",
+        "missing",
+    ];
+
+    #[test]
+    fn nothing_is_left_in_english() {
+        let english = Lang::En.words().all();
+        for lang in [Lang::De, Lang::Fr] {
+            for ((name, word), (_, original)) in lang.words().all().into_iter().zip(&english) {
+                assert!(word != *original || SAME.contains(&name), "{lang:?} {name}: {word}");
+                // Commands and file names stay as they are.
+                let words = word.split(|c: char| !c.is_alphabetic()).map(str::to_lowercase);
+                let left: Vec<String> = words.filter(|word| ENGLISH.contains(&word.as_str())).collect();
+                assert!(left.is_empty(), "{lang:?} {name}: {left:?} in {word}");
+            }
+        }
+    }
+
+    /// The words of the law's own versions in these languages (Art. 4, 26, 27, 30, 35, 37).
+    #[test]
+    fn the_law_is_quoted_in_its_own_words() {
+        let (de, fr) = (Lang::De.words(), Lang::Fr.words());
+        for (word, part) in [
+            (de.title, "Verzeichnis von Verarbeitungstätigkeiten"),
+            (de.controller, "Verantwortlicher"),
+            (de.as_processor, "Auftragsverarbeiter"),
+            (de.joint, "Gemeinsam Verantwortliche"),
+            (de.dpo, "Datenschutzbeauftragter"),
+            (de.subjects, "Betroffene Personen"),
+            (de.categories_of_processing, "Kategorien von Verarbeitungen"),
+            (de.transfers, "Drittländer"),
+            (de.safeguards, "Garantien"),
+            (de.measures, "Technische und organisatorische Maßnahmen"),
+            (de.dpia, "Datenschutz-Folgenabschätzung"),
+            (fr.title, "Registre des activités de traitement"),
+            (fr.controller, "Responsable du traitement"),
+            (fr.as_processor, "sous-traitant"),
+            (fr.joint, "Responsables conjoints du traitement"),
+            (fr.dpo, "Délégué à la protection des données"),
+            (fr.data, "Données à caractère personnel"),
+            (fr.subjects, "Personnes concernées"),
+            (fr.transfers, "pays tiers"),
+            (fr.safeguards, "Garanties"),
+            (fr.dpia, "Analyse d'impact relative à la protection des données"),
+        ] {
+            assert!(word.contains(part), "{word}: {part}");
+        }
+    }
+
+    /// A line never begins with a colon.
+    #[test]
+    fn french_has_spaces_that_do_not_break() {
+        for (name, word) in Lang::Fr.words().all() {
+            for sign in [" :", " ;", " ?", " !"] {
+                assert!(!word.contains(sign), "{name}: {word}");
+            }
+        }
+    }
+
     #[test]
     fn values_stand_in_their_order() {
         assert_eq!(fill("{} of {}", &["1", "{}"]), "1 of {}");

@@ -13,6 +13,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   sudo gdprport report --out record              the last 90 days
   sudo gdprport report --out record --lang de --since 2026-01-01
+  sudo gdprport report --out record --format fides,dpv
   sudo gdprport report --out own --self          what gdprport itself processes
 
 Writes index.html (one file, no script, nothing is loaded), record.md, record.csv
@@ -34,6 +35,9 @@ pub(in crate::ui) struct ReportArgs {
     /// The language: en, de or fr.
     #[arg(long, value_name = "LANGUAGE", hide_possible_values = true, default_value = "en")]
     pub(in crate::ui) lang: Language,
+    /// A form for another tool, besides: fides (record.fides.yml) or dpv (record.jsonld); several with commas.
+    #[arg(long, value_name = "FORM", value_delimiter = ',', conflicts_with = "own")]
+    pub(in crate::ui) format: Vec<Form>,
     /// Policy file to show instead of those in /etc/gdprport; may be given several times.
     #[arg(long, value_name = "FILE")]
     pub(in crate::ui) policy: Vec<PathBuf>,
@@ -52,6 +56,25 @@ pub(in crate::ui) struct ReportArgs {
     /// The configuration that --self describes.
     #[arg(long, value_name = "FILE", default_value = Config::PLACE, requires = "own")]
     pub(in crate::ui) config: PathBuf,
+}
+
+/// A form of the record that other tools import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::ui) enum Form {
+    /// A manifest of Fides (Fideslang 3.1).
+    Fides,
+    /// Linked data (JSON-LD) by DPCat and the Data Privacy Vocabulary.
+    Dpv,
+}
+
+impl Form {
+    /// Its file.
+    pub(in crate::ui) const fn file(self) -> &'static str {
+        match self {
+            Self::Fides => "record.fides.yml",
+            Self::Dpv => "record.jsonld",
+        }
+    }
 }
 
 /// A language of reports.

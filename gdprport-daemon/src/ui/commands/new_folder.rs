@@ -68,12 +68,19 @@ fn is_ours(dir: &Path) -> bool {
     fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes)).is_ok() && bytes == begin.as_bytes()
 }
 
-/// Writes the files, the first one first.
+/// Writes the files, the first one first. Files of these names that are not among them go, if the directory was ours: what an earlier
+/// run left would be taken for this one's.
 ///
 /// # Errors
 /// If the directory cannot be made or a file not be written. Files before that are whole.
-pub(super) fn write(dir: &Path, files: &[(&str, String)], force: bool) -> Result<(), FolderError> {
+pub(super) fn write(
+    dir: &Path,
+    files: &[(&str, String)],
+    names: &[&str],
+    force: bool,
+) -> Result<(), FolderError> {
     examine(dir, force)?;
+    let was_ours = is_ours(dir);
     match DirBuilder::new().mode(MODE).create(dir) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             return Err(FolderError::Use { path: dir.to_owned(), source: error });
@@ -82,6 +89,15 @@ pub(super) fn write(dir: &Path, files: &[(&str, String)], force: bool) -> Result
     }
     for (name, text) in files {
         write_private(&dir.join(name), text.as_bytes())?;
+    }
+    let of_before = names.iter().filter(|name| was_ours && files.iter().all(|(written, _)| written != *name));
+    for name in of_before {
+        match fs::remove_file(dir.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(FolderError::Use { path: dir.to_owned(), source: error });
+            }
+            _ => {}
+        }
     }
     Ok(())
 }
@@ -98,20 +114,27 @@ mod tests {
         let of = |name: &str| dir.path().join(name);
         let files = |text: &str| vec![(MARK.0, format!("{}{text}\"", MARK.1)), ("a.md", text.to_owned())];
         let read = |path: &Path| fs::read_to_string(path).expect("it is there");
-        write(&of("new"), &files("one"), false).expect("it is new");
-        write(&of("new"), &files("two"), false).expect("it is ours");
+        write(&of("new"), &files("one"), &[], false).expect("it is new");
+        write(&of("new"), &files("two"), &[], false).expect("it is ours");
         assert_eq!(read(&of("new/a.md")), "two");
+        fs::write(of("new/b.md"), "notes").expect("writable");
+        write(&of("new"), &files("two")[..1], &["a.md"], false).expect("it is ours");
+        assert!(!of("new/a.md").exists(), "it would be taken for this one's");
+        assert_eq!(read(&of("new/b.md")), "notes");
+        write(&of("new"), &files("two"), &["a.md"], false).expect("it is ours");
         let mode = fs::metadata(of("new/a.md")).expect("it is there").permissions().mode();
         assert_eq!(mode & 0o027, 0, "it names addresses and accounts: {mode:o}");
         fs::create_dir(of("other")).expect("it is new");
-        write(&of("other"), &[], false).expect("it is empty");
+        write(&of("other"), &[], &[], false).expect("it is empty");
         fs::write(of("other/thesis.txt"), "x").expect("writable");
-        let refused = write(&of("other"), &files("one"), false).expect_err("it is not ours");
+        let refused = write(&of("other"), &files("one"), &[], false).expect_err("it is not ours");
         assert!(matches!(refused, FolderError::NotOurs(_)) && refused.to_string().contains("--force"));
-        write(&of("other"), &files("one"), true).expect("it is forced");
+        fs::write(of("other/b.md"), "notes").expect("writable");
+        write(&of("other"), &files("one"), &["b.md"], true).expect("it is forced");
+        assert_eq!(read(&of("other/b.md")), "notes", "it was not ours");
         assert_eq!(read(&of("other/thesis.txt")), "x");
-        let refused = write(&of("other/thesis.txt"), &files("one"), true).expect_err("it is a file");
+        let refused = write(&of("other/thesis.txt"), &files("one"), &[], true).expect_err("it is a file");
         assert!(matches!(refused, FolderError::NoDirectory(_)), "{refused}");
-        assert!(matches!(write(&of("no/where"), &files("one"), false), Err(FolderError::Use { .. })));
+        assert!(matches!(write(&of("no/where"), &files("one"), &[], false), Err(FolderError::Use { .. })));
     }
 }

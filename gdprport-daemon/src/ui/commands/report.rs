@@ -6,7 +6,7 @@ use gdprport_core::records::{Document, KeptFor, Own, ShownAs};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::cli::{Color, ReportArgs};
+use super::super::cli::{Color, Form, ReportArgs};
 use super::super::exit::Exit;
 use super::super::format::{clean, counted};
 use super::super::screen::Output;
@@ -16,6 +16,15 @@ use super::scan::warning;
 use super::waiting::shown_while;
 use crate::app::{self, Config, Recorded, Subject, Trust, Written};
 use crate::report::{self, Lang};
+
+/// The sheet.
+const SHEET: &str = "record.csv";
+
+/// Forms for other tools, in the order in which they are written.
+const FORMS: [Form; 2] = [Form::Fides, Form::Dpv];
+
+/// Files that not every record has.
+const NOT_ALWAYS: [&str; 3] = [SHEET, Form::Fides.file(), Form::Dpv.file()];
 
 /// What `report --json` prints.
 #[derive(Debug, Serialize)]
@@ -52,11 +61,12 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
     if asks_for_countries {
         warning(color, "controller.countries: this version does not look up countries yet");
     }
-    let records = shown_while("reading the ledger", || {
+    let records = shown_while("reading the ledger", || -> anyhow::Result<_> {
         let past = match open_ledger(args.ledger.as_deref()) {
-            Ok(reader) => Recorded::read(&reader, since, now).map_err(|error| error.to_string()),
+            // Half an answer is none: a record of it would say that nothing was observed.
+            Ok(reader) => Ok(Recorded::read(&reader, since, now)?),
             // A ledger that somebody names is one that has to be there.
-            Err(error) if args.ledger.is_some() || error.is_wrong_usage() => return Err(error),
+            Err(error) if args.ledger.is_some() || error.is_wrong_usage() => return Err(error.into()),
             Err(error) => Err(error.to_string()),
         };
         Ok(app::records(&written, past, since, now))
@@ -65,13 +75,20 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
         warning(color, &format!("nothing was observed: {why}"));
     }
     let page = report::page(&records, lang);
-    let files = [
+    let mut files = vec![
         (MARK.0, pretty(&Document::of(&records))?),
-        ("record.csv", report::sheet(&records, lang)),
+        (SHEET, report::sheet(&records, lang)),
         ("record.md", report::record_markdown(&page)),
         ("index.html", report::html(&page)),
     ];
-    write(&args.out, &files, args.force)?;
+    for form in FORMS.into_iter().filter(|form| args.format.contains(form)) {
+        let text = match form {
+            Form::Fides => report::fides(&records),
+            Form::Dpv => report::dpv(&records, lang)?,
+        };
+        files.push((form.file(), text));
+    }
+    write(&args.out, &files, &NOT_ALWAYS, args.force)?;
     let (activities, undeclared) = (records.activities.len(), records.undeclared.len());
     if json {
         out.value(&Report {
@@ -134,7 +151,7 @@ fn own(
         ("record.md", report::record_markdown(&page)),
         ("index.html", report::html(&page)),
     ];
-    write(&args.out, &files, args.force)?;
+    write(&args.out, &files, &NOT_ALWAYS, args.force)?;
     let files: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
     if json {
         out.value(&Report { directory: &args.out, files, activities: 1, undeclared: 0, no_ledger: None })?;

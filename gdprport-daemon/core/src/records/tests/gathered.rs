@@ -33,6 +33,25 @@ fn what_was_undeclared_then_is_not_declared_now() {
     assert!(records.undeclared.iter().all(|activity| !activity.is_declared && activity.declared.is_none()));
 }
 
+/// Under one name a service may have been declared once, and seen without a declaration before: two, in one order.
+#[test]
+fn services_of_one_name_come_in_one_order() {
+    let rows = numbered(vec![
+        edge(("redis", 6379, true), "10.0.2.7/32", by("apps"), PostureState::Plaintext),
+        edge(("redis", 6379, false), "10.0.2.8/32", violation(), PostureState::Plaintext),
+    ]);
+    for _ in 0..16 {
+        let records = gathered(&observed(), &rows);
+        let ends: Vec<String> = records
+            .undeclared
+            .iter()
+            .flat_map(|activity| &activity.seen.as_ref().expect("seen").counterparts)
+            .map(|other| other.at.net.addr().to_string())
+            .collect();
+        assert_eq!(ends, ["10.0.2.8", "10.0.2.7"], "not declared first");
+    }
+}
+
 #[test]
 fn rules_have_what_came_by_them() {
     let rows = numbered(vec![
