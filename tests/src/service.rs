@@ -61,7 +61,16 @@ pub fn property_of(unit: &str, name: &str) -> String {
     output_of(&["systemctl", "show", "-P", name, unit]).trim().to_owned()
 }
 
-/// The installed services, which are stopped on drop.
+/// What the services write, and what a test adds to their units.
+const STATE: [&str; 5] = [
+    "/etc/gdprport",
+    "/var/log/gdprport",
+    "/var/lib/gdprport",
+    "/var/lib/gdprport-deliver",
+    "/run/systemd/system/gdprport.service.d",
+];
+
+/// The installed services. On drop they are stopped, and what they wrote is removed: the next test of the machine has its own.
 #[derive(Debug)]
 pub struct Installed(());
 
@@ -74,6 +83,7 @@ impl Installed {
     pub fn new(policy: &str) -> Self {
         let first = fs::read_to_string("/proc/1/comm").unwrap_or_default();
         assert_eq!(first.trim(), "systemd", "run with --systemd");
+        remove();
         let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging");
         for (from, to, mode) in [
             (program(), "/usr/bin/gdprport", 0o755),
@@ -99,6 +109,16 @@ impl Installed {
 
 impl Drop for Installed {
     fn drop(&mut self) {
-        let _ = Command::new("systemctl").args(["stop", DELIVER, SENSOR]).status();
+        remove();
     }
+}
+
+fn remove() {
+    let systemctl = |words: &[&str]| drop(Command::new("systemctl").args(words).output());
+    systemctl(&["stop", DELIVER, SENSOR]);
+    for place in STATE {
+        let _ = fs::remove_dir_all(place);
+    }
+    systemctl(&["reset-failed", DELIVER, SENSOR]);
+    systemctl(&["daemon-reload"]);
 }
