@@ -267,6 +267,7 @@ fn closes() -> impl FnMut(u64) -> FlowEvent {
             verdict: Shared::clone(&verdict),
             accepted: None,
             overload: None,
+            volume: None,
             policy: policy.clone(),
         }
     }

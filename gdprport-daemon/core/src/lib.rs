@@ -33,4 +33,5 @@ pub mod shared;
 pub mod suppress;
 pub mod text;
 pub mod verdict;
+pub mod volume;
 pub mod written;

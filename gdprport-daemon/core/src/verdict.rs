@@ -35,6 +35,8 @@ pub enum ReasonId {
     NotTls,
     /// The rule that would have allowed it is past its `until`.
     RuleExpired,
+    /// A rule allows it, and has moved more than its `volume` in the window that goes on.
+    VolumeExceeded,
     /// The listener is bound to an address that `listen` does not name.
     ExposedListener,
     /// A listener on a port that is not declared to be served here.
@@ -56,13 +58,14 @@ impl ReasonId {
             Self::TlsRefused => "tls-refused",
             Self::NotTls => "not-tls",
             Self::RuleExpired => "rule-expired",
+            Self::VolumeExceeded => "volume-exceeded",
             Self::ExposedListener => "exposed-listener",
             Self::UndeclaredListener => "undeclared-listener",
         }
     }
 
     /// All, in their order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::UndeclaredPort,
         Self::UndeclaredPeer,
         Self::UndeclaredProcess,
@@ -73,6 +76,7 @@ impl ReasonId {
         Self::TlsRefused,
         Self::NotTls,
         Self::RuleExpired,
+        Self::VolumeExceeded,
         Self::ExposedListener,
         Self::UndeclaredListener,
     ];
@@ -155,7 +159,7 @@ pub struct Nearest {
     pub role: Arc<str>,
     /// The keys that failed: `direction`, `peers`, `exe`, `user`, `group`, `unit`, `container`, `image`, `label`, `pod`,
     /// `namespace`, `workload`, `stated_by` (whose word about the container the rule does not take, also where it does not
-    /// name the key), `cgroup`, `until`, and `tls`, which is its port's.
+    /// name the key), `cgroup`, `until`, `volume`, and `tls`, which is its port's.
     pub failed: Vec<String>,
 }
 

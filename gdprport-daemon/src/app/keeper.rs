@@ -4,11 +4,13 @@
 //! database (`ledger`).
 
 use std::sync::Arc;
+use std::sync::mpsc::{self, TryRecvError};
 use std::time::{Duration, Instant};
 
 use gdprport_core::audit::{Finding, FindingChange, Judged};
 use gdprport_core::ledger::{Batch, Entry, RunEnd, Tally, TallyLimits};
 use gdprport_core::policy::Source;
+use gdprport_core::volume::Known;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -33,7 +35,12 @@ pub(super) struct Keeper {
     watched: Instant,
     /// The day of the last call, in UTC.
     day: Date,
+    /// Where the ledger answers what rules with a volume have moved before; `None`: nothing is asked.
+    asked: Option<mpsc::Receiver<Answered>>,
 }
+
+/// What rules have moved, and since when the ledger has something to say; or why that is not known.
+type Answered = Result<(Vec<Known>, Option<Timestamp>), String>;
 
 impl Keeper {
     /// Begins to count: the run, and the policy that it begins with.
@@ -59,7 +66,7 @@ impl Keeper {
             tally.enter(Entry::Policy { digest, sources, at });
             monitor.count_into(tally);
         }
-        Self { ledger, pending: None, watched: Instant::now(), day: day_of(at) }
+        Self { ledger, pending: None, watched: Instant::now(), day: day_of(at), asked: None }
     }
 
     /// To be called every second: counts the second, shows what is open in a day that begins, and hands over what came
@@ -71,8 +78,31 @@ impl Keeper {
         if std::mem::replace(&mut self.day, day) != day {
             monitor.day_begins(now);
         }
-        if let Some(tally) = &mut monitor.tally {
-            self.hand_over(tally, false, now);
+        let Some(tally) = &mut monitor.tally else { return };
+        let stands_there = self.hand_over(tally, false, now);
+        self.volumes(stands_there, monitor, now);
+    }
+
+    /// Takes what the ledger has answered of rules with a volume, and asks it of those of which it may know something: once all that
+    /// was counted so far was handed over.
+    fn volumes<K: TaskLookup>(&mut self, handed_over: bool, monitor: &mut Monitor<K>, now: Timestamp) {
+        if let Some(asked) = &self.asked {
+            match asked.try_recv() {
+                Ok(Ok((known, begin))) => monitor.add_volumes(&known, begin.unwrap_or(now), now),
+                Ok(Err(why)) => {
+                    tracing::warn!(why, "what rules with a volume moved before now is not known");
+                }
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {}
+            }
+            self.asked = None;
+        }
+        let (Some(ledger), Some(volumes)) = (&self.ledger, &mut monitor.volumes) else { return };
+        if handed_over && volumes.wants() {
+            let (to, asked) = mpsc::channel();
+            // Nobody waits for it any more if the daemon ends.
+            ledger.ask_volumes(volumes.wanted(), move |known| drop(to.send(known)));
+            self.asked = Some(asked);
         }
     }
 

@@ -21,12 +21,15 @@ use super::translations::Translations;
 use crate::control::api::{
     ControlStatus, CoverageStatus, ExplainQuery, ExplainReply, ExplainedFlow, FlowQuery, FlowRow, FlowsReply,
     Hook, HookState, Kernel, Memory, Pins, PolicySource, PolicyStatus, PortStatus, RingStatus, SinkStatus,
-    SpoolStatus, Status, Unresolved, VerdictRow,
+    SpoolStatus, Status, Unresolved, VerdictRow, VolumeStatus,
 };
 use crate::host::probes::catalog::Need;
 use crate::host::probes::{HookRuns, HookStatus, PinsOutcome, Probes};
 use crate::host::usage;
 use crate::sink::{SinkStats, Spooled};
+
+/// Rules with a volume that a status lists.
+const VOLUMES: usize = 100;
 
 /// What the replies are made from.
 pub(super) struct Sources<'a> {
@@ -60,6 +63,7 @@ impl Sources<'_> {
             pins: pins(monitor),
             policy: policy_status(monitor, policy, now),
             ports: ports(monitor),
+            volumes: volumes(monitor),
             coverage: CoverageStatus {
                 ring: ring(probes),
                 ..snapshot.status(coverage.since(), now, coverage.last_loss())
@@ -144,6 +148,10 @@ impl Sources<'_> {
         let explained = found.into_iter().filter_map(|flow| {
             let port = monitor.publisher.port(flow.port_index?)?.port;
             let explanation = monitor.active_policy.explain(&flow.facts(), now);
+            let volumes = monitor.volumes.as_ref();
+            let moved = |role: &str| volumes?.of(flow.port_index?, role);
+            let accepted = monitor.accepted(flow, now).map(|accepted| (*accepted).clone());
+            let explanation = explanation.with_volumes(&flow.verdict, accepted, moved);
             Some(ExplainedFlow { flow: self.row(flow, port, shown.as_mut(), now), explanation })
         });
         ExplainReply { policy: monitor.active_policy.digest().to_owned(), flows: explained.collect() }
@@ -217,6 +225,19 @@ fn ports(monitor: &Monitor<Probes>) -> Vec<PortStatus> {
         }
     });
     ports.collect()
+}
+
+/// Those that are nearest to what they may move come first.
+fn volumes(monitor: &Monitor<Probes>) -> Vec<VolumeStatus> {
+    let rules = monitor.volumes.iter().flat_map(|volumes| volumes.iter());
+    let mut rules: Vec<VolumeStatus> =
+        rules.map(|(port, volume)| VolumeStatus { port: Arc::clone(port), volume }).collect();
+    // By shares of 1/1000, so that the order is one.
+    let share =
+        |rule: &VolumeStatus| u128::from(rule.volume.bytes) * 1_000 / u128::from(rule.volume.max.max(1));
+    rules.sort_by_key(|rule| std::cmp::Reverse(share(rule)));
+    rules.truncate(VOLUMES);
+    rules
 }
 
 fn sinks(snapshot: Snapshot) -> Vec<SinkStatus> {

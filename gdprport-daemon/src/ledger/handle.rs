@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use gdprport_core::audit::{Finding, FindingChange, Judged};
 use gdprport_core::ledger::Batch;
+use gdprport_core::volume::{Known, Wanted};
+use jiff::Timestamp;
 
 use super::queue::{BATCHES, Queue};
 use super::settings::{InUse, Settings};
@@ -91,6 +93,16 @@ impl Ledger {
         reply: impl FnOnce(Result<Vec<FindingChange>, String>) + Send + 'static,
     ) {
         self.queue.record(findings, judged, Box::new(reply));
+    }
+
+    /// Asks what rules have moved, as far as it stands in the batches that were offered before. `answer` is called by the ledger's
+    /// thread.
+    pub(crate) fn ask_volumes(
+        &self,
+        wanted: Vec<Wanted>,
+        answer: impl FnOnce(Result<(Vec<Known>, Option<Timestamp>), String>) + Send + 'static,
+    ) {
+        self.queue.ask(wanted, Box::new(answer));
     }
 
     /// Stores what waits and closes the database. What was not stored by the deadline is lost; the snapshot says how many

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use gdprport_core::audit::{Finding, FindingChange, Judged};
 use gdprport_core::ledger::Batch;
+use gdprport_core::volume::{Known, Wanted};
+use jiff::Timestamp;
 
 /// Batches that may wait. What comes meanwhile is added up in the tally, where it takes less room than here.
 pub(super) const BATCHES: usize = 2;
@@ -16,11 +18,16 @@ const RECORDS: usize = 4;
 /// What is called with the changes that an audit brings, or with why it could not be stored.
 pub(super) type Reply = Box<dyn FnOnce(Result<Vec<FindingChange>, String>) + Send>;
 
+/// What is called with what rules have moved and since when the ledger has something to say, or with why that is not known.
+pub(super) type Answer = Box<dyn FnOnce(Result<(Vec<Known>, Option<Timestamp>), String>) + Send>;
+
 /// What the thread is to do next.
 pub(super) enum Work {
     Batch(Box<Batch>),
     /// The findings of an audit, and what was judged.
     Record(Vec<Finding>, Judged, Reply),
+    /// What rules have moved is asked.
+    Volumes(Vec<Wanted>, Answer),
     /// Nothing came for a while.
     Idle,
     /// Nothing waits, and nothing comes any more.
@@ -38,6 +45,11 @@ pub(super) struct Queue {
 struct Waiting {
     batches: VecDeque<Box<Batch>>,
     records: VecDeque<(Vec<Finding>, Judged, Reply)>,
+    /// What rules have moved is asked: to be answered after so many batches, of all that were ever offered, and before the next.
+    /// One at a time.
+    asked: Option<(u64, Vec<Wanted>, Answer)>,
+    /// Batches that were ever offered.
+    offered: u64,
     /// Whether one was taken, and is not stored yet.
     storing: bool,
     returned: u64,
@@ -62,6 +74,7 @@ impl Queue {
             return Err(Box::new(batch));
         }
         waiting.batches.push_back(Box::new(batch));
+        waiting.offered += 1;
         drop(waiting);
         self.work.notify_one();
         Ok(())
@@ -79,12 +92,31 @@ impl Queue {
         self.work.notify_one();
     }
 
+    /// Takes a question what rules have moved: the answer has what stands in the batches that were offered before, and nothing of
+    /// those that come. What there is no room for is answered at once.
+    pub(super) fn ask(&self, wanted: Vec<Wanted>, answer: Answer) {
+        let mut waiting = self.lock();
+        if waiting.asked.is_some() || waiting.finish || waiting.ended {
+            drop(waiting);
+            return answer(Err("the ledger does not keep up".to_owned()));
+        }
+        waiting.asked = Some((waiting.offered, wanted, answer));
+        drop(waiting);
+        self.work.notify_one();
+    }
+
     /// What is to be done next, at the latest after `patience`. While `hold`, batches wait unless nothing comes any more.
     pub(super) fn next(&self, patience: Duration, hold: bool) -> Work {
         let until = Instant::now() + patience;
         let mut waiting = self.lock();
         waiting.storing = false;
         loop {
+            let before = waiting.offered - waiting.batches.len() as u64;
+            if waiting.asked.as_ref().is_some_and(|(after, ..)| *after <= before)
+                && let Some((_, wanted, answer)) = waiting.asked.take()
+            {
+                return Work::Volumes(wanted, answer);
+            }
             if !hold && let Some(batch) = waiting.batches.pop_front() {
                 waiting.storing = true;
                 return Work::Batch(batch);
@@ -140,11 +172,14 @@ impl Queue {
     pub(super) fn end(&self) {
         let mut waiting = self.lock();
         waiting.ended = true;
-        let records = std::mem::take(&mut waiting.records);
+        let (records, asked) = (std::mem::take(&mut waiting.records), waiting.asked.take());
         drop(waiting);
         self.ended.notify_all();
         for (_, _, reply) in records {
             reply(Err("the ledger was closed".to_owned()));
+        }
+        if let Some((_, _, answer)) = asked {
+            answer(Err("the ledger was closed".to_owned()));
         }
     }
 

@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::findings;
 use super::place::Place;
 use super::queue::{Queue, Work};
+use super::reader::volumes;
 use super::settings::{InUse, Settings};
 use super::state::{LedgerSnapshot, LedgerState};
 use super::wal::{Pressure, SELDOM};
@@ -92,6 +93,10 @@ impl Writer {
                     let now = Timestamp::now();
                     let changes = self.database.write(|db| findings::record(db, &found, &judged, now));
                     reply(changes.map_err(|failure| format!("the ledger: {failure}")));
+                }
+                Work::Volumes(wanted, answer) => {
+                    let known = self.database.write(|db| volumes(db, &wanted));
+                    answer(known.map_err(|failure| format!("the ledger: {failure}")));
                 }
                 Work::Idle => {}
                 Work::End => {

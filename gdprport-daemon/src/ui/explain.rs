@@ -237,7 +237,7 @@ impl Page {
                 ("peers", _) if !key.is.starts_with("not known") => None,
                 ("peers", "in") => Some("--from".to_owned()),
                 ("peers", _) => Some("--to".to_owned()),
-                ("cgroup" | "stated_by", _) => None,
+                ("cgroup" | "stated_by" | "volume", _) => None,
                 (key, _) => Some(format!("--{key}")),
             })
             .collect();

@@ -25,6 +25,7 @@ mod spool;
 mod status;
 mod table;
 mod tone;
+mod volumes;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -11,6 +11,7 @@ use super::screen::Screen;
 use super::spool::spool;
 use super::table::{Cell, Column, fact, table, tied_items, title, wrap};
 use super::tone::Tone;
+use super::volumes::volumes;
 use crate::control::api::{
     Health, HealthState, Pins, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus, StatusReply,
 };
@@ -70,6 +71,7 @@ pub(super) fn show(reply: &StatusReply, screen: &Screen) -> String {
     text.push_str(&hooks(&status.hooks, screen));
     text.push_str(&status.pins.as_ref().map(|pins| show_pins(pins, screen)).unwrap_or_default());
     text.push_str(&ports(&status.ports, &status.policy.source, screen));
+    text.push_str(&volumes(&status.volumes, screen));
     text.push_str(&containers(&status.containers, screen));
     text.push_str(&coverage(status, screen));
     text.push_str(&ledger(&status.ledger, screen));

@@ -107,6 +107,9 @@ pub(super) fn rule(port: &DeclaredPort, rule: &DeclaredRule) -> String {
     if let Some(until) = rule.until {
         line(&mut table, "until", &moment(until));
     }
+    if let Some(volume) = rule.volume {
+        line(&mut table, "volume", &volume.written());
+    }
     table
 }
 

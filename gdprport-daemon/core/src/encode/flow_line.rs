@@ -135,6 +135,10 @@ impl Encoder {
             line.extend_from_slice(br#","overload":"#);
             json(overload, line);
         }
+        if let Some(volume) = &about.volume {
+            line.extend_from_slice(br#","volume":"#);
+            json(volume, line);
+        }
         line.extend_from_slice(br#","policy":"#);
         self.policy(about.policy.as_ref(), line);
         line.extend_from_slice(b"}\n");

@@ -7,6 +7,7 @@ use super::flow::Flow;
 use super::overload::StandsFor;
 use super::refs::{PolicyRef, Port};
 use super::severity::Severity;
+use super::volume::RuleVolume;
 use super::wire_verdict;
 use crate::model::{Posture, Process};
 use crate::shared::Shared;
@@ -37,6 +38,9 @@ pub struct FlowEvent {
     /// Only of a `violation`: how many connections it stands for, where there was no room to describe each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overload: Option<StandsFor>,
+    /// With the reason `volume-exceeded`: what the rule has moved by now, and what it may move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<Box<RuleVolume>>,
     /// The active policy; `null` if there is none and the catalog applies.
     pub policy: Option<PolicyRef>,
 }

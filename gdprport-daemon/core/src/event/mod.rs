@@ -22,6 +22,7 @@ mod stamp;
 mod summary;
 pub(crate) mod time;
 mod version;
+mod volume;
 pub(crate) mod wire_verdict;
 
 pub use audit_finding::{AuditFinding, AuditFindingEvent};
@@ -41,3 +42,4 @@ pub use severity::{Severity, gravest};
 pub use sink::{SinkLost, SinkRef, SinkTest};
 pub use stamp::{Head, Stamper};
 pub use summary::{Because, Coarse, FlowSummary, GaveUp, Group, GroupPosture, Summary, SummedUp};
+pub use volume::RuleVolume;

@@ -7,6 +7,7 @@ pub mod overload;
 pub mod rich;
 pub mod sinks;
 pub mod summaries;
+pub mod volume;
 
 use std::collections::BTreeMap;
 
@@ -55,6 +56,7 @@ pub fn events() -> Vec<Event> {
     let mut bodies: Vec<Body> = Kind::ALL.iter().map(|&kind| body(kind)).collect();
     bodies.push(Body::Violation(Box::new(Violation::Listener(exposed_listener()))));
     bodies.extend(exceptions::bodies(&forbidden(), &exposed_listener()));
+    bodies.extend(volume::bodies(&declared(Outcome::Established)));
     bodies.extend(findings::bodies(policy()));
     bodies.push(Body::FlowUpdate(Box::new(FlowEvent {
         process: None,
@@ -213,6 +215,7 @@ pub fn declared(outcome: Outcome) -> FlowEvent {
         verdict: Shared::new(Verdict::Declared { rule: "orders-api".into() }),
         accepted: None,
         overload: None,
+        volume: None,
         policy: policy(),
     }
 }
@@ -238,6 +241,7 @@ pub fn forbidden() -> FlowEvent {
         }),
         accepted: None,
         overload: None,
+        volume: None,
         policy: policy(),
     }
 }

@@ -65,9 +65,10 @@ mod tests {
         for event in samples::events() {
             let value = line(&event);
             for key in value.as_object().expect("an object").keys() {
-                let optional = matches!(key.as_str(), "peer_process" | "posture" | "accepted" | "overload")
-                    || (key == "port" && matches!(event.body, Body::Coverage(_)))
-                    || (key == "verdict" && matches!(event.body, Body::FlowSummary(_)));
+                let optional =
+                    matches!(key.as_str(), "peer_process" | "posture" | "accepted" | "overload" | "volume")
+                        || (key == "port" && matches!(event.body, Body::Coverage(_)))
+                        || (key == "verdict" && matches!(event.body, Body::FlowSummary(_)));
                 let mut without = value.clone();
                 without.as_object_mut().expect("an object").remove(key);
                 assert_eq!(validator.is_valid(&without), optional, "{} without {key}", event.body.kind());

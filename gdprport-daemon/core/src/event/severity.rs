@@ -67,6 +67,7 @@ const fn weight(reason: ReasonId) -> Severity {
         | ReasonId::UndeclaredDirection
         | ReasonId::WeakTls
         | ReasonId::RuleExpired
+        | ReasonId::VolumeExceeded
         | ReasonId::UndeclaredListener => Severity::Medium,
     }
 }

@@ -13,7 +13,17 @@ use crate::shared::Shared;
 impl Table {
     /// Re-evaluates every flow, as after a change of the policy; reports those whose verdict changed.
     pub fn reevaluate(&mut self, cx: &mut impl Context, out: &mut Vec<Change>) {
-        for entry in self.flows.values_mut() {
+        self.reevaluate_those(|_| true, cx, out);
+    }
+
+    /// The same of flows that are `wanted` only.
+    pub fn reevaluate_those(
+        &mut self,
+        wanted: impl Fn(&Flow) -> bool,
+        cx: &mut impl Context,
+        out: &mut Vec<Change>,
+    ) {
+        for entry in self.flows.values_mut().filter(|entry| wanted(&entry.flow)) {
             if judge(&mut entry.flow, cx) && !entry.pending {
                 out.push(entry.change(ChangeKind::Updated));
             }

@@ -17,4 +17,5 @@ pub use observed::{
     VolumeHour,
 };
 pub use row::{Counts, Edge, EdgeKey, PortKey, PostureKey, VerdictKey};
+pub(crate) use tally::OpenFlows;
 pub use tally::{Tally, TallyLimits};

@@ -177,7 +177,7 @@ pub struct VolumeHour {
     pub port: Arc<PortKey>,
     /// Which end this host is.
     pub direction: crate::model::Direction,
-    /// The role of the rule; `None`: what no rule allowed.
+    /// The role of the rule, also of what it moved beyond its volume; `None`: what no rule allowed.
     pub rule: Option<Arc<str>>,
     /// Flows that began or failed.
     pub flows: u64,

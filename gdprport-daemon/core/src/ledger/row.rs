@@ -66,6 +66,17 @@ impl VerdictKey {
             Self::Violation { .. } | Self::Undecided { .. } => None,
         }
     }
+
+    /// The rule whose volume it counts in: the one that allowed it, or would were it not beyond its volume.
+    #[must_use]
+    pub fn volume_of(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Violation { reasons, nearest } if reasons.contains(&ReasonId::VolumeExceeded) => {
+                nearest.as_ref()
+            }
+            _ => self.rule(),
+        }
+    }
 }
 
 impl From<&Verdict> for VerdictKey {

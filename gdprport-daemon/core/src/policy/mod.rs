@@ -18,6 +18,7 @@ mod outline;
 mod read;
 #[cfg(test)]
 mod tests;
+mod volume;
 
 pub use crate::written::{
     FILE_BYTES_MAX, FILES_MAX, Problem, Problems, Severity, Source, TOTAL_BYTES_MAX, nearest_name,
@@ -35,3 +36,4 @@ pub use model::exactly;
 pub(crate) use model::loopback_nets;
 pub use outline::{DeclaredPeer, DeclaredPort, DeclaredRule, DeclaredSite, Exception, Outline, Place};
 pub use read::json_schema;
+pub use volume::{VolumeLimit, Window};

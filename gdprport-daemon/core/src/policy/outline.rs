@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::declared::{Controller, Emit, ProcessingRecord, TlsDemand};
 use super::model::{PortKey, ProcessSpec};
+use super::volume::VolumeLimit;
 use crate::catalog;
 use crate::model::Direction;
 
@@ -89,6 +90,8 @@ pub struct DeclaredRule {
     pub process: Vec<(&'static str, Vec<String>)>,
     /// The last moment at which it is valid.
     pub until: Option<Timestamp>,
+    /// How much it may move.
+    pub volume: Option<VolumeLimit>,
 }
 
 /// Whom a rule allows, or where a service is.

@@ -84,7 +84,18 @@ impl Judge {
             judged.missing = vec!["whether both sides of the handshake were seen".to_owned()];
             judged.now = Now::Judged(VerdictKey::Undecided { nearest: Some(Arc::clone(rule)) });
         }
+        self.leave_volume_open(key, &mut judged);
         judged
+    }
+
+    /// Rows are of days, and what a rule would have moved in its windows is not added up.
+    fn leave_volume_open(&self, key: &EdgeKey, judged: &mut Judged) {
+        let Now::Judged(VerdictKey::Declared { rule }) = &judged.now else { return };
+        let limit = self.port(key).and_then(|port| self.active.policy().volume_limit(port.index, rule));
+        if let Some(limit) = limit {
+            judged.missing = vec![format!("whether {rule} had moved more than {limit}")];
+            judged.now = Now::Judged(VerdictKey::Undecided { nearest: Some(Arc::clone(rule)) });
+        }
     }
 
     /// The judgement of a row by the rules alone, whatever is demanded of its encryption.

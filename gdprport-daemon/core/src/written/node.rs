@@ -347,6 +347,7 @@ impl<'v, 'r, 's> TableReader<'v, 'r, 's> {
     }
 
     /// A key that a later version will have: refused with a message of its own.
+    #[expect(dead_code, reason = "no key is planned at present; where one is, it stands under `later`")]
     pub(crate) fn later(&mut self, key: &'static str, why: &str) {
         self.refused.push(key);
         if let Some((loc, _)) = self.entry(key) {

@@ -95,9 +95,15 @@ impl Coverage {
         // So that the sinks' counters include what they were given.
         monitor.publisher.deliver();
         gaps.extend(self.gaps.take_gaps());
+        let is_unseen = |gap: &&Gap| !gap.reason.starts_with(SINK) && gap.summed.is_none();
+        if gaps.iter().any(|gap| is_unseen(&gap))
+            && let Some(volumes) = &mut monitor.volumes
+        {
+            volumes.lost();
+        }
         if let Some(tally) = &mut monitor.tally {
             // What a sink has lost the ledger has, and what was counted and not described.
-            for gap in gaps.iter().filter(|gap| !gap.reason.starts_with(SINK) && gap.summed.is_none()) {
+            for gap in gaps.iter().filter(is_unseen) {
                 tally.enter(Entry::Gap(gap.clone()));
             }
         }

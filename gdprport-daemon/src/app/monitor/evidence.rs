@@ -13,6 +13,7 @@ use gdprport_core::model::{Direction, Nat, Posture, Process, Withheld};
 use gdprport_core::policy::{ActivePolicy, Evaluation, Facts, TlsDemand};
 use gdprport_core::posture::{Protocol, Tracker};
 use gdprport_core::shared::Shared;
+use gdprport_core::volume::Volumes;
 use jiff::Timestamp;
 
 use crate::host::probes::Probes;
@@ -37,7 +38,7 @@ impl<K: TaskLookup> Evidence<K> {
     /// What a flow is judged by, borrowed for one input.
     pub fn context<'a>(&'a mut self, policy: &'a ActivePolicy, now: Timestamp) -> Judge<'a> {
         let Self { resolver, kernel, judgements } = self;
-        Judge { resolver, tasks: kernel, policy, judgements, now }
+        Judge { resolver, tasks: kernel, policy, volumes: None, judgements, now }
     }
 
     /// Stores what a record shows of a process or a cgroup.
@@ -66,6 +67,8 @@ pub struct Judge<'a> {
     resolver: &'a mut Resolver,
     tasks: &'a dyn TaskLookup,
     policy: &'a ActivePolicy,
+    /// What rules have moved; `None`: no rule has a limit.
+    volumes: Option<&'a Volumes>,
     judgements: &'a mut JudgementMemo,
     now: Timestamp,
 }
@@ -140,6 +143,14 @@ impl JudgementMemo {
     }
 }
 
+impl<'a> Judge<'a> {
+    /// The same, and what rules have moved.
+    pub(super) const fn with(self, volumes: Option<&'a Volumes>) -> Self {
+        let Self { resolver, tasks, policy, judgements, now, .. } = self;
+        Self { resolver, tasks, policy, volumes, judgements, now }
+    }
+}
+
 impl Judge<'_> {
     /// What an owner of many connections proves of each of them.
     pub(super) fn common(&mut self, owner: &OwnerRef) -> Option<Shared<Process>> {
@@ -148,9 +159,20 @@ impl Judge<'_> {
 
     /// The policy's decision now.
     pub(super) fn decide(&self, facts: &Facts<'_>) -> Judgement {
-        let Evaluation { verdict, port } = self.policy.judge(facts, self.now);
-        Judgement { verdict: verdict.into(), port }
+        evaluate(self.policy, self.volumes, facts, self.now)
     }
+}
+
+/// The verdict of the rules, and what they have moved.
+fn evaluate(
+    policy: &ActivePolicy,
+    volumes: Option<&Volumes>,
+    facts: &Facts<'_>,
+    now: Timestamp,
+) -> Judgement {
+    let Evaluation { verdict, port } = policy.judge(facts, now);
+    let exceeded = volumes.and_then(|volumes| volumes.exceeded(&verdict, port, now));
+    Judgement { verdict: exceeded.unwrap_or_else(|| verdict.into()), port }
 }
 
 impl Context for Judge<'_> {
@@ -163,11 +185,8 @@ impl Context for Judge<'_> {
     }
 
     fn judge(&mut self, flow: &Flow) -> Judgement {
-        let evaluate = || {
-            let Evaluation { verdict, port } = self.policy.judge(&flow.facts(), self.now);
-            Judgement { verdict: verdict.into(), port }
-        };
-        self.judgements.get(flow, self.now, evaluate)
+        let Self { policy, volumes, judgements, now, .. } = self;
+        judgements.get(flow, *now, || evaluate(policy, *volumes, &flow.facts(), *now))
     }
 
     fn depends_on_posture(&self, facts: &Facts<'_>) -> bool {

@@ -13,8 +13,10 @@ mod lost;
 #[expect(clippy::module_inception, reason = "it holds the type of this name, and this file only declares")]
 mod monitor;
 mod overload;
+mod policy;
 mod publish;
 mod sums;
+mod volumes;
 
 pub use evidence::Evidence;
 pub(super) use flow_event::{flow_object, peer_name};

@@ -1,18 +1,16 @@
 //! The monitor: tables, policy and evidence, and what each input does to them. It never waits.
 
-use std::sync::Arc;
-
 use gdprport_core::decode::overload::OverloadGroup;
 use gdprport_core::decode::{DecodeError, Record};
-use gdprport_core::event::PolicyRef;
 use gdprport_core::flow::{Change, ChangeKind, Flow, FoundFlow, LastCounts, Progress, Table};
 use gdprport_core::inventory::Seen;
-use gdprport_core::ledger::{Entry, ListenerEvent, Note, NoteKind, PortKey, Tally};
+use gdprport_core::ledger::{Entry, Note, NoteKind, Tally};
 use gdprport_core::listener::ListenerTable;
 use gdprport_core::model::{Endpoint, Nat, Process};
 use gdprport_core::policy::{ActivePolicy, DnsNames, Policy};
 use gdprport_core::shared::Shared;
 use gdprport_core::verdict::Accepted;
+use gdprport_core::volume::Volumes;
 use jiff::Timestamp;
 
 use super::accepted;
@@ -112,8 +110,12 @@ pub struct Monitor<K> {
     pub(super) sums: Sums,
     /// Flows that left the full table.
     pub(in crate::app) evicted: Evicted,
+    /// What rules with a volume have moved; `None`: no rule has one.
+    pub(in crate::app) volumes: Option<Volumes>,
+    /// When the run began, boottime ns.
+    pub(super) began_ns: u64,
     /// Changes of the input under way; empty between inputs.
-    changes: Vec<Change>,
+    pub(super) changes: Vec<Change>,
 }
 
 impl<K: TaskLookup> Monitor<K> {
@@ -121,7 +123,11 @@ impl<K: TaskLookup> Monitor<K> {
     #[must_use]
     pub fn new(flows: Table, policy: Policy, evidence: Evidence<K>, mut publisher: Publisher) -> Self {
         publisher.set_policy(&policy);
+        let began_ns = boottime_ns();
+        let now = publisher.clock().timestamp(began_ns);
         Self {
+            volumes: Volumes::under(&policy, None, (flows.capacity(), began_ns), now),
+            began_ns,
             flows,
             listeners: ListenerTable::default(),
             active_policy: ActivePolicy::new(policy, DnsNames::default())
@@ -198,13 +204,18 @@ impl<K: TaskLookup> Monitor<K> {
 
     /// Applies one input and publishes what follows from it.
     pub fn apply(&mut self, input: Input<'_>, now: Timestamp) {
-        let Self { flows, evidence, active_policy, changes, .. } = self;
+        let Self { flows, evidence, active_policy, volumes, changes, .. } = self;
+        let volumes = volumes.as_ref();
         match input {
             Input::Record(record) => {
                 self.counters.records += 1;
                 match record {
                     Record::Connection(record) => {
-                        flows.ingest(record, &mut evidence.context(active_policy, now), changes);
+                        flows.ingest(
+                            record,
+                            &mut evidence.context(active_policy, now).with(volumes),
+                            changes,
+                        );
                     }
                     Record::Identity(record) => return evidence.learn(record),
                     Record::Listener(record) => return self.listener(record, now),
@@ -217,17 +228,22 @@ impl<K: TaskLookup> Monitor<K> {
             }
             Input::Names => {
                 if evidence.resolver.late_names_arrived() {
-                    flows.resolve_names(&mut evidence.context(active_policy, now), changes);
+                    flows.resolve_names(&mut evidence.context(active_policy, now).with(volumes), changes);
                     self.judge_listeners(true, now);
                 }
             }
             Input::Translated(cookie, nat) => {
-                flows.translated(cookie, nat, &mut evidence.context(active_policy, now), changes);
+                flows.translated(
+                    cookie,
+                    nat,
+                    &mut evidence.context(active_policy, now).with(volumes),
+                    changes,
+                );
             }
             Input::FoundFlow(found, now_ns) => {
                 let is_late = !found.predates_daemon && flows.get(found.cookie).is_none();
                 self.counters.found_late += u64::from(is_late);
-                flows.adopt(found, now_ns, &mut evidence.context(active_policy, now), changes);
+                flows.adopt(found, now_ns, &mut evidence.context(active_policy, now).with(volumes), changes);
             }
             Input::FoundConnect(found) => flows.add_connecting(found),
             Input::FoundListener(found) => self.open_listener(found, None, now),
@@ -249,8 +265,8 @@ impl<K: TaskLookup> Monitor<K> {
 /// What the inputs do to one table or the other.
 impl<K: TaskLookup> Monitor<K> {
     fn destroyed(&mut self, notices: &[DestroyNotice], now: Timestamp) {
-        let Self { flows, evidence, active_policy, changes, .. } = self;
-        let mut context = evidence.context(active_policy, now);
+        let Self { flows, evidence, active_policy, volumes, changes, .. } = self;
+        let mut context = evidence.context(active_policy, now).with(volumes.as_ref());
         for DestroyNotice { cookie, time_ns, last } in notices {
             flows.connect_ended(*cookie, last, *time_ns, &mut context, changes);
             let Some(flow) = flows.get(*cookie).filter(|flow| flow.found) else { continue };
@@ -259,8 +275,8 @@ impl<K: TaskLookup> Monitor<K> {
     }
 
     fn polled(&mut self, polled: &Polled, now: Timestamp) {
-        let Self { flows, evidence, active_policy, changes, .. } = self;
-        let mut context = evidence.context(active_policy, now);
+        let Self { flows, evidence, active_policy, volumes, changes, .. } = self;
+        let mut context = evidence.context(active_policy, now).with(volumes.as_ref());
         for cookie in &polled.gone {
             // Of one whose end the kernel side reports, the record would have been read by now.
             if flows.get(*cookie).is_some() {
@@ -277,13 +293,34 @@ impl<K: TaskLookup> Monitor<K> {
         }
     }
 
-    fn publish(&mut self, now: Timestamp) {
-        let Self { publisher, counters, flows, active_policy, changes, tally, seen, sums, evicted, .. } =
-            self;
+    pub(super) fn publish(&mut self, now: Timestamp) {
+        self.publish_changes(now);
+        self.count_ends(now);
+        if self.volumes.is_some() {
+            self.compare_volumes(now);
+        }
+    }
+
+    pub(super) fn publish_changes(&mut self, now: Timestamp) {
+        let Self {
+            publisher,
+            counters,
+            flows,
+            active_policy,
+            changes,
+            tally,
+            seen,
+            sums,
+            evicted,
+            volumes,
+            ..
+        } = self;
         for mut change in changes.drain(..) {
             if let Some(seen) = seen {
                 seen.flow(&change);
             }
+            // Before anything else: it may be in violation for what it has moved.
+            let beyond = volumes.as_mut().and_then(|volumes| volumes.flow(&mut change, now));
             let port = change.flow.port_index.and_then(|index| publisher.port(index));
             let accepted = match &port {
                 Some(port) if active_policy.has_exceptions() => {
@@ -314,57 +351,8 @@ impl<K: TaskLookup> Monitor<K> {
                     let event = publisher.event_of(change.flow, name, port.port, accepted, now);
                     sums.add_evicted(&event, counts, now);
                 }
-                None => publisher.flow(change, name, port, accepted, now),
+                None => publisher.flow(change, name, port, (accepted, beyond), now),
             }
         }
-        self.count_ends(now);
-    }
-}
-
-/// Another policy, or other addresses of its names.
-impl<K: TaskLookup> Monitor<K> {
-    /// Evaluates by another policy from now on. Flows and listeners of ports that it does not watch are given up: they
-    /// are counted, and what was not reported of them yet is, by the policy that they were judged by. That they go on
-    /// is not reported one by one: they did not close, and a busy port would send more events at once than a sink has
-    /// room for. Everything else stands as it was judged until [`Self::reevaluate`].
-    pub fn set_policy(&mut self, policy: Policy, now: Timestamp) -> Unwatched {
-        let flows = self.flows.retain(|flow| policy.port(flow.port()).is_some(), &mut self.changes);
-        self.publish(now);
-        let moved = self.leave_ports(&policy, now);
-        let listeners = self.listeners.retain(|listener| policy.port(listener.local.port).is_some());
-        self.counters.unwatched_listeners += listeners as u64;
-        self.publisher.set_policy(&policy);
-        self.active_policy = self.active_policy.with_policy(policy);
-        self.count_by_policy();
-        for listener in &moved {
-            self.count_listener(listener, ListenerEvent::Judged, now);
-        }
-        Unwatched { flows, listeners }
-    }
-
-    /// Evaluates by the same policy with other addresses of its host names from now on.
-    pub fn set_names(&mut self, next: ActivePolicy, now: Timestamp) {
-        self.active_policy = next;
-        self.reevaluate(now);
-    }
-
-    /// Evaluates everything that is open again and reports what changed.
-    pub fn reevaluate(&mut self, now: Timestamp) {
-        self.evidence.forget_judgements();
-        self.flows.reevaluate(&mut self.evidence.context(&self.active_policy, now), &mut self.changes);
-        self.publish(now);
-        self.judge_listeners(false, now);
-    }
-
-    /// Counts by the present policy and its ports.
-    fn count_by_policy(&mut self) {
-        let Some(tally) = &mut self.tally else { return };
-        let ports = self.active_policy.watched().map(|port| PortKey {
-            name: Arc::clone(&port.name),
-            number: port.number,
-            declared: port.declared,
-        });
-        let policy = self.publisher.policy();
-        tally.set_policy(policy.as_ref().map(|PolicyRef { digest }| digest), ports);
     }
 }

@@ -51,9 +51,9 @@ impl overload::Evidence for OfGroups<'_> {
 impl<K: TaskLookup> Monitor<K> {
     /// Judges what was collected, and sends it.
     pub(super) fn counted(&mut self, groups: &[OverloadGroup], now: Timestamp) {
-        let Self { flows, evidence, active_policy, .. } = self;
-        let mut evidence =
-            OfGroups { judge: evidence.context(active_policy, now), flows, known: HashMap::new() };
+        let Self { flows, evidence, active_policy, volumes, .. } = self;
+        let judge = evidence.context(active_policy, now).with(volumes.as_ref());
+        let mut evidence = OfGroups { judge, flows, known: HashMap::new() };
         let mut all = Vec::with_capacity(groups.len());
         for group in groups {
             let (part, specimen) = parts(group, &mut evidence);
@@ -76,7 +76,11 @@ impl<K: TaskLookup> Monitor<K> {
     }
 
     fn count(&mut self, mut part: Part, now: Timestamp) {
-        let Self { publisher, counters, active_policy, tally, sums, .. } = self;
+        let Self { publisher, counters, active_policy, tally, sums, volumes, .. } = self;
+        if let Some(volumes) = volumes {
+            let moved = part.counts.bytes_sent.saturating_add(part.counts.bytes_received);
+            volumes.summed(&part.flow, moved, now);
+        }
         let Some(port) = part.flow.port_index.and_then(|index| publisher.port(index)) else {
             // As of flows on a port that is no longer watched: those are counted that began.
             counters.unwatched += part.counts.began();

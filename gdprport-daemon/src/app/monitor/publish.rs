@@ -18,6 +18,7 @@ use gdprport_core::privacy::{Privacy, Shown};
 use gdprport_core::shared::Shared;
 use gdprport_core::suppress::{Decision, Suppressor, With};
 use gdprport_core::verdict::{Accepted, Verdict};
+use gdprport_core::volume::Beyond;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
@@ -157,16 +158,17 @@ impl Publisher {
     }
 
     /// Sends what happened to a flow, as it is shown, and the violation if it is a new one.
-    /// `name`: the peer's, by the policy. `accepted`: the exceptions that accept its violation.
+    /// `name`: the peer's, by the policy. `accepted`: the exceptions that accept its violation. `beyond`: the volume of its rule.
     pub fn flow(
         &mut self,
         change: Change,
         name: Option<Arc<str>>,
         port: WatchedPort,
-        accepted: Option<Shared<Accepted>>,
+        (accepted, beyond): (Option<Shared<Accepted>>, Option<Beyond>),
         now: Timestamp,
     ) {
-        let new_violation = change.is_new_violation();
+        let is_known = beyond.as_ref().is_some_and(|beyond| beyond.known);
+        let new_violation = change.is_new_violation() && !is_known;
         let Change { kind, flow, .. } = change;
         let of = match kind {
             ChangeKind::Opened => FlowKind::Open,
@@ -180,7 +182,8 @@ impl Publisher {
         // Without a policy nothing is declared, and a violation for every flow would only say so again.
         let violates = new_violation && self.policy.is_some();
         let (emit, demands_tls) = (port.emit, port.demands_tls);
-        let event = self.event_of(flow, name, port.port, accepted, now);
+        let mut event = self.event_of(flow, name, port.port, accepted, now);
+        event.volume = beyond.map(|beyond| beyond.volume);
         let ends_unproven = kind == ChangeKind::Closed && demands_tls;
         let finding = ends_unproven.then(|| unproven(&event)).flatten();
         let with = With { violation: violates, finding: finding.is_some() };
@@ -217,6 +220,7 @@ impl Publisher {
             verdict: flow.verdict,
             accepted,
             overload: None,
+            volume: None,
             policy: self.policy.clone(),
         }
     }

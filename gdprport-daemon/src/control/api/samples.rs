@@ -263,6 +263,7 @@ pub(crate) fn status() -> Status {
             renamed: 0,
         },
         privacy: None,
+        volumes: Vec::new(),
         translations: TranslationStatus { asked: 4_711, translated: 38, ..TranslationStatus::default() },
         ledger: LedgerStatus {
             state: LedgerStanding::Unavailable,

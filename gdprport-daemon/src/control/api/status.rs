@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::coverage::CoverageStatus;
 use super::ledger::LedgerStatus;
 use gdprport_core::counters::{ContainerCounters, OwnerCounters, PortCounters};
-use gdprport_core::event::{ByReason, SinkCounts};
+use gdprport_core::event::{ByReason, RuleVolume, SinkCounts};
 use gdprport_core::privacy::Applied;
 
 /// The state of the daemon at one moment.
@@ -32,6 +32,9 @@ pub(crate) struct Status {
     pub policy: PolicyStatus,
     /// Every watched port, by number.
     pub ports: Vec<PortStatus>,
+    /// Rules with a `volume`, those nearest to it first; at most a hundred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<VolumeStatus>,
     /// What was seen, delivered and lost, since `coverage.since`.
     pub coverage: CoverageStatus,
     /// How the owners of sockets were resolved.
@@ -60,6 +63,15 @@ pub(crate) struct Status {
     /// What stands in flows and events instead of addresses of peers and names of persons; absent: they are true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privacy: Option<Applied>,
+}
+
+/// What a rule has moved in the window that goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct VolumeStatus {
+    /// The port's declaration.
+    pub port: Arc<str>,
+    #[serde(flatten)]
+    pub volume: RuleVolume,
 }
 
 /// Where hooks and maps outlive the daemon.

@@ -9,9 +9,11 @@ mod open;
 mod periods;
 mod policy;
 mod summary;
+mod volumes;
 
 pub(crate) use edges::{EdgeFilter, StoredEdge};
 pub(crate) use error::ReadError;
 pub(super) use findings::findings;
 pub(super) use observed::read_all;
 pub(crate) use open::Reader;
+pub(super) use volumes::volumes;

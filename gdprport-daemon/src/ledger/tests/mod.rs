@@ -14,3 +14,4 @@ mod roundtrip;
 mod runs;
 mod samples;
 mod scene;
+mod volumes;

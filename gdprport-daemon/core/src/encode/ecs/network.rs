@@ -77,6 +77,7 @@ pub(super) fn own_flow(event: &FlowEvent, o: &mut Object<'_>) {
         });
     }
     o.may("overload", event.overload.as_ref());
+    o.may("volume", event.volume.as_deref());
     judged(&event.verdict, event.accepted.as_deref(), event.policy.as_ref(), o);
 }
 

@@ -179,6 +179,7 @@ fn flow(event: &FlowEvent, o: &mut Object<'_>) {
     o.put("verdict", VerdictRef::from(&*event.verdict));
     o.may("accepted", event.accepted.as_deref());
     o.may("overload", event.overload.as_ref());
+    o.may("volume", event.volume.as_deref());
 }
 
 fn listener(event: &ListenerEvent, o: &mut Object<'_>) {

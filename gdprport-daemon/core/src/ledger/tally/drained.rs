@@ -76,7 +76,7 @@ impl Drained {
             return;
         }
         let port = Arc::as_ptr(&key.port).addr();
-        let rule = key.verdict.rule();
+        let rule = key.verdict.volume_of();
         let rule_at = rule.map_or(0, |rule| Arc::as_ptr(rule).addr());
         let at = *self.volume_by_key.entry((hour, port, key.direction, rule_at)).or_insert_with(|| {
             self.volume.push(VolumeHour {

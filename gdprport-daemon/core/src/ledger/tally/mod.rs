@@ -16,4 +16,5 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use open::OpenFlows;
 pub use tally::{Tally, TallyLimits};

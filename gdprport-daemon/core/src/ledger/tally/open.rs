@@ -13,7 +13,7 @@ const DEPARTED: usize = 16_384;
 
 /// Where a flow stands, and what was counted of it.
 #[derive(Debug)]
-pub(super) struct Standing {
+pub(crate) struct Standing {
     /// The row that it was last counted in; `None`: none.
     pub(super) place: Option<Place>,
     sent: Counted,
@@ -29,7 +29,7 @@ impl Standing {
     }
 
     /// Bytes sent and received that were not counted yet. A count that is smaller than before adds nothing.
-    pub(super) fn advance(&mut self, flow: &Flow) -> (u64, u64) {
+    pub(crate) fn advance(&mut self, flow: &Flow) -> (u64, u64) {
         (advance(&mut self.sent, flow.bytes_sent), advance(&mut self.received, flow.bytes_received))
     }
 
@@ -47,7 +47,7 @@ fn advance(counted: &mut Counted, count: Option<u64>) -> u64 {
 
 /// Flows that are open, by cookie.
 #[derive(Debug)]
-pub(super) struct OpenFlows {
+pub(crate) struct OpenFlows {
     flows: HashMap<u64, Standing, RandomState>,
     most: usize,
     departed: HashMap<u64, Standing, RandomState>,
@@ -58,7 +58,7 @@ pub(super) struct OpenFlows {
 
 impl OpenFlows {
     /// Flows of a run that began at this boottime in ns; as many as the flow table holds.
-    pub(super) fn new(most: usize, began_ns: u64) -> Self {
+    pub(crate) fn new(most: usize, began_ns: u64) -> Self {
         Self {
             flows: HashMap::default(),
             most,
@@ -70,7 +70,7 @@ impl OpenFlows {
 
     /// A flow that is open from now on. Of one that was found and is not known, what it sent before is not known to have happened
     /// today, and a run before may have counted it: it counts from its first count on.
-    pub(super) fn opened(&mut self, flow: &Flow) -> Option<&mut Standing> {
+    pub(crate) fn opened(&mut self, flow: &Flow) -> Option<&mut Standing> {
         let standing = match self.departed.remove(&flow.cookie) {
             // It is the same flow: it still stands where it stood, however often it is reported as open.
             Some(before) if flow.found => before,
@@ -83,14 +83,22 @@ impl OpenFlows {
         Some(self.flows.entry(flow.cookie).insert_entry(standing).into_mut())
     }
 
+    /// One that is open and not known here: it counts from its present count on.
+    pub(crate) fn adopt(&mut self, flow: &Flow) {
+        if self.flows.len() < 2 * self.most {
+            let (sent, received) = (flow.bytes_sent, flow.bytes_received);
+            self.flows.entry(flow.cookie).or_insert(Standing { place: None, sent, received });
+        }
+    }
+
     /// One that is open.
-    pub(super) fn get_mut(&mut self, cookie: u64) -> Option<&mut Standing> {
+    pub(crate) fn get_mut(&mut self, cookie: u64) -> Option<&mut Standing> {
         self.flows.get_mut(&cookie)
     }
 
     /// A flow that ended. Of one whose opening was not seen all bytes count, unless it began before this run: a run before
     /// may have counted them.
-    pub(super) fn ended(&mut self, flow: &Flow) -> Standing {
+    pub(crate) fn ended(&mut self, flow: &Flow) -> Standing {
         if let Some(standing) = self.flows.remove(&flow.cookie) {
             return standing;
         }
@@ -100,7 +108,7 @@ impl OpenFlows {
     }
 
     /// A flow that nothing more will be reported of, but perhaps its end.
-    pub(super) fn removed(&mut self, flow: &Flow) {
+    pub(crate) fn removed(&mut self, flow: &Flow) {
         let cookie = flow.cookie;
         let Some(standing) = self.flows.remove(&cookie) else { return };
         // All that the end of one that began in this run reports counts in any case: it takes nobody's room.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::peer_index::ItemId;
 use crate::model::{Direction, Process};
 use crate::policy::model::ProcessSpec;
+use crate::policy::volume::VolumeLimit;
 
 #[cfg(test)]
 thread_local! {
@@ -24,6 +25,8 @@ pub(crate) struct CompiledRule {
     pub process: Option<Arc<ProcessSpec>>,
     /// The last moment at which it is valid.
     pub until: Option<Timestamp>,
+    /// How much it may move; what it has moved is not known here.
+    pub volume: Option<VolumeLimit>,
 }
 
 impl CompiledRule {

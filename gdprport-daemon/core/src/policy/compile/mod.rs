@@ -3,6 +3,7 @@
 mod bind_scope;
 pub(crate) mod compiled_rule;
 mod exceptions;
+mod limited;
 mod outlined;
 mod peer_index;
 mod pipeline;

@@ -114,6 +114,7 @@ fn rule(
         peers: expanded(&rule.peers, sets, room)?,
         process: rule.process.as_deref().map(process).unwrap_or_default(),
         until: rule.until.map(|until| until.value),
+        volume: rule.volume,
     })
 }
 

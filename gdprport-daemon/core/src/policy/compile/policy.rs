@@ -48,7 +48,7 @@ pub struct Policy {
     pub(crate) services: PeerIndex,
     /// By name, so that it does not matter in which file and order they are written.
     pub(crate) declarations: Vec<CompiledDeclaration>,
-    ports: PortTable,
+    pub(super) ports: PortTable,
     pub(crate) exceptions: Exceptions,
     /// What a listener's verdict names as its rule.
     pub(crate) listen_rule: Arc<str>,
@@ -313,6 +313,7 @@ fn compile_rule(rule: Rule, peers: &mut PeerIndexBuilder, sets: &PeerSets) -> Co
         peers: items.into_boxed_slice(),
         process: rule.process,
         until: rule.until.map(|until| until.value),
+        volume: rule.volume,
     }
 }
 

@@ -37,6 +37,8 @@ pub enum What {
     Direction,
     /// Until when a rule is valid.
     Until,
+    /// How much a rule may move.
+    Volume,
     /// An exception.
     Exception,
     /// A name or role.

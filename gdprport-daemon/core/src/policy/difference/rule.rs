@@ -9,6 +9,7 @@ use super::addresses::Addresses;
 use super::change::{Difference, Effect, What};
 use super::{process, words};
 use crate::policy::outline::{DeclaredPeer, DeclaredRule};
+use crate::policy::volume::VolumeLimit;
 
 /// What differs between the rules of a port.
 pub(super) fn compared(before: &[DeclaredRule], now: &[DeclaredRule]) -> Vec<Difference> {
@@ -77,6 +78,8 @@ fn covering<'r>(rule: &DeclaredRule, rules: &'r [DeclaredRule]) -> Option<&'r De
             && other.direction == rule.direction
             && (other.process.is_empty() || other.process == rule.process)
             && lasts(other)
+            // What one moves is counted apart from what the other does.
+            && (other.volume.is_none() || other.volume == rule.volume)
             && addresses.without(&Addresses::of(&other.peers)).is_empty()
     })
 }
@@ -99,12 +102,21 @@ pub(super) fn is_same(one: &DeclaredRule, other: &DeclaredRule) -> bool {
         && one.peers == other.peers
         && one.process == other.process
         && one.until == other.until
+        && one.volume == other.volume
 }
 
 fn of_one(before: &DeclaredRule, now: &DeclaredRule) -> Vec<Difference> {
     // All of it, so that no key of a rule is forgotten here.
-    let DeclaredRule { role: _, place: _, top_level: _, direction, peers: whom, process: asked, until: end } =
-        now;
+    let DeclaredRule {
+        role: _,
+        place: _,
+        top_level: _,
+        direction,
+        peers: whom,
+        process: asked,
+        until: end,
+        volume: moves,
+    } = now;
     let mut found = Vec::new();
     if before.direction != *direction {
         // Other flows are allowed, and those that were are not any more.
@@ -115,7 +127,26 @@ fn of_one(before: &DeclaredRule, now: &DeclaredRule) -> Vec<Difference> {
     let asked = process::compared(&before.process, asked);
     found.extend(asked.into_iter().map(|(effect, text)| Difference::new(effect, What::Process, text)));
     found.extend(until(before.until, *end));
+    found.extend(volume(before.volume, *moves));
     found
+}
+
+fn volume(before: Option<VolumeLimit>, now: Option<VolumeLimit>) -> Option<Difference> {
+    let (effect, text) = match (before, now) {
+        (before, now) if before == now => return None,
+        (None, None) => return None,
+        (Some(old), None) => {
+            (Effect::AllowsMore, format!("its volume is not limited any more; it was {old}"))
+        }
+        (None, Some(new)) => (Effect::AllowsLess, format!("its volume is limited to {new}")),
+        (Some(old), Some(new)) => {
+            // As much in less time allows more in all, and in a row.
+            let less = new.max <= old.max && new.per >= old.per;
+            let effect = if less { Effect::AllowsLess } else { Effect::AllowsMore };
+            (effect, format!("its volume is limited to {new} instead of {old}"))
+        }
+    };
+    Some(Difference::new(effect, What::Volume, text))
 }
 
 fn until(before: Option<Timestamp>, now: Option<Timestamp>) -> Option<Difference> {

@@ -51,7 +51,12 @@ pub(super) fn allows(rule: &DeclaredRule) -> String {
         crate::model::Direction::Out => ("made", "to"),
     };
     let until = rule.until.map(|until| format!(", until {}", moment(until))).unwrap_or_default();
-    format!("connections {verb} here {side} {}, by {}{until}", whom(&rule.peers), process(&rule.process))
+    let volume = rule.volume.map(|volume| format!(", at most {volume}")).unwrap_or_default();
+    format!(
+        "connections {verb} here {side} {}, by {}{until}{volume}",
+        whom(&rule.peers),
+        process(&rule.process)
+    )
 }
 
 /// The end of a rule: to the second, in UTC.

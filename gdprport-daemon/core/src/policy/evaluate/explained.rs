@@ -16,11 +16,13 @@ use super::facts::Facts;
 use super::flow::{Claimed, Evaluation};
 use super::tls;
 use super::wording::{self, Words};
+use crate::event::RuleVolume;
+use crate::figures;
 use crate::model::{Attribution, Direction, Process, Withheld};
 use crate::policy::compile::{CompiledDeclaration, CompiledRule, ItemId};
 use crate::policy::dns_names::Resolution;
 use crate::policy::model::{Fit, ProcessKey};
-use crate::verdict::Verdict;
+use crate::verdict::{Accepted, ReasonId, Verdict};
 
 /// How many rules an explanation has.
 const RULES: usize = 200;
@@ -28,6 +30,8 @@ const RULES: usize = 200;
 const COMPARED: usize = 2048;
 /// How many host names are listed.
 const HOSTS: usize = 64;
+/// The key of which the policy does not know how it compares.
+const VOLUME: &str = "volume";
 
 impl ActivePolicy {
     /// Why a flow is judged as it is at this moment; the verdict is that of [`evaluate`](Self::evaluate).
@@ -184,6 +188,10 @@ impl ActivePolicy {
                 is,
             ));
         }
+        if let Some(limit) = rule.volume {
+            let is = "what the rule has moved is known to a running daemon only".to_owned();
+            keys.push(key(VOLUME, Fit::Unknown, format!("at most {limit}"), is));
+        }
         keys
     }
 
@@ -212,6 +220,31 @@ impl ActivePolicy {
             UnresolvedHost { name: Arc::clone(name), why }
         });
         open.collect()
+    }
+}
+
+impl Explanation {
+    /// Adds what rules have moved, by role, and the verdict on the flow that follows from it.
+    #[must_use]
+    pub fn with_volumes(
+        mut self,
+        verdict: &Verdict,
+        accepted: Option<Accepted>,
+        moved: impl Fn(&str) -> Option<RuleVolume>,
+    ) -> Self {
+        if verdict.reasons().iter().any(|reason| reason.id == ReasonId::VolumeExceeded) {
+            (self.verdict, self.accepted) = (verdict.clone(), accepted);
+        }
+        for rule in &mut self.rules {
+            let Some(key) = rule.keys.iter_mut().find(|key| &*key.key == VOLUME) else { continue };
+            let Some(moved) = moved(&rule.role) else { continue };
+            let fits = moved.bytes <= moved.max;
+            key.fit = if fits { KeyFit::Matches } else { KeyFit::Fails };
+            let least = if moved.bound.is_some() { "at least " } else { "" };
+            key.is =
+                format!("{least}{} since {}", figures::bytes(moved.bytes), moved.since.strftime("%FT%TZ"));
+        }
+        self
     }
 }
 

@@ -55,7 +55,7 @@ pub struct ExplainedRule {
     pub role: Arc<str>,
     /// Where it stands.
     pub place: Option<Place>,
-    /// Its keys: `direction`, `peers`, those of `process`, `until`.
+    /// Its keys: `direction`, `peers`, those of `process`, `until`, `volume`.
     pub keys: Vec<ExplainedKey>,
 }
 

@@ -9,6 +9,7 @@ use super::peers::peers;
 use super::void::why_void;
 use crate::policy::model::{Pattern, PeerSets, ProcessKey, ProcessSpec, Rule};
 use crate::policy::read::{AccountText, RawProcess, RawRule};
+use crate::policy::volume::VolumeLimit;
 use crate::written::{At, OneOrMany, Report, Text, quoted};
 
 /// Reads one rule; `None` if it cannot be used, which was reported.
@@ -41,6 +42,10 @@ pub(super) fn parse(
         peers: peers?.into_iter().map(|peer| peer.value).collect(),
         process,
         until: raw.until.map(|until| At { value: until.value.0, loc: until.loc }),
+        volume: raw.volume.and_then(|volume| {
+            let (per, max) = (volume.value.per?.value, volume.value.max?.value.0);
+            Some(VolumeLimit { per, max })
+        }),
     })
 }
 

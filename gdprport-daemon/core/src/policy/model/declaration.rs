@@ -11,6 +11,7 @@ use crate::catalog;
 use crate::model::Direction;
 use crate::policy::declared::{Controller, Emit, ProcessingRecord, TlsDemand};
 use crate::policy::read::PortRange;
+use crate::policy::volume::VolumeLimit;
 use crate::written::{At, Loc};
 
 #[derive(Default)]
@@ -64,4 +65,6 @@ pub(crate) struct Rule {
     pub process: Option<Arc<ProcessSpec>>,
     /// The last moment at which it is valid.
     pub until: Option<At<Timestamp>>,
+    /// How much it may move.
+    pub volume: Option<VolumeLimit>,
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use toml::de::DeTable;
 
 use super::acceptable::{Acceptable, LastDay, PortRef};
+use super::inline::RawVolume;
 use super::labels::LabelTable;
 use super::scalar::{AccountText, CatalogProtocol, EnforcementMode, FormatVersion, PortRange, RawService};
 use crate::model::Direction;
@@ -146,10 +147,10 @@ tables! {
             process: RawProcess,
             /// The last day (UTC) or the last moment at which the rule is valid.
             until: Until,
+            /// How much the rule may move in a window, both ways and all its flows together; beyond it: `volume-exceeded`.
+            volume: RawVolume,
         }
-        later {
-            volume = "bytes are counted but not limited",
-        }
+        later {}
     }
 
     /// A finding or violation that somebody accepted: shown as accepted until its end, and never hidden.

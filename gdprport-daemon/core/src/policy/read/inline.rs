@@ -1,4 +1,4 @@
-//! Values that are written as a text or as a table in one line: `emit` and `tls`.
+//! Values that are written as a text or as a table in one line: `emit`, `tls` and `volume`.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use toml::de::DeValue;
 
 use crate::model::TlsVersion;
 use crate::policy::declared::{Emit, TlsDemand};
+use crate::policy::volume::Window;
 use crate::written::quoted;
 use crate::written::{At, Report};
 use crate::written::{Node, Read, TEXT_MAX, TableReader, Text};
@@ -38,6 +39,73 @@ tables! {
             summary: Text,
         }
         later {}
+    }
+
+    /// How much a rule may move in a window.
+    "`volume`" => struct RawVolume as "Volume" {
+        required {
+            /// The window, by the clock in UTC; "7d" is a week and begins on Monday.
+            per: Window = "\"1d\"",
+            /// Bytes, both ways, such as "50GiB".
+            max: VolumeBytes = "\"50GiB\"",
+        }
+        optional {}
+        later {}
+    }
+}
+
+/// A number of bytes, written as "50GiB"; from one to what the ledger can count.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct VolumeBytes(pub u64);
+
+schema!(VolumeBytes, json_schema!({ "type": "string", "pattern": "^0*[1-9][0-9]* *(B|KiB|MiB|GiB|TiB)$" }));
+
+impl Read for VolumeBytes {
+    fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
+        if !matches!(node.value, DeValue::String(_)) {
+            node.refuse("a size in quotes with its unit, such as \"50GiB\"", report);
+            return None;
+        }
+        let text = Text::read(node, report)?;
+        let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(unit_at);
+        let units = [("B", 1_u64), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
+        let factor = units.iter().find(|(name, _)| *name == unit.trim()).map(|(_, factor)| *factor);
+        let bytes = factor.zip(number.parse::<u64>().ok()).and_then(|(factor, n)| n.checked_mul(factor));
+        let (message, help) = match bytes {
+            Some(0) => (
+                format!("{} is a volume of nothing, which would forbid what the rule allows", quoted(&text)),
+                "write how much the rule may move, or remove the rule".to_owned(),
+            ),
+            Some(bytes) if i64::try_from(bytes).is_ok() => return Some(Self(bytes)),
+            _ => (format!("{} is no size", quoted(&text)), meant(number, unit.trim())),
+        };
+        report.error(node.loc, message, help);
+        None
+    }
+}
+
+/// What may have been meant by a size that is none.
+fn meant(number: &str, unit: &str) -> String {
+    let letter = unit.chars().next().map(|letter| letter.to_ascii_uppercase());
+    match letter.filter(|letter| "KMGT".contains(*letter)) {
+        Some(letter) if (1..6).contains(&number.len()) && unit.len() <= 3 => {
+            format!("units are binary ones: write it as \"{number}{letter}iB\"")
+        }
+        _ => "write it as \"512MiB\", \"50GiB\" or \"2TiB\"".to_owned(),
+    }
+}
+
+impl Read for Window {
+    fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
+        let text = Text::read(node, report)?;
+        if let Some(window) = Self::ALL.into_iter().find(|window| window.as_str() == &*text) {
+            return Some(window);
+        }
+        let names = Self::ALL.map(|window| format!("\"{window}\""));
+        let help = format!("write one of {}; \"7d\" is a week and begins on Monday", names.join(", "));
+        report.error(node.loc, format!("{} is no window that volume is counted in", quoted(&text)), help);
+        None
     }
 }
 

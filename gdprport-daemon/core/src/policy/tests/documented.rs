@@ -14,7 +14,7 @@ fn examples() -> Vec<Source> {
 #[test]
 fn the_examples_are_a_policy_without_warnings() {
     let examples = examples();
-    assert_eq!(examples.len(), 4);
+    assert_eq!(examples.len(), 5);
     let policy = active(compile(&examples));
     assert_eq!(policy.policy().warnings(), []);
     let facts = accepted(5432, "10.0.9.3", None);

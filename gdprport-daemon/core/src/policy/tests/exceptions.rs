@@ -164,7 +164,7 @@ fn mistakes_in_an_exception_are_shown_with_what_is_right() {
     policy.toml:27:11: error: `nonsense` is neither a finding nor a reason of violations
      27 | finding = "nonsense"
         |           ^^^^^^^^^^
-        = help: there are undeclared-listener, shadow-service, exposed-listener, port-without-listener, unused-rule, broad-rule, rule-without-process, rule-expired, rule-expiring, tls-not-demanded, plaintext-seen, weak-tls-seen, certificate-expiring, record-incomplete, special-category-unprotected, third-country-candidate, unusual-volume, coverage-gap, policy-changed, exception-expiring, unattributed-flows, not-enforcing, undeclared-port, undeclared-peer, undeclared-process, unattributable, undeclared-direction, plaintext, weak-tls, tls-refused, not-tls
+        = help: there are undeclared-listener, shadow-service, exposed-listener, port-without-listener, unused-rule, broad-rule, rule-without-process, rule-expired, rule-expiring, tls-not-demanded, plaintext-seen, weak-tls-seen, certificate-expiring, record-incomplete, special-category-unprotected, third-country-candidate, unusual-volume, coverage-gap, policy-changed, exception-expiring, unattributed-flows, not-enforcing, undeclared-port, undeclared-peer, undeclared-process, unattributable, undeclared-direction, plaintext, weak-tls, tls-refused, not-tls, volume-exceeded
 
     policy.toml:28:8: error: `0` is no port
      28 | port = 0

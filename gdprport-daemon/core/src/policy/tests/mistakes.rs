@@ -110,17 +110,12 @@ fn another_version_is_refused() {
 fn keys_of_a_later_version_are_refused_one_by_one() {
     assert_snapshot!(errors(&port(
         "name = \"db\"\nport = 5432\nmode = \"enforce\"\n[[port.allow]]\nrole = \"r\"\n\
-         direction = \"in\"\npeers = [\"any\"]\nvolume = { per = \"1d\", max = \"50GiB\" }"
+         direction = \"in\"\npeers = [\"any\"]"
     )), @r#"
     policy.toml:8:8: error: this version does not have `mode = "enforce"` yet
      8 | mode = "enforce"
        |        ^^^^^^^^^
        = help: violations are reported, not prevented; write "observe" or remove the key
-
-    policy.toml:13:1: error: this version does not have `volume` yet
-     13 | volume = { per = "1d", max = "50GiB" }
-        | ^^^^^^
-        = help: bytes are counted but not limited; remove the key
     "#);
 }
 
@@ -288,7 +283,7 @@ fn a_rule_without_required_keys_is_shown_all_of_them() {
     policy.toml:9:1: error: a rule has no key `user`
      9 | user = "postgres"
        | ^^^^
-       = help: the keys here are `role`, `direction`, `peers`, `port`, `process`, `until`
+       = help: the keys here are `role`, `direction`, `peers`, `port`, `process`, `until`, `volume`
     "#);
 }
 

@@ -23,6 +23,7 @@ mod scale;
 mod schema;
 mod tls;
 mod totality;
+mod volume;
 
 use std::net::IpAddr;
 

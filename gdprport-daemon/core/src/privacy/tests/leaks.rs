@@ -185,6 +185,7 @@ fn event_of(flow: &Flow) -> FlowEvent {
         verdict: flow.verdict.clone(),
         accepted: None,
         overload: None,
+        volume: Some(Box::new(samples::volume::moved())),
         policy: samples::policy(),
     }
 }

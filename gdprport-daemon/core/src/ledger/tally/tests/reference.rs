@@ -168,7 +168,12 @@ impl Reference {
         let volume = self
             .sums
             .volume
-            .entry((hour, port.clone(), flow.direction, VerdictKey::from(&*flow.verdict).rule().cloned()))
+            .entry((
+                hour,
+                port.clone(),
+                flow.direction,
+                VerdictKey::from(&*flow.verdict).volume_of().cloned(),
+            ))
             .or_default();
         for (sum, new) in volume.iter_mut().zip([opened + failed, added[0], added[1]]) {
             *sum += new;

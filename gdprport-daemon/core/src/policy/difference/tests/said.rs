@@ -205,3 +205,30 @@ fn what_allows_more_comes_first() {
         between(BASE, &now).iter().map(|line| line.chars().take(12).collect::<String>()).collect();
     assert_eq!(marks, ["+ db: the de", "+ db/backup:", "- db/api: pe", "~ db: the re"]);
 }
+
+#[test]
+fn a_volume_is_compared_by_what_it_allows() {
+    let day = "until = 2027-01-31\nvolume = { per = \"1d\", max = \"50GiB\" }";
+    assert_eq!(changed("until = 2027-01-31", day), ["- db/backup: its volume is limited to 50.0 GiB per 1d"]);
+    let with =
+        |volume: &str| BASE.replace("until = 2027-01-31", &format!("until = 2027-01-31\nvolume = {volume}"));
+    let of = |before: &str, now: &str| between(&with(before), &with(now));
+    let (small, large) = ("{ per = \"1d\", max = \"1GiB\" }", "{ per = \"1d\", max = \"2GiB\" }");
+    assert_eq!(
+        of(small, large),
+        ["+ db/backup: its volume is limited to 2.0 GiB per 1d instead of 1.0 GiB per 1d"]
+    );
+    assert_eq!(
+        of(large, small),
+        ["- db/backup: its volume is limited to 1.0 GiB per 1d instead of 2.0 GiB per 1d"]
+    );
+    let hour = "{ per = \"1h\", max = \"1GiB\" }";
+    assert_eq!(
+        of(small, hour),
+        ["+ db/backup: its volume is limited to 1.0 GiB per 1h instead of 1.0 GiB per 1d"]
+    );
+    assert_eq!(
+        between(&with(small), BASE),
+        ["+ db/backup: its volume is not limited any more; it was 1.0 GiB per 1d"]
+    );
+}
