@@ -7,6 +7,7 @@ pub mod community_id;
 pub mod conntrack;
 pub mod container;
 pub mod counters;
+pub mod countries;
 pub mod decode;
 pub mod delivery;
 mod departed;

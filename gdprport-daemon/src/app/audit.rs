@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use gdprport_core::audit::{self, Audit, Earlier, Settings};
+use gdprport_core::audit::{self, Audit, CountriesFile, Earlier, Settings};
 use gdprport_core::inventory::Inventory;
 use gdprport_core::ledger::Observed;
 use gdprport_core::policy::outline;
@@ -61,6 +61,7 @@ impl Past {
 /// Judges a policy, the past and the host. Of the past and the host there may be only a reason why there is nothing.
 pub(crate) fn judge(
     written: &Written,
+    countries: CountriesFile,
     past: Result<Past, String>,
     inventory: Result<&Inventory, String>,
     since: Timestamp,
@@ -79,6 +80,7 @@ pub(crate) fn judge(
         no_ledger: no_ledger.into(),
         no_inventory: inventory.as_ref().err().cloned().unwrap_or_default().into(),
         earlier,
+        countries,
     };
     let policy = first.map(|_| &written.outline);
     let mut audit = audit::judge(policy, observed.as_ref(), inventory.ok(), &settings, now);

@@ -6,6 +6,7 @@
 mod audit;
 mod config;
 mod control_thread;
+mod countries;
 mod coverage;
 mod doctor;
 mod drain;
@@ -36,6 +37,7 @@ mod unpin;
 
 pub(crate) use audit::{Past, judge};
 pub(crate) use config::{Config, ConfigError, Subject};
+pub(crate) use countries::countries;
 pub(crate) use doctor::examine;
 pub(crate) use options::{RunError, RunOptions};
 pub(crate) use policy::{PolicyError, PolicyFiles, Trust, Written};

@@ -2,11 +2,13 @@
 //!
 //! Does not belong here: what is gathered (`gdprport_core::records`), and how it looks (`report`).
 
+use gdprport_core::audit::CountriesFile;
 use gdprport_core::ledger::{Edge, Observed};
 use gdprport_core::privacy::{is_pseudonym, is_pseudonymous_id, names_pseudonym};
 use gdprport_core::records::{About, Past, Records, gather};
 use jiff::Timestamp;
 
+use super::countries::country_of;
 use super::policy::Written;
 use super::scan::host_name;
 use crate::ledger::{EdgeFilter, ReadError, Reader};
@@ -33,6 +35,7 @@ impl Recorded {
 /// Puts the policy and the past side by side. Of the past there may be only a reason why there is nothing.
 pub(crate) fn records(
     written: &Written,
+    countries: &CountriesFile,
     past: Result<Recorded, String>,
     since: Timestamp,
     now: Timestamp,
@@ -54,7 +57,7 @@ pub(crate) fn records(
         no_ledger,
     };
     let past = past.as_ref().map(|past| Past { observed: &past.observed, rows: &past.rows });
-    gather(about, has_policy.then_some(&written.outline), past, &|_| None)
+    gather(about, has_policy.then_some(&written.outline), past, &|net| country_of(countries, net))
 }
 
 fn has_pseudonym(edge: &Edge) -> bool {

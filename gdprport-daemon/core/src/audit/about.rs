@@ -130,7 +130,7 @@ impl FindingId {
             ),
             Self::ThirdCountryCandidate => (
                 "Possible transfer to a third country",
-                "A peer is in a third country by the controller's own list, and the record declares no transfer. It is not found yet: a policy cannot name such a list.",
+                "A port has moved data with public addresses that are in a third country by the controller's own file, and the record's `transfers` do not name it. It is a candidate: people judge what it is.",
                 "Declare the transfer with its safeguards, or end it.",
                 "Art. 30(1)(e), 44 GDPR",
                 Severity::Medium,

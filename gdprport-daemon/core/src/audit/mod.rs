@@ -30,4 +30,4 @@ pub use finding::{
 };
 pub use judge::judge;
 pub use recording::{Judged, MAX_FINDINGS, Recording};
-pub use settings::{Earlier, Settings};
+pub use settings::{CountriesFile, Earlier, Settings};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::countries::Countries;
 use crate::policy::Outline;
 
 /// What an audit is about, beside what it reads.
@@ -23,6 +24,19 @@ pub struct Settings {
     pub no_inventory: Arc<str>,
     /// The policies that applied in the period, as far as their text is known: since when a rule has been there.
     pub earlier: Vec<Earlier>,
+    /// Which countries addresses are in.
+    pub countries: CountriesFile,
+}
+
+/// The file of countries that the policy's `[controller]` names.
+#[derive(Debug, Clone)]
+pub enum CountriesFile {
+    /// It names none.
+    NotAsked,
+    /// It names one that cannot be used, for this reason.
+    Unusable(Arc<str>),
+    /// What it says.
+    Read(Arc<Countries>),
 }
 
 /// A policy that applied.

@@ -4,6 +4,7 @@
 //! property tests beside them try some on every run, and all of the fuzzer's seeds. Compiled for those two only.
 
 mod container;
+mod countries;
 mod event;
 mod flow;
 mod group;
@@ -18,6 +19,7 @@ pub mod seeds;
 mod tests;
 
 pub use container::container;
+pub use countries::countries;
 pub use event::event;
 pub use flow::flow;
 pub use group::group;

@@ -35,6 +35,12 @@ proptest! {
     }
 
     #[test]
+    fn any_file_of_countries_stays_within_bounds(text in "[0-9a-f:./,A-Z\n]{0,300}", bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        countries(text.as_bytes());
+        countries(&bytes);
+    }
+
+    #[test]
     fn an_event_with_any_text_reads_back(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         event(&bytes);
     }
@@ -60,6 +66,7 @@ fn events_with_text_from_outside_are_as_the_schema_says() {
 fn every_seed_of_the_core_keeps_its_promises() {
     seeds("record", record);
     seeds("flow", flow);
+    seeds("countries", countries);
     seeds("group", group);
     seeds("posture", posture);
     seeds("tls", tls);

@@ -46,7 +46,11 @@ pub(super) fn run(
     } else {
         look(&mut written, trust, args.watch, &|text| warning(color, text))
     };
-    let audit = app::judge(&written, past, inventory.as_ref().map_err(Clone::clone), since, now);
+    let (countries, exposed) = app::countries(written.outline.controller.as_ref(), trust);
+    if let Some(exposed) = exposed {
+        warning(color, &exposed);
+    }
+    let audit = app::judge(&written, countries, past, inventory.as_ref().map_err(Clone::clone), since, now);
     if json {
         out.value(&audit)?;
     } else if args.markdown {

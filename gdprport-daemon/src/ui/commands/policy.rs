@@ -9,17 +9,21 @@ use super::super::format;
 use super::super::problems;
 use super::super::screen::Output;
 use super::files::{ETC, policy_files};
-use crate::app::{PolicyError, Trust};
+use crate::app::{self, PolicyError, Trust};
+use gdprport_core::audit::CountriesFile;
 use gdprport_core::policy::{self, Problem, Severity};
 
 /// What `policy check --json` prints.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct PolicyReport {
     valid: bool,
     digest: Option<String>,
     problems: Vec<Problem>,
     /// Which files others than root can change, and how.
     exposed: Vec<String>,
+    /// Why the file of countries cannot be used; absent: it can, or none is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    countries: Option<String>,
 }
 
 /// Reads the files as the daemon would and shows every problem.
@@ -35,15 +39,22 @@ pub(super) fn check(
     let (checked, summary) = match policy_files(files).check(trust) {
         Ok(loaded) if loaded.files.is_empty() => {
             let summary = format!("valid: no file in {ETC}, so the built-in catalog applies\n");
-            let report =
-                PolicyReport { valid: true, digest: None, problems: Vec::new(), exposed: Vec::new() };
+            let report = PolicyReport { valid: true, ..PolicyReport::default() };
             (report, summary)
         }
         Ok(loaded) => {
             let policy = &loaded.policy;
+            let (countries, writable) = app::countries(policy.controller(), trust);
+            let countries = match countries {
+                CountriesFile::Unusable(why) => {
+                    Some(format!("the countries of addresses are not known: {why}"))
+                }
+                CountriesFile::NotAsked | CountriesFile::Read(_) => None,
+            };
+            let exposed: Vec<String> = loaded.exposed.iter().cloned().chain(writable).collect();
             let warnings: Vec<Problem> = policy.warnings_at(jiff::Timestamp::now()).cloned().collect();
             let ports = policy.watched().filter(|port| port.declared).count();
-            let warned = match warnings.len() + loaded.exposed.len() {
+            let warned = match warnings.len() + exposed.len() + usize::from(countries.is_some()) {
                 0 => String::new(),
                 warnings => format!(", {}", counted(warnings, "warning")),
             };
@@ -59,7 +70,7 @@ pub(super) fn check(
                 policy.digest(),
             );
             let digest = Some(policy.digest().to_owned());
-            (PolicyReport { valid: true, digest, problems: warnings, exposed: loaded.exposed }, summary)
+            (PolicyReport { valid: true, digest, problems: warnings, exposed, countries }, summary)
         }
         Err(PolicyError::Problems(problems)) => {
             let errors = problems.list.iter().filter(|p| p.severity == Severity::Error).count();
@@ -72,8 +83,7 @@ pub(super) fn check(
                 counted(errors, "error"),
                 counted(problems.list.len() - errors, "warning")
             );
-            let exposed = Vec::new();
-            (PolicyReport { valid: false, digest: None, problems: problems.list, exposed }, summary)
+            (PolicyReport { problems: problems.list, ..PolicyReport::default() }, summary)
         }
         Err(error) => return Err(error.into()),
     };
@@ -84,7 +94,7 @@ pub(super) fn check(
             out.text(&problems::show(problem))?;
             out.text("\n")?;
         }
-        for exposed in &checked.exposed {
+        for exposed in checked.exposed.iter().chain(&checked.countries) {
             out.text(&problems::show_plain(Severity::Warning, exposed))?;
             out.text("\n")?;
         }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use gdprport_core::audit::CountriesFile;
 use gdprport_core::records::{Document, KeptFor, Own, ShownAs};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -56,10 +57,12 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
     if args.own {
         return own(args, &written, trust, lang, now, json, out);
     }
-    let asks_for_countries =
-        written.outline.controller.as_ref().is_some_and(|controller| controller.countries.is_some());
-    if asks_for_countries {
-        warning(color, "controller.countries: this version does not look up countries yet");
+    let (countries, exposed) = app::countries(written.outline.controller.as_ref(), trust);
+    if let Some(exposed) = exposed {
+        warning(color, &exposed);
+    }
+    if let CountriesFile::Unusable(why) = &countries {
+        warning(color, &format!("the record says no countries: {why}"));
     }
     let records = shown_while("reading the ledger", || -> anyhow::Result<_> {
         let past = match open_ledger(args.ledger.as_deref()) {
@@ -69,7 +72,7 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
             Err(error) if args.ledger.is_some() || error.is_wrong_usage() => return Err(error.into()),
             Err(error) => Err(error.to_string()),
         };
-        Ok(app::records(&written, past, since, now))
+        Ok(app::records(&written, &countries, past, since, now))
     })?;
     if let Some(why) = &records.about.no_ledger {
         warning(color, &format!("nothing was observed: {why}"));

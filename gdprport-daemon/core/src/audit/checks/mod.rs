@@ -3,6 +3,7 @@
 
 mod certificates;
 mod changes;
+mod countries;
 mod coverage;
 mod encryption;
 mod listeners;

@@ -1,10 +1,12 @@
 //! Every check, in the order of the findings.
 
-use super::{certificates, changes, coverage, encryption, listeners, records, rules, unused, usage, volume};
+use super::{
+    certificates, changes, countries, coverage, encryption, listeners, records, rules, unused, usage, volume,
+};
 use crate::audit::context::Context;
 
-/// Runs every check. Two findings have none: `third-country-candidate` needs the controller's own list of countries, and
-/// `not-enforcing` a mode that enforces; a policy can have neither yet, so there is nothing that anybody asked for.
+/// Runs every check. One finding has none: `not-enforcing` needs a mode that enforces, which a policy cannot have yet, so there is
+/// nothing that anybody asked for.
 pub(in crate::audit) fn all(context: &mut Context<'_>) {
     listeners::check(context);
     unused::listeners(context);
@@ -13,6 +15,7 @@ pub(in crate::audit) fn all(context: &mut Context<'_>) {
     encryption::check(context);
     certificates::check(context);
     records::check(context);
+    countries::check(context);
     volume::check(context);
     coverage::check(context);
     changes::check(context);

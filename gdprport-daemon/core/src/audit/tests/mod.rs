@@ -2,6 +2,7 @@
 
 mod certificates;
 mod count;
+mod countries;
 mod coverage;
 mod encryption;
 mod exceptions;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Span;
 
 use super::world::*;
-use crate::audit::{FindingId, Subject};
+use crate::audit::{CountriesFile, FindingId, Subject};
+use crate::countries::Countries;
 use crate::inventory::Recognised;
 use crate::ledger::{Identity, PolicyPeriod, RunEnd};
 use crate::model::{Direction, PostureState};
@@ -76,6 +77,8 @@ until = 2026-12-20
 /// A host on which everything is wrong that can be found.
 pub(super) fn wrong() -> World {
     let mut world = World::good();
+    let countries = Countries::parse(b"198.51.100.0/24,US").expect("no mistakes");
+    world.countries = CountriesFile::Read(Arc::new(countries));
     let text = WRONG.to_owned() + &exception("weak-tls-seen", "2026-11-01");
     world.files = vec![Source { name: "policy.toml".to_owned(), text }];
     let db = port("customers-db", 5432, true);
@@ -95,7 +98,9 @@ pub(super) fn wrong() -> World {
     nobody.key.direction = Direction::Out;
     let mut shown = edge(Arc::clone(&db), "10.0.2.7", by_rule("orders"));
     shown.key.posture = certificate(now() + Span::new().hours(24 * 9)).into();
-    ledger.edges = vec![edge(db, "10.0.2.7", by_rule("orders")), plain, weak, sick, nobody, shown];
+    let mut abroad = edge(Arc::clone(&db), "198.51.100.7", by_rule("orders"));
+    abroad.counts.bytes_sent = 4_096;
+    ledger.edges = vec![edge(db, "10.0.2.7", by_rule("orders")), plain, weak, sick, nobody, shown, abroad];
     ledger.gaps = vec![gap("ring-full", ago(3), 2, 7)];
     let mut killed = run(ago(60), ago(30));
     killed.end = Some(RunEnd::Killed);
@@ -120,7 +125,7 @@ pub(super) fn wrong() -> World {
 #[test]
 fn everything_that_is_wrong_is_found() {
     let audit = wrong().audit();
-    let never = [FindingId::ThirdCountryCandidate, FindingId::NotEnforcing];
+    let never = [FindingId::NotEnforcing];
     for id in FindingId::ALL {
         let found = audit.findings.iter().any(|finding| finding.id == id);
         assert_ne!(found, never.contains(&id), "{id}");
@@ -191,6 +196,7 @@ fn without_anything_nothing_is_claimed() {
         no_ledger: "there is no ledger".into(),
         no_inventory: "the host was not looked at".into(),
         earlier: Vec::new(),
+        countries: CountriesFile::NotAsked,
     };
     let audit = crate::audit::judge(None, None, None, &settings, now());
     assert!(audit.findings.is_empty() && audit.accepted.is_empty());

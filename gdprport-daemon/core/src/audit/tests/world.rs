@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use jiff::{Span, Timestamp};
 
-use crate::audit::{Audit, Earlier, Finding, FindingId, Settings, judge};
+use crate::audit::{Audit, CountriesFile, Earlier, Finding, FindingId, Settings, judge};
 use crate::inventory::{Exposure, Inventory, Listening, Recognised, Service};
 use crate::ledger::{
     Counts, CoverageHour, Edge, EdgeKey, GapRow, Identity, ListenerRow, Observed, PolicyPeriod, PortKey,
@@ -56,6 +56,8 @@ pub(super) struct World {
     pub asked: Timestamp,
     /// Whether the daemon has applied the policy since the ledger began.
     pub applied: bool,
+    /// What is known of countries.
+    pub countries: CountriesFile,
 }
 
 pub(super) fn time(text: &str) -> Timestamp {
@@ -237,6 +239,7 @@ impl World {
             exceptions: Vec::new(),
             asked: ago(90),
             applied: true,
+            countries: CountriesFile::NotAsked,
         }
     }
 
@@ -289,6 +292,7 @@ impl World {
             no_ledger: "there is no ledger".into(),
             no_inventory: "the host was not looked at".into(),
             earlier: Vec::<Earlier>::new(),
+            countries: self.countries.clone(),
         };
         let declared = (!self.files.is_empty()).then_some(&outline);
         judge(declared, observed.as_ref(), self.inventory.as_ref(), &settings, now())
