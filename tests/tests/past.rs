@@ -77,9 +77,9 @@ exec \"$0\" \"$@\"";
     #[test]
     fn a_broken_configuration_is_one_sentence() {
         for (config, said) in [
-            ("[ledger]\npath = \"relative\"\n", "line 2, column 8"),
-            ("[ledger]\npfad = \"/x\"\n", "unknown field `pfad`"),
-            ("limits\n", "line 1"),
+            ("[ledger]\npath = \"relative\"\n", ":2:8: "),
+            ("[ledger]\npfad = \"/x\"\n", ":2:1: `[ledger]` has no key `pfad`: the keys here are"),
+            ("limits\n", ":1:7: this is not TOML"),
         ] {
             for words in COMMANDS {
                 let output = configured(config, words);
@@ -91,7 +91,10 @@ exec \"$0\" \"$@\"";
             }
         }
         let doctor = text(&configured("limits\n", &["--socket", "/nonexistent/socket", "doctor"]).stdout);
-        assert!(doctor.contains("configuration") && doctor.contains("line 1, column 7"), "{doctor}");
+        assert!(
+            doctor.contains("configuration") && doctor.contains("gdprport.toml:1:7: this is not TOML"),
+            "{doctor}"
+        );
         let off = configured("[ledger]\nenabled = false\npath = \"/nonexistent/l.db\"\n", COMMANDS[0]);
         let error = text(&off.stderr);
         assert_eq!(off.status.code(), Some(1), "{error}");

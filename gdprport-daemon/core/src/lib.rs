@@ -30,6 +30,7 @@ pub mod posture;
 pub mod privacy;
 pub mod records;
 pub mod replay;
+pub mod sensor;
 pub mod shared;
 pub mod suppress;
 pub mod text;

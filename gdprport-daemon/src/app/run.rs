@@ -66,7 +66,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
     probes::check(&host.kernel, roots.cgroups.cgroup2.as_deref())?;
     let server = Server::bind(&options.socket, Options::default())?;
     let server =
-        server.with_metrics(scrapes::listen(options.config.metrics.listen, "`listen` of [metrics]")?);
+        server.with_metrics(scrapes::listen(options.config.metrics, "`listen` of [metrics]")?);
     // Before anything is attached: a daemon that may not write its ledger changes nothing.
     let ledger = options.ledger.take().map(Ledger::open).transpose()?;
     let pins = options.pins.as_deref().map(PinDirectory::take).transpose().map_err(LoadError::from)?;
@@ -77,7 +77,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         let (probes, ring) =
             Probes::load(options.config.sizes(), &host.kernel, roots.cgroups.cgroup2.clone(), pins)?;
         let mut resolver = Resolver::new(&roots, clock).map_err(RunError::Proc)?;
-        resolver.look_up_containers(&options.config.containers, &options.config.events.labels);
+        resolver.look_up_containers(&options.config.containers, &options.config.labels);
         let named = resolver.container_names_come();
         let memory = memory::limit();
         let publisher = startup::publisher(&mut options, &host, clock, memory, privacy)?;

@@ -36,7 +36,8 @@ mod transport;
 mod trial;
 mod worker;
 
-pub(crate) use config::{CONFIG, ConfigError, load};
+pub(crate) use crate::host::configuration::{ConfigError, PLACE as CONFIG};
+pub(crate) use config::load;
 pub(crate) use line::{bounded, one_line};
 pub use measured::Sent;
 pub(crate) use message::Message;

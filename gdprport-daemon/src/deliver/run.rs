@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::beginning::Beginning;
 use super::board::{Board, Known, Row};
-use super::config::{self, ConfigError};
+use super::config;
 use super::cursor::{self, CursorFile, is_same};
 use super::receiver::transport;
 use super::routes;
@@ -32,6 +32,7 @@ use crate::control::api::ConfigStanding;
 use crate::control::server::scrapes::{self, ListenError};
 use crate::control::server::{BindError, Options, Server};
 use crate::host::clock::HostId;
+use crate::host::configuration::ConfigError;
 use crate::host::lock::{Lock, LockError, flock};
 use crate::host::notify;
 use crate::sink::spool::SpoolSettings;

@@ -7,6 +7,7 @@ mod accounts;
 mod cache;
 pub(crate) mod cgroup;
 pub(crate) mod clock;
+pub(crate) mod configuration;
 pub(crate) mod configured;
 pub(crate) mod conntrack;
 pub(crate) mod containers;

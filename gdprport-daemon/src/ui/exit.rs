@@ -6,7 +6,7 @@ use super::commands::LedgerError;
 use super::format::clean_lines;
 use crate::app::{ConfigError, PolicyError, RunError};
 use crate::control::client::ClientError;
-use crate::deliver::{self, DeliverError};
+use crate::deliver::DeliverError;
 
 /// How a command ends; the numbers are part of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,6 @@ impl Exit {
             {
                 Self::Invalid
             }
-            None if error.is::<deliver::ConfigError>() => Self::Invalid,
             None if error.is::<ConfigError>() || error.is::<PolicyError>() => Self::Invalid,
             None if error.downcast_ref::<RunError>().is_some_and(|e| matches!(e, RunError::Policy(_))) => {
                 Self::Invalid
@@ -66,7 +65,11 @@ fn is_late(error: &anyhow::Error) -> bool {
         Some(RunError::Policy(policy)) => Some(policy),
         _ => error.downcast_ref::<PolicyError>(),
     };
-    let source = match (policy, error.downcast_ref::<ConfigError>()) {
+    let config = match error.downcast_ref::<DeliverError>() {
+        Some(DeliverError::Config(config)) => Some(config),
+        _ => error.downcast_ref::<ConfigError>(),
+    };
+    let source = match (policy, config) {
         (Some(PolicyError::Read { source, .. }), _) | (_, Some(ConfigError::Read { source, .. })) => source,
         _ => return false,
     };
@@ -103,12 +106,17 @@ mod tests {
     fn a_file_that_comes_too_late_is_no_invalid_one() {
         let of = |kind: io::ErrorKind| {
             let read = || PolicyError::Read { path: "/etc/gdprport".into(), source: kind.into() };
-            let config = ConfigError::Read { path: "/etc/gdprport".into(), source: kind.into() };
-            let errors: [anyhow::Error; 3] = [RunError::from(read()).into(), read().into(), config.into()];
+            let config = || ConfigError::Read { path: "/etc/gdprport".into(), source: kind.into() };
+            let errors: [anyhow::Error; 4] = [
+                RunError::from(read()).into(),
+                read().into(),
+                config().into(),
+                DeliverError::from(config()).into(),
+            ];
             errors.map(|error| Exit::of(&error))
         };
-        assert_eq!(of(io::ErrorKind::TimedOut), [Exit::Failed; 3]);
-        assert_eq!(of(io::ErrorKind::NotFound), [Exit::Invalid; 3]);
+        assert_eq!(of(io::ErrorKind::TimedOut), [Exit::Failed; 4]);
+        assert_eq!(of(io::ErrorKind::NotFound), [Exit::Invalid; 4]);
     }
 
     #[test]

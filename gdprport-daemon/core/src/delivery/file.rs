@@ -8,17 +8,14 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use toml::de::{DeTable, DeValue};
 
-use super::path::AbsolutePath;
-use super::scalar::Loopback;
 use super::sink::{Sink, place_of};
-use crate::written::{At, Loc, Node, Problem, Problems, Read, Report, Source, TableReader, tables};
+use crate::sensor;
+use crate::written::{
+    AbsolutePath, At, Loc, Loopback, Node, Problem, Problems, Read, Report, Source, TableReader, tables,
+};
 
 /// Sinks that there may be: each has a task, a file that it reads and a batch in memory.
 pub const SINKS_MAX: usize = 64;
-
-/// The tables of the same file that the sensor reads.
-pub const SENSOR_TABLES: &[&str] =
-    &["events", "limits", "intervals", "containers", "privacy", "ledger", "spool", "metrics"];
 
 tables! {
     /// How the deliverer runs.
@@ -97,14 +94,10 @@ impl Delivery {
     pub fn parse(source: Source) -> Result<Self, Problems> {
         let sources = [source];
         let mut report = Report::masked(&sources);
-        let (document, errors) = DeTable::parse_recoverable(&sources[0].text);
-        for error in errors {
-            let span = error.span().unwrap_or(0..0);
-            report.syntax(Loc::new(0, &span), format!("this is not TOML: {}", error.message()));
-        }
+        let document = report.document(0);
         let start = Loc { source: 0, start: 0, end: 0 };
         let mut fields = TableReader::of(document.get_ref(), start, "the configuration", &mut report);
-        for table in SENSOR_TABLES.iter().filter(|table| **table != "spool") {
+        for table in sensor::TABLES.iter().filter(|table| **table != "spool") {
             fields.skip(table);
         }
         let settings: Option<At<RawDeliver>> = fields.optional("deliver");

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::scalar::one_of;
 use crate::event::{Event, Kind, Severity};
 use crate::verdict::Verdict;
-use crate::written::{At, Node, OneOrMany, Read, Report, TableReader, Text, quoted, schema, tables};
+use crate::written::{At, Node, OneOrMany, Read, Report, TableReader, Text, one_of, quoted, schema, tables};
 
 tables! {
     /// Which events a sink gets: those for which everything that is written here holds.

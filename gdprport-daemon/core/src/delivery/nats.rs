@@ -7,11 +7,12 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::endpoint::Endpoint;
-use super::path::AbsolutePath;
 use super::secret::SecretRef;
 use super::servers::{servers, user_and_password};
 use super::tls::{ServerName, TlsKeys, TlsSettings};
-use crate::written::{At, Loc, Node, OneOrMany, Read, Report, TableReader, Text, quoted, schema, tables};
+use crate::written::{
+    AbsolutePath, At, Loc, Node, OneOrMany, Read, Report, TableReader, Text, quoted, schema, tables,
+};
 
 tables! {
     /// A NATS server or cluster with JetStream.

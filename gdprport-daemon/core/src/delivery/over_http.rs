@@ -7,12 +7,11 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::header::{HeaderName, HeaderText};
-use super::scalar::Period;
 use super::servers::user_and_password;
 use super::tls::TlsKeys;
 use super::url::HttpUrl;
 use super::{SecretRef, TlsSettings};
-use crate::written::{At, Loc, Named, Node, Read, Report, Text, quoted, schema};
+use crate::written::{At, Loc, Named, Node, Period, Read, Report, Text, quoted, schema};
 
 /// How a receiver is reached over HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,11 +164,11 @@ macro_rules! over_http {
                 optional {
                     $($(#[$meta])* $key: $type,)*
                     /// A file with the certificates of the authorities that are trusted, in PEM.
-                    ca: $crate::delivery::path::AbsolutePath,
+                    ca: $crate::written::AbsolutePath,
                     /// The name that the receiver's certificate must have.
                     server_name: $crate::delivery::ServerName,
                     /// A file with the certificate of this host, in PEM.
-                    client_cert: $crate::delivery::path::AbsolutePath,
+                    client_cert: $crate::written::AbsolutePath,
                     /// Its private key.
                     client_key: $crate::delivery::SecretRef,
                     /// A proxy, `environment`, or `none`.
@@ -185,9 +184,9 @@ macro_rules! over_http {
                     /// Further headers, each a text or the place of a secret.
                     headers: Named<$crate::delivery::HeaderText>,
                     /// How long a request may take, from connecting to the last byte of its answer.
-                    timeout: $crate::delivery::scalar::Period,
+                    timeout: $crate::written::Period,
                     /// How long connecting may take.
-                    connect_timeout: $crate::delivery::scalar::Period,
+                    connect_timeout: $crate::written::Period,
                 }
                 later {}
             }

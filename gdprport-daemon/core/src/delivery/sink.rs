@@ -7,10 +7,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 
 use super::filter::{Filter, RawFilter};
-use super::scalar::{Period, SinkName, Size, number_within, one_of};
+use super::scalar::SinkName;
 use super::target::{Target, TransportKind};
 use crate::encode::Encoding;
-use crate::written::{At, Loc, Node, Read, Report, TableReader, tables};
+use crate::written::{At, Loc, Node, Period, Read, Report, Size, TableReader, number_within, one_of, tables};
 
 /// Events that a batch may have at most, whatever is configured: each is held as its type and as its record.
 const BATCH_EVENTS: std::ops::RangeInclusive<u32> = 1..=5_000;

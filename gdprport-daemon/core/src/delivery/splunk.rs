@@ -5,8 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 
 use super::over_http::{Auth, HttpSettings, over_http, within};
-use super::scalar::Period;
-use crate::written::{At, Loc, Named, Node, Read, Report, TableReader, Text, tables};
+use crate::written::{At, Loc, Named, Node, Period, Read, Report, TableReader, Text, tables};
 
 over_http! {
     /// Splunk's HTTP Event Collector.

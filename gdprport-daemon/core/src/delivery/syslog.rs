@@ -8,11 +8,11 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::endpoint::Endpoint;
-use super::path::AbsolutePath;
-use super::scalar::{Size, one_of};
 use super::secret::SecretRef;
 use super::tls::{ServerName, TlsKeys, TlsSettings};
-use crate::written::{At, Loc, Node, Read, Report, TableReader, Text, quoted, schema, tables};
+use crate::written::{
+    AbsolutePath, At, Loc, Node, Read, Report, Size, TableReader, Text, one_of, quoted, schema, tables,
+};
 
 tables! {
     /// A syslog receiver (RFC 5424).

@@ -12,11 +12,10 @@ use super::loki::{LokiSettings, RawLoki};
 use super::nats::{NatsSettings, RawNats};
 use super::otlp::{OtlpSettings, RawOtlp};
 use super::over_http::HttpSettings;
-use super::scalar::one_of;
 use super::splunk::{RawSplunk, SplunkSettings};
 use super::syslog::{RawSyslog, SyslogSettings};
 use crate::encode::Encoding;
-use crate::written::{Loc, Node, Read, Report, TableReader, schema};
+use crate::written::{Loc, Node, Read, Report, TableReader, one_of, schema};
 
 /// Declares the transports: the name in `type`, the default encoding, the table of its own keys and what they mean. The table
 /// comes from `tables!`; the settings have `of(raw, loc, report) -> Option<Self>` and `place(&self) -> String`.

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::SecretRef;
-use super::path::AbsolutePath;
-use crate::written::{At, Loc, Node, Read, Report, Text, quoted, schema};
+use crate::written::{AbsolutePath, At, Loc, Node, Read, Report, Text, quoted, schema};
 
 /// How the receiver proves who it is, and how this host does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

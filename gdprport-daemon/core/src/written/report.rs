@@ -8,6 +8,9 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ops::Range;
 
+use toml::Spanned;
+use toml::de::DeTable;
+
 use super::message::{did_you_mean, nearest_name, printable};
 use super::problem::{Problem, Severity};
 use super::source::Source;
@@ -124,6 +127,16 @@ impl<'s> Report<'s> {
 
     pub(crate) fn is_faulty(&self, table: Loc, key: &'static str) -> bool {
         self.faulty.contains(&(table, key))
+    }
+
+    /// Reads a source as TOML: its top-level table. Syntax errors are reported, and what can be recovered is read all the same.
+    pub(crate) fn document(&mut self, source: usize) -> Spanned<DeTable<'s>> {
+        let (document, errors) = DeTable::parse_recoverable(&self.sources[source].text);
+        for error in errors {
+            let span = error.span().unwrap_or(0..0);
+            self.syntax(Loc::new(source, &span), format!("this is not TOML: {}", error.message()));
+        }
+        document
     }
 
     /// Something that is not TOML.

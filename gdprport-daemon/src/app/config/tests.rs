@@ -1,12 +1,17 @@
 //! Promises of the configuration.
 
 use gdprport_core::privacy::Truncate;
+use gdprport_core::written::{Problems, Source};
 
 use super::*;
 
+fn parse(text: &str) -> Result<Config, Problems> {
+    Sensor::parse(Source { name: "gdprport.toml".to_owned(), text: text.to_owned() }).map(Config::of)
+}
+
 #[test]
 fn an_empty_file_is_the_default_and_so_is_no_file() {
-    assert_eq!(Config::parse("").expect("valid"), Config::default());
+    assert_eq!(parse("").expect("valid"), Config::default());
     let none = Config::load(Path::new("/nonexistent/x.toml"), Trust::RootOnly);
     assert_eq!(none.expect("valid"), Config::default());
 }
@@ -18,7 +23,7 @@ fn the_packaged_example_shows_the_defaults() {
     let setting =
         |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).map(str::to_owned);
     let lines: Vec<String> = example.lines().filter_map(setting).collect();
-    assert_eq!(Config::parse(&lines.join("\n")), Ok(Config::default()), "{lines:?}");
+    assert_eq!(parse(&lines.join("\n")), Ok(Config::default()), "{lines:?}");
     for key in ["file", "queue", "flows", "undecided_bytes", "listen", "key", "truncate"] {
         assert!(example.contains(&format!("#   {key} = ")), "{key}, which depends on the host");
     }
@@ -26,7 +31,7 @@ fn the_packaged_example_shows_the_defaults() {
 
 #[test]
 fn every_key_is_taken() {
-    let config = Config::parse(
+    let config = parse(
         "[events]\nfile = \"/e\"\njournald = true\nlabels = [\"team\", \"app*\"]\nqueue = 100\n[limits]\nflows = 1000\nundecided_bytes = 70000\nring_bytes = 65536\n\
          tasks = 1000\nexecs = 100\n[containers]\nlookup = false\nstate = [\"/data/docker\"]\n[intervals]\nflow_update = \"10s\"\nnames = \"5m\"\ncoverage = \"1h\"\n\
          [privacy]\npseudonymise = [\"peers\", \"users\"]\nkey = \"/k\"\ntruncate = { ipv4 = 24, ipv6 = 48 }\n",
@@ -44,21 +49,20 @@ fn every_key_is_taken() {
         truncate: Truncate::new(24, 48),
     };
     assert_eq!(config.privacy, privacy);
-    assert_eq!(config.events.labels, ShownLabels::new(vec!["team".into(), "app*".into()]).expect("patterns"));
+    assert_eq!(config.labels, ShownLabels::new(vec!["team".into(), "app*".into()]).expect("patterns"));
     assert_eq!(config.containers, Places { lookup: false, state: vec!["/data/docker".into()] });
-    let one = Config::parse("[events]\nlabels = \"app\"\n[containers]\nstate = \"/data\"\n").expect("valid");
-    assert_eq!(one.events.labels, ShownLabels::new(vec!["app".into()]).expect("a pattern"));
+    let one = parse("[events]\nlabels = \"app\"\n[containers]\nstate = \"/data\"\n").expect("valid");
+    assert_eq!(one.labels, ShownLabels::new(vec!["app".into()]).expect("a pattern"));
     assert_eq!(one.containers.state, [Path::new("/data")]);
 }
 
 /// What they say is for the deliverer, which reads them itself.
 #[test]
 fn the_deliverers_tables_are_passed_over_and_a_sink_has_a_spool() {
-    let config =
-        Config::parse("[deliver]\nsocket = 1\n[[sink]]\nname = \"siem\"\nanything = [1]\n").expect("valid");
+    let config = parse("[deliver]\nsocket = 1\n[[sink]]\nname = \"siem\"\nanything = [1]\n").expect("valid");
     assert!(config.spool(None).is_some_and(|spool| spool.dir == Path::new("/var/lib/gdprport/spool")));
-    assert_eq!(Config::parse("[deliver]\n").expect("valid").spool(None), None);
-    let off = Config::parse("[spool]\nenabled = false\n[[sink]]\nname = \"siem\"\n").expect("valid");
+    assert_eq!(parse("[deliver]\n").expect("valid").spool(None), None);
+    let off = parse("[spool]\nenabled = false\n[[sink]]\nname = \"siem\"\n").expect("valid");
     assert_eq!(off.spool(None), None);
 }
 
@@ -69,7 +73,7 @@ fn the_examples_of_the_page_on_containers_are_taken() {
     let ours: Vec<&str> = blocks.filter(|block| !block.starts_with("version")).collect();
     assert_eq!(ours.len(), 2);
     for text in ours {
-        let config = Config::parse(text).unwrap_or_else(|error| panic!("{error}"));
+        let config = parse(text).unwrap_or_else(|error| panic!("{error}"));
         assert_ne!(config, Config::default(), "{text}");
     }
 }
@@ -110,20 +114,28 @@ fn a_file_that_others_can_change_or_that_is_none_is_refused() {
     }
 }
 
+/// Not only the first; in one line with how many more there are.
 #[test]
-fn mistakes_name_the_place_or_the_key() {
-    let error = Config::parse("[limits]\nflow = 1\n").expect_err("unknown key");
-    assert!(error.contains("line 2") && error.contains("flow"), "{error}");
-    let error = Config::parse("[limits]\nring_bytes = 100000\n").expect_err("no power of two");
-    assert!(error.contains("power of two"), "{error}");
-    let error = Config::parse("[limits]\nundecided_bytes = 1\n").expect_err("too few");
-    assert!(error.contains("undecided_bytes must be from 65536"), "{error}");
-    let error = Config::parse("[intervals]\nnames = \"0s\"\n").expect_err("too short");
-    assert!(error.contains("from 1s to 1d"), "{error}");
-    let error = Config::parse("[events]\nlabels = [\"app[\"]\n").expect_err("no pattern");
-    assert!(error.contains("line 2") && error.contains("`app[` is no pattern"), "{error}");
-    let error = Config::parse("[events]\nlabels = 1\n").expect_err("no text");
-    assert!(error.contains("expected a list of texts"), "{error}");
-    let error = Config::parse("[containers]\nstate = [\"data\"]\n").expect_err("relative");
-    assert!(error.contains("data: write it from the root"), "{error}");
+fn a_file_with_mistakes_is_refused_with_all_of_them() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("gdprport.toml");
+    std::fs::write(&path, "[limits]\nflow = 1\n[intervals]\nnames = \"0s\"\n").expect("a file");
+    let error = Config::load(&path, Trust::Anyone).expect_err("two mistakes");
+    let (text, place) = (error.to_string(), path.display());
+    assert!(text.contains(&format!("{place}:2:1: error: `[limits]` has no key `flow`")), "{text}");
+    assert!(text.contains(&format!("{place}:4:9: error: the time is out of range")), "{text}");
+    let line =
+        format!("{place}:2:1: `[limits]` has no key `flow`: did you mean `flows`?; and 1 more mistake");
+    assert_eq!(error.in_one_line(), line);
+}
+
+#[test]
+fn a_file_that_is_too_large_or_no_text_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("gdprport.toml");
+    for (bytes, why) in [(vec![b'\n'; (1 << 20) + 1], "more than 1048576 bytes"), (vec![0xff], "not UTF-8")] {
+        std::fs::write(&path, bytes).expect("a file");
+        let error = Config::load(&path, Trust::Anyone).expect_err(why).to_string();
+        assert!(error.contains(why) && error.lines().count() == 1, "{error}");
+    }
 }

@@ -102,7 +102,7 @@ async fn watched(
     let clock = BootClock::measure();
     let (probes, ring) = Probes::load(how.config.sizes(), &host.kernel, roots.cgroups.cgroup2.clone(), None)?;
     let mut resolver = Resolver::new(&roots, clock).map_err(ScanError::Proc)?;
-    resolver.look_up_containers(how.look.containers, &how.config.events.labels);
+    resolver.look_up_containers(how.look.containers, &how.config.labels);
     let origin = Host { name: host.name.as_str().into(), boot_id: host.boot_id.as_str().into() };
     // Nothing is sent to anybody.
     let agent = Agent { version: env!("CARGO_PKG_VERSION").into(), run: uuid::Uuid::nil(), privacy: None };

@@ -22,8 +22,9 @@ use crate::deliver::cursor::{self, CursorFile};
 use crate::deliver::standing::Standing;
 use crate::deliver::worker::Worker;
 use crate::deliver::{Failure, Limits, Message, Outcome, Refused, Sending, Transport};
-use crate::sink::spool::{SpoolSettings, SpoolSync};
+use crate::sink::spool::SpoolSettings;
 use crate::sink::{Fanout, Sink};
+use gdprport_core::sensor::SpoolSync;
 
 /// What a receiver does with a batch.
 #[derive(Debug, Clone)]
@@ -173,7 +174,7 @@ impl Scene {
     /// Writes lines, each ended by a line feed.
     pub(super) fn write_lines(&self, lines: impl IntoIterator<Item = Vec<u8>>) {
         let settings = SpoolSettings {
-            max_bytes: *SpoolSettings::SIZE.start(),
+            max_bytes: *gdprport_core::sensor::SPOOL_BYTES.start(),
             sync: SpoolSync::Never,
             ..SpoolSettings::new(self.spool())
         };

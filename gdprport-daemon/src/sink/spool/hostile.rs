@@ -47,7 +47,7 @@ pub(super) const NOW: i64 = 1_795_000_000_000;
 /// A spool with the least bounds.
 pub(super) fn settings(dir: &Path) -> SpoolSettings {
     SpoolSettings {
-        max_bytes: *SpoolSettings::SIZE.start(),
+        max_bytes: *gdprport_core::sensor::SPOOL_BYTES.start(),
         keep: Duration::from_hours(1),
         sync: SpoolSync::Never,
         ..SpoolSettings::new(dir)

@@ -43,4 +43,4 @@ mod tests;
 
 pub(crate) use item::{Item, Seen, SpoolError};
 pub(crate) use reader::{POLL, SpoolReader};
-pub(crate) use settings::{SpoolSettings, SpoolSync};
+pub(crate) use settings::SpoolSettings;

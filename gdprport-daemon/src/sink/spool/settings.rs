@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(super) use gdprport_core::sensor::SpoolSync;
+
 /// Where a spool is, how much it holds, and when what was written is on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SpoolSettings {
@@ -15,24 +17,9 @@ pub(crate) struct SpoolSettings {
     pub(crate) sync: SpoolSync,
 }
 
-/// When what was written is on the disk, so that not even the end of the host loses it. The end of the daemon, by SIGKILL too,
-/// loses nothing of what was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SpoolSync {
-    /// At most so long after it was written.
-    Within(Duration),
-    /// Before it counts as written: after every batch.
-    Batch,
-    /// When the kernel does it by itself, after 30 s as a rule.
-    Never,
-}
-
 impl SpoolSettings {
     /// Where the spool is, unless it is said otherwise.
     pub(crate) const DIR: &str = "/var/lib/gdprport/spool";
-
-    /// Bytes that a spool may have: less holds no minute of a busy host, more is no spool.
-    pub(crate) const SIZE: std::ops::RangeInclusive<u64> = 4 << 20..=1 << 40;
 
     /// The usual bounds: 256 MiB are 100,000 connections with all their events, and a week is longer than receivers are away.
     pub(crate) fn new(dir: impl Into<PathBuf>) -> Self {

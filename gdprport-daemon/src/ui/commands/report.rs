@@ -143,10 +143,10 @@ fn own(
             .settings(None)
             .map(|kept| KeptFor { seconds: u64::from(kept.keep_days) * 86_400, bytes: kept.max_bytes }),
         spool: config.spool(None).map(|kept| KeptFor { seconds: kept.keep.as_secs(), bytes: kept.max_bytes }),
-        file: config.events.file.as_ref().map(|file| file.display().to_string()),
-        journald: config.events.journald,
+        file: config.file.as_ref().map(|file| file.display().to_string()),
+        journald: config.journald,
         receivers: config.has_sinks(),
-        metrics: config.metrics.listen.is_some(),
+        metrics: config.metrics.is_some(),
     };
     let page = report::own_page(&own, lang);
     let files = [

@@ -26,17 +26,16 @@ pub(super) fn daemon(args: RunArgs, socket: PathBuf, color: Color) -> anyhow::Re
     let config = Config::load(&args.config, trust)?;
     let policy = if args.no_policy { PolicyFiles::Catalog } else { policy_files(args.policy) };
     let spool = config.spool(args.spool.as_deref());
-    let has_place =
-        config.events.file.is_some() || config.events.journald || args.journald || spool.is_some();
+    let has_place = config.file.is_some() || config.journald || args.journald || spool.is_some();
     let (to_stdout, file) = match args.events {
-        Some(EventsTarget::Stdout) => (Some(Format::Native), config.events.file.clone()),
+        Some(EventsTarget::Stdout) => (Some(Format::Native), config.file.clone()),
         Some(EventsTarget::File(file)) => (lines_if_terminal(color), Some(file)),
-        None if io::stdout().is_terminal() => (lines_if_terminal(color), config.events.file.clone()),
+        None if io::stdout().is_terminal() => (lines_if_terminal(color), config.file.clone()),
         // Without a terminal and without a place in the configuration, the events go where the output goes.
         None if !has_place => (Some(Format::Native), None),
-        None => (None, config.events.file.clone()),
+        None => (None, config.file.clone()),
     };
-    let journald = (args.journald || config.events.journald).then(|| render(false, None));
+    let journald = (args.journald || config.journald).then(|| render(false, None));
     let ledger = if args.no_ledger { None } else { config.ledger.settings(args.ledger.as_deref()) };
     let pins = args.pin;
     let options =

@@ -48,7 +48,7 @@ fn read<T>(
         let (list, omitted) = report.finish();
         return Err(Problems { list, omitted });
     }
-    let raw = sources.iter().enumerate().map(|(index, source)| RawPolicy::parse(index, source, &mut report));
+    let raw = (0..sources.len()).map(|index| RawPolicy::parse(index, &mut report));
     let raw = raw.collect();
     let model = merge(raw, &mut report);
     let made = (!report.has_errors()).then(|| also(&model, &mut report));

@@ -4,7 +4,6 @@
 //! what they mean together (clashes, references, bounds) is `merge`'s.
 
 use schemars::JsonSchema;
-use toml::de::DeTable;
 
 use super::acceptable::{Acceptable, LastDay, PortRef};
 use super::inline::RawVolume;
@@ -12,7 +11,6 @@ use super::labels::LabelTable;
 use super::scalar::{AccountText, CatalogProtocol, EnforcementMode, FormatVersion, PortRange, RawService};
 use crate::model::Direction;
 use crate::policy::declared::{Emit, TlsDemand};
-use crate::written::Source;
 use crate::written::tables;
 use crate::written::{At, Loc, Report};
 use crate::written::{Named, Node, OneOrMany, Read, TableReader, Text, Until};
@@ -211,12 +209,8 @@ tables! {
 
 impl RawPolicy {
     /// Reads one file. Syntax errors are reported and what could be recovered is read all the same.
-    pub(crate) fn parse(index: usize, source: &Source, report: &mut Report<'_>) -> Self {
-        let (document, errors) = DeTable::parse_recoverable(&source.text);
-        for error in errors {
-            let span = error.span().unwrap_or(0..0);
-            report.syntax(Loc::new(index, &span), format!("this is not TOML: {}", error.message()));
-        }
+    pub(crate) fn parse(index: usize, report: &mut Report<'_>) -> Self {
+        let document = report.document(index);
         let start = Loc { source: index, start: 0, end: 0 };
         Self::take(TableReader::of(document.get_ref(), start, "the policy", report))
     }
