@@ -29,6 +29,8 @@ pub(super) enum Input {
     Named,
     /// Connections that the kernel side has counted were collected.
     Counted(Box<Brought>),
+    /// There is more of these to judge.
+    Judge,
     /// How flows are translated by the host.
     Translated(Vec<Answered>),
     /// The ledger has compared an audit with the one before.

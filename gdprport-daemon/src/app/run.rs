@@ -65,8 +65,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
     // Missing privileges are reported before a directory that cannot be made without them.
     probes::check(&host.kernel, roots.cgroups.cgroup2.as_deref())?;
     let server = Server::bind(&options.socket, Options::default())?;
-    let server =
-        server.with_metrics(scrapes::listen(options.config.metrics, "`listen` of [metrics]")?);
+    let server = server.with_metrics(scrapes::listen(options.config.metrics, "`listen` of [metrics]")?);
     // Before anything is attached: a daemon that may not write its ledger changes nothing.
     let ledger = options.ledger.take().map(Ledger::open).transpose()?;
     let pins = options.pins.as_deref().map(PinDirectory::take).transpose().map_err(LoadError::from)?;
@@ -207,6 +206,8 @@ impl Daemon {
             Some(answers) = inputs.translations.recv() => Input::Translated(answers),
             _ = inputs.every_second.tick() => Input::Second,
             _ = inputs.poll.tick() => Input::Poll,
+            // The next slice comes when the runtime has polled everything else.
+            () = tokio::task::yield_now(), if overloads.is_judging() => Input::Judge,
             () = sleep_until(settle_at) => Input::Work,
             // The next portion of a listing comes when the runtime has polled everything else, or the sinks have had time.
             () = tokio::task::yield_now(), if progress == Progress::More && !full => Input::Work,
@@ -249,10 +250,11 @@ impl Daemon {
                 self.monitor.apply(monitor::Input::Names, now);
             }
             Input::Counted(brought) => {
-                if self.overloads.apply(*brought, &mut self.monitor) {
+                if self.overloads.begin(*brought, &mut self.monitor) {
                     self.reconciler.records_lost();
                 }
             }
+            Input::Judge => self.overloads.judge(&mut self.monitor),
             Input::Translated(answers) => self.translations.answered(answers, &mut self.monitor),
             Input::Recorded(recorded) => {
                 let now = self.monitor.now();
@@ -317,6 +319,7 @@ impl Daemon {
         // Records from before belong to the policy of before. A port that was dropped and comes back would otherwise get
         // flows whose ends nobody recorded meanwhile: they would stay open for ever.
         self.reader.read_all(&mut self.monitor);
+        self.overloads.judge_all(&mut self.monitor);
         let now = self.monitor.now();
         if outcome.is_ok() {
             self.keeper.before_reload(&mut self.monitor, now);
@@ -344,7 +347,9 @@ impl Daemon {
         monitor.evidence.kernel.relay_log();
         monitor.evidence.resolver.tick();
         monitor.apply(monitor::Input::Names, now);
-        monitor.send_sums(now);
+        if !overloads.is_judging() {
+            monitor.send_sums(now);
+        }
         let kernel = monitor.evidence.kernel.counters();
         if let Err(error) = &kernel {
             tracing::error!(%error, "the kernel side's counters cannot be read");

@@ -46,7 +46,7 @@ pub enum Input<'a> {
     Destroyed(&'a [DestroyNotice]),
     /// Sockets that were polled: how they stand.
     Polled(&'a Polled),
-    /// Connections that the kernel side has counted together.
+    /// Connections that the kernel side has counted together. Their sums are sent when all of a collection are judged.
     Counted(&'a [OverloadGroup]),
     /// What of the host could not be looked at, the last time that it was tried.
     Unseen(Unseen),

@@ -22,7 +22,7 @@ use super::flow_event::peer_name;
 use super::monitor::Monitor;
 use crate::host::process::TaskLookup;
 
-/// The evidence of one collection: what owners have in common is found once for each.
+/// The evidence of what is judged at once: what owners have in common is found once for each.
 struct OfGroups<'a> {
     judge: Judge<'a>,
     flows: &'a Table,
@@ -49,7 +49,7 @@ impl overload::Evidence for OfGroups<'_> {
 }
 
 impl<K: TaskLookup> Monitor<K> {
-    /// Judges what was collected, and sends it.
+    /// Judges what was collected, or a part of it. [`Self::send_sums`] sends it.
     pub(super) fn counted(&mut self, groups: &[OverloadGroup], now: Timestamp) {
         let Self { flows, evidence, active_policy, volumes, .. } = self;
         let judge = evidence.context(active_policy, now).with(volumes.as_ref());
@@ -64,7 +64,6 @@ impl<K: TaskLookup> Monitor<K> {
             self.count(part, now);
         }
         self.counters.overload.groups += groups.len() as u64;
-        self.send_sums(now);
     }
 
     /// Counts the ends that the input under way has brought of connections whose opening was counted.

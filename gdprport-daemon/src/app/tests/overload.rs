@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use gdprport_common::{OverloadSums, SocketRole};
-use gdprport_core::decode::SocketEvent;
 use gdprport_core::decode::overload::{OverloadGroup, OverloadLevel, OverloadOwner, Specimen};
+use gdprport_core::decode::{ConnectionRecord, Record, SocketEvent};
 use gdprport_core::event::{Agent, Host, Stamper};
 use gdprport_core::flow::{Limits, Table};
 use gdprport_core::identity::OwnerRef;
@@ -19,7 +19,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::super::monitor::{Evidence, Input, Monitor, Publisher};
-use super::world::{Lines, NoMaps, PORT, clock, resolver};
+use super::super::overload::Slices;
+use super::world::{Lines, NoMaps, OWNER, PORT, clock, resolver};
 use crate::sink::Fanout;
 
 /// Whatever `emit` asks for.
@@ -61,22 +62,7 @@ pub(super) fn group(level: OverloadLevel, socket: SocketEvent, sums: OverloadSum
 
 /// Accepted by a program of the host: 1 is the server, 3 a stranger.
 fn accepted(peer: Ipv4Addr, exec_id: u64) -> SocketEvent {
-    let owner = OwnerRef {
-        tgid: 7,
-        parent_tgid: 1,
-        uid: 0,
-        gid: 0,
-        euid: 0,
-        egid: 0,
-        exec_id,
-        cgroup_id: 0,
-        netns_cookie: 1,
-        start_ns: 1,
-        time_ns: 7_200_000_000_000,
-        comm: [0; 16],
-        role: SocketRole::Bound,
-        withheld: None,
-    };
+    let owner = OwnerRef { exec_id, time_ns: 7_200_000_000_000, role: SocketRole::Bound, ..OWNER };
     SocketEvent {
         time_ns: owner.time_ns,
         cookie: u64::from(peer.to_bits()),
@@ -128,8 +114,13 @@ impl Storm {
 
     /// What is sent of these groups.
     fn collect(&mut self, groups: &[OverloadGroup]) -> Vec<Value> {
-        let now = clock().timestamp(7_201_000_000_000);
-        self.monitor.apply(Input::Counted(groups), now);
+        let mut slices = Slices::of(groups.to_vec());
+        while !slices.judge(&mut self.monitor) {}
+        self.sent()
+    }
+
+    /// What was sent since the last time.
+    fn sent(&mut self) -> Vec<Value> {
         self.monitor.publisher.deliver();
         let lines = std::mem::take(&mut *self.lines.lock().expect("nobody panicked"));
         lines.iter().map(|line| serde_json::from_slice(line).expect("JSON")).collect()
@@ -185,6 +176,33 @@ fn a_storm_is_few_lines_and_exact() {
     assert_eq!(of_port.opened, 0, "nothing was described");
     let counters = world.monitor.counters.overload;
     assert_eq!((counters.groups, counters.counts.opened), (8_001, 24_812));
+}
+
+/// They do not wait for the whole of it, and its sums are those of the whole of it.
+#[test]
+fn between_the_slices_of_a_storm_other_inputs_are_handled() {
+    let mut world = Storm::new("\"every\"", NO_TLS, None);
+    let mut slices = Slices::of(storm());
+    assert!(!slices.judge(&mut world.monitor));
+    assert_eq!(world.monitor.counters.overload.groups, 1_024);
+    let arrived = accepted(Ipv4Addr::new(10, 2, 0, 1), 1);
+    let now = clock().timestamp(7_201_000_000_000);
+    let record = Record::Connection(ConnectionRecord::Arrived(arrived));
+    world.monitor.apply(Input::Record(&record), now);
+    world.monitor.settle(u64::MAX, u64::MAX, now);
+    let between = world.sent();
+    let [open] = &between[..] else { panic!("{between:#?}") };
+    assert_eq!((&open["kind"], &open["flow"]["peer"]["ip"]), (&"flow.open".into(), &"10.2.0.1".into()));
+    let mut others = 1;
+    while !slices.judge(&mut world.monitor) {
+        others += 1;
+        assert!(world.sent().is_empty(), "sums of a part");
+    }
+    assert_eq!(others, 8_001 / 1_024);
+    let events = world.sent();
+    assert_eq!(events.iter().map(|event| of(event, "/summary/opened")).sum::<u64>(), 24_812);
+    assert_eq!(world.monitor.counters.overload.groups, 8_001);
+    assert!(events.len() <= 45, "{}", events.len());
 }
 
 /// Unknown is never compliant.

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::super::monitor::{Evidence, Input, Monitor, Publisher};
-use super::world::{Lines, NoMaps, PORT, clock, resolver};
+use super::world::{Lines, NoMaps, OWNER, PORT, clock, resolver};
 use crate::sink::Fanout;
 
 const POLICY: &str = r#"
@@ -175,22 +175,7 @@ impl Picture {
             _ => (near(40_000), far(PORT)),
         };
         let time_ns = self.now_ns;
-        let owner = OwnerRef {
-            tgid: 7,
-            parent_tgid: 1,
-            uid: 0,
-            gid: 0,
-            euid: 0,
-            egid: 0,
-            exec_id,
-            cgroup_id: 0,
-            netns_cookie: 1,
-            start_ns: 1,
-            time_ns,
-            comm: [0; 16],
-            role,
-            withheld: None,
-        };
+        let owner = OwnerRef { exec_id, time_ns, role, ..OWNER };
         SocketEvent { time_ns, cookie: self.cookie, local, peer, owner }
     }
 

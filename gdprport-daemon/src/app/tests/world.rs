@@ -92,6 +92,24 @@ pub(super) fn clock() -> BootClock {
     BootClock::booted_at("2026-11-23T11:20:00Z".parse().expect("a time"))
 }
 
+/// Who owns a socket; each sets the execution, the time and the role.
+pub(super) const OWNER: OwnerRef = OwnerRef {
+    tgid: 7,
+    parent_tgid: 1,
+    uid: 0,
+    gid: 0,
+    euid: 0,
+    egid: 0,
+    exec_id: 0,
+    cgroup_id: 0,
+    netns_cookie: 1,
+    start_ns: 1,
+    time_ns: 0,
+    comm: [0; 16],
+    role: SocketRole::None,
+    withheld: None,
+};
+
 /// One socket's event; `whose`: its port, ends and owner, the same for a cookie whenever it is asked.
 pub(super) fn event(time_ns: u64, cookie: u64, whose: u8) -> SocketEvent {
     let address = |last: u8| IpAddr::V4(Ipv4Addr::new(10, 0, last >> 1, last));
@@ -99,22 +117,9 @@ pub(super) fn event(time_ns: u64, cookie: u64, whose: u8) -> SocketEvent {
     let (near, far) = (Endpoint::new(address(1), number), Endpoint::new(address(whose >> 4), 40_000));
     let (local, peer) = if whose & 2 == 0 { (near, far) } else { (far, near) };
     let known = whose & 12 != 0;
-    let owner = OwnerRef {
-        tgid: 7,
-        parent_tgid: 1,
-        uid: 0,
-        gid: 0,
-        euid: 0,
-        egid: 0,
-        exec_id: if known { 1 + u64::from(whose >> 1 & 1) } else { 0 },
-        cgroup_id: 0,
-        netns_cookie: 1,
-        start_ns: 1,
-        time_ns,
-        comm: [0; 16],
-        role: if whose & 2 == 0 { SocketRole::Accepted } else { SocketRole::Connected },
-        withheld: None,
-    };
+    let exec_id = if known { 1 + u64::from(whose >> 1 & 1) } else { 0 };
+    let role = if whose & 2 == 0 { SocketRole::Accepted } else { SocketRole::Connected };
+    let owner = OwnerRef { exec_id, time_ns, role, ..OWNER };
     SocketEvent { time_ns, cookie, local, peer, owner }
 }
 
