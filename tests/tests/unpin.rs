@@ -86,9 +86,30 @@ mod host_only {
             assert!(output.status.success() && text(&output).contains("stays"), "{jobs}: {}", text(&output));
             assert!(fs.pins().exists() && !held.is_gone(), "{jobs}");
         }
+        // The start that an invalid policy has stopped is not tried again.
+        let output = unpin(&words, &fs.pins(), "7 gdprport.service start running", "exit-code", "2");
+        assert!(text(&output).contains("removed what was pinned"), "{}", text(&output));
+        assert!(!fs.pins().exists());
         let output = unpin(&words, &fs.pins(), "7 gdprport.service stop running", "success", "0");
         assert!(output.status.success(), "{}", text(&output));
-        assert!(!fs.pins().exists());
+        wait::until("nothing of the daemon stays in the kernel", || held.is_gone());
+    }
+
+    /// What the service may write to is a mount point there, in a file system that is read-only for it.
+    #[test]
+    fn the_directory_of_the_unit_stays_empty_without_an_error() {
+        let fs = BpfFs::new();
+        let mut daemon = pinning(&fs);
+        let held = Held::by(daemon.pid());
+        daemon.terminate();
+        let script = "mount --bind \"$2\" \"$2\"; mount -o remount,bind,ro \"$1\"; exec \"$0\" daemon unpin --pin \"$2\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-ec", script]).arg(program()).arg(fs.path()).arg(fs.pins());
+        let output = command.output().expect("unshare can be run");
+        let said = text(&output);
+        assert!(output.status.success() && said.starts_with("removed what was pinned"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert_eq!(std::fs::read_dir(fs.pins()).expect("it stays").count(), 0);
         wait::until("nothing of the daemon stays in the kernel", || held.is_gone());
     }
 

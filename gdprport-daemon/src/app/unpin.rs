@@ -35,6 +35,15 @@ pub(crate) fn unpin(directory: &Path) -> Result<Unpinned, PinError> {
     }
 }
 
+/// What the service manager was asked to do with a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Job {
+    /// `stop`, `restart`, `start` …
+    pub kind: String,
+    /// Whether it is under way: a `start` then is the one that has just failed, and not one that comes.
+    pub running: bool,
+}
+
 /// How a systemd service ended, as commands of `ExecStopPost=` can know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ending {
@@ -42,8 +51,8 @@ pub(crate) struct Ending {
     pub result: String,
     /// `$EXIT_STATUS`.
     pub status: String,
-    /// What the service manager was asked to do with the unit, if it was: `stop`, `restart`, `start` …
-    pub job: Option<String>,
+    /// What the service manager was asked to do with the unit, if it was.
+    pub job: Option<Job>,
 }
 
 impl Ending {
@@ -60,19 +69,23 @@ impl Ending {
 
     /// Whether the unit is about to start again, so that what is pinned is wanted: it was asked to restart, or it
     /// failed and nobody asked for its end. A service that ended in order and that nobody asked to restart
-    /// stays ended.
+    /// stays ended. So does one whose start has failed for an invalid policy or configuration.
     #[must_use]
     pub(crate) fn starts_again(&self) -> bool {
-        match self.job.as_deref() {
-            Some("restart" | "try-restart" | "reload-or-start" | "start") => true,
-            Some(_) => false,
-            None => !matches!(self.result.as_str(), "success" | "") && self.status != INVALID,
+        match &self.job {
+            Some(job) if job.kind == "start" && job.running => self.is_tried_again(),
+            Some(job) => matches!(job.kind.as_str(), "restart" | "try-restart" | "reload-or-start" | "start"),
+            None => self.is_tried_again(),
         }
+    }
+
+    fn is_tried_again(&self) -> bool {
+        !matches!(self.result.as_str(), "success" | "") && self.status != INVALID
     }
 }
 
 /// The job of `unit`; `None` if there is none, or the service manager does not reply.
-fn job(unit: &str) -> Option<String> {
+fn job(unit: &str) -> Option<Job> {
     let mut list = Command::new("systemctl");
     list.args(["list-jobs", "--no-legend", "--no-pager", "--plain", "--full"]).stdin(Stdio::null());
     match list.output() {
@@ -89,10 +102,13 @@ fn job(unit: &str) -> Option<String> {
 }
 
 /// Each line reads `NUMBER UNIT TYPE STATE`.
-fn job_in(list: &str, unit: &str) -> Option<String> {
+fn job_in(list: &str, unit: &str) -> Option<Job> {
     list.lines().find_map(|line| {
         let mut words = line.split_ascii_whitespace().skip(1);
-        (words.next()? == unit).then(|| words.next().map(ToOwned::to_owned))?
+        if words.next()? != unit {
+            return None;
+        }
+        Some(Job { kind: words.next()?.to_owned(), running: words.next() == Some("running") })
     })
 }
 
@@ -101,20 +117,28 @@ mod tests {
     use super::*;
 
     fn ending(result: &str, status: &str, job: Option<&str>) -> Ending {
-        Ending { result: result.into(), status: status.into(), job: job.map(Into::into) }
+        let job = job.and_then(|job| job_in(&format!("1 a.service {job}"), "a.service"));
+        Ending { result: result.into(), status: status.into(), job }
     }
 
     #[test]
     fn a_service_starts_again_if_asked_to_or_if_it_failed() {
         for (ending, again, what) in [
-            (ending("success", "0", Some("restart")), true, "systemctl restart"),
-            (ending("success", "0", Some("stop")), false, "systemctl stop"),
-            (ending("timeout", "KILL", Some("stop")), false, "systemctl stop of one that hangs"),
-            (ending("timeout", "KILL", Some("restart")), true, "systemctl restart of one that hangs"),
+            (ending("success", "0", Some("restart waiting")), true, "systemctl restart"),
+            (ending("success", "0", Some("stop running")), false, "systemctl stop"),
+            (ending("timeout", "KILL", Some("stop running")), false, "systemctl stop of one that hangs"),
+            (ending("timeout", "KILL", Some("restart running")), true, "systemctl restart of one that hangs"),
             (ending("signal", "KILL", None), true, "killed, Restart=on-failure"),
             (ending("watchdog", "ABRT", None), true, "stuck"),
             (ending("exit-code", "1", None), true, "failed"),
             (ending("exit-code", "2", None), false, "an invalid policy, RestartPreventExitStatus=2"),
+            (
+                ending("exit-code", "2", Some("start running")),
+                false,
+                "its start was stopped by an invalid policy",
+            ),
+            (ending("exit-code", "1", Some("start running")), true, "its start failed"),
+            (ending("success", "0", Some("start waiting")), true, "systemctl start while it ends"),
             (ending("success", "0", None), false, "ended by itself"),
             (ending("", "", None), false, "no service at all"),
         ] {
@@ -125,7 +149,8 @@ mod tests {
     #[test]
     fn the_job_of_a_unit_is_the_one_of_its_own_name() {
         let list = " 77 other-gdprport.service restart waiting\n 1290 gdprport.service stop running\n";
-        assert_eq!(job_in(list, "gdprport.service").as_deref(), Some("stop"));
+        let stop = Job { kind: "stop".to_owned(), running: true };
+        assert_eq!(job_in(list, "gdprport.service"), Some(stop));
         assert_eq!(job_in(list, "gdprport"), None);
         assert_eq!(job_in("", "gdprport.service"), None);
     }

@@ -75,7 +75,7 @@ pub(crate) struct PinDirectory {
 impl Drop for PinDirectory {
     fn drop(&mut self) {
         if !self.kept
-            && let Err(error) = self.empty().and_then(|()| remove_dir(&self.path))
+            && let Err(error) = self.empty().and_then(|()| remove_root(&self.path))
         {
             tracing::error!(%error, "a part of the kernel side stays pinned");
         }
@@ -233,7 +233,7 @@ impl PinDirectory {
     /// If something cannot be removed.
     pub(crate) fn remove(self) -> Result<(), PinError> {
         self.empty()?;
-        remove_dir(&self.path)
+        remove_root(&self.path)
     }
 }
 
@@ -250,13 +250,21 @@ fn make(path: &Path) -> Result<(), PinError> {
     }
 }
 
-/// Removes an empty directory. A mount point stays, empty: systemd makes it one for a service that may write to
-/// nothing else.
-fn remove_dir(path: &Path) -> Result<(), PinError> {
+/// Removes the directory itself, which is empty: nothing is pinned. It stays where it is the unit's own (`ReadWritePaths=`): for
+/// the service it is a mount point, in a directory that is read-only.
+fn remove_root(path: &Path) -> Result<(), PinError> {
     match fs::remove_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(()),
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::ResourceBusy | io::ErrorKind::ReadOnlyFilesystem) =>
+        {
+            Ok(())
+        }
         removed => removed.map_err(failed("remove", path)),
     }
+}
+
+fn remove_dir(path: &Path) -> Result<(), PinError> {
+    fs::remove_dir(path).map_err(failed("remove", path))
 }
 
 fn remove_file(path: &Path) -> Result<(), PinError> {
