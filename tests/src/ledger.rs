@@ -29,3 +29,63 @@ fn first(ledger: &Path, question: &str) -> rusqlite::Result<Value> {
     db.busy_timeout(Duration::from_secs(5))?;
     db.query_row(question, [], |row| row.get(0))
 }
+
+/// What a row of a ledger says.
+#[derive(Debug, Clone)]
+pub struct Row<'r> {
+    /// The name of the port, its number, and whether the policy declares it.
+    pub port: (&'r str, u16, bool),
+    /// `in` or `out`.
+    pub direction: &'r str,
+    /// Who is at this end, as the ledger writes it.
+    pub identity: serde_json::Value,
+    /// The other end: an address of full length or a network.
+    pub peer: String,
+    /// What was decided, as the ledger writes it.
+    pub verdict: serde_json::Value,
+    /// The state of the encryption.
+    pub posture: &'r str,
+    /// Bytes that were sent, by so many connections.
+    pub bytes: u64,
+    /// Connections.
+    pub flows: u64,
+}
+
+/// Writes that this was seen yesterday into the ledger at `path`, which no daemon writes meanwhile.
+///
+/// # Panics
+/// When it is no ledger.
+pub fn write(path: &Path, rows: &[Row<'_>]) {
+    let mut ledger = Connection::open(path).expect("a ledger");
+    let all = ledger.transaction().expect("nobody else writes");
+    let day = jiff::Timestamp::now().as_second() / 86_400 - 1;
+    let us = day * 86_400_000_000;
+    all.execute("INSERT OR IGNORE INTO day(day) VALUES(?1)", [day]).expect("it fits the schema");
+    all.execute("UPDATE meta SET value = ?1 WHERE key = 'begin'", [us]).expect("it fits the schema");
+    for row in rows {
+        let (name, number, declared) = row.port;
+        let insert = "INSERT OR IGNORE INTO port(name, number, declared) VALUES(?1, ?2, ?3)";
+        all.execute(insert, (name, number, declared)).expect("it fits the schema");
+        let port = "SELECT id FROM port WHERE (name, number, declared) = (?1, ?2, ?3)";
+        let port: i64 =
+            all.query_row(port, (name, number, declared), |row| row.get(0)).expect("it was written");
+        let value = |table: &str, value: String| -> i64 {
+            let insert = format!("INSERT OR IGNORE INTO {table}(value) VALUES(?1)");
+            all.execute(&insert, [&value]).expect("it fits the schema");
+            let number = format!("SELECT id FROM {table} WHERE value = ?1");
+            all.query_row(&number, [value], |row| row.get(0)).expect("it was written")
+        };
+        let identity = value("identity", row.identity.to_string());
+        let verdict = value("verdict", row.verdict.to_string());
+        let posture = value("posture", serde_json::json!({ "state": row.posture }).to_string());
+        let (peer, prefix) = row.peer.split_once('/').expect("ADDRESS/LENGTH");
+        let prefix: i64 = prefix.parse().expect("a length");
+        let (flows, bytes) = (row.flows.cast_signed(), row.bytes.cast_signed());
+        let insert = "INSERT INTO edge(day, port, direction, identity, peer, prefix, verdict, posture, policy, flows, opened,
+                closed, failed, bytes_sent, bytes_received, first, last)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?9, ?9, 0, ?10, 0, ?11, ?11)";
+        let values = (day, port, row.direction, identity, peer, prefix, verdict, posture, flows, bytes, us);
+        all.execute(insert, values).expect("it fits the schema");
+    }
+    all.commit().expect("the ledger can be written");
+}

@@ -8,6 +8,7 @@
 
 pub mod authority;
 pub mod bpf;
+pub mod browser;
 pub mod cgroup;
 pub mod child;
 pub mod client;

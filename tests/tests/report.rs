@@ -76,6 +76,15 @@ fn what_is_declared_stands_beside_what_was_seen() {
     }
     assert!(read(&out, "record.md").contains("order fulfilment"));
     assert!(read(&out, "record.csv").contains("order fulfilment"));
+    for name in ["map.svg", "map.dot", "map.mmd"] {
+        assert!(read(&out, name).contains("127.0.0.1"), "{name}");
+    }
+    let (policy_file, ledger) = (path(&policy), path(daemon.ledger()));
+    let words_of_map = ["report", "--map", "--any-owner", "--policy", policy_file, "--ledger", ledger];
+    let output = gdprport(&words_of_map);
+    let map = text(&output.stdout);
+    assert!(map.contains("├─ ") && map.contains("└─ ") && map.contains("127.0.0.1"), "{map}");
+    assert!(!map.contains('\u{1b}'), "no colours where no terminal is: {map}");
     // What is there is ours, so it is written again.
     let output = words("de");
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -181,6 +190,8 @@ mod host_only {
             ),
             (&["report", "--out", new, "--since", "2099-01-01"], 1, "has not come yet"),
             (&["report"], 2, "--out"),
+            (&["report", "--map", "--out", new], 2, "--map"),
+            (&["report", "--map", "--self"], 2, "--self"),
             (&["report", "--out", new, "--lang", "nl"], 2, "nl"),
             (&["report", "--out", new, "--format", "xlsx"], 2, "fides, dpv"),
             (&["report", "--out", new, "--self", "--format", "dpv"], 2, "--self"),

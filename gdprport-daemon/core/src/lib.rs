@@ -23,6 +23,7 @@ pub mod inventory;
 pub mod learn;
 pub mod ledger;
 pub mod listener;
+pub mod map;
 pub mod model;
 pub mod overload;
 pub mod policy;

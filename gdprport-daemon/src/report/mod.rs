@@ -1,26 +1,26 @@
 //! For readers elsewhere: an audit as Markdown for people and SARIF for tools that collect findings, and the record of processing
-//! activities as a page, a sheet, and in forms that other tools import.
+//! activities as a page with its map, a sheet, and in forms that other tools import.
 //!
 //! Belongs here: rendering, purely. What is found is `gdprport_core::audit`'s, what is recorded `gdprport_core::records`'s, tables on
 //! a terminal are `ui`'s.
 
 mod exchange;
+mod map;
 mod markdown;
 mod record;
 #[cfg(test)]
 pub(crate) mod samples;
 mod sarif;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "drawings come one by one: the charts use it, then the map")
-)]
 mod svg;
 #[cfg(test)]
 mod tests;
 mod words;
 
 pub(crate) use exchange::{dpv, fides};
+pub(crate) use map::{View, mark};
 pub(crate) use markdown::markdown;
+#[cfg(test)]
+pub(crate) use record::{hostile as hostile_records, records as sample_records};
 pub(crate) use record::{html, markdown as record_markdown, own_page, page, sheet};
 pub(crate) use sarif::sarif;
 pub(crate) use words::Lang;

@@ -15,6 +15,7 @@ mod flows;
 mod format;
 mod ledger;
 mod lines;
+mod map;
 mod past;
 mod problems;
 mod replay;

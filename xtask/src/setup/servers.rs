@@ -4,7 +4,9 @@ use anyhow::{Result, bail};
 
 use super::apt;
 
-const PACKAGES: [&str; 22] = [
+const PACKAGES: [&str; 23] = [
+    // Opens reports.
+    "chromium-headless-shell",
     "curl",
     "dovecot-imapd",
     "iproute2",

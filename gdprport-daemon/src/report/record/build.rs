@@ -1,5 +1,6 @@
 //! A record as a page.
 
+use super::super::map::{View, figure};
 use super::super::words::{Lang, fill};
 use super::activity::section;
 use super::cells::{day_time, list, rest, text};
@@ -33,7 +34,9 @@ pub(crate) fn page(records: &Records, lang: Lang) -> Page {
     if about.pseudonyms {
         notices.push(words.pseudonyms.to_owned());
     }
-    let mut sections = vec![overview(records, lang), controller(records.controller.as_ref(), lang)];
+    let mut sections = vec![overview(records, lang)];
+    sections.extend(View::of(records, lang).map(|view| drawn(&view)));
+    sections.push(controller(records.controller.as_ref(), lang));
     let all = records.activities.iter().chain(&records.undeclared);
     sections.extend(all.enumerate().map(|(at, activity)| section(activity, at + 1, lang)));
     sections.push(gaps(records, lang));
@@ -50,6 +53,21 @@ pub(crate) fn page(records: &Records, lang: Lang) -> Page {
             words.self_note.to_owned(),
             fill(words.version, &[&about.version]),
         ],
+    }
+}
+
+/// The map, as a part of the page.
+fn drawn(view: &View) -> Section {
+    Section {
+        id: "flows".to_owned(),
+        title: view.lang.words().map_title.to_owned(),
+        about: Vec::new(),
+        badge: None,
+        facts_are: Kind::Observed,
+        facts: Vec::new(),
+        seen: Vec::new(),
+        figures: vec![figure(view)],
+        tables: Vec::new(),
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) use build::page;
 pub(crate) use html::html;
 pub(crate) use markdown::markdown;
 pub(crate) use own::own_page;
+pub(crate) use page::{Cell, Column, Figure, Key, Kind, Room, Table};
 #[cfg(test)]
-pub(crate) use samples::EVIL;
+pub(crate) use samples::{EVIL, hostile, records};
 pub(crate) use sheet::sheet;

@@ -172,7 +172,6 @@ impl Table {
 }
 
 /// A sample of what a drawing has, and what it means.
-#[cfg_attr(not(test), expect(dead_code, reason = "the first drawing makes one"))]
 #[derive(Debug, Clone)]
 pub(crate) struct Key {
     /// The sample.
@@ -182,7 +181,6 @@ pub(crate) struct Key {
 }
 
 /// How wide a drawing has to be for its texts to be read; where there is less room, it is moved sideways within itself.
-#[cfg_attr(not(test), expect(dead_code, reason = "the first drawing makes one"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Room {
     /// Half a page.
@@ -202,7 +200,6 @@ impl Room {
 }
 
 /// A drawing with all that belongs to it.
-#[cfg_attr(not(test), expect(dead_code, reason = "the first drawing makes one"))]
 #[derive(Debug, Clone)]
 pub(crate) struct Figure {
     /// Its anchor; the drawing's id, which begins those of its parts, is another one.

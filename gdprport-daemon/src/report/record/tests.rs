@@ -295,9 +295,9 @@ fn a_drawing_stands_in_a_page_with_all_it_says() {
 
 #[test]
 fn a_sheet_of_markdown_names_the_drawings_file() {
-    let text = markdown(&drawn(Some("map.svg")));
-    assert!(text.contains("](map.svg)") && text.contains("The drawing is in map.svg."), "{text}");
+    let text = markdown(&drawn(Some("other.svg")));
+    assert!(text.contains("](other.svg)") && text.contains("The drawing is in other.svg."), "{text}");
     assert!(!text.contains("### numbers") && !text.contains("<script"), "{text}");
     let text = markdown(&drawn(None));
-    assert!(text.contains("### numbers") && !text.contains("map.svg"), "its numbers stand for it: {text}");
+    assert!(text.contains("### numbers") && !text.contains("other.svg"), "its numbers stand for it: {text}");
 }

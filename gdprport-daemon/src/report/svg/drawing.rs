@@ -72,6 +72,11 @@ impl Drawing {
         self
     }
 
+    /// Makes room below.
+    pub(crate) fn taller(&mut self, by: f64) {
+        self.height += by;
+    }
+
     /// Adds a part, above those before it.
     pub(crate) fn add(&mut self, part: Element) {
         self.parts.push(part);
@@ -85,22 +90,23 @@ impl Drawing {
     /// The same with rules of its own, such as what a part does to others while it is pointed at. Texts from outside are no rules.
     pub(crate) fn within(&self, rules: &str) -> Svg {
         let mut text = String::new();
-        self.root(rules).write(&mut text);
+        self.root(Element::root(), rules).write(&mut text);
         Svg(text)
     }
 
     /// A file of its own, with this style.
     pub(crate) fn alone(&self, style: &str) -> String {
         let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-        self.root(style).write(&mut text);
+        let root = Element::root().set("xmlns", "http://www.w3.org/2000/svg");
+        self.root(root, style).write(&mut text);
         text.push('\n');
         text
     }
 
-    fn root(&self, rules: &str) -> Element {
+    /// HTML knows the namespace by the element's name; a file has to say it.
+    fn root(&self, root: Element, rules: &str) -> Element {
         let (width, height) = (number(self.width), number(self.height));
-        let mut root = Element::root()
-            .set("xmlns", "http://www.w3.org/2000/svg")
+        let mut root = root
             .class(self.class)
             .set("viewBox", &format!("0 0 {width} {height}"))
             .set("width", &width)
@@ -167,7 +173,7 @@ mod tests {
     #[test]
     fn a_drawing_says_what_it_is() {
         let text = hostile().inside().to_string();
-        let begin = "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"map\" viewBox=\"0 0 100 50\" width=\"100\" height=\"50\" \
+        let begin = "<svg class=\"map\" viewBox=\"0 0 100 50\" width=\"100\" height=\"50\" \
             role=\"group\" aria-labelledby=\"map-title\" aria-describedby=\"map-about\"><title id=\"map-title\">";
         assert!(text.starts_with(begin), "{text}");
         assert!(!text.contains(" style=") && !text.contains(" fill="), "colours are the style sheet's");
@@ -182,7 +188,12 @@ mod tests {
         drawing.add(Element::circle(1.0, 2.0, 3.0).silent());
         drawing.add(Element::line((0.0, 0.0), (5.0, 5.0)).class("a"));
         let text = drawing.alone("circle{r:1}");
-        assert!(text.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg "), "{text}");
+        assert!(
+            text.starts_with(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" "
+            ),
+            "{text}"
+        );
         assert!(
             text.contains(
                 "<style>circle{r:1}</style><circle cx=\"1\" cy=\"2\" r=\"3\" aria-hidden=\"true\"/>"

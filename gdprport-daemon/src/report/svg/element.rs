@@ -71,6 +71,11 @@ impl Element {
         Self::new("svg")
     }
 
+    /// Its name in the page, for rules that are about it alone.
+    pub(crate) fn id(self, id: &str) -> Self {
+        self.set("id", id)
+    }
+
     /// Its classes in the style sheet.
     pub(crate) fn class(self, class: &str) -> Self {
         self.set("class", class)
@@ -84,6 +89,11 @@ impl Element {
     /// How wide its line is.
     pub(crate) fn stroke(self, width: f64) -> Self {
         self.number("stroke-width", width)
+    }
+
+    /// Everything in it stands so far to the right and down.
+    pub(crate) fn moved(self, x: f64, y: f64) -> Self {
+        self.set("transform", &format!("translate({} {})", number(x), number(y)))
     }
 
     /// A text ends at its point.

@@ -51,6 +51,8 @@ words! {
     // Parts of the page.
     overview, activities, activity, undeclared, undeclared_note, gaps, gap_reason, from, to, amount, at_least_n, at_most_n, notes,
     no_gaps, evidence_note, no_activities,
+    // The map.
+    map_title, map_caption, map_about, map_summary, map_sources, map_ports, map_port, map_recipients, map_more, map_serves, map_calls, map_zones, map_unseen, map_unseen_one, map_grouped, map_plain, map_in, map_out, map_undeclared,
     // The monitor's own record.
     own_title, own_name, own_purpose, own_subjects, own_data, own_data_hidden_peers, own_data_cut_peers, own_data_hidden_users,
     own_data_plain, own_data_before, own_never, own_recipients, own_no_recipients, own_file, own_journald, own_sinks, own_metrics, own_control, own_retention,
@@ -99,6 +101,8 @@ mod tests {
         "volume",
         "controller_name",
         "outcome_violation",
+        "map_ports",
+        "map_port",
     ];
 
     /// Words that no text of another language has.

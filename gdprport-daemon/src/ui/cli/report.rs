@@ -15,11 +15,14 @@ Examples:
   sudo gdprport report --out record --lang de --since 2026-01-01
   sudo gdprport report --out record --format fides,dpv
   sudo gdprport report --out own --self          what gdprport itself processes
+  sudo gdprport report --map                     who talks with whom, drawn here
 
 Writes index.html (one file, no script, nothing is loaded), record.md, record.csv
-(a line for each activity) and record.json. What the policy declares and what the
-ledger has observed stand side by side, and are never mixed. A directory that has
-something else in it is left alone unless --force is given.
+(a line for each activity) and record.json; where anything was seen, the map of
+data flows alone too: map.svg, map.dot (Graphviz), map.mmd (Mermaid). What the
+policy declares and what the ledger has observed stand side by side, and are never
+mixed. A directory that has something else in it is left alone unless --force is
+given.
 
 Exit status: 0 written, 1 failed, 2 wrong usage, an invalid policy or ledger.";
 
@@ -27,8 +30,11 @@ Exit status: 0 written, 1 failed, 2 wrong usage, an invalid policy or ledger.";
 #[derive(Debug, Clone, Args)]
 pub(in crate::ui) struct ReportArgs {
     /// The directory to write; it is made if it is missing.
-    #[arg(long, value_name = "DIR")]
-    pub(in crate::ui) out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "map")]
+    pub(in crate::ui) out: Option<PathBuf>,
+    /// Draw on this terminal which programs exchange data with whom; nothing is written.
+    #[arg(long, conflicts_with_all = ["out", "own", "force", "format"])]
+    pub(in crate::ui) map: bool,
     /// Since when observations are shown, as a duration (90d, 12h) or a day (2026-11-01, in UTC).
     #[arg(long, value_name = "WHEN", default_value = "90d")]
     pub(in crate::ui) since: Since,

@@ -3,20 +3,24 @@
 use std::path::Path;
 
 use gdprport_core::audit::CountriesFile;
-use gdprport_core::records::{Document, KeptFor, Own, ShownAs};
+use gdprport_core::records::{Document, KeptFor, Own, Records, ShownAs};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::super::cli::{Color, Form, ReportArgs};
 use super::super::exit::Exit;
 use super::super::format::{clean, counted};
+use super::super::map::drawn;
 use super::super::screen::Output;
 use super::files::{open_ledger, policy_files};
 use super::new_folder::{MARK, examine, write};
 use super::scan::warning;
 use super::waiting::shown_while;
 use crate::app::{self, Config, Recorded, Subject, Trust, Written};
-use crate::report::{self, Lang};
+use crate::report::{self, Lang, View};
+
+/// The files of a map.
+const MAP: [&str; 3] = ["map.svg", "map.dot", "map.mmd"];
 
 /// The sheet.
 const SHEET: &str = "record.csv";
@@ -25,7 +29,7 @@ const SHEET: &str = "record.csv";
 const FORMS: [Form; 2] = [Form::Fides, Form::Dpv];
 
 /// Files that not every record has.
-const NOT_ALWAYS: [&str; 3] = [SHEET, Form::Fides.file(), Form::Dpv.file()];
+const NOT_ALWAYS: [&str; 6] = [SHEET, Form::Fides.file(), Form::Dpv.file(), MAP[0], MAP[1], MAP[2]];
 
 /// What `report --json` prints.
 #[derive(Debug, Serialize)]
@@ -43,7 +47,9 @@ struct Report<'r> {
 
 pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output) -> anyhow::Result<Exit> {
     // What cannot be written is said before a ledger is read for it.
-    examine(&args.out, args.force)?;
+    if let Some(dir) = &args.out {
+        examine(dir, args.force)?;
+    }
     let now = Timestamp::now();
     let since = args.since.moment(now)?;
     // What another user writes is a draft; what root reports is what the daemon would take.
@@ -54,8 +60,12 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
         warning(color, exposed);
     }
     let lang = args.lang.into();
-    if args.own {
-        return own(args, &written, trust, lang, now, json, out);
+    if args.own
+        && let Some(dir) = &args.out
+    {
+        let config = Config::load(&args.config, trust)?;
+        let own = described(&config, args.config.exists(), &written, now);
+        return wrote_own(&own, (dir, args.force), lang, json, out);
     }
     let (countries, exposed) = app::countries(written.outline.controller.as_ref(), trust);
     if let Some(exposed) = exposed {
@@ -77,12 +87,15 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
     if let Some(why) = &records.about.no_ledger {
         warning(color, &format!("nothing was observed: {why}"));
     }
+    let view = View::of(&records, lang);
+    let Some(dir) = &args.out else {
+        return mapped(view.as_ref(), &records, json, out);
+    };
     let page = report::page(&records, lang);
     let mut files = vec![
         (MARK.0, pretty(&Document::of(&records))?),
         (SHEET, report::sheet(&records, lang)),
         ("record.md", report::record_markdown(&page)),
-        ("index.html", report::html(&page)),
     ];
     for form in FORMS.into_iter().filter(|form| args.format.contains(form)) {
         let text = match form {
@@ -91,11 +104,15 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
         };
         files.push((form.file(), text));
     }
-    write(&args.out, &files, &NOT_ALWAYS, args.force)?;
+    if let Some(view) = &view {
+        files.extend([(MAP[0], view.alone()), (MAP[1], view.dot()), (MAP[2], view.mermaid())]);
+    }
+    files.push(("index.html", report::html(&page)));
+    write(dir, &files, &NOT_ALWAYS, args.force)?;
     let (activities, undeclared) = (records.activities.len(), records.undeclared.len());
     if json {
         out.value(&Report {
-            directory: &args.out,
+            directory: dir,
             files: files.iter().map(|(name, _)| *name).collect(),
             activities,
             undeclared,
@@ -108,29 +125,39 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
     let next = if activities == 0 { "gdprport init" } else { "gdprport audit" };
     out.text(&format!(
         "wrote the record of {activities} {what} and {services} that the policy does not declare; open {}, and see what is missing with `{next}`\n",
-        clean(&args.out.join("index.html").display().to_string())
+        clean(&dir.join("index.html").display().to_string())
     ))?;
     Ok(Exit::Fine)
 }
 
-/// What gdprport itself processes.
-fn own(
-    args: &ReportArgs,
-    written: &Written,
-    trust: Trust,
-    lang: Lang,
-    now: Timestamp,
-    json: bool,
-    out: &mut Output,
-) -> anyhow::Result<Exit> {
-    let config = Config::load(&args.config, trust)?;
+/// The map on this terminal; for programs the record itself, which has all of it.
+fn mapped(view: Option<&View>, records: &Records, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
+    if json {
+        out.value(&Document::of(records))?;
+        return Ok(Exit::Fine);
+    }
+    let text = match view {
+        Some(view) => drawn(view, out.screen().width),
+        None => {
+            let asked = records.about.asked.strftime("%Y-%m-%d");
+            format!(
+                "nothing was seen since {asked}, so there is no map; `gdprport status` says what is watched\n"
+            )
+        }
+    };
+    out.text(&text)?;
+    Ok(Exit::Fine)
+}
+
+/// What gdprport itself processes, by its configuration.
+fn described(config: &Config, is_configured: bool, written: &Written, now: Timestamp) -> Own {
     let hides = |subject| config.privacy.pseudonymise.contains(&subject);
-    let own = Own {
+    Own {
         format: Own::FORMAT,
         host: app::host_name().into(),
         version: env!("CARGO_PKG_VERSION").into(),
         made: now,
-        configured: args.config.exists(),
+        configured: is_configured,
         controller: written.outline.controller.clone(),
         peers: match (hides(Subject::Peers), config.privacy.truncate) {
             (true, _) => ShownAs::Pseudonyms,
@@ -147,20 +174,29 @@ fn own(
         journald: config.journald,
         receivers: config.has_sinks(),
         metrics: config.metrics.is_some(),
-    };
-    let page = report::own_page(&own, lang);
+    }
+}
+
+fn wrote_own(
+    own: &Own,
+    (dir, force): (&Path, bool),
+    lang: Lang,
+    json: bool,
+    out: &mut Output,
+) -> anyhow::Result<Exit> {
+    let page = report::own_page(own, lang);
     let files = [
-        (MARK.0, pretty(&own)?),
+        (MARK.0, pretty(own)?),
         ("record.md", report::record_markdown(&page)),
         ("index.html", report::html(&page)),
     ];
-    write(&args.out, &files, &NOT_ALWAYS, args.force)?;
+    write(dir, &files, &NOT_ALWAYS, force)?;
     let files: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
     if json {
-        out.value(&Report { directory: &args.out, files, activities: 1, undeclared: 0, no_ledger: None })?;
+        out.value(&Report { directory: dir, files, activities: 1, undeclared: 0, no_ledger: None })?;
         return Ok(Exit::Fine);
     }
-    let index = args.out.join("index.html");
+    let index = dir.join("index.html");
     out.text(&format!(
         "wrote the record of what gdprport itself processes; open {}, and have the controller add the legal basis\n",
         clean(&index.display().to_string())
