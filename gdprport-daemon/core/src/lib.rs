@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod catalog;
 pub mod cgroup_path;
+pub mod charts;
 pub mod community_id;
 pub mod conntrack;
 pub mod container;

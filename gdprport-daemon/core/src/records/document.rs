@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::model::{
     Activity, Capacity, Counterpart, CoverageOf, Outcomes, ProcessOf, Records, Shares, Use, Where,
 };
+use super::timeline::DayOf;
 use crate::ledger::{GapRow, Identity, Note};
 use crate::model::{Direction, TlsVersion};
 use crate::policy::{Controller, DeclaredPeer, DeclaredSite, ProcessingRecord, TlsDemand};
@@ -158,6 +159,8 @@ struct Observation<'r> {
     processes: Vec<OneProcess<'r>>,
     /// What came by each declared rule.
     rules: Vec<Used<'r>>,
+    /// Days of the period on which something was seen or watched, ascending. Of a day that is missing nothing is known.
+    days: &'r [DayOf],
 }
 
 /// One other end, with one outcome.
@@ -314,6 +317,7 @@ impl<'r> Observation<'r> {
                 .iter()
                 .map(|used| Used { role: &used.rule.role, used: used.used.as_ref() })
                 .collect(),
+            days: &activity.timeline.days,
         }
     }
 }

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 
-use super::model::{About, Activity, Capacity, CoverageOf, Records, RuleUse, Seen};
+use super::model::{About, Activity, Capacity, CoverageOf, Records, RuleUse, Seen, Use};
 use super::sums::Sums;
-use crate::ledger::{CoverageHour, Edge, Observed, PortKey};
+use super::timeline::{Bytes, HOUR_S, Timeline, timeline};
+use crate::ledger::{Edge, Observed, PortKey};
 use crate::policy::{DeclaredPort, Outline, TlsDemand};
 
 /// What the ledger has of a period.
@@ -48,11 +50,7 @@ pub fn gather(
     for row in rows {
         of.entry(Of::port(&row.1.key.port)).or_default().push(row);
     }
-    let mut coverage: HashMap<Of, Vec<&CoverageHour>, foldhash::fast::RandomState> = HashMap::default();
-    for hour in observed.map_or(&[][..], |observed| &observed.coverage) {
-        coverage.entry(Of::port(&hour.port)).or_default().push(hour);
-    }
-    let period = Period { coverage, length_s: seconds(&about) };
+    let period = Period::of(observed, seconds(&about));
     let ports = policy.map_or(&[][..], |policy| &policy.ports);
     let mut activities = Vec::with_capacity(ports.len());
     for port in ports {
@@ -85,10 +83,11 @@ fn seconds(about: &About) -> u64 {
 fn declared(
     port: &DeclaredPort,
     rows: &[&(i64, Edge)],
-    period: &Period<'_>,
+    period: &Period,
     country: &dyn Fn(&IpNet) -> Option<Arc<str>>,
 ) -> Activity {
-    let (seen, mut by_rule) = seen(rows, country);
+    let key = Of { name: Arc::clone(&port.name), is_declared: true };
+    let SeenOf { seen, mut by_rule, timeline } = seen(rows, &key, period, country);
     let for_others = port.record.as_ref().and_then(|record| record.on_behalf_of.clone());
     Activity {
         name: Arc::clone(&port.name),
@@ -107,17 +106,19 @@ fn declared(
             .map(|rule| RuleUse { rule: rule.clone(), used: by_rule.remove(&rule.role) })
             .collect(),
         seen,
-        coverage: period.coverage(&Of { name: Arc::clone(&port.name), is_declared: true }),
+        coverage: period.coverage(&key),
+        timeline,
     }
 }
 
 fn not_declared(
     key: &Of,
     rows: &[&(i64, Edge)],
-    period: &Period<'_>,
+    period: &Period,
     country: &dyn Fn(&IpNet) -> Option<Arc<str>>,
 ) -> Activity {
     let numbers: BTreeSet<u16> = rows.iter().map(|(_, edge)| edge.key.port.number).collect();
+    let SeenOf { seen, timeline, .. } = seen(rows, key, period, country);
     let known = numbers.iter().find_map(|number| crate::catalog::by_port(*number));
     Activity {
         name: Arc::clone(&key.name),
@@ -129,43 +130,74 @@ fn not_declared(
         capacity: Capacity::Controller,
         declared: None,
         rules: Vec::new(),
-        seen: seen(rows, country).0,
+        seen,
         coverage: period.coverage(key),
+        timeline,
     }
 }
 
-/// What was observed, and of it what came by each rule.
+/// What was observed.
+struct SeenOf {
+    seen: Option<Seen>,
+    /// What came by each rule.
+    by_rule: BTreeMap<Arc<str>, Use>,
+    timeline: Timeline,
+}
+
 fn seen(
     rows: &[&(i64, Edge)],
+    of: &Of,
+    period: &Period,
     country: &dyn Fn(&IpNet) -> Option<Arc<str>>,
-) -> (Option<Seen>, BTreeMap<Arc<str>, super::model::Use>) {
+) -> SeenOf {
     let mut sums = Sums::new(rows.iter().map(|(_, edge)| edge));
     for (number, edge) in rows {
         sums.add(*number, edge);
     }
-    sums.finish(country)
+    let none = Hours::default();
+    let hours = period.hours.get(of).unwrap_or(&none);
+    let timeline = timeline(rows.iter().map(|(number, edge)| (*number, edge)), &hours.bytes, &hours.watched);
+    let (seen, by_rule) = sums.finish(country);
+    SeenOf { seen, by_rule, timeline }
 }
 
-/// What was watched when.
-struct Period<'a> {
-    /// The hours of each activity: looked up, not searched, as there may be thousands of ports and of hours.
-    coverage: HashMap<Of, Vec<&'a CoverageHour>, foldhash::fast::RandomState>,
+/// What was watched, and what was moved, in which hour.
+#[derive(Debug, Default)]
+struct Hours {
+    /// Seconds. Of a declaration with many numbers the one that was watched longest counts, as a policy is watched as a whole.
+    watched: BTreeMap<Timestamp, u64>,
+    bytes: Bytes,
+    lost: u64,
+}
+
+/// What was watched when, and how long the period is.
+struct Period {
+    hours: HashMap<Of, Hours, foldhash::fast::RandomState>,
     length_s: u64,
 }
 
-impl Period<'_> {
-    /// Of a declaration with many numbers the one that was watched longest in an hour counts, as a policy is watched as a
-    /// whole.
-    fn coverage(&self, of: &Of) -> CoverageOf {
-        let mut hours: BTreeMap<jiff::Timestamp, u64> = BTreeMap::new();
-        let mut lost: u64 = 0;
-        for hour in self.coverage.get(of).into_iter().flatten() {
-            let watched = hours.entry(hour.hour).or_default();
-            *watched = (*watched).max(u64::from(hour.watched_s.min(3_600)));
-            lost = lost.saturating_add(hour.lost);
+impl Period {
+    fn of(observed: Option<&Observed>, length_s: u64) -> Self {
+        let mut hours: HashMap<Of, Hours, _> = HashMap::default();
+        for hour in observed.iter().flat_map(|observed| &observed.coverage) {
+            let of = hours.entry(Of::port(&hour.port)).or_default();
+            let watched = of.watched.entry(hour.hour).or_default();
+            *watched = (*watched).max(u64::from(hour.watched_s).min(HOUR_S.unsigned_abs()));
+            of.lost = of.lost.saturating_add(hour.lost);
         }
+        for hour in observed.iter().flat_map(|observed| &observed.volume) {
+            let bytes = hours.entry(Of::port(&hour.port)).or_default().bytes.entry(hour.hour).or_default();
+            bytes.0 = bytes.0.saturating_add(hour.bytes_sent);
+            bytes.1 = bytes.1.saturating_add(hour.bytes_received);
+        }
+        Self { hours, length_s }
+    }
+
+    fn coverage(&self, of: &Of) -> CoverageOf {
+        let Self { hours, length_s: period_s } = self;
+        let (watched_s, lost) =
+            hours.get(of).map_or((0, 0), |hours| (hours.watched.values().sum(), hours.lost));
         // The hours in which the period begins and ends may reach beyond it.
-        let watched_s = hours.into_values().sum::<u64>().min(self.length_s);
-        CoverageOf { watched_s, period_s: self.length_s, lost }
+        CoverageOf { watched_s: watched_s.min(*period_s), period_s: *period_s, lost }
     }
 }

@@ -1,7 +1,22 @@
 //! What is computed of a record.
 
-use super::model::{Activity, Capacity, Posed, Rows, Shares};
+use super::model::{Activity, Capacity, Posed, Records, Rows, Shares};
 use crate::model::PostureState;
+
+impl Records {
+    /// Every activity: those that are declared, then those that were seen and are not.
+    pub fn all(&self) -> impl Iterator<Item = &Activity> {
+        self.activities.iter().chain(&self.undeclared)
+    }
+
+    /// Whether the bytes of every activity are known by hour.
+    #[must_use]
+    pub fn has_hours(&self) -> bool {
+        let is_moved =
+            |activity: &&Activity| activity.seen.as_ref().is_some_and(|seen| seen.all.volume.bytes() > 0);
+        self.all().filter(is_moved).all(|activity| !activity.timeline.hours.is_empty())
+    }
+}
 
 impl Activity {
     /// Its TCP ports as a policy writes them: `5432` or `5432-5439`.

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::ledger::{GapRow, Identity, Note};
+use super::timeline::Timeline;
+use crate::ledger::{Edge, GapRow, Identity, Note};
 use crate::model::{Direction, PostureState, TlsVersion};
 use crate::policy::{Controller, DeclaredRule, DeclaredSite, ProcessingRecord, TlsDemand};
 
@@ -78,6 +79,8 @@ pub struct Activity {
     pub seen: Option<Seen>,
     /// How well it was watched.
     pub coverage: CoverageOf,
+    /// The same in the course of the period.
+    pub timeline: Timeline,
 }
 
 /// In which capacity data are processed.
@@ -135,6 +138,14 @@ pub struct Volume {
 }
 
 impl Volume {
+    /// Of a row: the connections that stand in it for good.
+    pub(super) fn of(edge: &Edge) -> Self {
+        let counts = &edge.counts;
+        let flows = counts.standing();
+        let failed = counts.failed.min(flows);
+        Self { flows, failed, sent: counts.bytes_sent, received: counts.bytes_received }
+    }
+
     /// Adds another one. They saturate.
     pub const fn add(&mut self, other: &Self) {
         self.flows = self.flows.saturating_add(other.flows);
@@ -252,6 +263,17 @@ pub struct Outcomes {
     pub violation: u64,
     /// Evidence is missing.
     pub undecided: u64,
+}
+
+impl Outcomes {
+    /// The count of an outcome, as `VerdictKey::outcome` names it.
+    pub(super) fn of_mut(&mut self, outcome: &str) -> &mut u64 {
+        match outcome {
+            "declared" => &mut self.declared,
+            "violation" => &mut self.violation,
+            _ => &mut self.undecided,
+        }
+    }
 }
 
 /// How well a port was watched in the period.

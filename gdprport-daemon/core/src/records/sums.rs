@@ -106,11 +106,7 @@ impl Sums {
         let went_on = edge.counts.is_passed_through();
         let rest = went_on.then(|| self.settled.get(&with(edge)).cloned().flatten()).flatten();
         let other = rest.unwrap_or_else(|| Other::of(edge));
-        let outcome = match other.outcome {
-            "declared" => &mut self.outcomes.declared,
-            "violation" => &mut self.outcomes.violation,
-            _ => &mut self.outcomes.undecided,
-        };
+        let outcome = self.outcomes.of_mut(other.outcome);
         *outcome = outcome.saturating_add(flows);
         if let Some(rule) = &other.rule {
             self.rules.entry(Arc::clone(rule)).or_default().add(number, edge);
@@ -190,10 +186,8 @@ fn numbers(mut rows: Vec<i64>) -> Rows {
 
 impl Sum {
     fn add(&mut self, number: i64, edge: &Edge) {
-        let counts = &edge.counts;
-        let flows = counts.standing();
-        let failed = counts.failed.min(flows);
-        let volume = Volume { flows, failed, sent: counts.bytes_sent, received: counts.bytes_received };
+        let volume = Volume::of(edge);
+        let flows = volume.flows;
         self.volume.add(&volume);
         // The clock may have been set back meanwhile.
         let (first, last) = (edge.first.min(edge.last), edge.first.max(edge.last));

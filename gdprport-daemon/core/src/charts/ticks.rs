@@ -1,0 +1,168 @@
+//! Marks of the axis of time: at round moments, as many as there is room for.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::Offset;
+
+use super::axis::Axis;
+
+/// Pixels between two labels, at least.
+const BETWEEN: f64 = 10.0;
+
+/// How much room a mark asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// It is shown however narrow a chart is, from 180 pixels.
+    Narrow,
+    /// From 400 pixels.
+    Middle,
+    /// From 640 pixels.
+    Wide,
+}
+
+impl Tier {
+    /// All of them, narrow first.
+    pub const ALL: [Self; 3] = [Self::Narrow, Self::Middle, Self::Wide];
+
+    /// Pixels of the axis from which on marks of this tier are shown.
+    #[must_use]
+    pub const fn least(self) -> f64 {
+        match self {
+            Self::Narrow => 180.0,
+            Self::Middle => 400.0,
+            Self::Wide => 640.0,
+        }
+    }
+}
+
+/// What a mark says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// An hour of the day.
+    Hour(i8),
+    /// A day.
+    Day(Date),
+    /// The month that begins.
+    Month(Date),
+    /// The year that begins.
+    Year(i16),
+}
+
+/// A mark of the axis. Its label begins there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tick {
+    /// Where, from 0 to 1.
+    pub at: f64,
+    /// What it says.
+    pub mark: Mark,
+    /// How wide the axis must be.
+    pub tier: Tier,
+}
+
+/// The distance of two marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Span {
+    /// Hours, a divisor of a day.
+    Hours(i64),
+    /// Days; of seven, Mondays.
+    Days(i64),
+    /// Months; of twelve, years.
+    Months(i64),
+}
+
+const SPANS: [Span; 18] = [
+    Span::Hours(1),
+    Span::Hours(2),
+    Span::Hours(3),
+    Span::Hours(6),
+    Span::Hours(12),
+    Span::Days(1),
+    Span::Days(2),
+    Span::Days(7),
+    Span::Days(14),
+    Span::Months(1),
+    Span::Months(2),
+    Span::Months(3),
+    Span::Months(6),
+    Span::Months(12),
+    Span::Months(60),
+    Span::Months(120),
+    Span::Months(1_200),
+    Span::Months(12_000),
+];
+
+/// The marks of an axis, ascending: of the closest distance at which no label meets another one, or leaves the axis, at any width
+/// from 180 pixels on. `width` is how many pixels a label takes.
+#[must_use]
+pub fn ticks(axis: &Axis, width: &dyn Fn(Mark) -> f64) -> Vec<Tick> {
+    SPANS.into_iter().find_map(|span| fitting(axis, span, width)).unwrap_or_default()
+}
+
+/// The marks at this distance; `None`: they do not fit.
+fn fitting(axis: &Axis, span: Span, width: &dyn Fn(Mark) -> f64) -> Option<Vec<Tick>> {
+    let mut ticks = Vec::new();
+    let mut shown: [Option<f64>; 3] = [None; 3];
+    for (ordinal, second, mark) in marks(axis, span)? {
+        let at = axis.part(Timestamp::from_second(second).ok()?);
+        // The narrower the axis, the fewer: every second, every fourth.
+        let first = [Tier::Wide, Tier::Wide, Tier::Middle, Tier::Wide]
+            [usize::try_from(ordinal.rem_euclid(4)).ok()?];
+        let first = if ordinal.rem_euclid(4) == 0 { Tier::Narrow } else { first };
+        let label = width(mark);
+        let ends_inside = |tier: &Tier| at + label / tier.least() <= 1.0;
+        let Some(tier) = Tier::ALL.into_iter().filter(|tier| *tier >= first).find(ends_inside) else {
+            continue;
+        };
+        for (least, end) in Tier::ALL.into_iter().zip(&mut shown).filter(|(least, _)| *least >= tier) {
+            if end.is_some_and(|end| at < end) {
+                return None;
+            }
+            *end = Some(at + (label + BETWEEN) / least.least());
+        }
+        ticks.push(Tick { at, mark, tier });
+    }
+    Some(ticks)
+}
+
+/// Round moments of the axis with their number since 1970 and what they say; `None`: there are far too many.
+fn marks(axis: &Axis, span: Span) -> Option<Vec<(i64, i64, Mark)>> {
+    const MOST: i64 = 64;
+    let (from, to) = axis.seconds();
+    let at = |second: i64| Timestamp::from_second(second).ok().map(|at| Offset::UTC.to_datetime(at));
+    let of_seconds = |length: i64, anchor: i64| {
+        let (first, last) = (-(-(from - anchor)).div_euclid(length), (to - 1 - anchor).div_euclid(length));
+        if last - first > MOST {
+            return None;
+        }
+        let mark = |ordinal: i64| {
+            let second = ordinal * length + anchor;
+            let at = at(second)?;
+            let mark = if at.hour() == 0 { Mark::Day(at.date()) } else { Mark::Hour(at.hour()) };
+            Some((ordinal, second, mark))
+        };
+        Some((first..=last).filter_map(mark).collect())
+    };
+    match span {
+        Span::Hours(hours) => of_seconds(hours * 3_600, 0),
+        // 1970-01-05 was a Monday.
+        Span::Days(days) => of_seconds(days * 86_400, 4 * 86_400),
+        Span::Months(months) => {
+            let number = |at: DateTime| i64::from(at.year()) * 12 + i64::from(at.month()) - 1;
+            let (begin, end) = (number(at(from)?), number(at(to - 1)?));
+            let (first, last) = (begin.div_euclid(months), end.div_euclid(months));
+            if last - first > MOST {
+                return None;
+            }
+            let mark = |ordinal: i64| {
+                let number = ordinal * months;
+                let year = i16::try_from(number.div_euclid(12)).ok()?;
+                let date = Date::new(year, i8::try_from(number.rem_euclid(12)).ok()? + 1, 1).ok()?;
+                let second =
+                    Offset::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())).ok()?;
+                let mark = if months < 12 { Mark::Month(date) } else { Mark::Year(year) };
+                Some((ordinal, second.as_second(), mark)).filter(|(_, second, _)| (from..to).contains(second))
+            };
+            Some((first..=last).filter_map(mark).collect())
+        }
+    }
+}
