@@ -4,6 +4,7 @@
 //! Belongs here: rendering, purely. What is found is `gdprport_core::audit`'s, what is recorded `gdprport_core::records`'s, tables on
 //! a terminal are `ui`'s.
 
+mod charts;
 mod exchange;
 mod map;
 mod markdown;
@@ -16,6 +17,7 @@ mod svg;
 mod tests;
 mod words;
 
+pub(crate) use charts::{NAMES as CHART_FILES, files as chart_files};
 pub(crate) use exchange::{dpv, fides};
 pub(crate) use map::{View, mark};
 pub(crate) use markdown::markdown;

@@ -75,13 +75,13 @@ proptest! {
         about in periods(), hours: bool, label in prop::sample::select(WIDTHS.to_vec()), wide in 180.0..2_400.0_f64,
     ) {
         let axis = Axis::of(&about, hours);
-        let ticks = ticks(&axis, &|_| label);
-        prop_assert!(ticks.windows(2).all(|two| two[0].at < two[1].at), "{ticks:?}");
+        let tier = Tier::ALL.into_iter().rfind(|tier| tier.least() <= wide).expect("one of them");
+        let ticks = ticks(&axis, tier, &|_| label);
         let mut end = f64::MIN;
-        for tick in ticks.iter().filter(|tick| wide >= tick.tier.least()) {
+        for tick in &ticks {
             prop_assert!(tick.at * wide >= end, "{ticks:?} meet at {wide}");
             end = tick.at.mul_add(wide, label);
-            prop_assert!(tick.at >= 0.0 && end <= wide + 0.01, "{tick:?} leaves {wide}");
+            prop_assert!(tick.at >= 0.0 && end <= wide + 0.01 && tick.at <= axis.end(), "{tick:?} leaves {wide}");
         }
     }
 
@@ -233,14 +233,11 @@ fn ticks_stand_at_round_moments() {
     let to = at("2026-11-29T12:00:00Z");
     let of = |days: i64, hours| {
         let axis = Axis::of(&period(to, days * DAY_S), hours);
-        ticks(&axis, &|_| 45.0).iter().map(|tick| format!("{:?}", tick.mark)).collect::<Vec<_>>()
+        ticks(&axis, Tier::Wide, &|_| 45.0).iter().map(|tick| format!("{:?}", tick.mark)).collect::<Vec<_>>()
     };
     assert_eq!(of(1, true)[..3], ["Day(2026-11-28)", "Hour(6)", "Hour(12)"]);
     let days = of(90, true);
-    assert!(
-        days.contains(&"Day(2026-11-02)".to_owned()) && days.contains(&"Day(2026-11-16)".to_owned()),
-        "{days:?}"
-    );
+    assert_eq!(days[..2], ["Day(2026-08-31)", "Day(2026-09-14)"], "Mondays");
     let months = of(365, true);
     assert!(months.iter().all(|mark| mark.starts_with("Month(") && mark.ends_with("-01)")), "{months:?}");
     assert!(of(20_000, true).iter().all(|mark| mark.starts_with("Year(")));

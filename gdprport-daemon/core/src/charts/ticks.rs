@@ -9,11 +9,13 @@ use super::axis::Axis;
 /// Pixels between two labels, at least.
 const BETWEEN: f64 = 10.0;
 
-/// How much room a mark asks for.
+/// How wide an axis is, at least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
-    /// It is shown however narrow a chart is, from 180 pixels.
-    Narrow,
+    /// From 180 pixels.
+    Least,
+    /// From 230 pixels: a phone.
+    Small,
     /// From 400 pixels.
     Middle,
     /// From 640 pixels.
@@ -21,14 +23,15 @@ pub enum Tier {
 }
 
 impl Tier {
-    /// All of them, narrow first.
-    pub const ALL: [Self; 3] = [Self::Narrow, Self::Middle, Self::Wide];
+    /// All of them, the narrowest first.
+    pub const ALL: [Self; 4] = [Self::Least, Self::Small, Self::Middle, Self::Wide];
 
-    /// Pixels of the axis from which on marks of this tier are shown.
+    /// Its least width, in pixels.
     #[must_use]
     pub const fn least(self) -> f64 {
         match self {
-            Self::Narrow => 180.0,
+            Self::Least => 180.0,
+            Self::Small => 230.0,
             Self::Middle => 400.0,
             Self::Wide => 640.0,
         }
@@ -55,8 +58,6 @@ pub struct Tick {
     pub at: f64,
     /// What it says.
     pub mark: Mark,
-    /// How wide the axis must be.
-    pub tier: Tier,
 }
 
 /// The distance of two marks.
@@ -70,7 +71,7 @@ pub enum Span {
     Months(i64),
 }
 
-const SPANS: [Span; 18] = [
+const SPANS: [Span; 19] = [
     Span::Hours(1),
     Span::Hours(2),
     Span::Hours(3),
@@ -80,6 +81,7 @@ const SPANS: [Span; 18] = [
     Span::Days(2),
     Span::Days(7),
     Span::Days(14),
+    Span::Days(28),
     Span::Months(1),
     Span::Months(2),
     Span::Months(3),
@@ -91,43 +93,35 @@ const SPANS: [Span; 18] = [
     Span::Months(12_000),
 ];
 
-/// The marks of an axis, ascending: of the closest distance at which no label meets another one, or leaves the axis, at any width
-/// from 180 pixels on. `width` is how many pixels a label takes.
+/// The marks of an axis as wide as this, ascending: of the closest distance at which no label meets another one. A label that would
+/// leave the axis is left out. `width` is how many pixels a label takes.
 #[must_use]
-pub fn ticks(axis: &Axis, width: &dyn Fn(Mark) -> f64) -> Vec<Tick> {
-    SPANS.into_iter().find_map(|span| fitting(axis, span, width)).unwrap_or_default()
+pub fn ticks(axis: &Axis, tier: Tier, width: &dyn Fn(Mark) -> f64) -> Vec<Tick> {
+    SPANS.into_iter().find_map(|span| fitting(axis, span, tier, width)).unwrap_or_default()
 }
 
 /// The marks at this distance; `None`: they do not fit.
-fn fitting(axis: &Axis, span: Span, width: &dyn Fn(Mark) -> f64) -> Option<Vec<Tick>> {
+fn fitting(axis: &Axis, span: Span, tier: Tier, width: &dyn Fn(Mark) -> f64) -> Option<Vec<Tick>> {
     let mut ticks = Vec::new();
-    let mut shown: [Option<f64>; 3] = [None; 3];
-    for (ordinal, second, mark) in marks(axis, span)? {
+    let mut end = f64::MIN;
+    for (second, mark) in marks(axis, span)? {
         let at = axis.part(Timestamp::from_second(second).ok()?);
-        // The narrower the axis, the fewer: every second, every fourth.
-        let first = [Tier::Wide, Tier::Wide, Tier::Middle, Tier::Wide]
-            [usize::try_from(ordinal.rem_euclid(4)).ok()?];
-        let first = if ordinal.rem_euclid(4) == 0 { Tier::Narrow } else { first };
         let label = width(mark);
-        let ends_inside = |tier: &Tier| at + label / tier.least() <= 1.0;
-        let Some(tier) = Tier::ALL.into_iter().filter(|tier| *tier >= first).find(ends_inside) else {
-            continue;
-        };
-        for (least, end) in Tier::ALL.into_iter().zip(&mut shown).filter(|(least, _)| *least >= tier) {
-            if end.is_some_and(|end| at < end) {
-                return None;
-            }
-            *end = Some(at + (label + BETWEEN) / least.least());
+        if at < end {
+            return None;
         }
-        ticks.push(Tick { at, mark, tier });
+        end = at + (label + BETWEEN) / tier.least();
+        if at + label / tier.least() <= 1.0 {
+            ticks.push(Tick { at, mark });
+        }
     }
     Some(ticks)
 }
 
-/// Round moments of the axis with their number since 1970 and what they say; `None`: there are far too many.
-fn marks(axis: &Axis, span: Span) -> Option<Vec<(i64, i64, Mark)>> {
+/// Round moments of the period, and what they say; `None`: there are far too many.
+fn marks(axis: &Axis, span: Span) -> Option<Vec<(i64, Mark)>> {
     const MOST: i64 = 64;
-    let (from, to) = axis.seconds();
+    let (from, to) = (axis.seconds().0, axis.to());
     let at = |second: i64| Timestamp::from_second(second).ok().map(|at| Offset::UTC.to_datetime(at));
     let of_seconds = |length: i64, anchor: i64| {
         let (first, last) = (-(-(from - anchor)).div_euclid(length), (to - 1 - anchor).div_euclid(length));
@@ -138,7 +132,7 @@ fn marks(axis: &Axis, span: Span) -> Option<Vec<(i64, i64, Mark)>> {
             let second = ordinal * length + anchor;
             let at = at(second)?;
             let mark = if at.hour() == 0 { Mark::Day(at.date()) } else { Mark::Hour(at.hour()) };
-            Some((ordinal, second, mark))
+            Some((second, mark))
         };
         Some((first..=last).filter_map(mark).collect())
     };
@@ -160,7 +154,7 @@ fn marks(axis: &Axis, span: Span) -> Option<Vec<(i64, i64, Mark)>> {
                 let second =
                     Offset::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())).ok()?;
                 let mark = if months < 12 { Mark::Month(date) } else { Mark::Year(year) };
-                Some((ordinal, second.as_second(), mark)).filter(|(_, second, _)| (from..to).contains(second))
+                Some((second.as_second(), mark)).filter(|(second, _)| (from..to).contains(second))
             };
             Some((first..=last).filter_map(mark).collect())
         }

@@ -10,9 +10,8 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 use super::model::{
-    Activity, Capacity, Counterpart, CoverageOf, Outcomes, ProcessOf, Records, Shares, Use, Where,
+    Activity, Capacity, Counterpart, CoverageOf, DayOf, Outcomes, ProcessOf, Records, Shares, Use, Where,
 };
-use super::timeline::DayOf;
 use crate::ledger::{GapRow, Identity, Note};
 use crate::model::{Direction, TlsVersion};
 use crate::policy::{Controller, DeclaredPeer, DeclaredSite, ProcessingRecord, TlsDemand};

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::model::{About, Activity, Capacity, CoverageOf, Records, RuleUse, Seen, Use};
+use super::model::{About, Activity, Capacity, CoverageOf, Records, RuleUse, Seen, Timeline, Use};
 use super::sums::Sums;
-use super::timeline::{Bytes, HOUR_S, Timeline, timeline};
+use super::timeline::{Bytes, HOUR_S, timeline};
 use crate::ledger::{Edge, Observed, PortKey};
 use crate::policy::{DeclaredPort, Outline, TlsDemand};
 

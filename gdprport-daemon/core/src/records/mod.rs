@@ -21,8 +21,7 @@ mod zone;
 pub use document::{Document, FORMAT, json_schema};
 pub use gather::{Past, gather};
 pub use model::{
-    About, Activity, Capacity, Counterpart, CoverageOf, Outcomes, Posed, ProcessOf, Records, Rows, RuleUse,
-    Seen, Shares, Use, Volume, Where, Zone,
+    About, Activity, Capacity, Counterpart, CoverageOf, DayOf, HourOf, Outcomes, Posed, ProcessOf, Records,
+    Rows, RuleUse, Seen, Shares, Timeline, Use, Volume, Where, Zone,
 };
 pub use own::{KeptFor, Own, ShownAs};
-pub use timeline::{DayOf, HourOf, Timeline};

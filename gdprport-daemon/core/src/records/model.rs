@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::timeline::Timeline;
 use crate::ledger::{Edge, GapRow, Identity, Note};
 use crate::model::{Direction, PostureState, TlsVersion};
 use crate::policy::{Controller, DeclaredRule, DeclaredSite, ProcessingRecord, TlsDemand};
@@ -285,4 +285,43 @@ pub struct CoverageOf {
     pub period_s: u64,
     /// Occasions that are known to be of this port and were lost.
     pub lost: u64,
+}
+
+/// An activity in the course of the period.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Timeline {
+    /// Days on which something was seen or watched, ascending.
+    pub days: Vec<DayOf>,
+    /// Hours in which bytes were counted, ascending. Empty: the ledger has no hours whose sums are those of the days.
+    pub hours: Vec<HourOf>,
+    /// Hours of which something was watched, ascending, each with its seconds (at most 3600).
+    pub watched: Vec<(Timestamp, u32)>,
+}
+
+/// One day (UTC).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Day")]
+pub struct DayOf {
+    /// The day, in UTC.
+    #[schemars(with = "String")]
+    pub day: Date,
+    /// How much. A connection that is open for several days stands in each; its bytes stand in the day in which they were counted.
+    pub volume: Volume,
+    /// Connections by outcome.
+    pub outcomes: Outcomes,
+    /// Seconds of the day for which the port was watched. 0: that nothing was seen says nothing.
+    pub watched_s: u32,
+    /// What it rests on.
+    pub rows: Rows,
+}
+
+/// The bytes of one hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HourOf {
+    /// When it begins.
+    pub hour: Timestamp,
+    /// Bytes that this host sent.
+    pub sent: u64,
+    /// Bytes that it received.
+    pub received: u64,
 }

@@ -7,60 +7,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use schemars::JsonSchema;
-use serde::Serialize;
 
-use super::model::{Outcomes, Rows, Volume};
+use super::model::{DayOf, HourOf, Outcomes, Rows, Timeline, Volume};
 use crate::ledger::Edge;
 
 /// Seconds of an hour.
 pub(super) const HOUR_S: i64 = 3_600;
-
-/// An activity in the course of the period.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Timeline {
-    /// Days on which something was seen or watched, ascending.
-    pub days: Vec<DayOf>,
-    /// Hours in which bytes were counted, ascending. Empty: the ledger has no hours whose sums are those of the days.
-    pub hours: Vec<HourOf>,
-    /// Hours of which something was watched, ascending, each with its seconds (at most 3600).
-    pub watched: Vec<(Timestamp, u32)>,
-}
-
-/// One day (UTC).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(rename = "Day")]
-pub struct DayOf {
-    /// The day, in UTC.
-    #[schemars(with = "String")]
-    pub day: Date,
-    /// How much. A connection that is open for several days stands in each; its bytes stand in the day in which they were counted.
-    pub volume: Volume,
-    /// Connections by outcome.
-    pub outcomes: Outcomes,
-    /// Seconds of the day for which the port was watched. 0: that nothing was seen says nothing.
-    pub watched_s: u32,
-    /// What it rests on.
-    pub rows: Rows,
-}
-
-impl DayOf {
-    fn new(day: Date) -> Self {
-        let (volume, outcomes) = (Volume::default(), Outcomes::default());
-        Self { day, volume, outcomes, watched_s: 0, rows: Rows::default() }
-    }
-}
-
-/// The bytes of one hour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HourOf {
-    /// When it begins.
-    pub hour: Timestamp,
-    /// Bytes that this host sent.
-    pub sent: u64,
-    /// Bytes that it received.
-    pub received: u64,
-}
 
 /// Bytes sent and received by hour.
 pub(super) type Bytes = BTreeMap<Timestamp, (u64, u64)>;
@@ -73,7 +25,7 @@ pub(super) fn timeline<'e>(
 ) -> Timeline {
     let mut days: BTreeMap<Date, DayOf> = BTreeMap::new();
     for (number, edge) in rows {
-        let day = days.entry(edge.day).or_insert_with(|| DayOf::new(edge.day));
+        let day = days.entry(edge.day).or_insert_with(|| nothing_on(edge.day));
         let volume = Volume::of(edge);
         day.volume.add(&volume);
         let outcome = day.outcomes.of_mut(edge.key.verdict.outcome());
@@ -81,7 +33,7 @@ pub(super) fn timeline<'e>(
         day.rows.0.push(number);
     }
     for (hour, seconds) in watched {
-        let day = days.entry(day_of(*hour)).or_insert_with(|| DayOf::new(day_of(*hour)));
+        let day = days.entry(day_of(*hour)).or_insert_with(|| nothing_on(day_of(*hour)));
         day.watched_s = day.watched_s.saturating_add(u32::try_from(*seconds).unwrap_or(u32::MAX)).min(86_400);
     }
     for day in days.values_mut() {
@@ -99,6 +51,16 @@ pub(super) fn timeline<'e>(
     let watched =
         watched.iter().map(|(hour, seconds)| (*hour, u32::try_from(*seconds).unwrap_or(u32::MAX))).collect();
     Timeline { days: days.into_values().collect(), hours, watched }
+}
+
+fn nothing_on(day: Date) -> DayOf {
+    DayOf {
+        day,
+        volume: Volume::default(),
+        outcomes: Outcomes::default(),
+        watched_s: 0,
+        rows: Rows::default(),
+    }
 }
 
 /// The day of a moment, in UTC.

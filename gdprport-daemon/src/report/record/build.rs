@@ -1,10 +1,14 @@
 //! A record as a page.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use super::super::charts;
 use super::super::map::{View, figure};
 use super::super::words::{Lang, fill};
 use super::activity::section;
 use super::cells::{day_time, list, rest, text};
-use super::page::{Cell, Column, Fact, Kind, Page, Section, Table};
+use super::page::{Cell, Column, Fact, Figure, Kind, Page, Section, Table};
 use gdprport_core::event::Bound;
 use gdprport_core::ledger::GapRow;
 use gdprport_core::policy::Controller;
@@ -12,6 +16,9 @@ use gdprport_core::records::{Activity, Records};
 
 /// Losses and notes that a page shows one by one, the latest; the rest is counted.
 const MOST: usize = 50;
+
+/// Activities whose volume is drawn, which makes a page of some megabytes at most.
+const CHARTS: usize = 24;
 
 /// The page.
 pub(crate) fn page(records: &Records, lang: Lang) -> Page {
@@ -37,8 +44,15 @@ pub(crate) fn page(records: &Records, lang: Lang) -> Page {
     let mut sections = vec![overview(records, lang)];
     sections.extend(View::of(records, lang).map(|view| drawn(&view)));
     sections.push(controller(records.controller.as_ref(), lang));
-    let all = records.activities.iter().chain(&records.undeclared);
-    sections.extend(all.enumerate().map(|(at, activity)| section(activity, at + 1, lang)));
+    let with_chart = most_bytes(records);
+    for (at, activity) in records.all().enumerate() {
+        let mut section = section(activity, at + 1, lang);
+        if with_chart.contains(&at) {
+            let chart = charts::activity(records, activity, at + 1, lang);
+            section.figures.extend(chart.map(|chart| chart.figure));
+        }
+        sections.push(section);
+    }
     sections.push(gaps(records, lang));
     Page {
         lang,
@@ -49,6 +63,7 @@ pub(crate) fn page(records: &Records, lang: Lang) -> Page {
         has_legend: true,
         foot: vec![
             words.whole_days.to_owned(),
+            words.bytes_counted.to_owned(),
             words.evidence_note.to_owned(),
             words.self_note.to_owned(),
             fill(words.version, &[&about.version]),
@@ -110,8 +125,7 @@ fn overview(records: &Records, lang: Lang) -> Section {
         Column::new(Kind::Observed, words.encryption),
         Column::new(Kind::Observed, words.coverage),
     ];
-    let all = records.activities.iter().chain(&records.undeclared);
-    let rows: Vec<_> = all.map(|activity| in_short(activity, lang)).collect();
+    let rows: Vec<_> = records.all().map(|activity| in_short(activity, lang)).collect();
     let about = if records.activities.is_empty() && records.about.policy.is_some() {
         vec![words.no_activities.to_owned()]
     } else {
@@ -127,9 +141,24 @@ fn overview(records: &Records, lang: Lang) -> Section {
         facts_are: Kind::Declared,
         facts: Vec::new(),
         seen: Vec::new(),
-        figures: Vec::new(),
+        figures: charts(records, lang),
         tables,
     }
+}
+
+/// Charts of all activities. Of one alone its own says the same.
+fn charts(records: &Records, lang: Lang) -> Vec<Figure> {
+    let volume = charts::volume(records, lang).filter(|_| most_bytes(records).len() > 1);
+    let all = [volume, charts::encryption(records, lang), charts::violations(records, lang)];
+    all.into_iter().flatten().map(|chart| chart.figure).collect()
+}
+
+/// The activities whose volume is drawn, by their place: those with the most.
+fn most_bytes(records: &Records) -> BTreeSet<usize> {
+    let bytes = records.all().map(gdprport_core::charts::volume).enumerate();
+    let mut moved: Vec<(usize, u64)> = bytes.filter(|(_, bytes)| *bytes > 0).collect();
+    moved.sort_by_key(|(_, bytes)| Reverse(*bytes));
+    moved.into_iter().take(CHARTS).map(|(at, _)| at).collect()
 }
 
 fn in_short(activity: &Activity, lang: Lang) -> Vec<Cell> {

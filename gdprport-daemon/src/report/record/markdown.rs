@@ -67,11 +67,23 @@ fn part(text: &mut String, section: &Section, words: &Words) {
 
 /// A drawing that has a file is shown from there; of any other, the numbers are.
 fn figure(text: &mut String, figure: &Figure, words: &Words) {
-    let Some(file) = figure.file else { return rows(text, &figure.table) };
+    let Some(file) = figure.file else { return numbers(text, figure, words) };
     let title = plain(&figure.title);
     put(text, &format!("\n### {title}\n\n![{title}]({file})\n\n{}\n", plain(&fill(words.drawn_in, &[file]))));
     for line in &figure.about {
         put(text, &format!("\n{}\n", plain(line)));
+    }
+}
+
+/// The numbers of a drawing; of many, what it shows in a sentence.
+fn numbers(text: &mut String, figure: &Figure, words: &Words) {
+    const MOST: usize = 31;
+    if figure.table.rows.len() <= MOST {
+        return rows(text, &figure.table);
+    }
+    put(text, &format!("\n### {}\n", plain(&figure.title)));
+    for line in figure.about.iter().take(1) {
+        put(text, &format!("\n{} {}\n", plain(line), plain(words.in_json)));
     }
 }
 

@@ -22,5 +22,5 @@ pub(crate) use markdown::markdown;
 pub(crate) use own::own_page;
 pub(crate) use page::{Cell, Column, Figure, Key, Kind, Room, Table};
 #[cfg(test)]
-pub(crate) use samples::{EVIL, hostile, records};
+pub(crate) use samples::{EVIL, hostile, nothing, records};
 pub(crate) use sheet::sheet;

@@ -183,16 +183,25 @@ pub(crate) struct Key {
 /// How wide a drawing has to be for its texts to be read; where there is less room, it is moved sideways within itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Room {
+    /// Any: it is as wide as there is room, and nothing in it is scaled.
+    Any,
     /// Half a page.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no drawing of a page is so small yet"))]
     Some,
     /// The width of a page.
     Page,
 }
 
 impl Room {
+    /// Whether it may be wider than there is room.
+    pub(crate) const fn is_moved(self) -> bool {
+        !matches!(self, Self::Any)
+    }
+
     /// Its class in the style sheet.
     pub(crate) const fn class(self) -> &'static str {
         match self {
+            Self::Any => "any",
             Self::Some => "some",
             Self::Page => "page",
         }

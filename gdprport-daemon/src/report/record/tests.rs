@@ -64,6 +64,8 @@ fn names_of_attackers_are_no_markdown_and_no_formula() {
 #[test]
 fn a_page_is_whole_by_itself() {
     let page = html(&page(&records(), Lang::En));
+    // Patterns are of this page; a drawing names its format by an address that nobody asks.
+    let page = page.replace("url(#", "").replace(" xmlns=\"http://www.w3.org/2000/svg\"", "");
     for part in ["<script", " src=", "http://", "https://", "url(", "@import", "<link", "<form", "<iframe"] {
         assert!(!page.contains(part), "{part}");
     }

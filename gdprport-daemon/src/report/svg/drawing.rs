@@ -23,6 +23,8 @@ pub(crate) struct Drawing {
     class: &'static str,
     width: f64,
     height: f64,
+    /// Whether it is as wide as there is room, and not scaled.
+    is_fluid: bool,
     title: String,
     about: String,
     /// Whether parts are reached by keyboard: then it is a group and not one image.
@@ -45,6 +47,7 @@ impl Drawing {
             class,
             width,
             height,
+            is_fluid: false,
             title,
             about,
             has_reachable: false,
@@ -59,11 +62,18 @@ impl Drawing {
             class,
             width,
             height,
+            is_fluid: false,
             title: String::new(),
             about: String::new(),
             has_reachable: false,
             parts: Vec::new(),
         }
+    }
+
+    /// It is as wide as there is room: places along its width are parts of it, and nothing is scaled.
+    pub(crate) const fn fluid(mut self) -> Self {
+        self.is_fluid = true;
+        self
     }
 
     /// It has parts that are [`Element::reachable`].
@@ -106,11 +116,13 @@ impl Drawing {
     /// HTML knows the namespace by the element's name; a file has to say it.
     fn root(&self, root: Element, rules: &str) -> Element {
         let (width, height) = (number(self.width), number(self.height));
-        let mut root = root
-            .class(self.class)
-            .set("viewBox", &format!("0 0 {width} {height}"))
-            .set("width", &width)
-            .set("height", &height);
+        let mut root = root.class(self.class);
+        root = if self.is_fluid {
+            root.set("width", "100%")
+        } else {
+            root.set("viewBox", &format!("0 0 {width} {height}")).set("width", &width)
+        };
+        root = root.set("height", &height);
         root = match &self.id {
             None => root.silent(),
             Some(id) => {

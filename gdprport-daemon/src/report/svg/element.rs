@@ -133,6 +133,14 @@ impl Element {
         self
     }
 
+    pub(super) const fn named(name: &'static str) -> Self {
+        Self::new(name)
+    }
+
+    pub(super) fn containing(self, text: &str) -> Self {
+        self.content(text)
+    }
+
     pub(super) fn set(mut self, name: &'static str, value: &str) -> Self {
         self.attributes.push((name, value.to_owned()));
         self

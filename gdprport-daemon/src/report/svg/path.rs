@@ -21,6 +21,12 @@ impl Path {
         path
     }
 
+    /// Goes on at another point, without a line.
+    pub(crate) fn to(mut self, x: f64, y: f64) -> Self {
+        self.put('M', &[x, y]);
+        self
+    }
+
     /// A straight line to a point.
     pub(crate) fn line(mut self, x: f64, y: f64) -> Self {
         self.put('L', &[x, y]);

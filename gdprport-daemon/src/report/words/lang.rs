@@ -56,6 +56,14 @@ impl Lang {
         format!("{name}{colon}{value}")
     }
 
+    /// What stands before the digits of less than one.
+    pub(crate) const fn point(self) -> char {
+        match self {
+            Self::En => '.',
+            Self::De | Self::Fr => ',',
+        }
+    }
+
     /// English numbers as this language writes them.
     fn written(self, number: &str) -> String {
         let (thousands, decimal) = match self {

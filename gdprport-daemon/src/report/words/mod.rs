@@ -57,6 +57,11 @@ words! {
     own_title, own_name, own_purpose, own_subjects, own_data, own_data_hidden_peers, own_data_cut_peers, own_data_hidden_users,
     own_data_plain, own_data_before, own_never, own_recipients, own_no_recipients, own_file, own_journald, own_sinks, own_metrics, own_control, own_retention,
     own_ledger_kept, own_ledger_off, own_spool_kept, own_elsewhere, own_measures, own_measures_text, own_legal, own_defaults, own_source,
+    // Charts.
+    months, day_month, by_hour, by_day, by_days, before_ledger, unwatched, hatched, most, volume_by_port,
+    volume_in_time, own_scale, linear_scale, bytes_counted, bytes_in_all, others, violations_in_time,
+    violations_in_all, no_violations, all_ports, encrypted, not_encrypted, percent, encrypted_in_all,
+    encryption_by_port, encryption_read, in_json,
 }
 
 /// Puts values in the places of `{}`.
@@ -103,6 +108,7 @@ mod tests {
         "outcome_violation",
         "map_ports",
         "map_port",
+        "day_month",
     ];
 
     /// Words that no text of another language has.

@@ -29,7 +29,10 @@ const SHEET: &str = "record.csv";
 const FORMS: [Form; 2] = [Form::Fides, Form::Dpv];
 
 /// Files that not every record has.
-const NOT_ALWAYS: [&str; 6] = [SHEET, Form::Fides.file(), Form::Dpv.file(), MAP[0], MAP[1], MAP[2]];
+const NOT_ALWAYS: [&str; 9] = {
+    let ([map, dot, mermaid], [volume, encryption, violations]) = (MAP, report::CHART_FILES);
+    [SHEET, Form::Fides.file(), Form::Dpv.file(), map, dot, mermaid, volume, encryption, violations]
+};
 
 /// What `report --json` prints.
 #[derive(Debug, Serialize)]
@@ -51,7 +54,7 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
         examine(dir, args.force)?;
     }
     let now = Timestamp::now();
-    let since = args.since.moment(now)?;
+    let since = begin_of_day(args.since.moment(now)?);
     // What another user writes is a draft; what root reports is what the daemon would take.
     let root = rustix::process::geteuid().is_root();
     let trust = if root && !args.any_owner { Trust::RootOnly } else { Trust::Anyone };
@@ -92,6 +95,7 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
         return mapped(view.as_ref(), &records, json, out);
     };
     let page = report::page(&records, lang);
+    let charts = report::chart_files(&records, lang);
     let mut files = vec![
         (MARK.0, pretty(&Document::of(&records))?),
         (SHEET, report::sheet(&records, lang)),
@@ -107,6 +111,7 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
     if let Some(view) = &view {
         files.extend([(MAP[0], view.alone()), (MAP[1], view.dot()), (MAP[2], view.mermaid())]);
     }
+    files.extend(charts.into_iter().filter_map(|(name, text)| Some((name, text?))));
     files.push(("index.html", report::html(&page)));
     write(dir, &files, &NOT_ALWAYS, args.force)?;
     let (activities, undeclared) = (records.activities.len(), records.undeclared.len());
@@ -128,6 +133,12 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
         clean(&dir.join("index.html").display().to_string())
     ))?;
     Ok(Exit::Fine)
+}
+
+/// Connections are counted by whole days, so a period begins with one.
+fn begin_of_day(at: Timestamp) -> Timestamp {
+    const DAY_S: i64 = 86_400;
+    Timestamp::from_second(at.as_second().div_euclid(DAY_S) * DAY_S).unwrap_or(at)
 }
 
 /// The map on this terminal; for programs the record itself, which has all of it.

@@ -129,3 +129,28 @@ fn without_a_policy_everything_seen_is_undeclared() {
     let at = &seen.counterparts[0].at;
     assert_eq!((at.zone, at.country.as_deref()), (Zone::Host, Some("DE")));
 }
+
+/// The ledger counts bytes by hour beside its rows. Where they do not have the same sums, the rows count.
+#[test]
+fn hours_are_kept_if_their_sums_are_those_of_the_days() {
+    let rows = numbered(vec![edge(DB, "10.0.2.7/32", by("apps"), PostureState::Tls13)]);
+    let port = Arc::clone(&rows[0].1.key.port);
+    let hour = |hour: &str, bytes_sent, bytes_received| crate::ledger::VolumeHour {
+        hour: at(hour),
+        port: Arc::clone(&port),
+        direction: Direction::In,
+        rule: None,
+        flows: 1,
+        bytes_sent,
+        bytes_received,
+    };
+    let both = [hour("2026-11-28T08:00:00Z", 4, 0), hour("2026-11-28T23:00:00Z", 6, 20)];
+    for (volume, kept) in [(both.to_vec(), 2), (both[..1].to_vec(), 0), (Vec::new(), 0)] {
+        let records = gathered(&Observed { volume, ..observed() }, &rows);
+        let [db, ..] = &records.activities[..] else { panic!("it is declared") };
+        assert_eq!(db.timeline.hours.len(), kept);
+        assert_eq!(records.has_hours(), kept > 0);
+        let day = &db.timeline.days[0];
+        assert_eq!((day.volume.sent, day.volume.received, &day.rows), (10, 20, &Rows(vec![1])));
+    }
+}

@@ -65,11 +65,17 @@ proptest! {
             prop_assert_eq!(shares.0.iter().map(|posed| posed.flows).sum::<u64>(), flows);
             prop_assert_eq!(shares.0.iter().map(|posed| posed.bytes).sum::<u64>(), bytes);
             prop_assert_eq!(outcomes.declared + outcomes.violation + outcomes.undecided, flows);
+            let days = &activity.timeline.days;
+            prop_assert_eq!(sum(days.iter().map(|day| &day.volume)), all.volume);
+            prop_assert_eq!(days.iter().map(|day| day.outcomes.violation).sum::<u64>(), outcomes.violation);
+            prop_assert_eq!(days.iter().filter(|day| !day.rows.0.is_empty()).count(), all.days as usize);
             let once = |of: Vec<i64>| { let mut of = of; of.sort_unstable(); of };
             let counterparts = counterparts.iter().flat_map(|other| other.used.rows.0.clone()).collect();
             prop_assert_eq!(&once(counterparts), &numbers);
             let processes = processes.iter().flat_map(|process| process.used.rows.0.clone()).collect();
             prop_assert_eq!(&once(processes), &numbers);
+            let of_days = days.iter().flat_map(|day| day.rows.0.clone()).collect();
+            prop_assert_eq!(&once(of_days), &numbers);
             let shares = shares.0.iter().flat_map(|posed| posed.rows.0.clone()).collect();
             prop_assert_eq!(&once(shares), &numbers);
         }

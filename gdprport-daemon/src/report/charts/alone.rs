@@ -1,0 +1,34 @@
+//! Charts as files of their own, for a text or a slide: what other programs than browsers do not know of is resolved.
+
+use super::super::words::Lang;
+use super::chart::{Chart, ENCRYPTION, VIOLATIONS, VOLUME};
+use super::{course, protection};
+use gdprport_core::records::Records;
+
+/// Every file that there may be.
+pub(crate) const NAMES: [&str; 3] = [VOLUME, ENCRYPTION, VIOLATIONS];
+
+/// The same, each with its text; `None`: there is nothing to show.
+pub(crate) fn files(records: &Records, lang: Lang) -> [(&'static str, Option<String>); 3] {
+    let style = style();
+    let alone = |chart: Option<Chart>| chart.map(|chart| chart.alone.alone(&style));
+    [
+        (VOLUME, alone(course::volume(records, lang))),
+        (ENCRYPTION, alone(protection::encryption(records, lang))),
+        (VIOLATIONS, alone(course::violations(records, lang))),
+    ]
+}
+
+/// The style with the colours of a light page: word processors know no variables and no widths.
+fn style() -> String {
+    let palette = include_str!("../../../templates/palette.css");
+    let light = palette.split('{').nth(1).and_then(|rest| rest.split('}').next()).unwrap_or_default();
+    let mut style =
+        [include_str!("../../../templates/drawing.css"), include_str!("../../../templates/chart.css")]
+            .concat();
+    for (name, value) in light.split(';').filter_map(|line| line.trim().split_once(": ")) {
+        style = style.replace(&format!("var({name})"), value);
+    }
+    // Widths are asked for at the end of the style sheet, and a file has one.
+    style.split("@container").next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,92 @@
+//! Where things are, in pixels and parts of the width.
+
+use super::super::svg::{Along, Element};
+use gdprport_core::charts::{Tier, shortened, width};
+
+/// Pixels left of an axis, for the labels of values.
+pub(super) const GUTTER: f64 = 58.0;
+/// Pixels of the axis in a file of its own.
+pub(super) const WIDTH: f64 = 720.0;
+/// The size of labels, pixels.
+pub(super) const SMALL: f64 = 11.0;
+/// The size of names, pixels.
+pub(super) const TEXT: f64 = 13.0;
+
+const _: () = assert!(WIDTH >= 640.0, "a file is as wide as the widest page");
+
+/// What a drawing is laid out in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Frame {
+    /// A page, which may have any width; else a file of its own.
+    is_page: bool,
+    /// Pixels left of the axis. Of a page they are the style sheet's margin.
+    left: f64,
+}
+
+impl Frame {
+    pub(super) const fn page(left: f64) -> Self {
+        Self { is_page: true, left }
+    }
+
+    pub(super) const fn file(left: f64) -> Self {
+        Self { is_page: false, left }
+    }
+
+    pub(super) const fn is_page(self) -> bool {
+        self.is_page
+    }
+
+    /// A place on the axis.
+    pub(super) fn at(self, part: f64) -> Along {
+        if self.is_page { Along::Part(part) } else { Along::Pixels(WIDTH.mul_add(part, self.left)) }
+    }
+
+    /// A length along the axis.
+    pub(super) fn length(self, part: f64) -> Along {
+        if self.is_page { Along::Part(part) } else { Along::Pixels(WIDTH * part) }
+    }
+
+    /// The width of a file.
+    pub(super) fn width(self) -> f64 {
+        self.left + WIDTH + 8.0
+    }
+
+    /// A name at the left edge and what is said of it at the right one: in few words, and where there is room in more. What is too
+    /// long of the name is cut.
+    pub(super) fn heading(
+        self,
+        y: f64,
+        name: &str,
+        (brief, full): (&str, &str),
+        class: &str,
+    ) -> Vec<Element> {
+        let fit = |room: f64, said: &str| shortened(name, (room - 16.0) / TEXT - width(said));
+        let pair = |name: &str, said: &str, on: &str| {
+            let name = Element::label(self.at(0.0), -self.left, y, name);
+            let said = Element::label(self.at(1.0), 0.0, y, said).end();
+            vec![name.class(&format!("name strong{on}")), said.class(&format!("name {class}{on}"))]
+        };
+        if !self.is_page {
+            return pair(&fit(self.left + WIDTH, full), full, "");
+        }
+        // As wide as an axis and what is left of it.
+        let narrow = fit(Tier::Least.least() + GUTTER, brief);
+        let wide = fit(Tier::Wide.least() + GUTTER, full);
+        if brief == full && narrow == wide {
+            return pair(&wide, full, "");
+        }
+        let mut both = pair(&narrow, brief, " brief");
+        both.extend(pair(&wide, full, " wide"));
+        both
+    }
+}
+
+/// The class of what is shown at a width only.
+pub(super) const fn at_width(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Least => " at-least",
+        Tier::Small => " at-small",
+        Tier::Middle => " at-middle",
+        Tier::Wide => " at-wide",
+    }
+}
