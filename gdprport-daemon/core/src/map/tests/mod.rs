@@ -73,7 +73,7 @@ fn row(said: Said) -> Row {
         policy: None,
     };
     let counts =
-        Counts { flows: 3, opened: 0, closed: 3, failed: 0, bytes_sent: bytes, bytes_received: bytes / 2 };
+        Counts { flows: 3, closed: 3, bytes_sent: bytes, bytes_received: bytes / 2, ..Counts::default() };
     let (first, last) = (at("2026-11-28T08:00:00Z"), at("2026-11-28T09:00:00Z"));
     Row { day: jiff::civil::date(2026, 11, 28), key, counts, first, last }
 }
