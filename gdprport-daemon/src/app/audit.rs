@@ -36,7 +36,14 @@ impl Past {
     /// # Errors
     /// If it cannot be read.
     pub(crate) fn read(reader: &Reader, since: Timestamp, now: Timestamp) -> Result<Self, ReadError> {
-        let observed = reader.observed(since, now)?;
+        Self::of(reader, reader.observed(since, now)?)
+    }
+
+    /// With what was read of it already.
+    ///
+    /// # Errors
+    /// If the rest cannot be read.
+    pub(super) fn of(reader: &Reader, observed: Observed) -> Result<Self, ReadError> {
         let digests: BTreeSet<Arc<str>> = observed
             .policies
             .iter()

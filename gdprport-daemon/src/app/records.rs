@@ -16,8 +16,10 @@ use crate::ledger::{EdgeFilter, ReadError, Reader};
 /// What a record reads of the past.
 #[derive(Debug)]
 pub(crate) struct Recorded {
-    observed: Observed,
-    rows: Vec<(i64, Edge)>,
+    /// All but single rows.
+    pub(crate) observed: Observed,
+    /// The rows, each with its number.
+    pub(crate) rows: Vec<(i64, Edge)>,
 }
 
 impl Recorded {
@@ -36,7 +38,7 @@ impl Recorded {
 pub(crate) fn records(
     written: &Written,
     countries: &CountriesFile,
-    past: Result<Recorded, String>,
+    past: Result<&Recorded, String>,
     since: Timestamp,
     now: Timestamp,
 ) -> Records {
@@ -56,11 +58,11 @@ pub(crate) fn records(
         pseudonyms: past.as_ref().is_some_and(|past| past.rows.iter().any(|(_, edge)| has_pseudonym(edge))),
         no_ledger,
     };
-    let past = past.as_ref().map(|past| Past { observed: &past.observed, rows: &past.rows });
+    let past = past.map(|past| Past { observed: &past.observed, rows: &past.rows });
     gather(about, has_policy.then_some(&written.outline), past, &|net| country_of(countries, net))
 }
 
-fn has_pseudonym(edge: &Edge) -> bool {
+pub(super) fn has_pseudonym(edge: &Edge) -> bool {
     let identity = &edge.key.identity;
     is_pseudonym(edge.key.peer)
         || identity.uid.is_some_and(is_pseudonymous_id)

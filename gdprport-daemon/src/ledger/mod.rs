@@ -38,6 +38,6 @@ mod tests;
 
 pub(crate) use handle::Ledger;
 pub use measured::{Asked, Written};
-pub(crate) use reader::{EdgeFilter, ReadError, Reader, StoredEdge};
+pub(crate) use reader::{EdgeFilter, ReadError, Reader, StoredEdge, StoredFinding};
 pub(crate) use settings::{InUse, Settings};
 pub(crate) use state::{LedgerSnapshot, LedgerState};

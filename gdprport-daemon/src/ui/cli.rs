@@ -6,7 +6,9 @@ mod audit;
 mod deliver;
 mod explain;
 mod flows;
+mod incident;
 mod init;
+mod language;
 mod learn;
 mod period;
 mod report;
@@ -25,10 +27,11 @@ pub(super) use audit::AuditArgs;
 pub(super) use deliver::{DeliverArgs, SinkArgs, SinkCommand};
 pub(super) use explain::{ExplainArgs, MadeUp};
 pub(super) use flows::FlowsArgs;
+pub(super) use incident::IncidentArgs;
 pub(super) use init::InitArgs;
 pub(super) use learn::{DiffArgs, LearnArgs, ReplayArgs};
 use period::watch_period;
-pub(super) use report::{Form, ReportArgs};
+pub(super) use report::{Form, ReportArgs, ReportCommand};
 pub(super) use since::Since;
 
 /// Watches the TCP ports through which personal data travels, and proves what it saw.
@@ -131,7 +134,7 @@ compared; there need be none."
     #[command(override_usage = "gdprport audit [OPTIONS]", after_help = audit::EXAMPLES)]
     Audit(AuditArgs),
     /// Write the record of processing activities (Art. 30 GDPR): what is declared, and what was observed; needs no daemon.
-    #[command(override_usage = "gdprport report [OPTIONS] --out DIR", after_help = report::EXAMPLES)]
+    #[command(override_usage = "gdprport report [OPTIONS] --out DIR\n       gdprport report --check DIR\n       gdprport report incident [OPTIONS] --port PORT --from WHEN", after_help = report::EXAMPLES)]
     Report(ReportArgs),
     /// Write a starter policy of what is seen on this host, for its author to complete.
     #[command(override_usage = "gdprport init [OPTIONS]", after_help = init::EXAMPLES)]

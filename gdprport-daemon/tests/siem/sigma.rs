@@ -32,7 +32,7 @@ fn expected(event: &Event) -> Vec<&'static str> {
     }
 }
 
-/// The rule for a reason; a port that nobody declared and a rule that has ended are for audits.
+/// The rule for a reason; a port that nobody declared, a rule that has ended and one beyond its volume are for audits.
 fn rule(id: ReasonId) -> Option<&'static str> {
     match id {
         ReasonId::UndeclaredProcess | ReasonId::Unattributable => Some("undeclared-process"),
@@ -41,7 +41,7 @@ fn rule(id: ReasonId) -> Option<&'static str> {
             Some("not-encrypted")
         }
         ReasonId::ExposedListener | ReasonId::UndeclaredListener => Some("exposed-listener"),
-        ReasonId::UndeclaredPort | ReasonId::RuleExpired => None,
+        ReasonId::UndeclaredPort | ReasonId::RuleExpired | ReasonId::VolumeExceeded => None,
     }
 }
 

@@ -8,7 +8,7 @@ pub const FILE_BYTES_MAX: usize = 4 << 20;
 pub const TOTAL_BYTES_MAX: usize = 32 << 20;
 
 /// One file of a policy.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// The path as it is shown to the user.
     pub name: String,

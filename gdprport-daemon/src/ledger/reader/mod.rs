@@ -13,6 +13,7 @@ mod volumes;
 
 pub(crate) use edges::{EdgeFilter, StoredEdge};
 pub(crate) use error::ReadError;
+pub(crate) use findings::StoredFinding;
 pub(super) use findings::findings;
 pub(super) use observed::read_all;
 pub(crate) use open::Reader;

@@ -5,10 +5,7 @@ use gdprport_core::map::{Edge, Outcome};
 use super::super::record::{Cell, Column, Figure, Key, Kind, Room, Table};
 use super::super::svg::{Drawing, Element};
 use super::line::{SAMPLE, samples};
-use super::view::{View, mark};
-
-/// The file that has the map alone.
-pub(crate) const FILE: &str = "map.svg";
+use super::view::{FILES, View, mark};
 
 /// The figure.
 pub(crate) fn figure(view: &View) -> Figure {
@@ -20,7 +17,7 @@ pub(crate) fn figure(view: &View) -> Figure {
         drawing: view.inside(),
         keys: keys(view),
         table: table(view),
-        file: Some(FILE),
+        file: Some(FILES[0]),
     }
 }
 

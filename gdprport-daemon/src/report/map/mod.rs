@@ -15,4 +15,4 @@ mod tests;
 mod view;
 
 pub(super) use figure::figure;
-pub(crate) use view::{View, mark};
+pub(crate) use view::{FILES, View, mark};

@@ -6,6 +6,9 @@ use gdprport_core::records::{Records, Zone};
 
 use super::super::words::{Lang, Words, fill};
 
+/// The files of a map: the drawing alone, for Graphviz, for Mermaid.
+pub(crate) const FILES: [&str; 3] = ["map.svg", "map.dot", "map.mmd"];
+
 /// A map, ready to be drawn.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
@@ -23,6 +26,12 @@ impl View {
         let graph = graph(records);
         let layout = layout(&graph);
         (!graph.edges.is_empty()).then_some(Self { graph, layout, lang })
+    }
+
+    /// Its files, each with its text.
+    pub(crate) fn files(&self) -> [(&'static str, String); 3] {
+        let [drawing, graphviz, mermaid] = FILES;
+        [(drawing, self.alone()), (graphviz, self.dot()), (mermaid, self.mermaid())]
     }
 
     fn words(&self) -> &'static Words {

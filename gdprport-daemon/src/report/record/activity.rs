@@ -201,7 +201,7 @@ fn rules(rules: &[RuleUse], coverage: CoverageOf, lang: Lang) -> Table {
     Table { caption: words.rules, columns, rows: rules.iter().map(row).collect() }
 }
 
-const fn direction(direction: Direction, words: &Words) -> &'static str {
+pub(in super::super) const fn direction(direction: Direction, words: &Words) -> &'static str {
     match direction {
         Direction::In => words.called_here,
         Direction::Out => words.called_there,
@@ -228,7 +228,7 @@ fn much(used: &Use, lang: Lang) -> [Cell; 3] {
     ]
 }
 
-fn counterparts(others: &[Counterpart], lang: Lang) -> Table {
+pub(in super::super) fn counterparts(others: &[Counterpart], lang: Lang) -> Table {
     let words = lang.words();
     let observed = |name| Column::new(Kind::Observed, name);
     let mut columns = vec![
@@ -292,7 +292,7 @@ fn counterpart(other: &Counterpart, lang: Lang) -> Vec<Cell> {
     cells
 }
 
-fn name(identity: &Identity, words: &Words) -> String {
+pub(in super::super) fn name(identity: &Identity, words: &Words) -> String {
     identity.name().unwrap_or(words.unknown_process).to_owned()
 }
 
@@ -316,7 +316,7 @@ fn state(posed: &Posed, words: &Words) -> String {
     posed.version.map_or_else(|| name.to_owned(), |version| format!("{name} ({})", version.name()))
 }
 
-fn processes(processes: &[ProcessOf], lang: Lang) -> Table {
+pub(in super::super) fn processes(processes: &[ProcessOf], lang: Lang) -> Table {
     let words = lang.words();
     let observed = |name| Column::new(Kind::Observed, name);
     let mut columns = vec![
@@ -363,7 +363,7 @@ fn row(process: &ProcessOf, lang: Lang) -> Vec<Cell> {
     cells
 }
 
-fn encryption(shares: &Shares, lang: Lang) -> Table {
+pub(in super::super) fn encryption(shares: &Shares, lang: Lang) -> Table {
     let words = lang.words();
     let columns = vec![
         Column::new(Kind::Observed, words.encryption),

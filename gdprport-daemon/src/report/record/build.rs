@@ -14,6 +14,9 @@ use gdprport_core::ledger::GapRow;
 use gdprport_core::policy::Controller;
 use gdprport_core::records::{Activity, Records};
 
+/// What the record is for.
+pub(super) const KICKER: &str = "GDPR Art. 30";
+
 /// Losses and notes that a page shows one by one, the latest; the rest is counted.
 const MOST: usize = 50;
 
@@ -56,6 +59,7 @@ pub(crate) fn page(records: &Records, lang: Lang) -> Page {
     sections.push(gaps(records, lang));
     Page {
         lang,
+        kicker: KICKER,
         title: words.title,
         head,
         notices,
@@ -91,7 +95,7 @@ fn short(digest: &str) -> String {
     digest.chars().take("sha256:".len() + 12).collect()
 }
 
-pub(super) fn controller(controller: Option<&Controller>, lang: Lang) -> Section {
+pub(in super::super) fn controller(controller: Option<&Controller>, lang: Lang) -> Section {
     let words = lang.words();
     let of = |field: fn(&Controller) -> Option<&str>| text(controller.and_then(field), lang);
     let joint = controller.and_then(|controller| controller.joint.as_deref());
@@ -201,7 +205,7 @@ fn in_short(activity: &Activity, lang: Lang) -> Vec<Cell> {
     cells
 }
 
-fn gaps(records: &Records, lang: Lang) -> Section {
+pub(in super::super) fn gaps(records: &Records, lang: Lang) -> Section {
     let words = lang.words();
     let mut tables = Vec::new();
     let (gaps, earlier) = latest(&records.gaps);

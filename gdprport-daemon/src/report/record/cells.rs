@@ -6,17 +6,17 @@ use super::super::words::{Lang, fill};
 use super::page::{Cell, Kind};
 
 /// A moment, in UTC.
-pub(super) fn day_time(at: Timestamp) -> String {
+pub(in super::super) fn day_time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// The same without the time.
-pub(super) fn day(at: Timestamp) -> String {
+pub(in super::super) fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }
 
 /// A text that may not be declared.
-pub(super) fn text(value: Option<&str>, lang: Lang) -> Cell {
+pub(in super::super) fn text(value: Option<&str>, lang: Lang) -> Cell {
     match value {
         Some(value) => Cell::new(Kind::Declared, value),
         None => Cell::new(Kind::NotDeclared, lang.words().not_declared),
@@ -24,7 +24,7 @@ pub(super) fn text(value: Option<&str>, lang: Lang) -> Cell {
 }
 
 /// A list that may not be declared, or declared to be empty.
-pub(super) fn list<T: AsRef<str>>(values: Option<&[T]>, lang: Lang) -> Cell {
+pub(in super::super) fn list<T: AsRef<str>>(values: Option<&[T]>, lang: Lang) -> Cell {
     match values {
         Some([]) => Cell::new(Kind::Declared, lang.words().declared_none),
         Some(values) => {
@@ -35,7 +35,7 @@ pub(super) fn list<T: AsRef<str>>(values: Option<&[T]>, lang: Lang) -> Cell {
 }
 
 /// A row that counts what is not shown.
-pub(super) fn rest(count: usize, columns: usize, lang: Lang) -> Option<Vec<Cell>> {
+pub(in super::super) fn rest(count: usize, columns: usize, lang: Lang) -> Option<Vec<Cell>> {
     (count > 0).then(|| {
         let mut cells = vec![Cell::new(Kind::Plain, "–"); columns];
         cells[0] = Cell::new(Kind::Plain, fill(lang.words().more, &[&lang.count(count as u64)]));

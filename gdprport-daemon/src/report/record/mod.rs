@@ -3,13 +3,13 @@
 //! Belongs here: `build`, `activity` and `own` make a page of what the core has gathered, in one language; `html`, `markdown` and
 //! `sheet` render. What is gathered is `gdprport_core::records`'s.
 
-mod activity;
-mod build;
-mod cells;
+pub(super) mod activity;
+pub(super) mod build;
+pub(super) mod cells;
 mod html;
 mod markdown;
 mod own;
-mod page;
+pub(super) mod page;
 #[cfg(test)]
 pub(super) mod samples;
 mod sheet;

@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Observed,
     /// It does not.
     NotSeen,
+    /// A person has to write it.
+    ToFill,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl Kind {
             Self::NotDeclared => "absent",
             Self::Observed => "observed",
             Self::NotSeen => "unseen",
+            Self::ToFill => "fill",
         }
     }
 
@@ -42,6 +45,7 @@ impl Kind {
             Self::Plain => "",
             Self::Declared | Self::NotDeclared => "■",
             Self::Observed | Self::NotSeen => "○",
+            Self::ToFill => "✎",
         }
     }
 
@@ -51,6 +55,7 @@ impl Kind {
             Self::Plain => "",
             Self::Declared | Self::NotDeclared => words.declared,
             Self::Observed | Self::NotSeen => words.observed,
+            Self::ToFill => words.to_fill,
         }
     }
 }
@@ -252,11 +257,30 @@ pub(crate) struct Section {
     pub(crate) tables: Vec<Table>,
 }
 
+impl Section {
+    /// One with a title and nothing else.
+    pub(crate) fn new(id: impl Into<String>, title: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            title: title.into(),
+            about: Vec::new(),
+            badge: None,
+            facts_are: Kind::Plain,
+            facts: Vec::new(),
+            seen: Vec::new(),
+            figures: Vec::new(),
+            tables: Vec::new(),
+        }
+    }
+}
+
 /// A page.
 #[derive(Debug, Clone)]
 pub(crate) struct Page {
     /// Its language.
     pub(crate) lang: Lang,
+    /// Above the title: which law or framework it is for.
+    pub(crate) kicker: &'static str,
     /// Its title.
     pub(crate) title: &'static str,
     /// Of what and when.

@@ -13,7 +13,8 @@ use gdprport_core::policy::{Source, outline};
 use gdprport_core::records::{About, Past, Records, gather};
 use gdprport_core::verdict::ReasonId;
 
-const POLICY: &str = r#"
+/// The policy of that host.
+pub(crate) const POLICY: &str = r#"
 version = 1
 [controller]
 name = "Example GmbH"
@@ -123,7 +124,8 @@ fn about() -> About {
     }
 }
 
-fn edges(evil: Option<&str>) -> Vec<(i64, Edge)> {
+/// Its rows.
+pub(crate) fn edges(evil: Option<&str>) -> Vec<(i64, Edge)> {
     let postgres = identity("/usr/lib/postgresql/15/bin/postgres", "postgresql@15-main.service", "postgres");
     let stranger = identity(
         evil.unwrap_or("/usr/bin/python3.11"),
@@ -191,9 +193,8 @@ fn edges(evil: Option<&str>) -> Vec<(i64, Edge)> {
     (101..).zip(all).collect()
 }
 
-fn made(policy: &str, evil: Option<&str>) -> Records {
-    let source = Source { name: "policy.toml".to_owned(), text: policy.to_owned() };
-    let (outline, _) = outline(&[source]).unwrap_or_else(|problems| panic!("{problems}"));
+/// What the ledger of that host has of the period, but its rows.
+pub(crate) fn observed(evil: Option<&str>) -> Observed {
     let port = Arc::new(PortKey { name: "customers-db".into(), number: 5432, declared: true });
     let hour = |day: u8| CoverageHour {
         hour: at(&format!("2026-11-{day:02}T08:00:00Z")),
@@ -202,7 +203,7 @@ fn made(policy: &str, evil: Option<&str>) -> Records {
         seen: 1,
         lost: u64::from(day == 3),
     };
-    let observed = Observed {
+    Observed {
         from: about().from,
         to: about().to,
         edges: Vec::new(),
@@ -223,7 +224,13 @@ fn made(policy: &str, evil: Option<&str>) -> Records {
             text: evil.unwrap_or("the ledger begins").into(),
         }],
         volume: Vec::new(),
-    };
+    }
+}
+
+fn made(policy: &str, evil: Option<&str>) -> Records {
+    let source = Source { name: "policy.toml".to_owned(), text: policy.to_owned() };
+    let (outline, _) = outline(&[source]).unwrap_or_else(|problems| panic!("{problems}"));
+    let observed = observed(evil);
     let rows = edges(evil);
     let past = Past { observed: &observed, rows: &rows };
     gather(about(), Some(&outline), Some(past), &|_| evil.map(Into::into))

@@ -1,17 +1,15 @@
-//! A record as a sheet (CSV, RFC 4180): a line for each activity, as the templates of CNIL, ICO and DSK have one.
-//!
-//! Spreadsheets read a cell that begins with `=`, `+`, `-` or `@` as a formula: such a text gets an apostrophe before it.
+//! A record as a sheet: a line for each activity, as the templates of CNIL, ICO and DSK have one.
 
+use super::super::csv::{MARK, line};
 use super::super::words::Lang;
 use super::cells::{list, text};
 use super::page::{Cell, Kind};
 use gdprport_core::policy::{Controller, ProcessingRecord, TlsDemand};
 use gdprport_core::records::{Activity, Capacity, Records};
-use gdprport_core::text::is_control_or_bidi;
 
 /// The file, with the mark by which spreadsheets know UTF-8.
 pub(crate) fn sheet(records: &Records, lang: Lang) -> String {
-    let mut file = String::from("\u{feff}");
+    let mut file = String::from(MARK);
     for (at, activity) in records.activities.iter().chain(&records.undeclared).enumerate() {
         let columns = columns(records.controller.as_ref(), activity, lang);
         if at == 0 {
@@ -115,47 +113,4 @@ fn observed(activity: &Activity, lang: Lang) -> Vec<(&'static str, String)> {
             }),
         ),
     ]
-}
-
-fn line<'t>(file: &mut String, cells: impl Iterator<Item = &'t str>) {
-    for (at, cell) in cells.enumerate() {
-        if at > 0 {
-            file.push(',');
-        }
-        file.push('"');
-        file.push_str(&safe(cell).replace('"', "\"\""));
-        file.push('"');
-    }
-    file.push_str("\r\n");
-}
-
-/// A text that is no formula, and in one line.
-fn safe(text: &str) -> String {
-    let line: String = text.chars().map(|c| if is_control_or_bidi(c) { '\u{fffd}' } else { c }).collect();
-    // Some read over spaces and quotes before the sign, and full-width signs like these.
-    let begin = line.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '\u{feff}'));
-    let is_formula = begin.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '|', '%', '\u{fffd}']);
-    if is_formula { format!("'{line}") } else { line }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cell_is_never_a_formula() {
-        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\"=1", "＝1", "|x", "%0A=1"] {
-            assert!(safe(text).starts_with('\''), "{text}");
-        }
-        for text in ["a=1", "10.0.0.1", "", "–", "3 / 4"] {
-            assert_eq!(safe(text), text);
-        }
-    }
-
-    #[test]
-    fn a_cell_is_one_cell_whatever_is_in_it() {
-        let mut file = String::new();
-        line(&mut file, ["a\"b,c", "d\ne"].into_iter());
-        assert_eq!(file, "\"a\"\"b,c\",\"d\u{fffd}e\"\r\n");
-    }
 }

@@ -27,6 +27,7 @@ pub(super) const WORDS: Words = Words {
     legend_declared: "Jemand hat es in die Richtlinie geschrieben. Es ist mit nichts abgeglichen.",
     legend_observed: "Der Monitor hat es gezählt. Über Zeit, in der nicht überwacht wurde, sagt es nichts.",
     legend_rows: "Hinter jeder Beobachtung stehen die Nummern der Zeilen im Ledger: gdprport policy explain --row N.",
+    to_fill: "auszufüllen",
     pseudonyms: "Adressen oder Benutzer sind Pseudonyme.",
     no_ledger: "Nichts wurde beobachtet, da kein Ledger zu lesen ist: {}",
     self_note: "Was der Monitor selbst verarbeitet: gdprport report --self.",

@@ -27,6 +27,7 @@ pub(super) const WORDS: Words = Words {
     legend_declared: "Somebody wrote it into the policy. It is not checked against anything.",
     legend_observed: "The monitor counted it. It says nothing of the time that was not watched.",
     legend_rows: "Behind each observation stand the numbers of the rows of the ledger: gdprport policy explain --row N.",
+    to_fill: "to be filled in",
     pseudonyms: "Addresses or users are pseudonyms.",
     no_ledger: "Nothing was observed, as there is no ledger to read: {}",
     self_note: "What the monitor itself processes: gdprport report --self.",

@@ -27,6 +27,7 @@ pub(super) const WORDS: Words = Words {
     legend_declared: "Quelqu'un l'a écrit dans la politique. Ce n'est comparé à rien.",
     legend_observed: "Le moniteur l'a compté. Cela ne dit rien du temps qui n'a pas été surveillé.",
     legend_rows: "Derrière chaque observation se trouvent les numéros des lignes du ledger : gdprport policy explain --row N.",
+    to_fill: "à compléter",
     pseudonyms: "Les adresses ou les utilisateurs sont des pseudonymes.",
     no_ledger: "Rien n'a été observé, faute de ledger à lire : {}",
     self_note: "Ce que le moniteur traite lui-même : gdprport report --self.",

@@ -5,35 +5,39 @@
 mod de;
 mod en;
 mod fr;
+mod incident;
 mod lang;
 
 pub(crate) use lang::Lang;
 
 /// Declares the table, so that a test can walk all of it.
 macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+    ($table:ident: $($(#[$doc:meta])* $name:ident),+ $(,)?) => {
         /// The words of one language. `{}` stands for values, in their order.
         #[derive(Debug)]
-        pub(crate) struct Words {
+        pub(crate) struct $table {
             $($(#[$doc])* pub(crate) $name: &'static str,)+
         }
 
-        impl Words {
+        impl $table {
             /// Every word with its name.
             #[cfg(test)]
-            pub(super) fn all(&self) -> Vec<(&'static str, &'static str)> {
+            pub(in crate::report::words) fn all(&self) -> Vec<(&'static str, &'static str)> {
                 vec![$((stringify!($name), self.$name)),+]
             }
         }
     };
 }
 
+use words;
+
 words! {
+    Words:
     // The page.
     title, skip, as_table, drawn_in, contents, period, made, host, policy_digest, no_policy, version, ledger_begins, whole_days,
     // Marks, and what stands where nothing does.
     declared, observed, not_declared, declared_none, yes, no, nothing_seen, legend, legend_declared, legend_observed,
-    legend_rows, pseudonyms, no_ledger, self_note,
+    legend_rows, to_fill, pseudonyms, no_ledger, self_note,
     // Art. 30(1) and (2).
     controller, controller_name, contact, representative, dpo, joint, on_behalf, capacity, as_controller, as_processor,
     purpose, categories_of_processing, basis, subjects, data, special, recipients, transfers, safeguards, retention, measures,
@@ -169,6 +173,18 @@ mod tests {
         for (name, word) in Lang::Fr.words().all() {
             for sign in [" :", " ;", " ?", " !"] {
                 assert!(!word.contains(sign), "{name}: {word}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_language_has_every_word_of_a_draft() {
+        let english = Lang::En.all_of_incident();
+        for lang in [Lang::En, Lang::De, Lang::Fr] {
+            for ((name, word), (_, original)) in lang.all_of_incident().into_iter().zip(&english) {
+                let places = |text: &str| text.matches("{}").count();
+                assert!(!word.trim().is_empty() && word.len() <= MOST, "{lang:?} {name}: {word:?}");
+                assert_eq!(places(word), places(original), "{lang:?} {name}: {word:?}");
             }
         }
     }

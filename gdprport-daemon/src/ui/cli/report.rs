@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
+use gdprport_core::frameworks::Framework;
 
+use super::incident::{self, IncidentArgs};
+use super::language::Language;
 use super::since::Since;
 use crate::app::Config;
-use crate::report::Lang;
 
 /// What `gdprport report --help` says besides.
 pub(super) const EXAMPLES: &str = "\
@@ -16,25 +18,44 @@ Examples:
   sudo gdprport report --out record --format fides,dpv
   sudo gdprport report --out own --self          what gdprport itself processes
   sudo gdprport report --map                     who talks with whom, drawn here
+  sudo gdprport report --out pack --pack         an evidence pack for an auditor
+  gdprport report --check pack                   whether one is unchanged
+  sudo gdprport report --out pci --framework pci what there is for controls
+  gdprport report incident --help                a draft notification of a breach
 
 Writes index.html (one file, no script, nothing is loaded), record.md, record.csv
 (a line for each activity) and record.json; where anything was seen, the map of
-data flows alone too: map.svg, map.dot (Graphviz), map.mmd (Mermaid). What the
+data flows alone too: map.svg, map.dot (Graphviz), map.mmd (Mermaid); charts. What the
 policy declares and what the ledger has observed stand side by side, and are never
 mixed. A directory that has something else in it is left alone unless --force is
 given.
 
-Exit status: 0 written, 1 failed, 2 wrong usage, an invalid policy or ledger.";
+Frameworks: gdpr, pci (DSS 4.0.1), nis2, dora, iso27001, soc2.
+
+Exit status: 0 written, or unchanged; 1 failed, or changed; 2 wrong usage, an
+invalid policy or ledger.";
 
 /// `gdprport report …`
 #[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(in crate::ui) struct ReportArgs {
+    #[command(subcommand)]
+    pub(in crate::ui) command: Option<ReportCommand>,
     /// The directory to write; it is made if it is missing.
-    #[arg(long, value_name = "DIR", required_unless_present = "map")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["map", "check"])]
     pub(in crate::ui) out: Option<PathBuf>,
     /// Draw on this terminal which programs exchange data with whom; nothing is written.
-    #[arg(long, conflicts_with_all = ["out", "own", "force", "format"])]
+    #[arg(long, conflicts_with_all = ["out", "own", "force", "format", "pack", "framework"])]
     pub(in crate::ui) map: bool,
+    /// Write an evidence pack: everything that an auditor takes away, with the digest of each file.
+    #[arg(long, conflicts_with = "own")]
+    pub(in crate::ui) pack: bool,
+    /// Say what there is for the controls of these frameworks, instead of the record; with --pack, of these instead of all.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "own")]
+    pub(in crate::ui) framework: Vec<Framework>,
+    /// Compare an evidence pack with the digests of its files.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "map", "pack", "framework", "own"])]
+    pub(in crate::ui) check: Option<PathBuf>,
     /// Since when observations are shown, as a duration (90d, 12h) or a day (2026-11-01, in UTC).
     #[arg(long, value_name = "WHEN", default_value = "90d")]
     pub(in crate::ui) since: Since,
@@ -83,23 +104,10 @@ impl Form {
     }
 }
 
-/// A language of reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(in crate::ui) enum Language {
-    /// English.
-    En,
-    /// German.
-    De,
-    /// French.
-    Fr,
-}
-
-impl From<Language> for Lang {
-    fn from(language: Language) -> Self {
-        match language {
-            Language::En => Self::En,
-            Language::De => Self::De,
-            Language::Fr => Self::Fr,
-        }
-    }
+/// `gdprport report …` with another subject.
+#[derive(Debug, Clone, Subcommand)]
+pub(in crate::ui) enum ReportCommand {
+    /// Draft what Art. 33(3) GDPR asks for after a breach, of one port and one time.
+    #[command(override_usage = "gdprport report incident [OPTIONS] --port PORT --from WHEN", after_help = incident::EXAMPLES)]
+    Incident(Box<IncidentArgs>),
 }

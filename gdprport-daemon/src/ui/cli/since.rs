@@ -46,9 +46,17 @@ impl Since {
     /// # Errors
     /// If it has not come yet.
     pub(in crate::ui) fn moment(self, now: Timestamp) -> anyhow::Result<Timestamp> {
+        self.moment_of("--since", now)
+    }
+
+    /// The same for another option.
+    ///
+    /// # Errors
+    /// If it has not come yet.
+    pub(in crate::ui) fn moment_of(self, option: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
         match self {
             Self::At(at) if at > now => {
-                anyhow::bail!("--since {at:.0} has not come yet: nothing is known of it")
+                anyhow::bail!("{option} {at:.0} has not come yet: nothing is known of it")
             }
             Self::At(at) => Ok(at),
             Self::Ago(ago) => {

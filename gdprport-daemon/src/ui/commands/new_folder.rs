@@ -7,8 +7,23 @@ use std::path::{Path, PathBuf};
 
 use super::new_file::{FileError, write_private};
 
-/// The file by which a directory is known as one of ours, and how it begins.
-pub(super) const MARK: (&str, &str) = ("record.json", "{\n  \"format\": \"gdprport.");
+/// The file by which a directory is known as one of ours.
+pub(super) const MARK: &str = "record.json";
+
+/// All files by which one is, each the first that is written.
+const MARKS: [&str; 3] = [MARK, FRAMEWORKS, INCIDENT];
+
+/// The one of a directory of tables of frameworks.
+pub(super) const FRAMEWORKS: &str = "frameworks.json";
+
+/// The one of a directory of a draft notification.
+pub(super) const INCIDENT: &str = "incident.json";
+
+/// How each of these begins.
+const BEGIN: &str = "{\n  \"format\": \"gdprport.";
+
+/// The file that only an evidence pack has, which is never written again.
+const PACK: &str = "MANIFEST.json";
 
 /// Who may look into it: records name addresses and accounts.
 const MODE: u32 = 0o750;
@@ -19,6 +34,9 @@ pub(super) enum FolderError {
     /// It has files that are not ours.
     #[error("{} has other files in it; name an empty or new directory, or --force to write beside them", .0.display())]
     NotOurs(PathBuf),
+    /// It has files, and evidence replaces nothing.
+    #[error("{} has files in it, and evidence replaces nothing; name an empty or new directory, or --force to write beside them", .0.display())]
+    NotEmpty(PathBuf),
     /// It is none.
     #[error("{} is no directory; name another one with --out", .0.display())]
     NoDirectory(PathBuf),
@@ -40,46 +58,56 @@ pub(super) enum FolderError {
 /// # Errors
 /// If it is none of these and `force` is not given.
 pub(super) fn examine(dir: &Path, force: bool) -> Result<(), FolderError> {
+    if is_empty(dir)? || force || is_ours(dir) { Ok(()) } else { Err(FolderError::NotOurs(dir.to_owned())) }
+}
+
+/// Whether evidence may be written there: it is missing or empty.
+///
+/// # Errors
+/// If it is neither and `force` is not given.
+pub(super) fn examine_new(dir: &Path, force: bool) -> Result<(), FolderError> {
+    if is_empty(dir)? || force { Ok(()) } else { Err(FolderError::NotEmpty(dir.to_owned())) }
+}
+
+/// Whether there is nothing in it, or it is missing.
+fn is_empty(dir: &Path) -> Result<bool, FolderError> {
     let failed = |source| FolderError::Use { path: dir.to_owned(), source };
     let mut entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
             return Err(FolderError::NoDirectory(dir.to_owned()));
         }
         Err(error) => return Err(failed(error)),
     };
-    let is_empty = entries.next().is_none();
-    if is_empty || force || is_ours(dir) {
-        return Ok(());
-    }
-    Err(FolderError::NotOurs(dir.to_owned()))
+    Ok(entries.next().is_none())
 }
 
 fn is_ours(dir: &Path) -> bool {
+    // What an auditor has is not changed by the way.
+    dir.join(PACK).symlink_metadata().is_err() && MARKS.iter().any(|name| is_mark(&dir.join(name)))
+}
+
+fn is_mark(path: &Path) -> bool {
     use std::io::Read as _;
-    let (name, begin) = MARK;
-    let path = dir.join(name);
     // A pipe or a device is none of ours, and might never end.
     if !path.symlink_metadata().is_ok_and(|meta| meta.is_file()) {
         return false;
     }
-    let mut bytes = vec![0; begin.len()];
-    fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes)).is_ok() && bytes == begin.as_bytes()
+    let mut bytes = vec![0; BEGIN.len()];
+    fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes)).is_ok() && bytes == BEGIN.as_bytes()
 }
 
-/// Writes the files, the first one first. Files of these names that are not among them go, if the directory was ours: what an earlier
-/// run left would be taken for this one's.
+/// Writes the files, the first one first. Whether they may be written there is to be examined before. Files of these names that are not
+/// among them go, if the directory was ours: what an earlier run left would be taken for this one's.
 ///
 /// # Errors
 /// If the directory cannot be made or a file not be written. Files before that are whole.
-pub(super) fn write(
+pub(super) fn write<N: AsRef<str>>(
     dir: &Path,
-    files: &[(&str, String)],
+    files: &[(N, String)],
     names: &[&str],
-    force: bool,
 ) -> Result<(), FolderError> {
-    examine(dir, force)?;
     let was_ours = is_ours(dir);
     match DirBuilder::new().mode(MODE).create(dir) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
@@ -88,9 +116,10 @@ pub(super) fn write(
         _ => {}
     }
     for (name, text) in files {
-        write_private(&dir.join(name), text.as_bytes())?;
+        write_private(&dir.join(name.as_ref()), text.as_bytes())?;
     }
-    let of_before = names.iter().filter(|name| was_ours && files.iter().all(|(written, _)| written != *name));
+    let of_before =
+        names.iter().filter(|name| was_ours && files.iter().all(|(written, _)| written.as_ref() != **name));
     for name in of_before {
         match fs::remove_file(dir.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -112,7 +141,10 @@ mod tests {
     fn a_directory_of_somebody_else_is_left_alone() {
         let dir = tempfile::tempdir().expect("temporary directory");
         let of = |name: &str| dir.path().join(name);
-        let files = |text: &str| vec![(MARK.0, format!("{}{text}\"", MARK.1)), ("a.md", text.to_owned())];
+        let files = |text: &str| vec![(MARK, format!("{BEGIN}{text}\"")), ("a.md", text.to_owned())];
+        let write = |dir: &Path, files: &[(&str, String)], names: &[&str], force| {
+            examine(dir, force).and_then(|()| super::write(dir, files, names))
+        };
         let read = |path: &Path| fs::read_to_string(path).expect("it is there");
         write(&of("new"), &files("one"), &[], false).expect("it is new");
         write(&of("new"), &files("two"), &[], false).expect("it is ours");
@@ -125,7 +157,7 @@ mod tests {
         let mode = fs::metadata(of("new/a.md")).expect("it is there").permissions().mode();
         assert_eq!(mode & 0o027, 0, "it names addresses and accounts: {mode:o}");
         fs::create_dir(of("other")).expect("it is new");
-        write(&of("other"), &[], &[], false).expect("it is empty");
+        write(&of("other"), &files("")[..0], &[], false).expect("it is empty");
         fs::write(of("other/thesis.txt"), "x").expect("writable");
         let refused = write(&of("other"), &files("one"), &[], false).expect_err("it is not ours");
         assert!(matches!(refused, FolderError::NotOurs(_)) && refused.to_string().contains("--force"));
@@ -136,5 +168,9 @@ mod tests {
         let refused = write(&of("other/thesis.txt"), &files("one"), &[], true).expect_err("it is a file");
         assert!(matches!(refused, FolderError::NoDirectory(_)), "{refused}");
         assert!(matches!(write(&of("no/where"), &files("one"), &[], false), Err(FolderError::Use { .. })));
+        fs::write(of("new/MANIFEST.json"), "{}").expect("writable");
+        write(&of("new"), &files("one"), &[], false).expect_err("it is a pack by now");
+        examine_new(&of("new"), false).expect_err("evidence replaces nothing");
+        examine_new(&of("missing"), false).expect("it is new");
     }
 }

@@ -7,20 +7,19 @@ use gdprport_core::records::{Document, KeptFor, Own, Records, ShownAs};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::cli::{Color, Form, ReportArgs};
+use super::super::cli::{Color, Form, ReportArgs, ReportCommand};
 use super::super::exit::Exit;
 use super::super::format::{clean, counted};
 use super::super::map::drawn;
 use super::super::screen::Output;
 use super::files::{open_ledger, policy_files};
-use super::new_folder::{MARK, examine, write};
+use super::incident;
+use super::new_folder::{MARK, examine, examine_new, write};
+use super::pack;
 use super::scan::warning;
 use super::waiting::shown_while;
 use crate::app::{self, Config, Recorded, Subject, Trust, Written};
-use crate::report::{self, Lang, View};
-
-/// The files of a map.
-const MAP: [&str; 3] = ["map.svg", "map.dot", "map.mmd"];
+use crate::report::{self, Lang, MAP_FILES, View, pretty};
 
 /// The sheet.
 const SHEET: &str = "record.csv";
@@ -30,7 +29,7 @@ const FORMS: [Form; 2] = [Form::Fides, Form::Dpv];
 
 /// Files that not every record has.
 const NOT_ALWAYS: [&str; 9] = {
-    let ([map, dot, mermaid], [volume, encryption, violations]) = (MAP, report::CHART_FILES);
+    let ([map, dot, mermaid], [volume, encryption, violations]) = (MAP_FILES, report::CHART_FILES);
     [SHEET, Form::Fides.file(), Form::Dpv.file(), map, dot, mermaid, volume, encryption, violations]
 };
 
@@ -49,9 +48,19 @@ struct Report<'r> {
 }
 
 pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output) -> anyhow::Result<Exit> {
+    if let Some(ReportCommand::Incident(args)) = &args.command {
+        return incident::run(args, json, color, out);
+    }
+    if let Some(dir) = &args.check {
+        return pack::check(dir, json, out);
+    }
     // What cannot be written is said before a ledger is read for it.
     if let Some(dir) = &args.out {
-        examine(dir, args.force)?;
+        if args.pack {
+            examine_new(dir, args.force)?;
+        } else {
+            examine(dir, args.force)?;
+        }
     }
     let now = Timestamp::now();
     let since = begin_of_day(args.since.moment(now)?);
@@ -77,6 +86,12 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
     if let CountriesFile::Unusable(why) = &countries {
         warning(color, &format!("the record says no countries: {why}"));
     }
+    if (args.pack || !args.framework.is_empty())
+        && let Some(dir) = &args.out
+    {
+        let basis = pack::Basis { written: &written, countries: &countries, since, now };
+        return pack::run(args, dir, &basis, json, color, out);
+    }
     let records = shown_while("reading the ledger", || -> anyhow::Result<_> {
         let past = match open_ledger(args.ledger.as_deref()) {
             // Half an answer is none: a record of it would say that nothing was observed.
@@ -85,7 +100,7 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
             Err(error) if args.ledger.is_some() || error.is_wrong_usage() => return Err(error.into()),
             Err(error) => Err(error.to_string()),
         };
-        Ok(app::records(&written, &countries, past, since, now))
+        Ok(app::records(&written, &countries, past.as_ref().map_err(Clone::clone), since, now))
     })?;
     if let Some(why) = &records.about.no_ledger {
         warning(color, &format!("nothing was observed: {why}"));
@@ -97,7 +112,7 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
     let page = report::page(&records, lang);
     let charts = report::chart_files(&records, lang);
     let mut files = vec![
-        (MARK.0, pretty(&Document::of(&records))?),
+        (MARK, pretty(&Document::of(&records))?),
         (SHEET, report::sheet(&records, lang)),
         ("record.md", report::record_markdown(&page)),
     ];
@@ -109,11 +124,12 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
         files.push((form.file(), text));
     }
     if let Some(view) = &view {
-        files.extend([(MAP[0], view.alone()), (MAP[1], view.dot()), (MAP[2], view.mermaid())]);
+        files.extend(view.files());
     }
     files.extend(charts.into_iter().filter_map(|(name, text)| Some((name, text?))));
     files.push(("index.html", report::html(&page)));
-    write(dir, &files, &NOT_ALWAYS, args.force)?;
+    examine(dir, args.force)?;
+    write(dir, &files, &NOT_ALWAYS)?;
     let (activities, undeclared) = (records.activities.len(), records.undeclared.len());
     if json {
         out.value(&Report {
@@ -197,11 +213,12 @@ fn wrote_own(
 ) -> anyhow::Result<Exit> {
     let page = report::own_page(own, lang);
     let files = [
-        (MARK.0, pretty(own)?),
+        (MARK, pretty(own)?),
         ("record.md", report::record_markdown(&page)),
         ("index.html", report::html(&page)),
     ];
-    write(dir, &files, &NOT_ALWAYS, force)?;
+    examine(dir, force)?;
+    write(dir, &files, &NOT_ALWAYS)?;
     let files: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
     if json {
         out.value(&Report { directory: dir, files, activities: 1, undeclared: 0, no_ledger: None })?;
@@ -213,8 +230,4 @@ fn wrote_own(
         clean(&index.display().to_string())
     ))?;
     Ok(Exit::Fine)
-}
-
-fn pretty(value: &impl Serialize) -> anyhow::Result<String> {
-    Ok(serde_json::to_string_pretty(value)? + "\n")
 }

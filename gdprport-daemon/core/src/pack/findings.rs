@@ -1,0 +1,36 @@
+//! Findings that audits recorded in the ledger.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::audit::Finding;
+
+/// A finding as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Recorded {
+    /// As it was found last.
+    pub finding: Finding,
+    /// When it was found for the first time.
+    pub since: Timestamp,
+    /// When it was found last.
+    pub judged: Timestamp,
+    /// When it was not found any more; `None`: it is open.
+    pub settled: Option<Timestamp>,
+    /// How it came and went, oldest first.
+    pub history: Vec<Happened>,
+}
+
+/// One change of a finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Happened {
+    /// When it was noticed.
+    pub at: Timestamp,
+    /// `new`, `changed`, `settled` or `reopened`.
+    pub change: Arc<str>,
+    /// How severe it was then.
+    pub severity: Arc<str>,
+    /// What it said then.
+    pub message: Arc<str>,
+}
