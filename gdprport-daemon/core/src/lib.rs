@@ -1,5 +1,6 @@
 //! The pure core: no I/O, no clock (time is an argument), no tokio, no aya.
 
+pub mod anomaly;
 pub mod audit;
 pub mod catalog;
 pub mod cgroup_path;

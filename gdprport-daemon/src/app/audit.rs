@@ -5,11 +5,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use gdprport_core::audit::{self, Audit, CountriesFile, Earlier, Settings};
+use gdprport_core::audit::{self, Audit, CountriesFile, Earlier, Settings, VOLUME_DAYS};
 use gdprport_core::inventory::Inventory;
-use gdprport_core::ledger::Observed;
+use gdprport_core::ledger::{HourlyLedger, Observed};
 use gdprport_core::policy::outline;
-use jiff::Timestamp;
+use jiff::{Span, Timestamp};
 
 use super::policy::Written;
 use super::scan::host_name;
@@ -25,6 +25,7 @@ const EARLIER_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Past {
     observed: Observed,
+    hours: HourlyLedger,
     earlier: Vec<Earlier>,
     /// Since when findings are known that were recorded and are not settled, by their fingerprints.
     known: HashMap<Arc<str>, Timestamp>,
@@ -44,6 +45,9 @@ impl Past {
     /// # Errors
     /// If the rest cannot be read.
     pub(super) fn of(reader: &Reader, observed: Observed) -> Result<Self, ReadError> {
+        let compared =
+            observed.to.saturating_sub(Span::new().hours(24 * VOLUME_DAYS)).unwrap_or(Timestamp::MIN);
+        let hours = reader.hours(compared, observed.to)?;
         let digests: BTreeSet<Arc<str>> = observed
             .policies
             .iter()
@@ -61,7 +65,7 @@ impl Past {
         }
         let recorded = reader.findings()?.into_iter().filter(|stored| stored.settled.is_none());
         let known = recorded.map(|stored| (stored.finding.fingerprint, stored.since)).collect();
-        Ok(Self { observed, earlier, known })
+        Ok(Self { observed, hours, earlier, known })
     }
 }
 
@@ -75,8 +79,10 @@ pub(crate) fn judge(
     now: Timestamp,
 ) -> Audit {
     let first = written.sources.first();
-    let (observed, earlier, known, no_ledger) = match past {
-        Ok(Past { observed, earlier, known }) => (Some(observed), earlier, known, String::new()),
+    let (past, earlier, known, no_ledger) = match past {
+        Ok(Past { observed, hours, earlier, known }) => {
+            (Some((observed, hours)), earlier, known, String::new())
+        }
         Err(why) => (None, Vec::new(), HashMap::new(), why),
     };
     let settings = Settings {
@@ -90,7 +96,8 @@ pub(crate) fn judge(
         countries,
     };
     let policy = first.map(|_| &written.outline);
-    let mut audit = audit::judge(policy, observed.as_ref(), inventory.ok(), &settings, now);
+    let (observed, hours) = past.as_ref().map(|(observed, hours)| (observed, hours)).unzip();
+    let mut audit = audit::judge(policy, observed, hours, inventory.ok(), &settings, now);
     for finding in audit.findings.iter_mut().chain(&mut audit.accepted) {
         finding.known_since = known.get(&finding.fingerprint).copied();
     }

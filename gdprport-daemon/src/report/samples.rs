@@ -103,6 +103,7 @@ pub(crate) fn audit() -> Audit {
         accepted: vec![plain],
         not_judged: vec![NotJudged {
             ids: vec![FindingId::CertificateExpiring, FindingId::UnusualVolume],
+            partly: false,
             why: "learning: volume is compared after 21 days of watching".to_owned(),
         }],
     }
@@ -110,7 +111,8 @@ pub(crate) fn audit() -> Audit {
 
 /// Nothing found, nothing known.
 pub(crate) fn nothing() -> Audit {
-    let not_judged = vec![NotJudged { ids: FindingId::ALL.to_vec(), why: "there is no ledger".to_owned() }];
+    let not_judged =
+        vec![NotJudged { ids: FindingId::ALL.to_vec(), partly: false, why: "there is no ledger".to_owned() }];
     let (findings, accepted) = (Vec::new(), Vec::new());
     Audit { since: None, policy: None, findings, accepted, not_judged, ..audit() }
 }

@@ -137,7 +137,7 @@ impl FindingId {
             ),
             Self::UnusualVolume => (
                 "Unusual volume",
-                "In an hour a rule moved far more than in any hour before, with at least three weeks to compare with.",
+                "In an hour a rule sent, received or had connections far more than in such hours of the weeks before, of which there are at least three.",
                 "Find out what was moved, by whom and why.",
                 "Art. 32, 33 GDPR",
                 Severity::Medium,

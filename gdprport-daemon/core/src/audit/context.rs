@@ -13,7 +13,7 @@ use super::listening::{self, Listener};
 use super::settings::Settings;
 use crate::catalog;
 use crate::inventory::Inventory;
-use crate::ledger::{Edge, Observed};
+use crate::ledger::{Edge, HourlyLedger, Observed};
 use crate::policy::{DeclaredPort, DeclaredRule, DeclaredSite, Outline, Place};
 
 /// How long a port must have been watched without a loss before absence counts, unless a shorter period was asked for: two
@@ -25,6 +25,8 @@ pub(super) const WATCHED_S: i64 = 14 * 86_400;
 pub(super) struct Context<'a> {
     pub policy: Option<&'a Outline>,
     pub observed: Option<&'a Observed>,
+    /// Volume by hour, for longer than the period.
+    pub hours: Option<&'a HourlyLedger>,
     pub inventory: Option<&'a Inventory>,
     pub settings: &'a Settings,
     pub now: Timestamp,
@@ -32,6 +34,8 @@ pub(super) struct Context<'a> {
     pub listeners: Vec<Listener>,
     drafts: Vec<Draft<'a>>,
     not_judged: BTreeSet<(String, FindingId)>,
+    /// Reasons that hold of some of it only.
+    partly: BTreeSet<String>,
 }
 
 impl<'a> Context<'a> {
@@ -45,12 +49,14 @@ impl<'a> Context<'a> {
         Self {
             policy,
             observed,
+            hours: None,
             inventory,
             settings,
             now,
             listeners: listening::now(observed, inventory),
             drafts: Vec::new(),
             not_judged: BTreeSet::new(),
+            partly: BTreeSet::new(),
         }
     }
 
@@ -62,6 +68,12 @@ impl<'a> Context<'a> {
         self.not_judged.insert((why.into(), id));
     }
 
+    /// Of some of what it is about: all else was judged, and what was found of that and is not any more is settled.
+    pub(super) fn not_judged_of_some(&mut self, id: FindingId, why: String) {
+        self.partly.insert(why.clone());
+        self.not_judged.insert((why, id));
+    }
+
     pub(super) fn found(&self) -> &[Draft<'a>] {
         &self.drafts
     }
@@ -70,8 +82,8 @@ impl<'a> Context<'a> {
         !self.not_judged.iter().any(|(_, other)| other.as_str() == id)
     }
 
-    pub(super) fn finish(self) -> (Vec<Draft<'a>>, Vec<(String, FindingId)>) {
-        (self.drafts, self.not_judged.into_iter().collect())
+    pub(super) fn finish(self) -> (Vec<Draft<'a>>, Vec<(String, FindingId)>, BTreeSet<String>) {
+        (self.drafts, self.not_judged.into_iter().collect(), self.partly)
     }
 
     /// The declarations; none without a policy.

@@ -235,6 +235,9 @@ pub struct Accepted {
 pub struct NotJudged {
     /// Which.
     pub ids: Vec<FindingId>,
+    /// Whether that holds of some of it only, which the reason names: the rest was looked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partly: bool,
     /// Why, and what to do, one sentence.
     pub why: String,
 }

@@ -28,6 +28,6 @@ pub use draft::fingerprint;
 pub use finding::{
     Accepted, Audit, Edit, Evidence, Finding, FindingId, NotJudged, Proposal, Severity, Subject,
 };
-pub use judge::judge;
+pub use judge::{VOLUME_DAYS, judge};
 pub use recording::{Judged, MAX_FINDINGS, Recording};
 pub use settings::{CountriesFile, Earlier, Settings};

@@ -63,7 +63,7 @@ impl Recording {
     /// What an audit found. `watched`: by [`Judged::watched`].
     #[must_use]
     pub fn of(audit: &Audit, watched: bool) -> Self {
-        let not = |id: &FindingId| audit.not_judged.iter().any(|not_judged| not_judged.ids.contains(id));
+        let not = |id: &FindingId| audit.not_judged.iter().any(|not| !not.partly && not.ids.contains(id));
         let ids = FindingId::ALL.into_iter().filter(|id| !not(id)).collect();
         let found = audit.findings.iter().chain(&audit.accepted);
         Self {

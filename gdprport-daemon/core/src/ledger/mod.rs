@@ -13,8 +13,8 @@ mod tally;
 pub use batch::{Batch, CoverageDelta, Entry, ListenerDelta, ListenerEvent};
 pub use identity::{ContainerIdentity, Identity};
 pub use observed::{
-    CoverageHour, GapRow, KILLED, ListenerRow, Note, NoteKind, Observed, PolicyPeriod, Run, RunEnd,
-    VolumeHour,
+    CoverageHour, GapRow, HourlyLedger, KILLED, ListenerRow, Note, NoteKind, Observed, PolicyPeriod, Run,
+    RunEnd, VolumeHour,
 };
 pub use row::{Counts, Edge, EdgeKey, PortKey, PostureKey, VerdictKey};
 pub(crate) use tally::OpenFlows;

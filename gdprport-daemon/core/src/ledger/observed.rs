@@ -36,6 +36,21 @@ pub struct Observed {
     pub volume: Vec<VolumeHour>,
 }
 
+/// What the ledger says of each hour of a period: enough to compare an hour with those before it.
+#[derive(Debug, Clone)]
+pub struct HourlyLedger {
+    /// Begin of the period, not before the ledger's.
+    pub from: Timestamp,
+    /// Its end.
+    pub to: Timestamp,
+    /// Volume.
+    pub volume: Vec<VolumeHour>,
+    /// What was watched.
+    pub coverage: Vec<CoverageHour>,
+    /// Losses, oldest first.
+    pub gaps: Vec<GapRow>,
+}
+
 /// Listeners with the same address, holder and verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerRow {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use gdprport_core::ledger::{Counts, Edge, EdgeKey, Observed};
+use gdprport_core::ledger::{Counts, Edge, EdgeKey, HourlyLedger, Observed};
 use gdprport_core::model::Direction;
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -34,6 +34,26 @@ impl Reader {
         self.ask(|db| {
             let from = periods::begin(db)?.map_or(from, |begin| from.max(begin));
             observed(db, from, to)
+        })
+    }
+}
+
+impl Reader {
+    /// What the ledger says of each hour of a period.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub(crate) fn hours(&self, from: Timestamp, to: Timestamp) -> Result<HourlyLedger, ReadError> {
+        self.ask(|db| {
+            let from = periods::begin(db)?.map_or(from, |begin| from.max(begin));
+            let mut dimensions = Dimensions::new(db);
+            Ok(HourlyLedger {
+                from,
+                to,
+                volume: periods::volume(db, &mut dimensions, from, to)?,
+                coverage: periods::coverage(db, &mut dimensions, from, to)?,
+                gaps: periods::gaps(db, from, to)?,
+            })
         })
     }
 }

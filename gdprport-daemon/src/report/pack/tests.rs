@@ -72,7 +72,8 @@ impl Made {
         };
         let rows = samples::edges(evil);
         observed.edges = rows.iter().map(|(_, edge)| edge.clone()).collect();
-        let audit = audit::judge(Some(&policy), Some(&observed), None, &settings, at("2026-11-29T12:00:00Z"));
+        let audit =
+            audit::judge(Some(&policy), Some(&observed), None, None, &settings, at("2026-11-29T12:00:00Z"));
         let recorded = audit.findings.iter().take(1).map(|finding| Recorded {
             finding: finding.clone(),
             since: at("2026-11-05T08:00:00Z"),

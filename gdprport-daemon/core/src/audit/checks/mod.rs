@@ -13,5 +13,7 @@ mod run;
 mod unused;
 mod usage;
 mod volume;
+mod volume_report;
 
 pub(super) use run::all;
+pub(super) use volume::READ_DAYS;

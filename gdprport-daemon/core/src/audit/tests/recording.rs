@@ -27,7 +27,8 @@ fn refused(change: impl FnOnce(&mut Recording)) -> String {
 
 #[test]
 fn a_recording_has_what_is_accepted_and_what_was_judged() {
-    let not_judged = vec![NotJudged { ids: vec![FindingId::UnusedRule], why: "no ledger".to_owned() }];
+    let not_judged =
+        vec![NotJudged { ids: vec![FindingId::UnusedRule], partly: false, why: "no ledger".to_owned() }];
     let recording = Recording::of(&audit(Vec::new(), not_judged), false);
     assert_eq!(recording.findings, [finding()]);
     assert_eq!(recording.judged.ids.len(), FindingId::ALL.len() - 1);

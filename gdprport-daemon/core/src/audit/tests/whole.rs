@@ -198,7 +198,7 @@ fn without_anything_nothing_is_claimed() {
         earlier: Vec::new(),
         countries: CountriesFile::NotAsked,
     };
-    let audit = crate::audit::judge(None, None, None, &settings, now());
+    let audit = crate::audit::judge(None, None, None, None, &settings, now());
     assert!(audit.findings.is_empty() && audit.accepted.is_empty());
     let why = |id| audit.not_judged.iter().find(|not| not.ids.contains(&id)).map(|not| &*not.why);
     assert_eq!(why(FindingId::CertificateExpiring), Some("there is no ledger"));

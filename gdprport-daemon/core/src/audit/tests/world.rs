@@ -8,8 +8,8 @@ use jiff::{Span, Timestamp};
 use crate::audit::{Audit, CountriesFile, Earlier, Finding, FindingId, Settings, judge};
 use crate::inventory::{Exposure, Inventory, Listening, Recognised, Service};
 use crate::ledger::{
-    Counts, CoverageHour, Edge, EdgeKey, GapRow, Identity, ListenerRow, Observed, PolicyPeriod, PortKey,
-    PostureKey, Run, VerdictKey, VolumeHour,
+    Counts, CoverageHour, Edge, EdgeKey, GapRow, HourlyLedger, Identity, ListenerRow, Observed, PolicyPeriod,
+    PortKey, PostureKey, Run, VerdictKey, VolumeHour,
 };
 use crate::model::{Attribution, Direction, Endpoint, PostureState, TlsVersion};
 use crate::policy::{Source, outline};
@@ -295,7 +295,14 @@ impl World {
             countries: self.countries.clone(),
         };
         let declared = (!self.files.is_empty()).then_some(&outline);
-        judge(declared, observed.as_ref(), self.inventory.as_ref(), &settings, now())
+        let hours = observed.as_ref().map(|observed| HourlyLedger {
+            from: observed.from,
+            to: observed.to,
+            volume: observed.volume.clone(),
+            coverage: observed.coverage.clone(),
+            gaps: observed.gaps.clone(),
+        });
+        judge(declared, observed.as_ref(), hours.as_ref(), self.inventory.as_ref(), &settings, now())
     }
 
     /// What is found, as `severity id`.

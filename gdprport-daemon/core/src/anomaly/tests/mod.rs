@@ -1,0 +1,8 @@
+//! Promises about unusual hours.
+
+mod any;
+mod figures;
+mod ports;
+mod random;
+mod score;
+mod simple;
