@@ -54,6 +54,17 @@ fn active(policy: Result<Policy, Problems>) -> ActivePolicy {
     ActivePolicy::new(policy, DnsNames::default())
 }
 
+/// The head of a policy of one port, 5432, served here. Its rules follow.
+const DB: &str = "version = 1\n[[port]]\nname = \"db\"\nport = 5432\n";
+
+/// A service that is elsewhere, on the same port, and may be called: a part of a policy.
+fn remote(name: &str, service: &str) -> String {
+    format!(
+        "[[port]]\nname = \"{name}\"\nport = 5432\nservice = [\"{service}\"]\n[[port.allow]]\nrole = \"r-{name}\"\n\
+         direction = \"out\"\npeers = [\"any\"]\n"
+    )
+}
+
 fn ip(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }

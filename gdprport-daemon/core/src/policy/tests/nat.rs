@@ -2,12 +2,7 @@
 
 use super::*;
 
-const POLICY: &str = r#"
-version = 1
-[[port]]
-name = "db"
-port = 5432
-[[port.allow]]
+const RULES: &str = r#"[[port.allow]]
 role = "gateway"
 direction = "in"
 peers = ["172.17.0.0/16"]
@@ -26,7 +21,7 @@ peers = ["10.244.0.0/16"]
 "#;
 
 fn verdict(facts: Facts<'_>, nat: Option<&Nat>) -> String {
-    line(&policy(POLICY).evaluate(&Facts { nat, ..facts }, Timestamp::UNIX_EPOCH))
+    line(&policy(&format!("{DB}{RULES}")).evaluate(&Facts { nat, ..facts }, Timestamp::UNIX_EPOCH))
 }
 
 #[test]
@@ -49,9 +44,8 @@ fn a_client_that_may_be_masqueraded_is_undecided() {
             verdict.starts_with("undecided the peer is not known, as the connection may be"),
             "{verdict}"
         );
-        let anybody = policy(
-            "version = 1\n[[port]]\nname = \"db\"\nport = 5432\n[[port.allow]]\nrole = \"all\"\ndirection = \"in\"\npeers = [\"any\"]\n",
-        );
+        let all = "[[port.allow]]\nrole = \"all\"\ndirection = \"in\"\npeers = [\"any\"]\n";
+        let anybody = policy(&format!("{DB}{all}"));
         let facts = Facts { nat: Some(&nat), ..accepted(5432, "172.17.0.1", None) };
         assert_eq!(line(&anybody.evaluate(&facts, Timestamp::UNIX_EPOCH)), "declared all");
     }
@@ -68,7 +62,7 @@ fn a_call_is_declared_by_the_service_or_what_is_behind_it() {
     let unknown = verdict(connected(5432, "192.0.2.7", None), Some(&Nat::Pending));
     assert!(unknown.starts_with("undecided "), "{unknown}");
     let elsewhere = translated("203.0.113.7");
-    let verdict = policy(POLICY).evaluate(
+    let verdict = policy(&format!("{DB}{RULES}")).evaluate(
         &Facts { nat: Some(&elsewhere), ..connected(5432, "192.0.2.7", None) },
         Timestamp::UNIX_EPOCH,
     );
@@ -79,12 +73,6 @@ fn a_call_is_declared_by_the_service_or_what_is_behind_it() {
 /// The remote services share a number; which one it is decides whose rules apply.
 #[test]
 fn a_service_is_found_by_the_address_behind_the_called_one() {
-    let remote = |name: &str, service: &str| {
-        format!(
-            "[[port]]\nname = \"{name}\"\nport = 5432\nservice = [\"{service}\"]\n[[port.allow]]\nrole = \"r-{name}\"\n\
-             direction = \"out\"\npeers = [\"any\"]\n"
-        )
-    };
     let text = format!("version = 1\n{}{}", remote("a", "10.1.0.0/16"), remote("b", "10.2.0.0/16"));
     let policy = policy(&text);
     let verdict = |peer: &str, nat: Option<&Nat>| {

@@ -5,12 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const POLICY: &str = r#"
-version = 1
-[[port]]
-name = "db"
-port = 5432
-[[port.allow]]
+const RULES: &str = r#"[[port.allow]]
 role = "shop"
 direction = "in"
 peers = ["10.0.0.0/16"]
@@ -40,25 +35,25 @@ fn judged(policy: &ActivePolicy, network: &str) -> String {
 
 #[test]
 fn a_network_is_declared_if_a_rule_has_all_of_it() {
-    assert_eq!(judged(&policy(POLICY), "10.0.7.0/24"), "declared shop");
-    assert_eq!(judged(&policy(POLICY), "10.0.0.0/16"), "declared shop");
+    assert_eq!(judged(&policy(&format!("{DB}{RULES}")), "10.0.7.0/24"), "declared shop");
+    assert_eq!(judged(&policy(&format!("{DB}{RULES}")), "10.0.0.0/16"), "declared shop");
 }
 
 #[test]
 fn a_network_of_which_a_rule_has_a_part_is_undecided() {
     for network in ["10.0.0.0/15", "192.0.2.0/24"] {
-        let verdict = judged(&policy(POLICY), network);
+        let verdict = judged(&policy(&format!("{DB}{RULES}")), network);
         assert!(verdict.starts_with("undecided "), "{network}: {verdict}");
         assert!(verdict.contains("counted together by network"), "{verdict}");
     }
-    let named = policy(POLICY).with_names(resolved(&[("db.example", &["203.0.113.9"])]));
+    let named = policy(&format!("{DB}{RULES}")).with_names(resolved(&[("db.example", &["203.0.113.9"])]));
     let verdict = judged(&named, "203.0.113.0/24");
     assert!(verdict.starts_with("undecided "), "{verdict}");
 }
 
 #[test]
 fn a_network_that_no_rule_touches_is_a_violation() {
-    let named = policy(POLICY).with_names(resolved(&[("db.example", &["203.0.113.9"])]));
+    let named = policy(&format!("{DB}{RULES}")).with_names(resolved(&[("db.example", &["203.0.113.9"])]));
     let verdict = judged(&named, "198.51.100.0/24");
     assert!(verdict.starts_with("violation undeclared-peer"), "{verdict}");
     let facts = Facts { peer_within: Some(net("198.51.100.0/24")), ..accepted(5432, "198.51.100.1", None) };
@@ -69,12 +64,6 @@ fn a_network_that_no_rule_touches_is_a_violation() {
 /// Whether the network is one service's is not known, unless it alone has the number.
 #[test]
 fn a_network_in_several_services_of_a_number_is_undecided() {
-    let remote = |name: &str, service: &str| {
-        format!(
-            "[[port]]\nname = \"{name}\"\nport = 5432\nservice = [\"{service}\"]\n[[port.allow]]\nrole = \"r-{name}\"\n\
-             direction = \"out\"\npeers = [\"any\"]\n"
-        )
-    };
     let text = format!("version = 1\n{}{}", remote("a", "10.1.0.0/25"), remote("b", "10.1.0.128/25"));
     let policy = policy(&text);
     let verdict = |network: &str| {
@@ -101,7 +90,7 @@ proptest! {
             format!("[[port.allow]]\nrole = \"r{number}\"\ndirection = \"in\"\npeers = [\"{}\"]\n", of(*last, *prefix))
         }).collect();
         let text = format!(
-            "version = 1\n[[port]]\nname = \"db\"\nport = 5432\n{rules}[[port.allow]]\nrole = \"n\"\ndirection = \"in\"\npeers = [\"db.example\"]\n"
+            "{DB}{rules}[[port.allow]]\nrole = \"n\"\ndirection = \"in\"\npeers = [\"db.example\"]\n"
         );
         let addresses: Vec<String> = host.iter().map(|last| format!("10.0.0.{last}")).collect();
         let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
