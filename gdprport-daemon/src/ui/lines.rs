@@ -120,6 +120,11 @@ impl LineRenderer {
             Body::Violation(violation) => match &**violation {
                 Violation::Flow(flow) => {
                     let mut tail = reasons(&flow.verdict, flow.accepted.as_deref());
+                    if let Some(volume) = &flow.volume {
+                        // What a rule of this name fails by is its volume, which stands here.
+                        tail.truncate(1 + usize::from(flow.accepted.is_some()));
+                        tail.push(words::moved(volume));
+                    }
                     tail.extend(flow.overload.as_ref().map(summary::stands_for));
                     self.flow(&mut painter, flow, true, &tail);
                 }

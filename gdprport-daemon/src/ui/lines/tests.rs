@@ -120,7 +120,8 @@ fn a_reason_is_printed_once_by_violation_or_summary() {
     let lines = LineRenderer::new(false, width(200), TimeZone::UTC);
     for event in samples::events() {
         let line = render(&lines, std::slice::from_ref(&event));
-        let reason = line.contains("undeclared-peer") || line.contains("exposed-listener");
+        let reason =
+            ["undeclared-peer", "exposed-listener", "volume-exceeded"].iter().any(|id| line.contains(id));
         let counted = event.body.kind() == Kind::FlowSummary
             && matches!(event.body.verdict(), Some(Verdict::Violation { .. }));
         assert_eq!(reason, counted || event.body.kind() == Kind::Violation, "{line}");

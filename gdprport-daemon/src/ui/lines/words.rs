@@ -1,7 +1,9 @@
 //! Words and signs that several kinds of lines share.
 
+use gdprport_core::event::{Bound, RuleVolume};
 use gdprport_core::model::{Direction, PostureState, TlsVersion};
 
+use super::super::format::bytes;
 use super::super::tone::Tone;
 use super::paint::Span;
 
@@ -34,4 +36,18 @@ pub(super) fn state(state: PostureState, version: Option<TlsVersion>) -> Span {
         _ => String::new(),
     };
     (tone, format!("{}{version} ", state.as_str()))
+}
+
+/// What a rule has moved beside what it may.
+pub(super) fn moved(volume: &RuleVolume) -> Span {
+    let how = match volume.bound {
+        Some(Bound::AtLeast) => "at least ",
+        Some(Bound::AtMost) => "at most ",
+        None => "",
+    };
+    let RuleVolume { rule, per, .. } = volume;
+    (
+        Tone::Plain,
+        format!(" · {rule} moved {how}{} in {per}, may move {}", bytes(volume.bytes), bytes(volume.max)),
+    )
 }
