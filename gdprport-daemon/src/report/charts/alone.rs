@@ -19,13 +19,19 @@ pub(crate) fn files(records: &Records, lang: Lang) -> [(&'static str, Option<Str
     ]
 }
 
+/// Whatever is behind it has a colour of its own.
+const GROUND: &str = "svg { background: var(--card); }\n";
+
 /// The style with the colours of a light page: word processors know no variables and no widths.
 fn style() -> String {
     let palette = include_str!("../../../templates/palette.css");
     let light = palette.split('{').nth(1).and_then(|rest| rest.split('}').next()).unwrap_or_default();
-    let mut style =
-        [include_str!("../../../templates/drawing.css"), include_str!("../../../templates/chart.css")]
-            .concat();
+    let mut style = [
+        GROUND,
+        include_str!("../../../templates/drawing.css"),
+        include_str!("../../../templates/chart.css"),
+    ]
+    .concat();
     for (name, value) in light.split(';').filter_map(|line| line.trim().split_once(": ")) {
         style = style.replace(&format!("var({name})"), value);
     }

@@ -3,9 +3,9 @@
 use super::super::record::{Figure, Key, Room, Table};
 use super::super::svg::{Drawing, Element};
 use super::super::words::Lang;
-use super::frame::{Frame, GUTTER};
+use super::frame::{Frame, GUTTER, SMALL, WIDTH};
 use super::strip::{Place, Shown, hatch, strip, time_marks};
-use gdprport_core::charts::Axis;
+use gdprport_core::charts::{Axis, width};
 
 /// The file of the bytes by port.
 pub(super) const VOLUME: &str = "chart-volume.svg";
@@ -81,7 +81,7 @@ pub(super) fn strips(
     (axis, lang): (&Axis, Lang),
     (id, height): (&str, f64),
     rows: &[Row<'_>],
-    below: Option<&str>,
+    (below, meanings): (Option<&str>, &[Meaning]),
 ) -> (Vec<Element>, f64) {
     let pattern = format!("{id}-hatch{}", if frame.is_page() { "" } else { "-alone" });
     let mut parts = vec![hatch(&pattern)];
@@ -100,18 +100,48 @@ pub(super) fn strips(
         parts.push(Element::label(frame.at(0.0), -GUTTER, y + 12.0, below).class("name strong"));
         y += 18.0;
     }
+    // Beside the drawing in a page stand its keys.
+    if !frame.is_page() && !meanings.is_empty() {
+        let mut right = 0.0;
+        for meaning in meanings {
+            let wide = width(&meaning.text).mul_add(SMALL, SAMPLE + 20.0);
+            if right > 0.0 && right + wide > GUTTER + WIDTH {
+                (right, y) = (0.0, y + 18.0);
+            }
+            let sample = Element::rect(Frame::from_edge(right), y + 8.0, SAMPLE, 12.0);
+            parts.push(meaning.painted(sample, &pattern));
+            let text = Element::text(Frame::from_edge(right + SAMPLE + 6.0), y + 18.0, &meaning.text);
+            parts.push(text.class("tick soft"));
+            right += wide;
+        }
+        y += 26.0;
+    }
     (parts, y)
 }
 
-/// The key of what was not watched.
-pub(super) fn unwatched_key(id: &str, lang: Lang) -> Key {
-    let mut sample = Drawing::decoration("course", (26.0, 12.0));
-    let area = Element::bar(
-        super::super::svg::Along::Pixels(0.0),
-        0.0,
-        super::super::svg::Along::Pixels(26.0),
-        12.0,
-    );
-    sample.add(area.filled(&format!("{id}-hatch")));
-    Key { sample: sample.inside(), meaning: lang.words().hatched.to_owned() }
+/// Pixels of the sample of a key.
+const SAMPLE: f64 = 26.0;
+
+/// What a part of a chart means.
+#[derive(Debug)]
+pub(super) struct Meaning {
+    /// The class of the part; `None`: it is hatched.
+    pub(super) class: Option<&'static str>,
+    pub(super) text: String,
+}
+
+impl Meaning {
+    /// As a key of the page in which the chart of this id is.
+    pub(super) fn key(&self, id: &str) -> Key {
+        let mut sample = Drawing::decoration("course", (SAMPLE, 12.0));
+        sample.add(self.painted(Element::rect(0.0, 0.0, SAMPLE, 12.0), &format!("{id}-hatch")));
+        Key { sample: sample.inside(), meaning: self.text.clone() }
+    }
+
+    fn painted(&self, sample: Element, hatch: &str) -> Element {
+        match self.class {
+            Some(class) => sample.class(class),
+            None => sample.filled(hatch),
+        }
+    }
 }

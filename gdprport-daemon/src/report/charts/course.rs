@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::super::record::{Cell, Column, Kind, Table};
 use super::super::words::{Lang, fill};
-use super::chart::{About, Chart, Row, VIOLATIONS, VOLUME, strips, unwatched_key};
+use super::chart::{About, Chart, Meaning, Row, VIOLATIONS, VOLUME, strips};
 use super::frame::{Frame, GUTTER};
-use super::strip::Shown;
-use super::time::{resolution, slot};
+use super::strip::{Bars, Says, Shown};
+use super::time::{resolution, slot, slots};
 use gdprport_core::charts::{self, Axis, Course, Point, Scale};
 use gdprport_core::records::{Activity, Records};
 
@@ -21,11 +21,11 @@ const REASONS: usize = 3;
 
 /// How a course is drawn.
 struct Style<'s> {
-    up: (fn(&Point) -> u64, &'static str),
-    down: Option<(fn(&Point) -> u64, &'static str)>,
+    up: Bars,
+    down: Option<Bars>,
     scale: fn(u64) -> Scale,
     value: &'s dyn Fn(u128) -> String,
-    says: &'s dyn Fn(usize, &Point) -> String,
+    says: Option<&'s Says<'s>>,
 }
 
 impl Style<'_> {
@@ -56,18 +56,22 @@ fn count(n: u128, lang: Lang) -> String {
 /// A slot's bytes in words.
 fn says_bytes(axis: &Axis, lang: Lang) -> impl Fn(usize, &Point) -> String {
     move |at, point| {
-        let watched = lang.named(lang.words().coverage, &watched(axis, at, point, lang));
-        format!(
-            "{}: ↑ {} ↓ {} · {watched}",
-            slot(axis, at),
-            lang.bytes(point.sent),
-            lang.bytes(point.received)
-        )
+        let (sent, received) = (lang.bytes(point.sent), lang.bytes(point.received));
+        format!("{}: ↑ {sent} ↓ {received}{}", slot(axis, at), in_part(axis, at, point, lang))
     }
 }
 
-fn watched(axis: &Axis, at: usize, point: &Point, lang: Lang) -> String {
-    format!("{} / {}", lang.duration(point.watched_s), lang.duration(axis.length_s(at)))
+/// How long a slot was watched, unless that is all of it.
+fn in_part(axis: &Axis, at: usize, point: &Point, lang: Lang) -> String {
+    let length = axis.length_s(at);
+    if point.watched_s >= length {
+        return String::new();
+    }
+    format!(" · {}", lang.named(lang.words().coverage, &watched((point.watched_s, length), lang)))
+}
+
+fn watched((watched_s, length_s): (u64, u64), lang: Lang) -> String {
+    format!("{} / {}", lang.duration(watched_s), lang.duration(length_s))
 }
 
 /// `48.2 GiB sent, 6.9 GiB received; most …`
@@ -110,6 +114,9 @@ pub(crate) fn volume(records: &Records, lang: Lang) -> Option<Chart> {
             Cell::new(Kind::Observed, lang.named(&slot(&axis, at), &lang.bytes(most))),
         ]
     };
+    let ways = [("sent", "↑", words.sent), ("received", "↓", words.received)];
+    let ways = ways.map(|(class, sign, name)| Meaning { class: Some(class), text: format!("{sign} {name}") });
+    let meanings: Vec<Meaning> = ways.into_iter().chain(hatched(&courses, lang)).collect();
     let table = Table { caption: words.volume_by_port, columns, rows: courses.iter().map(row).collect() };
     let about = About {
         id: id.to_owned(),
@@ -118,12 +125,13 @@ pub(crate) fn volume(records: &Records, lang: Lang) -> Option<Chart> {
             sum_of_bytes(&courses, &axis, lang),
             format!("{} {} {}", resolution(&axis, lang), words.own_scale, words.bytes_counted),
         ],
-        keys: keys(&courses, id, lang),
+        keys: meanings.iter().map(|meaning| meaning.key(id)).collect(),
         table,
         file: Some(VOLUME),
     };
-    let (value, says) = (|n| bytes(n, lang), says_bytes(&axis, lang));
-    let style = both_ways(&value, &says);
+    let value = |n| bytes(n, lang);
+    // The chart of each activity says what each slot has.
+    let style = both_ways(&value, None);
     let said = |course: &Course| {
         let (sent, received) = (course.sum(|point| point.sent), course.sum(|point| point.received));
         let full = format!("↑ {}  ↓ {}", lang.bytes(sent), lang.bytes(received));
@@ -138,11 +146,11 @@ pub(crate) fn volume(records: &Records, lang: Lang) -> Option<Chart> {
         };
         courses.iter().map(row).collect()
     };
-    let draw = |frame: Frame| strips(frame, (&axis, lang), (id, LOW), &rows(), None);
+    let draw = |frame: Frame| strips(frame, (&axis, lang), (id, LOW), &rows(), (None, &meanings));
     Some(about.chart("course", GUTTER, &draw))
 }
 
-fn both_ways<'s>(value: &'s dyn Fn(u128) -> String, says: &'s dyn Fn(usize, &Point) -> String) -> Style<'s> {
+fn both_ways<'s>(value: &'s dyn Fn(u128) -> String, says: Option<&'s Says<'s>>) -> Style<'s> {
     Style {
         up: (|point| point.sent, "sent"),
         down: Some((|point| point.received, "received")),
@@ -157,9 +165,10 @@ fn name(course: &Course, lang: Lang) -> String {
     course.name.as_ref().map_or_else(others, ToString::to_string)
 }
 
-fn keys(courses: &[Course], id: &str, lang: Lang) -> Vec<super::super::record::Key> {
+/// What was not watched, if anything was not.
+fn hatched(courses: &[Course], lang: Lang) -> Option<Meaning> {
     let any = courses.iter().any(|course| !course.unwatched.is_empty());
-    any.then(|| unwatched_key(id, lang)).into_iter().collect()
+    any.then(|| Meaning { class: None, text: lang.words().hatched.to_owned() })
 }
 
 /// The bytes of one activity, the one of this number; `None`: there were none.
@@ -179,23 +188,8 @@ pub(crate) fn activity(records: &Records, activity: &Activity, number: usize, la
         Column::number(Kind::Observed, words.received),
         Column::number(Kind::Observed, words.coverage),
     ];
-    let row = |(at, point): (usize, &Point)| {
-        let cell = |bytes: u64| match (bytes, point.watched_s) {
-            (0, 0) => Cell::new(Kind::NotSeen, "–").number(),
-            _ => Cell::new(Kind::Observed, lang.bytes(bytes)).number(),
-        };
-        vec![
-            Cell::new(Kind::Plain, slot(&axis, at)),
-            cell(point.sent),
-            cell(point.received),
-            Cell::new(Kind::Observed, watched(&axis, at, point, lang)).number(),
-        ]
-    };
-    let table = Table {
-        caption: words.volume_in_time,
-        columns,
-        rows: course.points.iter().enumerate().map(row).collect(),
-    };
+    let table =
+        Table { caption: words.volume_in_time, columns, rows: rows_of_bytes(&axis, &course.points, lang) };
     let about = About {
         id: id.clone(),
         title: words.volume_in_time,
@@ -203,12 +197,12 @@ pub(crate) fn activity(records: &Records, activity: &Activity, number: usize, la
             sum_of_bytes(&courses, &axis, lang),
             format!("{} {}", resolution(&axis, lang), words.linear_scale),
         ],
-        keys: keys(&courses, &id, lang),
+        keys: hatched(&courses, lang).iter().map(|meaning| meaning.key(&id)).collect(),
         table,
         file: None,
     };
     let (value, says) = (|n| bytes(n, lang), says_bytes(&axis, lang));
-    let style = both_ways(&value, &says);
+    let style = both_ways(&value, Some(&says));
     let draw = |frame: Frame| {
         let row = Row {
             shown: style.shown(course),
@@ -217,9 +211,33 @@ pub(crate) fn activity(records: &Records, activity: &Activity, number: usize, la
             class: "soft",
         };
         let below = format!("↓ {}", words.received);
-        strips(frame, (&axis, lang), (&id, TALL), &[row], Some(&below))
+        strips(frame, (&axis, lang), (&id, TALL), &[row], (Some(&below), &[]))
     };
     Some(about.chart("course", GUTTER, &draw))
+}
+
+/// A row for each slot. Those one after the other of which nothing was watched are one.
+fn rows_of_bytes(axis: &Axis, points: &[Point], lang: Lang) -> Vec<Vec<Cell>> {
+    let is_dark = |point: &Point| point.watched_s == 0 && point.bytes() == 0;
+    let mut rows = Vec::new();
+    let mut at = 0;
+    while let Some(point) = points.get(at) {
+        let dark = points[at..].iter().take_while(|point| is_dark(point)).count();
+        let last = at + dark.max(1) - 1;
+        let cell = |bytes: u64| match dark {
+            0 => Cell::new(Kind::Observed, lang.bytes(bytes)).number(),
+            _ => Cell::new(Kind::NotSeen, "–").number(),
+        };
+        let length_s = (at..=last).map(|at| axis.length_s(at)).sum();
+        rows.push(vec![
+            Cell::new(Kind::Plain, slots(axis, at, last)),
+            cell(point.sent),
+            cell(point.received),
+            Cell::new(Kind::Observed, watched((point.watched_s, length_s), lang)).number(),
+        ]);
+        at = last + 1;
+    }
+    rows
 }
 
 /// The violations by day, by port; `None`: there is no ledger. Without any it shows what was watched.
@@ -271,21 +289,26 @@ pub(crate) fn violations(records: &Records, lang: Lang) -> Option<Chart> {
         resolution(&axis, lang),
         if courses.len() > 1 { words.own_scale } else { words.linear_scale }
     ));
+    let meanings: Vec<Meaning> = hatched(&courses, lang).into_iter().collect();
     let texts = About {
         id: id.to_owned(),
         title: words.violations_in_time,
         lines,
-        keys: keys(&courses, id, lang),
+        keys: meanings.iter().map(|meaning| meaning.key(id)).collect(),
         table: Table { caption: words.violations_in_time, columns, rows },
         file: Some(VIOLATIONS),
     };
     let says = |at: usize, point: &Point| {
-        let watched = lang.named(words.coverage, &watched(&axis, at, point, lang));
-        format!("{}: {} · {watched}", slot(&axis, at), lang.count(point.violations))
+        format!("{}: {}{}", slot(&axis, at), lang.count(point.violations), in_part(&axis, at, point, lang))
     };
     let value = |n| count(n, lang);
-    let style =
-        Style { up: (number, "violation"), down: None, scale: Scale::counts, value: &value, says: &says };
+    let style = Style {
+        up: (number, "violation"),
+        down: None,
+        scale: Scale::counts,
+        value: &value,
+        says: Some(&says),
+    };
     let rows = || -> Vec<Row<'_>> {
         let row = |course: &Course| {
             let all = lang.count(course.sum(number));
@@ -301,7 +324,7 @@ pub(crate) fn violations(records: &Records, lang: Lang) -> Option<Chart> {
             })
             .collect()
     };
-    let draw = |frame: Frame| strips(frame, (&axis, lang), (id, LOW), &rows(), None);
+    let draw = |frame: Frame| strips(frame, (&axis, lang), (id, LOW), &rows(), (None, &meanings));
     Some(texts.chart("course", GUTTER, &draw))
 }
 

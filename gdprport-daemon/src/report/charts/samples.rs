@@ -141,7 +141,7 @@ pub(super) fn records(host: Host<'_>) -> Records {
             if index % 5 == 3 {
                 add(PostureState::NoData, VerdictKey::Declared { rule: "checks".into() }, 60, (0, 0));
             }
-            if host.has_violations && (mixed(index, day) % 6 == 0 || host.days < 4) {
+            if host.has_violations && (mixed(index, day).is_multiple_of(6) || host.days < 4) {
                 let reasons = if index % 2 == 0 {
                     vec![ReasonId::UndeclaredPeer]
                 } else {

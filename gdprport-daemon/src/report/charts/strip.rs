@@ -2,7 +2,7 @@
 
 use super::super::svg::{Element, Path};
 use super::super::words::Lang;
-use super::frame::{Frame, SMALL, at_width};
+use super::frame::{Frame, SMALL, WIDTH, at_width};
 use super::time;
 use gdprport_core::charts::{Axis, Course, Mark, Point, Scale, Tier, Why, ticks, width};
 
@@ -15,18 +15,24 @@ const WIDEST: f64 = 0.045;
 /// Pixels of a value that is there, at least.
 const LEAST: f64 = 1.0;
 
+/// A value, and the class of its bars.
+pub(super) type Bars = (fn(&Point) -> u64, &'static str);
+
+/// What a slot says.
+pub(super) type Says<'s> = dyn Fn(usize, &Point) -> String + 's;
+
 /// What is drawn of a course.
 pub(super) struct Shown<'c> {
     pub(super) course: &'c Course,
     /// Upwards, with its class.
-    pub(super) up: (fn(&Point) -> u64, &'static str),
+    pub(super) up: Bars,
     /// Downwards, with its class, on the same scale.
-    pub(super) down: Option<(fn(&Point) -> u64, &'static str)>,
+    pub(super) down: Option<Bars>,
     pub(super) scale: Scale,
     /// What a value is called.
     pub(super) value: &'c dyn Fn(u128) -> String,
-    /// What a slot says when a pointer rests on it.
-    pub(super) says: &'c dyn Fn(usize, &Point) -> String,
+    /// What a slot with something says in a page when a pointer rests on it; `None`: another chart says it.
+    pub(super) says: Option<&'c Says<'c>>,
 }
 
 /// Where a strip goes.
@@ -79,10 +85,7 @@ pub(super) fn strip(place: &Place<'_>, shown: &Shown<'_>) -> (Vec<Element>, f64)
         parts.push(rect.filled(place.hatch).titled(why));
     }
     parts.extend(grid(place, shown, &heights));
-    let slots = axis.slots();
-    for (slot, point) in shown.course.points.iter().enumerate() {
-        parts.extend(bars(place, shown, &heights, (slot, slots), point));
-    }
+    parts.push(bars(place, shown, &heights));
     parts.push(Element::rule((frame.at(0.0), zero), (frame.at(axis.end()), zero)).class("base"));
     (parts, bottom)
 }
@@ -121,57 +124,52 @@ fn grid(place: &Place<'_>, shown: &Shown<'_>, heights: &Heights) -> Vec<Element>
     parts
 }
 
+/// The bars: one path for each direction. Over them, in a page, what each slot says.
 #[expect(clippy::cast_precision_loss, reason = "few slots, and heights in pixels")]
-fn bars(
-    place: &Place<'_>,
-    shown: &Shown<'_>,
-    heights: &Heights,
-    (slot, slots): (usize, usize),
-    point: &Point,
-) -> Option<Element> {
-    let frame = place.frame;
-    let (up, down) = ((shown.up.0)(point), shown.down.map_or(0, |(of, _)| of(point)));
-    if up == 0 && down == 0 {
-        return None;
+fn bars(place: &Place<'_>, shown: &Shown<'_>, heights: &Heights) -> Element {
+    let one = 1.0 / place.axis.slots() as f64;
+    let wide = (one * BAR).min(WIDEST);
+    let steps = shown.scale.ticks().count() - 1;
+    let tall = |value: u64| (shown.scale.part(value.into()) * steps as f64 * heights.step).max(LEAST);
+    let band = place.frame.band(heights.top, heights.bottom - heights.top);
+    let (mut up, mut down, mut hits) = (Path::default(), Path::default(), Vec::new());
+    for (slot, point) in shown.course.points.iter().enumerate() {
+        let (above, below) = ((shown.up.0)(point), shown.down.map_or(0, |(of, _)| of(point)));
+        let begin = slot as f64 * one;
+        let at = (begin + (one - wide) / 2.0, wide);
+        if above > 0 {
+            up = band.bar(up, at, (heights.zero, heights.zero - tall(above)));
+        }
+        if below > 0 {
+            down = band.bar(down, at, (heights.zero, heights.zero + tall(below)));
+        }
+        if let Some(says) = shown.says.filter(|_| above > 0 || below > 0) {
+            hits.push(Element::path(&band.whole((begin, one))).titled(&says(slot, point)));
+        }
     }
-    let one = 1.0 / slots as f64;
-    let (begin, wide) = (slot as f64 * one, (one * BAR).min(WIDEST));
-    let at = frame.at(begin + (one - wide) / 2.0);
-    let tall = |value: u64| {
-        let steps = shown.scale.ticks().count() - 1;
-        (shown.scale.part(value.into()) * steps as f64 * heights.step).max(LEAST)
-    };
-    let mut group = Element::group().class("slot").titled(&(shown.says)(slot, point)).with(
-        Element::bar(frame.at(begin), heights.top, frame.length(one), heights.bottom - heights.top)
-            .class("hit"),
-    );
-    if up > 0 {
-        let height = tall(up);
-        group =
-            group.with(Element::bar(at, heights.zero - height, frame.length(wide), height).class(shown.up.1));
-    }
-    if let Some((_, class)) = shown.down.filter(|_| down > 0) {
-        group = group.with(Element::bar(at, heights.zero, frame.length(wide), tall(down)).class(class));
-    }
-    Some(group)
+    let paths = [(up, shown.up.1), (down, shown.down.map_or("", |(_, class)| class))];
+    let paths = paths.into_iter().filter(|(path, _)| !path.is_empty());
+    let paths = paths.map(|(path, class)| Element::path(&path).class(class));
+    let is_said = place.frame.is_page() && !hits.is_empty();
+    band.of(paths.chain(is_said.then(|| Element::group().class("hits").all(hits))))
 }
 
 /// The marks of the axis of time below a strip that ends at `y`.
 pub(super) fn time_marks(frame: Frame, axis: &Axis, lang: Lang, y: f64) -> Vec<Element> {
-    let label = |mark: Mark| width(&time::mark(mark, lang)) * SMALL;
-    let all = Tier::ALL.map(|tier| (tier, at_width(tier)));
-    // A file has one width.
-    let tiers = if frame.is_page() { &all[..] } else { &[(Tier::Wide, "")][..] };
-    let mut parts = Vec::new();
-    for (tier, class) in tiers {
-        for tick in ticks(axis, *tier, &label) {
-            let line = Element::rule((frame.at(tick.at), y), (frame.at(tick.at), y + 4.0));
-            parts.push(line.class(&format!("base{class}")));
-            let text = Element::label(frame.at(tick.at), 0.0, y + 16.0, &time::mark(tick.mark, lang));
-            parts.push(text.class(&format!("tick soft{class}")));
-        }
-    }
-    parts
+    // A file is as wide as it is.
+    let wider = if frame.is_page() { 1.0 } else { WIDTH / Tier::Wide.least() };
+    let label = |mark: Mark| width(&time::mark(mark, lang)) * SMALL / wider;
+    let of_tier = |tier: Tier| {
+        let ticks = ticks(axis, tier, &label);
+        let band = frame.band(y, 4.0);
+        let lines = ticks.iter().fold(Path::default(), |path, tick| band.upright(path, tick.at));
+        let text = |at: f64, mark: Mark| Element::label(frame.at(at), 0.0, y + 16.0, &time::mark(mark, lang));
+        let texts = ticks.iter().map(|tick| text(tick.at, tick.mark));
+        let class = if frame.is_page() { format!("marks {}", at_width(tier)) } else { "marks".to_owned() };
+        Element::group().class(&class).with(band.of([Element::path(&lines).class("base")])).all(texts)
+    };
+    let all = if frame.is_page() { &Tier::ALL[..] } else { &[Tier::Wide][..] };
+    all.iter().map(|tier| of_tier(*tier)).collect()
 }
 
 /// The pattern of what was not watched.

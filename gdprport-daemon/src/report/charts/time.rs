@@ -38,6 +38,19 @@ pub(super) fn slot(axis: &Axis, slot: usize) -> String {
     }
 }
 
+/// From one slot to another, or that one.
+pub(super) fn slots(axis: &Axis, first: usize, last: usize) -> String {
+    if first == last {
+        return slot(axis, first);
+    }
+    let (begin, end) = (axis.begin(first), axis.begin(last + 1));
+    if axis.step() == Step::Hour {
+        return format!("{} – {}", begin.strftime("%Y-%m-%d %H:00"), end.strftime("%Y-%m-%d %H:00"));
+    }
+    let end = jiff::Timestamp::from_second(end.as_second() - 1).unwrap_or(begin);
+    format!("{} – {}", begin.strftime("%Y-%m-%d"), end.strftime("%Y-%m-%d"))
+}
+
 /// How long the slots are.
 pub(super) fn resolution(axis: &Axis, lang: Lang) -> String {
     let words = lang.words();

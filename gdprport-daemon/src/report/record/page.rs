@@ -190,9 +190,6 @@ pub(crate) struct Key {
 pub(crate) enum Room {
     /// Any: it is as wide as there is room, and nothing in it is scaled.
     Any,
-    /// Half a page.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no drawing of a page is so small yet"))]
-    Some,
     /// The width of a page.
     Page,
 }
@@ -207,7 +204,6 @@ impl Room {
     pub(crate) const fn class(self) -> &'static str {
         match self {
             Self::Any => "any",
-            Self::Some => "some",
             Self::Page => "page",
         }
     }
@@ -232,6 +228,13 @@ pub(crate) struct Figure {
     pub(crate) table: Table,
     /// The file beside the page that has the drawing alone; `None`: there is none.
     pub(crate) file: Option<&'static str>,
+}
+
+impl Figure {
+    /// Whether its table has many rows of few short cells, which a phone has room for.
+    pub(crate) const fn is_series(&self) -> bool {
+        !self.room.is_moved() && self.table.columns.len() <= 4 && self.table.rows.len() > 12
+    }
 }
 
 /// A part of a page.

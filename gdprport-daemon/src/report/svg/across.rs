@@ -38,6 +38,17 @@ impl Element {
             .set("height", &number(height))
     }
 
+    /// Paths in a band as wide as the drawing: `across` of their units are the whole width, upwards they are pixels. It is stretched, so
+    /// it is for what has neither texts nor round corners.
+    pub(crate) fn stretched(top: f64, across: f64, height: f64) -> Self {
+        Self::named("svg")
+            .set("y", &number(top))
+            .set("width", "100%")
+            .set("height", &number(height))
+            .set("viewBox", &format!("0 0 {} {}", number(across), number(height)))
+            .set("preserveAspectRatio", "none")
+    }
+
     /// A text on its baseline, so many pixels to the right of its place.
     pub(crate) fn label(x: Along, right: f64, y: f64, text: &str) -> Self {
         let label = Self::named("text").set("x", &x.text());

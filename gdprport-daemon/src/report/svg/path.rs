@@ -39,6 +39,28 @@ impl Path {
         self
     }
 
+    /// A bar from one height to another, so wide to the right.
+    pub(crate) fn bar(mut self, x: f64, (from, to): (f64, f64), width: f64) -> Self {
+        // In few characters, as a page has thousands of them.
+        self.put('M', &[x, from]);
+        self.put('V', &[to]);
+        self.put('h', &[width]);
+        self.put('V', &[from]);
+        self.close()
+    }
+
+    /// An upright line from one height to another.
+    pub(crate) fn upright(mut self, x: f64, (from, to): (f64, f64)) -> Self {
+        self.put('M', &[x, from]);
+        self.put('V', &[to]);
+        self
+    }
+
+    /// Whether there is nothing to draw.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Back to where it began.
     pub(crate) fn close(mut self) -> Self {
         self.0.push('Z');
@@ -74,5 +96,7 @@ mod tests {
     fn a_path_is_written_as_svg_reads_it() {
         let path = Path::from(0.0, 1.5).line(10.0, 1.5).curve((1.0, 2.0), (3.0, 4.0), (5.0, 6.0)).close();
         assert_eq!(path.text(), "M0 1.5L10 1.5C1 2 3 4 5 6Z");
+        let path = Path::default().bar(1.0, (9.0, 2.5), 3.0).upright(7.0, (0.0, 4.0));
+        assert_eq!(path.text(), "M1 9V2.5h3V9ZM7 0V4");
     }
 }
