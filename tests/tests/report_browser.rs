@@ -217,7 +217,8 @@ fn a_map_shows_each_end_and_what_went_on_once() {
 #[test]
 fn a_node_says_what_it_is_about() {
     let mut browser = need!(Browser::start());
-    browser.size(1280, 3000);
+    // As high as the page, so that the map is in sight wherever it stands.
+    browser.size(1280, 16_000);
     let report = Report::of(&few(), &[]);
     browser.open(&report.page());
     let label = |browser: &mut Browser, name: &str| {
