@@ -248,16 +248,22 @@ pub(crate) fn sheet(frameworks: &[Assessed]) -> String {
 
 /// What programs read.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Document<'f> {
+    /// `gdprport.frameworks/1`.
     format: &'static str,
+    /// What it is not.
     note: &'static str,
+    /// Of what, when and by what.
     about: &'f gdprport_core::records::About,
+    /// Those that were asked for.
     frameworks: Vec<OneFramework<'f>>,
     /// What the policy allows.
     services: Vec<OneService<'f>>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OneFramework<'f> {
     id: Framework,
     name: &'static str,
@@ -265,17 +271,26 @@ struct OneFramework<'f> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OneControl<'f> {
+    /// Its number in the framework.
     number: &'static str,
+    /// What it asks for, in words of our own.
     asks: &'static str,
+    /// What there is, in a word. An auditor judges whether it suffices.
     standing: Standing,
+    /// What there is.
     has: &'f [Said],
+    /// What is missing or speaks against it.
     lacks: &'f [String],
+    /// Files of an evidence pack where it is.
     places: &'f [&'static str],
+    /// Rows of the ledger that speak against it.
     rows: &'f gdprport_core::records::Rows,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OneService<'f> {
     name: &'f str,
     ports: Vec<String>,

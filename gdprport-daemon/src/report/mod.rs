@@ -18,6 +18,8 @@ mod record;
 #[cfg(test)]
 pub(crate) mod samples;
 mod sarif;
+#[cfg(test)]
+mod schemas;
 mod svg;
 #[cfg(test)]
 mod tests;

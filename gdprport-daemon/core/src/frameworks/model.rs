@@ -1,12 +1,13 @@
 //! What there is for each control.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::control::{Control, Framework};
 use crate::records::Rows;
 
 /// What there is, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// There is evidence, and nothing is known that it lacks.
@@ -18,7 +19,7 @@ pub enum Standing {
 }
 
 /// What a statement rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Basis {
     /// Somebody wrote it into the policy.
@@ -28,7 +29,7 @@ pub enum Basis {
 }
 
 /// A statement, one sentence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Said {
     /// What it rests on.
     pub basis: Basis,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::asked::AskedPort;
@@ -18,7 +19,7 @@ const PIECE_S: i64 = 11;
 const MOST: usize = 1_000;
 
 /// What was watched.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Watched {
     /// Seconds of the time.
     pub period_s: u64,
@@ -33,11 +34,13 @@ pub struct Watched {
 }
 
 /// A time in which the port was not watched, or not all the time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unwatched {
     /// Its begin.
+    #[schemars(with = "String")]
     pub from: Timestamp,
     /// Its end.
+    #[schemars(with = "String")]
     pub to: Timestamp,
     /// Seconds of it that were watched all the same; which is not known.
     pub watched_s: u64,

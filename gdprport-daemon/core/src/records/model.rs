@@ -32,19 +32,23 @@ pub struct Records {
 }
 
 /// Of what, when and by what a record was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct About {
     /// The host's name.
     pub host: Arc<str>,
     /// The version of gdprport.
     pub version: Arc<str>,
     /// When it was made.
+    #[schemars(with = "String")]
     pub made: Timestamp,
     /// Begin of the period that was asked for.
+    #[schemars(with = "String")]
     pub asked: Timestamp,
     /// Begin of what the ledger has of it.
+    #[schemars(with = "String")]
     pub from: Timestamp,
     /// End of the period.
+    #[schemars(with = "String")]
     pub to: Timestamp,
     /// The digest of the policy whose declarations are shown; `None`: there is no policy.
     pub policy: Option<Arc<str>>,

@@ -10,12 +10,17 @@ use super::super::frameworks::allowed;
 
 /// What `incident.json` has.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Document<'i> {
+    /// `gdprport.incident/1`.
     format: &'static str,
     /// The number or the name that was asked for.
     port: String,
+    #[cfg_attr(test, schemars(with = "String"))]
     from: Timestamp,
+    #[cfg_attr(test, schemars(with = "String"))]
     to: Timestamp,
+    /// By when the authority has to be notified.
     deadline: Deadline,
     /// What listened.
     reachable: Vec<Listener<'i>>,
@@ -30,37 +35,48 @@ pub(crate) struct Document<'i> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Deadline {
     within_s: u64,
     /// Null: nobody said since when.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     aware: Option<Timestamp>,
     /// Null: as nobody did.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     ends: Option<Timestamp>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Listener<'i> {
     address: String,
     /// `host`, `private`, `public` or `every`.
     reachable_from: &'static str,
     identity: &'i Identity,
     outcome: &'static str,
+    #[cfg_attr(test, schemars(with = "String"))]
     first: Timestamp,
+    #[cfg_attr(test, schemars(with = "String"))]
     last: Timestamp,
     open: bool,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Policy<'i> {
     digest: Option<&'i str>,
+    #[cfg_attr(test, schemars(with = "String"))]
     from: Timestamp,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     to: Option<Timestamp>,
     /// Null: its text is not known. Empty: it allowed nothing on this port.
     allows: Option<Vec<String>>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Hour<'i> {
+    #[cfg_attr(test, schemars(with = "String"))]
     hour: Timestamp,
     direction: &'static str,
     rule: Option<&'i str>,

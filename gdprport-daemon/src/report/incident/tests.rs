@@ -12,8 +12,10 @@ use gdprport_core::policy::{Source, outline};
 use gdprport_core::verdict::ReasonId;
 use jiff::Timestamp;
 
+use super::super::json::pretty;
 use super::super::record::samples::{self, EVIL, POLICY};
 use super::super::record::{html, markdown};
+use super::super::schemas::holds;
 use super::super::words::Lang;
 use super::{Document, page};
 
@@ -134,4 +136,11 @@ fn the_same_gives_the_same_bytes() {
     let json = |incident: &Incident| serde_json::to_string(&Document::of(incident)).expect("JSON");
     assert_eq!(json(&made(None, None)), json(&made(None, None)));
     assert_eq!(english(&made(None, None)), english(&made(None, None)));
+}
+
+#[test]
+fn a_draft_for_programs_is_valid_by_its_schema() {
+    for incident in [made(None, None), made(Some(EVIL), Some(at("2026-11-29T09:30:00Z")))] {
+        holds::<Document<'_>>("incident", &pretty(&Document::of(&incident)).expect("JSON"));
+    }
 }

@@ -26,44 +26,61 @@ const NAME_MAX: usize = 100;
 
 /// What `MANIFEST.json` says.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Manifest<'p> {
+    /// `gdprport.pack/1`.
     format: &'static str,
+    /// The host's name.
     host: &'p str,
     /// The version of gdprport.
     version: &'p str,
+    #[cfg_attr(test, schemars(with = "String"))]
     made: Timestamp,
     period: Period,
     /// The digest of the policy whose declarations are shown; null: there is none.
     policy: Option<&'p str>,
     /// Makes the same again, from the same ledger and policy and at the same time.
     command: String,
+    /// Of which frameworks it has controls.
     frameworks: Vec<&'static str>,
     /// Of a log of evidence, which this version does not keep.
+    #[cfg_attr(test, schemars(with = "Vec<serde_json::Value>"))]
     checkpoints: Vec<()>,
     signature: Signature,
+    /// Every other file but `SHA256SUMS`, by name.
     files: Vec<Listed<'p>>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Period {
     /// Begin that was asked for.
+    #[cfg_attr(test, schemars(with = "String"))]
     asked: Timestamp,
     /// Begin of what the ledger has of it.
+    #[cfg_attr(test, schemars(with = "String"))]
     from: Timestamp,
+    #[cfg_attr(test, schemars(with = "String"))]
     to: Timestamp,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Signature {
     /// Nobody signed it.
     signed: bool,
+    /// Why not.
     why: &'static str,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Listed<'p> {
+    /// Its name in the directory.
     name: &'p str,
+    /// Its size.
     bytes: usize,
+    /// 64 hexadecimal digits.
     sha256: String,
 }
 

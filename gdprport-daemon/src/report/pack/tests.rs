@@ -11,9 +11,11 @@ use gdprport_core::policy::{Source, outline};
 use gdprport_core::records::Records;
 use jiff::Timestamp;
 
+use super::super::frameworks;
 use super::super::record::samples::{self, EVIL, POLICY};
+use super::super::schemas::holds;
 use super::super::words::Lang;
-use super::manifest::{FileSum, MANIFEST, SUMS, check, digest};
+use super::manifest::{FileSum, MANIFEST, Manifest, SUMS, check, digest};
 use super::{Pack, files};
 
 /// What a pack of the samples is made of.
@@ -241,4 +243,13 @@ fn without_a_ledger_a_pack_says_so() {
         assert!(text(&files, name).contains("no ledger"), "{name}: {}", text(&files, name));
     }
     assert!(text(&files, "policies.md").contains("knows no policy"), "{}", text(&files, "policies.md"));
+}
+
+#[test]
+fn what_a_pack_has_for_programs_is_valid_by_its_schema() {
+    for evil in [None, Some(EVIL)] {
+        let files = Made::of(evil).files(&Framework::ALL);
+        holds::<Manifest<'_>>("pack", text(&files, MANIFEST));
+        holds::<frameworks::Document<'_>>("frameworks", text(&files, "frameworks.json"));
+    }
 }

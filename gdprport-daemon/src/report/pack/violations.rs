@@ -1,7 +1,7 @@
 //! What no rule allowed, as a sheet: a line for each row of the ledger.
 
 use gdprport_core::ledger::{Edge, VerdictKey};
-use gdprport_core::model::Attribution;
+use gdprport_core::model::{Attribution, TlsVersion};
 use gdprport_core::records::Zone;
 use jiff::Timestamp;
 
@@ -76,7 +76,7 @@ fn cells(row: i64, edge: &Edge, reasons: &str, nearest: &str) -> [String; 25] {
         reasons.to_owned(),
         nearest.to_owned(),
         key.posture.state.as_str().to_owned(),
-        or_empty(key.posture.version.map(|version| version.name())),
+        or_empty(key.posture.version.map(TlsVersion::name)),
         counts.standing().to_string(),
         counts.moved.to_string(),
         counts.failed.to_string(),

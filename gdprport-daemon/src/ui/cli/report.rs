@@ -25,12 +25,13 @@ Examples:
 
 Writes index.html (one file, no script, nothing is loaded), record.md, record.csv
 (a line for each activity) and record.json; where anything was seen, the map of
-data flows alone too: map.svg, map.dot (Graphviz), map.mmd (Mermaid); charts. What the
-policy declares and what the ledger has observed stand side by side, and are never
-mixed. A directory that has something else in it is left alone unless --force is
-given.
+data flows and the charts alone too: map.svg, map.dot (Graphviz), map.mmd
+(Mermaid), chart-*.svg. What the policy declares and what the ledger has observed
+stand side by side, and are never mixed. A directory that has something else in it
+is left alone unless --force is given; an evidence pack replaces nothing.
 
-Frameworks: gdpr, pci (DSS 4.0.1), nis2, dora, iso27001, soc2.
+Frameworks: gdpr, pci (PCI DSS 4.0.1), nis2, dora, iso27001, soc2. What is written
+is evidence for a control; whether it suffices, an auditor judges.
 
 Exit status: 0 written, or unchanged; 1 failed, or changed; 2 wrong usage, an
 invalid policy or ledger.";
@@ -50,7 +51,7 @@ pub(in crate::ui) struct ReportArgs {
     /// Write an evidence pack: everything that an auditor takes away, with the digest of each file.
     #[arg(long, conflicts_with = "own")]
     pub(in crate::ui) pack: bool,
-    /// Say what there is for the controls of these frameworks, instead of the record; with --pack, of these instead of all.
+    /// Write what there is for controls instead: gdpr, pci, nis2, dora, iso27001 or soc2, several with commas; with --pack, of these and not of all.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "own")]
     pub(in crate::ui) framework: Vec<Framework>,
     /// Compare an evidence pack with the digests of its files.
