@@ -123,10 +123,10 @@ impl Countries {
                     let at = u32::try_from(number).unwrap_or(u32::MAX);
                     match net {
                         IpNet::V4(net) => {
-                            v4.push(Written::new(net.network().to_bits(), net.prefix_len(), country, at))
+                            v4.push(Written::new(net.network().to_bits(), net.prefix_len(), country, at));
                         }
                         IpNet::V6(net) => {
-                            v6.push(Written::new(net.network().to_bits(), net.prefix_len(), country, at))
+                            v6.push(Written::new(net.network().to_bits(), net.prefix_len(), country, at));
                         }
                     }
                 }
@@ -269,7 +269,7 @@ const UNKNOWN: [u8; 2] = [0; 2];
 impl<T: Bits> Ranges<T> {
     fn of(mut written: Vec<Written<T>>, mistakes: &mut Mistakes) -> Self {
         // Of the same prefix twice the earlier line comes first.
-        written.sort_unstable_by(|a, b| (a.first, a.prefix, a.line).cmp(&(b.first, b.prefix, b.line)));
+        written.sort_unstable_by_key(|written| (written.first, written.prefix, written.line));
         let mut ranges =
             Self { starts: Vec::with_capacity(written.len()), codes: Vec::with_capacity(written.len()) };
         // Those that the present one is within: where each ends, and its country.

@@ -9,6 +9,7 @@ use gdprport_core::flow::Flow;
 use gdprport_core::model::PostureState;
 use gdprport_core::privacy::Shown;
 use gdprport_core::shared::Shared;
+use gdprport_core::volume::Volumes;
 use jiff::Timestamp;
 
 use super::coverage::{Coverage, Snapshot};
@@ -229,7 +230,7 @@ fn ports(monitor: &Monitor<Probes>) -> Vec<PortStatus> {
 
 /// Those that are nearest to what they may move come first.
 fn volumes(monitor: &Monitor<Probes>) -> Vec<VolumeStatus> {
-    let rules = monitor.volumes.iter().flat_map(|volumes| volumes.iter());
+    let rules = monitor.volumes.iter().flat_map(Volumes::iter);
     let mut rules: Vec<VolumeStatus> =
         rules.map(|(port, volume)| VolumeStatus { port: Arc::clone(port), volume }).collect();
     // By shares of 1/1000, so that the order is one.

@@ -2,8 +2,6 @@
 //!
 //! Does not belong here: those of the record itself, which are `gdprport_core::records`'s.
 
-#![expect(clippy::disallowed_methods, reason = "tests read files of the checkout")]
-
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;

@@ -52,8 +52,8 @@ impl Sensor {
         let RawSensor { events, limits, intervals, containers, privacy, ledger, metrics, spool } = raw;
         Self {
             events: given(events).map(|raw| Events::of(raw, report)).unwrap_or_default(),
-            limits: given(limits).map(Limits::of).unwrap_or_default(),
-            intervals: given(intervals).map(Intervals::of).unwrap_or_default(),
+            limits: given(limits).as_ref().map(Limits::of).unwrap_or_default(),
+            intervals: given(intervals).as_ref().map(Intervals::of).unwrap_or_default(),
             containers: given(containers).map(|raw| Containers::of(raw, report)).unwrap_or_default(),
             privacy: given(privacy).map(Privacy::of).unwrap_or_default(),
             ledger: given(ledger).map(Ledger::of).unwrap_or_default(),
@@ -84,7 +84,7 @@ fn shown(written: At<Several<LabelPattern>>, report: &mut Report<'_>) -> Option<
 }
 
 impl Limits {
-    fn of(raw: RawLimits) -> Self {
+    fn of(raw: &RawLimits) -> Self {
         Self {
             flows: given(raw.flows).map(|count| count.0),
             undecided_bytes: given(raw.undecided_bytes).map(|bytes| bytes.0),
@@ -96,7 +96,7 @@ impl Limits {
 }
 
 impl Intervals {
-    fn of(raw: RawIntervals) -> Self {
+    fn of(raw: &RawIntervals) -> Self {
         Self {
             flow_update: given(raw.flow_update).map(|time| time.0),
             names: given(raw.names).map(|time| time.0),

@@ -117,7 +117,7 @@ impl Volumes {
         now: Timestamp,
     ) -> Option<Shared<Verdict>> {
         let rule = self.rules.get(self.find(port, verdict)?)?;
-        rule.exceeded(now).map(Shared::clone)
+        rule.exceeded(now).cloned()
     }
 
     /// Takes what happened to a flow at `now`, before anything of it is shown. One that ends is in violation itself if it brings

@@ -13,6 +13,9 @@ use super::scene::{Scene, finish, offer};
 
 const HOUR: i64 = 3_600;
 
+/// What was known, and since when; or why it is not.
+type Answer = Result<(Vec<Known>, Option<Timestamp>), String>;
+
 fn volume(seconds: i64, rule: Option<&str>, bytes: u64) -> VolumeHour {
     VolumeHour {
         hour: at(seconds),
@@ -29,11 +32,7 @@ fn moved(seconds: i64, volume: Vec<VolumeHour>) -> Batch {
     Batch { volume, ..batch(seconds, Vec::new()) }
 }
 
-fn ask(
-    ledger: &Ledger,
-    port: &str,
-    from: i64,
-) -> std::sync::mpsc::Receiver<Result<(Vec<Known>, Option<Timestamp>), String>> {
+fn ask(ledger: &Ledger, port: &str, from: i64) -> std::sync::mpsc::Receiver<Answer> {
     let (to, answer) = channel();
     let wanted = Wanted { port: port.into(), role: "app".into(), from: at(from) };
     ledger.ask_volumes(vec![wanted], move |known| drop(to.send(known)));

@@ -68,10 +68,10 @@ pub(super) fn rules(names: &[Name]) -> String {
     let mut rules = String::new();
     for name in names {
         let (id, class) = (name.id(), name.class());
-        write!(
+        writeln!(
             rules,
             ".map:has(#{id}:is(:hover,:focus)) .m-line:not(.{class}){{opacity:.1}}\
-             .map:has(#{id}:is(:hover,:focus)) .say-{class}{{display:block}}\n"
+             .map:has(#{id}:is(:hover,:focus)) .say-{class}{{display:block}}"
         )
         .expect("writing to a String cannot fail");
     }

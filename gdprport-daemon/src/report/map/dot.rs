@@ -44,7 +44,7 @@ impl View {
         let words = self.lang.words();
         let (graph, mut text) = (&self.graph, String::new());
         let put = |text: &mut String, line: &str| {
-            writeln!(text, "{line}").expect("writing to a String cannot fail")
+            writeln!(text, "{line}").expect("writing to a String cannot fail");
         };
         put(&mut text, "digraph gdprport {");
         put(
