@@ -28,7 +28,7 @@ pub(crate) fn page(incident: &Incident, lang: Lang) -> Page {
     }
     Page {
         lang,
-        kicker: "GDPR Art. 33",
+        kicker: words.law_33,
         title: own.title,
         head: vec![
             (words.host, about.host.to_string()),

@@ -14,9 +14,6 @@ use gdprport_core::ledger::GapRow;
 use gdprport_core::policy::Controller;
 use gdprport_core::records::{Activity, Records};
 
-/// What the record is for.
-pub(super) const KICKER: &str = "GDPR Art. 30";
-
 /// Losses and notes that a page shows one by one, the latest; the rest is counted.
 const MOST: usize = 50;
 
@@ -59,7 +56,7 @@ pub(crate) fn page(records: &Records, lang: Lang) -> Page {
     sections.push(gaps(records, lang));
     Page {
         lang,
-        kicker: KICKER,
+        kicker: words.law_30,
         title: words.title,
         head,
         notices,

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::super::words::Words;
-use super::page::{Kind, Page};
+use super::page::{EXPLAIN, Kind, Page};
 
 /// `templates/record.html`.
 #[derive(Debug, Template)]
@@ -13,12 +13,13 @@ struct Html<'p> {
     words: &'static Words,
     declared: Kind,
     observed: Kind,
+    explain: &'static str,
 }
 
 /// The file.
 pub(crate) fn html(page: &Page) -> String {
-    let template =
-        Html { page, words: page.lang.words(), declared: Kind::Declared, observed: Kind::Observed };
+    let (declared, observed) = (Kind::Declared, Kind::Observed);
+    let template = Html { page, words: page.lang.words(), declared, observed, explain: EXPLAIN };
     visible(&template.render().expect("a String takes every text"))
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::words::{Words, fill};
-use super::page::{Cell, Column, Figure, Kind, Page, Section, Table};
+use super::page::{Cell, Column, EXPLAIN, Figure, Kind, Page, Section, Table};
 use gdprport_core::text::markdown as plain;
 
 /// The file.
@@ -23,7 +23,7 @@ pub(crate) fn markdown(page: &Page) -> String {
         {
             put(&mut text, &format!("- {} **{}:** {meaning}\n", kind.mark(), kind.label(words)));
         }
-        put(&mut text, &format!("- {}\n", plain(words.legend_rows)));
+        put(&mut text, &format!("- {} `{EXPLAIN}`\n", plain(words.legend_rows)));
     }
     for section in &page.sections {
         part(&mut text, section, words);
@@ -49,7 +49,7 @@ fn part(text: &mut String, section: &Section, words: &Words) {
     }
     if !section.facts.is_empty() {
         let (mark, label) = (section.facts_are.mark(), section.facts_are.label(words));
-        put(text, &format!("\n| | GDPR Art. | {mark} {label} |\n|---|---|---|\n"));
+        put(text, &format!("\n| | {} | {mark} {label} |\n|---|---|---|\n", words.law));
         for fact in &section.facts {
             put(text, &format!("| {} | {} | {} |\n", fact.name, plain(fact.law), cell(&fact.cell)));
         }

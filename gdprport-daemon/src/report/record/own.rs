@@ -1,7 +1,7 @@
 //! The monitor's own record of processing: what it stores of whom, for how long, and who gets it, by its configuration.
 
 use super::super::words::{Lang, fill};
-use super::build::{KICKER, controller};
+use super::build::controller;
 use super::cells::day_time;
 use super::page::{Cell, Fact, Kind, Page, Section};
 use gdprport_core::records::{KeptFor, Own, ShownAs};
@@ -68,7 +68,7 @@ pub(crate) fn own_page(own: &Own, lang: Lang) -> Page {
     };
     Page {
         lang,
-        kicker: KICKER,
+        kicker: words.law_30,
         title: words.own_title,
         head: vec![(words.host, own.host.to_string()), (words.made, day_time(own.made))],
         notices: Vec::new(),

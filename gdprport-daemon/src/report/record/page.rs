@@ -277,6 +277,9 @@ impl Section {
     }
 }
 
+/// What shows the rows behind an observation.
+pub(crate) const EXPLAIN: &str = "gdprport policy explain --row N";
+
 /// A page.
 #[derive(Debug, Clone)]
 pub(crate) struct Page {

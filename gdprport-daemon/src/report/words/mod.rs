@@ -37,7 +37,7 @@ words! {
     title, skip, as_table, drawn_in, contents, period, made, host, policy_digest, no_policy, version, ledger_begins, whole_days,
     // Marks, and what stands where nothing does.
     declared, observed, not_declared, declared_none, yes, no, nothing_seen, legend, legend_declared, legend_observed,
-    legend_rows, to_fill, pseudonyms, no_ledger, self_note,
+    legend_rows, law, law_30, law_33, to_fill, pseudonyms, no_ledger, self_note,
     // Art. 30(1) and (2).
     controller, controller_name, contact, representative, dpo, joint, on_behalf, capacity, as_controller, as_processor,
     purpose, categories_of_processing, basis, subjects, data, special, recipients, transfers, safeguards, retention, measures,
