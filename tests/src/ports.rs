@@ -1,5 +1,6 @@
 //! Free TCP ports that no two tests of this host hold at the same time, in any process.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv6Addr, TcpListener};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -68,15 +69,25 @@ impl std::fmt::Display for Port {
 /// a probing connection would be a flow that the daemon has to report.
 #[must_use]
 pub fn is_listening(port: u16) -> bool {
+    !listeners(port).is_empty()
+}
+
+/// The sockets that listen on `port`, by their inodes, likewise.
+#[must_use]
+pub fn listeners(port: u16) -> BTreeSet<u64> {
     let wanted = format!(":{port:04X}");
-    ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"].iter().any(|table| {
-        std::fs::read_to_string(table).is_ok_and(|text| {
-            text.lines().skip(1).any(|line| {
-                let mut words = line.split_whitespace().skip(1);
-                let local = words.next().unwrap_or_default();
-                let state = words.nth(1).unwrap_or_default();
-                local.ends_with(&wanted) && state == "0A"
-            })
-        })
-    })
+    let mut found = BTreeSet::new();
+    for table in ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"] {
+        let text = std::fs::read_to_string(table).unwrap_or_default();
+        for line in text.lines().skip(1) {
+            // The address, its peer's, the state, queues, timers, what was sent again, the user, probes, the inode.
+            let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+            if let [local, _, "0A", _, _, _, _, _, inode, ..] = words[..]
+                && local.ends_with(&wanted)
+            {
+                found.extend(inode.parse::<u64>());
+            }
+        }
+    }
+    found
 }
