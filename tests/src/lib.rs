@@ -12,6 +12,7 @@ pub mod browser;
 pub mod cgroup;
 pub mod child;
 pub mod client;
+pub mod commands;
 pub mod containers;
 pub mod counters;
 pub mod daemon;

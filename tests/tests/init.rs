@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use gdprport_tests::child::{Child, Place};
 use gdprport_tests::client::run;
+use gdprport_tests::commands::{gdprport, text};
 use gdprport_tests::daemon::{Daemon, program};
 use gdprport_tests::need;
 use gdprport_tests::servers::Postgres;
@@ -13,14 +14,6 @@ use gdprport_tests::temp::TempDir;
 use gdprport_tests::truth::{End, check_declared};
 use gdprport_tests::user::User;
 use gdprport_tests::wait;
-
-fn gdprport(words: &[&str]) -> Output {
-    Command::new(program()).args(words).output().expect("the program can be run")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 #[track_caller]
 fn init(file: &Path, words: &[&str]) -> Output {

@@ -2,10 +2,11 @@
 //! else.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use gdprport_tests::child::Place;
 use gdprport_tests::client::run;
+use gdprport_tests::commands::{gdprport, path, text};
 use gdprport_tests::daemon::{Daemon, program};
 use gdprport_tests::ledger::count;
 use gdprport_tests::need;
@@ -15,18 +16,6 @@ use gdprport_tests::temp::TempDir;
 use gdprport_tests::user::User;
 use gdprport_tests::wait;
 use serde_json::Value;
-
-fn gdprport(words: &[&str]) -> Output {
-    Command::new(program()).args(words).output().expect("the program can be run")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn path(file: &Path) -> &str {
-    file.to_str().expect("UTF-8")
-}
 
 /// How many connections of each change a policy would make of the past, and how the command ended.
 #[track_caller]

@@ -1,11 +1,11 @@
 //! `gdprport report`: the record of processing of a host, of what a daemon saw of real servers and what its policy declares.
 
 use std::path::Path;
-use std::process::{Command, Output};
 
 use gdprport_tests::child::Place;
 use gdprport_tests::client::run;
-use gdprport_tests::daemon::{Daemon, program};
+use gdprport_tests::commands::{gdprport, path, read, text};
+use gdprport_tests::daemon::Daemon;
 use gdprport_tests::import::import;
 use gdprport_tests::ledger::count;
 use gdprport_tests::need;
@@ -14,22 +14,6 @@ use gdprport_tests::servers::Postgres;
 use gdprport_tests::temp::TempDir;
 use gdprport_tests::wait;
 use serde_json::Value;
-
-fn gdprport(words: &[&str]) -> Output {
-    Command::new(program()).args(words).output().expect("the program can be run")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn path(file: &Path) -> &str {
-    file.to_str().expect("UTF-8")
-}
-
-fn read(dir: &Path, name: &str) -> String {
-    std::fs::read_to_string(dir.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
 
 #[test]
 fn what_is_declared_stands_beside_what_was_seen() {

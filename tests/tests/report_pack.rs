@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use gdprport_tests::child::Place;
 use gdprport_tests::client::run;
-use gdprport_tests::daemon::{Daemon, program};
+use gdprport_tests::commands::{gdprport, path, read, text};
+use gdprport_tests::daemon::Daemon;
 use gdprport_tests::ledger::count;
 use gdprport_tests::need;
 use gdprport_tests::policy::open;
@@ -14,22 +15,6 @@ use gdprport_tests::servers::Postgres;
 use gdprport_tests::temp::TempDir;
 use gdprport_tests::wait;
 use serde_json::Value;
-
-fn gdprport(words: &[&str]) -> Output {
-    Command::new(program()).args(words).output().expect("the program can be run")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn path(file: &Path) -> &str {
-    file.to_str().expect("UTF-8")
-}
-
-fn read(dir: &Path, name: &str) -> String {
-    std::fs::read_to_string(dir.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
 
 /// What `sha256sum -c` of coreutils says of a pack.
 fn sums(dir: &Path) -> bool {
