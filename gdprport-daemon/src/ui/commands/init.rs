@@ -14,7 +14,7 @@ use super::super::screen::{Output, choice};
 use super::super::tone::Tone;
 use super::ask::{Questions, ask};
 use super::files::{ETC, open_ledger, policy_files};
-use super::new_file::{FileError, write_new};
+use super::new_file::{self, write_new};
 use super::scan;
 use crate::app::{self, Trust};
 use gdprport_core::learn::{self, Answers, Context, ControllerAnswer, Seen, Starter, Which};
@@ -39,10 +39,7 @@ struct InitReport<'r> {
 }
 
 pub(super) fn run(args: &InitArgs, json: bool, color: Color, out: &mut Output) -> anyhow::Result<Exit> {
-    let output = args.output.as_deref().filter(|path| path.as_os_str() != "-");
-    if let Some(path) = output.filter(|path| !args.force && path.symlink_metadata().is_ok()) {
-        return Err(FileError::Exists(path.to_owned()).into());
-    }
+    let output = new_file::asked(args.output.as_deref(), args.force)?;
     let controller = match &args.controller {
         Some(name) => Some(ControllerAnswer::new(name, args.contact.as_deref(), args.dpo.as_deref())?),
         None => None,

@@ -16,7 +16,7 @@ use super::super::format::{clean, counted, list};
 use super::super::screen::{Output, choice};
 use super::super::tone::Tone;
 use super::files::{ETC, policy_files};
-use super::new_file::{FileError, write_new};
+use super::new_file::{self, write_new};
 use super::rows::Rows;
 use super::waiting::shown_while;
 use crate::app::{self, Trust};
@@ -45,10 +45,7 @@ struct LearnReport<'r> {
 }
 
 pub(super) fn run(args: &LearnArgs, json: bool, color: Color, out: &mut Output) -> anyhow::Result<Exit> {
-    let output = args.output.as_deref().filter(|path| path.as_os_str() != "-");
-    if let Some(path) = output.filter(|path| !args.force && path.symlink_metadata().is_ok()) {
-        return Err(FileError::Exists(path.to_owned()).into());
-    }
+    let output = new_file::asked(args.output.as_deref(), args.force)?;
     let now = Timestamp::now();
     // A policy with mistakes is said before a ledger is read for it.
     let sources = match &args.merge {

@@ -25,6 +25,17 @@ pub(super) enum FileError {
     },
 }
 
+/// The file that was asked for; `None`: none was, or `-`, which is standard output.
+///
+/// # Errors
+/// If it is there and must not be replaced: said before what takes long, or asks questions.
+pub(super) fn asked(output: Option<&Path>, force: bool) -> Result<Option<&Path>, FileError> {
+    match output.filter(|path| path.as_os_str() != "-") {
+        Some(path) if !force && path.symlink_metadata().is_ok() => Err(FileError::Exists(path.to_owned())),
+        output => Ok(output),
+    }
+}
+
 /// Writes a file that does not exist, or with `force` replaces it. Whatever happens meanwhile, nobody finds half of it: it is
 /// written beside its place and moved there.
 ///
