@@ -83,6 +83,10 @@ impl Context for TwoProcesses {
         Some(Shared::clone(&self.processes[usize::from(owner.tgid == SERVER.tgid)]))
     }
 
+    fn in_common(&mut self, owner: &OwnerRef) -> Option<Shared<Process>> {
+        self.process_of(owner)
+    }
+
     fn with_names(&mut self, _: &Process) -> Option<Shared<Process>> {
         None
     }

@@ -56,6 +56,14 @@ pub struct OwnerRef {
     pub withheld: Option<Withheld>,
 }
 
+impl OwnerRef {
+    /// Nobody in particular of those whom this owner has all in common with that a verdict rests on.
+    #[must_use]
+    pub const fn in_common(&self) -> Self {
+        Self { tgid: 0, parent_tgid: 0, netns_cookie: 0, start_ns: 0, comm: [0; 16], ..*self }
+    }
+}
+
 #[cfg(any(test, fuzzing, feature = "testing"))]
 impl OwnerRef {
     /// Nobody, for tests and the fuzzer to begin with.

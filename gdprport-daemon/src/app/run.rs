@@ -212,9 +212,10 @@ impl Daemon {
             // The next portion of a listing comes when the runtime has polled everything else, or the sinks have had time.
             () = tokio::task::yield_now(), if progress == Progress::More && !full => Input::Work,
             () = tokio::time::sleep(SINKS_PAUSE), if progress == Progress::Waiting && !full => Input::Work,
-            waited = async { if full { Ok(()) } else { reader.wait().await } },
-                if progress == Progress::Done || full =>
-            {
+            // While there is more in the ring buffer it need not be waited for, but the runtime has to be asked: a branch that is
+            // always ready would let it see neither time nor files, for as long as the ring buffer is full.
+            () = tokio::task::yield_now(), if full => Input::Work,
+            waited = reader.wait(), if progress == Progress::Done && !full => {
                 if let Err(error) = waited {
                     tracing::error!(%error, "the ring buffer cannot be waited for; it is polled");
                     tokio::time::sleep(Duration::from_millis(10)).await;

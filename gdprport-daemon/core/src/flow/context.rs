@@ -12,6 +12,9 @@ use crate::verdict::Verdict;
 pub trait Context {
     /// The process behind an owner, if need be with attribution `unknown`; `None` if there is none.
     fn process_of(&mut self, owner: &OwnerRef) -> Option<Shared<Process>>;
+    /// What an owner proves of each process that it could be, where the one that it is does not matter: of a connection that is
+    /// only counted. The same for all that have it in common; without a process id. `None` if there is none.
+    fn in_common(&mut self, owner: &OwnerRef) -> Option<Shared<Process>>;
     /// The process with the names of its user, group and container, if it had to go without and they are known by now.
     fn with_names(&mut self, process: &Process) -> Option<Shared<Process>>;
     /// The policy's decision on a flow now.

@@ -25,7 +25,9 @@ impl Table {
 
     pub(super) fn end_counted(&mut self, event: &SocketEvent, end: &ConnectionEnd, cx: &mut impl Context) {
         let mut flow = of_event(event, direction_of(event, false));
-        flow.process = cx.process_of(&event.owner);
+        // Who it was in particular is nowhere shown of a sum, and an end has not what a process is known again by: it would be
+        // looked up in /proc for each.
+        flow.process = cx.in_common(&event.owner);
         flow.owner_withheld = event.owner.withheld;
         flow.posture = Some(posture());
         flow.nat = self.translating.may_be(&flow).then_some(Nat::Unknown);

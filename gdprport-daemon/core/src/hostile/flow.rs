@@ -26,6 +26,10 @@ impl Context for Permissive {
         None
     }
 
+    fn in_common(&mut self, _: &OwnerRef) -> Option<Shared<Process>> {
+        None
+    }
+
     fn with_names(&mut self, _: &Process) -> Option<Shared<Process>> {
         None
     }

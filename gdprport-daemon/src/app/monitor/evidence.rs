@@ -180,6 +180,10 @@ impl Context for Judge<'_> {
         Some(self.resolver.resolve(owner, self.tasks)).filter(|process| process.pid != 0)
     }
 
+    fn in_common(&mut self, owner: &OwnerRef) -> Option<Shared<Process>> {
+        self.common(&owner.in_common())
+    }
+
     fn with_names(&mut self, process: &Process) -> Option<Shared<Process>> {
         self.resolver.with_names(process)
     }

@@ -51,10 +51,7 @@ impl Resolver {
         let process = Shared::new(self.assemble(owner, &facts));
         self.counters.exe_unknown += u64::from(process.exe.is_none());
         if owner.start_ns != 0 {
-            let complete = process.exe.is_some() && process.cgroup.is_some() && !process.names_pending;
-            let life_ns = if complete { COMPLETE_NS } else { INCOMPLETE_NS };
-            let until_ns = owner.time_ns.saturating_add(life_ns);
-            self.processes.insert(key, CachedProcess { until_ns, process: Shared::clone(&process) });
+            self.processes.insert(key, CachedProcess::of(&process, owner.time_ns));
         }
         process
     }
@@ -65,11 +62,18 @@ impl Resolver {
         if owner.role == SocketRole::None {
             return None;
         }
+        debug_assert_eq!(owner.tgid, 0, "nobody in particular");
         self.counters.asked += 1;
+        let key = ProcessKey::of(owner);
+        if let Some(cached) = self.processes.get(&key).filter(|cached| owner.time_ns < cached.until_ns) {
+            self.counters.remembered += 1;
+            return Some(Shared::clone(&cached.process));
+        }
         self.load_exec(owner.exec_id, tasks);
-        let process = self.assemble(owner, &ProcessFacts::default());
+        let process = Shared::new(self.assemble(owner, &ProcessFacts::default()));
         self.counters.exe_unknown += u64::from(process.exe.is_none());
-        Some(Shared::new(process))
+        self.processes.insert(key, CachedProcess::of(&process, owner.time_ns));
+        Some(process)
     }
 
     /// True if names have arrived, since the last call, that a result had to go without: of users, groups or containers.
@@ -160,6 +164,15 @@ impl Resolver {
             parent: facts.parent.as_ref().map(of_parent),
             attribution: attribution(owner.role),
         }
+    }
+}
+
+impl CachedProcess {
+    /// A result of this time, for as long as it is kept.
+    fn of(process: &Shared<Process>, time_ns: u64) -> Self {
+        let complete = process.exe.is_some() && process.cgroup.is_some() && !process.names_pending;
+        let life_ns = if complete { COMPLETE_NS } else { INCOMPLETE_NS };
+        Self { until_ns: time_ns.saturating_add(life_ns), process: Shared::clone(process) }
     }
 }
 

@@ -43,6 +43,10 @@ impl Context for World {
         Some(Shared::new(process(owner.tgid, attribution)))
     }
 
+    fn in_common(&mut self, owner: &OwnerRef) -> Option<Shared<Process>> {
+        self.process_of(owner)
+    }
+
     fn with_names(&mut self, process: &Process) -> Option<Shared<Process>> {
         let known = !self.strict;
         known.then(|| {

@@ -41,6 +41,10 @@ impl Context for World {
         Some(if owner.tgid & 4 == 0 { known.clone() } else { Shared::new(Process::clone(known)) })
     }
 
+    fn in_common(&mut self, owner: &OwnerRef) -> Option<Shared<Process>> {
+        self.process_of(owner)
+    }
+
     fn with_names(&mut self, process: &Process) -> Option<Shared<Process>> {
         Some(Shared::new(Process { user: Some("etl".into()), names_pending: false, ..process.clone() }))
     }
