@@ -18,6 +18,7 @@ pub mod counters;
 pub mod daemon;
 pub mod deliver;
 pub mod event;
+pub mod evidence;
 pub mod import;
 pub mod journal;
 pub mod ledger;

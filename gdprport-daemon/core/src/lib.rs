@@ -15,6 +15,7 @@ pub mod delivery;
 mod departed;
 pub mod encode;
 pub mod event;
+pub mod evidence;
 pub mod executed;
 pub mod figures;
 pub mod flow;

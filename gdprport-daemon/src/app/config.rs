@@ -2,6 +2,7 @@
 //!
 //! What the policy is about (ports, peers, records) does not belong here.
 
+mod evidence;
 mod ledger;
 mod spool;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use crate::host::containers::Places;
 use crate::host::probes::Sizes;
 use crate::sink::DEFAULT_CAPACITY;
 use crate::sink::spool::SpoolSettings;
+use evidence::EvidenceConfig;
 use ledger::LedgerConfig;
 use spool::SpoolConfig;
 
@@ -49,6 +51,8 @@ pub(crate) struct Config {
     /// Where the metrics are served beside the control socket.
     pub metrics: Option<SocketAddr>,
     spool: SpoolConfig,
+    /// The evidence log.
+    pub evidence: EvidenceConfig,
     /// Sizes of the kernel side's maps.
     sizes: Sizes,
     /// Events that may wait for each way out, if that is written: else as many as the memory allows.
@@ -138,8 +142,18 @@ impl Config {
     }
 
     fn of(written: Sensor) -> Self {
-        let Sensor { events, limits, intervals, containers, privacy, ledger, metrics, spool, has_sinks } =
-            written;
+        let Sensor {
+            events,
+            limits,
+            intervals,
+            containers,
+            privacy,
+            ledger,
+            metrics,
+            spool,
+            evidence,
+            has_sinks,
+        } = written;
         let (sizes, places) = (Sizes::default(), Places::default());
         let number = |written: Option<u32>| written.map(|number| number as usize);
         Self {
@@ -155,6 +169,7 @@ impl Config {
             ledger: LedgerConfig::of(ledger),
             metrics,
             spool: SpoolConfig::of(spool),
+            evidence: EvidenceConfig::of(evidence),
             sizes: Sizes {
                 ring_bytes: limits.ring_bytes.unwrap_or(sizes.ring_bytes),
                 tasks: limits.tasks.unwrap_or(sizes.tasks),

@@ -53,6 +53,7 @@ impl Keeper {
         monitor: &mut Monitor<K>,
     ) -> Self {
         let at = session.started;
+        monitor.publisher.log_policy(&sources);
         if ledger.is_some() {
             let mut tally = Tally::new(limits, session.started_ns);
             let agent = monitor.publisher.agent();

@@ -35,6 +35,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod translations;
+pub(crate) mod transparency;
 mod unpin;
 
 pub(crate) use audit::{Past, judge};

@@ -9,6 +9,7 @@ use crate::control::server::BindError;
 use crate::control::server::scrapes::ListenError;
 use crate::host::probes::LoadError;
 use crate::ledger::{InUse, Settings as LedgerSettings};
+use crate::sink::evidence::EvidenceSettings;
 use crate::sink::spool::SpoolSettings;
 use crate::sink::{Format, Render, SinkError};
 
@@ -31,6 +32,8 @@ pub(crate) struct RunOptions {
     pub ledger: Option<LedgerSettings>,
     /// The spool, which the deliverer reads; `None`: none is written.
     pub spool: Option<SpoolSettings>,
+    /// The evidence log; `None`: none is kept.
+    pub evidence: Option<EvidenceSettings>,
     /// A directory on a bpffs in which the kernel side outlives the daemon.
     pub pins: Option<PathBuf>,
 }

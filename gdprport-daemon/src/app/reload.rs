@@ -135,6 +135,7 @@ impl PolicyState {
             tracing::error!(%error, "the kernel side does not watch all ports of the new policy");
         }
         tracing::info!(digest = policy.digest(), "the policy was applied");
+        monitor.publisher.log_policy(&sources);
         if let Some(tally) = &mut monitor.tally {
             let digest = monitor.publisher.policy().map(|policy| policy.digest);
             tally.enter(Entry::Policy { digest, sources, at: now });

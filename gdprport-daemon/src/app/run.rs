@@ -340,7 +340,7 @@ impl Daemon {
 
     /// What is done every second: the clock, losses, coverage, summaries, the checkpoint.
     fn housekeeping(&mut self) {
-        let Self { monitor, coverage, reconciler, keeper, overloads, .. } = self;
+        let Self { session, monitor, coverage, reconciler, keeper, overloads, .. } = self;
         monitor.follow_clock(BootClock::measure());
         // By the clock that the times of flows are shown by from here on.
         let now = monitor.now();
@@ -368,6 +368,9 @@ impl Daemon {
                 memory::trim_heap();
             }
         }
+        let lost =
+            kernel.iter().flat_map(|kernel| &kernel.hooks).map(|hook| hook.dropped_ring_full).sum::<u64>();
+        monitor.publisher.sum_up(session.uptime_ns() / 1_000_000, lost + monitor.counters.undecodable);
         if let Some(counters) = kernel {
             overloads.second(&counters);
             coverage.checkpoint(monitor, &counters, now);

@@ -78,6 +78,9 @@ fn finish(
         kept,
     };
     monitor.publisher.send(Body::DaemonStop(Box::new(DaemonStop { daemon })), now);
+    let lost =
+        reported.map_or(0, |kernel| kernel.hooks.iter().map(|hook| hook.dropped_ring_full).sum::<u64>());
+    monitor.publisher.sum_up(session.uptime_ns() / 1_000_000, lost + monitor.counters.undecodable);
 }
 
 fn everything_written(sinks: &[SinkStats]) -> bool {

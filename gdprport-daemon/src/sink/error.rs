@@ -33,6 +33,17 @@ pub enum SinkError {
         /// The daemon, as it wrote itself into the lock file.
         pid: Option<u32>,
     },
+    /// Another daemon writes the evidence log.
+    #[error(
+        "the evidence log {} is written by another gdprport ({}): stop it, or give this one a log of its own with --evidence",
+        .dir.display(),
+        .pid.map_or_else(|| "its process id is not known".to_owned(), |pid| format!("process {pid}"))
+    )]
+    EvidenceInUse {
+        dir: PathBuf,
+        /// The daemon, as it wrote itself into the lock file.
+        pid: Option<u32>,
+    },
     /// Standard output cannot be used.
     #[error(
         "cannot write events to standard output: {source}: start the daemon with it open, or name a file"

@@ -9,6 +9,7 @@
 mod batch;
 mod destination;
 mod error;
+pub(crate) mod evidence;
 mod fanout;
 mod file;
 mod format;

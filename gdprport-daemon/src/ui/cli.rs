@@ -4,6 +4,7 @@
 
 mod audit;
 mod deliver;
+mod evidence;
 mod explain;
 mod flows;
 mod incident;
@@ -25,6 +26,7 @@ use crate::app::{Config, DEFAULT_PINS};
 
 pub(super) use audit::AuditArgs;
 pub(super) use deliver::{DeliverArgs, SinkArgs, SinkCommand};
+pub(super) use evidence::{EraseArgs, EvidenceCommand, VerifyArgs};
 pub(super) use explain::{ExplainArgs, MadeUp};
 pub(super) use flows::FlowsArgs;
 pub(super) use incident::IncidentArgs;
@@ -145,6 +147,9 @@ compared; there need be none."
     /// Ask the deliverer how its sinks are, or test a receiver.
     #[command(subcommand)]
     Sink(SinkCommand),
+    /// Verify the evidence log of a host, print its checkpoint or key, or erase entries; needs no daemon.
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
     /// Show what this kernel and these privileges allow, and how to fix what is missing.
     Doctor,
     /// Work with policy files; needs no daemon.
@@ -217,6 +222,9 @@ pub(super) struct RunArgs {
     /// if the configuration has no [[sink]].
     #[arg(long, value_name = "DIR")]
     pub(super) spool: Option<PathBuf>,
+    /// Keep the evidence log, which proves what was emitted, in this directory instead of the one that the configuration names.
+    #[arg(long, value_name = "DIR")]
+    pub(super) evidence: Option<PathBuf>,
     /// Take policy and configuration files that others than root can change, and log a warning for each: to try
     /// something out. Without it they are refused, because whoever writes them decides what is declared.
     #[arg(long)]

@@ -9,6 +9,7 @@ mod container;
 mod coverage;
 mod diff;
 mod doctor;
+mod evidence;
 mod exit;
 mod explain;
 mod flows;

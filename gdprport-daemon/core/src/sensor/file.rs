@@ -1,10 +1,10 @@
 //! Reading `gdprport.toml` for the sensor: every mistake in its tables, not only the first.
 
 use super::scalar::{LabelPattern, Several};
-use super::settings::{Containers, Events, Intervals, Ledger, Limits, Privacy, Sensor, Spool};
+use super::settings::{Containers, Events, Evidence, Intervals, Ledger, Limits, Privacy, Sensor, Spool};
 use super::tables::{
-    RawContainers, RawEvents, RawIntervals, RawLedger, RawLimits, RawPrivacy, RawSensor, RawSpool,
-    RawTruncate,
+    RawContainers, RawEvents, RawEvidence, RawIntervals, RawLedger, RawLimits, RawPrivacy, RawSensor,
+    RawSpool, RawTruncate,
 };
 use crate::container::ShownLabels;
 use crate::privacy::Truncate;
@@ -12,7 +12,7 @@ use crate::written::{At, Loc, Problems, Report, Source, TableReader};
 
 /// The tables that the sensor reads.
 pub const TABLES: &[&str] =
-    &["events", "limits", "intervals", "containers", "privacy", "ledger", "metrics", "spool"];
+    &["events", "limits", "intervals", "containers", "privacy", "ledger", "metrics", "spool", "evidence"];
 
 /// The tables of the same file that the deliverer reads, and judges.
 const OF_DELIVERER: [&str; 2] = ["sink", "deliver"];
@@ -49,7 +49,8 @@ impl Sensor {
     }
 
     fn of(raw: RawSensor, report: &mut Report<'_>) -> Self {
-        let RawSensor { events, limits, intervals, containers, privacy, ledger, metrics, spool } = raw;
+        let RawSensor { events, limits, intervals, containers, privacy, ledger, metrics, spool, evidence } =
+            raw;
         Self {
             events: given(events).map(|raw| Events::of(raw, report)).unwrap_or_default(),
             limits: given(limits).as_ref().map(Limits::of).unwrap_or_default(),
@@ -59,6 +60,7 @@ impl Sensor {
             ledger: given(ledger).map(Ledger::of).unwrap_or_default(),
             metrics: given(metrics).and_then(|raw| given(raw.listen)).map(|listen| listen.0),
             spool: given(spool).map(Spool::of).unwrap_or_default(),
+            evidence: given(evidence).map(Evidence::of).unwrap_or_default(),
             has_sinks: false,
         }
     }
@@ -143,6 +145,17 @@ impl Ledger {
             keep_days: given(raw.keep).map(|days| days.0),
             max_bytes: given(raw.max_size).map(|size| size.0),
             peers: given(raw.peers).map(|peers| peers.0),
+        }
+    }
+}
+
+impl Evidence {
+    fn of(raw: RawEvidence) -> Self {
+        Self {
+            enabled: given(raw.enabled),
+            path: given(raw.path).map(|path| path.0),
+            key: given(raw.key).map(|path| path.0),
+            keep_days: given(raw.keep).map(|days| days.0),
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct Sensor {
     pub metrics: Option<SocketAddr>,
     /// Whether and where a spool is written.
     pub spool: Spool,
+    /// Whether and where an evidence log is kept.
+    pub evidence: Evidence,
     /// Whether there is a `[[sink]]`, whatever it says: what it is about the deliverer reads.
     pub has_sinks: bool,
 }
@@ -119,4 +121,17 @@ pub struct Spool {
     pub keep: Option<Duration>,
     /// When what was written is on the disk.
     pub sync: Option<SpoolSync>,
+}
+
+/// Whether and where an evidence log is kept, and how much of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// Whether there is one.
+    pub enabled: Option<bool>,
+    /// Its directory.
+    pub path: Option<PathBuf>,
+    /// The file of its private key.
+    pub key: Option<PathBuf>,
+    /// Days that are kept.
+    pub keep_days: Option<u32>,
 }

@@ -29,6 +29,8 @@ tables! {
             metrics: RawMetrics,
             /// Where events wait for receivers on the network, and how many.
             spool: RawSpool,
+            /// Where the evidence log is, and how long its entries are kept.
+            evidence: RawEvidence,
         }
         later {}
     }
@@ -161,6 +163,22 @@ tables! {
             keep: SpoolKeep,
             /// When what was written is on the disk.
             sync: SpoolSync,
+        }
+        later {}
+    }
+
+    /// Whether and where an evidence log is kept, which proves what was emitted, and how long its entries are kept.
+    "`[evidence]`" => struct RawEvidence as "Evidence" {
+        required {}
+        optional {
+            /// Whether there is one.
+            enabled: bool,
+            /// Its directory.
+            path: NamedPath,
+            /// The file of its private key, which is made if there is none.
+            key: NamedPath,
+            /// Days that entries are kept; not given: until somebody erases them.
+            keep: Days,
         }
         later {}
     }

@@ -39,6 +39,7 @@ fn each_key_is_what_is_written() {
         [ledger]\nenabled = false\npath = \"/l.db\"\nkeep = \"30d\"\nmax_size = \"2GiB\"\npeers = 50\n\
         [metrics]\nlisten = \"[::1]:9469\"\n\
         [spool]\nenabled = true\npath = \"/s\"\nmax_size = \"8MiB\"\nkeep = \"12h\"\nsync = \"500ms\"\n\
+        [evidence]\nenabled = true\npath = \"/log\"\nkey = \"/log.key\"\nkeep = \"400d\"\n\
         [deliver]\nanything = 1\n[[sink]]\nname = 1\n";
     let minutes = |minutes| Some(std::time::Duration::from_mins(minutes));
     let expected = Sensor {
@@ -80,6 +81,12 @@ fn each_key_is_what_is_written() {
             max_bytes: Some(8 << 20),
             keep: minutes(12 * 60),
             sync: Some(SpoolSync::Within(std::time::Duration::from_millis(500))),
+        },
+        evidence: Evidence {
+            enabled: Some(true),
+            path: Some("/log".into()),
+            key: Some("/log.key".into()),
+            keep_days: Some(400),
         },
         has_sinks: true,
     };

@@ -9,6 +9,7 @@ mod counters;
 mod evidence;
 mod flow_event;
 mod listeners;
+mod logged;
 mod lost;
 #[expect(clippy::module_inception, reason = "it holds the type of this name, and this file only declares")]
 mod monitor;

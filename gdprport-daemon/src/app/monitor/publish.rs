@@ -25,6 +25,7 @@ use jiff::Timestamp;
 use super::flow_event::{flow_object, unproven};
 use super::lost::OwnRuns;
 use crate::host::clock::BootClock;
+use crate::sink::evidence::EvidenceHandle;
 use crate::sink::{Fanout, SinkStats};
 
 /// A port as events name it, and what it sends.
@@ -68,6 +69,8 @@ pub struct Publisher {
     policy: Option<PolicyRef>,
     /// How peers and persons are shown; `None`: as they are.
     shown: Option<Box<Shown>>,
+    /// The evidence log, if one is kept.
+    pub(super) evidence: Option<EvidenceHandle>,
 }
 
 impl Publisher {
@@ -85,6 +88,7 @@ impl Publisher {
             ports: Vec::new(),
             policy: None,
             shown: None,
+            evidence: None,
         }
     }
 
@@ -92,6 +96,12 @@ impl Publisher {
     #[must_use]
     pub fn with_privacy(self, privacy: Option<Arc<Privacy>>) -> Self {
         Self { shown: privacy.map(|privacy| Box::new(Shown::new(privacy))), ..self }
+    }
+
+    /// Tells this log what the sinks do not: policies, and the sums of its checkpoints.
+    #[must_use]
+    pub(in crate::app) fn with_evidence(self, evidence: Option<EvidenceHandle>) -> Self {
+        Self { evidence, ..self }
     }
 
     /// How peers and persons are shown; `None`: as they are.

@@ -37,9 +37,21 @@ pub(super) fn daemon(args: RunArgs, socket: PathBuf, color: Color) -> anyhow::Re
     };
     let journald = (args.journald || config.journald).then(|| render(false, None));
     let ledger = if args.no_ledger { None } else { config.ledger.settings(args.ledger.as_deref()) };
+    let evidence = config.evidence.settings(args.evidence.as_deref());
     let pins = args.pin;
-    let options =
-        RunOptions { policy, trust, config, socket, stdout: to_stdout, file, journald, ledger, spool, pins };
+    let options = RunOptions {
+        policy,
+        trust,
+        config,
+        socket,
+        stdout: to_stdout,
+        file,
+        journald,
+        ledger,
+        spool,
+        evidence,
+        pins,
+    };
     match app::run(options) {
         Ok(()) => Ok(Exit::Fine),
         Err(RunError::Policy(PolicyError::Problems(found))) => {

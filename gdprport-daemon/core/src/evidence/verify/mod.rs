@@ -1,0 +1,18 @@
+//! Verifying a log from its files alone: what a verifier finds, in one pass, in bounded memory.
+//!
+//! Belongs here: the decisions. Does not belong here: where the files are ([`Log`] hands them over), and how findings are shown.
+
+mod block;
+mod finding;
+mod heads;
+mod log;
+mod marks;
+mod pass;
+mod runs;
+mod state;
+mod verifier;
+
+pub use finding::{Finding, Findings, What};
+pub use log::{Block, Elsewhere, Log, Text};
+pub use state::{Away, Stopped, Verified};
+pub use verifier::verify;

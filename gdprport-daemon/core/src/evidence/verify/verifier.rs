@@ -1,0 +1,107 @@
+//! The verification of a log, from its first block to what comes of it.
+
+use super::finding::{Finding, What};
+use super::log::{Elsewhere, Log};
+use super::state::{Expected, Pass, Stopped, Verified};
+use crate::evidence::checkpoint::Checkpoint;
+use crate::evidence::key::PublicKey;
+use crate::evidence::note::{Note, divided};
+use crate::evidence::rotation::Keys;
+use crate::evidence::tile::WIDTH;
+
+/// Verifies a log. `trusted`: the key that the auditor knows. `elsewhere`: checkpoints that were kept where the host's root could
+/// not change them.
+///
+/// # Errors
+/// If there is nothing to verify against, or a file cannot be read. What is wrong with the log is no error but a finding.
+pub fn verify<L: Log>(
+    log: &mut L,
+    trusted: &PublicKey,
+    elsewhere: &[Elsewhere],
+) -> Result<Verified, Stopped<L::Error>> {
+    let keys = keys(log, trusted)?;
+    let mut pass = Pass::new(keys);
+    let latest = pass.latest(&log.latest()?).map_err(Stopped::NoCheckpoint)?;
+    pass.kept_elsewhere(elsewhere, latest.head);
+    let mut number = 0;
+    while number * WIDTH < latest.head.size {
+        #[expect(clippy::cast_possible_truncation, reason = "at most 256")]
+        let width = WIDTH.min(latest.head.size - number * WIDTH) as u16;
+        if !pass.block(log, number, width, latest.head.size)? {
+            break;
+        }
+        log.progress(pass.tree.size());
+        number += 1;
+    }
+    pass.finish(log, &latest)
+}
+
+fn keys<L: Log>(log: &mut L, trusted: &PublicKey) -> Result<Keys, Stopped<L::Error>> {
+    let bytes = log.rotations()?;
+    let mut notes = Vec::new();
+    for note in divided(&bytes) {
+        notes.push(Note::parse(note).map_err(|error| Stopped::Keys(error.into()))?);
+    }
+    Keys::of(trusted, &notes).map_err(Stopped::Keys)
+}
+
+impl Pass {
+    fn finish<L: Log>(mut self, log: &mut L, latest: &Checkpoint) -> Result<Verified, Stopped<L::Error>> {
+        if self.tree.size() == latest.head.size {
+            self.heads(log)?;
+            let time = latest.facts.map(|facts| facts.time);
+            self.compare(&Expected { head: latest.head, time, elsewhere: None });
+        }
+        self.rest(log, latest)?;
+        self.absences();
+        let Self { runs, marks, mut findings, erased, away, counts, .. } = self;
+        let declared_missing = runs.declared;
+        runs.finish(&mut findings);
+        Ok(Verified {
+            origin: latest.origin.to_string(),
+            head: latest.head,
+            facts: latest.facts,
+            entries: counts.entries,
+            events: counts.events,
+            bytes: counts.bytes,
+            declared_missing,
+            checkpoints: marks.count,
+            elsewhere: counts.elsewhere,
+            erased,
+            away,
+            findings,
+        })
+    }
+
+    /// What is not there was erased, and what was erased is not there.
+    fn absences(&mut self) {
+        for (from, to) in &self.absent {
+            if !self.erased.covers(*from, *to) {
+                let detail = "these entries are not there, and nothing declares that they were erased";
+                let range = (*from, *to);
+                self.findings.add(Finding {
+                    what: What::Missing,
+                    entry: Some(range.0),
+                    to: Some(range.1),
+                    time: None,
+                    detail: detail.into(),
+                });
+            }
+        }
+        for range in self.erased.ranges() {
+            let mut from = range.from;
+            for (gone, back) in
+                self.absent.iter().filter(|(gone, back)| *back > range.from && *gone < range.to)
+            {
+                if *gone > from {
+                    break;
+                }
+                from = *back;
+            }
+            if from < range.to {
+                let detail = "it was declared erased and is there still";
+                self.findings.at(What::NotErased, from, Some(range.time), detail);
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Whether and where an evidence log is kept.
+
+use std::path::Path;
+use std::time::Duration;
+
+use gdprport_core::sensor::Evidence;
+
+use crate::sink::evidence::EvidenceSettings;
+
+/// What `[evidence]` says, with what it does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EvidenceConfig {
+    enabled: bool,
+    settings: EvidenceSettings,
+}
+
+impl EvidenceConfig {
+    pub(super) fn of(written: Evidence) -> Self {
+        let usual = EvidenceSettings::default();
+        let day = Duration::from_hours(24);
+        let settings = EvidenceSettings {
+            dir: written.path.unwrap_or(usual.dir),
+            key: written.key.unwrap_or(usual.key),
+            keep: written.keep_days.map(|days| day * days),
+        };
+        Self { enabled: written.enabled.unwrap_or(false), settings }
+    }
+
+    /// What the log is opened with; `None`: there is none. A directory of the command line wins, and asks for one; its key is
+    /// beside it.
+    #[must_use]
+    pub(crate) fn settings(&self, given: Option<&Path>) -> Option<EvidenceSettings> {
+        match given {
+            Some(dir) => Some(EvidenceSettings {
+                dir: dir.to_owned(),
+                key: dir.with_extension("key"),
+                keep: self.settings.keep,
+            }),
+            None => self.enabled.then(|| self.settings.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_of_the_log_is_what_it_is_opened_with() {
+        assert_eq!(EvidenceConfig::of(Evidence::default()).settings(None), None);
+        let on = Evidence { enabled: Some(true), ..Evidence::default() };
+        assert_eq!(EvidenceConfig::of(on).settings(None), Some(EvidenceSettings::default()));
+        let written = Evidence {
+            enabled: Some(true),
+            path: Some("/data/log".into()),
+            key: Some("/keys/log".into()),
+            keep_days: Some(400),
+        };
+        let settings = EvidenceConfig::of(written).settings(None).expect("enabled");
+        assert_eq!(
+            (settings.dir.as_path(), settings.key.as_path()),
+            (Path::new("/data/log"), Path::new("/keys/log"))
+        );
+        assert_eq!(settings.keep, Some(Duration::from_hours(400 * 24)));
+    }
+
+    #[test]
+    fn a_directory_of_the_command_line_has_its_key_beside_it() {
+        let off = EvidenceConfig::of(Evidence::default());
+        let settings = off.settings(Some(Path::new("/x/log"))).expect("asked for");
+        assert_eq!(settings.key, Path::new("/x/log.key"));
+    }
+}

@@ -1,0 +1,49 @@
+//! What a command does to a log while no daemon writes it.
+
+use gdprport_core::evidence::Sums;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::disk::Directory;
+use super::erase::{Done, Erasure};
+use super::key;
+use super::log::CHECKPOINT;
+use super::place::{LOCK, prepare, random};
+use super::recover::{Unusable, open};
+use super::settings::EvidenceSettings;
+use crate::host::lock::{Lock, LockError, flock};
+use crate::sink::SinkError;
+
+/// Erases entries of a log that no daemon writes.
+///
+/// # Errors
+/// A sentence: a daemon writes it, there is none, or it cannot be written.
+pub(crate) fn erase_alone(settings: &EvidenceSettings, erasure: &Erasure) -> Result<Done, String> {
+    let shown = settings.dir.display();
+    if !settings.dir.join(CHECKPOINT).exists() {
+        return Err(format!("there is no evidence log in {shown}: name its directory with --dir"));
+    }
+    let dir = prepare(&settings.dir)?;
+    let _lock =
+        Lock::take(&dir.join(LOCK.0), LOCK.1, "evidence.path", flock).map_err(|error| match error {
+            LockError::Held(pid) => SinkError::EvidenceInUse { dir: dir.clone(), pid }.to_string(),
+            LockError::Unavailable(why) => why,
+        })?;
+    let key = key::read(&settings.key).map_err(|unread| match unread {
+        key::Unread::Absent => {
+            format!("there is no key of the log at {}: name it with --key", settings.key.display())
+        }
+        key::Unread::Unusable(why) => why,
+    })?;
+    let mut log = match open(Directory::new(dir), key, Uuid::nil(), random) {
+        Ok(opened) => opened.log,
+        Err(Unusable::Io(error)) => return Err(format!("the log {shown} cannot be used: {error}")),
+        Err(Unusable::Wrong(why)) => {
+            return Err(format!(
+                "the log {shown} cannot be used: {why}; `gdprport evidence verify` shows more"
+            ));
+        }
+    };
+    log.erase(erasure, Timestamp::now(), Sums::default())
+        .map_err(|error| format!("the log {shown} cannot be written: {error}"))
+}

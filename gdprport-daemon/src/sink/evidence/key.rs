@@ -1,0 +1,141 @@
+//! The private key of the log: a file that only its owner reads, made by the first start.
+
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gdprport_core::evidence::{KeyName, SecretKey};
+
+use crate::host::secret;
+
+/// The first word of the file.
+const FORMAT: &str = "gdprport.key/1";
+
+/// Bytes that are read of a file that has some 400 at most.
+const BYTES_MAX: u64 = 4_096;
+
+/// Mode bits by which somebody else than its owner could use it.
+const OF_OTHERS: u32 = 0o077;
+
+/// The name of a log and of its key.
+#[must_use]
+pub(crate) fn name_of(host: &str) -> KeyName {
+    let plain = host.replace(|c: char| c.is_whitespace() || c.is_control() || c == '+', "_");
+    KeyName::new(&format!("gdprport/{}", &plain[..plain.floor_char_boundary(253)]))
+        .expect("neither empty nor with white space")
+}
+
+/// Reads the key, or makes one for this host.
+///
+/// # Errors
+/// A sentence that says what to do.
+pub(super) fn read_or_make(path: &Path, host: &str) -> Result<SecretKey, String> {
+    match read(path) {
+        Err(Unread::Absent) => make(path, host),
+        Ok(key) => Ok(key),
+        Err(Unread::Unusable(why)) => Err(why),
+    }
+}
+
+/// Why there is no key.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// There is no file.
+    Absent,
+    /// It cannot be used: why, and what to do.
+    Unusable(String),
+}
+
+/// Reads a key.
+///
+/// # Errors
+/// If there is none, or it cannot be used.
+pub(crate) fn read(path: &Path) -> Result<SecretKey, Unread> {
+    let shown = path.display();
+    let (bytes, mode) = match secret::read(path, BYTES_MAX) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(Unread::Absent),
+        Err(error) => return Err(Unread::Unusable(format!("cannot read the log's key {shown}: {error}"))),
+        Ok(read) => read,
+    };
+    if mode & OF_OTHERS != 0 {
+        return Err(Unread::Unusable(format!(
+            "cannot use the log's key {shown}, as others can read it: it has mode {mode:04o}; if nobody has, `chmod go= {shown}` mends it, else `gdprport evidence rotate` makes another one"
+        )));
+    }
+    parse(&bytes).ok_or_else(|| {
+        Unread::Unusable(format!(
+            "{shown} is no key of a log: one line `{FORMAT} NAME BASE64`; put the right one back, or move it away to begin another log"
+        ))
+    })
+}
+
+fn parse(bytes: &[u8]) -> Option<SecretKey> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let mut words = text.trim_end().split(' ');
+    if words.next() != Some(FORMAT) {
+        return None;
+    }
+    let (name, secret) = (KeyName::new(words.next()?)?, STANDARD.decode(words.next()?).ok()?);
+    if words.next().is_some() {
+        return None;
+    }
+    Some(SecretKey::new(name, &secret.try_into().ok()?))
+}
+
+/// The bytes of the file of a key.
+fn written(name: &KeyName, secret: &[u8; 32]) -> Vec<u8> {
+    format!("{FORMAT} {name} {}\n", STANDARD.encode(secret)).into_bytes()
+}
+
+fn make(path: &Path, host: &str) -> Result<SecretKey, String> {
+    let failed = |error: io::Error| {
+        format!("cannot make the log's key {}: {error}; set `evidence.key`", path.display())
+    };
+    let secret = secret::random::<32>().map_err(failed)?;
+    let name = name_of(host);
+    secret::replace(path, &written(&name, &secret), "", 0).map_err(failed)?;
+    Ok(SecretKey::new(name, &secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_was_made_is_read_again_and_only_by_its_owner() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("evidence.key");
+        let made = read_or_make(&path, "db1.example.org").expect("made");
+        assert_eq!(made.public().name().as_str(), "gdprport/db1.example.org");
+        assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        let again = read_or_make(&path, "another name").expect("read");
+        assert_eq!(again.public(), made.public(), "a log keeps its name");
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("it is ours");
+        let refused = read_or_make(&path, "x").expect_err("others can read it");
+        assert!(refused.contains("chmod go="), "{refused}");
+    }
+
+    #[test]
+    fn another_file_is_refused_and_not_replaced() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("evidence.key");
+        for text in ["", "x", "gdprport.key/1 a", "gdprport.key/1 a AAAA", "gdprport.key/2 a b"] {
+            fs::write(&path, text).expect("a file");
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("it is ours");
+            let refused = read_or_make(&path, "x").expect_err("it is no key");
+            assert!(refused.contains("is no key of a log"), "{refused}");
+            assert_eq!(fs::read_to_string(&path).expect("there"), text);
+        }
+    }
+
+    #[test]
+    fn a_host_with_a_strange_name_has_a_log_too() {
+        for host in ["", "a b", "a+b", "\u{2003}\n", &"x".repeat(400)] {
+            assert!(name_of(host).as_str().starts_with("gdprport/"));
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What the log is opened with.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where the log is and how long its entries are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EvidenceSettings {
+    /// Its directory.
+    pub(crate) dir: PathBuf,
+    /// The file of its private key, which is made if there is none.
+    pub(crate) key: PathBuf,
+    /// For how long entries are kept; `None`: until somebody erases them.
+    pub(crate) keep: Option<Duration>,
+}
+
+impl EvidenceSettings {
+    /// Where the log is unless something else is said.
+    pub(crate) const DIR: &str = "/var/lib/gdprport/evidence";
+    /// Where its key is: beside the log, so that a copy of the log is none of the key.
+    pub(crate) const KEY: &str = "/var/lib/gdprport/evidence.key";
+}
+
+impl Default for EvidenceSettings {
+    fn default() -> Self {
+        Self { dir: Self::DIR.into(), key: Self::KEY.into(), keep: None }
+    }
+}

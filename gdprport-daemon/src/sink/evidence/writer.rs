@@ -1,0 +1,363 @@
+//! The sink that writes the log: on its own thread, whatever state the directory is in.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use gdprport_core::evidence::{Before, FORMAT_VERSION, Hash, Kind, LineHead, Own, PolicyFile, Reason};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::disk::{Directory, Disk};
+use super::erase::Erasure;
+use super::files::POLICIES;
+use super::handle::{EvidenceHandle, PolicyTexts};
+use super::key;
+use super::log::Log;
+use super::place::{LOCK, prepare, random, set_aside};
+use super::recover::{Opened, Unusable, open};
+use super::settings::EvidenceSettings;
+use crate::host::lock::{Lock, LockError, flock};
+use crate::sink::destination::Target;
+use crate::sink::report::{Failure, Report};
+use crate::sink::{Batch, Sink, SinkError};
+
+/// How often it is looked whether something is due, and whether a log that cannot be used can be by now.
+const TEND_EVERY: Duration = Duration::from_secs(1);
+/// A checkpoint is made so long after the one before, if there was something to log.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+/// And so long after it, if there was nothing.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(3_600);
+/// How often it is looked whether entries are older than they are kept.
+const RETENTION_EVERY: Duration = Duration::from_secs(3_600);
+
+/// The run that is logged.
+#[derive(Debug, Clone)]
+pub(crate) struct ThisRun {
+    /// `agent.run` of its events.
+    pub(crate) run: Uuid,
+    /// The boot.
+    pub(crate) boot: Uuid,
+    /// The host's name, which a new key is called by.
+    pub(crate) host: String,
+}
+
+impl Sink {
+    /// A sink that writes the evidence log. Whatever is wrong with its directory is no error: events are then counted as lost until
+    /// it is mended.
+    ///
+    /// # Errors
+    /// If another daemon writes this log, or the thread cannot be started.
+    pub(crate) fn evidence(
+        settings: EvidenceSettings,
+        this: ThisRun,
+        handle: EvidenceHandle,
+        capacity: NonZeroUsize,
+    ) -> Result<Self, SinkError> {
+        let name = format!("evidence:{}", settings.dir.display());
+        let mut writer = Writer::new(settings, this, handle);
+        writer.open();
+        match writer.held_by.take() {
+            Some(pid) => Err(SinkError::EvidenceInUse { dir: writer.settings.dir.clone(), pid }),
+            None => Self::spawn(name, capacity, writer),
+        }
+    }
+}
+
+/// The log, or why there is none.
+pub(super) struct Writer {
+    settings: EvidenceSettings,
+    this: ThisRun,
+    handle: EvidenceHandle,
+    log: Option<Running>,
+    /// Why it cannot be used.
+    problem: String,
+    opened: Instant,
+    held_by: Option<Option<u32>>,
+    /// The `seq` that the next event of this run has.
+    next_seq: u64,
+    /// Whether the last events could not be written, rather than having been dropped before.
+    failed: bool,
+}
+
+/// An open log.
+struct Running {
+    log: Log<Directory>,
+    _lock: Lock,
+    tended: Instant,
+    checkpointed: Instant,
+    kept: Instant,
+    /// Whether something was logged since the last checkpoint.
+    active: bool,
+    unsynced: bool,
+}
+
+impl Writer {
+    fn new(settings: EvidenceSettings, this: ThisRun, handle: EvidenceHandle) -> Self {
+        Self {
+            settings,
+            this,
+            handle,
+            log: None,
+            problem: String::new(),
+            opened: Instant::now(),
+            held_by: None,
+            next_seq: 1,
+            failed: false,
+        }
+    }
+
+    fn open(&mut self) {
+        self.opened = Instant::now();
+        match self.try_open() {
+            Ok(running) => self.log = Some(running),
+            Err(problem) => self.problem = problem,
+        }
+    }
+
+    fn try_open(&mut self) -> Result<Running, String> {
+        self.held_by = None;
+        let dir = prepare(&self.settings.dir)?;
+        let lock =
+            Lock::take(&dir.join(LOCK.0), LOCK.1, "evidence.path", flock).map_err(|error| match error {
+                LockError::Held(pid) => {
+                    self.held_by = Some(pid);
+                    SinkError::EvidenceInUse { dir: dir.clone(), pid }.to_string()
+                }
+                LockError::Unavailable(why) => format!("{why}; make the directory writable for the daemon"),
+            })?;
+        let key = || key::read_or_make(&self.settings.key, &self.this.host);
+        let mut before = None;
+        let opened = match open(Directory::new(dir.clone()), key()?, self.this.boot, random) {
+            Err(Unusable::Wrong(why)) => {
+                before = Some(set_aside(&dir, &why)?);
+                open(Directory::new(dir.clone()), key()?, self.this.boot, random)
+            }
+            opened => opened,
+        };
+        let Opened { log, found } = opened.map_err(|error| match error {
+            Unusable::Io(error) => format!("the log {} cannot be used: {error}", dir.display()),
+            Unusable::Wrong(why) => format!("the log {} cannot be used: {why}", dir.display()),
+        })?;
+        let now = Instant::now();
+        let (tended, checkpointed, kept) = (now, now, now.checked_sub(RETENTION_EVERY).unwrap_or(now));
+        let mut running =
+            Running { log, _lock: lock, tended, checkpointed, kept, active: true, unsynced: true };
+        self.begin(&mut running, found, before)
+            .map_err(|error| format!("the log {} cannot be written: {error}", dir.display()))?;
+        Ok(running)
+    }
+
+    /// Says in the log that this daemon writes it from now on.
+    fn begin(
+        &self,
+        running: &mut Running,
+        found: Option<gdprport_core::evidence::Found>,
+        before: Option<Before>,
+    ) -> io::Result<()> {
+        let (time, ThisRun { run, boot, .. }) = (Timestamp::now(), &self.this);
+        if found.is_none() {
+            let key = running.log.key.public().to_string();
+            running.state(&Own::Begun { time, format: FORMAT_VERSION, key, before })?;
+        }
+        let found = found.unwrap_or(gdprport_core::evidence::Found {
+            signed: 0,
+            unsigned: 0,
+            torn_bytes: 0,
+            orderly: true,
+        });
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        running.state(&Own::Started { time, run: *run, boot: *boot, version, found })?;
+        running.log.finish_erasing(time, self.handle.sums())?;
+        self.checkpoint(running, Reason::Start)
+    }
+
+    fn checkpoint(&self, running: &mut Running, reason: Reason) -> io::Result<()> {
+        running.log.checkpoint(reason, Timestamp::now(), self.handle.sums())?;
+        running.checkpointed = Instant::now();
+        (running.active, running.unsynced) = (false, false);
+        Ok(())
+    }
+
+    /// The log, tried anew once a second.
+    fn ready(&mut self) -> bool {
+        if self.log.is_none() && self.opened.elapsed() >= TEND_EVERY {
+            self.open();
+        }
+        self.log.is_some()
+    }
+
+    /// Appends the first events of a batch.
+    fn append(&mut self, batch: &Batch, count: usize) -> Report {
+        if !self.ready() {
+            self.failed = true;
+            return Report::none(Failure::Io(self.problem.clone()));
+        }
+        let Some(mut running) = self.log.take() else {
+            return Report::none(Failure::Io(self.problem.clone()));
+        };
+        let next_seq = self.next_seq;
+        let (mut stored, mut bytes, mut stored_seq) = (0, 0, next_seq);
+        let mut result = Ok(());
+        for index in 0..count {
+            let line = batch.line(index);
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            result = self.append_one(&mut running, line);
+            if result.is_err() {
+                break;
+            }
+            bytes += line.len();
+            if running.log.is_written() {
+                (stored, stored_seq) = (index + 1, self.next_seq);
+            }
+        }
+        let result = result.and_then(|()| running.log.commit());
+        if result.is_ok() {
+            (stored, stored_seq) = (count, self.next_seq);
+            self.failed = false;
+        }
+        // What was not stored is a gap before whatever comes next.
+        self.next_seq = stored_seq;
+        running.active |= stored > 0;
+        running.unsynced |= stored > 0;
+        self.log = Some(running);
+        let failure = result.err().map(|error| {
+            self.failed = true;
+            // A log whose files are in an unknown state is opened anew.
+            self.log = None;
+            self.problem = format!("the log {} cannot be written: {error}", self.settings.dir.display());
+            Failure::Io(self.problem.clone())
+        });
+        Report { delivered: stored, bytes, skipped: Vec::new(), failure }
+    }
+
+    fn append_one(&mut self, running: &mut Running, line: &[u8]) -> io::Result<()> {
+        let head = LineHead::of(line);
+        if let Some(LineHead { seq, run }) = head.filter(|head| head.run == self.this.run) {
+            let missing = seq.saturating_sub(self.next_seq);
+            if missing > 0 {
+                let reason = if self.failed { "io-error" } else { "queue-full" }.to_owned();
+                running.state(&Own::Gap { time: Timestamp::now(), run, events: missing, reason })?;
+            }
+            self.next_seq = seq.saturating_add(1);
+        }
+        if running.log.append(Kind::Event, line)?.is_err() {
+            let (id, LineHead { seq, run }) =
+                (Uuid::nil(), head.unwrap_or(LineHead { seq: 0, run: self.this.run }));
+            let (bytes, sha256) = (line.len() as u64, Hash::of(line).to_string());
+            running.state(&Own::Oversized { time: Timestamp::now(), id, run, seq, bytes, sha256 })?;
+        }
+        Ok(())
+    }
+
+    /// Logs the policies that became active since the last call; returns whether there were any.
+    fn log_policies(&self, running: &mut Running) -> io::Result<bool> {
+        let mut any = false;
+        while let Some(policy) = self.handle.next_policy() {
+            running.policy(&policy)?;
+            any = true;
+        }
+        Ok(any)
+    }
+
+    /// Does what is due.
+    fn tend_running(&mut self, running: &mut Running) -> io::Result<()> {
+        running.tended = Instant::now();
+        if self.log_policies(running)? {
+            self.checkpoint(running, Reason::Policy)?;
+        }
+        if running.unsynced {
+            running.log.sync()?;
+            running.unsynced = false;
+        }
+        let since = running.checkpointed.elapsed();
+        if running.active && since >= CHECKPOINT_EVERY {
+            self.checkpoint(running, Reason::Activity)?;
+        } else if since >= HEARTBEAT_EVERY {
+            self.checkpoint(running, Reason::Heartbeat)?;
+        }
+        if let Some(keep) = self.settings.keep
+            && running.kept.elapsed() >= RETENTION_EVERY
+        {
+            running.kept = Instant::now();
+            let now = Timestamp::now();
+            let before = now.checked_sub(keep).unwrap_or(Timestamp::MIN);
+            let (why, by) = ("retention".to_owned(), "gdprport".to_owned());
+            let done =
+                running.log.erase(&Erasure { from: None, before, why, by }, now, self.handle.sums())?;
+            if done.entries > 0 {
+                tracing::info!(
+                    entries = done.entries,
+                    "entries of the evidence log were erased by their age"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Running {
+    /// Appends a statement of the log.
+    fn state(&mut self, own: &Own) -> io::Result<()> {
+        self.active = true;
+        // Each has bounds that keep it shorter than an entry may be.
+        self.log
+            .append(Kind::Own, &own.content())?
+            .map_err(|_too_long| io::Error::other("a statement is too long"))
+    }
+
+    fn policy(&mut self, PolicyTexts { digest, files }: &PolicyTexts) -> io::Result<()> {
+        let mut stated = Vec::new();
+        for (path, text) in files {
+            let sha256 = Hash::of(text.as_bytes()).to_string();
+            self.log.disk.replace(&format!("{POLICIES}/{sha256}"), text.as_bytes())?;
+            stated.push(PolicyFile { path: path.clone(), sha256, bytes: text.len() as u64 });
+        }
+        let digest = digest.clone();
+        self.state(&Own::Policy { time: Timestamp::now(), digest, files: stated })
+    }
+}
+
+impl Target for Writer {
+    fn write(&mut self, batch: &Batch, count: usize) -> Report {
+        self.append(batch, count)
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let last = self.log.as_ref().map_or(self.opened, |running| running.tended);
+        Some(last + TEND_EVERY)
+    }
+
+    fn tend(&mut self) -> Result<(), String> {
+        if !self.ready() {
+            return Err(self.problem.clone());
+        }
+        let Some(mut running) = self.log.take() else { return Ok(()) };
+        let result = self.tend_running(&mut running);
+        match result {
+            Ok(()) => {
+                self.log = Some(running);
+                Ok(())
+            }
+            Err(error) => {
+                self.opened = Instant::now();
+                self.problem = format!("the log {} cannot be written: {error}", self.settings.dir.display());
+                Err(self.problem.clone())
+            }
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let Some(mut running) = self.log.take() else { return };
+        let (time, run) = (Timestamp::now(), self.this.run);
+        let ended = self
+            .log_policies(&mut running)
+            .and_then(|_| running.state(&Own::Stopped { time, run, emitted: self.handle.sums().emitted }))
+            .and_then(|()| self.checkpoint(&mut running, Reason::Stop));
+        if let Err(error) = ended {
+            tracing::warn!(%error, "the evidence log has no last checkpoint");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `gdprport evidence …`: its options.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::since::Since;
+
+/// What `gdprport evidence verify --help` says besides.
+const VERIFY: &str = "\
+Examples:
+  gdprport evidence verify evidence --key host.pub
+  gdprport evidence verify evidence --key host.pub --checkpoint paper.txt
+
+It needs the files and the public key only, and runs on any machine. A log that was
+made anew with the right key is found only by a checkpoint that was kept elsewhere:
+print one now and then, or take them from the events that receivers have.
+
+Exit status: 0 nothing was found, 1 findings, or nothing could be verified.";
+
+/// What `gdprport evidence erase --help` says besides.
+const ERASE: &str = "\
+Examples:
+  sudo gdprport evidence erase --before 400d --why 'retention of 400 days'
+  sudo gdprport evidence erase --from 2026-03-01 --before 2026-04-01 --why 'request 17 of a data subject'
+
+Whole bundles of 256 entries go; what shares a bundle with entries outside of the
+time stays until those go too. The proofs of everything else stand.";
+
+/// `gdprport evidence …`
+#[derive(Debug, Clone, Subcommand)]
+pub(in crate::ui) enum EvidenceCommand {
+    /// Verify a log from its files: what was changed, is missing, or was not logged, and where.
+    #[command(override_usage = "gdprport evidence verify [OPTIONS] DIR --key KEY", after_help = VERIFY)]
+    Verify(VerifyArgs),
+    /// Print the latest checkpoint, to be kept elsewhere: on paper, in a safe, with an auditor.
+    #[command(after_help = "\
+Examples:
+  sudo gdprport evidence checkpoint > checkpoint.txt
+  sudo gdprport evidence checkpoint | lp")]
+    Checkpoint(PlaceArgs),
+    /// Print the public key of this host's log, for whoever verifies it.
+    #[command(after_help = "\
+Examples:
+  sudo gdprport evidence key > host.pub")]
+    Key(KeyArgs),
+    /// Erase entries: their text goes, and every proof stands.
+    #[command(override_usage = "gdprport evidence erase [OPTIONS] --before WHEN --why TEXT", after_help = ERASE)]
+    Erase(EraseArgs),
+}
+
+/// `gdprport evidence verify …`
+#[derive(Debug, Clone, Args)]
+pub(in crate::ui) struct VerifyArgs {
+    /// The directory of the log, or a copy of it.
+    #[arg(value_name = "DIR")]
+    pub(in crate::ui) dir: PathBuf,
+    /// The public key: a file, or the key itself (name+id+key).
+    #[arg(long, value_name = "KEY")]
+    pub(in crate::ui) key: String,
+    /// A checkpoint that was kept elsewhere; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::ui) checkpoint: Vec<PathBuf>,
+}
+
+/// Where a log is.
+#[derive(Debug, Clone, Args)]
+pub(in crate::ui) struct PlaceArgs {
+    /// The directory of the log instead of the host's.
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::ui) dir: Option<PathBuf>,
+}
+
+/// `gdprport evidence key`
+#[derive(Debug, Clone, Args)]
+pub(in crate::ui) struct KeyArgs {
+    /// The file of the private key instead of the host's.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::ui) file: Option<PathBuf>,
+}
+
+/// `gdprport evidence erase …`
+#[derive(Debug, Clone, Args)]
+pub(in crate::ui) struct EraseArgs {
+    /// Erase what was emitted before this: a duration (400d), a day (2026-04-01, in UTC) or a time.
+    #[arg(long, value_name = "WHEN")]
+    pub(in crate::ui) before: Since,
+    /// … and from this time on; from the beginning, if it is not given.
+    #[arg(long, value_name = "WHEN")]
+    pub(in crate::ui) from: Option<Since>,
+    /// Why, as the log will state it.
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::ui) why: String,
+    /// The directory of the log instead of the host's.
+    #[arg(long, value_name = "DIR", requires = "key")]
+    pub(in crate::ui) dir: Option<PathBuf>,
+    /// The file of its private key instead of the host's.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::ui) key: Option<PathBuf>,
+}

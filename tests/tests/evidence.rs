@@ -1,0 +1,212 @@
+//! The evidence log of a real daemon: verified by two verifiers, changed by somebody, killed, erased.
+
+use std::fs;
+use std::path::Path;
+
+use gdprport_tests::commands::{gdprport, path, text};
+use gdprport_tests::daemon::{Daemon, Start};
+use gdprport_tests::evidence::EvidenceLog;
+use gdprport_tests::policy::open;
+use gdprport_tests::ports::Port;
+use gdprport_tests::puppet::Puppet;
+use gdprport_tests::temp::TempDir;
+use gdprport_tests::wait;
+
+/// A daemon that logs every event of the port.
+fn start(dir: &Path, port: &Port) -> Daemon {
+    let config = format!(
+        "[evidence]\nenabled = true\npath = \"{}\"\nkey = \"{}\"\n",
+        dir.display(),
+        dir.with_extension("key").display()
+    );
+    Start::with(open(port.number()).key("emit = \"every\"").alone()).config(&config).start()
+}
+
+/// A server on the port, and a client.
+fn puppets(port: &Port) -> (Puppet, Puppet) {
+    let mut server = Puppet::new();
+    server.listen(format!("127.0.0.1:{port}"));
+    server.ask("serve");
+    (server, Puppet::new())
+}
+
+/// Both verifiers find nothing; returns how many events there are.
+#[track_caller]
+fn check_sound(log: &EvidenceLog, checkpoints: &[&Path]) -> u64 {
+    let (fine, said) = log.verified(checkpoints);
+    assert!(fine, "{said:#}");
+    let (fine, again) = log.verified_again(checkpoints);
+    assert!(fine, "{again}");
+    said["events"].as_u64().expect("a number")
+}
+
+/// Both verifiers find something; returns what the program says of the first.
+#[track_caller]
+fn check_found(log: &EvidenceLog, checkpoints: &[&Path]) -> String {
+    let (fine, said) = log.verified(checkpoints);
+    assert!(!fine, "nothing was found: {said:#}");
+    let (fine, again) = log.verified_again(checkpoints);
+    assert!(!fine, "the second verifier found nothing: {again}");
+    said["findings"][0]["what"].as_str().map_or_else(|| said.to_string(), str::to_owned)
+}
+
+#[test]
+fn what_a_daemon_emitted_is_in_its_log_to_the_event() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let place = dir.join("log");
+    let daemon = start(&place, &port);
+    let (_server, mut client) = puppets(&port);
+    client.ask(&format!("burst 127.0.0.1:{port} 300 1"));
+    let events = daemon.stop();
+    let log = EvidenceLog::of(&place);
+    assert_eq!(check_sound(&log, &[]), events.seen().len() as u64);
+    // The policy's text stands beside the tree.
+    let policies = fs::read_dir(log.file("policy")).expect("a directory").count();
+    assert_eq!(policies, 1);
+}
+
+#[test]
+fn a_killed_daemon_goes_on_with_its_log() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let place = dir.join("log");
+    let mut daemon = start(&place, &port);
+    let (_server, mut client) = puppets(&port);
+    client.ask(&format!("burst 127.0.0.1:{port} 200 1"));
+    daemon.log.wait_count("flow.close", 400, |event| event.is("flow.close", port.number()));
+    let kept = dir.write("paper.txt", &EvidenceLog::of(&place).checkpoint());
+    daemon.kill();
+    drop(daemon);
+    let daemon = start(&place, &port);
+    client.ask(&format!("burst 127.0.0.1:{port} 20 1"));
+    drop(daemon.stop());
+    let log = EvidenceLog::of(&place);
+    check_sound(&log, &[&kept]);
+    let (_, said) = log.verified(&[&kept]);
+    assert_eq!(said["elsewhere"], 1, "{said:#}");
+    assert_eq!(said["away"][0]["orderly"], false, "{said:#}");
+}
+
+#[test]
+fn whoever_changes_a_log_is_found_by_both_verifiers() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let place = dir.join("log");
+    let daemon = start(&place, &port);
+    let (_server, mut client) = puppets(&port);
+    client.ask(&format!("burst 127.0.0.1:{port} 300 1"));
+    drop(daemon.stop());
+    let log = EvidenceLog::of(&place);
+    let whole = check_sound(&log, &[]);
+    assert!(whole > 600, "{whole} events");
+    let change = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let copy = log.copied(&dir);
+        let mut bytes = fs::read(copy.file(name)).expect("there");
+        change(&mut bytes);
+        fs::write(copy.file(name), bytes).expect("root may");
+        check_found(&copy, &[])
+    };
+    assert_eq!(change("tile/entries/001", &|bytes| bytes[5000] ^= 1), "changed");
+    assert_eq!(change("tile/entries/001", &|bytes| bytes.truncate(5000)), "truncated");
+    assert_eq!(change("tile/0/000", &|bytes| bytes[77] ^= 1), "tile-changed");
+    let upper = fs::read_dir(log.file("tile/1/000.p")).expect("there").next().expect("one").expect("a name");
+    let upper = format!("tile/1/000.p/{}", upper.file_name().to_string_lossy());
+    assert_eq!(change(&upper, &|bytes| bytes[40] ^= 1), "tile-changed");
+    let copy = log.copied(&dir);
+    fs::remove_file(copy.file("tile/entries/000")).expect("there");
+    assert_eq!(check_found(&copy, &[]), "missing");
+}
+
+#[test]
+fn an_older_state_is_found_by_a_checkpoint_on_paper() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let place = dir.join("log");
+    drop(start(&place, &port).stop());
+    let older = EvidenceLog::of(&place).copied(&dir);
+    drop(start(&place, &port).stop());
+    let log = EvidenceLog::of(&place);
+    let paper = dir.write("paper.txt", &log.checkpoint());
+    check_sound(&log, &[&paper]);
+    check_sound(&older, &[]);
+    assert_eq!(check_found(&older, &[&paper]), "rolled-back");
+}
+
+#[test]
+fn what_was_erased_is_gone_and_the_rest_is_proven() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let place = dir.join("log");
+    let daemon = start(&place, &port);
+    let (_server, mut client) = puppets(&port);
+    client.ask(&format!("burst 127.0.0.1:{port} 300 1"));
+    drop(daemon.stop());
+    let (log, key) = (EvidenceLog::of(&place), place.with_extension("key"));
+    let before = dir.write("before.txt", &log.checkpoint());
+    let erase = |words: &[&str]| {
+        gdprport(
+            &[&["evidence", "erase", "--dir", path(&place), "--key", path(&key), "--why", "test"], words]
+                .concat(),
+        )
+    };
+    let erased = erase(&["--before", "1ms"]);
+    assert!(text(&erased.stdout).contains("entries were erased"), "{erased:?}");
+    assert!(!log.file("tile/entries/000").exists() && log.file("tile/0/000").exists());
+    check_sound(&log, &[&before]);
+    let (_, said) = log.verified(&[&before]);
+    assert_eq!(said["erased"][0]["why"], "test", "{said:#}");
+    let again = erase(&["--before", "1ms"]);
+    assert!(text(&again.stdout).starts_with("nothing was erased"), "{again:?}");
+    // A daemon goes on with it.
+    drop(start(&place, &port).stop());
+    check_sound(&log, &[&before]);
+}
+
+#[test]
+fn a_second_daemon_does_not_write_the_same_log() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let place = dir.join("log");
+    let daemon = start(&place, &port);
+    let output = gdprport(&[
+        "evidence",
+        "erase",
+        "--before",
+        "1h",
+        "--why",
+        "x",
+        "--dir",
+        path(&place),
+        "--key",
+        path(&place.with_extension("key")),
+    ]);
+    assert!(!output.status.success());
+    assert!(text(&output.stderr).contains(&format!("process {}", daemon.pid())), "{output:?}");
+    drop(daemon);
+}
+
+#[test]
+fn a_log_that_was_changed_is_set_aside_and_another_begins() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let place = dir.join("log");
+    drop(start(&place, &port).stop());
+    let checkpoint = fs::read_to_string(place.join("checkpoint")).expect("there");
+    fs::write(place.join("checkpoint"), checkpoint.replacen("reason stop", "reason start", 1))
+        .expect("root may");
+    let mut daemon = start(&place, &port);
+    wait::until("another log", || EvidenceLog::of(&place).checkpoint().contains("sequence "));
+    daemon.terminate();
+    let aside = fs::read_dir(dir.path()).expect("there").filter_map(Result::ok);
+    let aside = aside.filter(|entry| entry.file_name().to_string_lossy().starts_with("log.until-")).count();
+    assert_eq!(aside, 1, "{}", daemon.stderr());
+    check_sound(&EvidenceLog::of(&place), &[]);
+}
+
+#[test]
+fn a_verification_without_a_log_or_key_says_what_to_do() {
+    let dir = TempDir::new();
+    for (words, said) in [
+        (vec!["evidence", "verify", path(dir.path()), "--key", "x"], "neither a file nor a public key"),
+        (vec!["evidence", "key", "--file", "/nowhere"], "the daemon makes it"),
+        (vec!["evidence", "checkpoint", "--dir", path(dir.path())], "there is no evidence log in"),
+    ] {
+        let output = gdprport(&words);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    }
+}
