@@ -14,7 +14,7 @@ Examples:
 
 It needs the files and the public key only, and runs on any machine. A log that was
 made anew with the right key is found only by a checkpoint that was kept elsewhere:
-print one now and then, or take them from the events that receivers have.
+print one now and then and keep it where nobody with root on the host can reach it.
 
 Exit status: 0 nothing was found, 1 findings, or nothing could be verified.";
 
