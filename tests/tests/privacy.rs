@@ -102,7 +102,10 @@ fn privacy(words: &[&str]) -> Value {
 }
 
 fn resolve(words: &[&str]) -> Value {
-    privacy(&[&["resolve", "--config", "/nonexistent"], words].concat())
+    let dir = TempDir::new();
+    let config = dir.write("gdprport.toml", "");
+    let config = config.to_str().expect("a path that is UTF-8");
+    privacy(&[&["resolve", "--config", config], words].concat())
 }
 
 fn hides(privacy_key: &str) -> String {

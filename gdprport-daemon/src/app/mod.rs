@@ -11,6 +11,7 @@ mod coverage;
 mod doctor;
 mod drain;
 mod evidence;
+mod first_look;
 mod follower;
 mod incident;
 mod inputs;
@@ -43,12 +44,15 @@ pub(crate) use config::{Config, ConfigError, Subject};
 pub(crate) use countries::countries;
 pub(crate) use doctor::examine;
 pub(crate) use evidence::{Evidence, judge_alone};
+pub(crate) use first_look::{FirstLook, FirstLookTo};
 pub(crate) use incident::{Asked, PastOf, incident};
 pub(crate) use options::{RunError, RunOptions};
 pub(crate) use policy::{PolicyError, PolicyFiles, Trust, Written};
 pub(crate) use privacy::{read_key, rotate};
 pub(crate) use records::{Recorded, records};
 pub(crate) use run::run;
+#[cfg(test)]
+pub(crate) use scan::ScanError;
 pub(crate) use scan::{Look, Progress, Watch, host_name, look, look_at_all, watch};
 pub(crate) use unpin::{DEFAULT_PINS, Ending, Unpinned, unpin};
 

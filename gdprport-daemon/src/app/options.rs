@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::config::Config;
+use super::first_look::FirstLookTo;
 use super::policy::{PolicyError, PolicyFiles, Trust};
 use super::privacy::PrivacyError;
 use crate::control::server::BindError;
@@ -36,6 +37,8 @@ pub(crate) struct RunOptions {
     pub evidence: Option<EvidenceSettings>,
     /// A directory on a bpffs in which the kernel side outlives the daemon.
     pub pins: Option<PathBuf>,
+    /// Who gets what is found on the host if there is no policy; nobody looks for it otherwise.
+    pub first_look: Option<FirstLookTo>,
 }
 
 /// Why the daemon did not run.

@@ -109,6 +109,7 @@ impl PolicyState {
         monitor: &mut Monitor<Probes>,
         now: Timestamp,
     ) -> Result<(), PolicyError> {
+        let outcome = outcome.map_err(PolicyError::without_warnings);
         let error = outcome.as_ref().err();
         self.last_reload = Some(Reload {
             at: now,

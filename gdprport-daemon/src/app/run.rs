@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::control_thread::ControlThread;
 use super::coverage::{Coverage, Snapshot};
 use super::doctor;
+use super::first_look;
 use super::inputs::{Input, Inputs, every};
 use super::keeper::Keeper;
 use super::monitor::{self, Evidence, Monitor};
@@ -85,6 +86,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         let table = Table::new(options.config.flow_limits(memory));
         let (dns_to, dns) = mpsc::channel(1);
         let names = host_names(&loaded.policy);
+        let first_look = options.first_look.take().filter(|_| loaded.files.is_empty());
         let dns_resolver = DnsResolver::start(names, options.config.intervals.names, dns_to);
         let policy = PolicyState::new(loaded.files, loaded.exposed, dns_resolver, session.started);
         let (loads_to, loads) = mpsc::channel(1);
@@ -127,6 +129,10 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
             containers: options.config.containers,
             watchdog: notify::watchdog_period().is_some(),
         };
+        if let Some(to) = first_look {
+            let ports = daemon.monitor.active_policy.policy().watched().count();
+            first_look::begin(daemon.containers.clone(), ports, to);
+        }
         let stop = Box::pin(daemon.serve()).await;
         notify::stopping();
         let Daemon { session, monitor, reader, coverage, keeper, overloads, .. } = daemon;

@@ -6,7 +6,7 @@ use gdprport_core::delivery::Delivery;
 
 use crate::host::configuration::{self, ConfigError};
 
-/// Reads the file; one that does not exist has no sinks.
+/// Reads the file; where there is none in the usual place there are no sinks.
 ///
 /// # Errors
 /// If it cannot be read or understood, or if others can change it and `any_owner` is not set.

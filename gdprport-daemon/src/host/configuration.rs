@@ -18,7 +18,7 @@ const BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     /// It cannot be read.
-    #[error("cannot read the configuration {}: {source}", path.display())]
+    #[error("cannot read the configuration {}: {source}{}", path.display(), remedy(source.kind()))]
     Read {
         path: PathBuf,
         /// The error of the system call.
@@ -40,6 +40,15 @@ pub(crate) enum ConfigError {
     /// It has mistakes.
     #[error("{0}")]
     Invalid(Problems),
+}
+
+/// What to do about a file that cannot be read, as the end of a sentence.
+const fn remedy(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::NotFound => "; name one that is there, or leave --config out: no key is needed",
+        io::ErrorKind::PermissionDenied => "; run this with sudo",
+        _ => "",
+    }
 }
 
 impl ConfigError {
@@ -69,7 +78,7 @@ fn in_one_line(problems: &Problems) -> String {
     }
 }
 
-/// Reads the file; `None`: there is none.
+/// Reads the file; `None`: there is none in the usual place, and none is needed there. One that somebody named has to be there.
 ///
 /// # Errors
 /// If it cannot be read, or if others than root can change it and `any_owner` is not set.
@@ -79,7 +88,7 @@ pub(crate) fn read(path: &Path, any_owner: bool) -> Result<Option<Source>, Confi
     let read = move || Ok((configured::read(&place, BYTES_MAX + 1)?, exposure(&place)?));
     let done = configured::within(configured::START_WITHIN, read);
     let (bytes, exposed) = match done.unwrap_or_else(|late| Err(io::Error::from(late))) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path == Path::new(PLACE) => return Ok(None),
         read => read.map_err(failed)?,
     };
     match exposed {

@@ -7,11 +7,13 @@ mod deliver;
 mod evidence;
 mod explain;
 mod flows;
+mod help;
 mod incident;
 mod init;
 mod language;
 mod learn;
 mod period;
+mod privacy;
 mod report;
 mod since;
 
@@ -29,10 +31,12 @@ pub(super) use deliver::{DeliverArgs, SinkArgs, SinkCommand};
 pub(super) use evidence::{EraseArgs, EvidenceCommand, VerifyArgs};
 pub(super) use explain::{ExplainArgs, MadeUp};
 pub(super) use flows::FlowsArgs;
+pub(super) use help::HelpArgs;
 pub(super) use incident::IncidentArgs;
 pub(super) use init::InitArgs;
 pub(super) use learn::{DiffArgs, LearnArgs, ReplayArgs};
 use period::watch_period;
+pub(super) use privacy::{PrivacyCommand, ResolveArgs, RotateArgs};
 pub(super) use report::{Form, ReportArgs, ReportCommand};
 pub(super) use since::Since;
 
@@ -43,17 +47,20 @@ pub(super) use since::Since;
     version,
     arg_required_else_help = true,
     disable_help_subcommand = true,
+    // Everywhere, so that what is read in a ticket or a mail looks as on a terminal.
+    max_term_width = 80,
     after_help = "\
 Examples:
-  sudo gdprport scan                   what listens and talks here, without a daemon
-  sudo gdprport audit                  what is wrong, with evidence and what settles it
-  sudo gdprport report --out record    the record of processing, declared and observed
+  sudo gdprport scan                   what listens and talks; needs no daemon
+  sudo gdprport audit                  what is wrong, with evidence
+  sudo gdprport report --out record    the record of processing (Art. 30)
   sudo gdprport init                   write a starter policy of what is here
   sudo gdprport daemon run             watch this host
   gdprport daemon status               is it healthy, what did it see and lose
   gdprport flows --violations          who talks now and should not
   gdprport events | jq .kind           every event as it happens, as JSON
   gdprport sink status                 does every receiver have its events
+  gdprport help topics                 what the words mean; first steps
 
 Exit status:
   0  fine
@@ -99,7 +106,13 @@ pub(super) enum Color {
 #[derive(Debug, Subcommand)]
 pub(super) enum TopCommand {
     /// Run the daemon, or ask it how it is doing.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  sudo gdprport daemon run
+  gdprport daemon status"
+    )]
     Daemon(DaemonCommand),
     /// List the open flows: who talks, with whom, and whether the policy allows it.
     #[command(
@@ -145,19 +158,35 @@ compared; there need be none."
     #[command(override_usage = "gdprport deliver [OPTIONS]", after_help = deliver::EXAMPLES)]
     Deliver(DeliverArgs),
     /// Ask the deliverer how its sinks are, or test a receiver.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = deliver::SINK_EXAMPLES)]
     Sink(SinkCommand),
     /// Verify the evidence log of a host, print its checkpoint or key, or erase entries; needs no daemon.
     #[command(subcommand)]
     Evidence(EvidenceCommand),
     /// Show what this kernel and these privileges allow, and how to fix what is missing.
+    #[command(after_help = "\
+Examples:
+  sudo gdprport doctor
+  sudo gdprport doctor --json | jq '.checks[] | select(.result != \"ok\")'
+
+Exit status: 0 everything that is needed works, 1 something does not.")]
     Doctor,
     /// Work with policy files; needs no daemon.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  gdprport policy check
+  gdprport policy explain --port customers-db --from 10.0.2.7
+  gdprport help policy                      what a policy looks like"
+    )]
     Policy(PolicyCommand),
     /// Make the key of pseudonyms, or find the pseudonym of a user or an address. For root; needs no daemon.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = privacy::EXAMPLES)]
     Privacy(PrivacyCommand),
+    /// Explain a topic, such as verdicts or exit-codes, or a command.
+    #[command(override_usage = "gdprport help [TOPIC|COMMAND]...", after_help = help::EXAMPLES)]
+    Help(HelpArgs),
 }
 
 /// `gdprport daemon …`
@@ -183,14 +212,27 @@ SIGUSR1 only reopens the file."
         long_flag = "unpin",
         override_usage = "gdprport daemon unpin [OPTIONS]",
         after_help = "\
+Examples:
+  sudo gdprport daemon unpin
+  sudo gdprport daemon unpin --pin /sys/fs/bpf/gdprport
+
 A daemon with --pin leaves its hooks attached when it ends by SIGTERM or is
 killed, so that the next one misses nothing. Until then nobody reads what they
 write. This removes them; it is no error if there are none."
     )]
     Unpin(UnpinArgs),
     /// Show health, hooks in use, policy, ports, coverage and sinks.
+    #[command(after_help = "\
+Examples:
+  gdprport daemon status
+  gdprport daemon status --json | jq .health")]
     Status,
     /// Reload the policy: it is applied as a whole, or every problem is shown and nothing changes. For root.
+    #[command(after_help = "\
+Examples:
+  gdprport policy check && sudo gdprport daemon reload
+
+Exit status: 0 applied, 2 refused: the policy before it stays in force.")]
     Reload,
 }
 
@@ -322,11 +364,12 @@ Exit status: 0 valid, 2 problems.")]
     /// Show why a flow is declared, a violation or undecided: rule by rule, key by key.
     #[command(after_help = "\
 Examples:
-  gdprport policy explain --flow 1:aBcD…=              an open flow, by the id or cookie of its events
-  gdprport policy explain --row 4711                  a row of the ledger, by the policy files of today
-  gdprport policy explain --port customers-db --from 10.0.2.7 --unit postgresql@15-main.service --tls 1.3
-                                                      one that could be; needs no daemon
+  gdprport policy explain --flow 1:aBcD…=     an open flow, by its id in events
+  gdprport policy explain --row 4711          a row of the ledger, judged today
+  gdprport policy explain --port customers-db --from 10.0.2.7 \\
+    --unit postgresql@15-main.service --tls 1.3
 
+The last one is a flow that could be, and needs no daemon.
 What is not given is not known, and keys that ask for it are undecided.")]
     Explain(Box<ExplainArgs>),
     /// Propose a policy, or what one lacks, from what the ledger has seen: one rule for each process and its peers.
@@ -339,59 +382,10 @@ What is not given is not known, and keys that ask for it are undecided.")]
     #[command(override_usage = "gdprport policy diff [OPTIONS] A B", after_help = learn::DIFF)]
     Diff(DiffArgs),
     /// Print the JSON Schema of the policy file, for editors.
-    Schema,
-}
-
-/// `gdprport privacy …`
-#[derive(Debug, Subcommand)]
-pub(super) enum PrivacyCommand {
-    /// Write a new key, the first one too. The one before is kept beside it; the daemon takes the new one when it is restarted.
-    #[command(override_usage = "gdprport privacy rotate [OPTIONS]")]
-    Rotate(RotateArgs),
-    /// Print the pseudonyms of users and addresses, to find them in events. No command finds the user of a pseudonym.
-    #[command(
-        override_usage = "gdprport privacy resolve [OPTIONS]",
-        after_help = "\
+    #[command(after_help = "\
 Examples:
-  sudo gdprport privacy resolve --user alice --uid 1000
-  sudo gdprport privacy resolve --address 10.0.0.9 --key /etc/gdprport/keys/pseudonyms.until-2026-11-29T091500.000000Z"
-    )]
-    Resolve(ResolveArgs),
-}
-
-/// `gdprport privacy rotate …`
-#[derive(Debug, Clone, Args)]
-pub(super) struct RotateArgs {
-    /// The configuration whose [privacy] names the key.
-    #[arg(long, value_name = "FILE", default_value = Config::PLACE)]
-    pub(super) config: PathBuf,
-    /// The key's file, instead of the one that the configuration names.
-    #[arg(long, value_name = "FILE")]
-    pub(super) key: Option<PathBuf>,
-    /// How many old keys are kept, the newest. Pseudonyms of those that are removed can never be found again.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(super) keep: usize,
-}
-
-/// `gdprport privacy resolve …`
-#[derive(Debug, Clone, Args)]
-#[command(group(clap::ArgGroup::new("what").args(["user", "uid", "address"]).required(true).multiple(true)))]
-pub(super) struct ResolveArgs {
-    /// A name of a user or group; may be given several times.
-    #[arg(long, value_name = "NAME")]
-    pub(super) user: Vec<String>,
-    /// An id of a user or group; may be given several times.
-    #[arg(long, value_name = "ID")]
-    pub(super) uid: Vec<u32>,
-    /// An address of a peer; may be given several times.
-    #[arg(long, value_name = "IP")]
-    pub(super) address: Vec<std::net::IpAddr>,
-    /// The configuration whose [privacy] names the key and says how much of an address is kept.
-    #[arg(long, value_name = "FILE", default_value = Config::PLACE)]
-    pub(super) config: PathBuf,
-    /// The key's file, instead of the one that the configuration names: an old one, for events from before it was replaced.
-    #[arg(long, value_name = "FILE")]
-    pub(super) key: Option<PathBuf>,
+  gdprport policy schema > policy.schema.json")]
+    Schema,
 }
 
 #[cfg(test)]

@@ -23,8 +23,16 @@ pub(super) fn show(report: &DoctorReport, screen: &Screen) -> String {
         };
         text.push_str(&item(tone, mark, &check.id, &check.found, screen));
         if let Some(remedy) = &check.remedy {
-            for line in wrap(remedy, usize::from(screen.width).saturating_sub(NAME + 6)) {
-                text.push_str(&format!("{:1$}{2}\n", "", NAME + 4, Tone::Strong.paint(&format!("→ {line}"))));
+            for (i, line) in
+                wrap(remedy, usize::from(screen.width).saturating_sub(NAME + 6)).iter().enumerate()
+            {
+                let mark = if i == 0 { "→" } else { " " };
+                text.push_str(&format!(
+                    "{:1$}{2}\n",
+                    "",
+                    NAME + 4,
+                    Tone::Strong.paint(&format!("{mark} {line}"))
+                ));
             }
         }
     }

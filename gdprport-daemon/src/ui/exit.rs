@@ -4,6 +4,7 @@ use std::io;
 
 use super::commands::LedgerError;
 use super::format::clean_lines;
+use super::help::UnknownTopic;
 use crate::app::{ConfigError, PolicyError, RunError};
 use crate::control::client::ClientError;
 use crate::deliver::DeliverError;
@@ -40,7 +41,9 @@ impl Exit {
             {
                 Self::Invalid
             }
-            None if error.is::<ConfigError>() || error.is::<PolicyError>() => Self::Invalid,
+            None if error.is::<ConfigError>() || error.is::<PolicyError>() || error.is::<UnknownTopic>() => {
+                Self::Invalid
+            }
             None if error.downcast_ref::<RunError>().is_some_and(|e| matches!(e, RunError::Policy(_))) => {
                 Self::Invalid
             }

@@ -14,6 +14,7 @@ mod exit;
 mod explain;
 mod flows;
 mod format;
+mod help;
 mod ledger;
 mod lines;
 mod map;
@@ -33,10 +34,17 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Command, CommandFactory as _, Parser};
 
 use self::cli::Cli;
 use self::exit::{Exit, message};
+pub use self::help::{TOPICS, Topic};
+
+/// The definition of the command line: what the manual and the completions of shells are made from.
+#[must_use]
+pub fn command() -> Command {
+    Cli::command()
+}
 
 /// Runs the command line and returns its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

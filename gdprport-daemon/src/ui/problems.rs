@@ -19,6 +19,12 @@ pub(super) fn show_plain(severity: Severity, message: &str) -> String {
     format!("{tone}{word}:{tone:#} {}\n", clean(message))
 }
 
+/// Warnings, then errors: what makes a policy invalid is what a terminal still shows when the list is at its end.
+pub(super) fn errors_last(list: &[Problem]) -> impl Iterator<Item = &Problem> {
+    let of = |severity| list.iter().filter(move |problem| problem.severity == severity);
+    of(Severity::Warning).chain(of(Severity::Error))
+}
+
 /// One problem, several lines, ended by a line feed.
 pub(super) fn show(problem: &Problem) -> String {
     let tone = tone(problem.severity);

@@ -1,6 +1,7 @@
 //! Where a command writes: standard output, in colour or not, as wide as its terminal.
 
 use std::io::{self, IsTerminal, StdoutLock, Write};
+use std::os::fd::AsFd;
 
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
@@ -12,6 +13,9 @@ use gdprport_core::encode;
 
 /// Columns where no terminal reports how many there are.
 const WIDTH_OF_A_PIPE: u16 = 120;
+
+/// Columns of a terminal that does not say how many it has.
+const WIDTH_OF_A_TERMINAL: u16 = 80;
 
 /// What tables have to fit, and the time they count from.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +66,12 @@ impl Output {
         self.stream.write_all(b"\n")?;
         self.stream.flush()
     }
+}
+
+/// Columns of the terminal that a stream writes to; 80 where it does not say.
+pub(super) fn columns(stream: &impl AsFd) -> u16 {
+    let size = rustix::termios::tcgetwinsize(stream).ok();
+    size.map(|size| size.ws_col).filter(|columns| *columns > 0).unwrap_or(WIDTH_OF_A_TERMINAL)
 }
 
 /// Whether to write colours to a stream.

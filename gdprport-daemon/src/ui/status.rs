@@ -108,7 +108,8 @@ fn policy(policy: &PolicyStatus, screen: &Screen) -> String {
     match &policy.source {
         PolicySource::Files(files) => add("files", Tone::Plain, &files.join(", ")),
         PolicySource::Catalog => {
-            add("files", Tone::Warn, "none: the built-in catalog, observing; every flow is undeclared");
+            add("files", Tone::Warn, "no policy: built-in catalog, observing; every flow is undeclared");
+            add("next", Tone::Note, "`sudo gdprport init --output policy.toml`; `gdprport help first-steps`");
         }
     }
     add("declares", Tone::Plain, &declares(policy));

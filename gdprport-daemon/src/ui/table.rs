@@ -163,9 +163,21 @@ pub(super) fn tied_items(list: &str) -> String {
 
 /// Columns of the longest item that is tied, in one column.
 fn longest_tied(rows: &[Vec<Cell>], column: usize) -> u16 {
-    let items = rows.iter().filter_map(|row| row.get(column)).flat_map(|cell| cell.text.split(' '));
-    let tied = items.filter(|item| item.contains(TIE)).map(|item| item.chars().count()).max();
-    u16::try_from(tied.unwrap_or(0)).unwrap_or(u16::MAX)
+    longest(items(rows, column).filter(|item| item.contains(TIE)))
+}
+
+/// Columns of the longest word of one column.
+fn longest_word(rows: &[Vec<Cell>], column: usize) -> u16 {
+    longest(items(rows, column))
+}
+
+fn items(rows: &[Vec<Cell>], column: usize) -> impl Iterator<Item = &str> {
+    rows.iter().filter_map(move |row| row.get(column)).flat_map(|cell| cell.text.split(' '))
+}
+
+fn longest<'i>(items: impl Iterator<Item = &'i str>) -> u16 {
+    let columns = items.map(|item| item.chars().count()).max();
+    u16::try_from(columns.unwrap_or(0)).unwrap_or(u16::MAX)
 }
 
 /// The width of each column, `None` for those left out.
@@ -207,13 +219,17 @@ fn fit(columns: &[Column], rows: &[Vec<Cell>], natural: &[u16], width: u16) -> V
             widths[i] = None;
         }
     }
-    // What is left goes to the elastic columns, from left to right.
+    // What is left goes to the elastic columns, from left to right: first so that no word is broken, as a table that breaks names
+    // can be read by nobody; then as much as they can use.
     let mut left = room.saturating_sub(taken(&widths));
-    for (width, natural) in widths.iter_mut().zip(natural) {
-        if let Some(width) = width {
-            let more = natural.saturating_sub(*width).min(left);
-            *width += more;
-            left -= more;
+    let words: Vec<u16> = (0..widths.len()).map(|i| longest_word(rows, i)).collect();
+    for wanted in [&words[..], natural] {
+        for ((width, wanted), natural) in widths.iter_mut().zip(wanted).zip(natural) {
+            if let Some(width) = width {
+                let more = wanted.min(natural).saturating_sub(*width).min(left);
+                *width += more;
+                left -= more;
+            }
         }
     }
     widths
@@ -288,6 +304,14 @@ mod tests {
         let text = table(&[Column::elastic("WHY", 22)], &rows, 24);
         let lines: Vec<&str> = text.lines().skip(1).collect();
         assert_eq!(lines, ["plaintext 4 (100%),", "undeclared-direction 2,", "x 1"]);
+    }
+
+    #[test]
+    fn no_word_is_broken_while_another_column_has_room() {
+        let columns = [Column::elastic("A", 10), Column::elastic("B", 4)];
+        let rows = [vec![Cell::plain("several words that can be anywhere"), Cell::plain("elasticsearch")]];
+        let text = anstream::adapter::strip_str(&table(&columns, &rows, 30)).to_string();
+        assert!(text.contains("elasticsearch"), "{text}");
     }
 
     #[test]

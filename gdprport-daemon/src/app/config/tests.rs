@@ -10,10 +10,11 @@ fn parse(text: &str) -> Result<Config, Problems> {
 }
 
 #[test]
-fn an_empty_file_is_the_default_and_so_is_no_file() {
+fn an_empty_file_is_the_default_and_one_that_was_named_has_to_be_there() {
     assert_eq!(parse("").expect("valid"), Config::default());
-    let none = Config::load(Path::new("/nonexistent/x.toml"), Trust::RootOnly);
-    assert_eq!(none.expect("valid"), Config::default());
+    let error = Config::load(Path::new("/nonexistent/x.toml"), Trust::RootOnly).expect_err("there is none");
+    let text = error.to_string();
+    assert!(text.contains("/nonexistent/x.toml") && text.contains("leave --config out"), "{text}");
 }
 
 /// Settings begin right after the `#`, words with a blank.

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use gdprport_core::policy::{FILE_BYTES_MAX, FILES_MAX, Outline, Policy, Problems, Source, compile, outline};
+use gdprport_core::policy::{
+    FILE_BYTES_MAX, FILES_MAX, Outline, Policy, Problems, Severity, Source, compile, outline,
+};
 
 use crate::host::configured;
 use crate::host::trust::{Exposure, exposure, exposure_of_directory};
@@ -39,7 +41,7 @@ pub(crate) enum Trust {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PolicyError {
     /// A file cannot be read.
-    #[error("cannot read the policy {}: {source}", path.display())]
+    #[error("cannot read the policy {}: {source}{}", path.display(), remedy(source.kind()))]
     Read {
         /// The file or directory.
         path: PathBuf,
@@ -59,7 +61,25 @@ pub(crate) enum PolicyError {
     Problems(#[from] Problems),
 }
 
+/// What to do about a file that cannot be read, as the end of a sentence.
+const fn remedy(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::NotFound => "; name a file that is there, `gdprport init` writes a first one",
+        io::ErrorKind::PermissionDenied => "; run this with sudo",
+        io::ErrorKind::IsADirectory => "; name the files in it",
+        _ => "",
+    }
+}
+
 impl PolicyError {
+    /// The same with the errors alone, of which there is one at least: warnings are no reason.
+    pub(crate) fn without_warnings(mut self) -> Self {
+        if let Self::Problems(problems) = &mut self {
+            problems.list.retain(|problem| problem.severity == Severity::Error);
+        }
+        self
+    }
+
     /// How many problems it lists.
     #[must_use]
     pub(crate) const fn count(&self) -> u64 {

@@ -8,6 +8,6 @@ mod look;
 mod progress;
 mod watch;
 
-pub(crate) use look::{Look, host_name, look, look_at_all};
+pub(crate) use look::{Look, ScanError, host_name, look, look_at_all};
 pub(crate) use progress::Progress;
 pub(crate) use watch::{Watch, watch};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::ledger::LedgerStanding;
 use super::status::{HookState, Status};
 use gdprport_core::event::ByReason;
+use gdprport_core::figures::thousands;
 
 /// A loss within this many seconds counts as going on.
 const RECENT_S: i64 = 60;
@@ -61,8 +62,12 @@ impl Status {
     fn losses(&self) -> Vec<String> {
         let lost = |n: u64, what: &str, of: &ByReason| {
             (n > 0).then(|| {
-                let by = of.iter().map(|(reason, n)| format!("{reason} {n}")).collect::<Vec<_>>().join(", ");
-                format!("{n} {what} ({by})")
+                let by = of
+                    .iter()
+                    .map(|(reason, n)| format!("{reason} {}", thousands(*n)))
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                format!("{} {what} ({by})", thousands(n))
             })
         };
         let coverage = &self.coverage;
@@ -70,23 +75,32 @@ impl Status {
         [
             lost(sum(&coverage.kernel.dropped), "lost in the kernel", &coverage.kernel.dropped),
             lost(sum(&coverage.dropped), "lost in the daemon", &coverage.dropped),
-            (coverage.evicted > 0).then(|| format!("{} flows evicted from the full table", coverage.evicted)),
-            (coverage.evicted_listeners > 0)
-                .then(|| format!("{} listeners forgotten: there are too many", coverage.evicted_listeners)),
+            (coverage.evicted > 0)
+                .then(|| format!("{} flows evicted from the full table", thousands(coverage.evicted))),
+            (coverage.evicted_listeners > 0).then(|| {
+                format!("{} listeners forgotten: there are too many", thousands(coverage.evicted_listeners))
+            }),
             (coverage.kernel.owners_unkept > 0).then(|| {
-                format!("{} owners of sockets not kept in the kernel", coverage.kernel.owners_unkept)
+                format!(
+                    "{} owners of sockets not kept in the kernel",
+                    thousands(coverage.kernel.owners_unkept)
+                )
             }),
             (coverage.end_missed > 0).then(|| {
-                format!("the ends of {} flows were not seen, they are reported as lost", coverage.end_missed)
+                format!(
+                    "the ends of {} flows were not seen, they are reported as lost",
+                    thousands(coverage.end_missed)
+                )
             }),
-            (coverage.found_late > 0)
-                .then(|| format!("{} flows were found open whose opening was not seen", coverage.found_late)),
+            (coverage.found_late > 0).then(|| {
+                format!("{} flows were found open whose opening was not seen", thousands(coverage.found_late))
+            }),
             (self.ledger.lost > 0)
-                .then(|| format!("{} found no room on the way to the ledger", self.ledger.lost)),
+                .then(|| format!("{} found no room on the way to the ledger", thousands(self.ledger.lost))),
             (coverage.posture_given_up > 0).then(|| {
                 format!(
                     "the encryption of {} flows not followed: too many were undecided at once",
-                    coverage.posture_given_up
+                    thousands(coverage.posture_given_up)
                 )
             }),
         ]
@@ -118,7 +132,10 @@ impl Status {
         let unseen = &self.coverage.unseen;
         [
             (!unseen.is_empty()).then(|| {
-                let what = unseen.iter().map(|(reason, n)| format!("{reason} {n}")).collect::<Vec<_>>();
+                let what = unseen
+                    .iter()
+                    .map(|(reason, n)| format!("{reason} {}", thousands(*n)))
+                    .collect::<Vec<_>>();
                 format!("the host cannot be looked at completely ({})", what.join(", "))
             }),
             self.summed(),
@@ -127,14 +144,20 @@ impl Status {
             (self.translations.dropped > 0).then(|| {
                 format!(
                     "how {} flows are translated was not asked: too many at once",
-                    self.translations.dropped
+                    thousands(self.translations.dropped)
                 )
             }),
             (self.owners.names_awaited > 0).then(|| {
-                format!("the host does not return the names of {} users or groups", self.owners.names_awaited)
+                format!(
+                    "the host does not return the names of {} users or groups",
+                    thousands(self.owners.names_awaited)
+                )
             }),
             (self.containers.dropped > 0).then(|| {
-                format!("{} containers were not looked up: too many waited", self.containers.dropped)
+                format!(
+                    "{} containers were not looked up: too many waited",
+                    thousands(self.containers.dropped)
+                )
             }),
             (self.containers.stuck > 0).then(|| {
                 format!(
@@ -162,7 +185,8 @@ impl Status {
         let sums = counts.began().saturating_add(counts.ends_of_described);
         (sums > 0).then(|| {
             format!(
-                "{sums} connections were counted and not described: a burst had no room in the ring buffer"
+                "{} connections were counted and not described: a burst had no room in the ring buffer",
+                thousands(sums)
             )
         })
     }

@@ -12,14 +12,14 @@ use super::since::Since;
 /// How an audit is used.
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  sudo gdprport audit                         policy, ledger and host of this machine
+  sudo gdprport audit                      policy, ledger and host, as they are
   sudo gdprport audit --since 14d --fail-on medium
-  sudo gdprport audit --record --fail-on never    every day, by a timer
+  sudo gdprport audit --record --fail-on never  every day, by a timer
   gdprport audit --no-scan --policy policy.toml --sarif > audit.sarif
 
-What listens now is looked at, as `gdprport scan` does; what happened is read from
-the ledger that the daemon keeps. What cannot be judged is listed as such: nothing
-is claimed of it. Every finding is explained in docs/audit.md.
+What listens now is looked at, as `gdprport scan` does; what happened is read
+from the ledger that the daemon keeps. What cannot be judged is listed as such:
+nothing is claimed of it. Every finding is explained in docs/audit.md.
 
 Exit status: 0 nothing found that is as severe as --fail-on, 1 something was,
 2 wrong usage or an invalid policy, 3 no daemon to record it.";

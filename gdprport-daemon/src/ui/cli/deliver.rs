@@ -10,11 +10,23 @@ use crate::deliver::CONFIG;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   gdprport deliver                       as the service does
-  gdprport deliver --config my.toml --state /tmp/state --socket /tmp/deliver.sock
+  gdprport deliver --config my.toml --state state --socket deliver.sock
 
 It reads the spool that the daemon writes and needs no privileges but to read
 it. SIGHUP reads the configuration again: sinks that are the same go on, and
 each of the others continues where it was. docs/delivery.md has the keys.";
+
+/// What `gdprport sink --help` says besides.
+pub(super) const SINK_EXAMPLES: &str = "\
+Examples:
+  gdprport sink status
+  sudo gdprport sink test siem";
+
+/// What `gdprport sink status --help` says besides.
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  gdprport sink status
+  gdprport sink status --json | jq '.sinks[] | {name, state}'";
 
 /// What `gdprport sink test --help` says besides.
 const TEST_EXAMPLES: &str = "\
@@ -46,6 +58,7 @@ pub(in crate::ui) struct DeliverArgs {
 #[derive(Debug, Subcommand)]
 pub(in crate::ui) enum SinkCommand {
     /// Show every sink: how far it is, what was delivered, refused and lost, and what is wrong.
+    #[command(override_usage = "gdprport sink status [OPTIONS]", after_help = STATUS_EXAMPLES)]
     Status(SinkArgs),
     /// Send a marked event to a receiver and show what it answers. For root.
     #[command(override_usage = "gdprport sink test [OPTIONS] <NAME>", after_help = TEST_EXAMPLES)]

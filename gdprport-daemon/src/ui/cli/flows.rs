@@ -13,7 +13,7 @@ Examples:
   gdprport flows --port customers-db  one port, by name or by number
   gdprport flows --violations         only what no rule allows
   gdprport flows --follow | jq .kind  what opens, fails and closes from now on
-  gdprport flows --since 7d           what there was, by the ledger; needs no daemon
+  gdprport flows --since 7d           what there was; by the ledger, no daemon
 
 PROCESS is `name pid`, with how it is known where that is not `exact`. With
 --since, flows of a day that have everything in common are one row; its number

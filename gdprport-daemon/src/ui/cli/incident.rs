@@ -13,13 +13,16 @@ use super::since::Since;
 /// What `gdprport report incident --help` says besides.
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  sudo gdprport report incident --port customers-db --from 2026-11-28T08:00:00Z --to 2026-11-28T10:00:00Z
-  sudo gdprport report incident --port 5432 --from 2d --to 1d --out breach --lang de
-  sudo gdprport report incident --port 5432 --from 2d --aware 2026-11-29T09:30:00Z --out breach
+  sudo gdprport report incident --port 5432 --from 2d --out breach
+  sudo gdprport report incident --port customers-db \\
+    --from 2026-11-28T08:00:00Z --to 2026-11-28T10:00:00Z
+  sudo gdprport report incident --port 5432 --from 2d --to 1d --lang de \\
+    --aware 2026-11-29T09:30:00Z --out breach
 
-Without --out the draft is printed as Markdown; --out writes index.html, incident.md
-and incident.json. It says what was reachable by whom, what happened, how it was
-protected at that time, and what was not watched. The rest is marked to be filled in.
+Without --out the draft is printed as Markdown; --out writes index.html,
+incident.md and incident.json. It says what was reachable by whom, what
+happened, how it was protected at that time, and what was not watched. The rest
+is marked to be filled in.
 
 Exit status: 0 written, 1 failed, 2 wrong usage, an invalid policy or ledger.";
 

@@ -13,19 +13,20 @@ use super::since::Since;
 /// What `gdprport init --help` says besides.
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  sudo gdprport init                              a starter policy of what is here now
-  sudo gdprport init --output policy.toml         into a new file
-  sudo gdprport init --watch 60s                  and of what comes in a minute
-  sudo gdprport init --from-ledger --since 30d    of what the daemon saw in 30 days
-  sudo gdprport init --controller 'Example GmbH' --service 8090=yes --service redis=no
+  sudo gdprport init                             a policy of what is here now
+  sudo gdprport init --output policy.toml        into a new file
+  sudo gdprport init --watch 60s                 and of what comes in a minute
+  sudo gdprport init --from-ledger --since 30d   of what the daemon saw
+  sudo gdprport init --service 8090=yes --service redis=no
+  sudo gdprport init --controller 'Example GmbH' --contact privacy@example.org
 
 The policy allows what was seen and nothing else. What only its author can know
 (purposes, retention, the controller) is left blank, marked, and never guessed;
 `gdprport policy check` accepts the file and names what is missing. What could
 not be proven is a comment.
 
-On a terminal it asks who the controller is and which services carry personal
-data; each question has an option, and --no-input asks none.
+On a terminal it asks for the file, the controller, and which services carry
+personal data; each question has an option, and --no-input asks none.
 
 Exit status: 0 written, 1 failed.";
 

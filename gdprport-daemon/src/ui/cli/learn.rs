@@ -26,25 +26,26 @@ Examples:
   gdprport policy replay proposal.toml            before it is put in force
   gdprport policy replay policy.toml policy.d/*.toml --since 7d --all
 
-Nothing is put in force. The ledger keeps less than a rule may ask for (cgroups,
-labels, ids of containers, numbers of groups, addresses of host names): what that
-would decide cannot be judged, and is never counted as declared.
+Nothing is put in force. The ledger keeps less than a rule may ask for
+(cgroups, labels, ids of containers, numbers of groups, addresses of host
+names): what that would decide cannot be judged, and is never counted as
+declared.
 
-Exit status: 0 nothing that was declared would be a violation, 1 something would,
-or it failed, 2 an invalid policy or no ledger.";
+Exit status: 0 nothing that was declared would be a violation, 1 something
+would, or it failed, 2 an invalid policy or no ledger.";
 
 /// What `gdprport policy diff --help` says besides.
 pub(super) const DIFF: &str = "\
 Examples:
-  gdprport policy diff /etc/gdprport policy.new.toml    the host's own and another one
-  gdprport policy diff sha256:1dc4f0a9 sha256:9b01c2d3  two that the ledger remembers
+  gdprport policy diff /etc/gdprport policy.new.toml     this host's, another
+  gdprport policy diff sha256:1dc4f0a9 sha256:9b01c2d3   two that applied
 
 A and B are files, directories with policy.toml and policy.d, or digests of
 policies that applied once, with at least eight digits. Comments, order within a
 table and names of [peers] are no difference.
 
-Exit status: 0 both mean the same, 1 they differ or it failed, 2 an invalid policy
-or no ledger.";
+Exit status: 0 both mean the same, 1 they differ or it failed, 2 an invalid
+policy or no ledger.";
 
 /// `gdprport policy learn …`
 #[derive(Debug, Clone, Args)]

@@ -20,18 +20,19 @@ Examples:
   sudo gdprport report --map                     who talks with whom, drawn here
   sudo gdprport report --out pack --pack         an evidence pack for an auditor
   gdprport report --check pack                   whether one is unchanged
-  sudo gdprport report --out pci --framework pci what there is for controls
-  gdprport report incident --help                a draft notification of a breach
+  sudo gdprport report --out pci --framework pci  what there is for controls
+  gdprport report incident --help                a draft after a breach
 
-Writes index.html (one file, no script, nothing is loaded), record.md, record.csv
-(a line for each activity) and record.json; where anything was seen, the map of
-data flows and the charts alone too: map.svg, map.dot (Graphviz), map.mmd
-(Mermaid), chart-*.svg. What the policy declares and what the ledger has observed
-stand side by side, and are never mixed. A directory that has something else in it
-is left alone unless --force is given; an evidence pack replaces nothing.
+Writes index.html (one file, no script, nothing is loaded), record.md,
+record.csv (a line for each activity) and record.json; where anything was seen,
+the map of data flows and the charts alone too: map.svg, map.dot (Graphviz),
+map.mmd (Mermaid), chart-*.svg. What the policy declares and what the ledger has
+observed stand side by side, and are never mixed. A directory that has something
+else in it is left alone unless --force is given; an evidence pack replaces
+nothing.
 
-Frameworks: gdpr, pci (PCI DSS 4.0.1), nis2, dora, iso27001, soc2. What is written
-is evidence for a control; whether it suffices, an auditor judges.
+Frameworks: gdpr, pci (PCI DSS 4.0.1), nis2, dora, iso27001, soc2. What is
+written is evidence for a control; whether it suffices, an auditor judges.
 
 Exit status: 0 written, or unchanged; 1 failed, or changed; 2 wrong usage, an
 invalid policy or ledger.";

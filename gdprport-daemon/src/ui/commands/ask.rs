@@ -1,18 +1,48 @@
 //! The questions of `init`, on a terminal: each can be left open with the return key.
 
 use std::io::{self, BufRead as _, Write as _};
+use std::path::PathBuf;
 
 use anyhow::anyhow;
 use gdprport_core::learn::{Answers, ControllerAnswer, Seen, Which, candidates};
 
 use super::super::format::counted;
+use super::super::screen::columns;
+use super::super::table::wrap;
 
 /// How many services that the catalog does not know are asked about; the others stand in the file as comments.
 const UNKNOWN_MAX: usize = 10;
 
+/// The file that is proposed.
+const FILE: &str = "policy.toml";
+
 /// What is asked besides the services.
 pub(super) struct Questions {
     pub(super) controller: bool,
+}
+
+/// Which file a person gives who has named none; `None`: it is printed, as it is if the input ends.
+///
+/// # Errors
+/// If the terminal cannot be read.
+pub(super) fn file() -> anyhow::Result<Option<PathBuf>> {
+    loop {
+        let Some(name) = line(&format!("Into which file (return: {FILE}, -: print it)? "))? else {
+            return Ok(None);
+        };
+        let path = PathBuf::from(if name.is_empty() { FILE } else { &name });
+        if name == "-" {
+            return Ok(None);
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            eprintln!("there is no directory {}; name another file", folder.display());
+        } else if path.symlink_metadata().is_ok() {
+            eprintln!("{} exists already; name another file (--force would replace it)", path.display());
+        } else {
+            return Ok(Some(path));
+        }
+    }
 }
 
 /// Asks what is not answered yet. The end of the input leaves all that follows open.
@@ -21,7 +51,7 @@ pub(super) struct Questions {
 /// If the terminal cannot be read.
 pub(super) fn ask(seen: &Seen, answers: &mut Answers, questions: &Questions) -> anyhow::Result<()> {
     eprintln!(
-        "{} seen. The return key leaves a question open.",
+        "{} seen. The return key takes the answer in capitals, and leaves the controller blank.",
         counted(seen.services.len() as u64, "service")
     );
     if questions.controller {
@@ -39,6 +69,7 @@ pub(super) fn ask(seen: &Seen, answers: &mut Answers, questions: &Questions) -> 
             }
         }
     }
+    let width = usize::from(columns(&io::stderr()));
     let mut unknown = 0;
     for candidate in candidates(seen) {
         let answered = |which: &Which| match which {
@@ -55,7 +86,9 @@ pub(super) fn ask(seen: &Seen, answers: &mut Answers, questions: &Questions) -> 
             }
         }
         let choice = if candidate.usual { "[Y/n]" } else { "[y/N]" };
-        let question = format!("Does it carry personal data: {}? {choice} ", candidate.what);
+        eprintln!();
+        wrap(&candidate.what, width).iter().for_each(|line| eprintln!("{line}"));
+        let question = format!("  Does it carry personal data? {choice} ");
         loop {
             let Some(answer) = line(&question)? else { return Ok(()) };
             let carries = match answer.to_lowercase().as_str() {

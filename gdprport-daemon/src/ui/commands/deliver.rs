@@ -171,7 +171,7 @@ fn test(name: &str, socket: Option<PathBuf>, args: &SinkArgs) -> anyhow::Result<
         let names: Vec<&str> = delivery.sinks.iter().map(|sink| &*sink.name).collect();
         return Err(match names.as_slice() {
             [] => anyhow!(
-                "{config} has no [[sink]] that can be used; docs/delivery.md shows how one is written"
+                "{config} has no [[sink]] that can be used; `gdprport help sinks` shows how one is written"
             ),
             names => anyhow!("{config} has no sink `{name}`; it has: {}", names.join(", ")),
         });

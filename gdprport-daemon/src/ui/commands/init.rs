@@ -1,6 +1,7 @@
 //! `init`: from a look at the host or the ledger, and a few questions, to a starter policy.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
@@ -12,7 +13,7 @@ use super::super::exit::Exit;
 use super::super::format::{clean, counted};
 use super::super::screen::{Output, choice};
 use super::super::tone::Tone;
-use super::ask::{Questions, ask};
+use super::ask::{Questions, ask, file};
 use super::files::{ETC, open_ledger, policy_files};
 use super::new_file::{self, write_new};
 use super::scan;
@@ -38,8 +39,15 @@ struct InitReport<'r> {
     unseen: &'r [String],
 }
 
-pub(super) fn run(args: &InitArgs, json: bool, color: Color, out: &mut Output) -> anyhow::Result<Exit> {
-    let output = new_file::asked(args.output.as_deref(), args.force)?;
+/// `socket` is where a daemon would answer.
+pub(super) fn run(
+    args: &InitArgs,
+    socket: &Path,
+    json: bool,
+    color: Color,
+    out: &mut Output,
+) -> anyhow::Result<Exit> {
+    let named = new_file::asked(args.output.as_deref(), args.force)?;
     let controller = match &args.controller {
         Some(name) => Some(ControllerAnswer::new(name, args.contact.as_deref(), args.dpo.as_deref())?),
         None => None,
@@ -57,9 +65,15 @@ pub(super) fn run(args: &InitArgs, json: bool, color: Color, out: &mut Output) -
             say(color, Tone::Warn, &format!("warning: nothing was seen of {which}, which --service names"));
         }
     }
+    let mut chosen = None;
     if !args.no_input && !json && io::stdin().is_terminal() && io::stderr().is_terminal() {
+        // Answers that scroll away with what they were given for would have to be given again.
+        if args.output.is_none() && out.terminal {
+            chosen = file()?;
+        }
         ask(&seen, &mut answers, &Questions { controller: args.controller.is_none() })?;
     }
+    let output = named.or(chosen.as_deref());
     let host = app::host_name();
     let file = output.map(|path| path.display().to_string());
     let context = Context { host: &host, at: now, version: env!("CARGO_PKG_VERSION"), file: file.as_deref() };
@@ -89,7 +103,7 @@ pub(super) fn run(args: &InitArgs, json: bool, color: Color, out: &mut Output) -
         };
         out.value(&report)?;
     } else {
-        next(color, output, &seen, &starter);
+        next(color, output, socket, &seen, &starter);
     }
     Ok(Exit::Fine)
 }
@@ -119,7 +133,7 @@ fn of_ledger(args: &InitArgs, now: Timestamp) -> anyhow::Result<Seen> {
 }
 
 /// What there is to do next.
-fn next(color: Color, output: Option<&Path>, seen: &Seen, starter: &Starter) {
+fn next(color: Color, output: Option<&Path>, socket: &Path, seen: &Seen, starter: &Starter) {
     let what = format!(
         "{}, {}, {} left",
         counted(starter.ports as u64, "port"),
@@ -154,22 +168,21 @@ fn next(color: Color, output: Option<&Path>, seen: &Seen, starter: &Starter) {
         };
         say(color, Tone::Plain, &text);
     }
-    if output.is_none() {
-        say(
+    let present = Path::new(ETC).join("policy.toml");
+    match output {
+        None => say(
             color,
             Tone::Plain,
             "next: keep it in a file (--output policy.toml), read it, and fill in the blanks",
-        );
-    } else {
-        say(color, Tone::Plain, "next: read it, fill in the blanks, then");
-        say(color, Tone::Plain, &format!("  gdprport policy check {}", clean(&file)));
-        // As it stands, in a home for example, others than root may be able to change it.
-        let written = policy_files(output.map(Path::to_owned).into_iter().collect()).check(Trust::Anyone);
-        let exposed = written.is_ok_and(|written| !written.exposed.is_empty());
-        let any_owner = if exposed { " --any-owner" } else { "" };
-        say(color, Tone::Plain, &format!("  sudo gdprport daemon run --policy {}{any_owner}", clean(&file)));
+        ),
+        Some(output) => {
+            say(color, Tone::Plain, "next: read it, fill in the blanks, then");
+            say(color, Tone::Plain, &format!("  gdprport policy check {}", clean(&file)));
+            for command in in_force(output, &present, socket) {
+                say(color, Tone::Plain, &format!("  {}", clean(&command)));
+            }
+        }
     }
-    let present = Path::new(ETC).join("policy.toml");
     if present.exists() && output.is_none_or(|path| path != present) {
         let present = present.display();
         say(
@@ -180,6 +193,29 @@ fn next(color: Color, output: Option<&Path>, seen: &Seen, starter: &Starter) {
                 clean(&file)
             ),
         );
+    }
+}
+
+/// The commands that put a policy in force: where a daemon runs, by a reload. One that is in force already is not written over.
+fn in_force(output: &Path, present: &Path, socket: &Path) -> Vec<String> {
+    let runs = match UnixStream::connect(socket) {
+        Ok(_) => true,
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+    };
+    let file = output.display();
+    let reload = "sudo gdprport daemon reload".to_owned();
+    match (output == present, runs) {
+        (true, true) => vec![reload],
+        (true, false) => vec!["sudo gdprport daemon run".to_owned()],
+        (false, true) if present.exists() => vec![format!("gdprport policy diff {ETC} {file}")],
+        (false, true) => vec![format!("sudo install -D -m 644 {file} {}", present.display()), reload],
+        (false, false) => {
+            // As it stands, in a home for example, others than root may be able to change it.
+            let written = policy_files(vec![output.to_owned()]).check(Trust::Anyone);
+            let exposed = written.is_ok_and(|written| !written.exposed.is_empty());
+            let any_owner = if exposed { " --any-owner" } else { "" };
+            vec![format!("sudo gdprport daemon run --policy {file}{any_owner}")]
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod events;
 mod evidence;
 mod explain;
 mod files;
+mod help;
 mod incident;
 mod init;
 mod learn;
@@ -53,7 +54,8 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
     if let TopCommand::Sink(command) = cli.command {
         return deliver::sink(command, cli.socket, cli.json, &mut out);
     }
-    let client = ControlClient::new(&cli.socket.unwrap_or_else(daemon_socket));
+    let socket = cli.socket.unwrap_or_else(daemon_socket);
+    let client = ControlClient::new(&socket);
     match cli.command {
         TopCommand::Daemon(DaemonCommand::Run(_)) | TopCommand::Deliver(_) | TopCommand::Sink(_) => {
             unreachable!("handled above")
@@ -77,7 +79,7 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
             runtime()?.block_on(events::follow(&client, &filter, format, &mut out))
         }
         TopCommand::Flows(args) if args.since.is_some() => past::run(&args, cli.json, &mut out),
-        TopCommand::Init(args) => init::run(&args, cli.json, cli.color, &mut out),
+        TopCommand::Init(args) => init::run(&args, &socket, cli.json, cli.color, &mut out),
         TopCommand::Flows(args) => list(&client, args, cli.json, &mut out),
         TopCommand::Events(args) => {
             let format = events::Format::of(args.encoding, cli.json);
@@ -125,6 +127,7 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
         TopCommand::Policy(PolicyCommand::Diff(args)) => diff::run(&args, cli.json, &mut out),
         TopCommand::Policy(PolicyCommand::Schema) => policy::schema(&mut out),
         TopCommand::Privacy(command) => privacy::run(command, cli.json, &mut out),
+        TopCommand::Help(args) => help::run(&args, &mut out),
     }
 }
 

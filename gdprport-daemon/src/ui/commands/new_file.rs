@@ -16,13 +16,25 @@ pub(super) enum FileError {
     #[error("{} exists already; --force replaces it, or name another with --output", .0.display())]
     Exists(PathBuf),
     /// It cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {source}{}", path.display(), remedy(source.kind()))]
     Write {
         /// The file.
         path: PathBuf,
         /// The error of the system call.
         source: io::Error,
     },
+}
+
+/// What to do about a file that cannot be written, as the end of a sentence.
+const fn remedy(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::NotFound => {
+            "; its directory has to be there: make it with `mkdir -p`, or name another file"
+        }
+        io::ErrorKind::PermissionDenied => "; run this with sudo, or name another file",
+        io::ErrorKind::IsADirectory => "; name a file in it",
+        _ => "",
+    }
 }
 
 /// The file that was asked for; `None`: none was, or `-`, which is standard output.

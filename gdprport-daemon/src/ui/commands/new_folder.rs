@@ -41,7 +41,7 @@ pub(super) enum FolderError {
     #[error("{} is no directory; name another one with --out", .0.display())]
     NoDirectory(PathBuf),
     /// It cannot be made or read.
-    #[error("cannot use the directory {}: {source}", path.display())]
+    #[error("cannot use the directory {}: {source}; name another one with --out, or run this with sudo", path.display())]
     Use {
         /// The directory.
         path: PathBuf,

@@ -90,7 +90,7 @@ pub(super) fn check(
     if json {
         out.value(&checked)?;
     } else {
-        for problem in &checked.problems {
+        for problem in problems::errors_last(&checked.problems) {
             out.text(&problems::show(problem))?;
             out.text("\n")?;
         }

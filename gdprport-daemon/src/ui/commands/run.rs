@@ -15,9 +15,12 @@ use super::super::cli::{Color, EventsTarget, RunArgs};
 use super::super::exit::Exit;
 use super::super::lines::LineRenderer;
 use super::super::problems;
-use super::super::screen::choice;
+use super::super::scan::First;
+use super::super::screen::{choice, columns};
 use super::files::policy_files;
-use crate::app::{self, Config, Format, PolicyError, PolicyFiles, Render, RunError, RunOptions, Trust};
+use crate::app::{
+    self, Config, FirstLookTo, Format, PolicyError, PolicyFiles, Render, RunError, RunOptions, Trust,
+};
 
 /// Runs the daemon in the foreground until a signal stops it.
 pub(super) fn daemon(args: RunArgs, socket: PathBuf, color: Color) -> anyhow::Result<Exit> {
@@ -39,24 +42,27 @@ pub(super) fn daemon(args: RunArgs, socket: PathBuf, color: Color) -> anyhow::Re
     let ledger = if args.no_ledger { None } else { config.ledger.settings(args.ledger.as_deref()) };
     let evidence = config.evidence.settings(args.evidence.as_deref());
     let pins = args.pin;
+    let stdout = to_stdout;
+    let first_look = Some(first_look(args.no_policy, color));
     let options = RunOptions {
         policy,
         trust,
         config,
         socket,
-        stdout: to_stdout,
+        stdout,
         file,
         journald,
         ledger,
         spool,
         evidence,
         pins,
+        first_look,
     };
     match app::run(options) {
         Ok(()) => Ok(Exit::Fine),
         Err(RunError::Policy(PolicyError::Problems(found))) => {
             let mut stderr = AutoStream::new(io::stderr().lock(), choice(color, &io::stderr()));
-            for problem in &found.list {
+            for problem in problems::errors_last(&found.list) {
                 writeln!(stderr, "{}", problems::show(problem))?;
             }
             if found.omitted > 0 {
@@ -67,6 +73,21 @@ pub(super) fn daemon(args: RunArgs, socket: PathBuf, color: Color) -> anyhow::Re
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Shows what is on a host without a policy: as a screen to a person, as a few lines in a log.
+fn first_look(no_policy: bool, color: Color) -> FirstLookTo {
+    Box::new(move |look| {
+        let first = First { look: &look, host: &app::host_name(), no_policy };
+        let stderr = io::stderr();
+        if !stderr.is_terminal() {
+            return first.lines().iter().for_each(|line| tracing::info!("{line}"));
+        }
+        let width = columns(&stderr);
+        let mut stderr = AutoStream::new(stderr.lock(), choice(color, &stderr));
+        // Nobody may be there to read it.
+        let _ = stderr.write_all(first.screen(width).as_bytes());
+    })
 }
 
 fn lines_if_terminal(color: Color) -> Option<Format> {

@@ -42,6 +42,6 @@ impl Report {
 
     /// What is to be done next, as a command.
     pub(super) const fn next(&self) -> &'static str {
-        if self.policy.is_some() { "gdprport audit" } else { "gdprport init > policy.toml" }
+        if self.policy.is_some() { "gdprport audit" } else { "sudo gdprport init --output policy.toml" }
     }
 }

@@ -10,6 +10,7 @@ use gdprport_core::model::{Attribution, Direction, PostureState};
 
 use super::super::screen::Screen;
 use super::*;
+use crate::app::{FirstLook, ScanError};
 
 fn identity(exe: &str, user: &str, unit: Option<&str>) -> Identity {
     Identity {
@@ -146,7 +147,7 @@ fn a_scan_without_a_policy_says_what_is_next() {
     report.policy = None;
     report.inventory.listeners.iter_mut().for_each(|listening| listening.declared = None);
     let text = shown(&report, 120);
-    assert!(text.ends_with("next: gdprport init > policy.toml\n"), "{text}");
+    assert!(text.ends_with("next: sudo gdprport init --output policy.toml\n"), "{text}");
     assert!(!text.contains("POLICY"), "{text}");
 }
 
@@ -206,4 +207,29 @@ fn the_json_of_a_scan_has_its_fields_at_the_top() {
     }
     let orders = &json["listeners"][2];
     assert_eq!(orders["service"]["by"][0], "executable", "{orders}");
+}
+
+fn first_look(inventory: Result<Inventory, ScanError>) -> FirstLook {
+    FirstLook { found: inventory, ports: 66 }
+}
+
+#[test]
+fn a_first_start_is_one_screen_with_the_next_command() {
+    let look = first_look(Ok(sample(false).inventory));
+    for no_policy in [false, true] {
+        let first = First { look: &look, host: "db-1", no_policy };
+        let text = anstream::adapter::strip_str(&first.screen(80)).to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert!(text.lines().count() <= 24, "{text}");
+        insta::assert_snapshot!(text);
+        insta::assert_snapshot!(first.lines().join("\n"));
+    }
+}
+
+#[test]
+fn a_first_start_that_cannot_look_says_so_and_goes_on() {
+    let look = first_look(Err(ScanError::Proc(std::io::ErrorKind::NotFound.into())));
+    let first = First { look: &look, host: "db-1", no_policy: false };
+    let text = anstream::adapter::strip_str(&first.screen(80)).to_string();
+    assert!(text.contains("cannot read /proc") && text.contains("gdprport init"), "{text}");
 }

@@ -1,0 +1,15 @@
+//! `gdprport help TOPIC`: short pages about what the words mean, from `docs/help`.
+//!
+//! Belongs here: which topics there are, and how their Markdown looks on a terminal. What a page says is the page's; tests compare
+//! its lists with the code.
+
+mod near;
+mod page;
+#[cfg(test)]
+mod tests;
+mod topic;
+
+pub(super) use near::UnknownTopic;
+pub(super) use page::{contents, page};
+pub(super) use topic::LIST;
+pub use topic::{TOPICS, Topic};
