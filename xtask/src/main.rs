@@ -8,6 +8,7 @@ mod ci;
 mod fresh;
 mod fuzz;
 mod lint;
+mod man;
 mod miri;
 mod run;
 mod setup;
@@ -64,6 +65,8 @@ enum Command {
     Lint,
     /// Feed hostile bytes to everything that reads bytes from outside; a find is a failure
     Fuzz(fuzz::Options),
+    /// Write the manual pages and completions to target/man and target/completions
+    Man,
     /// Interpret the tests of the parsers, so that every access to memory is checked; needs rustup
     Miri,
     /// Measure the budgets against no monitor, a floor and the peers; needs root and a quiet machine
@@ -90,6 +93,7 @@ fn main() -> ExitCode {
         Command::Ci => return ci::run(),
         Command::Lint => lint::run(),
         Command::Fuzz(options) => fuzz::run(&options),
+        Command::Man => man::run(),
         Command::Miri => miri::run(),
         Command::Bench(options) => bench::run(&options),
         Command::Vm(options) => vm::run(&options),

@@ -161,7 +161,7 @@ compared; there need be none."
     #[command(subcommand, after_help = deliver::SINK_EXAMPLES)]
     Sink(SinkCommand),
     /// Verify the evidence log of a host, print its checkpoint or key, or erase entries; needs no daemon.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = evidence::EXAMPLES)]
     Evidence(EvidenceCommand),
     /// Show what this kernel and these privileges allow, and how to fix what is missing.
     #[command(after_help = "\

@@ -4,15 +4,21 @@ use anyhow::{Result, bail};
 
 use super::apt;
 
-const PACKAGES: [&str; 23] = [
+const PACKAGES: [&str; 28] = [
     // Opens reports.
     "chromium-headless-shell",
     "curl",
     "dovecot-imapd",
+    // Load the completions, as zsh does.
+    "fish",
+    // With `man-db` and `mandoc`: read the manual.
+    "groff-base",
     "iproute2",
     "jq",
     // The client of slapd.
     "ldap-utils",
+    "man-db",
+    "mandoc",
     "mariadb-server",
     // JetStream.
     "nats-server",
@@ -36,6 +42,7 @@ const PACKAGES: [&str; 23] = [
     "socat",
     // `systemd-analyze` checks the unit; transient units need a machine that systemd runs.
     "systemd",
+    "zsh",
 ];
 
 /// Installs those that are missing, without starting any, and returns a summary.

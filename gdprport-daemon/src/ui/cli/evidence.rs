@@ -6,15 +6,22 @@ use clap::{Args, Subcommand};
 
 use super::since::Since;
 
+/// What `gdprport evidence --help` says besides.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  gdprport evidence verify evidence --key host.pub
+  sudo gdprport evidence key > host.pub";
+
 /// What `gdprport evidence verify --help` says besides.
 const VERIFY: &str = "\
 Examples:
   gdprport evidence verify evidence --key host.pub
   gdprport evidence verify evidence --key host.pub --checkpoint paper.txt
 
-It needs the files and the public key only, and runs on any machine. A log that was
-made anew with the right key is found only by a checkpoint that was kept elsewhere:
-print one now and then and keep it where nobody with root on the host can reach it.
+It needs the files and the public key only, and runs on any machine. A log that
+was made anew with the right key is found only by a checkpoint that was kept
+elsewhere: print one now and then and keep it where nobody with root on the host
+can reach it.
 
 Exit status: 0 nothing was found, 1 findings, or nothing could be verified.";
 
@@ -22,10 +29,11 @@ Exit status: 0 nothing was found, 1 findings, or nothing could be verified.";
 const ERASE: &str = "\
 Examples:
   sudo gdprport evidence erase --before 400d --why 'retention of 400 days'
-  sudo gdprport evidence erase --from 2026-03-01 --before 2026-04-01 --why 'request 17 of a data subject'
+  sudo gdprport evidence erase --from 2026-03-01 --before 2026-04-01 \\
+    --why 'request 17 of a data subject'
 
-Whole bundles of 256 entries go; what shares a bundle with entries outside of the
-time stays until those go too. The proofs of everything else stand.";
+Whole bundles of 256 entries go; what shares a bundle with entries outside of
+the time stays until those go too. The proofs of everything else stand.";
 
 /// `gdprport evidence …`
 #[derive(Debug, Clone, Subcommand)]
