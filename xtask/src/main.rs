@@ -5,11 +5,14 @@ mod bench;
 mod build;
 mod checks;
 mod ci;
+mod docs;
 mod fresh;
 mod fuzz;
+mod image;
 mod lint;
 mod man;
 mod miri;
+mod pictures;
 mod run;
 mod setup;
 mod sh;
@@ -63,6 +66,23 @@ enum Command {
     Ci,
     /// Check format, lints, documentation, repository checks and dependencies
     Lint,
+    /// Render the documentation as a book, in target/book/html
+    Docs {
+        /// Build mdBook first where there is none
+        #[arg(long)]
+        install: bool,
+    },
+    /// Make the root directory of a container image, with the program and its shared libraries, in target/image
+    Image {
+        /// The program; target/release/gdprport when left out
+        #[arg(long)]
+        binary: Option<PathBuf>,
+        /// Another directory
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Draw the pictures of README.md again
+    Pictures,
     /// Feed hostile bytes to everything that reads bytes from outside; a find is a failure
     Fuzz(fuzz::Options),
     /// Write the manual pages and completions to target/man and target/completions
@@ -92,6 +112,9 @@ fn main() -> ExitCode {
         Command::Test { filter, args } => suite::run(filter.as_deref(), &args),
         Command::Ci => return ci::run(),
         Command::Lint => lint::run(),
+        Command::Docs { install } => docs::run(install),
+        Command::Image { binary, out } => image::run(binary, out),
+        Command::Pictures => pictures::run(),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Man => man::run(),
         Command::Miri => miri::run(),

@@ -1,5 +1,6 @@
 //! What this kernel and these privileges allow, and how to mend what is missing.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::control::api::{Check, CheckResult, DoctorReport, Hook, HookState, Kernel};
@@ -52,10 +53,7 @@ pub(crate) fn examine(running: Option<&Running>) -> DoctorReport {
         check("btf", probes::check_btf(), || {
             "the kernel describes its types (/sys/kernel/btf/vmlinux)".to_owned()
         }),
-        check("cgroup2", cgroup2.as_ref().map(|_| ()).ok_or(LoadError::NoCgroup2), || {
-            let place = cgroup2.as_ref().map(|place| place.display().to_string());
-            format!("mounted at {}", place.unwrap_or_default())
-        }),
+        cgroup2_check(cgroup2.as_deref()),
     ];
     checks.push(tracefs_check());
     checks.push(bpffs_check());
@@ -97,6 +95,22 @@ fn check(id: &str, outcome: Result<(), LoadError>, fine: impl FnOnce() -> String
         Err(error) => (CheckResult::Failed, error.to_string(), error.remedy().map(ToOwned::to_owned)),
     };
     Check { id: id.to_owned(), result, found, remedy }
+}
+
+/// The inode number of the root directory of cgroup2, since Linux 5.5 (`kernfs_create_root`, fs/kernfs/dir.c).
+const ROOT_CGROUP: u64 = 1;
+
+fn cgroup2_check(place: Option<&Path>) -> Check {
+    let Some(place) = place else { return check("cgroup2", Err(LoadError::NoCgroup2), String::new) };
+    let at = place.display();
+    let mut done = check("cgroup2", Ok(()), || format!("mounted at {at}"));
+    // In a container with a cgroup namespace of its own what is mounted may be the container's part.
+    if std::fs::metadata(place).is_ok_and(|found| found.ino() != ROOT_CGROUP) {
+        done.result = CheckResult::Degraded;
+        done.found = format!("what is mounted at {at} is a part of the tree: nothing outside of it is watched");
+        done.remedy = Some("mount the host's /sys/fs/cgroup there, read-only is enough".to_owned());
+    }
+    done
 }
 
 fn tracefs_check() -> Check {
@@ -290,4 +304,21 @@ fn not_tried(why: &str) -> Vec<Hook> {
         ..hook(&HookStatus { spec, missing: Some(why.to_owned()) })
     });
     of_catalog.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_the_cgroup_tree_is_not_taken_for_all_of_it() {
+        assert_eq!(cgroup2_check(None).result, CheckResult::Failed);
+        let whole = Mounts::read().ok().and_then(|mounts| mounts.cgroup2).expect("cgroup2 is mounted");
+        assert_eq!(cgroup2_check(Some(&whole)).result, CheckResult::Ok);
+        let directories = std::fs::read_dir(&whole).expect("it can be listed").flatten();
+        let part = directories.map(|entry| entry.path()).find(|path| path.is_dir());
+        let found = cgroup2_check(Some(&part.unwrap_or_else(|| "/tmp".into())));
+        assert_eq!(found.result, CheckResult::Degraded);
+        assert!(found.remedy.is_some() && found.found.contains("a part of the tree"), "{}", found.found);
+    }
 }

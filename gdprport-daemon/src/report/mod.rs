@@ -14,6 +14,8 @@ mod json;
 mod map;
 mod markdown;
 mod pack;
+#[cfg(test)]
+mod pictures;
 mod record;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -35,6 +37,8 @@ pub(crate) use markdown::markdown;
 pub(crate) use pack::{
     Checked, FileSum, MANIFEST, Pack, check as check_pack, digest, files as pack_files, hexadecimal,
 };
+#[cfg(test)]
+pub(crate) use pictures::pictured;
 #[cfg(test)]
 pub(crate) use record::{hostile as hostile_records, records as sample_records};
 pub(crate) use record::{html, markdown as record_markdown, own_page, page, sheet};

@@ -314,4 +314,6 @@ fn reasons(verdict: &Verdict, accepted: Option<&Accepted>) -> Vec<Span> {
 }
 
 #[cfg(test)]
+mod picture;
+#[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::files::{self, File};
 use super::imports::Imports;
 use super::modules::Modules;
-use super::{cycles, layers, names, purity, text};
+use super::{cycles, layers, links, names, purity, text};
 use crate::sh;
 
 /// Read once for all tests: it takes seconds.
@@ -38,6 +38,11 @@ fn the_core_of_the_workspace_is_pure() {
 #[test]
 fn the_workspace_keeps_the_rules_of_names_and_text() {
     none(&[names::offences(&WORKSPACE.0), text::offences(&WORKSPACE.0)].concat());
+}
+
+#[test]
+fn every_link_of_the_documentation_leads_somewhere() {
+    none(&links::offences(&WORKSPACE.0));
 }
 
 /// The offences in a small product of these files; manifests and roots are generated.

@@ -11,6 +11,10 @@ mod figure;
 mod line;
 mod mermaid;
 #[cfg(test)]
+mod picture;
+#[cfg(test)]
+mod shop;
+#[cfg(test)]
 mod tests;
 mod view;
 

@@ -65,7 +65,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
 
-fn identity(exe: &str, unit: &str, user: &str) -> Arc<Identity> {
+pub(crate) fn identity(exe: &str, unit: &str, user: &str) -> Arc<Identity> {
     Arc::new(Identity {
         attribution: Attribution::Exact,
         exe: Some(exe.into()),
@@ -76,17 +76,20 @@ fn identity(exe: &str, unit: &str, user: &str) -> Arc<Identity> {
     })
 }
 
-struct Seen<'s> {
-    port: (&'s str, u16, bool),
-    peer: &'s str,
-    verdict: VerdictKey,
-    state: PostureState,
-    version: Option<TlsVersion>,
-    flows: u64,
-    bytes: u64,
+/// What one row has seen.
+pub(crate) struct Seen<'s> {
+    /// Name, number, and whether the port is declared.
+    pub(crate) port: (&'s str, u16, bool),
+    pub(crate) peer: &'s str,
+    pub(crate) verdict: VerdictKey,
+    pub(crate) state: PostureState,
+    pub(crate) version: Option<TlsVersion>,
+    pub(crate) flows: u64,
+    pub(crate) bytes: u64,
 }
 
-fn edge(seen: Seen<'_>, identity: &Arc<Identity>) -> Edge {
+/// A row of accepted connections.
+pub(crate) fn edge(seen: Seen<'_>, identity: &Arc<Identity>) -> Edge {
     let Seen { port: (name, number, declared), peer, verdict, state, version, flows, bytes } = seen;
     let key = EdgeKey {
         port: Arc::new(PortKey { name: name.into(), number, declared }),
@@ -227,13 +230,21 @@ pub(crate) fn observed(evil: Option<&str>) -> Observed {
     }
 }
 
-fn made(policy: &str, evil: Option<&str>) -> Records {
+fn gathered(policy: &str, rows: &[(i64, Edge)], evil: Option<&str>) -> Records {
     let source = Source { name: "policy.toml".to_owned(), text: policy.to_owned() };
     let (outline, _) = outline(&[source]).unwrap_or_else(|problems| panic!("{problems}"));
     let observed = observed(evil);
-    let rows = edges(evil);
-    let past = Past { observed: &observed, rows: &rows };
+    let past = Past { observed: &observed, rows };
     gather(about(), Some(&outline), Some(past), &|_| evil.map(Into::into))
+}
+
+fn made(policy: &str, evil: Option<&str>) -> Records {
+    gathered(policy, &edges(evil), evil)
+}
+
+/// The record of a host with this policy and these rows.
+pub(crate) fn made_of(policy: &str, rows: &[(i64, Edge)]) -> Records {
+    gathered(policy, rows, None)
 }
 
 /// A host with a database, mail for others, and a service that nobody declared.

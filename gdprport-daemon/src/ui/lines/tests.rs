@@ -4,11 +4,11 @@ use super::*;
 use gdprport_core::event::samples;
 use gdprport_core::model::Naming;
 
-fn width(columns: u16) -> Option<NonZeroU16> {
+pub(super) fn width(columns: u16) -> Option<NonZeroU16> {
     NonZeroU16::new(columns)
 }
 
-fn render(lines: &LineRenderer, events: &[Event]) -> String {
+pub(super) fn render(lines: &LineRenderer, events: &[Event]) -> String {
     let mut out = Vec::new();
     for event in events {
         lines.render(event, &mut out);

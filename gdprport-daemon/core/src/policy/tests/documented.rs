@@ -1,9 +1,10 @@
-//! `docs/policy.md` is correct: its examples are a policy, its catalog is complete.
+//! `docs/policy.md` is correct: its examples are a policy, its catalog is complete. So is the policy that README.md shows.
 
 use super::super::super::catalog;
 use super::*;
 
 const PAGE: &str = include_str!("../../../../../docs/policy.md");
+const README: &str = include_str!("../../../../../README.md");
 
 /// The page's TOML examples, in order.
 fn examples() -> Vec<Source> {
@@ -20,6 +21,15 @@ fn the_examples_are_a_policy_without_warnings() {
     let facts = accepted(5432, "10.0.9.3", None);
     let verdict = policy.evaluate(&facts, Timestamp::UNIX_EPOCH);
     assert!(line(&verdict).ends_with("nearest reporting"), "{verdict:?}");
+}
+
+#[test]
+fn the_readmes_policy_is_one_and_counts_the_catalog() {
+    let text = README.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a policy");
+    let policy = active(compile(&[source("policy.toml", text)]));
+    assert_eq!(policy.policy().warnings(), []);
+    let services = catalog::SERVICES.len();
+    assert!(README.contains(&format!("catalog of {services} services")), "{services}");
 }
 
 #[test]
