@@ -24,8 +24,11 @@ pub fn folder() -> PathBuf {
 pub fn manifest(name: &str) -> Result<Value, Missing> {
     const SCRIPT: &str = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
     let python = provided("venv/bin/python")?;
-    let output =
-        Command::new(python).args(["-I", "-c", SCRIPT]).arg(folder().join(name)).output().expect("it can be run");
+    let output = Command::new(python)
+        .args(["-I", "-c", SCRIPT])
+        .arg(folder().join(name))
+        .output()
+        .expect("it can be run");
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(serde_json::from_slice(&output.stdout).expect("JSON"))
 }

@@ -207,7 +207,8 @@ fn mounts(spec: &Value, dir: &TempDir, root: &Path, policy: &str) -> Vec<Mount> 
             ("/run/gdprport", Some("/run/gdprport")) => own("run"),
             (_, Some(host)) => bind(Path::new(host)),
             (_, None) => {
-                let name = mount["subPath"].as_str().expect("files of the configuration are mounted one by one");
+                let name =
+                    mount["subPath"].as_str().expect("files of the configuration are mounted one by one");
                 let text = if name == "policy.toml" { policy } else { "" };
                 // A runtime makes the file that it mounts on.
                 File::create(&target).expect("a fresh file");

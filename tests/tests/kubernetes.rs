@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use gdprport_tests::cgroup::Cgroup;
+use gdprport_tests::child::Place;
 use gdprport_tests::daemon::program;
 use gdprport_tests::manifest::{folder, manifest};
 use gdprport_tests::need;
@@ -12,8 +14,6 @@ use gdprport_tests::policy::open;
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::{ProgramCopy, Puppet};
 use gdprport_tests::truth::End;
-use gdprport_tests::cgroup::Cgroup;
-use gdprport_tests::child::Place;
 use gdprport_tests::user::User;
 use serde_json::{Value, json};
 
@@ -84,12 +84,19 @@ fn the_page_explains_every_mount_and_capability() {
     let set = need!(manifest("daemonset.yaml"));
     let container = &set["spec"]["template"]["spec"]["containers"][0];
     let added = texts(&container["securityContext"]["capabilities"]["add"]);
-    let granted = unit.lines().find_map(|line| line.strip_prefix("CapabilityBoundingSet=")).expect("it is bounded");
-    assert_eq!(added.iter().map(|name| format!("CAP_{name}")).collect(), granted.split(' ').map(str::to_owned).collect::<BTreeSet<_>>());
+    let granted =
+        unit.lines().find_map(|line| line.strip_prefix("CapabilityBoundingSet=")).expect("it is bounded");
+    assert_eq!(
+        added.iter().map(|name| format!("CAP_{name}")).collect(),
+        granted.split(' ').map(str::to_owned).collect::<BTreeSet<_>>()
+    );
     let mounts = container["volumeMounts"].as_array().expect("a list");
     let paths = mounts.iter().filter_map(|mount| mount["mountPath"].as_str());
     for name in added.iter().copied().chain(paths) {
-        assert!(page.lines().any(|line| line.starts_with("| ") && line.contains(&format!("`{name}`"))), "{name}");
+        assert!(
+            page.lines().any(|line| line.starts_with("| ") && line.contains(&format!("`{name}`"))),
+            "{name}"
+        );
     }
 }
 
@@ -110,7 +117,8 @@ fn in_its_image_the_daemon_sees_what_it_sees_on_the_host() {
     let event = end.named_exactly(&mut pod.log, "flow.close");
     assert_eq!(event.text("process.cgroup"), cgroup.name(), "{}", event.line());
     assert_eq!(event.text("process.unit"), cgroup.unit(), "{}", event.line());
-    let status: Value = serde_json::from_slice(&pod.ask(["daemon", "status", "--json"]).stdout).expect("JSON");
+    let status: Value =
+        serde_json::from_slice(&pod.ask(["daemon", "status", "--json"]).stdout).expect("JSON");
     assert_eq!(status["pins"]["directory"], "/sys/fs/bpf/gdprport", "{status}");
     pod.stop();
 }

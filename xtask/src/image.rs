@@ -11,8 +11,17 @@ use crate::sh;
 use crate::step::step;
 
 /// Where mounts go, and what the program writes. A read-only root has no way to make them.
-const EMPTY: [&str; 9] =
-    ["dev", "etc/gdprport", "proc", "run/gdprport", "run/netns", "sys", "tmp", "var/lib/gdprport", "var/log/gdprport"];
+const EMPTY: [&str; 9] = [
+    "dev",
+    "etc/gdprport",
+    "proc",
+    "run/gdprport",
+    "run/netns",
+    "sys",
+    "tmp",
+    "var/lib/gdprport",
+    "var/log/gdprport",
+];
 
 /// Files that are mounted from the host, so that users have their names.
 const MOUNTED: [&str; 2] = ["etc/group", "etc/passwd"];
@@ -24,7 +33,10 @@ const MOUNTED: [&str; 2] = ["etc/group", "etc/passwd"];
 pub(crate) fn run(binary: Option<PathBuf>, out: Option<PathBuf>) -> Result<()> {
     let binary = binary.unwrap_or_else(|| sh::target_dir().join("release/gdprport"));
     if !binary.is_file() {
-        bail!("{} is not there: `cargo xtask build --release` makes it, or name another with --binary", binary.display());
+        bail!(
+            "{} is not there: `cargo xtask build --release` makes it, or name another with --binary",
+            binary.display()
+        );
     }
     let out = out.unwrap_or_else(|| sh::target_dir().join("image"));
     step("the root of an image", || {

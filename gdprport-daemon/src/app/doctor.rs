@@ -107,7 +107,8 @@ fn cgroup2_check(place: Option<&Path>) -> Check {
     // In a container with a cgroup namespace of its own what is mounted may be the container's part.
     if std::fs::metadata(place).is_ok_and(|found| found.ino() != ROOT_CGROUP) {
         done.result = CheckResult::Degraded;
-        done.found = format!("what is mounted at {at} is a part of the tree: nothing outside of it is watched");
+        done.found =
+            format!("what is mounted at {at} is a part of the tree: nothing outside of it is watched");
         done.remedy = Some("mount the host's /sys/fs/cgroup there, read-only is enough".to_owned());
     }
     done

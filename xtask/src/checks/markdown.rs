@@ -76,8 +76,7 @@ fn attributes(html: &str) -> impl Iterator<Item = String> {
 
 /// The path that a relative link of the page at `from` leads to, and the anchor there. `None`: it leads out of the checkout.
 pub(crate) fn resolved<'l>(from: &str, target: &'l str) -> Option<(String, Option<&'l str>)> {
-    let (path, anchor) =
-        target.split_once('#').map_or((target, None), |(path, anchor)| (path, Some(anchor)));
+    let (path, anchor) = target.split_once('#').map_or((target, None), |(path, anchor)| (path, Some(anchor)));
     if path.is_empty() {
         return Some((from.to_owned(), anchor));
     }
@@ -112,7 +111,8 @@ mod tests {
 
     #[test]
     fn headings_have_the_ids_that_github_gives_them() {
-        let page = Page::of("# `[[exception]]`: what *somebody* accepted\n\n## Art. 30(1)\n\n## Art. 30(1)\n");
+        let page =
+            Page::of("# `[[exception]]`: what *somebody* accepted\n\n## Art. 30(1)\n\n## Art. 30(1)\n");
         let expected = ["art-301", "art-301-1", "exception-what-somebody-accepted"];
         assert!(page.anchors.iter().eq(expected.iter()), "{:?}", page.anchors);
     }

@@ -12,7 +12,8 @@ const PAGES: [&str; 4] = [
 
 #[test]
 fn every_documented_example_of_a_receiver_is_valid() {
-    let blocks = |page: &'static str| page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let blocks =
+        |page: &'static str| page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
     for page in PAGES {
         assert!(blocks(page).any(|text| text.contains("[[sink]]")));
     }

@@ -86,13 +86,25 @@ pub(super) fn shop() -> Records {
     let rows = vec![
         row((DB, into, &postgres), "10.0.2.7/32", declared("orders"), v13, (120_412, 48_210_334_112)),
         row((DB, into, &postgres), "10.0.2.8/32", declared("orders"), v13, (98_204, 31_210_334_112)),
-        row((DB, into, &postgres), "203.0.113.77/32", violation(&stranger, Some("orders")), None, (3, 20_412)),
+        row(
+            (DB, into, &postgres),
+            "203.0.113.77/32",
+            violation(&stranger, Some("orders")),
+            None,
+            (3, 20_412),
+        ),
         row((DB, into, &postgres), "127.0.0.1/32", declared("backup"), v13, (30, 9_410_334_112)),
         row((DB, out, &backup), "127.0.0.1/32", declared("backup"), v13, (30, 9_410_334_112)),
         row((MAIL, out, &postfix), "192.0.2.25/32", declared("relay"), v12, (4_812, 310_334_000)),
         row((DIRECTORY, out, &sssd), "10.0.9.5/32", declared("logins"), v13, (2_160, 4_334_000)),
         row((CACHE, into, &cache), "172.18.0.5/32", undeclared(), None, (41, 90_112)),
-        row((DB, out, &python), "10.0.9.8/32", violation(&[ReasonId::UndeclaredProcess], Some("orders")), v13, (7, 120_112)),
+        row(
+            (DB, out, &python),
+            "10.0.9.8/32",
+            violation(&[ReasonId::UndeclaredProcess], Some("orders")),
+            v13,
+            (7, 120_112),
+        ),
     ];
     let rows: Vec<(i64, Edge)> = (1..).zip(rows).collect();
     made_of(POLICY, &rows)

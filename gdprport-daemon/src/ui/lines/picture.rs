@@ -7,7 +7,7 @@ use super::*;
 use anstyle_svg::{Palette, Term};
 
 /// Columns of the terminal.
-const COLUMNS: u16 = 120;
+const COLUMNS: u16 = 128;
 
 /// Colours that are read well on its ground: the first eight of the sixteen, and those again for bright ones.
 const PALETTE: [(u8, u8, u8); 8] = [
