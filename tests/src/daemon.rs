@@ -13,6 +13,7 @@ use crate::log::EventLog;
 use crate::puppet::built;
 use crate::schema;
 use crate::temp::TempDir;
+use crate::user::User;
 use crate::wait::{self, TIMEOUT};
 
 /// The hook that sees processes in `accept` itself, where the kernel offers it.
@@ -43,6 +44,8 @@ pub struct Start {
     prepare: Option<String>,
     pins: Option<PathBuf>,
     ledger: Option<PathBuf>,
+    spool: bool,
+    user: Option<User>,
 }
 
 impl Start {
@@ -56,7 +59,16 @@ impl Start {
     #[must_use]
     pub const fn without_policy() -> Self {
         let events = EventsFile::Own;
-        Self { policy: None, events, config: None, prepare: None, pins: None, ledger: None }
+        Self {
+            policy: None,
+            events,
+            config: None,
+            prepare: None,
+            pins: None,
+            ledger: None,
+            spool: false,
+            user: None,
+        }
     }
 
     /// Keeps its ledger there instead of in a file of its own.
@@ -94,6 +106,20 @@ impl Start {
         self
     }
 
+    /// With a spool of its own.
+    #[must_use]
+    pub const fn spool(mut self) -> Self {
+        self.spool = true;
+        self
+    }
+
+    /// As this user, with the capabilities that the service has and no other.
+    #[must_use]
+    pub fn user(mut self, user: &User) -> Self {
+        self.user = Some(user.clone());
+        self
+    }
+
     /// Starts it and waits until it watches.
     ///
     /// # Panics
@@ -108,7 +134,10 @@ impl Start {
             EventsFile::Own => (dir.join("events.ndjson"), true),
             EventsFile::At(path) => (path, false),
         };
-        let mut command = prepared(self.prepare.as_deref());
+        let mut command = prepared(self.prepare.as_deref(), self.user.as_ref());
+        if let Some(user) = &self.user {
+            std::os::unix::fs::chown(dir.path(), Some(user.uid), Some(user.gid)).expect("root may");
+        }
         command.args(["daemon", "run"]).arg("--events").arg(&events).arg("--socket").arg(&socket);
         match &self.policy {
             Some(text) => command.arg("--policy").arg(dir.write("policy.toml", text)),
@@ -117,6 +146,9 @@ impl Start {
         // Nor does it share the host's ledger.
         let ledger = self.ledger.unwrap_or_else(|| dir.join("ledger.db"));
         command.arg("--ledger").arg(&ledger);
+        if self.spool {
+            command.arg("--spool").arg(dir.join("spool"));
+        }
         if let Some(directory) = &self.pins {
             command.arg("--pin").arg(directory);
         }
@@ -370,11 +402,27 @@ impl Drop for Daemon {
 }
 
 /// The program, after these lines of shell in a mount namespace of its own, if any. Its pid is the daemon's.
-fn prepared(script: Option<&str>) -> Command {
-    let Some(script) = script else { return Command::new(program()) };
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-ec", &format!("{script}\nexec \"$0\" \"$@\"")]).arg(program());
+fn prepared(script: Option<&str>, user: Option<&User>) -> Command {
+    let mut words: Vec<String> = Vec::new();
+    if let Some(script) = script {
+        let script = format!("{script}\nexec \"$0\" \"$@\"");
+        words.extend(["unshare", "--mount", "sh", "-ec", &script].map(str::to_owned));
+    }
+    if let Some(user) = user {
+        words.extend(as_service(user));
+    }
+    words.push(program().display().to_string());
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
     command
+}
+
+/// The words before a command that start it as a user with the capabilities of the packaged service.
+fn as_service(user: &User) -> Vec<String> {
+    const GIVEN: &str = "-all,+bpf,+perfmon,+net_admin,+sys_ptrace,+dac_read_search,+sys_admin";
+    let ids = [format!("--reuid={}", user.uid), format!("--regid={}", user.gid), "--clear-groups".to_owned()];
+    let sets = ["inh-caps", "bounding-set", "ambient-caps"].map(|set| format!("--{set}={GIVEN}"));
+    std::iter::once("setpriv".to_owned()).chain(ids).chain(sets).collect()
 }
 
 /// Runs the program with `words` and `--socket`.

@@ -36,6 +36,7 @@ pub mod posture;
 pub mod prometheus;
 pub mod puppet;
 pub mod receivers;
+pub mod rights;
 
 pub mod runtime;
 pub mod scene;

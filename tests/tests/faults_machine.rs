@@ -15,6 +15,7 @@ use gdprport_tests::policy::{declare, open};
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::Puppet;
 use gdprport_tests::receivers::{Fake, Plain};
+use gdprport_tests::rights;
 use gdprport_tests::serial::alone;
 use gdprport_tests::service::{DELIVER, Installed, SENSOR, journal, output_as, output_of, property_of};
 use gdprport_tests::truth::End;
@@ -119,10 +120,19 @@ fn as_a_systemd_service_it_works_and_leaves_nothing_behind() {
     let group = fs::metadata("/run/gdprport/control.sock").expect("the control socket").gid();
     let named = fs::read_to_string("/etc/group").unwrap_or_default();
     assert!(named.lines().any(|line| line.starts_with("gdprport:") && line.contains(&format!(":{group}:"))));
+    let sensor = User::named("gdprport-sensor").expect("made").uid;
     for (path, mode) in [(EVENTS, 0o640), ("/run/gdprport/control.sock", 0o660)] {
         let meta = fs::metadata(path).expect("it is there");
-        assert_eq!((meta.permissions().mode() & 0o777, meta.uid(), meta.gid()), (mode, 0, group), "{path}");
+        assert_eq!(
+            (meta.permissions().mode() & 0o777, meta.uid(), meta.gid()),
+            (mode, sensor, group),
+            "{path}"
+        );
     }
+    wait::until("each thread has what the page says, and no more", || {
+        rights::differences(pid(), false).is_empty()
+    });
+    assert!(rights::of_threads(pid()).iter().all(|thread| thread.seccomp == 2));
 
     // A flow of a process of this test's own unit, and of another user.
     let (mut server, mut client) =
@@ -228,7 +238,7 @@ fn a_stopped_daemon_is_restarted(port: u16) {
     output_of(&["systemctl", "stop", "gdprport.service"]);
 }
 
-/// The deliverer as its own user reads what the sensor writes as root; nothing else passes between them. Its socket is for root and
+/// The deliverer as its own user reads what the sensor writes as its own; nothing else passes between them. Its socket is for root and
 /// the group `gdprport`. Stops and restarts of either, and of both as a package restarts them, cost no event.
 #[test]
 #[ignore = "kept by `cargo xtask vm`: it needs systemd as the first process"]
@@ -238,12 +248,15 @@ fn as_systemd_services_sensor_and_deliverer_share_one_spool() {
     let _installed = Installed::new(&open(port.number()).key("emit = \"every\"").alone());
     let config = format!("[[sink]]\nname = \"siem\"\ntype = \"http\"\nurl = \"{}/in\"\n", fake.url());
     fs::write("/etc/gdprport/gdprport.toml", config).expect("root may");
+    // As a daemon that ran as root has left it.
+    output_of(&["chown", "root", "/var/lib/gdprport", "/var/lib/gdprport/spool", "/var/log/gdprport"]);
     output_of(&["systemctl", "start", SENSOR, DELIVER]);
     for unit in [SENSOR, DELIVER] {
         assert_eq!(property_of(unit, "ActiveState"), "active", "{}", journal());
     }
     assert!(property_of(DELIVER, "StatusText").starts_with("delivering to 1 sink "));
     let (user, group) = (User::named("gdprport-deliver").expect("made"), gid("gdprport"));
+    let sensor = User::named("gdprport-sensor").expect("made").uid;
     let own = |name: &str| {
         let text = fs::read_to_string(format!("/proc/{}/status", property_of(DELIVER, "MainPID")));
         let text = text.expect("it runs");
@@ -254,8 +267,8 @@ fn as_systemd_services_sensor_and_deliverer_share_one_spool() {
     assert!(!own("Groups:").contains(&group.to_string()), "it reads neither ledger nor control socket");
     assert_eq!((own("CapEff:"), own("CapPrm:")), (vec!["0".repeat(16)], vec!["0".repeat(16)]));
     for (path, mode, uid, gid) in [
-        ("/var/lib/gdprport/spool", 0o2750, 0, user.gid),
-        ("/var/lib/gdprport/spool/00000000000000000001.spool", 0o640, 0, user.gid),
+        ("/var/lib/gdprport/spool", 0o2750, sensor, user.gid),
+        ("/var/lib/gdprport/spool/00000000000000000001.spool", 0o640, sensor, user.gid),
         ("/run/gdprport-deliver/deliver.sock", 0o660, user.uid, group),
         ("/var/lib/gdprport-deliver", 0o700, user.uid, user.gid),
     ] {

@@ -23,6 +23,7 @@ pub(crate) use gdprport_core::sensor::{Privacy as PrivacyConfig, Subject};
 
 use super::policy::Trust;
 use crate::host::configuration;
+use crate::host::confine::Sandbox;
 use crate::host::containers::Places;
 use crate::host::probes::Sizes;
 use crate::sink::DEFAULT_CAPACITY;
@@ -53,6 +54,8 @@ pub(crate) struct Config {
     spool: SpoolConfig,
     /// The evidence log.
     pub evidence: EvidenceConfig,
+    /// What the daemon refuses itself.
+    pub sandbox: Sandbox,
     /// Sizes of the kernel side's maps.
     sizes: Sizes,
     /// Events that may wait for each way out, if that is written: else as many as the memory allows.
@@ -152,6 +155,7 @@ impl Config {
             metrics,
             spool,
             evidence,
+            sandbox,
             has_sinks,
         } = written;
         let (sizes, places) = (Sizes::default(), Places::default());
@@ -170,6 +174,10 @@ impl Config {
             metrics,
             spool: SpoolConfig::of(spool),
             evidence: EvidenceConfig::of(evidence),
+            sandbox: Sandbox {
+                system_calls: sandbox.system_calls.unwrap_or(true),
+                files: sandbox.files.unwrap_or(true),
+            },
             sizes: Sizes {
                 ring_bytes: limits.ring_bytes.unwrap_or(sizes.ring_bytes),
                 tasks: limits.tasks.unwrap_or(sizes.tasks),

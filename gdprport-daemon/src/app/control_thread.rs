@@ -1,5 +1,6 @@
 //! The control socket's server, on a thread of its own.
 
+use std::path::Path;
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
@@ -7,6 +8,7 @@ use tokio::sync::oneshot;
 use super::options::RunError;
 use crate::control::handle::LoopHandle;
 use crate::control::server::Server;
+use crate::host::confine::{self, Role};
 
 /// The control socket's server, on a thread of its own: a long list of flows must not hold up the reading of records.
 pub(super) struct ControlThread {
@@ -15,11 +17,13 @@ pub(super) struct ControlThread {
 }
 
 impl ControlThread {
-    pub(super) fn start(server: Server, handle: LoopHandle) -> Result<Self, RunError> {
+    pub(super) fn start(server: Server, handle: LoopHandle, socket: &Path) -> Result<Self, RunError> {
+        let directory = socket.parent().unwrap_or(Path::new(".")).to_owned();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::Builder::new()
             .name("control".to_owned())
             .spawn(move || {
+                confine::enter(Role::Server(&directory));
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                 runtime.block_on(server.serve(handle, async {
                     let _ = stopped.await;

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use crate::control::api::{Check, CheckResult, DoctorReport, Hook, HookState, Kernel};
 use crate::host::cgroup::Mounts;
 use crate::host::clock::HostId;
+use crate::host::confine;
 use crate::host::conntrack::{self, Unavailable};
 use crate::host::containers::{Places, Surveyed, survey};
 use crate::host::probes::catalog::HOOKS;
 use crate::host::probes::{self, HookStatus, LoadError, Sizes, Tracefs};
+use crate::host::trust::is_own;
 
 use super::config::{Config, ConfigError};
 use super::policy::Trust;
@@ -17,6 +19,7 @@ use super::status::hook;
 use crate::ledger::{LedgerSnapshot, LedgerState};
 use crate::sink::{Exposed, SinkStats, exposure};
 
+mod privileges;
 mod room;
 mod spool;
 
@@ -43,11 +46,14 @@ pub(crate) fn examine(running: Option<&Running>) -> DoctorReport {
     let host = HostId::read();
     let release = host.as_ref().map_or_else(|_| String::new(), |host| host.kernel.clone());
     let cgroup2 = Mounts::read().ok().and_then(|mounts| mounts.cgroup2);
+    let confined = confine::in_force();
+    // A daemon has given up since what it needed for its start.
+    let given = confined.map_or_else(probes::effective_capabilities, |confined| confined.given);
     let mut checks = vec![
         check("kernel", probes::check_release(&release), || {
             format!("Linux {release}; 5.10 or newer is needed")
         }),
-        check("privileges", probes::check_capabilities(), || {
+        check("privileges", probes::check_capabilities(given), || {
             "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON are there".to_owned()
         }),
         check("btf", probes::check_btf(), || {
@@ -55,6 +61,8 @@ pub(crate) fn examine(running: Option<&Running>) -> DoctorReport {
         }),
         cgroup2_check(cgroup2.as_deref()),
     ];
+    checks.extend(privileges::less_seen(given));
+    checks.push(privileges::sandbox(confined));
     checks.push(tracefs_check());
     checks.push(bpffs_check());
     checks.push(conntrack_check());
@@ -248,10 +256,10 @@ fn exposure_of_ledger(path: &Path) -> std::io::Result<Option<String>> {
     use std::os::unix::fs::MetadataExt as _;
     let meta = std::fs::metadata(path)?;
     let (uid, mode) = (meta.uid(), meta.mode() & 0o7777);
-    Ok(match (uid, mode & 0o022) {
-        (0, 0) => None,
-        (0, _) => Some(format!("its mode is {mode:04o}")),
-        (uid, _) => Some(format!("it belongs to the user {uid}")),
+    Ok(match (is_own(uid), mode & 0o022) {
+        (true, 0) => None,
+        (true, _) => Some(format!("its mode is {mode:04o}")),
+        (false, _) => Some(format!("it belongs to the user {uid}")),
     })
 }
 

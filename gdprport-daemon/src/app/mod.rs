@@ -17,6 +17,7 @@ mod incident;
 mod inputs;
 mod keeper;
 pub(crate) mod monitor;
+mod names_thread;
 mod options;
 mod overload;
 mod policy;

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::monitor::{Monitor, Unwatched};
 use super::policy::{Loaded, PolicyError, PolicyFiles, RELOAD_WITHIN, Resolver, Trust, log_changes};
 use crate::control::api::{Reload, ReloadReply};
+use crate::host::confine::{self, Role};
 use crate::host::probes::{LoadError, Probes};
 
 /// What reading the policy's files gave.
@@ -62,6 +63,7 @@ impl Loader {
     fn read(&self) {
         let (files, trust, to) = (self.files.clone(), self.trust, self.to.clone());
         let work = move || {
+            confine::enter(Role::Reader);
             // There is one reading at a time, so there is room; without a receiver the daemon is ending.
             let _ = to.blocking_send(files.load(trust, RELOAD_WITHIN));
         };

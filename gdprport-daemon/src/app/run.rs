@@ -18,6 +18,7 @@ use super::first_look;
 use super::inputs::{Input, Inputs, every};
 use super::keeper::Keeper;
 use super::monitor::{self, Evidence, Monitor};
+use super::names_thread;
 use super::options::{RunError, RunOptions};
 use super::overload::Overloads;
 use super::policy::Resolver as DnsResolver;
@@ -36,6 +37,7 @@ use crate::control::handle::{Request, channel};
 use crate::control::server::{Options, Server, scrapes};
 use crate::host::clock::{BootClock, HostId, boottime_ns};
 use crate::host::configured;
+use crate::host::confine;
 use crate::host::containers::Places;
 use crate::host::memory;
 use crate::host::notify;
@@ -56,11 +58,12 @@ const SINKS_PAUSE: Duration = Duration::from_millis(1);
 /// Why it could not start; once it runs it does not fail, it reports.
 pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
     memory::return_large_blocks();
+    confine::begin(options.config.sandbox);
     let loaded = options.policy.load(options.trust, configured::START_WITHIN)?;
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let privacy = privacy::load(&options.config.privacy, options.trust, credentials.as_deref())?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::System)?;
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().thread_name("looker").build().map_err(RunError::System)?;
     let host = HostId::read().map_err(RunError::Proc)?;
     let roots = Roots::discover().map_err(RunError::Proc)?;
     // Missing privileges are reported before a directory that cannot be made without them.
@@ -76,18 +79,21 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         let clock = BootClock::measure();
         let (probes, ring) =
             Probes::load(options.config.sizes(), &host.kernel, roots.cgroups.cgroup2.clone(), pins)?;
+        let memory = memory::limit();
+        let publisher = startup::publisher(&mut options, &host, clock, memory, privacy)?;
+        // Before anything is started that looks at processes, or listens to clients.
+        confine::settle(|| probes.counters().is_ok());
         let mut resolver = Resolver::new(&roots, clock).map_err(RunError::Proc)?;
         resolver.look_up_containers(&options.config.containers, &options.config.labels);
         let named = resolver.container_names_come();
-        let memory = memory::limit();
-        let publisher = startup::publisher(&mut options, &host, clock, memory, privacy)?;
         let started_ns = boottime_ns();
         let session = Session { host, started: clock.timestamp(started_ns), started_ns };
         let table = Table::new(options.config.flow_limits(memory));
         let (dns_to, dns) = mpsc::channel(1);
         let names = host_names(&loaded.policy);
         let first_look = options.first_look.take().filter(|_| loaded.files.is_empty());
-        let dns_resolver = DnsResolver::start(names, options.config.intervals.names, dns_to);
+        let asking = names_thread::start().map_err(RunError::System)?;
+        let dns_resolver = DnsResolver::start(&asking, names, options.config.intervals.names, dns_to);
         let policy = PolicyState::new(loaded.files, loaded.exposed, dns_resolver, session.started);
         let (loads_to, loads) = mpsc::channel(1);
         let mut monitor = Monitor::new(table, loaded.policy, Evidence::new(resolver, probes), publisher);
@@ -98,7 +104,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         let keeper = Keeper::begin(ledger, limits, loaded.sources, &session, &mut monitor);
         let overloads = Overloads::new(&mut monitor.evidence.kernel);
         let (handle, inbox) = channel();
-        let control = ControlThread::start(server, handle)?;
+        let control = ControlThread::start(server, handle, &options.socket)?;
         let (findings_to, findings) = mpsc::channel(2);
         let (answers_to, translations) = mpsc::channel(16);
         let (recorder, recorded) = Recorder::new();
@@ -191,6 +197,7 @@ impl Daemon {
         startup::read_backlog(&mut self.monitor, &mut self.reader).await;
         self.reconciler.start_listing(&self.monitor);
         self.monitor.evidence.kernel.keep_pins(true);
+        confine::filter_calls();
         notify::ready(&self.watching());
     }
 

@@ -22,8 +22,9 @@ use super::translations::Translations;
 use crate::control::api::{
     ControlStatus, CoverageStatus, ExplainQuery, ExplainReply, ExplainedFlow, FlowQuery, FlowRow, FlowsReply,
     Hook, HookState, Kernel, Memory, Pins, PolicySource, PolicyStatus, PortStatus, RingStatus, SinkStatus,
-    SpoolStatus, Status, Unresolved, VerdictRow, VolumeStatus,
+    SpoolStatus, Status, Unresolved, VerdictRow, VolumeStatus, Without,
 };
+use crate::host::confine::{self, Capability};
 use crate::host::probes::catalog::Need;
 use crate::host::probes::{HookRuns, HookStatus, PinsOutcome, Probes};
 use crate::host::usage;
@@ -60,6 +61,7 @@ impl Sources<'_> {
             started: session.started,
             uptime_s: session.uptime_ns() / 1_000_000_000,
             kernel: Kernel { release: session.host.kernel.clone(), boot_id: session.host.boot_id.clone() },
+            without: without(),
             hooks: hooks(probes),
             pins: pins(monitor),
             policy: policy_status(monitor, policy, now),
@@ -157,6 +159,14 @@ impl Sources<'_> {
         });
         ExplainReply { policy: monitor.active_policy.digest().to_owned(), flows: explained.collect() }
     }
+}
+
+fn without() -> Vec<Without> {
+    let given = confine::in_force().map_or(u64::MAX, |confined| confined.given);
+    let without = |capability: &Capability| {
+        Some(Without { capability: capability.name.to_owned(), cost: capability.cost?.to_owned() })
+    };
+    confine::missing(given).filter_map(without).collect()
 }
 
 fn pins(monitor: &Monitor<Probes>) -> Option<Pins> {

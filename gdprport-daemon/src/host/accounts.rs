@@ -15,6 +15,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::host::cache::Generations;
+use crate::host::confine::{self, Role};
 
 /// How long a result is valid before the id is looked up again: renaming users is rare, and a name that is minutes
 /// old still shows whose id it was; a directory service is queried at most 12 times an hour for each id.
@@ -106,6 +107,7 @@ impl AccountNames {
         let (requests, requested) = channel();
         let (to, results) = channel();
         let work = move || {
+            confine::enter(Role::Closed);
             for account in requested {
                 if to.send((account, look_up(account))).is_err() {
                     return;

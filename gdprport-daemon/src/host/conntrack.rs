@@ -19,6 +19,8 @@ use gdprport_core::model::Nat;
 use netlink_sys::{Socket, SocketAddr};
 use thiserror::Error;
 
+use crate::host::confine::{self, Role};
+
 /// How many entries there are. It is there once connection tracking is loaded, which asking must not bring about.
 const COUNT: &str = "/proc/sys/net/netfilter/nf_conntrack_count";
 
@@ -75,9 +77,10 @@ impl Conntrack {
         let (to, inbox) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let left = Arc::clone(&waiting);
-        std::thread::Builder::new()
-            .name("conntrack".to_owned())
-            .spawn(move || asker.serve(&inbox, &left, &deliver))?;
+        std::thread::Builder::new().name("conntrack".to_owned()).spawn(move || {
+            confine::enter(Role::Asker);
+            asker.serve(&inbox, &left, &deliver);
+        })?;
         Ok(Self { to, waiting })
     }
 

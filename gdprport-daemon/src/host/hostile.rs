@@ -71,7 +71,7 @@ pub fn proc(bytes: &[u8]) {
             for field in ["child_pid", "pid", ""] {
                 let _ = probes::tracefs::parse_offset(&text, field);
             }
-            let _ = probes::requirements::effective_capabilities(&text);
+            let _ = probes::requirements::parse_effective(&text);
             let _ = probes::check_release(&text);
             let _ = netns::parse_link(&text);
         }

@@ -9,6 +9,7 @@ pub(crate) mod cgroup;
 pub(crate) mod clock;
 pub(crate) mod configuration;
 pub(crate) mod configured;
+pub(crate) mod confine;
 pub(crate) mod conntrack;
 pub(crate) mod containers;
 pub(crate) mod destroy;

@@ -14,6 +14,7 @@ use rustix::fs::{Mode, OFlags, fstat, fstatfs, open, stat};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use thiserror::Error;
 
+use crate::host::confine::{self, Role};
 use crate::host::pid;
 
 /// Namespaces found in one enumeration: ten times what a full Kubernetes node has.
@@ -265,7 +266,10 @@ impl OpenNs {
         std::thread::scope(|scope| {
             let enter_and_work = || {
                 let network = Some(LinkNameSpaceType::Network);
-                move_into_link_name_space(self.fd.as_fd(), network).map_err(|error| refused(inode, error))?;
+                confine::raise_for_namespaces();
+                let moved = move_into_link_name_space(self.fd.as_fd(), network);
+                confine::enter(Role::Inside);
+                moved.map_err(|error| refused(inode, error))?;
                 Ok(work())
             };
             let thread = std::thread::Builder::new().name("gdprport-netns".to_owned());

@@ -9,6 +9,7 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
@@ -57,7 +58,7 @@ impl fmt::Display for Exposure {
 /// # Errors
 /// If something on the way cannot be examined.
 pub(crate) fn exposure(path: &Path) -> io::Result<Option<Exposure>> {
-    walk(path, STICKY)
+    walk(path, STICKY, is_ours)
 }
 
 /// The same of a directory all of whose files count: others must not add one either.
@@ -65,14 +66,39 @@ pub(crate) fn exposure(path: &Path) -> io::Result<Option<Exposure>> {
 /// # Errors
 /// As [`exposure`].
 pub(crate) fn exposure_of_directory(path: &Path) -> io::Result<Option<Exposure>> {
-    walk(path, 0)
+    walk(path, 0, is_ours)
 }
 
-/// `last_sticky`: the bit that makes a directory at the end of the path harmless.
-fn walk(path: &Path, last_sticky: u32) -> io::Result<Option<Exposure>> {
+/// The same of a directory that a daemon writes: it may also be that of the service's user.
+///
+/// # Errors
+/// As [`exposure`].
+pub(crate) fn exposure_of_state(path: &Path) -> io::Result<Option<Exposure>> {
+    walk(path, 0, is_own)
+}
+
+/// The user that the packaged service runs as (`packaging/gdprport.sysusers`).
+pub(crate) const SERVICE_USER: &str = "gdprport-sensor";
+
+/// Whether what this user owns is a daemon's: root's, this process's user's, or the service's. A root who starts a daemon by hand
+/// goes on with what the service has written.
+#[must_use]
+pub(crate) fn is_own(uid: u32) -> bool {
+    static SERVICE: OnceLock<Option<u32>> = OnceLock::new();
+    let service = || uzers::get_user_by_name(SERVICE_USER).map(|user| user.uid());
+    is_ours(uid) || *SERVICE.get_or_init(service) == Some(uid)
+}
+
+/// A daemon that does not run as root is trusted with what it could change anyway.
+fn is_ours(uid: u32) -> bool {
+    uid == 0 || uid == rustix::process::geteuid().as_raw()
+}
+
+/// `last_sticky`: the bit that makes a directory at the end of the path harmless. `trusted`: whose files are.
+fn walk(path: &Path, last_sticky: u32, trusted: fn(u32) -> bool) -> io::Result<Option<Exposure>> {
     let mut place = PathBuf::from("/");
     let mut steps = reversed(&std::path::absolute(path)?);
-    if let Some(found) = examine(&place, &fs::symlink_metadata(&place)?, STICKY) {
+    if let Some(found) = examine(&place, &fs::symlink_metadata(&place)?, STICKY, trusted) {
         return Ok(Some(found));
     }
     let mut links = 0;
@@ -84,7 +110,7 @@ fn walk(path: &Path, last_sticky: u32) -> io::Result<Option<Exposure>> {
         let entry = place.join(step);
         let meta = fs::symlink_metadata(&entry)?;
         let sticky = if steps.is_empty() { last_sticky } else { STICKY };
-        if let Some(found) = examine(&entry, &meta, sticky) {
+        if let Some(found) = examine(&entry, &meta, sticky, trusted) {
             return Ok(Some(found));
         }
         if !meta.is_symlink() {
@@ -114,15 +140,14 @@ pub(crate) fn reversed(path: &Path) -> Vec<OsString> {
     path.components().rev().filter_map(step).collect()
 }
 
-fn examine(place: &Path, meta: &Metadata, sticky: u32) -> Option<Exposure> {
+fn examine(place: &Path, meta: &Metadata, sticky: u32, trusted: fn(u32) -> bool) -> Option<Exposure> {
     let (kind, sticky) = match () {
         () if meta.is_symlink() => ("link", 0),
         () if meta.is_dir() => ("directory", sticky),
         () => ("file", 0),
     };
     let found = |how| Some(Exposure { place: place.to_owned(), kind, how });
-    // A daemon that does not run as root is trusted with what it could change anyway.
-    if meta.uid() != 0 && meta.uid() != rustix::process::geteuid().as_raw() {
+    if !trusted(meta.uid()) {
         return found(How::Owner(meta.uid()));
     }
     let writable = meta.mode() & OTHERS_WRITE != 0 && meta.mode() & sticky == 0;

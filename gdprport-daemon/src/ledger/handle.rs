@@ -13,6 +13,7 @@ use super::queue::{BATCHES, Queue};
 use super::settings::{InUse, Settings};
 use super::state::{LedgerSnapshot, LedgerState};
 use super::writer::{Tuning, Writer};
+use crate::host::confine::{self, Role};
 
 /// The ledger, as the loop sees it. Its thread owns the database; nothing in here waits for it.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ impl Ledger {
         let queue = Arc::new(Queue::default());
         let shared =
             Arc::new(Mutex::new(LedgerSnapshot { path: settings.path.clone(), ..LedgerSnapshot::default() }));
+        let path = settings.path.clone();
         let writer = Writer::open(settings, tuning, Arc::clone(&queue), Arc::clone(&shared))?;
         let ends = Arc::clone(&queue);
         let thread = thread::Builder::new().name("ledger".to_owned()).spawn(move || {
@@ -47,6 +49,7 @@ impl Ledger {
                 }
             }
             let end = End(ends);
+            confine::enter(Role::Writer(&[path]));
             writer.run();
             drop(end);
         });

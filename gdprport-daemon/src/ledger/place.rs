@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::host::trust::is_own;
+
 /// Mode bits: the group or everybody may write.
 const OTHERS_WRITE: u32 = 0o022;
 /// Mode bit: only the owner of an entry, or of the directory, removes or replaces it.
@@ -102,8 +104,7 @@ pub(super) fn size(path: &Path) -> u64 {
 
 fn exposed(kind: &str, path: &Path, meta: &Metadata, harmless: u32) -> Result<(), String> {
     let shown = path.display();
-    // A daemon that does not run as root is trusted with what it could change anyway.
-    if meta.uid() != 0 && meta.uid() != rustix::process::geteuid().as_raw() {
+    if !is_own(meta.uid()) {
         return Err(format!(
             "the {kind} {shown} belongs to user {}, who could change the ledger (`chown root {shown}` mends it)",
             meta.uid()

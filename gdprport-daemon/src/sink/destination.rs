@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use super::queue::{Queue, Work};
 use super::report::Report;
 use super::{Batch, Exposed, SinkError, SinkStats, Spooled};
+use crate::host::confine::{self, Role};
 
 /// Events a sink holds while its destination does not take them: a burst of 8,000 connections with both ends
 /// on this host. At 1.1 to 1.6 KB each, in batches that all sinks share, stuck sinks cost 52 MB, at
@@ -26,6 +28,11 @@ pub(super) trait Target: Send + 'static {
     /// Whether it writes from the events themselves and not from their lines.
     fn wants_events(&self) -> bool {
         false
+    }
+
+    /// The files that it writes, or any in a directory whose files it writes; empty: it writes none.
+    fn places(&self) -> Vec<PathBuf> {
+        Vec::new()
     }
 
     /// Who may read or change what is written and should not, where that can be known.
@@ -74,7 +81,12 @@ impl Sink {
         let wants_events = target.wants_events();
         let thread = thread::Builder::new()
             .name("sink".to_owned())
-            .spawn(move || run(&of_thread, target))
+            .spawn(move || {
+                let places = target.places();
+                confine::enter(if places.is_empty() { Role::Closed } else { Role::Writer(&places) });
+                drop(places);
+                run(&of_thread, target);
+            })
             .map_err(|source| SinkError::Thread { name: queue.name().to_owned(), source })?;
         Ok(Self { queue, wants_events, thread: Some(thread) })
     }

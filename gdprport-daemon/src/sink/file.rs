@@ -22,6 +22,7 @@ use super::destination::Target;
 use super::lines::Lines;
 use super::report::{Failure, Report};
 use super::{Batch, Exposed, Format, Sink, SinkError};
+use crate::host::trust::is_own;
 
 /// How often the path is compared with the open file, at most.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
@@ -96,6 +97,10 @@ impl EventsFile {
 }
 
 impl Target for EventsFile {
+    fn places(&self) -> Vec<PathBuf> {
+        vec![self.path.clone()]
+    }
+
     fn write(&mut self, batch: &Batch, count: usize) -> Report {
         self.follow_path();
         let Some(file) = &mut self.file else {
@@ -128,7 +133,7 @@ pub(crate) fn exposure(path: &Path, meta: &Metadata) -> Option<Exposed> {
         return None;
     }
     let (place, mode) = (path.display(), meta.mode() & 0o7777);
-    if meta.uid() != 0 && meta.uid() != rustix::process::geteuid().as_raw() {
+    if !is_own(meta.uid()) {
         let found = format!("the events file {place} belongs to user {}", meta.uid());
         return Some(Exposed { found, remedy: format!("chown root {place}") });
     }

@@ -1,18 +1,30 @@
 //! Reading `gdprport.toml` for the sensor: every mistake in its tables, not only the first.
 
 use super::scalar::{LabelPattern, Several};
-use super::settings::{Containers, Events, Evidence, Intervals, Ledger, Limits, Privacy, Sensor, Spool};
+use super::settings::{
+    Containers, Events, Evidence, Intervals, Ledger, Limits, Privacy, Sandbox, Sensor, Spool,
+};
 use super::tables::{
-    RawContainers, RawEvents, RawEvidence, RawIntervals, RawLedger, RawLimits, RawPrivacy, RawSensor,
-    RawSpool, RawTruncate,
+    RawContainers, RawEvents, RawEvidence, RawIntervals, RawLedger, RawLimits, RawPrivacy, RawSandbox,
+    RawSensor, RawSpool, RawTruncate,
 };
 use crate::container::ShownLabels;
 use crate::privacy::Truncate;
 use crate::written::{At, Loc, Problems, Report, Source, TableReader};
 
 /// The tables that the sensor reads.
-pub const TABLES: &[&str] =
-    &["events", "limits", "intervals", "containers", "privacy", "ledger", "metrics", "spool", "evidence"];
+pub const TABLES: &[&str] = &[
+    "events",
+    "limits",
+    "intervals",
+    "containers",
+    "privacy",
+    "ledger",
+    "metrics",
+    "spool",
+    "evidence",
+    "sandbox",
+];
 
 /// The tables of the same file that the deliverer reads, and judges.
 const OF_DELIVERER: [&str; 2] = ["sink", "deliver"];
@@ -49,8 +61,18 @@ impl Sensor {
     }
 
     fn of(raw: RawSensor, report: &mut Report<'_>) -> Self {
-        let RawSensor { events, limits, intervals, containers, privacy, ledger, metrics, spool, evidence } =
-            raw;
+        let RawSensor {
+            events,
+            limits,
+            intervals,
+            containers,
+            privacy,
+            ledger,
+            metrics,
+            spool,
+            evidence,
+            sandbox,
+        } = raw;
         Self {
             events: given(events).map(|raw| Events::of(raw, report)).unwrap_or_default(),
             limits: given(limits).as_ref().map(Limits::of).unwrap_or_default(),
@@ -61,6 +83,7 @@ impl Sensor {
             metrics: given(metrics).and_then(|raw| given(raw.listen)).map(|listen| listen.0),
             spool: given(spool).map(Spool::of).unwrap_or_default(),
             evidence: given(evidence).map(Evidence::of).unwrap_or_default(),
+            sandbox: given(sandbox).map(Sandbox::of).unwrap_or_default(),
             has_sinks: false,
         }
     }
@@ -169,5 +192,11 @@ impl Spool {
             keep: given(raw.keep).map(|time| time.0),
             sync: given(raw.sync),
         }
+    }
+}
+
+impl Sandbox {
+    fn of(raw: RawSandbox) -> Self {
+        Self { system_calls: given(raw.system_calls), files: given(raw.files) }
     }
 }

@@ -12,4 +12,6 @@ mod tests;
 
 pub use file::TABLES;
 pub use scalar::{SPOOL_BYTES, SpoolSync, Subject};
-pub use settings::{Containers, Events, Evidence, Intervals, Ledger, Limits, Privacy, Sensor, Spool};
+pub use settings::{
+    Containers, Events, Evidence, Intervals, Ledger, Limits, Privacy, Sandbox, Sensor, Spool,
+};

@@ -30,6 +30,8 @@ pub struct Sensor {
     pub spool: Spool,
     /// Whether and where an evidence log is kept.
     pub evidence: Evidence,
+    /// What the daemon refuses itself.
+    pub sandbox: Sandbox,
     /// Whether there is a `[[sink]]`, whatever it says: what it is about the deliverer reads.
     pub has_sinks: bool,
 }
@@ -134,4 +136,13 @@ pub struct Evidence {
     pub key: Option<PathBuf>,
     /// Days that are kept.
     pub keep_days: Option<u32>,
+}
+
+/// What the daemon refuses itself once it runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sandbox {
+    /// System calls that it never makes.
+    pub system_calls: Option<bool>,
+    /// Files outside of their directories, to threads that only write.
+    pub files: Option<bool>,
 }

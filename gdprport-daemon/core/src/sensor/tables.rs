@@ -31,6 +31,8 @@ tables! {
             spool: RawSpool,
             /// Where the evidence log is, and how long its entries are kept.
             evidence: RawEvidence,
+            /// What the daemon refuses itself once it runs.
+            sandbox: RawSandbox,
         }
         later {}
     }
@@ -163,6 +165,18 @@ tables! {
             keep: SpoolKeep,
             /// When what was written is on the disk.
             sync: SpoolSync,
+        }
+        later {}
+    }
+
+    /// What the daemon refuses itself once it runs.
+    "`[sandbox]`" => struct RawSandbox as "Sandbox" {
+        required {}
+        optional {
+            /// System calls that it never makes.
+            system_calls: bool,
+            /// To threads that only write, all files but those beside their own.
+            files: bool,
         }
         later {}
     }

@@ -6,7 +6,7 @@ use rustix::fs::{Access, access};
 
 use super::room::free_bytes;
 use crate::control::api::{Check, CheckResult};
-use crate::host::trust::exposure_of_directory;
+use crate::host::trust::exposure_of_state;
 use crate::sink::SinkStats;
 use crate::sink::spool::{SpoolError, SpoolReader, SpoolSettings};
 
@@ -41,7 +41,7 @@ fn wrong(path: &Path, error: Option<&str>) -> Option<(String, Option<String>)> {
             error.split_once("; ").map_or((error, None), |(found, remedy)| (found, Some(remedy)));
         return Some((found.to_owned(), remedy.map(ToOwned::to_owned)));
     }
-    if let Ok(Some(how)) = exposure_of_directory(path) {
+    if let Ok(Some(how)) = exposure_of_state(path) {
         let remedy = "let only root change it: `chown root` and `chmod go-w` what is named here".to_owned();
         return Some((
             format!("others than root can change {shown}, so nothing is stored: {how}"),

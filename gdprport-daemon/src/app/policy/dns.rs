@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -32,6 +33,7 @@ const KEPT_PERIODS: u32 = 5;
 /// Looks all of a policy's names up until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Resolver {
+    asking: Handle,
     task: JoinHandle<()>,
     cache: Arc<Mutex<Cache>>,
     period: Duration,
@@ -39,24 +41,35 @@ pub(crate) struct Resolver {
 }
 
 impl Resolver {
-    /// Looks `names` up, at once and then every `period`; what is known is sent to `to` after each round, and within one
-    /// when a reply has become too old.
+    /// Looks `names` up on `asking`, at once and then every `period`; what is known is sent to `to` after each round, and within
+    /// one when a reply has become too old.
     #[must_use]
-    pub(crate) fn start(names: Vec<Arc<str>>, period: Duration, to: mpsc::Sender<DnsNames>) -> Self {
-        Self::from(Cache::new(period), names, period, to)
+    pub(crate) fn start(
+        asking: &Handle,
+        names: Vec<Arc<str>>,
+        period: Duration,
+        to: mpsc::Sender<DnsNames>,
+    ) -> Self {
+        Self::from(asking.clone(), Cache::new(period), names, period, to)
     }
 
     /// Looks these names up from now on, and keeps what was learnt of them: a reload while no name server replies makes
     /// no name unknown.
     pub(crate) fn set_names(&mut self, names: Vec<Arc<str>>) {
         let cache = lock(&self.cache).take_over(&names);
-        *self = Self::from(cache, names, self.period, self.to.clone());
+        *self = Self::from(self.asking.clone(), cache, names, self.period, self.to.clone());
     }
 
-    fn from(cache: Cache, names: Vec<Arc<str>>, period: Duration, to: mpsc::Sender<DnsNames>) -> Self {
+    fn from(
+        asking: Handle,
+        cache: Cache,
+        names: Vec<Arc<str>>,
+        period: Duration,
+        to: mpsc::Sender<DnsNames>,
+    ) -> Self {
         let cache = Arc::new(Mutex::new(cache));
         let (shared, results) = (Arc::clone(&cache), to.clone());
-        let task = tokio::spawn(async move {
+        let task = asking.spawn(async move {
             if names.is_empty() {
                 return;
             }
@@ -64,7 +77,7 @@ impl Resolver {
                 tokio::time::sleep(period).await;
             }
         });
-        Self { task, cache, period, to }
+        Self { asking, task, cache, period, to }
     }
 }
 
@@ -276,7 +289,7 @@ mod tests {
         let name = |name: &str| -> Arc<str> { name.into() };
         let period = Duration::from_secs(60);
         let (to, mut results) = mpsc::channel(1);
-        let mut resolver = Resolver::start(Vec::new(), period, to);
+        let mut resolver = Resolver::start(&Handle::current(), Vec::new(), period, to);
         let old = Resolution::Resolved(vec![[192, 0, 2, 1].into()]);
         for known in ["kept.invalid", "gone.invalid"] {
             lock(&resolver.cache).enter(name(known), old.clone(), boottime_ns());

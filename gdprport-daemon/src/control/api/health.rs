@@ -170,6 +170,7 @@ impl Status {
         ]
         .into_iter()
         .flatten()
+        .chain(self.without.iter().map(|without| format!("without {} {}", without.capability, without.cost)))
         .chain(
             self.sinks
                 .iter()

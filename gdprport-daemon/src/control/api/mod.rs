@@ -28,5 +28,5 @@ pub(crate) use ledger::{LedgerStanding, LedgerStatus};
 pub(crate) use replies::{EndpointInfo, ErrorReply, Index, RecordReply, ReloadReply, StatusReply};
 pub(crate) use status::{
     ControlStatus, Hook, HookState, Kernel, Memory, Pins, PolicySource, PolicyStatus, PortStatus, Reload,
-    SinkStatus, SpoolStatus, Status, TranslationStatus, Unresolved, VolumeStatus,
+    SinkStatus, SpoolStatus, Status, TranslationStatus, Unresolved, VolumeStatus, Without,
 };

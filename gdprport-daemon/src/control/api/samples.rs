@@ -141,6 +141,7 @@ pub(crate) fn status() -> Status {
         started: at("2026-11-20T08:15:00Z"),
         uptime_s: 277_503,
         kernel: kernel(),
+        without: Vec::new(),
         hooks: hooks(),
         pins: Some(Pins {
             directory: "/sys/fs/bpf/gdprport".to_owned(),

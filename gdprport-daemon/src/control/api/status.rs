@@ -24,6 +24,9 @@ pub(crate) struct Status {
     /// Seconds since `started`, by the monotonic clock.
     pub uptime_s: u64,
     pub kernel: Kernel,
+    /// Capabilities that it was started without, each with what is therefore not seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<Without>,
     /// Every hook the daemon knows, in use or not.
     pub hooks: Vec<Hook>,
     /// Where hooks and maps outlive the daemon; `null` if they end with it.
@@ -63,6 +66,15 @@ pub(crate) struct Status {
     /// What stands in flows and events instead of addresses of peers and names of persons; absent: they are true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privacy: Option<Applied>,
+}
+
+/// A capability that the daemon was started without.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Without {
+    /// Its name, such as `CAP_SYS_ADMIN`.
+    pub capability: String,
+    /// What is lost.
+    pub cost: String,
 }
 
 /// What a rule has moved in the window that goes on.

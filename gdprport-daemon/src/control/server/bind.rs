@@ -169,7 +169,8 @@ fn create(path: &Path, address: &SocketAddrUnix, group: Option<u32>) -> Result<U
     rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)
         .and_then(|()| bind(&socket, address))
         .map_err(|errno| listen_at(errno.into()))?;
-    if let Some(gid) = group {
+    // As a service it has the group already, and needs no right to set one.
+    if let Some(gid) = group.filter(|gid| fs::symlink_metadata(path).is_ok_and(|meta| meta.gid() != *gid)) {
         match std::os::unix::fs::lchown(path, None, Some(gid)) {
             Ok(()) => {}
             // Not root: the group stays the caller's own, who can still use the socket.

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::key::{Key, Lane};
 use super::lane::{Answer, Job, Report, work};
+use crate::host::confine::{self, Role};
 
 /// Containers that may wait in root's lane and in those of the configuration: as many as are surely kept.
 pub(super) const WAITING_MAX: usize = 8_192;
@@ -87,7 +88,10 @@ impl Threads {
         let look_in = Arc::clone(&self.look_in);
         let (jobs, asked) = channel();
         let (lane, to, wake) = (lane.clone(), self.to.clone(), Arc::clone(&self.wake));
-        let run = move || work(&lane, look_in(lane.clone()), &asked, &to, &wake);
+        let run = move || {
+            confine::enter(Role::HostReader);
+            work(&lane, look_in(lane.clone()), &asked, &to, &wake);
+        };
         // Never joined: it may be stuck, and ends with the process.
         let spawned = std::thread::Builder::new().name("containers".to_owned()).spawn(run);
         if let Err(error) = &spawned {

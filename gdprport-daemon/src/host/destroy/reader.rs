@@ -11,6 +11,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use super::notice::DestroyNotice;
 use super::subscription::Subscription;
 use super::watched::{WantedSockets, WatchedNetns};
+use crate::host::confine::{self, Role};
 
 /// How long the reader waits for more before it reads: the latency added to an end.
 const NAP: Duration = Duration::from_millis(10);
@@ -71,7 +72,10 @@ impl ReaderHandle {
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let (commands, inbox) = channel();
         let reader = Reader::new(inbox, Arc::clone(&wake));
-        std::thread::Builder::new().name("destroy-notices".to_owned()).spawn(move || reader.run(&deliver))?;
+        std::thread::Builder::new().name("destroy-notices".to_owned()).spawn(move || {
+            confine::enter(Role::Closed);
+            reader.run(&deliver);
+        })?;
         Ok(Self { commands, wake })
     }
 

@@ -24,7 +24,7 @@ pub(crate) use load::{HookStatus, Sizes};
 pub(crate) use loaded::{HookRuns, Probes};
 pub(crate) use overload::{Collected, Collector};
 pub(crate) use pins::{PinDirectory, PinError, is_bpffs};
-pub(crate) use requirements::{check, check_btf, check_capabilities, check_release};
+pub(crate) use requirements::{check, check_btf, check_capabilities, check_release, effective_capabilities};
 pub(crate) use ring::Ring;
 pub(crate) use takeover::{PinsOutcome, PreviousPins};
 pub(crate) use tracefs::{Tracefs, find as find_tracefs};

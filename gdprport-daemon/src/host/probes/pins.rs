@@ -9,10 +9,13 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstatfs, open, statfs};
+use rustix::fs::{
+    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstatfs, open, openat, statfs, unlinkat,
+};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -67,7 +70,7 @@ fn failed<E: Into<io::Error>>(doing: &'static str, path: &Path) -> impl FnOnce(E
 #[derive(Debug)]
 pub(crate) struct PinDirectory {
     path: PathBuf,
-    _lock: File,
+    lock: File,
     /// Whether it stays as it is when this value is dropped.
     kept: bool,
 }
@@ -96,7 +99,7 @@ impl PinDirectory {
         }
         for _ in 0..ATTEMPTS {
             make(path)?;
-            if let Some(mut taken) = Self::lock(path)? {
+            if let Some(mut taken) = Self::lock(path, false)? {
                 taken.kept = taken.holds_something()?;
                 return Ok(taken);
             }
@@ -104,7 +107,8 @@ impl PinDirectory {
         Err(PinError::InUse(path.to_owned()))
     }
 
-    /// Takes the directory if it exists. It stays when the value is dropped.
+    /// Takes the directory if it exists. It stays when the value is dropped. Root may take another user's, to remove what is in
+    /// it: the service has a user of its own.
     ///
     /// # Errors
     /// As for [`Self::take`].
@@ -112,14 +116,14 @@ impl PinDirectory {
         match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(failed("look at", path)(source)),
-            Ok(_) => Self::lock(path),
+            Ok(_) => Self::lock(path, geteuid().is_root()),
         }
     }
 
-    /// Opens and locks the directory at `path`; `None` if it was replaced or removed meanwhile.
-    fn lock(path: &Path) -> Result<Option<Self>, PinError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let dir = match open(path, flags, Mode::empty()) {
+    /// Opens and locks the directory at `path`; `None` if it was replaced or removed meanwhile. `of_anybody`: nothing in it is
+    /// believed.
+    fn lock(path: &Path, of_anybody: bool) -> Result<Option<Self>, PinError> {
+        let dir = match open(path, DIRECTORY, Mode::empty()) {
             Ok(dir) => File::from(dir),
             Err(Errno::NOENT) => return Ok(None),
             Err(error) => return Err(failed("open", path)(error)),
@@ -129,7 +133,7 @@ impl PinDirectory {
         }
         let found = dir.metadata().map_err(failed("look at", path))?;
         let (owner, mode) = (found.uid(), found.mode() & 0o7777);
-        if owner != geteuid().as_raw() || mode & 0o077 != 0 {
+        if !of_anybody && (owner != geteuid().as_raw() || mode & 0o077 != 0) {
             return Err(PinError::Foreign { path: path.to_owned(), owner, mode });
         }
         match flock(&dir, FlockOperation::NonBlockingLockExclusive) {
@@ -139,7 +143,7 @@ impl PinDirectory {
         }
         let same = |now: fs::Metadata| (now.dev(), now.ino()) == (found.dev(), found.ino());
         let still_there = fs::symlink_metadata(path).is_ok_and(same);
-        Ok(still_there.then(|| Self { path: path.to_owned(), _lock: dir, kept: true }))
+        Ok(still_there.then(|| Self { path: path.to_owned(), lock: dir, kept: true }))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -212,19 +216,18 @@ impl PinDirectory {
         Ok(())
     }
 
-    /// Links first, so that no program runs whose maps are gone.
+    /// Links first, so that no program runs whose maps are gone. No link of the file system is followed: where root removes
+    /// what the service's user has pinned, that must not lead it elsewhere.
     fn empty(&self) -> Result<(), PinError> {
         for part in [LINKS, MAPS] {
-            let part = self.path.join(part);
-            for name in list(&part)? {
-                remove_file(&part.join(name))?;
+            let path = self.path.join(part);
+            match openat(&self.lock, part, DIRECTORY, Mode::empty()) {
+                Ok(dir) => empty_directory(&dir, &path)?,
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+                Err(error) => return Err(failed("open", &path)(error)),
             }
         }
-        for name in list(&self.path)? {
-            let path = self.path.join(name);
-            if path.is_dir() { remove_dir(&path) } else { remove_file(&path) }?;
-        }
-        Ok(())
+        empty_directory(&self.lock, &self.path)
     }
 
     /// Unpins everything and removes the directory.
@@ -235,6 +238,30 @@ impl PinDirectory {
         self.empty()?;
         remove_root(&self.path)
     }
+}
+
+/// How a directory is opened: itself, and not what a link with its name leads to.
+const DIRECTORY: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Removes what is in a directory. Directories in it must be empty.
+fn empty_directory(dir: impl AsFd, path: &Path) -> Result<(), PinError> {
+    let entries = Dir::read_from(&dir).map_err(failed("list", path))?;
+    // Listed before anything is removed.
+    let entries = entries.collect::<Result<Vec<_>, _>>().map_err(failed("list", path))?;
+    for entry in entries {
+        let name = entry.file_name();
+        if name == c"." || name == c".." {
+            continue;
+        }
+        let flags =
+            if entry.file_type() == FileType::Directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+        match unlinkat(&dir, name, flags) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(failed("unpin", &path.join(name.to_string_lossy().as_ref()))(error)),
+        }
+    }
+    Ok(())
 }
 
 /// Whether a path is on a bpffs.
@@ -251,20 +278,21 @@ fn make(path: &Path) -> Result<(), PinError> {
 }
 
 /// Removes the directory itself, which is empty: nothing is pinned. It stays where it is the unit's own (`ReadWritePaths=`): for
-/// the service it is a mount point, in a directory that is read-only.
+/// the service it is a mount point, in a directory that is read-only and root's.
 fn remove_root(path: &Path) -> Result<(), PinError> {
     match fs::remove_dir(path) {
         Err(error)
-            if matches!(error.kind(), io::ErrorKind::ResourceBusy | io::ErrorKind::ReadOnlyFilesystem) =>
+            if matches!(
+                error.kind(),
+                io::ErrorKind::ResourceBusy
+                    | io::ErrorKind::ReadOnlyFilesystem
+                    | io::ErrorKind::PermissionDenied
+            ) =>
         {
             Ok(())
         }
         removed => removed.map_err(failed("remove", path)),
     }
-}
-
-fn remove_dir(path: &Path) -> Result<(), PinError> {
-    fs::remove_dir(path).map_err(failed("remove", path))
 }
 
 fn remove_file(path: &Path) -> Result<(), PinError> {

@@ -10,7 +10,7 @@ use super::error::LoadError;
 /// The first thing that is missing and how to fix it.
 pub(crate) fn check(release: &str, cgroup_root: Option<&Path>) -> Result<(), LoadError> {
     check_release(release)?;
-    check_capabilities()?;
+    check_capabilities(effective_capabilities())?;
     check_btf()?;
     cgroup_root.map(|_| ()).ok_or(LoadError::NoCgroup2)
 }
@@ -22,22 +22,23 @@ const SYS_ADMIN: u32 = 21;
 /// The oldest release on which the programs were measured to work.
 const OLDEST: (u32, u32) = (5, 10);
 
-/// Checks that this process may load programs at all.
-///
-/// # Errors
-/// [`LoadError::Capabilities`] names every missing one.
-pub(crate) fn check_capabilities() -> Result<(), LoadError> {
+/// The capabilities of this process, as bits.
+#[must_use]
+pub(crate) fn effective_capabilities() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = effective_capabilities(&status).unwrap_or(0);
-    missing_capabilities(effective)
+    parse_effective(&status).unwrap_or(0)
 }
 
-pub(in crate::host) fn effective_capabilities(status: &str) -> Option<u64> {
+pub(in crate::host) fn parse_effective(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
     u64::from_str_radix(line.trim(), 16).ok()
 }
 
-fn missing_capabilities(effective: u64) -> Result<(), LoadError> {
+/// Checks that a process with these capabilities may load programs at all.
+///
+/// # Errors
+/// [`LoadError::Capabilities`] names every missing one.
+pub(crate) fn check_capabilities(effective: u64) -> Result<(), LoadError> {
     let has = |number: u32| effective >> number & 1 == 1;
     let missing: Vec<_> = NEEDED.iter().filter(|(number, _)| !has(*number)).map(|(_, name)| *name).collect();
     let net_admin = NEEDED[1].1;
@@ -86,15 +87,15 @@ mod tests {
 
     #[test]
     fn every_missing_capability_is_named() {
-        let error = missing_capabilities(1 << 12).expect_err("two are missing").to_string();
+        let error = check_capabilities(1 << 12).expect_err("two are missing").to_string();
         assert!(error.contains("lacks CAP_BPF, CAP_PERFMON"), "{error}");
-        assert!(missing_capabilities(0).is_err());
+        assert!(check_capabilities(0).is_err());
     }
 
     #[test]
     fn cap_sys_admin_includes_bpf_and_perfmon_but_not_net_admin() {
-        assert!(missing_capabilities(1 << 21 | 1 << 12).is_ok());
-        assert!(missing_capabilities(1 << 21).is_err());
+        assert!(check_capabilities(1 << 21 | 1 << 12).is_ok());
+        assert!(check_capabilities(1 << 21).is_err());
     }
 
     #[test]
@@ -108,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_effective_set_is_read_from_status() {
-        assert_eq!(effective_capabilities("Name:\tx\nCapEff:\t00000000a80425fb\n"), Some(0xa804_25fb));
-        assert_eq!(effective_capabilities("nothing"), None);
+        assert_eq!(parse_effective("Name:\tx\nCapEff:\t00000000a80425fb\n"), Some(0xa804_25fb));
+        assert_eq!(parse_effective("nothing"), None);
     }
 }

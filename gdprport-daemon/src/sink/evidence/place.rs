@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use gdprport_core::evidence::Before;
 use jiff::Timestamp;
 
-use crate::host::trust::exposure_of_directory;
+use crate::host::trust::exposure_of_state;
 
 /// The lock. Only root may open it.
 pub(super) const LOCK: (&str, u32) = ("log.lock", 0o600);
@@ -27,7 +27,7 @@ pub(super) fn prepare(dir: &Path) -> Result<PathBuf, String> {
     }
     let real = dir.canonicalize().map_err(failed)?;
     for path in [dir, &real] {
-        if let Some(how) = exposure_of_directory(path).map_err(failed)? {
+        if let Some(how) = exposure_of_state(path).map_err(failed)? {
             return Err(format!(
                 "others than root can change the evidence log {shown}, so that it is not written: {how}"
             ));

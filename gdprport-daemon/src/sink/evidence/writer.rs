@@ -2,6 +2,7 @@
 
 use std::io;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use gdprport_core::evidence::{Before, FORMAT_VERSION, Hash, Kind, LineHead, Own, PolicyFile, Reason};
@@ -319,6 +320,10 @@ impl Running {
 }
 
 impl Target for Writer {
+    fn places(&self) -> Vec<PathBuf> {
+        vec![self.settings.dir.join(LOCK.0), self.settings.key.clone()]
+    }
+
     fn write(&mut self, batch: &Batch, count: usize) -> Report {
         self.append(batch, count)
     }

@@ -16,7 +16,7 @@ use super::log::{Log, fits};
 use super::recover::Identity;
 use super::settings::SpoolSettings;
 use crate::host::lock::{Lock, LockError, flock};
-use crate::host::trust::exposure_of_directory;
+use crate::host::trust::exposure_of_state;
 use crate::sink::destination::Target;
 use crate::sink::report::{Failure, Report};
 use crate::sink::{Batch, Sink, SinkError, Spooled};
@@ -176,6 +176,10 @@ impl Open {
 }
 
 impl Target for Writer {
+    fn places(&self) -> Vec<PathBuf> {
+        vec![self.settings.dir.join(LOCK.0)]
+    }
+
     fn write(&mut self, batch: &Batch, count: usize) -> Report {
         self.append(batch, count, Timestamp::now().as_millisecond())
     }
@@ -217,7 +221,7 @@ fn prepare(dir: &Path) -> Result<PathBuf, String> {
     }
     let real = dir.canonicalize().map_err(failed)?;
     for path in [dir, &real] {
-        if let Some(how) = exposure_of_directory(path).map_err(failed)? {
+        if let Some(how) = exposure_of_state(path).map_err(failed)? {
             return Err(format!(
                 "others than root can change the spool {shown}, so that it is not written: {how}"
             ));
