@@ -48,12 +48,13 @@ impl Reader {
     /// # Errors
     /// If there is no answer.
     pub(crate) fn edges(&self, filter: &EdgeFilter) -> Result<Vec<StoredEdge>, ReadError> {
-        // A verdict's text begins with its outcome: the tag comes first.
+        // A verdict's text begins with its outcome: the tag comes first. What is not wanted is left out, and not what is wanted
+        // chosen: a row that names what is not there is met, and is no answer.
         let sql = format!(
             "SELECT {COLUMNS} FROM edge NOT INDEXED WHERE row BETWEEN ?9 AND ?10 AND day BETWEEN ?1 AND ?2
                 AND (?3 IS NULL OR last >= ?3) AND (?4 IS NULL OR first <= ?4)
-                AND port IN (SELECT id FROM port WHERE (?5 IS NULL OR name = ?5) AND (?6 IS NULL OR number = ?6))
-                AND (NOT ?7 OR verdict IN (SELECT id FROM verdict WHERE value LIKE '{{\"outcome\":\"violation\"%'))
+                AND port NOT IN (SELECT id FROM port WHERE name <> ?5 OR number <> ?6)
+                AND (NOT ?7 OR verdict NOT IN (SELECT id FROM verdict WHERE value NOT LIKE '{{\"outcome\":\"violation\"%'))
                 ORDER BY last DESC, row DESC LIMIT ?8"
         );
         let (from, to) = (filter.since.map_or(i64::MIN, day_of), filter.until.map_or(i64::MAX, day_of));

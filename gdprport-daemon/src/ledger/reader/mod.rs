@@ -13,6 +13,8 @@ mod volumes;
 
 pub(crate) use edges::{EdgeFilter, StoredEdge};
 pub(crate) use error::ReadError;
+#[cfg(test)]
+pub(super) use error::Why;
 pub(crate) use findings::StoredFinding;
 pub(super) use findings::findings;
 pub(super) use observed::read_all;

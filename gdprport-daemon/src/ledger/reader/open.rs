@@ -33,6 +33,8 @@ pub(crate) struct Reader {
     connection: Connection,
     /// How the file was when it was opened, if it is read without locks because nobody writes it.
     still: Option<Still>,
+    /// How long an answer may take.
+    patience: Duration,
     clock: Clock,
 }
 
@@ -89,7 +91,8 @@ impl Reader {
         let still = is_missing(&wal(path)).then(|| file.clone());
         let connection =
             connect(path, still.is_some()).map_err(|error| Why::of(&error, PATIENCE.as_secs()))?;
-        Self { path: path.to_owned(), connection, still, clock: Clock::new() }.check()
+        let patience = if still.is_some() { PATIENCE_STILL } else { PATIENCE };
+        Self { path: path.to_owned(), connection, still, patience, clock: Clock::new() }.check()
     }
 
     fn check(mut self) -> Result<Self, Why> {
@@ -125,7 +128,7 @@ impl Reader {
     }
 
     fn ask_with<T>(&self, question: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Why> {
-        let patience = if self.still.is_some() { PATIENCE_STILL } else { PATIENCE };
+        let patience = self.patience;
         self.clock.start(patience);
         let answer = self.connection.unchecked_transaction().and_then(|transaction| question(&transaction));
         if let Some(still) = &self.still {
@@ -140,6 +143,12 @@ impl Reader {
     /// An error of this ledger.
     pub(super) fn error(&self, why: Why) -> ReadError {
         ReadError { path: self.path.clone(), why }
+    }
+
+    /// One whose questions are given up at the first look at the clock.
+    #[cfg(test)]
+    pub(in super::super) fn without_time(self) -> Self {
+        Self { patience: Duration::ZERO, ..self }
     }
 
     /// The ledger's file.

@@ -2,6 +2,7 @@
 
 mod bad_days;
 mod corruption;
+mod damaged;
 mod findings;
 mod kill;
 mod measure;
