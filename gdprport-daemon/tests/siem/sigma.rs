@@ -32,7 +32,7 @@ fn expected(event: &Event) -> Vec<&'static str> {
     }
 }
 
-/// The rule for a reason; a port that nobody declared, a rule that has ended and one beyond its volume are for audits.
+/// The rule for a reason; a port that nobody declared and a rule that has ended are for audits.
 fn rule(id: ReasonId) -> Option<&'static str> {
     match id {
         ReasonId::UndeclaredProcess | ReasonId::Unattributable => Some("undeclared-process"),
@@ -41,7 +41,8 @@ fn rule(id: ReasonId) -> Option<&'static str> {
             Some("not-encrypted")
         }
         ReasonId::ExposedListener | ReasonId::UndeclaredListener => Some("exposed-listener"),
-        ReasonId::UndeclaredPort | ReasonId::RuleExpired | ReasonId::VolumeExceeded => None,
+        ReasonId::VolumeExceeded => Some("volume-exceeded"),
+        ReasonId::UndeclaredPort | ReasonId::RuleExpired => None,
     }
 }
 
@@ -83,9 +84,15 @@ fn each_rule_finds_its_violation_and_nothing_declared() {
     drop(input);
     let output = child.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("5 rules"), "{said}");
-    for name in ["undeclared-process", "undeclared-peer", "not-encrypted", "exposed-listener", "sensor-blind"]
-    {
+    assert!(output.status.success() && said.contains("6 rules"), "{said}");
+    for name in [
+        "undeclared-process",
+        "undeclared-peer",
+        "not-encrypted",
+        "exposed-listener",
+        "volume-exceeded",
+        "sensor-blind",
+    ] {
         assert!(events.iter().any(|event| expected(event).contains(&name)), "nothing is expected of {name}");
     }
 }

@@ -19,6 +19,7 @@ mod sensor;
 mod spool;
 #[cfg(test)]
 mod tests;
+mod volumes;
 
 pub(crate) use deliverer::deliverer;
 pub(crate) use family::Family;

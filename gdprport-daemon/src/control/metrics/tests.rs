@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::family::{Type, Value};
 use super::ports::PORTS_MAX;
 use super::*;
-use crate::control::api::{PortStatus, SpoolStatus, Status, samples};
+use crate::control::api::{PortStatus, SpoolStatus, Status, VolumeStatus, samples};
 use gdprport_core::counters::PortCounters;
 
 fn open_metrics(status: &Status) -> String {
@@ -175,6 +175,19 @@ fn what_a_reader_asks_for_decides_the_format() {
     assert_eq!(Format::accepted("text/plain;version=0.0.4"), Format::Text);
     let text = render(sensor(&samples::status()), Format::Text);
     assert!(text.contains("\n# TYPE gdprport_flows_opened_total counter\n") && !text.contains("# EOF"));
+}
+
+#[test]
+fn a_rule_with_a_volume_has_its_sum_beside_its_limit() {
+    let mut status = samples::healthy();
+    assert!(!open_metrics(&status).contains("\ngdprport_rule_m"), "no rule has one");
+    let volume = gdprport_core::event::samples::volume::moved();
+    status.volumes = vec![VolumeStatus { port: "customers-db".into(), volume }];
+    let text = open_metrics(&status);
+    let labels = "{port=\"customers-db\",rule=\"orders-api\",per=\"1d\"}";
+    let of = |name: &str| value(&text, &format!("{name}{labels}"));
+    assert_eq!(of("gdprport_rule_moved_bytes"), Some(53_690_237_952.0), "{text}");
+    assert_eq!(of("gdprport_rule_max_bytes"), Some(53_687_091_200.0), "{text}");
 }
 
 fn port(number: u16, declared: bool, name: &str) -> PortStatus {
