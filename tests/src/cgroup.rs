@@ -27,6 +27,12 @@ impl Cgroup {
         Self::at(&format!("{}.service", unique()))
     }
 
+    /// Makes a cgroup of any name, as who was given a part of the tree may.
+    #[must_use]
+    pub fn named(leaf: &str) -> Self {
+        Self::at(leaf)
+    }
+
     /// Makes a cgroup that looks like a container's scope, as docker's systemd driver names it; `id` is the
     /// container's id.
     #[must_use]

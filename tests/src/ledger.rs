@@ -30,6 +30,16 @@ fn first(ledger: &Path, question: &str) -> rusqlite::Result<Value> {
     db.query_row(question, [], |row| row.get(0))
 }
 
+/// Changes what a ledger says, which no daemon writes meanwhile.
+///
+/// # Panics
+/// When it changes nothing.
+pub fn change(ledger: &Path, statement: &str) {
+    let db = Connection::open(ledger).expect("a ledger");
+    let changed = db.execute(statement, []).expect("it fits the schema");
+    assert_ne!(changed, 0, "{statement}");
+}
+
 /// What a row of a ledger says.
 #[derive(Debug, Clone)]
 pub struct Row<'r> {

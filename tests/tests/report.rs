@@ -5,9 +5,9 @@ use std::path::Path;
 use gdprport_tests::child::Place;
 use gdprport_tests::client::run;
 use gdprport_tests::commands::{gdprport, path, read, text};
-use gdprport_tests::daemon::Daemon;
+use gdprport_tests::daemon::{Daemon, Start};
 use gdprport_tests::import::import;
-use gdprport_tests::ledger::count;
+use gdprport_tests::ledger::{Row, change, count, write};
 use gdprport_tests::need;
 use gdprport_tests::policy::open;
 use gdprport_tests::servers::Postgres;
@@ -151,6 +151,61 @@ mod host_only {
         with(&[]);
         assert!(!out.join("record.fides.yml").exists() && !out.join("record.jsonld").exists());
         daemon.stop();
+    }
+
+    /// One row that cannot be read: a record of the others would look like less traffic.
+    #[test]
+    fn a_ledger_that_is_read_in_part_makes_no_record() {
+        let dir = TempDir::new();
+        let (ledger, new) = (dir.join("ledger.db"), dir.join("new"));
+        Start::with("version = 1\n").ledger(&ledger).start().terminate();
+        let row = |peer: &str| Row {
+            port: ("customers-db", 5432, true),
+            direction: "in",
+            identity: serde_json::json!({ "attribution": "exact", "exe": "/usr/bin/program", "uid": 107 }),
+            peer: peer.to_owned(),
+            verdict: serde_json::json!({ "outcome": "declared", "rule": "apps" }),
+            posture: "tls1.3",
+            bytes: 1_024,
+            flows: 3,
+        };
+        write(&ledger, &[row("10.0.2.7/32"), row("10.0.2.8/32")]);
+        let policy =
+            dir.write("policy.toml", "version = 1\n[[port]]\nname = \"customers-db\"\nport = 5432\n");
+        let (policy, new, file) = (path(&policy), path(&new), path(&ledger));
+        let options = ["--any-owner", "--policy", policy];
+        let commands = [
+            [&["report", "--map"][..], &options].concat(),
+            [&["report", "--out", new][..], &options].concat(),
+            [&["report", "--pack", "--out", new][..], &options].concat(),
+            [&["report", "--framework", "gdpr", "--out", new][..], &options].concat(),
+            [&["report", "incident", "--port", "5432", "--from", "3d", "--out", new][..], &options].concat(),
+            vec!["policy", "replay", policy],
+            vec!["policy", "learn"],
+        ];
+        let ask = |words: &[&str]| gdprport(&[words, &["--ledger", file]].concat());
+        for words in &commands {
+            let output = ask(words);
+            assert!(output.status.code().is_some_and(|code| code < 2), "{words:?}: {}", text(&output.stderr));
+            let _ = std::fs::remove_dir_all(new);
+        }
+        for damage in
+            ["UPDATE edge SET port = 999 WHERE row = 1", "UPDATE edge SET peer = 'nowhere' WHERE row = 1"]
+        {
+            change(&ledger, damage);
+            for words in &commands {
+                let output = ask(words);
+                let stderr = text(&output.stderr);
+                assert_eq!(output.status.code(), Some(2), "{words:?}: {stderr}");
+                assert!(
+                    stderr.contains("it is damaged") && !stderr.contains("panicked"),
+                    "{words:?}: {stderr}"
+                );
+                assert!(!Path::new(new).exists(), "{words:?}");
+            }
+            let undo = "UPDATE edge SET port = (SELECT port FROM edge WHERE row = 2) WHERE row = 1";
+            change(&ledger, undo);
+        }
     }
 
     #[test]

@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 /// Names that end whatever they stand in, and would run or load something.
 const EVIL: &str = "</text></style></svg><script>document.title='owned'</script><img src=x onerror=alert(1)>\"' &amp; {{7*7}}";
 
+/// The longest name that peers can have.
+const NAMED: &str = "application-servers-of-the-shop-in-the-private-network-of-berlin";
+
 /// Widths of a phone, a tablet and a screen.
 const WIDTHS: [u32; 3] = [360, 768, 1280];
 
@@ -83,9 +86,9 @@ impl Report {
         write(&ledger, rows);
         let name = EVIL.replace('\\', "\\\\").replace('"', "\\\"");
         let policy = format!(
-            "version = 1\n[controller]\nname = \"{name}\"\n[[port]]\nname = \"customers-db\"\nport = 5432\n\
+            "version = 1\n[controller]\nname = \"{name}\"\n[peers]\n{NAMED} = [\"10.0.0.0/8\", \"fd00::/8\"]\n[[port]]\nname = \"customers-db\"\nport = 5432\n\
              [port.record]\npurpose = \"{name}\"\n[[port.allow]]\nrole = \"orders-api\"\ndirection = \"in\"\n\
-             peers = [\"10.0.2.0/24\"]\n[[port]]\nname = \"shop-mail\"\nport = 25\n"
+             peers = [\"{NAMED}\"]\nvolume = {{ per = \"1d\", max = \"1GiB\" }}\n[[port]]\nname = \"shop-mail\"\nport = 25\n"
         );
         let policy = dir.write("policy.toml", &policy);
         let mut command = Command::new(program());
@@ -232,6 +235,7 @@ fn a_node_says_what_it_is_about() {
     for (name, said) in [
         ("198.51.100.0/24", "customers-db · calls this host: ✕ violation · undeclared-peer · 45.9 MiB"),
         ("10.0.9.1", "customers-db · is called: ✓ declared · nightly-backup"),
+        ("10.0.9.1", &*format!("private network · ■ {NAMED}. ")),
         ("backup.service", "calls customers-db: declared"),
         ("TCP 6379", "not declared. 127.0.0.1: ✕ violation"),
     ] {
@@ -276,6 +280,10 @@ fn a_page_fits_every_width_and_can_be_read_in_any_light() {
     assert_eq!(texts(&browser.ask(FAINT)), Vec::<String>::new(), "on paper");
     let wide = browser.ask("document.documentElement.scrollWidth").as_u64().expect("a number");
     assert!(wide <= 700, "on paper: {wide}");
+    let hint = "getComputedStyle(document.querySelector('.hint')).display";
+    assert_eq!(browser.ask(hint), "none", "nobody points at paper");
+    browser.media("screen", "light");
+    assert_eq!(browser.ask(hint), "block");
 }
 
 #[test]

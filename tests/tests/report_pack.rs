@@ -168,6 +168,16 @@ mod host_only {
         }
         let page = read(&out, "frameworks.md");
         assert!(page.contains("no business need declared"), "{page}");
+        assert!(
+            page.contains("It is made by: gdprport report --pack --out DIR"),
+            "files of a pack are not here: {page}"
+        );
+        let controls: Value = serde_json::from_str(&read(&out, "frameworks.json")).expect("JSON");
+        let command = controls["pack"].as_str().expect("a command");
+        assert!(
+            command.starts_with("gdprport report --pack --out DIR --since ") && command.ends_with(" pci"),
+            "{command}"
+        );
         let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         assert_eq!(value["controls"]["evidence"], 0, "{value}");
     }

@@ -1,13 +1,18 @@
 //! A rule that moves more than its `volume` is in violation while it does so, across restarts and reloads.
 
 mod host_only {
+    use std::path::Path;
+
+    use gdprport_tests::commands::{gdprport, path, text};
     use gdprport_tests::daemon::{Daemon, Start};
     use gdprport_tests::event::Event;
+    use gdprport_tests::ledger::count;
     use gdprport_tests::policy::{Declaration, declare};
     use gdprport_tests::ports::Port;
     use gdprport_tests::puppet::{HeldStream, Puppet};
     use gdprport_tests::temp::TempDir;
     use gdprport_tests::wait;
+    use serde_json::{Value, json};
 
     const CONFIG: &str = "[intervals]\nflow_update = \"1s\"\n";
     const MIB: u64 = 1 << 20;
@@ -140,6 +145,45 @@ mod host_only {
         daemon.log.wait("still beyond", |event| event.kind() == "violation");
         ends.close(pair);
         daemon.stop();
+        afterwards(&dir, &ledger, &limited(&ends.port, "4MiB").alone());
+    }
+
+    /// What is said of a limit once the daemon is gone: what is declared, and what the ledger has of it.
+    fn afterwards(dir: &TempDir, ledger: &Path, policy: &str) {
+        let policy = dir.write("policy.toml", policy);
+        let ask = |words: &[&str]| {
+            let output = gdprport(&[words, &["--ledger", path(ledger)]].concat());
+            assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));
+            text(&output.stdout)
+        };
+        let record = ask(&["report", "--map", "--json", "--any-owner", "--policy", path(&policy)]);
+        let record: Value = serde_json::from_str(&record).expect("JSON");
+        let activity = &record["activities"][0];
+        assert_eq!(activity["declared"]["rules"][0]["volume"], json!({ "per": "7d", "max": 4 * MIB }));
+        let most = &activity["observed"]["rules"][0]["most"];
+        assert_eq!((&most["bytes"], &most["beyond"]), (&json!(5 * MIB), &json!(1)), "{most}");
+        assert_eq!(most["bound"], "at-least", "a part of the week was not watched: {most}");
+        let row = count(ledger, "SELECT min(row) FROM edge WHERE direction = 'in'").to_string();
+        let explained = ask(&["policy", "explain", "--row", &row, "--policy", path(&policy)]);
+        let said = explained.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            said.contains("? volume") && said.contains("at least 5.0 MiB in the window from"),
+            "{explained}"
+        );
+        // Sums are not made again, so what the rule would allow is not judged, and never called declared.
+        let replayed = ask(&["policy", "replay", path(&policy)]);
+        let said = replayed.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            said.contains("DECLARED, CANNOT BE JUDGED") && said.contains("cannot be judged: the ledger"),
+            "{replayed}"
+        );
+        let replayed: Value =
+            serde_json::from_str(&ask(&["policy", "replay", path(&policy), "--json"])).expect("JSON");
+        let groups = replayed["groups"].as_array().expect("groups").iter();
+        let serving = groups.filter(|group| group["direction"] == "in" && group["change"] != "same");
+        let missing: Vec<&Value> = serving.map(|group| &group["missing"][0]).collect();
+        let expected = json!("whether serving had moved more than 4.0 MiB per 7d");
+        assert!(!missing.is_empty() && missing.iter().all(|why| **why == expected), "{missing:?}");
     }
 
     #[test]

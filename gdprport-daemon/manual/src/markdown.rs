@@ -128,7 +128,8 @@ impl<'p> Writer<'p> {
         let text: String = self.line.end().iter().map(plain).collect();
         let text = text.replace('"', "'");
         match level {
-            HeadingLevel::H1 => return,
+            // The page's name, which its header has.
+            HeadingLevel::H1 => {}
             HeadingLevel::H2 => self.page.control("SH", &[&text]),
             _ => self.page.control("SS", &[&text]),
         }

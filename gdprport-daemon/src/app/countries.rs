@@ -65,6 +65,7 @@ mod tests {
             joint: None,
             representative: None,
             countries: Some(path.to_str().expect("UTF-8").into()),
+            notify_within: None,
         }
     }
 

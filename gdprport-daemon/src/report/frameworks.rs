@@ -20,13 +20,23 @@ pub(crate) const FORMAT: &str = "gdprport.frameworks/1";
 const NOTE: &str = "This is evidence for a control, from one ledger and one policy of one host. Whether it suffices, an auditor judges. \
     \"Nothing\" means that neither of both has anything for it; other documents may.";
 
-/// Where the files are that are named.
-const PLACES: &str = "Files are those of an evidence pack of the same period: gdprport report --pack. Behind rows: gdprport policy explain --row N.";
+/// What shows rows.
+const ROWS: &str = "Behind rows: gdprport policy explain --row N.";
 
-/// The page.
-pub(crate) fn page(frameworks: &[Assessed], records: &Records) -> Page {
+/// The command that makes an evidence pack with these controls, from the same ledger and policy and at the same time.
+pub(crate) fn pack_command(frameworks: &[Assessed], records: &Records, lang: Lang) -> String {
+    let ids: Vec<&str> = frameworks.iter().map(|of| of.framework.id()).collect();
+    let (since, lang) = (records.about.asked, lang.tag());
+    format!("gdprport report --pack --out DIR --since {since} --lang {lang} --framework {}", ids.join(","))
+}
+
+/// The page. `pack`: the command that makes the files that it names; `None`: they are beside it.
+pub(crate) fn page(frameworks: &[Assessed], records: &Records, pack: Option<&str>) -> Page {
     let about = &records.about;
     let mut notices = vec![NOTE.to_owned()];
+    notices.extend(pack.map(|command| {
+        format!("The files that are named here are those of an evidence pack, and not beside this one. It is made by: {command}")
+    }));
     notices.extend(
         about
             .no_ledger
@@ -55,7 +65,7 @@ pub(crate) fn page(frameworks: &[Assessed], records: &Records) -> Page {
         notices,
         sections,
         has_legend: true,
-        foot: vec![PLACES.to_owned(), format!("gdprport {}", about.version)],
+        foot: vec![ROWS.to_owned(), format!("gdprport {}", about.version)],
     }
 }
 
@@ -212,6 +222,7 @@ pub(super) fn allowed(rule: &gdprport_core::policy::DeclaredRule) -> String {
         parts.push("any process".to_owned());
     }
     parts.extend(rule.until.map(|until| format!("until {}", day_time(until))));
+    parts.extend(rule.volume.map(|limit| format!("at most {limit}")));
     format!("{}: {}", rule.role, parts.join(", "))
 }
 
@@ -256,6 +267,8 @@ pub(crate) struct Document<'f> {
     note: &'static str,
     /// Of what, when and by what.
     about: &'f gdprport_core::records::About,
+    /// The command that makes the evidence pack whose files `places` name; null: they are beside this one.
+    pack: Option<&'f str>,
     /// Those that were asked for.
     frameworks: Vec<OneFramework<'f>>,
     /// What the policy allows.
@@ -303,7 +316,7 @@ struct OneService<'f> {
 
 impl<'f> Document<'f> {
     /// Of what there is.
-    pub(crate) fn of(frameworks: &'f [Assessed], records: &'f Records) -> Self {
+    pub(crate) fn of(frameworks: &'f [Assessed], records: &'f Records, pack: Option<&'f str>) -> Self {
         let control = |of: &'f Answered| OneControl {
             number: of.control.number,
             asks: of.control.asks,
@@ -325,6 +338,7 @@ impl<'f> Document<'f> {
             format: FORMAT,
             note: NOTE,
             about: &records.about,
+            pack,
             frameworks: frameworks
                 .iter()
                 .map(|of| OneFramework {

@@ -29,7 +29,9 @@ mod words;
 
 pub(crate) use charts::{NAMES as CHART_FILES, files as chart_files};
 pub(crate) use exchange::{dpv, fides};
-pub(crate) use frameworks::{Document as Frameworks, page as frameworks_page, sheet as frameworks_sheet};
+pub(crate) use frameworks::{
+    Document as Frameworks, pack_command, page as frameworks_page, sheet as frameworks_sheet,
+};
 pub(crate) use incident::{Document as IncidentDocument, page as incident_page};
 pub(crate) use json::pretty;
 pub(crate) use map::{FILES as MAP_FILES, View, mark};

@@ -146,14 +146,11 @@ fn line(text: &mut String, view: &View, edge: &Edge, is_last: bool, widths: Widt
     let colour = tone(edge.outcome);
     let volume = view.bytes(edge);
     let volume = format!("{}{volume}", " ".repeat(VOLUME.saturating_sub(volume.chars().count())));
-    let mut why = View::why(edge);
-    if edge.is_plain && !why.contains("plaintext") {
-        why = [why, view.lang.words().state_plaintext.to_owned()]
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(", ");
-    }
+    let why = View::why(edge);
+    let plain =
+        if edge.is_plain && !why.contains("plaintext") { view.lang.words().state_plaintext } else { "" };
+    let parts = [&*why, plain, &view.named(edge.recipient)];
+    let why = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
     let gap = " ".repeat(GAP);
     let drawn = format!("{branch} {} ", colour.paint(&format!("{} {}", stroke(edge), mark(edge.outcome))));
     let shown = format!(
@@ -204,6 +201,7 @@ mod tests {
         for part in [
             "customers-db  TCP 5432 · PostgreSQL · ■ declared\n",
             "├─ ◀── ✓  10.0.2.7",
+            "orders-api, ■ app-servers",
             "◀╌╌ ✕  198.51.100.0/24",
             "serves postgresql@15-main.service (Unit)",
             "redis  TCP 6379",

@@ -243,15 +243,17 @@ pub struct NotJudged {
 }
 
 /// An audit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Audit {
     /// When it was made.
+    #[schemars(with = "String")]
     pub at: Timestamp,
-    /// Begin of the period that the ledger was read for; `None`: there was no ledger.
+    /// Begin of the period that the ledger was read for; null: there was no ledger.
+    #[schemars(with = "Option<String>")]
     pub since: Option<Timestamp>,
     /// The host.
     pub host: Arc<str>,
-    /// The policy's digest; `None`: there is no policy.
+    /// The policy's digest; null: there is no policy.
     pub policy: Option<Arc<str>>,
     /// The findings that nobody accepted, the most severe first.
     pub findings: Vec<Finding>,

@@ -77,12 +77,27 @@ proptest! {
         let axis = Axis::of(&about, hours);
         let tier = Tier::ALL.into_iter().rfind(|tier| tier.least() <= wide).expect("one of them");
         let ticks = ticks(&axis, tier, &|_| label);
-        let mut end = f64::MIN;
+        let mut end = 0.0;
         for tick in &ticks {
-            prop_assert!(tick.at * wide >= end, "{ticks:?} meet at {wide}");
-            end = tick.at.mul_add(wide, label);
-            prop_assert!(tick.at >= 0.0 && end <= wide + 0.01 && tick.at <= axis.end(), "{tick:?} leaves {wide}");
+            let begin = if tick.is_before { tick.at.mul_add(wide, -label) } else { tick.at * wide };
+            prop_assert!(begin >= end - 0.01, "{ticks:?} meet at {wide}");
+            end = begin + label;
+            prop_assert!(end <= wide + 0.01 && tick.at <= axis.end(), "{tick:?} leaves {wide}");
         }
+    }
+
+    /// Up to its end an axis has its labels: the months of one distance differ by a tenth at most.
+    #[test]
+    fn no_label_of_time_is_left_out(
+        about in periods(), hours: bool, label in prop::sample::select(WIDTHS.to_vec()), tier in prop::sample::select(Tier::ALL.to_vec()),
+    ) {
+        let axis = Axis::of(&about, hours);
+        let at: Vec<f64> = ticks(&axis, tier, &|_| label).iter().map(|tick| tick.at).collect();
+        let apart = at.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
+        let gaps = at.iter().copied().chain([axis.end()]).collect::<Vec<_>>();
+        let gaps = gaps.windows(2).map(|pair| pair[1] - pair[0]);
+        prop_assert!(!at.is_empty(), "{axis:?}");
+        prop_assert!(at.len() < 2 || gaps.into_iter().all(|gap| gap <= apart * 1.12), "{at:?} up to {}", axis.end());
     }
 
     #[test]
@@ -261,6 +276,7 @@ fn what_is_not_shown_one_by_one_is_in_the_rest() {
             controller: None,
             activities,
             undeclared: Vec::new(),
+            sets: Vec::new(),
             gaps: Vec::new(),
             notes: Vec::new(),
         };

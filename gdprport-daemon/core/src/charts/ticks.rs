@@ -51,13 +51,15 @@ pub enum Mark {
     Year(i16),
 }
 
-/// A mark of the axis. Its label begins there.
+/// A mark of the axis, with its label.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tick {
     /// Where, from 0 to 1.
     pub at: f64,
     /// What it says.
     pub mark: Mark,
+    /// Whether its label ends there, as it would leave the axis if it began there like all others.
+    pub is_before: bool,
 }
 
 /// The distance of two marks.
@@ -93,29 +95,36 @@ const SPANS: [Span; 19] = [
     Span::Months(12_000),
 ];
 
-/// The marks of an axis as wide as this, ascending: of the closest distance at which no label meets another one. A label that would
-/// leave the axis is left out. `width` is how many pixels a label takes.
+/// The marks of an axis as wide as this, ascending: of the closest distance at which no label meets another one or leaves the axis; if
+/// there is none, one mark. `width` is how many pixels a label takes.
 #[must_use]
 pub fn ticks(axis: &Axis, tier: Tier, width: &dyn Fn(Mark) -> f64) -> Vec<Tick> {
-    SPANS.into_iter().find_map(|span| fitting(axis, span, tier, width)).unwrap_or_default()
+    let label = |mark| width(mark) / tier.least();
+    let between = BETWEEN / tier.least();
+    let all = || SPANS.into_iter().filter_map(|span| marks(axis, span).filter(|marks| !marks.is_empty()));
+    let fitting = all().find_map(|marks| placed(axis, &marks, &label, between));
+    let one = || all().find_map(|marks| placed(axis, marks.get(..1)?, &label, between));
+    fitting.or_else(one).unwrap_or_default()
 }
 
-/// The marks at this distance; `None`: they do not fit.
-fn fitting(axis: &Axis, span: Span, tier: Tier, width: &dyn Fn(Mark) -> f64) -> Option<Vec<Tick>> {
-    let mut ticks = Vec::new();
-    let mut end = f64::MIN;
-    for (second, mark) in marks(axis, span)? {
-        let at = axis.part(Timestamp::from_second(second).ok()?);
-        let label = width(mark);
-        if at < end {
-            return None;
-        }
-        end = at + (label + BETWEEN) / tier.least();
-        if at + label / tier.least() <= 1.0 {
-            ticks.push(Tick { at, mark });
-        }
-    }
-    Some(ticks)
+/// These marks with their labels, whose widths are parts of the axis; `None`: they do not fit.
+fn placed(
+    axis: &Axis,
+    marks: &[(i64, Mark)],
+    label: &dyn Fn(Mark) -> f64,
+    between: f64,
+) -> Option<Vec<Tick>> {
+    let mut end = 0.0;
+    let place = |(second, mark): &(i64, Mark)| {
+        let at = axis.part(Timestamp::from_second(*second).ok()?);
+        let wide = label(*mark);
+        let is_before = at + wide > 1.0;
+        let begin = if is_before { at - wide } else { at };
+        let fits = begin >= end;
+        end = begin + wide + between;
+        fits.then_some(Tick { at, mark: *mark, is_before })
+    };
+    marks.iter().map(place).collect()
 }
 
 /// Round moments of the period, and what they say; `None`: there are far too many.

@@ -23,6 +23,16 @@ pub struct Deadline {
 }
 
 impl Deadline {
+    /// What the law in force says (Art. 33(1)).
+    pub const LAW: Duration = Duration::from_hours(72);
+
+    /// Within what is asked for, else what the controller declares, else what the law says.
+    #[must_use]
+    pub fn new(asked: Option<Duration>, controller: Option<&Controller>, aware: Option<Timestamp>) -> Self {
+        let declared = || controller.and_then(|controller| controller.notify_within);
+        Self { within: asked.or_else(declared).unwrap_or(Self::LAW), aware }
+    }
+
     /// The moment; `None`: it is not known when the controller became aware.
     #[must_use]
     pub fn ends(&self) -> Option<Timestamp> {

@@ -85,6 +85,11 @@ pub struct CoverageHour {
     pub lost: u64,
 }
 
+impl CoverageHour {
+    /// Seconds of an hour that was watched from begin to end: of each restart a few are missing.
+    pub const WHOLE_S: u32 = 3_540;
+}
+
 /// A period in which something was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GapRow {

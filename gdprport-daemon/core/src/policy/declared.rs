@@ -70,6 +70,8 @@ pub struct Controller {
     pub representative: Option<Arc<str>>,
     /// A file of networks and the countries that they are in: an absolute path.
     pub countries: Option<Arc<str>>,
+    /// How long after becoming aware of a breach the controller has to notify it (Art. 33(1)), from one hour to 31 days.
+    pub notify_within: Option<Duration>,
 }
 
 /// A record of processing (Art. 30(1)(b)–(g) GDPR): declared, never inferred. `None`: not declared; an empty list:

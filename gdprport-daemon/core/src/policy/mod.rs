@@ -34,6 +34,8 @@ pub use evaluate::{
 pub use exception::About;
 pub use model::exactly;
 pub(crate) use model::loopback_nets;
-pub use outline::{DeclaredPeer, DeclaredPort, DeclaredRule, DeclaredSite, Exception, Outline, Place};
+pub use outline::{
+    DeclaredPeer, DeclaredPort, DeclaredRule, DeclaredSite, Exception, Outline, PeerSet, Place,
+};
 pub use read::json_schema;
 pub use volume::{VolumeLimit, Window};

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::declared::{Controller, Emit, ProcessingRecord, TlsDemand};
-use super::model::{PortKey, ProcessSpec};
+use super::model::{PortKey, ProcessSpec, loopback_nets};
 use super::volume::VolumeLimit;
 use crate::catalog;
 use crate::model::Direction;
@@ -36,6 +36,30 @@ pub struct Outline {
     pub ports: Vec<DeclaredPort>,
     /// The exceptions, in the order written.
     pub exceptions: Vec<Exception>,
+    /// The peers of `[peers]`, by name.
+    pub sets: Vec<PeerSet>,
+}
+
+/// Peers that the policy names together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerSet {
+    /// The name.
+    pub name: Arc<str>,
+    /// Who they are, in the order written.
+    pub members: Vec<DeclaredPeer>,
+}
+
+impl PeerSet {
+    /// Whether all addresses of a network are in one of its members. Those of host names are not known here.
+    #[must_use]
+    pub fn has(&self, net: &IpNet) -> bool {
+        self.members.iter().any(|member| match member {
+            DeclaredPeer::Any => true,
+            DeclaredPeer::Loopback => loopback_nets().iter().any(|loopback| loopback.contains(net)),
+            DeclaredPeer::Net(member) => member.contains(net),
+            DeclaredPeer::Host(_) => false,
+        })
+    }
 }
 
 /// One `[[port]]`.

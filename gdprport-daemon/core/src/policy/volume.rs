@@ -13,7 +13,7 @@ const HOUR_S: i64 = 3_600;
 const MONDAY_S: i64 = 4 * 24 * HOUR_S;
 
 /// How much a rule may move in each window, both ways and all its flows together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct VolumeLimit {
     /// The window.
     pub per: Window,

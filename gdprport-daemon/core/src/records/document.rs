@@ -10,11 +10,12 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 use super::model::{
-    Activity, Capacity, Counterpart, CoverageOf, DayOf, Outcomes, ProcessOf, Records, Shares, Use, Where,
+    Activity, Capacity, Counterpart, CoverageOf, DayOf, MostMoved, Outcomes, ProcessOf, Records, Shares, Use,
+    Where,
 };
 use crate::ledger::{GapRow, Identity, Note};
 use crate::model::{Direction, TlsVersion};
-use crate::policy::{Controller, DeclaredPeer, DeclaredSite, ProcessingRecord, TlsDemand};
+use crate::policy::{Controller, DeclaredPeer, DeclaredSite, ProcessingRecord, TlsDemand, VolumeLimit};
 
 /// The format's name.
 pub const FORMAT: &str = "gdprport.record/1";
@@ -32,6 +33,8 @@ pub struct Document<'r> {
     activities: Vec<OneActivity<'r>>,
     /// Services on which something was seen and that the policy does not declare.
     undeclared: Vec<OneActivity<'r>>,
+    /// Other ends that the policy names together in `[peers]`, by name: declared, whether they were seen or not.
+    named_peers: Vec<NamedPeers<'r>>,
     /// Losses of the period, oldest first.
     gaps: &'r [GapRow],
     /// What a reader of the ledger has to know, oldest first.
@@ -64,6 +67,15 @@ struct AboutRecord<'r> {
     pseudonyms: bool,
     /// Why nothing was observed; null: there is a ledger.
     no_ledger: Option<&'r str>,
+}
+
+/// Other ends that the policy names together.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+struct NamedPeers<'r> {
+    /// The name.
+    name: &'r str,
+    /// Who they are, as a policy writes it.
+    peers: Vec<String>,
 }
 
 /// Who is responsible (Art. 30(1)(a)).
@@ -130,6 +142,8 @@ struct Rule<'r> {
     /// The last moment at which it is valid; null: no end.
     #[schemars(with = "Option<String>")]
     until: Option<Timestamp>,
+    /// How much it may move in a window; null: no limit is declared.
+    volume: Option<VolumeLimit>,
 }
 
 /// What a rule asks of the process.
@@ -203,6 +217,8 @@ struct Used<'r> {
     role: &'r str,
     /// null: nothing came by it in the time that was watched.
     used: Option<&'r Use>,
+    /// The most that came by it in one window of its `volume`; null: it has none, or nothing did.
+    most: Option<&'r MostMoved>,
 }
 
 impl<'r> Document<'r> {
@@ -226,6 +242,11 @@ impl<'r> Document<'r> {
             controller: records.controller.as_ref().map(Responsible::of),
             activities: records.activities.iter().map(OneActivity::of).collect(),
             undeclared: records.undeclared.iter().map(OneActivity::of).collect(),
+            named_peers: records
+                .sets
+                .iter()
+                .map(|set| NamedPeers { name: &set.name, peers: written(&set.members) })
+                .collect(),
             gaps: &records.gaps,
             notes: &records.notes,
         }
@@ -251,6 +272,11 @@ impl<'r> Responsible<'r> {
     }
 }
 
+/// As a policy writes them.
+fn written(peers: &[DeclaredPeer]) -> Vec<String> {
+    peers.iter().map(ToString::to_string).collect()
+}
+
 impl<'r> OneActivity<'r> {
     fn of(activity: &'r Activity) -> Self {
         Self {
@@ -265,7 +291,6 @@ impl<'r> OneActivity<'r> {
 
 impl<'r> Declaration<'r> {
     fn of(activity: &'r Activity) -> Self {
-        let written = |peers: &[DeclaredPeer]| peers.iter().map(ToString::to_string).collect();
         let addresses = match &activity.site {
             Some(DeclaredSite::Local(listen)) => listen.as_deref().map(written),
             Some(DeclaredSite::Remote(service)) => Some(written(service)),
@@ -295,6 +320,7 @@ impl<'r> Declaration<'r> {
                     peers: written(&used.rule.peers),
                     process: used.rule.process.iter().map(|(key, values)| Asked { key, values }).collect(),
                     until: used.rule.until,
+                    volume: used.rule.volume,
                 })
                 .collect(),
         }
@@ -314,7 +340,11 @@ impl<'r> Observation<'r> {
             rules: activity
                 .rules
                 .iter()
-                .map(|used| Used { role: &used.rule.role, used: used.used.as_ref() })
+                .map(|used| Used {
+                    role: &used.rule.role,
+                    used: used.used.as_ref(),
+                    most: used.most.as_ref(),
+                })
                 .collect(),
             days: &activity.timeline.days,
         }

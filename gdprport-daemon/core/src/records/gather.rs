@@ -7,11 +7,12 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::model::{About, Activity, Capacity, CoverageOf, Records, RuleUse, Seen, Timeline, Use};
+use super::model::{About, Activity, Capacity, CoverageOf, MostMoved, Records, RuleUse, Seen, Timeline, Use};
 use super::sums::Sums;
 use super::timeline::{Bytes, HOUR_S, timeline};
+use super::windows::Windows;
 use crate::ledger::{Edge, Observed, PortKey};
-use crate::policy::{DeclaredPort, Outline, TlsDemand};
+use crate::policy::{DeclaredPort, Outline, TlsDemand, VolumeLimit};
 
 /// What the ledger has of a period.
 #[derive(Debug, Clone, Copy)]
@@ -50,8 +51,8 @@ pub fn gather(
     for row in rows {
         of.entry(Of::port(&row.1.key.port)).or_default().push(row);
     }
-    let period = Period::of(observed, seconds(&about));
     let ports = policy.map_or(&[][..], |policy| &policy.ports);
+    let period = Period::of(observed, ports, &about);
     let mut activities = Vec::with_capacity(ports.len());
     for port in ports {
         let key = Of { name: Arc::clone(&port.name), is_declared: true };
@@ -69,6 +70,7 @@ pub fn gather(
         controller: policy.and_then(|policy| policy.controller.clone()),
         activities,
         undeclared,
+        sets: policy.map_or_else(Vec::new, |policy| policy.sets.clone()),
         gaps: observed.map_or_else(Vec::new, |observed| {
             observed.gaps.iter().filter(|gap| !gap.is_of_a_sink()).cloned().collect()
         }),
@@ -103,7 +105,11 @@ fn declared(
         rules: port
             .rules
             .iter()
-            .map(|rule| RuleUse { rule: rule.clone(), used: by_rule.remove(&rule.role) })
+            .map(|rule| RuleUse {
+                rule: rule.clone(),
+                used: by_rule.remove(&rule.role),
+                most: rule.volume.and_then(|limit| period.most(&key, &rule.role, limit)),
+            })
             .collect(),
         seen,
         coverage: period.coverage(&key),
@@ -173,11 +179,13 @@ struct Hours {
 /// What was watched when, and how long the period is.
 struct Period {
     hours: HashMap<Of, Hours, foldhash::fast::RandomState>,
+    windows: Windows,
     length_s: u64,
+    to: Timestamp,
 }
 
 impl Period {
-    fn of(observed: Option<&Observed>, length_s: u64) -> Self {
+    fn of(observed: Option<&Observed>, ports: &[DeclaredPort], about: &About) -> Self {
         let mut hours: HashMap<Of, Hours, _> = HashMap::default();
         for hour in observed.iter().flat_map(|observed| &observed.coverage) {
             let of = hours.entry(Of::port(&hour.port)).or_default();
@@ -190,11 +198,17 @@ impl Period {
             bytes.0 = bytes.0.saturating_add(hour.bytes_sent);
             bytes.1 = bytes.1.saturating_add(hour.bytes_received);
         }
-        Self { hours, length_s }
+        Self { hours, windows: Windows::of(ports, observed), length_s: seconds(about), to: about.to }
+    }
+
+    fn most(&self, of: &Of, role: &Arc<str>, limit: VolumeLimit) -> Option<MostMoved> {
+        let none = BTreeMap::new();
+        let watched = self.hours.get(of).map_or(&none, |hours| &hours.watched);
+        self.windows.most((&of.name, role), limit, watched, self.to)
     }
 
     fn coverage(&self, of: &Of) -> CoverageOf {
-        let Self { hours, length_s: period_s } = self;
+        let Self { hours, length_s: period_s, .. } = self;
         let (watched_s, lost) =
             hours.get(of).map_or((0, 0), |hours| (hours.watched.values().sum(), hours.lost));
         // The hours in which the period begins and ends may reach beyond it.

@@ -9,9 +9,10 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::event::Bound;
 use crate::ledger::{Edge, GapRow, Identity, Note};
 use crate::model::{Direction, PostureState, TlsVersion};
-use crate::policy::{Controller, DeclaredRule, DeclaredSite, ProcessingRecord, TlsDemand};
+use crate::policy::{Controller, DeclaredRule, DeclaredSite, PeerSet, ProcessingRecord, TlsDemand};
 
 /// A record of processing activities, of one host and one period.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +26,8 @@ pub struct Records {
     /// One for each service on which something was seen and that this policy does not declare, by number: the catalog
     /// knows it, or an earlier policy declared it.
     pub undeclared: Vec<Activity>,
+    /// Other ends that the policy names together, by name.
+    pub sets: Vec<PeerSet>,
     /// Losses of the period, oldest first.
     pub gaps: Vec<GapRow>,
     /// What a reader of the ledger has to know, oldest first.
@@ -104,6 +107,28 @@ pub struct RuleUse {
     pub rule: DeclaredRule,
     /// `None`: nothing did in the period.
     pub used: Option<Use>,
+    /// The most that came by it in one window of its `volume`; `None`: it has none, or nothing did.
+    pub most: Option<MostMoved>,
+}
+
+/// The most that a rule with a `volume` has moved in one window, by the hours of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct MostMoved {
+    /// Application bytes, both ways.
+    pub bytes: u64,
+    /// Absent: all of the window was watched. Else there may have been more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Bound>,
+    /// When the window began.
+    #[schemars(with = "String")]
+    pub from: Timestamp,
+    /// When it ended.
+    #[schemars(with = "String")]
+    pub to: Timestamp,
+    /// Windows of the period in which it has moved something.
+    pub windows: u32,
+    /// Of them, those in which it has moved more than is declared now.
+    pub beyond: u32,
 }
 
 /// The numbers of the rows of the ledger that a statement rests on, ascending, each once: `gdprport policy explain --row`.

@@ -196,7 +196,7 @@ impl Spool {
 }
 
 impl Sandbox {
-    fn of(raw: RawSandbox) -> Self {
-        Self { system_calls: given(raw.system_calls), files: given(raw.files) }
+    fn of(RawSandbox { system_calls, files }: RawSandbox) -> Self {
+        Self { system_calls: given(system_calls), files: given(files) }
     }
 }

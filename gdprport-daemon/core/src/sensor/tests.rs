@@ -40,6 +40,7 @@ fn each_key_is_what_is_written() {
         [metrics]\nlisten = \"[::1]:9469\"\n\
         [spool]\nenabled = true\npath = \"/s\"\nmax_size = \"8MiB\"\nkeep = \"12h\"\nsync = \"500ms\"\n\
         [evidence]\nenabled = true\npath = \"/log\"\nkey = \"/log.key\"\nkeep = \"400d\"\n\
+        [sandbox]\nsystem_calls = false\nfiles = false\n\
         [deliver]\nanything = 1\n[[sink]]\nname = 1\n";
     let minutes = |minutes| Some(std::time::Duration::from_mins(minutes));
     let expected = Sensor {
@@ -88,6 +89,7 @@ fn each_key_is_what_is_written() {
             key: Some("/log.key".into()),
             keep_days: Some(400),
         },
+        sandbox: Sandbox { system_calls: Some(false), files: Some(false) },
         has_sinks: true,
     };
     assert_eq!(parse(text), Ok(expected));

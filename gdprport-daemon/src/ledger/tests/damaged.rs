@@ -129,7 +129,8 @@ fn a_question_that_takes_too_long_has_no_answer() {
     let many = (0..4_000).map(|n| edge(&format!("10.0.{}.{}", n / 250, n % 250), 1, 1)).collect();
     scene.written(vec![began(0, "r", "b"), batch(1, many)]);
     let filter = EdgeFilter::default();
-    assert_eq!(scene.reader().edges(&filter).expect("an answer").len(), 4_000);
+    // A thousand addresses, and the networks of the others.
+    assert!(scene.reader().edges(&filter).expect("an answer").len() > 1_000);
     let reader = scene.reader().without_time();
     let all = [reader.edges(&filter).map(drop), reader.observed(at(-9), at(99)).map(drop)];
     for answer in all {

@@ -60,8 +60,8 @@ impl About {
         };
         let (drawing, alone) = (made(Frame::page(left)).inside(), made(Frame::file(left)));
         let Self { id, title, lines, keys, table, file } = self;
-        let figure =
-            Figure { id, title: title.to_owned(), about: lines, room: Room::Any, drawing, keys, table, file };
+        let (title, hint, room) = (title.to_owned(), None, Room::Any);
+        let figure = Figure { id, title, about: lines, hint, room, drawing, keys, table, file };
         Chart { figure, alone }
     }
 }
@@ -100,27 +100,39 @@ pub(super) fn strips(
         parts.push(Element::label(frame.at(0.0), -GUTTER, y + 12.0, below).class("name strong"));
         y += 18.0;
     }
-    // Beside the drawing in a page stand its keys.
-    if !frame.is_page() && !meanings.is_empty() {
-        let mut right = 0.0;
-        for meaning in meanings {
-            let wide = width(&meaning.text).mul_add(SMALL, SAMPLE + 20.0);
-            if right > 0.0 && right + wide > GUTTER + WIDTH {
-                (right, y) = (0.0, y + 18.0);
-            }
-            let sample = Element::rect(Frame::from_edge(right), y + 8.0, SAMPLE, 12.0);
-            parts.push(meaning.painted(sample, &pattern));
-            let text = Element::text(Frame::from_edge(right + SAMPLE + 6.0), y + 18.0, &meaning.text);
-            parts.push(text.class("tick soft"));
-            right += wide;
-        }
-        y += 26.0;
-    }
+    let samples = meanings.iter().map(|meaning| {
+        let sample = Element::rect(0.0, 0.0, SAMPLE, 12.0);
+        (meaning.painted(sample, &pattern), &*meaning.text)
+    });
+    let (keys, y) = legend(frame, GUTTER + WIDTH, samples, y);
+    parts.extend(keys);
     (parts, y)
 }
 
 /// Pixels of the sample of a key.
-const SAMPLE: f64 = 26.0;
+pub(super) const SAMPLE: f64 = 26.0;
+
+/// What the parts of a file mean, below `top`, and where that ends. Beside the drawing in a page stand its keys.
+pub(super) fn legend<'k>(
+    frame: Frame,
+    room: f64,
+    samples: impl Iterator<Item = (Element, &'k str)>,
+    top: f64,
+) -> (Vec<Element>, f64) {
+    const LINE: f64 = 18.0;
+    let (mut parts, mut right, mut y) = (Vec::new(), 0.0, top + 8.0);
+    for (sample, meaning) in samples.take_while(|_| !frame.is_page()) {
+        let wide = width(meaning).mul_add(SMALL, SAMPLE + 20.0);
+        if right > 0.0 && right + wide > room {
+            (right, y) = (0.0, y + LINE);
+        }
+        let text = Element::text(SAMPLE + 6.0, 10.0, meaning).class("tick soft");
+        parts.push(Element::group().moved(Frame::from_edge(right), y).all([sample, text]));
+        right += wide;
+    }
+    let is_empty = parts.is_empty();
+    (parts, if is_empty { top } else { y + LINE })
+}
 
 /// What a part of a chart means.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use super::super::record::{Cell, Column, Key, Kind, Table};
 use super::super::svg::{Along, Drawing, Element, Path};
 use super::super::words::{Lang, Words, fill};
-use super::chart::{About, Chart, ENCRYPTION};
-use super::frame::Frame;
+use super::chart::{About, Chart, ENCRYPTION, SAMPLE, legend};
+use super::frame::{Frame, WIDTH};
 use gdprport_core::charts::{Bar, Percent, Protection, bars};
 use gdprport_core::records::Records;
 
@@ -79,16 +79,17 @@ pub(crate) fn encryption(records: &Records, lang: Lang) -> Option<Chart> {
             &of(Protection::Unknown),
         ],
     );
-    let used = Protection::ALL.into_iter().filter(|protection| all.count(*protection) > 0);
+    let used: Vec<Protection> =
+        Protection::ALL.into_iter().filter(|protection| all.count(*protection) > 0).collect();
     let about = About {
         id: id.to_owned(),
         title: words.encryption_by_port,
         lines: vec![sum, words.encryption_read.to_owned()],
-        keys: used.map(|protection| key(protection, lang)).collect(),
+        keys: used.iter().map(|protection| key(*protection, lang)).collect(),
         table: Table { caption: words.encryption_by_port, columns, rows: bars.iter().map(row).collect() },
         file: Some(ENCRYPTION),
     };
-    Some(about.chart("shares", 0.0, &|frame| draw(frame, &bars, lang)))
+    Some(about.chart("shares", 0.0, &|frame| draw(frame, &bars, &used, lang)))
 }
 
 fn name(bar: &Bar, lang: Lang) -> String {
@@ -132,20 +133,19 @@ fn segment(frame: Frame, protection: Protection, (x, y): (Along, f64), width: Al
     group.with(rect().filled(&pattern_id(frame, protection))).with(rect().class("edge"))
 }
 
-fn key(protection: Protection, lang: Lang) -> Key {
-    let mut sample = Drawing::decoration("shares", (26.0, HEIGHT));
-    let place = (Along::Pixels(0.0), 0.0);
-    sample.add(segment(
-        Frame::page(0.0),
-        protection,
-        place,
-        Along::Pixels(26.0),
-        word(protection, lang.words()),
-    ));
-    Key { sample: sample.inside(), meaning: word(protection, lang.words()).to_owned() }
+/// What shows what a part is.
+fn sample(frame: Frame, protection: Protection, words: &Words) -> Element {
+    segment(frame, protection, (Along::Pixels(0.0), 0.0), Along::Pixels(SAMPLE), word(protection, words))
 }
 
-fn draw(frame: Frame, bars: &[Bar], lang: Lang) -> (Vec<Element>, f64) {
+fn key(protection: Protection, lang: Lang) -> Key {
+    let words = lang.words();
+    let mut drawing = Drawing::decoration("shares", (SAMPLE, HEIGHT));
+    drawing.add(sample(Frame::page(0.0), protection, words));
+    Key { sample: drawing.inside(), meaning: word(protection, words).to_owned() }
+}
+
+fn draw(frame: Frame, bars: &[Bar], used: &[Protection], lang: Lang) -> (Vec<Element>, f64) {
     let words = lang.words();
     let mut parts = patterns(frame);
     let mut y = 0.0;
@@ -171,7 +171,10 @@ fn draw(frame: Frame, bars: &[Bar], lang: Lang) -> (Vec<Element>, f64) {
         }
         y += 15.0;
     }
-    (parts, y - 8.0)
+    let samples = used.iter().map(|of| (sample(frame, *of, words), word(*of, words)));
+    let (keys, y) = legend(frame, WIDTH, samples, y - 8.0);
+    parts.extend(keys);
+    (parts, y)
 }
 
 /// The parts of a bar, which are its whole: what is there has a least length, and the longest gives it.

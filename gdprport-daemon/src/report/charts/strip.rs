@@ -4,7 +4,7 @@ use super::super::svg::{Element, Path};
 use super::super::words::Lang;
 use super::frame::{Frame, SMALL, WIDTH, at_width};
 use super::time;
-use gdprport_core::charts::{Axis, Course, Mark, Point, Scale, Tier, Why, ticks, width};
+use gdprport_core::charts::{Axis, Course, Mark, Point, Scale, Tick, Tier, Why, ticks, width};
 
 /// Pixels from one label of values to the next.
 const APART: f64 = 13.0;
@@ -163,8 +163,11 @@ pub(super) fn time_marks(frame: Frame, axis: &Axis, lang: Lang, y: f64) -> Vec<E
         let ticks = ticks(axis, tier, &label);
         let band = frame.band(y, 4.0);
         let lines = ticks.iter().fold(Path::default(), |path, tick| band.upright(path, tick.at));
-        let text = |at: f64, mark: Mark| Element::label(frame.at(at), 0.0, y + 16.0, &time::mark(mark, lang));
-        let texts = ticks.iter().map(|tick| text(tick.at, tick.mark));
+        let text = |tick: &Tick| {
+            let label = Element::label(frame.at(tick.at), 0.0, y + 16.0, &time::mark(tick.mark, lang));
+            if tick.is_before { label.end() } else { label }
+        };
+        let texts = ticks.iter().map(text);
         let class = if frame.is_page() { format!("marks {}", at_width(tier)) } else { "marks".to_owned() };
         Element::group().class(&class).with(band.of([Element::path(&lines).class("base")])).all(texts)
     };

@@ -144,6 +144,23 @@ fn a_file_has_its_own_colours() {
     assert!(files(&nothing(), Lang::En).iter().all(|(_, text)| text.is_none()));
 }
 
+/// What a page says beside a chart a file says in it.
+#[test]
+fn a_file_says_what_its_parts_mean() {
+    let records = records(host(90, 3));
+    for lang in LANGS {
+        let figures = [volume(&records, lang), encryption(&records, lang), violations(&records, lang)];
+        for ((name, text), chart) in files(&records, lang).into_iter().zip(figures) {
+            let (text, keys) = (text.expect("something was seen"), chart.expect("the same").figure.keys);
+            assert!(!keys.is_empty(), "{name}");
+            for key in keys {
+                let meaning = format!("class=\"tick soft\">{}</text>", key.meaning.replace('\'', "&#39;"));
+                assert!(text.contains(&meaning), "{lang:?} {name}: {meaning}");
+            }
+        }
+    }
+}
+
 /// What is not known is no part of what is encrypted.
 #[test]
 fn unknown_is_a_part_of_its_own() {

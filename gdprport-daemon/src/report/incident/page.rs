@@ -7,9 +7,9 @@ use std::time::Duration;
 use gdprport_core::incident::{Deadline, HourOf, Incident, Unwatched, Watched};
 use gdprport_core::policy::ProcessingRecord;
 
-use super::super::record::activity::{counterparts, direction, encryption, processes};
+use super::super::record::activity::{counterparts, encryption, processes};
 use super::super::record::build::{controller, gaps};
-use super::super::record::cells::{day_time, rest};
+use super::super::record::cells::{day_time, direction, rest};
 use super::super::record::page::{Cell, Column, Fact, Kind, Page, Section, Table};
 use super::super::words::{Lang, fill};
 use super::reachable::{listeners, rules};

@@ -70,7 +70,7 @@ fn made(evil: Option<&str>, aware: Option<Timestamp>) -> Incident {
     (about.asked, about.to) = (at("2026-09-29T00:00:00Z"), at("2026-11-28T12:00:00Z"));
     about.host = or("db-1.example.org").into();
     let then = Then { observed: &observed, rows: &rows, versions: &versions };
-    let deadline = Deadline { within: Duration::from_secs(72 * 3_600), aware };
+    let deadline = Deadline::new(None, now.controller.as_ref(), aware);
     gather(AskedPort::Number(5432), about, deadline, now.controller, Some(then))
 }
 
@@ -91,6 +91,20 @@ fn what_was_not_watched_stands_there() {
     }
     assert!(!text.contains("All of the time was watched"), "{text}");
     assert!(text.contains("known by its digest only"), "{text}");
+}
+
+/// The command line, then the policy, then the law.
+#[test]
+fn a_deadline_is_the_one_that_is_named_nearest() {
+    let policy = "version = 1\n[controller]\nname = \"A\"\ncontact = \"x\"\nnotify_within = \"24h\"\n";
+    let source = Source { name: "policy.toml".to_owned(), text: policy.to_owned() };
+    let controller = outline(&[source]).expect("a valid policy").0.controller;
+    let hours = |asked: Option<u64>, controller| {
+        Deadline::new(asked.map(Duration::from_hours), controller, None).within.as_secs() / 3_600
+    };
+    assert_eq!(hours(Some(96), controller.as_ref()), 96);
+    assert_eq!(hours(None, controller.as_ref()), 24);
+    assert_eq!(hours(None, None), 72);
 }
 
 /// The law may change, and a person has to say since when it counts.
@@ -114,6 +128,21 @@ fn nothing_that_a_person_has_to_write_is_guessed() {
         let text = markdown(&page(&made(None, None), lang));
         assert!(text.contains(mark), "{text}");
         assert!(html(&page(&made(None, None), lang)).contains("class=\"fill\""), "{lang:?}");
+    }
+}
+
+/// A title with nothing below it leaves a reader to guess whether something is missing.
+#[test]
+fn no_part_of_a_draft_is_empty() {
+    let about = samples::nothing().about;
+    let deadline = Deadline::new(None, None, None);
+    let nothing = gather(AskedPort::Number(5432), about, deadline, None, None);
+    for incident in [made(None, None), nothing] {
+        for lang in [Lang::En, Lang::De, Lang::Fr] {
+            for section in page(&incident, lang).sections {
+                assert!(!section.is_empty(), "{lang:?}: {}", section.title);
+            }
+        }
     }
 }
 

@@ -75,7 +75,8 @@ impl View {
         lane(&mut text, "ports", ports.collect());
         let ends = graph.recipients.iter().enumerate().map(|(at, end)| {
             let country = end.country.as_deref().unwrap_or_default();
-            format!("r{at} [label={}]", quoted(&[&self.end(end), self.zone(end.zone), country]))
+            let label = quoted(&[&self.end(end), self.zone(end.zone), country, &self.named(at)]);
+            format!("r{at} [label={label}]")
         });
         lane(&mut text, "recipients", ends.collect());
         for Link { source, port, direction, outcome, is_plain, .. } in &graph.links {

@@ -182,7 +182,8 @@ impl View {
             let country = end.country.as_deref().unwrap_or_default().to_owned();
             let zone = self.zone(end.zone);
             let place = if country.is_empty() { zone.to_owned() } else { format!("{zone} · {country}") };
-            let mut says = vec![format!("{name} · {place}")];
+            let named = self.named(number);
+            let mut says = vec![joined([&name, &place, &named])];
             says.extend(self.edges_of(
                 |edge| edge.recipient == number,
                 |edge| format!("{} · {}", self.port(&graph.ports[edge.port]), self.direction(edge.direction)),
@@ -198,10 +199,11 @@ impl View {
             };
             // In one line there is room for why beside a short name only.
             let both = width_of(&name, FONTS.0) + 8 + width_of(&why, FONTS.1).min(ASIDE);
-            let (second, aside) = match (layout.has_two_lines, country.is_empty()) {
-                (true, _) => (why, country),
+            let declared = joined([&named, &country]);
+            let (second, aside) = match (layout.has_two_lines, declared.is_empty()) {
+                (true, _) => (joined([&named, &why]), country),
                 (false, true) if both <= at.width - 2 * PAD => (String::new(), why),
-                (false, _) => (String::new(), country),
+                (false, _) => (String::new(), declared),
             };
             let texts = [name, second, aside];
             nodes.push(Node {
@@ -226,6 +228,11 @@ impl View {
         edges.sort_by_key(|edge| edge.outcome);
         edges.into_iter().map(|edge| format!("{}: {}", with(edge), self.says(edge))).collect()
     }
+}
+
+/// What there is of these.
+fn joined<const N: usize>(texts: [&str; N]) -> String {
+    texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
 fn node(node: &Node) -> Element {

@@ -13,6 +13,7 @@ pub(crate) fn figure(view: &View) -> Figure {
         id: "data-flows".to_owned(),
         title: view.lang.words().map_caption.to_owned(),
         about: std::iter::once(view.lang.words().map_about.to_owned()).chain(view.remarks()).collect(),
+        hint: Some(view.lang.words().map_hint),
         room: Room::Page,
         drawing: view.inside(),
         keys: keys(view),
@@ -33,7 +34,7 @@ fn keys(view: &View) -> Vec<Key> {
 fn table(view: &View) -> Table {
     let words = view.lang.words();
     let observed = |name| Column::new(Kind::Observed, name);
-    let columns = vec![
+    let mut columns = vec![
         observed(words.other_end),
         observed(words.map_port),
         observed(words.direction),
@@ -43,7 +44,18 @@ fn table(view: &View) -> Table {
         Column::number(Kind::Observed, words.connections),
         Column::number(Kind::Observed, words.volume),
     ];
-    let rows = view.in_order().into_iter().map(|at| row(view, &view.graph.edges[at])).collect();
+    let mut rows: Vec<Vec<Cell>> =
+        view.in_order().into_iter().map(|at| row(view, &view.graph.edges[at])).collect();
+    if view.has_names() {
+        columns.insert(1, Column::new(Kind::Declared, words.named));
+        for (row, at) in rows.iter_mut().zip(view.in_order()) {
+            let name = view.name(view.graph.edges[at].recipient);
+            row.insert(
+                1,
+                name.map_or_else(|| Cell::new(Kind::Plain, "–"), |name| Cell::new(Kind::Declared, name)),
+            );
+        }
+    }
     Table { caption: words.map_title, columns, rows }
 }
 

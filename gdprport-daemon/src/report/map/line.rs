@@ -3,6 +3,7 @@
 use gdprport_core::map::{Edge, Line, Link, Outcome, width_of};
 use gdprport_core::model::Direction;
 
+use super::super::record::Kind;
 use super::super::svg::{Element, Path};
 use super::view::{View, mark};
 
@@ -103,7 +104,7 @@ pub(super) fn samples(view: &View) -> Vec<(Element, String)> {
     let outcome = |of| (sample(of, false, None), format!("{} {}", mark(of), view.outcome(of)));
     let declared = |is_plain, direction| sample(Outcome::Declared, is_plain, direction);
     let frame = Element::rect(4.0, 2.0, 32.0, 12.0).rounded(3.0);
-    vec![
+    let mut samples = vec![
         outcome(Outcome::Declared),
         outcome(Outcome::Violation),
         outcome(Outcome::Undecided),
@@ -111,7 +112,12 @@ pub(super) fn samples(view: &View) -> Vec<(Element, String)> {
         (declared(false, Some(Direction::In)), words.map_in.to_owned()),
         (declared(false, Some(Direction::Out)), words.map_out.to_owned()),
         (Element::group().class("m-undeclared").with(frame), format!("○ {}", words.map_undeclared)),
-    ]
+    ];
+    if view.has_names() {
+        let mark = Element::text(20.0, 12.0, Kind::Declared.mark()).middle();
+        samples.push((mark, words.map_named.to_owned()));
+    }
+    samples
 }
 
 fn sample(outcome: Outcome, is_plain: bool, direction: Option<Direction>) -> Element {

@@ -64,7 +64,8 @@ impl View {
         lane(&mut text, ("ports", words.map_ports), ports.collect());
         let ends = graph.recipients.iter().enumerate().map(|(at, end)| {
             let country = end.country.as_deref().unwrap_or_default();
-            format!("r{at}[{}]", quoted(&[&self.end(end), self.zone(end.zone), country]))
+            let label = quoted(&[&self.end(end), self.zone(end.zone), country, &self.named(at)]);
+            format!("r{at}[{label}]")
         });
         lane(&mut text, ("recipients", words.map_recipients), ends.collect());
         for link in &graph.links {

@@ -1,6 +1,6 @@
 //! Promises of the map's renderings.
 
-use super::super::record::{EVIL, hostile, html, page, records};
+use super::super::record::{EVIL, Kind, hostile, html, page, records};
 use super::super::words::Lang;
 use super::figure::figure;
 use super::view::View;
@@ -95,4 +95,38 @@ fn a_page_has_the_map_with_its_table() {
         let once: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
         assert_eq!(ids.len(), once.len(), "each id once");
     }
+}
+
+/// A name of the policy says who somebody thinks that is: it is marked as declared wherever it stands.
+#[test]
+fn an_other_end_has_the_name_that_the_policy_gives_it() {
+    for lang in LANGS {
+        let view = view(lang);
+        let of = |part: &str| {
+            let at = view.graph.recipients.iter().position(|end| view.end(end).starts_with(part));
+            view.named(at.expect(part))
+        };
+        assert_eq!((&*of("10.0.2.7"), &*of("fd00:2::")), ("■ app-servers", "■ app-servers"));
+        assert_eq!((&*of("198.51.100.0/24"), &*of("::1")), ("", ""), "nobody named them");
+        let [svg, dot, mermaid] = all(&view);
+        assert!(svg.contains("■ app-servers") && svg.contains(lang.words().map_named), "{svg}");
+        assert!(
+            dot.contains("\\n■ app-servers\"") && mermaid.contains("#9632; app-servers"),
+            "{dot}{mermaid}"
+        );
+        let table = figure(&view).table;
+        assert_eq!((table.columns[1].kind, table.columns[1].name), (Kind::Declared, lang.words().named));
+        for row in &table.rows {
+            assert_eq!(row.len(), table.columns.len());
+            let expected = if row[0].lines[0].contains(":2:") || row[0].lines[0].starts_with("10.0.2.") {
+                (Kind::Declared, "app-servers")
+            } else {
+                (Kind::Plain, "–")
+            };
+            assert_eq!((row[1].kind, &*row[1].lines[0]), expected, "{:?}", row[0]);
+        }
+    }
+    let unnamed = gdprport_core::records::Records { sets: Vec::new(), ..records() };
+    let view = View::of(&unnamed, Lang::En).expect("something was seen");
+    assert!(!view.alone().contains(Lang::En.words().map_named), "there is nothing to explain");
 }

@@ -4,6 +4,7 @@ use gdprport_core::map::{Edge, End, Graph, Kind, Layout, Outcome, Port, Recipien
 use gdprport_core::model::Direction;
 use gdprport_core::records::{Records, Zone};
 
+use super::super::record::Kind as Said;
 use super::super::words::{Lang, Words, fill};
 
 /// The files of a map: the drawing alone, for Graphviz, for Mermaid.
@@ -16,6 +17,8 @@ pub(crate) struct View {
     pub(crate) graph: Graph,
     /// Where it stands.
     pub(super) layout: Layout,
+    /// How the policy names each of the other ends; empty: it does not.
+    named: Vec<String>,
     /// In which language.
     pub(crate) lang: Lang,
 }
@@ -25,7 +28,8 @@ impl View {
     pub(crate) fn of(records: &Records, lang: Lang) -> Option<Self> {
         let graph = graph(records);
         let layout = layout(&graph);
-        (!graph.edges.is_empty()).then_some(Self { graph, layout, lang })
+        let named = graph.recipients.iter().map(|end| named(records, end)).collect();
+        (!graph.edges.is_empty()).then_some(Self { graph, layout, named, lang })
     }
 
     /// Its files, each with its text.
@@ -92,6 +96,22 @@ impl View {
             End::Net(net) => net.to_string(),
             End::More(count, _) => fill(self.words().map_more, &[&self.lang.count(*count as u64)]),
         }
+    }
+
+    /// How the policy names the other end of this number, with the mark of what is declared; empty: it does not.
+    pub(crate) fn named(&self, number: usize) -> String {
+        let name = self.name(number);
+        name.map_or_else(String::new, |name| format!("{} {name}", Said::Declared.mark()))
+    }
+
+    /// The same without the mark.
+    pub(super) fn name(&self, number: usize) -> Option<&str> {
+        self.named.get(number).map(String::as_str).filter(|name| !name.is_empty())
+    }
+
+    /// Whether the policy names any.
+    pub(super) fn has_names(&self) -> bool {
+        self.named.iter().any(|name| !name.is_empty())
     }
 
     /// In which zone.
@@ -173,6 +193,13 @@ impl View {
         }
         remarks
     }
+}
+
+/// The sets of `[peers]` that an other end is in. What stands together is called by none.
+fn named(records: &Records, recipient: &Recipient) -> String {
+    let End::Net(net) = &recipient.end else { return String::new() };
+    let sets = records.sets.iter().filter(|set| set.has(net)).map(|set| &*set.name);
+    sets.collect::<Vec<_>>().join(", ")
 }
 
 /// What tells outcomes apart without colours.

@@ -3,6 +3,7 @@
 use gdprport_core::frameworks::{Assessed, Facts};
 use gdprport_core::pack::Recorded;
 
+use super::super::frameworks::pack_command;
 use super::super::words::Lang;
 
 /// What a pack is made of.
@@ -21,12 +22,6 @@ pub(crate) struct Pack<'p> {
 impl Pack<'_> {
     /// The command that makes the same again, from the same ledger and policy and at the same time.
     pub(super) fn command(&self) -> String {
-        let ids: Vec<&str> = self.frameworks.iter().map(|of| of.framework.id()).collect();
-        let since = self.facts.records.about.asked;
-        format!(
-            "gdprport report --pack --since {since} --lang {} --framework {}",
-            self.lang.tag(),
-            ids.join(",")
-        )
+        pack_command(self.frameworks, self.facts.records, self.lang)
     }
 }

@@ -139,8 +139,11 @@ fn losses(pack: &Pack<'_>) -> Section {
         Column::number(Kind::Observed, "Lost"),
     ];
     let mut about: Vec<String> = rest.into_iter().collect();
-    if gaps.is_empty() && pack.facts.observed.is_some() {
-        about.push("No loss was reported in this period.".to_owned());
+    if gaps.is_empty() {
+        about.push(match pack.facts.observed {
+            Some(_) => "No loss was reported in this period.".to_owned(),
+            None => "Not known, as there is no ledger.".to_owned(),
+        });
     }
     let rows = shown.iter().map(loss).collect();
     section("losses", "What was lost, and why", about, Some(Table { caption: "Losses", columns, rows }))
@@ -200,6 +203,10 @@ fn notes(pack: &Pack<'_>) -> Section {
     let (shown, rest) = latest(&pack.facts.records.notes);
     let columns = vec![Column::new(Kind::Observed, "At"), Column::new(Kind::Observed, "What")];
     let rows = shown.iter().map(|note| vec![observed(moment(note.at)), observed(&*note.text)]).collect();
+    let nothing = shown.is_empty().then(|| match pack.facts.observed {
+        Some(_) => "Nothing was noted about the ledger itself.".to_owned(),
+        None => "There is no ledger.".to_owned(),
+    });
     let table = Table { caption: "Notes", columns, rows };
-    section("notes", "About the ledger", rest.into_iter().collect(), Some(table))
+    section("notes", "About the ledger", rest.into_iter().chain(nothing).collect(), Some(table))
 }

@@ -14,7 +14,7 @@ use super::{coverage, findings, manifest, policies, readme, violations};
 /// If a value cannot be written as JSON.
 pub(crate) fn files(pack: &Pack<'_>) -> serde_json::Result<Vec<(String, String)>> {
     let page = record::page(pack.facts.records, pack.lang);
-    let controls = frameworks::page(pack.frameworks, pack.facts.records);
+    let controls = frameworks::page(pack.frameworks, pack.facts.records, None);
     let mut files: Vec<(String, String)> = Vec::new();
     let mut add = |name: &str, text: String| files.push((name.to_owned(), text));
     add("README.md", readme::readme(pack));
@@ -40,7 +40,7 @@ pub(crate) fn files(pack: &Pack<'_>) -> serde_json::Result<Vec<(String, String)>
     add("frameworks.html", record::html(&controls));
     add("frameworks.md", record::markdown(&controls));
     add("frameworks.csv", frameworks::sheet(pack.frameworks));
-    add("frameworks.json", json(&frameworks::Document::of(pack.frameworks, pack.facts.records))?);
+    add("frameworks.json", json(&frameworks::Document::of(pack.frameworks, pack.facts.records, None))?);
     files.extend(policies::texts(pack.facts.versions));
     files.sort();
     let manifest = json(&manifest::Manifest::of(pack, &files))?;

@@ -11,9 +11,12 @@ use super::super::markdown::markdown as of_audit;
 use super::contents::Pack;
 use super::violations::moment;
 
-/// `findings.json`. Fields are only ever added.
+/// Findings of an audit of the policy and the ledger, and those that audits before have recorded: `findings.json`. Fields are only
+/// ever added.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Findings<'p> {
+    /// `gdprport.findings/1`.
     format: &'static str,
     /// Of the policy and the ledger; the host was not looked at.
     audit: &'p Audit,

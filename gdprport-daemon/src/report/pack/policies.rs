@@ -143,28 +143,42 @@ fn table(differences: &[Difference]) -> Table {
     Table { caption: "What changed", columns, rows: differences.iter().map(row).collect() }
 }
 
-/// `policies.json`. Fields are only ever added.
+/// The policies of the period, and what changed from each to the next: `policies.json`. Fields are only ever added.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Policies<'p> {
+    /// `gdprport.policies/1`.
     format: &'static str,
+    /// When each applied, oldest first. The same policy stands there as often as it was put in force.
     versions: Vec<OneVersion<'p>>,
 }
 
+/// A policy, for a time in which it applied.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Version"))]
 struct OneVersion<'p> {
-    /// Null: there was no policy.
+    /// Of all its files; null: there was no policy.
     digest: Option<&'p str>,
+    /// Since when.
+    #[cfg_attr(test, schemars(with = "String"))]
     from: Timestamp,
-    /// Null: it applies, as far as the ledger knows.
+    /// Until when; null: it applies, as far as the ledger knows.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     to: Option<Timestamp>,
-    /// `known`, `unread`, `digest-only` or `catalog`.
+    /// `known`: its text is in the pack. `unread`: it is, and this version of gdprport does not read it any more. `digest-only`: the
+    /// ledger has no text of it. `catalog`: there was no policy.
     text: &'static str,
+    /// Its files, in the order in which they were read.
     files: Vec<OneFile<'p>>,
     /// What differs from the one before; null: it is the first, or that is not known.
     differences: Option<&'p [Difference]>,
 }
 
+/// A file of a policy.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "PolicyFile"))]
 struct OneFile<'p> {
     /// In this pack.
     name: String,

@@ -15,8 +15,10 @@ use super::super::frameworks;
 use super::super::record::samples::{self, EVIL, POLICY};
 use super::super::schemas::holds;
 use super::super::words::Lang;
+use super::findings::Findings;
 use super::manifest::{FileSum, MANIFEST, Manifest, SUMS, check, digest};
-use super::{Pack, files};
+use super::policies::Policies;
+use super::{Pack, coverage, files, policies};
 
 /// What a pack of the samples is made of.
 struct Made {
@@ -238,6 +240,11 @@ fn without_a_ledger_a_pack_says_so() {
     };
     let frameworks = answers(&Framework::ALL, &facts);
     let pack = Pack { facts, recorded: &[], frameworks: &frameworks, lang: Lang::De };
+    let pages =
+        [coverage::page(&pack), policies::page(&pack), frameworks::page(&frameworks, &made.records, None)];
+    for section in pages.iter().flat_map(|page| &page.sections) {
+        assert!(!section.is_empty(), "{}", section.title);
+    }
     let files = files(&pack).expect("JSON");
     for name in ["README.md", "coverage.md", "frameworks.md"] {
         assert!(text(&files, name).contains("no ledger"), "{name}: {}", text(&files, name));
@@ -251,5 +258,7 @@ fn what_a_pack_has_for_programs_is_valid_by_its_schema() {
         let files = Made::of(evil).files(&Framework::ALL);
         holds::<Manifest<'_>>("pack", text(&files, MANIFEST));
         holds::<frameworks::Document<'_>>("frameworks", text(&files, "frameworks.json"));
+        holds::<Findings<'_>>("findings", text(&files, "findings.json"));
+        holds::<Policies<'_>>("policies", text(&files, "policies.json"));
     }
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::super::words::{Lang, Words, fill};
-use super::cells::{day, day_time, list, rest, text};
+use super::cells::{day, day_time, direction, list, rest, text};
 use super::page::{Cell, Column, Fact, Kind, Section, Table};
+use super::rules::rules;
 use gdprport_core::ledger::Identity;
-use gdprport_core::model::{Attribution, Direction, PostureState};
+use gdprport_core::model::{Attribution, PostureState};
 use gdprport_core::policy::{DeclaredPeer, DeclaredSite, ProcessingRecord, TlsDemand};
 use gdprport_core::records::{
-    Activity, Capacity, Counterpart, CoverageOf, Posed, ProcessOf, RuleUse, Seen, Shares, Use, Zone,
+    Activity, Capacity, Counterpart, CoverageOf, Posed, ProcessOf, Seen, Shares, Use, Zone,
 };
 
 /// Other ends and processes that a page shows one by one; the rest is counted.
@@ -161,51 +162,6 @@ fn seen(seen: Option<&Seen>, coverage: CoverageOf, lang: Lang) -> Vec<Cell> {
         cells.push(Cell::new(Kind::Observed, lost).tone("open"));
     }
     cells
-}
-
-fn rules(rules: &[RuleUse], coverage: CoverageOf, lang: Lang) -> Table {
-    let words = lang.words();
-    let columns = vec![
-        Column::new(Kind::Declared, words.role),
-        Column::new(Kind::Declared, words.direction),
-        Column::new(Kind::Declared, words.allowed_peers),
-        Column::new(Kind::Declared, words.asked_process),
-        Column::new(Kind::Declared, words.until),
-        Column::new(Kind::Observed, words.used),
-    ];
-    let row = |RuleUse { rule, used }: &RuleUse| {
-        let asked: Vec<String> =
-            rule.process.iter().map(|(key, values)| format!("{key}: {}", values.join(", "))).collect();
-        let asked = if asked.is_empty() { vec![words.any_process.to_owned()] } else { asked };
-        let used = match used {
-            Some(used) => {
-                let flows = lang.named(words.connections, &lang.count(used.volume.flows));
-                let text = format!("{flows}, {} {}", words.last, day(used.last));
-                Cell::new(Kind::Observed, text).rows(&used.rows, lang)
-            }
-            None if coverage.watched_s == 0 => Cell::new(Kind::NotSeen, words.not_watched),
-            None => {
-                let watched = lang.duration(coverage.watched_s);
-                Cell::new(Kind::NotSeen, format!("{} ({watched})", words.unused))
-            }
-        };
-        vec![
-            Cell::new(Kind::Declared, &*rule.role),
-            Cell::new(Kind::Declared, direction(rule.direction, words)),
-            Cell::lines(Kind::Declared, rule.peers.iter().map(ToString::to_string).collect()),
-            Cell::lines(Kind::Declared, asked),
-            Cell::new(Kind::Declared, rule.until.map_or_else(|| "–".to_owned(), day_time)),
-            used,
-        ]
-    };
-    Table { caption: words.rules, columns, rows: rules.iter().map(row).collect() }
-}
-
-pub(in super::super) const fn direction(direction: Direction, words: &Words) -> &'static str {
-    match direction {
-        Direction::In => words.called_here,
-        Direction::Out => words.called_there,
-    }
 }
 
 /// How much, as three columns.

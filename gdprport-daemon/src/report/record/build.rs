@@ -127,11 +127,13 @@ fn overview(records: &Records, lang: Lang) -> Section {
         Column::new(Kind::Observed, words.coverage),
     ];
     let rows: Vec<_> = records.all().map(|activity| in_short(activity, lang)).collect();
-    let about = if records.activities.is_empty() && records.about.policy.is_some() {
-        vec![words.no_activities.to_owned()]
-    } else {
-        Vec::new()
-    };
+    let mut about = Vec::new();
+    if records.activities.is_empty() && records.about.policy.is_some() {
+        about.push(words.no_activities.to_owned());
+    }
+    if rows.is_empty() {
+        about.push(words.overview_empty.to_owned());
+    }
     let tables =
         if rows.is_empty() { Vec::new() } else { vec![Table { caption: words.activities, columns, rows }] };
     Section {
@@ -229,11 +231,15 @@ pub(in super::super) fn gaps(records: &Records, lang: Lang) -> Section {
         let columns = vec![Column::new(Kind::Observed, words.from), Column::new(Kind::Observed, words.notes)];
         tables.push(Table { caption: words.notes, columns, rows });
     }
-    let none = records.gaps.is_empty() && records.about.no_ledger.is_none();
+    let about = match (&records.about.no_ledger, records.gaps.is_empty()) {
+        (Some(_), _) => Some(words.gaps_unknown),
+        (None, true) => Some(words.no_gaps),
+        (None, false) => None,
+    };
     Section {
         id: "gaps".to_owned(),
         title: words.gaps.to_owned(),
-        about: none.then(|| words.no_gaps.to_owned()).into_iter().collect(),
+        about: about.into_iter().map(ToOwned::to_owned).collect(),
         badge: None,
         facts_are: Kind::Declared,
         facts: Vec::new(),

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::super::words::{Lang, fill};
+use super::super::words::{Lang, Words, fill};
 use super::page::{Cell, Kind};
+use gdprport_core::model::Direction;
 
 /// A moment, in UTC.
 pub(in super::super) fn day_time(at: Timestamp) -> String {
@@ -13,6 +14,14 @@ pub(in super::super) fn day_time(at: Timestamp) -> String {
 /// The same without the time.
 pub(in super::super) fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
+}
+
+/// Who calls whom.
+pub(in super::super) const fn direction(direction: Direction, words: &Words) -> &'static str {
+    match direction {
+        Direction::In => words.called_here,
+        Direction::Out => words.called_there,
+    }
 }
 
 /// A text that may not be declared.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::words::{Words, fill};
+use super::super::words::{Lang, Words, fill};
 use super::page::{Cell, Column, EXPLAIN, Figure, Kind, Page, Section, Table};
 use gdprport_core::text::markdown as plain;
 
@@ -26,7 +26,7 @@ pub(crate) fn markdown(page: &Page) -> String {
         put(&mut text, &format!("- {} `{EXPLAIN}`\n", plain(words.legend_rows)));
     }
     for section in &page.sections {
-        part(&mut text, section, words);
+        part(&mut text, section, page.lang);
     }
     text.push_str("\n---\n\n");
     for line in &page.foot {
@@ -39,7 +39,8 @@ fn put(text: &mut String, more: &str) {
     text.push_str(more);
 }
 
-fn part(text: &mut String, section: &Section, words: &Words) {
+fn part(text: &mut String, section: &Section, lang: Lang) {
+    let words = lang.words();
     write!(text, "\n## {}\n", plain(&section.title)).expect("writing to a String cannot fail");
     for line in &section.about {
         put(text, &format!("\n{}\n", plain(line)));
@@ -51,7 +52,10 @@ fn part(text: &mut String, section: &Section, words: &Words) {
         let (mark, label) = (section.facts_are.mark(), section.facts_are.label(words));
         put(text, &format!("\n| | {} | {mark} {label} |\n|---|---|---|\n", words.law));
         for fact in &section.facts {
-            put(text, &format!("| {} | {} | {} |\n", fact.name, plain(fact.law), cell(&fact.cell)));
+            put(
+                text,
+                &format!("| {} | {} | {} |\n", fact.name, plain(&lang.law(fact.law)), cell(&fact.cell)),
+            );
         }
     }
     for seen in &section.seen {

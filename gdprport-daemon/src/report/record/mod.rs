@@ -1,6 +1,6 @@
 //! The record of processing activities for people: a page (HTML, Markdown) and a sheet (CSV).
 //!
-//! Belongs here: `build`, `activity` and `own` make a page of what the core has gathered, in one language; `html`, `markdown` and
+//! Belongs here: `build`, `activity` with `rules`, and `own` make a page of what the core has gathered, in one language; `html`, `markdown` and
 //! `sheet` render. What is gathered is `gdprport_core::records`'s.
 
 pub(super) mod activity;
@@ -10,6 +10,7 @@ mod html;
 mod markdown;
 mod own;
 pub(super) mod page;
+mod rules;
 #[cfg(test)]
 pub(super) mod samples;
 mod sheet;

@@ -218,6 +218,8 @@ pub(crate) struct Figure {
     pub(crate) title: String,
     /// Below the title.
     pub(crate) about: Vec<String>,
+    /// What a pointer or a keyboard does to it; `None`: nothing. It is not for paper.
+    pub(crate) hint: Option<&'static str>,
     /// How wide it has to be.
     pub(crate) room: Room,
     /// The drawing.
@@ -274,6 +276,18 @@ impl Section {
             figures: Vec::new(),
             tables: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+impl Section {
+    /// Whether it has a title and nothing else.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.about.is_empty()
+            && self.facts.is_empty()
+            && self.seen.is_empty()
+            && self.figures.is_empty()
+            && self.tables.is_empty()
     }
 }
 

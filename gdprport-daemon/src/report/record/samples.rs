@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use gdprport_core::ledger::{
     Counts, CoverageHour, Edge, EdgeKey, GapRow, Identity, Note, NoteKind, Observed, PortKey, PostureKey,
-    VerdictKey,
+    VerdictKey, VolumeHour,
 };
 use gdprport_core::model::{Attribution, Direction, PostureState, TlsVersion};
 use gdprport_core::policy::{Source, outline};
@@ -21,6 +21,8 @@ name = "Example GmbH"
 contact = "privacy@example.org"
 dpo = "dpo@example.org"
 countries = "/srv/countries.csv"
+[peers]
+app-servers = ["10.0.2.0/24", "fd00:2::/64"]
 [[port]]
 name = "customers-db"
 port = 5432
@@ -42,8 +44,9 @@ location = ["Frankfurt"]
 [[port.allow]]
 role = "orders-api"
 direction = "in"
-peers = ["10.0.2.0/24", "fd00:2::/64"]
+peers = ["app-servers"]
 process = { unit = "postgresql@*.service", user = "postgres" }
+volume = { per = "1d", max = "40GiB" }
 [[port.allow]]
 role = "nightly-backup"
 direction = "out"
@@ -226,7 +229,20 @@ pub(crate) fn observed(evil: Option<&str>) -> Observed {
             kind: NoteKind::Begun,
             text: evil.unwrap_or("the ledger begins").into(),
         }],
-        volume: Vec::new(),
+        volume: [(27, 12 << 30), (28, 50 << 30)].map(|(day, bytes)| volume(day, bytes, evil)).into(),
+    }
+}
+
+/// What a rule moved in an hour of that day.
+fn volume(day: u8, bytes_sent: u64, evil: Option<&str>) -> VolumeHour {
+    VolumeHour {
+        hour: at(&format!("2026-11-{day:02}T08:00:00Z")),
+        port: Arc::new(PortKey { name: "customers-db".into(), number: 5432, declared: true }),
+        direction: Direction::In,
+        rule: Some(evil.unwrap_or("orders-api").into()),
+        flows: 1,
+        bytes_sent,
+        bytes_received: 0,
     }
 }
 

@@ -5,7 +5,7 @@ use super::super::words::Lang;
 use super::page::{Cell, Column, Figure, Key, Kind, Page, Room, Table};
 use super::samples::{EVIL, hostile, nothing, records};
 use super::{html, markdown, own_page, page, sheet};
-use gdprport_core::records::{KeptFor, Own, Records, ShownAs};
+use gdprport_core::records::{About, KeptFor, Own, Records, ShownAs};
 
 const LANGS: [Lang; 3] = [Lang::En, Lang::De, Lang::Fr];
 
@@ -119,6 +119,49 @@ fn what_nobody_declared_is_said_to_be_not_declared() {
     );
     let observed = kinds(&page, Kind::Observed);
     assert!(!observed.iter().any(|text| text.contains("order fulfilment")), "{observed:?}");
+}
+
+/// A title with nothing below it leaves a reader to guess whether something is missing.
+#[test]
+fn no_part_of_a_page_is_empty() {
+    let without_ports = Records {
+        about: About { policy: Some("sha256:1dc4".into()), no_ledger: None, ..nothing().about },
+        ..nothing()
+    };
+    let without_policy = Records { about: About { no_ledger: None, ..nothing().about }, ..nothing() };
+    for records in [records(), nothing(), without_ports.clone(), without_policy] {
+        for lang in LANGS {
+            let page = page(&records, lang);
+            for section in &page.sections {
+                assert!(!section.is_empty(), "{lang:?} {}: {:?}", section.title, records.about);
+            }
+        }
+    }
+    let about = |records: &Records, lang: Lang| page(records, lang).sections[0].about.join(" ");
+    assert!(about(&nothing(), Lang::En).contains("no service is declared, and none was seen"));
+    assert!(about(&without_ports, Lang::En).contains("The policy declares no port."));
+    assert!(about(&nothing(), Lang::De).contains("Kein Dienst ist deklariert"));
+    assert!(about(&nothing(), Lang::Fr).contains("aucun service n’est déclaré"));
+}
+
+/// What may be moved is declared, what was moved is observed, and neither stands for the other.
+#[test]
+fn a_limit_stands_beside_the_most_that_was_moved() {
+    let page = page(&records(), Lang::En);
+    let tables = page.sections.iter().flat_map(|section| &section.tables);
+    let rules = tables.into_iter().find(|table| table.caption == "Rules").expect("rules");
+    let at = |name: &str| rules.columns.iter().position(|column| column.name == name).expect(name);
+    let (limit, used) = (at("Limit"), at("Use"));
+    assert_eq!((rules.columns[limit].kind, rules.columns[used].kind), (Kind::Declared, Kind::Observed));
+    let [orders, backup] = &rules.rows[..] else { panic!("two rules") };
+    assert_eq!((&orders[limit].lines[0][..], &backup[limit].lines[0][..]), ("40.0 GiB per 1d", "–"));
+    // Of each day one hour was watched.
+    let said = [
+        "✕ More than the limit: 1 of 2 windows",
+        "Most per 1d: at least 50.0 GiB (from 2026-11-28 00:00 UTC)",
+    ];
+    assert!(said.iter().all(|said| orders[used].lines.iter().any(|line| line == said)), "{:?}", orders[used]);
+    assert_eq!(orders[used].tone, "bad");
 }
 
 /// An absence without the time that was watched is no evidence.
@@ -262,6 +305,7 @@ fn drawn(file: Option<&'static str>) -> Page {
         id: "figure".to_owned(),
         title: EVIL.to_owned(),
         about: vec![EVIL.to_owned()],
+        hint: Some("Point at it."),
         room: Room::Page,
         drawing: drawing.inside(),
         keys: vec![Key { sample, meaning: EVIL.to_owned() }],
@@ -298,6 +342,7 @@ fn a_drawing_stands_in_a_page_with_all_it_says() {
 #[test]
 fn a_sheet_of_markdown_names_the_drawings_file() {
     let text = markdown(&drawn(Some("other.svg")));
+    assert!(!text.contains("Point at it."), "nobody can, in a text: {text}");
     assert!(text.contains("](other.svg)") && text.contains("The drawing is in other.svg."), "{text}");
     assert!(!text.contains("### numbers") && !text.contains("<script"), "{text}");
     let text = markdown(&drawn(None));

@@ -45,8 +45,12 @@ impl Lang {
 
     /// Seconds in the two largest units: `3d 5h`.
     pub(crate) fn duration(self, seconds: u64) -> String {
-        let text = figures::duration(seconds);
-        if self == Self::Fr { text.replace('d', "j") } else { text }
+        self.span(&figures::duration(seconds))
+    }
+
+    /// Days and hours by their letters, such as the `7d` of a policy.
+    pub(crate) fn span(self, letters: &str) -> String {
+        if self == Self::Fr { letters.replace('d', "j") } else { letters.to_owned() }
     }
 
     /// A name and its value: `Days: 3`.
@@ -54,6 +58,23 @@ impl Lang {
         // French has a space that does not break before a colon.
         let colon = if self == Self::Fr { "\u{a0}: " } else { ": " };
         format!("{name}{colon}{value}")
+    }
+
+    /// Articles of the law, such as `30(1)(a), 26`, as lawyers of this language write them.
+    pub(crate) fn law(self, articles: &str) -> String {
+        let article = |text: &str| {
+            let mut parts = text.split(['(', ')']).filter(|part| !part.is_empty());
+            let number = parts.next().unwrap_or_default().to_owned();
+            parts.fold(number, |said, part| match (self, part.parse::<u8>().is_ok()) {
+                (Self::En, _) => format!("{said}({part})"),
+                (Self::De, true) => format!("{said} Abs.\u{a0}{part}"),
+                (Self::De, false) => format!("{said} lit.\u{a0}{part}"),
+                (Self::Fr, true) => format!("{said}, §\u{a0}{part}"),
+                (Self::Fr, false) => format!("{said}, {part})"),
+            })
+        };
+        let between = if self == Self::Fr { "\u{a0}; " } else { ", " };
+        articles.split(", ").map(article).collect::<Vec<_>>().join(between)
     }
 
     /// What stands before the digits of less than one.
@@ -89,6 +110,14 @@ mod tests {
     fn each_language_names_its_values() {
         assert_eq!(Lang::De.named("Tage", "3"), "Tage: 3");
         assert_eq!(Lang::Fr.named("Jours", "3"), "Jours\u{a0}: 3");
+    }
+
+    #[test]
+    fn each_language_quotes_the_law_its_own_way() {
+        let of = |lang: Lang| [lang.law("30(1)(a), 26"), lang.law("6(1)"), lang.law("35"), lang.law("")];
+        assert_eq!(of(Lang::En), ["30(1)(a), 26", "6(1)", "35", ""]);
+        assert_eq!(of(Lang::De), ["30 Abs.\u{a0}1 lit.\u{a0}a, 26", "6 Abs.\u{a0}1", "35", ""]);
+        assert_eq!(of(Lang::Fr), ["30, §\u{a0}1, a)\u{a0}; 26", "6, §\u{a0}1", "35", ""]);
     }
 
     #[test]

@@ -51,12 +51,12 @@ words! {
     process, processes, known_by, exact, listener, snapshot, unknown_process, user, unit, container, volume,
     encryption, encrypted_of, state_none, state_plaintext, state_weak, state_refused, state_other, state_unrecognised,
     state_unknown, state_upgraded,
-    rules, role, allowed_peers, asked_process, any_process, until, used, unused,
+    rules, role, allowed_peers, asked_process, any_process, until, limit, limit_of, limit_most, limit_beyond, used, unused,
     // Parts of the page.
-    overview, activities, activity, undeclared, undeclared_note, gaps, gap_reason, from, to, amount, at_least_n, at_most_n, notes,
-    no_gaps, evidence_note, no_activities,
+    overview, overview_empty, activities, activity, undeclared, undeclared_note, gaps, gap_reason, from, to, amount, at_least_n, at_most_n, notes,
+    no_gaps, gaps_unknown, evidence_note, no_activities,
     // The map.
-    map_title, map_caption, map_about, map_summary, map_sources, map_ports, map_port, map_recipients, map_more, map_serves, map_calls, map_zones, map_unseen, map_unseen_one, map_grouped, map_plain, map_in, map_out, map_undeclared,
+    map_title, map_caption, map_about, map_hint, map_summary, map_sources, map_ports, map_port, map_recipients, map_more, map_serves, map_calls, map_zones, map_unseen, map_unseen_one, map_grouped, map_plain, map_in, map_out, map_undeclared, map_named, named,
     // The monitor's own record.
     own_title, own_name, own_purpose, own_subjects, own_data, own_data_hidden_peers, own_data_cut_peers, own_data_hidden_users,
     own_data_plain, own_data_before, own_never, own_recipients, own_no_recipients, own_file, own_journald, own_sinks, own_metrics, own_control, own_retention,
@@ -161,17 +161,17 @@ mod tests {
             (fr.subjects, "Personnes concernées"),
             (fr.transfers, "pays tiers"),
             (fr.safeguards, "Garanties"),
-            (fr.dpia, "Analyse d'impact relative à la protection des données"),
+            (fr.dpia, "Analyse d’impact relative à la protection des données"),
         ] {
             assert!(word.contains(part), "{word}: {part}");
         }
     }
 
-    /// A line never begins with a colon.
+    /// A line never begins with a colon, and an apostrophe is none of a typewriter's.
     #[test]
     fn french_has_spaces_that_do_not_break() {
-        for (name, word) in Lang::Fr.words().all() {
-            for sign in [" :", " ;", " ?", " !"] {
+        for (name, word) in Lang::Fr.words().all().into_iter().chain(Lang::Fr.all_of_incident()) {
+            for sign in [" :", " ;", " ?", " !", "'"] {
                 assert!(!word.contains(sign), "{name}: {word}");
             }
         }

@@ -41,9 +41,10 @@ pub(in crate::ui) struct IncidentArgs {
     /// When the controller became aware of the breach, if somebody knows.
     #[arg(long, value_name = "TIME")]
     pub(in crate::ui) aware: Option<Timestamp>,
-    /// How long after that the authority has to be notified; the law in force says 72 hours.
-    #[arg(long, value_name = "DURATION", default_value = "72h", value_parser = humantime::parse_duration)]
-    pub(in crate::ui) deadline: Duration,
+    /// How long after that the authority has to be notified; without it what `notify_within` of the policy's [controller] says, or
+    /// the 72 hours of the law in force.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(in crate::ui) deadline: Option<Duration>,
     /// The directory to write; it is made if it is missing.
     #[arg(long, value_name = "DIR")]
     pub(in crate::ui) out: Option<PathBuf>,

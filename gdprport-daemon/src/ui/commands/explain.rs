@@ -8,19 +8,23 @@ use gdprport_core::model::{
     Attribution, Container, Direction, Endpoint, Names, Naming, Posture, PostureState, Process, StatedBy,
     TlsVersion, Workload,
 };
-use gdprport_core::policy::{ActivePolicy, DnsNames, Explanation, Facts, Policy, PortInfo, nearest_name};
+use gdprport_core::policy::{
+    ActivePolicy, DnsNames, Explanation, Facts, Policy, PortInfo, Window, nearest_name,
+};
+use gdprport_core::records::most_around;
 use gdprport_core::replay::Kept;
 use serde::Serialize;
 
 use super::super::cli::{ExplainArgs, MadeUp};
 use super::super::exit::Exit;
 use super::super::explain::{self, Shown};
-use super::super::format::{clean_lines, counted};
+use super::super::format::{bytes, clean_lines, counted};
 use super::super::screen::Output;
 use super::files::{open_ledger, policy_files};
 use crate::app::{Trust, Written};
 use crate::control::api::ExplainReply;
 use crate::control::client::TypedReply;
+use crate::ledger::Reader;
 
 /// What `--row --json` prints.
 #[derive(Debug, Serialize)]
@@ -42,8 +46,9 @@ pub(super) fn run(args: &ExplainArgs, json: bool, out: &mut Output) -> anyhow::R
     let active = ActivePolicy::new(policy, DnsNames::default());
     let now = jiff::Timestamp::now();
     if let Some(row) = args.row {
-        let edge = open_ledger(args.ledger.as_deref())?.edge(row)?.edge;
-        let explanation = of_edge(&active, &edge, now);
+        let reader = open_ledger(args.ledger.as_deref())?;
+        let edge = reader.edge(row)?.edge;
+        let explanation = with_volumes(of_edge(&active, &edge, now), &active, &edge, &reader, now)?;
         if json {
             let (policy_then, verdict_then) = (edge.key.policy.as_deref(), &*edge.key.verdict);
             out.value(&ExplainedRow { row, policy_then, verdict_then, explanation: &explanation })?;
@@ -100,6 +105,35 @@ pub(super) fn open_flow(
 /// A row of the ledger, by this policy.
 fn of_edge(active: &ActivePolicy, edge: &Edge, now: jiff::Timestamp) -> Explanation {
     active.explain(&Kept::of(&edge.key).facts(), now)
+}
+
+/// Where a rule may move only so much, what it moved then. The ledger is asked only if there is one.
+fn with_volumes(
+    explanation: Explanation,
+    active: &ActivePolicy,
+    edge: &Edge,
+    reader: &Reader,
+    now: jiff::Timestamp,
+) -> anyhow::Result<Explanation> {
+    let Some(port) = active.port_of(&Kept::of(&edge.key).facts()) else { return Ok(explanation) };
+    let limit = |role: &str| active.policy().volume_limit(port.index, role);
+    if !explanation.rules.iter().any(|rule| limit(&rule.role).is_some()) {
+        return Ok(explanation);
+    }
+    let begin = jiff::tz::Offset::UTC.to_timestamp(edge.day.to_datetime(jiff::civil::Time::midnight()))?;
+    let (from, to) = Window::Week.around(begin);
+    let hours = reader.hours(from, to.min(now))?;
+    let moved = |role: &str| match limit(role)
+        .and_then(|of| most_around(edge.day, (&*port.name, role), of, &hours))
+    {
+        None => "by the ledger the rule moved nothing then".to_owned(),
+        Some(most) => {
+            let least = if most.bound.is_some() { "at least " } else { "" };
+            let from = most.from.strftime("%FT%TZ");
+            format!("by the ledger {least}{} in the window from {from}", bytes(most.bytes))
+        }
+    };
+    Ok(explanation.with_past_volumes(moved))
 }
 
 /// What was said of a row when it was seen.

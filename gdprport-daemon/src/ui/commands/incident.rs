@@ -34,7 +34,7 @@ pub(super) fn run(args: &IncidentArgs, json: bool, color: Color, out: &mut Outpu
     for exposed in &written.exposed {
         warning(color, exposed);
     }
-    let deadline = Deadline { within: args.deadline, aware: args.aware };
+    let deadline = Deadline::new(args.deadline, written.outline.controller.as_ref(), args.aware);
     let asked = Asked { port: args.port.clone(), from, to, deadline };
     let incident = shown_while("reading the ledger", || {
         let past = match open_ledger(args.ledger.as_deref()) {

@@ -124,7 +124,7 @@ pub(super) fn run(
             let recorded = evidence.map_or(&[][..], |evidence| &evidence.findings);
             report::pack_files(&Pack { facts, recorded, frameworks: &frameworks, lang })?
         } else {
-            tables(&frameworks, &records)?
+            tables(&frameworks, &records, lang)?
         };
         anyhow::Ok((records, frameworks, files))
     })?;
@@ -150,14 +150,16 @@ pub(super) fn run(
         })?;
         return Ok(Exit::Fine);
     }
-    out.text(&said(dir, files.len(), &controls, manifest_sha256.as_deref()))?;
+    let command = report::pack_command(&frameworks, &records, lang);
+    out.text(&said(dir, files.len(), &controls, manifest_sha256.as_deref().ok_or(&*command)))?;
     Ok(Exit::Fine)
 }
 
-fn tables(frameworks: &[Assessed], records: &Records) -> anyhow::Result<Vec<(String, String)>> {
-    let page = report::frameworks_page(frameworks, records);
+fn tables(frameworks: &[Assessed], records: &Records, lang: Lang) -> anyhow::Result<Vec<(String, String)>> {
+    let command = report::pack_command(frameworks, records, lang);
+    let page = report::frameworks_page(frameworks, records, Some(&command));
     let files = [
-        (FRAMEWORKS, pretty(&report::Frameworks::of(frameworks, records))?),
+        (FRAMEWORKS, pretty(&report::Frameworks::of(frameworks, records, Some(&command)))?),
         ("frameworks.csv", report::frameworks_sheet(frameworks)),
         ("frameworks.md", report::record_markdown(&page)),
         ("frameworks.html", report::html(&page)),
@@ -165,7 +167,8 @@ fn tables(frameworks: &[Assessed], records: &Records) -> anyhow::Result<Vec<(Str
     Ok(files.into_iter().map(|(name, text)| (name.to_owned(), text)).collect())
 }
 
-fn said(dir: &Path, files: usize, controls: &Standings, manifest: Option<&str>) -> String {
+/// `manifest`: the digest of the list of files, or the command that makes the pack whose files are named.
+fn said(dir: &Path, files: usize, controls: &Standings, manifest: Result<&str, &str>) -> String {
     let Standings { evidence, in_part, nothing } = controls;
     let controls = format!(
         "{}: evidence for {evidence}, in part for {in_part}, nothing for {nothing}; whether it suffices an auditor judges\n",
@@ -173,14 +176,17 @@ fn said(dir: &Path, files: usize, controls: &Standings, manifest: Option<&str>) 
     );
     let path = |name: &str| clean(&dir.join(name).display().to_string()).into_owned();
     match manifest {
-        Some(digest) => format!(
+        Ok(digest) => format!(
             "wrote an evidence pack of {}; begin with {}\n{controls}\
             not signed: there is no key; keep this digest of {MANIFEST} where nobody who can change the pack can change it:\n\
             {digest}\n",
             counted(files as u64, "file"),
             path("README.md")
         ),
-        None => format!("wrote what there is for controls; open {}\n{controls}", path("frameworks.html")),
+        Err(command) => format!(
+            "wrote what there is for controls; open {}\n{controls}the files that it names are those of an evidence pack, which this makes:\n{command}\n",
+            path("frameworks.html")
+        ),
     }
 }
 

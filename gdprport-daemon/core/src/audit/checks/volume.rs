@@ -17,8 +17,6 @@ const FOUND_DAYS: i64 = 7;
 const JUDGED_DAYS: i64 = 2 * FOUND_DAYS;
 /// Days of the ledger that are read, whatever period an audit is asked for.
 pub(in crate::audit) const READ_DAYS: i64 = Rule::DEFAULT.window / 24 + JUDGED_DAYS + 1;
-/// Seconds of an hour that must have been watched for it to be a sample: of each restart a few are missing.
-const WHOLE_S: u32 = 3_540;
 
 /// `unusual-volume`: in an hour of the last seven days a rule of a port (or what no rule allowed) sent, received or had connections
 /// far more than before ([`crate::anomaly`]). One finding for each rule and direction and begin of such an episode: hours within a
@@ -115,9 +113,9 @@ fn watched(ledger: &HourlyLedger, now: Hour) -> BTreeMap<Port, Watched> {
         *all = all.saturating_add(*lost);
     }
     let whole = |hours: BTreeMap<Hour, (u32, u64)>| {
-        let whole = hours
-            .into_iter()
-            .filter(|(hour, (watched, lost))| *watched >= WHOLE_S && *lost == 0 && !lossy.contains(hour));
+        let whole = hours.into_iter().filter(|(hour, (watched, lost))| {
+            *watched >= CoverageHour::WHOLE_S && *lost == 0 && !lossy.contains(hour)
+        });
         Watched::new(whole.map(|(hour, _)| hour).collect::<Vec<_>>(), now)
     };
     hours.into_iter().map(|(port, hours)| (port, whole(hours))).collect()

@@ -7,7 +7,7 @@ use crate::policy::model::{
     Declaration, Model, PeerSets, PeerSpec, PortKey, ProcessKey, ProcessSpec, Rule, Site,
 };
 use crate::policy::outline::{
-    DeclaredPeer, DeclaredPort, DeclaredRule, DeclaredSite, Exception, Outline, Place,
+    DeclaredPeer, DeclaredPort, DeclaredRule, DeclaredSite, Exception, Outline, PeerSet, Place,
 };
 use crate::written::{Loc, Report};
 
@@ -50,7 +50,19 @@ pub(super) fn outlined(model: &Model, report: &mut Report<'_>) -> Outline {
             compared: (declared.port.clone(), declared.process.clone()),
         });
     }
+    outline.sets = sets(&model.sets);
     outline
+}
+
+/// In the order of their names: they may stand in several files.
+fn sets(sets: &PeerSets) -> Vec<PeerSet> {
+    let set = |(name, members): (&String, &Vec<PeerSpec>)| PeerSet {
+        name: name.as_str().into(),
+        members: members.iter().filter_map(declared_peer).collect(),
+    };
+    let mut sets: Vec<PeerSet> = sets.0.iter().map(set).collect();
+    sets.sort_by(|a, b| a.name.cmp(&b.name));
+    sets
 }
 
 fn refuse(loc: Loc, report: &mut Report<'_>) {

@@ -135,6 +135,7 @@ fn controller(old: Option<&Controller>, new: Option<&Controller>) -> Vec<Differe
             ("joint", list(of.and_then(|of| of.joint.as_ref()))),
             ("representative", text(of.and_then(|of| of.representative.as_ref()))),
             ("countries", text(of.and_then(|of| of.countries.as_ref()))),
+            ("notify_within", of.and_then(|of| of.notify_within).map(words::length)),
         ]
     };
     let pairs = entries(old).into_iter().zip(entries(new)).filter(|((_, old), (_, new))| old != new);

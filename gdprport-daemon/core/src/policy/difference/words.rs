@@ -1,6 +1,7 @@
 //! Parts of a policy as the sentences about them name them.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -79,6 +80,14 @@ pub(super) fn demand(tls: &TlsDemand) -> String {
         TlsDemand::None => "nothing".to_owned(),
         TlsDemand::NotRequired { why } => format!("nothing, because \"{why}\""),
         TlsDemand::AtLeast(version) => format!("at least {}", version.name()),
+    }
+}
+
+/// A length of time, in hours where it is some.
+pub(super) fn length(time: Duration) -> String {
+    match time.as_secs() {
+        seconds if seconds % 3_600 == 0 => format!("{}h", seconds / 3_600),
+        _ => humantime::format_duration(time).to_string(),
     }
 }
 

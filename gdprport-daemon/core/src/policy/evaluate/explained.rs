@@ -189,7 +189,8 @@ impl ActivePolicy {
             ));
         }
         if let Some(limit) = rule.volume {
-            let is = "what the rule has moved is known to a running daemon only".to_owned();
+            let is = "what the rule has moved is known to a running daemon, and of the past to the ledger"
+                .to_owned();
             keys.push(key(VOLUME, Fit::Unknown, format!("at most {limit}"), is));
         }
         keys
@@ -243,6 +244,18 @@ impl Explanation {
             let least = if moved.bound.is_some() { "at least " } else { "" };
             key.is =
                 format!("{least}{} since {}", figures::bytes(moved.bytes), moved.since.strftime("%FT%TZ"));
+        }
+        self
+    }
+
+    /// Adds what rules have moved in a time that is past, by role, in words. The verdict stays: whether that was before the flow or after
+    /// it is not known.
+    #[must_use]
+    pub fn with_past_volumes(mut self, moved: impl Fn(&str) -> String) -> Self {
+        for rule in &mut self.rules {
+            if let Some(key) = rule.keys.iter_mut().find(|key| &*key.key == VOLUME) {
+                key.is = moved(&rule.role);
+            }
         }
         self
     }

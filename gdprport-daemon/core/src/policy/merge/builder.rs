@@ -4,7 +4,9 @@
 //! What one rule means is `rule`'s, where a service runs is `site`'s.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::bounds::{check_hosts, claims_are_bounded};
 use super::intern::Interner;
@@ -63,6 +65,9 @@ pub(crate) fn merge(files: Vec<RawPolicy>, report: &mut Report<'_>) -> Model {
     model
 }
 
+/// No law asks for less than an hour, and what may take longer than a month is no deadline of a breach.
+const NOTIFY_WITHIN: RangeInclusive<Duration> = Duration::from_hours(1)..=Duration::from_hours(31 * 24);
+
 struct Merge<'r, 's> {
     report: &'r mut Report<'s>,
     model: Model,
@@ -99,8 +104,23 @@ impl Merge<'_, '_> {
             self.report.error(path.loc, "`countries` is no absolute path", help);
             None
         });
-        self.model.controller =
-            name.map(|name| Controller { name, contact, dpo, joint, representative, countries });
+        let notify_within = raw.value.notify_within.and_then(|within| {
+            if NOTIFY_WITHIN.contains(&within.value.0) {
+                return Some(within.value.0);
+            }
+            let help = "write it as \"72h\", which is what Art. 33(1) GDPR says".to_owned();
+            self.report.error(within.loc, "`notify_within` is no time from one hour to 31 days", help);
+            None
+        });
+        self.model.controller = name.map(|name| Controller {
+            name,
+            contact,
+            dpo,
+            joint,
+            representative,
+            countries,
+            notify_within,
+        });
     }
 
     fn port(&mut self, raw: At<RawPort>) {

@@ -13,7 +13,7 @@ use crate::model::Direction;
 use crate::policy::declared::{Emit, TlsDemand};
 use crate::written::tables;
 use crate::written::{At, Loc, Report};
-use crate::written::{Named, Node, OneOrMany, Read, TableReader, Text, Until};
+use crate::written::{Named, Node, OneOrMany, Period, Read, TableReader, Text, Until};
 
 tables! {
     /// A gdprport policy: which TCP ports carry personal data, and who may talk through them.
@@ -55,6 +55,8 @@ tables! {
             representative: Text,
             /// A file of networks and their countries, for candidates of transfers to third countries: an absolute path.
             countries: Text,
+            /// How long after becoming aware of a breach the controller has to notify it; without it the 72 hours of Art. 33(1) GDPR.
+            notify_within: Period,
         }
         later {}
     }

@@ -135,7 +135,7 @@ fn a_port_has_what_was_declared_of_it() {
 #[test]
 fn a_record_has_what_processors_and_templates_need() {
     let text = "version = 1\n[controller]\nname = \"Example\"\njoint = [\"Partner AG\"]\nrepresentative = \"EU rep\"\n\
-                countries = \"/etc/gdprport/countries.csv\"\n[[port]]\nname = \"db\"\nport = 5432\n[port.record]\n\
+                countries = \"/etc/gdprport/countries.csv\"\nnotify_within = \"96h\"\n[[port]]\nname = \"db\"\nport = 5432\n[port.record]\n\
                 on_behalf_of = [\"Customer GmbH\"]\njoint = []\nsafeguards = [\"clauses\"]\nlocation = \"Vienna\"\n\
                 dpia = \"DPIA-3\"\n";
     let policy = policy(text);
@@ -143,6 +143,7 @@ fn a_record_has_what_processors_and_templates_need() {
     assert_eq!(controller.joint.as_deref(), Some(&["Partner AG".into()][..]));
     assert_eq!(controller.representative.as_deref(), Some("EU rep"));
     assert_eq!(controller.countries.as_deref(), Some("/etc/gdprport/countries.csv"));
+    assert_eq!(controller.notify_within, Some(std::time::Duration::from_hours(96)));
     let record = policy.port(5432).expect("declared").record.clone().expect("a record");
     assert_eq!(record.on_behalf_of.as_deref(), Some(&["Customer GmbH".into()][..]));
     assert_eq!(record.joint.as_deref(), Some(&[][..]), "declared to be none");

@@ -47,6 +47,22 @@ fn the_file_of_countries_is_named_by_an_absolute_path() {
 }
 
 #[test]
+fn a_deadline_that_is_none_is_refused() {
+    let text = |within: &str| {
+        format!("version = 1\n[controller]\nname = \"A\"\ncontact = \"x\"\nnotify_within = \"{within}\"\n")
+    };
+    for (within, said) in [
+        ("59m", "`notify_within` is no time from one hour to 31 days"),
+        ("32d", "which is what Art. 33(1) GDPR says"),
+        ("soon", "`soon` is no length of time"),
+    ] {
+        let errors = errors(&text(within));
+        assert!(errors.contains(said), "{within}: {errors}");
+    }
+    assert!(compile(&[source("policy.toml", &text("72h"))]).is_ok());
+}
+
+#[test]
 fn a_typing_error_is_reported_once_and_not_as_missing_too() {
     let text = format!(
         "{}\n[port.record]\npurpose = \"orders\"\nsubject = [\"customers\"]\ndata = 5\nrecipients = []\n\

@@ -25,6 +25,17 @@ fn every_table_is_there_with_the_line_of_its_header() {
         .unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(policy.rules(), 2, "the policy comes along");
     assert_eq!(found.controller.expect("one").name.as_ref(), "Example");
+    let [app] = &found.sets[..] else { panic!("one set") };
+    assert_eq!((&*app.name, app.members.len()), ("app", 3));
+    for (peer, is_there) in [
+        ("10.0.2.7/32", true),
+        ("10.0.2.0/25", true),
+        ("10.0.0.0/16", false),
+        ("127.0.0.9/32", true),
+        ("::2/128", false),
+    ] {
+        assert_eq!(app.has(&peer.parse().expect("a network")), is_there, "{peer}");
+    }
     let [db, away] = &found.ports[..] else { panic!("two ports") };
     assert_eq!((&*db.name, &db.place), ("db", &place("a.toml", 8)));
     assert_eq!(db.numbers, [5432..=5432, 6000..=6001]);

@@ -59,6 +59,9 @@ fn an_explanation_says_that_the_sum_is_not_known_here() {
         explained.rules[0].keys.iter().find(|key| &*key.key == "volume").expect("the key").clone()
     };
     assert_eq!(key(&explained).fit, KeyFit::Unknown);
+    let past = explained.clone().with_past_volumes(|role| format!("{role} moved 12 GiB"));
+    assert_eq!((key(&past).fit, &*key(&past).is), (KeyFit::Unknown, "r moved 12 GiB"));
+    assert_eq!(past.verdict, explained.verdict);
     let nearest = Some(Nearest { role: "r".into(), failed: vec!["volume".to_owned()] });
     let reasons = vec![Reason { id: ReasonId::VolumeExceeded, detail: "too much".to_owned() }];
     let beyond = Verdict::Violation { reasons, nearest };

@@ -1,6 +1,8 @@
 //! What becomes of policy and ledger.
 
 use super::*;
+use crate::event::Bound;
+use crate::ledger::VolumeHour;
 
 const DB: (&str, u16, bool) = ("db", 5432, true);
 
@@ -153,4 +155,90 @@ fn hours_are_kept_if_their_sums_are_those_of_the_days() {
         let day = &db.timeline.days[0];
         assert_eq!((day.volume.sent, day.volume.received, &day.rows), (10, 20, &Rows(vec![1])));
     }
+}
+
+const LIMITED: &str = "version = 1\n[[port]]\nname = \"db\"\nport = [5432, 5433]\n[[port.allow]]\nrole = \"apps\"\n\
+    direction = \"in\"\npeers = [\"any\"]\nvolume = { per = \"1d\", max = \"1KiB\" }\n[[port.allow]]\nrole = \"free\"\n\
+    direction = \"in\"\npeers = [\"any\"]\n";
+
+fn moved(hour: &str, number: u16, rule: Option<&str>, bytes: u64) -> VolumeHour {
+    VolumeHour {
+        hour: at(hour),
+        port: Arc::new(PortKey { name: "db".into(), number, declared: true }),
+        direction: Direction::In,
+        rule: rule.map(Into::into),
+        flows: 1,
+        bytes_sent: bytes,
+        bytes_received: 1,
+    }
+}
+
+/// The hours of the ledger that a rule's windows are made of, watched from begin to end but for the last.
+fn limited(missing: Option<&str>) -> Observed {
+    let hour = |day: i8, hour: i8| jiff::civil::date(2026, 11, day).at(hour, 0, 0, 0);
+    let hours = (26..=28).flat_map(|day| (0..24).map(move |of| hour(day, of)));
+    let hours = hours.map(|hour| jiff::tz::Offset::UTC.to_timestamp(hour).expect("a time"));
+    let coverage = hours.filter(|hour| missing.map(at) != Some(*hour)).map(|hour| CoverageHour {
+        hour,
+        port: Arc::new(PortKey { name: "db".into(), number: 5432, declared: true }),
+        watched_s: 3_590,
+        seen: 1,
+        lost: 0,
+    });
+    Observed {
+        coverage: coverage.collect(),
+        volume: vec![
+            moved("2026-11-26T23:00:00Z", 5432, Some("apps"), 1_023),
+            moved("2026-11-27T00:00:00Z", 5432, Some("apps"), 1_000),
+            moved("2026-11-27T23:00:00Z", 5433, Some("apps"), 500),
+            moved("2026-11-27T23:00:00Z", 5432, Some("free"), 9_000),
+            moved("2026-11-27T23:00:00Z", 5432, None, 9_000),
+            moved("2026-11-28T05:00:00Z", 5432, Some("apps"), 100),
+        ],
+        ..observed()
+    }
+}
+
+fn most(observed: &Observed) -> [Option<MostMoved>; 2] {
+    let records = gather(about(), Some(&policy(LIMITED)), Some(Past { observed, rows: &[] }), &|_| None);
+    let rules = &records.activities[0].rules;
+    [rules[0].most.clone(), rules[1].most.clone()]
+}
+
+/// By the clock, of all numbers of the declaration, and of nothing that another rule or none allowed.
+#[test]
+fn a_rule_with_a_volume_has_its_largest_window() {
+    let [apps, free] = most(&limited(None));
+    let expected = MostMoved {
+        bytes: 1_502,
+        bound: None,
+        from: at("2026-11-27T00:00:00Z"),
+        to: at("2026-11-28T00:00:00Z"),
+        windows: 3,
+        beyond: 1,
+    };
+    assert_eq!(apps, Some(expected));
+    assert_eq!(free, None, "it has no limit");
+    assert_eq!(most(&observed()), [None, None], "nothing came by it");
+}
+
+#[test]
+fn a_window_that_was_not_watched_whole_has_at_least_its_sum() {
+    let bound = |observed: &Observed| most(observed)[0].as_ref().and_then(|most| most.bound);
+    assert_eq!(bound(&limited(Some("2026-11-27T12:00:00Z"))), Some(Bound::AtLeast));
+    assert_eq!(bound(&limited(Some("2026-11-28T12:00:00Z"))), None, "another window");
+    let gap = |reason: &str| GapRow {
+        from: at("2026-11-27T12:00:00Z"),
+        to: at("2026-11-27T12:00:01Z"),
+        lost: 1,
+        bound: None,
+        reason: reason.into(),
+    };
+    let with = |reason: &str| Observed { gaps: vec![gap(reason)], ..limited(None) };
+    assert_eq!(bound(&with("ring-full")), Some(Bound::AtLeast));
+    assert_eq!(bound(&with("sink:file:queue-full")), None, "the ledger has it all the same");
+    // The window goes on when the record is made.
+    let mut today = limited(None);
+    today.volume = vec![moved("2026-11-29T05:00:00Z", 5432, Some("apps"), 100)];
+    assert_eq!(bound(&today), Some(Bound::AtLeast));
 }

@@ -85,3 +85,31 @@ fn a_program_tells_declared_from_observed() {
     let text = value.to_string();
     assert!(!text.contains("countries"), "a path of the host is no part of a record");
 }
+
+/// What may be moved is declared, what was moved is observed; names of other ends are declared.
+#[test]
+fn a_program_reads_limits_and_names_where_they_were_declared() {
+    let text = "version = 1\n[peers]\nweb = [\"10.0.2.0/24\", \"db1.\"]\n[[port]]\nname = \"db\"\nport = 5432\n[[port.allow]]\n\
+        role = \"apps\"\ndirection = \"in\"\npeers = [\"web\"]\nvolume = { per = \"1d\", max = \"1KiB\" }\n";
+    let volume = crate::ledger::VolumeHour {
+        hour: at("2026-11-28T08:00:00Z"),
+        port: Arc::new(PortKey { name: "db".into(), number: 5432, declared: true }),
+        direction: Direction::In,
+        rule: Some("apps".into()),
+        flows: 3,
+        bytes_sent: 2_000,
+        bytes_received: 48,
+    };
+    let observed = Observed { volume: vec![volume], ..observed() };
+    let records =
+        gather(about(), Some(&policy(text)), Some(Past { observed: &observed, rows: &[] }), &|_| None);
+    let value = serde_json::to_value(Document::of(&records)).expect("plain data");
+    let db = &value["activities"][0];
+    assert_eq!(db["declared"]["rules"][0]["volume"], serde_json::json!({ "per": "1d", "max": 1_024 }));
+    let most = serde_json::json!({
+        "bytes": 2_048, "bound": "at-least", "from": "2026-11-28T00:00:00Z", "to": "2026-11-29T00:00:00Z", "windows": 1, "beyond": 1
+    });
+    assert_eq!(db["observed"]["rules"][0]["most"], most);
+    let names = serde_json::json!([{ "name": "web", "peers": ["10.0.2.0/24", "db1."] }]);
+    assert_eq!(value["named_peers"], names);
+}

@@ -72,3 +72,34 @@ fn what_went_on_to_another_row_is_counted_once() {
     assert_eq!(replay.groups[0].used.volume.flows, 3);
     assert_eq!(replay.groups[0].now, Now::Judged(declared("apps")));
 }
+
+/// Sums of windows are not made again: what a rule with a limit would allow is said to be open, and never called declared.
+#[test]
+fn what_a_limited_rule_would_allow_is_left_open() {
+    let limited =
+        POLICY.replace("role = \"apps\"\n", "role = \"apps\"\nvolume = { per = \"1d\", max = \"5GiB\" }\n");
+    assert_ne!(limited, POLICY);
+    let exceeded =
+        VerdictKey::Violation { reasons: vec![ReasonId::VolumeExceeded], nearest: Some("apps".into()) };
+    let undecided = VerdictKey::Undecided { nearest: None };
+    let tls13 = PostureState::Tls13;
+    let edges = [
+        edge(5432, "10.0.2.7/32", postgres(), declared("apps"), tls13),
+        edge(5432, "10.0.2.8/32", postgres(), exceeded, tls13),
+        edge(5432, "10.0.2.9/32", postgres(), undecided, PostureState::Plaintext),
+        edge(5432, "10.0.77.1/32", postgres(), declared("apps"), tls13),
+    ];
+    let replay = of(&edges, &limited);
+    let changes: Vec<_> = replay.groups.iter().map(|group| (group.used.rows.0[0], group.change)).collect();
+    assert!(changes.contains(&(1, Change::DeclaredToUndecided)), "{changes:?}");
+    assert!(changes.contains(&(2, Change::ViolationToUndecided)), "{changes:?}");
+    // What no rule allows, or the encryption forbids, is decided whatever was moved.
+    assert!(changes.contains(&(3, Change::UndecidedToViolation)), "{changes:?}");
+    assert!(changes.contains(&(4, Change::DeclaredToViolation)), "{changes:?}");
+    let first = replay.groups.iter().find(|group| group.used.rows.0 == [1]).expect("a group");
+    assert_eq!(first.missing, ["whether apps had moved more than 5.0 GiB per 1d"]);
+    // Without the limit it is declared as it was, and what was too much then is not any more.
+    let replay = of(&edges[..2], POLICY);
+    let changes: Vec<_> = replay.groups.iter().map(|group| group.change).collect();
+    assert_eq!(changes, [Change::ViolationToDeclared, Change::Same]);
+}

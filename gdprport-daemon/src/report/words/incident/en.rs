@@ -73,7 +73,7 @@ pub(super) const WORDS: IncidentWords = IncidentWords {
     not_watched: "not watched",
     partly_watched: "watched for {} only",
     before_ledger: "before the ledger began",
-    watched_of: "Watched for {} of {}. Occasions lost: {}.",
+    watched_of: "Watched for {} of {}. Observations lost: {}.",
     more_times: "{} more such times are not listed.",
     people: "Consequences, measures, communication",
     consequences: "Likely consequences",
