@@ -19,21 +19,17 @@ const NAMESPACES: u64 = 0x7e02_0000;
 /// Installs the filters; they hold until the process ends.
 pub(super) fn refuse_others() -> Result<(), String> {
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| error.to_string())?;
-    let install = |filter: Result<BpfProgram, BackendError>| {
-        filter.map_err(|error| error.to_string()).and_then(|program| {
-            install(&program).map_err(|error| format!("the kernel does not take the filter: {error}"))
-        })
-    };
-    // With this error the C library makes a thread by the call whose flags can be looked at.
-    let newer = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
     let errno = |number: i32| SeccompAction::Errno(number.unsigned_abs());
-    install(filter(newer, SeccompAction::Allow, errno(libc::ENOSYS), arch))?;
-    install(filter(
-        rules(std::process::id()).map_err(|e| e.to_string())?,
-        errno(libc::EPERM),
-        SeccompAction::Allow,
-        arch,
-    ))
+    // With this error the C library makes a thread by the call whose flags can be looked at: nothing to be logged.
+    let newer = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
+    let newer = filter(newer, SeccompAction::Allow, errno(libc::ENOSYS), arch);
+    let others = rules(std::process::id())
+        .and_then(|rules| filter(rules, errno(libc::EPERM), SeccompAction::Allow, arch));
+    for (filter, logged) in [(newer, 0), (others, libc::SECCOMP_FILTER_FLAG_LOG)] {
+        let program = filter.map_err(|error| error.to_string())?;
+        install(&program, logged).map_err(|error| format!("the kernel does not take the filter: {error}"))?;
+    }
+    Ok(())
 }
 
 fn filter(
@@ -77,12 +73,12 @@ fn one(
     SeccompRule::new(vec![SeccompCondition::new(argument, length, how, value)?])
 }
 
-/// As `seccompiler::apply_filter_all_threads`, and what is refused is logged.
-fn install(program: &BpfProgram) -> io::Result<()> {
+/// As `seccompiler::apply_filter_all_threads`. `logged`: the flag by which the kernel logs what is refused, or 0.
+fn install(program: &BpfProgram, logged: libc::c_ulong) -> io::Result<()> {
     let length = u16::try_from(program.len()).map_err(io::Error::other)?;
     // The same struct (include/uapi/linux/filter.h), which the kernel does not write to.
     let filter = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut().cast() };
-    let flags = libc::SECCOMP_FILTER_FLAG_TSYNC | libc::SECCOMP_FILTER_FLAG_LOG;
+    let flags = libc::SECCOMP_FILTER_FLAG_TSYNC | logged;
     // SAFETY: the kernel copies `length` instructions from a live slice of as many; it keeps no pointer.
     let done = unsafe {
         libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, std::ptr::from_ref(&filter))
