@@ -9,11 +9,13 @@ use serde_json::Value;
 
 use crate::child::{Child, Place};
 use crate::event::Event;
+use crate::launch;
 use crate::log::EventLog;
 use crate::puppet::built;
 use crate::schema;
 use crate::temp::TempDir;
 use crate::user::User;
+pub use crate::user::is_root;
 use crate::wait::{self, TIMEOUT};
 
 /// The hook that sees processes in `accept` itself, where the kernel offers it.
@@ -134,7 +136,7 @@ impl Start {
             EventsFile::Own => (dir.join("events.ndjson"), true),
             EventsFile::At(path) => (path, false),
         };
-        let mut command = prepared(self.prepare.as_deref(), self.user.as_ref());
+        let mut command = launch::prepared(self.prepare.as_deref(), self.user.as_ref());
         if let Some(user) = &self.user {
             std::os::unix::fs::chown(dir.path(), Some(user.uid), Some(user.gid)).expect("root may");
         }
@@ -401,43 +403,12 @@ impl Drop for Daemon {
     }
 }
 
-/// The program, after these lines of shell in a mount namespace of its own, if any. Its pid is the daemon's.
-fn prepared(script: Option<&str>, user: Option<&User>) -> Command {
-    let mut words: Vec<String> = Vec::new();
-    if let Some(script) = script {
-        let script = format!("{script}\nexec \"$0\" \"$@\"");
-        words.extend(["unshare", "--mount", "sh", "-ec", &script].map(str::to_owned));
-    }
-    if let Some(user) = user {
-        words.extend(as_service(user));
-    }
-    words.push(program().display().to_string());
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]);
-    command
-}
-
-/// The words before a command that start it as a user with the capabilities of the packaged service.
-fn as_service(user: &User) -> Vec<String> {
-    const GIVEN: &str = "-all,+bpf,+perfmon,+net_admin,+sys_ptrace,+dac_read_search,+sys_admin";
-    let ids = [format!("--reuid={}", user.uid), format!("--regid={}", user.gid), "--clear-groups".to_owned()];
-    let sets = ["inh-caps", "bounding-set", "ambient-caps"].map(|set| format!("--{set}={GIVEN}"));
-    std::iter::once("setpriv".to_owned()).chain(ids).chain(sets).collect()
-}
-
 /// Runs the program with `words` and `--socket`.
 ///
 /// # Panics
 /// When it cannot be run.
 pub fn ask<S: AsRef<OsStr>>(socket: &Path, words: impl IntoIterator<Item = S>) -> Output {
     Command::new(program()).args(words).arg("--socket").arg(socket).output().expect("the program can be run")
-}
-
-/// Whether this process runs as root.
-#[must_use]
-pub fn is_root() -> bool {
-    // SAFETY: plain system call that cannot fail.
-    unsafe { libc::geteuid() == 0 }
 }
 
 fn tail(text: &str) -> &str {

@@ -21,6 +21,7 @@ pub mod event;
 pub mod evidence;
 pub mod import;
 pub mod journal;
+mod launch;
 pub mod ledger;
 pub mod log;
 pub mod manifest;

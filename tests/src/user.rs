@@ -61,3 +61,10 @@ impl User {
         Self::named("nobody").expect("every Debian has the user nobody")
     }
 }
+
+/// Whether this process runs as root.
+#[must_use]
+pub fn is_root() -> bool {
+    // SAFETY: plain system call that cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}

@@ -87,7 +87,7 @@ fn the_page_explains_every_mount_and_capability() {
     let granted =
         unit.lines().find_map(|line| line.strip_prefix("CapabilityBoundingSet=")).expect("it is bounded");
     assert_eq!(
-        added.iter().map(|name| format!("CAP_{name}")).collect(),
+        added.iter().map(|name| format!("CAP_{name}")).collect::<BTreeSet<_>>(),
         granted.split(' ').map(str::to_owned).collect::<BTreeSet<_>>()
     );
     let mounts = container["volumeMounts"].as_array().expect("a list");

@@ -196,7 +196,7 @@ mod host_only {
             for words in &commands {
                 let output = ask(words);
                 let stderr = text(&output.stderr);
-                assert_eq!(output.status.code(), Some(2), "{words:?}: {stderr}");
+                assert_eq!(output.status.code(), Some(1), "{words:?}: {stderr}");
                 assert!(
                     stderr.contains("it is damaged") && !stderr.contains("panicked"),
                     "{words:?}: {stderr}"

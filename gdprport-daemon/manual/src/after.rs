@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn examples_remarks_and_codes_are_told_apart() {
+    fn examples_remarks_and_codes_are_divided() {
         let after = After::of(
             "Examples:\n  gdprport a --b 'c d'   what it does\n  gdprport e \\\n    --f g\n\nA remark\nof two lines.\n\nExit status: 0 fine, or 2\nhosts; 1 not.",
         );

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
-use crate::of_checkout;
+use crate::checkout::of_checkout;
 
 /// A path of an installation.
 #[derive(Debug, Clone)]

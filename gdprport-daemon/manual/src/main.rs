@@ -3,6 +3,7 @@
 //! The text of a page has one owner: the definition of the command line, or a page of `docs/`. Here it only changes its form.
 
 mod after;
+mod checkout;
 mod commands;
 mod completions;
 mod configuration;
@@ -72,10 +73,4 @@ fn write(path: &Path, text: &str) -> Result<()> {
         fs::create_dir_all(folder).with_context(cannot)?;
     }
     fs::write(path, text).with_context(cannot)
-}
-
-/// A file of the checkout that this was built from.
-fn of_checkout(path: &str) -> Result<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    fs::read_to_string(root.join(path)).with_context(|| format!("cannot read {path}"))
 }

@@ -3,8 +3,9 @@
 use anyhow::Result;
 use gdprport_daemon::ui;
 
+use crate::checkout::of_checkout;
 use crate::page::{Name, Page, Written};
-use crate::{configuration, markdown, of_checkout};
+use crate::{configuration, markdown};
 
 /// The policy, in section 5.
 pub(crate) const POLICY: &str = "gdprport-policy";

@@ -6,6 +6,7 @@ use super::config::Config;
 use super::first_look::FirstLookTo;
 use super::policy::{PolicyError, PolicyFiles, Trust};
 use super::privacy::PrivacyError;
+use super::remedy::with_remedy;
 use crate::control::server::BindError;
 use crate::control::server::scrapes::ListenError;
 use crate::host::probes::LoadError;
@@ -71,13 +72,4 @@ pub(crate) enum RunError {
     /// The process lacks something every process has.
     #[error("cannot start: {0}")]
     System(std::io::Error),
-}
-
-/// The error with what to do about it.
-pub(super) fn with_remedy(error: &LoadError) -> String {
-    match error {
-        // Its text has the remedy.
-        LoadError::Pins(_) => error.to_string(),
-        _ => format!("{error}: {}", error.remedy().unwrap_or("`gdprport doctor` shows what works here")),
-    }
 }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::control_thread::ControlThread;
-use super::coverage::{Coverage, Snapshot};
+use super::coverage::Coverage;
 use super::doctor;
 use super::first_look;
 use super::inputs::{Input, Inputs, every};
@@ -148,18 +148,18 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
     })
 }
 
-struct Daemon {
-    session: Session,
-    monitor: Monitor<Probes>,
+pub(super) struct Daemon {
+    pub(super) session: Session,
+    pub(super) monitor: Monitor<Probes>,
     reader: Reader,
-    coverage: Coverage,
+    pub(super) coverage: Coverage,
     policy: PolicyState,
     loader: Loader,
-    reconciler: Reconciler,
+    pub(super) reconciler: Reconciler,
     translations: Translations,
     inputs: Inputs,
-    keeper: Keeper,
-    overloads: Overloads,
+    pub(super) keeper: Keeper,
+    pub(super) overloads: Overloads,
     recorder: Recorder,
     /// Where containers are looked up.
     containers: Places,
@@ -349,48 +349,6 @@ impl Daemon {
             // A client that no longer waits is no error.
             let _: Result<(), _> = Asker::send(asker, reply.clone());
         }
-    }
-
-    /// What is done every second: the clock, losses, coverage, summaries, the checkpoint.
-    fn housekeeping(&mut self) {
-        let Self { session, monitor, coverage, reconciler, keeper, overloads, .. } = self;
-        monitor.follow_clock(BootClock::measure());
-        // By the clock that the times of flows are shown by from here on.
-        let now = monitor.now();
-        monitor.publisher.fanout_mut().drop_gone_followers();
-        monitor.evidence.kernel.relay_log();
-        monitor.evidence.resolver.tick();
-        monitor.apply(monitor::Input::Names, now);
-        if !overloads.is_judging() {
-            monitor.send_sums(now);
-        }
-        let kernel = monitor.evidence.kernel.counters();
-        if let Err(error) = &kernel {
-            tracing::error!(%error, "the kernel side's counters cannot be read");
-        }
-        let kernel = kernel.ok();
-        let new = coverage.check(&Snapshot::of(monitor, kernel), now);
-        if new.ring_full > 0 {
-            tracing::warn!(lost = new.ring_full, "the ring buffer was full");
-            reconciler.records_lost();
-        }
-        if new.urgent || coverage.is_due(now) {
-            coverage.report(monitor, kernel.as_ref(), now);
-            if !new.urgent {
-                // Not while something is lost: it blocks the loop, and a burst that goes on needs the memory.
-                memory::trim_heap();
-            }
-        }
-        let lost =
-            kernel.iter().flat_map(|kernel| &kernel.hooks).map(|hook| hook.dropped_ring_full).sum::<u64>();
-        monitor.publisher.sum_up(session.uptime_ns() / 1_000_000, lost + monitor.counters.undecodable);
-        if let Some(counters) = kernel {
-            overloads.second(&counters);
-            coverage.checkpoint(monitor, &counters, now);
-        }
-        monitor.publisher.summaries(now);
-        monitor.publisher.send_lost(now, false);
-        keeper.second(monitor, now);
     }
 
     const fn sources(&self) -> Sources<'_> {

@@ -10,7 +10,7 @@ fn parse(text: &str) -> Result<Config, Problems> {
 }
 
 #[test]
-fn an_empty_file_is_the_default_and_one_that_was_named_has_to_be_there() {
+fn an_empty_file_is_the_default_and_a_named_one_must_be_there() {
     assert_eq!(parse("").expect("valid"), Config::default());
     let error = Config::load(Path::new("/nonexistent/x.toml"), Trust::RootOnly).expect_err("there is none");
     let text = error.to_string();

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::holders::Holders;
 use super::progress::{Progress, Step};
-use crate::app::options::with_remedy;
+use crate::app::remedy::with_remedy;
 use crate::host::containers::Places;
 use crate::host::listing::{Everything, ListingError};
 use crate::host::netns;
