@@ -94,6 +94,8 @@ pub(crate) struct Toolchain {
     pub release: String,
     /// Major version of the LLVM whose bitcode it writes.
     pub llvm: u32,
+    /// Where the sources of its standard library are.
+    pub sources: PathBuf,
 }
 
 impl Toolchain {
@@ -111,10 +113,11 @@ impl Toolchain {
             return Err(Lack::TooOld(release.into()));
         }
         let sysroot = stdout_of(Command::new(&rustc).args(["--print", "sysroot"]))?;
-        if !Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/core/Cargo.toml").is_file() {
+        let sources = Path::new(sysroot.trim()).join("lib/rustlib/src/rust");
+        if !sources.join("library/core/Cargo.toml").is_file() {
             return Err(Lack::Sources);
         }
-        Ok(Self { llvm: major_minor(llvm).0, release: release.into(), cargo, rustc })
+        Ok(Self { llvm: major_minor(llvm).0, release: release.into(), cargo, rustc, sources })
     }
 }
 
@@ -146,8 +149,8 @@ impl Linker {
     }
 }
 
-/// Where cargo keeps what it installs.
-fn cargo_home() -> Option<PathBuf> {
+/// Where cargo keeps what it installs, and the sources of dependencies.
+pub(crate) fn cargo_home() -> Option<PathBuf> {
     env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")))

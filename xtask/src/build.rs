@@ -10,7 +10,7 @@ use crate::step::step;
 
 /// Builds after setting up what is missing.
 pub(crate) fn run(release: bool) -> Result<()> {
-    setup::run(setup::Scope { test_servers: false })?;
+    setup::run(setup::Scope::BUILD)?;
     daemon(release).map(drop)
 }
 

@@ -12,6 +12,7 @@ mod image;
 mod lint;
 mod man;
 mod miri;
+mod package;
 mod pictures;
 mod run;
 mod setup;
@@ -41,6 +42,9 @@ enum Command {
         /// Also the servers and tools that the end-to-end tests talk to
         #[arg(long)]
         test_servers: bool,
+        /// Also what makes packages
+        #[arg(long)]
+        packaging: bool,
     },
     /// Build the kernel programs and the daemon
     Build {
@@ -93,6 +97,8 @@ enum Command {
     Bench(bench::Options),
     /// Run the end-to-end promises, or a command, on the kernels of Debian's releases in virtual machines
     Vm(vm::Options),
+    /// Make the packages for Debian and for distributions with RPM, from one binary that runs on all of them
+    Package(package::Options),
     /// Bootstrap a bare Debian 12 in a folder and type the README's commands in it, as a newcomer would
     Fresh {
         /// Where the root is made; a new folder under the system's temporary one when left out
@@ -106,7 +112,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Setup { test_servers } => setup::run(setup::Scope { test_servers }),
+        Command::Setup { test_servers, packaging } => setup::run(setup::Scope { test_servers, packaging }),
         Command::Build { release } => build::run(release),
         Command::Run { args } => run::run(&args),
         Command::Test { filter, args } => suite::run(filter.as_deref(), &args),
@@ -120,6 +126,7 @@ fn main() -> ExitCode {
         Command::Miri => miri::run(),
         Command::Bench(options) => bench::run(&options),
         Command::Vm(options) => vm::run(&options),
+        Command::Package(options) => package::run(&options),
         Command::Fresh { dir, keep } => fresh::run(dir, keep),
     };
     match done {

@@ -11,7 +11,7 @@ use crate::step::step;
 
 /// Sets up what building needs, and writes them.
 pub(crate) fn run() -> Result<()> {
-    setup::run(setup::Scope { test_servers: false })?;
+    setup::run(setup::Scope::BUILD)?;
     step("manual pages and completions", || {
         let mut cargo = sh::cargo();
         // The same pages without optimisation, which takes minutes.

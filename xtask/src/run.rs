@@ -9,7 +9,7 @@ use crate::{build, setup, sh};
 /// Sets up, builds and execs `gdprport daemon run ARGS`, so that the daemon itself receives Ctrl-C and sets the exit
 /// status. Returns only on failure.
 pub(crate) fn run(args: &[String]) -> Result<()> {
-    setup::run(setup::Scope { test_servers: false })?;
+    setup::run(setup::Scope::BUILD)?;
     let binary = build::daemon(true)?;
     let mut daemon = sh::as_root(&binary)?;
     daemon.args(["daemon", "run"]).args(args);

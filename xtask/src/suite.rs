@@ -35,7 +35,7 @@ pub(crate) const ELSEWHERE: [&str; 2] = ["kept by `cargo xtask vm`: ", "on deman
 /// A test failed, did not compile or, in CI, was skipped.
 pub(crate) fn run(filter: Option<&str>, args: &[String]) -> Result<()> {
     note("`test` also installs the servers it talks to (`cargo xtask setup --test-servers`)");
-    setup::run(setup::Scope { test_servers: true })?;
+    setup::run(setup::Scope { test_servers: true, ..setup::Scope::BUILD })?;
     let mut tally = Tally::default();
     let skips = Skips::new();
     let mut times = Times::default();

@@ -6,7 +6,8 @@ pub(crate) mod apt;
 pub(crate) mod compile;
 pub(crate) mod fuzzer;
 mod linker;
-mod python;
+pub(crate) mod packaging;
+pub(crate) mod python;
 mod rust;
 mod servers;
 #[path = "../../../gdprport-daemon/build/toolchain.rs"]
@@ -26,6 +27,13 @@ pub(crate) use toolchain::Toolchain;
 pub(crate) struct Scope {
     /// Also the end-to-end tests' servers and tools.
     pub(crate) test_servers: bool,
+    /// Also what makes packages.
+    pub(crate) packaging: bool,
+}
+
+impl Scope {
+    /// What building needs and nothing else.
+    pub(crate) const BUILD: Self = Self { test_servers: false, packaging: false };
 }
 
 /// Installs what the scope needs and the machine lacks.
@@ -37,7 +45,10 @@ pub(crate) fn run(scope: Scope) -> Result<()> {
     if scope.test_servers {
         step("servers and tools that the end-to-end tests talk to", || Ok(((), servers::provide()?)))?;
         step("servers that conflict with those, unpacked", || Ok(((), unpacked::provide()?)))?;
-        step("programs that only PyPI has, in a virtual environment", || Ok(((), python::provide()?)))?;
+        step("programs that only PyPI has, in a virtual environment", || Ok(((), python::TESTS.provide()?)))?;
+    }
+    if scope.packaging {
+        packaging::provide()?;
     }
     Ok(())
 }

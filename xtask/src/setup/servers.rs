@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::apt;
 
-const PACKAGES: [&str; 28] = [
+const PACKAGES: [&str; 29] = [
     // Opens reports.
     "chromium-headless-shell",
     "curl",
@@ -35,6 +35,8 @@ const PACKAGES: [&str; 28] = [
     "python3",
     "python3-venv",
     "redis-server",
+    // Makes a package of the same files that Debian's has.
+    "rpm",
     "rsyslog",
     // Its TLS.
     "rsyslog-openssl",

@@ -27,6 +27,8 @@ use crate::step::{note, short, step};
 use kernel::Kernel;
 pub(crate) use machine::{Ended, Pace};
 use machine::{Machine, Run};
+pub(crate) use packages::mirror;
+pub(crate) use promises::test_program;
 use series::series;
 use tools::Tools;
 
@@ -90,10 +92,6 @@ pub(crate) fn run_script(
     pace: Pace,
     line: impl FnMut(&str),
 ) -> Result<Ended> {
-    let home = sh::target_dir().join("vm");
-    let (tools, _) = Tools::provide(&home)?;
-    let archive = packages::KernelArchive::open(&home)?;
-    let kernel = Kernel::provide(&archive, &tools, series)?;
     let run = Run {
         name: "script",
         script,
@@ -103,7 +101,37 @@ pub(crate) fn run_script(
         systemd: false,
         layer: None,
     };
-    Machine::new(&kernel, &tools).run(&run, line)
+    run_one(series, &run, line)
+}
+
+/// The same where systemd is the first process, with the script as its only service.
+///
+/// # Errors
+/// As there.
+pub(crate) fn run_under_systemd(
+    series: &str,
+    script: String,
+    limit: Duration,
+    line: impl FnMut(&str),
+) -> Result<Ended> {
+    let run = Run {
+        name: "systemd",
+        script,
+        directory: sh::workspace().to_owned(),
+        limit,
+        pace: Pace::Real,
+        systemd: true,
+        layer: None,
+    };
+    run_one(series, &run, line)
+}
+
+fn run_one(series: &str, run: &Run, line: impl FnMut(&str)) -> Result<Ended> {
+    let home = sh::target_dir().join("vm");
+    let (tools, _) = Tools::provide(&home)?;
+    let archive = packages::KernelArchive::open(&home)?;
+    let kernel = Kernel::provide(&archive, &tools, series)?;
+    Machine::new(&kernel, &tools).run(run, line)
 }
 
 /// A path, quoted for bash.

@@ -200,6 +200,14 @@ impl Mirrors {
     }
 }
 
+/// Where this machine gets the main archive from.
+///
+/// # Errors
+/// No apt here, or no Debian among its sources.
+pub(crate) fn mirror() -> Result<String> {
+    Ok(mirrors()?.main)
+}
+
 /// The mirrors that this machine's own sources name.
 fn mirrors() -> Result<Mirrors> {
     if !apt::exists() {

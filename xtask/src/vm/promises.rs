@@ -213,6 +213,22 @@ pub(super) fn build() -> Result<Vec<Promise>> {
     Ok(promises)
 }
 
+/// Builds one test program of the end-to-end tests and returns where it is.
+///
+/// # Errors
+/// It does not compile.
+pub(crate) fn test_program(name: &str) -> Result<PathBuf> {
+    let mut cargo = suite::cargo_test();
+    cargo.args(["--test", name, "--no-run", "--message-format=json-render-diagnostics"]);
+    let output = cargo.stderr(Stdio::inherit()).output().context("cannot run cargo")?;
+    if !output.status.success() {
+        bail!("the test program {name} does not compile");
+    }
+    programs(&String::from_utf8_lossy(&output.stdout))
+        .remove(name)
+        .with_context(|| format!("there is no test program {name}"))
+}
+
 /// The tests of one program that run in a machine, from its own listing.
 fn selected(listing: &str) -> Vec<&str> {
     let tests = listing.lines().filter_map(|line| line.strip_suffix(": test"));

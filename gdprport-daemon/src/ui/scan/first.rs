@@ -155,7 +155,7 @@ impl First<'_> {
             ]
         } else {
             [
-                ("sudo install -D -m 644 policy.toml /etc/gdprport/policy.toml", ""),
+                ("sudo install -Dm644 policy.toml /etc/gdprport/policy.toml", ""),
                 ("sudo gdprport daemon reload", "watch by it, without a restart"),
             ]
         };
