@@ -46,6 +46,13 @@ pub struct PortCounters {
     /// Of `violations_total`, those that exceptions of the policy accepted when they were last reported.
     #[serde(default)]
     pub accepted: u64,
+    /// Bytes that this host sent by flows that ended, counted together or not. The status adds those of flows that are open, as
+    /// far as they were read: when they are as old as the daemon, and once a minute.
+    #[serde(default)]
+    pub bytes_sent: u64,
+    /// Bytes that it received, likewise.
+    #[serde(default)]
+    pub bytes_received: u64,
     /// Connections that were counted and not described.
     #[serde(default, skip_serializing_if = "OverloadCounts::is_zero")]
     pub summed: OverloadCounts,
@@ -79,6 +86,7 @@ impl PortCounters {
         if change.kind == ChangeKind::Closed {
             let state = change.flow.posture.as_ref().map_or(PostureState::Unknown, |posture| posture.state);
             *self.posture.entry(state).or_default() += 1;
+            self.moved(change.flow.bytes_sent.unwrap_or(0), change.flow.bytes_received.unwrap_or(0));
         }
         if change.is_new_violation() {
             // Of one that was reported, only the reasons are new.
@@ -87,9 +95,16 @@ impl PortCounters {
         }
     }
 
+    /// Counts bytes that flows have moved.
+    pub const fn moved(&mut self, sent: u64, received: u64) {
+        self.bytes_sent = self.bytes_sent.saturating_add(sent);
+        self.bytes_received = self.bytes_received.saturating_add(received);
+    }
+
     /// Counts connections that were counted together, with the verdict on all of them.
     pub fn summed(&mut self, counts: &OverloadCounts, verdict: &Verdict, accepted: bool) {
         self.summed.add(counts);
+        self.moved(counts.bytes_sent, counts.bytes_received);
         if counts.closed > 0 {
             let unknown = self.posture.entry(PostureState::Unknown).or_default();
             *unknown = unknown.saturating_add(counts.closed);
@@ -125,9 +140,12 @@ impl PortCounters {
             accepted,
             violations,
             posture,
+            bytes_sent,
+            bytes_received,
             summed,
         } = other;
         self.summed.add(summed);
+        self.moved(*bytes_sent, *bytes_received);
         for (sum, more) in [
             (&mut self.opened, opened),
             (&mut self.closed, closed),

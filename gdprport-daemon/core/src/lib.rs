@@ -41,6 +41,7 @@ pub mod sensor;
 pub mod shared;
 pub mod suppress;
 pub mod text;
+pub mod top;
 pub mod verdict;
 pub mod volume;
 pub mod written;

@@ -1,9 +1,10 @@
 //! The replies of the control socket, rendered from the snapshots of the parts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use gdprport_core::community_id::CommunityId;
+use gdprport_core::counters::PortCounters;
 use gdprport_core::event::{ByReason, Kind, Port};
 use gdprport_core::flow::Flow;
 use gdprport_core::model::PostureState;
@@ -110,7 +111,13 @@ impl Sources<'_> {
     }
 
     /// `shown`: how it is shown under `[privacy]`.
-    fn row(&self, flow: &Flow, port: Shared<Port>, shown: Option<&mut Shown>, now: Timestamp) -> FlowRow {
+    pub(super) fn row(
+        &self,
+        flow: &Flow,
+        port: Shared<Port>,
+        shown: Option<&mut Shown>,
+        now: Timestamp,
+    ) -> FlowRow {
         let Self { session, monitor, .. } = self;
         let clock = monitor.publisher.clock();
         let (name, accepted) = (peer_name(flow, monitor.active_policy.names()), monitor.accepted(flow, now));
@@ -211,21 +218,20 @@ fn policy_status(monitor: &Monitor<Probes>, state: &PolicyState, now: Timestamp)
 }
 
 fn ports(monitor: &Monitor<Probes>) -> Vec<PortStatus> {
-    let mut open: HashMap<usize, (u64, BTreeMap<PostureState, u64>)> = HashMap::new();
+    let mut open: HashMap<usize, (u64, PortCounters)> = HashMap::new();
     for flow in monitor.flows.iter() {
         if let Some(index) = flow.port_index {
-            let (count, posture) = open.entry(index).or_default();
+            let (count, counters) = open.entry(index).or_default();
             let state = flow.posture.as_ref().map_or(PostureState::Unknown, |posture| posture.state);
             *count += 1;
-            *posture.entry(state).or_default() += 1;
+            *counters.posture.entry(state).or_default() += 1;
+            counters.moved(flow.bytes_sent.unwrap_or(0), flow.bytes_received.unwrap_or(0));
         }
     }
     let ports = monitor.active_policy.watched().map(|info| {
         let mut counters = monitor.counters.get(info.number, &info.name).cloned().unwrap_or_default();
-        let (open, postures) = open.remove(&info.index).unwrap_or_default();
-        for (state, count) in postures {
-            *counters.posture.entry(state).or_default() += count;
-        }
+        let (open, of_open) = open.remove(&info.index).unwrap_or_default();
+        counters.add(&of_open);
         PortStatus {
             name: Arc::clone(&info.name),
             number: info.number,

@@ -139,6 +139,15 @@ impl Table {
         self.flows.values().map(|entry| &entry.flow)
     }
 
+    /// The cookies of all flows, the oldest first: to look at many of them in slices.
+    #[must_use]
+    pub fn cookies_by_age(&self) -> Vec<u64> {
+        let alive = |(cookie, generation): &&(u64, u64)| {
+            self.flows.get(cookie).is_some_and(|entry| entry.generation == *generation)
+        };
+        self.ages.iter().filter(alive).map(|(cookie, _)| *cookie).collect()
+    }
+
     /// The flow with this cookie.
     #[must_use]
     pub fn get(&self, cookie: u64) -> Option<&Flow> {

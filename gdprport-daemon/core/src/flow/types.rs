@@ -1,5 +1,6 @@
 //! A flow: what is known of one connection.
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use crate::community_id::CommunityId;
@@ -107,6 +108,17 @@ impl Flow {
         match self.direction {
             Direction::In => self.local.port,
             Direction::Out => self.peer.port,
+        }
+    }
+
+    /// The peer by which flows are put together: where the client is, or the address that was called.
+    #[must_use]
+    pub fn known_peer(&self) -> IpAddr {
+        match (self.direction, &self.nat) {
+            (Direction::Out, _) | (Direction::In, None) => self.peer.ip,
+            (Direction::In, Some(nat)) => {
+                nat.translation().and_then(|nat| nat.peer).map_or(self.peer.ip, |client| client.ip)
+            }
         }
     }
 

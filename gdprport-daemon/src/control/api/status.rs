@@ -341,7 +341,9 @@ mod tests {
                 "violations_total",
                 "violations",
                 "posture",
-                "accepted"
+                "accepted",
+                "bytes_sent",
+                "bytes_received"
             ]
         );
     }

@@ -13,7 +13,7 @@ use super::drained::Drained;
 use super::interned::Interned;
 use super::left::Left;
 use super::row::{DayRow, Hour, Place, Row, day_of, hour_of};
-use super::seen::{Glance, Seen, peer};
+use super::seen::{Glance, Seen};
 use crate::flow::Flow;
 use crate::ledger::{Counts, EdgeKey, Identity, PortKey, PostureKey, VerdictKey};
 use crate::model::{Direction, Process};
@@ -180,7 +180,7 @@ impl Rows {
         policy: Option<&Arc<str>>,
         hour: Hour,
     ) -> Option<u32> {
-        let index = self.find_by_value(flow, peer(flow).to_canonical().into(), port, policy, hour)?;
+        let index = self.find_by_value(flow, flow.known_peer().to_canonical().into(), port, policy, hour)?;
         self.seen.insert(glance, flow, index);
         Some(index)
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use crate::flow::Flow;
-use crate::model::{Direction, Posture, Process};
+use crate::model::{Posture, Process};
 use crate::shared::Shared;
 use crate::verdict::{ReasonSet, Verdict};
 
@@ -52,7 +52,7 @@ impl Glance {
             process: flow.process.as_ref().map_or(0, Shared::address),
             role: address(role(verdict)),
             cipher: address(posture.and_then(|posture| posture.cipher.as_ref())),
-            peer: bits(peer(flow)),
+            peer: bits(flow.known_peer()),
             place: (hour as u64) << 32 | port as u64,
             what: reasons | encrypted << 16 | outcome << 32 | (flow.direction as u64) << 34,
         }
@@ -78,16 +78,6 @@ pub(super) fn bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
         IpAddr::V6(address) => address.to_bits(),
-    }
-}
-
-/// The peer by which flows are put together: where the client is, or the address that was called.
-pub(super) fn peer(flow: &Flow) -> IpAddr {
-    match (flow.direction, &flow.nat) {
-        (Direction::Out, _) | (Direction::In, None) => flow.peer.ip,
-        (Direction::In, Some(nat)) => {
-            nat.translation().and_then(|nat| nat.peer).map_or(flow.peer.ip, |client| client.ip)
-        }
     }
 }
 
