@@ -3,6 +3,8 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use tokio::sync::oneshot;
+
 use crate::control::api::{Check, CheckResult, DoctorReport, Hook, HookState, Kernel};
 use crate::host::cgroup::Mounts;
 use crate::host::clock::HostId;
@@ -37,6 +39,19 @@ pub(crate) struct Running {
     pub containers: Places,
     /// How its ledger is; `None`: it keeps none.
     pub ledger: Option<LedgerSnapshot>,
+}
+
+impl Running {
+    /// Examines the host and replies, on a thread of its own: it looks at file systems that may be slow.
+    pub(super) fn reply(self, to: oneshot::Sender<DoctorReport>) {
+        let examine = move || {
+            // A client that no longer waits is no error.
+            let _ = to.send(examine(Some(&self)));
+        };
+        if let Err(error) = std::thread::Builder::new().name("doctor".to_owned()).spawn(examine) {
+            tracing::warn!(%error, "the host cannot be examined: a thread cannot be started");
+        }
+    }
 }
 
 /// Examines this host. Without a daemon that runs in this process the hooks are tried: loaded, attached for an instant and

@@ -13,6 +13,7 @@ mod drain;
 mod evidence;
 mod first_look;
 mod follower;
+mod grouping;
 mod housekeeping;
 mod incident;
 mod inputs;

@@ -15,7 +15,8 @@ use super::control_thread::ControlThread;
 use super::coverage::Coverage;
 use super::doctor;
 use super::first_look;
-use super::inputs::{Input, Inputs, every};
+use super::grouping::Groupings;
+use super::inputs::{Input, Inputs, every, sleep_until};
 use super::keeper::Keeper;
 use super::monitor::{self, Evidence, Monitor};
 use super::names_thread;
@@ -132,6 +133,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
             keeper,
             overloads,
             recorder,
+            groupings: Groupings::default(),
             containers: options.config.containers,
             watchdog: notify::watchdog_period().is_some(),
         };
@@ -161,6 +163,7 @@ pub(super) struct Daemon {
     pub(super) keeper: Keeper,
     pub(super) overloads: Overloads,
     recorder: Recorder,
+    groupings: Groupings,
     /// Where containers are looked up.
     containers: Places,
     /// Whether the service manager expects keep-alive messages.
@@ -173,6 +176,7 @@ impl Daemon {
         self.start().await;
         loop {
             let full = self.reader.read_and_settle(&mut self.monitor) == BATCH;
+            self.group();
             let now = self.monitor.now();
             let progress = self.reconciler.step(&mut self.monitor, now);
             self.translations.ask(&mut self.monitor);
@@ -204,7 +208,7 @@ impl Daemon {
     /// Waits for the next input. `full`: there may be more records. `progress`: how far a listing is.
     async fn next_input(&mut self, full: bool, progress: Progress) -> Input {
         let settle_at = self.next_settle();
-        let Self { inputs, reader, overloads, .. } = self;
+        let Self { inputs, reader, overloads, groupings, .. } = self;
         tokio::select! {
             biased;
             action = inputs.signals.next() => Input::Signal(action),
@@ -221,6 +225,7 @@ impl Daemon {
             _ = inputs.poll.tick() => Input::Poll,
             // The next slice comes when the runtime has polled everything else.
             () = tokio::task::yield_now(), if overloads.is_judging() => Input::Judge,
+            () = tokio::task::yield_now(), if groupings.is_busy() => Input::Work,
             () = sleep_until(settle_at) => Input::Work,
             // The next portion of a listing comes when the runtime has polled everything else, or the sinks have had time.
             () = tokio::task::yield_now(), if progress == Progress::More && !full => Input::Work,
@@ -299,6 +304,7 @@ impl Daemon {
             Request::Flows(query, to) => {
                 let _ = to.send(self.sources().flows(&query));
             }
+            Request::Groups(query, to) => self.groupings.request(query, to),
             Request::Explain(query, to) => {
                 let _ = to.send(self.sources().explain(&query));
             }
@@ -310,21 +316,22 @@ impl Daemon {
             Request::Record(recording, to) => {
                 self.recorder.request(*recording, to, &self.keeper, &self.monitor.publisher);
             }
-            Request::Doctor(to) => {
-                let running = doctor::Running {
-                    hooks: self.monitor.evidence.kernel.hooks().to_vec(),
-                    sinks: self.monitor.publisher.fanout().stats(),
-                    containers: self.containers.clone(),
-                    ledger: self.keeper.snapshot(),
-                };
-                // It looks at file systems that may be slow.
-                let examine = move || {
-                    let _ = to.send(doctor::examine(Some(&running)));
-                };
-                if let Err(error) = std::thread::Builder::new().name("doctor".to_owned()).spawn(examine) {
-                    tracing::warn!(%error, "the host cannot be examined: a thread cannot be started");
-                }
+            Request::Doctor(to) => doctor::Running {
+                hooks: self.monitor.evidence.kernel.hooks().to_vec(),
+                sinks: self.monitor.publisher.fanout().stats(),
+                containers: self.containers.clone(),
+                ledger: self.keeper.snapshot(),
             }
+            .reply(to),
+        }
+    }
+
+    /// Looks at the next slice of flows for whoever waits for their sums.
+    fn group(&mut self) {
+        if self.groupings.is_busy() {
+            let mut groupings = std::mem::take(&mut self.groupings);
+            groupings.step(&self.sources());
+            self.groupings = groupings;
         }
     }
 
@@ -368,12 +375,5 @@ impl Daemon {
         let wait = self.monitor.flows.next_settle()?.saturating_sub(boottime_ns());
         // At least a millisecond: the runtime's clock has no finer grain.
         Some(Instant::now() + Duration::from_nanos(wait).max(Duration::from_millis(1)))
-    }
-}
-
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }

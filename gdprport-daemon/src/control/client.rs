@@ -25,8 +25,8 @@ use tokio::time::timeout;
 
 use super::address::GROUP;
 use super::api::{
-    DeliverStatus, DoctorReport, ErrorReply, ExplainQuery, ExplainReply, FlowQuery, FlowsReply, RecordReply,
-    ReloadReply, StatusReply, TestReply,
+    DeliverStatus, DoctorReport, ErrorReply, ExplainQuery, ExplainReply, FlowQuery, FlowsReply, GroupQuery,
+    GroupsReply, RecordReply, ReloadReply, StatusReply, TestReply,
 };
 use super::limits::{CLIENT_TIMEOUT, MAX_LINE, MAX_REPLY, TEST_WITHIN};
 
@@ -107,6 +107,17 @@ impl ControlClient {
     /// `GET /v1/flows`.
     pub(crate) async fn flows(&self, query: &FlowQuery) -> Result<TypedReply<FlowsReply>, ClientError> {
         self.ask(Method::GET, &flows_path(query)).await
+    }
+
+    /// `GET /v1/groups`.
+    pub(crate) async fn groups(&self, query: &GroupQuery) -> Result<TypedReply<GroupsReply>, ClientError> {
+        let GroupQuery { port, violations, group, limit } = query;
+        let mut pairs = form_urlencoded::Serializer::new(String::new());
+        pairs.append_pair("violations", &violations.to_string());
+        pairs.append_pair("limit", &limit.to_string());
+        pairs.extend_pairs(port.iter().map(|port| ("port", port)));
+        pairs.extend_pairs(group.iter().map(|group| ("group", group.to_string())));
+        self.ask(Method::GET, &format!("/v1/groups?{}", pairs.finish())).await
     }
 
     /// `GET /v1/explain`.

@@ -11,8 +11,8 @@ use gdprport_core::audit::Recording;
 use tokio::sync::{mpsc, oneshot};
 
 use super::api::{
-    ControlStatus, DoctorReport, ExplainQuery, ExplainReply, FlowQuery, FlowsReply, RecordReply, ReloadReply,
-    Status,
+    ControlStatus, DoctorReport, ExplainQuery, ExplainReply, FlowQuery, FlowsReply, GroupQuery, GroupsReply,
+    RecordReply, ReloadReply, Status,
 };
 use super::counters::Counters;
 use super::follower::FollowerSink;
@@ -24,6 +24,8 @@ pub(crate) enum Request {
     Status(oneshot::Sender<Status>),
     /// The open flows that match.
     Flows(FlowQuery, oneshot::Sender<FlowsReply>),
+    /// The same, those that have port, direction, peer and process in common as one.
+    Groups(GroupQuery, oneshot::Sender<GroupsReply>),
     /// Why an open flow is judged as it is.
     Explain(ExplainQuery, oneshot::Sender<ExplainReply>),
     /// From now on offer every event to this follower. Reply once it is on the list.
@@ -89,6 +91,10 @@ impl LoopHandle {
 
     pub(crate) async fn flows(&self, query: FlowQuery, within: Duration) -> Result<FlowsReply, AskError> {
         self.ask(|reply| Request::Flows(query, reply), within).await
+    }
+
+    pub(crate) async fn groups(&self, query: GroupQuery, within: Duration) -> Result<GroupsReply, AskError> {
+        self.ask(|reply| Request::Groups(query, reply), within).await
     }
 
     pub(crate) async fn explain(

@@ -51,8 +51,13 @@ impl FlowQuery {
     /// Whether this port matches.
     #[must_use]
     pub(crate) fn wants_port(&self, name: &str, number: u16) -> bool {
-        self.port.as_deref().is_none_or(|port| port == name || port.parse() == Ok(number))
+        is_port(self.port.as_deref(), name, number)
     }
+}
+
+/// Whether a port is the one that is wanted, by its name or number, or any is.
+pub(super) fn is_port(wanted: Option<&str>, name: &str, number: u16) -> bool {
+    wanted.is_none_or(|wanted| wanted == name || wanted.parse() == Ok(number))
 }
 
 /// The reply to `GET /v1/flows`.

@@ -8,6 +8,7 @@ mod deliver;
 mod doctor;
 mod explain;
 mod flows;
+mod groups;
 mod health;
 mod ledger;
 mod replies;
@@ -23,6 +24,7 @@ pub(crate) use deliver::{
 pub(crate) use doctor::{Check, CheckResult, DoctorReport};
 pub(crate) use explain::{ExplainQuery, ExplainReply, ExplainedFlow};
 pub(crate) use flows::{FlowQuery, FlowRow, FlowsReply, VerdictOutcome, VerdictRow};
+pub(crate) use groups::{GroupQuery, GroupsReply};
 pub(crate) use health::{Health, HealthState};
 pub(crate) use ledger::{LedgerStanding, LedgerStatus};
 pub(crate) use replies::{EndpointInfo, ErrorReply, Index, RecordReply, ReloadReply, StatusReply};

@@ -3,10 +3,12 @@
 #[cfg(test)]
 mod deliver;
 mod flows;
+mod groups;
 
 #[cfg(test)]
 pub(crate) use deliver::deliver;
 pub(crate) use flows::flows;
+pub(crate) use groups::groups;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -100,6 +100,10 @@ async fn serve_requests(inbox: &mut Inbox, reloads: &mut u32) {
                     flows,
                 }));
             }
+            Request::Groups(query, reply) => {
+                assert!((1..=crate::control::api::FlowQuery::MAX_LIMIT).contains(&query.limit));
+                drop(reply.send(samples::groups()));
+            }
             Request::Explain(query, reply) => {
                 assert!(query.cookie().is_none_or(|cookie| cookie > 0 || query.flow.contains('0')));
                 drop(reply.send(ExplainReply { policy: query.flow, flows: Vec::new() }));

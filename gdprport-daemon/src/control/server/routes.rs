@@ -23,17 +23,22 @@ use gdprport_core::audit::Recording;
 use super::caller::Caller;
 use super::reply::{HttpRefusal, Json, body, refuse};
 use crate::control::api::{
-    EndpointInfo, ExplainQuery, ExplainReply, FlowQuery, Index, RecordReply, StatusReply,
+    EndpointInfo, ExplainQuery, ExplainReply, FlowQuery, GroupQuery, Index, RecordReply, StatusReply,
 };
 use crate::control::counters::{Counters, Gauge};
 use crate::control::handle::{AskError, LoopHandle};
 use crate::control::limits::{MAX_BODY, MAX_FINDINGS_BODY, MAX_FOLLOWERS, MAX_LISTS};
 
 /// What `GET /` lists; a test holds it against the router.
-const ENDPOINTS: [(&str, &str, &str); 9] = [
+const ENDPOINTS: [(&str, &str, &str); 10] = [
     ("GET", "/", "this list"),
     ("GET", "/v1/status", "health, hooks in use, policy, ports, coverage, sinks"),
     ("GET", "/v1/flows?port=&violations=&limit=", "the open flows, oldest first"),
+    (
+        "GET",
+        "/v1/groups?port=&violations=&group=&limit=",
+        "the same as sums of those with port, direction, peer and process in common, the worst first",
+    ),
     ("GET", "/v1/explain?flow=", "why an open flow is judged as it is, rule by rule"),
     ("GET", "/v1/events", "every event from now on, one JSON object a line, until the client hangs up"),
     ("GET", "/v1/doctor", "what this kernel and these privileges allow"),
@@ -60,6 +65,7 @@ pub(super) fn router(handle: LoopHandle, within: Duration, scrapes: Router) -> R
         .route("/", get(index))
         .route("/v1/status", get(status))
         .route("/v1/flows", get(flows))
+        .route("/v1/groups", get(groups))
         .route("/v1/explain", get(explain))
         .route("/v1/events", get(events))
         .route("/v1/doctor", get(doctor))
@@ -90,6 +96,12 @@ impl Context {
                 format!("{cap} {taken}, the most there may be; try again"),
             )
         })
+    }
+
+    /// Takes one of the places for a long list.
+    fn list_place(&self, caller: &Caller) -> Result<Gauge, HttpRefusal> {
+        let cap = if caller.peer.uid == 0 { 2 * MAX_LISTS } else { MAX_LISTS };
+        self.place(|counters| &counters.lists, cap, "lists of flows are on their way")
     }
 
     /// Refuses everybody else.
@@ -151,21 +163,41 @@ async fn flows(
             ),
         )
     })?;
-    if !(1..=FlowQuery::MAX_LIMIT).contains(&query.limit) {
-        return Err(refuse(
-            StatusCode::BAD_REQUEST,
-            format!("limit={} is out of range: it goes from 1 to {}", query.limit, FlowQuery::MAX_LIMIT),
-        ));
-    }
-    let cap = if caller.peer.uid == 0 { 2 * MAX_LISTS } else { MAX_LISTS };
-    let place = context.place(|counters| &counters.lists, cap, "lists of flows are on their way")?;
+    within_limit(query.limit)?;
+    let place = context.list_place(&caller)?;
     let reply = context.handle.flows(query, context.within).await.map_err(|error| context.busy(error))?;
-    let json = Json(reply).bytes();
-    // The place is kept until the client has taken nearly all of it: hyper asks for more only then.
+    Ok(list(Json(reply).bytes(), place))
+}
+
+async fn groups(
+    State(context): State<Context>,
+    Extension(caller): Extension<Caller>,
+    query: Result<Query<GroupQuery>, QueryRejection>,
+) -> Result<Response, HttpRefusal> {
+    let Query(query) = query.map_err(|rejection| {
+        let known = "known are port=NAME|NUMBER, violations=true|false, group=ID and limit=N";
+        refuse(StatusCode::BAD_REQUEST, format!("{}; {known}", rejection.body_text()))
+    })?;
+    within_limit(query.limit)?;
+    let place = context.list_place(&caller)?;
+    let reply = context.handle.groups(query, context.within).await.map_err(|error| context.busy(error))?;
+    Ok(list(Json(reply).bytes(), place))
+}
+
+fn within_limit(limit: usize) -> Result<(), HttpRefusal> {
+    if (1..=FlowQuery::MAX_LIMIT).contains(&limit) {
+        return Ok(());
+    }
+    let sentence = format!("limit={limit} is out of range: it goes from 1 to {}", FlowQuery::MAX_LIMIT);
+    Err(refuse(StatusCode::BAD_REQUEST, sentence))
+}
+
+/// A long list. Its place is kept until the client has taken nearly all of it: hyper asks for more only then.
+fn list(json: Vec<u8>, place: Gauge) -> Response {
     let parts = stream::unfold((Some(json), place), |(json, place)| async move {
         json.map(|json| (Ok::<_, Infallible>(json), (None, place)))
     });
-    Ok(body("application/json", Body::from_stream(parts)))
+    body("application/json", Body::from_stream(parts))
 }
 
 async fn explain(

@@ -16,7 +16,9 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::control::api::samples;
-use crate::control::api::{ControlStatus, ExplainReply, FlowQuery, FlowsReply, RecordReply, ReloadReply};
+use crate::control::api::{
+    ControlStatus, ExplainReply, FlowQuery, FlowsReply, GroupQuery, RecordReply, ReloadReply,
+};
 use crate::control::client::{ClientError, ControlClient};
 use crate::control::handle::{Request, channel};
 
@@ -64,6 +66,11 @@ impl Served {
                                 }
                                 let matching = query.limit as u64;
                                 let _ = reply.send(FlowsReply { watched: true, matching, privacy: None, flows });
+                            }
+                            Some(Request::Groups(query, reply)) => {
+                                let mut groups = samples::groups();
+                                groups.groups.rows.retain(|row| query.group.is_none_or(|id| id == row.id));
+                                let _ = reply.send(groups);
                             }
                             Some(Request::Explain(query, reply)) => {
                                 let _ = reply.send(ExplainReply { policy: query.flow, flows: Vec::new() });

@@ -43,6 +43,11 @@ async fn every_reply_arrives_unchanged() {
     let flows = client.flows(&query).await.expect("a reply").value;
     assert_eq!(&*flows.flows[0].port.name, "a port & more/é");
     assert_eq!((flows.matching, &flows.flows[1..]), (7, &samples::flows()[1..]));
+    let all = samples::groups();
+    assert_eq!(client.groups(&GroupQuery::default()).await.expect("a reply").value, all);
+    let one = GroupQuery { group: Some(all.groups.rows[1].id), ..GroupQuery::default() };
+    let one = client.groups(&one).await.expect("a reply").value.groups;
+    assert_eq!(one.rows[..], all.groups.rows[1..2]);
     let status = client.status().await.expect("a reply").value.status;
     assert_eq!(status, crate::control::api::Status { control: status.control.clone(), ..samples::status() });
 }
@@ -54,6 +59,8 @@ async fn requests_that_make_no_sense_are_refused_with_a_reason() {
         ("/v1/flows?limit=0", 400, "from 1 to"),
         ("/v1/flows?limit=999999999", 400, "from 1 to"),
         ("/v1/flows?colour=red", 400, "unknown field"),
+        ("/v1/groups?limit=0", 400, "from 1 to"),
+        ("/v1/groups?group=xyz", 400, "known are port=NAME|NUMBER"),
         ("/nothing", 404, "GET / lists"),
         ("/v1/reload", 405, "another method"),
     ] {
