@@ -50,6 +50,7 @@ pub mod spool;
 pub mod takeover;
 pub mod temp;
 pub mod tls;
+pub mod tmux;
 pub mod truth;
 pub mod user;
 pub mod wait;

@@ -16,6 +16,7 @@ mod period;
 mod privacy;
 mod report;
 mod since;
+mod top;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,6 +40,7 @@ use period::watch_period;
 pub(super) use privacy::{PrivacyCommand, ResolveArgs, RotateArgs};
 pub(super) use report::{Form, ReportArgs, ReportCommand};
 pub(super) use since::Since;
+pub(super) use top::TopArgs;
 
 /// Watches the TCP ports through which personal data travels, and proves what it saw.
 #[derive(Debug, Parser)]
@@ -58,6 +60,7 @@ Examples:
   sudo gdprport daemon run             watch this host
   gdprport daemon status               is it healthy, what did it see and lose
   gdprport flows --violations          who talks now and should not
+  gdprport top                         the same live, with rates and reasons
   gdprport events | jq .kind           every event as it happens, as JSON
   gdprport sink status                 does every receiver have its events
   gdprport help topics                 what the words mean; first steps
@@ -120,6 +123,9 @@ Examples:
         after_help = flows::EXAMPLES,
     )]
     Flows(FlowsArgs),
+    /// Watch what is open: ports with their rates, groups of flows, the violations first, and why.
+    #[command(override_usage = "gdprport top [OPTIONS] [FILTER]...", after_help = top::EXAMPLES)]
+    Top(TopArgs),
     /// Print every event as it happens, one JSON object a line.
     #[command(after_help = "\
 Examples:

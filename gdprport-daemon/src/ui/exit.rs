@@ -5,6 +5,7 @@ use std::io;
 use super::commands::LedgerError;
 use super::format::clean_lines;
 use super::help::UnknownTopic;
+use super::top::{NoScreen, WrongFilter};
 use crate::app::{ConfigError, PolicyError, RunError};
 use crate::control::client::ClientError;
 use crate::deliver::DeliverError;
@@ -44,6 +45,7 @@ impl Exit {
             None if error.is::<ConfigError>() || error.is::<PolicyError>() || error.is::<UnknownTopic>() => {
                 Self::Invalid
             }
+            None if error.is::<NoScreen>() || error.is::<WrongFilter>() => Self::Invalid,
             None if error.downcast_ref::<RunError>().is_some_and(|e| matches!(e, RunError::Policy(_))) => {
                 Self::Invalid
             }

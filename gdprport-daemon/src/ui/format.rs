@@ -44,13 +44,15 @@ pub(super) fn counts<K: AsRef<str>>(of: impl IntoIterator<Item = (K, u64)>) -> S
 /// The same, each with its share of all, rounded down: what is not all of them is never 100 %.
 pub(super) fn shares<K: AsRef<str>>(of: impl Iterator<Item = (K, u64)> + Clone) -> String {
     let all: u64 = of.clone().map(|(_, n)| n).sum();
-    list(of.map(|(name, n)| {
-        let share = match u128::from(n) * 100 / u128::from(all.max(1)) {
-            0 if n > 0 => "<1".to_owned(),
-            share => share.to_string(),
-        };
-        format!("{} {} ({share}%)", name.as_ref(), thousands(n))
-    }))
+    list(of.map(|(name, n)| format!("{} {} ({})", name.as_ref(), thousands(n), share(n, all))))
+}
+
+/// A share of all, rounded down: `<1%`, `99%`, `100%`.
+pub(super) fn share(n: u64, all: u64) -> String {
+    match u128::from(n) * 100 / u128::from(all.max(1)) {
+        0 if n > 0 => "<1%".to_owned(),
+        share => format!("{share}%"),
+    }
 }
 
 /// The last part of a path.

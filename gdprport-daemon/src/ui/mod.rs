@@ -28,6 +28,7 @@ mod spool;
 mod status;
 mod table;
 mod tone;
+mod top;
 mod volumes;
 
 use std::ffi::OsString;

@@ -221,7 +221,7 @@ fn ports(ports: &[PortStatus], source: &PolicySource, screen: &Screen) -> String
 
 /// The ports, those of one declaration that follow each other as one, with the last number of each. A number that two
 /// declarations share parts neither of their ranges.
-fn fold<'a>(ports: impl Iterator<Item = &'a PortStatus>) -> Vec<(Cow<'a, PortStatus>, u16)> {
+pub(super) fn fold<'a>(ports: impl Iterator<Item = &'a PortStatus>) -> Vec<(Cow<'a, PortStatus>, u16)> {
     let mut folded: Vec<(Cow<'a, PortStatus>, u16)> = Vec::new();
     let mut latest: HashMap<&str, usize> = HashMap::new();
     for port in ports {
@@ -247,7 +247,7 @@ fn fold<'a>(ports: impl Iterator<Item = &'a PortStatus>) -> Vec<(Cow<'a, PortSta
 }
 
 /// A port of the catalog on which nothing ever happened: there are dozens, and showing them helps nobody.
-fn is_quiet(port: &PortStatus) -> bool {
+pub(super) fn is_quiet(port: &PortStatus) -> bool {
     !port.declared
         && port.open + port.counters.opened + port.counters.failed + port.counters.violations_total == 0
 }

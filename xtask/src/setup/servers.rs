@@ -44,6 +44,8 @@ const PACKAGES: [&str; 29] = [
     "socat",
     // `systemd-analyze` checks the unit; transient units need a machine that systemd runs.
     "systemd",
+    // What is drawn on a terminal.
+    "tmux",
     "zsh",
 ];
 

@@ -23,6 +23,7 @@ mod report;
 mod rows;
 mod run;
 mod scan;
+mod top;
 mod unpin;
 mod waiting;
 
@@ -42,13 +43,17 @@ use crate::control::api::{CheckResult, ExplainQuery, FlowQuery};
 use crate::control::client::{ClientError, ControlClient};
 
 pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
-    // The daemon's own sink writes to standard output, which `Output` would lock.
+    // The daemon's own sink writes to standard output, which `Output` would lock; so does `top`.
     if let TopCommand::Daemon(DaemonCommand::Run(args)) = cli.command {
         let socket = cli.socket.unwrap_or_else(daemon_socket);
         return run::daemon(args, socket, cli.color);
     }
     if let TopCommand::Deliver(args) = cli.command {
         return deliver::run(args, cli.socket);
+    }
+    if let TopCommand::Top(args) = cli.command {
+        let client = ControlClient::new(&cli.socket.unwrap_or_else(daemon_socket));
+        return top::run(args, client, cli.json, cli.color);
     }
     let mut out = Output::new(cli.color);
     if let TopCommand::Sink(command) = cli.command {
@@ -57,7 +62,10 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
     let socket = cli.socket.unwrap_or_else(daemon_socket);
     let client = ControlClient::new(&socket);
     match cli.command {
-        TopCommand::Daemon(DaemonCommand::Run(_)) | TopCommand::Deliver(_) | TopCommand::Sink(_) => {
+        TopCommand::Daemon(DaemonCommand::Run(_))
+        | TopCommand::Deliver(_)
+        | TopCommand::Sink(_)
+        | TopCommand::Top(_) => {
             unreachable!("handled above")
         }
         TopCommand::Daemon(DaemonCommand::Unpin(args)) => unpin::run(&args, &mut out),

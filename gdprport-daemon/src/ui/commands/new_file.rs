@@ -65,6 +65,14 @@ pub(super) fn write_private(path: &Path, text: &[u8]) -> Result<(), FileError> {
     write_mode(path, text, true, 0o640)
 }
 
+/// Writes a file that does not exist, for its owner only.
+///
+/// # Errors
+/// If it exists or cannot be written. Then nothing has changed.
+pub(super) fn write_new_private(path: &Path, text: &[u8]) -> Result<(), FileError> {
+    write_mode(path, &|to| to.write_all(text), false, 0o600)
+}
+
 fn write_mode(path: &Path, text: &[u8], force: bool, mode: u32) -> Result<(), FileError> {
     let failed = |source: io::Error| FileError::Write { path: path.to_owned(), source };
     let Some(name) = path.file_name() else {
