@@ -151,7 +151,10 @@ fn answers_on_a_terminal_are_taken_and_none_is_needed() {
     let dir = TempDir::new();
     let (code, shown) = typed(&dir.join("a.toml"), b"Example GmbH\nprivacy@example.org\n\nmaybe\n");
     assert_eq!(code, Some(0), "{shown}");
-    assert!(shown.contains("The return key takes the answer in capitals, and leaves the controller blank."), "{shown}");
+    assert!(
+        shown.contains("The return key takes the answer in capitals, and leaves the controller blank."),
+        "{shown}"
+    );
     let written = std::fs::read_to_string(dir.join("a.toml")).expect("it was written");
     assert!(
         written.contains("\n[controller]\nname = \"Example GmbH\"\ncontact = \"privacy@example.org\"\n# dpo")

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::apt;
 
-const PACKAGES: [&str; 29] = [
+const PACKAGES: [&str; 30] = [
     // Opens reports.
     "chromium-headless-shell",
     "curl",

@@ -7,8 +7,7 @@ use clap::Args;
 /// What `gdprport top --help` says besides.
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  gdprport top                              ports, and groups of flows, the
-                                            violations first
+  gdprport top                              ports, then violations first
   gdprport top port:customers-db            one port
   gdprport top verdict:violation,undecided  what no rule allows
   gdprport top -- peer:10.0.0.0/8 -tls:yes  from there, and not by TLS

@@ -70,7 +70,7 @@ pub(super) fn write_private(path: &Path, text: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// If it exists or cannot be written. Then nothing has changed.
 pub(super) fn write_new_private(path: &Path, text: &[u8]) -> Result<(), FileError> {
-    write_mode(path, &|to| to.write_all(text), false, 0o600)
+    write_mode(path, text, false, 0o600)
 }
 
 fn write_mode(path: &Path, text: &[u8], force: bool, mode: u32) -> Result<(), FileError> {

@@ -134,7 +134,9 @@ impl Shown {
         loop {
             let now = Timestamp::now();
             model.tick(now);
-            on.terminal.draw(|frame| screen(frame, model, self.palette, now)).map_err(lost)?;
+            on.terminal
+                .draw(|frame| screen(frame, model, self.palette, now))
+                .map_err(|error| lost(&error))?;
             let first = match messages.recv_timeout(until_next_second(now)) {
                 Ok(message) => Some(message),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -167,12 +169,12 @@ impl Shown {
             Message::Update(update) => model.take(*update, now),
             // The next drawing asks for the size.
             Message::Resized => {}
-            Message::Continued => on.again().map_err(lost)?,
+            Message::Continued => on.again().map_err(|error| lost(&error))?,
             Message::Key(key) => match press(model, key, now) {
                 Effect::Nothing => {}
                 Effect::Quit => return Ok(true),
-                Effect::Suspend => on.suspend().map_err(lost)?,
-                Effect::Redraw => on.blank().map_err(lost)?,
+                Effect::Suspend => on.suspend().map_err(|error| lost(&error))?,
+                Effect::Redraw => on.blank().map_err(|error| lost(&error))?,
                 Effect::Save => self.save(model, now),
             },
         }
@@ -203,7 +205,7 @@ impl Shown {
 }
 
 /// The terminal does not take what is drawn.
-fn lost(error: io::Error) -> anyhow::Error {
+fn lost(error: &io::Error) -> anyhow::Error {
     anyhow!("the terminal cannot be written to: {error}")
 }
 

@@ -304,7 +304,7 @@ async fn history(
                 (key, history.map(Box::new))
             });
             if let Ok((key, history)) = read.await {
-                let _ = outlet.send(Update::History(key, history));
+                let _ = outlet.send(Update::History(Box::new(key), history));
             }
         }
         if !until_due(LEDGER_PERIOD, &mut wanted, &want).await {

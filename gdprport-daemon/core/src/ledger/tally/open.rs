@@ -33,6 +33,11 @@ impl Standing {
         (advance(&mut self.sent, flow.bytes_sent), advance(&mut self.received, flow.bytes_received))
     }
 
+    /// Whether nothing was counted of it.
+    const fn is_blank(&self) -> bool {
+        matches!((self.sent, self.received), (None | Some(0), None | Some(0)))
+    }
+
     /// Whether all of its bytes are still to be counted, as of a flow that is not known.
     const fn is_fresh(&self) -> bool {
         matches!((self.sent, self.received), (Some(0), Some(0)))
@@ -73,6 +78,11 @@ impl OpenFlows {
     pub(crate) fn opened(&mut self, flow: &Flow) -> Option<&mut Standing> {
         let standing = match self.departed.remove(&flow.cookie) {
             // It is the same flow: it still stands where it stood, however often it is reported as open.
+            // Where nothing was counted of it, nothing says when what it has sent by now was: it counts from here on, as if it were
+            // not known, and as it does where there was no room to remember it.
+            Some(before) if flow.found && before.is_blank() => {
+                Standing { sent: None, received: None, ..before }
+            }
             Some(before) if flow.found => before,
             _ => Standing::of((!flow.found).then_some(0)),
         };

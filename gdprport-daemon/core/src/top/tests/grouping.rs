@@ -84,7 +84,7 @@ fn a_restarted_program_is_the_same_group() {
     }
     let groups = finish(grouping);
     assert_eq!((groups.groups, groups.rows[0].flows), (1, 2));
-    assert_eq!(groups.rows[0].oldest.map(|oldest| oldest.as_second()), Some(3));
+    assert_eq!(groups.rows[0].oldest.map(jiff::Timestamp::as_second), Some(3));
     assert_eq!(groups.rows[0].sample.0, 3, "the oldest stands for all");
     assert_eq!(groups.rows[0].peer.name.as_deref(), Some("db.example"));
 }

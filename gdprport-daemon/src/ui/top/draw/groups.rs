@@ -126,9 +126,9 @@ pub(super) fn groups(page: &mut Page<'_>, model: &Model, palette: Palette, now: 
         let is_selected = focused && index == selected;
         let shown = marked(line(&columns, cells(row, &columns, now, palette)), is_selected, palette);
         if is_selected {
-            page.styled(&shown, palette.selected())
+            page.styled(&shown, palette.selected());
         } else {
-            page.line(&shown)
+            page.line(&shown);
         }
         for text in texts {
             let reason = Span::styled(text.clone(), palette.dim());

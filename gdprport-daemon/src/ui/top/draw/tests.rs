@@ -125,7 +125,7 @@ fn opened() -> Model {
         first: Some(at(-86_400)),
         cut: false,
     };
-    model.take(Update::History(key, Ok(Box::new(history))), at(5));
+    model.take(Update::History(Box::new(key), Ok(Box::new(history))), at(5));
     model
 }
 

@@ -158,7 +158,7 @@ impl Model {
             }
             Update::Following(following) => self.unfollowed = following.err(),
             Update::Day(day) => self.day = Some(day),
-            Update::History(key, history) => self.history = Some((key, history)),
+            Update::History(key, history) => self.history = Some((*key, history)),
         }
     }
 

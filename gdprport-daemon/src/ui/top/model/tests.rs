@@ -1,6 +1,6 @@
 //! Moving about, filters while they are typed, and what is shown when nobody answers.
 
-use gdprport_core::top::{Rank, Row};
+use gdprport_core::top::{Rank, Row, Tenths};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -63,8 +63,8 @@ fn rates_are_known_from_the_second_answer_on() {
     assert_eq!(model.ports()[0].began, None);
     let model = self::model();
     let port = model.ports()[0];
-    assert_eq!(port.began.map(|rate| rate.text()).as_deref(), Some("12"));
-    assert_eq!(port.bytes.map(|rate| rate.whole()), Some(1_300_000));
+    assert_eq!(port.began.map(Tenths::text).as_deref(), Some("12"));
+    assert_eq!(port.bytes.map(Tenths::whole), Some(1_300_000));
 }
 
 /// Another daemon counts from zero: that is no rate below nothing, and no burst.

@@ -74,5 +74,5 @@ pub(in crate::ui::top) enum Update {
     /// The last 24 hours by the ledger, or why they are not known.
     Day(Result<Box<HourlyLedger>, String>),
     /// What the ledger has of the group that is looked at, or why that is not known.
-    History(RowKey, Result<Box<History>, String>),
+    History(Box<RowKey>, Result<Box<History>, String>),
 }
