@@ -30,7 +30,7 @@ pub(super) fn auditable(dependencies: &Dependencies) -> Result<Vec<u8>> {
         .iter()
         .enumerate()
         .map(|(place, one)| {
-            let source = if one.is_own { "local" } else { "crates.io" };
+            let source = if one.is_own { "local" } else { "registry" };
             let mut package = json!({"name": one.name, "version": one.version, "source": source});
             if !one.uses.is_empty() {
                 package["dependencies"] = json!(one.uses);
