@@ -18,6 +18,7 @@ pub(crate) mod hostile;
 mod journald;
 mod lines;
 mod lost;
+mod place;
 mod queue;
 mod report;
 pub(crate) mod spool;

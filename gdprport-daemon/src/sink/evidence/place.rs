@@ -8,32 +8,14 @@ use std::path::{Path, PathBuf};
 use gdprport_core::evidence::Before;
 use jiff::Timestamp;
 
-use crate::host::trust::exposure_of_state;
+use crate::sink::place::own_directory;
 
 /// The lock. Only root may open it.
 pub(super) const LOCK: (&str, u32) = ("log.lock", 0o600);
 
 /// Makes the directory if there is none, and looks who can change what is in it. Returns its path without links.
 pub(super) fn prepare(dir: &Path) -> Result<PathBuf, String> {
-    let shown = dir.display();
-    let failed = |error: io::Error| {
-        format!(
-            "the directory {shown} of the evidence log cannot be used: {error}; make it, or set `evidence.path`"
-        )
-    };
-    match DirBuilder::new().recursive(true).mode(0o750).create(dir) {
-        Err(error) if !dir.is_dir() => return Err(failed(error)),
-        Ok(()) | Err(_) => {}
-    }
-    let real = dir.canonicalize().map_err(failed)?;
-    for path in [dir, &real] {
-        if let Some(how) = exposure_of_state(path).map_err(failed)? {
-            return Err(format!(
-                "others than root can change the evidence log {shown}, so that it is not written: {how}"
-            ));
-        }
-    }
-    Ok(real)
+    own_directory(dir, "evidence log", "evidence.path")
 }
 
 /// Gives the directory of a log that cannot be gone on with another name, and makes an empty one.

@@ -3,9 +3,9 @@
 //! A spool that cannot be used is tried again once a second while there is something to write. Until then events are lost and
 //! counted, like those of any sink, and the reason with its remedy is the sink's last error.
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::num::NonZeroUsize;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,8 @@ use super::log::{Log, fits};
 use super::recover::Identity;
 use super::settings::SpoolSettings;
 use crate::host::lock::{Lock, LockError, flock};
-use crate::host::trust::exposure_of_state;
 use crate::sink::destination::Target;
+use crate::sink::place::own_directory;
 use crate::sink::report::{Failure, Report};
 use crate::sink::{Batch, Sink, SinkError, Spooled};
 
@@ -106,7 +106,7 @@ impl Writer {
 
     fn try_open(&mut self) -> Result<Open, String> {
         self.held_by = None;
-        let dir = prepare(&self.settings.dir)?;
+        let dir = own_directory(&self.settings.dir, "spool", "spool.path")?;
         let lock =
             Lock::take(&dir.join(LOCK.0), LOCK.1, "spool.path", flock).map_err(|error| match error {
                 LockError::Held(pid) => {
@@ -207,25 +207,4 @@ impl Drop for Writer {
 
 fn id(dir: &Path) -> Option<(u64, u64)> {
     fs::symlink_metadata(dir).ok().map(|meta| (meta.dev(), meta.ino()))
-}
-
-/// Makes the directory if there is none, and looks who can change what is in it. Returns its path without links.
-fn prepare(dir: &Path) -> Result<PathBuf, String> {
-    let shown = dir.display();
-    let failed = |error: std::io::Error| {
-        format!("the directory {shown} of the spool cannot be used: {error}; make it, or set `spool.path`")
-    };
-    match DirBuilder::new().recursive(true).mode(0o750).create(dir) {
-        Err(error) if !dir.is_dir() => return Err(failed(error)),
-        Ok(()) | Err(_) => {}
-    }
-    let real = dir.canonicalize().map_err(failed)?;
-    for path in [dir, &real] {
-        if let Some(how) = exposure_of_state(path).map_err(failed)? {
-            return Err(format!(
-                "others than root can change the spool {shown}, so that it is not written: {how}"
-            ));
-        }
-    }
-    Ok(real)
 }
