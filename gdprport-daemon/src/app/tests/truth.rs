@@ -38,11 +38,6 @@ impl Seen {
     fn counted(&self, which: usize) -> u64 {
         self.bytes[which].map_or(0, |(first, most)| most - if self.from_first { first } else { 0 })
     }
-
-    /// Whether nothing was counted of it.
-    fn is_blank(&self) -> bool {
-        !self.from_first && self.bytes.iter().all(|bytes| bytes.is_none_or(|(_, most)| most == 0))
-    }
 }
 
 /// What the events of all runs come to, counted in the plainest way.
@@ -84,9 +79,6 @@ impl Said {
         let flow = &event["flow"];
         let key = (self.run, flow["cookie"].as_str().expect("a cookie").to_owned());
         let opened: Option<Timestamp> = flow["opened"].as_str().map(|text| text.parse().expect("a time"));
-        if kind == "flow.open" && self.flows.get(&key).is_some_and(Seen::is_blank) {
-            self.flows.remove(&key);
-        }
         let seen = self.flows.entry(key).or_insert_with(|| Seen {
             from_first: if kind == "flow.open" {
                 opened.is_none()

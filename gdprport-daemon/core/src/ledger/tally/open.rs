@@ -7,8 +7,9 @@ use foldhash::fast::RandomState;
 use super::row::Place;
 use crate::flow::Flow;
 
-/// Flows that left a full table, or whose port was dropped: their end may be reported, with all of their bytes. Forgotten are first those that left first; they and their bytes may then be counted
-/// twice, and that there were such flows is counted as a loss in any case.
+/// Flows that left a full table, or whose port was dropped: their end may be reported, with all of their bytes. Forgotten
+/// are first those that left first; they and their bytes may then be counted twice, and that there were such flows is
+/// counted as a loss in any case.
 const DEPARTED: usize = 16_384;
 
 /// Where a flow stands, and what was counted of it.
@@ -31,11 +32,6 @@ impl Standing {
     /// Bytes sent and received that were not counted yet. A count that is smaller than before adds nothing.
     pub(crate) fn advance(&mut self, flow: &Flow) -> (u64, u64) {
         (advance(&mut self.sent, flow.bytes_sent), advance(&mut self.received, flow.bytes_received))
-    }
-
-    /// Whether nothing was counted of it.
-    const fn is_blank(&self) -> bool {
-        matches!((self.sent, self.received), (None | Some(0), None | Some(0)))
     }
 
     /// Whether all of its bytes are still to be counted, as of a flow that is not known.
@@ -73,16 +69,11 @@ impl OpenFlows {
         }
     }
 
-    /// A flow that is open from now on. Of one that was found and is not known, what it sent before is not known to have happened
-    /// today, and a run before may have counted it: it counts from its first count on.
+    /// A flow that is open from now on. Of one that was found and is not known, what it sent before is not known to have
+    /// happened today, and a run before may have counted it: it counts from its first count on.
     pub(crate) fn opened(&mut self, flow: &Flow) -> Option<&mut Standing> {
         let standing = match self.departed.remove(&flow.cookie) {
             // It is the same flow: it still stands where it stood, however often it is reported as open.
-            // Where nothing was counted of it, nothing says when what it has sent by now was: it counts from here on, as if it were
-            // not known, and as it does where there was no room to remember it.
-            Some(before) if flow.found && before.is_blank() => {
-                Standing { sent: None, received: None, ..before }
-            }
             Some(before) if flow.found => before,
             _ => Standing::of((!flow.found).then_some(0)),
         };
