@@ -34,10 +34,23 @@ impl Resolver {
             return Shared::clone(&self.unknown);
         }
         let key = ProcessKey::of(owner);
-        if let Some(cached) = self.processes.get(&key).filter(|cached| owner.time_ns < cached.until_ns) {
-            self.counters.remembered += 1;
-            return Shared::clone(&cached.process);
+        match self.remembered(&key, owner.time_ns) {
+            Some(process) => process,
+            None => self.find_out(key, owner, tasks),
         }
+    }
+
+    /// A process that was resolved before, if that still holds at this time.
+    #[inline]
+    fn remembered(&mut self, key: &ProcessKey, time_ns: u64) -> Option<Shared<Process>> {
+        let cached = self.processes.get(key).filter(|cached| time_ns < cached.until_ns)?;
+        self.counters.remembered += 1;
+        Some(Shared::clone(&cached.process))
+    }
+
+    /// Resolves from new evidence, and remembers it.
+    #[inline(never)]
+    fn find_out(&mut self, key: ProcessKey, owner: &OwnerRef, tasks: &dyn TaskLookup) -> Shared<Process> {
         let facts = match self.facts.get(&FactsKey::of(owner)) {
             Some(facts) => Arc::clone(facts),
             None => {
@@ -65,9 +78,8 @@ impl Resolver {
         debug_assert_eq!(owner.tgid, 0, "nobody in particular");
         self.counters.asked += 1;
         let key = ProcessKey::of(owner);
-        if let Some(cached) = self.processes.get(&key).filter(|cached| owner.time_ns < cached.until_ns) {
-            self.counters.remembered += 1;
-            return Some(Shared::clone(&cached.process));
+        if let Some(process) = self.remembered(&key, owner.time_ns) {
+            return Some(process);
         }
         self.load_exec(owner.exec_id, tasks);
         let process = Shared::new(self.assemble(owner, &ProcessFacts::default()));
