@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::wait;
+
 /// A thread's rights (`/proc/PID/task/TID/status`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rights {
@@ -96,14 +98,20 @@ pub fn documented() -> BTreeMap<String, Documented> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/privileges.md");
     let page = fs::read_to_string(page).expect("the page is part of the checkout");
     let (_, table) = page.split_once("| thread |").expect("the table of threads");
+    let before = "\nBefore Linux 5.19 `CAP_BPF` is with those that look into maps: ";
+    let (_, looking) = page.split_once(before).expect("what older kernels ask for");
+    let looking = looking.lines().next().unwrap_or_default();
+    let looks = |thread: &str| looking.split('`').any(|name| name == thread) && is_before((5, 19));
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let row = |line: &str| {
         let cells: Vec<&str> = line.trim_matches('|').split('|').collect();
         let set = |at: usize| capabilities(cells[at]);
+        let name = cells[0].trim().trim_matches('`').to_owned();
+        let more = if looks(&name) { capabilities("CAP_BPF") } else { 0 };
         (
-            cells[0].trim().trim_matches('`').to_owned(),
+            name,
             Documented {
-                used: set(2),
+                used: set(2) | more,
                 raised: set(3),
                 inherits: cells[2].contains("what that one has"),
                 of_root: set(4),
@@ -113,9 +121,16 @@ pub fn documented() -> BTreeMap<String, Documented> {
     rows.map(row).collect()
 }
 
+/// Whether this kernel is older than a version (major, minor).
+fn is_before(version: (u32, u32)) -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("proc(5)");
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|part| part.parse().ok());
+    let here = (numbers.next().expect("a version"), numbers.next().expect("a version"));
+    here < version
+}
+
 /// In what the threads of a daemon differ from the page, one line each. `by_root`: root has started it by hand.
-#[must_use]
-pub fn differences(pid: u32, by_root: bool) -> Vec<String> {
+fn differences(pid: u32, by_root: bool) -> Vec<String> {
     let page = documented();
     let differs = |rights: &Rights| {
         let Some(said) = page.get(&rights.thread) else {
@@ -130,4 +145,21 @@ pub fn differences(pid: u32, by_root: bool) -> Vec<String> {
         (found != expected).then(|| format!("{expected:x?} expected: {rights:x?}"))
     };
     of_threads(pid).iter().filter_map(differs).collect()
+}
+
+/// Waits until each thread of a daemon has what the page says and no more: it gives up the rest as its first act.
+///
+/// # Panics
+/// When one goes on to differ.
+#[track_caller]
+pub fn wait_until_as_documented(pid: u32, by_root: bool) {
+    let mut last = Vec::new();
+    wait::until("each thread has what the page says, and no more", || {
+        let differ = differences(pid, by_root);
+        if !differ.is_empty() && differ != last {
+            eprintln!("{}", differ.join("\n"));
+        }
+        last = differ;
+        last.is_empty()
+    });
 }

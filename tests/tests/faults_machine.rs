@@ -129,9 +129,7 @@ fn as_a_systemd_service_it_works_and_leaves_nothing_behind() {
             "{path}"
         );
     }
-    wait::until("each thread has what the page says, and no more", || {
-        rights::differences(pid(), false).is_empty()
-    });
+    rights::wait_until_as_documented(pid(), false);
     assert!(rights::of_threads(pid()).iter().all(|thread| thread.seccomp == 2));
 
     // A flow of a process of this test's own unit, and of another user.

@@ -7,7 +7,7 @@ use gdprport_tests::pins::BpfFs;
 use gdprport_tests::policy::open;
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::Puppet;
-use gdprport_tests::rights::{capabilities, differences, of_threads};
+use gdprport_tests::rights::{capabilities, of_threads, wait_until_as_documented};
 use gdprport_tests::truth::End;
 use gdprport_tests::user::User;
 use gdprport_tests::wait;
@@ -18,14 +18,7 @@ const SERVICE: &str = "CAP_BPF CAP_PERFMON CAP_NET_ADMIN CAP_SYS_PTRACE CAP_DAC_
 /// Each thread has what the page says, no program can gain anything, and a filter of system calls holds for all.
 #[track_caller]
 fn as_the_page_says(daemon: &Daemon, by_root: bool) {
-    // A thread gives up what it does not need as its first act.
-    wait::until("each thread has given up what it does not need", || {
-        let differ = differences(daemon.pid(), by_root);
-        if !differ.is_empty() {
-            eprintln!("{}", differ.join("\n"));
-        }
-        differ.is_empty()
-    });
+    wait_until_as_documented(daemon.pid(), by_root);
     let threads = of_threads(daemon.pid());
     assert!(threads.iter().all(|thread| thread.seccomp == 2), "{threads:?}");
     assert!(threads.iter().all(|thread| thread.bounding == capabilities(SERVICE)), "{threads:x?}");
@@ -113,9 +106,7 @@ fn without_a_capability_it_says_what_it_does_not_see() {
 fn what_the_daemon_refuses_itself_can_be_switched_off() {
     let off = "[sandbox]\nsystem_calls = false\nfiles = false\n";
     let daemon = Start::without_policy().config(off).start();
-    wait::until("each thread has given up what it does not need", || {
-        differences(daemon.pid(), true).is_empty()
-    });
+    wait_until_as_documented(daemon.pid(), true);
     assert!(of_threads(daemon.pid()).iter().all(|thread| thread.seccomp == 0));
     let doctor = String::from_utf8(daemon.ask(["doctor"]).stdout).expect("text");
     for words in ["system_calls = false", "files = false"] {

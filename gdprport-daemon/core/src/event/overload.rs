@@ -76,7 +76,8 @@ pub struct Overload {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub fin_unknown: u64,
     /// Ends of connections that were described when they opened, and of which only the end was counted; they are not in
-    /// `closed`. Each is reported by a `flow.close` with the outcome `lost` once its socket is found to be gone.
+    /// `closed`. Each is reported by a `flow.close`: with the outcome `lost` once its socket is found to be gone, or as the
+    /// kernel's notice of its end has it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub ends_of_described: u64,
     /// What those had sent; not in `bytes_sent`.
