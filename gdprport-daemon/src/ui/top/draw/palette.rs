@@ -47,10 +47,10 @@ impl Palette {
         Style::new().add_modifier(Modifier::DIM)
     }
 
-    /// What is selected.
+    /// What is selected: one bar. A colour of a cell or a dim one would be the ground that its text stands on.
     #[expect(clippy::unused_self, reason = "a style like the others")]
     pub(super) const fn selected(self) -> Style {
-        Style::new().add_modifier(Modifier::REVERSED)
+        Style::reset().add_modifier(Modifier::REVERSED)
     }
 
     /// Of a verdict.

@@ -280,6 +280,18 @@ fn without_colours_every_signal_is_still_there() {
     assert!(without.content().iter().any(|cell| cell.modifier.contains(Modifier::REVERSED)));
 }
 
+#[test]
+fn what_is_selected_is_one_bar() {
+    for mut model in [model(), crowd()] {
+        let buffer = drawn(&mut model, 140, 40, true);
+        let bar = buffer.content().iter().filter(|cell| cell.modifier.contains(Modifier::REVERSED));
+        let cells = bar.inspect(|cell| {
+            assert_eq!((cell.fg, cell.modifier), (Color::Reset, Modifier::REVERSED), "{}", text(&buffer));
+        });
+        assert_eq!(cells.count(), 140);
+    }
+}
+
 /// Over a slow line only what has changed is sent.
 #[test]
 fn a_second_in_which_nothing_happens_changes_the_clock_only() {
