@@ -291,9 +291,22 @@ impl Daemon {
     /// When it is not JSON.
     #[track_caller]
     pub fn status(&self) -> Value {
+        self.status_or_error().unwrap_or_else(|error| panic!("status failed: {error}"))
+    }
+
+    /// The same, or what was printed instead, as by a daemon that has too much to do to answer in time.
+    ///
+    /// # Errors
+    /// What the command printed as its error.
+    ///
+    /// # Panics
+    /// When the output is not JSON.
+    pub fn status_or_error(&self) -> Result<Value, String> {
         let output = self.ask(["daemon", "status", "--json"]);
-        assert!(output.status.success(), "status failed: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).expect("the status is JSON")
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        Ok(serde_json::from_slice(&output.stdout).expect("the status is JSON"))
     }
 
     /// Whether it sees processes in `accept` itself; elsewhere an accept without an address is its listener's.

@@ -68,14 +68,19 @@ fn stage(folder: &Path) -> Result<usize> {
     let source = folder.join("src");
     let contents = read(checks::SUMMARY)?;
     let mut paths = BTreeSet::new();
-    let mut summary = contents.clone();
+    // From the front: a link that was replaced may be what another one was before.
+    let (mut summary, mut rest) = (String::new(), contents.as_str());
     for link in Page::of(&contents).links {
         let Some((path, _)) = resolved(checks::SUMMARY, &link.target) else {
             bail!("{}:{}: {} leaves the checkout", checks::SUMMARY, link.line, link.target);
         };
-        summary = summary.replace(&format!("]({})", link.target), &format!("]({path})"));
+        if let Some((before, after)) = rest.split_once(&format!("]({})", link.target)) {
+            summary.push_str(&format!("{before}]({path})"));
+            rest = after;
+        }
         paths.insert(path);
     }
+    summary.push_str(rest);
     let linked: Vec<String> = paths.iter().map(|path| linked(path)).collect::<Result<Vec<_>>>()?.concat();
     paths.extend(linked);
     for path in &paths {

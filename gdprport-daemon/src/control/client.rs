@@ -48,6 +48,12 @@ pub(crate) enum ClientError {
     /// The daemon took the request and does not reply.
     #[error("the daemon on {} did not answer within {} s: it may be overloaded or stopped", .0.display(), CLIENT_TIMEOUT.as_secs())]
     Silent(PathBuf),
+    /// Whoever listened went away in the middle of it.
+    #[error(
+        "the daemon on {} ended the connection before it answered: it is stopping, or it was killed; `systemctl status gdprport` says which",
+        .0.display()
+    )]
+    Ended(PathBuf),
     /// What came back is not what a gdprport daemon sends.
     #[error("what answers on {} does not speak as a gdprport daemon of this version does: {why}", socket.display())]
     Garbled { socket: PathBuf, why: String },
@@ -209,13 +215,16 @@ impl ControlClient {
             .header(hyper::header::HOST, "gdprport")
             .body(Full::new(body))
             .map_err(|error| self.garbled(&error))?;
-        let response = sender.send_request(request).await.map_err(|error| self.garbled(&error))?;
+        let response = sender.send_request(request).await.map_err(|error| self.broken(&error))?;
         Ok((response, connection))
     }
 
     async fn read(&self, body: Incoming) -> Result<Bytes, ClientError> {
-        let collected =
-            Limited::new(body, MAX_REPLY).collect().await.map_err(|error| self.garbled(&error))?;
+        let collected = Limited::new(body, MAX_REPLY).collect().await;
+        let collected = collected.map_err(|error| match error.downcast_ref() {
+            Some(error) => self.broken(error),
+            None => self.garbled(&error),
+        })?;
         Ok(collected.to_bytes())
     }
 
@@ -223,6 +232,21 @@ impl ControlClient {
         match serde_json::from_slice::<ErrorReply>(json) {
             Ok(reply) => ClientError::Refused(reply.error),
             Err(_) => self.garbled(&format!("status {status} without a reason")),
+        }
+    }
+
+    fn broken(&self, error: &hyper::Error) -> ClientError {
+        let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+        let reset = |error: &io::Error| {
+            let kinds =
+                [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe, io::ErrorKind::UnexpectedEof];
+            kinds.contains(&error.kind())
+        };
+        let ended = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
+        if ended || source.is_some_and(reset) {
+            ClientError::Ended(self.socket.clone())
+        } else {
+            self.garbled(error)
         }
     }
 

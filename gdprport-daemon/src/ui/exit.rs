@@ -58,6 +58,7 @@ impl Exit {
                 | ClientError::NoDeliverer(_)
                 | ClientError::Denied { .. }
                 | ClientError::Silent(_)
+                | ClientError::Ended(_)
                 | ClientError::Garbled { .. },
             ) => Self::Unreachable,
         }

@@ -111,3 +111,20 @@ async fn something_else_that_listens_is_not_taken_for_a_daemon() {
     assert!(matches!(error, ClientError::Garbled { .. }), "{error}");
     other.join().expect("no panic");
 }
+
+#[tokio::test]
+async fn a_daemon_that_ends_meanwhile_is_not_something_else() {
+    for begun in [&b""[..], b"HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{\"health\""] {
+        let dir = tempfile::tempdir().expect("directory");
+        let path = dir.path().join("control.sock");
+        let listener = std::os::unix::net::UnixListener::bind(&path).expect("a free path");
+        let daemon = std::thread::spawn(move || {
+            let (mut stream, _): (Blocking, _) = listener.accept().expect("a client");
+            let _ = stream.read(&mut [0; 512]);
+            let _ = stream.write_all(begun);
+        });
+        let error = ControlClient::new(&path).status().await.expect_err("it ended");
+        assert!(matches!(error, ClientError::Ended(_)), "{error}");
+        daemon.join().expect("no panic");
+    }
+}
