@@ -1,12 +1,11 @@
 //! What this kernel and these privileges allow, and how to mend what is missing.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use tokio::sync::oneshot;
 
 use crate::control::api::{Check, CheckResult, DoctorReport, Hook, HookState, Kernel};
-use crate::host::cgroup::Mounts;
+use crate::host::cgroup::{self, Mounts};
 use crate::host::clock::HostId;
 use crate::host::confine;
 use crate::host::conntrack::{self, Unavailable};
@@ -120,15 +119,11 @@ fn check(id: &str, outcome: Result<(), LoadError>, fine: impl FnOnce() -> String
     Check { id: id.to_owned(), result, found, remedy }
 }
 
-/// The inode number of the root directory of cgroup2, since Linux 5.5 (`kernfs_create_root`, fs/kernfs/dir.c).
-const ROOT_CGROUP: u64 = 1;
-
 fn cgroup2_check(place: Option<&Path>) -> Check {
     let Some(place) = place else { return check("cgroup2", Err(LoadError::NoCgroup2), String::new) };
     let at = place.display();
     let mut done = check("cgroup2", Ok(()), || format!("mounted at {at}"));
-    // In a container with a cgroup namespace of its own what is mounted may be the container's part.
-    if std::fs::metadata(place).is_ok_and(|found| found.ino() != ROOT_CGROUP) {
+    if cgroup::is_part(place) {
         done.result = CheckResult::Degraded;
         done.found =
             format!("what is mounted at {at} is a part of the tree: nothing outside of it is watched");

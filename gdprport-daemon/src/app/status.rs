@@ -63,6 +63,7 @@ impl Sources<'_> {
             uptime_s: session.uptime_ns() / 1_000_000_000,
             kernel: Kernel { release: session.host.kernel.clone(), boot_id: session.host.boot_id.clone() },
             without: without(),
+            part_of_cgroups: probes.part_of_cgroups().map(|at| at.display().to_string()),
             hooks: hooks(probes),
             pins: pins(monitor),
             policy: policy_status(monitor, policy, now),

@@ -42,6 +42,15 @@ const FILEID_KERNFS: i32 = 0xfe;
 /// Hierarchies of cgroup v1, the most specific about units and containers first.
 const V1_ORDER: [&str; 6] = ["name=systemd", "memory", "pids", "cpu", "cpuacct", "devices"];
 
+/// The inode number of the root directory of cgroup2, since Linux 5.5 (`kernfs_create_root`, fs/kernfs/dir.c).
+const ROOT_CGROUP: u64 = 1;
+
+/// Whether a part of the tree is mounted here instead of its root, as in a container with a cgroup namespace of its own.
+#[must_use]
+pub(crate) fn is_part(cgroup2: &Path) -> bool {
+    std::fs::metadata(cgroup2).is_ok_and(|found| found.ino() != ROOT_CGROUP)
+}
+
 /// Where cgroup hierarchies are mounted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mounts {

@@ -131,6 +131,9 @@ impl Status {
         let unresolved = self.policy.unresolved.len();
         let unseen = &self.coverage.unseen;
         [
+            self.part_of_cgroups.as_ref().map(|at| {
+                format!("only a part of the cgroup tree is mounted at {at}: nothing outside of it is watched")
+            }),
             (!unseen.is_empty()).then(|| {
                 let what = unseen
                     .iter()
@@ -228,6 +231,15 @@ mod tests {
             assert_eq!(health.state, expected, "{state:?}");
             assert!(health.reasons.iter().all(|reason| reason.contains("the disk is full")), "{health:?}");
         }
+    }
+
+    #[test]
+    fn a_daemon_that_watches_a_part_of_the_host_is_degraded() {
+        let mut status = samples::healthy();
+        status.part_of_cgroups = Some("/sys/fs/cgroup".to_owned());
+        let Health { state, reasons } = status.health();
+        assert_eq!(state, HealthState::Degraded);
+        assert!(reasons[0].ends_with("nothing outside of it is watched"), "{reasons:?}");
     }
 
     #[test]

@@ -144,6 +144,7 @@ pub(crate) fn status() -> Status {
         uptime_s: 277_503,
         kernel: kernel(),
         without: Vec::new(),
+        part_of_cgroups: None,
         hooks: hooks(),
         pins: Some(Pins {
             directory: "/sys/fs/bpf/gdprport".to_owned(),

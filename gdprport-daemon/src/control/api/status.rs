@@ -27,6 +27,10 @@ pub(crate) struct Status {
     /// Capabilities that it was started without, each with what is therefore not seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without: Vec<Without>,
+    /// Where only a part of the cgroup tree is mounted, such as a container's own: nothing outside of it is watched. Absent:
+    /// the whole host is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of_cgroups: Option<String>,
     /// Every hook the daemon knows, in use or not.
     pub hooks: Vec<Hook>,
     /// Where hooks and maps outlive the daemon; `null` if they end with it.

@@ -23,6 +23,7 @@ use super::requirements::check;
 use super::ring::Ring;
 use super::ring_position::RingPosition;
 use super::takeover::{self, HANDOVER, PinsOutcome, PreviousPins};
+use crate::host::cgroup;
 use crate::host::clock::boottime_ns;
 
 /// `BPF_NOEXIST`: insert only what is not there.
@@ -63,6 +64,8 @@ pub(crate) struct Probes {
     reported_before: Counters,
     previous: Option<PreviousPins>,
     pinned: Option<Pinned>,
+    /// Where a part of the cgroup tree is mounted instead of its root; `None`: all is watched.
+    part_of_cgroups: Option<PathBuf>,
 }
 
 /// State of a kernel side that outlives the daemon.
@@ -89,6 +92,10 @@ impl Probes {
     ) -> Result<(Self, Ring), LoadError> {
         check(release, cgroup_root.as_deref())?;
         let cgroup_root = cgroup_root.ok_or(LoadError::NoCgroup2)?;
+        let part_of_cgroups = cgroup::is_part(&cgroup_root).then(|| cgroup_root.clone());
+        if let Some(at) = &part_of_cgroups {
+            tracing::warn!(at = %at.display(), "only a part of the cgroup tree is mounted: nothing outside of it is watched");
+        }
         let source = LoadSource::new(sizes, release, &cgroup_root)?;
         let mut side = takeover::begin(&source, pins.as_mut())?;
         let object = &mut side.object;
@@ -119,6 +126,7 @@ impl Probes {
             previous: side.previous,
             pinned: pins.map(|directory| Pinned { directory, hooks: side.pinned_hooks, checkpoint }),
             object: side.object,
+            part_of_cgroups,
         };
         probes.continue_previous()?;
         Ok((probes, Ring::new(records, reader)?))
@@ -246,6 +254,12 @@ impl Probes {
             return Ok(());
         }
         self.owners.insert(socket, owner, 0).map_err(|e| map_error("OWNERS", &e))
+    }
+
+    /// Where only a part of the cgroup tree is mounted, outside of which nothing is watched; `None`: the host is watched.
+    #[must_use]
+    pub(crate) fn part_of_cgroups(&self) -> Option<&Path> {
+        self.part_of_cgroups.as_deref()
     }
 
     /// Where the kernel side is pinned and how many of its hooks are, if it is.
