@@ -15,12 +15,23 @@ pub(crate) fn cpu_ns(pid: u32) -> io::Result<u64> {
     Ok(u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// CPU time, user and system, of all children that have ended and were waited for; ns.
-pub(crate) fn children_ns() -> u64 {
+/// What all children took that have ended and were waited for.
+fn children() -> libc::rusage {
     // SAFETY: all zeroes is a valid `rusage`.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: the kernel writes one `rusage` to a live one; with these arguments it cannot fail.
     unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage) };
+    usage
+}
+
+/// The most memory that one of them had at once; bytes.
+pub(crate) fn children_peak() -> u64 {
+    children().ru_maxrss.unsigned_abs() * 1_024
+}
+
+/// CPU time, user and system, of all children that have ended and were waited for; ns.
+pub(crate) fn children_ns() -> u64 {
+    let usage = children();
     let ns = |time: libc::timeval| {
         time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_usec.unsigned_abs() * 1_000
     };

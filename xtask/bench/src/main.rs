@@ -1,12 +1,14 @@
 //! What `cargo xtask bench` measures with, in one program of several roles: `instrument` takes orders on standard input
 //! and replies on standard output; `floor OBJECT PORT` is the least possible monitor; `hooks` and `hooks-no-skb`
 //! are the product's hooks with nothing in them; `hold NUMBER COUNT PORT…` holds connections for the instrument;
-//! `ledger DIR FLOWS EDGES DAYS` stores flows; `serve PORT` and `call PORT FROM TO WAYS SECONDS COUNT PAUSE`, in copies
+//! `ledger DIR FLOWS EDGES DAYS` stores flows; `big DIR ROWS PORTS DAYS` makes a big ledger, and `spent PROGRAM…` says what a command
+//! took of it; `serve PORT` and `call PORT FROM TO WAYS SECONDS COUNT PAUSE`, in copies
 //! under other names, are the ends of connections whose owners are compared.
 //!
 //! Belongs in this package: making load, starting monitors and ending them, reading clocks. Does not belong here: what
 //! is compared and what it means; that is `xtask/src/bench`.
 
+mod big;
 mod clock;
 mod deliver;
 mod floor;
@@ -17,6 +19,7 @@ mod load;
 mod monitors;
 mod programs;
 mod request;
+mod spent;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -46,12 +49,14 @@ fn main() -> ExitCode {
         ["hooks", object, port] => floor::hooks(object, port, true),
         ["hooks-no-skb", object, port] => floor::hooks(object, port, false),
         ["ledger", dir, flows, edges, days] => ledger::run(dir.as_ref(), [flows, edges, days]),
+        ["big", dir, rows, ports, days] => big::run(dir.as_ref(), [rows, ports, days]),
+        ["spent", program, args @ ..] => spent::run(program, args),
         ["deliver", receiver, events] => deliver::run(receiver, events),
         ["hold", number, count, ports @ ..] => hold(number, count, ports),
         ["serve", port] => serve(port),
         ["call", port, from, to, ways, seconds, count, pause] => call(port, from, to, [ways, seconds, count, pause]),
         _ => Err("usage: gdprport-bench instrument | {floor|hooks|hooks-no-skb} OBJECT PORT | hold NUMBER COUNT PORT… | ledger DIR FLOWS \
-                   EDGES DAYS | serve PORT | call PORT FROM TO WAYS SECONDS COUNT PAUSE"
+                   EDGES DAYS | big DIR ROWS PORTS DAYS | spent PROGRAM… | serve PORT | call PORT FROM TO WAYS SECONDS COUNT PAUSE"
             .into()),
     };
     match done {

@@ -27,6 +27,7 @@ mod output;
 mod product;
 mod report;
 mod report_latency;
+mod reports;
 mod saturation;
 mod scale;
 mod scan;
@@ -39,6 +40,7 @@ mod table;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
+use crate::build;
 use crate::setup::apt;
 use crate::step::{note, step};
 use budgets::{Budget, Results};
@@ -76,6 +78,8 @@ enum Part {
     Scale(JudgedOptions),
     /// The ledger: flows a second, size, questions; and scans of a busy host
     Ledger(RunOptions),
+    /// Reports and proposals of a big ledger: CPU time and memory of each command. Needs no root
+    Reports(RunOptions),
     /// The deliverer's transports: events a second, side by side with JSON lines over HTTP. Needs no root
     Deliver(DeliverOptions),
 }
@@ -171,6 +175,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             Ok(())
         }
         Some(Part::Deliver(options)) => measure_deliver(*options),
+        Some(Part::Reports(options)) => measure_reports(*options),
         Some(Part::Ledger(options)) => {
             if prepare(*options)? {
                 measure_ledger(*options)?;
@@ -366,6 +371,16 @@ fn measure_deliver(options: DeliverOptions) -> Result<()> {
     let results = deliver::measure(&bench, rounds, events)?;
     show("The last run of delivery", &machine, &[deliver::table(&results)], options.run);
     save("deliver", &machine, &deliver::json(&results))
+}
+
+fn measure_reports(options: RunOptions) -> Result<()> {
+    let gdprport = build::daemon(!options.tiny)?;
+    let bench = build_instrument(options)?;
+    let machine = Machine::read();
+    let size = if options.tiny { reports::Size::TRY } else { reports::Size::BIG };
+    let results = reports::measure(&gdprport, &bench, size)?;
+    show("The last run of reports", &machine, &[reports::table(&results)], options);
+    save("reports", &machine, &reports::json(&results))
 }
 
 fn measure_ledger(options: RunOptions) -> Result<()> {
