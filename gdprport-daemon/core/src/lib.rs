@@ -19,6 +19,7 @@ pub mod evidence;
 pub mod executed;
 pub mod figures;
 pub mod flow;
+mod found;
 pub mod frameworks;
 #[cfg(any(test, fuzzing, feature = "testing"))]
 pub mod hostile;

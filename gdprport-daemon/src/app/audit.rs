@@ -37,14 +37,7 @@ impl Past {
     /// # Errors
     /// If it cannot be read.
     pub(crate) fn read(reader: &Reader, since: Timestamp, now: Timestamp) -> Result<Self, ReadError> {
-        Self::of(reader, reader.observed(since, now)?)
-    }
-
-    /// With what was read of it already.
-    ///
-    /// # Errors
-    /// If the rest cannot be read.
-    pub(super) fn of(reader: &Reader, observed: Observed) -> Result<Self, ReadError> {
+        let observed = reader.observed(since, now)?;
         let compared =
             observed.to.saturating_sub(Span::new().hours(24 * VOLUME_DAYS)).unwrap_or(Timestamp::MIN);
         let hours = reader.hours(compared, observed.to)?;
@@ -78,6 +71,18 @@ pub(crate) fn judge(
     since: Timestamp,
     now: Timestamp,
 ) -> Audit {
+    judged(written, countries, past, inventory, since, now).0
+}
+
+/// The same, with what the ledger has of the period, for who goes on with it: of a long one that is much.
+pub(super) fn judged(
+    written: &Written,
+    countries: CountriesFile,
+    past: Result<Past, String>,
+    inventory: Result<&Inventory, String>,
+    since: Timestamp,
+    now: Timestamp,
+) -> (Audit, Option<Observed>) {
     let first = written.sources.first();
     let (past, earlier, known, no_ledger) = match past {
         Ok(Past { observed, hours, earlier, known }) => {
@@ -101,5 +106,5 @@ pub(crate) fn judge(
     for finding in audit.findings.iter_mut().chain(&mut audit.accepted) {
         finding.known_since = known.get(&finding.fingerprint).copied();
     }
-    audit
+    (audit, past.map(|(observed, _)| observed))
 }

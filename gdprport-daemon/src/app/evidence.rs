@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use gdprport_core::audit::{Audit, CountriesFile};
 use gdprport_core::frameworks::LedgerSpan;
+use gdprport_core::ledger::Observed;
 use gdprport_core::pack::{self, Happened, Version};
 use gdprport_core::policy::Source;
 use jiff::Timestamp;
 
-use super::audit::{Past, judge};
+use super::audit::{Past, judge, judged};
 use super::policy::Written;
 use super::records::Recorded;
 use crate::ledger::{ReadError, Reader, StoredFinding};
@@ -49,9 +50,11 @@ impl Evidence {
         since: Timestamp,
         now: Timestamp,
     ) -> Result<Self, ReadError> {
-        let recorded = Recorded::read(reader, since, now)?;
-        let past = Past::of(reader, recorded.observed.clone())?;
-        let audit = judge(written, countries, Ok(past), Err(NO_SCAN.to_owned()), since, now);
+        let past = Past::read(reader, since, now)?;
+        let (audit, observed) = judged(written, countries, Ok(past), Err(NO_SCAN.to_owned()), since, now);
+        // What was audited is not kept beside the rows that it was added up from.
+        let observed = observed.map(|observed| Observed { edges: Vec::new(), ..observed });
+        let recorded = Recorded::with(reader, observed, since, now)?;
         let versions = versions(reader, &recorded)?;
         let summary = reader.summary()?;
         let span = summary.begin.zip(summary.end).map(|(begin, end)| LedgerSpan { begin, end });

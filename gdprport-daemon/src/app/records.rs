@@ -16,7 +16,7 @@ use crate::ledger::{EdgeFilter, ReadError, Reader};
 /// What a record reads of the past.
 #[derive(Debug)]
 pub(crate) struct Recorded {
-    /// All but single rows.
+    /// All but the flows.
     pub(crate) observed: Observed,
     /// The rows, each with its number.
     pub(crate) rows: Vec<(i64, Edge)>,
@@ -28,9 +28,23 @@ impl Recorded {
     /// # Errors
     /// If it cannot be read.
     pub(crate) fn read(reader: &Reader, since: Timestamp, now: Timestamp) -> Result<Self, ReadError> {
+        Self::with(reader, None, since, now)
+    }
+
+    /// The same with all but the flows, if somebody has read that already.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(super) fn with(
+        reader: &Reader,
+        observed: Option<Observed>,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<Self, ReadError> {
         let filter = EdgeFilter { since: Some(since), until: Some(now), ..EdgeFilter::default() };
         let rows = reader.edges(&filter)?.into_iter().map(|stored| (stored.row, stored.edge)).collect();
-        Ok(Self { observed: reader.observed(since, now)?, rows })
+        let observed = observed.map_or_else(|| reader.around(since, now), Ok)?;
+        Ok(Self { observed, rows })
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Context<'a> {
     pub now: Timestamp,
     /// What listens now.
     pub listeners: Vec<Listener>,
+    /// Flows by the declaration that they fell under: several checks ask for those of each.
+    edges: BTreeMap<&'a str, Vec<&'a Edge>>,
     drafts: Vec<Draft<'a>>,
     not_judged: BTreeSet<(String, FindingId)>,
     /// Reasons that hold of some of it only.
@@ -46,9 +48,15 @@ impl<'a> Context<'a> {
         settings: &'a Settings,
         now: Timestamp,
     ) -> Self {
+        let mut edges: BTreeMap<&'a str, Vec<&'a Edge>> = BTreeMap::new();
+        let flows = observed.into_iter().flat_map(|observed| &observed.edges);
+        for edge in flows.filter(|edge| edge.key.port.declared) {
+            edges.entry(&edge.key.port.name).or_default().push(edge);
+        }
         Self {
             policy,
             observed,
+            edges,
             hours: None,
             inventory,
             settings,
@@ -114,8 +122,7 @@ impl<'a> Context<'a> {
 
     /// The flows of a declared port.
     pub(super) fn edges(&self, port: &DeclaredPort) -> Vec<&'a Edge> {
-        let edges = self.observed.map_or(&[][..], |observed| &observed.edges);
-        edges.iter().filter(|edge| edge.key.port.declared && edge.key.port.name == port.name).collect()
+        self.edges.get(&*port.name).cloned().unwrap_or_default()
     }
 
     /// Seconds for which a port must have been watched before absence counts.
@@ -129,10 +136,12 @@ impl<'a> Context<'a> {
     pub(super) fn watched_s(&self, port: &str, from: Timestamp) -> i64 {
         let Some(observed) = self.observed else { return 0 };
         let mut hours: BTreeMap<Timestamp, (u32, u64)> = BTreeMap::new();
-        for hour in observed.coverage.iter().filter(|hour| *hour.port.name == *port) {
-            let (watched, lost) = hours.entry(hour.hour).or_default();
-            *watched = (*watched).max(hour.watched_s);
-            *lost = lost.saturating_add(hour.lost);
+        for of in observed.coverage.iter().filter(|of| *of.port.name == *port) {
+            for hour in of.each() {
+                let (watched, lost) = hours.entry(hour).or_default();
+                *watched = (*watched).max(of.watched_s);
+                *lost = lost.saturating_add(of.lost);
+            }
         }
         let losses: Vec<_> = observed.gaps.iter().filter(|gap| !gap.is_of_a_sink()).collect();
         let hour_end = |hour: Timestamp| hour.saturating_add(Span::new().hours(1)).unwrap_or(hour);

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::records::{
-    About, Activity, Capacity, CoverageOf, DayOf, Outcomes, Records, Rows, Timeline, Volume,
+    About, Activity, Capacity, CoverageOf, DayOf, Outcomes, Records, Rows, Timeline, Volume, WatchedHours,
 };
 
 const HOUR_S: i64 = 3_600;
@@ -153,7 +153,8 @@ proptest! {
             watched_s,
             rows: Rows::default(),
         };
-        let watched = watched.into_iter().map(|(hour, seconds)| (moment((begin * 24 + hour) * HOUR_S), seconds)).collect();
+        let watched = watched.into_iter().map(|(hour, seconds)| WatchedHours { first: begin * 24 + hour, hours: 1, seconds });
+        let watched = watched.collect();
         let timeline = Timeline { days: days.iter().copied().map(day).collect(), hours: Vec::new(), watched };
         let axis = Axis::of(&about, false);
         let activity = activity(timeline);
@@ -201,13 +202,16 @@ proptest! {
 #[test]
 fn what_was_not_watched_is_there() {
     let about = about(at("2026-11-01T00:00:00Z"), at("2026-11-03T12:00:00Z"), at("2026-11-11T00:00:00Z"));
-    let hours = |from: &str, n: i64| {
-        let from = at(from);
-        (0..n).map(move |hour| (from + SignedDuration::from_hours(hour), 3_600))
+    let of = |from: &str, hours: u32, seconds: u32| WatchedHours {
+        first: at(from).as_second() / HOUR_S,
+        hours,
+        seconds,
     };
-    let mut watched: Vec<(Timestamp, u32)> = hours("2026-11-03T12:00:00Z", 60).collect();
-    watched.extend(hours("2026-11-07T00:00:00Z", 48));
-    watched.push((at("2026-11-09T00:00:00Z"), 1_800));
+    let watched = vec![
+        of("2026-11-03T12:00:00Z", 60, 3_600),
+        of("2026-11-07T00:00:00Z", 48, 3_600),
+        of("2026-11-09T00:00:00Z", 1, 1_800),
+    ];
     let axis = Axis::of(&about, false);
     let timeline = Timeline { watched, ..Timeline::default() };
     let course = Course::of(&[&activity(timeline)], None, &axis, &about);

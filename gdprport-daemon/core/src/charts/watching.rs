@@ -1,11 +1,11 @@
 //! What was not watched of a period. That nothing was seen then says nothing, so it never looks like it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::axis::Axis;
-use crate::records::{About, Activity};
+use crate::records::{About, Activity, WatchedHours};
 
 /// Seconds of an hour.
 const HOUR_S: i64 = 3_600;
@@ -32,10 +32,13 @@ pub struct Unwatched {
 
 /// Seconds that were watched of each hour (by its begin), of whichever activity was watched longest.
 pub(super) fn watched(activities: &[&Activity]) -> BTreeMap<i64, i64> {
+    // Ports are watched together: most of them in the same hours, for as long.
+    let alike: BTreeSet<WatchedHours> =
+        activities.iter().flat_map(|activity| &activity.timeline.watched).copied().collect();
     let mut hours: BTreeMap<i64, i64> = BTreeMap::new();
-    for (hour, seconds) in activities.iter().flat_map(|activity| &activity.timeline.watched) {
-        let hour = hours.entry(hour.as_second().div_euclid(HOUR_S) * HOUR_S).or_default();
-        *hour = (*hour).max(i64::from(*seconds).min(HOUR_S));
+    for (hour, seconds) in alike.into_iter().flat_map(WatchedHours::each) {
+        let hour = hours.entry(hour.saturating_mul(HOUR_S)).or_default();
+        *hour = (*hour).max(i64::from(seconds).min(HOUR_S));
     }
     hours
 }

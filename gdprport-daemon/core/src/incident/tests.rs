@@ -7,7 +7,7 @@ use rstest::rstest;
 
 use super::watched::watched;
 use super::*;
-use crate::ledger::{CoverageHour, Observed, PortKey};
+use crate::ledger::{CoverageHours, Observed, PortKey};
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
@@ -16,8 +16,9 @@ fn at(text: &str) -> Timestamp {
 fn observed(from: &str, hours: &[(&str, u32)]) -> Observed {
     let port = Arc::new(PortKey { name: "db".into(), number: 5432, declared: true });
     let other = Arc::new(PortKey { name: "mail".into(), number: 25, declared: true });
-    let hour = |port: &Arc<PortKey>, hour: &str, watched_s| CoverageHour {
+    let hour = |port: &Arc<PortKey>, hour: &str, watched_s| CoverageHours {
         hour: at(hour),
+        hours: 1,
         port: Arc::clone(port),
         watched_s,
         seen: 0,

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::asked::AskedPort;
-use crate::ledger::{CoverageHour, Observed};
+use crate::ledger::Observed;
 
 /// Seconds of an hour.
 const HOUR_S: i64 = 3_600;
@@ -62,11 +62,12 @@ pub(super) fn watched(
     };
     let mut hours: BTreeMap<i64, u64> = BTreeMap::new();
     let mut found = Watched { period_s, ..Watched::default() };
-    for CoverageHour { hour, watched_s, lost, .. } in observed.coverage.iter().filter(|of| port.is(&of.port))
-    {
-        let watched = hours.entry(hour.as_second().div_euclid(HOUR_S)).or_default();
-        *watched = (*watched).max(u64::from(*watched_s).min(HOUR_S.unsigned_abs()));
-        found.lost = found.lost.saturating_add(*lost);
+    for of in observed.coverage.iter().filter(|of| port.is(&of.port)) {
+        for hour in of.each() {
+            let watched = hours.entry(hour.as_second().div_euclid(HOUR_S)).or_default();
+            *watched = (*watched).max(u64::from(of.watched_s).min(HOUR_S.unsigned_abs()));
+        }
+        found.lost = found.lost.saturating_add(of.lost);
     }
     found.watched_s = hours.values().sum::<u64>().min(period_s);
     let begin = observed.from.max(from).min(to);

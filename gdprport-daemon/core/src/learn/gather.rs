@@ -27,24 +27,26 @@ impl Seen {
         let mut services = Services::new();
         for found in &inventory.listeners {
             let service = service(&mut services, found, false);
+            let holder = Arc::new(found.holder.clone());
             for address in &found.addresses {
                 add(&mut service.bound, *address);
             }
             add(&mut service.holders, found.holder.clone());
             for group in &found.peers {
-                service.edges.push(edge(group.direction, &found.holder, Some(group.net), group));
+                service.edges.push(edge(group.direction, &holder, Some(group.net), group));
                 // The other end of a connection within the host is a flow of its own.
                 if let (Direction::In, Some(client)) = (group.direction, &group.process) {
                     let called = group.called.map(IpNet::from);
-                    service.edges.push(edge(Direction::Out, client, called, group));
+                    service.edges.push(edge(Direction::Out, &Arc::new(client.clone()), called, group));
                 }
             }
         }
         for found in &inventory.remote {
             let service = service(&mut services, found, true);
             add(&mut service.holders, found.holder.clone());
+            let holder = Arc::new(found.holder.clone());
             service.edges.extend(
-                found.peers.iter().map(|group| edge(Direction::Out, &found.holder, Some(group.net), group)),
+                found.peers.iter().map(|group| edge(Direction::Out, &holder, Some(group.net), group)),
             );
         }
         let unseen = inventory
@@ -62,6 +64,12 @@ impl Seen {
     /// Of the ledger.
     #[must_use]
     pub fn of_ledger(observed: &Observed) -> Self {
+        Self::of_rows(observed, &observed.edges)
+    }
+
+    /// Of the ledger, with these flows instead of its own.
+    #[must_use]
+    pub fn of_rows<'e>(observed: &Observed, edges: impl IntoIterator<Item = &'e Edge>) -> Self {
         let mut services = Services::new();
         for row in &observed.listeners {
             let service = by_port(&mut services, &row.port, false);
@@ -74,7 +82,7 @@ impl Seen {
         }
         let mut failed = 0_u64;
         // Connections are declared where they stand for good.
-        for edge in observed.edges.iter().filter(|edge| !edge.counts.is_passed_through()) {
+        for edge in edges.into_iter().filter(|edge| !edge.counts.is_passed_through()) {
             // Who tried and was never connected is declared by nothing: it may be somebody who looks for open ports.
             if edge.counts.failed > 0 && edge.counts.failed >= edge.counts.standing() {
                 failed = failed.saturating_add(edge.counts.failed);
@@ -86,7 +94,7 @@ impl Seen {
             let connections = counts.standing();
             service.edges.push(SeenEdge {
                 direction: edge.key.direction,
-                identity: (*edge.key.identity).clone(),
+                identity: Arc::clone(&edge.key.identity),
                 peer: Some(edge.key.peer),
                 connections,
                 in_violation: edge.key.policy.is_some()
@@ -128,8 +136,8 @@ fn demanded(edge: &Edge) -> Option<TlsVersion> {
     (weak || reasons.iter().any(|reason| of_encryption.contains(reason))).then_some(TlsVersion::Tls12)
 }
 
-fn edge(direction: Direction, identity: &Identity, peer: Option<IpNet>, group: &PeerGroup) -> SeenEdge {
-    let identity = identity.clone();
+fn edge(direction: Direction, identity: &Arc<Identity>, peer: Option<IpNet>, group: &PeerGroup) -> SeenEdge {
+    let identity = Arc::clone(identity);
     SeenEdge { direction, identity, peer, connections: group.connections, in_violation: false, time: None }
 }
 

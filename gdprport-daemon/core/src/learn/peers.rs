@@ -54,9 +54,15 @@ pub(super) fn gather(seen: impl IntoIterator<Item = IpNet>) -> Gathered {
         }
     }
     // A network that the ledger has put others into already.
-    let wide: Vec<IpNet> =
+    let wide: BTreeSet<IpNet> =
         nets.iter().copied().filter(|net| net.prefix_len() < net.max_prefix_len()).collect();
-    nets.retain(|net| !wide.iter().any(|other| other != net && other.contains(net)));
+    let lengths: BTreeSet<u8> = wide.iter().map(IpNet::prefix_len).collect();
+    let is_within_wider = |net: &IpNet| {
+        let mut wider =
+            lengths.range(..net.prefix_len()).filter_map(|length| IpNet::new(net.addr(), *length).ok());
+        wider.any(|wider| wide.contains(&wider.trunc()))
+    };
+    nets.retain(|net| !is_within_wider(net));
     if !wide.is_empty() {
         let shown: Vec<_> = wide.iter().take(8).map(ToString::to_string).collect();
         gathered.notes.push(format!(
@@ -92,7 +98,11 @@ fn narrow(nets: &mut BTreeSet<IpNet>) {
             if nets.len() <= PEERS_MAX {
                 return;
             }
-            nets.retain(|net| !network.contains(net));
+            // They stand one after the other, behind the network itself.
+            let within = nets.range(network..).take_while(|net| network.contains(&net.addr())).copied();
+            for net in within.filter(|net| network.contains(net)).collect::<Vec<IpNet>>() {
+                nets.remove(&net);
+            }
             nets.insert(network);
         }
     }

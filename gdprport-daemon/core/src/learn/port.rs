@@ -187,7 +187,7 @@ pub(super) fn head(
 pub(super) fn who(service: &SeenService) -> String {
     // Who called a service of this host is not who serves it.
     let ends = service.edges.iter().filter(|edge| service.remote || edge.direction == Direction::In);
-    let holders = service.holders.iter().chain(ends.map(|edge| &edge.identity));
+    let holders = service.holders.iter().chain(ends.map(|edge| &*edge.identity));
     let named = holders.map(called).find(|called| !called.ends_with("not known"));
     named.unwrap_or_else(|| "a process that is not known".to_owned())
 }
@@ -215,7 +215,7 @@ fn rules(service: &SeenService) -> (Vec<Rule<'_>>, BTreeMap<(Direction, &'static
     let mut rules: BTreeMap<(Direction, String), Rule<'_>> = BTreeMap::new();
     let mut unproven: BTreeMap<(Direction, &'static str), Unproven> = BTreeMap::new();
     for edge in &service.edges {
-        let asked = demands.entry(&edge.identity).or_insert_with(|| demand(&edge.identity));
+        let asked = demands.entry(&*edge.identity).or_insert_with(|| demand(&edge.identity));
         let hidden = edge.peer.is_some_and(is_pseudonym);
         let peer = edge.peer.filter(|peer| !is_nobody(*peer) && !hidden);
         let (asked, peer) = match (asked, peer) {

@@ -74,7 +74,7 @@ pub struct SeenEdge {
     /// Which end this host is.
     pub direction: Direction,
     /// The process at this end.
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     /// The other end; `None`: the process called this service on this host, by an address that is not known.
     pub peer: Option<IpNet>,
     /// Connections that began, or failed; of a look those that were there.

@@ -180,7 +180,8 @@ pub(super) fn name(service: &SeenService, given: &mut Given) -> String {
         (None, Some(known)) if service.remote => format!("{}-remote", slug(known)),
         (None, Some(known)) => slug(known),
         (None, None) => {
-            let holder = service.holders.iter().chain(service.edges.iter().map(|edge| &edge.identity)).next();
+            let holder =
+                service.holders.iter().chain(service.edges.iter().map(|edge| &*edge.identity)).next();
             let holder = holder.and_then(|holder| holder.name()).map_or_else(|| "port".to_owned(), slug);
             format!("{holder}-{port}")
         }

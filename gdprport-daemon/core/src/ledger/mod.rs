@@ -13,7 +13,7 @@ mod tally;
 pub use batch::{Batch, CoverageDelta, Entry, ListenerDelta, ListenerEvent};
 pub use identity::{ContainerIdentity, Identity};
 pub use observed::{
-    CoverageHour, GapRow, HourlyLedger, KILLED, ListenerRow, Note, NoteKind, Observed, PolicyPeriod, Run,
+    CoverageHours, GapRow, HourlyLedger, KILLED, ListenerRow, Note, NoteKind, Observed, PolicyPeriod, Run,
     RunEnd, VolumeHour,
 };
 pub use row::{Counts, Edge, EdgeKey, PortKey, PostureKey, VerdictKey};

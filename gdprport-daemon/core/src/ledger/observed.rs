@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub struct Observed {
     /// Listeners that were open in the period.
     pub listeners: Vec<ListenerRow>,
     /// Hours of the period in which something was watched.
-    pub coverage: Vec<CoverageHour>,
+    pub coverage: Vec<CoverageHours>,
     /// Losses in the period, oldest first.
     pub gaps: Vec<GapRow>,
     /// Policies that applied, oldest first.
@@ -46,7 +46,7 @@ pub struct HourlyLedger {
     /// Volume.
     pub volume: Vec<VolumeHour>,
     /// What was watched.
-    pub coverage: Vec<CoverageHour>,
+    pub coverage: Vec<CoverageHours>,
     /// Losses, oldest first.
     pub gaps: Vec<GapRow>,
 }
@@ -70,24 +70,58 @@ pub struct ListenerRow {
     pub open: bool,
 }
 
-/// What was watched of a port in an hour.
+/// What was watched of a port in an hour, or in several one after the other that were alike: a ledger has an hour of each port for as
+/// long as it watches, which is a million of 500 ports in a quarter of a year.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CoverageHour {
-    /// Begin of the hour.
+pub struct CoverageHours {
+    /// Begin of the first hour.
     pub hour: Timestamp,
+    /// How many hours, at least one; more only where nothing was lost.
+    pub hours: u32,
     /// The port.
     pub port: Arc<PortKey>,
-    /// Seconds of it for which the port was watched, at most 3600.
+    /// Seconds of each for which the port was watched, at most 3600.
     pub watched_s: u32,
-    /// Flows and failed connects that began and were seen.
+    /// Flows and failed connects that began and were seen, in all of them.
     pub seen: u64,
     /// Occasions that were lost and are known to be of this port.
     pub lost: u64,
 }
 
-impl CoverageHour {
+impl CoverageHours {
+    /// Seconds of an hour.
+    pub const HOUR_S: i64 = 3_600;
+
     /// Seconds of an hour that was watched from begin to end: of each restart a few are missing.
     pub const WHOLE_S: u32 = 3_540;
+
+    /// Begin of each hour.
+    pub fn each(&self) -> impl Iterator<Item = Timestamp> + use<> {
+        let first = self.hour;
+        (0..self.hours).map(move |at| later(first, at))
+    }
+
+    /// Begin of the last hour.
+    #[must_use]
+    pub fn last(&self) -> Timestamp {
+        later(self.hour, self.hours.saturating_sub(1))
+    }
+
+    /// Takes up the hour behind these, if it was watched alike and nothing was lost in either; whether it did.
+    pub fn take_up(&mut self, next: &Self) -> bool {
+        let is_next = self.last().as_second().checked_add(Self::HOUR_S) == Some(next.hour.as_second());
+        let is_alike = self.watched_s == next.watched_s && self.lost == 0 && next.lost == 0;
+        if is_next && is_alike {
+            self.hours = self.hours.saturating_add(next.hours);
+            self.seen = self.seen.saturating_add(next.seen);
+        }
+        is_next && is_alike
+    }
+}
+
+/// So many hours later.
+fn later(at: Timestamp, hours: u32) -> Timestamp {
+    at.saturating_add(SignedDuration::from_hours(hours.into())).unwrap_or(Timestamp::MAX)
 }
 
 /// A period in which something was lost.

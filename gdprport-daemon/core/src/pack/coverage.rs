@@ -1,11 +1,11 @@
 //! How well each port was watched in a period.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::ledger::{CoverageHour, Observed, PortKey};
+use crate::ledger::{CoverageHours, Observed, PortKey};
 
 /// Seconds of an hour.
 const HOUR_S: u64 = 3_600;
@@ -44,12 +44,12 @@ pub fn coverage(observed: &Observed, asked: Timestamp) -> Vec<PortCoverage> {
             seen: 0,
             lost: 0,
             first: hour.hour,
-            last: hour.hour,
+            last: hour.last(),
         });
-        of.watched_s = of.watched_s.saturating_add(seconds(hour));
+        of.watched_s = of.watched_s.saturating_add(seconds(hour).saturating_mul(hour.hours.into()));
         of.seen = of.seen.saturating_add(hour.seen);
         of.lost = of.lost.saturating_add(hour.lost);
-        (of.first, of.last) = (of.first.min(hour.hour), of.last.max(hour.hour));
+        (of.first, of.last) = (of.first.min(hour.hour), of.last.max(hour.last()));
     }
     let mut ports: Vec<PortCoverage> = ports.into_values().collect();
     // The hours in which the period begins and ends may reach beyond it.
@@ -59,15 +59,21 @@ pub fn coverage(observed: &Observed, asked: Timestamp) -> Vec<PortCoverage> {
 
 /// Seconds of the period for which any port was watched: in each hour the one that was watched longest counts.
 #[must_use]
-pub fn watched_s(hours: &[CoverageHour]) -> u64 {
-    let mut by_hour: BTreeMap<Timestamp, u64> = BTreeMap::new();
-    for hour in hours {
-        let watched = by_hour.entry(hour.hour).or_default();
-        *watched = (*watched).max(seconds(hour));
+pub fn watched_s(hours: &[CoverageHours]) -> u64 {
+    // Ports are watched together: most of them in the same hours, for as long.
+    let alike: BTreeSet<(Timestamp, u32, u64)> =
+        hours.iter().map(|of| (of.hour, of.hours, seconds(of))).collect();
+    let mut by_hour: BTreeMap<i64, u64> = BTreeMap::new();
+    for (first, hours, seconds) in alike {
+        let first = first.as_second().div_euclid(HOUR_S.cast_signed());
+        for hour in (first..).take(hours as usize) {
+            let watched = by_hour.entry(hour).or_default();
+            *watched = (*watched).max(seconds);
+        }
     }
     by_hour.into_values().sum()
 }
 
-fn seconds(hour: &CoverageHour) -> u64 {
+fn seconds(hour: &CoverageHours) -> u64 {
     u64::from(hour.watched_s).min(HOUR_S)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::*;
-use crate::ledger::{CoverageHour, Observed, PolicyPeriod, PortKey};
+use crate::ledger::{CoverageHours, Observed, PolicyPeriod, PortKey};
 use crate::policy::{Effect, Source};
 
 fn at(text: &str) -> Timestamp {
@@ -74,8 +74,9 @@ fn a_policy_without_a_text_is_known_by_its_digest_only() {
 #[test]
 fn minutes_of_a_port_are_those_of_its_hours() {
     let port = |name: &str, number| Arc::new(PortKey { name: name.into(), number, declared: true });
-    let hour = |port: &Arc<PortKey>, hour: &str, watched_s, lost| CoverageHour {
+    let hour = |port: &Arc<PortKey>, hour: &str, watched_s, lost| CoverageHours {
         hour: at(hour),
+        hours: 1,
         port: Arc::clone(port),
         watched_s,
         seen: 2,

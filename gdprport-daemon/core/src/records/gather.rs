@@ -7,9 +7,11 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::model::{About, Activity, Capacity, CoverageOf, MostMoved, Records, RuleUse, Seen, Timeline, Use};
-use super::sums::Sums;
-use super::timeline::{Bytes, HOUR_S, timeline};
+use super::model::{
+    About, Activity, Capacity, CoverageOf, MostMoved, Records, RuleUse, Seen, Timeline, Use, WatchedHours,
+};
+use super::sums::sums;
+use super::timeline::{Bytes, each_once, timeline, watched_s};
 use super::windows::Windows;
 use crate::ledger::{Edge, Observed, PortKey};
 use crate::policy::{DeclaredPort, Outline, TlsDemand, VolumeLimit};
@@ -48,9 +50,18 @@ pub fn gather(
     let (observed, rows) = past.map_or((None, &[][..]), |past| (Some(past.observed), past.rows));
     // In order: a service may have been seen under one name both declared and not, and which comes first must not be chance.
     let mut of: BTreeMap<Of, Vec<&(i64, Edge)>> = BTreeMap::new();
+    // Rows share their ports: each is looked at once.
+    let mut by_port: HashMap<*const PortKey, Vec<&(i64, Edge)>, foldhash::fast::RandomState> =
+        HashMap::default();
     for row in rows {
-        of.entry(Of::port(&row.1.key.port)).or_default().push(row);
+        by_port.entry(Arc::as_ptr(&row.1.key.port)).or_default().push(row);
     }
+    for rows in by_port.into_values() {
+        let Some((_, edge)) = rows.first() else { continue };
+        of.entry(Of::port(&edge.key.port)).or_default().extend(rows);
+    }
+    // By number of row, whichever port came first.
+    of.values_mut().for_each(|rows| rows.sort_by_key(|(number, _)| *number));
     let ports = policy.map_or(&[][..], |policy| &policy.ports);
     let period = Period::of(observed, ports, &about);
     let mut activities = Vec::with_capacity(ports.len());
@@ -156,22 +167,18 @@ fn seen(
     period: &Period,
     country: &dyn Fn(&IpNet) -> Option<Arc<str>>,
 ) -> SeenOf {
-    let mut sums = Sums::new(rows.iter().map(|(_, edge)| edge));
-    for (number, edge) in rows {
-        sums.add(*number, edge);
-    }
     let none = Hours::default();
     let hours = period.hours.get(of).unwrap_or(&none);
     let timeline = timeline(rows.iter().map(|(number, edge)| (*number, edge)), &hours.bytes, &hours.watched);
-    let (seen, by_rule) = sums.finish(country);
+    let (seen, by_rule) = sums(rows, country);
     SeenOf { seen, by_rule, timeline }
 }
 
 /// What was watched, and what was moved, in which hour.
 #[derive(Debug, Default)]
 struct Hours {
-    /// Seconds. Of a declaration with many numbers the one that was watched longest counts, as a policy is watched as a whole.
-    watched: BTreeMap<Timestamp, u64>,
+    /// Ascending, each hour once.
+    watched: Vec<WatchedHours>,
     bytes: Bytes,
     lost: u64,
 }
@@ -187,30 +194,28 @@ struct Period {
 impl Period {
     fn of(observed: Option<&Observed>, ports: &[DeclaredPort], about: &About) -> Self {
         let mut hours: HashMap<Of, Hours, _> = HashMap::default();
-        for hour in observed.iter().flat_map(|observed| &observed.coverage) {
-            let of = hours.entry(Of::port(&hour.port)).or_default();
-            let watched = of.watched.entry(hour.hour).or_default();
-            *watched = (*watched).max(u64::from(hour.watched_s).min(HOUR_S.unsigned_abs()));
-            of.lost = of.lost.saturating_add(hour.lost);
+        for watched in observed.iter().flat_map(|observed| &observed.coverage) {
+            let of = hours.entry(Of::port(&watched.port)).or_default();
+            of.watched.push(WatchedHours::from(watched));
+            of.lost = of.lost.saturating_add(watched.lost);
         }
         for hour in observed.iter().flat_map(|observed| &observed.volume) {
             let bytes = hours.entry(Of::port(&hour.port)).or_default().bytes.entry(hour.hour).or_default();
             bytes.0 = bytes.0.saturating_add(hour.bytes_sent);
             bytes.1 = bytes.1.saturating_add(hour.bytes_received);
         }
+        hours.values_mut().for_each(|of| of.watched = each_once(std::mem::take(&mut of.watched)));
         Self { hours, windows: Windows::of(ports, observed), length_s: seconds(about), to: about.to }
     }
 
     fn most(&self, of: &Of, role: &Arc<str>, limit: VolumeLimit) -> Option<MostMoved> {
-        let none = BTreeMap::new();
-        let watched = self.hours.get(of).map_or(&none, |hours| &hours.watched);
+        let watched = self.hours.get(of).map_or(&[][..], |hours| &hours.watched);
         self.windows.most((&of.name, role), limit, watched, self.to)
     }
 
     fn coverage(&self, of: &Of) -> CoverageOf {
         let Self { hours, length_s: period_s, .. } = self;
-        let (watched_s, lost) =
-            hours.get(of).map_or((0, 0), |hours| (hours.watched.values().sum(), hours.lost));
+        let (watched_s, lost) = hours.get(of).map_or((0, 0), |hours| (watched_s(&hours.watched), hours.lost));
         // The hours in which the period begins and ends may reach beyond it.
         CoverageOf { watched_s: watched_s.min(*period_s), period_s: *period_s, lost }
     }

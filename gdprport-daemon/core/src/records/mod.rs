@@ -23,7 +23,7 @@ pub use document::{Document, FORMAT, json_schema};
 pub use gather::{Past, gather};
 pub use model::{
     About, Activity, Capacity, Counterpart, CoverageOf, DayOf, HourOf, MostMoved, Outcomes, Posed, ProcessOf,
-    Records, Rows, RuleUse, Seen, Shares, Timeline, Use, Volume, Where, Zone,
+    Records, Rows, RuleUse, Seen, Shares, Timeline, Use, Volume, WatchedHours, Where, Zone,
 };
 pub use own::{KeptFor, Own, ShownAs};
 pub use windows::most_around;

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::event::Bound;
-use crate::ledger::{Edge, GapRow, Identity, Note};
+use crate::ledger::{CoverageHours, Edge, GapRow, Identity, Note};
 use crate::model::{Direction, PostureState, TlsVersion};
 use crate::policy::{Controller, DeclaredRule, DeclaredSite, PeerSet, ProcessingRecord, TlsDemand};
 
@@ -323,8 +323,34 @@ pub struct Timeline {
     pub days: Vec<DayOf>,
     /// Hours in which bytes were counted, ascending. Empty: the ledger has no hours whose sums are those of the days.
     pub hours: Vec<HourOf>,
-    /// Hours of which something was watched, ascending, each with its seconds (at most 3600).
-    pub watched: Vec<(Timestamp, u32)>,
+    /// Hours of which something was watched, ascending; those one after the other that were watched alike are one.
+    pub watched: Vec<WatchedHours>,
+}
+
+/// Hours one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WatchedHours {
+    /// When the first begins, in hours since 1970.
+    pub first: i64,
+    /// How many, at least one.
+    pub hours: u32,
+    /// Seconds that were watched of each, at most 3600.
+    pub seconds: u32,
+}
+
+impl From<&CoverageHours> for WatchedHours {
+    fn from(of: &CoverageHours) -> Self {
+        let first = of.hour.as_second().div_euclid(CoverageHours::HOUR_S);
+        let most = u32::try_from(CoverageHours::HOUR_S).unwrap_or(u32::MAX);
+        Self { first, hours: of.hours, seconds: of.watched_s.min(most) }
+    }
+}
+
+impl WatchedHours {
+    /// Each hour (since 1970) with its seconds.
+    pub fn each(self) -> impl Iterator<Item = (i64, u32)> {
+        (self.first..).take(self.hours as usize).map(move |hour| (hour, self.seconds))
+    }
 }
 
 /// One day (UTC).

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::model::{DayOf, HourOf, Outcomes, Rows, Timeline, Volume};
+use super::model::{DayOf, HourOf, Outcomes, Rows, Timeline, Volume, WatchedHours};
 use crate::ledger::Edge;
 
-/// Seconds of an hour.
-pub(super) const HOUR_S: i64 = 3_600;
+/// Seconds of a day, in UTC.
+const DAY_S: u32 = 86_400;
 
 /// Bytes sent and received by hour.
 pub(super) type Bytes = BTreeMap<Timestamp, (u64, u64)>;
@@ -21,7 +21,7 @@ pub(super) type Bytes = BTreeMap<Timestamp, (u64, u64)>;
 pub(super) fn timeline<'e>(
     rows: impl Iterator<Item = (i64, &'e Edge)>,
     bytes: &Bytes,
-    watched: &BTreeMap<Timestamp, u64>,
+    watched: &[WatchedHours],
 ) -> Timeline {
     let mut days: BTreeMap<Date, DayOf> = BTreeMap::new();
     for (number, edge) in rows {
@@ -32,9 +32,16 @@ pub(super) fn timeline<'e>(
         *outcome = outcome.saturating_add(volume.flows);
         day.rows.0.push(number);
     }
-    for (hour, seconds) in watched {
-        let day = days.entry(day_of(*hour)).or_insert_with(|| nothing_on(day_of(*hour)));
-        day.watched_s = day.watched_s.saturating_add(u32::try_from(*seconds).unwrap_or(u32::MAX)).min(86_400);
+    let mut by_day: BTreeMap<i64, u32> = BTreeMap::new();
+    for (hour, seconds) in watched.iter().copied().flat_map(WatchedHours::each) {
+        let day = by_day.entry(hour.div_euclid(24)).or_default();
+        *day = day.saturating_add(seconds).min(DAY_S);
+    }
+    for (day, watched_s) in by_day {
+        // No ledger is of a day that no calendar has.
+        let Ok(begin) = Timestamp::from_second(day.saturating_mul(DAY_S.into())) else { continue };
+        let day = day_of(begin);
+        days.entry(day).or_insert_with(|| nothing_on(day)).watched_s = watched_s;
     }
     for day in days.values_mut() {
         day.rows.0.sort_unstable();
@@ -48,9 +55,35 @@ pub(super) fn timeline<'e>(
     } else {
         Vec::new()
     };
-    let watched =
-        watched.iter().map(|(hour, seconds)| (*hour, u32::try_from(*seconds).unwrap_or(u32::MAX))).collect();
-    Timeline { days: days.into_values().collect(), hours, watched }
+    Timeline { days: days.into_values().collect(), hours, watched: watched.to_vec() }
+}
+
+/// Each hour once, ascending: of several numbers of a declaration the one that was watched longest counts.
+pub(super) fn each_once(mut watched: Vec<WatchedHours>) -> Vec<WatchedHours> {
+    watched.sort_unstable();
+    watched.dedup();
+    let is_once = |pair: &[WatchedHours]| pair[0].first.saturating_add(pair[0].hours.into()) <= pair[1].first;
+    if watched.windows(2).all(is_once) {
+        return watched;
+    }
+    let mut hours: BTreeMap<i64, u32> = BTreeMap::new();
+    for (hour, seconds) in watched.iter().copied().flat_map(WatchedHours::each) {
+        let most = hours.entry(hour).or_default();
+        *most = (*most).max(seconds);
+    }
+    let mut watched: Vec<WatchedHours> = Vec::new();
+    for (first, seconds) in hours {
+        match watched.last_mut() {
+            Some(of) if of.seconds == seconds && of.first + i64::from(of.hours) == first => of.hours += 1,
+            _ => watched.push(WatchedHours { first, hours: 1, seconds }),
+        }
+    }
+    watched
+}
+
+/// Seconds of these in all.
+pub(super) fn watched_s(watched: &[WatchedHours]) -> u64 {
+    watched.iter().map(|of| u64::from(of.hours) * u64::from(of.seconds)).fold(0, u64::saturating_add)
 }
 
 fn nothing_on(day: Date) -> DayOf {

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::Offset;
-use jiff::{SignedDuration, Timestamp};
 
-use super::model::MostMoved;
+use super::model::{MostMoved, WatchedHours};
+use super::timeline::each_once;
 use crate::event::Bound;
-use crate::ledger::{CoverageHour, GapRow, HourlyLedger, Observed, VolumeHour};
+use crate::ledger::{CoverageHours, GapRow, HourlyLedger, Observed, VolumeHour};
 use crate::policy::{DeclaredPort, VolumeLimit};
 
 /// Begin and end of a window.
@@ -42,13 +43,13 @@ impl Windows {
         Self { hours, gaps: gaps(&observed.gaps) }
     }
 
-    /// The most that a rule has moved in one window that began before `to`; `None`: it moved nothing. `watched` has the seconds for
-    /// which its port was watched of each hour.
+    /// The most that a rule has moved in one window that began before `to`; `None`: it moved nothing. `watched` has the hours
+    /// in which its port was watched, each once.
     pub(super) fn most(
         &self,
         (port, role): (&Arc<str>, &Arc<str>),
         limit: VolumeLimit,
-        watched: &BTreeMap<Timestamp, u64>,
+        watched: &[WatchedHours],
         to: Timestamp,
     ) -> Option<MostMoved> {
         let hours = self.hours.get(&(Arc::clone(port), Arc::clone(role)))?;
@@ -75,11 +76,8 @@ pub fn most_around(
     let of_rule = |of: &&VolumeHour| {
         of.port.declared && &*of.port.name == port && of.rule.as_deref() == Some(role) && touches(of.hour)
     };
-    let mut watched: BTreeMap<Timestamp, u64> = BTreeMap::new();
-    for hour in ledger.coverage.iter().filter(|hour| hour.port.declared && &*hour.port.name == port) {
-        let of = watched.entry(hour.hour).or_default();
-        *of = (*of).max(hour.watched_s.into());
-    }
+    let of_port = |of: &&CoverageHours| of.port.declared && &*of.port.name == port;
+    let watched = each_once(ledger.coverage.iter().filter(of_port).map(WatchedHours::from).collect());
     let gaps = gaps(&ledger.gaps);
     let hours = ledger.volume.iter().filter(of_rule).map(|of| (of.hour, bytes(of)));
     most(hours, limit, &|span| span.1 <= ledger.to && is_whole(span, &watched, &gaps))
@@ -114,11 +112,15 @@ fn most(
     Some(MostMoved { bytes, bound, from: span.0, to: span.1, windows, beyond })
 }
 
-/// Whether all of a window was watched and nothing of it is known to be lost.
-fn is_whole((from, to): Span, watched: &BTreeMap<Timestamp, u64>, gaps: &[Span]) -> bool {
-    const HOUR: SignedDuration = SignedDuration::from_hours(1);
-    let whole = |hour: Timestamp| watched.get(&hour).is_some_and(|s| *s >= CoverageHour::WHOLE_S.into());
-    let hours = std::iter::successors(Some(from), |hour| hour.checked_add(HOUR).ok());
-    hours.take_while(|hour| *hour < to).all(whole)
+/// Whether all of a window was watched and nothing of it is known to be lost. Windows are of whole hours.
+fn is_whole((from, to): Span, watched: &[WatchedHours], gaps: &[Span]) -> bool {
+    let hour = |at: Timestamp| at.as_second().div_euclid(CoverageHours::HOUR_S);
+    let (first, end) = (hour(from), hour(to));
+    let within = |of: &WatchedHours| {
+        let of_end = of.first.saturating_add(of.hours.into());
+        of_end.min(end).saturating_sub(of.first.max(first)).max(0)
+    };
+    let whole = watched.iter().filter(|of| of.seconds >= CoverageHours::WHOLE_S);
+    whole.map(within).sum::<i64>() == end - first
         && !gaps.iter().any(|(begin, end)| *begin < to && *end > from)
 }

@@ -24,7 +24,18 @@ pub struct Judge {
     active: ActivePolicy,
     /// The networks that the policy names, ascending.
     nets: Vec<IpNet>,
+    /// Where one of them begins or has ended, ascending.
+    steps: Vec<IpAddr>,
     now: Timestamp,
+}
+
+/// Peers that a policy does not tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Alike {
+    /// This one only.
+    Alone(IpNet),
+    /// Addresses (whether of IPv6) between the same two edges of what the policy names.
+    Between(usize, bool),
 }
 
 /// What a policy says of a row.
@@ -58,7 +69,24 @@ impl Judge {
         }
         nets.sort_unstable();
         nets.dedup();
-        Self { active: ActivePolicy::new(policy, DnsNames::default()), nets, now }
+        let ends = nets.iter().filter_map(|net| next(net.broadcast()));
+        let mut steps: Vec<IpAddr> = nets.iter().map(IpNet::network).chain(ends).collect();
+        steps.sort_unstable();
+        steps.dedup();
+        Self { active: ActivePolicy::new(policy, DnsNames::default()), nets, steps, now }
+    }
+
+    /// Which peers this one is judged with: rows that differ in nothing but peers that are alike have one judgement. So a hundred
+    /// thousand strangers are judged once.
+    #[must_use]
+    pub fn alike(&self, peer: IpNet) -> Alike {
+        let addr = peer.addr();
+        let is_whole = peer.prefix_len() == peer.max_prefix_len();
+        // What stands for another address, or for none, is looked at by itself.
+        if !is_whole || is_pseudonym(addr) || addr.is_unspecified() || addr.to_canonical() != addr {
+            return Alike::Alone(peer);
+        }
+        Alike::Between(self.steps.partition_point(|step| *step <= addr), addr.is_ipv6())
     }
 
     /// The policy.

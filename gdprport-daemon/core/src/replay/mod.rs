@@ -11,6 +11,6 @@ mod replayed;
 mod tests;
 
 pub use change::{Change, Now};
-pub use judge::{Judge, Judged};
+pub use judge::{Alike, Judge, Judged};
 pub use kept::Kept;
 pub use replayed::{Group, Replay, Total, replay};

@@ -1,6 +1,6 @@
 //! Rows put together by what was said then and what would be said now.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -9,7 +9,8 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::change::{Change, Now};
-use super::judge::{Judge, Judged};
+use super::judge::{Alike, Judge, Judged};
+use crate::found::{Found, Map};
 use crate::ledger::{Edge, Identity, PortKey, PostureKey, VerdictKey};
 use crate::model::{Direction, PostureState};
 use crate::records::{Rows, Use, Volume};
@@ -67,25 +68,27 @@ pub struct Group {
 /// What groups are put together by.
 type Key = (Arc<PortKey>, Direction, Arc<Identity>, VerdictKey, Now, Vec<String>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Sum {
     peers: BTreeSet<IpNet>,
     encryption: BTreeMap<PostureState, u64>,
     volume: Volume,
-    first: Timestamp,
-    last: Timestamp,
+    span: Option<(Timestamp, Timestamp)>,
     days: BTreeSet<Date>,
     rows: Vec<i64>,
 }
 
-/// What is judged once: rows of other days, verdicts and policies have the same.
-type Asked = (u16, Direction, Arc<Identity>, IpNet, Arc<PostureKey>, bool);
+/// What is judged once: rows of other days, verdicts, policies, and of peers that the policy does not tell apart, have the same.
+type Asked = (u16, Direction, *const Identity, Alike, *const PostureKey, bool);
+
+/// What is put together without a look at it: the judgement by its number.
+type Short = (*const PortKey, Direction, *const Identity, *const VerdictKey, usize);
 
 /// Judges rows of the ledger, each with its number.
 #[must_use]
 pub fn replay<'e>(rows: impl IntoIterator<Item = (i64, &'e Edge)>, judge: &Judge) -> Replay {
-    let mut known: HashMap<Asked, Judged, foldhash::fast::RandomState> = HashMap::default();
-    let mut sums: BTreeMap<Key, Sum> = BTreeMap::new();
+    let (mut known, mut judgements): (Map<Asked, usize>, Vec<Judged>) = (Map::default(), Vec::new());
+    let mut sums: Found<Short, Key, Sum> = Found::new();
     let mut passing = 0;
     for (number, edge) in rows {
         let key = &edge.key;
@@ -94,27 +97,27 @@ pub fn replay<'e>(rows: impl IntoIterator<Item = (i64, &'e Edge)>, judge: &Judge
             continue;
         }
         let was_undecided = matches!(*key.verdict, VerdictKey::Undecided { .. });
-        let asked = (
-            key.port.number,
-            key.direction,
-            Arc::clone(&key.identity),
-            key.peer,
-            Arc::clone(&key.posture),
-            was_undecided,
-        );
-        let judged = known.entry(asked).or_insert_with(|| judge.judge(key));
-        let group = (
-            Arc::clone(&key.port),
-            key.direction,
-            Arc::clone(&key.identity),
-            (*key.verdict).clone(),
-            judged.now.clone(),
-            judged.missing.clone(),
-        );
-        let sum = sums.entry(group).or_insert_with(|| Sum::at(edge));
+        let (port, identity) = (Arc::as_ptr(&key.port), Arc::as_ptr(&key.identity));
+        let (verdict, posture) = (Arc::as_ptr(&key.verdict), Arc::as_ptr(&key.posture));
+        let asked = (key.port.number, key.direction, identity, judge.alike(key.peer), posture, was_undecided);
+        let at = *known.entry(asked).or_insert_with(|| {
+            judgements.push(judge.judge(key));
+            judgements.len() - 1
+        });
+        let judged = &judgements[at];
+        let sum = sums.at((port, key.direction, identity, verdict, at), || {
+            (
+                Arc::clone(&key.port),
+                key.direction,
+                Arc::clone(&key.identity),
+                (*key.verdict).clone(),
+                judged.now.clone(),
+                judged.missing.clone(),
+            )
+        });
         sum.add(number, edge);
     }
-    let mut groups: Vec<Group> = sums.into_iter().map(Group::of).collect();
+    let mut groups: Vec<Group> = sums.in_order().filter_map(Group::of).collect();
     groups.sort_by_key(|group| (group.change, std::cmp::Reverse(group.used.volume.flows)));
     Replay { totals: totals(&groups), groups, passing }
 }
@@ -130,18 +133,6 @@ fn totals(groups: &[Group]) -> Vec<Total> {
 }
 
 impl Sum {
-    fn at(edge: &Edge) -> Self {
-        Self {
-            peers: BTreeSet::new(),
-            encryption: BTreeMap::new(),
-            volume: Volume::default(),
-            first: edge.first,
-            last: edge.last,
-            days: BTreeSet::new(),
-            rows: Vec::new(),
-        }
-    }
-
     fn add(&mut self, number: i64, edge: &Edge) {
         let counts = &edge.counts;
         let flows = counts.standing();
@@ -151,18 +142,20 @@ impl Sum {
         let volume =
             Volume { flows, failed: counts.failed, sent: counts.bytes_sent, received: counts.bytes_received };
         self.volume.add(&volume);
-        self.first = self.first.min(edge.first);
-        self.last = self.last.max(edge.last);
+        let span = self.span.get_or_insert((edge.first, edge.last));
+        *span = (span.0.min(edge.first), span.1.max(edge.last));
         self.days.insert(edge.day);
         self.rows.push(number);
     }
 }
 
 impl Group {
-    fn of(((port, direction, process, then, now, missing), mut sum): (Key, Sum)) -> Self {
+    /// `None`: it has no row.
+    fn of(((port, direction, process, then, now, missing), mut sum): (Key, Sum)) -> Option<Self> {
+        let (first, last) = sum.span?;
         sum.rows.sort_unstable();
         sum.rows.dedup();
-        Self {
+        Some(Self {
             change: Change::of(&then, &now),
             port,
             direction,
@@ -174,11 +167,11 @@ impl Group {
             encryption: sum.encryption,
             used: Use {
                 volume: sum.volume,
-                first: sum.first,
-                last: sum.last,
+                first,
+                last,
                 days: u32::try_from(sum.days.len()).unwrap_or(u32::MAX),
                 rows: Rows(sum.rows),
             },
-        }
+        })
     }
 }

@@ -13,15 +13,18 @@ use serde::de::DeserializeOwned;
 
 use super::super::intern::{CATALOG, NO_RULE};
 
+/// Values by their numbers, which are the database's own: they are looked up for each row.
+type Known<T> = HashMap<i64, T, foldhash::fast::RandomState>;
+
 /// The dimensions that an answer needed so far, each once.
 pub(super) struct Dimensions<'a> {
     db: &'a Connection,
-    ports: HashMap<i64, Arc<PortKey>>,
-    identities: HashMap<i64, Arc<Identity>>,
-    verdicts: HashMap<i64, Arc<VerdictKey>>,
-    postures: HashMap<i64, Arc<PostureKey>>,
-    policies: HashMap<i64, Arc<str>>,
-    rules: HashMap<i64, Arc<str>>,
+    ports: Known<Arc<PortKey>>,
+    identities: Known<Arc<Identity>>,
+    verdicts: Known<Arc<VerdictKey>>,
+    postures: Known<Arc<PostureKey>>,
+    policies: Known<Arc<str>>,
+    rules: Known<Arc<str>>,
 }
 
 /// What a database says that no ledger says.
@@ -33,12 +36,12 @@ impl<'a> Dimensions<'a> {
     pub(super) fn new(db: &'a Connection) -> Self {
         Self {
             db,
-            ports: HashMap::new(),
-            identities: HashMap::new(),
-            verdicts: HashMap::new(),
-            postures: HashMap::new(),
-            policies: HashMap::new(),
-            rules: HashMap::new(),
+            ports: Known::default(),
+            identities: Known::default(),
+            verdicts: Known::default(),
+            postures: Known::default(),
+            policies: Known::default(),
+            rules: Known::default(),
         }
     }
 
@@ -86,7 +89,7 @@ impl<'a> Dimensions<'a> {
     }
 }
 
-fn known<T: Clone>(known: &mut HashMap<i64, T>, id: i64, find: impl FnOnce() -> Result<T>) -> Result<T> {
+fn known<T: Clone>(known: &mut Known<T>, id: i64, find: impl FnOnce() -> Result<T>) -> Result<T> {
     if let Some(value) = known.get(&id) {
         return Ok(value.clone());
     }

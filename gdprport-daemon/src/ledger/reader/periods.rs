@@ -1,7 +1,11 @@
 //! What has a begin and an end, or an hour: all that a period is described by but its flows.
 
+use std::collections::HashMap;
+
 use gdprport_core::event::Bound;
-use gdprport_core::ledger::{CoverageHour, GapRow, ListenerRow, Note, PolicyPeriod, Run, RunEnd, VolumeHour};
+use gdprport_core::ledger::{
+    CoverageHours, GapRow, ListenerRow, Note, PolicyPeriod, Run, RunEnd, VolumeHour,
+};
 use gdprport_core::model::Endpoint;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, ToSql};
@@ -53,18 +57,31 @@ pub(super) fn coverage(
     dimensions: &mut Dimensions<'_>,
     from: Timestamp,
     to: Timestamp,
-) -> Result<Vec<CoverageHour>> {
+) -> Result<Vec<CoverageHours>> {
     let sql = "SELECT hour, port, watched_s, seen, lost FROM coverage WHERE hour >= ?1 AND hour <= ?2
         ORDER BY hour, port";
-    list(db, sql, &[&hour_of(from), &hour_of(to)], |row| {
-        Ok(CoverageHour {
+    let mut statement = db.prepare(sql)?;
+    let mut rows = statement.query([hour_of(from), hour_of(to)])?;
+    let mut found: Vec<CoverageHours> = Vec::new();
+    // The latest of each port: what is added up here is never kept hour by hour.
+    let mut latest: HashMap<i64, usize, foldhash::fast::RandomState> = HashMap::default();
+    while let Some(row) = rows.next()? {
+        let id = row.get(1)?;
+        let next = CoverageHours {
             hour: hour(row.get(0)?),
-            port: dimensions.port(row.get(1)?)?,
+            hours: 1,
+            port: dimensions.port(id)?,
             watched_s: row.get(2)?,
             seen: count(row, 3)?,
             lost: count(row, 4)?,
-        })
-    })
+        };
+        let last = latest.get(&id).and_then(|at| found.get_mut(*at));
+        if !last.is_some_and(|last| last.take_up(&next)) {
+            latest.insert(id, found.len());
+            found.push(next);
+        }
+    }
+    Ok(found)
 }
 
 pub(super) fn volume(

@@ -1,9 +1,10 @@
 //! What was offered is what a reader gets.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gdprport_core::event::{Bound, Gap};
-use gdprport_core::ledger::{Batch, CoverageDelta, Entry, VolumeHour};
+use gdprport_core::ledger::{Batch, CoverageDelta, CoverageHours, Entry, PortKey, VolumeHour};
 use gdprport_core::model::Direction;
 
 use super::super::{Ledger, LedgerState, Reader, Settings};
@@ -80,6 +81,48 @@ fn hours_gaps_and_notes_are_what_a_reader_gets() {
     assert_eq!(gaps, [(at(5), at(6), 3, Some(Bound::AtMost))], "of one that grows the last one counts");
     let of_one_hour = scene.reader().observed(at(3_700), at(3_800)).expect("an answer");
     assert_eq!((of_one_hour.coverage.len(), of_one_hour.volume.len(), of_one_hour.gaps.len()), (1, 1, 0));
+}
+
+/// A million hours are not kept one by one: those that were watched alike are one, and nothing of them is lost.
+#[test]
+fn hours_that_were_watched_alike_are_read_as_one() {
+    let scene = Scene::new();
+    let other = Arc::new(PortKey { name: "mail".into(), number: 25, declared: true });
+    let hour = |of: i64, port: &Arc<PortKey>, watched_s, lost| CoverageDelta {
+        hour: at(of * 3_600),
+        port: Arc::clone(port),
+        watched_s,
+        seen: 2,
+        lost,
+    };
+    let orders = port();
+    let watched = |of: i64| match of {
+        3 => vec![hour(3, &other, 3_600, 0)],
+        5 => vec![hour(5, &orders, 3_600, 7), hour(5, &other, 60, 0)],
+        of => vec![hour(of, &orders, 3_600, 0), hour(of, &other, 3_600, 0)],
+    };
+    let coverage = (0..8).flat_map(watched).collect();
+    scene.written(vec![began(0, "r", "b"), Batch { until: at(8 * 3_600), coverage, ..Batch::default() }]);
+    let all = scene.all().coverage;
+    let of = |port: &PortKey| -> Vec<_> {
+        let of = all.iter().filter(|of| *of.port == *port);
+        of.map(|of| (of.hour, of.hours, of.watched_s, of.seen, of.lost)).collect()
+    };
+    assert_eq!(
+        of(&orders),
+        [
+            (at(0), 3, 3_600, 6, 0),
+            (at(4 * 3_600), 1, 3_600, 2, 0),
+            (at(5 * 3_600), 1, 3_600, 2, 7),
+            (at(6 * 3_600), 2, 3_600, 4, 0),
+        ]
+    );
+    assert_eq!(
+        of(&other),
+        [(at(0), 5, 3_600, 10, 0), (at(5 * 3_600), 1, 60, 2, 0), (at(6 * 3_600), 2, 3_600, 4, 0)]
+    );
+    let each: Vec<_> = all.iter().filter(|of| *of.port == *other).flat_map(CoverageHours::each).collect();
+    assert_eq!(each, (0..8).map(|of| at(of * 3_600)).collect::<Vec<_>>());
 }
 
 #[test]

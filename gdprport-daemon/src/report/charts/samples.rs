@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gdprport_core::ledger::{
-    Counts, CoverageHour, Edge, EdgeKey, Identity, Observed, PortKey, PostureKey, VerdictKey, VolumeHour,
+    Counts, CoverageHours, Edge, EdgeKey, Identity, Observed, PortKey, PostureKey, VerdictKey, VolumeHour,
 };
 use gdprport_core::model::{Direction, PostureState, TlsVersion};
 use gdprport_core::records::{About, Past, Records, gather};
@@ -64,8 +64,9 @@ pub(super) fn records(host: Host<'_>) -> Records {
                 if at < begin || stands_still {
                     continue;
                 }
-                coverage.push(CoverageHour {
+                coverage.push(CoverageHours {
                     hour: at,
+                    hours: 1,
                     port: Arc::clone(&port),
                     watched_s: 3_600,
                     seen: 1,

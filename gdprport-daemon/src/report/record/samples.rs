@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use gdprport_core::ledger::{
-    Counts, CoverageHour, Edge, EdgeKey, GapRow, Identity, Note, NoteKind, Observed, PortKey, PostureKey,
+    Counts, CoverageHours, Edge, EdgeKey, GapRow, Identity, Note, NoteKind, Observed, PortKey, PostureKey,
     VerdictKey, VolumeHour,
 };
 use gdprport_core::model::{Attribution, Direction, PostureState, TlsVersion};
@@ -202,8 +202,9 @@ pub(crate) fn edges(evil: Option<&str>) -> Vec<(i64, Edge)> {
 /// What the ledger of that host has of the period, but its rows.
 pub(crate) fn observed(evil: Option<&str>) -> Observed {
     let port = Arc::new(PortKey { name: "customers-db".into(), number: 5432, declared: true });
-    let hour = |day: u8| CoverageHour {
+    let hour = |day: u8| CoverageHours {
         hour: at(&format!("2026-11-{day:02}T08:00:00Z")),
+        hours: 1,
         port: Arc::clone(&port),
         watched_s: 3_600,
         seen: 1,

@@ -123,7 +123,7 @@ fn learned(args: &LearnArgs, mut sources: Vec<Source>, context: &Context<'_>) ->
 
 /// Services of the period, by the same rows.
 fn seen(past: &Rows, now: Timestamp) -> anyhow::Result<Seen> {
-    let mut observed = past.reader.observed(past.since, now)?;
+    let observed = past.reader.present(past.since, now)?;
     // Attempts that a policy had declared are proposed like connections, and are not counted as left out.
     let is_declared_attempt = |edge: &&Edge| {
         edge.counts.failed > 0
@@ -131,8 +131,7 @@ fn seen(past: &Rows, now: Timestamp) -> anyhow::Result<Seen> {
             && matches!(*edge.key.verdict, VerdictKey::Declared { .. })
     };
     let edges = past.rows.iter().map(|(_, edge)| edge).filter(|edge| !is_declared_attempt(edge));
-    observed.edges = edges.cloned().collect();
-    let mut seen = Seen::of_ledger(&observed);
+    let mut seen = Seen::of_rows(&observed, edges);
     seen.unseen.extend(past.unknown());
     Ok(seen)
 }

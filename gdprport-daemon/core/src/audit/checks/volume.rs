@@ -9,7 +9,7 @@ use super::volume_report::{Found, ID, Port, Series, report};
 use crate::anomaly::{Hour, Judgement, Moved, Rule, Watched, judge};
 use crate::audit::context::Context;
 use crate::audit::wording;
-use crate::ledger::{CoverageHour, HourlyLedger};
+use crate::ledger::{CoverageHours, HourlyLedger};
 
 /// Days for which what was unusual is found: what is older was found by the audits of its time.
 const FOUND_DAYS: i64 = 7;
@@ -105,16 +105,18 @@ fn series(ledger: &HourlyLedger, now: Hour) -> BTreeMap<Series, [Moved; 3]> {
 fn watched(ledger: &HourlyLedger, now: Hour) -> BTreeMap<Port, Watched> {
     let lossy = lossy(ledger, now);
     let mut hours: BTreeMap<Port, BTreeMap<Hour, (u32, u64)>> = BTreeMap::new();
-    for CoverageHour { hour, port, watched_s, lost, .. } in &ledger.coverage {
+    for of in &ledger.coverage {
         // Of a declaration with many numbers the one that was watched longest counts, as a policy is watched as a whole.
-        let port = hours.entry((Arc::clone(&port.name), port.declared)).or_default();
-        let (most, all) = port.entry(Hour::of(*hour)).or_default();
-        *most = (*most).max(*watched_s);
-        *all = all.saturating_add(*lost);
+        let port = hours.entry((Arc::clone(&of.port.name), of.port.declared)).or_default();
+        for hour in of.each() {
+            let (most, all) = port.entry(Hour::of(hour)).or_default();
+            *most = (*most).max(of.watched_s);
+            *all = all.saturating_add(of.lost);
+        }
     }
     let whole = |hours: BTreeMap<Hour, (u32, u64)>| {
         let whole = hours.into_iter().filter(|(hour, (watched, lost))| {
-            *watched >= CoverageHour::WHOLE_S && *lost == 0 && !lossy.contains(hour)
+            *watched >= CoverageHours::WHOLE_S && *lost == 0 && !lossy.contains(hour)
         });
         Watched::new(whole.map(|(hour, _)| hour).collect::<Vec<_>>(), now)
     };

@@ -8,8 +8,8 @@ use jiff::{Span, Timestamp};
 use crate::audit::{Audit, CountriesFile, Earlier, Finding, FindingId, Settings, judge};
 use crate::inventory::{Exposure, Inventory, Listening, Recognised, Service};
 use crate::ledger::{
-    Counts, CoverageHour, Edge, EdgeKey, GapRow, HourlyLedger, Identity, ListenerRow, Observed, PolicyPeriod,
-    PortKey, PostureKey, Run, VerdictKey, VolumeHour,
+    Counts, CoverageHours, Edge, EdgeKey, GapRow, HourlyLedger, Identity, ListenerRow, Observed,
+    PolicyPeriod, PortKey, PostureKey, Run, VerdictKey, VolumeHour,
 };
 use crate::model::{Attribution, Direction, Endpoint, PostureState, TlsVersion};
 use crate::policy::{Source, outline};
@@ -179,7 +179,7 @@ pub(super) fn coverage(observed: &mut Observed, name: &str, number: u16, days: i
     let mut hour = ago(days);
     while hour < now() {
         let port = port(name, number, true);
-        observed.coverage.push(CoverageHour { hour, port, watched_s: 3_600, seen: 1, lost: 0 });
+        observed.coverage.push(CoverageHours { hour, hours: 1, port, watched_s: 3_600, seen: 1, lost: 0 });
         hour += Span::new().hours(1);
     }
 }

@@ -1,5 +1,6 @@
 //! A declaration that a proposal adds: its head, its rules, and what is a comment only.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
@@ -29,7 +30,7 @@ pub(super) type Which = (u16, bool);
 
 /// A declaration that a proposal adds.
 pub(super) struct Draft<'e> {
-    service: SeenService,
+    service: Cow<'e, SeenService>,
     name: String,
     /// Where a service elsewhere is, ascending.
     at: BTreeSet<IpNet>,
@@ -50,7 +51,7 @@ pub(super) struct Counts {
 /// Declarations for these groups. A group that nothing keeps from being a rule becomes one, as far as there is room.
 pub(super) fn drafts<'e>(
     groups: Vec<Group<'e>>,
-    seen: &Seen,
+    seen: &'e Seen,
     names: &mut Given,
     include_violations: bool,
 ) -> BTreeMap<Which, Draft<'e>> {
@@ -97,9 +98,9 @@ pub(super) fn by_support(groups: &mut [Group<'_>]) {
 }
 
 /// What is known of a service.
-fn service(seen: &Seen, (port, remote): Which) -> SeenService {
+fn service(seen: &Seen, (port, remote): Which) -> Cow<'_, SeenService> {
     let known = seen.services.iter().find(|service| service.port == port && service.remote == remote);
-    known.cloned().unwrap_or_else(|| {
+    known.map(Cow::Borrowed).unwrap_or_else(|| {
         let known = catalog::by_port(port);
         let service = Service {
             id: known.map(|known| known.id.into()),
@@ -107,7 +108,7 @@ fn service(seen: &Seen, (port, remote): Which) -> SeenService {
             by: known.map(|_| Recognised::Port).into_iter().collect(),
             why: None,
         };
-        SeenService { port, remote, service, ..SeenService::default() }
+        Cow::Owned(SeenService { port, remote, service, ..SeenService::default() })
     })
 }
 

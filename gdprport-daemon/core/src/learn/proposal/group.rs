@@ -1,6 +1,6 @@
 //! Rows that one rule would allow: the same port, direction and process, with every peer that they were seen with.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,15 +11,16 @@ use jiff::civil::Date;
 use super::super::peers::is_nobody;
 use super::super::process::{Demand, demand};
 use super::super::seen::Seen;
+use crate::found::Map;
 use crate::inventory::Exposure;
 use crate::ledger::{Edge, EdgeKey, Identity, VerdictKey};
 use crate::model::{Attribution, Direction};
 use crate::privacy::is_pseudonym;
-use crate::replay::{Judge, Judged, Now};
+use crate::replay::{Alike, Judge, Judged, Now};
 use crate::verdict::ReasonId;
 
 /// What was said of rows when they were seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Standing {
     /// A rule allowed them.
     Declared,
@@ -65,6 +66,8 @@ pub(super) struct Group<'e> {
     pub demand: Option<Demand>,
     /// How many runs of a job, or names alike, the process stands for.
     pub alike: BTreeSet<&'e Identity>,
+    /// That of the row that came last.
+    latest: &'e Identity,
     /// The peers, each with its connections.
     pub peers: BTreeMap<IpNet, u64>,
     pub support: Support,
@@ -80,18 +83,78 @@ pub(super) struct Group<'e> {
     pub near: Option<Arc<str>>,
 }
 
+/// A process that a row names, and what a rule can ask of it.
+struct Person<'e> {
+    identity: &'e Identity,
+    who: Result<Demand, String>,
+    /// Which of the different answers that is.
+    answer: usize,
+}
+
+/// What groups are put together by, in little: of a process the number of what a rule asks of it.
+type Short = (u16, bool, Direction, usize, Attribution, Result<(), &'static str>, Standing);
+
 /// Rows to groups.
 pub(super) struct Grouping<'e> {
     /// Where this host listens.
     bound: HashSet<(u16, IpAddr)>,
-    demands: HashMap<&'e Identity, Result<Demand, String>>,
+    people: Vec<Person<'e>>,
+    /// Rows of a ledger share their processes: each is looked at once, and found by its address.
+    by_address: Map<*const Identity, usize>,
+    by_value: Map<&'e Identity, usize>,
+    answers: Map<Result<String, String>, usize>,
+}
+
+/// What a policy says, once for all rows that it says it of.
+struct Judgements<'j> {
+    judge: &'j Judge,
+    known: Map<(u16, Direction, usize, Alike), usize>,
+    said: Vec<Judged>,
+}
+
+impl<'j> Judgements<'j> {
+    fn by(judge: &'j Judge) -> Self {
+        Self { judge, known: Map::default(), said: Vec::new() }
+    }
+
+    /// By the rules alone.
+    fn of(&mut self, key: &EdgeKey, person: usize) -> &Judged {
+        let Self { judge, known, said } = self;
+        let asked = (key.port.number, key.direction, person, judge.alike(key.peer));
+        let at = *known.entry(asked).or_insert_with(|| {
+            said.push(judge.by_rules(key));
+            said.len() - 1
+        });
+        &said[at]
+    }
 }
 
 impl<'e> Grouping<'e> {
     pub(super) fn new(seen: &Seen) -> Self {
         let local = seen.services.iter().filter(|service| !service.remote);
         let at = local.flat_map(|service| service.bound.iter().map(|ip| (service.port, ip.to_canonical())));
-        Self { bound: at.collect(), demands: HashMap::new() }
+        Self {
+            bound: at.collect(),
+            people: Vec::new(),
+            by_address: Map::default(),
+            by_value: Map::default(),
+            answers: Map::default(),
+        }
+    }
+
+    /// The process of this identity, by its place among those that are known.
+    fn person(&mut self, identity: &'e Identity) -> usize {
+        let Self { people, by_address, by_value, answers, .. } = self;
+        *by_address.entry(std::ptr::from_ref(identity)).or_insert_with(|| {
+            *by_value.entry(identity).or_insert_with(|| {
+                let who = who(identity);
+                let asked = who.as_ref().map(|demand| demand.table.clone()).map_err(Clone::clone);
+                let next = answers.len();
+                let answer = *answers.entry(asked).or_insert(next);
+                people.push(Person { identity, who, answer });
+                people.len() - 1
+            })
+        })
     }
 
     /// Every group of what was connected, ascending. `judge`: only what this policy does not allow. `alike`: what was declared
@@ -102,8 +165,9 @@ impl<'e> Grouping<'e> {
         judge: Option<&Judge>,
         alike: Option<bool>,
     ) -> Vec<Group<'e>> {
-        let mut groups: BTreeMap<Key, Group<'e>> = BTreeMap::new();
-        let mut known: HashMap<(u16, Direction, &'e Identity, IpNet), Judged> = HashMap::new();
+        let mut places: Map<Short, usize> = Map::default();
+        let mut groups: Vec<Group<'e>> = Vec::new();
+        let mut judgements = judge.map(Judgements::by);
         // Connections are declared where they stand for good.
         for (number, edge) in rows.iter().filter(|(_, edge)| !edge.counts.is_passed_through()) {
             let key = &edge.key;
@@ -112,12 +176,10 @@ impl<'e> Grouping<'e> {
             if is_attempt(edge) && standing != Standing::Declared {
                 continue;
             }
-            let who = self.demands.entry(&*key.identity).or_insert_with(|| who(&key.identity)).clone();
-            let judged = judge.map(|judge| {
-                let asked = (key.port.number, key.direction, &*key.identity, key.peer);
-                known.entry(asked).or_insert_with(|| judge.by_rules(key)).clone()
-            });
-            match judged.as_ref().map(|judged| &judged.now) {
+            let at = self.person(&key.identity);
+            let Person { identity, who, answer } = &self.people[at];
+            let judged = judgements.as_mut().map(|judgements| judgements.of(key, at));
+            match judged.map(|judged| &judged.now) {
                 Some(Now::Judged(VerdictKey::Declared { .. })) => continue,
                 // What its rule asks for is not kept; it was there when the flow was seen.
                 Some(Now::Judged(VerdictKey::Undecided { .. }))
@@ -127,42 +189,54 @@ impl<'e> Grouping<'e> {
                 }
                 _ => {}
             }
-            let place = place(key.peer);
-            let group = Key {
-                number: key.port.number,
-                remote: key.direction == Direction::Out && !is_served_here(&self.bound, key),
-                direction: key.direction,
-                who: who.as_ref().map(|demand| demand.table.clone()).map_err(Clone::clone),
-                attribution: key.identity.attribution,
-                place,
-                standing: match (alike, standing) {
-                    (Some(_), Standing::Open) | (Some(true), Standing::Violation) => Standing::Declared,
-                    _ => standing,
-                },
+            let remote = key.direction == Direction::Out && !is_served_here(&self.bound, key);
+            let standing = match (alike, standing) {
+                (Some(_), Standing::Open) | (Some(true), Standing::Violation) => Standing::Declared,
+                _ => standing,
             };
-            let near = judged.as_ref().and_then(near);
-            let group = groups.entry(group).or_insert_with_key(|group| Group {
-                key: group.clone(),
-                identity: &key.identity,
-                demand: who.ok(),
-                alike: BTreeSet::new(),
-                peers: BTreeMap::new(),
-                support: Support::at(edge),
-                reasons: BTreeSet::new(),
-                judged: judged.clone(),
-                sample: key,
-                claim: judge.and_then(|judge| judge.port(key)).map(|port| Arc::clone(&port.name)),
-                near: near.clone(),
+            let place = place(key.peer);
+            let short =
+                (key.port.number, remote, key.direction, *answer, identity.attribution, place, standing);
+            let near = judged.and_then(near);
+            let place = *places.entry(short).or_insert_with(|| {
+                groups.push(Group {
+                    key: Key {
+                        number: key.port.number,
+                        remote,
+                        direction: key.direction,
+                        who: who.as_ref().map(|demand| demand.table.clone()).map_err(Clone::clone),
+                        attribution: identity.attribution,
+                        place,
+                        standing,
+                    },
+                    identity: &key.identity,
+                    demand: who.as_ref().ok().cloned(),
+                    alike: BTreeSet::new(),
+                    latest: &key.identity,
+                    peers: BTreeMap::new(),
+                    support: Support::at(edge),
+                    reasons: BTreeSet::new(),
+                    judged: judged.cloned(),
+                    sample: key,
+                    claim: judge.and_then(|judge| judge.port(key)).map(|port| Arc::clone(&port.name)),
+                    near: near.cloned(),
+                });
+                groups.len() - 1
             });
-            group.add(*number, edge, near.as_ref());
+            groups[place].add(*number, edge, near);
         }
-        groups.into_values().collect()
+        groups.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        groups
     }
 }
 
 impl<'e> Group<'e> {
     fn add(&mut self, number: i64, edge: &'e Edge, near: Option<&Arc<str>>) {
-        self.alike.insert(&edge.key.identity);
+        // To compare all of a process takes long, and most rows of a group are of one.
+        if self.alike.is_empty() || !std::ptr::eq(self.latest, &*edge.key.identity) {
+            self.alike.insert(&edge.key.identity);
+        }
+        self.latest = &edge.key.identity;
         let connections = edge.counts.standing();
         let peer = self.peers.entry(canonical(edge.key.peer)).or_default();
         *peer = peer.saturating_add(connections);
@@ -223,9 +297,9 @@ fn standing(edge: &Edge) -> Standing {
 }
 
 /// The rule that lacks nothing but the peer.
-fn near(judged: &Judged) -> Option<Arc<str>> {
+fn near(judged: &Judged) -> Option<&Arc<str>> {
     let Now::Judged(VerdictKey::Violation { nearest: Some(role), .. }) = &judged.now else { return None };
-    (judged.failed.len() == 1 && judged.failed[0] == "peers").then(|| Arc::clone(role))
+    (judged.failed.len() == 1 && judged.failed[0] == "peers").then_some(role)
 }
 
 /// Whether a rule can name a peer: an address, or a private network that is no wider than a subnet usually is.

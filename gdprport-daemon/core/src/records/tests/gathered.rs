@@ -92,8 +92,9 @@ fn a_connection_is_counted_once_however_many_rows() {
 
 #[test]
 fn what_was_watched_stands_beside_what_was_not_seen() {
-    let hour = |hour: &str, number: u16, watched_s: u32, lost: u64| CoverageHour {
+    let hour = |hour: &str, number: u16, watched_s: u32, lost: u64| CoverageHours {
         hour: at(hour),
+        hours: 1,
         port: Arc::new(PortKey { name: "db".into(), number, declared: true }),
         watched_s,
         seen: 0,
@@ -104,6 +105,10 @@ fn what_was_watched_stands_beside_what_was_not_seen() {
         hour("2026-11-28T08:00:00Z", 5433, 1_800, 2),
         hour("2026-11-28T09:00:00Z", 5432, 7_200, 0),
     ];
+    let mut coverage = coverage;
+    // Hours one after the other, of both numbers at once: an hour of a declaration is watched once.
+    coverage.push(CoverageHours { hours: 4, ..hour("2026-11-28T10:00:00Z", 5432, 600, 0) });
+    coverage.push(CoverageHours { hours: 2, ..hour("2026-11-28T11:00:00Z", 5433, 3_600, 0) });
     let gap = |reason: &str| GapRow {
         from: at("2026-11-28T10:00:00Z"),
         to: at("2026-11-28T11:00:00Z"),
@@ -114,7 +119,11 @@ fn what_was_watched_stands_beside_what_was_not_seen() {
     let observed = Observed { coverage, gaps: vec![gap("sink:file"), gap("ledger:killed")], ..observed() };
     let records = gathered(&observed, &[]);
     let [db, mail] = &records.activities[..] else { panic!("two are declared") };
-    assert_eq!(db.coverage, CoverageOf { watched_s: 7_200, period_s: 864_000, lost: 3 });
+    let watched_s = 7_200 + 2 * 600 + 2 * 3_600;
+    assert_eq!(db.coverage, CoverageOf { watched_s, period_s: 864_000, lost: 3 });
+    assert_eq!(u64::from(db.timeline.days[0].watched_s), watched_s);
+    let hours: u64 = db.timeline.watched.iter().map(|of| u64::from(of.hours)).sum();
+    assert_eq!(hours, 6, "{:?}", db.timeline.watched);
     assert_eq!(mail.coverage, CoverageOf { watched_s: 0, period_s: 864_000, lost: 0 });
     assert_eq!(records.gaps, [gap("ledger:killed")], "what a sink lost the ledger has");
 }
@@ -178,7 +187,8 @@ fn limited(missing: Option<&str>) -> Observed {
     let hour = |day: i8, hour: i8| jiff::civil::date(2026, 11, day).at(hour, 0, 0, 0);
     let hours = (26..=28).flat_map(|day| (0..24).map(move |of| hour(day, of)));
     let hours = hours.map(|hour| jiff::tz::Offset::UTC.to_timestamp(hour).expect("a time"));
-    let coverage = hours.filter(|hour| missing.map(at) != Some(*hour)).map(|hour| CoverageHour {
+    let coverage = hours.filter(|hour| missing.map(at) != Some(*hour)).map(|hour| CoverageHours {
+        hours: 1,
         hour,
         port: Arc::new(PortKey { name: "db".into(), number: 5432, declared: true }),
         watched_s: 3_590,

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::ledger::{
-    Counts, CoverageHour, Edge, EdgeKey, GapRow, Identity, Observed, PortKey, PostureKey, VerdictKey,
+    Counts, CoverageHours, Edge, EdgeKey, GapRow, Identity, Observed, PortKey, PostureKey, VerdictKey,
 };
 use crate::model::{Attribution, Direction, PostureState, TlsVersion};
 use crate::policy::{Outline, Source, outline};

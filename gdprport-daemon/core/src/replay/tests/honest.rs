@@ -11,7 +11,7 @@ use super::*;
 use crate::model::{Container, Endpoint, Names, Naming, Posture, Process, StatedBy, TlsVersion, Workload};
 use crate::policy::Facts;
 
-const RULES: &str = r#"
+pub(super) const RULES: &str = r#"
 version = 1
 [[port]]
 name = "db"

@@ -1,5 +1,6 @@
 //! Promises of the past judged again, as tests.
 
+mod alike;
 mod honest;
 mod judged;
 

@@ -1,6 +1,6 @@
 //! Screens.
 
-use gdprport_core::ledger::{CoverageHour, GapRow, HourlyLedger, PortKey, VolumeHour};
+use gdprport_core::ledger::{CoverageHours, GapRow, HourlyLedger, PortKey, VolumeHour};
 use gdprport_core::model::Direction;
 use gdprport_core::policy::{ActivePolicy, DnsNames, Facts, Source, compile};
 use gdprport_core::top::{FlowGroup, GroupId};
@@ -63,14 +63,21 @@ fn day(gaps: bool) -> HourlyLedger {
         bytes_sent: 0,
         bytes_received: 0,
     };
-    let covered = |hour| CoverageHour { hour, port: port.clone(), watched_s: 3_600, seen: 0, lost: 0 };
+    let covered = CoverageHours {
+        hour: at(0) - SignedDuration::from_hours(19),
+        hours: 20,
+        port: port.clone(),
+        watched_s: 3_600,
+        seen: 0,
+        lost: 0,
+    };
     let gap =
         GapRow { from: at(-7_200), to: at(-7_198), lost: 12, bound: None, reason: "kernel:ring-full".into() };
     HourlyLedger {
         from: at(-86_400),
         to: at(0),
-        volume: hours.clone().enumerate().map(volume).collect(),
-        coverage: hours.map(covered).collect(),
+        volume: hours.enumerate().map(volume).collect(),
+        coverage: vec![covered],
         gaps: if gaps { vec![gap] } else { Vec::new() },
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gdprport_core::ledger::{Counts, Edge, HourlyLedger};
+use gdprport_core::ledger::{Counts, CoverageHours, Edge, HourlyLedger};
 use gdprport_core::top::RowKey;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -26,10 +26,9 @@ impl Day {
             let back = present - hour.as_second().div_euclid(3_600);
             usize::try_from(back).ok().and_then(|back| HOURS.checked_sub(back + 1))
         };
-        for covered in
-            ledger.coverage.iter().filter(|covered| &*covered.port.name == name && covered.watched_s > 0)
-        {
-            if let Some(place) = place(covered.hour) {
+        let of_port = ledger.coverage.iter().filter(|of| &*of.port.name == name && of.watched_s > 0);
+        for hour in of_port.flat_map(CoverageHours::each) {
+            if let Some(place) = place(hour) {
                 hours[place].get_or_insert(0);
             }
         }
