@@ -14,10 +14,20 @@ pub(super) fn line<'t>(file: &mut String, cells: impl Iterator<Item = &'t str>) 
             file.push(',');
         }
         file.push('"');
-        file.push_str(&safe(cell).replace('"', "\"\""));
+        if is_plain(cell) {
+            file.push_str(cell);
+        } else {
+            file.push_str(&safe(cell).replace('"', "\"\""));
+        }
         file.push('"');
     }
     file.push_str("\r\n");
+}
+
+/// Whether a text is as it has to be: ASCII in one line that begins with a letter or a digit, without a quote.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"')
+        && text.bytes().next().is_none_or(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// A text that is no formula, and in one line.

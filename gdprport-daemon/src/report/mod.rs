@@ -7,6 +7,7 @@
 
 mod charts;
 mod csv;
+mod drawings;
 mod exchange;
 mod frameworks;
 mod incident;
@@ -27,7 +28,8 @@ mod svg;
 mod tests;
 mod words;
 
-pub(crate) use charts::{NAMES as CHART_FILES, files as chart_files};
+pub(crate) use charts::NAMES as CHART_FILES;
+pub(crate) use drawings::Drawings;
 pub(crate) use exchange::{dpv, fides};
 pub(crate) use frameworks::{
     Document as Frameworks, pack_command, page as frameworks_page, sheet as frameworks_sheet,
@@ -37,7 +39,7 @@ pub(crate) use json::pretty;
 pub(crate) use map::{FILES as MAP_FILES, View, mark};
 pub(crate) use markdown::markdown;
 pub(crate) use pack::{
-    Checked, FileSum, MANIFEST, Pack, check as check_pack, digest, files as pack_files, hexadecimal,
+    Checked, FileSum, MANIFEST, Pack, check as check_pack, hexadecimal, write as write_pack,
 };
 #[cfg(test)]
 pub(crate) use pictures::pictured;

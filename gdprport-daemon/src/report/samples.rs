@@ -1,5 +1,6 @@
 //! Audits that the tests of all renderings share.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use gdprport_core::audit::{
@@ -7,6 +8,13 @@ use gdprport_core::audit::{
 };
 use gdprport_core::policy::Place;
 use jiff::Timestamp;
+
+/// What is written, as a text.
+pub(crate) fn written(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
+    let mut bytes = Vec::new();
+    write(&mut bytes).expect("memory takes it");
+    String::from_utf8(bytes).expect("it is text")
+}
 
 fn time(text: &str) -> Timestamp {
     text.parse().expect("a time")

@@ -1,22 +1,10 @@
 //! Charts as files of their own, for a text or a slide: what other programs than browsers do not know of is resolved.
 
-use super::super::words::Lang;
-use super::chart::{Chart, ENCRYPTION, VIOLATIONS, VOLUME};
-use super::{course, protection};
-use gdprport_core::records::Records;
+use super::chart::Chart;
 
-/// Every file that there may be.
-pub(crate) const NAMES: [&str; 3] = [VOLUME, ENCRYPTION, VIOLATIONS];
-
-/// The same, each with its text; `None`: there is nothing to show.
-pub(crate) fn files(records: &Records, lang: Lang) -> [(&'static str, Option<String>); 3] {
-    let style = style();
-    let alone = |chart: Option<Chart>| chart.map(|chart| chart.alone.alone(&style));
-    [
-        (VOLUME, alone(course::volume(records, lang))),
-        (ENCRYPTION, alone(protection::encryption(records, lang))),
-        (VIOLATIONS, alone(course::violations(records, lang))),
-    ]
+/// The file of a chart.
+pub(super) fn alone(chart: &Chart) -> String {
+    chart.alone.alone(&style())
 }
 
 /// Whatever is behind it has a colour of its own.

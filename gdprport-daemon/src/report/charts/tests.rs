@@ -1,9 +1,10 @@
 //! Promises of charts.
 
-use super::super::record::{EVIL, Figure, Kind, hostile, html, nothing, page, records as sample};
+use super::super::record::samples::{html, page};
+use super::super::record::{EVIL, Figure, Kind, hostile, nothing, records as sample};
 use super::super::words::Lang;
 use super::samples::{Host, NAMES, records};
-use super::{activity, encryption, files, violations, volume};
+use super::{Charts, activity};
 use gdprport_core::records::Records;
 
 const LANGS: [Lang; 3] = [Lang::En, Lang::De, Lang::Fr];
@@ -13,7 +14,8 @@ fn host(days: i64, ports: usize) -> Host<'static> {
 }
 
 fn figures(records: &Records, lang: Lang) -> Vec<Figure> {
-    let all = [volume(records, lang), encryption(records, lang), violations(records, lang)];
+    let Charts { volume, encryption, violations } = Charts::of(records, lang);
+    let all = [volume, encryption, violations];
     let own = records.all().enumerate().map(|(at, of)| activity(records, of, at + 1, lang));
     all.into_iter().chain(own).flatten().map(|chart| chart.figure).collect()
 }
@@ -49,7 +51,7 @@ fn names_of_attackers_stay_text_in_charts() {
     for records in [past, hostile()] {
         for lang in LANGS {
             let drawn = figures(&records, lang).into_iter().map(|figure| figure.drawing.to_string());
-            for text in drawn.chain(files(&records, lang).into_iter().filter_map(|(_, text)| text)) {
+            for text in drawn.chain(Charts::of(&records, lang).files().map(|(_, text)| text)) {
                 for part in ["<script", "<img", "onerror=\"", "\u{1b}", "\u{202e}", "</style></"] {
                     assert!(!text.contains(part), "{part}: {text}");
                 }
@@ -61,7 +63,8 @@ fn names_of_attackers_stay_text_in_charts() {
 #[test]
 fn the_same_past_gives_the_same_charts() {
     for lang in LANGS {
-        let text = |records: &Records| format!("{:?}{:?}", figures(records, lang), files(records, lang));
+        let files = |records: &Records| Charts::of(records, lang).files().collect::<Vec<_>>();
+        let text = |records: &Records| format!("{:?}{:?}", figures(records, lang), files(records));
         assert_eq!(text(&records(host(90, 12))), text(&records(host(90, 12))));
     }
 }
@@ -106,7 +109,7 @@ fn what_was_not_watched_is_hatched_in_every_chart_of_time() {
 fn an_absence_is_said_with_what_was_watched() {
     assert!(figures(&nothing(), Lang::En).is_empty());
     let quiet = records(Host { has_violations: false, ..host(90, 1) });
-    let chart = violations(&quiet, Lang::En).expect("there is a ledger").figure;
+    let chart = Charts::of(&quiet, Lang::En).violations.expect("there is a ledger").figure;
     assert!(chart.about[0].contains("in the time that was watched") && !chart.keys.is_empty());
     assert!(!chart.drawing.to_string().contains("class=\"violation\""));
 }
@@ -132,16 +135,15 @@ fn a_page_with_charts_stays_small() {
 /// What word processors do not know of is not in a file.
 #[test]
 fn a_file_has_its_own_colours() {
-    let all = files(&records(host(90, 12)), Lang::En);
-    assert!(all.iter().all(|(_, text)| text.is_some()));
+    let all: Vec<_> = Charts::of(&records(host(90, 12)), Lang::En).files().collect();
+    assert_eq!(all.len(), super::NAMES.len(), "something was seen");
     for (name, text) in all {
-        let text = text.expect("something was seen");
         assert!(text.starts_with("<?xml") && text.contains("viewBox=") && text.contains("#0b5c66"), "{name}");
         for part in ["var(", "@container", "%\"", " brief", " at-"] {
             assert!(!text.contains(part), "{name}: {part}");
         }
     }
-    assert!(files(&nothing(), Lang::En).iter().all(|(_, text)| text.is_none()));
+    assert_eq!(Charts::of(&nothing(), Lang::En).files().count(), 0);
 }
 
 /// What a page says beside a chart a file says in it.
@@ -149,9 +151,11 @@ fn a_file_has_its_own_colours() {
 fn a_file_says_what_its_parts_mean() {
     let records = records(host(90, 3));
     for lang in LANGS {
-        let figures = [volume(&records, lang), encryption(&records, lang), violations(&records, lang)];
-        for ((name, text), chart) in files(&records, lang).into_iter().zip(figures) {
-            let (text, keys) = (text.expect("something was seen"), chart.expect("the same").figure.keys);
+        let charts = Charts::of(&records, lang);
+        let files: Vec<_> = charts.files().collect();
+        assert_eq!(files.len(), super::NAMES.len(), "something was seen");
+        for ((name, text), chart) in files.iter().zip([charts.volume, charts.encryption, charts.violations]) {
+            let keys = chart.expect("it has a file").figure.keys;
             assert!(!keys.is_empty(), "{name}");
             for key in keys {
                 let meaning = format!("class=\"tick soft\">{}</text>", key.meaning.replace('\'', "&#39;"));
@@ -164,7 +168,7 @@ fn a_file_says_what_its_parts_mean() {
 /// What is not known is no part of what is encrypted.
 #[test]
 fn unknown_is_a_part_of_its_own() {
-    let figure = encryption(&sample(), Lang::En).expect("something was seen").figure;
+    let figure = Charts::of(&sample(), Lang::En).encryption.expect("something was seen").figure;
     let text = figure.drawing.to_string();
     for part in [
         "<title>encrypted: &#62; 99.9% (130,420)</title>",
@@ -198,8 +202,7 @@ fn pages_to_look_at() {
             let name = format!("{days}-days-{ports}-ports");
             let dir = std::path::Path::new(&dir);
             std::fs::write(dir.join(format!("{name}.html")), html(&page(&records, lang))).expect("writable");
-            for (file, text) in files(&records, lang) {
-                let text = text.unwrap_or_default();
+            for (file, text) in Charts::of(&records, lang).files() {
                 std::fs::write(dir.join(format!("{name}-{file}")), text).expect("writable");
             }
         }

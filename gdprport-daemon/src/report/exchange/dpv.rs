@@ -5,34 +5,64 @@
 //! fetched to read it.
 
 use std::fmt::Write as _;
+use std::io;
 
 use gdprport_core::policy::{Controller, DeclaredPeer, DeclaredSite, ProcessingRecord, TlsDemand};
 use gdprport_core::records::{About, Activity, Capacity, Records};
+use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::super::words::Lang;
 use super::known;
 use super::seen;
 
-/// The document.
+/// Writes the document.
 ///
 /// # Errors
-/// None that can happen: a value of texts and numbers can be written.
-pub(crate) fn dpv(records: &Records, lang: Lang) -> Result<String, serde_json::Error> {
-    let about = &records.about;
-    let base = format!("urn:gdprport:host:{}", segment(&about.host));
-    let controller = records.controller.as_ref().map(|controller| responsible(controller, &base));
-    let mut graph = vec![catalogue(records, &base, lang), software(about, &base)];
-    graph.extend(policy(about, &base));
-    graph.extend(controller);
-    for activity in &records.activities {
-        graph.push(declared(activity, records.controller.as_ref(), &base));
+/// If it cannot be written.
+pub(crate) fn dpv(records: &Records, lang: Lang, out: &mut dyn io::Write) -> io::Result<()> {
+    let base = format!("urn:gdprport:host:{}", segment(&records.about.host));
+    serde_json::to_writer_pretty(&mut *out, &Document(&Graph { records, base, lang }))?;
+    out.write_all(b"\n")
+}
+
+/// The whole, of which no more than one node is there at a time.
+struct Document<'d>(&'d Graph<'d>);
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut document = serializer.serialize_map(None)?;
+        document.serialize_entry("@context", &context())?;
+        document.serialize_entry("@graph", self.0)?;
+        document.end()
     }
-    if about.no_ledger.is_none() {
-        graph.push(observed(records, &base));
+}
+
+/// The default graph.
+struct Graph<'g> {
+    records: &'g Records,
+    base: String,
+    lang: Lang,
+}
+
+impl Serialize for Graph<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { records, base, lang } = self;
+        let about = &records.about;
+        let controller = records.controller.as_ref();
+        let mut graph = serializer.serialize_seq(None)?;
+        let head = [catalogue(records, base, *lang), software(about, base)].into_iter();
+        let head =
+            head.chain(policy(about, base)).chain(controller.map(|controller| responsible(controller, base)));
+        let all = records.activities.iter().map(|activity| declared(activity, controller, base));
+        for node in head.chain(all) {
+            graph.serialize_element(&seen::without_null(node))?;
+        }
+        if about.no_ledger.is_none() {
+            graph.serialize_element(&Observed(self))?;
+        }
+        graph.end()
     }
-    let document = json!({ "@context": context(), "@graph": graph });
-    Ok(serde_json::to_string_pretty(&seen::without_null(document))? + "\n")
 }
 
 /// Names of vocabularies, and the types of values.
@@ -283,11 +313,36 @@ fn without_empty(node: Value) -> Value {
 }
 
 /// What was observed, as a graph of its own.
-fn observed(records: &Records, base: &str) -> Value {
+struct Observed<'g>(&'g Graph<'g>);
+
+impl Serialize for Observed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut graph = serializer.serialize_map(None)?;
+        if let Value::Object(fields) = seen::without_null(of_observed(self.0.records, &self.0.base)) {
+            for (key, value) in &fields {
+                graph.serialize_entry(key, value)?;
+            }
+        }
+        graph.serialize_entry("@graph", &Observations(self.0))?;
+        graph.end()
+    }
+}
+
+/// Its nodes.
+struct Observations<'g>(&'g Graph<'g>);
+
+impl Serialize for Observations<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Graph { records, base, .. } = self.0;
+        let mut unique = seen::Unique::new("@id", ":");
+        let nodes = records.all().map(|activity| unique.named(observation(activity, base)));
+        serializer.collect_seq(nodes.map(seen::without_null))
+    }
+}
+
+/// What is said of that graph.
+fn of_observed(records: &Records, base: &str) -> Value {
     let about = &records.about;
-    let all = records.activities.iter().chain(&records.undeclared);
-    let mut nodes: Vec<Value> = all.map(|activity| observation(activity, base)).collect();
-    seen::unique(&mut nodes, "@id", ":");
     json!({
         "@id": format!("{base}:observed"),
         "@type": ["prov:Entity", "prov:Bundle"],
@@ -302,7 +357,6 @@ fn observed(records: &Records, base: &str) -> Value {
         "prov:wasAttributedTo": format!("{base}:gdprport"),
         "gdprport:pseudonyms": about.pseudonyms,
         "gdprport:losses": records.gaps.len(),
-        "@graph": nodes,
     })
 }
 

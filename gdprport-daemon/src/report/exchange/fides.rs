@@ -4,6 +4,7 @@
 //! key for becomes an entry of its own, with the word as its name.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use gdprport_core::policy::{Controller, DeclaredSite, ProcessingRecord, TlsDemand};
 use gdprport_core::records::{Activity, Capacity, Records, RuleUse};
@@ -11,8 +12,8 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::known::{self, Kind};
-use super::seen::{self, unique};
-use super::yaml::yaml;
+use super::seen::{self, Unique};
+use super::yaml::{item, yaml};
 
 /// The only organization that Fides has.
 const ORGANIZATION: &str = "default_organization";
@@ -28,20 +29,17 @@ const HEAD: &str = "\
 # taxonomy has no key for.
 ";
 
-/// The manifest.
-pub(crate) fn fides(records: &Records) -> String {
+/// Writes the manifest, of which no more than one system is there at a time.
+///
+/// # Errors
+/// If it cannot be written.
+pub(crate) fn fides(records: &Records, out: &mut dyn io::Write) -> io::Result<()> {
     let mut words = Words::default();
     let host = &*records.about.host;
-    let mut systems = Vec::new();
-    for activity in &records.activities {
-        let key = format!("{}.{}", key(host), key(&activity.name));
-        systems.push(declared(activity, &key, records, &mut words));
-        systems.extend(activity.rules.iter().map(|used| other_end(used, activity, &key)));
+    // Words stand above the systems that use them.
+    for record in records.activities.iter().filter_map(|activity| activity.declared.as_deref()) {
+        privacy(record, &mut words);
     }
-    for activity in &records.undeclared {
-        systems.push(undeclared(activity, host));
-    }
-    unique(&mut systems, "fides_key", ".");
     let mut manifest = Map::new();
     if let Some(controller) = &records.controller {
         manifest.insert("organization".to_owned(), json!([organization(controller)]));
@@ -52,8 +50,26 @@ pub(crate) fn fides(records: &Records) -> String {
             manifest.insert(kind.name().to_owned(), own.into());
         }
     }
-    manifest.insert("system".to_owned(), systems.into());
-    format!("{HEAD}{}", yaml(&seen::without_null(manifest.into())))
+    out.write_all(HEAD.as_bytes())?;
+    if !manifest.is_empty() {
+        out.write_all(yaml(&seen::without_null(manifest.into())).as_bytes())?;
+    }
+    if records.all().next().is_none() {
+        return out.write_all(b"system: []\n");
+    }
+    out.write_all(b"system:\n")?;
+    let mut unique = Unique::new("fides_key", ".");
+    let mut put = |system: Value| -> io::Result<()> {
+        out.write_all(item(&seen::without_null(unique.named(system))).as_bytes())
+    };
+    for activity in &records.activities {
+        let key = format!("{}.{}", key(host), key(&activity.name));
+        put(declared(activity, &key, records, &mut words))?;
+        for used in &activity.rules {
+            put(other_end(used, activity, &key))?;
+        }
+    }
+    records.undeclared.iter().try_for_each(|activity| put(undeclared(activity, host)))
 }
 
 /// Words that the taxonomy has no key for, by kind and key.

@@ -78,19 +78,31 @@ pub(super) fn merge(into: &mut Value, from: Value) {
     }
 }
 
-/// Numbers whatever has the same name in this field as one before: a service may have been seen both declared and not, and two roles
+/// Numbers whatever has the same name in a field as one before: a service may have been seen both declared and not, and two roles
 /// may differ in nothing that a name keeps.
-pub(super) fn unique(values: &mut [Value], field: &str, between: &str) {
-    let mut known: BTreeSet<String> = BTreeSet::new();
-    for value in values {
-        let Some(name) = value[field].as_str().map(str::to_owned) else { continue };
+#[derive(Debug)]
+pub(super) struct Unique {
+    field: &'static str,
+    between: &'static str,
+    known: BTreeSet<String>,
+}
+
+impl Unique {
+    pub(super) const fn new(field: &'static str, between: &'static str) -> Self {
+        Self { field, between, known: BTreeSet::new() }
+    }
+
+    /// The next value, with a name of its own.
+    pub(super) fn named(&mut self, mut value: Value) -> Value {
+        let Some(name) = value[self.field].as_str().map(str::to_owned) else { return value };
         let mut own = name.clone();
         let mut number = 2_u32;
-        while !known.insert(own.clone()) {
-            own = format!("{name}{between}{number}");
+        while !self.known.insert(own.clone()) {
+            own = format!("{name}{}{number}", self.between);
             number = number.saturating_add(1);
         }
-        value[field] = own.into();
+        value[self.field] = own.into();
+        value
     }
 }
 

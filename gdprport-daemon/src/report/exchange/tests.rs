@@ -5,15 +5,23 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::super::record::samples::{EVIL, hostile, nothing, records};
+use super::super::samples::written;
 use super::super::words::Lang;
-use super::{dpv, fides};
 use gdprport_core::records::Records;
 
 /// Terms of other vocabularies, by name.
 const TERMS: &str = include_str!("dpv-terms.txt");
 
+fn dpv(records: &Records, lang: Lang) -> String {
+    written(|out| super::dpv(records, lang, out))
+}
+
+fn fides(records: &Records) -> String {
+    written(|out| super::fides(records, out))
+}
+
 fn linked(records: &Records) -> Value {
-    serde_json::from_str(&dpv(records, Lang::En).expect("it can be written")).expect("JSON")
+    serde_json::from_str(&dpv(records, Lang::En)).expect("JSON")
 }
 
 /// Every key of every object, and every text.
@@ -40,7 +48,7 @@ fn graph(document: &Value) -> &[Value] {
 #[test]
 fn the_same_record_gives_the_same_bytes() {
     assert_eq!(fides(&records()), fides(&records()));
-    assert_eq!(dpv(&records(), Lang::De).expect("text"), dpv(&records(), Lang::De).expect("text"));
+    assert_eq!(dpv(&records(), Lang::De), dpv(&records(), Lang::De));
 }
 
 /// A term that a vocabulary does not have would be read as nothing.
@@ -152,12 +160,13 @@ fn what_nobody_declared_is_not_in_a_manifest() {
 
 #[test]
 fn what_has_the_same_name_is_numbered() {
-    let mut values = vec![
+    let values = vec![
         serde_json::json!({ "@id": "a" }),
         serde_json::json!({ "@id": "a" }),
         serde_json::json!({ "@id": "a:2" }),
     ];
-    super::seen::unique(&mut values, "@id", ":");
+    let mut unique = super::seen::Unique::new("@id", ":");
+    let values: Vec<Value> = values.into_iter().map(|value| unique.named(value)).collect();
     let names: Vec<&str> = values.iter().filter_map(|value| value["@id"].as_str()).collect();
     assert_eq!(names, ["a", "a:2", "a:2:2"]);
 }

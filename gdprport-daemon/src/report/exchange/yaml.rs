@@ -15,6 +15,13 @@ pub(super) fn yaml(value: &Value) -> String {
     text
 }
 
+/// An item of a list that stands below a key of the document.
+pub(super) fn item(value: &Value) -> String {
+    let mut text = String::new();
+    one(&mut text, value, 1);
+    text
+}
+
 /// A value that begins on a line of its own.
 fn block(text: &mut String, value: &Value, depth: usize) {
     match value {
@@ -28,9 +35,7 @@ fn block(text: &mut String, value: &Value, depth: usize) {
         }
         Value::Array(items) if !items.is_empty() => {
             for item in items {
-                indent(text, depth);
-                text.push('-');
-                below(text, item, depth + 1);
+                one(text, item, depth);
             }
         }
         plain => {
@@ -39,6 +44,12 @@ fn block(text: &mut String, value: &Value, depth: usize) {
             text.push('\n');
         }
     }
+}
+
+fn one(text: &mut String, item: &Value, depth: usize) {
+    indent(text, depth);
+    text.push('-');
+    below(text, item, depth + 1);
 }
 
 /// What follows a key or a dash: on the same line, or in a block below.

@@ -10,6 +10,7 @@ use gdprport_core::policy::ProcessingRecord;
 use super::super::record::activity::{counterparts, encryption, processes};
 use super::super::record::build::{controller, gaps};
 use super::super::record::cells::{day_time, direction, rest};
+use super::super::record::limits::Limits;
 use super::super::record::page::{Cell, Column, Fact, Kind, Page, Section, Table};
 use super::super::words::{Lang, fill};
 use super::reachable::{listeners, rules};
@@ -182,8 +183,8 @@ fn happened(incident: &Incident, lang: Lang) -> Section {
             count(words.outcome_undecided, found.outcomes.undecided),
         );
         seen.push(Cell::new(Kind::Observed, text).rows(&found.all.rows, lang));
-        tables.push(counterparts(&found.counterparts, lang));
-        tables.push(processes(&found.processes, lang));
+        tables.push(counterparts(&found.counterparts, Limits::ALONE, lang));
+        tables.push(processes(&found.processes, Limits::ALONE, lang));
     }
     if seen.is_empty() {
         about.push(own.nothing_happened.to_owned());
@@ -227,7 +228,7 @@ fn protection(incident: &Incident, lang: Lang) -> Section {
         .records
         .undeclared
         .iter()
-        .filter_map(|activity| Some(encryption(&activity.seen.as_ref()?.shares, lang)))
+        .filter_map(|activity| Some(encryption(&activity.seen.as_ref()?.shares, Limits::ALONE, lang)))
         .collect();
     if tables.is_empty() {
         about.push(words.nothing_seen.to_owned());

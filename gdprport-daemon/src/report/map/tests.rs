@@ -1,6 +1,7 @@
 //! Promises of the map's renderings.
 
-use super::super::record::{EVIL, Kind, hostile, html, page, records};
+use super::super::record::samples::{html, page};
+use super::super::record::{EVIL, Kind, hostile, records};
 use super::super::words::Lang;
 use super::figure::figure;
 use super::view::View;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::io::{self, Write};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -48,7 +49,7 @@ pub(super) struct Manifest<'p> {
     checkpoints: Vec<()>,
     signature: Signature,
     /// Every other file but `SHA256SUMS`, by name.
-    files: Vec<Listed<'p>>,
+    files: &'p [Listed],
 }
 
 #[derive(Debug, Serialize)]
@@ -75,17 +76,65 @@ struct Signature {
 
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Listed<'p> {
+pub(super) struct Listed {
     /// Its name in the directory.
-    name: &'p str,
+    pub(super) name: String,
     /// Its size.
-    bytes: usize,
+    pub(super) bytes: usize,
     /// 64 hexadecimal digits.
-    sha256: String,
+    pub(super) sha256: String,
+}
+
+/// The size and the digest of what was written.
+#[derive(Debug, Default)]
+pub(super) struct Sum {
+    pub(super) bytes: usize,
+    /// 64 hexadecimal digits.
+    pub(super) sha256: String,
+}
+
+/// Adds up what is written, and hands it on if there is somebody.
+#[derive(Default)]
+pub(super) struct Summed<'o> {
+    out: Option<&'o mut dyn Write>,
+    bytes: usize,
+    hash: Sha256,
+}
+
+impl<'o> Summed<'o> {
+    /// On the way to a file.
+    pub(super) fn beside(out: &'o mut dyn Write) -> Self {
+        Self { out: Some(out), ..Self::default() }
+    }
+
+    /// What it came to.
+    pub(super) fn sum(self) -> Sum {
+        Sum { bytes: self.bytes, sha256: hexadecimal(&self.hash.finalize()) }
+    }
+}
+
+impl Write for Summed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Some(out) = &mut self.out {
+            out.write_all(bytes)?;
+        }
+        self.hash.update(bytes);
+        self.bytes += bytes.len();
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.as_mut().map_or(Ok(()), Write::flush)
+    }
 }
 
 impl<'p> Manifest<'p> {
-    pub(super) fn of(pack: &'p Pack<'_>, files: &'p [(String, String)]) -> Self {
+    pub(super) fn of(pack: &'p Pack<'_>, files: &'p [Listed]) -> Self {
         let about = &pack.facts.records.about;
         Self {
             format: FORMAT,
@@ -98,16 +147,13 @@ impl<'p> Manifest<'p> {
             frameworks: pack.frameworks.iter().map(|of| of.framework.id()).collect(),
             checkpoints: Vec::new(),
             signature: Signature { signed: false, why: "there is no key" },
-            files: files
-                .iter()
-                .map(|(name, text)| Listed { name, bytes: text.len(), sha256: digest(text.as_bytes()) })
-                .collect(),
+            files,
         }
     }
 }
 
 /// 64 hexadecimal digits.
-pub(crate) fn digest(bytes: &[u8]) -> String {
+pub(super) fn digest(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 
@@ -120,11 +166,10 @@ pub(crate) fn hexadecimal(digest: &[u8]) -> String {
     text
 }
 
-/// `SHA256SUMS`: a line for each file, with the list of digests.
-pub(super) fn sums(files: &[(String, String)], manifest: &str) -> String {
+/// `SHA256SUMS`: a line for each file, and one for the list of digests, which has this one.
+pub(super) fn sums(files: &[Listed], manifest: &str) -> String {
     let of = |name: &str, sha256: &str| format!("{sha256}  {name}\n");
-    let lines = files.iter().map(|(name, text)| of(name, &digest(text.as_bytes())));
-    lines.chain([of(MANIFEST, &digest(manifest.as_bytes()))]).collect()
+    files.iter().map(|file| of(&file.name, &file.sha256)).chain([of(MANIFEST, manifest)]).collect()
 }
 
 /// A file as it is there.

@@ -15,5 +15,5 @@ mod tests;
 mod violations;
 
 pub(crate) use contents::Pack;
-pub(crate) use files::files;
-pub(crate) use manifest::{Checked, FileSum, MANIFEST, check, digest, hexadecimal};
+pub(crate) use files::write;
+pub(crate) use manifest::{Checked, FileSum, MANIFEST, check, hexadecimal};

@@ -1,5 +1,7 @@
 //! What no rule allowed, as a sheet: a line for each row of the ledger.
 
+use std::io;
+
 use gdprport_core::ledger::{Edge, VerdictKey};
 use gdprport_core::model::{Attribution, TlsVersion};
 use gdprport_core::records::Zone;
@@ -36,18 +38,23 @@ const HEAD: [&str; 25] = [
     "container",
 ];
 
-/// The file.
-pub(super) fn sheet(rows: &[(i64, Edge)]) -> String {
-    let mut file = String::from(MARK);
-    line(&mut file, HEAD.into_iter());
+/// Writes the file.
+///
+/// # Errors
+/// If it cannot be written.
+pub(super) fn sheet(rows: &[(i64, Edge)], out: &mut dyn io::Write) -> io::Result<()> {
+    let mut text = String::from(MARK);
+    line(&mut text, HEAD.into_iter());
     for (row, edge) in rows {
         if let VerdictKey::Violation { reasons, nearest } = &*edge.key.verdict {
             let reasons: Vec<&str> = reasons.iter().map(|reason| reason.as_str()).collect();
             let cells = cells(*row, edge, &reasons.join(" "), nearest.as_deref().unwrap_or_default());
-            line(&mut file, cells.iter().map(String::as_str));
+            line(&mut text, cells.iter().map(String::as_str));
+            out.write_all(text.as_bytes())?;
+            text.clear();
         }
     }
-    file
+    out.write_all(text.as_bytes())
 }
 
 fn cells(row: i64, edge: &Edge, reasons: &str, nearest: &str) -> [String; 25] {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::words::{Lang, Words, fill};
 use super::cells::{day, day_time, direction, list, rest, text};
+use super::limits::Limits;
 use super::page::{Cell, Column, Fact, Kind, Section, Table};
 use super::rules::rules;
 use gdprport_core::ledger::Identity;
@@ -13,13 +14,10 @@ use gdprport_core::records::{
     Activity, Capacity, Counterpart, CoverageOf, Posed, ProcessOf, Seen, Shares, Use, Zone,
 };
 
-/// Other ends and processes that a page shows one by one; the rest is counted.
-const MOST: usize = 100;
-
 /// Processes that are named beside an other end.
 const NAMED: usize = 3;
 
-pub(super) fn section(activity: &Activity, number: usize, lang: Lang) -> Section {
+pub(super) fn section(activity: &Activity, number: usize, limits: Limits, lang: Lang) -> Section {
     let words = lang.words();
     let mut about = vec![
         std::iter::once(format!("TCP {}", activity.ports().join(", ")))
@@ -38,13 +36,13 @@ pub(super) fn section(activity: &Activity, number: usize, lang: Lang) -> Section
     };
     let mut tables = Vec::new();
     if !activity.rules.is_empty() {
-        tables.push(rules(&activity.rules, activity.coverage, lang));
+        tables.push(rules(&activity.rules, activity.coverage, limits, lang));
     }
     if let Some(seen) = &activity.seen {
         tables.extend([
-            counterparts(&seen.counterparts, lang),
-            processes(&seen.processes, lang),
-            encryption(&seen.shares, lang),
+            counterparts(&seen.counterparts, limits, lang),
+            processes(&seen.processes, limits, lang),
+            encryption(&seen.shares, limits, lang),
         ]);
     }
     Section {
@@ -54,7 +52,7 @@ pub(super) fn section(activity: &Activity, number: usize, lang: Lang) -> Section
         badge: Some(badge),
         facts_are: Kind::Declared,
         facts: if activity.is_declared { declared(activity, lang) } else { Vec::new() },
-        seen: seen(activity.seen.as_ref(), activity.coverage, lang),
+        seen: seen(activity.seen.as_ref(), activity.coverage, limits, lang),
         figures: Vec::new(),
         tables,
     }
@@ -123,7 +121,7 @@ fn declared(activity: &Activity, lang: Lang) -> Vec<Fact> {
 }
 
 /// What was watched stands beside what was seen, and beside that nothing was.
-fn seen(seen: Option<&Seen>, coverage: CoverageOf, lang: Lang) -> Vec<Cell> {
+fn seen(seen: Option<&Seen>, coverage: CoverageOf, limits: Limits, lang: Lang) -> Vec<Cell> {
     let words = lang.words();
     let watched = if coverage.watched_s == 0 && seen.is_none() {
         words.not_watched.to_owned()
@@ -154,7 +152,7 @@ fn seen(seen: Option<&Seen>, coverage: CoverageOf, lang: Lang) -> Vec<Cell> {
                 lang.named(words.last, &day_time(all.last)),
                 count(words.days, all.days.into())
             );
-            vec![Cell::lines(Kind::Observed, vec![text, when]).rows(&all.rows, lang)]
+            vec![Cell::lines(Kind::Observed, vec![text, when]).rows_within(&all.rows, limits, lang)]
         }
     };
     if coverage.lost > 0 {
@@ -174,17 +172,17 @@ fn how_much(words: &'static Words) -> [Column; 3] {
 }
 
 /// The cells of these.
-fn much(used: &Use, lang: Lang) -> [Cell; 3] {
+fn much(used: &Use, limits: Limits, lang: Lang) -> [Cell; 3] {
     let volume = used.volume;
     let bytes = vec![format!("↑ {}", lang.bytes(volume.sent)), format!("↓ {}", lang.bytes(volume.received))];
     [
         Cell::new(Kind::Observed, lang.count(volume.flows)).number(),
         Cell::lines(Kind::Observed, bytes).number(),
-        Cell::new(Kind::Observed, day(used.last)).number().rows(&used.rows, lang),
+        Cell::new(Kind::Observed, day(used.last)).number().rows_within(&used.rows, limits, lang),
     ]
 }
 
-pub(in super::super) fn counterparts(others: &[Counterpart], lang: Lang) -> Table {
+pub(in super::super) fn counterparts(others: &[Counterpart], limits: Limits, lang: Lang) -> Table {
     let words = lang.words();
     let observed = |name| Column::new(Kind::Observed, name);
     let mut columns = vec![
@@ -196,12 +194,13 @@ pub(in super::super) fn counterparts(others: &[Counterpart], lang: Lang) -> Tabl
     ];
     columns.extend(how_much(words));
     let width = columns.len();
-    let mut rows: Vec<Vec<Cell>> = others.iter().take(MOST).map(|other| counterpart(other, lang)).collect();
-    rows.extend(rest(others.len().saturating_sub(MOST), width, lang));
+    let shown = others.iter().take(limits.rows);
+    let mut rows: Vec<Vec<Cell>> = shown.map(|other| counterpart(other, limits, lang)).collect();
+    rows.extend(rest(others.len().saturating_sub(limits.rows), width, lang));
     Table { caption: words.other_ends, columns, rows }
 }
 
-fn counterpart(other: &Counterpart, lang: Lang) -> Vec<Cell> {
+fn counterpart(other: &Counterpart, limits: Limits, lang: Lang) -> Vec<Cell> {
     let words = lang.words();
     let net = &other.at.net;
     let address =
@@ -244,7 +243,7 @@ fn counterpart(other: &Counterpart, lang: Lang) -> Vec<Cell> {
         Cell::lines(Kind::Observed, processes),
         Cell::lines(Kind::Observed, encryption),
     ];
-    cells.extend(much(&other.used, lang));
+    cells.extend(much(&other.used, limits, lang));
     cells
 }
 
@@ -272,7 +271,7 @@ fn state(posed: &Posed, words: &Words) -> String {
     posed.version.map_or_else(|| name.to_owned(), |version| format!("{name} ({})", version.name()))
 }
 
-pub(in super::super) fn processes(processes: &[ProcessOf], lang: Lang) -> Table {
+pub(in super::super) fn processes(processes: &[ProcessOf], limits: Limits, lang: Lang) -> Table {
     let words = lang.words();
     let observed = |name| Column::new(Kind::Observed, name);
     let mut columns = vec![
@@ -285,12 +284,13 @@ pub(in super::super) fn processes(processes: &[ProcessOf], lang: Lang) -> Table 
     ];
     columns.extend(how_much(words));
     let width = columns.len();
-    let mut rows: Vec<Vec<Cell>> = processes.iter().take(MOST).map(|process| row(process, lang)).collect();
-    rows.extend(rest(processes.len().saturating_sub(MOST), width, lang));
+    let shown = processes.iter().take(limits.rows);
+    let mut rows: Vec<Vec<Cell>> = shown.map(|process| row(process, limits, lang)).collect();
+    rows.extend(rest(processes.len().saturating_sub(limits.rows), width, lang));
     Table { caption: words.processes, columns, rows }
 }
 
-fn row(process: &ProcessOf, lang: Lang) -> Vec<Cell> {
+fn row(process: &ProcessOf, limits: Limits, lang: Lang) -> Vec<Cell> {
     let words = lang.words();
     let Identity { attribution, exe, script, unit, uid, user, container, .. } = &*process.identity;
     let or_dash = |text: Option<String>| Cell::new(Kind::Observed, text.unwrap_or_else(|| "–".to_owned()));
@@ -315,11 +315,11 @@ fn row(process: &ProcessOf, lang: Lang) -> Vec<Cell> {
         Cell::new(Kind::Observed, known),
         Cell::new(Kind::Observed, direction(process.direction, words)),
     ];
-    cells.extend(much(&process.used, lang));
+    cells.extend(much(&process.used, limits, lang));
     cells
 }
 
-pub(in super::super) fn encryption(shares: &Shares, lang: Lang) -> Table {
+pub(in super::super) fn encryption(shares: &Shares, limits: Limits, lang: Lang) -> Table {
     let words = lang.words();
     let columns = vec![
         Column::new(Kind::Observed, words.encryption),
@@ -336,7 +336,11 @@ pub(in super::super) fn encryption(shares: &Shares, lang: Lang) -> Table {
         vec![
             Cell::new(Kind::Observed, state(posed, words)).tone(tone),
             Cell::new(Kind::Observed, lang.count(posed.flows)).number(),
-            Cell::new(Kind::Observed, lang.bytes(posed.bytes)).number().rows(&posed.rows, lang),
+            Cell::new(Kind::Observed, lang.bytes(posed.bytes)).number().rows_within(
+                &posed.rows,
+                limits,
+                lang,
+            ),
         ]
     };
     Table { caption: words.encryption, columns, rows: shares.0.iter().map(row).collect() }

@@ -3,11 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::super::charts;
+use super::super::charts::{self, Charts};
+use super::super::drawings::Drawings;
 use super::super::map::{View, figure};
 use super::super::words::{Lang, fill};
 use super::activity::section;
 use super::cells::{day_time, list, rest, text};
+use super::limits::Limits;
 use super::page::{Cell, Column, Fact, Figure, Kind, Page, Section, Table};
 use gdprport_core::event::Bound;
 use gdprport_core::ledger::GapRow;
@@ -21,8 +23,9 @@ const MOST: usize = 50;
 const CHARTS: usize = 24;
 
 /// The page.
-pub(crate) fn page(records: &Records, lang: Lang) -> Page {
+pub(crate) fn page(records: &Records, drawings: &Drawings, lang: Lang) -> Page {
     let words = lang.words();
+    let limits = Limits::of(records.all().filter(|activity| activity.seen.is_some()).count());
     let about = &records.about;
     let mut head = vec![
         (words.host, about.host.to_string()),
@@ -41,12 +44,12 @@ pub(crate) fn page(records: &Records, lang: Lang) -> Page {
     if about.pseudonyms {
         notices.push(words.pseudonyms.to_owned());
     }
-    let mut sections = vec![overview(records, lang)];
-    sections.extend(View::of(records, lang).map(|view| drawn(&view)));
+    let mut sections = vec![overview(records, &drawings.charts, lang)];
+    sections.extend(drawings.view.as_ref().map(drawn));
     sections.push(controller(records.controller.as_ref(), lang));
     let with_chart = most_bytes(records);
     for (at, activity) in records.all().enumerate() {
-        let mut section = section(activity, at + 1, lang);
+        let mut section = section(activity, at + 1, limits, lang);
         if with_chart.contains(&at) {
             let chart = charts::activity(records, activity, at + 1, lang);
             section.figures.extend(chart.map(|chart| chart.figure));
@@ -116,7 +119,7 @@ pub(in super::super) fn controller(controller: Option<&Controller>, lang: Lang) 
     }
 }
 
-fn overview(records: &Records, lang: Lang) -> Section {
+fn overview(records: &Records, charts: &Charts, lang: Lang) -> Section {
     let words = lang.words();
     let columns = vec![
         Column::new(Kind::Plain, words.activity),
@@ -144,16 +147,16 @@ fn overview(records: &Records, lang: Lang) -> Section {
         facts_are: Kind::Declared,
         facts: Vec::new(),
         seen: Vec::new(),
-        figures: charts(records, lang),
+        figures: figures(records, charts),
         tables,
     }
 }
 
 /// Charts of all activities. Of one alone its own says the same.
-fn charts(records: &Records, lang: Lang) -> Vec<Figure> {
-    let volume = charts::volume(records, lang).filter(|_| most_bytes(records).len() > 1);
-    let all = [volume, charts::encryption(records, lang), charts::violations(records, lang)];
-    all.into_iter().flatten().map(|chart| chart.figure).collect()
+fn figures(records: &Records, charts: &Charts) -> Vec<Figure> {
+    let volume = charts.volume.as_ref().filter(|_| most_bytes(records).len() > 1);
+    let all = [volume, charts.encryption.as_ref(), charts.violations.as_ref()];
+    all.into_iter().flatten().map(|chart| chart.figure.clone()).collect()
 }
 
 /// The activities whose volume is drawn, by their place: those with the most.

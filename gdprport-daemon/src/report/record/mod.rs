@@ -7,6 +7,7 @@ pub(super) mod activity;
 pub(super) mod build;
 pub(super) mod cells;
 mod html;
+pub(super) mod limits;
 mod markdown;
 mod own;
 pub(super) mod page;

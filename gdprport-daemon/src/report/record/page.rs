@@ -4,10 +4,8 @@
 
 use super::super::svg::Svg;
 use super::super::words::{Lang, Words, fill};
+use super::limits::Limits;
 use gdprport_core::records::Rows;
-
-/// Numbers of rows that are written out before the rest is counted, as ranges.
-const RANGES: usize = 200;
 
 /// What kind of statement a text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,8 +92,12 @@ impl Cell {
         self
     }
 
-    pub(crate) fn rows(mut self, rows: &Rows, lang: Lang) -> Self {
-        self.rows = Behind::of(rows, lang);
+    pub(crate) fn rows(self, rows: &Rows, lang: Lang) -> Self {
+        self.rows_within(rows, Limits::ALONE, lang)
+    }
+
+    pub(in super::super) fn rows_within(mut self, rows: &Rows, limits: Limits, lang: Lang) -> Self {
+        self.rows = Behind::of(rows, limits.ranges, lang);
         self
     }
 }
@@ -110,16 +112,16 @@ pub(crate) struct Behind {
 }
 
 impl Behind {
-    fn of(rows: &Rows, lang: Lang) -> Option<Self> {
+    fn of(rows: &Rows, most: usize, lang: Lang) -> Option<Self> {
         let ranges = rows.ranges();
         ranges.first()?;
         let mut texts: Vec<String> = ranges
             .iter()
-            .take(RANGES)
+            .take(most)
             .map(|(a, b)| if a == b { a.to_string() } else { format!("{a}–{b}") })
             .collect();
-        if ranges.len() > RANGES {
-            texts.push(format!("… (+{}, record.json)", ranges.len() - RANGES));
+        if ranges.len() > most {
+            texts.push(format!("… (+{}, record.json)", ranges.len() - most));
         }
         let count = lang.count(rows.0.len() as u64);
         Some(Self { count: fill(lang.words().rows_of, &[&count]), numbers: texts.join(", ") })
@@ -321,7 +323,7 @@ mod tests {
 
     #[test]
     fn numbers_of_rows_are_written_as_ranges() {
-        let of = |rows: &[i64]| Behind::of(&Rows(rows.to_vec()), Lang::En).map(|behind| behind.numbers);
+        let of = |rows: &[i64]| Behind::of(&Rows(rows.to_vec()), 200, Lang::En).map(|behind| behind.numbers);
         assert_eq!(of(&[1, 2, 3, 7, 9, 10]).as_deref(), Some("1–3, 7, 9–10"));
         assert_eq!(of(&[]), None);
         let many: Vec<i64> = (0..500).map(|n| 2 * n).collect();

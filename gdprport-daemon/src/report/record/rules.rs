@@ -2,11 +2,12 @@
 
 use super::super::words::{Lang, fill};
 use super::cells::{day, day_time, direction};
+use super::limits::Limits;
 use super::page::{Cell, Column, Kind, Table};
 use gdprport_core::records::{CoverageOf, RuleUse};
 
 /// What is declared of each rule beside what came by it.
-pub(super) fn rules(rules: &[RuleUse], coverage: CoverageOf, lang: Lang) -> Table {
+pub(super) fn rules(rules: &[RuleUse], coverage: CoverageOf, limits: Limits, lang: Lang) -> Table {
     let words = lang.words();
     let mut columns = vec![
         Column::new(Kind::Declared, words.role),
@@ -36,14 +37,14 @@ pub(super) fn rules(rules: &[RuleUse], coverage: CoverageOf, lang: Lang) -> Tabl
                 .map(|of| fill(words.limit_of, &[&lang.bytes(of.max), &lang.span(of.per.as_str())]));
             cells.push(Cell::new(Kind::Declared, limit.unwrap_or_else(|| "–".to_owned())));
         }
-        cells.push(used(of, coverage, lang));
+        cells.push(used(of, coverage, limits, lang));
         cells
     };
     Table { caption: words.rules, columns, rows: rules.iter().map(row).collect() }
 }
 
 /// What came by a rule, and where it may move only so much, the most that it has moved in one window.
-fn used(RuleUse { rule, used, most }: &RuleUse, coverage: CoverageOf, lang: Lang) -> Cell {
+fn used(RuleUse { rule, used, most }: &RuleUse, coverage: CoverageOf, limits: Limits, lang: Lang) -> Cell {
     let words = lang.words();
     let Some(used) = used else {
         if coverage.watched_s == 0 {
@@ -65,5 +66,5 @@ fn used(RuleUse { rule, used, most }: &RuleUse, coverage: CoverageOf, lang: Lang
             tone = "bad";
         }
     }
-    Cell::lines(Kind::Observed, lines).tone(tone).rows(&used.rows, lang)
+    Cell::lines(Kind::Observed, lines).tone(tone).rows_within(&used.rows, limits, lang)
 }

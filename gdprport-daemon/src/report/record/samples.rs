@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::super::drawings::Drawings;
+use super::super::samples::written;
+use super::super::words::Lang;
+use super::page::Page;
 use gdprport_core::ledger::{
     Counts, CoverageHours, Edge, EdgeKey, GapRow, Identity, Note, NoteKind, Observed, PortKey, PostureKey,
     VerdictKey, VolumeHour,
@@ -197,6 +201,16 @@ pub(crate) fn edges(evil: Option<&str>) -> Vec<(i64, Edge)> {
         ),
     ];
     (101..).zip(all).collect()
+}
+
+/// The page of a record, with its drawings.
+pub(crate) fn page(records: &Records, lang: Lang) -> Page {
+    super::page(records, &Drawings::of(records, lang), lang)
+}
+
+/// The file of a page.
+pub(crate) fn html(page: &Page) -> String {
+    written(|out| super::html(page, out))
 }
 
 /// What the ledger of that host has of the period, but its rows.

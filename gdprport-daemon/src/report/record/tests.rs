@@ -2,9 +2,10 @@
 
 use super::super::svg::{Drawing, Element};
 use super::super::words::Lang;
+use super::limits::Limits;
 use super::page::{Cell, Column, Figure, Key, Kind, Page, Room, Table};
-use super::samples::{EVIL, hostile, nothing, records};
-use super::{html, markdown, own_page, page, sheet};
+use super::samples::{EVIL, hostile, html, nothing, page, records};
+use super::{markdown, own_page, sheet};
 use gdprport_core::records::{About, KeptFor, Own, Records, ShownAs};
 
 const LANGS: [Lang; 3] = [Lang::En, Lang::De, Lang::Fr];
@@ -347,4 +348,28 @@ fn a_sheet_of_markdown_names_the_drawings_file() {
     assert!(!text.contains("### numbers") && !text.contains("<script"), "{text}");
     let text = markdown(&drawn(None));
     assert!(text.contains("### numbers") && !text.contains("other.svg"), "its numbers stand for it: {text}");
+}
+
+/// Of many activities a page shows fewer other ends each, and counts the rest: no page is longer than anybody reads.
+#[test]
+fn a_page_of_many_activities_counts_what_it_does_not_show() {
+    let mut records = records();
+    let mut one = records.activities.remove(0);
+    let seen = one.seen.as_mut().expect("something was seen");
+    let other = seen.counterparts.remove(0);
+    seen.counterparts = vec![other; 150];
+    records.activities = vec![one; 60];
+    records.undeclared.clear();
+    let page = page(&records, Lang::En);
+    let Limits { rows, .. } = Limits::of(60);
+    assert!(rows < Limits::ALONE.rows);
+    let sections = page.sections.iter().filter(|section| section.id.starts_with("activity-"));
+    let tables: Vec<&Table> = sections.flat_map(|section| &section.tables).collect();
+    let ends: Vec<&&Table> = tables.iter().filter(|table| table.caption == "With whom").collect();
+    assert_eq!(ends.len(), 60);
+    for table in ends {
+        assert_eq!(table.rows.len(), rows + 1);
+        let last = &table.rows[rows][0].lines[0];
+        assert_eq!(*last, format!("{} more; each is in record.json", 150 - rows));
+    }
 }

@@ -9,7 +9,7 @@ use super::super::exit::Exit;
 use super::super::format::clean;
 use super::super::screen::Output;
 use super::files::{open_ledger, policy_files};
-use super::new_folder::{INCIDENT, examine, write};
+use super::new_folder::{Folder, INCIDENT, examine};
 use super::scan::warning;
 use super::waiting::shown_while;
 use crate::app::{self, Asked, PastOf, Trust};
@@ -52,12 +52,11 @@ pub(super) fn run(args: &IncidentArgs, json: bool, color: Color, out: &mut Outpu
     let page = report::incident_page(&incident, args.lang.into());
     if let Some(dir) = &args.out {
         examine(dir, args.force)?;
-        let files = [
-            (INCIDENT, pretty(&document)?),
-            ("incident.md", report::record_markdown(&page)),
-            ("index.html", report::html(&page)),
-        ];
-        write(dir, &files, &[])?;
+        let mut folder = Folder::begin(dir)?;
+        folder.put(INCIDENT, &|out| pretty(&document, out))?;
+        folder.put_text("incident.md", &report::record_markdown(&page))?;
+        folder.put("index.html", &|out| report::html(&page, out))?;
+        folder.end(&[])?;
     }
     match (&args.out, json) {
         (_, true) => out.value(&document)?,

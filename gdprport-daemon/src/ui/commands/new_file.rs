@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -54,15 +54,19 @@ pub(super) fn asked(output: Option<&Path>, force: bool) -> Result<Option<&Path>,
 /// # Errors
 /// If it exists without `force`, or cannot be written. Then nothing has changed.
 pub(super) fn write_new(path: &Path, text: &[u8], force: bool) -> Result<(), FileError> {
-    write_mode(path, text, force, 0o666)
+    write_mode(path, &|out| out.write_all(text), force, 0o666)
 }
 
-/// The same for a file that its owner and group read only; one that exists is replaced.
+/// Writes what a file has, piece by piece.
+pub(super) type Content<'c> = dyn Fn(&mut dyn Write) -> io::Result<()> + 'c;
+
+/// The same for a file that its owner and group read only; one that exists is replaced. What it has goes to the disk as it is made,
+/// so that it may be larger than there is memory.
 ///
 /// # Errors
 /// If it cannot be written. Then nothing has changed.
-pub(super) fn write_private(path: &Path, text: &[u8]) -> Result<(), FileError> {
-    write_mode(path, text, true, 0o640)
+pub(super) fn write_private(path: &Path, content: &Content<'_>) -> Result<(), FileError> {
+    write_mode(path, content, true, 0o640)
 }
 
 /// Writes a file that does not exist, for its owner only.
@@ -70,10 +74,10 @@ pub(super) fn write_private(path: &Path, text: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// If it exists or cannot be written. Then nothing has changed.
 pub(super) fn write_new_private(path: &Path, text: &[u8]) -> Result<(), FileError> {
-    write_mode(path, text, false, 0o600)
+    write_mode(path, &|out| out.write_all(text), false, 0o600)
 }
 
-fn write_mode(path: &Path, text: &[u8], force: bool, mode: u32) -> Result<(), FileError> {
+fn write_mode(path: &Path, content: &Content<'_>, force: bool, mode: u32) -> Result<(), FileError> {
     let failed = |source: io::Error| FileError::Write { path: path.to_owned(), source };
     let Some(name) = path.file_name() else {
         return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "it is no name of a file")));
@@ -82,7 +86,7 @@ fn write_mode(path: &Path, text: &[u8], force: bool, mode: u32) -> Result<(), Fi
     beside.push(name);
     beside.push(format!(".{}", std::process::id()));
     let beside = path.with_file_name(beside);
-    let written = write(&beside, text, mode).and_then(|()| moved(&beside, path, force));
+    let written = write(&beside, content, mode).and_then(|()| moved(&beside, path, force));
     if written.is_err() {
         // It is not there if it could not be made.
         let _ = fs::remove_file(&beside);
@@ -95,12 +99,16 @@ fn write_mode(path: &Path, text: &[u8], force: bool, mode: u32) -> Result<(), Fi
     }
 }
 
-fn write(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
+/// What is collected before it is written: a call of the system for each word would take longer than to make it.
+const BUFFER: usize = 1 << 16;
+
+fn write(path: &Path, content: &Content<'_>, mode: u32) -> io::Result<()> {
     // Of an earlier attempt of the same process id that was killed.
     let _ = fs::remove_file(path);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(text)?;
-    file.sync_all()
+    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    let mut out = BufWriter::with_capacity(BUFFER, file);
+    content(&mut out)?;
+    out.into_inner()?.sync_all()
 }
 
 fn moved(from: &Path, to: &Path, force: bool) -> io::Result<()> {

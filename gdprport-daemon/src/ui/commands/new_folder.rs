@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use super::new_file::{FileError, write_private};
+use super::new_file::{Content, FileError, write_private};
 
 /// The file by which a directory is known as one of ours.
 pub(super) const MARK: &str = "record.json";
@@ -98,37 +98,65 @@ fn is_mark(path: &Path) -> bool {
     fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes)).is_ok() && bytes == BEGIN.as_bytes()
 }
 
-/// Writes the files, the first one first. Whether they may be written there is to be examined before. Files of these names that are not
-/// among them go, if the directory was ours: what an earlier run left would be taken for this one's.
-///
-/// # Errors
-/// If the directory cannot be made or a file not be written. Files before that are whole.
-pub(super) fn write<N: AsRef<str>>(
-    dir: &Path,
-    files: &[(N, String)],
-    names: &[&str],
-) -> Result<(), FolderError> {
-    let was_ours = is_ours(dir);
-    match DirBuilder::new().mode(MODE).create(dir) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(FolderError::Use { path: dir.to_owned(), source: error });
-        }
-        _ => {}
-    }
-    for (name, text) in files {
-        write_private(&dir.join(name.as_ref()), text.as_bytes())?;
-    }
-    let of_before =
-        names.iter().filter(|name| was_ours && files.iter().all(|(written, _)| written.as_ref() != **name));
-    for name in of_before {
-        match fs::remove_file(dir.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(FolderError::Use { path: dir.to_owned(), source: error });
+/// A directory that is written, a file after the other: each is whole before the next one begins, and none is in memory as a whole.
+#[derive(Debug)]
+pub(super) struct Folder<'d> {
+    dir: &'d Path,
+    was_ours: bool,
+    /// In the order in which they were written.
+    files: Vec<String>,
+}
+
+impl<'d> Folder<'d> {
+    /// Begins. Whether files may be written there is to be examined before.
+    ///
+    /// # Errors
+    /// If the directory cannot be made.
+    pub(super) fn begin(dir: &'d Path) -> Result<Self, FolderError> {
+        let was_ours = is_ours(dir);
+        match DirBuilder::new().mode(MODE).create(dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(FolderError::Use { path: dir.to_owned(), source: error })
             }
-            _ => {}
+            _ => Ok(Self { dir, was_ours, files: Vec::new() }),
         }
     }
-    Ok(())
+
+    /// Writes a file.
+    ///
+    /// # Errors
+    /// If it cannot be written. Files before it are whole, and one of this name is as it was.
+    pub(super) fn put(&mut self, name: &str, content: &Content<'_>) -> Result<(), FolderError> {
+        write_private(&self.dir.join(name), content)?;
+        self.files.push(name.to_owned());
+        Ok(())
+    }
+
+    /// The same of a text.
+    ///
+    /// # Errors
+    /// The same.
+    pub(super) fn put_text(&mut self, name: &str, text: &str) -> Result<(), FolderError> {
+        self.put(name, &|out| out.write_all(text.as_bytes()))
+    }
+
+    /// Ends, and says which files were written. Files of these names that are not among them go, if the directory was ours: what an
+    /// earlier run left would be taken for this one's.
+    ///
+    /// # Errors
+    /// If one cannot be removed.
+    pub(super) fn end(self, names: &[&str]) -> Result<Vec<String>, FolderError> {
+        let Self { dir, was_ours, files } = self;
+        for name in names.iter().filter(|name| was_ours && files.iter().all(|written| written != **name)) {
+            match fs::remove_file(dir.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(FolderError::Use { path: dir.to_owned(), source: error });
+                }
+                _ => {}
+            }
+        }
+        Ok(files)
+    }
 }
 
 #[cfg(test)]
@@ -143,7 +171,12 @@ mod tests {
         let of = |name: &str| dir.path().join(name);
         let files = |text: &str| vec![(MARK, format!("{BEGIN}{text}\"")), ("a.md", text.to_owned())];
         let write = |dir: &Path, files: &[(&str, String)], names: &[&str], force| {
-            examine(dir, force).and_then(|()| super::write(dir, files, names))
+            examine(dir, force)?;
+            let mut folder = Folder::begin(dir)?;
+            for (name, text) in files {
+                folder.put_text(name, text)?;
+            }
+            folder.end(names)
         };
         let read = |path: &Path| fs::read_to_string(path).expect("it is there");
         write(&of("new"), &files("one"), &[], false).expect("it is new");
@@ -154,6 +187,15 @@ mod tests {
         assert!(!of("new/a.md").exists(), "it would be taken for this one's");
         assert_eq!(read(&of("new/b.md")), "notes");
         write(&of("new"), &files("two"), &["a.md"], false).expect("it is ours");
+        let new = of("new");
+        let mut folder = Folder::begin(&new).expect("it is there");
+        let half = |out: &mut dyn io::Write| out.write_all(b"half").and(Err(io::Error::other("no room")));
+        assert!(matches!(folder.put("a.md", &half), Err(FolderError::File(_))));
+        assert_eq!(read(&of("new/a.md")), "two", "what could not be written is as it was");
+        let left = fs::read_dir(of("new")).expect("readable").flatten();
+        let left: Vec<_> =
+            left.filter(|entry| entry.file_name().to_string_lossy().starts_with('.')).collect();
+        assert!(left.is_empty(), "{left:?}");
         let mode = fs::metadata(of("new/a.md")).expect("it is there").permissions().mode();
         assert_eq!(mode & 0o027, 0, "it names addresses and accounts: {mode:o}");
         fs::create_dir(of("other")).expect("it is new");

@@ -21,7 +21,7 @@ use super::super::exit::Exit;
 use super::super::format::{clean, counted};
 use super::super::screen::Output;
 use super::files::open_ledger;
-use super::new_folder::{FRAMEWORKS, examine, examine_new, write};
+use super::new_folder::{FRAMEWORKS, Folder, FolderError, examine, examine_new};
 use super::scan::warning;
 use super::waiting::shown_while;
 use crate::app::{self, Evidence, Written};
@@ -94,7 +94,7 @@ pub(super) fn run(
     let Basis { written, countries, since, now } = *basis;
     let asked = if args.framework.is_empty() { Framework::ALL.to_vec() } else { args.framework.clone() };
     let lang: Lang = args.lang.into();
-    let (records, frameworks, files) = shown_while("reading the ledger", || {
+    let (records, evidence) = shown_while("reading the ledger", || {
         let evidence = match open_ledger(args.ledger.as_deref()) {
             Ok(reader) => Ok(Evidence::read(written, countries.clone(), &reader, since, now)?),
             // A ledger that somebody names is one that has to be there.
@@ -103,31 +103,25 @@ pub(super) fn run(
         };
         let past = evidence.as_ref().map(|evidence| &evidence.recorded).map_err(Clone::clone);
         let records = app::records(written, countries, past, since, now);
-        let alone;
-        let (audit, evidence) = match &evidence {
-            Ok(evidence) => (&evidence.audit, Some(evidence)),
-            Err(why) => {
-                alone = app::judge_alone(written, countries.clone(), why, since, now);
-                (&alone, None)
-            }
-        };
-        let facts = Facts {
-            records: &records,
-            observed: evidence.map(|evidence| &evidence.recorded.observed),
-            rows: evidence.map_or(&[], |evidence| &evidence.recorded.rows),
-            span: evidence.and_then(|evidence| evidence.span),
-            versions: evidence.map_or(&[], |evidence| &evidence.versions),
-            audit,
-        };
-        let frameworks = answers(&asked, &facts);
-        let files = if args.pack {
-            let recorded = evidence.map_or(&[][..], |evidence| &evidence.findings);
-            report::pack_files(&Pack { facts, recorded, frameworks: &frameworks, lang })?
-        } else {
-            tables(&frameworks, &records, lang)?
-        };
-        anyhow::Ok((records, frameworks, files))
+        anyhow::Ok((records, evidence))
     })?;
+    let alone;
+    let (audit, evidence) = match &evidence {
+        Ok(evidence) => (&evidence.audit, Some(evidence)),
+        Err(why) => {
+            alone = app::judge_alone(written, countries.clone(), why, since, now);
+            (&alone, None)
+        }
+    };
+    let facts = Facts {
+        records: &records,
+        observed: evidence.map(|evidence| &evidence.recorded.observed),
+        rows: evidence.map_or(&[], |evidence| &evidence.recorded.rows),
+        span: evidence.and_then(|evidence| evidence.span),
+        versions: evidence.map_or(&[], |evidence| &evidence.versions),
+        audit,
+    };
+    let frameworks = answers(&asked, &facts);
     if let Some(why) = &records.about.no_ledger {
         warning(color, &format!("nothing was observed: {why}"));
     }
@@ -136,14 +130,23 @@ pub(super) fn run(
     } else {
         examine(dir, args.force)?;
     }
-    write(dir, &files, &[])?;
-    let manifest = files.iter().find(|(name, _)| name == MANIFEST);
-    let manifest_sha256 = manifest.map(|(_, text)| report::digest(text.as_bytes()));
+    let recorded = evidence.map_or(&[][..], |evidence| &evidence.findings);
+    let pack = Pack { facts, recorded, frameworks: &frameworks, lang };
+    let (files, manifest_sha256) = shown_while("writing the files", || {
+        let mut folder = Folder::begin(dir)?;
+        let manifest = if args.pack {
+            Some(report::write_pack(&pack, &mut |name, content| folder.put(name, content))?)
+        } else {
+            tables(&mut folder, &frameworks, &records, lang)?;
+            None
+        };
+        Ok::<_, FolderError>((folder.end(&[])?, manifest))
+    })?;
     let controls = Standings::of(&frameworks);
     if json {
         out.value(&WrittenPack {
             directory: dir,
-            files: files.iter().map(|(name, _)| name.as_str()).collect(),
+            files: files.iter().map(String::as_str).collect(),
             manifest_sha256,
             controls,
             no_ledger: records.about.no_ledger.as_deref(),
@@ -155,16 +158,19 @@ pub(super) fn run(
     Ok(Exit::Fine)
 }
 
-fn tables(frameworks: &[Assessed], records: &Records, lang: Lang) -> anyhow::Result<Vec<(String, String)>> {
+fn tables(
+    folder: &mut Folder<'_>,
+    frameworks: &[Assessed],
+    records: &Records,
+    lang: Lang,
+) -> Result<(), FolderError> {
     let command = report::pack_command(frameworks, records, lang);
     let page = report::frameworks_page(frameworks, records, Some(&command));
-    let files = [
-        (FRAMEWORKS, pretty(&report::Frameworks::of(frameworks, records, Some(&command)))?),
-        ("frameworks.csv", report::frameworks_sheet(frameworks)),
-        ("frameworks.md", report::record_markdown(&page)),
-        ("frameworks.html", report::html(&page)),
-    ];
-    Ok(files.into_iter().map(|(name, text)| (name.to_owned(), text)).collect())
+    folder
+        .put(FRAMEWORKS, &|out| pretty(&report::Frameworks::of(frameworks, records, Some(&command)), out))?;
+    folder.put_text("frameworks.csv", &report::frameworks_sheet(frameworks))?;
+    folder.put_text("frameworks.md", &report::record_markdown(&page))?;
+    folder.put("frameworks.html", &|out| report::html(&page, out))
 }
 
 /// `manifest`: the digest of the list of files, or the command that makes the pack whose files are named.

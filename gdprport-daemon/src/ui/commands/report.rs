@@ -14,12 +14,12 @@ use super::super::map::drawn;
 use super::super::screen::Output;
 use super::files::{open_ledger, policy_files};
 use super::incident;
-use super::new_folder::{MARK, examine, examine_new, write};
+use super::new_folder::{Folder, FolderError, MARK, examine, examine_new};
 use super::pack;
 use super::scan::warning;
 use super::waiting::shown_while;
 use crate::app::{self, Config, Recorded, Subject, Trust, Written};
-use crate::report::{self, Lang, MAP_FILES, View, pretty};
+use crate::report::{self, Drawings, Lang, MAP_FILES, View, pretty};
 
 /// The sheet.
 const SHEET: &str = "record.csv";
@@ -37,7 +37,7 @@ const NOT_ALWAYS: [&str; 9] = {
 #[derive(Debug, Serialize)]
 struct Report<'r> {
     directory: &'r Path,
-    files: Vec<&'r str>,
+    files: Vec<String>,
     /// Declared activities.
     activities: usize,
     /// Services that were seen and that the policy does not declare.
@@ -105,36 +105,16 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
     if let Some(why) = &records.about.no_ledger {
         warning(color, &format!("nothing was observed: {why}"));
     }
-    let view = View::of(&records, lang);
     let Some(dir) = &args.out else {
-        return mapped(view.as_ref(), &records, json, out);
+        return mapped(&records, lang, json, out);
     };
-    let page = report::page(&records, lang);
-    let charts = report::chart_files(&records, lang);
-    let mut files = vec![
-        (MARK, pretty(&Document::of(&records))?),
-        (SHEET, report::sheet(&records, lang)),
-        ("record.md", report::record_markdown(&page)),
-    ];
-    for form in FORMS.into_iter().filter(|form| args.format.contains(form)) {
-        let text = match form {
-            Form::Fides => report::fides(&records),
-            Form::Dpv => report::dpv(&records, lang)?,
-        };
-        files.push((form.file(), text));
-    }
-    if let Some(view) = &view {
-        files.extend(view.files());
-    }
-    files.extend(charts.into_iter().filter_map(|(name, text)| Some((name, text?))));
-    files.push(("index.html", report::html(&page)));
     examine(dir, args.force)?;
-    write(dir, &files, &NOT_ALWAYS)?;
+    let files = shown_while("writing the record", || written_to(dir, &records, &args.format, lang))?;
     let (activities, undeclared) = (records.activities.len(), records.undeclared.len());
     if json {
         out.value(&Report {
             directory: dir,
-            files: files.iter().map(|(name, _)| *name).collect(),
+            files,
             activities,
             undeclared,
             no_ledger: records.about.no_ledger.as_deref(),
@@ -151,6 +131,27 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
     Ok(Exit::Fine)
 }
 
+/// Writes the files of a record, each as it is made. `record.json`, by which the directory is known, comes first, and the page last.
+fn written_to(dir: &Path, records: &Records, forms: &[Form], lang: Lang) -> Result<Vec<String>, FolderError> {
+    let mut folder = Folder::begin(dir)?;
+    folder.put(MARK, &|out| pretty(&Document::of(records), out))?;
+    folder.put_text(SHEET, &report::sheet(records, lang))?;
+    let drawings = Drawings::of(records, lang);
+    let page = report::page(records, &drawings, lang);
+    folder.put_text("record.md", &report::record_markdown(&page))?;
+    for form in FORMS.into_iter().filter(|form| forms.contains(form)) {
+        folder.put(form.file(), &|out| match form {
+            Form::Fides => report::fides(records, out),
+            Form::Dpv => report::dpv(records, lang, out),
+        })?;
+    }
+    for (name, text) in drawings.files() {
+        folder.put_text(name, &text)?;
+    }
+    folder.put("index.html", &|out| report::html(&page, out))?;
+    folder.end(&NOT_ALWAYS)
+}
+
 /// Connections are counted by whole days, so a period begins with one.
 fn begin_of_day(at: Timestamp) -> Timestamp {
     const DAY_S: i64 = 86_400;
@@ -158,13 +159,13 @@ fn begin_of_day(at: Timestamp) -> Timestamp {
 }
 
 /// The map on this terminal; for programs the record itself, which has all of it.
-fn mapped(view: Option<&View>, records: &Records, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
+fn mapped(records: &Records, lang: Lang, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
     if json {
         out.value(&Document::of(records))?;
         return Ok(Exit::Fine);
     }
-    let text = match view {
-        Some(view) => drawn(view, out.screen().width),
+    let text = match View::of(records, lang) {
+        Some(view) => drawn(&view, out.screen().width),
         None => {
             let asked = records.about.asked.strftime("%Y-%m-%d");
             format!(
@@ -212,14 +213,12 @@ fn wrote_own(
     out: &mut Output,
 ) -> anyhow::Result<Exit> {
     let page = report::own_page(own, lang);
-    let files = [
-        (MARK, pretty(own)?),
-        ("record.md", report::record_markdown(&page)),
-        ("index.html", report::html(&page)),
-    ];
     examine(dir, force)?;
-    write(dir, &files, &NOT_ALWAYS)?;
-    let files: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    let mut folder = Folder::begin(dir)?;
+    folder.put(MARK, &|out| pretty(own, out))?;
+    folder.put_text("record.md", &report::record_markdown(&page))?;
+    folder.put("index.html", &|out| report::html(&page, out))?;
+    let files = folder.end(&NOT_ALWAYS)?;
     if json {
         out.value(&Report { directory: dir, files, activities: 1, undeclared: 0, no_ledger: None })?;
         return Ok(Exit::Fine);
