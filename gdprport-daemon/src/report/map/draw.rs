@@ -168,11 +168,14 @@ impl View {
                 (true, true) => "m-node m-port",
                 (true, false) => "m-node m-port m-undeclared",
             };
+            let room = at.width - 2 * PAD;
             // Beside its standing there is room for its ports alone.
             let (second, standing) = if port.is_seen && port.is_declared {
-                (second, "")
+                (self.ports_within(port, FONTS.1, room), "")
             } else {
-                (self.ports(&Port { protocol: None, ..port.clone() }), standing)
+                let beside = width_of(&format!(" · {standing}"), FONTS.1);
+                let bare = Port { protocol: None, ..port.clone() };
+                (self.ports_within(&bare, FONTS.1, room - beside), standing)
             };
             let texts = [name, second, mark.to_owned()];
             nodes.push(Node { name: Name('p', number), at: *at, class, texts, standing, says });

@@ -131,3 +131,20 @@ fn an_other_end_has_the_name_that_the_policy_gives_it() {
     let view = View::of(&unnamed, Lang::En).expect("something was seen");
     assert!(!view.alone().contains(Lang::En.words().map_named), "there is nothing to explain");
 }
+
+/// Half a number is another port.
+#[test]
+fn a_port_is_never_shortened() {
+    for lang in LANGS {
+        let view = view(lang);
+        let mut port = view.graph.ports[0].clone();
+        port.ports = ["25", "465", "587", "2525"].map(ToOwned::to_owned).to_vec();
+        port.protocol = Some("smtp".into());
+        let of = |room| view.ports_within(&port, 11, room);
+        assert_eq!(of(400), "TCP 25, 465, 587, 2525 · smtp");
+        let mut shown: Vec<String> = (40..400).rev().map(of).collect();
+        shown.dedup();
+        let shorter = ["TCP 25, 465, 587, 2525", "TCP 25, 465, 587, …", "TCP 25, 465, …", "TCP 25, …"];
+        assert_eq!(shown[1..5], shorter);
+    }
+}

@@ -1,6 +1,8 @@
 //! A map in one language, and the texts that all its renderings share.
 
-use gdprport_core::map::{Edge, End, Graph, Kind, Layout, Outcome, Port, Recipient, Source, graph, layout};
+use gdprport_core::map::{
+    Edge, End, Graph, Kind, Layout, Outcome, Port, Recipient, Source, fit, graph, layout, width_of,
+};
 use gdprport_core::model::Direction;
 use gdprport_core::records::{Records, Zone};
 
@@ -78,6 +80,19 @@ impl View {
             .chain(port.protocol.as_ref().map(ToString::to_string))
             .collect::<Vec<_>>()
             .join(" · ")
+    }
+
+    /// The same in at most so many pixels: first without the protocol, then without the last ports.
+    pub(super) fn ports_within(&self, port: &Port, size: i32, room: i32) -> String {
+        let whole = self.ports(port);
+        if width_of(&whole, size) <= room {
+            return whole;
+        }
+        let some = (1..=port.ports.len()).rev().map(|shown| {
+            let more = if shown < port.ports.len() { ", …" } else { "" };
+            format!("TCP {}{more}", port.ports[..shown].join(", "))
+        });
+        some.into_iter().find(|some| width_of(some, size) <= room).unwrap_or_else(|| fit(&whole, size, room))
     }
 
     /// Whether it is declared, or that nothing was seen of it.
