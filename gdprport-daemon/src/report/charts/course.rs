@@ -16,8 +16,8 @@ const TALL: f64 = 108.0;
 /// Pixels of one among others.
 const LOW: f64 = 66.0;
 
-/// Reasons that are named.
-const REASONS: usize = 3;
+/// Reasons that are named; the rest is counted.
+const REASONS: usize = 5;
 
 /// How a course is drawn.
 struct Style<'s> {
@@ -277,7 +277,7 @@ pub(crate) fn violations(records: &Records, lang: Lang) -> Option<Chart> {
     let columns = vec![
         Column::new(Kind::Plain, words.period),
         Column::new(Kind::Observed, words.activity),
-        Column::number(Kind::Observed, words.outcome_violation),
+        Column::number(Kind::Observed, words.violations),
     ];
     let mut lines = vec![if is_empty {
         words.no_violations.to_owned()
@@ -352,11 +352,11 @@ fn sum_of_violations(records: &Records, courses: &[Course], axis: &Axis, lang: L
     }
     let mut reasons: Vec<(&str, u64)> = reasons.into_iter().filter(|(_, flows)| *flows > 0).collect();
     reasons.sort_by_key(|(_, flows)| std::cmp::Reverse(*flows));
-    let named: Vec<String> = reasons
-        .iter()
-        .take(REASONS)
-        .map(|(reason, flows)| format!("{reason} {}", lang.count(*flows)))
-        .collect();
+    let shown = reasons.iter().take(REASONS);
+    let mut named: Vec<String> =
+        shown.map(|(reason, flows)| format!("{reason} {}", lang.count(*flows))).collect();
+    let others = reasons.len().saturating_sub(REASONS);
+    named.extend((others > 0).then(|| fill(words.others, &[&lang.count(others as u64)])));
     fill(
         words.violations_in_all,
         &[&lang.count(all), &slot(axis, most.0), &lang.count(most.1), &named.join(", ")],

@@ -7,7 +7,7 @@ use std::time::Duration;
 use gdprport_core::incident::{Deadline, HourOf, Incident, Unwatched, Watched};
 use gdprport_core::policy::ProcessingRecord;
 
-use super::super::record::activity::{counterparts, encryption, processes};
+use super::super::record::activity::{counterparts, encryption, in_all, processes};
 use super::super::record::build::{controller, gaps};
 use super::super::record::cells::{day_time, direction, rest};
 use super::super::record::limits::Limits;
@@ -161,27 +161,13 @@ fn reachable(incident: &Incident, lang: Lang) -> Section {
 }
 
 fn happened(incident: &Incident, lang: Lang) -> Section {
-    let (words, own) = (lang.words(), lang.incident());
+    let own = lang.incident();
     let mut about = vec![own.happened_about.to_owned()];
     let (mut seen, mut tables) = (Vec::new(), Vec::new());
     for activity in &incident.records.undeclared {
         let Some(found) = &activity.seen else { continue };
-        let volume = found.all.volume;
-        let count = |name: &str, n: u64| lang.named(name, &lang.count(n));
-        let text = format!(
-            "{} TCP {}. {} ({}). {} {}, {} {}. {}; {}; {}.",
-            activity.name,
-            activity.ports().join(", "),
-            count(words.connections, volume.flows),
-            count(words.failed, volume.failed),
-            lang.bytes(volume.sent),
-            words.sent,
-            lang.bytes(volume.received),
-            words.received,
-            count(words.outcome_declared, found.outcomes.declared),
-            count(words.outcome_violation, found.outcomes.violation),
-            count(words.outcome_undecided, found.outcomes.undecided),
-        );
+        let all = in_all(found.all.volume, &found.outcomes, lang);
+        let text = format!("{} TCP {}. {all}", activity.name, activity.ports().join(", "));
         seen.push(Cell::new(Kind::Observed, text).rows(&found.all.rows, lang));
         tables.push(counterparts(&found.counterparts, Limits::ALONE, lang));
         tables.push(processes(&found.processes, Limits::ALONE, lang));

@@ -11,7 +11,7 @@ use gdprport_core::ledger::Identity;
 use gdprport_core::model::{Attribution, PostureState};
 use gdprport_core::policy::{DeclaredPeer, DeclaredSite, ProcessingRecord, TlsDemand};
 use gdprport_core::records::{
-    Activity, Capacity, Counterpart, CoverageOf, Posed, ProcessOf, Seen, Shares, Use, Zone,
+    Activity, Capacity, Counterpart, CoverageOf, Outcomes, Posed, ProcessOf, Seen, Shares, Use, Volume, Zone,
 };
 
 /// Processes that are named beside an other end.
@@ -46,15 +46,13 @@ pub(super) fn section(activity: &Activity, number: usize, limits: Limits, lang: 
         ]);
     }
     Section {
-        id: format!("activity-{number}"),
-        title: activity.name.to_string(),
         about,
         badge: Some(badge),
         facts_are: Kind::Declared,
         facts: if activity.is_declared { declared(activity, lang) } else { Vec::new() },
         seen: seen(activity.seen.as_ref(), activity.coverage, limits, lang),
-        figures: Vec::new(),
         tables,
+        ..Section::new(format!("activity-{number}"), activity.name.to_string())
     }
 }
 
@@ -132,25 +130,12 @@ fn seen(seen: Option<&Seen>, coverage: CoverageOf, limits: Limits, lang: Lang) -
     let mut cells = match seen {
         None => vec![Cell::new(Kind::NotSeen, format!("{} {watched}", words.nothing_seen))],
         Some(Seen { all, outcomes, .. }) => {
-            let volume = all.volume;
-            let count = |name: &str, n: u64| lang.named(name, &lang.count(n));
-            let text = format!(
-                "{} ({}). {} {}, {} {}. {}; {}; {}.",
-                count(words.connections, volume.flows),
-                count(words.failed, volume.failed),
-                lang.bytes(volume.sent),
-                words.sent,
-                lang.bytes(volume.received),
-                words.received,
-                count(words.outcome_declared, outcomes.declared),
-                count(words.outcome_violation, outcomes.violation),
-                count(words.outcome_undecided, outcomes.undecided),
-            );
+            let text = in_all(all.volume, outcomes, lang);
             let when = format!(
                 "{}. {}. {}. {watched}",
                 lang.named(words.first, &day_time(all.first)),
                 lang.named(words.last, &day_time(all.last)),
-                count(words.days, all.days.into())
+                lang.named(words.days, &lang.count(all.days.into()))
             );
             vec![Cell::lines(Kind::Observed, vec![text, when]).rows_within(&all.rows, limits, lang)]
         }
@@ -160,6 +145,24 @@ fn seen(seen: Option<&Seen>, coverage: CoverageOf, limits: Limits, lang: Lang) -
         cells.push(Cell::new(Kind::Observed, lost).tone("open"));
     }
     cells
+}
+
+/// `Connections: 1,204 (declared: 1,201; violations: 3; …); …`
+pub(in super::super) fn in_all(volume: Volume, outcomes: &Outcomes, lang: Lang) -> String {
+    let words = lang.words();
+    let count = |name: &str, n: u64| lang.named(name, &lang.count(n));
+    format!(
+        "{} ({}; {}; {}); {}; {} {}, {} {}.",
+        count(words.connections, volume.flows),
+        count(words.outcome_declared, outcomes.declared),
+        count(words.outcome_violations, outcomes.violation),
+        count(words.outcome_undecided, outcomes.undecided),
+        count(words.failed, volume.failed),
+        lang.bytes(volume.sent),
+        words.sent,
+        lang.bytes(volume.received),
+        words.received,
+    )
 }
 
 /// How much, as three columns.
@@ -302,16 +305,17 @@ fn row(process: &ProcessOf, limits: Limits, lang: Lang) -> Vec<Cell> {
         Attribution::Snapshot => words.snapshot,
         Attribution::Unknown => words.unknown_process,
     };
-    let contained = container.as_ref().map(|container| {
-        let parts = [&container.namespace, &container.workload, &container.name, &container.image];
-        parts.into_iter().flatten().map(|part| &**part).collect::<Vec<_>>().join(" · ")
-    });
+    let parts = container
+        .iter()
+        .flat_map(|container| [&container.namespace, &container.workload, &container.name, &container.image]);
+    let parts: Vec<String> = parts.flatten().map(ToString::to_string).collect();
+    let contained = if parts.is_empty() { or_dash(None) } else { Cell::lines(Kind::Observed, parts) };
     let user = user.as_ref().map(ToString::to_string).or_else(|| uid.map(|uid| uid.to_string()));
     let mut cells = vec![
         Cell::lines(Kind::Observed, program),
         or_dash(unit.as_ref().map(ToString::to_string)),
         or_dash(user),
-        or_dash(contained.filter(|text| !text.is_empty())),
+        contained,
         Cell::new(Kind::Observed, known),
         Cell::new(Kind::Observed, direction(process.direction, words)),
     ];

@@ -77,17 +77,7 @@ pub(crate) fn page(records: &Records, drawings: &Drawings, lang: Lang) -> Page {
 
 /// The map, as a part of the page.
 fn drawn(view: &View) -> Section {
-    Section {
-        id: "flows".to_owned(),
-        title: view.lang.words().map_title.to_owned(),
-        about: Vec::new(),
-        badge: None,
-        facts_are: Kind::Observed,
-        facts: Vec::new(),
-        seen: Vec::new(),
-        figures: vec![figure(view)],
-        tables: Vec::new(),
-    }
+    Section { figures: vec![figure(view)], ..Section::new("flows", view.lang.words().map_title) }
 }
 
 /// The first digits of a digest, which tell it from others.
@@ -106,17 +96,8 @@ pub(in super::super) fn controller(controller: Option<&Controller>, lang: Lang) 
         (words.representative, "30(1)(a), 27", of(|controller| controller.representative.as_deref())),
         (words.dpo, "30(1)(a), 37", of(|controller| controller.dpo.as_deref())),
     ];
-    Section {
-        id: "controller".to_owned(),
-        title: words.controller.to_owned(),
-        about: Vec::new(),
-        badge: None,
-        facts_are: Kind::Declared,
-        facts: facts.into_iter().map(|(name, law, cell)| Fact { name, law, cell }).collect(),
-        seen: Vec::new(),
-        figures: Vec::new(),
-        tables: Vec::new(),
-    }
+    let facts = facts.into_iter().map(|(name, law, cell)| Fact { name, law, cell }).collect();
+    Section { facts_are: Kind::Declared, facts, ..Section::new("controller", words.controller) }
 }
 
 fn overview(records: &Records, charts: &Charts, lang: Lang) -> Section {
@@ -125,7 +106,7 @@ fn overview(records: &Records, charts: &Charts, lang: Lang) -> Section {
         Column::new(Kind::Plain, words.activity),
         Column::new(Kind::Declared, words.declared),
         Column::number(Kind::Observed, words.connections),
-        Column::number(Kind::Observed, words.outcome_violation),
+        Column::number(Kind::Observed, words.violations),
         Column::new(Kind::Observed, words.encryption),
         Column::new(Kind::Observed, words.coverage),
     ];
@@ -137,19 +118,9 @@ fn overview(records: &Records, charts: &Charts, lang: Lang) -> Section {
     if rows.is_empty() {
         about.push(words.overview_empty.to_owned());
     }
-    let tables =
-        if rows.is_empty() { Vec::new() } else { vec![Table { caption: words.activities, columns, rows }] };
-    Section {
-        id: "overview".to_owned(),
-        title: words.overview.to_owned(),
-        about,
-        badge: None,
-        facts_are: Kind::Declared,
-        facts: Vec::new(),
-        seen: Vec::new(),
-        figures: figures(records, charts),
-        tables,
-    }
+    let in_short = (!rows.is_empty()).then_some(Table { caption: words.activities, columns, rows });
+    let figures = figures(records, charts);
+    Section { about, in_short, figures, ..Section::new("overview", words.overview) }
 }
 
 /// Charts of all activities. Of one alone its own says the same.
@@ -173,7 +144,7 @@ fn in_short(activity: &Activity, lang: Lang) -> Vec<Cell> {
         Kind::Plain,
         vec![activity.name.to_string(), format!("TCP {}", activity.ports().join(", "))],
     );
-    let missing = activity.missing();
+    let missing: Vec<&str> = activity.missing().into_iter().map(|key| words.of_key(key)).collect();
     let declared = match (activity.is_declared, missing.is_empty()) {
         (false, _) => Cell::new(Kind::NotDeclared, words.not_declared).tone("bad"),
         (true, true) => Cell::new(Kind::Declared, words.complete).tone("good"),
@@ -239,17 +210,8 @@ pub(in super::super) fn gaps(records: &Records, lang: Lang) -> Section {
         (None, true) => Some(words.no_gaps),
         (None, false) => None,
     };
-    Section {
-        id: "gaps".to_owned(),
-        title: words.gaps.to_owned(),
-        about: about.into_iter().map(ToOwned::to_owned).collect(),
-        badge: None,
-        facts_are: Kind::Declared,
-        facts: Vec::new(),
-        seen: Vec::new(),
-        figures: Vec::new(),
-        tables,
-    }
+    let about = about.into_iter().map(ToOwned::to_owned).collect();
+    Section { about, tables, ..Section::new("gaps", words.gaps) }
 }
 
 /// The latest, and how many are earlier.

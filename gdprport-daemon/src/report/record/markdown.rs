@@ -61,6 +61,9 @@ fn part(text: &mut String, section: &Section, lang: Lang) {
     for seen in &section.seen {
         put(text, &format!("\n{} {}\n", seen.kind.mark(), cell(seen)));
     }
+    if let Some(table) = &section.in_short {
+        rows(text, table);
+    }
     for one in &section.figures {
         figure(text, one, words);
     }

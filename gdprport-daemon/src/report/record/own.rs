@@ -55,17 +55,8 @@ pub(crate) fn own_page(own: &Own, lang: Lang) -> Page {
         (words.own_retention, "30(1)(f)", set(limits)),
         (words.own_measures, "30(1)(g)", one(words.own_measures_text)),
     ];
-    let section = Section {
-        id: "own".to_owned(),
-        title: words.own_name.to_owned(),
-        about: Vec::new(),
-        badge: None,
-        facts_are: Kind::Plain,
-        facts: facts.into_iter().map(|(name, law, cell)| Fact { name, law, cell }).collect(),
-        seen: Vec::new(),
-        figures: Vec::new(),
-        tables: Vec::new(),
-    };
+    let facts = facts.into_iter().map(|(name, law, cell)| Fact { name, law, cell }).collect();
+    let section = Section { facts, ..Section::new("own", words.own_name) };
     Page {
         lang,
         kicker: words.law_30,

@@ -258,9 +258,11 @@ pub(crate) struct Section {
     pub(crate) facts: Vec<Fact>,
     /// What was watched, and what was seen in all.
     pub(crate) seen: Vec<Cell>,
+    /// What it comes to, before the drawings.
+    pub(crate) in_short: Option<Table>,
     /// Drawings.
     pub(crate) figures: Vec<Figure>,
-    /// Tables.
+    /// Tables, after the drawings.
     pub(crate) tables: Vec<Table>,
 }
 
@@ -275,6 +277,7 @@ impl Section {
             facts_are: Kind::Plain,
             facts: Vec::new(),
             seen: Vec::new(),
+            in_short: None,
             figures: Vec::new(),
             tables: Vec::new(),
         }
@@ -288,6 +291,7 @@ impl Section {
         self.about.is_empty()
             && self.facts.is_empty()
             && self.seen.is_empty()
+            && self.in_short.is_none()
             && self.figures.is_empty()
             && self.tables.is_empty()
     }

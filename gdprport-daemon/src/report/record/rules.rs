@@ -32,9 +32,8 @@ pub(super) fn rules(rules: &[RuleUse], coverage: CoverageOf, limits: Limits, lan
             Cell::new(Kind::Declared, rule.until.map_or_else(|| "–".to_owned(), day_time)),
         ];
         if has_limit {
-            let limit = rule
-                .volume
-                .map(|of| fill(words.limit_of, &[&lang.bytes(of.max), &lang.span(of.per.as_str())]));
+            let limit =
+                rule.volume.map(|of| fill(words.limit_of, &[&lang.bytes(of.max), &lang.window(of.per)]));
             cells.push(Cell::new(Kind::Declared, limit.unwrap_or_else(|| "–".to_owned())));
         }
         cells.push(used(of, coverage, limits, lang));
@@ -54,12 +53,12 @@ fn used(RuleUse { rule, used, most }: &RuleUse, coverage: CoverageOf, limits: Li
         return Cell::new(Kind::NotSeen, format!("{} ({watched})", words.unused));
     };
     let flows = lang.named(words.connections, &lang.count(used.volume.flows));
-    let mut lines = vec![format!("{flows}, {} {}", words.last, day(used.last))];
+    let mut lines = vec![flows, lang.named(words.last, &day(used.last))];
     let mut tone = "";
     if let (Some(limit), Some(most)) = (rule.volume, most) {
         let bytes = lang.bytes(most.bytes);
         let bytes = if most.bound.is_some() { fill(words.at_least_n, &[&bytes]) } else { bytes };
-        lines.push(fill(words.limit_most, &[&lang.span(limit.per.as_str()), &bytes, &day_time(most.from)]));
+        lines.push(fill(words.limit_most, &[&lang.window(limit.per), &bytes, &day_time(most.from)]));
         if most.beyond > 0 {
             let (beyond, of) = (lang.count(most.beyond.into()), lang.count(most.windows.into()));
             lines.insert(0, format!("✕ {}", fill(words.limit_beyond, &[&beyond, &of])));

@@ -155,11 +155,11 @@ fn a_limit_stands_beside_the_most_that_was_moved() {
     let (limit, used) = (at("Limit"), at("Use"));
     assert_eq!((rules.columns[limit].kind, rules.columns[used].kind), (Kind::Declared, Kind::Observed));
     let [orders, backup] = &rules.rows[..] else { panic!("two rules") };
-    assert_eq!((&orders[limit].lines[0][..], &backup[limit].lines[0][..]), ("40.0 GiB per 1d", "–"));
+    assert_eq!((&orders[limit].lines[0][..], &backup[limit].lines[0][..]), ("40.0 GiB per day", "–"));
     // Of each day one hour was watched.
     let said = [
         "✕ More than the limit: 1 of 2 windows",
-        "Most per 1d: at least 50.0 GiB (from 2026-11-28 00:00 UTC)",
+        "Most per day: at least 50.0 GiB (from 2026-11-28 00:00 UTC)",
     ];
     assert!(said.iter().all(|said| orders[used].lines.iter().any(|line| line == said)), "{:?}", orders[used]);
     assert_eq!(orders[used].tone, "bad");
@@ -348,6 +348,19 @@ fn a_sheet_of_markdown_names_the_drawings_file() {
     assert!(!text.contains("### numbers") && !text.contains("<script"), "{text}");
     let text = markdown(&drawn(None));
     assert!(text.contains("### numbers") && !text.contains("other.svg"), "its numbers stand for it: {text}");
+}
+
+/// What it comes to stands before the drawings of it, in every form.
+#[test]
+fn a_record_begins_with_its_activities() {
+    for lang in LANGS {
+        let (page, words) = (page(&records(), lang), lang.words());
+        let texts = [html(&page), markdown(&page)];
+        for text in texts {
+            let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in {text}"));
+            assert!(at(words.activities) < at(words.violations_in_time), "{lang:?}");
+        }
+    }
 }
 
 /// Of many activities a page shows fewer other ends each, and counts the rest: no page is longer than anybody reads.

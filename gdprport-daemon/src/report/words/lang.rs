@@ -2,6 +2,7 @@
 
 use super::Words;
 use gdprport_core::figures;
+use gdprport_core::policy::Window;
 
 /// A language of reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,15 @@ impl Lang {
     /// Days and hours by their letters, such as the `7d` of a policy.
     pub(crate) fn span(self, letters: &str) -> String {
         if self == Self::Fr { letters.replace('d', "j") } else { letters.to_owned() }
+    }
+
+    /// The window of a limit, as it stands behind `per`: `day`, or several hours by their letters.
+    pub(crate) fn window(self, window: Window) -> String {
+        match window {
+            Window::Hour => self.words().hour.to_owned(),
+            Window::Day => self.words().day.to_owned(),
+            window => self.span(window.as_str()),
+        }
     }
 
     /// A name and its value: `Days: 3`.
@@ -110,6 +120,10 @@ mod tests {
     fn each_language_names_its_values() {
         assert_eq!(Lang::De.named("Tage", "3"), "Tage: 3");
         assert_eq!(Lang::Fr.named("Jours", "3"), "Jours\u{a0}: 3");
+        assert_eq!(
+            [Window::Hour, Window::Day, Window::Week].map(|of| Lang::Fr.window(of)),
+            ["heure", "jour", "7j"]
+        );
     }
 
     #[test]

@@ -41,17 +41,17 @@ words! {
     // Art. 30(1) and (2).
     controller, controller_name, contact, representative, dpo, joint, on_behalf, capacity, as_controller, as_processor,
     purpose, categories_of_processing, basis, subjects, data, special, recipients, transfers, safeguards, retention, measures,
-    tls_demand, at_least, tls_not_required, location, dpia, owner, missing, complete,
+    tls_demand, at_least, tls_not_required, location, dpia, owner, missing, missing_all, complete,
     // Where a service is.
     ports, served_here, bound_to, bound_anywhere, served_at,
     // What was observed.
     coverage, watched, not_watched, lost, connections, failed, sent, received, first, last, days, ledger_rows, rows_of, more,
-    outcome, outcome_declared, outcome_violation, outcome_undecided,
+    outcome, outcome_declared, outcome_violation, outcome_undecided, outcome_violations, violations,
     other_ends, other_end, direction, called_here, called_there, zone_host, zone_private, zone_public, zone_unknown, country,
     process, processes, known_by, exact, listener, snapshot, unknown_process, user, unit, container, volume,
     encryption, encrypted_of, state_none, state_plaintext, state_weak, state_refused, state_other, state_unrecognised,
     state_unknown, state_upgraded,
-    rules, role, allowed_peers, asked_process, any_process, until, limit, limit_of, limit_most, limit_beyond, used, unused,
+    rules, role, allowed_peers, asked_process, any_process, until, limit, limit_of, limit_most, limit_beyond, hour, day, used, unused,
     // Parts of the page.
     overview, overview_empty, activities, activity, undeclared, undeclared_note, gaps, gap_reason, from, to, amount, at_least_n, at_most_n, notes,
     no_gaps, gaps_unknown, evidence_note, no_activities,
@@ -66,6 +66,22 @@ words! {
     volume_in_time, own_scale, linear_scale, bytes_counted, bytes_in_all, others, violations_in_time,
     violations_in_all, no_violations, all_ports, encrypted, not_encrypted, percent, encrypted_in_all,
     encryption_by_port, encryption_read, in_json,
+}
+
+impl Words {
+    /// What a key of `[port.record]` is about; the key itself if it has no name here.
+    pub(crate) fn of_key(&self, key: &'static str) -> &'static str {
+        match key {
+            "record" => self.missing_all,
+            "purpose" => self.purpose,
+            "subjects" => self.subjects,
+            "data" => self.data,
+            "recipients" => self.recipients,
+            "transfers" => self.transfers,
+            "retention" => self.retention,
+            key => key,
+        }
+    }
 }
 
 /// Puts values in the places of `{}`.
@@ -110,6 +126,8 @@ mod tests {
         "volume",
         "controller_name",
         "outcome_violation",
+        "outcome_violations",
+        "violations",
         "map_ports",
         "map_port",
         "day_month",
@@ -133,6 +151,16 @@ mod tests {
                 let left: Vec<String> = words.filter(|word| ENGLISH.contains(&word.as_str())).collect();
                 assert!(left.is_empty(), "{lang:?} {name}: {left:?} in {word}");
             }
+        }
+    }
+
+    /// Whoever reads a report need not know how a policy is written.
+    #[test]
+    fn what_is_not_declared_is_named_as_in_the_facts() {
+        let keys = gdprport_core::policy::ProcessingRecord::default().missing();
+        for lang in [Lang::En, Lang::De, Lang::Fr] {
+            let named: Vec<&str> = keys.iter().map(|key| lang.words().of_key(key)).collect();
+            assert!(named.iter().zip(&keys).all(|(name, key)| name != key), "{lang:?}: {named:?}");
         }
     }
 
