@@ -132,6 +132,24 @@ const MEETING: &str = "(() => {
   return found.map(String);
 })()";
 
+/// Addresses and dates that go on in the next line: who reads the first one reads another address.
+const BROKEN: &str = "(() => {
+  const found = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const parts = /\\d{1,3}(?:\\.\\d{1,3}){3}(?:\\/\\d+)?|\\d{4}-\\d\\d-\\d\\d/g;
+  for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+    if (node.parentElement.closest('svg, details, style')) continue;
+    for (const match of node.data.matchAll(parts)) {
+      const range = document.createRange();
+      range.setStart(node, match.index);
+      range.setEnd(node, match.index + match[0].length);
+      const lines = new Set([...range.getClientRects()].map((part) => Math.round(part.top)));
+      if (lines.size > 1) found.push(match[0]);
+    }
+  }
+  return found;
+})()";
+
 /// Texts that stand out from what is behind them by less than 4.5 to 1 (WCAG 2.2, 1.4.3).
 const FAINT: &str = "(() => {
   const rgb = (text) => { const parts = text.match(/[\\d.]+/g).map(Number); return { rgb: parts.slice(0, 3), alpha: parts[3] ?? 1 }; };
@@ -264,6 +282,7 @@ fn a_page_fits_every_width_and_can_be_read_in_any_light() {
                 browser.open(&report.page());
                 let wide = browser.ask("document.documentElement.scrollWidth").as_u64().expect("a number");
                 assert!(wide <= width.into(), "{lang} {width}: {wide}");
+                assert_eq!(texts(&browser.ask(BROKEN)), Vec::<String>::new(), "{lang} {width}");
                 assert_eq!(texts(&browser.ask(FAINT)), Vec::<String>::new(), "{lang} {scheme} {width}");
                 silent(&browser, &report.page());
             }
@@ -280,6 +299,7 @@ fn a_page_fits_every_width_and_can_be_read_in_any_light() {
     assert_eq!(texts(&browser.ask(FAINT)), Vec::<String>::new(), "on paper");
     let wide = browser.ask("document.documentElement.scrollWidth").as_u64().expect("a number");
     assert!(wide <= 700, "on paper: {wide}");
+    assert_eq!(texts(&browser.ask(BROKEN)), Vec::<String>::new(), "on paper");
     let hint = "getComputedStyle(document.querySelector('.hint')).display";
     assert_eq!(browser.ask(hint), "none", "nobody points at paper");
     browser.media("screen", "light");

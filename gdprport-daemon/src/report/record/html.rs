@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use askama::Template;
 
 use super::super::words::Words;
+use super::breaks::Breaks;
 use super::page::{EXPLAIN, Kind, Page};
 use gdprport_core::text::is_control_or_bidi;
 
@@ -18,6 +19,14 @@ struct Html<'p> {
     declared: Kind,
     observed: Kind,
     explain: &'static str,
+}
+
+impl Html<'_> {
+    /// A text, which may go on in the next line where nobody reads it as another one.
+    #[expect(clippy::unused_self, reason = "templates call nothing else")]
+    const fn broken<'t>(&self, text: &'t str) -> Breaks<'t> {
+        Breaks(text)
+    }
 }
 
 /// Writes the file.

@@ -4,6 +4,7 @@
 //! `sheet` render. What is gathered is `gdprport_core::records`'s.
 
 pub(super) mod activity;
+mod breaks;
 pub(super) mod build;
 pub(super) mod cells;
 mod html;
