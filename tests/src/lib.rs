@@ -16,6 +16,7 @@ pub mod commands;
 pub mod containers;
 pub mod counters;
 pub mod daemon;
+pub mod daemon_status;
 pub mod deliver;
 pub mod event;
 pub mod evidence;

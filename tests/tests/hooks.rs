@@ -1,7 +1,8 @@
 //! The hooks in the kernel: the status shows them, a kernel may lack one, and none stays attached.
 
 use gdprport_tests::bpf::Held;
-use gdprport_tests::daemon::{Daemon, IN_ACCEPT};
+use gdprport_tests::daemon::Daemon;
+use gdprport_tests::daemon_status::IN_ACCEPT;
 use gdprport_tests::pair::Pair;
 use gdprport_tests::policy::open;
 use gdprport_tests::ports::Port;

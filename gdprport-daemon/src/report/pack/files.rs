@@ -21,7 +21,7 @@ pub(crate) type Put<'p, E> = dyn FnMut(&str, &dyn Fn(&mut dyn Write) -> io::Resu
 ///
 /// # Errors
 /// If a file is not taken.
-pub(crate) fn write<E>(pack: &Pack<'_>, put: &mut Put<'_, E>) -> Result<String, E> {
+pub(crate) fn write_files<E>(pack: &Pack<'_>, put: &mut Put<'_, E>) -> Result<String, E> {
     let mut files = all(pack);
     files.sort_by(|(one, _), (other, _)| one.cmp(other));
     let mut listed = Vec::with_capacity(files.len());

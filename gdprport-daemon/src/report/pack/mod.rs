@@ -15,5 +15,5 @@ mod tests;
 mod violations;
 
 pub(crate) use contents::Pack;
-pub(crate) use files::write;
+pub(crate) use files::write_files;
 pub(crate) use manifest::{Checked, FileSum, MANIFEST, check, hexadecimal};

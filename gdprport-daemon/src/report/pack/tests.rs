@@ -19,7 +19,7 @@ use super::super::words::Lang;
 use super::findings::Findings;
 use super::manifest::{FileSum, MANIFEST, Manifest, SUMS, check, digest};
 use super::policies::Policies;
-use super::{Pack, coverage, policies, write};
+use super::{Pack, coverage, policies, write_files};
 
 /// What a pack of the samples is made of.
 struct Made {
@@ -114,7 +114,7 @@ impl Made {
 
 fn files(pack: &Pack<'_>) -> Vec<(String, String)> {
     let mut files: Vec<(String, String)> = Vec::new();
-    let manifest = write(pack, &mut |name, write| {
+    let manifest = write_files(pack, &mut |name, write| {
         files.push((name.to_owned(), written(write)));
         Ok::<(), std::convert::Infallible>(())
     });
