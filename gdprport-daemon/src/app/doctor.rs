@@ -249,7 +249,7 @@ fn ledger_check(running: Option<Option<&LedgerSnapshot>>, configured: &Path) -> 
             let found = format!("{} MiB are free where {shown} is", free >> 20);
             (CheckResult::Degraded, found, Some(remedy.to_owned()))
         }
-        (_, Ok(None), _) => ok(format!("{shown}, which only root can change")),
+        (_, Ok(None), _) => ok(format!("{shown}, which nobody but root and the service can change")),
         (None, Err(_), _) if running.is_some() => {
             ok("none is kept (`[ledger] enabled = false` or --no-ledger): nothing is known of the past"
                 .into())

@@ -30,7 +30,7 @@ pub(crate) enum LogError {
     #[error("{}: nothing can be verified: {why}", dir.display())]
     NoCheckpoint { dir: PathBuf, why: String },
     /// There is no private key.
-    #[error("there is no key of an evidence log at {}: the daemon makes it when it keeps one for the first time", .0.display())]
+    #[error("there is no key of an evidence log at {}: the daemon makes it when it keeps one for the first time, with `enabled = true` in `[evidence]` of gdprport.toml; --file names another", .0.display())]
     NoKey(PathBuf),
     /// As it says.
     #[error("{0}")]

@@ -42,6 +42,10 @@ impl fmt::Display for Exposure {
         let Self { place, kind, how } = self;
         let place = place.display();
         match how {
+            // No `chown` of what may be somebody's home.
+            How::Owner(uid) if *kind == "directory" => {
+                write!(f, "the {kind} {place} belongs to user {uid} (keep it in a directory of root's)")
+            }
             How::Owner(uid) => {
                 write!(f, "the {kind} {place} belongs to user {uid} (`chown root {place}` mends it)")
             }

@@ -36,8 +36,8 @@ const fn columns(width: u16) -> [Column; 13] {
 /// The table and how many there are.
 pub(super) fn show(reply: &FlowsReply, screen: &Screen) -> String {
     if !reply.watched {
-        let text =
-            "this port is not watched: the policy does not declare it and the catalog does not know it";
+        let text = "this port is not watched: the policy does not declare it and the catalog does not know it; \
+                    `gdprport scan` shows what listens, and a `[[port]]` in the policy has it watched";
         return Tone::Warn.paint(text) + "\n";
     }
     let listed = reply.flows.len() as u64;

@@ -25,7 +25,11 @@ pub(super) fn check(sinks: Option<&[SinkStats]>, configured: Option<&SpoolSettin
     let error = written.and_then(|sink| sink.last_error.as_deref());
     let (result, found, remedy) = match wrong(&path, error) {
         Some((found, remedy)) => (CheckResult::Degraded, found, remedy),
-        None => (CheckResult::Ok, format!("{}, which only root can change", path.display()), None),
+        None => (
+            CheckResult::Ok,
+            format!("{}, which nobody but root and the service can change", path.display()),
+            None,
+        ),
     };
     Some(Check { id: "spool".to_owned(), result, found, remedy })
 }
