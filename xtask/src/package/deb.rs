@@ -38,7 +38,7 @@ watches the TCP ports through which personal data travels
 ";
 
 /// The scripts of `packaging/debian`.
-const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
+const SCRIPTS: [&str; 4] = ["preinst", "postinst", "prerm", "postrm"];
 
 /// Writes the package into a folder and returns where it is.
 ///
