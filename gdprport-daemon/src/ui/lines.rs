@@ -153,6 +153,11 @@ impl LineRenderer {
                 let text = format!("a test of the sink {}", event.sink.name);
                 self.tail(&mut painter, true, &[(Tone::Plain, text)]);
             }
+            Body::EvidenceCheckpoint(event) => {
+                let of = &event.checkpoint;
+                let text = format!("checkpoint {} of {} entries ({})", of.sequence, of.size, of.reason);
+                self.tail(&mut painter, true, &[(Tone::Plain, text)]);
+            }
         }
     }
 
@@ -232,6 +237,7 @@ fn head(body: &Body) -> (Tone, &'static str, &'static str) {
         Kind::DaemonStop => (Tone::Note, "■", "stop"),
         Kind::SinkLost => (Tone::Warn, "≡", "lost"),
         Kind::SinkTest => (Tone::Note, "≡", "test"),
+        Kind::EvidenceCheckpoint => (Tone::Note, "≡", "evidence"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::event::{Event, Kind, Severity};
+use crate::event::{Body, Event, Kind, Severity};
 use crate::verdict::Verdict;
 use crate::written::{At, Node, OneOrMany, Read, Report, TableReader, Text, one_of, quoted, schema, tables};
 
@@ -158,9 +158,13 @@ impl Filter {
         }
     }
 
-    /// Whether the sink gets this event.
+    /// Whether the sink gets this event. It gets each checkpoint of the evidence log: kept elsewhere, they show whether the log was
+    /// changed later.
     #[must_use]
     pub fn takes(&self, event: &Event) -> bool {
+        if matches!(event.body, Body::EvidenceCheckpoint(_)) {
+            return true;
+        }
         self.kinds.is_none_or(|kinds| kinds.0 & Kinds::of(event.body.kind()).0 != 0)
             && self.severity.is_none_or(|least| event.severity() >= least)
             && self.verdicts.is_none_or(|verdicts| {

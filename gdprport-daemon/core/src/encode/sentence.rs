@@ -76,6 +76,14 @@ fn write(body: &Body, text: &mut String) -> fmt::Result {
         Body::SinkTest(event) => {
             write!(text, "sink {}: a test whether events arrive, nothing happened", event.sink.name)
         }
+        Body::EvidenceCheckpoint(event) => {
+            let checkpoint = &event.checkpoint;
+            write!(
+                text,
+                "evidence log {}: checkpoint {} of {} entries ({})",
+                checkpoint.log, checkpoint.sequence, checkpoint.size, checkpoint.reason
+            )
+        }
         Body::DaemonStop(event) => {
             write!(text, "gdprport stopped watching: {}", event.daemon.reason)
         }

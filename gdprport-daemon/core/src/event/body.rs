@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::audit_finding::AuditFindingEvent;
+use super::checkpoint::EvidenceCheckpoint;
 use super::coverage::CoverageEvent;
 use super::flow_event::{FlowEvent, FlowFindingEvent};
 use super::lifecycle::{DaemonStart, DaemonStop, PolicyEvent};
@@ -115,6 +116,8 @@ kinds! {
     SinkLost(SinkLost) = "sink.lost",
     /// Somebody tests whether events arrive at this receiver.
     SinkTest(SinkTest) = "sink.test",
+    /// What the evidence log is now, signed: kept elsewhere, it shows a later change of what it covers.
+    EvidenceCheckpoint(EvidenceCheckpoint) = "evidence.checkpoint",
 }
 
 impl fmt::Display for Kind {
@@ -277,7 +280,7 @@ impl Body {
             Self::DaemonStart(_) => Severity::Info,
             Self::DaemonStop(_) => Severity::Low,
             Self::SinkLost(_) => Severity::Medium,
-            Self::SinkTest(_) => Severity::Info,
+            Self::SinkTest(_) | Self::EvidenceCheckpoint(_) => Severity::Info,
             _ => self.judged().unwrap_or(Severity::Info),
         }
     }

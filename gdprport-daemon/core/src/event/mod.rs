@@ -5,6 +5,7 @@
 
 mod audit_finding;
 mod body;
+mod checkpoint;
 mod coverage;
 mod envelope;
 mod flow;
@@ -27,6 +28,7 @@ pub(crate) mod wire_verdict;
 
 pub use audit_finding::{AuditFinding, AuditFindingEvent};
 pub use body::{Body, FindingEvent, FlowKind, Kind, Violation};
+pub use checkpoint::{EvidenceCheckpoint, SignedCheckpoint};
 pub use coverage::{Bound, ByReason, Coverage, CoverageEvent, Gap, KernelCounts, OverloadSeen, SinkCounts};
 pub use envelope::{Agent, Event, Host};
 pub use flow::{Cookie, Flow, Peer};

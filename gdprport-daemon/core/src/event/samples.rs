@@ -186,6 +186,7 @@ pub fn body(kind: Kind) -> Body {
         })),
         Kind::SinkLost => sinks::lost(),
         Kind::SinkTest => sinks::test(),
+        Kind::EvidenceCheckpoint => sinks::checkpoint(),
     }
 }
 

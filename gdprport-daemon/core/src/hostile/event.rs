@@ -42,6 +42,7 @@ pub fn event(bytes: &[u8]) -> Event {
         }
         Body::FlowSummary(_) | Body::Coverage(_) | Body::DaemonStart(_) | Body::SinkTest(_) => {}
         Body::SinkLost(lost) => lost.gap.reason = input.text().into(),
+        Body::EvidenceCheckpoint(event) => event.checkpoint.note = input.text(),
         Body::PolicyApplied(applied) => {
             applied.policy.files = vec![input.text(), input.text()];
             applied.policy.warnings = vec![input.text()];

@@ -128,7 +128,7 @@ impl Lost {
                     self.summary(&event);
                 }
             }
-            Kind::Coverage | Kind::SinkLost | Kind::SinkTest => {}
+            Kind::Coverage | Kind::SinkLost | Kind::SinkTest | Kind::EvidenceCheckpoint => {}
             Kind::ListenerOpen
             | Kind::ListenerClose
             | Kind::PolicyApplied
@@ -151,8 +151,8 @@ impl Lost {
         }
         match body {
             Body::FlowSummary(summary) => self.summary(summary),
-            // A later one has the same counters, and grown gaps.
-            Body::Coverage(_) | Body::SinkLost(_) | Body::SinkTest(_) => {}
+            // A later one has the same counters, and grown gaps; or covers more of the log.
+            Body::Coverage(_) | Body::SinkLost(_) | Body::SinkTest(_) | Body::EvidenceCheckpoint(_) => {}
             _ => self.keep(body.clone(), event.time),
         }
     }

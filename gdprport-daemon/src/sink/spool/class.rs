@@ -20,7 +20,8 @@ pub(super) fn class(line: &[u8]) -> Class {
     let proves = [Kind::Violation, Kind::Finding, Kind::Coverage, Kind::PolicyApplied, Kind::DaemonStart]
         .into_iter()
         .any(is)
-        || is(Kind::DaemonStop);
+        || is(Kind::DaemonStop)
+        || is(Kind::EvidenceCheckpoint);
     let matters = !matches!(severity, b"info" | b"low");
     if proves || matters || (is(Kind::FlowSummary) && holds_violations(line)) {
         Class::Kept
@@ -71,7 +72,14 @@ mod tests {
             }
         }
         assert!(ordinary.contains(&Kind::FlowClose), "{ordinary:?}");
-        let proofs = [Kind::Violation, Kind::Finding, Kind::Coverage, Kind::PolicyApplied, Kind::DaemonStart];
+        let proofs = [
+            Kind::Violation,
+            Kind::Finding,
+            Kind::Coverage,
+            Kind::PolicyApplied,
+            Kind::DaemonStart,
+            Kind::EvidenceCheckpoint,
+        ];
         assert!(proofs.iter().all(|kind| !ordinary.contains(kind)), "{ordinary:?}");
     }
 

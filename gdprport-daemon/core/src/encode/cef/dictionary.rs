@@ -122,6 +122,8 @@ pub(super) const PEERS: Custom<Text> = Custom { key: CS5, label: "peerNetwork" }
 pub(super) const SINK: Custom<Text> = Custom { key: CS4, label: "sink" };
 /// Hooks that are not in use.
 pub(super) const MISSING_HOOKS: Custom<Text> = Custom { key: CS4, label: "missingHooks" };
+/// A signed note, without the last line feed.
+pub(super) const CHECKPOINT: Custom<Text> = Custom { key: CS5, label: "checkpoint" };
 /// Community ID.
 pub(super) const COMMUNITY_ID: Custom<Text> = Custom { key: CS5, label: "communityId" };
 /// What is the same in all events about the same finding of an audit.
@@ -140,6 +142,8 @@ pub(super) const SEQUENCE: Custom<Plain> = Custom { key: CN1, label: "sequence" 
 pub(super) const DURATION: Custom<Plain> = Custom { key: CN2, label: "durationMs" };
 /// The line in the policy.
 pub(super) const LINE: Custom<Plain> = Custom { key: CN2, label: "line" };
+/// Entries of the evidence log.
+pub(super) const ENTRIES: Custom<Plain> = Custom { key: CN2, label: "entries" };
 /// What was lost.
 pub(super) const LOST: Custom<Plain> = Custom { key: CN2, label: "lost" };
 /// Segments sent again.

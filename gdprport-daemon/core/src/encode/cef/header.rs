@@ -68,6 +68,7 @@ const fn name(kind: Kind) -> &'static str {
         Kind::Coverage => "Coverage",
         Kind::SinkLost => "Events lost on the way",
         Kind::SinkTest => "Delivery test",
+        Kind::EvidenceCheckpoint => "Evidence checkpoint",
         Kind::PolicyApplied => "Policy applied",
         Kind::DaemonStart => "Sensor started",
         Kind::DaemonStop => "Sensor stopped",

@@ -30,6 +30,12 @@ pub(super) fn other(body: &Body, to: &mut Extension<'_>) {
             to.text(key::OUTCOME, "failure");
         }
         Body::SinkTest(event) => to.custom(key::SINK, &event.sink.name),
+        Body::EvidenceCheckpoint(event) => {
+            let checkpoint = &event.checkpoint;
+            to.may_custom(key::ENTRIES, Some(checkpoint.size));
+            to.text(key::REASON, &checkpoint.reason);
+            to.custom(key::CHECKPOINT, checkpoint.note.trim_end());
+        }
         Body::PolicyApplied(event) => applied(event, to),
         Body::DaemonStart(event) => start(event, to),
         Body::DaemonStop(event) => stop(event, to),

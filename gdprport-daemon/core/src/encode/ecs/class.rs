@@ -48,6 +48,7 @@ pub(super) fn class(body: &Body) -> Class {
         }
         Body::SinkLost(_) => of("metric", "host", &["info"], "failure"),
         Body::SinkTest(_) => of("event", "host", &["info"], "success"),
+        Body::EvidenceCheckpoint(_) => of("state", "host", &["info"], "success"),
         Body::PolicyApplied(_) => of("event", "configuration", &["change"], "success"),
         Body::DaemonStart(_) => of("event", "process", &["start"], "success"),
         Body::DaemonStop(_) => of("event", "process", &["end"], "success"),

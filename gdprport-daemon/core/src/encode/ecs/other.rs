@@ -134,6 +134,7 @@ pub(super) fn own(body: &Body, o: &mut Object<'_>) {
             });
         }
         Body::SinkTest(event) => o.put("sink", &event.sink),
+        Body::EvidenceCheckpoint(event) => o.put("checkpoint", &event.checkpoint),
         Body::PolicyApplied(event) => applied(event, o),
         Body::DaemonStart(event) => {
             o.object("daemon", |o| start(&event.daemon, o));

@@ -63,6 +63,7 @@ pub(super) fn class(body: &Body) -> Class {
         Body::Coverage(_) => log((99, "Coverage")),
         Body::SinkLost(_) => log((99, "Loss")),
         Body::SinkTest(_) => life((99, "Test")),
+        Body::EvidenceCheckpoint(_) => log((99, "Checkpoint")),
         Body::PolicyApplied(_) => Class {
             category: (3, "Identity & Access Management"),
             uid: 3004,

@@ -47,6 +47,7 @@ pub fn ocsf(event: &Event, record: &mut Vec<u8>) {
             Body::Coverage(coverage) => other::coverage(coverage, o),
             Body::SinkLost(lost) => other::lost(lost, o),
             Body::SinkTest(_) => other::test(&event.agent, o),
+            Body::EvidenceCheckpoint(signed) => other::checkpoint(&signed.checkpoint, o),
             Body::PolicyApplied(policy) => other::policy(policy, o),
             Body::DaemonStart(start) => other::start(start, &event.agent, o),
             Body::DaemonStop(stop) => other::stop(stop, &event.agent, o),

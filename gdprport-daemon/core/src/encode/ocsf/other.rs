@@ -7,7 +7,7 @@ use crate::encode::object::Object;
 use crate::event::wire_verdict::VerdictRef;
 use crate::event::{
     Agent, Body, CoverageEvent, DaemonStart, DaemonStop, FindingEvent, FlowEvent, ListenerEvent, PolicyEvent,
-    SinkLost, Violation,
+    SignedCheckpoint, SinkLost, Violation,
 };
 
 /// What was watched, delivered and lost: whether the log is whole.
@@ -34,6 +34,14 @@ pub(super) fn lost(event: &SinkLost, o: &mut Object<'_>) {
     o.put("start_time", millis(gap.from));
     o.put("end_time", millis(gap.to));
     o.put("count", gap.lost);
+}
+
+/// What the evidence log is now.
+pub(super) fn checkpoint(checkpoint: &SignedCheckpoint, o: &mut Object<'_>) {
+    log(o);
+    o.put("status_id", 1);
+    o.put("status", "Success");
+    o.put("count", checkpoint.size);
 }
 
 /// A test whether events arrive.
@@ -137,6 +145,7 @@ pub(super) fn unmapped(body: &Body, o: &mut Object<'_>) {
             o.put("gap", &event.gap);
         }
         Body::SinkTest(event) => o.put("sink", &event.sink),
+        Body::EvidenceCheckpoint(event) => o.put("checkpoint", &event.checkpoint),
         Body::PolicyApplied(event) => o.put("policy", &event.policy),
         Body::DaemonStart(event) => {
             o.object("daemon", |o| {

@@ -118,7 +118,7 @@ fn body(what: u8, peer: u32, port: u16) -> Body {
 }
 
 fn is_about_losses(event: &Event) -> bool {
-    matches!(event.body.kind(), Kind::Coverage | Kind::SinkLost | Kind::SinkTest)
+    matches!(event.body.kind(), Kind::Coverage | Kind::SinkLost | Kind::SinkTest | Kind::EvidenceCheckpoint)
 }
 
 /// Stamps what was lost.
