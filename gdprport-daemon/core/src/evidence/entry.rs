@@ -57,6 +57,12 @@ impl<'a> Entry<'a> {
         Some(Self { kind: Kind::from_byte(*kind), content, bytes })
     }
 
+    /// All of its bytes: kind, salt and content.
+    #[must_use]
+    pub(super) const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// Its hash in the tree.
     #[must_use]
     pub fn hash(&self) -> Hash {

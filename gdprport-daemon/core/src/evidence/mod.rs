@@ -13,7 +13,9 @@ mod bundle;
 mod checkpoint;
 mod entry;
 mod erased;
+mod export;
 mod hash;
+mod kept;
 mod key;
 mod line;
 mod note;
@@ -28,12 +30,16 @@ pub use bundle::{Entries, Torn};
 pub use checkpoint::{Checkpoint, CheckpointError, Facts, Reason, Sums};
 pub use entry::{CONTENT_BYTES_MAX, ENTRY_BYTES_MAX, Entry, Kind, SALT_BYTES, Salt, append};
 pub use erased::{Erased, ErasedRange, WORDS_BYTES_MAX, cut};
+pub use export::{Anchor, EXPORT, ExportHead, ExportLine, ExportVerified, Included, verify_export};
 pub use hash::Hash;
+pub use kept::{is_notes, notes_in};
 pub use key::{KeyError, KeyName, PublicKey, SecretKey};
 pub use line::LineHead;
 pub use note::{NOTE_BYTES_MAX, Note, NoteError, Unsigned, divided};
 pub use own::{Before, FORMAT_VERSION, Found, Own, PolicyFile, time_of};
-pub use proof::{Hashes, Head, consistency, extends, includes, inclusion, root, tree};
+pub use proof::{
+    Hashes, Head, beside_range, consistency, extends, includes, inclusion, root, root_of_range, tree,
+};
 pub use rotation::{Keys, Rotation, RotationError};
 pub use tile::{Content, HEIGHT, Tile, WIDTH};
 pub use tree::{Kept, Tree};

@@ -120,6 +120,68 @@ pub fn consistency<H: Hashes>(hashes: &mut H, old: u64, new: u64) -> Result<Vec<
     Ok(proof)
 }
 
+/// The roots of the largest subtrees of the first `size` leaves in which none of the leaves `from..to` is, from left to right: with
+/// those leaves they make the root. Of one leaf these are the hashes of its inclusion proof.
+///
+/// # Errors
+/// If a hash is missing.
+pub fn beside_range<H: Hashes>(
+    hashes: &mut H,
+    (from, to): (u64, u64),
+    size: u64,
+) -> Result<Vec<Hash>, H::Error> {
+    debug_assert!(from < to && to <= size, "leaves of the tree");
+    let mut proof = Vec::new();
+    let mut waiting = vec![Range { begin: 0, end: size }];
+    while let Some(range) = waiting.pop() {
+        if range.end <= from || to <= range.begin {
+            proof.push(subtree(hashes, range)?);
+        } else if range.begin < from || to < range.end {
+            let (left, right) = range.divided();
+            waiting.extend([right, left]);
+        }
+    }
+    Ok(proof)
+}
+
+/// The root of a tree of `size` leaves, from the leaves `from..to` and the [hashes beside them](beside_range); `None` if there are
+/// more or fewer hashes, or `leaf` has one not.
+///
+/// # Errors
+/// What `leaf` returns, which is asked for each leaf in their order.
+pub fn root_of_range<E>(
+    (from, to): (u64, u64),
+    size: u64,
+    proof: &[Hash],
+    mut leaf: impl FnMut(u64) -> Result<Option<Hash>, E>,
+) -> Result<Option<Hash>, E> {
+    if from >= to || to > size {
+        return Ok(None);
+    }
+    let mut beside = proof.iter().copied();
+    let mut next = |range: Range| {
+        if range.end <= from || to <= range.begin { Ok(beside.next()) } else { leaf(range.begin) }
+    };
+    let of = |range: Range| -> bool { range.end <= from || to <= range.begin || range.count() == 1 };
+    let root = folded(Range { begin: 0, end: size }, &of, &mut next)?;
+    Ok(if beside.next().is_none() { root } else { None })
+}
+
+/// The root of a range, from what `next` has for the parts that are not divided further.
+fn folded<E>(
+    range: Range,
+    is_whole: &impl Fn(Range) -> bool,
+    next: &mut impl FnMut(Range) -> Result<Option<Hash>, E>,
+) -> Result<Option<Hash>, E> {
+    if is_whole(range) {
+        return next(range);
+    }
+    let (left, right) = range.divided();
+    let Some(left) = folded(left, is_whole, next)? else { return Ok(None) };
+    let Some(right) = folded(right, is_whole, next)? else { return Ok(None) };
+    Ok(Some(Hash::of_node(left, right)))
+}
+
 /// Whether the proof shows that the leaf with this hash is the one with this index of the tree with this size and root.
 #[must_use]
 pub fn includes(leaf: Hash, index: u64, size: u64, proof: &[Hash], root: Hash) -> bool {

@@ -113,6 +113,11 @@ proptest! {
         let head = memory.head(size);
         let proof = inclusion(&mut memory, index, size).expect("all are there");
         prop_assert!(includes(leaf(index), index, size, &proof, head.root));
+        let (from, to) = (index.min(old), index.max(old) + 1);
+        let beside = beside_range(&mut memory, (from, to), size).expect("all are there");
+        let of = |shift| root_of_range((from, to), size, &beside, |at| Ok::<_, Infallible>(Some(leaf(at + shift))));
+        prop_assert_eq!(of(0), Ok(Some(head.root)));
+        prop_assert_ne!(of(1), Ok(Some(head.root)));
         let proof = consistency(&mut memory, old, size).expect("all are there");
         prop_assert!(extends(memory.head(old), head, &proof));
         for at in 0..proof.len() {
@@ -128,5 +133,7 @@ proptest! {
         prop_assert!(!includes(leaf(0), index, size, &proof, leaf(2)));
         let (old, new) = (Head { size: old, root: leaf(3) }, Head { size, root: leaf(4) });
         prop_assert!(!extends(old, new, &proof));
+        let ended = root_of_range((index, old.size), size, &proof, |_| Ok::<_, Infallible>(None));
+        prop_assert!(ended != Ok(Some(leaf(5))));
     }
 }

@@ -83,12 +83,18 @@ impl Findings {
     }
 
     /// Adds one about an entry.
-    pub(super) fn at(&mut self, what: What, entry: u64, time: Option<Timestamp>, detail: impl Into<String>) {
+    pub(in crate::evidence) fn at(
+        &mut self,
+        what: What,
+        entry: u64,
+        time: Option<Timestamp>,
+        detail: impl Into<String>,
+    ) {
         self.add(Finding { what, entry: Some(entry), to: None, time, detail: detail.into() });
     }
 
     /// Adds one about the entries `from..to`.
-    pub(super) fn over(
+    pub(in crate::evidence) fn over(
         &mut self,
         what: What,
         range: (u64, u64),
@@ -99,7 +105,7 @@ impl Findings {
     }
 
     /// Adds one about no entry.
-    pub(super) fn on(&mut self, what: What, time: Option<Timestamp>, detail: impl Into<String>) {
+    pub(in crate::evidence) fn on(&mut self, what: What, time: Option<Timestamp>, detail: impl Into<String>) {
         self.add(Finding { what, entry: None, to: None, time, detail: detail.into() });
     }
 

@@ -3,9 +3,9 @@
 use super::finding::What;
 use super::log::{Elsewhere, Log};
 use super::marks;
+use super::signed::signed;
 use super::state::{Away, Expected, Pass};
-use crate::evidence::checkpoint::{Checkpoint, CheckpointError};
-use crate::evidence::note::Note;
+use crate::evidence::checkpoint::Checkpoint;
 use crate::evidence::proof::Head;
 
 /// Times without a daemon that are kept.
@@ -14,15 +14,7 @@ const AWAY_MAX: usize = 1_000;
 impl Pass {
     /// A note as a checkpoint of this log that the key of its time signed.
     pub(super) fn checkpoint(&self, note: &[u8]) -> Result<Checkpoint, String> {
-        let note = Note::parse(note).map_err(|error| error.to_string())?;
-        let read: Checkpoint =
-            note.unverified_text().parse().map_err(|error: CheckpointError| error.to_string())?;
-        let key = self.keys.at(read.head.size);
-        note.verified(std::slice::from_ref(key)).map_err(|error| error.to_string())?;
-        if read.origin != *key.name() {
-            return Err(format!("it is of the log {}, and this one is {}", read.origin, key.name()));
-        }
-        Ok(read)
+        signed(&self.keys, note)
     }
 
     pub(super) fn latest(&self, note: &[u8]) -> Result<Checkpoint, String> {

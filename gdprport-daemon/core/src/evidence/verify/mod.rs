@@ -9,10 +9,13 @@ mod log;
 mod marks;
 mod pass;
 mod runs;
+mod signed;
 mod state;
 mod verifier;
 
 pub use finding::{Finding, Findings, What};
 pub use log::{Block, Elsewhere, Log, Text};
+pub(super) use runs::{EventHead, Runs};
+pub(super) use signed::signed;
 pub use state::{Away, Stopped, Verified};
 pub use verifier::verify;

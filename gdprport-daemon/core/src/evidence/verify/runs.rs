@@ -14,7 +14,7 @@ const RUNS_MAX: usize = 1 << 20;
 
 /// What joins an event to its run. The rest of the line is not read.
 #[derive(Debug, Deserialize)]
-pub(super) struct EventHead {
+pub(in crate::evidence) struct EventHead {
     seq: u64,
     pub(super) time: Timestamp,
     agent: Agent,
@@ -49,23 +49,23 @@ struct Place {
 
 /// The runs of a log.
 #[derive(Debug, Default)]
-pub(super) struct Runs {
+pub(in crate::evidence) struct Runs {
     runs: HashMap<Uuid, Run>,
     /// Whether entries before are erased, so that the beginning of a run may be among them.
     erased: bool,
     /// Events that declared gaps have.
-    pub(super) declared: u64,
+    pub(in crate::evidence) declared: u64,
 }
 
 impl Runs {
     /// An event stands at this entry.
-    pub(super) fn event(&mut self, entry: u64, head: &EventHead, findings: &mut Findings) {
+    pub(in crate::evidence) fn event(&mut self, entry: u64, head: &EventHead, findings: &mut Findings) {
         let place = Place { entry, run: head.agent.run, seq: head.seq, time: head.time };
         self.number(place, findings);
     }
 
     /// The log states something about a run.
-    pub(super) fn own(&mut self, entry: u64, own: &Own, findings: &mut Findings) {
+    pub(in crate::evidence) fn own(&mut self, entry: u64, own: &Own, findings: &mut Findings) {
         match own {
             Own::Started { run, .. } => {
                 if let Some(run) = self.of(*run) {
@@ -128,14 +128,14 @@ impl Runs {
     }
 
     /// Entries are not there because they were erased: where each run goes on is not known.
-    pub(super) fn skip(&mut self) {
+    pub(in crate::evidence) fn skip(&mut self) {
         self.erased = true;
         self.runs.retain(|_, run| run.missing > run.declared);
         self.runs.values_mut().for_each(|run| run.next = None);
     }
 
     /// What is missing of each run and was not declared.
-    pub(super) fn finish(self, findings: &mut Findings) {
+    pub(in crate::evidence) fn finish(self, findings: &mut Findings) {
         let mut missing: Vec<(Uuid, Run)> =
             self.runs.into_iter().filter(|(_, run)| run.missing > run.declared).collect();
         missing.sort_by_key(|(_, run)| run.first);
